@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* banned: calls this project does not make, refused by the compiler (given with -include). See CONTRIBUTING.md. */
+#pragma once
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <glib.h>
+
+#pragma GCC poison strcpy strcat sprintf vsprintf gets strtok system popen tmpnam mktemp atoi atol atoll realpath

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/error.h"
+#include <errno.h>
+#include <string.h>
+#include <gio/gio.h>
+
+typedef struct {
+	GPtrArray *details; /* owned, NULL until the first one */
+} BuildErrorPrivate;
+
+static void detail_free(gpointer data)
+{
+	struct error_detail *detail = data;
+	g_free(detail->type);
+	g_free(detail->json);
+	g_free(detail);
+}
+
+static GPtrArray *details_new(void)
+{
+	return g_ptr_array_new_with_free_func(detail_free);
+}
+
+static void details_add(GPtrArray *details, const char *type, const char *json)
+{
+	struct error_detail *detail = g_new0(struct error_detail, 1);
+	detail->type = g_strdup(type);
+	detail->json = g_strdup(json);
+	g_ptr_array_add(details, detail);
+}
+
+static void build_error_private_init(BuildErrorPrivate *priv)
+{
+	priv->details = NULL;
+}
+
+static void build_error_private_copy(const BuildErrorPrivate *src, BuildErrorPrivate *dst)
+{
+	dst->details = NULL;
+	if (!src->details)
+		return;
+	dst->details = details_new();
+	for (guint i = 0; i < src->details->len; i++) {
+		const struct error_detail *detail = src->details->pdata[i];
+		details_add(dst->details, detail->type, detail->json);
+	}
+}
+
+static void build_error_private_clear(BuildErrorPrivate *priv)
+{
+	g_clear_pointer(&priv->details, g_ptr_array_unref);
+}
+
+GQuark build_error_quark(void);
+G_DEFINE_EXTENDED_ERROR(BuildError, build_error)
+
+GQuark error_domain(void)
+{
+	return build_error_quark();
+}
+
+bool error_set(GError **error, enum error_code code, const char *format, ...)
+{
+	if (!error)
+		return false;
+	va_list args;
+	va_start(args, format);
+	g_autofree char *text = g_strdup_vprintf(format, args);
+	va_end(args);
+	g_set_error_literal(error, error_domain(), (int)code, text);
+	return false;
+}
+
+static enum error_code code_of_errno(int errnum)
+{
+	switch (errnum) {
+	case ENOSPC:
+	case EDQUOT:
+	case ENOMEM:
+		return ERROR_RESOURCE_EXHAUSTED;
+	case ENOENT:
+		return ERROR_NOT_FOUND;
+	case EEXIST:
+		return ERROR_ALREADY_EXISTS;
+	case ECANCELED:
+		return ERROR_CANCELED;
+	default:
+		return ERROR_UNKNOWN;
+	}
+}
+
+/* strerror(3) differs from Go's table only in capitals and a few words that users know from upstream. */
+const char *error_errno_text(int errnum)
+{
+	static const struct {
+		int errnum;
+		const char *text;
+	} other_words[] = {
+		{ENOTDIR, "not a directory"},
+		{EINVAL, "invalid argument"},
+		{EXDEV, "invalid cross-device link"},
+		{ELOOP, "too many levels of symbolic links"},
+		{EIO, "input/output error"},
+	};
+	for (size_t i = 0; i < G_N_ELEMENTS(other_words); i++)
+		if (other_words[i].errnum == errnum)
+			return other_words[i].text;
+	g_autofree char *lower = g_ascii_strdown(g_strerror(errnum), -1);
+	return g_intern_string(lower);
+}
+
+bool error_set_errno(GError **error, int errnum, const char *format, ...)
+{
+	if (!error)
+		return false;
+	va_list args;
+	va_start(args, format);
+	g_autofree char *text = g_strdup_vprintf(format, args);
+	va_end(args);
+	return error_set(error, code_of_errno(errnum), "%s: %s", text, error_errno_text(errnum));
+}
+
+enum error_code error_get_code(const GError *error)
+{
+	if (error->domain == error_domain())
+		return (enum error_code)error->code;
+	if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+		return ERROR_CANCELED;
+	if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND))
+		return ERROR_NOT_FOUND;
+	if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_NO_SPACE))
+		return ERROR_RESOURCE_EXHAUSTED;
+	return ERROR_UNKNOWN;
+}
+
+bool error_is(const GError *error, enum error_code code)
+{
+	return error && error_get_code(error) == code;
+}
+
+const char *error_code_name(enum error_code code)
+{
+	static const char *const names[] = {
+		"OK", "Canceled", "Unknown", "InvalidArgument", "DeadlineExceeded", "NotFound",
+		"AlreadyExists", "PermissionDenied", "ResourceExhausted", "FailedPrecondition", "Aborted",
+		"OutOfRange", "Unimplemented", "Internal", "Unavailable", "DataLoss", "Unauthenticated",
+	};
+	return (size_t)code < G_N_ELEMENTS(names) ? names[code] : "Code";
+}
+
+void error_add_detail(GError *error, const char *type, const char *json)
+{
+	if (!error || error->domain != error_domain())
+		return;
+	BuildErrorPrivate *priv = build_error_get_private(error);
+	if (!priv->details)
+		priv->details = details_new();
+	details_add(priv->details, type, json);
+}
+
+const GPtrArray *error_get_details(const GError *error)
+{
+	if (!error || error->domain != error_domain())
+		return NULL;
+	return build_error_get_private(error)->details;
+}
+
+bool error_has_detail(const GError *error, const char *type)
+{
+	const GPtrArray *details = error_get_details(error);
+	for (guint i = 0; details && i < details->len; i++)
+		if (strcmp(((const struct error_detail *)details->pdata[i])->type, type) == 0)
+			return true;
+	return false;
+}
+
+void error_convert(GError **error)
+{
+	if (!error || !*error || (*error)->domain == error_domain())
+		return;
+	GError *old = *error;
+	*error = g_error_new_literal(error_domain(), (int)error_get_code(old), old->message);
+	g_error_free(old);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * error: the one error domain. Its codes are gRPC's, its details travel to the client as they are.
+ *
+ *	if (fd < 0) return error_set_errno(error, errno, "open %s", name);
+ *	if (n > max) return error_set(error, ERROR_RESOURCE_EXHAUSTED, "message of %zu bytes", n);
+ *	if (!step_run(step, error)) { error_add_detail(*error, "errdefs.Vertex", json); return false; }
+ *
+ * A GError of another domain (GIO, GLib) counts as ERROR_UNKNOWN when it leaves the process.
+ * Thread: any; an error belongs to one thread at a time.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+#include <glib.h>
+
+/* https://grpc.io/docs/guides/status-codes/ */
+enum error_code {
+	ERROR_CANCELED = 1,
+	ERROR_UNKNOWN = 2,
+	ERROR_INVALID_ARGUMENT = 3,
+	ERROR_DEADLINE_EXCEEDED = 4,
+	ERROR_NOT_FOUND = 5,
+	ERROR_ALREADY_EXISTS = 6,
+	ERROR_PERMISSION_DENIED = 7,
+	ERROR_RESOURCE_EXHAUSTED = 8,
+	ERROR_FAILED_PRECONDITION = 9,
+	ERROR_ABORTED = 10,
+	ERROR_OUT_OF_RANGE = 11,
+	ERROR_UNIMPLEMENTED = 12,
+	ERROR_INTERNAL = 13,
+	ERROR_UNAVAILABLE = 14,
+	ERROR_DATA_LOSS = 15,
+	ERROR_UNAUTHENTICATED = 16,
+};
+
+/* A detail as upstream's clients read it: Any{type_url "github.com/moby/buildkit/<type>+json", value json}. */
+struct error_detail {
+	char *type; /* owned: "errdefs.Vertex", "errdefs.Source", "errdefs.Solve", "gatewayapi.ExitMessage", ... */
+	char *json; /* owned */
+};
+
+GQuark error_domain(void);
+
+/* Sets the error and returns false, so that it can be returned at once. */
+bool error_set(GError **error, enum error_code code, const char *format, ...) G_GNUC_PRINTF(3, 4);
+
+/*
+ * The same from an errno value: "<text>: <strerror in Go's words, lower case>". ENOSPC, EDQUOT and ENOMEM become
+ * RESOURCE_EXHAUSTED, ENOENT NOT_FOUND, EEXIST ALREADY_EXISTS, ECANCELED CANCELED, the rest UNKNOWN.
+ */
+bool error_set_errno(GError **error, int errnum, const char *format, ...) G_GNUC_PRINTF(3, 4);
+
+/* The text of an errno value as the Go runtime prints it ("no such file or directory"). */
+const char *error_errno_text(int errnum);
+
+/* The gRPC code of any GError; ERROR_UNKNOWN for other domains (G_IO_ERROR_CANCELLED is ERROR_CANCELED). */
+enum error_code error_get_code(const GError *error);
+bool error_is(const GError *error, enum error_code code);
+const char *error_code_name(enum error_code code); /* "NotFound", as Go prints it */
+
+/* Adds a detail (innermost first). Does nothing when the error is of another domain: convert it first. */
+void error_add_detail(GError *error, const char *type, const char *json);
+/* The details, innermost first; borrowed from the error. NULL when there are none. */
+const GPtrArray *error_get_details(const GError *error); /* of struct error_detail */
+bool error_has_detail(const GError *error, const char *type);
+
+/* Makes any GError one of this domain, text and code kept, so that details can be added. */
+void error_convert(GError **error);

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * executor: a step as data, then an OCI runtime spec, then one process.
+ *
+ *	struct step step = {.args = argv, .root_fd = root, ...};
+ *	struct step_exit exit;
+ *	if (!executor_run(e, &step, work, &exit, error)) ...        could not be run, or was canceled
+ *	if (exit.code != 0) ...
+ *
+ * Spec, files, users, network and cleanup: llb-and-solver.md sections 30 to 33. A step is plain borrowed data, so that
+ * another runner (buildkit-runc) can take it as it is. Entitlements are checked here (P3).
+ * Thread: any; executor_run blocks one thread.
+ */
+#pragma once
+#include "base/work.h"
+#include <stdint.h>
+#include <sys/types.h>
+
+typedef struct executor executor;
+
+struct executor_options {
+	int root_fd;              /* borrowed: <root>/executor is made beneath it */
+	const char *root_path;    /* absolute, because OCI runtimes take paths */
+	const char *binary;       /* NULL: first of buildkit-runc, runc found in PATH */
+	const char *cgroup_parent;
+	const char *apparmor_profile;
+	const char *const *dns_nameservers, *const *dns_options, *const *dns_search; /* NULL: the host's */
+	const char *instance;     /* names the cgroup subtree, so that a later start finds leftovers */
+	bool allow_network_host, allow_security_insecure;
+	bool no_seccomp;
+};
+/* Errors: NOT_FOUND "failed to find runc binary". Kills and removes what an earlier life left. */
+executor *executor_new(const struct executor_options *options, GError **error);
+void executor_free(executor *e);
+const char *executor_binary(const executor *e);
+
+enum step_network { STEP_NETWORK_DEFAULT, STEP_NETWORK_HOST, STEP_NETWORK_NONE };
+enum step_mount_type { STEP_MOUNT_TREE, STEP_MOUNT_TMPFS };
+struct step_mount {
+	enum step_mount_type type;
+	int fd;               /* TREE: a detached mount (os/mount.h) or an O_PATH fd of a file or directory; borrowed */
+	const char *selector; /* TREE: path inside it, resolved beneath; NULL: all */
+	const char *dest;     /* absolute, clean */
+	bool readonly;
+	bool nosuid, nodev, noexec;
+	int64_t tmpfs_size;   /* 0: unlimited */
+};
+struct step_host {
+	const char *host, *ip;
+};
+struct step_limit {
+	const char *name; /* "nofile" */
+	int64_t soft, hard;
+};
+struct step_resources { /* LinuxResources; 0 or NULL: unset */
+	int64_t memory, memory_swap, cpu_quota;
+	uint64_t cpu_shares, cpu_period;
+	const char *cpuset_cpus, *cpuset_mems;
+};
+struct step {
+	const char *const *args;  /* NULL-terminated */
+	const char *const *env;   /* complete: PATH default, proxies and secrets are in it already */
+	const char *cwd;          /* absolute */
+	const char *user;         /* "", "name", "uid:gid", ... */
+	const char *hostname;     /* NULL or "": buildkitsandbox */
+	const char *cgroup_parent; /* NULL: the executor's */
+	int root_fd;              /* detached mount of the root */
+	bool root_readonly;
+	const struct step_mount *mounts; /* sorted by dest */
+	size_t n_mounts;
+	const struct step_host *hosts;
+	size_t n_hosts;
+	const struct step_limit *limits;
+	size_t n_limits;
+	struct step_resources resources;
+	enum step_network network;
+	bool insecure;            /* security mode */
+	bool remove_stubs_recursive;
+	int stdin_fd;             /* -1: none */
+	/* Output as it comes; stream 1 or 2; on the calling thread. NULL: to work->progress with the step log limits. */
+	void (*output)(void *data, int stream, const void *bytes, size_t n);
+	void *output_data;
+};
+struct step_exit {
+	int code;        /* as the runtime reports it: 128 + signal when killed; 255 unknown */
+	bool oom_killed;
+};
+/* Returns false when the step could not run or was canceled; a non-zero exit is true. */
+bool executor_run(executor *e, const struct step *step, struct work *work, struct step_exit *ret_exit, GError **error);

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * exporter: what becomes of a result: image, oci, docker, local, tar. One file a kind, found in one table.
+ *
+ *	exporter *e = exporter_open(&context, "oci", attrs, error);         errors: exporter "x" could not be found
+ *	exporter_export(e, &input, work, response, &finish, error);         inside its vertex, exporter_vertex_name(e)
+ *	if (finish) exporter_finish(e, finish, work, error);                push: after all exporters, same vertex again
+ *
+ * Attributes, statuses, response keys, documents: daemon-and-client.md section 4.
+ * Thread: one at a time an instance.
+ */
+#pragma once
+#include "cache/cache.h"
+#include "registry/registry.h"
+#include "session/session.h"
+
+struct exporter_context {
+	cache *cache;
+	blob_store *blobs;
+	registry *registry;
+	session_registry *sessions;
+	const char *session_id;    /* of the client that gets local results */
+	int64_t compat_version;    /* 10, 20, 30 */
+};
+/* A result: one ref, or one a platform. */
+struct export_ref {
+	const char *platform_id;   /* key of the map ("linux/amd64"), "" for a single ref */
+	cache_ref *ref;            /* borrowed; NULL: scratch */
+};
+struct export_input {
+	const struct export_ref *refs;
+	size_t n_refs;
+	bool is_map;
+	GHashTable *metadata;      /* char * to GBytes *: containerimage.config[/p], refs.platforms, ... */
+	unsigned index;            /* of this exporter in the request */
+	const char *inline_cache;  /* reserved for remotecache; NULL */
+};
+typedef struct exporter exporter;
+struct exporter_class {
+	const char *type;
+	const char *vertex_name;   /* "exporting to image" */
+	void *(*open)(const struct exporter_context *context, const char *type, GHashTable *attrs, GError **error);
+	bool (*export)(void *self, const struct export_input *input, struct work *work, GHashTable *response /* char * to char * */,
+		       bool *ret_has_finish, GError **error);
+	bool (*finish)(void *self, struct work *work, GError **error);
+	void (*free)(void *self);
+};
+exporter *exporter_open(const struct exporter_context *context, const char *type, GHashTable *attrs, GError **error);
+const char *exporter_vertex_name(const exporter *e);
+const char *exporter_type(const exporter *e);
+bool exporter_export(exporter *e, const struct export_input *input, struct work *work, GHashTable *response,
+		     bool *ret_has_finish, GError **error);
+bool exporter_finish(exporter *e, struct work *work, GError **error);
+void exporter_free(exporter *e);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(exporter, exporter_free)

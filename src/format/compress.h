@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * compress: gzip, zstd and plain streams, both ways, in process.
+ *
+ *	g_autoptr(compressor) c = compressor_new(COMPRESSION_GZIP, -1, sink, data, error);
+ *	compressor_write(c, bytes, n, error); ... compressor_finish(c, error);
+ *
+ *	g_autoptr(decompressor) d = decompressor_new(sink, data);        finds the format by its first bytes
+ *	decompressor_write(d, bytes, n, error); ... decompressor_finish(d, error);
+ *
+ * gzip output is a function of the input alone (members of 1 MiB made in parallel by libdeflate), so equal layers have
+ * equal digests on every machine and core count. A decompressor is bounded by max_bytes. Thread: one at a time.
+ */
+#pragma once
+#include "base/error.h"
+
+enum compression { COMPRESSION_NONE, COMPRESSION_GZIP, COMPRESSION_ZSTD, COMPRESSION_ESTARGZ };
+typedef bool (*bytes_sink_fn)(void *data, const void *bytes, size_t n, GError **error);
+typedef struct compressor compressor;
+typedef struct decompressor decompressor;
+
+/* level: -1 default; gzip 0-9, zstd 0-22. */
+compressor *compressor_new(enum compression type, int level, bytes_sink_fn sink, void *data, GError **error);
+bool compressor_write(compressor *c, const void *bytes, size_t n, GError **error);
+bool compressor_finish(compressor *c, GError **error);
+void compressor_free(compressor *c);
+
+enum compression compression_detect(const void *bytes, size_t n); /* by magic, n >= 6 wanted */
+/* gzip (several members), zstd or plain; also bzip2 and xz when any is true (ADD of archives). */
+decompressor *decompressor_new(bool any, uint64_t max_bytes, bytes_sink_fn sink, void *data);
+bool decompressor_write(decompressor *d, const void *bytes, size_t n, GError **error);
+bool decompressor_finish(decompressor *d, GError **error);
+void decompressor_free(decompressor *d);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(compressor, compressor_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(decompressor, decompressor_free)

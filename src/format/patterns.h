@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * patterns: .dockerignore patterns as github.com/moby/patternmatcher matches them, and Go's filepath.Match.
+ *
+ *	g_autoptr(patterns) p = patterns_new(list, error);      "!" negates, "**" crosses slashes
+ *	patterns_match(p, "dir/file")                           also true when a parent matched
+ *
+ * A matcher compiles once and keeps no state of its own; for a walk, patterns_match_in carries the parent's results
+ * so that each entry costs its own name only. Bounded work on hostile patterns. Thread: any, immutable after new.
+ */
+#pragma once
+#include "base/error.h"
+
+typedef struct patterns patterns;
+
+/* Errors: INVALID_ARGUMENT "illegal exclusion pattern: "!"", "syntax error in pattern". */
+patterns *patterns_new(const char *const *list, GError **error);
+void patterns_free(patterns *p);
+bool patterns_is_empty(const patterns *p);
+bool patterns_has_exclusions(const patterns *p); /* any "!" */
+size_t patterns_count(const patterns *p);
+/* MatchesOrParentMatches. */
+bool patterns_match(const patterns *p, const char *path);
+
+/*
+ * One step of a walk (MatchesUsingParentResults). parent_bits and ret_bits hold one byte a pattern (patterns_count);
+ * parent_bits NULL at the top. ret_bits may be NULL.
+ */
+bool patterns_match_in(const patterns *p, const char *path, const uint8_t *parent_bits, uint8_t *ret_bits);
+/* Could anything below this directory match (prefix test for include patterns)? False only when surely not. */
+bool patterns_may_match_below(const patterns *p, const char *directory);
+/* The i-th pattern, cleaned, without "!". */
+const char *patterns_text(const patterns *p, size_t i, bool *ret_negated);
+
+/* Lines of an ignore file: comments, blanks, trimming, cleaning, leading "/" as upstream's ignorefile.ReadAll. */
+char **patterns_read_ignore_file(const char *bytes, size_t n, GError **error);
+
+/* Go's path/filepath.Match: * ? [..] and backslash. Errors: "syntax error in pattern". */
+bool glob_match(const char *pattern, const char *name, bool *ret_match, GError **error);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(patterns, patterns_free)

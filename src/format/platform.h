@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * platform: os/arch[/variant] with containerd's parsing, normalisation and matching (containerd/platforms).
+ *
+ *	struct platform p;
+ *	if (!platform_parse("linux/arm64", &p, error)) return false;
+ *
+ * Plain data with fixed buffers (no ownership). Thread: any.
+ */
+#pragma once
+#include "base/error.h"
+
+struct platform {
+	char os[32];
+	char architecture[32];
+	char variant[32];
+	char os_version[64];
+	char *const *os_features; /* borrowed, NULL-terminated, or NULL */
+};
+
+/* "os", "arch", "os/arch" or "os/arch/variant", also os(version); normalised. Errors: INVALID_ARGUMENT, upstream's texts. */
+bool platform_parse(const char *text, struct platform *ret, GError **error);
+void platform_host(struct platform *ret); /* normalised platform of this machine */
+void platform_normalize(struct platform *p); /* x86_64 -> amd64, aarch64 -> arm64, arm64/v8 -> arm64, arm -> arm/v7 */
+/* os/arch[/variant] */
+char *platform_format(const struct platform *p);
+/* Also os(version), as platforms.FormatAll. */
+char *platform_format_all(const struct platform *p);
+bool platform_equal(const struct platform *a, const struct platform *b);
+/*
+ * How well an image made for `have` runs on `want`: 0 not at all, larger is better (exact 100, older arm or amd64
+ * variants less), as platforms.Only orders them.
+ */
+int platform_match(const struct platform *want, const struct platform *have);

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ops: one file a kind of step, as solver op classes. ops_resolve is the solver's resolve function.
+ *
+ * Results are cache_ref * (NULL: scratch). Cache digests: llb-and-solver.md section 10 (ops/cache_key.c).
+ * Kinds of later parts answer UNIMPLEMENTED at exec time with their name.
+ * Thread: as solver.h says.
+ */
+#pragma once
+#include "solver/solver.h"
+#include "worker/worker.h"
+
+/* Each makes the op of a vertex of its type. The vertex is kept by reference. */
+bool op_source_new(worker *w, const struct llb_vertex *v, struct solver_op *ret, GError **error);
+bool op_exec_new(worker *w, const struct llb_vertex *v, struct solver_op *ret, GError **error);
+bool op_file_new(worker *w, const struct llb_vertex *v, struct solver_op *ret, GError **error);
+bool op_later_new(worker *w, const struct llb_vertex *v, struct solver_op *ret, GError **error);
+
+/* Dispatch by type; data is the worker. */
+bool ops_resolve(void *data, const struct llb_vertex *v, solver_job *job, struct solver_op *ret, GError **error);
+/* solver_result_class over cache refs; data is the worker. */
+extern const struct solver_result_class ops_results;
+
+/* Cache digests of ops, pure (known-answer vectors). inputs of ret: n_inputs. */
+bool ops_cache_map_exec(const struct llb_vertex *v, struct cache_map *ret, GError **error);
+bool ops_cache_map_file(const struct llb_vertex *v, struct cache_map *ret, GError **error);
+bool ops_cache_map_other(const struct llb_vertex *v, struct cache_map *ret, GError **error); /* merge, diff, build, passthrough */

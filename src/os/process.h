@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * process: programs started with an explicit fd map and awaited by pidfd.
+ *
+ *	struct process_spec spec = {.argv = argv, .envp = envp, .fds = fds, .n_fds = 3};
+ *	g_autoptr(process) p = process_start(&spec, error);
+ *	process_wait(p, cancel, &status, error);
+ *
+ * posix_spawn/vfork only; every other fd is closed in the child; the child dies with the daemon when asked.
+ * Thread: any (PR_SET_PDEATHSIG is tied to the starting thread: see .c).
+ */
+#pragma once
+#include "base/cancel.h"
+#include <sys/types.h>
+
+typedef struct process process;
+struct process_spec {
+	const char *const *argv; /* argv[0] is looked up in PATH unless it has a slash */
+	const char *const *envp; /* NULL: empty */
+	const int *fds;          /* child fd i gets fds[i]; -1 is /dev/null */
+	size_t n_fds;
+	int cwd_fd;              /* used when has_cwd */
+	bool has_cwd;
+	bool new_session;        /* setsid */
+};
+process *process_start(const struct process_spec *spec, GError **error);
+pid_t process_pid(const process *p);
+int process_pidfd(const process *p); /* borrowed */
+bool process_signal(process *p, int signal);
+/* ret_status as from waitpid. On cancel: CANCELED, the process still runs. c may be NULL. */
+bool process_wait(process *p, cancel *c, int *ret_status, GError **error);
+void process_free(process *p); /* kills and reaps when still running */
+/* Runs to the end with stdout and stderr captured (each at most max_bytes). Non-zero exit is not an error here. */
+bool process_run(const struct process_spec *spec, const void *input, size_t n_input, size_t max_bytes, cancel *c,
+		 int *ret_status, GBytes **ret_stdout, GBytes **ret_stderr, GError **error);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(process, process_free)

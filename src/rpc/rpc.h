@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * rpc: gRPC over HTTP/2 (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md), server and client.
+ *
+ *	rpc_loop *loop = rpc_loop_new();
+ *	rpc_server *s = rpc_server_new(loop);
+ *	rpc_server_add(s, methods, G_N_ELEMENTS(methods), data);
+ *	rpc_server_listen(s, "unix:///run/x.sock", &options, error);
+ *
+ *	rpc_conn *c = rpc_connect(loop, "unix:///run/x.sock", &dial, cancel, error);
+ *	reply = rpc_unary(c, "/pkg.Service/Method", NULL, request, &reply__descriptor, cancel, timeout_ms, error);
+ *
+ * One I/O thread (the loop) owns sockets, HTTP/2 sessions and timers and never blocks. Everything here is a
+ * blocking call for any other thread: each server call runs its handler on a thread of its own, which ends with
+ * the call. Taking a message gives its window back, so a slow reader slows its peer. A message is at most
+ * LIMIT_MESSAGE_BYTES. Calls are reference counted; a call that is dropped without finish is reset.
+ * Thread: any but the loop's, unless said otherwise. A direction of a call belongs to one thread at a time.
+ */
+#pragma once
+#include "base/cancel.h"
+#include <protobuf-c/protobuf-c.h>
+#include <sys/types.h>
+
+typedef struct rpc_loop rpc_loop;
+typedef struct rpc_server rpc_server;
+typedef struct rpc_conn rpc_conn;
+typedef struct rpc_call rpc_call;
+
+rpc_loop *rpc_loop_new(void);
+void rpc_loop_free(rpc_loop *loop); /* after all servers and connections are closed */
+
+/* ---- metadata: repeated (name, value) pairs, names lower-case; "-bin" values are raw bytes here */
+typedef struct rpc_metadata rpc_metadata;
+rpc_metadata *rpc_metadata_new(void);
+void rpc_metadata_free(rpc_metadata *md);
+void rpc_metadata_add(rpc_metadata *md, const char *name, const char *value);
+const char *rpc_metadata_get(const rpc_metadata *md, const char *name);              /* first, or NULL */
+char **rpc_metadata_get_all(const rpc_metadata *md, const char *name);               /* g_strfreev, never NULL */
+/* The i-th pair; false beyond the end. */
+bool rpc_metadata_at(const rpc_metadata *md, size_t i, const char **ret_name, const char **ret_value);
+
+/* ---- TLS, on tcp and fd listeners */
+struct rpc_tls {
+	const char *ca_file;     /* server: demand and verify client certificates; client: trust this */
+	const char *cert_file;
+	const char *key_file;
+	const char *server_name; /* client: expected name and :authority */
+};
+
+/* ---- server */
+
+/* A unary handler returns a newly allocated message (guard_free'd by rpc), or NULL and an error. */
+typedef ProtobufCMessage *(*rpc_unary_fn)(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error);
+/* A streaming handler receives and sends by itself and returns true for status OK. */
+typedef bool (*rpc_stream_fn)(rpc_call *call, void *data, GError **error);
+
+struct rpc_method {
+	const char *path;                          /* "/moby.buildkit.v1.Control/Solve" */
+	const ProtobufCMessageDescriptor *request; /* unary; NULL for streams */
+	rpc_unary_fn unary;                        /* one of the two */
+	rpc_stream_fn stream;
+};
+
+rpc_server *rpc_server_new(rpc_loop *loop);
+/* The table is borrowed for the server's life. An unknown method gets UNIMPLEMENTED "unknown method X for service Y". */
+void rpc_server_add(rpc_server *s, const struct rpc_method *methods, size_t n, void *data);
+/* grpc.health.v1 (Check, List, Watch): SERVING for "" and every added service. */
+void rpc_server_add_health(rpc_server *s);
+
+struct rpc_listen_options {
+	const struct rpc_tls *tls;
+	mode_t socket_mode; /* 0: 0660 */
+	uid_t uid;
+	gid_t gid;
+};
+
+/* unix://PATH, tcp://HOST:PORT. A socket where somebody answers is never taken over; a stale one is. */
+bool rpc_server_listen(rpc_server *s, const char *address, const struct rpc_listen_options *options, GError **error);
+/* A listening socket, e.g. from systemd; the server owns it on success. */
+bool rpc_server_listen_fd(rpc_server *s, int fd, const struct rpc_tls *tls, GError **error);
+/* The port of the first tcp listener, for tests that listen on port 0. */
+int rpc_server_port(const rpc_server *s);
+/* One connection over a byte pipe (a frontend container's stdio, a socketpair); owns the fds. NULL on_close is fine. */
+rpc_conn *rpc_server_attach(rpc_server *s, int fd_in, int fd_out);
+/*
+ * Serves HTTP/2 inside a call whose messages are BytesMessage{1 data} (Control.Session seen from the client).
+ * Blocks until the tunnel ends.
+ */
+bool rpc_server_serve_tunnel(rpc_server *s, rpc_call *call, GError **error);
+/* Called on a thread of its own for each failed unary call or NULL. For the daemon's one log line a failure. */
+void rpc_server_set_error_hook(rpc_server *s, void (*hook)(const char *path, const GError *error, void *data), void *data);
+/* No new calls (UNAVAILABLE), waits at most grace_ms for running ones, then cancels them and waits. */
+void rpc_server_stop(rpc_server *s, int grace_ms);
+void rpc_server_free(rpc_server *s);
+/* Counters for debug info. */
+size_t rpc_server_open_calls(const rpc_server *s);
+
+/* ---- client */
+struct rpc_dial_options {
+	const struct rpc_tls *tls;
+	const char *authority; /* NULL: "localhost" */
+	int timeout_ms;        /* 0: none */
+};
+
+/* unix://PATH, tcp://HOST:PORT. Errors: UNAVAILABLE. */
+rpc_conn *rpc_connect(rpc_loop *loop, const char *address, const struct rpc_dial_options *options, cancel *c, GError **error);
+/* Over a byte pipe, e.g. the stdio of a helper program; owns the fds (they may be the same fd). */
+rpc_conn *rpc_connect_fds(rpc_loop *loop, int fd_in, int fd_out, const char *authority, GError **error);
+/*
+ * Inside a call whose messages are BytesMessage{1 data} (Control.Session seen from the daemon). The tunnel drains
+ * the outer stream always; only the inner windows hold data back, so that no transfer can block another.
+ */
+rpc_conn *rpc_connect_tunnel(rpc_call *call, GError **error);
+rpc_conn *rpc_conn_ref(rpc_conn *c);
+void rpc_conn_unref(rpc_conn *c); /* the last one closes and cancels its calls */
+void rpc_conn_close(rpc_conn *c);
+/* Set when the connection is gone. Borrowed from the connection. */
+cancel *rpc_conn_closed(rpc_conn *c);
+
+/* Starts a call. md is borrowed. timeout_ms 0: no deadline. The call is canceled with c. */
+rpc_call *rpc_call_start(rpc_conn *conn, const char *path, const rpc_metadata *md, cancel *c, int timeout_ms, GError **error);
+/* One request, one reply (guard_free). Errors carry the peer's code, text and details. */
+void *rpc_unary(rpc_conn *conn, const char *path, const rpc_metadata *md, const void *request,
+		const ProtobufCMessageDescriptor *reply, cancel *c, int timeout_ms, GError **error);
+/* Client: waits for the trailers (messages not yet taken are dropped); false and the status as error unless OK. */
+bool rpc_call_finish(rpc_call *call, GError **error);
+
+/* ---- both sides of a call */
+rpc_call *rpc_call_ref(rpc_call *call);
+void rpc_call_unref(rpc_call *call);
+const char *rpc_call_path(const rpc_call *call);
+/* Request metadata (server), initial response metadata (client; blocks until it is there). Borrowed. */
+const rpc_metadata *rpc_call_metadata(rpc_call *call);
+/* Server: adds initial response metadata; before the first message. rpc_call_send_headers sends it at once. */
+void rpc_call_add_header(rpc_call *call, const char *name, const char *value);
+bool rpc_call_send_headers(rpc_call *call, GError **error);
+/* Set when the peer resets, the connection ends or the deadline passes. Borrowed. */
+cancel *rpc_call_cancel(rpc_call *call);
+/* Ends the call now from this side: RST_STREAM, and everything blocked in it returns CANCELED. */
+void rpc_call_abort(rpc_call *call);
+
+/*
+ * The next message, NULL with no error at the end of the stream (client: status OK), NULL and an error otherwise.
+ * Blocks. The bytes are the protobuf message without gRPC's prefix.
+ */
+GBytes *rpc_call_recv(rpc_call *call, GError **error);
+void *rpc_call_recv_message(rpc_call *call, const ProtobufCMessageDescriptor *descriptor, GError **error);
+/* Blocks while more than a window of bytes is unsent. */
+bool rpc_call_send(rpc_call *call, const void *bytes, size_t n, GError **error);
+/* Two parts of one message, so that a payload need not be copied behind its protobuf header. */
+bool rpc_call_send_parts(rpc_call *call, const void *head, size_t n_head, const void *body, size_t n_body, GError **error);
+bool rpc_call_send_message(rpc_call *call, const void *message, GError **error);
+/* Half-close (client). */
+bool rpc_call_close_send(rpc_call *call, GError **error);
+
+/* ---- status: GError to google.rpc.Status and back, details as Any{github.com/moby/buildkit/<type>+json, json} */
+GBytes *rpc_status_pack(const GError *error);
+GError *rpc_status_unpack(const uint8_t *bytes, size_t n); /* NULL when the code is OK */
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(rpc_metadata, rpc_metadata_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(rpc_conn, rpc_conn_unref)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(rpc_call, rpc_call_unref)

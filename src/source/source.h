@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * source: where trees come from. One file a scheme, found in one table.
+ *
+ *	source *s = source_open(&context, op, &platform, error);         errors: "unknown scheme S: not found"
+ *	source_cache_key(s, work, phase, &key, &last, error);
+ *	source_snapshot(s, work, &ref, error);
+ *
+ * KEY is what llb-and-solver.md section 10 gives for the scheme, before hashing; "session:" keys are random.
+ * Thread: one at a time an instance; contexts are shared.
+ */
+#pragma once
+#include "cache/cache.h"
+#include "ops.pb-c.h"
+#include "registry/registry.h"
+#include "session/session.h"
+
+struct source_context {
+	cache *cache;
+	blob_store *blobs;
+	registry *registry;
+	session_registry *sessions;
+	const char *worker_id;
+	const char *user_agent;
+};
+typedef struct source source;
+struct source_class {
+	const char *scheme; /* "docker-image", "local", ... */
+	/* Reads identifier (the part after "://") and attrs; the instance keeps context borrowed. */
+	void *(*open)(const struct source_context *context, const Pb__SourceOp *op, const struct platform *platform, GError **error);
+	bool (*cache_key)(void *self, struct work *work, unsigned phase, char **ret_key, bool *ret_last, GError **error);
+	bool (*snapshot)(void *self, struct work *work, cache_ref **ret_ref, GError **error); /* NULL ref: scratch */
+	void (*free)(void *self);
+};
+source *source_open(const struct source_context *context, const Pb__SourceOp *op, const struct platform *platform, GError **error);
+bool source_cache_key(source *s, struct work *work, unsigned phase, char **ret_key, bool *ret_last, GError **error);
+bool source_snapshot(source *s, struct work *work, cache_ref **ret_ref, GError **error);
+void source_free(source *s);
+/* Schemes of later parts answer UNIMPLEMENTED. */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(source, source_free)
+
+/* Registry auth callbacks through work->sessions, shared by sources and exporters (source/auth.c). */
+extern const struct registry_auth source_registry_auth;
+
+/* Config of an image without its layers (LLBBridge.ResolveImageConfig / ResolveSourceMeta). */
+struct image_meta {
+	struct digest digest; /* of the root descriptor (index or manifest) */
+	GBytes *config;
+};
+enum image_resolve_mode { IMAGE_RESOLVE_DEFAULT, IMAGE_RESOLVE_PULL, IMAGE_RESOLVE_LOCAL };
+bool source_image_resolve(const struct source_context *context, const char *reference_text, const struct platform *platform,
+			  enum image_resolve_mode mode, bool no_config, struct work *work, struct image_meta *ret, GError **error);
+bool source_oci_layout_resolve(const struct source_context *context, const char *reference_text, const char *session_id,
+			       const char *store_id, const struct platform *platform, struct work *work,
+			       struct image_meta *ret, GError **error);

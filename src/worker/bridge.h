@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bridge: what a frontend may ask for. The daemon implements it over the solver; tests and the LLBBridge service too.
+ *
+ *	bridge_solve(b, &request, work, &result, error);
+ *	GBytes *text = bridge_read_file(b, result->ref, "Dockerfile", 0, 0, work, error);
+ *
+ * A build_result holds counted refs and metadata. Refs are lazy: evaluated at the first read, or by evaluate.
+ * Thread: any; calls block.
+ */
+#pragma once
+#include "base/digest.h"
+#include "base/work.h"
+#include "format/platform.h"
+#include "gateway.pb-c.h"
+#include "ops.pb-c.h"
+
+typedef struct bridge bridge;
+typedef struct bridge_ref bridge_ref; /* NULL: scratch */
+
+/* What a frontend returns, and what exporters get. */
+typedef struct build_result {
+	gint refs_count;      /* reference count of this struct */
+	bridge_ref *ref;      /* owned; the single ref */
+	GHashTable *refs;     /* char * to bridge_ref * (owned, NULL values allowed), or NULL: then it is a single */
+	GHashTable *metadata; /* char * to GBytes *, never NULL */
+} build_result;
+build_result *build_result_new(void);
+build_result *build_result_ref(build_result *r);
+void build_result_unref(build_result *r);
+void build_result_set_metadata(build_result *r, const char *key, const void *bytes, size_t n);
+
+struct bridge_solve_request {
+	const Pb__Definition *definition;  /* or: */
+	const char *frontend;              /* with options and inputs */
+	GHashTable *options;               /* char * to char * */
+	GHashTable *inputs;                /* char * to Pb__Definition * */
+	bool evaluate;
+	Gateway__CacheOptionsEntry **cache_imports; /* borrowed */
+	size_t n_cache_imports;
+};
+struct bridge_image_request {
+	const char *ref;
+	const struct platform *platform;   /* NULL: the worker's */
+	const char *resolve_mode;          /* "default", "pull", "local" or "" */
+	const char *log_name;              /* vertex name, NULL: "resolve image config for <identifier>" */
+	bool no_config;
+	bool oci_layout;
+	const char *session_id, *store_id; /* oci_layout */
+};
+struct bridge_image {
+	char *ref;             /* owned: possibly changed by policy */
+	struct digest digest;
+	GBytes *config;        /* owned, NULL when no_config */
+};
+struct bridge_class {
+	bool (*solve)(bridge *b, const struct bridge_solve_request *r, struct work *work, build_result **ret, GError **error);
+	bool (*resolve_image)(bridge *b, const struct bridge_image_request *r, struct work *work, struct bridge_image *ret, GError **error);
+	bool (*resolve_source)(bridge *b, const Gateway__ResolveSourceMetaRequest *r, struct work *work,
+			       Gateway__ResolveSourceMetaResponse **ret, GError **error);
+	GBytes *(*read_file)(bridge *b, bridge_ref *ref, const char *path, int64_t offset, int64_t length, struct work *work, GError **error);
+	Gateway__ReadDirResponse *(*read_dir)(bridge *b, bridge_ref *ref, const char *path, const char *include, struct work *work, GError **error);
+	Gateway__StatFileResponse *(*stat_file)(bridge *b, bridge_ref *ref, const char *path, struct work *work, GError **error);
+	bool (*evaluate)(bridge *b, bridge_ref *ref, struct work *work, GError **error);
+	bool (*warn)(bridge *b, const Gateway__WarnRequest *r, GError **error);
+	/* The definition a ref came from, for use as an input of further ones. Borrowed; NULL for scratch. */
+	const Pb__Definition *(*definition)(bridge *b, bridge_ref *ref);
+	/* Platforms of the worker, default first. Borrowed. */
+	const struct platform *(*platforms)(bridge *b, size_t *ret_n);
+	const char *(*session_id)(bridge *b);
+	bridge_ref *(*ref_ref)(bridge_ref *ref);
+	void (*ref_unref)(bridge_ref *ref);
+};
+/* First member of every implementation. */
+struct bridge {
+	const struct bridge_class *class;
+};
+/* First member of every implementation's ref. */
+struct bridge_ref {
+	const struct bridge_class *class;
+};
+
+/* A frontend: options in, result out. */
+struct frontend {
+	const char *name; /* "dockerfile.v0" */
+	bool (*solve)(bridge *b, GHashTable *options, GHashTable *inputs, struct work *work, build_result **ret, GError **error);
+};
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(build_result, build_result_unref)
