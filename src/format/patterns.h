@@ -29,6 +29,8 @@ bool patterns_match(const patterns *p, const char *path);
 bool patterns_match_in(const patterns *p, const char *path, const uint8_t *parent_bits, uint8_t *ret_bits);
 /* Could anything below this directory match (prefix test for include patterns)? False only when surely not. */
 bool patterns_may_match_below(const patterns *p, const char *directory);
+/* The same for the patterns with "!" (an excluded directory is left out whole when this is false). */
+bool patterns_may_except_below(const patterns *p, const char *directory);
 /* The i-th pattern, cleaned, without "!". */
 const char *patterns_text(const patterns *p, size_t i, bool *ret_negated);
 

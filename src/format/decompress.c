@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "format/compress.h"
+#include <errno.h>
+#include <string.h>
+#include <bzlib.h>
+#include <isa-l/igzip_lib.h>
+#include <lzma.h>
+#include <zstd.h>
+
+enum { OUT_BYTES = 256 * 1024, MAGIC_BYTES = 6, ZSTD_WINDOW_LOG_MAX = 27 };
+static const uint64_t XZ_MEMORY_MAX = 256 * 1024 * 1024;
+
+/* One row a format. feed takes all of its input; finish says whether the stream was whole. */
+struct format {
+	const char *name;
+	uint8_t magic[MAGIC_BYTES];
+	size_t n_magic;
+	bool only_any; /* for archives, not for layers */
+	bool (*open)(decompressor *d, GError **error);
+	bool (*feed)(decompressor *d, const uint8_t *bytes, size_t n, GError **error);
+	bool (*finish)(decompressor *d, GError **error);
+	void (*close)(decompressor *d);
+};
+
+struct decompressor {
+	bool any;
+	uint64_t max_bytes, n_out;
+	bytes_sink_fn sink;
+	void *sink_data;
+	uint8_t head[MAGIC_BYTES]; /* until the format is known */
+	size_t n_head;
+	const struct format *format; /* NULL until then */
+	bool at_boundary;            /* between two members: a good place to end */
+	uint8_t *out;                /* owned */
+	union {
+		struct inflate_state *gzip; /* owned */
+		ZSTD_DCtx *zstd;            /* owned */
+		bz_stream bzip2;
+		lzma_stream xz;
+	} u;
+};
+
+static bool broken(const decompressor *d, const char *why, GError **error)
+{
+	return error_set(error, ERROR_DATA_LOSS, "%s: %s", d->format->name, why);
+}
+
+static bool emit(decompressor *d, const void *bytes, size_t n, GError **error)
+{
+	if (n == 0)
+		return true;
+	if (n > d->max_bytes - d->n_out)
+		return error_set(error, ERROR_RESOURCE_EXHAUSTED,
+				 "decompressed data is larger than %" G_GUINT64_FORMAT " bytes", d->max_bytes);
+	d->n_out += n;
+	return d->sink(d->sink_data, bytes, n, error);
+}
+
+static bool finish_at_boundary(decompressor *d, GError **error)
+{
+	return d->at_boundary || broken(d, "unexpected EOF", error);
+}
+
+/* ---- plain */
+
+static bool plain_open(decompressor *d, GError **error)
+{
+	return true;
+}
+
+static bool plain_finish(decompressor *d, GError **error)
+{
+	return true;
+}
+
+static bool plain_feed(decompressor *d, const uint8_t *bytes, size_t n, GError **error)
+{
+	return emit(d, bytes, n, error);
+}
+
+static void plain_close(decompressor *d)
+{
+}
+
+/* ---- gzip */
+
+static void gzip_next_member(decompressor *d)
+{
+	isal_inflate_init(d->u.gzip);
+	d->u.gzip->crc_flag = ISAL_GZIP; /* header and trailer are read and checked */
+}
+
+static bool gzip_open(decompressor *d, GError **error)
+{
+	d->u.gzip = g_new0(struct inflate_state, 1);
+	gzip_next_member(d);
+	return true;
+}
+
+static void gzip_close(decompressor *d)
+{
+	g_free(d->u.gzip);
+}
+
+/* One round: decodes until the output is full or the input empty. */
+static bool gzip_round(decompressor *d, GError **error)
+{
+	struct inflate_state *s = d->u.gzip;
+	s->next_out = d->out;
+	s->avail_out = OUT_BYTES;
+	int r = isal_inflate(s);
+	if (r == ISAL_INCORRECT_CHECKSUM)
+		return broken(d, "invalid checksum", error);
+	if (r < 0)
+		return broken(d, s->block_state == ISAL_BLOCK_NEW_HDR ? "invalid header" : "invalid data", error);
+	return emit(d, d->out, OUT_BYTES - s->avail_out, error);
+}
+
+static bool gzip_feed(decompressor *d, const uint8_t *bytes, size_t n, GError **error)
+{
+	struct inflate_state *s = d->u.gzip;
+	uint8_t *next = (uint8_t *)(gpointer)bytes; /* only read */
+	s->next_in = next;
+	s->avail_in = (uint32_t)n;
+	while (s->avail_in > 0 || s->avail_out == 0) {
+		if (d->at_boundary) {
+			uint8_t *rest = s->next_in;
+			uint32_t n_rest = s->avail_in;
+			if (n_rest == 0)
+				return true;
+			gzip_next_member(d);
+			s->next_in = rest;
+			s->avail_in = n_rest;
+			d->at_boundary = false;
+		}
+		if (!gzip_round(d, error))
+			return false;
+		d->at_boundary = s->block_state == ISAL_BLOCK_FINISH;
+	}
+	return true;
+}
+
+/* ---- zstd */
+
+static bool zstd_open(decompressor *d, GError **error)
+{
+	d->u.zstd = ZSTD_createDCtx();
+	if (!d->u.zstd)
+		return error_set_errno(error, ENOMEM, "start zstd");
+	ZSTD_DCtx_setParameter(d->u.zstd, ZSTD_d_windowLogMax, ZSTD_WINDOW_LOG_MAX);
+	return true;
+}
+
+static bool zstd_feed(decompressor *d, const uint8_t *bytes, size_t n, GError **error)
+{
+	ZSTD_inBuffer in = {bytes, n, 0};
+	size_t filled, left;
+	do {
+		ZSTD_outBuffer out = {d->out, OUT_BYTES, 0};
+		left = ZSTD_decompressStream(d->u.zstd, &out, &in);
+		if (ZSTD_isError(left))
+			return broken(d, ZSTD_getErrorName(left), error);
+		d->at_boundary = left == 0;
+		filled = out.pos;
+		if (!emit(d, d->out, out.pos, error))
+			return false;
+	} while (in.pos < in.size || (left > 0 && filled == OUT_BYTES));
+	return true;
+}
+
+static void zstd_close(decompressor *d)
+{
+	ZSTD_freeDCtx(d->u.zstd);
+}
+
+/* ---- bzip2 */
+
+static bool bzip2_open(decompressor *d, GError **error)
+{
+	memset(&d->u.bzip2, 0, sizeof d->u.bzip2);
+	return BZ2_bzDecompressInit(&d->u.bzip2, 0, 0) == BZ_OK || error_set_errno(error, ENOMEM, "start bzip2");
+}
+
+static void bzip2_close(decompressor *d)
+{
+	BZ2_bzDecompressEnd(&d->u.bzip2);
+}
+
+/* Streams may follow each other. */
+static bool bzip2_next_stream(decompressor *d, GError **error)
+{
+	bz_stream rest = d->u.bzip2;
+	bzip2_close(d);
+	if (!bzip2_open(d, error))
+		return false;
+	d->u.bzip2.next_in = rest.next_in;
+	d->u.bzip2.avail_in = rest.avail_in;
+	d->at_boundary = false;
+	return true;
+}
+
+static bool bzip2_feed(decompressor *d, const uint8_t *bytes, size_t n, GError **error)
+{
+	bz_stream *s = &d->u.bzip2;
+	s->next_in = (char *)(gpointer)bytes; /* only read */
+	s->avail_in = (unsigned)n;
+	do {
+		if (d->at_boundary && s->avail_in == 0)
+			return true;
+		if (d->at_boundary && !bzip2_next_stream(d, error))
+			return false;
+		s->next_out = (char *)d->out;
+		s->avail_out = OUT_BYTES;
+		int r = BZ2_bzDecompress(s);
+		if (r != BZ_OK && r != BZ_STREAM_END)
+			return broken(d, "invalid data", error);
+		if (!emit(d, d->out, OUT_BYTES - s->avail_out, error))
+			return false;
+		d->at_boundary = r == BZ_STREAM_END;
+	} while (s->avail_in > 0 || s->avail_out == 0);
+	return true;
+}
+
+/* ---- xz */
+
+static bool xz_open(decompressor *d, GError **error)
+{
+	d->u.xz = (lzma_stream)LZMA_STREAM_INIT;
+	return lzma_stream_decoder(&d->u.xz, XZ_MEMORY_MAX, LZMA_CONCATENATED) == LZMA_OK ||
+	       error_set_errno(error, ENOMEM, "start xz");
+}
+
+static bool xz_run(decompressor *d, lzma_action action, GError **error)
+{
+	lzma_stream *s = &d->u.xz;
+	lzma_ret r;
+	do {
+		s->next_out = d->out;
+		s->avail_out = OUT_BYTES;
+		r = lzma_code(s, action);
+		if (r == LZMA_MEMLIMIT_ERROR)
+			return error_set(error, ERROR_RESOURCE_EXHAUSTED, "xz: needs too much memory");
+		if (r != LZMA_OK && r != LZMA_STREAM_END && r != LZMA_BUF_ERROR)
+			return broken(d, "invalid data", error);
+		if (!emit(d, d->out, OUT_BYTES - s->avail_out, error))
+			return false;
+	} while (r == LZMA_OK && (s->avail_in > 0 || s->avail_out == 0));
+	return action == LZMA_RUN || r == LZMA_STREAM_END || broken(d, "unexpected EOF", error);
+}
+
+static bool xz_feed(decompressor *d, const uint8_t *bytes, size_t n, GError **error)
+{
+	d->u.xz.next_in = bytes;
+	d->u.xz.avail_in = n;
+	return xz_run(d, LZMA_RUN, error);
+}
+
+static bool xz_finish(decompressor *d, GError **error)
+{
+	d->u.xz.avail_in = 0;
+	return xz_run(d, LZMA_FINISH, error);
+}
+
+static void xz_close(decompressor *d)
+{
+	lzma_end(&d->u.xz);
+}
+
+/* ---- all */
+
+static const struct format formats[] = {
+	{"gzip", {0x1f, 0x8b, 0x08}, 3, false, gzip_open, gzip_feed, finish_at_boundary, gzip_close},
+	{"zstd", {0x28, 0xb5, 0x2f, 0xfd}, 4, false, zstd_open, zstd_feed, finish_at_boundary, zstd_close},
+	{"bzip2", {'B', 'Z', 'h'}, 3, true, bzip2_open, bzip2_feed, finish_at_boundary, bzip2_close},
+	{"xz", {0xfd, '7', 'z', 'X', 'Z', 0}, 6, true, xz_open, xz_feed, xz_finish, xz_close},
+};
+static const struct format plain = {"plain", {0}, 0, false, plain_open, plain_feed, plain_finish, plain_close};
+
+/* A zstd stream may begin with a frame that says nothing: magic 0x184D2A50 to 0x184D2A5F. */
+static bool is_zstd_skippable(const uint8_t *bytes, size_t n)
+{
+	return n >= 4 && (bytes[0] & 0xf0) == 0x50 && bytes[1] == 0x2a && bytes[2] == 0x4d && bytes[3] == 0x18;
+}
+
+static const struct format *format_of(const uint8_t *bytes, size_t n, bool any)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(formats); i++) {
+		const struct format *f = &formats[i];
+		if (f->only_any && !any)
+			continue;
+		if (n >= f->n_magic && memcmp(bytes, f->magic, f->n_magic) == 0)
+			return f;
+		if (f->open == zstd_open && is_zstd_skippable(bytes, n))
+			return f;
+	}
+	return &plain;
+}
+
+enum compression compression_detect(const void *bytes, size_t n)
+{
+	const struct format *f = format_of(bytes, n, false);
+	if (f->open == gzip_open)
+		return COMPRESSION_GZIP;
+	return f->open == zstd_open ? COMPRESSION_ZSTD : COMPRESSION_NONE;
+}
+
+decompressor *decompressor_new(bool any, uint64_t max_bytes, bytes_sink_fn sink, void *data)
+{
+	decompressor *d = g_new0(decompressor, 1);
+	d->any = any;
+	d->max_bytes = max_bytes;
+	d->sink = sink;
+	d->sink_data = data;
+	return d;
+}
+
+static bool begin(decompressor *d, GError **error)
+{
+	const struct format *f = format_of(d->head, d->n_head, d->any);
+	if (f != &plain)
+		d->out = g_malloc(OUT_BYTES);
+	if (!f->open(d, error))
+		return false;
+	d->format = f;
+	return f->feed(d, d->head, d->n_head, error);
+}
+
+bool decompressor_write(decompressor *d, const void *bytes, size_t n, GError **error)
+{
+	const uint8_t *p = bytes;
+	if (!d->format) {
+		size_t take = MIN(n, MAGIC_BYTES - d->n_head);
+		memcpy(d->head + d->n_head, p, take);
+		d->n_head += take;
+		p += take;
+		n -= take;
+		if (d->n_head < MAGIC_BYTES)
+			return true;
+		if (!begin(d, error))
+			return false;
+	}
+	while (n > 0) { /* the libraries count in 32 bits */
+		size_t part = MIN(n, (size_t)G_MAXINT32);
+		if (!d->format->feed(d, p, part, error))
+			return false;
+		p += part;
+		n -= part;
+	}
+	return true;
+}
+
+bool decompressor_finish(decompressor *d, GError **error)
+{
+	if (!d->format && !begin(d, error))
+		return false;
+	return d->format->finish(d, error);
+}
+
+void decompressor_free(decompressor *d)
+{
+	if (!d)
+		return;
+	if (d->format)
+		d->format->close(d);
+	g_free(d->out);
+	g_free(d);
+}
