@@ -6,8 +6,8 @@
  *	g_autoptr(process) p = process_start(&spec, error);
  *	process_wait(p, cancel, &status, error);
  *
- * posix_spawn/vfork only; every other fd is closed in the child; the child dies with the daemon when asked.
- * Thread: any (PR_SET_PDEATHSIG is tied to the starting thread: see .c).
+ * posix_spawn only; every other fd is closed in the child, signals are at their defaults.
+ * Thread: any (why there is no PR_SET_PDEATHSIG: see .c).
  */
 #pragma once
 #include "base/cancel.h"

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "os/mount.h"
+#include <fcntl.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+bool mount_make_private_namespace(GError **error)
+{
+	if (unshare(CLONE_NEWNS) < 0)
+		return error_set_errno(error, errno, "unshare mount namespace");
+	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+		return error_set_errno(error, errno, "make mounts slaves");
+	return true;
+}
+
+int mount_clone(int fd, bool recursive, GError **error)
+{
+	unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH;
+	int tree = open_tree(fd, "", recursive ? flags | AT_RECURSIVE : flags);
+	if (tree < 0)
+		error_set_errno(error, errno, "clone mount");
+	return tree;
+}
+
+bool mount_set_readonly(int mount_fd, bool recursive, GError **error)
+{
+	struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY};
+	unsigned flags = AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0);
+	if (mount_setattr(mount_fd, "", flags, &attributes, sizeof attributes) == 0)
+		return true;
+	return error_set_errno(error, errno, "make mount read-only");
+}
+
+int mount_tmpfs(int64_t size_bytes, mode_t mode, GError **error)
+{
+	char size[32], octal[16];
+	g_snprintf(size, sizeof size, "%" G_GINT64_FORMAT, size_bytes);
+	g_snprintf(octal, sizeof octal, "%o", mode & 07777);
+	scoped_fd context = fsopen("tmpfs", FSOPEN_CLOEXEC);
+	if (context < 0 || fsconfig(context, FSCONFIG_SET_STRING, "source", "tmpfs", 0) < 0 ||
+	    fsconfig(context, FSCONFIG_SET_STRING, "mode", octal, 0) < 0 ||
+	    (size_bytes > 0 && fsconfig(context, FSCONFIG_SET_STRING, "size", size, 0) < 0) ||
+	    fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0) {
+		error_set_errno(error, errno, "make tmpfs");
+		return -1;
+	}
+	int fd = fsmount(context, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID);
+	if (fd < 0)
+		error_set_errno(error, errno, "mount tmpfs");
+	return fd;
+}
+
+bool mount_attach(int mount_fd, int dir_fd, const char *name, GError **error)
+{
+	if (strchr(name, '/'))
+		return error_set(error, ERROR_INVALID_ARGUMENT, "mount point %s is no plain name", name);
+	unsigned flags = MOVE_MOUNT_F_EMPTY_PATH | (*name ? 0 : MOVE_MOUNT_T_EMPTY_PATH);
+	if (move_mount(mount_fd, "", dir_fd, name, flags) == 0)
+		return true;
+	return error_set_errno(error, errno, "attach mount %s", name);
+}
+
+bool mount_detach(int dir_fd, const char *name, GError **error)
+{
+	g_autofree char *path = NULL;
+	if (strchr(name, '/'))
+		return error_set(error, ERROR_INVALID_ARGUMENT, "mount point %s is no plain name", name);
+	if (*name)
+		path = g_strdup_printf("/proc/self/fd/%d/%s", dir_fd, name);
+	else
+		path = g_strdup_printf("/proc/self/fd/%d", dir_fd);
+	if (umount2(path, MNT_DETACH | (*name ? UMOUNT_NOFOLLOW : 0)) == 0)
+		return true;
+	return error_set_errno(error, errno, "unmount %s", name);
+}
+
+/* Paths in mountinfo have blanks and backslashes as \ooo. */
+static char *mount_point_of(const char *line)
+{
+	g_auto(GStrv) fields = g_strsplit(line, " ", 6);
+	return g_strv_length(fields) < 5 ? NULL : g_strcompress(fields[4]);
+}
+
+void mount_sweep_below(const char *path)
+{
+	g_autofree char *table = NULL;
+	g_autofree char *prefix = g_strconcat(path, "/", NULL);
+	if (!g_file_get_contents("/proc/self/mountinfo", &table, NULL, NULL))
+		return;
+	g_auto(GStrv) lines = g_strsplit(table, "\n", -1);
+	for (guint i = g_strv_length(lines); i-- > 0;) { /* later mounts may lie on earlier ones */
+		g_autofree char *point = mount_point_of(lines[i]);
+		if (point && g_str_has_prefix(point, prefix))
+			umount2(point, MNT_DETACH | UMOUNT_NOFOLLOW);
+	}
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "os/path.h"
+#include "os/path_walk.h"
+#include <linux/openat2.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+enum { AGAIN_MAX = 128 }; /* openat2 gives EAGAIN when something was renamed meanwhile */
+
+static bool has_dot_dot(const char *path)
+{
+	for (const char *p = path; *p;) {
+		size_t len = strcspn(p, "/");
+		if (len == 2 && p[0] == '.' && p[1] == '.')
+			return true;
+		p += len;
+		p += strspn(p, "/");
+	}
+	return false;
+}
+
+static int open_kernel(int root_fd, const char *path, int flags, enum path_mode mode)
+{
+	struct open_how how = {.flags = (uint64_t)(flags | O_CLOEXEC), .resolve = RESOLVE_NO_MAGICLINKS};
+	how.resolve |= mode == PATH_IN_ROOT ? RESOLVE_IN_ROOT : RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
+	how.mode = (flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE ? 0600 : 0;
+	for (int i = 0; i < AGAIN_MAX; i++) {
+		long fd = syscall(SYS_openat2, root_fd, path, &how, sizeof how);
+		if (fd >= 0)
+			return (int)fd;
+		if (errno != EAGAIN && errno != EINTR)
+			break;
+	}
+	return -errno;
+}
+
+int path_open_errno(int root_fd, const char *path, int flags, enum path_mode mode)
+{
+	path += strspn(path, "/");
+	if (*path == '\0')
+		path = ".";
+	if (mode == PATH_BENEATH && has_dot_dot(path))
+		return -EXDEV;
+	int fd = open_kernel(root_fd, path, flags, mode);
+	if (fd == -ENOSYS || fd == -EPERM)
+		return path_walk_open(root_fd, path, flags, mode);
+	return fd;
+}
+
+int path_open(int root_fd, const char *path, int flags, enum path_mode mode, GError **error)
+{
+	int fd = path_open_errno(root_fd, path, flags, mode);
+	if (fd < 0) {
+		error_set_errno(error, -fd, "open %s", path);
+		return -1;
+	}
+	return fd;
+}
+
+int path_open_parent(int root_fd, const char *path, char ret_name[256], GError **error)
+{
+	g_autofree char *rooted = g_strconcat("/", path, NULL);
+	g_autofree char *clean = path_clean(rooted);
+	char *slash = strrchr(clean, '/');
+	if (slash[1] == '\0') {
+		error_set(error, ERROR_INVALID_ARGUMENT, "path %s names no entry", path);
+		return -1;
+	}
+	if (strlen(slash + 1) > NAME_MAX) {
+		error_set_errno(error, ENAMETOOLONG, "open %s", path);
+		return -1;
+	}
+	*slash = '\0';
+	int fd = path_open(root_fd, clean, O_PATH | O_DIRECTORY, PATH_IN_ROOT, error);
+	if (fd >= 0)
+		g_strlcpy(ret_name, slash + 1, 256);
+	return fd;
+}
+
+char *path_resolve(int root_fd, const char *path, bool follow_last, GError **error)
+{
+	char *resolved = NULL;
+	int r = path_walk_resolve(root_fd, path, follow_last, &resolved);
+	if (r < 0)
+		error_set_errno(error, -r, "resolve %s", path);
+	return resolved;
+}
+
+struct dir_attributes {
+	mode_t mode;
+	uid_t uid;
+	gid_t gid;
+	int64_t time_ns;
+};
+
+static void set_times(int fd, int64_t time_ns)
+{
+	if (time_ns < 0)
+		return;
+	struct timespec t = {.tv_sec = time_ns / 1000000000, .tv_nsec = time_ns % 1000000000};
+	struct timespec both[2] = {t, t};
+	futimens(fd, both); /* a file system without times is no reason to fail */
+}
+
+static int open_real_dir(int dir, const char *name)
+{
+	int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/* Opens name in dir, making it when it is missing: *ret_made tells. */
+static int enter_or_make(int dir, const char *name, const struct dir_attributes *attributes, bool *ret_made)
+{
+	int fd = open_real_dir(dir, name);
+	*ret_made = false;
+	if (fd != -ENOENT)
+		return fd;
+	if (mkdirat(dir, name, 0700) == 0)
+		*ret_made = true;
+	else if (errno != EEXIST)
+		return -errno;
+	fd = open_real_dir(dir, name);
+	if (fd < 0 || !*ret_made)
+		return fd;
+	if (fchown(fd, attributes->uid, attributes->gid) < 0 || fchmod(fd, attributes->mode) < 0) {
+		int err = errno;
+		close(fd);
+		return -err;
+	}
+	set_times(fd, attributes->time_ns);
+	return fd;
+}
+
+int path_make_dirs(int root_fd, const char *path, mode_t mode, uid_t uid, gid_t gid, int64_t time_ns, GError **error)
+{
+	int there = path_open_errno(root_fd, path, O_RDONLY | O_DIRECTORY, PATH_IN_ROOT);
+	if (there >= 0)
+		return there;
+	g_autofree char *resolved = path_resolve(root_fd, path, true, error);
+	if (!resolved)
+		return -1;
+	const struct dir_attributes attributes = {mode, uid, gid, time_ns};
+	g_auto(GStrv) names = g_strsplit(resolved + 1, "/", -1);
+	scoped_fd cur = open_real_dir(root_fd, ".");
+	bool made = false;
+	for (size_t i = 0; cur >= 0 && names[i]; i++) {
+		bool parent_made = made;
+		int next = names[i][0] ? enter_or_make(cur, names[i], &attributes, &made) : open_real_dir(cur, ".");
+		if (next >= 0 && parent_made)
+			set_times(cur, time_ns); /* its own entry changed them */
+		fd_close(&cur);
+		cur = next;
+	}
+	if (cur < 0) {
+		error_set_errno(error, -cur, "mkdir %s", path);
+		return -1;
+	}
+	return fd_steal(&cur);
+}
+
+/* All bytes to the end of a file whose size is only a hint. */
+static GBytes *read_all(int fd, size_t hint, size_t max_bytes, const char *path, GError **error)
+{
+	size_t size = MIN(hint, max_bytes) + 1, n = 0;
+	g_autofree char *bytes = g_malloc(size);
+	for (;;) {
+		ssize_t got = read(fd, bytes + n, size - n);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0) {
+			error_set_errno(error, errno, "read %s", path);
+			return NULL;
+		}
+		if (got == 0)
+			return g_bytes_new_take(g_steal_pointer(&bytes), n);
+		n += (size_t)got;
+		if (n > max_bytes) {
+			error_set(error, ERROR_RESOURCE_EXHAUSTED, "read %s: larger than %zu bytes", path, max_bytes);
+			return NULL;
+		}
+		if (n == size) {
+			size = MIN(size * 2, max_bytes + 1);
+			bytes = g_realloc(bytes, size);
+		}
+	}
+}
+
+GBytes *path_read(int root_fd, const char *path, size_t max_bytes, enum path_mode mode, GError **error)
+{
+	scoped_fd fd = path_open(root_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, mode, error);
+	if (fd < 0)
+		return NULL;
+	struct stat st;
+	if (fstat(fd, &st) < 0) {
+		error_set_errno(error, errno, "stat %s", path);
+		return NULL;
+	}
+	if (!S_ISREG(st.st_mode)) {
+		error_set(error, ERROR_INVALID_ARGUMENT, "read %s: not a regular file", path);
+		return NULL;
+	}
+	return read_all(fd, (size_t)st.st_size, max_bytes, path, error);
+}
+
+/* Go's path.Clean. */
+char *path_clean(const char *path)
+{
+	bool rooted = path[0] == '/';
+	GString *out = g_string_new(rooted ? "/" : "");
+	size_t floor = out->len; /* ".." does not climb below */
+	for (const char *p = path + strspn(path, "/"); *p;) {
+		size_t len = strcspn(p, "/");
+		bool dot = len == 1 && p[0] == '.';
+		bool dot_dot = len == 2 && p[0] == '.' && p[1] == '.';
+		if (dot_dot && out->len > floor) {
+			const char *slash = strrchr(out->str, '/');
+			size_t cut = slash ? (size_t)(slash - out->str) : 0;
+			g_string_truncate(out, MAX(cut, floor));
+		} else if (!dot && !(dot_dot && rooted)) {
+			if (out->len > (rooted ? 1U : 0U))
+				g_string_append_c(out, '/');
+			g_string_append_len(out, p, (gssize)len);
+			if (dot_dot)
+				floor = out->len;
+		}
+		p += len;
+		p += strspn(p, "/");
+	}
+	if (out->len == 0)
+		g_string_append_c(out, '.');
+	return g_string_free(out, FALSE);
+}
+
+char *path_join(const char *a, const char *b)
+{
+	if (*a == '\0' && *b == '\0')
+		return g_strdup("");
+	if (*a == '\0')
+		return path_clean(b);
+	if (*b == '\0')
+		return path_clean(a);
+	g_autofree char *joined = g_strconcat(a, "/", b, NULL);
+	return path_clean(joined);
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * PR_SET_PDEATHSIG is not used: the kernel ties it to the thread that started the child, and our threads come and go,
+ * so that it would kill children at random. What a dead daemon leaves is found by the next one (steps live in named
+ * cgroups), and helpers with pipes end when the other side is gone.
+ */
+#include "os/process.h"
+#include "base/scope.h"
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+
+struct process {
+	GMutex mu; /* guards reaped and status */
+	pid_t pid;
+	int pidfd; /* owned */
+	bool reaped;
+	int status;
+};
+
+/*
+ * Where child fd i comes from: numbers that no child fd has, so that filling one never hides another. Closed by the
+ * parent afterwards.
+ */
+struct sources {
+	int *fds; /* owned */
+	size_t n;
+};
+
+static void sources_clear(struct sources *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		close(s->fds[i]);
+	g_free(s->fds);
+}
+
+static bool sources_init(struct sources *s, const struct process_spec *spec, GError **error)
+{
+	*s = (struct sources){.fds = g_new(int, MAX(spec->n_fds, 1))};
+	scoped_fd null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null < 0)
+		return error_set_errno(error, errno, "open /dev/null");
+	for (size_t i = 0; i < spec->n_fds; i++) {
+		int fd = spec->fds[i] < 0 ? null : spec->fds[i];
+		int copy = fcntl(fd, F_DUPFD_CLOEXEC, (int)MAX(spec->n_fds, 3));
+		if (copy < 0)
+			return error_set_errno(error, errno, "duplicate descriptor %d", fd);
+		s->fds[s->n++] = copy;
+	}
+	return true;
+}
+
+static int plan_files(posix_spawn_file_actions_t *files, const struct process_spec *spec, const struct sources *sources)
+{
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < sources->n; i++)
+		r = posix_spawn_file_actions_adddup2(files, sources->fds[i], (int)i);
+	if (r == 0 && spec->has_cwd)
+		r = posix_spawn_file_actions_addfchdir_np(files, spec->cwd_fd);
+	if (r == 0)
+		r = posix_spawn_file_actions_addclosefrom_np(files, (int)sources->n);
+	return r;
+}
+
+static int plan_attributes(posix_spawnattr_t *attributes, const struct process_spec *spec)
+{
+	sigset_t all, none;
+	sigfillset(&all);
+	sigemptyset(&none);
+	short flags = POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK;
+	if (spec->new_session)
+		flags |= POSIX_SPAWN_SETSID;
+	int r = posix_spawnattr_setsigdefault(attributes, &all);
+	if (r == 0)
+		r = posix_spawnattr_setsigmask(attributes, &none);
+	return r ? r : posix_spawnattr_setflags(attributes, flags);
+}
+
+static bool spawn(const struct process_spec *spec, const struct sources *sources, pid_t *ret_pid, GError **error)
+{
+	static const char *const empty[] = {NULL};
+	posix_spawn_file_actions_t files;
+	posix_spawnattr_t attributes;
+	posix_spawn_file_actions_init(&files);
+	posix_spawnattr_init(&attributes);
+	int r = plan_files(&files, spec, sources);
+	if (r == 0)
+		r = plan_attributes(&attributes, spec);
+	if (r == 0)
+		r = posix_spawnp(ret_pid, spec->argv[0], &files, &attributes, (char *const *)(gpointer)spec->argv,
+				 (char *const *)(gpointer)(spec->envp ? spec->envp : empty));
+	posix_spawn_file_actions_destroy(&files);
+	posix_spawnattr_destroy(&attributes);
+	return r == 0 || error_set_errno(error, r, "exec %s", spec->argv[0]);
+}
+
+process *process_start(const struct process_spec *spec, GError **error)
+{
+	__attribute__((cleanup(sources_clear))) struct sources sources;
+	pid_t pid;
+	if (!sources_init(&sources, spec, error) || !spawn(spec, &sources, &pid, error))
+		return NULL;
+	int pidfd = pidfd_open(pid, 0); /* close-on-exec by itself; the pid is ours until we wait */
+	if (pidfd < 0) {
+		int err = errno;
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		error_set_errno(error, err, "watch %s", spec->argv[0]);
+		return NULL;
+	}
+	process *p = g_new0(process, 1);
+	g_mutex_init(&p->mu);
+	p->pid = pid;
+	p->pidfd = pidfd;
+	return p;
+}
+
+pid_t process_pid(const process *p)
+{
+	return p->pid;
+}
+
+int process_pidfd(const process *p)
+{
+	return p->pidfd;
+}
+
+bool process_signal(process *p, int signal)
+{
+	return pidfd_send_signal(p->pidfd, signal, NULL, 0) == 0;
+}
+
+/* Takes the status of a child that has ended: 1, 0 when it still runs, -errno. */
+static int reap(process *p, int options)
+{
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&p->mu);
+	while (!p->reaped) {
+		pid_t r = waitpid(p->pid, &p->status, options);
+		if (r == 0)
+			return 0;
+		if (r < 0 && errno != EINTR)
+			return -errno;
+		p->reaped = r > 0;
+	}
+	return 1;
+}
+
+bool process_wait(process *p, cancel *c, int *ret_status, GError **error)
+{
+	int r;
+	while ((r = reap(p, WNOHANG)) == 0) {
+		if (!cancel_check(c, error))
+			return false;
+		struct pollfd fds[2] = {{.fd = p->pidfd, .events = POLLIN}, {.fd = cancel_fd(c), .events = POLLIN}};
+		if (poll(fds, 2, -1) < 0 && errno != EINTR)
+			return error_set_errno(error, errno, "poll");
+	}
+	if (r < 0)
+		return error_set_errno(error, -r, "wait");
+	*ret_status = p->status;
+	return true;
+}
+
+void process_free(process *p)
+{
+	if (!p)
+		return;
+	if (reap(p, WNOHANG) == 0) {
+		process_signal(p, SIGKILL);
+		reap(p, 0);
+	}
+	close(p->pidfd);
+	g_mutex_clear(&p->mu);
+	g_free(p);
+}

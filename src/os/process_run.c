@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "os/process.h"
+#include "base/scope.h"
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+
+enum { PIPE_CHUNK = 64 * 1024 };
+
+/* One end of a pipe that we read into a bounded buffer. */
+struct output {
+	int fd; /* owned */
+	GByteArray *bytes; /* owned */
+};
+struct run {
+	process *child;
+	int input_fd; /* owned */
+	const uint8_t *input;
+	size_t n_input, max_bytes;
+	struct output out, err;
+};
+
+static void run_clear(struct run *r)
+{
+	g_clear_pointer(&r->child, process_free);
+	fd_close(&r->input_fd);
+	fd_close(&r->out.fd);
+	fd_close(&r->err.fd);
+	g_clear_pointer(&r->out.bytes, g_byte_array_unref);
+	g_clear_pointer(&r->err.bytes, g_byte_array_unref);
+}
+
+/* Ours is non-blocking, the child's an ordinary one. */
+static bool make_pipe(int *ret_ours, int *ret_theirs, bool we_read, GError **error)
+{
+	int ends[2];
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return error_set_errno(error, errno, "pipe");
+	*ret_ours = we_read ? ends[0] : ends[1];
+	*ret_theirs = we_read ? ends[1] : ends[0];
+	fcntl(*ret_ours, F_SETFL, O_NONBLOCK);
+	return true;
+}
+
+static bool run_start(struct run *r, const struct process_spec *spec, GError **error)
+{
+	scoped_fd in = -1, out = -1, err = -1;
+	if (!make_pipe(&r->out.fd, &out, true, error) || !make_pipe(&r->err.fd, &err, true, error))
+		return false;
+	if (r->n_input > 0 && !make_pipe(&r->input_fd, &in, false, error))
+		return false;
+	size_t n = MAX(spec->n_fds, 3);
+	g_autofree int *fds = g_new(int, n);
+	for (size_t i = 3; i < n; i++)
+		fds[i] = spec->fds[i];
+	fds[0] = in;
+	fds[1] = out;
+	fds[2] = err;
+	struct process_spec with_pipes = *spec;
+	with_pipes.fds = fds;
+	with_pipes.n_fds = n;
+	r->child = process_start(&with_pipes, error);
+	return r->child != NULL;
+}
+
+static bool is_retry(int errnum)
+{
+	return errnum == EAGAIN || errnum == EINTR;
+}
+
+/* Reads what is there; closes the fd at its end. */
+static bool output_read(struct output *o, size_t max_bytes, GError **error)
+{
+	uint8_t chunk[PIPE_CHUNK];
+	for (;;) {
+		ssize_t n = read(o->fd, chunk, sizeof chunk);
+		if (n < 0 && is_retry(errno))
+			return true;
+		if (n < 0)
+			return error_set_errno(error, errno, "read output");
+		if (n == 0) {
+			fd_close(&o->fd);
+			return true;
+		}
+		if (o->bytes->len + (size_t)n > max_bytes)
+			return error_set(error, ERROR_RESOURCE_EXHAUSTED, "output of more than %zu bytes", max_bytes);
+		g_byte_array_append(o->bytes, chunk, (guint)n);
+	}
+}
+
+/* A child that does not read its input is no error. The write end is a pipe: SIGPIPE is ignored by every program here. */
+static void input_write(struct run *r)
+{
+	ssize_t n = write(r->input_fd, r->input, r->n_input);
+	if (n < 0 && is_retry(errno))
+		return;
+	if (n > 0) {
+		r->input += n;
+		r->n_input -= (size_t)n;
+	}
+	if (n < 0 || r->n_input == 0)
+		fd_close(&r->input_fd);
+}
+
+/* Until the child has ended; then what is left in the pipes is read, without waiting for others that hold them. */
+static bool run_loop(struct run *r, cancel *c, GError **error)
+{
+	bool ended = false;
+	while (!ended) {
+		struct pollfd fds[] = {{.fd = process_pidfd(r->child), .events = POLLIN},
+				       {.fd = r->out.fd, .events = POLLIN},
+				       {.fd = r->err.fd, .events = POLLIN},
+				       {.fd = r->input_fd, .events = POLLOUT},
+				       {.fd = cancel_fd(c), .events = POLLIN}};
+		if (poll(fds, G_N_ELEMENTS(fds), -1) < 0 && errno != EINTR)
+			return error_set_errno(error, errno, "poll");
+		if (!cancel_check(c, error))
+			return false;
+		ended = fds[0].revents != 0;
+		if (r->out.fd >= 0 && !output_read(&r->out, r->max_bytes, error))
+			return false;
+		if (r->err.fd >= 0 && !output_read(&r->err, r->max_bytes, error))
+			return false;
+		if (r->input_fd >= 0 && fds[3].revents)
+			input_write(r);
+	}
+	return true;
+}
+
+bool process_run(const struct process_spec *spec, const void *input, size_t n_input, size_t max_bytes, cancel *c,
+		 int *ret_status, GBytes **ret_stdout, GBytes **ret_stderr, GError **error)
+{
+	__attribute__((cleanup(run_clear))) struct run r = {
+		.input_fd = -1, .input = input, .n_input = n_input, .max_bytes = max_bytes,
+		.out = {-1, g_byte_array_new()}, .err = {-1, g_byte_array_new()}};
+	if (!run_start(&r, spec, error) || !run_loop(&r, c, error) || !process_wait(r.child, c, ret_status, error))
+		return false;
+	if (ret_stdout)
+		*ret_stdout = g_byte_array_free_to_bytes(g_steal_pointer(&r.out.bytes));
+	if (ret_stderr)
+		*ret_stderr = g_byte_array_free_to_bytes(g_steal_pointer(&r.err.bytes));
+	return true;
+}

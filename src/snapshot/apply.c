@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Two threads a blob: one reads, decompresses and hashes, the other parses (libarchive, tar formats only, no filters)
+ * and extracts. What the parser leaves unread is read to the end all the same, because the digest covers it.
+ */
+#include "snapshot/apply.h"
+#include "snapshot/byte_pipe.h"
+#include "snapshot/extract.h"
+#include "base/limits.h"
+#include "base/scope.h"
+#include <archive.h>
+#include <archive_entry.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+enum { READ_BYTES = 256 * 1024 };
+
+/* The next bytes of a plain tar stream, valid until the next call; 0 at the end, -1 with error. */
+typedef ssize_t (*next_fn)(void *data, const void **ret, GError **error);
+
+struct reader {
+	struct archive *tar; /* owned */
+	next_fn next;
+	void *next_data;
+	GError *problem; /* owned: of next, which libarchive cannot carry */
+	const struct apply_options *options;
+	int64_t claimed_bytes; /* sizes as the entries claim them */
+	bool has_bytes;        /* a stream of nothing is an archive of nothing */
+};
+
+static void reader_clear(struct reader *r)
+{
+	archive_read_free(r->tar);
+	g_clear_error(&r->problem);
+}
+
+static la_ssize_t on_read(struct archive *tar, void *data, const void **ret)
+{
+	struct reader *r = data;
+	ssize_t n = cancel_check(r->options->cancel, &r->problem) ? r->next(r->next_data, ret, &r->problem) : -1;
+	if (n < 0)
+		archive_set_error(tar, ARCHIVE_FATAL, "read");
+	r->has_bytes = r->has_bytes || n > 0;
+	return n;
+}
+
+static bool reader_failed(struct reader *r, GError **error)
+{
+	if (r->problem) {
+		g_propagate_error(error, g_steal_pointer(&r->problem));
+		return false;
+	}
+	const char *text = archive_error_string(r->tar);
+	return error_set(error, ERROR_DATA_LOSS, "archive/tar: %s", text ? text : "invalid tar header");
+}
+
+static bool reader_init(struct reader *r, next_fn next, void *data, const struct apply_options *options, GError **error)
+{
+	*r = (struct reader){.tar = archive_read_new(), .next = next, .next_data = data, .options = options};
+	if (archive_read_support_format_tar(r->tar) != ARCHIVE_OK ||
+	    archive_read_open(r->tar, r, NULL, on_read, NULL) != ARCHIVE_OK)
+		return reader_failed(r, error);
+	return true;
+}
+
+/* A name that is not in our character set is no problem: its bytes are kept. Any other warning is a broken header. */
+static bool is_harmless(struct archive *tar)
+{
+	const char *text = archive_error_string(tar);
+	return text && strstr(text, "converted");
+}
+
+/* 1 an entry, 0 the end, -1. */
+static int reader_next(struct reader *r, struct archive_entry **ret, GError **error)
+{
+	int code = archive_read_next_header(r->tar, ret);
+	if (code == ARCHIVE_EOF || (!r->has_bytes && !r->problem))
+		return 0;
+	if (code == ARCHIVE_OK || (code == ARCHIVE_WARN && is_harmless(r->tar)))
+		return 1;
+	reader_failed(r, error);
+	return -1;
+}
+
+/* ---- from libarchive's entry to ours */
+
+static bool kind_of(struct archive_entry *from, struct entry *e, GError **error)
+{
+	e->link = archive_entry_hardlink(from);
+	if (e->link) {
+		e->type = ENTRY_HARDLINK;
+		return true;
+	}
+	switch (archive_entry_filetype(from)) {
+	case AE_IFREG:
+		e->type = ENTRY_FILE;
+		return true;
+	case AE_IFDIR:
+		e->type = ENTRY_DIR;
+		return true;
+	case AE_IFLNK:
+		e->type = ENTRY_SYMLINK;
+		e->link = archive_entry_symlink(from);
+		return e->link || error_set(error, ERROR_INVALID_ARGUMENT, "%s: symlink without target", e->name);
+	case AE_IFIFO:
+		e->type = ENTRY_FIFO;
+		return true;
+	case AE_IFCHR:
+		e->type = ENTRY_CHAR;
+		return true;
+	case AE_IFBLK:
+		e->type = ENTRY_BLOCK;
+		return true;
+	default:
+		return error_set(error, ERROR_INVALID_ARGUMENT, "%s: unhandled tar header type %o", e->name,
+				 (unsigned)archive_entry_filetype(from));
+	}
+}
+
+static bool id_of(int64_t id, uint32_t *ret, const char *name, GError **error)
+{
+	if (id < 0 || id >= (int64_t)UINT32_MAX)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "%s: owner %" G_GINT64_FORMAT, name, id);
+	*ret = (uint32_t)id;
+	return true;
+}
+
+/* Times before 1970 and those that nanoseconds cannot count become 1970, as upstream. */
+static int64_t time_of(struct archive_entry *from)
+{
+	int64_t ns, s = archive_entry_mtime(from);
+	if (s < 0 || __builtin_mul_overflow(s, (int64_t)1000000000, &ns) ||
+	    __builtin_add_overflow(ns, (int64_t)archive_entry_mtime_nsec(from), &ns))
+		return 0;
+	return ns;
+}
+
+static void xattrs_of(struct archive_entry *from, struct entry *e, GArray *xattrs)
+{
+	struct entry_xattr a;
+	g_array_set_size(xattrs, 0);
+	if (archive_entry_xattr_reset(from) > 0)
+		while (archive_entry_xattr_next(from, &a.name, &a.value, &a.len) == ARCHIVE_OK)
+			g_array_append_val(xattrs, a);
+	e->xattrs = (const struct entry_xattr *)(const void *)xattrs->data;
+	e->n_xattrs = xattrs->len;
+}
+
+static bool size_of(struct reader *r, struct archive_entry *from, struct entry *e, GError **error)
+{
+	e->size = e->type == ENTRY_FILE ? archive_entry_size(from) : 0;
+	if (e->size < 0)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "%s: negative size", e->name);
+	if (e->size > LIMIT_LAYER_BYTES - r->claimed_bytes)
+		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "archive unpacks to more than %lld bytes",
+				 LIMIT_LAYER_BYTES);
+	r->claimed_bytes += e->size;
+	return true;
+}
+
+static bool translate(struct reader *r, struct archive_entry *from, struct entry *e, GArray *xattrs, GError **error)
+{
+	*e = (struct entry){.name = archive_entry_pathname(from)};
+	if (!e->name)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "archive entry without a name");
+	if (!kind_of(from, e, error) || !id_of(archive_entry_uid(from), &e->uid, e->name, error) ||
+	    !id_of(archive_entry_gid(from), &e->gid, e->name, error) || !size_of(r, from, e, error))
+		return false;
+	e->mode = archive_entry_perm(from) & 07777;
+	e->mtime_ns = time_of(from);
+	if (e->type == ENTRY_CHAR || e->type == ENTRY_BLOCK)
+		e->device = makedev(archive_entry_rdevmajor(from), archive_entry_rdevminor(from));
+	xattrs_of(from, e, xattrs);
+	return true;
+}
+
+/* ---- data */
+
+static bool write_at(int fd, const char *bytes, size_t n, off_t offset)
+{
+	while (n > 0) {
+		ssize_t done = pwrite(fd, bytes, n, offset);
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0)
+			return false;
+		bytes += done;
+		offset += done;
+		n -= (size_t)done;
+	}
+	return true;
+}
+
+/* Holes stay holes; a file that ends in one gets its length at the end. */
+static bool copy_data(struct reader *r, const struct entry *e, int fd, GError **error)
+{
+	int64_t end = 0;
+	for (;;) {
+		const void *bytes;
+		size_t n;
+		la_int64_t offset;
+		int code = archive_read_data_block(r->tar, &bytes, &n, &offset);
+		if (code == ARCHIVE_EOF)
+			break;
+		if (code != ARCHIVE_OK)
+			return reader_failed(r, error);
+		if (offset < end || offset > e->size || (int64_t)n > e->size - offset)
+			return error_set(error, ERROR_DATA_LOSS, "%s: data beyond its size", e->name);
+		if (!write_at(fd, bytes, n, offset))
+			return error_set_errno(error, errno, "write %s", e->name);
+		end = offset + (int64_t)n;
+	}
+	return end == e->size || ftruncate(fd, e->size) == 0 || error_set_errno(error, errno, "truncate %s", e->name);
+}
+
+static bool extract_one(struct reader *r, extractor *x, struct archive_entry *from, GArray *xattrs, GError **error)
+{
+	struct entry e;
+	scoped_fd fd = -1;
+	if (!translate(r, from, &e, xattrs, error) || !extractor_add(x, &e, &fd, error))
+		return false;
+	return fd < 0 || (copy_data(r, &e, fd, error) && extractor_end_file(x, &e, fd, error));
+}
+
+static bool extract_all(struct reader *r, int root_fd, struct apply_result *result, GError **error)
+{
+	g_autoptr(extractor) x = extractor_new(root_fd, r->options);
+	g_autoptr(GArray) xattrs = g_array_new(FALSE, FALSE, sizeof(struct entry_xattr));
+	struct archive_entry *from;
+	int more;
+	while ((more = reader_next(r, &from, error)) > 0) {
+		if (++result->entries > LIMIT_TAR_ENTRIES)
+			return error_set(error, ERROR_RESOURCE_EXHAUSTED, "more than %lld archive entries", LIMIT_TAR_ENTRIES);
+		if (!cancel_check(r->options->cancel, error) || !extract_one(r, x, from, xattrs, error))
+			return false;
+	}
+	if (more < 0 || !extractor_finish(x, error))
+		return false;
+	result->dropped_xattrs = extractor_dropped_xattrs(x);
+	return true;
+}
+
+static bool drain(struct reader *r, GError **error)
+{
+	const void *bytes;
+	ssize_t n;
+	while ((n = r->next(r->next_data, &bytes, error)) > 0)
+		if (!cancel_check(r->options->cancel, error))
+			return false;
+	return n == 0;
+}
+
+static bool apply_tar(next_fn next, void *data, int root_fd, const struct apply_options *options,
+		      struct apply_result *result, GError **error)
+{
+	__attribute__((cleanup(reader_clear))) struct reader r = {0};
+	return reader_init(&r, next, data, options, error) && extract_all(&r, root_fd, result, error) && drain(&r, error);
+}
+
+/* ---- a plain stream */
+
+struct plain_source {
+	bytes_source_fn source;
+	void *data;
+	hasher *hasher;  /* owned */
+	uint8_t *buffer; /* owned */
+	int64_t n;
+};
+
+static ssize_t plain_next(void *data, const void **ret, GError **error)
+{
+	struct plain_source *s = data;
+	ssize_t n = s->source(s->data, s->buffer, READ_BYTES, error);
+	if (n > 0) {
+		hasher_update(s->hasher, s->buffer, (size_t)n);
+		s->n += n;
+		*ret = s->buffer;
+	}
+	return n;
+}
+
+bool apply_stream(bytes_source_fn source, void *data, int root_fd, const struct apply_options *options,
+		  struct apply_result *ret, GError **error)
+{
+	g_autoptr(hasher) h = hasher_new_sha256();
+	g_autofree uint8_t *buffer = g_malloc(READ_BYTES);
+	struct plain_source s = {source, data, h, buffer, 0};
+	struct apply_result result = {0};
+	if (!apply_tar(plain_next, &s, root_fd, options, &result, error))
+		return false;
+	hasher_finish(h, &result.diff_id);
+	result.stream_bytes = s.n;
+	*ret = result;
+	return true;
+}
+
+/* ---- a blob */
+
+struct unpacker {
+	int fd; /* borrowed */
+	bool any, allow_high_ratio;
+	byte_pipe *pipe; /* owned */
+	hasher *hasher;  /* owned */
+	int64_t n_in, n_out;
+};
+
+static bool on_plain_bytes(void *data, const void *bytes, size_t n, GError **error)
+{
+	struct unpacker *u = data;
+	u->n_out += (int64_t)n;
+	if (!u->allow_high_ratio && u->n_out > GIB(1) && u->n_out / LIMIT_EXPANSION_RATIO > u->n_in)
+		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "compressed more than %lld to 1", LIMIT_EXPANSION_RATIO);
+	hasher_update(u->hasher, bytes, n);
+	return byte_pipe_write(u->pipe, bytes, n, error);
+}
+
+static bool unpack(struct unpacker *u, GError **error)
+{
+	g_autoptr(decompressor) d =
+		decompressor_new(u->any, (uint64_t)LIMIT_LAYER_BYTES, on_plain_bytes, u);
+	g_autofree uint8_t *buffer = g_malloc(READ_BYTES);
+	for (;;) {
+		ssize_t n = read(u->fd, buffer, READ_BYTES);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return error_set_errno(error, errno, "read blob");
+		if (n == 0)
+			return decompressor_finish(d, error);
+		u->n_in += n;
+		if (!decompressor_write(d, buffer, (size_t)n, error))
+			return false;
+	}
+}
+
+static gpointer unpack_thread(gpointer data)
+{
+	struct unpacker *u = data;
+	GError *problem = NULL;
+	unpack(u, &problem);
+	byte_pipe_end(u->pipe, problem);
+	return NULL;
+}
+
+static ssize_t pipe_next(void *data, const void **ret, GError **error)
+{
+	return byte_pipe_read(data, ret, error);
+}
+
+bool apply_blob(int blob_fd, int root_fd, const struct apply_options *options, struct apply_result *ret, GError **error)
+{
+	g_autoptr(hasher) h = hasher_new_sha256();
+	g_autoptr(byte_pipe) p = byte_pipe_new();
+	struct unpacker u = {.fd = blob_fd, .any = options->mode == APPLY_ARCHIVE,
+			     .allow_high_ratio = options->allow_high_ratio, .pipe = p, .hasher = h};
+	struct apply_result result = {0};
+	GThread *thread = g_thread_new("unpack", unpack_thread, &u);
+	bool done = apply_tar(pipe_next, p, root_fd, options, &result, error);
+	byte_pipe_close(p);
+	g_thread_join(thread);
+	if (!done)
+		return false;
+	hasher_finish(h, &result.diff_id);
+	result.stream_bytes = u.n_out;
+	*ret = result;
+	return true;
+}
+
+/* ---- is it an archive */
+
+struct probe {
+	GByteArray *head;
+	bool taken;
+};
+
+static bool on_probe_bytes(void *data, const void *bytes, size_t n, GError **error)
+{
+	struct probe *p = data;
+	size_t room = MIB(1) - MIN(p->head->len, (guint)MIB(1));
+	g_byte_array_append(p->head, bytes, (guint)MIN(n, room));
+	return n < room || error_set(error, ERROR_CANCELED, "enough");
+}
+
+static ssize_t probe_next(void *data, const void **ret, GError **error)
+{
+	struct probe *p = data;
+	if (p->taken)
+		return 0;
+	p->taken = true;
+	*ret = p->head->data;
+	return (ssize_t)p->head->len;
+}
+
+/* The first MiB unpacked of the first 256 KiB is enough for any first header. */
+bool apply_is_archive(int fd)
+{
+	struct stat st;
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return false;
+	g_autofree uint8_t *buffer = g_malloc(READ_BYTES);
+	ssize_t n = pread(fd, buffer, READ_BYTES, 0);
+	if (n <= 0)
+		return false;
+	g_autoptr(GByteArray) head = g_byte_array_new();
+	struct probe p = {head, false};
+	g_autoptr(decompressor) d = decompressor_new(true, UINT64_MAX, on_probe_bytes, &p);
+	if (decompressor_write(d, buffer, (size_t)n, NULL))
+		decompressor_finish(d, NULL); /* a short plain file is only looked at now; cut streams do not matter */
+	const struct apply_options options = {.mode = APPLY_ARCHIVE};
+	__attribute__((cleanup(reader_clear))) struct reader r = {0};
+	struct archive_entry *entry;
+	return head->len > 0 && reader_init(&r, probe_next, &p, &options, NULL) && reader_next(&r, &entry, NULL) > 0;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * change_writer: changes of a tree, in walk order, as the entries of a layer: parents first, whiteouts, hard links.
+ *
+ *	change_writer_put(w, &change, error); ... change_writer_finish(w, error);
+ *
+ * Inside snapshot only. Thread: one at a time.
+ */
+#pragma once
+#include "snapshot/diff.h"
+#include <sys/stat.h>
+
+enum change_kind { CHANGE_PUT, CHANGE_DELETE, CHANGE_NONE /* unchanged, told because of its hard links */ };
+struct change {
+	enum change_kind kind;
+	const char *path;      /* from the root, without a slash in front */
+	int dir_fd;            /* borrowed: the directory of the new tree that has it; unused for DELETE */
+	const char *name;      /* in dir_fd */
+	const struct stat *st; /* of the new tree; unused for DELETE */
+};
+typedef struct change_writer change_writer;
+
+change_writer *change_writer_new(int root_fd /* of the new tree, borrowed */, const struct diff_options *options,
+				 bytes_sink_fn sink, void *data);
+void change_writer_free(change_writer *w);
+bool change_writer_put(change_writer *w, const struct change *c, GError **error);
+bool change_writer_finish(change_writer *w, GError **error);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(change_writer, change_writer_free)

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One walk for both ways to see a change: an overlay's upper directory names what changed, two trees are compared name
+ * by name. Inside an opaque directory the first becomes the second, with whiteouts taken for nothing.
+ */
+#include "snapshot/diff.h"
+#include "snapshot/change_writer.h"
+#include "snapshot/compare.h"
+#include "snapshot/whiteout.h"
+#include "base/limits.h"
+#include "base/scope.h"
+#include <dirent.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+
+struct frame {
+	int upper_fd, lower_fd; /* owned; lower -1: nothing is there */
+	bool is_overlay;        /* names come from upper alone, and whiteouts speak */
+	bool hide_whiteouts;    /* below an opaque directory: whiteouts are nothing */
+	GPtrArray *names;       /* owned, sorted */
+	guint next;
+	size_t path_len;        /* of the walk's path, up to this directory */
+};
+
+struct walk {
+	GArray *frames; /* of struct frame */
+	GString *path;
+	change_writer *writer; /* owned */
+};
+
+static void frame_clear(gpointer data)
+{
+	struct frame *f = data;
+	fd_close(&f->upper_fd);
+	fd_close(&f->lower_fd);
+	g_clear_pointer(&f->names, g_ptr_array_unref);
+}
+
+static void walk_clear(struct walk *w)
+{
+	g_array_unref(w->frames);
+	g_string_free(w->path, TRUE);
+	change_writer_free(w->writer);
+}
+
+static int compare_names(gconstpointer a, gconstpointer b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static bool read_names(int dir_fd, GPtrArray *names, GError **error)
+{
+	scoped_fd fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir)
+		return error_set_errno(error, errno, "open directory");
+	fd_steal(&fd);
+	errno = 0;
+	for (const struct dirent *entry = readdir(dir); entry; entry = readdir(dir))
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			g_ptr_array_add(names, g_strdup(entry->d_name));
+	int err = errno;
+	closedir(dir);
+	return err == 0 || error_set_errno(error, err, "read directory");
+}
+
+static void drop_doubles(GPtrArray *names)
+{
+	guint kept = 0;
+	for (guint i = 0; i < names->len; i++) {
+		if (kept > 0 && strcmp(names->pdata[kept - 1], names->pdata[i]) == 0) {
+			g_free(names->pdata[i]);
+			names->pdata[i] = NULL;
+			continue;
+		}
+		names->pdata[kept++] = names->pdata[i];
+	}
+	for (guint i = kept; i < names->len; i++)
+		names->pdata[i] = NULL;
+	g_ptr_array_set_size(names, (gint)kept);
+}
+
+/* Takes both fds. */
+static bool push(struct walk *w, int upper_fd, int lower_fd, bool is_overlay, bool hide_whiteouts, GError **error)
+{
+	struct frame f = {upper_fd, lower_fd, is_overlay, hide_whiteouts, g_ptr_array_new_with_free_func(g_free), 0,
+			  w->path->len};
+	g_array_append_val(w->frames, f);
+	if (w->frames->len > LIMIT_PATH_DEPTH)
+		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "directories nested deeper than %lld", LIMIT_PATH_DEPTH);
+	if (!read_names(upper_fd, f.names, error))
+		return false;
+	bool both = !is_overlay && lower_fd >= 0;
+	if (both && !read_names(lower_fd, f.names, error))
+		return false;
+	g_ptr_array_sort(f.names, compare_names);
+	if (both)
+		drop_doubles(f.names);
+	return true;
+}
+
+static bool is_whiteout(const struct stat *st)
+{
+	return S_ISCHR(st->st_mode) && st->st_rdev == makedev(0, 0);
+}
+
+/* 1 there, 0 not, -1. */
+static int stat_in(int dir_fd, const char *name, struct stat *ret, GError **error)
+{
+	if (dir_fd < 0)
+		return 0;
+	if (fstatat(dir_fd, name, ret, AT_SYMLINK_NOFOLLOW) == 0)
+		return 1;
+	if (errno == ENOENT)
+		return 0;
+	error_set_errno(error, errno, "stat %s", name);
+	return -1;
+}
+
+static int open_dir(int dir_fd, const char *name, GError **error)
+{
+	int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		error_set_errno(error, errno, "open directory %s", name);
+	return fd;
+}
+
+static bool check_redirect(int fd, GError **error)
+{
+	char value[1];
+	ssize_t n = fgetxattr(fd, "trusted.overlay.redirect", value, 0);
+	return n <= 0 || error_set(error, ERROR_UNIMPLEMENTED, "redirect_dir is used, which a diff cannot follow");
+}
+
+/* Goes into a directory of the upper tree. */
+static bool descend(struct walk *w, const struct frame *f, const char *name, const struct stat *lower, GError **error)
+{
+	bool is_overlay = f->is_overlay, hide_whiteouts = f->hide_whiteouts;
+	scoped_fd upper_fd = open_dir(f->upper_fd, name, error);
+	if (upper_fd < 0)
+		return false;
+	scoped_fd lower_fd = -1;
+	if (lower && S_ISDIR(lower->st_mode)) {
+		lower_fd = open_dir(f->lower_fd, name, error);
+		if (lower_fd < 0)
+			return false;
+	}
+	if (is_overlay) {
+		int opaque = check_redirect(upper_fd, error) ? whiteout_is_opaque(upper_fd, error) : -1;
+		if (opaque < 0)
+			return false;
+		if (opaque && lower_fd >= 0) {
+			is_overlay = false;
+			hide_whiteouts = true;
+		}
+	}
+	return push(w, fd_steal(&upper_fd), fd_steal(&lower_fd), is_overlay, hide_whiteouts, error);
+}
+
+static bool tell(struct walk *w, enum change_kind kind, const struct frame *f, const char *name, const struct stat *st,
+		 GError **error)
+{
+	struct change c = {kind, w->path->str, f->upper_fd, name, st};
+	return change_writer_put(w->writer, &c, error);
+}
+
+/* An entry of the upper tree that is no whiteout. */
+static bool visit_present(struct walk *w, const struct frame *f, const char *name, const struct stat *upper,
+			  const struct stat *lower, GError **error)
+{
+	int same = lower ? compare_entries(f->lower_fd, lower, f->upper_fd, upper, name, error) : 0;
+	if (same < 0)
+		return false;
+	enum change_kind kind = same ? CHANGE_NONE : CHANGE_PUT;
+	bool silent = same && (f->is_overlay || S_ISDIR(upper->st_mode) || upper->st_nlink < 2);
+	if (!silent && !tell(w, kind, f, name, upper, error))
+		return false;
+	return !S_ISDIR(upper->st_mode) || descend(w, f, name, lower, error);
+}
+
+static bool visit(struct walk *w, const struct frame *f, const char *name, GError **error)
+{
+	struct stat upper, lower;
+	int has_upper = stat_in(f->upper_fd, name, &upper, error);
+	int has_lower = has_upper < 0 ? -1 : stat_in(f->lower_fd, name, &lower, error);
+	if (has_lower < 0)
+		return false;
+	if (has_upper && (f->is_overlay || f->hide_whiteouts) && is_whiteout(&upper))
+		has_upper = 0;
+	if (has_upper)
+		return visit_present(w, f, name, &upper, has_lower ? &lower : NULL, error);
+	return !has_lower || tell(w, CHANGE_DELETE, f, name, NULL, error);
+}
+
+static bool walk_run(struct walk *w, GError **error)
+{
+	while (w->frames->len > 0) {
+		struct frame *f = &g_array_index(w->frames, struct frame, w->frames->len - 1);
+		if (f->next == f->names->len) {
+			g_array_set_size(w->frames, w->frames->len - 1);
+			continue;
+		}
+		const char *name = f->names->pdata[f->next++];
+		g_string_truncate(w->path, f->path_len);
+		if (f->path_len > 0)
+			g_string_append_c(w->path, '/');
+		g_string_append(w->path, name);
+		const struct frame at = *f; /* a deeper one may move the array */
+		if (!visit(w, &at, name, error))
+			return false;
+	}
+	return change_writer_finish(w->writer, error);
+}
+
+static bool diff(int lower_fd, int upper_fd, bool is_overlay, const struct diff_options *options, bytes_sink_fn sink,
+		 void *data, GError **error)
+{
+	__attribute__((cleanup(walk_clear))) struct walk w = {
+		.frames = g_array_new(FALSE, FALSE, sizeof(struct frame)), .path = g_string_new(NULL),
+		.writer = change_writer_new(upper_fd, options, sink, data)};
+	g_array_set_clear_func(w.frames, frame_clear);
+	scoped_fd upper = open_dir(upper_fd, ".", error);
+	scoped_fd lower = upper >= 0 && lower_fd >= 0 ? open_dir(lower_fd, ".", error) : -1;
+	if (upper < 0 || (lower_fd >= 0 && lower < 0))
+		return false;
+	return push(&w, fd_steal(&upper), fd_steal(&lower), is_overlay, false, error) && walk_run(&w, error);
+}
+
+bool diff_overlay(int lower_fd, int upper_fd, const struct diff_options *options, bytes_sink_fn sink, void *data,
+		  GError **error)
+{
+	return diff(lower_fd, upper_fd, true, options, sink, data, error);
+}
+
+bool diff_trees(int lower_fd, int upper_fd, const struct diff_options *options, bytes_sink_fn sink, void *data,
+		GError **error)
+{
+	return diff(lower_fd, upper_fd, false, options, sink, data, error);
+}

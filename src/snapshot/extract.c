@@ -1,0 +1,515 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "snapshot/extract.h"
+#include "snapshot/whiteout.h"
+#include "base/limits.h"
+#include "base/scope.h"
+#include "os/path.h"
+#include "os/tree.h"
+#include <limits.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+/* A directory whose times are set at the end, because its entries change them. */
+struct dir_time {
+	char *path; /* owned, clean and absolute */
+	int64_t time_ns;
+};
+
+struct extractor {
+	int root_fd; /* borrowed */
+	struct apply_options options;
+	char *parent_path; /* owned: the parent of the entry before, most often of the next one too */
+	int parent_fd;     /* owned */
+	GArray *dir_times; /* of struct dir_time */
+	GHashTable *made;  /* NATIVE: inode numbers that this stream made */
+	int64_t dropped_xattrs;
+};
+
+/* Where an entry goes. */
+struct place {
+	int fd; /* borrowed: its parent */
+	char name[NAME_MAX + 1];
+	char *clean; /* owned */
+};
+
+static void place_clear(struct place *p)
+{
+	g_free(p->clean);
+}
+
+static void dir_time_clear(gpointer data)
+{
+	struct dir_time *d = data;
+	g_free(d->path);
+}
+
+static guint inode_hash(gconstpointer data)
+{
+	return (guint)(*(const guint64 *)data * 0x9E3779B97F4A7C15ULL >> 32);
+}
+
+extractor *extractor_new(int root_fd, const struct apply_options *options)
+{
+	extractor *x = g_new0(extractor, 1);
+	x->root_fd = root_fd;
+	x->options = *options;
+	x->parent_fd = -1;
+	x->dir_times = g_array_new(FALSE, FALSE, sizeof(struct dir_time));
+	g_array_set_clear_func(x->dir_times, dir_time_clear);
+	x->made = g_hash_table_new_full(inode_hash, g_int64_equal, g_free, NULL);
+	return x;
+}
+
+void extractor_free(extractor *x)
+{
+	if (!x)
+		return;
+	g_free(x->parent_path);
+	fd_close(&x->parent_fd);
+	g_array_unref(x->dir_times);
+	g_hash_table_unref(x->made);
+	g_free(x);
+}
+
+int64_t extractor_dropped_xattrs(const extractor *x)
+{
+	return x->dropped_xattrs;
+}
+
+/* Something was removed: what led to the parent may lead elsewhere now. */
+static void forget_parent(extractor *x)
+{
+	g_clear_pointer(&x->parent_path, g_free);
+	fd_close(&x->parent_fd);
+}
+
+static uid_t owner_uid(const extractor *x, const struct entry *e)
+{
+	return x->options.has_owner ? x->options.uid : e->uid;
+}
+
+static gid_t owner_gid(const extractor *x, const struct entry *e)
+{
+	return x->options.has_owner ? x->options.gid : e->gid;
+}
+
+static int64_t time_of(const extractor *x, const struct entry *e)
+{
+	return x->options.has_time ? x->options.time_ns : MAX(e->mtime_ns, 0);
+}
+
+static void times_of(const extractor *x, const struct entry *e, struct timespec ret[2])
+{
+	int64_t ns = time_of(x, e);
+	ret[0] = ret[1] = (struct timespec){.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
+}
+
+static bool note_made(extractor *x, int dir_fd, const char *name, GError **error)
+{
+	struct stat st;
+	if (x->options.mode != APPLY_NATIVE)
+		return true;
+	if (fstatat(dir_fd, name, &st, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) < 0)
+		return error_set_errno(error, errno, "stat %s", name);
+	guint64 ino = st.st_ino;
+	g_hash_table_add(x->made, g_memdup2(&ino, sizeof ino));
+	return true;
+}
+
+/* A parent that the stream left out looks as it does in the layers below, where it is there. */
+static void copy_lower_attributes(extractor *x, int dir_fd, const char *path)
+{
+	for (size_t i = 0; i < x->options.n_lowers; i++) {
+		scoped_fd lower = path_open_errno(x->options.lower_fds[i], path, O_RDONLY | O_DIRECTORY, PATH_IN_ROOT);
+		struct stat st;
+		if (lower == -ENOENT)
+			continue;
+		if (lower < 0 || fstat(lower, &st) < 0)
+			return;
+		if (fchown(dir_fd, st.st_uid, st.st_gid) == 0)
+			fchmod(dir_fd, st.st_mode & 07777);
+		file_copy_xattrs(lower, dir_fd, NULL);
+		struct timespec times[2] = {st.st_atim, st.st_mtim};
+		futimens(dir_fd, times);
+		return;
+	}
+}
+
+/* Makes what is missing of a parent, one directory at a time so that each finds its like below. */
+static int make_parents(extractor *x, const char *path, GError **error)
+{
+	const struct apply_options *o = &x->options;
+	uid_t uid = o->has_owner ? o->uid : 0;
+	gid_t gid = o->has_owner ? o->gid : 0;
+	int64_t time_ns = o->has_time ? o->time_ns : -1;
+	if (o->n_lowers == 0)
+		return path_make_dirs(x->root_fd, path, 0755, uid, gid, time_ns, error);
+	scoped_fd fd = -1;
+	for (const char *slash = path; slash;) {
+		slash = strchr(slash + 1, '/');
+		g_autofree char *prefix = slash ? g_strndup(path, (gsize)(slash - path)) : g_strdup(path);
+		fd_close(&fd);
+		fd = path_open_errno(x->root_fd, prefix, O_RDONLY | O_DIRECTORY, PATH_IN_ROOT);
+		if (fd >= 0)
+			continue;
+		fd = path_make_dirs(x->root_fd, prefix, 0755, uid, gid, time_ns, error);
+		if (fd < 0)
+			return -1;
+		copy_lower_attributes(x, fd, prefix);
+	}
+	return fd_steal(&fd);
+}
+
+/* Opens the parent of a clean absolute path into x->parent_fd. */
+static bool enter_parent(extractor *x, const char *path, GError **error)
+{
+	if (x->parent_path && strcmp(x->parent_path, path) == 0)
+		return true;
+	forget_parent(x);
+	int fd = path_open_errno(x->root_fd, path, O_RDONLY | O_DIRECTORY, PATH_IN_ROOT);
+	if (fd == -ENOENT)
+		fd = make_parents(x, path, error);
+	else if (fd < 0)
+		error_set_errno(error, -fd, "open %s", path);
+	if (fd < 0)
+		return false;
+	x->parent_fd = fd;
+	x->parent_path = g_strdup(path);
+	return true;
+}
+
+static bool check_length(const char *name, GError **error)
+{
+	size_t depth = 0, len = strlen(name);
+	if (len == 0 || len >= (size_t)LIMIT_PATH_BYTES)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "archive entry with a name of %zu bytes", len);
+	for (const char *p = name; (p = strchr(p, '/')); p++)
+		depth++;
+	return depth <= (size_t)LIMIT_PATH_DEPTH ||
+	       error_set(error, ERROR_INVALID_ARGUMENT, "archive entry in %zu directories", depth);
+}
+
+/* Cleans a name into a path from the root; ".." never leads out of it. */
+static char *clean_name(const char *name)
+{
+	g_autofree char *rooted = g_strconcat("/", name, NULL);
+	return path_clean(rooted);
+}
+
+/* 1: p is set; 0: the entry is the root itself; -1. */
+static int place_of(extractor *x, const char *name, struct place *p, GError **error)
+{
+	if (!check_length(name, error))
+		return -1;
+	p->clean = clean_name(name);
+	char *slash = strrchr(p->clean, '/');
+	if (slash[1] == '\0')
+		return 0;
+	if (strlen(slash + 1) > NAME_MAX) {
+		error_set_errno(error, ENAMETOOLONG, "extract %s", name);
+		return -1;
+	}
+	g_strlcpy(p->name, slash + 1, sizeof p->name);
+	g_autofree char *parent = slash == p->clean ? g_strdup("/") : g_strndup(p->clean, (gsize)(slash - p->clean));
+	if (!enter_parent(x, parent, error))
+		return -1;
+	p->fd = x->parent_fd;
+	return 1;
+}
+
+/* ---- attributes */
+
+static bool is_wanted_xattr(const char *name)
+{
+	if (g_str_has_prefix(name, "user."))
+		return !g_str_has_prefix(name, "user.overlay.");
+	return strcmp(name, "security.capability") == 0 || strcmp(name, "system.posix_acl_access") == 0 ||
+	       strcmp(name, "system.posix_acl_default") == 0;
+}
+
+static bool set_one_xattr(extractor *x, int fd, const struct entry_xattr *a, bool is_special, GError **error)
+{
+	if (!is_wanted_xattr(a->name)) {
+		x->dropped_xattrs++;
+		return true;
+	}
+	if (file_set_xattr(fd, a->name, a->value, a->len, NULL) || errno == ENOTSUP)
+		return true;
+	if (errno == EPERM && is_special && g_str_has_prefix(a->name, "user."))
+		return true; /* only files and directories can have them */
+	return error_set_errno(error, errno, "set extended attribute %s", a->name);
+}
+
+static bool set_xattrs(extractor *x, int fd, const struct entry *e, GError **error)
+{
+	size_t bytes = 0;
+	bool is_special = e->type != ENTRY_FILE && e->type != ENTRY_DIR;
+	if (e->n_xattrs > (size_t)LIMIT_XATTRS)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "%zu extended attributes", e->n_xattrs);
+	for (size_t i = 0; i < e->n_xattrs; i++) {
+		bytes += e->xattrs[i].len;
+		if (bytes > (size_t)LIMIT_XATTR_BYTES)
+			return error_set(error, ERROR_INVALID_ARGUMENT, "too many bytes of extended attributes");
+		if (!set_one_xattr(x, fd, &e->xattrs[i], is_special, error))
+			return false;
+	}
+	return true;
+}
+
+/* Of an entry without an fd of its own. Owner first: it takes away what mode and capabilities then set. */
+static bool set_attributes_at(extractor *x, const struct place *p, const struct entry *e, GError **error)
+{
+	if (fchownat(p->fd, p->name, owner_uid(x, e), owner_gid(x, e), AT_SYMLINK_NOFOLLOW) < 0)
+		return error_set_errno(error, errno, "chown");
+	if (e->type != ENTRY_SYMLINK && fchmodat(p->fd, p->name, e->mode, 0) < 0) /* nobody else is here: no link */
+		return error_set_errno(error, errno, "chmod");
+	if (e->n_xattrs > 0) {
+		scoped_fd fd = openat(p->fd, p->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+		if (fd < 0)
+			return error_set_errno(error, errno, "open");
+		if (!set_xattrs(x, fd, e, error))
+			return false;
+	}
+	if (e->type == ENTRY_DIR) {
+		struct dir_time d = {g_strdup(p->clean), time_of(x, e)};
+		g_array_append_val(x->dir_times, d);
+		return true;
+	}
+	struct timespec times[2];
+	times_of(x, e, times);
+	if (utimensat(p->fd, p->name, times, AT_SYMLINK_NOFOLLOW) < 0)
+		return error_set_errno(error, errno, "set times");
+	return true;
+}
+
+/* ---- kinds of entries */
+
+static bool remove_existing(extractor *x, const struct place *p, GError **error)
+{
+	int fd = dup(p->fd); /* forgetting the parent closes it */
+	if (fd < 0)
+		return error_set_errno(error, errno, "dup");
+	scoped_fd parent = fd;
+	forget_parent(x);
+	x->parent_fd = fd_steal(&parent);
+	return tree_remove_at(x->parent_fd, p->name, error);
+}
+
+/* Runs make until it works or fails for another reason than something in its way, which is removed. */
+typedef int (*make_fn)(extractor *x, const struct place *p, const struct entry *e);
+
+static bool make_new(extractor *x, struct place *p, const struct entry *e, make_fn make, int *ret, GError **error)
+{
+	int r = make(x, p, e);
+	if (r == -EEXIST) {
+		if (!remove_existing(x, p, error))
+			return false;
+		p->fd = x->parent_fd;
+		r = make(x, p, e);
+	}
+	if (r < 0)
+		return error_set_errno(error, -r, "create");
+	if (ret)
+		*ret = r;
+	return true;
+}
+
+static int make_file(extractor *x, const struct place *p, const struct entry *e)
+{
+	int fd = openat(p->fd, p->name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	return fd < 0 ? -errno : fd;
+}
+
+static int make_symlink(extractor *x, const struct place *p, const struct entry *e)
+{
+	return symlinkat(e->link, p->fd, p->name) < 0 ? -errno : 0;
+}
+
+static int make_special(extractor *x, const struct place *p, const struct entry *e)
+{
+	mode_t type = e->type == ENTRY_FIFO ? S_IFIFO : e->type == ENTRY_CHAR ? S_IFCHR : S_IFBLK;
+	return mknodat(p->fd, p->name, type | 0600, e->device) < 0 ? -errno : 0;
+}
+
+static bool same_inode(int fd_a, const char *a, int fd_b, const char *b)
+{
+	struct stat sa, sb;
+	return fstatat(fd_a, a, &sa, AT_SYMLINK_NOFOLLOW) == 0 && fstatat(fd_b, b, &sb, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
+}
+
+static bool add_hardlink(extractor *x, struct place *p, const struct entry *e, GError **error)
+{
+	char name[256];
+	scoped_fd target = path_open_parent(x->root_fd, e->link, name, error);
+	if (target < 0)
+		return false;
+	struct stat st;
+	if (fstatat(target, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return error_set_errno(error, errno, "hard link to %s", e->link);
+	if (S_ISDIR(st.st_mode))
+		return error_set(error, ERROR_INVALID_ARGUMENT, "hard link to directory %s", e->link);
+	int r = linkat(target, name, p->fd, p->name, 0) < 0 ? -errno : 0;
+	if (r == -EEXIST && !same_inode(target, name, p->fd, p->name)) {
+		if (!remove_existing(x, p, error))
+			return false;
+		r = linkat(target, name, x->parent_fd, p->name, 0) < 0 ? -errno : 0;
+	}
+	return r == 0 || r == -EEXIST || error_set_errno(error, -r, "hard link to %s", e->link);
+}
+
+static bool add_dir(extractor *x, struct place *p, const struct entry *e, GError **error)
+{
+	bool was_whiteout = false;
+	struct stat st;
+	if (mkdirat(p->fd, p->name, 0700) < 0) {
+		if (errno != EEXIST || fstatat(p->fd, p->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			return error_set_errno(error, errno, "mkdir");
+		was_whiteout = x->options.mode == APPLY_OVERLAY && S_ISCHR(st.st_mode) && st.st_rdev == 0;
+		if (!S_ISDIR(st.st_mode)) {
+			if (!remove_existing(x, p, error))
+				return false;
+			p->fd = x->parent_fd;
+			if (mkdirat(p->fd, p->name, 0700) < 0)
+				return error_set_errno(error, errno, "mkdir");
+		}
+	}
+	if (was_whiteout) { /* what the whiteout hid stays hidden */
+		scoped_fd fd = openat(p->fd, p->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (fd < 0 || !whiteout_set_opaque(fd, x->options.user_xattrs, error))
+			return false;
+	}
+	return set_attributes_at(x, p, e, error);
+}
+
+static bool add_special(extractor *x, struct place *p, const struct entry *e, GError **error)
+{
+	if (e->type == ENTRY_CHAR && e->device == 0)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "character device 0:0 is refused");
+	if (e->type != ENTRY_FIFO && x->options.user_xattrs)
+		return true; /* no devices in a user namespace, as upstream */
+	return make_new(x, p, e, make_special, NULL, error) && set_attributes_at(x, p, e, error);
+}
+
+static bool add_at(extractor *x, struct place *p, const struct entry *e, int *ret_fd, GError **error)
+{
+	switch (e->type) {
+	case ENTRY_FILE:
+		return make_new(x, p, e, make_file, ret_fd, error);
+	case ENTRY_DIR:
+		return add_dir(x, p, e, error);
+	case ENTRY_SYMLINK:
+		if (strlen(e->link) > (size_t)LIMIT_SYMLINK_BYTES)
+			return error_set(error, ERROR_INVALID_ARGUMENT, "symlink target is too long");
+		return make_new(x, p, e, make_symlink, NULL, error) && set_attributes_at(x, p, e, error);
+	case ENTRY_HARDLINK:
+		return add_hardlink(x, p, e, error);
+	case ENTRY_FIFO:
+	case ENTRY_CHAR:
+	case ENTRY_BLOCK:
+		return add_special(x, p, e, error);
+	}
+	return error_set(error, ERROR_INTERNAL, "unknown kind of entry");
+}
+
+/* ---- whiteouts */
+
+/* The parent without following any link: a whiteout says something of this very directory. */
+static int open_lexical_parent(extractor *x, const char *clean, bool make, GError **error)
+{
+	g_autofree char *parent = g_path_get_dirname(clean);
+	int fd = path_open_errno(x->root_fd, parent, O_RDONLY | O_DIRECTORY, PATH_BENEATH);
+	if (fd == -ENOENT && make)
+		return make_parents(x, parent, error);
+	if (fd < 0 && fd != -ENOENT && fd != -ENOTDIR && fd != -ELOOP)
+		error_set_errno(error, -fd, "open %s", parent);
+	return fd < 0 ? -1 : fd;
+}
+
+static bool add_whiteout(extractor *x, const char *name, enum whiteout_kind kind, GError **error)
+{
+	g_autofree char *clean = clean_name(name);
+	bool is_overlay = x->options.mode == APPLY_OVERLAY;
+	GError *problem = NULL;
+	scoped_fd dir = open_lexical_parent(x, clean, is_overlay, &problem);
+	if (problem) {
+		g_propagate_error(error, problem);
+		return false;
+	}
+	if (dir < 0)
+		return true;
+	const char *hidden = strrchr(clean, '/') + 1 + strlen(WHITEOUT_PREFIX);
+	if (is_overlay && kind == WHITEOUT_OPAQUE)
+		return whiteout_set_opaque(dir, x->options.user_xattrs, error);
+	if (is_overlay)
+		return whiteout_make(dir, hidden, x->options.user_xattrs, error);
+	forget_parent(x);
+	if (kind == WHITEOUT_OPAQUE)
+		return whiteout_clear_dir(dir, x->made, error);
+	return whiteout_clear_entry(dir, hidden, x->made, error);
+}
+
+/* ---- all */
+
+static bool add(extractor *x, const struct entry *e, int *ret_fd, GError **error)
+{
+	enum whiteout_kind kind = WHITEOUT_NONE;
+	if (x->options.mode != APPLY_ARCHIVE) {
+		g_autofree char *clean = clean_name(e->name);
+		if (!check_length(e->name, error) || !whiteout_kind_of(strrchr(clean, '/') + 1, &kind, error))
+			return false;
+	}
+	if (kind == WHITEOUT_IGNORED)
+		return true;
+	if (kind != WHITEOUT_NONE)
+		return add_whiteout(x, e->name, kind, error);
+	__attribute__((cleanup(place_clear))) struct place p = {.fd = -1};
+	int r = place_of(x, e->name, &p, error);
+	if (r < 0)
+		return false;
+	if (r == 0) /* as upstream: the root keeps what it has */
+		return e->type == ENTRY_DIR || error_set(error, ERROR_INVALID_ARGUMENT, "the root can only be a directory");
+	if (!add_at(x, &p, e, ret_fd, error))
+		return false;
+	bool exists = e->type == ENTRY_FILE || e->type == ENTRY_DIR || e->type == ENTRY_SYMLINK || e->type == ENTRY_HARDLINK;
+	return !exists || note_made(x, x->parent_fd, p.name, error);
+}
+
+bool extractor_add(extractor *x, const struct entry *e, int *ret_fd, GError **error)
+{
+	*ret_fd = -1;
+	if (add(x, e, ret_fd, error))
+		return true;
+	fd_close(ret_fd);
+	g_prefix_error(error, "failed to extract %s: ", e->name);
+	return false;
+}
+
+bool extractor_end_file(extractor *x, const struct entry *e, int fd, GError **error)
+{
+	struct timespec times[2];
+	times_of(x, e, times);
+	if (fchown(fd, owner_uid(x, e), owner_gid(x, e)) < 0 || fchmod(fd, e->mode) < 0)
+		return error_set_errno(error, errno, "failed to extract %s: set owner and mode", e->name);
+	if (e->n_xattrs > 0 && !set_xattrs(x, fd, e, error)) {
+		g_prefix_error(error, "failed to extract %s: ", e->name);
+		return false;
+	}
+	if (futimens(fd, times) < 0)
+		return error_set_errno(error, errno, "failed to extract %s: set times", e->name);
+	return true;
+}
+
+bool extractor_finish(extractor *x, GError **error)
+{
+	forget_parent(x);
+	for (guint i = 0; i < x->dir_times->len; i++) {
+		const struct dir_time *d = &g_array_index(x->dir_times, struct dir_time, i);
+		scoped_fd fd = path_open_errno(x->root_fd, d->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, PATH_IN_ROOT);
+		struct timespec t = {.tv_sec = d->time_ns / 1000000000, .tv_nsec = d->time_ns % 1000000000};
+		const struct timespec times[2] = {t, t};
+		if (fd >= 0 && futimens(fd, times) < 0) /* replaced by something else meanwhile: nothing to set */
+			return error_set_errno(error, errno, "set times of %s", d->path);
+	}
+	return true;
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "snapshot/snapshotter.h"
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include "base/scope.h"
+#include "os/mount.h"
+#include "os/tree.h"
+#include "snapshot/native.h"
+#include "snapshot/overlay.h"
+
+struct snapshotter {
+	const char *name;
+	bool stacked;
+	bool can_clone; /* detached mounts can be cloned as they are */
+	int mounts_fd;  /* owned: where mounts are attached when they cannot be cloned otherwise */
+	gint next_mount;
+};
+
+struct snapshot_view {
+	snapshotter *snapshotter; /* borrowed: outlives us */
+	int root_fd;              /* owned: a plain directory, or the root of the mount */
+	bool is_mount;
+	bool write;
+	GMutex mu;                /* guards attached */
+	char *attached;           /* name beneath mounts_fd, NULL: detached */
+};
+
+static int open_mounts(int root_fd, GError **error)
+{
+	if (mkdirat(root_fd, "mounts", 0700) < 0 && errno != EEXIST) {
+		error_set_errno(error, errno, "make mounts");
+		return -1;
+	}
+	int fd = openat(root_fd, "mounts", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		error_set_errno(error, errno, "open mounts");
+	return fd;
+}
+
+static bool choose(snapshotter *s, int root_fd, const char *name, GError **error)
+{
+	bool automatic = strcmp(name, "auto") == 0;
+	s->name = "native";
+	if (strcmp(name, "native") == 0)
+		return true;
+	if (!automatic && strcmp(name, "overlayfs") != 0)
+		return error_set(error, ERROR_UNIMPLEMENTED, "unknown snapshotter name: \"%s\"", name);
+	g_autoptr(GError) failure = NULL;
+	if (!overlay_probe(root_fd, &s->can_clone, &failure)) {
+		if (!automatic)
+			g_propagate_prefixed_error(error, g_steal_pointer(&failure), "overlayfs does not work here: ");
+		return automatic;
+	}
+	s->name = "overlayfs";
+	s->stacked = true;
+	return true;
+}
+
+snapshotter *snapshotter_open(int root_fd, const char *name, GError **error)
+{
+	g_autoptr(snapshotter) s = g_new0(snapshotter, 1);
+	s->mounts_fd = open_mounts(root_fd, error);
+	if (s->mounts_fd < 0 || !choose(s, root_fd, name, error))
+		return NULL;
+	return g_steal_pointer(&s);
+}
+
+void snapshotter_close(snapshotter *s)
+{
+	if (!s)
+		return;
+	if (s->mounts_fd >= 0)
+		close(s->mounts_fd);
+	g_free(s);
+}
+
+const char *snapshotter_name(const snapshotter *s)
+{
+	return s->name;
+}
+
+bool snapshotter_is_stacked(const snapshotter *s)
+{
+	return s->stacked;
+}
+
+int snapshotter_open_fs(int dir_fd, GError **error)
+{
+	int fd = openat(dir_fd, "fs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		error_set_errno(error, errno, "open tree");
+	return fd;
+}
+
+static bool native_prepare(int dir_fd, int parent_dir_fd, cancel *c, GError **error)
+{
+	if (mkdirat(dir_fd, "fs", 0755) < 0)
+		return error_set_errno(error, errno, "make tree");
+	scoped_fd fs = snapshotter_open_fs(dir_fd, error);
+	if (fs < 0)
+		return false;
+	if (fchmod(fs, 0755) < 0)
+		return error_set_errno(error, errno, "change mode of tree");
+	if (parent_dir_fd < 0)
+		return true;
+	scoped_fd parent = snapshotter_open_fs(parent_dir_fd, error);
+	return parent >= 0 && native_copy_tree(parent, fs, c, error);
+}
+
+bool snapshotter_prepare(snapshotter *s, int dir_fd, int parent_dir_fd, cancel *c, GError **error)
+{
+	return s->stacked ? overlay_prepare(dir_fd, parent_dir_fd, error)
+			  : native_prepare(dir_fd, parent_dir_fd, c, error);
+}
+
+bool snapshotter_seal(snapshotter *s, int dir_fd, GError **error)
+{
+	return !s->stacked || tree_remove_at(dir_fd, "work", error);
+}
+
+/* ---- views */
+snapshot_view *snapshot_view_open(snapshotter *s, const int *dirs, size_t n, bool write, GError **error)
+{
+	bool is_mount = s->stacked && n > 1;
+	scoped_fd root = is_mount ? overlay_mount(dirs, n, write, error) : snapshotter_open_fs(dirs[0], error);
+	if (root < 0)
+		return NULL;
+	snapshot_view *v = g_new0(snapshot_view, 1);
+	g_mutex_init(&v->mu);
+	v->snapshotter = s;
+	v->root_fd = fd_steal(&root);
+	v->is_mount = is_mount;
+	v->write = write;
+	return v;
+}
+
+void snapshot_view_close(snapshot_view *v)
+{
+	if (!v)
+		return;
+	if (v->attached) {
+		mount_detach(v->snapshotter->mounts_fd, v->attached, NULL);
+		unlinkat(v->snapshotter->mounts_fd, v->attached, AT_REMOVEDIR);
+	}
+	close(v->root_fd);
+	g_mutex_clear(&v->mu);
+	g_free(v->attached);
+	g_free(v);
+}
+
+int snapshot_view_dir(snapshot_view *v, GError **error)
+{
+	int fd = openat(v->root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		error_set_errno(error, errno, "open tree");
+	return fd;
+}
+
+/* Older kernels clone only what is attached in our namespace. */
+static bool view_ensure_attached(snapshot_view *v, GError **error)
+{
+	snapshotter *s = v->snapshotter;
+	if (!v->is_mount || s->can_clone || v->attached)
+		return true;
+	g_autofree char *name = g_strdup_printf("%d", g_atomic_int_add(&s->next_mount, 1));
+	if (mkdirat(s->mounts_fd, name, 0700) < 0 && errno != EEXIST)
+		return error_set_errno(error, errno, "make mount point");
+	if (!mount_attach(v->root_fd, s->mounts_fd, name, error)) {
+		unlinkat(s->mounts_fd, name, AT_REMOVEDIR);
+		return false;
+	}
+	v->attached = g_steal_pointer(&name);
+	return true;
+}
+
+int snapshot_view_mount(snapshot_view *v, GError **error)
+{
+	g_mutex_lock(&v->mu);
+	bool ok = view_ensure_attached(v, error);
+	g_mutex_unlock(&v->mu);
+	scoped_fd fd = ok ? mount_clone(v->root_fd, false, error) : -1;
+	if (fd < 0 || (!v->write && !mount_set_readonly(fd, false, error)))
+		return -1;
+	return fd_steal(&fd);
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "os/mount.h"
+#include "os/path.h"
+#include "os/tree.h"
+#include <sys/mount.h>
+
+static char *top;
+static int top_fd;
+static bool may_mount;
+
+static int make_dir(const char *name)
+{
+	mkdirat(top_fd, name, 0755);
+	return openat(top_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+static void touch(int dir, const char *name, const char *text)
+{
+	scoped_fd fd = openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	g_assert_cmpint(write(fd, text, strlen(text)), ==, (ssize_t)strlen(text));
+}
+
+static void assert_text(int dir, const char *path, const char *want)
+{
+	g_autoptr(GBytes) bytes = path_read(dir, path, 100, PATH_IN_ROOT, NULL);
+	g_assert_nonnull(bytes);
+	g_assert_cmpmem(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), want, strlen(want));
+}
+
+static bool skip_unprivileged(void)
+{
+	if (!may_mount)
+		g_test_skip("needs privileges to mount");
+	return !may_mount;
+}
+
+static void test_overlay(void)
+{
+	if (skip_unprivileged())
+		return;
+	g_autoptr(GError) error = NULL;
+	scoped_fd a = make_dir("a"), b = make_dir("b"), upper = make_dir("upper"), work = make_dir("work");
+	touch(a, "x", "top");
+	touch(b, "x", "bottom");
+	touch(b, "y", "bottom");
+	const int lowers[] = {a, b};
+	scoped_fd m = mount_overlay(lowers, 2, upper, work, true, &error);
+	g_assert_no_error(error);
+	assert_text(m, "x", "top");
+	assert_text(m, "y", "bottom");
+	touch(m, "y", "new");
+	assert_text(upper, "y", "new");
+	assert_text(b, "y", "bottom");
+	scoped_fd ro = mount_overlay(lowers, 2, -1, -1, false, &error);
+	g_assert_no_error(error);
+	assert_text(ro, "x", "top");
+	g_assert_cmpint(openat(ro, "z", O_CREAT | O_WRONLY, 0600), ==, -1);
+	g_assert_cmpint(errno, ==, EROFS);
+	scoped_fd one = mount_overlay(lowers, 1, -1, -1, false, &error);
+	g_assert_no_error(error);
+	g_assert_cmpint(openat(one, "z", O_CREAT | O_WRONLY, 0600), ==, -1);
+}
+
+static void test_many_layers(void)
+{
+	if (skip_unprivileged())
+		return;
+	enum { N = 300 };
+	int fds[N];
+	g_autoptr(GError) error = NULL;
+	for (int i = 0; i < N; i++) {
+		g_autofree char *name = g_strdup_printf("layer%d", i);
+		fds[i] = make_dir(name);
+		touch(fds[i], name, name);
+	}
+	scoped_fd m = mount_overlay(fds, N, -1, -1, false, &error);
+	g_assert_no_error(error);
+	assert_text(m, "layer0", "layer0");
+	assert_text(m, "layer299", "layer299");
+	for (int i = 0; i < N; i++)
+		close(fds[i]);
+}
+
+static void test_attach(void)
+{
+	if (skip_unprivileged())
+		return;
+	g_autoptr(GError) error = NULL;
+	scoped_fd at = make_dir("at"), point = make_dir("at/point"), src = make_dir("src");
+	touch(src, "file", "text");
+	scoped_fd m = mount_clone(src, true, &error);
+	g_assert_true(mount_set_readonly(m, true, &error));
+	g_assert_true(mount_attach(m, at, "point", &error));
+	g_assert_no_error(error);
+	assert_text(at, "point/file", "text");
+	g_assert_false(mount_attach(m, at, "../x", NULL));
+	g_assert_false(tree_remove_at(top_fd, "at", NULL)); /* a mount is in the way, and stays whole */
+	assert_text(src, "file", "text");
+	g_assert_true(mount_detach(at, "point", &error));
+	scoped_fd tmpfs = mount_tmpfs(1 << 20, 01777, &error);
+	g_assert_no_error(error);
+	struct stat st;
+	fstat(tmpfs, &st);
+	g_assert_cmpuint(st.st_mode & 07777, ==, 01777);
+	g_assert_true(mount_attach(tmpfs, point, "", &error));
+	g_assert_no_error(error);
+	mount_sweep_below(top);
+	g_assert_true(tree_remove_at(top_fd, "at", &error));
+	g_assert_no_error(error);
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	top = g_dir_make_tmp("mount-test-XXXXXX", NULL);
+	may_mount = mount_make_private_namespace(NULL) && mount("tmpfs", top, "tmpfs", 0, NULL) == 0;
+	top_fd = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	g_test_add_func("/mount/overlay", test_overlay);
+	g_test_add_func("/mount/many-layers", test_many_layers);
+	g_test_add_func("/mount/attach", test_attach);
+	int r = g_test_run();
+	umount2(top, MNT_DETACH);
+	tree_remove_at(AT_FDCWD, top, NULL);
+	return r;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tar_maker: archives for tests, honest and hostile, from one line an entry. */
+#pragma once
+#include "os/tree.h"
+#include "base/scope.h"
+#include "snapshot/apply.h"
+#include "snapshot/tar_writer.h"
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+struct made_entry {
+	const char *name;
+	char type;
+	const char *text; /* contents or link target */
+	mode_t mode;      /* 0: 0644 or 0755 */
+	unsigned uid, major, minor;
+	const char *xattr, *xattr_value;
+};
+
+static inline bool maker_append(void *data, const void *bytes, size_t n, GError **error)
+{
+	g_byte_array_append(data, bytes, (guint)n);
+	return true;
+}
+
+static inline GByteArray *maker_tar(const struct made_entry *entries, size_t n)
+{
+	GByteArray *out = g_byte_array_new();
+	g_autoptr(tar_writer) w = tar_writer_new(maker_append, out);
+	for (size_t i = 0; i < n; i++) {
+		const struct made_entry *e = &entries[i];
+		bool has_data = e->type == '0' && e->text;
+		struct tar_xattr xattr = {e->xattr, e->xattr_value, e->xattr_value ? strlen(e->xattr_value) : 0};
+		struct tar_header h = {.name = e->name, .type = e->type,
+				       .mode = e->mode ? e->mode : e->type == '5' ? 0755 : 0644, .uid = e->uid, .gid = e->uid,
+				       .mtime_s = 1000000000 + (int64_t)i, .device_major = e->major, .device_minor = e->minor,
+				       .xattrs = &xattr, .n_xattrs = e->xattr ? 1 : 0};
+		if (has_data)
+			h.size = (int64_t)strlen(e->text);
+		else
+			h.link = e->text;
+		g_assert_true(tar_writer_header(w, &h, NULL));
+		if (has_data)
+			g_assert_true(tar_writer_data(w, e->text, strlen(e->text), NULL));
+	}
+	g_assert_true(tar_writer_finish(w, NULL));
+	return out;
+}
+
+struct maker_source {
+	const GByteArray *bytes;
+	size_t at, step;
+};
+
+static inline ssize_t maker_read(void *data, void *buffer, size_t n, GError **error)
+{
+	struct maker_source *s = data;
+	size_t take = MIN(MIN(n, s->step), s->bytes->len - s->at);
+	memcpy(buffer, s->bytes->data + s->at, take);
+	s->at += take;
+	return (ssize_t)take;
+}
+
+static inline bool maker_apply(const GByteArray *tar, int root_fd, const struct apply_options *options,
+			       struct apply_result *result, GError **error)
+{
+	struct maker_source s = {tar, 0, 100000};
+	struct apply_result unused;
+	return apply_stream(maker_read, &s, root_fd, options, result ? result : &unused, error);
+}
