@@ -58,8 +58,9 @@ cache_ref *cache_new_mutable(cache *c, cache_ref *parent, const struct cache_rec
 /* Makes an immutable record of it; takes the mutable ref. An untouched child of a parent is still a record of its own. */
 cache_ref *cache_commit(cache_ref *mutable_ref, struct work *work, GError **error);
 /*
- * Commits without taking the mutable away for good: the immutable twin shares the tree, and cache_get_mutable gives
- * the mutable back once no twin is used (local sources).
+ * Commits a retained mutable record without ending it: takes the mutable ref too, but the record stays; the immutable
+ * twin shares its tree, and cache_get_mutable gives the mutable back once the twin is not used (local sources). A
+ * child of the twin ends the mutable record.
  */
 cache_ref *cache_commit_twin(cache_ref *mutable_ref, struct work *work, GError **error);
 /* By id. NOT_FOUND when there is none. */
@@ -71,6 +72,11 @@ cache_ref *cache_get_mutable(cache *c, const char *id, GError **error);
 bool cache_ref_set_name(cache_ref *r, const char *name, GError **error);
 void cache_ref_clear_names(cache_ref *r);
 char **cache_find_named(cache *c, const char *name);
+/*
+ * Records of that name (or of every name that begins so) lose it and their retain policy; mutable ones go now, or
+ * when their last ref does.
+ */
+void cache_forget_named(cache *c, const char *name, bool prefix);
 /* Small values kept with a record ("http.etag"). */
 bool cache_ref_set_value(cache_ref *r, const char *key, const void *bytes, size_t n, GError **error);
 GBytes *cache_ref_get_value(cache_ref *r, const char *key);

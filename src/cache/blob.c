@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cache/blob.h"
+#include <string.h>
+#include "base/limits.h"
+#include "snapshot/diff.h"
+
+#define READ_BYTES (256 * 1024)
+
+static const char *const media_types[] = {
+	[COMPRESSION_NONE] = OCI_LAYER,
+	[COMPRESSION_GZIP] = OCI_LAYER_GZIP,
+	[COMPRESSION_ZSTD] = OCI_LAYER_ZSTD,
+	[COMPRESSION_ESTARGZ] = OCI_LAYER_GZIP,
+};
+
+enum compression blob_compression(const char *media_type)
+{
+	if (g_str_has_suffix(media_type, "+gzip") || g_str_has_suffix(media_type, ".gzip"))
+		return COMPRESSION_GZIP;
+	if (g_str_has_suffix(media_type, "+zstd") || g_str_has_suffix(media_type, ".zstd"))
+		return COMPRESSION_ZSTD;
+	return COMPRESSION_NONE;
+}
+
+/* ---- tar bytes in, blob out */
+struct pipe {
+	hasher *tar;         /* owned: hash of what goes in */
+	compressor *stage;   /* owned; NULL: stored as it is */
+	blob_writer *writer; /* owned */
+};
+
+static void pipe_done(struct pipe *p)
+{
+	hasher_free(p->tar);
+	compressor_free(p->stage);
+	blob_writer_free(p->writer);
+}
+
+static bool write_blob(void *data, const void *bytes, size_t n, GError **error)
+{
+	return blob_writer_append(((struct pipe *)data)->writer, bytes, n, error);
+}
+
+static bool write_tar(void *data, const void *bytes, size_t n, GError **error)
+{
+	struct pipe *p = data;
+	hasher_update(p->tar, bytes, n);
+	return p->stage ? compressor_write(p->stage, bytes, n, error) : write_blob(p, bytes, n, error);
+}
+
+static bool pipe_init(struct pipe *p, blob_store *blobs, enum compression compression, int level, GError **error)
+{
+	p->tar = hasher_new_sha256();
+	p->writer = blob_store_write(blobs, NULL, LIMIT_LAYER_BYTES, error);
+	if (!p->writer || compression == COMPRESSION_NONE)
+		return p->writer != NULL;
+	p->stage = compressor_new(compression, level, write_blob, p, error);
+	return p->stage != NULL;
+}
+
+/* The blob is held for the caller until a record names it (blob_store_release). */
+static oci_descriptor *pipe_finish(struct pipe *p, cache *c, enum compression compression, struct digest *ret_diff_id,
+				   GError **error)
+{
+	struct digest digest;
+	if (p->stage && !compressor_finish(p->stage, error))
+		return NULL;
+	int64_t size = (int64_t)blob_writer_size(p->writer);
+	g_rw_lock_reader_lock(&c->sweep_lock);
+	bool ok = blob_writer_commit(p->writer, &digest, error);
+	if (ok)
+		blob_store_hold(c->blobs, &digest);
+	g_rw_lock_reader_unlock(&c->sweep_lock);
+	if (!ok)
+		return NULL;
+	hasher_finish(p->tar, ret_diff_id);
+	return oci_descriptor_new(media_types[compression], &digest, size);
+}
+
+/* ---- from a tree */
+static int open_merged(cache *c, struct tree *t, GError **error)
+{
+	snapshot_view *v = tree_get_view(c, t, false, error);
+	int fd = v ? snapshot_view_dir(v, error) : -1;
+	if (v)
+		tree_put_view(c, t);
+	return fd;
+}
+
+static bool diff_whole(cache *c, cache_ref *r, int lower_fd, const struct diff_options *options, struct pipe *p,
+		       GError **error)
+{
+	scoped_fd upper = open_merged(c, r->tree, error);
+	return upper >= 0 && diff_trees(lower_fd, upper, options, write_tar, p, error);
+}
+
+/* The upper directory alone tells the difference when the tree is one layer over the parent's. */
+static bool is_one_layer(const cache_ref *r)
+{
+	const struct tree *below = r->parent ? r->parent->tree : NULL;
+	return snapshotter_is_stacked(r->cache->snapshotter) && r->tree->parent == below;
+}
+
+static bool diff_upper(cache *c, cache_ref *r, int lower_fd, const struct diff_options *options, struct pipe *p,
+		       GError **error)
+{
+	scoped_fd dir = tree_open_dir(c, r->tree, error);
+	scoped_fd upper = dir < 0 ? -1 : snapshotter_open_fs(dir, error);
+	return upper >= 0 && diff_overlay(lower_fd, upper, options, write_tar, p, error);
+}
+
+static oci_descriptor *make(cache_ref *r, bool by_layer, enum compression compression, int level, struct work *work,
+			    struct digest *ret_diff_id, GError **error)
+{
+	cache *c = r->cache;
+	__attribute__((cleanup(pipe_done))) struct pipe p = {0};
+	struct diff_options options = {.cancel = work ? work->cancel : NULL};
+	scoped_fd lower = r->parent ? open_merged(c, r->parent->tree, error) : -1;
+	if ((r->parent && lower < 0) || !pipe_init(&p, c->blobs, compression, level, error))
+		return NULL;
+	if (!(by_layer ? diff_upper : diff_whole)(c, r, lower, &options, &p, error))
+		return NULL;
+	return pipe_finish(&p, c, compression, ret_diff_id, error);
+}
+
+static oci_descriptor *make_somehow(cache_ref *r, enum compression compression, int level, struct work *work,
+				    struct digest *ret_diff_id, GError **error)
+{
+	g_autoptr(GError) unable = NULL;
+	if (!is_one_layer(r))
+		return make(r, false, compression, level, work, ret_diff_id, error);
+	oci_descriptor *blob = make(r, true, compression, level, work, ret_diff_id, &unable);
+	if (blob)
+		return blob;
+	if (error_is(unable, ERROR_UNIMPLEMENTED))
+		return make(r, false, compression, level, work, ret_diff_id, error);
+	g_propagate_error(error, g_steal_pointer(&unable));
+	return NULL;
+}
+
+static bool make_claimed_locked(cache_ref *r, enum compression compression, int level, struct work *work, GError **error)
+{
+	cache *c = r->cache;
+	struct digest diff_id;
+	g_mutex_unlock(&c->mu);
+	oci_descriptor *blob = make_somehow(r, compression, level, work, &diff_id, error);
+	g_mutex_lock(&c->mu);
+	if (!blob)
+		return false;
+	r->blob = blob;
+	r->diff_id = diff_id;
+	blob_store_release(c->blobs, &blob->digest);
+	r->synced = false;
+	record_dirty_locked(r);
+	return true;
+}
+
+bool blob_make(cache_ref *r, enum compression compression, int level, struct work *work, GError **error)
+{
+	cache *c = r->cache;
+	if (r->parent && !record_unpack(r->parent, work, error))
+		return false;
+	g_mutex_lock(&c->mu);
+	bool ok = record_claim_locked(r, work, error);
+	if (ok) {
+		/* A blob that was made but vanished from the store is made again; the tar is the same. */
+		bool gone = r->blob && r->tree && !r->provider && !blob_store_has(c->blobs, &r->blob->digest);
+		if (gone)
+			g_clear_pointer(&r->blob, oci_descriptor_free);
+		ok = r->blob || make_claimed_locked(r, compression, level, work, error);
+		record_unclaim_locked(r);
+	}
+	g_mutex_unlock(&c->mu);
+	return ok;
+}
+
+/* ---- from another blob */
+static bool pump(int fd, decompressor *d, cancel *stop, GError **error)
+{
+	g_autofree char *buffer = g_malloc(READ_BYTES);
+	for (;;) {
+		ssize_t n = read(fd, buffer, READ_BYTES);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return error_set_errno(error, errno, "read blob");
+		if (n == 0)
+			return decompressor_finish(d, error);
+		if (!cancel_check(stop, error) || !decompressor_write(d, buffer, (size_t)n, error))
+			return false;
+	}
+}
+
+static oci_descriptor *recompress(cache_ref *r, enum compression compression, int level, struct work *work, GError **error)
+{
+	cache *c = r->cache;
+	cancel *stop = work ? work->cancel : NULL;
+	__attribute__((cleanup(pipe_done))) struct pipe p = {0};
+	scoped_fd fd = blob_store_find(c->blobs, &r->blob->digest, error);
+	if (fd < 0) {
+		if (error && !*error)
+			error_set(error, ERROR_NOT_FOUND, "blob %s is gone", r->blob->digest.text);
+		return NULL;
+	}
+	if (!pipe_init(&p, c->blobs, compression, level, error))
+		return NULL;
+	g_autoptr(decompressor) d = decompressor_new(false, LIMIT_LAYER_BYTES, write_tar, &p);
+	struct digest diff_id;
+	if (!pump(fd, d, stop, error))
+		return NULL;
+	g_autoptr(oci_descriptor) blob = pipe_finish(&p, c, compression, &diff_id, error);
+	if (blob && digest_is_set(&r->diff_id) && !digest_equal(&diff_id, &r->diff_id)) {
+		blob_store_release(c->blobs, &blob->digest);
+		error_set(error, ERROR_DATA_LOSS, "convert %s: diff id mismatch: expected %s, got %s",
+			  r->blob->digest.text, r->diff_id.text, diff_id.text);
+		return NULL;
+	}
+	return g_steal_pointer(&blob);
+}
+
+static const oci_descriptor *find_variant(const cache_ref *r, enum compression compression)
+{
+	if (blob_compression(r->blob->media_type) == compression)
+		return r->blob;
+	for (guint i = 0; i < r->variants->len; i++) {
+		const struct variant *v = r->variants->pdata[i];
+		if (v->compression == compression && blob_store_has(r->cache->blobs, &v->descriptor->digest))
+			return v->descriptor;
+	}
+	return NULL;
+}
+
+static const oci_descriptor *convert_claimed_locked(cache_ref *r, enum compression compression, int level,
+						    struct work *work, GError **error)
+{
+	cache *c = r->cache;
+	const oci_descriptor *have = find_variant(r, compression);
+	if (have)
+		return have;
+	g_autoptr(GPtrArray) one = g_ptr_array_new();
+	g_ptr_array_add(one, r);
+	g_mutex_unlock(&c->mu);
+	oci_descriptor *blob = record_fetch_all(c, one, work, error) ? recompress(r, compression, level, work, error) : NULL;
+	g_mutex_lock(&c->mu);
+	if (!blob)
+		return NULL;
+	struct variant *v = g_new0(struct variant, 1);
+	v->compression = compression;
+	v->descriptor = blob;
+	g_ptr_array_add(r->variants, v);
+	blob_store_release(c->blobs, &blob->digest);
+	r->synced = false;
+	record_dirty_locked(r);
+	return blob;
+}
+
+const oci_descriptor *blob_convert(cache_ref *r, enum compression compression, int level, struct work *work,
+				   GError **error)
+{
+	const oci_descriptor *blob = NULL;
+	g_mutex_lock(&r->cache->mu);
+	if (record_claim_locked(r, work, error)) {
+		blob = convert_claimed_locked(r, compression, level, work, error);
+		record_unclaim_locked(r);
+	}
+	g_mutex_unlock(&r->cache->mu);
+	return blob;
+}

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cache/content_scan.h"
+#include <dirent.h>
+#include <fcntl.h>
+#include <string.h>
+#include "base/limits.h"
+#include "base/scope.h"
+#include "os/path.h"
+
+#define PATH_CHUNK 3072        /* a longer path is opened in pieces: the kernel takes 4096 bytes */
+#define HASH_BATCH 32          /* fewer files do not pay for threads */
+#define HASH_THREADS_MAX 8
+
+void content_session_done(struct content_session *s)
+{
+	if (s->root_fd >= 0)
+		close(s->root_fd);
+	s->root_fd = -1;
+}
+
+static bool ensure_root(struct content_session *s, GError **error)
+{
+	if (s->root_fd < 0)
+		s->root_fd = s->source->open_root(s->source->data, error);
+	return s->root_fd >= 0;
+}
+
+/* Names are the tree's own: no links are followed, no length is too long. */
+static int open_node(int root_fd, const struct content_node *n, int flags, GError **error)
+{
+	g_autoptr(GString) path = g_string_new(NULL);
+	content_node_path(n, path);
+	scoped_fd base = -1;
+	char *rest = path->str + (path->len > 0);
+	while (strlen(rest) > PATH_CHUNK) {
+		char *cut = g_strrstr_len(rest, PATH_CHUNK, "/");
+		*cut = '\0';
+		int next = path_open(base < 0 ? root_fd : base, rest, O_PATH | O_DIRECTORY | O_CLOEXEC, PATH_BENEATH, error);
+		if (next < 0)
+			return -1;
+		fd_close(&base);
+		base = next;
+		rest = cut + 1;
+	}
+	return path_open(base < 0 ? root_fd : base, rest, flags | O_CLOEXEC, PATH_BENEATH, error);
+}
+
+/* ---- listing */
+struct entry {
+	char *name; /* owned */
+	uint8_t type;
+	bool special;
+	struct stat st; /* with check only */
+};
+
+static void entry_done(gpointer data)
+{
+	g_free(((struct entry *)data)->name);
+}
+
+static gint entry_compare(gconstpointer a, gconstpointer b)
+{
+	return strcmp(((const struct entry *)a)->name, ((const struct entry *)b)->name);
+}
+
+static bool entry_read(int dir_fd, const struct dirent *d, bool check, struct entry *ret, GError **error)
+{
+	mode_t type = DTTOIF(d->d_type);
+	if (check || d->d_type == DT_UNKNOWN) {
+		if (fstatat(dir_fd, d->d_name, &ret->st, AT_SYMLINK_NOFOLLOW) < 0)
+			return error_set_errno(error, errno, "stat %s", d->d_name);
+		type = ret->st.st_mode & S_IFMT;
+	}
+	ret->type = type == S_IFDIR ? CONTENT_DIR : type == S_IFLNK ? CONTENT_LINK : CONTENT_FILE;
+	ret->special = ret->type == CONTENT_FILE && type != S_IFREG;
+	ret->name = g_strdup(d->d_name);
+	return true;
+}
+
+static bool read_entries(struct content_session *s, const struct content_node *dir, bool check, GArray *ret, GError **error)
+{
+	scoped_fd fd = ensure_root(s, error) ? open_node(s->root_fd, dir, O_RDONLY | O_DIRECTORY, error) : -1;
+	if (fd < 0)
+		return false;
+	DIR *handle = fdopendir(fd);
+	if (!handle)
+		return error_set_errno(error, errno, "read directory");
+	int dir_fd = fd_steal(&fd);
+	bool ok = true;
+	struct dirent *d;
+	while (ok && (errno = 0, d = readdir(handle))) {
+		struct entry e = {0};
+		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
+			continue;
+		ok = entry_read(dir_fd, d, check, &e, error);
+		if (ok)
+			g_array_append_val(ret, e);
+	}
+	if (ok && errno)
+		ok = error_set_errno(error, errno, "read directory");
+	closedir(handle);
+	g_array_sort(ret, entry_compare);
+	return ok;
+}
+
+/* An announced directory or device has nothing to compare: only transfers write such trees. */
+static bool still_so(struct content_node *n, const struct entry *e)
+{
+	if (n->flags & CONTENT_ANNOUNCED) {
+		if (e->type != CONTENT_FILE || e->special)
+			return true;
+		int64_t mtime_ns = e->st.st_mtim.tv_sec * 1000000000LL + e->st.st_mtim.tv_nsec;
+		if (n->stamp != content_stamp_announced(e->st.st_size, mtime_ns))
+			return false;
+		n->flags &= (uint8_t)~CONTENT_ANNOUNCED;
+		n->stamp = content_stamp(&e->st);
+		return true;
+	}
+	return n->stamp == content_stamp(&e->st);
+}
+
+static void merge_entry(struct content_session *s, struct content_node *dir, const struct entry *e, bool check)
+{
+	size_t len = strlen(e->name);
+	struct content_node *old = content_node_child(dir, e->name, len);
+	struct content_node *n = content_node_insert(dir, e->name, len, e->type);
+	if (n != old)
+		content_node_touch(dir);
+	n->flags = (uint8_t)(e->special ? n->flags | CONTENT_SPECIAL : n->flags & ~CONTENT_SPECIAL);
+	if (n != old || !check || !(n->flags & CONTENT_HAS_DIGEST) || still_so(n, e))
+		return;
+	n->flags &= (uint8_t)~(CONTENT_HAS_DIGEST | CONTENT_ANNOUNCED);
+	g_clear_pointer(&n->link, g_free);
+	content_node_touch(n);
+	s->changed = true;
+}
+
+static void remove_missing(struct content_node *dir, const GArray *entries)
+{
+	guint e = 0;
+	for (uint32_t i = 0; i < dir->n_children;) {
+		while (e < entries->len && strcmp(g_array_index(entries, struct entry, e).name, dir->children[i]->name) < 0)
+			e++;
+		if (e < entries->len && strcmp(g_array_index(entries, struct entry, e).name, dir->children[i]->name) == 0) {
+			i++;
+			continue;
+		}
+		content_node_remove(dir->children[i]);
+		content_node_touch(dir);
+	}
+}
+
+static bool list(struct content_session *s, struct content_node *dir, bool check, GError **error)
+{
+	g_autoptr(GArray) entries = g_array_new(FALSE, FALSE, sizeof(struct entry));
+	g_array_set_clear_func(entries, entry_done);
+	if (!cancel_check(s->cancel, error) || !read_entries(s, dir, check, entries, error))
+		return false;
+	if (check)
+		remove_missing(dir, entries);
+	for (guint i = 0; i < entries->len; i++)
+		merge_entry(s, dir, &g_array_index(entries, struct entry, i), check);
+	dir->flags |= CONTENT_LISTED;
+	return true;
+}
+
+bool content_list(struct content_session *s, struct content_node *dir, GError **error)
+{
+	return (dir->flags & CONTENT_LISTED) || list(s, dir, false, error);
+}
+
+bool content_list_below(struct content_session *s, struct content_node *top, GError **error)
+{
+	for (struct content_node *n = top; n; n = content_node_next(n, top, true))
+		if (n->type == CONTENT_DIR && !content_list(s, n, error))
+			return false;
+	return true;
+}
+
+bool content_validate(struct content_session *s, struct content_node *root, GError **error)
+{
+	if (!ensure_root(s, error))
+		return false;
+	struct entry top = {.type = CONTENT_DIR};
+	if (fstat(s->root_fd, &top.st) < 0)
+		return error_set_errno(error, errno, "stat tree");
+	if ((root->flags & CONTENT_HAS_DIGEST) && !still_so(root, &top)) {
+		root->flags &= (uint8_t)~CONTENT_HAS_DIGEST;
+		content_node_touch(root);
+	}
+	for (struct content_node *n = root; n; n = content_node_next(n, root, true))
+		if (n->type == CONTENT_DIR && (n->flags & CONTENT_LISTED) && !list(s, n, true, error))
+			return false;
+	return true;
+}
+
+bool content_read_link(struct content_session *s, struct content_node *link, GError **error)
+{
+	char target[4097];
+	if (link->link)
+		return true;
+	scoped_fd fd = ensure_root(s, error) ? open_node(s->root_fd, link, O_PATH | O_NOFOLLOW, error) : -1;
+	if (fd < 0)
+		return false;
+	ssize_t n = readlinkat(fd, "", target, sizeof target - 1);
+	if (n < 0)
+		return error_set_errno(error, errno, "read link %s", link->name);
+	link->link = g_strndup(target, (gsize)n);
+	return true;
+}
+
+/* ---- hashing */
+struct batch {
+	struct content_session *session;
+	GPtrArray *nodes;
+	gint next;   /* atomic */
+	gint failed; /* atomic */
+	GMutex mu;
+	GError *error; /* of the first failure; guarded by mu */
+};
+
+static bool hash_node(struct content_session *s, hasher *h, struct content_node *n, GError **error)
+{
+	int flags = O_PATH | O_NOFOLLOW;
+	if (n->type == CONTENT_DIR)
+		flags = O_RDONLY | O_DIRECTORY;
+	else if (n->type == CONTENT_FILE && !(n->flags & CONTENT_SPECIAL))
+		flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+	struct stat st;
+	scoped_fd fd = open_node(s->root_fd, n, flags, error);
+	if (fd < 0 || !file_digest_of(h, fd, &st, n->digest, error))
+		return false;
+	n->stamp = content_stamp(&st);
+	n->flags = (uint8_t)((n->flags & ~CONTENT_ANNOUNCED) | CONTENT_HAS_DIGEST);
+	return true;
+}
+
+static void batch_fail(struct batch *b, GError *failure, const struct content_node *n)
+{
+	g_mutex_lock(&b->mu);
+	if (!b->error) {
+		g_autoptr(GString) path = g_string_new(NULL);
+		content_node_path(n, path);
+		g_prefix_error(&failure, "failed to create hash for %s: ", path->str);
+		b->error = g_steal_pointer(&failure);
+	}
+	g_mutex_unlock(&b->mu);
+	g_clear_error(&failure);
+	g_atomic_int_set(&b->failed, 1);
+}
+
+static gpointer batch_run(gpointer data)
+{
+	struct batch *b = data;
+	g_autoptr(hasher) h = hasher_new_sha256();
+	while (!g_atomic_int_get(&b->failed)) {
+		guint i = (guint)g_atomic_int_add(&b->next, 1);
+		if (i >= b->nodes->len)
+			break;
+		struct content_node *n = b->nodes->pdata[i];
+		GError *failure = NULL;
+		if (!cancel_check(b->session->cancel, &failure) || !hash_node(b->session, h, n, &failure))
+			batch_fail(b, failure, n);
+	}
+	return NULL;
+}
+
+/* A node may stand in the list twice, and what is known needs no reading. */
+static GPtrArray *unknown_of(GPtrArray *nodes)
+{
+	g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
+	GPtrArray *ret = g_ptr_array_new();
+	for (guint i = 0; i < nodes->len; i++) {
+		struct content_node *n = nodes->pdata[i];
+		if (!(n->flags & CONTENT_HAS_DIGEST) && g_hash_table_add(seen, n))
+			g_ptr_array_add(ret, n);
+	}
+	return ret;
+}
+
+bool content_hash(struct content_session *s, GPtrArray *nodes, GError **error)
+{
+	g_autoptr(GPtrArray) unknown = unknown_of(nodes);
+	if (unknown->len == 0)
+		return true;
+	if (!ensure_root(s, error))
+		return false;
+	struct batch b = {.session = s, .nodes = unknown};
+	GThread *helpers[HASH_THREADS_MAX];
+	guint n = unknown->len < HASH_BATCH ? 0 : MIN(g_get_num_processors(), HASH_THREADS_MAX) - 1;
+	g_mutex_init(&b.mu);
+	for (guint i = 0; i < n; i++)
+		helpers[i] = g_thread_new("hash", batch_run, &b);
+	batch_run(&b);
+	for (guint i = 0; i < n; i++)
+		g_thread_join(helpers[i]);
+	g_mutex_clear(&b.mu);
+	s->changed = true;
+	for (guint i = 0; i < unknown->len; i++)
+		content_node_touch(((struct content_node *)unknown->pdata[i])->parent);
+	if (!b.error)
+		return true;
+	g_propagate_error(error, b.error);
+	return false;
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+#include "base/scope.h"
+#include "cache/content_scan.h"
+#include "cache/content_state.h"
+#include "format/gotype.h"
+#include "os/path.h"
+
+#define MAX_LINKS 255
+#define MAX_PATH_BYTES (1 << 20)
+
+char *content_clean(const char *path)
+{
+	char *clean_path = path_join("/", path);
+	if (strcmp(clean_path, "/") == 0)
+		*clean_path = '\0';
+	return clean_path;
+}
+
+bool content_not_found(const char *path, GError **error)
+{
+	g_autofree char *quoted = go_quote(path);
+	return error_set(error, ERROR_NOT_FOUND, "%s: not found", quoted);
+}
+
+/* ---- from a path to a node, links resolved inside the tree */
+struct resolution {
+	struct content_node *at;
+	unsigned missing; /* components beyond at that do not exist */
+	unsigned links;
+	GString *rest;
+	size_t pos;
+};
+
+static bool step(struct content_session *s, struct resolution *r, const char *name, size_t len, GError **error)
+{
+	if (len == 0 || (len == 1 && name[0] == '.'))
+		return true;
+	if (len == 2 && memcmp(name, "..", 2) == 0) {
+		if (r->missing > 0)
+			r->missing--;
+		else if (r->at->parent)
+			r->at = r->at->parent;
+		return true;
+	}
+	if (r->missing > 0 || r->at->type != CONTENT_DIR) {
+		r->missing++;
+		return true;
+	}
+	struct content_node *next = content_node_child(r->at, name, len);
+	if (!next && !(r->at->flags & CONTENT_LISTED)) {
+		if (!content_list(s, r->at, error))
+			return false;
+		next = content_node_child(r->at, name, len);
+	}
+	if (next)
+		r->at = next;
+	else
+		r->missing++;
+	return true;
+}
+
+/* Puts a link's target before what is left of the path. */
+static bool expand(struct content_session *s, struct resolution *r, struct content_node *root, GError **error)
+{
+	struct content_node *link = r->at;
+	if (++r->links > MAX_LINKS)
+		return error_set(error, ERROR_UNKNOWN, "too many links");
+	if (!content_read_link(s, link, error))
+		return false;
+	g_string_erase(r->rest, 0, (gssize)r->pos);
+	r->pos = 0;
+	if (r->rest->len > MAX_PATH_BYTES)
+		return error_set(error, ERROR_UNKNOWN, "too many links");
+	g_string_prepend_c(r->rest, '/');
+	g_string_prepend(r->rest, link->link);
+	r->at = link->link[0] == '/' ? root : link->parent;
+	return true;
+}
+
+bool content_resolve(struct content_session *s, struct content_node *root, const char *path, bool follow,
+		     struct content_node **ret, GError **error)
+{
+	g_autoptr(GString) rest = g_string_new(path);
+	struct resolution r = {.at = root, .rest = rest};
+	while (r.pos < rest->len) {
+		const char *name = rest->str + r.pos;
+		size_t len = strcspn(name, "/");
+		r.pos += len;
+		bool last = r.pos + strspn(rest->str + r.pos, "/") == rest->len;
+		r.pos += r.pos < rest->len;
+		if (!step(s, &r, name, len, error))
+			return false;
+		if (r.missing > 0 || r.at->type != CONTENT_LINK)
+			continue;
+		if (last && !follow)
+			break;
+		if (!expand(s, &r, root, error))
+			return false;
+	}
+	*ret = r.missing > 0 ? NULL : r.at;
+	return true;
+}
+
+/* ---- digests of whole entries */
+static void join_children(hasher *h, struct content_node *dir)
+{
+	hasher_reset(h);
+	hasher_update(h, "\0", 1);
+	raw_digest_feed(h, dir->digest);
+	for (uint32_t i = 0; i < dir->n_children; i++) {
+		const struct content_node *n = dir->children[i];
+		hasher_update(h, "\0", 1);
+		hasher_update(h, n->name, n->name_len);
+		raw_digest_feed(h, n->type == CONTENT_DIR ? n->content : n->digest);
+	}
+	raw_digest_finish(h, dir->content);
+	dir->flags |= CONTENT_HAS_CONTENT;
+}
+
+static GPtrArray *nodes_below(struct content_node *top, bool directories_only)
+{
+	GPtrArray *nodes = g_ptr_array_new();
+	for (struct content_node *n = top; n;) {
+		bool known = n->type == CONTENT_DIR && (n->flags & CONTENT_HAS_CONTENT);
+		if (!known && (!directories_only || n->type == CONTENT_DIR))
+			g_ptr_array_add(nodes, n);
+		n = content_node_next(n, top, !known);
+	}
+	return nodes;
+}
+
+static bool sum_directory(struct content_session *s, hasher *h, struct content_node *top, GError **error)
+{
+	if (top->flags & CONTENT_HAS_CONTENT)
+		return true;
+	if (!content_list_below(s, top, error))
+		return false;
+	g_autoptr(GPtrArray) nodes = nodes_below(top, false);
+	if (!content_hash(s, nodes, error))
+		return false;
+	/* Children stand behind their parents: backwards, each directory finds its own ready. */
+	g_autoptr(GPtrArray) directories = nodes_below(top, true);
+	for (guint i = directories->len; i > 0; i--)
+		join_children(h, directories->pdata[i - 1]);
+	s->changed = true;
+	return true;
+}
+
+static bool sum_node(struct content_session *s, hasher *h, struct content_node *n, struct digest *ret, GError **error)
+{
+	if (n->type == CONTENT_DIR) {
+		if (!sum_directory(s, h, n, error))
+			return false;
+		raw_digest_text(n->content, ret);
+		return true;
+	}
+	g_autoptr(GPtrArray) one = g_ptr_array_new();
+	g_ptr_array_add(one, n);
+	if (!content_hash(s, one, error))
+		return false;
+	raw_digest_text(n->digest, ret);
+	return true;
+}
+
+bool content_sum_path(struct content_session *s, content_tree *t, const char *path, bool follow, struct digest *ret,
+		      GError **error)
+{
+	struct content_node *n;
+	g_autofree char *key = content_clean(path);
+	if (!content_resolve(s, t->root, key, follow, &n, error))
+		return false;
+	return n ? sum_node(s, t->hasher, n, ret, error) : content_not_found(key, error);
+}
+
+bool content_tree_sum(content_tree *t, const struct content_source *source, const struct cache_selector *selector,
+		      cancel *c, struct digest *ret, GError **error)
+{
+	struct content_session s = {.source = source, .root_fd = -1, .cancel = c};
+	bool filtered = selector->wildcard || (selector->include && *selector->include) ||
+			(selector->exclude && *selector->exclude);
+	g_mutex_lock(&t->mu);
+	bool ok = !t->distrusted || content_validate(&s, t->root, error);
+	if (ok)
+		t->distrusted = false;
+	if (ok && filtered)
+		ok = content_select(&s, t, selector, ret, error);
+	else if (ok)
+		ok = content_sum_path(&s, t, selector->path, selector->follow_links, ret, error);
+	t->dirty |= s.changed;
+	g_mutex_unlock(&t->mu);
+	content_session_done(&s);
+	return ok;
+}

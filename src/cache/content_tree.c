@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cache/content_tree.h"
+#include <string.h>
+#include "base/scope.h"
+#include "cache/content_state.h"
+
+#define FORMAT_VERSION 1
+
+static content_tree *tree_new(struct content_node *root)
+{
+	content_tree *t = g_new0(content_tree, 1);
+	t->refs = 1;
+	g_mutex_init(&t->mu);
+	t->root = root;
+	t->hasher = hasher_new_sha256();
+	return t;
+}
+
+content_tree *content_tree_new(void)
+{
+	return tree_new(content_node_new(NULL, "", 0, CONTENT_DIR));
+}
+
+content_tree *content_tree_ref(content_tree *t)
+{
+	g_atomic_int_inc(&t->refs);
+	return t;
+}
+
+void content_tree_unref(content_tree *t)
+{
+	if (!t || !g_atomic_int_dec_and_test(&t->refs))
+		return;
+	content_node_free(t->root);
+	hasher_free(t->hasher);
+	g_mutex_clear(&t->mu);
+	g_free(t);
+}
+
+void content_tree_distrust(content_tree *t)
+{
+	g_mutex_lock(&t->mu);
+	/* Of an empty table there is nothing to doubt: all that comes is announced or listed later. */
+	if (t->root->flags != 0 || t->root->n_children > 0)
+		t->distrusted = true;
+	g_mutex_unlock(&t->mu);
+}
+
+/* ---- announcements */
+static bool name_is_plain(const char *name, size_t len)
+{
+	return len > 0 && len < 256 && !(len == 1 && name[0] == '.') && !(len == 2 && memcmp(name, "..", 2) == 0);
+}
+
+/* Upstream's transfers never announce the root itself: its header counts as the digest of nothing. */
+static void ensure_announced_root(struct content_node *root)
+{
+	if (root->flags & CONTENT_HAS_DIGEST)
+		return;
+	struct digest nothing;
+	digest_of("", 0, &nothing);
+	raw_digest_from(&nothing, root->digest);
+	root->flags |= CONTENT_HAS_DIGEST | CONTENT_ANNOUNCED | CONTENT_LISTED;
+}
+
+/* The parent directory and the last name; NULL for a path that no tree has. */
+static struct content_node *note_parent(content_tree *t, const char *path, bool make, const char **ret_name)
+{
+	struct content_node *dir = t->root;
+	for (;;) {
+		while (*path == '/')
+			path++;
+		const char *slash = strchr(path, '/');
+		size_t len = slash ? (size_t)(slash - path) : strlen(path);
+		if (!name_is_plain(path, len))
+			return NULL;
+		if (!slash || slash[1] == '\0') {
+			*ret_name = path;
+			return dir;
+		}
+		dir = make ? content_node_insert(dir, path, len, CONTENT_DIR) : content_node_child(dir, path, len);
+		if (!dir || dir->type != CONTENT_DIR)
+			return NULL;
+		path = slash + 1;
+	}
+}
+
+static void set_digest(struct content_node *n, const uint8_t *raw, uint64_t stamp)
+{
+	bool same = (n->flags & CONTENT_HAS_DIGEST) && memcmp(n->digest, raw, RAW_DIGEST_SIZE) == 0;
+	memcpy(n->digest, raw, RAW_DIGEST_SIZE);
+	n->flags |= CONTENT_HAS_DIGEST | CONTENT_ANNOUNCED;
+	n->stamp = stamp;
+	if (!same)
+		content_node_touch(n);
+}
+
+static void note_file(struct content_node *n, const struct fssync_stat *stat, const struct digest *given)
+{
+	uint8_t raw[RAW_DIGEST_SIZE];
+	uint64_t stamp = content_stamp_announced(stat->size, stat->mtime_ns);
+	if (given && raw_digest_from(given, raw)) {
+		set_digest(n, raw, stamp);
+		return;
+	}
+	/* A digest made of an inode is checked against that inode later. */
+	bool doubtful = (n->flags & CONTENT_ANNOUNCED) && n->stamp != stamp;
+	if (!(n->flags & CONTENT_HAS_DIGEST) || doubtful) {
+		n->flags &= (uint8_t)~(CONTENT_HAS_DIGEST | CONTENT_ANNOUNCED);
+		content_node_touch(n);
+	}
+}
+
+static void note(content_tree *t, const struct fssync_stat *stat, const struct digest *given)
+{
+	const char *name = NULL;
+	struct content_node *dir = note_parent(t, stat->path, true, &name);
+	if (!dir)
+		return;
+	mode_t mode = fssync_mode_to_st(stat->mode);
+	enum content_type type = S_ISDIR(mode) ? CONTENT_DIR : S_ISLNK(mode) ? CONTENT_LINK : CONTENT_FILE;
+	size_t len = strcspn(name, "/");
+	struct content_node *old = content_node_child(dir, name, len);
+	struct content_node *n = content_node_insert(dir, name, len, type);
+	if (n != old)
+		content_node_touch(dir);
+	if (type == CONTENT_FILE && !S_ISREG(mode))
+		n->flags |= CONTENT_SPECIAL;
+	if (type == CONTENT_FILE && S_ISREG(mode) && (stat->size > 0 || (stat->linkname && *stat->linkname))) {
+		note_file(n, stat, given);
+		return;
+	}
+	uint8_t raw[RAW_DIGEST_SIZE];
+	file_digest_of_announced(t->hasher, stat, raw);
+	set_digest(n, raw, content_stamp_announced(type == CONTENT_FILE ? stat->size : 0,
+						   type == CONTENT_FILE ? stat->mtime_ns : 0));
+	if (type == CONTENT_DIR)
+		n->flags |= CONTENT_LISTED;
+	if (type == CONTENT_LINK) {
+		g_free(n->link);
+		n->link = g_strdup(stat->linkname ? stat->linkname : "");
+	}
+}
+
+static void note_removal(content_tree *t, const char *path)
+{
+	const char *name = NULL;
+	struct content_node *dir = note_parent(t, path, false, &name);
+	struct content_node *n = dir ? content_node_child(dir, name, strcspn(name, "/")) : NULL;
+	if (!n)
+		return;
+	content_node_touch(dir);
+	content_node_remove(n);
+}
+
+void content_tree_note(content_tree *t, const struct fssync_stat *stat, const struct digest *record_digest, bool removed)
+{
+	g_mutex_lock(&t->mu);
+	ensure_announced_root(t->root);
+	if (removed)
+		note_removal(t, stat->path);
+	else
+		note(t, stat, record_digest);
+	t->dirty = true;
+	g_mutex_unlock(&t->mu);
+}
+
+/* ---- persistence: a version byte, then nodes in order, each with the number of its children */
+bool content_tree_is_dirty(content_tree *t)
+{
+	g_mutex_lock(&t->mu);
+	bool dirty = t->dirty;
+	g_mutex_unlock(&t->mu);
+	return dirty;
+}
+
+static void put(GByteArray *out, const void *bytes, size_t n)
+{
+	g_byte_array_append(out, bytes, (guint)n);
+}
+
+static void put_node(GByteArray *out, const struct content_node *n)
+{
+	uint16_t link_len = (uint16_t)(n->link ? strlen(n->link) + 1 : 0);
+	put(out, &n->type, 1);
+	put(out, &n->flags, 1);
+	put(out, &n->name_len, sizeof n->name_len);
+	put(out, &link_len, sizeof link_len);
+	put(out, &n->n_children, sizeof n->n_children);
+	put(out, n->name, n->name_len);
+	put(out, n->link, link_len ? link_len - 1u : 0);
+	if (n->flags & CONTENT_HAS_DIGEST) {
+		put(out, n->digest, RAW_DIGEST_SIZE);
+		put(out, &n->stamp, sizeof n->stamp);
+	}
+	if (n->flags & CONTENT_HAS_CONTENT)
+		put(out, n->content, RAW_DIGEST_SIZE);
+}
+
+GBytes *content_tree_save(content_tree *t)
+{
+	const uint8_t version = FORMAT_VERSION;
+	GByteArray *out = g_byte_array_new();
+	g_mutex_lock(&t->mu);
+	put(out, &version, 1);
+	for (struct content_node *n = t->root; n; n = content_node_next(n, t->root, true))
+		put_node(out, n);
+	t->dirty = false;
+	g_mutex_unlock(&t->mu);
+	return g_byte_array_free_to_bytes(out);
+}
+
+static bool take(struct slice *in, void *ret, size_t n)
+{
+	if (in->len < n)
+		return false;
+	memcpy(ret, in->ptr, n);
+	in->ptr += n;
+	in->len -= n;
+	return true;
+}
+
+static bool take_digests(struct slice *in, struct content_node *n)
+{
+	if ((n->flags & CONTENT_HAS_DIGEST) &&
+	    (!take(in, n->digest, RAW_DIGEST_SIZE) || !take(in, &n->stamp, sizeof n->stamp)))
+		return false;
+	return !(n->flags & CONTENT_HAS_CONTENT) || take(in, n->content, RAW_DIGEST_SIZE);
+}
+
+/* Adds the node to parent, which still expects children; ret_children: how many of its own follow. */
+static struct content_node *take_node(struct slice *in, struct content_node *parent, uint32_t *ret_children)
+{
+	uint8_t type, flags;
+	uint16_t name_len, link_len;
+	char name[256];
+	if (!take(in, &type, 1) || !take(in, &flags, 1) || !take(in, &name_len, 2) || !take(in, &link_len, 2) ||
+	    !take(in, ret_children, sizeof *ret_children))
+		return NULL;
+	bool plain = parent ? name_len < sizeof name && in->len >= name_len : name_len == 0;
+	if (type > CONTENT_LINK || !plain || in->len < (size_t)name_len + link_len ||
+	    (*ret_children > 0 && type != CONTENT_DIR))
+		return NULL;
+	take(in, name, name_len);
+	if (parent && (!name_is_plain(name, name_len) || content_node_child(parent, name, name_len)))
+		return NULL;
+	struct content_node *n = parent ? content_node_insert(parent, name, name_len, type)
+					: content_node_new(NULL, "", 0, type);
+	n->flags = flags;
+	if (link_len > 0) {
+		n->link = g_strndup((const char *)in->ptr, link_len - 1u);
+		in->ptr += link_len - 1u;
+		in->len -= link_len - 1u;
+	}
+	if (take_digests(in, n))
+		return n;
+	if (!parent)
+		content_node_free(n);
+	return NULL;
+}
+
+struct pending {
+	struct content_node *dir;
+	uint32_t left;
+};
+
+static bool take_children(struct slice *in, struct content_node *root, uint32_t n_root)
+{
+	g_autoptr(GArray) stack = g_array_new(FALSE, FALSE, sizeof(struct pending));
+	struct pending top = {root, n_root};
+	g_array_append_val(stack, top);
+	while (stack->len > 0) {
+		struct pending *p = &g_array_index(stack, struct pending, stack->len - 1);
+		if (p->left == 0) {
+			g_array_set_size(stack, stack->len - 1);
+			continue;
+		}
+		p->left--;
+		struct pending next = {0};
+		next.dir = take_node(in, p->dir, &next.left);
+		if (!next.dir)
+			return false;
+		if (next.left > 0)
+			g_array_append_val(stack, next);
+	}
+	return in->len == 0;
+}
+
+content_tree *content_tree_load(const void *bytes, size_t n)
+{
+	struct slice in = {bytes, n};
+	uint8_t version;
+	uint32_t n_children;
+	if (!take(&in, &version, 1) || version != FORMAT_VERSION)
+		return NULL;
+	struct content_node *root = take_node(&in, NULL, &n_children);
+	if (root && root->type == CONTENT_DIR && take_children(&in, root, n_children))
+		return tree_new(root);
+	if (root)
+		content_node_free(root);
+	return NULL;
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cache/record.h"
+
+#define FETCH_THREADS 4
+
+struct item {
+	blob_provider *provider; /* ref; NULL: the blob must be here */
+	struct digest digest;
+	int64_t size;
+	bool done;
+	GError *error; /* owned */
+};
+
+struct fetch_group {
+	cache *cache;
+	struct work *work;
+	GThreadPool *pool; /* NULL: all blobs were here */
+	GMutex mu;         /* guards done and error of items */
+	GCond done;
+	struct item *items;
+	guint n;
+};
+
+static bool fetch(fetch_group *g, const struct item *item, GError **error)
+{
+	if (blob_store_has(g->cache->blobs, &item->digest))
+		return true;
+	if (!item->provider)
+		return error_set(error, ERROR_NOT_FOUND, "blob %s is not here and nothing provides it", item->digest.text);
+	return cancel_check(g->work ? g->work->cancel : NULL, error) &&
+	       blob_provider_fetch(item->provider, g->cache->blobs, &item->digest, item->size, g->work, error);
+}
+
+static void run(gpointer data, gpointer group)
+{
+	fetch_group *g = group;
+	struct item *item = data;
+	GError *error = NULL;
+	if (!fetch(g, item, &error) && !error)
+		error_set(&error, ERROR_INTERNAL, "fetch %s failed without a reason", item->digest.text);
+	g_mutex_lock(&g->mu);
+	item->done = true;
+	item->error = error;
+	g_cond_broadcast(&g->done);
+	g_mutex_unlock(&g->mu);
+}
+
+static void item_init(cache *c, struct item *item, const cache_ref *r)
+{
+	item->done = !r->blob;
+	if (!r->blob)
+		return;
+	item->digest = r->blob->digest;
+	item->size = r->blob->size;
+	item->provider = r->provider ? blob_provider_ref(r->provider) : NULL;
+	/* A sweep must not take it between now and its use: let go in fetch_group_end. */
+	blob_store_hold(c->blobs, &item->digest);
+}
+
+fetch_group *fetch_group_start(cache *c, GPtrArray *records, struct work *work)
+{
+	fetch_group *g = g_new0(fetch_group, 1);
+	static struct work nobody;
+	g->cache = c;
+	g->work = work ? work : &nobody;
+	g->n = records->len;
+	g->items = g_new0(struct item, g->n);
+	g_mutex_init(&g->mu);
+	g_cond_init(&g->done);
+	g_mutex_lock(&c->mu);
+	for (guint i = 0; i < g->n; i++)
+		item_init(c, &g->items[i], records->pdata[i]);
+	g_mutex_unlock(&c->mu);
+	for (guint i = 0; i < g->n; i++) {
+		struct item *item = &g->items[i];
+		item->done = item->done || blob_store_has(c->blobs, &item->digest);
+		if (!item->done && !g->pool)
+			g->pool = g_thread_pool_new(run, g, FETCH_THREADS, FALSE, NULL);
+	}
+	for (guint i = 0; g->pool && i < g->n; i++)
+		if (!g->items[i].done)
+			g_thread_pool_push(g->pool, &g->items[i], NULL);
+	return g;
+}
+
+bool fetch_group_wait(fetch_group *g, guint i, GError **error)
+{
+	struct item *item = &g->items[i];
+	g_mutex_lock(&g->mu);
+	while (!item->done)
+		g_cond_wait(&g->done, &g->mu);
+	GError *failure = item->error ? g_error_copy(item->error) : NULL;
+	g_mutex_unlock(&g->mu);
+	if (!failure)
+		return true;
+	g_propagate_error(error, failure);
+	return false;
+}
+
+void fetch_group_end(fetch_group *g)
+{
+	if (!g)
+		return;
+	if (g->pool)
+		g_thread_pool_free(g->pool, FALSE, TRUE);
+	for (guint i = 0; i < g->n; i++) {
+		if (digest_is_set(&g->items[i].digest))
+			blob_store_release(g->cache->blobs, &g->items[i].digest);
+		g_clear_pointer(&g->items[i].provider, blob_provider_unref);
+		g_clear_error(&g->items[i].error);
+	}
+	g_mutex_clear(&g->mu);
+	g_cond_clear(&g->done);
+	g_free(g->items);
+	g_free(g);
+}
+
+bool record_fetch_all(cache *c, GPtrArray *records, struct work *work, GError **error)
+{
+	g_autoptr(fetch_group) g = fetch_group_start(c, records, work);
+	for (guint i = 0; i < records->len; i++)
+		if (!fetch_group_wait(g, i, error))
+			return false;
+	return true;
+}

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+#include "cache/blob.h"
+
+/* ---- a layer somebody describes */
+static void set_layer(cache_ref *r, const oci_layer *layer, blob_provider *provider)
+{
+	r->blob = oci_descriptor_copy(layer->descriptor);
+	r->diff_id = layer->diff_id;
+	r->provider = provider ? blob_provider_ref(provider) : NULL;
+}
+
+/* The newest way to get the blob: its session and credentials are the ones that live. */
+static blob_provider *replace_provider_locked(cache_ref *r, blob_provider *provider)
+{
+	if (!provider)
+		return NULL;
+	blob_provider *old = r->provider;
+	r->provider = blob_provider_ref(provider);
+	return old;
+}
+
+static bool check_layer(const oci_layer *layer, GError **error)
+{
+	if (!layer->descriptor || !digest_is_set(&layer->descriptor->digest) || !digest_is_set(&layer->diff_id))
+		return error_set(error, ERROR_INVALID_ARGUMENT, "layer without digest or diff id");
+	return true;
+}
+
+cache_ref *cache_add_layer(cache *c, cache_ref *parent, const oci_layer *layer, blob_provider *provider,
+			   const struct cache_record_options *options, GError **error)
+{
+	if (!check_layer(layer, error))
+		return NULL;
+	cache_ref *fresh = record_new(c, options);
+	g_autoptr(blob_provider) old = NULL;
+	set_layer(fresh, layer, provider);
+	fresh->handles = 1;
+	g_mutex_lock(&c->mu);
+	if (parent)
+		record_seal_locked(parent);
+	fresh->parent = parent;
+	record_chain_locked(fresh);
+	cache_ref *have = digest_is_set(&fresh->blob_chain_id)
+				  ? g_hash_table_lookup(c->by_blob_chain, fresh->blob_chain_id.text)
+				  : NULL;
+	if (have && have != fresh) {
+		have->handles++;
+		old = replace_provider_locked(have, provider);
+	} else {
+		record_add_locked(c, fresh);
+		record_dirty_locked(fresh);
+		have = fresh;
+	}
+	g_mutex_unlock(&c->mu);
+	if (have != fresh)
+		record_free(fresh);
+	record_bury(c);
+	return have;
+}
+
+/* ---- layers of a record */
+struct making { /* blobs of a chain, made at once */
+	const struct cache_layer_options *options;
+	struct work *work;
+	GMutex mu; /* guards error */
+	GError *error;
+};
+
+static enum compression wanted_compression(const struct cache_layer_options *options)
+{
+	return options->compression;
+}
+
+static void making_fail(struct making *m, GError *error)
+{
+	g_mutex_lock(&m->mu);
+	if (!m->error)
+		m->error = g_steal_pointer(&error);
+	g_mutex_unlock(&m->mu);
+	g_clear_error(&error);
+}
+
+static void make_one(gpointer data, gpointer making)
+{
+	struct making *m = making;
+	cache_ref *r = data;
+	GError *error = NULL;
+	bool ok = blob_make(r, wanted_compression(m->options), m->options->level, m->work, &error);
+	if (ok && m->options->force)
+		ok = blob_convert(r, wanted_compression(m->options), m->options->level, m->work, &error) != NULL;
+	if (!ok)
+		making_fail(m, error);
+}
+
+static bool needs_making(cache *c, const cache_ref *r, const struct cache_layer_options *options)
+{
+	if (!r->blob || (options->force && blob_compression(r->blob->media_type) != options->compression))
+		return true;
+	return r->tree && !r->provider && !blob_store_has(c->blobs, &r->blob->digest);
+}
+
+static bool make_blobs(cache *c, GPtrArray *chain, const struct cache_layer_options *options, struct work *work,
+		       GError **error)
+{
+	struct making m = {.options = options, .work = work};
+	g_autoptr(GPtrArray) todo = g_ptr_array_new();
+	g_mutex_lock(&c->mu);
+	for (guint i = 0; i < chain->len; i++)
+		if (needs_making(c, chain->pdata[i], options))
+			g_ptr_array_add(todo, chain->pdata[i]);
+	g_mutex_unlock(&c->mu);
+	if (todo->len == 0)
+		return true;
+	g_mutex_init(&m.mu);
+	if (todo->len == 1) {
+		make_one(todo->pdata[0], &m);
+	} else {
+		GThreadPool *pool = g_thread_pool_new(make_one, &m, (gint)MIN(g_get_num_processors(), todo->len), FALSE, NULL);
+		for (guint i = 0; i < todo->len; i++)
+			g_thread_pool_push(pool, todo->pdata[i], NULL);
+		g_thread_pool_free(pool, FALSE, TRUE);
+	}
+	g_mutex_clear(&m.mu);
+	if (!m.error)
+		return true;
+	g_propagate_error(error, m.error);
+	return false;
+}
+
+/* ---- what is reported */
+static const struct {
+	const char *oci, *docker;
+} same_types[] = {
+	{OCI_LAYER, DOCKER_LAYER},
+	{OCI_LAYER_GZIP, DOCKER_LAYER_GZIP},
+	{OCI_LAYER_ZSTD, DOCKER_LAYER_ZSTD},
+	{"application/vnd.oci.image.layer.nondistributable.v1.tar", "application/vnd.docker.image.rootfs.foreign.diff.tar"},
+	{"application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+	 "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"},
+	{"application/vnd.oci.image.layer.nondistributable.v1.tar+zstd",
+	 "application/vnd.docker.image.rootfs.foreign.diff.tar.zstd"},
+};
+#define N_DISTRIBUTABLE 3
+
+static const char *reported_type(const char *media_type, const struct cache_layer_options *options)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(same_types); i++) {
+		if (strcmp(media_type, same_types[i].oci) != 0 && strcmp(media_type, same_types[i].docker) != 0)
+			continue;
+		size_t at = !options->prefer_nondist && i >= N_DISTRIBUTABLE ? i - N_DISTRIBUTABLE : i;
+		return options->oci_media_types ? same_types[at].oci : same_types[at].docker;
+	}
+	return media_type;
+}
+
+static bool is_internal(const char *key)
+{
+	return strcmp(key, "containerd.io/uncompressed") == 0 || g_str_has_prefix(key, "buildkit/") ||
+	       g_str_has_prefix(key, "containerd.io/distribution.source.");
+}
+
+static oci_descriptor *reported_descriptor(const oci_descriptor *blob, const struct cache_layer_options *options)
+{
+	oci_descriptor *d = oci_descriptor_new(reported_type(blob->media_type, options), &blob->digest, blob->size);
+	GHashTableIter iter;
+	void *key, *value;
+	if (!blob->annotations)
+		return d;
+	g_hash_table_iter_init(&iter, blob->annotations);
+	while (g_hash_table_iter_next(&iter, &key, &value))
+		if (!is_internal(key))
+			oci_descriptor_annotate(d, key, value);
+	return d;
+}
+
+static const oci_descriptor *chosen_blob(const cache_ref *r, const struct cache_layer_options *options)
+{
+	for (guint i = 0; options->force && i < r->variants->len; i++) {
+		const struct variant *v = r->variants->pdata[i];
+		if (v->compression == options->compression &&
+		    blob_compression(r->blob->media_type) != options->compression)
+			return v->descriptor;
+	}
+	return r->blob;
+}
+
+static struct cache_layer_result *report_locked(cache_ref *r, const struct cache_layer_options *options)
+{
+	const oci_descriptor *blob = chosen_blob(r, options);
+	struct cache_layer_result *result = g_new0(struct cache_layer_result, 1);
+	result->layer = g_new0(oci_layer, 1);
+	result->layer->descriptor = reported_descriptor(blob, options);
+	result->layer->diff_id = r->diff_id;
+	result->layer->created_ns = r->created_ns;
+	result->layer->description = g_strdup(r->description);
+	if (r->provider && !blob_store_has(r->cache->blobs, &blob->digest))
+		result->provider = blob_provider_ref(r->provider);
+	return result;
+}
+
+static void result_free(gpointer data)
+{
+	struct cache_layer_result *result = data;
+	oci_layer_free(result->layer);
+	if (result->provider)
+		blob_provider_unref(result->provider);
+	g_free(result);
+}
+
+GPtrArray *cache_ref_layers(cache *c, cache_ref *r, const struct cache_layer_options *options, struct work *work,
+			    GError **error)
+{
+	g_autoptr(GPtrArray) results = g_ptr_array_new_with_free_func(result_free);
+	g_autoptr(GPtrArray) chain = record_chain(r);
+	if (!make_blobs(c, chain, options, work, error) || (options->fetch && !record_fetch_all(c, chain, work, error)))
+		return NULL;
+	g_mutex_lock(&c->mu);
+	for (guint i = 0; i < chain->len; i++) {
+		record_chain_locked(chain->pdata[i]);
+		g_ptr_array_add(results, report_locked(chain->pdata[i], options));
+	}
+	g_mutex_unlock(&c->mu);
+	return g_steal_pointer(&results);
+}
+
+/* ---- not built yet */
+cache_ref *cache_merge(cache *c, cache_ref *const *refs, size_t n, const struct cache_record_options *options,
+		       struct work *work, GError **error)
+{
+	error_set(error, ERROR_UNIMPLEMENTED, "merging %zu trees is not supported yet", n);
+	return NULL;
+}
+
+cache_ref *cache_diff(cache *c, cache_ref *lower, cache_ref *upper, const struct cache_record_options *options,
+		      struct work *work, GError **error)
+{
+	error_set(error, ERROR_UNIMPLEMENTED, "a diff of two trees is not supported yet");
+	return NULL;
+}

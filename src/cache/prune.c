@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+#include "base/scope.h"
+#include "cache/record.h"
+#include "os/service.h"
+
+/* daemon-and-client.md section 7.6 */
+#define BATCH 10
+
+struct prune {
+	cache *c;
+	const struct cache_prune_options *options;
+	filter *filter;    /* owned */
+	int64_t keep_bytes; /* 0: no bound */
+	int64_t total_bytes;
+};
+
+struct candidate {
+	cache_ref *record;
+	int64_t last_used_ns, uses;
+	double last_used_rank, uses_rank, rank;
+};
+
+/* ---- how much may stay */
+static int64_t keep_bytes(const struct cache_prune_options *o, int64_t total, int64_t free_bytes)
+{
+	if (o->max_used_bytes == 0 && o->reserved_bytes == 0 && o->min_free_bytes == 0)
+		return 0;
+	int64_t keep = o->max_used_bytes, deficit = o->min_free_bytes - free_bytes;
+	if (deficit > 0)
+		keep = keep == 0 ? total - deficit : MIN(keep, total - deficit);
+	else if (o->min_free_bytes != 0 && keep == 0)
+		keep = total;
+	return MAX(keep, o->reserved_bytes);
+}
+
+static bool measure(struct prune *p, GError **error)
+{
+	const struct cache_prune_options *o = p->options;
+	int64_t total = 0, free_bytes = 0;
+	usage_measure(p->c);
+	if (o->max_used_bytes == 0 && o->reserved_bytes == 0 && o->min_free_bytes == 0)
+		return true;
+	g_autoptr(GPtrArray) rows = cache_disk_usage(p->c, NULL, error);
+	if (!rows || (o->min_free_bytes != 0 && !disk_space(p->c->root_fd, &total, &free_bytes, error)))
+		return false;
+	for (guint i = 0; i < rows->len; i++) {
+		const struct cache_usage *u = rows->pdata[i];
+		p->total_bytes += u->shared ? 0 : u->size;
+	}
+	p->keep_bytes = keep_bytes(o, p->total_bytes, free_bytes);
+	return true;
+}
+
+/* ---- which */
+static bool is_candidate_locked(const struct prune *p, const cache_ref *r, int64_t now)
+{
+	const struct cache_prune_options *o = p->options;
+	if (usage_is_hidden_locked(r) || record_is_used_locked(r) || r->busy)
+		return false;
+	if (!o->all && (strcmp(r->type, "internal") == 0 || strcmp(r->type, "frontend") == 0))
+		return false;
+	/* A last use in the future (a clock that was set back) counts as now. */
+	if (o->keep_duration_ns != 0 && r->last_used_ns != 0 && MIN(r->last_used_ns, now) > now - o->keep_duration_ns)
+		return false;
+	struct cache_usage *u = usage_of_locked(r);
+	bool match = usage_matches(u, p->filter, false);
+	cache_usage_free(u);
+	return match;
+}
+
+static GArray *candidates_locked(const struct prune *p)
+{
+	GArray *list = g_array_new(FALSE, TRUE, sizeof(struct candidate));
+	GHashTableIter iter;
+	void *value;
+	int64_t now = g_get_real_time() * 1000;
+	g_hash_table_iter_init(&iter, p->c->records);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		cache_ref *r = value;
+		struct candidate one = {.record = r, .last_used_ns = r->last_used_ns, .uses = r->uses};
+		if (is_candidate_locked(p, r, now))
+			g_array_append_val(list, one);
+	}
+	return list;
+}
+
+static int compare_last_used(const void *a, const void *b, void *unused)
+{
+	int64_t x = ((const struct candidate *)a)->last_used_ns, y = ((const struct candidate *)b)->last_used_ns;
+	return (x > y) - (x < y);
+}
+
+static int compare_uses(const void *a, const void *b, void *unused)
+{
+	int64_t x = ((const struct candidate *)a)->uses, y = ((const struct candidate *)b)->uses;
+	return (x > y) - (x < y);
+}
+
+static int compare_rank(const void *a, const void *b, void *unused)
+{
+	double x = ((const struct candidate *)a)->rank, y = ((const struct candidate *)b)->rank;
+	return (x > y) - (x < y);
+}
+
+/* Equal values share a rank; a value of none (0) has the first. */
+static void sort_by_rank(GArray *list)
+{
+	struct candidate *all = (struct candidate *)(void *)list->data;
+	gint n = (gint)list->len;
+	double last_used = 1, uses = 1;
+	int64_t value = 0;
+	g_qsort_with_data(all, n, sizeof *all, compare_last_used, NULL);
+	for (gint i = 0; i < n; i++) {
+		if (all[i].last_used_ns > value) {
+			value = all[i].last_used_ns;
+			last_used++;
+		}
+		all[i].last_used_rank = last_used;
+	}
+	value = 0;
+	g_qsort_with_data(all, n, sizeof *all, compare_uses, NULL);
+	for (gint i = 0; i < n; i++) {
+		if (all[i].uses != value) {
+			value = all[i].uses;
+			uses++;
+		}
+		all[i].uses_rank = uses;
+	}
+	for (gint i = 0; i < n; i++)
+		all[i].rank = all[i].last_used_rank / last_used + all[i].uses_rank / uses;
+	g_qsort_with_data(all, n, sizeof *all, compare_rank, NULL);
+}
+
+/* ---- away with them */
+static struct cache_usage *remove_locked(struct prune *p, cache_ref *r)
+{
+	struct cache_usage *u = usage_of_locked(r);
+	p->total_bytes -= u->size;
+	if (r->twin)
+		record_kill_locked(r->twin);
+	record_kill_locked(r);
+	return u;
+}
+
+static void usage_free(gpointer u)
+{
+	cache_usage_free(u);
+}
+
+/* Rows of what one round removed; empty at the end. */
+static GPtrArray *remove_some(struct prune *p)
+{
+	GPtrArray *removed = g_ptr_array_new_with_free_func(usage_free);
+	if (p->keep_bytes != 0 && p->total_bytes < p->keep_bytes)
+		return removed;
+	g_mutex_lock(&p->c->mu);
+	g_autoptr(GArray) list = candidates_locked(p);
+	guint n = MIN(list->len, BATCH);
+	if (p->keep_bytes != 0 && list->len > 0) {
+		sort_by_rank(list);
+		n = 1;
+	}
+	for (guint i = 0; i < n; i++)
+		g_ptr_array_add(removed, remove_locked(p, g_array_index(list, struct candidate, i).record));
+	g_mutex_unlock(&p->c->mu);
+	record_bury(p->c);
+	return removed;
+}
+
+/* ---- blobs that no record names */
+struct naming {
+	cache *c;
+	GHashTable *names; /* digest texts, of a while ago */
+};
+
+static bool names_blob(const cache_ref *r, const char *digest)
+{
+	if (r->blob && strcmp(r->blob->digest.text, digest) == 0)
+		return true;
+	for (guint i = 0; i < r->variants->len; i++)
+		if (strcmp(((struct variant *)r->variants->pdata[i])->descriptor->digest.text, digest) == 0)
+			return true;
+	return false;
+}
+
+static bool is_named(const struct digest *digest, void *data)
+{
+	struct naming *n = data;
+	GHashTableIter iter;
+	void *value;
+	bool named = false;
+	if (g_hash_table_contains(n->names, digest->text))
+		return true;
+	g_mutex_lock(&n->c->mu);
+	g_hash_table_iter_init(&iter, n->c->records);
+	while (!named && g_hash_table_iter_next(&iter, NULL, &value))
+		named = names_blob(value, digest->text);
+	g_mutex_unlock(&n->c->mu);
+	return named;
+}
+
+static void collect_names(struct naming *n)
+{
+	GHashTableIter iter;
+	void *value;
+	g_mutex_lock(&n->c->mu);
+	g_hash_table_iter_init(&iter, n->c->records);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		cache_ref *r = value;
+		if (r->blob)
+			g_hash_table_add(n->names, g_strdup(r->blob->digest.text));
+		for (guint i = 0; i < r->variants->len; i++)
+			g_hash_table_add(n->names,
+					 g_strdup(((struct variant *)r->variants->pdata[i])->descriptor->digest.text));
+	}
+	g_mutex_unlock(&n->c->mu);
+}
+
+static void sweep_blobs(cache *c)
+{
+	g_autoptr(GHashTable) names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	struct naming n = {c, names};
+	collect_names(&n);
+	g_rw_lock_writer_lock(&c->sweep_lock);
+	blob_store_sweep(c->blobs, is_named, &n);
+	g_rw_lock_writer_unlock(&c->sweep_lock);
+}
+
+/* Space first: on a full disk the rows may only fit once directories are gone. */
+static bool give_back_space(cache *c, GError **error)
+{
+	bool ok = store_flush(c, false, NULL);
+	trash_empty(c);
+	sweep_blobs(c);
+	ok = store_flush(c, false, ok ? NULL : error) || ok;
+	trash_empty(c);
+	db_shrink(c->db);
+	return ok;
+}
+
+bool cache_prune(cache *c, const struct cache_prune_options *options, cancel *stop,
+		 void (*on_removed)(void *data, const struct cache_usage *u), void *data, GError **error)
+{
+	g_autoptr(filter) f = filter_new(options->filters, error);
+	struct prune p = {.c = c, .options = options, .filter = f};
+	if (!f) {
+		g_autofree char *list = g_strjoinv(" ", (char **)options->filters);
+		g_prefix_error(error, "failed to parse prune filters [%s]: ", list);
+		return false;
+	}
+	if (!measure(&p, error))
+		return false;
+	bool ok = true;
+	for (;;) {
+		g_autoptr(GPtrArray) removed = remove_some(&p);
+		for (guint i = 0; on_removed && i < removed->len; i++)
+			on_removed(data, removed->pdata[i]);
+		if (removed->len == 0 || !(ok = cancel_check(stop, error)))
+			break;
+	}
+	return give_back_space(c, ok ? error : NULL) && ok;
+}

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include "cache/record.h"
+#include "cache/rows.h"
+
+/*
+ * What a death can leave, and what is done about it:
+ *   a directory in work/ or trash/          nobody's: removed
+ *   a directory in snapshots/ without row   killed between rename and row: removed
+ *   a row without its directory             described again when its layer is known, dropped otherwise
+ *   a row of another boot, not synced       its files may be torn: dropped, with blobs that only such rows name
+ *   a row whose parent was dropped          dropped
+ */
+struct recovery {
+	cache *c;
+	GPtrArray *rows;        /* of struct loaded_row * */
+	GHashTable *by_id;      /* id to loaded_row, borrowed; without the dropped */
+	GHashTable *torn_blobs; /* digest text; named by rows of another boot */
+};
+
+static bool has_directory(cache *c, const char *id)
+{
+	struct stat st;
+	return fstatat(c->snapshots_fd, id, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* A tree is whole when its directory and all those below it are there. */
+static void mark_broken_trees(cache *c)
+{
+	GHashTableIter iter;
+	void *value;
+	bool again = true;
+	g_hash_table_iter_init(&iter, c->trees);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		struct tree *t = value;
+		t->broken = t->broken || !has_directory(c, t->id);
+	}
+	while (again) {
+		again = false;
+		g_hash_table_iter_init(&iter, c->trees);
+		while (g_hash_table_iter_next(&iter, NULL, &value)) {
+			struct tree *t = value;
+			if (!t->broken && t->parent && t->parent->broken)
+				t->broken = again = true;
+		}
+	}
+}
+
+static struct tree *whole_tree(cache *c, const struct loaded_row *row)
+{
+	struct tree *t = row->tree ? g_hash_table_lookup(c->trees, row->tree) : NULL;
+	return t && !t->broken ? t : NULL;
+}
+
+static void name_blobs(GHashTable *set, const cache_ref *r)
+{
+	if (r->blob)
+		g_hash_table_add(set, g_strdup(r->blob->digest.text));
+	for (guint i = 0; i < r->variants->len; i++)
+		g_hash_table_add(set, g_strdup(((struct variant *)r->variants->pdata[i])->descriptor->digest.text));
+}
+
+/* Transfers rewrite local sources in place at any time; other mutable trees keep what the file system kept. */
+static bool may_be_torn(const cache *c, const struct loaded_row *row)
+{
+	const cache_ref *r = row->record;
+	if (g_strcmp0(row->boot, c->boot_id) == 0)
+		return false;
+	return r->is_mutable ? strcmp(r->type, "source.local") == 0 : !r->synced;
+}
+
+static bool parents_are_here(const struct recovery *v, const struct loaded_row *row)
+{
+	if (row->parent && !g_hash_table_contains(v->by_id, row->parent))
+		return false;
+	for (char **id = row->inputs; id && *id; id++)
+		if (**id && !g_hash_table_contains(v->by_id, *id))
+			return false;
+	return true;
+}
+
+static void drop(struct recovery *v, const struct loaded_row *row)
+{
+	g_hash_table_remove(v->by_id, row->record->id);
+	g_queue_push_tail(&v->c->dirty, g_strdup(row->record->id));
+}
+
+static void drop_unusable(struct recovery *v)
+{
+	for (guint i = 0; i < v->rows->len; i++) {
+		struct loaded_row *row = v->rows->pdata[i];
+		bool torn = may_be_torn(v->c, row);
+		bool lost = row->tree && !whole_tree(v->c, row) && !row->record->blob && row->record->kind == RECORD_LAYER;
+		if (torn)
+			name_blobs(v->torn_blobs, row->record);
+		if (torn || lost)
+			drop(v, row);
+		else
+			g_hash_table_insert(v->by_id, row->record->id, row);
+	}
+	for (bool again = true; again;) {
+		again = false;
+		for (guint i = 0; i < v->rows->len; i++) {
+			struct loaded_row *row = v->rows->pdata[i];
+			if (g_hash_table_contains(v->by_id, row->record->id) && !parents_are_here(v, row)) {
+				drop(v, row);
+				again = true;
+			}
+		}
+	}
+}
+
+static cache_ref *record_of(const struct recovery *v, const char *id)
+{
+	struct loaded_row *row = id && *id ? g_hash_table_lookup(v->by_id, id) : NULL;
+	return row ? row->record : NULL;
+}
+
+static void link_row(struct recovery *v, struct loaded_row *row)
+{
+	cache_ref *r = row->record;
+	cache_ref *twin = record_of(v, row->twin);
+	r->parent = record_of(v, row->parent);
+	r->tree = tree_ref_locked(whole_tree(v->c, row));
+	r->twin = twin && twin->is_mutable != r->is_mutable ? twin : NULL;
+	if (r->tree && r->is_mutable)
+		r->tree->rewritable = true;
+	if (!row->inputs)
+		return;
+	r->inputs = g_ptr_array_new();
+	for (char **id = row->inputs; *id; id++)
+		g_ptr_array_add(r->inputs, record_of(v, *id));
+}
+
+static void enter_rows(struct recovery *v)
+{
+	GHashTableIter iter;
+	void *value;
+	g_hash_table_iter_init(&iter, v->by_id);
+	while (g_hash_table_iter_next(&iter, NULL, &value))
+		link_row(v, value);
+	g_hash_table_iter_init(&iter, v->by_id);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		struct loaded_row *row = value;
+		record_add_locked(v->c, row->record);
+		row->taken = true;
+	}
+}
+
+/* Chain ids follow from the layers, parents first. */
+static void derive_chains(struct recovery *v)
+{
+	for (guint i = 0; i < v->rows->len; i++) {
+		struct loaded_row *row = v->rows->pdata[i];
+		if (!row->taken)
+			continue;
+		g_autoptr(GPtrArray) chain = record_chain(row->record);
+		for (guint j = 0; j < chain->len; j++)
+			record_chain_locked(chain->pdata[j]);
+	}
+}
+
+static void doom_unnamed_trees(cache *c)
+{
+	g_autoptr(GPtrArray) unnamed = g_ptr_array_new();
+	GHashTableIter iter;
+	void *value;
+	g_hash_table_iter_init(&iter, c->trees);
+	while (g_hash_table_iter_next(&iter, NULL, &value))
+		if (((struct tree *)value)->refs == 0)
+			g_ptr_array_add(unnamed, value);
+	for (guint i = 0; i < unnamed->len; i++) {
+		struct tree *t = unnamed->pdata[i];
+		t->refs = 1;
+		tree_unref_locked(c, t);
+	}
+}
+
+static bool blob_is_whole(const struct digest *digest, void *torn)
+{
+	return !g_hash_table_contains(torn, digest->text);
+}
+
+static void remove_torn_blobs(struct recovery *v)
+{
+	for (guint i = 0; i < v->rows->len; i++) {
+		struct loaded_row *row = v->rows->pdata[i];
+		if (!row->taken)
+			continue;
+		g_autoptr(GHashTable) kept = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+		GHashTableIter iter;
+		void *key;
+		name_blobs(kept, row->record);
+		g_hash_table_iter_init(&iter, kept);
+		while (g_hash_table_iter_next(&iter, &key, NULL))
+			g_hash_table_remove(v->torn_blobs, key);
+	}
+	if (g_hash_table_size(v->torn_blobs) > 0)
+		blob_store_sweep(v->c->blobs, blob_is_whole, v->torn_blobs);
+}
+
+bool recovery_load(cache *c, GError **error)
+{
+	struct recovery v = {.c = c, .rows = rows_load(c, error)};
+	if (!v.rows)
+		return false;
+	v.by_id = g_hash_table_new(g_str_hash, g_str_equal);
+	v.torn_blobs = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	g_mutex_lock(&c->mu);
+	mark_broken_trees(c);
+	drop_unusable(&v);
+	enter_rows(&v);
+	derive_chains(&v);
+	doom_unnamed_trees(c);
+	g_mutex_unlock(&c->mu);
+	remove_torn_blobs(&v);
+	for (guint i = 0; i < v.rows->len; i++) {
+		struct loaded_row *row = v.rows->pdata[i];
+		if (row->taken)
+			row->record = NULL;
+	}
+	g_hash_table_unref(v.by_id);
+	g_hash_table_unref(v.torn_blobs);
+	g_ptr_array_unref(v.rows);
+	return store_flush(c, false, error);
+}
+
+/* ---- directories */
+static bool for_each_name(int dir_fd, void (*fn)(cache *c, int dir_fd, const char *name), cache *c, GError **error)
+{
+	scoped_fd fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir)
+		return error_set_errno(error, errno, "read directory");
+	fd_steal(&fd);
+	for (struct dirent *d; (d = readdir(dir));)
+		if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0)
+			fn(c, dir_fd, d->d_name);
+	closedir(dir);
+	return true;
+}
+
+static void discard(cache *c, int dir_fd, const char *name)
+{
+	trash_put(c, dir_fd, name);
+}
+
+static void discard_unnamed(cache *c, int dir_fd, const char *name)
+{
+	g_mutex_lock(&c->mu);
+	bool named = g_hash_table_contains(c->trees, name);
+	g_mutex_unlock(&c->mu);
+	if (!named)
+		trash_put(c, dir_fd, name);
+}
+
+static void discard_probe(cache *c, int dir_fd, const char *name)
+{
+	if (g_str_has_prefix(name, "probe-"))
+		trash_put(c, dir_fd, name);
+}
+
+bool recovery_sweep(cache *c, GError **error)
+{
+	return for_each_name(c->work_fd, discard, c, error) && for_each_name(c->snapshots_fd, discard_unnamed, c, error) &&
+	       for_each_name(c->root_fd, discard_probe, c, error);
+}

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cache/rows.h"
+#include <jansson.h>
+#include <string.h>
+
+/* ---- writing */
+bool rows_put_tree(db *d, const struct tree *t, GError **error)
+{
+	return db_run(d, "INSERT OR REPLACE INTO tree VALUES(?, ?, ?)", error, "ssi", t->id,
+		      t->parent ? t->parent->id : NULL, t->size);
+}
+
+bool rows_delete_tree(db *d, const char *id, GError **error)
+{
+	return db_run(d, "DELETE FROM tree WHERE id = ?", error, "s", id) &&
+	       db_run(d, "DELETE FROM digests WHERE tree = ?", error, "s", id);
+}
+
+static char *annotations_text(const oci_descriptor *blob)
+{
+	if (!blob || !blob->annotations || g_hash_table_size(blob->annotations) == 0)
+		return NULL;
+	json_t *object = json_object();
+	GHashTableIter iter;
+	void *key, *value;
+	g_hash_table_iter_init(&iter, blob->annotations);
+	while (g_hash_table_iter_next(&iter, &key, &value))
+		json_object_set_new(object, key, json_string(value));
+	char *dumped = json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS);
+	char *text = g_strdup(dumped);
+	free(dumped);
+	json_decref(object);
+	return text;
+}
+
+static char *inputs_text(const cache_ref *r)
+{
+	if (!r->inputs)
+		return NULL;
+	GString *text = g_string_new(NULL);
+	for (guint i = 0; i < r->inputs->len; i++) {
+		const cache_ref *input = r->inputs->pdata[i];
+		g_string_append_printf(text, "%s%s", i > 0 ? ";" : "", input ? input->id : "");
+	}
+	return g_string_free(text, FALSE);
+}
+
+static bool put_names(db *d, const cache_ref *r, GError **error)
+{
+	if (!db_run(d, "DELETE FROM name WHERE record = ?", error, "s", r->id))
+		return false;
+	for (guint i = 0; r->names && i < r->names->len; i++)
+		if (!db_run(d, "INSERT INTO name VALUES(?, ?)", error, "ss", r->id, r->names->pdata[i]))
+			return false;
+	return true;
+}
+
+static bool put_values(db *d, const cache_ref *r, GError **error)
+{
+	GHashTableIter iter;
+	void *key, *value;
+	if (!r->values)
+		return true;
+	g_hash_table_iter_init(&iter, r->values);
+	while (g_hash_table_iter_next(&iter, &key, &value)) {
+		gsize n;
+		const void *bytes = g_bytes_get_data(value, &n);
+		if (!db_run(d, "INSERT OR REPLACE INTO value VALUES(?, ?, ?)", error, "ssb", r->id, key,
+			    bytes ? bytes : "", (size_t)n))
+			return false;
+	}
+	return true;
+}
+
+static bool put_variants(db *d, const cache_ref *r, GError **error)
+{
+	for (guint i = 0; i < r->variants->len; i++) {
+		const struct variant *v = r->variants->pdata[i];
+		if (!db_run(d, "INSERT OR REPLACE INTO variant VALUES(?, ?, ?, ?, ?)", error, "sissi", r->id,
+			    (int64_t)v->compression, v->descriptor->media_type, v->descriptor->digest.text,
+			    v->descriptor->size))
+			return false;
+	}
+	return true;
+}
+
+bool rows_put_record(db *d, const cache_ref *r, const char *boot_id, GError **error)
+{
+	g_autofree char *annotations = annotations_text(r->blob);
+	g_autofree char *inputs = inputs_text(r);
+	const oci_descriptor *b = r->blob;
+	if (!db_run(d,
+		    "INSERT OR REPLACE INTO record VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", error,
+		    "ssisssiissiiisiisssis", r->id, r->parent ? r->parent->id : NULL, (int64_t)r->kind, inputs,
+		    r->tree ? r->tree->id : NULL, r->twin ? r->twin->id : NULL, (int64_t)r->is_mutable,
+		    (int64_t)r->policy, r->type, r->description, r->created_ns, r->last_used_ns, r->uses, boot_id,
+		    (int64_t)r->synced, (int64_t)r->cache->serial, digest_is_set(&r->diff_id) ? r->diff_id.text : NULL,
+		    b ? b->media_type : NULL, b ? b->digest.text : NULL, b ? b->size : (int64_t)0, annotations))
+		return false;
+	return (!r->names_dirty || put_names(d, r, error)) && (!r->values_dirty || put_values(d, r, error)) &&
+	       put_variants(d, r, error);
+}
+
+bool rows_delete_record(db *d, const char *id, GError **error)
+{
+	static const char *const statements[] = {
+		"DELETE FROM record WHERE id = ?",
+		"DELETE FROM name WHERE record = ?",
+		"DELETE FROM value WHERE record = ?",
+		"DELETE FROM variant WHERE record = ?",
+	};
+	for (size_t i = 0; i < G_N_ELEMENTS(statements); i++)
+		if (!db_run(d, statements[i], error, "s", id))
+			return false;
+	return true;
+}
+
+/* ---- reading */
+void loaded_row_free(gpointer data)
+{
+	struct loaded_row *row = data;
+	if (row->record)
+		record_free(row->record);
+	g_free(row->parent);
+	g_free(row->tree);
+	g_free(row->twin);
+	g_strfreev(row->inputs);
+	g_free(row->boot);
+	g_free(row);
+}
+
+static oci_descriptor *load_blob(const char *media_type, const char *digest, int64_t size, const char *annotations)
+{
+	struct digest d;
+	if (!digest || !media_type || !digest_parse(digest, &d, NULL))
+		return NULL;
+	oci_descriptor *blob = oci_descriptor_new(media_type, &d, size);
+	json_t *object = annotations ? json_loads(annotations, JSON_REJECT_DUPLICATES, NULL) : NULL;
+	const char *key;
+	json_t *value;
+	json_object_foreach(object, key, value)
+		if (json_is_string(value))
+			oci_descriptor_annotate(blob, key, json_string_value(value));
+	json_decref(object);
+	return blob;
+}
+
+static struct loaded_row *load_row(cache *c, db_query *q)
+{
+	struct loaded_row *row = g_new0(struct loaded_row, 1);
+	const char *inputs = db_text(q, 3), *diff_id = db_text(q, 16);
+	struct cache_record_options options = {
+		.policy = db_int(q, 7) ? CACHE_POLICY_RETAIN : CACHE_POLICY_DEFAULT,
+		.record_type = db_text(q, 8),
+		.description = db_text(q, 9),
+		.created_ns = db_int(q, 10),
+	};
+	cache_ref *r = row->record = record_new(c, &options);
+	g_strlcpy(r->id, db_text(q, 0), sizeof r->id);
+	row->parent = g_strdup(db_text(q, 1));
+	r->kind = (enum record_kind)CLAMP(db_int(q, 2), RECORD_LAYER, RECORD_DIFF);
+	row->inputs = inputs ? g_strsplit(inputs, ";", -1) : NULL;
+	row->tree = g_strdup(db_text(q, 4));
+	row->twin = g_strdup(db_text(q, 5));
+	r->is_mutable = db_int(q, 6) != 0;
+	r->last_used_ns = db_int(q, 11);
+	r->uses = db_int(q, 12);
+	row->boot = g_strdup(db_text(q, 13));
+	r->synced = db_int(q, 14) != 0;
+	r->serial = (uint64_t)db_int(q, 15);
+	r->has_row = true;
+	if (diff_id && !digest_parse(diff_id, &r->diff_id, NULL))
+		memset(&r->diff_id, 0, sizeof r->diff_id);
+	r->blob = load_blob(db_text(q, 17), db_text(q, 18), db_int(q, 19), db_text(q, 20));
+	return row;
+}
+
+static bool load_trees(cache *c, GError **error)
+{
+	g_autoptr(GHashTable) parents = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
+	g_autoptr(db_query) q = db_select(c->db, "SELECT id, parent, size FROM tree", error, "");
+	GError *failure = NULL;
+	if (!q)
+		return false;
+	while (db_next(q, &failure)) {
+		struct tree *t = tree_new(db_text(q, 0), NULL);
+		t->refs = 0;
+		t->has_row = true;
+		t->size = db_int(q, 2);
+		g_hash_table_insert(c->trees, t->id, t);
+		g_hash_table_insert(parents, t->id, g_strdup(db_text(q, 1)));
+	}
+	GHashTableIter iter;
+	void *value;
+	g_hash_table_iter_init(&iter, c->trees);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		struct tree *t = value;
+		const char *parent = g_hash_table_lookup(parents, t->id);
+		t->parent = parent ? tree_ref_locked(g_hash_table_lookup(c->trees, parent)) : NULL;
+		t->broken = parent && !t->parent;
+	}
+	if (!failure)
+		return true;
+	g_propagate_error(error, failure);
+	return false;
+}
+
+static cache_ref *row_of(GHashTable *by_id, const char *id)
+{
+	struct loaded_row *row = g_hash_table_lookup(by_id, id);
+	return row ? row->record : NULL;
+}
+
+static bool load_names(cache *c, GHashTable *by_id, GError **error)
+{
+	g_autoptr(db_query) q = db_select(c->db, "SELECT record, name FROM name", error, "");
+	while (q && db_next(q, NULL)) {
+		cache_ref *r = row_of(by_id, db_text(q, 0));
+		if (!r)
+			continue;
+		if (!r->names)
+			r->names = g_ptr_array_new_with_free_func(g_free);
+		g_ptr_array_add(r->names, g_strdup(db_text(q, 1)));
+	}
+	return q != NULL;
+}
+
+static bool load_values(cache *c, GHashTable *by_id, GError **error)
+{
+	g_autoptr(db_query) q = db_select(c->db, "SELECT record, key, bytes FROM value", error, "");
+	while (q && db_next(q, NULL)) {
+		cache_ref *r = row_of(by_id, db_text(q, 0));
+		size_t n;
+		const void *bytes = db_bytes(q, 2, &n);
+		if (!r)
+			continue;
+		if (!r->values)
+			r->values = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_bytes_unref);
+		g_hash_table_replace(r->values, g_strdup(db_text(q, 1)), g_bytes_new(bytes, n));
+	}
+	return q != NULL;
+}
+
+static bool load_variants(cache *c, GHashTable *by_id, GError **error)
+{
+	g_autoptr(db_query) q =
+		db_select(c->db, "SELECT record, compression, media_type, blob, blob_size FROM variant", error, "");
+	while (q && db_next(q, NULL)) {
+		cache_ref *r = row_of(by_id, db_text(q, 0));
+		oci_descriptor *blob = r ? load_blob(db_text(q, 2), db_text(q, 3), db_int(q, 4), NULL) : NULL;
+		if (!blob)
+			continue;
+		struct variant *v = g_new0(struct variant, 1);
+		v->compression = (enum compression)CLAMP(db_int(q, 1), COMPRESSION_NONE, COMPRESSION_ESTARGZ);
+		v->descriptor = blob;
+		g_ptr_array_add(r->variants, v);
+	}
+	return q != NULL;
+}
+
+static bool load_records(cache *c, GPtrArray *rows, GHashTable *by_id, GError **error)
+{
+	g_autoptr(db_query) q = db_select(c->db, "SELECT * FROM record", error, "");
+	GError *failure = NULL;
+	while (q && db_next(q, &failure)) {
+		struct loaded_row *row = load_row(c, q);
+		g_ptr_array_add(rows, row);
+		g_hash_table_insert(by_id, row->record->id, row);
+		c->serial = MAX(c->serial, row->record->serial);
+	}
+	if (failure)
+		g_propagate_error(error, failure);
+	return q && !failure;
+}
+
+GPtrArray *rows_load(cache *c, GError **error)
+{
+	g_autoptr(GPtrArray) rows = g_ptr_array_new_with_free_func(loaded_row_free);
+	g_autoptr(GHashTable) by_id = g_hash_table_new(g_str_hash, g_str_equal);
+	if (!load_trees(c, error) || !load_records(c, rows, by_id, error) || !load_names(c, by_id, error) ||
+	    !load_values(c, by_id, error) || !load_variants(c, by_id, error))
+		return NULL;
+	return g_steal_pointer(&rows);
+}

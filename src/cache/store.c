@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <sys/syscall.h>
+#include <string.h>
+#include "cache/record.h"
+#include "cache/rows.h"
+
+/*
+ * Rows are written behind the tables in memory: at once and together with everything else that waits when a record
+ * is committed, after a short while otherwise. Nothing is synced here but on demand: a row says in which boot it was
+ * written, and recovery.c drops rows of another boot that no cache_sync covered.
+ */
+#define BATCH_US (100 * 1000)
+#define CONTENTS_KEPT 20 /* digest tables of unused trees that stay in memory */
+
+static const char *const migrations[] = {
+	"CREATE TABLE tree(id TEXT PRIMARY KEY, parent TEXT, size INTEGER NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE record(id TEXT PRIMARY KEY, parent TEXT, kind INTEGER NOT NULL, inputs TEXT, tree TEXT, twin TEXT,"
+	" mutable INTEGER NOT NULL, policy INTEGER NOT NULL, type TEXT NOT NULL, description TEXT NOT NULL,"
+	" created INTEGER NOT NULL, last_used INTEGER NOT NULL, uses INTEGER NOT NULL, boot TEXT NOT NULL,"
+	" synced INTEGER NOT NULL, serial INTEGER NOT NULL, diff_id TEXT, media_type TEXT, blob TEXT, blob_size INTEGER,"
+	" annotations TEXT) WITHOUT ROWID;"
+	"CREATE TABLE variant(record TEXT NOT NULL, compression INTEGER NOT NULL, media_type TEXT NOT NULL,"
+	" blob TEXT NOT NULL, blob_size INTEGER NOT NULL, PRIMARY KEY(record, compression)) WITHOUT ROWID;"
+	"CREATE TABLE name(record TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY(record, name)) WITHOUT ROWID;"
+	"CREATE TABLE value(record TEXT NOT NULL, key TEXT NOT NULL, bytes BLOB, PRIMARY KEY(record, key)) WITHOUT ROWID;"
+	"CREATE TABLE digests(tree TEXT PRIMARY KEY, bytes BLOB NOT NULL);",
+	NULL,
+};
+
+void store_wake_locked(cache *c)
+{
+	c->woken = true;
+	g_cond_signal(&c->wake);
+}
+
+GBytes *store_read_digests(cache *c, const char *tree_id)
+{
+	g_autoptr(db_query) q = db_select(c->db, "SELECT bytes FROM digests WHERE tree = ?", NULL, "s", tree_id);
+	if (!q || !db_next(q, NULL))
+		return NULL;
+	size_t n;
+	const void *bytes = db_bytes(q, 0, &n);
+	return g_bytes_new(bytes, n);
+}
+
+/* ---- flush */
+struct flush { /* what one transaction took from the tables */
+	GQueue ids;      /* of char * */
+	GPtrArray *trees; /* of char * */
+	GQueue doomed;   /* of struct tree * */
+};
+
+static void flush_take(cache *c, struct flush *f)
+{
+	GHashTableIter iter;
+	void *id;
+	g_mutex_lock(&c->mu);
+	f->ids = c->dirty;
+	f->doomed = c->doomed;
+	g_queue_init(&c->dirty);
+	g_queue_init(&c->doomed);
+	f->trees = g_ptr_array_new_with_free_func(g_free);
+	g_hash_table_iter_init(&iter, c->dirty_trees);
+	while (g_hash_table_iter_next(&iter, &id, NULL)) {
+		g_hash_table_iter_steal(&iter);
+		g_ptr_array_add(f->trees, id);
+	}
+	c->serial++;
+	g_mutex_unlock(&c->mu);
+}
+
+/* The lock is held for one row at a time, never while the transaction ends. */
+static bool write_tree(cache *c, const char *id, GError **error)
+{
+	g_mutex_lock(&c->mu);
+	struct tree *t = g_hash_table_lookup(c->trees, id);
+	bool ok = !t || rows_put_tree(c->db, t, error);
+	if (t && ok)
+		t->has_row = true;
+	g_mutex_unlock(&c->mu);
+	return ok;
+}
+
+static bool write_record(cache *c, const char *id, GError **error)
+{
+	g_mutex_lock(&c->mu);
+	cache_ref *r = g_hash_table_lookup(c->records, id);
+	bool ok = r ? rows_put_record(c->db, r, c->boot_id, error) : true;
+	if (r && ok) {
+		r->dirty = r->names_dirty = r->values_dirty = false;
+		r->has_row = true;
+		r->serial = c->serial;
+	}
+	g_mutex_unlock(&c->mu);
+	return r ? ok : rows_delete_record(c->db, id, error);
+}
+
+static bool flush_write(cache *c, struct flush *f, GError **error)
+{
+	for (guint i = 0; i < f->trees->len; i++)
+		if (!write_tree(c, f->trees->pdata[i], error))
+			return false;
+	for (GList *l = f->ids.head; l; l = l->next)
+		if (!write_record(c, l->data, error))
+			return false;
+	for (GList *l = f->doomed.head; l; l = l->next) {
+		const struct tree *t = l->data;
+		if (!t->in_work && !rows_delete_tree(c->db, t->id, error))
+			return false;
+	}
+	return true;
+}
+
+/* Nothing was written: all of it waits again. */
+static void flush_give_back(cache *c, struct flush *f)
+{
+	g_mutex_lock(&c->mu);
+	for (char *id; (id = g_queue_pop_tail(&f->ids));) {
+		cache_ref *r = g_hash_table_lookup(c->records, id);
+		if (r) {
+			r->dirty = true;
+			r->names_dirty = r->values_dirty = true;
+		}
+		g_queue_push_head(&c->dirty, id);
+	}
+	for (guint i = 0; i < f->trees->len; i++)
+		g_hash_table_add(c->dirty_trees, g_strdup(f->trees->pdata[i]));
+	g_mutex_unlock(&c->mu);
+}
+
+static void tree_bury(cache *c, struct tree *t)
+{
+	trash_put(c, t->in_work ? c->work_fd : c->snapshots_fd, t->id);
+	snapshot_view_close(t->view);
+	content_tree_unref(t->content);
+	g_free(t->id);
+	g_free(t);
+}
+
+/* Directories go even when their rows could not be deleted (a full disk): a row without a tree is dropped at start. */
+static void flush_bury(cache *c, struct flush *f)
+{
+	for (struct tree *t; (t = g_queue_pop_head(&f->doomed));)
+		tree_bury(c, t);
+	g_queue_clear_full(&f->ids, g_free);
+	g_ptr_array_unref(f->trees);
+}
+
+static bool flush_is_empty(const struct flush *f)
+{
+	return g_queue_is_empty((GQueue *)&f->ids) && f->trees->len == 0 && g_queue_is_empty((GQueue *)&f->doomed);
+}
+
+static bool flush_run(cache *c, struct flush *f, bool durable, GError **error)
+{
+	if (flush_is_empty(f) && !durable)
+		return true;
+	db_lock(c->db);
+	bool ok = db_begin(c->db, error) && flush_write(c, f, error) && db_commit(c->db, durable, error);
+	if (!ok)
+		db_rollback(c->db);
+	db_unlock(c->db);
+	return ok;
+}
+
+bool store_flush(cache *c, bool durable, GError **error)
+{
+	struct flush f = {0};
+	g_mutex_lock(&c->flush_mu);
+	flush_take(c, &f);
+	bool ok = flush_run(c, &f, durable, error);
+	if (!ok)
+		flush_give_back(c, &f);
+	flush_bury(c, &f);
+	g_mutex_unlock(&c->flush_mu);
+	return ok;
+}
+
+/* ---- sync */
+static void mark_synced(cache *c, uint64_t serial)
+{
+	GHashTableIter iter;
+	void *r;
+	g_mutex_lock(&c->mu);
+	g_hash_table_iter_init(&iter, c->records);
+	while (g_hash_table_iter_next(&iter, NULL, &r)) {
+		cache_ref *one = r;
+		/* What a transfer may be rewriting at any time is never durable. */
+		bool rewritten = one->is_mutable && strcmp(one->type, "source.local") == 0;
+		if (one->has_row && !one->dirty && one->serial <= serial && !rewritten)
+			one->synced = true;
+	}
+	g_mutex_unlock(&c->mu);
+}
+
+bool cache_sync(cache *c, GError **error)
+{
+	if (!store_flush(c, false, error))
+		return false;
+	g_mutex_lock(&c->mu);
+	uint64_t serial = c->serial;
+	g_mutex_unlock(&c->mu);
+	if (syncfs(c->root_fd) < 0)
+		return error_set_errno(error, errno, "sync the state directory");
+	db_lock(c->db);
+	bool ok = db_begin(c->db, error) &&
+		  db_run(c->db,
+			 "UPDATE record SET synced = 1 WHERE synced = 0 AND serial <= ?"
+			 " AND NOT (mutable AND type = 'source.local')",
+			 error, "i", (int64_t)serial) &&
+		  db_commit(c->db, true, error);
+	if (!ok)
+		db_rollback(c->db);
+	db_unlock(c->db);
+	if (ok)
+		mark_synced(c, serial);
+	return ok;
+}
+
+/* ---- the writer: what nobody waits for */
+static GPtrArray *contents_to_save(cache *c)
+{
+	GPtrArray *ids = g_ptr_array_new_with_free_func(g_free);
+	GHashTableIter iter;
+	void *value;
+	guint loaded = 0;
+	g_hash_table_iter_init(&iter, c->trees);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		struct tree *t = value;
+		if (!t->content)
+			continue;
+		if (content_tree_is_dirty(t->content))
+			g_ptr_array_add(ids, g_strdup(t->id));
+		else if (++loaded > CONTENTS_KEPT && !t->view)
+			g_clear_pointer(&t->content, content_tree_unref);
+	}
+	return ids;
+}
+
+static void save_content(cache *c, const char *id)
+{
+	g_mutex_lock(&c->mu);
+	struct tree *t = g_hash_table_lookup(c->trees, id);
+	g_autoptr(content_tree) content = t && t->content ? content_tree_ref(t->content) : NULL;
+	g_mutex_unlock(&c->mu);
+	g_autoptr(GBytes) bytes = content ? content_tree_save(content) : NULL;
+	gsize n = 0;
+	const void *p = bytes ? g_bytes_get_data(bytes, &n) : NULL;
+	if (p)
+		db_run(c->db, "INSERT OR REPLACE INTO digests VALUES(?, ?)", NULL, "sb", id, p, (size_t)n);
+}
+
+static void write_behind(cache *c)
+{
+	g_autoptr(GPtrArray) contents = contents_to_save(c);
+	g_mutex_unlock(&c->mu);
+	store_flush(c, false, NULL);
+	for (guint i = 0; i < contents->len; i++)
+		save_content(c, contents->pdata[i]);
+	trash_empty(c);
+	g_mutex_lock(&c->mu);
+}
+
+static gpointer writer_run(gpointer data)
+{
+	cache *c = data;
+	/* Idle class of ioprio_set(2): nobody waits for what this thread unlinks. Best effort. */
+	syscall(SYS_ioprio_set, 1, 0, 3 << 13);
+	g_mutex_lock(&c->mu);
+	while (!c->closing) {
+		while (!c->woken && !c->closing)
+			g_cond_wait(&c->wake, &c->mu);
+		gint64 until = g_get_monotonic_time() + BATCH_US;
+		while (!c->closing && g_cond_wait_until(&c->wake, &c->mu, until))
+			;
+		c->woken = false;
+		write_behind(c);
+	}
+	g_mutex_unlock(&c->mu);
+	return NULL;
+}
+
+bool store_open(cache *c, GError **error)
+{
+	bool reset;
+	c->db = db_open_or_reset(c->root_fd, "cache.db", migrations, &reset, error);
+	return c->db != NULL;
+}
+
+void store_start(cache *c)
+{
+	c->writer = g_thread_new("cache", writer_run, c);
+}
+
+void store_close(cache *c)
+{
+	if (c->writer) {
+		g_mutex_lock(&c->mu);
+		c->closing = true;
+		store_wake_locked(c);
+		g_mutex_unlock(&c->mu);
+		g_thread_join(c->writer);
+	}
+	g_clear_pointer(&c->db, db_close);
+}

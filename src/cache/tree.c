@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <sys/stat.h>
+#include "cache/record.h"
+#include "os/tree.h"
+
+struct tree *tree_new(const char *id, struct tree *parent)
+{
+	struct tree *t = g_new0(struct tree, 1);
+	t->id = g_strdup(id);
+	t->parent = parent;
+	t->refs = 1;
+	t->size = -1;
+	return t;
+}
+
+struct tree *tree_ref_locked(struct tree *t)
+{
+	if (t)
+		t->refs++;
+	return t;
+}
+
+void tree_unref_locked(cache *c, struct tree *t)
+{
+	while (t && --t->refs == 0) {
+		struct tree *parent = t->parent;
+		if (g_hash_table_lookup(c->trees, t->id) == t)
+			g_hash_table_remove(c->trees, t->id);
+		g_hash_table_remove(c->dirty_trees, t->id);
+		t->parent = NULL;
+		g_queue_push_tail(&c->doomed, t);
+		store_wake_locked(c);
+		t = parent;
+	}
+}
+
+int tree_open_dir(cache *c, const struct tree *t, GError **error)
+{
+	int fd = openat(t->in_work ? c->work_fd : c->snapshots_fd, t->id,
+			O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		error_set_errno(error, errno, "open snapshot %s", t->id);
+	return fd;
+}
+
+/* ---- making */
+static bool prepare(cache *c, struct tree *t, cancel *stop, GError **error)
+{
+	scoped_fd dir = tree_open_dir(c, t, error);
+	if (dir < 0)
+		return false;
+	scoped_fd parent = t->parent ? tree_open_dir(c, t->parent, error) : -1;
+	if (t->parent && parent < 0)
+		return false;
+	return snapshotter_prepare(c->snapshotter, dir, parent, stop, error);
+}
+
+struct tree *tree_create(cache *c, const char *id, struct tree *parent, cancel *stop, GError **error)
+{
+	if (!tree_remove_at(c->work_fd, id, error))
+		return NULL;
+	if (mkdirat(c->work_fd, id, 0700) < 0) {
+		error_set_errno(error, errno, "make snapshot %s", id);
+		return NULL;
+	}
+	g_mutex_lock(&c->mu);
+	struct tree *t = tree_new(id, tree_ref_locked(parent));
+	g_mutex_unlock(&c->mu);
+	t->in_work = true;
+	if (prepare(c, t, stop, error))
+		return t;
+	tree_discard(c, t);
+	return NULL;
+}
+
+bool tree_keep(cache *c, struct tree *t, GError **error)
+{
+	if (!t->in_work)
+		return true;
+	if (renameat2(c->work_fd, t->id, c->snapshots_fd, t->id, RENAME_NOREPLACE) < 0)
+		return error_set_errno(error, errno, "keep snapshot %s", t->id);
+	g_mutex_lock(&c->mu);
+	t->in_work = false;
+	g_hash_table_insert(c->trees, t->id, t);
+	g_hash_table_add(c->dirty_trees, g_strdup(t->id));
+	g_mutex_unlock(&c->mu);
+	return true;
+}
+
+void tree_discard(cache *c, struct tree *t)
+{
+	g_mutex_lock(&c->mu);
+	tree_unref_locked(c, t);
+	g_mutex_unlock(&c->mu);
+}
+
+/* ---- views */
+static void close_dirs(int *dirs, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		close(dirs[i]);
+	g_free(dirs);
+}
+
+/* The directories of t and of all below it, top first; only t's own where trees are whole. */
+static int *open_dirs(cache *c, const struct tree *t, size_t *ret_n, GError **error)
+{
+	g_autoptr(GArray) dirs = g_array_new(FALSE, FALSE, sizeof(int));
+	bool ok = true;
+	for (; t && ok; t = snapshotter_is_stacked(c->snapshotter) ? t->parent : NULL) {
+		int fd = tree_open_dir(c, t, error);
+		ok = fd >= 0;
+		if (ok)
+			g_array_append_val(dirs, fd);
+	}
+	*ret_n = dirs->len;
+	int *fds = (int *)g_array_free(g_steal_pointer(&dirs), FALSE);
+	if (ok)
+		return fds;
+	close_dirs(fds, *ret_n);
+	return NULL;
+}
+
+static snapshot_view *open_view(cache *c, struct tree *t, bool write, GError **error)
+{
+	size_t n;
+	int *dirs = open_dirs(c, t, &n, error);
+	if (!dirs)
+		return NULL;
+	snapshot_view *v = snapshot_view_open(c->snapshotter, dirs, n, write, error);
+	close_dirs(dirs, n);
+	return v;
+}
+
+snapshot_view *tree_get_view(cache *c, struct tree *t, bool write, GError **error)
+{
+	g_mutex_lock(&c->mu);
+	snapshot_view *v = t->view && t->view_writes >= write ? t->view : NULL;
+	t->view_users++;
+	g_mutex_unlock(&c->mu);
+	if (v)
+		return v;
+	v = open_view(c, t, write, error);
+	g_mutex_lock(&c->mu);
+	snapshot_view *surplus = NULL;
+	if (!v) {
+		t->view_users--;
+	} else if (t->view && t->view_writes >= write) {
+		surplus = v; /* somebody was faster: two overlays over one upper directory must not be */
+		v = t->view;
+	} else {
+		surplus = t->view_users == 1 ? t->view : NULL;
+		t->view = v;
+		t->view_writes = write;
+	}
+	g_mutex_unlock(&c->mu);
+	snapshot_view_close(surplus);
+	return v;
+}
+
+void tree_put_view(cache *c, struct tree *t)
+{
+	g_mutex_lock(&c->mu);
+	t->view_users--;
+	g_mutex_unlock(&c->mu);
+}
+
+snapshot_view *tree_take_idle_view_locked(struct tree *t)
+{
+	if (t->view_users > 0)
+		return NULL;
+	t->view_writes = false;
+	return g_steal_pointer(&t->view);
+}
+
+/* ---- digests and size */
+content_tree *tree_content(cache *c, struct tree *t)
+{
+	g_mutex_lock(&c->mu);
+	content_tree *have = t->content ? content_tree_ref(t->content) : NULL;
+	g_mutex_unlock(&c->mu);
+	if (have)
+		return have;
+	g_autoptr(GBytes) stored = store_read_digests(c, t->id);
+	gsize n = 0;
+	const void *bytes = stored ? g_bytes_get_data(stored, &n) : NULL;
+	g_autoptr(content_tree) loaded = bytes ? content_tree_load(bytes, n) : NULL;
+	if (!loaded)
+		loaded = content_tree_new();
+	g_mutex_lock(&c->mu);
+	if (t->rewritable)
+		content_tree_distrust(loaded);
+	if (!t->content)
+		t->content = g_steal_pointer(&loaded);
+	have = content_tree_ref(t->content);
+	g_mutex_unlock(&c->mu);
+	return have;
+}
+
+int64_t tree_measure(cache *c, struct tree *t)
+{
+	int64_t bytes = 0, inodes = 0;
+	scoped_fd dir = tree_open_dir(c, t, NULL);
+	if (dir < 0 || !tree_usage(dir, &bytes, &inodes, NULL))
+		return 0;
+	return bytes;
+}

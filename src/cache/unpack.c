@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <sys/stat.h>
+#include "cache/record.h"
+#include "os/mount.h"
+#include "progress/progress.h"
+#include "snapshot/apply.h"
+
+GPtrArray *record_chain(cache_ref *r)
+{
+	GPtrArray *chain = g_ptr_array_new();
+	for (; r; r = r->parent)
+		g_ptr_array_add(chain, r);
+	for (guint i = 0; i < chain->len / 2; i++) {
+		void *swapped = chain->pdata[i];
+		chain->pdata[i] = chain->pdata[chain->len - 1 - i];
+		chain->pdata[chain->len - 1 - i] = swapped;
+	}
+	return chain;
+}
+
+bool record_is_complete(cache_ref *r)
+{
+	cache *c = r->cache;
+	bool complete = true;
+	g_autoptr(GPtrArray) chain = record_chain(r);
+	g_mutex_lock(&c->mu);
+	for (guint i = 0; i < chain->len && complete; i++) {
+		const cache_ref *one = chain->pdata[i];
+		complete = one->tree || one->provider || (one->blob && blob_store_has(c->blobs, &one->blob->digest));
+	}
+	g_mutex_unlock(&c->mu);
+	return complete;
+}
+
+/* ---- a layer becomes a tree */
+static bool apply(cache *c, struct tree *t, const oci_descriptor *blob, struct work *work, struct apply_result *ret,
+		  GError **error)
+{
+	scoped_fd fd = blob_store_find(c->blobs, &blob->digest, error);
+	if (fd < 0) {
+		if (error && !*error)
+			error_set(error, ERROR_NOT_FOUND, "blob %s is gone", blob->digest.text);
+		return false;
+	}
+	scoped_fd dir = tree_open_dir(c, t, error);
+	scoped_fd fs = dir < 0 ? -1 : snapshotter_open_fs(dir, error);
+	if (fs < 0)
+		return false;
+	/* Below everything there is nothing to white out. */
+	bool over = t->parent && snapshotter_is_stacked(c->snapshotter);
+	struct apply_options options = {.mode = over ? APPLY_OVERLAY : APPLY_NATIVE, .cancel = work ? work->cancel : NULL};
+	return apply_blob(fd, fs, &options, ret, error);
+}
+
+/* A tree that belongs to nobody else yet; only its verified content may be found by others. */
+static struct tree *extract(cache_ref *r, guint layer, struct tree *parent, struct work *work, GError **error)
+{
+	cache *c = r->cache;
+	struct apply_result result;
+	struct tree *t = tree_create(c, r->id, parent, work ? work->cancel : NULL, error);
+	if (!t)
+		return NULL;
+	bool ok = apply(c, t, r->blob, work, &result, error);
+	if (ok && !digest_equal(&result.diff_id, &r->diff_id))
+		ok = error_set(error, ERROR_DATA_LOSS, "layer %u: diff id mismatch: expected %s, got %s", layer,
+			       r->diff_id.text, result.diff_id.text);
+	if (ok && tree_keep(c, t, error))
+		return t;
+	tree_discard(c, t);
+	return NULL;
+}
+
+static bool extract_with_status(cache_ref *r, guint layer, struct tree *parent, struct work *work, struct tree **ret,
+				GError **error)
+{
+	g_autofree char *id = g_strdup_printf("extracting %s", r->blob->digest.text);
+	progress_sink *sink = work ? work->progress : NULL;
+	int64_t started = 0;
+	progress_status_start(sink, id, NULL, &started);
+	*ret = extract(r, layer, parent, work, error);
+	if (*ret)
+		progress_status_end(sink, id, NULL, started);
+	return *ret != NULL;
+}
+
+/* Somebody else has the same content already. */
+static struct tree *shared_tree_locked(cache_ref *r)
+{
+	if (!digest_is_set(&r->chain_id))
+		return NULL;
+	cache_ref *other = g_hash_table_lookup(r->cache->by_chain, r->chain_id.text);
+	return other && other != r && other->tree ? tree_ref_locked(other->tree) : NULL;
+}
+
+static bool unpack_claimed_locked(cache_ref *r, guint layer, fetch_group *blobs, struct work *work, GError **error)
+{
+	cache *c = r->cache;
+	struct tree *t = shared_tree_locked(r);
+	struct tree *parent = r->parent ? r->parent->tree : NULL;
+	if (!t) {
+		g_mutex_unlock(&c->mu);
+		bool ok = r->blob || error_set(error, ERROR_NOT_FOUND, "record %s has neither a tree nor a layer", r->id);
+		ok = ok && fetch_group_wait(blobs, layer, error) &&
+		     extract_with_status(r, layer, parent, work, &t, error);
+		g_mutex_lock(&c->mu);
+		if (!ok)
+			return false;
+	}
+	r->tree = t;
+	r->synced = false;
+	record_dirty_locked(r);
+	return true;
+}
+
+static bool unpack_one(cache_ref *r, guint layer, fetch_group *blobs, struct work *work, GError **error)
+{
+	cache *c = r->cache;
+	g_mutex_lock(&c->mu);
+	bool ok = record_claim_locked(r, work, error);
+	if (ok) {
+		ok = r->tree || unpack_claimed_locked(r, layer, blobs, work, error);
+		record_unclaim_locked(r);
+	}
+	g_mutex_unlock(&c->mu);
+	return ok;
+}
+
+bool record_unpack(cache_ref *r, struct work *work, GError **error)
+{
+	cache *c = r->cache;
+	g_mutex_lock(&c->mu);
+	bool here = r->tree != NULL;
+	g_mutex_unlock(&c->mu);
+	if (here)
+		return true;
+	g_autoptr(GPtrArray) chain = record_chain(r);
+	g_mutex_lock(&c->mu);
+	guint first = chain->len;
+	while (first > 0 && !((cache_ref *)chain->pdata[first - 1])->tree)
+		first--;
+	g_mutex_unlock(&c->mu);
+	g_autoptr(GPtrArray) missing = g_ptr_array_new();
+	for (guint i = first; i < chain->len; i++)
+		g_ptr_array_add(missing, chain->pdata[i]);
+	g_autoptr(fetch_group) blobs = fetch_group_start(c, missing, work);
+	for (guint i = 0; i < missing->len; i++)
+		if (!unpack_one(missing->pdata[i], i, blobs, work, error))
+			return false;
+	return true;
+}
+
+/* ---- trees for callers */
+static int open_scratch(cache *c, GError **error)
+{
+	if (mkdirat(c->root_fd, "scratch", 0755) < 0 && errno != EEXIST) {
+		error_set_errno(error, errno, "make scratch");
+		return -1;
+	}
+	int fd = openat(c->root_fd, "scratch", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		error_set_errno(error, errno, "open scratch");
+	return fd;
+}
+
+static int as_asked(int dir_fd, unsigned flags, GError **error)
+{
+	scoped_fd dir = dir_fd;
+	if (dir < 0 || !(flags & CACHE_TREE_MOUNT))
+		return fd_steal(&dir);
+	scoped_fd mount_fd = mount_clone(dir, false, error);
+	if (mount_fd < 0 || !mount_set_readonly(mount_fd, false, error))
+		return -1;
+	return fd_steal(&mount_fd);
+}
+
+static int open_view(cache_ref *r, unsigned flags, GError **error)
+{
+	cache *c = r->cache;
+	snapshot_view *v = tree_get_view(c, r->tree, r->is_mutable, error);
+	if (!v)
+		return -1;
+	scoped_fd fd = flags & CACHE_TREE_MOUNT ? snapshot_view_mount(v, error) : snapshot_view_dir(v, error);
+	tree_put_view(c, r->tree);
+	bool protect = (flags & CACHE_TREE_MOUNT) && r->is_mutable && !(flags & CACHE_TREE_WRITE);
+	if (fd >= 0 && protect && !mount_set_readonly(fd, false, error))
+		return -1;
+	return fd_steal(&fd);
+}
+
+/* What is known of the content is doubtful from now on, and so is the size. */
+static void begin_writing(cache_ref *r)
+{
+	cache *c = r->cache;
+	g_autoptr(content_tree) content = tree_content(c, r->tree);
+	content_tree_distrust(content);
+	g_mutex_lock(&c->mu);
+	r->tree->size = -1;
+	r->tree->rewritable = true;
+	g_mutex_unlock(&c->mu);
+}
+
+int cache_ref_open_tree(cache *c, cache_ref *r, unsigned flags, struct work *work, GError **error)
+{
+	if (!r)
+		return as_asked(open_scratch(c, error), flags, error);
+	if ((flags & CACHE_TREE_WRITE) && !r->is_mutable) {
+		error_set(error, ERROR_FAILED_PRECONDITION, "record %s is not mutable", r->id);
+		return -1;
+	}
+	if (!record_unpack(r, work, error))
+		return -1;
+	g_mutex_lock(&c->mu);
+	bool claimed = record_claim_locked(r, work, error);
+	g_mutex_unlock(&c->mu);
+	if (!claimed)
+		return -1;
+	if (flags & CACHE_TREE_WRITE)
+		begin_writing(r);
+	int fd = open_view(r, flags, error);
+	g_mutex_lock(&c->mu);
+	record_unclaim_locked(r);
+	g_mutex_unlock(&c->mu);
+	return fd;
+}
+
+/* ---- content digests */
+struct root_of {
+	cache_ref *ref;
+	struct work *work;
+};
+
+static int open_root(void *data, GError **error)
+{
+	struct root_of *of = data;
+	return cache_ref_open_tree(of->ref->cache, of->ref, CACHE_TREE_READ, of->work, error);
+}
+
+static bool sum_nothing(const struct cache_selector *selector, struct digest *ret, GError **error)
+{
+	digest_of("", 0, ret);
+	return g_strcmp0(selector->path, "/") == 0 ||
+	       error_set(error, ERROR_NOT_FOUND, "%s: no such file or directory", selector->path);
+}
+
+bool cache_ref_checksum(cache *c, cache_ref *r, const struct cache_selector *selectors, size_t n, struct work *work,
+			struct digest *ret, GError **error)
+{
+	struct root_of of = {r, work};
+	struct content_source source = {.open_root = open_root, .data = &of};
+	if (r && !record_unpack(r, work, error))
+		return false;
+	g_autoptr(content_tree) content = r ? tree_content(c, r->tree) : NULL;
+	g_autoptr(GString) joined = g_string_new(NULL);
+	for (size_t i = 0; i < n; i++) {
+		if (!(r ? content_tree_sum(content, &source, &selectors[i], work ? work->cancel : NULL, ret, error)
+			: sum_nothing(&selectors[i], ret, error)))
+			return false;
+		if (i > 0)
+			g_string_append_c(joined, '\0');
+		g_string_append(joined, ret->text);
+	}
+	if (n != 1)
+		digest_of(joined->str, joined->len, ret);
+	if (r && content_tree_is_dirty(content)) {
+		g_mutex_lock(&c->mu);
+		store_wake_locked(c);
+		g_mutex_unlock(&c->mu);
+	}
+	return true;
+}
+
+void cache_ref_note_entry(cache_ref *r, const struct fssync_stat *stat, const struct digest *content, bool removed)
+{
+	g_autoptr(content_tree) known = tree_content(r->cache, r->tree);
+	content_tree_note(known, stat, content, removed);
+}

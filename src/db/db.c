@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "db/db.h"
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sqlite3.h>
+#include <stdarg.h>
+#include "base/scope.h"
+
+#define BUSY_MS 10000
+
+struct db {
+	sqlite3 *handle;
+	GHashTable *statements; /* SQL text to sqlite3_stmt * */
+	GRecMutex mu;
+	char *name; /* the file, for messages */
+	int dir_fd; /* owned */
+};
+
+struct db_query {
+	db *db; /* borrowed */
+	sqlite3_stmt *statement;
+};
+
+/* A full disk and a damaged file call for other measures than a mistake of ours. */
+static enum error_code code_of(int rc)
+{
+	switch (rc & 0xff) {
+	case SQLITE_FULL:
+	case SQLITE_NOMEM:
+		return ERROR_RESOURCE_EXHAUSTED;
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return ERROR_DATA_LOSS;
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return ERROR_UNAVAILABLE;
+	default:
+		return ERROR_UNKNOWN;
+	}
+}
+
+static bool fail(db *d, const char *what, GError **error)
+{
+	int rc = d->handle ? sqlite3_extended_errcode(d->handle) : SQLITE_NOMEM;
+	return error_set(error, code_of(rc), "%s: %s: %s", d->name, what,
+			 d->handle ? sqlite3_errmsg(d->handle) : "out of memory");
+}
+
+bool db_script(db *d, const char *sql, GError **error)
+{
+	db_lock(d);
+	bool ok = sqlite3_exec(d->handle, sql, NULL, NULL, NULL) == SQLITE_OK || fail(d, "run script", error);
+	db_unlock(d);
+	return ok;
+}
+
+static int64_t user_version(db *d)
+{
+	sqlite3_stmt *s = NULL;
+	int64_t version = -1;
+	if (sqlite3_prepare_v2(d->handle, "PRAGMA user_version", -1, &s, NULL) == SQLITE_OK &&
+	    sqlite3_step(s) == SQLITE_ROW)
+		version = sqlite3_column_int64(s, 0);
+	sqlite3_finalize(s);
+	return version;
+}
+
+static bool migrate(db *d, const char *const *migrations, GError **error)
+{
+	int64_t have = user_version(d), want = (int64_t)g_strv_length((char **)migrations);
+	if (have < 0)
+		return fail(d, "read version", error);
+	if (have > want)
+		return error_set(error, ERROR_FAILED_PRECONDITION,
+				 "%s was written by a newer version (format %" PRId64 ", this one knows %" PRId64 ")",
+				 d->name, have, want);
+	if (have == want)
+		return true;
+	if (!db_script(d, "BEGIN IMMEDIATE", error))
+		return false;
+	for (int64_t i = have; i < want; i++)
+		if (!db_script(d, migrations[i], error)) {
+			db_rollback(d);
+			return false;
+		}
+	g_autofree char *mark = g_strdup_printf("PRAGMA user_version = %" PRId64, want);
+	if (!db_script(d, mark, error) || !db_commit(d, true, error)) {
+		db_rollback(d);
+		return false;
+	}
+	return true;
+}
+
+static bool quick_check(db *d, GError **error)
+{
+	sqlite3_stmt *s = NULL;
+	if (sqlite3_prepare_v2(d->handle, "PRAGMA quick_check(1)", -1, &s, NULL) != SQLITE_OK)
+		return fail(d, "check", error);
+	bool ok = sqlite3_step(s) == SQLITE_ROW && g_strcmp0((const char *)sqlite3_column_text(s, 0), "ok") == 0;
+	g_autofree char *text = ok ? NULL : g_strdup((const char *)sqlite3_column_text(s, 0));
+	sqlite3_finalize(s);
+	return ok || error_set(error, ERROR_DATA_LOSS, "%s is damaged: %s", d->name, text ? text : "unreadable");
+}
+
+static bool prepare_connection(db *d, const char *path, GError **error)
+{
+	static const char settings[] =
+		"PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;"
+		"PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF; PRAGMA journal_size_limit = 4194304;"
+		"PRAGMA wal_autocheckpoint = 1000; PRAGMA temp_store = MEMORY;";
+	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+	if (sqlite3_open_v2(path, &d->handle, flags, NULL) != SQLITE_OK)
+		return fail(d, "open", error);
+	sqlite3_extended_result_codes(d->handle, 1);
+	sqlite3_busy_timeout(d->handle, BUSY_MS);
+	return db_script(d, settings, error) && quick_check(d, error);
+}
+
+static void statement_free(gpointer s)
+{
+	sqlite3_finalize(s);
+}
+
+db *db_open(int dir_fd, const char *name, const char *const *migrations, GError **error)
+{
+	/* sqlite takes path names only; it resolves this one and keeps its -wal and -shm beside the file. */
+	g_autofree char *path = g_strdup_printf("/proc/self/fd/%d/%s", dir_fd, name);
+	scoped_fd exists = openat(dir_fd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (exists < 0) {
+		error_set_errno(error, errno, "open %s", name);
+		return NULL;
+	}
+	g_autoptr(db) d = g_new0(db, 1);
+	g_rec_mutex_init(&d->mu);
+	d->name = g_strdup(name);
+	d->dir_fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 3);
+	d->statements = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, statement_free);
+	if (!prepare_connection(d, path, error) || !migrate(d, migrations, error))
+		return NULL;
+	return g_steal_pointer(&d);
+}
+
+static bool set_aside(int dir_fd, const char *name, GError **error)
+{
+	static const char *const suffixes[] = {"", "-wal", "-shm"};
+	int64_t now = g_get_real_time() / G_USEC_PER_SEC;
+	for (size_t i = 0; i < G_N_ELEMENTS(suffixes); i++) {
+		g_autofree char *from = g_strconcat(name, suffixes[i], NULL);
+		g_autofree char *to = g_strdup_printf("%s.damaged-%" PRId64 "%s", name, now, suffixes[i]);
+		if (renameat(dir_fd, from, dir_fd, to) < 0 && errno != ENOENT)
+			return error_set_errno(error, errno, "set aside %s", from);
+	}
+	return true;
+}
+
+db *db_open_or_reset(int dir_fd, const char *name, const char *const *migrations, bool *ret_reset, GError **error)
+{
+	g_autoptr(GError) damage = NULL;
+	*ret_reset = false;
+	db *d = db_open(dir_fd, name, migrations, &damage);
+	if (d)
+		return d;
+	if (!error_is(damage, ERROR_DATA_LOSS)) {
+		g_propagate_error(error, g_steal_pointer(&damage));
+		return NULL;
+	}
+	*ret_reset = true;
+	return set_aside(dir_fd, name, error) ? db_open(dir_fd, name, migrations, error) : NULL;
+}
+
+void db_close(db *d)
+{
+	if (!d)
+		return;
+	g_hash_table_unref(d->statements);
+	if (d->handle) {
+		sqlite3_exec(d->handle, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL);
+		sqlite3_close_v2(d->handle);
+	}
+	if (d->dir_fd >= 0)
+		close(d->dir_fd);
+	g_rec_mutex_clear(&d->mu);
+	g_free(d->name);
+	g_free(d);
+}
+
+void db_shrink(db *d)
+{
+	db_lock(d);
+	sqlite3_exec(d->handle, "PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL);
+	db_unlock(d);
+}
+
+void db_lock(db *d)
+{
+	g_rec_mutex_lock(&d->mu);
+}
+
+void db_unlock(db *d)
+{
+	g_rec_mutex_unlock(&d->mu);
+}
+
+/* ---- transactions */
+bool db_begin(db *d, GError **error)
+{
+	return db_run(d, "BEGIN IMMEDIATE", error, "");
+}
+
+/* What synchronous=FULL does after a commit; NORMAL leaves it to checkpoints. */
+static bool sync_log(db *d, GError **error)
+{
+	g_autofree char *log = g_strconcat(d->name, "-wal", NULL);
+	scoped_fd fd = openat(d->dir_fd, log, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT)
+		return true;
+	return (fd >= 0 && fdatasync(fd) == 0) || error_set_errno(error, errno, "sync %s", log);
+}
+
+bool db_commit(db *d, bool durable, GError **error)
+{
+	return db_run(d, "COMMIT", error, "") && (!durable || sync_log(d, error));
+}
+
+void db_rollback(db *d)
+{
+	if (!sqlite3_get_autocommit(d->handle))
+		db_run(d, "ROLLBACK", NULL, "");
+}
+
+/* ---- statements */
+static sqlite3_stmt *statement_find(db *d, const char *sql, GError **error)
+{
+	sqlite3_stmt *s = g_hash_table_lookup(d->statements, sql);
+	if (s) {
+		sqlite3_reset(s);
+		sqlite3_clear_bindings(s);
+		return s;
+	}
+	if (sqlite3_prepare_v3(d->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &s, NULL) != SQLITE_OK) {
+		fail(d, "prepare", error);
+		return NULL;
+	}
+	g_hash_table_insert(d->statements, g_strdup(sql), s);
+	return s;
+}
+
+static int bind_bytes(sqlite3_stmt *s, int i, const void *bytes, size_t n)
+{
+	return bytes ? sqlite3_bind_blob64(s, i, bytes, n, SQLITE_TRANSIENT) : sqlite3_bind_null(s, i);
+}
+
+static bool bind(db *d, sqlite3_stmt *s, const char *types, va_list ap, GError **error)
+{
+	for (int i = 1; *types; i++, types++) {
+		int rc = SQLITE_MISUSE;
+		if (*types == 's') {
+			rc = sqlite3_bind_text(s, i, va_arg(ap, const char *), -1, SQLITE_TRANSIENT);
+		} else if (*types == 'i') {
+			rc = sqlite3_bind_int64(s, i, va_arg(ap, int64_t));
+		} else if (*types == 'd') {
+			rc = sqlite3_bind_double(s, i, va_arg(ap, double));
+		} else if (*types == 'b') {
+			const void *bytes = va_arg(ap, const void *);
+			rc = bind_bytes(s, i, bytes, va_arg(ap, size_t));
+		}
+		if (rc != SQLITE_OK)
+			return fail(d, "bind", error);
+	}
+	return true;
+}
+
+bool db_run(db *d, const char *sql, GError **error, const char *types, ...)
+{
+	va_list ap;
+	db_lock(d);
+	sqlite3_stmt *s = statement_find(d, sql, error);
+	va_start(ap, types);
+	bool ok = s && bind(d, s, types, ap, error);
+	va_end(ap);
+	if (ok) {
+		int rc = sqlite3_step(s);
+		ok = rc == SQLITE_DONE || rc == SQLITE_ROW || fail(d, "run", error);
+		sqlite3_reset(s);
+	}
+	db_unlock(d);
+	return ok;
+}
+
+int64_t db_changes(db *d)
+{
+	return sqlite3_changes64(d->handle);
+}
+
+db_query *db_select(db *d, const char *sql, GError **error, const char *types, ...)
+{
+	va_list ap;
+	db_lock(d);
+	sqlite3_stmt *s = statement_find(d, sql, error);
+	va_start(ap, types);
+	bool ok = s && bind(d, s, types, ap, error);
+	va_end(ap);
+	if (!ok) {
+		db_unlock(d);
+		return NULL;
+	}
+	db_query *q = g_new0(db_query, 1);
+	q->db = d;
+	q->statement = s;
+	return q;
+}
+
+bool db_next(db_query *q, GError **error)
+{
+	int rc = sqlite3_step(q->statement);
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		fail(q->db, "read", error);
+	return rc == SQLITE_ROW;
+}
+
+const char *db_text(db_query *q, int column)
+{
+	return (const char *)sqlite3_column_text(q->statement, column);
+}
+
+int64_t db_int(db_query *q, int column)
+{
+	return sqlite3_column_int64(q->statement, column);
+}
+
+const void *db_bytes(db_query *q, int column, size_t *ret_n)
+{
+	const void *bytes = sqlite3_column_blob(q->statement, column);
+	*ret_n = (size_t)sqlite3_column_bytes(q->statement, column);
+	return bytes;
+}
+
+void db_query_done(db_query *q)
+{
+	if (!q)
+		return;
+	sqlite3_reset(q->statement);
+	db_unlock(q->db);
+	g_free(q);
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "db/db.h"
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include "base/scope.h"
+
+static const char *const steps[] = {
+	"CREATE TABLE t(k TEXT PRIMARY KEY, v BLOB, n INTEGER);",
+	"ALTER TABLE t ADD COLUMN extra TEXT;",
+	NULL,
+};
+static const char *const first_step[] = {"CREATE TABLE t(k TEXT PRIMARY KEY, v BLOB, n INTEGER);", NULL};
+static const char *const broken_step[] = {"CREATE TABLE t(k TEXT PRIMARY KEY, v BLOB, n INTEGER);",
+					  "CREATE TABLE u(x); CREATE TABLE t(y);", NULL};
+
+struct fixture {
+	char *path;
+	int fd;
+};
+
+static void set_up(struct fixture *f, gconstpointer unused)
+{
+	f->path = g_dir_make_tmp("db-test-XXXXXX", NULL);
+	f->fd = open(f->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	g_assert_cmpint(f->fd, >=, 0);
+}
+
+static void tear_down(struct fixture *f, gconstpointer unused)
+{
+	GDir *dir = g_dir_open(f->path, 0, NULL);
+	for (const char *name; (name = g_dir_read_name(dir));)
+		unlinkat(f->fd, name, 0);
+	g_dir_close(dir);
+	close(f->fd);
+	rmdir(f->path);
+	g_free(f->path);
+}
+
+static db *open_db(struct fixture *f, const char *const *migrations)
+{
+	GError *error = NULL;
+	db *d = db_open(f->fd, "x.db", migrations, &error);
+	g_assert_no_error(error);
+	return d;
+}
+
+static int64_t count(db *d)
+{
+	g_autoptr(db_query) q = db_select(d, "SELECT count(*) FROM t", NULL, "");
+	g_assert_true(db_next(q, NULL));
+	return db_int(q, 0);
+}
+
+static void test_values(struct fixture *f, gconstpointer unused)
+{
+	GError *error = NULL;
+	g_autoptr(db) d = open_db(f, steps);
+	g_assert_true(db_run(d, "INSERT INTO t VALUES(?, ?, ?, ?)", &error, "sbis", "a", "x\0y", (size_t)3, (int64_t)-7, NULL));
+	g_autoptr(db_query) q = db_select(d, "SELECT k, v, n, extra FROM t WHERE n < ?", &error, "i", (int64_t)0);
+	g_assert_true(db_next(q, &error));
+	size_t n;
+	const void *v = db_bytes(q, 1, &n);
+	g_assert_cmpstr(db_text(q, 0), ==, "a");
+	g_assert_cmpmem(v, n, "x\0y", 3);
+	g_assert_cmpint(db_int(q, 2), ==, -7);
+	g_assert_null(db_text(q, 3));
+	g_assert_false(db_next(q, &error));
+	g_assert_no_error(error);
+}
+
+static void test_transactions(struct fixture *f, gconstpointer unused)
+{
+	g_autoptr(db) d = open_db(f, steps);
+	g_assert_true(db_begin(d, NULL));
+	g_assert_true(db_run(d, "INSERT INTO t(k) VALUES(?)", NULL, "s", "a"));
+	db_rollback(d);
+	db_rollback(d);
+	g_assert_cmpint(count(d), ==, 0);
+	g_assert_true(db_begin(d, NULL));
+	g_assert_true(db_run(d, "INSERT INTO t(k) VALUES(?)", NULL, "s", "a"));
+	g_assert_true(db_commit(d, true, NULL));
+	g_assert_cmpint(count(d), ==, 1);
+	GError *error = NULL;
+	g_assert_false(db_run(d, "INSERT INTO t(k) VALUES(?)", &error, "s", "a"));
+	g_assert_nonnull(strstr(error->message, "x.db: run: UNIQUE constraint failed"));
+	g_clear_error(&error);
+	db_shrink(d);
+}
+
+static void test_migrations(struct fixture *f, gconstpointer unused)
+{
+	GError *error = NULL;
+	db *d = open_db(f, first_step);
+	g_assert_true(db_run(d, "INSERT INTO t(k) VALUES('kept')", NULL, ""));
+	db_close(d);
+	g_assert_null(db_open(f->fd, "x.db", broken_step, &error)); /* all or nothing */
+	g_clear_error(&error);
+	d = open_db(f, steps);
+	g_assert_cmpint(count(d), ==, 1);
+	g_assert_true(db_run(d, "INSERT INTO t(k, extra) VALUES('new', 'x')", NULL, ""));
+	db_close(d);
+	g_assert_null(db_open(f->fd, "x.db", first_step, &error));
+	g_assert_error(error, error_domain(), ERROR_FAILED_PRECONDITION);
+	g_assert_nonnull(strstr(error->message, "newer version"));
+	g_clear_error(&error);
+}
+
+static void test_damage(struct fixture *f, gconstpointer unused)
+{
+	GError *error = NULL;
+	bool reset;
+	db_close(open_db(f, steps));
+	scoped_fd fd = openat(f->fd, "x.db", O_WRONLY);
+	g_assert_cmpint(pwrite(fd, "this is not a database file at all.....", 39, 0), ==, 39);
+	g_assert_null(db_open(f->fd, "x.db", steps, &error));
+	g_assert_error(error, error_domain(), ERROR_DATA_LOSS);
+	g_clear_error(&error);
+	g_autoptr(db) d = db_open_or_reset(f->fd, "x.db", steps, &reset, &error);
+	g_assert_no_error(error);
+	g_assert_true(reset);
+	g_assert_cmpint(count(d), ==, 0);
+}
+
+/* What a process wrote and did not close is there for the next one, as after SIGKILL. */
+static void test_no_close(struct fixture *f, gconstpointer unused)
+{
+	g_autoptr(db) d = open_db(f, steps);
+	g_assert_true(db_run(d, "INSERT INTO t(k) VALUES('a')", NULL, ""));
+	g_autoptr(db) other = open_db(f, steps);
+	g_assert_cmpint(count(other), ==, 1);
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+#define ADD(name, fn) g_test_add(name, struct fixture, NULL, set_up, fn, tear_down)
+	ADD("/db/values", test_values);
+	ADD("/db/transactions", test_transactions);
+	ADD("/db/migrations", test_migrations);
+	ADD("/db/damage", test_damage);
+	ADD("/db/no-close", test_no_close);
+	return g_test_run();
+}
