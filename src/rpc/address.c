@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rpc/address.h"
+
+enum address_kind address_parse(const char *text, const char **ret_rest, GError **error)
+{
+	const char *colon = strstr(text, "://");
+	if (!colon) {
+		error_set(error, ERROR_INVALID_ARGUMENT, "address %s does not contain proto, you meant unix://%s ?", text,
+			  text);
+		return ADDRESS_INVALID;
+	}
+	*ret_rest = colon + 3;
+	if (g_str_has_prefix(text, "unix://"))
+		return ADDRESS_UNIX;
+	if (g_str_has_prefix(text, "tcp://"))
+		return ADDRESS_TCP;
+	error_set(error, ERROR_INVALID_ARGUMENT, "addr %s not supported", text);
+	return ADDRESS_INVALID;
+}
+
+char *address_host(const char *host_port)
+{
+	const char *colon = strrchr(host_port, ':');
+	if (!colon)
+		return NULL;
+	if (host_port[0] == '[' && colon[-1] == ']')
+		return g_strndup(host_port + 1, (gsize)(colon - host_port - 2));
+	return g_strndup(host_port, (gsize)(colon - host_port));
+}
+
+struct addrinfo *address_resolve(const char *host_port, bool passive, GError **error)
+{
+	g_autofree char *host = address_host(host_port);
+	if (!host) {
+		error_set(error, ERROR_INVALID_ARGUMENT, "address %s: missing port in address", host_port);
+		return NULL;
+	}
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = passive ? AI_PASSIVE : 0};
+	struct addrinfo *list = NULL;
+	int failed = getaddrinfo(*host ? host : passive ? NULL : "localhost", strrchr(host_port, ':') + 1, &hints, &list);
+	if (!failed)
+		return list;
+	error_set(error, ERROR_UNAVAILABLE, "lookup %s: %s", host_port, gai_strerror(failed));
+	return NULL;
+}

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rpc/conn.h"
+#include "api/guard.h"
+
+rpc_call *call_new(rpc_conn *c, bool is_server, const char *path)
+{
+	rpc_call *call = g_new0(rpc_call, 1);
+	call->refs = 1;
+	call->conn = conn_keep(c);
+	call->is_server = is_server;
+	call->path = g_strdup(path);
+	call->in = rpc_metadata_new();
+	call->extra = rpc_metadata_new();
+	call->reader.max = c->max_message;
+	g_queue_init(&call->messages);
+	g_cond_init(&call->recv_cond);
+	g_cond_init(&call->send_cond);
+	return call;
+}
+
+static void call_free(rpc_call *call)
+{
+	rpc_conn *c = call->conn;
+	frame_done(&call->reader);
+	g_queue_clear_full(&call->messages, (GDestroyNotify)g_bytes_unref);
+	chunks_clear(&call->out);
+	g_clear_pointer(&call->trailers, g_ptr_array_unref);
+	g_clear_error(&call->error);
+	g_clear_error(&call->recv_error);
+	rpc_metadata_free(call->in);
+	rpc_metadata_free(call->extra);
+	cancel_unref(call->token);
+	cancel_unref(call->parent);
+	g_cond_clear(&call->recv_cond);
+	g_cond_clear(&call->send_cond);
+	g_free(call->path);
+	g_free(call->content_type);
+	g_free(call->encoding);
+	g_free(call);
+	conn_release(c);
+}
+
+void call_free_undispatched(rpc_call *call)
+{
+	call_free(call);
+}
+
+rpc_call *call_find(rpc_conn *c, int32_t id)
+{
+	return g_hash_table_lookup(c->calls, GINT_TO_POINTER(id));
+}
+
+rpc_call *rpc_call_ref(rpc_call *call)
+{
+	g_atomic_int_inc(&call->refs);
+	return call;
+}
+
+void rpc_call_unref(rpc_call *call)
+{
+	if (!call || !g_atomic_int_dec_and_test(&call->refs))
+		return;
+	if (call->parent_id)
+		cancel_remove(call->parent, call->parent_id);
+	rpc_conn *c = call->conn;
+	g_mutex_lock(&c->mu);
+	if (!call->closed && call->is_server && call->out_end) {
+		/* Answered, but not all of it has left: the connection keeps it until then. */
+		g_atomic_int_set(&call->refs, 1);
+		call->dispatched = false;
+		g_mutex_unlock(&c->mu);
+		return;
+	}
+	if (!call->closed) {
+		call_reset(call, g_error_new_literal(error_domain(), ERROR_CANCELED, "context canceled"));
+		conn_pump(c);
+	}
+	g_mutex_unlock(&c->mu);
+	call_free(call);
+}
+
+const char *rpc_call_path(const rpc_call *call)
+{
+	return call->path;
+}
+
+/* ---- the end */
+
+struct token_post {
+	cancel *token; /* ref */
+	enum error_code code;
+	char *text;    /* owned */
+};
+
+static void set_token_now(void *data)
+{
+	struct token_post *post = data;
+	cancel_set(post->token, post->code, post->text);
+	cancel_unref(post->token);
+	g_free(post->text);
+	g_free(post);
+}
+
+void call_set_token(rpc_call *call, enum error_code code, const char *text)
+{
+	if (!call->token || cancel_is_set(call->token))
+		return;
+	struct token_post *post = g_new0(struct token_post, 1);
+	post->token = cancel_ref(call->token);
+	post->code = code;
+	post->text = g_strdup(text);
+	loop_post(call->conn->loop, set_token_now, post);
+}
+
+cancel *rpc_call_cancel(rpc_call *call)
+{
+	g_mutex_lock(&call->conn->mu);
+	const GError *why = call->error ? call->error : call->aborted ? call->recv_error : NULL;
+	g_autoptr(GError) late = !call->token && why ? g_error_copy(why) : NULL;
+	if (!call->token)
+		call->token = cancel_new(NULL);
+	g_mutex_unlock(&call->conn->mu);
+	if (late)
+		cancel_set(call->token, error_get_code(late), late->message);
+	return call->token;
+}
+
+static void release_withheld(rpc_conn *c)
+{
+	if (c->withheld && c->buffered < BUFFERED_BYTES && !c->dead) {
+		nghttp2_session_consume_connection(c->session, c->withheld);
+		c->withheld = 0;
+	}
+}
+
+static void buffered_less(rpc_conn *c, size_t n)
+{
+	c->buffered -= n;
+	release_withheld(c);
+}
+
+void call_end(rpc_call *call, GError *error)
+{
+	rpc_conn *c = call->conn;
+	if (call->closed) {
+		g_clear_error(&error);
+		return;
+	}
+	call->closed = call->headers_here = true;
+	g_hash_table_remove(c->calls, GINT_TO_POINTER(call->id));
+	buffered_less(c, call->queued + frame_partial(&call->reader));
+	call->queued = call->owed = 0;
+	call->deadline_us = 0;
+	chunks_clear(&call->out);
+	if (call->is_server && !call->dispatched) {
+		g_clear_error(&error);
+		call_free(call);
+		return;
+	}
+	if (!call->error)
+		call->error = error;
+	else
+		g_clear_error(&error);
+	if (call->error)
+		call_set_token(call, error_get_code(call->error), call->error->message);
+	g_cond_broadcast(&call->recv_cond);
+	g_cond_broadcast(&call->send_cond);
+	if (call->tunnel)
+		tunnel_notify(call->tunnel);
+}
+
+void call_reset(rpc_call *call, GError *error)
+{
+	if (!call->closed && !call->conn->dead)
+		nghttp2_submit_rst_stream(call->conn->session, NGHTTP2_FLAG_NONE, call->id, NGHTTP2_CANCEL);
+	if (!call->closed)
+		call->aborted = true;
+	call_end(call, error);
+}
+
+void rpc_call_abort(rpc_call *call)
+{
+	g_mutex_lock(&call->conn->mu);
+	call_reset(call, g_error_new_literal(error_domain(), ERROR_CANCELED, "context canceled"));
+	conn_pump(call->conn);
+	g_mutex_unlock(&call->conn->mu);
+}
+
+/* ---- receiving */
+
+static void give_stream_back(rpc_call *call, size_t n)
+{
+	call->owed -= n;
+	if (n && !call->closed && !call->conn->dead)
+		nghttp2_session_consume_stream(call->conn->session, call->id, n);
+}
+
+/* Whoever waits for a message lets its beginning through, however large it is; the rest waits until it is taken. */
+void call_give_back(rpc_call *call)
+{
+	bool waiting = g_queue_is_empty(&call->messages) && call->recv_waiting;
+	size_t keep = waiting ? 0 : call->queued + frame_partial(&call->reader);
+	if (call->owed > keep)
+		give_stream_back(call, call->owed - keep);
+}
+
+static void input_failed(rpc_call *call, GError *error)
+{
+	frame_done(&call->reader);
+	call->reader.prefix_len = call->reader.have = 0;
+	if (!call->is_server) {
+		call_reset(call, error);
+		return;
+	}
+	call->aborted = true;
+	if (!call->recv_error)
+		call->recv_error = error;
+	else
+		g_error_free(error);
+	if (!call->dispatched)
+		call_respond(call, call->recv_error);
+	g_cond_broadcast(&call->recv_cond);
+}
+
+static bool too_much_buffered(const rpc_call *call)
+{
+	return call->conn->buffered > BUFFERED_BYTES && call->reader.have > (size_t)LIMIT_STREAM_WINDOW_BYTES;
+}
+
+static size_t queued_bytes(const rpc_call *call)
+{
+	size_t n = 0;
+	for (const GList *l = call->messages.head; l; l = l->next)
+		n += g_bytes_get_size(l->data) + FRAME_PREFIX;
+	return n;
+}
+
+void call_received(rpc_call *call, const uint8_t *bytes, size_t n)
+{
+	rpc_conn *c = call->conn;
+	GError *error = NULL;
+	call->owed += n;
+	if (call->recv_error || (call->is_server && call->out_end)) {
+		give_stream_back(call, n);
+		return;
+	}
+	size_t before = call->queued + frame_partial(&call->reader);
+	guint messages = call->messages.length;
+	bool ok = frame_feed(&call->reader, bytes, n, &call->messages, &error);
+	c->buffered += n;
+	call->queued = before + n - frame_partial(&call->reader);
+	if (ok && too_much_buffered(call))
+		ok = error_set(&error, ERROR_RESOURCE_EXHAUSTED, "too many unread messages on the connection");
+	if (!ok) {
+		size_t whole = queued_bytes(call);
+		buffered_less(c, before + n - whole); /* what was read of a bad message counts no more */
+		call->queued = whole;
+		input_failed(call, error);
+		return;
+	}
+	call_give_back(call);
+	if (call->messages.length == messages)
+		return;
+	if (call->tunnel)
+		tunnel_notify(call->tunnel);
+	else
+		g_cond_broadcast(&call->recv_cond);
+}
+
+/* What a reader finds when no message is queued: true when there is nothing to wait for. */
+static bool recv_ended(rpc_call *call, GError **error)
+{
+	if (call->closed && call->error) {
+		g_propagate_error(error, g_error_copy(call->error));
+		return true;
+	}
+	if (call->recv_error) {
+		g_propagate_error(error, g_error_copy(call->recv_error));
+		return true;
+	}
+	if (call->is_server && call->remote_end && frame_partial(&call->reader) > 0) {
+		error_set(error, ERROR_INTERNAL, "unexpected EOF");
+		return true;
+	}
+	return call->closed || (call->is_server && call->remote_end);
+}
+
+/* mu held. The next message or NULL. */
+GBytes *call_take(rpc_call *call)
+{
+	GBytes *message = g_queue_pop_head(&call->messages);
+	if (message && !call->closed) {
+		size_t n = g_bytes_get_size(message) + FRAME_PREFIX;
+		call->queued -= n;
+		buffered_less(call->conn, n);
+		call_give_back(call);
+	}
+	return message;
+}
+
+GBytes *rpc_call_recv(rpc_call *call, GError **error)
+{
+	rpc_conn *c = call->conn;
+	GBytes *message = NULL;
+	g_mutex_lock(&c->mu);
+	for (;;) {
+		if (!call->aborted)
+			message = call_take(call);
+		if (message || recv_ended(call, error))
+			break;
+		call->recv_waiting = true;
+		call_give_back(call);
+		conn_pump(c);
+		if (g_queue_is_empty(&call->messages) && !call->closed && !call->recv_error)
+			g_cond_wait(&call->recv_cond, &c->mu);
+		call->recv_waiting = false;
+	}
+	if (message && !c->dead && nghttp2_session_want_write(c->session))
+		conn_pump(c);
+	g_mutex_unlock(&c->mu);
+	return message;
+}
+
+void *rpc_call_recv_message(rpc_call *call, const ProtobufCMessageDescriptor *descriptor, GError **error)
+{
+	g_autoptr(GBytes) bytes = rpc_call_recv(call, error);
+	if (!bytes)
+		return NULL;
+	gsize n;
+	const void *data = g_bytes_get_data(bytes, &n);
+	return guard_unpack(descriptor, data, n, error);
+}
+
+const rpc_metadata *rpc_call_metadata(rpc_call *call)
+{
+	if (call->is_server)
+		return call->in;
+	g_mutex_lock(&call->conn->mu);
+	while (!call->headers_here)
+		g_cond_wait(&call->recv_cond, &call->conn->mu);
+	g_mutex_unlock(&call->conn->mu);
+	return call->in;
+}

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rpc/conn.h"
+
+/* Reads in a row before other connections have their turn. */
+#define READ_ROUNDS 16
+#define HEADER_BLOCK_US (LIMIT_PREFACE_MS * 1000)
+
+static void conn_destroy(void *data)
+{
+	rpc_conn *c = data;
+	loop_timer_clear(c->loop, &c->timer);
+	nghttp2_session_del(c->session);
+	c->stream->class->free(c->stream);
+	g_hash_table_unref(c->calls);
+	g_byte_array_unref(c->pending);
+	g_clear_error(&c->error);
+	cancel_unref(c->closed);
+	g_free(c->authority);
+	g_free(c->source);
+	g_mutex_clear(&c->mu);
+	g_free(c);
+}
+
+rpc_conn *conn_keep(rpc_conn *c)
+{
+	g_atomic_int_inc(&c->refs);
+	return c;
+}
+
+void conn_release(rpc_conn *c)
+{
+	if (g_atomic_int_dec_and_test(&c->refs))
+		loop_post(c->loop, conn_destroy, c);
+}
+
+rpc_conn *rpc_conn_ref(rpc_conn *c)
+{
+	g_atomic_int_inc(&c->users);
+	return c;
+}
+
+void rpc_conn_unref(rpc_conn *c)
+{
+	if (!c || !g_atomic_int_dec_and_test(&c->users))
+		return;
+	rpc_conn_close(c);
+	conn_release(c);
+}
+
+cancel *rpc_conn_closed(rpc_conn *c)
+{
+	return c->closed;
+}
+
+/* ---- the end */
+
+/* On the loop's thread, where callbacks of others may run. */
+static void announce_end(void *data)
+{
+	rpc_conn *c = data;
+	g_mutex_lock(&c->mu);
+	g_autofree char *text = g_strdup(c->error->message);
+	g_mutex_unlock(&c->mu);
+	loop_timer_clear(c->loop, &c->timer);
+	cancel_set(c->closed, ERROR_UNAVAILABLE, text);
+	if (c->server)
+		server_closed(c->server, c);
+	conn_release(c);
+}
+
+void conn_fail(rpc_conn *c, GError *error)
+{
+	if (c->dead) {
+		g_clear_error(&error);
+		return;
+	}
+	c->dead = true;
+	c->error = error;
+	g_autoptr(GList) calls = g_hash_table_get_values(c->calls);
+	for (GList *l = calls; l; l = l->next)
+		call_end(l->data, g_error_copy(error));
+	c->stream->class->close(c->stream);
+	conn_keep(c);
+	loop_post(c->loop, announce_end, c);
+}
+
+static void conn_lost(rpc_conn *c, enum error_code code, const char *text)
+{
+	conn_fail(c, g_error_new_literal(error_domain(), (int)code, text));
+}
+
+void rpc_conn_close(rpc_conn *c)
+{
+	g_mutex_lock(&c->mu);
+	if (!c->dead) {
+		nghttp2_session_terminate_session(c->session, NGHTTP2_NO_ERROR);
+		conn_pump(c);
+		conn_lost(c, ERROR_CANCELED, "the client connection is closing");
+	}
+	g_mutex_unlock(&c->mu);
+}
+
+void conn_drain(rpc_conn *c)
+{
+	g_mutex_lock(&c->mu);
+	if (!c->dead && !c->draining) {
+		c->draining = true;
+		nghttp2_submit_goaway(c->session, NGHTTP2_FLAG_NONE,
+				      nghttp2_session_get_last_proc_stream_id(c->session), NGHTTP2_NO_ERROR, NULL, 0);
+		conn_pump(c);
+	}
+	g_mutex_unlock(&c->mu);
+}
+
+/* ---- input */
+
+bool conn_input(rpc_conn *c, const uint8_t *bytes, size_t n, GError **error)
+{
+	ssize_t used = nghttp2_session_mem_recv(c->session, bytes, n);
+	if (used < 0)
+		return error_set(error, ERROR_UNAVAILABLE, "error reading from server: %s", nghttp2_strerror((int)used));
+	return true;
+}
+
+static bool read_once(rpc_conn *c)
+{
+	g_autoptr(GError) error = NULL;
+	struct slice bytes = {0};
+	switch (c->stream->class->read(c->stream, &bytes, &error)) {
+	case STREAM_AGAIN:
+		return false;
+	case STREAM_END:
+		conn_lost(c, ERROR_UNAVAILABLE, "error reading from server: EOF");
+		return false;
+	case STREAM_FAILED:
+		conn_fail(c, g_error_new(error_domain(), ERROR_UNAVAILABLE, "error reading from server: %s",
+					 error->message));
+		return false;
+	case STREAM_OK:
+		break;
+	}
+	c->input_us = g_get_monotonic_time();
+	c->ping_us = 0;
+	if (!conn_input(c, bytes.ptr, bytes.len, &error)) {
+		conn_pump(c); /* the GOAWAY that says why */
+		if (!c->dead)
+			conn_fail(c, g_steal_pointer(&error));
+		return false;
+	}
+	return !c->dead && !c->stream->drained;
+}
+
+static void on_ready(void *data);
+
+static void read_on(void *data)
+{
+	rpc_conn *c = data;
+	g_mutex_lock(&c->mu);
+	c->posted = false;
+	g_mutex_unlock(&c->mu);
+	on_ready(c);
+	conn_release(c);
+}
+
+static void on_ready(void *data)
+{
+	rpc_conn *c = data;
+	bool more = true;
+	for (int round = 0; more && round < READ_ROUNDS; round++) {
+		/* Let go in between: senders and readers of the calls wait for mu. */
+		g_mutex_lock(&c->mu);
+		more = !c->dead && read_once(c);
+		if (!c->dead)
+			conn_pump(c);
+		if (!c->dead && !nghttp2_session_want_read(c->session) && !nghttp2_session_want_write(c->session))
+			conn_lost(c, ERROR_UNAVAILABLE, "connection closed");
+		if (!c->dead && more && round == READ_ROUNDS - 1 && !c->posted) {
+			c->posted = true;
+			loop_post(c->loop, read_on, conn_keep(c));
+		}
+		g_mutex_unlock(&c->mu);
+	}
+}
+
+/* ---- time */
+
+static gint64 earlier(gint64 a, gint64 b)
+{
+	return !a ? b : !b ? a : MIN(a, b);
+}
+
+void conn_wake_at(rpc_conn *c, gint64 at_us)
+{
+	if (c->dead || (c->wake_us && c->wake_us <= at_us))
+		return;
+	c->wake_us = at_us;
+	loop_timer_set(c->loop, &c->timer, at_us);
+}
+
+static void expire_calls(rpc_conn *c, gint64 now)
+{
+	g_autoptr(GList) calls = g_hash_table_get_values(c->calls);
+	c->deadline_us = 0;
+	for (GList *l = calls; l; l = l->next) {
+		rpc_call *call = l->data;
+		if (!call->deadline_us)
+			continue;
+		if (call->deadline_us > now) {
+			c->deadline_us = earlier(c->deadline_us, call->deadline_us);
+			continue;
+		}
+		call->deadline_us = 0;
+		GError *error = g_error_new_literal(error_domain(), ERROR_DEADLINE_EXCEEDED, "context deadline exceeded");
+		if (!call->is_server) {
+			call_reset(call, error);
+			continue;
+		}
+		/* The handler answers with the status; only what it waits for ends here. */
+		call->aborted = true;
+		if (!call->recv_error)
+			call->recv_error = error;
+		else
+			g_error_free(error);
+		call_set_token(call, ERROR_DEADLINE_EXCEEDED, "context deadline exceeded");
+		g_cond_broadcast(&call->recv_cond);
+		g_cond_broadcast(&call->send_cond);
+		if (!call->dispatched)
+			call_respond(call, call->recv_error);
+	}
+}
+
+/* A peer on tcp can vanish: ask after silence, give up when nothing comes for as long again. */
+static gint64 keep_alive(rpc_conn *c, gint64 now)
+{
+	gint64 idle_us = LIMIT_KEEPALIVE_MS * 1000;
+	if (!c->stream->tcp)
+		return 0;
+	if (c->ping_us && now - c->ping_us >= idle_us) {
+		conn_lost(c, ERROR_UNAVAILABLE, "keepalive ping not acknowledged");
+		return 0;
+	}
+	if (!c->ping_us && now - c->input_us >= idle_us) {
+		nghttp2_submit_ping(c->session, NGHTTP2_FLAG_NONE, NULL);
+		c->ping_us = now;
+	}
+	return (c->ping_us ? c->ping_us : c->input_us) + idle_us;
+}
+
+static void on_timer(void *data)
+{
+	rpc_conn *c = data;
+	gint64 now = g_get_monotonic_time();
+	g_mutex_lock(&c->mu);
+	c->wake_us = 0;
+	if (!c->dead && c->server && !c->ready && now - c->born_us >= LIMIT_PREFACE_MS * 1000)
+		conn_lost(c, ERROR_UNAVAILABLE, "no HTTP/2 preface in time");
+	if (!c->dead && c->block_us && now - c->block_us >= HEADER_BLOCK_US)
+		conn_lost(c, ERROR_UNAVAILABLE, "header block not finished in time");
+	gint64 next = c->dead ? 0 : keep_alive(c, now);
+	if (!c->dead) {
+		expire_calls(c, now);
+		next = earlier(next, c->deadline_us);
+		if (c->server && !c->ready)
+			next = earlier(next, c->born_us + LIMIT_PREFACE_MS * 1000);
+		if (c->block_us)
+			next = earlier(next, c->block_us + HEADER_BLOCK_US);
+		conn_pump(c);
+	}
+	if (next)
+		conn_wake_at(c, next);
+	g_mutex_unlock(&c->mu);
+}
+
+/* ---- the beginning */
+
+rpc_conn *conn_new(rpc_loop *loop, struct stream *stream, rpc_server *server, const char *authority)
+{
+	rpc_conn *c = g_new0(rpc_conn, 1);
+	c->users = c->refs = 1;
+	c->loop = loop;
+	c->server = server;
+	c->stream = stream;
+	c->authority = g_strdup(authority);
+	c->scheme = "http";
+	c->max_message = (size_t)LIMIT_MESSAGE_BYTES;
+	g_mutex_init(&c->mu);
+	c->calls = g_hash_table_new(NULL, NULL);
+	c->pending = g_byte_array_new();
+	c->closed = cancel_new(NULL);
+	c->born_us = c->input_us = g_get_monotonic_time();
+	c->glitches = (struct bucket){LIMIT_GLITCH_BURST, c->born_us};
+	c->timer = (struct loop_timer){.fire = on_timer, .data = c};
+	c->session = h2_session_new(c);
+	return c;
+}
+
+bool conn_start(rpc_conn *c, GError **error)
+{
+	g_autoptr(GError) local = NULL;
+	g_mutex_lock(&c->mu);
+	h2_start(c);
+	bool ok = stream_start(c->stream, on_ready, c, &local);
+	if (ok) {
+		conn_pump(c);
+		if (c->server)
+			conn_wake_at(c, c->born_us + LIMIT_PREFACE_MS * 1000);
+		else if (c->stream->tcp)
+			conn_wake_at(c, c->born_us + LIMIT_KEEPALIVE_MS * 1000);
+	} else {
+		conn_fail(c, g_error_copy(local));
+	}
+	g_mutex_unlock(&c->mu);
+	if (!ok)
+		g_propagate_error(error, g_steal_pointer(&local));
+	return ok;
+}

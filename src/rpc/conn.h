@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * conn: an HTTP/2 connection and its calls, inside the room.
+ *
+ * Locks: conn->mu guards the connection, its nghttp2 session, its stream and all of its calls. Whoever has something to
+ * send takes mu and writes to the socket itself (conn_pump); only what the socket does not take waits for the loop.
+ * Input is read on the loop's thread alone. A tunnel's inner connection may lock the outer one, never the other way
+ * round; callbacks of others (cancel tokens) are posted to the loop, so that none runs under mu.
+ *
+ * References: `users` are the public ones, whose end closes the connection; `refs` keep the memory (users count as
+ * one, each call as one, each posted function as one), which the loop's thread frees.
+ */
+#pragma once
+#include "base/limits.h"
+#include "rpc/frame.h"
+#include "rpc/metadata.h"
+#include "rpc/stream.h"
+#include <nghttp2/nghttp2.h>
+
+/* A peer may not make a connection hold more than this in messages that nobody takes. */
+#define BUFFERED_BYTES ((size_t)MIB(64))
+
+/* A piece of output; the bytes are owned when `owned` is, borrowed from a blocked sender otherwise. */
+struct chunk {
+	struct chunk *next;
+	const uint8_t *data;
+	size_t len;
+	void *owned; /* g_free'd */
+};
+
+struct chunks {
+	struct chunk *head;
+	struct chunk *tail;
+	size_t bytes;
+};
+
+/* Frames a second with a burst: limits.h L7. */
+struct bucket {
+	gint64 tokens;
+	gint64 at_us;
+};
+
+struct tunnel;
+
+struct rpc_call {
+	gint refs;
+	rpc_conn *conn; /* memory reference */
+	bool is_server;
+	int32_t id; /* HTTP/2 stream */
+	char *path; /* owned */
+	/* All below: conn->mu. */
+	bool closed;         /* out of conn->calls: nothing will be sent or received any more */
+	bool remote_end;     /* END_STREAM came */
+	bool dispatched;     /* server: a handler has it */
+	bool aborted;        /* error overrides queued messages */
+	bool recv_waiting;   /* a reader waits: partial messages give their window back */
+	bool headers_sent;   /* server */
+	bool headers_here;   /* client: initial metadata or the end */
+	bool out_end;        /* nothing follows what is queued */
+	bool has_provider;   /* a data provider was submitted */
+	bool is_post;        /* server */
+	int http_status;     /* client */
+	char *content_type;  /* owned */
+	char *encoding;      /* owned: grpc-encoding, NULL for identity */
+	gint64 timeout_us;   /* server: as asked for */
+	GError *error;       /* owned: how it ended, NULL for OK */
+	GError *recv_error;  /* owned: server: the input is unusable */
+	rpc_metadata *in;    /* owned: request metadata (server), initial response metadata (client) */
+	rpc_metadata *extra; /* owned: headers to send (server), trailers (client) */
+	size_t header_bytes;
+	size_t header_fields;
+	struct frame_reader reader;
+	GQueue messages; /* of GBytes */
+	size_t queued;   /* bytes in messages, with prefixes */
+	size_t owed;     /* stream window not given back yet */
+	struct chunks out;
+	GPtrArray *trailers; /* owned, of char *: name, value, name, value (server) */
+	GCond recv_cond;
+	GCond send_cond;
+	cancel *token;       /* owned, made when asked for */
+	gint64 deadline_us;  /* 0: none */
+	struct tunnel *tunnel; /* borrowed: told when there is something to read or room to write */
+	const struct rpc_method *method; /* server */
+	void *method_data;
+	bool counted;        /* server: in server->open_calls */
+	/* Not under mu: set before the call is published. */
+	cancel *parent; /* ref */
+	guint parent_id;
+};
+
+struct rpc_conn {
+	gint users;
+	gint refs;
+	rpc_loop *loop;
+	rpc_server *server; /* borrowed: the server outlives its connections; NULL for clients */
+	char *authority;    /* owned, client */
+	const char *scheme;
+	int slot;           /* server.h: which count it takes part in */
+	char *source;       /* owned: address of the peer, NULL for unix */
+	size_t max_message;
+	GMutex mu;
+	struct stream *stream; /* owned */
+	nghttp2_session *session; /* owned */
+	GHashTable *calls;  /* id -> struct rpc_call; borrowed, but owned while a server call is not dispatched */
+	GByteArray *pending; /* what the stream did not take */
+	size_t pending_at;
+	struct batch *batch; /* the pump's, while it runs */
+	size_t buffered;     /* message bytes that nobody took yet */
+	size_t withheld;     /* connection window not given back because of them */
+	struct bucket glitches;
+	gint64 deadline_us;  /* the earliest of the calls, 0: none */
+	gint64 born_us;
+	gint64 input_us;     /* last time something came */
+	gint64 ping_us;      /* a keepalive ping is out since, 0: none */
+	gint64 block_us;     /* a header block is open since, 0: none */
+	bool ready;          /* the peer's SETTINGS came */
+	bool draining;       /* GOAWAY sent */
+	bool dead;
+	bool posted;         /* on_ready is posted to read on */
+	GError *error;       /* owned: why dead */
+	cancel *closed;      /* owned */
+	struct loop_timer timer;
+	gint64 wake_us;      /* what the timer is set to, 0: not set */
+	bool server_user;    /* the server holds the public reference */
+};
+
+/* ---- conn.c */
+/* Takes the stream, also on failure. server NULL: client. Not started yet. */
+rpc_conn *conn_new(rpc_loop *loop, struct stream *stream, rpc_server *server, const char *authority);
+bool conn_start(rpc_conn *c, GError **error);
+rpc_conn *conn_keep(rpc_conn *c);
+void conn_release(rpc_conn *c);
+/* mu held. Takes the error. */
+void conn_fail(rpc_conn *c, GError *error);
+/* mu held: writes what there is to write. */
+void conn_pump(rpc_conn *c);
+/* mu held: the timer looks again no later than at_us. */
+void conn_wake_at(rpc_conn *c, gint64 at_us);
+/* Takes mu. Says GOAWAY and refuses new streams. */
+void conn_drain(rpc_conn *c);
+/* mu held: feeds bytes to the HTTP/2 session. */
+bool conn_input(rpc_conn *c, const uint8_t *bytes, size_t n, GError **error);
+
+/* ---- h2.c */
+nghttp2_session *h2_session_new(rpc_conn *c);
+void h2_start(rpc_conn *c);
+
+/* ---- pump.c: one run of output */
+struct batch {
+	struct iovec iov[192];
+	int n;
+	size_t bytes;
+	uint8_t arena[4096]; /* frame headers and small frames */
+	size_t arena_used;
+	struct chunk *done;  /* freed behind the write */
+};
+bool batch_is_full(const struct batch *b);
+void batch_add_copy(struct batch *b, const uint8_t *bytes, size_t n);
+void batch_add_chunks(struct batch *b, struct chunks *from, size_t n);
+void chunks_add(struct chunks *c, const void *data, size_t n, void *owned);
+void chunks_clear(struct chunks *c);
+
+/* ---- call.c */
+rpc_call *call_new(rpc_conn *c, bool is_server, const char *path);
+rpc_call *call_find(rpc_conn *c, int32_t id);
+/* mu held, all of these. call_end: takes the error; nothing more happens on the wire. */
+void call_end(rpc_call *call, GError *error);
+/* Resets the stream, too. */
+void call_reset(rpc_call *call, GError *error);
+void call_give_back(rpc_call *call);
+void call_set_token(rpc_call *call, enum error_code code, const char *text);
+void call_free_undispatched(rpc_call *call);
+GBytes *call_take(rpc_call *call);
+void call_received(rpc_call *call, const uint8_t *bytes, size_t n);
+void call_submit_headers(rpc_call *call);
+bool call_submit_request(rpc_call *call, const rpc_metadata *md, gint64 timeout_us, GError **error);
+/* Server: an HTTP status without gRPC's. */
+void call_refuse_http(rpc_call *call, const char *status);
+/* Server: ends the call with a status, NULL for OK. */
+void call_respond(rpc_call *call, const GError *error);
+/* Appends an owned message body with its prefix; needs no room. The caller pumps. */
+void call_push_owned(rpc_call *call, uint8_t *body, size_t n);
+
+/* ---- client.c: mu held */
+void client_headers_end(rpc_call *call, bool end_stream);
+GError *client_reset_error(uint32_t code);
+
+/* ---- server.c: mu held, but for server_closed and server_call_done */
+void server_request(rpc_call *call, bool end_stream);
+void server_data(rpc_call *call);
+void server_closed(rpc_server *s, rpc_conn *c);
+void server_call_done(rpc_server *s);
+
+/* ---- stream_tunnel.c: mu of the outer connection held */
+void tunnel_notify(struct tunnel *t);

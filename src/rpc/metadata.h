@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * metadata: pairs of a call, and their text forms on the wire.
+ *
+ *	metadata_add_wire(md, "x-bin", "AAE", 3);        base64 of "-bin" names is decoded
+ *	char *text = metadata_wire_value(name, value, n);
+ *
+ * Thread: a set belongs to one thread at a time.
+ */
+#pragma once
+#include "rpc/rpc.h"
+
+struct metadata_pair {
+	char *name;  /* owned, lower-case */
+	char *value; /* owned, NUL behind it */
+	size_t len;
+};
+
+struct rpc_metadata {
+	GArray *pairs; /* of struct metadata_pair */
+};
+
+void metadata_add_bytes(rpc_metadata *md, const char *name, const void *value, size_t n);
+void metadata_add_wire(rpc_metadata *md, const char *name, const char *value, size_t n);
+const struct metadata_pair *metadata_find(const rpc_metadata *md, const char *name);
+/* The value as sent: base64 for "-bin" names. Newly allocated. */
+char *metadata_wire_value(const struct metadata_pair *pair);
+
+/* Percent-encoding of grpc-message (PROTOCOL-HTTP2.md, "Status-Message"). Newly allocated. */
+char *percent_encode(const char *text);
+char *percent_decode(const char *text, size_t n);
+/* grpc-timeout: "100m" and back. 0 when malformed. */
+gint64 timeout_parse_us(const char *text);
+char *timeout_format(gint64 us);

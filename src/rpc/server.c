@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rpc/server.h"
+#include "api/guard.h"
+#include <poll.h>
+
+struct method_entry {
+	const struct rpc_method *method;
+	void *data;
+};
+
+/* ---- methods */
+
+static char *service_of(const char *path)
+{
+	const char *slash = path[0] == '/' ? strrchr(path, '/') : NULL;
+	return slash > path ? g_strndup(path + 1, (gsize)(slash - path - 1)) : NULL;
+}
+
+void rpc_server_add(rpc_server *s, const struct rpc_method *methods, size_t n, void *data)
+{
+	g_mutex_lock(&s->mu);
+	for (size_t i = 0; i < n; i++) {
+		struct method_entry *entry = g_new(struct method_entry, 1);
+		*entry = (struct method_entry){&methods[i], data};
+		g_hash_table_insert(s->methods, (char *)methods[i].path, entry);
+		g_hash_table_add(s->services, service_of(methods[i].path));
+	}
+	g_mutex_unlock(&s->mu);
+}
+
+char **server_services(rpc_server *s)
+{
+	g_autoptr(GStrvBuilder) names = g_strv_builder_new();
+	GHashTableIter iter;
+	gpointer name;
+	g_mutex_lock(&s->mu);
+	g_hash_table_iter_init(&iter, s->services);
+	while (g_hash_table_iter_next(&iter, &name, NULL))
+		g_strv_builder_add(names, name);
+	g_mutex_unlock(&s->mu);
+	return g_strv_builder_end(names);
+}
+
+bool server_has_service(rpc_server *s, const char *name)
+{
+	g_mutex_lock(&s->mu);
+	bool has = g_hash_table_contains(s->services, name);
+	g_mutex_unlock(&s->mu);
+	return has;
+}
+
+/* conn->mu held. */
+static void refuse(rpc_call *call, enum error_code code, const char *format, ...) G_GNUC_PRINTF(3, 4);
+static void refuse(rpc_call *call, enum error_code code, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	g_autoptr(GError) error = g_error_new_valist(error_domain(), (int)code, format, args);
+	va_end(args);
+	call_respond(call, error);
+}
+
+static void refuse_unknown(rpc_server *s, rpc_call *call)
+{
+	g_autofree char *service = service_of(call->path);
+	if (!service)
+		refuse(call, ERROR_UNIMPLEMENTED, "malformed method name: \"%s\"", call->path);
+	else if (!server_has_service(s, service))
+		refuse(call, ERROR_UNIMPLEMENTED, "unknown service %s", service);
+	else
+		refuse(call, ERROR_UNIMPLEMENTED, "unknown method %s for service %s", call->path + strlen(service) + 2,
+		       service);
+}
+
+static bool find_method(rpc_server *s, rpc_call *call)
+{
+	g_mutex_lock(&s->mu);
+	const struct method_entry *entry = g_hash_table_lookup(s->methods, call->path);
+	if (entry) {
+		call->method = entry->method;
+		call->method_data = entry->data;
+	}
+	g_mutex_unlock(&s->mu);
+	return entry;
+}
+
+/* ---- a call's way to its handler; conn->mu held */
+
+static void dispatch(rpc_server *s, rpc_call *call)
+{
+	g_mutex_lock(&s->mu);
+	bool stopping = s->stopping;
+	s->open_calls += !stopping;
+	g_mutex_unlock(&s->mu);
+	if (stopping) {
+		refuse(call, ERROR_UNAVAILABLE, "the server is stopping");
+		return;
+	}
+	call->dispatched = true;
+	call->recv_waiting = false;
+	if (handlers_push(s->handlers, call))
+		return;
+	call->dispatched = false;
+	server_call_done(s);
+	refuse(call, ERROR_RESOURCE_EXHAUSTED, "no thread for the call");
+}
+
+void server_call_done(rpc_server *s)
+{
+	g_mutex_lock(&s->mu);
+	s->open_calls--;
+	g_cond_broadcast(&s->changed);
+	g_mutex_unlock(&s->mu);
+}
+
+static bool check_request(rpc_call *call)
+{
+	if (!call->path || !call->is_post)
+		call_refuse_http(call, "405");
+	else if (!call->content_type || !g_str_has_prefix(call->content_type, "application/grpc"))
+		call_refuse_http(call, "415");
+	else if (call->encoding && strcmp(call->encoding, "identity") != 0)
+		refuse(call, ERROR_UNIMPLEMENTED, "grpc: Decompressor is not installed for grpc-encoding \"%s\"",
+		       call->encoding);
+	else
+		return true;
+	return false;
+}
+
+void server_request(rpc_call *call, bool end_stream)
+{
+	rpc_server *s = call->conn->server;
+	rpc_conn *c = call->conn;
+	call->headers_here = true;
+	if (!check_request(call))
+		return;
+	if (!find_method(s, call)) {
+		refuse_unknown(s, call);
+		return;
+	}
+	if (call->timeout_us) {
+		call->deadline_us = g_get_monotonic_time() + call->timeout_us;
+		c->deadline_us = c->deadline_us ? MIN(c->deadline_us, call->deadline_us) : call->deadline_us;
+		conn_wake_at(c, call->deadline_us);
+	}
+	if (call->method->stream) {
+		dispatch(s, call);
+		return;
+	}
+	call->recv_waiting = true;
+	if (end_stream)
+		server_data(call);
+}
+
+/* The input ended: a unary call runs now, readers of a stream look again. */
+void server_data(rpc_call *call)
+{
+	if (call->dispatched) {
+		g_cond_broadcast(&call->recv_cond);
+		if (call->tunnel)
+			tunnel_notify(call->tunnel);
+		return;
+	}
+	if (call->out_end || !call->method)
+		return;
+	if (call->messages.length == 1 && frame_partial(&call->reader) == 0)
+		dispatch(call->conn->server, call);
+	else
+		refuse(call, ERROR_INTERNAL, "a unary call needs one message: %s",
+		       frame_partial(&call->reader) ? "unexpected EOF" :
+		       call->messages.length ? "more came" : "none came");
+}
+
+/* ---- on the call's own thread */
+
+static ProtobufCMessage *run_unary(rpc_call *call, GError **error)
+{
+	g_mutex_lock(&call->conn->mu);
+	g_autoptr(GBytes) bytes = call_take(call);
+	g_mutex_unlock(&call->conn->mu);
+	if (!bytes) {
+		error_set(error, ERROR_CANCELED, "context canceled");
+		return NULL;
+	}
+	gsize n;
+	const void *data = g_bytes_get_data(bytes, &n);
+	ProtobufCMessage *request = guard_unpack(call->method->request, data, n, error);
+	if (!request)
+		return NULL;
+	g_clear_pointer(&bytes, g_bytes_unref);
+	ProtobufCMessage *reply = call->method->unary(call, request, call->method_data, error);
+	guard_free(request);
+	return reply;
+}
+
+static void answer(rpc_call *call, uint8_t *packed, size_t n, const GError *error)
+{
+	g_mutex_lock(&call->conn->mu);
+	if (packed && !call->closed && !call->out_end)
+		call_push_owned(call, packed, n);
+	else
+		g_free(packed);
+	call_respond(call, error);
+	conn_pump(call->conn);
+	g_mutex_unlock(&call->conn->mu);
+}
+
+static void unary_main(rpc_server *s, rpc_call *call)
+{
+	g_autoptr(GError) error = NULL;
+	uint8_t *packed = NULL;
+	size_t n = 0;
+	ProtobufCMessage *reply = run_unary(call, &error);
+	if (reply) {
+		n = protobuf_c_message_get_packed_size(reply);
+		if (n > (size_t)LIMIT_MESSAGE_BYTES) {
+			error_set(&error, ERROR_RESOURCE_EXHAUSTED,
+				  "grpc: trying to send message larger than max (%zu vs. %lld)", n, LIMIT_MESSAGE_BYTES);
+		} else {
+			packed = g_malloc(n ? n : 1);
+			protobuf_c_message_pack(reply, packed);
+		}
+		guard_free(reply);
+	} else if (!error) {
+		error_set(&error, ERROR_INTERNAL, "no reply from %s", call->path);
+	}
+	answer(call, packed, n, error);
+	if (error && s->hook)
+		s->hook(call->path, error, s->hook_data);
+}
+
+static void call_main(void *job, void *data)
+{
+	rpc_call *call = job;
+	rpc_server *s = data;
+	if (call->method->unary) {
+		unary_main(s, call);
+	} else {
+		g_autoptr(GError) error = NULL;
+		if (!call->method->stream(call, call->method_data, &error) && !error)
+			error_set(&error, ERROR_UNKNOWN, "%s failed", call->path);
+		answer(call, NULL, 0, error);
+	}
+	rpc_call_unref(call);
+	server_call_done(s);
+}
+
+/* ---- connections */
+
+rpc_conn *server_add_stream(rpc_server *s, struct stream *stream, enum slot slot, const char *source, GError **error)
+{
+	rpc_conn *c = conn_new(s->loop, stream, s, NULL);
+	c->slot = (int)slot;
+	c->source = g_strdup(source);
+	g_mutex_lock(&s->mu);
+	bool stopping = s->stopping;
+	if (!stopping) {
+		g_hash_table_add(s->conns, conn_keep(c));
+		s->slots[slot]++;
+		if (source)
+			g_hash_table_replace(s->sources, g_strdup(source),
+					     GUINT_TO_POINTER(GPOINTER_TO_UINT(g_hash_table_lookup(s->sources, source)) + 1));
+	}
+	g_mutex_unlock(&s->mu);
+	if (stopping) {
+		c->server = NULL; /* never seen by it */
+		rpc_conn_unref(c);
+		error_set(error, ERROR_UNAVAILABLE, "the server is stopping");
+		return NULL;
+	}
+	if (conn_start(c, error))
+		return c;
+	rpc_conn_unref(c);
+	return NULL;
+}
+
+static void forget_source(rpc_server *s, const char *source)
+{
+	guint left = GPOINTER_TO_UINT(g_hash_table_lookup(s->sources, source));
+	if (left <= 1)
+		g_hash_table_remove(s->sources, source);
+	else
+		g_hash_table_replace(s->sources, g_strdup(source), GUINT_TO_POINTER(left - 1));
+}
+
+void server_closed(rpc_server *s, rpc_conn *c)
+{
+	bool drop_user = c->server_user;
+	g_mutex_lock(&s->mu);
+	bool was = g_hash_table_remove(s->conns, c);
+	if (was) {
+		s->slots[c->slot]--;
+		if (c->source)
+			forget_source(s, c->source);
+		listeners_resume(s);
+	}
+	/* The last touch of the server: rpc_server_stop goes on when the set is empty. */
+	g_cond_broadcast(&s->changed);
+	g_mutex_unlock(&s->mu);
+	if (drop_user)
+		rpc_conn_unref(c);
+	if (was)
+		conn_release(c);
+}
+
+rpc_conn *rpc_server_attach(rpc_server *s, int fd_in, int fd_out)
+{
+	return server_add_stream(s, stream_fd_new(s->loop, fd_in, fd_out), SLOT_NONE, NULL, NULL);
+}
+
+static void wait_set(cancel *c)
+{
+	struct pollfd p = {.fd = cancel_fd(c), .events = POLLIN};
+	while (!cancel_is_set(c))
+		poll(&p, 1, -1);
+}
+
+bool rpc_server_serve_tunnel(rpc_server *s, rpc_call *call, GError **error)
+{
+	g_autoptr(rpc_conn) c = server_add_stream(s, stream_tunnel_new(s->loop, call), SLOT_NONE, NULL, error);
+	if (!c)
+		return false;
+	wait_set(c->closed);
+	g_mutex_lock(&call->conn->mu);
+	bool ended = call->closed;
+	bool failed = call->error;
+	if (failed)
+		g_propagate_error(error, g_error_copy(call->error));
+	g_mutex_unlock(&call->conn->mu);
+	if (!ended)
+		rpc_call_close_send(call, NULL);
+	return !failed;
+}
+
+/* ---- life */
+
+rpc_server *rpc_server_new(rpc_loop *loop)
+{
+	rpc_server *s = g_new0(rpc_server, 1);
+	s->loop = loop;
+	s->handlers = handlers_new(call_main, s);
+	g_mutex_init(&s->mu);
+	g_cond_init(&s->changed);
+	s->methods = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
+	s->services = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	s->conns = g_hash_table_new(NULL, NULL);
+	s->sources = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	s->listeners = g_ptr_array_new();
+	return s;
+}
+
+void rpc_server_set_error_hook(rpc_server *s, void (*hook)(const char *path, const GError *error, void *data), void *data)
+{
+	s->hook = hook;
+	s->hook_data = data;
+}
+
+size_t rpc_server_open_calls(const rpc_server *s)
+{
+	rpc_server *mutable = (rpc_server *)s;
+	g_mutex_lock(&mutable->mu);
+	size_t n = s->open_calls;
+	g_mutex_unlock(&mutable->mu);
+	return n;
+}
+
+int rpc_server_port(const rpc_server *s)
+{
+	return s->port;
+}
+
+static GPtrArray *keep_conns(rpc_server *s)
+{
+	GPtrArray *all = g_ptr_array_new_with_free_func((GDestroyNotify)conn_release);
+	GHashTableIter iter;
+	gpointer c;
+	g_mutex_lock(&s->mu);
+	g_hash_table_iter_init(&iter, s->conns);
+	while (g_hash_table_iter_next(&iter, &c, NULL))
+		g_ptr_array_add(all, conn_keep(c));
+	g_mutex_unlock(&s->mu);
+	return all;
+}
+
+static void cancel_calls(rpc_conn *c)
+{
+	g_mutex_lock(&c->mu);
+	g_autoptr(GList) calls = c->dead ? NULL : g_hash_table_get_values(c->calls);
+	for (GList *l = calls; l; l = l->next)
+		call_reset(l->data, g_error_new_literal(error_domain(), ERROR_CANCELED, "the server is stopping"));
+	if (!c->dead)
+		conn_pump(c);
+	g_mutex_unlock(&c->mu);
+}
+
+/* until_us 0: for ever. */
+static void wait_calls(rpc_server *s, gint64 until_us)
+{
+	g_mutex_lock(&s->mu);
+	while (s->open_calls > 0) {
+		if (!until_us)
+			g_cond_wait(&s->changed, &s->mu);
+		else if (!g_cond_wait_until(&s->changed, &s->mu, until_us))
+			break;
+	}
+	g_mutex_unlock(&s->mu);
+}
+
+void rpc_server_stop(rpc_server *s, int grace_ms)
+{
+	g_mutex_lock(&s->mu);
+	s->stopping = true;
+	g_mutex_unlock(&s->mu);
+	listeners_close(s);
+	g_autoptr(GPtrArray) conns = keep_conns(s);
+	for (guint i = 0; i < conns->len; i++)
+		conn_drain(conns->pdata[i]);
+	wait_calls(s, g_get_monotonic_time() + (gint64)grace_ms * 1000);
+	for (guint i = 0; i < conns->len; i++)
+		cancel_calls(conns->pdata[i]);
+	wait_calls(s, 0);
+	for (guint i = 0; i < conns->len; i++)
+		rpc_conn_close(conns->pdata[i]);
+	g_mutex_lock(&s->mu);
+	while (g_hash_table_size(s->conns) > 0)
+		g_cond_wait(&s->changed, &s->mu);
+	g_mutex_unlock(&s->mu);
+}
+
+void rpc_server_free(rpc_server *s)
+{
+	if (!s)
+		return;
+	rpc_server_stop(s, 0);
+	handlers_free(s->handlers);
+	g_hash_table_unref(s->methods);
+	g_hash_table_unref(s->services);
+	g_hash_table_unref(s->conns);
+	g_hash_table_unref(s->sources);
+	g_ptr_array_unref(s->listeners);
+	g_cond_clear(&s->changed);
+	g_mutex_clear(&s->mu);
+	g_free(s);
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * stream_tunnel: the bytes of an HTTP/2 connection as BytesMessage{1 data} messages of another call.
+ *
+ * The outer call reports messages and room by posting tunnel_run, so that the inner connection is only ever entered
+ * from the loop or from its own users, with its lock taken before the outer one. Outer messages are always taken;
+ * output is taken while the outer call holds less than OUT_BYTES.
+ */
+#include "rpc/conn.h"
+#include "api/guard.h"
+#include "filesync.pb-c.h"
+
+#define OUT_BYTES ((size_t)512 * 1024)
+
+struct tunnel {
+	struct stream base;
+	gint refs;
+	gint scheduled; /* atomic */
+	gint closed;    /* atomic */
+	rpc_call *call; /* ref */
+	GBytes *message; /* owned: of the last read */
+	Filesync__BytesMessage *unpacked; /* owned: when it had an unusual form */
+	bool wants_room; /* outer mu */
+};
+
+static void tunnel_unref(struct tunnel *t)
+{
+	if (!g_atomic_int_dec_and_test(&t->refs))
+		return;
+	g_clear_pointer(&t->message, g_bytes_unref);
+	guard_free(t->unpacked);
+	rpc_call_unref(t->call);
+	g_free(t);
+}
+
+static void tunnel_run(void *data)
+{
+	struct tunnel *t = data;
+	g_atomic_int_set(&t->scheduled, 0);
+	if (!g_atomic_int_get(&t->closed))
+		t->base.ready(t->base.data);
+	tunnel_unref(t);
+}
+
+void tunnel_notify(struct tunnel *t)
+{
+	const rpc_call *call = t->call;
+	bool room = t->wants_room && call->out.bytes < OUT_BYTES / 2;
+	bool input = call->messages.length > 0 || call->closed || call->remote_end || call->recv_error;
+	if ((room || input) && g_atomic_int_compare_and_exchange(&t->scheduled, 0, 1)) {
+		g_atomic_int_inc(&t->refs);
+		loop_post(t->base.loop, tunnel_run, t);
+	}
+}
+
+/* The payload of {0A length bytes}, which is the whole message nearly always. */
+static bool unwrap(struct tunnel *t, struct slice *ret, GError **error)
+{
+	gsize n;
+	const uint8_t *p = g_bytes_get_data(t->message, &n);
+	uint64_t len = 0;
+	size_t at = 1;
+	if (n > 1 && p[0] == 0x0a) {
+		for (unsigned shift = 0; at < n && shift < 35; shift += 7) {
+			len |= (uint64_t)(p[at] & 0x7f) << shift;
+			if (p[at++] < 0x80)
+				break;
+		}
+		if (!(p[at - 1] & 0x80) && len == n - at) {
+			*ret = (struct slice){p + at, len};
+			return true;
+		}
+	}
+	t->unpacked = guard_unpack(&filesync__bytes_message__descriptor, p, n, error);
+	if (t->unpacked)
+		*ret = (struct slice){t->unpacked->data.data, t->unpacked->data.len};
+	return t->unpacked;
+}
+
+static enum stream_state tunnel_read(struct stream *base, struct slice *ret, GError **error)
+{
+	struct tunnel *t = (struct tunnel *)base;
+	rpc_conn *outer = t->call->conn;
+	g_clear_pointer(&t->message, g_bytes_unref);
+	guard_free(g_steal_pointer(&t->unpacked));
+	g_mutex_lock(&outer->mu);
+	t->message = call_take(t->call);
+	bool end = t->call->closed || t->call->remote_end || t->call->recv_error;
+	if (t->message && !outer->dead && nghttp2_session_want_write(outer->session))
+		conn_pump(outer);
+	g_mutex_unlock(&outer->mu);
+	if (!t->message)
+		return end ? STREAM_END : STREAM_AGAIN;
+	return unwrap(t, ret, error) ? STREAM_OK : STREAM_FAILED;
+}
+
+static uint8_t *wrap(const struct iovec *iov, int n, size_t total, size_t *ret_len)
+{
+	uint8_t *message = g_malloc(total + 11);
+	size_t at = 0;
+	message[at++] = 0x0a;
+	uint64_t rest = total;
+	for (; rest >= 0x80; rest >>= 7)
+		message[at++] = (uint8_t)(rest | 0x80);
+	message[at++] = (uint8_t)rest;
+	for (int i = 0; i < n; i++) {
+		memcpy(message + at, iov[i].iov_base, iov[i].iov_len);
+		at += iov[i].iov_len;
+	}
+	*ret_len = at;
+	return message;
+}
+
+static ssize_t push(struct tunnel *t, const struct iovec *iov, int n, size_t total, GError **error)
+{
+	rpc_call *call = t->call;
+	if (call->closed || call->out_end) {
+		error_set(error, ERROR_UNAVAILABLE, "the session is closed");
+		return -1;
+	}
+	t->wants_room = t->base.blocked = call->out.bytes >= OUT_BYTES;
+	if (t->wants_room || total == 0)
+		return 0;
+	size_t len;
+	uint8_t *message = wrap(iov, n, total, &len);
+	call_push_owned(call, message, len);
+	conn_pump(call->conn);
+	return (ssize_t)total;
+}
+
+static ssize_t tunnel_write(struct stream *base, const struct iovec *iov, int n, GError **error)
+{
+	struct tunnel *t = (struct tunnel *)base;
+	size_t total = 0;
+	for (int i = 0; i < n; i++)
+		total += iov[i].iov_len;
+	g_mutex_lock(&t->call->conn->mu);
+	ssize_t taken = push(t, iov, n, total, error);
+	g_mutex_unlock(&t->call->conn->mu);
+	return taken;
+}
+
+static bool tunnel_start(struct stream *base, GError **error)
+{
+	struct tunnel *t = (struct tunnel *)base;
+	rpc_call *call = t->call;
+	g_mutex_lock(&call->conn->mu);
+	call->tunnel = t;
+	call->recv_waiting = true;
+	call_give_back(call);
+	tunnel_notify(t);
+	conn_pump(call->conn);
+	g_mutex_unlock(&call->conn->mu);
+	return true;
+}
+
+static void tunnel_close(struct stream *base)
+{
+	struct tunnel *t = (struct tunnel *)base;
+	rpc_call *call = t->call;
+	g_atomic_int_set(&t->closed, 1);
+	g_mutex_lock(&call->conn->mu);
+	if (call->tunnel == t) {
+		call->tunnel = NULL;
+		call->recv_waiting = false;
+	}
+	g_mutex_unlock(&call->conn->mu);
+}
+
+static void tunnel_free(struct stream *base)
+{
+	tunnel_close(base);
+	tunnel_unref((struct tunnel *)base);
+}
+
+static const struct stream_class tunnel_class = {tunnel_read, tunnel_write, tunnel_start, tunnel_close, tunnel_free};
+
+struct stream *stream_tunnel_new(rpc_loop *loop, rpc_call *call)
+{
+	struct tunnel *t = g_new0(struct tunnel, 1);
+	t->base = (struct stream){.class = &tunnel_class, .loop = loop};
+	t->refs = 1;
+	t->call = rpc_call_ref(call);
+	return &t->base;
+}

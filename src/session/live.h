@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * live: sessions and groups, inside the room.
+ *
+ *	g_auto(GStrv) ids = group_ids(g);
+ *	group_each(g, METHOD, timeout_ms, c, ask, &state, error)    until one answers
+ *
+ * Locks: a group's mu, or the registry's, never both.
+ */
+#pragma once
+#include "session/session.h"
+
+#define SESSION_WAIT_MS 5000
+#define AUTH_WAIT_MS 60000
+
+struct session {
+	gint refs;
+	char *id;         /* owned */
+	char *shared_key; /* owned */
+	char *name;       /* owned */
+	GHashTable *methods; /* set of lower-case full methods, owned */
+	rpc_conn *conn;   /* ref */
+};
+
+struct session_registry {
+	GMutex mu;
+	GCond changed;
+	GHashTable *sessions; /* id (borrowed) -> session (ref) */
+	uint8_t salt[32];     /* of this daemon's start */
+};
+
+session_registry *group_registry(session_group *g);
+char **group_ids(session_group *g);
+
+/*
+ * Asks the sessions of a group in turn. ask returns true when answered; on false the next session is asked and the last
+ * error stays. A session that does not offer the method counts as UNIMPLEMENTED.
+ */
+typedef bool (*ask_fn)(session *s, cancel *c, void *data, GError **error);
+bool group_each(session_group *g, const char *method, int timeout_ms, cancel *c, ask_fn ask, void *data, GError **error);

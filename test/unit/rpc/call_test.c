@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rig.h"
+
+static void test_unary(void)
+{
+	scoped_rig r = {0};
+	rig_up(&r);
+	for (int i = 0; i < 100; i++) {
+		g_autoptr(GError) error = NULL;
+		g_autoptr(bytes_message) reply = rig_unary(r.conn, "/test.Rig/Echo", "hello", 5, &error);
+		g_assert_no_error(error);
+		g_assert_cmpmem(reply->data.data, reply->data.len, "hello", 5);
+	}
+	g_autoptr(GError) error = NULL;
+	g_autoptr(bytes_message) empty = rig_unary(r.conn, "/test.Rig/Echo", NULL, 0, &error);
+	g_assert_no_error(error);
+	g_assert_cmpuint(empty->data.len, ==, 0);
+}
+
+static void test_errors_with_details(void)
+{
+	scoped_rig r = {0};
+	rig_up(&r);
+	g_autoptr(GError) error = NULL;
+	g_assert_null(rig_unary(r.conn, "/test.Rig/Fail", NULL, 0, &error));
+	g_assert_true(error_is(error, ERROR_NOT_FOUND));
+	g_assert_cmpstr(error->message, ==, "no such job 100% \xc3\xa4\n");
+	const GPtrArray *details = error_get_details(error);
+	g_assert_cmpuint(details->len, ==, 2);
+	const struct error_detail *first = details->pdata[0];
+	g_assert_cmpstr(first->type, ==, "errdefs.Vertex");
+	g_assert_cmpstr(first->json, ==, "{\"digest\":\"sha256:abc\"}");
+}
+
+static void test_unknown(void)
+{
+	static const struct {
+		const char *path;
+		const char *text;
+	} cases[] = {
+		{"/test.Rig/Nope", "unknown method Nope for service test.Rig"},
+		{"/a.b.C/D", "unknown service a.b.C"},
+		{"/x", "malformed method name: \"/x\""},
+	};
+	scoped_rig r = {0};
+	rig_up(&r);
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autoptr(GError) error = NULL;
+		g_assert_null(rig_unary(r.conn, cases[i].path, "abc", 3, &error));
+		g_assert_true(error_is(error, ERROR_UNIMPLEMENTED));
+		g_assert_cmpstr(error->message, ==, cases[i].text);
+	}
+}
+
+static void test_metadata(void)
+{
+	scoped_rig r = {0};
+	rig_up(&r);
+	g_autoptr(GError) error = NULL;
+	g_autoptr(rpc_metadata) md = rpc_metadata_new();
+	rpc_metadata_add(md, "X-Echo-Header", "v 1");
+	rpc_metadata_add(md, "x-some-bin", "\x01\xff");
+	g_autoptr(rpc_call) call = rpc_call_start(r.conn, "/test.Rig/Echo", md, NULL, 0, &error);
+	bytes_message request = FILESYNC__BYTES_MESSAGE__INIT;
+	g_assert_true(rpc_call_send_message(call, &request, &error));
+	g_assert_true(rpc_call_close_send(call, &error));
+	g_assert_cmpstr(rpc_metadata_get(rpc_call_metadata(call), "x-echoed"), ==, "v 1");
+	g_assert_true(rpc_call_finish(call, &error));
+}
+
+static void test_streams(void)
+{
+	scoped_rig r = {0};
+	rig_up(&r);
+	g_autoptr(GError) error = NULL;
+	g_autoptr(rpc_call) call = rpc_call_start(r.conn, "/test.Rig/EchoStream", NULL, NULL, 0, &error);
+	g_assert_no_error(error);
+	for (size_t n = 0; n < 3000000; n = n * 3 + 1) {
+		g_autofree uint8_t *data = g_malloc0(n + 1);
+		memset(data, (int)n, n);
+		g_assert_true(rpc_call_send_parts(call, data, n / 2, data + n / 2, n - n / 2, &error));
+		g_autoptr(GBytes) back = rpc_call_recv(call, &error);
+		g_assert_no_error(error);
+		g_assert_cmpmem(g_bytes_get_data(back, NULL), g_bytes_get_size(back), data, n);
+	}
+	g_assert_true(rpc_call_close_send(call, &error));
+	g_assert_null(rpc_call_recv(call, &error));
+	g_assert_no_error(error);
+	g_assert_true(rpc_call_finish(call, &error));
+}
+
+static void test_slow_reader(void)
+{
+	scoped_rig r = {0};
+	rig_up(&r);
+	g_autoptr(GError) error = NULL;
+	g_autoptr(rpc_call) call = rpc_call_start(r.conn, "/test.Rig/Source", NULL, NULL, 0, &error);
+	guint64 left = MIB(100);
+	g_assert_true(rpc_call_send(call, &left, sizeof(left), &error));
+	for (int i = 0; left > 0; i++) {
+		if (i < 20)
+			g_usleep(10000);
+		g_autoptr(GBytes) bytes = rpc_call_recv(call, &error);
+		g_assert_no_error(error);
+		left -= g_bytes_get_size(bytes);
+	}
+	g_assert_true(rpc_call_finish(call, &error));
+}
+
+static void test_throughput(void)
+{
+	scoped_rig r = {0};
+	rig_up(&r);
+	g_autoptr(GError) error = NULL;
+	g_autoptr(rpc_call) call = rpc_call_start(r.conn, "/test.Rig/Sink", NULL, NULL, 0, &error);
+	g_autofree uint8_t *data = g_malloc0((gsize)MIB(1));
+	gint64 start = g_get_monotonic_time();
+	int n = g_test_perf() ? 2000 : 100;
+	for (int i = 0; i < n; i++)
+		g_assert_true(rpc_call_send(call, data, (size_t)MIB(1), &error));
+	g_assert_true(rpc_call_close_send(call, &error));
+	g_autoptr(GBytes) back = rpc_call_recv(call, &error);
+	g_assert_no_error(error);
+	guint64 total;
+	memcpy(&total, g_bytes_get_data(back, NULL), sizeof(total));
+	g_assert_cmpuint(total, ==, MIB(1) * (guint64)n);
+	g_test_message("%.0f MB/s", (double)total / (double)(g_get_monotonic_time() - start));
+	g_assert_true(rpc_call_finish(call, &error));
+}
+
+static void test_cancel(void)
+{
+	scoped_rig r = {0};
+	rig_up(&r);
+	g_atomic_int_set(&rig_hangs_ended, 0);
+	g_autoptr(GError) error = NULL;
+	g_autoptr(cancel) c = cancel_new(NULL);
+	rpc_call *by_token = rpc_call_start(r.conn, "/test.Rig/Hang", NULL, c, 0, &error);
+	rpc_call_metadata(by_token);
+	cancel_set(c, ERROR_CANCELED, "because");
+	g_assert_null(rpc_call_recv(by_token, &error));
+	g_assert_true(error_is(error, ERROR_CANCELED));
+	g_assert_cmpstr(error->message, ==, "because");
+	rpc_call_unref(by_token);
+	wait_until(&rig_hangs_ended, 1);
+	g_clear_error(&error);
+
+	rpc_call *dropped = rpc_call_start(r.conn, "/test.Rig/Hang", NULL, NULL, 0, &error);
+	rpc_call_metadata(dropped);
+	rpc_call_unref(dropped);
+	wait_until(&rig_hangs_ended, 2);
+
+	rpc_call *aborted = rpc_call_start(r.conn, "/test.Rig/Hang", NULL, NULL, 0, &error);
+	rpc_call_metadata(aborted);
+	rpc_call_abort(aborted);
+	g_assert_false(rpc_call_finish(aborted, &error));
+	g_assert_true(error_is(error, ERROR_CANCELED));
+	g_assert_true(cancel_is_set(rpc_call_cancel(aborted)));
+	rpc_call_unref(aborted);
+	wait_until(&rig_hangs_ended, 3);
+}
+
+static void test_deadline(void)
+{
+	scoped_rig r = {0};
+	rig_up(&r);
+	g_atomic_int_set(&rig_hangs_ended, 0);
+	g_autoptr(GError) error = NULL;
+	g_autoptr(rpc_call) call = rpc_call_start(r.conn, "/test.Rig/Hang", NULL, NULL, 50, &error);
+	g_assert_null(rpc_call_recv(call, &error));
+	g_assert_true(error_is(error, ERROR_DEADLINE_EXCEEDED));
+	g_assert_cmpstr(error->message, ==, "context deadline exceeded");
+	wait_until(&rig_hangs_ended, 1);
+}
+
+static void test_message_limit(void)
+{
+	scoped_rig r = {0};
+	rig_up(&r);
+	g_autoptr(GError) error = NULL;
+	size_t n = (size_t)LIMIT_MESSAGE_BYTES;
+	g_autofree uint8_t *data = g_malloc0(n + 1);
+	g_autoptr(rpc_call) call = rpc_call_start(r.conn, "/test.Rig/EchoStream", NULL, NULL, 0, &error);
+	g_assert_true(rpc_call_send(call, data, n, &error));
+	g_autoptr(GBytes) back = rpc_call_recv(call, &error);
+	g_assert_no_error(error);
+	g_assert_cmpuint(g_bytes_get_size(back), ==, n);
+	g_assert_false(rpc_call_send(call, data, n + 1, &error));
+	g_assert_true(error_is(error, ERROR_RESOURCE_EXHAUSTED));
+}
+
+static void test_server_stop(void)
+{
+	scoped_rig r = {0};
+	rig_up(&r);
+	g_atomic_int_set(&rig_hangs_ended, 0);
+	g_autoptr(GError) error = NULL;
+	g_autoptr(rpc_call) call = rpc_call_start(r.conn, "/test.Rig/Hang", NULL, NULL, 0, &error);
+	rpc_call_metadata(call);
+	rpc_server_stop(r.server, 20);
+	g_assert_cmpint(g_atomic_int_get(&rig_hangs_ended), ==, 1);
+	g_assert_cmpuint(rpc_server_open_calls(r.server), ==, 0);
+	g_assert_false(rpc_call_finish(call, &error));
+	g_clear_error(&error);
+	g_assert_null(rig_unary(r.conn, "/test.Rig/Echo", NULL, 0, &error));
+	g_assert_true(error_is(error, ERROR_UNAVAILABLE));
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/call/unary", test_unary);
+	g_test_add_func("/call/errors-with-details", test_errors_with_details);
+	g_test_add_func("/call/unknown", test_unknown);
+	g_test_add_func("/call/metadata", test_metadata);
+	g_test_add_func("/call/streams", test_streams);
+	g_test_add_func("/call/slow-reader", test_slow_reader);
+	g_test_add_func("/call/throughput", test_throughput);
+	g_test_add_func("/call/cancel", test_cancel);
+	g_test_add_func("/call/deadline", test_deadline);
+	g_test_add_func("/call/message-limit", test_message_limit);
+	g_test_add_func("/call/server-stop", test_server_stop);
+	return g_test_run();
+}

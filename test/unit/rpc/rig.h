@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* rig: a server with test methods on a unix socket, and a client of it. */
+#pragma once
+#include "rpc/rpc.h"
+#include "api/guard.h"
+#include "base/limits.h"
+#include "filesync.pb-c.h"
+#include <glib/gstdio.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+typedef Filesync__BytesMessage bytes_message;
+DEFINE_MESSAGE_AUTOPTR(bytes_message)
+
+struct rig {
+	rpc_loop *loop;
+	rpc_server *server;
+	rpc_conn *conn;
+	char *dir;
+	char *address;
+};
+
+/* ---- methods */
+
+static inline ProtobufCMessage *new_bytes(const void *data, size_t n)
+{
+	bytes_message *reply = g_new(bytes_message, 1);
+	filesync__bytes_message__init(reply);
+	reply->data.len = n;
+	reply->data.data = n ? g_memdup2(data, n) : NULL;
+	return &reply->base;
+}
+
+static inline ProtobufCMessage *rig_echo(rpc_call *call, const ProtobufCMessage *m, void *data, GError **error)
+{
+	const bytes_message *request = (const void *)m;
+	const char *want = rpc_metadata_get(rpc_call_metadata(call), "x-echo-header");
+	if (want)
+		rpc_call_add_header(call, "x-echoed", want);
+	return new_bytes(request->data.data, request->data.len);
+}
+
+static inline ProtobufCMessage *rig_fail(rpc_call *call, const ProtobufCMessage *m, void *data, GError **error)
+{
+	error_set(error, ERROR_NOT_FOUND, "no such job 100%% \xc3\xa4\n");
+	error_add_detail(*error, "errdefs.Vertex", "{\"digest\":\"sha256:abc\"}");
+	error_add_detail(*error, "errdefs.Frontend", "{\"name\":\"x\"}");
+	return NULL;
+}
+
+/* Sends back every message. */
+static inline bool rig_echo_stream(rpc_call *call, void *data, GError **error)
+{
+	for (;;) {
+		g_autoptr(GError) local = NULL;
+		g_autoptr(GBytes) bytes = rpc_call_recv(call, &local);
+		if (!bytes) {
+			if (local)
+				g_propagate_error(error, g_steal_pointer(&local));
+			return !*error;
+		}
+		gsize n;
+		const void *p = g_bytes_get_data(bytes, &n);
+		if (!rpc_call_send(call, p, n, error))
+			return false;
+	}
+}
+
+/* Answers with the number of bytes received. */
+static inline bool rig_sink(rpc_call *call, void *data, GError **error)
+{
+	guint64 total = 0;
+	for (;;) {
+		g_autoptr(GError) local = NULL;
+		g_autoptr(GBytes) bytes = rpc_call_recv(call, &local);
+		if (local) {
+			g_propagate_error(error, g_steal_pointer(&local));
+			return false;
+		}
+		if (!bytes)
+			return rpc_call_send(call, &total, sizeof(total), error);
+		total += g_bytes_get_size(bytes);
+	}
+}
+
+/* Sends as many bytes as the first message says, in pieces of 64 KiB. */
+static inline bool rig_source(rpc_call *call, void *data, GError **error)
+{
+	g_autoptr(GBytes) bytes = rpc_call_recv(call, error);
+	if (!bytes)
+		return false;
+	guint64 left;
+	memcpy(&left, g_bytes_get_data(bytes, NULL), sizeof(left));
+	static const uint8_t zeros[65536];
+	for (; left > 0; left -= MIN(left, sizeof(zeros)))
+		if (!rpc_call_send(call, zeros, MIN(left, sizeof(zeros)), error))
+			return false;
+	return true;
+}
+
+/* Waits until the call is canceled and counts that. */
+static inline bool rig_hang(rpc_call *call, void *data, GError **error)
+{
+	cancel *c = rpc_call_cancel(call);
+	struct pollfd p = {.fd = cancel_fd(c), .events = POLLIN};
+	rpc_call_send_headers(call, NULL);
+	while (!cancel_is_set(c))
+		poll(&p, 1, -1);
+	g_atomic_int_inc((gint *)data);
+	return cancel_check(c, error);
+}
+
+static gint rig_hangs_ended;
+
+static const struct rpc_method rig_methods[] = {
+	{"/test.Rig/Echo", &filesync__bytes_message__descriptor, .unary = rig_echo},
+	{"/test.Rig/Fail", &filesync__bytes_message__descriptor, .unary = rig_fail},
+	{"/test.Rig/EchoStream", .stream = rig_echo_stream},
+	{"/test.Rig/Sink", .stream = rig_sink},
+	{"/test.Rig/Source", .stream = rig_source},
+	{"/test.Rig/Hang", .stream = rig_hang},
+};
+
+/* ---- set up */
+
+static inline void rig_up_server(struct rig *r)
+{
+	g_autoptr(GError) error = NULL;
+	r->loop = rpc_loop_new();
+	r->server = rpc_server_new(r->loop);
+	rpc_server_add(r->server, rig_methods, G_N_ELEMENTS(rig_methods), &rig_hangs_ended);
+	rpc_server_add_health(r->server);
+	r->dir = g_dir_make_tmp("rpc-XXXXXX", &error);
+	g_assert_no_error(error);
+	r->address = g_strdup_printf("unix://%s/s/x.sock", r->dir);
+}
+
+static inline void rig_up(struct rig *r)
+{
+	g_autoptr(GError) error = NULL;
+	rig_up_server(r);
+	rpc_server_listen(r->server, r->address, NULL, &error);
+	g_assert_no_error(error);
+	r->conn = rpc_connect(r->loop, r->address, NULL, NULL, &error);
+	g_assert_no_error(error);
+}
+
+static inline void rig_down(struct rig *r)
+{
+	g_autofree char *sub = g_build_filename(r->dir, "s", NULL);
+	rpc_conn_unref(r->conn);
+	rpc_server_free(r->server);
+	rpc_loop_free(r->loop);
+	g_rmdir(sub);
+	g_assert_cmpint(g_rmdir(r->dir), ==, 0); /* the socket is gone */
+	g_free(r->dir);
+	g_free(r->address);
+	*r = (struct rig){0};
+}
+
+/* Declared first in a test, so that it goes last. */
+#define scoped_rig __attribute__((cleanup(rig_down))) struct rig
+
+static inline bytes_message *rig_unary(rpc_conn *c, const char *path, const void *data, size_t n, GError **error)
+{
+	bytes_message request = FILESYNC__BYTES_MESSAGE__INIT;
+	request.data.data = (uint8_t *)data;
+	request.data.len = n;
+	return rpc_unary(c, path, NULL, &request, &filesync__bytes_message__descriptor, NULL, 0, error);
+}
+
+static inline void wait_until(gint *value, gint want)
+{
+	for (int i = 0; i < 2000 && g_atomic_int_get(value) < want; i++)
+		g_usleep(5000);
+	g_assert_cmpint(g_atomic_int_get(value), >=, want);
+}
