@@ -38,7 +38,8 @@ enum step_network { STEP_NETWORK_DEFAULT, STEP_NETWORK_HOST, STEP_NETWORK_NONE }
 enum step_mount_type { STEP_MOUNT_TREE, STEP_MOUNT_TMPFS };
 struct step_mount {
 	enum step_mount_type type;
-	int fd;               /* TREE: a detached mount (os/mount.h) or an O_PATH fd of a file or directory; borrowed */
+	int fd;               /* TREE: a detached mount, which moves into the step, or any file or directory; borrowed */
+	bool shared;          /* TREE: a mount that executor_hold keeps; it is bound, not moved */
 	const char *selector; /* TREE: path inside it, resolved beneath; NULL: all */
 	const char *dest;     /* absolute, clean */
 	bool readonly;
@@ -64,9 +65,9 @@ struct step {
 	const char *user;         /* "", "name", "uid:gid", ... */
 	const char *hostname;     /* NULL or "": buildkitsandbox */
 	const char *cgroup_parent; /* NULL: the executor's */
-	int root_fd;              /* detached mount of the root */
+	int root_fd;              /* detached mount of the root; moves into the step */
 	bool root_readonly;
-	const struct step_mount *mounts; /* sorted by dest */
+	const struct step_mount *mounts; /* sorted by dest; a selector is resolved inside the tree, links included */
 	size_t n_mounts;
 	const struct step_host *hosts;
 	size_t n_hosts;
@@ -87,3 +88,10 @@ struct step_exit {
 };
 /* Returns false when the step could not run or was canceled; a non-zero exit is true. */
 bool executor_run(executor *e, const struct step *step, struct work *work, struct step_exit *ret_exit, GError **error);
+
+/*
+ * Keeps a detached mount attached out of sight, so that several steps can use the one mount (step_mount.shared).
+ * The name is for executor_release, which frees it; the descriptor stays the caller's.
+ */
+char *executor_hold(executor *e, int mount_fd, GError **error);
+void executor_release(executor *e, char *name);

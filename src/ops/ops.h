@@ -21,6 +21,12 @@ bool ops_resolve(void *data, const struct llb_vertex *v, solver_job *job, struct
 /* solver_result_class over cache refs; data is the worker. */
 extern const struct solver_result_class ops_results;
 
+/*
+ * Forgets the cache mounts of steps that a definition runs without cache; once a load, before anything of it is built,
+ * so that the steps of the build share what they write.
+ */
+void ops_drop_cache_mounts(worker *w, const llb_definition *d);
+
 /* Cache digests of ops, pure (known-answer vectors). inputs of ret: n_inputs. */
 bool ops_cache_map_exec(const struct llb_vertex *v, struct cache_map *ret, GError **error);
 bool ops_cache_map_file(const struct llb_vertex *v, struct cache_map *ret, GError **error);

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bundle: the directory an OCI runtime is given: config.json, rootfs and the sources of the step's mounts.
+ *
+ *	bundle *b = bundle_new(executor_fd, executor_path, id, error);
+ *	bundle_attach(b, root_fd, BUNDLE_ROOT, NULL, error);
+ *	const char *source = bundle_attach(b, mount_fd, NULL, &is_directory, error);
+ *	bundle_free(b);                 everything unmounted and removed
+ *
+ * Thread: one at a time.
+ */
+#pragma once
+#include "base/error.h"
+
+typedef struct bundle bundle;
+
+bundle *bundle_new(int executor_fd, const char *executor_path, const char *id, GError **error);
+/*
+ * Makes a tree reachable by path: a detached mount is moved here (once), anything else is bound. name NULL: the next
+ * free one. Gives the absolute path, borrowed. ret_directory may be NULL.
+ */
+const char *bundle_attach(bundle *b, int fd, const char *name, bool *ret_directory, GError **error);
+/* The same, always bound: for mounts that others use too. */
+const char *bundle_bind(bundle *b, int fd, bool *ret_directory, GError **error);
+int bundle_fd(const bundle *b);
+const char *bundle_path(const bundle *b);
+void bundle_free(bundle *b);
+
+#define BUNDLE_ROOT "rootfs"
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(bundle, bundle_free)

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "executor/cgroup.h"
+#include "base/scope.h"
+#include "os/path.h"
+#include <dirent.h>
+#include <fcntl.h>
+#include <mntent.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#define CGROUP_ROOT "/sys/fs/cgroup"
+
+void cgroups_init(struct cgroups *g)
+{
+	*g = (struct cgroups){.v2 = access(CGROUP_ROOT "/cgroup.subtree_control", F_OK) == 0};
+	FILE *mounts = setmntent("/proc/self/mounts", "re");
+	char buffer[8192];
+	struct mntent entry;
+	while (mounts != NULL && g->n < CGROUP_MAX_HIERARCHIES &&
+	       getmntent_r(mounts, &entry, buffer, sizeof buffer) != NULL) {
+		if (!g_str_equal(entry.mnt_type, "cgroup") && !g_str_equal(entry.mnt_type, "cgroup2"))
+			continue;
+		if (!g_str_has_prefix(entry.mnt_dir, CGROUP_ROOT))
+			continue;
+		int fd = open(entry.mnt_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (fd >= 0)
+			g->fds[g->n++] = fd;
+	}
+	if (mounts != NULL)
+		endmntent(mounts);
+}
+
+void cgroups_done(struct cgroups *g)
+{
+	for (size_t i = 0; i < g->n; i++)
+		close(g->fds[i]);
+	*g = (struct cgroups){0};
+}
+
+char *cgroup_path_for(const char *parent, const char *id)
+{
+	if (parent != NULL && strstr(parent, ".slice") != NULL && g_str_has_suffix(parent, ":"))
+		return g_strconcat(parent, id, NULL);
+	g_autofree char *raw = g_strconcat("/", parent != NULL ? parent : "", "/buildkit/", id, NULL);
+	return path_clean(raw);
+}
+
+/* The path as openat wants it, or NULL when it is not ours to touch. */
+static const char *relative(const char *path)
+{
+	return path != NULL && path[0] == '/' && path[1] != '\0' ? path + 1 : NULL;
+}
+
+static FILE *open_text(int dir_fd, const char *name)
+{
+	int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return NULL;
+	FILE *f = fdopen(fd, "re");
+	if (f == NULL)
+		close(fd);
+	return f;
+}
+
+static bool kill_all_at(int dir_fd)
+{
+	bool any = false;
+	scoped_fd all = openat(dir_fd, "cgroup.kill", O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	bool killed = all >= 0 && write(all, "1", 1) == 1;
+	FILE *procs = open_text(dir_fd, "cgroup.procs");
+	long pid;
+	while (procs != NULL && fscanf(procs, "%ld", &pid) == 1) {
+		any = true;
+		/* 0 is a process of another pid namespace; never the caller's group. */
+		if (!killed && pid > 1)
+			kill((pid_t)pid, SIGKILL);
+	}
+	if (procs != NULL)
+		fclose(procs);
+	return any;
+}
+
+/* A directory and all below it, parents first; strings relative to dir_fd. Bounded by what one step may make. */
+static GPtrArray *list_tree(int dir_fd, const char *path)
+{
+	GPtrArray *list = g_ptr_array_new_with_free_func(g_free);
+	g_ptr_array_add(list, g_strdup(path));
+	for (guint i = 0; i < list->len && list->len < 10000; i++) {
+		const char *at = g_ptr_array_index(list, i);
+		int fd = openat(dir_fd, at, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+		if (d == NULL) {
+			if (fd >= 0)
+				close(fd);
+			continue;
+		}
+		const struct dirent *e;
+		while ((e = readdir(d)) != NULL) {
+			if (e->d_type == DT_DIR && !g_str_equal(e->d_name, ".") && !g_str_equal(e->d_name, ".."))
+				g_ptr_array_add(list, g_strconcat(at, "/", e->d_name, NULL));
+		}
+		closedir(d);
+	}
+	return list;
+}
+
+bool cgroup_kill(const struct cgroups *g, const char *path)
+{
+	const char *name = relative(path);
+	bool any = false;
+	for (size_t i = 0; name != NULL && i < g->n; i++) {
+		if (faccessat(g->fds[i], name, F_OK, 0) != 0)
+			continue;
+		g_autoptr(GPtrArray) tree = list_tree(g->fds[i], name);
+		for (guint t = 0; t < tree->len; t++) {
+			scoped_fd dir = openat(g->fds[i], g_ptr_array_index(tree, t), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+			if (dir >= 0)
+				any |= kill_all_at(dir);
+		}
+	}
+	return any;
+}
+
+/* One try over all hierarchies; false when something is still busy. */
+static bool remove_once(const struct cgroups *g, const char *name)
+{
+	bool done = true;
+	for (size_t i = 0; i < g->n; i++) {
+		if (unlinkat(g->fds[i], name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+			continue;
+		g_autoptr(GPtrArray) tree = list_tree(g->fds[i], name);
+		for (guint t = tree->len; t > 0; t--)
+			unlinkat(g->fds[i], g_ptr_array_index(tree, t - 1), AT_REMOVEDIR);
+		done &= faccessat(g->fds[i], name, F_OK, 0) != 0;
+	}
+	return done;
+}
+
+bool cgroup_remove(const struct cgroups *g, const char *path, int wait_ms)
+{
+	const char *name = relative(path);
+	if (name == NULL)
+		return true;
+	/* The kernel lets go of a dead process a moment after its parent saw the exit. */
+	for (int waited_ms = 0, pause_ms = 1;; waited_ms += pause_ms, pause_ms = MIN(pause_ms * 2, 50)) {
+		if (remove_once(g, name))
+			return true;
+		if (waited_ms >= wait_ms)
+			return false;
+		cgroup_kill(g, path);
+		g_usleep((gulong)pause_ms * 1000);
+	}
+}
+
+static bool file_counts_oom(int dir_fd, const char *dir, const char *file)
+{
+	g_autofree char *name = g_strconcat(dir, "/", file, NULL);
+	FILE *f = open_text(dir_fd, name);
+	char key[64];
+	unsigned long long value;
+	bool found = false;
+	while (f != NULL && !found && fscanf(f, "%63s %llu", key, &value) == 2)
+		found = g_str_equal(key, "oom_kill") && value > 0;
+	if (f != NULL)
+		fclose(f);
+	return found;
+}
+
+bool cgroup_oom_killed(const struct cgroups *g, const char *path)
+{
+	const char *name = relative(path);
+	for (size_t i = 0; name != NULL && i < g->n; i++) {
+		if (file_counts_oom(g->fds[i], name, "memory.events") || file_counts_oom(g->fds[i], name, "memory.oom_control"))
+			return true;
+	}
+	return false;
+}

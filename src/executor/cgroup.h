@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cgroup: the control groups of steps, found on v1, hybrid and v2 systems alike.
+ *
+ *	struct cgroups g;
+ *	cgroups_init(&g);
+ *	g_autofree char *path = cgroup_path_for(parent, id);         "/buildkit/<id>"
+ *	... the runtime makes and joins it ...
+ *	cgroup_kill(&g, path); cgroup_remove(&g, path);
+ *
+ * Paths are relative to every hierarchy's mount point below /sys/fs/cgroup, as runtimes use them. A systemd name
+ * ("x.slice:...:id") is left to the runtime: all calls do nothing for it. Thread: any, immutable after init.
+ */
+#pragma once
+#include "base/error.h"
+#include <stddef.h>
+
+#define CGROUP_MAX_HIERARCHIES 24
+
+struct cgroups {
+	int fds[CGROUP_MAX_HIERARCHIES]; /* owned; directory of each mounted hierarchy */
+	size_t n;
+	bool v2;                         /* unified only: steps get a cgroup namespace */
+};
+void cgroups_init(struct cgroups *g);
+void cgroups_done(struct cgroups *g);
+
+/* Where a step goes: "/<parent>/buildkit/<id>", or "<parent><id>" for a parent of systemd's form. */
+char *cgroup_path_for(const char *parent, const char *id);
+/* SIGKILL to all processes below; false when there were none. */
+bool cgroup_kill(const struct cgroups *g, const char *path);
+/* Removes it and everything below, killing what still lives there, at most wait_ms. */
+bool cgroup_remove(const struct cgroups *g, const char *path, int wait_ms);
+/* Did the kernel kill one of its processes for want of memory? */
+bool cgroup_oom_killed(const struct cgroups *g, const char *path);

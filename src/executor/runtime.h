@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * runtime: one run of an OCI runtime program (runc, crun, buildkit-runc) from start to end.
+ *
+ *	struct runtime_call call = {.binary = "runc", .bundle = path, .id = id, ...};
+ *	if (!runtime_run(&call, &code, error)) ...
+ *
+ * One poll loop on the calling thread: both outputs, the end of the program and cancellation. On cancellation the
+ * step's processes get SIGKILL until the runtime ends by itself, at most 7 s; then the runtime is killed.
+ * Thread: any; blocks.
+ */
+#pragma once
+#include "base/cancel.h"
+#include "executor/cgroup.h"
+
+typedef void (*runtime_output_fn)(void *data, int stream, const void *bytes, size_t n);
+struct runtime_call { /* all borrowed */
+	const char *binary;
+	const char *state_root; /* --root */
+	const char *bundle, *id;
+	int stdin_fd;           /* -1: none */
+	runtime_output_fn output;
+	void *output_data;
+	const struct cgroups *cgroups;
+	const char *cgroup_path;
+	cancel *cancel;
+};
+/*
+ * ret_code: the step's exit status as the runtime reports it, 128 + signal when the runtime was killed.
+ * Errors: the program could not be started; CANCELED "exit code: N: context canceled".
+ */
+bool runtime_run(const struct runtime_call *call, int *ret_code, GError **error);

@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "executor/spec.h"
+#include "executor/names.h"
+#include "base/scope.h"
+#include "format/json_writer.h"
+#include "os/passwd.h"
+#include "os/path.h"
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/loop.h>
+#include <sys/capability.h>
+#include <sys/ioctl.h>
+
+const char *const spec_default_caps[] = {
+	"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FSETID", "CAP_FOWNER", "CAP_MKNOD", "CAP_NET_RAW", "CAP_SETGID",
+	"CAP_SETUID", "CAP_SETFCAP", "CAP_SETPCAP", "CAP_NET_BIND_SERVICE", "CAP_SYS_CHROOT", "CAP_KILL",
+	"CAP_AUDIT_WRITE", NULL};
+
+static const char *const masked_paths[] = {
+	"/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list",
+	"/proc/timer_stats", "/proc/sched_debug", "/sys/firmware", "/sys/devices/virtual/powercap", "/proc/scsi", NULL};
+
+static const char *const readonly_paths[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
+					     NULL};
+
+/* Options are comma-separated; "ro" of the kernel's trees is "rw" for insecure steps. */
+struct fixed_mount {
+	const char *dest, *type, *source, *options, *insecure_options;
+};
+static const struct fixed_mount fixed_mounts[] = {
+	{"/proc", "proc", "proc", "nosuid,noexec,nodev", NULL},
+	{"/dev", "tmpfs", "tmpfs", "nosuid,strictatime,mode=755,size=65536k", NULL},
+	{"/dev/pts", "devpts", "devpts", "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620,gid=5", NULL},
+	{"/dev/shm", "tmpfs", "shm", "nosuid,noexec,nodev,mode=1777,size=65536k", NULL},
+	{"/dev/mqueue", "mqueue", "mqueue", "nosuid,noexec,nodev", NULL},
+	{"/sys", "sysfs", "sysfs", "nosuid,noexec,nodev,ro", "nosuid,noexec,nodev,rw"},
+	{"/etc/resolv.conf", "bind", NULL, "nosuid,noexec,nodev,rbind,ro", NULL},
+	{"/etc/hosts", "bind", NULL, "nosuid,noexec,nodev,rbind,ro", NULL},
+	{"/sys/fs/cgroup", "cgroup", "cgroup", "ro,nosuid,noexec,nodev", "rw,nosuid,noexec,nodev"},
+};
+
+struct device {
+	const char *path;
+	char type;
+	int major, minor;
+};
+static const struct device insecure_devices[] = {
+	{"/dev/kmsg", 'c', 1, 11},     {"/dev/cuse", 'c', 10, 203},    {"/dev/fuse", 'c', 10, 229},
+	{"/dev/kvm", 'c', 10, 232},    {"/dev/net/tun", 'c', 10, 200}, {"/dev/loop-control", 'c', 10, 237},
+};
+
+/* ---- small pieces */
+
+static void put_list(json_writer *w, const char *key, const char *const *list)
+{
+	json_key(w, key);
+	json_array_begin(w);
+	for (size_t i = 0; list != NULL && list[i] != NULL; i++)
+		json_put_string(w, list[i]);
+	json_array_end(w);
+}
+
+static void put_string(json_writer *w, const char *key, const char *value)
+{
+	json_key(w, key);
+	json_put_string(w, value);
+}
+
+static void put_int(json_writer *w, const char *key, int64_t value)
+{
+	json_key(w, key);
+	json_put_int(w, value);
+}
+
+/* ---- process */
+
+static void put_capabilities(json_writer *w, const struct spec_input *in)
+{
+	json_key(w, "capabilities");
+	json_object_begin(w);
+	if (!in->step->insecure) {
+		/* Inheritable and ambient stay empty: they would survive an exec by another user (CVE-2022-29162). */
+		put_list(w, "bounding", spec_default_caps);
+		put_list(w, "effective", spec_default_caps);
+		put_list(w, "permitted", spec_default_caps);
+	} else {
+		static const char *const sets[] = {"bounding", "effective", "inheritable", "permitted", "ambient"};
+		for (size_t i = 0; i < G_N_ELEMENTS(sets); i++)
+			put_list(w, sets[i], in->all_caps);
+	}
+	json_object_end(w);
+}
+
+static void put_user(json_writer *w, const struct passwd_user *user)
+{
+	json_key(w, "user");
+	json_object_begin(w);
+	put_int(w, "uid", user->uid);
+	put_int(w, "gid", user->gid);
+	json_key(w, "additionalGids");
+	json_array_begin(w);
+	bool has_primary = false;
+	for (size_t i = 0; i < user->n_groups; i++)
+		has_primary |= user->groups[i] == user->gid;
+	/* Always there, so that the runtime calls setgroups and no group of its own survives (CVE-2022-2990). */
+	if (!has_primary)
+		json_put_uint(w, user->gid);
+	for (size_t i = 0; i < user->n_groups; i++)
+		json_put_uint(w, user->groups[i]);
+	json_array_end(w);
+	json_object_end(w);
+}
+
+static void put_limits(json_writer *w, const struct step *step)
+{
+	if (step->n_limits == 0)
+		return;
+	json_key(w, "rlimits");
+	json_array_begin(w);
+	for (size_t i = 0; i < step->n_limits; i++) {
+		g_autofree char *upper = g_ascii_strup(step->limits[i].name, -1);
+		g_autofree char *type = g_strconcat("RLIMIT_", upper, NULL);
+		json_object_begin(w);
+		put_string(w, "type", type);
+		/* -1 is unlimited: uint64 on the wire. */
+		json_key(w, "hard");
+		json_put_uint(w, (uint64_t)step->limits[i].hard);
+		json_key(w, "soft");
+		json_put_uint(w, (uint64_t)step->limits[i].soft);
+		json_object_end(w);
+	}
+	json_array_end(w);
+}
+
+static void put_process(json_writer *w, const struct spec_input *in)
+{
+	const struct step *step = in->step;
+	json_key(w, "process");
+	json_object_begin(w);
+	put_user(w, in->user);
+	put_list(w, "args", step->args);
+	put_list(w, "env", step->env);
+	put_string(w, "cwd", step->cwd != NULL && *step->cwd != '\0' ? step->cwd : "/");
+	put_capabilities(w, in);
+	put_limits(w, step);
+	if (!step->insecure)
+		json_put_string_member_nonempty(w, "apparmorProfile", in->apparmor_profile);
+	json_object_end(w);
+}
+
+/* ---- mounts */
+
+struct mount_row {
+	const char *dest, *type, *source; /* borrowed */
+	char *clean_dest, *options;       /* owned; options comma-separated */
+};
+
+static void mount_row_clear(void *data)
+{
+	struct mount_row *row = data;
+	g_free(row->clean_dest);
+	g_free(row->options);
+}
+
+/* The same destination again replaces the earlier mount in its place. Takes row. */
+static void add_mount(GArray *rows, struct mount_row *row)
+{
+	for (guint i = 0; i < rows->len; i++) {
+		struct mount_row *old = &g_array_index(rows, struct mount_row, i);
+		if (g_str_equal(old->dest, row->dest)) {
+			mount_row_clear(old);
+			*old = *row;
+			return;
+		}
+	}
+	g_array_append_val(rows, *row);
+}
+
+static char *step_mount_options(const struct step_mount *m)
+{
+	GString *o = g_string_new(m->type == STEP_MOUNT_TMPFS ? "nosuid" : "rbind");
+	if (m->readonly)
+		g_string_append(o, ",ro");
+	if (m->nosuid && m->type != STEP_MOUNT_TMPFS)
+		g_string_append(o, ",nosuid");
+	if (m->nodev)
+		g_string_append(o, ",nodev");
+	if (m->noexec)
+		g_string_append(o, ",noexec");
+	if (m->type == STEP_MOUNT_TMPFS && m->tmpfs_size > 0)
+		g_string_append_printf(o, ",size=%" PRId64, m->tmpfs_size);
+	return g_string_free(o, FALSE);
+}
+
+static GArray *collect_mounts(const struct spec_input *in)
+{
+	GArray *rows = g_array_new(FALSE, FALSE, sizeof(struct mount_row));
+	g_array_set_clear_func(rows, mount_row_clear);
+	for (size_t i = 0; i < G_N_ELEMENTS(fixed_mounts); i++) {
+		const struct fixed_mount *f = &fixed_mounts[i];
+		bool insecure = in->step->insecure && f->insecure_options != NULL;
+		struct mount_row row = {
+			.dest = f->dest,
+			.type = f->type,
+			.source = f->source,
+			.options = g_strdup(insecure ? f->insecure_options : f->options),
+		};
+		if (row.source == NULL)
+			row.source = g_str_equal(f->dest, "/etc/hosts") ? in->hosts_path : in->resolv_path;
+		add_mount(rows, &row);
+	}
+	for (size_t i = 0; i < in->step->n_mounts; i++) {
+		const struct step_mount *m = &in->step->mounts[i];
+		g_autofree char *rooted = g_strconcat("/", m->dest, NULL);
+		struct mount_row row = {
+			.type = m->type == STEP_MOUNT_TMPFS ? "tmpfs" : "bind",
+			.source = m->type == STEP_MOUNT_TMPFS ? "tmpfs" : in->sources[i],
+			.clean_dest = path_clean(rooted),
+			.options = step_mount_options(m),
+		};
+		row.dest = row.clean_dest;
+		add_mount(rows, &row);
+	}
+	return rows;
+}
+
+static void put_mounts(json_writer *w, const struct spec_input *in)
+{
+	g_autoptr(GArray) rows = collect_mounts(in);
+	json_key(w, "mounts");
+	json_array_begin(w);
+	for (guint i = 0; i < rows->len; i++) {
+		const struct mount_row *row = &g_array_index(rows, struct mount_row, i);
+		g_auto(GStrv) options = g_strsplit(row->options, ",", -1);
+		json_object_begin(w);
+		put_string(w, "destination", row->dest);
+		put_string(w, "type", row->type);
+		put_string(w, "source", row->source);
+		put_list(w, "options", (const char *const *)options);
+		json_object_end(w);
+	}
+	json_array_end(w);
+}
+
+/* ---- linux */
+
+static void put_device_rules(json_writer *w, bool insecure)
+{
+	json_key(w, "devices");
+	json_array_begin(w);
+	for (const char *type = insecure ? "cb" : "a"; *type != '\0'; type++) {
+		json_object_begin(w);
+		json_key(w, "allow");
+		json_put_bool(w, insecure);
+		if (insecure) {
+			json_key(w, "type");
+			json_put_string_len(w, type, 1);
+		}
+		put_string(w, "access", "rwm");
+		json_object_end(w);
+	}
+	json_array_end(w);
+}
+
+static void put_cpu(json_writer *w, const struct step_resources *r)
+{
+	json_key(w, "cpu");
+	json_object_begin(w);
+	if (r->cpu_shares != 0)
+		put_int(w, "shares", (int64_t)r->cpu_shares);
+	if (r->cpu_quota != 0 || r->cpu_period != 0) {
+		put_int(w, "quota", r->cpu_quota);
+		put_int(w, "period", (int64_t)r->cpu_period);
+	}
+	json_put_string_member_nonempty(w, "cpus", r->cpuset_cpus);
+	json_put_string_member_nonempty(w, "mems", r->cpuset_mems);
+	json_object_end(w);
+}
+
+static bool given(const char *text)
+{
+	return text != NULL && *text != '\0';
+}
+
+static void put_resources(json_writer *w, const struct step *step)
+{
+	const struct step_resources *r = &step->resources;
+	json_key(w, "resources");
+	json_object_begin(w);
+	put_device_rules(w, step->insecure);
+	if (r->memory != 0 || r->memory_swap != 0) {
+		json_key(w, "memory");
+		json_object_begin(w);
+		json_put_int_member_nonzero(w, "limit", r->memory);
+		json_put_int_member_nonzero(w, "swap", r->memory_swap);
+		json_object_end(w);
+	}
+	if (r->cpu_shares != 0 || r->cpu_quota != 0 || r->cpu_period != 0 || given(r->cpuset_cpus) || given(r->cpuset_mems))
+		put_cpu(w, r);
+	json_object_end(w);
+}
+
+static void put_namespaces(json_writer *w, const struct spec_input *in)
+{
+	json_key(w, "namespaces");
+	json_array_begin(w);
+	const char *names[7] = {"pid", "ipc", "uts", "mount"};
+	size_t n = 4;
+	/* Without a network of its own the step uses the host's: the default where no other provider is set up. */
+	if (in->step->network == STEP_NETWORK_NONE)
+		names[n++] = "network";
+	if (in->cgroup_namespace)
+		names[n++] = "cgroup";
+	for (size_t i = 0; i < n; i++) {
+		json_object_begin(w);
+		put_string(w, "type", names[i]);
+		json_object_end(w);
+	}
+	json_array_end(w);
+}
+
+static void put_device(json_writer *w, const struct device *d)
+{
+	json_object_begin(w);
+	put_string(w, "path", d->path);
+	json_key(w, "type");
+	json_put_string_len(w, &d->type, 1);
+	put_int(w, "major", d->major);
+	put_int(w, "minor", d->minor);
+	json_object_end(w);
+}
+
+static void put_devices(json_writer *w, const struct spec_input *in)
+{
+	json_key(w, "devices");
+	json_array_begin(w);
+	for (size_t i = 0; i < G_N_ELEMENTS(insecure_devices); i++)
+		put_device(w, &insecure_devices[i]);
+	for (int i = 0; i <= in->free_loop + 7; i++) {
+		char path[32];
+		g_snprintf(path, sizeof path, "/dev/loop%d", i);
+		put_device(w, &(struct device){path, 'b', 7, i});
+	}
+	json_array_end(w);
+}
+
+static void put_linux(json_writer *w, const struct spec_input *in)
+{
+	json_key(w, "linux");
+	json_object_begin(w);
+	put_resources(w, in->step);
+	put_string(w, "cgroupsPath", in->cgroup_path);
+	put_namespaces(w, in);
+	if (in->step->insecure) {
+		put_devices(w, in);
+	} else {
+		if (in->seccomp != NULL) {
+			json_key(w, "seccomp");
+			json_put_raw(w, in->seccomp, strlen(in->seccomp));
+		}
+		put_list(w, "maskedPaths", masked_paths);
+		put_list(w, "readonlyPaths", readonly_paths);
+	}
+	json_object_end(w);
+}
+
+char *spec_json(const struct spec_input *in, size_t *ret_len)
+{
+	json_writer *w = json_writer_new(0);
+	json_object_begin(w);
+	put_string(w, "ociVersion", "1.0.2");
+	put_process(w, in);
+	json_key(w, "root");
+	json_object_begin(w);
+	put_string(w, "path", "rootfs");
+	json_put_bool_member_true(w, "readonly", in->step->root_readonly);
+	json_object_end(w);
+	put_string(w, "hostname", given(in->step->hostname) ? in->step->hostname : NAMES_DEFAULT_HOSTNAME);
+	put_mounts(w, in);
+	put_linux(w, in);
+	json_object_end(w);
+	return json_writer_take(&w, ret_len);
+}
+
+char **spec_current_caps(void)
+{
+	GPtrArray *list = g_ptr_array_new();
+	cap_t caps = cap_get_proc();
+	for (cap_value_t c = 0; caps != NULL && c < cap_max_bits(); c++) {
+		cap_flag_value_t set = CAP_CLEAR;
+		if (cap_get_flag(caps, c, CAP_EFFECTIVE, &set) != 0 || set != CAP_SET)
+			continue;
+		char *name = cap_to_name(c);
+		/* A number instead of a name: newer than the library, and so than the runtime. */
+		if (name != NULL && !g_ascii_isdigit(*name))
+			g_ptr_array_add(list, g_ascii_strup(name, -1));
+		cap_free(name);
+	}
+	cap_free(caps);
+	g_ptr_array_add(list, NULL);
+	return (char **)g_ptr_array_free(list, FALSE);
+}
+
+int spec_free_loop(void)
+{
+	scoped_fd control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+	int id = control >= 0 ? ioctl(control, LOOP_CTL_GET_FREE) : -1;
+	return id > 0 ? id : 0;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * spec: a step as an OCI runtime spec (opencontainers/runtime-spec, config.md and config-linux.md).
+ *
+ *	struct spec_input in = {.step = step, .cgroup_path = path, ...};
+ *	g_autofree char *json = spec_json(&in, &len);
+ *
+ * Pure: what is in the spec is in the input. Everything is borrowed. Thread: any.
+ */
+#pragma once
+#include "executor/executor.h"
+
+struct passwd_user;
+struct spec_input {
+	const struct step *step;
+	const struct passwd_user *user;
+	const char *cgroup_path;
+	const char *resolv_path, *hosts_path;
+	const char *const *sources;   /* a path a mount of the step; NULL for tmpfs */
+	const char *seccomp;          /* JSON; NULL: none */
+	const char *apparmor_profile; /* NULL or "": none */
+	const char *const *all_caps;  /* those of the daemon, for insecure steps */
+	bool cgroup_namespace;
+	int free_loop;                /* next free loop device, for insecure steps */
+};
+char *spec_json(const struct spec_input *in, size_t *ret_len);
+
+/* The capabilities of a sandboxed step, NULL-terminated. */
+extern const char *const spec_default_caps[];
+/* Those this process has ("CAP_..."), NULL-terminated; g_strfreev. */
+char **spec_current_caps(void);
+int spec_free_loop(void);

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ops/exec_mounts.h"
+#include "base/scope.h"
+#include "ops/cache_mount.h"
+#include "ops/secret_mount.h"
+#include "ops/ssh_mount.h"
+#include "os/path.h"
+
+struct output {
+	int64_t index;
+	cache_ref *ref; /* owned; mutable ones are committed, others returned as they are */
+};
+struct exec_mounts {
+	const struct op *op;
+	void *const *inputs;
+	size_t n_inputs;
+	int root_fd; /* owned */
+	bool root_readonly;
+	GArray *mounts;       /* of struct step_mount */
+	GPtrArray *strings;   /* of owned dests */
+	GArray *fds;          /* of int, owned */
+	GArray *outputs;      /* of struct output */
+	GPtrArray *temporary; /* of cache_ref *, released at the end */
+	GPtrArray *agents;    /* of ssh_mount * */
+	cache_mounts *caches; /* owned; NULL until needed */
+};
+
+char *exec_args_text(const Pb__ExecOp *pb)
+{
+	GString *text = g_string_new(NULL);
+	for (size_t i = 0; i < pb->meta->n_args; i++)
+		g_string_append_printf(text, "%s%s", i > 0 ? " " : "", pb->meta->args[i]);
+	return g_string_free(text, FALSE);
+}
+
+static void output_clear(void *data)
+{
+	cache_ref_unref(((struct output *)data)->ref);
+}
+
+static void fd_clear(void *data)
+{
+	fd_close(data);
+}
+
+/* ---- one mount */
+
+static int keep_fd(exec_mounts *m, int fd)
+{
+	g_array_append_val(m->fds, fd);
+	return fd;
+}
+
+static bool is_root(const Pb__Mount *pb)
+{
+	return g_str_equal(pb->dest, "/");
+}
+
+/* A child of the input for this step to write into. */
+static cache_ref *new_child(exec_mounts *m, const Pb__Mount *pb, cache_ref *parent, struct work *work, GError **error)
+{
+	g_autofree char *args = exec_args_text(m->op->v->op->exec);
+	g_autofree char *description = g_strdup_printf("mount %s from exec %s", pb->dest, args);
+	const struct cache_record_options options = {.description = description};
+	return cache_new_mutable(m->op->worker->cache, parent, &options, work, error);
+}
+
+static void add_output(exec_mounts *m, const Pb__Mount *pb, cache_ref *ref)
+{
+	struct output o = {pb->output, ref};
+	g_array_append_val(m->outputs, o);
+}
+
+/* The tree a bind mount shows; what must be kept for it goes to outputs or temporary. -1 and error on failure. */
+static int open_bind(exec_mounts *m, const Pb__Mount *pb, cache_ref *input, struct work *work, GError **error)
+{
+	cache *c = m->op->worker->cache;
+	bool has_output = pb->output >= 0;
+	bool unchanged = pb->readonly && input != NULL && !is_root(pb);
+	/* A root that gives nothing and does not say it is read-only is, all the same, the input itself. */
+	bool plain_root = is_root(pb) && !has_output && !pb->readonly;
+	if (plain_root && input == NULL) {
+		error_set(error, ERROR_INVALID_ARGUMENT, "mount %s has no input", pb->dest);
+		return -1;
+	}
+	if (unchanged || plain_root) {
+		if (has_output)
+			add_output(m, pb, cache_ref_ref(input));
+		return cache_ref_open_tree(c, input, CACHE_TREE_READ | CACHE_TREE_MOUNT, work, error);
+	}
+	/* A read-only root needs a child of its own: mount points are made in it. */
+	cache_ref *child = new_child(m, pb, input, work, error);
+	if (child == NULL)
+		return -1;
+	if (has_output)
+		add_output(m, pb, child);
+	else
+		g_ptr_array_add(m->temporary, child);
+	return cache_ref_open_tree(c, child, CACHE_TREE_WRITE | CACHE_TREE_MOUNT, work, error);
+}
+
+static bool fill_bind(exec_mounts *m, const Pb__Mount *pb, cache_ref *input, struct work *work, struct step_mount *ret,
+		      GError **error)
+{
+	ret->fd = open_bind(m, pb, input, work, error);
+	if (ret->fd < 0)
+		return false;
+	keep_fd(m, ret->fd);
+	ret->selector = pb->selector;
+	return true;
+}
+
+static bool fill_cache(exec_mounts *m, const Pb__Mount *pb, cache_ref *input, struct work *work, struct step_mount *ret,
+		       GError **error)
+{
+	if (m->caches == NULL) {
+		g_autofree char *args = exec_args_text(m->op->v->op->exec);
+		g_autofree char *owner = g_strconcat("exec ", args, NULL);
+		m->caches = cache_mounts_new(m->op->worker, owner);
+	}
+	if (pb->output >= 0 && input != NULL)
+		add_output(m, pb, cache_ref_ref(input));
+	ret->selector = pb->selector;
+	return cache_mounts_get(m->caches, pb, input, work, ret, error);
+}
+
+/* ret->fd stays -1 when an optional secret or agent is not there. */
+static bool fill_secret(exec_mounts *m, const Pb__Mount *pb, struct work *work, struct step_mount *ret, GError **error)
+{
+	if (pb->secretopt == NULL)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid secret mount options");
+	g_autoptr(GError) why = NULL;
+	int fd = secret_mount_open(pb->secretopt, work, &why);
+	if (fd < 0) {
+		if (why == NULL)
+			return true;
+		g_propagate_error(error, g_steal_pointer(&why));
+		return false;
+	}
+	ret->fd = keep_fd(m, fd);
+	ret->selector = SECRET_MOUNT_NAME;
+	ret->readonly = ret->nosuid = ret->nodev = true;
+	ret->noexec = (pb->secretopt->mode & 0111) == 0;
+	return true;
+}
+
+static bool fill_ssh(exec_mounts *m, const Pb__Mount *pb, struct work *work, struct step_mount *ret, GError **error)
+{
+	const Pb__SSHOpt none = PB__SSHOPT__INIT;
+	g_autoptr(GError) why = NULL;
+	ssh_mount *agent = ssh_mount_new(pb->sshopt != NULL ? pb->sshopt : &none, work, &why);
+	if (agent == NULL) {
+		if (why == NULL)
+			return true;
+		g_propagate_error(error, g_steal_pointer(&why));
+		return false;
+	}
+	g_ptr_array_add(m->agents, agent);
+	ret->fd = ssh_mount_fd(agent);
+	ret->selector = SSH_MOUNT_NAME;
+	return true;
+}
+
+static bool find_input(const exec_mounts *m, const Pb__Mount *pb, cache_ref **ret, GError **error)
+{
+	*ret = NULL;
+	if (pb->input < 0)
+		return true;
+	if ((uint64_t)pb->input >= m->n_inputs)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "missing input %" G_GINT64_FORMAT, pb->input);
+	*ret = op_ref(m->inputs[pb->input]);
+	return true;
+}
+
+static bool add_root(exec_mounts *m, const Pb__Mount *pb, cache_ref *input, struct work *work, GError **error)
+{
+	if (pb->mounttype != PB__MOUNT_TYPE__BIND) {
+		const ProtobufCEnumValue *type = protobuf_c_enum_descriptor_get_value(&pb__mount_type__descriptor, (int)pb->mounttype);
+		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid mount type %s for %s", type != NULL ? type->name : "?",
+				 pb->dest);
+	}
+	fd_close(&m->root_fd);
+	m->root_fd = open_bind(m, pb, input, work, error);
+	m->root_readonly = pb->readonly;
+	return m->root_fd >= 0;
+}
+
+static const char *clean_dest(exec_mounts *m, const Pb__Mount *pb)
+{
+	const char *cwd = m->op->v->op->exec->meta->cwd;
+	g_autofree char *joined = pb->dest[0] == '/' ? g_strdup(pb->dest) : g_strconcat("/", cwd, "/", pb->dest, NULL);
+	char *dest = path_clean(joined);
+	g_ptr_array_add(m->strings, dest);
+	return dest;
+}
+
+static bool add_mount(exec_mounts *m, const Pb__Mount *pb, struct work *work, GError **error)
+{
+	struct step_mount mount = {.type = STEP_MOUNT_TREE, .fd = -1, .readonly = pb->readonly};
+	cache_ref *input;
+	bool ok;
+	if (!find_input(m, pb, &input, error))
+		return false;
+	if (is_root(pb))
+		return add_root(m, pb, input, work, error);
+	mount.dest = clean_dest(m, pb);
+	switch (pb->mounttype) {
+	case PB__MOUNT_TYPE__BIND:
+		ok = fill_bind(m, pb, input, work, &mount, error);
+		break;
+	case PB__MOUNT_TYPE__CACHE:
+		ok = fill_cache(m, pb, input, work, &mount, error);
+		break;
+	case PB__MOUNT_TYPE__TMPFS:
+		mount.type = STEP_MOUNT_TMPFS;
+		mount.tmpfs_size = pb->tmpfsopt != NULL ? pb->tmpfsopt->size : 0;
+		ok = true;
+		break;
+	case PB__MOUNT_TYPE__SECRET:
+		ok = fill_secret(m, pb, work, &mount, error);
+		break;
+	case PB__MOUNT_TYPE__SSH:
+		ok = fill_ssh(m, pb, work, &mount, error);
+		break;
+	case _PB__MOUNT_TYPE_IS_INT_SIZE:
+	default:
+		return error_set(error, ERROR_INVALID_ARGUMENT, "mount type %d not implemented", (int)pb->mounttype);
+	}
+	if (ok && (mount.fd >= 0 || mount.type == STEP_MOUNT_TMPFS))
+		g_array_append_val(m->mounts, mount);
+	return ok;
+}
+
+/* ---- all of them */
+
+static int by_dest(const void *a, const void *b)
+{
+	return strcmp(((const struct step_mount *)a)->dest, ((const struct step_mount *)b)->dest);
+}
+
+/* Parents before children; equal ones in the order given (insertion sort: a handful of mounts). */
+static void sort_mounts(GArray *mounts)
+{
+	struct step_mount *m = (struct step_mount *)(void *)mounts->data;
+	for (guint i = 1; i < mounts->len; i++) {
+		for (guint k = i; k > 0 && by_dest(&m[k - 1], &m[k]) > 0; k--) {
+			struct step_mount swap = m[k];
+			m[k] = m[k - 1];
+			m[k - 1] = swap;
+		}
+	}
+}
+
+exec_mounts *exec_mounts_new(const struct op *op, void *const *inputs, size_t n_inputs, struct work *work, GError **error)
+{
+	g_autoptr(exec_mounts) m = g_new0(exec_mounts, 1);
+	m->op = op;
+	m->inputs = inputs;
+	m->n_inputs = n_inputs;
+	m->root_fd = -1;
+	m->mounts = g_array_new(FALSE, FALSE, sizeof(struct step_mount));
+	m->strings = g_ptr_array_new_with_free_func(g_free);
+	m->fds = g_array_new(FALSE, FALSE, sizeof(int));
+	g_array_set_clear_func(m->fds, fd_clear);
+	m->outputs = g_array_new(FALSE, FALSE, sizeof(struct output));
+	g_array_set_clear_func(m->outputs, output_clear);
+	m->temporary = g_ptr_array_new_with_free_func((GDestroyNotify)cache_ref_unref);
+	m->agents = g_ptr_array_new_with_free_func((GDestroyNotify)ssh_mount_free);
+	const Pb__ExecOp *pb = op->v->op->exec;
+	for (size_t i = 0; i < pb->n_mounts; i++) {
+		if (!add_mount(m, pb->mounts[i], work, error))
+			return NULL;
+	}
+	if (m->root_fd < 0) {
+		error_set(error, ERROR_INVALID_ARGUMENT, "invalid exec op with no rootfs");
+		return NULL;
+	}
+	sort_mounts(m->mounts);
+	return g_steal_pointer(&m);
+}
+
+void exec_mounts_fill(const exec_mounts *m, struct step *step)
+{
+	step->root_fd = m->root_fd;
+	step->root_readonly = m->root_readonly;
+	step->mounts = (const struct step_mount *)(const void *)m->mounts->data;
+	step->n_mounts = m->mounts->len;
+}
+
+void exec_mounts_close(exec_mounts *m)
+{
+	g_ptr_array_set_size(m->agents, 0);
+	g_array_set_size(m->fds, 0);
+	fd_close(&m->root_fd);
+	g_clear_pointer(&m->caches, cache_mounts_free);
+}
+
+bool exec_mounts_commit(exec_mounts *m, struct work *work, void **ret_outputs, size_t n, GError **error)
+{
+	g_autofree void **results = g_new0(void *, n + 1);
+	bool ok = true;
+	for (guint i = 0; ok && i < m->outputs->len; i++) {
+		struct output *o = &g_array_index(m->outputs, struct output, i);
+		if (o->index < 0 || (uint64_t)o->index >= n || results[o->index] != NULL)
+			continue;
+		cache_ref *r = g_steal_pointer(&o->ref);
+		if (cache_ref_is_mutable(r))
+			r = cache_commit(r, work, error);
+		results[o->index] = r;
+		ok = r != NULL;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (ok)
+			ret_outputs[i] = results[i];
+		else
+			cache_ref_unref(results[i]);
+	}
+	return ok;
+}
+
+void exec_mounts_free(exec_mounts *m)
+{
+	exec_mounts_close(m);
+	g_array_unref(m->outputs);
+	g_ptr_array_unref(m->temporary);
+	g_ptr_array_unref(m->agents);
+	g_array_unref(m->fds);
+	g_array_unref(m->mounts);
+	g_ptr_array_unref(m->strings);
+	g_free(m);
+}

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ops/file_action.h"
+#include "base/scope.h"
+#include "ops/file_copy.h"
+#include "ops/file_match.h"
+#include "os/path.h"
+#include "os/tree.h"
+#include "snapshot/apply.h"
+
+const Pb__ChownOpt *file_action_owner(const Pb__FileAction *a)
+{
+	switch (a->action_case) {
+	case PB__FILE_ACTION__ACTION_COPY:
+		return a->copy->owner;
+	case PB__FILE_ACTION__ACTION_MKFILE:
+		return a->mkfile->owner;
+	case PB__FILE_ACTION__ACTION_MKDIR:
+		return a->mkdir->owner;
+	case PB__FILE_ACTION__ACTION_SYMLINK:
+		return a->symlink->owner;
+	case PB__FILE_ACTION__ACTION_RM:
+	case PB__FILE_ACTION__ACTION__NOT_SET:
+	case _PB__FILE_ACTION__ACTION__CASE_IS_INT_SIZE:
+	default:
+		return NULL;
+	}
+}
+
+/* ---- one place in the tree */
+
+struct place {
+	char *path;     /* owned; clean, links resolved */
+	int parent_fd;  /* owned; -1 when the parent is missing */
+	int why;        /* errno then */
+	const char *name; /* in path; "" for the root */
+};
+
+static void place_clear(struct place *p)
+{
+	g_free(p->path);
+	fd_close(&p->parent_fd);
+}
+#define scoped_place __attribute__((cleanup(place_clear))) struct place
+
+static bool place_find(int root_fd, const char *path, bool follow_last, struct place *ret, GError **error)
+{
+	g_autofree char *rooted = g_strconcat("/", path, NULL);
+	g_autofree char *clean = path_clean(rooted);
+	ret->parent_fd = -1;
+	ret->path = path_resolve(root_fd, clean, follow_last, error);
+	if (ret->path == NULL)
+		return false;
+	char *slash = strrchr(ret->path, '/');
+	ret->name = slash + 1;
+	g_autofree char *parent = g_strndup(ret->path, MAX((gsize)(slash - ret->path), 1));
+	ret->parent_fd = path_open_errno(root_fd, parent, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, PATH_BENEATH);
+	ret->why = ret->parent_fd < 0 ? -ret->parent_fd : 0;
+	return true;
+}
+
+/* ---- actions */
+
+static bool make_directory(const Pb__FileActionMkDir *a, int root_fd, struct file_owner owner, GError **error)
+{
+	scoped_place p = {.parent_fd = -1};
+	mode_t mode = (mode_t)a->mode & 0777;
+	if (!place_find(root_fd, a->path, true, &p, error))
+		return false;
+	if (a->makeparents) {
+		struct file_dirs dirs;
+		file_dirs_init(&dirs, root_fd, owner, -1);
+		scoped_fd fd = file_dirs_make(&dirs, p.path, mode, error);
+		bool made = dirs.made->len > 0;
+		file_dirs_done(&dirs);
+		if (fd < 0)
+			return false;
+		/* Only the last keeps the time: the others changed when something was made in them. */
+		return !made || file_set_time(fd, "", a->timestamp) || error_set_errno(error, errno, "utime %s", p.path);
+	}
+	if (p.why != 0)
+		return error_set_errno(error, p.why, "mkdir %s", p.path);
+	if (*p.name == '\0' || mkdirat(p.parent_fd, p.name, mode) != 0)
+		return *p.name == '\0' || errno == EEXIST || error_set_errno(error, errno, "mkdir %s", p.path);
+	if (fchmodat(p.parent_fd, p.name, mode, 0) != 0 || !file_set_owner(p.parent_fd, p.name, owner) ||
+	    !file_set_time(p.parent_fd, p.name, a->timestamp))
+		return error_set_errno(error, errno, "mkdir %s", p.path);
+	return true;
+}
+
+static bool write_all(int fd, const uint8_t *bytes, size_t n)
+{
+	while (n > 0) {
+		ssize_t written = write(fd, bytes, n);
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written < 0)
+			return false;
+		bytes += written;
+		n -= (size_t)written;
+	}
+	return true;
+}
+
+/* A new file gets the mode whatever the umask; one that is there keeps its own. */
+static int open_for_writing(const struct place *p, mode_t mode)
+{
+	if (p->why != 0) {
+		errno = p->why;
+		return -1;
+	}
+	int fd = openat(p->parent_fd, *p->name != '\0' ? p->name : ".", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+	if (fd >= 0 && fchmod(fd, mode) != 0)
+		fd_close(&fd);
+	if (fd < 0 && errno == EEXIST)
+		fd = openat(p->parent_fd, *p->name != '\0' ? p->name : ".",
+			    O_WRONLY | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	return fd;
+}
+
+static bool make_file(const Pb__FileActionMkFile *a, int root_fd, struct file_owner owner, GError **error)
+{
+	scoped_place p = {.parent_fd = -1};
+	if (!place_find(root_fd, a->path, true, &p, error))
+		return false;
+	scoped_fd fd = open_for_writing(&p, (mode_t)a->mode & 0777);
+	if (fd < 0)
+		return error_set_errno(error, errno, "open %s", p.path);
+	if (!write_all(fd, a->data.data, a->data.len))
+		return error_set_errno(error, errno, "write %s", p.path);
+	if (!file_set_owner(p.parent_fd, p.name, owner))
+		return error_set_errno(error, errno, "chown %s", p.path);
+	if (!file_set_time(p.parent_fd, p.name, a->timestamp))
+		return error_set_errno(error, errno, "utime %s", p.path);
+	return true;
+}
+
+static bool make_link(const Pb__FileActionSymlink *a, int root_fd, struct file_owner owner, GError **error)
+{
+	scoped_place p = {.parent_fd = -1};
+	if (!place_find(root_fd, a->newpath, true, &p, error))
+		return false;
+	int why = p.why;
+	if (why == 0 && symlinkat(a->oldpath, p.parent_fd, *p.name != '\0' ? p.name : ".") != 0)
+		why = errno;
+	if (why != 0)
+		return error_set_errno(error, why, "symlink %s %s", a->oldpath, p.path);
+	if (!file_set_owner(p.parent_fd, p.name, owner) || !file_set_time(p.parent_fd, p.name, a->timestamp))
+		return error_set_errno(error, errno, "symlink %s %s", a->oldpath, p.path);
+	return true;
+}
+
+static bool remove_path(int root_fd, const char *path, bool allow_missing, GError **error)
+{
+	scoped_place p = {.parent_fd = -1};
+	if (!place_find(root_fd, path, false, &p, error))
+		return false;
+	if (*p.name == '\0')
+		return error_set(error, ERROR_INVALID_ARGUMENT, "rmPath: invalid empty path");
+	if (!allow_missing) {
+		scoped_fd there = path_open_errno(root_fd, p.path, O_PATH, PATH_IN_ROOT);
+		if (there == -ENOENT)
+			return error_set_errno(error, ENOENT, "stat %s", p.path);
+	}
+	if (p.why == ENOENT || p.why == ENOTDIR)
+		return true;
+	if (p.why != 0)
+		return error_set_errno(error, p.why, "remove %s", p.path);
+	return tree_remove_at(p.parent_fd, p.name, error);
+}
+
+static bool remove_action(const Pb__FileActionRm *a, int root_fd, GError **error)
+{
+	if (!a->allowwildcard)
+		return remove_path(root_fd, a->path, a->allownotfound, error);
+	g_autoptr(GPtrArray) paths = file_match(root_fd, a->path, false, error);
+	for (guint i = 0; paths != NULL && i < paths->len; i++) {
+		if (!remove_path(root_fd, g_ptr_array_index(paths, i), a->allownotfound, error))
+			return false;
+	}
+	return paths != NULL;
+}
+
+/* ---- copy */
+
+/* An archive is unpacked into the destination, whatever it is called: 1 done, 0 no archive, -1 error. */
+static int try_unpack(const Pb__FileActionCopy *a, const struct file_copy *copy, GError **error)
+{
+	scoped_fd src = path_open_errno(copy->src_root, copy->src, O_RDONLY | O_NONBLOCK, PATH_IN_ROOT);
+	struct stat st;
+	if (src < 0 || fstat(src, &st) != 0 || !S_ISREG(st.st_mode) || !apply_is_archive(src))
+		return 0;
+	g_autofree char *clean = path_clean(copy->dst);
+	g_autofree char *path = path_resolve(copy->dst_root, clean, true, error);
+	if (path == NULL)
+		return -1;
+	struct file_dirs dirs;
+	file_dirs_init(&dirs, copy->dst_root, copy->owner, -1);
+	scoped_fd dst = file_dirs_make(&dirs, path, 0755, error);
+	bool made = dirs.made->len > 0;
+	file_dirs_done(&dirs);
+	if (dst < 0)
+		return -1;
+	if (made)
+		file_set_time(dst, "", a->timestamp);
+	const struct apply_options options = {
+		.mode = APPLY_ARCHIVE,
+		.has_owner = copy->owner.set,
+		.uid = copy->owner.uid,
+		.gid = copy->owner.gid,
+		.cancel = copy->cancel,
+	};
+	struct apply_result result;
+	return apply_blob(src, dst, &options, &result, error) ? 1 : -1;
+}
+
+static bool copy_one(const Pb__FileActionCopy *a, struct file_copy *copy, const char *src, GError **error)
+{
+	copy->src = src;
+	int unpacked = a->attemptunpackdockercompatibility ? try_unpack(a, copy, error) : 0;
+	return unpacked == 0 ? file_copy_run(copy, error) : unpacked > 0;
+}
+
+/* Sources of a copy; NULL and error, or NULL without one when nothing matches and that is fine. */
+static GPtrArray *find_sources(const Pb__FileActionCopy *a, int source_fd, const char *src, GError **error)
+{
+	if (!a->allowwildcard) {
+		GPtrArray *one = g_ptr_array_new_with_free_func(g_free);
+		g_ptr_array_add(one, g_strdup(src));
+		return one;
+	}
+	g_autoptr(GPtrArray) paths = file_match(source_fd, src, a->followsymlink, error);
+	if (paths == NULL || paths->len > 0)
+		return g_steal_pointer(&paths);
+	if (!a->allowemptywildcard)
+		error_set(error, ERROR_NOT_FOUND, "%s not found", src);
+	return NULL;
+}
+
+static bool check_parent(const Pb__FileActionCopy *a, int root_fd, GError **error)
+{
+	scoped_place p = {.parent_fd = -1};
+	if (a->createdestpath)
+		return true;
+	if (!place_find(root_fd, a->dest, true, &p, error))
+		return false;
+	if (p.why != 0) {
+		g_autofree char *parent = g_path_get_dirname(p.path);
+		return error_set_errno(error, p.why, "failed to stat %s: lstat %s", a->dest, parent);
+	}
+	return true;
+}
+
+/* NULL without an error when there are no patterns. */
+static patterns *compile(char *const *list, size_t n, const char *what, GError **error)
+{
+	if (n == 0)
+		return NULL;
+	g_autoptr(GPtrArray) texts = g_ptr_array_new();
+	for (size_t i = 0; i < n; i++)
+		g_ptr_array_add(texts, list[i]);
+	g_ptr_array_add(texts, NULL);
+	patterns *p = patterns_new((const char *const *)texts->pdata, error);
+	if (p == NULL)
+		g_prefix_error(error, "invalid %s: ", what);
+	return p;
+}
+
+static bool copy_action(const Pb__FileActionCopy *a, int root_fd, int source_fd, struct file_owner owner, cancel *c,
+			GError **error)
+{
+	g_autofree char *src = file_clean_path(a->src);
+	g_autofree char *dst = file_clean_path(a->dest);
+	g_autoptr(patterns) include = compile(a->include_patterns, a->n_include_patterns, "includepatterns", error);
+	g_autoptr(patterns) exclude = compile(a->exclude_patterns, a->n_exclude_patterns, "excludepatterns", error);
+	if ((include == NULL && a->n_include_patterns > 0) || (exclude == NULL && a->n_exclude_patterns > 0) ||
+	    !check_parent(a, root_fd, error))
+		return false;
+	GError *why = NULL;
+	g_autoptr(GPtrArray) sources = find_sources(a, source_fd, src, &why);
+	if (sources == NULL && why != NULL) {
+		g_propagate_error(error, why);
+		return false;
+	}
+	struct file_copy copy = {
+		.src_root = source_fd,
+		.dst_root = root_fd,
+		.dst = dst,
+		.owner = owner,
+		.mode = a->mode,
+		.mode_text = *a->modestr != '\0' ? a->modestr : NULL,
+		.time_ns = a->timestamp,
+		.contents = a->dircopycontents,
+		.follow_links = a->followsymlink,
+		.replace = a->alwaysreplaceexistingdestpaths,
+		.include = include,
+		.exclude = exclude,
+		.cancel = c,
+	};
+	for (guint i = 0; sources != NULL && i < sources->len; i++) {
+		if (!copy_one(a, &copy, g_ptr_array_index(sources, i), error))
+			return false;
+	}
+	return true;
+}
+
+bool file_action_run(const Pb__FileAction *a, int root_fd, int source_fd, struct file_owner owner, cancel *c, GError **error)
+{
+	switch (a->action_case) {
+	case PB__FILE_ACTION__ACTION_COPY:
+		return copy_action(a->copy, root_fd, source_fd, owner, c, error);
+	case PB__FILE_ACTION__ACTION_MKFILE:
+		return make_file(a->mkfile, root_fd, owner, error);
+	case PB__FILE_ACTION__ACTION_MKDIR:
+		return make_directory(a->mkdir, root_fd, owner, error);
+	case PB__FILE_ACTION__ACTION_RM:
+		return remove_action(a->rm, root_fd, error);
+	case PB__FILE_ACTION__ACTION_SYMLINK:
+		return make_link(a->symlink, root_fd, owner, error);
+	case PB__FILE_ACTION__ACTION__NOT_SET:
+	case _PB__FILE_ACTION__ACTION__CASE_IS_INT_SIZE:
+	default:
+		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid action type");
+	}
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ops/file_copy.h"
+#include "base/scope.h"
+#include "ops/file_walk.h"
+#include "os/path.h"
+
+char *file_clean_path(const char *path)
+{
+	g_autofree char *rooted = g_strconcat("/", path, NULL);
+	char *clean = path_clean(rooted);
+	bool is_root = g_str_equal(clean, "/");
+	const char *tail = "";
+	if (g_str_has_suffix(path, "/."))
+		tail = is_root ? "." : "/.";
+	else if (g_str_has_suffix(path, "/") && !is_root)
+		tail = "/";
+	if (*tail == '\0')
+		return clean;
+	char *with_tail = g_strconcat(clean, tail, NULL);
+	g_free(clean);
+	return with_tail;
+}
+
+/* The directory part of a destination: itself when it ends in "/" or "/.". */
+static char *destination_directory(const char *dst)
+{
+	const char *slash = strrchr(dst, '/');
+	const char *last = slash != NULL ? slash + 1 : dst;
+	if (*last == '\0' || g_str_equal(last, "."))
+		return g_strdup(dst);
+	return slash != NULL ? g_strndup(dst, (gsize)(slash - dst + 1)) : g_strdup("/");
+}
+
+static char *last_name(const char *path)
+{
+	g_autofree char *clean = path_clean(path);
+	const char *slash = strrchr(clean, '/');
+	const char *name = slash != NULL ? slash + 1 : clean;
+	/* The root and "." add nothing to a destination. */
+	return g_strdup(g_str_equal(name, ".") ? "" : name);
+}
+
+static mode_t directory_mode(const struct file_copy *c)
+{
+	return c->mode_text == NULL && c->mode != -1 ? (mode_t)c->mode & 0777 : 0755;
+}
+
+/* Splits a clean absolute path; the root has an empty name. */
+static void split(const char *path, char **ret_parent, const char **ret_name)
+{
+	const char *slash = strrchr(path, '/');
+	*ret_name = slash + 1;
+	*ret_parent = g_strndup(path, MAX((gsize)(slash - path), 1));
+}
+
+/* Where the source is, and what. */
+static int open_source(const struct file_copy *c, char **ret_name, struct stat *ret_st, GError **error)
+{
+	g_autofree char *rooted = g_strconcat("/", c->src, NULL);
+	g_autofree char *clean = path_clean(rooted);
+	g_autofree char *real = path_resolve(c->src_root, clean, c->follow_links, error);
+	if (real == NULL)
+		return -1;
+	g_autofree char *parent = NULL;
+	const char *name;
+	split(real, &parent, &name);
+	scoped_fd fd = path_open_errno(c->src_root, parent, O_PATH | O_DIRECTORY | O_NOFOLLOW, PATH_BENEATH);
+	int why = fd < 0 ? -fd : 0;
+	if (why == 0 && fstatat(fd, name, ret_st, AT_SYMLINK_NOFOLLOW | (*name == '\0' ? AT_EMPTY_PATH : 0)) != 0)
+		why = errno;
+	if (why != 0) {
+		error_set_errno(error, why, "lstat %s", real);
+		return -1;
+	}
+	*ret_name = g_strdup(name);
+	return fd_steal(&fd);
+}
+
+/* What is at a resolved destination: 1 something, 0 nothing, -1 error. */
+static int stat_destination(const struct file_copy *c, const char *path, struct stat *ret, GError **error)
+{
+	int fd = path_open_errno(c->dst_root, path, O_PATH | O_NOFOLLOW, PATH_BENEATH);
+	if (fd == -ENOENT)
+		return 0;
+	if (fd < 0 || fstat(fd, ret) != 0) {
+		error_set_errno(error, fd < 0 ? -fd : errno, "failed to lstat destination path: stat %s", path);
+		fd_close(&fd);
+		return -1;
+	}
+	close(fd);
+	return 1;
+}
+
+/* The path that the source itself is to have, and the directory to make for it. */
+static bool plan_target(const struct file_copy *c, bool is_directory, char **ret_path, char **ret_directory, GError **error)
+{
+	g_autofree char *clean = path_clean(c->dst);
+	g_autofree char *path = path_resolve(c->dst_root, clean, true, error);
+	struct stat st = {0};
+	int there = path != NULL ? stat_destination(c, path, &st, error) : -1;
+	if (there < 0)
+		return false;
+	bool into = is_directory ? !c->contents && there : there && S_ISDIR(st.st_mode);
+	if (into) {
+		g_autofree char *name = last_name(c->src);
+		char *inner = *name != '\0' ? path_join(path, name) : g_strdup(path);
+		g_free(path);
+		path = inner;
+	}
+	const char *name;
+	if (is_directory && c->contents && !there)
+		*ret_directory = g_strdup(path);
+	else
+		split(path, ret_directory, &name);
+	*ret_path = g_steal_pointer(&path);
+	return true;
+}
+
+static bool make_destination(const struct file_copy *c, struct file_dirs *dirs, GError **error)
+{
+	g_autofree char *wanted = destination_directory(c->dst);
+	g_autofree char *clean = path_clean(wanted);
+	g_autofree char *path = path_resolve(c->dst_root, clean, true, error);
+	scoped_fd fd = path != NULL ? file_dirs_make(dirs, path, directory_mode(c), error) : -1;
+	return fd >= 0;
+}
+
+static bool copy_to(const struct file_copy *c, struct file_dirs *dirs, int src_parent, const char *src_name,
+		    bool is_directory, GError **error)
+{
+	g_autofree char *path = NULL, *directory = NULL, *parent = NULL;
+	const char *name;
+	if (!plan_target(c, is_directory, &path, &directory, error))
+		return false;
+	scoped_fd made = file_dirs_make(dirs, directory, directory_mode(c), error);
+	if (made < 0)
+		return false;
+	split(path, &parent, &name);
+	scoped_fd dst = path_open_errno(c->dst_root, parent, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, PATH_BENEATH);
+	if (dst < 0)
+		return error_set_errno(error, -dst, "open %s", parent);
+	return file_walk_run(c, src_parent, src_name, dst, name, path, error);
+}
+
+bool file_copy_run(const struct file_copy *c, GError **error)
+{
+	struct file_dirs dirs;
+	struct stat st;
+	g_autofree char *name = NULL;
+	file_dirs_init(&dirs, c->dst_root, c->owner, c->time_ns);
+	bool ok = make_destination(c, &dirs, error);
+	scoped_fd src = ok ? open_source(c, &name, &st, error) : -1;
+	ok = src >= 0 && copy_to(c, &dirs, src, name, S_ISDIR(st.st_mode), error);
+	file_dirs_done(&dirs);
+	return ok;
+}

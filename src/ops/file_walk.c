@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The walk keeps a frame for each open directory. A directory that the patterns do not include is made only when
+ * something below it is (dst_fd stays -1 until then). Metadata of a directory is set when its frame ends, because
+ * filling it changes its times.
+ */
+#include "ops/file_walk.h"
+#include "base/scope.h"
+#include "ops/file_mode.h"
+#include "os/path.h"
+#include "os/tree.h"
+#include <dirent.h>
+#include <sys/sysmacros.h>
+
+struct frame {
+	char *name;       /* in the destination's parent; "" for a top that is the root */
+	char *rel;        /* path from the top, "" at the top; patterns see it */
+	char *dst_path;   /* for messages */
+	int src_fd;       /* owned */
+	int dst_fd;       /* owned; -1: not made yet */
+	DIR *entries;     /* owned; NULL: no entries wanted */
+	uint8_t *include_bits, *exclude_bits; /* owned */
+	struct stat st;
+	bool fresh;       /* made by this copy: empty before */
+	bool set_info;    /* all metadata at the end */
+	bool set_time;    /* times only */
+};
+struct inode {
+	dev_t dev;
+	ino_t ino;
+};
+struct walk {
+	const struct file_copy *c;
+	int dst_parent;      /* borrowed */
+	GArray *frames;      /* of struct frame */
+	GHashTable *links;   /* struct inode * to char *: where the first name went, from dst_parent */
+};
+
+static void frame_clear(void *data)
+{
+	struct frame *f = data;
+	g_free(f->name);
+	g_free(f->rel);
+	g_free(f->dst_path);
+	g_free(f->include_bits);
+	g_free(f->exclude_bits);
+	if (f->entries != NULL)
+		closedir(f->entries);
+	fd_close(&f->src_fd);
+	fd_close(&f->dst_fd);
+}
+
+static struct frame *frame_at(const struct walk *w, guint i)
+{
+	return &g_array_index(w->frames, struct frame, i);
+}
+
+/* ---- metadata */
+
+static struct file_owner owner_for(const struct file_copy *c, const struct stat *st)
+{
+	return c->owner.set ? c->owner : (struct file_owner){true, st->st_uid, st->st_gid};
+}
+
+static bool mode_for(const struct file_copy *c, const struct stat *st, mode_t *ret, GError **error)
+{
+	if (c->mode_text != NULL)
+		return file_mode_apply(c->mode_text, st->st_mode, ret, error);
+	*ret = c->mode != -1 ? (mode_t)c->mode & 07777 : st->st_mode & 07777;
+	return true;
+}
+
+static void times_for(const struct file_copy *c, const struct stat *st, struct timespec ret[2])
+{
+	ret[0] = c->time_ns != -1 ? file_timespec(c->time_ns) : st->st_atim;
+	ret[1] = c->time_ns != -1 ? file_timespec(c->time_ns) : st->st_mtim;
+}
+
+/* Of a file or directory by descriptor. */
+static bool set_info(const struct file_copy *c, int fd, const struct stat *st, const char *path, GError **error)
+{
+	struct file_owner owner = owner_for(c, st);
+	struct timespec times[2];
+	mode_t mode;
+	times_for(c, st, times);
+	if (!mode_for(c, st, &mode, error))
+		return false;
+	/* Owner first: a change of it takes the set-id bits away. */
+	if (fchown(fd, owner.uid, owner.gid) != 0)
+		return error_set_errno(error, errno, "failed to copy file info: failed to chown %s", path);
+	if (fchmod(fd, mode) != 0)
+		return error_set_errno(error, errno, "failed to copy file info: failed to chmod %s", path);
+	if (futimens(fd, times) != 0)
+		return error_set_errno(error, errno, "failed to copy file info: failed to utime %s", path);
+	return true;
+}
+
+/* Of a link or special file by name. */
+static bool set_info_at(const struct file_copy *c, int dir_fd, const char *name, const struct stat *st, const char *path,
+			GError **error)
+{
+	struct file_owner owner = owner_for(c, st);
+	struct timespec times[2];
+	mode_t mode;
+	times_for(c, st, times);
+	if (!mode_for(c, st, &mode, error))
+		return false;
+	if (fchownat(dir_fd, name, owner.uid, owner.gid, AT_SYMLINK_NOFOLLOW) != 0)
+		return error_set_errno(error, errno, "failed to copy file info: failed to chown %s", path);
+	if (!S_ISLNK(st->st_mode) && fchmodat(dir_fd, name, mode, 0) != 0)
+		return error_set_errno(error, errno, "failed to copy file info: failed to chmod %s", path);
+	if (utimensat(dir_fd, name, times, AT_SYMLINK_NOFOLLOW) != 0)
+		return error_set_errno(error, errno, "failed to copy file info: failed to utime %s", path);
+	return true;
+}
+
+/* ---- the destination of an entry */
+
+/* Makes or enters a directory; existing ones below the top take the source's mode. */
+static bool enter_directory(struct walk *w, struct frame *f, int parent_fd, bool top, GError **error)
+{
+	if (*f->name == '\0') {
+		f->dst_fd = openat(parent_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	} else if (mkdirat(parent_fd, f->name, 0700) == 0) {
+		f->fresh = true;
+		f->dst_fd = openat(parent_fd, f->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	} else if (errno == EEXIST) {
+		f->dst_fd = openat(parent_fd, f->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (f->dst_fd < 0 && (errno == ENOTDIR || errno == ELOOP))
+			return error_set(error, ERROR_UNKNOWN, "cannot copy to non-directory: %s", f->dst_path);
+	} else {
+		return error_set_errno(error, errno, "failed to mkdir %s: mkdir %s", f->dst_path, f->dst_path);
+	}
+	if (f->dst_fd < 0)
+		return error_set_errno(error, errno, "open %s", f->dst_path);
+	f->set_info = f->fresh || !top;
+	f->set_time = !f->fresh && top;
+	return true;
+}
+
+/* An excluded directory on the way to something included: made with its metadata, or left as it is but for the mode. */
+static bool enter_parent_directory(struct walk *w, struct frame *f, int parent_fd, GError **error)
+{
+	if (!enter_directory(w, f, parent_fd, false, error))
+		return false;
+	f->set_info = f->fresh;
+	if (!f->fresh && fchmod(f->dst_fd, f->st.st_mode & 07777) != 0)
+		return error_set_errno(error, errno, "failed to chmod on %s", f->dst_path);
+	return true;
+}
+
+/* The destination directory of the innermost frame, with all that were put off on the way. */
+static bool ensure_parents(struct walk *w, int *ret_fd, GError **error)
+{
+	int parent_fd = w->dst_parent;
+	for (guint i = 0; i < w->frames->len; i++) {
+		struct frame *f = frame_at(w, i);
+		if (f->dst_fd < 0 && !enter_parent_directory(w, f, parent_fd, error))
+			return false;
+		parent_fd = f->dst_fd;
+	}
+	*ret_fd = parent_fd;
+	return true;
+}
+
+/* What is in the way of an entry goes, or is an error. */
+static bool clear_target(struct walk *w, int dst_fd, const char *name, bool is_directory, const char *path, GError **error)
+{
+	struct stat st;
+	if (*name == '\0' || fstatat(dst_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return *name == '\0' || errno == ENOENT || error_set_errno(error, errno, "failed to stat %s", path);
+	bool same_kind = is_directory && S_ISDIR(st.st_mode);
+	if (w->c->replace && !same_kind)
+		return tree_remove_at(dst_fd, name, error);
+	if (is_directory)
+		return true;
+	if (S_ISDIR(st.st_mode))
+		return error_set(error, ERROR_UNKNOWN, "cannot replace to directory %s with file", path);
+	return unlinkat(dst_fd, name, 0) == 0 || error_set_errno(error, errno, "remove %s", path);
+}
+
+/* ---- entries that are no directories */
+
+static guint inode_hash(gconstpointer key)
+{
+	const struct inode *i = key;
+	return (guint)(i->ino ^ (i->ino >> 32) ^ i->dev);
+}
+
+static gboolean inode_equal(gconstpointer a, gconstpointer b)
+{
+	const struct inode *x = a, *y = b;
+	return x->dev == y->dev && x->ino == y->ino;
+}
+
+/* The path of an entry from dst_parent, as links remember it. */
+static char *path_from_parent(const struct walk *w, const char *name)
+{
+	GString *path = g_string_new(NULL);
+	for (guint i = 0; i < w->frames->len; i++) {
+		if (*frame_at(w, i)->name != '\0')
+			g_string_append_printf(path, "%s/", frame_at(w, i)->name);
+	}
+	g_string_append(path, name);
+	return g_string_free(path, FALSE);
+}
+
+/* A further name of a file that was copied already: true with *ret_done when it was linked. */
+static bool try_link(struct walk *w, const struct stat *st, int dst_fd, const char *name, bool *ret_done, GError **error)
+{
+	struct inode key = {st->st_dev, st->st_ino};
+	*ret_done = false;
+	if (st->st_nlink < 2)
+		return true;
+	const char *first = g_hash_table_lookup(w->links, &key);
+	if (first == NULL) {
+		struct inode *copy = g_new(struct inode, 1);
+		*copy = key;
+		g_hash_table_insert(w->links, copy, path_from_parent(w, name));
+		return true;
+	}
+	scoped_fd fd = path_open_errno(w->dst_parent, first, O_PATH | O_NOFOLLOW, PATH_BENEATH);
+	if (fd < 0 || linkat(fd, "", dst_fd, name, AT_EMPTY_PATH) != 0)
+		return error_set_errno(error, fd < 0 ? -fd : errno, "failed to create hard link: link %s %s", first, name);
+	*ret_done = true;
+	return true;
+}
+
+static bool copy_regular(struct walk *w, int src_dir, const char *src_name, const struct stat *st, int dst_dir,
+			 const char *name, const char *path, GError **error)
+{
+	bool linked;
+	if (!try_link(w, st, dst_dir, name, &linked, error))
+		return false;
+	if (linked)
+		return true;
+	scoped_fd src = openat(src_dir, src_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (src < 0)
+		return error_set_errno(error, errno, "failed to copy files: failed to open source: open %s", path);
+	scoped_fd dst = openat(dst_dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (dst < 0)
+		return error_set_errno(error, errno, "failed to copy files: failed to open target: open %s", path);
+	if (st->st_size > 0 && !file_copy_data(src, dst, st->st_size, w->c->cancel, error)) {
+		g_prefix_error(error, "failed to copy files: %s: ", path);
+		return false;
+	}
+	if (!set_info(w->c, dst, st, path, error))
+		return false;
+	/* Last, since a change of owner drops capabilities. A target without xattrs is no reason to fail. */
+	file_copy_xattrs(src, dst, NULL);
+	return true;
+}
+
+static bool copy_link(struct walk *w, int src_dir, const char *src_name, const struct stat *st, int dst_dir,
+		      const char *name, const char *path, GError **error)
+{
+	char target[PATH_MAX];
+	ssize_t n = readlinkat(src_dir, src_name, target, sizeof target - 1);
+	if (n < 0)
+		return error_set_errno(error, errno, "failed to read link: %s", path);
+	target[n] = '\0';
+	if (symlinkat(target, dst_dir, name) != 0)
+		return error_set_errno(error, errno, "failed to create symlink: %s", path);
+	return set_info_at(w->c, dst_dir, name, st, path, error);
+}
+
+static bool copy_special(struct walk *w, const struct stat *st, int dst_dir, const char *name, const char *path, GError **error)
+{
+	if (mknodat(dst_dir, name, (st->st_mode & S_IFMT) | 0600, st->st_rdev) != 0)
+		return error_set_errno(error, errno, "failed to create device: mknod %s", path);
+	return set_info_at(w->c, dst_dir, name, st, path, error);
+}
+
+static bool copy_entry(struct walk *w, int src_dir, const char *src_name, const struct stat *st, int dst_dir,
+		       const char *name, const char *path, GError **error)
+{
+	switch (st->st_mode & S_IFMT) {
+	case S_IFREG:
+		return copy_regular(w, src_dir, src_name, st, dst_dir, name, path, error);
+	case S_IFLNK:
+		return copy_link(w, src_dir, src_name, st, dst_dir, name, path, error);
+	default:
+		return copy_special(w, st, dst_dir, name, path, error);
+	}
+}
+
+/* ---- patterns */
+
+struct verdict {
+	bool included, excluded;
+	uint8_t *include_bits, *exclude_bits; /* owned */
+};
+
+static struct verdict judge(const struct walk *w, const char *rel, const struct frame *parent)
+{
+	const struct file_copy *c = w->c;
+	struct verdict v = {.included = true};
+	if (*rel == '\0')
+		return v;
+	if (c->include != NULL) {
+		v.include_bits = g_malloc0(patterns_count(c->include));
+		v.included = patterns_match_in(c->include, rel, parent->include_bits, v.include_bits);
+	}
+	if (c->exclude != NULL) {
+		v.exclude_bits = g_malloc0(patterns_count(c->exclude));
+		v.excluded = patterns_match_in(c->exclude, rel, parent->exclude_bits, v.exclude_bits);
+	}
+	v.included &= !v.excluded;
+	return v;
+}
+
+static void verdict_clear(struct verdict *v)
+{
+	g_free(v->include_bits);
+	g_free(v->exclude_bits);
+}
+
+/* Nothing below an excluded directory can be wanted without a pattern that excepts. */
+static bool wants_entries(const struct walk *w, const struct verdict *v)
+{
+	return !v->excluded || patterns_has_exclusions(w->c->exclude);
+}
+
+/* ---- the walk */
+
+/* Opens a directory and puts its frame on the stack. Takes the bits out of v. */
+static bool push_directory(struct walk *w, int src_dir, const char *src_name, const struct stat *st, const char *name,
+			   const char *rel, const char *path, struct verdict *v, GError **error)
+{
+	bool top = w->frames->len == 0;
+	int parent_fd = w->dst_parent;
+	struct frame f = {.src_fd = -1, .dst_fd = -1, .st = *st};
+	f.src_fd = openat(src_dir, *src_name != '\0' ? src_name : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (f.src_fd < 0)
+		return error_set_errno(error, errno, "failed to read %s", path);
+	f.name = g_strdup(name);
+	f.rel = g_strdup(rel);
+	f.dst_path = g_strdup(path);
+	f.include_bits = g_steal_pointer(&v->include_bits);
+	f.exclude_bits = g_steal_pointer(&v->exclude_bits);
+	bool ok = true;
+	if (v->included) {
+		ok = ensure_parents(w, &parent_fd, error) && clear_target(w, parent_fd, name, true, path, error) &&
+		     enter_directory(w, &f, parent_fd, top, error);
+	}
+	if (ok && wants_entries(w, v)) {
+		int fd = openat(f.src_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		f.entries = fd >= 0 ? fdopendir(fd) : NULL;
+		ok = f.entries != NULL || error_set_errno(error, errno, "failed to read %s", path);
+	}
+	if (ok)
+		g_array_append_val(w->frames, f);
+	else
+		frame_clear(&f);
+	return ok;
+}
+
+static bool visit(struct walk *w, int src_dir, const char *src_name, const char *name, const char *rel, const char *path,
+		  const struct frame *parent, GError **error)
+{
+	struct stat st;
+	__attribute__((cleanup(verdict_clear))) struct verdict v = judge(w, rel, parent);
+	if (!v.included && w->c->include == NULL && !patterns_has_exclusions(w->c->exclude))
+		return true;
+	if (!cancel_check(w->c->cancel, error))
+		return false;
+	if (fstatat(src_dir, src_name, &st, AT_SYMLINK_NOFOLLOW | (*src_name == '\0' ? AT_EMPTY_PATH : 0)) != 0)
+		return error_set_errno(error, errno, "failed to stat %s", path);
+	if (S_ISDIR(st.st_mode))
+		return push_directory(w, src_dir, src_name, &st, name, rel, path, &v, error);
+	if (!v.included)
+		return true;
+	int dst_fd;
+	bool fresh = parent != NULL && parent->fresh;
+	return ensure_parents(w, &dst_fd, error) && (fresh || clear_target(w, dst_fd, name, false, path, error)) &&
+	       copy_entry(w, src_dir, src_name, &st, dst_fd, name, path, error);
+}
+
+static bool finish_directory(struct walk *w, struct frame *f, GError **error)
+{
+	if (f->dst_fd < 0)
+		return true;
+	if (f->set_info) {
+		if (!set_info(w->c, f->dst_fd, &f->st, f->dst_path, error))
+			return false;
+		file_copy_xattrs(f->src_fd, f->dst_fd, NULL);
+	} else if (f->set_time) {
+		struct timespec times[2];
+		times_for(w->c, &f->st, times);
+		if (futimens(f->dst_fd, times) != 0)
+			return error_set_errno(error, errno, "failed to restore file timestamp: failed to utime %s", f->dst_path);
+	}
+	return true;
+}
+
+/* The next entry of the innermost directory, or its end. */
+static bool step(struct walk *w, GError **error)
+{
+	guint top = w->frames->len - 1;
+	struct frame *f = frame_at(w, top);
+	errno = 0;
+	const struct dirent *e = f->entries != NULL ? readdir(f->entries) : NULL;
+	if (e == NULL) {
+		if (errno != 0)
+			return error_set_errno(error, errno, "failed to read %s", f->dst_path);
+		bool ok = finish_directory(w, f, error);
+		g_array_set_size(w->frames, top);
+		return ok;
+	}
+	if (g_str_equal(e->d_name, ".") || g_str_equal(e->d_name, ".."))
+		return true;
+	g_autofree char *name = g_strdup(e->d_name);
+	g_autofree char *rel = *f->rel != '\0' ? g_strconcat(f->rel, "/", name, NULL) : g_strdup(name);
+	g_autofree char *path = path_join(f->dst_path, name);
+	/* The array may move while a frame is pushed: the parent is looked at before that. */
+	return visit(w, f->src_fd, name, name, rel, path, f, error);
+}
+
+bool file_walk_run(const struct file_copy *c, int src_parent, const char *src_name, int dst_parent, const char *dst_name,
+		   const char *dst_path, GError **error)
+{
+	struct walk w = {
+		.c = c,
+		.dst_parent = dst_parent,
+		.frames = g_array_new(FALSE, FALSE, sizeof(struct frame)),
+		.links = g_hash_table_new_full(inode_hash, inode_equal, g_free, g_free),
+	};
+	g_array_set_clear_func(w.frames, frame_clear);
+	bool ok = visit(&w, src_parent, src_name, dst_name, "", dst_path, NULL, error);
+	while (ok && w.frames->len > 0)
+		ok = step(&w, error);
+	g_array_unref(w.frames);
+	g_hash_table_unref(w.links);
+	return ok;
+}

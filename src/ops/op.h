@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* op: what all ops of this room begin with. Thread: one call at a time an op. */
+#pragma once
+#include "ops/ops.h"
+
+struct op {
+	worker *worker;             /* borrowed: outlives the solver */
+	const struct llb_vertex *v; /* borrowed from definition */
+	llb_definition *definition; /* ref */
+};
+
+/* A cleared struct of size bytes that begins with a struct op. */
+void *op_new(size_t size, worker *w, const struct llb_vertex *v);
+void op_free(void *op); /* solver_op_class.free of ops with nothing of their own */
+/* The record of a result, borrowed; NULL: scratch. */
+static inline cache_ref *op_ref(void *result)
+{
+	return result;
+}
+/* Content digest of a result over several selectors, with the record named in the error. */
+bool op_checksum(const struct op *op, cache_ref *r, const struct cache_selector *selectors, size_t n, struct work *work,
+		 struct digest *ret, GError **error);

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ops/op.h"
+
+typedef bool (*op_new_fn)(worker *w, const struct llb_vertex *v, struct solver_op *ret, GError **error);
+
+static const op_new_fn makers[] = {
+	[LLB_SOURCE] = op_source_new,
+	[LLB_EXEC] = op_exec_new,
+	[LLB_FILE] = op_file_new,
+	[LLB_MERGE] = op_later_new,
+	[LLB_DIFF] = op_later_new,
+	[LLB_BUILD] = op_later_new,
+	[LLB_PASSTHROUGH] = op_later_new,
+};
+
+bool ops_resolve(void *data, const struct llb_vertex *v, solver_job *job, struct solver_op *ret, GError **error)
+{
+	if ((size_t)v->type >= G_N_ELEMENTS(makers))
+		return error_set(error, ERROR_INVALID_ARGUMENT, "could not resolve op type %d", (int)v->type);
+	return makers[v->type](data, v, ret, error);
+}
+
+void *op_new(size_t size, worker *w, const struct llb_vertex *v)
+{
+	struct op *op = g_malloc0(size);
+	op->worker = w;
+	op->v = v;
+	op->definition = llb_definition_ref(v->owner);
+	return op;
+}
+
+void op_free(void *data)
+{
+	struct op *op = data;
+	llb_definition_unref(op->definition);
+	g_free(op);
+}
+
+bool op_checksum(const struct op *op, cache_ref *r, const struct cache_selector *selectors, size_t n, struct work *work,
+		 struct digest *ret, GError **error)
+{
+	if (cache_ref_checksum(op->worker->cache, r, selectors, n, work, ret, error))
+		return true;
+	g_prefix_error(error, "failed to calculate checksum of ref %s::%s: ", op->worker->id, r != NULL ? cache_ref_id(r) : "");
+	return false;
+}

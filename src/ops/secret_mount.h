@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * secret_mount: a secret of the client as a file in memory.
+ *
+ *	int fd = secret_mount_open(pb, work, &found, error);
+ *	... mount fd with selector SECRET_MOUNT_NAME ...
+ *
+ * Thread: any.
+ */
+#pragma once
+#include "base/work.h"
+#include "ops.pb-c.h"
+#include "base/error.h"
+
+#define SECRET_MOUNT_NAME "secret"
+
+/* A detached tmpfs of the caller's; -1 without an error: optional and absent. Errors: "secret x: not found". */
+int secret_mount_open(const Pb__SecretOpt *pb, struct work *work, GError **error);
+/* The same of given bytes. */
+int secret_mount_make(const Pb__SecretOpt *pb, const void *bytes, size_t n, GError **error);
+/* The value for an environment variable; NULL without an error: optional and absent. */
+GBytes *secret_mount_value(const char *id, bool optional, struct work *work, GError **error);

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The op around a source: its key hashed, its tree as the result. */
+#include "ops/op.h"
+
+struct op_source {
+	struct op op;
+	GMutex mu;
+	source *source; /* owned; made at first use, so that its errors are errors of the vertex */
+};
+
+static void platform_of(const struct op *op, struct platform *ret)
+{
+	const Pb__Platform *p = op->v->op->platform;
+	if (p == NULL) {
+		*ret = op->worker->platforms[0];
+		return;
+	}
+	*ret = (struct platform){0};
+	g_strlcpy(ret->os, p->os, sizeof ret->os);
+	g_strlcpy(ret->architecture, p->architecture, sizeof ret->architecture);
+	g_strlcpy(ret->variant, p->variant, sizeof ret->variant);
+	g_strlcpy(ret->os_version, p->osversion, sizeof ret->os_version);
+}
+
+static source *get_source(struct op_source *o, GError **error)
+{
+	g_autoptr(GMutexLocker) locked = g_mutex_locker_new(&o->mu);
+	if (o->source == NULL) {
+		struct platform platform;
+		platform_of(&o->op, &platform);
+		o->source = source_open(&o->op.worker->source_context, o->op.v->op->source, &platform, error);
+	}
+	return o->source;
+}
+
+static bool source_cache_map(void *self, struct work *work, unsigned phase, struct cache_map *ret, GError **error)
+{
+	source *s = get_source(self, error);
+	g_autofree char *key = NULL;
+	bool last;
+	if (s == NULL || !source_cache_key(s, work, phase, &key, &last, error))
+		return false;
+	g_autofree char *text = g_strconcat("buildkit.source.v0:", key, NULL);
+	struct digest d;
+	digest_of_text(text, &d);
+	/* What a client sends has no identity beyond its session: only its contents have. */
+	if (g_str_has_prefix(key, "session:"))
+		g_snprintf(ret->digest, sizeof ret->digest, "random:%s", digest_hex(&d));
+	else
+		g_strlcpy(ret->digest, d.text, sizeof ret->digest);
+	ret->inputs = NULL;
+	ret->last = last;
+	return true;
+}
+
+static bool source_exec(void *self, struct work *work, void *const *inputs, size_t n_inputs, void **ret_outputs,
+			size_t n_outputs, GError **error)
+{
+	source *s = get_source(self, error);
+	cache_ref *ref = NULL;
+	if (s == NULL || !source_snapshot(s, work, &ref, error))
+		return false;
+	for (size_t i = 1; i < n_outputs; i++)
+		ret_outputs[i] = NULL;
+	if (n_outputs > 0)
+		ret_outputs[0] = ref;
+	else
+		cache_ref_unref(ref);
+	return true;
+}
+
+static void op_source_free(void *self)
+{
+	struct op_source *o = self;
+	if (o->source != NULL)
+		source_free(o->source);
+	g_mutex_clear(&o->mu);
+	op_free(o);
+}
+
+static const struct solver_op_class class = {
+	.cache_map = source_cache_map,
+	.exec = source_exec,
+	.takes_slot = true,
+	.free = op_source_free,
+};
+
+bool op_source_new(worker *w, const struct llb_vertex *v, struct solver_op *ret, GError **error)
+{
+	struct op_source *o = op_new(sizeof *o, w, v);
+	g_mutex_init(&o->mu);
+	*ret = (struct solver_op){&class, o};
+	return true;
+}

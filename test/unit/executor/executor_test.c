@@ -1,0 +1,520 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Steps run by the installed OCI runtime in a tiny root; skipped without root rights, runc or a static busybox. */
+#include "executor/executor.h"
+#include "base/scope.h"
+#include "os/mount.h"
+#include "os/tree.h"
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#define BUSYBOX "/bin/busybox"
+
+struct fixture {
+	char *path; /* temporary directory: root/ (the daemon's), image/ (the step's) */
+	int root_fd, image_fd;
+	executor *e;
+	GString *out, *err;
+};
+
+static const char *unavailable;
+
+static void make_image(const char *path)
+{
+	static const char *const directories[] = {"", "/bin", "/etc", "/tmp", NULL};
+	for (size_t i = 0; directories[i] != NULL; i++) {
+		g_autofree char *directory = g_strconcat(path, directories[i], NULL);
+		g_assert_cmpint(mkdir(directory, 0755), ==, 0);
+	}
+	g_autofree char *busybox = g_strconcat(path, "/bin/busybox", NULL);
+	g_autofree char *sh = g_strconcat(path, "/bin/sh", NULL);
+	g_autofree char *passwd = g_strconcat(path, "/etc/passwd", NULL);
+	g_autofree char *group = g_strconcat(path, "/etc/group", NULL);
+	g_autofree char *bytes = NULL;
+	gsize n;
+	g_assert_true(g_file_get_contents(BUSYBOX, &bytes, &n, NULL));
+	g_assert_true(g_file_set_contents_full(busybox, bytes, (gssize)n, G_FILE_SET_CONTENTS_NONE, 0755, NULL));
+	g_assert_cmpint(chmod(busybox, 0755), ==, 0);
+	g_assert_cmpint(symlink("busybox", sh), ==, 0);
+	g_assert_true(g_file_set_contents(passwd, "root:x:0:0::/root:/bin/sh\nann:x:1000:1000::/home/ann:/bin/sh\n", -1, NULL));
+	g_assert_true(g_file_set_contents(group, "root:x:0:\nann:x:1000:\nstaff:x:50:ann\n", -1, NULL));
+	chmod(passwd, 0644);
+	chmod(group, 0644);
+}
+
+static executor *new_executor(struct fixture *f, bool grants)
+{
+	g_autoptr(GError) error = NULL;
+	g_autofree char *root = g_strconcat(f->path, "/root", NULL);
+	const struct executor_options options = {
+		.root_fd = f->root_fd,
+		.root_path = root,
+		.allow_network_host = grants,
+		.allow_security_insecure = grants,
+	};
+	executor *e = executor_new(&options, &error);
+	g_assert_no_error(error);
+	return e;
+}
+
+static void setup(struct fixture *f, gconstpointer data)
+{
+	if (unavailable != NULL)
+		return;
+	f->path = g_dir_make_tmp("executor-XXXXXX", NULL);
+	chmod(f->path, 0755);
+	g_autofree char *root = g_strconcat(f->path, "/root", NULL);
+	g_autofree char *image = g_strconcat(f->path, "/image", NULL);
+	g_assert_cmpint(mkdir(root, 0755), ==, 0);
+	make_image(image);
+	f->root_fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	f->image_fd = open(image, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	f->out = g_string_new(NULL);
+	f->err = g_string_new(NULL);
+	f->e = new_executor(f, GPOINTER_TO_INT(data));
+}
+
+static int count_entries(const char *path)
+{
+	GDir *d = g_dir_open(path, 0, NULL);
+	int n = 0;
+	while (d != NULL && g_dir_read_name(d) != NULL)
+		n++;
+	if (d != NULL)
+		g_dir_close(d);
+	return n;
+}
+
+/* Beneath the executor only its own files stay; in /buildkit of the first hierarchy no step stays. */
+static void assert_nothing_left(const struct fixture *f)
+{
+	g_autofree char *own = g_strconcat(f->path, "/root/executor", NULL);
+	g_autofree char *state = g_strconcat(own, "/runc", NULL);
+	g_autofree char *mounts = NULL;
+	g_assert_cmpint(count_entries(state), ==, 0);
+	GDir *d = g_dir_open(own, 0, NULL);
+	const char *name;
+	while ((name = g_dir_read_name(d)) != NULL)
+		g_assert_true(g_str_equal(name, "runc") || g_str_has_prefix(name, "hosts") || g_str_has_prefix(name, "resolv"));
+	g_dir_close(d);
+	g_assert_true(g_file_get_contents("/proc/self/mounts", &mounts, NULL, NULL));
+	g_assert_null(strstr(mounts, f->path));
+}
+
+static void teardown(struct fixture *f, gconstpointer data)
+{
+	if (unavailable != NULL)
+		return;
+	assert_nothing_left(f);
+	executor_free(f->e);
+	close(f->root_fd);
+	close(f->image_fd);
+	g_string_free(f->out, TRUE);
+	g_string_free(f->err, TRUE);
+	g_autofree char *name = g_path_get_basename(f->path);
+	scoped_fd tmp = open(g_get_tmp_dir(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	tree_remove_at(tmp, name, NULL);
+	g_free(f->path);
+}
+
+static void collect(void *data, int stream, const void *bytes, size_t n)
+{
+	struct fixture *f = data;
+	g_string_append_len(stream == 1 ? f->out : f->err, bytes, (gssize)n);
+}
+
+static const char *const default_env[] = {"PATH=/bin", NULL};
+
+static bool run_step(struct fixture *f, struct step *step, struct work *work, struct step_exit *ret, GError **error)
+{
+	scoped_fd root = mount_clone(f->image_fd, false, error);
+	g_assert_cmpint(root, >=, 0);
+	struct work none = {0};
+	step->root_fd = root;
+	step->stdin_fd = -1;
+	step->output = collect;
+	step->output_data = f;
+	if (step->env == NULL)
+		step->env = default_env;
+	if (step->cwd == NULL)
+		step->cwd = "/";
+	g_string_truncate(f->out, 0);
+	g_string_truncate(f->err, 0);
+	return executor_run(f->e, step, work != NULL ? work : &none, ret, error);
+}
+
+/* Runs a shell line that must be startable; its exit status. */
+static int sh(struct fixture *f, struct step *step, const char *line)
+{
+	g_autoptr(GError) error = NULL;
+	const char *args[] = {"/bin/sh", "-c", line, NULL};
+	struct step_exit code = {-1, false};
+	step->args = args;
+	bool ok = run_step(f, step, NULL, &code, &error);
+	g_assert_no_error(error);
+	g_assert_true(ok);
+	return code.code;
+}
+
+#define SKIP_IF_UNAVAILABLE() \
+	do { \
+		if (unavailable != NULL) { \
+			g_test_skip(unavailable); \
+			return; \
+		} \
+	} while (0)
+
+static void test_output_and_exit(struct fixture *f, gconstpointer data)
+{
+	SKIP_IF_UNAVAILABLE();
+	struct step step = {0};
+	g_assert_cmpint(sh(f, &step, "echo out; echo err >&2; exit 3"), ==, 3);
+	g_assert_cmpstr(f->out->str, ==, "out\n");
+	g_assert_cmpstr(f->err->str, ==, "err\n");
+	g_assert_cmpint(sh(f, &step, "busybox sh -c 'kill -TERM $$'; exit $?"), ==, 128 + 15);
+	g_assert_cmpint(sh(f, &step, "yes | busybox head -c 3000000"), ==, 0);
+	g_assert_cmpint(f->out->len, ==, 3000000);
+	g_assert_cmpint(sh(f, &step, "read x; echo \"[$x]\""), ==, 0);
+	g_assert_cmpstr(f->out->str, ==, "[]\n");
+	/* A child that keeps the pipe does not outlive the step. */
+	g_assert_cmpint(sh(f, &step, "busybox sleep 1000 & echo done"), ==, 0);
+	g_assert_cmpstr(f->out->str, ==, "done\n");
+}
+
+static void test_missing_program(struct fixture *f, gconstpointer data)
+{
+	SKIP_IF_UNAVAILABLE();
+	g_autoptr(GError) error = NULL;
+	const char *args[] = {"/no/such/program", NULL};
+	struct step step = {.args = args};
+	struct step_exit code = {0};
+	g_assert_true(run_step(f, &step, NULL, &code, &error));
+	g_assert_cmpint(code.code, ==, 1);
+	g_assert_nonnull(strstr(f->err->str, "/no/such/program"));
+	g_assert_null(strstr(f->err->str, "level="));
+}
+
+static void test_sandbox(struct fixture *f, gconstpointer data)
+{
+	SKIP_IF_UNAVAILABLE();
+	struct step step = {0};
+	g_assert_cmpint(sh(f, &step, "busybox grep -E '^(Cap|Seccomp:|NoNewPrivs)' /proc/self/status"), ==, 0);
+	g_assert_cmpstr(f->out->str, ==,
+			"CapInh:\t0000000000000000\nCapPrm:\t00000000a80425fb\nCapEff:\t00000000a80425fb\n"
+			"CapBnd:\t00000000a80425fb\nCapAmb:\t0000000000000000\nNoNewPrivs:\t0\nSeccomp:\t2\n");
+	g_assert_cmpint(sh(f, &step, "echo $$; busybox hostname; busybox ls /proc/self/fd | busybox wc -l; busybox id"), ==, 0);
+	g_assert_cmpstr(f->out->str, ==, "1\nbuildkitsandbox\n4\nuid=0(root) gid=0(root) groups=0(root)\n");
+	g_assert_cmpint(sh(f, &step, "busybox mount -t tmpfs x /tmp"), !=, 0);
+	g_assert_cmpint(sh(f, &step, "echo 1 > /proc/sys/kernel/hostname"), !=, 0);
+	g_assert_cmpint(sh(f, &step, "busybox mkdir /sys/fs/cgroup/*/x || busybox mkdir /sys/fs/cgroup/x/x"), !=, 0);
+	g_assert_cmpint(sh(f, &step, "busybox unshare -m true"), !=, 0);
+	g_assert_cmpint(sh(f, &step, "busybox [ -s /proc/kcore ]"), !=, 0);
+	g_assert_cmpint(sh(f, &step, "busybox grep -v Seccomp /proc/keys; ulimit -c"), ==, 0);
+}
+
+static void test_mount_table(struct fixture *f, gconstpointer data)
+{
+	SKIP_IF_UNAVAILABLE();
+	struct step step = {0};
+	static const char *const wanted[] = {
+		"/proc proc rw,nosuid,nodev,noexec", "/dev tmpfs rw,nosuid", "/dev/pts devpts rw,nosuid,noexec",
+		"/dev/shm tmpfs rw,nosuid,nodev,noexec", "/dev/mqueue mqueue rw,nosuid,nodev,noexec",
+		"/sys sysfs ro,nosuid,nodev,noexec", "/etc/hosts ", "/etc/resolv.conf ", "/sys/fs/cgroup ",
+	};
+	g_assert_cmpint(sh(f, &step, "busybox cut -d' ' -f2-4 /proc/mounts"), ==, 0);
+	for (size_t i = 0; i < G_N_ELEMENTS(wanted); i++) {
+		if (strstr(f->out->str, wanted[i]) == NULL)
+			g_error("no \"%s\" in %s", wanted[i], f->out->str);
+	}
+	g_assert_null(strstr(f->out->str, "/run "));
+}
+
+static void test_hosts(struct fixture *f, gconstpointer data)
+{
+	SKIP_IF_UNAVAILABLE();
+	struct step step = {0};
+	g_assert_cmpint(sh(f, &step, "busybox cat /etc/hosts; echo x >> /etc/hosts"), !=, 0);
+	g_assert_cmpstr(f->out->str, ==, "127.0.0.1\tlocalhost buildkitsandbox\n::1\tlocalhost ip6-localhost ip6-loopback\n");
+	const struct step_host hosts[] = {{"db", "10.0.0.1"}, {"six", "fe80::1"}};
+	step = (struct step){.hosts = hosts, .n_hosts = 2, .hostname = "box"};
+	g_assert_cmpint(sh(f, &step, "busybox cat /etc/hosts; busybox hostname"), ==, 0);
+	g_assert_cmpstr(f->out->str, ==,
+			"127.0.0.1\tlocalhost box\n::1\tlocalhost ip6-localhost ip6-loopback\n10.0.0.1\tdb\nfe80::1\tsix\nbox\n");
+	/* The stubs are gone again. */
+	g_assert_cmpint(faccessat(f->image_fd, "etc/hosts", F_OK, AT_SYMLINK_NOFOLLOW), ==, -1);
+	g_assert_cmpint(faccessat(f->image_fd, "etc/resolv.conf", F_OK, AT_SYMLINK_NOFOLLOW), ==, -1);
+}
+
+static void test_stub_times(struct fixture *f, gconstpointer data)
+{
+	SKIP_IF_UNAVAILABLE();
+	const struct timespec old[2] = {{1000000, 5}, {2000000, 7}};
+	struct step step = {0};
+	struct stat st;
+	g_assert_cmpint(utimensat(f->image_fd, "etc", old, 0), ==, 0);
+	g_assert_cmpint(sh(f, &step, "true"), ==, 0);
+	g_assert_cmpint(fstatat(f->image_fd, "etc", &st, 0), ==, 0);
+	g_assert_cmpint(st.st_mtim.tv_sec, ==, 2000000);
+	g_assert_cmpint(st.st_mtim.tv_nsec, ==, 7);
+	/* What the step changed itself counts. */
+	g_assert_cmpint(utimensat(f->image_fd, "etc", old, 0), ==, 0);
+	g_assert_cmpint(sh(f, &step, "echo > /etc/new"), ==, 0);
+	g_assert_cmpint(fstatat(f->image_fd, "etc", &st, 0), ==, 0);
+	g_assert_cmpint(st.st_mtim.tv_sec, >, 2000000);
+}
+
+static void test_users(struct fixture *f, gconstpointer data)
+{
+	SKIP_IF_UNAVAILABLE();
+	struct step step = {.user = "ann", .cwd = "/home/ann/src"};
+	g_assert_cmpint(sh(f, &step, "busybox id; echo $HOME; busybox pwd; busybox stat -c '%a %u:%g' . ..; echo > file"), ==, 0);
+	g_assert_cmpstr(f->out->str, ==,
+			"uid=1000(ann) gid=1000(ann) groups=50(staff),1000(ann)\n/home/ann\n/home/ann/src\n"
+			"755 1000:1000\n755 1000:1000\n");
+	step = (struct step){.user = "1234:5678"};
+	g_assert_cmpint(sh(f, &step, "busybox id; echo $HOME"), ==, 0);
+	g_assert_cmpstr(f->out->str, ==, "uid=1234 gid=5678 groups=5678\n/\n");
+	/* Output belongs to the user: /dev/stdout can be opened again. */
+	g_assert_cmpint(sh(f, &step, "echo again > /dev/stdout"), ==, 0);
+	g_assert_cmpstr(f->out->str, ==, "again\n");
+
+	g_autoptr(GError) error = NULL;
+	const char *args[] = {"/bin/sh", NULL};
+	struct step_exit code;
+	step = (struct step){.args = args, .user = "ghost"};
+	g_assert_false(run_step(f, &step, NULL, &code, &error));
+	g_assert_cmpstr(error->message, ==, "unable to find user ghost: no matching entries in passwd file");
+}
+
+static void test_mounts(struct fixture *f, gconstpointer data)
+{
+	SKIP_IF_UNAVAILABLE();
+	g_autofree char *source = g_strconcat(f->path, "/source", NULL);
+	g_autofree char *inner = g_strconcat(source, "/inner", NULL);
+	g_autofree char *file = g_strconcat(inner, "/file", NULL);
+	g_autofree char *link = g_strconcat(source, "/link", NULL);
+	g_assert_cmpint(mkdir(source, 0755) | mkdir(inner, 0755), ==, 0);
+	g_assert_true(g_file_set_contents(file, "hello\n", -1, NULL));
+	g_assert_cmpint(symlink("/inner/file", link), ==, 0);
+	scoped_fd directory = open(source, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	scoped_fd detached = mount_clone(directory, false, NULL);
+	scoped_fd again = mount_clone(directory, false, NULL);
+	const struct step_mount mounts[] = {
+		{.type = STEP_MOUNT_TREE, .fd = directory, .dest = "/made/here/dir", .readonly = true},
+		{.type = STEP_MOUNT_TREE, .fd = again, .selector = "../../link", .dest = "/run/secrets/one", .readonly = true, .noexec = true},
+		{.type = STEP_MOUNT_TMPFS, .dest = "/t", .tmpfs_size = 1 << 20},
+		{.type = STEP_MOUNT_TREE, .fd = detached, .selector = "inner", .dest = "/t/in"},
+	};
+	struct step step = {.mounts = mounts, .n_mounts = G_N_ELEMENTS(mounts), .remove_stubs_recursive = true};
+	g_assert_cmpint(sh(f, &step, "busybox cat /made/here/dir/inner/file /run/secrets/one /t/in/file; busybox ls /t; "
+				     "busybox grep -c '^tmpfs /t tmpfs.*size=1024k' /proc/mounts; "
+				     "echo > /made/here/dir/x; echo > /run/secrets/one; echo written > /t/in/new"), ==, 0);
+	g_assert_cmpstr(f->out->str, ==, "hello\nhello\nhello\nin\n1\n");
+	g_autofree char *made = g_strconcat(inner, "/new", NULL);
+	g_assert_true(g_file_test(made, G_FILE_TEST_EXISTS));
+	for (const char *const *name = (const char *const[]){"made", "run", "t", NULL}; *name != NULL; name++)
+		g_assert_cmpint(faccessat(f->image_fd, *name, F_OK, 0), ==, -1);
+	/* Only the mount point itself goes without the recursive flag. */
+	step = (struct step){.mounts = mounts, .n_mounts = 1};
+	g_assert_cmpint(sh(f, &step, "true"), ==, 0);
+	g_assert_cmpint(faccessat(f->image_fd, "made/here", F_OK, 0), ==, 0);
+	g_assert_cmpint(faccessat(f->image_fd, "made/here/dir", F_OK, 0), ==, -1);
+}
+
+static void test_selector_missing(struct fixture *f, gconstpointer data)
+{
+	SKIP_IF_UNAVAILABLE();
+	g_autoptr(GError) error = NULL;
+	const char *args[] = {"/bin/sh", NULL};
+	const struct step_mount mount = {.fd = f->image_fd, .selector = "no/such", .dest = "/x"};
+	struct step step = {.args = args, .mounts = &mount, .n_mounts = 1};
+	struct step_exit code;
+	g_assert_false(run_step(f, &step, NULL, &code, &error));
+	g_assert_cmpstr(error->message, ==, "open no/such: no such file or directory");
+}
+
+static void test_held_mount(struct fixture *f, gconstpointer data)
+{
+	SKIP_IF_UNAVAILABLE();
+	scoped_fd tmpfs = mount_tmpfs(1 << 20, 0755, NULL);
+	g_autoptr(GError) error = NULL;
+	char *name = executor_hold(f->e, tmpfs, &error);
+	g_assert_no_error(error);
+	const struct step_mount mounts[] = {{.fd = tmpfs, .shared = true, .dest = "/a"}, {.fd = tmpfs, .shared = true, .dest = "/b"}};
+	struct step step = {.mounts = mounts, .n_mounts = 2, .remove_stubs_recursive = true};
+	g_assert_cmpint(sh(f, &step, "echo x > /a/file; busybox cat /b/file"), ==, 0);
+	g_assert_cmpstr(f->out->str, ==, "x\n");
+	g_assert_cmpint(sh(f, &step, "busybox cat /a/file"), ==, 0);
+	executor_release(f->e, name);
+}
+
+static void test_network(struct fixture *f, gconstpointer data)
+{
+	SKIP_IF_UNAVAILABLE();
+	struct step step = {.network = STEP_NETWORK_NONE};
+	g_assert_cmpint(sh(f, &step, "busybox ls /sys/class/net; busybox ifconfig lo | busybox grep -c UP"), ==, 0);
+	g_assert_cmpstr(f->out->str, ==, "lo\n1\n");
+	g_autoptr(GError) error = NULL;
+	const char *args[] = {"/bin/sh", NULL};
+	struct step_exit code;
+	step = (struct step){.args = args, .network = STEP_NETWORK_HOST};
+	g_assert_false(run_step(f, &step, NULL, &code, &error));
+	g_assert_cmpstr(error->message, ==, "network.host is not allowed");
+	g_clear_error(&error);
+	step = (struct step){.args = args, .insecure = true};
+	g_assert_false(run_step(f, &step, NULL, &code, &error));
+	g_assert_cmpstr(error->message, ==, "security.insecure is not allowed");
+	g_clear_error(&error);
+	step = (struct step){.args = args, .network = (enum step_network)7};
+	g_assert_false(run_step(f, &step, NULL, &code, &error));
+	g_assert_cmpstr(error->message, ==, "unknown network mode 7");
+}
+
+static void test_insecure(struct fixture *f, gconstpointer data)
+{
+	SKIP_IF_UNAVAILABLE();
+	struct step step = {.insecure = true, .network = STEP_NETWORK_HOST};
+	g_assert_cmpint(sh(f, &step, "busybox mount -t tmpfs x /tmp && busybox ls /dev/fuse /dev/loop-control && "
+				     "busybox grep -E '^Seccomp:' /proc/self/status && : > /sys/fs/cgroup/x || echo $?"), ==, 0);
+	g_assert_nonnull(strstr(f->out->str, "/dev/fuse\n"));
+	g_assert_nonnull(strstr(f->out->str, "Seccomp:\t0\n"));
+}
+
+static void test_limits(struct fixture *f, gconstpointer data)
+{
+	SKIP_IF_UNAVAILABLE();
+	const struct step_limit limits[] = {{"nofile", 123, 456}, {"core", 0, -1}};
+	struct step step = {.limits = limits, .n_limits = 2};
+	g_assert_cmpint(sh(f, &step, "ulimit -n; ulimit -Hn; ulimit -c; ulimit -Hc"), ==, 0);
+	g_assert_cmpstr(f->out->str, ==, "123\n456\n0\nunlimited\n");
+}
+
+static void test_oom(struct fixture *f, gconstpointer data)
+{
+	SKIP_IF_UNAVAILABLE();
+	g_autoptr(GError) error = NULL;
+	const char *args[] = {"/bin/busybox", "tail", "/dev/zero", NULL};
+	struct step step = {.args = args, .resources = {.memory = 32 << 20, .memory_swap = 32 << 20}};
+	struct step_exit code = {0};
+	bool ok = run_step(f, &step, NULL, &code, &error);
+	g_assert_no_error(error);
+	g_assert_true(ok);
+	g_assert_cmpint(code.code, ==, 137);
+	g_assert_true(code.oom_killed);
+}
+
+static void *cancel_later(void *data)
+{
+	g_usleep(400 * 1000);
+	cancel_set(data, ERROR_CANCELED, NULL);
+	return NULL;
+}
+
+static void test_cancel(struct fixture *f, gconstpointer data)
+{
+	SKIP_IF_UNAVAILABLE();
+	g_autoptr(GError) error = NULL;
+	g_autoptr(cancel) c = cancel_new(NULL);
+	const char *args[] = {"/bin/sh", "-c", "trap '' TERM INT; busybox sleep 1000 & busybox sleep 1000", NULL};
+	struct step step = {.args = args};
+	struct step_exit code = {0};
+	struct work work = {.cancel = c};
+	GThread *t = g_thread_new("cancel", cancel_later, c);
+	int64_t start_us = g_get_monotonic_time();
+	g_assert_false(run_step(f, &step, &work, &code, &error));
+	g_assert_cmpint(g_get_monotonic_time() - start_us, <, 3 * G_USEC_PER_SEC);
+	g_assert_cmpstr(error->message, ==, "exit code: 137: context canceled");
+	g_assert_cmpint(error_get_code(error), ==, ERROR_CANCELED);
+	g_thread_join(t);
+	/* Canceled before it began. */
+	g_clear_error(&error);
+	g_assert_false(run_step(f, &step, &work, &code, &error));
+	g_assert_cmpint(error_get_code(error), ==, ERROR_CANCELED);
+}
+
+/* A process that runs a step and dies with it running; the next executor cleans up. */
+static void test_killed_daemon(struct fixture *f, gconstpointer data)
+{
+	SKIP_IF_UNAVAILABLE();
+	int ready[2];
+	g_assert_cmpint(pipe(ready), ==, 0);
+	pid_t child = fork();
+	if (child == 0) {
+		const char *args[] = {"/bin/sh", "-c", "echo up; busybox sleep 1000", NULL};
+		struct step step = {.args = args, .env = default_env, .cwd = "/", .stdin_fd = -1};
+		struct step_exit code;
+		struct work none = {0};
+		step.root_fd = mount_clone(f->image_fd, false, NULL);
+		dup2(ready[1], 3);
+		step.output = (void (*)(void *, int, const void *, size_t))NULL;
+		alarm(60);
+		executor_run(f->e, &step, &none, &code, NULL);
+		_exit(1);
+	}
+	close(ready[1]);
+	/* The step runs once its cgroup has a process: seen in the runtime's state directory. */
+	g_autofree char *state = g_strconcat(f->path, "/root/executor/runc", NULL);
+	for (int i = 0; i < 200 && count_entries(state) == 0; i++)
+		g_usleep(20 * 1000);
+	g_usleep(300 * 1000);
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	close(ready[0]);
+	executor_free(f->e);
+	f->e = new_executor(f, false);
+	struct step step = {0};
+	g_assert_cmpint(sh(f, &step, "busybox ps | busybox grep -c '[s]leep 1000'"), ==, 1);
+	g_autofree char *ps = NULL;
+	const char *pgrep[] = {"/bin/busybox", "pgrep", "-f", "busybox sleep 1000", NULL};
+	g_assert_true(g_spawn_sync(NULL, (char **)pgrep, NULL, G_SPAWN_DEFAULT, NULL, NULL, &ps, NULL, NULL, NULL));
+	g_assert_cmpstr(ps, ==, "");
+}
+
+static void test_readonly_root(struct fixture *f, gconstpointer data)
+{
+	SKIP_IF_UNAVAILABLE();
+	struct step step = {.root_readonly = true};
+	g_assert_cmpint(sh(f, &step, "echo > /x"), !=, 0);
+	g_assert_cmpint(sh(f, &step, "busybox cat /etc/hosts > /dev/null"), ==, 0);
+}
+
+static const char *why_unavailable(void)
+{
+	if (geteuid() != 0)
+		return "needs root";
+	g_autofree char *runc = g_find_program_in_path("runc");
+	if (runc == NULL)
+		return "needs runc";
+	if (access(BUSYBOX, X_OK) != 0)
+		return "needs a static busybox";
+	return NULL;
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	unavailable = why_unavailable();
+	if (unavailable == NULL && !mount_make_private_namespace(NULL))
+		unavailable = "needs a mount namespace";
+#define STEP_TEST(name, grants, fn) \
+	g_test_add("/executor/" name, struct fixture, GINT_TO_POINTER(grants), setup, fn, teardown)
+	STEP_TEST("output-and-exit", false, test_output_and_exit);
+	STEP_TEST("missing-program", false, test_missing_program);
+	STEP_TEST("sandbox", false, test_sandbox);
+	STEP_TEST("mount-table", false, test_mount_table);
+	STEP_TEST("hosts", false, test_hosts);
+	STEP_TEST("stub-times", false, test_stub_times);
+	STEP_TEST("users", false, test_users);
+	STEP_TEST("mounts", false, test_mounts);
+	STEP_TEST("selector-missing", false, test_selector_missing);
+	STEP_TEST("held-mount", false, test_held_mount);
+	STEP_TEST("network", false, test_network);
+	STEP_TEST("insecure", true, test_insecure);
+	STEP_TEST("limits", false, test_limits);
+	STEP_TEST("oom", false, test_oom);
+	STEP_TEST("cancel", false, test_cancel);
+	STEP_TEST("killed-daemon", false, test_killed_daemon);
+	STEP_TEST("readonly-root", false, test_readonly_root);
+	return g_test_run();
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Known-answer vectors of llb-and-solver.md section 10. */
+#include "api/guard.h"
+#include "llb/build.h"
+#include "ops/ops.h"
+
+#define PATH_ENV "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+static llb_graph *graph;
+
+static struct llb_out image(const char *name)
+{
+	g_autofree char *id = g_strdup_printf("docker-image://docker.io/library/%s:latest", name);
+	return llb_source(graph, id, NULL, NULL);
+}
+
+/* The cache map of an output, through marshal and load as a client's would go. */
+static void map_of(struct llb_out out, struct cache_map *ret)
+{
+	g_autoptr(GError) error = NULL;
+	Pb__Definition *pb = llb_marshal(graph, out);
+	const char *caps[200];
+	size_t n = 0;
+	for (const char *const *c = llb_caps(); *c; c++)
+		caps[n++] = *c;
+	caps[n++] = "mergeop";
+	caps[n++] = "diffop";
+	caps[n] = NULL;
+	g_autoptr(llb_definition) d = llb_load(pb, &(struct llb_load_options){.caps = caps}, &error);
+	g_assert_no_error(error);
+	int64_t index;
+	const struct llb_vertex *v = llb_definition_result(d, &index);
+	*ret = (struct cache_map){0};
+	if (v->type == LLB_EXEC)
+		ops_cache_map_exec(v, ret, &error);
+	else if (v->type == LLB_FILE)
+		ops_cache_map_file(v, ret, &error);
+	else
+		ops_cache_map_other(v, ret, &error);
+	g_assert_no_error(error);
+	guard_free(pb);
+}
+
+static void clear(struct cache_map *m, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		g_free(m->inputs[i].selector);
+	g_free(m->inputs);
+}
+
+static void check_file(struct llb_out on, const struct llb_file_action *action, const char *want)
+{
+	struct cache_map m;
+	map_of(llb_file(graph, on, action, 1, NULL), &m);
+	g_assert_cmpstr(m.digest, ==, want);
+	g_assert_true(m.last);
+	clear(&m, 1);
+}
+
+static void test_exec_plain(void)
+{
+	Pb__Meta meta = PB__META__INIT;
+	meta.args = (char *[]){(char *)"/bin/sh", (char *)"-c", (char *)"echo hi"};
+	meta.n_args = 3;
+	meta.env = (char *[]){(char *)PATH_ENV};
+	meta.n_env = 1;
+	meta.cwd = (char *)"/";
+	struct llb_exec_mount root = {.source = image("busybox"), .dest = "/"};
+	struct cache_map m;
+	map_of(llb_exec(graph, &(struct llb_exec_spec){.meta = &meta, .mounts = &root, .n_mounts = 1}, NULL), &m);
+	g_assert_cmpstr(m.digest, ==, "sha256:c05fad748a0f082e241255d2becc8afbe482abefbd6bec68e15355f18490465c");
+	g_assert_cmpstr(m.inputs[0].selector, ==, "sha256:8a5edab282632443219e051e4ade2d1d5bbc671c781051bf1437897cbdfea0f1");
+	g_assert_false(m.inputs[0].content);
+	clear(&m, 1);
+}
+
+static void test_exec_everything(void)
+{
+	Pb__Meta meta = PB__META__INIT;
+	Pb__ProxyEnv proxy = PB__PROXY_ENV__INIT;
+	Pb__SecretEnv secret = PB__SECRET_ENV__INIT, *secrets[] = {&secret};
+	meta.args = (char *[]){(char *)"/bin/true"};
+	meta.n_args = 1;
+	meta.env = (char *[]){(char *)PATH_ENV, (char *)"A=b"};
+	meta.n_env = 2;
+	meta.cwd = (char *)"/w";
+	meta.user = (char *)"1:2";
+	meta.hostname = (char *)"h";
+	proxy.http_proxy = (char *)"http://proxy";
+	meta.proxy_env = &proxy;
+	secret.id = (char *)"s";
+	secret.name = (char *)"S";
+	secret.optional = true;
+	struct llb_exec_mount mounts[] = {
+		{.source = image("busybox"), .dest = "/"},
+		{.source = image("alpine"), .dest = "/b", .selector = "/a.txt", .readonly = true},
+		{.type = PB__MOUNT_TYPE__CACHE, .dest = "/c", .cache_id = "//c"},
+		{.type = PB__MOUNT_TYPE__CACHE, .dest = "/d", .cache_id = "/my", .sharing = PB__CACHE_SHARING_OPT__LOCKED},
+		{.type = PB__MOUNT_TYPE__TMPFS, .dest = "/t", .tmpfs_size = 1048576},
+		{.type = PB__MOUNT_TYPE__SECRET, .dest = "/run/secrets/x", .secret_id = "x", .mode = 0400, .optional = true},
+		{.type = PB__MOUNT_TYPE__SSH, .dest = "/run/buildkit/ssh_agent.0", .mode = 0600, .optional = true},
+	};
+	struct llb_exec_spec spec = {.meta = &meta, .mounts = mounts, .n_mounts = G_N_ELEMENTS(mounts),
+				     .network = PB__NET_MODE__NONE, .secret_env = secrets, .n_secret_env = 1};
+	struct cache_map m;
+	map_of(llb_exec(graph, &spec, NULL), &m);
+	g_assert_cmpstr(m.inputs[1].selector, ==, "sha256:54fae40d857b06f54c7c320992e02adf1e21ba8243de5e7511abf115c248d07d");
+	g_assert_true(m.inputs[1].content);
+	g_assert_cmpstr(m.digest, ==, "sha256:11c01e59470890f7dd66530d5c955fff4ac32b6da611e618649771d276767704");
+	clear(&m, 2);
+}
+
+static void copy_as_dockerfile(Pb__FileActionCopy *copy)
+{
+	pb__file_action_copy__init(copy);
+	copy->src = (char *)"/dir/a.txt";
+	copy->dest = (char *)"/dst/";
+	copy->mode = -1;
+	copy->followsymlink = copy->dircopycontents = copy->createdestpath = true;
+	copy->allowwildcard = copy->allowemptywildcard = true;
+	copy->timestamp = -1;
+}
+
+static void test_copy(void)
+{
+	Pb__FileActionCopy copy;
+	copy_as_dockerfile(&copy);
+	struct llb_file_action action = {.type = PB__FILE_ACTION__ACTION_COPY, .copy = &copy,
+					 .from = llb_source(graph, "local://context", NULL, NULL)};
+	struct cache_map m;
+	map_of(llb_file(graph, image("busybox"), &action, 1, NULL), &m);
+	g_assert_cmpstr(m.digest, ==, "sha256:70a6a150554b33b8ec4c805ee3adea65b644397bb8f34757a697a10514739759");
+	g_assert_null(m.inputs[0].selector);
+	g_assert_false(m.inputs[0].content);
+	g_assert_cmpstr(m.inputs[1].selector, ==, "sha256:8e7333320847fa122c641fd5a2c66f98f1300fbb804df4b3e8aed8efad7619c1");
+	g_assert_true(m.inputs[1].content);
+	clear(&m, 2);
+	map_of(llb_file(graph, (struct llb_out){0}, &action, 1, NULL), &m);
+	g_assert_cmpstr(m.digest, ==, "sha256:60ef028b7dd069f6b22f929f760fee4bdd8739508181de8189683a9e1d692b97");
+	clear(&m, 1);
+}
+
+static void test_file_actions(void)
+{
+	Pb__FileActionMkDir mkdir = PB__FILE_ACTION_MK_DIR__INIT;
+	mkdir.path = (char *)"/w";
+	mkdir.mode = 0755;
+	mkdir.makeparents = true;
+	mkdir.timestamp = -1;
+	check_file(image("busybox"), &(struct llb_file_action){.type = PB__FILE_ACTION__ACTION_MKDIR, .mkdir = &mkdir},
+		   "sha256:9db5dc88869437365acb90a9b626b212b7102e65cfa699358bd0932ce258b729");
+	Pb__FileActionMkFile mkfile = PB__FILE_ACTION_MK_FILE__INIT;
+	mkfile.path = (char *)"/EOT";
+	mkfile.mode = 0644;
+	mkfile.data = (ProtobufCBinaryData){.len = 5, .data = (uint8_t *)"hi b\n"};
+	mkfile.timestamp = -1;
+	check_file((struct llb_out){0}, &(struct llb_file_action){.type = PB__FILE_ACTION__ACTION_MKFILE, .mkfile = &mkfile},
+		   "sha256:f3cba235a9c574c2b16941909b321ea003998a159f35a7e2804177057f544c29");
+	Pb__FileActionRm rm = PB__FILE_ACTION_RM__INIT;
+	rm.path = (char *)"/w";
+	rm.allownotfound = true;
+	check_file(image("busybox"), &(struct llb_file_action){.type = PB__FILE_ACTION__ACTION_RM, .rm = &rm},
+		   "sha256:97a495d2dd63761e9c111979187fdcb8b9f63762eb7b0d2679fa01ee177b5b57");
+	Pb__FileActionSymlink symlink = PB__FILE_ACTION_SYMLINK__INIT;
+	symlink.oldpath = (char *)"a";
+	symlink.newpath = (char *)"/b";
+	symlink.timestamp = -1;
+	check_file(image("busybox"), &(struct llb_file_action){.type = PB__FILE_ACTION__ACTION_SYMLINK, .symlink = &symlink},
+		   "sha256:fbcaf8427fc69b42641c3a39d08702d0bebeba725f251359d37a94c7926e2d5b");
+}
+
+static void test_merge_diff(void)
+{
+	struct llb_out a = image("busybox"), b = image("alpine");
+	struct cache_map m;
+	map_of(llb_merge(graph, (struct llb_out[]){a, b}, 2, NULL), &m);
+	g_assert_cmpstr(m.digest, ==, "sha256:436287a2dc2ce494f564331be9ea3a9f27ebec398567877043da2f618f33d6c8");
+	clear(&m, 2);
+	map_of(llb_diff(graph, a, b, NULL), &m);
+	g_assert_cmpstr(m.digest, ==, "sha256:164ae6dac10aea8de6cb7cda35914a10011485523f807ea840bca3e0ab19d8ff");
+	clear(&m, 2);
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	graph = llb_graph_new();
+	llb_graph_set_platform(graph, &(struct platform){.os = "linux", .architecture = "amd64"});
+	g_test_add_func("/cache-key/exec-plain", test_exec_plain);
+	g_test_add_func("/cache-key/exec-everything", test_exec_everything);
+	g_test_add_func("/cache-key/copy", test_copy);
+	g_test_add_func("/cache-key/file-actions", test_file_actions);
+	g_test_add_func("/cache-key/merge-diff", test_merge_diff);
+	int status = g_test_run();
+	llb_graph_free(graph);
+	return status;
+}
