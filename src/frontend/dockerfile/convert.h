@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * convert: a Dockerfile into LLB and an image config, for one target platform.
+ *
+ *	g_autoptr(convert) c = convert_new(context, file, platform, error);      platform NULL: the build's own
+ *	if (!convert_all(c, error)) ...                                          c->where: the lines to show
+ *	llb_marshal(c->graph, c->target_stage->state.out); c->target_stage->image
+ *
+ * Order of work: scan, understand, stage table and names, dependencies, base images (again while ONBUILD adds
+ * dependencies), then the instructions of the stages that are needed, then the main context. Parse errors of any stage
+ * fail; base images and instructions of stages that nobody needs are never looked at.
+ * Thread: one conversion.
+ */
+#pragma once
+#include "frontend/dockerfile/context.h"
+#include "frontend/dockerfile/env.h"
+#include "frontend/dockerfile/image_config.h"
+#include "frontend/dockerfile/lint.h"
+#include "frontend/dockerfile/scan.h"
+
+struct patterns;
+struct stage;
+
+/* What a step works on; a value, copied from a stage to its children. */
+struct state {
+	struct llb_out out;
+	struct env *env;
+	const char *dir, *user, *hostname; /* user, hostname: "" */
+	Pb__NetMode network;
+	bool has_platform; /* FROM scratch has none */
+	struct platform platform;
+};
+
+struct command {
+	const struct instruction *i;
+	struct vec sources; /* of struct stage *: COPY --from (one), RUN mounts (one each) */
+	bool onbuild;
+};
+
+struct dependency {
+	struct stage *stage;
+	struct span span;
+};
+
+/* An instruction that counts only once in a stage. */
+struct once {
+	bool set;
+	struct span span;
+};
+
+/* What outline tells of a name. */
+struct arg_info {
+	const struct pair *definition;
+	const char *value; /* effective, "" */
+	struct span span;
+	struct vec deps; /* names that the default uses */
+};
+struct secret_info {
+	const char *id;
+	bool required;
+	struct span span;
+};
+
+struct stage {
+	const struct instruction *from; /* NULL: brought in by --from or a mount */
+	const char *base_name;          /* expanded; resolved to a full reference later */
+	const char *original_base;
+	const char *name;               /* "": unnamed */
+	const char *display;            /* in vertex names, "": not shown */
+	struct span span;
+	struct vec commands; /* of struct command * */
+	struct vec instructions; /* as parsed, of struct instruction * */
+	struct stage *base;  /* another stage, or NULL */
+	struct vec deps;     /* of struct dependency * */
+	struct state state;
+	struct image_config *image;
+	const struct image_config *base_image; /* as resolved, NULL: none */
+	bool has_platform;
+	struct platform platform;
+	const char *context_value; /* a named context stands for this stage, NULL */
+	const char *context_name;
+	bool unregistered, dispatched, resolved, onbuild_done, no_cache, workdir_set, in_onbuild;
+	struct vec args;     /* of struct pair *: declared, with effective values */
+	GHashTable *paths;   /* used by others from this tree; shared with its base */
+	struct llb_out files_promise; /* local named context, made when all paths are known */
+	const char *files_local, *files_key, *files_name;
+	const char *const *files_ignore;
+	int index, total;    /* of steps */
+	struct once cmd, entrypoint, healthcheck;
+	GHashTable *used_args, *arg_infos; /* outline; arg_infos: name to struct arg_info * */
+	struct vec secrets, ssh;           /* of struct secret_info * */
+};
+
+typedef struct convert {
+	arena *a;
+	GPtrArray *tables; /* of GHashTable, freed with this */
+	context *x;
+	const struct options *o;
+	const struct source_file *file;
+	llb_graph *graph;
+	int source_index;
+	struct lint lint;
+	struct scan scan;
+	struct words words;
+	int64_t work_left;
+	struct platform target, build;
+	bool implicit_target;
+	GHashTable *build_args; /* name to value, borrowed strings */
+	struct env *globals;
+	GHashTable *arg_infos;  /* of global ARGs */
+	struct vec meta_args;   /* of struct instruction *: ARGs in front of the first FROM */
+	struct vec parsed;      /* of struct stage *, one a FROM */
+	struct vec stages;      /* of struct stage *, also those brought in */
+	GHashTable *by_name;
+	struct stage *target_stage;
+	const char *target_name; /* the option, or "" */
+	bool all_stages;         /* lint without a target */
+	const char *epoch;       /* RFC 3339, NULL: none */
+	int64_t epoch_s;
+	Pb__ProxyEnv *proxy;     /* NULL: none */
+	struct llb_out context_promise;
+	GHashTable *context_paths;
+	struct patterns *ignore; /* NULL: none */
+	const char *marshal_error; /* what upstream finds only when it marshals, NULL */
+	bool unlocated;          /* the error is shown without lines */
+	struct vec where;        /* of struct span * */
+} convert;
+
+convert *convert_new(context *x, const struct source_file *file, const struct platform *target);
+void convert_free(convert *c);
+/* What has to be set in between (all may be left): c->lint.sink and .user, c->target_name, c->all_stages. */
+bool convert_all(convert *c, GError **error);
+/* Scan and understand only: c->parsed and c->meta_args. */
+bool convert_parse(convert *c, GError **error);
+
+/* Adds lines to those shown with the error. Returns false. */
+bool convert_fail_at(convert *c, struct span span);
+GHashTable *convert_table(convert *c);
+
+/* --- convert_stage.c: the table of stages --- */
+bool stages_build(convert *c, GError **error);
+bool stages_find_target(convert *c, GError **error);
+bool stages_link(convert *c, GError **error);
+/* Resolves base images of the needed stages; ret_needed: set of struct stage *. */
+bool stages_resolve(convert *c, GHashTable **ret_needed, GError **error);
+GHashTable *stages_needed(convert *c, struct stage *target);
+struct stage *stages_by_name(convert *c, const char *name);
+void stage_inherit(convert *c, struct stage *s);
+bool stage_make_command(convert *c, struct stage *s, const struct instruction *i, bool onbuild, struct command **ret,
+			GError **error);
+
+/* --- convert_base.c --- */
+bool stage_resolve_base(convert *c, struct stage *s, bool needed, GError **error);
+void stages_prefetch(convert *c, GHashTable *needed);
+
+/* --- named_context.c --- */
+/* The value of the context option for a name; NULL in *ret_value: there is none. */
+bool named_context_find(convert *c, const char *name, const struct platform *p, const char **ret_value,
+			const char **ret_name, GError **error);
+/* image NULL in *ret_image: it has no config. */
+bool named_context_load(convert *c, struct stage *s, const char *value, const char *name, const struct platform *p,
+			struct state *ret_state, struct image_config **ret_image, GError **error);
+void named_contexts_finish(convert *c);
+
+/* --- convert_args.c --- */
+bool args_global(convert *c, GError **error);
+bool args_is_env(const char *name);
+void args_proxy(convert *c);
+
+/* --- convert_dispatch.c --- */
+bool convert_dispatch(convert *c, GHashTable *needed, GError **error);
+/* Expands a word of an instruction in the stage's environment; what is undefined is reported. NULL with an error. */
+const char *convert_expand(convert *c, struct stage *s, const struct command *cmd, const char *word, GError **error);
+void convert_report_undefined(convert *c, struct stage *s, const struct instruction *i, const struct vec *unmatched);
+void convert_commit(convert *c, struct stage *s, const char *text, bool layer);
+const char *const *follow_paths(convert *c, GHashTable *paths);
+struct llb_meta convert_meta(convert *c, const char *name, struct span span);
+
+#define CONVERT_DECLARE(NAME, name, form, heredocs) \
+	bool convert_##name(convert *c, struct stage *s, const struct command *cmd, GError **error);
+INSTRUCTIONS(CONVERT_DECLARE)
+#undef CONVERT_DECLARE
+void stage_set_dir(convert *c, struct stage *s, const char *dir);
+
+/* --- names.c: vertex names --- */
+/* "[linux/arm64 build 2/7] " + text; takes a step number. platform NULL: not shown. */
+const char *name_prefix(convert *c, struct stage *s, const char *text, const struct platform *platform, bool with_env);
+/* The instruction's text for display: variables expanded, keyword upper case. */
+const char *name_text(convert *c, const char *text, const struct words_env *env, bool run);
+
+/* --- validate.c: lint rules that look at several instructions --- */
+void validate_stages(convert *c);
+void validate_default_args(convert *c);
+void validate_secret_key(convert *c, const struct instruction *i, const char *instruction, const char *key);
+void validate_once(convert *c, const struct instruction *i, struct once *once);
+void validate_from(convert *c, const struct stage *s, const struct vec *unmatched);
+void validate_from_platform(convert *c, const struct stage *s, const struct words_result *r);
+void validate_base_platform(convert *c, const struct stage *s, const struct platform *expected);
+void validate_copy_source(convert *c, const struct instruction *i, const char *source);
+
+/* --- epoch.c --- */
+bool epoch_resolve(convert *c, GError **error);
+/* The time of a source that SOURCE_DATE_EPOCH names, to c->epoch_s; ret_known false: it has none. */
+bool epoch_from_source(convert *c, const char *name, bool *ret_known, GError **error);
+
+/* Whether LLB with this capability can be solved here. */
+bool convert_has_cap(const char *cap);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(convert, convert_free)

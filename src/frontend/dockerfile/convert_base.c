@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "frontend/dockerfile/convert.h"
+#include "format/reference.h"
+#include "format/gotype.h"
+#include "frontend/dockerfile/suggest.h"
+#include <string.h>
+
+static const char *const *base_suggestions(convert *c)
+{
+	static const char *const common[] = {"alpine", "busybox", "centos", "debian", "golang", "ubuntu", "fedora"};
+	struct vec names = {0};
+	for (size_t i = 0; i < c->stages.n; i++) {
+		const char *display = vec_at(&c->stages, struct stage *, i)->display;
+		if (*display)
+			arena_push(c->a, &names, display);
+	}
+	for (size_t i = 0; i < G_N_ELEMENTS(common); i++) {
+		arena_push(c->a, &names, common[i]);
+		arena_push(c->a, &names, arena_printf(c->a, "%s:latest", common[i]));
+	}
+	return arena_strv(c->a, &names);
+}
+
+static void resolve_scratch(convert *c, struct stage *s)
+{
+	s->image = image_config_scratch(c->a, &c->target);
+	s->has_platform = true;
+	s->platform = c->target;
+	s->state = (struct state){.user = "", .hostname = "", .dir = "/"};
+	if (s->unregistered)
+		s->dispatched = true;
+}
+
+static const struct platform *wanted_platform(const convert *c, const struct stage *s)
+{
+	return s->has_platform ? &s->platform : &c->target;
+}
+
+static bool load_stage_context(convert *c, struct stage *s, GError **error)
+{
+	struct image_config *image;
+	if (!named_context_load(c, s, s->context_value, s->context_name, wanted_platform(c, s), &s->state, &image, error))
+		return false;
+	s->dispatched = true;
+	s->image = image;
+	if (image) {
+		image->created = NULL;
+		if (*image->architecture && *image->os) {
+			s->has_platform = true;
+			image_config_platform(c->a, image, &s->platform);
+		}
+	} else {
+		s->image = arena_make(c->a, struct image_config);
+		s->image->architecture = s->image->os = s->image->os_version = s->image->variant = "";
+		s->image->rootfs_type = s->image->user = s->image->working_dir = s->image->stop_signal = "";
+	}
+	return true;
+}
+
+static bool load_base_context(convert *c, struct stage *s, const char *value, const char *name,
+			      const struct platform *platform, GError **error)
+{
+	struct image_config *image;
+	struct platform p = *platform;
+	if (!named_context_load(c, s, value, name, &p, &s->state, &image, error))
+		return false;
+	if (!image)
+		image = image_config_scratch(c->a, &p);
+	s->base_image = image_config_copy(c->a, image);
+	image->created = NULL;
+	s->image = image;
+	s->state.has_platform = s->has_platform = true;
+	s->state.platform = s->platform = p;
+	return true;
+}
+
+static const char *metadata_name(convert *c, const struct platform *p, const char *ref)
+{
+	if (!c->o->multi_platform)
+		return arena_printf(c->a, "[internal] load metadata for %s", ref);
+	return arena_printf(c->a, "[%s internal] load metadata for %s", arena_take(c->a, platform_format_all(p)), ref);
+}
+
+/* The platform that an image without --platform turned out to have, when it is one we build on. */
+static struct platform detected_platform(convert *c, const struct image_config *image, const struct platform *target)
+{
+	if ((strcmp(target->os, image->os) != 0 || strcmp(target->architecture, image->architecture) != 0) &&
+	    strcmp(c->build.os, image->os) == 0 && strcmp(c->build.architecture, image->architecture) == 0)
+		return c->build;
+	return *target;
+}
+
+static const char *with_digest(convert *c, const char *ref, const char *digest, GError **error)
+{
+	g_autoptr(reference) r = reference_parse_normalized(ref, error);
+	if (!r) {
+		g_prefix_error(error, "failed to parse ref \"%s\": ", ref);
+		return NULL;
+	}
+	if (*digest) {
+		g_free(r->digest);
+		r->digest = g_strdup(digest);
+	}
+	return arena_take(c->a, reference_text(r));
+}
+
+static bool fetch_config(convert *c, struct stage *s, struct platform *platform, GError **error)
+{
+	struct context_image found;
+	struct bridge_image_request r = {.ref = s->base_name, .platform = platform, .resolve_mode = c->o->resolve_mode,
+					 .log_name = metadata_name(c, platform, s->base_name)};
+	if (!context_resolve_image(c->x, &r, &found, error)) {
+		g_prefix_error(error, "%s: ", s->original_base);
+		suggest_to(error, s->original_base, base_suggestions(c), true);
+		return false;
+	}
+	size_t n = 0;
+	const void *bytes = found.config ? g_bytes_get_data(found.config, &n) : "";
+	struct image_config *image = image_config_read(c->a, bytes, n, error);
+	if (!image) {
+		g_prefix_error(error, "failed to parse image config: ");
+		return false;
+	}
+	s->base_image = image_config_copy(c->a, image);
+	image->created = NULL;
+	s->image = image;
+	if (!s->has_platform && c->implicit_target)
+		*platform = detected_platform(c, image, platform);
+	s->base_name = with_digest(c, found.ref, found.digest, error);
+	return s->base_name != NULL;
+}
+
+static struct state image_state(convert *c, struct stage *s, const struct platform *platform)
+{
+	const char *attrs[] = {"image.resolvemode", c->o->resolve_mode, NULL};
+	const char *description[] = {"com.docker.dockerfile.v1.command", s->from ? s->from->code : "", NULL};
+	const char *text = arena_printf(c->a, "FROM %s", s->base_name);
+	struct llb_meta meta = convert_meta(c, name_prefix(c, s, text, platform, false), s->span);
+	meta.description = description;
+	meta.platform = platform;
+	struct llb_out out = llb_source(c->graph, arena_printf(c->a, "docker-image://%s", s->base_name),
+					strcmp(c->o->resolve_mode, "default") == 0 ? NULL : attrs, &meta);
+	return (struct state){.out = out, .dir = "/", .user = "", .hostname = "", .has_platform = true,
+			      .platform = *platform};
+}
+
+static bool resolve_image(convert *c, struct stage *s, bool needed, GError **error)
+{
+	g_autoptr(reference) ref = reference_parse_normalized(s->base_name, error);
+	if (!ref) {
+		g_autofree char *quoted = go_quote(s->base_name);
+		g_prefix_error(error, "failed to parse stage name %s: ", quoted);
+		return false;
+	}
+	struct platform platform = *wanted_platform(c, s);
+	reference_tag_default(ref);
+	s->base_name = arena_take(c->a, reference_text(ref));
+	if (!needed) /* nothing is made of it */
+		return true;
+	if (s->context_value)
+		return load_stage_context(c, s, error);
+	const char *value, *name;
+	if (!named_context_find(c, s->base_name, &platform, &value, &name, error))
+		return false;
+	if (value)
+		return load_base_context(c, s, value, name, &platform, error);
+	if (!fetch_config(c, s, &platform, error))
+		return false;
+	if (image_config_has_layers(s->image)) {
+		s->state = image_state(c, s, &platform);
+		validate_base_platform(c, s, &platform);
+	} else {
+		s->state = (struct state){.dir = "/", .user = "", .hostname = ""};
+	}
+	s->has_platform = true;
+	s->platform = platform;
+	return true;
+}
+
+bool stage_resolve_base(convert *c, struct stage *s, bool needed, GError **error)
+{
+	if (strcmp(s->base_name, "scratch") == 0 && !s->context_value) {
+		resolve_scratch(c, s);
+		return true;
+	}
+	bool ok = resolve_image(c, s, needed, error);
+	if (s->unregistered)
+		s->dispatched = true;
+	return ok;
+}
+
+/* Whether the stage's config will be asked from a registry, and as what. */
+static bool prefetchable(convert *c, struct stage *s, struct bridge_image_request *ret)
+{
+	if (s->base || s->dispatched || s->resolved || s->context_value || strcmp(s->base_name, "scratch") == 0)
+		return false;
+	g_autoptr(reference) ref = reference_parse_normalized(s->base_name, NULL);
+	if (!ref)
+		return false;
+	reference_tag_default(ref);
+	const char *text = arena_take(c->a, reference_text(ref)), *value, *name;
+	const struct platform *p = wanted_platform(c, s);
+	if (!named_context_find(c, text, p, &value, &name, NULL) || value)
+		return false;
+	*ret = (struct bridge_image_request){.ref = text, .platform = p, .resolve_mode = c->o->resolve_mode,
+					     .log_name = metadata_name(c, p, text)};
+	return true;
+}
+
+void stages_prefetch(convert *c, GHashTable *needed)
+{
+	g_autoptr(GArray) requests = g_array_new(FALSE, FALSE, sizeof(struct bridge_image_request));
+	for (size_t i = 0; i < c->stages.n; i++) {
+		struct stage *s = c->stages.items[i];
+		struct bridge_image_request r;
+		if ((c->all_stages || g_hash_table_contains(needed, s)) && prefetchable(c, s, &r))
+			g_array_append_val(requests, r);
+	}
+	context_prefetch_images(c->x, (void *)requests->data, requests->len);
+}

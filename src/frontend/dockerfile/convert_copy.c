@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* COPY and ADD: each source a copy action, all of one instruction in one step. */
+#include "frontend/dockerfile/convert_shared.h"
+#include "base/ident.h"
+#include "frontend/dockerfile/git_url.h"
+#include "frontend/dockerfile/owner.h"
+#include "frontend/dockerfile/text.h"
+#include "format/gotype.h"
+#include <string.h>
+
+/* One instruction on its way. */
+struct transfer {
+	convert *c;
+	struct stage *s;
+	const struct command *cmd;
+	bool add;
+	struct vec sources; /* expanded */
+	const char *dest;   /* expanded, then absolute in `target` */
+	const char *target;
+	const char *chown, *chmod, *checksum;
+	int keep_git_dir;
+	int32_t mode;
+	const char *symbolic;
+	struct owner owner;
+	struct llb_out from;
+	const char *name;
+	struct vec actions; /* of struct llb_file_action * */
+};
+
+static const char *expand_flag(struct transfer *t, const char *flag, GError **error)
+{
+	return convert_expand(t->c, t->s, t->cmd, flag ? flag : "", error);
+}
+
+static bool expand_all(struct transfer *t, GError **error)
+{
+	const struct instruction *i = t->cmd->i;
+	if (!(t->chown = expand_flag(t, i->chown, error)) || !(t->chmod = expand_flag(t, i->chmod, error)) ||
+	    !(t->checksum = expand_flag(t, i->checksum, error)))
+		return false;
+	for (size_t n = 0; n < i->args.n; n++) {
+		const char *source = convert_expand(t->c, t->s, t->cmd, i->args.items[n], error);
+		if (!source)
+			return false;
+		arena_push(t->c->a, &t->sources, source);
+	}
+	t->dest = convert_expand(t->c, t->s, t->cmd, i->dest, error);
+	return t->dest != NULL;
+}
+
+/* A trailing "/" or "/." means a directory and stays. */
+static const char *target_path(convert *c, const struct stage *s, const char *dest)
+{
+	if (!*dest || strcmp(dest, ".") == 0)
+		dest = "./";
+	const char *joined = *dest == '/' ? dest : arena_printf(c->a, "/%s/%s", s->state.dir, dest);
+	const char *clean = text_path_clean(c->a, joined);
+	if (g_str_has_suffix(dest, "/"))
+		return clean[1] ? arena_printf(c->a, "%s/", clean) : clean;
+	if (g_str_has_suffix(dest, "/."))
+		return arena_printf(c->a, "%s%s.", clean, clean[1] ? "/" : "");
+	return clean;
+}
+
+static Pb__FileActionCopy *add_copy(struct transfer *t, struct llb_out from, const char *src)
+{
+	arena *a = t->c->a;
+	Pb__FileActionCopy *copy = arena_make(a, Pb__FileActionCopy);
+	pb__file_action_copy__init(copy);
+	copy->src = (char *)src;
+	copy->dest = (char *)t->target;
+	copy->createdestpath = true;
+	copy->timestamp = -1;
+	copy->mode = t->mode;
+	if (t->symbolic)
+		copy->modestr = (char *)t->symbolic;
+	if (*t->chown)
+		copy->owner = &t->owner.chown;
+	copy->n_exclude_patterns = t->cmd->i->exclude.n;
+	copy->exclude_patterns = (char **)t->cmd->i->exclude.items;
+	struct llb_file_action *action = arena_make(a, struct llb_file_action);
+	*action = (struct llb_file_action){.type = PB__FILE_ACTION__ACTION_COPY, .copy = copy, .from = from,
+					   .owner_from_base = true};
+	arena_push(a, &t->actions, action);
+	return copy;
+}
+
+/* --- git --- */
+
+static bool merge_options(struct transfer *t, const struct git_url *u, GError **error)
+{
+	if (t->keep_git_dir >= 0 && u->keep_git_dir >= 0 && t->keep_git_dir != u->keep_git_dir)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "inconsistent keep-git-dir configuration");
+	if (u->keep_git_dir >= 0)
+		t->keep_git_dir = u->keep_git_dir;
+	if (*t->checksum && *u->checksum && strcmp(t->checksum, u->checksum) != 0) {
+		g_autofree char *mine = go_quote(t->checksum), *theirs = go_quote(u->checksum);
+		return error_set(error, ERROR_INVALID_ARGUMENT, "checksum mismatch %s != %s", mine, theirs);
+	}
+	if (*u->checksum)
+		t->checksum = u->checksum;
+	return true;
+}
+
+static bool add_git(struct transfer *t, const struct git_url *u, GError **error)
+{
+	const char *const *attrs;
+	if (!t->add)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "source can't be a git ref for COPY");
+	if (!merge_options(t, u, error))
+		return false;
+	const char *id = git_url_source(t->c->a, u, t->keep_git_dir == 1, t->checksum, "", &attrs);
+	struct llb_meta meta = LLB_META_INIT;
+	meta.custom_name = t->name;
+	add_copy(t, llb_source(t->c->graph, id, attrs, &meta), "/");
+	return true;
+}
+
+/* --- http --- */
+
+static const char *url_file(arena *a, const char *url)
+{
+	const char *authority = strstr(url, "://") + 3;
+	const char *path = authority + strcspn(authority, "/?#");
+	g_autofree char *escaped = g_strndup(path, strcspn(path, "?#")), *plain = g_uri_unescape_string(escaped, NULL);
+	const char *base = text_path_base(a, plain ? plain : escaped);
+	return strcmp(base, ".") == 0 || strcmp(base, "/") == 0 ? "__unnamed__" : base;
+}
+
+static bool add_http(struct transfer *t, const char *url, GError **error)
+{
+	if (!t->add)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "source can't be a URL for COPY");
+	struct digest digest;
+	if (*t->checksum && !digest_parse(t->checksum, &digest, error))
+		return false;
+	const char *file = url_file(t->c->a, url);
+	const char *attrs[] = {"http.filename", file, *t->checksum ? "http.checksum" : NULL, t->checksum, NULL};
+	const char *description[] = {"com.docker.dockerfile.v1.command", "", NULL};
+	struct llb_meta meta = LLB_META_INIT;
+	meta.custom_name = t->name;
+	meta.description = description;
+	Pb__FileActionCopy *copy =
+		add_copy(t, llb_source(t->c->graph, url, attrs, &meta), text_path_rooted(t->c->a, file));
+	copy->attemptunpackdockercompatibility = t->cmd->i->unpack == 1;
+	return true;
+}
+
+/* --- paths --- */
+
+static bool has_wildcard(const char *p)
+{
+	for (; *p; p++) {
+		if (*p == '*' || *p == '?' || *p == '[')
+			return true;
+		if (*p == '\\' && p[1])
+			p++;
+	}
+	return false;
+}
+
+static char **one_string(arena *a, const char *text)
+{
+	char **list = arena_alloc(a, sizeof *list);
+	list[0] = (char *)text;
+	return list;
+}
+
+static void add_path(struct transfer *t, const char *source)
+{
+	arena *a = t->c->a;
+	const struct instruction *i = t->cmd->i;
+	const char *pattern = NULL, *required = NULL;
+	if (!i->from || !*i->from)
+		validate_copy_source(t->c, i, source);
+	if (i->parents) {
+		const char *pivot = strstr(source, "/./");
+		pattern = pivot ? pivot + strlen("/./") : source;
+		source = pivot ? arena_strndup(a, source, (size_t)(pivot - source)) : "/";
+		pattern = *pattern == '/' ? pattern : text_path_rooted(a, pattern);
+		if (!has_wildcard(source) && !has_wildcard(pattern))
+			required = text_path_rooted(a, arena_printf(a, "%s/%s", source, pattern));
+	}
+	Pb__FileActionCopy *copy = add_copy(t, t->from, text_path_rooted(a, source));
+	copy->followsymlink = copy->dircopycontents = copy->allowwildcard = copy->allowemptywildcard = true;
+	copy->attemptunpackdockercompatibility = i->unpack >= 0 ? i->unpack == 1 : t->add;
+	if (pattern) {
+		copy->n_include_patterns = 1;
+		copy->include_patterns = one_string(a, pattern + (*pattern == '/'));
+	}
+	if (required) {
+		copy->n_required_paths = 1;
+		copy->required_paths = one_string(a, required);
+	}
+}
+
+static bool is_http(const char *source)
+{
+	return g_str_has_prefix(source, "http://") || g_str_has_prefix(source, "https://");
+}
+
+static bool add_source(struct transfer *t, const char *source, GError **error)
+{
+	struct git_url u;
+	bool is_git;
+	if (!git_url_parse(t->c->a, source, &u, &is_git, error))
+		return false;
+	if (is_git && !u.local_looking)
+		return add_git(t, &u, error);
+	if (is_http(source))
+		return add_http(t, source, error);
+	add_path(t, source);
+	return true;
+}
+
+/* --- here-documents --- */
+
+struct llb_out inline_file(convert *c, const struct stage *s, const char *name, const char *content, int mode)
+{
+	Pb__FileActionMkFile mkfile = PB__FILE_ACTION_MK_FILE__INIT;
+	mkfile.path = text_path_rooted(c->a, name);
+	mkfile.mode = mode;
+	mkfile.data.data = (uint8_t *)content;
+	mkfile.data.len = strlen(content);
+	mkfile.timestamp = -1;
+	struct llb_file_action action = {.type = PB__FILE_ACTION__ACTION_MKFILE, .mkfile = &mkfile};
+	struct llb_meta meta = LLB_META_INIT;
+	meta.custom_name = "[internal] preparing inline document";
+	return llb_file(c->graph, (struct llb_out){0}, &action, 1, &meta);
+}
+
+static bool add_heredoc(struct transfer *t, const struct heredoc *doc, GError **error)
+{
+	const char *content = doc->content;
+	if (doc->expand) {
+		struct words w = {.escape = '\\', .plain_quotes = true, .work = &t->c->work_left};
+		struct words_result r;
+		bool ok = words_expand(&w, t->c->a, content, &t->s->state.env->words, &r, error);
+		convert_report_undefined(t->c, t->s, t->cmd->i, &r.unmatched);
+		if (!ok)
+			return false;
+		content = r.text;
+	}
+	add_copy(t, inline_file(t->c, t->s, doc->name, content, 0644), text_path_rooted(t->c->a, doc->name));
+	return true;
+}
+
+/* --- the step --- */
+
+static bool check_checksum(const struct transfer *t, GError **error)
+{
+	struct git_url u;
+	bool is_git = false;
+	if (!*t->checksum)
+		return true;
+	if (t->sources.n != 1)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "checksum can't be specified for multiple sources");
+	git_url_parse(t->c->a, t->sources.items[0], &u, &is_git, NULL);
+	if (!is_git && !is_http(t->sources.items[0]))
+		return error_set(error, ERROR_INVALID_ARGUMENT, "checksum requires HTTP(S) or Git sources");
+	return true;
+}
+
+static bool parse_flags(struct transfer *t, GError **error)
+{
+	t->mode = -1;
+	if (*t->chown)
+		owner_parse(t->c->a, t->chown, &t->owner);
+	if (*t->chmod && !mode_parse(t->c->a, t->chmod, &t->mode, &t->symbolic, error))
+		return false;
+	return check_checksum(t, error);
+}
+
+static const char *history_text(const struct transfer *t)
+{
+	const struct instruction *i = t->cmd->i;
+	g_autoptr(GString) s = g_string_new(t->add ? "ADD" : "COPY");
+	if (i->parents)
+		g_string_append(s, " --parents");
+	if (*t->chown)
+		g_string_append_printf(s, " --chown=%s", t->chown);
+	if (*t->chmod)
+		g_string_append_printf(s, " --chmod=%s", t->chmod);
+	for (size_t n = 0; n < t->sources.n; n++)
+		g_string_append_printf(s, " %s", vec_at(&t->sources, char *, n));
+	for (size_t n = 0; n < i->heredocs.n; n++)
+		g_string_append_printf(s, " <<%s", vec_at(&i->heredocs, struct heredoc *, n)->name);
+	g_string_append_printf(s, " %s # buildkit", t->dest);
+	return arena_strndup(t->c->a, s->str, s->len);
+}
+
+static struct llb_out file_step(struct transfer *t, struct llb_out on, const struct llb_meta *meta)
+{
+	g_autofree struct llb_file_action *actions = g_new(struct llb_file_action, t->actions.n);
+	for (size_t i = 0; i < t->actions.n; i++)
+		actions[i] = *vec_at(&t->actions, struct llb_file_action *, i);
+	return llb_file(t->c->graph, on, actions, t->actions.n, meta);
+}
+
+/* --link: a tree of its own, merged on top; the three names count as one step. */
+static struct llb_out link_step(struct transfer *t, const char *text, struct llb_meta meta)
+{
+	char id[IDENT_SIZE];
+	ident_new(id);
+	t->s->index--;
+	const char *group = name_prefix(t->c, t->s, text, &t->s->platform, true);
+	struct llb_meta copy = meta;
+	copy.platform = &t->s->platform;
+	copy.group_id = meta.group_id = id;
+	copy.group_name = meta.group_name = group;
+	copy.group_weak = true;
+	struct llb_out inputs[] = {t->s->state.out, file_step(t, (struct llb_out){0}, &copy)};
+	t->s->index--;
+	meta.custom_name =
+		name_prefix(t->c, t->s, arena_printf(t->c->a, "LINK %s", text), &t->s->platform, true);
+	return llb_merge(t->c->graph, inputs, G_N_ELEMENTS(inputs), &meta);
+}
+
+static bool transfer_run(struct transfer *t, GError **error)
+{
+	convert *c = t->c;
+	struct stage *s = t->s;
+	const struct instruction *i = t->cmd->i;
+	t->keep_git_dir = i->keep_git_dir;
+	t->target = target_path(c, s, t->dest);
+	if (!parse_flags(t, error))
+		return false;
+	const char *text = name_text(c, i->code, &s->state.env->words, false);
+	t->name = name_prefix(c, s, text, &s->platform, true);
+	for (size_t n = 0; n < t->sources.n; n++)
+		if (!add_source(t, t->sources.items[n], error))
+			return false;
+	for (size_t n = 0; n < i->heredocs.n; n++)
+		if (!add_heredoc(t, i->heredocs.items[n], error))
+			return false;
+	struct llb_meta meta = convert_meta(c, t->name, i->span);
+	meta.ignore_cache = s->no_cache;
+	if (i->link && !*t->chmod && convert_has_cap("mergeop"))
+		s->state.out = link_step(t, text, meta);
+	else
+		s->state.out = file_step(t, s->state.out, &meta);
+	convert_commit(c, s, history_text(t), true);
+	return true;
+}
+
+static void use_paths(struct transfer *t, GHashTable *paths)
+{
+	for (size_t n = 0; n < t->sources.n; n++)
+		if (!t->add || !is_http(t->sources.items[n]))
+			g_hash_table_add(paths, text_path_rooted(t->c->a, t->sources.items[n]));
+}
+
+bool convert_add(convert *c, struct stage *s, const struct command *cmd, GError **error)
+{
+	struct transfer t = {.c = c, .s = s, .cmd = cmd, .add = true, .from = c->context_promise};
+	if (!expand_all(&t, error) || !transfer_run(&t, error))
+		return false;
+	use_paths(&t, c->context_paths);
+	return true;
+}
+
+bool convert_copy(convert *c, struct stage *s, const struct command *cmd, GError **error)
+{
+	struct transfer t = {.c = c, .s = s, .cmd = cmd, .from = c->context_promise};
+	struct stage *source = cmd->sources.n ? cmd->sources.items[0] : NULL;
+	if (!expand_all(&t, error))
+		return false;
+	if (source && !source->dispatched)
+		return error_set(error, ERROR_INVALID_ARGUMENT,
+				 "cannot copy from stage \"%s\", it needs to be defined before current stage \"%s\"",
+				 cmd->i->from, s->display);
+	if (source)
+		t.from = source->state.out;
+	if (!transfer_run(&t, error))
+		return false;
+	use_paths(&t, source ? source->paths : c->context_paths);
+	return true;
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "frontend/dockerfile/convert.h"
+#include "frontend/dockerfile/suggest.h"
+#include "frontend/dockerfile/text.h"
+#include <string.h>
+
+typedef bool (*convert_function)(convert *c, struct stage *s, const struct command *cmd, GError **error);
+static const convert_function functions[] = {
+#define CONVERT_ROW(NAME, name, form, heredocs) convert_##name,
+	INSTRUCTIONS(CONVERT_ROW)
+#undef CONVERT_ROW
+};
+
+void convert_report_undefined(convert *c, struct stage *s, const struct instruction *i, const struct vec *unmatched)
+{
+	for (size_t n = 0; c->lint.sink && n < unmatched->n; n++) {
+		const char *name = unmatched->items[n];
+		bool declared = !args_is_env(name);
+		for (size_t k = 0; k < s->args.n && !declared; k++)
+			declared = strcmp(vec_at(&s->args, struct pair *, k)->key, name) == 0;
+		if (declared)
+			continue;
+		g_autofree char *match = suggest_find(name, env_keys(s->state.env), true);
+		lint_report(&c->lint, &i->comments, LINT_UNDEFINED_VAR, i->span,
+			    "Usage of undefined variable '$%s'%s%s%s", name, match ? " (did you mean $" : "", match ? match : "",
+			    match ? "?)" : "");
+	}
+}
+
+const char *convert_expand(convert *c, struct stage *s, const struct command *cmd, const char *word, GError **error)
+{
+	struct words_result r;
+	bool ok = words_expand(&c->words, c->a, word, &s->state.env->words, &r, error);
+	convert_report_undefined(c, s, cmd->i, &r.unmatched);
+	return ok ? r.text : NULL;
+}
+
+void convert_commit(convert *c, struct stage *s, const char *text, bool layer)
+{
+	image_config_history(c->a, s->image, text, layer, c->epoch);
+}
+
+struct llb_meta convert_meta(convert *c, const char *name, struct span span)
+{
+	struct llb_meta meta = LLB_META_INIT;
+	meta.custom_name = name;
+	if (span.first > 0) {
+		meta.source_index = c->source_index;
+		meta.ranges = span_ranges(c->a, span);
+	}
+	return meta;
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+const char *const *follow_paths(convert *c, GHashTable *paths)
+{
+	struct vec list = {0};
+	GHashTableIter iter;
+	const char *path;
+	g_hash_table_iter_init(&iter, paths);
+	while (g_hash_table_iter_next(&iter, (void **)&path, NULL)) {
+		if (strcmp(path, "/") == 0)
+			return NULL;
+		arena_push(c->a, &list, path + 1);
+	}
+	if (!list.n)
+		return NULL;
+	qsort(list.items, list.n, sizeof *list.items, by_text);
+	return arena_strv(c->a, &list);
+}
+
+/* The directory as a WORKDIR sets it: an absolute one is taken as it is written. */
+void stage_set_dir(convert *c, struct stage *s, const char *dir)
+{
+	const char *now = *s->image->working_dir ? s->image->working_dir : "/";
+	if (!*dir)
+		dir = *now == '/' ? now : text_path_rooted(c->a, now);
+	else if (*dir != '/')
+		dir = text_path_rooted(c->a, arena_printf(c->a, "%s/%s", now, dir));
+	s->image->working_dir = s->state.dir = dir;
+}
+
+/* The config that the stage starts with becomes its state; no vertex, no history. */
+static bool begin_stage(convert *c, struct stage *s, GError **error)
+{
+	stage_inherit(c, s);
+	if (!s->image)
+		s->image = image_config_scratch(c->a, &c->target);
+	if (!s->state.env)
+		s->state.env = env_new(c->a, c->tables);
+	if (!s->state.dir)
+		s->state = (struct state){.out = s->state.out, .env = s->state.env, .dir = "/", .user = "", .hostname = ""};
+	s->dispatched = true;
+	if (!s->has_platform) {
+		s->has_platform = true;
+		s->platform = c->target;
+	}
+	if (!image_config_env_get(c->a, s->image, "PATH") && strcmp(s->platform.os, "windows") != 0)
+		image_config_env_set(c->a, s->image, "PATH", DEFAULT_PATH);
+	for (size_t i = 0; i < s->image->env.n; i++) {
+		const char *entry = s->image->env.items[i], *equals = strchr(entry, '=');
+		const char *key = equals ? arena_strndup(c->a, entry, (size_t)(equals - entry)) : entry;
+		if (!env_set(s->state.env, key, equals ? equals + 1 : "", error))
+			return false;
+	}
+	if (*c->o->hostname)
+		s->state.hostname = c->o->hostname;
+	if (*s->image->working_dir)
+		stage_set_dir(c, s, s->image->working_dir);
+	if (*s->image->user)
+		s->state.user = s->image->user;
+	s->state.network = c->o->network;
+	return true;
+}
+
+static bool dispatch_stage(convert *c, struct stage *s, GError **error)
+{
+	if (!begin_stage(c, s, error))
+		return convert_fail_at(c, s->span);
+	for (size_t i = 0; i < s->commands.n; i++) {
+		const struct command *cmd = s->commands.items[i];
+		s->in_onbuild = cmd->onbuild;
+		if (!functions[cmd->i->kind](c, s, cmd, error))
+			return convert_fail_at(c, cmd->i->span);
+	}
+	return true;
+}
+
+bool convert_dispatch(convert *c, GHashTable *needed, GError **error)
+{
+	for (size_t i = 0; i < c->stages.n; i++) {
+		struct stage *s = c->stages.items[i];
+		bool wanted = c->all_stages || g_hash_table_contains(needed, s);
+		if (wanted && !s->dispatched && !dispatch_stage(c, s, error))
+			return false;
+	}
+	/* All of the result is used. */
+	g_hash_table_add(c->target_stage->paths, (char *)"/");
+	if (!c->target_stage->image)
+		c->target_stage->image = image_config_scratch(c->a, &c->target);
+	return true;
+}

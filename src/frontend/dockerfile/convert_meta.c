@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Instructions that change the image config and the environment, without a step of their own (WORKDIR has one). */
+#include "frontend/dockerfile/convert_shared.h"
+#include "format/gotype.h"
+#include "frontend/dockerfile/owner.h"
+#include "frontend/dockerfile/ports.h"
+#include "frontend/dockerfile/text.h"
+#include <string.h>
+
+/* --- ENV, LABEL --- */
+
+static bool expand_pair(convert *c, struct stage *s, const struct command *cmd, const struct pair *from, struct pair *ret,
+			GError **error)
+{
+	*ret = *from;
+	ret->key = convert_expand(c, s, cmd, from->key, error);
+	ret->value = ret->key ? convert_expand(c, s, cmd, from->value, error) : NULL;
+	return ret->value != NULL;
+}
+
+/* All pairs are expanded before the first is set. */
+static bool expand_pairs(convert *c, struct stage *s, const struct command *cmd, struct vec *ret, const char **ret_text,
+			 GError **error)
+{
+	g_autoptr(GString) text = g_string_new(keyword_upper(cmd->i->kind));
+	for (size_t i = 0; i < cmd->i->pairs.n; i++) {
+		struct pair *pair = arena_make(c->a, struct pair);
+		if (!expand_pair(c, s, cmd, cmd->i->pairs.items[i], pair, error))
+			return false;
+		arena_push(c->a, ret, pair);
+		g_string_append_printf(text, " %s=%s", pair->key, pair->value);
+	}
+	*ret_text = arena_strndup(c->a, text->str, text->len);
+	return true;
+}
+
+static void check_legacy(convert *c, const struct instruction *i, const struct pair *pair)
+{
+	if (pair->legacy)
+		lint_report(&c->lint, &i->comments, LINT_LEGACY_KEY_VALUE_FORMAT, i->span,
+			    "\"%s key=value\" should be used instead of legacy \"%s key value\" format", i->name, i->name);
+}
+
+bool convert_env(convert *c, struct stage *s, const struct command *cmd, GError **error)
+{
+	struct vec pairs = {0};
+	const char *text;
+	if (!expand_pairs(c, s, cmd, &pairs, &text, error))
+		return false;
+	for (size_t i = 0; i < pairs.n; i++) {
+		const struct pair *pair = pairs.items[i];
+		check_legacy(c, cmd->i, pair);
+		validate_secret_key(c, cmd->i, "ENV", pair->key);
+		if (!env_set(s->state.env, pair->key, pair->value, error))
+			return false;
+		image_config_env_set(c->a, s->image, pair->key, pair->value);
+	}
+	convert_commit(c, s, text, false);
+	return true;
+}
+
+bool convert_label(convert *c, struct stage *s, const struct command *cmd, GError **error)
+{
+	struct vec pairs = {0};
+	const char *text;
+	if (!expand_pairs(c, s, cmd, &pairs, &text, error))
+		return false;
+	for (size_t i = 0; i < pairs.n; i++) {
+		const struct pair *pair = pairs.items[i];
+		check_legacy(c, cmd->i, pair);
+		image_config_label_set(c->a, s->image, pair->key, pair->value);
+	}
+	convert_commit(c, s, text, false);
+	return true;
+}
+
+/* --- CMD, ENTRYPOINT, SHELL, HEALTHCHECK --- */
+
+/* Shell form: the words in one argument behind the shell. */
+void command_with_shell(convert *c, const struct stage *s, struct vec *args)
+{
+	g_autofree char *line = vec_join(args, " ");
+	bool windows = strcmp(s->image->os, "windows") == 0;
+	struct vec out = {0};
+	for (size_t i = 0; i < s->image->shell.n; i++)
+		arena_push(c->a, &out, s->image->shell.items[i]);
+	if (!out.n) {
+		arena_push(c->a, &out, windows ? "cmd" : "/bin/sh");
+		arena_push(c->a, &out, windows ? "/S" : "-c");
+		if (windows)
+			arena_push(c->a, &out, "/C");
+	}
+	arena_push(c->a, &out, arena_strdup(c->a, line));
+	*args = out;
+}
+
+/* ["a" "b"] as Go's %q, [a b] as %v. */
+static const char *list_text(convert *c, const char *keyword, const struct vec *list, bool quoted)
+{
+	g_autoptr(GString) s = g_string_new(keyword);
+	g_string_append(s, " [");
+	for (size_t i = 0; i < list->n; i++) {
+		g_autofree char *item = quoted ? go_quote(list->items[i]) : g_strdup(list->items[i]);
+		g_string_append_printf(s, "%s%s", i ? " " : "", item);
+	}
+	g_string_append_c(s, ']');
+	return arena_strndup(c->a, s->str, s->len);
+}
+
+static struct vec command_line(convert *c, struct stage *s, const struct instruction *i, struct once *once)
+{
+	struct vec args = {0};
+	validate_once(c, i, once);
+	for (size_t n = 0; n < i->args.n; n++)
+		arena_push(c->a, &args, i->args.items[n]);
+	if (i->json)
+		return args;
+	if (!s->image->shell.n)
+		lint_report(&c->lint, &i->comments, LINT_JSON_ARGS_RECOMMENDED, i->span,
+			    "JSON arguments recommended for %s to prevent unintended behavior related to OS signals", i->name);
+	command_with_shell(c, s, &args);
+	return args;
+}
+
+bool convert_cmd(convert *c, struct stage *s, const struct command *cmd, GError **error)
+{
+	s->image->cmd = command_line(c, s, cmd->i, &s->cmd);
+	s->image->args_escaped = true;
+	convert_commit(c, s, list_text(c, "CMD", &s->image->cmd, true), false);
+	return true;
+}
+
+bool convert_entrypoint(convert *c, struct stage *s, const struct command *cmd, GError **error)
+{
+	s->image->entrypoint = command_line(c, s, cmd->i, &s->entrypoint);
+	if (!s->cmd.set)
+		s->image->cmd = (struct vec){0};
+	convert_commit(c, s, list_text(c, "ENTRYPOINT", &s->image->entrypoint, true), false);
+	return true;
+}
+
+bool convert_shell(convert *c, struct stage *s, const struct command *cmd, GError **error)
+{
+	s->image->shell = cmd->i->args;
+	convert_commit(c, s, list_text(c, "SHELL", &cmd->i->args, false), false);
+	return true;
+}
+
+bool convert_healthcheck(convert *c, struct stage *s, const struct command *cmd, GError **error)
+{
+	const struct healthcheck *h = cmd->i->health;
+	validate_once(c, cmd->i, &s->healthcheck);
+	s->image->health = h;
+	g_autofree char *test = g_strjoinv(" ", (char **)h->test);
+	g_autofree char *interval = duration_format(h->interval_ns), *timeout = duration_format(h->timeout_ns);
+	g_autofree char *start = duration_format(h->start_period_ns), *between = duration_format(h->start_interval_ns);
+	convert_commit(c, s,
+		       arena_printf(c->a,
+				    "HEALTHCHECK {Test:[%s] Interval:%s Timeout:%s StartPeriod:%s StartInterval:%s Retries:%d}",
+				    test, interval, timeout, start, between, h->retries),
+		       false);
+	return true;
+}
+
+/* --- EXPOSE, VOLUME, STOPSIGNAL, USER, MAINTAINER, ONBUILD --- */
+
+static void check_port(convert *c, const struct instruction *i, const struct ports *p, const char *raw)
+{
+	if (p->upper_case)
+		lint_report(&c->lint, &i->comments, LINT_EXPOSE_PROTO_CASING, i->span,
+			    "Defined protocol '%s' in EXPOSE instruction should be lowercase", raw);
+	if (p->host_mapping)
+		lint_report(&c->lint, &i->comments, LINT_EXPOSE_INVALID_FORMAT, i->span,
+			    "EXPOSE instruction should not define an IP address or host-port mapping, found '%s'", raw);
+}
+
+bool convert_expose(convert *c, struct stage *s, const struct command *cmd, GError **error)
+{
+	struct vec words = {0}, all = {0};
+	for (size_t i = 0; i < cmd->i->args.n; i++) {
+		struct words_result r;
+		if (!words_expand(&c->words, c->a, cmd->i->args.items[i], &s->state.env->words, &r, error))
+			return false;
+		for (size_t n = 0; n < r.words.n; n++)
+			arena_push(c->a, &words, r.words.items[n]);
+	}
+	for (size_t i = 0; i < words.n; i++) {
+		struct ports p = {0};
+		bool ok = ports_parse(c->a, words.items[i], &p, error);
+		check_port(c, cmd->i, &p, words.items[i]);
+		if (!ok)
+			return false;
+		for (size_t n = 0; n < p.list.n; n++)
+			arena_push(c->a, &all, p.list.items[n]);
+		if ((c->work_left -= (int64_t)p.list.n * 16) < 0)
+			return error_set(error, ERROR_RESOURCE_EXHAUSTED, "too many exposed ports");
+	}
+	g_autoptr(GHashTable) known = g_hash_table_new(g_str_hash, g_str_equal);
+	for (size_t i = 0; i < s->image->ports.n; i++)
+		g_hash_table_add(known, s->image->ports.items[i]);
+	for (size_t i = 0; i < all.n; i++)
+		if (g_hash_table_add(known, all.items[i]))
+			arena_push(c->a, &s->image->ports, all.items[i]);
+	convert_commit(c, s, list_text(c, "EXPOSE", &all, false), false);
+	return true;
+}
+
+bool convert_volume(convert *c, struct stage *s, const struct command *cmd, GError **error)
+{
+	struct vec list = {0};
+	for (size_t i = 0; i < cmd->i->args.n; i++) {
+		const char *path = convert_expand(c, s, cmd, cmd->i->args.items[i], error);
+		if (!path)
+			return false;
+		arena_push(c->a, &list, path);
+	}
+	for (size_t i = 0; i < list.n; i++) {
+		if (!*vec_at(&list, char *, i))
+			return error_set(error, ERROR_INVALID_ARGUMENT, "VOLUME specified can not be an empty string");
+		image_config_set_add(c->a, &s->image->volumes, list.items[i]);
+	}
+	convert_commit(c, s, list_text(c, "VOLUME", &list, false), false);
+	return true;
+}
+
+static bool is_signal(const char *text)
+{
+	static const char *const names[] = {
+		"ABRT", "ALRM", "BUS", "CHLD", "CLD", "CONT", "FPE", "HUP", "ILL", "INT", "IO", "IOT", "KILL", "PIPE", "POLL",
+		"PROF", "PWR", "QUIT", "SEGV", "STKFLT", "STOP", "SYS", "TERM", "TRAP", "TSTP", "TTIN", "TTOU", "URG", "USR1",
+		"USR2", "VTALRM", "WINCH", "XCPU", "XFSZ", "RTMIN", "RTMAX", NULL};
+	int64_t n;
+	if (int_parse(text, 10, &n, NULL))
+		return n != 0;
+	g_autofree char *upper = g_ascii_strup(text, -1);
+	const char *name = g_str_has_prefix(upper, "SIG") ? upper + 3 : upper;
+	if (g_strv_contains(names, name))
+		return true;
+	bool from_min = g_str_has_prefix(name, "RTMIN+");
+	if (!from_min && !g_str_has_prefix(name, "RTMAX-"))
+		return false;
+	return name[6] != '0' && int_parse(name + 6, 10, &n, NULL) && n >= 1 && n <= (from_min ? 15 : 14);
+}
+
+bool convert_stopsignal(convert *c, struct stage *s, const struct command *cmd, GError **error)
+{
+	const char *text = convert_expand(c, s, cmd, cmd->i->args.items[0], error);
+	if (!text)
+		return false;
+	if (!is_signal(text))
+		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid signal: %s", text);
+	s->image->stop_signal = text;
+	convert_commit(c, s, arena_printf(c->a, "STOPSIGNAL %s", text), false);
+	return true;
+}
+
+bool convert_user(convert *c, struct stage *s, const struct command *cmd, GError **error)
+{
+	const char *user = convert_expand(c, s, cmd, cmd->i->args.items[0], error);
+	if (!user)
+		return false;
+	s->state.user = s->image->user = user;
+	convert_commit(c, s, arena_printf(c->a, "USER %s", user), false);
+	return true;
+}
+
+bool convert_maintainer(convert *c, struct stage *s, const struct command *cmd, GError **error)
+{
+	s->image->author = cmd->i->args.items[0];
+	convert_commit(c, s, arena_printf(c->a, "MAINTAINER %s", s->image->author), false);
+	return true;
+}
+
+bool convert_onbuild(convert *c, struct stage *s, const struct command *cmd, GError **error)
+{
+	arena_push(c->a, &s->image->on_build, cmd->i->args.items[0]);
+	return true;
+}
+
+/* A FROM begins a stage; there is none inside. */
+bool convert_from(convert *c, struct stage *s, const struct command *cmd, GError **error)
+{
+	return true;
+}
+
+/* --- WORKDIR --- */
+
+static void make_dir(convert *c, struct stage *s, const struct instruction *i)
+{
+	struct owner owner;
+	Pb__FileActionMkDir mkdir = PB__FILE_ACTION_MK_DIR__INIT;
+	mkdir.path = text_path_clean(c->a, s->state.dir);
+	mkdir.mode = 0755;
+	mkdir.makeparents = true;
+	mkdir.timestamp = c->epoch ? c->epoch_s * G_GINT64_CONSTANT(1000000000) : -1;
+	if (*s->image->user)
+		mkdir.owner = owner_parse(c->a, s->image->user, &owner);
+	struct llb_file_action action = {.type = PB__FILE_ACTION__ACTION_MKDIR, .mkdir = &mkdir, .owner_from_base = true};
+	const char *text = name_text(c, i->code, &s->state.env->words, false);
+	struct llb_meta meta = convert_meta(c, name_prefix(c, s, text, &s->platform, true), i->span);
+	s->state.out = llb_file(c->graph, s->state.out, &action, 1, &meta);
+}
+
+bool convert_workdir(convert *c, struct stage *s, const struct command *cmd, GError **error)
+{
+	const char *path = convert_expand(c, s, cmd, cmd->i->args.items[0], error);
+	if (!path)
+		return false;
+	if (!s->workdir_set && *path != '/') {
+		g_autofree char *quoted = go_quote(path);
+		lint_report(&c->lint, &cmd->i->comments, LINT_WORKDIR_RELATIVE_PATH, cmd->i->span,
+			    "Relative workdir %s can have unexpected results if the base image changes", quoted);
+	}
+	s->workdir_set = true;
+	stage_set_dir(c, s, path);
+	bool layer = strcmp(s->state.dir, "/") != 0;
+	if (layer)
+		make_dir(c, s, cmd->i);
+	convert_commit(c, s, arena_printf(c->a, "WORKDIR %s", s->state.dir), layer);
+	return true;
+}

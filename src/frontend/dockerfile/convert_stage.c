@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "frontend/dockerfile/convert.h"
+#include "base/limits.h"
+#include "format/gotype.h"
+#include "frontend/dockerfile/mounts.h"
+#include "frontend/dockerfile/scan.h"
+#include "frontend/dockerfile/suggest.h"
+#include "frontend/dockerfile/text.h"
+#include <inttypes.h>
+#include <string.h>
+
+struct stage *stages_by_name(convert *c, const char *name)
+{
+	return g_hash_table_lookup(c->by_name, text_lower(c->a, name));
+}
+
+static void stage_tables(convert *c, struct stage *s)
+{
+	s->paths = convert_table(c);
+	s->used_args = convert_table(c);
+	s->arg_infos = convert_table(c);
+}
+
+static void copy_table(GHashTable *to, GHashTable *from)
+{
+	GHashTableIter iter;
+	void *key, *value;
+	g_hash_table_iter_init(&iter, from);
+	while (g_hash_table_iter_next(&iter, &key, &value))
+		g_hash_table_replace(to, key, value);
+}
+
+/* The base is looked up by its name as written: names in the table are lower case. */
+static void stage_add(convert *c, struct stage *s)
+{
+	arena_push(c->a, &c->stages, s);
+	s->base = g_hash_table_lookup(c->by_name, s->base_name);
+	if (s->base) {
+		copy_table(s->used_args, s->base->used_args);
+		copy_table(s->arg_infos, s->base->arg_infos);
+	}
+	if (*s->name)
+		g_hash_table_replace(c->by_name, (char *)s->name, s);
+}
+
+static struct stage *stage_unregistered(convert *c, const char *base_name, struct span span)
+{
+	struct stage *s = arena_make(c->a, struct stage);
+	s->base_name = s->original_base = base_name;
+	s->name = s->display = "";
+	s->span = span;
+	s->unregistered = true;
+	stage_tables(c, s);
+	return s;
+}
+
+/* --- FROM lines --- */
+
+static bool expand_platform(convert *c, struct stage *s, GError **error)
+{
+	const char *text = s->from->platform;
+	struct words_result r;
+	if (!text || !*text)
+		return true;
+	if (!words_expand(&c->words, c->a, text, &c->globals->words, &r, error)) {
+		g_prefix_error(error, "failed to process arguments for platform : ");
+		return convert_fail_at(c, s->span);
+	}
+	validate_from(c, s, &r.unmatched);
+	validate_from_platform(c, s, &r);
+	if (!*r.text) {
+		error_set(error, ERROR_INVALID_ARGUMENT, "empty platform value from expression %s", text);
+	} else if (platform_parse(r.text, &s->platform, error)) {
+		s->has_platform = true;
+		for (size_t i = 0; i < r.matched.n; i++)
+			g_hash_table_add(s->used_args, r.matched.items[i]);
+		return true;
+	}
+	for (size_t i = 0; i < r.unmatched.n; i++)
+		if (suggest_to(error, r.unmatched.items[i], env_keys(c->globals), true))
+			break;
+	if (*r.text)
+		g_prefix_error(error, "failed to parse platform %s: ", text);
+	return convert_fail_at(c, s->span);
+}
+
+static bool expand_from(convert *c, struct stage *s, struct vec *ret_used, GError **error)
+{
+	struct words_result r;
+	bool ok = words_expand(&c->words, c->a, s->base_name, &c->globals->words, &r, error);
+	validate_from(c, s, &r.unmatched);
+	if (!ok)
+		return convert_fail_at(c, s->span);
+	if (!*r.text) {
+		error_set(error, ERROR_INVALID_ARGUMENT, "base name (%s) should not be blank", s->base_name);
+		return convert_fail_at(c, s->span);
+	}
+	s->base_name = s->original_base = r.text;
+	*ret_used = r.matched;
+	return expand_platform(c, s, error);
+}
+
+static int count_steps(const struct stage *s)
+{
+	int total = strcmp(s->base_name, "scratch") != 0 && !s->base;
+	for (size_t i = 0; i < s->instructions.n; i++) {
+		enum instruction_kind kind = vec_at(&s->instructions, struct instruction *, i)->kind;
+		total += kind == INSTRUCTION_ADD || kind == INSTRUCTION_COPY || kind == INSTRUCTION_RUN ||
+			 kind == INSTRUCTION_WORKDIR;
+	}
+	return total;
+}
+
+static bool stage_build(convert *c, struct stage *s, size_t number, GError **error)
+{
+	struct vec used = {0};
+	s->display = s->name;
+	stage_tables(c, s);
+	if (!expand_from(c, s, &used, error))
+		return false;
+	if (*s->name) {
+		if (!named_context_find(c, s->name, s->has_platform ? &s->platform : NULL, &s->context_value,
+					&s->context_name, error))
+			return false;
+		if (s->context_value) { /* its instructions are not looked at */
+			stage_add(c, s);
+			s->base = NULL;
+			s->instructions = (struct vec){0};
+			return true;
+		}
+	} else {
+		s->display = arena_printf(c->a, "stage-%zu", number);
+	}
+	GHashTable *platform_args = s->used_args;
+	s->used_args = convert_table(c);
+	stage_add(c, s);
+	copy_table(s->used_args, platform_args);
+	for (size_t i = 0; i < used.n; i++)
+		g_hash_table_add(s->used_args, used.items[i]);
+	s->total = count_steps(s);
+	s->no_cache = options_no_cache(c->o, s->name);
+	return true;
+}
+
+bool stages_build(convert *c, GError **error)
+{
+	for (size_t i = 0; i < c->parsed.n; i++)
+		if (!stage_build(c, c->parsed.items[i], i, error))
+			return false;
+	return true;
+}
+
+static const char *const *stage_names(convert *c)
+{
+	struct vec names = {0};
+	for (size_t i = 0; i < c->stages.n; i++) {
+		const char *name = vec_at(&c->stages, struct stage *, i)->display;
+		if (*name)
+			arena_push(c->a, &names, name);
+	}
+	return arena_strv(c->a, &names);
+}
+
+bool stages_find_target(convert *c, GError **error)
+{
+	c->target_stage = c->stages.items[c->stages.n - 1];
+	if (!*c->target_name)
+		return true;
+	c->target_stage = stages_by_name(c, c->target_name);
+	if (c->target_stage)
+		return true;
+	g_autofree char *quoted = go_quote(c->target_name);
+	error_set(error, ERROR_INVALID_ARGUMENT, "target stage %s could not be found", quoted);
+	suggest_to(error, c->target_name, stage_names(c), true);
+	return false;
+}
+
+/* --- dependencies --- */
+
+static bool is_integer(const char *text)
+{
+	const char *digits = text + (*text == '-' || *text == '+');
+	return *digits && strspn(digits, "0123456789") == strlen(digits) && strlen(digits) < 10;
+}
+
+static bool copy_source(convert *c, const struct instruction *i, struct command *cmd, GError **error)
+{
+	struct words_result r;
+	if (!words_expand(&c->words, c->a, i->from, &words_env_empty, &r, error))
+		return false;
+	if (strcmp(r.text, i->from) != 0)
+		return error_set(error, ERROR_INVALID_ARGUMENT,
+				 "variable expansion is not supported for --from, define a new stage with FROM using ARG "
+				 "from global scope as a workaround");
+	struct stage *source;
+	int64_t n;
+	if (is_integer(i->from) && int_parse(i->from, 10, &n, NULL)) {
+		if (n < 0 || (size_t)n >= c->stages.n)
+			return error_set(error, ERROR_INVALID_ARGUMENT, "invalid stage index %" PRId64, n);
+		source = c->stages.items[n];
+	} else {
+		source = stages_by_name(c, i->from);
+		if (!source)
+			source = stage_unregistered(c, i->from, i->span);
+	}
+	arena_push(c->a, &cmd->sources, source);
+	return true;
+}
+
+static void mount_sources(convert *c, const struct instruction *i, struct command *cmd)
+{
+	for (size_t n = 0; n < i->mounts.n; n++) {
+		/* One without "from" counts as scratch here: its type may still be a variable. */
+		const char *from = mount_from(c->a, i->mounts.items[n]);
+		if (!*from)
+			from = "scratch";
+		struct stage *source = stages_by_name(c, from);
+		if (!source)
+			source = stage_unregistered(c, from, (struct span){0});
+		arena_push(c->a, &cmd->sources, source);
+	}
+}
+
+static void depend(convert *c, struct stage *s, struct stage *on, struct span span)
+{
+	for (size_t i = 0; i < s->deps.n; i++) {
+		struct dependency *d = s->deps.items[i];
+		if (d->stage == on) {
+			d->span = span;
+			return;
+		}
+	}
+	struct dependency *d = arena_make(c->a, struct dependency);
+	*d = (struct dependency){on, span};
+	arena_push(c->a, &s->deps, d);
+}
+
+bool stage_make_command(convert *c, struct stage *s, const struct instruction *i, bool onbuild, struct command **ret,
+			GError **error)
+{
+	struct command *cmd = arena_make(c->a, struct command);
+	*cmd = (struct command){.i = i, .onbuild = onbuild};
+	if (i->kind == INSTRUCTION_COPY && i->from && *i->from && !copy_source(c, i, cmd, error))
+		return false;
+	if (i->kind == INSTRUCTION_RUN)
+		mount_sources(c, i, cmd);
+	for (size_t n = 0; n < cmd->sources.n; n++) {
+		struct stage *source = cmd->sources.items[n];
+		depend(c, s, source, i->span);
+		if (source->unregistered)
+			stage_add(c, source);
+	}
+	if (c->stages.n > 2 * (size_t)LIMIT_STAGES)
+		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "Dockerfile with more than %lld stages", LIMIT_STAGES);
+	*ret = cmd;
+	return true;
+}
+
+/* One stage on the path of the search, and which of its dependencies comes next. */
+struct visit {
+	struct stage *stage;
+	size_t next;
+};
+
+/* Depth first from one stage; the lines of a circle go to c->where. */
+static bool find_circle(convert *c, struct stage *root, GHashTable *visited, GHashTable *path)
+{
+	g_autoptr(GArray) stack = g_array_new(FALSE, FALSE, sizeof(struct visit));
+	struct visit first = {root, 0};
+	g_array_append_val(stack, first);
+	g_hash_table_add(visited, root);
+	g_hash_table_add(path, root);
+	while (stack->len) {
+		struct visit *v = &g_array_index(stack, struct visit, stack->len - 1);
+		if (v->next == v->stage->deps.n) {
+			g_hash_table_remove(path, v->stage);
+			g_array_set_size(stack, stack->len - 1);
+			continue;
+		}
+		struct stage *dep = vec_at(&v->stage->deps, struct dependency *, v->next++)->stage;
+		if (g_hash_table_contains(path, dep)) {
+			for (guint i = 0; i < stack->len; i++) {
+				const struct visit *at = &g_array_index(stack, struct visit, i);
+				convert_fail_at(c, vec_at(&at->stage->deps, struct dependency *, at->next - 1)->span);
+			}
+			return true;
+		}
+		if (g_hash_table_add(visited, dep)) {
+			struct visit next = {dep, 0};
+			g_hash_table_add(path, dep);
+			g_array_append_val(stack, next);
+		}
+	}
+	return false;
+}
+
+static bool refuse_circles(convert *c, GError **error)
+{
+	g_autoptr(GHashTable) visited = g_hash_table_new(NULL, NULL);
+	g_autoptr(GHashTable) path = g_hash_table_new(NULL, NULL);
+	for (size_t i = 0; i < c->stages.n; i++) {
+		struct stage *s = c->stages.items[i];
+		if (!g_hash_table_contains(visited, s) && find_circle(c, s, visited, path))
+			return error_set(error, ERROR_INVALID_ARGUMENT, "circular dependency detected on stage: %s", s->display);
+	}
+	return true;
+}
+
+bool stages_link(convert *c, GError **error)
+{
+	for (size_t n = 0; n < c->stages.n; n++) { /* grows while it runs */
+		struct stage *s = c->stages.items[n];
+		for (size_t i = 0; i < s->instructions.n; i++) {
+			struct command *cmd;
+			if (!stage_make_command(c, s, s->instructions.items[i], false, &cmd, error))
+				return false;
+			arena_push(c->a, &s->commands, cmd);
+		}
+	}
+	if (!refuse_circles(c, error))
+		return false;
+	if (c->stages.n == 1)
+		vec_at(&c->stages, struct stage *, 0)->display = "";
+	return true;
+}
+
+/* --- resolution --- */
+
+GHashTable *stages_needed(convert *c, struct stage *target)
+{
+	GHashTable *needed = g_hash_table_new(NULL, NULL);
+	g_ptr_array_add(c->tables, needed);
+	g_autoptr(GPtrArray) todo = g_ptr_array_new();
+	g_ptr_array_add(todo, target);
+	while (todo->len) {
+		struct stage *s = g_ptr_array_steal_index_fast(todo, todo->len - 1);
+		if (!g_hash_table_add(needed, s))
+			continue;
+		if (s->base)
+			g_ptr_array_add(todo, s->base);
+		for (size_t i = 0; i < s->deps.n; i++)
+			g_ptr_array_add(todo, vec_at(&s->deps, struct dependency *, i)->stage);
+	}
+	return needed;
+}
+
+void stage_inherit(convert *c, struct stage *s)
+{
+	if (!s->base)
+		return;
+	struct stage *base = s->base;
+	s->state = base->state;
+	if (s->state.env)
+		s->state.env = env_copy(base->state.env);
+	s->has_platform = base->has_platform;
+	s->platform = base->platform;
+	if (base->image) {
+		s->image = image_config_copy(c->a, base->image);
+		s->image->on_build = (struct vec){0};
+	}
+	s->base_image = base->base_image;
+	s->paths = base->paths;
+	s->workdir_set = base->workdir_set;
+	for (size_t i = 0; i < base->args.n; i++)
+		arena_push(c->a, &s->args, base->args.items[i]);
+}
+
+static bool resolve_bases(convert *c, GHashTable *needed, GError **error)
+{
+	stages_prefetch(c, needed);
+	size_t n = c->stages.n;
+	for (size_t i = 0; i < n; i++) {
+		struct stage *s = c->stages.items[i];
+		if (s->base || s->dispatched || s->resolved)
+			continue;
+		if (!stage_resolve_base(c, s, s->resolved = c->all_stages || g_hash_table_contains(needed, s), error)) {
+			convert_fail_at(c, s->span);
+			return false;
+		}
+	}
+	return true;
+}
+
+static struct instruction *parse_trigger(convert *c, struct stage *s, const char *text, GError **error)
+{
+	struct scan scan;
+	struct span where;
+	if (!scan_file(c->a, text, strlen(text), &scan, &where, error))
+		return NULL;
+	if (scan.nodes.n != 1) {
+		error_set(error, ERROR_INVALID_ARGUMENT, "onbuild trigger should be a single expression");
+		return NULL;
+	}
+	struct node *node = scan.nodes.items[0];
+	node->span = s->span;
+	struct instruction *i = instruction_parse(c->a, node, NULL, error);
+	if (i && i->kind == INSTRUCTION_FROM) {
+		error_set(error, ERROR_INVALID_ARGUMENT, "*instructions.Stage is not a command type");
+		return NULL;
+	}
+	return i;
+}
+
+/* Triggers become the stage's first commands. */
+static bool add_triggers(convert *c, struct stage *s, const struct vec *triggers, bool *ret_new, GError **error)
+{
+	struct vec commands = {0};
+	for (size_t n = 0; n < triggers->n; n++) {
+		struct instruction *i = parse_trigger(c, s, triggers->items[n], error);
+		struct command *cmd;
+		if (!i || !stage_make_command(c, s, i, true, &cmd, error))
+			return false;
+		*ret_new = *ret_new || cmd->sources.n;
+		arena_push(c->a, &commands, cmd);
+	}
+	for (size_t i = 0; i < s->commands.n; i++)
+		arena_push(c->a, &commands, s->commands.items[i]);
+	s->commands = commands;
+	s->total += (int)triggers->n;
+	return true;
+}
+
+static bool init_triggers(convert *c, struct stage *s, bool *ret_new, GError **error)
+{
+	struct vec triggers = {0};
+	if (s->onbuild_done)
+		return true;
+	for (size_t i = 0; s->image && !s->base && i < s->image->on_build.n; i++)
+		arena_push(c->a, &triggers, s->image->on_build.items[i]);
+	for (size_t i = 0; s->base && i < s->base->commands.n; i++) {
+		const struct instruction *trigger = vec_at(&s->base->commands, struct command *, i)->i;
+		if (trigger->kind == INSTRUCTION_ONBUILD)
+			arena_push(c->a, &triggers, trigger->args.items[0]);
+	}
+	s->onbuild_done = s->base || s->image;
+	if (!triggers.n)
+		return true;
+	if (s->image)
+		s->image->on_build = (struct vec){0};
+	if (add_triggers(c, s, &triggers, ret_new, error))
+		return true;
+	c->where = (struct vec){0};
+	return convert_fail_at(c, s->span);
+}
+
+bool stages_resolve(convert *c, GHashTable **ret_needed, GError **error)
+{
+	for (bool more = true; more;) {
+		more = false;
+		*ret_needed = stages_needed(c, c->target_stage);
+		if (!resolve_bases(c, *ret_needed, error))
+			return false;
+		for (size_t i = 0; i < c->stages.n; i++)
+			if (g_hash_table_contains(*ret_needed, c->stages.items[i]) &&
+			    !init_triggers(c, c->stages.items[i], &more, error))
+				return false;
+	}
+	/* A circle can come with triggers, too. */
+	return refuse_circles(c, error);
+}

@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "frontend/dockerfile/dockerfile.h"
+#include "api/guard.h"
+#include "format/csv.h"
+#include "format/json_writer.h"
+#include "format/reference.h"
+#include "frontend/dockerfile/convert.h"
+#include "frontend/dockerfile/subrequest.h"
+#include <inttypes.h>
+#include <string.h>
+
+/* A request. */
+struct request {
+	bridge *b;
+	GHashTable *options, *inputs;
+	struct work *work;
+	arena *a;
+	struct options o;
+	context *x;
+	const struct source_file *file;
+};
+
+/* One platform of it. */
+struct job {
+	struct request *r;
+	const struct platform *platform; /* NULL: none was asked for */
+	size_t index;
+	build_result *result;
+	GBytes *config, *base_config; /* base_config NULL: none */
+	struct platform made;         /* of the config */
+	bool has_epoch;
+	int64_t epoch_s;
+	GError *error;
+};
+
+bool dockerfile_serves_source(const char *source)
+{
+	static const char *const names[] = {"docker.io/docker/dockerfile", "docker.io/docker/dockerfile-upstream", NULL};
+	if (strcmp(source, "dockerfile.v0") == 0)
+		return true;
+	g_autoptr(reference) r = reference_parse_normalized(source, NULL);
+	g_autofree char *name = r ? reference_name(r) : NULL;
+	return name && g_strv_contains(names, name);
+}
+
+/* --- warnings --- */
+
+static void send_warning(void *user, const struct lint_finding *f)
+{
+	const struct request *r = user;
+	g_autoptr(arena) a = arena_new();
+	g_autofree char *url = lint_rule_url(f->rule);
+	Gateway__WarnRequest w = GATEWAY__WARN_REQUEST__INIT;
+	Pb__SourceInfo info = PB__SOURCE_INFO__INIT;
+	const char *text = f->span.first > 0
+		? arena_printf(a, "%s: %s (line %d)", lint_rule_name(f->rule), f->message, f->span.first)
+		: arena_printf(a, "%s: %s", lint_rule_name(f->rule), f->message);
+	const char *description = lint_rule_description(f->rule);
+	ProtobufCBinaryData detail = {strlen(description), (uint8_t *)description};
+	info.filename = (char *)r->file->name;
+	info.language = (char *)"Dockerfile";
+	info.data = (ProtobufCBinaryData){r->file->n, (uint8_t *)r->file->bytes};
+	info.definition = (Pb__Definition *)r->file->definition;
+	w.digest = (char *)r->file->vertex.text;
+	w.level = 1;
+	w.short_ = (ProtobufCBinaryData){strlen(text), (uint8_t *)text};
+	w.n_detail = 1;
+	w.detail = &detail;
+	w.url = url;
+	w.info = &info;
+	w.ranges = (Pb__Range **)span_ranges(a, f->span);
+	while (w.ranges[w.n_ranges])
+		w.n_ranges++;
+	if (r->b->class->warn)
+		r->b->class->warn(r->b, &w, NULL); /* a warning that cannot be shown fails nothing */
+}
+
+/* --- one platform --- */
+
+static bool job_solve(struct job *j, convert *c, GError **error)
+{
+	const struct stage *target = c->target_stage;
+	if (c->marshal_error)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "failed to marshal LLB definition: %s", c->marshal_error);
+	Pb__Definition *definition = llb_marshal(c->graph, target->state.out);
+	struct bridge_solve_request request = {.definition = definition,
+					       .cache_imports = (Gateway__CacheOptionsEntry **)j->r->o.cache_imports.items,
+					       .n_cache_imports = j->r->o.cache_imports.n};
+	bool ok = j->r->b->class->solve(j->r->b, &request, j->r->work, &j->result, error);
+	guard_free(definition);
+	if (!ok)
+		return false;
+	j->config = image_config_write(target->image);
+	if (target->base_image)
+		j->base_config = image_config_write(target->base_image);
+	image_config_platform(c->a, target->image, &j->made);
+	j->made.os_features = NULL;
+	j->has_epoch = c->epoch != NULL;
+	j->epoch_s = c->epoch_s;
+	return true;
+}
+
+static void job_run(void *data, void *user)
+{
+	struct job *j = data;
+	g_autoptr(convert) c = convert_new(j->r->x, j->r->file, j->platform);
+	if (j->index == 0) {
+		c->lint.sink = send_warning;
+		c->lint.user = j->r;
+	}
+	if (convert_all(c, &j->error) && job_solve(j, c, &j->error))
+		return;
+	source_error_add(&j->error, j->r->file, &c->where);
+}
+
+static void job_done(struct job *j)
+{
+	if (j->result)
+		build_result_unref(j->result);
+	g_clear_pointer(&j->config, g_bytes_unref);
+	g_clear_pointer(&j->base_config, g_bytes_unref);
+	g_clear_error(&j->error);
+}
+
+/* --- the result --- */
+
+static struct platform job_platform(const struct job *j)
+{
+	struct platform p;
+	if (j->platform)
+		p = *j->platform;
+	else
+		platform_host(&p);
+	platform_normalize(&p);
+	if (strcmp(p.os, "windows") == 0 && strcmp(j->made.os, "windows") == 0 && !*p.os_version)
+		g_strlcpy(p.os_version, j->made.os_version, sizeof p.os_version);
+	return p;
+}
+
+static void set_bytes(build_result *result, const char *key, const char *id, GBytes *bytes)
+{
+	g_autofree char *full = id ? g_strdup_printf("%s/%s", key, id) : g_strdup(key);
+	size_t n;
+	const void *p = g_bytes_get_data(bytes, &n);
+	build_result_set_metadata(result, full, p, n);
+}
+
+static void add_job(struct request *r, struct job *j, const char *id, build_result *result)
+{
+	bridge_ref *ref = j->result->ref ? r->b->class->ref_ref(j->result->ref) : NULL;
+	if (id)
+		g_hash_table_insert(result->refs, g_strdup(id), ref);
+	else
+		result->ref = ref;
+	set_bytes(result, "containerimage.config", id, j->config);
+	if (j->base_config)
+		set_bytes(result, "containerimage.base.config", id, j->base_config);
+	if (j->has_epoch) {
+		g_autofree char *text = g_strdup_printf("%" PRId64, j->epoch_s);
+		g_autoptr(GBytes) bytes = g_bytes_new(text, strlen(text));
+		set_bytes(result, "source.date.epoch", id, bytes);
+	}
+}
+
+static void write_platform(json_writer *w, const char *id, const struct platform *p)
+{
+	json_object_begin(w);
+	json_put_string_member(w, "ID", id);
+	json_key(w, "Platform");
+	json_object_begin(w);
+	json_put_string_member(w, "architecture", p->architecture);
+	json_put_string_member(w, "os", p->os);
+	json_put_string_member_nonempty(w, "os.version", p->os_version);
+	json_put_string_member_nonempty(w, "variant", p->variant);
+	json_object_end(w);
+	json_object_end(w);
+}
+
+static void ref_drop(void *p)
+{
+	bridge_ref *ref = p;
+	if (ref)
+		ref->class->ref_unref(ref);
+}
+
+static build_result *join(struct request *r, struct job *jobs, size_t n)
+{
+	build_result *result = build_result_new();
+	g_autoptr(json_writer) w = json_writer_new(0);
+	if (r->o.multi_platform)
+		result->refs = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, ref_drop);
+	json_object_begin(w);
+	json_key(w, "Platforms");
+	json_array_begin(w);
+	for (size_t i = 0; i < n; i++) {
+		struct platform p = job_platform(&jobs[i]);
+		g_autofree char *id = platform_format_all(&p);
+		add_job(r, &jobs[i], r->o.multi_platform ? id : NULL, result);
+		write_platform(w, id, &p);
+	}
+	json_array_end(w);
+	json_object_end(w);
+	size_t length;
+	g_autofree char *json = json_writer_take(&w, &length);
+	build_result_set_metadata(result, "refs.platforms", json, length);
+	return result;
+}
+
+static bool build(struct request *r, build_result **ret, GError **error)
+{
+	size_t n = MAX(r->o.platforms.n, 1);
+	g_autofree struct job *jobs = g_new0(struct job, n);
+	for (size_t i = 0; i < n; i++)
+		jobs[i] = (struct job){.r = r, .index = i, .platform = r->o.platforms.n ? r->o.platforms.items[i] : NULL};
+	if (n == 1) {
+		job_run(&jobs[0], NULL);
+	} else {
+		GThreadPool *pool = g_thread_pool_new(job_run, NULL, (int)MIN(n, 8), FALSE, NULL);
+		for (size_t i = 0; i < n; i++)
+			g_thread_pool_push(pool, &jobs[i], NULL);
+		g_thread_pool_free(pool, FALSE, TRUE);
+	}
+	bool ok = true;
+	for (size_t i = 0; ok && i < n; i++) {
+		if (jobs[i].error) {
+			g_propagate_error(error, g_steal_pointer(&jobs[i].error));
+			ok = false;
+		}
+	}
+	if (ok)
+		*ret = join(r, jobs, n);
+	for (size_t i = 0; i < n; i++)
+		job_done(&jobs[i]);
+	return ok;
+}
+
+/* --- before the build --- */
+
+/* Names in "frontend.caps" that we do not know; one with "+forward" may be for whom the syntax line names. */
+static bool check_caps(struct request *r, bool *ret_postponed, GError **error)
+{
+	static const char *const known[] = {"moby.buildkit.frontend.inputs", "moby.buildkit.frontend.subrequests",
+					    "moby.buildkit.frontend.contexts", "moby.buildkit.frontend.gitquerystring",
+					    NULL};
+	const char *text = options_get(&r->o, "frontend.caps");
+	*ret_postponed = false;
+	if (!text || !*text)
+		return true;
+	g_auto(GStrv) caps = csv_parse(text, error);
+	if (!caps)
+		return false;
+	for (size_t i = 0; caps[i]; i++) {
+		char *plus = strchr(caps[i], '+');
+		if (plus)
+			*plus++ = 0;
+		if (g_strv_contains(known, caps[i]))
+			continue;
+		error_set(error, ERROR_UNIMPLEMENTED, "unsupported frontend capability %s", caps[i]);
+		if (error && *error) {
+			g_autofree char *json = g_strdup_printf("{\"name\":\"%s\"}", caps[i]);
+			error_add_detail(*error, "errdefs.FrontendCap", json);
+		}
+		*ret_postponed = plus && strcmp(plus, "forward") == 0;
+		return false;
+	}
+	return true;
+}
+
+static bool forward(struct request *r, const char *source, const char *cmdline, build_result **ret, GError **error)
+{
+	g_autoptr(GHashTable) options = g_hash_table_new(g_str_hash, g_str_equal);
+	GHashTableIter iter;
+	void *key, *value;
+	g_hash_table_iter_init(&iter, r->options);
+	while (g_hash_table_iter_next(&iter, &key, &value))
+		g_hash_table_insert(options, key, value);
+	g_hash_table_insert(options, (char *)"cmdline", (char *)cmdline);
+	g_hash_table_insert(options, (char *)"source", (char *)source);
+	struct bridge_solve_request request = {.frontend = "gateway.v0", .options = options, .inputs = r->inputs};
+	return r->b->class->solve(r->b, &request, r->work, ret, error);
+}
+
+/* A frontend image asked for by an argument or by the file's first line. *ret_done: it answered. */
+static bool forward_syntax(struct request *r, build_result **ret, bool *ret_done, GError **error)
+{
+	struct directive d;
+	GError *inner = NULL;
+	const char *cmdline = options_get(&r->o, "build-arg:BUILDKIT_SYNTAX");
+	*ret_done = false;
+	if (options_get(&r->o, "cmdline"))
+		return true;
+	if (cmdline) {
+		g_autofree char *trimmed = g_strstrip(g_strdup(cmdline));
+		const char *source = arena_strndup(r->a, trimmed, strcspn(trimmed, " "));
+		*ret_done = true;
+		if (strcmp(source, "dockerfile.v0") != 0 && dockerfile_serves_source(source))
+			*ret_done = false;
+		if (!*ret_done || forward(r, source, cmdline, ret, &inner))
+			return true;
+		if (!error_has_detail(inner, "errdefs.Source"))
+			g_prefix_error(&inner, "failed with build-arg:BUILDKIT_SYNTAX = %s: ", cmdline);
+		g_propagate_error(error, inner);
+		return false;
+	}
+	if (!directive_find(r->a, r->file->bytes, r->file->n, "syntax", &d) || dockerfile_serves_source(d.word))
+		return true;
+	*ret_done = true;
+	if (forward(r, d.word, d.value, ret, &inner))
+		return true;
+	if (!error_has_detail(inner, "errdefs.Source")) {
+		struct vec where = {0};
+		arena_push(r->a, &where, &d.span);
+		source_error_add(&inner, r->file, &where);
+	}
+	g_propagate_error(error, inner);
+	return false;
+}
+
+static bool answer(struct request *r, build_result **ret, GError **error)
+{
+	bool done = false, postponed;
+	g_autoptr(GError) caps = NULL;
+	if (!check_caps(r, &postponed, &caps) && !postponed) {
+		g_propagate_error(error, g_steal_pointer(&caps));
+		return false;
+	}
+	r->x = context_new(r->b, &r->o, r->inputs, r->work, error);
+	r->file = r->x ? context_read_dockerfile(r->x, error) : NULL;
+	if (!r->file || !forward_syntax(r, ret, &done, error))
+		return false;
+	if (done)
+		return true;
+	if (caps) {
+		g_propagate_error(error, g_steal_pointer(&caps));
+		return false;
+	}
+	const char *id = options_get(&r->o, "requestid");
+	if (id && *id)
+		return subrequest_answer(id, r->x, r->file, ret, error);
+	if (r->o.sbom)
+		return error_set(error, ERROR_UNIMPLEMENTED, "attest:sbom is not supported by this builder yet");
+	return build(r, ret, error);
+}
+
+static bool solve(bridge *b, GHashTable *options, GHashTable *inputs, struct work *work, build_result **ret,
+		  GError **error)
+{
+	g_autoptr(arena) a = arena_new();
+	struct request r = {.b = b, .options = options, .inputs = inputs, .work = work, .a = a};
+	size_t n = 0;
+	const struct platform *platforms = b->class->platforms ? b->class->platforms(b, &n) : NULL;
+	bool ok = options_read(a, options, platforms, n, &r.o, error) && answer(&r, ret, error);
+	context_free(r.x);
+	return ok;
+}
+
+const struct frontend dockerfile_frontend = {"dockerfile.v0", solve};

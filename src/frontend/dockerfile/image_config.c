@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "frontend/dockerfile/image_config.h"
+#include "base/limits.h"
+#include "format/gotype.h"
+#include "format/json_writer.h"
+#include <string.h>
+
+/* --- reading --- */
+
+/* Go's decoder matches member names whatever their case; the exact one is preferred. */
+static const json_t *member(const json_t *object, const char *name)
+{
+	const json_t *exact = json_object_get(object, name);
+	if (exact || !json_is_object(object))
+		return exact;
+	const char *key;
+	json_t *value;
+	json_object_foreach((json_t *)object, key, value)
+		if (g_ascii_strcasecmp(key, name) == 0)
+			return value;
+	return NULL;
+}
+
+static bool wrong_type(const char *name, GError **error)
+{
+	return error_set(error, ERROR_INVALID_ARGUMENT, "member \"%s\" has a wrong type", name);
+}
+
+static bool read_text(arena *a, const json_t *object, const char *name, const char **ret, GError **error)
+{
+	const json_t *v = member(object, name);
+	if (!v || json_is_null(v))
+		return true;
+	if (!json_is_string(v))
+		return wrong_type(name, error);
+	*ret = arena_strdup(a, json_string_value(v));
+	return true;
+}
+
+static bool read_list(arena *a, const json_t *object, const char *name, struct vec *ret, GError **error)
+{
+	const json_t *v = member(object, name);
+	if (!v || json_is_null(v))
+		return true;
+	if (!json_is_array(v))
+		return wrong_type(name, error);
+	for (size_t i = 0; i < json_array_size(v); i++) {
+		const json_t *item = json_array_get(v, i);
+		if (!json_is_string(item))
+			return wrong_type(name, error);
+		arena_push(a, ret, arena_strdup(a, json_string_value(item)));
+	}
+	return true;
+}
+
+static bool read_set(arena *a, const json_t *object, const char *name, struct vec *ret, GError **error)
+{
+	const json_t *v = member(object, name);
+	if (!v || json_is_null(v))
+		return true;
+	if (!json_is_object(v))
+		return wrong_type(name, error);
+	const char *key;
+	json_t *value;
+	json_object_foreach((json_t *)v, key, value)
+		image_config_set_add(a, ret, arena_strdup(a, key));
+	return true;
+}
+
+static bool read_labels(arena *a, const json_t *object, struct image_config *c, GError **error)
+{
+	const json_t *v = member(object, "Labels");
+	if (!v || json_is_null(v))
+		return true;
+	if (!json_is_object(v))
+		return wrong_type("Labels", error);
+	const char *key;
+	json_t *value;
+	json_object_foreach((json_t *)v, key, value) {
+		if (!json_is_string(value))
+			return wrong_type("Labels", error);
+		image_config_label_set(a, c, arena_strdup(a, key), arena_strdup(a, json_string_value(value)));
+	}
+	return true;
+}
+
+static int64_t number(const json_t *object, const char *name)
+{
+	return json_integer_value(member(object, name));
+}
+
+static bool read_health(arena *a, const json_t *object, struct image_config *c, GError **error)
+{
+	const json_t *v = member(object, "Healthcheck");
+	if (!v || json_is_null(v))
+		return true;
+	struct healthcheck *h = arena_make(a, struct healthcheck);
+	struct vec test = {0};
+	if (!json_is_object(v) || !read_list(a, v, "Test", &test, error))
+		return error && *error ? false : wrong_type("Healthcheck", error);
+	h->test = arena_strv(a, &test);
+	h->interval_ns = number(v, "Interval");
+	h->timeout_ns = number(v, "Timeout");
+	h->start_period_ns = number(v, "StartPeriod");
+	h->start_interval_ns = number(v, "StartInterval");
+	h->retries = (int)number(v, "Retries");
+	c->health = h;
+	return true;
+}
+
+static bool read_config(arena *a, const json_t *config, struct image_config *c, GError **error)
+{
+	if (!config || json_is_null(config))
+		return true;
+	if (!json_is_object(config))
+		return wrong_type("config", error);
+	c->args_escaped = json_is_true(member(config, "ArgsEscaped"));
+	return read_text(a, config, "User", &c->user, error) && read_set(a, config, "ExposedPorts", &c->ports, error) &&
+	       read_list(a, config, "Env", &c->env, error) && read_list(a, config, "Entrypoint", &c->entrypoint, error) &&
+	       read_list(a, config, "Cmd", &c->cmd, error) && read_set(a, config, "Volumes", &c->volumes, error) &&
+	       read_text(a, config, "WorkingDir", &c->working_dir, error) && read_labels(a, config, c, error) &&
+	       read_text(a, config, "StopSignal", &c->stop_signal, error) && read_health(a, config, c, error) &&
+	       read_list(a, config, "OnBuild", &c->on_build, error) && read_list(a, config, "Shell", &c->shell, error);
+}
+
+static bool read_history(arena *a, const json_t *root, struct image_config *c, GError **error)
+{
+	const json_t *list = member(root, "history");
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *entry = json_array_get(list, i);
+		struct history *h = arena_make(a, struct history);
+		h->empty_layer = json_is_true(member(entry, "empty_layer"));
+		if (!read_text(a, entry, "created", &h->created, error) ||
+		    !read_text(a, entry, "created_by", &h->created_by, error) ||
+		    !read_text(a, entry, "author", &h->author, error) || !read_text(a, entry, "comment", &h->comment, error))
+			return false;
+		int64_t ns;
+		if (h->created && !time_parse_rfc3339(h->created, &ns, error))
+			return false;
+		arena_push(a, &c->history, h);
+	}
+	return true;
+}
+
+struct image_config *image_config_read(arena *a, const void *bytes, size_t n, GError **error)
+{
+	g_autoptr(json_t) root = json_read(bytes, n, (size_t)LIMIT_CONFIG_BYTES, "image config", error);
+	if (!root)
+		return NULL;
+	struct image_config *c = arena_make(a, struct image_config);
+	c->architecture = c->os = c->os_version = c->variant = c->rootfs_type = "";
+	c->user = c->working_dir = c->stop_signal = "";
+	const json_t *rootfs = member(root, "rootfs");
+	if (!json_is_object(root)) {
+		wrong_type("image config", error);
+		return NULL;
+	}
+	bool ok = read_text(a, root, "created", &c->created, error) && read_text(a, root, "author", &c->author, error) &&
+		  read_text(a, root, "architecture", &c->architecture, error) && read_text(a, root, "os", &c->os, error) &&
+		  read_text(a, root, "os.version", &c->os_version, error) &&
+		  read_list(a, root, "os.features", &c->os_features, error) &&
+		  read_text(a, root, "variant", &c->variant, error) && read_text(a, rootfs, "type", &c->rootfs_type, error) &&
+		  read_list(a, rootfs, "diff_ids", &c->diff_ids, error) && read_config(a, member(root, "config"), c, error) &&
+		  read_history(a, root, c, error);
+	return ok ? c : NULL;
+}
+
+struct image_config *image_config_scratch(arena *a, const struct platform *p)
+{
+	struct image_config *c = arena_make(a, struct image_config);
+	c->architecture = arena_strdup(a, p->architecture);
+	c->os = arena_strdup(a, p->os);
+	c->os_version = arena_strdup(a, p->os_version);
+	c->variant = arena_strdup(a, p->variant);
+	for (char *const *f = p->os_features; f && *f; f++)
+		arena_push(a, &c->os_features, arena_strdup(a, *f));
+	c->rootfs_type = "layers";
+	c->working_dir = "/";
+	c->user = c->stop_signal = "";
+	if (strcmp(p->os, "windows") != 0)
+		image_config_env_set(a, c, "PATH", DEFAULT_PATH);
+	return c;
+}
+
+static void copy_vec(arena *a, struct vec *v)
+{
+	struct vec copy = {0};
+	for (size_t i = 0; i < v->n; i++)
+		arena_push(a, &copy, v->items[i]);
+	*v = copy;
+}
+
+struct image_config *image_config_copy(arena *a, const struct image_config *from)
+{
+	struct image_config *c = arena_make(a, struct image_config);
+	*c = *from;
+	struct vec *lists[] = {&c->os_features, &c->diff_ids, &c->history, &c->env, &c->ports, &c->volumes, &c->labels,
+			       &c->entrypoint, &c->cmd, &c->on_build, &c->shell};
+	for (size_t i = 0; i < G_N_ELEMENTS(lists); i++)
+		copy_vec(a, lists[i]);
+	return c;
+}
+
+/* --- changing --- */
+
+static size_t env_find(const struct image_config *c, const char *key)
+{
+	size_t n = strlen(key);
+	for (size_t i = 0; i < c->env.n; i++) {
+		const char *entry = c->env.items[i];
+		if (strncmp(entry, key, n) == 0 && (entry[n] == '=' || !entry[n]))
+			return i;
+	}
+	return SIZE_MAX;
+}
+
+const char *image_config_env_get(arena *a, const struct image_config *c, const char *key)
+{
+	size_t i = env_find(c, key);
+	if (i == SIZE_MAX)
+		return NULL;
+	const char *equals = strchr(c->env.items[i], '=');
+	return equals ? equals + 1 : "";
+}
+
+void image_config_env_set(arena *a, struct image_config *c, const char *key, const char *value)
+{
+	char *entry = arena_printf(a, "%s=%s", key, value);
+	size_t i = env_find(c, key);
+	if (i == SIZE_MAX)
+		arena_push(a, &c->env, entry);
+	else
+		c->env.items[i] = entry;
+}
+
+void image_config_label_set(arena *a, struct image_config *c, const char *key, const char *value)
+{
+	struct pair *pair = arena_make(a, struct pair);
+	*pair = (struct pair){key, value, false, ""};
+	for (size_t i = 0; i < c->labels.n; i++) {
+		if (strcmp(vec_at(&c->labels, struct pair *, i)->key, key) == 0) {
+			c->labels.items[i] = pair;
+			return;
+		}
+	}
+	arena_push(a, &c->labels, pair);
+}
+
+void image_config_set_add(arena *a, struct vec *set, const char *key)
+{
+	if (!vec_has(set, key))
+		arena_push(a, set, key);
+}
+
+void image_config_history(arena *a, struct image_config *c, const char *created_by, bool layer, const char *created)
+{
+	struct history *h = arena_make(a, struct history);
+	*h = (struct history){.created = created, .created_by = created_by, .comment = "buildkit.dockerfile.v0",
+			      .empty_layer = !layer};
+	arena_push(a, &c->history, h);
+}
+
+bool image_config_has_layers(const struct image_config *c)
+{
+	if (c->diff_ids.n)
+		return true;
+	for (size_t i = 0; i < c->history.n; i++)
+		if (!vec_at(&c->history, struct history *, i)->empty_layer)
+			return true;
+	return false;
+}
+
+void image_config_platform(arena *a, const struct image_config *c, struct platform *ret)
+{
+	*ret = (struct platform){0};
+	g_strlcpy(ret->os, c->os, sizeof ret->os);
+	g_strlcpy(ret->architecture, c->architecture, sizeof ret->architecture);
+	g_strlcpy(ret->variant, c->variant, sizeof ret->variant);
+	g_strlcpy(ret->os_version, c->os_version, sizeof ret->os_version);
+	if (c->os_features.n)
+		ret->os_features = (char *const *)arena_strv(a, &c->os_features);
+}
+
+/* --- writing --- */
+
+static void write_list(json_writer *w, const char *key, const struct vec *list)
+{
+	if (!list->n)
+		return;
+	json_key(w, key);
+	json_array_begin(w);
+	for (size_t i = 0; i < list->n; i++)
+		json_put_string(w, list->items[i]);
+	json_array_end(w);
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void write_set(json_writer *w, const char *key, const struct vec *set)
+{
+	if (!set->n)
+		return;
+	g_autofree void **sorted = g_memdup2(set->items, set->n * sizeof *set->items);
+	qsort(sorted, set->n, sizeof *sorted, by_text);
+	json_key(w, key);
+	json_object_begin(w);
+	for (size_t i = 0; i < set->n; i++) {
+		json_key(w, sorted[i]);
+		json_object_begin(w);
+		json_object_end(w);
+	}
+	json_object_end(w);
+}
+
+static int by_key(const void *a, const void *b)
+{
+	return strcmp((*(struct pair *const *)a)->key, (*(struct pair *const *)b)->key);
+}
+
+static void write_labels(json_writer *w, const struct vec *labels)
+{
+	if (!labels->n)
+		return;
+	g_autofree void **sorted = g_memdup2(labels->items, labels->n * sizeof *labels->items);
+	qsort(sorted, labels->n, sizeof *sorted, by_key);
+	json_key(w, "Labels");
+	json_object_begin(w);
+	for (size_t i = 0; i < labels->n; i++) {
+		const struct pair *pair = sorted[i];
+		json_key(w, pair->key);
+		json_put_string(w, pair->value);
+	}
+	json_object_end(w);
+}
+
+static void write_health(json_writer *w, const struct healthcheck *h)
+{
+	if (!h)
+		return;
+	json_key(w, "Healthcheck");
+	json_object_begin(w);
+	if (h->test && h->test[0]) {
+		json_key(w, "Test");
+		json_array_begin(w);
+		for (size_t i = 0; h->test[i]; i++)
+			json_put_string(w, h->test[i]);
+		json_array_end(w);
+	}
+	json_put_int_member_nonzero(w, "Interval", h->interval_ns);
+	json_put_int_member_nonzero(w, "Timeout", h->timeout_ns);
+	json_put_int_member_nonzero(w, "StartPeriod", h->start_period_ns);
+	json_put_int_member_nonzero(w, "StartInterval", h->start_interval_ns);
+	json_put_int_member_nonzero(w, "Retries", h->retries);
+	json_object_end(w);
+}
+
+static void write_config(json_writer *w, const struct image_config *c)
+{
+	json_key(w, "config");
+	json_object_begin(w);
+	json_put_string_member_nonempty(w, "User", c->user);
+	write_set(w, "ExposedPorts", &c->ports);
+	write_list(w, "Env", &c->env);
+	write_list(w, "Entrypoint", &c->entrypoint);
+	write_list(w, "Cmd", &c->cmd);
+	write_set(w, "Volumes", &c->volumes);
+	json_put_string_member_nonempty(w, "WorkingDir", c->working_dir);
+	write_labels(w, &c->labels);
+	json_put_string_member_nonempty(w, "StopSignal", c->stop_signal);
+	json_put_bool_member_true(w, "ArgsEscaped", c->args_escaped);
+	write_health(w, c->health);
+	write_list(w, "OnBuild", &c->on_build);
+	write_list(w, "Shell", &c->shell);
+	json_object_end(w);
+}
+
+static void write_text(json_writer *w, const char *key, const char *text)
+{
+	if (text && *text)
+		json_put_string_member(w, key, text);
+}
+
+static void write_history(json_writer *w, const struct vec *history)
+{
+	if (!history->n)
+		return;
+	json_key(w, "history");
+	json_array_begin(w);
+	for (size_t i = 0; i < history->n; i++) {
+		const struct history *h = history->items[i];
+		json_object_begin(w);
+		write_text(w, "created", h->created);
+		write_text(w, "created_by", h->created_by);
+		write_text(w, "author", h->author);
+		write_text(w, "comment", h->comment);
+		json_put_bool_member_true(w, "empty_layer", h->empty_layer);
+		json_object_end(w);
+	}
+	json_array_end(w);
+}
+
+static void write_rootfs(json_writer *w, const struct image_config *c)
+{
+	json_key(w, "rootfs");
+	json_object_begin(w);
+	json_put_string_member(w, "type", c->rootfs_type);
+	json_key(w, "diff_ids");
+	if (c->diff_ids.n) {
+		json_array_begin(w);
+		for (size_t i = 0; i < c->diff_ids.n; i++)
+			json_put_string(w, c->diff_ids.items[i]);
+		json_array_end(w);
+	} else {
+		json_put_null(w);
+	}
+	json_object_end(w);
+}
+
+GBytes *image_config_write(const struct image_config *c)
+{
+	g_autoptr(json_writer) w = json_writer_new(0);
+	json_object_begin(w);
+	write_text(w, "created", c->created);
+	write_text(w, "author", c->author);
+	json_put_string_member(w, "architecture", c->architecture);
+	json_put_string_member(w, "os", c->os);
+	write_text(w, "os.version", c->os_version);
+	write_list(w, "os.features", &c->os_features);
+	write_text(w, "variant", c->variant);
+	write_rootfs(w, c);
+	write_history(w, &c->history);
+	write_config(w, c);
+	json_object_end(w);
+	size_t n;
+	char *json = json_writer_take(&w, &n);
+	return g_bytes_new_take(json, n);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * image_config: the image configuration that a Dockerfile builds up, and its JSON as upstream's frontend writes it.
+ *
+ *	struct image_config *c = image_config_read(a, bytes, n, error);
+ *	image_config_history(a, c, "ENV A=1", true, NULL);
+ *	GBytes *json = image_config_write(c);
+ *
+ * Lives in the arena; image_config_copy makes one that can be changed. Members of a base image that are not known
+ * here (docker's container_config and the like) are dropped, as upstream does.
+ * Thread: one at a time.
+ */
+#pragma once
+#include "base/error.h"
+#include "format/platform.h"
+#include "frontend/dockerfile/instruction.h"
+
+struct history {
+	const char *created; /* RFC 3339, NULL: none */
+	const char *created_by, *author, *comment;
+	bool empty_layer;
+};
+
+struct image_config {
+	const char *created, *author; /* NULL: none */
+	const char *architecture, *os, *os_version, *variant;
+	struct vec os_features;
+	const char *rootfs_type;
+	struct vec diff_ids;
+	struct vec history; /* of struct history * */
+	const char *user, *working_dir, *stop_signal;
+	struct vec env;            /* KEY=value */
+	struct vec ports, volumes; /* sets */
+	struct vec labels;         /* of struct pair * */
+	struct vec entrypoint, cmd, on_build, shell;
+	bool entrypoint_set, cmd_set; /* not null (an empty list and null are the same when written) */
+	bool args_escaped;
+	const struct healthcheck *health;
+};
+
+struct image_config *image_config_read(arena *a, const void *bytes, size_t n, GError **error);
+/* What FROM scratch starts with. */
+struct image_config *image_config_scratch(arena *a, const struct platform *p);
+struct image_config *image_config_copy(arena *a, const struct image_config *c);
+GBytes *image_config_write(const struct image_config *c);
+
+const char *image_config_env_get(arena *a, const struct image_config *c, const char *key); /* NULL: unset */
+void image_config_env_set(arena *a, struct image_config *c, const char *key, const char *value);
+void image_config_label_set(arena *a, struct image_config *c, const char *key, const char *value);
+void image_config_set_add(arena *a, struct vec *set, const char *key);
+void image_config_history(arena *a, struct image_config *c, const char *created_by, bool layer, const char *created);
+/* FROM of another stage and of an image without layers. */
+bool image_config_has_layers(const struct image_config *c);
+void image_config_platform(arena *a, const struct image_config *c, struct platform *ret);
+
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

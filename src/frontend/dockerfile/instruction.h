@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * instruction: one instruction of a Dockerfile, as scanned (struct node) and as understood (struct instruction).
+ *
+ *	const struct keyword *k = keyword_find(node->keyword);
+ *	struct instruction *i = instruction_parse(a, node, lint, error);
+ *
+ * Everything lives in the arena of the conversion and is not changed by it: expansion makes new values.
+ * Errors: INVALID_ARGUMENT with upstream's texts, without the "dockerfile parse error on line N: " in front.
+ * Thread: any.
+ */
+#pragma once
+#include "base/error.h"
+#include "frontend/dockerfile/arena.h"
+
+/* How the text behind the keyword is split. */
+enum line_form {
+	FORM_JSON_OR_LIST, /* JSON array, else words at blanks */
+	FORM_JSON_OR_TEXT,
+	FORM_HEALTHCHECK, /* a type, then JSON array or text */
+	FORM_LIST,
+	FORM_PAIRS, /* key, value, delimiter */
+	FORM_QUOTED_WORDS,
+	FORM_TEXT,
+	FORM_ONBUILD,
+};
+
+/*
+ * One row an instruction: name, how its line is split, whether here-documents may follow. instruction.c has a
+ * parse function for each, convert.h a convert function.
+ */
+#define INSTRUCTIONS(X) \
+	X(ADD, add, FORM_JSON_OR_LIST, true) \
+	X(ARG, arg, FORM_QUOTED_WORDS, false) \
+	X(CMD, cmd, FORM_JSON_OR_TEXT, false) \
+	X(COPY, copy, FORM_JSON_OR_LIST, true) \
+	X(ENTRYPOINT, entrypoint, FORM_JSON_OR_TEXT, false) \
+	X(ENV, env, FORM_PAIRS, false) \
+	X(EXPOSE, expose, FORM_LIST, false) \
+	X(FROM, from, FORM_LIST, false) \
+	X(HEALTHCHECK, healthcheck, FORM_HEALTHCHECK, false) \
+	X(LABEL, label, FORM_PAIRS, false) \
+	X(MAINTAINER, maintainer, FORM_TEXT, false) \
+	X(ONBUILD, onbuild, FORM_ONBUILD, false) \
+	X(RUN, run, FORM_JSON_OR_TEXT, true) \
+	X(SHELL, shell, FORM_JSON_OR_TEXT, false) \
+	X(STOPSIGNAL, stopsignal, FORM_TEXT, false) \
+	X(USER, user, FORM_TEXT, false) \
+	X(VOLUME, volume, FORM_JSON_OR_LIST, false) \
+	X(WORKDIR, workdir, FORM_TEXT, false)
+
+enum instruction_kind {
+#define INSTRUCTION_KIND(NAME, name, form, heredocs) INSTRUCTION_##NAME,
+	INSTRUCTIONS(INSTRUCTION_KIND)
+#undef INSTRUCTION_KIND
+	INSTRUCTION_COUNT
+};
+
+/* First and last line, 1-based; {0} is nowhere. */
+struct span {
+	int first, last;
+};
+
+struct heredoc {
+	const char *name;
+	const char *content;
+	bool chomp;  /* <<- */
+	bool expand; /* no quote in the word */
+};
+
+/* One instruction as scanned. */
+struct node {
+	const char *keyword;  /* as written */
+	const char *original; /* the logical line: continuations joined */
+	struct vec flags;     /* "--x=y" */
+	struct vec args;
+	bool json;
+	struct vec heredocs; /* of struct heredoc * */
+	struct vec comments; /* directly above it */
+	struct node *trigger; /* of ONBUILD */
+	struct span span;
+};
+
+struct keyword {
+	const char *name; /* lower case */
+	enum instruction_kind kind;
+	enum line_form form;
+	bool heredocs;
+};
+const struct keyword *keyword_find(const char *word); /* any case; NULL: no such instruction */
+const char *keyword_upper(enum instruction_kind kind);
+
+struct pair {
+	const char *key;
+	const char *value; /* ARG: NULL when there is none */
+	bool legacy;       /* ENV key value */
+	const char *doc;   /* ARG: its description comment, or "" */
+};
+
+struct healthcheck {
+	const char **test;
+	int64_t interval_ns, timeout_ns, start_period_ns, start_interval_ns;
+	int retries;
+};
+
+/* One instruction as understood. Members not named for it are zero. */
+struct instruction {
+	enum instruction_kind kind;
+	const char *name; /* keyword as written */
+	const char *code; /* trimmed line */
+	struct span span;
+	struct vec comments;
+	struct vec args;      /* words, sources, ports, volumes, command, or the one text */
+	bool json;            /* the command is in exec form */
+	struct vec pairs;     /* of struct pair *: ENV, LABEL, ARG */
+	struct vec heredocs;  /* RUN: all of the line, COPY and ADD: those that are sources */
+	const char *dest;     /* COPY, ADD */
+	const char *from, *chown, *chmod, *checksum, *platform, *network, *security; /* flags, NULL: not given */
+	bool link, parents;
+	int unpack, keep_git_dir; /* -1: not given */
+	struct vec exclude, mounts, devices;
+	const struct healthcheck *health;
+	const char *stage_name; /* FROM: lower case, "" without AS */
+	const char *doc;        /* FROM: description comment, or "" */
+};
+
+struct lint;
+/* lint (may be NULL) hears about what is legal but not good. */
+struct instruction *instruction_parse(arena *a, const struct node *node, struct lint *lint, GError **error);
+
+/* A word such as <<EOF, or NULL. Content is not filled in. */
+struct heredoc *heredoc_parse(arena *a, const char *word);
+char *heredoc_chomp(arena *a, const char *content);

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mounts: the grammar of RUN --mount=type=cache,target=/c,...
+ *
+ *	struct run_mount m;
+ *	if (!mount_parse(a, "type=tmpfs,target=/t", expand, user, &m, error)) ...
+ *
+ * Errors: INVALID_ARGUMENT with upstream's texts. Results live in the arena. Thread: any.
+ */
+#pragma once
+#include "base/error.h"
+#include "frontend/dockerfile/arena.h"
+
+enum run_mount_type { RUN_MOUNT_BIND, RUN_MOUNT_CACHE, RUN_MOUNT_TMPFS, RUN_MOUNT_SECRET, RUN_MOUNT_SSH };
+enum run_mount_sharing { RUN_SHARING_UNSET, RUN_SHARING_SHARED, RUN_SHARING_PRIVATE, RUN_SHARING_LOCKED };
+
+struct run_mount {
+	enum run_mount_type type;
+	const char *from, *source, *target, *id; /* "": not given */
+	const char *env;                         /* NULL: not given */
+	bool readonly, required;
+	int64_t size;
+	enum run_mount_sharing sharing;
+	bool has_mode, has_uid, has_gid;
+	uint32_t mode, uid, gid;
+};
+
+/* Expands variables in a value; NULL with an error. */
+typedef const char *(*mount_expand)(void *user, const char *value, GError **error);
+bool mount_parse(arena *a, const char *text, mount_expand expand, void *user, struct run_mount *ret, GError **error);
+/* What can be checked before variables are known; texts of --mount flags. */
+bool mounts_check(arena *a, const struct vec *texts, GError **error);
+/* The literal "from" of a checked mount, "" when it has none. */
+const char *mount_from(arena *a, const char *text);

@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "frontend/dockerfile/options.h"
+#include "base/limits.h"
+#include "format/csv.h"
+#include "format/gotype.h"
+#include "format/json_writer.h"
+#include "format/reference.h"
+#include "frontend/dockerfile/image_config.h"
+#include "frontend/dockerfile/text.h"
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <string.h>
+
+const char *options_get(const struct options *o, const char *key)
+{
+	return g_hash_table_lookup(o->all, key);
+}
+
+static const char *get(const struct options *o, const char *key)
+{
+	const char *value = options_get(o, key);
+	return value ? value : "";
+}
+
+GHashTable *options_build_args(const struct options *o)
+{
+	GHashTable *args = g_hash_table_new(g_str_hash, g_str_equal);
+	GHashTableIter iter;
+	const char *key, *value;
+	g_hash_table_iter_init(&iter, o->all);
+	while (g_hash_table_iter_next(&iter, (void **)&key, (void **)&value))
+		if (g_str_has_prefix(key, "build-arg:"))
+			g_hash_table_insert(args, (char *)key + strlen("build-arg:"), (char *)value);
+	return args;
+}
+
+bool options_no_cache(const struct options *o, const char *stage)
+{
+	for (size_t i = 0; i < o->no_cache_stages.n; i++)
+		if (text_equal_fold(o->no_cache_stages.items[i], stage))
+			return true;
+	return o->no_cache;
+}
+
+static bool read_platforms(arena *a, struct options *o, const struct platform *platforms, size_t n, GError **error)
+{
+	if (n)
+		o->build_platform = platforms[0];
+	else
+		platform_host(&o->build_platform);
+	if (!*get(o, "platform"))
+		return true;
+	g_auto(GStrv) parts = g_strsplit(get(o, "platform"), ",", -1);
+	for (size_t i = 0; parts[i]; i++) {
+		struct platform *p = arena_make(a, struct platform);
+		if (!platform_parse(parts[i], p, error)) {
+			g_prefix_error(error, "failed to parse target platform %s: ", parts[i]);
+			return false;
+		}
+		arena_push(a, &o->platforms, p);
+	}
+	return true;
+}
+
+static bool read_multi_platform(arena *a, struct options *o, GError **error)
+{
+	const char *value = get(o, "build-arg:BUILDKIT_MULTI_PLATFORM");
+	if (!*value)
+		value = get(o, "multi-platform");
+	o->multi_platform = o->platforms.n > 1;
+	if (!*value)
+		return true;
+	bool on;
+	if (!bool_parse(value, &on, NULL))
+		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid boolean value for multi-platform: %s", value);
+	if (!on && o->multi_platform)
+		return error_set(error, ERROR_INVALID_ARGUMENT,
+				 "conflicting config: returning multiple target platforms is not allowed");
+	o->multi_platform = on;
+	return true;
+}
+
+static bool read_resolve_mode(arena *a, struct options *o, GError **error)
+{
+	const char *mode = get(o, "image-resolve-mode");
+	o->resolve_mode = *mode ? mode : "default";
+	if (strcmp(o->resolve_mode, "default") == 0 || strcmp(mode, "pull") == 0 || strcmp(mode, "local") == 0)
+		return true;
+	return error_set(error, ERROR_INVALID_ARGUMENT, "invalid image-resolve-mode: %s", mode);
+}
+
+/* The address as Go prints it (an IPv4-mapped one as IPv4). */
+static const char *canonical_ip(arena *a, const char *text)
+{
+	unsigned char v4[4], v6[16];
+	char out[INET6_ADDRSTRLEN];
+	static const unsigned char mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
+	if (inet_pton(AF_INET, text, v4) == 1)
+		return arena_strdup(a, inet_ntop(AF_INET, v4, out, sizeof out));
+	if (inet_pton(AF_INET6, text, v6) != 1)
+		return NULL;
+	if (memcmp(v6, mapped, sizeof mapped) == 0)
+		return arena_strdup(a, inet_ntop(AF_INET, v6 + 12, out, sizeof out));
+	return arena_strdup(a, inet_ntop(AF_INET6, v6, out, sizeof out));
+}
+
+static bool add_host(arena *a, struct options *o, const char *field, GError **error)
+{
+	const char *lower = text_lower(a, field), *equals = strchr(lower, '=');
+	if (!equals)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid key-value pair %s", field);
+	Pb__HostIP *host = arena_make(a, Pb__HostIP);
+	pb__host_ip__init(host);
+	host->host = arena_strndup(a, lower, (size_t)(equals - lower));
+	host->ip = (char *)canonical_ip(a, equals + 1);
+	if (!host->ip)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "failed to parse IP %s", equals + 1);
+	arena_push(a, &o->hosts, host);
+	return true;
+}
+
+static bool each_field(arena *a, struct options *o, const char *csv,
+		       bool (*add)(arena *a, struct options *o, const char *field, GError **error), GError **error)
+{
+	if (!*csv)
+		return true;
+	g_auto(GStrv) fields = csv_parse(csv, error);
+	if (!fields)
+		return false;
+	for (size_t i = 0; fields[i]; i++)
+		if (!add(a, o, fields[i], error))
+			return false;
+	return true;
+}
+
+static bool read_hosts(arena *a, struct options *o, GError **error)
+{
+	if (each_field(a, o, get(o, "add-hosts"), add_host, error))
+		return true;
+	g_prefix_error(error, "failed to parse additional hosts: ");
+	return false;
+}
+
+static bool is_ulimit(const char *name)
+{
+	static const char *const names[] = {"core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice",
+					    "nofile", "nproc", "rss", "rtprio", "rttime", "sigpending", "stack", NULL};
+	return g_strv_contains(names, name);
+}
+
+static bool check_ulimit(int64_t soft, int64_t hard, GError **error)
+{
+	if (hard != -1 && soft == -1)
+		return error_set(error, ERROR_INVALID_ARGUMENT,
+				 "ulimit soft limit must be less than or equal to hard limit: soft: -1 (unlimited), hard: %" PRId64,
+				 hard);
+	if (hard != -1 && soft > hard)
+		return error_set(error, ERROR_INVALID_ARGUMENT,
+				 "ulimit soft limit must be less than or equal to hard limit: %" PRId64 " > %" PRId64, soft, hard);
+	return true;
+}
+
+static bool add_ulimit(arena *a, struct options *o, const char *field, GError **error)
+{
+	const char *equals = strchr(field, '=');
+	if (!equals)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid ulimit argument: %s", field);
+	Pb__Ulimit *u = arena_make(a, Pb__Ulimit);
+	pb__ulimit__init(u);
+	u->name = arena_strndup(a, field, (size_t)(equals - field));
+	if (!is_ulimit(u->name))
+		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid ulimit type: %s", u->name);
+	g_auto(GStrv) values = g_strsplit(equals + 1, ":", -1);
+	size_t n = MAX(g_strv_length(values), 1);
+	if (n > 2)
+		return error_set(error, ERROR_INVALID_ARGUMENT,
+				 "too many limit value arguments - %s, can only have up to two, `soft[:hard]`", equals + 1);
+	if (n == 2 && !int_parse(values[1], 10, &u->hard, error))
+		return false;
+	if (!int_parse(values[0] ? values[0] : "", 10, &u->soft, error))
+		return false;
+	if (n == 1)
+		u->hard = u->soft;
+	arena_push(a, &o->ulimits, u);
+	return check_ulimit(u->soft, u->hard, error);
+}
+
+static bool read_ulimits(arena *a, struct options *o, GError **error)
+{
+	if (each_field(a, o, get(o, "ulimit"), add_ulimit, error))
+		return true;
+	g_prefix_error(error, "failed to parse ulimit: ");
+	return false;
+}
+
+static bool read_shm_size(arena *a, struct options *o, GError **error)
+{
+	const char *value = get(o, "shm-size");
+	if (!*value || int_parse(value, 10, &o->shm_size, error))
+		return true;
+	g_prefix_error(error, "failed to parse shm size: ");
+	return false;
+}
+
+/* "0-3,7": what a cpuset file takes. */
+static bool is_cpu_list(const char *text)
+{
+	bool digits = false, dash = false;
+	for (; *text; text++) {
+		if (g_ascii_isdigit(*text)) {
+			digits = true;
+		} else if (*text == '-' && digits && !dash) {
+			dash = true;
+			digits = false;
+		} else if (*text == ',' && digits) {
+			dash = digits = false;
+		} else {
+			return false;
+		}
+	}
+	return digits;
+}
+
+enum resource_rule { ABOVE_ZERO, UNLIMITED_OR_ABOVE, CPU_LIST };
+static const struct {
+	const char *key;
+	enum resource_rule rule;
+	size_t offset;
+} resources[] = {
+	{"memory", ABOVE_ZERO, offsetof(Pb__LinuxResources, memory)},
+	{"memswap", UNLIMITED_OR_ABOVE, offsetof(Pb__LinuxResources, memoryswap)},
+	{"cpushares", ABOVE_ZERO, offsetof(Pb__LinuxResources, cpushares)},
+	{"cpuperiod", ABOVE_ZERO, offsetof(Pb__LinuxResources, cpuperiod)},
+	{"cpuquota", ABOVE_ZERO, offsetof(Pb__LinuxResources, cpuquota)},
+	{"cpusetcpus", CPU_LIST, offsetof(Pb__LinuxResources, cpusetcpus)},
+	{"cpusetmems", CPU_LIST, offsetof(Pb__LinuxResources, cpusetmems)},
+};
+
+static bool read_resource(arena *a, Pb__LinuxResources *r, size_t i, const char *value, GError **error)
+{
+	char *member = (char *)r + resources[i].offset;
+	const char *key = resources[i].key;
+	if (resources[i].rule == CPU_LIST) {
+		*(char **)(void *)member = arena_strdup(a, value);
+		return is_cpu_list(value) ||
+		       error_set(error, ERROR_INVALID_ARGUMENT, "invalid %s value: %s: invalid cpu list", key, value);
+	}
+	int64_t n;
+	if (!int_parse(value, 10, &n, error)) {
+		g_prefix_error(error, "invalid %s value: %s: ", key, value);
+		return false;
+	}
+	bool swap = resources[i].rule == UNLIMITED_OR_ABOVE;
+	if (n == 0 || n < (swap ? -1 : 0))
+		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid %s value: %s: must be %s", key, value,
+				 swap ? "-1 (unlimited) or > 0" : "> 0");
+	*(int64_t *)(void *)member = n;
+	return true;
+}
+
+static bool read_resources(arena *a, struct options *o, GError **error)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(resources); i++) {
+		const char *value = get(o, resources[i].key);
+		if (!*value)
+			continue;
+		if (!o->resources) {
+			o->resources = arena_make(a, Pb__LinuxResources);
+			pb__linux_resources__init(o->resources);
+		}
+		if (!read_resource(a, o->resources, i, value, error)) {
+			g_prefix_error(error, "failed to parse resource limits: ");
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool read_network(arena *a, struct options *o, GError **error)
+{
+	const char *mode = get(o, "force-network-mode");
+	if (strcmp(mode, "none") == 0)
+		o->network = PB__NET_MODE__NONE;
+	else if (strcmp(mode, "host") == 0)
+		o->network = PB__NET_MODE__HOST;
+	else if (*mode && strcmp(mode, "sandbox") != 0)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid netmode %s", mode);
+	return true;
+}
+
+static bool read_no_cache(arena *a, struct options *o, GError **error)
+{
+	const char *value = options_get(o, "no-cache");
+	o->no_cache = value && !*value;
+	g_auto(GStrv) names = g_strsplit(value ? value : "", ",", -1);
+	for (size_t i = 0; names[i]; i++)
+		arena_push(a, &o->no_cache_stages, arena_strdup(a, names[i]));
+	return true;
+}
+
+static void add_import(arena *a, struct options *o, const char *type, const json_t *attrs, const char *ref)
+{
+	Gateway__CacheOptionsEntry *entry = arena_make(a, Gateway__CacheOptionsEntry);
+	gateway__cache_options_entry__init(entry);
+	entry->type = arena_strdup(a, type);
+	size_t n = ref ? 1 : json_object_size(attrs);
+	entry->attrs = arena_alloc(a, n * sizeof *entry->attrs);
+	for (size_t i = 0; i < n; i++) {
+		entry->attrs[i] = arena_make(a, Gateway__CacheOptionsEntry__AttrsEntry);
+		gateway__cache_options_entry__attrs_entry__init(entry->attrs[i]);
+	}
+	const char *key;
+	json_t *value;
+	if (ref) {
+		entry->attrs[0]->key = arena_strdup(a, "ref");
+		entry->attrs[0]->value = arena_strdup(a, ref);
+		entry->n_attrs = 1;
+	} else {
+		json_object_foreach((json_t *)attrs, key, value) {
+			entry->attrs[entry->n_attrs]->key = arena_strdup(a, key);
+			entry->attrs[entry->n_attrs++]->value =
+				arena_strdup(a, json_is_string(value) ? json_string_value(value) : "");
+		}
+	}
+	arena_push(a, &o->cache_imports, entry);
+}
+
+static bool read_cache_imports(arena *a, struct options *o, GError **error)
+{
+	const char *text = get(o, "cache-imports");
+	if (*text) {
+		g_autoptr(json_t) list = json_read(text, strlen(text), (size_t)LIMIT_CACHE_CONFIG_BYTES, "cache-imports", error);
+		if (!json_is_array(list)) {
+			g_autofree char *quoted = go_quote(text);
+			if (list)
+				error_set(error, ERROR_INVALID_ARGUMENT, "not a JSON array");
+			g_prefix_error(error, "failed to unmarshal cache-imports (%s): ", quoted);
+			return false;
+		}
+		for (size_t i = 0; i < json_array_size(list); i++) {
+			const json_t *entry = json_array_get(list, i);
+			const char *type = json_string_value(json_object_get(entry, "Type"));
+			add_import(a, o, type ? type : "", json_object_get(entry, "Attrs"), NULL);
+		}
+	}
+	if (!*get(o, "cache-from"))
+		return true;
+	g_auto(GStrv) refs = g_strsplit(get(o, "cache-from"), ",", -1);
+	for (size_t i = 0; refs[i]; i++)
+		add_import(a, o, "registry", NULL, refs[i]);
+	return true;
+}
+
+static bool read_sbom(struct options *o, const char *value, GError **error)
+{
+	o->sbom = true;
+	if (!*value)
+		return true;
+	g_auto(GStrv) fields = csv_parse(value, error);
+	if (!fields)
+		return false;
+	for (size_t i = 0; fields[i]; i++)
+		if (strcmp(fields[i], "generator=") == 0 || strcmp(fields[i], "generator") == 0)
+			return error_set(error, ERROR_INVALID_ARGUMENT, "sbom scanner cannot be empty");
+	return true;
+}
+
+static bool read_attestations(arena *a, struct options *o, GError **error)
+{
+	GHashTableIter iter;
+	const char *key, *value;
+	g_hash_table_iter_init(&iter, o->all);
+	while (g_hash_table_iter_next(&iter, (void **)&key, (void **)&value)) {
+		const char *type = NULL;
+		if (g_str_has_prefix(key, "attest:"))
+			type = text_lower(a, key + strlen("attest:"));
+		else if (g_str_has_prefix(key, "build-arg:BUILDKIT_ATTEST_"))
+			type = text_lower(a, key + strlen("build-arg:BUILDKIT_ATTEST_"));
+		if (!type || strcmp(type, "provenance") == 0)
+			continue;
+		if (strcmp(type, "sbom") != 0) {
+			g_autofree char *quoted = go_quote(type);
+			return error_set(error, ERROR_INVALID_ARGUMENT, "unknown attestation type %s", quoted);
+		}
+		if (!read_sbom(o, value, error))
+			return false;
+	}
+	return true;
+}
+
+static int by_key(const void *x, const void *y)
+{
+	return strcmp((*(struct pair *const *)x)->key, (*(struct pair *const *)y)->key);
+}
+
+static bool read_texts(arena *a, struct options *o, GError **error)
+{
+	o->target = get(o, "target");
+	o->cgroup_parent = get(o, "cgroup-parent");
+	o->cache_namespace = get(o, "build-arg:BUILDKIT_CACHE_MOUNT_NS");
+	o->hostname = get(o, "build-arg:BUILDKIT_SANDBOX_HOSTNAME");
+	if (!*o->hostname)
+		o->hostname = get(o, "hostname");
+	o->check = options_get(o, "build-arg:BUILDKIT_DOCKERFILE_CHECK");
+	GHashTableIter iter;
+	const char *key, *value;
+	g_hash_table_iter_init(&iter, o->all);
+	while (g_hash_table_iter_next(&iter, (void **)&key, (void **)&value)) {
+		if (!g_str_has_prefix(key, "label:"))
+			continue;
+		struct pair *pair = arena_make(a, struct pair);
+		*pair = (struct pair){key + strlen("label:"), value, false, ""};
+		arena_push(a, &o->labels, pair);
+	}
+	if (o->labels.n)
+		qsort(o->labels.items, o->labels.n, sizeof(void *), by_key);
+	return true;
+}
+
+static bool refuse_removed(arena *a, struct options *o, GError **error)
+{
+	bool on;
+	if (*get(o, "override-copy-image"))
+		return error_set(error, ERROR_INVALID_ARGUMENT,
+				 "support for \"override-copy-image\" was removed in BuildKit 0.11");
+	if (bool_parse(get(o, "build-arg:BUILDKIT_DISABLE_FILEOP"), &on, NULL) && on)
+		return error_set(error, ERROR_INVALID_ARGUMENT,
+				 "support for \"BUILDKIT_DISABLE_FILEOP\" build-arg was removed in BuildKit 0.11");
+	return true;
+}
+
+bool options_read(arena *a, GHashTable *table, const struct platform *platforms, size_t n_platforms, struct options *ret,
+		  GError **error)
+{
+	/* In the order in which upstream finds fault. */
+	static bool (*const readers[])(arena *a, struct options *o, GError **error) = {
+		read_resolve_mode, read_hosts, read_shm_size, read_ulimits, read_resources, read_network, read_no_cache,
+		read_multi_platform, read_cache_imports, read_attestations, read_texts,
+	};
+	*ret = (struct options){.all = table};
+	if (!refuse_removed(a, ret, error) || !read_platforms(a, ret, platforms, n_platforms, error))
+		return false;
+	for (size_t i = 0; i < G_N_ELEMENTS(readers); i++)
+		if (!readers[i](a, ret, error))
+			return false;
+	return true;
+}

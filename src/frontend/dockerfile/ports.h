@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ports: what EXPOSE takes: [ip:][host range:]range[/protocol].
+ *
+ *	struct ports p;
+ *	if (!ports_parse(a, "9000-9001/udp", &p, error)) ...     adds "9000/udp", "9001/udp" to p.list
+ *
+ * Errors: INVALID_ARGUMENT with upstream's texts. Thread: any.
+ */
+#pragma once
+#include "base/error.h"
+#include "frontend/dockerfile/arena.h"
+
+struct ports {
+	struct vec list;   /* of char *: "80/tcp" */
+	bool upper_case;   /* the protocol has capitals */
+	bool host_mapping; /* an ip or host ports are given (and ignored) */
+};
+bool ports_parse(arena *a, const char *text, struct ports *ret, GError **error);

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "frontend/dockerfile/source_error.h"
+#include "format/json_writer.h"
+
+static void write_position(json_writer *w, const char *key, int line)
+{
+	json_key(w, key);
+	json_object_begin(w);
+	json_put_int_member_nonzero(w, "line", line);
+	json_object_end(w);
+}
+
+static void write_definition(json_writer *w, const Pb__Definition *definition)
+{
+	if (!definition)
+		return;
+	json_key(w, "definition");
+	json_object_begin(w);
+	json_key(w, "def");
+	json_array_begin(w);
+	for (size_t i = 0; i < definition->n_def; i++)
+		json_put_base64(w, definition->def[i].data, definition->def[i].len);
+	json_array_end(w);
+	json_object_end(w);
+}
+
+static char *source_json(const struct source_file *file, struct span span)
+{
+	g_autoptr(json_writer) w = json_writer_new(0);
+	json_object_begin(w);
+	json_key(w, "info");
+	json_object_begin(w);
+	json_put_string_member_nonempty(w, "filename", file->name);
+	json_key(w, "data");
+	json_put_base64(w, file->bytes, file->n);
+	write_definition(w, file->definition);
+	json_put_string_member(w, "language", "Dockerfile");
+	json_object_end(w);
+	json_key(w, "ranges");
+	json_array_begin(w);
+	for (int line = span.first; line > 0 && line <= span.last; line++) {
+		json_object_begin(w);
+		write_position(w, "start", line);
+		write_position(w, "end", line);
+		json_object_end(w);
+	}
+	json_array_end(w);
+	json_object_end(w);
+	return json_writer_take(&w, NULL);
+}
+
+void source_error_add(GError **error, const struct source_file *file, const struct vec *where)
+{
+	if (!error || !*error)
+		return;
+	error_convert(error);
+	for (size_t i = 0; i < where->n; i++) {
+		g_autofree char *json = source_json(file, *vec_at(where, struct span *, i));
+		error_add_detail(*error, "errdefs.Source", json);
+	}
+}
+
+const Pb__Range *const *span_ranges(arena *a, struct span span)
+{
+	struct vec ranges = {0};
+	for (int line = span.first; line > 0 && line <= span.last; line++) {
+		Pb__Range *r = arena_make(a, Pb__Range);
+		Pb__Position *p = arena_make(a, Pb__Position);
+		pb__range__init(r);
+		pb__position__init(p);
+		p->line = line;
+		r->start = r->end = p;
+		arena_push(a, &ranges, r);
+	}
+	return (const Pb__Range *const *)arena_strv(a, &ranges);
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "frontend/gateway/gateway_internal.h"
+#include "base/ident.h"
+
+static void ref_free(gpointer data)
+{
+	bridge_ref *ref = data;
+	if (ref)
+		ref->class->ref_unref(ref);
+}
+
+gateway *gateway_new(bridge *b, GHashTable *inputs, const struct gateway_info *info, const struct work *work)
+{
+	gateway *g = g_new0(gateway, 1);
+	g->refs = 1;
+	g->bridge = b;
+	g->inputs = inputs;
+	g->info = *info;
+	g->work = *work;
+	g_mutex_init(&g->mu);
+	g_cond_init(&g->changed);
+	g->handed_out = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, ref_free);
+	return g;
+}
+
+gateway *gateway_ref(gateway *g)
+{
+	g_atomic_int_inc(&g->refs);
+	return g;
+}
+
+void gateway_unref(gateway *g)
+{
+	if (!g || !g_atomic_int_dec_and_test(&g->refs))
+		return;
+	g_hash_table_unref(g->handed_out);
+	build_result_unref(g->result);
+	g_clear_error(&g->error);
+	g_mutex_clear(&g->mu);
+	g_cond_clear(&g->changed);
+	g_free(g);
+}
+
+static void wake(void *data)
+{
+	gateway *g = data;
+	g_mutex_lock(&g->mu);
+	g_cond_broadcast(&g->changed);
+	g_mutex_unlock(&g->mu);
+}
+
+build_result *gateway_wait(gateway *g, cancel *c, GError **error)
+{
+	guint id = c ? cancel_add(c, wake, g) : 0;
+	build_result *result = NULL;
+	g_mutex_lock(&g->mu);
+	while (!g->returned && !g->closed && !cancel_is_set(c))
+		g_cond_wait(&g->changed, &g->mu);
+	if (g->returned && g->error)
+		g_propagate_error(error, g_error_copy(g->error));
+	else if (g->returned)
+		result = build_result_ref(g->result);
+	else if (cancel_check(c, error))
+		error_set(error, ERROR_UNKNOWN, "no result for incomplete build");
+	g_mutex_unlock(&g->mu);
+	if (id)
+		cancel_remove(c, id);
+	return result;
+}
+
+void gateway_close(gateway *g)
+{
+	g_mutex_lock(&g->mu);
+	g->closed = true;
+	g_cond_broadcast(&g->changed);
+	/* Running calls use the bridge, whose owner goes away after this. Their work is canceled by then. */
+	while (g->calls > 0)
+		g_cond_wait(&g->changed, &g->mu);
+	g_hash_table_remove_all(g->handed_out);
+	g_clear_pointer(&g->result, build_result_unref);
+	g_mutex_unlock(&g->mu);
+}
+
+const char *gateway_hand_out(gateway *g, bridge_ref *ref)
+{
+	if (!ref)
+		return "";
+	char *id = g_malloc(IDENT_SIZE);
+	ident_new(id);
+	g_mutex_lock(&g->mu);
+	g_hash_table_insert(g->handed_out, id, ref);
+	g_mutex_unlock(&g->mu);
+	return id;
+}
+
+bool gateway_find_ref(gateway *g, const char *id, bridge_ref **ret, GError **error)
+{
+	*ret = NULL;
+	if (!*id)
+		return true;
+	g_mutex_lock(&g->mu);
+	gpointer found = NULL;
+	bool known = g_hash_table_lookup_extended(g->handed_out, id, NULL, &found);
+	g_autofree char *all = NULL;
+	if (!known) {
+		g_autofree gpointer *keys = (gpointer *)g_hash_table_get_keys_as_array(g->handed_out, NULL);
+		all = g_strjoinv(" ", (char **)keys);
+	}
+	g_mutex_unlock(&g->mu);
+	if (!known)
+		return error_set(error, ERROR_UNKNOWN, "no such ref: %s, all [%s]", id, all);
+	*ret = found;
+	return true;
+}
+
+bool gateway_return(gateway *g, build_result *result, GError *failure, GError **error)
+{
+	g_mutex_lock(&g->mu);
+	bool first = !g->returned;
+	if (first) {
+		g->returned = true;
+		g->result = result ? build_result_ref(result) : NULL;
+		g->error = failure ? g_error_copy(failure) : NULL;
+		g_cond_broadcast(&g->changed);
+	}
+	g_mutex_unlock(&g->mu);
+	return first || error_set(error, ERROR_UNKNOWN, "gateway result is already set");
+}

@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "frontend/gateway/gateway_internal.h"
+#include "frontend/gateway/caps.h"
+#include "llb/definition.h"
+#include <string.h>
+
+#define SERVICE "/moby.buildkit.v1.frontend.LLBBridge/"
+
+struct host {
+	gateway_find_fn find;
+	void *data;
+};
+
+/* A call on a gateway: the gateway stays open while it runs, and its work ends with the call. */
+struct visit {
+	gateway *g; /* ref */
+	struct work work;
+};
+
+static bool visit_begin(struct visit *v, rpc_call *call, void *data, GError **error)
+{
+	const struct host *host = data;
+	v->g = host->find(host->data, call, error);
+	if (!v->g)
+		return false;
+	g_mutex_lock(&v->g->mu);
+	bool open = !v->g->closed;
+	if (open)
+		v->g->calls++;
+	g_mutex_unlock(&v->g->mu);
+	v->work = v->g->work;
+	v->work.cancel = rpc_call_cancel(call);
+	if (open)
+		return true;
+	g_clear_pointer(&v->g, gateway_unref);
+	return error_set(error, ERROR_UNAVAILABLE, "frontend grpc server closed unexpectedly");
+}
+
+static void visit_end(struct visit *v)
+{
+	if (!v->g)
+		return;
+	g_mutex_lock(&v->g->mu);
+	v->g->calls--;
+	g_cond_broadcast(&v->g->changed);
+	g_mutex_unlock(&v->g->mu);
+	gateway_unref(v->g);
+}
+
+#define scoped_visit __attribute__((cleanup(visit_end))) struct visit
+
+static ProtobufCMessage *empty_reply(const ProtobufCMessageDescriptor *descriptor)
+{
+	ProtobufCMessage *reply = g_malloc0(descriptor->sizeof_message);
+	protobuf_c_message_init(descriptor, reply);
+	return reply;
+}
+
+static Caps__APICap **caps_to_wire(const char *const *ids, size_t *ret_n)
+{
+	size_t n = g_strv_length((char **)ids);
+	Caps__APICap **caps = g_new0(Caps__APICap *, n);
+	for (size_t i = 0; i < n; i++) {
+		caps[i] = g_new0(Caps__APICap, 1);
+		caps__apicap__init(caps[i]);
+		caps[i]->id = g_strdup(ids[i]);
+		caps[i]->enabled = true;
+	}
+	*ret_n = n;
+	return caps;
+}
+
+static ProtobufCMessage *handle_ping(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
+{
+	scoped_visit v = {0};
+	if (!visit_begin(&v, call, data, error))
+		return NULL;
+	Gateway__PongResponse *reply = (void *)empty_reply(&gateway__pong_response__descriptor);
+	reply->frontendapicaps = caps_to_wire(gateway_caps, &reply->n_frontendapicaps);
+	reply->llbcaps = caps_to_wire(llb_caps(), &reply->n_llbcaps);
+	reply->workers = v.g->info.workers(v.g->info.data, &reply->n_workers);
+	return &reply->base;
+}
+
+static GHashTable *options_from_wire(const Gateway__SolveRequest *m)
+{
+	GHashTable *options = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	for (size_t i = 0; i < m->n_frontendopt; i++)
+		g_hash_table_replace(options, g_strdup(m->frontendopt[i]->key), g_strdup(m->frontendopt[i]->value));
+	return options;
+}
+
+static GHashTable *inputs_from_wire(const Gateway__SolveRequest *m)
+{
+	GHashTable *inputs = g_hash_table_new(g_str_hash, g_str_equal);
+	for (size_t i = 0; i < m->n_frontendinputs; i++)
+		g_hash_table_replace(inputs, m->frontendinputs[i]->key, m->frontendinputs[i]->value);
+	return inputs;
+}
+
+static bool check_solve(const Gateway__SolveRequest *m, GError **error)
+{
+	if (m->n_sourcepolicies > 0)
+		return error_set(error, ERROR_UNIMPLEMENTED, "source policies are not supported yet");
+	for (size_t i = 0; i < m->n_cacheimports; i++)
+		if (!m->cacheimports[i])
+			return error_set(error, ERROR_INVALID_ARGUMENT, "invalid nil cache import");
+	return true;
+}
+
+static ProtobufCMessage *solve_reply(gateway *g, const Gateway__SolveRequest *m, build_result *result, GError **error)
+{
+	g_autofree char *no_ref = NULL;
+	if (!m->allowresultreturn && result->refs) {
+		error_set(error, ERROR_UNKNOWN, "solve did not return default result");
+		return NULL;
+	}
+	Gateway__SolveResponse *reply = (void *)empty_reply(&gateway__solve_response__descriptor);
+	if (m->allowresultreturn) {
+		reply->result = gateway_result_to_wire(g, result, m->allowresultarrayref);
+	} else {
+		if (result->ref)
+			result->ref->class->ref_ref(result->ref);
+		reply->ref = g_strdup(gateway_hand_out(g, result->ref));
+	}
+	return &reply->base;
+}
+
+static ProtobufCMessage *handle_solve(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
+{
+	const Gateway__SolveRequest *m = (const void *)request;
+	scoped_visit v = {0};
+	if (!visit_begin(&v, call, data, error) || !check_solve(m, error))
+		return NULL;
+	g_autoptr(GHashTable) options = options_from_wire(m);
+	g_autoptr(GHashTable) inputs = inputs_from_wire(m);
+	struct bridge_solve_request solve = {
+		.definition = m->definition,
+		.frontend = *m->frontend ? m->frontend : NULL,
+		.options = options,
+		.inputs = inputs,
+		.evaluate = m->evaluate,
+		.cache_imports = m->cacheimports,
+		.n_cache_imports = m->n_cacheimports,
+	};
+	g_autoptr(build_result) result = NULL;
+	if (!v.g->bridge->class->solve(v.g->bridge, &solve, &v.work, &result, error))
+		return NULL;
+	if (m->final && !gateway_return(v.g, result, NULL, error))
+		return NULL;
+	return solve_reply(v.g, m, result, error);
+}
+
+static void platform_from_wire(const Pb__Platform *wire, struct platform *ret)
+{
+	*ret = (struct platform){0};
+	g_strlcpy(ret->os, wire->os, sizeof ret->os);
+	g_strlcpy(ret->architecture, wire->architecture, sizeof ret->architecture);
+	g_strlcpy(ret->variant, wire->variant, sizeof ret->variant);
+	g_strlcpy(ret->os_version, wire->osversion, sizeof ret->os_version);
+	platform_normalize(ret);
+}
+
+static ProtobufCMessage *handle_resolve_image_config(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
+{
+	const Gateway__ResolveImageConfigRequest *m = (const void *)request;
+	scoped_visit v = {0};
+	if (!visit_begin(&v, call, data, error))
+		return NULL;
+	struct platform platform;
+	if (m->platform)
+		platform_from_wire(m->platform, &platform);
+	struct bridge_image_request image = {
+		.ref = m->ref,
+		.platform = m->platform ? &platform : NULL,
+		.resolve_mode = m->resolvemode,
+		.log_name = *m->logname ? m->logname : NULL,
+		.oci_layout = m->resolvertype == 1,
+		.session_id = m->sessionid,
+		.store_id = m->storeid,
+	};
+	struct bridge_image found = {0};
+	if (!v.g->bridge->class->resolve_image(v.g->bridge, &image, &v.work, &found, error))
+		return NULL;
+	Gateway__ResolveImageConfigResponse *reply = (void *)empty_reply(&gateway__resolve_image_config_response__descriptor);
+	reply->digest = g_strdup(found.digest.text);
+	reply->ref = found.ref;
+	gsize n = 0;
+	const void *bytes = found.config ? g_bytes_get_data(found.config, &n) : NULL;
+	reply->config.data = g_memdup2(bytes, n);
+	reply->config.len = n;
+	g_clear_pointer(&found.config, g_bytes_unref);
+	return &reply->base;
+}
+
+static ProtobufCMessage *handle_resolve_source_meta(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
+{
+	const Gateway__ResolveSourceMetaRequest *m = (const void *)request;
+	scoped_visit v = {0};
+	if (!visit_begin(&v, call, data, error))
+		return NULL;
+	if (!m->source) {
+		error_set(error, ERROR_INVALID_ARGUMENT, "source is required");
+		return NULL;
+	}
+	if (m->n_sourcepolicies > 0) {
+		error_set(error, ERROR_UNIMPLEMENTED, "source policies are not supported yet");
+		return NULL;
+	}
+	Gateway__ResolveSourceMetaResponse *reply = NULL;
+	if (!v.g->bridge->class->resolve_source(v.g->bridge, m, &v.work, &reply, error))
+		return NULL;
+	return &reply->base;
+}
+
+/* The ref of a read request; scratch has nothing to read. */
+static bool find_readable(struct visit *v, const char *id, bridge_ref **ret, GError **error)
+{
+	if (!gateway_find_ref(v->g, id, ret, error))
+		return false;
+	return *ret || error_set(error, ERROR_UNKNOWN, "empty ref: %s", id);
+}
+
+static ProtobufCMessage *handle_read_file(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
+{
+	const Gateway__ReadFileRequest *m = (const void *)request;
+	scoped_visit v = {0};
+	bridge_ref *ref;
+	if (!visit_begin(&v, call, data, error) || !find_readable(&v, m->ref, &ref, error))
+		return NULL;
+	g_autoptr(GBytes) bytes = v.g->bridge->class->read_file(v.g->bridge, ref, m->filepath, m->range ? m->range->offset : 0,
+								m->range ? m->range->length : 0, &v.work, error);
+	if (!bytes)
+		return NULL;
+	Gateway__ReadFileResponse *reply = (void *)empty_reply(&gateway__read_file_response__descriptor);
+	gsize n = 0;
+	const void *start = g_bytes_get_data(bytes, &n);
+	reply->data.data = g_memdup2(start, n);
+	reply->data.len = n;
+	return &reply->base;
+}
+
+static ProtobufCMessage *handle_read_dir(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
+{
+	const Gateway__ReadDirRequest *m = (const void *)request;
+	scoped_visit v = {0};
+	bridge_ref *ref;
+	if (!visit_begin(&v, call, data, error) || !find_readable(&v, m->ref, &ref, error))
+		return NULL;
+	return (ProtobufCMessage *)v.g->bridge->class->read_dir(v.g->bridge, ref, m->dirpath, m->includepattern, &v.work, error);
+}
+
+static ProtobufCMessage *handle_stat_file(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
+{
+	const Gateway__StatFileRequest *m = (const void *)request;
+	scoped_visit v = {0};
+	bridge_ref *ref;
+	if (!visit_begin(&v, call, data, error) || !find_readable(&v, m->ref, &ref, error))
+		return NULL;
+	return (ProtobufCMessage *)v.g->bridge->class->stat_file(v.g->bridge, ref, m->path, &v.work, error);
+}
+
+static ProtobufCMessage *handle_evaluate(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
+{
+	const Gateway__EvaluateRequest *m = (const void *)request;
+	scoped_visit v = {0};
+	bridge_ref *ref;
+	if (!visit_begin(&v, call, data, error) || !gateway_find_ref(v.g, m->ref, &ref, error))
+		return NULL;
+	if (ref && !v.g->bridge->class->evaluate(v.g->bridge, ref, &v.work, error))
+		return NULL;
+	return empty_reply(&gateway__evaluate_response__descriptor);
+}
+
+static ProtobufCMessage *handle_warn(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
+{
+	const Gateway__WarnRequest *m = (const void *)request;
+	scoped_visit v = {0};
+	if (!visit_begin(&v, call, data, error) || !v.g->bridge->class->warn(v.g->bridge, m, error))
+		return NULL;
+	return empty_reply(&gateway__warn_response__descriptor);
+}
+
+static ProtobufCMessage *handle_inputs(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
+{
+	scoped_visit v = {0};
+	if (!visit_begin(&v, call, data, error))
+		return NULL;
+	Gateway__InputsResponse *reply = (void *)empty_reply(&gateway__inputs_response__descriptor);
+	if (!v.g->inputs)
+		return &reply->base;
+	reply->definitions = g_new0(Gateway__InputsResponse__DefinitionsEntry *, g_hash_table_size(v.g->inputs));
+	GHashTableIter iter;
+	void *key, *value;
+	g_hash_table_iter_init(&iter, v.g->inputs);
+	while (g_hash_table_iter_next(&iter, &key, &value)) {
+		Gateway__InputsResponse__DefinitionsEntry *entry = g_new0(Gateway__InputsResponse__DefinitionsEntry, 1);
+		gateway__inputs_response__definitions_entry__init(entry);
+		entry->key = g_strdup(key);
+		entry->value = message_copy(value);
+		reply->definitions[reply->n_definitions++] = entry;
+	}
+	return &reply->base;
+}
+
+/* google.rpc.Status of the frontend as an error of ours, details kept. */
+static GError *status_to_error(const Google__Status *status)
+{
+	g_autoptr(GBytes) bytes = message_pack(status);
+	gsize n = 0;
+	const void *start = g_bytes_get_data(bytes, &n);
+	return rpc_status_unpack(start, n);
+}
+
+static ProtobufCMessage *handle_return(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
+{
+	const Gateway__ReturnRequest *m = (const void *)request;
+	scoped_visit v = {0};
+	if (!visit_begin(&v, call, data, error))
+		return NULL;
+	g_autoptr(GError) failure = m->error ? status_to_error(m->error) : NULL;
+	if ((failure != NULL) == (m->result != NULL)) {
+		error_set(error, ERROR_UNKNOWN, "gateway return must be either result or err");
+		return NULL;
+	}
+	g_autoptr(build_result) result = failure ? NULL : gateway_result_from_wire(v.g, m->result, error);
+	if ((!result && !failure) || !gateway_return(v.g, result, failure, error))
+		return NULL;
+	return empty_reply(&gateway__return_response__descriptor);
+}
+
+static ProtobufCMessage *handle_later(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
+{
+	error_set(error, ERROR_UNIMPLEMENTED, "containers of frontends are not supported yet (%s)", rpc_call_path(call));
+	return NULL;
+}
+
+static bool handle_later_stream(rpc_call *call, void *data, GError **error)
+{
+	return error_set(error, ERROR_UNIMPLEMENTED, "containers of frontends are not supported yet (%s)", rpc_call_path(call));
+}
+
+static const struct rpc_method methods[] = {
+	{SERVICE "Ping", &gateway__ping_request__descriptor, handle_ping, NULL},
+	{SERVICE "Solve", &gateway__solve_request__descriptor, handle_solve, NULL},
+	{SERVICE "ResolveImageConfig", &gateway__resolve_image_config_request__descriptor, handle_resolve_image_config, NULL},
+	{SERVICE "ResolveSourceMeta", &gateway__resolve_source_meta_request__descriptor, handle_resolve_source_meta, NULL},
+	{SERVICE "ReadFile", &gateway__read_file_request__descriptor, handle_read_file, NULL},
+	{SERVICE "ReadDir", &gateway__read_dir_request__descriptor, handle_read_dir, NULL},
+	{SERVICE "StatFile", &gateway__stat_file_request__descriptor, handle_stat_file, NULL},
+	{SERVICE "Evaluate", &gateway__evaluate_request__descriptor, handle_evaluate, NULL},
+	{SERVICE "Warn", &gateway__warn_request__descriptor, handle_warn, NULL},
+	{SERVICE "Inputs", &gateway__inputs_request__descriptor, handle_inputs, NULL},
+	{SERVICE "Return", &gateway__return_request__descriptor, handle_return, NULL},
+	{SERVICE "NewContainer", &gateway__new_container_request__descriptor, handle_later, NULL},
+	{SERVICE "ReleaseContainer", &gateway__release_container_request__descriptor, handle_later, NULL},
+	{SERVICE "ReadFileContainer", &gateway__read_file_request__descriptor, handle_later, NULL},
+	{SERVICE "ReadDirContainer", &gateway__read_dir_request__descriptor, handle_later, NULL},
+	{SERVICE "StatFileContainer", &gateway__stat_file_request__descriptor, handle_later, NULL},
+	{SERVICE "ExecProcess", NULL, NULL, handle_later_stream},
+};
+
+void llbbridge_register(rpc_server *server, gateway_find_fn find, void *data)
+{
+	/* Lives as long as the process: a server is made once. */
+	struct host *host = g_new0(struct host, 1);
+	host->find = find;
+	host->data = data;
+	rpc_server_add(server, methods, G_N_ELEMENTS(methods), host);
+}

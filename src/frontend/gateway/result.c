@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "frontend/gateway/gateway_internal.h"
+#include <string.h>
+
+/*
+ * Wire messages are built with g_new0 and g_strdup: protobuf-c frees with the system allocator, which is the one
+ * GLib uses since 2.46.
+ */
+static char *hand_out_copy(gateway *g, bridge_ref *ref)
+{
+	if (ref)
+		ref->class->ref_ref(ref);
+	return g_strdup(gateway_hand_out(g, ref));
+}
+
+static Gateway__Ref *ref_to_wire(gateway *g, bridge_ref *ref)
+{
+	Gateway__Ref *wire = g_new0(Gateway__Ref, 1);
+	gateway__ref__init(wire);
+	wire->id = hand_out_copy(g, ref);
+	const Pb__Definition *definition = ref ? g->bridge->class->definition(g->bridge, ref) : NULL;
+	if (definition)
+		wire->def = message_copy(definition);
+	return wire;
+}
+
+static Gateway__RefMap *map_to_wire(gateway *g, GHashTable *refs)
+{
+	Gateway__RefMap *map = g_new0(Gateway__RefMap, 1);
+	gateway__ref_map__init(map);
+	map->refs = g_new0(Gateway__RefMap__RefsEntry *, g_hash_table_size(refs));
+	GHashTableIter iter;
+	void *key, *value;
+	g_hash_table_iter_init(&iter, refs);
+	while (g_hash_table_iter_next(&iter, &key, &value)) {
+		Gateway__RefMap__RefsEntry *entry = g_new0(Gateway__RefMap__RefsEntry, 1);
+		gateway__ref_map__refs_entry__init(entry);
+		entry->key = g_strdup(key);
+		entry->value = ref_to_wire(g, value);
+		map->refs[map->n_refs++] = entry;
+	}
+	return map;
+}
+
+static Gateway__RefMapDeprecated *map_to_old_wire(gateway *g, GHashTable *refs)
+{
+	Gateway__RefMapDeprecated *map = g_new0(Gateway__RefMapDeprecated, 1);
+	gateway__ref_map_deprecated__init(map);
+	map->refs = g_new0(Gateway__RefMapDeprecated__RefsEntry *, g_hash_table_size(refs));
+	GHashTableIter iter;
+	void *key, *value;
+	g_hash_table_iter_init(&iter, refs);
+	while (g_hash_table_iter_next(&iter, &key, &value)) {
+		Gateway__RefMapDeprecated__RefsEntry *entry = g_new0(Gateway__RefMapDeprecated__RefsEntry, 1);
+		gateway__ref_map_deprecated__refs_entry__init(entry);
+		entry->key = g_strdup(key);
+		entry->value = hand_out_copy(g, value);
+		map->refs[map->n_refs++] = entry;
+	}
+	return map;
+}
+
+static void refs_to_wire(gateway *g, build_result *r, bool array_ref, Gateway__Result *wire)
+{
+	if (r->refs && array_ref) {
+		wire->result_case = GATEWAY__RESULT__RESULT_REFS;
+		wire->refs = map_to_wire(g, r->refs);
+	} else if (r->refs) {
+		wire->result_case = GATEWAY__RESULT__RESULT_REFS_DEPRECATED;
+		wire->refsdeprecated = map_to_old_wire(g, r->refs);
+	} else if (array_ref) {
+		wire->result_case = GATEWAY__RESULT__RESULT_REF;
+		wire->ref = ref_to_wire(g, r->ref);
+	} else {
+		wire->result_case = GATEWAY__RESULT__RESULT_REF_DEPRECATED;
+		wire->refdeprecated = hand_out_copy(g, r->ref);
+	}
+}
+
+Gateway__Result *gateway_result_to_wire(gateway *g, build_result *r, bool array_ref)
+{
+	Gateway__Result *wire = g_new0(Gateway__Result, 1);
+	gateway__result__init(wire);
+	refs_to_wire(g, r, array_ref, wire);
+	wire->metadata = g_new0(Gateway__Result__MetadataEntry *, g_hash_table_size(r->metadata));
+	GHashTableIter iter;
+	void *key, *value;
+	g_hash_table_iter_init(&iter, r->metadata);
+	while (g_hash_table_iter_next(&iter, &key, &value)) {
+		Gateway__Result__MetadataEntry *entry = g_new0(Gateway__Result__MetadataEntry, 1);
+		gateway__result__metadata_entry__init(entry);
+		entry->key = g_strdup(key);
+		gsize n = 0;
+		const void *bytes = g_bytes_get_data(value, &n);
+		entry->value.data = g_memdup2(bytes, n);
+		entry->value.len = n;
+		wire->metadata[wire->n_metadata++] = entry;
+	}
+	return wire;
+}
+
+/* A counted ref by id. */
+static bool take_ref(gateway *g, const char *id, bridge_ref **ret, GError **error)
+{
+	if (!gateway_find_ref(g, id, ret, error))
+		return false;
+	if (*ret)
+		(*ret)->class->ref_ref(*ret);
+	return true;
+}
+
+static bool map_add(gateway *g, build_result *r, const char *key, const char *id, GError **error)
+{
+	bridge_ref *ref = NULL;
+	if (!take_ref(g, id, &ref, error))
+		return false;
+	g_hash_table_replace(r->refs, g_strdup(key), ref);
+	return true;
+}
+
+static bool refs_from_wire(gateway *g, const Gateway__Result *wire, build_result *r, GError **error)
+{
+	bool ok = true;
+	switch (wire->result_case) {
+	case GATEWAY__RESULT__RESULT_REF:
+		return take_ref(g, wire->ref->id, &r->ref, error);
+	case GATEWAY__RESULT__RESULT_REF_DEPRECATED:
+		return take_ref(g, wire->refdeprecated, &r->ref, error);
+	case GATEWAY__RESULT__RESULT_REFS:
+		build_result_make_map(r);
+		for (size_t i = 0; ok && i < wire->refs->n_refs; i++) {
+			const Gateway__RefMap__RefsEntry *entry = wire->refs->refs[i];
+			ok = map_add(g, r, entry->key, entry->value ? entry->value->id : "", error);
+		}
+		return ok;
+	case GATEWAY__RESULT__RESULT_REFS_DEPRECATED:
+		build_result_make_map(r);
+		for (size_t i = 0; ok && i < wire->refsdeprecated->n_refs; i++)
+			ok = map_add(g, r, wire->refsdeprecated->refs[i]->key, wire->refsdeprecated->refs[i]->value, error);
+		return ok;
+	case GATEWAY__RESULT__RESULT__NOT_SET:
+	case _GATEWAY__RESULT__RESULT__CASE_IS_INT_SIZE:
+		return true;
+	}
+	return true;
+}
+
+build_result *gateway_result_from_wire(gateway *g, const Gateway__Result *wire, GError **error)
+{
+	g_autoptr(build_result) r = build_result_new();
+	if (!refs_from_wire(g, wire, r, error))
+		return NULL;
+	if (wire->n_attestations > 0) {
+		error_set(error, ERROR_UNIMPLEMENTED, "attestations in a frontend result are not supported yet");
+		return NULL;
+	}
+	for (size_t i = 0; i < wire->n_metadata; i++)
+		build_result_set_metadata(r, wire->metadata[i]->key, wire->metadata[i]->value.data,
+					  wire->metadata[i]->value.len);
+	return g_steal_pointer(&r);
+}
