@@ -28,6 +28,8 @@ typedef struct build_result {
 build_result *build_result_new(void);
 build_result *build_result_ref(build_result *r);
 void build_result_unref(build_result *r);
+/* Makes refs an empty map that owns its keys and refs (idempotent). */
+void build_result_make_map(build_result *r);
 void build_result_set_metadata(build_result *r, const char *key, const void *bytes, size_t n);
 
 struct bridge_solve_request {

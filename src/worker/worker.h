@@ -21,6 +21,8 @@ struct gc_rule {
 };
 typedef struct worker {
 	char *id;
+	int root_fd;                /* owned: <root>/runc-<snapshotter> */
+	char *root_path;
 	GHashTable *labels;         /* char * to char * */
 	struct platform *platforms; /* default first */
 	size_t n_platforms;
@@ -36,3 +38,36 @@ typedef struct worker {
 	GHashTable *cache_mounts;   /* ops/cache_mount.c: shared writers by key */
 	GMutex cache_mounts_mu;
 } worker;
+
+struct worker_options {
+	int root_fd;                /* borrowed: the daemon's root */
+	const char *root_path;
+	session_registry *sessions; /* borrowed */
+	const char *snapshotter;    /* "auto", ... */
+	const char *binary;         /* OCI runtime, NULL: found */
+	const char *cgroup_parent, *apparmor_profile, *network_mode;
+	const char *const *dns_nameservers, *const *dns_options, *const *dns_search;
+	const char *const *platforms; /* NULL or empty: detected */
+	GHashTable *labels;         /* added over the automatic ones; may be NULL */
+	const struct registry_config *registry;
+	const struct gc_rule *gc;   /* copied; n_gc 0 with gc_enabled: the default policy */
+	size_t n_gc;
+	bool gc_enabled;
+	int64_t reserved_bytes, max_used_bytes, min_free_bytes; /* of the default policy; -1: computed */
+	int max_parallelism;
+	bool allow_network_host, allow_security_insecure;
+	bool selinux;
+};
+/* Opens <root>/runc-<snapshotter>/. Errors name what could not be opened. */
+worker *worker_open(const struct worker_options *options, GError **error);
+void worker_close(worker *w);
+
+/* Platforms that run here: the native one, then those the kernel has an interpreter for (binfmt_misc). */
+struct platform *platforms_detect(size_t *ret_n);
+/* The default policy of daemon-and-client.md section 2.7. ret: g_free rows with gc_rules_free. */
+struct gc_rule *gc_rules_default(int dir_fd, int64_t reserved, int64_t max_used, int64_t min_free, size_t *ret_n);
+void gc_rules_free(struct gc_rule *rules, size_t n);
+/* Runs the policy once. */
+bool worker_gc(worker *w, cancel *c, GError **error);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(worker, worker_close)

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "build_options.h"
+#include "api/guard.h"
+#include "base/digest.h"
+#include "base/limits.h"
+#include "format/csv.h"
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static void output_free(gpointer data)
+{
+	services_output_clear(data);
+	g_free(data);
+}
+
+static void options_init(struct build_options *o)
+{
+	*o = (struct build_options){
+		.attrs = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free),
+		.services = services_new(),
+		.exporters = g_array_new(FALSE, TRUE, sizeof(struct solve_target)),
+		.cache_exports = g_array_new(FALSE, TRUE, sizeof(struct solve_target)),
+		.cache_imports = g_array_new(FALSE, TRUE, sizeof(struct solve_target)),
+		.outputs = g_ptr_array_new_with_free_func(output_free),
+		.tables = g_ptr_array_new_with_free_func((GDestroyNotify)g_hash_table_unref),
+		.texts = g_ptr_array_new_with_free_func(g_free),
+	};
+}
+
+void build_options_clear(struct build_options *o)
+{
+	g_hash_table_unref(o->attrs);
+	guard_free(o->definition);
+	services_free(o->services);
+	g_array_unref(o->exporters);
+	g_array_unref(o->cache_exports);
+	g_array_unref(o->cache_imports);
+	g_ptr_array_unref(o->outputs);
+	g_ptr_array_unref(o->tables);
+	g_ptr_array_unref(o->texts);
+}
+
+/* ---- --opt */
+
+static bool add_opt(struct build_options *o, const char *text, GError **error)
+{
+	const char *equals = strchr(text, '=');
+	if (equals) {
+		g_hash_table_replace(o->attrs, g_strndup(text, (gsize)(equals - text)), g_strdup(equals + 1));
+		return true;
+	}
+	/* A build arg without a value takes the one of the environment, and is dropped when there is none. */
+	if (!g_str_has_prefix(text, "build-arg:"))
+		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid opt: invalid value %s", text);
+	const char *value = g_getenv(text + strlen("build-arg:"));
+	if (value)
+		g_hash_table_replace(o->attrs, g_strdup(text), g_strdup(value));
+	return true;
+}
+
+static bool read_opts(struct build_options *o, const flags *f, GError **error)
+{
+	static const char epoch_key[] = "build-arg:SOURCE_DATE_EPOCH";
+	const char *epoch = g_getenv("SOURCE_DATE_EPOCH");
+	if (epoch)
+		g_hash_table_replace(o->attrs, g_strdup(epoch_key), g_strdup(epoch));
+	for (const char *const *opt = flags_strings(f, "opt"); *opt; opt++)
+		if (!add_opt(o, *opt, error))
+			return false;
+	if (flags_bool(f, "no-cache") && o->frontend)
+		g_hash_table_replace(o->attrs, g_strdup("no-cache"), g_strdup(""));
+	if (g_hash_table_contains(o->attrs, "requestid") && !g_hash_table_contains(o->attrs, "frontend.caps"))
+		g_hash_table_replace(o->attrs, g_strdup("frontend.caps"), g_strdup("moby.buildkit.frontend.subrequests"));
+	return true;
+}
+
+/* ---- what the session offers */
+
+static bool add_each(const flags *f, const char *name, services *s, bool (*add)(services *, const char *, GError **), GError **error)
+{
+	for (const char *const *value = flags_strings(f, name); *value; value++)
+		if (!add(s, *value, error))
+			return false;
+	return true;
+}
+
+static bool read_services(struct build_options *o, const flags *f, GError **error)
+{
+	services_add_auth(o->services);
+	return add_each(f, "registry-auth-tlscontext", o->services, services_add_auth_tls, error) &&
+	       add_each(f, "local", o->services, services_add_local, error) &&
+	       add_each(f, "oci-layout", o->services, services_add_oci_layout, error) &&
+	       add_each(f, "secret", o->services, services_add_secret, error) &&
+	       add_each(f, "ssh", o->services, services_add_ssh, error);
+}
+
+static bool read_outputs(struct build_options *o, const flags *f, GError **error)
+{
+	for (const char *const *value = flags_strings(f, "output"); *value; value++) {
+		struct services_output *output = g_new0(struct services_output, 1);
+		if (!services_add_output(o->services, *value, output, error)) {
+			g_free(output);
+			return false;
+		}
+		g_ptr_array_add(o->outputs, output);
+		struct solve_target target = {.type = output->type, .attrs = output->attrs};
+		g_array_append_val(o->exporters, target);
+	}
+	return true;
+}
+
+/* ---- caches */
+
+static bool read_cache_pairs(const char *text, GHashTable *attrs, GError **error)
+{
+	g_auto(GStrv) fields = csv_parse(text, error);
+	if (!fields)
+		return false;
+	for (char **field = fields; *field; field++) {
+		char *key = NULL, *value = NULL;
+		if (!csv_split(*field, &key, &value))
+			return error_set(error, ERROR_INVALID_ARGUMENT, "invalid value %s", *field);
+		g_hash_table_replace(attrs, g_ascii_strdown(key, -1), value);
+		g_free(key);
+	}
+	return true;
+}
+
+/* A value without type= is the reference of a registry cache, as the first versions wrote it. */
+static bool add_cache(struct build_options *o, const char *text, bool export, GError **error)
+{
+	GHashTable *attrs = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	g_ptr_array_add(o->tables, attrs);
+	if (!strstr(text, "type="))
+		g_hash_table_replace(attrs, g_strdup("ref"), g_strdup(text));
+	else if (!read_cache_pairs(text, attrs, error))
+		return false;
+	char *type = g_strdup(g_hash_table_lookup(attrs, "type"));
+	if (!type)
+		type = g_strdup("registry");
+	g_ptr_array_add(o->texts, type);
+	g_hash_table_remove(attrs, "type");
+	if (export && !g_hash_table_contains(attrs, "mode"))
+		g_hash_table_replace(attrs, g_strdup("mode"), g_strdup("min"));
+	struct solve_target target = {.type = type, .attrs = attrs};
+	g_array_append_val(export ? o->cache_exports : o->cache_imports, target);
+	return true;
+}
+
+/* type=local lives in a directory of ours that the daemon reaches as a content store. */
+static bool add_local_store(struct build_options *o, const struct solve_target *target, bool export, GError **error)
+{
+	const char *key = export ? "dest" : "src";
+	const char *dir = g_hash_table_lookup(target->attrs, key);
+	if (strcmp(target->type, "local") != 0)
+		return true;
+	if (!dir)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "local cache %s requires %s", export ? "exporter" : "importer", key);
+	g_autofree char *id = g_strdup_printf("local:%s", dir);
+	return services_add_store(o->services, id, dir, export, error);
+}
+
+static bool read_caches(struct build_options *o, const flags *f, bool export, GError **error)
+{
+	const char *name = export ? "export-cache" : "import-cache";
+	for (const char *const *value = flags_strings(f, name); *value; value++)
+		if (!add_cache(o, *value, export, error))
+			return false;
+	GArray *targets = export ? o->cache_exports : o->cache_imports;
+	for (guint i = 0; i < targets->len; i++)
+		if (!add_local_store(o, &g_array_index(targets, struct solve_target, i), export, error))
+			return false;
+	return true;
+}
+
+/* ---- a definition from stdin */
+
+static GByteArray *read_stdin(GError **error)
+{
+	g_autoptr(GByteArray) bytes = g_byte_array_new();
+	for (;;) {
+		guint8 buffer[65536];
+		ssize_t n = read(STDIN_FILENO, buffer, sizeof buffer);
+		if (n < 0) {
+			error_set_errno(error, errno, "read standard input");
+			return NULL;
+		}
+		if (n == 0)
+			return g_steal_pointer(&bytes);
+		g_byte_array_append(bytes, buffer, (guint)n);
+		if (bytes->len > LIMIT_MESSAGE_BYTES) {
+			error_set(error, ERROR_RESOURCE_EXHAUSTED, "the definition is larger than %lld bytes", LIMIT_MESSAGE_BYTES);
+			return NULL;
+		}
+	}
+}
+
+/* --no-cache marks every op of the definition. */
+static void ignore_cache(Pb__Definition *d)
+{
+	GHashTable *known = g_hash_table_new(g_str_hash, g_str_equal);
+	for (size_t i = 0; i < d->n_metadata; i++) {
+		g_hash_table_add(known, d->metadata[i]->key);
+		if (d->metadata[i]->value)
+			d->metadata[i]->value->ignore_cache = true;
+	}
+	d->metadata = g_realloc_n(d->metadata, d->n_metadata + d->n_def, sizeof *d->metadata);
+	for (size_t i = 0; i < d->n_def; i++) {
+		struct digest digest;
+		digest_of(d->def[i].data, d->def[i].len, &digest);
+		if (g_hash_table_contains(known, digest.text))
+			continue;
+		Pb__Definition__MetadataEntry *entry = g_new0(Pb__Definition__MetadataEntry, 1);
+		pb__definition__metadata_entry__init(entry);
+		entry->key = g_strdup(digest.text);
+		entry->value = g_new0(Pb__OpMetadata, 1);
+		pb__op_metadata__init(entry->value);
+		entry->value->ignore_cache = true;
+		d->metadata[d->n_metadata++] = entry;
+	}
+	g_hash_table_unref(known);
+}
+
+/* Only what the definition names is offered to the daemon. */
+static bool keep_used_locals(struct build_options *o, GError **error)
+{
+	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+	for (size_t i = 0; i < o->definition->n_def; i++) {
+		const ProtobufCBinaryData *bytes = &o->definition->def[i];
+		Pb__Op *op = guard_unpack(&pb__op__descriptor, bytes->data, bytes->len, error);
+		if (!op) {
+			g_prefix_error(error, "failed to parse llb proto op: ");
+			return false;
+		}
+		if (op->op_case == PB__OP__OP_SOURCE && g_str_has_prefix(op->source->identifier, "local://"))
+			g_ptr_array_add(names, g_strdup(op->source->identifier + strlen("local://")));
+		guard_free(op);
+	}
+	for (guint i = 0; i < names->len; i++)
+		if (!services_has_local(o->services, names->pdata[i]))
+			return error_set(error, ERROR_INVALID_ARGUMENT, "local directory %s not enabled", (char *)names->pdata[i]);
+	g_ptr_array_add(names, NULL);
+	services_keep_locals(o->services, (const char *const *)names->pdata);
+	return true;
+}
+
+static bool read_definition(struct build_options *o, const flags *f, GError **error)
+{
+	if (isatty(STDIN_FILENO))
+		return error_set(error, ERROR_INVALID_ARGUMENT, "please specify --frontend or pipe LLB definition to stdin");
+	g_autoptr(GByteArray) bytes = read_stdin(error);
+	if (!bytes)
+		return false;
+	if (bytes->len == 0)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "empty definition sent to build. Specify --frontend instead?");
+	o->definition = guard_unpack(&pb__definition__descriptor, bytes->data, bytes->len, error);
+	if (!o->definition) {
+		g_prefix_error(error, "failed to parse input: proto: Definition: ");
+		return false;
+	}
+	if (o->definition->n_def == 0)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "empty definition sent to build. Specify --frontend instead?");
+	if (flags_bool(f, "no-cache"))
+		ignore_cache(o->definition);
+	return keep_used_locals(o, error);
+}
+
+static bool check_later_parts(const flags *f, GError **error)
+{
+	static const char *const later[] = {"source-policy-file", "debug-json-cache-metrics", "trace"};
+	for (size_t i = 0; i < G_N_ELEMENTS(later); i++)
+		if (flags_given(f, later[i]))
+			return error_set(error, ERROR_UNIMPLEMENTED, "--%s is not supported yet", later[i]);
+	if (flags_bool(f, "proxy-network"))
+		return error_set(error, ERROR_UNIMPLEMENTED, "--proxy-network is not supported yet");
+	return true;
+}
+
+static bool check_entitlements(const flags *f, GError **error)
+{
+	for (const char *const *e = flags_strings(f, "allow"); *e; e++)
+		if (strcmp(*e, "network.host") != 0 && strcmp(*e, "security.insecure") != 0 && strcmp(*e, "device") != 0 &&
+		    !g_str_has_prefix(*e, "device="))
+			return error_set(error, ERROR_INVALID_ARGUMENT, "unknown entitlement %s", *e);
+	return true;
+}
+
+bool build_options_read(struct build_options *o, const flags *f, GError **error)
+{
+	options_init(o);
+	o->frontend = *flags_string(f, "frontend") ? flags_string(f, "frontend") : NULL;
+	return check_later_parts(f, error) && read_opts(o, f, error) && read_services(o, f, error) &&
+	       read_outputs(o, f, error) && read_caches(o, f, true, error) && read_caches(o, f, false, error) &&
+	       check_entitlements(f, error) && (o->frontend || read_definition(o, f, error));
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* debug_commands: the subcommands of buildctl debug that have files of their own, and JSON they share. Thread: main. */
+#pragma once
+#include "command.h"
+#include "control.pb-c.h"
+#include "format/json_writer.h"
+
+extern const struct command histories_command, dump_llb_command;
+/* WorkerInfo records as upstream's clients print them; one line. */
+char *workers_json(const Control__ListWorkersResponse *m);
+void version_json(json_writer *w, const Types__BuildkitVersion *v);

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "debug_commands.h"
+
+void version_json(json_writer *w, const Types__BuildkitVersion *v)
+{
+	json_object_begin(w);
+	json_put_string_member(w, "package", v->package);
+	json_put_string_member(w, "version", v->version);
+	json_put_string_member(w, "revision", v->revision);
+	json_put_string_member(w, "dockerfileVersion", v->dockerfileversion);
+	json_object_end(w);
+}
+
+static void put_platform(json_writer *w, const Pb__Platform *p)
+{
+	json_object_begin(w);
+	json_put_string_member(w, "architecture", p->architecture);
+	json_put_string_member(w, "os", p->os);
+	json_put_string_member_nonempty(w, "os.version", p->osversion);
+	json_put_string_member_nonempty(w, "variant", p->variant);
+	json_object_end(w);
+}
+
+static void put_int(json_writer *w, const char *key, int64_t value)
+{
+	json_key(w, key);
+	json_put_int(w, value);
+}
+
+static void put_gc(json_writer *w, const Types__GCPolicy *g)
+{
+	json_object_begin(w);
+	json_key(w, "all");
+	json_put_bool(w, g->all);
+	json_key(w, "filter");
+	if (g->n_filters == 0) {
+		json_put_null(w);
+	} else {
+		json_array_begin(w);
+		for (size_t i = 0; i < g->n_filters; i++)
+			json_put_string(w, g->filters[i]);
+		json_array_end(w);
+	}
+	put_int(w, "keepDuration", g->keepduration);
+	put_int(w, "reservedSpace", g->reservedspace);
+	put_int(w, "maxUsedSpace", g->maxusedspace);
+	put_int(w, "minFreeSpace", g->minfreespace);
+	json_object_end(w);
+}
+
+static void put_labels(json_writer *w, const Types__WorkerRecord *r)
+{
+	g_autoptr(GTree) sorted = g_tree_new((GCompareFunc)g_strcmp0);
+	for (size_t i = 0; i < r->n_labels; i++)
+		g_tree_insert(sorted, r->labels[i]->key, r->labels[i]->value);
+	json_key(w, "labels");
+	json_object_begin(w);
+	for (GTreeNode *n = g_tree_node_first(sorted); n; n = g_tree_node_next(n))
+		json_put_string_member(w, g_tree_node_key(n), g_tree_node_value(n));
+	json_object_end(w);
+}
+
+static void put_worker(json_writer *w, const Types__WorkerRecord *r)
+{
+	json_object_begin(w);
+	json_put_string_member(w, "id", r->id);
+	put_labels(w, r);
+	json_key(w, "platforms");
+	json_array_begin(w);
+	for (size_t i = 0; i < r->n_platforms; i++)
+		put_platform(w, r->platforms[i]);
+	json_array_end(w);
+	json_key(w, "gcPolicy");
+	json_array_begin(w);
+	for (size_t i = 0; i < r->n_gcpolicy; i++)
+		put_gc(w, r->gcpolicy[i]);
+	json_array_end(w);
+	if (r->buildkitversion) {
+		json_key(w, "buildkitVersion");
+		version_json(w, r->buildkitversion);
+	}
+	json_key(w, "cdiDevices");
+	json_put_null(w);
+	json_object_end(w);
+}
+
+char *workers_json(const Control__ListWorkersResponse *m)
+{
+	json_writer *w = json_writer_new(0);
+	json_array_begin(w);
+	for (size_t i = 0; i < m->n_record; i++)
+		put_worker(w, m->record[i]);
+	json_array_end(w);
+	g_autofree char *text = json_writer_take(&w, NULL);
+	return g_strconcat(text, "\n", NULL);
+}

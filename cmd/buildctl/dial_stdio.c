@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/scope.h"
+#include "command.h"
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#define CHUNK (64 * 1024)
+
+/* One direction of the pipe. */
+struct flow {
+	int from, to;
+	bool to_socket; /* the end is passed on as a half-close */
+	bool ended;
+};
+
+static int connect_unix(const char *address, GError **error)
+{
+	if (!g_str_has_prefix(address, "unix://")) {
+		error_set(error, ERROR_INVALID_ARGUMENT, "invalid address %s: dial-stdio supports unix:// only", address);
+		return -1;
+	}
+	const char *path = address + strlen("unix://");
+	struct sockaddr_un name = {.sun_family = AF_UNIX};
+	if (strlen(path) >= sizeof name.sun_path) {
+		error_set(error, ERROR_INVALID_ARGUMENT, "socket path is too long: %s", path);
+		return -1;
+	}
+	memcpy(name.sun_path, path, strlen(path) + 1);
+	scoped_fd fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&name, sizeof name) < 0) {
+		error_set_errno(error, errno, "dial unix %s: connect", path);
+		return -1;
+	}
+	return fd_steal(&fd);
+}
+
+static bool write_all(int fd, const char *bytes, size_t n)
+{
+	while (n > 0) {
+		ssize_t done = write(fd, bytes, n);
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done <= 0)
+			return false;
+		bytes += done;
+		n -= (size_t)done;
+	}
+	return true;
+}
+
+static void flow_step(struct flow *f, char *buffer)
+{
+	ssize_t n = read(f->from, buffer, CHUNK);
+	if (n < 0 && errno == EINTR)
+		return;
+	if (n > 0 && write_all(f->to, buffer, (size_t)n))
+		return;
+	f->ended = true;
+	if (f->to_socket)
+		shutdown(f->to, SHUT_WR);
+}
+
+/* Ends when the daemon's side has ended: what stdin still says then goes nowhere. */
+static bool run(struct context *x, const flags *f, GError **error)
+{
+	scoped_fd fd = connect_unix(flags_string(x->global, "addr"), error);
+	if (fd < 0)
+		return false;
+	g_autofree char *buffer = g_malloc(CHUNK);
+	struct flow up = {STDIN_FILENO, fd, true, false}, down = {fd, STDOUT_FILENO, false, false};
+	while (!down.ended) {
+		struct pollfd fds[] = {
+			{.fd = up.ended ? -1 : up.from, .events = POLLIN},
+			{.fd = down.from, .events = POLLIN},
+			{.fd = cancel_fd(x->cancel), .events = POLLIN},
+		};
+		if (poll(fds, G_N_ELEMENTS(fds), -1) < 0 && errno != EINTR)
+			return error_set_errno(error, errno, "poll");
+		if (fds[2].revents)
+			return cancel_check(x->cancel, error);
+		if (fds[0].revents)
+			flow_step(&up, buffer);
+		if (fds[1].revents)
+			flow_step(&down, buffer);
+	}
+	return true;
+}
+
+const struct command dial_stdio_command = {.name = "dial-stdio", .run = run};

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * collector: runs the GC policy: a second after start and after builds end, at most once a minute.
+ *
+ *	collector *c = collector_start(worker);
+ *	collector_poke(c);
+ *
+ * Thread: any; work runs on a thread of its own.
+ */
+#pragma once
+#include "worker/worker.h"
+
+typedef struct collector collector;
+collector *collector_start(worker *w);
+void collector_poke(collector *c);
+void collector_stop(collector *c);

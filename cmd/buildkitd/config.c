@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+#include "base/version.h"
+#include "config_file.h"
+#include "format/flags.h"
+#include "format/gotype.h"
+#include "options.h"
+#include <stdio.h>
+#include <string.h>
+
+void *config_member(struct config *config, const struct option *option)
+{
+	return (char *)config + option->offset;
+}
+
+static void add_labels(GHashTable **labels, const char *const *pairs)
+{
+	for (; *pairs; pairs++) {
+		const char *equals = strchr(*pairs, '=');
+		if (equals)
+			g_hash_table_replace(*labels, g_strndup(*pairs, (gsize)(equals - *pairs)), g_strdup(equals + 1));
+	}
+}
+
+bool option_set_text(struct config *config, const struct option *option, const char *text, GError **error)
+{
+	if (option->offset == OPTION_INACTIVE)
+		return true;
+	void *member = config_member(config, option);
+	switch (option->type) {
+	case OPTION_STRING:
+		g_free(*(char **)member);
+		*(char **)member = g_strdup(text);
+		return true;
+	case OPTION_STRINGS:
+		g_strfreev(*(char ***)member);
+		*(char ***)member = g_strsplit(text, "\n", -1);
+		return true;
+	case OPTION_BOOL:
+		return bool_parse(text, member, error);
+	case OPTION_TRISTATE:
+		if (strcmp(text, "auto") == 0) {
+			*(int *)member = TRISTATE_AUTO;
+			return true;
+		}
+		bool value;
+		if (!bool_parse(text, &value, error))
+			return false;
+		*(int *)member = value ? TRISTATE_TRUE : TRISTATE_FALSE;
+		return true;
+	case OPTION_INT:
+	case OPTION_DISK_SPACE:
+		return int_parse(text, 10, member, error);
+	case OPTION_DURATION:
+		return duration_parse(text, member, error);
+	case OPTION_LABELS:
+		break;
+	}
+	return true;
+}
+
+static void set_defaults(struct config *config)
+{
+	*config = (struct config){0};
+	config->inactive = g_ptr_array_new_with_free_func(g_free);
+	for (size_t i = 0; i < options_count; i++) {
+		const struct option *option = &options[i];
+		if (option->offset == OPTION_INACTIVE)
+			continue;
+		if (option->type == OPTION_LABELS)
+			*(GHashTable **)config_member(config, option) =
+				g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+		else if (option->default_value)
+			g_assert(option_set_text(config, option, option->default_value, NULL));
+		else if (option->type == OPTION_STRING)
+			option_set_text(config, option, "", NULL);
+	}
+}
+
+static enum flag_type flag_type_of(enum option_type type)
+{
+	switch (type) {
+	case OPTION_BOOL:
+		return FLAG_BOOL;
+	case OPTION_STRINGS:
+	case OPTION_LABELS:
+		return FLAG_STRINGS;
+	case OPTION_INT:
+		return FLAG_INT;
+	case OPTION_STRING:
+	case OPTION_TRISTATE:
+	case OPTION_DISK_SPACE:
+	case OPTION_DURATION:
+		return FLAG_STRING;
+	}
+	return FLAG_STRING;
+}
+
+static GArray *flag_table(void)
+{
+	static const struct flag fixed[] = {
+		{"help", "h", FLAG_BOOL, NULL, NULL, "show help"},
+		{"version", "v", FLAG_BOOL, NULL, NULL, "print the version"},
+	};
+	GArray *table = g_array_new(FALSE, TRUE, sizeof(struct flag));
+	for (size_t i = 0; i < options_count; i++) {
+		const struct option *o = &options[i];
+		struct flag flag = {o->flag, NULL, flag_type_of(o->type), o->default_value, o->env, o->usage};
+		if (o->flag)
+			g_array_append_val(table, flag);
+	}
+	g_array_append_vals(table, fixed, G_N_ELEMENTS(fixed));
+	return table;
+}
+
+static bool apply_flag(struct config *config, const struct option *option, const flags *f, GError **error)
+{
+	bool from_env = option->env && g_getenv(option->env) && *g_getenv(option->env);
+	if (!option->flag || (!flags_given(f, option->flag) && !from_env))
+		return true;
+	if (option->offset == OPTION_INACTIVE) {
+		g_ptr_array_add(config->inactive, g_strdup_printf("--%s", option->flag));
+		return true;
+	}
+	if (option->type == OPTION_LABELS) {
+		add_labels(config_member(config, option), flags_strings(f, option->flag));
+		return true;
+	}
+	if (option->type == OPTION_STRINGS) {
+		char ***member = config_member(config, option);
+		g_strfreev(*member);
+		*member = g_strdupv((char **)(uintptr_t)flags_strings(f, option->flag));
+		return true;
+	}
+	if (option_set_text(config, option, flags_string(f, option->flag), error))
+		return true;
+	g_prefix_error(error, "--%s: ", option->flag);
+	return false;
+}
+
+/* "Reserved[,Free[,Maximum]]" in MB. */
+static bool apply_keep_storage(struct worker_config *w, GError **error)
+{
+	if (!*w->gc_keep_storage)
+		return true;
+	int64_t *members[] = {&w->reserved_space, &w->min_free_space, &w->max_used_space};
+	g_auto(GStrv) parts = g_strsplit(w->gc_keep_storage, ",", -1);
+	for (size_t i = 0; parts[i]; i++) {
+		int64_t mb;
+		if (i >= G_N_ELEMENTS(members) || !int_parse(parts[i], 10, &mb, error))
+			return error && *error ? false
+					       : error_set(error, ERROR_INVALID_ARGUMENT, "invalid gc-keepstorage \"%s\"",
+							   w->gc_keep_storage);
+		*members[i] = mb * 1000000;
+	}
+	return true;
+}
+
+static bool check(const struct config *config, GError **error)
+{
+	if (config->registry_concurrency <= 0)
+		return error_set(error, ERROR_INVALID_ARGUMENT,
+				 "maxRegistryConcurrency must be greater than zero; got %" G_GINT64_FORMAT,
+				 config->registry_concurrency);
+	if (!*config->tls_cert != !*config->tls_key)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "you must specify key and cert file if one is specified");
+	if (strcmp(config->log_format, "text") != 0 && strcmp(config->log_format, "json") != 0)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "unsupported log type \"%s\"", config->log_format);
+	for (char **e = config->entitlements; e && *e; e++)
+		if (strcmp(*e, "network.host") != 0 && strcmp(*e, "security.insecure") != 0 && strcmp(*e, "device") != 0)
+			return error_set(error, ERROR_INVALID_ARGUMENT, "invalid entitlement : %s", *e);
+	return true;
+}
+
+static void print_help(const GArray *table)
+{
+	g_autofree char *rows = flags_help((const struct flag *)(void *)table->data, table->len);
+	printf("NAME:\n   buildkitd - build daemon\n\nUSAGE:\n   buildkitd [options]\n\nVERSION:\n   %s\n\nOPTIONS:\n%s",
+	       BUILDKIT_VERSION, rows);
+}
+
+static bool apply_all(struct config *config, const flags *f, GError **error)
+{
+	g_free(config->path);
+	config->path = g_strdup(flags_string(f, "config"));
+	if (!config_file_load(config, config->path, error))
+		return false;
+	for (size_t i = 0; i < options_count; i++)
+		if (!apply_flag(config, &options[i], f, error))
+			return false;
+	return apply_keep_storage(&config->oci, error) && apply_keep_storage(&config->containerd, error) &&
+	       check(config, error);
+}
+
+bool config_load(struct config *config, int argc, char **argv, bool *ret_done, GError **error)
+{
+	set_defaults(config);
+	*ret_done = false;
+	g_autoptr(GArray) table = flag_table();
+	g_autoptr(flags) f = flags_parse((const struct flag *)(void *)table->data, table->len, argc, argv, false, error);
+	if (!f)
+		return false;
+	*ret_done = flags_bool(f, "help") || flags_bool(f, "version");
+	if (flags_bool(f, "help"))
+		print_help(table);
+	else if (flags_bool(f, "version"))
+		printf("buildkitd %s %s %s\n", BUILDKIT_PACKAGE, BUILDKIT_VERSION, BUILDKIT_REVISION);
+	if (*ret_done)
+		return true;
+	if (flags_n_rest(f) > 0)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "unexpected argument \"%s\"", flags_rest(f)[0]);
+	return apply_all(config, f, error);
+}
+
+static void hosts_free(struct registry_host *hosts, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		g_free((char *)(uintptr_t)hosts[i].host);
+		g_strfreev((char **)(uintptr_t)hosts[i].mirrors);
+		g_strfreev((char **)(uintptr_t)hosts[i].ca_files);
+		g_strfreev((char **)(uintptr_t)hosts[i].key_files);
+		g_strfreev((char **)(uintptr_t)hosts[i].cert_files);
+		g_strfreev((char **)(uintptr_t)hosts[i].tls_config_dirs);
+	}
+	g_free(hosts);
+}
+
+void config_clear(struct config *config)
+{
+	for (size_t i = 0; i < options_count; i++) {
+		if (options[i].offset == OPTION_INACTIVE)
+			continue;
+		void *member = config_member(config, &options[i]);
+		if (options[i].type == OPTION_STRING)
+			g_clear_pointer((char **)member, g_free);
+		else if (options[i].type == OPTION_STRINGS)
+			g_clear_pointer((char ***)member, g_strfreev);
+		else if (options[i].type == OPTION_LABELS)
+			g_clear_pointer((GHashTable **)member, g_hash_table_unref);
+	}
+	gc_rules_free(config->oci.gc_rules, config->oci.n_gc_rules);
+	gc_rules_free(config->containerd.gc_rules, config->containerd.n_gc_rules);
+	hosts_free(config->hosts, config->n_hosts);
+	g_clear_pointer(&config->inactive, g_ptr_array_unref);
+}

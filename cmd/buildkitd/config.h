@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * config: what buildkitd is told: built-in defaults < buildkitd.toml < flags that were given.
+ *
+ *	struct config config;
+ *	if (!config_load(&config, argc, argv, &done, error)) ...      done: --help or --version was answered
+ *
+ * One table (options.c) holds flag, TOML key, type, default and help of every option, so that they stay one thing.
+ * Plain data, owned until config_clear. Thread: immutable after load.
+ */
+#pragma once
+#include "base/error.h"
+#include "registry/registry.h"
+#include "worker/worker.h"
+
+enum tristate { TRISTATE_AUTO = -1, TRISTATE_FALSE = 0, TRISTATE_TRUE = 1 };
+
+struct worker_config {
+	int enabled; /* enum tristate */
+	GHashTable *labels;
+	char **platforms;
+	bool rootless, no_process_sandbox, selinux, gc;
+	char *snapshotter, *binary, *address, *containerd_namespace, *cgroup_parent, *apparmor_profile, *network_mode;
+	char *gc_keep_storage; /* flag: Reserved[,Free[,Maximum]] in MB */
+	int64_t reserved_space, max_used_space, min_free_space; /* bytes, -1: computed */
+	int64_t max_parallelism;
+	struct gc_rule *gc_rules;
+	size_t n_gc_rules;
+};
+struct config {
+	char *path; /* of the file */
+	char *root;
+	bool debug, trace;
+	char *log_format, *log_level;
+	char **addresses;
+	char *group, *debug_address;
+	char *tls_cert, *tls_key, *tls_ca;
+	int64_t socket_uid, socket_gid; /* -1: the daemon's own */
+	char **entitlements;
+	char **dns_nameservers, **dns_options, **dns_search;
+	int64_t history_max_age_ns, history_max_entries;
+	int64_t registry_concurrency;
+	bool dockerfile_enabled, gateway_enabled;
+	struct worker_config oci, containerd;
+	struct registry_host *hosts;
+	size_t n_hosts;
+	GPtrArray *inactive; /* of char *: options that were given and are not acted on yet */
+};
+/* Errors: INVALID_ARGUMENT "FILE:LINE:COLUMN: KEY: ...". ret_done: help or version was printed. */
+bool config_load(struct config *config, int argc, char **argv, bool *ret_done, GError **error);
+void config_clear(struct config *config);

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* config_file: buildkitd.toml into a struct config, by the option table; registries and gc policies by hand. */
+#pragma once
+#include "config.h"
+#include "options.h"
+
+/* A missing file is no error. Errors: "FILE:LINE:COLUMN: KEY: ...". */
+bool config_file_load(struct config *config, const char *path, GError **error);
+
+/* Shared with config.c. */
+void *config_member(struct config *config, const struct option *option);
+bool option_set_text(struct config *config, const struct option *option, const char *text, GError **error);

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * debug_http: what the daemon shows of itself at --debugaddr: /debug/vars (JSON), /metrics, /debug/threads.
+ *
+ *	debug_http *h = debug_http_start("127.0.0.1:6060", write_vars, data, error);
+ *
+ * Everything else answers 404. One connection at a time, each bounded in bytes and time. Thread: its own.
+ */
+#pragma once
+#include "base/error.h"
+
+typedef struct debug_http debug_http;
+/* Appends "name value" pairs through add. */
+typedef void (*debug_counters_fn)(void *data, void (*add)(void *to, const char *name, int64_t value), void *to);
+
+/* address: "host:port" or "tcp://host:port". */
+debug_http *debug_http_start(const char *address, debug_counters_fn counters, void *data, GError **error);
+void debug_http_stop(debug_http *h);

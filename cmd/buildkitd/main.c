@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* buildkitd: the build daemon. */
+#include "base/log.h"
+#include "instance.h"
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+#include <curl/curl.h>
+
+static enum log_level log_level_of(const struct config *config)
+{
+	static const char *const names[] = {"error", "warn", "info", "debug", "trace"};
+	if (config->trace)
+		return LOG_LEVEL_TRACE;
+	if (config->debug)
+		return LOG_LEVEL_DEBUG;
+	for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
+		if (strcmp(config->log_level, names[i]) == 0)
+			return (enum log_level)i;
+	return LOG_LEVEL_INFO;
+}
+
+static void log_inactive(const struct config *config)
+{
+	for (guint i = 0; i < config->inactive->len; i++)
+		log_warn("option %s is accepted but not acted on yet", (char *)config->inactive->pdata[i]);
+}
+
+/* No core files (secrets live in memory) and as many descriptors as the system gives. */
+static void set_process_limits(void)
+{
+	struct rlimit limit = {0, 0};
+	setrlimit(RLIMIT_CORE, &limit);
+	prctl(PR_SET_DUMPABLE, 0);
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+static int fail(const GError *error)
+{
+	fprintf(stderr, "buildkitd: %s\n", error->message);
+	return 1;
+}
+
+static int run(const struct config *config)
+{
+	g_autoptr(GError) error = NULL;
+	if (geteuid() != 0) {
+		error_set(&error, ERROR_PERMISSION_DENIED,
+			  "rootless mode requires to be executed as the mapped root in a user namespace; "
+			  "you may use RootlessKit for setting up the namespace");
+		return fail(error);
+	}
+	log_setup(log_level_of(config), strcmp(config->log_format, "json") == 0 ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT);
+	log_inactive(config);
+	set_process_limits();
+	curl_global_init(CURL_GLOBAL_DEFAULT);
+	g_autoptr(instance) d = instance_start(config, &error);
+	if (!d)
+		return fail(error);
+	instance_wait(d);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct config config;
+	bool done = false;
+	g_autoptr(GError) error = NULL;
+	int status = 0;
+	if (!config_load(&config, argc, argv, &done, &error))
+		status = fail(error);
+	else if (!done)
+		status = run(&config);
+	config_clear(&config);
+	return status;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "state_dir.h"
+#include "base/scope.h"
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+static bool check_owner(int fd, const char *path, GError **error)
+{
+	struct stat st;
+	if (fstat(fd, &st) < 0)
+		return error_set_errno(error, errno, "stat %s", path);
+	if (st.st_uid != geteuid())
+		return error_set(error, ERROR_PERMISSION_DENIED, "state directory %s belongs to uid %u, not to us", path, st.st_uid);
+	/* Layers hold setuid programs: nobody else may look inside. */
+	if ((st.st_mode & 077) != 0 && fchmod(fd, 0700) < 0)
+		return error_set_errno(error, errno, "chmod %s", path);
+	return true;
+}
+
+static int lock(int root_fd, const char *path, GError **error)
+{
+	scoped_fd fd = openat(root_fd, "buildkitd.lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0) {
+		error_set_errno(error, errno, "open %s/buildkitd.lock", path);
+		return -1;
+	}
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno == EWOULDBLOCK)
+			error_set(error, ERROR_UNAVAILABLE, "could not lock %s/buildkitd.lock, another instance running?", path);
+		else
+			error_set_errno(error, errno, "lock %s/buildkitd.lock", path);
+		return -1;
+	}
+	return fd_steal(&fd);
+}
+
+int state_dir_open(const char *path, int *ret_lock_fd, GError **error)
+{
+	if (g_mkdir_with_parents(path, 0700) < 0) {
+		error_set_errno(error, errno, "make state directory %s", path);
+		return -1;
+	}
+	scoped_fd fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0) {
+		error_set_errno(error, errno, "open state directory %s", path);
+		return -1;
+	}
+	if (!check_owner(fd, path, error))
+		return -1;
+	*ret_lock_fd = lock(fd, path, error);
+	return *ret_lock_fd < 0 ? -1 : fd_steal(&fd);
+}

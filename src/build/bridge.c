@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "build/build_internal.h"
+#include "api/guard.h"
+#include "frontend/dockerfile/dockerfile.h"
+#include <string.h>
+
+struct solver_bridge {
+	bridge base;
+	struct build *build; /* borrowed: the build outlives its bridge */
+};
+
+/* A definition that may have been built: described until somebody reads it. */
+struct solver_ref {
+	bridge_ref base;
+	gint refs;
+	llb_definition *definition;
+	Pb__Definition *wire;
+	GMutex mu;
+	bool built;        /* mu */
+	cache_ref *result; /* mu until built; NULL: scratch */
+};
+
+struct build *build_of_bridge(bridge *b)
+{
+	return ((struct solver_bridge *)b)->build;
+}
+
+static bridge_ref *ref_ref(bridge_ref *ref)
+{
+	g_atomic_int_inc(&((struct solver_ref *)ref)->refs);
+	return ref;
+}
+
+static void ref_unref(bridge_ref *ref)
+{
+	struct solver_ref *r = (struct solver_ref *)ref;
+	if (!g_atomic_int_dec_and_test(&r->refs))
+		return;
+	cache_ref_unref(r->result);
+	llb_definition_unref(r->definition);
+	guard_free(r->wire);
+	g_mutex_clear(&r->mu);
+	g_free(r);
+}
+
+static const Pb__Definition *ref_definition(bridge *b, bridge_ref *ref)
+{
+	return ref ? ((struct solver_ref *)ref)->wire : NULL;
+}
+
+/* The solver runs each vertex once however many ask; the first answer stays with the ref. */
+bool build_ref_result(bridge *b, bridge_ref *ref, struct work *work, cache_ref **ret, GError **error)
+{
+	struct solver_ref *r = (struct solver_ref *)ref;
+	*ret = NULL;
+	if (!r)
+		return true;
+	g_mutex_lock(&r->mu);
+	bool built = r->built;
+	g_mutex_unlock(&r->mu);
+	if (!built) {
+		int64_t index;
+		const struct llb_vertex *vertex = llb_definition_result(r->definition, &index);
+		void *result = NULL;
+		if (vertex && !solver_job_build(build_of_bridge(b)->job, vertex, index, work->cancel, &result, error))
+			return false;
+		g_mutex_lock(&r->mu);
+		if (r->built)
+			cache_ref_unref(result);
+		else
+			r->result = result;
+		r->built = true;
+		g_mutex_unlock(&r->mu);
+	}
+	*ret = r->result;
+	return true;
+}
+
+static bool evaluate(bridge *b, bridge_ref *ref, struct work *work, GError **error)
+{
+	cache_ref *result;
+	return build_ref_result(b, ref, work, &result, error);
+}
+
+static bridge_ref *ref_new(llb_definition *definition, const Pb__Definition *wire)
+{
+	struct solver_ref *r = g_new0(struct solver_ref, 1);
+	r->base.class = &solver_bridge_class;
+	r->refs = 1;
+	r->definition = definition;
+	r->wire = message_copy(wire);
+	g_mutex_init(&r->mu);
+	return &r->base;
+}
+
+static bool solve_definition(bridge *b, const struct bridge_solve_request *request, struct work *work,
+			     build_result **ret, GError **error)
+{
+	struct build *build = build_of_bridge(b);
+	g_autoptr(build_result) result = build_result_new();
+	if (request->definition->n_def > 0) {
+		struct llb_load_options options = {
+			.allow_network_host = build->allow_network_host,
+			.allow_security_insecure = build->allow_security_insecure,
+		};
+		llb_definition *definition = llb_load(request->definition, &options, error);
+		if (!definition) {
+			g_prefix_error(error, "failed to load LLB: ");
+			return false;
+		}
+		result->ref = ref_new(definition, request->definition);
+		if (request->evaluate && !evaluate(b, result->ref, work, error))
+			return false;
+	}
+	*ret = g_steal_pointer(&result);
+	return true;
+}
+
+static bool solve_frontend(bridge *b, const struct bridge_solve_request *request, struct work *work, build_result **ret,
+			   GError **error)
+{
+	const struct builder_options *allowed = builder_get_options(build_of_bridge(b)->builder);
+	const char *name = request->frontend;
+	const char *image = g_hash_table_lookup(request->options, "source");
+	bool is_gateway = strcmp(name, "gateway.v0") == 0;
+	/* Upstream runs the built-in one for these; a container frontend is a later part. */
+	if (is_gateway && g_strcmp0(image, "dockerfile.v0") == 0)
+		name = "dockerfile.v0";
+	if (strcmp(name, "dockerfile.v0") == 0 && allowed->dockerfile_enabled) {
+		if (dockerfile_frontend.solve(b, request->options, request->inputs, work, ret, error))
+			return true;
+		if (error && *error) {
+			error_convert(error);
+			error_add_detail(*error, "errdefs.Frontend", "{\"name\":\"dockerfile.v0\"}");
+		}
+		return false;
+	}
+	if (!is_gateway || !allowed->gateway_enabled)
+		return error_set(error, ERROR_UNKNOWN, "invalid frontend: %s", name);
+	if (!image)
+		return error_set(error, ERROR_UNKNOWN, "no source specified for gateway");
+	if (dockerfile_serves_source(image))
+		return dockerfile_frontend.solve(b, request->options, request->inputs, work, ret, error);
+	return error_set(error, ERROR_UNIMPLEMENTED, "frontend image %s: running frontend images is not supported yet", image);
+}
+
+static bool solve(bridge *b, const struct bridge_solve_request *request, struct work *work, build_result **ret, GError **error)
+{
+	if (request->definition && request->definition->n_def > 0 && request->frontend)
+		return error_set(error, ERROR_UNKNOWN, "cannot solve with both Definition and Frontend specified");
+	if (request->frontend)
+		return solve_frontend(b, request, work, ret, error);
+	if (request->definition)
+		return solve_definition(b, request, work, ret, error);
+	*ret = build_result_new();
+	return true;
+}
+
+static bool warn(bridge *b, const Gateway__WarnRequest *r, GError **error)
+{
+	g_autofree struct progress_range *ranges = g_new0(struct progress_range, r->n_ranges + 1);
+	for (size_t i = 0; i < r->n_ranges; i++) {
+		if (!r->ranges[i]->start || !r->ranges[i]->end)
+			return error_set(error, ERROR_INVALID_ARGUMENT, "invalid source range");
+		ranges[i] = (struct progress_range){r->ranges[i]->start->line, r->ranges[i]->start->character,
+						    r->ranges[i]->end->line, r->ranges[i]->end->character};
+	}
+	g_autofree char *text = g_strndup((const char *)r->short_.data, r->short_.len);
+	g_auto(GStrv) detail = g_new0(char *, r->n_detail + 1);
+	for (size_t i = 0; i < r->n_detail; i++)
+		detail[i] = g_strndup((const char *)r->detail[i].data, r->detail[i].len);
+	struct progress_warning warning = {
+		.level = r->level,
+		.text = text,
+		.detail = (const char *const *)detail,
+		.url = r->url,
+		.source_name = r->info ? r->info->filename : "",
+		.source_language = r->info ? r->info->language : "",
+		.source_bytes = r->info ? r->info->data.data : NULL,
+		.source_len = r->info ? r->info->data.len : 0,
+		.ranges = ranges,
+		.n_ranges = r->n_ranges,
+	};
+	g_autoptr(progress_sink) sink = solver_job_find_sink(build_of_bridge(b)->job, r->digest);
+	progress_warn(sink, &warning);
+	return true;
+}
+
+static const struct platform *platforms(bridge *b, size_t *ret_n)
+{
+	worker *w = builder_worker(build_of_bridge(b)->builder);
+	*ret_n = w->n_platforms;
+	return w->platforms;
+}
+
+static const char *session_of(bridge *b)
+{
+	return build_of_bridge(b)->request->session;
+}
+
+const struct bridge_class solver_bridge_class = {
+	.solve = solve,
+	.resolve_image = build_resolve_image,
+	.resolve_source = build_resolve_source,
+	.read_file = build_read_file,
+	.read_dir = build_read_dir,
+	.stat_file = build_stat_file,
+	.evaluate = evaluate,
+	.warn = warn,
+	.definition = ref_definition,
+	.platforms = platforms,
+	.session_id = session_of,
+	.ref_ref = ref_ref,
+	.ref_unref = ref_unref,
+};
+
+bridge *build_bridge_new(struct build *build)
+{
+	struct solver_bridge *b = g_new0(struct solver_bridge, 1);
+	b->base.class = &solver_bridge_class;
+	b->build = build;
+	return &b->base;
+}
+
+void build_bridge_free(bridge *b)
+{
+	g_free(b);
+}

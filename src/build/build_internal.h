@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* build_internal: one running build, shared by the files of this room. Thread: members immutable after start unless said. */
+#pragma once
+#include "build/build.h"
+
+struct build {
+	gint refs;
+	builder *builder;
+	char *ref;
+	const struct build_request *request; /* borrowed: the Solve call's */
+	session_group *sessions;
+	progress_log *log;
+	cancel *cancel;
+	solver_job *job;
+	bridge *bridge;   /* owned */
+	gateway *gateway; /* owned; NULL unless the client drives */
+	bool allow_network_host, allow_security_insecure;
+	GHashTable *lookups; /* image metadata resolved in this build, see bridge_image.c; guarded by mu */
+	GMutex mu;
+	int64_t started_ns;
+	int64_t ended_ns; /* 0 while running; builder->mu */
+};
+
+const struct builder_options *builder_get_options(builder *b);
+
+/* ---- bridge.c */
+extern const struct bridge_class solver_bridge_class;
+bridge *build_bridge_new(struct build *b);
+void build_bridge_free(bridge *b);
+/* The evaluated result of a ref; borrowed from the ref, NULL for scratch. */
+bool build_ref_result(bridge *b, bridge_ref *ref, struct work *work, cache_ref **ret, GError **error);
+
+/* ---- bridge_image.c */
+bool build_resolve_image(bridge *b, const struct bridge_image_request *r, struct work *work, struct bridge_image *ret, GError **error);
+bool build_resolve_source(bridge *b, const Gateway__ResolveSourceMetaRequest *r, struct work *work,
+			  Gateway__ResolveSourceMetaResponse **ret, GError **error);
+struct build *build_of_bridge(bridge *b);
+
+/* ---- bridge_files.c */
+GBytes *build_read_file(bridge *b, bridge_ref *ref, const char *path, int64_t offset, int64_t length, struct work *work, GError **error);
+Gateway__ReadDirResponse *build_read_dir(bridge *b, bridge_ref *ref, const char *path, const char *include, struct work *work, GError **error);
+Gateway__StatFileResponse *build_stat_file(bridge *b, bridge_ref *ref, const char *path, struct work *work, GError **error);
+
+/* ---- export.c */
+/* Runs all exporters and what they leave to finish. response gets their keys. */
+bool build_export(struct build *b, build_result *result, GHashTable *response, GError **error);
+
+/* ---- verify.c */
+/* Warnings about platforms that were asked for and not delivered, on the given sink (or one of its own). */
+void build_verify(struct build *b, build_result *result);
+
+/* ---- record.c */
+void build_record_start(struct build *b);
+void build_record_end(struct build *b, build_result *result, GHashTable *response, const GError *failure);

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * history: what was built: records that survive restarts, their blobs, and listeners.
+ *
+ *	history *h = history_open(root_fd, root_path, &limits, error);
+ *	history_started(h, record); ... history_completed(h, record, status_bytes, error_status_bytes);
+ *
+ * Records are BuildHistoryRecord messages in <root>/history.db. Retention: a record goes when it is outside the newest
+ * max_entries and older than max_age; pinned ones stay. The blobs of records live in the same file, at most
+ * HISTORY_BLOB_BYTES each. Thread: any.
+ */
+#pragma once
+#include "base/digest.h"
+#include "base/cancel.h"
+#include "control.pb-c.h"
+
+typedef struct history history;
+typedef struct history_listener history_listener;
+
+struct history_limits {
+	int64_t max_age_ns;
+	int64_t max_entries;
+};
+history *history_open(int root_fd, const char *root_path, const struct history_limits *limits, GError **error);
+void history_close(history *h);
+
+/* Takes the record (its events share it). Internal builds are not told. */
+void history_started(history *h, Control__BuildHistoryRecord *record);
+/* The end of the build with the same Ref: stores the record; log and failure may be NULL. Takes the record. */
+bool history_completed(history *h, Control__BuildHistoryRecord *record, GBytes *log, GBytes *failure, GError **error);
+/* Errors: "failed to retrieve ref X: file does not exist". */
+bool history_update(history *h, const char *ref, bool pinned, bool delete_it, bool finalize, GError **error);
+/* The status log of a completed build: concatenated (u32 LE length, StatusResponse). NULL, no error: unknown. */
+GBytes *history_log(history *h, const char *ref);
+/* A blob of some record. NULL when there is none. */
+GBytes *history_blob(history *h, const char *digest);
+
+struct history_query {
+	bool active_only;
+	const char *ref; /* "": all */
+	bool early_exit;
+	const char *const *filters;
+	int64_t limit;
+};
+/* Events of a query: what is there now, then (unless early_exit) what happens. */
+history_listener *history_listen(history *h, const struct history_query *query, GError **error);
+/* The next event (guard_free), NULL at the end, when canceled, or when the history closes. */
+Control__BuildHistoryEvent *history_listener_next(history_listener *l, cancel *c);
+void history_listener_free(history_listener *l);
+/* No more events once nothing is active (the daemon stops). */
+void history_stop(history *h);

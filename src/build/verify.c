@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "build/build_internal.h"
+#include "format/json_writer.h"
+#include "base/limits.h"
+#include <string.h>
+
+
+static json_t *metadata_json(build_result *result, const char *key)
+{
+	GBytes *bytes = g_hash_table_lookup(result->metadata, key);
+	gsize n = 0;
+	const void *start = bytes ? g_bytes_get_data(bytes, &n) : NULL;
+	return start ? json_read(start, n, (size_t)LIMIT_CONFIG_BYTES, key, NULL) : NULL;
+}
+
+/* Normalised platforms of a result: of its map, else of the single config. */
+static GPtrArray *result_platforms(build_result *result)
+{
+	GPtrArray *list = g_ptr_array_new_with_free_func(g_free);
+	struct platform p = {0};
+	if (result->refs) {
+		g_autoptr(json_t) map = metadata_json(result, "refs.platforms");
+		json_t *row;
+		size_t i;
+		json_array_foreach(json_object_get(map, "Platforms"), i, row) {
+			const char *id = json_string_value(json_object_get(row, "ID"));
+			if (id && platform_parse(id, &p, NULL))
+				g_ptr_array_add(list, platform_format(&p));
+		}
+		return list;
+	}
+	g_autoptr(json_t) config = metadata_json(result, "containerimage.config");
+	const char *os = json_string_value(json_object_get(config, "os"));
+	const char *arch = json_string_value(json_object_get(config, "architecture"));
+	const char *variant = json_string_value(json_object_get(config, "variant"));
+	if (!os || !arch)
+		return list;
+	g_strlcpy(p.os, os, sizeof p.os);
+	g_strlcpy(p.architecture, arch, sizeof p.architecture);
+	g_strlcpy(p.variant, variant ? variant : "", sizeof p.variant);
+	platform_normalize(&p);
+	g_ptr_array_add(list, platform_format(&p));
+	return list;
+}
+
+static GPtrArray *requested_platforms(build_result *result)
+{
+	GPtrArray *list = g_ptr_array_new_with_free_func(g_free);
+	g_autoptr(json_t) request = metadata_json(result, "verifier.requestopts");
+	json_t *row;
+	size_t i;
+	json_array_foreach(json_object_get(request, "Platforms"), i, row) {
+		struct platform p;
+		const char *text = json_string_value(row);
+		if (text && platform_parse(text, &p, NULL))
+			g_ptr_array_add(list, platform_format(&p));
+	}
+	return list;
+}
+
+static bool same_set(GPtrArray *a, GPtrArray *b)
+{
+	for (guint i = 0; i < a->len; i++)
+		if (!g_ptr_array_find_with_equal_func(b, a->pdata[i], g_str_equal, NULL))
+			return false;
+	return a->len == b->len;
+}
+
+static char *joined(GPtrArray *list)
+{
+	GString *text = g_string_new(NULL);
+	for (guint i = 0; i < list->len; i++)
+		g_string_append_printf(text, "%s%s", i ? "," : "", (char *)list->pdata[i]);
+	return g_string_free(text, FALSE);
+}
+
+static char *problem_of(GPtrArray *wanted, GPtrArray *got, bool is_map)
+{
+	if (wanted->len == 0 || got->len == 0 || same_set(wanted, got))
+		return NULL;
+	if (wanted->len > 1 && !is_map)
+		return g_strdup("Multiple platforms requested but result is not multi-platform");
+	if (wanted->len == 1 && got->len == 1)
+		return g_strdup_printf("Requested platform \"%s\" does not match result platform \"%s\"",
+				       (char *)wanted->pdata[0], (char *)got->pdata[0]);
+	g_autofree char *a = joined(wanted), *b = joined(got);
+	return g_strdup_printf("Requested platforms %s do not match result platforms %s", a, b);
+}
+
+/* On the vertex of the first exporter, or on one of its own when nothing is exported. */
+static void warn(struct build *build, const char *message)
+{
+	g_autofree char *text = g_strdup_printf("%s-export-0", build->request->session);
+	struct digest digest;
+	digest_of_text(text, &digest);
+	bool own = build->request->n_exporters == 0;
+	g_autoptr(progress_sink) sink =
+		solver_job_sink(build->job, digest.text, own ? "Verifying build result" : "exporting to image");
+	if (own)
+		progress_sink_start(sink);
+	struct progress_warning warning = {.level = 1, .text = message, .url = "", .source_name = ""};
+	progress_warn(sink, &warning);
+	if (own)
+		progress_sink_complete(sink, NULL, false);
+}
+
+void build_verify(struct build *build, build_result *result)
+{
+	g_autoptr(GPtrArray) wanted = requested_platforms(result);
+	g_autoptr(GPtrArray) got = result_platforms(result);
+	g_autofree char *problem = problem_of(wanted, got, result->refs != NULL);
+	if (problem)
+		warn(build, problem);
+}

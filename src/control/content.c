@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control/control.h"
+#include "api/guard.h"
+#include "base/scope.h"
+#include "content.pb-c.h"
+#include <string.h>
+
+#define READ_CHUNK (32 * 1024)
+
+/* A blob of the worker's store as a file, or one of the history in memory. */
+struct blob {
+	int fd;        /* -1 when in memory */
+	GBytes *bytes; /* owned, NULL when a file */
+	int64_t size;
+};
+
+static void blob_clear(struct blob *b)
+{
+	fd_close(&b->fd);
+	g_clear_pointer(&b->bytes, g_bytes_unref);
+}
+
+#define scoped_blob __attribute__((cleanup(blob_clear))) struct blob
+
+static bool blob_open(struct control *control, const char *text, struct blob *ret, GError **error)
+{
+	struct digest digest;
+	*ret = (struct blob){.fd = -1};
+	if (!digest_parse(text, &digest, error))
+		return false;
+	blob_store *blobs = builder_worker(control->builder)->blobs;
+	ret->size = blob_store_size(blobs, &digest);
+	if (ret->size >= 0)
+		ret->fd = blob_store_find(blobs, &digest, error);
+	if (ret->fd >= 0)
+		return true;
+	if (error && *error)
+		return false;
+	ret->bytes = history_blob(builder_history(control->builder), text);
+	if (!ret->bytes)
+		return error_set(error, ERROR_NOT_FOUND, "content %s: not found", text);
+	ret->size = (int64_t)g_bytes_get_size(ret->bytes);
+	return true;
+}
+
+ProtobufCMessage *control_content_info(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
+{
+	const Content__InfoRequest *m = (const void *)request;
+	scoped_blob blob;
+	if (!blob_open(data, m->digest, &blob, error))
+		return NULL;
+	Content__InfoResponse *reply = (void *)control_empty_reply(&content__info_response__descriptor);
+	reply->info = g_new0(Content__Info, 1);
+	content__info__init(reply->info);
+	reply->info->digest = g_strdup(m->digest);
+	reply->info->size = blob.size;
+	return &reply->base;
+}
+
+static bool send_chunk(rpc_call *call, const struct blob *blob, int64_t at, int64_t offset, size_t n, GError **error)
+{
+	uint8_t buffer[READ_CHUNK];
+	Content__ReadContentResponse reply;
+	content__read_content_response__init(&reply);
+	reply.offset = offset;
+	reply.data.len = n;
+	reply.data.data = buffer;
+	if (blob->bytes) {
+		reply.data.data = (uint8_t *)(uintptr_t)g_bytes_get_data(blob->bytes, NULL) + at;
+	} else {
+		ssize_t got = pread(blob->fd, buffer, n, at);
+		if (got != (ssize_t)n)
+			return error_set_errno(error, got < 0 ? errno : EIO, "read blob");
+	}
+	return rpc_call_send_message(call, &reply, error);
+}
+
+static bool send_blob(rpc_call *call, const struct blob *blob, int64_t offset, int64_t size, GError **error)
+{
+	if (offset < 0 || size < 0 || offset > blob->size)
+		return error_set(error, ERROR_OUT_OF_RANGE, "read past object length %" G_GINT64_FORMAT " bytes", blob->size);
+	int64_t rest = blob->size - offset;
+	int64_t want = size == 0 || size > rest ? rest : size;
+	for (int64_t done = 0; done < want;) {
+		size_t n = (size_t)MIN(want - done, READ_CHUNK);
+		if (!send_chunk(call, blob, offset + done, done, n, error))
+			return false;
+		done += (int64_t)n;
+	}
+	return true;
+}
+
+bool control_content_read(rpc_call *call, void *data, GError **error)
+{
+	Content__ReadContentRequest *m = rpc_call_recv_message(call, &content__read_content_request__descriptor, error);
+	if (!m)
+		return false;
+	scoped_blob blob;
+	bool ok = blob_open(data, m->digest, &blob, error) && send_blob(call, &blob, m->offset, m->size, error);
+	guard_free(m);
+	return ok;
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control/control.h"
+#include "control.pb-c.h"
+#include "content.pb-c.h"
+#include "empty.pb-c.h"
+#include "format/gotype.h"
+#include <string.h>
+
+#define CONTROL "/moby.buildkit.v1.Control/"
+#define CONTENT "/containerd.services.content.v1.Content/"
+#define BUILD_WAIT_MS 3000 /* clients race the creation of their own build */
+
+ProtobufCMessage *control_empty_reply(const ProtobufCMessageDescriptor *descriptor)
+{
+	ProtobufCMessage *reply = g_malloc0(descriptor->sizeof_message);
+	protobuf_c_message_init(descriptor, reply);
+	return reply;
+}
+
+Google__Timestamp *control_timestamp(int64_t ns)
+{
+	if (ns == 0)
+		return NULL;
+	Google__Timestamp *t = g_new0(Google__Timestamp, 1);
+	google__timestamp__init(t);
+	t->seconds = ns / 1000000000;
+	t->nanos = (int32_t)(ns % 1000000000);
+	return t;
+}
+
+bool control_send_timestamp(rpc_call *call, GError **error)
+{
+	g_autofree char *now = time_format_rfc3339(progress_now_ns());
+	rpc_call_add_header(call, "buildkit-current-timestamp", now);
+	return rpc_call_send_headers(call, error);
+}
+
+bool control_session(rpc_call *call, void *data, GError **error)
+{
+	struct control *control = data;
+	return session_serve(control->sessions, call, error);
+}
+
+/* Clients export their spans here; none is kept, and no client is told off for trying. */
+static ProtobufCMessage *take_traces(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
+{
+	return control_empty_reply(&google__empty__descriptor);
+}
+
+static ProtobufCMessage *refuse_write(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
+{
+	error_set(error, ERROR_FAILED_PRECONDITION, "the content store is read-only (%s)", rpc_call_path(call));
+	return NULL;
+}
+
+static bool refuse_stream(rpc_call *call, void *data, GError **error)
+{
+	return error_set(error, ERROR_FAILED_PRECONDITION, "the content store is read-only (%s)", rpc_call_path(call));
+}
+
+static const struct rpc_method methods[] = {
+	{CONTROL "Solve", &control__solve_request__descriptor, control_solve, NULL},
+	{CONTROL "Status", NULL, NULL, control_status},
+	{CONTROL "Session", NULL, NULL, control_session},
+	{CONTROL "ListWorkers", &control__list_workers_request__descriptor, control_list_workers, NULL},
+	{CONTROL "Info", &control__info_request__descriptor, control_info, NULL},
+	{CONTROL "DiskUsage", &control__disk_usage_request__descriptor, control_disk_usage, NULL},
+	{CONTROL "Prune", NULL, NULL, control_prune},
+	{CONTROL "ListenBuildHistory", NULL, NULL, control_listen_history},
+	{CONTROL "UpdateBuildHistory", &control__update_build_history_request__descriptor, control_update_history, NULL},
+	{CONTENT "Info", &content__info_request__descriptor, control_content_info, NULL},
+	{CONTENT "Read", NULL, NULL, control_content_read},
+	{CONTENT "Update", &content__update_request__descriptor, refuse_write, NULL},
+	{CONTENT "Delete", &content__delete_content_request__descriptor, refuse_write, NULL},
+	{CONTENT "Abort", &content__abort_request__descriptor, refuse_write, NULL},
+	{CONTENT "Write", NULL, NULL, refuse_stream},
+	{"/opentelemetry.proto.collector.trace.v1.TraceService/Export", &google__empty__descriptor, take_traces, NULL},
+};
+
+static gateway *find_gateway(void *data, rpc_call *call, GError **error)
+{
+	struct control *control = data;
+	const char *ref = rpc_metadata_get(rpc_call_metadata(call), "buildkit-controlapi-buildid");
+	const char *method = strrchr(rpc_call_path(call), '/') + 1;
+	gateway *found = NULL;
+	if (!ref)
+		error_set(error, ERROR_UNKNOWN, "no buildid found in context");
+	else
+		found = builder_find_gateway(control->builder, ref, BUILD_WAIT_MS, rpc_call_cancel(call), error);
+	if (!found)
+		g_prefix_error(error, "forwarding %s: ", method);
+	return found;
+}
+
+void control_register(rpc_server *server, struct control *control)
+{
+	rpc_server_add(server, methods, G_N_ELEMENTS(methods), control);
+	llbbridge_register(server, find_gateway, control);
+	rpc_server_add_health(server);
+}

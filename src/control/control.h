@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * control: the Control service (moby.buildkit.v1) and what stands beside it on a listener: LLBBridge for builds that
+ * their client drives, content (read-only), health, traces (accepted and dropped).
+ *
+ *	control_register(server, builder, sessions);
+ *
+ * Wire types end here. The builder and registry are borrowed for the server's life. Thread: handlers run on any.
+ */
+#pragma once
+#include "build/build.h"
+#include "rpc/rpc.h"
+#include "session/session.h"
+
+struct control {
+	builder *builder;
+	session_registry *sessions;
+};
+/* control is borrowed: it outlives the server. */
+void control_register(rpc_server *server, struct control *control);
+
+/* ---- the handlers, one file a subject (data is struct control *) */
+ProtobufCMessage *control_solve(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error);
+bool control_status(rpc_call *call, void *data, GError **error);
+bool control_session(rpc_call *call, void *data, GError **error);
+ProtobufCMessage *control_list_workers(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error);
+ProtobufCMessage *control_info(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error);
+ProtobufCMessage *control_disk_usage(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error);
+bool control_prune(rpc_call *call, void *data, GError **error);
+bool control_listen_history(rpc_call *call, void *data, GError **error);
+ProtobufCMessage *control_update_history(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error);
+ProtobufCMessage *control_content_info(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error);
+bool control_content_read(rpc_call *call, void *data, GError **error);
+/* "buildkit-current-timestamp", sent at once so that clients can correct their clock. */
+bool control_send_timestamp(rpc_call *call, GError **error);
+/* A reply with nothing in it. */
+ProtobufCMessage *control_empty_reply(const ProtobufCMessageDescriptor *descriptor);
+Google__Timestamp *control_timestamp(int64_t ns); /* NULL for 0 */

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control/control.h"
+#include "api/guard.h"
+#include "control.pb-c.h"
+#include <string.h>
+
+static Control__UsageRecord *usage_to_wire(const struct cache_usage *u)
+{
+	Control__UsageRecord *wire = g_new0(Control__UsageRecord, 1);
+	control__usage_record__init(wire);
+	wire->id = g_strdup(u->id);
+	wire->mutable_ = u->mutable_;
+	wire->inuse = u->in_use;
+	wire->size = u->size;
+	wire->createdat = control_timestamp(u->created_ns);
+	wire->lastusedat = control_timestamp(u->last_used_ns);
+	wire->usagecount = u->usage_count;
+	wire->description = g_strdup(u->description);
+	wire->recordtype = g_strdup(u->record_type);
+	wire->shared = u->shared;
+	wire->parents = g_strdupv(u->parents);
+	wire->n_parents = u->parents ? g_strv_length(u->parents) : 0;
+	return wire;
+}
+
+/* A repeated string field as a NULL-terminated list that borrows. */
+static const char **list_of(char *const *texts, size_t n)
+{
+	const char **list = g_new0(const char *, n + 1);
+	for (size_t i = 0; i < n; i++)
+		list[i] = texts[i];
+	return list;
+}
+
+ProtobufCMessage *control_disk_usage(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
+{
+	struct control *control = data;
+	const Control__DiskUsageRequest *m = (const void *)request;
+	g_autofree const char **filters = list_of(m->filter, m->n_filter);
+	g_autoptr(GPtrArray) rows = cache_disk_usage(builder_worker(control->builder)->cache, filters, error);
+	if (!rows)
+		return NULL;
+	Control__DiskUsageResponse *reply = (void *)control_empty_reply(&control__disk_usage_response__descriptor);
+	reply->record = g_new0(Control__UsageRecord *, rows->len);
+	int64_t newest = m->agelimit > 0 ? progress_now_ns() - m->agelimit : INT64_MAX;
+	for (guint i = 0; i < rows->len; i++) {
+		const struct cache_usage *u = rows->pdata[i];
+		if (m->agelimit <= 0 || MAX(u->last_used_ns, u->created_ns) <= newest)
+			reply->record[reply->n_record++] = usage_to_wire(u);
+	}
+	return &reply->base;
+}
+
+/* Removed records travel as they go; a client that left stops the work at the next one. */
+struct pruning {
+	rpc_call *call;
+	GError *error;
+};
+
+static void send_removed(void *data, const struct cache_usage *u)
+{
+	struct pruning *p = data;
+	if (p->error)
+		return;
+	Control__UsageRecord *wire = usage_to_wire(u);
+	rpc_call_send_message(p->call, wire, &p->error);
+	guard_free(wire);
+}
+
+bool control_prune(rpc_call *call, void *data, GError **error)
+{
+	struct control *control = data;
+	Control__PruneRequest *m = rpc_call_recv_message(call, &control__prune_request__descriptor, error);
+	if (!m)
+		return false;
+	g_autofree const char **filters = list_of(m->filter, m->n_filter);
+	struct cache_prune_options options = {
+		.filters = filters,
+		.all = m->all,
+		.keep_duration_ns = m->keepduration,
+		.reserved_bytes = m->reservedspace,
+		.max_used_bytes = m->maxusedspace,
+		.min_free_bytes = m->minfreespace,
+	};
+	struct pruning p = {.call = call};
+	bool ok = cache_prune(builder_worker(control->builder)->cache, &options, rpc_call_cancel(call), send_removed, &p, error);
+	if (ok && p.error) {
+		g_propagate_error(error, g_steal_pointer(&p.error));
+		ok = false;
+	}
+	g_clear_error(&p.error);
+	guard_free(m);
+	return ok;
+}

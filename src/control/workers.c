@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control/control.h"
+#include "control.pb-c.h"
+#include "format/filter.h"
+#include <string.h>
+
+static const char *lookup(const void *row, const char *const *path, size_t n_path)
+{
+	const worker *w = row;
+	if (n_path == 1 && strcmp(path[0], "id") == 0)
+		return w->id;
+	if (n_path == 2 && strcmp(path[0], "labels") == 0)
+		return g_hash_table_lookup(w->labels, path[1]);
+	return NULL;
+}
+
+ProtobufCMessage *control_list_workers(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
+{
+	struct control *control = data;
+	const Control__ListWorkersRequest *m = (const void *)request;
+	g_autofree const char **list = g_new0(const char *, m->n_filter + 1);
+	for (size_t i = 0; i < m->n_filter; i++)
+		list[i] = m->filter[i];
+	g_autoptr(filter) f = filter_new(list, error);
+	if (!f)
+		return NULL;
+	worker *w = builder_worker(control->builder);
+	Control__ListWorkersResponse *reply = (void *)control_empty_reply(&control__list_workers_response__descriptor);
+	if (filter_match(f, lookup, w))
+		reply->record = worker_records(w, &reply->n_record);
+	return &reply->base;
+}
+
+ProtobufCMessage *control_info(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
+{
+	Control__InfoResponse *reply = (void *)control_empty_reply(&control__info_response__descriptor);
+	reply->buildkitversion = version_record();
+	return &reply->base;
+}

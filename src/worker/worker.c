@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/worker.h"
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include "base/ident.h"
+#include "base/log.h"
+#include "base/scope.h"
+#include "base/version.h"
+#include "os/path.h"
+
+#define LABEL_PREFIX "org.mobyproject.buildkit.worker."
+#define USER_AGENT "buildkit/v0.1"
+
+static int open_dir(int parent_fd, const char *name, GError **error)
+{
+	if (mkdirat(parent_fd, name, 0700) < 0 && errno != EEXIST) {
+		error_set_errno(error, errno, "make %s", name);
+		return -1;
+	}
+	int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		error_set_errno(error, errno, "open %s", name);
+	return fd;
+}
+
+static bool write_new_id(int dir_fd, char *id, GError **error)
+{
+	ident_new(id);
+	scoped_fd fd = openat(dir_fd, "workerid.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0400);
+	if (fd < 0 || write(fd, id, IDENT_SIZE - 1) != IDENT_SIZE - 1 || fsync(fd) < 0 ||
+	    renameat(dir_fd, "workerid.new", dir_fd, "workerid") < 0)
+		return error_set_errno(error, errno, "write workerid");
+	return true;
+}
+
+/* The id lives as long as the state directory: results are named by it. */
+static char *load_id(int dir_fd, GError **error)
+{
+	g_autoptr(GBytes) bytes = path_read(dir_fd, "workerid", 256, PATH_BENEATH, NULL);
+	gsize n = 0;
+	const char *text = bytes ? g_bytes_get_data(bytes, &n) : NULL;
+	if (n == IDENT_SIZE - 1)
+		return g_strndup(text, n);
+	char id[IDENT_SIZE];
+	return write_new_id(dir_fd, id, error) ? g_strdup(id) : NULL;
+}
+
+static void set_label(worker *w, const char *name, const char *value)
+{
+	g_hash_table_replace(w->labels, g_strconcat(LABEL_PREFIX, name, NULL), g_strdup(value));
+}
+
+static void set_labels(worker *w, const struct worker_options *options)
+{
+	w->labels = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	set_label(w, "executor", "oci");
+	set_label(w, "snapshotter", cache_snapshotter_name(w->cache));
+	set_label(w, "hostname", g_get_host_name());
+	set_label(w, "network", "host");
+	set_label(w, "oci.process-mode", "sandbox");
+	set_label(w, "selinux.enabled", options->selinux ? "true" : "false");
+	if (options->apparmor_profile && *options->apparmor_profile)
+		set_label(w, "apparmor.profile", options->apparmor_profile);
+	GHashTableIter iter;
+	void *key, *value;
+	if (!options->labels)
+		return;
+	g_hash_table_iter_init(&iter, options->labels);
+	while (g_hash_table_iter_next(&iter, &key, &value))
+		g_hash_table_replace(w->labels, g_strdup(key), g_strdup(value));
+}
+
+static bool set_platforms(worker *w, const struct worker_options *options, GError **error)
+{
+	size_t n = options->platforms ? g_strv_length((char **)options->platforms) : 0;
+	if (n == 0) {
+		w->platforms = platforms_detect(&w->n_platforms);
+		return true;
+	}
+	w->platforms = g_new0(struct platform, n);
+	for (; w->n_platforms < n; w->n_platforms++)
+		if (!platform_parse(options->platforms[w->n_platforms], &w->platforms[w->n_platforms], error))
+			return false;
+	return true;
+}
+
+static void set_gc(worker *w, const struct worker_options *options)
+{
+	if (!options->gc_enabled)
+		return;
+	if (options->n_gc == 0) {
+		w->gc = gc_rules_default(options->root_fd, options->reserved_bytes, options->max_used_bytes,
+					 options->min_free_bytes, &w->n_gc);
+		return;
+	}
+	w->gc = g_memdup2(options->gc, options->n_gc * sizeof *options->gc);
+	w->n_gc = options->n_gc;
+	for (size_t i = 0; i < w->n_gc; i++)
+		w->gc[i].filters = g_strdupv(options->gc[i].filters);
+}
+
+static bool check_network_mode(const char *mode, GError **error)
+{
+	static const char *const later[] = {"cni", "bridge", NULL};
+	if (!mode || !*mode || strcmp(mode, "auto") == 0 || strcmp(mode, "host") == 0)
+		return true;
+	if (g_strv_contains(later, mode))
+		return error_set(error, ERROR_UNIMPLEMENTED, "network mode \"%s\" is not supported yet, use \"host\"", mode);
+	return error_set(error, ERROR_INVALID_ARGUMENT, "invalid network mode: \"%s\"", mode);
+}
+
+/* The directory is named as upstream names it; "auto" decides inside cache_open and both names share one tree. */
+static bool open_stores(worker *w, const struct worker_options *options, GError **error)
+{
+	const char *name = strcmp(options->snapshotter, "native") == 0 ? "runc-native" : "runc-overlayfs";
+	scoped_fd dir_fd = open_dir(options->root_fd, name, error);
+	if (dir_fd < 0)
+		return false;
+	w->root_path = g_build_filename(options->root_path, name, NULL);
+	w->root_fd = fd_steal(&dir_fd);
+	w->id = load_id(w->root_fd, error);
+	w->blobs = w->id ? blob_store_open(w->root_fd, error) : NULL;
+	if (!w->blobs)
+		return false;
+	struct cache_options cache_options = {
+		.root_fd = w->root_fd,
+		.root_path = w->root_path,
+		.snapshotter = options->snapshotter,
+		.blobs = w->blobs,
+	};
+	w->cache = cache_open(&cache_options, error);
+	return w->cache != NULL;
+}
+
+static bool open_executor(worker *w, const struct worker_options *options, GError **error)
+{
+	struct executor_options executor_options = {
+		.root_fd = w->root_fd,
+		.root_path = w->root_path,
+		.binary = options->binary && *options->binary ? options->binary : NULL,
+		.cgroup_parent = options->cgroup_parent,
+		.apparmor_profile = options->apparmor_profile,
+		.dns_nameservers = options->dns_nameservers,
+		.dns_options = options->dns_options,
+		.dns_search = options->dns_search,
+		.instance = w->id,
+		.allow_network_host = options->allow_network_host,
+		.allow_security_insecure = options->allow_security_insecure,
+	};
+	w->executor = executor_new(&executor_options, error);
+	return w->executor != NULL;
+}
+
+worker *worker_open(const struct worker_options *options, GError **error)
+{
+	g_autoptr(worker) w = g_new0(worker, 1);
+	w->root_fd = -1;
+	g_mutex_init(&w->cache_mounts_mu);
+	w->sessions = options->sessions;
+	w->max_parallelism = options->max_parallelism;
+	if (!check_network_mode(options->network_mode, error) || !open_stores(w, options, error) ||
+	    !open_executor(w, options, error) || !set_platforms(w, options, error))
+		return NULL;
+	w->registry = registry_new(options->registry);
+	set_labels(w, options);
+	set_gc(w, options);
+	w->source_context = (struct source_context){
+		.cache = w->cache,
+		.blobs = w->blobs,
+		.registry = w->registry,
+		.sessions = w->sessions,
+		.worker_id = w->id,
+		.user_agent = USER_AGENT,
+	};
+	return g_steal_pointer(&w);
+}
+
+void worker_close(worker *w)
+{
+	if (!w)
+		return;
+	g_clear_pointer(&w->executor, executor_free);
+	g_clear_pointer(&w->registry, registry_free);
+	g_clear_pointer(&w->cache_mounts, g_hash_table_unref);
+	g_clear_pointer(&w->cache, cache_close);
+	g_clear_pointer(&w->blobs, blob_store_close);
+	g_clear_pointer(&w->labels, g_hash_table_unref);
+	gc_rules_free(w->gc, w->n_gc);
+	g_mutex_clear(&w->cache_mounts_mu);
+	fd_close(&w->root_fd);
+	g_free(w->platforms);
+	g_free(w->root_path);
+	g_free(w->id);
+	g_free(w);
+}
