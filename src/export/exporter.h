@@ -19,6 +19,7 @@ struct exporter_context {
 	blob_store *blobs;
 	registry *registry;
 	session_registry *sessions;
+	const struct registry_auth *registry_auth; /* source_registry_auth: this room lies beside that of sources */
 	const char *session_id;    /* of the client that gets local results */
 	int64_t compat_version;    /* 10, 20, 30 */
 };

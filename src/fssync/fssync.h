@@ -2,8 +2,8 @@
 /*
  * fssync: fsutil's packet protocol (github.com/tonistiigi/fsutil, types.Packet), both roles, over any packet stream.
  *
- *	fssync_send(channel, root_fd, &filter, &options, cancel, error);
- *	fssync_receive(channel, dest_fd, &options, cancel, error);
+ *	fssync_send(&channel, roots, n_roots, &filter, &options, cancel, error);
+ *	fssync_receive(&channel, dest_fd, &options, cancel, error);
  *
  * The sender walks beneath root_fd in path order; the receiver compares with what dest_fd holds, asks for what
  * differs, and removes what was not announced (unless merge). Files travel interleaved; reading the stream never
@@ -32,6 +32,20 @@ struct fssync_stat {
 	struct fssync_xattr *xattrs;
 	size_t n_xattrs;
 };
+/* Bits of mode beside the permissions (Go's os.FileMode). */
+#define FSSYNC_MODE_DIR (1u << 31)
+#define FSSYNC_MODE_SYMLINK (1u << 27)
+#define FSSYNC_MODE_DEVICE (1u << 26)
+#define FSSYNC_MODE_PIPE (1u << 25)
+#define FSSYNC_MODE_SOCKET (1u << 24)
+#define FSSYNC_MODE_SETUID (1u << 23)
+#define FSSYNC_MODE_SETGID (1u << 22)
+#define FSSYNC_MODE_CHAR_DEVICE (1u << 21)
+#define FSSYNC_MODE_STICKY (1u << 20)
+#define FSSYNC_MODE_IRREGULAR (1u << 19)
+#define FSSYNC_MODE_TYPE \
+	(FSSYNC_MODE_DIR | FSSYNC_MODE_SYMLINK | FSSYNC_MODE_DEVICE | FSSYNC_MODE_PIPE | FSSYNC_MODE_SOCKET | \
+	 FSSYNC_MODE_CHAR_DEVICE | FSSYNC_MODE_IRREGULAR)
 uint32_t fssync_mode_from_st(mode_t st_mode);
 mode_t fssync_mode_to_st(uint32_t mode);
 void fssync_stat_clear(struct fssync_stat *stat);
@@ -41,6 +55,8 @@ struct fssync_channel {
 	bool (*send)(void *data, const void *head, size_t n_head, const void *body, size_t n_body, GError **error);
 	GBytes *(*recv)(void *data, GError **error);
 	bool (*close_send)(void *data, GError **error); /* may be NULL */
+	/* Ends the stream now: whatever is blocked in send or recv returns an error. Any thread. May be NULL (tests). */
+	void (*abort)(void *data);
 	void *data;
 };
 
@@ -57,11 +73,24 @@ struct fssync_root {
 	mode_t mode;      /* of the named directory */
 };
 
+/*
+ * The walk itself, for those who write the tree elsewhere (tar). Entries come in path order, hard links name the
+ * first member that was visited; parent_fd and name are where the entry lies (-1 for the directory of a root).
+ */
+struct fssync_walk_options {
+	bool (*map)(void *data, struct fssync_stat *stat); /* as in fssync_send_options */
+	void *map_data;
+	bool (*visit)(void *data, const struct fssync_stat *stat, int parent_fd, const char *name, GError **error);
+	void *visit_data;
+};
+bool fssync_walk(const struct fssync_root *roots, size_t n_roots, const struct fssync_filter *filter,
+		 const struct fssync_walk_options *options, cancel *c, GError **error);
+
 struct fssync_send_options {
 	/* Changes an entry before it travels (reset ids, clamp times); false leaves it out. NULL: none. */
 	bool (*map)(void *data, struct fssync_stat *stat);
 	void *map_data;
-	/* Total of file bytes sent so far. NULL: none. */
+	/* Total of packet bytes sent so far. NULL: none. */
 	void (*progress)(void *data, int64_t bytes, bool done);
 	void *progress_data;
 };

@@ -8,7 +8,7 @@
  *	Pb__Definition *pb = llb_marshal(g, ran);
  *
  * The graph owns all nodes; an llb_out is a plain value (node NULL: scratch). Nodes are immutable once made and equal
- * ones marshal once. Thread: one at a time.
+ * ones marshal once (with the names, flags and locations of all). Thread: one at a time.
  */
 #pragma once
 #include "format/platform.h"
@@ -75,7 +75,11 @@ struct llb_exec_spec {
 	Pb__CDIDevice **devices;
 	size_t n_devices;
 };
-/* The root's output. llb_exec_mount_out gives the output of the mount at dest. */
+/*
+ * Caps, removeMountStubsRecursive, and SSH_AUTH_SOCK for a first ssh mount (dest empty: /run/buildkit/ssh_agent.N) are
+ * added. The root's output; a read-only root stands for what is mounted there. llb_exec_mount_out gives
+ * the output of the mount at dest. Call it with the value that llb_exec gave.
+ */
 struct llb_out llb_exec(llb_graph *g, const struct llb_exec_spec *spec, const struct llb_meta *meta);
 struct llb_out llb_exec_mount_out(struct llb_out exec, const char *dest);
 
@@ -98,6 +102,12 @@ struct llb_file_action {
 struct llb_out llb_file(llb_graph *g, struct llb_out on, const struct llb_file_action *actions, size_t n, const struct llb_meta *meta);
 struct llb_out llb_merge(llb_graph *g, const struct llb_out *inputs, size_t n, const struct llb_meta *meta);
 struct llb_out llb_diff(llb_graph *g, struct llb_out lower, struct llb_out upper, const struct llb_meta *meta);
+/*
+ * Stands for an output that is made later; set before marshal, users then see the real one. Never set, or set to
+ * scratch: scratch. It is no op of its own.
+ */
+struct llb_out llb_promise(llb_graph *g);
+void llb_promise_set(llb_graph *g, struct llb_out promise, struct llb_out real);
 /* Grafts a received definition (a frontend input, a ref of an earlier solve); its result is the output. */
 struct llb_out llb_import(llb_graph *g, const Pb__Definition *definition, GError **error);
 

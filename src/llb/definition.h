@@ -7,7 +7,8 @@
  *
  * Digests are of the received bytes. Everything an index can point at is checked once, here: afterwards inputs,
  * mounts and actions may be used without looking. Vertices belong to the definition (counted).
- * Errors: INVALID_ARGUMENT with upstream's texts, "failed to load LLB: " not included.
+ * Errors: INVALID_ARGUMENT with upstream's texts, "failed to load LLB: " not included; UNIMPLEMENTED for caps,
+ * PERMISSION_DENIED for entitlements.
  * Thread: any, immutable after load.
  */
 #pragma once
@@ -29,7 +30,12 @@ struct llb_vertex {
 	const char *name;
 	const struct llb_input *inputs;
 	size_t n_inputs;
-	size_t n_outputs;              /* result indices that others may name: 0..n-1 */
+	/*
+	 * Results, in order: of an exec those of its bind mounts (and cache mounts with an input) whose output is not -1,
+	 * as the mounts stand; of a file op its outputs; of a passthrough its list; otherwise one. An input may name an
+	 * index beyond them: the solver answers that.
+	 */
+	size_t n_outputs;
 	bool ignore_cache;
 	int export_cache;              /* -1 unset, 0, 1 */
 	const Pb__ProgressGroup *progress_group; /* NULL: none */
@@ -49,7 +55,7 @@ const struct llb_vertex *llb_definition_result(const llb_definition *d, int64_t 
 const struct llb_vertex *const *llb_definition_vertices(const llb_definition *d, size_t *ret_n);
 /* Adds an errdefs.Vertex and one errdefs.Source detail a location of the vertex to the error. */
 void llb_vertex_annotate_error(const struct llb_vertex *v, GError *error);
-/* Go-compatible JSON of an op ("dump-llb", provenance, errdefs.Solve). */
+/* JSON of an op as Go's encoding/json writes it ("dump-llb", provenance); llb/op_json.h has protojson (errdefs.Solve). */
 char *llb_op_json(const Pb__Op *op);
 
 /* The caps that work here, sorted (Ping, load). NULL-terminated. */

@@ -33,23 +33,32 @@ typedef struct oci_descriptor {
 	struct digest digest;
 	int64_t size;
 	GHashTable *annotations; /* char * to char *, NULL: none */
-	struct platform platform;
+	struct platform platform; /* its os_features are owned by the descriptor */
 	bool has_platform;
 	char *artifact_type;     /* NULL: none */
+	char **urls;             /* NULL: none; kept for foreign layers, never followed */
+	GBytes *data;            /* the blob itself ("data"), NULL: none */
 } oci_descriptor;
 oci_descriptor *oci_descriptor_new(const char *media_type, const struct digest *digest, int64_t size);
 oci_descriptor *oci_descriptor_copy(const oci_descriptor *d);
 void oci_descriptor_free(oci_descriptor *d);
 void oci_descriptor_annotate(oci_descriptor *d, const char *key, const char *value);
 const char *oci_descriptor_annotation(const oci_descriptor *d, const char *key);
+/* Takes a copy of the platform with its features. */
+void oci_descriptor_set_platform(oci_descriptor *d, const struct platform *platform);
 oci_descriptor *oci_descriptor_read(const json_t *json, GError **error);
 void oci_descriptor_write(json_writer *w, const oci_descriptor *d); /* Go's field order, annotations sorted */
+
+/* The members of a platform object (architecture, os, os.version, os.features, variant); features go to *ret_features
+ * (g_strfreev, NULL: none), which ret borrows. */
+bool oci_platform_read(const json_t *json, struct platform *ret, char ***ret_features, GError **error);
+void oci_platform_write(json_writer *w, const struct platform *p);
 
 typedef struct oci_manifest {
 	char *media_type;
 	char *artifact_type;
 	oci_descriptor *config;
-	GPtrArray *layers; /* of oci_descriptor */
+	GPtrArray *layers; /* of oci_descriptor; written as null when NULL or empty, as Go writes a nil slice */
 	oci_descriptor *subject;
 	GHashTable *annotations;
 } oci_manifest;
@@ -58,6 +67,10 @@ typedef struct oci_index {
 	GPtrArray *manifests; /* of oci_descriptor */
 	GHashTable *annotations;
 } oci_index;
+oci_manifest *oci_manifest_new(const char *media_type);
+oci_index *oci_index_new(const char *media_type);
+/* What the bytes say they are: "mediaType", else by their members. NULL when neither manifest nor index. Owned. */
+char *oci_media_type_detect(const void *bytes, size_t n);
 oci_manifest *oci_manifest_parse(const void *bytes, size_t n, const char *media_type, GError **error);
 oci_index *oci_index_parse(const void *bytes, size_t n, const char *media_type, GError **error);
 void oci_manifest_free(oci_manifest *m);
@@ -66,6 +79,9 @@ bool oci_media_type_is_index(const char *media_type);
 bool oci_media_type_is_manifest(const char *media_type);
 bool oci_media_type_is_layer(const char *media_type);
 bool oci_media_type_is_foreign(const char *media_type);
+bool oci_media_type_is_config(const char *media_type);
+/* The type of the same layer in the other family (OCI or Docker); itself when it has no twin. */
+const char *oci_media_type_convert(const char *media_type, bool oci, bool keep_foreign);
 /* The best match for the platform, or NULL; attestation manifests (unknown/unknown) never match. Borrowed. */
 const oci_descriptor *oci_index_select(const oci_index *index, const struct platform *want);
 /* Two-space indented documents as the image exporter writes them. */
@@ -77,6 +93,7 @@ typedef struct oci_config {
 	struct platform platform;
 	GPtrArray *diff_ids; /* of char *, checked digests */
 	json_t *json;        /* the whole document, owned */
+	char **os_features;  /* owned; what platform points at */
 } oci_config;
 oci_config *oci_config_parse(const void *bytes, size_t n, GError **error);
 void oci_config_free(oci_config *c);

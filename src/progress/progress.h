@@ -96,6 +96,8 @@ void progress_sink_remove(progress_sink *s, progress_log *log);
 void progress_sink_join(progress_sink *to, progress_sink *from);
 /* A vertex may start and complete several times (intervals). */
 void progress_sink_start(progress_sink *s);
+/* The same with cached set from the start (a result that is loaded from the cache). */
+void progress_sink_start_cached(progress_sink *s);
 void progress_sink_complete(progress_sink *s, const char *error, bool cached);
 bool progress_sink_is_open(const progress_sink *s); /* started and not completed */
 bool progress_sink_was_completed(const progress_sink *s);
@@ -109,7 +111,11 @@ void progress_status_end(progress_sink *s, const char *id, const char *name, int
 void progress_output(progress_sink *s, int stream, const void *bytes, size_t n);
 void progress_warn(progress_sink *s, const struct progress_warning *warning);
 
-/* ---- logs */
+/*
+ * ---- logs
+ * A log completes what nobody reports: inputs of a vertex that starts, when they never completed themselves, appear as
+ * cached with both times those of the start. Counters (statuses) that no reader took yet keep only their last value.
+ */
 progress_log *progress_log_new(void);
 progress_log *progress_log_ref(progress_log *log);
 void progress_log_unref(progress_log *log);

@@ -46,9 +46,13 @@ struct registry_auth {
 	/* UNIMPLEMENTED when the client does not fetch tokens itself. */
 	bool (*fetch_token)(struct work *work, const char *host, const char *realm, const char *service,
 			    const char *const *scopes, char **ret_token, int64_t *ret_expires_s, GError **error);
+	/* Whose credentials these are (a session id), so that tokens are reused only for the same asker. Owned by the
+	 * caller; NULL member or result: nothing is kept between calls. */
+	char *(*identity)(struct work *work);
 };
 
-/* Root descriptor of a reference and its bytes (manifest or index, hashed by us). Errors: upstream's texts
+/* Root descriptor of a reference and its bytes (manifest or index, hashed by us). ret_bytes NULL: one HEAD request
+ * unless the registry does not tell the digest. Errors: upstream's texts
  * ("docker.io/library/x:latest: not found", "pull access denied, repository does not exist or may require ..."). */
 bool registry_resolve(registry *r, const reference *ref, const struct registry_auth *auth, struct work *work,
 		      oci_descriptor **ret_descriptor, GBytes **ret_bytes, GError **error);
@@ -57,6 +61,10 @@ GBytes *registry_fetch_small(registry *r, const reference *ref, const oci_descri
 			     const struct registry_auth *auth, struct work *work, GError **error);
 /* Layers of the repository on demand; status lines are progress_status(work->progress, digest, "downloading"). */
 blob_provider *registry_provider(registry *r, const reference *ref, const struct registry_auth *auth);
+/* The same, told what the blobs are (of oci_descriptor): media types go into Accept headers and messages. */
+blob_provider *registry_provider_of(registry *r, const reference *ref, const struct registry_auth *auth, const GPtrArray *layers);
+/* The HTTP client beneath, for sources that fetch from elsewhere. Borrowed. */
+struct transport *registry_transport(registry *r);
 
 struct registry_push_options {
 	bool insecure; /* registry.insecure=true */
@@ -64,6 +72,11 @@ struct registry_push_options {
 /* HEAD, then mount from another repository of the same host (mount_from NULL: none), then upload from fd. */
 bool registry_push_blob(registry *r, const reference *ref, const oci_descriptor *d, int fd, const char *mount_from,
 			const struct registry_auth *auth, const struct registry_push_options *o, struct work *work, GError **error);
+/* Is it there, or can it be mounted from another repository? Then a lazy blob need not be fetched to be pushed. */
+bool registry_has_blob(registry *r, const reference *ref, const oci_descriptor *d, const char *mount_from,
+		       const struct registry_auth *auth, const struct registry_push_options *o, struct work *work, bool *ret_has,
+		       GError **error);
 /* by_tag: the tag of ref, else by digest. */
 bool registry_push_manifest(registry *r, const reference *ref, const oci_descriptor *d, const void *bytes, bool by_tag,
 			    const struct registry_auth *auth, const struct registry_push_options *o, struct work *work, GError **error);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(registry, registry_free)

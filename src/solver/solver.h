@@ -41,6 +41,8 @@ struct solver_op_class {
 	/* inputs: borrowed results, NULL allowed. ret_outputs: n_outputs results, owned by the caller. */
 	bool (*exec)(void *op, struct work *work, void *const *inputs, size_t n_inputs, void **ret_outputs, size_t n_outputs, GError **error);
 	bool takes_slot; /* counts against max_parallelism (source, exec, file) */
+	/* cache_map neither blocks nor reads anything but the op: it may run on the solver thread. */
+	bool map_is_pure;
 	void (*free)(void *op);
 };
 struct solver_op {

@@ -100,10 +100,18 @@ bool context_solve(context *x, llb_graph *g, struct llb_out out, bool evaluate, 
 GBytes *context_read_file(context *x, build_result *r, const char *path, int64_t length, GError **error)
 {
 	if (!r->ref) {
-		error_set_errno(error, ENOENT, "open %s", path);
+		error_set(error, ERROR_UNKNOWN, "open %s: no such file or directory", path);
 		return NULL;
 	}
-	return x->b->class->read_file(x->b, r->ref, path, 0, length, x->work, error);
+	GError *inner = NULL;
+	GBytes *bytes = x->b->class->read_file(x->b, r->ref, path, 0, length, x->work, &inner);
+	if (bytes)
+		return bytes;
+	/* A file that is not there is no missing object: upstream's answer has no code. */
+	if (error_is(inner, ERROR_NOT_FOUND) && g_str_has_prefix(inner->message, "open "))
+		inner->code = ERROR_UNKNOWN;
+	g_propagate_error(error, inner);
+	return NULL;
 }
 
 /* --- the main context --- */

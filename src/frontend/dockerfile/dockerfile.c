@@ -342,6 +342,13 @@ static bool answer(struct request *r, build_result **ret, GError **error)
 	return build(r, ret, error);
 }
 
+/* What is wrong with a Dockerfile has no code of its own in upstream's answers; clients print any but this one. */
+static void without_code(GError **error)
+{
+	if (error && *error && error_is(*error, ERROR_INVALID_ARGUMENT))
+		(*error)->code = ERROR_UNKNOWN;
+}
+
 static bool solve(bridge *b, GHashTable *options, GHashTable *inputs, struct work *work, build_result **ret,
 		  GError **error)
 {
@@ -351,6 +358,8 @@ static bool solve(bridge *b, GHashTable *options, GHashTable *inputs, struct wor
 	const struct platform *platforms = b->class->platforms ? b->class->platforms(b, &n) : NULL;
 	bool ok = options_read(a, options, platforms, n, &r.o, error) && answer(&r, ret, error);
 	context_free(r.x);
+	if (!ok)
+		without_code(error);
 	return ok;
 }
 

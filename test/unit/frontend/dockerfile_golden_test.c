@@ -84,6 +84,36 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+static void print_sorted(GString *out, GPtrArray *texts)
+{
+	g_ptr_array_sort(texts, by_text);
+	for (guint i = 0; i < texts->len; i++)
+		g_string_append(out, g_ptr_array_index(texts, i));
+}
+
+/* Lines in an order that threads do not change. */
+static void print_lines(GString *out, const char *text)
+{
+	g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(g_free);
+	g_auto(GStrv) parts = g_strsplit(text, "\n", -1);
+	for (size_t i = 0; parts[i]; i++)
+		if (*parts[i])
+			g_ptr_array_add(lines, g_strdup_printf("%s\n", parts[i]));
+	print_sorted(out, lines);
+}
+
+/* The last definition; of several platforms all that are not for a Dockerfile or an ignore file. */
+static void print_definitions(GString *out, const struct mock_bridge *m, bool all)
+{
+	g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
+	for (guint i = all ? 1 : m->definitions->len - 1; i < m->definitions->len; i++) {
+		GString *text = g_string_new(NULL);
+		print_definition(text, g_ptr_array_index(m->definitions, i));
+		g_ptr_array_add(texts, g_string_free(text, FALSE));
+	}
+	print_sorted(out, texts);
+}
+
 static void print_result(GString *out, const build_result *r)
 {
 	guint n;
@@ -147,11 +177,12 @@ static char *run_case(const char *dir)
 		mock_bridge_file(m, ".dockerignore", ignore);
 	bool ok = dockerfile_frontend.solve(&m->bridge, options, NULL, NULL, &result, &error);
 	GString *out = g_string_new(NULL);
-	g_string_append_printf(out, "%s%s", m->requests->str, m->warnings->str);
+	print_lines(out, m->requests->str);
+	g_string_append(out, m->warnings->str);
 	if (ok) {
 		bool resolved = !g_hash_table_contains(options, "requestid");
 		if (resolved && m->definitions->len > 1)
-			print_definition(out, g_ptr_array_index(m->definitions, m->definitions->len - 1));
+			print_definitions(out, m, result->refs != NULL);
 		print_result(out, result);
 		build_result_unref(result);
 	} else {

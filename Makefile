@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+# A thin front of meson. See CONTRIBUTING.md.
+#
+#	make demo      install what is needed, build, start a daemon, build a real image, show it
+#	make test      install what is needed, build, run every test
+#	make build     programs in build/bin/
+
+BUILD ?= build/release
+REVISION := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+DESTDIR ?=
+PREFIX ?= /usr/local
+MESON_OPTIONS ?=
+
+.PHONY: build demo test install dist fuzz bench clean setup-build sanitize
+
+build: setup-build
+	@test -f $(BUILD)/build.ninja || meson setup $(BUILD) --buildtype=release -Ddebug=true -Drevision=$(REVISION) --prefix=$(PREFIX) $(MESON_OPTIONS)
+	ninja -C $(BUILD)
+	@mkdir -p build/bin
+	@for p in buildkitd buildctl; do ln -sf ../../$(BUILD)/cmd/$$p/$$p build/bin/$$p; done
+
+setup-build:
+	@tools/setup build
+
+demo: build
+	@tools/setup demo
+	test/demo build/bin
+
+test: build
+	@tools/setup test
+	tools/check-layers
+	tools/check-symbols $(BUILD)
+	meson test -C $(BUILD) --print-errorlogs --no-rebuild
+	test/e2e/run build/bin
+
+# ASan and UBSan build of everything, and its unit and fuzz-corpus tests.
+sanitize: setup-build
+	@test -f build/asan/build.ninja || meson setup build/asan -Db_sanitize=address,undefined
+	ninja -C build/asan
+	meson test -C build/asan --print-errorlogs --no-rebuild
+
+install: build
+	DESTDIR=$(DESTDIR) meson install -C $(BUILD) --no-rebuild
+
+dist: build
+	tools/dist $(BUILD) dist
+
+# SECONDS a target.
+fuzz: setup-build
+	tools/fuzz $${SECONDS_EACH:-60}
+
+bench: build
+	tools/bench build/bin
+
+clean:
+	rm -rf build dist

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/display.h"
+#include "api/guard.h"
+#include "client/display_mode.h"
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TICK_US (150 * 1000)
+
+struct display {
+	const struct display_mode *mode;
+	void *self; /* of the mode */
+	struct model model;
+	GAsyncQueue *queue; /* of Control__StatusResponse *, the display itself as the end mark */
+	GThread *thread;
+};
+
+void display_write(int fd, const char *bytes, size_t n)
+{
+	while (n > 0) {
+		ssize_t done = write(fd, bytes, n);
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done <= 0)
+			return;
+		bytes += done;
+		n -= (size_t)done;
+	}
+}
+
+void display_append_failures(GString *out, const struct model *m)
+{
+	for (guint i = 0; i < m->vertices->len; i++) {
+		const struct model_vertex *v = m->vertices->pdata[i];
+		if (!v->error || v->group || model_vertex_is_canceled(v))
+			continue;
+		g_string_append_printf(out, "------\n > %s:\n", v->name);
+		for (const GList *line = v->tail.head; line; line = line->next)
+			g_string_append_printf(out, "%s\n", (char *)line->data);
+		g_string_append(out, "------\n");
+	}
+}
+
+static void *quiet_open(const struct display_output *out)
+{
+	return NULL;
+}
+
+const struct display_mode display_quiet = {.name = "quiet", .open = quiet_open};
+
+static const struct display_mode *const modes[] = {&display_plain, &display_tty, &display_json, &display_quiet};
+
+static const struct display_mode *mode_find(const char *name, int fd, GError **error)
+{
+	if (strcmp(name, "auto") == 0 && g_getenv("BUILDKIT_PROGRESS") && *g_getenv("BUILDKIT_PROGRESS"))
+		name = g_getenv("BUILDKIT_PROGRESS");
+	bool automatic = strcmp(name, "auto") == 0 || !*name;
+	if (automatic)
+		return isatty(fd) ? &display_tty : &display_plain;
+	for (size_t i = 0; i < G_N_ELEMENTS(modes); i++) {
+		if (strcmp(modes[i]->name, name) != 0)
+			continue;
+		if (modes[i] == &display_tty && !isatty(fd)) {
+			error_set(error, ERROR_UNKNOWN, "failed to get console: provided file is not a console");
+			return NULL;
+		}
+		return modes[i];
+	}
+	error_set(error, ERROR_INVALID_ARGUMENT, "invalid progress mode %s", name);
+	return NULL;
+}
+
+/* One message, or NULL when none came before the time. */
+static void take(display *d, void *item)
+{
+	if (d->mode->message)
+		d->mode->message(d->self, item);
+	model_update(&d->model, item);
+	guard_free(item);
+}
+
+static gpointer run(gpointer data)
+{
+	display *d = data;
+	gint64 next = g_get_monotonic_time() + TICK_US;
+	for (;;) {
+		gint64 wait = next - g_get_monotonic_time();
+		void *item = wait > 0 ? g_async_queue_timeout_pop(d->queue, (guint64)wait) : NULL;
+		if (item == d)
+			break;
+		if (item)
+			take(d, item);
+		if (g_get_monotonic_time() < next)
+			continue;
+		if (d->mode->print)
+			d->mode->print(d->self, &d->model, false);
+		next = g_get_monotonic_time() + TICK_US;
+	}
+	if (d->mode->print)
+		d->mode->print(d->self, &d->model, true);
+	return NULL;
+}
+
+display *display_new(const char *mode, int fd, GError **error)
+{
+	const struct display_mode *found = mode_find(mode, fd, error);
+	if (!found)
+		return NULL;
+	display *d = g_new0(display, 1);
+	d->mode = found;
+	model_init(&d->model);
+	const char *no_color = g_getenv("NO_COLOR");
+	struct display_output out = {.fd = fd, .color = !no_color || !*no_color};
+	d->self = found->open(&out);
+	d->queue = g_async_queue_new_full(guard_free);
+	d->thread = g_thread_new("display", run, d);
+	return d;
+}
+
+void display_push(display *d, Control__StatusResponse *message)
+{
+	g_async_queue_push(d->queue, message);
+}
+
+void display_close(display *d)
+{
+	if (!d->thread)
+		return;
+	g_async_queue_push(d->queue, d);
+	g_thread_join(g_steal_pointer(&d->thread));
+}
+
+void display_free(display *d)
+{
+	if (!d)
+		return;
+	display_close(d);
+	g_async_queue_unref(d->queue);
+	if (d->mode->close)
+		d->mode->close(d->self);
+	model_clear(&d->model);
+	g_free(d);
+}

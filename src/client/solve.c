@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/solve.h"
+#include "api/guard.h"
+#include "base/ident.h"
+#include "client/solve_wire.h"
+#include "control.pb-c.h"
+#include "gateway.pb-c.h"
+#include <string.h>
+
+#define CONTROL "/moby.buildkit.v1.Control/"
+#define BRIDGE "/moby.buildkit.v1.frontend.LLBBridge/"
+#define PING_MS 15000
+#define STATUS_IDLE_US (5 * G_USEC_PER_SEC) /* how long the status stream may lag behind the answer */
+#define CANCEL_WAIT_US (2 * G_USEC_PER_SEC) /* how long a canceled build may still tell what it stopped */
+
+/* One run; members are written by the thread that owns them and read after it was joined. */
+struct run {
+	rpc_conn *conn;
+	const struct solve_options *options;
+	char session_id[IDENT_SIZE];
+	cancel *cancel;      /* of everything; set by the caller's or when a part failed */
+	cancel *status_stop;
+	GHashTable *response;
+	GHashTable *metadata;
+	GError *gateway_error;
+	GMutex mu;
+	GCond changed;
+	gint64 status_heard_us; /* mu */
+	bool status_ended;      /* mu */
+};
+
+/* ---- the session */
+
+struct tunnel {
+	struct run *run;
+	rpc_call *call;
+	rpc_server *server;
+	GThread *thread;
+};
+
+static gpointer tunnel_serve(gpointer data)
+{
+	struct tunnel *t = data;
+	rpc_server_serve_tunnel(t->server, t->call, NULL);
+	return NULL;
+}
+
+static bool tunnel_open(struct run *r, struct tunnel *ret, GError **error)
+{
+	g_autoptr(rpc_metadata) md = rpc_metadata_new();
+	rpc_metadata_add(md, "x-docker-expose-session-uuid", r->session_id);
+	rpc_metadata_add(md, "x-docker-expose-session-name", "");
+	rpc_metadata_add(md, "x-docker-expose-session-sharedkey", r->options->shared_key ? r->options->shared_key : "");
+	for (const char *const *m = services_methods(r->options->services); *m; m++)
+		rpc_metadata_add(md, "x-docker-expose-session-grpc-method", *m);
+	ret->run = r;
+	ret->call = rpc_call_start(r->conn, CONTROL "Session", md, r->status_stop, 0, error);
+	if (!ret->call)
+		return false;
+	ret->server = rpc_server_new(r->options->loop);
+	services_register(r->options->services, ret->server);
+	ret->thread = g_thread_new("session", tunnel_serve, ret);
+	return true;
+}
+
+static void tunnel_close(struct tunnel *t)
+{
+	if (!t->call)
+		return;
+	rpc_call_abort(t->call);
+	g_thread_join(t->thread);
+	rpc_server_stop(t->server, 0);
+	rpc_server_free(t->server);
+	rpc_call_unref(t->call);
+}
+
+/* ---- status */
+
+static void status_heard(struct run *r, bool ended)
+{
+	g_mutex_lock(&r->mu);
+	r->status_heard_us = g_get_monotonic_time();
+	r->status_ended = ended;
+	g_cond_broadcast(&r->changed);
+	g_mutex_unlock(&r->mu);
+}
+
+static gpointer status_follow(gpointer data)
+{
+	struct run *r = data;
+	Control__StatusRequest request;
+	control__status_request__init(&request);
+	request.ref = (char *)(uintptr_t)r->options->ref;
+	g_autoptr(rpc_call) call = rpc_call_start(r->conn, CONTROL "Status", NULL, r->status_stop, 0, NULL);
+	if (call && rpc_call_send_message(call, &request, NULL) && rpc_call_close_send(call, NULL)) {
+		Control__StatusResponse *message;
+		while ((message = rpc_call_recv_message(call, &control__status_response__descriptor, NULL))) {
+			display_push(r->options->display, message);
+			status_heard(r, false);
+		}
+	}
+	status_heard(r, true);
+	return NULL;
+}
+
+/* The stream ends by itself right after the build; a daemon that went silent is not waited for. */
+static void status_join(struct run *r, GThread *thread)
+{
+	gint64 idle = cancel_is_set(r->cancel) ? CANCEL_WAIT_US : STATUS_IDLE_US;
+	g_mutex_lock(&r->mu);
+	r->status_heard_us = g_get_monotonic_time();
+	while (!r->status_ended && g_get_monotonic_time() < r->status_heard_us + idle)
+		g_cond_wait_until(&r->changed, &r->mu, r->status_heard_us + idle);
+	g_mutex_unlock(&r->mu);
+	cancel_set(r->status_stop, ERROR_CANCELED, NULL);
+	g_thread_join(thread);
+}
+
+/* ---- the frontend, asked for through the gateway */
+
+static rpc_metadata *build_metadata(struct run *r)
+{
+	rpc_metadata *md = rpc_metadata_new();
+	rpc_metadata_add(md, "buildkit-controlapi-buildid", r->options->ref);
+	return md;
+}
+
+static bool gateway_ping(struct run *r, const rpc_metadata *md, GError **error)
+{
+	Gateway__PingRequest request;
+	gateway__ping_request__init(&request);
+	void *pong = rpc_unary(r->conn, BRIDGE "Ping", md, &request, &gateway__pong_response__descriptor, r->cancel, PING_MS, error);
+	guard_free(pong);
+	return pong != NULL;
+}
+
+static Gateway__SolveResponse *gateway_solve(struct run *r, const rpc_metadata *md, GError **error)
+{
+	Gateway__SolveRequest *request = solve_wire_gateway(r->options);
+	Gateway__SolveResponse *response = rpc_unary(r->conn, BRIDGE "Solve", md, request, &gateway__solve_response__descriptor,
+						     r->cancel, 0, error);
+	guard_free(request);
+	return response;
+}
+
+/* Hands the result, or what went wrong, back to the daemon: that is what ends its side of the build. */
+static bool gateway_return(struct run *r, const rpc_metadata *md, Gateway__Result *result, const GError *failure, GError **error)
+{
+	Gateway__ReturnRequest request;
+	gateway__return_request__init(&request);
+	request.result = result;
+	request.error = failure ? solve_wire_status(failure) : NULL;
+	void *reply = rpc_unary(r->conn, BRIDGE "Return", md, &request, &gateway__return_response__descriptor,
+				failure ? NULL : r->cancel, PING_MS, error);
+	guard_free(request.error);
+	guard_free(reply);
+	return reply != NULL;
+}
+
+static gpointer gateway_drive(gpointer data)
+{
+	struct run *r = data;
+	g_autoptr(rpc_metadata) md = build_metadata(r);
+	if (!gateway_ping(r, md, &r->gateway_error))
+		return NULL;
+	g_autoptr(GError) failure = NULL;
+	Gateway__SolveResponse *response = gateway_solve(r, md, &failure);
+	if (response && response->result)
+		r->metadata = solve_wire_metadata(response->result);
+	/* A Return that fails means the build is over already: its own answer tells more. */
+	gateway_return(r, md, response ? response->result : NULL, failure, NULL);
+	guard_free(response);
+	if (failure)
+		r->gateway_error = g_steal_pointer(&failure);
+	return NULL;
+}
+
+static bool control_solve(struct run *r, GError **error)
+{
+	Control__SolveRequest *request = solve_wire_control(r->options, r->session_id);
+	Control__SolveResponse *response = rpc_unary(r->conn, CONTROL "Solve", NULL, request,
+						     &control__solve_response__descriptor, r->cancel, 0, error);
+	guard_free(request);
+	if (response)
+		r->response = solve_wire_response(response);
+	guard_free(response);
+	return response != NULL;
+}
+
+static bool run_all(struct run *r, GError **error)
+{
+	struct tunnel tunnel = {0};
+	if (!tunnel_open(r, &tunnel, error))
+		return false;
+	GThread *status = g_thread_new("status", status_follow, r);
+	GThread *gateway = r->options->frontend ? g_thread_new("gateway", gateway_drive, r) : NULL;
+	bool ok = control_solve(r, error);
+	status_join(r, status);
+	if (gateway)
+		g_thread_join(gateway);
+	tunnel_close(&tunnel);
+	return ok;
+}
+
+bool solve_run(rpc_conn *conn, const struct solve_options *options, cancel *c, struct solve_result *ret, GError **error)
+{
+	struct run r = {.conn = conn, .options = options, .cancel = cancel_new(c), .status_stop = cancel_new(NULL)};
+	ident_new(r.session_id);
+	g_mutex_init(&r.mu);
+	g_cond_init(&r.changed);
+	bool ok = run_all(&r, error);
+	cancel_unref(r.cancel);
+	cancel_unref(r.status_stop);
+	g_mutex_clear(&r.mu);
+	g_cond_clear(&r.changed);
+	g_clear_error(&r.gateway_error);
+	*ret = (struct solve_result){.response = r.response, .metadata = r.metadata};
+	if (!ok)
+		solve_result_clear(ret);
+	return ok;
+}
+
+void solve_result_clear(struct solve_result *r)
+{
+	g_clear_pointer(&r->response, g_hash_table_unref);
+	g_clear_pointer(&r->metadata, g_hash_table_unref);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "export/exporter.h"
+#include "export/classes.h"
+
+struct exporter {
+	const struct exporter_class *class;
+	void *self;
+};
+
+static const struct exporter_row {
+	const char *type;
+	const struct exporter_class *class; /* NULL: not built in */
+} rows[] = {
+	{"image", &exporter_image_class}, {"oci", &exporter_oci_class}, {"docker", &exporter_docker_class},
+	{"local", NULL}, {"tar", NULL},
+};
+
+exporter *exporter_open(const struct exporter_context *context, const char *type, GHashTable *attrs, GError **error)
+{
+	const struct exporter_row *row = NULL;
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)
+		if (g_str_equal(rows[i].type, type))
+			row = &rows[i];
+	if (!row) {
+		error_set(error, ERROR_NOT_FOUND, "exporter \"%s\" could not be found", type);
+		return NULL;
+	}
+	if (!row->class) {
+		error_set(error, ERROR_UNIMPLEMENTED, "exporter \"%s\" is not supported yet", type);
+		return NULL;
+	}
+	void *self = row->class->open(context, type, attrs, error);
+	if (!self)
+		return NULL;
+	exporter *e = g_new0(exporter, 1);
+	e->class = row->class;
+	e->self = self;
+	return e;
+}
+
+const char *exporter_vertex_name(const exporter *e)
+{
+	return e->class->vertex_name;
+}
+
+const char *exporter_type(const exporter *e)
+{
+	return e->class->type;
+}
+
+bool exporter_export(exporter *e, const struct export_input *input, struct work *work, GHashTable *response,
+		     bool *ret_has_finish, GError **error)
+{
+	*ret_has_finish = false;
+	return e->class->export(e->self, input, work, response, ret_has_finish, error);
+}
+
+bool exporter_finish(exporter *e, struct work *work, GError **error)
+{
+	return !e->class->finish || e->class->finish(e->self, work, error);
+}
+
+void exporter_free(exporter *e)
+{
+	if (!e)
+		return;
+	e->class->free(e->self);
+	g_free(e);
+}

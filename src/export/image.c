@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "export/classes.h"
+#include "export/push.h"
+#include <string.h>
+
+/*
+ * The OCI worker has no image store, so that store, unpack and name-canonical are read and change nothing, as with
+ * upstream; the image itself lives in the blob store for as long as something names it, and is pushed from there.
+ */
+struct image_exporter {
+	struct exporter_context context;
+	struct image_options options;
+	bool push, push_by_digest, insecure, unpack, store, name_canonical, dangling_empty_only, allow_incomplete;
+	char *dangling_prefix; /* owned or NULL */
+	image_tree *tree;      /* owned: what finish pushes */
+	char **names;          /* owned: to these */
+};
+
+static void image_free(void *self)
+{
+	struct image_exporter *e = self;
+	image_options_clear(&e->options);
+	g_free(e->dangling_prefix);
+	image_tree_free(e->tree);
+	g_strfreev(e->names);
+	g_free(e);
+}
+
+static bool attributes_take(struct image_exporter *e, GError **error)
+{
+	const struct {
+		const char *key;
+		bool *value;
+	} bools[] = {
+		{"push", &e->push},
+		{"push-by-digest", &e->push_by_digest},
+		{"registry.insecure", &e->insecure},
+		{"unpack", &e->unpack},
+		{"store", &e->store},
+		{"name-canonical", &e->name_canonical},
+		{"danging-name-empty-only", &e->dangling_empty_only}, /* spelled so upstream */
+		{"unsafe-internal-store-allow-incomplete", &e->allow_incomplete},
+	};
+	for (size_t i = 0; i < G_N_ELEMENTS(bools); i++)
+		if (!image_options_take_bool(&e->options, bools[i].key, bools[i].value, error))
+			return false;
+	e->dangling_prefix = image_options_take(&e->options, "dangling-name-prefix");
+	return true;
+}
+
+static void *image_open(const struct exporter_context *context, const char *type, GHashTable *attrs, GError **error)
+{
+	struct image_exporter *e = g_new0(struct image_exporter, 1);
+	e->context = *context;
+	e->store = true;
+	if (!image_options_load(&e->options, attrs, error) || !attributes_take(e, error)) {
+		image_free(e);
+		return NULL;
+	}
+	return e;
+}
+
+/* The names of this export: given, from the frontend ("*"), and the dangling one. */
+static char *names_of(const struct image_exporter *e, GHashTable *metadata, const image_tree *tree)
+{
+	g_autofree char *name = g_strdup(e->options.name);
+	GBytes *said = g_hash_table_lookup(metadata, "image.name");
+	if (g_str_equal(name, "*") && said) {
+		g_free(name);
+		name = g_strndup(g_bytes_get_data(said, NULL), g_bytes_get_size(said));
+	}
+	if (!e->dangling_prefix || !*e->dangling_prefix || (e->dangling_empty_only && *name))
+		return g_steal_pointer(&name);
+	return g_strconcat(name, *name ? "," : "", e->dangling_prefix, "@", tree->root->digest.text, NULL);
+}
+
+static bool image_export(void *self, const struct export_input *input, struct work *work, GHashTable *response,
+			 bool *ret_has_finish, GError **error)
+{
+	struct image_exporter *e = self;
+	g_autoptr(GHashTable) metadata = export_metadata(input, e->options.rest);
+	if (!export_options_settle(&e->options, &e->context, metadata, false, error))
+		return false;
+	struct image_write_input in = {
+		.context = &e->context,
+		.type = "image",
+		.input = input,
+		.metadata = metadata,
+		.options = &e->options,
+	};
+	g_autoptr(image_tree) tree = image_write(&in, work, error);
+	if (!tree)
+		return false;
+	g_autofree char *names = names_of(e, metadata, tree);
+	if (*names)
+		g_hash_table_replace(response, g_strdup("image.name"), g_strdup(names));
+	export_respond(tree, response);
+	if (*names && e->push) {
+		g_strfreev(e->names);
+		e->names = g_strsplit(names, ",", -1);
+		image_tree_free(e->tree);
+		e->tree = g_steal_pointer(&tree);
+		*ret_has_finish = true;
+	}
+	return true;
+}
+
+static bool image_finish(void *self, struct work *work, GError **error)
+{
+	struct image_exporter *e = self;
+	struct push_options options = {.by_digest = e->push_by_digest, .insecure = e->insecure};
+	for (char **name = e->names; name && *name; name++) {
+		if (!push_image(&e->context, e->tree, *name, &options, work, error)) {
+			g_prefix_error(error, "failed to push %s: ", *name);
+			return false;
+		}
+	}
+	return true;
+}
+
+const struct exporter_class exporter_image_class = {
+	.type = "image",
+	.vertex_name = "exporting to image",
+	.open = image_open,
+	.export = image_export,
+	.finish = image_finish,
+	.free = image_free,
+};

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/scope.h"
+#include "export/archive.h"
+#include "export/classes.h"
+#include "format/gotype.h"
+#include "progress/progress.h"
+#include <string.h>
+
+#define SESSION_WAIT_MS 5000
+#define CREATED "org.opencontainers.image.created"
+#define NS_PER_S INT64_C(1000000000)
+#define PIECE_BYTES (1024 * 1024)
+
+struct oci_exporter {
+	struct exporter_context context;
+	struct image_options options;
+	bool docker, tar;
+};
+
+static void oci_free(void *self)
+{
+	struct oci_exporter *e = self;
+	image_options_clear(&e->options);
+	g_free(e);
+}
+
+static void *oci_open(const struct exporter_context *context, const char *type, GHashTable *attrs, GError **error)
+{
+	struct oci_exporter *e = g_new0(struct oci_exporter, 1);
+	e->context = *context;
+	e->docker = g_str_equal(type, "docker");
+	e->tar = true;
+	if (!image_options_load(&e->options, attrs, error) ||
+	    !image_options_take_bool(&e->options, "tar", &e->tar, error)) {
+		oci_free(e);
+		return NULL;
+	}
+	return e;
+}
+
+/* Names with a tag each. NULL and an error when one is none. */
+static char **names_of(const struct oci_exporter *e, GHashTable *metadata, GError **error)
+{
+	g_autofree char *text = g_strdup(e->options.name);
+	GBytes *said = g_hash_table_lookup(metadata, "image.name");
+	if (g_str_equal(text, "*") && said) {
+		g_free(text);
+		text = g_strndup(g_bytes_get_data(said, NULL), g_bytes_get_size(said));
+	}
+	g_auto(GStrv) raw = g_strsplit(text, ",", -1);
+	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+	for (char **name = raw; *name; name++) {
+		g_autoptr(reference) ref = reference_parse_normalized(*name, error);
+		if (!ref) {
+			g_prefix_error(error, "failed to parse %s: ", *name);
+			return NULL;
+		}
+		reference_tag_default(ref);
+		g_ptr_array_add(names, reference_text(ref));
+	}
+	g_ptr_array_add(names, NULL);
+	g_ptr_array_set_free_func(names, NULL);
+	return (char **)g_ptr_array_free(g_steal_pointer(&names), FALSE);
+}
+
+static char *created_text(const struct oci_exporter *e, GHashTable *metadata)
+{
+	bool set = e->options.epoch_set;
+	int64_t s = e->options.epoch_s;
+	if (!e->options.has_epoch && !epoch_from_metadata(metadata, NULL, &set, &s, NULL))
+		set = false;
+	if (!set)
+		s = progress_now_ns() / NS_PER_S;
+	return time_format_rfc3339(CLAMP(s, -INT64_MAX / NS_PER_S, INT64_MAX / NS_PER_S) * NS_PER_S);
+}
+
+/* ---- to the client, as a tar stream */
+
+struct stream {
+	rpc_call *call;
+	GByteArray *piece; /* small writes are gathered */
+};
+
+/* BytesMessage{data = 1}: its head, then the bytes as they are. */
+static bool message_send(rpc_call *call, const void *bytes, size_t n, GError **error)
+{
+	uint8_t head[12] = {0x0a};
+	size_t n_head = 1;
+	for (size_t rest = n;; rest >>= 7) {
+		head[n_head++] = (uint8_t)((rest & 0x7f) | (rest > 0x7f ? 0x80 : 0));
+		if (rest <= 0x7f)
+			break;
+	}
+	return rpc_call_send_parts(call, head, n_head, bytes, n, error);
+}
+
+static bool stream_flush(struct stream *s, GError **error)
+{
+	if (s->piece->len == 0)
+		return true;
+	bool ok = message_send(s->call, s->piece->data, s->piece->len, error);
+	g_byte_array_set_size(s->piece, 0);
+	return ok;
+}
+
+static bool stream_write(void *data, const void *bytes, size_t n, GError **error)
+{
+	struct stream *s = data;
+	if (s->piece->len + n > PIECE_BYTES && !stream_flush(s, error))
+		return false;
+	if (n >= PIECE_BYTES / 2)
+		return stream_flush(s, error) && message_send(s->call, bytes, n, error);
+	g_byte_array_append(s->piece, bytes, (guint)n);
+	return true;
+}
+
+static bool stream_end(struct stream *s, GError **error)
+{
+	if (!stream_flush(s, error) || !rpc_call_close_send(s->call, error))
+		return false;
+	/* The client answers with the end of its side once everything is on its disk. */
+	for (;;) {
+		GError *why = NULL;
+		g_autoptr(GBytes) message = rpc_call_recv(s->call, &why);
+		if (why) {
+			g_propagate_error(error, why);
+			return false;
+		}
+		if (!message)
+			return true;
+	}
+}
+
+static rpc_metadata *response_metadata(GHashTable *response)
+{
+	rpc_metadata *md = rpc_metadata_new();
+	GHashTableIter iter;
+	gpointer key, value;
+	g_hash_table_iter_init(&iter, response);
+	while (g_hash_table_iter_next(&iter, &key, &value)) {
+		g_autofree char *name = g_strconcat("exporter-md-", (char *)key, NULL);
+		g_autofree char *low = g_ascii_strdown(name, -1);
+		rpc_metadata_add(md, low, value);
+	}
+	return md;
+}
+
+static bool tar_send(const struct oci_exporter *e, session *client, unsigned index, const struct archive *a,
+		     GHashTable *response, struct work *work, GError **error)
+{
+	g_autoptr(rpc_metadata) md = response_metadata(response);
+	g_autoptr(rpc_call) call = session_send_open(client, index, md, work->cancel, error);
+	if (!call)
+		return false;
+	int64_t started_ns = 0;
+	progress_status_start(work->progress, "sending tarball", NULL, &started_ns);
+	g_autoptr(GByteArray) piece = g_byte_array_new();
+	struct stream s = {call, piece};
+	g_autoptr(GError) why = NULL;
+	bool sent = archive_write(a, stream_write, &s, work->cancel, &why) && stream_end(&s, &why);
+	g_autoptr(GError) status = NULL;
+	/* A send that fails only says that the stream ended; its status says why. */
+	bool finished = rpc_call_finish(call, &status);
+	if (!sent && !finished && !cancel_is_set(work->cancel)) {
+		g_clear_error(&why);
+		why = g_steal_pointer(&status);
+	}
+	if (!sent && !error_is(why, ERROR_ALREADY_EXISTS)) { /* the client has it and wants none */
+		g_propagate_error(error, g_steal_pointer(&why));
+		return false;
+	}
+	progress_status_end(work->progress, "sending tarball", NULL, started_ns);
+	return true;
+}
+
+/* ---- to the client's content store */
+
+static bool blob_send(session *client, const oci_descriptor *d, int fd, GBytes *bytes, struct work *work, GError **error)
+{
+	return session_content_write(client, "export", d->digest.text, fd, bytes ? g_bytes_get_data(bytes, NULL) : NULL, d->size,
+				     work->cancel, NULL, NULL, error);
+}
+
+static bool layer_send(const struct oci_exporter *e, session *client, const oci_descriptor *d, struct work *work, GError **error)
+{
+	GError *why = NULL;
+	scoped_fd fd = blob_store_find(e->context.blobs, &d->digest, &why);
+	if (fd < 0) {
+		if (why)
+			g_propagate_error(error, why);
+		else
+			error_set(error, ERROR_NOT_FOUND, "blob %s: not found", d->digest.text);
+		return false;
+	}
+	return blob_send(client, d, fd, NULL, work, error);
+}
+
+static bool store_send(const struct oci_exporter *e, session *client, const image_tree *tree, struct work *work, GError **error)
+{
+	for (guint i = 0; i < tree->manifests->len; i++) {
+		const struct image_manifest *m = g_ptr_array_index(tree->manifests, i);
+		for (guint k = 0; k < m->layers->len; k++) {
+			const struct cache_layer_result *r = g_ptr_array_index(m->layers, k);
+			if (!layer_send(e, client, r->layer->descriptor, work, error))
+				return false;
+		}
+		if (!blob_send(client, m->config, -1, m->config_bytes, work, error) ||
+		    !blob_send(client, m->descriptor, -1, m->bytes, work, error))
+			return false;
+	}
+	return !tree->index_bytes || blob_send(client, tree->root, -1, tree->index_bytes, work, error);
+}
+
+/* ---- the export */
+
+static bool oci_export(void *self, const struct export_input *input, struct work *work, GHashTable *response,
+		       bool *ret_has_finish, GError **error)
+{
+	struct oci_exporter *e = self;
+	if (e->docker && input->is_map)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "docker exporter does not currently support exporting manifest lists");
+	g_autoptr(GHashTable) metadata = export_metadata(input, e->options.rest);
+	if (!export_options_settle(&e->options, &e->context, metadata, !e->docker, error))
+		return false;
+	struct image_write_input in = {
+		.context = &e->context,
+		.type = e->docker ? "docker" : "oci",
+		.input = input,
+		.metadata = metadata,
+		.options = &e->options,
+		.fetch = true,
+	};
+	g_autoptr(image_tree) tree = image_write(&in, work, error);
+	if (!tree)
+		return false;
+	if (!oci_descriptor_annotation(tree->root, CREATED)) {
+		g_autofree char *created = created_text(e, metadata);
+		oci_descriptor_annotate(tree->root, CREATED, created);
+	}
+	export_respond(tree, response);
+	g_auto(GStrv) names = names_of(e, metadata, error);
+	if (!names)
+		return false;
+	if (names[0])
+		g_hash_table_replace(response, g_strdup("image.name"), g_strjoinv(",", names));
+	g_autoptr(session) client = session_find(e->context.sessions, e->context.session_id, SESSION_WAIT_MS, work->cancel, error);
+	if (!client)
+		return false;
+	if (!e->tar)
+		return store_send(e, client, tree, work, error);
+	struct archive a = {e->context.blobs, tree, tree->root, names, e->docker};
+	return tar_send(e, client, input->index, &a, response, work, error);
+}
+
+const struct exporter_class exporter_oci_class = {
+	.type = "oci",
+	.vertex_name = "exporting to oci image format",
+	.open = oci_open,
+	.export = oci_export,
+	.free = oci_free,
+};
+const struct exporter_class exporter_docker_class = {
+	.type = "docker",
+	.vertex_name = "exporting to docker image format",
+	.open = oci_open,
+	.export = oci_export,
+	.free = oci_free,
+};

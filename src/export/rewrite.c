@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "export/rewrite.h"
+#include "base/limits.h"
+#include "base/scope.h"
+#include "export/tar_clamp.h"
+#include "format/json_writer.h"
+#include "progress/progress.h"
+#include <string.h>
+#include <time.h>
+
+#define COPY_BYTES MIB(1)
+#define ANNOTATION "buildkit/rewritten-timestamp"
+
+/* blob > decompressor > tar_clamp > (hash, compressor) > new blob, one stream. */
+struct rewriting {
+	tar_clamp *clamp;
+	hasher *plain;
+	compressor *compressor;
+	blob_writer *writer;
+};
+
+static bool to_clamp(void *data, const void *bytes, size_t n, GError **error)
+{
+	return tar_clamp_write(((struct rewriting *)data)->clamp, bytes, n, error);
+}
+
+static bool to_compressor(void *data, const void *bytes, size_t n, GError **error)
+{
+	struct rewriting *r = data;
+	hasher_update(r->plain, bytes, n);
+	return compressor_write(r->compressor, bytes, n, error);
+}
+
+static bool to_writer(void *data, const void *bytes, size_t n, GError **error)
+{
+	return blob_writer_append(((struct rewriting *)data)->writer, bytes, n, error);
+}
+
+static bool blob_pump(int fd, decompressor *d, cancel *c, GError **error)
+{
+	g_autofree char *buffer = g_malloc(COPY_BYTES);
+	for (;;) {
+		if (!cancel_check(c, error))
+			return false;
+		ssize_t n = TEMP_FAILURE_RETRY(read(fd, buffer, COPY_BYTES));
+		if (n < 0)
+			return error_set_errno(error, errno, "read blob");
+		if (n == 0)
+			return decompressor_finish(d, error);
+		if (!decompressor_write(d, buffer, (size_t)n, error))
+			return false;
+	}
+}
+
+static bool stream(int fd, const struct rewrite_options *o, cancel *c, struct digest *ret_diff_id, struct digest *ret_blob,
+		   int64_t *ret_size, GError **error)
+{
+	struct rewriting r = {0};
+	g_autoptr(blob_writer) writer = r.writer = blob_store_write(o->blobs, NULL, LIMIT_LAYER_BYTES, error);
+	if (!writer)
+		return false;
+	g_autoptr(compressor) out = r.compressor = compressor_new(o->compression, o->level, to_writer, &r, error);
+	if (!out)
+		return false;
+	g_autoptr(hasher) plain = r.plain = hasher_new_sha256();
+	g_autoptr(tar_clamp) clamp = r.clamp = tar_clamp_new(o->epoch_s, to_compressor, &r);
+	g_autoptr(decompressor) in = decompressor_new(false, LIMIT_LAYER_BYTES, to_clamp, &r);
+	if (!blob_pump(fd, in, c, error) || !tar_clamp_finish(clamp, error) || !compressor_finish(out, error))
+		return false;
+	*ret_size = (int64_t)blob_writer_size(writer);
+	if (!blob_writer_commit(writer, ret_blob, error))
+		return false;
+	hasher_finish(plain, ret_diff_id);
+	return true;
+}
+
+static const char *media_type(enum compression c)
+{
+	switch (c) {
+	case COMPRESSION_NONE:
+		return OCI_LAYER;
+	case COMPRESSION_ZSTD:
+		return OCI_LAYER_ZSTD;
+	case COMPRESSION_GZIP:
+	case COMPRESSION_ESTARGZ:
+		break;
+	}
+	return OCI_LAYER_GZIP;
+}
+
+static bool layer_rewrite(oci_layer *l, const struct rewrite_options *o, struct work *work, GError **error)
+{
+	GError *why = NULL;
+	scoped_fd fd = blob_store_find(o->blobs, &l->descriptor->digest, &why);
+	if (fd < 0) {
+		if (why)
+			g_propagate_error(error, why);
+		else
+			error_set(error, ERROR_NOT_FOUND, "blob %s: not found", l->descriptor->digest.text);
+		return false;
+	}
+	struct digest diff_id, blob;
+	int64_t size;
+	if (!stream(fd, o, work->cancel, &diff_id, &blob, &size, error))
+		return false;
+	g_autofree char *epoch = g_strdup_printf("%" G_GINT64_FORMAT, o->epoch_s);
+	oci_descriptor *d = oci_descriptor_new(media_type(o->compression), &blob, size);
+	oci_descriptor_annotate(d, ANNOTATION, epoch);
+	oci_descriptor_free(l->descriptor);
+	l->descriptor = d;
+	l->diff_id = diff_id;
+	return true;
+}
+
+/* Go's time.Time.String() of a second in UTC. */
+static char *go_time_text(int64_t seconds)
+{
+	time_t when = (time_t)seconds;
+	struct tm tm;
+	char text[64] = "";
+	if (gmtime_r(&when, &tm))
+		strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S +0000 UTC", &tm);
+	return g_strdup(text);
+}
+
+static bool is_base_layer(const json_t *diff_ids, guint i, const oci_layer *l)
+{
+	const char *text = json_string_value(json_array_get(diff_ids, i));
+	return text && g_str_equal(text, l->diff_id.text);
+}
+
+bool rewrite_layers(GPtrArray *layers, const struct rewrite_options *o, struct work *work, GError **error)
+{
+	g_autofree char *when = go_time_text(o->epoch_s);
+	g_autofree char *id =
+		g_strdup_printf("rewriting layers with source-date-epoch %" G_GINT64_FORMAT " (%s)", o->epoch_s, when);
+	g_autoptr(json_t) base = NULL;
+	if (o->base)
+		base = json_read(g_bytes_get_data(o->base, NULL), g_bytes_get_size(o->base), LIMIT_CONFIG_BYTES, "base image config",
+				 NULL);
+	const json_t *diff_ids = json_object_get(json_object_get(base, "rootfs"), "diff_ids");
+	int64_t started_ns = 0;
+	progress_status_start(work->progress, id, NULL, &started_ns);
+	bool diverged = false;
+	for (guint i = 0; i < layers->len; i++) {
+		struct cache_layer_result *r = g_ptr_array_index(layers, i);
+		diverged = diverged || !is_base_layer(diff_ids, i, r->layer);
+		if (diverged && !layer_rewrite(r->layer, o, work, error))
+			return false;
+		if (diverged)
+			g_clear_pointer(&r->provider, blob_provider_unref);
+	}
+	progress_status_end(work->progress, id, NULL, started_ns);
+	return true;
+}

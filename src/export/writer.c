@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "export/writer.h"
+#include "export/config.h"
+#include "export/rewrite.h"
+#include "format/json_writer.h"
+#include "progress/progress.h"
+#include <string.h>
+
+#define OCI_COMPAT 30 /* from this version on media types are OCI's by default */
+#define ZSTD_COMPAT 20
+#define SOURCE_PREFIX "containerd.io/distribution.source."
+
+static void manifest_free(gpointer data)
+{
+	struct image_manifest *m = data;
+	oci_descriptor_free(m->descriptor);
+	g_clear_pointer(&m->bytes, g_bytes_unref);
+	oci_descriptor_free(m->config);
+	g_clear_pointer(&m->config_bytes, g_bytes_unref);
+	g_clear_pointer(&m->layers, g_ptr_array_unref);
+	g_free(m);
+}
+
+void image_tree_free(image_tree *t)
+{
+	if (!t)
+		return;
+	oci_descriptor_free(t->root);
+	g_clear_pointer(&t->index_bytes, g_bytes_unref);
+	g_clear_pointer(&t->manifests, g_ptr_array_unref);
+	g_free(t);
+}
+
+/* ---- options and metadata of one export */
+
+GHashTable *export_metadata(const struct export_input *input, GHashTable *rest)
+{
+	GHashTable *all = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_bytes_unref);
+	GHashTableIter iter;
+	gpointer key, value;
+	if (input->metadata) {
+		g_hash_table_iter_init(&iter, input->metadata);
+		while (g_hash_table_iter_next(&iter, &key, &value))
+			g_hash_table_replace(all, g_strdup(key), g_bytes_ref(value));
+	}
+	g_hash_table_iter_init(&iter, rest);
+	while (g_hash_table_iter_next(&iter, &key, &value))
+		g_hash_table_replace(all, g_strdup(key), g_bytes_new(value, strlen(value)));
+	return all;
+}
+
+bool export_options_settle(struct image_options *o, const struct exporter_context *context, GHashTable *metadata,
+			   bool always_oci, GError **error)
+{
+	GHashTableIter iter;
+	gpointer key, value;
+	g_hash_table_iter_init(&iter, metadata);
+	while (g_hash_table_iter_next(&iter, &key, &value)) {
+		g_autofree char *text = g_strndup(g_bytes_get_data(value, NULL), g_bytes_get_size(value));
+		bool is_annotation;
+		if (!annotation_group_add(o->annotations, key, text, &is_annotation, error))
+			return false;
+	}
+	bool is_new = context->compat_version == 0 || context->compat_version >= OCI_COMPAT;
+	if (o->oci_types < 0)
+		o->oci_types = always_oci || is_new;
+	if (o->oci_artifact < 0)
+		o->oci_artifact = is_new && o->oci_types > 0;
+	return image_options_validate(o, error);
+}
+
+void export_respond(const image_tree *t, GHashTable *response)
+{
+	g_hash_table_replace(response, g_strdup("containerimage.digest"), g_strdup(t->root->digest.text));
+	if (!t->index_bytes) {
+		const struct image_manifest *m = g_ptr_array_index(t->manifests, 0);
+		g_hash_table_replace(response, g_strdup("containerimage.config.digest"), g_strdup(m->config->digest.text));
+	}
+	json_writer *w = json_writer_new(0);
+	oci_descriptor_write(w, t->root);
+	size_t n;
+	g_autofree char *json = json_writer_take(&w, &n);
+	g_hash_table_replace(response, g_strdup("containerimage.descriptor"), g_base64_encode((const guchar *)json, n));
+}
+
+/* ---- one manifest */
+
+struct writing {
+	const struct image_write_input *in;
+	struct work *work;
+	GPtrArray *platforms; /* of struct result_platform *, owned */
+};
+
+/* What stays of a layer's annotations in an OCI manifest; Docker's has none. */
+static void annotations_clean(oci_descriptor *d, bool oci)
+{
+	if (!d->annotations)
+		return;
+	GHashTableIter iter;
+	gpointer key, value;
+	g_hash_table_iter_init(&iter, d->annotations);
+	while (g_hash_table_iter_next(&iter, &key, &value)) {
+		bool internal = g_str_equal(key, "containerd.io/uncompressed") || g_str_equal(key, "buildkit/createdat") ||
+				g_str_has_prefix(key, SOURCE_PREFIX);
+		if (!oci || internal)
+			g_hash_table_iter_remove(&iter);
+	}
+}
+
+static GPtrArray *layer_descriptors(const struct writing *s, const GPtrArray *layers)
+{
+	const struct image_options *o = s->in->options;
+	bool oci = image_options_oci(o);
+	GPtrArray *list = g_ptr_array_new_with_free_func((GDestroyNotify)oci_descriptor_free);
+	for (guint i = 0; i < layers->len; i++) {
+		const struct cache_layer_result *r = g_ptr_array_index(layers, i);
+		oci_descriptor *d = oci_descriptor_copy(r->layer->descriptor);
+		const char *type = oci_media_type_convert(d->media_type, oci, o->prefer_nondist);
+		if (!g_str_equal(type, d->media_type)) {
+			g_free(d->media_type);
+			d->media_type = g_strdup(type);
+		}
+		if (!oci_media_type_is_foreign(type))
+			g_clear_pointer(&d->urls, g_strfreev);
+		annotations_clean(d, oci);
+		g_ptr_array_add(list, d);
+	}
+	return list;
+}
+
+static GBytes *store_document(struct writing *s, char *text, size_t n, const char *media_type, const char *what,
+			      oci_descriptor **ret, GError **error)
+{
+	g_autoptr(GBytes) bytes = g_bytes_new_take(text, n);
+	struct digest digest;
+	digest_of(text, n, &digest);
+	g_autofree char *id = g_strdup_printf("exporting %s %s", what, digest.text);
+	int64_t started_ns = 0;
+	progress_status_start(s->work->progress, id, NULL, &started_ns);
+	if (!blob_store_put(s->in->context->blobs, text, n, &digest, error)) {
+		g_prefix_error(error, "error writing %s blob: ", what);
+		return NULL;
+	}
+	progress_status_end(s->work->progress, id, NULL, started_ns);
+	*ret = oci_descriptor_new(media_type, &digest, (int64_t)n);
+	return g_steal_pointer(&bytes);
+}
+
+static bool config_make(struct writing *s, struct image_manifest *m, const char *platform_id, bool epoch_set, int64_t epoch_s,
+			char **ret_text, size_t *ret_len, GError **error)
+{
+	GHashTable *metadata = s->in->metadata;
+	g_autofree struct config_layer *layers = g_new0(struct config_layer, m->layers->len + 1);
+	for (guint i = 0; i < m->layers->len; i++) {
+		const struct cache_layer_result *r = g_ptr_array_index(m->layers, i);
+		layers[i] = (struct config_layer){r->layer->diff_id.text, r->layer->description, r->layer->created_ns};
+	}
+	struct config_input input = {
+		.config = result_metadata(metadata, "containerimage.config", platform_id),
+		.base = result_metadata(metadata, "containerimage.base.config", platform_id),
+		.layers = layers,
+		.n_layers = m->layers->len,
+		.inline_cache = s->in->input->inline_cache,
+		.epoch_set = epoch_set,
+		.epoch_s = epoch_s,
+	};
+	*ret_text = config_write(&input, ret_len, error);
+	return *ret_text != NULL;
+}
+
+/* Manifest, then config, in the order in which upstream announces them. */
+static bool documents_make(struct writing *s, struct image_manifest *m, const char *platform_id, char *config, size_t n_config,
+			   GError **error)
+{
+	const struct image_options *o = s->in->options;
+	bool oci = image_options_oci(o);
+	g_autoptr(GBytes) config_bytes = g_bytes_new_take(config, n_config);
+	struct digest config_digest;
+	digest_of(config, n_config, &config_digest);
+	const char *config_type = oci ? OCI_CONFIG : DOCKER_CONFIG_TYPE;
+	oci_manifest document = {
+		.media_type = (char *)(oci ? OCI_MANIFEST : DOCKER_MANIFEST),
+		.config = oci_descriptor_new(config_type, &config_digest, (int64_t)n_config),
+		.layers = layer_descriptors(s, m->layers),
+		.annotations = annotation_group_get(o->annotations, ANNOTATION_MANIFEST, platform_id),
+	};
+	size_t n;
+	char *text = oci_manifest_write(&document, &n);
+	oci_descriptor_free(document.config);
+	g_ptr_array_unref(document.layers);
+	g_clear_pointer(&document.annotations, g_hash_table_unref);
+	m->bytes = store_document(s, text, n, oci ? OCI_MANIFEST : DOCKER_MANIFEST, "manifest", &m->descriptor, error);
+	if (!m->bytes)
+		return false;
+	m->descriptor->annotations = annotation_group_get(o->annotations, ANNOTATION_MANIFEST_DESCRIPTOR, platform_id);
+	m->config_bytes = store_document(s, g_memdup2(config, n_config), n_config, config_type, "config", &m->config, error);
+	return m->config_bytes != NULL;
+}
+
+static bool epoch_of(struct writing *s, const char *platform_id, bool *ret_set, int64_t *ret_s, GError **error)
+{
+	const struct image_options *o = s->in->options;
+	if (!o->has_epoch)
+		return epoch_from_metadata(s->in->metadata, platform_id, ret_set, ret_s, error);
+	*ret_set = o->epoch_set;
+	*ret_s = o->epoch_s;
+	return true;
+}
+
+static bool manifest_make(struct writing *s, struct image_manifest *m, const struct result_platform *p,
+			  const char *annotation_platform, GError **error)
+{
+	bool epoch_set;
+	int64_t epoch_s = 0;
+	if (!epoch_of(s, p->id, &epoch_set, &epoch_s, error))
+		return false;
+	if (s->in->options->rewrite_timestamp && epoch_set) {
+		GBytes *base = result_metadata(s->in->metadata, "containerimage.base.config", p->id);
+		struct rewrite_options r = {
+			.blobs = s->in->context->blobs,
+			.base = base,
+			.epoch_s = epoch_s,
+			.compression = s->in->options->compression,
+			.level = s->in->options->level,
+		};
+		if (!rewrite_layers(m->layers, &r, s->work, error))
+			return false;
+	}
+	char *config;
+	size_t n;
+	if (!config_make(s, m, p->id, epoch_set, epoch_s, &config, &n, error) ||
+	    !documents_make(s, m, annotation_platform, config, n, error))
+		return false;
+	return true;
+}
+
+/* ---- layers */
+
+static bool find_ref(const struct writing *s, const char *id, cache_ref **ret)
+{
+	const struct export_input *input = s->in->input;
+	if (!input->is_map) {
+		*ret = input->n_refs > 0 ? input->refs[0].ref : NULL;
+		return true;
+	}
+	for (size_t i = 0; i < input->n_refs; i++) {
+		if (g_str_equal(input->refs[i].platform_id, id)) {
+			*ret = input->refs[i].ref;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool layers_make(struct writing *s, GPtrArray *manifests, GError **error)
+{
+	const struct image_options *o = s->in->options;
+	struct cache_layer_options options = {
+		.compression = o->compression,
+		.level = o->level,
+		.force = o->force,
+		.oci_media_types = image_options_oci(o),
+		.prefer_nondist = o->prefer_nondist,
+		.fetch = s->in->fetch || o->rewrite_timestamp,
+	};
+	int64_t started_ns = 0;
+	progress_status_start(s->work->progress, "exporting layers", NULL, &started_ns);
+	for (guint i = 0; i < s->platforms->len; i++) {
+		const struct result_platform *p = g_ptr_array_index(s->platforms, i);
+		cache_ref *ref;
+		if (!find_ref(s, p->id, &ref))
+			return error_set(error, ERROR_INVALID_ARGUMENT, "failed to find ref for ID %s", p->id);
+		struct image_manifest *m = g_new0(struct image_manifest, 1);
+		g_ptr_array_add(manifests, m);
+		m->layers = cache_ref_layers(s->in->context->cache, ref, &options, s->work, error);
+		if (!m->layers)
+			return false;
+	}
+	progress_status_end(s->work->progress, "exporting layers", NULL, started_ns);
+	return true;
+}
+
+/* ---- the whole */
+
+static bool request_check(const struct writing *s, GError **error)
+{
+	const struct image_write_input *in = s->in;
+	const struct image_options *o = in->options;
+	int64_t compat = in->context->compat_version;
+	if (compat > 0 && compat < ZSTD_COMPAT && o->compression == COMPRESSION_ZSTD)
+		return error_set(error, ERROR_INVALID_ARGUMENT,
+				 "unsupported compatibility-version %" G_GINT64_FORMAT " feature %s exporter compression=zstd", compat,
+				 in->type);
+	g_autofree const char **named = annotation_group_platforms(o->annotations);
+	for (size_t i = 0; named[i]; i++) {
+		cache_ref *unused;
+		if (!find_ref(s, named[i], &unused))
+			return error_set(error, ERROR_INVALID_ARGUMENT, "invalid annotation: no platform %s found in source", named[i]);
+	}
+	return true;
+}
+
+/* Kinds that only OCI media types can carry. */
+static bool annotations_check(const struct writing *s, GError **error)
+{
+	const struct image_options *o = s->in->options;
+	for (int kind = ANNOTATION_MANIFEST_DESCRIPTOR; kind < ANNOTATION_KINDS; kind++) {
+		for (guint i = 0; i < s->platforms->len; i++) {
+			const struct result_platform *p = g_ptr_array_index(s->platforms, i);
+			g_autoptr(GHashTable) found = annotation_group_get(o->annotations, (enum annotation_kind)kind, p->id);
+			if (found && !image_options_oci(o))
+				return error_set(error, ERROR_INVALID_ARGUMENT,
+						 "cannot export annotations with \"oci-mediatypes=false\"");
+			if (found && !s->in->input->is_map && kind != ANNOTATION_MANIFEST_DESCRIPTOR)
+				return error_set(error, ERROR_INVALID_ARGUMENT,
+						 "index annotations not supported for single platform export");
+		}
+	}
+	return true;
+}
+
+static bool index_make(struct writing *s, image_tree *t, GError **error)
+{
+	const struct image_options *o = s->in->options;
+	const char *type = image_options_oci(o) ? OCI_INDEX : DOCKER_INDEX;
+	g_autoptr(oci_index) index = oci_index_new(type);
+	index->annotations = annotation_group_get(o->annotations, ANNOTATION_INDEX, NULL);
+	for (guint i = 0; i < t->manifests->len; i++) {
+		struct image_manifest *m = g_ptr_array_index(t->manifests, i);
+		const struct result_platform *p = g_ptr_array_index(s->platforms, i);
+		oci_descriptor_set_platform(m->descriptor, &p->platform);
+		g_ptr_array_add(index->manifests, oci_descriptor_copy(m->descriptor));
+	}
+	size_t n;
+	char *text = oci_index_write(index, &n);
+	t->index_bytes = store_document(s, text, n, type, "manifest list", &t->root, error);
+	if (!t->index_bytes)
+		return false;
+	t->root->annotations = annotation_group_get(o->annotations, ANNOTATION_INDEX_DESCRIPTOR, NULL);
+	return true;
+}
+
+static bool write_all(struct writing *s, image_tree *t, GError **error)
+{
+	bool is_map = s->in->input->is_map;
+	if (!request_check(s, error) || !annotations_check(s, error))
+		return false;
+	if (!is_map && s->platforms->len > 1)
+		return error_set(error, ERROR_INVALID_ARGUMENT,
+				 "cannot export multiple platforms without multi-platform enabled");
+	if (!layers_make(s, t->manifests, error))
+		return false;
+	for (guint i = 0; i < t->manifests->len; i++) {
+		const struct result_platform *p = g_ptr_array_index(s->platforms, i);
+		/* A single image has only what is said for all platforms, as upstream has it. */
+		if (!manifest_make(s, g_ptr_array_index(t->manifests, i), p, is_map ? p->id : NULL, error))
+			return false;
+	}
+	if (is_map)
+		return index_make(s, t, error);
+	const struct image_manifest *only = g_ptr_array_index(t->manifests, 0);
+	const struct result_platform *p = g_ptr_array_index(s->platforms, 0);
+	t->root = oci_descriptor_copy(only->descriptor);
+	oci_descriptor_set_platform(t->root, &p->platform);
+	return true;
+}
+
+image_tree *image_write(const struct image_write_input *in, struct work *work, GError **error)
+{
+	if (in->input->is_map && !g_hash_table_contains(in->metadata, "refs.platforms")) {
+		error_set(error, ERROR_INVALID_ARGUMENT, "unable to export multiple refs, missing platforms mapping");
+		return NULL;
+	}
+	g_autoptr(GPtrArray) platforms = result_platforms(in->metadata, error);
+	if (!platforms)
+		return NULL;
+	g_autoptr(image_tree) t = g_new0(image_tree, 1);
+	t->manifests = g_ptr_array_new_with_free_func(manifest_free);
+	struct writing s = {in, work, platforms};
+	return write_all(&s, t, error) ? g_steal_pointer(&t) : NULL;
+}

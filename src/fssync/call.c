@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fssync/call.h"
+
+static bool call_send(void *data, const void *head, size_t n_head, const void *body, size_t n_body, GError **error)
+{
+	return rpc_call_send_parts(data, head, n_head, body, n_body, error);
+}
+
+static GBytes *call_recv(void *data, GError **error)
+{
+	return rpc_call_recv(data, error);
+}
+
+static bool call_close_send(void *data, GError **error)
+{
+	return rpc_call_close_send(data, error);
+}
+
+static void call_abort(void *data)
+{
+	rpc_call_abort(data);
+}
+
+struct fssync_channel fssync_channel_of_server(rpc_call *call)
+{
+	return (struct fssync_channel){.send = call_send, .recv = call_recv, .abort = call_abort, .data = call};
+}
+
+struct fssync_channel fssync_channel_of_client(rpc_call *call)
+{
+	struct fssync_channel channel = fssync_channel_of_server(call);
+	channel.close_send = call_close_send;
+	return channel;
+}

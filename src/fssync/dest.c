@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fssync/dest.h"
+#include "base/ident.h"
+#include "os/path.h"
+#include "os/tree.h"
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+
+struct dest_dir {
+	gint refs; /* atomic */
+	int fd;    /* owned */
+	bool has_time;
+	int64_t mtime_ns;
+	bool late_mode; /* could not have its final mode while entries are made in it */
+	mode_t mode;
+	bool inherits_group; /* setgid: what is made in it needs a chown */
+};
+
+/* The umask without changing it, which is the process's. */
+static mode_t read_umask(void)
+{
+	g_autofree char *text = NULL;
+	if (!g_file_get_contents("/proc/self/status", &text, NULL, NULL))
+		return 0777;
+	const char *line = strstr(text, "\nUmask:");
+	return line ? (mode_t)g_ascii_strtoull(line + 7, NULL, 8) & 0777 : 0777;
+}
+
+void dest_how_init(struct dest_how *how, bool as_root)
+{
+	*how = (struct dest_how){.as_root = as_root, .euid = geteuid(), .egid = getegid(), .umask = read_umask()};
+	random_bytes(&how->seed, sizeof(how->seed));
+}
+
+static void temp_name(struct dest_how *how, char ret[40])
+{
+	g_snprintf(ret, 40, ".tmp.%016" G_GINT64_MODIFIER "x%08x", how->seed, (guint)g_atomic_int_add(&how->counter, 1));
+}
+
+static void times_of(int64_t mtime_ns, struct timespec ret[2])
+{
+	int64_t seconds = mtime_ns / 1000000000, ns = mtime_ns % 1000000000;
+	if (ns < 0) {
+		seconds--;
+		ns += 1000000000;
+	}
+	ret[0] = ret[1] = (struct timespec){.tv_sec = seconds, .tv_nsec = ns};
+}
+
+/* What a peer may put on our files: nothing that the kernel, overlayfs or a security module reads as its own. */
+static bool xattr_is_welcome(const char *name)
+{
+	if (g_str_has_prefix(name, "user."))
+		return !g_str_has_prefix(name, "user.overlay.");
+	return strcmp(name, "security.capability") == 0 || g_str_has_prefix(name, "system.posix_acl_");
+}
+
+/* Attributes that a file system does not take are left out, as upstream does. */
+static void set_xattrs(int fd, const struct fssync_stat *stat)
+{
+	for (size_t i = 0; i < stat->n_xattrs; i++)
+		if (xattr_is_welcome(stat->xattrs[i].name))
+			(void)fsetxattr(fd, stat->xattrs[i].name, stat->xattrs[i].value, stat->xattrs[i].len, 0);
+}
+
+static bool needs_owner(const struct dest_how *how, const dest_dir *parent, const struct fssync_stat *stat)
+{
+	return how->as_root &&
+	       (stat->uid != how->euid || stat->gid != how->egid || !parent || parent->inherits_group);
+}
+
+static bool fails(const char *what, const char *name, GError **error)
+{
+	return error_set_errno(error, errno, "%s %s", what, name);
+}
+
+/* ---- directories */
+
+dest_dir *dest_dir_new(int fd)
+{
+	dest_dir *d = g_new0(dest_dir, 1);
+	d->refs = 1;
+	d->fd = fd;
+	return d;
+}
+
+dest_dir *dest_dir_ref(dest_dir *d)
+{
+	g_atomic_int_inc(&d->refs);
+	return d;
+}
+
+void dest_dir_unref(dest_dir *d)
+{
+	if (!d || !g_atomic_int_dec_and_test(&d->refs))
+		return;
+	if (d->late_mode)
+		(void)fchmod(d->fd, d->mode);
+	if (d->has_time) {
+		struct timespec times[2];
+		times_of(d->mtime_ns, times);
+		(void)futimens(d->fd, times);
+	}
+	close(d->fd);
+	g_free(d);
+}
+
+int dest_dir_fd(const dest_dir *d)
+{
+	return d->fd;
+}
+
+static bool dir_set_attributes(struct dest_how *how, dest_dir *d, const struct fssync_stat *stat, GError **error)
+{
+	mode_t mode = fssync_mode_to_st(stat->mode) & 07777;
+	if (how->as_root && fchown(d->fd, stat->uid, stat->gid) < 0)
+		return fails("chown", stat->path, error);
+	if (how->euid != 0 && (mode & 0700) != 0700) {
+		d->late_mode = true;
+		d->mode = mode;
+		mode |= 0700;
+	}
+	if (fchmod(d->fd, mode) < 0)
+		return fails("chmod", stat->path, error);
+	set_xattrs(d->fd, stat);
+	d->inherits_group = mode & S_ISGID;
+	return true;
+}
+
+static dest_dir *dir_open(dest_dir *parent, const char *name, const struct fssync_stat *stat, GError **error)
+{
+	int fd = openat(parent->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0) {
+		fails("open", stat->path, error);
+		return NULL;
+	}
+	dest_dir *d = dest_dir_new(fd);
+	d->has_time = true;
+	d->mtime_ns = stat->mtime_ns;
+	d->inherits_group = stat->mode & FSSYNC_MODE_SETGID;
+	return d;
+}
+
+dest_dir *dest_dir_make(struct dest_how *how, dest_dir *parent, const char *name, const struct fssync_stat *stat, GError **error)
+{
+	if (mkdirat(parent->fd, name, 0700) < 0) {
+		fails("mkdir", stat->path, error);
+		return NULL;
+	}
+	g_autoptr(dest_dir) d = dir_open(parent, name, stat, error);
+	if (!d || !dir_set_attributes(how, d, stat, error))
+		return NULL;
+	return g_steal_pointer(&d);
+}
+
+dest_dir *dest_dir_open(struct dest_how *how, dest_dir *parent, const char *name, const struct fssync_stat *stat, bool update,
+			GError **error)
+{
+	g_autoptr(dest_dir) d = dir_open(parent, name, stat, error);
+	if (!d || (update && !dir_set_attributes(how, d, stat, error)))
+		return NULL;
+	return g_steal_pointer(&d);
+}
+
+/* ---- everything but regular files */
+
+static bool rename_in(dest_dir *d, const char *from, const char *to, GError **error)
+{
+	if (renameat(d->fd, from, d->fd, to) == 0)
+		return true;
+	fails("rename", to, error);
+	unlinkat(d->fd, from, 0);
+	return false;
+}
+
+static bool make_node(dest_dir *d, const char *name, const struct fssync_stat *stat, GError **error)
+{
+	mode_t mode = fssync_mode_to_st(stat->mode);
+	if (S_ISLNK(mode))
+		return symlinkat(stat->linkname, d->fd, name) == 0 || fails("symlink", stat->path, error);
+	dev_t dev = S_ISFIFO(mode) ? 0 : makedev((unsigned)stat->devmajor, (unsigned)stat->devminor);
+	return mknodat(d->fd, name, mode, dev) == 0 || fails("failed to create device", stat->path, error);
+}
+
+static bool node_set_attributes(struct dest_how *how, dest_dir *d, const char *name, const struct fssync_stat *stat, GError **error)
+{
+	struct timespec times[2];
+	times_of(stat->mtime_ns, times);
+	if (needs_owner(how, d, stat) && fchownat(d->fd, name, stat->uid, stat->gid, AT_SYMLINK_NOFOLLOW) < 0)
+		return fails("chown", stat->path, error);
+	if (!(stat->mode & FSSYNC_MODE_SYMLINK) &&
+	    fchmodat(d->fd, name, fssync_mode_to_st(stat->mode) & 07777, AT_SYMLINK_NOFOLLOW) < 0)
+		return fails("chmod", stat->path, error);
+	return utimensat(d->fd, name, times, AT_SYMLINK_NOFOLLOW) == 0 || fails("chtimes", stat->path, error);
+}
+
+bool dest_make_special(struct dest_how *how, dest_dir *d, const char *name, bool exists, const struct fssync_stat *stat,
+		       GError **error)
+{
+	char temp[40];
+	temp_name(how, temp);
+	const char *made = exists ? temp : name;
+	if (!make_node(d, made, stat, error))
+		return false;
+	if (!node_set_attributes(how, d, made, stat, error)) {
+		unlinkat(d->fd, made, 0);
+		return false;
+	}
+	return !exists || rename_in(d, temp, name, error);
+}
+
+bool dest_make_link(struct dest_how *how, dest_dir *d, const char *name, bool exists, int target_fd, const char *target_name,
+		    GError **error)
+{
+	char temp[40];
+	temp_name(how, temp);
+	if (linkat(target_fd, target_name, d->fd, exists ? temp : name, 0) < 0)
+		return fails("link", name, error);
+	if (!exists)
+		return true;
+	if (!rename_in(d, temp, name, error))
+		return false;
+	unlinkat(d->fd, temp, 0); /* still there when both were the same file */
+	return true;
+}
+
+bool dest_remove(dest_dir *d, const char *name, GError **error)
+{
+	if (unlinkat(d->fd, name, 0) == 0 || errno == ENOENT)
+		return true;
+	return tree_remove_at(d->fd, name, error);
+}
+
+/* ---- regular files */
+
+bool dest_file_create(struct dest_how *how, dest_dir *d, const char *name, bool exists, const struct fssync_stat *stat,
+		      struct dest_file *ret, GError **error)
+{
+	mode_t mode = fssync_mode_to_st(stat->mode) & 07777;
+	struct dest_file f = {0};
+	bool owner = needs_owner(how, d, stat);
+	/* Final permissions at once where nothing else has to change, so that most files need no chmod. */
+	f.exact_mode = !owner && !(mode & 07000) && !(mode & how->umask);
+	temp_name(how, f.temp);
+	f.fd = openat(d->fd, exists ? f.temp : name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+		      f.exact_mode ? mode : 0600);
+	if (f.fd < 0)
+		return fails("failed to create", stat->path, error);
+	if (exists) {
+		f.dir = dest_dir_ref(d);
+		f.name = g_strdup(name);
+	}
+	*ret = f;
+	if (!owner || fchown(f.fd, stat->uid, stat->gid) == 0)
+		return true;
+	fails("chown", stat->path, error);
+	dest_file_drop(ret);
+	return false;
+}
+
+bool dest_file_write(struct dest_file *f, const void *bytes, size_t n, GError **error)
+{
+	const uint8_t *p = bytes;
+	while (n > 0) {
+		ssize_t written = write(f->fd, p, n);
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written < 0)
+			return error_set_errno(error, errno, "write");
+		p += written;
+		n -= (size_t)written;
+		f->size += written;
+	}
+	return true;
+}
+
+static bool file_set_attributes(struct dest_file *f, const struct fssync_stat *stat, GError **error)
+{
+	struct timespec times[2];
+	times_of(stat->mtime_ns, times);
+	if (!f->exact_mode && fchmod(f->fd, fssync_mode_to_st(stat->mode) & 07777) < 0)
+		return fails("chmod", stat->path, error);
+	set_xattrs(f->fd, stat); /* after the data: writing takes security.capability away */
+	return futimens(f->fd, times) == 0 || fails("chtimes", stat->path, error);
+}
+
+bool dest_file_finish(struct dest_how *how, struct dest_file *f, const struct fssync_stat *stat, GError **error)
+{
+	bool ok = file_set_attributes(f, stat, error);
+	if (ok && f->name) {
+		ok = rename_in(f->dir, f->temp, f->name, error);
+		g_clear_pointer(&f->name, g_free);
+	}
+	dest_file_drop(f);
+	return ok;
+}
+
+void dest_file_drop(struct dest_file *f)
+{
+	if (f->name)
+		unlinkat(dest_dir_fd(f->dir), f->temp, 0);
+	fd_close(&f->fd);
+	g_clear_pointer(&f->name, g_free);
+	g_clear_pointer(&f->dir, dest_dir_unref);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * dirlist: the names of one directory, sorted by bytes, read at once.
+ *
+ *	struct dirlist list;
+ *	if (!dirlist_read(&list, fd, error)) ...        fd's offset is moved
+ *	for (i = 0; i < list.n; i++) dirlist_name(&list, i)
+ *	dirlist_clear(&list);
+ *
+ * Thread: one at a time.
+ */
+#pragma once
+#include "base/error.h"
+
+struct dirlist_item {
+	uint32_t offset; /* of the name */
+	uint8_t type;    /* DT_DIR, ...; DT_UNKNOWN where the file system does not say */
+};
+struct dirlist {
+	char *names;
+	struct dirlist_item *items;
+	size_t n;
+};
+
+bool dirlist_read(struct dirlist *ret, int fd, GError **error);
+void dirlist_clear(struct dirlist *list);
+
+static inline const char *dirlist_name(const struct dirlist *list, size_t i)
+{
+	return list->names + list->items[i].offset;
+}

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Entries beneath the destination, in the order they are announced. The directories from the root down to the one at
+ * hand are open; in each the names it held before are compared with those announced, both sorted: what is passed over
+ * was not announced and goes. So nothing below a directory is touched but through its open fd, and no path of the
+ * peer is ever looked up as a whole (but for the parents of hard link targets, beneath the root and without links).
+ */
+#include "base/ident.h"
+#include "base/limits.h"
+#include "format/gotype.h"
+#include "fssync/dirlist.h"
+#include "fssync/receiver.h"
+#include "fssync/stat_read.h"
+#include "os/path.h"
+#include <string.h>
+
+/* A directory on the way down. */
+struct frame {
+	dest_dir *dir;       /* ref */
+	char *path;          /* owned, "" for the root */
+	char *last;          /* owned: the last announced name in it */
+	struct dirlist list; /* what it held before, unless merging or new */
+	size_t next;
+	bool is_new;
+};
+
+struct placer {
+	struct receiver *r;
+	int dest_fd;
+	GArray *frames;      /* of struct frame */
+	inode_table *inodes; /* of what the destination held: hard links compare by name */
+	GHashTable *files;   /* set of hashes of announced paths that a hard link may name */
+	GHashTable *changed; /* set of hashes of those that are not what they were: links to them are made anew */
+	uint64_t seed;
+};
+
+static void frame_clear(void *data)
+{
+	struct frame *f = data;
+	g_clear_pointer(&f->dir, dest_dir_unref);
+	g_free(f->path);
+	g_free(f->last);
+	dirlist_clear(&f->list);
+}
+
+static struct frame *frame_top(struct placer *p)
+{
+	return &g_array_index(p->frames, struct frame, p->frames->len - 1);
+}
+
+static bool bad_path(const char *what, const char *path, GError **error)
+{
+	return error_set(error, ERROR_INVALID_ARGUMENT, "%s %s: invalid argument", what, path);
+}
+
+/* Clean, relative, below the root. */
+static bool path_check(const char *path, GError **error)
+{
+	unsigned depth = 0;
+	if (path[0] == '/')
+		return bad_path("absolute path", path, error);
+	if (strcmp(path, "..") == 0 || g_str_has_prefix(path, "../"))
+		return bad_path("escape check", path, error);
+	for (const char *p = path;; p++) {
+		size_t n = strcspn(p, "/");
+		bool dots = (n == 1 && p[0] == '.') || (n == 2 && p[0] == '.' && p[1] == '.');
+		if (n == 0 || n > 255 || dots || ++depth > (unsigned)LIMIT_PATH_DEPTH)
+			return bad_path("unclean path", path, error);
+		p += n;
+		if (!*p)
+			return true;
+	}
+}
+
+static const char *base_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	return slash ? slash + 1 : path;
+}
+
+/* Is directory f the one that holds path, or above it? */
+static bool frame_holds(const struct frame *f, const char *path, bool *ret_directly)
+{
+	size_t n = strlen(f->path);
+	if (n > 0 && (strncmp(path, f->path, n) != 0 || path[n] != '/'))
+		return false;
+	*ret_directly = !strchr(path + (n ? n + 1 : 0), '/');
+	return true;
+}
+
+/* FNV-1a with a seed of our own, so that a peer cannot choose collisions. */
+static void *path_hash(const struct placer *p, const char *path)
+{
+	uint64_t hash = p->seed ^ 0xcbf29ce484222325;
+	for (; *path; path++)
+		hash = (hash ^ (unsigned char)*path) * 0x100000001b3;
+	return GSIZE_TO_POINTER(hash ^ hash >> 32);
+}
+
+/* ---- what goes */
+
+static bool remove_entry(struct placer *p, struct frame *f, const char *name, GError **error)
+{
+	if (!dest_remove(f->dir, name, error)) {
+		g_prefix_error(error, "failed to remove: ");
+		return false;
+	}
+	struct entry *e = g_new0(struct entry, 1);
+	e->stat.path = *f->path ? g_strconcat(f->path, "/", name, NULL) : g_strdup(name);
+	e->change = FSSYNC_REMOVED;
+	e->done = true;
+	return receiver_report(p->r, e, error);
+}
+
+/* Removes what lies before name (NULL: all that is left). ret_found: name itself was there. */
+static bool frame_advance(struct placer *p, struct frame *f, const char *name, bool *ret_found, GError **error)
+{
+	*ret_found = false;
+	for (; f->next < f->list.n; f->next++) {
+		const char *there = dirlist_name(&f->list, f->next);
+		int order = name ? strcmp(there, name) : -1;
+		if (order > 0)
+			break;
+		if (order == 0) {
+			*ret_found = true;
+			f->next++;
+			break;
+		}
+		if (!remove_entry(p, f, there, error))
+			return false;
+	}
+	return true;
+}
+
+static bool frame_pop(struct placer *p, GError **error)
+{
+	bool ignored, ok = frame_advance(p, frame_top(p), NULL, &ignored, error);
+	g_array_set_size(p->frames, p->frames->len - 1);
+	return ok;
+}
+
+/* Takes dir. */
+static bool frame_push(struct placer *p, dest_dir *dir, const char *path, bool is_new, GError **error)
+{
+	struct frame f = {.dir = dir, .path = g_strdup(path), .is_new = is_new};
+	bool ok = is_new || p->r->options->merge || dirlist_read(&f.list, dest_dir_fd(dir), error);
+	g_array_append_val(p->frames, f);
+	return ok;
+}
+
+/* ---- what comes */
+
+/* Makes the frame of path's directory the top one and checks the order. */
+static bool enter_parent(struct placer *p, const char *path, GError **error)
+{
+	bool directly = false;
+	while (!frame_holds(frame_top(p), path, &directly))
+		if (!frame_pop(p, error))
+			return false;
+	struct frame *f = frame_top(p);
+	const char *base = base_of(path);
+	if (!directly || (f->last && strcmp(f->last, base) >= 0)) {
+		g_autofree char *before = path_join(f->path, f->last ? f->last : "");
+		g_autofree char *quoted = go_quote(path), *quoted_before = go_quote(before);
+		return error_set(error, ERROR_INVALID_ARGUMENT, "changes out of order: %s %s", quoted, quoted_before);
+	}
+	g_free(f->last);
+	f->last = g_strdup(base);
+	return true;
+}
+
+static bool check_link(struct placer *p, const struct fssync_stat *stat, GError **error)
+{
+	if (stat->mode & (FSSYNC_MODE_DIR | FSSYNC_MODE_SYMLINK))
+		return true;
+	if (!*stat->linkname) {
+		g_hash_table_add(p->files, path_hash(p, stat->path));
+		return true;
+	}
+	if (g_hash_table_contains(p->files, path_hash(p, stat->linkname)))
+		return true;
+	g_autofree char *quoted = go_quote(stat->linkname);
+	return error_set(error, ERROR_INVALID_ARGUMENT, "invalid link %s to unknown path: %s", stat->path, quoted);
+}
+
+/* What the destination has under the name. */
+static bool look_up(struct placer *p, struct frame *f, const char *path, bool *ret_exists, struct fssync_stat *ret_old, GError **error)
+{
+	struct stat st;
+	const char *name = base_of(path);
+	*ret_exists = p->r->options->merge && !f->is_new;
+	if (!*ret_exists && !frame_advance(p, f, name, ret_exists, error))
+		return false;
+	if (!*ret_exists)
+		return true;
+	enum stat_read_result r = stat_read(dest_dir_fd(f->dir), name, path, p->inodes, ret_old, &st, error);
+	*ret_exists = r == STAT_READ_OK;
+	if (r == STAT_READ_OK)
+		inode_table_note(p->inodes, &st, path);
+	return r != STAT_READ_FAILED;
+}
+
+static bool is_same(const struct placer *p, const struct fssync_stat *old, const struct fssync_stat *new)
+{
+	const struct fssync_receive_options *o = p->r->options;
+	if (o->merge || o->diff_none)
+		return false;
+	if (*new->linkname && g_hash_table_contains(p->changed, path_hash(p, new->linkname)))
+		return false;
+	if (!(new->mode & FSSYNC_MODE_DIR) && (old->size != new->size || old->mtime_ns != new->mtime_ns))
+		return false;
+	return old->mode == new->mode && old->uid == new->uid && old->gid == new->gid &&
+	       old->devmajor == new->devmajor && old->devminor == new->devminor &&
+	       strcmp(old->linkname, new->linkname) == 0;
+}
+
+static bool place_directory(struct placer *p, struct entry *e, bool exists, bool same, GError **error)
+{
+	struct receiver *r = p->r;
+	dest_dir *parent = frame_top(p)->dir;
+	const char *name = base_of(e->stat.path);
+	dest_dir *dir = exists ? dest_dir_open(&r->how, parent, name, &e->stat, !same, error)
+			       : dest_dir_make(&r->how, parent, name, &e->stat, error);
+	return dir && frame_push(p, dir, e->stat.path, !exists, error);
+}
+
+static bool place_link(struct placer *p, struct entry *e, bool exists, GError **error)
+{
+	const char *target = e->stat.linkname, *slash = strrchr(target, '/');
+	g_autofree char *directory = slash ? g_strndup(target, (gsize)(slash - target)) : g_strdup(".");
+	/* A target that replaces something gets its name only when it is whole. */
+	if (!path_check(target, error) || !receiver_wait(p->r, target, error))
+		return false;
+	scoped_fd fd = path_open(p->dest_fd, directory, O_PATH | O_DIRECTORY | O_CLOEXEC, PATH_BENEATH, error);
+	if (fd < 0)
+		return false;
+	return dest_make_link(&p->r->how, frame_top(p)->dir, base_of(e->stat.path), exists, fd, base_of(target), error);
+}
+
+static bool place_file(struct placer *p, struct entry *e, bool exists, GError **error)
+{
+	struct receiver *r = p->r;
+	if (!dest_file_create(&r->how, frame_top(p)->dir, base_of(e->stat.path), exists, &e->stat, &e->file, error))
+		return false;
+	e->has_file = true;
+	e->has_temp = exists;
+	return receiver_request(r, e, error);
+}
+
+static bool place_by_type(struct placer *p, struct entry *e, bool exists, GError **error)
+{
+	const struct fssync_stat *stat = &e->stat;
+	struct frame *f = frame_top(p);
+	if (*stat->linkname && !(stat->mode & FSSYNC_MODE_SYMLINK))
+		return place_link(p, e, exists, error);
+	if (stat->mode & (FSSYNC_MODE_DEVICE | FSSYNC_MODE_PIPE | FSSYNC_MODE_SYMLINK))
+		return dest_make_special(&p->r->how, f->dir, base_of(stat->path), exists, stat, error);
+	if (stat->mode & FSSYNC_MODE_TYPE)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid file mode %o of %s", stat->mode, stat->path);
+	return place_file(p, e, exists, error);
+}
+
+/* Puts one entry where it belongs. */
+static bool place(struct placer *p, struct entry *e, GError **error)
+{
+	struct fssync_stat old = {0};
+	struct frame *f = frame_top(p);
+	bool exists = false, is_dir = e->stat.mode & FSSYNC_MODE_DIR;
+	if (!look_up(p, f, e->stat.path, &exists, &old, error))
+		return false;
+	bool same = exists && is_same(p, &old, &e->stat), was_dir = exists && (old.mode & FSSYNC_MODE_DIR);
+	fssync_stat_clear(&old);
+	e->change = same ? FSSYNC_UNCHANGED : exists ? FSSYNC_MODIFIED : FSSYNC_ADDED;
+	if (exists && is_dir != was_dir) {
+		if (!dest_remove(f->dir, base_of(e->stat.path), error))
+			return false;
+		exists = false;
+	}
+	if (is_dir)
+		return place_directory(p, e, exists, same, error);
+	if (same)
+		return true;
+	if (e->change == FSSYNC_MODIFIED)
+		g_hash_table_add(p->changed, path_hash(p, e->stat.path));
+	return place_by_type(p, e, exists, error);
+}
+
+/* Takes stat. */
+static bool place_stat(struct placer *p, struct fssync_stat *stat, GError **error)
+{
+	const struct fssync_receive_options *o = p->r->options;
+	struct entry *e = g_new0(struct entry, 1);
+	e->stat = *stat;
+	e->id = p->r->next_id - 1;
+	e->stat.mode &= ~FSSYNC_MODE_SOCKET;
+	if (o->set_owner) {
+		e->stat.uid = o->owner_uid;
+		e->stat.gid = o->owner_gid;
+	}
+	if (!path_check(e->stat.path, error) || !enter_parent(p, e->stat.path, error) ||
+	    !check_link(p, &e->stat, error)) {
+		entry_free(e);
+		return false;
+	}
+	bool ok = place(p, e, error);
+	if (ok && !e->requested)
+		e->done = true;
+	/* A requested file is the reader's as well: from here on only the queue frees it. */
+	return receiver_report(p->r, e, ok ? error : NULL) && ok;
+}
+
+static bool place_all(struct placer *p, GError **error)
+{
+	GError *failure = NULL;
+	struct fssync_stat stat;
+	while (receiver_next_stat(p->r, &stat, &failure))
+		if (!place_stat(p, &stat, error) || !cancel_check(p->r->cancel, error))
+			return false;
+	if (failure) {
+		g_propagate_error(error, failure);
+		return false;
+	}
+	while (p->frames->len > 0)
+		if (!frame_pop(p, error))
+			return false;
+	return true;
+}
+
+bool placer_run(struct receiver *r, int dest_fd, GError **error)
+{
+	struct placer p = {.r = r, .dest_fd = dest_fd};
+	g_autoptr(GArray) frames = g_array_new(FALSE, FALSE, sizeof(struct frame));
+	g_array_set_clear_func(frames, frame_clear);
+	g_autoptr(GHashTable) files = g_hash_table_new(NULL, NULL);
+	g_autoptr(GHashTable) changed = g_hash_table_new(NULL, NULL);
+	g_autoptr(inode_table) inodes = inode_table_new();
+	p.frames = frames;
+	p.files = files;
+	p.changed = changed;
+	p.inodes = inodes;
+	random_bytes(&p.seed, sizeof(p.seed));
+	int fd = openat(dest_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return error_set_errno(error, errno, "open destination");
+	return frame_push(&p, dest_dir_new(fd), "", false, error) && place_all(&p, error);
+}

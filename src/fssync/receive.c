@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The receiving side. The reader thread takes every packet at once: announcements go into a queue of their encoded
+ * bytes, data goes straight to its file. It waits for nothing but the stream and the disk, so the peer can always
+ * send. The caller's thread places entries and asks for data; it may wait for the reader (at most FILES_MAX files are
+ * open, ORDER_MAX entries unreported), never the other way round.
+ */
+#include "base/limits.h"
+#include "fssync/receiver.h"
+#include <string.h>
+
+#define FILES_MAX 256
+#define ORDER_MAX 8192
+#define STATS_BYTES_MAX MIB(256) /* announced and not placed yet */
+#define GRACE_MS 5000            /* for the peer to end the stream after we failed */
+
+void entry_free(struct entry *e)
+{
+	if (!e)
+		return;
+	if (e->has_file)
+		dest_file_drop(&e->file);
+	fssync_stat_clear(&e->stat);
+	g_free(e);
+}
+
+void receiver_fail(struct receiver *r, GError *error)
+{
+	g_mutex_lock(&r->mu);
+	if (r->error)
+		g_error_free(error);
+	else
+		r->error = error;
+	g_cond_broadcast(&r->changed);
+	g_mutex_unlock(&r->mu);
+}
+
+/* mu held. */
+static void wake_caller(struct receiver *r)
+{
+	if (r->waiting)
+		g_cond_broadcast(&r->changed);
+}
+
+static bool send_packet(struct receiver *r, enum packet_type type, uint32_t id, const void *data, size_t n, GError **error)
+{
+	uint8_t head[PACKET_HEAD_SIZE];
+	size_t n_head = packet_head(head, type, id, n);
+	return r->channel->send(r->channel->data, head, n_head, data, n, error);
+}
+
+/* ---- reader */
+
+static bool queue_stat(struct receiver *r, const struct packet *p, GError **error)
+{
+	uint32_t n = (uint32_t)p->stat.len;
+	g_mutex_lock(&r->mu);
+	bool ok = !r->stats_end && r->stats->len + p->stat.len < (size_t)STATS_BYTES_MAX;
+	if (!p->has_stat) {
+		r->stats_end = true;
+	} else if (ok) {
+		g_byte_array_append(r->stats, (const uint8_t *)&n, sizeof(n));
+		g_byte_array_append(r->stats, p->stat.ptr, n);
+	}
+	wake_caller(r);
+	g_mutex_unlock(&r->mu);
+	return ok || !p->has_stat || error_set(error, ERROR_RESOURCE_EXHAUSTED, "too many entries in transfer");
+}
+
+static bool finish_file(struct receiver *r, struct entry *e, GError **error)
+{
+	e->has_file = false;
+	e->stat.size = e->file.size;
+	if (!dest_file_finish(&r->how, &e->file, &e->stat, error))
+		return false;
+	g_mutex_lock(&r->mu);
+	g_hash_table_remove(r->pending, GUINT_TO_POINTER(e->id));
+	e->done = true;
+	wake_caller(r);
+	g_mutex_unlock(&r->mu);
+	return true;
+}
+
+static bool take_data(struct receiver *r, const struct packet *p, GError **error)
+{
+	g_mutex_lock(&r->mu);
+	bool failed = r->error != NULL;
+	struct entry *e = g_hash_table_lookup(r->pending, GUINT_TO_POINTER(p->id));
+	g_mutex_unlock(&r->mu);
+	if (failed)
+		return true; /* the caller cleans up; only the stream is still drained */
+	if (!e)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid file request %u", p->id);
+	if (p->data.len == 0)
+		return finish_file(r, e, error);
+	if (dest_file_write(&e->file, p->data.ptr, p->data.len, error))
+		return true;
+	g_prefix_error(error, "%s: ", e->stat.path);
+	return false;
+}
+
+/* False at the end of the transfer or with error. */
+static bool take_message(struct receiver *r, GBytes *bytes, GError **error)
+{
+	struct packet p;
+	gsize n;
+	const void *data = g_bytes_get_data(bytes, &n);
+	if (!packet_decode(data, n, &p, error))
+		return false;
+	r->received += (int64_t)n;
+	if (r->options->progress)
+		r->options->progress(r->options->progress_data, r->received, false);
+	switch (p.type) {
+	case PACKET_ERR:
+		return error_set(error, ERROR_UNKNOWN, "error from sender: %.*s", (int)MIN(p.data.len, 65536),
+				 (const char *)p.data.ptr);
+	case PACKET_STAT:
+		return queue_stat(r, &p, error);
+	case PACKET_DATA:
+		return take_data(r, &p, error);
+	case PACKET_FIN:
+		return false;
+	default:
+		return true;
+	}
+}
+
+static void *read_stream(void *data)
+{
+	struct receiver *r = data;
+	GError *error = NULL;
+	for (bool more = true; more && !error;) {
+		g_autoptr(GBytes) bytes = r->channel->recv(r->channel->data, &error);
+		if (!bytes && !error)
+			error_set(&error, ERROR_UNAVAILABLE, "EOF");
+		more = bytes && take_message(r, bytes, &error);
+	}
+	g_mutex_lock(&r->mu);
+	if (!error && !r->fin_sent)
+		error_set(&error, ERROR_INVALID_ARGUMENT, "transfer ended early");
+	r->reader_done = true;
+	g_mutex_unlock(&r->mu);
+	if (error)
+		receiver_fail(r, error);
+	g_mutex_lock(&r->mu);
+	g_cond_broadcast(&r->changed);
+	g_mutex_unlock(&r->mu);
+	return NULL;
+}
+
+/* ---- caller's thread */
+
+/* mu held. Waits for a change; false and the failure when there is one. */
+static bool wait_changed(struct receiver *r, GError **error)
+{
+	if (!r->error) {
+		r->waiting = true;
+		g_cond_wait(&r->changed, &r->mu);
+		r->waiting = false;
+	}
+	if (!r->error)
+		return true;
+	if (error)
+		*error = g_error_copy(r->error);
+	return false;
+}
+
+/* Takes all queued announcements at once. False with no error at the end. */
+static bool take_chunk(struct receiver *r, GError **error)
+{
+	bool ok = true;
+	g_clear_pointer(&r->chunk, g_bytes_unref);
+	r->chunk_at = 0;
+	g_mutex_lock(&r->mu);
+	while (ok && r->stats->len == 0 && !r->stats_end)
+		ok = wait_changed(r, error);
+	if (ok && r->error) {
+		ok = false;
+		if (error)
+			*error = g_error_copy(r->error);
+	}
+	if (ok && r->stats->len > 0) {
+		r->chunk = g_byte_array_free_to_bytes(r->stats);
+		r->stats = g_byte_array_new();
+	}
+	g_mutex_unlock(&r->mu);
+	return ok && r->chunk;
+}
+
+bool receiver_next_stat(struct receiver *r, struct fssync_stat *ret, GError **error)
+{
+	gsize n = 0;
+	uint32_t length;
+	if ((!r->chunk || r->chunk_at == g_bytes_get_size(r->chunk)) && !take_chunk(r, error))
+		return false;
+	const uint8_t *bytes = g_bytes_get_data(r->chunk, &n);
+	memcpy(&length, bytes + r->chunk_at, sizeof(length));
+	struct slice stat = {bytes + r->chunk_at + sizeof(length), length};
+	r->chunk_at += sizeof(length) + length;
+	if (r->next_id == (uint32_t)LIMIT_TAR_ENTRIES)
+		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "too many entries in transfer");
+	r->next_id++;
+	return stat_decode(stat, ret, error);
+}
+
+/* Reports what is done from the front on. mu held; it is let go for each report. */
+static void report_done(struct receiver *r)
+{
+	for (struct entry *e; (e = g_queue_peek_head(&r->order)) && e->done;) {
+		g_queue_pop_head(&r->order);
+		g_mutex_unlock(&r->mu);
+		if (r->options->on_entry)
+			r->options->on_entry(r->options->on_entry_data, e->change, &e->stat);
+		entry_free(e);
+		g_mutex_lock(&r->mu);
+	}
+}
+
+bool receiver_request(struct receiver *r, struct entry *e, GError **error)
+{
+	bool ok = true;
+	g_mutex_lock(&r->mu);
+	while (ok && g_hash_table_size(r->pending) >= FILES_MAX)
+		ok = wait_changed(r, error);
+	if (ok) {
+		e->requested = true;
+		g_hash_table_insert(r->pending, GUINT_TO_POINTER(e->id), e);
+	}
+	g_mutex_unlock(&r->mu);
+	return ok && send_packet(r, PACKET_REQ, e->id, NULL, 0, error);
+}
+
+bool receiver_report(struct receiver *r, struct entry *e, GError **error)
+{
+	bool ok = true;
+	g_queue_push_tail(&r->order, e);
+	g_mutex_lock(&r->mu);
+	report_done(r);
+	while (ok && r->order.length >= ORDER_MAX) {
+		ok = wait_changed(r, error);
+		report_done(r);
+	}
+	g_mutex_unlock(&r->mu);
+	return ok;
+}
+
+/* mu held. */
+static bool is_pending(struct receiver *r, const char *path)
+{
+	if (!path)
+		return g_hash_table_size(r->pending) > 0;
+	GHashTableIter iter;
+	void *value;
+	g_hash_table_iter_init(&iter, r->pending);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		const struct entry *e = value;
+		if (e->has_temp && strcmp(e->stat.path, path) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool receiver_wait(struct receiver *r, const char *path, GError **error)
+{
+	bool ok = true;
+	g_mutex_lock(&r->mu);
+	while (ok && is_pending(r, path))
+		ok = wait_changed(r, error);
+	report_done(r);
+	g_mutex_unlock(&r->mu);
+	return ok;
+}
+
+static bool finish(struct receiver *r, GError **error)
+{
+	bool ok = receiver_wait(r, NULL, error);
+	g_mutex_lock(&r->mu);
+	r->fin_sent = ok;
+	g_mutex_unlock(&r->mu);
+	if (!ok || !send_packet(r, PACKET_FIN, 0, NULL, 0, error))
+		return false;
+	g_mutex_lock(&r->mu);
+	while (ok && !r->reader_done)
+		ok = wait_changed(r, error);
+	g_mutex_unlock(&r->mu);
+	return ok;
+}
+
+/* Tells the peer why, and gives it time to end the stream before we do. */
+static void give_up(struct receiver *r, const char *text)
+{
+	g_mutex_lock(&r->mu);
+	bool reader_done = r->reader_done;
+	g_mutex_unlock(&r->mu);
+	if (!reader_done)
+		(void)send_packet(r, PACKET_ERR, 0, text, strlen(text), NULL);
+	gint64 until = g_get_monotonic_time() + GRACE_MS * 1000;
+	g_mutex_lock(&r->mu);
+	r->waiting = true;
+	while (!r->reader_done && !cancel_is_set(r->cancel) && g_cond_wait_until(&r->changed, &r->mu, until))
+		continue;
+	reader_done = r->reader_done;
+	g_mutex_unlock(&r->mu);
+	if (!reader_done && r->channel->abort)
+		r->channel->abort(r->channel->data);
+}
+
+static void abort_stream(void *data)
+{
+	struct receiver *r = data;
+	if (r->channel->abort)
+		r->channel->abort(r->channel->data);
+}
+
+static bool run(struct receiver *r, int dest_fd, GError **error)
+{
+	guint id = r->cancel ? cancel_add(r->cancel, abort_stream, r) : 0;
+	GThread *reader = g_thread_new("fssync-read", read_stream, r);
+	GError *failure = NULL;
+	bool ok = placer_run(r, dest_fd, &failure) && finish(r, &failure);
+	if (!ok) {
+		g_autofree char *text = g_strdup(failure->message);
+		receiver_fail(r, failure);
+		give_up(r, text);
+	}
+	g_thread_join(reader);
+	if (id)
+		cancel_remove(r->cancel, id);
+	if (r->options->progress)
+		r->options->progress(r->options->progress_data, r->received, true);
+	if (ok)
+		return true;
+	if (cancel_check(r->cancel, error))
+		g_propagate_error(error, g_steal_pointer(&r->error));
+	return false;
+}
+
+bool fssync_receive(const struct fssync_channel *channel, int dest_fd, const struct fssync_receive_options *options,
+		    cancel *c, GError **error)
+{
+	struct receiver r = {.channel = channel, .options = options, .cancel = c};
+	dest_how_init(&r.how, options->as_root);
+	g_mutex_init(&r.mu);
+	g_cond_init(&r.changed);
+	g_queue_init(&r.order);
+	r.stats = g_byte_array_new();
+	r.pending = g_hash_table_new(NULL, NULL);
+	bool ok = run(&r, dest_fd, error);
+	for (struct entry *e; (e = g_queue_pop_head(&r.order));)
+		entry_free(e);
+	g_clear_pointer(&r.chunk, g_bytes_unref);
+	g_byte_array_unref(r.stats);
+	g_hash_table_unref(r.pending);
+	g_clear_error(&r.error);
+	g_mutex_clear(&r.mu);
+	g_cond_clear(&r.changed);
+	return ok;
+}

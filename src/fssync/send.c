@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The sending side. The caller's thread walks and announces; a reader takes requests at any time and never waits for
+ * anything but the stream, so that the peer can always be heard; a few senders stream files, each a chunk at a time,
+ * and the caller joins them once the walk is over. All writes to the stream go through one lock.
+ */
+#include "base/limits.h"
+#include "base/scope.h"
+#include "fssync/packet.h"
+#include "os/path.h"
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define SENDERS 3            /* beside the caller */
+#define CHUNK_BYTES KIB(128) /* of file data a packet; far below the 4 MiB a client takes */
+#define GRACE_MS 5000        /* for the peer to end the stream after we failed */
+
+struct file {
+	guint root;
+	bool requested;
+	char *path; /* owned: beneath the root; NULL when there is no data to be had */
+};
+
+struct sender {
+	const struct fssync_channel *channel;
+	const struct fssync_root *roots;
+	size_t n_roots;
+	const struct fssync_send_options *options;
+	cancel *cancel;
+
+	GMutex send_mu; /* the stream's sending side and the progress */
+	int64_t sent;
+
+	GMutex mu; /* guards what follows */
+	GCond changed;
+	GArray *files;    /* of struct file by id */
+	GArray *wanted;   /* of uint32_t: requested ids */
+	guint next;       /* in wanted */
+	bool fin;         /* the peer has everything */
+	bool reader_done;
+	GError *error;    /* owned: the first failure */
+};
+
+static void file_clear(void *data)
+{
+	g_free(((struct file *)data)->path);
+}
+
+/* The first failure wins; everybody stops. */
+static void sender_fail(struct sender *s, GError *error)
+{
+	g_mutex_lock(&s->mu);
+	if (s->error)
+		g_error_free(error);
+	else
+		s->error = error;
+	g_cond_broadcast(&s->changed);
+	g_mutex_unlock(&s->mu);
+}
+
+static bool sender_send(struct sender *s, const void *head, size_t n_head, const void *body, size_t n_body, GError **error)
+{
+	g_mutex_lock(&s->send_mu);
+	bool ok = s->channel->send(s->channel->data, head, n_head, body, n_body, error);
+	s->sent += (int64_t)(n_head + n_body);
+	if (ok && s->options && s->options->progress && n_head + n_body > 0)
+		s->options->progress(s->options->progress_data, s->sent, false);
+	g_mutex_unlock(&s->send_mu);
+	return ok;
+}
+
+static bool send_packet(struct sender *s, enum packet_type type, uint32_t id, const void *data, size_t n, GError **error)
+{
+	uint8_t head[PACKET_HEAD_SIZE];
+	size_t n_head = packet_head(head, type, id, n);
+	return sender_send(s, head, n_head, data, n, error);
+}
+
+/* ---- files */
+
+/* Opens a regular file; -1 when it is gone or no file any more, which travels as an empty one. */
+static int open_file(struct sender *s, const struct file *file)
+{
+	struct stat st;
+	scoped_fd fd = path_open_errno(s->roots[file->root].fd, file->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
+				       PATH_BENEATH);
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return -1;
+	return fd_steal(&fd);
+}
+
+static bool send_file(struct sender *s, uint32_t id, const struct file *file, void *buffer, GError **error)
+{
+	scoped_fd fd = open_file(s, file);
+	while (fd >= 0) {
+		ssize_t n = read(fd, buffer, CHUNK_BYTES);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return error_set_errno(error, errno, "read %s", file->path);
+		if (n == 0)
+			break;
+		if (!cancel_check(s->cancel, error) || !send_packet(s, PACKET_DATA, id, buffer, (size_t)n, error))
+			return false;
+	}
+	return send_packet(s, PACKET_DATA, id, NULL, 0, error);
+}
+
+/* The next requested file, waiting for one. False when all is done or somebody failed. */
+static bool take_request(struct sender *s, uint32_t *ret_id, struct file *ret_file)
+{
+	g_mutex_lock(&s->mu);
+	while (!s->error && s->next == s->wanted->len && !s->reader_done)
+		g_cond_wait(&s->changed, &s->mu);
+	bool found = !s->error && s->next < s->wanted->len;
+	if (found) {
+		*ret_id = g_array_index(s->wanted, uint32_t, s->next++);
+		struct file *f = &g_array_index(s->files, struct file, *ret_id);
+		ret_file->root = f->root;
+		ret_file->path = g_steal_pointer(&f->path);
+	}
+	if (s->next == s->wanted->len) {
+		g_array_set_size(s->wanted, 0);
+		s->next = 0;
+	}
+	g_mutex_unlock(&s->mu);
+	return found;
+}
+
+static void *send_files(void *data)
+{
+	struct sender *s = data;
+	g_autofree void *buffer = g_malloc(CHUNK_BYTES);
+	uint32_t id;
+	struct file file;
+	while (take_request(s, &id, &file)) {
+		GError *error = NULL;
+		if (!send_file(s, id, &file, buffer, &error))
+			sender_fail(s, error);
+		g_free(file.path);
+	}
+	return NULL;
+}
+
+/* ---- requests */
+
+static bool add_request(struct sender *s, uint32_t id, GError **error)
+{
+	g_mutex_lock(&s->mu);
+	struct file *f = id < s->files->len ? &g_array_index(s->files, struct file, id) : NULL;
+	bool ok = f && f->path && !f->requested;
+	if (ok) {
+		f->requested = true;
+		g_array_append_val(s->wanted, id);
+		g_cond_signal(&s->changed);
+	}
+	g_mutex_unlock(&s->mu);
+	return ok || error_set(error, ERROR_INVALID_ARGUMENT, "invalid file id %u", id);
+}
+
+/* One message of the receiver. */
+static bool take_message(struct sender *s, GBytes *bytes, GError **error)
+{
+	struct packet p;
+	gsize n;
+	const void *data = g_bytes_get_data(bytes, &n);
+	if (!packet_decode(data, n, &p, error))
+		return false;
+	switch (p.type) {
+	case PACKET_ERR:
+		return error_set(error, ERROR_UNKNOWN, "error from receiver: %.*s", (int)MIN(p.data.len, 65536),
+				 (const char *)p.data.ptr);
+	case PACKET_REQ:
+		return add_request(s, p.id, error);
+	case PACKET_FIN:
+		s->fin = true;
+		return send_packet(s, PACKET_FIN, 0, NULL, 0, error);
+	default:
+		return true;
+	}
+}
+
+static void *read_requests(void *data)
+{
+	struct sender *s = data;
+	GError *error = NULL;
+	while (!s->fin && !error) {
+		g_autoptr(GBytes) bytes = s->channel->recv(s->channel->data, &error);
+		if (!bytes && !error)
+			error_set(&error, ERROR_UNAVAILABLE, "EOF");
+		if (bytes)
+			take_message(s, bytes, &error);
+	}
+	if (error)
+		sender_fail(s, error);
+	g_mutex_lock(&s->mu);
+	s->reader_done = true;
+	g_cond_broadcast(&s->changed);
+	g_mutex_unlock(&s->mu);
+	return NULL;
+}
+
+/* ---- the walk */
+
+static guint root_of(const struct sender *s, const char *path, const char **ret_beneath)
+{
+	for (guint i = 0; i < s->n_roots; i++) {
+		size_t n = strlen(s->roots[i].name);
+		if (n == 0 || (strncmp(path, s->roots[i].name, n) == 0 && path[n] == '/')) {
+			*ret_beneath = path + (n ? n + 1 : 0);
+			return i;
+		}
+	}
+	*ret_beneath = path;
+	return 0;
+}
+
+static bool announce(void *data, const struct fssync_stat *stat, int parent_fd, const char *name, GError **error)
+{
+	struct sender *s = data;
+	struct file file = {0};
+	const char *beneath;
+	if (!(stat->mode & FSSYNC_MODE_TYPE)) {
+		file.root = root_of(s, stat->path, &beneath);
+		file.path = g_strdup(beneath);
+	}
+	g_mutex_lock(&s->mu);
+	bool failed = s->error != NULL;
+	g_array_append_val(s->files, file);
+	g_mutex_unlock(&s->mu);
+	if (failed)
+		return error_set(error, ERROR_CANCELED, "context canceled");
+	g_autoptr(GByteArray) bytes = g_byte_array_sized_new(256);
+	packet_append_stat(bytes, stat);
+	return sender_send(s, bytes->data, bytes->len, NULL, 0, error);
+}
+
+static bool walk_and_announce(struct sender *s, const struct fssync_filter *filter, GError **error)
+{
+	struct fssync_walk_options options = {.visit = announce, .visit_data = s};
+	if (s->options) {
+		options.map = s->options->map;
+		options.map_data = s->options->map_data;
+	}
+	return fssync_walk(s->roots, s->n_roots, filter, &options, s->cancel, error) &&
+	       sender_send(s, NULL, 0, NULL, 0, error);
+}
+
+/* Tells the peer why, and gives it time to end the stream before we do. */
+static void give_up(struct sender *s)
+{
+	g_mutex_lock(&s->mu);
+	g_autofree char *text = g_strdup(s->error->message);
+	bool reader_done = s->reader_done;
+	g_mutex_unlock(&s->mu);
+	if (!reader_done)
+		(void)send_packet(s, PACKET_ERR, 0, text, strlen(text), NULL);
+	g_mutex_lock(&s->mu);
+	gint64 until = g_get_monotonic_time() + GRACE_MS * 1000;
+	while (!s->reader_done && !cancel_is_set(s->cancel) && g_cond_wait_until(&s->changed, &s->mu, until))
+		continue;
+	reader_done = s->reader_done;
+	g_mutex_unlock(&s->mu);
+	if (!reader_done && s->channel->abort)
+		s->channel->abort(s->channel->data);
+}
+
+static void abort_stream(void *data)
+{
+	struct sender *s = data;
+	if (s->channel->abort)
+		s->channel->abort(s->channel->data);
+}
+
+static void run(struct sender *s, const struct fssync_filter *filter)
+{
+	GThread *threads[SENDERS + 1];
+	GError *error = NULL;
+	guint id = s->cancel ? cancel_add(s->cancel, abort_stream, s) : 0;
+	threads[0] = g_thread_new("fssync-read", read_requests, s);
+	for (size_t i = 0; i < SENDERS; i++)
+		threads[i + 1] = g_thread_new("fssync-send", send_files, s);
+	if (walk_and_announce(s, filter, &error))
+		send_files(s);
+	else
+		sender_fail(s, error);
+	g_mutex_lock(&s->mu);
+	bool failed = s->error != NULL;
+	g_mutex_unlock(&s->mu);
+	if (failed)
+		give_up(s);
+	for (size_t i = 0; i <= SENDERS; i++)
+		g_thread_join(threads[i]);
+	if (id)
+		cancel_remove(s->cancel, id);
+}
+
+bool fssync_send(const struct fssync_channel *channel, const struct fssync_root *roots, size_t n_roots,
+		 const struct fssync_filter *filter, const struct fssync_send_options *options, cancel *c, GError **error)
+{
+	struct sender s = {.channel = channel, .roots = roots, .n_roots = n_roots, .options = options, .cancel = c};
+	g_mutex_init(&s.send_mu);
+	g_mutex_init(&s.mu);
+	g_cond_init(&s.changed);
+	s.files = g_array_new(FALSE, FALSE, sizeof(struct file));
+	g_array_set_clear_func(s.files, file_clear);
+	s.wanted = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+	run(&s, filter);
+	if (options && options->progress)
+		options->progress(options->progress_data, s.sent, true);
+	if (!s.error && channel->close_send)
+		channel->close_send(channel->data, &s.error);
+	g_array_unref(s.files);
+	g_array_unref(s.wanted);
+	g_mutex_clear(&s.send_mu);
+	g_mutex_clear(&s.mu);
+	g_cond_clear(&s.changed);
+	if (!s.error)
+		return true;
+	if (!cancel_check(c, error))
+		g_error_free(s.error);
+	else
+		g_propagate_error(error, s.error);
+	return false;
+}

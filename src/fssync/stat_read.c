@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fssync/stat_read.h"
+#include "base/limits.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+struct inode {
+	dev_t dev;
+	ino_t ino;
+	char path[];
+};
+
+struct inode_table {
+	GHashTable *inodes; /* set of struct inode * */
+};
+
+static guint inode_hash(const void *key)
+{
+	const struct inode *i = key;
+	return (guint)(i->ino ^ i->ino >> 32 ^ i->dev * 31);
+}
+
+static gboolean inode_equal(const void *a, const void *b)
+{
+	const struct inode *x = a, *y = b;
+	return x->dev == y->dev && x->ino == y->ino;
+}
+
+inode_table *inode_table_new(void)
+{
+	inode_table *t = g_new0(inode_table, 1);
+	t->inodes = g_hash_table_new_full(inode_hash, inode_equal, g_free, NULL);
+	return t;
+}
+
+void inode_table_free(inode_table *t)
+{
+	if (!t)
+		return;
+	g_hash_table_unref(t->inodes);
+	g_free(t);
+}
+
+static bool is_linkable(const struct stat *st)
+{
+	return st->st_nlink > 1 && !S_ISDIR(st->st_mode) && !S_ISLNK(st->st_mode);
+}
+
+const char *inode_table_find(const inode_table *t, const struct stat *st)
+{
+	struct inode key = {.dev = st->st_dev, .ino = st->st_ino};
+	const struct inode *found = is_linkable(st) ? g_hash_table_lookup(t->inodes, &key) : NULL;
+	return found ? found->path : NULL;
+}
+
+void inode_table_note(inode_table *t, const struct stat *st, const char *path)
+{
+	if (!is_linkable(st))
+		return;
+	size_t n = strlen(path) + 1;
+	struct inode *i = g_malloc(sizeof(*i) + n);
+	i->dev = st->st_dev;
+	i->ino = st->st_ino;
+	memcpy(i->path, path, n);
+	if (g_hash_table_contains(t->inodes, i))
+		g_free(i);
+	else
+		g_hash_table_add(t->inodes, i);
+}
+
+static enum stat_read_result gone_or_failed(const char *what, const char *path, GError **error)
+{
+	if (errno == ENOENT || errno == ENOTDIR)
+		return STAT_READ_GONE;
+	error_set_errno(error, errno, "%s %s", what, path);
+	return STAT_READ_FAILED;
+}
+
+enum stat_read_result stat_read(int dir_fd, const char *name, const char *path, const inode_table *table,
+				struct fssync_stat *ret, struct stat *ret_st, GError **error)
+{
+	struct stat st;
+	char target[PATH_MAX];
+	const char *linkname = NULL;
+	int flags = AT_SYMLINK_NOFOLLOW | (*name ? 0 : AT_EMPTY_PATH);
+	if (fstatat(dir_fd, name, &st, flags) < 0)
+		return gone_or_failed("lstat", path, error);
+	if (S_ISLNK(st.st_mode)) {
+		ssize_t n = readlinkat(dir_fd, name, target, sizeof(target) - 1);
+		if (n < 0)
+			return gone_or_failed("readlink", path, error);
+		target[n] = '\0';
+		linkname = target;
+	} else if (table) {
+		linkname = inode_table_find(table, &st);
+	}
+	bool hard_link = linkname && !S_ISLNK(st.st_mode), device = S_ISBLK(st.st_mode) || S_ISCHR(st.st_mode);
+	*ret = (struct fssync_stat){
+		.path = g_strdup(path),
+		.mode = fssync_mode_from_st(st.st_mode),
+		.uid = st.st_uid,
+		.gid = st.st_gid,
+		.size = S_ISDIR(st.st_mode) || hard_link ? 0 : st.st_size,
+		.mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec,
+		.linkname = g_strdup(linkname ? linkname : ""),
+		.devmajor = device ? major(st.st_rdev) : 0,
+		.devminor = device ? minor(st.st_rdev) : 0,
+	};
+	if (ret_st)
+		*ret_st = st;
+	return STAT_READ_OK;
+}
+
+static void add_xattr(const char *file, const char *name, struct fssync_stat *stat, size_t *room)
+{
+	g_autofree char *value = g_malloc(*room + 1);
+	ssize_t n = lgetxattr(file, name, value, *room);
+	size_t n_name = strlen(name);
+	if (n < 0 || (size_t)n + n_name > *room || stat->n_xattrs == (size_t)LIMIT_XATTRS)
+		return;
+	*room -= (size_t)n + n_name;
+	stat->xattrs = g_renew(struct fssync_xattr, stat->xattrs, stat->n_xattrs + 1);
+	stat->xattrs[stat->n_xattrs++] = (struct fssync_xattr){g_strdup(name), g_memdup2(value, (gsize)n), (size_t)n};
+}
+
+void stat_read_xattrs(int dir_fd, const char *name, struct fssync_stat *stat)
+{
+	/* There is no listxattrat in the kernels we run on; the magic link names the directory without a path to it. */
+	char file[32 + NAME_MAX], few[1024];
+	g_snprintf(file, sizeof(file), "/proc/self/fd/%d/%s", dir_fd, *name ? name : ".");
+	ssize_t n = llistxattr(file, few, sizeof(few));
+	if (n == 0 || (n < 0 && errno != ERANGE))
+		return;
+	g_autofree char *many = n < 0 ? g_malloc(XATTR_LIST_MAX) : NULL;
+	if (many && (n = llistxattr(file, many, XATTR_LIST_MAX)) <= 0)
+		return;
+	size_t room = (size_t)LIMIT_XATTR_BYTES;
+	for (const char *list = many ? many : few, *p = list; p < list + n; p += strlen(p) + 1)
+		if (!g_str_has_prefix(p, "com.apple."))
+			add_xattr(file, p, stat, &room);
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The walk of the sending side: depth first, each directory by the bytes of its names, which is the order of paths
+ * with '/' before every other byte. A directory that is only walked for what may be below it is announced when the
+ * first wanted entry below it turns up.
+ */
+#include "base/limits.h"
+#include "base/scope.h"
+#include "fssync/dirlist.h"
+#include "fssync/walk_filter.h"
+#include "fssync/stat_read.h"
+#include "os/path.h"
+#include <dirent.h>
+#include <fcntl.h>
+#include <string.h>
+
+/* A directory on the way down. */
+struct frame {
+	int fd; /* owned */
+	struct dirlist list;
+	size_t next;
+	size_t path_len; /* of its own path in walk.path */
+	size_t name_at;  /* where its name starts there */
+	bool announced;
+	uint8_t *bits; /* owned: what matched here */
+};
+
+struct walk {
+	const struct fssync_root *root;
+	const struct fssync_walk_options *options;
+	cancel *cancel;
+	walk_filter *filter;      /* owned, NULL: none */
+	inode_table *inodes; /* owned */
+	GArray *frames;      /* of struct frame */
+	GString *path;       /* of the entry at hand, beneath the root */
+};
+
+static void frame_clear(void *data)
+{
+	struct frame *f = data;
+	fd_close(&f->fd);
+	dirlist_clear(&f->list);
+	g_free(f->bits);
+}
+
+static struct frame *frame_at(struct walk *w, guint i)
+{
+	return &g_array_index(w->frames, struct frame, i);
+}
+
+static struct frame *frame_top(struct walk *w)
+{
+	return frame_at(w, w->frames->len - 1);
+}
+
+/* Puts the name of the root in front of what an entry says of itself. */
+static void rename_beneath(const char *root, struct fssync_stat *stat)
+{
+	if (!*root)
+		return;
+	g_autofree char *path = g_steal_pointer(&stat->path);
+	stat->path = g_strconcat(root, "/", path, NULL);
+	if (!*stat->linkname)
+		return;
+	g_autofree char *target = g_steal_pointer(&stat->linkname);
+	g_autofree char *top = g_strconcat("/", root, NULL);
+	if (!(stat->mode & FSSYNC_MODE_SYMLINK))
+		stat->linkname = path_join(root, target);
+	else
+		stat->linkname = target[0] == '/' ? path_join(top, target) : g_steal_pointer(&target);
+}
+
+/* Reads, maps and visits one entry. name in dir_fd; path beneath the root. */
+static bool announce(struct walk *w, int dir_fd, const char *name, const char *path, GError **error)
+{
+	const struct fssync_walk_options *o = w->options;
+	struct fssync_stat stat;
+	struct stat st;
+	enum stat_read_result r = stat_read(dir_fd, name, path, w->inodes, &stat, &st, error);
+	if (r != STAT_READ_OK)
+		return r == STAT_READ_GONE;
+	if (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
+		stat_read_xattrs(dir_fd, name, &stat);
+	bool ok = true;
+	if (!o->map || o->map(o->map_data, &stat)) {
+		inode_table_note(w->inodes, &st, path);
+		rename_beneath(w->root->name, &stat);
+		ok = o->visit(o->visit_data, &stat, dir_fd, name, error);
+	}
+	fssync_stat_clear(&stat);
+	return ok;
+}
+
+/* Announces the directories above that were not yet. */
+static bool announce_parents(struct walk *w, GError **error)
+{
+	for (guint i = 1; i < w->frames->len; i++) {
+		struct frame *f = frame_at(w, i);
+		if (f->announced)
+			continue;
+		f->announced = true;
+		g_autofree char *path = g_strndup(w->path->str, f->path_len);
+		if (!announce(w, frame_at(w, i - 1)->fd, path + f->name_at, path, error))
+			return false;
+	}
+	return true;
+}
+
+/* Takes fd. */
+static bool frame_push(struct walk *w, int fd, size_t name_at, bool announced, uint8_t *bits, GError **error)
+{
+	struct frame f = {.fd = fd, .path_len = w->path->len, .name_at = name_at, .announced = announced, .bits = bits};
+	bool ok = dirlist_read(&f.list, fd, error);
+	if (!ok)
+		g_prefix_error(error, "%s: ", w->path->str);
+	g_array_append_val(w->frames, f);
+	return ok;
+}
+
+/* Takes bits. */
+static bool enter(struct walk *w, int parent_fd, const char *name, bool wanted, uint8_t *bits, GError **error)
+{
+	scoped_fd fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0) {
+		g_free(bits);
+		bool tolerable = errno == ENOENT || errno == ENOTDIR || errno == ELOOP || (errno == EACCES && !wanted);
+		return tolerable || error_set_errno(error, errno, "open %s", w->path->str);
+	}
+	if (w->frames->len > (guint)LIMIT_PATH_DEPTH) {
+		g_free(bits);
+		return error_set(error, ERROR_INVALID_ARGUMENT, "%s: path too deep", w->path->str);
+	}
+	return frame_push(w, fd_steal(&fd), w->path->len - strlen(name), wanted, bits, error);
+}
+
+static bool is_directory(int dir_fd, const char *name, uint8_t type)
+{
+	struct stat st;
+	if (type != DT_UNKNOWN)
+		return type == DT_DIR;
+	return fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* The next entry of the directory at hand. */
+static bool step(struct walk *w, GError **error)
+{
+	struct frame *f = frame_top(w);
+	size_t i = f->next++;
+	const char *name = dirlist_name(&f->list, i);
+	g_string_truncate(w->path, f->path_len);
+	if (w->path->len > 0)
+		g_string_append_c(w->path, '/');
+	g_string_append(w->path, name);
+	bool dir = is_directory(f->fd, name, f->list.items[i].type);
+	struct walk_filter_verdict v = {.wanted = true, .descend = dir};
+	g_autofree uint8_t *bits = NULL;
+	if (w->filter) {
+		bits = g_malloc0(walk_filter_bits(w->filter) + 1);
+		v = walk_filter_check(w->filter, w->path->str, dir, f->bits, bits);
+	}
+	if (v.wanted && (!announce_parents(w, error) || !announce(w, f->fd, name, w->path->str, error)))
+		return false;
+	return !v.descend || enter(w, f->fd, name, v.wanted, g_steal_pointer(&bits), error);
+}
+
+static bool walk_root(struct walk *w, GError **error)
+{
+	scoped_fd fd = openat(w->root->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return error_set_errno(error, errno, "open %s", w->root->name);
+	if (!frame_push(w, fd_steal(&fd), 0, true, NULL, error))
+		return false;
+	while (w->frames->len > 0) {
+		struct frame *f = frame_top(w);
+		if (f->next == f->list.n) {
+			g_array_set_size(w->frames, w->frames->len - 1);
+			continue;
+		}
+		if (!cancel_check(w->cancel, error) || !step(w, error))
+			return false;
+	}
+	return true;
+}
+
+/* The directory under which a root appears. */
+static bool announce_root(const struct fssync_root *root, const struct fssync_walk_options *o, GError **error)
+{
+	if (!*root->name)
+		return true;
+	struct fssync_stat stat = {.path = g_strdup(root->name), .linkname = g_strdup(""),
+				   .mode = fssync_mode_from_st(S_IFDIR | (root->mode & 07777))};
+	bool ok = (o->map && !o->map(o->map_data, &stat)) || o->visit(o->visit_data, &stat, -1, root->name, error);
+	fssync_stat_clear(&stat);
+	return ok;
+}
+
+static bool is_filtered(const struct fssync_filter *f)
+{
+	return f && ((f->include && *f->include) || (f->exclude && *f->exclude) || (f->follow && *f->follow));
+}
+
+static bool walk_one(const struct fssync_root *root, const struct fssync_filter *request,
+		     const struct fssync_walk_options *options, cancel *c, GError **error)
+{
+	struct walk w = {.root = root, .options = options, .cancel = c};
+	g_autoptr(walk_filter) f = is_filtered(request) ? walk_filter_new(root->fd, request, error) : NULL;
+	if (is_filtered(request) && !f)
+		return false;
+	g_autoptr(inode_table) inodes = inode_table_new();
+	g_autoptr(GArray) frames = g_array_new(FALSE, FALSE, sizeof(struct frame));
+	g_array_set_clear_func(frames, frame_clear);
+	g_autoptr(GString) path = g_string_new(NULL);
+	w.filter = f;
+	w.inodes = inodes;
+	w.frames = frames;
+	w.path = path;
+	return announce_root(root, options, error) && walk_root(&w, error);
+}
+
+bool fssync_walk(const struct fssync_root *roots, size_t n_roots, const struct fssync_filter *request,
+		 const struct fssync_walk_options *options, cancel *c, GError **error)
+{
+	for (size_t i = 0; i < n_roots; i++)
+		if (!walk_one(&roots[i], request, options, c, error))
+			return false;
+	return true;
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "llb/graph.h"
+#include "api/guard.h"
+#include <string.h>
+
+static void node_free(gpointer data)
+{
+	struct llb_node *node = data;
+	g_clear_pointer(&node->bytes, g_bytes_unref);
+	g_free(node->refs);
+	g_free(node->inputs);
+	g_free(node->owner_from_base);
+	guard_free(node->op);
+	guard_free(node->metadata);
+	g_ptr_array_unref(node->locations);
+	for (size_t i = 0; i < node->n_mounts; i++)
+		g_free(node->mounts[i].dest);
+	g_free(node->mounts);
+	g_free(node);
+}
+
+llb_graph *llb_graph_new(void)
+{
+	llb_graph *g = g_new0(llb_graph, 1);
+	g->nodes = g_ptr_array_new_with_free_func(node_free);
+	g->sources = g_ptr_array_new_with_free_func(guard_free);
+	platform_host(&g->platform);
+	return g;
+}
+
+void llb_graph_free(llb_graph *g)
+{
+	if (!g)
+		return;
+	g_ptr_array_unref(g->nodes);
+	g_ptr_array_unref(g->sources);
+	g_free(g);
+}
+
+void llb_graph_set_platform(llb_graph *g, const struct platform *p)
+{
+	g->platform = *p;
+}
+
+static bool definition_same(const Pb__Definition *a, const Pb__Definition *b)
+{
+	if (!a || !b)
+		return !a == !b;
+	if (a->n_def != b->n_def)
+		return false;
+	if (a->n_def == 0)
+		return true;
+	const ProtobufCBinaryData *x = &a->def[a->n_def - 1], *y = &b->def[b->n_def - 1];
+	return x->len == y->len && memcmp(x->data, y->data, x->len) == 0; /* the last op names all others by digest */
+}
+
+int llb_graph_intern_source(llb_graph *g, const Pb__SourceInfo *info)
+{
+	for (guint i = 0; i < g->sources->len; i++) {
+		const Pb__SourceInfo *old = g->sources->pdata[i];
+		if (strcmp(old->filename, info->filename) == 0 && strcmp(old->language, info->language) == 0 &&
+		    old->data.len == info->data.len &&
+		    (info->data.len == 0 || memcmp(old->data.data, info->data.data, info->data.len) == 0) &&
+		    definition_same(old->definition, info->definition))
+			return (int)i;
+	}
+	g_ptr_array_add(g->sources, message_copy(info));
+	return (int)g->sources->len - 1;
+}
+
+int llb_graph_add_source(llb_graph *g, const char *filename, const char *language, const void *bytes, size_t n,
+			 const Pb__Definition *definition)
+{
+	Pb__SourceInfo info = PB__SOURCE_INFO__INIT;
+	info.filename = (char *)(filename ? filename : "");
+	info.language = (char *)(language ? language : "");
+	info.data = (ProtobufCBinaryData){.len = n, .data = (uint8_t *)bytes};
+	info.definition = (Pb__Definition *)definition;
+	return llb_graph_intern_source(g, &info);
+}
+
+struct llb_node *llb_node_new(llb_graph *g)
+{
+	struct llb_node *node = g_new0(struct llb_node, 1);
+	node->id = g->nodes->len;
+	node->locations = g_ptr_array_new_with_free_func(guard_free);
+	g_ptr_array_add(g->nodes, node);
+	return node;
+}
+
+void llb_node_set_bytes(struct llb_node *node, GBytes *bytes)
+{
+	node->bytes = bytes;
+	digest_of(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), &node->digest);
+}
+
+/* ---- drafts */
+
+void llb_op_draft_init(struct llb_op_draft *d, llb_graph *g, const struct llb_meta *meta, bool with_platform)
+{
+	static const struct llb_meta no_meta = LLB_META_INIT;
+	*d = (struct llb_op_draft){.graph = g, .meta = meta ? meta : &no_meta};
+	pb__op__init(&d->op);
+	pb__platform__init(&d->platform);
+	pb__worker_constraints__init(&d->constraints);
+	d->refs = g_array_new(FALSE, FALSE, sizeof(struct llb_out));
+	d->caps = g_ptr_array_new();
+	d->scrap = g_ptr_array_new_with_free_func(g_free);
+	d->op.constraints = &d->constraints; /* always written, even when empty */
+	if (d->meta->constraints) {
+		d->constraints.filter = (char **)d->meta->constraints;
+		d->constraints.n_filter = g_strv_length((char **)d->meta->constraints);
+	}
+	if (!with_platform)
+		return;
+	const struct platform *p = d->meta->platform ? d->meta->platform : &g->platform;
+	d->platform.architecture = (char *)p->architecture;
+	d->platform.os = (char *)p->os;
+	d->platform.variant = (char *)p->variant;
+	d->platform.osversion = (char *)p->os_version;
+	d->platform.osfeatures = (char **)p->os_features;
+	d->platform.n_osfeatures = p->os_features ? g_strv_length((char **)p->os_features) : 0;
+	d->op.platform = &d->platform;
+}
+
+int64_t llb_op_draft_input(struct llb_op_draft *d, struct llb_out out)
+{
+	if (!out.node)
+		return -1;
+	g_array_append_val(d->refs, out);
+	return (int64_t)d->refs->len - 1;
+}
+
+void llb_op_draft_cap(struct llb_op_draft *d, const char *cap)
+{
+	for (guint i = 0; i < d->caps->len; i++)
+		if (strcmp(d->caps->pdata[i], cap) == 0)
+			return;
+	g_ptr_array_add(d->caps, (gpointer)cap);
+}
+
+void *llb_op_draft_alloc(struct llb_op_draft *d, size_t n)
+{
+	void *memory = g_malloc0(n);
+	g_ptr_array_add(d->scrap, memory);
+	return memory;
+}
+
+static void draft_description(struct llb_op_draft *d, Pb__OpMetadata *m)
+{
+	const struct llb_meta *meta = d->meta;
+	size_t pairs = (meta->description ? g_strv_length((char **)meta->description) / 2 : 0) + 1;
+	m->description = llb_op_draft_alloc(d, pairs * sizeof *m->description);
+	for (size_t i = 0; i < pairs; i++) {
+		bool is_name = i == pairs - 1;
+		if (is_name && !meta->custom_name)
+			break;
+		Pb__OpMetadata__DescriptionEntry *e = llb_op_draft_alloc(d, sizeof *e);
+		pb__op_metadata__description_entry__init(e);
+		e->key = (char *)(is_name ? "llb.customname" : meta->description[2 * i]);
+		e->value = (char *)(is_name ? meta->custom_name : meta->description[2 * i + 1]);
+		m->description[m->n_description++] = e;
+	}
+}
+
+static int cap_compare(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static Pb__OpMetadata *draft_metadata(struct llb_op_draft *d)
+{
+	const struct llb_meta *meta = d->meta;
+	Pb__OpMetadata m = PB__OP_METADATA__INIT;
+	Pb__ExportCache export_cache = PB__EXPORT_CACHE__INIT;
+	Pb__ProgressGroup group = PB__PROGRESS_GROUP__INIT;
+	m.ignore_cache = meta->ignore_cache;
+	if (meta->export_cache >= 0) {
+		export_cache.value = meta->export_cache != 0;
+		m.export_cache = &export_cache;
+	}
+	if (meta->group_id) {
+		group.id = (char *)meta->group_id;
+		group.name = (char *)(meta->group_name ? meta->group_name : "");
+		group.weak = meta->group_weak;
+		m.progress_group = &group;
+	}
+	m.linux_resources = (Pb__LinuxResources *)meta->resources;
+	draft_description(d, &m);
+	for (const char *const *cap = meta->caps; cap && *cap; cap++)
+		llb_op_draft_cap(d, *cap);
+	g_ptr_array_sort(d->caps, cap_compare);
+	m.n_caps = d->caps->len;
+	m.caps = llb_op_draft_alloc(d, d->caps->len * sizeof *m.caps);
+	for (guint i = 0; i < d->caps->len; i++) {
+		m.caps[i] = llb_op_draft_alloc(d, sizeof **m.caps);
+		pb__op_metadata__caps_entry__init(m.caps[i]);
+		m.caps[i]->key = d->caps->pdata[i];
+		m.caps[i]->value = true;
+	}
+	return message_copy(&m);
+}
+
+static void draft_location(struct llb_op_draft *d, struct llb_node *node)
+{
+	if (d->meta->source_index < 0)
+		return;
+	Pb__Location location = PB__LOCATION__INIT;
+	location.sourceindex = d->meta->source_index;
+	location.ranges = (Pb__Range **)d->meta->ranges;
+	while (location.ranges && location.ranges[location.n_ranges])
+		location.n_ranges++;
+	g_ptr_array_add(node->locations, message_copy(&location));
+}
+
+struct llb_node *llb_op_draft_finish(struct llb_op_draft *d)
+{
+	struct llb_node *node = llb_node_new(d->graph);
+	node->op = message_copy(&d->op);
+	node->metadata = draft_metadata(d);
+	draft_location(d, node);
+	node->n_refs = d->refs->len;
+	node->refs = (struct llb_out *)(void *)g_array_free(g_steal_pointer(&d->refs), FALSE);
+	g_ptr_array_unref(d->caps);
+	g_ptr_array_unref(d->scrap);
+	return node;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * graph: the insides of llb/build.h, shared by the files that make nodes.
+ *
+ *	struct llb_op_draft d;
+ *	llb_op_draft_init(&d, g, meta, true);
+ *	int64_t input = llb_op_draft_input(&d, out);
+ *	d.op.op_case = ...; llb_op_draft_cap(&d, "exec.meta.base");
+ *	struct llb_node *node = llb_op_draft_finish(&d);
+ *
+ * A node is first what was asked for (op with inputs numbered as they came), and becomes final (inputs resolved,
+ * shared and renumbered; bytes and digest) when somebody needs its digest: promises are known only then.
+ * A draft borrows what it is given until finish. Thread: as llb/build.h.
+ */
+#pragma once
+#include "llb/build.h"
+
+#define LLB_ROOT_READONLY (-1) /* index of a read-only root: stands for what is mounted there */
+
+struct llb_mount_out {
+	char *dest;            /* owned */
+	int index;             /* -1: no output; then */
+	struct llb_out source; /* stands for it (read-only mounts), node NULL: none */
+};
+
+enum llb_node_state { LLB_NODE_NEW, LLB_NODE_OPEN, LLB_NODE_FINAL };
+struct llb_node {
+	size_t id;                    /* position in the graph */
+	enum llb_node_state state;
+	Pb__Op *op;                   /* owned; NULL: a promise or an imported op */
+	struct llb_out *refs;         /* owned; inputs as they came */
+	size_t n_refs;
+	bool *owner_from_base;        /* owned; file ops, one an action */
+	Pb__OpMetadata *metadata;     /* owned, never NULL but for promises */
+	GPtrArray *locations;         /* owned, of owned Pb__Location; sourceindex is the graph's */
+	struct llb_mount_out *mounts; /* owned; exec only */
+	size_t n_mounts;
+	/* once final: */
+	bool is_alias;                /* a promise, or a merge or diff of one input: nothing but another's name */
+	struct llb_out alias;         /* resolved */
+	GBytes *bytes;                /* owned */
+	struct digest digest;
+	struct llb_out *inputs;       /* owned; resolved */
+	size_t n_inputs;
+};
+
+struct llb_graph {
+	GPtrArray *nodes;   /* owned, of struct llb_node */
+	GPtrArray *sources; /* owned, of Pb__SourceInfo */
+	struct platform platform;
+};
+
+struct llb_op_draft {
+	llb_graph *graph;
+	const struct llb_meta *meta;
+	Pb__Op op;
+	Pb__Platform platform;
+	Pb__WorkerConstraints constraints;
+	GArray *refs;     /* struct llb_out */
+	GPtrArray *caps;  /* borrowed texts */
+	GPtrArray *scrap; /* g_free at finish: anything the op points at */
+};
+
+void llb_op_draft_init(struct llb_op_draft *d, llb_graph *g, const struct llb_meta *meta, bool with_platform);
+/* A number for the input until the node is final; -1 for scratch. */
+int64_t llb_op_draft_input(struct llb_op_draft *d, struct llb_out out);
+void llb_op_draft_cap(struct llb_op_draft *d, const char *cap);
+/* Memory that lives until finish. */
+void *llb_op_draft_alloc(struct llb_op_draft *d, size_t n);
+struct llb_node *llb_op_draft_finish(struct llb_op_draft *d);
+
+struct llb_node *llb_node_new(llb_graph *g);
+void llb_node_set_bytes(struct llb_node *node, GBytes *bytes /* taken */);
+/* The graph's index of a source file. Equal ones share it. */
+int llb_graph_intern_source(llb_graph *g, const Pb__SourceInfo *info);
+
+/* Makes everything beneath final (inputs first, no recursion) and says what the out really names. */
+struct llb_out llb_out_finalize(llb_graph *g, struct llb_out out);

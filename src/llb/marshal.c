@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Everything a result needs as one definition: inputs before users, the terminal op last. */
+#include "api/guard.h"
+#include "llb/graph.h"
+#include <string.h>
+
+struct marshal {
+	llb_graph *graph;
+	GPtrArray *order;       /* one node a digest, inputs first; borrowed */
+	GHashTable *by_digest;  /* digest text to GPtrArray of nodes with it */
+	GPtrArray *scrap;       /* g_free at the end */
+};
+
+static void *scrap_alloc(struct marshal *m, size_t n)
+{
+	void *memory = g_malloc0(n);
+	g_ptr_array_add(m->scrap, memory);
+	return memory;
+}
+
+static void visit_node(struct marshal *m, const struct llb_node *node)
+{
+	GPtrArray *same = g_hash_table_lookup(m->by_digest, node->digest.text);
+	if (!same) {
+		same = g_ptr_array_new();
+		g_hash_table_insert(m->by_digest, (gpointer)node->digest.text, same);
+		g_ptr_array_add(m->order, (gpointer)node);
+	}
+	g_ptr_array_add(same, (gpointer)node);
+}
+
+/* Depth first with a stack of (node, next input); a node is marked when it is pushed: the graph has no cycles. */
+static void walk(struct marshal *m, const struct llb_node *root)
+{
+	struct frame {
+		const struct llb_node *node;
+		size_t next;
+	};
+	g_autofree uint8_t *seen = g_malloc0(m->graph->nodes->len);
+	g_autoptr(GArray) stack = g_array_new(FALSE, FALSE, sizeof(struct frame));
+	g_array_append_vals(stack, &(struct frame){.node = root}, 1);
+	seen[root->id] = 1;
+	while (stack->len > 0) {
+		struct frame *top = &g_array_index(stack, struct frame, stack->len - 1);
+		if (top->next == top->node->n_inputs) {
+			visit_node(m, top->node);
+			g_array_set_size(stack, stack->len - 1);
+			continue;
+		}
+		const struct llb_node *in = top->node->inputs[top->next++].node;
+		if (seen[in->id])
+			continue;
+		seen[in->id] = 1;
+		g_array_append_vals(stack, &(struct frame){.node = in}, 1);
+	}
+}
+
+/* Adds an entry unless the key is there: then the later one wins. */
+static void merge_entry(void **entries, size_t *n, void *entry, const char *(*key_of)(const void *))
+{
+	for (size_t i = 0; i < *n; i++) {
+		if (strcmp(key_of(entries[i]), key_of(entry)) == 0) {
+			entries[i] = entry;
+			return;
+		}
+	}
+	entries[(*n)++] = entry;
+}
+
+static const char *description_key(const void *entry)
+{
+	return ((const Pb__OpMetadata__DescriptionEntry *)entry)->key;
+}
+
+static const char *cap_key(const void *entry)
+{
+	return ((const Pb__OpMetadata__CapsEntry *)entry)->key;
+}
+
+/* Metadata of equal ops made several times: flags add up, for the rest the later one wins. */
+static Pb__OpMetadata *metadata_merge(struct marshal *m, const GPtrArray *same)
+{
+	Pb__OpMetadata *to = scrap_alloc(m, sizeof *to);
+	pb__op_metadata__init(to);
+	size_t n_description = 0, n_caps = 0;
+	for (guint i = 0; i < same->len; i++) {
+		n_description += ((const struct llb_node *)same->pdata[i])->metadata->n_description;
+		n_caps += ((const struct llb_node *)same->pdata[i])->metadata->n_caps;
+	}
+	to->description = scrap_alloc(m, n_description * sizeof *to->description);
+	to->caps = scrap_alloc(m, n_caps * sizeof *to->caps);
+	for (guint i = 0; i < same->len; i++) {
+		const Pb__OpMetadata *from = ((const struct llb_node *)same->pdata[i])->metadata;
+		to->ignore_cache |= from->ignore_cache;
+		for (size_t k = 0; k < from->n_description; k++)
+			merge_entry((void **)to->description, &to->n_description, from->description[k], description_key);
+		for (size_t k = 0; k < from->n_caps; k++)
+			merge_entry((void **)to->caps, &to->n_caps, from->caps[k], cap_key);
+		if (from->export_cache)
+			to->export_cache = from->export_cache;
+		if (from->progress_group)
+			to->progress_group = from->progress_group;
+		if (from->linux_resources)
+			to->linux_resources = from->linux_resources;
+	}
+	return to;
+}
+
+/* What the terminal op asks of a server; used: metadata of the ops. */
+static Pb__OpMetadata *terminal_metadata(struct marshal *m, Pb__Definition *def)
+{
+	bool ignore = false, description = false, export_cache = false;
+	for (size_t i = 0; i < def->n_metadata; i++) {
+		const Pb__OpMetadata *one = def->metadata[i]->value;
+		ignore |= one->ignore_cache;
+		description |= one->n_description > 0;
+		export_cache |= one->export_cache != NULL;
+	}
+	const struct {
+		const char *cap;
+		bool wanted;
+	} rows[] = {{"constraints", true}, {"meta.description", description}, {"meta.exportcache", export_cache},
+		    {"meta.ignorecache", ignore}, {"platform", true}};
+	Pb__OpMetadata *meta = scrap_alloc(m, sizeof *meta);
+	pb__op_metadata__init(meta);
+	meta->caps = scrap_alloc(m, G_N_ELEMENTS(rows) * sizeof *meta->caps);
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		if (!rows[i].wanted)
+			continue;
+		Pb__OpMetadata__CapsEntry *e = scrap_alloc(m, sizeof *e);
+		pb__op_metadata__caps_entry__init(e);
+		e->key = (char *)rows[i].cap;
+		e->value = true;
+		meta->caps[meta->n_caps++] = e;
+	}
+	return meta;
+}
+
+static void put_metadata(struct marshal *m, Pb__Definition *def, const char *digest, Pb__OpMetadata *metadata)
+{
+	Pb__Definition__MetadataEntry *e = scrap_alloc(m, sizeof *e);
+	pb__definition__metadata_entry__init(e);
+	e->key = (char *)digest;
+	e->value = metadata;
+	def->metadata[def->n_metadata++] = e;
+}
+
+/* Every op gets an entry, possibly empty. index: what the source files of the graph are called in the definition. */
+static Pb__Source__LocationsEntry *locations_entry(struct marshal *m, const GPtrArray *same, Pb__Source *source, int *index)
+{
+	Pb__Source__LocationsEntry *e = scrap_alloc(m, sizeof *e);
+	pb__source__locations_entry__init(e);
+	e->key = (char *)((const struct llb_node *)same->pdata[0])->digest.text;
+	e->value = scrap_alloc(m, sizeof *e->value);
+	pb__locations__init(e->value);
+	size_t n = 0;
+	for (guint i = 0; i < same->len; i++)
+		n += ((const struct llb_node *)same->pdata[i])->locations->len;
+	e->value->locations = scrap_alloc(m, n * sizeof *e->value->locations);
+	for (guint i = 0; i < same->len; i++) {
+		const GPtrArray *from = ((const struct llb_node *)same->pdata[i])->locations;
+		for (guint k = 0; k < from->len; k++) {
+			Pb__Location *l = scrap_alloc(m, sizeof *l);
+			*l = *(const Pb__Location *)from->pdata[k];
+			int *renamed = &index[l->sourceindex];
+			if (*renamed < 0) {
+				*renamed = (int)source->n_infos;
+				source->infos[source->n_infos++] = m->graph->sources->pdata[l->sourceindex];
+			}
+			l->sourceindex = *renamed;
+			e->value->locations[e->value->n_locations++] = l;
+		}
+	}
+	return e;
+}
+
+static void put_sources(struct marshal *m, Pb__Source *source)
+{
+	guint n = m->graph->sources->len;
+	source->infos = scrap_alloc(m, n * sizeof *source->infos);
+	source->locations = scrap_alloc(m, m->order->len * sizeof *source->locations);
+	int *index = scrap_alloc(m, n * sizeof *index);
+	for (guint i = 0; i < n; i++)
+		index[i] = -1;
+	for (guint i = 0; i < m->order->len; i++) {
+		const struct llb_node *node = m->order->pdata[i];
+		const GPtrArray *same = g_hash_table_lookup(m->by_digest, node->digest.text);
+		source->locations[source->n_locations++] = locations_entry(m, same, source, index);
+	}
+}
+
+static GBytes *terminal_op(struct llb_out result)
+{
+	Pb__Op op = PB__OP__INIT;
+	Pb__Input in = PB__INPUT__INIT, *inputs[] = {&in};
+	in.digest = (char *)result.node->digest.text;
+	in.index = result.index;
+	op.n_inputs = 1;
+	op.inputs = inputs;
+	return llb_op_pack(&op);
+}
+
+static void put_op(Pb__Definition *def, GBytes *bytes)
+{
+	gsize n;
+	const void *data = g_bytes_get_data(bytes, &n);
+	def->def[def->n_def++] = (ProtobufCBinaryData){.len = n, .data = (uint8_t *)data};
+}
+
+static Pb__Definition *assemble(struct marshal *m, struct llb_out result)
+{
+	walk(m, result.node);
+	Pb__Definition def = PB__DEFINITION__INIT;
+	Pb__Source source = PB__SOURCE__INIT;
+	g_autoptr(GBytes) last = terminal_op(result);
+	struct digest last_digest;
+	digest_of(g_bytes_get_data(last, NULL), g_bytes_get_size(last), &last_digest);
+	def.def = scrap_alloc(m, (m->order->len + 1) * sizeof *def.def);
+	def.metadata = scrap_alloc(m, (m->order->len + 1) * sizeof *def.metadata);
+	for (guint i = 0; i < m->order->len; i++) {
+		const struct llb_node *node = m->order->pdata[i];
+		const GPtrArray *same = g_hash_table_lookup(m->by_digest, node->digest.text);
+		put_op(&def, node->bytes);
+		put_metadata(m, &def, node->digest.text, same->len == 1 ? node->metadata : metadata_merge(m, same));
+	}
+	put_op(&def, last);
+	put_metadata(m, &def, last_digest.text, terminal_metadata(m, &def));
+	put_sources(m, &source);
+	def.source = &source;
+	return message_copy(&def);
+}
+
+Pb__Definition *llb_marshal(llb_graph *g, struct llb_out result)
+{
+	result = llb_out_finalize(g, result);
+	if (!result.node) {
+		Pb__Definition empty = PB__DEFINITION__INIT;
+		return message_copy(&empty);
+	}
+	struct marshal m = {.graph = g};
+	m.order = g_ptr_array_new();
+	m.by_digest = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)g_ptr_array_unref);
+	m.scrap = g_ptr_array_new_with_free_func(g_free);
+	Pb__Definition *def = assemble(&m, result);
+	g_ptr_array_unref(m.order);
+	g_hash_table_unref(m.by_digest);
+	g_ptr_array_unref(m.scrap);
+	return def;
+}

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "oci/descriptor.h"
+#include "base/limits.h"
+#include <string.h>
+
+#define ANNOTATIONS_MAX 10000
+#define STRINGS_MAX 1000
+
+static bool wrong_type(const char *key, GError **error)
+{
+	return error_set(error, ERROR_INVALID_ARGUMENT, "invalid document: wrong type of \"%s\"", key);
+}
+
+bool oci_read_string(const json_t *object, const char *key, char **ret, GError **error)
+{
+	const json_t *value = json_object_get(object, key);
+	if (!value || json_is_null(value)) {
+		*ret = NULL;
+		return true;
+	}
+	if (!json_is_string(value) || strlen(json_string_value(value)) != json_string_length(value))
+		return wrong_type(key, error);
+	*ret = json_string_length(value) > 0 ? g_strdup(json_string_value(value)) : NULL;
+	return true;
+}
+
+bool oci_read_strings(const json_t *object, const char *key, char ***ret, GError **error)
+{
+	const json_t *list = json_object_get(object, key);
+	*ret = NULL;
+	if (!list || json_is_null(list))
+		return true;
+	if (!json_is_array(list) || json_array_size(list) > STRINGS_MAX)
+		return wrong_type(key, error);
+	g_autoptr(GPtrArray) strings = g_ptr_array_new_with_free_func(g_free);
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const char *text = json_string_value(json_array_get(list, i));
+		if (!text)
+			return wrong_type(key, error);
+		g_ptr_array_add(strings, g_strdup(text));
+	}
+	if (strings->len == 0)
+		return true;
+	g_ptr_array_add(strings, NULL);
+	*ret = (char **)g_ptr_array_free(g_steal_pointer(&strings), FALSE);
+	return true;
+}
+
+bool oci_read_annotations(const json_t *object, GHashTable **ret, GError **error)
+{
+	json_t *map = json_object_get(object, "annotations");
+	*ret = NULL;
+	if (!map || json_is_null(map))
+		return true;
+	if (!json_is_object(map) || json_object_size(map) > ANNOTATIONS_MAX)
+		return wrong_type("annotations", error);
+	g_autoptr(GHashTable) annotations = oci_annotations_new();
+	const char *key;
+	json_t *value;
+	json_object_foreach(map, key, value) {
+		if (!json_is_string(value))
+			return wrong_type("annotations", error);
+		g_hash_table_insert(annotations, g_strdup(key), g_strdup(json_string_value(value)));
+	}
+	if (g_hash_table_size(annotations) > 0)
+		*ret = g_steal_pointer(&annotations);
+	return true;
+}
+
+GHashTable *oci_annotations_new(void)
+{
+	return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+}
+
+GHashTable *oci_annotations_copy(GHashTable *from)
+{
+	if (!from)
+		return NULL;
+	GHashTable *to = oci_annotations_new();
+	GHashTableIter iter;
+	gpointer key, value;
+	g_hash_table_iter_init(&iter, from);
+	while (g_hash_table_iter_next(&iter, &key, &value))
+		g_hash_table_insert(to, g_strdup(key), g_strdup(value));
+	return to;
+}
+
+static int text_compare(gconstpointer a, gconstpointer b)
+{
+	return strcmp(a, b);
+}
+
+void oci_annotations_write(json_writer *w, GHashTable *annotations)
+{
+	if (!annotations || g_hash_table_size(annotations) == 0)
+		return;
+	json_key(w, "annotations");
+	json_object_begin(w);
+	GList *keys = g_list_sort(g_hash_table_get_keys(annotations), text_compare);
+	for (GList *k = keys; k; k = k->next)
+		json_put_string_member(w, k->data, g_hash_table_lookup(annotations, k->data));
+	g_list_free(keys);
+	json_object_end(w);
+}
+
+static void strings_write(json_writer *w, const char *key, char *const *strings)
+{
+	if (!strings || !strings[0])
+		return;
+	json_key(w, key);
+	json_array_begin(w);
+	for (; *strings; strings++)
+		json_put_string(w, *strings);
+	json_array_end(w);
+}
+
+/* ---- platform */
+
+static bool read_fixed(const json_t *object, const char *key, char *to, size_t size, GError **error)
+{
+	g_autofree char *text = NULL;
+	if (!oci_read_string(object, key, &text, error))
+		return false;
+	if (text && strlen(text) >= size)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid platform: \"%s\" is too long", key);
+	g_strlcpy(to, text ? text : "", size);
+	return true;
+}
+
+bool oci_platform_read(const json_t *json, struct platform *ret, char ***ret_features, GError **error)
+{
+	struct platform p = {0};
+	g_auto(GStrv) features = NULL;
+	if (!json_is_object(json))
+		return wrong_type("platform", error);
+	if (!read_fixed(json, "architecture", p.architecture, sizeof p.architecture, error) ||
+	    !read_fixed(json, "os", p.os, sizeof p.os, error) ||
+	    !read_fixed(json, "os.version", p.os_version, sizeof p.os_version, error) ||
+	    !read_fixed(json, "variant", p.variant, sizeof p.variant, error) ||
+	    !oci_read_strings(json, "os.features", &features, error))
+		return false;
+	p.os_features = features;
+	*ret = p;
+	*ret_features = g_steal_pointer(&features);
+	return true;
+}
+
+void oci_platform_write(json_writer *w, const struct platform *p)
+{
+	json_object_begin(w);
+	json_put_string_member(w, "architecture", p->architecture);
+	json_put_string_member(w, "os", p->os);
+	json_put_string_member_nonempty(w, "os.version", p->os_version);
+	strings_write(w, "os.features", p->os_features);
+	json_put_string_member_nonempty(w, "variant", p->variant);
+	json_object_end(w);
+}
+
+/* ---- descriptor */
+
+oci_descriptor *oci_descriptor_new(const char *media_type, const struct digest *digest, int64_t size)
+{
+	oci_descriptor *d = g_new0(oci_descriptor, 1);
+	d->media_type = g_strdup(media_type);
+	if (digest)
+		d->digest = *digest;
+	d->size = size;
+	return d;
+}
+
+oci_descriptor *oci_descriptor_copy(const oci_descriptor *d)
+{
+	oci_descriptor *copy = oci_descriptor_new(d->media_type, &d->digest, d->size);
+	copy->annotations = oci_annotations_copy(d->annotations);
+	if (d->has_platform)
+		oci_descriptor_set_platform(copy, &d->platform);
+	copy->artifact_type = g_strdup(d->artifact_type);
+	copy->urls = g_strdupv(d->urls);
+	copy->data = d->data ? g_bytes_ref(d->data) : NULL;
+	return copy;
+}
+
+void oci_descriptor_free(oci_descriptor *d)
+{
+	if (!d)
+		return;
+	g_free(d->media_type);
+	g_clear_pointer(&d->annotations, g_hash_table_unref);
+	g_strfreev((char **)d->platform.os_features);
+	g_free(d->artifact_type);
+	g_strfreev(d->urls);
+	g_clear_pointer(&d->data, g_bytes_unref);
+	g_free(d);
+}
+
+void oci_descriptor_set_platform(oci_descriptor *d, const struct platform *platform)
+{
+	char **old = (char **)d->platform.os_features;
+	d->platform = *platform;
+	d->platform.os_features = g_strdupv((char **)platform->os_features);
+	d->has_platform = true;
+	g_strfreev(old);
+}
+
+void oci_descriptor_annotate(oci_descriptor *d, const char *key, const char *value)
+{
+	if (!d->annotations)
+		d->annotations = oci_annotations_new();
+	g_hash_table_insert(d->annotations, g_strdup(key), g_strdup(value));
+}
+
+const char *oci_descriptor_annotation(const oci_descriptor *d, const char *key)
+{
+	return d->annotations ? g_hash_table_lookup(d->annotations, key) : NULL;
+}
+
+static bool data_read(const json_t *json, oci_descriptor *d, GError **error)
+{
+	g_autofree char *text = NULL;
+	if (!oci_read_string(json, "data", &text, error))
+		return false;
+	if (!text)
+		return true;
+	gsize n;
+	guchar *bytes = g_base64_decode(text, &n);
+	d->data = g_bytes_new_take(bytes, n);
+	struct digest digest;
+	digest_of(bytes, n, &digest);
+	/* Only sha256 can be checked here, so data under any other name is left alone. */
+	if ((int64_t)n != d->size || (g_str_has_prefix(d->digest.text, "sha256:") && !digest_equal(&digest, &d->digest)))
+		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid descriptor: data of %s does not match", d->digest.text);
+	return true;
+}
+
+static bool identity_read(const json_t *json, oci_descriptor *d, GError **error)
+{
+	g_autofree char *digest = NULL;
+	if (!oci_read_string(json, "mediaType", &d->media_type, error) || !oci_read_string(json, "digest", &digest, error))
+		return false;
+	if (!d->media_type)
+		d->media_type = g_strdup("");
+	if (!digest_parse(digest ? digest : "", &d->digest, error))
+		return false;
+	const json_t *size = json_object_get(json, "size");
+	if (!json_is_integer(size))
+		return wrong_type("size", error);
+	d->size = json_integer_value(size);
+	if (d->size < 0 || d->size > LIMIT_LAYER_BYTES)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid size %" G_GINT64_FORMAT " of %s", d->size, d->digest.text);
+	return true;
+}
+
+oci_descriptor *oci_descriptor_read(const json_t *json, GError **error)
+{
+	if (!json_is_object(json)) {
+		wrong_type("descriptor", error);
+		return NULL;
+	}
+	g_autoptr(oci_descriptor) d = g_new0(oci_descriptor, 1);
+	if (!identity_read(json, d, error) || !oci_read_annotations(json, &d->annotations, error) ||
+	    !oci_read_string(json, "artifactType", &d->artifact_type, error) ||
+	    !oci_read_strings(json, "urls", &d->urls, error) || !data_read(json, d, error))
+		return NULL;
+	const json_t *platform = json_object_get(json, "platform");
+	if (platform && !json_is_null(platform)) {
+		char **features;
+		if (!oci_platform_read(platform, &d->platform, &features, error))
+			return NULL;
+		d->has_platform = true; /* and d owns the features through platform */
+	}
+	return g_steal_pointer(&d);
+}
+
+void oci_descriptor_write(json_writer *w, const oci_descriptor *d)
+{
+	json_object_begin(w);
+	json_put_string_member(w, "mediaType", d->media_type);
+	json_put_string_member(w, "digest", d->digest.text);
+	json_key(w, "size");
+	json_put_int(w, d->size);
+	strings_write(w, "urls", d->urls);
+	oci_annotations_write(w, d->annotations);
+	if (d->data && g_bytes_get_size(d->data) > 0) {
+		json_key(w, "data");
+		json_put_base64(w, g_bytes_get_data(d->data, NULL), g_bytes_get_size(d->data));
+	}
+	if (d->has_platform) {
+		json_key(w, "platform");
+		oci_platform_write(w, &d->platform);
+	}
+	json_put_string_member_nonempty(w, "artifactType", d->artifact_type);
+	json_object_end(w);
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * descriptor: readers and writers of JSON members that all documents of this room share.
+ *
+ *	if (!oci_read_string(json, "mediaType", &text, error)) return false;
+ *
+ * Absent, null and empty members are all NULL. Thread: any.
+ */
+#pragma once
+#include "oci/oci.h"
+
+bool oci_read_string(const json_t *object, const char *key, char **ret, GError **error);
+bool oci_read_strings(const json_t *object, const char *key, char ***ret, GError **error);
+bool oci_read_annotations(const json_t *object, GHashTable **ret, GError **error);
+GHashTable *oci_annotations_new(void);
+GHashTable *oci_annotations_copy(GHashTable *from);
+/* The member "annotations", keys sorted; nothing when there are none. */
+void oci_annotations_write(json_writer *w, GHashTable *annotations);

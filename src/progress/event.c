@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "progress/event.h"
+#include <string.h>
+
+struct vertex_info *vertex_info_new(const struct progress_vertex *v)
+{
+	struct vertex_info *info = g_new0(struct vertex_info, 1);
+	info->refs = 1;
+	info->digest = g_strdup(v->digest);
+	info->name = g_strdup(v->name ? v->name : "");
+	info->group_id = g_strdup(v->group_id);
+	info->group_name = g_strdup(v->group_name);
+	info->group_weak = v->group_weak;
+	info->inputs = g_new0(char *, v->n_inputs + 1);
+	info->n_inputs = v->n_inputs;
+	for (size_t i = 0; i < v->n_inputs; i++)
+		info->inputs[i] = g_strdup(v->inputs[i]);
+	return info;
+}
+
+struct vertex_info *vertex_info_ref(struct vertex_info *info)
+{
+	g_atomic_int_inc(&info->refs);
+	return info;
+}
+
+void vertex_info_unref(struct vertex_info *info)
+{
+	if (!g_atomic_int_dec_and_test(&info->refs))
+		return;
+	g_free(info->digest);
+	g_free(info->name);
+	g_free(info->group_id);
+	g_free(info->group_name);
+	g_strfreev(info->inputs);
+	g_free(info);
+}
+
+/* extra: bytes behind the struct for what the event points at. */
+static struct event *event_new(struct vertex_info *info, enum progress_event_type type, size_t extra)
+{
+	struct event *e = g_malloc0(sizeof *e + extra);
+	e->refs = 1;
+	e->info = vertex_info_ref(info);
+	e->public.type = type;
+	e->public.vertex = info->digest;
+	e->public.time_ns = progress_now_ns();
+	return e;
+}
+
+struct event *event_ref(struct event *e)
+{
+	g_atomic_int_inc(&e->refs);
+	return e;
+}
+
+void event_unref(struct event *e)
+{
+	if (!g_atomic_int_dec_and_test(&e->refs))
+		return;
+	vertex_info_unref(e->info);
+	g_free(e->error);
+	g_free(e);
+}
+
+struct event *event_new_vertex(struct vertex_info *info, const struct vertex_times *times)
+{
+	struct event *e = event_new(info, PROGRESS_VERTEX, 0);
+	e->error = g_strdup(times->error);
+	e->public.v = (struct progress_vertex){
+		.digest = info->digest,
+		.inputs = (const char *const *)info->inputs,
+		.n_inputs = info->n_inputs,
+		.name = info->name,
+		.group_id = info->group_id,
+		.group_name = info->group_name,
+		.group_weak = info->group_weak,
+		.cached = times->cached,
+		.started_ns = times->started_ns,
+		.completed_ns = times->completed_ns,
+		.error = e->error,
+	};
+	return e;
+}
+
+/* ---- events that carry data of their own, in the room behind the struct */
+
+struct room {
+	char *next;
+};
+
+static struct room room_of(struct event *e)
+{
+	return (struct room){.next = (char *)(e + 1)};
+}
+
+static void *room_put(struct room *room, const void *bytes, size_t n)
+{
+	void *at = room->next;
+	if (n > 0)
+		memcpy(at, bytes, n);
+	room->next += n;
+	return at;
+}
+
+static size_t text_size(const char *text)
+{
+	return text ? strlen(text) + 1 : 0;
+}
+
+static const char *room_put_text(struct room *room, const char *text)
+{
+	return text ? room_put(room, text, strlen(text) + 1) : NULL;
+}
+
+struct event *event_new_status(struct vertex_info *info, const struct progress_status *status)
+{
+	struct event *e = event_new(info, PROGRESS_STATUS, text_size(status->id) + text_size(status->name));
+	struct room room = room_of(e);
+	e->public.status = *status;
+	e->public.status.id = room_put_text(&room, status->id);
+	e->public.status.name = room_put_text(&room, status->name);
+	return e;
+}
+
+struct event *event_new_output(struct vertex_info *info, int stream, const void *bytes, size_t n)
+{
+	struct event *e = event_new(info, PROGRESS_LOG, n);
+	struct room room = room_of(e);
+	e->public.log.stream = stream;
+	e->public.log.len = n;
+	e->public.log.bytes = room_put(&room, bytes, n);
+	return e;
+}
+
+struct event *event_new_warning(struct vertex_info *info, const struct progress_warning *w)
+{
+	size_t n_detail = w->detail ? g_strv_length((char **)w->detail) : 0;
+	size_t size = (n_detail + 1) * sizeof(char *) + w->n_ranges * sizeof *w->ranges + text_size(w->text) + text_size(w->url) +
+		      text_size(w->source_name) + text_size(w->source_language) + w->source_len;
+	for (size_t i = 0; i < n_detail; i++)
+		size += text_size(w->detail[i]);
+	struct event *e = event_new(info, PROGRESS_WARNING, size);
+	struct room room = room_of(e);
+	struct progress_warning *to = &e->public.warning;
+	*to = *w;
+	const char **detail = room_put(&room, w->detail, n_detail * sizeof *detail); /* pointers first: aligned */
+	room.next += sizeof *detail;
+	to->ranges = room_put(&room, w->ranges, w->n_ranges * sizeof *w->ranges);
+	for (size_t i = 0; i < n_detail; i++)
+		detail[i] = room_put_text(&room, w->detail[i]);
+	to->detail = w->detail ? detail : NULL;
+	to->text = room_put_text(&room, w->text);
+	to->url = room_put_text(&room, w->url);
+	to->source_name = room_put_text(&room, w->source_name);
+	to->source_language = room_put_text(&room, w->source_language);
+	to->source_bytes = room_put(&room, w->source_bytes, w->source_len);
+	return e;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * event: the insides of progress.h: counted events and the part of a vertex that all its events share.
+ *
+ *	struct event *e = event_new_output(info, 1, bytes, n);
+ *	log_append(log, e);          takes a reference of its own
+ *	event_unref(e);
+ *
+ * Immutable once handed to a log. Thread: any.
+ */
+#pragma once
+#include "progress/progress.h"
+
+/* What never changes of a vertex. */
+struct vertex_info {
+	gint refs;
+	char *digest, *name, *group_id, *group_name; /* owned */
+	char **inputs;                               /* owned */
+	size_t n_inputs;
+	bool group_weak;
+};
+struct vertex_info *vertex_info_new(const struct progress_vertex *v);
+struct vertex_info *vertex_info_ref(struct vertex_info *info);
+void vertex_info_unref(struct vertex_info *info);
+
+struct event {
+	struct progress_event public; /* first: readers see only this */
+	gint refs;
+	struct vertex_info *info; /* ref */
+	char *error;              /* owned; vertex events */
+};
+struct vertex_times {
+	int64_t started_ns, completed_ns;
+	bool cached;
+	const char *error;
+};
+struct event *event_new_vertex(struct vertex_info *info, const struct vertex_times *times);
+struct event *event_new_status(struct vertex_info *info, const struct progress_status *status);
+struct event *event_new_output(struct vertex_info *info, int stream, const void *bytes, size_t n);
+struct event *event_new_warning(struct vertex_info *info, const struct progress_warning *warning);
+struct event *event_ref(struct event *e);
+void event_unref(struct event *e);
+
+/* progress/log.c */
+void log_append(progress_log *log, struct event *e);

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "progress/event.h"
+#include <string.h>
+#include <time.h>
+
+struct progress_sink {
+	gint refs;
+	struct vertex_info *info;
+	GMutex mu; /* guards what follows; taken before that of a log */
+	GPtrArray *logs;   /* of progress_log, ref */
+	GPtrArray *events; /* of struct event, ref: for watchers that come later */
+	int64_t started_ns, completed_ns;
+	bool was_completed;
+};
+
+int64_t progress_now_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec * G_GINT64_CONSTANT(1000000000) + now.tv_nsec;
+}
+
+progress_sink *progress_sink_new(const struct progress_vertex *vertex)
+{
+	progress_sink *s = g_new0(progress_sink, 1);
+	s->refs = 1;
+	s->info = vertex_info_new(vertex);
+	g_mutex_init(&s->mu);
+	s->logs = g_ptr_array_new_with_free_func((GDestroyNotify)progress_log_unref);
+	s->events = g_ptr_array_new_with_free_func((GDestroyNotify)event_unref);
+	return s;
+}
+
+progress_sink *progress_sink_ref(progress_sink *s)
+{
+	if (s)
+		g_atomic_int_inc(&s->refs);
+	return s;
+}
+
+void progress_sink_unref(progress_sink *s)
+{
+	if (!s || !g_atomic_int_dec_and_test(&s->refs))
+		return;
+	vertex_info_unref(s->info);
+	g_ptr_array_unref(s->logs);
+	g_ptr_array_unref(s->events);
+	g_mutex_clear(&s->mu);
+	g_free(s);
+}
+
+const char *progress_sink_digest(const progress_sink *s)
+{
+	return s ? s->info->digest : NULL;
+}
+
+/* Takes the event. Locked. */
+static void emit(progress_sink *s, struct event *e)
+{
+	for (guint i = 0; i < s->logs->len; i++)
+		log_append(s->logs->pdata[i], e);
+	g_ptr_array_add(s->events, e);
+}
+
+void progress_sink_add(progress_sink *s, progress_log *log)
+{
+	if (!s || !log)
+		return;
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&s->mu);
+	if (g_ptr_array_find(s->logs, log, NULL))
+		return;
+	g_ptr_array_add(s->logs, progress_log_ref(log));
+	if (s->events->len == 0)
+		g_ptr_array_add(s->events, event_new_vertex(s->info, &(struct vertex_times){0}));
+	for (guint i = 0; i < s->events->len; i++)
+		log_append(log, s->events->pdata[i]);
+}
+
+void progress_sink_remove(progress_sink *s, progress_log *log)
+{
+	if (!s)
+		return;
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&s->mu);
+	g_ptr_array_remove_fast(s->logs, log);
+}
+
+void progress_sink_join(progress_sink *to, progress_sink *from)
+{
+	if (!to || !from || to == from)
+		return;
+	g_mutex_lock(&from->mu);
+	g_autoptr(GPtrArray) logs = g_ptr_array_copy(from->logs, (GCopyFunc)(void (*)(void))progress_log_ref, NULL);
+	g_mutex_unlock(&from->mu);
+	for (guint i = 0; i < logs->len; i++)
+		progress_sink_add(to, logs->pdata[i]);
+}
+
+/* Locked. */
+static void emit_vertex(progress_sink *s, const char *error, bool cached)
+{
+	emit(s, event_new_vertex(s->info, &(struct vertex_times){
+						  .started_ns = s->started_ns,
+						  .completed_ns = s->completed_ns,
+						  .cached = cached,
+						  .error = error,
+					  }));
+}
+
+static void sink_start(progress_sink *s, bool cached)
+{
+	if (!s)
+		return;
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&s->mu);
+	if (s->started_ns != 0 && s->completed_ns == 0)
+		return;
+	s->started_ns = progress_now_ns();
+	s->completed_ns = 0;
+	emit_vertex(s, NULL, cached);
+}
+
+void progress_sink_start(progress_sink *s)
+{
+	sink_start(s, false);
+}
+
+void progress_sink_start_cached(progress_sink *s)
+{
+	sink_start(s, true);
+}
+
+void progress_sink_complete(progress_sink *s, const char *error, bool cached)
+{
+	if (!s)
+		return;
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&s->mu);
+	int64_t now = progress_now_ns();
+	if (s->started_ns == 0 || s->completed_ns != 0)
+		s->started_ns = now;
+	s->completed_ns = now;
+	s->was_completed = true;
+	emit_vertex(s, error, cached);
+}
+
+bool progress_sink_is_open(const progress_sink *s)
+{
+	if (!s)
+		return false;
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new((GMutex *)&s->mu);
+	return s->started_ns != 0 && s->completed_ns == 0;
+}
+
+bool progress_sink_was_completed(const progress_sink *s)
+{
+	if (!s)
+		return false;
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new((GMutex *)&s->mu);
+	return s->was_completed;
+}
+
+void progress_sink_complete_implicitly(progress_sink *s)
+{
+	if (!s)
+		return;
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&s->mu);
+	if (s->was_completed)
+		return;
+	s->was_completed = true;
+	s->started_ns = s->completed_ns = progress_now_ns();
+	emit_vertex(s, NULL, true);
+}
+
+static void emit_locking(progress_sink *s, struct event *e)
+{
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&s->mu);
+	emit(s, e);
+}
+
+void progress_status(progress_sink *s, const struct progress_status *status)
+{
+	if (!s)
+		return;
+	struct event *e = event_new_status(s->info, status);
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&s->mu);
+	for (guint i = 0; i < s->logs->len; i++)
+		log_append(s->logs->pdata[i], e);
+	for (guint i = s->events->len; i > 0; i--) { /* of a counter only the last value is kept; it is near the end */
+		struct event *old = s->events->pdata[i - 1];
+		if (old->public.type != PROGRESS_STATUS || s->events->len - i > 64)
+			break;
+		if (strcmp(old->public.status.id, e->public.status.id) == 0) {
+			s->events->pdata[i - 1] = e;
+			event_unref(old);
+			return;
+		}
+	}
+	g_ptr_array_add(s->events, e);
+}
+
+void progress_status_start(progress_sink *s, const char *id, const char *name, int64_t *ret_started_ns)
+{
+	*ret_started_ns = progress_now_ns();
+	progress_status(s, &(struct progress_status){.id = id, .name = name, .started_ns = *ret_started_ns});
+}
+
+void progress_status_end(progress_sink *s, const char *id, const char *name, int64_t started_ns)
+{
+	progress_status(s, &(struct progress_status){
+				   .id = id, .name = name, .started_ns = started_ns, .completed_ns = progress_now_ns()});
+}
+
+void progress_output(progress_sink *s, int stream, const void *bytes, size_t n)
+{
+	if (s && n > 0)
+		emit_locking(s, event_new_output(s->info, stream, bytes, n));
+}
+
+void progress_warn(progress_sink *s, const struct progress_warning *warning)
+{
+	if (s)
+		emit_locking(s, event_new_warning(s->info, warning));
+}

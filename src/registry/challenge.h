@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * challenge: WWW-Authenticate headers (RFC 7235) of registries, and the scopes of tokens.
+ *
+ *	struct challenge c;
+ *	if (challenge_parse(header_value, &c)) ... challenge_clear(&c);
+ *
+ * Input is a peer's; what does not parse is no challenge. Thread: any.
+ */
+#pragma once
+#include <stdbool.h>
+#include <glib.h>
+
+enum challenge_scheme { CHALLENGE_BASIC, CHALLENGE_BEARER };
+struct challenge {
+	enum challenge_scheme scheme;
+	char *realm;   /* owned; "" when absent */
+	char *service; /* owned; "" when absent */
+	char *scope;   /* owned; "" when absent */
+	char *error;   /* owned; "" when absent */
+};
+/* The first Basic or Bearer challenge of one header line. */
+bool challenge_parse(const char *header, struct challenge *ret);
+void challenge_clear(struct challenge *c);
+
+/* Scopes ("repository:a:pull") merged by name and sorted, actions too. Each input may hold several, space-separated. */
+char **scopes_merge(const char *const *scopes);

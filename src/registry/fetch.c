@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/limits.h"
+#include "progress/progress.h"
+#include "registry/call.h"
+#include "registry/internal.h"
+#include <string.h>
+
+#define PROGRESS_US (150 * 1000)
+/* A download that moves on between faults may break this often; one that does not, LIMIT_RETRIES times. */
+#define BREAKS_MAX 50
+#define GOOD_PIECE_BYTES MIB(1)
+
+/* ---- one blob, as it streams */
+
+struct download {
+	struct call *call;
+	const struct digest *digest;
+	int64_t size;          /* -1: unknown */
+	const char *media_type;
+	blob_writer *writer;
+	int64_t offset;        /* asked for */
+	int64_t started_ns;
+	gint64 next_status_us;
+};
+
+static void download_status(struct download *d, bool done)
+{
+	progress_sink *sink = d->call->asker.work ? d->call->asker.work->progress : NULL;
+	gint64 now = g_get_monotonic_time();
+	if (!sink || (!done && now < d->next_status_us))
+		return;
+	d->next_status_us = now + PROGRESS_US;
+	int64_t got = (int64_t)blob_writer_size(d->writer);
+	progress_status(sink, &(struct progress_status){
+				      .id = d->digest->text,
+				      .name = "downloading",
+				      .current = got,
+				      .total = d->size >= 0 ? d->size : done ? got : 0,
+				      .started_ns = d->started_ns,
+				      .completed_ns = done ? progress_now_ns() : 0,
+			      });
+}
+
+static bool range_matches(const char *content_range, int64_t offset)
+{
+	g_autofree char *prefix = g_strdup_printf("bytes %" G_GINT64_FORMAT "-", offset);
+	return content_range && g_str_has_prefix(content_range, prefix);
+}
+
+static bool on_head(void *data, const struct transport_reply *reply, GError **error)
+{
+	struct download *d = data;
+	if (d->offset > 0 && reply->status == 206) {
+		if (!range_matches(transport_reply_header(reply, "content-range"), d->offset))
+			return error_set(error, ERROR_UNKNOWN, "unhandled content range in response: %.200s",
+					 transport_reply_header(reply, "content-range"));
+	} else if (d->offset > 0) { /* a server that does not resume */
+		d->offset = 0;
+		if (!blob_writer_reset(d->writer, error))
+			return false;
+	}
+	if (d->size >= 0 && reply->content_length > d->size - d->offset)
+		return error_set(error, ERROR_FAILED_PRECONDITION, "%s is larger than declared: %" G_GINT64_FORMAT " bytes of %"
+				 G_GINT64_FORMAT, d->digest->text, reply->content_length + d->offset, d->size);
+	return true;
+}
+
+static bool on_bytes(void *data, const void *bytes, size_t n, GError **error)
+{
+	struct download *d = data;
+	if (d->size >= 0 && (int64_t)(blob_writer_size(d->writer) + n) > d->size)
+		return error_set(error, ERROR_FAILED_PRECONDITION, "%s is larger than declared: more than %" G_GINT64_FORMAT " bytes",
+				 d->digest->text, d->size);
+	if (!blob_writer_append(d->writer, bytes, n, error))
+		return false;
+	download_status(d, false);
+	return true;
+}
+
+static char **download_headers(const struct download *d)
+{
+	GPtrArray *headers = g_ptr_array_new();
+	g_ptr_array_add(headers, *d->media_type ? g_strdup_printf("Accept: %s, */*", d->media_type) : g_strdup("Accept: */*"));
+	if (d->offset > 0)
+		g_ptr_array_add(headers, g_strdup_printf("Range: bytes=%" G_GINT64_FORMAT "-", d->offset));
+	g_ptr_array_add(headers, NULL);
+	return (char **)g_ptr_array_free(headers, FALSE);
+}
+
+/* One request from where the writer stands. *ret_broken: worth going on. */
+static bool download_try(struct download *d, const struct endpoint *e, bool is_last, bool *ret_broken, GError **error)
+{
+	*ret_broken = false;
+	d->offset = (int64_t)blob_writer_size(d->writer);
+	g_autofree char *url = call_url(d->call, e, fetch_kind(d->media_type), d->digest->text);
+	g_auto(GStrv) headers = download_headers(d);
+	struct transport_request q = {
+		.method = "GET",
+		.url = url,
+		.headers = (const char *const *)headers,
+		.body_size = -1,
+		.redirects = LIMIT_REDIRECTS,
+		.body_max = KIB(64),
+		.on_head = on_head,
+		.on_bytes = on_bytes,
+		.data = d,
+	};
+	struct call_options o = {.is_last = is_last, .retries = LIMIT_RETRIES};
+	g_auto(transport_reply) reply = {0};
+	if (!call_do(d->call, e, &q, &o, &reply, error)) {
+		*ret_broken = o.failure == TRANSPORT_BROKEN || o.failure == TRANSPORT_TIMEOUT;
+		return false;
+	}
+	if (reply.status == 404)
+		return error_set(error, ERROR_NOT_FOUND, "content at %s not found: not found", reply.url);
+	if (reply.status == 416 && d->offset > 0) { /* it has less than what we got before: start over */
+		*ret_broken = true;
+		return blob_writer_reset(d->writer, error) && error_set(error, ERROR_UNKNOWN, "range not satisfiable");
+	}
+	if (reply.status >= 300)
+		return call_status_error("GET", &reply, error);
+	int64_t got = (int64_t)blob_writer_size(d->writer);
+	if (d->size < 0 || got == d->size)
+		return true;
+	*ret_broken = true;
+	return error_set(error, ERROR_UNKNOWN, "short read: got %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT, got, d->size);
+}
+
+/* An endpoint until it has given everything, resuming where it broke. */
+static bool download_from(struct download *d, const struct endpoint *e, bool is_last, GError **error)
+{
+	unsigned idle = 0;
+	for (unsigned breaks = 0;; breaks++) {
+		int64_t before = (int64_t)blob_writer_size(d->writer);
+		g_autoptr(GError) why = NULL;
+		bool broken;
+		if (download_try(d, e, is_last, &broken, &why))
+			return true;
+		bool moved = (int64_t)blob_writer_size(d->writer) - before >= GOOD_PIECE_BYTES;
+		idle = moved ? 0 : idle + 1;
+		/* A mirror is worth no waiting: there is another place to go. */
+		if (!broken || breaks == BREAKS_MAX || idle > (is_last ? LIMIT_RETRIES : 1)) {
+			g_propagate_error(error, g_steal_pointer(&why));
+			return false;
+		}
+		if (!call_back_off(d->call, idle ? idle - 1 : 0, 0, why->message, error))
+			return false;
+	}
+}
+
+static bool download_all(struct download *d, GError **error)
+{
+	g_autoptr(GError) first = NULL;
+	GPtrArray *endpoints = d->call->endpoints;
+	for (guint i = 0; i < endpoints->len; i++) {
+		GError *why = NULL;
+		if (download_from(d, g_ptr_array_index(endpoints, i), i + 1 == endpoints->len, &why))
+			return true;
+		bool final = error_is(why, ERROR_CANCELED) || error_is(why, ERROR_RESOURCE_EXHAUSTED);
+		if (first && !final)
+			g_error_free(why);
+		else {
+			g_clear_error(&first);
+			first = why;
+		}
+		if (final)
+			break;
+	}
+	if (error_is(first, ERROR_NOT_FOUND))
+		return error_set(error, ERROR_NOT_FOUND,
+				 "failed to copy: httpReadSeeker: failed open: could not fetch content descriptor %s (%s) from remote: "
+				 "not found", d->digest->text, d->media_type);
+	bool prefix = !error_is(first, ERROR_CANCELED);
+	g_propagate_error(error, g_steal_pointer(&first));
+	if (prefix)
+		g_prefix_error(error, "failed to copy: ");
+	return false;
+}
+
+static bool download_run(struct download *d, blob_store *into, GError **error)
+{
+	uint64_t ceiling = (uint64_t)(d->size >= 0 ? d->size : LIMIT_LAYER_BYTES);
+	g_autoptr(blob_writer) writer = blob_store_write(into, d->digest, ceiling, error);
+	if (!writer)
+		return false;
+	d->writer = writer;
+	d->started_ns = progress_now_ns();
+	download_status(d, false);
+	if (!download_all(d, error))
+		return false;
+	g_autofree char *key = fetch_ref_key(d->media_type, d->digest->text);
+	GError *why = NULL;
+	if (blob_writer_commit(writer, NULL, &why)) {
+		download_status(d, true);
+		return true;
+	}
+	if (error_is(why, ERROR_DATA_LOSS)) {
+		error_set(error, ERROR_DATA_LOSS, "failed commit on ref \"%s\": %s: failed precondition", key, why->message);
+		g_error_free(why);
+		return false;
+	}
+	g_propagate_error(error, why);
+	return false;
+}
+
+/* ---- provider */
+
+struct remote {
+	registry *r;                     /* borrowed: the worker outlives its records */
+	reference ref;                   /* owned strings */
+	const struct registry_auth *auth; /* borrowed: static tables */
+	GHashTable *media_types;         /* digest text to media type; immutable */
+};
+
+static bool remote_fetch(void *self, blob_store *into, const struct digest *digest, int64_t size, struct work *work,
+			 GError **error)
+{
+	struct remote *m = self;
+	if (blob_store_has(into, digest))
+		return true;
+	g_auto(registry_call) call = {0};
+	if (!http_call_begin(&call, m->r, &m->ref, m->auth, false, work, CALL_PULL, error) || !call_slot_take(&call, false, error))
+		return false;
+	const char *type = g_hash_table_lookup(m->media_types, digest->text);
+	struct download d = {.call = &call, .digest = digest, .size = size, .media_type = type ? type : ""};
+	bool ok = download_run(&d, into, error);
+	call_slot_give(&call);
+	return ok;
+}
+
+static bool remote_origin(void *self, const char **ret_host, const char **ret_repository)
+{
+	struct remote *m = self;
+	*ret_host = m->ref.domain;
+	*ret_repository = m->ref.path;
+	return true;
+}
+
+static void remote_free(void *self)
+{
+	struct remote *m = self;
+	g_free(m->ref.domain);
+	g_free(m->ref.path);
+	g_hash_table_unref(m->media_types);
+	g_free(m);
+}
+
+static const struct blob_provider_class remote_class = {remote_fetch, remote_origin, remote_free};
+
+blob_provider *registry_provider_of(registry *r, const reference *ref, const struct registry_auth *auth, const GPtrArray *layers)
+{
+	struct remote *m = g_new0(struct remote, 1);
+	m->r = r;
+	m->ref.domain = g_strdup(ref->domain);
+	m->ref.path = g_strdup(ref->path);
+	m->auth = auth;
+	m->media_types = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	for (guint i = 0; layers && i < layers->len; i++) {
+		const oci_descriptor *d = g_ptr_array_index(layers, i);
+		g_hash_table_insert(m->media_types, g_strdup(d->digest.text), g_strdup(d->media_type));
+	}
+	return blob_provider_new(&remote_class, m);
+}
+
+blob_provider *registry_provider(registry *r, const reference *ref, const struct registry_auth *auth)
+{
+	return registry_provider_of(r, ref, auth, NULL);
+}

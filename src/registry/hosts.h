@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * hosts: where the images of a domain are asked for: its mirrors, then itself, each with scheme, path and TLS settings.
+ *
+ *	g_autoptr(GPtrArray) endpoints = hosts_find(hosts, "docker.io", insecure, error);   of struct endpoint *
+ *
+ * Built from buildkitd.toml's [registry] tables (daemon-and-client.md section 2.5). Thread: any, immutable after new.
+ */
+#pragma once
+#include "registry/registry.h"
+#include "registry/transport.h"
+
+struct endpoint {
+	char *scheme;    /* owned; "http" or "https" */
+	char *host;      /* owned; with port */
+	char *path;      /* owned; "/v2" or "/v2/prefix" */
+	char *namespace; /* owned; the domain asked for when a mirror stands in for it, or NULL */
+	bool is_mirror;
+	bool may_fall_back; /* https first, then http */
+	struct transport_tls tls;
+	char *cert_file, *key_file; /* owned */
+};
+
+typedef struct hosts hosts;
+hosts *hosts_new(const struct registry_host *list, size_t n);
+void hosts_free(hosts *h);
+/* insecure: registry.insecure=true of a push: no mirrors, no verification, http as fall-back. */
+GPtrArray *hosts_find(hosts *h, const char *domain, bool insecure, GError **error);

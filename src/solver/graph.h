@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * graph: the insides of the solver, shared by its files: vertices, edges, jobs, tasks and the thread that owns them.
+ *
+ *	vertex ---- edges (one an output) ---- deps (one an input of the vertex) ----> edges of other vertices
+ *	   |           `-- watchers: deps of other edges, and requests of jobs
+ *	   `-- jobs that hold it; tasks under way for it
+ *
+ * A vertex is alive as long as a job holds it; when the last one leaves it is detached: its tasks are canceled, and it
+ * is freed when they are back. An edge that merged into another forwards to it and is never looked at again.
+ * Thread: solver, unless said otherwise.
+ */
+#pragma once
+#include "solver/edge_decide.h"
+#include "solver/key_store.h"
+#include "solver/solver.h"
+#include "session/session.h"
+
+struct vertex;
+struct edge;
+struct task;
+
+/* Why a vertex cannot be had. Counted. */
+struct failure {
+	gint refs;
+	GError *error;                   /* owned; without vertex and source details */
+	const struct llb_vertex *vertex; /* NULL: none in particular */
+	llb_definition *definition;      /* ref; keeps vertex */
+};
+struct failure *failure_new(GError *error /* taken */, const struct llb_vertex *vertex);
+struct failure *failure_ref(struct failure *f);
+void failure_unref(struct failure *f);
+
+/* ---- vertices */
+
+struct content_key {
+	char digest[DIGEST_TEXT_SIZE]; /* "": not known */
+	struct task *task;             /* borrowed, under way */
+};
+struct vertex_input {
+	struct vertex *vertex; /* borrowed: held by the same jobs */
+	int64_t index;
+};
+struct vertex {
+	solver *solver;
+	struct digest digest;            /* as active: that of an ignore-cache twin differs from llb's */
+	const struct llb_vertex *llb;
+	llb_definition *definition;      /* ref; keeps llb */
+	struct vertex_input *inputs;     /* owned */
+	size_t n_inputs;
+	bool ignore_cache;
+	GPtrArray *jobs;                 /* borrowed solver_job; first: who asked first */
+	bool detached;
+	unsigned n_tasks;
+	progress_sink *sink;             /* ref */
+	Pb__LinuxResources *resources;   /* owned; least restrictive of all jobs, NULL: none */
+
+	struct solver_op op;
+	bool op_made;
+	GArray *maps;                    /* struct cache_map, one a phase */
+	bool maps_done;
+	struct task *map_task, *exec_task; /* borrowed */
+	struct content_key *content;     /* n_inputs */
+	void **outputs;                  /* owned results, n_outputs; NULL: not run */
+	char **output_ids;               /* owned; what they are called in the key store, NULL: not saved */
+	int64_t created_ns;
+	struct failure *failure;         /* owned; of its own work; remembered as long as the vertex is active */
+	struct llb_vertex *resolved;     /* owned; llb with merged resources, what the op was made of; NULL: llb itself */
+	GPtrArray *edges;                /* owned struct edge */
+};
+
+/* ---- edges */
+
+struct dep {
+	struct edge *edge;        /* borrowed; follow edge_resolve */
+	enum edge_state desired;  /* what this edge asks of it now */
+	guint keys_seen;          /* of the other edge's keys */
+	bool content_seen;
+	GHashTable *matches;      /* set of own keys that this input leads to */
+	GPtrArray *extra_keys;    /* further keys of equal edges that merged into this one: text, selector, ...; or NULL */
+};
+struct watcher {
+	struct edge *edge;        /* a dep of it, or NULL: */
+	size_t dep;
+	struct request *request;  /* borrowed */
+};
+struct record {
+	char *key, *result; /* owned */
+	int64_t created_ns;
+};
+struct edge {
+	struct vertex *vertex;
+	int64_t index;
+	struct edge *forward;     /* merged into */
+	enum edge_state state;
+	enum edge_state desired;
+	bool queued;
+	bool keys_changed;        /* since the last look for an equal edge */
+	struct dep *deps;         /* owned, vertex->n_inputs; NULL: not asked for yet */
+	guint maps_seen;
+	GArray *watchers;         /* struct watcher */
+	GPtrArray *keys;          /* owned texts, in the order found; what users of it may match */
+	GHashTable *key_set;      /* the same, borrowed */
+	GPtrArray *result_keys;   /* owned texts: keys of the result, for those who save under it */
+	GArray *records;          /* struct record, not tried yet */
+	GHashTable *tried;        /* results that were loaded in vain */
+	struct task *load_task;   /* borrowed */
+	struct failure *failure;  /* owned; of an input, or of this output */
+	bool has_result;
+	void *result;             /* owned, NULL is scratch */
+	GPtrArray *index_texts;   /* owned: where it stands in the index of equal edges */
+};
+
+struct edge *edge_resolve(struct edge *e);
+/* The edge of an output, made when it is not there. */
+struct edge *vertex_edge(struct vertex *v, int64_t index);
+struct edge *vertex_edge_find(const struct vertex *v, int64_t index);
+void edge_free(struct edge *e);
+/* Of the edge or of its vertex; borrowed, NULL: none. */
+struct failure *edge_failure(const struct edge *e);
+void edge_touch(struct edge *e);
+/* All edges of a vertex. */
+void vertex_touch(struct vertex *v);
+void edge_evaluate(struct edge *e);
+void edge_stop_undesired(struct edge *e);
+void edge_load_done(struct edge *e, const struct record *tried, bool ok, void *result);
+void edge_watch(struct edge *e, struct watcher w);
+void edge_unwatch(struct edge *e, const struct edge *by, const struct request *request);
+const char *edge_selector(const struct edge *e, size_t dep, guint map);
+const char *vertex_content_root(const struct vertex *v, size_t input);
+
+/* edge_keys.c */
+void edge_absorb(struct edge *e);
+void edge_save(struct edge *e, const char *result_id);
+void edge_link_record(struct edge *e, const char *key);
+void edge_add_key(struct edge *e, const char *key);
+
+/* edge_merge.c: finds an active edge with the same key; true when e merged into it. */
+bool edge_merge(struct edge *e);
+void edge_index_remove(struct edge *e);
+
+/* ---- tasks: what leaves for the worker pool and comes back */
+
+enum task_kind { TASK_MAP, TASK_CONTENT, TASK_EXEC, TASK_LOAD };
+struct task {
+	enum task_kind kind;
+	struct vertex *vertex;
+	struct edge *edge;      /* loads */
+	cancel *cancel;         /* owned */
+	session_group *sessions; /* ref or NULL */
+	solver_job *job;        /* whose sessions these are; only compared */
+	unsigned phase;
+	size_t input;
+	void **inputs;          /* owned results */
+	size_t n_inputs;
+	struct record record;   /* loads; owned */
+	bool waits_for_slot;
+	bool has_slot;
+	/* answers */
+	bool ok;
+	GError *error;          /* owned */
+	struct cache_map map;
+	struct digest digest;
+	void **outputs;         /* owned results, n_outputs */
+	char **output_ids;
+	int64_t created_ns;
+	void *result;
+};
+struct task *task_start(struct vertex *v, enum task_kind kind, const struct task *what);
+/* The cancel token is set; the task comes back later, or at once when it waited for a slot. */
+void task_cancel(struct task *t);
+void task_start_map(struct vertex *v);
+void task_start_content(struct vertex *v, size_t input, void *result);
+void task_start_exec(struct edge *e);
+void task_start_load(struct edge *e, const struct record *record);
+void tasks_cancel_all(struct vertex *v);
+
+/* ---- jobs */
+
+struct request {
+	gint refs;
+	solver *solver;
+	solver_job *job;             /* borrowed until done */
+	const struct llb_vertex *llb; /* borrowed from definition */
+	llb_definition *definition;  /* ref */
+	int64_t index;
+	struct edge *edge;           /* NULL before it is loaded and when done */
+	GMutex mu;
+	GCond changed;
+	bool done;                   /* mu guards this and what follows */
+	void *result;
+	struct failure *failure;
+	bool canceled;
+};
+void request_finish(struct request *r, void *result /* taken */, struct failure *failure /* ref taken, or NULL */);
+
+struct solver_job {
+	solver *solver;
+	char *id;
+	session_group *sessions; /* ref or NULL */
+	progress_log *log;       /* ref or NULL */
+	void *data;
+	GHashTable *vertices;    /* set of struct vertex that it holds; solver thread */
+	GMutex mu;
+	GHashTable *sinks;       /* digest text to ref; mu guards it */
+};
+void job_add_vertex(solver_job *job, struct vertex *v);
+void job_drop_all(solver_job *job);
+const struct llb_vertex *vertex_resolved(struct vertex *v);
+struct vertex *job_load_vertex(solver_job *job, const struct llb_vertex *llb);
+void vertex_drop_job(struct vertex *v, solver_job *job);
+void vertex_free_if_idle(struct vertex *v);
+/* Everything it needs, itself included, forwards followed. Borrowed pointers; g_ptr_array_unref. */
+GPtrArray *vertex_closure(struct vertex *v);
+
+/* ---- the solver */
+
+typedef void (*message_fn)(solver *s, void *data);
+struct solver {
+	struct solver_options options;
+	key_store *keys;
+	GThread *thread;
+	GAsyncQueue *messages;
+	GThreadPool *pool;
+	GHashTable *active;      /* digest text to struct vertex; solver thread */
+	GQueue dirty;            /* of struct edge */
+	GHashTable *edge_index;  /* text to GPtrArray of struct edge */
+	int slots_used;
+	GQueue slot_queue;       /* of struct task */
+	bool flush_running;
+	gint64 flush_at_us;      /* monotonic; 0: nothing to write */
+	gint running, n_vertices; /* atomic */
+	GMutex mu;
+	GHashTable *jobs;        /* id to solver_job, borrowed; mu guards it */
+};
+/* Thread: any. fn runs on the solver thread. */
+void solver_post(solver *s, message_fn fn, void *data);
+/* Runs fn on a worker: for what may take long and answers to nobody. */
+void solver_defer(solver *s, void (*fn)(solver *s, void *data), void *data);
+void solver_pool_push(solver *s, struct task *t);
+void task_run(struct task *t);  /* on a worker */
+void task_done(solver *s, void *task); /* message */
+void *result_ref(solver *s, void *result);
+/* On a worker: the last reference may remove files. */
+void result_unref_later(solver *s, void *result);

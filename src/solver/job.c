@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Jobs and their requests: the side of the solver that callers see. */
+#include "solver/graph.h"
+#include "session/session.h"
+#include <string.h>
+
+/* ---- calls that wait for the solver thread */
+
+struct waiting_call {
+	solver_job *job;
+	GMutex mu;
+	GCond changed;
+	bool done;
+};
+
+static void call_and_wait(solver_job *job, message_fn fn)
+{
+	struct waiting_call call = {.job = job};
+	g_mutex_init(&call.mu);
+	g_cond_init(&call.changed);
+	solver_post(job->solver, fn, &call);
+	g_mutex_lock(&call.mu);
+	while (!call.done)
+		g_cond_wait(&call.changed, &call.mu);
+	g_mutex_unlock(&call.mu);
+	g_mutex_clear(&call.mu);
+	g_cond_clear(&call.changed);
+}
+
+static void call_done(struct waiting_call *call)
+{
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&call->mu);
+	call->done = true;
+	g_cond_signal(&call->changed);
+}
+
+/* ---- jobs */
+
+solver_job *solver_job_new(solver *s, const char *id, session_group *sessions, progress_log *log, GError **error)
+{
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&s->mu);
+	if (g_hash_table_contains(s->jobs, id)) {
+		error_set(error, ERROR_ALREADY_EXISTS, "job ID %s exists", id);
+		return NULL;
+	}
+	solver_job *job = g_new0(solver_job, 1);
+	job->solver = s;
+	job->id = g_strdup(id);
+	job->sessions = sessions ? session_group_ref(sessions) : NULL;
+	job->log = log ? progress_log_ref(log) : NULL;
+	job->vertices = g_hash_table_new(NULL, NULL);
+	g_mutex_init(&job->mu);
+	job->sinks = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)progress_sink_unref);
+	g_hash_table_insert(s->jobs, job->id, job);
+	return job;
+}
+
+static void leave(solver *s, void *data)
+{
+	struct waiting_call *call = data;
+	job_drop_all(call->job);
+	call_done(call);
+}
+
+void solver_job_free(solver_job *job)
+{
+	if (!job)
+		return;
+	call_and_wait(job, leave);
+	g_mutex_lock(&job->solver->mu);
+	g_hash_table_remove(job->solver->jobs, job->id);
+	g_mutex_unlock(&job->solver->mu);
+	g_clear_pointer(&job->sessions, session_group_unref);
+	g_clear_pointer(&job->log, progress_log_unref);
+	g_hash_table_unref(job->vertices);
+	g_hash_table_unref(job->sinks);
+	g_mutex_clear(&job->mu);
+	g_free(job->id);
+	g_free(job);
+}
+
+const char *solver_job_id(const solver_job *job)
+{
+	return job->id;
+}
+
+session_group *solver_job_sessions(const solver_job *job)
+{
+	return job->sessions;
+}
+
+void solver_job_set_data(solver_job *job, void *data)
+{
+	job->data = data;
+}
+
+void *solver_job_data(const solver_job *job)
+{
+	return job->data;
+}
+
+/* ---- requests */
+
+static struct request *request_ref(struct request *r)
+{
+	g_atomic_int_inc(&r->refs);
+	return r;
+}
+
+static void request_unref(struct request *r)
+{
+	if (!g_atomic_int_dec_and_test(&r->refs))
+		return;
+	result_unref_later(r->solver, r->result); /* answered after its caller gave up */
+	failure_unref(r->failure);
+	llb_definition_unref(r->definition);
+	g_mutex_clear(&r->mu);
+	g_cond_clear(&r->changed);
+	g_free(r);
+}
+
+void request_finish(struct request *r, void *result, struct failure *failure)
+{
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&r->mu);
+	r->result = result;
+	r->failure = failure;
+	r->done = true;
+	g_cond_signal(&r->changed);
+}
+
+static void request_open(solver *s, void *data)
+{
+	struct request *r = data;
+	g_mutex_lock(&r->mu);
+	bool canceled = r->canceled;
+	g_mutex_unlock(&r->mu);
+	if (!canceled) {
+		struct vertex *v = job_load_vertex(r->job, r->llb);
+		r->edge = edge_resolve(vertex_edge(v, r->index));
+		edge_watch(r->edge, (struct watcher){.request = r});
+	}
+	request_unref(r);
+}
+
+static void request_close(solver *s, void *data)
+{
+	struct request *r = data;
+	if (r->edge) {
+		edge_unwatch(r->edge, NULL, r);
+		r->edge = NULL;
+	}
+	g_mutex_lock(&r->mu);
+	r->done = true; /* with the answer that came meanwhile, or none */
+	g_cond_signal(&r->changed);
+	g_mutex_unlock(&r->mu);
+	request_unref(r);
+}
+
+static void request_cancel(void *data)
+{
+	struct request *r = data;
+	g_mutex_lock(&r->mu);
+	r->canceled = true;
+	g_mutex_unlock(&r->mu);
+	solver_post(r->solver, request_close, request_ref(r));
+}
+
+/* Source lines are those of the build that asks, also when another build's vertex failed. */
+static void annotate(const struct request *r, const struct failure *f, GError *error)
+{
+	if (!f->vertex)
+		return;
+	size_t n;
+	const struct llb_vertex *const *own = llb_definition_vertices(r->definition, &n);
+	for (size_t i = 0; i < n; i++) {
+		if (digest_equal(&own[i]->digest, &f->vertex->digest)) {
+			llb_vertex_annotate_error(own[i], error);
+			return;
+		}
+	}
+	llb_vertex_annotate_error(f->vertex, error);
+}
+
+static bool request_answer(struct request *r, cancel *c, void **ret_result, GError **error)
+{
+	if (r->failure) {
+		g_autoptr(GError) copy = g_error_copy(r->failure->error);
+		annotate(r, r->failure, copy);
+		g_propagate_error(error, g_steal_pointer(&copy));
+		return false;
+	}
+	if (r->canceled && !r->result)
+		return cancel_check(c, error);
+	*ret_result = g_steal_pointer(&r->result);
+	return true;
+}
+
+bool solver_job_build(solver_job *job, const struct llb_vertex *vertex, int64_t index, cancel *c, void **ret_result, GError **error)
+{
+	if (!cancel_check(c, error))
+		return false;
+	struct request *r = g_new0(struct request, 1);
+	r->refs = 1;
+	r->solver = job->solver;
+	r->job = job;
+	r->llb = vertex;
+	r->definition = llb_definition_ref(vertex->owner);
+	r->index = index;
+	g_mutex_init(&r->mu);
+	g_cond_init(&r->changed);
+	solver_post(job->solver, request_open, request_ref(r));
+	guint on_cancel = c ? cancel_add(c, request_cancel, r) : 0;
+	g_mutex_lock(&r->mu);
+	while (!r->done)
+		g_cond_wait(&r->changed, &r->mu);
+	g_mutex_unlock(&r->mu);
+	if (on_cancel)
+		cancel_remove(c, on_cancel);
+	bool ok = request_answer(r, c, ret_result, error);
+	request_unref(r);
+	return ok;
+}
+
+/* ---- vertices that are not in the graph */
+
+progress_sink *solver_job_sink(solver_job *job, const char *digest, const char *name)
+{
+	progress_sink *sink = progress_sink_new(&(struct progress_vertex){.digest = digest, .name = name});
+	progress_sink_add(sink, job->log);
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&job->mu);
+	g_hash_table_replace(job->sinks, g_strdup(digest), progress_sink_ref(sink));
+	return sink;
+}
+
+progress_sink *solver_job_find_sink(solver_job *job, const char *digest)
+{
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&job->mu);
+	return progress_sink_ref(g_hash_table_lookup(job->sinks, digest));
+}
+
+bool solver_job_run_vertex(solver_job *job, const char *digest, const char *name, cancel *c,
+			   bool (*fn)(void *data, struct work *work, GError **error), void *data, GError **error)
+{
+	g_autoptr(progress_sink) sink = solver_job_sink(job, digest, name);
+	g_autoptr(GError) why = NULL;
+	struct work work = {.cancel = c, .sessions = job->sessions, .progress = sink};
+	progress_sink_start(sink);
+	bool ok = fn(data, &work, &why);
+	progress_sink_complete(sink, ok ? NULL : why ? why->message : "failed", false);
+	if (why)
+		g_propagate_error(error, g_steal_pointer(&why));
+	return ok;
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The solver thread: messages in, edges evaluated until nothing changes, keys written behind. */
+#include "solver/graph.h"
+
+#define FLUSH_DELAY_US 200000
+
+struct message {
+	message_fn fn;
+	void *data;
+};
+/* What the pool runs: a task, or a deferred call. */
+struct pool_item {
+	struct task *task;
+	void (*fn)(solver *s, void *data);
+	void *data;
+};
+
+void solver_post(solver *s, message_fn fn, void *data)
+{
+	struct message *m = g_new(struct message, 1);
+	m->fn = fn;
+	m->data = data;
+	g_async_queue_push(s->messages, m);
+}
+
+static void pool_run(gpointer item, gpointer data)
+{
+	solver *s = data;
+	struct pool_item *p = item;
+	if (p->task) {
+		task_run(p->task);
+		solver_post(s, task_done, p->task);
+	} else {
+		p->fn(s, p->data);
+	}
+	g_free(p);
+}
+
+void solver_pool_push(solver *s, struct task *t)
+{
+	struct pool_item *p = g_new0(struct pool_item, 1);
+	p->task = t;
+	g_thread_pool_push(s->pool, p, NULL);
+}
+
+void solver_defer(solver *s, void (*fn)(solver *s, void *data), void *data)
+{
+	struct pool_item *p = g_new0(struct pool_item, 1);
+	p->fn = fn;
+	p->data = data;
+	g_thread_pool_push(s->pool, p, NULL);
+}
+
+void *result_ref(solver *s, void *result)
+{
+	return result ? s->options.results->ref(result) : NULL;
+}
+
+static void deferred_unref(solver *s, void *result)
+{
+	s->options.results->unref(result);
+}
+
+void result_unref_later(solver *s, void *result)
+{
+	if (result)
+		solver_defer(s, deferred_unref, result);
+}
+
+/* ---- keys on disk */
+
+static void flush_done(solver *s, void *data)
+{
+	s->flush_running = false;
+}
+
+static void flush_run(solver *s, void *data)
+{
+	key_store_flush(s->keys, false, NULL); /* what does not fit on the disk is only cache */
+	solver_post(s, flush_done, NULL);
+}
+
+static void flush_if_due(solver *s)
+{
+	if (s->flush_running || !key_store_needs_flush(s->keys)) {
+		s->flush_at_us = 0;
+		return;
+	}
+	gint64 now = g_get_monotonic_time();
+	if (s->flush_at_us == 0)
+		s->flush_at_us = now + FLUSH_DELAY_US;
+	if (now < s->flush_at_us)
+		return;
+	s->flush_at_us = 0;
+	s->flush_running = true;
+	solver_defer(s, flush_run, NULL);
+}
+
+bool solver_sync(solver *s, GError **error)
+{
+	return key_store_flush(s->keys, true, error);
+}
+
+/* ---- the thread */
+
+static void evaluate_dirty(solver *s)
+{
+	for (struct edge *e = g_queue_pop_head(&s->dirty); e; e = g_queue_pop_head(&s->dirty)) {
+		e->queued = false;
+		edge_evaluate(e);
+	}
+}
+
+static struct message *next_message(solver *s)
+{
+	if (s->flush_at_us == 0)
+		return g_async_queue_pop(s->messages);
+	gint64 wait = s->flush_at_us - g_get_monotonic_time();
+	return wait > 0 ? g_async_queue_timeout_pop(s->messages, (guint64)wait) : g_async_queue_try_pop(s->messages);
+}
+
+static void stop(solver *s, void *data)
+{
+	*(bool *)data = true;
+}
+
+static gpointer run(gpointer data)
+{
+	solver *s = data;
+	bool stopped = false;
+	while (!stopped) {
+		g_autofree struct message *m = next_message(s);
+		if (m && m->fn == stop)
+			stopped = true;
+		else if (m)
+			m->fn(s, m->data);
+		evaluate_dirty(s);
+		flush_if_due(s);
+	}
+	return NULL;
+}
+
+solver *solver_new(const struct solver_options *options, GError **error)
+{
+	key_store *keys = key_store_open(options->root_fd, error);
+	if (!keys)
+		return NULL;
+	solver *s = g_new0(solver, 1);
+	s->options = *options;
+	s->keys = keys;
+	s->messages = g_async_queue_new();
+	int threads = options->max_threads > 0 ? options->max_threads : MAX(128, 16 * (int)g_get_num_processors());
+	s->pool = g_thread_pool_new(pool_run, s, threads, FALSE, NULL);
+	s->active = g_hash_table_new(g_str_hash, g_str_equal);
+	s->edge_index = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
+	g_queue_init(&s->dirty);
+	g_queue_init(&s->slot_queue);
+	g_mutex_init(&s->mu);
+	s->jobs = g_hash_table_new(g_str_hash, g_str_equal);
+	s->thread = g_thread_new("solver", run, s);
+	return s;
+}
+
+/* Messages that came while the pool ended: tasks of vertices that were detached. */
+static void drain(solver *s)
+{
+	for (struct message *m = g_async_queue_try_pop(s->messages); m; m = g_async_queue_try_pop(s->messages)) {
+		m->fn(s, m->data);
+		g_free(m);
+	}
+}
+
+void solver_free(solver *s)
+{
+	if (!s)
+		return;
+	while (g_atomic_int_get(&s->n_vertices) > 0) /* canceled tasks come home */
+		g_usleep(1000);
+	solver_post(s, stop, NULL);
+	g_thread_join(s->thread);
+	g_thread_pool_free(s->pool, FALSE, TRUE);
+	drain(s);
+	key_store_close(s->keys);
+	g_async_queue_unref(s->messages);
+	g_hash_table_unref(s->active);
+	g_hash_table_unref(s->edge_index);
+	g_hash_table_unref(s->jobs);
+	g_mutex_clear(&s->mu);
+	g_free(s);
+}
+
+static void forget(solver *s, void *data)
+{
+	g_autofree char *id = data;
+	key_store_forget(s->keys, id);
+}
+
+void solver_forget_result(solver *s, const char *id)
+{
+	solver_post(s, forget, g_strdup(id));
+}
+
+struct solver_stats solver_get_stats(solver *s)
+{
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&s->mu);
+	return (struct solver_stats){
+		.vertices = (size_t)g_atomic_int_get(&s->n_vertices),
+		.running = (size_t)g_atomic_int_get(&s->running),
+		.jobs = g_hash_table_size(s->jobs),
+	};
+}

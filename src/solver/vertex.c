@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Active vertices: found or made when a job loads a definition, gone when the last job has left and no task is out. */
+#include "api/guard.h"
+#include "solver/graph.h"
+#include "solver/resources.h"
+#include <string.h>
+
+static char *twin_digest(const struct digest *digest, struct digest *ret)
+{
+	g_autofree char *text = g_strconcat(digest->text, "-ignorecache", NULL);
+	digest_of_text(text, ret);
+	return ret->text;
+}
+
+/*
+ * A vertex joins an active twin that ignores the cache. One that ignores the cache does not join one that uses it, but
+ * becomes such a twin. ret_digest: what it is active as.
+ */
+static struct vertex *vertex_find(solver *s, const struct llb_vertex *llb, struct digest *ret_digest)
+{
+	struct vertex *v = g_hash_table_lookup(s->active, twin_digest(&llb->digest, ret_digest));
+	if (v)
+		return v;
+	v = g_hash_table_lookup(s->active, llb->digest.text);
+	if (v && llb->ignore_cache && !v->ignore_cache)
+		return NULL;
+	*ret_digest = llb->digest;
+	return v;
+}
+
+static progress_sink *sink_new(const struct vertex *v)
+{
+	g_autofree const char **inputs = g_new0(const char *, v->n_inputs + 1);
+	for (size_t i = 0; i < v->n_inputs; i++)
+		inputs[i] = v->inputs[i].vertex->digest.text;
+	const Pb__ProgressGroup *group = v->llb->progress_group;
+	return progress_sink_new(&(struct progress_vertex){
+		.digest = v->digest.text,
+		.inputs = inputs,
+		.n_inputs = v->n_inputs,
+		.name = v->llb->name,
+		.group_id = group ? group->id : NULL,
+		.group_name = group ? group->name : NULL,
+		.group_weak = group && group->weak,
+	});
+}
+
+static void map_clear(gpointer data)
+{
+	g_free(((struct cache_map *)data)->inputs);
+}
+
+static struct vertex *vertex_new(solver *s, const struct llb_vertex *llb, const struct digest *digest,
+				 struct vertex_input *inputs /* taken */)
+{
+	struct vertex *v = g_new0(struct vertex, 1);
+	v->solver = s;
+	v->digest = *digest;
+	v->llb = llb;
+	v->definition = llb_definition_ref(llb->owner);
+	v->inputs = inputs;
+	v->n_inputs = llb->n_inputs;
+	v->ignore_cache = llb->ignore_cache;
+	v->jobs = g_ptr_array_new();
+	v->sink = sink_new(v);
+	v->maps = g_array_new(FALSE, FALSE, sizeof(struct cache_map));
+	g_array_set_clear_func(v->maps, map_clear);
+	v->content = g_new0(struct content_key, v->n_inputs + 1);
+	v->edges = g_ptr_array_new_with_free_func((GDestroyNotify)edge_free);
+	g_hash_table_insert(s->active, v->digest.text, v);
+	g_atomic_int_inc(&s->n_vertices);
+	return v;
+}
+
+/* An op goes on a worker, with what it was made of. */
+struct old_op {
+	struct solver_op op;
+	struct llb_vertex *resolved;
+	Pb__LinuxResources *resources;
+	llb_definition *definition;
+};
+
+static void old_op_free(solver *s, void *data)
+{
+	struct old_op *old = data;
+	if (old->op.class)
+		old->op.class->free(old->op.self);
+	g_free(old->resolved);
+	guard_free(old->resources);
+	llb_definition_unref(old->definition);
+	g_free(old);
+}
+
+void vertex_free_if_idle(struct vertex *v)
+{
+	if (v->n_tasks > 0)
+		return;
+	solver *s = v->solver;
+	for (guint i = 0; i < v->maps->len; i++)
+		for (size_t k = 0; k < v->n_inputs; k++)
+			g_free(g_array_index(v->maps, struct cache_map, i).inputs[k].selector);
+	for (size_t i = 0; v->outputs && i < v->llb->n_outputs; i++) {
+		result_unref_later(s, v->outputs[i]);
+		g_free(v->output_ids[i]);
+	}
+	struct old_op old = {.op = v->op, .resolved = v->resolved, .resources = v->resources, .definition = v->definition};
+	solver_defer(s, old_op_free, g_memdup2(&old, sizeof old));
+	g_ptr_array_unref(v->edges);
+	g_array_unref(v->maps);
+	g_ptr_array_unref(v->jobs);
+	progress_sink_unref(v->sink);
+	failure_unref(v->failure);
+	g_free(v->inputs);
+	g_free(v->content);
+	g_free(v->outputs);
+	g_free(v->output_ids);
+	g_free(v);
+	g_atomic_int_add(&s->n_vertices, -1);
+}
+
+/* Nobody asks for it any more: out of the graph at once, freed when its tasks are back. */
+static void vertex_detach(struct vertex *v)
+{
+	solver *s = v->solver;
+	v->detached = true;
+	g_hash_table_remove(s->active, v->digest.text);
+	for (guint i = 0; i < v->edges->len; i++) {
+		struct edge *e = v->edges->pdata[i];
+		edge_index_remove(e);
+		if (e->queued)
+			g_queue_remove(&s->dirty, e);
+		e->queued = false;
+		for (size_t k = 0; e->deps && k < v->n_inputs; k++)
+			edge_unwatch(edge_resolve(e->deps[k].edge), e, NULL);
+	}
+	tasks_cancel_all(v);
+}
+
+void vertex_drop_job(struct vertex *v, solver_job *job)
+{
+	g_ptr_array_remove(v->jobs, job);
+	progress_sink_remove(v->sink, job->log);
+}
+
+/* ---- jobs hold vertices */
+
+static void relax_resources(struct vertex *v, const Pb__LinuxResources *r)
+{
+	if (!r || v->resolved) /* the first execution decides */
+		return;
+	Pb__LinuxResources *merged = resources_relax(v->resources, r);
+	guard_free(v->resources);
+	v->resources = merged;
+}
+
+/* What the op is made of: with the resources of all jobs at that time. */
+const struct llb_vertex *vertex_resolved(struct vertex *v)
+{
+	if (!v->resources || v->resolved)
+		return v->resolved ? v->resolved : v->llb;
+	v->resolved = g_memdup2(v->llb, sizeof *v->llb);
+	v->resolved->resources = v->resources;
+	return v->resolved;
+}
+
+void job_add_vertex(solver_job *job, struct vertex *v)
+{
+	if (!g_hash_table_add(job->vertices, v))
+		return;
+	g_ptr_array_add(v->jobs, job);
+	progress_sink_add(v->sink, job->log);
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&job->mu);
+	g_hash_table_insert(job->sinks, g_strdup(v->digest.text), progress_sink_ref(v->sink));
+	if (!g_hash_table_contains(job->sinks, v->llb->digest.text))
+		g_hash_table_insert(job->sinks, g_strdup(v->llb->digest.text), progress_sink_ref(v->sink));
+}
+
+GPtrArray *vertex_closure(struct vertex *v)
+{
+	g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
+	GPtrArray *all = g_ptr_array_new();
+	g_ptr_array_add(all, v);
+	g_hash_table_add(seen, v);
+	for (guint next = 0; next < all->len; next++) {
+		struct vertex *one = all->pdata[next];
+		for (size_t i = 0; i < one->n_inputs; i++) {
+			struct edge *e = vertex_edge_find(one->inputs[i].vertex, one->inputs[i].index);
+			struct vertex *in = e ? edge_resolve(e)->vertex : one->inputs[i].vertex;
+			if (g_hash_table_add(seen, in))
+				g_ptr_array_add(all, in);
+			if (in != one->inputs[i].vertex && g_hash_table_add(seen, one->inputs[i].vertex))
+				g_ptr_array_add(all, one->inputs[i].vertex);
+		}
+		for (guint i = 0; i < one->edges->len; i++) {
+			struct edge *e = edge_resolve(one->edges->pdata[i]);
+			if (g_hash_table_add(seen, e->vertex))
+				g_ptr_array_add(all, e->vertex);
+		}
+	}
+	return all;
+}
+
+/* An active vertex whose outputs merged into others brings those along. */
+static void job_add_merged(solver_job *job, struct vertex *v)
+{
+	for (guint i = 0; i < v->edges->len; i++) {
+		struct edge *e = v->edges->pdata[i];
+		if (!e->forward)
+			continue;
+		g_autoptr(GPtrArray) all = vertex_closure(edge_resolve(e)->vertex);
+		for (guint k = 0; k < all->len; k++)
+			job_add_vertex(job, all->pdata[k]);
+	}
+}
+
+static struct vertex *load_one(solver_job *job, const struct llb_vertex *llb, GHashTable *loaded)
+{
+	solver *s = job->solver;
+	struct digest digest;
+	struct vertex *v = vertex_find(s, llb, &digest);
+	if (!v) {
+		struct vertex_input *inputs = g_new0(struct vertex_input, llb->n_inputs + 1);
+		for (size_t i = 0; i < llb->n_inputs; i++) {
+			inputs[i].vertex = g_hash_table_lookup(loaded, llb->inputs[i].vertex);
+			inputs[i].index = llb->inputs[i].index;
+		}
+		v = vertex_new(s, llb, &digest, inputs);
+	}
+	relax_resources(v, llb->resources);
+	job_add_vertex(job, v);
+	job_add_merged(job, v);
+	return v;
+}
+
+/* Marks what the vertex needs, so that only that is loaded. */
+static GHashTable *needed_by(const struct llb_vertex *llb)
+{
+	GHashTable *needed = g_hash_table_new(NULL, NULL);
+	g_autoptr(GPtrArray) stack = g_ptr_array_new();
+	g_ptr_array_add(stack, (gpointer)llb);
+	while (stack->len > 0) {
+		const struct llb_vertex *one = g_ptr_array_steal_index_fast(stack, stack->len - 1);
+		if (!g_hash_table_add(needed, (gpointer)one))
+			continue;
+		for (size_t i = 0; i < one->n_inputs; i++)
+			g_ptr_array_add(stack, (gpointer)one->inputs[i].vertex);
+	}
+	return needed;
+}
+
+/*
+ * An active vertex found under its digest was made with the inputs of that time: the job must hold those, not only
+ * the ones that its own definition leads to.
+ */
+static void job_add_inputs(solver_job *job, struct vertex *v)
+{
+	g_autoptr(GPtrArray) all = vertex_closure(v);
+	for (guint i = 0; i < all->len; i++)
+		job_add_vertex(job, all->pdata[i]);
+}
+
+struct vertex *job_load_vertex(solver_job *job, const struct llb_vertex *llb)
+{
+	g_autoptr(GHashTable) needed = needed_by(llb);
+	g_autoptr(GHashTable) loaded = g_hash_table_new(NULL, NULL);
+	size_t n;
+	const struct llb_vertex *const *vertices = llb_definition_vertices(llb->owner, &n);
+	for (size_t i = 0; i < n; i++) /* inputs before users */
+		if (g_hash_table_contains(needed, vertices[i]))
+			g_hash_table_insert(loaded, (gpointer)vertices[i], load_one(job, vertices[i], loaded));
+	struct vertex *v = g_hash_table_lookup(loaded, llb);
+	job_add_inputs(job, v);
+	return v;
+}
+
+/* ---- the end of a job, on the solver thread */
+
+void job_drop_all(solver_job *job)
+{
+	GHashTableIter iter;
+	gpointer key;
+	g_autoptr(GPtrArray) dead = g_ptr_array_new();
+	g_hash_table_iter_init(&iter, job->vertices);
+	while (g_hash_table_iter_next(&iter, &key, NULL)) {
+		struct vertex *v = key;
+		vertex_drop_job(v, job);
+		if (v->jobs->len == 0)
+			g_ptr_array_add(dead, v);
+	}
+	g_hash_table_remove_all(job->vertices);
+	for (guint i = 0; i < dead->len; i++) /* all of them before the first is freed: they point at each other */
+		vertex_detach(dead->pdata[i]);
+	for (guint i = 0; i < dead->len; i++)
+		vertex_free_if_idle(dead->pdata[i]);
+}

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/limits.h"
+#include "format/json_writer.h"
+#include "progress/progress.h"
+#include "source/classes.h"
+#include "source/pull.h"
+#include <string.h>
+
+#define KNOWN_MAX 10000
+
+const char *source_attribute(const Pb__SourceOp *op, const char *key)
+{
+	for (size_t i = 0; i < op->n_attrs; i++)
+		if (g_str_equal(op->attrs[i]->key, key))
+			return op->attrs[i]->value;
+	return NULL;
+}
+
+bool source_layer_limit_parse(const char *text, int64_t *ret, GError **error)
+{
+	*ret = -1;
+	if (!text)
+		return true;
+	gint64 value;
+	if (!g_ascii_string_to_signed(text, 10, 1, G_MAXINT32, &value, NULL))
+		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid layer limit %.100s", text);
+	*ret = value;
+	return true;
+}
+
+/* ---- the registry as origin */
+
+/* Digests that a repository was seen to have, so that what is here may stand for what is there. */
+static GMutex known_mu;
+static GHashTable *known; /* set of "domain/path@digest" */
+
+static char *known_key(const reference *ref, const char *digest)
+{
+	return g_strconcat(ref->domain, "/", ref->path, "@", digest, NULL);
+}
+
+static bool registry_is_known(const struct pull_origin *o, const reference *ref, const char *digest)
+{
+	g_autofree char *key = known_key(ref, digest);
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&known_mu);
+	return known && g_hash_table_contains(known, key);
+}
+
+static void registry_learn(const struct pull_origin *o, const reference *ref, const char *digest)
+{
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&known_mu);
+	if (!known)
+		known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	if (g_hash_table_size(known) >= KNOWN_MAX)
+		g_hash_table_remove_all(known);
+	g_hash_table_add(known, known_key(ref, digest));
+}
+
+static bool origin_resolve(const struct pull_origin *o, const reference *ref, struct work *work, oci_descriptor **ret,
+			   GError **error)
+{
+	return registry_resolve(o->registry, ref, &source_registry_auth, work, ret, NULL, error);
+}
+
+static GBytes *origin_fetch(const struct pull_origin *o, const reference *ref, const oci_descriptor *d, size_t max,
+			    struct work *work, GError **error)
+{
+	return registry_fetch_small(o->registry, ref, d, max, &source_registry_auth, work, error);
+}
+
+void pull_origin_registry(struct pull_origin *ret, const struct source_context *context)
+{
+	*ret = (struct pull_origin){
+		.blobs = context->blobs,
+		.resolve = origin_resolve,
+		.fetch = origin_fetch,
+		.is_known = registry_is_known,
+		.learn = registry_learn,
+		.registry = context->registry,
+	};
+}
+
+/* ---- what all image sources do */
+
+void image_request_free(void *self)
+{
+	struct image_request *q = self;
+	if (!q)
+		return;
+	reference_free(q->ref);
+	g_free(q->text);
+	g_strfreev(q->os_features);
+	g_free(q->record_type);
+	g_free(q->checksum);
+	g_free(q->session_id);
+	g_free(q->store);
+	pulled_free(q->pulled);
+	g_clear_pointer(&q->layers, g_ptr_array_unref);
+	g_free(q);
+}
+
+static bool limit_apply(struct image_request *q, GError **error)
+{
+	if (q->layer_limit < 0)
+		return true;
+	if (q->layer_limit > q->layers->len)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "layer limit %" G_GINT64_FORMAT
+				 " is greater than the number of layers in the image %u", q->layer_limit, q->layers->len);
+	g_ptr_array_set_size(q->layers, (int)q->layer_limit);
+	return true;
+}
+
+static bool request_pull(struct image_request *q, struct work *work, GError **error)
+{
+	g_autoptr(pulled) p = pull(&q->origin, q->ref, &q->platform, work, error);
+	if (!p)
+		return false;
+	if (q->checksum && !g_str_equal(q->checksum, p->root.text))
+		return error_set(error, ERROR_INVALID_ARGUMENT, "image digest %s for %s does not match expected checksum %s",
+				 p->root.text, q->text, q->checksum);
+	q->layers = pulled_layers(p, error);
+	if (!q->layers || !limit_apply(q, error))
+		return false;
+	q->pulled = g_steal_pointer(&p);
+	return true;
+}
+
+/* Once an instance, shown as "resolve REF". */
+static bool request_ensure(struct image_request *q, struct work *work, GError **error)
+{
+	if (q->pulled)
+		return true;
+	g_autofree char *id = g_strconcat("resolve ", q->text, NULL);
+	int64_t started_ns = 0;
+	progress_status_start(work->progress, id, NULL, &started_ns);
+	g_clear_pointer(&q->layers, g_ptr_array_unref);
+	if (!request_pull(q, work, error))
+		return false;
+	progress_status_end(work->progress, id, NULL, started_ns);
+	return true;
+}
+
+static char *manifest_key(const struct image_request *q)
+{
+	json_writer *w = json_writer_new(0);
+	json_object_begin(w);
+	json_put_string_member(w, "Digest", q->pulled->root.text);
+	json_put_string_member(w, "OS", q->platform.os);
+	json_put_string_member(w, "Arch", q->platform.architecture);
+	json_put_string_member_nonempty(w, "Variant", q->platform.variant);
+	json_put_string_member_nonempty(w, "OSVersion", q->platform.os_version);
+	if (q->platform.os_features && q->platform.os_features[0]) {
+		json_key(w, "OSFeatures");
+		json_array_begin(w);
+		for (char *const *f = q->platform.os_features; *f; f++)
+			json_put_string(w, *f);
+		json_array_end(w);
+	}
+	if (q->layer_limit >= 0) {
+		json_key(w, "Limit");
+		json_put_int(w, q->layer_limit);
+	}
+	json_object_end(w);
+	g_autofree char *text = json_writer_take(&w, NULL);
+	struct digest digest;
+	digest_of_text(text, &digest);
+	return g_strdup(digest.text);
+}
+
+/* Chain id of the layers, NULL when there are none. */
+static char *layers_key(const struct image_request *q)
+{
+	struct digest chain = {0};
+	for (guint i = 0; i < q->layers->len; i++) {
+		const oci_layer *l = g_ptr_array_index(q->layers, i);
+		struct digest next;
+		oci_chain_id(&chain, &l->diff_id, &next);
+		chain = next;
+	}
+	const json_t *rootfs = json_object_get(q->pulled->config->json, "rootfs");
+	bool is_layers = g_strcmp0(json_string_value(json_object_get(rootfs, "type")), "layers") == 0;
+	return is_layers && digest_is_set(&chain) ? g_strdup(chain.text) : NULL;
+}
+
+bool image_request_cache_key(void *self, struct work *work, unsigned phase, char **ret_key, bool *ret_last, GError **error)
+{
+	struct image_request *q = self;
+	if (!request_ensure(q, work, error))
+		return false;
+	char *key = phase > 0 ? layers_key(q) : NULL;
+	*ret_key = key ? key : manifest_key(q);
+	*ret_last = phase > 0;
+	return true;
+}
+
+bool image_request_snapshot(void *self, struct work *work, cache_ref **ret_ref, GError **error)
+{
+	struct image_request *q = self;
+	*ret_ref = NULL;
+	if (!request_ensure(q, work, error))
+		return false;
+	if (q->layers->len == 0)
+		return true;
+	g_autofree char *description = g_strconcat("pulled from ", q->text, NULL);
+	struct cache_record_options options = {.description = description, .record_type = q->record_type};
+	g_autoptr(blob_provider) provider = q->provider(q, q->pulled->manifest);
+	g_autoptr(cache_ref) current = NULL;
+	for (guint i = 0; i < q->layers->len; i++) {
+		cache_ref *next = cache_add_layer(q->cache, current, g_ptr_array_index(q->layers, i), provider, &options, error);
+		if (!next)
+			return false;
+		cache_ref_unref(current);
+		current = next;
+	}
+	*ret_ref = g_steal_pointer(&current);
+	return true;
+}
+
+/* ---- docker-image */
+
+static blob_provider *image_provider(struct image_request *q, const oci_manifest *manifest)
+{
+	g_autofree char *label = g_strconcat("containerd.io/distribution.source.", q->ref->domain, NULL);
+	for (guint i = 0; i < q->layers->len; i++)
+		oci_descriptor_annotate(((oci_layer *)g_ptr_array_index(q->layers, i))->descriptor, label, q->ref->path);
+	return registry_provider_of(q->origin.registry, q->ref, &source_registry_auth, manifest->layers);
+}
+
+static bool record_type_read(const char *text, char **ret, GError **error)
+{
+	static const char *const types[] = {"regular", "internal", "frontend", NULL};
+	if (!text || !*text)
+		return true;
+	if (!g_strv_contains(types, text))
+		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid record type %.100s", text);
+	*ret = g_strdup(text);
+	return true;
+}
+
+static bool attributes_read(struct image_request *q, const Pb__SourceOp *op, GError **error)
+{
+	static const char *const modes[] = {"default", "pull", "local", "", NULL};
+	const char *mode = source_attribute(op, "image.resolvemode");
+	if (mode && !g_strv_contains(modes, mode))
+		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid resolvemode: %.100s", mode);
+	const char *checksum = source_attribute(op, "image.checksum");
+	struct digest digest;
+	if (checksum && !digest_parse(checksum, &digest, error))
+		return false;
+	q->checksum = checksum ? g_strdup(digest.text) : NULL;
+	return record_type_read(source_attribute(op, "image.recordtype"), &q->record_type, error) &&
+	       source_layer_limit_parse(source_attribute(op, "image.layerlimit"), &q->layer_limit, error);
+}
+
+static void *image_open(const struct source_context *context, const Pb__SourceOp *op, const struct platform *platform,
+			GError **error)
+{
+	struct image_request *q = g_new0(struct image_request, 1);
+	q->layer_limit = -1;
+	q->ref = reference_parse_normalized(strstr(op->identifier, "://") + 3, error);
+	if (!q->ref || !attributes_read(q, op, error)) {
+		image_request_free(q);
+		return NULL;
+	}
+	if (!q->ref->tag && !q->ref->digest) {
+		error_set(error, ERROR_INVALID_ARGUMENT, "object required");
+		image_request_free(q);
+		return NULL;
+	}
+	q->text = reference_text(q->ref);
+	q->platform = *platform;
+	q->platform.os_features = q->os_features = g_strdupv((char **)platform->os_features);
+	q->cache = context->cache;
+	q->provider = image_provider;
+	pull_origin_registry(&q->origin, context);
+	return q;
+}
+
+const struct source_class source_image_class = {
+	.scheme = "docker-image",
+	.open = image_open,
+	.cache_key = image_request_cache_key,
+	.snapshot = image_request_snapshot,
+	.free = image_request_free,
+};
+
+/* ---- configs without layers */
+
+static bool meta_fill(const struct pull_origin *o, const reference *ref, const struct platform *want, bool no_config,
+		      struct work *work, struct image_meta *ret, GError **error)
+{
+	struct image_meta meta = {0};
+	if (no_config) {
+		if (!pull_root(o, ref, work, &meta.digest, error))
+			return false;
+	} else {
+		g_autoptr(pulled) p = pull(o, ref, want, work, error);
+		if (!p)
+			return false;
+		meta.digest = p->root;
+		meta.config = g_bytes_ref(p->config_bytes);
+	}
+	*ret = meta;
+	return true;
+}
+
+bool source_image_resolve(const struct source_context *context, const char *reference_text_, const struct platform *platform,
+			  enum image_resolve_mode mode, bool no_config, struct work *work, struct image_meta *ret, GError **error)
+{
+	g_autoptr(reference) ref = reference_parse_normalized(reference_text_, error);
+	if (!ref)
+		return false;
+	reference_tag_default(ref);
+	struct pull_origin origin;
+	pull_origin_registry(&origin, context);
+	return meta_fill(&origin, ref, platform, no_config, work, ret, error);
+}
+
+bool source_oci_layout_resolve(const struct source_context *context, const char *reference_text_, const char *session_id,
+			       const char *store_id, const struct platform *platform, struct work *work,
+			       struct image_meta *ret, GError **error)
+{
+	g_autoptr(reference) ref = pull_layout_reference(reference_text_, error);
+	if (!ref)
+		return false;
+	struct pull_origin origin;
+	pull_origin_layout(&origin, context, session_id, store_id && *store_id ? store_id : ref->path);
+	return meta_fill(&origin, ref, platform, false, work, ret, error);
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "source/pull.h"
+#include "base/limits.h"
+#include <string.h>
+
+#define HOLD_US (5 * 60 * G_USEC_PER_SEC)
+#define SCHEMA1_PREFIX "application/vnd.docker.distribution.manifest.v1+"
+
+/* ---- documents that a build will want again soon are held for some minutes */
+
+struct hold {
+	blob_store *blobs;
+	struct digest digest;
+	gint64 until_us;
+};
+static GMutex holds_mu;
+static GQueue holds = G_QUEUE_INIT; /* of struct hold *, oldest first */
+
+static void hold_for_a_while(blob_store *blobs, const struct digest *digest)
+{
+	gint64 now = g_get_monotonic_time();
+	struct hold *h = g_new(struct hold, 1);
+	*h = (struct hold){blobs, *digest, now + HOLD_US};
+	blob_store_hold(blobs, digest);
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&holds_mu);
+	g_queue_push_tail(&holds, h);
+	for (struct hold *old; (old = g_queue_peek_head(&holds)) && old->until_us <= now;) {
+		g_queue_pop_head(&holds);
+		if (old->blobs == blobs)
+			blob_store_release(old->blobs, &old->digest);
+		g_free(old);
+	}
+}
+
+/* ---- documents */
+
+static size_t document_max(const char *media_type)
+{
+	if (oci_media_type_is_index(media_type))
+		return LIMIT_INDEX_BYTES;
+	return oci_media_type_is_manifest(media_type) ? LIMIT_MANIFEST_BYTES : MAX(LIMIT_CONFIG_BYTES, LIMIT_INDEX_BYTES);
+}
+
+static GBytes *document(const struct pull_origin *o, const reference *ref, const oci_descriptor *d, struct work *work,
+			GError **error)
+{
+	size_t max = document_max(d->media_type);
+	if (blob_store_has(o->blobs, &d->digest)) {
+		g_autoptr(GError) gone = NULL;
+		GBytes *bytes = blob_store_read(o->blobs, &d->digest, max, &gone);
+		if (bytes)
+			return bytes;
+	}
+	g_autoptr(GBytes) bytes = o->fetch(o, ref, d, max, work, error);
+	if (!bytes)
+		return NULL;
+	struct digest stored;
+	if (!blob_store_put(o->blobs, g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), &stored, error))
+		return NULL;
+	hold_for_a_while(o->blobs, &stored);
+	return g_steal_pointer(&bytes);
+}
+
+static bool root_find(const struct pull_origin *o, const reference *ref, struct work *work, oci_descriptor **ret, GError **error)
+{
+	struct digest digest;
+	if (ref->digest && !digest_parse(ref->digest, &digest, error))
+		return false;
+	if (ref->digest && o->is_known(o, ref, digest.text) && blob_store_has(o->blobs, &digest)) {
+		*ret = oci_descriptor_new("", &digest, blob_store_size(o->blobs, &digest));
+		return true;
+	}
+	if (!o->resolve(o, ref, work, ret, error))
+		return false;
+	o->learn(o, ref, (*ret)->digest.text);
+	return true;
+}
+
+/* What a document without a usable declared type is. */
+static bool type_settle(oci_descriptor *d, GBytes *bytes, GError **error)
+{
+	if (g_str_has_prefix(d->media_type, SCHEMA1_PREFIX))
+		return error_set(error, ERROR_FAILED_PRECONDITION,
+				 "support Docker Image manifest version 2, schema 1 has been removed. More information at "
+				 "https://docs.docker.com/go/deprecated-image-specs/");
+	if (oci_media_type_is_index(d->media_type) || oci_media_type_is_manifest(d->media_type))
+		return true;
+	g_autofree char *found = oci_media_type_detect(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
+	if (!found || !(oci_media_type_is_index(found) || oci_media_type_is_manifest(found)))
+		return error_set(error, ERROR_INVALID_ARGUMENT, "encountered unknown type %.200s; children may not be fetched",
+				 found ? found : d->media_type);
+	g_free(d->media_type);
+	d->media_type = g_steal_pointer(&found);
+	return true;
+}
+
+static bool no_match(GError **error)
+{
+	return error_set(error, ERROR_NOT_FOUND, "no match for platform in manifest: not found");
+}
+
+/* Down through indexes to the manifest of the platform. *ret_by_index: some index led there. */
+static oci_manifest *manifest_find(const struct pull_origin *o, const reference *ref, const oci_descriptor *root,
+				   const struct platform *want, struct work *work, bool *ret_platform_open, GError **error)
+{
+	g_autoptr(oci_descriptor) d = oci_descriptor_copy(root);
+	*ret_platform_open = false;
+	for (unsigned depth = 0; depth <= LIMIT_INDEX_NESTING; depth++) {
+		g_autoptr(GBytes) bytes = document(o, ref, d, work, error);
+		if (!bytes || !type_settle(d, bytes, error))
+			return NULL;
+		gsize n;
+		const void *data = g_bytes_get_data(bytes, &n);
+		if (oci_media_type_is_manifest(d->media_type))
+			return oci_manifest_parse(data, n, d->media_type, error);
+		g_autoptr(oci_index) index = oci_index_parse(data, n, d->media_type, error);
+		const oci_descriptor *best = index ? oci_index_select(index, want) : NULL;
+		if (!best) {
+			if (index)
+				no_match(error);
+			return NULL;
+		}
+		*ret_platform_open = !best->has_platform;
+		oci_descriptor *next = oci_descriptor_copy(best);
+		oci_descriptor_free(d);
+		d = next;
+	}
+	error_set(error, ERROR_INVALID_ARGUMENT, "indexes are nested more than %lld levels deep", LIMIT_INDEX_NESTING);
+	return NULL;
+}
+
+void pulled_free(pulled *p)
+{
+	if (!p)
+		return;
+	oci_manifest_free(p->manifest);
+	g_clear_pointer(&p->config_bytes, g_bytes_unref);
+	oci_config_free(p->config);
+	g_free(p);
+}
+
+pulled *pull(const struct pull_origin *o, const reference *ref, const struct platform *want, struct work *work, GError **error)
+{
+	g_autoptr(oci_descriptor) root = NULL;
+	if (!root_find(o, ref, work, &root, error))
+		return NULL;
+	g_autoptr(pulled) p = g_new0(pulled, 1);
+	p->root = root->digest;
+	bool platform_open;
+	p->manifest = manifest_find(o, ref, root, want, work, &platform_open, error);
+	if (!p->manifest)
+		return NULL;
+	p->config_bytes = document(o, ref, p->manifest->config, work, error);
+	if (!p->config_bytes)
+		return NULL;
+	p->config = oci_config_parse(g_bytes_get_data(p->config_bytes, NULL), g_bytes_get_size(p->config_bytes), NULL);
+	if (platform_open && p->config && !platform_match(want, &p->config->platform)) {
+		no_match(error);
+		return NULL;
+	}
+	return g_steal_pointer(&p);
+}
+
+bool pull_root(const struct pull_origin *o, const reference *ref, struct work *work, struct digest *ret, GError **error)
+{
+	g_autoptr(oci_descriptor) root = NULL;
+	if (!root_find(o, ref, work, &root, error))
+		return false;
+	*ret = root->digest;
+	return true;
+}
+
+static void layer_free(gpointer data)
+{
+	oci_layer_free(data);
+}
+
+GPtrArray *pulled_layers(const pulled *p, GError **error)
+{
+	const GPtrArray *blobs = p->manifest->layers;
+	guint n = p->config ? p->config->diff_ids->len : 0;
+	if (!p->config) {
+		error_set(error, ERROR_INVALID_ARGUMENT, "failed to resolve rootfs: config %s is no image config",
+			  p->manifest->config->digest.text);
+		return NULL;
+	}
+	if (n != blobs->len) {
+		error_set(error, ERROR_INVALID_ARGUMENT, "mismatched image rootfs and manifest layers: %u diff ids, %u layers", n,
+			  blobs->len);
+		return NULL;
+	}
+	g_autoptr(GPtrArray) layers = g_ptr_array_new_with_free_func(layer_free);
+	for (guint i = 0; i < n; i++) {
+		oci_layer *l = g_new0(oci_layer, 1);
+		g_ptr_array_add(layers, l);
+		l->descriptor = oci_descriptor_copy(g_ptr_array_index(blobs, i));
+		if (!digest_parse(g_ptr_array_index(p->config->diff_ids, i), &l->diff_id, error))
+			return NULL;
+	}
+	return g_steal_pointer(&layers);
+}

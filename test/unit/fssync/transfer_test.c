@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pair.h"
+#include "base/scope.h"
+#include "os/tree.h"
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
+struct trees {
+	char *dir;
+	int src, dst;
+};
+
+static void trees_init(struct trees *t)
+{
+	t->dir = g_dir_make_tmp("fssync-XXXXXX", NULL);
+	int fd = open(t->dir, O_RDONLY | O_DIRECTORY);
+	g_assert_cmpint(mkdirat(fd, "src", 0755), ==, 0);
+	g_assert_cmpint(mkdirat(fd, "dst", 0755), ==, 0);
+	t->src = openat(fd, "src", O_RDONLY | O_DIRECTORY);
+	t->dst = openat(fd, "dst", O_RDONLY | O_DIRECTORY);
+	close(fd);
+}
+
+static void trees_clear(struct trees *t)
+{
+	g_assert_true(tree_remove_contents(t->src, NULL));
+	g_assert_true(tree_remove_contents(t->dst, NULL));
+	close(t->src);
+	close(t->dst);
+	g_assert_true(tree_remove_at(AT_FDCWD, t->dir, NULL));
+	g_free(t->dir);
+}
+
+static void put(int dir, const char *path, const char *text)
+{
+	unlinkat(dir, path, 0);
+	scoped_fd fd = openat(dir, path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+	g_assert_cmpint(write(fd, text, strlen(text)), ==, (int)strlen(text));
+	struct timespec times[2] = {{1000000, 5}, {1000000, 5}};
+	g_assert_cmpint(futimens(fd, times), ==, 0);
+}
+
+static char *get(int dir, const char *path)
+{
+	char buf[4096];
+	scoped_fd fd = openat(dir, path, O_RDONLY | O_NOFOLLOW);
+	if (fd < 0)
+		return NULL;
+	ssize_t n = read(fd, buf, sizeof(buf) - 1);
+	g_assert_cmpint(n, >=, 0);
+	buf[n] = '\0';
+	return g_strdup(buf);
+}
+
+static void assert_file(int dir, const char *path, const char *text)
+{
+	g_autofree char *there = get(dir, path);
+	g_assert_cmpstr(there, ==, text);
+}
+
+struct sending {
+	struct pair *pair;
+	const struct fssync_root *roots;
+	size_t n_roots;
+	const struct fssync_filter *filter;
+	const struct fssync_send_options *options;
+	GError *error;
+};
+
+static void *send_thread(void *data)
+{
+	struct sending *s = data;
+	fssync_send(&s->pair->a, s->roots, s->n_roots, s->filter, s->options, NULL, &s->error);
+	return NULL;
+}
+
+/* "A path", "M path", "U path", "R path", joined by spaces. */
+static void note_change(void *data, enum fssync_change change, const struct fssync_stat *stat)
+{
+	g_string_append_printf(data, "%s%c:%s", ((GString *)data)->len ? " " : "", "AMUR"[change], stat->path);
+}
+
+static char *sync_with(struct trees *t, const struct fssync_filter *filter, struct fssync_receive_options options)
+{
+	struct pair *pair = pair_new(1000);
+	struct fssync_root root = {.fd = t->src, .name = ""};
+	struct sending sending = {.pair = pair, .roots = &root, .n_roots = 1, .filter = filter};
+	g_autoptr(GString) changes = g_string_new(NULL);
+	g_autoptr(GError) error = NULL;
+	options.as_root = geteuid() == 0;
+	options.on_entry = note_change;
+	options.on_entry_data = changes;
+	GThread *thread = g_thread_new("send", send_thread, &sending);
+	fssync_receive(&pair->b, t->dst, &options, NULL, &error);
+	g_thread_join(thread);
+	g_assert_no_error(error);
+	g_assert_no_error(sending.error);
+	pair_free(pair);
+	return g_string_free(g_steal_pointer(&changes), FALSE);
+}
+
+static void assert_sync(struct trees *t, const struct fssync_filter *filter, struct fssync_receive_options options, const char *expected)
+{
+	g_autofree char *changes = sync_with(t, filter, options);
+	g_assert_cmpstr(changes, ==, expected);
+}
+
+static const struct fssync_receive_options plain = {0};
+
+static void test_first_and_again(void)
+{
+	struct trees t;
+	trees_init(&t);
+	mkdirat(t.src, "dir", 0750);
+	put(t.src, "dir/file", "content");
+	put(t.src, "dir.txt", "sorts after dir/file");
+	put(t.src, "empty", "");
+	symlinkat("dir/file", t.src, "link");
+	mkfifoat(t.src, "pipe", 0600);
+	linkat(t.src, "dir/file", t.src, "hard", 0);
+	assert_sync(&t, NULL, plain, "A:dir A:dir/file A:dir.txt A:empty A:hard A:link A:pipe");
+	assert_file(t.dst, "dir/file", "content");
+	assert_file(t.dst, "empty", "");
+	struct stat a, b;
+	g_assert_cmpint(fstatat(t.dst, "hard", &a, 0), ==, 0);
+	g_assert_cmpint(fstatat(t.dst, "dir/file", &b, 0), ==, 0);
+	g_assert_cmpuint(a.st_ino, ==, b.st_ino);
+	g_assert_cmpint(a.st_mtim.tv_sec, ==, 1000000);
+	g_assert_cmpint(a.st_mtim.tv_nsec, ==, 5);
+	fstatat(t.src, "dir", &a, 0);
+	fstatat(t.dst, "dir", &b, 0);
+	g_assert_cmpint(b.st_mode & 07777, ==, 0750);
+	g_assert_cmpint(a.st_mtim.tv_nsec, ==, b.st_mtim.tv_nsec);
+	char target[20] = "";
+	g_assert_cmpint(readlinkat(t.dst, "link", target, sizeof(target)), ==, 8);
+	assert_sync(&t, NULL, plain, "U:dir U:dir/file U:dir.txt U:empty U:hard U:link U:pipe");
+	trees_clear(&t);
+}
+
+static void test_changes(void)
+{
+	struct trees t;
+	trees_init(&t);
+	mkdirat(t.src, "a", 0755);
+	put(t.src, "a/1", "one");
+	put(t.src, "a/2", "two");
+	put(t.src, "b", "file");
+	mkdirat(t.src, "c", 0755);
+	put(t.src, "c/x", "x");
+	put(t.src, "d", "d");
+	g_free(sync_with(&t, NULL, plain));
+	put(t.src, "a/1", "longer");
+	unlinkat(t.src, "a/2", 0);
+	unlinkat(t.src, "b", 0);
+	mkdirat(t.src, "b", 0755);
+	put(t.src, "b/inner", "i");
+	unlinkat(t.src, "c/x", 0);
+	unlinkat(t.src, "c", AT_REMOVEDIR);
+	symlinkat("a", t.src, "c");
+	fchmodat(t.src, "d", 0755, 0);
+	put(t.src, "e", "new");
+	assert_sync(&t, NULL, plain, "U:a M:a/1 R:a/2 M:b A:b/inner M:c M:d A:e");
+	assert_file(t.dst, "a/1", "longer");
+	assert_file(t.dst, "a/2", NULL);
+	assert_file(t.dst, "b/inner", "i");
+	assert_sync(&t, NULL, (struct fssync_receive_options){.diff_none = true},
+		    "M:a M:a/1 M:b M:b/inner M:c M:d M:e");
+	trees_clear(&t);
+}
+
+static void test_merge(void)
+{
+	struct trees t;
+	trees_init(&t);
+	put(t.src, "both", "new");
+	mkdirat(t.src, "dir", 0755);
+	put(t.src, "dir/f", "f");
+	put(t.dst, "both", "old");
+	put(t.dst, "kept", "kept");
+	mkdirat(t.dst, "outside", 0755);
+	symlinkat("outside", t.dst, "dir"); /* must be replaced, not followed */
+	assert_sync(&t, NULL, (struct fssync_receive_options){.merge = true}, "M:both M:dir A:dir/f");
+	assert_file(t.dst, "both", "new");
+	assert_file(t.dst, "kept", "kept");
+	assert_file(t.dst, "dir/f", "f");
+	assert_file(t.dst, "outside/f", NULL);
+	assert_sync(&t, NULL, (struct fssync_receive_options){.merge = true}, "M:both M:dir M:dir/f");
+	trees_clear(&t);
+}
+
+static void test_filters(void)
+{
+	struct trees t;
+	trees_init(&t);
+	mkdirat(t.src, "node_modules", 0755);
+	put(t.src, "node_modules/x", "x");
+	mkdirat(t.src, "src", 0755);
+	put(t.src, "src/a.c", "a");
+	put(t.src, "src/a.o", "o");
+	mkdirat(t.src, "src/deep", 0755);
+	put(t.src, "src/deep/keep", "k");
+	put(t.src, "src/deep/drop", "d");
+	symlinkat("src/deep", t.src, "alias");
+	const char *exclude[] = {"node_modules", "**/*.o", "src/deep", "!src/deep/keep", NULL};
+	assert_sync(&t, &(struct fssync_filter){.exclude = exclude}, plain,
+		    "A:alias A:src A:src/a.c A:src/deep A:src/deep/keep");
+	const char *include[] = {"src/*.c", NULL};
+	assert_sync(&t, &(struct fssync_filter){.include = include}, plain, "R:alias U:src U:src/a.c R:src/deep");
+	const char *follow[] = {"alias/keep", NULL};
+	assert_sync(&t, &(struct fssync_filter){.follow = follow}, plain,
+		    "A:alias U:src R:src/a.c A:src/deep A:src/deep/keep");
+	const char *stars[] = {"*ias", NULL};
+	assert_sync(&t, &(struct fssync_filter){.follow = stars}, plain,
+		    "U:alias U:src U:src/deep A:src/deep/drop U:src/deep/keep");
+	trees_clear(&t);
+}
+
+/* The first member of a link set is filtered away: the next one becomes the file. */
+static void test_hard_link_reset(void)
+{
+	struct trees t;
+	trees_init(&t);
+	put(t.src, "a", "linked");
+	linkat(t.src, "a", t.src, "b", 0);
+	linkat(t.src, "a", t.src, "c", 0);
+	const char *exclude[] = {"a", NULL};
+	assert_sync(&t, &(struct fssync_filter){.exclude = exclude}, plain, "A:b A:c");
+	assert_file(t.dst, "b", "linked");
+	assert_file(t.dst, "c", "linked");
+	/* Replaced while linked: the link waits for the new file. */
+	put(t.src, "b", "replaced");
+	unlinkat(t.src, "c", 0);
+	linkat(t.src, "b", t.src, "c", 0);
+	assert_sync(&t, &(struct fssync_filter){.exclude = exclude}, plain, "M:b M:c");
+	assert_file(t.dst, "c", "replaced");
+	trees_clear(&t);
+}
+
+static void test_many(void)
+{
+	struct trees t;
+	trees_init(&t);
+	g_autofree char *big = g_strnfill(3000, 'x');
+	for (int d = 0; d < 10; d++) {
+		g_autofree char *dir = g_strdup_printf("dir%d", d);
+		mkdirat(t.src, dir, 0755);
+		for (int f = 0; f < 300; f++) {
+			g_autofree char *path = g_strdup_printf("dir%d/file%d", d, f);
+			put(t.src, path, f % 10 ? "small" : big);
+		}
+	}
+	g_free(sync_with(&t, NULL, plain));
+	assert_file(t.dst, "dir9/file299", "small");
+	assert_file(t.dst, "dir5/file100", big);
+	trees_clear(&t);
+}
+
+static void test_roots(void)
+{
+	struct trees t;
+	trees_init(&t);
+	put(t.src, "f", "text");
+	linkat(t.src, "f", t.src, "g", 0);
+	symlinkat("/f", t.src, "abs");
+	struct pair *pair = pair_new(1000);
+	struct fssync_root roots[] = {{t.src, "linux_amd64", 0755}, {t.src, "linux_arm64", 0755}};
+	struct sending sending = {.pair = pair, .roots = roots, .n_roots = 2};
+	struct fssync_receive_options options = {.merge = true, .as_root = geteuid() == 0};
+	GThread *thread = g_thread_new("send", send_thread, &sending);
+	g_assert_true(fssync_receive(&pair->b, t.dst, &options, NULL, NULL));
+	g_thread_join(thread);
+	assert_file(t.dst, "linux_amd64/f", "text");
+	assert_file(t.dst, "linux_arm64/g", "text");
+	char target[40] = "";
+	g_assert_cmpint(readlinkat(t.dst, "linux_arm64/abs", target, sizeof(target)), >, 0);
+	g_assert_cmpstr(target, ==, "/linux_arm64/f");
+	pair_free(pair);
+	trees_clear(&t);
+}
+
+static void test_xattrs(void)
+{
+	struct trees t;
+	trees_init(&t);
+	put(t.src, "f", "text");
+	g_autofree char *from = g_build_filename(t.dir, "src", "f", NULL), *to = g_build_filename(t.dir, "dst", "f", NULL);
+	if (setxattr(from, "user.test", "value", 5, 0) < 0) {
+		g_test_skip("no user xattrs here");
+	} else {
+		char value[16] = "";
+		g_free(sync_with(&t, NULL, plain));
+		g_assert_cmpint(getxattr(to, "user.test", value, sizeof(value)), ==, 5);
+		g_assert_cmpstr(value, ==, "value");
+	}
+	trees_clear(&t);
+}
+
+static void test_errors_travel(void)
+{
+	struct trees t;
+	trees_init(&t);
+	put(t.src, "f", "text");
+	const char *exclude[] = {"[", NULL};
+	struct fssync_filter filter = {.exclude = exclude};
+	struct pair *pair = pair_new(1000);
+	struct fssync_root root = {.fd = t.src, .name = ""};
+	struct sending sending = {.pair = pair, .roots = &root, .n_roots = 1, .filter = &filter};
+	g_autoptr(GError) error = NULL;
+	GThread *thread = g_thread_new("send", send_thread, &sending);
+	g_assert_false(fssync_receive(&pair->b, t.dst, &plain, NULL, &error));
+	pair_abort(pair->b.data);
+	g_thread_join(thread);
+	g_assert_cmpstr(error->message, ==,
+			"error from sender: invalid excludepatterns: [[]: syntax error in pattern");
+	g_assert_cmpstr(sending.error->message, ==, "invalid excludepatterns: [[]: syntax error in pattern");
+	g_clear_error(&sending.error);
+	pair_free(pair);
+	trees_clear(&t);
+}
+
+static void set_cancel(void *data)
+{
+	cancel_set(data, ERROR_CANCELED, NULL);
+}
+
+static void *cancel_later(void *data)
+{
+	g_usleep(50000);
+	set_cancel(data);
+	return NULL;
+}
+
+static void test_cancel(void)
+{
+	struct trees t;
+	trees_init(&t);
+	struct pair *pair = pair_new(1000);
+	g_autoptr(cancel) c = cancel_new(NULL);
+	g_autoptr(GError) error = NULL;
+	GThread *thread = g_thread_new("cancel", cancel_later, c);
+	g_assert_false(fssync_receive(&pair->b, t.dst, &plain, c, &error));
+	g_assert_cmpstr(error->message, ==, "context canceled");
+	g_thread_join(thread);
+	pair_free(pair);
+	trees_clear(&t);
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/fssync/first-and-again", test_first_and_again);
+	g_test_add_func("/fssync/changes", test_changes);
+	g_test_add_func("/fssync/merge", test_merge);
+	g_test_add_func("/fssync/filters", test_filters);
+	g_test_add_func("/fssync/hard-link-reset", test_hard_link_reset);
+	g_test_add_func("/fssync/many", test_many);
+	g_test_add_func("/fssync/roots", test_roots);
+	g_test_add_func("/fssync/xattrs", test_xattrs);
+	g_test_add_func("/fssync/errors-travel", test_errors_travel);
+	g_test_add_func("/fssync/cancel", test_cancel);
+	return g_test_run();
+}
