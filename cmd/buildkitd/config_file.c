@@ -25,7 +25,8 @@ static bool fail(struct reader *r, const struct toml_value *v, const char *key, 
 
 static bool fail_type(struct reader *r, const struct toml_value *v, const char *key, const char *wanted)
 {
-	g_autofree char *problem = g_strdup_printf("expected a %s, found a %s", wanted, toml_type_name(v->type));
+	g_autofree char *problem = g_strdup_printf("expected a %s, found %s %s", wanted,
+						     strchr("aio", *toml_type_name(v->type)) ? "an" : "a", toml_type_name(v->type));
 	return fail(r, v, key, problem);
 }
 

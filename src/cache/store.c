@@ -276,6 +276,7 @@ static gpointer writer_run(gpointer data)
 		c->woken = false;
 		write_behind(c);
 	}
+	write_behind(c);
 	g_mutex_unlock(&c->mu);
 	return NULL;
 }

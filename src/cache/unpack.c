@@ -93,6 +93,13 @@ static struct tree *shared_tree_locked(cache_ref *r)
 	return other && other != r && other->tree ? tree_ref_locked(other->tree) : NULL;
 }
 
+static void adopt_locked(cache_ref *r, struct tree *t)
+{
+	r->tree = t;
+	r->synced = false;
+	record_dirty_locked(r);
+}
+
 static bool unpack_claimed_locked(cache_ref *r, guint layer, fetch_group *blobs, struct work *work, GError **error)
 {
 	cache *c = r->cache;
@@ -107,9 +114,7 @@ static bool unpack_claimed_locked(cache_ref *r, guint layer, fetch_group *blobs,
 		if (!ok)
 			return false;
 	}
-	r->tree = t;
-	r->synced = false;
-	record_dirty_locked(r);
+	adopt_locked(r, t);
 	return true;
 }
 
@@ -126,6 +131,23 @@ static bool unpack_one(cache_ref *r, guint layer, fetch_group *blobs, struct wor
 	return ok;
 }
 
+/* Of the chain, what has no tree and cannot share one; it is the upper end, as a tree needs those below it. */
+static GPtrArray *missing_trees(cache *c, GPtrArray *chain)
+{
+	GPtrArray *missing = g_ptr_array_new();
+	g_mutex_lock(&c->mu);
+	for (guint i = 0; i < chain->len; i++) {
+		cache_ref *r = chain->pdata[i];
+		struct tree *t = r->tree || r->busy ? NULL : shared_tree_locked(r);
+		if (t)
+			adopt_locked(r, t);
+		if (!r->tree)
+			g_ptr_array_add(missing, r);
+	}
+	g_mutex_unlock(&c->mu);
+	return missing;
+}
+
 bool record_unpack(cache_ref *r, struct work *work, GError **error)
 {
 	cache *c = r->cache;
@@ -135,14 +157,7 @@ bool record_unpack(cache_ref *r, struct work *work, GError **error)
 	if (here)
 		return true;
 	g_autoptr(GPtrArray) chain = record_chain(r);
-	g_mutex_lock(&c->mu);
-	guint first = chain->len;
-	while (first > 0 && !((cache_ref *)chain->pdata[first - 1])->tree)
-		first--;
-	g_mutex_unlock(&c->mu);
-	g_autoptr(GPtrArray) missing = g_ptr_array_new();
-	for (guint i = first; i < chain->len; i++)
-		g_ptr_array_add(missing, chain->pdata[i]);
+	g_autoptr(GPtrArray) missing = missing_trees(c, chain);
 	g_autoptr(fetch_group) blobs = fetch_group_start(c, missing, work);
 	for (guint i = 0; i < missing->len; i++)
 		if (!unpack_one(missing->pdata[i], i, blobs, work, error))

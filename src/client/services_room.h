@@ -7,6 +7,7 @@
  * Thread: immutable after services_register, but for what says mu.
  */
 #pragma once
+#include "client/docker_config.h"
 #include "client/services.h"
 
 struct rpc_method_table {
@@ -61,8 +62,8 @@ void service_local_free(void *local);
 void service_secret_free(void *secret);
 void service_agent_free(void *agent);
 void content_dir_free(void *store);
-struct docker_auth *docker_auth_new(void);
-void docker_auth_free(struct docker_auth *auth);
+
+
 
 /* Splits "key=value" fields of a CSV value; calls set for each, keys lower-cased. invalid: printf format of the error
  * for a field without "=". */

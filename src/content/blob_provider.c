@@ -61,7 +61,7 @@ static gboolean flight_equal(gconstpointer a, gconstpointer b)
 
 static void wake_waiters(void *data)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&flights_mu);
+	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&flights_mu);
 	g_cond_broadcast(&flights_changed);
 }
 
@@ -85,7 +85,7 @@ static bool flight_enter(struct flight *f, cancel *c, GError **error)
 
 static void flight_leave(struct flight *f)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&flights_mu);
+	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&flights_mu);
 	g_hash_table_remove(flights, f);
 	g_cond_broadcast(&flights_changed);
 }

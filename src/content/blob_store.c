@@ -178,14 +178,14 @@ bool blob_store_put(blob_store *store, const void *bytes, size_t n, struct diges
 
 void blob_store_hold(blob_store *store, const struct digest *digest)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&store->mu);
+	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&store->mu);
 	guint count = GPOINTER_TO_UINT(g_hash_table_lookup(store->holds, digest->text));
 	g_hash_table_replace(store->holds, g_strdup(digest->text), GUINT_TO_POINTER(count + 1));
 }
 
 void blob_store_release(blob_store *store, const struct digest *digest)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&store->mu);
+	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&store->mu);
 	guint count = GPOINTER_TO_UINT(g_hash_table_lookup(store->holds, digest->text));
 	g_assert(count > 0);
 	if (count == 1)
@@ -198,7 +198,7 @@ void blob_store_release(blob_store *store, const struct digest *digest)
 static int64_t sweep_one(blob_store *store, int dir, const struct digest *digest)
 {
 	struct stat st;
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&store->mu);
+	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&store->mu);
 	const char *hex = digest_hex(digest);
 	if (g_hash_table_contains(store->holds, digest->text) || fstatat(dir, hex, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return 0;

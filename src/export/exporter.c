@@ -12,7 +12,7 @@ static const struct exporter_row {
 	const struct exporter_class *class; /* NULL: not built in */
 } rows[] = {
 	{"image", &exporter_image_class}, {"oci", &exporter_oci_class}, {"docker", &exporter_docker_class},
-	{"local", NULL}, {"tar", NULL},
+	{"local", &exporter_local_class}, {"tar", &exporter_tar_class},
 };
 
 exporter *exporter_open(const struct exporter_context *context, const char *type, GHashTable *attrs, GError **error)

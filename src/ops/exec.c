@@ -87,6 +87,8 @@ struct plan {
 static void secret_string_free(void *data)
 {
 	char *text = data;
+	if (!text)
+		return;
 	explicit_bzero(text, strlen(text));
 	g_free(text);
 }

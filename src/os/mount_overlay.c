@@ -6,6 +6,7 @@
  * that no name of theirs can carry ':' or ','.
  */
 #include "os/mount.h"
+#include "os/mount_ways.h"
 #include <fcntl.h>
 #include <sched.h>
 #include <string.h>
@@ -13,13 +14,6 @@
 #include <sys/stat.h>
 
 enum { FSCONFIG_VALUE_MAX = 255, OPTIONS_MAX = 4095 };
-
-struct overlay {
-	const int *lower_fds; /* borrowed, top first */
-	size_t n_lowers;
-	int upper_fd, work_fd; /* upper_fd -1: read-only */
-	bool is_volatile;
-};
 
 /* Explicit, so that the host's module parameters cannot give an image's xattrs a meaning. */
 static const char *const fixed_options[][2] = {
@@ -153,18 +147,23 @@ static int overlay_by_mount(const struct overlay *o)
 	return fd;
 }
 
+int overlay_by(enum overlay_way way, const struct overlay *o)
+{
+	return way == OVERLAY_MOUNT ? overlay_by_mount(o) : overlay_by_context(o, way == OVERLAY_EACH);
+}
+
 static int overlay_any_way(const struct overlay *o)
 {
 	static int each_unsupported; /* found out once */
 	int fd = -EINVAL;
 	if (!g_atomic_int_get(&each_unsupported))
-		fd = overlay_by_context(o, true);
+		fd = overlay_by(OVERLAY_EACH, o);
 	if (fd >= 0)
 		return fd;
 	int newest = fd;
-	fd = overlay_by_context(o, false);
+	fd = overlay_by(OVERLAY_JOINED, o);
 	if (fd < 0)
-		fd = overlay_by_mount(o);
+		fd = overlay_by(OVERLAY_MOUNT, o);
 	if (fd >= 0 && newest == -EINVAL)
 		g_atomic_int_set(&each_unsupported, 1);
 	return fd;

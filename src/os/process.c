@@ -137,7 +137,7 @@ bool process_signal(process *p, int signal)
 /* Takes the status of a child that has ended: 1, 0 when it still runs, -errno. */
 static int reap(process *p, int options)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&p->mu);
+	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&p->mu);
 	while (!p->reaped) {
 		pid_t r = waitpid(p->pid, &p->status, options);
 		if (r == 0)

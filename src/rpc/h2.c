@@ -255,8 +255,16 @@ static ssize_t frame_room(nghttp2_session *session, uint8_t type, int32_t id, in
 
 /* ---- the session */
 
+/* Unknown frames are ignored, as they must be, but not uncounted: nghttp2 reports only those that somebody wants. */
+static int drop_extension(nghttp2_session *session, void **payload, const nghttp2_frame_hd *hd, void *data)
+{
+	return NGHTTP2_ERR_CANCEL;
+}
+
 static void set_options(nghttp2_option *option, bool is_server)
 {
+	for (unsigned type = 0x0a; type <= 0xff; type++)
+		nghttp2_option_set_user_recv_extension_type(option, (uint8_t)type);
 	nghttp2_option_set_no_auto_window_update(option, 1);
 	nghttp2_option_set_max_send_header_block_length(option, (size_t)MIB(16));
 	nghttp2_option_set_max_outbound_ack(option, (size_t)LIMIT_UNSENT_ACKS);
@@ -277,6 +285,7 @@ static void set_callbacks(nghttp2_session_callbacks *cb)
 	nghttp2_session_callbacks_set_on_stream_close_callback(cb, on_stream_close);
 	nghttp2_session_callbacks_set_on_frame_send_callback(cb, on_frame_send);
 	nghttp2_session_callbacks_set_on_frame_not_send_callback(cb, on_frame_not_send);
+	nghttp2_session_callbacks_set_unpack_extension_callback(cb, drop_extension);
 	nghttp2_session_callbacks_set_send_callback(cb, send_bytes);
 	nghttp2_session_callbacks_set_send_data_callback(cb, send_data);
 	nghttp2_session_callbacks_set_data_source_read_length_callback(cb, frame_room);

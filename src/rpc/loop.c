@@ -2,6 +2,7 @@
 #include "rpc/loop.h"
 #include "base/scope.h"
 #include <pthread.h>
+#include <signal.h>
 #include <sys/eventfd.h>
 
 #define BUFFER_BYTES ((size_t)128 * 1024)
@@ -195,8 +196,17 @@ static void *loop_main(void *data)
 	return NULL;
 }
 
+/* Pipes and TLS sockets have no MSG_NOSIGNAL; a peer that leaves must not end the program. */
+static void ignore_sigpipe(void)
+{
+	struct sigaction now;
+	if (sigaction(SIGPIPE, NULL, &now) == 0 && now.sa_handler == SIG_DFL)
+		signal(SIGPIPE, SIG_IGN);
+}
+
 rpc_loop *rpc_loop_new(void)
 {
+	ignore_sigpipe();
 	rpc_loop *loop = g_new0(rpc_loop, 1);
 	g_mutex_init(&loop->mu);
 	loop->posts = g_array_new(FALSE, FALSE, sizeof(struct posted));

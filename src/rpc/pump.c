@@ -93,7 +93,7 @@ static void batch_join(struct batch *b, struct chunks *from, size_t n)
 		chunk->len -= part;
 		from->bytes -= part;
 		if (chunk->len == 0)
-			chunk_free(chunks_pop(from));
+			done_add(b, chunks_pop(from)); /* its beginning may be in the batch already */
 	}
 }
 

@@ -26,7 +26,7 @@ typedef struct rpc_server rpc_server;
 typedef struct rpc_conn rpc_conn;
 typedef struct rpc_call rpc_call;
 
-rpc_loop *rpc_loop_new(void);
+rpc_loop *rpc_loop_new(void); /* ignores SIGPIPE in this process, unless somebody handles it */
 void rpc_loop_free(rpc_loop *loop); /* after all servers and connections are closed */
 
 /* ---- metadata: repeated (name, value) pairs, names lower-case; "-bin" values are raw bytes here */

@@ -55,13 +55,18 @@ static bool reader_failed(struct reader *r, GError **error)
 	return error_set(error, ERROR_DATA_LOSS, "archive/tar: %s", text ? text : "invalid tar header");
 }
 
+static bool is_empty(const struct reader *r)
+{
+	return !r->has_bytes && !r->problem;
+}
+
 static bool reader_init(struct reader *r, next_fn next, void *data, const struct apply_options *options, GError **error)
 {
 	*r = (struct reader){.tar = archive_read_new(), .next = next, .next_data = data, .options = options};
-	if (archive_read_support_format_tar(r->tar) != ARCHIVE_OK ||
-	    archive_read_open(r->tar, r, NULL, on_read, NULL) != ARCHIVE_OK)
+	if (archive_read_support_format_tar(r->tar) != ARCHIVE_OK)
 		return reader_failed(r, error);
-	return true;
+	bool opened = archive_read_open(r->tar, r, NULL, on_read, NULL) == ARCHIVE_OK;
+	return opened || is_empty(r) || reader_failed(r, error);
 }
 
 /* A name that is not in our character set is no problem: its bytes are kept. Any other warning is a broken header. */
@@ -75,7 +80,7 @@ static bool is_harmless(struct archive *tar)
 static int reader_next(struct reader *r, struct archive_entry **ret, GError **error)
 {
 	int code = archive_read_next_header(r->tar, ret);
-	if (code == ARCHIVE_EOF || (!r->has_bytes && !r->problem))
+	if (code == ARCHIVE_EOF || is_empty(r))
 		return 0;
 	if (code == ARCHIVE_OK || (code == ARCHIVE_WARN && is_harmless(r->tar)))
 		return 1;

@@ -46,7 +46,7 @@ void byte_pipe_free(byte_pipe *p)
 /* The chunk to fill, once there is a free one; NULL when the reader is gone. */
 static struct chunk *filling(byte_pipe *p)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&p->mu);
+	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&p->mu);
 	while (p->ready == CHUNKS && !p->closed)
 		g_cond_wait(&p->changed, &p->mu);
 	if (p->closed)
@@ -56,7 +56,7 @@ static struct chunk *filling(byte_pipe *p)
 
 static void hand_over(byte_pipe *p)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&p->mu);
+	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&p->mu);
 	p->ready++;
 	g_cond_signal(&p->changed);
 }
@@ -86,7 +86,7 @@ void byte_pipe_end(byte_pipe *p, GError *problem)
 	struct chunk *c = filling(p);
 	if (c && c->n > 0)
 		hand_over(p);
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&p->mu);
+	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&p->mu);
 	p->ended = true;
 	p->problem = problem;
 	g_cond_signal(&p->changed);
@@ -94,7 +94,7 @@ void byte_pipe_end(byte_pipe *p, GError *problem)
 
 ssize_t byte_pipe_read(byte_pipe *p, const void **ret_bytes, GError **error)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&p->mu);
+	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&p->mu);
 	if (p->reading) {
 		p->chunks[p->first].n = 0;
 		p->first = (p->first + 1) % CHUNKS;
@@ -117,7 +117,7 @@ ssize_t byte_pipe_read(byte_pipe *p, const void **ret_bytes, GError **error)
 
 void byte_pipe_close(byte_pipe *p)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&p->mu);
+	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&p->mu);
 	p->closed = true;
 	g_cond_signal(&p->changed);
 }

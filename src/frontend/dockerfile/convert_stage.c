@@ -79,8 +79,10 @@ static bool expand_platform(convert *c, struct stage *s, GError **error)
 	for (size_t i = 0; i < r.unmatched.n; i++)
 		if (suggest_to(error, r.unmatched.items[i], env_keys(c->globals), true))
 			break;
-	if (*r.text)
+	if (*r.text) { /* shown twice, as upstream does */
 		g_prefix_error(error, "failed to parse platform %s: ", text);
+		convert_fail_at(c, s->span);
+	}
 	return convert_fail_at(c, s->span);
 }
 

@@ -1,26 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "frontend/dockerfile/source_error.h"
 #include "format/json_writer.h"
+#include "llb/op_json.h"
 
 static void write_position(json_writer *w, const char *key, int line)
 {
 	json_key(w, key);
 	json_object_begin(w);
 	json_put_int_member_nonzero(w, "line", line);
-	json_object_end(w);
-}
-
-static void write_definition(json_writer *w, const Pb__Definition *definition)
-{
-	if (!definition)
-		return;
-	json_key(w, "definition");
-	json_object_begin(w);
-	json_key(w, "def");
-	json_array_begin(w);
-	for (size_t i = 0; i < definition->n_def; i++)
-		json_put_base64(w, definition->def[i].data, definition->def[i].len);
-	json_array_end(w);
 	json_object_end(w);
 }
 
@@ -33,7 +20,10 @@ static char *source_json(const struct source_file *file, struct span span)
 	json_put_string_member_nonempty(w, "filename", file->name);
 	json_key(w, "data");
 	json_put_base64(w, file->bytes, file->n);
-	write_definition(w, file->definition);
+	if (file->definition) {
+		json_key(w, "definition");
+		op_json_message(w, &file->definition->base);
+	}
 	json_put_string_member(w, "language", "Dockerfile");
 	json_object_end(w);
 	json_key(w, "ranges");

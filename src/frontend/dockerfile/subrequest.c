@@ -1,12 +1,208 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "frontend/dockerfile/subrequest.h"
+#include "frontend/dockerfile/subrequest_internal.h"
+#include "frontend/dockerfile/text_table.h"
+#include <string.h>
 
-bool subrequest_answer(const char *id, context *x, const struct source_file *file, build_result **ret, GError **error)
+/* id, version, description, whether "describe" tells of it, its option, function */
+#define SUBREQUESTS(X) \
+	X("frontend.outline", "1.0.0", "List all parameters current build target supports", true, subrequest_outline) \
+	X("frontend.targets", "1.0.0", "List all targets current build supports", true, subrequest_targets) \
+	X("frontend.subrequests.describe", "1.0.0", "List available subrequest types", true, subrequest_describe) \
+	X("frontend.lint", "1.0.0", "Lint a Dockerfile", false, subrequest_lint) \
+	X("frontend.convertllb", "0.1.0", "Convert Dockerfile to LLB", false, subrequest_convertllb)
+
+static const struct {
+	const char *id, *version, *description;
+	bool listed;
+	bool (*answer)(struct question *q, GError **error);
+} rows[] = {
+#define SUBREQUEST_ROW(id, version, description, listed, answer) {id, version, description, listed, answer},
+	SUBREQUESTS(SUBREQUEST_ROW)
+#undef SUBREQUEST_ROW
+};
+
+void question_set(struct question *q, const char *key, const char *text)
 {
-	error_set(error, ERROR_UNIMPLEMENTED, "unsupported request %s", id);
+	build_result_set_metadata(q->result, key, text, strlen(text));
+}
+
+void question_write_ranges(json_writer *w, const struct vec *spans)
+{
+	json_key(w, "ranges");
+	json_array_begin(w);
+	for (size_t i = 0; i < spans->n; i++) {
+		const struct span *span = spans->items[i];
+		json_object_begin(w);
+		for (int end = 0; end < 2; end++) {
+			json_key(w, end ? "end" : "start");
+			json_object_begin(w);
+			json_put_int_member_nonzero(w, "line", end ? span->last : span->first);
+			json_object_end(w);
+		}
+		json_object_end(w);
+	}
+	json_array_end(w);
+}
+
+void question_write_location(json_writer *w, struct span span)
+{
+	g_autoptr(arena) a = arena_new();
+	struct vec lines = {0};
+	for (int line = span.first; line > 0 && line <= span.last; line++) {
+		struct span *one = arena_make(a, struct span);
+		*one = (struct span){line, line};
+		arena_push(a, &lines, one);
+	}
+	if (!lines.n)
+		return;
+	json_key(w, "location");
+	json_object_begin(w);
+	question_write_ranges(w, &lines);
+	json_object_end(w);
+}
+
+/* --- describe --- */
+
+static void write_named(json_writer *w, const char *name, const char *description)
+{
+	json_object_begin(w);
+	json_put_string_member(w, "name", name);
+	json_put_string_member(w, "description", description);
+	json_object_end(w);
+}
+
+/* Lists that are not set are null, an empty one is []. */
+static void write_options(json_writer *w, const char *id)
+{
+	json_key(w, "opts");
+	if (strcmp(id, "frontend.subrequests.describe") == 0) {
+		json_put_null(w);
+		return;
+	}
+	json_array_begin(w);
+	if (strcmp(id, "frontend.outline") == 0)
+		write_named(w, "target", "Target build stage");
+	json_array_end(w);
+}
+
+static void write_row(json_writer *w, size_t i)
+{
+	json_object_begin(w);
+	json_put_string_member(w, "name", rows[i].id);
+	json_put_string_member(w, "version", rows[i].version);
+	json_put_string_member(w, "type", "rpc");
+	json_put_string_member(w, "description", rows[i].description);
+	write_options(w, rows[i].id);
+	json_key(w, "inputs");
+	json_put_null(w);
+	json_key(w, "metadata");
+	json_array_begin(w);
+	write_named(w, "result.json", "");
+	write_named(w, "result.txt", "");
+	json_array_end(w);
+	json_key(w, "refs");
+	json_put_null(w);
+	json_object_end(w);
+}
+
+bool subrequest_describe(struct question *q, GError **error)
+{
+	g_autoptr(json_writer) w = json_writer_new(2);
+	g_autoptr(GString) text = g_string_new(NULL);
+	const char *cells[3 * (G_N_ELEMENTS(rows) + 1)] = {"NAME", "VERSION", "DESCRIPTION"};
+	size_t n = 1;
+	json_array_begin(w);
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		if (!rows[i].listed)
+			continue;
+		write_row(w, i);
+		cells[3 * n] = rows[i].id + strlen("frontend.");
+		cells[3 * n + 1] = rows[i].version;
+		cells[3 * n++ + 2] = rows[i].description;
+	}
+	json_array_end(w);
+	text_table_append(text, cells, n, 3, 1);
+	g_autofree char *json = json_writer_take(&w, NULL);
+	question_set(q, "result.json", json);
+	question_set(q, "result.txt", text->str);
+	return true;
+}
+
+/* --- targets --- */
+
+static void write_target(json_writer *w, const struct stage *s, bool last)
+{
+	json_object_begin(w);
+	json_put_string_member_nonempty(w, "name", s->name);
+	json_put_bool_member_true(w, "default", last);
+	json_put_string_member_nonempty(w, "description", s->from->doc);
+	json_put_string_member_nonempty(w, "base", s->base_name);
+	json_put_string_member_nonempty(w, "platform", s->from->platform ? s->from->platform : "");
+	question_write_location(w, s->span);
+	json_object_end(w);
+}
+
+bool subrequest_targets(struct question *q, GError **error)
+{
+	g_autoptr(convert) c = convert_new(q->x, q->file, NULL);
+	g_autoptr(json_writer) w = json_writer_new(2);
+	g_autoptr(GString) text = g_string_new(NULL);
+	struct vec cells = {0};
+	if (!convert_parse(c, error))
+		return false;
+	arena_push(c->a, &cells, "TARGET");
+	arena_push(c->a, &cells, "DESCRIPTION");
+	json_object_begin(w);
+	json_key(w, "targets");
+	json_array_begin(w);
+	for (size_t i = 0; i < c->parsed.n; i++) {
+		const struct stage *s = c->parsed.items[i];
+		bool last = i + 1 == c->parsed.n;
+		write_target(w, s, last);
+		arena_push(c->a, &cells,
+			   arena_printf(c->a, "%s%s%s", s->name, last && *s->name ? " " : "", last ? "(default)" : ""));
+		arena_push(c->a, &cells, s->from->doc);
+	}
+	json_array_end(w);
+	json_key(w, "sources");
+	json_array_begin(w);
+	json_put_base64(w, q->file->bytes, q->file->n);
+	json_array_end(w);
+	json_object_end(w);
+	text_table_append(text, (const char *const *)cells.items, cells.n / 2, 2, 1);
+	g_autofree char *json = json_writer_take(&w, NULL);
+	question_set(q, "result.json", json);
+	question_set(q, "result.txt", text->str);
+	return true;
+}
+
+static bool unsupported(const char *id, GError **error)
+{
+	error_set(error, ERROR_UNKNOWN, "unsupported request %s: unsupported request %s", id, id);
 	if (error && *error) {
-		g_autofree char *json = g_strdup_printf("{\"name\":\"%s\"}", id);
+		g_autoptr(json_writer) w = json_writer_new(0);
+		json_object_begin(w);
+		json_put_string_member(w, "name", id);
+		json_object_end(w);
+		g_autofree char *json = json_writer_take(&w, NULL);
 		error_add_detail(*error, "errdefs.Subrequest", json);
 	}
 	return false;
+}
+
+bool subrequest_answer(const char *id, context *x, const struct source_file *file, build_result **ret, GError **error)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		if (strcmp(rows[i].id, id) != 0)
+			continue;
+		g_autoptr(build_result) result = build_result_new();
+		struct question q = {x, file, result};
+		if (!rows[i].answer(&q, error))
+			return false;
+		question_set(&q, "version", rows[i].version);
+		*ret = g_steal_pointer(&result);
+		return true;
+	}
+	return unsupported(id, error);
 }

@@ -106,7 +106,18 @@ static void test_exec_everything(void)
 	map_of(llb_exec(graph, &spec, NULL), &m);
 	g_assert_cmpstr(m.inputs[1].selector, ==, "sha256:54fae40d857b06f54c7c320992e02adf1e21ba8243de5e7511abf115c248d07d");
 	g_assert_true(m.inputs[1].content);
-	g_assert_cmpstr(m.digest, ==, "sha256:11c01e59470890f7dd66530d5c955fff4ac32b6da611e618649771d276767704");
+	struct cache_map same, other;
+	meta.proxy_env = NULL;         /* neither the proxy, nor a selector, nor the id of a locked cache mount counts */
+	mounts[1].selector = "/b.txt";
+	mounts[3].cache_id = "other";
+	map_of(llb_exec(graph, &spec, NULL), &same);
+	g_assert_cmpstr(same.digest, ==, m.digest);
+	g_assert_cmpstr(same.inputs[1].selector, !=, m.inputs[1].selector);
+	mounts[2].cache_id = "other";  /* that of the default form does */
+	map_of(llb_exec(graph, &spec, NULL), &other);
+	g_assert_cmpstr(other.digest, !=, m.digest);
+	clear(&same, 2);
+	clear(&other, 2);
 	clear(&m, 2);
 }
 

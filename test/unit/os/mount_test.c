@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "os/mount.h"
+#include "os/mount_ways.h"
 #include "os/path.h"
 #include "os/tree.h"
 #include <sys/mount.h>
@@ -61,6 +62,30 @@ static void test_overlay(void)
 	g_assert_cmpint(openat(one, "z", O_CREAT | O_WRONLY, 0600), ==, -1);
 }
 
+/* The ways of older kernels work on this one too. */
+static void test_each_way(void)
+{
+	if (skip_unprivileged())
+		return;
+	scoped_fd a = make_dir("way-a"), b = make_dir("way-b"), upper = make_dir("way-upper"), work = make_dir("way-work");
+	touch(a, "x", "top");
+	touch(b, "y", "bottom");
+	const int lowers[] = {a, b};
+	static const enum overlay_way ways[] = {OVERLAY_JOINED, OVERLAY_MOUNT};
+	for (size_t i = 0; i < G_N_ELEMENTS(ways); i++) {
+		const struct overlay ro = {lowers, 2, -1, -1, false}, rw = {lowers, 2, upper, work, false};
+		scoped_fd r = overlay_by(ways[i], &ro);
+		g_assert_cmpint(r, >=, 0);
+		assert_text(r, "x", "top");
+		assert_text(r, "y", "bottom");
+		g_assert_cmpint(openat(r, "z", O_CREAT | O_WRONLY, 0600), ==, -1);
+		scoped_fd w = overlay_by(ways[i], &rw);
+		g_assert_cmpint(w, >=, 0);
+		touch(w, "z", "new");
+		assert_text(upper, "z", "new");
+	}
+}
+
 static void test_many_layers(void)
 {
 	if (skip_unprivileged())
@@ -68,6 +93,7 @@ static void test_many_layers(void)
 	enum { N = 300 };
 	int fds[N];
 	g_autoptr(GError) error = NULL;
+	const struct overlay all = {fds, N, -1, -1, false};
 	for (int i = 0; i < N; i++) {
 		g_autofree char *name = g_strdup_printf("layer%d", i);
 		fds[i] = make_dir(name);
@@ -77,6 +103,9 @@ static void test_many_layers(void)
 	g_assert_no_error(error);
 	assert_text(m, "layer0", "layer0");
 	assert_text(m, "layer299", "layer299");
+	scoped_fd old_way = overlay_by(OVERLAY_MOUNT, &all);
+	g_assert_cmpint(old_way, >=, 0);
+	assert_text(old_way, "layer299", "layer299");
 	for (int i = 0; i < N; i++)
 		close(fds[i]);
 }
@@ -116,6 +145,7 @@ int main(int argc, char **argv)
 	may_mount = mount_make_private_namespace(NULL) && mount("tmpfs", top, "tmpfs", 0, NULL) == 0;
 	top_fd = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	g_test_add_func("/mount/overlay", test_overlay);
+	g_test_add_func("/mount/each-way", test_each_way);
 	g_test_add_func("/mount/many-layers", test_many_layers);
 	g_test_add_func("/mount/attach", test_attach);
 	int r = g_test_run();

@@ -57,7 +57,8 @@ static inline ssize_t maker_read(void *data, void *buffer, size_t n, GError **er
 {
 	struct maker_source *s = data;
 	size_t take = MIN(MIN(n, s->step), s->bytes->len - s->at);
-	memcpy(buffer, s->bytes->data + s->at, take);
+	if (take > 0)
+		memcpy(buffer, s->bytes->data + s->at, take);
 	s->at += take;
 	return (ssize_t)take;
 }

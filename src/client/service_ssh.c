@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * SSH: agents of the user. A raw agent is a byte pipe to its socket; any other is asked message by message, and only
+ * to list keys and to sign (draft-miller-ssh-agent, section 4).
+ */
+#include "api/guard.h"
+#include "base/limits.h"
+#include "base/scope.h"
+#include "client/services_room.h"
+#include "format/gotype.h"
+#include "ssh.pb-c.h"
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#define DEFAULT_ID "default"
+#define CHUNK_BYTES 32768
+enum { AGENT_FAILURE = 5, AGENT_REQUEST_IDENTITIES = 11, AGENT_SIGN_REQUEST = 13 };
+
+
+void service_agent_free(void *agent)
+{
+	g_free(((struct service_agent *)agent)->socket);
+	g_free(agent);
+}
+
+/* ---- --ssh */
+
+struct agent_spec {
+	char *id;
+	GPtrArray *paths; /* of char * */
+	bool raw;
+};
+
+static bool spec_parse(const char *value, struct agent_spec *spec, GError **error)
+{
+	const char *equals = strchr(value, '=');
+	spec->id = equals ? g_strndup(value, (gsize)(equals - value)) : g_strdup(value);
+	g_auto(GStrv) parts = g_strsplit(equals ? equals + 1 : "", ",", -1);
+	for (char **part = parts; *part; part++) {
+		if (!g_str_has_prefix(*part, "raw=")) {
+			g_ptr_array_add(spec->paths, g_strdup(*part));
+		} else if (!bool_parse(*part + 4, &spec->raw, error)) {
+			g_prefix_error(error, "invalid value for 'raw': %s: ", *part + 4);
+			return false;
+		}
+	}
+	if (!spec->raw || spec->paths->len == 1)
+		return true;
+	g_autofree char *quoted = go_quote(spec->id);
+	return error_set(error, ERROR_INVALID_ARGUMENT, "raw mode must supply exactly one socket path for %s", quoted);
+}
+
+/* The one socket that the paths name. */
+static bool socket_find(const struct agent_spec *spec, char **ret, GError **error)
+{
+	struct stat st;
+	const char *path = spec->paths->len > 0 ? spec->paths->pdata[0] : "";
+	if (!*path && spec->paths->len <= 1)
+		path = g_getenv("SSH_AUTH_SOCK");
+	if (!path || !*path)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid empty ssh agent socket: make sure SSH_AUTH_SOCK is set");
+	if (stat(path, &st) < 0)
+		return error_set_errno(error, errno, "stat %s", path);
+	if (S_ISSOCK(st.st_mode)) {
+		*ret = g_strdup(path);
+		return spec->paths->len <= 1 || error_set(error, ERROR_INVALID_ARGUMENT, "only single socket allowed");
+	}
+	if (spec->raw)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "raw mode only supported with socket paths");
+	return error_set(error, ERROR_UNIMPLEMENTED, "%s: ssh key files are not supported yet, use an agent socket", path);
+}
+
+static bool add_agent(services *s, const struct agent_spec *spec, GError **error)
+{
+	g_autofree char *socket = NULL;
+	const char *id = *spec->id ? spec->id : DEFAULT_ID;
+	g_autofree char *quoted = go_quote(id);
+	if (g_hash_table_contains(s->agents, id))
+		return error_set(error, ERROR_INVALID_ARGUMENT, "duplicate agent ID %s", quoted);
+	if (!socket_find(spec, &socket, error)) {
+		g_prefix_error(error, "failed to convert agent config for ID: %s: ", quoted);
+		return false;
+	}
+	struct service_agent *agent = g_new0(struct service_agent, 1);
+	agent->socket = g_steal_pointer(&socket);
+	agent->raw = spec->raw;
+	g_hash_table_insert(s->agents, g_strdup(id), agent);
+	return true;
+}
+
+bool services_add_ssh(services *s, const char *value, GError **error)
+{
+	struct agent_spec spec = {.paths = g_ptr_array_new_with_free_func(g_free)};
+	bool ok = spec_parse(value, &spec, error) && add_agent(s, &spec, error);
+	g_free(spec.id);
+	g_ptr_array_unref(spec.paths);
+	return ok;
+}
+
+/* ---- bytes */
+
+static bool write_all(int fd, const uint8_t *p, size_t n, GError **error)
+{
+	while (n > 0) {
+		ssize_t written = send(fd, p, n, MSG_NOSIGNAL);
+		if (written < 0 && errno != EINTR)
+			return error_set_errno(error, errno, "write to agent");
+		if (written > 0) {
+			p += written;
+			n -= (size_t)written;
+		}
+	}
+	return true;
+}
+
+static bool read_all(int fd, uint8_t *p, size_t n, GError **error)
+{
+	while (n > 0) {
+		ssize_t got = recv(fd, p, n, 0);
+		if (got == 0)
+			return error_set(error, ERROR_UNAVAILABLE, "agent closed the connection");
+		if (got < 0 && errno != EINTR)
+			return error_set_errno(error, errno, "read from agent");
+		if (got > 0) {
+			p += got;
+			n -= (size_t)got;
+		}
+	}
+	return true;
+}
+
+static int agent_dial(const struct service_agent *agent, GError **error)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	if (g_strlcpy(address.sun_path, agent->socket, sizeof(address.sun_path)) >= sizeof(address.sun_path)) {
+		error_set(error, ERROR_INVALID_ARGUMENT, "%s: path too long for a socket", agent->socket);
+		return -1;
+	}
+	scoped_fd fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
+		error_set_errno(error, errno, "dial unix %s", agent->socket);
+		return -1;
+	}
+	return fd_steal(&fd);
+}
+
+static bool send_bytes(rpc_call *call, const uint8_t *bytes, size_t n, GError **error)
+{
+	Ssh__BytesMessage m = SSH__BYTES_MESSAGE__INIT;
+	m.data = (ProtobufCBinaryData){n, (uint8_t *)bytes};
+	return rpc_call_send_message(call, &m, error);
+}
+
+/* ---- message by message */
+
+/* Sends one request (whole, with its length) to the agent and its answer back. */
+static bool forward_request(rpc_call *call, int fd, const uint8_t *message, size_t n, GError **error)
+{
+	uint8_t head[4];
+	if (!write_all(fd, message, n, error) || !read_all(fd, head, sizeof(head), error))
+		return false;
+	uint32_t length = (uint32_t)head[0] << 24 | (uint32_t)head[1] << 16 | (uint32_t)head[2] << 8 | head[3];
+	if (length > LIMIT_SSH_AGENT_BYTES)
+		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "agent answer of %u bytes", length);
+	g_autofree uint8_t *answer = g_malloc(sizeof(head) + length);
+	memcpy(answer, head, sizeof(head));
+	return read_all(fd, answer + sizeof(head), length, error) && send_bytes(call, answer, sizeof(head) + length, error);
+}
+
+/* Handles all whole requests at the start of buffer. */
+static bool serve_requests(rpc_call *call, int fd, GByteArray *buffer, GError **error)
+{
+	static const uint8_t refusal[] = {0, 0, 0, 1, AGENT_FAILURE};
+	while (buffer->len >= 4) {
+		const uint8_t *b = buffer->data;
+		uint32_t length = (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
+		if (length == 0 || length > LIMIT_SSH_AGENT_BYTES)
+			return error_set(error, ERROR_INVALID_ARGUMENT, "agent request of %u bytes", length);
+		if (buffer->len - 4 < length)
+			return true;
+		bool allowed = b[4] == AGENT_REQUEST_IDENTITIES || b[4] == AGENT_SIGN_REQUEST;
+		if (!(allowed ? forward_request(call, fd, b, 4 + length, error)
+			      : send_bytes(call, refusal, sizeof(refusal), error)))
+			return false;
+		g_byte_array_remove_range(buffer, 0, 4 + length);
+	}
+	return true;
+}
+
+/* The next bytes of the peer. False at the end or with error. */
+static bool receive_bytes(rpc_call *call, Ssh__BytesMessage **ret, GError **error)
+{
+	*ret = rpc_call_recv_message(call, &ssh__bytes_message__descriptor, error);
+	return *ret != NULL;
+}
+
+static bool serve_agent(rpc_call *call, int fd, GError **error)
+{
+	g_autoptr(GByteArray) buffer = g_byte_array_new();
+	GError *failure = NULL;
+	Ssh__BytesMessage *m;
+	while (!failure && receive_bytes(call, &m, &failure)) {
+		g_byte_array_append(buffer, m->data.data, (guint)m->data.len);
+		guard_free(m);
+		serve_requests(call, fd, buffer, &failure);
+	}
+	if (!failure)
+		return true;
+	g_propagate_error(error, failure);
+	return false;
+}
+
+/* ---- byte pipe */
+
+struct pipe {
+	rpc_call *call;
+	int fd;
+	GError *error;
+};
+
+static void *pipe_to_agent(void *data)
+{
+	struct pipe *p = data;
+	Ssh__BytesMessage *m;
+	while (!p->error && receive_bytes(p->call, &m, &p->error)) {
+		write_all(p->fd, m->data.data, m->data.len, &p->error);
+		guard_free(m);
+	}
+	/* The peer may still read after its half-close. */
+	shutdown(p->fd, p->error ? SHUT_RDWR : SHUT_WR);
+	return NULL;
+}
+
+static bool pipe_from_agent(struct pipe *p, GError **error)
+{
+	g_autofree uint8_t *chunk = g_malloc(CHUNK_BYTES);
+	for (;;) {
+		ssize_t n = recv(p->fd, chunk, CHUNK_BYTES, 0);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return error_set_errno(error, errno, "read from agent");
+		if (n == 0)
+			return true;
+		if (!send_bytes(p->call, chunk, (size_t)n, error))
+			return false;
+	}
+}
+
+static bool serve_raw(rpc_call *call, int fd, GError **error)
+{
+	struct pipe p = {.call = call, .fd = fd};
+	GThread *thread = g_thread_new("ssh-forward", pipe_to_agent, &p);
+	bool ok = pipe_from_agent(&p, error);
+	if (!ok)
+		rpc_call_abort(call);
+	g_thread_join(thread);
+	g_clear_error(&p.error);
+	return ok;
+}
+
+/* ---- service */
+
+static const struct service_agent *find_agent(services *s, const char *id, GError **error)
+{
+	const char *key = id && *id ? id : DEFAULT_ID;
+	const struct service_agent *agent = g_hash_table_lookup(s->agents, key);
+	if (!agent)
+		error_set(error, ERROR_UNKNOWN, "unset ssh forward key %s", key);
+	return agent;
+}
+
+static ProtobufCMessage *check_agent(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
+{
+	Ssh__CheckAgentResponse reply = SSH__CHECK_AGENT_RESPONSE__INIT;
+	return find_agent(data, ((const Ssh__CheckAgentRequest *)(const void *)request)->id, error) ? message_copy(&reply) : NULL;
+}
+
+static bool forward_agent(rpc_call *call, void *data, GError **error)
+{
+	const char *id = rpc_metadata_get(rpc_call_metadata(call), "buildkit.ssh.id");
+	const struct service_agent *agent = find_agent(data, id, error);
+	if (!agent)
+		return false;
+	scoped_fd fd = agent_dial(agent, error);
+	if (fd < 0) {
+		g_prefix_error(error, "failed to dial agent %s: ", id && *id ? id : DEFAULT_ID);
+		return false;
+	}
+	return agent->raw ? serve_raw(call, fd, error) : serve_agent(call, fd, error);
+}
+
+static const struct rpc_method methods[] = {
+	{.path = "/moby.sshforward.v1.SSH/CheckAgent", .request = &ssh__check_agent_request__descriptor, .unary = check_agent},
+	{.path = "/moby.sshforward.v1.SSH/ForwardAgent", .stream = forward_agent},
+};
+const struct rpc_method_table service_ssh_table = {methods, G_N_ELEMENTS(methods)};

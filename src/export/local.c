@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Exporter "local": the trees of a result into a directory of the client. Each platform is a transfer of its own that
+ * merges into what is there; mode=delete is one transfer of all of them, after which the client removes the rest.
+ */
+#include "base/scope.h"
+#include "export/classes.h"
+#include "export/result_tree.h"
+#include "fssync/call.h"
+#include "progress/progress.h"
+#include <string.h>
+
+#define PROGRESS_NS 100000000
+
+struct local {
+	const struct exporter_context *context; /* borrowed */
+	struct tree_options options;
+};
+
+/* ---- one transfer */
+
+struct transfer {
+	struct work *work;
+	GPtrArray *trees; /* borrowed, of struct result_tree * */
+	const char *status_id;
+	int64_t started_ns, last_ns;
+};
+
+static void transfer_progress(void *data, int64_t bytes, bool done)
+{
+	struct transfer *t = data;
+	int64_t now = progress_now_ns();
+	if (!done && now - t->last_ns < PROGRESS_NS)
+		return;
+	t->last_ns = now;
+	progress_status(t->work->progress, &(struct progress_status){.id = t->status_id, .name = "transferring", .current = bytes,
+								      .started_ns = t->started_ns, .completed_ns = done ? now : 0});
+}
+
+/* Entries say by their first component which tree they are of. */
+static bool map_entry(void *data, struct fssync_stat *stat)
+{
+	struct transfer *t = data;
+	for (guint i = 0; i < t->trees->len && t->trees->len > 1; i++) {
+		struct result_tree *tree = t->trees->pdata[i];
+		size_t n = strlen(tree->dir_name);
+		if (strncmp(stat->path, tree->dir_name, n) == 0 && (stat->path[n] == '/' || !stat->path[n]))
+			return result_tree_map(tree, stat);
+	}
+	return result_tree_map(t->trees->pdata[0], stat);
+}
+
+static bool send_roots(struct transfer *t, struct local *l, const struct export_input *input, session *s,
+		       const struct fssync_root *roots, size_t n, GError **error)
+{
+	g_autoptr(rpc_metadata) md = rpc_metadata_new();
+	if (l->options.delete_rest)
+		rpc_metadata_add(md, "buildkit-exporter-multi-platform", "1");
+	struct fssync_send_options options = {.map = map_entry, .map_data = t, .progress = transfer_progress, .progress_data = t};
+	g_autoptr(rpc_call) call = session_send_open(s, input->index, md, t->work->cancel, error);
+	if (!call)
+		return false;
+	struct fssync_channel channel = fssync_channel_of_client(call);
+	t->started_ns = progress_now_ns();
+	transfer_progress(t, 0, false);
+	return fssync_send(&channel, roots, n, NULL, &options, t->work->cancel, error) && rpc_call_finish(call, error);
+}
+
+/* ---- several platforms in one directory */
+
+struct overlap {
+	GHashTable *seen; /* path to id of the platform that has it */
+	const char *id;
+};
+
+static bool check_overlap(void *data, const struct fssync_stat *stat, int parent_fd, const char *name, GError **error)
+{
+	struct overlap *o = data;
+	if (stat->mode & FSSYNC_MODE_DIR)
+		return true;
+	const char *other = g_hash_table_lookup(o->seen, stat->path);
+	if (other)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "cannot overwrite %s from %s with %s when split option is disabled",
+				 stat->path, other, o->id);
+	g_hash_table_insert(o->seen, g_strdup(stat->path), (void *)o->id);
+	return true;
+}
+
+static bool check_overlaps(GPtrArray *trees, cancel *c, GError **error)
+{
+	if (trees->len < 2)
+		return true;
+	g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	for (guint i = 0; i < trees->len; i++) {
+		const struct result_tree *tree = trees->pdata[i];
+		struct overlap overlap = {.seen = seen, .id = tree->id};
+		struct fssync_walk_options options = {.visit = check_overlap, .visit_data = &overlap};
+		struct fssync_root root = result_tree_root(tree, false);
+		if (!fssync_walk(&root, 1, NULL, &options, c, error))
+			return false;
+	}
+	return true;
+}
+
+/* ---- exporter */
+
+static void *local_open(const struct exporter_context *context, const char *type, GHashTable *attrs, GError **error)
+{
+	struct tree_options options;
+	if (!tree_options_load(&options, attrs, error))
+		return NULL;
+	struct local *l = g_new0(struct local, 1);
+	l->context = context;
+	l->options = options;
+	return l;
+}
+
+/* One transfer a platform. */
+static bool export_merging(struct local *l, const struct export_input *input, session *s, GPtrArray *trees, bool split,
+			   struct work *work, GError **error)
+{
+	for (guint i = 0; i < trees->len; i++) {
+		struct result_tree *tree = trees->pdata[i];
+		g_autofree char *status = split ? g_strconcat("copying files ", tree->id, NULL) : g_strdup("copying files");
+		g_autoptr(GPtrArray) one = g_ptr_array_new();
+		g_ptr_array_add(one, tree);
+		struct transfer t = {.work = work, .trees = one, .status_id = status};
+		struct fssync_root root = result_tree_root(tree, split);
+		if (!send_roots(&t, l, input, s, &root, 1, error))
+			return false;
+	}
+	return true;
+}
+
+/* All in one transfer: what is in none of them goes. */
+static bool export_deleting(struct local *l, const struct export_input *input, session *s, GPtrArray *trees, bool split,
+			    struct work *work, GError **error)
+{
+	if (!split && trees->len > 1)
+		return error_set(error, ERROR_UNIMPLEMENTED,
+				 "mode=delete with several platforms and platform-split=false is not supported yet");
+	g_autofree struct fssync_root *roots = g_new0(struct fssync_root, trees->len);
+	for (guint i = 0; i < trees->len; i++)
+		roots[i] = result_tree_root(trees->pdata[i], split);
+	struct transfer t = {.work = work, .trees = trees, .status_id = "copying files"};
+	return send_roots(&t, l, input, s, roots, trees->len, error);
+}
+
+static bool local_export(void *self, const struct export_input *input, struct work *work, GHashTable *response,
+			 bool *ret_has_finish, GError **error)
+{
+	struct local *l = self;
+	g_autoptr(session) s = export_session(l->context, work, error);
+	if (!s)
+		return false;
+	g_autoptr(GPtrArray) trees = result_trees_open(&l->options, l->context, input, work, error);
+	bool split = l->options.split < 0 ? input->is_map : l->options.split;
+	if (!trees || (!split && !check_overlaps(trees, work->cancel, error)))
+		return false;
+	return l->options.delete_rest ? export_deleting(l, input, s, trees, split, work, error)
+				      : export_merging(l, input, s, trees, split, work, error);
+}
+
+const struct exporter_class exporter_local_class = {
+	.type = "local",
+	.vertex_name = "exporting to client directory",
+	.open = local_open,
+	.export = local_export,
+	.free = g_free,
+};

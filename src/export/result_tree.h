@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * result_tree: the trees of a result as local and tar send them: one root a platform, times set by the epoch.
+ *
+ *	struct tree_options o;
+ *	if (!tree_options_load(&o, attrs, error)) ...
+ *	GPtrArray *trees = result_trees_open(&o, context, input, work, error);     of struct result_tree *
+ *
+ * Thread: one at a time.
+ */
+#pragma once
+#include "export/exporter.h"
+#include "fssync/fssync.h"
+
+struct tree_options {
+	bool has_epoch; /* given, maybe empty: then the frontend's is not asked */
+	bool epoch_set;
+	int64_t epoch_s;
+	int split; /* platform-split: -1 not given */
+	bool delete_rest;
+};
+/* Errors: "non-bool value for platform-split: X: ...", "invalid local exporter mode "X"". */
+bool tree_options_load(struct tree_options *ret, GHashTable *attrs, GError **error);
+
+struct result_tree {
+	char *id;       /* "linux/amd64" */
+	char *dir_name; /* "linux_amd64" */
+	int fd;         /* owned */
+	bool epoch_set;
+	int64_t epoch_s;
+};
+GPtrArray *result_trees_open(const struct tree_options *o, const struct exporter_context *context,
+			     const struct export_input *input, struct work *work, GError **error);
+/* The map function for fssync: data is a struct result_tree. */
+bool result_tree_map(void *tree, struct fssync_stat *stat);
+/* The tree as a root, below its directory when wrapped. Borrows from t. */
+struct fssync_root result_tree_root(const struct result_tree *t, bool wrapped);
+
+/* The client that gets the result. */
+session *export_session(const struct exporter_context *context, struct work *work, GError **error);

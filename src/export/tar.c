@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Exporter "tar": the trees of a result as one archive, written while it is sent to a file of the client. */
+#include "base/scope.h"
+#include "export/classes.h"
+#include "export/result_tree.h"
+#include "export/tar_stream.h"
+#include "progress/progress.h"
+#include <fcntl.h>
+#include <string.h>
+
+#define BUFFER_BYTES (256 * 1024)
+
+struct tar {
+	const struct exporter_context *context; /* borrowed */
+	struct tree_options options;
+};
+
+/* ---- bytes on their way, as BytesMessage */
+
+struct upload {
+	rpc_call *call;
+	GByteArray *buffer;
+	cancel *cancel;
+	struct tar_stream stream;
+};
+
+static bool send_message(rpc_call *call, const void *bytes, size_t n, GError **error)
+{
+	uint8_t head[12] = {0x0A}; /* field 1, bytes */
+	size_t n_head = 1;
+	for (size_t left = n;; left >>= 7) {
+		head[n_head++] = (uint8_t)(left | (left >= 0x80 ? 0x80 : 0));
+		if (left < 0x80)
+			break;
+	}
+	return rpc_call_send_parts(call, head, n_head, bytes, n, error);
+}
+
+static bool upload_flush(struct upload *u, GError **error)
+{
+	if (u->buffer->len == 0)
+		return true;
+	bool ok = send_message(u->call, u->buffer->data, u->buffer->len, error);
+	g_byte_array_set_size(u->buffer, 0);
+	return ok;
+}
+
+static bool upload_bytes(void *data, const void *bytes, size_t n, GError **error)
+{
+	struct upload *u = data;
+	if (u->buffer->len + n > BUFFER_BYTES && !upload_flush(u, error))
+		return false;
+	if (n >= BUFFER_BYTES)
+		return send_message(u->call, bytes, n, error);
+	g_byte_array_append(u->buffer, bytes, (guint)n);
+	return true;
+}
+
+static bool add_entry(void *data, const struct fssync_stat *stat, int parent_fd, const char *name, GError **error)
+{
+	struct upload *u = data;
+	if (!tar_stream_header(&u->stream, stat, error))
+		return false;
+	if (stat->mode & FSSYNC_MODE_TYPE || *stat->linkname || stat->size == 0)
+		return true;
+	scoped_fd fd = openat(parent_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return error_set_errno(error, errno, "open %s", stat->path);
+	if (tar_stream_data(&u->stream, fd, stat->size, u->cancel, error))
+		return true;
+	g_prefix_error(error, "%s: ", stat->path);
+	return false;
+}
+
+static bool write_trees(struct upload *u, GPtrArray *trees, bool wrapped, GError **error)
+{
+	for (guint i = 0; i < trees->len; i++) {
+		struct result_tree *tree = trees->pdata[i];
+		struct fssync_root root = result_tree_root(tree, wrapped);
+		struct fssync_walk_options options = {.map = result_tree_map, .map_data = tree, .visit = add_entry, .visit_data = u};
+		if (!fssync_walk(&root, 1, NULL, &options, u->cancel, error))
+			return false;
+	}
+	return tar_stream_end(&u->stream, error) && upload_flush(u, error);
+}
+
+/* ---- exporter */
+
+static void *tar_open(const struct exporter_context *context, const char *type, GHashTable *attrs, GError **error)
+{
+	struct tree_options options;
+	if (!tree_options_load(&options, attrs, error))
+		return NULL;
+	struct tar *t = g_new0(struct tar, 1);
+	t->context = context;
+	t->options = options;
+	return t;
+}
+
+static bool send_archive(session *s, const struct export_input *input, GPtrArray *trees, struct work *work, GError **error)
+{
+	g_autoptr(rpc_metadata) md = rpc_metadata_new();
+	g_autoptr(rpc_call) call = session_send_open(s, input->index, md, work->cancel, error);
+	if (!call)
+		return false;
+	g_autoptr(GByteArray) buffer = g_byte_array_sized_new(BUFFER_BYTES);
+	struct upload u = {.call = call, .buffer = buffer, .cancel = work->cancel};
+	u.stream = (struct tar_stream){.sink = upload_bytes, .data = &u};
+	GError *failure = NULL;
+	if (write_trees(&u, trees, input->is_map, &failure))
+		return rpc_call_close_send(call, error) && rpc_call_finish(call, error);
+	rpc_call_abort(call);
+	g_propagate_error(error, failure);
+	return false;
+}
+
+static bool tar_export(void *self, const struct export_input *input, struct work *work, GHashTable *response,
+		       bool *ret_has_finish, GError **error)
+{
+	struct tar *t = self;
+	int64_t started_ns;
+	g_autoptr(GPtrArray) trees = result_trees_open(&t->options, t->context, input, work, error);
+	if (!trees)
+		return false;
+	g_autoptr(session) s = export_session(t->context, work, error);
+	if (!s)
+		return false;
+	progress_status_start(work->progress, "sending tarball", NULL, &started_ns);
+	if (!send_archive(s, input, trees, work, error))
+		return false;
+	progress_status_end(work->progress, "sending tarball", NULL, started_ns);
+	return true;
+}
+
+const struct exporter_class exporter_tar_class = {
+	.type = "tar",
+	.vertex_name = "exporting to client tarball",
+	.open = tar_open,
+	.export = tar_export,
+	.free = g_free,
+};

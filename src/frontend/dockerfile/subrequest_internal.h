@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * subrequest_internal: what the answers to subrequests share.
+ *
+ *	static bool answer(struct question *q, GError **error) { ... question_set(q, "result.json", json); }
+ *
+ * Thread: any; a question belongs to one thread.
+ */
+#pragma once
+#include "format/json_writer.h"
+#include "frontend/dockerfile/convert.h"
+
+struct question {
+	context *x;
+	const struct source_file *file;
+	build_result *result; /* metadata is added to it */
+};
+void question_set(struct question *q, const char *key, const char *text);
+/* "location": {"ranges": [...]}, left out for no lines. */
+void question_write_location(json_writer *w, struct span span);
+void question_write_ranges(json_writer *w, const struct vec *spans);
+
+bool subrequest_describe(struct question *q, GError **error);
+bool subrequest_outline(struct question *q, GError **error);
+bool subrequest_targets(struct question *q, GError **error);
+bool subrequest_lint(struct question *q, GError **error);
+bool subrequest_convertllb(struct question *q, GError **error);

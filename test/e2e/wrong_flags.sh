@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+# What a new user mistypes gets one clear line and a failing status.
+expect() { # TEXT COMMAND...
+	text=$1
+	shift
+	if "$@" > "$WORK/out" 2>&1 < /dev/null; then fail "worked: $*"; fi
+	grep -qF -- "$text" "$WORK/out" || { cat "$WORK/out"; fail "no \"$text\" from: $*"; }
+}
+expect 'flag provided but not defined: -nope' "$BIN/buildctl" --nope
+expect "No help topic for 'nope'" "$BIN/buildctl" nope
+expect 'make sure buildkitd is running' "$BIN/buildctl" --addr "unix://$WORK/nobody" du
+expect 'empty definition sent to build' "$BIN/buildctl" build
+expect 'flag provided but not defined: -nope' "$BIN/buildkitd" --nope
+printf 'root = 1\n' > "$WORK/bad.toml"
+expect "$WORK/bad.toml:1:8: root: expected a string, found an integer" "$BIN/buildkitd" --config "$WORK/bad.toml"
+printf 'x = \n' > "$WORK/bad.toml"
+expect 'line 1, column 5: expected a value' "$BIN/buildkitd" --config "$WORK/bad.toml"
+expect 'invalid entitlement : x' "$BIN/buildkitd" --config "$WORK/none" --allow-insecure-entitlement x
+expect 'does not contain proto' "$BIN/buildkitd" --config "$WORK/none" --root "$WORK/r" --addr /tmp/x
+start_daemon
+expect 'another instance running?' "$BIN/buildkitd" --root "$WORK/root" --addr "unix://$WORK/other" --config "$WORK/none"
+"$BIN/buildctl" --version | grep -q '^buildctl github.com/moby/buildkit v[^ ]* [^ ]*$' || fail "version"
+"$BIN/buildctl" --help > /dev/null || fail "help"
+"$BIN/buildctl" build --help | grep -q -- --frontend || fail "build help"

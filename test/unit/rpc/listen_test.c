@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Listeners and what connects to them: unix sockets, tcp, TLS and mutual TLS. */
+#include "rig.h"
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+/* ---- certificates */
+
+struct authority {
+	EVP_PKEY *key;
+	X509 *cert;
+};
+
+static X509 *make_cert(const char *name, EVP_PKEY *key, const struct authority *issuer, const char *san)
+{
+	static long serial;
+	X509 *x = X509_new();
+	X509_set_version(x, 2);
+	ASN1_INTEGER_set(X509_get_serialNumber(x), ++serial);
+	X509_gmtime_adj(X509_getm_notBefore(x), -60);
+	X509_gmtime_adj(X509_getm_notAfter(x), 3600);
+	X509_set_pubkey(x, key);
+	X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1, 0);
+	X509_set_issuer_name(x, X509_get_subject_name(issuer ? issuer->cert : x));
+	X509_EXTENSION *e = san ? X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, san) :
+				  X509V3_EXT_conf_nid(NULL, NULL, NID_basic_constraints, "critical,CA:TRUE");
+	X509_add_ext(x, e, -1);
+	X509_EXTENSION_free(e);
+	X509_sign(x, issuer ? issuer->key : key, EVP_sha256());
+	return x;
+}
+
+static struct authority new_authority(const char *name)
+{
+	struct authority a = {.key = EVP_EC_gen("P-256")};
+	a.cert = make_cert(name, a.key, NULL, NULL);
+	return a;
+}
+
+static void authority_free(struct authority *a)
+{
+	EVP_PKEY_free(a->key);
+	X509_free(a->cert);
+}
+
+static char *write_cert(const char *dir, const char *name, X509 *x)
+{
+	char *path = g_build_filename(dir, name, NULL);
+	FILE *f = fopen(path, "w");
+	PEM_write_X509(f, x);
+	fclose(f);
+	return path;
+}
+
+static char *write_key(const char *dir, const char *name, EVP_PKEY *key)
+{
+	char *path = g_build_filename(dir, name, NULL);
+	FILE *f = fopen(path, "w");
+	PEM_write_PrivateKey(f, key, NULL, NULL, 0, NULL, NULL);
+	fclose(f);
+	return path;
+}
+
+struct files {
+	char *ca, *other_ca, *cert, *key, *client_cert, *client_key, *foreign_cert, *foreign_key;
+};
+
+static void make_pair(const char *dir, const char *name, const struct authority *a, const char *san, char **ret_cert,
+		      char **ret_key)
+{
+	g_autofree char *cert_name = g_strconcat(name, ".pem", NULL);
+	g_autofree char *key_name = g_strconcat(name, ".key", NULL);
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	X509 *x = make_cert(name, key, a, san);
+	*ret_cert = write_cert(dir, cert_name, x);
+	*ret_key = write_key(dir, key_name, key);
+	X509_free(x);
+	EVP_PKEY_free(key);
+}
+
+static struct files make_files(const char *dir)
+{
+	struct files f = {0};
+	struct authority ca = new_authority("ca");
+	struct authority other = new_authority("other");
+	f.ca = write_cert(dir, "ca.pem", ca.cert);
+	f.other_ca = write_cert(dir, "other.pem", other.cert);
+	make_pair(dir, "server", &ca, "DNS:builder.test,IP:127.0.0.1", &f.cert, &f.key);
+	make_pair(dir, "client", &ca, "DNS:me", &f.client_cert, &f.client_key);
+	make_pair(dir, "foreign", &other, "DNS:me", &f.foreign_cert, &f.foreign_key);
+	authority_free(&ca);
+	authority_free(&other);
+	return f;
+}
+
+static void remove_files(struct files *f)
+{
+	char **all = (char **)f;
+	for (size_t i = 0; i < sizeof(*f) / sizeof(char *); i++) {
+		g_unlink(all[i]);
+		g_free(all[i]);
+	}
+}
+
+/* ---- TLS */
+
+static bool try_call(rpc_loop *loop, int port, const struct rpc_tls *tls)
+{
+	g_autofree char *address = g_strdup_printf("tcp://127.0.0.1:%d", port);
+	struct rpc_dial_options options = {.tls = tls, .timeout_ms = 5000};
+	g_autoptr(GError) error = NULL;
+	g_autoptr(rpc_conn) c = rpc_connect(loop, address, &options, NULL, &error);
+	if (!c) {
+		g_assert_true(error_is(error, ERROR_UNAVAILABLE) || error_is(error, ERROR_DEADLINE_EXCEEDED));
+		return false;
+	}
+	g_autofree uint8_t *large = g_malloc0(3000000);
+	g_autoptr(bytes_message) reply = rig_unary(c, "/test.Rig/Echo", large, 3000000, &error);
+	if (reply)
+		g_assert_cmpuint(reply->data.len, ==, 3000000);
+	return reply;
+}
+
+static void test_tls(void)
+{
+	scoped_rig r = {0};
+	g_autoptr(GError) error = NULL;
+	rig_up_server(&r);
+	struct files f = make_files(r.dir);
+	struct rpc_tls server = {.cert_file = f.cert, .key_file = f.key};
+	struct rpc_listen_options options = {.tls = &server};
+	g_assert_true(rpc_server_listen(r.server, "tcp://127.0.0.1:0", &options, &error));
+	int port = rpc_server_port(r.server);
+	g_assert_true(try_call(r.loop, port, &(struct rpc_tls){.ca_file = f.ca}));
+	g_assert_true(try_call(r.loop, port, &(struct rpc_tls){.ca_file = f.ca, .server_name = "builder.test"}));
+	g_assert_false(try_call(r.loop, port, &(struct rpc_tls){.ca_file = f.ca, .server_name = "evil.test"}));
+	g_assert_false(try_call(r.loop, port, &(struct rpc_tls){.ca_file = f.other_ca}));
+	g_assert_false(try_call(r.loop, port, NULL));
+	remove_files(&f);
+}
+
+static void test_mutual_tls(void)
+{
+	scoped_rig r = {0};
+	g_autoptr(GError) error = NULL;
+	rig_up_server(&r);
+	struct files f = make_files(r.dir);
+	struct rpc_tls server = {.ca_file = f.ca, .cert_file = f.cert, .key_file = f.key};
+	struct rpc_listen_options options = {.tls = &server};
+	g_assert_true(rpc_server_listen(r.server, "tcp://127.0.0.1:0", &options, &error));
+	int port = rpc_server_port(r.server);
+	struct rpc_tls client = {.ca_file = f.ca, .cert_file = f.client_cert, .key_file = f.client_key};
+	g_assert_true(try_call(r.loop, port, &client));
+	g_assert_false(try_call(r.loop, port, &(struct rpc_tls){.ca_file = f.ca}));
+	client.cert_file = f.foreign_cert;
+	client.key_file = f.foreign_key;
+	g_assert_false(try_call(r.loop, port, &client));
+	server.key_file = NULL;
+	g_assert_false(rpc_server_listen(r.server, "tcp://127.0.0.1:0", &options, &error));
+	g_assert_cmpstr(error->message, ==, "you must specify key and cert file if one is specified");
+	g_clear_error(&error);
+	server.key_file = f.client_key; /* of another certificate */
+	g_assert_false(rpc_server_listen(r.server, "tcp://127.0.0.1:0", &options, &error));
+	remove_files(&f);
+}
+
+/* ---- unix sockets */
+
+static void test_modes(void)
+{
+	scoped_rig r = {0};
+	g_autoptr(GError) error = NULL;
+	rig_up(&r);
+	struct stat st;
+	g_assert_cmpint(stat(r.address + 7, &st), ==, 0);
+	g_assert_cmpint(st.st_mode & 07777, ==, 0660);
+	g_autofree char *parent = g_path_get_dirname(r.address + 7);
+	g_assert_cmpint(stat(parent, &st), ==, 0);
+	/* Somebody answers there. */
+	rpc_server *second = rpc_server_new(r.loop);
+	g_assert_false(rpc_server_listen(second, r.address, NULL, &error));
+	g_assert_true(error_is(error, ERROR_ALREADY_EXISTS));
+	g_clear_error(&error);
+	rpc_server_free(second);
+	g_autoptr(bytes_message) reply = rig_unary(r.conn, "/test.Rig/Echo", "x", 1, &error);
+	g_assert_no_error(error);
+}
+
+static void test_stale(void)
+{
+	scoped_rig r = {0};
+	g_autoptr(GError) error = NULL;
+	rig_up_server(&r);
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	g_autofree char *parent = g_path_get_dirname(r.address + 7);
+	g_assert_cmpint(g_mkdir(parent, 0700), ==, 0);
+	g_strlcpy(address.sun_path, r.address + 7, sizeof(address.sun_path));
+	int dead = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	g_assert_cmpint(bind(dead, (struct sockaddr *)&address, sizeof(address)), ==, 0);
+	close(dead);
+	g_assert_true(rpc_server_listen(r.server, r.address, NULL, &error));
+	r.conn = rpc_connect(r.loop, r.address, NULL, NULL, &error);
+	g_autoptr(bytes_message) reply = rig_unary(r.conn, "/test.Rig/Echo", "x", 1, &error);
+	g_assert_no_error(error);
+}
+
+static void test_bad_addresses(void)
+{
+	static const char *const bad[] = {
+		"nothing", "http://x", "tcp://127.0.0.1", "tcp://127.0.0.1:notaport",
+		"unix:///tmp/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+	};
+	scoped_rig r = {0};
+	rig_up(&r);
+	for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
+		g_autoptr(GError) error = NULL;
+		g_assert_false(rpc_server_listen(r.server, bad[i], NULL, &error));
+		g_assert_nonnull(error);
+		g_assert_null(rpc_connect(r.loop, bad[i], NULL, NULL, NULL));
+	}
+	g_autoptr(GError) error = NULL;
+	g_assert_null(rpc_connect(r.loop, "unix:///nonexistent/x.sock", NULL, NULL, &error));
+	g_assert_true(error_is(error, ERROR_UNAVAILABLE));
+	g_assert_cmpstr(error->message, ==, "dial unix /nonexistent/x.sock: connect: no such file or directory");
+}
+
+static void test_many_connections(void)
+{
+	scoped_rig r = {0};
+	g_autoptr(GError) error = NULL;
+	rig_up(&r);
+	rpc_conn *all[200];
+	for (size_t i = 0; i < G_N_ELEMENTS(all); i++) {
+		all[i] = rpc_connect(r.loop, r.address, NULL, NULL, &error);
+		g_autoptr(bytes_message) reply = rig_unary(all[i], "/test.Rig/Echo", "x", 1, &error);
+		g_assert_no_error(error);
+	}
+	for (size_t i = 0; i < G_N_ELEMENTS(all); i++)
+		rpc_conn_unref(all[i]);
+}
+
+/* One address has its share of tcp connections, no more. */
+static void test_connections_of_one_source(void)
+{
+	scoped_rig r = {0};
+	g_autoptr(GError) error = NULL;
+	rig_up_server(&r);
+	g_assert_true(rpc_server_listen(r.server, "tcp://127.0.0.1:0", NULL, &error));
+	g_autofree char *address = g_strdup_printf("tcp://127.0.0.1:%d", rpc_server_port(r.server));
+	rpc_conn *all[70];
+	guint served = 0;
+	for (size_t i = 0; i < G_N_ELEMENTS(all); i++) {
+		all[i] = rpc_connect(r.loop, address, NULL, NULL, &error);
+		g_autoptr(bytes_message) reply = all[i] ? rig_unary(all[i], "/test.Rig/Echo", "x", 1, NULL) : NULL;
+		served += reply != NULL;
+	}
+	g_assert_cmpuint(served, ==, 64);
+	for (size_t i = 0; i < G_N_ELEMENTS(all); i++)
+		rpc_conn_unref(all[i]);
+}
+
+static void test_pipes(void)
+{
+	scoped_rig r = {0};
+	g_autoptr(GError) error = NULL;
+	rig_up_server(&r);
+	int to[2];
+	int from[2];
+	g_assert_cmpint(pipe(to), ==, 0);
+	g_assert_cmpint(pipe(from), ==, 0);
+	g_autoptr(rpc_conn) server_end = rpc_server_attach(r.server, to[0], from[1]);
+	g_autoptr(rpc_conn) c = rpc_connect_fds(r.loop, from[0], to[1], NULL, &error);
+	g_autofree uint8_t *large = g_malloc0(3000000);
+	g_autoptr(bytes_message) reply = rig_unary(c, "/test.Rig/Echo", large, 3000000, &error);
+	g_assert_no_error(error);
+	g_assert_cmpuint(reply->data.len, ==, 3000000);
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/listen/tls", test_tls);
+	g_test_add_func("/listen/mutual-tls", test_mutual_tls);
+	g_test_add_func("/listen/modes", test_modes);
+	g_test_add_func("/listen/stale", test_stale);
+	g_test_add_func("/listen/bad-addresses", test_bad_addresses);
+	g_test_add_func("/listen/many-connections", test_many_connections);
+	g_test_add_func("/listen/connections-of-one-source", test_connections_of_one_source);
+	g_test_add_func("/listen/pipes", test_pipes);
+	return g_test_run();
+}
