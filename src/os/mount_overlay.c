@@ -135,8 +135,10 @@ static int overlay_by_mount(const struct overlay *o)
 		return -E2BIG;
 	if (!g_mkdtemp_full(target, 0700))
 		return -errno;
-	struct legacy l = {options, target, o->upper_fd < 0, 0};
-	g_thread_join(g_thread_new("overlay", legacy_thread, &l));
+	struct legacy l = {options, target, o->upper_fd < 0, -EAGAIN};
+	GThread *thread = g_thread_try_new("overlay", legacy_thread, &l, NULL);
+	if (thread)
+		g_thread_join(thread);
 	int fd = l.result;
 	if (fd == 0) {
 		fd = open_tree(AT_FDCWD, target, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);

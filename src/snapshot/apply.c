@@ -360,7 +360,9 @@ bool apply_blob(int blob_fd, int root_fd, const struct apply_options *options, s
 	struct unpacker u = {.fd = blob_fd, .any = options->mode == APPLY_ARCHIVE,
 			     .allow_high_ratio = options->allow_high_ratio, .pipe = p, .hasher = h};
 	struct apply_result result = {0};
-	GThread *thread = g_thread_new("unpack", unpack_thread, &u);
+	GThread *thread = g_thread_try_new("unpack", unpack_thread, &u, error);
+	if (!thread)
+		return false;
 	bool done = apply_tar(pipe_next, p, root_fd, options, &result, error);
 	byte_pipe_close(p);
 	g_thread_join(thread);

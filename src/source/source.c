@@ -14,10 +14,10 @@ static const struct source_row {
 } rows[] = {
 	{"docker-image", &source_image_class},
 	{"oci-layout", &source_oci_layout_class},
-	{"docker-image+blob", NULL},
-	{"oci-layout+blob", NULL},
-	{"http", NULL},
-	{"https", NULL},
+	{"docker-image+blob", &source_image_blob_class},
+	{"oci-layout+blob", &source_oci_layout_blob_class},
+	{"http", &source_http_class},
+	{"https", &source_https_class},
 	{"local", &source_local_class},
 	{"git", NULL},
 };

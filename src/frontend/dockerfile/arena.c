@@ -78,13 +78,32 @@ char *arena_take(arena *a, char *heap)
 	return copy;
 }
 
+char *arena_concat(arena *a, const char *one, const char *two, const char *three)
+{
+	size_t n = strlen(one), m = strlen(two), k = strlen(three);
+	char *text = arena_alloc(a, n + m + k + 1);
+	memcpy(text, one, n);
+	memcpy(text + n, two, m);
+	memcpy(text + n + m, three, k);
+	return text;
+}
+
 char *arena_printf(arena *a, const char *format, ...)
 {
+	char small[256];
 	va_list list;
 	va_start(list, format);
-	char *heap = g_strdup_vprintf(format, list);
+	int n = vsnprintf(small, sizeof small, format, list);
 	va_end(list);
-	return arena_take(a, heap);
+	if (n < 0)
+		return arena_strdup(a, "");
+	if ((size_t)n < sizeof small)
+		return arena_strndup(a, small, (size_t)n);
+	char *text = arena_alloc(a, (size_t)n + 1);
+	va_start(list, format);
+	vsnprintf(text, (size_t)n + 1, format, list);
+	va_end(list);
+	return text;
 }
 
 void arena_push(arena *a, struct vec *v, const void *item)

@@ -28,6 +28,7 @@ void *arena_alloc(arena *a, size_t n);
 char *arena_strndup(arena *a, const char *text, size_t n);
 char *arena_strdup(arena *a, const char *text); /* NULL gives NULL */
 char *arena_printf(arena *a, const char *format, ...) G_GNUC_PRINTF(2, 3);
+char *arena_concat(arena *a, const char *one, const char *two, const char *three);
 char *arena_take(arena *a, char *heap); /* copies and frees a heap string */
 void arena_push(arena *a, struct vec *v, const void *item);
 /* The items with a NULL behind them, as a string vector. */

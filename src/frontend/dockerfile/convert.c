@@ -56,10 +56,22 @@ bool convert_fail_at(convert *c, struct span span)
 	return false;
 }
 
+bool convert_spend(convert *c, size_t n, GError **error)
+{
+	if ((c->work_left -= (int64_t)n) >= 0)
+		return true;
+	return error_set(error, ERROR_RESOURCE_EXHAUSTED, "the Dockerfile needs more work than %lld units", LIMIT_EXPANSION_WORK);
+}
+
+static int by_text(const void *key, const void *item)
+{
+	return strcmp(key, *(const char *const *)item);
+}
+
 bool convert_has_cap(const char *cap)
 {
-	const char *const *caps = llb_caps();
-	return g_strv_contains(caps, cap);
+	const char *const *caps = llb_caps(); /* sorted */
+	return bsearch(cap, caps, g_strv_length((char **)caps), sizeof *caps, by_text) != NULL;
 }
 
 static bool configure_lint(convert *c, GError **error)

@@ -145,7 +145,9 @@ bool stages_link(convert *c, GError **error);
 bool stages_resolve(convert *c, GHashTable **ret_needed, GError **error);
 GHashTable *stages_needed(convert *c, struct stage *target);
 struct stage *stages_by_name(convert *c, const char *name);
-void stage_inherit(convert *c, struct stage *s);
+bool stage_inherit(convert *c, struct stage *s, GError **error);
+/* Counts work against what a file may cause (L17w). */
+bool convert_spend(convert *c, size_t n, GError **error);
 bool stage_make_command(convert *c, struct stage *s, const struct instruction *i, bool onbuild, struct command **ret,
 			GError **error);
 

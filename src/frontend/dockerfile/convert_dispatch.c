@@ -87,7 +87,8 @@ void stage_set_dir(convert *c, struct stage *s, const char *dir)
 /* The config that the stage starts with becomes its state; no vertex, no history. */
 static bool begin_stage(convert *c, struct stage *s, GError **error)
 {
-	stage_inherit(c, s);
+	if (!stage_inherit(c, s, error))
+		return false;
 	if (!s->image)
 		s->image = image_config_scratch(c->a, &c->target);
 	if (!s->state.env)

@@ -192,8 +192,8 @@ bool convert_expose(convert *c, struct stage *s, const struct command *cmd, GErr
 			return false;
 		for (size_t n = 0; n < p.list.n; n++)
 			arena_push(c->a, &all, p.list.items[n]);
-		if ((c->work_left -= (int64_t)p.list.n * 16) < 0)
-			return error_set(error, ERROR_RESOURCE_EXHAUSTED, "too many exposed ports");
+		if (!convert_spend(c, p.list.n * 16, error))
+			return false;
 	}
 	g_autoptr(GHashTable) known = g_hash_table_new(g_str_hash, g_str_equal);
 	for (size_t i = 0; i < s->image->ports.n; i++)

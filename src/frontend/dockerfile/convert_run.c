@@ -264,9 +264,11 @@ static const char *vertex_name(struct run *r)
 /* What ARGs were worth here: "|2 A=1 B=2 ". */
 static const char *args_prefix(struct run *r)
 {
+	const struct vec *args = &r->s->args;
+	if (!args->n)
+		return "";
 	g_autoptr(GString) s = g_string_new(NULL);
 	g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
-	const struct vec *args = &r->s->args;
 	for (size_t i = 0; i < args->n; i++) {
 		const struct pair *arg = args->items[i];
 		/* Of one declared several times the last value counts when the environment has none. */
@@ -307,9 +309,7 @@ static bool run_meta(struct run *r, Pb__Meta *meta, GError **error)
 	}
 	if (convert_has_cap("exec.meta.cgroup.parent"))
 		meta->cgroupparent = (char *)o->cgroup_parent;
-	if ((r->c->work_left -= (int64_t)r->s->state.env->bytes) < 0)
-		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "environments of all steps are too large");
-	return true;
+	return convert_spend(r->c, r->s->state.env->bytes, error);
 }
 
 static struct llb_exec_mount *all_mounts(struct run *r, size_t *ret_n)

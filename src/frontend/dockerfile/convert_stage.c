@@ -346,11 +346,14 @@ GHashTable *stages_needed(convert *c, struct stage *target)
 	return needed;
 }
 
-void stage_inherit(convert *c, struct stage *s)
+bool stage_inherit(convert *c, struct stage *s, GError **error)
 {
-	if (!s->base)
-		return;
 	struct stage *base = s->base;
+	if (!base)
+		return true;
+	size_t weight = base->args.n * sizeof(void *) + (base->state.env ? base->state.env->bytes : 0);
+	if (!convert_spend(c, weight + (base->image ? image_config_weight(base->image) : 0), error))
+		return false;
 	s->state = base->state;
 	if (s->state.env)
 		s->state.env = env_copy(base->state.env);
@@ -365,6 +368,7 @@ void stage_inherit(convert *c, struct stage *s)
 	s->workdir_set = base->workdir_set;
 	for (size_t i = 0; i < base->args.n; i++)
 		arena_push(c->a, &s->args, base->args.items[i]);
+	return true;
 }
 
 static bool resolve_bases(convert *c, GHashTable *needed, GError **error)

@@ -22,7 +22,8 @@ struct env *env_new(arena *a, GPtrArray *tables)
 static void append(struct env *e, const char *key, const char *value)
 {
 	struct env_entry *entry = arena_make(e->a, struct env_entry);
-	*entry = (struct env_entry){key, value, false};
+	*entry = (struct env_entry){key, value, arena_concat(e->a, key, "=", value), false};
+	e->texts = (struct vec){0};
 	arena_push(e->a, &e->entries, entry);
 	g_hash_table_replace(e->index, (char *)key, entry);
 	e->bytes += strlen(key) + strlen(value) + 2;
@@ -46,6 +47,7 @@ void env_unset(struct env *e, const char *key)
 		return;
 	e->bytes -= strlen(old->key) + strlen(old->value) + 2;
 	old->gone = true;
+	e->texts = (struct vec){0};
 	g_hash_table_remove(e->index, key);
 }
 
@@ -75,14 +77,14 @@ const char **env_keys(const struct env *e)
 	return arena_strv(e->a, &keys);
 }
 
-char **env_strings(const struct env *e, size_t *ret_n)
+char **env_strings(struct env *e, size_t *ret_n)
 {
-	struct vec list = {0};
-	for (size_t i = 0; i < e->entries.n; i++) {
+	size_t first = e->texts.n ? e->entries.n : 0;
+	for (size_t i = first; i < e->entries.n; i++) {
 		const struct env_entry *entry = e->entries.items[i];
 		if (!entry->gone)
-			arena_push(e->a, &list, arena_printf(e->a, "%s=%s", entry->key, entry->value));
+			arena_push(e->a, &e->texts, entry->text);
 	}
-	*ret_n = list.n;
-	return (char **)list.items;
+	*ret_n = e->texts.n;
+	return (char **)e->texts.items;
 }

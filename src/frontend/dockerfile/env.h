@@ -14,6 +14,7 @@
 
 struct env_entry {
 	const char *key, *value;
+	const char *text; /* KEY=value */
 	bool gone; /* set again later */
 };
 struct env {
@@ -22,6 +23,7 @@ struct env {
 	GPtrArray *tables;   /* borrowed: of GHashTable */
 	GHashTable *index;   /* key to struct env_entry * */
 	struct vec entries;  /* of struct env_entry * */
+	struct vec texts;    /* of those that count; made when asked for, empty after a change */
 	size_t bytes;
 };
 struct env *env_new(arena *a, GPtrArray *tables);
@@ -31,4 +33,4 @@ void env_unset(struct env *e, const char *key);
 const char *env_get(const struct env *e, const char *key); /* NULL: unset */
 /* Names in order, NULL-terminated; "KEY=value" in order, ret_n of them. */
 const char **env_keys(const struct env *e);
-char **env_strings(const struct env *e, size_t *ret_n);
+char **env_strings(struct env *e, size_t *ret_n);

@@ -123,6 +123,13 @@ static bool read_config(arena *a, const json_t *config, struct image_config *c, 
 	       read_list(a, config, "OnBuild", &c->on_build, error) && read_list(a, config, "Shell", &c->shell, error);
 }
 
+static void history_add(struct image_config *c, struct history *h)
+{
+	h->before = c->last;
+	c->last = h;
+	c->n_history++;
+}
+
 static bool read_history(arena *a, const json_t *root, struct image_config *c, GError **error)
 {
 	const json_t *list = member(root, "history");
@@ -137,7 +144,7 @@ static bool read_history(arena *a, const json_t *root, struct image_config *c, G
 		int64_t ns;
 		if (h->created && !time_parse_rfc3339(h->created, &ns, error))
 			return false;
-		arena_push(a, &c->history, h);
+		history_add(c, h);
 	}
 	return true;
 }
@@ -194,11 +201,16 @@ struct image_config *image_config_copy(arena *a, const struct image_config *from
 {
 	struct image_config *c = arena_make(a, struct image_config);
 	*c = *from;
-	struct vec *lists[] = {&c->os_features, &c->diff_ids, &c->history, &c->env, &c->ports, &c->volumes, &c->labels,
+	struct vec *lists[] = {&c->os_features, &c->diff_ids, &c->env, &c->ports, &c->volumes, &c->labels,
 			       &c->entrypoint, &c->cmd, &c->on_build, &c->shell};
 	for (size_t i = 0; i < G_N_ELEMENTS(lists); i++)
 		copy_vec(a, lists[i]);
 	return c;
+}
+
+size_t image_config_weight(const struct image_config *c)
+{
+	return (c->diff_ids.n + c->env.n + c->ports.n + c->volumes.n + c->labels.n + c->on_build.n) * sizeof(void *);
 }
 
 /* --- changing --- */
@@ -257,15 +269,15 @@ void image_config_history(arena *a, struct image_config *c, const char *created_
 	struct history *h = arena_make(a, struct history);
 	*h = (struct history){.created = created, .created_by = created_by, .comment = "buildkit.dockerfile.v0",
 			      .empty_layer = !layer};
-	arena_push(a, &c->history, h);
+	history_add(c, h);
 }
 
 bool image_config_has_layers(const struct image_config *c)
 {
 	if (c->diff_ids.n)
 		return true;
-	for (size_t i = 0; i < c->history.n; i++)
-		if (!vec_at(&c->history, struct history *, i)->empty_layer)
+	for (const struct history *h = c->last; h; h = h->before)
+		if (!h->empty_layer)
 			return true;
 	return false;
 }
@@ -383,14 +395,18 @@ static void write_text(json_writer *w, const char *key, const char *text)
 		json_put_string_member(w, key, text);
 }
 
-static void write_history(json_writer *w, const struct vec *history)
+static void write_history(json_writer *w, const struct image_config *c)
 {
-	if (!history->n)
+	if (!c->n_history)
 		return;
+	g_autofree const struct history **list = g_new(const struct history *, c->n_history);
+	size_t n = c->n_history;
+	for (const struct history *h = c->last; h; h = h->before)
+		list[--n] = h;
 	json_key(w, "history");
 	json_array_begin(w);
-	for (size_t i = 0; i < history->n; i++) {
-		const struct history *h = history->items[i];
+	for (size_t i = 0; i < c->n_history; i++) {
+		const struct history *h = list[i];
 		json_object_begin(w);
 		write_text(w, "created", h->created);
 		write_text(w, "created_by", h->created_by);
@@ -431,7 +447,7 @@ GBytes *image_config_write(const struct image_config *c)
 	write_list(w, "os.features", &c->os_features);
 	write_text(w, "variant", c->variant);
 	write_rootfs(w, c);
-	write_history(w, &c->history);
+	write_history(w, c);
 	write_config(w, c);
 	json_object_end(w);
 	size_t n;

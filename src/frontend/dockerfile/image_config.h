@@ -19,6 +19,7 @@ struct history {
 	const char *created; /* RFC 3339, NULL: none */
 	const char *created_by, *author, *comment;
 	bool empty_layer;
+	const struct history *before; /* the entry in front of it, NULL: the first */
 };
 
 struct image_config {
@@ -27,7 +28,8 @@ struct image_config {
 	struct vec os_features;
 	const char *rootfs_type;
 	struct vec diff_ids;
-	struct vec history; /* of struct history * */
+	const struct history *last; /* of the history, which children share; NULL: none */
+	size_t n_history;
 	const char *user, *working_dir, *stop_signal;
 	struct vec env;            /* KEY=value */
 	struct vec ports, volumes; /* sets */
@@ -42,6 +44,7 @@ struct image_config *image_config_read(arena *a, const void *bytes, size_t n, GE
 /* What FROM scratch starts with. */
 struct image_config *image_config_scratch(arena *a, const struct platform *p);
 struct image_config *image_config_copy(arena *a, const struct image_config *c);
+size_t image_config_weight(const struct image_config *c); /* bytes that a copy takes */
 GBytes *image_config_write(const struct image_config *c);
 
 const char *image_config_env_get(arena *a, const struct image_config *c, const char *key); /* NULL: unset */

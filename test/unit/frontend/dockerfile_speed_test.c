@@ -2,17 +2,20 @@
 /* A large Dockerfile converts at once; hostile ones end with an error in bounded time. */
 #include "frontend/dockerfile/dockerfile.h"
 #include "unit/frontend/mock_bridge.h"
+#include <time.h>
 
+/* Of processor time: the machine may be busy. */
 static double solve_ms(const char *text, GError **error)
 {
 	struct mock_bridge *m = mock_bridge_new();
 	g_autoptr(GHashTable) options = g_hash_table_new(g_str_hash, g_str_equal);
 	build_result *result = NULL;
 	mock_bridge_file(m, "Dockerfile", text);
-	gint64 start = g_get_monotonic_time();
+	m->forget = true;
+	clock_t start = clock();
 	if (dockerfile_frontend.solve(&m->bridge, options, NULL, NULL, &result, error))
 		build_result_unref(result);
-	double ms = (double)(g_get_monotonic_time() - start) / 1000;
+	double ms = (double)(clock() - start) * 1000 / CLOCKS_PER_SEC;
 	mock_bridge_free(m);
 	return ms;
 }

@@ -23,7 +23,7 @@ struct mock_bridge {
 	GString *warnings;
 	GString *requests;      /* what was asked, one a line */
 	struct platform platform;
-	bool no_files;          /* a solve gives scratch */
+	bool forget;            /* definitions are not kept */
 };
 struct mock_ref {
 	bridge_ref ref;
@@ -49,7 +49,9 @@ static bool mock_solve(bridge *b, const struct bridge_solve_request *r, struct w
 {
 	struct mock_bridge *m = (struct mock_bridge *)b;
 	g_mutex_lock(&m->mu);
-	if (r->definition) {
+	if (r->definition && m->forget) {
+		g_string_append(m->requests, "");
+	} else if (r->definition) {
 		g_ptr_array_add(m->definitions, message_copy(r->definition));
 	} else {
 		g_string_append_printf(m->requests, "frontend %s source=%s cmdline=%s\n", r->frontend,

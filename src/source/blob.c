@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/scope.h"
+#include "format/json_writer.h"
+#include "source/classes.h"
+#include "source/file_record.h"
+#include "source/pull.h"
+#include <string.h>
+
+/* docker-image+blob and oci-layout+blob: one blob as a file. */
+struct blob_source {
+	const struct source_context *context; /* borrowed */
+	reference *ref;           /* owned; with digest */
+	char *text;               /* owned: as shown */
+	struct digest digest;
+	struct file_spec spec;
+	bool is_layout;
+	char *session_id, *store; /* owned, of a layout */
+};
+
+static void blob_free(void *self)
+{
+	struct blob_source *b = self;
+	reference_free(b->ref);
+	g_free(b->text);
+	file_spec_clear(&b->spec);
+	g_free(b->session_id);
+	g_free(b->store);
+	g_free(b);
+}
+
+static bool reference_read(struct blob_source *b, const char *text, GError **error)
+{
+	b->ref = b->is_layout ? pull_layout_reference(text, error) : reference_parse_normalized(text, error);
+	if (!b->ref)
+		return false;
+	if (!b->ref->digest)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid reference digest: %s has none", text);
+	b->text = g_strdup(text);
+	return digest_parse(b->ref->digest, &b->digest, error);
+}
+
+static bool attributes_read(struct blob_source *b, const Pb__SourceOp *op, GError **error)
+{
+	if (!file_spec_read(&b->spec, op, error))
+		return false;
+	if (*b->spec.name) {
+		char *safe = file_name_safe(b->spec.name);
+		g_free(b->spec.name);
+		b->spec.name = safe;
+	}
+	if (!b->is_layout)
+		return true;
+	b->session_id = g_strdup(source_attribute(op, "oci.session"));
+	b->store = g_strdup(source_attribute(op, "oci.store"));
+	if (!b->store || !*b->store)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "oci-layout blob source requires store id");
+	return true;
+}
+
+static void *blob_open(const struct source_context *context, const Pb__SourceOp *op, const struct platform *platform,
+		       GError **error)
+{
+	struct blob_source *b = g_new0(struct blob_source, 1);
+	b->context = context;
+	b->is_layout = g_str_has_prefix(op->identifier, "oci-layout");
+	if (!reference_read(b, strstr(op->identifier, "://") + 3, error) || !attributes_read(b, op, error)) {
+		blob_free(b);
+		return NULL;
+	}
+	return b;
+}
+
+static bool blob_cache_key(void *self, struct work *work, unsigned phase, char **ret_key, bool *ret_last, GError **error)
+{
+	struct blob_source *b = self;
+	json_writer *w = json_writer_new(0);
+	json_object_begin(w);
+	json_put_string_member(w, "Digest", b->digest.text);
+	json_put_string_member(w, "Filename", b->spec.name);
+	json_key(w, "Perm");
+	json_put_int(w, b->spec.perm);
+	json_key(w, "UID");
+	json_put_int(w, b->spec.uid);
+	json_key(w, "GID");
+	json_put_int(w, b->spec.gid);
+	json_object_end(w);
+	g_autofree char *text = json_writer_take(&w, NULL);
+	struct digest key;
+	digest_of_text(text, &key);
+	*ret_key = g_strdup(key.text);
+	*ret_last = true;
+	return true;
+}
+
+static bool fetch_as(struct blob_source *b, const char *media_type, struct work *work, GError **error)
+{
+	g_autoptr(GPtrArray) list = g_ptr_array_new();
+	g_autoptr(oci_descriptor) d = oci_descriptor_new(media_type, &b->digest, -1);
+	g_ptr_array_add(list, d);
+	g_autoptr(blob_provider) p =
+		b->is_layout ? pull_layout_provider(b->context->sessions, b->session_id, b->store)
+			     : registry_provider_of(b->context->registry, b->ref, &source_registry_auth, list);
+	return blob_provider_fetch(p, b->context->blobs, &b->digest, -1, work, error);
+}
+
+static bool blob_fetch(struct blob_source *b, struct work *work, GError **error)
+{
+	GError *why = NULL;
+	if (fetch_as(b, "", work, &why))
+		return true;
+	/* A digest may be that of a manifest, which registries keep elsewhere. */
+	if (b->is_layout || !error_is(why, ERROR_NOT_FOUND) || !fetch_as(b, OCI_MANIFEST, work, NULL)) {
+		g_propagate_error(error, why);
+		return false;
+	}
+	g_error_free(why);
+	return true;
+}
+
+static bool blob_snapshot(void *self, struct work *work, cache_ref **ret_ref, GError **error)
+{
+	struct blob_source *b = self;
+	if (!blob_fetch(b, work, error))
+		return false;
+	GError *why = NULL;
+	scoped_fd from = blob_store_find(b->context->blobs, &b->digest, &why);
+	if (from < 0) {
+		if (why)
+			g_propagate_error(error, why);
+		else
+			error_set(error, ERROR_NOT_FOUND, "blob %s: not found", b->digest.text);
+		return false;
+	}
+	int64_t size = blob_store_size(b->context->blobs, &b->digest);
+	g_autofree char *description = g_strconcat("blob ", b->text, NULL);
+	g_auto(file_record) f = {.fd = -1};
+	const char *name = *b->spec.name ? b->spec.name : digest_hex(&b->digest);
+	if (!file_record_begin(&f, b->context->cache, description, name, &b->spec, work, error) ||
+	    !file_record_copy(&f, from, size, work->cancel, error))
+		return false;
+	*ret_ref = file_record_commit(&f, 0, work, NULL, error);
+	return *ret_ref != NULL;
+}
+
+const struct source_class source_image_blob_class = {
+	.scheme = "docker-image+blob",
+	.open = blob_open,
+	.cache_key = blob_cache_key,
+	.snapshot = blob_snapshot,
+	.free = blob_free,
+};
+const struct source_class source_oci_layout_blob_class = {
+	.scheme = "oci-layout+blob",
+	.open = blob_open,
+	.cache_key = blob_cache_key,
+	.snapshot = blob_snapshot,
+	.free = blob_free,
+};

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tsan_glib: tells the thread sanitizer what GLib orders.
+ *
+ * GLib's locks are futexes in a library that is not instrumented: without this every use of one looks like a race.
+ * Linked into test programs of a -Db_sanitize=thread build; each function calls the real one.
+ */
+#include <dlfcn.h>
+#include <glib.h>
+
+void __tsan_acquire(void *address);
+void __tsan_release(void *address);
+const char *__tsan_default_suppressions(void);
+
+/* Memory that GLib frees under locks of its own. */
+const char *__tsan_default_suppressions(void)
+{
+	return "called_from_lib:libglib-2.0.so.0\n";
+}
+
+#define REAL(name) \
+	static __typeof__(&name) real; \
+	if (!real) \
+	real = (__typeof__(&name))dlsym(RTLD_NEXT, #name)
+
+#undef g_mutex_lock
+void g_mutex_lock(GMutex *m)
+{
+	REAL(g_mutex_lock);
+	real(m);
+	__tsan_acquire(m);
+}
+
+#undef g_mutex_unlock
+void g_mutex_unlock(GMutex *m)
+{
+	REAL(g_mutex_unlock);
+	__tsan_release(m);
+	real(m);
+}
+
+gboolean g_mutex_trylock(GMutex *m)
+{
+	REAL(g_mutex_trylock);
+	gboolean ok = real(m);
+	if (ok)
+		__tsan_acquire(m);
+	return ok;
+}
+
+void g_rec_mutex_lock(GRecMutex *m)
+{
+	REAL(g_rec_mutex_lock);
+	real(m);
+	__tsan_acquire(m);
+}
+
+void g_rec_mutex_unlock(GRecMutex *m)
+{
+	REAL(g_rec_mutex_unlock);
+	__tsan_release(m);
+	real(m);
+}
+
+void g_cond_wait(GCond *c, GMutex *m)
+{
+	REAL(g_cond_wait);
+	__tsan_release(m);
+	real(c, m);
+	__tsan_acquire(m);
+}
+
+gboolean g_cond_wait_until(GCond *c, GMutex *m, gint64 end)
+{
+	REAL(g_cond_wait_until);
+	__tsan_release(m);
+	gboolean ok = real(c, m, end);
+	__tsan_acquire(m);
+	return ok;
+}
+
+void g_async_queue_push(GAsyncQueue *q, gpointer item)
+{
+	REAL(g_async_queue_push);
+	__tsan_release(item);
+	real(q, item);
+}
+
+static gpointer taken(gpointer item)
+{
+	if (item)
+		__tsan_acquire(item);
+	return item;
+}
+
+gpointer g_async_queue_pop(GAsyncQueue *q)
+{
+	REAL(g_async_queue_pop);
+	return taken(real(q));
+}
+
+gpointer g_async_queue_try_pop(GAsyncQueue *q)
+{
+	REAL(g_async_queue_try_pop);
+	return taken(real(q));
+}
+
+gpointer g_async_queue_timeout_pop(GAsyncQueue *q, guint64 timeout)
+{
+	REAL(g_async_queue_timeout_pop);
+	return taken(real(q, timeout));
+}
+
+/* ---- pools: an item is ordered from push to the function */
+
+struct pool_call {
+	GFunc func;
+	gpointer data;
+};
+
+static void pool_call(gpointer item, gpointer data)
+{
+	struct pool_call *call = data;
+	__tsan_acquire(item);
+	__tsan_acquire(call);
+	call->func(item, call->data);
+	__tsan_release(call);
+}
+
+GThreadPool *g_thread_pool_new(GFunc func, gpointer data, gint max, gboolean exclusive, GError **error)
+{
+	REAL(g_thread_pool_new);
+	struct pool_call *call = g_new(struct pool_call, 1); /* lives as long as the program: pools are few */
+	call->func = func;
+	call->data = data;
+	__tsan_release(call);
+	return real(pool_call, call, max, exclusive, error);
+}
+
+gboolean g_thread_pool_push(GThreadPool *pool, gpointer item, GError **error)
+{
+	REAL(g_thread_pool_push);
+	__tsan_release(item);
+	return real(pool, item, error);
+}
+
+void g_thread_pool_free(GThreadPool *pool, gboolean immediate, gboolean wait)
+{
+	REAL(g_thread_pool_free);
+	void *call = pool->user_data;
+	real(pool, immediate, wait);
+	if (wait)
+		__tsan_acquire(call);
+}

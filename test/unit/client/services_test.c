@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The session services over a real connection (a socket pair), asked as a daemon asks. */
+#include "api/guard.h"
+#include "auth.pb-c.h"
+#include "base/scope.h"
+#include "client/services.h"
+#include "content.pb-c.h"
+#include "fssync/call.h"
+#include "os/tree.h"
+#include "secrets.pb-c.h"
+#include "ssh.pb-c.h"
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+struct rig {
+	char *dir;
+	services *s;
+	rpc_loop *loop;
+	rpc_server *server;
+	rpc_conn *served, *conn;
+};
+
+static void rig_init(struct rig *r)
+{
+	*r = (struct rig){.dir = g_dir_make_tmp("services-XXXXXX", NULL), .s = services_new()};
+}
+
+static void rig_connect(struct rig *r)
+{
+	int fds[2];
+	g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), ==, 0);
+	r->loop = rpc_loop_new();
+	r->server = rpc_server_new(r->loop);
+	services_register(r->s, r->server);
+	r->served = rpc_server_attach(r->server, fds[0], fds[0]);
+	r->conn = rpc_connect_fds(r->loop, fds[1], fds[1], "localhost", NULL);
+	g_assert_nonnull(r->conn);
+}
+
+static void rig_clear(struct rig *r)
+{
+	if (r->conn) {
+		rpc_conn_close(r->conn);
+		rpc_conn_unref(r->conn);
+		rpc_server_stop(r->server, 100);
+		if (r->served)
+			rpc_conn_unref(r->served);
+		rpc_server_free(r->server);
+		rpc_loop_free(r->loop);
+	}
+	services_free(r->s);
+	g_assert_true(tree_remove_at(AT_FDCWD, r->dir, NULL));
+	g_free(r->dir);
+}
+
+static char *path_in(struct rig *r, const char *name)
+{
+	return g_build_filename(r->dir, name, NULL);
+}
+
+static void put(struct rig *r, const char *name, const char *text)
+{
+	g_autofree char *path = path_in(r, name);
+	g_assert_true(g_file_set_contents(path, text, -1, NULL));
+}
+
+static void make_dir(struct rig *r, const char *name)
+{
+	g_autofree char *path = path_in(r, name);
+	g_assert_cmpint(g_mkdir(path, 0755), ==, 0);
+}
+
+static void assert_text(struct rig *r, const char *name, const char *expected)
+{
+	g_autofree char *path = path_in(r, name), *text = NULL;
+	g_file_get_contents(path, &text, NULL, NULL);
+	g_assert_cmpstr(text, ==, expected);
+}
+
+static int open_dir(struct rig *r, const char *name)
+{
+	g_autofree char *path = path_in(r, name);
+	return open(path, O_RDONLY | O_DIRECTORY);
+}
+
+/* ---- files */
+
+static bool sync_local(struct rig *r, const char *name, const char *exclude, int dst, GError **error)
+{
+	g_autoptr(rpc_metadata) md = rpc_metadata_new();
+	rpc_metadata_add(md, "dir-name", name);
+	if (exclude) {
+		rpc_metadata_add(md, "exclude-patterns", exclude);
+		rpc_metadata_add(md, "exclude-patterns-encoded", "1");
+	}
+	g_autoptr(rpc_call) call = rpc_call_start(r->conn, "/moby.filesync.v1.FileSync/DiffCopy", md, NULL, 0, error);
+	struct fssync_channel channel = fssync_channel_of_client(call);
+	struct fssync_receive_options options = {.as_root = geteuid() == 0};
+	return fssync_receive(&channel, dst, &options, NULL, error);
+}
+
+static void test_files(void)
+{
+	struct rig r;
+	g_autoptr(GError) error = NULL;
+	rig_init(&r);
+	make_dir(&r, "src");
+	make_dir(&r, "dst");
+	put(&r, "src/a", "alpha");
+	put(&r, "src/\xc3\xa4", "umlaut");
+	g_autofree char *value = g_strdup_printf("context=%s/src", r.dir);
+	g_assert_true(services_add_local(r.s, value, NULL));
+	g_assert_true(services_has_local(r.s, "context"));
+	g_assert_cmpstr(services_methods(r.s)[0], ==, "/moby.filesync.v1.FileSync/DiffCopy");
+	rig_connect(&r);
+	scoped_fd dst = open_dir(&r, "dst");
+	g_assert_true(sync_local(&r, "context", "%C3%A4", dst, &error));
+	assert_text(&r, "dst/a", "alpha");
+	assert_text(&r, "dst/\xc3\xa4", NULL);
+	g_assert_false(sync_local(&r, "other", NULL, dst, &error));
+	g_assert_true(error_is(error, ERROR_NOT_FOUND));
+	g_assert_cmpstr(error->message, ==, "no access allowed to dir \"other\"");
+	rig_clear(&r);
+}
+
+/* ---- outputs */
+
+static rpc_call *start_output(struct rig *r, const char *index)
+{
+	g_autoptr(rpc_metadata) md = rpc_metadata_new();
+	rpc_metadata_add(md, "buildkit-attachable-exporter-id", index);
+	return rpc_call_start(r->conn, "/moby.filesync.v1.FileSend/DiffCopy", md, NULL, 0, NULL);
+}
+
+static void test_outputs(void)
+{
+	struct rig r;
+	struct services_output tar = {0}, local = {0};
+	g_autoptr(GError) error = NULL;
+	rig_init(&r);
+	make_dir(&r, "src");
+	put(&r, "src/f", "file");
+	put(&r, "out.tar", "old");
+	g_autofree char *tar_value = g_strdup_printf("type=tar,dest=%s/out.tar", r.dir);
+	g_autofree char *local_value = g_strdup_printf("TYPE=local,dest=%s/new/out,x=y", r.dir);
+	g_assert_true(services_add_output(r.s, tar_value, &tar, NULL));
+	g_assert_true(services_add_output(r.s, local_value, &local, NULL));
+	g_assert_cmpstr(local.type, ==, "local");
+	g_assert_cmpstr(g_hash_table_lookup(local.attrs, "x"), ==, "y");
+	g_assert_false(g_hash_table_contains(local.attrs, "dest"));
+	rig_connect(&r);
+
+	g_autoptr(rpc_call) call = start_output(&r, "0");
+	g_assert_true(rpc_call_send(call, "\x0a\x03" "new", 5, NULL));
+	g_assert_true(rpc_call_send(call, "\x0a\x01" "!", 3, NULL));
+	assert_text(&r, "out.tar", "old");
+	g_assert_true(rpc_call_close_send(call, NULL) && rpc_call_finish(call, NULL));
+	assert_text(&r, "out.tar", "new!");
+
+	g_autoptr(rpc_call) tree = start_output(&r, "1");
+	struct fssync_channel channel = fssync_channel_of_client(tree);
+	scoped_fd src = open_dir(&r, "src");
+	struct fssync_root root = {.fd = src, .name = "linux_amd64", .mode = 0755};
+	g_assert_true(fssync_send(&channel, &root, 1, NULL, NULL, NULL, &error));
+	g_assert_no_error(error);
+	g_assert_true(rpc_call_finish(tree, &error));
+	assert_text(&r, "new/out/linux_amd64/f", "file");
+
+	g_autoptr(rpc_call) unknown = start_output(&r, "7");
+	g_assert_false(rpc_call_finish(unknown, &error));
+	g_assert_cmpstr(error->message, ==, "exporter 7 not found");
+	services_output_clear(&tar);
+	services_output_clear(&local);
+	rig_clear(&r);
+}
+
+static void test_output_errors(void)
+{
+	static const char *const table[][2] = {
+		{"local", "invalid value local"}, {"dest=x", "--output requires type=<type>"},
+		{"type=local,output=x", "output=x not supported for --output, you meant dest=x?"},
+		{"type=local", "invalid output option: output: output directory is required for local exporter"},
+		{"type=image,dest=x", "invalid output option: output: output x is not supported by image exporter"},
+		{"type=tar,dest=/", "invalid output option: output: destination file is a directory"},
+		{"type=local,dest=x,mode=y", "invalid local exporter mode \"y\""},
+	};
+	for (size_t i = 0; i < G_N_ELEMENTS(table); i++) {
+		g_autoptr(services) s = services_new();
+		g_autoptr(GError) error = NULL;
+		struct services_output o;
+		g_assert_false(services_add_output(s, table[i][0], &o, &error));
+		g_assert_cmpstr(error->message, ==, table[i][1]);
+	}
+}
+
+/* ---- secrets */
+
+static char *ask_secret(struct rig *r, const char *id)
+{
+	Secrets__GetSecretRequest q = SECRETS__GET_SECRET_REQUEST__INIT;
+	g_autoptr(GError) error = NULL;
+	q.id = (char *)id;
+	Secrets__GetSecretResponse *reply = rpc_unary(r->conn, "/moby.buildkit.secrets.v1.Secrets/GetSecret", NULL, &q,
+						      &secrets__get_secret_response__descriptor, NULL, 0, &error);
+	if (!reply)
+		return g_strdup(error->message);
+	char *text = g_strndup((const char *)reply->data.data, reply->data.len);
+	guard_free(reply);
+	return text;
+}
+
+static void assert_secret(struct rig *r, const char *id, const char *expected)
+{
+	g_autofree char *text = ask_secret(r, id);
+	g_assert_cmpstr(text, ==, expected);
+}
+
+static void test_secrets(void)
+{
+	struct rig r;
+	rig_init(&r);
+	put(&r, "file", "from file");
+	g_setenv("SERVICES_TEST_SECRET", "from env", TRUE);
+	g_autofree char *value = g_strdup_printf("id=f,src=%s/file", r.dir);
+	g_assert_true(services_add_secret(r.s, value, NULL));
+	g_assert_true(services_add_secret(r.s, "id=e,type=env,src=SERVICES_TEST_SECRET", NULL));
+	g_assert_true(services_add_secret(r.s, "id=SERVICES_TEST_SECRET", NULL));
+	static const char *const bad[][2] = {
+		{"src=x", "secret missing ID"}, {"id", "invalid field 'id' must be a key=value pair"},
+		{"id=x,foo=y", "unexpected key 'foo' in 'foo=y'"}, {"id=x,type=z", "unsupported secret type \"z\""},
+		{"id=x,src=/nonexistent/x", "failed to stat /nonexistent/x: stat /nonexistent/x: no such file or directory"}};
+	for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
+		g_autoptr(GError) error = NULL;
+		g_assert_false(services_add_secret(r.s, bad[i][0], &error));
+		g_assert_cmpstr(error->message, ==, bad[i][1]);
+	}
+	rig_connect(&r);
+	assert_secret(&r, "f", "from file");
+	assert_secret(&r, "e", "from env");
+	assert_secret(&r, "SERVICES_TEST_SECRET", "from env");
+	assert_secret(&r, "other", "not found");
+	rig_clear(&r);
+}
+
+/* ---- content */
+
+static rpc_metadata *store_metadata(const char *store)
+{
+	rpc_metadata *md = rpc_metadata_new();
+	rpc_metadata_add(md, "buildkit-attachable-store-id", store);
+	return md;
+}
+
+static void test_content(void)
+{
+	struct rig r;
+	struct digest digest;
+	g_autoptr(GError) error = NULL;
+	rig_init(&r);
+	g_autofree char *dir = path_in(&r, "store");
+	g_assert_true(services_add_store(r.s, "export", dir, true, NULL));
+	rig_connect(&r);
+	digest_of_text("blob bytes", &digest);
+	g_autoptr(rpc_metadata) md = store_metadata("export");
+	g_autoptr(rpc_call) call = rpc_call_start(r.conn, "/containerd.services.content.v1.Content/Write", md, NULL, 0, NULL);
+	Content__WriteContentRequest q = CONTENT__WRITE_CONTENT_REQUEST__INIT;
+	static const struct {
+		Content__WriteAction action;
+		const char *data;
+		int64_t offset, reached;
+	} steps[] = {{CONTENT__WRITE_ACTION__STAT, "", 0, 0}, {CONTENT__WRITE_ACTION__WRITE, "blob ", 0, 5},
+		     {CONTENT__WRITE_ACTION__WRITE, "bytes", 5, 10}, {CONTENT__WRITE_ACTION__COMMIT, "", 10, 10}};
+	for (size_t i = 0; i < G_N_ELEMENTS(steps); i++) {
+		q.action = steps[i].action;
+		q.ref = i == 0 ? (char *)"my-ref" : (char *)"";
+		q.offset = steps[i].offset;
+		q.data = (ProtobufCBinaryData){strlen(steps[i].data), (uint8_t *)steps[i].data};
+		q.expected = steps[i].action == CONTENT__WRITE_ACTION__COMMIT ? digest.text : (char *)"";
+		g_assert_true(rpc_call_send_message(call, &q, NULL));
+		Content__WriteContentResponse *a = rpc_call_recv_message(call, &content__write_content_response__descriptor, &error);
+		g_assert_no_error(error);
+		g_assert_cmpint(a->offset, ==, steps[i].reached);
+		guard_free(a);
+	}
+	g_assert_true(rpc_call_finish(call, NULL));
+	g_autofree char *blob = g_strdup_printf("store/blobs/sha256/%s", digest_hex(&digest));
+	assert_text(&r, blob, "blob bytes");
+
+	Content__InfoRequest info = CONTENT__INFO_REQUEST__INIT;
+	info.digest = digest.text;
+	Content__InfoResponse *reply = rpc_unary(r.conn, "/containerd.services.content.v1.Content/Info", md, &info,
+						 &content__info_response__descriptor, NULL, 0, NULL);
+	g_assert_cmpint(reply->info->size, ==, 10);
+	guard_free(reply);
+	g_autoptr(rpc_metadata) wrong = store_metadata("nope");
+	g_assert_null(rpc_unary(r.conn, "/containerd.services.content.v1.Content/Info", wrong, &info,
+				&content__info_response__descriptor, NULL, 0, &error));
+	g_assert_cmpstr(error->message, ==, "unknown store nope: not found");
+
+	Content__ReadContentRequest read = CONTENT__READ_CONTENT_REQUEST__INIT;
+	read.digest = digest.text;
+	read.offset = 5;
+	g_autoptr(rpc_call) reading = rpc_call_start(r.conn, "/containerd.services.content.v1.Content/Read", md, NULL, 0, NULL);
+	g_assert_true(rpc_call_send_message(reading, &read, NULL) && rpc_call_close_send(reading, NULL));
+	Content__ReadContentResponse *part = rpc_call_recv_message(reading, &content__read_content_response__descriptor, NULL);
+	g_assert_cmpmem(part->data.data, part->data.len, "bytes", 5);
+	guard_free(part);
+	g_assert_true(rpc_call_finish(reading, NULL));
+	rig_clear(&r);
+}
+
+/* ---- auth */
+
+static void test_auth(void)
+{
+	struct rig r;
+	rig_init(&r);
+	g_setenv("DOCKER_CONFIG", r.dir, TRUE);
+	put(&r, "config.json", "{\"auths\":{\"https://index.docker.io/v1/\":{\"auth\":\"dXNlcjpwYXNz\"},"
+			       "\"id.example\":{\"identitytoken\":\"tok\",\"auth\":\"dTpw\"}},"
+			       "\"credHelpers\":{\"helped.example\":\"test\"}}");
+	g_autofree char *helper = path_in(&r, "docker-credential-test");
+	put(&r, "docker-credential-test", "#!/bin/sh\nread host\necho '{\"ServerURL\":\"'$host'\",\"Username\":\"hu\",\"Secret\":\"hs\"}'\n");
+	g_assert_cmpint(g_chmod(helper, 0755), ==, 0);
+	g_autofree char *path = g_strconcat(r.dir, ":", g_getenv("PATH"), NULL);
+	g_setenv("PATH", path, TRUE);
+	services_add_auth(r.s);
+	rig_connect(&r);
+	static const char *const table[][3] = {{"registry-1.docker.io", "user", "pass"}, {"id.example", "", "tok"},
+					       {"helped.example", "hu", "hs"}, {"unknown.example", "", ""}};
+	for (size_t i = 0; i < G_N_ELEMENTS(table); i++) {
+		g_autoptr(GError) error = NULL;
+		Auth__CredentialsRequest q = AUTH__CREDENTIALS_REQUEST__INIT;
+		q.host = (char *)table[i][0];
+		Auth__CredentialsResponse *a = rpc_unary(r.conn, "/moby.filesync.v1.Auth/Credentials", NULL, &q,
+							 &auth__credentials_response__descriptor, NULL, 0, &error);
+		g_assert_no_error(error);
+		g_assert_cmpstr(a->username, ==, table[i][1]);
+		g_assert_cmpstr(a->secret, ==, table[i][2]);
+		guard_free(a);
+	}
+	/* The same key for the same salt, and a signature of 64 bytes before the payload. */
+	Auth__GetTokenAuthorityRequest q = AUTH__GET_TOKEN_AUTHORITY_REQUEST__INIT;
+	q.host = (char *)"id.example";
+	q.salt = (ProtobufCBinaryData){4, (uint8_t *)"salt"};
+	uint8_t first[32] = {0};
+	for (int i = 0; i < 2; i++) {
+		Auth__GetTokenAuthorityResponse *a = rpc_unary(r.conn, "/moby.filesync.v1.Auth/GetTokenAuthority", NULL, &q,
+							       &auth__get_token_authority_response__descriptor, NULL, 0, NULL);
+		g_assert_cmpuint(a->publickey.len, ==, 32);
+		if (i == 0)
+			memcpy(first, a->publickey.data, 32);
+		else
+			g_assert_cmpmem(first, 32, a->publickey.data, 32);
+		guard_free(a);
+	}
+	Auth__VerifyTokenAuthorityRequest v = AUTH__VERIFY_TOKEN_AUTHORITY_REQUEST__INIT;
+	v.host = q.host;
+	v.salt = q.salt;
+	v.payload = (ProtobufCBinaryData){7, (uint8_t *)"payload"};
+	Auth__VerifyTokenAuthorityResponse *a = rpc_unary(r.conn, "/moby.filesync.v1.Auth/VerifyTokenAuthority", NULL, &v,
+							  &auth__verify_token_authority_response__descriptor, NULL, 0, NULL);
+	g_assert_cmpmem(a->signed_.data + 64, a->signed_.len - 64, "payload", 7);
+	guard_free(a);
+	/* A password is not sent in the clear to somebody else. */
+	g_autoptr(GError) error = NULL;
+	Auth__FetchTokenRequest f = AUTH__FETCH_TOKEN_REQUEST__INIT;
+	f.host = q.host;
+	f.realm = (char *)"http://127.0.0.1:9/token";
+	f.service = (char *)"s";
+	g_assert_null(rpc_unary(r.conn, "/moby.filesync.v1.Auth/FetchToken", NULL, &f, &auth__fetch_token_response__descriptor,
+				NULL, 0, &error));
+	g_assert_cmpstr(error->message, ==, "failed to fetch oauth token: refusing to send credentials for id.example to "
+					    "http://127.0.0.1:9/token without TLS");
+	rig_clear(&r);
+}
+
+/* ---- ssh */
+
+static void *fake_agent(void *data)
+{
+	int listener = GPOINTER_TO_INT(data);
+	scoped_fd fd = accept(listener, NULL, NULL);
+	uint8_t request[5];
+	while (recv(fd, request, sizeof(request), MSG_WAITALL) == sizeof(request)) {
+		g_assert_cmpuint(request[4], ==, 11);
+		g_assert_cmpint(send(fd, "\0\0\0\x05\x0c\0\0\0\0", 9, 0), ==, 9);
+	}
+	return NULL;
+}
+
+static void test_ssh(void)
+{
+	struct rig r;
+	rig_init(&r);
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	g_snprintf(address.sun_path, sizeof(address.sun_path), "%s/agent", r.dir);
+	scoped_fd listener = socket(AF_UNIX, SOCK_STREAM, 0);
+	g_assert_cmpint(bind(listener, (struct sockaddr *)&address, sizeof(address)), ==, 0);
+	g_assert_cmpint(listen(listener, 1), ==, 0);
+	g_autofree char *value = g_strdup_printf("default=%s", address.sun_path);
+	g_assert_true(services_add_ssh(r.s, value, NULL));
+	g_autoptr(GError) error = NULL;
+	g_assert_false(services_add_ssh(r.s, value, &error));
+	g_assert_cmpstr(error->message, ==, "duplicate agent ID \"default\"");
+	GThread *agent = g_thread_new("agent", fake_agent, GINT_TO_POINTER(listener));
+	rig_connect(&r);
+	g_autoptr(rpc_call) call = rpc_call_start(r.conn, "/moby.sshforward.v1.SSH/ForwardAgent", NULL, NULL, 0, NULL);
+	Ssh__BytesMessage m = SSH__BYTES_MESSAGE__INIT;
+	/* A request to list in two pieces, then one to remove all keys, which the agent never sees. */
+	static const char *const pieces[] = {"\0\0", "\0\x01\x0b", "\0\0\0\x01\x13"};
+	static const size_t lengths[] = {2, 3, 5};
+	for (size_t i = 0; i < 3; i++) {
+		m.data = (ProtobufCBinaryData){lengths[i], (uint8_t *)pieces[i]};
+		g_assert_true(rpc_call_send_message(call, &m, NULL));
+	}
+	Ssh__BytesMessage *a = rpc_call_recv_message(call, &ssh__bytes_message__descriptor, NULL);
+	g_assert_cmpmem(a->data.data, a->data.len, "\0\0\0\x05\x0c\0\0\0\0", 9);
+	guard_free(a);
+	a = rpc_call_recv_message(call, &ssh__bytes_message__descriptor, NULL);
+	g_assert_cmpmem(a->data.data, a->data.len, "\0\0\0\x01\x05", 5);
+	guard_free(a);
+	g_assert_true(rpc_call_close_send(call, NULL) && rpc_call_finish(call, NULL));
+	g_thread_join(agent);
+	rig_clear(&r);
+}
+
+int main(int argc, char **argv)
+{
+	signal(SIGPIPE, SIG_IGN);
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/services/files", test_files);
+	g_test_add_func("/services/outputs", test_outputs);
+	g_test_add_func("/services/output-errors", test_output_errors);
+	g_test_add_func("/services/secrets", test_secrets);
+	g_test_add_func("/services/content", test_content);
+	g_test_add_func("/services/auth", test_auth);
+	g_test_add_func("/services/ssh", test_ssh);
+	return g_test_run();
+}
