@@ -80,8 +80,11 @@ static bool read_opts(struct build_options *o, const flags *f, GError **error)
 static bool add_each(const flags *f, const char *name, services *s, bool (*add)(services *, const char *, GError **), GError **error)
 {
 	for (const char *const *value = flags_strings(f, name); *value; value++)
-		if (!add(s, *value, error))
+		if (!add(s, *value, error)) {
+			if (error && *error && g_str_has_prefix((*error)->message, "invalid value"))
+				g_prefix_error(error, "invalid %s: ", name);
 			return false;
+		}
 	return true;
 }
 

@@ -174,6 +174,14 @@ bool error_has_detail(const GError *error, const char *type)
 	return false;
 }
 
+void error_remove_details(GError *error, const char *type)
+{
+	BuildErrorPrivate *priv = error && error->domain == error_domain() ? build_error_get_private(error) : NULL;
+	for (guint i = priv && priv->details ? priv->details->len : 0; i-- > 0;)
+		if (strcmp(((struct error_detail *)priv->details->pdata[i])->type, type) == 0)
+			g_ptr_array_remove_index(priv->details, i);
+}
+
 void error_convert(GError **error)
 {
 	if (!error || !*error || (*error)->domain == error_domain())
@@ -181,4 +189,32 @@ void error_convert(GError **error)
 	GError *old = *error;
 	*error = g_error_new_literal(error_domain(), (int)error_get_code(old), old->message);
 	g_error_free(old);
+}
+
+void error_hide_code(GError **error)
+{
+	if (!error || !*error)
+		return;
+	error_convert(error);
+	switch (error_get_code(*error)) {
+	case ERROR_NOT_FOUND:
+	case ERROR_ALREADY_EXISTS:
+	case ERROR_INVALID_ARGUMENT:
+	case ERROR_PERMISSION_DENIED:
+	case ERROR_FAILED_PRECONDITION:
+	case ERROR_OUT_OF_RANGE:
+	case ERROR_DATA_LOSS:
+	case ERROR_UNAUTHENTICATED:
+	case ERROR_ABORTED:
+		(*error)->code = ERROR_UNKNOWN;
+		break;
+	case ERROR_CANCELED:
+	case ERROR_UNKNOWN:
+	case ERROR_DEADLINE_EXCEEDED:
+	case ERROR_RESOURCE_EXHAUSTED:
+	case ERROR_UNIMPLEMENTED:
+	case ERROR_INTERNAL:
+	case ERROR_UNAVAILABLE:
+		break;
+	}
 }

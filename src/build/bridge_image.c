@@ -49,8 +49,10 @@ bool build_resolve_image(bridge *b, const struct bridge_image_request *r, struct
 	ident_new(id);
 	struct digest digest;
 	digest_of(id, strlen(id), &digest);
-	if (!solver_job_run_vertex(build->job, digest.text, name, work->cancel, lookup_run, &l, error))
+	if (!solver_job_run_vertex(build->job, digest.text, name, work->cancel, lookup_run, &l, error)) {
+		g_prefix_error(error, "failed to resolve source metadata for %s: ", r->ref);
 		return false;
+	}
 	ret->ref = g_strdup(r->ref);
 	ret->digest = l.found.digest;
 	ret->config = l.found.config;

@@ -349,6 +349,9 @@ static bool run_registered(struct build *build, GHashTable *response, GError **e
 	if (allow_entitlements(build, &failure))
 		result = build_run(build, response, &failure);
 	bool ok = result != NULL;
+	/* Upstream shows no excerpt for a definition that was sent as it is, only for what a frontend made. */
+	if (failure && !build->gateway && !*build->request->frontend)
+		error_remove_details(failure, "errdefs.Source");
 	/* Running LLBBridge calls end with the token; their refs go before the job does. */
 	if (build->gateway) {
 		cancel_set(build->cancel, ERROR_CANCELED, NULL);

@@ -89,6 +89,7 @@ static bool target_open(struct build *build, size_t i, struct target *t, GError 
 		.blobs = w->blobs,
 		.registry = w->registry,
 		.sessions = w->sessions,
+		.registry_auth = &source_registry_auth,
 		.session_id = build->request->session,
 		.compat_version = build->request->compat_version,
 	};

@@ -78,19 +78,10 @@ static oci_descriptor *pipe_finish(struct pipe *p, cache *c, enum compression co
 }
 
 /* ---- from a tree */
-static int open_merged(cache *c, struct tree *t, GError **error)
-{
-	snapshot_view *v = tree_get_view(c, t, false, error);
-	int fd = v ? snapshot_view_dir(v, error) : -1;
-	if (v)
-		tree_put_view(c, t);
-	return fd;
-}
-
 static bool diff_whole(cache *c, cache_ref *r, int lower_fd, const struct diff_options *options, struct pipe *p,
 		       GError **error)
 {
-	scoped_fd upper = open_merged(c, r->tree, error);
+	scoped_fd upper = tree_open_merged(c, r->tree, error);
 	return upper >= 0 && diff_trees(lower_fd, upper, options, write_tar, p, error);
 }
 
@@ -115,7 +106,7 @@ static oci_descriptor *make(cache_ref *r, bool by_layer, enum compression compre
 	cache *c = r->cache;
 	__attribute__((cleanup(pipe_done))) struct pipe p = {0};
 	struct diff_options options = {.cancel = work ? work->cancel : NULL};
-	scoped_fd lower = r->parent ? open_merged(c, r->parent->tree, error) : -1;
+	scoped_fd lower = r->parent ? tree_open_merged(c, r->parent->tree, error) : -1;
 	if ((r->parent && lower < 0) || !pipe_init(&p, c->blobs, compression, level, error))
 		return NULL;
 	if (!(by_layer ? diff_upper : diff_whole)(c, r, lower, &options, &p, error))
@@ -150,8 +141,7 @@ static bool make_claimed_locked(cache_ref *r, enum compression compression, int 
 	r->blob = blob;
 	r->diff_id = diff_id;
 	blob_store_release(c->blobs, &blob->digest);
-	r->synced = false;
-	record_dirty_locked(r);
+	record_changed_locked(r);
 	return true;
 }
 
@@ -249,8 +239,7 @@ static const oci_descriptor *convert_claimed_locked(cache_ref *r, enum compressi
 	v->descriptor = blob;
 	g_ptr_array_add(r->variants, v);
 	blob_store_release(c->blobs, &blob->digest);
-	r->synced = false;
-	record_dirty_locked(r);
+	record_changed_locked(r);
 	return blob;
 }
 

@@ -42,6 +42,11 @@ struct cache_record_options {
 	const char *record_type; /* NULL: "regular"; "internal", "frontend", "source.local", "exec.cachemount", ... */
 	enum cache_policy policy;
 	int64_t created_ns; /* 0: now */
+	/*
+	 * cache_add_layer: of the vertex that brings the layer, kept until it is unpacked (ref); NULL: none. Fetching and
+	 * extracting are told there instead of to whoever needs the tree, as an interval of that vertex unless it is open.
+	 */
+	progress_sink *progress;
 };
 cache_ref *cache_ref_ref(cache_ref *r);
 /* The last one of a mutable record with default policy removes it. NULL is fine. */

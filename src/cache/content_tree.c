@@ -242,7 +242,8 @@ static struct content_node *take_node(struct slice *in, struct content_node *par
 	    (*ret_children > 0 && type != CONTENT_DIR))
 		return NULL;
 	take(in, name, name_len);
-	if (parent && (!name_is_plain(name, name_len) || content_node_child(parent, name, name_len)))
+	bool odd = memchr(name, '/', name_len) || memchr(name, '\0', name_len) || !name_is_plain(name, name_len);
+	if (parent && (odd || content_node_child(parent, name, name_len)))
 		return NULL;
 	struct content_node *n = parent ? content_node_insert(parent, name, name_len, type)
 					: content_node_new(NULL, "", 0, type);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cache/record.h"
+#include "progress/progress.h"
 
 #define FETCH_THREADS 4
 
 struct item {
 	blob_provider *provider; /* ref; NULL: the blob must be here */
+	progress_sink *progress; /* ref; NULL: that of the group's work */
 	struct digest digest;
 	int64_t size;
 	bool done;
@@ -27,8 +29,11 @@ static bool fetch(fetch_group *g, const struct item *item, GError **error)
 		return true;
 	if (!item->provider)
 		return error_set(error, ERROR_NOT_FOUND, "blob %s is not here and nothing provides it", item->digest.text);
-	return cancel_check(g->work ? g->work->cancel : NULL, error) &&
-	       blob_provider_fetch(item->provider, g->cache->blobs, &item->digest, item->size, g->work, error);
+	struct work work = *g->work;
+	if (item->progress)
+		work.progress = item->progress;
+	return cancel_check(work.cancel, error) &&
+	       blob_provider_fetch(item->provider, g->cache->blobs, &item->digest, item->size, &work, error);
 }
 
 static void run(gpointer data, gpointer group)
@@ -53,6 +58,7 @@ static void item_init(cache *c, struct item *item, const cache_ref *r)
 	item->digest = r->blob->digest;
 	item->size = r->blob->size;
 	item->provider = r->provider ? blob_provider_ref(r->provider) : NULL;
+	item->progress = r->progress ? progress_sink_ref(r->progress) : NULL;
 	/* A sweep must not take it between now and its use: let go in fetch_group_end. */
 	blob_store_hold(c->blobs, &item->digest);
 }
@@ -107,6 +113,7 @@ void fetch_group_end(fetch_group *g)
 		if (digest_is_set(&g->items[i].digest))
 			blob_store_release(g->cache->blobs, &g->items[i].digest);
 		g_clear_pointer(&g->items[i].provider, blob_provider_unref);
+		g_clear_pointer(&g->items[i].progress, progress_sink_unref);
 		g_clear_error(&g->items[i].error);
 	}
 	g_mutex_clear(&g->mu);
@@ -115,11 +122,59 @@ void fetch_group_end(fetch_group *g)
 	g_free(g);
 }
 
+/* ---- whose work it is */
+static void sink_unref(gpointer sink)
+{
+	progress_sink_unref(sink);
+}
+
+GPtrArray *record_sinks_start(cache *c, GPtrArray *records)
+{
+	GPtrArray *sinks = g_ptr_array_new_with_free_func(sink_unref);
+	g_mutex_lock(&c->mu);
+	for (guint i = 0; i < records->len; i++) {
+		progress_sink *sink = ((cache_ref *)records->pdata[i])->progress;
+		if (sink && !g_ptr_array_find(sinks, sink, NULL) && !progress_sink_is_open(sink))
+			g_ptr_array_add(sinks, progress_sink_ref(sink));
+	}
+	g_mutex_unlock(&c->mu);
+	for (guint i = 0; i < sinks->len; i++)
+		progress_sink_start(sinks->pdata[i]);
+	return sinks;
+}
+
+void record_sinks_end(GPtrArray *sinks, const GError *error)
+{
+	for (guint i = 0; i < sinks->len; i++)
+		progress_sink_complete(sinks->pdata[i], error ? error->message : NULL, false);
+	g_ptr_array_unref(sinks);
+}
+
+/* Those whose blobs are not here yet. */
+static GPtrArray *absent(cache *c, GPtrArray *records)
+{
+	GPtrArray *ret = g_ptr_array_new();
+	g_mutex_lock(&c->mu);
+	for (guint i = 0; i < records->len; i++) {
+		cache_ref *r = records->pdata[i];
+		if (r->blob && !blob_store_has(c->blobs, &r->blob->digest))
+			g_ptr_array_add(ret, r);
+	}
+	g_mutex_unlock(&c->mu);
+	return ret;
+}
+
 bool record_fetch_all(cache *c, GPtrArray *records, struct work *work, GError **error)
 {
-	g_autoptr(fetch_group) g = fetch_group_start(c, records, work);
-	for (guint i = 0; i < records->len; i++)
-		if (!fetch_group_wait(g, i, error))
-			return false;
-	return true;
+	g_autoptr(GPtrArray) todo = absent(c, records);
+	GPtrArray *sinks = record_sinks_start(c, todo);
+	g_autoptr(fetch_group) g = fetch_group_start(c, todo, work);
+	GError *failure = NULL;
+	for (guint i = 0; i < todo->len && !failure; i++)
+		fetch_group_wait(g, i, &failure);
+	record_sinks_end(sinks, failure);
+	if (!failure)
+		return true;
+	g_propagate_error(error, failure);
+	return false;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 #include "cache/blob.h"
+#include "progress/progress.h"
 
 /* ---- a layer somebody describes */
 static void set_layer(cache_ref *r, const oci_layer *layer, blob_provider *provider)
@@ -10,14 +11,19 @@ static void set_layer(cache_ref *r, const oci_layer *layer, blob_provider *provi
 	r->provider = provider ? blob_provider_ref(provider) : NULL;
 }
 
-/* The newest way to get the blob: its session and credentials are the ones that live. */
-static blob_provider *replace_provider_locked(cache_ref *r, blob_provider *provider)
+/* The newest way to get the blob: its session, credentials and vertex are those that live. fresh gets the old ones. */
+static void renew_locked(cache_ref *have, cache_ref *fresh)
 {
-	if (!provider)
-		return NULL;
-	blob_provider *old = r->provider;
-	r->provider = blob_provider_ref(provider);
-	return old;
+	blob_provider *provider = have->provider;
+	progress_sink *progress = have->progress;
+	if (fresh->provider) {
+		have->provider = fresh->provider;
+		fresh->provider = provider;
+	}
+	if (fresh->progress && !have->tree) {
+		have->progress = fresh->progress;
+		fresh->progress = progress;
+	}
 }
 
 static bool check_layer(const oci_layer *layer, GError **error)
@@ -33,8 +39,8 @@ cache_ref *cache_add_layer(cache *c, cache_ref *parent, const oci_layer *layer, 
 	if (!check_layer(layer, error))
 		return NULL;
 	cache_ref *fresh = record_new(c, options);
-	g_autoptr(blob_provider) old = NULL;
 	set_layer(fresh, layer, provider);
+	fresh->progress = options && options->progress ? progress_sink_ref(options->progress) : NULL;
 	fresh->handles = 1;
 	g_mutex_lock(&c->mu);
 	if (parent)
@@ -46,7 +52,7 @@ cache_ref *cache_add_layer(cache *c, cache_ref *parent, const oci_layer *layer, 
 				  : NULL;
 	if (have && have != fresh) {
 		have->handles++;
-		old = replace_provider_locked(have, provider);
+		renew_locked(have, fresh);
 	} else {
 		record_add_locked(c, fresh);
 		record_dirty_locked(fresh);
@@ -67,11 +73,6 @@ struct making { /* blobs of a chain, made at once */
 	GError *error;
 };
 
-static enum compression wanted_compression(const struct cache_layer_options *options)
-{
-	return options->compression;
-}
-
 static void making_fail(struct making *m, GError *error)
 {
 	g_mutex_lock(&m->mu);
@@ -86,9 +87,9 @@ static void make_one(gpointer data, gpointer making)
 	struct making *m = making;
 	cache_ref *r = data;
 	GError *error = NULL;
-	bool ok = blob_make(r, wanted_compression(m->options), m->options->level, m->work, &error);
+	bool ok = blob_make(r, m->options->compression, m->options->level, m->work, &error);
 	if (ok && m->options->force)
-		ok = blob_convert(r, wanted_compression(m->options), m->options->level, m->work, &error) != NULL;
+		ok = blob_convert(r, m->options->compression, m->options->level, m->work, &error) != NULL;
 	if (!ok)
 		making_fail(m, error);
 }

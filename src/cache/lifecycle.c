@@ -13,14 +13,13 @@ static bool keep(cache_ref *r, GError **error)
 	return store_flush(c, false, error);
 }
 
-static cache_ref *add_mutable(cache *c, cache_ref *parent, const struct cache_record_options *options,
-			      struct tree *(*make)(cache *c, const char *id, struct tree *parent, cancel *stop, GError **error),
-			      cancel *stop, GError **error)
+static cache_ref *add_mutable(cache *c, cache_ref *parent, const struct cache_record_options *options, cancel *stop,
+			      GError **error)
 {
 	cache_ref *r = record_new(c, options);
 	r->is_mutable = true;
 	r->handles = 1;
-	r->tree = make(c, r->id, parent ? parent->tree : NULL, stop, error);
+	r->tree = tree_create(c, r->id, parent ? parent->tree : NULL, stop, error);
 	if (!r->tree) {
 		record_free(r);
 		return NULL;
@@ -44,7 +43,7 @@ cache_ref *cache_new_mutable(cache *c, cache_ref *parent, const struct cache_rec
 	}
 	if (parent && !record_unpack(parent, work, error))
 		return NULL;
-	cache_ref *r = add_mutable(c, parent, options, tree_create, work ? work->cancel : NULL, error);
+	cache_ref *r = add_mutable(c, parent, options, work ? work->cancel : NULL, error);
 	if (!r || r->policy != CACHE_POLICY_RETAIN || keep(r, error))
 		return r;
 	r->policy = CACHE_POLICY_DEFAULT;
@@ -95,8 +94,7 @@ cache_ref *cache_commit(cache_ref *mutable_ref, struct work *work, GError **erro
 		return NULL;
 	g_mutex_lock(&c->mu);
 	r->is_mutable = false;
-	r->synced = false;
-	record_dirty_locked(r);
+	record_changed_locked(r);
 	g_mutex_unlock(&c->mu);
 	if (store_flush(c, false, error))
 		return g_steal_pointer(&r);
@@ -206,8 +204,7 @@ static cache_ref *get_mutable_locked(cache *c, const char *id, GError **error)
 	if (r->twin)
 		record_kill_locked(r->twin);
 	r->handles++;
-	r->synced = false;
-	record_dirty_locked(r);
+	record_changed_locked(r);
 	return r;
 }
 

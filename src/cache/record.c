@@ -30,6 +30,7 @@ void record_free(cache_ref *r)
 	g_clear_pointer(&r->inputs, g_ptr_array_unref);
 	g_clear_pointer(&r->blob, oci_descriptor_free);
 	g_clear_pointer(&r->provider, blob_provider_unref);
+	g_clear_pointer(&r->progress, progress_sink_unref);
 	g_clear_pointer(&r->variants, g_ptr_array_unref);
 	g_clear_pointer(&r->names, g_ptr_array_unref);
 	g_clear_pointer(&r->values, g_hash_table_unref);
@@ -134,6 +135,13 @@ void record_dirty_locked(cache_ref *r)
 	r->dirty = true;
 	g_queue_push_tail(&r->cache->dirty, g_strdup(r->id));
 	store_wake_locked(r->cache);
+}
+
+void record_changed_locked(cache_ref *r)
+{
+	r->synced = false;
+	r->content_serial = r->cache->serial + 1;
+	record_dirty_locked(r);
 }
 
 void record_kill_locked(cache_ref *r)

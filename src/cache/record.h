@@ -44,7 +44,8 @@ struct tree {
 	content_tree *content; /* ref, NULL: not loaded */
 	snapshot_view *view;   /* owned: the merged root, kept while somebody may want it again */
 	bool view_writes;
-	int view_users;        /* views are closed when nobody uses the record any more */
+	int view_users;
+	bool view_unwanted;    /* to be closed when view_users is none */
 };
 
 struct variant { /* the layer in another compression */
@@ -71,11 +72,13 @@ struct cache_ref {
 	int64_t created_ns, last_used_ns, uses;
 	bool synced;        /* on disk for good: see store.c */
 	uint64_t serial;    /* of the flush that wrote it last */
+	uint64_t content_serial; /* of the flush from which on the row names what is there */
 
 	oci_descriptor *blob;   /* owned; NULL: no layer blob yet */
 	struct digest diff_id, chain_id, blob_chain_id;
 	GPtrArray *variants;    /* of struct variant *, NULL: none */
 	blob_provider *provider; /* ref; NULL: none */
+	progress_sink *progress; /* ref; NULL: none, or unpacked */
 
 	GPtrArray *names;   /* of char *, NULL: none */
 	GHashTable *values; /* char * to GBytes *, NULL: none */
@@ -122,6 +125,8 @@ void record_add_locked(cache *c, cache_ref *r);
 void record_kill_locked(cache_ref *r);
 void record_index_locked(cache_ref *r);
 void record_dirty_locked(cache_ref *r);
+/* Dirty, and what it names on disk is new: not durable before the next sync. */
+void record_changed_locked(cache_ref *r);
 /* Keeps it from being removed for a while; not a use. */
 void record_pin_locked(cache_ref *r);
 void record_unpin_locked(cache_ref *r);
@@ -149,6 +154,8 @@ void tree_discard(cache *c, struct tree *t);
 /* A shared view; write for the mutable record's own. Given back with tree_put_view. */
 snapshot_view *tree_get_view(cache *c, struct tree *t, bool write, GError **error);
 void tree_put_view(cache *c, struct tree *t);
+/* The merged root for reading, by a view of its own when nobody has one. */
+int tree_open_merged(cache *c, struct tree *t, GError **error);
 /* Closes a view that is kept though nobody uses it. */
 snapshot_view *tree_take_idle_view_locked(struct tree *t);
 content_tree *tree_content(cache *c, struct tree *t); /* a new reference */
@@ -162,6 +169,9 @@ bool record_fetch_all(cache *c, GPtrArray *records, struct work *work, GError **
 typedef struct fetch_group fetch_group;
 fetch_group *fetch_group_start(cache *c, GPtrArray *records, struct work *work);
 bool fetch_group_wait(fetch_group *g, guint i, GError **error);
+/* The vertices that brought these records are at work again, unless they are anyway; ends with what came of it. */
+GPtrArray *record_sinks_start(cache *c, GPtrArray *records);
+void record_sinks_end(GPtrArray *sinks, const GError *error);
 void fetch_group_end(fetch_group *g); /* waits for what is under way */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(fetch_group, fetch_group_end)
 /* Its tree can be had: here, or by blobs that are here or have a provider. */

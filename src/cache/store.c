@@ -88,6 +88,8 @@ static bool write_record(cache *c, const char *id, GError **error)
 	bool ok = r ? rows_put_record(c->db, r, c->boot_id, error) : true;
 	if (r && ok) {
 		r->dirty = r->names_dirty = r->values_dirty = false;
+		if (!r->has_row)
+			r->content_serial = c->serial;
 		r->has_row = true;
 		r->serial = c->serial;
 	}
@@ -187,7 +189,7 @@ static void mark_synced(cache *c, uint64_t serial)
 		cache_ref *one = r;
 		/* What a transfer may be rewriting at any time is never durable. */
 		bool rewritten = one->is_mutable && strcmp(one->type, "source.local") == 0;
-		if (one->has_row && !one->dirty && one->serial <= serial && !rewritten)
+		if (one->has_row && one->content_serial <= serial && !rewritten)
 			one->synced = true;
 	}
 	g_mutex_unlock(&c->mu);
@@ -202,6 +204,8 @@ bool cache_sync(cache *c, GError **error)
 	g_mutex_unlock(&c->mu);
 	if (syncfs(c->root_fd) < 0)
 		return error_set_errno(error, errno, "sync the state directory");
+	/* No flush between the rows and the tables: it would write the old mark again. */
+	g_mutex_lock(&c->flush_mu);
 	db_lock(c->db);
 	bool ok = db_begin(c->db, error) &&
 		  db_run(c->db,
@@ -214,6 +218,7 @@ bool cache_sync(cache *c, GError **error)
 	db_unlock(c->db);
 	if (ok)
 		mark_synced(c, serial);
+	g_mutex_unlock(&c->flush_mu);
 	return ok;
 }
 

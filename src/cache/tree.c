@@ -138,6 +138,7 @@ snapshot_view *tree_get_view(cache *c, struct tree *t, bool write, GError **erro
 	g_mutex_lock(&c->mu);
 	snapshot_view *v = t->view && t->view_writes >= write ? t->view : NULL;
 	t->view_users++;
+	t->view_unwanted = false;
 	g_mutex_unlock(&c->mu);
 	if (v)
 		return v;
@@ -161,14 +162,34 @@ snapshot_view *tree_get_view(cache *c, struct tree *t, bool write, GError **erro
 
 void tree_put_view(cache *c, struct tree *t)
 {
+	snapshot_view *unwanted = NULL;
 	g_mutex_lock(&c->mu);
-	t->view_users--;
+	if (--t->view_users == 0 && t->view_unwanted)
+		unwanted = tree_take_idle_view_locked(t);
 	g_mutex_unlock(&c->mu);
+	snapshot_view_close(unwanted);
+}
+
+int tree_open_merged(cache *c, struct tree *t, GError **error)
+{
+	g_mutex_lock(&c->mu);
+	snapshot_view *shared = t->view_writes ? NULL : t->view;
+	t->view_users += shared != NULL;
+	g_mutex_unlock(&c->mu);
+	if (!shared) {
+		/* The directory keeps the mount. */
+		g_autoptr(snapshot_view) own = open_view(c, t, false, error);
+		return own ? snapshot_view_dir(own, error) : -1;
+	}
+	int fd = snapshot_view_dir(shared, error);
+	tree_put_view(c, t);
+	return fd;
 }
 
 snapshot_view *tree_take_idle_view_locked(struct tree *t)
 {
-	if (t->view_users > 0)
+	t->view_unwanted = t->view_users > 0;
+	if (t->view_unwanted)
 		return NULL;
 	t->view_writes = false;
 	return g_steal_pointer(&t->view);
@@ -179,10 +200,11 @@ content_tree *tree_content(cache *c, struct tree *t)
 {
 	g_mutex_lock(&c->mu);
 	content_tree *have = t->content ? content_tree_ref(t->content) : NULL;
+	bool has_row = t->has_row;
 	g_mutex_unlock(&c->mu);
 	if (have)
 		return have;
-	g_autoptr(GBytes) stored = store_read_digests(c, t->id);
+	g_autoptr(GBytes) stored = has_row ? store_read_digests(c, t->id) : NULL;
 	gsize n = 0;
 	const void *bytes = stored ? g_bytes_get_data(stored, &n) : NULL;
 	g_autoptr(content_tree) loaded = bytes ? content_tree_load(bytes, n) : NULL;

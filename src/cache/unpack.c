@@ -34,6 +34,26 @@ bool record_is_complete(cache_ref *r)
 }
 
 /* ---- a layer becomes a tree */
+static void close_element(gpointer fd)
+{
+	fd_close(fd);
+}
+
+/* The layers below, top first: directories that a stream leaves out are as they are there. */
+static GArray *open_lowers(cache *c, const struct tree *t, GError **error)
+{
+	g_autoptr(GArray) fds = g_array_new(FALSE, FALSE, sizeof(int));
+	g_array_set_clear_func(fds, close_element);
+	for (t = t->parent; t; t = t->parent) {
+		scoped_fd dir = tree_open_dir(c, t, error);
+		int fs = dir < 0 ? -1 : snapshotter_open_fs(dir, error);
+		if (fs < 0)
+			return NULL;
+		g_array_append_val(fds, fs);
+	}
+	return g_steal_pointer(&fds);
+}
+
 static bool apply(cache *c, struct tree *t, const oci_descriptor *blob, struct work *work, struct apply_result *ret,
 		  GError **error)
 {
@@ -49,7 +69,15 @@ static bool apply(cache *c, struct tree *t, const oci_descriptor *blob, struct w
 		return false;
 	/* Below everything there is nothing to white out. */
 	bool over = t->parent && snapshotter_is_stacked(c->snapshotter);
-	struct apply_options options = {.mode = over ? APPLY_OVERLAY : APPLY_NATIVE, .cancel = work ? work->cancel : NULL};
+	g_autoptr(GArray) lowers = over ? open_lowers(c, t, error) : NULL;
+	if (over && !lowers)
+		return false;
+	struct apply_options options = {
+		.mode = over ? APPLY_OVERLAY : APPLY_NATIVE,
+		.lower_fds = over ? (const int *)(const void *)lowers->data : NULL,
+		.n_lowers = over ? lowers->len : 0,
+		.cancel = work ? work->cancel : NULL,
+	};
 	return apply_blob(fd, fs, &options, ret, error);
 }
 
@@ -71,11 +99,21 @@ static struct tree *extract(cache_ref *r, guint layer, struct tree *parent, stru
 	return NULL;
 }
 
+static progress_sink *sink_of(cache_ref *r, const struct work *work)
+{
+	g_mutex_lock(&r->cache->mu);
+	progress_sink *sink = r->progress ? r->progress : work ? work->progress : NULL;
+	if (sink)
+		progress_sink_ref(sink);
+	g_mutex_unlock(&r->cache->mu);
+	return sink;
+}
+
 static bool extract_with_status(cache_ref *r, guint layer, struct tree *parent, struct work *work, struct tree **ret,
 				GError **error)
 {
 	g_autofree char *id = g_strdup_printf("extracting %s", r->blob->digest.text);
-	progress_sink *sink = work ? work->progress : NULL;
+	g_autoptr(progress_sink) sink = sink_of(r, work);
 	int64_t started = 0;
 	progress_status_start(sink, id, NULL, &started);
 	*ret = extract(r, layer, parent, work, error);
@@ -96,8 +134,8 @@ static struct tree *shared_tree_locked(cache_ref *r)
 static void adopt_locked(cache_ref *r, struct tree *t)
 {
 	r->tree = t;
-	r->synced = false;
-	record_dirty_locked(r);
+	g_clear_pointer(&r->progress, progress_sink_unref);
+	record_changed_locked(r);
 }
 
 static bool unpack_claimed_locked(cache_ref *r, guint layer, fetch_group *blobs, struct work *work, GError **error)
@@ -148,6 +186,15 @@ static GPtrArray *missing_trees(cache *c, GPtrArray *chain)
 	return missing;
 }
 
+static bool unpack_all(cache *c, GPtrArray *missing, struct work *work, GError **error)
+{
+	g_autoptr(fetch_group) blobs = fetch_group_start(c, missing, work);
+	for (guint i = 0; i < missing->len; i++)
+		if (!unpack_one(missing->pdata[i], i, blobs, work, error))
+			return false;
+	return true;
+}
+
 bool record_unpack(cache_ref *r, struct work *work, GError **error)
 {
 	cache *c = r->cache;
@@ -158,11 +205,14 @@ bool record_unpack(cache_ref *r, struct work *work, GError **error)
 		return true;
 	g_autoptr(GPtrArray) chain = record_chain(r);
 	g_autoptr(GPtrArray) missing = missing_trees(c, chain);
-	g_autoptr(fetch_group) blobs = fetch_group_start(c, missing, work);
-	for (guint i = 0; i < missing->len; i++)
-		if (!unpack_one(missing->pdata[i], i, blobs, work, error))
-			return false;
-	return true;
+	GPtrArray *sinks = record_sinks_start(c, missing);
+	GError *failure = NULL;
+	unpack_all(c, missing, work, &failure);
+	record_sinks_end(sinks, failure);
+	if (!failure)
+		return true;
+	g_propagate_error(error, failure);
+	return false;
 }
 
 /* ---- trees for callers */
@@ -225,6 +275,9 @@ int cache_ref_open_tree(cache *c, cache_ref *r, unsigned flags, struct work *wor
 	}
 	if (!record_unpack(r, work, error))
 		return -1;
+	if (!r->is_mutable)
+		return open_view(r, flags, error);
+	/* One at a time: two overlays over one upper directory must not be. */
 	g_mutex_lock(&c->mu);
 	bool claimed = record_claim_locked(r, work, error);
 	g_mutex_unlock(&c->mu);

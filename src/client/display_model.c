@@ -48,7 +48,9 @@ void model_clear(struct model *m)
 static void append_safe(GString *out, gunichar c)
 {
 	bool bidi = (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
-	if (c == '\n' || c == '\t')
+	if (c == '\t')
+		g_string_append_c(out, '\t');
+	else if (c == '\n')
 		g_string_append_c(out, ' ');
 	else if (c < 0x20 || (c >= 0x7f && c < 0xa0) || bidi)
 		g_string_append_printf(out, "\\u%04x", c);

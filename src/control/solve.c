@@ -190,5 +190,7 @@ ProtobufCMessage *control_solve(rpc_call *call, const ProtobufCMessage *request,
 	bool ok = translate(&t, (const void *)request, error) &&
 		  builder_solve(control->builder, &t.request, rpc_call_cancel(call), &response, error);
 	translation_clear(&t);
+	if (!ok)
+		error_hide_code(error);
 	return ok ? response_to_wire(response) : NULL;
 }

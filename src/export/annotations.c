@@ -3,7 +3,8 @@
 #include "format/platform.h"
 #include <string.h>
 
-static const char *const kind_names[ANNOTATION_KINDS] = {"manifest", "manifest-descriptor", "index", "index-descriptor"};
+static const char *const kind_names[ANNOTATION_KINDS] = {"manifest", "manifest-descriptor", "index",
+							 "index-descriptor"};
 
 struct annotation {
 	enum annotation_kind kind;
@@ -38,7 +39,8 @@ void annotation_group_free(annotation_group *g)
 	g_free(g);
 }
 
-static void append(annotation_group *g, enum annotation_kind kind, const char *platform, const char *key, const char *value)
+static void append(annotation_group *g, enum annotation_kind kind, const char *platform, const char *key,
+		   const char *value)
 {
 	struct annotation *a = g_new0(struct annotation, 1);
 	*a = (struct annotation){kind, g_strdup(platform), g_strdup(key), g_strdup(value)};
@@ -74,7 +76,8 @@ static bool key_split(const char *text, char **ret_type, char **ret_platform, co
 	return true;
 }
 
-bool annotation_group_add(annotation_group *g, const char *key, const char *value, bool *ret_is_annotation, GError **error)
+bool annotation_group_add(annotation_group *g, const char *key, const char *value, bool *ret_is_annotation,
+			  GError **error)
 {
 	g_autofree char *type = NULL, *platform = NULL, *id = NULL;
 	const char *name;
@@ -114,7 +117,8 @@ GHashTable *annotation_group_get(const annotation_group *g, enum annotation_kind
 		for (guint i = 0; i < g->list->len; i++) {
 			const struct annotation *a = g_ptr_array_index(g->list, i);
 			bool for_all = any_platform || !*a->platform;
-			bool fits = pass == 0 ? for_all : !for_all && platform_id && g_str_equal(a->platform, platform_id);
+			bool fits =
+				pass == 0 ? for_all : !for_all && platform_id && g_str_equal(a->platform, platform_id);
 			if (a->kind == kind && fits)
 				g_hash_table_replace(found, g_strdup(a->key), g_strdup(a->value));
 		}

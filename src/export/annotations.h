@@ -23,10 +23,12 @@ typedef struct annotation_group annotation_group;
 annotation_group *annotation_group_new(void);
 void annotation_group_free(annotation_group *g);
 /* Keys of other attributes are left alone. Errors: "unrecognized annotation type X". */
-bool annotation_group_add(annotation_group *g, const char *key, const char *value, bool *ret_is_annotation, GError **error);
+bool annotation_group_add(annotation_group *g, const char *key, const char *value, bool *ret_is_annotation,
+			  GError **error);
 /* Adds all of another group; its values win. */
 void annotation_group_merge(annotation_group *g, const annotation_group *other);
-/* What applies to a platform id (NULL: to none in particular); index kinds come from all platforms. Owned, NULL when empty. */
+/* What applies to a platform id (NULL: to none in particular); index kinds come from all platforms. Owned, NULL when
+ * empty. */
 GHashTable *annotation_group_get(const annotation_group *g, enum annotation_kind kind, const char *platform_id);
 /* Platform ids that are named, NULL-terminated; g_free the array only. */
 const char **annotation_group_platforms(const annotation_group *g);

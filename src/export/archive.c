@@ -54,15 +54,17 @@ static bool pad(int64_t size, bytes_sink_fn sink, void *data, GError **error)
 	return n == 0 || sink(data, zeros, n, error);
 }
 
-bool archive_header(const char *name, unsigned mode, char typeflag, int64_t size, bytes_sink_fn sink, void *data, GError **error)
+bool archive_header(const char *name, unsigned mode, char typeflag, int64_t size, bytes_sink_fn sink, void *data,
+		    GError **error)
 {
 	if (size > OCTAL_SIZE_MAX) {
-		/* "<length> size=<n>\n", where the length counts itself; sizes of 12 to 19 digits make it two digits. */
+		/* "<length> size=<n>\n", where the length counts itself; sizes of 12 to 19 digits make it two digits.
+		 */
 		g_autofree char *rest = g_strdup_printf(" size=%" G_GINT64_FORMAT "\n", size);
 		g_autofree char *record = g_strdup_printf("%zu%s", strlen(rest) + 2, rest);
 		int64_t n = (int64_t)strlen(record);
-		if (!header_block("PaxHeaders.0/size", 0, 'x', n, sink, data, error) || !sink(data, record, (size_t)n, error) ||
-		    !pad(n, sink, data, error))
+		if (!header_block("PaxHeaders.0/size", 0, 'x', n, sink, data, error) ||
+		    !sink(data, record, (size_t)n, error) || !pad(n, sink, data, error))
 			return false;
 	}
 	return header_block(name, mode, typeflag, size, sink, data, error);
@@ -71,10 +73,10 @@ bool archive_header(const char *name, unsigned mode, char typeflag, int64_t size
 /* ---- entries */
 
 struct entry {
-	char *name;            /* owned */
+	char *name; /* owned */
 	unsigned mode;
-	GBytes *bytes;         /* ref, or: */
-	struct digest blob;    /* of the store */
+	GBytes *bytes;      /* ref, or: */
+	struct digest blob; /* of the store */
 	int64_t size;
 	bool is_directory;
 };
@@ -229,7 +231,9 @@ static GPtrArray *entries(const struct archive *a)
 		blob_add(list, m->descriptor, m->bytes);
 		blob_add(list, m->config, m->config_bytes);
 		for (guint k = 0; k < m->layers->len; k++)
-			blob_add(list, ((struct cache_layer_result *)g_ptr_array_index(m->layers, k))->layer->descriptor, NULL);
+			blob_add(list,
+				 ((struct cache_layer_result *)g_ptr_array_index(m->layers, k))->layer->descriptor,
+				 NULL);
 	}
 	for (guint i = 0, count = list->len; i < count; i++) {
 		const struct entry *e = g_ptr_array_index(list, i);
@@ -244,7 +248,8 @@ static GPtrArray *entries(const struct archive *a)
 	return list;
 }
 
-static bool blob_copy(const struct archive *a, const struct entry *e, bytes_sink_fn sink, void *data, cancel *c, GError **error)
+static bool blob_copy(const struct archive *a, const struct entry *e, bytes_sink_fn sink, void *data, cancel *c,
+		      GError **error)
 {
 	GError *why = NULL;
 	scoped_fd fd = blob_store_find(a->blobs, &e->blob, &why);
@@ -269,7 +274,8 @@ static bool blob_copy(const struct archive *a, const struct entry *e, bytes_sink
 	return true;
 }
 
-static bool entry_write(const struct archive *a, const struct entry *e, bytes_sink_fn sink, void *data, cancel *c, GError **error)
+static bool entry_write(const struct archive *a, const struct entry *e, bytes_sink_fn sink, void *data, cancel *c,
+			GError **error)
 {
 	if (!archive_header(e->name, e->mode, e->is_directory ? '5' : '0', e->size, sink, data, error))
 		return false;

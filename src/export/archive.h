@@ -18,4 +18,5 @@ struct archive {
 };
 bool archive_write(const struct archive *a, bytes_sink_fn sink, void *data, cancel *c, GError **error);
 /* A tar header block: typeflag '0' or '5'; size beyond octal gets a PAX record. Only for short names. */
-bool archive_header(const char *name, unsigned mode, char typeflag, int64_t size, bytes_sink_fn sink, void *data, GError **error);
+bool archive_header(const char *name, unsigned mode, char typeflag, int64_t size, bytes_sink_fn sink, void *data,
+		    GError **error);

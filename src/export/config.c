@@ -234,8 +234,9 @@ static json_t *default_config(void)
 {
 	struct platform p;
 	platform_host(&p);
-	json_t *config = json_pack("{s:s, s:s, s:{s:[s], s:s}, s:{s:s, s:n}}", "architecture", p.architecture, "os", p.os,
-				   "config", "Env", DEFAULT_PATH, "WorkingDir", "/", "rootfs", "type", "layers", "diff_ids");
+	json_t *config =
+		json_pack("{s:s, s:s, s:{s:[s], s:s}, s:{s:s, s:n}}", "architecture", p.architecture, "os", p.os,
+			  "config", "Env", DEFAULT_PATH, "WorkingDir", "/", "rootfs", "type", "layers", "diff_ids");
 	if (p.variant[0])
 		json_object_set_new(config, "variant", json_string(p.variant));
 	return config;
@@ -251,7 +252,8 @@ static bool config_check(const json_t *config, GError **error)
 	for (size_t i = 0; i < G_N_ELEMENTS(needed); i++) {
 		const char *text = json_string_value(json_object_get(config, needed[i]));
 		if (!text || !*text)
-			return error_set(error, ERROR_INVALID_ARGUMENT, "invalid image config for export: missing %s", needed[i]);
+			return error_set(error, ERROR_INVALID_ARGUMENT, "invalid image config for export: missing %s",
+					 needed[i]);
 	}
 	return true;
 }
@@ -311,9 +313,8 @@ static char *document_write(json_t *config, const GArray *history, const struct 
 			g_ptr_array_add(keys, (gpointer)own[i]);
 	const char *key;
 	json_t *value;
-	json_object_foreach(config, key, value)
-		if (!g_ptr_array_find_with_equal_func(keys, key, g_str_equal, NULL))
-			g_ptr_array_add(keys, (gpointer)key);
+	json_object_foreach(config, key, value) if (!g_ptr_array_find_with_equal_func(keys, key, g_str_equal, NULL))
+		g_ptr_array_add(keys, (gpointer)key);
 	g_ptr_array_sort(keys, text_compare);
 	json_writer *w = json_writer_new(0);
 	json_object_begin(w);
@@ -324,8 +325,8 @@ static char *document_write(json_t *config, const GArray *history, const struct 
 }
 
 /* What "created" becomes: *ret_change is false when the input's own stays. */
-static bool created_settle(const json_t *config, const GArray *history, const struct config_input *in, struct moment *ret,
-			   bool *ret_change, GError **error)
+static bool created_settle(const json_t *config, const GArray *history, const struct config_input *in,
+			   struct moment *ret, bool *ret_change, GError **error)
 {
 	const json_t *said = json_object_get(config, "created");
 	*ret_change = !said;
@@ -358,7 +359,8 @@ static json_t *config_read(GBytes *bytes, const char *what, GError **error)
 char *config_write(const struct config_input *in, size_t *ret_len, GError **error)
 {
 	bool is_given = in->config && g_bytes_get_size(in->config) > 0;
-	g_autoptr(json_t) config = is_given ? config_read(in->config, "image config for export", error) : default_config();
+	g_autoptr(json_t) config =
+		is_given ? config_read(in->config, "image config for export", error) : default_config();
 	g_autoptr(GArray) history = history_new();
 	g_autoptr(GArray) base_history = history_new();
 	if (!config || !config_check(config, error) || !history_read(config, history, error))

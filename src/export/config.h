@@ -5,8 +5,8 @@
  *	struct config_input in = {.config = bytes, .base = NULL, .layers = layers, .n_layers = n, ...};
  *	char *json = config_write(&in, &len, error);
  *
- * Rules: daemon-and-client.md section 4.3. The result is compact JSON with sorted keys at the top, the rest in the order
- * of the input. Thread: any.
+ * Rules: daemon-and-client.md section 4.3. The result is compact JSON with sorted keys at the top, the rest in the
+ *order of the input. Thread: any.
  */
 #pragma once
 #include "base/digest.h"
@@ -18,8 +18,8 @@ struct config_layer {
 	int64_t created_ns;      /* 0: unknown */
 };
 struct config_input {
-	GBytes *config;   /* NULL: the default one of this machine */
-	GBytes *base;     /* config of the base image, NULL: none */
+	GBytes *config; /* NULL: the default one of this machine */
+	GBytes *base;   /* config of the base image, NULL: none */
 	const struct config_layer *layers;
 	size_t n_layers;
 	const char *inline_cache; /* JSON bytes or NULL */

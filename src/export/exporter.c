@@ -5,6 +5,7 @@
 struct exporter {
 	const struct exporter_class *class;
 	void *self;
+	bool hides_codes;
 };
 
 static const struct exporter_row {
@@ -15,6 +16,20 @@ static const struct exporter_row {
 	{"local", &exporter_local_class}, {"tar", &exporter_tar_class},
 };
 
+/*
+ * Upstream's exporters make errors without a code, which clients show as they are; codes that serve us inside this room
+ * would stand in front of the text ("InvalidArgument: ..."). What a client says while it
+ * receives files keeps its code.
+ */
+static bool code_hide(bool ok, bool hides, GError **error)
+{
+	if (!ok && hides && error && *error && (*error)->domain == error_domain() &&
+	    !error_is(*error, ERROR_CANCELED) && !error_is(*error, ERROR_UNIMPLEMENTED) &&
+	    !error_is(*error, ERROR_RESOURCE_EXHAUSTED))
+		(*error)->code = ERROR_UNKNOWN;
+	return ok;
+}
+
 exporter *exporter_open(const struct exporter_context *context, const char *type, GHashTable *attrs, GError **error)
 {
 	const struct exporter_row *row = NULL;
@@ -22,7 +37,7 @@ exporter *exporter_open(const struct exporter_context *context, const char *type
 		if (g_str_equal(rows[i].type, type))
 			row = &rows[i];
 	if (!row) {
-		error_set(error, ERROR_NOT_FOUND, "exporter \"%s\" could not be found", type);
+		error_set(error, ERROR_UNKNOWN, "exporter \"%s\" could not be found", type);
 		return NULL;
 	}
 	if (!row->class) {
@@ -30,11 +45,12 @@ exporter *exporter_open(const struct exporter_context *context, const char *type
 		return NULL;
 	}
 	void *self = row->class->open(context, type, attrs, error);
-	if (!self)
+	if (!code_hide(self != NULL, true, error))
 		return NULL;
 	exporter *e = g_new0(exporter, 1);
 	e->class = row->class;
 	e->self = self;
+	e->hides_codes = !g_str_equal(row->type, "local") && !g_str_equal(row->type, "tar");
 	return e;
 }
 
@@ -52,12 +68,13 @@ bool exporter_export(exporter *e, const struct export_input *input, struct work 
 		     bool *ret_has_finish, GError **error)
 {
 	*ret_has_finish = false;
-	return e->class->export(e->self, input, work, response, ret_has_finish, error);
+	return code_hide(e->class->export(e->self, input, work, response, ret_has_finish, error), e->hides_codes,
+			 error);
 }
 
 bool exporter_finish(exporter *e, struct work *work, GError **error)
 {
-	return !e->class->finish || e->class->finish(e->self, work, error);
+	return !e->class->finish || code_hide(e->class->finish(e->self, work, error), e->hides_codes, error);
 }
 
 void exporter_free(exporter *e)

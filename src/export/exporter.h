@@ -20,29 +20,29 @@ struct exporter_context {
 	registry *registry;
 	session_registry *sessions;
 	const struct registry_auth *registry_auth; /* source_registry_auth: this room lies beside that of sources */
-	const char *session_id;    /* of the client that gets local results */
-	int64_t compat_version;    /* 10, 20, 30 */
+	const char *session_id;                    /* of the client that gets local results */
+	int64_t compat_version;                    /* 10, 20, 30 */
 };
 /* A result: one ref, or one a platform. */
 struct export_ref {
-	const char *platform_id;   /* key of the map ("linux/amd64"), "" for a single ref */
-	cache_ref *ref;            /* borrowed; NULL: scratch */
+	const char *platform_id; /* key of the map ("linux/amd64"), "" for a single ref */
+	cache_ref *ref;          /* borrowed; NULL: scratch */
 };
 struct export_input {
 	const struct export_ref *refs;
 	size_t n_refs;
 	bool is_map;
-	GHashTable *metadata;      /* char * to GBytes *: containerimage.config[/p], refs.platforms, ... */
-	unsigned index;            /* of this exporter in the request */
-	const char *inline_cache;  /* reserved for remotecache; NULL */
+	GHashTable *metadata;     /* char * to GBytes *: containerimage.config[/p], refs.platforms, ... */
+	unsigned index;           /* of this exporter in the request */
+	const char *inline_cache; /* reserved for remotecache; NULL */
 };
 typedef struct exporter exporter;
 struct exporter_class {
 	const char *type;
-	const char *vertex_name;   /* "exporting to image" */
+	const char *vertex_name; /* "exporting to image" */
 	void *(*open)(const struct exporter_context *context, const char *type, GHashTable *attrs, GError **error);
-	bool (*export)(void *self, const struct export_input *input, struct work *work, GHashTable *response /* char * to char * */,
-		       bool *ret_has_finish, GError **error);
+	bool (*export)(void *self, const struct export_input *input, struct work *work,
+		       GHashTable *response /* char * to char * */, bool *ret_has_finish, GError **error);
 	bool (*finish)(void *self, struct work *work, GError **error);
 	void (*free)(void *self);
 };

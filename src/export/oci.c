@@ -175,13 +175,15 @@ static bool tar_send(const struct oci_exporter *e, session *client, unsigned ind
 
 /* ---- to the client's content store */
 
-static bool blob_send(session *client, const oci_descriptor *d, int fd, GBytes *bytes, struct work *work, GError **error)
+static bool blob_send(session *client, const oci_descriptor *d, int fd, GBytes *bytes, struct work *work,
+		      GError **error)
 {
-	return session_content_write(client, "export", d->digest.text, fd, bytes ? g_bytes_get_data(bytes, NULL) : NULL, d->size,
-				     work->cancel, NULL, NULL, error);
+	return session_content_write(client, "export", d->digest.text, fd, bytes ? g_bytes_get_data(bytes, NULL) : NULL,
+				     d->size, work->cancel, NULL, NULL, error);
 }
 
-static bool layer_send(const struct oci_exporter *e, session *client, const oci_descriptor *d, struct work *work, GError **error)
+static bool layer_send(const struct oci_exporter *e, session *client, const oci_descriptor *d, struct work *work,
+		       GError **error)
 {
 	GError *why = NULL;
 	scoped_fd fd = blob_store_find(e->context.blobs, &d->digest, &why);
@@ -195,7 +197,8 @@ static bool layer_send(const struct oci_exporter *e, session *client, const oci_
 	return blob_send(client, d, fd, NULL, work, error);
 }
 
-static bool store_send(const struct oci_exporter *e, session *client, const image_tree *tree, struct work *work, GError **error)
+static bool store_send(const struct oci_exporter *e, session *client, const image_tree *tree, struct work *work,
+		       GError **error)
 {
 	for (guint i = 0; i < tree->manifests->len; i++) {
 		const struct image_manifest *m = g_ptr_array_index(tree->manifests, i);
@@ -218,7 +221,8 @@ static bool oci_export(void *self, const struct export_input *input, struct work
 {
 	struct oci_exporter *e = self;
 	if (e->docker && input->is_map)
-		return error_set(error, ERROR_INVALID_ARGUMENT, "docker exporter does not currently support exporting manifest lists");
+		return error_set(error, ERROR_INVALID_ARGUMENT,
+				 "docker exporter does not currently support exporting manifest lists");
 	g_autoptr(GHashTable) metadata = export_metadata(input, e->options.rest);
 	if (!export_options_settle(&e->options, &e->context, metadata, !e->docker, error))
 		return false;
@@ -243,7 +247,8 @@ static bool oci_export(void *self, const struct export_input *input, struct work
 		return false;
 	if (names[0])
 		g_hash_table_replace(response, g_strdup("image.name"), g_strjoinv(",", names));
-	g_autoptr(session) client = session_find(e->context.sessions, e->context.session_id, SESSION_WAIT_MS, work->cancel, error);
+	g_autoptr(session) client =
+		session_find(e->context.sessions, e->context.session_id, SESSION_WAIT_MS, work->cancel, error);
 	if (!client)
 		return false;
 	if (!e->tar)

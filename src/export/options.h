@@ -13,20 +13,20 @@
 #include "format/compress.h"
 
 struct image_options {
-	char *name;             /* owned; "" when none */
+	char *name; /* owned; "" when none */
 	enum compression compression;
-	int level;              /* -1: default */
+	int level; /* -1: default */
 	bool force;
-	int oci_types;          /* -1: not said */
-	int oci_artifact;       /* -1: not said */
+	int oci_types;           /* -1: not said */
+	int oci_artifact;        /* -1: not said */
 	int inline_attestations; /* -1: not said */
 	bool prefer_nondist;
 	bool rewrite_timestamp;
-	bool has_epoch;         /* source-date-epoch was given; even empty it hides what the frontend says */
+	bool has_epoch; /* source-date-epoch was given; even empty it hides what the frontend says */
 	bool epoch_set;
 	int64_t epoch_s;
 	annotation_group *annotations; /* owned */
-	GHashTable *rest;       /* owned: attributes of the exporter itself, or metadata */
+	GHashTable *rest;              /* owned: attributes of the exporter itself, or metadata */
 };
 bool image_options_load(struct image_options *o, GHashTable *attrs, GError **error);
 void image_options_clear(struct image_options *o);

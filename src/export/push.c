@@ -40,9 +40,9 @@ struct pushing {
 	const struct exporter_context *context;
 	const reference *ref;
 	struct registry_push_options options;
-	struct work work;       /* its cancel ends all when one fails */
+	struct work work; /* its cancel ends all when one fails */
 	GMutex mu;
-	GError *error;          /* the first one */
+	GError *error; /* the first one */
 };
 
 /* Components that two repositories share at their beginning. */
@@ -90,7 +90,8 @@ static bool blob_push(struct pushing *p, const struct blob *b, GError **error)
 	g_autofree char *from = mount_from(p, b);
 	if (b->provider && !blob_store_has(blobs, &d->digest)) {
 		bool has = false;
-		if (!registry_has_blob(p->context->registry, p->ref, d, from, p->context->registry_auth, &p->options, &p->work, &has, error))
+		if (!registry_has_blob(p->context->registry, p->ref, d, from, p->context->registry_auth, &p->options,
+				       &p->work, &has, error))
 			return false;
 		if (has)
 			return true;
@@ -99,8 +100,10 @@ static bool blob_push(struct pushing *p, const struct blob *b, GError **error)
 	}
 	scoped_fd fd = blob_store_find(blobs, &d->digest, error);
 	if (fd < 0)
-		return error && *error ? false : error_set(error, ERROR_NOT_FOUND, "blob %s: not found", d->digest.text);
-	return registry_push_blob(p->context->registry, p->ref, d, fd, from, p->context->registry_auth, &p->options, &p->work, error);
+		return error && *error ? false
+				       : error_set(error, ERROR_NOT_FOUND, "blob %s: not found", d->digest.text);
+	return registry_push_blob(p->context->registry, p->ref, d, fd, from, p->context->registry_auth, &p->options,
+				  &p->work, error);
 }
 
 static void blob_task(gpointer data, gpointer user_data)

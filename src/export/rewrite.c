@@ -52,8 +52,8 @@ static bool blob_pump(int fd, decompressor *d, cancel *c, GError **error)
 	}
 }
 
-static bool stream(int fd, const struct rewrite_options *o, cancel *c, struct digest *ret_diff_id, struct digest *ret_blob,
-		   int64_t *ret_size, GError **error)
+static bool stream(int fd, const struct rewrite_options *o, cancel *c, struct digest *ret_diff_id,
+		   struct digest *ret_blob, int64_t *ret_size, GError **error)
 {
 	struct rewriting r = {0};
 	g_autoptr(blob_writer) writer = r.writer = blob_store_write(o->blobs, NULL, LIMIT_LAYER_BYTES, error);
@@ -136,8 +136,8 @@ bool rewrite_layers(GPtrArray *layers, const struct rewrite_options *o, struct w
 		g_strdup_printf("rewriting layers with source-date-epoch %" G_GINT64_FORMAT " (%s)", o->epoch_s, when);
 	g_autoptr(json_t) base = NULL;
 	if (o->base)
-		base = json_read(g_bytes_get_data(o->base, NULL), g_bytes_get_size(o->base), LIMIT_CONFIG_BYTES, "base image config",
-				 NULL);
+		base = json_read(g_bytes_get_data(o->base, NULL), g_bytes_get_size(o->base), LIMIT_CONFIG_BYTES,
+				 "base image config", NULL);
 	const json_t *diff_ids = json_object_get(json_object_get(base, "rootfs"), "diff_ids");
 	int64_t started_ns = 0;
 	progress_status_start(work->progress, id, NULL, &started_ns);

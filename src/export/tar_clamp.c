@@ -25,11 +25,11 @@ struct tar_clamp {
 	void *data;
 	enum state state;
 	uint8_t header[BLOCK];
-	size_t have;          /* bytes of header */
-	GByteArray *pax;      /* body so far */
-	int64_t left;         /* of body with padding, or of data */
-	int64_t body;         /* of the extended header, without padding */
-	int64_t pax_size;     /* -1: no size record for the next entry */
+	size_t have;      /* bytes of header */
+	GByteArray *pax;  /* body so far */
+	int64_t left;     /* of body with padding, or of data */
+	int64_t body;     /* of the extended header, without padding */
+	int64_t pax_size; /* -1: no size record for the next entry */
 };
 
 tar_clamp *tar_clamp_new(int64_t epoch_s, bytes_sink_fn sink, void *data)
@@ -92,7 +92,8 @@ static bool mtime_clamp(tar_clamp *t, GError **error)
 		return invalid(error);
 	if (mtime <= t->epoch_s)
 		return true;
-	g_snprintf((char *)t->header + AT_MTIME, NUMBER_BYTES, "%011" G_GINT64_MODIFIER "o", CLAMP(t->epoch_s, 0, OCTAL_MAX));
+	g_snprintf((char *)t->header + AT_MTIME, NUMBER_BYTES, "%011" G_GINT64_MODIFIER "o",
+		   CLAMP(t->epoch_s, 0, OCTAL_MAX));
 	checksum_write(t->header);
 	return true;
 }

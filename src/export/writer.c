@@ -74,7 +74,8 @@ void export_respond(const image_tree *t, GHashTable *response)
 	g_hash_table_replace(response, g_strdup("containerimage.digest"), g_strdup(t->root->digest.text));
 	if (!t->index_bytes) {
 		const struct image_manifest *m = g_ptr_array_index(t->manifests, 0);
-		g_hash_table_replace(response, g_strdup("containerimage.config.digest"), g_strdup(m->config->digest.text));
+		g_hash_table_replace(response, g_strdup("containerimage.config.digest"),
+				     g_strdup(m->config->digest.text));
 	}
 	json_writer *w = json_writer_new(0);
 	oci_descriptor_write(w, t->root);
@@ -100,8 +101,8 @@ static void annotations_clean(oci_descriptor *d, bool oci)
 	gpointer key, value;
 	g_hash_table_iter_init(&iter, d->annotations);
 	while (g_hash_table_iter_next(&iter, &key, &value)) {
-		bool internal = g_str_equal(key, "containerd.io/uncompressed") || g_str_equal(key, "buildkit/createdat") ||
-				g_str_has_prefix(key, SOURCE_PREFIX);
+		bool internal = g_str_equal(key, "containerd.io/uncompressed") ||
+				g_str_equal(key, "buildkit/createdat") || g_str_has_prefix(key, SOURCE_PREFIX);
 		if (!oci || internal)
 			g_hash_table_iter_remove(&iter);
 	}
@@ -146,8 +147,8 @@ static GBytes *store_document(struct writing *s, char *text, size_t n, const cha
 	return g_steal_pointer(&bytes);
 }
 
-static bool config_make(struct writing *s, struct image_manifest *m, const char *platform_id, bool epoch_set, int64_t epoch_s,
-			char **ret_text, size_t *ret_len, GError **error)
+static bool config_make(struct writing *s, struct image_manifest *m, const char *platform_id, bool epoch_set,
+			int64_t epoch_s, char **ret_text, size_t *ret_len, GError **error)
 {
 	GHashTable *metadata = s->in->metadata;
 	g_autofree struct config_layer *layers = g_new0(struct config_layer, m->layers->len + 1);
@@ -169,8 +170,8 @@ static bool config_make(struct writing *s, struct image_manifest *m, const char 
 }
 
 /* Manifest, then config, in the order in which upstream announces them. */
-static bool documents_make(struct writing *s, struct image_manifest *m, const char *platform_id, char *config, size_t n_config,
-			   GError **error)
+static bool documents_make(struct writing *s, struct image_manifest *m, const char *platform_id, char *config,
+			   size_t n_config, GError **error)
 {
 	const struct image_options *o = s->in->options;
 	bool oci = image_options_oci(o);
@@ -193,7 +194,8 @@ static bool documents_make(struct writing *s, struct image_manifest *m, const ch
 	if (!m->bytes)
 		return false;
 	m->descriptor->annotations = annotation_group_get(o->annotations, ANNOTATION_MANIFEST_DESCRIPTOR, platform_id);
-	m->config_bytes = store_document(s, g_memdup2(config, n_config), n_config, config_type, "config", &m->config, error);
+	m->config_bytes =
+		store_document(s, g_memdup2(config, n_config), n_config, config_type, "config", &m->config, error);
 	return m->config_bytes != NULL;
 }
 
@@ -289,13 +291,15 @@ static bool request_check(const struct writing *s, GError **error)
 	int64_t compat = in->context->compat_version;
 	if (compat > 0 && compat < ZSTD_COMPAT && o->compression == COMPRESSION_ZSTD)
 		return error_set(error, ERROR_INVALID_ARGUMENT,
-				 "unsupported compatibility-version %" G_GINT64_FORMAT " feature %s exporter compression=zstd", compat,
-				 in->type);
+				 "unsupported compatibility-version %" G_GINT64_FORMAT
+				 " feature %s exporter compression=zstd",
+				 compat, in->type);
 	g_autofree const char **named = annotation_group_platforms(o->annotations);
 	for (size_t i = 0; named[i]; i++) {
 		cache_ref *unused;
 		if (!find_ref(s, named[i], &unused))
-			return error_set(error, ERROR_INVALID_ARGUMENT, "invalid annotation: no platform %s found in source", named[i]);
+			return error_set(error, ERROR_INVALID_ARGUMENT,
+					 "invalid annotation: no platform %s found in source", named[i]);
 	}
 	return true;
 }
@@ -307,7 +311,8 @@ static bool annotations_check(const struct writing *s, GError **error)
 	for (int kind = ANNOTATION_MANIFEST_DESCRIPTOR; kind < ANNOTATION_KINDS; kind++) {
 		for (guint i = 0; i < s->platforms->len; i++) {
 			const struct result_platform *p = g_ptr_array_index(s->platforms, i);
-			g_autoptr(GHashTable) found = annotation_group_get(o->annotations, (enum annotation_kind)kind, p->id);
+			g_autoptr(GHashTable) found =
+				annotation_group_get(o->annotations, (enum annotation_kind)kind, p->id);
 			if (found && !image_options_oci(o))
 				return error_set(error, ERROR_INVALID_ARGUMENT,
 						 "cannot export annotations with \"oci-mediatypes=false\"");

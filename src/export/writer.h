@@ -2,7 +2,8 @@
 /*
  * writer: from refs to an image: layers, configs, manifests and, for several platforms, an index.
  *
- *	g_autoptr(image_tree) tree = image_write(&context, "image", input->refs, n, is_map, metadata, &options, work, error);
+ *	g_autoptr(image_tree) tree = image_write(&context, "image", input->refs, n, is_map, metadata, &options, work,
+ *error);
  *
  * Documents are put into the blob store; what is not written again (lazy layers) stays with its provider. Statuses are
  * "exporting layers", "exporting manifest sha256:...", "exporting config ...", "exporting manifest list ...".
@@ -15,23 +16,23 @@
 struct image_manifest {
 	oci_descriptor *descriptor; /* owned */
 	GBytes *bytes;
-	oci_descriptor *config;     /* owned */
+	oci_descriptor *config; /* owned */
 	GBytes *config_bytes;
-	GPtrArray *layers;          /* of struct cache_layer_result *, descriptors as the manifest has them */
+	GPtrArray *layers; /* of struct cache_layer_result *, descriptors as the manifest has them */
 };
 typedef struct image_tree {
-	oci_descriptor *root;  /* owned; with annotations and platform as it is shown */
-	GBytes *index_bytes;   /* NULL when the root is a manifest */
-	GPtrArray *manifests;  /* of struct image_manifest * */
+	oci_descriptor *root; /* owned; with annotations and platform as it is shown */
+	GBytes *index_bytes;  /* NULL when the root is a manifest */
+	GPtrArray *manifests; /* of struct image_manifest * */
 } image_tree;
 
 struct image_write_input {
 	const struct exporter_context *context;
-	const char *type;      /* of the exporter, for messages */
+	const char *type; /* of the exporter, for messages */
 	const struct export_input *input;
-	GHashTable *metadata;  /* the result's with the exporter's own; char * to GBytes * */
+	GHashTable *metadata; /* the result's with the exporter's own; char * to GBytes * */
 	const struct image_options *options;
-	bool fetch;            /* lazy layers must be here afterwards */
+	bool fetch; /* lazy layers must be here afterwards */
 };
 image_tree *image_write(const struct image_write_input *in, struct work *work, GError **error);
 void image_tree_free(image_tree *t);

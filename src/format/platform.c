@@ -34,17 +34,18 @@
 
 static bool is_known_os(const char *os)
 {
-	static const char *const list[] = {"aix", "android", "darwin", "dragonfly", "freebsd", "hurd", "illumos", "ios", "js",
-					   "linux", "nacl", "netbsd", "openbsd", "plan9", "solaris", "windows", "zos", NULL};
+	static const char *const list[] = {"aix",     "android", "darwin",  "dragonfly", "freebsd", "hurd",
+					   "illumos", "ios",     "js",      "linux",     "nacl",    "netbsd",
+					   "openbsd", "plan9",   "solaris", "windows",   "zos",     NULL};
 	return g_strv_contains(list, os);
 }
 
 static bool is_known_architecture(const char *architecture)
 {
 	static const char *const list[] = {
-		"386", "amd64", "amd64p32", "arm", "armbe", "arm64", "arm64be", "ppc64", "ppc64le", "loong64", "mips",
-		"mipsle", "mips64", "mips64le", "mips64p32", "mips64p32le", "ppc", "riscv", "riscv64", "s390", "s390x",
-		"sparc", "sparc64", "wasm", NULL};
+		"386",     "amd64", "amd64p32", "arm",    "armbe",    "arm64",     "arm64be",     "ppc64", "ppc64le",
+		"loong64", "mips",  "mipsle",   "mips64", "mips64le", "mips64p32", "mips64p32le", "ppc",   "riscv",
+		"riscv64", "s390",  "s390x",    "sparc",  "sparc64",  "wasm",      NULL};
 	return g_strv_contains(list, architecture);
 }
 
@@ -69,15 +70,15 @@ static void os_normalize(struct platform *p)
 static const struct alias {
 	const char *architecture, *to, *variant;
 } aliases[] = {
-	{"i386", "386", ""},     {"x86_64", "amd64", NULL}, {"x86-64", "amd64", NULL},
+	{"i386", "386", ""},        {"x86_64", "amd64", NULL}, {"x86-64", "amd64", NULL},
 	{"aarch64", "arm64", NULL}, {"armhf", "arm", "v7"},    {"armel", "arm", "v6"},
 };
 static const struct variant_alias {
 	const char *architecture, *variant, *to;
 } variant_aliases[] = {
-	{"amd64", "v1", ""}, {"arm64", "8", ""},   {"arm64", "v8", ""},    {"arm64", "v8.0", ""}, {"arm64", "9", "v9"},
-	{"arm64", "9.0", "v9"}, {"arm64", "v9.0", "v9"}, {"arm", "", "v7"}, {"arm", "7", "v7"},   {"arm", "5", "v5"},
-	{"arm", "6", "v6"},  {"arm", "8", "v8"},
+	{"amd64", "v1", ""},  {"arm64", "8", ""},     {"arm64", "v8", ""},     {"arm64", "v8.0", ""},
+	{"arm64", "9", "v9"}, {"arm64", "9.0", "v9"}, {"arm64", "v9.0", "v9"}, {"arm", "", "v7"},
+	{"arm", "7", "v7"},   {"arm", "5", "v5"},     {"arm", "6", "v6"},      {"arm", "8", "v8"},
 };
 
 static void architecture_normalize(struct platform *p)
@@ -119,7 +120,8 @@ void platform_host(struct platform *ret)
 static bool copy_part(char *to, size_t size, const char *from, size_t n, const char *specifier, GError **error)
 {
 	if (n >= size)
-		return error_set(error, ERROR_INVALID_ARGUMENT, "\"%s\": cannot parse platform specifier: invalid argument", specifier);
+		return error_set(error, ERROR_INVALID_ARGUMENT,
+				 "\"%s\": cannot parse platform specifier: invalid argument", specifier);
 	memcpy(to, from, n);
 	to[n] = '\0';
 	return true;
@@ -140,8 +142,10 @@ static bool os_read(const char *part, const char *specifier, struct platform *p,
 	}
 	if (n == 0 || (*rest == '(' ? (close[0] != ')' || close[1]) : *rest != '\0'))
 		return error_set(error, ERROR_INVALID_ARGUMENT,
-				 "\"%s\" is an invalid OS component of \"%s\": OSAndVersion specifier component must match \"%s\": "
-				 "invalid argument", part, specifier, OS_EXPRESSION);
+				 "\"%s\" is an invalid OS component of \"%s\": OSAndVersion specifier component must "
+				 "match \"%s\": "
+				 "invalid argument",
+				 part, specifier, OS_EXPRESSION);
 	if (!copy_part(p->os, sizeof p->os, part, n, specifier, error))
 		return false;
 	if (version == 0)
@@ -149,8 +153,8 @@ static bool os_read(const char *part, const char *specifier, struct platform *p,
 	g_autofree char *raw = g_strndup(rest + 1, version);
 	g_autofree char *decoded = g_uri_unescape_string(raw, NULL);
 	if (!decoded)
-		return error_set(error, ERROR_INVALID_ARGUMENT, "\"%s\" has an invalid OS version \"%s\": invalid URL escape",
-				 specifier, raw);
+		return error_set(error, ERROR_INVALID_ARGUMENT,
+				 "\"%s\" has an invalid OS version \"%s\": invalid URL escape", specifier, raw);
 	return copy_part(p->os_version, sizeof p->os_version, decoded, strlen(decoded), specifier, error);
 }
 
@@ -177,7 +181,8 @@ static bool single_part_read(const char *specifier, struct platform *p, GError *
 bool platform_parse(const char *text, struct platform *ret, GError **error)
 {
 	if (strchr(text, '*'))
-		return error_set(error, ERROR_INVALID_ARGUMENT, "\"%s\": wildcards not yet supported: invalid argument", text);
+		return error_set(error, ERROR_INVALID_ARGUMENT, "\"%s\": wildcards not yet supported: invalid argument",
+				 text);
 	g_auto(GStrv) parts = g_strsplit(text, "/", 4);
 	guint n = g_strv_length(parts);
 	struct platform p = {0};
@@ -187,10 +192,13 @@ bool platform_parse(const char *text, struct platform *ret, GError **error)
 	for (guint i = 1; i < n; i++)
 		if (!parts[i][0] || parts[i][strspn(parts[i], PART_BYTES)])
 			return error_set(error, ERROR_INVALID_ARGUMENT,
-					 "\"%s\" is an invalid component of \"%s\": platform specifier component must match \"%s\": "
-					 "invalid argument", parts[i], text, PART_EXPRESSION);
+					 "\"%s\" is an invalid component of \"%s\": platform specifier component must "
+					 "match \"%s\": "
+					 "invalid argument",
+					 parts[i], text, PART_EXPRESSION);
 	if (n > 3)
-		return error_set(error, ERROR_INVALID_ARGUMENT, "\"%s\": cannot parse platform specifier: invalid argument", text);
+		return error_set(error, ERROR_INVALID_ARGUMENT,
+				 "\"%s\": cannot parse platform specifier: invalid argument", text);
 	if (n == 1 && !single_part_read(text, &p, error))
 		return false;
 	if (n > 1 && !copy_part(p.architecture, sizeof p.architecture, parts[1], strlen(parts[1]), text, error))
@@ -206,7 +214,8 @@ bool platform_parse(const char *text, struct platform *ret, GError **error)
 
 static char *join(const char *os, const struct platform *p)
 {
-	return g_strconcat(os, p->architecture[0] ? "/" : "", p->architecture, p->variant[0] ? "/" : "", p->variant, NULL);
+	return g_strconcat(os, p->architecture[0] ? "/" : "", p->architecture, p->variant[0] ? "/" : "", p->variant,
+			   NULL);
 }
 
 char *platform_format(const struct platform *p)
@@ -346,7 +355,8 @@ int platform_match(const struct platform *want, const struct platform *have)
 	platform_normalize(&h);
 	if (!g_str_equal(w.os, h.os) || !features_fit(&w, &h))
 		return 0;
-	if (g_str_equal(w.os, "windows") && w.os_version[0] && h.os_version[0] && !g_str_equal(w.os_version, h.os_version))
+	if (g_str_equal(w.os, "windows") && w.os_version[0] && h.os_version[0] &&
+	    !g_str_equal(w.os_version, h.os_version))
 		return 0;
 	if (g_str_equal(w.architecture, "amd64"))
 		return amd64_rank(&w, &h);

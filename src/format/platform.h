@@ -18,9 +18,10 @@ struct platform {
 	char *const *os_features; /* borrowed, NULL-terminated, or NULL */
 };
 
-/* "os", "arch", "os/arch" or "os/arch/variant", also os(version); normalised. Errors: INVALID_ARGUMENT, upstream's texts. */
+/* "os", "arch", "os/arch" or "os/arch/variant", also os(version); normalised. Errors: INVALID_ARGUMENT, upstream's
+ * texts. */
 bool platform_parse(const char *text, struct platform *ret, GError **error);
-void platform_host(struct platform *ret); /* normalised platform of this machine */
+void platform_host(struct platform *ret);    /* normalised platform of this machine */
 void platform_normalize(struct platform *p); /* x86_64 -> amd64, aarch64 -> arm64, arm64/v8 -> arm64, arm -> arm/v7 */
 /* os/arch[/variant] */
 char *platform_format(const struct platform *p);

@@ -247,8 +247,9 @@ reference *reference_parse_normalized(const char *text, GError **error)
 	domain_split(text, &domain, &remainder);
 	size_t name_len = strcspn(remainder, ":");
 	if (has_upper(remainder, name_len)) {
-		error_set(error, ERROR_INVALID_ARGUMENT, "invalid reference format: repository name (%.*s) must be lowercase",
-			  (int)name_len, remainder);
+		error_set(error, ERROR_INVALID_ARGUMENT,
+			  "invalid reference format: repository name (%.*s) must be lowercase", (int)name_len,
+			  remainder);
 		return NULL;
 	}
 	g_autoptr(reference) r = g_new0(reference, 1);
@@ -257,7 +258,8 @@ reference *reference_parse_normalized(const char *text, GError **error)
 		return NULL;
 	}
 	if (strlen(r->path) > PATH_MAX_BYTES) {
-		error_set(error, ERROR_INVALID_ARGUMENT, "repository name must not be more than %d characters", PATH_MAX_BYTES);
+		error_set(error, ERROR_INVALID_ARGUMENT, "repository name must not be more than %d characters",
+			  PATH_MAX_BYTES);
 		return NULL;
 	}
 	struct digest digest;

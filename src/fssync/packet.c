@@ -166,8 +166,10 @@ bool stat_decode(struct slice bytes, struct fssync_stat *ret, GError **error)
 	*ret = (struct fssync_stat){0};
 	while (bytes.len > 0) {
 		struct field f;
-		if (!field_read(&bytes, &f) || !stat_field(&f, ret, &xattr_total))
+		if (!field_read(&bytes, &f) || !stat_field(&f, ret, &xattr_total)) {
+			fssync_stat_clear(ret);
 			return malformed(error);
+		}
 	}
 	if (!ret->path)
 		ret->path = g_strdup("");

@@ -31,6 +31,6 @@ size_t packet_head(uint8_t ret_head[PACKET_HEAD_SIZE], enum packet_type type, ui
 /* A whole STAT packet, appended; NULL stat is the end of the tree. */
 void packet_append_stat(GByteArray *out, const struct fssync_stat *stat);
 
-/* Strings without NUL, at most LIMIT_PATH_BYTES and the xattr limits. ret is cleared by the caller. */
+/* Strings without NUL, at most LIMIT_PATH_BYTES and the xattr limits. ret is cleared by the caller when true. */
 bool stat_decode(struct slice bytes, struct fssync_stat *ret, GError **error);
 void stat_copy(const struct fssync_stat *from, struct fssync_stat *ret);

@@ -57,7 +57,8 @@ bool oci_read_annotations(const json_t *object, GHashTable **ret, GError **error
 	g_autoptr(GHashTable) annotations = oci_annotations_new();
 	const char *key;
 	json_t *value;
-	json_object_foreach(map, key, value) {
+	json_object_foreach(map, key, value)
+	{
 		if (!json_is_string(value))
 			return wrong_type("annotations", error);
 		g_hash_table_insert(annotations, g_strdup(key), g_strdup(json_string_value(value)));
@@ -227,15 +228,18 @@ static bool data_read(const json_t *json, oci_descriptor *d, GError **error)
 	struct digest digest;
 	digest_of(bytes, n, &digest);
 	/* Only sha256 can be checked here, so data under any other name is left alone. */
-	if ((int64_t)n != d->size || (g_str_has_prefix(d->digest.text, "sha256:") && !digest_equal(&digest, &d->digest)))
-		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid descriptor: data of %s does not match", d->digest.text);
+	if ((int64_t)n != d->size ||
+	    (g_str_has_prefix(d->digest.text, "sha256:") && !digest_equal(&digest, &d->digest)))
+		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid descriptor: data of %s does not match",
+				 d->digest.text);
 	return true;
 }
 
 static bool identity_read(const json_t *json, oci_descriptor *d, GError **error)
 {
 	g_autofree char *digest = NULL;
-	if (!oci_read_string(json, "mediaType", &d->media_type, error) || !oci_read_string(json, "digest", &digest, error))
+	if (!oci_read_string(json, "mediaType", &d->media_type, error) ||
+	    !oci_read_string(json, "digest", &digest, error))
 		return false;
 	if (!d->media_type)
 		d->media_type = g_strdup("");
@@ -246,7 +250,8 @@ static bool identity_read(const json_t *json, oci_descriptor *d, GError **error)
 		return wrong_type("size", error);
 	d->size = json_integer_value(size);
 	if (d->size < 0 || d->size > LIMIT_LAYER_BYTES)
-		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid size %" G_GINT64_FORMAT " of %s", d->size, d->digest.text);
+		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid size %" G_GINT64_FORMAT " of %s", d->size,
+				 d->digest.text);
 	return true;
 }
 

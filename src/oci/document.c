@@ -66,17 +66,21 @@ static bool document_check(const json_t *json, const char *media_type, bool is_i
 	const char *what = is_index ? "index" : "manifest";
 	if (!json_is_object(json))
 		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid %s: not an object", what);
-	if (g_str_has_prefix(media_type, SCHEMA1_PREFIX) || json_integer_value(json_object_get(json, "schemaVersion")) == 1)
+	if (g_str_has_prefix(media_type, SCHEMA1_PREFIX) ||
+	    json_integer_value(json_object_get(json, "schemaVersion")) == 1)
 		return error_set(error, ERROR_UNIMPLEMENTED,
-				 "media type \"application/vnd.docker.distribution.manifest.v1+prettyjws\" is no longer supported "
-				 "since containerd v2.0, please rebuild the image as \"" DOCKER_MANIFEST "\" or \"" OCI_MANIFEST "\"");
+				 "media type \"application/vnd.docker.distribution.manifest.v1+prettyjws\" is no "
+				 "longer supported "
+				 "since containerd v2.0, please rebuild the image as \"" DOCKER_MANIFEST
+				 "\" or \"" OCI_MANIFEST "\"");
 	bool ambiguous = is_index ? has_list(json, "layers") || has_list(json, "config") : has_list(json, "manifests");
 	if (ambiguous || has_list(json, "fsLayers"))
-		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid %s: it holds members of another kind of document", what);
+		return error_set(error, ERROR_INVALID_ARGUMENT,
+				 "invalid %s: it holds members of another kind of document", what);
 	const char *said = json_string_value(json_object_get(json, "mediaType"));
 	if (said && said[0] && !g_str_equal(said, media_type))
-		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid %s: media type \"%.200s\" does not match \"%.200s\"",
-				 what, said, media_type);
+		return error_set(error, ERROR_INVALID_ARGUMENT,
+				 "invalid %s: media type \"%.200s\" does not match \"%.200s\"", what, said, media_type);
 	return true;
 }
 
@@ -146,7 +150,8 @@ oci_index *oci_index_parse(const void *bytes, size_t n, const char *media_type, 
 static bool is_attestation(const oci_descriptor *d)
 {
 	return oci_descriptor_annotation(d, "vnd.docker.reference.type") ||
-	       (d->has_platform && g_str_equal(d->platform.os, "unknown") && g_str_equal(d->platform.architecture, "unknown"));
+	       (d->has_platform && g_str_equal(d->platform.os, "unknown") &&
+		g_str_equal(d->platform.architecture, "unknown"));
 }
 
 static bool is_image(const oci_descriptor *d)

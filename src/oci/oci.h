@@ -32,12 +32,12 @@ typedef struct oci_descriptor {
 	char *media_type;
 	struct digest digest;
 	int64_t size;
-	GHashTable *annotations; /* char * to char *, NULL: none */
+	GHashTable *annotations;  /* char * to char *, NULL: none */
 	struct platform platform; /* its os_features are owned by the descriptor */
 	bool has_platform;
-	char *artifact_type;     /* NULL: none */
-	char **urls;             /* NULL: none; kept for foreign layers, never followed */
-	GBytes *data;            /* the blob itself ("data"), NULL: none */
+	char *artifact_type; /* NULL: none */
+	char **urls;         /* NULL: none; kept for foreign layers, never followed */
+	GBytes *data;        /* the blob itself ("data"), NULL: none */
 } oci_descriptor;
 oci_descriptor *oci_descriptor_new(const char *media_type, const struct digest *digest, int64_t size);
 oci_descriptor *oci_descriptor_copy(const oci_descriptor *d);

@@ -236,6 +236,16 @@ static GPtrArray *find_sources(const Pb__FileActionCopy *a, int source_fd, const
 	return NULL;
 }
 
+/* Where the tree is on this machine, which upstream's text of this one error tells; "" when it has no place. */
+static char *tree_path(int root_fd)
+{
+	g_autofree char *link = g_strdup_printf("/proc/self/fd/%d", root_fd);
+	char *path = g_file_read_link(link, NULL);
+	if (path == NULL || g_str_equal(path, "/"))
+		g_clear_pointer(&path, g_free);
+	return path != NULL ? path : g_strdup("");
+}
+
 static bool check_parent(const Pb__FileActionCopy *a, int root_fd, GError **error)
 {
 	scoped_place p = {.parent_fd = -1};
@@ -245,7 +255,8 @@ static bool check_parent(const Pb__FileActionCopy *a, int root_fd, GError **erro
 		return false;
 	if (p.why != 0) {
 		g_autofree char *parent = g_path_get_dirname(p.path);
-		return error_set_errno(error, p.why, "failed to stat %s: lstat %s", a->dest, parent);
+		g_autofree char *where = tree_path(root_fd);
+		return error_set_errno(error, p.why, "failed to stat %s: lstat %s%s", a->dest, where, parent);
 	}
 	return true;
 }

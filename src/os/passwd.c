@@ -248,7 +248,7 @@ bool passwd_lookup_uid(int root_fd, const char *name, uid_t *ret_uid, gid_t *ret
 bool passwd_lookup_gid(int root_fd, const char *name, gid_t *ret_gid, GError **error)
 {
 	g_autoptr(GBytes) bytes = NULL;
-	gid_t gid = 0;
+	gid_t gid = *ret_gid;
 	if (!read_or_missing(root_fd, GROUP_PATH, &bytes, error))
 		return false;
 	if (passwd_table_find_group(bytes_slice(bytes), name, 0, &gid, error) < 0)

@@ -27,4 +27,5 @@ void passwd_user_clear(struct passwd_user *user);
 bool passwd_resolve(int root_fd, const char *spec, struct passwd_user *ret, GError **error);
 /* For COPY --chown by name: missing files or entries give 0 and true. */
 bool passwd_lookup_uid(int root_fd, const char *name, uid_t *ret_uid, gid_t *ret_gid, GError **error);
+/* The same, but a missing group leaves *ret_gid, that of the user before it. */
 bool passwd_lookup_gid(int root_fd, const char *name, gid_t *ret_gid, GError **error);

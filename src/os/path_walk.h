@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * path_walk: path lookup one component at a time, for kernels and sandboxes without openat2, and to name where it leads.
+ * path_walk: path lookup one component at a time, where openat2 is missing, and to name where it leads.
  *
  *	int fd = path_walk_open(root_fd, "etc/passwd", O_RDONLY, PATH_IN_ROOT);        -errno on failure
  *

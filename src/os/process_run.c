@@ -88,7 +88,7 @@ static bool output_read(struct output *o, size_t max_bytes, GError **error)
 	}
 }
 
-/* A child that does not read its input is no error. The write end is a pipe: SIGPIPE is ignored by every program here. */
+/* A child that does not read its input is no error. (Every program here ignores SIGPIPE.) */
 static void input_write(struct run *r)
 {
 	ssize_t n = write(r->input_fd, r->input, r->n_input);

@@ -15,10 +15,10 @@
 struct known {
 	gint refs;
 	struct challenge challenge;
-	char *basic;        /* owned header, for Basic */
+	char *basic; /* owned header, for Basic */
 };
 struct token {
-	char *header; /* owned */
+	char *header;      /* owned */
 	gint64 expires_us; /* monotonic */
 };
 struct authorizer {
@@ -97,7 +97,8 @@ static bool realm_check(const char *realm, const char *host, bool with_secret, G
 		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid token realm \"%.200s\" of %s", realm, host);
 	if (with_secret && !is_https && !same_host(realm, host))
 		return error_set(error, ERROR_PERMISSION_DENIED,
-				 "refusing to send credentials for %s to %.200s: neither https nor the same host", host, realm);
+				 "refusing to send credentials for %s to %.200s: neither https nor the same host", host,
+				 realm);
 	return true;
 }
 
@@ -112,16 +113,19 @@ static bool token_is_clean(const char *token)
 	return true;
 }
 
-static bool token_reply_read(const struct transport_reply *reply, char **ret_token, int64_t *ret_expires_s, GError **error)
+static bool token_reply_read(const struct transport_reply *reply, char **ret_token, int64_t *ret_expires_s,
+			     GError **error)
 {
-	g_autoptr(json_t) json = json_read(reply->body->data, reply->body->len, TOKEN_REPLY_MAX, "token response", error);
+	g_autoptr(json_t) json =
+		json_read(reply->body->data, reply->body->len, TOKEN_REPLY_MAX, "token response", error);
 	if (!json)
 		return false;
 	const char *token = json_string_value(json_object_get(json, "access_token"));
 	if (!token || !*token)
 		token = json_string_value(json_object_get(json, "token"));
 	if (!token || !*token)
-		return error_set(error, ERROR_UNAUTHENTICATED, "authorization server did not include a token in the response");
+		return error_set(error, ERROR_UNAUTHENTICATED,
+				 "authorization server did not include a token in the response");
 	*ret_expires_s = json_integer_value(json_object_get(json, "expires_in"));
 	*ret_token = g_strdup(token);
 	return true;
@@ -177,8 +181,8 @@ static char *basic_header(const char *user, const char *secret)
 
 static bool status_error(const char *method, const struct transport_reply *reply, GError **error)
 {
-	return error_set(error, ERROR_UNAUTHENTICATED, "unexpected status from %s request to %s: %d %s", method, reply->url,
-			 reply->status, reply->reason);
+	return error_set(error, ERROR_UNAUTHENTICATED, "unexpected status from %s request to %s: %d %s", method,
+			 reply->url, reply->status, reply->reason);
 }
 
 struct token_request {
@@ -194,7 +198,8 @@ static bool token_send(const struct token_request *t, const char *method, const 
 		       const char *authorization, transport_reply *ret_reply, GError **error)
 {
 	g_autofree char *agent = g_strconcat("User-Agent: ", t->asker->user_agent, NULL);
-	const char *headers[] = {agent, form ? "Content-Type: application/x-www-form-urlencoded; charset=utf-8" : NULL, NULL};
+	const char *headers[] = {agent, form ? "Content-Type: application/x-www-form-urlencoded; charset=utf-8" : NULL,
+				 NULL};
 	struct transport_request q = {
 		.method = method,
 		.url = url,
@@ -208,7 +213,8 @@ static bool token_send(const struct token_request *t, const char *method, const 
 		.body_max = TOKEN_REPLY_MAX,
 	};
 	enum transport_failure failure;
-	return transport_do(t->a->transport, &q, t->asker->work ? t->asker->work->cancel : NULL, ret_reply, &failure, error);
+	return transport_do(t->a->transport, &q, t->asker->work ? t->asker->work->cancel : NULL, ret_reply, &failure,
+			    error);
 }
 
 /* GET, then an OAuth2 POST where servers are known to want that. */
@@ -224,7 +230,8 @@ static bool token_ask(const struct token_request *t, char **ret_token, int64_t *
 		return false;
 	if (reply.status >= 200 && reply.status < 400)
 		return token_reply_read(&reply, ret_token, ret_expires_s, error);
-	bool try_post = with_secret && (reply.status == 404 || reply.status == 401 || (reply.status == 405 && *t->user));
+	bool try_post =
+		with_secret && (reply.status == 404 || reply.status == 401 || (reply.status == 405 && *t->user));
 	if (!try_post)
 		return status_error("GET", &reply, error);
 	g_autofree char *form = token_form(t->challenge, t->scopes, t->user, t->secret);
@@ -236,7 +243,8 @@ static bool token_ask(const struct token_request *t, char **ret_token, int64_t *
 	return token_reply_read(&posted, ret_token, ret_expires_s, error);
 }
 
-static bool credentials_get(const struct asker *asker, const char *host, char **ret_user, char **ret_secret, GError **error)
+static bool credentials_get(const struct asker *asker, const char *host, char **ret_user, char **ret_secret,
+			    GError **error)
 {
 	*ret_user = *ret_secret = NULL;
 	if (asker->auth && asker->auth->credentials &&
@@ -255,7 +263,8 @@ static bool token_fetch(authorizer *a, const struct asker *asker, const char *ho
 {
 	g_autoptr(GError) why = NULL;
 	if (asker->auth && asker->auth->fetch_token) {
-		if (asker->auth->fetch_token(asker->work, host, c->realm, c->service, scopes, ret_token, ret_expires_s, &why))
+		if (asker->auth->fetch_token(asker->work, host, c->realm, c->service, scopes, ret_token, ret_expires_s,
+					     &why))
 			return true;
 		if (!error_is(why, ERROR_UNIMPLEMENTED)) {
 			g_propagate_error(error, g_steal_pointer(&why));
@@ -335,7 +344,8 @@ static bool bearer_header(authorizer *a, const struct asker *asker, const char *
 	g_ptr_array_add(wanted, NULL);
 	g_auto(GStrv) merged = scopes_merge((const char *const *)wanted->pdata);
 	g_autofree char *joined = g_strjoinv(" ", merged);
-	g_autofree char *key = g_strconcat(asker->identity, "\n", host, "\n", c->realm, "\n", c->service, "\n", joined, NULL);
+	g_autofree char *key =
+		g_strconcat(asker->identity, "\n", host, "\n", c->realm, "\n", c->service, "\n", joined, NULL);
 	*ret_header = token_find_or_claim(a, key);
 	if (*ret_header)
 		return true;
@@ -424,7 +434,8 @@ bool authorizer_learn(authorizer *a, const struct asker *asker, const char *host
 		forget(a, key);
 		bool final = *c.error != '\0';
 		if (final)
-			error_set(error, ERROR_UNAUTHENTICATED, "server message: %.200s: authorization failed", c.error);
+			error_set(error, ERROR_UNAUTHENTICATED, "server message: %.200s: authorization failed",
+				  c.error);
 		if (final) {
 			challenge_clear(&c);
 			return false;

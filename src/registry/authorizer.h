@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * authorizer: answers of challenges: basic credentials, or bearer tokens fetched by the client or by us, kept per asker,
- * host and scope until nine tenths of their life are over.
+ * authorizer: answers of challenges: basic credentials, or bearer tokens fetched by the client or by us, kept per
+ *asker, host and scope until nine tenths of their life are over.
  *
  *	header = authorizer_header(a, &asker, host, scopes, &header, error)      before a request
  *	authorizer_learn(a, &asker, host, url, reply, &retry, error)             after a 401
@@ -17,9 +17,9 @@ typedef struct authorizer authorizer;
 struct asker {
 	const struct registry_auth *auth; /* NULL: anonymous */
 	struct work *work;
-	const char *identity;             /* "" when unknown */
+	const char *identity; /* "" when unknown */
 	const char *user_agent;
-	const struct transport_tls *tls;  /* of the registry; used for a token server of the same host only */
+	const struct transport_tls *tls; /* of the registry; used for a token server of the same host only */
 };
 
 authorizer *authorizer_new(transport *t);

@@ -23,8 +23,8 @@ static char *identity_of(registry *r, const struct registry_auth *auth, struct w
 	return g_strdup_printf("#%" G_GUINT64_FORMAT, ++r->askers);
 }
 
-bool http_call_begin(struct call *call, registry *r, const reference *ref, const struct registry_auth *auth, bool insecure,
-		struct work *work, enum call_scope scope, GError **error)
+bool http_call_begin(struct call *call, registry *r, const reference *ref, const struct registry_auth *auth,
+		     bool insecure, struct work *work, enum call_scope scope, GError **error)
 {
 	*call = (struct call){.r = r, .ref = ref};
 	call->endpoints = hosts_find(r->hosts, ref->domain, insecure, error);
@@ -196,12 +196,14 @@ static char **headers_with_agent(const char *const *headers, const char *agent)
 enum verdict { VERDICT_FINAL, VERDICT_AGAIN, VERDICT_ERROR };
 
 /* What an answer means for the next step. n counts the retries so far. */
-static enum verdict judge(struct call *call, const struct endpoint *e, struct transport_request *q, struct call_options *o,
-			  const transport_reply *reply, unsigned *rounds, unsigned n, GError **error)
+static enum verdict judge(struct call *call, const struct endpoint *e, struct transport_request *q,
+			  struct call_options *o, const transport_reply *reply, unsigned *rounds, unsigned n,
+			  GError **error)
 {
 	if (reply->status == 401 && !o->anonymous && *rounds < LIMIT_AUTH_ROUNDS) {
 		bool again;
-		if (!authorizer_learn(call->r->authorizer, &call->asker, e->host, reply, q->authorization != NULL, &again, error))
+		if (!authorizer_learn(call->r->authorizer, &call->asker, e->host, reply, q->authorization != NULL,
+				      &again, error))
 			return VERDICT_ERROR;
 		(*rounds)++;
 		return again ? VERDICT_AGAIN : VERDICT_FINAL;
@@ -217,7 +219,8 @@ static enum verdict judge(struct call *call, const struct endpoint *e, struct tr
 	g_autofree char *why = g_strdup_printf("unexpected status from %s request to %s: %d %s", q->method, reply->url,
 					       reply->status, reply->reason);
 	if (after > RETRY_AFTER_MAX_S) {
-		error_set(error, ERROR_UNKNOWN, "%s: the registry asks to try again in %" G_GINT64_FORMAT " s", why, after);
+		error_set(error, ERROR_UNKNOWN, "%s: the registry asks to try again in %" G_GINT64_FORMAT " s", why,
+			  after);
 		return VERDICT_ERROR;
 	}
 	return call_back_off(call, n, (int)after, why, error) ? VERDICT_AGAIN : VERDICT_ERROR;
@@ -325,7 +328,8 @@ static char *registry_errors_text(const transport_reply *reply, bool with_detail
 
 static char *status_text(const char *method, const transport_reply *reply)
 {
-	return g_strdup_printf("unexpected status from %s request to %s: %d %s", method, reply->url, reply->status, reply->reason);
+	return g_strdup_printf("unexpected status from %s request to %s: %d %s", method, reply->url, reply->status,
+			       reply->reason);
 }
 
 bool call_status_error(const char *method, const transport_reply *reply, GError **error)
@@ -347,5 +351,6 @@ bool call_push_error(const char *method, const transport_reply *reply, GError **
 	g_autofree char *body = g_utf8_make_valid(raw, -1);
 	if (reply->body->len <= BODY_TEXT_MAX)
 		return error_set(error, ERROR_UNKNOWN, "%s: %s", text, body);
-	return error_set(error, ERROR_UNKNOWN, "%s: %s... (%u bytes truncated)", text, body, reply->body->len - BODY_TEXT_MAX);
+	return error_set(error, ERROR_UNKNOWN, "%s: %s... (%u bytes truncated)", text, body,
+			 reply->body->len - BODY_TEXT_MAX);
 }

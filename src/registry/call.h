@@ -19,13 +19,13 @@ struct call {
 	registry *r;
 	const reference *ref;
 	struct asker asker;
-	char *identity;        /* owned */
-	GPtrArray *endpoints;  /* owned; of struct endpoint * */
-	char *scopes[3];       /* owned; the second one is that of a mount */
+	char *identity;       /* owned */
+	GPtrArray *endpoints; /* owned; of struct endpoint * */
+	char *scopes[3];      /* owned; the second one is that of a mount */
 };
 
-bool http_call_begin(struct call *call, registry *r, const reference *ref, const struct registry_auth *auth, bool insecure,
-		struct work *work, enum call_scope scope, GError **error);
+bool http_call_begin(struct call *call, registry *r, const reference *ref, const struct registry_auth *auth,
+		     bool insecure, struct work *work, enum call_scope scope, GError **error);
 void http_call_end(struct call *call);
 typedef struct call registry_call;
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(registry_call, http_call_end)
@@ -34,9 +34,9 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(registry_call, http_call_end)
 char *call_url(const struct call *call, const struct endpoint *e, const char *kind, const char *name);
 
 struct call_options {
-	bool is_last;         /* no other endpoint to go to: then server errors are worth retrying */
-	bool retry_broken;    /* connections that break too; not while a body streams */
-	bool anonymous;       /* the URL is not of this endpoint (an upload that goes elsewhere) */
+	bool is_last;      /* no other endpoint to go to: then server errors are worth retrying */
+	bool retry_broken; /* connections that break too; not while a body streams */
+	bool anonymous;    /* the URL is not of this endpoint (an upload that goes elsewhere) */
 	unsigned retries;
 	enum transport_failure failure; /* set by call_do when it fails */
 };

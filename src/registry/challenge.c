@@ -45,7 +45,7 @@ static char *value_read(const char **p)
 
 static void parameter_set(struct challenge *c, const char *name, char *value)
 {
-	char **slot = g_ascii_strcasecmp(name, "realm") == 0   ? &c->realm
+	char **slot = g_ascii_strcasecmp(name, "realm") == 0     ? &c->realm
 		      : g_ascii_strcasecmp(name, "service") == 0 ? &c->service
 		      : g_ascii_strcasecmp(name, "scope") == 0   ? &c->scope
 		      : g_ascii_strcasecmp(name, "error") == 0   ? &c->error
@@ -97,7 +97,8 @@ bool challenge_parse(const char *header, struct challenge *ret)
 		g_autofree char *scheme = token_read(&p);
 		if (!scheme)
 			return false;
-		struct challenge c = {.realm = g_strdup(""), .service = g_strdup(""), .scope = g_strdup(""), .error = g_strdup("")};
+		struct challenge c = {
+			.realm = g_strdup(""), .service = g_strdup(""), .scope = g_strdup(""), .error = g_strdup("")};
 		parameters_read(&p, &c);
 		bool is_bearer = g_ascii_strcasecmp(scheme, "bearer") == 0;
 		if (is_bearer || g_ascii_strcasecmp(scheme, "basic") == 0) {

@@ -28,18 +28,20 @@ static bool document_check(const oci_descriptor *d, const GByteArray *body, GErr
 	struct digest digest;
 	hasher_finish(h, &digest);
 	if (!digest_equal(&digest, &d->digest))
-		return error_set(error, ERROR_FAILED_PRECONDITION,
-				 "failed commit on ref \"%s\": unexpected commit digest %s, expected %s: failed precondition", key,
-				 digest.text, d->digest.text);
+		return error_set(
+			error, ERROR_FAILED_PRECONDITION,
+			"failed commit on ref \"%s\": unexpected commit digest %s, expected %s: failed precondition",
+			key, digest.text, d->digest.text);
 	if (d->size >= 0 && (int64_t)body->len != d->size)
 		return error_set(error, ERROR_FAILED_PRECONDITION,
 				 "failed commit on ref \"%s\": unexpected commit size %u, expected %" G_GINT64_FORMAT
-				 ": failed precondition", key, body->len, d->size);
+				 ": failed precondition",
+				 key, body->len, d->size);
 	return true;
 }
 
-static bool document_from(struct call *call, const struct endpoint *e, bool is_last, const oci_descriptor *d, size_t max,
-			  transport_reply *ret_reply, GError **error)
+static bool document_from(struct call *call, const struct endpoint *e, bool is_last, const oci_descriptor *d,
+			  size_t max, transport_reply *ret_reply, GError **error)
 {
 	g_autofree char *url = call_url(call, e, fetch_kind(d->media_type), d->digest.text);
 	g_autofree char *accept = g_strconcat("Accept: ", d->media_type, *d->media_type ? ", " : "", "*/*", NULL);
@@ -68,8 +70,8 @@ static GBytes *document_fetch(struct call *call, const oci_descriptor *d, size_t
 	for (guint i = 0; i < call->endpoints->len; i++) {
 		g_auto(transport_reply) reply = {0};
 		GError *why = NULL;
-		if (document_from(call, g_ptr_array_index(call->endpoints, i), i + 1 == call->endpoints->len, d, max, &reply,
-				  &why)) {
+		if (document_from(call, g_ptr_array_index(call->endpoints, i), i + 1 == call->endpoints->len, d, max,
+				  &reply, &why)) {
 			if (!document_check(d, reply.body, error))
 				return NULL;
 			return g_byte_array_free_to_bytes(g_steal_pointer(&reply.body));

@@ -15,10 +15,10 @@
 struct download {
 	struct call *call;
 	const struct digest *digest;
-	int64_t size;          /* -1: unknown */
+	int64_t size; /* -1: unknown */
 	const char *media_type;
 	blob_writer *writer;
-	int64_t offset;        /* asked for */
+	int64_t offset; /* asked for */
 	int64_t started_ns;
 	gint64 next_status_us;
 };
@@ -35,7 +35,9 @@ static void download_status(struct download *d, bool done)
 				      .id = d->digest->text,
 				      .name = "downloading",
 				      .current = got,
-				      .total = d->size >= 0 ? d->size : done ? got : 0,
+				      .total = d->size >= 0 ? d->size
+					       : done       ? got
+							    : 0,
 				      .started_ns = d->started_ns,
 				      .completed_ns = done ? progress_now_ns() : 0,
 			      });
@@ -60,8 +62,9 @@ static bool on_head(void *data, const struct transport_reply *reply, GError **er
 			return false;
 	}
 	if (d->size >= 0 && reply->content_length > d->size - d->offset)
-		return error_set(error, ERROR_FAILED_PRECONDITION, "%s is larger than declared: %" G_GINT64_FORMAT " bytes of %"
-				 G_GINT64_FORMAT, d->digest->text, reply->content_length + d->offset, d->size);
+		return error_set(error, ERROR_UNKNOWN,
+				 "%s is larger than declared: %" G_GINT64_FORMAT " bytes of %" G_GINT64_FORMAT,
+				 d->digest->text, reply->content_length + d->offset, d->size);
 	return true;
 }
 
@@ -69,8 +72,9 @@ static bool on_bytes(void *data, const void *bytes, size_t n, GError **error)
 {
 	struct download *d = data;
 	if (d->size >= 0 && (int64_t)(blob_writer_size(d->writer) + n) > d->size)
-		return error_set(error, ERROR_FAILED_PRECONDITION, "%s is larger than declared: more than %" G_GINT64_FORMAT " bytes",
-				 d->digest->text, d->size);
+		return error_set(error, ERROR_UNKNOWN,
+				 "%s is larger than declared: more than %" G_GINT64_FORMAT " bytes", d->digest->text,
+				 d->size);
 	if (!blob_writer_append(d->writer, bytes, n, error))
 		return false;
 	download_status(d, false);
@@ -80,7 +84,8 @@ static bool on_bytes(void *data, const void *bytes, size_t n, GError **error)
 static char **download_headers(const struct download *d)
 {
 	GPtrArray *headers = g_ptr_array_new();
-	g_ptr_array_add(headers, *d->media_type ? g_strdup_printf("Accept: %s, */*", d->media_type) : g_strdup("Accept: */*"));
+	g_ptr_array_add(headers,
+			*d->media_type ? g_strdup_printf("Accept: %s, */*", d->media_type) : g_strdup("Accept: */*"));
 	if (d->offset > 0)
 		g_ptr_array_add(headers, g_strdup_printf("Range: bytes=%" G_GINT64_FORMAT "-", d->offset));
 	g_ptr_array_add(headers, NULL);
@@ -123,7 +128,8 @@ static bool download_try(struct download *d, const struct endpoint *e, bool is_l
 	if (d->size < 0 || got == d->size)
 		return true;
 	*ret_broken = true;
-	return error_set(error, ERROR_UNKNOWN, "short read: got %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT, got, d->size);
+	return error_set(error, ERROR_UNKNOWN, "short read: got %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT, got,
+			 d->size);
 }
 
 /* An endpoint until it has given everything, resuming where it broke. */
@@ -166,10 +172,12 @@ static bool download_all(struct download *d, GError **error)
 		if (final)
 			break;
 	}
-	if (error_is(first, ERROR_NOT_FOUND))
-		return error_set(error, ERROR_NOT_FOUND,
-				 "failed to copy: httpReadSeeker: failed open: could not fetch content descriptor %s (%s) from remote: "
-				 "not found", d->digest->text, d->media_type);
+	if (error_is(first, ERROR_NOT_FOUND)) /* without a code, as upstream has it: clients would show it */
+		return error_set(error, ERROR_UNKNOWN,
+				 "failed to copy: httpReadSeeker: failed open: could not fetch content descriptor %s "
+				 "(%s) from remote: "
+				 "not found",
+				 d->digest->text, d->media_type);
 	bool prefix = !error_is(first, ERROR_CANCELED);
 	g_propagate_error(error, g_steal_pointer(&first));
 	if (prefix)
@@ -195,7 +203,8 @@ static bool download_run(struct download *d, blob_store *into, GError **error)
 		return true;
 	}
 	if (error_is(why, ERROR_DATA_LOSS)) {
-		error_set(error, ERROR_DATA_LOSS, "failed commit on ref \"%s\": %s: failed precondition", key, why->message);
+		error_set(error, ERROR_UNKNOWN, "failed commit on ref \"%s\": %s: failed precondition", key,
+			  why->message);
 		g_error_free(why);
 		return false;
 	}
@@ -206,10 +215,10 @@ static bool download_run(struct download *d, blob_store *into, GError **error)
 /* ---- provider */
 
 struct remote {
-	registry *r;                     /* borrowed: the worker outlives its records */
-	reference ref;                   /* owned strings */
+	registry *r;                      /* borrowed: the worker outlives its records */
+	reference ref;                    /* owned strings */
 	const struct registry_auth *auth; /* borrowed: static tables */
-	GHashTable *media_types;         /* digest text to media type; immutable */
+	GHashTable *media_types;          /* digest text to media type; immutable */
 };
 
 static bool remote_fetch(void *self, blob_store *into, const struct digest *digest, int64_t size, struct work *work,
@@ -219,7 +228,8 @@ static bool remote_fetch(void *self, blob_store *into, const struct digest *dige
 	if (blob_store_has(into, digest))
 		return true;
 	g_auto(registry_call) call = {0};
-	if (!http_call_begin(&call, m->r, &m->ref, m->auth, false, work, CALL_PULL, error) || !call_slot_take(&call, false, error))
+	if (!http_call_begin(&call, m->r, &m->ref, m->auth, false, work, CALL_PULL, error) ||
+	    !call_slot_take(&call, false, error))
 		return false;
 	const char *type = g_hash_table_lookup(m->media_types, digest->text);
 	struct download d = {.call = &call, .digest = digest, .size = size, .media_type = type ? type : ""};
@@ -247,7 +257,8 @@ static void remote_free(void *self)
 
 static const struct blob_provider_class remote_class = {remote_fetch, remote_origin, remote_free};
 
-blob_provider *registry_provider_of(registry *r, const reference *ref, const struct registry_auth *auth, const GPtrArray *layers)
+blob_provider *registry_provider_of(registry *r, const reference *ref, const struct registry_auth *auth,
+				    const GPtrArray *layers)
 {
 	struct remote *m = g_new0(struct remote, 1);
 	m->r = r;

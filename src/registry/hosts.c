@@ -98,7 +98,8 @@ static bool ca_append(GByteArray *pem, const char *path, GError **error)
 	gsize n;
 	g_autoptr(GError) why = NULL;
 	if (!g_file_get_contents(path, &text, &n, &why) || n > (gsize)CA_FILE_MAX)
-		return error_set(error, ERROR_UNKNOWN, "failed to read %s: %s", path, why ? why->message : "file too large");
+		return error_set(error, ERROR_UNKNOWN, "failed to read %s: %s", path,
+				 why ? why->message : "file too large");
 	g_byte_array_append(pem, (const guint8 *)text, (guint)n);
 	g_byte_array_append(pem, (const guint8 *)"\n", 1);
 	return true;

@@ -4,8 +4,7 @@
 #include "registry/authorizer.h"
 #include "registry/hosts.h"
 
-#define DOCUMENT_ACCEPT \
-	"Accept: " DOCKER_MANIFEST ", " DOCKER_INDEX ", " OCI_MANIFEST ", " OCI_INDEX ", */*"
+#define DOCUMENT_ACCEPT "Accept: " DOCKER_MANIFEST ", " DOCKER_INDEX ", " OCI_MANIFEST ", " OCI_INDEX ", */*"
 
 struct registry {
 	transport *transport;

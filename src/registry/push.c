@@ -48,7 +48,8 @@ static bool head(struct push *p, const char *kind, const char *name, bool *ret_e
 	GError *why = NULL;
 	if (!simple(p, "HEAD", url, accept, -1, &reply, &why)) {
 		/* A token that may push but not pull: go on without knowing. */
-		bool denied = error_is(why, ERROR_UNAUTHENTICATED) && g_str_has_prefix(why->message, "server message: ");
+		bool denied =
+			error_is(why, ERROR_UNAUTHENTICATED) && g_str_has_prefix(why->message, "server message: ");
 		if (denied)
 			g_error_free(why);
 		else
@@ -76,7 +77,8 @@ static char *upload_url(struct push *p, const char *mount_from)
 	g_autofree char *url = call_url(p->call, p->endpoint, "blobs", "uploads/");
 	if (!mount_from)
 		return g_steal_pointer(&url);
-	return g_strdup_printf("%s%cmount=%s&from=%s", url, strchr(url, '?') ? '&' : '?', p->d->digest.text, mount_from);
+	return g_strdup_printf("%s%cmount=%s&from=%s", url, strchr(url, '?') ? '&' : '?', p->d->digest.text,
+			       mount_from);
 }
 
 /* Where the upload goes, from the Location of the answer, with the digest in its query. */
@@ -87,10 +89,9 @@ static char *upload_target(const struct push *p, const transport_reply *reply, G
 		error_set(error, ERROR_UNKNOWN, "upload of %s got no location", p->d->digest.text);
 		return NULL;
 	}
-	g_autofree char *absolute =
-		location[0] == '/' || strstr(location, "://")
-			? g_uri_resolve_relative(reply->url, location, G_URI_FLAGS_ENCODED, NULL)
-			: g_strdup_printf("%s://%s", p->endpoint->scheme, location);
+	g_autofree char *absolute = location[0] == '/' || strstr(location, "://")
+					    ? g_uri_resolve_relative(reply->url, location, G_URI_FLAGS_ENCODED, NULL)
+					    : g_strdup_printf("%s://%s", p->endpoint->scheme, location);
 	if (!absolute || (!g_str_has_prefix(absolute, "http://") && !g_str_has_prefix(absolute, "https://")) ||
 	    (g_str_has_prefix(absolute, "http://") && g_str_has_prefix(reply->url, "https://"))) {
 		error_set(error, ERROR_UNKNOWN, "unable to parse location %.200s", location);
@@ -114,7 +115,8 @@ static bool upload_start(struct push *p, const char *mount_from, char **ret_targ
 		bool answered = simple(p, "POST", url, NULL, 0, &reply, &why);
 		g_clear_pointer(&p->call->scopes[1], g_free);
 		if (!answered && !error_is(why, ERROR_UNAUTHENTICATED)) {
-			g_propagate_prefixed_error(error, g_steal_pointer(&why), "pushing with mount from %s: ", mount_from);
+			g_propagate_prefixed_error(error, g_steal_pointer(&why),
+						   "pushing with mount from %s: ", mount_from);
 			return false;
 		}
 		/* A source that may not be read does not stop the push: it is uploaded then. */
@@ -126,7 +128,9 @@ static bool upload_start(struct push *p, const char *mount_from, char **ret_targ
 		GError *why = NULL;
 		if (!simple(p, "POST", url, NULL, 0, &reply, &why)) {
 			if (error_is(why, ERROR_UNAUTHENTICATED) && g_str_has_prefix(why->message, "server message: "))
-				g_prefix_error(&why, "push access denied, repository does not exist or may require authorization: ");
+				g_prefix_error(
+					&why,
+					"push access denied, repository does not exist or may require authorization: ");
 			g_propagate_error(error, why);
 			return false;
 		}
@@ -186,7 +190,8 @@ static bool upload(struct push *p, int fd, const char *mount_from, GError **erro
 }
 
 bool registry_push_blob(registry *r, const reference *ref, const oci_descriptor *d, int fd, const char *mount_from,
-			const struct registry_auth *auth, const struct registry_push_options *o, struct work *work, GError **error)
+			const struct registry_auth *auth, const struct registry_push_options *o, struct work *work,
+			GError **error)
 {
 	g_auto(registry_call) call = {0};
 	struct push p;
@@ -200,8 +205,8 @@ bool registry_push_blob(registry *r, const reference *ref, const oci_descriptor 
 }
 
 bool registry_has_blob(registry *r, const reference *ref, const oci_descriptor *d, const char *mount_from,
-		       const struct registry_auth *auth, const struct registry_push_options *o, struct work *work, bool *ret_has,
-		       GError **error)
+		       const struct registry_auth *auth, const struct registry_push_options *o, struct work *work,
+		       bool *ret_has, GError **error)
 {
 	g_auto(registry_call) call = {0};
 	struct push p;
@@ -243,7 +248,8 @@ static bool put_manifest(struct push *p, const char *name, const void *bytes, GE
 }
 
 bool registry_push_manifest(registry *r, const reference *ref, const oci_descriptor *d, const void *bytes, bool by_tag,
-			    const struct registry_auth *auth, const struct registry_push_options *o, struct work *work, GError **error)
+			    const struct registry_auth *auth, const struct registry_push_options *o, struct work *work,
+			    GError **error)
 {
 	g_auto(registry_call) call = {0};
 	struct push p;

@@ -62,7 +62,8 @@ GBytes *registry_fetch_small(registry *r, const reference *ref, const oci_descri
 /* Layers of the repository on demand; status lines are progress_status(work->progress, digest, "downloading"). */
 blob_provider *registry_provider(registry *r, const reference *ref, const struct registry_auth *auth);
 /* The same, told what the blobs are (of oci_descriptor): media types go into Accept headers and messages. */
-blob_provider *registry_provider_of(registry *r, const reference *ref, const struct registry_auth *auth, const GPtrArray *layers);
+blob_provider *registry_provider_of(registry *r, const reference *ref, const struct registry_auth *auth,
+				    const GPtrArray *layers);
 /* The HTTP client beneath, for sources that fetch from elsewhere. Borrowed. */
 struct transport *registry_transport(registry *r);
 
@@ -71,12 +72,14 @@ struct registry_push_options {
 };
 /* HEAD, then mount from another repository of the same host (mount_from NULL: none), then upload from fd. */
 bool registry_push_blob(registry *r, const reference *ref, const oci_descriptor *d, int fd, const char *mount_from,
-			const struct registry_auth *auth, const struct registry_push_options *o, struct work *work, GError **error);
+			const struct registry_auth *auth, const struct registry_push_options *o, struct work *work,
+			GError **error);
 /* Is it there, or can it be mounted from another repository? Then a lazy blob need not be fetched to be pushed. */
 bool registry_has_blob(registry *r, const reference *ref, const oci_descriptor *d, const char *mount_from,
-		       const struct registry_auth *auth, const struct registry_push_options *o, struct work *work, bool *ret_has,
-		       GError **error);
+		       const struct registry_auth *auth, const struct registry_push_options *o, struct work *work,
+		       bool *ret_has, GError **error);
 /* by_tag: the tag of ref, else by digest. */
 bool registry_push_manifest(registry *r, const reference *ref, const oci_descriptor *d, const void *bytes, bool by_tag,
-			    const struct registry_auth *auth, const struct registry_push_options *o, struct work *work, GError **error);
+			    const struct registry_auth *auth, const struct registry_push_options *o, struct work *work,
+			    GError **error);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(registry, registry_free)

@@ -9,12 +9,12 @@ enum progress { NOTHING, NO_ANSWER, NOT_FOUND, BAD_STATUS, TOO_LARGE };
 
 struct resolution {
 	struct call *call;
-	const char *text;      /* the reference as asked */
+	const char *text; /* the reference as asked */
 	bool want_bytes;
 	oci_descriptor *descriptor; /* the result */
 	GBytes *bytes;
 	enum progress furthest;
-	GError *error;         /* owned; of the furthest */
+	GError *error; /* owned; of the furthest */
 };
 
 static bool fail(struct resolution *s, enum progress how_far, GError *why)
@@ -80,23 +80,27 @@ static bool size_check(struct resolution *s, int64_t size)
 	if (size <= LIMIT_INDEX_BYTES)
 		return true;
 	GError *why = NULL;
-	error_set(&why, ERROR_NOT_FOUND, "rejecting %" G_GINT64_FORMAT " byte manifest for %s: not found", size, s->text);
+	error_set(&why, ERROR_NOT_FOUND, "rejecting %" G_GINT64_FORMAT " byte manifest for %s: not found", size,
+		  s->text);
 	return fail(s, TOO_LARGE, why);
 }
 
 /* The document itself, where HEAD did not tell enough or the caller wants it. */
-static bool take_document(struct resolution *s, const transport_reply *reply, const struct digest *expected, GError **error)
+static bool take_document(struct resolution *s, const transport_reply *reply, const struct digest *expected,
+			  GError **error)
 {
 	struct digest digest;
 	digest_of(reply->body->data, reply->body->len, &digest);
 	bool is_sha256 = !expected || g_str_has_prefix(expected->text, "sha256:");
 	if (expected && is_sha256 && !digest_equal(&digest, expected))
 		return error_set(error, ERROR_FAILED_PRECONDITION,
-				 "failed commit on ref \"manifest-%s\": unexpected commit digest %s, expected %s: failed precondition",
+				 "failed commit on ref \"manifest-%s\": unexpected commit digest %s, expected %s: "
+				 "failed precondition",
 				 expected->text, digest.text, expected->text);
 	g_autofree char *type = media_type_of(reply);
 	g_autofree char *said = oci_media_type_is_index(type) || oci_media_type_is_manifest(type)
-					? NULL : oci_media_type_detect(reply->body->data, reply->body->len);
+					? NULL
+					: oci_media_type_detect(reply->body->data, reply->body->len);
 	s->descriptor = oci_descriptor_new(said ? said : type, expected ? expected : &digest, reply->body->len);
 	s->bytes = g_bytes_new(reply->body->data, reply->body->len);
 	return true;
@@ -121,14 +125,15 @@ static bool fetch_document(struct resolution *s, const struct endpoint *e, const
 }
 
 /* One endpoint. True ends the search: with a descriptor, or with *error set. */
-static bool try_endpoint(struct resolution *s, const struct endpoint *e, bool is_last, const char *kind, const char *name,
-			 const struct digest *pinned, GError **error)
+static bool try_endpoint(struct resolution *s, const struct endpoint *e, bool is_last, const char *kind,
+			 const char *name, const struct digest *pinned, GError **error)
 {
 	g_auto(transport_reply) reply = {0};
 	GError *why = NULL;
 	if (!send(s, e, "HEAD", kind, name, is_last, &reply, &why)) {
 		if (error_is(why, ERROR_UNAUTHENTICATED) && g_str_has_prefix(why->message, "server message: "))
-			g_prefix_error(&why, "pull access denied, repository does not exist or may require authorization: ");
+			g_prefix_error(&why,
+				       "pull access denied, repository does not exist or may require authorization: ");
 		if (error_is(why, ERROR_CANCELED)) {
 			g_propagate_error(error, why);
 			return true;
@@ -152,11 +157,13 @@ static bool try_endpoint(struct resolution *s, const struct endpoint *e, bool is
 	return true;
 }
 
-static bool try_all(struct resolution *s, const char *kind, const char *name, const struct digest *pinned, GError **error)
+static bool try_all(struct resolution *s, const char *kind, const char *name, const struct digest *pinned,
+		    GError **error)
 {
 	GPtrArray *endpoints = s->call->endpoints;
 	for (guint i = 0; i < endpoints->len; i++)
-		if (try_endpoint(s, g_ptr_array_index(endpoints, i), i + 1 == endpoints->len, kind, name, pinned, error))
+		if (try_endpoint(s, g_ptr_array_index(endpoints, i), i + 1 == endpoints->len, kind, name, pinned,
+				 error))
 			return true;
 	return false;
 }

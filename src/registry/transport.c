@@ -30,12 +30,12 @@ struct transport {
 struct exchange {
 	const struct transport_request *q;
 	struct transport_reply *reply;
-	bool head_done;   /* on_head ran */
-	bool streaming;   /* bytes go to on_bytes */
+	bool head_done; /* on_head ran */
+	bool streaming; /* bytes go to on_bytes */
 	int64_t sent;
-	bool stopped;     /* a callback said no */
+	bool stopped; /* a callback said no */
 	bool oversized;
-	GError *error;    /* owned, of a callback */
+	GError *error; /* owned, of a callback */
 	char detail[CURL_ERROR_SIZE];
 };
 
@@ -313,8 +313,8 @@ static CURLcode multi_run(struct handle *h, cancel *c)
 	return result;
 }
 
-static CURLcode exchange_run(struct handle *h, struct exchange *x, const char *method, const char *url, bool may_authorize,
-			     cancel *c)
+static CURLcode exchange_run(struct handle *h, struct exchange *x, const char *method, const char *url,
+			     bool may_authorize, cancel *c)
 {
 	CURL *easy = h->easy;
 	struct curl_slist *headers = header_list(x->q, may_authorize);
@@ -493,7 +493,8 @@ bool transport_do(transport *t, const struct transport_request *q, cancel *c, st
 		if (code != CURLE_OK && !cancel_check(c, error))
 			return false;
 		if (x.oversized)
-			return error_set(error, ERROR_RESOURCE_EXHAUSTED, "answer of %s is larger than %zu bytes", url, q->body_max);
+			return error_set(error, ERROR_RESOURCE_EXHAUSTED, "answer of %s is larger than %zu bytes", url,
+					 q->body_max);
 		if (code != CURLE_OK && !cut)
 			return false;
 		done = !is_redirect(&reply) || q->redirects == 0;

@@ -20,10 +20,10 @@ typedef struct transport transport;
 
 struct transport_reply {
 	int status;
-	char *reason;          /* owned: "Not Found" */
-	char *url;             /* owned: of the last request, after redirects */
-	GPtrArray *headers;    /* owned: names (lower case) and values in turn */
-	GByteArray *body;      /* owned: what on_bytes did not take, at most body_max */
+	char *reason;           /* owned: "Not Found" */
+	char *url;              /* owned: of the last request, after redirects */
+	GPtrArray *headers;     /* owned: names (lower case) and values in turn */
+	GByteArray *body;       /* owned: what on_bytes did not take, at most body_max */
 	int64_t content_length; /* -1: unknown */
 };
 typedef struct transport_reply transport_reply;
@@ -39,16 +39,16 @@ struct transport_tls {
 struct transport_request {
 	const char *method;
 	const char *url;
-	const char *const *headers;   /* "Name: value", NULL-terminated, or NULL */
-	const char *authorization;    /* value of that header or NULL; only for the origin of url */
-	const void *body;             /* or: */
-	int body_fd;                  /* read with pread from 0; used when has_body_fd */
+	const char *const *headers; /* "Name: value", NULL-terminated, or NULL */
+	const char *authorization;  /* value of that header or NULL; only for the origin of url */
+	const void *body;           /* or: */
+	int body_fd;                /* read with pread from 0; used when has_body_fd */
 	bool has_body_fd;
-	int64_t body_size;            /* -1: no body */
+	int64_t body_size; /* -1: no body */
 	const struct transport_tls *tls;
 	unsigned redirects;
-	size_t body_max;              /* ceiling of reply.body */
-	bool decode;                  /* ask for gzip and undo it */
+	size_t body_max; /* ceiling of reply.body */
+	bool decode;     /* ask for gzip and undo it */
 	/* For 2xx answers: the head, then the bytes as they come. NULL on_bytes: they go to reply.body. */
 	bool (*on_head)(void *data, const struct transport_reply *reply, GError **error);
 	bool (*on_bytes)(void *data, const void *bytes, size_t n, GError **error);
@@ -58,13 +58,13 @@ struct transport_request {
 
 enum transport_failure {
 	TRANSPORT_OK,
-	TRANSPORT_REFUSED,  /* nobody answers there */
+	TRANSPORT_REFUSED, /* nobody answers there */
 	TRANSPORT_NO_HOST,
-	TRANSPORT_NOT_TLS,  /* the peer speaks plain http */
-	TRANSPORT_TLS,      /* certificates and the like: final */
-	TRANSPORT_BROKEN,   /* reset, truncated: worth another try */
+	TRANSPORT_NOT_TLS, /* the peer speaks plain http */
+	TRANSPORT_TLS,     /* certificates and the like: final */
+	TRANSPORT_BROKEN,  /* reset, truncated: worth another try */
 	TRANSPORT_TIMEOUT,
-	TRANSPORT_STOPPED,  /* on_head, on_bytes or cancel said no; error is theirs */
+	TRANSPORT_STOPPED, /* on_head, on_bytes or cancel said no; error is theirs */
 	TRANSPORT_OTHER,
 };
 

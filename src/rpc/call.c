@@ -12,6 +12,7 @@ rpc_call *call_new(rpc_conn *c, bool is_server, const char *path)
 	call->in = rpc_metadata_new();
 	call->extra = rpc_metadata_new();
 	call->reader.max = c->max_message;
+	call->window = (size_t)LIMIT_STREAM_WINDOW_BYTES;
 	g_queue_init(&call->messages);
 	g_cond_init(&call->recv_cond);
 	g_cond_init(&call->send_cond);
@@ -151,6 +152,7 @@ void call_end(rpc_call *call, GError *error)
 	buffered_less(c, call->queued + frame_partial(&call->reader));
 	call->queued = call->owed = 0;
 	call->deadline_us = 0;
+	c->unsent -= call->out.bytes;
 	chunks_clear(&call->out);
 	if (call->is_server && !call->dispatched) {
 		g_clear_error(&error);
@@ -195,13 +197,28 @@ static void give_stream_back(rpc_call *call, size_t n)
 		nghttp2_session_consume_stream(call->conn->session, call->id, n);
 }
 
+void call_set_window(rpc_call *call, size_t bytes)
+{
+	rpc_conn *c = call->conn;
+	call->kept_up = 0;
+	if (call->closed || c->dead || bytes <= call->window)
+		return;
+	call->window = bytes;
+	nghttp2_session_set_local_window_size(c->session, NGHTTP2_FLAG_NONE, call->id, (int32_t)bytes);
+}
+
 /* Whoever waits for a message lets its beginning through, however large it is; the rest waits until it is taken. */
 void call_give_back(rpc_call *call)
 {
 	bool waiting = g_queue_is_empty(&call->messages) && call->recv_waiting;
 	size_t keep = waiting ? 0 : call->queued + frame_partial(&call->reader);
-	if (call->owed > keep)
-		give_stream_back(call, call->owed - keep);
+	if (call->owed <= keep)
+		return;
+	if (waiting)
+		call->kept_up += call->owed - keep;
+	give_stream_back(call, call->owed - keep);
+	if (call->kept_up >= 4 * call->window)
+		call_set_window(call, MIN(2 * call->window, WINDOW_MAX_BYTES));
 }
 
 static void input_failed(rpc_call *call, GError *error)

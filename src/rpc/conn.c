@@ -229,11 +229,14 @@ static void expire_calls(rpc_conn *c, gint64 now)
 	}
 }
 
-/* A peer on tcp can vanish: ask after silence, give up when nothing comes for as long again. */
+/*
+ * A peer on tcp can vanish: ask after silence, give up when nothing comes for as long again. Only servers ask: grpc-go
+ * ends connections of clients that ping more often than every five minutes; a client has the kernel's keepalive.
+ */
 static gint64 keep_alive(rpc_conn *c, gint64 now)
 {
 	gint64 idle_us = LIMIT_KEEPALIVE_MS * 1000;
-	if (!c->stream->tcp)
+	if (!c->stream->tcp || !c->server)
 		return 0;
 	if (c->ping_us && now - c->ping_us >= idle_us) {
 		conn_lost(c, ERROR_UNAVAILABLE, "keepalive ping not acknowledged");
@@ -304,8 +307,6 @@ bool conn_start(rpc_conn *c, GError **error)
 		conn_pump(c);
 		if (c->server)
 			conn_wake_at(c, c->born_us + LIMIT_PREFACE_MS * 1000);
-		else if (c->stream->tcp)
-			conn_wake_at(c, c->born_us + LIMIT_KEEPALIVE_MS * 1000);
 	} else {
 		conn_fail(c, g_error_copy(local));
 	}

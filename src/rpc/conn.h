@@ -17,6 +17,14 @@
 #include "rpc/stream.h"
 #include <nghttp2/nghttp2.h>
 
+/* Stream windows grow up to this where the reader always keeps up: distance is then no brake. */
+#define WINDOW_MAX_BYTES ((size_t)LIMIT_STREAM_WINDOW_BYTES)
+/* Beyond this much unsent output of a connection each call may queue only a little more. */
+#define UNSENT_BYTES ((size_t)MIB(16))
+#define UNSENT_LITTLE_BYTES ((size_t)KIB(16))
+/* nghttp2 takes no header field above 64 KiB, and loses the connection over one. */
+#define FIELD_BYTES ((size_t)KIB(63))
+
 /* A peer may not make a connection hold more than this in messages that nobody takes. */
 #define BUFFERED_BYTES ((size_t)MIB(64))
 
@@ -73,6 +81,8 @@ struct rpc_call {
 	GQueue messages; /* of GBytes */
 	size_t queued;   /* bytes in messages, with prefixes */
 	size_t owed;     /* stream window not given back yet */
+	size_t window;   /* stream window that the peer has of us */
+	size_t kept_up;  /* bytes that found their reader waiting since the window grew */
 	struct chunks out;
 	GPtrArray *trailers; /* owned, of char *: name, value, name, value (server) */
 	GCond recv_cond;
@@ -106,6 +116,7 @@ struct rpc_conn {
 	size_t pending_at;
 	struct batch *batch; /* the pump's, while it runs */
 	size_t buffered;     /* message bytes that nobody took yet */
+	size_t unsent;       /* output of all calls that has not left */
 	size_t withheld;     /* connection window not given back because of them */
 	struct bucket glitches;
 	gint64 deadline_us;  /* the earliest of the calls, 0: none */
@@ -168,6 +179,7 @@ void call_end(rpc_call *call, GError *error);
 /* Resets the stream, too. */
 void call_reset(rpc_call *call, GError *error);
 void call_give_back(rpc_call *call);
+void call_set_window(rpc_call *call, size_t bytes);
 void call_set_token(rpc_call *call, enum error_code code, const char *text);
 void call_free_undispatched(rpc_call *call);
 GBytes *call_take(rpc_call *call);
@@ -180,6 +192,10 @@ void call_refuse_http(rpc_call *call, const char *status);
 void call_respond(rpc_call *call, const GError *error);
 /* Appends an owned message body with its prefix; needs no room. The caller pumps. */
 void call_push_owned(rpc_call *call, uint8_t *body, size_t n);
+
+/* ---- status.c */
+/* The text cut and details left out so that the whole is no longer than `room`. */
+GBytes *status_pack_within(const GError *error, size_t room);
 
 /* ---- client.c: mu held */
 void client_headers_end(rpc_call *call, bool end_stream);

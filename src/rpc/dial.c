@@ -69,6 +69,20 @@ static int dial_unix(const char *path, gint64 deadline_us, cancel *c, GError **e
 	return fd;
 }
 
+/* A server that vanished is noticed after a minute. */
+static void set_tcp_options(int fd)
+{
+	int on = 1;
+	int idle_s = 30;
+	int every_s = 10;
+	int times = 3;
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &every_s, sizeof(every_s));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &times, sizeof(times));
+}
+
 static int dial_tcp(const char *host_port, gint64 deadline_us, cancel *c, GError **error)
 {
 	struct addrinfo *list = address_resolve(host_port, false, error);
@@ -83,8 +97,7 @@ static int dial_tcp(const char *host_port, gint64 deadline_us, cancel *c, GError
 		g_prefix_error(error, "dial tcp %s: ", host_port);
 		return -1;
 	}
-	int on = 1;
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	set_tcp_options(fd);
 	return fd;
 }
 

@@ -224,7 +224,9 @@ static ssize_t send_bytes(nghttp2_session *session, const uint8_t *bytes, size_t
 static void sent(rpc_call *call, size_t before)
 {
 	size_t low = (size_t)LIMIT_STREAM_WINDOW_BYTES / 2;
-	if (before > low && call->out.bytes <= low)
+	size_t now = call->out.bytes;
+	call->conn->unsent -= before - now;
+	if ((before > low && now <= low) || (before > UNSENT_LITTLE_BYTES && now <= UNSENT_LITTLE_BYTES))
 		g_cond_signal(&call->send_cond);
 	if (call->tunnel)
 		tunnel_notify(call->tunnel);

@@ -333,19 +333,37 @@ static bool listen_unix(rpc_server *s, const char *path, const struct rpc_listen
 	return false;
 }
 
+/* -1 and errno. */
+static int bind_tcp(const struct addrinfo *address)
+{
+	scoped_fd fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int on = 1;
+	int off = 0;
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
+		return -1;
+	if (address->ai_family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+	if (bind(fd, address->ai_addr, address->ai_addrlen) < 0 || listen(fd, BACKLOG) < 0)
+		return -1;
+	return fd_steal(&fd);
+}
+
 static bool listen_tcp(rpc_server *s, const char *host_port, const struct rpc_tls *tls, GError **error)
 {
 	struct addrinfo *list = address_resolve(host_port, true, error);
 	if (!list)
 		return false;
-	scoped_fd fd = socket(list->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int one = 1;
-	bool ok = fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) == 0 &&
-		  bind(fd, list->ai_addr, list->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0;
-	if (!ok)
+	/* No host means all addresses, which an IPv6 socket has where there is IPv6. */
+	scoped_fd fd = -1;
+	for (const struct addrinfo *one = list; *host_port == ':' && one && fd < 0; one = one->ai_next)
+		if (one->ai_family == AF_INET6)
+			fd = bind_tcp(one);
+	if (fd < 0)
+		fd = bind_tcp(list);
+	if (fd < 0)
 		error_set_errno(error, errno, "listen tcp %s", host_port);
 	freeaddrinfo(list);
-	if (!ok || !rpc_server_listen_fd(s, fd, tls, error))
+	if (fd < 0 || !rpc_server_listen_fd(s, fd, tls, error))
 		return false;
 	fd_steal(&fd);
 	return true;

@@ -51,6 +51,17 @@ static void wake_provider(rpc_call *call)
 
 /* ---- headers */
 
+static bool fields_fit(const rpc_metadata *md, GError **error)
+{
+	for (guint i = 0; md && i < md->pairs->len; i++) {
+		const struct metadata_pair *pair = &g_array_index(md->pairs, struct metadata_pair, i);
+		if (pair->len > FIELD_BYTES / 4 * 3 || strlen(pair->name) > FIELD_BYTES / 4 * 3)
+			return error_set(error, ERROR_RESOURCE_EXHAUSTED, "metadata %.64s: value of %zu bytes", pair->name,
+					 pair->len);
+	}
+	return true;
+}
+
 static void add_pairs(GArray *nv, GPtrArray *values, const rpc_metadata *md)
 {
 	for (guint i = 0; md && i < md->pairs->len; i++) {
@@ -91,6 +102,10 @@ void call_submit_headers(rpc_call *call)
 bool call_submit_request(rpc_call *call, const rpc_metadata *md, gint64 timeout_us, GError **error)
 {
 	rpc_conn *c = call->conn;
+	if (strlen(call->path) > FIELD_BYTES)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "method name of %zu bytes", strlen(call->path));
+	if (!fields_fit(md, error))
+		return false;
 	g_autoptr(GArray) nv = g_array_new(FALSE, FALSE, sizeof(nghttp2_nv));
 	g_autoptr(GPtrArray) values = g_ptr_array_new_with_free_func(g_free);
 	add_nv(nv, ":method", "POST");
@@ -115,7 +130,8 @@ bool call_submit_request(rpc_call *call, const rpc_metadata *md, gint64 timeout_
 void rpc_call_add_header(rpc_call *call, const char *name, const char *value)
 {
 	g_mutex_lock(&call->conn->mu);
-	rpc_metadata_add(call->extra, name, value);
+	if (strlen(value) <= FIELD_BYTES / 4 * 3)
+		rpc_metadata_add(call->extra, name, value);
 	g_mutex_unlock(&call->conn->mu);
 }
 
@@ -127,11 +143,12 @@ static void add_trailer(GPtrArray *list, const char *name, char *value)
 	g_ptr_array_add(list, value);
 }
 
-static char *details_value(const GError *error)
+/* Base64 makes four bytes of three. */
+static char *details_value(const GError *error, size_t max)
 {
 	if (!error_get_details(error))
 		return NULL;
-	g_autoptr(GBytes) packed = rpc_status_pack(error);
+	g_autoptr(GBytes) packed = status_pack_within(error, max / 4 * 3);
 	gsize n;
 	const guchar *bytes = g_bytes_get_data(packed, &n);
 	char *text = g_base64_encode(bytes, n);
@@ -139,7 +156,19 @@ static char *details_value(const GError *error)
 	return text;
 }
 
-/* A client refuses a header list beyond its announced size: details go first, then the end of the text. */
+static char *message_value(const GError *error, size_t max)
+{
+	char *text = percent_encode(error->message);
+	if (strlen(text) <= max)
+		return text;
+	text[max] = 0;
+	char *escape = strrchr(text, '%');
+	if (escape && strlen(escape) < 3)
+		*escape = 0;
+	return text;
+}
+
+/* A client refuses a header list beyond its announced size. */
 static GPtrArray *make_trailers(rpc_call *call, const GError *error)
 {
 	GPtrArray *list = g_ptr_array_new_with_free_func(g_free);
@@ -147,17 +176,11 @@ static GPtrArray *make_trailers(rpc_call *call, const GError *error)
 	if (!error)
 		return list;
 	size_t max = nghttp2_session_get_remote_settings(call->conn->session, NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE);
-	max = MIN(max, (size_t)MIB(8));
-	char *message = percent_encode(error->message);
-	if (strlen(message) + 1024 > max)
-		message[max > 2048 ? max - 2048 : 0] = 0;
-	size_t used = strlen(message) + 1024;
-	add_trailer(list, "grpc-message", message);
-	char *details = details_value(error);
-	if (details && used + strlen(details) <= max)
+	max = MIN(MAX(max, 2048) - 1024, 2 * FIELD_BYTES) / 2;
+	add_trailer(list, "grpc-message", message_value(error, max));
+	char *details = details_value(error, max);
+	if (details)
 		add_trailer(list, "grpc-status-details-bin", details);
-	else
-		g_free(details);
 	return list;
 }
 
@@ -198,11 +221,23 @@ static bool send_is_over(const rpc_call *call)
 	return call->closed || call->aborted || call->out_end || call->conn->dead;
 }
 
+static bool is_full(const rpc_call *call)
+{
+	return call->out.bytes > WINDOW_BYTES ||
+	       (call->out.bytes > UNSENT_LITTLE_BYTES && call->conn->unsent > UNSENT_BYTES);
+}
+
 static bool wait_for_room(rpc_call *call)
 {
-	while (!send_is_over(call) && call->out.bytes > WINDOW_BYTES)
+	while (!send_is_over(call) && is_full(call))
 		g_cond_wait(&call->send_cond, &call->conn->mu);
 	return !send_is_over(call);
+}
+
+static void push(rpc_call *call, const void *data, size_t n, void *owned)
+{
+	chunks_add(&call->out, data, n, owned);
+	call->conn->unsent += n;
 }
 
 static void push_prefixed(rpc_call *call, const void *head, size_t n_head, size_t n_more)
@@ -211,14 +246,14 @@ static void push_prefixed(rpc_call *call, const void *head, size_t n_head, size_
 	frame_write_prefix(own, n_head + n_more);
 	if (n_head)
 		memcpy(own + FRAME_PREFIX, head, n_head);
-	chunks_add(&call->out, own, FRAME_PREFIX + n_head, own);
+	push(call, own, FRAME_PREFIX + n_head, own);
 }
 
 void call_push_owned(rpc_call *call, uint8_t *body, size_t n)
 {
 	push_prefixed(call, NULL, 0, n);
 	if (n)
-		chunks_add(&call->out, body, n, body);
+		push(call, body, n, body);
 	else
 		g_free(body);
 	call_submit_headers(call);
@@ -241,12 +276,12 @@ static void queue_message(rpc_call *call, const void *head, size_t n_head, const
 		if (n_head)
 			memcpy(own + FRAME_PREFIX, head, n_head);
 		memcpy(own + FRAME_PREFIX + n_head, body, n_body);
-		chunks_add(&call->out, own, FRAME_PREFIX + n_head + n_body, own);
+		push(call, own, FRAME_PREFIX + n_head + n_body, own);
 		return;
 	}
 	push_prefixed(call, head, n_head, n_body);
 	if (n_body)
-		chunks_add(&call->out, body, n_body, NULL);
+		push(call, body, n_body, NULL);
 }
 
 bool rpc_call_send_parts(rpc_call *call, const void *head, size_t n_head, const void *body, size_t n_body,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "rpc/rpc.h"
+#include "rpc/conn.h"
 #include "api/guard.h"
 #include "status.pb-c.h"
 
@@ -21,30 +21,53 @@ static char *type_of_url(const char *url)
 	return g_strdup(url);
 }
 
-GBytes *rpc_status_pack(const GError *error)
+static bool detail_fits(const struct error_detail *detail, size_t *room)
+{
+	size_t size = strlen(detail->json) + strlen(detail->type) + strlen(TYPE_PREFIX) + strlen(TYPE_SUFFIX) + 32;
+	if (size > *room)
+		return false;
+	*room -= size;
+	return true;
+}
+
+static char *text_within(const char *text, size_t room)
+{
+	g_autofree char *cut = g_strndup(text, room);
+	return g_utf8_make_valid(cut, -1);
+}
+
+GBytes *status_pack_within(const GError *error, size_t room)
 {
 	const GPtrArray *details = error ? error_get_details(error) : NULL;
-	guint n = details ? details->len : 0;
-	g_autofree Google__Any *anys = g_new0(Google__Any, n);
-	g_autofree Google__Any **list = g_new0(Google__Any *, n);
+	guint n_details = details ? details->len : 0;
+	g_autofree Google__Any *anys = g_new0(Google__Any, n_details);
+	g_autofree Google__Any **list = g_new0(Google__Any *, n_details);
 	Google__Status status = GOOGLE__STATUS__INIT;
-	g_autofree char *message = error ? g_utf8_make_valid(error->message, -1) : NULL;
+	g_autofree char *message = error ? text_within(error->message, room / 4) : NULL;
 	status.code = error ? (int32_t)error_get_code(error) : 0;
 	if (message)
 		status.message = message;
-	status.n_details = n;
+	room -= message ? MIN(strlen(message) + 32, room) : 0;
 	status.details = list;
-	for (guint i = 0; i < n; i++) {
+	for (guint i = 0; i < n_details; i++) {
 		const struct error_detail *detail = details->pdata[i];
-		google__any__init(&anys[i]);
-		anys[i].type_url = url_of_type(detail->type);
-		anys[i].value = (ProtobufCBinaryData){strlen(detail->json), (uint8_t *)detail->json};
-		list[i] = &anys[i];
+		if (!detail_fits(detail, &room))
+			continue;
+		Google__Any *any = &anys[status.n_details];
+		google__any__init(any);
+		any->type_url = url_of_type(detail->type);
+		any->value = (ProtobufCBinaryData){strlen(detail->json), (uint8_t *)detail->json};
+		list[status.n_details++] = any;
 	}
 	GBytes *packed = message_pack(&status);
-	for (guint i = 0; i < n; i++)
+	for (guint i = 0; i < status.n_details; i++)
 		g_free(anys[i].type_url);
 	return packed;
+}
+
+GBytes *rpc_status_pack(const GError *error)
+{
+	return status_pack_within(error, SIZE_MAX);
 }
 
 GError *rpc_status_unpack(const uint8_t *bytes, size_t n)

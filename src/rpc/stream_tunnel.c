@@ -148,6 +148,7 @@ static bool tunnel_start(struct stream *base, GError **error)
 	call->tunnel = t;
 	call->recv_waiting = true;
 	call_give_back(call);
+	call_set_window(call, WINDOW_MAX_BYTES); /* nothing stays in the outer call */
 	tunnel_notify(t);
 	conn_pump(call->conn);
 	g_mutex_unlock(&call->conn->mu);

@@ -23,6 +23,7 @@ struct extractor {
 	GArray *dir_times; /* of struct dir_time */
 	GHashTable *made;  /* NATIVE: inode numbers that this stream made */
 	int64_t dropped_xattrs;
+	bool error_is_whole; /* the error names the entry by itself */
 };
 
 /* Where an entry goes. */
@@ -160,13 +161,24 @@ static int make_parents(extractor *x, const char *path, GError **error)
 	return fd_steal(&fd);
 }
 
-/* Opens the parent of a clean absolute path into x->parent_fd. */
-static bool enter_parent(extractor *x, const char *path, GError **error)
+/* Is there a link that leads nowhere? ADD does not make what it points at. */
+static bool is_dangling(const extractor *x, const char *path)
+{
+	scoped_fd link = path_open_errno(x->root_fd, path, O_PATH | O_NOFOLLOW, PATH_IN_ROOT);
+	return link >= 0;
+}
+
+/* Opens the parent of a clean absolute path (entry) into x->parent_fd. */
+static bool enter_parent(extractor *x, const char *path, const char *entry, GError **error)
 {
 	if (x->parent_path && strcmp(x->parent_path, path) == 0)
 		return true;
 	forget_parent(x);
 	int fd = path_open_errno(x->root_fd, path, O_RDONLY | O_DIRECTORY, PATH_IN_ROOT);
+	if (fd == -ENOENT && x->options.mode == APPLY_ARCHIVE && is_dangling(x, path)) {
+		x->error_is_whole = true;
+		return error_set_errno(error, ENOENT, "open %s", entry);
+	}
 	if (fd == -ENOENT)
 		fd = make_parents(x, path, error);
 	else if (fd < 0)
@@ -211,7 +223,7 @@ static int place_of(extractor *x, const char *name, struct place *p, GError **er
 	}
 	g_strlcpy(p->name, slash + 1, sizeof p->name);
 	g_autofree char *parent = slash == p->clean ? g_strdup("/") : g_strndup(p->clean, (gsize)(slash - p->clean));
-	if (!enter_parent(x, parent, error))
+	if (!enter_parent(x, parent, p->clean, error))
 		return -1;
 	p->fd = x->parent_fd;
 	return 1;
@@ -391,6 +403,19 @@ static bool add_special(extractor *x, struct place *p, const struct entry *e, GE
 	return make_new(x, p, e, make_special, NULL, error) && set_attributes_at(x, p, e, error);
 }
 
+/* ADD gives owner, mode and time of a hard link's entry to the file it links to. */
+static bool set_linked_attributes(extractor *x, struct place *p, const struct entry *e, GError **error)
+{
+	struct stat st;
+	struct entry as = *e;
+	p->fd = x->parent_fd;
+	if (fstatat(p->fd, p->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return error_set_errno(error, errno, "stat");
+	if (S_ISLNK(st.st_mode))
+		as.type = ENTRY_SYMLINK; /* nothing may follow it */
+	return set_attributes_at(x, p, &as, error);
+}
+
 static bool add_at(extractor *x, struct place *p, const struct entry *e, int *ret_fd, GError **error)
 {
 	switch (e->type) {
@@ -403,7 +428,7 @@ static bool add_at(extractor *x, struct place *p, const struct entry *e, int *re
 			return error_set(error, ERROR_INVALID_ARGUMENT, "symlink target is too long");
 		return make_new(x, p, e, make_symlink, NULL, error) && set_attributes_at(x, p, e, error);
 	case ENTRY_HARDLINK:
-		return add_hardlink(x, p, e, error);
+		return add_hardlink(x, p, e, error) && (x->options.mode != APPLY_ARCHIVE || set_linked_attributes(x, p, e, error));
 	case ENTRY_FIFO:
 	case ENTRY_CHAR:
 	case ENTRY_BLOCK:
@@ -481,7 +506,8 @@ bool extractor_add(extractor *x, const struct entry *e, int *ret_fd, GError **er
 	if (add(x, e, ret_fd, error))
 		return true;
 	fd_close(ret_fd);
-	g_prefix_error(error, "failed to extract %s: ", e->name);
+	if (!x->error_is_whole)
+		g_prefix_error(error, "failed to extract %s: ", e->name);
 	return false;
 }
 

@@ -269,7 +269,9 @@ static void apply_deps(struct edge *e, const struct edge_plan *plan)
 {
 	for (size_t i = 0; i < e->vertex->n_inputs; i++) {
 		struct dep *d = &e->deps[i];
-		if (d->desired == plan->deps[i].desired)
+		enum edge_state wanted = plan->deps[i].desired;
+		/* What was reached is not taken back: it asks for nothing, and taking it back would travel down the graph. */
+		if (d->desired == wanted || (wanted < d->desired && edge_resolve(d->edge)->state >= d->desired))
 			continue;
 		d->desired = plan->deps[i].desired;
 		edge_touch(d->edge);

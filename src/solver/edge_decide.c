@@ -55,7 +55,7 @@ static enum edge_state state_now(const struct edge_facts *f)
 	if (f->has_result)
 		return EDGE_COMPLETE;
 	enum edge_state state = EDGE_INITIAL;
-	if (fast_reached(f))
+	if (f->state >= EDGE_FAST || fast_reached(f))
 		state = slow_reached(f) ? EDGE_SLOW : EDGE_FAST;
 	return MAX(state, f->state);
 }

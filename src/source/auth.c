@@ -21,7 +21,8 @@ static bool fetch_token(struct work *work, const char *host, const char *realm, 
 	g_autoptr(GError) why = NULL;
 	bool by_client = has_sessions(work) && session_token_authority(work->sessions, host, work->cancel, &why);
 	if (by_client)
-		return session_fetch_token(work->sessions, host, realm, service, scopes, work->cancel, ret_token, ret_expires_s, error);
+		return session_fetch_token(work->sessions, host, realm, service, scopes, work->cancel, ret_token,
+					   ret_expires_s, error);
 	if (error_is(why, ERROR_CANCELED)) {
 		g_propagate_error(error, g_steal_pointer(&why));
 		return false;

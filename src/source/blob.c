@@ -9,8 +9,8 @@
 /* docker-image+blob and oci-layout+blob: one blob as a file. */
 struct blob_source {
 	const struct source_context *context; /* borrowed */
-	reference *ref;           /* owned; with digest */
-	char *text;               /* owned: as shown */
+	reference *ref;                       /* owned; with digest */
+	char *text;                           /* owned: as shown */
 	struct digest digest;
 	struct file_spec spec;
 	bool is_layout;
@@ -70,7 +70,8 @@ static void *blob_open(const struct source_context *context, const Pb__SourceOp 
 	return b;
 }
 
-static bool blob_cache_key(void *self, struct work *work, unsigned phase, char **ret_key, bool *ret_last, GError **error)
+static bool blob_cache_key(void *self, struct work *work, unsigned phase, char **ret_key, bool *ret_last,
+			   GError **error)
 {
 	struct blob_source *b = self;
 	json_writer *w = json_writer_new(0);
@@ -109,7 +110,7 @@ static bool blob_fetch(struct blob_source *b, struct work *work, GError **error)
 	if (fetch_as(b, "", work, &why))
 		return true;
 	/* A digest may be that of a manifest, which registries keep elsewhere. */
-	if (b->is_layout || !error_is(why, ERROR_NOT_FOUND) || !fetch_as(b, OCI_MANIFEST, work, NULL)) {
+	if (b->is_layout || cancel_is_set(work->cancel) || !fetch_as(b, OCI_MANIFEST, work, NULL)) {
 		g_propagate_error(error, why);
 		return false;
 	}

@@ -59,8 +59,8 @@ void file_record_clear(file_record *f)
 	g_clear_pointer(&f->hash, hasher_free);
 }
 
-bool file_record_begin(file_record *f, cache *c, const char *description, const char *name, const struct file_spec *spec,
-		       struct work *work, GError **error)
+bool file_record_begin(file_record *f, cache *c, const char *description, const char *name,
+		       const struct file_spec *spec, struct work *work, GError **error)
 {
 	struct cache_record_options options = {.description = description, .policy = CACHE_POLICY_RETAIN};
 	*f = (file_record){.cache = c, .fd = -1, .size_max = LIMIT_HTTP_SOURCE_BYTES};
@@ -82,7 +82,8 @@ bool file_record_begin(file_record *f, cache *c, const char *description, const 
 bool file_record_write(file_record *f, const void *bytes, size_t n, GError **error)
 {
 	if (n > f->size_max - f->size)
-		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "file is larger than %" G_GUINT64_FORMAT " bytes", f->size_max);
+		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "file is larger than %" G_GUINT64_FORMAT " bytes",
+				 f->size_max);
 	hasher_update(f->hash, bytes, n);
 	f->size += n;
 	for (const char *p = bytes; n > 0;) {
@@ -101,7 +102,8 @@ bool file_record_copy(file_record *f, int from, int64_t size, cancel *c, GError 
 	return file_copy_data(from, f->fd, size, c, error);
 }
 
-cache_ref *file_record_commit(file_record *f, int64_t mtime_s, struct work *work, struct digest *ret_digest, GError **error)
+cache_ref *file_record_commit(file_record *f, int64_t mtime_s, struct work *work, struct digest *ret_digest,
+			      GError **error)
 {
 	struct timespec times[2] = {{.tv_sec = mtime_s}, {.tv_sec = mtime_s}};
 	if (futimens(f->fd, times) < 0) {

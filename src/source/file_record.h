@@ -31,11 +31,12 @@ typedef struct file_record {
 	uint64_t size;
 	uint64_t size_max;
 } file_record;
-bool file_record_begin(file_record *f, cache *c, const char *description, const char *name, const struct file_spec *spec,
-		       struct work *work, GError **error);
+bool file_record_begin(file_record *f, cache *c, const char *description, const char *name,
+		       const struct file_spec *spec, struct work *work, GError **error);
 bool file_record_write(file_record *f, const void *bytes, size_t n, GError **error);
 /* The whole of a descriptor, shared with it where the file system can. */
 bool file_record_copy(file_record *f, int from, int64_t size, cancel *c, GError **error);
-cache_ref *file_record_commit(file_record *f, int64_t mtime_s, struct work *work, struct digest *ret_digest, GError **error);
+cache_ref *file_record_commit(file_record *f, int64_t mtime_s, struct work *work, struct digest *ret_digest,
+			      GError **error);
 void file_record_clear(file_record *f);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(file_record, file_record_clear)

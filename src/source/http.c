@@ -23,18 +23,18 @@
  */
 struct http_source {
 	const struct source_context *context; /* borrowed */
-	char *url;            /* owned */
-	char *shown;          /* owned: without credentials */
+	char *url;                            /* owned */
+	char *shown;                          /* owned: without credentials */
 	struct file_spec spec;
 	struct digest pinned; /* unset: none */
 	char *auth_secret;    /* owned or NULL */
 	char *accept, *agent; /* owned or NULL: http.header.* */
 	bool resolved;
 	struct digest digest;
-	char *name;           /* owned */
+	char *name; /* owned */
 	int64_t modified_s;
 	bool has_modified;
-	cache_ref *ref;       /* owned or NULL */
+	cache_ref *ref; /* owned or NULL */
 };
 
 static void http_free(void *self)
@@ -232,7 +232,7 @@ struct download {
 	struct http_source *h;
 	struct work *work;
 	file_record file;
-	char *name;      /* owned */
+	char *name; /* owned */
 	bool begun;
 };
 
@@ -248,8 +248,9 @@ static bool on_head(void *data, const struct transport_reply *reply, GError **er
 {
 	struct download *d = data;
 	if (reply->content_length > LIMIT_HTTP_SOURCE_BYTES)
-		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "%s has %" G_GINT64_FORMAT " bytes, at most %lld are supported",
-				 d->h->shown, reply->content_length, LIMIT_HTTP_SOURCE_BYTES);
+		return error_set(error, ERROR_RESOURCE_EXHAUSTED,
+				 "%s has %" G_GINT64_FORMAT " bytes, at most %lld are supported", d->h->shown,
+				 reply->content_length, LIMIT_HTTP_SOURCE_BYTES);
 	return download_begin(d, transport_reply_header(reply, "content-disposition"), error);
 }
 
@@ -341,7 +342,8 @@ static const char *etag_strong(const char *etag)
 	return etag && g_str_has_prefix(etag, "W/") ? etag + 2 : etag;
 }
 
-/* The record that an answer says is still right, or NULL. Some servers leave the tag out of a 304 when asked for one. */
+/* The record that an answer says is still right, or NULL. Some servers leave the tag out of a 304 when asked for one.
+ */
 static struct earlier *earlier_match(const GPtrArray *list, const transport_reply *reply)
 {
 	const char *etag = etag_strong(transport_reply_header(reply, "etag"));
@@ -369,8 +371,8 @@ static bool use_earlier(struct http_source *h, const struct earlier *e, const tr
 
 /* ---- downloading */
 
-static bool record_describe(struct http_source *h, cache_ref *ref, const struct digest *digest, const transport_reply *reply,
-			    GError **error)
+static bool record_describe(struct http_source *h, cache_ref *ref, const struct digest *digest,
+			    const transport_reply *reply, GError **error)
 {
 	const char *etag = etag_strong(transport_reply_header(reply, "etag"));
 	const char *modified = transport_reply_header(reply, "last-modified");
@@ -385,8 +387,8 @@ static bool record_describe(struct http_source *h, cache_ref *ref, const struct 
 	return !modified || cache_ref_set_value(ref, KEY_MODTIME, modified, strlen(modified), error);
 }
 
-static bool download_finish(struct download *d, const transport_reply *reply, cache_ref **ret, struct digest *ret_digest,
-			    GError **error)
+static bool download_finish(struct download *d, const transport_reply *reply, cache_ref **ret,
+			    struct digest *ret_digest, GError **error)
 {
 	struct http_source *h = d->h;
 	const char *modified = transport_reply_header(reply, "last-modified");
@@ -428,9 +430,10 @@ static bool upload_pull(struct download *d, GError **error)
 		return false;
 	if (!d->work->sessions)
 		return error_set(error, ERROR_FAILED_PRECONDITION, "no session to upload %s from", d->h->shown);
-	g_autoptr(session) s = session_group_any(d->work->sessions, "/moby.upload.v1.Upload/Pull", SESSION_WAIT_MS, d->work->cancel,
-						 error);
-	g_autoptr(rpc_call) call = s ? session_upload_open(s, g_uri_get_path(uri), SESSION_HOST, d->work->cancel, error) : NULL;
+	g_autoptr(session) s = session_group_any(d->work->sessions, "/moby.upload.v1.Upload/Pull", SESSION_WAIT_MS,
+						 d->work->cancel, error);
+	g_autoptr(rpc_call) call =
+		s ? session_upload_open(s, g_uri_get_path(uri), SESSION_HOST, d->work->cancel, error) : NULL;
 	return call && upload_receive(d, call, error) && rpc_call_finish(call, error);
 }
 
@@ -441,8 +444,9 @@ static bool is_upload(const struct http_source *h)
 }
 
 /* GET with the tags known so far: a new record, or an earlier one (*ret_earlier). */
-static bool download(struct http_source *h, struct work *work, const GPtrArray *known, cache_ref **ret, struct digest *ret_digest,
-		     struct earlier **ret_earlier, transport_reply *ret_reply, GError **error)
+static bool download(struct http_source *h, struct work *work, const GPtrArray *known, cache_ref **ret,
+		     struct digest *ret_digest, struct earlier **ret_earlier, transport_reply *ret_reply,
+		     GError **error)
 {
 	struct download d = {.h = h, .work = work, .file = {.fd = -1}};
 	g_autofree char *etags = known && known->len > 0 ? etag_list(known) : NULL;
@@ -470,7 +474,8 @@ static bool resolve_by_request(struct http_source *h, struct work *work, GError 
 		g_autofree char *etags = etag_list(known);
 		g_auto(transport_reply) head = {0};
 		bool answered = request(h, work, "HEAD", etags, NULL, &head, NULL);
-		struct earlier *e = answered && (head.status == 200 || head.status == 304) ? earlier_match(known, &head) : NULL;
+		struct earlier *e =
+			answered && (head.status == 200 || head.status == 304) ? earlier_match(known, &head) : NULL;
 		if (e)
 			return use_earlier(h, e, &head, error);
 		if (!cancel_check(work->cancel, error))
@@ -497,7 +502,8 @@ static bool resolve(struct http_source *h, struct work *work, GError **error)
 	return true;
 }
 
-static bool http_cache_key(void *self, struct work *work, unsigned phase, char **ret_key, bool *ret_last, GError **error)
+static bool http_cache_key(void *self, struct work *work, unsigned phase, char **ret_key, bool *ret_last,
+			   GError **error)
 {
 	struct http_source *h = self;
 	if (!resolve(h, work, error))
@@ -525,7 +531,8 @@ static bool http_snapshot(void *self, struct work *work, cache_ref **ret_ref, GE
 	if (!download(h, work, NULL, &ref, &digest, &none, &reply, error))
 		return false;
 	if (!digest_equal(&digest, &h->digest))
-		return error_set(error, ERROR_FAILED_PRECONDITION, "digest mismatch %s: %s", digest.text, h->digest.text);
+		return error_set(error, ERROR_FAILED_PRECONDITION, "digest mismatch %s: %s", digest.text,
+				 h->digest.text);
 	h->ref = cache_ref_ref(ref);
 	*ret_ref = g_steal_pointer(&ref);
 	return true;

@@ -33,7 +33,8 @@ static char *extended_decode(const char *value)
 {
 	const char *first = strchr(value, '\'');
 	const char *second = first ? strchr(first + 1, '\'') : NULL;
-	if (!second || (g_ascii_strncasecmp(value, "utf-8'", 6) != 0 && g_ascii_strncasecmp(value, "us-ascii'", 9) != 0))
+	if (!second ||
+	    (g_ascii_strncasecmp(value, "utf-8'", 6) != 0 && g_ascii_strncasecmp(value, "us-ascii'", 9) != 0))
 		return NULL;
 	return g_uri_unescape_string(second + 1, NULL);
 }

@@ -104,8 +104,10 @@ static bool limit_apply(struct image_request *q, GError **error)
 	if (q->layer_limit < 0)
 		return true;
 	if (q->layer_limit > q->layers->len)
-		return error_set(error, ERROR_INVALID_ARGUMENT, "layer limit %" G_GINT64_FORMAT
-				 " is greater than the number of layers in the image %u", q->layer_limit, q->layers->len);
+		return error_set(error, ERROR_INVALID_ARGUMENT,
+				 "layer limit %" G_GINT64_FORMAT
+				 " is greater than the number of layers in the image %u",
+				 q->layer_limit, q->layers->len);
 	g_ptr_array_set_size(q->layers, (int)q->layer_limit);
 	return true;
 }
@@ -116,8 +118,9 @@ static bool request_pull(struct image_request *q, struct work *work, GError **er
 	if (!p)
 		return false;
 	if (q->checksum && !g_str_equal(q->checksum, p->root.text))
-		return error_set(error, ERROR_INVALID_ARGUMENT, "image digest %s for %s does not match expected checksum %s",
-				 p->root.text, q->text, q->checksum);
+		return error_set(error, ERROR_INVALID_ARGUMENT,
+				 "image digest %s for %s does not match expected checksum %s", p->root.text, q->text,
+				 q->checksum);
 	q->layers = pulled_layers(p, error);
 	if (!q->layers || !limit_apply(q, error))
 		return false;
@@ -182,7 +185,8 @@ static char *layers_key(const struct image_request *q)
 	return is_layers && digest_is_set(&chain) ? g_strdup(chain.text) : NULL;
 }
 
-bool image_request_cache_key(void *self, struct work *work, unsigned phase, char **ret_key, bool *ret_last, GError **error)
+bool image_request_cache_key(void *self, struct work *work, unsigned phase, char **ret_key, bool *ret_last,
+			     GError **error)
 {
 	struct image_request *q = self;
 	if (!request_ensure(q, work, error))
@@ -202,11 +206,13 @@ bool image_request_snapshot(void *self, struct work *work, cache_ref **ret_ref, 
 	if (q->layers->len == 0)
 		return true;
 	g_autofree char *description = g_strconcat("pulled from ", q->text, NULL);
-	struct cache_record_options options = {.description = description, .record_type = q->record_type};
+	struct cache_record_options options = {.description = description, .record_type = q->record_type,
+					       .progress = work->progress};
 	g_autoptr(blob_provider) provider = q->provider(q, q->pulled->manifest);
 	g_autoptr(cache_ref) current = NULL;
 	for (guint i = 0; i < q->layers->len; i++) {
-		cache_ref *next = cache_add_layer(q->cache, current, g_ptr_array_index(q->layers, i), provider, &options, error);
+		cache_ref *next =
+			cache_add_layer(q->cache, current, g_ptr_array_index(q->layers, i), provider, &options, error);
 		if (!next)
 			return false;
 		cache_ref_unref(current);
@@ -222,7 +228,8 @@ static blob_provider *image_provider(struct image_request *q, const oci_manifest
 {
 	g_autofree char *label = g_strconcat("containerd.io/distribution.source.", q->ref->domain, NULL);
 	for (guint i = 0; i < q->layers->len; i++)
-		oci_descriptor_annotate(((oci_layer *)g_ptr_array_index(q->layers, i))->descriptor, label, q->ref->path);
+		oci_descriptor_annotate(((oci_layer *)g_ptr_array_index(q->layers, i))->descriptor, label,
+					q->ref->path);
 	return registry_provider_of(q->origin.registry, q->ref, &source_registry_auth, manifest->layers);
 }
 
@@ -304,26 +311,27 @@ static bool meta_fill(const struct pull_origin *o, const reference *ref, const s
 	return true;
 }
 
-bool source_image_resolve(const struct source_context *context, const char *reference_text_, const struct platform *platform,
-			  enum image_resolve_mode mode, bool no_config, struct work *work, struct image_meta *ret, GError **error)
+bool source_image_resolve(const struct source_context *context, const char *reference_text_,
+			  const struct platform *platform, enum image_resolve_mode mode, bool no_config,
+			  struct work *work, struct image_meta *ret, GError **error)
 {
 	g_autoptr(reference) ref = reference_parse_normalized(reference_text_, error);
 	if (!ref)
-		return false;
+		return source_plain_error(false, error);
 	reference_tag_default(ref);
 	struct pull_origin origin;
 	pull_origin_registry(&origin, context);
-	return meta_fill(&origin, ref, platform, no_config, work, ret, error);
+	return source_plain_error(meta_fill(&origin, ref, platform, no_config, work, ret, error), error);
 }
 
-bool source_oci_layout_resolve(const struct source_context *context, const char *reference_text_, const char *session_id,
-			       const char *store_id, const struct platform *platform, struct work *work,
-			       struct image_meta *ret, GError **error)
+bool source_oci_layout_resolve(const struct source_context *context, const char *reference_text_,
+			       const char *session_id, const char *store_id, const struct platform *platform,
+			       struct work *work, struct image_meta *ret, GError **error)
 {
 	g_autoptr(reference) ref = pull_layout_reference(reference_text_, error);
 	if (!ref)
-		return false;
+		return source_plain_error(false, error);
 	struct pull_origin origin;
 	pull_origin_layout(&origin, context, session_id, store_id && *store_id ? store_id : ref->path);
-	return meta_fill(&origin, ref, platform, false, work, ret, error);
+	return source_plain_error(meta_fill(&origin, ref, platform, false, work, ret, error), error);
 }

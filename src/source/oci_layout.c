@@ -92,8 +92,8 @@ static GBytes *layout_fetch(const struct pull_origin *o, const reference *ref, c
 	struct digest got;
 	digest_of(bytes->data, bytes->len, &got);
 	if (!digest_equal(&got, &d->digest)) {
-		error_set(error, ERROR_FAILED_PRECONDITION, "unexpected commit digest %s, expected %s: failed precondition",
-			  got.text, d->digest.text);
+		error_set(error, ERROR_FAILED_PRECONDITION,
+			  "unexpected commit digest %s, expected %s: failed precondition", got.text, d->digest.text);
 		return NULL;
 	}
 	return g_byte_array_free_to_bytes(g_steal_pointer(&bytes));
@@ -109,7 +109,8 @@ static void layout_learn(const struct pull_origin *o, const reference *ref, cons
 {
 }
 
-void pull_origin_layout(struct pull_origin *ret, const struct source_context *context, const char *session_id, const char *store)
+void pull_origin_layout(struct pull_origin *ret, const struct source_context *context, const char *session_id,
+			const char *store)
 {
 	*ret = (struct pull_origin){
 		.blobs = context->blobs,
@@ -163,15 +164,16 @@ static bool transfer_add(void *data, const void *bytes, size_t n, GError **error
 	return true;
 }
 
-static bool layout_blob_fetch(void *self, blob_store *into, const struct digest *digest, int64_t size, struct work *work,
-			      GError **error)
+static bool layout_blob_fetch(void *self, blob_store *into, const struct digest *digest, int64_t size,
+			      struct work *work, GError **error)
 {
 	struct layout *l = self;
 	if (blob_store_has(into, digest))
 		return true;
 	g_autoptr(session) s = session_get(l->sessions, l->session_id, work, error);
 	g_autofree char *store = store_name(l->store);
-	g_autoptr(blob_writer) writer = s ? blob_store_write(into, digest, (uint64_t)(size >= 0 ? size : LIMIT_LAYER_BYTES), error) : NULL;
+	g_autoptr(blob_writer) writer =
+		s ? blob_store_write(into, digest, (uint64_t)(size >= 0 ? size : LIMIT_LAYER_BYTES), error) : NULL;
 	if (!writer)
 		return false;
 	struct transfer t = {writer, digest, work, size, progress_now_ns(), 0};

@@ -38,7 +38,8 @@ static size_t document_max(const char *media_type)
 {
 	if (oci_media_type_is_index(media_type))
 		return LIMIT_INDEX_BYTES;
-	return oci_media_type_is_manifest(media_type) ? LIMIT_MANIFEST_BYTES : MAX(LIMIT_CONFIG_BYTES, LIMIT_INDEX_BYTES);
+	return oci_media_type_is_manifest(media_type) ? LIMIT_MANIFEST_BYTES
+						      : MAX(LIMIT_CONFIG_BYTES, LIMIT_INDEX_BYTES);
 }
 
 static GBytes *document(const struct pull_origin *o, const reference *ref, const oci_descriptor *d, struct work *work,
@@ -61,7 +62,8 @@ static GBytes *document(const struct pull_origin *o, const reference *ref, const
 	return g_steal_pointer(&bytes);
 }
 
-static bool root_find(const struct pull_origin *o, const reference *ref, struct work *work, oci_descriptor **ret, GError **error)
+static bool root_find(const struct pull_origin *o, const reference *ref, struct work *work, oci_descriptor **ret,
+		      GError **error)
 {
 	struct digest digest;
 	if (ref->digest && !digest_parse(ref->digest, &digest, error))
@@ -80,14 +82,16 @@ static bool root_find(const struct pull_origin *o, const reference *ref, struct 
 static bool type_settle(oci_descriptor *d, GBytes *bytes, GError **error)
 {
 	if (g_str_has_prefix(d->media_type, SCHEMA1_PREFIX))
-		return error_set(error, ERROR_FAILED_PRECONDITION,
-				 "support Docker Image manifest version 2, schema 1 has been removed. More information at "
-				 "https://docs.docker.com/go/deprecated-image-specs/");
+		return error_set(
+			error, ERROR_FAILED_PRECONDITION,
+			"support Docker Image manifest version 2, schema 1 has been removed. More information at "
+			"https://docs.docker.com/go/deprecated-image-specs/");
 	if (oci_media_type_is_index(d->media_type) || oci_media_type_is_manifest(d->media_type))
 		return true;
 	g_autofree char *found = oci_media_type_detect(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
 	if (!found || !(oci_media_type_is_index(found) || oci_media_type_is_manifest(found)))
-		return error_set(error, ERROR_INVALID_ARGUMENT, "encountered unknown type %.200s; children may not be fetched",
+		return error_set(error, ERROR_INVALID_ARGUMENT,
+				 "encountered unknown type %.200s; children may not be fetched",
 				 found ? found : d->media_type);
 	g_free(d->media_type);
 	d->media_type = g_steal_pointer(&found);
@@ -101,7 +105,8 @@ static bool no_match(GError **error)
 
 /* Down through indexes to the manifest of the platform. *ret_by_index: some index led there. */
 static oci_manifest *manifest_find(const struct pull_origin *o, const reference *ref, const oci_descriptor *root,
-				   const struct platform *want, struct work *work, bool *ret_platform_open, GError **error)
+				   const struct platform *want, struct work *work, bool *ret_platform_open,
+				   GError **error)
 {
 	g_autoptr(oci_descriptor) d = oci_descriptor_copy(root);
 	*ret_platform_open = false;
@@ -139,7 +144,8 @@ void pulled_free(pulled *p)
 	g_free(p);
 }
 
-pulled *pull(const struct pull_origin *o, const reference *ref, const struct platform *want, struct work *work, GError **error)
+pulled *pull(const struct pull_origin *o, const reference *ref, const struct platform *want, struct work *work,
+	     GError **error)
 {
 	g_autoptr(oci_descriptor) root = NULL;
 	if (!root_find(o, ref, work, &root, error))
@@ -185,8 +191,8 @@ GPtrArray *pulled_layers(const pulled *p, GError **error)
 		return NULL;
 	}
 	if (n != blobs->len) {
-		error_set(error, ERROR_INVALID_ARGUMENT, "mismatched image rootfs and manifest layers: %u diff ids, %u layers", n,
-			  blobs->len);
+		error_set(error, ERROR_INVALID_ARGUMENT,
+			  "mismatched image rootfs and manifest layers: %u diff ids, %u layers", n, blobs->len);
 		return NULL;
 	}
 	g_autoptr(GPtrArray) layers = g_ptr_array_new_with_free_func(layer_free);

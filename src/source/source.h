@@ -27,12 +27,15 @@ typedef struct source source;
 struct source_class {
 	const char *scheme; /* "docker-image", "local", ... */
 	/* Reads identifier (the part after "://") and attrs; the instance keeps context borrowed. */
-	void *(*open)(const struct source_context *context, const Pb__SourceOp *op, const struct platform *platform, GError **error);
-	bool (*cache_key)(void *self, struct work *work, unsigned phase, char **ret_key, bool *ret_last, GError **error);
+	void *(*open)(const struct source_context *context, const Pb__SourceOp *op, const struct platform *platform,
+		      GError **error);
+	bool (*cache_key)(void *self, struct work *work, unsigned phase, char **ret_key, bool *ret_last,
+			  GError **error);
 	bool (*snapshot)(void *self, struct work *work, cache_ref **ret_ref, GError **error); /* NULL ref: scratch */
 	void (*free)(void *self);
 };
-source *source_open(const struct source_context *context, const Pb__SourceOp *op, const struct platform *platform, GError **error);
+source *source_open(const struct source_context *context, const Pb__SourceOp *op, const struct platform *platform,
+		    GError **error);
 bool source_cache_key(source *s, struct work *work, unsigned phase, char **ret_key, bool *ret_last, GError **error);
 bool source_snapshot(source *s, struct work *work, cache_ref **ret_ref, GError **error);
 void source_free(source *s);
@@ -48,8 +51,9 @@ struct image_meta {
 	GBytes *config;
 };
 enum image_resolve_mode { IMAGE_RESOLVE_DEFAULT, IMAGE_RESOLVE_PULL, IMAGE_RESOLVE_LOCAL };
-bool source_image_resolve(const struct source_context *context, const char *reference_text, const struct platform *platform,
-			  enum image_resolve_mode mode, bool no_config, struct work *work, struct image_meta *ret, GError **error);
+bool source_image_resolve(const struct source_context *context, const char *reference_text,
+			  const struct platform *platform, enum image_resolve_mode mode, bool no_config,
+			  struct work *work, struct image_meta *ret, GError **error);
 bool source_oci_layout_resolve(const struct source_context *context, const char *reference_text, const char *session_id,
 			       const char *store_id, const struct platform *platform, struct work *work,
 			       struct image_meta *ret, GError **error);

@@ -118,7 +118,7 @@ static bool add_git(struct transfer *t, const struct git_url *u, GError **error)
 
 /* --- http --- */
 
-static const char *url_file(arena *a, const char *url)
+const char *url_file(arena *a, const char *url)
 {
 	const char *authority = strstr(url, "://") + 3;
 	const char *path = authority + strcspn(authority, "/?#");

@@ -14,6 +14,9 @@ static const convert_function functions[] = {
 void convert_report_undefined(convert *c, struct stage *s, const struct instruction *i, const struct vec *unmatched)
 {
 	for (size_t n = 0; c->lint.sink && n < unmatched->n; n++) {
+		size_t weight = s->args.n + s->state.env->entries.n * 16;
+		if (!convert_spend(c, weight, NULL)) /* whatever comes next says so */
+			return;
 		const char *name = unmatched->items[n];
 		bool declared = !args_is_env(name);
 		for (size_t k = 0; k < s->args.n && !declared; k++)

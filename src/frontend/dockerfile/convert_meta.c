@@ -51,7 +51,7 @@ bool convert_env(convert *c, struct stage *s, const struct command *cmd, GError 
 		const struct pair *pair = pairs.items[i];
 		check_legacy(c, cmd->i, pair);
 		validate_secret_key(c, cmd->i, "ENV", pair->key);
-		if (!env_set(s->state.env, pair->key, pair->value, error))
+		if (!env_set(s->state.env, pair->key, pair->value, error) || !convert_spend(c, s->image->env.n, error))
 			return false;
 		image_config_env_set(c->a, s->image, pair->key, pair->value);
 	}
@@ -217,6 +217,8 @@ bool convert_volume(convert *c, struct stage *s, const struct command *cmd, GErr
 	for (size_t i = 0; i < list.n; i++) {
 		if (!*vec_at(&list, char *, i))
 			return error_set(error, ERROR_INVALID_ARGUMENT, "VOLUME specified can not be an empty string");
+		if (!convert_spend(c, s->image->volumes.n, error))
+			return false;
 		image_config_set_add(c->a, &s->image->volumes, list.items[i]);
 	}
 	convert_commit(c, s, list_text(c, "VOLUME", &list, false), false);

@@ -14,3 +14,5 @@
 void command_with_shell(convert *c, const struct stage *s, struct vec *args);
 /* A tree with one file, made of a here-document. */
 struct llb_out inline_file(convert *c, const struct stage *s, const char *name, const char *content, int mode);
+/* The file name that a download from a URL gets. */
+const char *url_file(arena *a, const char *url);

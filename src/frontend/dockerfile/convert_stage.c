@@ -246,6 +246,8 @@ bool stage_make_command(convert *c, struct stage *s, const struct instruction *i
 		return false;
 	if (i->kind == INSTRUCTION_RUN)
 		mount_sources(c, i, cmd);
+	if (!convert_spend(c, cmd->sources.n * (s->deps.n + 1), error))
+		return false;
 	for (size_t n = 0; n < cmd->sources.n; n++) {
 		struct stage *source = cmd->sources.items[n];
 		depend(c, s, source, i->span);

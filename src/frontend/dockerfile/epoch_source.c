@@ -1,13 +1,209 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SOURCE_DATE_EPOCH as the name of a source: the main context, a named context, or a stage that only downloads. */
+#include "api/guard.h"
 #include "frontend/dockerfile/convert.h"
+#include "frontend/dockerfile/convert_shared.h"
+#include "frontend/dockerfile/git_url.h"
+#include "frontend/dockerfile/text.h"
+#include "format/gotype.h"
 #include <string.h>
+
+/* A source op whose time is wanted. */
+struct origin {
+	const char *identifier; /* NULL: none */
+	const char *const *attrs; /* key, value, ..., NULL */
+	const char *log_name;
+};
+
+static bool refuse(GError **error, const char *text)
+{
+	return error_set(error, ERROR_INVALID_ARGUMENT, "SOURCE_DATE_EPOCH stage %s", text);
+}
+
+/* --- a stage that is FROM scratch with ARGs and one remote ADD --- */
+
+static bool stage_source(convert *c, const struct instruction *add, const struct env *env, struct origin *ret,
+			 GError **error)
+{
+	struct words_result source, checksum;
+	struct git_url u;
+	bool is_git;
+	if (add->heredocs.n || add->args.n != 1)
+		return refuse(error, "must contain exactly one remote ADD source");
+	if (!words_expand(&c->words, c->a, add->args.items[0], &env->words, &source, error) ||
+	    !words_expand(&c->words, c->a, add->checksum ? add->checksum : "", &env->words, &checksum, error) ||
+	    !git_url_parse(c->a, source.text, &u, &is_git, error))
+		return false;
+	if (is_git && !u.local_looking) {
+		const char *sum = *checksum.text ? checksum.text : u.checksum;
+		u.mtime = "";
+		u.fetch_by_commit = false;
+		ret->identifier = git_url_source(c->a, &u, add->keep_git_dir == 1 || u.keep_git_dir == 1, sum, "", &ret->attrs);
+		return true;
+	}
+	if (!g_str_has_prefix(source.text, "http://") && !g_str_has_prefix(source.text, "https://"))
+		return refuse(error, "source must be a single HTTP(S) or Git ADD");
+	struct digest digest;
+	if (*checksum.text && !digest_parse(checksum.text, &digest, error))
+		return false;
+	struct vec attrs = {0};
+	arena_push(c->a, &attrs, "http.filename");
+	arena_push(c->a, &attrs, url_file(c->a, source.text));
+	if (*checksum.text) {
+		arena_push(c->a, &attrs, "http.checksum");
+		arena_push(c->a, &attrs, checksum.text);
+	}
+	ret->identifier = source.text;
+	ret->attrs = arena_strv(c->a, &attrs);
+	return true;
+}
+
+static bool stage_args(convert *c, const struct instruction *i, struct env *env, GError **error)
+{
+	for (size_t n = 0; n < i->pairs.n; n++) {
+		const struct pair *pair = i->pairs.items[n];
+		const char *value = g_hash_table_lookup(c->build_args, pair->key);
+		struct words_result r = {0};
+		if (!value && !pair->value)
+			continue;
+		if (!value && !words_expand(&c->words, c->a, pair->value, &env->words, &r, error))
+			return false;
+		if (!env_set(env, pair->key, value ? value : r.text, error))
+			return false;
+	}
+	return true;
+}
+
+static bool stage_origin(convert *c, const struct stage *s, struct origin *ret, GError **error)
+{
+	struct env *env = env_copy(c->globals);
+	struct words_result base;
+	env_unset(env, "SOURCE_DATE_EPOCH");
+	if (!words_expand(&c->words, c->a, s->base_name, &env->words, &base, error))
+		return false;
+	if (strcmp(base.text, "scratch") != 0)
+		return refuse(error, "must use FROM scratch");
+	for (size_t n = 0; n < s->instructions.n; n++) {
+		const struct instruction *i = s->instructions.items[n];
+		if (i->kind == INSTRUCTION_ARG) {
+			if (!stage_args(c, i, env, error))
+				return false;
+		} else if (i->kind != INSTRUCTION_ADD) {
+			return refuse(error, arena_printf(c->a, "does not meet source-only requirements: unsupported %s instruction",
+							  i->name));
+		} else if (ret->identifier) {
+			return refuse(error, "must contain exactly one remote ADD");
+		} else if (!stage_source(c, i, env, ret, error)) {
+			return false;
+		}
+	}
+	if (!ret->identifier)
+		return refuse(error, "must contain exactly one remote ADD");
+	ret->log_name = arena_printf(c->a, "[internal] resolve SOURCE_DATE_EPOCH source stage %s", s->name);
+	return true;
+}
+
+/* --- asking --- */
+
+static void add_attrs(convert *c, Pb__SourceOp *op, const char *const *attrs)
+{
+	struct vec list = {0};
+	for (size_t i = 0; attrs && attrs[i]; i += 2) {
+		Pb__SourceOp__AttrsEntry *entry = arena_make(c->a, Pb__SourceOp__AttrsEntry);
+		pb__source_op__attrs_entry__init(entry);
+		entry->key = (char *)attrs[i];
+		entry->value = (char *)attrs[i + 1];
+		arena_push(c->a, &list, entry);
+	}
+	op->n_attrs = list.n;
+	op->attrs = (Pb__SourceOp__AttrsEntry **)list.items;
+}
+
+/* "committer NAME <MAIL> SECONDS ZONE" of a commit object. */
+static bool commit_time(const ProtobufCBinaryData *object, int64_t *ret)
+{
+	g_autofree char *text = g_strndup((const char *)object->data, object->len);
+	char *end = strstr(text, "\n\n"), *line;
+	if (end)
+		*end = 0;
+	line = strstr(text, "\ncommitter ");
+	char *mail = line ? strstr(line, "> ") : NULL;
+	if (!mail)
+		return false;
+	mail += 2;
+	mail[strcspn(mail, " \n")] = 0;
+	return int_parse(mail, 10, ret, NULL);
+}
+
+static bool ask(convert *c, const struct origin *o, bool *ret_known, GError **error)
+{
+	bridge *b = context_bridge(c->x);
+	Gateway__ResolveSourceMetaRequest request = GATEWAY__RESOLVE_SOURCE_META_REQUEST__INIT;
+	Gateway__ResolveSourceGitRequest git = GATEWAY__RESOLVE_SOURCE_GIT_REQUEST__INIT;
+	Pb__SourceOp op = PB__SOURCE_OP__INIT;
+	Gateway__ResolveSourceMetaResponse *answer = NULL;
+	op.identifier = (char *)o->identifier;
+	add_attrs(c, &op, o->attrs);
+	request.source = &op;
+	request.logname = (char *)o->log_name;
+	if (g_str_has_prefix(o->identifier, "git://")) {
+		git.returnobject = true;
+		request.git = &git;
+	}
+	if (!b->class->resolve_source)
+		return error_set(error, ERROR_UNIMPLEMENTED, "resolving the time of a source is not supported");
+	if (!b->class->resolve_source(b, &request, context_work(c->x), &answer, error))
+		return false;
+	if (answer->git && answer->git->commitobject.len) {
+		*ret_known = commit_time(&answer->git->commitobject, &c->epoch_s);
+	} else if (answer->http && answer->http->lastmodified) {
+		c->epoch_s = answer->http->lastmodified->seconds;
+		*ret_known = true;
+	}
+	guard_free(answer);
+	return true;
+}
+
+static bool named_origin(convert *c, const char *value, const char *name, struct origin *ret, GError **error)
+{
+	static const char *const attrs[] = {"http.filename", "context", NULL};
+	struct git_url u;
+	bool is_git;
+	if (!git_url_parse(c->a, value, &u, &is_git, error))
+		return false;
+	ret->log_name = arena_printf(c->a, "[internal] resolve SOURCE_DATE_EPOCH named context %s", name);
+	if (is_git) {
+		ret->identifier = git_url_source(c->a, &u, u.keep_git_dir == 1, u.checksum, u.mtime, &ret->attrs);
+	} else if (g_str_has_prefix(value, "http://") || g_str_has_prefix(value, "https://")) {
+		ret->identifier = value;
+		ret->attrs = attrs;
+	}
+	return true;
+}
+
+static bool find_origin(convert *c, const char *name, struct origin *ret, GError **error)
+{
+	const char *value, *label;
+	if (strcmp(name, "context") == 0) {
+		ret->identifier = context_main_source(c->x, &ret->attrs);
+		ret->log_name = "[internal] resolve main build context metadata";
+		return true;
+	}
+	if (!named_context_find(c, name, NULL, &value, &label, error))
+		return false;
+	if (value)
+		return named_origin(c, value, name, ret, error);
+	for (size_t i = 0; i < c->parsed.n; i++) {
+		const struct stage *s = c->parsed.items[i];
+		if (text_equal_fold(s->name, name))
+			return stage_origin(c, s, ret, error) || convert_fail_at(c, s->span);
+	}
+	return error_set(error, ERROR_INVALID_ARGUMENT, "invalid SOURCE_DATE_EPOCH: %s", name);
+}
 
 bool epoch_from_source(convert *c, const char *name, bool *ret_known, GError **error)
 {
-	const char *const *attrs;
+	struct origin o = {0};
 	*ret_known = false;
-	if (strcmp(name, "context") == 0 && !context_main_source(c->x, &attrs))
-		return true;
-	return error_set(error, ERROR_INVALID_ARGUMENT, "invalid SOURCE_DATE_EPOCH: %s", name);
+	return find_origin(c, name, &o, error) && (!o.identifier || ask(c, &o, ret_known, error));
 }

@@ -63,7 +63,7 @@ static bool read_set(arena *a, const json_t *object, const char *name, struct ve
 	const char *key;
 	json_t *value;
 	json_object_foreach((json_t *)v, key, value)
-		image_config_set_add(a, ret, arena_strdup(a, key));
+		arena_push(a, ret, arena_strdup(a, key)); /* keys of an object: no duplicates */
 	return true;
 }
 
@@ -245,16 +245,11 @@ void image_config_env_set(arena *a, struct image_config *c, const char *key, con
 		c->env.items[i] = entry;
 }
 
+/* Only added here: of several with one key the last counts when they are written. */
 void image_config_label_set(arena *a, struct image_config *c, const char *key, const char *value)
 {
 	struct pair *pair = arena_make(a, struct pair);
 	*pair = (struct pair){key, value, false, ""};
-	for (size_t i = 0; i < c->labels.n; i++) {
-		if (strcmp(vec_at(&c->labels, struct pair *, i)->key, key) == 0) {
-			c->labels.items[i] = pair;
-			return;
-		}
-	}
 	arena_push(a, &c->labels, pair);
 }
 
@@ -327,23 +322,23 @@ static void write_set(json_writer *w, const char *key, const struct vec *set)
 	json_object_end(w);
 }
 
-static int by_key(const void *a, const void *b)
-{
-	return strcmp((*(struct pair *const *)a)->key, (*(struct pair *const *)b)->key);
-}
-
 static void write_labels(json_writer *w, const struct vec *labels)
 {
 	if (!labels->n)
 		return;
-	g_autofree void **sorted = g_memdup2(labels->items, labels->n * sizeof *labels->items);
-	qsort(sorted, labels->n, sizeof *sorted, by_key);
+	g_autoptr(GHashTable) last = g_hash_table_new(g_str_hash, g_str_equal);
+	for (size_t i = 0; i < labels->n; i++) {
+		const struct pair *pair = labels->items[i];
+		g_hash_table_replace(last, (char *)pair->key, (char *)pair->value);
+	}
+	guint n;
+	g_autofree char **keys = (char **)g_hash_table_get_keys_as_array(last, &n);
+	qsort(keys, n, sizeof *keys, by_text);
 	json_key(w, "Labels");
 	json_object_begin(w);
-	for (size_t i = 0; i < labels->n; i++) {
-		const struct pair *pair = sorted[i];
-		json_key(w, pair->key);
-		json_put_string(w, pair->value);
+	for (guint i = 0; i < n; i++) {
+		json_key(w, keys[i]);
+		json_put_string(w, g_hash_table_lookup(last, keys[i]));
 	}
 	json_object_end(w);
 }

@@ -138,7 +138,8 @@ static const char *const *known_args(convert *c)
 
 void validate_from(convert *c, const struct stage *s, const struct vec *unmatched)
 {
-	if (!c->lint.sink || !unmatched->n)
+	size_t weight = c->globals->entries.n + g_hash_table_size(c->arg_infos);
+	if (!c->lint.sink || !unmatched->n || !convert_spend(c, unmatched->n * weight * 16, NULL))
 		return;
 	const char *const *known = known_args(c);
 	for (size_t i = 0; i < unmatched->n; i++) {

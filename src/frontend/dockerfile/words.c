@@ -135,6 +135,8 @@ static const char *lookup(struct lexer *x, const char *name)
 {
 	const char *value = x->env->get(x->env, name);
 	struct vec *list = value ? &x->ret->matched : &x->ret->unmatched;
+	if (x->w->work)
+		*x->w->work -= (int64_t)list->n; /* noticed when the value is delivered */
 	if (!vec_has(list, name))
 		arena_push(x->a, list, name);
 	return value;

@@ -144,8 +144,10 @@ static ProtobufCMessage *handle_solve(rpc_call *call, const ProtobufCMessage *re
 		.n_cache_imports = m->n_cacheimports,
 	};
 	g_autoptr(build_result) result = NULL;
-	if (!v.g->bridge->class->solve(v.g->bridge, &solve, &v.work, &result, error))
+	if (!v.g->bridge->class->solve(v.g->bridge, &solve, &v.work, &result, error)) {
+		error_hide_code(error);
 		return NULL;
+	}
 	if (m->final && !gateway_return(v.g, result, NULL, error))
 		return NULL;
 	return solve_reply(v.g, m, result, error);
@@ -267,8 +269,10 @@ static ProtobufCMessage *handle_evaluate(rpc_call *call, const ProtobufCMessage 
 	bridge_ref *ref;
 	if (!visit_begin(&v, call, data, error) || !gateway_find_ref(v.g, m->ref, &ref, error))
 		return NULL;
-	if (ref && !v.g->bridge->class->evaluate(v.g->bridge, ref, &v.work, error))
+	if (ref && !v.g->bridge->class->evaluate(v.g->bridge, ref, &v.work, error)) {
+		error_hide_code(error);
 		return NULL;
+	}
 	return empty_reply(&gateway__evaluate_response__descriptor);
 }
 

@@ -35,11 +35,26 @@ static void test_convert(void)
 	g_assert_true(error_has_detail(error, "errdefs.Vertex"));
 }
 
+static void test_hide_code(void)
+{
+	g_autoptr(GError) error = NULL;
+	error_set(&error, ERROR_NOT_FOUND, "x");
+	error_add_detail(error, "errdefs.Vertex", "{}");
+	error_hide_code(&error);
+	g_assert_true(error_is(error, ERROR_UNKNOWN));
+	g_assert_true(error_has_detail(error, "errdefs.Vertex"));
+	g_clear_error(&error);
+	error_set(&error, ERROR_CANCELED, "x");
+	error_hide_code(&error);
+	g_assert_true(error_is(error, ERROR_CANCELED));
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/error/details-survive-copy", test_details_survive_copy);
 	g_test_add_func("/error/errno", test_errno);
 	g_test_add_func("/error/convert", test_convert);
+	g_test_add_func("/error/hide-code", test_hide_code);
 	return g_test_run();
 }

@@ -229,6 +229,42 @@ static void test_status(struct pair *p, gconstpointer unused)
 	g_assert_true(ended);
 }
 
+/* Work on a lazy layer is told to the vertex that brought it, as an interval of its own. */
+static void test_vertex_of_lazy_layer(struct pair *p, gconstpointer unused)
+{
+	g_autoptr(cache_ref) r = rig_record(&p->a, NULL, "one", "1");
+	g_autoptr(GPtrArray) layers = layers_of(&p->a, r, (struct cache_layer_options){.compression = COMPRESSION_GZIP});
+	g_autoptr(blob_provider) provider = provider_new(p);
+	g_autoptr(progress_sink) from = progress_sink_new(&(struct progress_vertex){.digest = "sha256:f", .name = "FROM"});
+	g_autoptr(progress_sink) run = progress_sink_new(&(struct progress_vertex){.digest = "sha256:r", .name = "RUN"});
+	g_autoptr(progress_log) log = progress_log_new();
+	progress_sink_add(from, log);
+	progress_sink_start(from);
+	progress_sink_complete(from, NULL, false);
+	struct cache_record_options options = {.progress = from};
+	g_autoptr(cache_ref) lazy = cache_add_layer(p->b.c, NULL, layer_at(layers, 0), provider, &options, NULL);
+	struct work work = {.progress = run};
+	p->fail = true;
+	g_assert_cmpint(cache_ref_open_tree(p->b.c, lazy, CACHE_TREE_READ, &work, NULL), ==, -1);
+	p->fail = false;
+	scoped_fd fd = cache_ref_open_tree(p->b.c, lazy, CACHE_TREE_READ, &work, NULL);
+	scoped_fd again = cache_ref_open_tree(p->b.c, lazy, CACHE_TREE_READ, &work, NULL);
+	progress_log_close(log);
+	g_autoptr(progress_reader) reader = progress_reader_new(log, NULL);
+	guint completed = 0, failed = 0, statuses = 0;
+	for (GPtrArray *events; (events = progress_reader_next(reader, 0)); g_ptr_array_unref(events))
+		for (guint i = 0; i < events->len; i++) {
+			const struct progress_event *e = events->pdata[i];
+			g_assert_cmpstr(e->vertex, ==, "sha256:f");
+			completed += e->type == PROGRESS_VERTEX && e->v.completed_ns != 0;
+			failed += e->type == PROGRESS_VERTEX && e->v.error != NULL;
+			statuses += e->type == PROGRESS_STATUS;
+		}
+	g_assert_cmpuint(completed, ==, 3);
+	g_assert_cmpuint(failed, ==, 1);
+	g_assert_cmpuint(statuses, >=, 1);
+}
+
 /* After a restart a record without provider is only as good as what is here. */
 static void test_restart(struct pair *p, gconstpointer unused)
 {
@@ -259,7 +295,7 @@ int main(int argc, char **argv)
 	} tests[] = {
 		{"round-trip", test_round_trip}, {"force", test_force},       {"empty", test_empty_layer},
 		{"shared-chain", test_shared_chain}, {"failures", test_failures}, {"status", test_status},
-		{"restart", test_restart},
+		{"restart", test_restart},       {"vertex", test_vertex_of_lazy_layer},
 	};
 	g_test_init(&argc, &argv, NULL);
 	for (size_t s = 0; s < G_N_ELEMENTS(snapshotters); s++)

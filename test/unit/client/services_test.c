@@ -2,6 +2,7 @@
 /* The session services over a real connection (a socket pair), asked as a daemon asks. */
 #include "api/guard.h"
 #include "auth.pb-c.h"
+#include "base/digest.h"
 #include "base/scope.h"
 #include "client/services.h"
 #include "content.pb-c.h"
@@ -176,6 +177,9 @@ static void test_outputs(void)
 	g_assert_cmpstr(error->message, ==, "exporter 7 not found");
 	services_output_clear(&tar);
 	services_output_clear(&local);
+	g_clear_pointer(&call, rpc_call_unref);
+	g_clear_pointer(&tree, rpc_call_unref);
+	g_clear_pointer(&unknown, rpc_call_unref);
 	rig_clear(&r);
 }
 
@@ -311,6 +315,8 @@ static void test_content(void)
 	g_assert_cmpmem(part->data.data, part->data.len, "bytes", 5);
 	guard_free(part);
 	g_assert_true(rpc_call_finish(reading, NULL));
+	g_clear_pointer(&call, rpc_call_unref);
+	g_clear_pointer(&reading, rpc_call_unref);
 	rig_clear(&r);
 }
 
@@ -427,6 +433,7 @@ static void test_ssh(void)
 	guard_free(a);
 	g_assert_true(rpc_call_close_send(call, NULL) && rpc_call_finish(call, NULL));
 	g_thread_join(agent);
+	g_clear_pointer(&call, rpc_call_unref);
 	rig_clear(&r);
 }
 

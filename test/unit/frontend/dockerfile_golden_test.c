@@ -71,11 +71,13 @@ static void print_definition(GString *out, const Pb__Definition *d)
 			g_string_append_printf(out, " <- %zu:%d",
 					       GPOINTER_TO_SIZE(g_hash_table_lookup(numbers, op->inputs[k]->digest)),
 					       (int)op->inputs[k]->index);
-		op->n_inputs = 0;
+		size_t n_inputs = op->n_inputs;
+		op->n_inputs = 0; /* printed above */
 		g_autofree char *json = llb_op_json(op);
+		op->n_inputs = n_inputs;
+		guard_free(op);
 		g_string_append_printf(out, " %s\n", json);
 		print_metadata(out, d, digest.text);
-		op->n_inputs = 0;
 	}
 }
 

@@ -470,7 +470,8 @@ static void test_copy_no_parents(struct fixture *f, gconstpointer data)
 	Pb__FileActionCopy c = copy_message("/top", "/p/q/one");
 	Pb__FileAction a = copy_action(&c);
 	c.createdestpath = false;
-	run_fails(f, &a, "failed to stat /p/q/one: lstat /p/q: no such file or directory");
+	g_autofree char *message = g_strdup_printf("failed to stat /p/q/one: lstat %s/dst/p/q: no such file or directory", f->path);
+	run_fails(f, &a, message);
 	c.dest = "/one";
 	run_ok(f, &a, nobody);
 }

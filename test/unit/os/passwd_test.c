@@ -20,7 +20,8 @@ static const char PASSWD[] = "# comment\n\nroot:x:0:0:root:/root:/bin/sh\n"
 			     "1000:x:77:77::/trap:\n"
 			     "dev:x:1000:1001::/home/dev:/bin/sh\n"
 			     "broken:x:notanumber:1::/:\nshort\nhuge:x:99999999999:1::/:\nnogid:x:5:::/nogid:\nlast:x:9:9::/last:";
-static const char GROUP[] = "root:x:0:\nwheel:x:10:root,dev\nweb:x:34:\nextra:x:50:dev,www\ndocker:x:60:dev\n#x:y:1:dev\n"
+static const char GROUP[] = "root:x:0:\nwheel:x:10:root,dev\nweb:x:34:\nextra:x:50:dev,www\ndocker:x:60:dev\n"
+			    "#x:y:1:dev\n"
 			    "bad:x:q:dev\n";
 
 static const struct {
@@ -104,8 +105,9 @@ static void test_lookup(void)
 	g_assert_cmpuint(uid, ==, 0);
 	g_assert_true(passwd_lookup_gid(root_fd, "docker", &gid, NULL));
 	g_assert_cmpuint(gid, ==, 60);
+	gid = 77;
 	g_assert_true(passwd_lookup_gid(root_fd, "none", &gid, NULL));
-	g_assert_cmpuint(gid, ==, 0);
+	g_assert_cmpuint(gid, ==, 77);
 }
 
 /* No files, links that lead out, pipes, endless files. */

@@ -10,8 +10,8 @@
  * chooses how it misbehaves ("truncate/x").
  */
 struct fake {
-	GHashTable *blobs;  /* digest to GBytes */
-	GHashTable *once;   /* set of what failed once */
+	GHashTable *blobs; /* digest to GBytes */
+	GHashTable *once;  /* set of what failed once */
 	GByteArray *layer;
 	struct digest layer_digest;
 	char *manifest;
@@ -42,9 +42,9 @@ static bool authorize(struct server *s, const struct server_request *q, struct s
 	} else if (g_str_has_prefix(mode, "token")) {
 		if (g_strcmp0(sent, "Bearer good") == 0)
 			return true;
-		g_autofree char *challenge =
-			g_strdup_printf("Bearer realm=\"http://%s/token\",service=\"kit\",scope=\"repository:x:pull\"%s", s->address,
-					g_str_equal(mode, "token-scope") && sent ? ",error=\"insufficient_scope\"" : "");
+		g_autofree char *challenge = g_strdup_printf(
+			"Bearer realm=\"http://%s/token\",service=\"kit\",scope=\"repository:x:pull\"%s", s->address,
+			g_str_equal(mode, "token-scope") && sent ? ",error=\"insufficient_scope\"" : "");
 		server_reply_header(r, "WWW-Authenticate", challenge);
 	} else if (g_str_equal(mode, "foreign-realm")) {
 		server_reply_header(r, "WWW-Authenticate", "Bearer realm=\"http://127.0.0.2:1/token\",service=\"kit\"");
@@ -98,8 +98,8 @@ static void serve_manifest(struct fake *f, const struct server_request *q, struc
 		server_reply_text(r, 200, " ");
 }
 
-static void serve_blob(struct server *s, struct fake *f, const struct server_request *q, struct server_reply *r, const char *mode,
-		       const char *name)
+static void serve_blob(struct server *s, struct fake *f, const struct server_request *q, struct server_reply *r,
+		       const char *mode, const char *name)
 {
 	GBytes *bytes = g_hash_table_lookup(f->blobs, name);
 	if (!bytes) {
@@ -135,7 +135,8 @@ static void serve_blob(struct server *s, struct fake *f, const struct server_req
 		g_byte_array_append(r->body, (const guint8 *)"x", 1);
 }
 
-static void serve_upload(struct server *s, struct fake *f, const struct server_request *q, struct server_reply *r, const char *mode)
+static void serve_upload(struct server *s, struct fake *f, const struct server_request *q, struct server_reply *r,
+			 const char *mode)
 {
 	if (g_str_equal(q->method, "POST")) {
 		const char *mount = strstr(q->query, "mount=");
@@ -316,10 +317,12 @@ static void test_resolve(struct fixture *x, gconstpointer data)
 	g_assert_cmpuint(server_count(x->server, "GET "), ==, 0);
 	resolve_ok(x, "nodigest/app");
 	resolve_fails(x, "plain/app:none", "HOST/plain/app:none: not found");
-	resolve_fails(x, "403/app", "unexpected status from HEAD request to http://HOST/v2/403/app/manifests/latest: 403 Forbidden\n"
-				    "denied: injected");
-	resolve_fails(x, "429long/app", "unexpected status from HEAD request to http://HOST/v2/429long/app/manifests/latest: 429 Status: "
-					"the registry asks to try again in 3600 s");
+	resolve_fails(x, "403/app",
+		      "unexpected status from HEAD request to http://HOST/v2/403/app/manifests/latest: 403 Forbidden\n"
+		      "denied: injected");
+	resolve_fails(x, "429long/app",
+		      "unexpected status from HEAD request to http://HOST/v2/429long/app/manifests/latest: 429 Status: "
+		      "the registry asks to try again in 3600 s");
 }
 
 static void test_resolve_bytes(struct fixture *x, gconstpointer data)
@@ -362,18 +365,22 @@ static void test_no_answer(struct fixture *x, gconstpointer data)
 	oci_descriptor *d = NULL;
 	g_autoptr(GError) error = NULL;
 	g_assert_false(registry_resolve(x->registry, ref, NULL, &x->work, &d, NULL, &error));
-	g_assert_cmpstr(error->message, ==, "failed to do request: Head \"http://127.0.0.1:1/v2/a/b/manifests/c\": "
-					    "dial tcp 127.0.0.1:1: connect: connection refused");
+	g_assert_cmpstr(error->message, ==,
+			"failed to do request: Head \"http://127.0.0.1:1/v2/a/b/manifests/c\": "
+			"dial tcp 127.0.0.1:1: connect: connection refused");
 }
 
 static void test_auth(struct fixture *x, gconstpointer data)
 {
-	resolve_fails(x, "basic/app",
-		      "unexpected status from HEAD request to http://HOST/v2/basic/app/manifests/latest: 401 Unauthorized");
-	resolve_fails(x, "token/app",
-		      "unexpected status from HEAD request to http://HOST/v2/token/app/manifests/latest: 401 Unauthorized");
-	resolve_fails(x, "token-scope/app", "pull access denied, repository does not exist or may require authorization: server "
-					    "message: insufficient_scope: authorization failed");
+	resolve_fails(
+		x, "basic/app",
+		"unexpected status from HEAD request to http://HOST/v2/basic/app/manifests/latest: 401 Unauthorized");
+	resolve_fails(
+		x, "token/app",
+		"unexpected status from HEAD request to http://HOST/v2/token/app/manifests/latest: 401 Unauthorized");
+	resolve_fails(x, "token-scope/app",
+		      "pull access denied, repository does not exist or may require authorization: server "
+		      "message: insufficient_scope: authorization failed");
 	user = "kit";
 	secret = "secret";
 	resolve_ok(x, "basic/app");
@@ -424,8 +431,10 @@ static void test_fetch_wrong(struct fixture *x, gconstpointer data)
 	g_assert_nonnull(strstr(declared, "is larger than declared"));
 	g_hash_table_remove_all(x->fake.blobs);
 	g_autofree char *missing = fetch_error(x, "plain/app", size);
-	g_autofree char *text = g_strdup_printf("failed to copy: httpReadSeeker: failed open: could not fetch content descriptor %s "
-						"(" OCI_LAYER_GZIP ") from remote: not found", x->fake.layer_digest.text);
+	g_autofree char *text =
+		g_strdup_printf("failed to copy: httpReadSeeker: failed open: could not fetch content descriptor %s "
+				"(" OCI_LAYER_GZIP ") from remote: not found",
+				x->fake.layer_digest.text);
 	g_assert_cmpstr(missing, ==, text);
 }
 
@@ -442,7 +451,8 @@ static bool push(struct fixture *x, const char *repository, const char *from, GE
 	struct registry_push_options o = {0};
 	if (!registry_push_blob(x->registry, ref, d, fd, from, &auth, &o, &x->work, error))
 		return false;
-	g_autoptr(oci_descriptor) m = oci_descriptor_new(OCI_MANIFEST, &x->fake.manifest_digest, (int64_t)strlen(x->fake.manifest));
+	g_autoptr(oci_descriptor) m =
+		oci_descriptor_new(OCI_MANIFEST, &x->fake.manifest_digest, (int64_t)strlen(x->fake.manifest));
 	return registry_push_manifest(x->registry, ref, m, x->fake.manifest, true, &auth, &o, &x->work, error);
 }
 
@@ -480,8 +490,8 @@ static void test_push_denied(struct fixture *x, gconstpointer data)
 {
 	g_autoptr(GError) error = NULL;
 	g_assert_false(push(x, "token/app:v1", NULL, &error));
-	g_autofree char *prefix = g_strdup_printf("unexpected status from HEAD request to http://%s/v2/token/app/blobs/sha256:",
-						  x->server->address);
+	g_autofree char *prefix = g_strdup_printf(
+		"unexpected status from HEAD request to http://%s/v2/token/app/blobs/sha256:", x->server->address);
 	g_assert_true(g_str_has_prefix(error->message, prefix));
 	g_assert_true(g_str_has_suffix(error->message, ": 401 Unauthorized"));
 }
@@ -492,7 +502,8 @@ static void test_mirrors(struct fixture *x, gconstpointer data)
 	const struct registry_host hosts[] = {
 		{.host = "mirror.invalid", .mirrors = mirrors, .http = -1, .insecure = -1},
 	};
-	g_autoptr(registry) r = registry_new(&(struct registry_config){.hosts = hosts, .n_hosts = 1, .user_agent = "test"});
+	g_autoptr(registry) r =
+		registry_new(&(struct registry_config){.hosts = hosts, .n_hosts = 1, .user_agent = "test"});
 	g_autoptr(reference) ref = reference_parse_normalized("mirror.invalid/plain/app:latest", NULL);
 	g_autoptr(oci_descriptor) d = NULL;
 	GError *error = NULL;

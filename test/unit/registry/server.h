@@ -19,9 +19,9 @@ struct server_request {
 };
 struct server_reply {
 	int status;
-	GString *headers;            /* "Name: value\r\n" lines */
+	GString *headers; /* "Name: value\r\n" lines */
 	GByteArray *body;
-	gssize cut;                  /* send only so many bytes of the body, then close; -1: all */
+	gssize cut; /* send only so many bytes of the body, then close; -1: all */
 };
 struct server;
 typedef void (*server_handler)(struct server *s, const struct server_request *q, struct server_reply *r, void *data);
@@ -31,7 +31,7 @@ struct server {
 	GMainContext *context;
 	gint stopping;
 	GMutex mu;
-	GPtrArray *log;              /* "METHOD path?query" */
+	GPtrArray *log; /* "METHOD path?query" */
 	server_handler handler;
 	void *data;
 	guint16 port;
@@ -107,8 +107,11 @@ static inline gboolean server_answer(struct server *s, GOutputStream *out, const
 	gboolean has_length = strstr(r.headers->str, "Content-Length:") != NULL;
 	g_autofree char *length = has_length ? g_strdup("") : g_strdup_printf("Content-Length: %u\r\n", r.body->len);
 	g_autofree char *head = g_strdup_printf("HTTP/1.1 %d %s\r\n%s%s\r\n", r.status,
-						r.status == 200 ? "OK" : r.status == 401 ? "Unauthorized"
-						: r.status == 404 ? "Not Found" : r.status == 403 ? "Forbidden" : "Status",
+						r.status == 200   ? "OK"
+						: r.status == 401 ? "Unauthorized"
+						: r.status == 404 ? "Not Found"
+						: r.status == 403 ? "Forbidden"
+								  : "Status",
 						r.headers->str, length);
 	gboolean is_head = g_str_equal(q->method, "HEAD");
 	gsize n = is_head ? 0 : r.cut >= 0 ? MIN((gsize)r.cut, r.body->len) : r.body->len;
@@ -126,7 +129,8 @@ static inline gboolean server_run(GThreadedSocketService *service, GSocketConnec
 	g_data_input_stream_set_newline_type(in, G_DATA_STREAM_NEWLINE_TYPE_LF);
 	for (gboolean keep = TRUE; keep;) {
 		struct server_request q = {0};
-		keep = server_read_request(in, &q) && server_answer(s, g_io_stream_get_output_stream(G_IO_STREAM(c)), &q);
+		keep = server_read_request(in, &q) &&
+		       server_answer(s, g_io_stream_get_output_stream(G_IO_STREAM(c)), &q);
 		server_request_clear(&q);
 	}
 	g_io_stream_close(G_IO_STREAM(c), NULL, NULL);

@@ -32,6 +32,28 @@ static void test_errors_with_details(void)
 	g_assert_cmpstr(first->json, ==, "{\"digest\":\"sha256:abc\"}");
 }
 
+/* A header field has 64 KiB: what does not fit is cut, the connection lives. */
+static void test_huge_errors(void)
+{
+	scoped_rig r = {0};
+	rig_up(&r);
+	g_autoptr(GError) error = NULL;
+	g_assert_null(rig_unary(r.conn, "/test.Rig/FailHuge", NULL, 0, &error));
+	g_assert_true(error_is(error, ERROR_UNKNOWN));
+	g_assert_true(g_str_has_prefix(error->message, "\xc3\xa4\xc3\xa4"));
+	g_assert_true(error_has_detail(error, "errdefs.Vertex"));
+	g_assert_false(error_has_detail(error, "errdefs.Source"));
+	g_clear_error(&error);
+	g_autofree char *value = g_strnfill(100000, 'x');
+	g_autoptr(rpc_metadata) md = rpc_metadata_new();
+	rpc_metadata_add(md, "x-huge", value);
+	g_assert_null(rpc_call_start(r.conn, "/test.Rig/Echo", md, NULL, 0, &error));
+	g_assert_true(error_is(error, ERROR_RESOURCE_EXHAUSTED));
+	g_clear_error(&error);
+	g_autoptr(bytes_message) reply = rig_unary(r.conn, "/test.Rig/Echo", "x", 1, &error);
+	g_assert_no_error(error);
+}
+
 static void test_unknown(void)
 {
 	static const struct {
@@ -211,6 +233,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/call/unary", test_unary);
 	g_test_add_func("/call/errors-with-details", test_errors_with_details);
+	g_test_add_func("/call/huge-errors", test_huge_errors);
 	g_test_add_func("/call/unknown", test_unknown);
 	g_test_add_func("/call/metadata", test_metadata);
 	g_test_add_func("/call/streams", test_streams);

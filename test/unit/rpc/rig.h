@@ -48,6 +48,17 @@ static inline ProtobufCMessage *rig_fail(rpc_call *call, const ProtobufCMessage 
 	return NULL;
 }
 
+static inline ProtobufCMessage *rig_fail_huge(rpc_call *call, const ProtobufCMessage *m, void *data, GError **error)
+{
+	g_autoptr(GString) text = g_string_new(NULL);
+	for (int i = 0; i < 50000; i++)
+		g_string_append(text, "\xc3\xa4");
+	error_set(error, ERROR_UNKNOWN, "%s", text->str);
+	error_add_detail(*error, "errdefs.Source", text->str);
+	error_add_detail(*error, "errdefs.Vertex", "{\"digest\":\"sha256:abc\"}");
+	return NULL;
+}
+
 /* Sends back every message. */
 static inline bool rig_echo_stream(rpc_call *call, void *data, GError **error)
 {
@@ -115,6 +126,7 @@ static gint rig_hangs_ended;
 static const struct rpc_method rig_methods[] = {
 	{"/test.Rig/Echo", &filesync__bytes_message__descriptor, .unary = rig_echo},
 	{"/test.Rig/Fail", &filesync__bytes_message__descriptor, .unary = rig_fail},
+	{"/test.Rig/FailHuge", &filesync__bytes_message__descriptor, .unary = rig_fail_huge},
 	{"/test.Rig/EchoStream", .stream = rig_echo_stream},
 	{"/test.Rig/Sink", .stream = rig_sink},
 	{"/test.Rig/Source", .stream = rig_source},

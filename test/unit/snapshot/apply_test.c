@@ -46,7 +46,8 @@ static bool apply(struct fixture *f, const struct made_entry *entries, size_t n,
 	return maker_apply(tar, f->root, options, NULL, error);
 }
 
-static void must_apply(struct fixture *f, const struct made_entry *entries, size_t n, const struct apply_options *options)
+static void must_apply(struct fixture *f, const struct made_entry *entries, size_t n,
+		       const struct apply_options *options)
 {
 	g_autoptr(GError) error = NULL;
 	apply(f, entries, n, options, &error);
@@ -363,7 +364,7 @@ static void test_blob(struct fixture *f, gconstpointer data)
 
 static void test_is_archive(struct fixture *f, gconstpointer data)
 {
-	static const char *const texts[] = {"", "x", "just some text, long enough to be looked at", "\x1f\x8b\x08 no", "BZh no"};
+	static const char *const texts[] = {"", "x", "just some text to be looked at", "\x1f\x8b\x08 no", "BZh no"};
 	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++) {
 		scoped_fd fd = openat(f->top_fd, "blob", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 		g_assert_cmpint(write(fd, texts[i], strlen(texts[i])), ==, (ssize_t)strlen(texts[i]));

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "export/tar_clamp.h"
+#include <archive.h>
+#include <archive_entry.h>
+#include <string.h>
+
+#define EPOCH 1500000001
+#define LATE 1600000000
+#define EARLY 1000000000
+
+static GByteArray *sample(void)
+{
+	GByteArray *out = g_byte_array_new();
+	g_byte_array_set_size(out, 1 << 20);
+	size_t used = 0;
+	struct archive *a = archive_write_new();
+	archive_write_set_format_pax(a);
+	archive_write_set_bytes_per_block(a, 512);
+	g_assert_cmpint(archive_write_open_memory(a, out->data, out->len, &used), ==, ARCHIVE_OK);
+	static const struct {
+		const char *name;
+		time_t mtime;
+		long ns;
+		const char *body;
+	} rows[] = {
+		{"early", EARLY, 0, "one"},
+		{"late", LATE, 0, "two"},
+		{"fraction", LATE, 123456789, "three"},
+		{"early-fraction", EARLY, 5, "four"},
+	};
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		struct archive_entry *e = archive_entry_new();
+		archive_entry_set_pathname(e, rows[i].name);
+		archive_entry_set_filetype(e, AE_IFREG);
+		archive_entry_set_perm(e, 0644);
+		archive_entry_set_mtime(e, rows[i].mtime, rows[i].ns);
+		archive_entry_set_atime(e, rows[i].mtime, rows[i].ns);
+		archive_entry_set_size(e, (la_int64_t)strlen(rows[i].body));
+		archive_entry_xattr_add_entry(e, "user.x", "y", 1);
+		archive_write_header(a, e);
+		archive_write_data(a, rows[i].body, strlen(rows[i].body));
+		archive_entry_free(e);
+	}
+	archive_write_close(a);
+	archive_write_free(a);
+	g_byte_array_set_size(out, (guint)used);
+	return out;
+}
+
+static bool append(void *data, const void *bytes, size_t n, GError **error)
+{
+	g_byte_array_append(data, bytes, (guint)n);
+	return true;
+}
+
+static GByteArray *clamp(const GByteArray *in, size_t step, GError **error)
+{
+	g_autoptr(GByteArray) out = g_byte_array_new();
+	g_autoptr(tar_clamp) t = tar_clamp_new(EPOCH, append, out);
+	for (size_t at = 0; at < in->len; at += step)
+		if (!tar_clamp_write(t, in->data + at, MIN(step, in->len - at), error))
+			return NULL;
+	return tar_clamp_finish(t, error) ? g_steal_pointer(&out) : NULL;
+}
+
+static void test_clamp(void)
+{
+	g_autoptr(GByteArray) in = sample();
+	GError *error = NULL;
+	g_autoptr(GByteArray) out = clamp(in, 100000, &error);
+	g_assert_no_error(error);
+	struct archive *a = archive_read_new();
+	archive_read_support_format_tar(a);
+	g_assert_cmpint(archive_read_open_memory(a, out->data, out->len), ==, ARCHIVE_OK);
+	struct archive_entry *e;
+	guint n = 0;
+	while (archive_read_next_header(a, &e) == ARCHIVE_OK) {
+		bool early = g_str_has_prefix(archive_entry_pathname(e), "early");
+		g_assert_cmpint(archive_entry_mtime(e), ==, early ? EARLY : EPOCH);
+		g_assert_cmpint(archive_entry_mtime_nsec(e), ==, g_str_equal(archive_entry_pathname(e), "early-fraction") ? 5 : 0);
+		if (archive_entry_atime_is_set(e))
+			g_assert_cmpint(archive_entry_atime(e), <=, EPOCH);
+		g_assert_cmpint(archive_entry_xattr_count(e), ==, 1);
+		char body[16] = "";
+		archive_read_data(a, body, sizeof body - 1);
+		g_assert_cmpuint(strlen(body), ==, archive_entry_size(e));
+		n++;
+	}
+	archive_read_free(a);
+	g_assert_cmpuint(n, ==, 4);
+	/* However the bytes come, the result is the same; and what was lowered stays as it is. */
+	g_autoptr(GByteArray) small = clamp(in, 7, &error);
+	g_assert_cmpmem(small->data, small->len, out->data, out->len);
+	g_autoptr(GByteArray) again = clamp(out, 512, &error);
+	g_assert_cmpmem(again->data, again->len, out->data, out->len);
+}
+
+static void test_broken(void)
+{
+	g_autoptr(GByteArray) in = sample();
+	g_autoptr(GError) error = NULL;
+	g_byte_array_set_size(in, 1000);
+	g_assert_null(clamp(in, 512, &error));
+	g_assert_error(error, error_domain(), ERROR_INVALID_ARGUMENT);
+	for (guint i = 0; i < in->len; i++)
+		in->data[i] = 'x';
+	g_assert_null(clamp(in, 512, NULL));
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/tar-clamp/clamp", test_clamp);
+	g_test_add_func("/tar-clamp/broken", test_broken);
+	return g_test_run();
+}

@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/guard.h"
+#include "base/limits.h"
+#include "format/json_writer.h"
+#include "llb/build.h"
+#include "llb/definition.h"
+#include "llb/op_json.h"
+
+/* ---- definitions made by hand */
+
+static GPtrArray *def_new(void)
+{
+	return g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
+}
+
+/* Adds an op whose inputs are earlier elements; returns its digest in ret. */
+static void def_add(GPtrArray *def, Pb__Op *op, struct digest *ret)
+{
+	GBytes *bytes = llb_op_pack(op);
+	digest_of(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), ret);
+	g_ptr_array_add(def, bytes);
+}
+
+static void add_source(GPtrArray *def, const char *identifier, struct digest *ret)
+{
+	Pb__SourceOp source = PB__SOURCE_OP__INIT;
+	Pb__Op op = PB__OP__INIT;
+	source.identifier = (char *)identifier;
+	op.op_case = PB__OP__OP_SOURCE;
+	op.source = &source;
+	def_add(def, &op, ret);
+}
+
+static void add_terminal(GPtrArray *def, const struct digest *d, int64_t index)
+{
+	Pb__Op op = PB__OP__INIT;
+	Pb__Input in = PB__INPUT__INIT, *inputs[] = {&in};
+	struct digest ignored;
+	in.digest = (char *)d->text;
+	in.index = index;
+	op.inputs = inputs;
+	op.n_inputs = 1;
+	def_add(def, &op, &ignored);
+}
+
+static llb_definition *load(const GPtrArray *def, const struct llb_load_options *options, GError **error)
+{
+	Pb__Definition pb = PB__DEFINITION__INIT;
+	g_autofree ProtobufCBinaryData *items = g_new0(ProtobufCBinaryData, def->len + 1);
+	for (guint i = 0; i < def->len; i++)
+		items[i] = (ProtobufCBinaryData){.len = g_bytes_get_size(def->pdata[i]),
+						 .data = (uint8_t *)g_bytes_get_data(def->pdata[i], NULL)};
+	pb.def = items;
+	pb.n_def = def->len;
+	return llb_load(&pb, options, error);
+}
+
+/* An op on one image, as the result. */
+static void check_op(Pb__Op *op, const char *want)
+{
+	g_autoptr(GPtrArray) def = def_new();
+	struct digest image, d;
+	Pb__Input in = PB__INPUT__INIT, *inputs[] = {&in};
+	add_source(def, "docker-image://docker.io/library/busybox:latest", &image);
+	in.digest = image.text;
+	if (op->n_inputs == 1)
+		op->inputs = inputs;
+	def_add(def, op, &d);
+	add_terminal(def, &d, 0);
+	const char *caps[] = {"constraints", NULL};
+	g_autoptr(GError) error = NULL;
+	g_autoptr(llb_definition) loaded = load(def, &(struct llb_load_options){.caps = caps}, &error);
+	if (want) {
+		g_assert_null(loaded);
+		g_assert_cmpstr(error->message, ==, want);
+	} else {
+		g_assert_no_error(error);
+	}
+}
+
+static void test_shape(void)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GPtrArray) def = def_new();
+	g_assert_null(load(def, NULL, &error));
+	g_assert_cmpstr(error->message, ==, "invalid empty definition");
+	g_clear_error(&error);
+	struct digest image;
+	add_source(def, "docker-image://x", &image);
+	g_assert_null(load(def, NULL, &error));
+	g_assert_cmpstr(error->message, ==, "invalid LLB with 1 vertexes");
+	g_clear_error(&error);
+	struct digest other;
+	add_source(def, "docker-image://y", &other);
+	g_assert_null(load(def, NULL, &error));
+	g_assert_cmpstr(error->message, ==, "invalid LLB with no inputs on last vertex");
+	g_clear_error(&error);
+	add_terminal(def, &image, 3);
+	g_autoptr(llb_definition) ok = load(def, NULL, &error);
+	g_assert_no_error(error);
+	int64_t index;
+	const struct llb_vertex *v = llb_definition_result(ok, &index);
+	g_assert_cmpint(index, ==, 3);
+	g_assert_cmpstr(v->name, ==, "docker-image://x");
+	size_t n;
+	llb_definition_vertices(ok, &n);
+	g_assert_cmpuint(n, ==, 1); /* y is not needed */
+	struct digest missing;
+	digest_of_text("missing", &missing);
+	add_terminal(def, &missing, 0);
+	g_assert_null(load(def, NULL, &error));
+	g_assert_true(g_str_has_prefix(error->message, "invalid missing input digest sha256:"));
+	g_clear_error(&error);
+	g_ptr_array_set_size(def, 1);
+	add_terminal(def, &image, -1);
+	g_assert_null(load(def, NULL, &error));
+	g_assert_cmpstr(error->message, ==, "invalid input 0 output index -1");
+	g_clear_error(&error);
+	g_ptr_array_set_size(def, 1);
+	g_ptr_array_add(def, g_bytes_new_static("\xff", 1));
+	g_assert_null(load(def, NULL, &error));
+	g_assert_true(g_str_has_prefix(error->message, "failed to parse llb proto op: "));
+}
+
+static void test_exec(void)
+{
+	Pb__Op op = PB__OP__INIT;
+	Pb__ExecOp exec = PB__EXEC_OP__INIT;
+	Pb__Meta meta = PB__META__INIT;
+	Pb__Mount root = PB__MOUNT__INIT, other = PB__MOUNT__INIT, *mounts[] = {&root, &other};
+	op.op_case = PB__OP__OP_EXEC;
+	op.exec = &exec;
+	op.n_inputs = 1;
+	check_op(&op, "invalid exec op with no meta");
+	exec.meta = &meta;
+	check_op(&op, "invalid exec op with no args");
+	meta.args = (char *[]){(char *)"sh"};
+	meta.n_args = 1;
+	check_op(&op, "invalid exec op with no mounts");
+	exec.mounts = mounts;
+	exec.n_mounts = 2;
+	root.dest = (char *)"/x";
+	other.dest = (char *)"/y";
+	check_op(&op, "invalid exec op with no rootfs");
+	root.dest = (char *)"/";
+	check_op(&op, NULL);
+	other.input = 1;
+	check_op(&op, "missing input 1");
+	other.input = -2;
+	check_op(&op, "missing input -2");
+	other.input = -1;
+	other.dest = (char *)"/";
+	check_op(&op, "invalid exec op with several mounts at /");
+	other.mounttype = PB__MOUNT_TYPE__TMPFS;
+	check_op(&op, "invalid mount type TMPFS for /");
+	other.mounttype = (Pb__MountType)9;
+	check_op(&op, "mount type 9 not implemented");
+	other.mounttype = PB__MOUNT_TYPE__BIND;
+	other.dest = (char *)"/y";
+	other.output = -2;
+	check_op(&op, "invalid output index -2 of mount /y");
+	other.output = 0;
+	exec.network = PB__NET_MODE__HOST;
+	check_op(&op, "network.host is not allowed");
+	exec.network = PB__NET_MODE__NONE;
+	exec.security = PB__SECURITY_MODE__INSECURE;
+	check_op(&op, "security.insecure is not allowed");
+}
+
+static void test_file(void)
+{
+	Pb__Op op = PB__OP__INIT;
+	Pb__FileOp file = PB__FILE_OP__INIT;
+	Pb__FileAction a = PB__FILE_ACTION__INIT, b = PB__FILE_ACTION__INIT, *actions[] = {&a, &b};
+	Pb__FileActionMkDir mkdir = PB__FILE_ACTION_MK_DIR__INIT;
+	Pb__ChownOpt owner = PB__CHOWN_OPT__INIT;
+	Pb__UserOpt user = PB__USER_OPT__INIT;
+	Pb__NamedUserOpt named = PB__NAMED_USER_OPT__INIT;
+	op.op_case = PB__OP__OP_FILE;
+	op.file = &file;
+	op.n_inputs = 1;
+	check_op(&op, "invalid file op with no actions");
+	file.actions = actions;
+	file.n_actions = 2;
+	a.output = b.output = -1;
+	a.secondaryinput = b.secondaryinput = -1;
+	a.action_case = b.action_case = PB__FILE_ACTION__ACTION_MKDIR;
+	a.mkdir = b.mkdir = &mkdir;
+	check_op(&op, "no outputs specified");
+	b.output = 1;
+	check_op(&op, "missing output index 0");
+	a.output = 1;
+	check_op(&op, "duplicate output 1");
+	a.output = 0;
+	check_op(&op, NULL);
+	b.input = 1; /* the first action */
+	check_op(&op, NULL);
+	b.input = 2;
+	check_op(&op, "loop from index 2");
+	b.input = 3;
+	check_op(&op, "invalid input index 3, 3 provided");
+	b.input = -1;
+	b.secondaryinput = -2;
+	check_op(&op, "invalid secondary input index -2, 1 provided");
+	b.secondaryinput = -1;
+	b.action_case = PB__FILE_ACTION__ACTION__NOT_SET;
+	check_op(&op, "invalid file action 1 with no kind");
+	b.action_case = PB__FILE_ACTION__ACTION_MKDIR;
+	named.input = 1;
+	named.name = (char *)"bob";
+	user.user_case = PB__USER_OPT__USER_BY_NAME;
+	user.byname = &named;
+	owner.user = &user;
+	mkdir.owner = &owner;
+	check_op(&op, "invalid input index 1 in file op with 1 inputs");
+}
+
+static void test_others(void)
+{
+	Pb__Op op = PB__OP__INIT;
+	op.n_inputs = 1;
+	check_op(&op, "invalid nil op");
+	Pb__DiffOp diff = PB__DIFF_OP__INIT;
+	Pb__LowerDiffInput lower = PB__LOWER_DIFF_INPUT__INIT;
+	Pb__UpperDiffInput upper = PB__UPPER_DIFF_INPUT__INIT;
+	op.op_case = PB__OP__OP_DIFF;
+	op.diff = &diff;
+	check_op(&op, "invalid diff op with nil lower or upper input");
+	diff.lower = &lower;
+	diff.upper = &upper;
+	lower.input = -1;
+	check_op(&op, NULL);
+	lower.input = 5;
+	check_op(&op, "invalid diff input index 5");
+	Pb__MergeOp merge = PB__MERGE_OP__INIT;
+	Pb__MergeInput in = PB__MERGE_INPUT__INIT, *inputs[] = {&in};
+	merge.inputs = inputs;
+	merge.n_inputs = 1;
+	in.input = 1;
+	op.op_case = PB__OP__OP_MERGE;
+	op.merge = &merge;
+	check_op(&op, "invalid merge input index 1");
+	Pb__PassthroughOp pass = PB__PASSTHROUGH_OP__INIT;
+	op.op_case = PB__OP__OP_PASSTHROUGH;
+	op.passthrough = &pass;
+	check_op(&op, "invalid passthrough op with no id");
+	pass.id = (char *)"x";
+	check_op(&op, "invalid passthrough op with no outputs");
+	pass.outputs = (int64_t[]){7};
+	pass.n_outputs = 1;
+	check_op(&op, "invalid passthrough output input index 7");
+	pass.outputs[0] = 0;
+	check_op(&op, NULL);
+}
+
+/* ---- through build */
+
+static llb_definition *marshal_load(llb_graph *g, struct llb_out out, const struct llb_load_options *options, GError **error)
+{
+	Pb__Definition *pb = llb_marshal(g, out);
+	llb_definition *d = llb_load(pb, options, error);
+	guard_free(pb);
+	return d;
+}
+
+static void test_caps(void)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(llb_graph) g = llb_graph_new();
+	struct llb_meta meta = LLB_META_INIT;
+	const struct {
+		const char *cap, *text;
+	} rows[] = {
+		{"source.image", NULL},
+		{"no.such", "unknown API capability no.such"},
+		{"cache.gha", "requested experimental feature cache.gha  is not supported by build server, please update buildkit"},
+		{"file.copy.modestring",
+		 "requested experimental feature file.copy.modestring  is not supported by build server, please update buildkit"},
+	};
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		const char *caps[] = {rows[i].cap, NULL};
+		meta.caps = caps;
+		g_autofree char *id = g_strdup_printf("docker-image://x%zu", i);
+		g_autoptr(llb_definition) d = marshal_load(g, llb_source(g, id, NULL, &meta), NULL, &error);
+		if (rows[i].text) {
+			g_assert_cmpstr(error->message, ==, rows[i].text);
+			g_clear_error(&error);
+		} else {
+			g_assert_no_error(error);
+		}
+	}
+	const char *const *all = llb_caps();
+	for (size_t i = 1; all[i]; i++)
+		g_assert_cmpstr(all[i - 1], <, all[i]);
+	g_assert_false(g_strv_contains(all, "file.copy.modestring"));
+}
+
+/* Digests stay those of the bytes, though the platform is filled in afterwards (trap 4). */
+static void test_platform_and_names(void)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(llb_graph) g = llb_graph_new();
+	llb_graph_set_platform(g, &(struct platform){.os = "Linux", .architecture = "x86_64"});
+	struct llb_meta meta = LLB_META_INIT;
+	meta.custom_name = "[1/2] FROM x";
+	struct llb_out image = llb_source(g, "docker-image://x", NULL, NULL), named = llb_source(g, "local://y", NULL, &meta);
+	struct llb_out merged = llb_merge(g, (struct llb_out[]){image, named}, 2, NULL);
+	struct llb_out diff = llb_diff(g, image, merged, NULL);
+	const char *caps[] = {"constraints", "diffop", "mergeop", "meta.description", "platform", "source.image", "source.local", NULL};
+	g_autoptr(llb_definition) d = marshal_load(g, diff, &(struct llb_load_options){.caps = caps}, &error);
+	g_assert_no_error(error);
+	int64_t index;
+	const struct llb_vertex *v = llb_definition_result(d, &index);
+	g_assert_cmpstr(v->name, ==, "diff (docker-image://x) -> (merge (docker-image://x, [1/2] FROM x))");
+	g_assert_cmpuint(v->n_inputs, ==, 2);
+	g_assert_cmpstr(v->inputs[1].vertex->name, ==, "merge (docker-image://x, [1/2] FROM x)");
+	const struct llb_vertex *source = v->inputs[0].vertex;
+	g_assert_cmpstr(source->op->platform->os, ==, "linux");
+	g_assert_cmpstr(source->op->platform->architecture, ==, "amd64");
+	struct digest digest;
+	llb_out_digest(g, image, &digest);
+	g_assert_true(digest_equal(&digest, &source->digest));
+	g_assert_nonnull(v->op->platform); /* this machine's */
+}
+
+static void test_annotate(void)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(llb_graph) g = llb_graph_new();
+	Pb__Position start = PB__POSITION__INIT, end = PB__POSITION__INIT;
+	Pb__Range range = PB__RANGE__INIT;
+	start.line = 2;
+	end.line = 3;
+	end.character = 4;
+	range.start = &start;
+	range.end = &end;
+	const Pb__Range *ranges[] = {&range, NULL};
+	struct llb_meta meta = LLB_META_INIT;
+	meta.source_index = llb_graph_add_source(g, "Dockerfile", "Dockerfile", "FROM x\n", 7, NULL);
+	meta.ranges = ranges;
+	g_autoptr(llb_definition) d = marshal_load(g, llb_source(g, "docker-image://x", NULL, &meta), NULL, &error);
+	g_assert_no_error(error);
+	int64_t index;
+	const struct llb_vertex *v = llb_definition_result(d, &index);
+	error_set(&error, ERROR_UNKNOWN, "bad");
+	llb_vertex_annotate_error(v, error);
+	const GPtrArray *details = error_get_details(error);
+	g_assert_cmpuint(details->len, ==, 2);
+	const struct error_detail *vertex = details->pdata[0], *source = details->pdata[1];
+	g_autofree char *want = g_strdup_printf("{\"digest\":\"%s\"}", v->digest.text);
+	g_assert_cmpstr(vertex->type, ==, "errdefs.Vertex");
+	g_assert_cmpstr(vertex->json, ==, want);
+	g_assert_cmpstr(source->type, ==, "errdefs.Source");
+	g_assert_cmpstr(source->json, ==,
+			"{\"info\":{\"filename\":\"Dockerfile\",\"data\":\"RlJPTSB4Cg==\",\"language\":\"Dockerfile\"},"
+			"\"ranges\":[{\"start\":{\"line\":2},\"end\":{\"line\":3,\"character\":4}}]}");
+}
+
+static void test_op_json(void)
+{
+	Pb__Op op = PB__OP__INIT;
+	Pb__Platform platform = PB__PLATFORM__INIT;
+	Pb__WorkerConstraints constraints = PB__WORKER_CONSTRAINTS__INIT;
+	Pb__SourceOp source = PB__SOURCE_OP__INIT;
+	Pb__SourceOp__AttrsEntry z = PB__SOURCE_OP__ATTRS_ENTRY__INIT, a = PB__SOURCE_OP__ATTRS_ENTRY__INIT, *attrs[] = {&z, &a};
+	z.key = (char *)"z";
+	a.key = (char *)"a";
+	a.value = (char *)"<1>";
+	platform.os = (char *)"linux";
+	platform.architecture = (char *)"amd64";
+	source.identifier = (char *)"local://x";
+	source.attrs = attrs;
+	source.n_attrs = 2;
+	op.platform = &platform;
+	op.constraints = &constraints;
+	op.op_case = PB__OP__OP_SOURCE;
+	op.source = &source;
+	g_autofree char *json = llb_op_json(&op);
+	g_assert_cmpstr(json, ==,
+			"{\"Op\":{\"source\":{\"identifier\":\"local://x\",\"attrs\":{\"a\":\"\\u003c1\\u003e\",\"z\":\"\"}}},"
+			"\"platform\":{\"Architecture\":\"amd64\",\"OS\":\"linux\"},\"constraints\":{}}");
+	Pb__Op last = PB__OP__INIT;
+	Pb__Input in = PB__INPUT__INIT, *inputs[] = {&in};
+	in.digest = (char *)"sha256:x";
+	in.index = 1;
+	last.inputs = inputs;
+	last.n_inputs = 1;
+	g_autofree char *terminal = llb_op_json(&last);
+	g_assert_cmpstr(terminal, ==, "{\"inputs\":[{\"digest\":\"sha256:x\",\"index\":1}],\"Op\":{}}");
+	Pb__FileAction action = PB__FILE_ACTION__INIT;
+	Pb__FileActionMkDir mkdir = PB__FILE_ACTION_MK_DIR__INIT;
+	Pb__ChownOpt owner = PB__CHOWN_OPT__INIT;
+	Pb__UserOpt user = PB__USER_OPT__INIT;
+	user.user_case = PB__USER_OPT__USER_BY_ID;
+	owner.user = &user;
+	mkdir.path = (char *)"/d";
+	mkdir.owner = &owner;
+	action.secondaryinput = -1;
+	action.action_case = PB__FILE_ACTION__ACTION_MKDIR;
+	action.mkdir = &mkdir;
+	json_writer *w = json_writer_new(0);
+	op_json_message(w, &action.base);
+	g_autofree char *file = json_writer_take(&w, NULL);
+	g_assert_cmpstr(file, ==, "{\"input\":0,\"secondaryInput\":-1,\"output\":0,"
+				  "\"Action\":{\"mkdir\":{\"path\":\"/d\",\"owner\":{\"user\":{\"User\":{}}}}}}");
+	w = json_writer_new(0);
+	op_protojson_message(w, &action.base);
+	g_autofree char *proto = json_writer_take(&w, NULL);
+	g_assert_cmpstr(proto, ==, "{\"secondaryInput\":\"-1\",\"mkdir\":{\"path\":\"/d\",\"owner\":{\"user\":{\"byID\":0}}}}");
+}
+
+/* L15, and a graph whose every level names the one below twice: each vertex is walked once. */
+static void test_deep_diamonds(void)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(llb_graph) g = llb_graph_new();
+	struct llb_out out = llb_source(g, "docker-image://x", NULL, NULL);
+	const char *caps[] = {"constraints", "mergeop", "platform", "source.image", NULL};
+	for (int i = 0; i < 2000; i++)
+		out = llb_merge(g, (struct llb_out[]){out, out}, 2, NULL);
+	g_autoptr(llb_definition) d = marshal_load(g, out, &(struct llb_load_options){.caps = caps}, &error);
+	g_assert_no_error(error);
+	size_t n;
+	llb_definition_vertices(d, &n);
+	g_assert_cmpuint(n, ==, 2001);
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/definition/shape", test_shape);
+	g_test_add_func("/definition/exec", test_exec);
+	g_test_add_func("/definition/file", test_file);
+	g_test_add_func("/definition/others", test_others);
+	g_test_add_func("/definition/caps", test_caps);
+	g_test_add_func("/definition/platform-and-names", test_platform_and_names);
+	g_test_add_func("/definition/annotate", test_annotate);
+	g_test_add_func("/definition/op-json", test_op_json);
+	g_test_add_func("/definition/deep-diamonds", test_deep_diamonds);
+	return g_test_run();
+}
