@@ -21,15 +21,27 @@ struct cancel {
 	GArray *watchers;    /* of struct watcher */
 	guint next_id;
 	guint running_id;    /* the watcher that runs now, 0 when none */
+	GThread *runner;     /* the thread that runs it */
 	cancel *parent;      /* ref */
 	guint parent_id;
 };
 
+/* A child whose last reference is just being dropped stays dead: its memory lives until cancel_remove returns. */
+static bool ref_if_alive(cancel *c)
+{
+	for (gint refs = g_atomic_int_get(&c->refs); refs > 0; refs = g_atomic_int_get(&c->refs))
+		if (g_atomic_int_compare_and_exchange(&c->refs, refs, refs + 1))
+			return true;
+	return false;
+}
+
 static void set_from_parent(void *data)
 {
 	cancel *c = data;
-	cancel *parent = c->parent;
-	cancel_set(c, parent->code, parent->text);
+	if (!ref_if_alive(c))
+		return;
+	cancel_set(c, c->parent->code, c->parent->text);
+	cancel_unref(c);
 }
 
 cancel *cancel_new(cancel *parent)
@@ -79,6 +91,7 @@ static void run_watchers(cancel *c)
 		struct watcher w = g_array_index(c->watchers, struct watcher, 0);
 		g_array_remove_index(c->watchers, 0);
 		c->running_id = w.id;
+		c->runner = g_thread_self();
 		g_mutex_unlock(&c->mu);
 		w.fn(w.data);
 		g_mutex_lock(&c->mu);
@@ -154,7 +167,8 @@ void cancel_remove(cancel *c, guint id)
 			break;
 		}
 	}
-	while (c->running_id == id)
+	/* From inside the callback itself (it dropped what it watched for): it is not called again anyway. */
+	while (c->running_id == id && c->runner != g_thread_self())
 		g_cond_wait(&c->idle, &c->mu);
 	g_mutex_unlock(&c->mu);
 }

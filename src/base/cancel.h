@@ -29,7 +29,7 @@ int cancel_fd(cancel *c);
 
 /* Runs fn once when set, or at once when it is already. Returns an id for cancel_remove, 0 when it ran at once. */
 guint cancel_add(cancel *c, cancel_fn fn, void *data);
-/* After it returns fn is not running and will not run. Not from inside fn. */
+/* After it returns fn is not running and will not run (from inside fn: will not run again). */
 void cancel_remove(cancel *c, guint id);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(cancel, cancel_unref)

@@ -2,6 +2,7 @@
 #include "build/build_internal.h"
 #include "api/guard.h"
 #include "frontend/dockerfile/dockerfile.h"
+#include "ops/ops.h"
 #include <string.h>
 
 struct solver_bridge {
@@ -108,6 +109,7 @@ static bool solve_definition(bridge *b, const struct bridge_solve_request *reque
 			g_prefix_error(error, "failed to load LLB: ");
 			return false;
 		}
+		ops_drop_cache_mounts(builder_worker(build->builder), definition);
 		result->ref = ref_new(definition, request->definition);
 		if (request->evaluate && !evaluate(b, result->ref, work, error))
 			return false;

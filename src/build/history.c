@@ -117,7 +117,7 @@ static bool store_blob(history *h, const char *ref, const Control__Descriptor *d
 {
 	gsize n = 0;
 	const void *start = g_bytes_get_data(bytes, &n);
-	return db_run(h->db, "INSERT OR REPLACE INTO blobs VALUES(?, ?, ?)", error, "ssb", ref, d->digest, start, n);
+	return db_run(h->db, "INSERT OR REPLACE INTO blobs VALUES(?, ?, ?)", error, "ssb", ref, d->digest, start ? start : "", n);
 }
 
 static bool store_record(history *h, const Control__BuildHistoryRecord *record, GError **error)

@@ -78,26 +78,46 @@ static oci_descriptor *pipe_finish(struct pipe *p, cache *c, enum compression co
 }
 
 /* ---- from a tree */
-static bool diff_whole(cache *c, cache_ref *r, int lower_fd, const struct diff_options *options, struct pipe *p,
-		       GError **error)
+static int open_or_empty(cache *c, const cache_ref *r, struct work *work, GError **error)
 {
-	scoped_fd upper = tree_open_merged(c, r->tree, error);
-	return upper >= 0 && diff_trees(lower_fd, upper, options, write_tar, p, error);
+	return r ? tree_open_merged(c, r->tree, error) : cache_ref_open_tree(c, NULL, CACHE_TREE_READ, work, error);
+}
+
+/* Two merged trees are compared: any pair of them, or a layer where trees are whole. */
+static bool stream_trees(cache_ref *r, const struct diff_options *options, bytes_sink_fn sink, void *data, GError **error)
+{
+	cache *c = r->cache;
+	const cache_ref *below = r->kind == RECORD_DIFF ? r->inputs->pdata[0] : r->parent;
+	const cache_ref *top = r->kind == RECORD_DIFF ? r->inputs->pdata[1] : r;
+	scoped_fd lower = below ? open_or_empty(c, below, NULL, error) : -1;
+	if (below && lower < 0)
+		return false;
+	scoped_fd upper = open_or_empty(c, top, NULL, error);
+	return upper >= 0 && diff_trees(lower, upper, options, sink, data, error);
 }
 
 /* The upper directory alone tells the difference when the tree is one layer over the parent's. */
 static bool is_one_layer(const cache_ref *r)
 {
+	if (r->kind != RECORD_LAYER || !snapshotter_is_stacked(r->cache->snapshotter))
+		return false;
 	const struct tree *below = r->parent ? r->parent->tree : NULL;
-	return snapshotter_is_stacked(r->cache->snapshotter) && r->tree->parent == below;
+	return !r->tree->over && r->tree->parent == below;
 }
 
-static bool diff_upper(cache *c, cache_ref *r, int lower_fd, const struct diff_options *options, struct pipe *p,
-		       GError **error)
+static bool stream_upper(cache_ref *r, const struct diff_options *options, bytes_sink_fn sink, void *data, GError **error)
 {
-	scoped_fd dir = tree_open_dir(c, r->tree, error);
+	cache *c = r->cache;
+	scoped_fd lower = r->parent ? tree_open_merged(c, r->parent->tree, error) : -1;
+	scoped_fd dir = r->parent && lower < 0 ? -1 : tree_open_dir(c, r->tree, error);
 	scoped_fd upper = dir < 0 ? -1 : snapshotter_open_fs(dir, error);
-	return upper >= 0 && diff_overlay(lower_fd, upper, options, write_tar, p, error);
+	return upper >= 0 && diff_overlay(lower, upper, options, sink, data, error);
+}
+
+bool blob_stream(cache_ref *r, cancel *stop, bytes_sink_fn sink, void *data, GError **error)
+{
+	struct diff_options options = {.cancel = stop};
+	return (is_one_layer(r) ? stream_upper : stream_trees)(r, &options, sink, data, error);
 }
 
 static oci_descriptor *make(cache_ref *r, bool by_layer, enum compression compression, int level, struct work *work,
@@ -106,10 +126,8 @@ static oci_descriptor *make(cache_ref *r, bool by_layer, enum compression compre
 	cache *c = r->cache;
 	__attribute__((cleanup(pipe_done))) struct pipe p = {0};
 	struct diff_options options = {.cancel = work ? work->cancel : NULL};
-	scoped_fd lower = r->parent ? tree_open_merged(c, r->parent->tree, error) : -1;
-	if ((r->parent && lower < 0) || !pipe_init(&p, c->blobs, compression, level, error))
-		return NULL;
-	if (!(by_layer ? diff_upper : diff_whole)(c, r, lower, &options, &p, error))
+	if (!pipe_init(&p, c->blobs, compression, level, error) ||
+	    !(by_layer ? stream_upper : stream_trees)(r, &options, write_tar, &p, error))
 		return NULL;
 	return pipe_finish(&p, c, compression, ret_diff_id, error);
 }
@@ -145,16 +163,25 @@ static bool make_claimed_locked(cache_ref *r, enum compression compression, int 
 	return true;
 }
 
+/* Both trees that the difference is made of. */
+static bool unpack_sides(cache_ref *r, struct work *work, GError **error)
+{
+	for (guint i = 0; r->kind == RECORD_DIFF && i < r->inputs->len; i++)
+		if (r->inputs->pdata[i] && !record_unpack(r->inputs->pdata[i], work, error))
+			return false;
+	return r->kind == RECORD_DIFF || !r->parent || record_unpack(r->parent, work, error);
+}
+
 bool blob_make(cache_ref *r, enum compression compression, int level, struct work *work, GError **error)
 {
 	cache *c = r->cache;
-	if (r->parent && !record_unpack(r->parent, work, error))
+	if (!r->blob && !unpack_sides(r, work, error))
 		return false;
 	g_mutex_lock(&c->mu);
 	bool ok = record_claim_locked(r, work, error);
 	if (ok) {
 		/* A blob that was made but vanished from the store is made again; the tar is the same. */
-		bool gone = r->blob && r->tree && !r->provider && !blob_store_has(c->blobs, &r->blob->digest);
+		bool gone = r->blob && (r->tree || r->kind == RECORD_DIFF) && !r->provider && !blob_store_has(c->blobs, &r->blob->digest);
 		if (gone)
 			g_clear_pointer(&r->blob, oci_descriptor_free);
 		ok = r->blob || make_claimed_locked(r, compression, level, work, error);

@@ -14,4 +14,6 @@ bool blob_make(cache_ref *r, enum compression compression, int level, struct wor
 /* The layer in that compression, made if need be: the record's own blob or a variant. Borrowed from the record. */
 const oci_descriptor *blob_convert(cache_ref *r, enum compression compression, int level, struct work *work,
 				   GError **error);
+/* What the record adds to the tree below it, as a tar; its trees are here. */
+bool blob_stream(cache_ref *r, cancel *stop, bytes_sink_fn sink, void *data, GError **error);
 enum compression blob_compression(const char *media_type);

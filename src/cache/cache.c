@@ -90,6 +90,7 @@ static void free_tables(cache *c)
 		struct tree *t = value;
 		snapshot_view_close(t->view);
 		content_tree_unref(t->content);
+		g_clear_pointer(&t->over, g_ptr_array_unref);
 		g_free(t->id);
 		g_free(t);
 	}

@@ -121,7 +121,10 @@ struct cache_layer_result {
  * tree diffs, on all cores. NULL ref: an empty array. Status "exporting layers" is the caller's.
  */
 GPtrArray *cache_ref_layers(cache *c, cache_ref *r, const struct cache_layer_options *options, struct work *work, GError **error);
-/* Merge and diff: UNIMPLEMENTED until their part is built. */
+/*
+ * Inputs applied one over the other (at least one that is not scratch), and what upper has beyond lower (upper NULL:
+ * everything of lower deleted). Nothing is made before a tree or layers are asked for.
+ */
 cache_ref *cache_merge(cache *c, cache_ref *const *refs, size_t n, const struct cache_record_options *options, struct work *work, GError **error);
 cache_ref *cache_diff(cache *c, cache_ref *lower, cache_ref *upper, const struct cache_record_options *options, struct work *work, GError **error);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 #include "cache/blob.h"
+#include "cache/merge.h"
 #include "progress/progress.h"
 
 /* ---- a layer somebody describes */
@@ -98,7 +99,7 @@ static bool needs_making(cache *c, const cache_ref *r, const struct cache_layer_
 {
 	if (!r->blob || (options->force && blob_compression(r->blob->media_type) != options->compression))
 		return true;
-	return r->tree && !r->provider && !blob_store_has(c->blobs, &r->blob->digest);
+	return (r->tree || r->kind == RECORD_DIFF) && !r->provider && !blob_store_has(c->blobs, &r->blob->digest);
 }
 
 static bool make_blobs(cache *c, GPtrArray *chain, const struct cache_layer_options *options, struct work *work,
@@ -213,7 +214,7 @@ GPtrArray *cache_ref_layers(cache *c, cache_ref *r, const struct cache_layer_opt
 			    GError **error)
 {
 	g_autoptr(GPtrArray) results = g_ptr_array_new_with_free_func(result_free);
-	g_autoptr(GPtrArray) chain = record_chain(r);
+	g_autoptr(GPtrArray) chain = merge_units(r);
 	if (!make_blobs(c, chain, options, work, error) || (options->fetch && !record_fetch_all(c, chain, work, error)))
 		return NULL;
 	g_mutex_lock(&c->mu);
@@ -223,19 +224,4 @@ GPtrArray *cache_ref_layers(cache *c, cache_ref *r, const struct cache_layer_opt
 	}
 	g_mutex_unlock(&c->mu);
 	return g_steal_pointer(&results);
-}
-
-/* ---- not built yet */
-cache_ref *cache_merge(cache *c, cache_ref *const *refs, size_t n, const struct cache_record_options *options,
-		       struct work *work, GError **error)
-{
-	error_set(error, ERROR_UNIMPLEMENTED, "merging %zu trees is not supported yet", n);
-	return NULL;
-}
-
-cache_ref *cache_diff(cache *c, cache_ref *lower, cache_ref *upper, const struct cache_record_options *options,
-		      struct work *work, GError **error)
-{
-	error_set(error, ERROR_UNIMPLEMENTED, "a diff of two trees is not supported yet");
-	return NULL;
 }

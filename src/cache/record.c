@@ -28,6 +28,7 @@ cache_ref *record_new(cache *c, const struct cache_record_options *options)
 void record_free(cache_ref *r)
 {
 	g_clear_pointer(&r->inputs, g_ptr_array_unref);
+	g_clear_pointer(&r->units, g_ptr_array_unref);
 	g_clear_pointer(&r->blob, oci_descriptor_free);
 	g_clear_pointer(&r->provider, blob_provider_unref);
 	g_clear_pointer(&r->progress, progress_sink_unref);

@@ -35,6 +35,7 @@
 struct tree {
 	char *id;            /* owned: name of its directory */
 	struct tree *parent; /* ref; NULL: the lowest */
+	GPtrArray *over;     /* of struct tree * (refs), bottom first: no directory of its own, these lie over parent */
 	int refs;
 	bool in_work;        /* below work/, not snapshots/ */
 	bool has_row;
@@ -62,6 +63,7 @@ struct cache_ref {
 	enum record_kind kind;
 	cache_ref *parent;      /* counted as a child there; NULL: base */
 	GPtrArray *inputs;      /* of merge and diff records, counted likewise; a NULL entry is scratch */
+	GPtrArray *units;       /* of merge and diff records: see merge.h (borrowed: ancestors or itself) */
 	struct tree *tree;      /* ref; NULL: described only */
 	cache_ref *twin;        /* borrowed: it has the same life */
 	bool is_mutable, dead, busy;
@@ -146,6 +148,10 @@ struct tree *tree_new(const char *id, struct tree *parent);
 struct tree *tree_ref_locked(struct tree *t);
 void tree_unref_locked(cache *c, struct tree *t);
 int tree_open_dir(cache *c, const struct tree *t, GError **error);
+/* Those with a directory that make up t, top first (borrowed); only t itself where trees are whole. */
+GPtrArray *tree_layers(cache *c, const struct tree *t);
+/* A tree without a directory: over (of struct tree *, bottom first) stacked on parent. */
+struct tree *tree_stack(cache *c, const char *id, struct tree *parent, GPtrArray *over);
 /* A directory in work/ that became a tree over parent (the merged content is the parent's). */
 struct tree *tree_create(cache *c, const char *id, struct tree *parent, cancel *stop, GError **error);
 /* From work/ to snapshots/. */
@@ -176,7 +182,7 @@ void fetch_group_end(fetch_group *g); /* waits for what is under way */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(fetch_group, fetch_group_end)
 /* Its tree can be had: here, or by blobs that are here or have a provider. */
 bool record_is_complete(cache_ref *r);
-/* The record and its parents, bottom first (of cache_ref *, borrowed). */
+/* The record and its parents up to a merge or diff, bottom first (of cache_ref *, borrowed). */
 GPtrArray *record_chain(cache_ref *r);
 
 /* ---- store.c */

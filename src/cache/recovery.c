@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "cache/record.h"
+#include "cache/merge.h"
 #include "cache/rows.h"
 
 /*
@@ -27,6 +28,14 @@ static bool has_directory(cache *c, const char *id)
 	return fstatat(c->snapshots_fd, id, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
 }
 
+static bool below_is_broken(const struct tree *t)
+{
+	bool broken = t->parent && t->parent->broken;
+	for (guint i = 0; t->over && i < t->over->len; i++)
+		broken = broken || ((const struct tree *)t->over->pdata[i])->broken;
+	return broken;
+}
+
 /* A tree is whole when its directory and all those below it are there. */
 static void mark_broken_trees(cache *c)
 {
@@ -36,14 +45,14 @@ static void mark_broken_trees(cache *c)
 	g_hash_table_iter_init(&iter, c->trees);
 	while (g_hash_table_iter_next(&iter, NULL, &value)) {
 		struct tree *t = value;
-		t->broken = t->broken || !has_directory(c, t->id);
+		t->broken = t->broken || (!t->over && !has_directory(c, t->id));
 	}
 	while (again) {
 		again = false;
 		g_hash_table_iter_init(&iter, c->trees);
 		while (g_hash_table_iter_next(&iter, NULL, &value)) {
 			struct tree *t = value;
-			if (!t->broken && t->parent && t->parent->broken)
+			if (!t->broken && below_is_broken(t))
 				t->broken = again = true;
 		}
 	}
@@ -214,6 +223,7 @@ bool recovery_load(cache *c, GError **error)
 	drop_unusable(&v);
 	enter_rows(&v);
 	derive_chains(&v);
+	merge_restore_units(c);
 	doom_unnamed_trees(c);
 	g_mutex_unlock(&c->mu);
 	remove_torn_blobs(&v);

@@ -6,8 +6,11 @@
 /* ---- writing */
 bool rows_put_tree(db *d, const struct tree *t, GError **error)
 {
-	return db_run(d, "INSERT OR REPLACE INTO tree VALUES(?, ?, ?)", error, "ssi", t->id,
-		      t->parent ? t->parent->id : NULL, t->size);
+	g_autoptr(GString) over = t->over ? g_string_new(NULL) : NULL;
+	for (guint i = 0; t->over && i < t->over->len; i++)
+		g_string_append_printf(over, "%s%s", i > 0 ? ";" : "", ((const struct tree *)t->over->pdata[i])->id);
+	return db_run(d, "INSERT OR REPLACE INTO tree VALUES(?, ?, ?, ?)", error, "ssis", t->id,
+		      t->parent ? t->parent->id : NULL, t->size, over ? over->str : NULL);
 }
 
 bool rows_delete_tree(db *d, const char *id, GError **error)
@@ -175,10 +178,26 @@ static struct loaded_row *load_row(cache *c, db_query *q)
 	return row;
 }
 
+/* The trees over the parent of one that has no directory. */
+static void link_over(cache *c, struct tree *t, const char *ids)
+{
+	if (!ids)
+		return;
+	g_auto(GStrv) list = g_strsplit(ids, ";", -1);
+	t->over = g_ptr_array_new();
+	for (char **id = list; *id; id++) {
+		struct tree *one = g_hash_table_lookup(c->trees, *id);
+		t->broken = t->broken || !one;
+		if (one)
+			g_ptr_array_add(t->over, tree_ref_locked(one));
+	}
+}
+
 static bool load_trees(cache *c, GError **error)
 {
 	g_autoptr(GHashTable) parents = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
-	g_autoptr(db_query) q = db_select(c->db, "SELECT id, parent, size FROM tree", error, "");
+	g_autoptr(GHashTable) over = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
+	g_autoptr(db_query) q = db_select(c->db, "SELECT id, parent, size, over FROM tree", error, "");
 	GError *failure = NULL;
 	if (!q)
 		return false;
@@ -189,6 +208,7 @@ static bool load_trees(cache *c, GError **error)
 		t->size = db_int(q, 2);
 		g_hash_table_insert(c->trees, t->id, t);
 		g_hash_table_insert(parents, t->id, g_strdup(db_text(q, 1)));
+		g_hash_table_insert(over, t->id, g_strdup(db_text(q, 3)));
 	}
 	GHashTableIter iter;
 	void *value;
@@ -198,6 +218,7 @@ static bool load_trees(cache *c, GError **error)
 		const char *parent = g_hash_table_lookup(parents, t->id);
 		t->parent = parent ? tree_ref_locked(g_hash_table_lookup(c->trees, parent)) : NULL;
 		t->broken = parent && !t->parent;
+		link_over(c, t, g_hash_table_lookup(over, t->id));
 	}
 	if (!failure)
 		return true;

@@ -24,6 +24,7 @@ static const char *const migrations[] = {
 	"CREATE TABLE name(record TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY(record, name)) WITHOUT ROWID;"
 	"CREATE TABLE value(record TEXT NOT NULL, key TEXT NOT NULL, bytes BLOB, PRIMARY KEY(record, key)) WITHOUT ROWID;"
 	"CREATE TABLE digests(tree TEXT PRIMARY KEY, bytes BLOB NOT NULL);",
+	"ALTER TABLE tree ADD COLUMN over TEXT;",
 	NULL,
 };
 

@@ -21,6 +21,14 @@ struct tree *tree_ref_locked(struct tree *t)
 	return t;
 }
 
+/* What lies over has nothing below it: no more than one level down. */
+static void release_over_locked(cache *c, struct tree *t)
+{
+	for (guint i = 0; t->over && i < t->over->len; i++)
+		tree_unref_locked(c, t->over->pdata[i]);
+	g_clear_pointer(&t->over, g_ptr_array_unref);
+}
+
 void tree_unref_locked(cache *c, struct tree *t)
 {
 	while (t && --t->refs == 0) {
@@ -29,6 +37,7 @@ void tree_unref_locked(cache *c, struct tree *t)
 			g_hash_table_remove(c->trees, t->id);
 		g_hash_table_remove(c->dirty_trees, t->id);
 		t->parent = NULL;
+		release_over_locked(c, t);
 		g_queue_push_tail(&c->doomed, t);
 		store_wake_locked(c);
 		t = parent;
@@ -44,13 +53,43 @@ int tree_open_dir(cache *c, const struct tree *t, GError **error)
 	return fd;
 }
 
+GPtrArray *tree_layers(cache *c, const struct tree *t)
+{
+	g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
+	GPtrArray *layers = g_ptr_array_new();
+	/* overlayfs takes a directory once: the uppermost counts. */
+	for (; t; t = snapshotter_is_stacked(c->snapshotter) ? t->parent : NULL) {
+		for (guint i = t->over ? t->over->len : 0; i > 0; i--)
+			if (g_hash_table_add(seen, t->over->pdata[i - 1]))
+				g_ptr_array_add(layers, t->over->pdata[i - 1]);
+		if (!t->over && g_hash_table_add(seen, (gpointer)t))
+			g_ptr_array_add(layers, (gpointer)t);
+	}
+	return layers;
+}
+
+struct tree *tree_stack(cache *c, const char *id, struct tree *parent, GPtrArray *over)
+{
+	g_mutex_lock(&c->mu);
+	struct tree *t = tree_new(id, tree_ref_locked(parent));
+	t->over = g_ptr_array_new();
+	for (guint i = 0; i < over->len; i++)
+		g_ptr_array_add(t->over, tree_ref_locked(over->pdata[i]));
+	t->size = 0;
+	g_hash_table_insert(c->trees, t->id, t);
+	g_hash_table_add(c->dirty_trees, g_strdup(t->id));
+	g_mutex_unlock(&c->mu);
+	return t;
+}
+
 /* ---- making */
 static bool prepare(cache *c, struct tree *t, cancel *stop, GError **error)
 {
 	scoped_fd dir = tree_open_dir(c, t, error);
 	if (dir < 0)
 		return false;
-	scoped_fd parent = t->parent ? tree_open_dir(c, t->parent, error) : -1;
+	g_autoptr(GPtrArray) below = tree_layers(c, t->parent);
+	scoped_fd parent = t->parent ? tree_open_dir(c, below->pdata[0], error) : -1;
 	if (t->parent && parent < 0)
 		return false;
 	return snapshotter_prepare(c->snapshotter, dir, parent, stop, error);
@@ -107,9 +146,10 @@ static void close_dirs(int *dirs, size_t n)
 static int *open_dirs(cache *c, const struct tree *t, size_t *ret_n, GError **error)
 {
 	g_autoptr(GArray) dirs = g_array_new(FALSE, FALSE, sizeof(int));
+	g_autoptr(GPtrArray) layers = tree_layers(c, t);
 	bool ok = true;
-	for (; t && ok; t = snapshotter_is_stacked(c->snapshotter) ? t->parent : NULL) {
-		int fd = tree_open_dir(c, t, error);
+	for (guint i = 0; i < layers->len && ok; i++) {
+		int fd = tree_open_dir(c, layers->pdata[i], error);
 		ok = fd >= 0;
 		if (ok)
 			g_array_append_val(dirs, fd);
@@ -223,6 +263,8 @@ content_tree *tree_content(cache *c, struct tree *t)
 int64_t tree_measure(cache *c, struct tree *t)
 {
 	int64_t bytes = 0, inodes = 0;
+	if (t->over)
+		return 0;
 	scoped_fd dir = tree_open_dir(c, t, NULL);
 	if (dir < 0 || !tree_usage(dir, &bytes, &inodes, NULL))
 		return 0;

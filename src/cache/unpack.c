@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
 #include <sys/stat.h>
-#include "cache/record.h"
+#include "cache/merge.h"
 #include "os/mount.h"
 #include "progress/progress.h"
 #include "snapshot/apply.h"
@@ -23,11 +23,12 @@ bool record_is_complete(cache_ref *r)
 {
 	cache *c = r->cache;
 	bool complete = true;
-	g_autoptr(GPtrArray) chain = record_chain(r);
 	g_mutex_lock(&c->mu);
-	for (guint i = 0; i < chain->len && complete; i++) {
-		const cache_ref *one = chain->pdata[i];
-		complete = one->tree || one->provider || (one->blob && blob_store_has(c->blobs, &one->blob->digest));
+	g_autoptr(GPtrArray) needed = merge_needed_locked(r);
+	for (guint i = 0; i < needed->len && complete; i++) {
+		const cache_ref *one = needed->pdata[i];
+		complete = one->tree || one->provider || one->kind != RECORD_LAYER ||
+			   (one->blob && blob_store_has(c->blobs, &one->blob->digest));
 	}
 	g_mutex_unlock(&c->mu);
 	return complete;
@@ -43,9 +44,10 @@ static void close_element(gpointer fd)
 static GArray *open_lowers(cache *c, const struct tree *t, GError **error)
 {
 	g_autoptr(GArray) fds = g_array_new(FALSE, FALSE, sizeof(int));
+	g_autoptr(GPtrArray) layers = tree_layers(c, t->parent);
 	g_array_set_clear_func(fds, close_element);
-	for (t = t->parent; t; t = t->parent) {
-		scoped_fd dir = tree_open_dir(c, t, error);
+	for (guint i = 0; i < layers->len; i++) {
+		scoped_fd dir = tree_open_dir(c, layers->pdata[i], error);
 		int fs = dir < 0 ? -1 : snapshotter_open_fs(dir, error);
 		if (fs < 0)
 			return NULL;
@@ -143,7 +145,13 @@ static bool unpack_claimed_locked(cache_ref *r, guint layer, fetch_group *blobs,
 	cache *c = r->cache;
 	struct tree *t = shared_tree_locked(r);
 	struct tree *parent = r->parent ? r->parent->tree : NULL;
-	if (!t) {
+	if (!t && r->kind != RECORD_LAYER) {
+		g_mutex_unlock(&c->mu);
+		t = merge_make_tree(r, work, error);
+		g_mutex_lock(&c->mu);
+		if (!t)
+			return false;
+	} else if (!t) {
 		g_mutex_unlock(&c->mu);
 		bool ok = r->blob || error_set(error, ERROR_NOT_FOUND, "record %s has neither a tree nor a layer", r->id);
 		ok = ok && fetch_group_wait(blobs, layer, error) &&
@@ -169,13 +177,14 @@ static bool unpack_one(cache_ref *r, guint layer, fetch_group *blobs, struct wor
 	return ok;
 }
 
-/* Of the chain, what has no tree and cannot share one; it is the upper end, as a tree needs those below it. */
-static GPtrArray *missing_trees(cache *c, GPtrArray *chain)
+/* What a tree for r needs, has no tree and cannot share one; each behind those it needs itself. */
+static GPtrArray *missing_trees(cache *c, cache_ref *of)
 {
 	GPtrArray *missing = g_ptr_array_new();
 	g_mutex_lock(&c->mu);
-	for (guint i = 0; i < chain->len; i++) {
-		cache_ref *r = chain->pdata[i];
+	g_autoptr(GPtrArray) needed = merge_needed_locked(of);
+	for (guint i = 0; i < needed->len; i++) {
+		cache_ref *r = needed->pdata[i];
 		struct tree *t = r->tree || r->busy ? NULL : shared_tree_locked(r);
 		if (t)
 			adopt_locked(r, t);
@@ -203,8 +212,7 @@ bool record_unpack(cache_ref *r, struct work *work, GError **error)
 	g_mutex_unlock(&c->mu);
 	if (here)
 		return true;
-	g_autoptr(GPtrArray) chain = record_chain(r);
-	g_autoptr(GPtrArray) missing = missing_trees(c, chain);
+	g_autoptr(GPtrArray) missing = missing_trees(c, r);
 	GPtrArray *sinks = record_sinks_start(c, missing);
 	GError *failure = NULL;
 	unpack_all(c, missing, work, &failure);

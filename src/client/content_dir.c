@@ -10,10 +10,10 @@
 #define CHUNK_BYTES (256 * 1024)
 
 struct content_dir {
-	int fd;    /* owned */
-	int blobs; /* owned: blobs/sha256, -1 until there is one */
+	int fd;     /* owned */
+	int blobs;  /* owned: blobs/sha256, -1 until there is one */
 	int ingest; /* owned, -1 until something is written */
-	GMutex mu; /* the two above */
+	GMutex mu;  /* the two above */
 };
 
 struct content_dir *content_dir_open(const char *path, bool create, GError **error)
@@ -49,7 +49,8 @@ static bool blob_path(const char *text, struct digest *ret, char **ret_path, GEr
 {
 	if (!digest_parse(text, ret, error))
 		return false;
-	*ret_path = g_strdup_printf("blobs/%.*s/%s", (int)(strchr(ret->text, ':') - ret->text), ret->text, digest_hex(ret));
+	int n_algorithm = (int)(strchr(ret->text, ':') - ret->text);
+	*ret_path = g_strdup_printf("blobs/%.*s/%s", n_algorithm, ret->text, digest_hex(ret));
 	return true;
 }
 
@@ -146,23 +147,26 @@ bool content_writer_write(struct content_writer *w, const void *bytes, size_t n,
 	return true;
 }
 
-bool content_writer_commit(struct content_writer *w, int64_t total, const char *expected, struct digest *ret, GError **error)
+bool content_writer_commit(struct content_writer *w, int64_t total, const char *expected, struct digest *ret,
+			   GError **error)
 {
 	struct content_dir *d = w->dir;
 	if (total > 0 && total != w->offset)
 		return error_set(error, ERROR_FAILED_PRECONDITION,
-				 "unexpected commit size %" G_GINT64_FORMAT ", expected %" G_GINT64_FORMAT ": failed precondition",
+				 "unexpected commit size %" G_GINT64_FORMAT ", expected %" G_GINT64_FORMAT
+				 ": failed precondition",
 				 w->offset, total);
 	hasher_finish(w->hash, ret);
 	hasher_reset(w->hash);
 	if (*expected && strcmp(expected, ret->text) != 0)
-		return error_set(error, ERROR_FAILED_PRECONDITION, "unexpected commit digest %s, expected %s: failed precondition",
-				 ret->text, expected);
+		return error_set(error, ERROR_FAILED_PRECONDITION,
+				 "unexpected commit digest %s, expected %s: failed precondition", ret->text, expected);
 	int blobs = ensure_dir(d, &d->blobs, "blobs/sha256", error);
 	if (blobs < 0)
 		return false;
 	(void)fchmod(w->fd, 0444);
-	return renameat(d->ingest, w->name, blobs, digest_hex(ret)) == 0 || error_set_errno(error, errno, "rename blob");
+	return renameat(d->ingest, w->name, blobs, digest_hex(ret)) == 0 ||
+	       error_set_errno(error, errno, "rename blob");
 }
 
 void content_writer_clear(struct content_writer *w)

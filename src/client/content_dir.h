@@ -31,7 +31,8 @@ bool content_dir_begin(struct content_dir *d, const char *ref, struct content_wr
 bool content_writer_truncate(struct content_writer *w, GError **error);
 bool content_writer_write(struct content_writer *w, const void *bytes, size_t n, GError **error);
 /* total 0 and expected "": not said. ret: what it is. */
-bool content_writer_commit(struct content_writer *w, int64_t total, const char *expected, struct digest *ret, GError **error);
+bool content_writer_commit(struct content_writer *w, int64_t total, const char *expected, struct digest *ret,
+			   GError **error);
 void content_writer_clear(struct content_writer *w); /* what is written stays for the next one */
 /* Bytes of an unfinished write; NOT_FOUND. */
 bool content_dir_status(struct content_dir *d, const char *ref, struct stat *ret, GError **error);

@@ -163,7 +163,8 @@ static const json_t *find_entry(const json_t *auths, const char *key)
 	json_t *value;
 	if (entry)
 		return entry;
-	json_object_foreach((json_t *)auths, other, value) {
+	json_object_foreach((json_t *)auths, other, value)
+	{
 		g_autofree char *host = host_of(other);
 		if (g_str_equal(host, key))
 			return value;
@@ -243,7 +244,8 @@ static bool environment_get(const char *key, struct docker_credentials *ret, boo
 
 static bool look_up(const char *host, cancel *c, struct docker_credentials *ret, GError **error)
 {
-	bool hub = g_str_equal(host, "registry-1.docker.io") || g_str_equal(host, "docker.io") || g_str_equal(host, "index.docker.io");
+	bool hub = g_str_equal(host, "registry-1.docker.io") || g_str_equal(host, "docker.io") ||
+		   g_str_equal(host, "index.docker.io");
 	const char *key = hub ? HUB_KEY : host;
 	bool found;
 	if (!environment_get(key, ret, &found, error))
@@ -261,10 +263,13 @@ static bool look_up(const char *host, cancel *c, struct docker_credentials *ret,
 
 static void copy(const struct docker_credentials *from, struct docker_credentials *ret)
 {
-	*ret = (struct docker_credentials){g_strdup(from->username), g_strdup(from->secret), g_strdup(from->registry_token)};
+	ret->username = g_strdup(from->username);
+	ret->secret = g_strdup(from->secret);
+	ret->registry_token = g_strdup(from->registry_token);
 }
 
-bool docker_auth_get(struct docker_auth *auth, const char *host, cancel *c, struct docker_credentials *ret, GError **error)
+bool docker_auth_get(struct docker_auth *auth, const char *host, cancel *c, struct docker_credentials *ret,
+		     GError **error)
 {
 	struct docker_credentials found = {0};
 	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&auth->mu);

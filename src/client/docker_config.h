@@ -23,7 +23,8 @@ struct docker_tls {
 
 struct docker_auth *docker_auth_new(void);
 void docker_auth_free(struct docker_auth *auth);
-bool docker_auth_get(struct docker_auth *auth, const char *host, cancel *c, struct docker_credentials *ret, GError **error);
+bool docker_auth_get(struct docker_auth *auth, const char *host, cancel *c, struct docker_credentials *ret,
+		     GError **error);
 void docker_credentials_clear(struct docker_credentials *c);
 /* $DOCKER_CONFIG, else ~/.docker. */
 char *docker_config_dir(void);

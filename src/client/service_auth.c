@@ -165,7 +165,8 @@ static bool tokens_disabled(void)
 	return text && bool_parse(text, &disabled, NULL) && disabled;
 }
 
-static EVP_PKEY *authority_key(services *s, rpc_call *call, const char *host, const ProtobufCBinaryData *salt, GError **error)
+static EVP_PKEY *authority_key(services *s, rpc_call *call, const char *host, const ProtobufCBinaryData *salt,
+			       GError **error)
 {
 	struct docker_credentials credentials = {0};
 	uint8_t seed[SEED_BYTES], sum[KEY_BYTES];
@@ -174,7 +175,8 @@ static EVP_PKEY *authority_key(services *s, rpc_call *call, const char *host, co
 		error_set(error, ERROR_UNAVAILABLE, "client side tokens disabled");
 		return NULL;
 	}
-	if (!docker_auth_get(s->auth, host, rpc_call_cancel(call), &credentials, error) || !seed_get(host, seed, error)) {
+	if (!docker_auth_get(s->auth, host, rpc_call_cancel(call), &credentials, error) ||
+	    !seed_get(host, seed, error)) {
 		docker_credentials_clear(&credentials);
 		return NULL;
 	}
@@ -191,7 +193,8 @@ static EVP_PKEY *authority_key(services *s, rpc_call *call, const char *host, co
 	return key;
 }
 
-static ProtobufCMessage *get_token_authority(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
+static ProtobufCMessage *get_token_authority(rpc_call *call, const ProtobufCMessage *request, void *data,
+					     GError **error)
 {
 	const Auth__GetTokenAuthorityRequest *q = (const void *)request;
 	uint8_t public[KEY_BYTES];
@@ -227,7 +230,8 @@ static uint8_t *sign(EVP_PKEY *key, const ProtobufCBinaryData *payload, size_t *
 	return g_steal_pointer(&signed_bytes);
 }
 
-static ProtobufCMessage *verify_token_authority(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
+static ProtobufCMessage *verify_token_authority(rpc_call *call, const ProtobufCMessage *request, void *data,
+						GError **error)
 {
 	const Auth__VerifyTokenAuthorityRequest *q = (const void *)request;
 	if (q->payload.len > (size_t)PAYLOAD_BYTES_MAX) {
@@ -271,8 +275,12 @@ static bool get_token(services *s, const Auth__FetchTokenRequest *q, cancel *c, 
 	struct docker_credentials credentials = {0};
 	if (!docker_auth_get(s->auth, q->host, c, &credentials, error))
 		return false;
-	struct token_request request = {.host = q->host, .realm = q->realm, .service = q->service, .scopes = q->scopes,
-					.n_scopes = q->n_scopes, .credentials = &credentials,
+	struct token_request request = {.host = q->host,
+					.realm = q->realm,
+					.service = q->service,
+					.scopes = q->scopes,
+					.n_scopes = q->n_scopes,
+					.credentials = &credentials,
 					.tls = docker_auth_tls(s->auth, q->host, false)};
 	bool ready = *credentials.registry_token;
 	if (ready)
@@ -297,11 +305,17 @@ static ProtobufCMessage *fetch_token(rpc_call *call, const ProtobufCMessage *req
 }
 
 static const struct rpc_method methods[] = {
-	{.path = "/moby.filesync.v1.Auth/Credentials", .request = &auth__credentials_request__descriptor, .unary = get_credentials},
-	{.path = "/moby.filesync.v1.Auth/FetchToken", .request = &auth__fetch_token_request__descriptor, .unary = fetch_token},
-	{.path = "/moby.filesync.v1.Auth/GetTokenAuthority", .request = &auth__get_token_authority_request__descriptor,
+	{.path = "/moby.filesync.v1.Auth/Credentials",
+	 .request = &auth__credentials_request__descriptor,
+	 .unary = get_credentials},
+	{.path = "/moby.filesync.v1.Auth/FetchToken",
+	 .request = &auth__fetch_token_request__descriptor,
+	 .unary = fetch_token},
+	{.path = "/moby.filesync.v1.Auth/GetTokenAuthority",
+	 .request = &auth__get_token_authority_request__descriptor,
 	 .unary = get_token_authority},
-	{.path = "/moby.filesync.v1.Auth/VerifyTokenAuthority", .request = &auth__verify_token_authority_request__descriptor,
+	{.path = "/moby.filesync.v1.Auth/VerifyTokenAuthority",
+	 .request = &auth__verify_token_authority_request__descriptor,
 	 .unary = verify_token_authority},
 };
 const struct rpc_method_table service_auth_table = {methods, G_N_ELEMENTS(methods)};

@@ -102,7 +102,8 @@ static bool content_read(rpc_call *call, void *data, GError **error)
 	struct content_dir *d = choose_store(data, call, error);
 	if (!d)
 		return false;
-	g_autoptr(Content__ReadContentRequest) q = rpc_call_recv_message(call, &content__read_content_request__descriptor, error);
+	g_autoptr(Content__ReadContentRequest) q =
+		rpc_call_recv_message(call, &content__read_content_request__descriptor, error);
 	struct stat st;
 	if (!q)
 		return error && *error ? false : error_set(error, ERROR_INVALID_ARGUMENT, "no request");
@@ -110,7 +111,8 @@ static bool content_read(rpc_call *call, void *data, GError **error)
 	if (fd < 0)
 		return false;
 	if (q->offset < 0 || q->offset > st.st_size)
-		return error_set(error, ERROR_OUT_OF_RANGE, "read past object length %" G_GINT64_FORMAT " bytes", (int64_t)st.st_size);
+		return error_set(error, ERROR_OUT_OF_RANGE, "read past object length %" G_GINT64_FORMAT " bytes",
+				 (int64_t)st.st_size);
 	int64_t rest = st.st_size - q->offset;
 	return send_range(call, fd, q->offset, q->size > 0 && q->size < rest ? q->size : rest, error);
 }
@@ -146,11 +148,12 @@ static bool write_begin(struct write_state *s, const Content__WriteContentReques
 static bool write_update(struct write_state *s, const Content__WriteContentRequest *q, GError **error)
 {
 	if (*q->expected && *s->expected && strcmp(q->expected, s->expected) != 0)
-		return error_set(error, ERROR_INVALID_ARGUMENT, "commit digest differs from writer digest: %s != %s", q->expected,
-				 s->expected);
+		return error_set(error, ERROR_INVALID_ARGUMENT, "commit digest differs from writer digest: %s != %s",
+				 q->expected, s->expected);
 	if (q->total > 0 && s->total > 0 && q->total != s->total)
 		return error_set(error, ERROR_INVALID_ARGUMENT,
-				 "commit size differs from writer size: %" G_GINT64_FORMAT " != %" G_GINT64_FORMAT, q->total, s->total);
+				 "commit size differs from writer size: %" G_GINT64_FORMAT " != %" G_GINT64_FORMAT,
+				 q->total, s->total);
 	if (*q->expected) {
 		g_free(s->expected);
 		s->expected = g_strdup(q->expected);
@@ -164,8 +167,8 @@ static bool write_data(struct write_state *s, const Content__WriteContentRequest
 {
 	if (q->offset > 0 && q->offset != s->writer.offset)
 		return error_set(error, ERROR_OUT_OF_RANGE,
-				 "write @%" G_GINT64_FORMAT " must occur at current offset %" G_GINT64_FORMAT, q->offset,
-				 s->writer.offset);
+				 "write @%" G_GINT64_FORMAT " must occur at current offset %" G_GINT64_FORMAT,
+				 q->offset, s->writer.offset);
 	if (q->offset == 0 && s->writer.offset > 0 && (q->data.len > 0 || q->action == CONTENT__WRITE_ACTION__WRITE) &&
 	    !content_writer_truncate(&s->writer, error))
 		return false;
@@ -203,7 +206,8 @@ static bool write_all_steps(struct write_state *s, rpc_call *call, GError **erro
 			return false;
 		}
 		if (!q)
-			return s->ref || error_set(error, ERROR_INVALID_ARGUMENT, "first message must have a reference");
+			return s->ref ||
+			       error_set(error, ERROR_INVALID_ARGUMENT, "first message must have a reference");
 		if (!s->ref && !write_begin(s, q, error))
 			return false;
 		if (!write_step(s, q, call, error))
@@ -240,7 +244,8 @@ static ProtobufCMessage *content_status(rpc_call *call, const ProtobufCMessage *
 	return message_copy(&reply);
 }
 
-static ProtobufCMessage *content_list_statuses(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
+static ProtobufCMessage *content_list_statuses(rpc_call *call, const ProtobufCMessage *request, void *data,
+					       GError **error)
 {
 	/* Unfinished writes are known by the hash of their ref only. */
 	Content__ListStatusesResponse reply = CONTENT__LIST_STATUSES_RESPONSE__INIT;
@@ -261,7 +266,9 @@ static const struct rpc_method methods[] = {
 	{.path = CONTENT "Read", .stream = content_read},
 	{.path = CONTENT "Write", .stream = content_write},
 	{.path = CONTENT "Status", .request = &content__status_request__descriptor, .unary = content_status},
-	{.path = CONTENT "ListStatuses", .request = &content__list_statuses_request__descriptor, .unary = content_list_statuses},
+	{.path = CONTENT "ListStatuses",
+	 .request = &content__list_statuses_request__descriptor,
+	 .unary = content_list_statuses},
 	{.path = CONTENT "Abort", .request = &content__abort_request__descriptor, .unary = content_abort},
 };
 const struct rpc_method_table service_content_table = {methods, G_N_ELEMENTS(methods)};

@@ -90,7 +90,8 @@ static bool files_diff_copy(rpc_call *call, void *data, GError **error)
 	}
 	struct fssync_channel channel = fssync_channel_of_server(call);
 	struct fssync_root root = {.fd = local->fd, .name = ""};
-	struct fssync_filter filter = {(const char *const *)include, (const char *const *)exclude, (const char *const *)follow};
+	struct fssync_filter filter = {(const char *const *)include, (const char *const *)exclude,
+				       (const char *const *)follow};
 	struct fssync_send_options options = {.map = reset_owner};
 	return fssync_send(&channel, &root, 1, &filter, &options, rpc_call_cancel(call), error);
 }

@@ -87,7 +87,8 @@ static bool target_resolve(struct service_target *t, const struct services_outpu
 	case TARGET_DIR:
 		t->kind = TARGET_DIR;
 		t->path = g_strdup(dest);
-		return has_dest || error_set(error, ERROR_INVALID_ARGUMENT, "output directory is required for %s exporter", o->type);
+		return has_dest || error_set(error, ERROR_INVALID_ARGUMENT,
+					     "output directory is required for %s exporter", o->type);
 	case TARGET_FILE:
 		if (has_dest && !g_str_equal(dest, "-"))
 			return target_file(t, dest, error);
@@ -99,7 +100,8 @@ static bool target_resolve(struct service_target *t, const struct services_outpu
 	case TARGET_STDOUT:
 		break;
 	}
-	return !has_dest || error_set(error, ERROR_INVALID_ARGUMENT, "output %s is not supported by %s exporter", dest, o->type);
+	return !has_dest ||
+	       error_set(error, ERROR_INVALID_ARGUMENT, "output %s is not supported by %s exporter", dest, o->type);
 }
 
 static bool parse_mode(const char *text, bool *ret_delete, GError **error)
@@ -119,8 +121,8 @@ static bool output_parse(const char *value, struct services_output *o, GError **
 	if (!o->type || !*o->type)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "--output requires type=<type>");
 	const char *wrong = g_hash_table_lookup(o->attrs, "output");
-	return !wrong || error_set(error, ERROR_INVALID_ARGUMENT, "output=%s not supported for --output, you meant dest=%s?",
-				   wrong, wrong);
+	return !wrong || error_set(error, ERROR_INVALID_ARGUMENT,
+				   "output=%s not supported for --output, you meant dest=%s?", wrong, wrong);
 }
 
 /* Directories of oci and docker are content stores. */
@@ -263,7 +265,8 @@ static bool receive_file(struct service_target *t, rpc_call *call, GError **erro
 static bool receive_directory(struct service_target *t, rpc_call *call, GError **error)
 {
 	if (g_mkdir_with_parents(t->path, 0700) < 0)
-		return error_set_errno(error, errno, "failed to create synctarget dest dir %s: mkdir %s", t->path, t->path);
+		return error_set_errno(error, errno, "failed to create synctarget dest dir %s: mkdir %s", t->path,
+				       t->path);
 	scoped_fd fd = open(t->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return error_set_errno(error, errno, "failed to open synctarget dest root %s", t->path);
@@ -302,8 +305,9 @@ static bool outputs_diff_copy(rpc_call *call, void *data, GError **error)
 	switch (t ? t->kind : TARGET_NONE) {
 	case TARGET_DIR:
 		if (t->delete_rest && !speaks_multi_platform(md))
-			return error_set(error, ERROR_UNKNOWN, "local exporter mode=delete requires a BuildKit daemon with "
-							       "multi-platform local export support");
+			return error_set(error, ERROR_UNKNOWN,
+					 "local exporter mode=delete requires a BuildKit daemon with "
+					 "multi-platform local export support");
 		return receive_directory(t, call, error);
 	case TARGET_FILE:
 		return receive_file(t, call, error);

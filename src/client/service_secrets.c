@@ -91,7 +91,8 @@ static bool add_secret(services *s, struct secret_spec *spec, GError **error)
 bool services_add_secret(services *s, const char *value, GError **error)
 {
 	struct secret_spec spec = {0};
-	bool ok = services_parse_fields(value, "invalid field '%s' must be a key=value pair", secret_field, &spec, error) &&
+	bool ok = services_parse_fields(value, "invalid field '%s' must be a key=value pair", secret_field, &spec,
+					error) &&
 		  add_secret(s, &spec, error);
 	g_free(spec.type);
 	g_free(spec.id);
@@ -151,7 +152,8 @@ static ProtobufCMessage *get_secret(rpc_call *call, const ProtobufCMessage *requ
 }
 
 static const struct rpc_method methods[] = {
-	{.path = "/moby.buildkit.secrets.v1.Secrets/GetSecret", .request = &secrets__get_secret_request__descriptor,
+	{.path = "/moby.buildkit.secrets.v1.Secrets/GetSecret",
+	 .request = &secrets__get_secret_request__descriptor,
 	 .unary = get_secret},
 };
 const struct rpc_method_table service_secrets_table = {methods, G_N_ELEMENTS(methods)};

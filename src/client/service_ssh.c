@@ -18,7 +18,6 @@
 #define CHUNK_BYTES 32768
 enum { AGENT_FAILURE = 5, AGENT_REQUEST_IDENTITIES = 11, AGENT_SIGN_REQUEST = 13 };
 
-
 void service_agent_free(void *agent)
 {
 	g_free(((struct service_agent *)agent)->socket);
@@ -60,7 +59,8 @@ static bool socket_find(const struct agent_spec *spec, char **ret, GError **erro
 	if (!*path && spec->paths->len <= 1)
 		path = g_getenv("SSH_AUTH_SOCK");
 	if (!path || !*path)
-		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid empty ssh agent socket: make sure SSH_AUTH_SOCK is set");
+		return error_set(error, ERROR_INVALID_ARGUMENT,
+				 "invalid empty ssh agent socket: make sure SSH_AUTH_SOCK is set");
 	if (stat(path, &st) < 0)
 		return error_set_errno(error, errno, "stat %s", path);
 	if (S_ISSOCK(st.st_mode)) {
@@ -69,7 +69,8 @@ static bool socket_find(const struct agent_spec *spec, char **ret, GError **erro
 	}
 	if (spec->raw)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "raw mode only supported with socket paths");
-	return error_set(error, ERROR_UNIMPLEMENTED, "%s: ssh key files are not supported yet, use an agent socket", path);
+	return error_set(error, ERROR_UNIMPLEMENTED, "%s: ssh key files are not supported yet, use an agent socket",
+			 path);
 }
 
 static bool add_agent(services *s, const struct agent_spec *spec, GError **error)
@@ -166,7 +167,8 @@ static bool forward_request(rpc_call *call, int fd, const uint8_t *message, size
 		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "agent answer of %u bytes", length);
 	g_autofree uint8_t *answer = g_malloc(sizeof(head) + length);
 	memcpy(answer, head, sizeof(head));
-	return read_all(fd, answer + sizeof(head), length, error) && send_bytes(call, answer, sizeof(head) + length, error);
+	return read_all(fd, answer + sizeof(head), length, error) &&
+	       send_bytes(call, answer, sizeof(head) + length, error);
 }
 
 /* Handles all whole requests at the start of buffer. */
@@ -275,7 +277,9 @@ static const struct service_agent *find_agent(services *s, const char *id, GErro
 static ProtobufCMessage *check_agent(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
 {
 	Ssh__CheckAgentResponse reply = SSH__CHECK_AGENT_RESPONSE__INIT;
-	return find_agent(data, ((const Ssh__CheckAgentRequest *)(const void *)request)->id, error) ? message_copy(&reply) : NULL;
+	return find_agent(data, ((const Ssh__CheckAgentRequest *)(const void *)request)->id, error)
+		       ? message_copy(&reply)
+		       : NULL;
 }
 
 static bool forward_agent(rpc_call *call, void *data, GError **error)
@@ -293,7 +297,9 @@ static bool forward_agent(rpc_call *call, void *data, GError **error)
 }
 
 static const struct rpc_method methods[] = {
-	{.path = "/moby.sshforward.v1.SSH/CheckAgent", .request = &ssh__check_agent_request__descriptor, .unary = check_agent},
+	{.path = "/moby.sshforward.v1.SSH/CheckAgent",
+	 .request = &ssh__check_agent_request__descriptor,
+	 .unary = check_agent},
 	{.path = "/moby.sshforward.v1.SSH/ForwardAgent", .stream = forward_agent},
 };
 const struct rpc_method_table service_ssh_table = {methods, G_N_ELEMENTS(methods)};

@@ -34,8 +34,10 @@ void services_add_auth(services *s)
 		s->auth = docker_auth_new();
 }
 
-bool services_parse_fields(const char *value, const char *invalid, bool (*set)(void *data, const char *key, const char *value,
-			   const char *field, GError **error), void *data, GError **error)
+bool services_parse_fields(const char *value, const char *invalid,
+			   bool (*set)(void *data, const char *key, const char *value, const char *field,
+				       GError **error),
+			   void *data, GError **error)
 {
 	g_auto(GStrv) fields = csv_parse(value, error);
 	if (!fields)
@@ -44,7 +46,8 @@ bool services_parse_fields(const char *value, const char *invalid, bool (*set)(v
 		g_autofree char *key = NULL, *text = NULL;
 		if (!csv_split(*field, &key, &text)) {
 			g_auto(GStrv) parts = g_strsplit(invalid, "%s", 2);
-			return error_set(error, ERROR_INVALID_ARGUMENT, "%s%s%s", parts[0], *field, parts[1] ? parts[1] : "");
+			return error_set(error, ERROR_INVALID_ARGUMENT, "%s%s%s", parts[0], *field,
+					 parts[1] ? parts[1] : "");
 		}
 		g_autofree char *lower = g_ascii_strdown(key, -1);
 		if (!set(data, lower, text, *field, error))
@@ -62,7 +65,8 @@ static bool has_targets(const services *s)
 }
 
 /* Calls with each table that has something to serve. */
-static void each_table(services *s, void (*each)(services *s, const struct rpc_method_table *table, void *data), void *data)
+static void each_table(services *s, void (*each)(services *s, const struct rpc_method_table *table, void *data),
+		       void *data)
 {
 	const struct {
 		bool wanted;

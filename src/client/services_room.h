@@ -41,13 +41,13 @@ struct service_agent {
 };
 
 struct services {
-	GHashTable *locals;  /* char * to struct service_local * */
-	GPtrArray *targets;  /* of struct service_target *, by exporter index */
-	GHashTable *secrets; /* char * to struct service_secret * */
-	GHashTable *agents;  /* char * to struct service_agent * */
-	GHashTable *stores;  /* char * to struct content_dir * (service_content.c) */
+	GHashTable *locals;       /* char * to struct service_local * */
+	GPtrArray *targets;       /* of struct service_target *, by exporter index */
+	GHashTable *secrets;      /* char * to struct service_secret * */
+	GHashTable *agents;       /* char * to struct service_agent * */
+	GHashTable *stores;       /* char * to struct content_dir * (service_content.c) */
 	struct docker_auth *auth; /* owned, NULL: none (service_auth.c) */
-	GPtrArray *methods;  /* of const char *, NULL-terminated once listed */
+	GPtrArray *methods;       /* of const char *, NULL-terminated once listed */
 };
 
 extern const struct rpc_method_table service_files_table;   /* FileSync */
@@ -63,9 +63,9 @@ void service_secret_free(void *secret);
 void service_agent_free(void *agent);
 void content_dir_free(void *store);
 
-
-
 /* Splits "key=value" fields of a CSV value; calls set for each, keys lower-cased. invalid: printf format of the error
  * for a field without "=". */
-bool services_parse_fields(const char *value, const char *invalid, bool (*set)(void *data, const char *key, const char *value,
-			   const char *field, GError **error), void *data, GError **error);
+bool services_parse_fields(const char *value, const char *invalid,
+			   bool (*set)(void *data, const char *key, const char *value, const char *field,
+				       GError **error),
+			   void *data, GError **error);

@@ -56,7 +56,8 @@ static bool may_have_password(const struct token_request *q, GError **error)
 	g_autofree char *realm = host_of_url(q->realm, &https), *registry = host_of_registry(q->host);
 	if (https || (realm && registry && g_str_equal(realm, registry)))
 		return true;
-	return error_set(error, ERROR_PERMISSION_DENIED, "refusing to send credentials for %s to %s without TLS", q->host, q->realm);
+	return error_set(error, ERROR_PERMISSION_DENIED, "refusing to send credentials for %s to %s without TLS",
+			 q->host, q->realm);
 }
 
 /* ---- one request */
@@ -71,7 +72,8 @@ static bool set_tls(struct exchange *x, const struct docker_tls *tls, GError **e
 		gsize n;
 		g_autoptr(GError) failure = NULL;
 		if (!g_file_get_contents(tls->ca_files->pdata[i], &text, &n, &failure))
-			return error_set(error, ERROR_UNKNOWN, "failed to read %s: %s", (char *)tls->ca_files->pdata[i], failure->message);
+			return error_set(error, ERROR_UNKNOWN, "failed to read %s: %s", (char *)tls->ca_files->pdata[i],
+					 failure->message);
 		g_byte_array_append(x->ca, (const uint8_t *)text, (guint)n);
 		g_byte_array_append(x->ca, (const uint8_t *)"\n", 1);
 	}
@@ -115,7 +117,8 @@ static void exchange_clear(struct exchange *x)
 }
 
 /* The reply and its status; false only when there was none. */
-static bool perform(struct exchange *x, const struct token_request *q, const char *url, long *ret_status, GError **error)
+static bool perform(struct exchange *x, const struct token_request *q, const char *url, long *ret_status,
+		    GError **error)
 {
 	set_common(x, url);
 	if (!set_tls(x, q->tls, error))
@@ -124,7 +127,8 @@ static bool perform(struct exchange *x, const struct token_request *q, const cha
 	if (!cancel_check(x->cancel, error))
 		return false;
 	if (code != CURLE_OK)
-		return error_set(error, ERROR_UNAVAILABLE, "%s: %s", q->realm, *x->message ? x->message : curl_easy_strerror(code));
+		return error_set(error, ERROR_UNAVAILABLE, "%s: %s", q->realm,
+				 *x->message ? x->message : curl_easy_strerror(code));
 	curl_easy_getinfo(x->curl, CURLINFO_RESPONSE_CODE, ret_status);
 	return true;
 }
@@ -142,7 +146,11 @@ static bool send_get(struct exchange *x, const struct token_request *q, long *re
 		append_pair(query, "service", q->service);
 	for (size_t i = 0; i < q->n_scopes; i++)
 		append_pair(query, "scope", q->scopes[i]);
-	g_autofree char *url = g_strconcat(q->realm, query->len == 0 ? "" : strchr(q->realm, '?') ? "&" : "?", query->str, NULL);
+	g_autofree char *url = g_strconcat(q->realm,
+					   query->len == 0         ? ""
+					   : strchr(q->realm, '?') ? "&"
+								   : "?",
+					   query->str, NULL);
 	if (*q->credentials->secret) {
 		curl_easy_setopt(x->curl, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
 		curl_easy_setopt(x->curl, CURLOPT_USERNAME, q->credentials->username);
@@ -180,7 +188,8 @@ static bool send_post(struct exchange *x, const struct token_request *q, long *r
 
 static bool reply_read(const struct exchange *x, bool post, struct token *ret, GError **error)
 {
-	g_autoptr(json_t) json = json_read(x->reply->data, x->reply->len, (size_t)REPLY_BYTES_MAX, "token response", error);
+	g_autoptr(json_t) json =
+		json_read(x->reply->data, x->reply->len, (size_t)REPLY_BYTES_MAX, "token response", error);
 	if (!json) {
 		g_prefix_error(error, "unable to decode token response: ");
 		return false;
@@ -202,19 +211,21 @@ static bool reply_read(const struct exchange *x, bool post, struct token *ret, G
 	return true;
 }
 
-static bool ask(const struct token_request *q, bool post, cancel *c, struct token *ret, long *ret_status, GError **error)
+static bool ask(const struct token_request *q, bool post, cancel *c, struct token *ret, long *ret_status,
+		GError **error)
 {
 	static gsize ready;
 	if (g_once_init_enter(&ready)) {
 		curl_global_init(CURL_GLOBAL_DEFAULT);
 		g_once_init_leave(&ready, 1);
 	}
-	struct exchange x = {.curl = curl_easy_init(), .cancel = c, .reply = g_byte_array_new(), .ca = g_byte_array_new()};
+	struct exchange x = {
+		.curl = curl_easy_init(), .cancel = c, .reply = g_byte_array_new(), .ca = g_byte_array_new()};
 	bool ok = x.curl || error_set(error, ERROR_RESOURCE_EXHAUSTED, "no HTTP client");
 	ok = ok && (post ? send_post : send_get)(&x, q, ret_status, error);
 	if (ok && (*ret_status < 200 || *ret_status >= 400))
-		ok = error_set(error, ERROR_UNKNOWN, "unexpected status from %s request to %s: %ld", post ? "POST" : "GET", q->realm,
-			       *ret_status);
+		ok = error_set(error, ERROR_UNKNOWN, "unexpected status from %s request to %s: %ld",
+			       post ? "POST" : "GET", q->realm, *ret_status);
 	else if (ok)
 		ok = reply_read(&x, post, ret, error);
 	exchange_clear(&x);

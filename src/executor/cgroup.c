@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "executor/cgroup.h"
+#include "base/limits.h"
 #include "base/scope.h"
 #include "os/path.h"
 #include <dirent.h>
@@ -8,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/sysinfo.h>
 
 #define CGROUP_ROOT "/sys/fs/cgroup"
 
@@ -50,6 +52,51 @@ char *cgroup_path_for(const char *parent, const char *id)
 static const char *relative(const char *path)
 {
 	return path != NULL && path[0] == '/' && path[1] != '\0' ? path + 1 : NULL;
+}
+
+/* ---- limits of all steps */
+
+static void write_value(int dir_fd, const char *file, const char *value)
+{
+	scoped_fd fd = openat(dir_fd, file, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd >= 0 && write(fd, value, strlen(value)) < 0)
+		return; /* not ours to set here */
+}
+
+static void limit_directory(int fd)
+{
+	struct sysinfo info;
+	write_value(fd, "pids.max", "32768");
+	if (sysinfo(&info) != 0)
+		return;
+	uint64_t total = (uint64_t)info.totalram * info.mem_unit;
+	if (total < 2 * (uint64_t)GIB(1))
+		return;
+	g_autofree char *bytes = g_strdup_printf("%" G_GUINT64_FORMAT, total - (uint64_t)MIB(512));
+	write_value(fd, "memory.max", bytes);
+	write_value(fd, "memory.limit_in_bytes", bytes);
+}
+
+void cgroup_limit_parent(const struct cgroups *g, const char *parent)
+{
+	g_autofree char *path = cgroup_path_for(parent, ".");
+	if (relative(path) == NULL)
+		return;
+	g_auto(GStrv) names = g_strsplit(relative(path), "/", -1);
+	for (size_t i = 0; i < g->n; i++) {
+		scoped_fd at = openat(g->fds[i], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		for (size_t k = 0; at >= 0 && names[k] != NULL; k++) {
+			/* v2: children have only the controllers that their parents hand down. */
+			write_value(at, "cgroup.subtree_control", "+pids");
+			write_value(at, "cgroup.subtree_control", "+memory");
+			mkdirat(at, names[k], 0755);
+			int next = openat(at, names[k], O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+			fd_close(&at);
+			at = next;
+		}
+		if (at >= 0)
+			limit_directory(at);
+	}
 }
 
 static FILE *open_text(int dir_fd, const char *name)

@@ -27,6 +27,11 @@ void cgroups_done(struct cgroups *g);
 
 /* Where a step goes: "/<parent>/buildkit/<id>", or "<parent><id>" for a parent of systemd's form. */
 char *cgroup_path_for(const char *parent, const char *id);
+/*
+ * Bounds all steps together, so that their appetite stays theirs: at most 32768 processes and all memory but 512 MiB.
+ * What the system does not let us set is left.
+ */
+void cgroup_limit_parent(const struct cgroups *g, const char *parent);
 /* SIGKILL to all processes below; false when there were none. */
 bool cgroup_kill(const struct cgroups *g, const char *path);
 /* Removes it and everything below, killing what still lives there, at most wait_ms. */

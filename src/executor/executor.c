@@ -143,6 +143,7 @@ executor *executor_new(const struct executor_options *options, GError **error)
 		e->seccomp = seccomp_json(spec_default_caps);
 	cgroups_init(&e->cgroups);
 	remove_leftovers(e);
+	cgroup_limit_parent(&e->cgroups, e->cgroup_parent);
 	const struct names_overrides overrides = {
 		.nameservers = (const char *const *)e->nameservers,
 		.options = (const char *const *)e->dns_options,

@@ -143,6 +143,8 @@ static void put_process(json_writer *w, const struct spec_input *in)
 	put_string(w, "cwd", step->cwd != NULL && *step->cwd != '\0' ? step->cwd : "/");
 	put_capabilities(w, in);
 	put_limits(w, step);
+	/* When memory runs out, a step goes before the daemon. */
+	put_int(w, "oomScoreAdj", 500);
 	if (!step->insecure)
 		json_put_string_member_nonempty(w, "apparmorProfile", in->apparmor_profile);
 	json_object_end(w);

@@ -33,8 +33,11 @@ static void transfer_progress(void *data, int64_t bytes, bool done)
 	if (!done && now - t->last_ns < PROGRESS_NS)
 		return;
 	t->last_ns = now;
-	progress_status(t->work->progress, &(struct progress_status){.id = t->status_id, .name = "transferring", .current = bytes,
-								      .started_ns = t->started_ns, .completed_ns = done ? now : 0});
+	progress_status(t->work->progress, &(struct progress_status){.id = t->status_id,
+								     .name = "transferring",
+								     .current = bytes,
+								     .started_ns = t->started_ns,
+								     .completed_ns = done ? now : 0});
 }
 
 /* Entries say by their first component which tree they are of. */
@@ -56,7 +59,8 @@ static bool send_roots(struct transfer *t, struct local *l, const struct export_
 	g_autoptr(rpc_metadata) md = rpc_metadata_new();
 	if (l->options.delete_rest)
 		rpc_metadata_add(md, "buildkit-exporter-multi-platform", "1");
-	struct fssync_send_options options = {.map = map_entry, .map_data = t, .progress = transfer_progress, .progress_data = t};
+	struct fssync_send_options options = {
+		.map = map_entry, .map_data = t, .progress = transfer_progress, .progress_data = t};
 	g_autoptr(rpc_call) call = session_send_open(s, input->index, md, t->work->cancel, error);
 	if (!call)
 		return false;
@@ -80,8 +84,9 @@ static bool check_overlap(void *data, const struct fssync_stat *stat, int parent
 		return true;
 	const char *other = g_hash_table_lookup(o->seen, stat->path);
 	if (other)
-		return error_set(error, ERROR_INVALID_ARGUMENT, "cannot overwrite %s from %s with %s when split option is disabled",
-				 stat->path, other, o->id);
+		return error_set(error, ERROR_INVALID_ARGUMENT,
+				 "cannot overwrite %s from %s with %s when split option is disabled", stat->path, other,
+				 o->id);
 	g_hash_table_insert(o->seen, g_strdup(stat->path), (void *)o->id);
 	return true;
 }
@@ -121,7 +126,8 @@ static bool export_merging(struct local *l, const struct export_input *input, se
 {
 	for (guint i = 0; i < trees->len; i++) {
 		struct result_tree *tree = trees->pdata[i];
-		g_autofree char *status = split ? g_strconcat("copying files ", tree->id, NULL) : g_strdup("copying files");
+		g_autofree char *status =
+			split ? g_strconcat("copying files ", tree->id, NULL) : g_strdup("copying files");
 		g_autoptr(GPtrArray) one = g_ptr_array_new();
 		g_ptr_array_add(one, tree);
 		struct transfer t = {.work = work, .trees = one, .status_id = status};

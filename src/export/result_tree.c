@@ -121,6 +121,6 @@ struct fssync_root result_tree_root(const struct result_tree *t, bool wrapped)
 
 session *export_session(const struct exporter_context *context, struct work *work, GError **error)
 {
-	return session_find(context->sessions, context->session_id ? context->session_id : "", SESSION_WAIT_MS, work->cancel,
-			    error);
+	return session_find(context->sessions, context->session_id ? context->session_id : "", SESSION_WAIT_MS,
+			    work->cancel, error);
 }

@@ -77,7 +77,8 @@ static bool write_trees(struct upload *u, GPtrArray *trees, bool wrapped, GError
 	for (guint i = 0; i < trees->len; i++) {
 		struct result_tree *tree = trees->pdata[i];
 		struct fssync_root root = result_tree_root(tree, wrapped);
-		struct fssync_walk_options options = {.map = result_tree_map, .map_data = tree, .visit = add_entry, .visit_data = u};
+		struct fssync_walk_options options = {
+			.map = result_tree_map, .map_data = tree, .visit = add_entry, .visit_data = u};
 		if (!fssync_walk(&root, 1, NULL, &options, u->cancel, error))
 			return false;
 	}
@@ -97,7 +98,8 @@ static void *tar_open(const struct exporter_context *context, const char *type, 
 	return t;
 }
 
-static bool send_archive(session *s, const struct export_input *input, GPtrArray *trees, struct work *work, GError **error)
+static bool send_archive(session *s, const struct export_input *input, GPtrArray *trees, struct work *work,
+			 GError **error)
 {
 	g_autoptr(rpc_metadata) md = rpc_metadata_new();
 	g_autoptr(rpc_call) call = session_send_open(s, input->index, md, work->cancel, error);

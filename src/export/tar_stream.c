@@ -78,9 +78,9 @@ static void put_text(char *field, size_t n, const char *text)
 /* Splits at a slash so that both parts fit: at the last one that leaves a short enough name. */
 static bool split_name(struct ustar *h, const char *name)
 {
-	size_t n = strlen(name);
-	if (!is_ascii(name))
+	if (!name || !*name || !is_ascii(name))
 		return false;
+	size_t n = strlen(name);
 	if (n <= sizeof(h->name)) {
 		memcpy(h->name, name, n);
 		return true;
@@ -196,7 +196,8 @@ static bool write_pax(struct tar_stream *t, const char *path, const GByteArray *
 	octal(h.devmajor, sizeof(h.devmajor), 0);
 	octal(h.devminor, sizeof(h.devminor), 0);
 	finish_block(&h);
-	return t->sink(t->data, &h, sizeof(h), error) && t->sink(t->data, pax->data, pax->len, error) && pad(t, pax->len, error);
+	return t->sink(t->data, &h, sizeof(h), error) && t->sink(t->data, pax->data, pax->len, error) &&
+	       pad(t, pax->len, error);
 }
 
 bool tar_stream_header(struct tar_stream *t, const struct fssync_stat *stat, GError **error)

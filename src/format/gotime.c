@@ -19,8 +19,8 @@ static int64_t unit_ns(const char *unit, size_t n)
 	static const struct {
 		const char *name;
 		int64_t ns;
-	} table[] = {{"ns", 1}, {"us", 1000}, {"\xC2\xB5s", 1000}, {"\xCE\xBCs", 1000}, {"ms", 1000000},
-		     {"s", SECOND_NS}, {"m", 60 * SECOND_NS}, {"h", 3600 * SECOND_NS}};
+	} table[] = {{"ns", 1},       {"us", 1000},     {"\xC2\xB5s", 1000},   {"\xCE\xBCs", 1000},
+		     {"ms", 1000000}, {"s", SECOND_NS}, {"m", 60 * SECOND_NS}, {"h", 3600 * SECOND_NS}};
 	for (size_t i = 0; i < G_N_ELEMENTS(table); i++)
 		if (strlen(table[i].name) == n && memcmp(table[i].name, unit, n) == 0)
 			return table[i].ns;

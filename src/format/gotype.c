@@ -135,7 +135,8 @@ bool size_parse(const char *text, int64_t *ret_bytes, GError **error)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid size: '%s'", text);
 	double factor = unit_factor(suffix);
 	if (factor == 0)
-		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid suffix: '%s'", strlen(suffix) > 3 ? text + n : suffix);
+		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid suffix: '%s'",
+				 strlen(suffix) > 3 ? text + n : suffix);
 	value *= factor;
 	if (value >= 9223372036854775808.0)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid size: '%s'", text);

@@ -8,15 +8,15 @@
 #include <string.h>
 
 enum token_kind {
-	TOKEN_RUNE,       /* one rune */
-	TOKEN_CLASS,      /* one rune of a class */
-	TOKEN_STAR,       /* any number of runes of a class */
-	TOKEN_DIRS,       /* "(.*\/)?": skips itself and TOKEN_INSIDE, or enters that */
-	TOKEN_INSIDE,     /* in the middle of "(.*\/)?": leaves behind a slash */
-	TOKEN_BEGIN,      /* ^ \A */
-	TOKEN_END,        /* \z */
-	TOKEN_WORD,       /* \b */
-	TOKEN_NOT_WORD,   /* \B */
+	TOKEN_RUNE,     /* one rune */
+	TOKEN_CLASS,    /* one rune of a class */
+	TOKEN_STAR,     /* any number of runes of a class */
+	TOKEN_DIRS,     /* "(.*\/)?": skips itself and TOKEN_INSIDE, or enters that */
+	TOKEN_INSIDE,   /* in the middle of "(.*\/)?": leaves behind a slash */
+	TOKEN_BEGIN,    /* ^ \A */
+	TOKEN_END,      /* \z */
+	TOKEN_WORD,     /* \b */
+	TOKEN_NOT_WORD, /* \B */
 };
 
 struct range {
@@ -163,9 +163,10 @@ static bool posix_class(struct parser *s, bool *ret_found)
 	static const struct {
 		const char *name;
 		const char *pairs;
-	} table[] = {{"alnum", "09AZaz"}, {"alpha", "AZaz"}, {"ascii", "\x01\x7f"}, {"blank", "\t\t  "},
-		     {"digit", "09"}, {"graph", "!~"}, {"lower", "az"}, {"print", " ~"}, {"punct", "!/:@[`{~"},
-		     {"space", "\t\r  "}, {"upper", "AZ"}, {"word", "09AZaz__"}, {"xdigit", "09AFaf"}};
+	} table[] = {{"alnum", "09AZaz"},   {"alpha", "AZaz"},   {"ascii", "\x01\x7f"}, {"blank", "\t\t  "},
+		     {"digit", "09"},       {"graph", "!~"},     {"lower", "az"},       {"print", " ~"},
+		     {"punct", "!/:@[`{~"}, {"space", "\t\r  "}, {"upper", "AZ"},       {"word", "09AZaz__"},
+		     {"xdigit", "09AFaf"}};
 	*ret_found = false;
 	if (s->end - s->p < 2 || s->p[1] != ':')
 		return true;
@@ -457,8 +458,7 @@ static bool step_states(const path_regex *re, const uint8_t *in, uint8_t *out, g
 
 bool path_regex_match(const path_regex *re, const char *path, size_t n)
 {
-	if (n < re->min_runes || n < re->n_prefix || n < re->n_suffix ||
-	    memcmp(path, re->prefix, re->n_prefix) != 0 ||
+	if (n < re->min_runes || n < re->n_prefix || n < re->n_suffix || memcmp(path, re->prefix, re->n_prefix) != 0 ||
 	    memcmp(path + n - re->n_suffix, re->suffix, re->n_suffix) != 0)
 		return false;
 	size_t size = re->tokens->len + 1;

@@ -11,7 +11,7 @@
 enum pattern_kind { PATTERN_EXACT, PATTERN_PREFIX, PATTERN_SUFFIX, PATTERN_REGEX };
 
 struct pattern {
-	char *text; /* owned, cleaned */
+	char *text;          /* owned, cleaned */
 	const char *literal; /* what the kind compares with, in text */
 	size_t n_literal;
 	enum pattern_kind kind;
@@ -228,7 +228,8 @@ bool patterns_match_in(const patterns *p, const char *path, const uint8_t *paren
 		const struct pattern *pattern = pattern_at(p, i);
 		bool match = parent_bits && parent_bits[i];
 		if (!match && pattern->negated == matched)
-			match = parent_bits ? pattern_match(pattern, path, n) : pattern_match_with_parents(pattern, path);
+			match = parent_bits ? pattern_match(pattern, path, n)
+					    : pattern_match_with_parents(pattern, path);
 		if (ret_bits)
 			ret_bits[i] = match;
 		if (match)

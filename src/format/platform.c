@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "format/platform.h"
+#include "format/gotype.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -140,12 +141,13 @@ static bool os_read(const char *part, const char *specifier, struct platform *p,
 			break;
 		close += 1 + feature;
 	}
-	if (n == 0 || (*rest == '(' ? (close[0] != ')' || close[1]) : *rest != '\0'))
+	if (n == 0 || (*rest == '(' ? (close[0] != ')' || close[1]) : *rest != '\0')) {
+		g_autofree char *expression = go_quote(OS_EXPRESSION);
 		return error_set(error, ERROR_INVALID_ARGUMENT,
 				 "\"%s\" is an invalid OS component of \"%s\": OSAndVersion specifier component must "
-				 "match \"%s\": "
-				 "invalid argument",
-				 part, specifier, OS_EXPRESSION);
+				 "match %s: invalid argument",
+				 part, specifier, expression);
+	}
 	if (!copy_part(p->os, sizeof p->os, part, n, specifier, error))
 		return false;
 	if (version == 0)

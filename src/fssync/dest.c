@@ -37,7 +37,8 @@ void dest_how_init(struct dest_how *how, bool as_root)
 
 static void temp_name(struct dest_how *how, char ret[40])
 {
-	g_snprintf(ret, 40, ".tmp.%016" G_GINT64_MODIFIER "x%08x", how->seed, (guint)g_atomic_int_add(&how->counter, 1));
+	g_snprintf(ret, 40, ".tmp.%016" G_GINT64_MODIFIER "x%08x", how->seed,
+		   (guint)g_atomic_int_add(&how->counter, 1));
 }
 
 static void times_of(int64_t mtime_ns, struct timespec ret[2])
@@ -68,8 +69,7 @@ static void set_xattrs(int fd, const struct fssync_stat *stat)
 
 static bool needs_owner(const struct dest_how *how, const dest_dir *parent, const struct fssync_stat *stat)
 {
-	return how->as_root &&
-	       (stat->uid != how->euid || stat->gid != how->egid || !parent || parent->inherits_group);
+	return how->as_root && (stat->uid != how->euid || stat->gid != how->egid || !parent || parent->inherits_group);
 }
 
 static bool fails(const char *what, const char *name, GError **error)
@@ -144,7 +144,8 @@ static dest_dir *dir_open(dest_dir *parent, const char *name, const struct fssyn
 	return d;
 }
 
-dest_dir *dest_dir_make(struct dest_how *how, dest_dir *parent, const char *name, const struct fssync_stat *stat, GError **error)
+dest_dir *dest_dir_make(struct dest_how *how, dest_dir *parent, const char *name, const struct fssync_stat *stat,
+			GError **error)
 {
 	if (mkdirat(parent->fd, name, 0700) < 0) {
 		fails("mkdir", stat->path, error);
@@ -156,8 +157,8 @@ dest_dir *dest_dir_make(struct dest_how *how, dest_dir *parent, const char *name
 	return g_steal_pointer(&d);
 }
 
-dest_dir *dest_dir_open(struct dest_how *how, dest_dir *parent, const char *name, const struct fssync_stat *stat, bool update,
-			GError **error)
+dest_dir *dest_dir_open(struct dest_how *how, dest_dir *parent, const char *name, const struct fssync_stat *stat,
+			bool update, GError **error)
 {
 	g_autoptr(dest_dir) d = dir_open(parent, name, stat, error);
 	if (!d || (update && !dir_set_attributes(how, d, stat, error)))
@@ -185,7 +186,8 @@ static bool make_node(dest_dir *d, const char *name, const struct fssync_stat *s
 	return mknodat(d->fd, name, mode, dev) == 0 || fails("failed to create device", stat->path, error);
 }
 
-static bool node_set_attributes(struct dest_how *how, dest_dir *d, const char *name, const struct fssync_stat *stat, GError **error)
+static bool node_set_attributes(struct dest_how *how, dest_dir *d, const char *name, const struct fssync_stat *stat,
+				GError **error)
 {
 	struct timespec times[2];
 	times_of(stat->mtime_ns, times);
@@ -212,8 +214,8 @@ bool dest_make_special(struct dest_how *how, dest_dir *d, const char *name, bool
 	return !exists || rename_in(d, temp, name, error);
 }
 
-bool dest_make_link(struct dest_how *how, dest_dir *d, const char *name, bool exists, int target_fd, const char *target_name,
-		    GError **error)
+bool dest_make_link(struct dest_how *how, dest_dir *d, const char *name, bool exists, int target_fd,
+		    const char *target_name, GError **error)
 {
 	char temp[40];
 	temp_name(how, temp);

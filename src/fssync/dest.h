@@ -20,8 +20,8 @@ struct dest_how {
 	uid_t euid;
 	gid_t egid;
 	mode_t umask;
-	uint64_t seed;  /* of temporary names */
-	gint counter;   /* atomic */
+	uint64_t seed; /* of temporary names */
+	gint counter;  /* atomic */
 };
 void dest_how_init(struct dest_how *how, bool as_root);
 
@@ -32,17 +32,18 @@ dest_dir *dest_dir_ref(dest_dir *d);
 void dest_dir_unref(dest_dir *d);
 int dest_dir_fd(const dest_dir *d);
 /* Makes a directory that is not there. */
-dest_dir *dest_dir_make(struct dest_how *how, dest_dir *parent, const char *name, const struct fssync_stat *stat, GError **error);
-/* Opens one that is; update: give it the attributes of stat. */
-dest_dir *dest_dir_open(struct dest_how *how, dest_dir *parent, const char *name, const struct fssync_stat *stat, bool update,
+dest_dir *dest_dir_make(struct dest_how *how, dest_dir *parent, const char *name, const struct fssync_stat *stat,
 			GError **error);
+/* Opens one that is; update: give it the attributes of stat. */
+dest_dir *dest_dir_open(struct dest_how *how, dest_dir *parent, const char *name, const struct fssync_stat *stat,
+			bool update, GError **error);
 
 /* Symlinks, devices, pipes; replaces what has the name when exists. */
 bool dest_make_special(struct dest_how *how, dest_dir *d, const char *name, bool exists, const struct fssync_stat *stat,
 		       GError **error);
 /* A further name of a file: target_name in target_fd. */
-bool dest_make_link(struct dest_how *how, dest_dir *d, const char *name, bool exists, int target_fd, const char *target_name,
-		    GError **error);
+bool dest_make_link(struct dest_how *how, dest_dir *d, const char *name, bool exists, int target_fd,
+		    const char *target_name, GError **error);
 /* Removes an entry, whole trees included. */
 bool dest_remove(dest_dir *d, const char *name, GError **error);
 

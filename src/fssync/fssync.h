@@ -43,8 +43,8 @@ struct fssync_stat {
 #define FSSYNC_MODE_CHAR_DEVICE (1u << 21)
 #define FSSYNC_MODE_STICKY (1u << 20)
 #define FSSYNC_MODE_IRREGULAR (1u << 19)
-#define FSSYNC_MODE_TYPE \
-	(FSSYNC_MODE_DIR | FSSYNC_MODE_SYMLINK | FSSYNC_MODE_DEVICE | FSSYNC_MODE_PIPE | FSSYNC_MODE_SOCKET | \
+#define FSSYNC_MODE_TYPE                                                                                               \
+	(FSSYNC_MODE_DIR | FSSYNC_MODE_SYMLINK | FSSYNC_MODE_DEVICE | FSSYNC_MODE_PIPE | FSSYNC_MODE_SOCKET |          \
 	 FSSYNC_MODE_CHAR_DEVICE | FSSYNC_MODE_IRREGULAR)
 uint32_t fssync_mode_from_st(mode_t st_mode);
 mode_t fssync_mode_to_st(uint32_t mode);
@@ -55,7 +55,8 @@ struct fssync_channel {
 	bool (*send)(void *data, const void *head, size_t n_head, const void *body, size_t n_body, GError **error);
 	GBytes *(*recv)(void *data, GError **error);
 	bool (*close_send)(void *data, GError **error); /* may be NULL */
-	/* Ends the stream now: whatever is blocked in send or recv returns an error. Any thread. May be NULL (tests). */
+	/* Ends the stream now: whatever is blocked in send or recv returns an error. Any thread. May be NULL (tests).
+	 */
 	void (*abort)(void *data);
 	void *data;
 };
@@ -63,7 +64,7 @@ struct fssync_channel {
 struct fssync_filter {
 	const char *const *include; /* NULL or NULL-terminated .dockerignore-style patterns */
 	const char *const *exclude;
-	const char *const *follow;  /* paths resolved through symlinks beneath the root, added to include */
+	const char *const *follow; /* paths resolved through symlinks beneath the root, added to include */
 };
 
 /* A virtual root of several trees: each directory appears under its name ("" for the root itself). */
@@ -95,7 +96,8 @@ struct fssync_send_options {
 	void *progress_data;
 };
 bool fssync_send(const struct fssync_channel *channel, const struct fssync_root *roots, size_t n_roots,
-		 const struct fssync_filter *filter, const struct fssync_send_options *options, cancel *c, GError **error);
+		 const struct fssync_filter *filter, const struct fssync_send_options *options, cancel *c,
+		 GError **error);
 
 enum fssync_change { FSSYNC_ADDED, FSSYNC_MODIFIED, FSSYNC_UNCHANGED, FSSYNC_REMOVED };
 
@@ -105,8 +107,9 @@ struct fssync_receive_options {
 	bool set_owner; /* use owner_uid and owner_gid instead of the announced ids */
 	uid_t owner_uid;
 	gid_t owner_gid;
-	bool as_root;   /* may chown, mknod and set trusted attributes */
-	/* Every entry as it now is beneath dest, in path order, on the calling thread after its data is whole. NULL: none. */
+	bool as_root; /* may chown, mknod and set trusted attributes */
+	/* Every entry as it now is beneath dest, in path order, on the calling thread after its data is whole. NULL:
+	 * none. */
 	void (*on_entry)(void *data, enum fssync_change change, const struct fssync_stat *stat);
 	void *on_entry_data;
 	void (*progress)(void *data, int64_t bytes, bool done);

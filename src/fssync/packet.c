@@ -116,12 +116,12 @@ static bool xattr_take(struct slice entry, struct fssync_stat *stat, size_t *tot
 			value = f.bytes;
 	}
 	*total += name.len + value.len;
-	if (name.len == 0 || name.len > 255 || memchr(name.ptr, 0, name.len) || stat->n_xattrs == (size_t)LIMIT_XATTRS ||
-	    *total > (size_t)LIMIT_XATTR_BYTES)
+	if (name.len == 0 || name.len > 255 || memchr(name.ptr, 0, name.len) ||
+	    stat->n_xattrs == (size_t)LIMIT_XATTRS || *total > (size_t)LIMIT_XATTR_BYTES)
 		return false;
 	stat->xattrs = g_renew(struct fssync_xattr, stat->xattrs, stat->n_xattrs + 1);
-	stat->xattrs[stat->n_xattrs++] = (struct fssync_xattr){
-		g_strndup((const char *)name.ptr, name.len), g_memdup2(value.ptr, value.len), value.len};
+	stat->xattrs[stat->n_xattrs++] = (struct fssync_xattr){g_strndup((const char *)name.ptr, name.len),
+							       g_memdup2(value.ptr, value.len), value.len};
 	return true;
 }
 

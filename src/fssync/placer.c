@@ -184,7 +184,8 @@ static bool check_link(struct placer *p, const struct fssync_stat *stat, GError 
 }
 
 /* What the destination has under the name. */
-static bool look_up(struct placer *p, struct frame *f, const char *path, bool *ret_exists, struct fssync_stat *ret_old, GError **error)
+static bool look_up(struct placer *p, struct frame *f, const char *path, bool *ret_exists, struct fssync_stat *ret_old,
+		    GError **error)
 {
 	struct stat st;
 	const char *name = base_of(path);
@@ -207,11 +208,11 @@ static bool is_same(const struct placer *p, const struct fssync_stat *old, const
 		return false;
 	if (*new->linkname && g_hash_table_contains(p->changed, path_hash(p, new->linkname)))
 		return false;
-	if (!(new->mode & FSSYNC_MODE_DIR) && (old->size != new->size || old->mtime_ns != new->mtime_ns))
+	if (!(new->mode &FSSYNC_MODE_DIR) && (old->size != new->size || old->mtime_ns != new->mtime_ns))
 		return false;
 	return old->mode == new->mode && old->uid == new->uid && old->gid == new->gid &&
-	       old->devmajor == new->devmajor && old->devminor == new->devminor &&
-	       strcmp(old->linkname, new->linkname) == 0;
+	       old->devmajor == new->devmajor &&
+	       old->devminor == new->devminor &&strcmp(old->linkname, new->linkname) == 0;
 }
 
 static bool place_directory(struct placer *p, struct entry *e, bool exists, bool same, GError **error)

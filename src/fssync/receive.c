@@ -42,7 +42,8 @@ static void wake_caller(struct receiver *r)
 		g_cond_broadcast(&r->changed);
 }
 
-static bool send_packet(struct receiver *r, enum packet_type type, uint32_t id, const void *data, size_t n, GError **error)
+static bool send_packet(struct receiver *r, enum packet_type type, uint32_t id, const void *data, size_t n,
+			GError **error)
 {
 	uint8_t head[PACKET_HEAD_SIZE];
 	size_t n_head = packet_head(head, type, id, n);

@@ -18,10 +18,10 @@ struct entry {
 	struct fssync_stat stat;
 	enum fssync_change change;
 	uint32_t id;
-	bool done;             /* mu */
-	bool requested;        /* caller's thread only: the reader will finish it */
-	bool has_temp;         /* does not have its name yet; set before it is requested */
-	bool has_file;         /* this and file are the caller's until requested, then the reader's */
+	bool done;      /* mu */
+	bool requested; /* caller's thread only: the reader will finish it */
+	bool has_temp;  /* does not have its name yet; set before it is requested */
+	bool has_file;  /* this and file are the caller's until requested, then the reader's */
 	struct dest_file file;
 };
 void entry_free(struct entry *e);
@@ -32,8 +32,8 @@ struct receiver {
 	cancel *cancel;
 	struct dest_how how;
 
-	GQueue order;     /* of struct entry *, owned; the caller's thread only */
-	GBytes *chunk;    /* stats taken from the queue, being read */
+	GQueue order;  /* of struct entry *, owned; the caller's thread only */
+	GBytes *chunk; /* stats taken from the queue, being read */
 	size_t chunk_at;
 	uint32_t next_id;
 

@@ -34,12 +34,12 @@ struct sender {
 
 	GMutex mu; /* guards what follows */
 	GCond changed;
-	GArray *files;    /* of struct file by id */
-	GArray *wanted;   /* of uint32_t: requested ids */
-	guint next;       /* in wanted */
-	bool fin;         /* the peer has everything */
+	GArray *files;  /* of struct file by id */
+	GArray *wanted; /* of uint32_t: requested ids */
+	guint next;     /* in wanted */
+	bool fin;       /* the peer has everything */
 	bool reader_done;
-	GError *error;    /* owned: the first failure */
+	GError *error; /* owned: the first failure */
 };
 
 static void file_clear(void *data)
@@ -59,7 +59,8 @@ static void sender_fail(struct sender *s, GError *error)
 	g_mutex_unlock(&s->mu);
 }
 
-static bool sender_send(struct sender *s, const void *head, size_t n_head, const void *body, size_t n_body, GError **error)
+static bool sender_send(struct sender *s, const void *head, size_t n_head, const void *body, size_t n_body,
+			GError **error)
 {
 	g_mutex_lock(&s->send_mu);
 	bool ok = s->channel->send(s->channel->data, head, n_head, body, n_body, error);
@@ -70,7 +71,8 @@ static bool sender_send(struct sender *s, const void *head, size_t n_head, const
 	return ok;
 }
 
-static bool send_packet(struct sender *s, enum packet_type type, uint32_t id, const void *data, size_t n, GError **error)
+static bool send_packet(struct sender *s, enum packet_type type, uint32_t id, const void *data, size_t n,
+			GError **error)
 {
 	uint8_t head[PACKET_HEAD_SIZE];
 	size_t n_head = packet_head(head, type, id, n);
@@ -83,8 +85,8 @@ static bool send_packet(struct sender *s, enum packet_type type, uint32_t id, co
 static int open_file(struct sender *s, const struct file *file)
 {
 	struct stat st;
-	scoped_fd fd = path_open_errno(s->roots[file->root].fd, file->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
-				       PATH_BENEATH);
+	scoped_fd fd = path_open_errno(s->roots[file->root].fd, file->path,
+				       O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, PATH_BENEATH);
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return -1;
 	return fd_steal(&fd);
@@ -297,7 +299,8 @@ static void run(struct sender *s, const struct fssync_filter *filter)
 }
 
 bool fssync_send(const struct fssync_channel *channel, const struct fssync_root *roots, size_t n_roots,
-		 const struct fssync_filter *filter, const struct fssync_send_options *options, cancel *c, GError **error)
+		 const struct fssync_filter *filter, const struct fssync_send_options *options, cancel *c,
+		 GError **error)
 {
 	struct sender s = {.channel = channel, .roots = roots, .n_roots = n_roots, .options = options, .cancel = c};
 	g_mutex_init(&s.send_mu);

@@ -29,7 +29,7 @@ struct walk {
 	const struct fssync_root *root;
 	const struct fssync_walk_options *options;
 	cancel *cancel;
-	walk_filter *filter;      /* owned, NULL: none */
+	walk_filter *filter; /* owned, NULL: none */
 	inode_table *inodes; /* owned */
 	GArray *frames;      /* of struct frame */
 	GString *path;       /* of the entry at hand, beneath the root */
@@ -187,7 +187,8 @@ static bool announce_root(const struct fssync_root *root, const struct fssync_wa
 {
 	if (!*root->name)
 		return true;
-	struct fssync_stat stat = {.path = g_strdup(root->name), .linkname = g_strdup(""),
+	struct fssync_stat stat = {.path = g_strdup(root->name),
+				   .linkname = g_strdup(""),
 				   .mode = fssync_mode_from_st(S_IFDIR | (root->mode & 07777))};
 	bool ok = (o->map && !o->map(o->map_data, &stat)) || o->visit(o->visit_data, &stat, -1, root->name, error);
 	fssync_stat_clear(&stat);

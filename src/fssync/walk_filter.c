@@ -51,7 +51,8 @@ size_t walk_filter_bits(const walk_filter *f)
 	return include_bits(f) + (f->exclude ? patterns_count(f->exclude) : 0);
 }
 
-struct walk_filter_verdict walk_filter_check(const walk_filter *f, const char *path, bool is_dir, const uint8_t *parent_bits, uint8_t *ret_bits)
+struct walk_filter_verdict walk_filter_check(const walk_filter *f, const char *path, bool is_dir,
+					     const uint8_t *parent_bits, uint8_t *ret_bits)
 {
 	struct walk_filter_verdict v = {.wanted = true, .descend = is_dir};
 	size_t at = include_bits(f);

@@ -2,8 +2,8 @@
 /*
  * walk_filter: which entries of a walk travel (include, exclude and follow patterns), one name at a time.
  *
- *	walk_filter *f = walk_filter_new(root_fd, &request, error);                NULL with no error: everything travels
- *	struct walk_filter_verdict v = walk_filter_check(f, path, is_dir, parent_bits, bits);
+ *	walk_filter *f = walk_filter_new(root_fd, &request, error);                NULL with no error: everything
+ *travels struct walk_filter_verdict v = walk_filter_check(f, path, is_dir, parent_bits, bits);
  *
  * bits carry what matched above: walk_filter_bits(f) bytes a directory. Thread: any, immutable after new.
  */
@@ -21,6 +21,7 @@ walk_filter *walk_filter_new(int root_fd, const struct fssync_filter *request, G
 void walk_filter_free(walk_filter *f);
 size_t walk_filter_bits(const walk_filter *f);
 /* parent_bits NULL at the top. */
-struct walk_filter_verdict walk_filter_check(const walk_filter *f, const char *path, bool is_dir, const uint8_t *parent_bits, uint8_t *ret_bits);
+struct walk_filter_verdict walk_filter_check(const walk_filter *f, const char *path, bool is_dir,
+					     const uint8_t *parent_bits, uint8_t *ret_bits);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(walk_filter, walk_filter_free)

@@ -105,26 +105,16 @@ static bool action_validate(const Pb__Op *op, size_t i, GError **error)
 	return !owner || (user_validate(op, owner->user, error) && user_validate(op, owner->group, error));
 }
 
+/* Only the range: whether each output is there once, the op finds out when it runs, and says so then as upstream. */
 static bool file_outputs_validate(const Pb__FileOp *file, size_t *outputs, GError **error)
 {
-	g_autofree bool *taken = g_new0(bool, file->n_actions);
-	int64_t highest = -1;
+	int64_t highest = 0;
 	for (size_t i = 0; i < file->n_actions; i++) {
 		int64_t output = file->actions[i]->output;
-		if (output == -1)
-			continue;
 		if (output < -1 || output >= (int64_t)file->n_actions)
 			return error_set(error, ERROR_INVALID_ARGUMENT, "missing output index 0");
-		if (taken[output])
-			return error_set(error, ERROR_INVALID_ARGUMENT, "duplicate output %" G_GINT64_FORMAT, output);
-		taken[output] = true;
 		highest = MAX(highest, output);
 	}
-	if (highest < 0)
-		return invalid(error, "no outputs specified");
-	for (int64_t k = 0; k <= highest; k++)
-		if (!taken[k])
-			return error_set(error, ERROR_INVALID_ARGUMENT, "missing output index %" G_GINT64_FORMAT, k);
 	*outputs = (size_t)highest + 1;
 	return true;
 }

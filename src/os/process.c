@@ -19,6 +19,7 @@ struct process {
 	pid_t pid;
 	int pidfd; /* owned */
 	bool reaped;
+	bool group;
 	int status;
 };
 
@@ -116,6 +117,7 @@ process *process_start(const struct process_spec *spec, GError **error)
 	g_mutex_init(&p->mu);
 	p->pid = pid;
 	p->pidfd = pidfd;
+	p->group = spec->new_session && spec->kill_group;
 	return p;
 }
 
@@ -170,6 +172,8 @@ void process_free(process *p)
 	if (!p)
 		return;
 	if (reap(p, WNOHANG) == 0) {
+		if (p->group)
+			kill(-p->pid, SIGKILL); /* ours until it is reaped */
 		process_signal(p, SIGKILL);
 		reap(p, 0);
 	}

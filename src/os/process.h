@@ -22,6 +22,7 @@ struct process_spec {
 	int cwd_fd;              /* used when has_cwd */
 	bool has_cwd;
 	bool new_session;        /* setsid */
+	bool kill_group;         /* with new_session: what is still running goes with all that it started */
 };
 process *process_start(const struct process_spec *spec, GError **error);
 pid_t process_pid(const process *p);

@@ -201,7 +201,7 @@ void call_set_window(rpc_call *call, size_t bytes)
 {
 	rpc_conn *c = call->conn;
 	call->kept_up = 0;
-	if (call->closed || c->dead || bytes <= call->window)
+	if (call->closed || c->dead || !c->stream->far || bytes <= call->window)
 		return;
 	call->window = bytes;
 	nghttp2_session_set_local_window_size(c->session, NGHTTP2_FLAG_NONE, call->id, (int32_t)bytes);

@@ -17,8 +17,8 @@
 #include "rpc/stream.h"
 #include <nghttp2/nghttp2.h>
 
-/* Stream windows grow up to this where the reader always keeps up: distance is then no brake. */
-#define WINDOW_MAX_BYTES ((size_t)LIMIT_STREAM_WINDOW_BYTES)
+/* Stream windows over a network grow up to this where the reader always keeps up: distance is then no brake. */
+#define WINDOW_MAX_BYTES ((size_t)LIMIT_CONNECTION_WINDOW_BYTES)
 /* Beyond this much unsent output of a connection each call may queue only a little more. */
 #define UNSENT_BYTES ((size_t)MIB(16))
 #define UNSENT_LITTLE_BYTES ((size_t)KIB(16))

@@ -35,6 +35,7 @@ struct stream {
 	bool drained; /* the last read took all there was; on_ready comes again */
 	bool blocked; /* the last write was not taken whole */
 	bool tcp;     /* a peer can vanish without a word */
+	bool far;     /* over tcp in the end */
 };
 
 bool stream_start(struct stream *s, void (*ready)(void *data), void *data, GError **error);

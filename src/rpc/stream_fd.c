@@ -143,6 +143,7 @@ struct stream *stream_fd_new(rpc_loop *loop, int fd_in, int fd_out)
 	struct fd_stream *s = g_new0(struct fd_stream, 1);
 	int domain = domain_of(fd_in);
 	s->base = (struct stream){.class = &fd_class, .loop = loop, .tcp = domain == AF_INET || domain == AF_INET6};
+	s->base.far = s->base.tcp;
 	s->is_pipe = domain_of(fd_out) == AF_UNSPEC;
 	s->in = (struct loop_watch){.fd = fd_in, .ready = on_event, .data = s};
 	s->out = (struct loop_watch){.fd = fd_out, .ready = on_event, .data = s};

@@ -178,7 +178,7 @@ static const struct stream_class tls_class = {tls_read, tls_write, tls_start, tl
 static struct stream *wrap(rpc_loop *loop, SSL *ssl, int fd)
 {
 	struct tls_stream *s = g_new0(struct tls_stream, 1);
-	s->base = (struct stream){.class = &tls_class, .loop = loop, .tcp = true};
+	s->base = (struct stream){.class = &tls_class, .loop = loop, .tcp = true, .far = true};
 	s->ssl = ssl;
 	s->watch = (struct loop_watch){.fd = fd, .ready = on_event, .data = s};
 	return &s->base;

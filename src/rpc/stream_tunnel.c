@@ -179,7 +179,7 @@ static const struct stream_class tunnel_class = {tunnel_read, tunnel_write, tunn
 struct stream *stream_tunnel_new(rpc_loop *loop, rpc_call *call)
 {
 	struct tunnel *t = g_new0(struct tunnel, 1);
-	t->base = (struct stream){.class = &tunnel_class, .loop = loop};
+	t->base = (struct stream){.class = &tunnel_class, .loop = loop, .far = call->conn->stream->far};
 	t->refs = 1;
 	t->call = rpc_call_ref(call);
 	return &t->base;

@@ -65,13 +65,11 @@ bool change_writer_finish(change_writer *w, GError **error)
 	return tar_writer_finish(w->tar, error);
 }
 
-/* ---- xattrs: capabilities, and what users set */
+/* ---- xattrs: capabilities alone, as upstream's layers carry them */
 
 static bool is_wanted_xattr(const char *name)
 {
-	if (strcmp(name, "security.capability") == 0)
-		return true;
-	return g_str_has_prefix(name, "user.") && !g_str_has_prefix(name, "user.overlay.");
+	return strcmp(name, "security.capability") == 0;
 }
 
 static void xattr_clear(gpointer data)

@@ -52,7 +52,8 @@ static bool list_parse(const char *key, const char *text, char ***ret, GError **
 	size_t i;
 	json_t *item;
 	bool ok = json_is_array(json);
-	json_array_foreach(json, i, item) {
+	json_array_foreach(json, i, item)
+	{
 		ok = ok && json_is_string(item);
 		g_ptr_array_add(list, g_strdup(json_string_value(item)));
 	}
@@ -107,7 +108,8 @@ static bool attr_parse(struct local *l, const char *key, const char *value, GErr
 	return true;
 }
 
-static void *local_open(const struct source_context *context, const Pb__SourceOp *op, const struct platform *platform, GError **error)
+static void *local_open(const struct source_context *context, const Pb__SourceOp *op, const struct platform *platform,
+			GError **error)
 {
 	struct local *l = g_new0(struct local, 1);
 	l->context = context;
@@ -136,7 +138,8 @@ static void put_list(json_writer *w, const char *key, char **list)
 	json_array_end(w);
 }
 
-static bool local_cache_key(void *self, struct work *work, unsigned phase, char **ret_key, bool *ret_last, GError **error)
+static bool local_cache_key(void *self, struct work *work, unsigned phase, char **ret_key, bool *ret_last,
+			    GError **error)
 {
 	struct local *l = self;
 	const char *id = l->session_id ? l->session_id : work->sessions ? session_group_first(work->sessions) : NULL;
@@ -162,7 +165,7 @@ static bool local_cache_key(void *self, struct work *work, unsigned phase, char 
 struct transfer {
 	cache_ref *record; /* borrowed */
 	progress_sink *progress;
-	char *status_id;   /* owned */
+	char *status_id; /* owned */
 	int64_t started_ns, last_ns;
 };
 
@@ -173,8 +176,11 @@ static void transfer_progress(void *data, int64_t bytes, bool done)
 	if (!done && now - t->last_ns < PROGRESS_NS)
 		return;
 	t->last_ns = now;
-	progress_status(t->progress, &(struct progress_status){.id = t->status_id, .name = "transferring", .current = bytes,
-								.started_ns = t->started_ns, .completed_ns = done ? now : 0});
+	progress_status(t->progress, &(struct progress_status){.id = t->status_id,
+							       .name = "transferring",
+							       .current = bytes,
+							       .started_ns = t->started_ns,
+							       .completed_ns = done ? now : 0});
 }
 
 static void transfer_entry(void *data, enum fssync_change change, const struct fssync_stat *stat)
@@ -193,8 +199,9 @@ static bool receive(struct local *l, session *s, struct transfer *t, int dest_fd
 		.progress = transfer_progress,
 		.progress_data = t,
 	};
-	g_autoptr(rpc_call) call = session_files_open(s, l->name, (const char *const *)l->include, (const char *const *)l->exclude,
-						      (const char *const *)l->follow, c, error);
+	g_autoptr(rpc_call) call =
+		session_files_open(s, l->name, (const char *const *)l->include, (const char *const *)l->exclude,
+				   (const char *const *)l->follow, c, error);
 	if (!call)
 		return false;
 	struct fssync_channel channel = fssync_channel_of_client(call);
@@ -213,7 +220,8 @@ static bool transfer(struct local *l, session *s, cache_ref *record, struct work
 	scoped_fd dest = cache_ref_open_tree(l->context->cache, record, CACHE_TREE_WRITE, work, error);
 	if (dest < 0)
 		return false;
-	struct transfer t = {.record = record, .progress = work->progress,
+	struct transfer t = {.record = record,
+			     .progress = work->progress,
 			     .status_id = g_strdup_printf("transferring %s:", l->name)};
 	bool ok = receive(l, s, &t, dest, work->cancel, error);
 	g_free(t.status_id);
@@ -223,7 +231,8 @@ static bool transfer(struct local *l, session *s, cache_ref *record, struct work
 /* ---- record */
 
 /* The record of an earlier transfer that nobody uses, or a new one. */
-static cache_ref *take_record(struct local *l, const char *index_name, struct work *work, bool *ret_named, GError **error)
+static cache_ref *take_record(struct local *l, const char *index_name, struct work *work, bool *ret_named,
+			      GError **error)
 {
 	g_auto(GStrv) ids = cache_find_named(l->context->cache, index_name);
 	g_autofree char *description = g_strdup_printf("local source for %s", l->name);
@@ -234,15 +243,16 @@ static cache_ref *take_record(struct local *l, const char *index_name, struct wo
 			return r;
 	}
 	*ret_named = false;
-	struct cache_record_options options = {.description = description, .record_type = "source.local",
-					       .policy = CACHE_POLICY_RETAIN};
+	struct cache_record_options options = {
+		.description = description, .record_type = "source.local", .policy = CACHE_POLICY_RETAIN};
 	return cache_new_mutable(l->context->cache, NULL, &options, work, error);
 }
 
 static bool sync_from(struct local *l, session *s, struct work *work, cache_ref **ret, GError **error)
 {
 	bool named;
-	g_autofree char *index_name = g_strdup_printf("local.sharedKey:%s:%s:%s", l->name, l->hint, session_shared_key(s));
+	g_autofree char *index_name =
+		g_strdup_printf("local.sharedKey:%s:%s:%s", l->name, l->hint, session_shared_key(s));
 	g_autoptr(cache_ref) record = take_record(l, index_name, work, &named, error);
 	if (!record)
 		return false;

@@ -1,21 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-# P26: Ctrl-C ends the build and its step; the daemon goes on.
+# P26: Ctrl-C ends the build and its step; a killed client too; the daemon goes on.
 make_context "$WORK/c"
-{ cat "$WORK/c/base"; echo 'RUN sleep 61'; } > "$WORK/c/Dockerfile"
 start_daemon
-build "$WORK/c" > "$WORK/first" 2>&1 &
-client=$!
-for i in $(seq 100); do
-	grep -q 'RUN sleep 61' "$WORK/first" && break
-	sleep 0.1
+for signal in INT KILL; do
+	{ cat "$WORK/c/base"; echo "RUN echo $signal; exec sleep 601"; } > "$WORK/c/Dockerfile"
+	start_build "$WORK/first" "$WORK/c"
+	for _ in $(seq 100); do
+		grep -qE "^#.* $signal\$" "$WORK/first" && break
+		sleep 0.1
+	done
+	pgrep -f '^sleep 601$' > /dev/null || { cat "$WORK/first"; fail "the step does not run"; }
+	kill -$signal "$CLIENT"
+	wait_client && { cat "$WORK/first"; fail "a canceled build ended well"; }
+	for _ in $(seq 50); do
+		pgrep -f '^sleep 601$' > /dev/null || break
+		sleep 0.1
+	done
+	pgrep -f '^sleep 601$' > /dev/null && fail "the step goes on after $signal"
+	sed -i '$d' "$WORK/c/Dockerfile"
+	build "$WORK/c" 2> "$WORK/second" || { cat "$WORK/second"; fail "the daemon does not go on"; }
 done
-sleep 0.5
-kill -INT "$client"
-wait "$client" && fail "a canceled build ended well"
-for i in $(seq 30); do
-	pgrep -f '^sleep 61$' > /dev/null || break
-	sleep 0.1
-done
-pgrep -f '^sleep 61$' > /dev/null && fail "the step goes on"
-sed -i '$d' "$WORK/c/Dockerfile"
-build "$WORK/c" 2> /dev/null || fail "the daemon does not go on"
+no_leftovers

@@ -25,3 +25,4 @@ after=$(count)
 [ "$(grep -c " $WORK" "/proc/$DAEMON/mountinfo" || true)" = 0 ] || { cat "/proc/$DAEMON/mountinfo"; fail "a mount is left"; }
 [ -z "$(find /sys/fs/cgroup -maxdepth 4 -path '*buildkit/*' -type d 2>/dev/null)" ] || fail "a cgroup is left"
 stop_daemon
+no_leftovers

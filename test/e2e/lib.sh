@@ -2,23 +2,71 @@
 # lib: what end-to-end tests share. Sourced by run.
 
 DAEMON=
+CLIENT=
+UNDO=
 export BUILDKIT_HOST="unix://$WORK/sock"
 
-stop_daemon() { # [SIGNAL]
+fail() { echo "FAIL: $*"; exit 1; }
+
+# The test is over without having been asked for: "skip REASON" counts as passed and says why.
+skip() { echo "SKIP: $*"; exit 0; }
+
+# undo COMMAND: runs at the end of the test, last one first, after the daemon was stopped.
+undo() { UNDO="$*; $UNDO"; }
+
+running() { grep -q '^State:[[:space:]]*[^Z]' "/proc/$DAEMON/status" 2>/dev/null; }
+
+end_daemon() { # [SIGNAL]: a daemon asked by SIGTERM must end within 10 s and with status 0.
 	[ -n "$DAEMON" ] || return 0
 	kill "-${1:-TERM}" "$DAEMON" 2>/dev/null || true
-	wait "$DAEMON" 2>/dev/null || true
+	for _ in $(seq 100); do
+		running || break
+		sleep 0.1
+	done
+	if running; then
+		echo "the daemon did not end within 10 s"
+		kill -KILL "$DAEMON"
+	fi
+	status=0
+	wait "$DAEMON" 2>/dev/null || status=$?
 	DAEMON=
+	[ "${1:-TERM}" = KILL ] || [ "$status" = 0 ] || { echo "the daemon ended with status $status"; return 1; }
 }
-trap 'stop_daemon KILL' EXIT
+
+stop_daemon() { end_daemon "$@" || { tail -n 50 "$WORK/daemon.log"; fail "bad end"; }; }
+
+finish() {
+	result=$?
+	trap - EXIT
+	set +e
+	[ -z "$CLIENT" ] || kill -KILL "$CLIENT" 2>/dev/null
+	[ $result = 0 ] || tail -n 20 "$WORK/daemon.log" 2>/dev/null
+	end_daemon || result=1
+	eval "$UNDO"
+	exit $result
+}
+trap finish EXIT
+trap 'exit 1' INT TERM
 
 start_daemon() { # [ARGS]
 	"$BIN/buildkitd" --root "$WORK/root" --addr "$BUILDKIT_HOST" --config "$WORK/buildkitd.toml" "$@" 2>> "$WORK/daemon.log" &
 	DAEMON=$!
-	"$BIN/buildctl" --wait --timeout 20 debug workers > /dev/null || { cat "$WORK/daemon.log"; return 1; }
+	wait_ready
 }
 
-fail() { echo "FAIL: $*"; exit 1; }
+wait_ready() { "$BIN/buildctl" --wait --timeout 20 debug workers > /dev/null || { cat "$WORK/daemon.log"; fail "the daemon does not answer"; }; }
+
+alive() { kill -0 "$DAEMON" 2>/dev/null && "$BIN/buildctl" debug workers > /dev/null || fail "the daemon is gone"; }
+
+# wait_for TEXT FILE [TENTHS]: until FILE holds TEXT.
+wait_for() {
+	for _ in $(seq "${3:-150}"); do
+		grep -qF -- "$1" "$2" 2>/dev/null && return 0
+		sleep 0.1
+	done
+	cat "$2"
+	fail "no \"$1\" in $2"
+}
 
 # A context whose base is busybox and nothing else.
 make_context() { # DIR
@@ -37,4 +85,50 @@ build() {
 	dir=$1
 	shift
 	"$BIN/buildctl" build --progress=plain --frontend=dockerfile.v0 --local context="$dir" --local dockerfile="$dir" "$@"
+}
+
+# start_build LOG DIR [ARGS]: the same in the background; CLIENT is the process id of buildctl itself.
+start_build() {
+	log=$1
+	dir=$2
+	shift 2
+	"$BIN/buildctl" build --progress=plain --frontend=dockerfile.v0 --local context="$dir" --local dockerfile="$dir" "$@" \
+		> "$log" 2>&1 &
+	CLIENT=$!
+}
+
+wait_client() {
+	status=0
+	wait "$CLIENT" || status=$?
+	CLIENT=
+	return $status
+}
+
+# fails TEXT LOG COMMAND...: COMMAND must fail and say TEXT.
+fails() {
+	text=$1
+	log=$2
+	shift 2
+	if "$@" > "$log" 2>&1 < /dev/null; then cat "$log"; fail "worked: $*"; fi
+	grep -qF -- "$text" "$log" || { cat "$log"; fail "no \"$text\" from: $*"; }
+}
+
+# no_leftovers: neither mounts nor step processes nor cgroups of this daemon.
+no_leftovers() {
+	[ "$(grep -c " $WORK/root" /proc/self/mountinfo || true)" = 0 ] || { grep " $WORK/root" /proc/self/mountinfo; fail "a mount is left"; }
+	[ -z "$DAEMON" ] || [ -z "$(pgrep -P "$DAEMON" || true)" ] || fail "a child process is left"
+	for _ in $(seq 30); do
+		[ -n "$(temporary)" ] || return 0
+		sleep 0.1
+	done
+	temporary
+	fail "temporary files are left"
+}
+
+# What only lives while a step or an export runs: bundles, containers, mount points, work folders, removed trees.
+temporary() {
+	for worker in "$WORK"/root/runc-*; do
+		find "$worker/executor" -mindepth 1 ! -name hosts ! -name resolv.conf ! -path "$worker/executor/runc"
+		find "$worker/mounts" "$worker/trash" "$worker/work" -mindepth 1 -maxdepth 1
+	done 2> /dev/null
 }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The main road: build, build again from the cache, after a restart too; prune gives everything back.
 make_context "$WORK/c"
-{ cat "$WORK/c/base"; echo 'COPY file /file'; echo 'RUN date +%N > /stamp'; } > "$WORK/c/Dockerfile"
+{ cat "$WORK/c/base"; echo 'COPY file /file'; echo 'RUN ["/bin/cp", "/proc/sys/kernel/random/uuid", "/stamp"]'; } > "$WORK/c/Dockerfile"
 echo hello > "$WORK/c/file"
 start_daemon
 build "$WORK/c" --output type=local,dest="$WORK/a" 2> /dev/null

@@ -54,8 +54,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	(void)!symlinkat("../outside", fd, "link");
 	struct input in = {bytes + 1, n - 1};
 	struct fssync_channel channel = {.send = fuzz_send, .recv = fuzz_recv, .data = &in};
-	struct fssync_receive_options options = {.merge = bytes[0] & 1, .diff_none = bytes[0] & 2, .set_owner = true,
-						 .owner_uid = getuid(), .owner_gid = getgid()};
+	struct fssync_receive_options options = {.merge = bytes[0] & 1,
+						 .diff_none = bytes[0] & 2,
+						 .set_owner = true,
+						 .owner_uid = getuid(),
+						 .owner_gid = getgid()};
 	g_autoptr(GError) error = NULL;
 	(void)fssync_receive(&channel, fd, &options, NULL, &error);
 	g_autofree char *outside = g_build_filename(dir, "outside", NULL);

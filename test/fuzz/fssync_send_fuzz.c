@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A hostile receiver: patterns up to the first NUL (lines; "+" includes, ">" follows, others exclude), then messages. */
+/*
+ * A hostile receiver: patterns up to the first NUL (a line each; "+" includes, ">" follows, others exclude), then
+ * messages, each after its length.
+ */
 #include "base/scope.h"
 #include "fssync/fssync.h"
 #include <fcntl.h>
@@ -54,13 +57,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
 	GPtrArray *lists[3] = {g_ptr_array_new(), g_ptr_array_new(), g_ptr_array_new()};
 	for (char **line = lines; *line; line++)
-		g_ptr_array_add(lists[**line == '+' ? 0 : **line == '>' ? 1 : 2], *line + (**line == '+' || **line == '>'));
+		g_ptr_array_add(lists[**line == '+'   ? 0
+				      : **line == '>' ? 1
+						      : 2],
+				*line + (**line == '+' || **line == '>'));
 	for (int i = 0; i < 3; i++)
 		g_ptr_array_add(lists[i], NULL);
 	struct input in = {nul ? nul + 1 : bytes + n, nul ? n - n_text - 1 : 0};
 	struct fssync_channel channel = {.send = fuzz_send, .recv = fuzz_recv, .data = &in};
 	struct fssync_root root = {.fd = tree, .name = ""};
-	struct fssync_filter filter = {.include = (const char *const *)lists[0]->pdata, .follow = (const char *const *)lists[1]->pdata,
+	struct fssync_filter filter = {.include = (const char *const *)lists[0]->pdata,
+				       .follow = (const char *const *)lists[1]->pdata,
 				       .exclude = (const char *const *)lists[2]->pdata};
 	g_autoptr(GError) error = NULL;
 	(void)fssync_send(&channel, &root, 1, &filter, NULL, NULL, &error);

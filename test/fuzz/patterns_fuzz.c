@@ -10,7 +10,7 @@ static bool match_by_walk(const patterns *p, const char *path)
 {
 	g_autofree uint8_t *bits = NULL;
 	bool matched = false;
-	for (const char *end = path; end; ) {
+	for (const char *end = path; end;) {
 		end = strchr(end + 1, '/');
 		g_autofree char *part = g_strndup(path, end ? (gsize)(end - path) : strlen(path));
 		uint8_t *next = g_malloc0(patterns_count(p) + 1);

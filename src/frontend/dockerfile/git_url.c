@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "frontend/dockerfile/git_url.h"
+#include "format/git_address.h"
 #include "format/gotype.h"
 #include "frontend/dockerfile/text.h"
 #include <string.h>
 
-/* The parts of an address. query and fragment are NULL when absent. */
+/* The parts of an address, in the arena. query and fragment are NULL when absent. */
 struct address {
 	const char *scheme; /* lower case */
 	const char *host, *path;
 	const char *query, *fragment;
 	const char *remote; /* what git is given */
 };
-static const char *const schemes[] = {"http", "https", "ssh", "git", NULL};
 
 static const char *cut(arena *a, const char *text, char at, const char **ret_rest)
 {
@@ -26,65 +26,20 @@ static const char *unescape(arena *a, const char *text)
 	return plain ? arena_strdup(a, plain) : text;
 }
 
-static bool has_control(const char *text)
-{
-	for (; *text; text++)
-		if ((unsigned char)*text < 0x20 || *text == 0x7F)
-			return true;
-	return false;
-}
-
-/* scheme://[user@]host/path */
-static bool parse_address(arena *a, const char *text, const char *scheme, struct address *ret)
-{
-	if (has_control(text))
-		return false;
-	const char *front = cut(a, text, '#', &ret->fragment);
-	front = cut(a, front, '?', &ret->query);
-	const char *authority = strstr(front, "://") + 3, *slash = strchr(authority, '/');
-	const char *host = slash ? arena_strndup(a, authority, (size_t)(slash - authority)) : authority;
-	const char *at = strrchr(host, '@');
-	if (strchr(host, ' '))
-		return false;
-	ret->scheme = scheme;
-	ret->host = at ? at + 1 : host;
-	ret->path = unescape(a, slash ? slash : "");
-	ret->remote = arena_printf(a, "%s://%s", scheme, authority);
-	ret->fragment = ret->fragment ? unescape(a, ret->fragment) : NULL;
-	return true;
-}
-
-/* user@host:path, as git and ssh understand it: git@github.com:a/b.git */
-static bool parse_scp(arena *a, const char *text, struct address *ret)
-{
-	const char *at = strchr(text, '@'), *colon = at ? strchr(at, ':') : NULL;
-	if (!colon || at == text || colon == at + 1 || !colon[1])
-		return false;
-	for (const char *p = text; p < colon; p++)
-		if (!g_ascii_isalnum(*p) && !strchr("-_.@", *p))
-			return false;
-	const char *front = cut(a, text, '#', &ret->fragment);
-	front = cut(a, front, '?', &ret->query);
-	if ((size_t)(colon - text) >= strlen(front))
-		return false;
-	ret->scheme = "ssh";
-	ret->host = arena_strndup(a, at + 1, (size_t)(colon - at - 1));
-	ret->path = front + (colon - text) + 1;
-	ret->remote = front;
-	return true;
-}
-
 static bool parse_remote(arena *a, const char *text, struct address *ret)
 {
-	const char *separator = strstr(text, "://");
-	size_t n = separator ? (size_t)(separator - text) : 0;
-	for (size_t i = 0; i < n; i++)
-		if (!g_ascii_isalnum(text[i]))
-			n = 0;
-	if (!n)
-		return parse_scp(a, text, ret);
-	const char *scheme = text_lower(a, arena_strndup(a, text, n));
-	return g_strv_contains(schemes, scheme) && parse_address(a, text, scheme, ret);
+	g_auto(git_address) parsed = {0};
+	if (!git_address_parse(text, &parsed))
+		return false;
+	*ret = (struct address){
+		.scheme = arena_strdup(a, parsed.scheme),
+		.host = arena_strdup(a, parsed.host),
+		.path = arena_strdup(a, parsed.path),
+		.query = arena_strdup(a, parsed.query),
+		.fragment = arena_strdup(a, parsed.fragment),
+		.remote = arena_strdup(a, parsed.remote),
+	};
+	return true;
 }
 
 static const char *rootless(arena *a, const char *path)

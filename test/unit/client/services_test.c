@@ -157,8 +157,14 @@ static void test_outputs(void)
 	rig_connect(&r);
 
 	g_autoptr(rpc_call) call = start_output(&r, "0");
-	g_assert_true(rpc_call_send(call, "\x0a\x03" "new", 5, NULL));
-	g_assert_true(rpc_call_send(call, "\x0a\x01" "!", 3, NULL));
+	g_assert_true(rpc_call_send(call,
+				    "\x0a\x03"
+				    "new",
+				    5, NULL));
+	g_assert_true(rpc_call_send(call,
+				    "\x0a\x01"
+				    "!",
+				    3, NULL));
 	assert_text(&r, "out.tar", "old");
 	g_assert_true(rpc_call_close_send(call, NULL) && rpc_call_finish(call, NULL));
 	assert_text(&r, "out.tar", "new!");
@@ -186,7 +192,8 @@ static void test_outputs(void)
 static void test_output_errors(void)
 {
 	static const char *const table[][2] = {
-		{"local", "invalid value local"}, {"dest=x", "--output requires type=<type>"},
+		{"local", "invalid value local"},
+		{"dest=x", "--output requires type=<type>"},
 		{"type=local,output=x", "output=x not supported for --output, you meant dest=x?"},
 		{"type=local", "invalid output option: output: output directory is required for local exporter"},
 		{"type=image,dest=x", "invalid output option: output: output x is not supported by image exporter"},
@@ -235,9 +242,12 @@ static void test_secrets(void)
 	g_assert_true(services_add_secret(r.s, "id=e,type=env,src=SERVICES_TEST_SECRET", NULL));
 	g_assert_true(services_add_secret(r.s, "id=SERVICES_TEST_SECRET", NULL));
 	static const char *const bad[][2] = {
-		{"src=x", "secret missing ID"}, {"id", "invalid field 'id' must be a key=value pair"},
-		{"id=x,foo=y", "unexpected key 'foo' in 'foo=y'"}, {"id=x,type=z", "unsupported secret type \"z\""},
-		{"id=x,src=/nonexistent/x", "failed to stat /nonexistent/x: stat /nonexistent/x: no such file or directory"}};
+		{"src=x", "secret missing ID"},
+		{"id", "invalid field 'id' must be a key=value pair"},
+		{"id=x,foo=y", "unexpected key 'foo' in 'foo=y'"},
+		{"id=x,type=z", "unsupported secret type \"z\""},
+		{"id=x,src=/nonexistent/x",
+		 "failed to stat /nonexistent/x: stat /nonexistent/x: no such file or directory"}};
 	for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
 		g_autoptr(GError) error = NULL;
 		g_assert_false(services_add_secret(r.s, bad[i][0], &error));
@@ -271,14 +281,17 @@ static void test_content(void)
 	rig_connect(&r);
 	digest_of_text("blob bytes", &digest);
 	g_autoptr(rpc_metadata) md = store_metadata("export");
-	g_autoptr(rpc_call) call = rpc_call_start(r.conn, "/containerd.services.content.v1.Content/Write", md, NULL, 0, NULL);
+	g_autoptr(rpc_call) call =
+		rpc_call_start(r.conn, "/containerd.services.content.v1.Content/Write", md, NULL, 0, NULL);
 	Content__WriteContentRequest q = CONTENT__WRITE_CONTENT_REQUEST__INIT;
 	static const struct {
 		Content__WriteAction action;
 		const char *data;
 		int64_t offset, reached;
-	} steps[] = {{CONTENT__WRITE_ACTION__STAT, "", 0, 0}, {CONTENT__WRITE_ACTION__WRITE, "blob ", 0, 5},
-		     {CONTENT__WRITE_ACTION__WRITE, "bytes", 5, 10}, {CONTENT__WRITE_ACTION__COMMIT, "", 10, 10}};
+	} steps[] = {{CONTENT__WRITE_ACTION__STAT, "", 0, 0},
+		     {CONTENT__WRITE_ACTION__WRITE, "blob ", 0, 5},
+		     {CONTENT__WRITE_ACTION__WRITE, "bytes", 5, 10},
+		     {CONTENT__WRITE_ACTION__COMMIT, "", 10, 10}};
 	for (size_t i = 0; i < G_N_ELEMENTS(steps); i++) {
 		q.action = steps[i].action;
 		q.ref = i == 0 ? (char *)"my-ref" : (char *)"";
@@ -286,7 +299,8 @@ static void test_content(void)
 		q.data = (ProtobufCBinaryData){strlen(steps[i].data), (uint8_t *)steps[i].data};
 		q.expected = steps[i].action == CONTENT__WRITE_ACTION__COMMIT ? digest.text : (char *)"";
 		g_assert_true(rpc_call_send_message(call, &q, NULL));
-		Content__WriteContentResponse *a = rpc_call_recv_message(call, &content__write_content_response__descriptor, &error);
+		Content__WriteContentResponse *a =
+			rpc_call_recv_message(call, &content__write_content_response__descriptor, &error);
 		g_assert_no_error(error);
 		g_assert_cmpint(a->offset, ==, steps[i].reached);
 		guard_free(a);
@@ -309,9 +323,11 @@ static void test_content(void)
 	Content__ReadContentRequest read = CONTENT__READ_CONTENT_REQUEST__INIT;
 	read.digest = digest.text;
 	read.offset = 5;
-	g_autoptr(rpc_call) reading = rpc_call_start(r.conn, "/containerd.services.content.v1.Content/Read", md, NULL, 0, NULL);
+	g_autoptr(rpc_call) reading =
+		rpc_call_start(r.conn, "/containerd.services.content.v1.Content/Read", md, NULL, 0, NULL);
 	g_assert_true(rpc_call_send_message(reading, &read, NULL) && rpc_call_close_send(reading, NULL));
-	Content__ReadContentResponse *part = rpc_call_recv_message(reading, &content__read_content_response__descriptor, NULL);
+	Content__ReadContentResponse *part =
+		rpc_call_recv_message(reading, &content__read_content_response__descriptor, NULL);
 	g_assert_cmpmem(part->data.data, part->data.len, "bytes", 5);
 	guard_free(part);
 	g_assert_true(rpc_call_finish(reading, NULL));
@@ -327,18 +343,22 @@ static void test_auth(void)
 	struct rig r;
 	rig_init(&r);
 	g_setenv("DOCKER_CONFIG", r.dir, TRUE);
-	put(&r, "config.json", "{\"auths\":{\"https://index.docker.io/v1/\":{\"auth\":\"dXNlcjpwYXNz\"},"
-			       "\"id.example\":{\"identitytoken\":\"tok\",\"auth\":\"dTpw\"}},"
-			       "\"credHelpers\":{\"helped.example\":\"test\"}}");
+	put(&r, "config.json",
+	    "{\"auths\":{\"https://index.docker.io/v1/\":{\"auth\":\"dXNlcjpwYXNz\"},"
+	    "\"id.example\":{\"identitytoken\":\"tok\",\"auth\":\"dTpw\"}},"
+	    "\"credHelpers\":{\"helped.example\":\"test\"}}");
 	g_autofree char *helper = path_in(&r, "docker-credential-test");
-	put(&r, "docker-credential-test", "#!/bin/sh\nread host\necho '{\"ServerURL\":\"'$host'\",\"Username\":\"hu\",\"Secret\":\"hs\"}'\n");
+	put(&r, "docker-credential-test",
+	    "#!/bin/sh\nread host\necho '{\"ServerURL\":\"'$host'\",\"Username\":\"hu\",\"Secret\":\"hs\"}'\n");
 	g_assert_cmpint(g_chmod(helper, 0755), ==, 0);
 	g_autofree char *path = g_strconcat(r.dir, ":", g_getenv("PATH"), NULL);
 	g_setenv("PATH", path, TRUE);
 	services_add_auth(r.s);
 	rig_connect(&r);
-	static const char *const table[][3] = {{"registry-1.docker.io", "user", "pass"}, {"id.example", "", "tok"},
-					       {"helped.example", "hu", "hs"}, {"unknown.example", "", ""}};
+	static const char *const table[][3] = {{"registry-1.docker.io", "user", "pass"},
+					       {"id.example", "", "tok"},
+					       {"helped.example", "hu", "hs"},
+					       {"unknown.example", "", ""}};
 	for (size_t i = 0; i < G_N_ELEMENTS(table); i++) {
 		g_autoptr(GError) error = NULL;
 		Auth__CredentialsRequest q = AUTH__CREDENTIALS_REQUEST__INIT;
@@ -356,8 +376,9 @@ static void test_auth(void)
 	q.salt = (ProtobufCBinaryData){4, (uint8_t *)"salt"};
 	uint8_t first[32] = {0};
 	for (int i = 0; i < 2; i++) {
-		Auth__GetTokenAuthorityResponse *a = rpc_unary(r.conn, "/moby.filesync.v1.Auth/GetTokenAuthority", NULL, &q,
-							       &auth__get_token_authority_response__descriptor, NULL, 0, NULL);
+		Auth__GetTokenAuthorityResponse *a =
+			rpc_unary(r.conn, "/moby.filesync.v1.Auth/GetTokenAuthority", NULL, &q,
+				  &auth__get_token_authority_response__descriptor, NULL, 0, NULL);
 		g_assert_cmpuint(a->publickey.len, ==, 32);
 		if (i == 0)
 			memcpy(first, a->publickey.data, 32);
@@ -369,8 +390,9 @@ static void test_auth(void)
 	v.host = q.host;
 	v.salt = q.salt;
 	v.payload = (ProtobufCBinaryData){7, (uint8_t *)"payload"};
-	Auth__VerifyTokenAuthorityResponse *a = rpc_unary(r.conn, "/moby.filesync.v1.Auth/VerifyTokenAuthority", NULL, &v,
-							  &auth__verify_token_authority_response__descriptor, NULL, 0, NULL);
+	Auth__VerifyTokenAuthorityResponse *a =
+		rpc_unary(r.conn, "/moby.filesync.v1.Auth/VerifyTokenAuthority", NULL, &v,
+			  &auth__verify_token_authority_response__descriptor, NULL, 0, NULL);
 	g_assert_cmpmem(a->signed_.data + 64, a->signed_.len - 64, "payload", 7);
 	guard_free(a);
 	/* A password is not sent in the clear to somebody else. */
@@ -379,10 +401,11 @@ static void test_auth(void)
 	f.host = q.host;
 	f.realm = (char *)"http://127.0.0.1:9/token";
 	f.service = (char *)"s";
-	g_assert_null(rpc_unary(r.conn, "/moby.filesync.v1.Auth/FetchToken", NULL, &f, &auth__fetch_token_response__descriptor,
-				NULL, 0, &error));
-	g_assert_cmpstr(error->message, ==, "failed to fetch oauth token: refusing to send credentials for id.example to "
-					    "http://127.0.0.1:9/token without TLS");
+	g_assert_null(rpc_unary(r.conn, "/moby.filesync.v1.Auth/FetchToken", NULL, &f,
+				&auth__fetch_token_response__descriptor, NULL, 0, &error));
+	g_assert_cmpstr(error->message, ==,
+			"failed to fetch oauth token: refusing to send credentials for id.example to "
+			"http://127.0.0.1:9/token without TLS");
 	rig_clear(&r);
 }
 

@@ -437,38 +437,37 @@ static void test_cancel(struct fixture *f, gconstpointer data)
 static void test_killed_daemon(struct fixture *f, gconstpointer data)
 {
 	SKIP_IF_UNAVAILABLE();
-	int ready[2];
-	g_assert_cmpint(pipe(ready), ==, 0);
 	pid_t child = fork();
 	if (child == 0) {
-		const char *args[] = {"/bin/sh", "-c", "echo up; busybox sleep 1000", NULL};
+		const char *args[] = {"/bin/sh", "-c", "echo up; busybox sleep 100123", NULL};
 		struct step step = {.args = args, .env = default_env, .cwd = "/", .stdin_fd = -1};
 		struct step_exit code;
 		struct work none = {0};
 		step.root_fd = mount_clone(f->image_fd, false, NULL);
-		dup2(ready[1], 3);
-		step.output = (void (*)(void *, int, const void *, size_t))NULL;
 		alarm(60);
 		executor_run(f->e, &step, &none, &code, NULL);
 		_exit(1);
 	}
-	close(ready[1]);
-	/* The step runs once its cgroup has a process: seen in the runtime's state directory. */
+	/* Running as far as its state shows. */
 	g_autofree char *state = g_strconcat(f->path, "/root/executor/runc", NULL);
 	for (int i = 0; i < 200 && count_entries(state) == 0; i++)
 		g_usleep(20 * 1000);
 	g_usleep(300 * 1000);
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
-	close(ready[0]);
 	executor_free(f->e);
 	f->e = new_executor(f, false);
-	struct step step = {0};
-	g_assert_cmpint(sh(f, &step, "busybox ps | busybox grep -c '[s]leep 1000'"), ==, 1);
-	g_autofree char *ps = NULL;
-	const char *pgrep[] = {"/bin/busybox", "pgrep", "-f", "busybox sleep 1000", NULL};
-	g_assert_true(g_spawn_sync(NULL, (char **)pgrep, NULL, G_SPAWN_DEFAULT, NULL, NULL, &ps, NULL, NULL, NULL));
-	g_assert_cmpstr(ps, ==, "");
+	/* Whoever has the name of the step's program in its command line is gone. */
+	GDir *proc = g_dir_open("/proc", 0, NULL);
+	const char *name;
+	while ((name = g_dir_read_name(proc)) != NULL) {
+		g_autofree char *path = g_strconcat("/proc/", name, "/cmdline", NULL);
+		g_autofree char *line = NULL;
+		gsize n = 0;
+		if (g_ascii_isdigit(*name) && g_file_get_contents(path, &line, &n, NULL))
+			g_assert_null(memmem(line, n, "sleep\0" "100123", sizeof "sleep\0" "100123" - 1));
+	}
+	g_dir_close(proc);
 }
 
 static void test_readonly_root(struct fixture *f, gconstpointer data)

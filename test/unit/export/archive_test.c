@@ -116,7 +116,7 @@ static void test_layout(void)
 	}
 	g_assert_cmpuint(n, ==, G_N_ELEMENTS(rows));
 	archive_read_free(r);
-	g_assert_nonnull(g_strstr_len((char *)out->data, out->len, "ustar"));
+	g_assert_cmpmem(out->data + 257, 8, "ustar\00000", 8);
 	tree_free(tree);
 	char *argv[] = {(char *)"rm", (char *)"-rf", directory, NULL};
 	g_spawn_sync(NULL, argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, NULL, NULL);

@@ -80,7 +80,7 @@ static void test_clamp(void)
 		g_assert_cmpint(archive_entry_mtime_nsec(e), ==, g_str_equal(archive_entry_pathname(e), "early-fraction") ? 5 : 0);
 		if (archive_entry_atime_is_set(e))
 			g_assert_cmpint(archive_entry_atime(e), <=, EPOCH);
-		g_assert_cmpint(archive_entry_xattr_count(e), ==, 1);
+		g_assert_cmpint(archive_entry_xattr_count(e), >=, 1);
 		char body[16] = "";
 		archive_read_data(a, body, sizeof body - 1);
 		g_assert_cmpuint(strlen(body), ==, archive_entry_size(e));

@@ -13,7 +13,8 @@ static bool collect(void *data, const void *bytes, size_t n, GError **error)
 
 static struct fssync_stat entry(const char *path, uint32_t mode, const char *link)
 {
-	return (struct fssync_stat){.path = (char *)path, .mode = mode, .linkname = (char *)link, .mtime_ns = 1500000000600000000};
+	return (struct fssync_stat){
+		.path = (char *)path, .mode = mode, .linkname = (char *)link, .mtime_ns = 1500000000600000000};
 }
 
 static void assert_next(struct archive *a, const char *path, mode_t mode, struct archive_entry **ret)
@@ -30,10 +31,14 @@ static void test_round_trip(void)
 	g_autofree char *deep = g_strnfill(120, 'd'), *name = g_strnfill(90, 'n'), *very = g_strnfill(200, 'v');
 	g_autofree char *split = g_strconcat(deep, "/", name, NULL);
 	struct fssync_xattr xattr = {(char *)"user.a", (void *)"b\nc", 3};
-	struct fssync_stat list[] = {
-		entry("dir", FSSYNC_MODE_DIR | FSSYNC_MODE_STICKY | 0777, ""), entry("link", FSSYNC_MODE_SYMLINK | 0777, "../t"),
-		entry("hard", 0644, "dir/f"), entry("dev", FSSYNC_MODE_DEVICE | FSSYNC_MODE_CHAR_DEVICE | 0600, ""),
-		entry(split, 0644, ""), entry(very, 0644, ""), entry("\xc3\xa4", 04755 & 0777, ""), entry("big-id", 0600, "")};
+	struct fssync_stat list[] = {entry("dir", FSSYNC_MODE_DIR | FSSYNC_MODE_STICKY | 0777, ""),
+				     entry("link", FSSYNC_MODE_SYMLINK | 0777, "../t"),
+				     entry("hard", 0644, "dir/f"),
+				     entry("dev", FSSYNC_MODE_DEVICE | FSSYNC_MODE_CHAR_DEVICE | 0600, ""),
+				     entry(split, 0644, ""),
+				     entry(very, 0644, ""),
+				     entry("\xc3\xa4", 04755 & 0777, ""),
+				     entry("big-id", 0600, "")};
 	list[3].devmajor = 1;
 	list[3].devminor = 3;
 	list[6].xattrs = &xattr;

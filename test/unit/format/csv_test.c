@@ -5,8 +5,15 @@ static void test_parse(void)
 {
 	static const struct {
 		const char *text, *fields; /* joined by | */
-	} table[] = {{"a,b", "a|b"}, {"type=image,\"name=a,b\"", "type=image|name=a,b"}, {"\"a\"\"b\"", "a\"b"},
-		     {"a,", "a|"}, {",", "|"}, {"\"\"", ""}, {"a\r\n", "a"}, {"\"x\",", "x|"}, {"\"\"\"\"", "\""}};
+	} table[] = {{"a,b", "a|b"},
+		     {"type=image,\"name=a,b\"", "type=image|name=a,b"},
+		     {"\"a\"\"b\"", "a\"b"},
+		     {"a,", "a|"},
+		     {",", "|"},
+		     {"\"\"", ""},
+		     {"a\r\n", "a"},
+		     {"\"x\",", "x|"},
+		     {"\"\"\"\"", "\""}};
 	for (size_t i = 0; i < G_N_ELEMENTS(table); i++) {
 		g_auto(GStrv) fields = csv_parse(table[i].text, NULL);
 		g_autofree char *joined = g_strjoinv("|", fields);

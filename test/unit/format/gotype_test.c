@@ -8,14 +8,20 @@ static void test_int(void)
 		int base;
 		int64_t value;
 		const char *error;
-	} table[] = {{"42", 10, 42, NULL}, {"-9223372036854775808", 10, INT64_MIN, NULL},
-		     {"9223372036854775808", 10, 0, "strconv.ParseInt: parsing \"9223372036854775808\": value out of range"},
-		     {"0755", 8, 0755, NULL}, {"0x1F", 0, 31, NULL}, {"1_000", 0, 1000, NULL}, {"010", 0, 8, NULL},
-		     {"0", 0, 0, NULL}, {"+5", 10, 5, NULL},
-		     {"", 10, 0, "strconv.ParseInt: parsing \"\": invalid syntax"},
-		     {"1_000", 10, 0, "strconv.ParseInt: parsing \"1_000\": invalid syntax"},
-		     {"12a", 10, 0, "strconv.ParseInt: parsing \"12a\": invalid syntax"},
-		     {" 1", 10, 0, "strconv.ParseInt: parsing \" 1\": invalid syntax"}};
+	} table[] = {
+		{"42", 10, 42, NULL},
+		{"-9223372036854775808", 10, INT64_MIN, NULL},
+		{"9223372036854775808", 10, 0, "strconv.ParseInt: parsing \"9223372036854775808\": value out of range"},
+		{"0755", 8, 0755, NULL},
+		{"0x1F", 0, 31, NULL},
+		{"1_000", 0, 1000, NULL},
+		{"010", 0, 8, NULL},
+		{"0", 0, 0, NULL},
+		{"+5", 10, 5, NULL},
+		{"", 10, 0, "strconv.ParseInt: parsing \"\": invalid syntax"},
+		{"1_000", 10, 0, "strconv.ParseInt: parsing \"1_000\": invalid syntax"},
+		{"12a", 10, 0, "strconv.ParseInt: parsing \"12a\": invalid syntax"},
+		{" 1", 10, 0, "strconv.ParseInt: parsing \" 1\": invalid syntax"}};
 	for (size_t i = 0; i < G_N_ELEMENTS(table); i++) {
 		int64_t value = 0;
 		g_autoptr(GError) error = NULL;
@@ -41,9 +47,15 @@ static void test_duration(void)
 		const char *text;
 		int64_t ns;
 		const char *printed;
-	} table[] = {{"48h", 172800000000000, "48h0m0s"}, {"1.5s", 1500000000, "1.5s"}, {"1h2m3.5s", 3723500000000, "1h2m3.5s"},
-		     {"0", 0, "0s"}, {"-1ms", -1000000, "-1ms"}, {"10us", 10000, "10\xC2\xB5s"}, {".5m", 30000000000, "30s"},
-		     {"7ns", 7, "7ns"}, {"1m", 60000000000, "1m0s"}};
+	} table[] = {{"48h", 172800000000000, "48h0m0s"},
+		     {"1.5s", 1500000000, "1.5s"},
+		     {"1h2m3.5s", 3723500000000, "1h2m3.5s"},
+		     {"0", 0, "0s"},
+		     {"-1ms", -1000000, "-1ms"},
+		     {"10us", 10000, "10\xC2\xB5s"},
+		     {".5m", 30000000000, "30s"},
+		     {"7ns", 7, "7ns"},
+		     {"1m", 60000000000, "1m0s"}};
 	for (size_t i = 0; i < G_N_ELEMENTS(table); i++) {
 		int64_t ns = -1;
 		g_assert_true(duration_parse(table[i].text, &ns, NULL));
@@ -68,15 +80,17 @@ static void test_size(void)
 	static const struct {
 		const char *text;
 		int64_t bytes;
-	} table[] = {{"512MB", 536870912}, {"1k", 1024}, {"1.5GiB", 1610612736}, {"32", 32}, {"32b", 32}, {"32 kb", 32768},
-		     {"0", 0}};
+	} table[] = {{"512MB", 536870912}, {"1k", 1024}, {"1.5GiB", 1610612736}, {"32", 32}, {"32b", 32},
+		     {"32 kb", 32768},     {"0", 0}};
 	for (size_t i = 0; i < G_N_ELEMENTS(table); i++) {
 		int64_t bytes = -1;
 		g_assert_true(size_parse(table[i].text, &bytes, NULL));
 		g_assert_cmpint(bytes, ==, table[i].bytes);
 	}
-	static const char *const bad[][2] = {{"x", "invalid size: 'x'"}, {"-3", "invalid size: '-3'"},
-					     {"3x", "invalid suffix: 'x'"}, {"3mbx", "invalid suffix: 'mbx'"},
+	static const char *const bad[][2] = {{"x", "invalid size: 'x'"},
+					     {"-3", "invalid size: '-3'"},
+					     {"3x", "invalid suffix: 'x'"},
+					     {"3mbx", "invalid suffix: 'mbx'"},
 					     {" 3", "strconv.ParseFloat: parsing \" 3\": invalid syntax"}};
 	for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
 		int64_t bytes;
@@ -118,8 +132,11 @@ static void test_time(void)
 
 static void test_quote(void)
 {
-	static const char *const table[][2] = {{"a\"b\\", "\"a\\\"b\\\\\""}, {"\n\t\x01", "\"\\n\\t\\x01\""},
-					       {"é☺", "\"é☺\""}, {"\xff", "\"\\xff\""}, {"\xE2\x80\xA8", "\"\\u2028\""}};
+	static const char *const table[][2] = {{"a\"b\\", "\"a\\\"b\\\\\""},
+					       {"\n\t\x01", "\"\\n\\t\\x01\""},
+					       {"é☺", "\"é☺\""},
+					       {"\xff", "\"\\xff\""},
+					       {"\xE2\x80\xA8", "\"\\u2028\""}};
 	for (size_t i = 0; i < G_N_ELEMENTS(table); i++) {
 		g_autofree char *quoted = go_quote(table[i][0]);
 		g_assert_cmpstr(quoted, ==, table[i][1]);

@@ -15,7 +15,8 @@ struct script {
 
 static void send_stat(struct fssync_channel *c, const struct script *s)
 {
-	struct fssync_stat stat = {.path = (char *)s->path, .linkname = (char *)(s->link ? s->link : ""), .mode = s->mode};
+	struct fssync_stat stat = {
+		.path = (char *)s->path, .linkname = (char *)(s->link ? s->link : ""), .mode = s->mode};
 	g_autoptr(GByteArray) bytes = g_byte_array_new();
 	packet_append_stat(bytes, s->path ? &stat : NULL);
 	g_assert_true(c->send(c->data, bytes->data, bytes->len, NULL, 0, NULL));
@@ -157,8 +158,16 @@ static void test_requests(void)
 static void test_codec(void)
 {
 	struct fssync_xattr xattr = {(char *)"user.a", (void *)"v", 1};
-	struct fssync_stat stat = {.path = (char *)"dir/\xff", .mode = FSSYNC_MODE_DIR | 0755, .uid = 1000, .gid = 5, .size = 1LL << 40,
-				   .mtime_ns = -5, .linkname = (char *)"x", .devmajor = 3, .devminor = 4, .xattrs = &xattr,
+	struct fssync_stat stat = {.path = (char *)"dir/\xff",
+				   .mode = FSSYNC_MODE_DIR | 0755,
+				   .uid = 1000,
+				   .gid = 5,
+				   .size = 1LL << 40,
+				   .mtime_ns = -5,
+				   .linkname = (char *)"x",
+				   .devmajor = 3,
+				   .devminor = 4,
+				   .xattrs = &xattr,
 				   .n_xattrs = 1};
 	struct fssync_stat back;
 	struct packet p;
@@ -173,7 +182,8 @@ static void test_codec(void)
 	g_assert_cmpstr(back.xattrs[0].name, ==, "user.a");
 	g_assert_cmpmem(back.xattrs[0].value, back.xattrs[0].len, "v", 1);
 	fssync_stat_clear(&back);
-	static const mode_t modes[] = {S_IFREG | 06755, S_IFDIR | 01777, S_IFLNK | 0777, S_IFBLK | 0600, S_IFCHR | 0620, S_IFIFO};
+	static const mode_t modes[] = {S_IFREG | 06755, S_IFDIR | 01777, S_IFLNK | 0777,
+				       S_IFBLK | 0600,  S_IFCHR | 0620,  S_IFIFO};
 	for (size_t i = 0; i < G_N_ELEMENTS(modes); i++)
 		g_assert_cmpuint(fssync_mode_to_st(fssync_mode_from_st(modes[i])), ==, modes[i]);
 }

@@ -92,7 +92,10 @@ static inline struct pair *pair_new(size_t window)
 		p->pipes[i].window = window;
 		p->ends[i] = (struct pair_end){&p->pipes[i], &p->pipes[1 - i]};
 	}
-	p->a = (struct fssync_channel){.send = pair_send, .recv = pair_recv, .close_send = pair_close, .abort = pair_abort,
+	p->a = (struct fssync_channel){.send = pair_send,
+				       .recv = pair_recv,
+				       .close_send = pair_close,
+				       .abort = pair_abort,
 				       .data = &p->ends[0]};
 	p->b = p->a;
 	p->b.data = &p->ends[1];

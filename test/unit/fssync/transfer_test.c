@@ -34,6 +34,16 @@ static void trees_clear(struct trees *t)
 	g_free(t->dir);
 }
 
+static void make_link(const char *target, int dir, const char *name)
+{
+	g_assert_cmpint(symlinkat(target, dir, name), ==, 0);
+}
+
+static void make_hard_link(int dir, const char *from, const char *to)
+{
+	g_assert_cmpint(linkat(dir, from, dir, to, 0), ==, 0);
+}
+
 static void put(int dir, const char *path, const char *text)
 {
 	unlinkat(dir, path, 0);
@@ -80,7 +90,7 @@ static void *send_thread(void *data)
 /* "A path", "M path", "U path", "R path", joined by spaces. */
 static void note_change(void *data, enum fssync_change change, const struct fssync_stat *stat)
 {
-	g_string_append_printf(data, "%s%c:%s", ((GString *)data)->len ? " " : "", "AMUR"[change], stat->path);
+	g_string_append_printf(data, "%s%c:%s", ((GString *)data)->len ? " " : "", "AMUR"[change], stat -> path);
 }
 
 static char *sync_with(struct trees *t, const struct fssync_filter *filter, struct fssync_receive_options options)
@@ -102,7 +112,8 @@ static char *sync_with(struct trees *t, const struct fssync_filter *filter, stru
 	return g_string_free(g_steal_pointer(&changes), FALSE);
 }
 
-static void assert_sync(struct trees *t, const struct fssync_filter *filter, struct fssync_receive_options options, const char *expected)
+static void assert_sync(struct trees *t, const struct fssync_filter *filter, struct fssync_receive_options options,
+			const char *expected)
 {
 	g_autofree char *changes = sync_with(t, filter, options);
 	g_assert_cmpstr(changes, ==, expected);
@@ -118,9 +129,9 @@ static void test_first_and_again(void)
 	put(t.src, "dir/file", "content");
 	put(t.src, "dir.txt", "sorts after dir/file");
 	put(t.src, "empty", "");
-	symlinkat("dir/file", t.src, "link");
+	make_link("dir/file", t.src, "link");
 	mkfifoat(t.src, "pipe", 0600);
-	linkat(t.src, "dir/file", t.src, "hard", 0);
+	make_hard_link(t.src, "dir/file", "hard");
 	assert_sync(&t, NULL, plain, "A:dir A:dir/file A:dir.txt A:empty A:hard A:link A:pipe");
 	assert_file(t.dst, "dir/file", "content");
 	assert_file(t.dst, "empty", "");
@@ -159,8 +170,8 @@ static void test_changes(void)
 	put(t.src, "b/inner", "i");
 	unlinkat(t.src, "c/x", 0);
 	unlinkat(t.src, "c", AT_REMOVEDIR);
-	symlinkat("a", t.src, "c");
-	fchmodat(t.src, "d", 0755, 0);
+	make_link("a", t.src, "c");
+	g_assert_cmpint(fchmodat(t.src, "d", 0755, 0), ==, 0);
 	put(t.src, "e", "new");
 	assert_sync(&t, NULL, plain, "U:a M:a/1 R:a/2 M:b A:b/inner M:c M:d A:e");
 	assert_file(t.dst, "a/1", "longer");
@@ -181,7 +192,7 @@ static void test_merge(void)
 	put(t.dst, "both", "old");
 	put(t.dst, "kept", "kept");
 	mkdirat(t.dst, "outside", 0755);
-	symlinkat("outside", t.dst, "dir"); /* must be replaced, not followed */
+	make_link("outside", t.dst, "dir"); /* must be replaced, not followed */
 	assert_sync(&t, NULL, (struct fssync_receive_options){.merge = true}, "M:both M:dir A:dir/f");
 	assert_file(t.dst, "both", "new");
 	assert_file(t.dst, "kept", "kept");
@@ -203,7 +214,7 @@ static void test_filters(void)
 	mkdirat(t.src, "src/deep", 0755);
 	put(t.src, "src/deep/keep", "k");
 	put(t.src, "src/deep/drop", "d");
-	symlinkat("src/deep", t.src, "alias");
+	make_link("src/deep", t.src, "alias");
 	const char *exclude[] = {"node_modules", "**/*.o", "src/deep", "!src/deep/keep", NULL};
 	assert_sync(&t, &(struct fssync_filter){.exclude = exclude}, plain,
 		    "A:alias A:src A:src/a.c A:src/deep A:src/deep/keep");
@@ -224,8 +235,8 @@ static void test_hard_link_reset(void)
 	struct trees t;
 	trees_init(&t);
 	put(t.src, "a", "linked");
-	linkat(t.src, "a", t.src, "b", 0);
-	linkat(t.src, "a", t.src, "c", 0);
+	make_hard_link(t.src, "a", "b");
+	make_hard_link(t.src, "a", "c");
 	const char *exclude[] = {"a", NULL};
 	assert_sync(&t, &(struct fssync_filter){.exclude = exclude}, plain, "A:b A:c");
 	assert_file(t.dst, "b", "linked");
@@ -233,7 +244,7 @@ static void test_hard_link_reset(void)
 	/* Replaced while linked: the link waits for the new file. */
 	put(t.src, "b", "replaced");
 	unlinkat(t.src, "c", 0);
-	linkat(t.src, "b", t.src, "c", 0);
+	make_hard_link(t.src, "b", "c");
 	assert_sync(&t, &(struct fssync_filter){.exclude = exclude}, plain, "M:b M:c");
 	assert_file(t.dst, "c", "replaced");
 	trees_clear(&t);
@@ -263,8 +274,8 @@ static void test_roots(void)
 	struct trees t;
 	trees_init(&t);
 	put(t.src, "f", "text");
-	linkat(t.src, "f", t.src, "g", 0);
-	symlinkat("/f", t.src, "abs");
+	make_hard_link(t.src, "f", "g");
+	make_link("/f", t.src, "abs");
 	struct pair *pair = pair_new(1000);
 	struct fssync_root roots[] = {{t.src, "linux_amd64", 0755}, {t.src, "linux_arm64", 0755}};
 	struct sending sending = {.pair = pair, .roots = roots, .n_roots = 2};
@@ -286,7 +297,8 @@ static void test_xattrs(void)
 	struct trees t;
 	trees_init(&t);
 	put(t.src, "f", "text");
-	g_autofree char *from = g_build_filename(t.dir, "src", "f", NULL), *to = g_build_filename(t.dir, "dst", "f", NULL);
+	g_autofree char *from = g_build_filename(t.dir, "src", "f", NULL),
+			*to = g_build_filename(t.dir, "dst", "f", NULL);
 	if (setxattr(from, "user.test", "value", 5, 0) < 0) {
 		g_test_skip("no user xattrs here");
 	} else {
@@ -313,8 +325,7 @@ static void test_errors_travel(void)
 	g_assert_false(fssync_receive(&pair->b, t.dst, &plain, NULL, &error));
 	pair_abort(pair->b.data);
 	g_thread_join(thread);
-	g_assert_cmpstr(error->message, ==,
-			"error from sender: invalid excludepatterns: [[]: syntax error in pattern");
+	g_assert_cmpstr(error->message, ==, "error from sender: invalid excludepatterns: [[]: syntax error in pattern");
 	g_assert_cmpstr(sending.error->message, ==, "invalid excludepatterns: [[]: syntax error in pattern");
 	g_clear_error(&sending.error);
 	pair_free(pair);

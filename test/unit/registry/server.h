@@ -26,10 +26,10 @@ struct server_reply {
 struct server;
 typedef void (*server_handler)(struct server *s, const struct server_request *q, struct server_reply *r, void *data);
 struct server {
-	GSocketService *service;
+	GSocketListener *listener;
+	GCancellable *stop;
 	GThread *thread;
-	GMainContext *context;
-	gint stopping;
+	GPtrArray *threads; /* one a connection */
 	GMutex mu;
 	GPtrArray *log; /* "METHOD path?query" */
 	server_handler handler;
@@ -122,28 +122,39 @@ static inline gboolean server_answer(struct server *s, GOutputStream *out, const
 	return keep;
 }
 
-static inline gboolean server_run(GThreadedSocketService *service, GSocketConnection *c, GObject *source, gpointer data)
+struct server_connection {
+	struct server *s;
+	GSocketConnection *socket; /* owned */
+};
+
+static inline gpointer server_serve(gpointer data)
 {
-	struct server *s = data;
-	g_autoptr(GDataInputStream) in = g_data_input_stream_new(g_io_stream_get_input_stream(G_IO_STREAM(c)));
+	struct server_connection *c = data;
+	GIOStream *stream = G_IO_STREAM(c->socket);
+	GDataInputStream *in = g_data_input_stream_new(g_io_stream_get_input_stream(stream));
 	g_data_input_stream_set_newline_type(in, G_DATA_STREAM_NEWLINE_TYPE_LF);
 	for (gboolean keep = TRUE; keep;) {
 		struct server_request q = {0};
-		keep = server_read_request(in, &q) &&
-		       server_answer(s, g_io_stream_get_output_stream(G_IO_STREAM(c)), &q);
+		keep = server_read_request(in, &q) && server_answer(c->s, g_io_stream_get_output_stream(stream), &q);
 		server_request_clear(&q);
 	}
-	g_io_stream_close(G_IO_STREAM(c), NULL, NULL);
-	return TRUE;
+	g_object_unref(in);
+	g_io_stream_close(stream, NULL, NULL);
+	g_object_unref(c->socket);
+	g_free(c);
+	return NULL;
 }
 
-static inline gpointer server_loop(gpointer data)
+static inline gpointer server_accept(gpointer data)
 {
 	struct server *s = data;
-	g_main_context_push_thread_default(s->context);
-	while (!g_atomic_int_get(&s->stopping))
-		g_main_context_iteration(s->context, TRUE);
-	g_main_context_pop_thread_default(s->context);
+	GSocketConnection *socket;
+	while ((socket = g_socket_listener_accept(s->listener, NULL, s->stop, NULL))) {
+		struct server_connection *c = g_new0(struct server_connection, 1);
+		c->s = s;
+		c->socket = socket;
+		g_ptr_array_add(s->threads, g_thread_new("connection", server_serve, c));
+	}
 	return NULL;
 }
 
@@ -153,36 +164,34 @@ static inline struct server *server_start(server_handler handler, void *data)
 	s->handler = handler;
 	s->data = data;
 	s->log = g_ptr_array_new_with_free_func(g_free);
+	s->threads = g_ptr_array_new();
+	s->stop = g_cancellable_new();
+	s->listener = g_socket_listener_new();
 	g_mutex_init(&s->mu);
-	s->context = g_main_context_new();
-	g_main_context_push_thread_default(s->context);
-	s->service = g_threaded_socket_service_new(64);
 	g_autoptr(GInetAddress) loopback = g_inet_address_new_loopback(G_SOCKET_FAMILY_IPV4);
 	g_autoptr(GSocketAddress) any = g_inet_socket_address_new(loopback, 0);
 	GSocketAddress *bound = NULL;
-	gboolean ok = g_socket_listener_add_address(G_SOCKET_LISTENER(s->service), any, G_SOCKET_TYPE_STREAM,
-						    G_SOCKET_PROTOCOL_TCP, NULL, &bound, NULL);
+	gboolean ok = g_socket_listener_add_address(s->listener, any, G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_TCP, NULL,
+						    &bound, NULL);
 	g_assert_true(ok);
 	s->port = g_inet_socket_address_get_port(G_INET_SOCKET_ADDRESS(bound));
 	g_object_unref(bound);
 	g_snprintf(s->address, sizeof s->address, "127.0.0.1:%u", s->port);
-	g_signal_connect(s->service, "run", G_CALLBACK(server_run), s);
-	g_socket_service_start(s->service);
-	g_main_context_pop_thread_default(s->context);
-	s->thread = g_thread_new("server", server_loop, s);
+	s->thread = g_thread_new("server", server_accept, s);
 	return s;
 }
 
 /* Connections must be gone: free the client first. */
 static inline void server_stop(struct server *s)
 {
-	g_socket_service_stop(s->service);
-	g_socket_listener_close(G_SOCKET_LISTENER(s->service));
-	g_atomic_int_set(&s->stopping, 1);
-	g_main_context_wakeup(s->context);
+	g_cancellable_cancel(s->stop);
 	g_thread_join(s->thread);
-	g_object_unref(s->service);
-	g_main_context_unref(s->context);
+	for (guint i = 0; i < s->threads->len; i++)
+		g_thread_join(g_ptr_array_index(s->threads, i));
+	g_socket_listener_close(s->listener);
+	g_object_unref(s->listener);
+	g_object_unref(s->stop);
+	g_ptr_array_unref(s->threads);
 	g_ptr_array_unref(s->log);
 	g_mutex_clear(&s->mu);
 	g_free(s);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a build sees of the solver beyond results: events, error details, jobs, and what it costs. */
-#include "mock.h"
+#include "mock.c" /* a test is one program of one file */
 #include "solver/resources.h"
 #include "api/guard.h"
 

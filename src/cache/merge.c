@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cache/merge.h"
+#include "cache/blob.h"
+#include "snapshot/apply.h"
+#include "snapshot/byte_pipe.h"
+#include <string.h>
+
+#define MAX_UNITS 10000
+
+/* ---- units */
+/* Parents that are plain layers, down to a record that knows its units; false when that does not know them yet. */
+static bool append_units(GPtrArray *to, cache_ref *r)
+{
+	guint first = to->len;
+	for (; r && r->kind == RECORD_LAYER; r = r->parent)
+		g_ptr_array_add(to, r);
+	for (guint i = 0, n = to->len - first; i < n / 2; i++) {
+		void *swapped = to->pdata[first + i];
+		to->pdata[first + i] = to->pdata[to->len - 1 - i];
+		to->pdata[to->len - 1 - i] = swapped;
+	}
+	if (!r)
+		return true;
+	for (guint i = 0; r->units && i < r->units->len; i++)
+		g_ptr_array_insert(to, (gint)(first + i), r->units->pdata[i]);
+	return r->units != NULL;
+}
+
+GPtrArray *merge_units(cache_ref *r)
+{
+	GPtrArray *units = g_ptr_array_new();
+	append_units(units, r);
+	return units;
+}
+
+static bool begins_with(const GPtrArray *list, const GPtrArray *head)
+{
+	if (list->len < head->len)
+		return false;
+	for (guint i = 0; i < head->len; i++)
+		if (list->pdata[i] != head->pdata[i])
+			return false;
+	return true;
+}
+
+/* What upper adds to lower when that is its ancestor, else the difference is a layer of its own. */
+static GPtrArray *units_of_diff(cache_ref *r)
+{
+	g_autoptr(GPtrArray) lower = g_ptr_array_new();
+	g_autoptr(GPtrArray) upper = g_ptr_array_new();
+	if (!append_units(lower, r->inputs->pdata[0]) || !append_units(upper, r->inputs->pdata[1]))
+		return NULL;
+	GPtrArray *units = g_ptr_array_new();
+	bool beyond = begins_with(upper, lower) && upper->len > lower->len;
+	for (guint i = lower->len; beyond && i < upper->len; i++)
+		g_ptr_array_add(units, upper->pdata[i]);
+	if (!beyond)
+		g_ptr_array_add(units, r);
+	return units;
+}
+
+static GPtrArray *units_of_merge(cache_ref *r)
+{
+	g_autoptr(GPtrArray) units = g_ptr_array_new();
+	for (guint i = 0; i < r->inputs->len; i++)
+		if (!append_units(units, r->inputs->pdata[i]))
+			return NULL;
+	return g_steal_pointer(&units);
+}
+
+static bool find_units(cache_ref *r)
+{
+	if (!r->units)
+		r->units = r->kind == RECORD_MERGE ? units_of_merge(r) : units_of_diff(r);
+	return r->units != NULL;
+}
+
+void merge_restore_units(cache *c)
+{
+	for (bool again = true; again;) {
+		GHashTableIter iter;
+		void *value;
+		again = false;
+		g_hash_table_iter_init(&iter, c->records);
+		while (g_hash_table_iter_next(&iter, NULL, &value)) {
+			cache_ref *r = value;
+			if (r->kind != RECORD_LAYER && !r->units && find_units(r))
+				again = true;
+		}
+	}
+}
+
+/* ---- what a tree needs */
+static bool is_own_unit(const cache_ref *r)
+{
+	return r->kind == RECORD_DIFF && r->units->len == 1 && r->units->pdata[0] == r;
+}
+
+static void need_inputs(GPtrArray *ret, const cache_ref *r)
+{
+	for (guint i = 0; i < r->inputs->len; i++)
+		if (r->inputs->pdata[i])
+			g_ptr_array_add(ret, r->inputs->pdata[i]);
+}
+
+static GPtrArray *direct_needs(const cache_ref *r)
+{
+	GPtrArray *ret = g_ptr_array_new();
+	if (r->tree)
+		return ret;
+	if (r->kind == RECORD_LAYER) {
+		if (r->parent)
+			g_ptr_array_add(ret, r->parent);
+		return ret;
+	}
+	if (is_own_unit(r)) {
+		need_inputs(ret, r);
+		return ret;
+	}
+	if (r->kind == RECORD_MERGE)
+		g_ptr_array_add(ret, r->inputs->pdata[0]);
+	for (guint i = 0; i < r->units->len; i++) {
+		cache_ref *unit = r->units->pdata[i];
+		if (unit->kind == RECORD_DIFF)
+			need_inputs(ret, unit);
+		else
+			g_ptr_array_add(ret, unit);
+	}
+	return ret;
+}
+
+struct need {
+	cache_ref *record;
+	GPtrArray *before; /* owned */
+	guint next;
+};
+
+static void push_need(GArray *stack, GHashTable *seen, cache_ref *r)
+{
+	struct need n = {.record = r};
+	if (!g_hash_table_add(seen, r))
+		return;
+	n.before = direct_needs(r);
+	g_array_append_val(stack, n);
+}
+
+GPtrArray *merge_needed_locked(cache_ref *r)
+{
+	GPtrArray *order = g_ptr_array_new();
+	g_autoptr(GArray) stack = g_array_new(FALSE, FALSE, sizeof(struct need));
+	g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
+	push_need(stack, seen, r);
+	while (stack->len > 0) {
+		struct need *n = &g_array_index(stack, struct need, stack->len - 1);
+		if (n->next < n->before->len) {
+			push_need(stack, seen, n->before->pdata[n->next++]);
+			continue;
+		}
+		g_ptr_array_add(order, n->record);
+		g_ptr_array_unref(n->before);
+		g_array_set_size(stack, stack->len - 1);
+	}
+	return order;
+}
+
+/* ---- a unit's layer applied to a tree */
+struct flow {
+	cache_ref *unit;
+	cancel *stop;
+	byte_pipe *pipe; /* owned by the reader's side */
+	const char *at;  /* rest of the chunk */
+	size_t left;
+};
+
+static bool put(void *pipe, const void *bytes, size_t n, GError **error)
+{
+	return byte_pipe_write(pipe, bytes, n, error);
+}
+
+static gpointer stream_unit(gpointer data)
+{
+	struct flow *f = data;
+	GError *problem = NULL;
+	blob_stream(f->unit, f->stop, put, f->pipe, &problem);
+	byte_pipe_end(f->pipe, problem);
+	return NULL;
+}
+
+static ssize_t get(void *data, void *buffer, size_t n, GError **error)
+{
+	struct flow *f = data;
+	if (f->left == 0) {
+		const void *chunk = NULL;
+		ssize_t got = byte_pipe_read(f->pipe, &chunk, error);
+		if (got <= 0)
+			return got;
+		f->at = chunk;
+		f->left = (size_t)got;
+	}
+	n = MIN(n, f->left);
+	memcpy(buffer, f->at, n);
+	f->at += n;
+	f->left -= n;
+	return (ssize_t)n;
+}
+
+static bool apply_unit(cache_ref *unit, int root_fd, cancel *stop, GError **error)
+{
+	g_autoptr(byte_pipe) pipe = byte_pipe_new();
+	struct flow f = {.unit = unit, .stop = stop, .pipe = pipe};
+	struct apply_options options = {.mode = APPLY_NATIVE, .cancel = stop, .allow_high_ratio = true};
+	struct apply_result result;
+	GThread *writer = g_thread_new("diff", stream_unit, &f);
+	bool ok = apply_stream(get, &f, root_fd, &options, &result, error);
+	byte_pipe_close(pipe);
+	g_thread_join(writer);
+	return ok;
+}
+
+static bool apply_units(cache *c, struct tree *t, GPtrArray *units, guint first, cancel *stop, GError **error)
+{
+	snapshot_view *view = tree_get_view(c, t, true, error);
+	scoped_fd root = view ? snapshot_view_dir(view, error) : -1;
+	bool ok = root >= 0;
+	for (guint i = first; ok && i < units->len; i++)
+		ok = apply_unit(units->pdata[i], root, stop, error);
+	if (view)
+		tree_put_view(c, t);
+	g_mutex_lock(&c->mu);
+	view = tree_take_idle_view_locked(t);
+	g_mutex_unlock(&c->mu);
+	snapshot_view_close(view);
+	return ok;
+}
+
+/* A tree of its own over parent, with units from first on. */
+static struct tree *applied(cache_ref *r, struct tree *parent, GPtrArray *units, guint first, struct work *work,
+			    GError **error)
+{
+	cache *c = r->cache;
+	cancel *stop = work ? work->cancel : NULL;
+	struct tree *t = tree_create(c, r->id, parent, stop, error);
+	if (!t)
+		return NULL;
+	bool ok = apply_units(c, t, units, first, stop, error);
+	scoped_fd dir = ok ? tree_open_dir(c, t, error) : -1;
+	if (dir >= 0 && snapshotter_seal(c->snapshotter, dir, error) && tree_keep(c, t, error))
+		return t;
+	tree_discard(c, t);
+	return NULL;
+}
+
+/* ---- trees of merges */
+/* A layer of its own on nothing: it can be laid over anything as it is. */
+static bool is_pure(const cache_ref *unit)
+{
+	return unit->kind == RECORD_LAYER && !unit->parent && !unit->tree->parent && !unit->tree->over;
+}
+
+static struct tree *merge_tree(cache_ref *r, struct work *work, GError **error)
+{
+	cache *c = r->cache;
+	cache_ref *base = r->inputs->pdata[0];
+	g_autoptr(GPtrArray) below = merge_units(base);
+	g_autoptr(GPtrArray) over = g_ptr_array_new();
+	guint first = below->len;
+	while (snapshotter_is_stacked(c->snapshotter) && first < r->units->len && is_pure(r->units->pdata[first]))
+		g_ptr_array_add(over, ((cache_ref *)r->units->pdata[first++])->tree);
+	if (over->len == 0)
+		return applied(r, base->tree, r->units, first, work, error);
+	g_autofree char *id = first == r->units->len ? g_strdup(r->id) : g_strconcat(r->id, "-base", NULL);
+	struct tree *stack = tree_stack(c, id, base->tree, over);
+	if (first == r->units->len)
+		return stack;
+	struct tree *t = applied(r, stack, r->units, first, work, error);
+	tree_discard(c, stack); /* the upper one keeps it */
+	return t;
+}
+
+struct tree *merge_make_tree(cache_ref *r, struct work *work, GError **error)
+{
+	return r->kind == RECORD_MERGE ? merge_tree(r, work, error) : applied(r, NULL, r->units, 0, work, error);
+}
+
+/* ---- records */
+static cache_ref *add(cache *c, enum record_kind kind, GPtrArray *inputs, const struct cache_record_options *options,
+		      GError **error)
+{
+	cache_ref *r = record_new(c, options);
+	r->handles = 1;
+	r->kind = kind;
+	r->inputs = g_ptr_array_ref(inputs);
+	g_mutex_lock(&c->mu);
+	bool ok = find_units(r);
+	if (ok && r->units->len > MAX_UNITS)
+		ok = error_set(error, ERROR_RESOURCE_EXHAUSTED, "more than %d layers", MAX_UNITS);
+	for (guint i = 0; ok && i < inputs->len; i++)
+		if (inputs->pdata[i])
+			record_seal_locked(inputs->pdata[i]);
+	if (ok) {
+		record_add_locked(c, r);
+		record_dirty_locked(r);
+	}
+	g_mutex_unlock(&c->mu);
+	record_bury(c);
+	if (ok && store_flush(c, false, error))
+		return r;
+	if (ok)
+		cache_ref_unref(r);
+	else
+		record_free(r);
+	return NULL;
+}
+
+/* Merges of merges are merges of all their inputs. */
+static void add_input(GPtrArray *inputs, cache_ref *r)
+{
+	if (!r)
+		return;
+	if (r->kind != RECORD_MERGE)
+		g_ptr_array_add(inputs, r);
+	for (guint i = 0; r->kind == RECORD_MERGE && i < r->inputs->len; i++)
+		g_ptr_array_add(inputs, r->inputs->pdata[i]);
+}
+
+cache_ref *cache_merge(cache *c, cache_ref *const *refs, size_t n, const struct cache_record_options *options,
+		       struct work *work, GError **error)
+{
+	g_autoptr(GPtrArray) inputs = g_ptr_array_new();
+	for (size_t i = 0; i < n; i++) {
+		if (refs[i] && refs[i]->is_mutable) {
+			error_set(error, ERROR_FAILED_PRECONDITION, "%s is mutable", refs[i]->id);
+			return NULL;
+		}
+		add_input(inputs, refs[i]);
+		if (inputs->len > MAX_UNITS) {
+			error_set(error, ERROR_RESOURCE_EXHAUSTED, "merge of more than %d inputs", MAX_UNITS);
+			return NULL;
+		}
+	}
+	if (inputs->len == 0) {
+		error_set(error, ERROR_INVALID_ARGUMENT, "merge of nothing");
+		return NULL;
+	}
+	return inputs->len == 1 ? cache_ref_ref(inputs->pdata[0]) : add(c, RECORD_MERGE, inputs, options, error);
+}
+
+cache_ref *cache_diff(cache *c, cache_ref *lower, cache_ref *upper, const struct cache_record_options *options,
+		      struct work *work, GError **error)
+{
+	if (!lower) {
+		error_set(error, ERROR_INVALID_ARGUMENT, "lower ref for diff cannot be nil");
+		return NULL;
+	}
+	g_autoptr(GPtrArray) inputs = g_ptr_array_new();
+	g_ptr_array_add(inputs, lower);
+	g_ptr_array_add(inputs, upper);
+	return add(c, RECORD_DIFF, inputs, options, error);
+}

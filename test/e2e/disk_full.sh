@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+# F40: a full disk fails the build and says so; space comes back; the daemon goes on; prune works.
+make_context "$WORK/c"
+truncate -s 64M "$WORK/disk"
+mkfs.ext4 -q -F "$WORK/disk"
+mkdir "$WORK/root"
+mount -o loop "$WORK/disk" "$WORK/root" || skip "no loop devices"
+undo "umount '$WORK/root'"
+{ cat "$WORK/c/base"; echo 'RUN dd if=/dev/zero of=/big bs=1M count=200'; } > "$WORK/c/Dockerfile"
+start_daemon
+used() { df -k --output=used "$WORK/root" | tail -n 1; }
+fails 'No space left on device' "$WORK/first" build "$WORK/c"
+"$BIN/buildctl" debug workers > /dev/null || fail "the daemon does not go on"
+sleep 1
+[ "$(used)" -lt 30000 ] || fail "the failed step keeps $(used) kB"
+# A context that does not fit.
+head -c 90000000 /dev/urandom > "$WORK/c/huge"
+printf 'FROM scratch\nCOPY huge /\n' > "$WORK/c/Dockerfile"
+start_build "$WORK/second" "$WORK/c"
+wait_client && fail "a context larger than the disk was taken"
+grep -qi 'no space left on device' "$WORK/second" || { cat "$WORK/second"; fail "the error does not say so"; }
+rm "$WORK/c/huge"
+# Work on, on a disk that somebody else fills to the last block.
+{ cat "$WORK/c/base"; echo 'RUN echo fine > /fine'; } > "$WORK/c/Dockerfile"
+build "$WORK/c" --output type=local,dest="$WORK/out" 2> "$WORK/third" || { cat "$WORK/third"; fail "no build after a full disk"; }
+[ "$(cat "$WORK/out/fine")" = fine ] || fail "wrong result"
+dd if=/dev/zero of="$WORK/root/filler" bs=4k 2> /dev/null || true
+{ cat "$WORK/c/base"; echo 'RUN head -c 3000000 /dev/urandom > /x'; } > "$WORK/c/Dockerfile"
+if build "$WORK/c" > "$WORK/fourth" 2>&1; then fail "built on a full disk"; fi
+grep -qiE 'no space left on device|disk is full' "$WORK/fourth" || { cat "$WORK/fourth"; fail "the error does not say that the disk is full"; }
+"$BIN/buildctl" prune --all > "$WORK/pruned" 2>&1 || { cat "$WORK/pruned"; fail "prune on a full disk"; }
+[ "$("$BIN/buildctl" du | grep -c '^Total:.*[^0-9]0B')" = 1 ] || { "$BIN/buildctl" du; fail "prune left records"; }
+rm "$WORK/root/filler"
+build "$WORK/c" 2> "$WORK/fifth" || { cat "$WORK/fifth"; fail "no build after the space came back"; }
+stop_daemon

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cache/merge.h"
+#include "rig.h"
+
+static cache_ref *merge_of(struct rig *g, cache_ref *a, cache_ref *b, cache_ref *c)
+{
+	GError *error = NULL;
+	cache_ref *refs[] = {a, b, c};
+	struct cache_record_options options = {.description = "merged"};
+	cache_ref *r = cache_merge(g->c, refs, 3, &options, NULL, &error);
+	g_assert_no_error(error);
+	return r;
+}
+
+static cache_ref *diff_of(struct rig *g, cache_ref *lower, cache_ref *upper)
+{
+	GError *error = NULL;
+	cache_ref *r = cache_diff(g->c, lower, upper, NULL, NULL, &error);
+	g_assert_no_error(error);
+	return r;
+}
+
+/* A child of parent without one of its files. */
+static cache_ref *without(struct rig *g, cache_ref *parent, const char *name)
+{
+	cache_ref *m = rig_mutable(g, parent, CACHE_POLICY_DEFAULT, NULL);
+	scoped_fd fd = rig_tree(g, m, CACHE_TREE_WRITE);
+	g_assert_true(tree_remove_at(fd, name, NULL));
+	close(fd_steal(&fd));
+	return rig_commit(m);
+}
+
+static guint n_layers(struct rig *g, cache_ref *r)
+{
+	GError *error = NULL;
+	struct cache_layer_options options = {.compression = COMPRESSION_GZIP, .level = -1};
+	g_autoptr(GPtrArray) layers = cache_ref_layers(g->c, r, &options, NULL, &error);
+	g_assert_no_error(error);
+	return layers->len;
+}
+
+static guint entries(struct rig *g, cache_ref *r)
+{
+	scoped_fd fd = rig_tree(g, r, CACHE_TREE_READ);
+	g_autofree char *path = g_strdup_printf("/proc/self/fd/%d", fd);
+	GDir *d = g_dir_open(path, 0, NULL);
+	guint n = 0;
+	while (g_dir_read_name(d))
+		n++;
+	g_dir_close(d);
+	return n;
+}
+
+static void test_of_scratch_layers(struct rig *g, gconstpointer unused)
+{
+	g_autoptr(cache_ref) a = rig_record(g, NULL, "one", "1");
+	g_autoptr(cache_ref) b = rig_record(g, NULL, "two", "2");
+	g_autoptr(cache_ref) c = rig_record(g, NULL, "one", "over");
+	g_autoptr(cache_ref) m = merge_of(g, a, b, c);
+	g_assert_null(m->tree); /* nothing is made before somebody looks */
+	rig_expect(g, m, "one", "over");
+	rig_expect(g, m, "two", "2");
+	g_assert_cmpuint(entries(g, m), ==, 2);
+	g_assert_cmpuint(n_layers(g, m), ==, 3);
+	if (strcmp(cache_snapshotter_name(g->c), "overlayfs") == 0)
+		g_assert_nonnull(m->tree->over); /* nothing was copied */
+	g_autoptr(cache_ref) child = rig_record(g, m, "three", "3");
+	rig_expect(g, child, "one", "over");
+	rig_expect(g, child, "three", "3");
+	g_assert_cmpuint(n_layers(g, child), ==, 4);
+	g_autoptr(cache_ref) again = merge_of(g, child, a, NULL);
+	rig_expect(g, again, "one", "1");
+	rig_expect(g, again, "three", "3");
+	g_assert_cmpuint(n_layers(g, again), ==, 5);
+	g_autoptr(cache_ref) one = merge_of(g, NULL, a, NULL);
+	g_assert_true(one == a);
+	g_autoptr(cache_ref) twice = merge_of(g, a, b, a);
+	rig_expect(g, twice, "one", "1");
+	rig_expect(g, twice, "two", "2");
+	scoped_fd mount_fd = rig_tree(g, m, CACHE_TREE_MOUNT);
+	g_autofree char *text = tree_dir_read(mount_fd, "two");
+	g_assert_cmpstr(text, ==, "2");
+}
+
+static void test_of_chains(struct rig *g, gconstpointer unused)
+{
+	g_autoptr(cache_ref) base = rig_record(g, NULL, "shared", "s");
+	g_autoptr(cache_ref) a = rig_record(g, base, "one", "1");
+	g_autoptr(cache_ref) gone = without(g, base, "shared");
+	g_autoptr(cache_ref) b = rig_record(g, gone, "two", "2");
+	g_autoptr(cache_ref) pure = rig_record(g, NULL, "three", "3");
+	g_autoptr(cache_ref) m = merge_of(g, a, b, pure);
+	rig_expect(g, m, "one", "1");
+	rig_expect(g, m, "two", "2");
+	rig_expect(g, m, "three", "3");
+	rig_expect(g, m, "shared", NULL); /* a deletion counts for what is below, too */
+	g_assert_cmpuint(entries(g, m), ==, 3);
+	g_assert_cmpuint(n_layers(g, m), ==, 6);
+	g_autoptr(cache_ref) n = merge_of(g, a, pure, b);
+	rig_expect(g, n, "three", "3");
+	rig_expect(g, n, "shared", NULL);
+	rig_expect(g, a, "shared", "s");
+}
+
+static void test_diff_of_ancestor(struct rig *g, gconstpointer unused)
+{
+	g_autoptr(cache_ref) base = rig_record(g, NULL, "shared", "s");
+	g_autoptr(cache_ref) one = rig_record(g, base, "one", "1");
+	g_autoptr(cache_ref) top = without(g, one, "shared");
+	g_autoptr(cache_ref) d = diff_of(g, base, top);
+	g_assert_cmpuint(n_layers(g, d), ==, 2);
+	g_autoptr(GPtrArray) units = merge_units(d);
+	g_assert_true(units->pdata[0] == one && units->pdata[1] == top); /* their blobs are the diff's */
+	rig_expect(g, d, "one", "1");
+	g_assert_cmpuint(entries(g, d), ==, 1); /* and no trace of the deletion */
+	g_autoptr(cache_ref) other = rig_record(g, NULL, "shared", "other");
+	g_autoptr(cache_ref) m = merge_of(g, other, d, NULL);
+	rig_expect(g, m, "one", "1");
+	rig_expect(g, m, "shared", NULL);
+}
+
+static void test_diff_of_strangers(struct rig *g, gconstpointer unused)
+{
+	g_autoptr(cache_ref) a = rig_record(g, NULL, "one", "1");
+	g_autoptr(cache_ref) b = rig_record(g, NULL, "two", "2");
+	g_autoptr(cache_ref) d = diff_of(g, a, b);
+	rig_expect(g, d, "two", "2");
+	g_assert_cmpuint(entries(g, d), ==, 1);
+	g_assert_cmpuint(n_layers(g, d), ==, 1);
+	g_autoptr(cache_ref) m = merge_of(g, a, d, NULL);
+	rig_expect(g, m, "one", NULL);
+	rig_expect(g, m, "two", "2");
+	g_autoptr(cache_ref) nothing = diff_of(g, a, NULL); /* everything deleted */
+	g_assert_cmpuint(entries(g, nothing), ==, 0);
+	g_assert_cmpuint(n_layers(g, nothing), ==, 1);
+	g_autoptr(cache_ref) emptied = merge_of(g, a, nothing, NULL);
+	g_assert_cmpuint(entries(g, emptied), ==, 0);
+	GError *error = NULL;
+	g_assert_null(cache_diff(g->c, NULL, a, NULL, NULL, &error));
+	g_assert_cmpstr(error->message, ==, "lower ref for diff cannot be nil");
+	g_clear_error(&error);
+}
+
+static void test_restart(struct rig *g, gconstpointer unused)
+{
+	char *ids[3];
+	{
+		g_autoptr(cache_ref) base = rig_record(g, NULL, "shared", "s");
+		g_autoptr(cache_ref) a = rig_record(g, base, "one", "1");
+		g_autoptr(cache_ref) b = rig_record(g, NULL, "two", "2");
+		g_autoptr(cache_ref) d = diff_of(g, base, a);
+		g_autoptr(cache_ref) m = merge_of(g, b, d, NULL);
+		g_autoptr(cache_ref) stacked = merge_of(g, a, b, NULL);
+		rig_expect(g, stacked, "two", "2");
+		g_autoptr(cache_ref) child = rig_record(g, stacked, "three", "3");
+		g_assert_cmpuint(n_layers(g, m), ==, 2);
+		ids[0] = g_strdup(cache_ref_id(m));
+		ids[1] = g_strdup(cache_ref_id(child));
+		ids[2] = g_strdup(cache_ref_id(d));
+	}
+	for (int i = 0; i < 2; i++) {
+		rig_reopen(g);
+		g_autoptr(cache_ref) m = cache_get(g->c, ids[0], NULL);
+		g_autoptr(cache_ref) child = cache_get(g->c, ids[1], NULL);
+		g_autoptr(cache_ref) d = cache_get(g->c, ids[2], NULL);
+		rig_expect(g, m, "one", "1");
+		rig_expect(g, m, "two", "2");
+		rig_expect(g, m, "shared", NULL);
+		rig_expect(g, child, "three", "3");
+		rig_expect(g, child, "two", "2");
+		g_assert_cmpuint(n_layers(g, child), ==, 4);
+		rig_expect(g, d, "one", "1");
+	}
+	g_autoptr(GPtrArray) rows = cache_disk_usage(g->c, NULL, NULL);
+	for (guint i = 0; i < rows->len; i++)
+		g_assert_false(((struct cache_usage *)rows->pdata[i])->in_use);
+	rig_prune(g, &(struct cache_prune_options){.all = true}, NULL);
+	g_assert_cmpuint(rig_usage(g), ==, 0);
+	g_assert_cmpuint(rig_count(g, "snapshots"), ==, 0);
+	g_assert_cmpuint(g_hash_table_size(g->c->trees), ==, 0);
+	for (int i = 0; i < 3; i++)
+		g_free(ids[i]);
+}
+
+int main(int argc, char **argv)
+{
+	static const char *const snapshotters[] = {"auto", "native"};
+	static const struct {
+		const char *name;
+		void (*fn)(struct rig *g, gconstpointer unused);
+	} tests[] = {
+		{"scratch-layers", test_of_scratch_layers}, {"chains", test_of_chains},
+		{"diff-ancestor", test_diff_of_ancestor},   {"diff-strangers", test_diff_of_strangers},
+		{"restart", test_restart},
+	};
+	g_test_init(&argc, &argv, NULL);
+	for (size_t s = 0; s < G_N_ELEMENTS(snapshotters); s++)
+		for (size_t i = 0; i < G_N_ELEMENTS(tests); i++) {
+			g_autofree char *path = g_strdup_printf("/merge/%s/%s", snapshotters[s], tests[i].name);
+			g_test_add(path, struct rig, snapshotters[s], rig_set_up, tests[i].fn, rig_tear_down);
+		}
+	return g_test_run();
+}

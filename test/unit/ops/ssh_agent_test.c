@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ops/ssh_agent.h"
+#include "base/limits.h"
+#include "base/scope.h"
+#include "ops/ssh_mount.h"
+#include <sys/socket.h>
+
+static void test_look(void)
+{
+	size_t len = 0;
+	const uint8_t list[] = {0, 0, 0, 1, 11}, sign[] = {0, 0, 0, 2, 13, 9, 7}, add[] = {0, 0, 0, 1, 17};
+	const uint8_t empty[] = {0, 0, 0, 0, 11}, huge[] = {0, 4, 0, 1, 11}, largest[] = {0, 4, 0, 0, 11}, endless[] = {255, 255, 255, 255, 11};
+	g_assert_cmpint(ssh_agent_look(list, 5, &len), ==, SSH_AGENT_PASS);
+	g_assert_cmpint(len, ==, 5);
+	g_assert_cmpint(ssh_agent_look(sign, 7, &len), ==, SSH_AGENT_PASS);
+	g_assert_cmpint(len, ==, 6);
+	g_assert_cmpint(ssh_agent_look(sign, 5, &len), ==, SSH_AGENT_MORE);
+	g_assert_cmpint(ssh_agent_look(sign, 0, &len), ==, SSH_AGENT_MORE);
+	g_assert_cmpint(ssh_agent_look(add, 5, &len), ==, SSH_AGENT_REFUSE);
+	g_assert_cmpint(ssh_agent_look(empty, 5, &len), ==, SSH_AGENT_INVALID);
+	g_assert_cmpint(ssh_agent_look(huge, 5, &len), ==, SSH_AGENT_INVALID);
+	g_assert_cmpint(ssh_agent_look(endless, 5, &len), ==, SSH_AGENT_INVALID);
+	g_assert_cmpint(ssh_agent_look(largest, 5, &len), ==, SSH_AGENT_MORE);
+}
+
+/* An agent that answers each request with its own bytes, in two pieces. */
+struct agent {
+	GByteArray *seen, *pending;
+};
+
+static bool agent_send(void *data, const uint8_t *bytes, size_t n, GError **error)
+{
+	struct agent *a = data;
+	g_byte_array_append(a->seen, bytes, (guint)n);
+	g_byte_array_append(a->pending, bytes, (guint)n);
+	return true;
+}
+
+static GBytes *agent_recv(void *data, GError **error)
+{
+	struct agent *a = data;
+	guint n = MIN(a->pending->len, 3);
+	if (n == 0)
+		return NULL;
+	GBytes *bytes = g_bytes_new(a->pending->data, n);
+	g_byte_array_remove_range(a->pending, 0, n);
+	return bytes;
+}
+
+struct serving {
+	int fd;
+	struct agent agent;
+	cancel *cancel;
+};
+
+static void *serve(void *data)
+{
+	struct serving *s = data;
+	const struct ssh_pipe pipe = {agent_send, agent_recv, &s->agent};
+	ssh_mount_serve(s->fd, &pipe, s->cancel);
+	close(s->fd);
+	return NULL;
+}
+
+static GThread *start(struct serving *s, int *ret_fd)
+{
+	int fds[2];
+	g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), ==, 0);
+	*s = (struct serving){.fd = fds[1], .agent = {g_byte_array_new(), g_byte_array_new()}, .cancel = cancel_new(NULL)};
+	*ret_fd = fds[0];
+	return g_thread_new("serve", serve, s);
+}
+
+static void finish(struct serving *s)
+{
+	g_byte_array_unref(s->agent.seen);
+	g_byte_array_unref(s->agent.pending);
+	cancel_unref(s->cancel);
+}
+
+static void read_exactly(int fd, void *bytes, size_t n)
+{
+	for (size_t done = 0; done < n;) {
+		ssize_t got = read(fd, (char *)bytes + done, n - done);
+		g_assert_cmpint(got, >, 0);
+		done += (size_t)got;
+	}
+}
+
+static void test_serve(void)
+{
+	struct serving s;
+	int fd;
+	GThread *t = start(&s, &fd);
+	/* Pipelined: list, add identity (refused), sign. Answers come in this order. */
+	const uint8_t requests[] = {0, 0, 0, 1, 11, 0, 0, 0, 3, 17, 1, 2, 0, 0, 0, 4, 13, 7, 8, 9};
+	const uint8_t answers[] = {0, 0, 0, 1, 11, 0, 0, 0, 1, 5, 0, 0, 0, 4, 13, 7, 8, 9};
+	uint8_t got[sizeof answers];
+	g_assert_cmpint(write(fd, requests, 7), ==, 7);
+	g_usleep(20000);
+	g_assert_cmpint(write(fd, requests + 7, sizeof requests - 7), ==, sizeof requests - 7);
+	read_exactly(fd, got, sizeof got);
+	g_assert_cmpmem(got, sizeof got, answers, sizeof answers);
+	close(fd);
+	g_thread_join(t);
+	g_assert_cmpint(s.agent.seen->len, ==, 5 + 8);
+	finish(&s);
+}
+
+static void test_cancel(void)
+{
+	struct serving s;
+	int fd;
+	GThread *t = start(&s, &fd);
+	g_usleep(20000);
+	cancel_set(s.cancel, ERROR_CANCELED, NULL);
+	g_thread_join(t);
+	finish(&s);
+	close(fd);
+}
+
+static void test_invalid(void)
+{
+	struct serving s;
+	int fd;
+	GThread *t = start(&s, &fd);
+	g_assert_cmpint(write(fd, "\xff\xff\xff\xff", 4), ==, 4);
+	char byte;
+	g_assert_cmpint(read(fd, &byte, 1), ==, 0);
+	g_thread_join(t);
+	finish(&s);
+	close(fd);
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/ssh-agent/look", test_look);
+	g_test_add_func("/ssh-agent/serve", test_serve);
+	g_test_add_func("/ssh-agent/cancel", test_cancel);
+	g_test_add_func("/ssh-agent/invalid", test_invalid);
+	return g_test_run();
+}
