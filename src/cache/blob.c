@@ -84,7 +84,8 @@ static int open_or_empty(cache *c, const cache_ref *r, struct work *work, GError
 }
 
 /* Two merged trees are compared: any pair of them, or a layer where trees are whole. */
-static bool stream_trees(cache_ref *r, const struct diff_options *options, bytes_sink_fn sink, void *data, GError **error)
+static bool stream_trees(cache_ref *r, const struct diff_options *options, bytes_sink_fn sink, void *data,
+			 GError **error)
 {
 	cache *c = r->cache;
 	const cache_ref *below = r->kind == RECORD_DIFF ? r->inputs->pdata[0] : r->parent;
@@ -105,7 +106,8 @@ static bool is_one_layer(const cache_ref *r)
 	return !r->tree->over && r->tree->parent == below;
 }
 
-static bool stream_upper(cache_ref *r, const struct diff_options *options, bytes_sink_fn sink, void *data, GError **error)
+static bool stream_upper(cache_ref *r, const struct diff_options *options, bytes_sink_fn sink, void *data,
+			 GError **error)
 {
 	cache *c = r->cache;
 	scoped_fd lower = r->parent ? tree_open_merged(c, r->parent->tree, error) : -1;
@@ -147,7 +149,8 @@ static oci_descriptor *make_somehow(cache_ref *r, enum compression compression, 
 	return NULL;
 }
 
-static bool make_claimed_locked(cache_ref *r, enum compression compression, int level, struct work *work, GError **error)
+static bool make_claimed_locked(cache_ref *r, enum compression compression, int level, struct work *work,
+				GError **error)
 {
 	cache *c = r->cache;
 	struct digest diff_id;
@@ -181,7 +184,8 @@ bool blob_make(cache_ref *r, enum compression compression, int level, struct wor
 	bool ok = record_claim_locked(r, work, error);
 	if (ok) {
 		/* A blob that was made but vanished from the store is made again; the tar is the same. */
-		bool gone = r->blob && (r->tree || r->kind == RECORD_DIFF) && !r->provider && !blob_store_has(c->blobs, &r->blob->digest);
+		bool gone = r->blob && (r->tree || r->kind == RECORD_DIFF) && !r->provider &&
+			    !blob_store_has(c->blobs, &r->blob->digest);
 		if (gone)
 			g_clear_pointer(&r->blob, oci_descriptor_free);
 		ok = r->blob || make_claimed_locked(r, compression, level, work, error);
@@ -208,7 +212,8 @@ static bool pump(int fd, decompressor *d, cancel *stop, GError **error)
 	}
 }
 
-static oci_descriptor *recompress(cache_ref *r, enum compression compression, int level, struct work *work, GError **error)
+static oci_descriptor *recompress(cache_ref *r, enum compression compression, int level, struct work *work,
+				  GError **error)
 {
 	cache *c = r->cache;
 	cancel *stop = work ? work->cancel : NULL;
@@ -257,7 +262,8 @@ static const oci_descriptor *convert_claimed_locked(cache_ref *r, enum compressi
 	g_autoptr(GPtrArray) one = g_ptr_array_new();
 	g_ptr_array_add(one, r);
 	g_mutex_unlock(&c->mu);
-	oci_descriptor *blob = record_fetch_all(c, one, work, error) ? recompress(r, compression, level, work, error) : NULL;
+	oci_descriptor *blob =
+		record_fetch_all(c, one, work, error) ? recompress(r, compression, level, work, error) : NULL;
 	g_mutex_lock(&c->mu);
 	if (!blob)
 		return NULL;

@@ -28,7 +28,8 @@ struct cache_options {
 	const char *snapshotter; /* "auto", "overlayfs", "native" */
 	blob_store *blobs;       /* borrowed */
 };
-/* Opens the store, adopts or removes what a crash left (P20-P24). Errors: UNIMPLEMENTED "unknown snapshotter name: "x"". */
+/* Opens the store, adopts or removes what a crash left (P20-P24). Errors: UNIMPLEMENTED "unknown snapshotter name:
+ * "x"". */
 cache *cache_open(const struct cache_options *options, GError **error);
 void cache_close(cache *c);
 const char *cache_snapshotter_name(const cache *c); /* "overlayfs" or "native" */
@@ -43,8 +44,9 @@ struct cache_record_options {
 	enum cache_policy policy;
 	int64_t created_ns; /* 0: now */
 	/*
-	 * cache_add_layer: of the vertex that brings the layer, kept until it is unpacked (ref); NULL: none. Fetching and
-	 * extracting are told there instead of to whoever needs the tree, as an interval of that vertex unless it is open.
+	 * cache_add_layer: of the vertex that brings the layer, kept until it is unpacked (ref); NULL: none. Fetching
+	 * and extracting are told there instead of to whoever needs the tree, as an interval of that vertex unless it
+	 * is open.
 	 */
 	progress_sink *progress;
 };
@@ -59,8 +61,10 @@ int64_t cache_ref_created_ns(const cache_ref *r);
 cache_ref *cache_ref_parent(const cache_ref *r);
 
 /* A tree to write into, child of parent (NULL: empty). parent is unpacked first. */
-cache_ref *cache_new_mutable(cache *c, cache_ref *parent, const struct cache_record_options *options, struct work *work, GError **error);
-/* Makes an immutable record of it; takes the mutable ref. An untouched child of a parent is still a record of its own. */
+cache_ref *cache_new_mutable(cache *c, cache_ref *parent, const struct cache_record_options *options, struct work *work,
+			     GError **error);
+/* Makes an immutable record of it; takes the mutable ref. An untouched child of a parent is still a record of its own.
+ */
 cache_ref *cache_commit(cache_ref *mutable_ref, struct work *work, GError **error);
 /*
  * Commits a retained mutable record without ending it: takes the mutable ref too, but the record stays; the immutable
@@ -70,7 +74,8 @@ cache_ref *cache_commit(cache_ref *mutable_ref, struct work *work, GError **erro
 cache_ref *cache_commit_twin(cache_ref *mutable_ref, struct work *work, GError **error);
 /* By id. NOT_FOUND when there is none. */
 cache_ref *cache_get(cache *c, const char *id, GError **error);
-/* The exclusive writer of a retained mutable record. FAILED_PRECONDITION "locked" while somebody holds it or its twin. */
+/* The exclusive writer of a retained mutable record. FAILED_PRECONDITION "locked" while somebody holds it or its twin.
+ */
 cache_ref *cache_get_mutable(cache *c, const char *id, GError **error);
 
 /* Names for records: several records may carry one name; ids newest first, g_strfreev, never NULL. */
@@ -106,31 +111,34 @@ cache_ref *cache_add_layer(cache *c, cache_ref *parent, const oci_layer *layer, 
 			   const struct cache_record_options *options, GError **error);
 struct cache_layer_options {
 	enum compression compression;
-	int level;             /* -1: default */
-	bool force;            /* convert layers of another compression */
-	bool oci_media_types;  /* of newly made layers and of what is reported */
+	int level;            /* -1: default */
+	bool force;           /* convert layers of another compression */
+	bool oci_media_types; /* of newly made layers and of what is reported */
 	bool prefer_nondist;
-	bool fetch;            /* lazy blobs must be here; otherwise they may stay remote */
+	bool fetch; /* lazy blobs must be here; otherwise they may stay remote */
 };
 struct cache_layer_result {
-	oci_layer *layer;         /* owned */
-	blob_provider *provider;  /* ref; set when the blob is not here */
+	oci_layer *layer;        /* owned */
+	blob_provider *provider; /* ref; set when the blob is not here */
 };
 /*
  * Layers of the whole chain, bottom first (of struct cache_layer_result *), making blobs that do not exist yet from
  * tree diffs, on all cores. NULL ref: an empty array. Status "exporting layers" is the caller's.
  */
-GPtrArray *cache_ref_layers(cache *c, cache_ref *r, const struct cache_layer_options *options, struct work *work, GError **error);
+GPtrArray *cache_ref_layers(cache *c, cache_ref *r, const struct cache_layer_options *options, struct work *work,
+			    GError **error);
 /*
  * Inputs applied one over the other (at least one that is not scratch), and what upper has beyond lower (upper NULL:
  * everything of lower deleted). Nothing is made before a tree or layers are asked for.
  */
-cache_ref *cache_merge(cache *c, cache_ref *const *refs, size_t n, const struct cache_record_options *options, struct work *work, GError **error);
-cache_ref *cache_diff(cache *c, cache_ref *lower, cache_ref *upper, const struct cache_record_options *options, struct work *work, GError **error);
+cache_ref *cache_merge(cache *c, cache_ref *const *refs, size_t n, const struct cache_record_options *options,
+		       struct work *work, GError **error);
+cache_ref *cache_diff(cache *c, cache_ref *lower, cache_ref *upper, const struct cache_record_options *options,
+		      struct work *work, GError **error);
 
 /* ---- content digests (llb-and-solver.md section 11) */
 struct cache_selector {
-	const char *path;        /* "/" for the whole tree */
+	const char *path; /* "/" for the whole tree */
 	bool wildcard;
 	bool follow_links;
 	const char *const *include; /* NULL or NULL-terminated */

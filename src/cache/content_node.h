@@ -37,12 +37,14 @@ struct content_node {
 	char name[];    /* NUL-terminated */
 };
 
-struct content_node *content_node_new(struct content_node *parent, const char *name, size_t len, enum content_type type);
+struct content_node *content_node_new(struct content_node *parent, const char *name, size_t len,
+				      enum content_type type);
 /* With everything beneath it; the parent's list is the caller's. */
 void content_node_free(struct content_node *n);
 struct content_node *content_node_child(const struct content_node *dir, const char *name, size_t len);
 /* The existing child when of that type, otherwise a new one in its place. */
-struct content_node *content_node_insert(struct content_node *dir, const char *name, size_t len, enum content_type type);
+struct content_node *content_node_insert(struct content_node *dir, const char *name, size_t len,
+					 enum content_type type);
 void content_node_remove(struct content_node *n);
 /* The directories above, and n itself if it is one, have no content digest any more. */
 void content_node_touch(struct content_node *n);

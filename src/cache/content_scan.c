@@ -7,8 +7,8 @@
 #include "base/scope.h"
 #include "os/path.h"
 
-#define PATH_CHUNK 3072        /* a longer path is opened in pieces: the kernel takes 4096 bytes */
-#define HASH_BATCH 32          /* fewer files do not pay for threads */
+#define PATH_CHUNK 3072 /* a longer path is opened in pieces: the kernel takes 4096 bytes */
+#define HASH_BATCH 32   /* fewer files do not pay for threads */
 #define HASH_THREADS_MAX 8
 
 void content_session_done(struct content_session *s)
@@ -35,7 +35,8 @@ static int open_node(int root_fd, const struct content_node *n, int flags, GErro
 	while (strlen(rest) > PATH_CHUNK) {
 		char *cut = g_strrstr_len(rest, PATH_CHUNK, "/");
 		*cut = '\0';
-		int next = path_open(base < 0 ? root_fd : base, rest, O_PATH | O_DIRECTORY | O_CLOEXEC, PATH_BENEATH, error);
+		int next = path_open(base < 0 ? root_fd : base, rest, O_PATH | O_DIRECTORY | O_CLOEXEC, PATH_BENEATH,
+				     error);
 		if (next < 0)
 			return -1;
 		fd_close(&base);
@@ -77,7 +78,8 @@ static bool entry_read(int dir_fd, const struct dirent *d, bool check, struct en
 	return true;
 }
 
-static bool read_entries(struct content_session *s, const struct content_node *dir, bool check, GArray *ret, GError **error)
+static bool read_entries(struct content_session *s, const struct content_node *dir, bool check, GArray *ret,
+			 GError **error)
 {
 	scoped_fd fd = ensure_root(s, error) ? open_node(s->root_fd, dir, O_RDONLY | O_DIRECTORY, error) : -1;
 	if (fd < 0)
@@ -129,7 +131,7 @@ static void merge_entry(struct content_session *s, struct content_node *dir, con
 	n->flags = (uint8_t)(e->special ? n->flags | CONTENT_SPECIAL : n->flags & ~CONTENT_SPECIAL);
 	if (n != old || !check || !(n->flags & CONTENT_HAS_DIGEST) || still_so(n, e))
 		return;
-	n->flags &= (uint8_t)~(CONTENT_HAS_DIGEST | CONTENT_ANNOUNCED);
+	n->flags &= (uint8_t) ~(CONTENT_HAS_DIGEST | CONTENT_ANNOUNCED);
 	g_clear_pointer(&n->link, g_free);
 	content_node_touch(n);
 	s->changed = true;
@@ -139,9 +141,11 @@ static void remove_missing(struct content_node *dir, const GArray *entries)
 {
 	guint e = 0;
 	for (uint32_t i = 0; i < dir->n_children;) {
-		while (e < entries->len && strcmp(g_array_index(entries, struct entry, e).name, dir->children[i]->name) < 0)
+		while (e < entries->len &&
+		       strcmp(g_array_index(entries, struct entry, e).name, dir->children[i]->name) < 0)
 			e++;
-		if (e < entries->len && strcmp(g_array_index(entries, struct entry, e).name, dir->children[i]->name) == 0) {
+		if (e < entries->len &&
+		    strcmp(g_array_index(entries, struct entry, e).name, dir->children[i]->name) == 0) {
 			i++;
 			continue;
 		}

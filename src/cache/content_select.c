@@ -29,10 +29,10 @@ struct selection {
 	char *wanted;                /* cleaned path of the request */
 	char *prefix;                /* its part before the first wildcard */
 	bool skip_top;               /* the request ends in a slash: its own header is left out */
-	char **heads;                /* the first i + 1 components of wanted; NULL: they cannot be compared one by one */
-	GArray *frames;              /* of struct frame */
-	GArray *ret;                 /* of struct included */
-	char *matched;               /* the entry below which the wildcard takes everything; owned */
+	char **heads;   /* the first i + 1 components of wanted; NULL: they cannot be compared one by one */
+	GArray *frames; /* of struct frame */
+	GArray *ret;    /* of struct included */
+	char *matched;  /* the entry below which the wildcard takes everything; owned */
 };
 
 static void included_done(gpointer data)
@@ -280,7 +280,8 @@ static bool check_required(const struct selection *q, GError **error)
 	for (size_t i = 0; q->selector->required && q->selector->required[i]; i++) {
 		bool found = false;
 		for (guint j = 0; j < q->ret->len && !found; j++)
-			found = g_str_has_prefix(g_array_index(q->ret, struct included, j).path, q->selector->required[i]);
+			found = g_str_has_prefix(g_array_index(q->ret, struct included, j).path,
+						 q->selector->required[i]);
 		if (!found)
 			return content_not_found(q->selector->required[i], error);
 	}

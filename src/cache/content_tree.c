@@ -106,7 +106,7 @@ static void note_file(struct content_node *n, const struct fssync_stat *stat, co
 	/* A digest made of an inode is checked against that inode later. */
 	bool doubtful = (n->flags & CONTENT_ANNOUNCED) && n->stamp != stamp;
 	if (!(n->flags & CONTENT_HAS_DIGEST) || doubtful) {
-		n->flags &= (uint8_t)~(CONTENT_HAS_DIGEST | CONTENT_ANNOUNCED);
+		n->flags &= (uint8_t) ~(CONTENT_HAS_DIGEST | CONTENT_ANNOUNCED);
 		content_node_touch(n);
 	}
 }
@@ -132,8 +132,9 @@ static void note(content_tree *t, const struct fssync_stat *stat, const struct d
 	}
 	uint8_t raw[RAW_DIGEST_SIZE];
 	file_digest_of_announced(t->hasher, stat, raw);
-	set_digest(n, raw, content_stamp_announced(type == CONTENT_FILE ? stat->size : 0,
-						   type == CONTENT_FILE ? stat->mtime_ns : 0));
+	set_digest(n, raw,
+		   content_stamp_announced(type == CONTENT_FILE ? stat->size : 0,
+					   type == CONTENT_FILE ? stat->mtime_ns : 0));
 	if (type == CONTENT_DIR)
 		n->flags |= CONTENT_LISTED;
 	if (type == CONTENT_LINK) {
@@ -153,7 +154,8 @@ static void note_removal(content_tree *t, const char *path)
 	content_node_remove(n);
 }
 
-void content_tree_note(content_tree *t, const struct fssync_stat *stat, const struct digest *record_digest, bool removed)
+void content_tree_note(content_tree *t, const struct fssync_stat *stat, const struct digest *record_digest,
+		       bool removed)
 {
 	g_mutex_lock(&t->mu);
 	ensure_announced_root(t->root);
@@ -245,8 +247,8 @@ static struct content_node *take_node(struct slice *in, struct content_node *par
 	bool odd = memchr(name, '/', name_len) || memchr(name, '\0', name_len) || !name_is_plain(name, name_len);
 	if (parent && (odd || content_node_child(parent, name, name_len)))
 		return NULL;
-	struct content_node *n = parent ? content_node_insert(parent, name, name_len, type)
-					: content_node_new(NULL, "", 0, type);
+	struct content_node *n =
+		parent ? content_node_insert(parent, name, name_len, type) : content_node_new(NULL, "", 0, type);
 	n->flags = flags;
 	if (link_len > 0) {
 		n->link = g_strndup((const char *)in->ptr, link_len - 1u);

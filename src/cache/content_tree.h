@@ -33,7 +33,8 @@ void content_tree_unref(content_tree *t);
 bool content_tree_sum(content_tree *t, const struct content_source *source, const struct cache_selector *selector,
 		      cancel *c, struct digest *ret, GError **error);
 /* What cache_ref_note_entry hands on. */
-void content_tree_note(content_tree *t, const struct fssync_stat *stat, const struct digest *record_digest, bool removed);
+void content_tree_note(content_tree *t, const struct fssync_stat *stat, const struct digest *record_digest,
+		       bool removed);
 void content_tree_distrust(content_tree *t);
 
 /* Whether there is something that content_tree_save did not write yet. */

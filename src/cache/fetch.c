@@ -28,7 +28,8 @@ static bool fetch(fetch_group *g, const struct item *item, GError **error)
 	if (blob_store_has(g->cache->blobs, &item->digest))
 		return true;
 	if (!item->provider)
-		return error_set(error, ERROR_NOT_FOUND, "blob %s is not here and nothing provides it", item->digest.text);
+		return error_set(error, ERROR_NOT_FOUND, "blob %s is not here and nothing provides it",
+				 item->digest.text);
 	struct work work = *g->work;
 	if (item->progress)
 		work.progress = item->progress;

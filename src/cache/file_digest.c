@@ -62,8 +62,8 @@ static void feed_header(hasher *h, const struct stat *st, const char *link, GArr
 	char head[160], tail[80];
 	bool regular = S_ISREG(st->st_mode), device = S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode);
 	unsigned mode = S_ISLNK(st->st_mode) ? 0777 : st->st_mode & 07777;
-	g_snprintf(head, sizeof head, "namemode%uuid%ugid%usize%" PRId64 "typeflag%clinkname", mode, st->st_uid, st->st_gid,
-		   regular ? (int64_t)st->st_size : 0, type_flag(st->st_mode));
+	g_snprintf(head, sizeof head, "namemode%uuid%ugid%usize%" PRId64 "typeflag%clinkname", mode, st->st_uid,
+		   st->st_gid, regular ? (int64_t)st->st_size : 0, type_flag(st->st_mode));
 	g_snprintf(tail, sizeof tail, "unamegnamedevmajor%udevminor%u", device ? major(st->st_rdev) : 0,
 		   device ? minor(st->st_rdev) : 0);
 	hasher_reset(h);
@@ -142,12 +142,15 @@ bool file_digest_of(hasher *h, int fd, struct stat *ret_stat, uint8_t ret[RAW_DI
 
 void file_digest_of_announced(hasher *h, const struct fssync_stat *stat, uint8_t ret[RAW_DIGEST_SIZE])
 {
-	struct stat st = {.st_mode = fssync_mode_to_st(stat->mode), .st_uid = stat->uid, .st_gid = stat->gid,
+	struct stat st = {.st_mode = fssync_mode_to_st(stat->mode),
+			  .st_uid = stat->uid,
+			  .st_gid = stat->gid,
 			  .st_size = stat->size};
 	st.st_rdev = makedev((unsigned)stat->devmajor, (unsigned)stat->devminor);
 	g_autoptr(GArray) xattrs = g_array_new(FALSE, FALSE, sizeof(struct xattr));
 	for (size_t i = 0; i < stat->n_xattrs; i++) {
-		struct xattr x = {.name = stat->xattrs[i].name, .value = stat->xattrs[i].value, .len = stat->xattrs[i].len};
+		struct xattr x = {
+			.name = stat->xattrs[i].name, .value = stat->xattrs[i].value, .len = stat->xattrs[i].len};
 		if (xattr_counts(x.name))
 			g_array_append_val(xattrs, x);
 	}

@@ -5,7 +5,8 @@
  *	g_autoptr(hasher) h = hasher_new_sha256();
  *	file_digest_of(h, fd, &stat, raw, error);       fd: O_RDONLY of files and directories, else O_PATH
  *
- * Times and names are not part of it. Raw digests are the 32 bytes of a sha256. Thread: any; a hasher for one at a time.
+ * Times and names are not part of it. Raw digests are the 32 bytes of a sha256. Thread: any; a hasher for one at a
+ *time.
  */
 #pragma once
 #include "base/digest.h"

@@ -118,7 +118,8 @@ static bool make_blobs(cache *c, GPtrArray *chain, const struct cache_layer_opti
 	if (todo->len == 1) {
 		make_one(todo->pdata[0], &m);
 	} else {
-		GThreadPool *pool = g_thread_pool_new(make_one, &m, (gint)MIN(g_get_num_processors(), todo->len), FALSE, NULL);
+		GThreadPool *pool =
+			g_thread_pool_new(make_one, &m, (gint)MIN(g_get_num_processors(), todo->len), FALSE, NULL);
 		for (guint i = 0; i < todo->len; i++)
 			g_thread_pool_push(pool, todo->pdata[i], NULL);
 		g_thread_pool_free(pool, FALSE, TRUE);
@@ -137,7 +138,8 @@ static const struct {
 	{OCI_LAYER, DOCKER_LAYER},
 	{OCI_LAYER_GZIP, DOCKER_LAYER_GZIP},
 	{OCI_LAYER_ZSTD, DOCKER_LAYER_ZSTD},
-	{"application/vnd.oci.image.layer.nondistributable.v1.tar", "application/vnd.docker.image.rootfs.foreign.diff.tar"},
+	{"application/vnd.oci.image.layer.nondistributable.v1.tar",
+	 "application/vnd.docker.image.rootfs.foreign.diff.tar"},
 	{"application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
 	 "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"},
 	{"application/vnd.oci.image.layer.nondistributable.v1.tar+zstd",

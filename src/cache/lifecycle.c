@@ -107,8 +107,10 @@ cache_ref *cache_commit(cache_ref *mutable_ref, struct work *work, GError **erro
 static cache_ref *add_twin(cache_ref *m)
 {
 	cache *c = m->cache;
-	struct cache_record_options options = {
-		.description = m->description, .record_type = m->type, .policy = m->policy, .created_ns = m->created_ns};
+	struct cache_record_options options = {.description = m->description,
+					       .record_type = m->type,
+					       .policy = m->policy,
+					       .created_ns = m->created_ns};
 	cache_ref *twin = record_new(c, &options);
 	g_mutex_lock(&c->mu);
 	twin->handles = 1;

@@ -10,7 +10,7 @@
 struct prune {
 	cache *c;
 	const struct cache_prune_options *options;
-	filter *filter;    /* owned */
+	filter *filter;     /* owned */
 	int64_t keep_bytes; /* 0: no bound */
 	int64_t total_bytes;
 };

@@ -37,16 +37,16 @@ struct tree {
 	struct tree *parent; /* ref; NULL: the lowest */
 	GPtrArray *over;     /* of struct tree * (refs), bottom first: no directory of its own, these lie over parent */
 	int refs;
-	bool in_work;        /* below work/, not snapshots/ */
+	bool in_work; /* below work/, not snapshots/ */
 	bool has_row;
-	bool broken;         /* its directory or parent was lost (while loading) */
-	bool rewritable;     /* stored digests are to be compared with the disk */
-	int64_t size;        /* allocated bytes; -1: not measured */
+	bool broken;           /* its directory or parent was lost (while loading) */
+	bool rewritable;       /* stored digests are to be compared with the disk */
+	int64_t size;          /* allocated bytes; -1: not measured */
 	content_tree *content; /* ref, NULL: not loaded */
 	snapshot_view *view;   /* owned: the merged root, kept while somebody may want it again */
 	bool view_writes;
 	int view_users;
-	bool view_unwanted;    /* to be closed when view_users is none */
+	bool view_unwanted; /* to be closed when view_users is none */
 };
 
 struct variant { /* the layer in another compression */
@@ -61,24 +61,24 @@ struct cache_ref {
 	char id[IDENT_SIZE];
 	int handles, children;
 	enum record_kind kind;
-	cache_ref *parent;      /* counted as a child there; NULL: base */
-	GPtrArray *inputs;      /* of merge and diff records, counted likewise; a NULL entry is scratch */
-	GPtrArray *units;       /* of merge and diff records: see merge.h (borrowed: ancestors or itself) */
-	struct tree *tree;      /* ref; NULL: described only */
-	cache_ref *twin;        /* borrowed: it has the same life */
+	cache_ref *parent; /* counted as a child there; NULL: base */
+	GPtrArray *inputs; /* of merge and diff records, counted likewise; a NULL entry is scratch */
+	GPtrArray *units;  /* of merge and diff records: see merge.h (borrowed: ancestors or itself) */
+	struct tree *tree; /* ref; NULL: described only */
+	cache_ref *twin;   /* borrowed: it has the same life */
 	bool is_mutable, dead, busy;
 	bool has_row, dirty;
 	bool names_dirty, values_dirty;
 	enum cache_policy policy;
 	char *type, *description; /* owned */
 	int64_t created_ns, last_used_ns, uses;
-	bool synced;        /* on disk for good: see store.c */
-	uint64_t serial;    /* of the flush that wrote it last */
+	bool synced;             /* on disk for good: see store.c */
+	uint64_t serial;         /* of the flush that wrote it last */
 	uint64_t content_serial; /* of the flush from which on the row names what is there */
 
-	oci_descriptor *blob;   /* owned; NULL: no layer blob yet */
+	oci_descriptor *blob; /* owned; NULL: no layer blob yet */
 	struct digest diff_id, chain_id, blob_chain_id;
-	GPtrArray *variants;    /* of struct variant *, NULL: none */
+	GPtrArray *variants;     /* of struct variant *, NULL: none */
 	blob_provider *provider; /* ref; NULL: none */
 	progress_sink *progress; /* ref; NULL: none, or unpacked */
 
@@ -93,17 +93,17 @@ struct cache {
 	snapshotter *snapshotter;
 
 	GMutex mu;
-	GCond changed; /* busy ended, or somebody's work was canceled */
-	GHashTable *records;        /* id to cache_ref * */
-	GHashTable *trees;          /* id to struct tree * */
-	GHashTable *by_chain;       /* chain id to cache_ref * */
+	GCond changed;        /* busy ended, or somebody's work was canceled */
+	GHashTable *records;  /* id to cache_ref * */
+	GHashTable *trees;    /* id to struct tree * */
+	GHashTable *by_chain; /* chain id to cache_ref * */
 	GHashTable *by_blob_chain;
-	GHashTable *by_name;        /* name to GPtrArray of cache_ref * */
-	GQueue dirty;               /* of char *: ids of records to write or to delete */
-	GHashTable *dirty_trees;    /* ids of trees to write or to delete */
-	GQueue doomed;              /* of struct tree *, out of the tables: rows go first, then directories */
-	GQueue dead;                /* of cache_ref *: killed and unused, to be freed without locks */
-	GQueue removed;             /* of char *: ids for the hook, given out without locks */
+	GHashTable *by_name;     /* name to GPtrArray of cache_ref * */
+	GQueue dirty;            /* of char *: ids of records to write or to delete */
+	GHashTable *dirty_trees; /* ids of trees to write or to delete */
+	GQueue doomed;           /* of struct tree *, out of the tables: rows go first, then directories */
+	GQueue dead;             /* of cache_ref *: killed and unused, to be freed without locks */
+	GQueue removed;          /* of char *: ids for the hook, given out without locks */
 	void (*removed_hook)(void *data, const char *id);
 	void *removed_data;
 
@@ -113,8 +113,8 @@ struct cache {
 	bool closing, woken;
 	GMutex trash_mu;
 	GRWLock sweep_lock; /* held for reading from a blob's commit to its hold, for writing by the sweep */
-	gint next_trash; /* atomic */
-	uint64_t serial; /* of the last flush */
+	gint next_trash;    /* atomic */
+	uint64_t serial;    /* of the last flush */
 	const char *boot_id;
 };
 

@@ -102,7 +102,8 @@ static void drop_unusable(struct recovery *v)
 	for (guint i = 0; i < v->rows->len; i++) {
 		struct loaded_row *row = v->rows->pdata[i];
 		bool torn = may_be_torn(v->c, row);
-		bool lost = row->tree && !whole_tree(v->c, row) && !row->record->blob && row->record->kind == RECORD_LAYER;
+		bool lost =
+			row->tree && !whole_tree(v->c, row) && !row->record->blob && row->record->kind == RECORD_LAYER;
 		if (torn)
 			name_blobs(v->torn_blobs, row->record);
 		if (torn || lost)
@@ -275,6 +276,7 @@ static void discard_probe(cache *c, int dir_fd, const char *name)
 
 bool recovery_sweep(cache *c, GError **error)
 {
-	return for_each_name(c->work_fd, discard, c, error) && for_each_name(c->snapshots_fd, discard_unnamed, c, error) &&
+	return for_each_name(c->work_fd, discard, c, error) &&
+	       for_each_name(c->snapshots_fd, discard_unnamed, c, error) &&
 	       for_each_name(c->root_fd, discard_probe, c, error);
 }

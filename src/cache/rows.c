@@ -92,8 +92,7 @@ bool rows_put_record(db *d, const cache_ref *r, const char *boot_id, GError **er
 	g_autofree char *annotations = annotations_text(r->blob);
 	g_autofree char *inputs = inputs_text(r);
 	const oci_descriptor *b = r->blob;
-	if (!db_run(d,
-		    "INSERT OR REPLACE INTO record VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", error,
+	if (!db_run(d, "INSERT OR REPLACE INTO record VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", error,
 		    "ssisssiissiiisiisssis", r->id, r->parent ? r->parent->id : NULL, (int64_t)r->kind, inputs,
 		    r->tree ? r->tree->id : NULL, r->twin ? r->twin->id : NULL, (int64_t)r->is_mutable,
 		    (int64_t)r->policy, r->type, r->description, r->created_ns, r->last_used_ns, r->uses, boot_id,
@@ -141,9 +140,8 @@ static oci_descriptor *load_blob(const char *media_type, const char *digest, int
 	json_t *object = annotations ? json_loads(annotations, JSON_REJECT_DUPLICATES, NULL) : NULL;
 	const char *key;
 	json_t *value;
-	json_object_foreach(object, key, value)
-		if (json_is_string(value))
-			oci_descriptor_annotate(blob, key, json_string_value(value));
+	json_object_foreach(object, key, value) if (json_is_string(value))
+		oci_descriptor_annotate(blob, key, json_string_value(value));
 	json_decref(object);
 	return blob;
 }
@@ -256,7 +254,8 @@ static bool load_values(cache *c, GHashTable *by_id, GError **error)
 		if (!r)
 			continue;
 		if (!r->values)
-			r->values = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_bytes_unref);
+			r->values =
+				g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_bytes_unref);
 		g_hash_table_replace(r->values, g_strdup(db_text(q, 1)), g_bytes_new(bytes, n));
 	}
 	return q != NULL;

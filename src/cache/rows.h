@@ -16,11 +16,11 @@ bool rows_put_record(db *d, const cache_ref *r, const char *boot_id, GError **er
 bool rows_delete_record(db *d, const char *id, GError **error);
 
 struct loaded_row {
-	cache_ref *record;   /* owned until it is entered */
+	cache_ref *record;          /* owned until it is entered */
 	char *parent, *tree, *twin; /* ids, NULL: none */
-	char **inputs;       /* "" for scratch; NULL: none */
+	char **inputs;              /* "" for scratch; NULL: none */
 	char *boot;
-	bool taken;          /* the record belongs to the cache now */
+	bool taken; /* the record belongs to the cache now */
 };
 void loaded_row_free(gpointer row);
 /* Of struct loaded_row *; trees are entered into c->trees with their parents. */

@@ -14,15 +14,18 @@
 
 static const char *const migrations[] = {
 	"CREATE TABLE tree(id TEXT PRIMARY KEY, parent TEXT, size INTEGER NOT NULL) WITHOUT ROWID;"
-	"CREATE TABLE record(id TEXT PRIMARY KEY, parent TEXT, kind INTEGER NOT NULL, inputs TEXT, tree TEXT, twin TEXT,"
+	"CREATE TABLE record(id TEXT PRIMARY KEY, parent TEXT, kind INTEGER NOT NULL, inputs TEXT, tree TEXT, twin "
+	"TEXT,"
 	" mutable INTEGER NOT NULL, policy INTEGER NOT NULL, type TEXT NOT NULL, description TEXT NOT NULL,"
 	" created INTEGER NOT NULL, last_used INTEGER NOT NULL, uses INTEGER NOT NULL, boot TEXT NOT NULL,"
-	" synced INTEGER NOT NULL, serial INTEGER NOT NULL, diff_id TEXT, media_type TEXT, blob TEXT, blob_size INTEGER,"
+	" synced INTEGER NOT NULL, serial INTEGER NOT NULL, diff_id TEXT, media_type TEXT, blob TEXT, blob_size "
+	"INTEGER,"
 	" annotations TEXT) WITHOUT ROWID;"
 	"CREATE TABLE variant(record TEXT NOT NULL, compression INTEGER NOT NULL, media_type TEXT NOT NULL,"
 	" blob TEXT NOT NULL, blob_size INTEGER NOT NULL, PRIMARY KEY(record, compression)) WITHOUT ROWID;"
 	"CREATE TABLE name(record TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY(record, name)) WITHOUT ROWID;"
-	"CREATE TABLE value(record TEXT NOT NULL, key TEXT NOT NULL, bytes BLOB, PRIMARY KEY(record, key)) WITHOUT ROWID;"
+	"CREATE TABLE value(record TEXT NOT NULL, key TEXT NOT NULL, bytes BLOB, PRIMARY KEY(record, key)) WITHOUT "
+	"ROWID;"
 	"CREATE TABLE digests(tree TEXT PRIMARY KEY, bytes BLOB NOT NULL);",
 	"ALTER TABLE tree ADD COLUMN over TEXT;",
 	NULL,
@@ -45,10 +48,10 @@ GBytes *store_read_digests(cache *c, const char *tree_id)
 }
 
 /* ---- flush */
-struct flush { /* what one transaction took from the tables */
-	GQueue ids;      /* of char * */
+struct flush {            /* what one transaction took from the tables */
+	GQueue ids;       /* of char * */
 	GPtrArray *trees; /* of char * */
-	GQueue doomed;   /* of struct tree * */
+	GQueue doomed;    /* of struct tree * */
 };
 
 static void flush_take(cache *c, struct flush *f)

@@ -153,7 +153,8 @@ static bool unpack_claimed_locked(cache_ref *r, guint layer, fetch_group *blobs,
 			return false;
 	} else if (!t) {
 		g_mutex_unlock(&c->mu);
-		bool ok = r->blob || error_set(error, ERROR_NOT_FOUND, "record %s has neither a tree nor a layer", r->id);
+		bool ok =
+			r->blob || error_set(error, ERROR_NOT_FOUND, "record %s has neither a tree nor a layer", r->id);
 		ok = ok && fetch_group_wait(blobs, layer, error) &&
 		     extract_with_status(r, layer, parent, work, &t, error);
 		g_mutex_lock(&c->mu);

@@ -190,8 +190,11 @@ static const char *lookup(const void *data, const char *const *path, size_t n_pa
 	const struct {
 		const char *name;
 		bool present;
-	} flags[] = {{"inuse", u->in_use},   {"mutable", u->mutable_}, {"immutable", !u->mutable_},
-		     {"shared", u->shared}, {"private", !u->shared}};
+	} flags[] = {{"inuse", u->in_use},
+		     {"mutable", u->mutable_},
+		     {"immutable", !u->mutable_},
+		     {"shared", u->shared},
+		     {"private", !u->shared}};
 	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
 		if (strcmp(field, texts[i].name) == 0)
 			return texts[i].value && *texts[i].value ? texts[i].value : NULL;

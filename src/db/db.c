@@ -105,7 +105,8 @@ static bool quick_check(db *d, GError **error)
 static bool prepare_connection(db *d, const char *path, GError **error)
 {
 	static const char settings[] =
-		"PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;"
+		"PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA "
+		"foreign_keys = ON;"
 		"PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF; PRAGMA journal_size_limit = 4194304;"
 		"PRAGMA wal_autocheckpoint = 1000; PRAGMA temp_store = MEMORY;";
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;

@@ -4,10 +4,9 @@
  *
  *	static const char *const steps[] = {"CREATE TABLE t(k TEXT PRIMARY KEY, v BLOB)", NULL};
  *	db *d = db_open(root_fd, "cache.db", steps, error);
- *	db_begin(d, error) && db_run(d, "INSERT INTO t VALUES(?, ?)", error, "sb", key, bytes) && db_commit(d, false, error);
- *	db_query *q = db_select(d, "SELECT k FROM t WHERE v > ?", error, "i", (int64_t)3);
- *	while (db_next(q, error)) use(db_text(q, 0));
- *	db_query_done(q);
+ *	db_begin(d, error) && db_run(d, "INSERT INTO t VALUES(?, ?)", error, "sb", key, bytes) && db_commit(d, false,
+ *error); db_query *q = db_select(d, "SELECT k FROM t WHERE v > ?", error, "i", (int64_t)3); while (db_next(q, error))
+ *use(db_text(q, 0)); db_query_done(q);
  *
  * Nothing is synced at commit unless asked (synchronous=NORMAL): sqlite's WAL survives a killed process as it is, and
  * a durable commit syncs the log. A damaged file is set aside by db_open_or_reset, never used.

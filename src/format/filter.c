@@ -17,7 +17,16 @@ struct filter {
 	GPtrArray *alternatives; /* of GPtrArray of struct selector; an empty one matches everything */
 };
 
-enum token { TOKEN_CHAR, TOKEN_EOF, TOKEN_QUOTED, TOKEN_VALUE, TOKEN_FIELD, TOKEN_SEPARATOR, TOKEN_OPERATOR, TOKEN_ILLEGAL };
+enum token {
+	TOKEN_CHAR,
+	TOKEN_EOF,
+	TOKEN_QUOTED,
+	TOKEN_VALUE,
+	TOKEN_FIELD,
+	TOKEN_SEPARATOR,
+	TOKEN_OPERATOR,
+	TOKEN_ILLEGAL
+};
 #define RUNE_EOF (-1)
 #define RUNE_ILLEGAL (-2)
 

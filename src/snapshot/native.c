@@ -111,7 +111,8 @@ static bool push(struct copy *c, int from_fd, int to_fd, const char *name, const
 static bool enter(struct copy *c, int from_dir, int to_dir, const char *name, const struct stat *st, GError **error)
 {
 	if (c->levels->len > (guint)LIMIT_PATH_DEPTH)
-		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "directories nested deeper than %lld", LIMIT_PATH_DEPTH);
+		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "directories nested deeper than %lld",
+				 LIMIT_PATH_DEPTH);
 	scoped_fd from = openat(from_dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (from < 0)
 		return error_set_errno(error, errno, "open %s", name);

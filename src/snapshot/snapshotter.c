@@ -22,8 +22,8 @@ struct snapshot_view {
 	int root_fd;              /* owned: a plain directory, or the root of the mount */
 	bool is_mount;
 	bool write;
-	GMutex mu;                /* guards attached */
-	char *attached;           /* name beneath mounts_fd, NULL: detached */
+	GMutex mu;      /* guards attached */
+	char *attached; /* name beneath mounts_fd, NULL: detached */
 };
 
 static int open_mounts(int root_fd, GError **error)

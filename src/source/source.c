@@ -21,7 +21,7 @@ static const struct source_row {
 	{"http", &source_http_class},
 	{"https", &source_https_class},
 	{"local", &source_local_class},
-	{"git", NULL},
+	{"git", &source_git_class},
 };
 
 static const struct source_row *row_find(const char *scheme, size_t n)

@@ -57,3 +57,13 @@ bool source_image_resolve(const struct source_context *context, const char *refe
 bool source_oci_layout_resolve(const struct source_context *context, const char *reference_text, const char *session_id,
 			       const char *store_id, const struct platform *platform, struct work *work,
 			       struct image_meta *ret, GError **error);
+
+/* What a git source means (LLBBridge.ResolveSourceMeta). */
+struct git_meta {
+	char *ref, *checksum, *commit_checksum; /* owned; commit_checksum is "" unless checksum is an annotated tag's */
+	GBytes *commit_object, *tag_object;     /* owned or NULL */
+};
+/* objects: fetched too. ret is set on success. */
+bool source_git_resolve(const struct source_context *context, const Pb__SourceOp *op, bool objects, struct work *work,
+			struct git_meta *ret, GError **error);
+void git_meta_clear(struct git_meta *m);

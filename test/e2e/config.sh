@@ -15,7 +15,7 @@ cat > "$WORK/buildkitd.toml" <<TOML
   [[worker.oci.gcpolicy]]
     filters = ["type==exec.cachemount"]
     keepDuration = "1h"
-    maxUsedSpace = "10MB"
+    maxUsedSpace = 10000000
   [[worker.oci.gcpolicy]]
     all = true
     reservedSpace = 1000000

@@ -22,8 +22,3 @@ wait_client && fail "the client ended well"
 pgrep -f '^sleep 603$' > /dev/null && fail "the step goes on"
 no_leftovers
 [ ! -e "$WORK/sock" ] || fail "the socket is left"
-start_daemon
-build "$WORK/c" > /dev/null 2>&1 &
-sleep 0.7
-kill $!
-no_leftovers

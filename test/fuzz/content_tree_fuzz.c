@@ -13,8 +13,9 @@ static int no_root(void *data, GError **error)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
 	static const char *const include[] = {"a*", "!ab", NULL};
-	static const struct cache_selector selectors[] = {
-		{.path = "/"}, {.path = "/a/../b", .follow_links = true}, {.path = "*", .wildcard = true, .include = include}};
+	static const struct cache_selector selectors[] = {{.path = "/"},
+							  {.path = "/a/../b", .follow_links = true},
+							  {.path = "*", .wildcard = true, .include = include}};
 	struct content_source source = {.open_root = no_root};
 	g_autoptr(content_tree) t = content_tree_load(bytes, n);
 	for (size_t i = 0; t && i < G_N_ELEMENTS(selectors); i++) {

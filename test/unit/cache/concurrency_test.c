@@ -13,7 +13,8 @@ struct shared {
 	gint fetches, stop; /* atomic */
 };
 
-static bool give(void *self, blob_store *into, const struct digest *digest, int64_t size, struct work *work, GError **error)
+static bool give(void *self, blob_store *into, const struct digest *digest, int64_t size, struct work *work,
+		 GError **error)
 {
 	struct shared *s = self;
 	g_atomic_int_inc(&s->fetches);
@@ -21,7 +22,8 @@ static bool give(void *self, blob_store *into, const struct digest *digest, int6
 		const struct cache_layer_result *one = s->layers->pdata[i];
 		struct digest got;
 		if (digest_equal(&one->layer->descriptor->digest, digest))
-			return blob_store_put(into, g_bytes_get_data(s->blobs[i], NULL), g_bytes_get_size(s->blobs[i]), &got, error);
+			return blob_store_put(into, g_bytes_get_data(s->blobs[i], NULL), g_bytes_get_size(s->blobs[i]),
+					      &got, error);
 	}
 	return error_set(error, ERROR_NOT_FOUND, "no such blob");
 }

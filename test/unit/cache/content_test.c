@@ -86,9 +86,15 @@ static void expect_joined(struct fixture *f, struct cache_selector s, const char
 }
 #define EXPECT_JOINED(f, text, ...) expect_joined(f, (struct cache_selector){__VA_ARGS__}, text, sizeof text - 1)
 
-static const char *const basic_lines[] = {"ADD foo file data0", "ADD bar file data1", "ADD empty file", "ADD d0 dir",
-					  "ADD d0/abc file data0", "ADD d0/def symlink abc",
-					  "ADD d0/ghi symlink nosuchfile", "ADD ln symlink foo", NULL};
+static const char *const basic_lines[] = {"ADD foo file data0",
+					  "ADD bar file data1",
+					  "ADD empty file",
+					  "ADD d0 dir",
+					  "ADD d0/abc file data0",
+					  "ADD d0/def symlink abc",
+					  "ADD d0/ghi symlink nosuchfile",
+					  "ADD ln symlink foo",
+					  NULL};
 static void test_basic(struct fixture *f, gconstpointer unused)
 {
 	expect(f, (struct cache_selector){.path = "foo", .follow_links = true}, FILE_DATA0);
@@ -117,10 +123,17 @@ static void test_root(struct fixture *f, gconstpointer unused)
 	       "sha256:555ffa3028630d97ba37832b749eda85ab676fd64ffb629fbf0f4ec8c1e3bff1");
 }
 
-static const char *const wildcard_lines[] = {"ADD bar file data1", "ADD foo file data0", "ADD fox file data2", "ADD x dir",
-					     "ADD x/d0 dir", "ADD x/d0/abc file data0", "ADD x/d0/def symlink abc",
-					     "ADD x/d0/ghi symlink nosuchfile", "ADD y1 symlink foo",
-					     "ADD y2 symlink fox", NULL};
+static const char *const wildcard_lines[] = {"ADD bar file data1",
+					     "ADD foo file data0",
+					     "ADD fox file data2",
+					     "ADD x dir",
+					     "ADD x/d0 dir",
+					     "ADD x/d0/abc file data0",
+					     "ADD x/d0/def symlink abc",
+					     "ADD x/d0/ghi symlink nosuchfile",
+					     "ADD y1 symlink foo",
+					     "ADD y2 symlink fox",
+					     NULL};
 static void test_wildcards(struct fixture *f, gconstpointer unused)
 {
 	EXPECT_JOINED(f, "\0foo" FILE_DATA0, .path = "f*o", .wildcard = true);
@@ -138,8 +151,13 @@ static void test_wildcards(struct fixture *f, gconstpointer unused)
 	expect_failure(f, bad, "syntax error in pattern");
 }
 
-static const char *const link_lines[] = {"ADD target file data0", "ADD sym symlink target", "ADD sym2 symlink target2",
-					 "ADD foo dir", "ADD foo/ghi symlink target", "ADD y1 symlink foo/ghi", NULL};
+static const char *const link_lines[] = {"ADD target file data0",
+					 "ADD sym symlink target",
+					 "ADD sym2 symlink target2",
+					 "ADD foo dir",
+					 "ADD foo/ghi symlink target",
+					 "ADD y1 symlink foo/ghi",
+					 NULL};
 static void test_links_not_followed(struct fixture *f, gconstpointer unused)
 {
 	static const char sym[] = "sha256:a2ba571981f48ec34eb79c9a3ab091b6491e825c2f7e9914ea86e8e958be7fae";
@@ -158,18 +176,29 @@ static void test_links_not_followed(struct fixture *f, gconstpointer unused)
 	expect(f, (struct cache_selector){.path = "foo", .follow_links = true, .exclude = git}, foo);
 }
 
-static const char *const parent_lines[] = {"ADD target dir", "ADD target/file file data0", "ADD link1 dir",
+static const char *const parent_lines[] = {"ADD target dir",
+					   "ADD target/file file data0",
+					   "ADD link1 dir",
 					   "ADD link1/target_file symlink ../target/file",
 					   "ADD link1/target_dir symlink ../target",
-					   "ADD link1/target_dir_abs symlink /target", "ADD link2 dir",
-					   "ADD link2/link1_rel symlink ../link1", "ADD link2/link1_abs symlink /link1",
-					   "ADD link3 dir", "ADD link3/target symlink ../link2/link1_rel/target_dir",
-					   "ADD loop symlink loop", "ADD out symlink ../../../../target", NULL};
+					   "ADD link1/target_dir_abs symlink /target",
+					   "ADD link2 dir",
+					   "ADD link2/link1_rel symlink ../link1",
+					   "ADD link2/link1_abs symlink /link1",
+					   "ADD link3 dir",
+					   "ADD link3/target symlink ../link2/link1_rel/target_dir",
+					   "ADD loop symlink loop",
+					   "ADD out symlink ../../../../target",
+					   NULL};
 static void test_symlink_parents(struct fixture *f, gconstpointer unused)
 {
-	static const char *const paths[] = {"target/file", "link1/target_dir/file", "link2/link1_rel/target_dir/file",
-					    "link2/link1_rel/target_dir_abs/file", "link2/link1_abs/target_dir/file",
-					    "link3/target/file", "out/file"};
+	static const char *const paths[] = {"target/file",
+					    "link1/target_dir/file",
+					    "link2/link1_rel/target_dir/file",
+					    "link2/link1_rel/target_dir_abs/file",
+					    "link2/link1_abs/target_dir/file",
+					    "link3/target/file",
+					    "out/file"};
 	for (size_t i = 0; i < G_N_ELEMENTS(paths); i++) {
 		fresh(f);
 		expect(f, (struct cache_selector){.path = paths[i]}, FILE_DATA0);
@@ -181,13 +210,16 @@ static void test_symlink_parents(struct fixture *f, gconstpointer unused)
 	EXPECT_JOINED(f, "\0file" FILE_DATA0, .path = "link3/target/f*", .wildcard = true);
 }
 
-static const char *const filter_lines[] = {"ADD foo file data0", "ADD bar file data1", "ADD d0 dir",
-					   "ADD d0/abc file abc", "ADD d1 dir", "ADD d1/def file def", NULL};
+static const char *const filter_lines[] = {
+	"ADD foo file data0", "ADD bar file data1",  "ADD d0 dir", "ADD d0/abc file abc",
+	"ADD d1 dir",         "ADD d1/def file def", NULL};
 
 static char *filtered(struct fixture *f, const char *path, bool wildcard, const char *include, const char *exclude)
 {
 	const char *in[] = {include, NULL}, *out[] = {exclude, NULL};
-	return digest_with(f, (struct cache_selector){.path = path, .wildcard = wildcard, .include = include ? in : NULL,
+	return digest_with(f, (struct cache_selector){.path = path,
+						      .wildcard = wildcard,
+						      .include = include ? in : NULL,
 						      .exclude = exclude ? out : NULL});
 }
 

@@ -82,14 +82,16 @@ static cache_ref *import(struct pair *p, GPtrArray *layers, blob_provider *provi
 static void test_round_trip(struct pair *p, gconstpointer unused)
 {
 	g_autoptr(cache_ref) r = three(&p->a);
-	g_autoptr(GPtrArray) layers = layers_of(&p->a, r, (struct cache_layer_options){.compression = COMPRESSION_GZIP, .oci_media_types = true});
+	g_autoptr(GPtrArray) layers = layers_of(
+		&p->a, r, (struct cache_layer_options){.compression = COMPRESSION_GZIP, .oci_media_types = true});
 	g_assert_cmpuint(layers->len, ==, 3);
 	g_assert_cmpstr(layer_at(layers, 2)->descriptor->media_type, ==, OCI_LAYER_GZIP);
 	g_assert_null(((struct cache_layer_result *)layers->pdata[0])->provider);
 	/* Made once: the second answer is the same blobs. */
 	g_autoptr(GPtrArray) again = layers_of(&p->a, r, (struct cache_layer_options){.compression = COMPRESSION_ZSTD});
 	for (guint i = 0; i < 3; i++)
-		g_assert_true(digest_equal(&layer_at(layers, i)->descriptor->digest, &layer_at(again, i)->descriptor->digest));
+		g_assert_true(digest_equal(&layer_at(layers, i)->descriptor->digest,
+					   &layer_at(again, i)->descriptor->digest));
 	g_assert_cmpstr(layer_at(again, 2)->descriptor->media_type, ==, DOCKER_LAYER_GZIP);
 
 	g_autoptr(blob_provider) provider = provider_new(p);
@@ -97,7 +99,8 @@ static void test_round_trip(struct pair *p, gconstpointer unused)
 	g_assert_cmpint(p->fetches, ==, 0);
 	g_autoptr(cache_ref) same = import(p, layers, provider);
 	g_assert_true(lazy == same);
-	g_autoptr(GPtrArray) remote = layers_of(&p->b, lazy, (struct cache_layer_options){.compression = COMPRESSION_GZIP, .oci_media_types = true});
+	g_autoptr(GPtrArray) remote = layers_of(
+		&p->b, lazy, (struct cache_layer_options){.compression = COMPRESSION_GZIP, .oci_media_types = true});
 	g_assert_nonnull(((struct cache_layer_result *)remote->pdata[0])->provider);
 	g_assert_cmpint(p->fetches, ==, 0);
 	rig_expect(&p->b, lazy, "two", "changed");
@@ -106,7 +109,8 @@ static void test_round_trip(struct pair *p, gconstpointer unused)
 	g_assert_cmpint(p->fetches, ==, 3);
 	/* A child of what was imported reports the imported blobs as they are. */
 	g_autoptr(cache_ref) child = rig_record(&p->b, lazy, "three", "3");
-	g_autoptr(GPtrArray) four = layers_of(&p->b, child, (struct cache_layer_options){.compression = COMPRESSION_GZIP, .oci_media_types = true});
+	g_autoptr(GPtrArray) four = layers_of(
+		&p->b, child, (struct cache_layer_options){.compression = COMPRESSION_GZIP, .oci_media_types = true});
 	g_assert_cmpuint(four->len, ==, 4);
 	g_assert_true(digest_equal(&layer_at(layers, 1)->descriptor->digest, &layer_at(four, 1)->descriptor->digest));
 }
@@ -144,10 +148,12 @@ static void test_empty_layer(struct pair *p, gconstpointer unused)
 	struct digest empty;
 	char tar[1024] = {0};
 	digest_of(tar, sizeof tar, &empty);
-	g_autoptr(GPtrArray) layers = layers_of(&p->a, same, (struct cache_layer_options){.compression = COMPRESSION_GZIP});
+	g_autoptr(GPtrArray) layers =
+		layers_of(&p->a, same, (struct cache_layer_options){.compression = COMPRESSION_GZIP});
 	g_assert_cmpuint(layers->len, ==, 2);
 	g_assert_cmpstr(layer_at(layers, 1)->diff_id.text, ==, empty.text);
-	g_autoptr(GPtrArray) none = layers_of(&p->a, NULL, (struct cache_layer_options){.compression = COMPRESSION_GZIP});
+	g_autoptr(GPtrArray) none =
+		layers_of(&p->a, NULL, (struct cache_layer_options){.compression = COMPRESSION_GZIP});
 	g_assert_cmpuint(none->len, ==, 0);
 }
 
@@ -155,7 +161,8 @@ static void test_shared_chain(struct pair *p, gconstpointer unused)
 {
 	g_autoptr(cache_ref) r = three(&p->a);
 	g_autoptr(GPtrArray) gzip = layers_of(&p->a, r, (struct cache_layer_options){.compression = COMPRESSION_GZIP});
-	g_autoptr(GPtrArray) zstd = layers_of(&p->a, r, (struct cache_layer_options){.compression = COMPRESSION_ZSTD, .force = true});
+	g_autoptr(GPtrArray) zstd =
+		layers_of(&p->a, r, (struct cache_layer_options){.compression = COMPRESSION_ZSTD, .force = true});
 	g_autoptr(blob_provider) provider = provider_new(p);
 	g_autoptr(cache_ref) a = import(p, gzip, provider);
 	rig_expect(&p->b, a, "two", "changed");
@@ -171,7 +178,8 @@ static void test_failures(struct pair *p, gconstpointer unused)
 {
 	GError *error = NULL;
 	g_autoptr(cache_ref) r = three(&p->a);
-	g_autoptr(GPtrArray) layers = layers_of(&p->a, r, (struct cache_layer_options){.compression = COMPRESSION_GZIP});
+	g_autoptr(GPtrArray) layers =
+		layers_of(&p->a, r, (struct cache_layer_options){.compression = COMPRESSION_GZIP});
 	g_autoptr(blob_provider) provider = provider_new(p);
 	g_autoptr(cache_ref) lazy = import(p, layers, provider);
 	p->fail = true;
@@ -209,7 +217,8 @@ static void test_failures(struct pair *p, gconstpointer unused)
 static void test_status(struct pair *p, gconstpointer unused)
 {
 	g_autoptr(cache_ref) r = rig_record(&p->a, NULL, "one", "1");
-	g_autoptr(GPtrArray) layers = layers_of(&p->a, r, (struct cache_layer_options){.compression = COMPRESSION_GZIP});
+	g_autoptr(GPtrArray) layers =
+		layers_of(&p->a, r, (struct cache_layer_options){.compression = COMPRESSION_GZIP});
 	g_autoptr(blob_provider) provider = provider_new(p);
 	g_autoptr(cache_ref) lazy = import(p, layers, provider);
 	g_autoptr(progress_sink) sink = progress_sink_new(&(struct progress_vertex){.digest = "sha256:x", .name = "x"});
@@ -224,7 +233,8 @@ static void test_status(struct pair *p, gconstpointer unused)
 	for (GPtrArray *events; (events = progress_reader_next(reader, 0)); g_ptr_array_unref(events))
 		for (guint i = 0; i < events->len; i++) {
 			const struct progress_event *e = events->pdata[i];
-			ended |= e->type == PROGRESS_STATUS && strcmp(e->status.id, want) == 0 && e->status.completed_ns != 0;
+			ended |= e->type == PROGRESS_STATUS && strcmp(e->status.id, want) == 0 &&
+				 e->status.completed_ns != 0;
 		}
 	g_assert_true(ended);
 }
@@ -233,10 +243,13 @@ static void test_status(struct pair *p, gconstpointer unused)
 static void test_vertex_of_lazy_layer(struct pair *p, gconstpointer unused)
 {
 	g_autoptr(cache_ref) r = rig_record(&p->a, NULL, "one", "1");
-	g_autoptr(GPtrArray) layers = layers_of(&p->a, r, (struct cache_layer_options){.compression = COMPRESSION_GZIP});
+	g_autoptr(GPtrArray) layers =
+		layers_of(&p->a, r, (struct cache_layer_options){.compression = COMPRESSION_GZIP});
 	g_autoptr(blob_provider) provider = provider_new(p);
-	g_autoptr(progress_sink) from = progress_sink_new(&(struct progress_vertex){.digest = "sha256:f", .name = "FROM"});
-	g_autoptr(progress_sink) run = progress_sink_new(&(struct progress_vertex){.digest = "sha256:r", .name = "RUN"});
+	g_autoptr(progress_sink) from =
+		progress_sink_new(&(struct progress_vertex){.digest = "sha256:f", .name = "FROM"});
+	g_autoptr(progress_sink) run =
+		progress_sink_new(&(struct progress_vertex){.digest = "sha256:r", .name = "RUN"});
 	g_autoptr(progress_log) log = progress_log_new();
 	progress_sink_add(from, log);
 	progress_sink_start(from);
@@ -269,7 +282,8 @@ static void test_vertex_of_lazy_layer(struct pair *p, gconstpointer unused)
 static void test_restart(struct pair *p, gconstpointer unused)
 {
 	g_autoptr(cache_ref) r = three(&p->a);
-	g_autoptr(GPtrArray) layers = layers_of(&p->a, r, (struct cache_layer_options){.compression = COMPRESSION_GZIP});
+	g_autoptr(GPtrArray) layers =
+		layers_of(&p->a, r, (struct cache_layer_options){.compression = COMPRESSION_GZIP});
 	g_autoptr(blob_provider) provider = provider_new(p);
 	cache_ref *lazy = import(p, layers, provider);
 	g_autofree char *id = g_strdup(cache_ref_id(lazy));
@@ -293,8 +307,9 @@ int main(int argc, char **argv)
 		const char *name;
 		void (*fn)(struct pair *p, gconstpointer unused);
 	} tests[] = {
-		{"round-trip", test_round_trip}, {"force", test_force},       {"empty", test_empty_layer},
-		{"shared-chain", test_shared_chain}, {"failures", test_failures}, {"status", test_status},
+		{"round-trip", test_round_trip}, {"force", test_force},
+		{"empty", test_empty_layer},     {"shared-chain", test_shared_chain},
+		{"failures", test_failures},     {"status", test_status},
 		{"restart", test_restart},       {"vertex", test_vertex_of_lazy_layer},
 	};
 	g_test_init(&argc, &argv, NULL);

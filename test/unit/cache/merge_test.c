@@ -189,8 +189,10 @@ int main(int argc, char **argv)
 		const char *name;
 		void (*fn)(struct rig *g, gconstpointer unused);
 	} tests[] = {
-		{"scratch-layers", test_of_scratch_layers}, {"chains", test_of_chains},
-		{"diff-ancestor", test_diff_of_ancestor},   {"diff-strangers", test_diff_of_strangers},
+		{"scratch-layers", test_of_scratch_layers},
+		{"chains", test_of_chains},
+		{"diff-ancestor", test_diff_of_ancestor},
+		{"diff-strangers", test_diff_of_strangers},
 		{"restart", test_restart},
 	};
 	g_test_init(&argc, &argv, NULL);

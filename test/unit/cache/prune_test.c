@@ -107,7 +107,8 @@ static void test_order(struct rig *g, gconstpointer unused)
 	prune(g, (struct cache_prune_options){.max_used_bytes = 1, .reserved_bytes = all}, (const char *const[]){NULL});
 	/* a deficit of free space, down to what is reserved; never used goes first */
 	set_times(g, ids[0], 0, 0);
-	prune(g, (struct cache_prune_options){.min_free_bytes = INT64_MAX / 2, .reserved_bytes = all / 4 + 4096}, IDS(ids[0]));
+	prune(g, (struct cache_prune_options){.min_free_bytes = INT64_MAX / 2, .reserved_bytes = all / 4 + 4096},
+	      IDS(ids[0]));
 	for (int i = 0; i < 4; i++)
 		g_free(ids[i]);
 }
@@ -152,7 +153,8 @@ static void test_usage(struct rig *g, gconstpointer unused)
 	g_assert_false(((struct cache_usage *)later->pdata[0])->in_use);
 	g_autofree char *parents = g_strdup_printf("parents==%s", a);
 	g_autofree char *both = g_strdup_printf("id==%s,immutable", id);
-	const char *filters[][3] = {{parents, NULL}, {both, NULL}, {"inuse", NULL}, {"mutable", NULL}, {"private", NULL}, {"shared", NULL}};
+	const char *filters[][3] = {{parents, NULL},   {both, NULL},      {"inuse", NULL},
+				    {"mutable", NULL}, {"private", NULL}, {"shared", NULL}};
 	guint counts[] = {1, 1, 1, 1, 3, 0};
 	for (size_t i = 0; i < G_N_ELEMENTS(counts); i++) {
 		g_autoptr(GPtrArray) some = cache_disk_usage(g->c, filters[i], NULL);

@@ -95,7 +95,7 @@ static void test_twins(struct rig *g, gconstpointer unused)
 	g_autofree char *twin_id = g_strdup(cache_ref_id(i));
 	rig_expect(g, i, "x", "1");
 	expect_locked(g, id);
-	g_assert_cmpuint(rig_usage(g), ==, 1); /* a pair is one row */
+	g_assert_cmpuint(rig_usage(g), ==, 1);        /* a pair is one row */
 	cache_ref *again = cache_get(g->c, id, NULL); /* the mutable one's id leads to the twin */
 	g_assert_true(again == i);
 	cache_ref_unref(again);
@@ -213,7 +213,8 @@ static void test_commit_is_fast(struct rig *g, gconstpointer unused)
 		total += took;
 		worst = MAX(worst, took);
 	}
-	g_test_message("commit: %" G_GINT64_FORMAT " us on average, %" G_GINT64_FORMAT " us at worst", total / 200, worst);
+	g_test_message("commit: %" G_GINT64_FORMAT " us on average, %" G_GINT64_FORMAT " us at worst", total / 200,
+		       worst);
 }
 
 int main(int argc, char **argv)
@@ -223,9 +224,11 @@ int main(int argc, char **argv)
 		const char *name;
 		void (*fn)(struct rig *g, gconstpointer unused);
 	} tests[] = {
-		{"commit", test_commit},     {"untouched", test_untouched_child}, {"mounts", test_mounts},
-		{"forgotten", test_forgotten_mutable}, {"twins", test_twins},     {"retained", test_retained},
-		{"names", test_names},       {"checksum", test_checksum},         {"speed", test_commit_is_fast},
+		{"commit", test_commit},        {"untouched", test_untouched_child},
+		{"mounts", test_mounts},        {"forgotten", test_forgotten_mutable},
+		{"twins", test_twins},          {"retained", test_retained},
+		{"names", test_names},          {"checksum", test_checksum},
+		{"speed", test_commit_is_fast},
 	};
 	g_test_init(&argc, &argv, NULL);
 	for (size_t s = 0; s < G_N_ELEMENTS(snapshotters); s++)

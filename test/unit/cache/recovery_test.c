@@ -38,8 +38,9 @@ static void test_leftovers(struct rig *g, gconstpointer unused)
 {
 	g_autofree char *id = id_of(rig_record(g, NULL, "x", "1"));
 	rig_close(g);
-	static const char *const dirs[] = {"work/abc", "work/abc/fs", "snapshots/unnamed", "snapshots/unnamed/fs",
-					   "trash/7", "trash/7/fs", "probe-x"};
+	static const char *const dirs[] = {
+		"work/abc",   "work/abc/fs", "snapshots/unnamed", "snapshots/unnamed/fs", "trash/7",
+		"trash/7/fs", "probe-x"};
 	for (size_t i = 0; i < G_N_ELEMENTS(dirs); i++)
 		g_assert_cmpint(mkdirat(g->root, dirs[i], 0700), ==, 0);
 	rig_open(g);

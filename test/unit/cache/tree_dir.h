@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tree_dir: a temporary directory filled from lines: "ADD x dir", "ADD x file TEXT", "ADD x symlink TO", "ADD x link FROM". */
+/* tree_dir: a temporary directory filled from lines: "ADD x dir", "ADD x file TEXT", "ADD x symlink TO", "ADD x link
+ * FROM". */
 #pragma once
 #include <fcntl.h>
 #include <string.h>

@@ -56,7 +56,8 @@ static void test_values(struct fixture *f, gconstpointer unused)
 {
 	GError *error = NULL;
 	g_autoptr(db) d = open_db(f, steps);
-	g_assert_true(db_run(d, "INSERT INTO t VALUES(?, ?, ?, ?)", &error, "sbis", "a", "x\0y", (size_t)3, (int64_t)-7, NULL));
+	g_assert_true(db_run(d, "INSERT INTO t VALUES(?, ?, ?, ?)", &error, "sbis", "a", "x\0y", (size_t)3, (int64_t)-7,
+			     NULL));
 	g_autoptr(db_query) q = db_select(d, "SELECT k, v, n, extra FROM t WHERE n < ?", &error, "i", (int64_t)0);
 	g_assert_true(db_next(q, &error));
 	size_t n;

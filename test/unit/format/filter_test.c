@@ -86,9 +86,12 @@ static void test_errors(void)
 		{"name==", "filters: parse error: [name==]: expected value or quoted: invalid argument"},
 		{"==foo", "filters: parse error: [ >|=|< =foo]: expected field or quoted: invalid argument"},
 		{"name==foo,", "filters: parse error: [name==foo,]: expected field or quoted: invalid argument"},
-		{"name , b", "filters: parse error: [name  >|,|<  b]: expected an operator (\"==\"|\"!=\"|\"~=\"): invalid argument"},
-		{"name==\"foo", "filters: parse error: [name== >|\"|< foo]: quoted literal not terminated: invalid argument"},
-		{"name==|foo|", "filters: parse error: [name== >|||< foo|]: invalid quote encountered: invalid argument"},
+		{"name , b", "filters: parse error: [name  >|,|<  b]: expected an operator (\"==\"|\"!=\"|\"~=\"): "
+			     "invalid argument"},
+		{"name==\"foo",
+		 "filters: parse error: [name== >|\"|< foo]: quoted literal not terminated: invalid argument"},
+		{"name==|foo|",
+		 "filters: parse error: [name== >|||< foo|]: invalid quote encountered: invalid argument"},
 		{"name==foo bar", "filters: parse error: [name==foo >| |< bar]: unexpected input:  : invalid argument"},
 	};
 	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* git://HOST/PATH[#REF[:SUBDIR]] (llb-and-solver.md section 6.5): which commit is meant, and its files. */
+#include "source/git.h"
+#include "format/git_address.h"
+#include "format/gotype.h"
+#include "os/path.h"
+#include "source/classes.h"
+#include "source/pull.h"
+#include <string.h>
+
+static void git_free(void *self)
+{
+	struct git_source *s = self;
+	g_free(s->remote);
+	g_free(s->shown);
+	g_free(s->user_info);
+	g_free(s->host);
+	g_free(s->ref);
+	g_free(s->subdir);
+	g_free(s->checksum);
+	g_free(s->auth_header);
+	g_free(s->auth_token);
+	g_free(s->ssh_id);
+	g_free(s->known_hosts);
+	git_listing_clear(&s->found);
+	g_free(s);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(git_source, git_free)
+
+/* ---- the identifier and attributes */
+
+/* The address with xxxxx for what is secret or might be. */
+static char *shown_of(const git_address *a)
+{
+	if (!a->user_info || a->scp)
+		return g_strdup(a->remote);
+	const char *password = strchr(a->user_info, ':');
+	const char *mask = !password ? (*a->user_info ? "xxxxx" : "") : password == a->user_info ? ":xxxxx" : "xxxxx:xxxxx";
+	const char *rest = strstr(a->remote, "://") + 3 + strlen(a->user_info);
+	return g_strdup_printf("%s://%s%s", a->scheme, mask, rest);
+}
+
+static bool take_remote(struct git_source *s, const git_address *a, GError **error)
+{
+	g_autofree char *shown = shown_of(a);
+	if (!git_address_is_safe(a)) {
+		g_autofree char *quoted = go_quote(shown);
+		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid git URL %s", quoted);
+	}
+	g_free(s->remote);
+	g_free(s->shown);
+	g_free(s->user_info);
+	g_free(s->host);
+	s->http = g_str_has_prefix(a->scheme, "http");
+	bool secret = a->user_info && !a->scp && (s->http || strchr(a->user_info, ':'));
+	s->user_info = secret && *a->user_info ? g_strdup(a->user_info) : NULL;
+	const char *rest = secret ? strstr(a->remote, "://") + 3 + strlen(a->user_info) + 1 : NULL;
+	s->remote = s->http && secret ? g_strdup_printf("%s://%s", a->scheme, rest) : g_strdup(a->remote);
+	s->shown = g_steal_pointer(&shown);
+	s->host = g_strdup(a->host);
+	return true;
+}
+
+/* Anything without a scheme of git's is taken for https. */
+static bool address_of(const char *text, git_address *ret, GError **error)
+{
+	if (git_address_parse(text, ret))
+		return true;
+	g_autofree char *with_scheme = g_strconcat("https://", text, NULL);
+	return (!strstr(text, "://") && git_address_parse(with_scheme, ret)) ||
+	       error_set(error, ERROR_INVALID_ARGUMENT, "invalid git URL: unknown protocol");
+}
+
+static bool identifier_read(struct git_source *s, const Pb__SourceOp *op, GError **error)
+{
+	g_auto(git_address) a = {0}, full = {0};
+	const char *full_url = source_attribute(op, "git.fullurl");
+	if (!address_of(op->identifier + strlen("git://"), &a, error) ||
+	    (full_url && !address_of(full_url, &full, error)) || !take_remote(s, full_url ? &full : &a, error))
+		return false;
+	const char *fragment = a.fragment ? a.fragment : "", *colon = strchr(fragment, ':');
+	g_autofree char *ref = colon ? g_strndup(fragment, (gsize)(colon - fragment)) : g_strdup(fragment);
+	g_autofree char *rooted = path_join("/", colon ? colon + 1 : "");
+	s->subdir = g_strdup(rooted + 1);
+	s->shape.subdir = s->subdir;
+	if (*ref && !git_ref_is_safe(ref)) {
+		g_autofree char *quoted = go_quote(ref);
+		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid git ref %s", quoted);
+	}
+	s->ref = *ref ? g_steal_pointer(&ref) : NULL;
+	return true;
+}
+
+static bool is_on(const Pb__SourceOp *op, const char *key)
+{
+	return g_strcmp0(source_attribute(op, key), "true") == 0;
+}
+
+static char *text_attribute(const Pb__SourceOp *op, const char *key)
+{
+	const char *value = source_attribute(op, key);
+	return value && *value ? g_strdup(value) : NULL;
+}
+
+static bool refuse_later_parts(const Pb__SourceOp *op, GError **error)
+{
+	for (size_t i = 0; i < op->n_attrs; i++)
+		if (g_str_has_prefix(op->attrs[i]->key, "git.sig."))
+			return error_set(error, ERROR_UNIMPLEMENTED, "signatures of git sources are not supported yet");
+	if (source_attribute(op, "git.bundle") || is_on(op, "git.checkoutbundle"))
+		return error_set(error, ERROR_UNIMPLEMENTED, "git bundles are not supported yet");
+	return true;
+}
+
+static bool attributes_read(struct git_source *s, const Pb__SourceOp *op, GError **error)
+{
+	s->shape.keep_git_dir = is_on(op, "git.keepgitdir");
+	s->shape.skip_submodules = is_on(op, "git.skipsubmodules");
+	s->fetch_by_commit = is_on(op, "git.fetchbycommit");
+	s->checksum = text_attribute(op, "git.checksum");
+	s->auth_header = text_attribute(op, "git.authheadersecret");
+	s->auth_token = text_attribute(op, "git.authtokensecret");
+	s->ssh_id = text_attribute(op, "git.mountsshsock");
+	s->known_hosts = text_attribute(op, "git.knownsshhosts");
+	g_autofree char *mtime = text_attribute(op, "git.mtime");
+	s->shape.mtime_commit = g_strcmp0(mtime, "commit") == 0;
+	if (mtime && !s->shape.mtime_commit && strcmp(mtime, "checkout") != 0)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid git mtime %.32s", mtime);
+	return refuse_later_parts(op, error);
+}
+
+static void *git_open(const struct source_context *context, const Pb__SourceOp *op, const struct platform *platform,
+		      GError **error)
+{
+	g_autoptr(git_source) s = g_new0(struct git_source, 1);
+	s->context = context;
+	return identifier_read(s, op, error) && attributes_read(s, op, error) ? g_steal_pointer(&s) : NULL;
+}
+
+/* ---- which commit */
+
+static bool mismatch(const struct git_source *s, GError **error)
+{
+	const git_listing *f = &s->found;
+	return error_set(error, ERROR_FAILED_PRECONDITION, "expected checksum to match %s, got %s%s%s", s->checksum, f->sha,
+			 *f->peeled ? " or " : "", f->peeled);
+}
+
+/* A ref that is a commit, or a commit given beside it: nobody needs to be asked. */
+static bool take_commit(struct git_source *s, const char *commit, const char *full_ref)
+{
+	s->found.ref = g_strdup(s->ref ? s->ref : commit);
+	s->found.full_ref = g_strdup(full_ref);
+	g_strlcpy(s->found.sha, commit, sizeof s->found.sha);
+	return true;
+}
+
+static bool resolve_by_commit(struct git_source *s, GError **error)
+{
+	if (!s->checksum)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "fetch-by-commit requires a checksum or a commit SHA ref");
+	if (!git_is_commit(s->checksum)) {
+		g_autofree char *quoted = go_quote(s->checksum);
+		return error_set(error, ERROR_INVALID_ARGUMENT,
+				 "fetch-by-commit requires a full commit SHA checksum, got %s", quoted);
+	}
+	if (s->ref && !g_str_has_prefix(s->ref, "refs/")) {
+		g_autofree char *plain = g_steal_pointer(&s->ref);
+		s->ref = g_strconcat("refs/heads/", plain, NULL);
+	}
+	return take_commit(s, s->checksum, s->ref ? s->ref : s->checksum);
+}
+
+static bool list_remote(const struct git_source *s, const git_link *link, struct work *work, GBytes **ret, GError **error)
+{
+	struct git_how how = git_link_how(link, s);
+	if (!s->ref) {
+		const char *args[] = {"ls-remote", "--symref", "--end-of-options", s->remote, "HEAD", NULL};
+		if (git_run(&how, args, work, ret, error))
+			return true;
+		g_prefix_error(error, "error fetching default branch for repository %s: ", s->shown);
+		return false;
+	}
+	g_autofree char *peeled = g_strconcat(s->ref, "^{}", NULL);
+	const char *args[] = {"ls-remote", "--end-of-options", s->remote, s->ref, peeled, NULL};
+	if (git_run(&how, args, work, ret, error))
+		return true;
+	g_prefix_error(error, "failed to fetch remote %s: ", s->shown);
+	return false;
+}
+
+static bool resolve_by_listing(struct git_source *s, struct work *work, GError **error)
+{
+	g_auto(git_link) link = {0};
+	g_autoptr(GBytes) output = NULL;
+	if (!git_link_open(&link, s, work, error) || !list_remote(s, &link, work, &output, error))
+		return false;
+	gsize n;
+	const char *text = g_bytes_get_data(output, &n);
+	s->found.ref = g_strdup(s->ref);
+	if (!git_listing_parse(&s->found, text ? text : "", n)) {
+		if (!s->ref)
+			return error_set(error, ERROR_UNKNOWN, "could not find default branch for repository: %s", s->shown);
+		g_autofree char *copy = g_strndup(text ? text : "", MIN(n, 1024)), *quoted = go_quote(copy);
+		return error_set(error, ERROR_UNKNOWN, "repository does not contain ref %s, output: %s", s->ref, quoted);
+	}
+	if (s->checksum && !g_str_has_prefix(s->found.sha, s->checksum) &&
+	    !g_str_has_prefix(s->found.peeled, s->checksum))
+		return mismatch(s, error);
+	return true;
+}
+
+static bool resolve(struct git_source *s, struct work *work, GError **error)
+{
+	if (s->resolved)
+		return true;
+	git_listing_clear(&s->found);
+	if (s->checksum && !git_is_hex(s->checksum))
+		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid checksum %s for Git URL, expected hex commit hash",
+				 s->checksum);
+	if (s->ref && git_is_commit(s->ref)) {
+		take_commit(s, s->ref, s->ref);
+		s->resolved = !s->checksum || g_str_has_prefix(s->ref, s->checksum) || mismatch(s, error);
+	} else if (s->fetch_by_commit) {
+		s->resolved = resolve_by_commit(s, error);
+	} else {
+		s->resolved = resolve_by_listing(s, work, error);
+	}
+	return s->resolved;
+}
+
+static char *key_of(const struct git_source *s)
+{
+	const git_listing *f = &s->found;
+	return git_key(&s->shape, *f->peeled && !s->shape.keep_git_dir ? f->peeled : f->sha, f->full_ref);
+}
+
+static bool git_cache_key(void *self, struct work *work, unsigned phase, char **ret_key, bool *ret_last, GError **error)
+{
+	struct git_source *s = self;
+	if (!resolve(s, work, error))
+		return false;
+	*ret_key = key_of(s);
+	*ret_last = true;
+	return true;
+}
+
+/* ---- its files */
+
+static cache_ref *find_snapshot(const struct git_source *s, const char *name)
+{
+	g_auto(GStrv) ids = cache_find_named(s->context->cache, name);
+	cache_ref *ref = NULL;
+	for (char **id = ids; *id && !ref; id++)
+		ref = cache_get(s->context->cache, *id, NULL);
+	return ref;
+}
+
+static cache_ref *make_snapshot(struct git_source *s, const char *name, struct work *work, GError **error)
+{
+	g_auto(git_link) link = {0};
+	g_auto(git_repo) repo = {0};
+	if (!git_link_open(&link, s, work, error) || !git_repo_open(&repo, s, &link, work, error))
+		return NULL;
+	g_autoptr(cache_ref) ref = git_checkout(&repo, work, error);
+	return ref && cache_ref_set_name(ref, name, error) ? g_steal_pointer(&ref) : NULL;
+}
+
+static bool git_snapshot(void *self, struct work *work, cache_ref **ret_ref, GError **error)
+{
+	struct git_source *s = self;
+	if (!resolve(s, work, error))
+		return false;
+	g_autofree char *key = key_of(s);
+	g_autofree char *name = g_strconcat("git-snapshot::", key, ":", s->subdir, NULL);
+	if (!git_lock_take(name, work->cancel, error))
+		return false;
+	*ret_ref = find_snapshot(s, name);
+	if (!*ret_ref)
+		*ret_ref = make_snapshot(s, name, work, error);
+	git_lock_release(name);
+	return *ret_ref != NULL;
+}
+
+/* ---- metadata */
+
+static bool read_objects(const git_repo *r, struct work *work, struct git_meta *ret, GError **error)
+{
+	const char *sha = r->source->found.sha;
+	struct git_how how = git_repo_how(r);
+	g_autofree char *type = git_run_line(&how, (const char *[]){"cat-file", "-t", sha, NULL}, work, error);
+	g_autofree char *peeled = g_strconcat(sha, "^{commit}", NULL);
+	if (!type)
+		return false;
+	if (strcmp(type, "tag") != 0 && strcmp(type, "commit") != 0)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "expected commit or tag object, got %s", type);
+	g_clear_pointer(&ret->commit_checksum, g_free);
+	ret->commit_checksum = strcmp(type, "tag") == 0
+				       ? git_run_line(&how, (const char *[]){"rev-parse", peeled, NULL}, work, error)
+				       : g_strdup("");
+	if (!ret->commit_checksum)
+		return false;
+	if (*ret->commit_checksum &&
+	    !git_run(&how, (const char *[]){"cat-file", "tag", sha, NULL}, work, &ret->tag_object, error))
+		return false;
+	return git_run(&how, (const char *[]){"cat-file", "commit", peeled, NULL}, work, &ret->commit_object, error);
+}
+
+static bool fetch_objects(struct git_source *s, struct work *work, struct git_meta *ret, GError **error)
+{
+	g_auto(git_link) link = {0};
+	g_auto(git_repo) repo = {0};
+	return git_link_open(&link, s, work, error) && git_repo_open(&repo, s, &link, work, error) &&
+	       read_objects(&repo, work, ret, error);
+}
+
+bool source_git_resolve(const struct source_context *context, const Pb__SourceOp *op, bool objects, struct work *work,
+			struct git_meta *ret, GError **error)
+{
+	g_autoptr(git_source) s = git_open(context, op, NULL, error);
+	if (!s || !resolve(s, work, error))
+		return source_plain_error(false, error);
+	struct git_meta meta = {
+		.ref = g_strdup(s->found.full_ref),
+		.checksum = g_strdup(s->found.sha),
+		.commit_checksum = g_strdup(s->shape.keep_git_dir ? "" : s->found.peeled),
+	};
+	if (objects && !fetch_objects(s, work, &meta, error)) {
+		git_meta_clear(&meta);
+		return source_plain_error(false, error);
+	}
+	*ret = meta;
+	return true;
+}
+
+void git_meta_clear(struct git_meta *m)
+{
+	g_clear_pointer(&m->ref, g_free);
+	g_clear_pointer(&m->checksum, g_free);
+	g_clear_pointer(&m->commit_checksum, g_free);
+	g_clear_pointer(&m->commit_object, g_bytes_unref);
+	g_clear_pointer(&m->tag_object, g_bytes_unref);
+}
+
+const struct source_class source_git_class = {
+	.scheme = "git",
+	.open = git_open,
+	.cache_key = git_cache_key,
+	.snapshot = git_snapshot,
+	.free = git_free,
+};

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is needed to talk to a remote: credentials of the clients, the forwarded agent, known hosts. */
+#include "source/git.h"
+#include "base/limits.h"
+#include "base/scope.h"
+#include <string.h>
+#include <sys/mman.h>
+
+static const char *const wide_scopes[] = {"https://github.com/", "https://www.github.com/"};
+
+static void secret_free(char **text)
+{
+	if (*text)
+		explicit_bzero(*text, strlen(*text));
+	g_clear_pointer(text, g_free);
+}
+#define secret_text __attribute__((cleanup(secret_free))) char *
+
+/* One token serves all of GitHub, submodules too; elsewhere credentials are for the remote alone. */
+static const char *scope_of(const char *remote)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(wide_scopes); i++)
+		if (g_str_has_prefix(remote, wide_scopes[i]))
+			return wide_scopes[i];
+	return remote;
+}
+
+static bool is_header_value(const char *text)
+{
+	for (; *text; text++)
+		if (((unsigned char)*text < 0x20 && *text != '\t') || *text == 0x7F)
+			return false;
+	return true;
+}
+
+static void add_header(git_config *config, const struct git_source *s, const char *value)
+{
+	g_autofree char *key = g_strdup_printf("http.%s.extraheader", scope_of(s->remote));
+	secret_text line = g_strconcat("Authorization: ", value, NULL);
+	git_config_add(config, key, line);
+}
+
+static void add_basic(git_config *config, const struct git_source *s, const char *user_and_password)
+{
+	secret_text coded = g_base64_encode((const guchar *)user_and_password, strlen(user_and_password));
+	secret_text value = g_strconcat("basic ", coded, NULL);
+	add_header(config, s, value);
+}
+
+/* 1 found, 0 none, -1 canceled. Failures to ask count as none: the remote says what it thinks of that. */
+static int ask(const struct git_source *s, const char *id, bool is_token, git_config *config, struct work *work,
+	       GError **error)
+{
+	g_autoptr(GBytes) bytes = NULL;
+	if (!session_secret_get(work->sessions, id, work->cancel, &bytes, NULL))
+		return cancel_check(work->cancel, error) ? 0 : -1;
+	gsize n;
+	const char *data = g_bytes_get_data(bytes, &n);
+	secret_text text = g_strndup(data ? data : "", n);
+	if (is_token) {
+		secret_text basic = g_strconcat("x-access-token:", text, NULL);
+		add_basic(config, s, basic);
+		return 1;
+	}
+	if (is_header_value(g_strchomp(text))) {
+		add_header(config, s, text);
+		return 1;
+	}
+	error_set(error, ERROR_INVALID_ARGUMENT, "secret %s is no header value", id);
+	return -1;
+}
+
+/* Secrets of the host before those for all, and headers before tokens. */
+static int ask_all(const struct git_source *s, git_config *config, struct work *work, GError **error)
+{
+	if (!work->sessions || session_group_is_empty(work->sessions))
+		return 0;
+	int found = 0;
+	for (int general = 0; general < 2; general++)
+		for (int is_token = 0; is_token < 2 && found == 0; is_token++) {
+			const char *id = is_token ? s->auth_token : s->auth_header;
+			g_autofree char *name = general || !id ? g_strdup(id) : g_strconcat(id, ".", s->host, NULL);
+			if (name)
+				found = ask(s, name, is_token, config, work, error);
+		}
+	return found;
+}
+
+static bool add_credentials(const struct git_source *s, git_config *config, struct work *work, GError **error)
+{
+	if (!s->http)
+		return true;
+	int found = ask_all(s, config, work, error);
+	if (found == 0 && s->user_info) {
+		secret_text plain = g_uri_unescape_string(s->user_info, NULL);
+		secret_text pair = plain && strchr(plain, ':') ? g_strdup(plain)
+							       : g_strconcat(plain ? plain : "", ":", NULL);
+		add_basic(config, s, pair);
+	}
+	return found >= 0;
+}
+
+/* Without a file: ssh opens it through our descriptor. */
+static bool make_known_hosts(git_link *l, const char *text, GError **error)
+{
+	l->hosts_fd = memfd_create("known_hosts", MFD_CLOEXEC);
+	if (l->hosts_fd < 0)
+		return error_set_errno(error, errno, "create known hosts");
+	l->hosts_path = g_strdup_printf("/proc/%d/fd/%d", getpid(), l->hosts_fd);
+	size_t n = strlen(text);
+	if (TEMP_FAILURE_RETRY(write(l->hosts_fd, text, n)) != (ssize_t)n)
+		return error_set_errno(error, errno, "write known hosts");
+	return true;
+}
+
+bool git_link_open(git_link *l, const struct git_source *s, struct work *work, GError **error)
+{
+	*l = (git_link){.hosts_fd = -1, .config = git_config_new()};
+	git_config_add(l->config, "remote.origin.url", s->remote);
+	git_config_add(l->config, "remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*");
+	if (!add_credentials(s, l->config, work, error))
+		return false;
+	if (s->ssh_id)
+		return error_set(error, ERROR_UNIMPLEMENTED, "git over ssh is not supported yet");
+	return !s->known_hosts || make_known_hosts(l, s->known_hosts, error);
+}
+
+void git_link_clear(git_link *l)
+{
+	g_clear_pointer(&l->config, git_config_free);
+	g_clear_pointer(&l->agent_path, g_free);
+	if (l->hosts_path)
+		fd_close(&l->hosts_fd);
+	g_clear_pointer(&l->hosts_path, g_free);
+}
+
+struct git_how git_link_how(const git_link *l, const struct git_source *s)
+{
+	return (struct git_how){
+		.config = l->config,
+		.protocols = GIT_PROTOCOLS,
+		.ssh_auth_sock = l->agent_path,
+		.known_hosts = l->hosts_path,
+		.hide = s->user_info,
+	};
+}

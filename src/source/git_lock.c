@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Locks by name, for work that takes long: waiting ends with its cancel token. */
+#include "source/git.h"
+
+static GMutex mu;
+static GCond freed;
+static GHashTable *held; /* set of owned names; mu */
+
+static void wake(void *data)
+{
+	g_autoptr(GMutexLocker) locked = g_mutex_locker_new(&mu);
+	g_cond_broadcast(&freed);
+}
+
+bool git_lock_take(const char *name, cancel *c, GError **error)
+{
+	guint watch = c ? cancel_add(c, wake, NULL) : 0;
+	g_mutex_lock(&mu);
+	if (!held)
+		held = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	while (g_hash_table_contains(held, name) && !cancel_is_set(c))
+		g_cond_wait(&freed, &mu);
+	bool ok = !cancel_is_set(c);
+	if (ok)
+		g_hash_table_add(held, g_strdup(name));
+	g_mutex_unlock(&mu);
+	if (watch)
+		cancel_remove(c, watch);
+	return ok || cancel_check(c, error);
+}
+
+void git_lock_release(const char *name)
+{
+	g_autoptr(GMutexLocker) locked = g_mutex_locker_new(&mu);
+	g_hash_table_remove(held, name);
+	g_cond_broadcast(&freed);
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The shared repository of a remote: a retained record named by the address, into which commits are fetched as builds
+ * need them, shallow where the server lets us.
+ */
+#include "source/git.h"
+#include "base/scope.h"
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define NAME "git-remote::"
+
+/* What a git that was killed leaves; nobody else works here. */
+static const char *const stale[] = {"shallow.lock", "index.lock", "packed-refs.lock", "config.lock", "HEAD.lock"};
+
+char *git_tree_path(int fd, GError **error)
+{
+	g_autofree char *link = g_strdup_printf("/proc/self/fd/%d", fd);
+	g_autofree char *path = g_file_read_link(link, NULL);
+	struct stat by_path, by_fd;
+	if (path && stat(path, &by_path) == 0 && fstat(fd, &by_fd) == 0 && by_path.st_dev == by_fd.st_dev &&
+	    by_path.st_ino == by_fd.st_ino)
+		return g_steal_pointer(&path);
+	error_set(error, ERROR_INTERNAL, "tree of a git source has no path");
+	return NULL;
+}
+
+/* Repositories reached with credentials are shared by those who have the same. */
+static char *record_name(const struct git_source *s)
+{
+	if (!s->user_info)
+		return g_strconcat(NAME, s->remote, NULL);
+	g_autofree char *hash = g_compute_checksum_for_string(G_CHECKSUM_SHA256, s->user_info, -1);
+	return g_strconcat(NAME, s->remote, " ", hash, NULL);
+}
+
+struct git_how git_repo_how(const git_repo *r)
+{
+	struct git_how how = git_link_how(r->link, r->source);
+	how.git_dir = r->dir;
+	return how;
+}
+
+static bool open_tree(git_repo *r, struct work *work, GError **error)
+{
+	scoped_fd fd = cache_ref_open_tree(r->source->context->cache, r->ref, CACHE_TREE_WRITE, work, error);
+	if (fd < 0)
+		return false;
+	for (size_t i = 0; i < G_N_ELEMENTS(stale); i++)
+		unlinkat(fd, stale[i], 0);
+	r->dir = git_tree_path(fd, error);
+	return r->dir != NULL;
+}
+
+static void find_record(git_repo *r, const char *name)
+{
+	cache *c = r->source->context->cache;
+	g_auto(GStrv) ids = cache_find_named(c, name);
+	for (char **id = ids; *id && !r->ref; id++)
+		r->ref = cache_get_mutable(c, *id, NULL);
+}
+
+static bool create_record(git_repo *r, const char *name, struct work *work, GError **error)
+{
+	const struct git_source *s = r->source;
+	g_autofree char *description = g_strconcat("shared git repo for ", s->shown, NULL);
+	struct cache_record_options options = {.description = description, .policy = CACHE_POLICY_RETAIN};
+	r->ref = cache_new_mutable(s->context->cache, NULL, &options, work, error);
+	if (!r->ref || !open_tree(r, work, error))
+		return false;
+	struct git_how how = git_repo_how(r);
+	const char *args[] = {"init", "--bare", strlen(s->found.sha) == 64 ? "--object-format=sha256" : NULL, NULL};
+	if (git_run(&how, args, work, NULL, error) && cache_ref_set_name(r->ref, name, error))
+		return true;
+	cache_ref_set_policy(r->ref, CACHE_POLICY_DEFAULT, NULL);
+	return false;
+}
+
+/* ---- fetching */
+
+static bool has_commit(const git_repo *r, struct work *work)
+{
+	struct git_how how = git_repo_how(r);
+	how.quiet = true;
+	how.protocols = NULL;
+	g_autofree char *name = g_strconcat(r->source->found.sha, "^{commit}", NULL);
+	return git_run(&how, (const char *[]){"cat-file", "-e", name, NULL}, work, NULL, NULL);
+}
+
+/* depth and refspec may be NULL. */
+static bool fetch(const git_repo *r, const char *depth, const char *tags, const char *refspec, struct work *work,
+		  GError **error)
+{
+	g_autoptr(GPtrArray) args = g_ptr_array_new();
+	const char *const parts[] = {"fetch", depth, tags, "--force", "--end-of-options", "origin", refspec};
+	for (size_t i = 0; i < G_N_ELEMENTS(parts); i++)
+		if (parts[i])
+			g_ptr_array_add(args, (gpointer)parts[i]);
+	g_ptr_array_add(args, NULL);
+	struct git_how how = git_repo_how(r);
+	return git_run(&how, (const char *const *)args->pdata, work, NULL, error);
+}
+
+static bool says(const GError *error, const char *text)
+{
+	return error && strstr(error->message, text) != NULL;
+}
+
+/* Servers of plain files have no depth. */
+static bool fetch_shallow(const git_repo *r, const char *refspec, struct work *work, GError **error)
+{
+	g_autoptr(GError) why = NULL;
+	if (fetch(r, "--depth=1", "--no-tags", refspec, work, &why))
+		return true;
+	if (says(why, "--depth") || says(why, "shallow"))
+		return fetch(r, NULL, "--no-tags", refspec, work, error);
+	g_propagate_error(error, g_steal_pointer(&why));
+	return false;
+}
+
+static const char *unshallow(const git_repo *r)
+{
+	g_autofree char *file = g_build_filename(r->dir, "shallow", NULL);
+	return access(file, F_OK) == 0 ? "--unshallow" : NULL;
+}
+
+/* Some servers do not give a commit by its name: then all branches are asked for, which may have it. */
+static bool fetch_all(const git_repo *r, const char *commit, struct work *work, GError **error)
+{
+	g_autoptr(GError) why = NULL;
+	if (fetch(r, unshallow(r), "--tags", commit, work, &why))
+		return true;
+	if (says(why, "not our ref") || says(why, "unadvertised object"))
+		return fetch(r, unshallow(r), "--tags", NULL, work, error);
+	g_propagate_error(error, g_steal_pointer(&why));
+	return false;
+}
+
+/* A kept .git directory gets the tags of its commit, so that git describe works there. */
+static bool fetch_commit(const git_repo *r, struct work *work, GError **error)
+{
+	const struct git_source *s = r->source;
+	const char *commit = s->found.sha;
+	if (s->fetch_by_commit)
+		return fetch_shallow(r, commit, work, error);
+	if (!s->shape.keep_git_dir && fetch_shallow(r, commit, work, NULL))
+		return true;
+	return cancel_check(work->cancel, error) && fetch_all(r, commit, work, error);
+}
+
+static bool fetch_named(const git_repo *r, struct work *work, GError **error)
+{
+	g_autofree char *refspec = g_strconcat(r->source->found.full_ref, ":", r->local_ref, NULL);
+	return fetch_shallow(r, refspec, work, error);
+}
+
+/* The ref may have moved since it was resolved: what counts is the commit. */
+static bool bring(const git_repo *r, struct work *work, GError **error)
+{
+	const struct git_source *s = r->source;
+	if (has_commit(r, work))
+		return true;
+	bool by_commit = s->fetch_by_commit || git_is_commit(s->found.full_ref);
+	if (!by_commit && !fetch_named(r, work, error))
+		return false;
+	if (!by_commit && has_commit(r, work))
+		return true;
+	if (!fetch_commit(r, work, error))
+		return false;
+	if (has_commit(r, work))
+		return true;
+	return cancel_check(work->cancel, error) &&
+	       error_set(error, ERROR_UNKNOWN,
+			 "fetched ref %s does not match expected commit %s and commit can not be found in the repository",
+			 s->found.ref, s->found.sha);
+}
+
+/* A tag that moved, a branch that became a directory of branches, a lock of a git that died: a new one has none. */
+static bool is_worn_out(const GError *why)
+{
+	return (says(why, "rejected") && says(why, "(would clobber existing tag)")) ||
+	       (says(why, "some local refs could not be updated;") &&
+		(says(why, "(unable to update local ref)") || says(why, "refname conflict"))) ||
+	       says(why, ".lock': File exists") || says(why, "not a git repository") ||
+	       says(why, "mismatched algorithms");
+}
+
+static void abandon(git_repo *r, const char *name)
+{
+	cache_forget_named(r->source->context->cache, name, false);
+	g_clear_pointer(&r->dir, g_free);
+	g_clear_pointer(&r->ref, cache_ref_unref);
+}
+
+static bool open_locked(git_repo *r, const char *name, struct work *work, GError **error)
+{
+	const char *shown = r->source->shown;
+	find_record(r, name);
+	if (r->ref) {
+		g_autoptr(GError) why = NULL;
+		if (open_tree(r, work, &why) && bring(r, work, &why))
+			return true;
+		if (!is_worn_out(why)) {
+			g_propagate_prefixed_error(error, g_steal_pointer(&why), "failed to fetch remote %s: ", shown);
+			return false;
+		}
+		abandon(r, name);
+	}
+	if (!create_record(r, name, work, error))
+		return false;
+	if (bring(r, work, error))
+		return true;
+	g_prefix_error(error, "failed to fetch remote %s: ", shown);
+	return false;
+}
+
+bool git_repo_open(git_repo *r, struct git_source *s, const git_link *link, struct work *work, GError **error)
+{
+	g_autofree char *name = record_name(s);
+	*r = (git_repo){.source = s, .link = link};
+	if (!git_lock_take(name, work->cancel, error))
+		return false;
+	r->lock = g_strdup(name);
+	const char *ref = s->found.full_ref;
+	r->local_ref = g_str_has_prefix(ref, "refs/tags/") ? g_strdup(ref) : g_strconcat("refs/tags/", s->found.ref, NULL);
+	return open_locked(r, name, work, error);
+}
+
+void git_repo_clear(git_repo *r)
+{
+	g_clear_pointer(&r->dir, g_free);
+	g_clear_pointer(&r->local_ref, g_free);
+	g_clear_pointer(&r->ref, cache_ref_unref);
+	if (r->lock)
+		git_lock_release(r->lock);
+	g_clear_pointer(&r->lock, g_free);
+}
