@@ -109,6 +109,59 @@ static bool resolve_image_source(bridge *b, const Gateway__ResolveSourceMetaRequ
 	return true;
 }
 
+/* ---- git */
+
+struct git_lookup {
+	struct build *build;
+	const Gateway__ResolveSourceMetaRequest *request;
+	struct git_meta found;
+};
+
+static bool git_lookup_run(void *data, struct work *work, GError **error)
+{
+	struct git_lookup *l = data;
+	struct work own = *work;
+	own.sessions = l->build->sessions;
+	bool objects = l->request->git && l->request->git->returnobject;
+	return source_git_resolve(&builder_worker(l->build->builder)->source_context, l->request->source, objects, &own,
+				  &l->found, error);
+}
+
+static ProtobufCBinaryData bytes_copy(GBytes *bytes)
+{
+	gsize n = 0;
+	const void *data = bytes ? g_bytes_get_data(bytes, &n) : NULL;
+	return (ProtobufCBinaryData){.data = g_memdup2(data, n), .len = n};
+}
+
+static bool resolve_git_source(bridge *b, const Gateway__ResolveSourceMetaRequest *r, struct work *work,
+			       Gateway__ResolveSourceMetaResponse **ret, GError **error)
+{
+	struct build *build = build_of_bridge(b);
+	struct git_lookup l = {.build = build, .request = r};
+	g_autofree char *name = *r->logname ? g_strdup(r->logname)
+					    : g_strdup_printf("resolve image config for %s", r->source->identifier);
+	char id[IDENT_SIZE];
+	ident_new(id);
+	struct digest digest;
+	digest_of(id, strlen(id), &digest);
+	if (!solver_job_run_vertex(build->job, digest.text, name, work->cancel, git_lookup_run, &l, error)) {
+		g_prefix_error(error, "failed to resolve source metadata for %s: ", r->source->identifier);
+		return false;
+	}
+	Gateway__ResolveSourceMetaResponse *reply = meta_reply(r);
+	reply->git = g_new0(Gateway__ResolveSourceGitResponse, 1);
+	gateway__resolve_source_git_response__init(reply->git);
+	reply->git->ref = g_strdup(l.found.ref);
+	reply->git->checksum = g_strdup(l.found.checksum);
+	reply->git->commitchecksum = g_strdup(l.found.commit_checksum);
+	reply->git->commitobject = bytes_copy(l.found.commit_object);
+	reply->git->tagobject = bytes_copy(l.found.tag_object);
+	git_meta_clear(&l.found);
+	*ret = reply;
+	return true;
+}
+
 bool build_resolve_source(bridge *b, const Gateway__ResolveSourceMetaRequest *r, struct work *work,
 			  Gateway__ResolveSourceMetaResponse **ret, GError **error)
 {
@@ -118,6 +171,8 @@ bool build_resolve_source(bridge *b, const Gateway__ResolveSourceMetaRequest *r,
 	g_autofree char *scheme = g_strndup(r->source->identifier, (gsize)(rest - r->source->identifier));
 	if (strcmp(scheme, "docker-image") == 0 || strcmp(scheme, "oci-layout") == 0)
 		return resolve_image_source(b, r, rest + 3, scheme[0] == 'o', work, ret, error);
+	if (strcmp(scheme, "git") == 0)
+		return resolve_git_source(b, r, work, ret, error);
 	if (strcmp(scheme, "local") == 0) {
 		*ret = meta_reply(r);
 		return true;

@@ -5,11 +5,14 @@
 #include "os/tree.h"
 #include <fcntl.h>
 #include <linux/stat.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 struct bundle {
 	int executor_fd; /* borrowed */
 	int fd;          /* owned */
+	int secret_fd;   /* owned, -1: what bundle_write_secret keeps in memory */
 	char *id, *path;
 	GPtrArray *paths; /* of char *: attached, in order */
 };
@@ -22,6 +25,7 @@ bundle *bundle_new(int executor_fd, const char *executor_path, const char *id, G
 	}
 	bundle *b = g_new0(bundle, 1);
 	b->executor_fd = executor_fd;
+	b->secret_fd = -1;
 	b->id = g_strdup(id);
 	b->path = g_strconcat(executor_path, "/", id, NULL);
 	b->paths = g_ptr_array_new_with_free_func(g_free);
@@ -82,6 +86,20 @@ const char *bundle_bind(bundle *b, int fd, bool *ret_directory, GError **error)
 	return add(b, fd, false, NULL, ret_directory, error);
 }
 
+bool bundle_write_secret(bundle *b, const char *name, const void *bytes, size_t n, GError **error)
+{
+	g_return_val_if_fail(b->secret_fd < 0, false);
+	b->secret_fd = memfd_create(name, MFD_CLOEXEC);
+	for (size_t done = 0; done < n || b->secret_fd < 0;) {
+		ssize_t written = b->secret_fd >= 0 ? write(b->secret_fd, (const char *)bytes + done, n - done) : -1;
+		if (written < 0)
+			return error_set_errno(error, errno, "write %s", name);
+		done += (size_t)written;
+	}
+	g_autofree char *target = g_strdup_printf("/proc/%d/fd/%d", (int)getpid(), b->secret_fd);
+	return symlinkat(target, b->fd, name) == 0 || error_set_errno(error, errno, "symlink %s/%s", b->path, name);
+}
+
 int bundle_fd(const bundle *b)
 {
 	return b->fd;
@@ -99,6 +117,7 @@ void bundle_free(bundle *b)
 		mount_detach(b->fd, path + strlen(b->path) + 1, NULL);
 	}
 	fd_close(&b->fd);
+	fd_close(&b->secret_fd);
 	/* Never crosses a mount: should one have stayed, its tree is safe. */
 	tree_remove_at(b->executor_fd, b->id, NULL);
 	g_ptr_array_unref(b->paths);

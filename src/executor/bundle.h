@@ -22,6 +22,8 @@ bundle *bundle_new(int executor_fd, const char *executor_path, const char *id, G
 const char *bundle_attach(bundle *b, int fd, const char *name, bool *ret_directory, GError **error);
 /* The same, always bound: for mounts that others use too. */
 const char *bundle_bind(bundle *b, int fd, bool *ret_directory, GError **error);
+/* A file (one a bundle) that lives in memory only and ends with the bundle or the daemon: it may hold secrets. */
+bool bundle_write_secret(bundle *b, const char *name, const void *bytes, size_t n, GError **error);
 int bundle_fd(const bundle *b);
 const char *bundle_path(const bundle *b);
 void bundle_free(bundle *b);

@@ -23,9 +23,11 @@
 #include "os/tree.h"
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/stat.h>
 
 #define STATE_DIR "runc"
+#define CGROUP_FILE "cgroup"
 
 struct executor {
 	char *path, *state_path; /* <root>/executor, its runtime state */
@@ -60,12 +62,8 @@ static char *find_binary(const char *wanted, GError **error)
 /* The cgroup of a step of an earlier life, as its bundle tells. */
 static char *leftover_cgroup(int bundle_fd)
 {
-	g_autoptr(GBytes) bytes = path_read(bundle_fd, "config.json", MIB(16), PATH_BENEATH, NULL);
-	if (bytes == NULL)
-		return NULL;
-	g_autoptr(json_t) spec = json_loadb(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), 0, NULL);
-	const char *path = json_string_value(json_object_get(json_object_get(spec, "linux"), "cgroupsPath"));
-	return g_strdup(path);
+	g_autoptr(GBytes) bytes = path_read(bundle_fd, CGROUP_FILE, PATH_MAX, PATH_BENEATH, NULL);
+	return bytes ? g_strndup(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes)) : NULL;
 }
 
 static void remove_leftover(executor *e, const char *id)
@@ -294,18 +292,6 @@ static char *hosts_path(const executor *e, const struct step *step, const bundle
 	return g_strconcat(bundle_path(b), "/hosts", NULL);
 }
 
-static bool write_config(const bundle *b, const char *json, size_t n, GError **error)
-{
-	scoped_fd fd = openat(bundle_fd(b), "config.json", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	for (size_t done = 0; done < n;) {
-		ssize_t written = fd >= 0 ? write(fd, json + done, n - done) : -1;
-		if (written < 0)
-			return error_set_errno(error, errno, "write config.json");
-		done += (size_t)written;
-	}
-	return true;
-}
-
 static bool prepare(executor *e, const struct step *step, bundle *b, stubs *s, const char *cgroup_path, GError **error)
 {
 	__attribute__((cleanup(passwd_user_clear))) struct passwd_user user = {0};
@@ -336,7 +322,9 @@ static bool prepare(executor *e, const struct step *step, bundle *b, stubs *s, c
 	};
 	size_t n;
 	g_autofree char *json = spec_json(&input, &n);
-	return write_config(b, json, n, error);
+	/* The file names the cgroup to a later daemon; config.json holds secrets of the environment, so no disk sees it. */
+	return names_write_file(bundle_fd(b), CGROUP_FILE, cgroup_path, error) &&
+	       bundle_write_secret(b, "config.json", json, n, error);
 }
 
 static void output_to_log(void *data, int stream, const void *bytes, size_t n)

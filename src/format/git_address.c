@@ -105,12 +105,20 @@ bool git_address_parse(const char *text, git_address *ret)
 	return g_strv_contains(schemes, scheme) && parse_url(text, n, ret);
 }
 
+/* NAME[:PORT] or [IPV6][:PORT] */
+static bool host_is_safe(const char *host)
+{
+	size_t n = *host == '[' ? 1 + strspn(host + 1, "0123456789abcdefABCDEF:.%") : span(host, "-._~%");
+	if (*host == '[' && host[n++] != ']')
+		return false;
+	if (n == 0 || *host == '-')
+		return false;
+	return host[n] == '\0' || (host[n] == ':' && host[n + 1 + strspn(host + n + 1, "0123456789")] == '\0');
+}
+
 bool git_address_is_safe(const git_address *a)
 {
 	if (strlen(a->remote) > ADDRESS_MAX || has_control(a->remote) || strchr(a->remote, ' ') || has_control(a->path))
 		return false;
-	if (!*a->host || a->host[strspn(a->host, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-						 "-._~:[]%")])
-		return false;
-	return *a->host != '-' && *a->path != '-' && (!a->user_info || *a->user_info != '-');
+	return host_is_safe(a->host) && *a->path != '-' && (!a->user_info || *a->user_info != '-');
 }

@@ -32,7 +32,7 @@ static bool detail_fits(const struct error_detail *detail, size_t *room)
 
 static char *text_within(const char *text, size_t room)
 {
-	g_autofree char *cut = g_strndup(text, room);
+	g_autofree char *cut = g_strndup(text, strnlen(text, room)); /* g_strndup allocates all of its n */
 	return g_utf8_make_valid(cut, -1);
 }
 

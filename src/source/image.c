@@ -206,8 +206,8 @@ bool image_request_snapshot(void *self, struct work *work, cache_ref **ret_ref, 
 	if (q->layers->len == 0)
 		return true;
 	g_autofree char *description = g_strconcat("pulled from ", q->text, NULL);
-	struct cache_record_options options = {.description = description, .record_type = q->record_type,
-					       .progress = work->progress};
+	struct cache_record_options options = {
+		.description = description, .record_type = q->record_type, .progress = work->progress};
 	g_autoptr(blob_provider) provider = q->provider(q, q->pulled->manifest);
 	g_autoptr(cache_ref) current = NULL;
 	for (guint i = 0; i < q->layers->len; i++) {

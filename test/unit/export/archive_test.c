@@ -88,7 +88,8 @@ static void test_layout(void)
 		{"blobs/sha256/", 0444, ""},
 		{"index.json", 0644,
 		 "{\"schemaVersion\":2,\"mediaType\":\"" OCI_INDEX "\",\"manifests\":[{\"mediaType\":\"" OCI_MANIFEST
-		 "\",\"digest\":\"sha256:a9b6fd25ae62cd38c05d91cdb24af45c6ac6f1aa3a1dd4f3b0cc1e3f0d97d6ee\",\"size\":8,\"annotations\":{"
+		 "\",\"digest\":\"sha256:a9b6fd25ae62cd38c05d91cdb24af45c6ac6f1aa3a1dd4f3b0cc1e3f0d97d6ee\",\"size\":8,"
+		 "\"annotations\":{"
 		 "\"io.containerd.image.name\":\"docker.io/library/foo:bar\",\"org.opencontainers.image.created\":"
 		 "\"2020-01-01T00:00:00Z\",\"org.opencontainers.image.ref.name\":\"bar\"}}]}"},
 		{"manifest.json", 0644, "[{\"Config\":\"blobs/sha256/"},
@@ -109,7 +110,8 @@ static void test_layout(void)
 		struct digest digest;
 		digest_of_text("manifest", &digest);
 		char *at = strstr(body, digest.text);
-		if (at && rows[n].body && strstr(rows[n].body, "schemaVersion")) /* the golden text has a placeholder there */
+		if (at && rows[n].body &&
+		    strstr(rows[n].body, "schemaVersion")) /* the golden text has a placeholder there */
 			memcpy(at, strstr(rows[n].body, "sha256:"), strlen(digest.text));
 		if (rows[n].body)
 			g_assert_true(g_str_has_prefix(body, rows[n].body));

@@ -38,23 +38,28 @@ static void golden(const char *config, const char *base, size_t n_layers, int64_
 static void test_history_added(void)
 {
 	golden("{\"os\":\"linux\",\"architecture\":\"amd64\",\"config\":{\"b\":\"<\",\"a\":1}}", NULL, 2, -1,
-	       "{\"architecture\":\"amd64\",\"config\":{\"b\":\"\\u003c\",\"a\":1},\"created\":\"1970-01-01T00:33:20.5Z\","
+	       "{\"architecture\":\"amd64\",\"config\":{\"b\":\"\\u003c\",\"a\":1},\"created\":\"1970-01-01T00:33:20."
+	       "5Z\","
 	       "\"history\":[{\"created\":\"1970-01-01T00:16:40Z\",\"created_by\":\"first\",\"comment\":"
-	       "\"buildkit.exporter.image.v0\"},{\"created\":\"1970-01-01T00:33:20.5Z\",\"created_by\":\"created by buildkit\","
-	       "\"comment\":\"buildkit.exporter.image.v0\"}],\"os\":\"linux\",\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"" A
-	       "\",\"" B "\"]}}");
+	       "\"buildkit.exporter.image.v0\"},{\"created\":\"1970-01-01T00:33:20.5Z\",\"created_by\":\"created by "
+	       "buildkit\","
+	       "\"comment\":\"buildkit.exporter.image.v0\"}],\"os\":\"linux\",\"rootfs\":{\"type\":\"layers\",\"diff_"
+	       "ids\":[\"" A "\",\"" B "\"]}}");
 }
 
 /* A command before the first new layer gets that layer's time, not the base's; surplus layers become empty. */
 static void test_history_times(void)
 {
-	golden("{\"os\":\"linux\",\"architecture\":\"amd64\",\"history\":[{\"created\":\"1970-01-01T00:00:01Z\",\"created_by\":\"b\"},"
+	golden("{\"os\":\"linux\",\"architecture\":\"amd64\",\"history\":[{\"created\":\"1970-01-01T00:00:01Z\","
+	       "\"created_by\":\"b\"},"
 	       "{\"created_by\":\"ENV\",\"empty_layer\":true},{\"created_by\":\"RUN\"},{\"created_by\":\"surplus\"}]}",
 	       NULL, 2, -1,
 	       "{\"architecture\":\"amd64\",\"created\":\"1970-01-01T00:33:20.5Z\",\"history\":[{\"created\":"
-	       "\"1970-01-01T00:00:01Z\",\"created_by\":\"b\"},{\"created\":\"1970-01-01T00:33:20.5Z\",\"created_by\":\"ENV\","
+	       "\"1970-01-01T00:00:01Z\",\"created_by\":\"b\"},{\"created\":\"1970-01-01T00:33:20.5Z\",\"created_by\":"
+	       "\"ENV\","
 	       "\"empty_layer\":true},{\"created\":\"1970-01-01T00:33:20.5Z\",\"created_by\":\"RUN\"},{\"created\":"
-	       "\"1970-01-01T00:33:20.5Z\",\"created_by\":\"surplus\",\"empty_layer\":true}],\"os\":\"linux\",\"rootfs\":{\"type\":"
+	       "\"1970-01-01T00:33:20.5Z\",\"created_by\":\"surplus\",\"empty_layer\":true}],\"os\":\"linux\","
+	       "\"rootfs\":{\"type\":"
 	       "\"layers\",\"diff_ids\":[\"" A "\",\"" B "\"]}}");
 }
 
@@ -62,11 +67,13 @@ static void test_epoch(void)
 {
 	static const char base[] = "{\"history\":[{\"created\":\"2020-01-01T00:00:00Z\",\"created_by\":\"b\"}]}";
 	golden("{\"os\":\"linux\",\"architecture\":\"amd64\",\"created\":\"2030-01-01T00:00:00+02:00\",\"history\":["
-	       "{\"created\":\"2020-01-01T00:00:00Z\",\"created_by\":\"b\"},{\"created\":\"2020-01-01T00:00:00Z\",\"created_by\":"
+	       "{\"created\":\"2020-01-01T00:00:00Z\",\"created_by\":\"b\"},{\"created\":\"2020-01-01T00:00:00Z\","
+	       "\"created_by\":"
 	       "\"c\"}]}",
 	       base, 2, 10,
 	       "{\"architecture\":\"amd64\",\"created\":\"1970-01-01T00:00:10Z\",\"history\":[{\"created\":"
-	       "\"2020-01-01T00:00:00Z\",\"created_by\":\"b\"},{\"created\":\"1970-01-01T00:00:10Z\",\"created_by\":\"c\"}],"
+	       "\"2020-01-01T00:00:00Z\",\"created_by\":\"b\"},{\"created\":\"1970-01-01T00:00:10Z\",\"created_by\":"
+	       "\"c\"}],"
 	       "\"os\":\"linux\",\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"" A "\",\"" B "\"]}}");
 	/* Far beyond what nanoseconds hold. */
 	g_autofree char *text = run("{\"os\":\"l\",\"architecture\":\"a\"}", NULL, 1, INT64_MAX, NULL);
@@ -76,7 +83,8 @@ static void test_epoch(void)
 static void test_empty(void)
 {
 	golden("{\"os\":\"linux\",\"architecture\":\"amd64\"}", NULL, 0, -1,
-	       "{\"architecture\":\"amd64\",\"created\":null,\"history\":null,\"os\":\"linux\",\"rootfs\":{\"type\":\"layers\","
+	       "{\"architecture\":\"amd64\",\"created\":null,\"history\":null,\"os\":\"linux\",\"rootfs\":{\"type\":"
+	       "\"layers\","
 	       "\"diff_ids\":null}}");
 	GError *error = NULL;
 	g_autofree char *text = run(NULL, NULL, 0, -1, &error);
@@ -99,7 +107,8 @@ static void test_bad(void)
 		g_assert_null(run(rows[i].text, NULL, 0, -1, &error));
 		g_assert_cmpstr(error->message, ==, rows[i].error);
 	}
-	g_assert_null(run("{\"os\":\"l\",\"architecture\":\"a\",\"history\":[{\"created\":\"x\"}]}", NULL, 0, -1, NULL));
+	g_assert_null(
+		run("{\"os\":\"l\",\"architecture\":\"a\",\"history\":[{\"created\":\"x\"}]}", NULL, 0, -1, NULL));
 }
 
 int main(int argc, char **argv)

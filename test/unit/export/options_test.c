@@ -16,12 +16,16 @@ static void test_errors(void)
 		const char *key, *value, *error;
 	} rows[] = {
 		{"compression", "x", "unsupported compression type x"},
-		{"compression-level", "x", "non-integer value x specified for compression-level: strconv.ParseInt: parsing \"x\": "
-					   "invalid syntax"},
-		{"force-compression", "x", "non-bool value x specified for force-compression: strconv.ParseBool: parsing \"x\": "
-					   "invalid syntax"},
-		{"oci-mediatypes", "x", "non-bool value specified for oci-mediatypes: strconv.ParseBool: parsing \"x\": invalid syntax"},
-		{"source-date-epoch", "x", "invalid source-date-epoch: strconv.ParseInt: parsing \"x\": invalid syntax"},
+		{"compression-level", "x",
+		 "non-integer value x specified for compression-level: strconv.ParseInt: parsing \"x\": "
+		 "invalid syntax"},
+		{"force-compression", "x",
+		 "non-bool value x specified for force-compression: strconv.ParseBool: parsing \"x\": "
+		 "invalid syntax"},
+		{"oci-mediatypes", "x",
+		 "non-bool value specified for oci-mediatypes: strconv.ParseBool: parsing \"x\": invalid syntax"},
+		{"source-date-epoch", "x",
+		 "invalid source-date-epoch: strconv.ParseInt: parsing \"x\": invalid syntax"},
 		{"annotation-foo.i", "2", "unrecognized annotation type foo"},
 	};
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
@@ -36,11 +40,11 @@ static void test_errors(void)
 static void test_values(void)
 {
 	g_autoptr(GHashTable) t = attrs("name", "a,b");
-	g_hash_table_insert(t, (gpointer)"compression", (gpointer)"zstd");
-	g_hash_table_insert(t, (gpointer)"force-compression", (gpointer)"");
-	g_hash_table_insert(t, (gpointer)"source-date-epoch", (gpointer)"");
-	g_hash_table_insert(t, (gpointer)"push", (gpointer)"");
-	g_hash_table_insert(t, (gpointer)"other", (gpointer)"x");
+	g_hash_table_insert(t, (gpointer) "compression", (gpointer) "zstd");
+	g_hash_table_insert(t, (gpointer) "force-compression", (gpointer) "");
+	g_hash_table_insert(t, (gpointer) "source-date-epoch", (gpointer) "");
+	g_hash_table_insert(t, (gpointer) "push", (gpointer) "");
+	g_hash_table_insert(t, (gpointer) "other", (gpointer) "x");
 	struct image_options o;
 	GError *error = NULL;
 	g_assert_true(image_options_load(&o, t, &error));
@@ -57,11 +61,12 @@ static void test_values(void)
 static void test_conflicts(void)
 {
 	g_autoptr(GHashTable) t = attrs("oci-mediatypes", "false");
-	g_hash_table_insert(t, (gpointer)"compression", (gpointer)"estargz");
+	g_hash_table_insert(t, (gpointer) "compression", (gpointer) "estargz");
 	struct image_options o;
 	g_autoptr(GError) error = NULL;
 	g_assert_false(image_options_load(&o, t, &error));
-	g_assert_cmpstr(error->message, ==, "exporter option \"compression=estargz\" conflicts with \"oci-mediatypes=false\"");
+	g_assert_cmpstr(error->message, ==,
+			"exporter option \"compression=estargz\" conflicts with \"oci-mediatypes=false\"");
 }
 
 static void add(annotation_group *g, const char *key, const char *value)
@@ -87,8 +92,9 @@ static void test_annotations(void)
 	g_autoptr(GHashTable) index = annotation_group_get(g, ANNOTATION_INDEX, NULL);
 	g_assert_cmpstr(g_hash_table_lookup(index, "i"), ==, "1");
 	g_assert_null(annotation_group_get(g, ANNOTATION_INDEX_DESCRIPTOR, NULL));
-	static const char *const others[] = {"annotation", "annotations.x", "annotation[].x", "annotation.", "annotation-.x",
-					     "annotation.a b", "annotation[linux/amd64]x"};
+	static const char *const others[] = {
+		"annotation",    "annotations.x",  "annotation[].x",          "annotation.",
+		"annotation-.x", "annotation.a b", "annotation[linux/amd64]x"};
 	for (size_t i = 0; i < G_N_ELEMENTS(others); i++) {
 		bool is_annotation = true;
 		g_assert_true(annotation_group_add(g, others[i], "v", &is_annotation, NULL));

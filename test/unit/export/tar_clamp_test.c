@@ -77,7 +77,8 @@ static void test_clamp(void)
 	while (archive_read_next_header(a, &e) == ARCHIVE_OK) {
 		bool early = g_str_has_prefix(archive_entry_pathname(e), "early");
 		g_assert_cmpint(archive_entry_mtime(e), ==, early ? EARLY : EPOCH);
-		g_assert_cmpint(archive_entry_mtime_nsec(e), ==, g_str_equal(archive_entry_pathname(e), "early-fraction") ? 5 : 0);
+		g_assert_cmpint(archive_entry_mtime_nsec(e), ==,
+				g_str_equal(archive_entry_pathname(e), "early-fraction") ? 5 : 0);
 		if (archive_entry_atime_is_set(e))
 			g_assert_cmpint(archive_entry_atime(e), <=, EPOCH);
 		g_assert_cmpint(archive_entry_xattr_count(e), >=, 1);

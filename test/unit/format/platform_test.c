@@ -44,8 +44,9 @@ static void test_bad(void)
 		{"*", "\"*\": wildcards not yet supported: invalid argument"},
 		{"foo", "\"foo\": unknown operating system or architecture: invalid argument"},
 		{"linux/amd64/v1/x", "\"linux/amd64/v1/x\": cannot parse platform specifier: invalid argument"},
-		{"linux/a b", "\"a b\" is an invalid component of \"linux/a b\": platform specifier component must match "
-			      "\"^[A-Za-z0-9_.-]+$\": invalid argument"},
+		{"linux/a b",
+		 "\"a b\" is an invalid component of \"linux/a b\": platform specifier component must match "
+		 "\"^[A-Za-z0-9_.-]+$\": invalid argument"},
 		{"", "\"\" is an invalid OS component of \"\": OSAndVersion specifier component must match "
 		     "\"^([A-Za-z0-9_-]+)(?:\\(([A-Za-z0-9_.%-]*)((?:\\+[A-Za-z0-9_.%-]+)*)\\))?$\": invalid argument"},
 		{"linux/", "\"\" is an invalid component of \"linux/\": platform specifier component must match "

@@ -63,7 +63,8 @@ static void test_bad(void)
 		{"Busybox", "invalid reference format: repository name (library/Busybox) must be lowercase"},
 		{"x.com/Foo:v1", "invalid reference format: repository name (Foo) must be lowercase"},
 		{"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
-		 "invalid repository name (0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef), cannot specify "
+		 "invalid repository name (0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef), cannot "
+		 "specify "
 		 "64-byte hexadecimal strings"},
 	};
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {

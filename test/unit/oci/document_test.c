@@ -68,12 +68,15 @@ static void test_refused(void)
 		{"", OCI_MANIFEST, false},
 		{"[]", OCI_MANIFEST, false},
 		{"{}", OCI_MANIFEST, false},
-		{"{\"config\":{\"mediaType\":\"x\",\"digest\":\"" A "\",\"size\":1},\"manifests\":[]}", OCI_MANIFEST, false},
+		{"{\"config\":{\"mediaType\":\"x\",\"digest\":\"" A "\",\"size\":1},\"manifests\":[]}", OCI_MANIFEST,
+		 false},
 		{"{\"config\":{\"mediaType\":\"x\",\"digest\":\"" A "\",\"size\":-1}}", OCI_MANIFEST, false},
-		{"{\"config\":{\"mediaType\":\"x\",\"digest\":\"" A "\",\"size\":1152921504606846976}}", OCI_MANIFEST, false},
+		{"{\"config\":{\"mediaType\":\"x\",\"digest\":\"" A "\",\"size\":1152921504606846976}}", OCI_MANIFEST,
+		 false},
 		{"{\"config\":{\"mediaType\":\"x\",\"digest\":\"sha256:../../x\",\"size\":1}}", OCI_MANIFEST, false},
 		{"{\"config\":{\"mediaType\":\"x\",\"digest\":\"" A "\",\"size\":\"1\"}}", OCI_MANIFEST, false},
-		{"{\"config\":{\"mediaType\":\"x\",\"digest\":\"" A "\",\"size\":1},\"config\":{}}", OCI_MANIFEST, false},
+		{"{\"config\":{\"mediaType\":\"x\",\"digest\":\"" A "\",\"size\":1},\"config\":{}}", OCI_MANIFEST,
+		 false},
 		{"{\"mediaType\":\"" OCI_INDEX "\",\"config\":{\"mediaType\":\"x\",\"digest\":\"" A "\",\"size\":1}}",
 		 OCI_MANIFEST, false},
 		{"{\"schemaVersion\":1,\"fsLayers\":[]}", DOCKER_MANIFEST, false},
@@ -94,12 +97,14 @@ static void test_refused(void)
 
 static const char index_text[] =
 	"{\"schemaVersion\":2,\"mediaType\":\"" OCI_INDEX "\",\"manifests\":["
-	"{\"mediaType\":\"" OCI_MANIFEST "\",\"digest\":\"" A "\",\"size\":1,\"platform\":{\"architecture\":\"386\",\"os\":\"linux\"}},"
+	"{\"mediaType\":\"" OCI_MANIFEST "\",\"digest\":\"" A
+	"\",\"size\":1,\"platform\":{\"architecture\":\"386\",\"os\":\"linux\"}},"
 	"{\"mediaType\":\"" OCI_MANIFEST "\",\"digest\":\"" B
 	"\",\"size\":1,\"platform\":{\"architecture\":\"amd64\",\"os\":\"linux\",\"os.features\":[\"f\"]}},"
 	"{\"mediaType\":\"" OCI_MANIFEST "\",\"digest\":\"" B
 	"\",\"size\":2,\"platform\":{\"architecture\":\"amd64\",\"os\":\"linux\"}},"
-	"{\"mediaType\":\"" OCI_MANIFEST "\",\"digest\":\"" EMPTY "\",\"size\":3,\"annotations\":{\"vnd.docker.reference.type\":"
+	"{\"mediaType\":\"" OCI_MANIFEST "\",\"digest\":\"" EMPTY
+	"\",\"size\":3,\"annotations\":{\"vnd.docker.reference.type\":"
 	"\"attestation-manifest\"},\"platform\":{\"architecture\":\"unknown\",\"os\":\"unknown\"}}]}";
 
 static void test_index(void)
@@ -120,8 +125,9 @@ static void test_index(void)
 
 static void test_config(void)
 {
-	static const char text[] = "{\"architecture\":\"arm\",\"os\":\"linux\",\"variant\":\"v7\",\"rootfs\":{\"type\":\"layers\","
-				   "\"diff_ids\":[\"" A "\",\"" B "\"]}}";
+	static const char text[] =
+		"{\"architecture\":\"arm\",\"os\":\"linux\",\"variant\":\"v7\",\"rootfs\":{\"type\":\"layers\","
+		"\"diff_ids\":[\"" A "\",\"" B "\"]}}";
 	GError *error = NULL;
 	g_autoptr(oci_config) c = oci_config_parse(text, strlen(text), &error);
 	g_assert_no_error(error);

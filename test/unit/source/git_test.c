@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "source/classes.h"
+#include "source/git.h"
+#include <string.h>
+
+#define A "1111111111111111111111111111111111111111"
+#define B "2222222222222222222222222222222222222222"
+#define C "3333333333333333333333333333333333333333"
+
+static void test_refs(void)
+{
+	static const char *const good[] = {"main", "v1.0", "refs/heads/a-b", "feature/x", "a@b", "\xC3\xA9"};
+	static const char *const bad[] = {"", "-c", "--upload-pack=x", "a b", "a\nb", "a..b", "a~1", "a^", "a:b", "a?", "a*",
+					  "a[b", "a\\b", "/a", "a/", "a//b", ".a", "a/.b", "a.lock", "a.lock/b", "a.", "@",
+					  "a@{1}", "a\x7F"};
+	for (size_t i = 0; i < G_N_ELEMENTS(good); i++)
+		g_assert_true(git_ref_is_safe(good[i]));
+	for (size_t i = 0; i < G_N_ELEMENTS(bad); i++)
+		g_assert_false(git_ref_is_safe(bad[i]));
+	g_assert_true(git_is_commit(A));
+	g_assert_false(git_is_commit("1111"));
+	g_assert_false(git_is_commit("A111111111111111111111111111111111111111"));
+	g_assert_true(git_is_hex("aF09"));
+	g_assert_false(git_is_hex(""));
+	g_assert_false(git_is_hex("0x1"));
+}
+
+static void test_listing(void)
+{
+	static const struct {
+		const char *ref, *output, *want; /* NULL: not found; "full sha peeled" */
+	} cases[] = {
+		{"main", A "\trefs/heads/main\n", "refs/heads/main " A " "},
+		{"v1", A "\trefs/tags/v1\n" B "\trefs/tags/v1^{}\n", "refs/tags/v1 " A " " B},
+		{"x", A "\trefs/heads/x\n" B "\trefs/tags/x\n" C "\trefs/tags/x^{}\n", "refs/heads/x " A " "},
+		{"heads/x", A "\trefs/heads/x\n", "refs/heads/x " A " "},
+		{"refs/heads/x", A "\trefs/heads/x\n", "refs/heads/x " A " "},
+		{"refs/pull/1/head", A "\trefs/pull/1/head\n", "refs/pull/1/head " A " "},
+		{"x", A "\trefs/heads/a/x\n", NULL},
+		{"x", "short\trefs/heads/x\n", NULL},
+		{"x", "", NULL},
+		{"x", "\n\t\n\t", NULL},
+		{NULL, "ref: refs/heads/main\tHEAD\n" A "\tHEAD\n", "refs/heads/main " A " "},
+		{NULL, A "\tHEAD\n", NULL},
+		{NULL, "ref: refs/heads/-x\tHEAD\n" A "\tHEAD\n", NULL},
+		{NULL, "ref: refs/heads/a..b\tHEAD\n" A "\tHEAD\n", NULL},
+	};
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_auto(git_listing) l = {.ref = g_strdup(cases[i].ref)};
+		bool ok = git_listing_parse(&l, cases[i].output, strlen(cases[i].output));
+		g_assert_cmpint(ok, ==, cases[i].want != NULL);
+		g_autofree char *got = ok ? g_strdup_printf("%s %s %s", l.full_ref, l.sha, l.peeled) : NULL;
+		g_assert_cmpstr(got, ==, cases[i].want);
+	}
+}
+
+static void test_key(void)
+{
+	struct git_shape plain = {.subdir = ""};
+	struct git_shape all = {.keep_git_dir = true, .skip_submodules = true, .mtime_commit = true, .subdir = "d/e"};
+	g_autofree char *a = git_key(&plain, A, "refs/heads/main"), *b = git_key(&all, A, "refs/heads/main");
+	g_assert_cmpstr(a, ==, A);
+	g_assert_cmpstr(b, ==, A ".git#refs/heads/main:d/e(skip-submodules)(mtime=commit)");
+}
+
+struct attribute {
+	const char *key, *value;
+};
+
+static struct git_source *open_source(const char *identifier, struct attribute attribute, GError **error)
+{
+	Pb__SourceOp op = PB__SOURCE_OP__INIT;
+	Pb__SourceOp__AttrsEntry entry = PB__SOURCE_OP__ATTRS_ENTRY__INIT, *entries[] = {&entry};
+	op.identifier = (char *)identifier;
+	entry.key = (char *)attribute.key;
+	entry.value = (char *)attribute.value;
+	op.attrs = entries;
+	op.n_attrs = attribute.key ? 1 : 0;
+	return source_git_class.open(NULL, &op, NULL, error);
+}
+
+static void test_open(void)
+{
+	static const struct {
+		const char *identifier;
+		struct attribute attribute;
+		const char *want; /* remote shown user ref subdir, or "!error" */
+	} cases[] = {
+		{"git://h/a.git", {NULL, NULL}, "https://h/a.git https://h/a.git - - "},
+		{"git://h/a.git#v1:x/../y/", {NULL, NULL}, "https://h/a.git https://h/a.git - v1 y"},
+		{"git://h/a.git#:../../etc", {NULL, NULL}, "https://h/a.git https://h/a.git - - etc"},
+		{"git://h/a#v1", {"git.fullurl", "http://u:p@h/a"}, "http://h/a http://xxxxx:xxxxx@h/a u:p v1 "},
+		{"git://h/a", {"git.fullurl", "https://tok@h/a"}, "https://h/a https://xxxxx@h/a tok - "},
+		{"git://h/a", {"git.fullurl", "git@h:a"}, "git@h:a git@h:a - - "},
+		{"git://h/a", {"git.fullurl", "ssh://git@h/a"}, "ssh://git@h/a ssh://xxxxx@h/a - - "},
+		{"git://h/a", {"git.fullurl", "git://h/a"}, "git://h/a git://h/a - - "},
+		{"git://h/a#--upload-pack=x", {NULL, NULL}, "!invalid git ref \"--upload-pack=x\""},
+		{"git://h/a", {"git.fullurl", "ssh://-oProxyCommand=x/y"}, "!invalid git URL \"ssh://-oProxyCommand=x/y\""},
+		{"git://h/a", {"git.fullurl", "file:///etc"}, "!invalid git URL: unknown protocol"},
+		{"git://h/a", {"git.fullurl", "ext::sh"}, "!invalid git URL \"https://ext::sh\""},
+		{"git://h/a", {"git.mtime", "x"}, "!invalid git mtime x"},
+		{"git://h/a", {"git.sig.pubkey", "x"}, "!signatures of git sources are not supported yet"},
+		{"git://h/a", {"git.bundle", "x"}, "!git bundles are not supported yet"},
+	};
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autoptr(GError) error = NULL;
+		struct git_source *s = open_source(cases[i].identifier, cases[i].attribute, &error);
+		g_autofree char *got = s ? g_strdup_printf("%s %s %s %s %s", s->remote, s->shown,
+							   s->user_info ? s->user_info : "-", s->ref ? s->ref : "-", s->subdir)
+					 : g_strconcat("!", error->message, NULL);
+		g_assert_cmpstr(got, ==, cases[i].want);
+		if (s)
+			source_git_class.free(s);
+	}
+}
+
+static void test_no_network(void)
+{
+	static const struct {
+		const char *identifier;
+		struct attribute attribute;
+		const char *want;
+	} cases[] = {
+		{"git://h/a#" A, {NULL, NULL}, A},
+		{"git://h/a#" A ":d", {"git.keepgitdir", "true"}, A ".git#" A ":d"},
+		{"git://h/a#" A, {"git.checksum", "1111"}, A},
+		{"git://h/a#" A, {"git.checksum", "2222"}, "!expected checksum to match 2222, got " A},
+		{"git://h/a#" A, {"git.checksum", "x"}, "!invalid checksum x for Git URL, expected hex commit hash"},
+		{"git://h/a#v1", {"git.fetchbycommit", "true"}, "!fetch-by-commit requires a checksum or a commit SHA ref"},
+	};
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autoptr(GError) error = NULL;
+		struct git_source *s = open_source(cases[i].identifier, cases[i].attribute, &error);
+		g_assert_no_error(error);
+		struct work work = {0};
+		g_autofree char *key = NULL, *got = NULL;
+		bool last, ok = source_git_class.cache_key(s, &work, 0, &key, &last, &error);
+		got = ok ? g_strdup(key) : g_strconcat("!", error->message, NULL);
+		g_assert_cmpstr(got, ==, cases[i].want);
+		source_git_class.free(s);
+	}
+}
+
+/* Neither credentials in arguments, nor settings of the host, nor a umask of 0. */
+static void test_run(void)
+{
+	struct work work = {0};
+	g_autoptr(git_config) config = git_config_new();
+	git_config_add(config, "http.https://h/.extraheader", "Authorization: a b");
+	struct git_how how = {.config = config, .hide = "u:p"};
+	g_autoptr(GError) error = NULL;
+	g_autofree char *value = git_run_line(
+		&how, (const char *[]){"config", "--get-urlmatch", "http.extraheader", "https://h/x", NULL}, &work, &error);
+	g_assert_no_error(error);
+	g_assert_cmpstr(value, ==, "Authorization: a b");
+	g_assert_false(git_run(&how, (const char *[]){"no-u:p-command", NULL}, &work, NULL, &error));
+	g_assert_nonnull(strstr(error->message, "git stderr:\n"));
+	g_assert_nonnull(strstr(error->message, "no-xxxxx:xxxxx-command"));
+	g_assert_nonnull(strstr(error->message, ": exit status 1"));
+	g_clear_error(&error);
+	static const char *const refused[] = {"ext::sh -c x", "file:///", "http://127.0.0.1:9/x"};
+	for (size_t i = 0; i < G_N_ELEMENTS(refused); i++) {
+		g_assert_false(git_run(&how, (const char *[]){"ls-remote", "--end-of-options", refused[i], NULL}, &work, NULL,
+				       &error));
+		g_assert_nonnull(strstr(error->message, "not allowed"));
+		g_clear_error(&error);
+	}
+}
+
+static void *hold(void *data)
+{
+	g_usleep(50000);
+	git_lock_release("x");
+	return NULL;
+}
+
+static void test_lock(void)
+{
+	g_autoptr(GError) error = NULL;
+	g_assert_true(git_lock_take("x", NULL, NULL));
+	g_assert_true(git_lock_take("y", NULL, NULL));
+	git_lock_release("y");
+	g_autoptr(cancel) c = cancel_new(NULL);
+	cancel_set(c, ERROR_CANCELED, NULL);
+	g_assert_false(git_lock_take("x", c, &error));
+	g_assert_true(error_is(error, ERROR_CANCELED));
+	GThread *t = g_thread_new("hold", hold, NULL);
+	g_assert_true(git_lock_take("x", NULL, NULL));
+	g_thread_join(t);
+	git_lock_release("x");
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/git/refs", test_refs);
+	g_test_add_func("/git/listing", test_listing);
+	g_test_add_func("/git/key", test_key);
+	g_test_add_func("/git/open", test_open);
+	g_test_add_func("/git/no_network", test_no_network);
+	g_test_add_func("/git/run", test_run);
+	g_test_add_func("/git/lock", test_lock);
+	return g_test_run();
+}
