@@ -25,7 +25,7 @@ struct executor_options {
 	const char *cgroup_parent;
 	const char *apparmor_profile;
 	const char *const *dns_nameservers, *const *dns_options, *const *dns_search; /* NULL: the host's */
-	const char *instance;     /* names the cgroup subtree, so that a later start finds leftovers */
+	const char *instance;     /* for runners that name things by it; leftovers are found by their bundles */
 	bool allow_network_host, allow_security_insecure;
 	bool no_seccomp;
 };

@@ -6,7 +6,7 @@
  *	... mount ssh_mount_fd(s) with selector SSH_MOUNT_NAME ...
  *	ssh_mount_free(s);                    ends its connections
  *
- * A thread of its own accepts; each connection has one that carries request and answer in turn. Thread: any.
+ * The proxy is session/ssh_socket.h. Thread: any.
  */
 #pragma once
 #include "base/work.h"
@@ -20,11 +20,3 @@ typedef struct ssh_mount ssh_mount;
 ssh_mount *ssh_mount_new(const Pb__SSHOpt *pb, struct work *work, GError **error);
 int ssh_mount_fd(const ssh_mount *s); /* a detached tmpfs; borrowed */
 void ssh_mount_free(ssh_mount *s);
-
-/* One connection's proxy, for tests: until either side ends or c is set. Takes nothing. */
-struct ssh_pipe {
-	bool (*send)(void *data, const uint8_t *bytes, size_t n, GError **error);
-	GBytes *(*recv)(void *data, GError **error); /* NULL: ended */
-	void *data;
-};
-void ssh_mount_serve(int fd, const struct ssh_pipe *agent, cancel *c);

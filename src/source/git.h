@@ -13,6 +13,7 @@
 #pragma once
 #include "source/git_refs.h"
 #include "source/git_run.h"
+#include "session/ssh_socket.h"
 #include "source/source.h"
 
 typedef struct git_source {
@@ -39,7 +40,8 @@ typedef struct git_link {
 	char *agent_path;   /* owned or NULL: socket of the forwarded agent */
 	char *hosts_path;   /* owned or NULL */
 	int hosts_fd;       /* owned, when hosts_path */
-	struct git_agent *agent; /* owned or NULL */
+	ssh_socket *agent;  /* owned or NULL */
+	int agent_fd;       /* owned, when agent: the file system of its socket */
 } git_link;
 bool git_link_open(git_link *l, const struct git_source *s, struct work *work, GError **error);
 void git_link_clear(git_link *l);

@@ -3,8 +3,11 @@
 #include "source/git.h"
 #include "base/limits.h"
 #include "base/scope.h"
+#include "os/mount.h"
 #include <string.h>
 #include <sys/mman.h>
+
+#define AGENT_NAME "agent"
 
 static const char *const wide_scopes[] = {"https://github.com/", "https://www.github.com/"};
 
@@ -113,6 +116,23 @@ static bool make_known_hosts(git_link *l, const char *text, GError **error)
 	return true;
 }
 
+/* Its socket lies in a file system that only our descriptor leads to. */
+static bool make_agent(git_link *l, const char *id, struct work *work, GError **error)
+{
+	if (!work->sessions)
+		return error_set(error, ERROR_FAILED_PRECONDITION, "no SSH key \"%s\" forwarded from the client", id);
+	g_autoptr(session) from = ssh_socket_find_session(work->sessions, id, work->cancel, error);
+	l->agent_fd = from ? mount_tmpfs(KIB(64), 0700, error) : -1;
+	if (l->agent_fd < 0)
+		return false;
+	struct ssh_socket_file file = {l->agent_fd, AGENT_NAME, geteuid(), getegid(), 0600};
+	l->agent = ssh_socket_new(from, id, &file, work->cancel, error);
+	l->agent_path = g_strdup_printf("/proc/%d/fd/%d/" AGENT_NAME, getpid(), l->agent_fd);
+	if (!l->agent)
+		fd_close(&l->agent_fd);
+	return l->agent != NULL;
+}
+
 bool git_link_open(git_link *l, const struct git_source *s, struct work *work, GError **error)
 {
 	*l = (git_link){.hosts_fd = -1, .config = git_config_new()};
@@ -120,14 +140,17 @@ bool git_link_open(git_link *l, const struct git_source *s, struct work *work, G
 	git_config_add(l->config, "remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*");
 	if (!add_credentials(s, l->config, work, error))
 		return false;
-	if (s->ssh_id)
-		return error_set(error, ERROR_UNIMPLEMENTED, "git over ssh is not supported yet");
+	if (s->ssh_id && !make_agent(l, s->ssh_id, work, error))
+		return false;
 	return !s->known_hosts || make_known_hosts(l, s->known_hosts, error);
 }
 
 void git_link_clear(git_link *l)
 {
 	g_clear_pointer(&l->config, git_config_free);
+	if (l->agent)
+		fd_close(&l->agent_fd);
+	g_clear_pointer(&l->agent, ssh_socket_free);
 	g_clear_pointer(&l->agent_path, g_free);
 	if (l->hosts_path)
 		fd_close(&l->hosts_fd);

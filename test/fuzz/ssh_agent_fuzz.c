@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "ops/ssh_agent.h"
+#include "session/ssh_agent.h"
 #include "base/limits.h"
 #include <stdlib.h>
 

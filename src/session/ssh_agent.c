@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "ops/ssh_agent.h"
+#include "session/ssh_agent.h"
 #include "base/limits.h"
 
 enum { HEADER_LEN = 4, REQUEST_IDENTITIES = 11, SIGN_REQUEST = 13 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "ops/ssh_agent.h"
+#include "session/ssh_agent.h"
 #include "base/limits.h"
 #include "base/scope.h"
-#include "ops/ssh_mount.h"
+#include "session/ssh_socket.h"
 #include <sys/socket.h>
 
 static void test_look(void)
@@ -57,7 +57,7 @@ static void *serve(void *data)
 {
 	struct serving *s = data;
 	const struct ssh_pipe pipe = {agent_send, agent_recv, &s->agent};
-	ssh_mount_serve(s->fd, &pipe, s->cancel);
+	ssh_socket_serve(s->fd, &pipe, s->cancel);
 	close(s->fd);
 	return NULL;
 }

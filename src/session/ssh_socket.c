@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "session/ssh_socket.h"
+#include "api/guard.h"
+#include "base/limits.h"
+#include "base/scope.h"
+#include "session/ssh_agent.h"
+#include "ssh.pb-c.h"
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#define MAX_CONNECTIONS 32
+
+struct ssh_socket {
+	session *session; /* ref */
+	char *id;
+	int listen_fd; /* owned */
+	cancel *cancel;    /* ref; set at the end */
+	GThread *acceptor;
+	GPtrArray *threads; /* of GThread *, the acceptor's */
+};
+struct connection {
+	ssh_socket *socket; /* borrowed: outlives the thread */
+	int fd;           /* owned */
+};
+
+/* ---- one connection */
+
+/* True when fd is readable, false at the end or on cancellation. */
+static bool wait_readable(int fd, cancel *c)
+{
+	struct pollfd fds[] = {{.fd = fd, .events = POLLIN}, {.fd = cancel_fd(c), .events = POLLIN}};
+	for (;;) {
+		int n = poll(fds, G_N_ELEMENTS(fds), -1);
+		if (n < 0 && errno == EINTR)
+			continue;
+		return n > 0 && fds[1].revents == 0;
+	}
+}
+
+static bool write_all(int fd, const void *bytes, size_t n, cancel *c)
+{
+	const uint8_t *at = bytes;
+	while (n > 0) {
+		ssize_t written = send(fd, at, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (written >= 0) {
+			at += written;
+			n -= (size_t)written;
+			continue;
+		}
+		struct pollfd fds[] = {{.fd = fd, .events = POLLOUT}, {.fd = cancel_fd(c), .events = POLLIN}};
+		if ((errno != EAGAIN && errno != EINTR) || poll(fds, G_N_ELEMENTS(fds), -1) < 0 || fds[1].revents != 0)
+			return false;
+	}
+	return true;
+}
+
+/* Gathers one message of the step in buffer, which may hold more already. */
+static enum ssh_agent_verdict read_request(int fd, GByteArray *buffer, size_t *ret_len, cancel *c)
+{
+	uint8_t chunk[4096];
+	for (;;) {
+		enum ssh_agent_verdict verdict = ssh_agent_look(buffer->data, buffer->len, ret_len);
+		if (verdict != SSH_AGENT_MORE)
+			return verdict;
+		ssize_t n = wait_readable(fd, c) ? recv(fd, chunk, sizeof chunk, 0) : 0;
+		if (n <= 0)
+			return SSH_AGENT_INVALID;
+		g_byte_array_append(buffer, chunk, (guint)n);
+	}
+}
+
+/* Carries one whole answer of the agent back. */
+static bool relay_answer(int fd, const struct ssh_pipe *agent, GByteArray *answer, cancel *c)
+{
+	for (;;) {
+		size_t len = ssh_agent_message_len(answer->data, answer->len);
+		if (len == SIZE_MAX)
+			return false;
+		if (len > 0 && answer->len >= len) {
+			bool sent = write_all(fd, answer->data, len, c);
+			g_byte_array_remove_range(answer, 0, (guint)len);
+			return sent;
+		}
+		g_autoptr(GBytes) more = agent->recv(agent->data, NULL);
+		size_t n = more != NULL ? g_bytes_get_size(more) : 0;
+		if (more == NULL || n > (size_t)LIMIT_MESSAGE_BYTES)
+			return false;
+		if (n > 0)
+			g_byte_array_append(answer, g_bytes_get_data(more, NULL), (guint)n);
+	}
+}
+
+/* Requests are answered in order, so one thread asks, waits, answers. */
+void ssh_socket_serve(int fd, const struct ssh_pipe *agent, cancel *c)
+{
+	g_autoptr(GByteArray) request = g_byte_array_new();
+	g_autoptr(GByteArray) answer = g_byte_array_new();
+	size_t len = 0;
+	for (bool going = true; going; g_byte_array_remove_range(request, 0, (guint)len)) {
+		enum ssh_agent_verdict verdict = read_request(fd, request, &len, c);
+		if (verdict == SSH_AGENT_PASS)
+			going = agent->send(agent->data, request->data, len, NULL) && relay_answer(fd, agent, answer, c);
+		else if (verdict == SSH_AGENT_REFUSE)
+			going = write_all(fd, SSH_AGENT_FAILURE_MESSAGE, SSH_AGENT_FAILURE_LEN, c);
+		else
+			return;
+	}
+}
+
+static bool call_send(void *data, const uint8_t *bytes, size_t n, GError **error)
+{
+	Ssh__BytesMessage m = SSH__BYTES_MESSAGE__INIT;
+	m.data = (ProtobufCBinaryData){.data = (uint8_t *)bytes, .len = n};
+	return rpc_call_send_message(data, &m, error);
+}
+
+static GBytes *call_recv(void *data, GError **error)
+{
+	Ssh__BytesMessage *m = rpc_call_recv_message(data, &ssh__bytes_message__descriptor, error);
+	if (m == NULL)
+		return NULL;
+	GBytes *bytes = g_bytes_new(m->data.data, m->data.len);
+	guard_free(m);
+	return bytes;
+}
+
+static void *connection_thread(void *data)
+{
+	struct connection *c = data;
+	g_autoptr(rpc_call) call = session_ssh_forward(c->socket->session, c->socket->id, c->socket->cancel, NULL);
+	if (call != NULL) {
+		const struct ssh_pipe agent = {call_send, call_recv, call};
+		ssh_socket_serve(c->fd, &agent, c->socket->cancel);
+		rpc_call_abort(call);
+	}
+	close(c->fd);
+	g_free(c);
+	return NULL;
+}
+
+/* ---- the socket */
+
+static void *acceptor_thread(void *data)
+{
+	ssh_socket *s = data;
+	while (wait_readable(s->listen_fd, s->cancel)) {
+		int fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+		if (fd < 0)
+			continue;
+		if (s->threads->len >= MAX_CONNECTIONS) {
+			/* A step that opens many has long closed the first: the oldest is waited for. */
+			g_thread_join(g_ptr_array_index(s->threads, 0));
+			g_ptr_array_remove_index(s->threads, 0);
+		}
+		struct connection *c = g_new0(struct connection, 1);
+		*c = (struct connection){s, fd};
+		g_ptr_array_add(s->threads, g_thread_new("ssh-agent", connection_thread, c));
+	}
+	for (guint i = 0; i < s->threads->len; i++)
+		g_thread_join(g_ptr_array_index(s->threads, i));
+	return NULL;
+}
+
+/* A socket file of any length of path: named through the directory's descriptor. */
+static bool listen_beneath(ssh_socket *s, const struct ssh_socket_file *file, GError **error)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	g_snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/%s", file->dir_fd, file->name);
+	s->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (s->listen_fd < 0 || bind(s->listen_fd, (struct sockaddr *)&address, sizeof address) != 0 ||
+	    fchownat(file->dir_fd, file->name, file->uid, file->gid, AT_SYMLINK_NOFOLLOW) != 0 ||
+	    fchmodat(file->dir_fd, file->name, file->mode & 0777, 0) != 0 || listen(s->listen_fd, 64) != 0)
+		return error_set_errno(error, errno, "create ssh agent socket");
+	return true;
+}
+
+session *ssh_socket_find_session(session_group *g, const char *id, cancel *c, GError **error)
+{
+	session *found = NULL;
+	GError *why = NULL;
+	if (session_ssh_check(g, id, c, &found, &why))
+		return found;
+	if (error_is(why, ERROR_UNIMPLEMENTED)) {
+		g_error_free(why);
+		error_set(error, ERROR_NOT_FOUND, "no SSH key \"%s\" forwarded from the client", id);
+	} else {
+		g_propagate_error(error, why);
+	}
+	return NULL;
+}
+
+ssh_socket *ssh_socket_new(session *from, const char *id, const struct ssh_socket_file *file, cancel *c, GError **error)
+{
+	ssh_socket *s = g_new0(ssh_socket, 1);
+	s->session = session_ref(from);
+	s->id = g_strdup(*id != '\0' ? id : "default");
+	s->listen_fd = -1;
+	s->threads = g_ptr_array_new();
+	s->cancel = cancel_new(c);
+	if (!listen_beneath(s, file, error)) {
+		ssh_socket_free(s);
+		return NULL;
+	}
+	s->acceptor = g_thread_new("ssh-accept", acceptor_thread, s);
+	return s;
+}
+
+void ssh_socket_free(ssh_socket *s)
+{
+	if (s == NULL)
+		return;
+	cancel_set(s->cancel, ERROR_CANCELED, NULL);
+	if (s->acceptor != NULL)
+		g_thread_join(s->acceptor);
+	fd_close(&s->listen_fd);
+	g_ptr_array_unref(s->threads);
+	cancel_unref(s->cancel);
+	session_unref(s->session);
+	g_free(s->id);
+	g_free(s);
+}
