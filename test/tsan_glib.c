@@ -13,12 +13,12 @@
 void __tsan_acquire(void *address);
 void __tsan_release(void *address);
 
-#define REAL(name) \
-	static __typeof__(&name) found; \
-	__typeof__(&name) real = __atomic_load_n(&found, __ATOMIC_RELAXED); \
-	if (!real) { \
-		real = (__typeof__(&name))dlsym(RTLD_NEXT, #name); \
-		__atomic_store_n(&found, real, __ATOMIC_RELAXED); \
+#define REAL(name)                                                                                                     \
+	static __typeof__(&name) found;                                                                                \
+	__typeof__(&name) real = __atomic_load_n(&found, __ATOMIC_RELAXED);                                            \
+	if (!real) {                                                                                                   \
+		real = (__typeof__(&name))dlsym(RTLD_NEXT, #name);                                                     \
+		__atomic_store_n(&found, real, __ATOMIC_RELAXED);                                                      \
 	}
 
 const char *__tsan_default_suppressions(void);

@@ -7,6 +7,7 @@
 /* One exporter of the request, run on a thread of its own when there are several. */
 struct target {
 	struct build *build;
+	struct exporter_context context; /* the exporter borrows it */
 	exporter *exporter;
 	struct export_input input;
 	char digest[DIGEST_TEXT_SIZE];
@@ -84,7 +85,7 @@ static GHashTable *attrs_with_epoch(struct build *build, GHashTable *attrs)
 static bool target_open(struct build *build, size_t i, struct target *t, GError **error)
 {
 	worker *w = builder_worker(build->builder);
-	struct exporter_context context = {
+	t->context = (struct exporter_context){
 		.cache = w->cache,
 		.blobs = w->blobs,
 		.registry = w->registry,
@@ -96,7 +97,7 @@ static bool target_open(struct build *build, size_t i, struct target *t, GError 
 	const struct build_target *wanted = &build->request->exporters[i];
 	g_autoptr(GHashTable) attrs = attrs_with_epoch(build, wanted->attrs);
 	t->build = build;
-	t->exporter = exporter_open(&context, wanted->type, attrs, error);
+	t->exporter = exporter_open(&t->context, wanted->type, attrs, error);
 	t->response = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	g_autofree char *text = g_strdup_printf("%s-export-%zu", build->request->session, i);
 	struct digest digest;

@@ -95,6 +95,7 @@ static gateway *find_gateway(void *data, rpc_call *call, GError **error)
 void control_register(rpc_server *server, struct control *control)
 {
 	rpc_server_add(server, methods, G_N_ELEMENTS(methods), control);
-	llbbridge_register(server, find_gateway, control);
+	control->bridge = (struct llbbridge_host){.find = find_gateway, .data = control};
+	llbbridge_register(server, &control->bridge);
 	rpc_server_add_health(server);
 }

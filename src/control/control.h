@@ -15,6 +15,7 @@
 struct control {
 	builder *builder;
 	session_registry *sessions;
+	struct llbbridge_host bridge; /* set by control_register */
 };
 /* control is borrowed: it outlives the server. */
 void control_register(rpc_server *server, struct control *control);

@@ -46,6 +46,7 @@ struct exporter_class {
 	bool (*finish)(void *self, struct work *work, GError **error);
 	void (*free)(void *self);
 };
+/* The context stays the caller's and must outlive the exporter. */
 exporter *exporter_open(const struct exporter_context *context, const char *type, GHashTable *attrs, GError **error);
 const char *exporter_vertex_name(const exporter *e);
 const char *exporter_type(const exporter *e);

@@ -8,8 +8,8 @@
 struct json_writer {
 	GString *out;
 	int indent;
-	GByteArray *open;  /* '{' or '[' a level */
-	bool first;        /* nothing in the innermost container yet */
+	GByteArray *open; /* '{' or '[' a level */
+	bool first;       /* nothing in the innermost container yet */
 	bool after_key;
 };
 
@@ -371,8 +371,7 @@ static void open_value_push(json_writer *w, GArray *stack, const json_t *value, 
 		size_t i = 0;
 		const char *key;
 		json_t *member;
-		json_object_foreach((json_t *)value, key, member)
-			o.keys[i++] = key;
+		json_object_foreach((json_t *)value, key, member) o.keys[i++] = key;
 		if (sorted)
 			qsort(o.keys, o.n, sizeof *o.keys, key_compare);
 		json_object_begin(w);
@@ -493,11 +492,13 @@ static size_t depth_of(const char *json, size_t n)
 json_t *json_read(const void *bytes, size_t n, size_t max_bytes, const char *what, GError **error)
 {
 	if (n > max_bytes) {
-		error_set(error, ERROR_INVALID_ARGUMENT, "%s is too large: %zu bytes, limit is %zu", what, n, max_bytes);
+		error_set(error, ERROR_INVALID_ARGUMENT, "%s is too large: %zu bytes, limit is %zu", what, n,
+			  max_bytes);
 		return NULL;
 	}
 	if (depth_of(bytes, n) > LIMIT_JSON_DEPTH) {
-		error_set(error, ERROR_INVALID_ARGUMENT, "%s is nested more than %lld levels deep", what, LIMIT_JSON_DEPTH);
+		error_set(error, ERROR_INVALID_ARGUMENT, "%s is nested more than %lld levels deep", what,
+			  LIMIT_JSON_DEPTH);
 		return NULL;
 	}
 	json_error_t why;

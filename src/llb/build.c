@@ -69,7 +69,8 @@ static void source_add_caps(struct llb_op_draft *d, const char *identifier, cons
 struct llb_out llb_source(llb_graph *g, const char *identifier, const char *const *attrs, const struct llb_meta *meta)
 {
 	struct llb_op_draft d;
-	bool with_platform = g_str_has_prefix(identifier, "docker-image://") || g_str_has_prefix(identifier, "oci-layout://");
+	bool with_platform =
+		g_str_has_prefix(identifier, "docker-image://") || g_str_has_prefix(identifier, "oci-layout://");
 	llb_op_draft_init(&d, g, meta, with_platform);
 	Pb__SourceOp source = PB__SOURCE_OP__INIT;
 	source.identifier = (char *)identifier;

@@ -24,20 +24,23 @@ struct llb_out {
 
 /* What stands beside an op: name, flags, source location. Everything is copied. */
 struct llb_meta {
-	const char *custom_name;               /* description llb.customname; NULL: none */
-	const char *const *description;        /* further key, value, ..., NULL pairs; NULL: none */
+	const char *custom_name;        /* description llb.customname; NULL: none */
+	const char *const *description; /* further key, value, ..., NULL pairs; NULL: none */
 	bool ignore_cache;
-	int export_cache;                      /* -1 unset */
-	const char *group_id, *group_name;     /* progress group; NULL: none */
+	int export_cache;                  /* -1 unset */
+	const char *group_id, *group_name; /* progress group; NULL: none */
 	bool group_weak;
-	const struct platform *platform;       /* exec and image sources; NULL: the graph's default */
-	const Pb__LinuxResources *resources;   /* NULL: none */
-	int source_index;                      /* of llb_graph_add_source, -1: none */
-	const Pb__Range *const *ranges;        /* NULL-terminated */
-	const char *const *caps;               /* further caps that the op needs; NULL-terminated or NULL */
-	const char *const *constraints;        /* worker filters; NULL */
+	const struct platform *platform;     /* exec and image sources; NULL: the graph's default */
+	const Pb__LinuxResources *resources; /* NULL: none */
+	int source_index;                    /* of llb_graph_add_source, -1: none */
+	const Pb__Range *const *ranges;      /* NULL-terminated */
+	const char *const *caps;             /* further caps that the op needs; NULL-terminated or NULL */
+	const char *const *constraints;      /* worker filters; NULL */
 };
-#define LLB_META_INIT {.export_cache = -1, .source_index = -1}
+#define LLB_META_INIT                                                                                                  \
+	{                                                                                                              \
+		.export_cache = -1, .source_index = -1                                                                 \
+	}
 
 llb_graph *llb_graph_new(void);
 void llb_graph_free(llb_graph *g);
@@ -50,22 +53,22 @@ int llb_graph_add_source(llb_graph *g, const char *filename, const char *languag
 struct llb_out llb_source(llb_graph *g, const char *identifier, const char *const *attrs, const struct llb_meta *meta);
 
 struct llb_exec_mount {
-	struct llb_out source;      /* node NULL: scratch (input -1) */
+	struct llb_out source; /* node NULL: scratch (input -1) */
 	Pb__MountType type;
 	const char *dest;
 	const char *selector;
 	bool readonly;
-	bool no_output;             /* output -1 although writable */
+	bool no_output; /* output -1 although writable */
 	const char *cache_id;
 	Pb__CacheSharingOpt sharing;
 	int64_t tmpfs_size;
-	const char *secret_id;      /* also ssh id */
+	const char *secret_id; /* also ssh id */
 	uint32_t uid, gid, mode;
 	bool optional;
-	int content_cache;          /* Pb__MountContentCache */
+	int content_cache; /* Pb__MountContentCache */
 };
 struct llb_exec_spec {
-	Pb__Meta *meta;             /* borrowed, copied */
+	Pb__Meta *meta;                /* borrowed, copied */
 	struct llb_exec_mount *mounts; /* any order; "/" must be among them */
 	size_t n_mounts;
 	Pb__NetMode network;
@@ -96,10 +99,11 @@ struct llb_file_action {
 		const Pb__FileActionRm *rm;
 		const Pb__FileActionSymlink *symlink;
 	};
-	struct llb_out from; /* copies: secondary input (node NULL: scratch) */
+	struct llb_out from;  /* copies: secondary input (node NULL: scratch) */
 	bool owner_from_base; /* named owners are looked up in the tree worked on (input 0), as the Dockerfile does */
 };
-struct llb_out llb_file(llb_graph *g, struct llb_out on, const struct llb_file_action *actions, size_t n, const struct llb_meta *meta);
+struct llb_out llb_file(llb_graph *g, struct llb_out on, const struct llb_file_action *actions, size_t n,
+			const struct llb_meta *meta);
 struct llb_out llb_merge(llb_graph *g, const struct llb_out *inputs, size_t n, const struct llb_meta *meta);
 struct llb_out llb_diff(llb_graph *g, struct llb_out lower, struct llb_out upper, const struct llb_meta *meta);
 /*

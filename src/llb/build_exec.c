@@ -11,7 +11,8 @@ static bool is_behind(const struct llb_exec_mount *m)
 static gint mount_compare(gconstpointer a, gconstpointer b, gpointer data)
 {
 	const struct llb_exec_mount *x = a, *y = b;
-	int kind = (is_behind(x) ? 1 + (x->type == PB__MOUNT_TYPE__SSH) : 0) - (is_behind(y) ? 1 + (y->type == PB__MOUNT_TYPE__SSH) : 0);
+	int kind = (is_behind(x) ? 1 + (x->type == PB__MOUNT_TYPE__SSH) : 0) -
+		   (is_behind(y) ? 1 + (y->type == PB__MOUNT_TYPE__SSH) : 0);
 	return kind != 0 || is_behind(x) ? kind : strcmp(x->dest, y->dest);
 }
 
@@ -63,7 +64,8 @@ static void mount_options(struct llb_op_draft *d, const struct llb_exec_mount *m
 	}
 }
 
-static void add_mount(struct llb_op_draft *d, const struct llb_exec_mount *m, Pb__Mount *pm, struct llb_mount_out *out, int *next_output)
+static void add_mount(struct llb_op_draft *d, const struct llb_exec_mount *m, Pb__Mount *pm, struct llb_mount_out *out,
+		      int *next_output)
 {
 	pm->dest = (char *)m->dest;
 	pm->mounttype = m->type;
@@ -128,7 +130,8 @@ static void exec_caps(struct llb_op_draft *d, const struct llb_exec_spec *spec)
 			llb_op_draft_cap(d, rows[i].cap);
 }
 
-static struct llb_exec_mount *mounts_sorted(struct llb_op_draft *d, const struct llb_exec_spec *spec, const char **ret_ssh_socket)
+static struct llb_exec_mount *mounts_sorted(struct llb_op_draft *d, const struct llb_exec_spec *spec,
+					    const char **ret_ssh_socket)
 {
 	size_t n = spec->n_mounts;
 	struct llb_exec_mount *mounts = llb_op_draft_alloc(d, n * sizeof *mounts);

@@ -2,7 +2,8 @@
 /* File ops: a chain of actions, each working on what the one before it left. */
 #include "llb/graph.h"
 
-struct llb_out llb_file(llb_graph *g, struct llb_out on, const struct llb_file_action *actions, size_t n, const struct llb_meta *meta)
+struct llb_out llb_file(llb_graph *g, struct llb_out on, const struct llb_file_action *actions, size_t n,
+			const struct llb_meta *meta)
 {
 	struct llb_op_draft d;
 	llb_op_draft_init(&d, g, meta, false);
@@ -16,7 +17,8 @@ struct llb_out llb_file(llb_graph *g, struct llb_out on, const struct llb_file_a
 		a->action_case = actions[i].type;
 		a->copy = (Pb__FileActionCopy *)actions[i].copy; /* every member of the union is a message pointer */
 		a->input = i == 0 ? base : -1; /* later ones: what the one before left, numbered when final */
-		a->secondaryinput = actions[i].type == PB__FILE_ACTION__ACTION_COPY ? llb_op_draft_input(&d, actions[i].from) : -1;
+		a->secondaryinput =
+			actions[i].type == PB__FILE_ACTION__ACTION_COPY ? llb_op_draft_input(&d, actions[i].from) : -1;
 		a->output = i == n - 1 ? 0 : -1;
 		file.actions[file.n_actions++] = a;
 	}

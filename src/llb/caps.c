@@ -12,7 +12,8 @@ enum cap_state {
 static const struct cap_row {
 	const char *id;
 	enum cap_state state;
-} cap_rows[] = { /* sorted by id */
+} cap_rows[] = {
+	/* sorted by id */
 	{"cache.azblob", LATER},
 	{"cache.gha", LATER},
 	{"cache.s3", LATER},
@@ -131,10 +132,13 @@ static bool cap_check(const char *id, const char *const *supported, GError **err
 	if (!bsearch(id, cap_rows, G_N_ELEMENTS(cap_rows), sizeof *cap_rows, row_compare))
 		return error_set(error, ERROR_UNIMPLEMENTED, "unknown API capability %s", id);
 	if (strcmp(id, "file.base") == 0)
-		return error_set(error, ERROR_UNIMPLEMENTED, "requested prerelease feature %s  is not supported by build server"
-				 " (added in BuildKit v0.5.0), please update buildkit", id);
+		return error_set(error, ERROR_UNIMPLEMENTED,
+				 "requested prerelease feature %s  is not supported by build server"
+				 " (added in BuildKit v0.5.0), please update buildkit",
+				 id);
 	return error_set(error, ERROR_UNIMPLEMENTED,
-			 "requested experimental feature %s  is not supported by build server, please update buildkit", id);
+			 "requested experimental feature %s  is not supported by build server, please update buildkit",
+			 id);
 }
 
 bool llb_caps_check(const Pb__OpMetadata *metadata, const char *const *supported, GError **error)

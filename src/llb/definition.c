@@ -11,18 +11,18 @@
 /* One element of def. */
 struct loaded_op {
 	struct digest digest;
-	Pb__Op *op;                    /* owned */
+	Pb__Op *op;                     /* owned */
 	const Pb__OpMetadata *metadata; /* borrowed from the definition's copy */
 	const Pb__Locations *locations;
-	struct llb_vertex *vertex;     /* owned; NULL: not reachable from the result, or the terminal op */
+	struct llb_vertex *vertex; /* owned; NULL: not reachable from the result, or the terminal op */
 };
 
 struct llb_definition {
 	gint refs;
-	Pb__Definition *side;   /* owned: metadata and source, no ops */
-	GArray *ops;            /* struct loaded_op */
-	GHashTable *by_digest;  /* text (of the op) to index + 1 */
-	GPtrArray *vertices;    /* borrowed, inputs before users */
+	Pb__Definition *side;  /* owned: metadata and source, no ops */
+	GArray *ops;           /* struct loaded_op */
+	GHashTable *by_digest; /* text (of the op) to index + 1 */
+	GPtrArray *vertices;   /* borrowed, inputs before users */
 	struct llb_input result;
 };
 
@@ -86,11 +86,12 @@ static struct loaded_op *op_find(llb_definition *d, const char *digest)
 static bool inputs_check(const Pb__Op *op, GError **error)
 {
 	if (op->n_inputs > LIMIT_LLB_INPUTS)
-		return error_set(error, ERROR_INVALID_ARGUMENT, "op has %zu inputs, limit is %lld", op->n_inputs, LIMIT_LLB_INPUTS);
+		return error_set(error, ERROR_INVALID_ARGUMENT, "op has %zu inputs, limit is %lld", op->n_inputs,
+				 LIMIT_LLB_INPUTS);
 	for (size_t i = 0; i < op->n_inputs; i++)
 		if (op->inputs[i]->index < 0)
-			return error_set(error, ERROR_INVALID_ARGUMENT, "invalid input %zu output index %" G_GINT64_FORMAT, i,
-					 op->inputs[i]->index);
+			return error_set(error, ERROR_INVALID_ARGUMENT,
+					 "invalid input %zu output index %" G_GINT64_FORMAT, i, op->inputs[i]->index);
 	return true;
 }
 
@@ -223,15 +224,20 @@ static const char *custom_name(const Pb__OpMetadata *metadata)
 static enum llb_op_type op_type(const Pb__Op *op)
 {
 	static const enum llb_op_type types[] = {
-		[PB__OP__OP_EXEC] = LLB_EXEC, [PB__OP__OP_SOURCE] = LLB_SOURCE, [PB__OP__OP_FILE] = LLB_FILE,
-		[PB__OP__OP_BUILD] = LLB_BUILD, [PB__OP__OP_MERGE] = LLB_MERGE, [PB__OP__OP_DIFF] = LLB_DIFF,
+		[PB__OP__OP_EXEC] = LLB_EXEC,
+		[PB__OP__OP_SOURCE] = LLB_SOURCE,
+		[PB__OP__OP_FILE] = LLB_FILE,
+		[PB__OP__OP_BUILD] = LLB_BUILD,
+		[PB__OP__OP_MERGE] = LLB_MERGE,
+		[PB__OP__OP_DIFF] = LLB_DIFF,
 		[PB__OP__OP_PASSTHROUGH] = LLB_PASSTHROUGH,
 	};
 	return types[op->op_case];
 }
 
 /* First visit: checked, made, not yet with inputs and name. */
-static bool vertex_open(llb_definition *d, struct loaded_op *one, const struct llb_load_options *options, GError **error)
+static bool vertex_open(llb_definition *d, struct loaded_op *one, const struct llb_load_options *options,
+			GError **error)
 {
 	size_t n_outputs;
 	if (!llb_op_validate(one->op, &n_outputs, error) || !entitlements_check(one->op, options, error) ||
@@ -271,7 +277,8 @@ static void vertex_close(llb_definition *d, struct loaded_op *one)
 	g_ptr_array_add(d->vertices, one->vertex);
 }
 
-static bool make_vertices(llb_definition *d, struct loaded_op *root, const struct llb_load_options *options, GError **error)
+static bool make_vertices(llb_definition *d, struct loaded_op *root, const struct llb_load_options *options,
+			  GError **error)
 {
 	struct frame {
 		struct loaded_op *op;
@@ -326,7 +333,8 @@ llb_definition *llb_load(const Pb__Definition *pb, const struct llb_load_options
 		return NULL;
 	}
 	if (pb->n_def > LIMIT_LLB_OPS + 1) {
-		error_set(error, ERROR_INVALID_ARGUMENT, "definition has %zu ops, limit is %lld", pb->n_def - 1, LIMIT_LLB_OPS);
+		error_set(error, ERROR_INVALID_ARGUMENT, "definition has %zu ops, limit is %lld", pb->n_def - 1,
+			  LIMIT_LLB_OPS);
 		return NULL;
 	}
 	g_autoptr(llb_definition) d = g_new0(llb_definition, 1);

@@ -25,19 +25,19 @@ enum llb_op_type { LLB_SOURCE, LLB_EXEC, LLB_FILE, LLB_MERGE, LLB_DIFF, LLB_BUIL
 struct llb_vertex {
 	struct digest digest;
 	enum llb_op_type type;
-	const Pb__Op *op;              /* with platform defaulted and normalised (after the digest was fixed) */
+	const Pb__Op *op;               /* with platform defaulted and normalised (after the digest was fixed) */
 	const Pb__OpMetadata *metadata; /* NULL: none */
 	const char *name;
 	const struct llb_input *inputs;
 	size_t n_inputs;
 	/*
-	 * Results, in order: of an exec those of its bind mounts (and cache mounts with an input) whose output is not -1,
-	 * as the mounts stand; of a file op its outputs; of a passthrough its list; otherwise one. An input may name an
-	 * index beyond them: the solver answers that.
+	 * Results, in order: of an exec those of its bind mounts (and cache mounts with an input) whose output is not
+	 * -1, as the mounts stand; of a file op its outputs; of a passthrough its list; otherwise one. An input may
+	 * name an index beyond them: the solver answers that.
 	 */
 	size_t n_outputs;
 	bool ignore_cache;
-	int export_cache;              /* -1 unset, 0, 1 */
+	int export_cache;                        /* -1 unset, 0, 1 */
 	const Pb__ProgressGroup *progress_group; /* NULL: none */
 	const Pb__LinuxResources *resources;
 	const llb_definition *owner;
@@ -55,7 +55,8 @@ const struct llb_vertex *llb_definition_result(const llb_definition *d, int64_t 
 const struct llb_vertex *const *llb_definition_vertices(const llb_definition *d, size_t *ret_n);
 /* Adds an errdefs.Vertex and one errdefs.Source detail a location of the vertex to the error. */
 void llb_vertex_annotate_error(const struct llb_vertex *v, GError *error);
-/* JSON of an op as Go's encoding/json writes it ("dump-llb", provenance); llb/op_json.h has protojson (errdefs.Solve). */
+/* JSON of an op as Go's encoding/json writes it ("dump-llb", provenance); llb/op_json.h has protojson (errdefs.Solve).
+ */
 char *llb_op_json(const Pb__Op *op);
 
 /* The caps that work here, sorted (Ping, load). NULL-terminated. */

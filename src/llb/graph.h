@@ -25,10 +25,10 @@ struct llb_mount_out {
 
 enum llb_node_state { LLB_NODE_NEW, LLB_NODE_OPEN, LLB_NODE_FINAL };
 struct llb_node {
-	size_t id;                    /* position in the graph */
+	size_t id; /* position in the graph */
 	enum llb_node_state state;
-	Pb__Op *op;                   /* owned; NULL: a promise or an imported op */
-	struct llb_out *refs;         /* owned; inputs as they came */
+	Pb__Op *op;           /* owned; NULL: a promise or an imported op */
+	struct llb_out *refs; /* owned; inputs as they came */
 	size_t n_refs;
 	bool *owner_from_base;        /* owned; file ops, one an action */
 	Pb__OpMetadata *metadata;     /* owned, never NULL but for promises */
@@ -36,11 +36,11 @@ struct llb_node {
 	struct llb_mount_out *mounts; /* owned; exec only */
 	size_t n_mounts;
 	/* once final: */
-	bool is_alias;                /* a promise, or a merge or diff of one input: nothing but another's name */
-	struct llb_out alias;         /* resolved */
-	GBytes *bytes;                /* owned */
+	bool is_alias;        /* a promise, or a merge or diff of one input: nothing but another's name */
+	struct llb_out alias; /* resolved */
+	GBytes *bytes;        /* owned */
 	struct digest digest;
-	struct llb_out *inputs;       /* owned; resolved */
+	struct llb_out *inputs; /* owned; resolved */
 	size_t n_inputs;
 };
 

@@ -99,8 +99,8 @@ static bool graft_locations(llb_graph *g, GHashTable *by_digest, const Pb__Sourc
 		for (size_t k = 0; one && all && k < all->n_locations; k++) {
 			Pb__Location *location = all->locations[k];
 			if (location->sourceindex < 0 || (size_t)location->sourceindex >= source->n_infos)
-				return error_set(error, ERROR_INVALID_ARGUMENT, "failed to find source map with index %d",
-						 location->sourceindex);
+				return error_set(error, ERROR_INVALID_ARGUMENT,
+						 "failed to find source map with index %d", location->sourceindex);
 			Pb__Location *copy = message_copy(location);
 			copy->sourceindex = index[location->sourceindex];
 			g_ptr_array_add(one->node->locations, copy);
@@ -122,7 +122,8 @@ struct llb_out llb_import(llb_graph *g, const Pb__Definition *definition, GError
 	if (definition->n_def == 0)
 		return out;
 	if (definition->n_def > LIMIT_LLB_OPS) {
-		error_set(error, ERROR_INVALID_ARGUMENT, "definition has %zu ops, limit is %lld", definition->n_def, LIMIT_LLB_OPS);
+		error_set(error, ERROR_INVALID_ARGUMENT, "definition has %zu ops, limit is %lld", definition->n_def,
+			  LIMIT_LLB_OPS);
 		return out;
 	}
 	guint first = g->nodes->len;

@@ -6,9 +6,9 @@
 
 struct marshal {
 	llb_graph *graph;
-	GPtrArray *order;       /* one node a digest, inputs first; borrowed */
-	GHashTable *by_digest;  /* digest text to GPtrArray of nodes with it */
-	GPtrArray *scrap;       /* g_free at the end */
+	GPtrArray *order;      /* one node a digest, inputs first; borrowed */
+	GHashTable *by_digest; /* digest text to GPtrArray of nodes with it */
+	GPtrArray *scrap;      /* g_free at the end */
 };
 
 static void *scrap_alloc(struct marshal *m, size_t n)
@@ -93,7 +93,8 @@ static Pb__OpMetadata *metadata_merge(struct marshal *m, const GPtrArray *same)
 		const Pb__OpMetadata *from = ((const struct llb_node *)same->pdata[i])->metadata;
 		to->ignore_cache |= from->ignore_cache;
 		for (size_t k = 0; k < from->n_description; k++)
-			merge_entry((void **)to->description, &to->n_description, from->description[k], description_key);
+			merge_entry((void **)to->description, &to->n_description, from->description[k],
+				    description_key);
 		for (size_t k = 0; k < from->n_caps; k++)
 			merge_entry((void **)to->caps, &to->n_caps, from->caps[k], cap_key);
 		if (from->export_cache)
@@ -119,8 +120,11 @@ static Pb__OpMetadata *terminal_metadata(struct marshal *m, Pb__Definition *def)
 	const struct {
 		const char *cap;
 		bool wanted;
-	} rows[] = {{"constraints", true}, {"meta.description", description}, {"meta.exportcache", export_cache},
-		    {"meta.ignorecache", ignore}, {"platform", true}};
+	} rows[] = {{"constraints", true},
+		    {"meta.description", description},
+		    {"meta.exportcache", export_cache},
+		    {"meta.ignorecache", ignore},
+		    {"platform", true}};
 	Pb__OpMetadata *meta = scrap_alloc(m, sizeof *meta);
 	pb__op_metadata__init(meta);
 	meta->caps = scrap_alloc(m, G_N_ELEMENTS(rows) * sizeof *meta->caps);
@@ -146,7 +150,8 @@ static void put_metadata(struct marshal *m, Pb__Definition *def, const char *dig
 }
 
 /* Every op gets an entry, possibly empty. index: what the source files of the graph are called in the definition. */
-static Pb__Source__LocationsEntry *locations_entry(struct marshal *m, const GPtrArray *same, Pb__Source *source, int *index)
+static Pb__Source__LocationsEntry *locations_entry(struct marshal *m, const GPtrArray *same, Pb__Source *source,
+						   int *index)
 {
 	Pb__Source__LocationsEntry *e = scrap_alloc(m, sizeof *e);
 	pb__source__locations_entry__init(e);

@@ -146,7 +146,8 @@ static bool is_oneof(const ProtobufCFieldDescriptor *f)
 	return f->flags & PROTOBUF_C_FIELD_FLAG_ONEOF;
 }
 
-static void put_field(json_writer *w, const ProtobufCMessage *m, const ProtobufCFieldDescriptor *f, enum dialect dialect)
+static void put_field(json_writer *w, const ProtobufCMessage *m, const ProtobufCFieldDescriptor *f,
+		      enum dialect dialect)
 {
 	const char *p = (const char *)m + f->offset;
 	if (f->label != PROTOBUF_C_LABEL_REPEATED) {
@@ -201,7 +202,8 @@ static void put_file_action(json_writer *w, const ProtobufCMessage *m)
 	json_put_int(w, a->output);
 	json_key(w, "Action");
 	json_object_begin(w);
-	if (a->action_case != PB__FILE_ACTION__ACTION__NOT_SET && a->action_case != PB__FILE_ACTION__ACTION_SYMLINK && a->copy)
+	if (a->action_case != PB__FILE_ACTION__ACTION__NOT_SET && a->action_case != PB__FILE_ACTION__ACTION_SYMLINK &&
+	    a->copy)
 		put_field(w, m, protobuf_c_message_descriptor_get_field(m->descriptor, a->action_case), GO_JSON);
 	json_object_end(w);
 	json_object_end(w);

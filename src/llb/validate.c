@@ -22,11 +22,13 @@ static bool mount_validate(const Pb__Op *op, const Pb__Mount *m, size_t *outputs
 	if ((unsigned)m->mounttype >= G_N_ELEMENTS(types))
 		return error_set(error, ERROR_INVALID_ARGUMENT, "mount type %d not implemented", (int)m->mounttype);
 	if (is_root && m->mounttype != PB__MOUNT_TYPE__BIND)
-		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid mount type %s for %s", types[m->mounttype], m->dest);
-	if (m->output < -1 || m->output > LIMIT_LLB_INPUTS)
-		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid output index %" G_GINT64_FORMAT " of mount %s", m->output,
+		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid mount type %s for %s", types[m->mounttype],
 				 m->dest);
-	bool has_result = m->mounttype == PB__MOUNT_TYPE__BIND || (m->mounttype == PB__MOUNT_TYPE__CACHE && m->input >= 0);
+	if (m->output < -1 || m->output > LIMIT_LLB_INPUTS)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid output index %" G_GINT64_FORMAT " of mount %s",
+				 m->output, m->dest);
+	bool has_result =
+		m->mounttype == PB__MOUNT_TYPE__BIND || (m->mounttype == PB__MOUNT_TYPE__CACHE && m->input >= 0);
 	if (m->output >= 0 && has_result)
 		(*outputs)++;
 	return true;
@@ -64,8 +66,9 @@ static bool user_validate(const Pb__Op *op, const Pb__UserOpt *user, GError **er
 	if (!user || user->user_case != PB__USER_OPT__USER_BY_NAME || !user->byname ||
 	    is_index(user->byname->input, -1, op->n_inputs))
 		return true;
-	return error_set(error, ERROR_INVALID_ARGUMENT, "invalid input index %" G_GINT64_FORMAT " in file op with %zu inputs",
-			 user->byname->input, op->n_inputs);
+	return error_set(error, ERROR_INVALID_ARGUMENT,
+			 "invalid input index %" G_GINT64_FORMAT " in file op with %zu inputs", user->byname->input,
+			 op->n_inputs);
 }
 
 /* The owner of an action; ret_body: is there a body at all. */
@@ -91,10 +94,12 @@ static bool action_validate(const Pb__Op *op, size_t i, GError **error)
 	const Pb__FileAction *a = op->file->actions[i];
 	size_t n = op->n_inputs + op->file->n_actions;
 	if (!is_index(a->input, -1, n))
-		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid input index %" G_GINT64_FORMAT ", %zu provided", a->input, n);
+		return error_set(error, ERROR_INVALID_ARGUMENT,
+				 "invalid input index %" G_GINT64_FORMAT ", %zu provided", a->input, n);
 	if (!is_index(a->secondaryinput, -1, n))
-		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid secondary input index %" G_GINT64_FORMAT ", %zu provided",
-				 a->secondaryinput, op->n_inputs);
+		return error_set(error, ERROR_INVALID_ARGUMENT,
+				 "invalid secondary input index %" G_GINT64_FORMAT ", %zu provided", a->secondaryinput,
+				 op->n_inputs);
 	int64_t self = (int64_t)(op->n_inputs + i);
 	if (a->input >= self || a->secondaryinput >= self)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "loop from index %" G_GINT64_FORMAT, self);
@@ -126,8 +131,8 @@ static bool file_validate(const Pb__Op *op, size_t *outputs, GError **error)
 	if (op->file->n_actions == 0)
 		return invalid(error, "invalid file op with no actions");
 	if (op->file->n_actions > LIMIT_LLB_OPS)
-		return error_set(error, ERROR_INVALID_ARGUMENT, "file op has %zu actions, limit is %lld", op->file->n_actions,
-				 LIMIT_LLB_OPS);
+		return error_set(error, ERROR_INVALID_ARGUMENT, "file op has %zu actions, limit is %lld",
+				 op->file->n_actions, LIMIT_LLB_OPS);
 	for (size_t i = 0; i < op->file->n_actions; i++)
 		if (!action_validate(op, i, error))
 			return false;
@@ -141,8 +146,9 @@ static bool build_validate(const Pb__Op *op, GError **error)
 	for (size_t i = 0; i < op->build->n_inputs; i++) {
 		const Pb__BuildInput *in = op->build->inputs[i]->value;
 		if (!is_index(in ? in->input : 0, 0, op->n_inputs))
-			return error_set(error, ERROR_INVALID_ARGUMENT, "invalid index %" G_GINT64_FORMAT " for input %s",
-					 in ? in->input : 0, op->build->inputs[i]->key);
+			return error_set(error, ERROR_INVALID_ARGUMENT,
+					 "invalid index %" G_GINT64_FORMAT " for input %s", in ? in->input : 0,
+					 op->build->inputs[i]->key);
 	}
 	return true;
 }
@@ -168,7 +174,8 @@ static bool diff_validate(const Pb__Op *op, GError **error)
 	const int64_t sides[] = {diff->lower->input, diff->upper->input};
 	for (size_t i = 0; i < G_N_ELEMENTS(sides); i++)
 		if (!is_index(sides[i], -1, op->n_inputs))
-			return error_set(error, ERROR_INVALID_ARGUMENT, "invalid diff input index %" G_GINT64_FORMAT, sides[i]);
+			return error_set(error, ERROR_INVALID_ARGUMENT, "invalid diff input index %" G_GINT64_FORMAT,
+					 sides[i]);
 	return true;
 }
 
@@ -183,8 +190,8 @@ static bool passthrough_validate(const Pb__Op *op, size_t *outputs, GError **err
 		return invalid(error, "invalid passthrough op with no outputs");
 	for (size_t i = 0; i < pass->n_outputs; i++)
 		if (!is_index(pass->outputs[i], 0, op->n_inputs))
-			return error_set(error, ERROR_INVALID_ARGUMENT, "invalid passthrough output input index %" G_GINT64_FORMAT,
-					 pass->outputs[i]);
+			return error_set(error, ERROR_INVALID_ARGUMENT,
+					 "invalid passthrough output input index %" G_GINT64_FORMAT, pass->outputs[i]);
 	*outputs = pass->n_outputs;
 	return true;
 }
@@ -192,7 +199,8 @@ static bool passthrough_validate(const Pb__Op *op, size_t *outputs, GError **err
 bool llb_op_validate(const Pb__Op *op, size_t *ret_outputs, GError **error)
 {
 	if (op->n_inputs > LIMIT_LLB_INPUTS)
-		return error_set(error, ERROR_INVALID_ARGUMENT, "op has %zu inputs, limit is %lld", op->n_inputs, LIMIT_LLB_INPUTS);
+		return error_set(error, ERROR_INVALID_ARGUMENT, "op has %zu inputs, limit is %lld", op->n_inputs,
+				 LIMIT_LLB_INPUTS);
 	*ret_outputs = 0;
 	if (op->op_case == PB__OP__OP_EXEC)
 		return exec_validate(op, ret_outputs, error);

@@ -65,8 +65,8 @@ static bool only_plain_root(const Pb__ExecOp *exec)
 	if (exec->n_mounts != 1)
 		return false;
 	const Pb__Mount *m = exec->mounts[0];
-	return strcmp(m->dest, "/") == 0 && !m->readonly && m->mounttype == PB__MOUNT_TYPE__BIND && !m->cacheopt && !m->sshopt &&
-	       !m->secretopt && !*m->resultid;
+	return strcmp(m->dest, "/") == 0 && !m->readonly && m->mounttype == PB__MOUNT_TYPE__BIND && !m->cacheopt &&
+	       !m->sshopt && !m->secretopt && !*m->resultid;
 }
 
 struct exec_copy {

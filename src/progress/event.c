@@ -136,8 +136,8 @@ struct event *event_new_output(struct vertex_info *info, int stream, const void 
 struct event *event_new_warning(struct vertex_info *info, const struct progress_warning *w)
 {
 	size_t n_detail = w->detail ? g_strv_length((char **)w->detail) : 0;
-	size_t size = (n_detail + 1) * sizeof(char *) + w->n_ranges * sizeof *w->ranges + text_size(w->text) + text_size(w->url) +
-		      text_size(w->source_name) + text_size(w->source_language) + w->source_len;
+	size_t size = (n_detail + 1) * sizeof(char *) + w->n_ranges * sizeof *w->ranges + text_size(w->text) +
+		      text_size(w->url) + text_size(w->source_name) + text_size(w->source_language) + w->source_len;
 	for (size_t i = 0; i < n_detail; i++)
 		size += text_size(w->detail[i]);
 	struct event *e = event_new(info, PROGRESS_WARNING, size);

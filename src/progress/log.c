@@ -15,10 +15,10 @@ struct progress_log {
 	GCond more;
 	unsigned waiting; /* readers that wait for a first event */
 	bool closed;
-	GPtrArray *events;      /* struct event, ref */
-	guint read_to;          /* the furthest that any reader got */
-	GHashTable *vertices;   /* digest (of the info) to struct log_vertex */
-	GHashTable *statuses;   /* status event to itself, by vertex and id; value: index in events + 1 */
+	GPtrArray *events;    /* struct event, ref */
+	guint read_to;        /* the furthest that any reader got */
+	GHashTable *vertices; /* digest (of the info) to struct log_vertex */
+	GHashTable *statuses; /* status event to itself, by vertex and id; value: index in events + 1 */
 	struct progress_counts counts;
 };
 
@@ -154,7 +154,8 @@ static void push_vertex(progress_log *log, struct event *first)
 			struct log_vertex *in = g_hash_table_lookup(log->vertices, e->info->inputs[i]);
 			if (!is_unfinished(in))
 				continue;
-			struct vertex_times at = {.started_ns = e->public.v.started_ns, .completed_ns = e->public.v.started_ns,
+			struct vertex_times at = {.started_ns = e->public.v.started_ns,
+						  .completed_ns = e->public.v.started_ns,
 						  .cached = true};
 			struct event *cached = event_new_vertex(in->last->info, &at);
 			event_unref(in->last); /* noted now, so that another user of it finds it finished */
@@ -196,7 +197,9 @@ void progress_log_close(progress_log *log)
 		const struct progress_vertex *last = &v->last->public.v;
 		if (last->started_ns == 0 || last->completed_ns != 0)
 			continue;
-		struct vertex_times end = {.started_ns = last->started_ns, .completed_ns = progress_now_ns(), .cached = last->cached,
+		struct vertex_times end = {.started_ns = last->started_ns,
+					   .completed_ns = progress_now_ns(),
+					   .cached = last->cached,
 					   .error = v->seen_cached ? NULL : "context canceled"};
 		struct event *e = event_new_vertex(v->last->info, &end);
 		vertex_note(log, e);

@@ -55,7 +55,7 @@ struct progress_warning {
 	const char *text;          /* short */
 	const char *const *detail; /* NULL-terminated or NULL */
 	const char *url;
-	const char *source_name;   /* file name, "" when there is no source */
+	const char *source_name; /* file name, "" when there is no source */
 	const char *source_language;
 	const void *source_bytes;
 	size_t source_len;
@@ -105,7 +105,8 @@ bool progress_sink_was_completed(const progress_sink *s);
 void progress_sink_complete_implicitly(progress_sink *s);
 
 void progress_status(progress_sink *s, const struct progress_status *status);
-/* Begin and end of a status line without counts; end with the error's absence only (upstream leaves failed ones open). */
+/* Begin and end of a status line without counts; end with the error's absence only (upstream leaves failed ones open).
+ */
 void progress_status_start(progress_sink *s, const char *id, const char *name, int64_t *ret_started_ns);
 void progress_status_end(progress_sink *s, const char *id, const char *name, int64_t started_ns);
 void progress_output(progress_sink *s, int stream, const void *bytes, size_t n);

@@ -6,7 +6,7 @@
 struct progress_sink {
 	gint refs;
 	struct vertex_info *info;
-	GMutex mu; /* guards what follows; taken before that of a log */
+	GMutex mu;         /* guards what follows; taken before that of a log */
 	GPtrArray *logs;   /* of progress_log, ref */
 	GPtrArray *events; /* of struct event, ref: for watchers that come later */
 	int64_t started_ns, completed_ns;
@@ -204,8 +204,9 @@ void progress_status_start(progress_sink *s, const char *id, const char *name, i
 
 void progress_status_end(progress_sink *s, const char *id, const char *name, int64_t started_ns)
 {
-	progress_status(s, &(struct progress_status){
-				   .id = id, .name = name, .started_ns = started_ns, .completed_ns = progress_now_ns()});
+	progress_status(s,
+			&(struct progress_status){
+				.id = id, .name = name, .started_ns = started_ns, .completed_ns = progress_now_ns()});
 }
 
 void progress_output(progress_sink *s, int stream, const void *bytes, size_t n)

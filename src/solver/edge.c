@@ -211,7 +211,8 @@ static void take_output(struct edge *e)
 	struct vertex *v = e->vertex;
 	if (e->index < 0 || (size_t)e->index >= v->llb->n_outputs) {
 		GError *error = NULL;
-		error_set(&error, ERROR_UNKNOWN, "invalid response from exec need %" G_GINT64_FORMAT " index but %zu results received",
+		error_set(&error, ERROR_UNKNOWN,
+			  "invalid response from exec need %" G_GINT64_FORMAT " index but %zu results received",
 			  e->index, v->llb->n_outputs);
 		e->failure = failure_new(error, NULL);
 		tell_watchers(e);
@@ -226,7 +227,8 @@ static guint best_record(const struct edge *e)
 {
 	guint best = 0;
 	for (guint i = 1; i < e->records->len; i++)
-		if (g_array_index(e->records, struct record, i).created_ns > g_array_index(e->records, struct record, best).created_ns)
+		if (g_array_index(e->records, struct record, i).created_ns >
+		    g_array_index(e->records, struct record, best).created_ns)
 			best = i;
 	return best;
 }
@@ -270,7 +272,8 @@ static void apply_deps(struct edge *e, const struct edge_plan *plan)
 	for (size_t i = 0; i < e->vertex->n_inputs; i++) {
 		struct dep *d = &e->deps[i];
 		enum edge_state wanted = plan->deps[i].desired;
-		/* What was reached is not taken back: it asks for nothing, and taking it back would travel down the graph. */
+		/* What was reached is not taken back: it asks for nothing, and taking it back would travel down the
+		 * graph. */
 		if (d->desired == wanted || (wanted < d->desired && edge_resolve(d->edge)->state >= d->desired))
 			continue;
 		d->desired = plan->deps[i].desired;

@@ -44,9 +44,11 @@ void edge_add_key(struct edge *e, const char *key)
 	key_store_results(s->keys, key, results);
 	for (guint i = 0; i < results->len; i++) {
 		struct key_result r = g_array_index(results, struct key_result, i);
-		bool usable = !g_hash_table_contains(e->tried, r.id) && (!*r.id || s->options.results->exists(s->options.data, r.id));
+		bool usable = !g_hash_table_contains(e->tried, r.id) &&
+			      (!*r.id || s->options.results->exists(s->options.data, r.id));
 		if (usable) {
-			struct record record = {.key = g_strdup(key), .result = g_steal_pointer(&r.id), .created_ns = r.created_ns};
+			struct record record = {
+				.key = g_strdup(key), .result = g_steal_pointer(&r.id), .created_ns = r.created_ns};
 			g_array_append_val(e->records, record);
 		}
 		g_free(r.id);

@@ -100,8 +100,9 @@ static void index_add(struct edge *e, const char *text)
 /* An edge that ignores the cache must not become one that uses it; one must not depend on the other. */
 static bool may_merge(const struct edge *from, const struct edge *into)
 {
-	return into != from && !into->forward && !edge_failure(into) && !(from->vertex->ignore_cache && !into->vertex->ignore_cache) &&
-	       from->vertex != into->vertex && equal_edges(from, into) && !depends_on(from->vertex, into->vertex) &&
+	return into != from && !into->forward && !edge_failure(into) &&
+	       !(from->vertex->ignore_cache && !into->vertex->ignore_cache) && from->vertex != into->vertex &&
+	       equal_edges(from, into) && !depends_on(from->vertex, into->vertex) &&
 	       !depends_on(into->vertex, from->vertex);
 }
 

@@ -43,46 +43,46 @@ struct vertex_input {
 };
 struct vertex {
 	solver *solver;
-	struct digest digest;            /* as active: that of an ignore-cache twin differs from llb's */
+	struct digest digest; /* as active: that of an ignore-cache twin differs from llb's */
 	const struct llb_vertex *llb;
-	llb_definition *definition;      /* ref; keeps llb */
-	struct vertex_input *inputs;     /* owned */
+	llb_definition *definition;  /* ref; keeps llb */
+	struct vertex_input *inputs; /* owned */
 	size_t n_inputs;
 	bool ignore_cache;
-	GPtrArray *jobs;                 /* borrowed solver_job; first: who asked first */
+	GPtrArray *jobs; /* borrowed solver_job; first: who asked first */
 	bool detached;
 	unsigned n_tasks;
-	progress_sink *sink;             /* ref */
-	Pb__LinuxResources *resources;   /* owned; least restrictive of all jobs, NULL: none */
+	progress_sink *sink;           /* ref */
+	Pb__LinuxResources *resources; /* owned; least restrictive of all jobs, NULL: none */
 
 	struct solver_op op;
 	bool op_made;
-	GArray *maps;                    /* struct cache_map, one a phase */
+	GArray *maps; /* struct cache_map, one a phase */
 	bool maps_done;
 	struct task *map_task, *exec_task; /* borrowed */
-	struct content_key *content;     /* n_inputs */
-	void **outputs;                  /* owned results, n_outputs; NULL: not run */
-	char **output_ids;               /* owned; what they are called in the key store, NULL: not saved */
+	struct content_key *content;       /* n_inputs */
+	void **outputs;                    /* owned results, n_outputs; NULL: not run */
+	char **output_ids;                 /* owned; what they are called in the key store, NULL: not saved */
 	int64_t created_ns;
-	struct failure *failure;         /* owned; of its own work; remembered as long as the vertex is active */
-	struct llb_vertex *resolved;     /* owned; llb with merged resources, what the op was made of; NULL: llb itself */
-	GPtrArray *edges;                /* owned struct edge */
+	struct failure *failure;     /* owned; of its own work; remembered as long as the vertex is active */
+	struct llb_vertex *resolved; /* owned; llb with merged resources, what the op was made of; NULL: llb itself */
+	GPtrArray *edges;            /* owned struct edge */
 };
 
 /* ---- edges */
 
 struct dep {
-	struct edge *edge;        /* borrowed; follow edge_resolve */
-	enum edge_state desired;  /* what this edge asks of it now */
-	guint keys_seen;          /* of the other edge's keys */
+	struct edge *edge;       /* borrowed; follow edge_resolve */
+	enum edge_state desired; /* what this edge asks of it now */
+	guint keys_seen;         /* of the other edge's keys */
 	bool content_seen;
-	GHashTable *matches;      /* set of own keys that this input leads to */
-	GPtrArray *extra_keys;    /* further keys of equal edges that merged into this one: text, selector, ...; or NULL */
+	GHashTable *matches;   /* set of own keys that this input leads to */
+	GPtrArray *extra_keys; /* further keys of equal edges that merged into this one: text, selector, ...; or NULL */
 };
 struct watcher {
-	struct edge *edge;        /* a dep of it, or NULL: */
+	struct edge *edge; /* a dep of it, or NULL: */
 	size_t dep;
-	struct request *request;  /* borrowed */
+	struct request *request; /* borrowed */
 };
 struct record {
 	char *key, *result; /* owned */
@@ -91,24 +91,24 @@ struct record {
 struct edge {
 	struct vertex *vertex;
 	int64_t index;
-	struct edge *forward;     /* merged into */
+	struct edge *forward; /* merged into */
 	enum edge_state state;
 	enum edge_state desired;
 	bool queued;
-	bool keys_changed;        /* since the last look for an equal edge */
-	struct dep *deps;         /* owned, vertex->n_inputs; NULL: not asked for yet */
+	bool keys_changed; /* since the last look for an equal edge */
+	struct dep *deps;  /* owned, vertex->n_inputs; NULL: not asked for yet */
 	guint maps_seen;
-	GArray *watchers;         /* struct watcher */
-	GPtrArray *keys;          /* owned texts, in the order found; what users of it may match */
-	GHashTable *key_set;      /* the same, borrowed */
-	GPtrArray *result_keys;   /* owned texts: keys of the result, for those who save under it */
-	GArray *records;          /* struct record, not tried yet */
-	GHashTable *tried;        /* results that were loaded in vain */
-	struct task *load_task;   /* borrowed */
-	struct failure *failure;  /* owned; of an input, or of this output */
+	GArray *watchers;        /* struct watcher */
+	GPtrArray *keys;         /* owned texts, in the order found; what users of it may match */
+	GHashTable *key_set;     /* the same, borrowed */
+	GPtrArray *result_keys;  /* owned texts: keys of the result, for those who save under it */
+	GArray *records;         /* struct record, not tried yet */
+	GHashTable *tried;       /* results that were loaded in vain */
+	struct task *load_task;  /* borrowed */
+	struct failure *failure; /* owned; of an input, or of this output */
 	bool has_result;
-	void *result;             /* owned, NULL is scratch */
-	GPtrArray *index_texts;   /* owned: where it stands in the index of equal edges */
+	void *result;           /* owned, NULL is scratch */
+	GPtrArray *index_texts; /* owned: where it stands in the index of equal edges */
 };
 
 struct edge *edge_resolve(struct edge *e);
@@ -145,23 +145,23 @@ enum task_kind { TASK_MAP, TASK_CONTENT, TASK_EXEC, TASK_LOAD };
 struct task {
 	enum task_kind kind;
 	struct vertex *vertex;
-	struct edge *edge;      /* loads */
-	cancel *cancel;         /* owned */
+	struct edge *edge;       /* loads */
+	cancel *cancel;          /* owned */
 	session_group *sessions; /* ref or NULL */
-	solver_job *job;        /* whose sessions these are; only compared */
+	solver_job *job;         /* whose sessions these are; only compared */
 	unsigned phase;
 	size_t input;
-	void **inputs;          /* owned results */
+	void **inputs; /* owned results */
 	size_t n_inputs;
-	struct record record;   /* loads; owned */
+	struct record record; /* loads; owned */
 	bool waits_for_slot;
 	bool has_slot;
 	/* answers */
 	bool ok;
-	GError *error;          /* owned */
+	GError *error; /* owned */
 	struct cache_map map;
 	struct digest digest;
-	void **outputs;         /* owned results, n_outputs */
+	void **outputs; /* owned results, n_outputs */
 	char **output_ids;
 	int64_t created_ns;
 	void *result;
@@ -180,14 +180,14 @@ void tasks_cancel_all(struct vertex *v);
 struct request {
 	gint refs;
 	solver *solver;
-	solver_job *job;             /* borrowed until done */
+	solver_job *job;              /* borrowed until done */
 	const struct llb_vertex *llb; /* borrowed from definition */
-	llb_definition *definition;  /* ref */
+	llb_definition *definition;   /* ref */
 	int64_t index;
-	struct edge *edge;           /* NULL before it is loaded and when done */
+	struct edge *edge; /* NULL before it is loaded and when done */
 	GMutex mu;
 	GCond changed;
-	bool done;                   /* mu guards this and what follows */
+	bool done; /* mu guards this and what follows */
 	void *result;
 	struct failure *failure;
 	bool canceled;
@@ -200,9 +200,9 @@ struct solver_job {
 	session_group *sessions; /* ref or NULL */
 	progress_log *log;       /* ref or NULL */
 	void *data;
-	GHashTable *vertices;    /* set of struct vertex that it holds; solver thread */
+	GHashTable *vertices; /* set of struct vertex that it holds; solver thread */
 	GMutex mu;
-	GHashTable *sinks;       /* digest text to ref; mu guards it */
+	GHashTable *sinks; /* digest text to ref; mu guards it */
 };
 void job_add_vertex(solver_job *job, struct vertex *v);
 void job_drop_all(solver_job *job);
@@ -222,23 +222,23 @@ struct solver {
 	GThread *thread;
 	GAsyncQueue *messages;
 	GThreadPool *pool;
-	GHashTable *active;      /* digest text to struct vertex; solver thread */
-	GQueue dirty;            /* of struct edge */
-	GHashTable *edge_index;  /* text to GPtrArray of struct edge */
+	GHashTable *active;     /* digest text to struct vertex; solver thread */
+	GQueue dirty;           /* of struct edge */
+	GHashTable *edge_index; /* text to GPtrArray of struct edge */
 	int slots_used;
-	GQueue slot_queue;       /* of struct task */
+	GQueue slot_queue; /* of struct task */
 	bool flush_running;
-	gint64 flush_at_us;      /* monotonic; 0: nothing to write */
+	gint64 flush_at_us;       /* monotonic; 0: nothing to write */
 	gint running, n_vertices; /* atomic */
 	GMutex mu;
-	GHashTable *jobs;        /* id to solver_job, borrowed; mu guards it */
+	GHashTable *jobs; /* id to solver_job, borrowed; mu guards it */
 };
 /* Thread: any. fn runs on the solver thread. */
 void solver_post(solver *s, message_fn fn, void *data);
 /* Runs fn on a worker: for what may take long and answers to nobody. */
 void solver_defer(solver *s, void (*fn)(solver *s, void *data), void *data);
 void solver_pool_push(solver *s, struct task *t);
-void task_run(struct task *t);  /* on a worker */
+void task_run(struct task *t);         /* on a worker */
 void task_done(solver *s, void *task); /* message */
 void *result_ref(solver *s, void *result);
 /* On a worker: the last reference may remove files. */

@@ -195,7 +195,8 @@ static bool request_answer(struct request *r, cancel *c, void **ret_result, GErr
 	return true;
 }
 
-bool solver_job_build(solver_job *job, const struct llb_vertex *vertex, int64_t index, cancel *c, void **ret_result, GError **error)
+bool solver_job_build(solver_job *job, const struct llb_vertex *vertex, int64_t index, cancel *c, void **ret_result,
+		      GError **error)
 {
 	if (!cancel_check(c, error))
 		return false;

@@ -8,9 +8,11 @@
 
 static const char *const migrations[] = {
 	"CREATE TABLE link(key TEXT NOT NULL, digest TEXT NOT NULL, input INTEGER NOT NULL, output INTEGER NOT NULL,"
-	" selector TEXT NOT NULL, target TEXT NOT NULL, PRIMARY KEY(key, digest, input, output, selector, target)) WITHOUT ROWID;"
+	" selector TEXT NOT NULL, target TEXT NOT NULL, PRIMARY KEY(key, digest, input, output, selector, target)) "
+	"WITHOUT ROWID;"
 	"CREATE INDEX link_target ON link(target);"
-	"CREATE TABLE result(key TEXT NOT NULL, result TEXT NOT NULL, created INTEGER NOT NULL, PRIMARY KEY(key, result))"
+	"CREATE TABLE result(key TEXT NOT NULL, result TEXT NOT NULL, created INTEGER NOT NULL, PRIMARY KEY(key, "
+	"result))"
 	" WITHOUT ROWID;"
 	"CREATE INDEX result_result ON result(result);",
 	NULL,
@@ -78,9 +80,10 @@ void key_db_close(key_db *d)
 /* A read that fails is a miss: the step runs again. */
 void key_db_targets(key_db *d, const char *from, const struct key_link *link, GHashTable *ret_targets)
 {
-	g_autoptr(db_query) q = db_select(d->read,
-		"SELECT target FROM link WHERE key = ? AND digest = ? AND input = ? AND output = ? AND selector = ?", NULL, "ssiis",
-		from, link->digest, link->input, link->output, link->selector);
+	g_autoptr(db_query) q = db_select(
+		d->read,
+		"SELECT target FROM link WHERE key = ? AND digest = ? AND input = ? AND output = ? AND selector = ?",
+		NULL, "ssiis", from, link->digest, link->input, link->output, link->selector);
 	while (q && db_next(q, NULL))
 		g_hash_table_add(ret_targets, g_strdup(db_text(q, 0)));
 }
@@ -150,11 +153,13 @@ static bool change_apply(db *d, const struct key_change *c, GError **error)
 {
 	switch (c->type) {
 	case KEY_ADD_LINK:
-		return db_run(d, "INSERT OR IGNORE INTO link(key, digest, input, output, selector, target) VALUES(?, ?, ?, ?, ?, ?)",
+		return db_run(d,
+			      "INSERT OR IGNORE INTO link(key, digest, input, output, selector, target) VALUES(?, ?, "
+			      "?, ?, ?, ?)",
 			      error, "ssiiss", c->key, c->digest, c->input, c->output, c->selector, c->other);
 	case KEY_ADD_RESULT:
-		return db_run(d, "INSERT OR REPLACE INTO result(key, result, created) VALUES(?, ?, ?)", error, "ssi", c->key,
-			      c->other, c->created_ns);
+		return db_run(d, "INSERT OR REPLACE INTO result(key, result, created) VALUES(?, ?, ?)", error, "ssi",
+			      c->key, c->other, c->created_ns);
 	case KEY_FORGET:
 		return forget(d, c->other, error);
 	case KEY_FORGET_PAIR:

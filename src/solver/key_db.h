@@ -17,8 +17,8 @@ typedef struct key_db key_db;
 enum key_change_type { KEY_ADD_LINK, KEY_ADD_RESULT, KEY_FORGET, KEY_FORGET_PAIR };
 struct key_change {
 	enum key_change_type type;
-	char *key, *other;          /* owned; other: the target or the result */
-	char *digest, *selector;    /* owned; links only */
+	char *key, *other;       /* owned; other: the target or the result */
+	char *digest, *selector; /* owned; links only */
 	int64_t input, output, created_ns;
 };
 void key_change_free(struct key_change *c);

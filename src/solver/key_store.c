@@ -5,13 +5,13 @@
 #include <string.h>
 
 #define SESSION_PREFIX "random:"
-#define TABLE_MAX 65536        /* entries in memory; then what is on disk too is let go */
+#define TABLE_MAX 65536 /* entries in memory; then what is on disk too is let go */
 #define SESSION_TABLE_MAX 16384
 
 struct table {
-	GHashTable *links;    /* text of (key, link) to a set of targets */
-	GHashTable *results;  /* key to GArray of struct key_result */
-	GHashTable *keys_of;  /* result to a set of keys */
+	GHashTable *links;   /* text of (key, link) to a set of targets */
+	GHashTable *results; /* key to GArray of struct key_result */
+	GHashTable *keys_of; /* result to a set of keys */
 };
 
 struct key_store {
@@ -136,8 +136,8 @@ static void make_room(key_store *k)
 
 static char *link_text(const char *from, const struct key_link *link)
 {
-	return g_strdup_printf("%s %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %s %s", from, link->input, link->output, link->digest,
-			       link->selector);
+	return g_strdup_printf("%s %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %s %s", from, link->input, link->output,
+			       link->digest, link->selector);
 }
 
 static GHashTable *targets_get(key_store *k, const char *from, const struct key_link *link)
@@ -239,8 +239,13 @@ void key_store_add_link(key_store *k, const char *from, const struct key_link *l
 	g_hash_table_add(targets_get(k, from, link), g_strdup(to));
 	if (key_is_session_only(from) || key_is_session_only(to))
 		return;
-	queue(k, (struct key_change){.type = KEY_ADD_LINK, .key = (char *)from, .other = (char *)to, .digest = (char *)link->digest,
-				     .selector = (char *)link->selector, .input = link->input, .output = link->output});
+	queue(k, (struct key_change){.type = KEY_ADD_LINK,
+				     .key = (char *)from,
+				     .other = (char *)to,
+				     .digest = (char *)link->digest,
+				     .selector = (char *)link->selector,
+				     .input = link->input,
+				     .output = link->output});
 }
 
 void key_store_results(key_store *k, const char *key, GArray *ret_results)
@@ -262,7 +267,9 @@ void key_store_add_result(key_store *k, const char *key, const char *result, int
 	g_array_append_val(results, r);
 	keys_of_add(table_of(k, key), result, key);
 	if (!key_is_session_only(key))
-		queue(k, (struct key_change){.type = KEY_ADD_RESULT, .key = (char *)key, .other = (char *)result,
+		queue(k, (struct key_change){.type = KEY_ADD_RESULT,
+					     .key = (char *)key,
+					     .other = (char *)result,
 					     .created_ns = created_ns});
 }
 

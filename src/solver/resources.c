@@ -107,7 +107,8 @@ Pb__LinuxResources *resources_relax(const Pb__LinuxResources *a, const Pb__Linux
 	Pb__LinuxResources merged = PB__LINUX_RESOURCES__INIT;
 	merged.memory = relax_memory(a->memory, b->memory);
 	merged.memoryswap = relax_swap(a->memoryswap, b->memoryswap);
-	merged.cpushares = a->cpushares == 0 || b->cpushares == 0 ? a->cpushares + b->cpushares : MAX(a->cpushares, b->cpushares);
+	merged.cpushares =
+		a->cpushares == 0 || b->cpushares == 0 ? a->cpushares + b->cpushares : MAX(a->cpushares, b->cpushares);
 	merged.cpuperiod = a->cpuquota == 0 && b->cpuquota == 0 ? 0 : wider->cpuperiod;
 	merged.cpuquota = wider->cpuquota;
 	merged.cpusetcpus = cpus;

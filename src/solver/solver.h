@@ -24,12 +24,12 @@ typedef struct solver_job solver_job;
 
 /* What an op needs to be looked up, for each input. */
 struct cache_map_input {
-	char *selector;        /* owned digest text, or NULL */
-	bool content;          /* has a content key (op->content_key) */
-	bool unlazy;           /* result must be unpacked before exec (preprocess) */
+	char *selector; /* owned digest text, or NULL */
+	bool content;   /* has a content key (op->content_key) */
+	bool unlazy;    /* result must be unpacked before exec (preprocess) */
 };
 struct cache_map {
-	char digest[DIGEST_TEXT_SIZE]; /* digest text, or "random:<hex>" which never crosses sessions */
+	char digest[DIGEST_TEXT_SIZE];  /* digest text, or "random:<hex>" which never crosses sessions */
 	struct cache_map_input *inputs; /* g_new0(n_inputs) by the op; freed by the solver */
 	bool last;                      /* no further phase */
 };
@@ -37,9 +37,11 @@ struct cache_map {
 struct solver_op_class {
 	bool (*cache_map)(void *op, struct work *work, unsigned phase, struct cache_map *ret, GError **error);
 	/* Content key of one input's result. */
-	bool (*content_key)(void *op, struct work *work, unsigned input, void *result, struct digest *ret, GError **error);
+	bool (*content_key)(void *op, struct work *work, unsigned input, void *result, struct digest *ret,
+			    GError **error);
 	/* inputs: borrowed results, NULL allowed. ret_outputs: n_outputs results, owned by the caller. */
-	bool (*exec)(void *op, struct work *work, void *const *inputs, size_t n_inputs, void **ret_outputs, size_t n_outputs, GError **error);
+	bool (*exec)(void *op, struct work *work, void *const *inputs, size_t n_inputs, void **ret_outputs,
+		     size_t n_outputs, GError **error);
 	bool takes_slot; /* counts against max_parallelism (source, exec, file) */
 	/* cache_map neither blocks nor reads anything but the op: it may run on the solver thread. */
 	bool map_is_pure;
@@ -63,7 +65,8 @@ struct solver_result_class {
 
 struct solver_options {
 	/* Makes the op of a vertex; data is options.data. */
-	bool (*resolve)(void *data, const struct llb_vertex *vertex, solver_job *job, struct solver_op *ret, GError **error);
+	bool (*resolve)(void *data, const struct llb_vertex *vertex, solver_job *job, struct solver_op *ret,
+			GError **error);
 	const struct solver_result_class *results;
 	void *data;
 	int root_fd;         /* where cache keys persist (<root>/keys.db); -1: in memory only */
@@ -87,7 +90,8 @@ void *solver_job_data(const solver_job *job);
  * Builds one output. The definition is kept by the job until it ends. ret_result: owned (options.results->unref),
  * NULL for scratch. Errors carry errdefs.Vertex and Source details of the failing vertex.
  */
-bool solver_job_build(solver_job *job, const struct llb_vertex *vertex, int64_t index, cancel *c, void **ret_result, GError **error);
+bool solver_job_build(solver_job *job, const struct llb_vertex *vertex, int64_t index, cancel *c, void **ret_result,
+		      GError **error);
 /* Runs fn as a vertex of its own (exporters, metadata lookups): started, statuses, completed, error. */
 bool solver_job_run_vertex(solver_job *job, const char *digest, const char *name, cancel *c,
 			   bool (*fn)(void *data, struct work *work, GError **error), void *data, GError **error);

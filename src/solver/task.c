@@ -44,7 +44,8 @@ static void vertex_fail(struct vertex *v, GError *error, const char *prefix)
 
 static bool takes_slot(const struct task *t)
 {
-	return t->kind == TASK_EXEC && t->vertex->op.class->takes_slot && t->vertex->solver->options.max_parallelism > 0;
+	return t->kind == TASK_EXEC && t->vertex->op.class->takes_slot &&
+	       t->vertex->solver->options.max_parallelism > 0;
 }
 
 static void dispatch(solver *s, struct task *t)
@@ -185,8 +186,8 @@ void task_start_load(struct edge *e, const struct record *record)
 {
 	struct task *t = task_new(e->vertex, TASK_LOAD);
 	t->edge = e;
-	t->record = (struct record){.key = g_strdup(record->key), .result = g_strdup(record->result),
-				    .created_ns = record->created_ns};
+	t->record = (struct record){
+		.key = g_strdup(record->key), .result = g_strdup(record->result), .created_ns = record->created_ns};
 	e->load_task = t;
 	dispatch(e->vertex->solver, t);
 }
@@ -225,15 +226,18 @@ static void load_run(struct task *t)
 	struct vertex *v = t->vertex;
 	struct work work = work_of(t);
 	progress_sink_start_cached(v->sink);
-	t->ok = !*t->record.result ||
-		v->solver->options.results->load(v->solver->options.data, t->record.result, &work, &t->result, &t->error);
+	t->ok = !*t->record.result || v->solver->options.results->load(v->solver->options.data, t->record.result, &work,
+								       &t->result, &t->error);
 	progress_sink_complete(v->sink, t->ok ? NULL : t->error->message, true);
 }
 
 void task_run(struct task *t)
 {
 	static void (*const runs[])(struct task *) = {
-		[TASK_MAP] = map_run, [TASK_CONTENT] = content_run, [TASK_EXEC] = exec_run, [TASK_LOAD] = load_run,
+		[TASK_MAP] = map_run,
+		[TASK_CONTENT] = content_run,
+		[TASK_EXEC] = exec_run,
+		[TASK_LOAD] = load_run,
 	};
 	if (cancel_check(t->cancel, &t->error))
 		runs[t->kind](t);
@@ -346,7 +350,10 @@ static void task_free(struct task *t)
 void task_done(solver *s, void *data)
 {
 	static void (*const answers[])(struct task *) = {
-		[TASK_MAP] = map_done, [TASK_CONTENT] = content_done, [TASK_EXEC] = exec_done, [TASK_LOAD] = load_done,
+		[TASK_MAP] = map_done,
+		[TASK_CONTENT] = content_done,
+		[TASK_EXEC] = exec_done,
+		[TASK_LOAD] = load_done,
 	};
 	struct task *t = data;
 	struct vertex *v = t->vertex;

@@ -103,7 +103,8 @@ void vertex_free_if_idle(struct vertex *v)
 		result_unref_later(s, v->outputs[i]);
 		g_free(v->output_ids[i]);
 	}
-	struct old_op old = {.op = v->op, .resolved = v->resolved, .resources = v->resources, .definition = v->definition};
+	struct old_op old = {
+		.op = v->op, .resolved = v->resolved, .resources = v->resources, .definition = v->definition};
 	solver_defer(s, old_op_free, g_memdup2(&old, sizeof old));
 	g_ptr_array_unref(v->edges);
 	g_array_unref(v->maps);

@@ -40,6 +40,14 @@ static char *shown_of(const git_address *a)
 	return g_strdup_printf("%s://%s%s", a->scheme, mask, rest);
 }
 
+/* http is given its credentials apart; others have no use for a password in the address. */
+static char *without_secret(bool http, const git_address *a)
+{
+	const char *rest = strstr(a->remote, "://") + 3 + strlen(a->user_info) + 1;
+	size_t user = http ? 0 : strcspn(a->user_info, ":");
+	return g_strdup_printf("%s://%.*s%s%s", a->scheme, (int)user, a->user_info, user > 0 ? "@" : "", rest);
+}
+
 static bool take_remote(struct git_source *s, const git_address *a, GError **error)
 {
 	g_autofree char *shown = shown_of(a);
@@ -54,8 +62,7 @@ static bool take_remote(struct git_source *s, const git_address *a, GError **err
 	s->http = g_str_has_prefix(a->scheme, "http");
 	bool secret = a->user_info && !a->scp && (s->http || strchr(a->user_info, ':'));
 	s->user_info = secret && *a->user_info ? g_strdup(a->user_info) : NULL;
-	const char *rest = secret ? strstr(a->remote, "://") + 3 + strlen(a->user_info) + 1 : NULL;
-	s->remote = s->http && secret ? g_strdup_printf("%s://%s", a->scheme, rest) : g_strdup(a->remote);
+	s->remote = secret ? without_secret(s->http, a) : g_strdup(a->remote);
 	s->shown = g_steal_pointer(&shown);
 	s->host = g_strdup(a->host);
 	return true;

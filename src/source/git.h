@@ -18,7 +18,7 @@
 
 typedef struct git_source {
 	const struct source_context *context; /* borrowed */
-	char *remote;    /* owned: what git is given; of http without credentials */
+	char *remote;    /* owned: what git is given, without a password */
 	char *shown;     /* owned: for texts */
 	char *user_info; /* owned or NULL: credentials of the address */
 	char *host;      /* owned */
@@ -36,7 +36,7 @@ typedef struct git_source {
 
 /* ---- git_link.c */
 typedef struct git_link {
-	git_config *config; /* owned: credentials and the remote */
+	git_config *config; /* owned: credentials */
 	char *agent_path;   /* owned or NULL: socket of the forwarded agent */
 	char *hosts_path;   /* owned or NULL */
 	int hosts_fd;       /* owned, when hosts_path */

@@ -136,8 +136,6 @@ static bool make_agent(git_link *l, const char *id, struct work *work, GError **
 bool git_link_open(git_link *l, const struct git_source *s, struct work *work, GError **error)
 {
 	*l = (git_link){.hosts_fd = -1, .config = git_config_new()};
-	git_config_add(l->config, "remote.origin.url", s->remote);
-	git_config_add(l->config, "remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*");
 	if (!add_credentials(s, l->config, work, error))
 		return false;
 	if (s->ssh_id && !make_agent(l, s->ssh_id, work, error))

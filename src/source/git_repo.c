@@ -71,7 +71,9 @@ static bool create_record(git_repo *r, const char *name, struct work *work, GErr
 		return false;
 	struct git_how how = git_repo_how(r);
 	const char *args[] = {"init", "--bare", strlen(s->found.sha) == 64 ? "--object-format=sha256" : NULL, NULL};
-	if (git_run(&how, args, work, NULL, error) && cache_ref_set_name(r->ref, name, error))
+	const char *origin[] = {"remote", "add", "--", "origin", s->remote, NULL};
+	if (git_run(&how, args, work, NULL, error) && git_run(&how, origin, work, NULL, error) &&
+	    cache_ref_set_name(r->ref, name, error))
 		return true;
 	cache_ref_set_policy(r->ref, CACHE_POLICY_DEFAULT, NULL);
 	return false;

@@ -53,7 +53,8 @@ static void check(const struct edge_facts *f, const struct edge_plan *p)
 	if (p->want_map)
 		g_assert_true(!f->map_running && !f->maps_done);
 	if (p->load)
-		g_assert_true(f->desired == EDGE_COMPLETE && f->n_records > 0 && !f->ignore_cache && !f->load_running && !f->exec_running);
+		g_assert_true(f->desired == EDGE_COMPLETE && f->n_records > 0 && !f->ignore_cache && !f->load_running &&
+			      !f->exec_running);
 	check_run(f, p);
 	check_deps(f, p, &asks);
 	bool idle = f->failed || f->has_result || f->desired == EDGE_INITIAL || p->state >= f->desired;
@@ -92,7 +93,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 		deps[i].has_match = b & 4;
 		deps[i].has_content = f.has_map && (b & 8);
 		deps[i].content_known = deps[i].has_content && (b & 16);
-		deps[i].content_running = deps[i].has_content && !deps[i].content_known && deps[i].state == EDGE_COMPLETE && (b & 32);
+		deps[i].content_running =
+			deps[i].has_content && !deps[i].content_known && deps[i].state == EDGE_COMPLETE && (b & 32);
 	}
 	/* A state that was reached stays explained by the facts, but for records that failed to load. */
 	if (!f.maps_done && f.n_records == 0)

@@ -4,11 +4,20 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 
-static void round_trip(const json_t *value, char *text, size_t n)
+static char *written(const json_t *value, size_t *ret_len)
 {
-	g_autofree char *owned = text;
-	g_autoptr(json_t) again = json_read(text, n, SIZE_MAX, "copy", NULL);
-	g_assert_true(again && json_equal(value, again));
+	json_writer *w = json_writer_new(0);
+	json_put_value(w, value, true);
+	return json_writer_take(&w, ret_len);
+}
+
+static json_t *read_again(const char *text, size_t n)
+{
+	g_autoptr(GError) error = NULL;
+	json_t *value = json_read(text, n, SIZE_MAX, "copy", &error);
+	g_assert_true(value ||
+		      strstr(error->message, "too big integer")); /* 12e18, which Go writes without an exponent */
+	return value;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
@@ -16,14 +25,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	g_autoptr(json_t) value = json_read(bytes, n, 1 << 20, "input", NULL);
 	if (!value)
 		return 0;
-	size_t len;
-	json_writer *w = json_writer_new(0);
-	json_put_value(w, value, true);
-	char *text = json_writer_take(&w, &len);
-	round_trip(value, text, len);
-	w = json_writer_new(2);
+	size_t len, len_again;
+	g_autofree char *text = written(value, &len);
+	g_autoptr(json_t) again = read_again(text, len); /* 1.0 has become 1, as in Go: texts agree, values need not */
+	g_autofree char *text_again = again ? written(again, &len_again) : NULL;
+	if (again)
+		g_assert_cmpmem(text, len, text_again, len_again);
+	json_writer *w = json_writer_new(2);
 	json_put_raw(w, (const char *)bytes, n);
-	text = json_writer_take(&w, &len);
-	round_trip(value, text, len);
+	g_autofree char *raw = json_writer_take(&w, &len);
+	g_autoptr(json_t) raw_again = read_again(raw, len);
+	g_assert_true(json_equal(value, raw_again));
 	return 0;
 }

@@ -6,7 +6,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 
-static const char *const all_caps[] = {"constraints", "diffop", "mergeop", "meta.description", "platform", "source.image", NULL};
+static const char *const all_caps[] = {"constraints", "diffop",       "mergeop", "meta.description",
+				       "platform",    "source.image", NULL};
 
 static void check(const llb_definition *d)
 {

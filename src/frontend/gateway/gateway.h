@@ -4,7 +4,7 @@
  * drives a build.
  *
  *	gateway *g = gateway_new(bridge, inputs, &info);       one a build
- *	llbbridge_register(server, find, data);                calls find the gateway by "buildkit-controlapi-buildid"
+ *	llbbridge_register(server, &host);                     calls find the gateway by "buildkit-controlapi-buildid"
  *	build_result *r = gateway_wait(g, cancel, error);      until Return
  *
  * A gateway is counted; it owns the refs that it handed out until it is closed. Rules: llb-and-solver.md section 27.
@@ -34,6 +34,11 @@ void gateway_close(gateway *g);
 
 /* Finds the gateway a call is for; counted. Errors: NOT_FOUND and others of section 3.2. */
 typedef gateway *(*gateway_find_fn)(void *data, rpc_call *call, GError **error);
-void llbbridge_register(rpc_server *server, gateway_find_fn find, void *data);
+struct llbbridge_host {
+	gateway_find_fn find;
+	void *data;
+};
+/* host is borrowed: it outlives the server. */
+void llbbridge_register(rpc_server *server, struct llbbridge_host *host);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(gateway, gateway_unref)

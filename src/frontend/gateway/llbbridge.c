@@ -6,11 +6,6 @@
 
 #define SERVICE "/moby.buildkit.v1.frontend.LLBBridge/"
 
-struct host {
-	gateway_find_fn find;
-	void *data;
-};
-
 /* A call on a gateway: the gateway stays open while it runs, and its work ends with the call. */
 struct visit {
 	gateway *g; /* ref */
@@ -19,7 +14,7 @@ struct visit {
 
 static bool visit_begin(struct visit *v, rpc_call *call, void *data, GError **error)
 {
-	const struct host *host = data;
+	const struct llbbridge_host *host = data;
 	v->g = host->find(host->data, call, error);
 	if (!v->g)
 		return false;
@@ -364,11 +359,7 @@ static const struct rpc_method methods[] = {
 	{SERVICE "ExecProcess", NULL, NULL, handle_later_stream},
 };
 
-void llbbridge_register(rpc_server *server, gateway_find_fn find, void *data)
+void llbbridge_register(rpc_server *server, struct llbbridge_host *host)
 {
-	/* Lives as long as the process: a server is made once. */
-	struct host *host = g_new0(struct host, 1);
-	host->find = find;
-	host->data = data;
 	rpc_server_add(server, methods, G_N_ELEMENTS(methods), host);
 }

@@ -12,8 +12,10 @@ static void check(json_writer *w, const char *want)
 static void test_escapes(void)
 {
 	json_writer *w = json_writer_new(0);
-	json_put_string(w, "echo a && b <c> \"q\" \\ \x01\b\f\n\r\t\x7f \xe2\x80\xa8\xe2\x80\xa9 \xc3\xa9 \xff \xed\xa0\x80");
-	check(w, "\"echo a \\u0026\\u0026 b \\u003cc\\u003e \\\"q\\\" \\\\ \\u0001\\b\\f\\n\\r\\t\x7f \\u2028\\u2029 \xc3\xa9 "
+	json_put_string(
+		w, "echo a && b <c> \"q\" \\ \x01\b\f\n\r\t\x7f \xe2\x80\xa8\xe2\x80\xa9 \xc3\xa9 \xff \xed\xa0\x80");
+	check(w, "\"echo a \\u0026\\u0026 b \\u003cc\\u003e \\\"q\\\" \\\\ \\u0001\\b\\f\\n\\r\\t\x7f \\u2028\\u2029 "
+		 "\xc3\xa9 "
 		 "\\ufffd \\ufffd\\ufffd\\ufffd\"");
 }
 
@@ -38,9 +40,10 @@ static void test_structure(void)
 		json_key(w, "n");
 		json_put_null(w);
 		json_object_end(w);
-		check(w, indent ? "{\n  \"a\": [\n    -1,\n    18446744073709551615,\n    {}\n  ],\n  \"b\": \"aGk=\",\n"
-				  "  \"c\": true,\n  \"n\": null\n}"
-				: "{\"a\":[-1,18446744073709551615,{}],\"b\":\"aGk=\",\"c\":true,\"n\":null}");
+		check(w,
+		      indent ? "{\n  \"a\": [\n    -1,\n    18446744073709551615,\n    {}\n  ],\n  \"b\": \"aGk=\",\n"
+			       "  \"c\": true,\n  \"n\": null\n}"
+			     : "{\"a\":[-1,18446744073709551615,{}],\"b\":\"aGk=\",\"c\":true,\"n\":null}");
 	}
 }
 
@@ -50,9 +53,20 @@ static void test_doubles(void)
 		double value;
 		const char *text;
 	} rows[] = {
-		{0, "0"}, {1, "1"}, {-1.5, "-1.5"}, {0.1, "0.1"}, {100, "100"}, {1e20, "100000000000000000000"},
-		{1e21, "1e+21"}, {1e-6, "0.000001"}, {1e-7, "1e-7"}, {1.0 / 3, "0.3333333333333333"},
-		{123456.789, "123456.789"}, {1.5e300, "1.5e+300"}, {5e-324, "5e-324"}, {-0.0, "-0"},
+		{0, "0"},
+		{1, "1"},
+		{-1.5, "-1.5"},
+		{0.1, "0.1"},
+		{100, "100"},
+		{1e20, "100000000000000000000"},
+		{1e21, "1e+21"},
+		{1e-6, "0.000001"},
+		{1e-7, "1e-7"},
+		{1.0 / 3, "0.3333333333333333"},
+		{123456.789, "123456.789"},
+		{1.5e300, "1.5e+300"},
+		{5e-324, "5e-324"},
+		{-0.0, "-0"},
 	};
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
 		json_writer *w = json_writer_new(0);
@@ -74,8 +88,9 @@ static void test_raw(void)
 	json_array_begin(w);
 	json_put_raw(w, raw, strlen(raw));
 	json_array_end(w);
-	check(w, "[\n  {\n    \"a\": [\n      1,\n      {\n        \"b\": \"\\u003cx\\\"y\"\n      },\n      []\n    ],\n"
-		 "    \"c\": {}\n  }\n]");
+	check(w,
+	      "[\n  {\n    \"a\": [\n      1,\n      {\n        \"b\": \"\\u003cx\\\"y\"\n      },\n      []\n    ],\n"
+	      "    \"c\": {}\n  }\n]");
 }
 
 static void test_value(void)

@@ -41,7 +41,7 @@ static void test_values(void)
 	g_assert_cmpint(at(r, "t/u/x")->integer, ==, 1);
 	g_assert_cmpint(at(r, "t/list/xx/id")->integer, ==, 2);
 	g_assert_cmpint(at(r, "t/list/xx/sub/y")->integer, ==, 2);
-	g_assert_cmpint(at(r, "t/list/xx/sub/y")->line, ==, 25);
+	g_assert_cmpint(at(r, "t/list/xx/sub/y")->line, ==, 24);
 }
 
 static void test_errors(void)

@@ -39,8 +39,9 @@ static void test_vector_mkfile(void)
 	Pb__Definition *def = llb_marshal(g, out);
 	g_assert_cmpuint(def->n_def, ==, 2);
 	g_autofree char *op = hex(&def->def[0]);
-	g_assert_cmpstr(op, ==, "5a002235123308ffffffffffffffffff0110ffffffffffffffffff012a1b0a042f454f5410a4031a05686920620a"
-				"28ffffffffffffffffff01");
+	g_assert_cmpstr(op, ==,
+			"5a002235123308ffffffffffffffffff0110ffffffffffffffffff012a1b0a042f454f5410a4031a05686920620a"
+			"28ffffffffffffffffff01");
 	struct digest d;
 	llb_out_digest(g, out, &d);
 	g_assert_cmpstr(d.text, ==, "sha256:d45ca624642ee754edfd40c254adb9293e84d00060d77b6fc483fd22f334e6f4");
@@ -77,12 +78,14 @@ static void test_vector_exec(void)
 	Pb__Definition *def = llb_marshal(g, out);
 	g_assert_cmpuint(def->n_def, ==, 3);
 	g_autofree char *image_hex = hex(&def->def[0]);
-	g_assert_cmpstr(image_hex, ==, "520e0a05616d64363412056c696e75785a001a310a2f646f636b65722d696d6167653a2f2f646f636b65722e"
-				       "696f2f6c6962726172792f62757379626f783a6c6174657374");
+	g_assert_cmpstr(image_hex, ==,
+			"520e0a05616d64363412056c696e75785a001a310a2f646f636b65722d696d6167653a2f2f646f636b65722e"
+			"696f2f6c6962726172792f62757379626f783a6c6174657374");
 	g_autofree char *digest_text = text_hex(image.text);
 	g_autofree char *exec_hex = hex(&def->def[1]);
-	g_autofree char *want = g_strconcat("0a490a47", digest_text,
-					    "520e0a05616d64363412056c696e75785a0012160a0f0a046563686f0a0268691a012f580112031a012f", NULL);
+	g_autofree char *want = g_strconcat(
+		"0a490a47", digest_text,
+		"520e0a05616d64363412056c696e75785a0012160a0f0a046563686f0a0268691a012f580112031a012f", NULL);
 	g_assert_cmpstr(exec_hex, ==, want);
 	g_assert_cmpstr(exec.text, ==, "sha256:d65dfb3d39c3320531497b89336bcd7152846eb42a25c207b357b66b81c5668a");
 	guard_free(def);
@@ -100,7 +103,8 @@ static void test_source_attrs(void)
 	g_autofree char *include = text_hex("local.includepattern");
 	g_autofree char *pattern = text_hex("[\"a\"]");
 	g_autofree char *unique = text_hex("local.unique");
-	g_autofree char *want = g_strdup_printf("5a001a420a0f%s121d0a14%s1205%s12100a0c%s1200", id, include, pattern, unique);
+	g_autofree char *want =
+		g_strdup_printf("5a001a420a0f%s121d0a14%s1205%s12100a0c%s1200", id, include, pattern, unique);
 	g_assert_cmpstr(got, ==, want);
 	g_assert_cmpuint(def->metadata[0]->value->n_caps, ==, 3);
 	guard_free(def);
@@ -120,7 +124,10 @@ static void test_exec_mounts(void)
 		{.dest = "/z"},
 		{.source = base, .dest = "/"},
 		{.source = base, .dest = "/ro", .readonly = true, .selector = "/etc"},
-		{.type = PB__MOUNT_TYPE__CACHE, .dest = "/cache", .cache_id = "//cache", .sharing = PB__CACHE_SHARING_OPT__LOCKED},
+		{.type = PB__MOUNT_TYPE__CACHE,
+		 .dest = "/cache",
+		 .cache_id = "//cache",
+		 .sharing = PB__CACHE_SHARING_OPT__LOCKED},
 		{.type = PB__MOUNT_TYPE__TMPFS, .dest = "/tmp", .tmpfs_size = 7},
 	};
 	struct llb_out out = llb_exec(g, &(struct llb_exec_spec){.meta = &m, .mounts = mounts, .n_mounts = 7}, NULL);
@@ -132,7 +139,8 @@ static void test_exec_mounts(void)
 	g_autoptr(GError) error = NULL;
 	Pb__Op *op = guard_unpack(&pb__op__descriptor, def->def[1].data, def->def[1].len, &error);
 	g_assert_no_error(error);
-	static const char *const dests[] = {"/", "/cache", "/ro", "/tmp", "/z", "/a-secret", "/run/buildkit/ssh_agent.0"};
+	static const char *const dests[] = {
+		"/", "/cache", "/ro", "/tmp", "/z", "/a-secret", "/run/buildkit/ssh_agent.0"};
 	static const int outputs[] = {0, -1, -1, -1, 1, 0, 0}, inputs[] = {0, -1, 0, -1, -1, -1, -1};
 	g_assert_cmpuint(op->exec->n_mounts, ==, 7);
 	g_assert_cmpuint(op->n_inputs, ==, 1);

@@ -255,7 +255,8 @@ static void test_others(void)
 
 /* ---- through build */
 
-static llb_definition *marshal_load(llb_graph *g, struct llb_out out, const struct llb_load_options *options, GError **error)
+static llb_definition *marshal_load(llb_graph *g, struct llb_out out, const struct llb_load_options *options,
+				    GError **error)
 {
 	Pb__Definition *pb = llb_marshal(g, out);
 	llb_definition *d = llb_load(pb, options, error);
@@ -273,9 +274,10 @@ static void test_caps(void)
 	} rows[] = {
 		{"source.image", NULL},
 		{"no.such", "unknown API capability no.such"},
-		{"cache.gha", "requested experimental feature cache.gha  is not supported by build server, please update buildkit"},
-		{"file.copy.modestring",
-		 "requested experimental feature file.copy.modestring  is not supported by build server, please update buildkit"},
+		{"cache.gha",
+		 "requested experimental feature cache.gha  is not supported by build server, please update buildkit"},
+		{"file.copy.modestring", "requested experimental feature file.copy.modestring  is not supported by "
+					 "build server, please update buildkit"},
 	};
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
 		const char *caps[] = {rows[i].cap, NULL};
@@ -303,10 +305,12 @@ static void test_platform_and_names(void)
 	llb_graph_set_platform(g, &(struct platform){.os = "Linux", .architecture = "x86_64"});
 	struct llb_meta meta = LLB_META_INIT;
 	meta.custom_name = "[1/2] FROM x";
-	struct llb_out image = llb_source(g, "docker-image://x", NULL, NULL), named = llb_source(g, "local://y", NULL, &meta);
+	struct llb_out image = llb_source(g, "docker-image://x", NULL, NULL),
+		       named = llb_source(g, "local://y", NULL, &meta);
 	struct llb_out merged = llb_merge(g, (struct llb_out[]){image, named}, 2, NULL);
 	struct llb_out diff = llb_diff(g, image, merged, NULL);
-	const char *caps[] = {"constraints", "diffop", "mergeop", "meta.description", "platform", "source.image", "source.local", NULL};
+	const char *caps[] = {"constraints", "diffop",       "mergeop",      "meta.description",
+			      "platform",    "source.image", "source.local", NULL};
 	g_autoptr(llb_definition) d = marshal_load(g, diff, &(struct llb_load_options){.caps = caps}, &error);
 	g_assert_no_error(error);
 	int64_t index;
@@ -362,7 +366,8 @@ static void test_op_json(void)
 	Pb__Platform platform = PB__PLATFORM__INIT;
 	Pb__WorkerConstraints constraints = PB__WORKER_CONSTRAINTS__INIT;
 	Pb__SourceOp source = PB__SOURCE_OP__INIT;
-	Pb__SourceOp__AttrsEntry z = PB__SOURCE_OP__ATTRS_ENTRY__INIT, a = PB__SOURCE_OP__ATTRS_ENTRY__INIT, *attrs[] = {&z, &a};
+	Pb__SourceOp__AttrsEntry z = PB__SOURCE_OP__ATTRS_ENTRY__INIT, a = PB__SOURCE_OP__ATTRS_ENTRY__INIT,
+				 *attrs[] = {&z, &a};
 	z.key = (char *)"z";
 	a.key = (char *)"a";
 	a.value = (char *)"<1>";
@@ -376,9 +381,10 @@ static void test_op_json(void)
 	op.op_case = PB__OP__OP_SOURCE;
 	op.source = &source;
 	g_autofree char *json = llb_op_json(&op);
-	g_assert_cmpstr(json, ==,
-			"{\"Op\":{\"source\":{\"identifier\":\"local://x\",\"attrs\":{\"a\":\"\\u003c1\\u003e\",\"z\":\"\"}}},"
-			"\"platform\":{\"Architecture\":\"amd64\",\"OS\":\"linux\"},\"constraints\":{}}");
+	g_assert_cmpstr(
+		json, ==,
+		"{\"Op\":{\"source\":{\"identifier\":\"local://x\",\"attrs\":{\"a\":\"\\u003c1\\u003e\",\"z\":\"\"}}},"
+		"\"platform\":{\"Architecture\":\"amd64\",\"OS\":\"linux\"},\"constraints\":{}}");
 	Pb__Op last = PB__OP__INIT;
 	Pb__Input in = PB__INPUT__INIT, *inputs[] = {&in};
 	in.digest = (char *)"sha256:x";
@@ -401,12 +407,14 @@ static void test_op_json(void)
 	json_writer *w = json_writer_new(0);
 	op_json_message(w, &action.base);
 	g_autofree char *file = json_writer_take(&w, NULL);
-	g_assert_cmpstr(file, ==, "{\"input\":0,\"secondaryInput\":-1,\"output\":0,"
-				  "\"Action\":{\"mkdir\":{\"path\":\"/d\",\"owner\":{\"user\":{\"User\":{}}}}}}");
+	g_assert_cmpstr(file, ==,
+			"{\"input\":0,\"secondaryInput\":-1,\"output\":0,"
+			"\"Action\":{\"mkdir\":{\"path\":\"/d\",\"owner\":{\"user\":{\"User\":{}}}}}}");
 	w = json_writer_new(0);
 	op_protojson_message(w, &action.base);
 	g_autofree char *proto = json_writer_take(&w, NULL);
-	g_assert_cmpstr(proto, ==, "{\"secondaryInput\":\"-1\",\"mkdir\":{\"path\":\"/d\",\"owner\":{\"user\":{\"byID\":0}}}}");
+	g_assert_cmpstr(proto, ==,
+			"{\"secondaryInput\":\"-1\",\"mkdir\":{\"path\":\"/d\",\"owner\":{\"user\":{\"byID\":0}}}}");
 }
 
 /* L15, and a graph whose every level names the one below twice: each vertex is walked once. */

@@ -69,7 +69,8 @@ static void test_exec_plain(void)
 	struct cache_map m;
 	map_of(llb_exec(graph, &(struct llb_exec_spec){.meta = &meta, .mounts = &root, .n_mounts = 1}, NULL), &m);
 	g_assert_cmpstr(m.digest, ==, "sha256:c05fad748a0f082e241255d2becc8afbe482abefbd6bec68e15355f18490465c");
-	g_assert_cmpstr(m.inputs[0].selector, ==, "sha256:8a5edab282632443219e051e4ade2d1d5bbc671c781051bf1437897cbdfea0f1");
+	g_assert_cmpstr(m.inputs[0].selector, ==,
+			"sha256:8a5edab282632443219e051e4ade2d1d5bbc671c781051bf1437897cbdfea0f1");
 	g_assert_false(m.inputs[0].content);
 	clear(&m, 1);
 }
@@ -95,25 +96,37 @@ static void test_exec_everything(void)
 		{.source = image("busybox"), .dest = "/"},
 		{.source = image("alpine"), .dest = "/b", .selector = "/a.txt", .readonly = true},
 		{.type = PB__MOUNT_TYPE__CACHE, .dest = "/c", .cache_id = "//c"},
-		{.type = PB__MOUNT_TYPE__CACHE, .dest = "/d", .cache_id = "/my", .sharing = PB__CACHE_SHARING_OPT__LOCKED},
+		{.type = PB__MOUNT_TYPE__CACHE,
+		 .dest = "/d",
+		 .cache_id = "/my",
+		 .sharing = PB__CACHE_SHARING_OPT__LOCKED},
 		{.type = PB__MOUNT_TYPE__TMPFS, .dest = "/t", .tmpfs_size = 1048576},
-		{.type = PB__MOUNT_TYPE__SECRET, .dest = "/run/secrets/x", .secret_id = "x", .mode = 0400, .optional = true},
+		{.type = PB__MOUNT_TYPE__SECRET,
+		 .dest = "/run/secrets/x",
+		 .secret_id = "x",
+		 .mode = 0400,
+		 .optional = true},
 		{.type = PB__MOUNT_TYPE__SSH, .dest = "/run/buildkit/ssh_agent.0", .mode = 0600, .optional = true},
 	};
-	struct llb_exec_spec spec = {.meta = &meta, .mounts = mounts, .n_mounts = G_N_ELEMENTS(mounts),
-				     .network = PB__NET_MODE__NONE, .secret_env = secrets, .n_secret_env = 1};
+	struct llb_exec_spec spec = {.meta = &meta,
+				     .mounts = mounts,
+				     .n_mounts = G_N_ELEMENTS(mounts),
+				     .network = PB__NET_MODE__NONE,
+				     .secret_env = secrets,
+				     .n_secret_env = 1};
 	struct cache_map m;
 	map_of(llb_exec(graph, &spec, NULL), &m);
-	g_assert_cmpstr(m.inputs[1].selector, ==, "sha256:54fae40d857b06f54c7c320992e02adf1e21ba8243de5e7511abf115c248d07d");
+	g_assert_cmpstr(m.inputs[1].selector, ==,
+			"sha256:54fae40d857b06f54c7c320992e02adf1e21ba8243de5e7511abf115c248d07d");
 	g_assert_true(m.inputs[1].content);
 	struct cache_map same, other;
-	meta.proxy_env = NULL;         /* neither the proxy, nor a selector, nor the id of a locked cache mount counts */
+	meta.proxy_env = NULL; /* neither the proxy, nor a selector, nor the id of a locked cache mount counts */
 	mounts[1].selector = "/b.txt";
 	mounts[3].cache_id = "other";
 	map_of(llb_exec(graph, &spec, NULL), &same);
 	g_assert_cmpstr(same.digest, ==, m.digest);
 	g_assert_cmpstr(same.inputs[1].selector, !=, m.inputs[1].selector);
-	mounts[2].cache_id = "other";  /* that of the default form does */
+	mounts[2].cache_id = "other"; /* that of the default form does */
 	map_of(llb_exec(graph, &spec, NULL), &other);
 	g_assert_cmpstr(other.digest, !=, m.digest);
 	clear(&same, 2);
@@ -136,14 +149,16 @@ static void test_copy(void)
 {
 	Pb__FileActionCopy copy;
 	copy_as_dockerfile(&copy);
-	struct llb_file_action action = {.type = PB__FILE_ACTION__ACTION_COPY, .copy = &copy,
+	struct llb_file_action action = {.type = PB__FILE_ACTION__ACTION_COPY,
+					 .copy = &copy,
 					 .from = llb_source(graph, "local://context", NULL, NULL)};
 	struct cache_map m;
 	map_of(llb_file(graph, image("busybox"), &action, 1, NULL), &m);
 	g_assert_cmpstr(m.digest, ==, "sha256:70a6a150554b33b8ec4c805ee3adea65b644397bb8f34757a697a10514739759");
 	g_assert_null(m.inputs[0].selector);
 	g_assert_false(m.inputs[0].content);
-	g_assert_cmpstr(m.inputs[1].selector, ==, "sha256:8e7333320847fa122c641fd5a2c66f98f1300fbb804df4b3e8aed8efad7619c1");
+	g_assert_cmpstr(m.inputs[1].selector, ==,
+			"sha256:8e7333320847fa122c641fd5a2c66f98f1300fbb804df4b3e8aed8efad7619c1");
 	g_assert_true(m.inputs[1].content);
 	clear(&m, 2);
 	map_of(llb_file(graph, (struct llb_out){0}, &action, 1, NULL), &m);
@@ -165,7 +180,8 @@ static void test_file_actions(void)
 	mkfile.mode = 0644;
 	mkfile.data = (ProtobufCBinaryData){.len = 5, .data = (uint8_t *)"hi b\n"};
 	mkfile.timestamp = -1;
-	check_file((struct llb_out){0}, &(struct llb_file_action){.type = PB__FILE_ACTION__ACTION_MKFILE, .mkfile = &mkfile},
+	check_file((struct llb_out){0},
+		   &(struct llb_file_action){.type = PB__FILE_ACTION__ACTION_MKFILE, .mkfile = &mkfile},
 		   "sha256:f3cba235a9c574c2b16941909b321ea003998a159f35a7e2804177057f544c29");
 	Pb__FileActionRm rm = PB__FILE_ACTION_RM__INIT;
 	rm.path = (char *)"/w";
@@ -176,7 +192,8 @@ static void test_file_actions(void)
 	symlink.oldpath = (char *)"a";
 	symlink.newpath = (char *)"/b";
 	symlink.timestamp = -1;
-	check_file(image("busybox"), &(struct llb_file_action){.type = PB__FILE_ACTION__ACTION_SYMLINK, .symlink = &symlink},
+	check_file(image("busybox"),
+		   &(struct llb_file_action){.type = PB__FILE_ACTION__ACTION_SYMLINK, .symlink = &symlink},
 		   "sha256:fbcaf8427fc69b42641c3a39d08702d0bebeba725f251359d37a94c7926e2d5b");
 }
 

@@ -4,7 +4,8 @@
 static progress_sink *sink(const char *digest, const char *name, const char *input)
 {
 	const char *inputs[] = {input};
-	return progress_sink_new(&(struct progress_vertex){.digest = digest, .name = name, .inputs = inputs, .n_inputs = input ? 1 : 0});
+	return progress_sink_new(
+		&(struct progress_vertex){.digest = digest, .name = name, .inputs = inputs, .n_inputs = input ? 1 : 0});
 }
 
 /* Events as text: "a:start a:done(cached) a:log(hi)". */
@@ -20,14 +21,19 @@ static char *read_all(progress_log *log)
 			const struct progress_event *e = batch->pdata[i];
 			g_string_append_printf(s, "%s%s:", s->len ? " " : "", e->vertex);
 			if (e->type == PROGRESS_LOG)
-				g_string_append_printf(s, "log%d(%.*s)", e->log.stream, (int)e->log.len, (const char *)e->log.bytes);
+				g_string_append_printf(s, "log%d(%.*s)", e->log.stream, (int)e->log.len,
+						       (const char *)e->log.bytes);
 			else if (e->type == PROGRESS_STATUS)
 				g_string_append_printf(s, "status(%s %d)", e->status.id, (int)e->status.current);
 			else if (e->type == PROGRESS_WARNING)
 				g_string_append_printf(s, "warn(%s)", e->warning.text);
 			else
-				g_string_append_printf(s, "%s%s%s%s", e->v.completed_ns ? "done" : e->v.started_ns ? "start" : "new",
-						       e->v.cached ? "(cached)" : "", e->v.error ? "!" : "", e->v.error ? e->v.error : "");
+				g_string_append_printf(s, "%s%s%s%s",
+						       e->v.completed_ns ? "done"
+						       : e->v.started_ns ? "start"
+									 : "new",
+						       e->v.cached ? "(cached)" : "", e->v.error ? "!" : "",
+						       e->v.error ? e->v.error : "");
 		}
 	}
 	return g_string_free(s, FALSE);
@@ -64,7 +70,8 @@ static void test_replay(void)
 static void test_implicit(void)
 {
 	g_autoptr(progress_log) log = progress_log_new();
-	g_autoptr(progress_sink) a = sink("a", "A", NULL), b = sink("b", "B", "a"), c = sink("c", "C", "b"), d = sink("d", "D", "b");
+	g_autoptr(progress_sink) a = sink("a", "A", NULL), b = sink("b", "B", "a"), c = sink("c", "C", "b"),
+				 d = sink("d", "D", "b");
 	progress_sink_add(a, log);
 	progress_sink_add(b, log);
 	progress_sink_add(c, log);
@@ -156,7 +163,8 @@ static void test_threads(void)
 	g_autoptr(progress_sink) a = sink("a", "A", NULL);
 	g_autoptr(cancel) c = cancel_new(NULL);
 	progress_sink_add(a, log);
-	GThread *threads[] = {g_thread_new("w", writer, a), g_thread_new("w", writer, a), g_thread_new("c", canceler, c)};
+	GThread *threads[] = {g_thread_new("w", writer, a), g_thread_new("w", writer, a),
+			      g_thread_new("c", canceler, c)};
 	g_autoptr(progress_reader) r = progress_reader_new(log, NULL), stopped = progress_reader_new(log, c);
 	guint seen = 0;
 	while (seen < 4001) {

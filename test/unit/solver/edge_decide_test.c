@@ -2,7 +2,6 @@
 #include "solver/edge_decide.h"
 #include <glib.h>
 
-
 static void test_nobody_asks(void)
 {
 	struct edge_facts f = {0};
@@ -29,7 +28,13 @@ static void test_load_beats_everything(void)
 {
 	struct edge_dep_facts deps[1] = {{.state = EDGE_FAST, .has_match = true}};
 	struct edge_dep_plan wants[1];
-	struct edge_facts f = {.desired = EDGE_COMPLETE, .has_map = true, .maps_done = true, .n_keys = 1, .n_records = 1, .deps = deps, .n_deps = 1};
+	struct edge_facts f = {.desired = EDGE_COMPLETE,
+			       .has_map = true,
+			       .maps_done = true,
+			       .n_keys = 1,
+			       .n_records = 1,
+			       .deps = deps,
+			       .n_deps = 1};
 	struct edge_plan p = {.deps = wants};
 	edge_decide(&f, &p);
 	g_assert_true(p.load);
@@ -49,7 +54,12 @@ static void test_two_phases(void)
 		{.state = EDGE_COMPLETE, .has_content = true},
 	};
 	struct edge_dep_plan wants[2];
-	struct edge_facts f = {.desired = EDGE_SLOW, .state = EDGE_FAST, .has_map = true, .maps_done = true, .deps = deps, .n_deps = 2};
+	struct edge_facts f = {.desired = EDGE_SLOW,
+			       .state = EDGE_FAST,
+			       .has_map = true,
+			       .maps_done = true,
+			       .deps = deps,
+			       .n_deps = 2};
 	struct edge_plan p = {.deps = wants};
 	edge_decide(&f, &p);
 	g_assert_false(wants[0].compute_content);
@@ -74,7 +84,12 @@ static void test_ignore_cache(void)
 {
 	struct edge_dep_facts deps[1] = {{.state = EDGE_INITIAL}};
 	struct edge_dep_plan wants[1];
-	struct edge_facts f = {.desired = EDGE_FAST, .ignore_cache = true, .has_map = true, .maps_done = true, .deps = deps, .n_deps = 1};
+	struct edge_facts f = {.desired = EDGE_FAST,
+			       .ignore_cache = true,
+			       .has_map = true,
+			       .maps_done = true,
+			       .deps = deps,
+			       .n_deps = 1};
 	struct edge_plan p = {.deps = wants};
 	edge_decide(&f, &p);
 	g_assert_cmpint(p.state, ==, EDGE_SLOW); /* nothing to learn but by running */

@@ -65,7 +65,8 @@ static guint result_count(key_store *k, const char *key)
 /* Solver-level ids: section 10. */
 static void test_ids(void)
 {
-	g_autofree char *key = key_root("sha256:a", 0), *content = key_root("sha256:a", -1), *session = key_root("random:a", 0);
+	g_autofree char *key = key_root("sha256:a", 0), *content = key_root("sha256:a", -1),
+			*session = key_root("random:a", 0);
 	struct digest d;
 	digest_of_text("sha256:a@0", &d);
 	g_assert_cmpstr(key, ==, d.text);
@@ -137,7 +138,8 @@ static void test_damaged(void)
 {
 	setup();
 	g_autofree char *path = g_build_filename(root, "keys.db", NULL);
-	g_assert_true(g_file_set_contents(path, "this is no database, though it is long enough to be looked at", -1, NULL));
+	g_assert_true(
+		g_file_set_contents(path, "this is no database, though it is long enough to be looked at", -1, NULL));
 	key_store *k = open_store();
 	key_store_add_result(k, "a", "w::1", 1);
 	g_assert_true(key_store_flush(k, true, NULL));

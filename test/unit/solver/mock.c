@@ -99,13 +99,15 @@ static bool op_cache_map(void *op, struct work *work, unsigned phase, struct cac
 	return true;
 }
 
-static bool op_content_key(void *op, struct work *work, unsigned input, void *result, struct digest *ret, GError **error)
+static bool op_content_key(void *op, struct work *work, unsigned input, void *result, struct digest *ret,
+			   GError **error)
 {
 	struct mock_vertex *v = ((struct mock_op *)op)->spec;
 	g_atomic_int_inc(&v->n_content);
 	if (v->fail_content)
 		return error_set(error, ERROR_UNKNOWN, "%s", v->fail_content);
-	g_autofree char *text = g_strdup_printf("%s/%s", ((struct value *)result)->text, v->selector[input] ? v->selector[input] : "");
+	g_autofree char *text =
+		g_strdup_printf("%s/%s", ((struct value *)result)->text, v->selector[input] ? v->selector[input] : "");
 	digest_of_text(text, ret);
 	return true;
 }
@@ -130,7 +132,8 @@ static char *value_text(const struct mock_vertex *v, const char *const *inputs, 
 	if (index > 0)
 		g_string_append_printf(s, "#%d", (int)index);
 	for (size_t i = 0; i < v->n_inputs; i++)
-		g_string_append_printf(s, "%s%s%s", i == 0 ? "(" : ",", v->selector[i] ? v->selector[i] : "", inputs[i]);
+		g_string_append_printf(s, "%s%s%s", i == 0 ? "(" : ",", v->selector[i] ? v->selector[i] : "",
+				       inputs[i]);
 	if (v->n_inputs > 0)
 		g_string_append_c(s, ')');
 	if (s->len > 200) { /* shared inputs double the text at every level */
@@ -182,8 +185,8 @@ char *mock_reference(const struct mock_vertex *target, int64_t index)
 	return NULL;
 }
 
-static bool op_exec(void *op, struct work *work, void *const *inputs, size_t n_inputs, void **ret_outputs, size_t n_outputs,
-		    GError **error)
+static bool op_exec(void *op, struct work *work, void *const *inputs, size_t n_inputs, void **ret_outputs,
+		    size_t n_outputs, GError **error)
 {
 	struct mock_vertex *v = ((struct mock_op *)op)->spec;
 	struct mock *m = v->mock;
@@ -210,8 +213,11 @@ static bool op_exec(void *op, struct work *work, void *const *inputs, size_t n_i
 	return true;
 }
 
-#define OP_CLASS(slot, pure) \
-	{.cache_map = op_cache_map, .content_key = op_content_key, .exec = op_exec, .free = g_free, .takes_slot = slot, .map_is_pure = pure}
+#define OP_CLASS(slot, pure)                                                                                           \
+	{                                                                                                              \
+		.cache_map = op_cache_map, .content_key = op_content_key, .exec = op_exec, .free = g_free,             \
+		.takes_slot = slot, .map_is_pure = pure                                                                \
+	}
 static const struct solver_op_class op_classes[2][2] = {{OP_CLASS(false, false), OP_CLASS(false, true)},
 							{OP_CLASS(true, false), OP_CLASS(true, true)}};
 
@@ -231,8 +237,13 @@ void mock_restart(struct mock *m, int root_fd)
 {
 	solver_free(m->solver);
 	g_autoptr(GError) error = NULL;
-	m->solver = solver_new(&(struct solver_options){.resolve = resolve, .results = &value_class, .data = m, .root_fd = root_fd,
-							.max_parallelism = 2, .max_threads = 16}, &error);
+	m->solver = solver_new(&(struct solver_options){.resolve = resolve,
+							.results = &value_class,
+							.data = m,
+							.root_fd = root_fd,
+							.max_parallelism = 2,
+							.max_threads = 16},
+			       &error);
 	g_assert_no_error(error);
 }
 
@@ -325,7 +336,8 @@ static struct llb_out vertex_out(llb_graph *g, const struct mock_vertex *v, GHas
 	for (size_t i = 0; i < v->n_inputs; i++) {
 		g_snprintf(dests[n], sizeof dests[n], "/in%zu", i);
 		const struct llb_out *source = g_hash_table_lookup(made, v->inputs[i]);
-		mounts[n] = (struct llb_exec_mount){.dest = dests[n], .source = out_at(*source, v->input_index[i]), .readonly = true};
+		mounts[n] = (struct llb_exec_mount){
+			.dest = dests[n], .source = out_at(*source, v->input_index[i]), .readonly = true};
 		n++;
 	}
 	for (unsigned i = 1; i < v->outputs; i++) {
@@ -362,7 +374,8 @@ llb_definition *mock_definition(struct mock *m, const char *name, int64_t index)
 	return d;
 }
 
-bool mock_build(struct mock *m, solver_job *job, const char *name, int64_t index, cancel *c, char **ret_value, GError **error)
+bool mock_build(struct mock *m, solver_job *job, const char *name, int64_t index, cancel *c, char **ret_value,
+		GError **error)
 {
 	g_autoptr(llb_definition) d = mock_definition(m, name, index);
 	int64_t result_index;

@@ -16,7 +16,7 @@
 
 struct mock_vertex {
 	char *name;
-	char *keys[4];          /* one a phase */
+	char *keys[4]; /* one a phase */
 	unsigned n_keys;
 	struct mock_vertex *inputs[MOCK_INPUTS];
 	int64_t input_index[MOCK_INPUTS];
@@ -24,26 +24,26 @@ struct mock_vertex {
 	bool content[MOCK_INPUTS];
 	char *selector[MOCK_INPUTS];
 	bool ignore_cache, slot, pure, random;
-	unsigned outputs;       /* 0: one */
-	char *version;          /* part of the digest */
+	unsigned outputs; /* 0: one */
+	char *version;    /* part of the digest */
 	char *fail_map, *fail_exec, *fail_content;
-	char *value;            /* instead of the made one */
-	char *gate;             /* exec waits until it opens */
+	char *value; /* instead of the made one */
+	char *gate;  /* exec waits until it opens */
 	unsigned delay_us;
 	struct mock *mock;
 	gint n_map, n_content, n_exec, n_load; /* atomic */
 };
 struct mock {
 	solver *solver;
-	GPtrArray *vertices;    /* owned struct mock_vertex */
+	GPtrArray *vertices; /* owned struct mock_vertex */
 	GMutex mu;
 	GCond changed;
-	GHashTable *stored;     /* id to value */
-	GHashTable *by_digest;  /* vertex digest to spec */
-	GHashTable *broken;     /* ids that exist and fail to load */
+	GHashTable *stored;    /* id to value */
+	GHashTable *by_digest; /* vertex digest to spec */
+	GHashTable *broken;    /* ids that exist and fail to load */
 	GHashTable *open_gates;
 	unsigned next_id;
-	gint live;              /* results alive */
+	gint live; /* results alive */
 	int running, max_running;
 };
 struct mock *mock_new(int root_fd);
@@ -55,7 +55,8 @@ struct mock_vertex *mock_vertex_find(struct mock *m, const char *name);
 void mock_vertex_set_key(struct mock_vertex *v, unsigned phase, const char *key);
 /* The definition whose result is the vertex's output. */
 llb_definition *mock_definition(struct mock *m, const char *name, int64_t index);
-bool mock_build(struct mock *m, solver_job *job, const char *name, int64_t index, cancel *c, char **ret_value, GError **error);
+bool mock_build(struct mock *m, solver_job *job, const char *name, int64_t index, cancel *c, char **ret_value,
+		GError **error);
 void mock_open_gate(struct mock *m, const char *gate);
 void mock_reset_counts(struct mock *m);
 /* What the result must be. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Random graphs, several builds at once, cancellations, lost results: whatever way a result is got, it is the right one. */
+/* Random graphs, several builds at once, cancellations, lost results: whatever way a result is got, it is the right
+ * one. */
 #include "mock.c" /* a test is one program of one file */
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -147,7 +148,9 @@ static void play(guint32 seed, int root_fd)
 		GThread *threads[BUILDS];
 		for (size_t i = 0; i < BUILDS; i++) {
 			struct mock_vertex *target = m->vertices->pdata[g_rand_int_range(r, VERTICES / 2, VERTICES)];
-			builds[i] = (struct one_build){.mock = m, .target = target, .number = number++,
+			builds[i] = (struct one_build){.mock = m,
+						       .target = target,
+						       .number = number++,
 						       .index = target->outputs > 1 ? g_rand_int_range(r, 0, 2) : 0,
 						       .cancel_after_us = g_rand_int_range(r, 0, 4) == 0 ? 100 : 0};
 			threads[i] = g_thread_new("build", build_run, &builds[i]);

@@ -57,8 +57,7 @@ static const char *scenario_dir(void)
 	return dir;
 }
 
-G_GNUC_PRINTF(2, 3) G_GNUC_NORETURN
-static void fail(const struct scenario *s, const char *format, ...)
+G_GNUC_PRINTF(2, 3) G_GNUC_NORETURN static void fail(const struct scenario *s, const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);
@@ -168,10 +167,18 @@ static void set_attribute(struct scenario *s, struct mock_vertex *v, const char 
 		char **text;
 		bool *flag;
 	} rows[] = {
-		{"version", &v->version, NULL}, {"value", &v->value, NULL}, {"gate", &v->gate, NULL},
-		{"fail_map", &v->fail_map, NULL}, {"fail_exec", &v->fail_exec, NULL}, {"fail_content", &v->fail_content, NULL},
-		{"selector0", &v->selector[0], NULL}, {"selector1", &v->selector[1], NULL}, {"ignore", NULL, &v->ignore_cache},
-		{"slot", NULL, &v->slot}, {"pure", NULL, &v->pure}, {"random", NULL, &v->random},
+		{"version", &v->version, NULL},
+		{"value", &v->value, NULL},
+		{"gate", &v->gate, NULL},
+		{"fail_map", &v->fail_map, NULL},
+		{"fail_exec", &v->fail_exec, NULL},
+		{"fail_content", &v->fail_content, NULL},
+		{"selector0", &v->selector[0], NULL},
+		{"selector1", &v->selector[1], NULL},
+		{"ignore", NULL, &v->ignore_cache},
+		{"slot", NULL, &v->slot},
+		{"pure", NULL, &v->pure},
+		{"random", NULL, &v->random},
 	};
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
 		if (strcmp(rows[i].name, name) != 0)
@@ -247,8 +254,10 @@ static void command_count(struct scenario *s, char **words)
 	for (char **w = words + 2; *w; w++) {
 		g_auto(GStrv) pair = g_strsplit(*w, "=", 2);
 		for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)
-			if (strcmp(rows[i].name, pair[0]) == 0 && g_atomic_int_get(rows[i].count) != g_ascii_strtoll(pair[1], NULL, 10))
-				fail(s, "%s of %s: expected %s, got %d", pair[0], words[1], pair[1], g_atomic_int_get(rows[i].count));
+			if (strcmp(rows[i].name, pair[0]) == 0 &&
+			    g_atomic_int_get(rows[i].count) != g_ascii_strtoll(pair[1], NULL, 10))
+				fail(s, "%s of %s: expected %s, got %d", pair[0], words[1], pair[1],
+				     g_atomic_int_get(rows[i].count));
 	}
 }
 
@@ -333,10 +342,12 @@ static void run_line(struct scenario *s, const char *line)
 		guint words;
 		void (*run)(struct scenario *s, char **words);
 	} commands[] = {
-		{"vertex", 2, command_vertex}, {"build", 3, command_build}, {"start", 3, command_start}, {"running", 2, command_running},
-		{"expect", 3, command_expect}, {"count", 3, command_count}, {"wait", 2, command_wait}, {"cancel", 2, command_cancel},
-		{"end", 2, command_end}, {"open", 2, command_open}, {"reset", 1, command_reset}, {"drop", 2, command_drop},
-		{"break", 2, command_break}, {"restart", 1, command_restart}, {"parallel", 2, command_parallel}, {"idle", 1, command_idle},
+		{"vertex", 2, command_vertex},   {"build", 3, command_build},     {"start", 3, command_start},
+		{"running", 2, command_running}, {"expect", 3, command_expect},   {"count", 3, command_count},
+		{"wait", 2, command_wait},       {"cancel", 2, command_cancel},   {"end", 2, command_end},
+		{"open", 2, command_open},       {"reset", 1, command_reset},     {"drop", 2, command_drop},
+		{"break", 2, command_break},     {"restart", 1, command_restart}, {"parallel", 2, command_parallel},
+		{"idle", 1, command_idle},
 	};
 	g_auto(GStrv) raw = g_strsplit_set(line, " \t", -1);
 	g_autoptr(GPtrArray) words = g_ptr_array_new();

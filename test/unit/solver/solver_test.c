@@ -232,7 +232,8 @@ static void test_huge_graph(void)
 		struct mock_vertex *v = mock_vertex_add(m, name);
 		v->pure = true;
 		for (int k = 0; k < 4 && i > 4; k++) {
-			struct mock_vertex *in = m->vertices->pdata[i - 1 - k - (k > 1 ? g_rand_int_range(r, 0, i - 1 - k) : 0)];
+			struct mock_vertex *in =
+				m->vertices->pdata[i - 1 - k - (k > 1 ? g_rand_int_range(r, 0, i - 1 - k) : 0)];
 			bool known = false;
 			for (size_t j = 0; j < v->n_inputs; j++)
 				known |= v->inputs[j] == in;

@@ -93,6 +93,7 @@ static void test_open(void)
 		{"git://h/a", {"git.fullurl", "https://tok@h/a"}, "https://h/a https://xxxxx@h/a tok - "},
 		{"git://h/a", {"git.fullurl", "git@h:a"}, "git@h:a git@h:a - - "},
 		{"git://h/a", {"git.fullurl", "ssh://git@h/a"}, "ssh://git@h/a ssh://xxxxx@h/a - - "},
+		{"git://h/a", {"git.fullurl", "ssh://u:p@h/a"}, "ssh://u@h/a ssh://xxxxx:xxxxx@h/a u:p - "},
 		{"git://h/a", {"git.fullurl", "git://h/a"}, "git://h/a git://h/a - - "},
 		{"git://h/a#--upload-pack=x", {NULL, NULL}, "!invalid git ref \"--upload-pack=x\""},
 		{"git://h/a", {"git.fullurl", "ssh://-oProxyCommand=x/y"}, "!invalid git URL \"ssh://-oProxyCommand=x/y\""},
