@@ -339,10 +339,6 @@ static build_result *build_run(struct build *build, GHashTable *response, GError
 
 static bool run_registered(struct build *build, GHashTable *response, GError **error)
 {
-	builder *b = build->builder;
-	build->job = solver_job_new(b->options.solver, build->ref, build->sessions, build->log, error);
-	if (!build->job)
-		return false;
 	g_autoptr(GError) failure = NULL;
 	g_autoptr(build_result) result = NULL;
 	build_record_start(build);
@@ -360,9 +356,24 @@ static bool run_registered(struct build *build, GHashTable *response, GError **e
 	progress_log_close(build->log);
 	build_record_end(build, result, response, failure);
 	g_clear_pointer(&result, build_result_unref);
-	solver_job_free(g_steal_pointer(&build->job));
 	if (!ok)
 		g_propagate_error(error, g_steal_pointer(&failure));
+	return ok;
+}
+
+/* The job is there before anybody can find the build, and goes after nobody can. */
+static bool run_with_job(struct build *build, GHashTable *response, GError **error)
+{
+	builder *b = build->builder;
+	build->job = solver_job_new(b->options.solver, build->ref, build->sessions, build->log, error);
+	if (!build->job)
+		return false;
+	bool ok = register_build(b, build, error);
+	if (ok) {
+		ok = run_registered(build, response, error);
+		end_build(b, build);
+	}
+	solver_job_free(g_steal_pointer(&build->job));
 	return ok;
 }
 
@@ -370,11 +381,7 @@ bool builder_solve(builder *b, const struct build_request *request, cancel *c, G
 {
 	struct build *build = build_new(b, request, c);
 	g_autoptr(GHashTable) response = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-	bool ok = register_build(b, build, error);
-	if (ok) {
-		ok = run_registered(build, response, error);
-		end_build(b, build);
-	}
+	bool ok = run_with_job(build, response, error);
 	g_clear_pointer(&build->bridge, build_bridge_free);
 	build->request = NULL;
 	build_unref(build);
