@@ -3,6 +3,7 @@
 #include "command.h"
 #include "control.pb-c.h"
 #include "debug_commands.h"
+#include "format.h"
 #include "format/gotype.h"
 #include "format/json_writer.h"
 #include "table.h"
@@ -13,10 +14,10 @@
 static const struct flag workers_flags[] = {
 	{"filter", "f", FLAG_STRINGS, NULL, NULL, "containerd-style filter string slice"},
 	{"verbose", "v", FLAG_BOOL, NULL, NULL, "Verbose output"},
-	{"format", NULL, FLAG_STRING, NULL, NULL, "Format the output: json"},
+	{"format", NULL, FLAG_STRING, NULL, NULL, "Format the output using the given Go template, e.g, '{{json .}}'"},
 };
 static const struct flag info_flags[] = {
-	{"format", NULL, FLAG_STRING, NULL, NULL, "Format the output: json"},
+	{"format", NULL, FLAG_STRING, NULL, NULL, "Format the output using the given Go template, e.g, '{{json .}}'"},
 };
 
 static char *platforms_text(const Types__WorkerRecord *r)
@@ -108,8 +109,6 @@ static char *workers_table(Control__ListWorkersResponse *m, bool verbose)
 static bool run_workers(struct context *x, const flags *f, GError **error)
 {
 	const char *format = flags_string(f, "format");
-	if (*format && strcmp(format, "json") != 0)
-		return error_set(error, ERROR_UNIMPLEMENTED, "--format %s: only json is supported yet", format);
 	rpc_conn *conn = context_connect(x, error);
 	if (!conn)
 		return false;
@@ -123,7 +122,7 @@ static bool run_workers(struct context *x, const flags *f, GError **error)
 		return call_failed("failed to list workers", error);
 	g_autofree char *text = *format ? workers_json(m) : workers_table(m, flags_bool(f, "verbose"));
 	guard_free(m);
-	return print_text(text, error);
+	return *format ? print_formatted(format, text, error) : print_text(text, error);
 }
 
 static char *info_text(const Types__BuildkitVersion *v, bool json)
@@ -143,8 +142,6 @@ static char *info_text(const Types__BuildkitVersion *v, bool json)
 static bool run_info(struct context *x, const flags *f, GError **error)
 {
 	const char *format = flags_string(f, "format");
-	if (*format && strcmp(format, "json") != 0)
-		return error_set(error, ERROR_UNIMPLEMENTED, "--format %s: only json is supported yet", format);
 	rpc_conn *conn = context_connect(x, error);
 	if (!conn)
 		return false;
@@ -158,7 +155,7 @@ static bool run_info(struct context *x, const flags *f, GError **error)
 	}
 	g_autofree char *text = info_text(m->buildkitversion, *format != '\0');
 	guard_free(m);
-	return print_text(text, error);
+	return *format ? print_formatted(format, text, error) : print_text(text, error);
 }
 
 static const struct command workers_command = {"workers", "list workers", workers_flags, G_N_ELEMENTS(workers_flags), run_workers};

@@ -7,5 +7,7 @@
 
 extern const struct command histories_command, dump_llb_command;
 /* WorkerInfo records as upstream's clients print them; one line. */
+/* Any event as Go marshals the generated struct: proto field names, zero values left out, maps sorted. */
+char *history_json(const Control__BuildHistoryEvent *e);
 char *workers_json(const Control__ListWorkersResponse *m);
 void version_json(json_writer *w, const Types__BuildkitVersion *v);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/guard.h"
 #include "command.h"
+#include "format.h"
 #include "format/gotype.h"
 #include "usage.h"
 #include <stdlib.h>
@@ -9,7 +10,7 @@
 static const struct flag du_flags[] = {
 	{"filter", "f", FLAG_STRINGS, NULL, NULL, "Filter records"},
 	{"verbose", "v", FLAG_BOOL, NULL, NULL, "Verbose output"},
-	{"format", NULL, FLAG_STRING, NULL, NULL, "Format the output: json"},
+	{"format", NULL, FLAG_STRING, NULL, NULL, "Format the output using the given Go template, e.g, '{{json .}}'"},
 };
 
 static int compare_records(const void *a, const void *b)
@@ -72,8 +73,6 @@ static bool run(struct context *x, const flags *f, GError **error)
 	if (!conn)
 		return false;
 	const char *format = flags_string(f, "format");
-	if (*format && strcmp(format, "json") != 0)
-		return error_set(error, ERROR_UNIMPLEMENTED, "--format %s: only json is supported yet", format);
 	Control__DiskUsageRequest request;
 	control__disk_usage_request__init(&request);
 	request.filter = (char **)(uintptr_t)flags_strings(f, "filter");
@@ -82,10 +81,11 @@ static bool run(struct context *x, const flags *f, GError **error)
 						  &control__disk_usage_response__descriptor, x->cancel, 0, error);
 	if (!m)
 		return call_failed("failed to call diskusage", error);
-	qsort(m->record, m->n_record, sizeof *m->record, compare_records);
+	if (m->n_record > 0)
+		qsort(m->record, m->n_record, sizeof *m->record, compare_records);
 	g_autofree char *text = *format ? json_text(m) : table_of(m, flags_bool(f, "verbose"), request.n_filter == 0);
 	guard_free(m);
-	return print_text(text, error);
+	return *format ? print_formatted(format, text, error) : print_text(text, error);
 }
 
 const struct command du_command = {"du", "disk usage", du_flags, G_N_ELEMENTS(du_flags), run};

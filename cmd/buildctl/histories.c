@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/guard.h"
 #include "debug_commands.h"
+#include "format.h"
 #include "format/gotype.h"
 #include "table.h"
 #include <string.h>
@@ -70,14 +71,24 @@ static void add_row(table *t, const Control__BuildHistoryEvent *e, bool pinned_c
 	table_add(t, pinned_column ? (r->pinned ? "*\n" : "\n") : "\n");
 }
 
+static bool print_event(const char *format, const Control__BuildHistoryEvent *e, GError **error)
+{
+	g_autofree char *json = history_json(e);
+	return print_formatted(format, json, error);
+}
+
 static bool run_histories(struct context *x, const flags *f, GError **error)
 {
-	if (*flags_string(f, "format"))
-		return error_set(error, ERROR_UNIMPLEMENTED, "--format is not supported yet for debug histories");
 	rpc_conn *conn = context_connect(x, error);
 	g_autoptr(GPtrArray) events = conn ? list_events(x, conn, error) : NULL;
 	if (!events)
 		return conn ? call_failed("failed to list histories", error) : false;
+	const char *format = flags_string(f, "format");
+	bool ok = true;
+	for (guint i = 0; ok && *format && i < events->len; i++)
+		ok = print_event(format, events->pdata[i], error);
+	if (*format)
+		return ok;
 	g_autoptr(table) t = table_new(1, 8, 1, '\t');
 	table_add(t, "TYPE\tREF\tCREATED\tCOMPLETED\tGENERATION\tPINNED\n");
 	for (guint i = 0; i < events->len; i++)
@@ -101,13 +112,12 @@ static bool delete_record(struct context *x, rpc_conn *conn, char *ref, GError *
 
 static bool run_prune(struct context *x, const flags *f, GError **error)
 {
-	if (*flags_string(f, "format"))
-		return error_set(error, ERROR_UNIMPLEMENTED, "--format is not supported yet for prune-histories");
 	rpc_conn *conn = context_connect(x, error);
 	g_autoptr(GPtrArray) events = conn ? list_events(x, conn, error) : NULL;
 	if (!events)
 		return conn ? call_failed("failed to list histories", error) : false;
 	g_autoptr(table) t = table_new(1, 8, 1, '\t');
+	const char *format = flags_string(f, "format");
 	table_add(t, "TYPE\tREF\tCREATED\tCOMPLETED\tGENERATION\n");
 	for (guint i = 0; i < events->len; i++) {
 		const Control__BuildHistoryEvent *e = events->pdata[i];
@@ -115,8 +125,12 @@ static bool run_prune(struct context *x, const flags *f, GError **error)
 			continue;
 		if (!delete_record(x, conn, e->record->ref, error))
 			return call_failed("failed to delete history", error);
+		if (*format && !print_event(format, e, error))
+			return false;
 		add_row(t, e, false);
 	}
+	if (*format)
+		return true;
 	g_autofree char *text = table_text(t);
 	return print_text(text, error);
 }

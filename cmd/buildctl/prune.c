@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/guard.h"
 #include "command.h"
+#include "format.h"
 #include "format/gotype.h"
 #include "usage.h"
 #include <stdio.h>
@@ -16,7 +17,7 @@ static const struct flag prune_flags[] = {
 	{"filter", "f", FLAG_STRINGS, NULL, NULL, "Filter records"},
 	{"all", NULL, FLAG_BOOL, NULL, NULL, "Include internal caches"},
 	{"verbose", "v", FLAG_BOOL, NULL, NULL, "Verbose output"},
-	{"format", NULL, FLAG_STRING, NULL, NULL, "Format the output: json"},
+	{"format", NULL, FLAG_STRING, NULL, NULL, "Format the output using the given Go template, e.g, '{{json .}}'"},
 };
 
 /* Each record as it goes; the header stands before the first. */
@@ -25,8 +26,7 @@ static bool print_record(const Control__UsageRecord *r, bool first, const flags 
 	g_autoptr(table) t = table_new(1, 8, 1, '\t');
 	if (*flags_string(f, "format")) {
 		g_autofree char *json = usage_json(r);
-		g_autofree char *line = g_strconcat(json, "\n", NULL);
-		return print_text(line, error);
+		return print_formatted(flags_string(f, "format"), json, error);
 	}
 	if (flags_bool(f, "verbose")) {
 		usage_verbose(t, r);
@@ -76,8 +76,6 @@ static bool run(struct context *x, const flags *f, GError **error)
 	if (!conn)
 		return false;
 	const char *format = flags_string(f, "format");
-	if (*format && strcmp(format, "json") != 0)
-		return error_set(error, ERROR_UNIMPLEMENTED, "--format %s: only json is supported yet", format);
 	Control__PruneRequest request;
 	fill_request(&request, f);
 	int64_t total = 0;

@@ -342,7 +342,7 @@ static bool run_registered(struct build *build, GHashTable *response, GError **e
 	g_autoptr(GError) failure = NULL;
 	g_autoptr(build_result) result = NULL;
 	build_record_start(build);
-	if (allow_entitlements(build, &failure))
+	if (allow_entitlements(build, &failure) && build_check_attestations(build, &failure))
 		result = build_run(build, response, &failure);
 	bool ok = result != NULL;
 	/* Upstream shows no excerpt for a definition that was sent as it is, only for what a frontend made. */

@@ -48,6 +48,8 @@ bool build_export(struct build *b, build_result *result, GHashTable *response, G
 /* ---- verify.c */
 /* Warnings about platforms that were asked for and not delivered, on the given sink (or one of its own). */
 void build_verify(struct build *b, build_result *result);
+/* UNIMPLEMENTED for attestations that were asked for by name; a warning for buildx's default request. */
+bool build_check_attestations(struct build *b, GError **error);
 
 /* ---- record.c */
 void build_record_start(struct build *b);

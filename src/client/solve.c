@@ -11,6 +11,7 @@
 #define BRIDGE "/moby.buildkit.v1.frontend.LLBBridge/"
 #define PING_MS 15000
 #define STATUS_IDLE_US (5 * G_USEC_PER_SEC) /* how long the status stream may lag behind the answer */
+#define REFUSED_WAIT_US (G_USEC_PER_SEC / 10)
 #define CANCEL_WAIT_US (2 * G_USEC_PER_SEC) /* how long a canceled build may still tell what it stopped */
 
 /* One run; members are written by the thread that owns them and read after it was joined. */
@@ -103,11 +104,16 @@ static gpointer status_follow(gpointer data)
 	return NULL;
 }
 
-/* The stream ends by itself right after the build; a daemon that went silent is not waited for. */
-static void status_join(struct run *r, GThread *thread)
+/*
+ * The stream ends by itself right after the build; a daemon that went silent is not waited for, nor the status of a
+ * build that was refused before it began.
+ */
+static void status_join(struct run *r, GThread *thread, bool ok)
 {
-	gint64 idle = cancel_is_set(r->cancel) ? CANCEL_WAIT_US : STATUS_IDLE_US;
+	gint64 idle = ok && !cancel_is_set(r->cancel) ? STATUS_IDLE_US : CANCEL_WAIT_US;
 	g_mutex_lock(&r->mu);
+	if (!ok && r->status_heard_us == 0)
+		idle = REFUSED_WAIT_US;
 	r->status_heard_us = g_get_monotonic_time();
 	while (!r->status_ended && g_get_monotonic_time() < r->status_heard_us + idle)
 		g_cond_wait_until(&r->changed, &r->mu, r->status_heard_us + idle);
@@ -195,7 +201,9 @@ static bool run_all(struct run *r, GError **error)
 	GThread *status = g_thread_new("status", status_follow, r);
 	GThread *gateway = r->options->frontend ? g_thread_new("gateway", gateway_drive, r) : NULL;
 	bool ok = control_solve(r, error);
-	status_join(r, status);
+	if (!ok)
+		cancel_set(r->cancel, ERROR_CANCELED, NULL); /* the gateway call of a build that is over */
+	status_join(r, status, ok);
 	if (gateway)
 		g_thread_join(gateway);
 	tunnel_close(&tunnel);

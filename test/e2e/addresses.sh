@@ -75,10 +75,10 @@ try: r = urllib.request.urlopen('http://127.0.0.1:$((port + 1))$1', timeout=5)
 except urllib.error.HTTPError as e: r = e
 print(r.status); print(r.read().decode())"
 }
-get /debug/pprof/ > "$WORK/index" || fail "no debug server"
-grep -q '^200$' "$WORK/index" || { cat "$WORK/index"; fail "/debug/pprof/"; }
-get /debug/vars > "$WORK/index"
-grep -q '^200$' "$WORK/index" || { cat "$WORK/index"; fail "/debug/vars"; }
+for path in /debug/vars /metrics /debug/threads; do
+	get $path > "$WORK/index" || fail "no debug server"
+	grep -q '^200$' "$WORK/index" || { cat "$WORK/index"; fail "$path"; }
+done
 get /nope > "$WORK/index"
 grep -q '^404$' "$WORK/index" || { cat "$WORK/index"; fail "/nope"; }
 for i in 1 2 3 4 5; do head -c 3000 /dev/urandom | timeout 5 python3 -c "

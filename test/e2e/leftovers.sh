@@ -23,6 +23,6 @@ after=$(count)
 [ "$after" -le $((before + 8)) ] || { ls -l "/proc/$DAEMON/fd"; fail "descriptors: $before before, $after after"; }
 [ -z "$(pgrep -P "$DAEMON" || true)" ] || fail "a child process is left"
 [ "$(grep -c " $WORK" "/proc/$DAEMON/mountinfo" || true)" = 0 ] || { cat "/proc/$DAEMON/mountinfo"; fail "a mount is left"; }
-[ -z "$(find /sys/fs/cgroup -maxdepth 4 -path '*buildkit/*' -type d 2>/dev/null)" ] || fail "a cgroup is left"
+[ -z "$(new_cgroups)" ] || fail "a cgroup is left"
 stop_daemon
 no_leftovers

@@ -48,6 +48,11 @@ finish() {
 trap finish EXIT
 trap 'exit 1' INT TERM
 
+# new_cgroups: what appeared since the test began.
+cgroups() { find /sys/fs/cgroup -maxdepth 4 -path '*buildkit/*' -type d 2>/dev/null | sort; }
+cgroups > "$WORK/cgroups"
+new_cgroups() { cgroups | comm -13 "$WORK/cgroups" -; }
+
 start_daemon() { # [ARGS]
 	"$BIN/buildkitd" --root "$WORK/root" --addr "$BUILDKIT_HOST" --config "$WORK/buildkitd.toml" "$@" 2>> "$WORK/daemon.log" &
 	DAEMON=$!
