@@ -15,7 +15,6 @@ struct build {
 	bridge *bridge;   /* owned */
 	gateway *gateway; /* owned; NULL unless the client drives */
 	bool allow_network_host, allow_security_insecure;
-	GHashTable *lookups; /* image metadata resolved in this build, see bridge_image.c; guarded by mu */
 	GMutex mu;
 	int64_t started_ns;
 	int64_t ended_ns; /* 0 while running; builder->mu */

@@ -2,10 +2,10 @@
 #include "build/build_internal.h"
 #include "format/json_writer.h"
 #include "base/limits.h"
+#include "export/exporter.h"
 #include "format/csv.h"
 #include "format/gotype.h"
 #include <string.h>
-
 
 static json_t *metadata_json(build_result *result, const char *key)
 {
@@ -95,9 +95,9 @@ static void warn(struct build *build, const char *message)
 	g_autofree char *text = g_strdup_printf("%s-export-0", build->request->session);
 	struct digest digest;
 	digest_of_text(text, &digest);
-	bool own = build->request->n_exporters == 0;
-	g_autoptr(progress_sink) sink =
-		solver_job_sink(build->job, digest.text, own ? "Verifying build result" : "exporting to image");
+	const char *name = build->request->n_exporters ? exporter_vertex_name_of(build->request->exporters[0].type) : NULL;
+	bool own = name == NULL;
+	g_autoptr(progress_sink) sink = solver_job_sink(build->job, digest.text, own ? "Verifying build result" : name);
 	if (own)
 		progress_sink_start(sink);
 	struct progress_warning warning = {.level = 1, .text = message, .url = "", .source_name = ""};

@@ -54,6 +54,14 @@ exporter *exporter_open(const struct exporter_context *context, const char *type
 	return e;
 }
 
+const char *exporter_vertex_name_of(const char *type)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)
+		if (g_str_equal(rows[i].type, type) && rows[i].class)
+			return rows[i].class->vertex_name;
+	return NULL;
+}
+
 const char *exporter_vertex_name(const exporter *e)
 {
 	return e->class->vertex_name;

@@ -49,6 +49,8 @@ struct exporter_class {
 /* The context stays the caller's and must outlive the exporter. */
 exporter *exporter_open(const struct exporter_context *context, const char *type, GHashTable *attrs, GError **error);
 const char *exporter_vertex_name(const exporter *e);
+/* The same for a type before its exporter is open; NULL when there is none. */
+const char *exporter_vertex_name_of(const char *type);
 const char *exporter_type(const exporter *e);
 bool exporter_export(exporter *e, const struct export_input *input, struct work *work, GHashTable *response,
 		     bool *ret_has_finish, GError **error);
