@@ -139,6 +139,7 @@ static void request_open(solver *s, void *data)
 		r->edge = edge_resolve(vertex_edge(v, r->index));
 		edge_watch(r->edge, (struct watcher){.request = r});
 	}
+	g_atomic_int_inc(&r->solver->n_requests);
 	request_unref(r);
 }
 

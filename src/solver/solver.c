@@ -207,5 +207,6 @@ struct solver_stats solver_get_stats(solver *s)
 		.vertices = (size_t)g_atomic_int_get(&s->n_vertices),
 		.running = (size_t)g_atomic_int_get(&s->running),
 		.jobs = g_hash_table_size(s->jobs),
+		.requests = (size_t)g_atomic_int_get(&s->n_requests),
 	};
 }

@@ -101,8 +101,8 @@ progress_sink *solver_job_sink(solver_job *job, const char *digest, const char *
 progress_sink *solver_job_find_sink(solver_job *job, const char *digest);
 void solver_job_free(solver_job *job);
 
-/* Counters: active vertices, running ops, keys stored. */
+/* Counters: active vertices, running ops, jobs; requests: builds ever asked for, counted when the graph knows them. */
 struct solver_stats {
-	size_t vertices, running, jobs;
+	size_t vertices, running, jobs, requests;
 };
 struct solver_stats solver_get_stats(solver *s);

@@ -6,7 +6,7 @@
  *	            [ignore] [random] [slot] [pure] [gate=G] [fail_map=T] [fail_exec=T] [fail_content=T]
  *	                             adds or changes; _ in texts is a space
  *	build JOB NAME[:INDEX]       starts a build in a job of its own and waits for it
- *	start JOB NAME[:INDEX]       the same without waiting
+ *	start JOB NAME[:INDEX]       the same without waiting for more than that it is in the graph
  *	running NAME                 waits until the vertex runs
  *	open GATE, cancel JOB, wait JOB, end JOB
  *	expect JOB TEXT              the result; "= right" is the text that the spec gives
@@ -110,7 +110,13 @@ static void command_start(struct scenario *s, char **words)
 	b->job = solver_job_new(s->mock->solver, b->id, NULL, b->log, &error);
 	g_assert_no_error(error);
 	g_hash_table_insert(s->builds, b->id, b);
+	size_t before = solver_get_stats(s->mock->solver).requests;
 	b->thread = g_thread_new("build", build_run, b);
+	for (int i = 0; solver_get_stats(s->mock->solver).requests == before; i++) {
+		if (i > 100000)
+			fail(s, "%s does not begin", b->id);
+		g_usleep(100);
+	}
 }
 
 static struct build *build_find(struct scenario *s, const char *id)
