@@ -173,6 +173,8 @@ struct cache_prune_options {
 /* on_removed is called for each removed record, no locks held. Blobs nobody names any more go too. */
 bool cache_prune(cache *c, const struct cache_prune_options *options, cancel *cancel,
 		 void (*on_removed)(void *data, const struct cache_usage *u), void *data, GError **error);
+/* One rule after the other, as a collector does; none: nothing. What the last one of them leaves stays. */
+bool cache_collect(cache *c, const struct cache_prune_options *rules, size_t n_rules, cancel *cancel, GError **error);
 /* Called (no locks held) with the id of each record that is gone, so that the solver forgets its results. */
 void cache_set_removed_hook(cache *c, void (*hook)(void *data, const char *id), void *data);
 

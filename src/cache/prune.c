@@ -4,15 +4,22 @@
 #include "cache/record.h"
 #include "os/service.h"
 
-/* daemon-and-client.md section 7.6 */
-#define BATCH 10
+/*
+ * How many go before the table is looked at again: without a bound as many as keep others waiting for no more than
+ * some milliseconds; with one, a share of the candidates. Upstream ranks them anew after every single removal, which
+ * takes the square of their number; the order differs only among those that lie within one share.
+ */
+#define BATCH 512
+#define SHARE 16
 
 struct prune {
 	cache *c;
 	const struct cache_prune_options *options;
 	filter *filter;     /* owned */
+	bool filtered;
 	int64_t keep_bytes; /* 0: no bound */
 	int64_t total_bytes;
+	guint removed;
 };
 
 struct candidate {
@@ -63,6 +70,8 @@ static bool is_candidate_locked(const struct prune *p, const cache_ref *r, int64
 	/* A last use in the future (a clock that was set back) counts as now. */
 	if (o->keep_duration_ns != 0 && r->last_used_ns != 0 && MIN(r->last_used_ns, now) > now - o->keep_duration_ns)
 		return false;
+	if (!p->filtered)
+		return true;
 	struct cache_usage *u = usage_of_locked(r);
 	bool match = usage_matches(u, p->filter, false);
 	cache_usage_free(u);
@@ -137,6 +146,7 @@ static struct cache_usage *remove_locked(struct prune *p, cache_ref *r)
 {
 	struct cache_usage *u = usage_of_locked(r);
 	p->total_bytes -= u->size;
+	p->removed++;
 	if (r->twin)
 		record_kill_locked(r->twin);
 	record_kill_locked(r);
@@ -148,20 +158,25 @@ static void usage_free(gpointer u)
 	cache_usage_free(u);
 }
 
+static bool is_enough(const struct prune *p)
+{
+	return p->keep_bytes != 0 && p->total_bytes < p->keep_bytes;
+}
+
 /* Rows of what one round removed; empty at the end. */
 static GPtrArray *remove_some(struct prune *p)
 {
 	GPtrArray *removed = g_ptr_array_new_with_free_func(usage_free);
-	if (p->keep_bytes != 0 && p->total_bytes < p->keep_bytes)
+	if (is_enough(p))
 		return removed;
 	g_mutex_lock(&p->c->mu);
 	g_autoptr(GArray) list = candidates_locked(p);
 	guint n = MIN(list->len, BATCH);
 	if (p->keep_bytes != 0 && list->len > 0) {
 		sort_by_rank(list);
-		n = 1;
+		n = MIN(n, list->len / SHARE + 1);
 	}
-	for (guint i = 0; i < n; i++)
+	for (guint i = 0; i < n && !is_enough(p); i++)
 		g_ptr_array_add(removed, remove_locked(p, g_array_index(list, struct candidate, i).record));
 	g_mutex_unlock(&p->c->mu);
 	record_bury(p->c);
@@ -239,25 +254,59 @@ static bool give_back_space(cache *c, GError **error)
 	return ok;
 }
 
-bool cache_prune(cache *c, const struct cache_prune_options *options, cancel *stop,
-		 void (*on_removed)(void *data, const struct cache_usage *u), void *data, GError **error)
+/* Removes what the options give up, and its directories. */
+static bool prune_records(struct prune *p, cancel *stop,
+			  void (*on_removed)(void *data, const struct cache_usage *u), void *data, GError **error)
+{
+	if (!measure(p, error))
+		return false;
+	for (;;) {
+		g_autoptr(GPtrArray) removed = remove_some(p);
+		for (guint i = 0; on_removed && i < removed->len; i++)
+			on_removed(data, removed->pdata[i]);
+		if (removed->len == 0)
+			return true;
+		if (!cancel_check(stop, error))
+			return false;
+	}
+}
+
+static bool prune_run(cache *c, const struct cache_prune_options *options, cancel *stop,
+		      void (*on_removed)(void *data, const struct cache_usage *u), void *data, guint *ret_removed,
+		      GError **error)
 {
 	g_autoptr(filter) f = filter_new(options->filters, error);
-	struct prune p = {.c = c, .options = options, .filter = f};
 	if (!f) {
 		g_autofree char *list = g_strjoinv(" ", (char **)options->filters);
 		g_prefix_error(error, "failed to parse prune filters [%s]: ", list);
 		return false;
 	}
-	if (!measure(&p, error))
-		return false;
+	struct prune p = {
+		.c = c, .options = options, .filter = f, .filtered = options->filters && options->filters[0]};
+	bool ok = prune_records(&p, stop, on_removed, data, error);
+	*ret_removed = p.removed;
+	return ok;
+}
+
+bool cache_prune(cache *c, const struct cache_prune_options *options, cancel *stop,
+		 void (*on_removed)(void *data, const struct cache_usage *u), void *data, GError **error)
+{
+	guint removed = 0;
+	bool ok = prune_run(c, options, stop, on_removed, data, &removed, error);
+	return give_back_space(c, ok ? error : NULL) && ok;
+}
+
+bool cache_collect(cache *c, const struct cache_prune_options *rules, size_t n_rules, cancel *stop, GError **error)
+{
 	bool ok = true;
-	for (;;) {
-		g_autoptr(GPtrArray) removed = remove_some(&p);
-		for (guint i = 0; on_removed && i < removed->len; i++)
-			on_removed(data, removed->pdata[i]);
-		if (removed->len == 0 || !(ok = cancel_check(stop, error)))
-			break;
+	if (n_rules == 0)
+		return true;
+	for (size_t i = 0; ok && i < n_rules; i++) {
+		guint removed = 0;
+		ok = prune_run(c, &rules[i], stop, NULL, NULL, &removed, error);
+		/* The next rule looks at the free space. */
+		if (removed > 0 && i + 1 < n_rules)
+			ok = give_back_space(c, ok ? error : NULL) && ok;
 	}
 	return give_back_space(c, ok ? error : NULL) && ok;
 }

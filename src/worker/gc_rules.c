@@ -49,8 +49,9 @@ void gc_rules_free(struct gc_rule *rules, size_t n)
 
 bool worker_gc(worker *w, cancel *c, GError **error)
 {
-	for (size_t i = 0; i < w->n_gc; i++) {
-		struct cache_prune_options options = {
+	g_autofree struct cache_prune_options *rules = g_new0(struct cache_prune_options, w->n_gc);
+	for (size_t i = 0; i < w->n_gc; i++)
+		rules[i] = (struct cache_prune_options){
 			.filters = (const char *const *)w->gc[i].filters,
 			.all = w->gc[i].all,
 			.keep_duration_ns = w->gc[i].keep_duration_ns,
@@ -58,8 +59,5 @@ bool worker_gc(worker *w, cancel *c, GError **error)
 			.max_used_bytes = w->gc[i].max_used_bytes,
 			.min_free_bytes = w->gc[i].min_free_bytes,
 		};
-		if (!cache_prune(w->cache, &options, c, NULL, NULL, error))
-			return false;
-	}
-	return true;
+	return cache_collect(w->cache, rules, w->n_gc, c, error);
 }

@@ -113,6 +113,36 @@ static void test_order(struct rig *g, gconstpointer unused)
 		g_free(ids[i]);
 }
 
+/* Many records: every one goes once, parents after children, the bound is met and not overshot by a share. */
+static void test_many(struct rig *g, gconstpointer unused)
+{
+	enum { N = 300 };
+	g_autofree char *previous = NULL;
+	for (int i = 0; i < N; i++) {
+		g_autoptr(cache_ref) parent = previous && i % 3 ? cache_get(g->c, previous, NULL) : NULL;
+		char *id = new_record(g, parent, NULL, 8192);
+		set_times(g, id, 1000 + i, 1);
+		g_free(previous);
+		previous = id;
+	}
+	int64_t all = total(g), half = all / 2;
+	rig_prune(g, &(struct cache_prune_options){.max_used_bytes = half}, NULL);
+	int64_t left = total(g);
+	g_assert_cmpint(left, <, half);
+	g_assert_cmpint(left, >=, half - all / N);
+	struct cache_prune_options rules[] = {{.filters = IDS("type==frontend")}, {.max_used_bytes = half / 2}};
+	GError *error = NULL;
+	g_assert_true(cache_collect(g->c, rules, G_N_ELEMENTS(rules), NULL, &error));
+	g_assert_no_error(error);
+	g_assert_cmpint(total(g), <, half / 2);
+	g_autoptr(GPtrArray) ids = g_ptr_array_new_with_free_func(g_free);
+	guint n = rig_usage(g);
+	rig_prune(g, &(struct cache_prune_options){0}, ids);
+	g_assert_cmpuint(ids->len, ==, n);
+	g_assert_cmpuint(rig_usage(g), ==, 0);
+	g_assert_cmpuint(rig_count(g, "snapshots"), ==, 0);
+}
+
 static void removed(void *data, const char *id)
 {
 	g_ptr_array_add(data, g_strdup(id));
@@ -209,6 +239,7 @@ int main(int argc, char **argv)
 	ADD("filters", test_filters);
 	ADD("keep-duration", test_keep_duration);
 	ADD("order", test_order);
+	ADD("many", test_many);
 	ADD("hook", test_hook);
 	ADD("usage", test_usage);
 	ADD("blobs", test_blobs);
