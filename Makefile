@@ -30,6 +30,7 @@ test: build
 	@tools/setup test
 	tools/check-layers
 	tools/check-symbols $(BUILD)
+	tools/check-programs $(BUILD)
 	meson test -C $(BUILD) --print-errorlogs --no-rebuild
 	test/e2e/run build/bin
 

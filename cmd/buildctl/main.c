@@ -4,7 +4,6 @@
 #include "base/version.h"
 #include "client/excerpt.h"
 #include "command.h"
-#include <curl/curl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -250,7 +249,6 @@ static bool run(int argc, char *const *argv, GError **error)
 int main(int argc, char **argv)
 {
 	umask(0);
-	curl_global_init(CURL_GLOBAL_DEFAULT);
 	g_autoptr(GError) error = NULL;
 	if (run(argc, argv, &error))
 		return 0;

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "debug_http.h"
 #include "base/scope.h"
+#include "rpc/address.h"
 #include <dirent.h>
-#include <gio/gio.h>
+#include <poll.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
 
 #define REQUEST_BYTES 8192
-#define TIMEOUT_S 10
+#define TIMEOUT_MS 10000
 
 struct debug_http {
-	GSocketListener *listener; /* owned */
-	GCancellable *stop;        /* owned */
+	int listener; /* owned */
+	int stop;     /* owned: readable once the server ends */
 	GThread *thread;
 	debug_counters_fn counters;
 	void *data;
@@ -116,15 +119,38 @@ static void answer(debug_http *h, const char *request, GString *out)
 	g_string_append_len(out, body->str, (gssize)body->len);
 }
 
-static void serve(debug_http *h, GSocketConnection *connection)
+/* False when the server ends, or after TIMEOUT_MS without an event. */
+static bool wait_for(debug_http *h, int fd, short events, int timeout_ms)
+{
+	struct pollfd wait[] = {{.fd = fd, .events = events}, {.fd = h->stop, .events = POLLIN}};
+	int n;
+	do
+		n = poll(wait, G_N_ELEMENTS(wait), timeout_ms);
+	while (n < 0 && errno == EINTR);
+	return n > 0 && wait[1].revents == 0;
+}
+
+static bool write_all(debug_http *h, int fd, const char *bytes, size_t n)
+{
+	while (n > 0) {
+		ssize_t done = send(fd, bytes, n, MSG_NOSIGNAL);
+		if (done < 0 && errno == EAGAIN && wait_for(h, fd, POLLOUT, TIMEOUT_MS))
+			continue;
+		if (done < 0)
+			return false;
+		bytes += done;
+		n -= (size_t)done;
+	}
+	return true;
+}
+
+static void serve(debug_http *h, int fd)
 {
 	char request[REQUEST_BYTES + 1];
 	size_t have = 0;
-	GInputStream *in = g_io_stream_get_input_stream(G_IO_STREAM(connection));
-	g_socket_set_timeout(g_socket_connection_get_socket(connection), TIMEOUT_S);
 	request[0] = '\0';
 	while (have < REQUEST_BYTES && !strstr(request, "\r\n\r\n")) {
-		gssize n = g_input_stream_read(in, request + have, REQUEST_BYTES - have, h->stop, NULL);
+		ssize_t n = wait_for(h, fd, POLLIN, TIMEOUT_MS) ? recv(fd, request + have, REQUEST_BYTES - have, 0) : -1;
 		if (n <= 0)
 			return;
 		have += (size_t)n;
@@ -132,38 +158,49 @@ static void serve(debug_http *h, GSocketConnection *connection)
 	}
 	g_autoptr(GString) out = g_string_new(NULL);
 	answer(h, request, out);
-	g_output_stream_write_all(g_io_stream_get_output_stream(G_IO_STREAM(connection)), out->str, out->len, NULL, h->stop,
-				  NULL);
+	write_all(h, fd, out->str, out->len);
 }
 
 static gpointer run(gpointer data)
 {
 	debug_http *h = data;
-	while (!g_cancellable_is_cancelled(h->stop)) {
-		g_autoptr(GSocketConnection) connection = g_socket_listener_accept(h->listener, NULL, h->stop, NULL);
-		if (connection)
-			serve(h, connection);
+	while (wait_for(h, h->listener, POLLIN, -1)) {
+		scoped_fd fd = accept4(h->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (fd >= 0)
+			serve(h, fd);
 	}
 	return NULL;
+}
+
+static int listen_at(const char *host_port, GError **error)
+{
+	struct addrinfo *list = address_resolve(host_port, true, error);
+	if (!list)
+		return -1;
+	int one = 1;
+	scoped_fd fd = socket(list->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	bool ok = fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) == 0 &&
+		  bind(fd, list->ai_addr, list->ai_addrlen) == 0 && listen(fd, 16) == 0;
+	if (!ok)
+		error_set_errno(error, errno, "listen on %s", host_port);
+	freeaddrinfo(list);
+	return ok ? fd_steal(&fd) : -1;
 }
 
 debug_http *debug_http_start(const char *address, debug_counters_fn counters, void *data, GError **error)
 {
 	const char *host_port = g_str_has_prefix(address, "tcp://") ? address + strlen("tcp://") : address;
-	g_autoptr(GSocketConnectable) parsed = g_network_address_parse(host_port, 0, error);
-	if (!parsed)
-		return NULL;
-	g_autoptr(GSocketAddressEnumerator) addresses = g_socket_connectable_enumerate(parsed);
-	g_autoptr(GSocketAddress) socket_address = g_socket_address_enumerator_next(addresses, NULL, error);
-	g_autoptr(GSocketListener) listener = g_socket_listener_new();
-	if (!socket_address || !g_socket_listener_add_address(listener, socket_address, G_SOCKET_TYPE_STREAM,
-							      G_SOCKET_PROTOCOL_TCP, NULL, NULL, error)) {
+	scoped_fd listener = listen_at(host_port, error);
+	scoped_fd stop = listener < 0 ? -1 : eventfd(0, EFD_CLOEXEC);
+	if (listener >= 0 && stop < 0)
+		error_set_errno(error, errno, "eventfd");
+	if (stop < 0) {
 		g_prefix_error(error, "debug address %s: ", address);
 		return NULL;
 	}
 	debug_http *h = g_new0(debug_http, 1);
-	h->listener = g_steal_pointer(&listener);
-	h->stop = g_cancellable_new();
+	h->listener = fd_steal(&listener);
+	h->stop = fd_steal(&stop);
 	h->counters = counters;
 	h->data = data;
 	h->thread = g_thread_new("debug", run, h);
@@ -174,9 +211,9 @@ void debug_http_stop(debug_http *h)
 {
 	if (!h)
 		return;
-	g_cancellable_cancel(h->stop);
+	eventfd_write(h->stop, 1);
 	g_thread_join(h->thread);
-	g_object_unref(h->listener);
-	g_object_unref(h->stop);
+	fd_close(&h->listener);
+	fd_close(&h->stop);
 	g_free(h);
 }

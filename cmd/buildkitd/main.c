@@ -7,7 +7,6 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
-#include <curl/curl.h>
 
 static enum log_level log_level_of(const struct config *config)
 {
@@ -58,7 +57,6 @@ static int run(const struct config *config)
 	log_setup(log_level_of(config), strcmp(config->log_format, "json") == 0 ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT);
 	log_inactive(config);
 	set_process_limits();
-	curl_global_init(CURL_GLOBAL_DEFAULT);
 	g_autoptr(instance) d = instance_start(config, &error);
 	if (!d)
 		return fail(error);

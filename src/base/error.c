@@ -2,7 +2,6 @@
 #include "base/error.h"
 #include <errno.h>
 #include <string.h>
-#include <gio/gio.h>
 
 typedef struct {
 	GPtrArray *details; /* owned, NULL until the first one */
@@ -124,12 +123,6 @@ enum error_code error_get_code(const GError *error)
 {
 	if (error->domain == error_domain())
 		return (enum error_code)error->code;
-	if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-		return ERROR_CANCELED;
-	if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND))
-		return ERROR_NOT_FOUND;
-	if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_NO_SPACE))
-		return ERROR_RESOURCE_EXHAUSTED;
 	return ERROR_UNKNOWN;
 }
 

@@ -54,7 +54,7 @@ bool error_set_errno(GError **error, int errnum, const char *format, ...) G_GNUC
 /* The text of an errno value as the Go runtime prints it ("no such file or directory"). */
 const char *error_errno_text(int errnum);
 
-/* The gRPC code of any GError; ERROR_UNKNOWN for other domains (G_IO_ERROR_CANCELLED is ERROR_CANCELED). */
+/* The gRPC code of any GError; ERROR_UNKNOWN for other domains. */
 enum error_code error_get_code(const GError *error);
 bool error_is(const GError *error, enum error_code code);
 const char *error_code_name(enum error_code code); /* "NotFound", as Go prints it */

@@ -4,7 +4,7 @@
 #include "base/version.h"
 #include "format/gotype.h"
 #include "format/json_writer.h"
-#include <curl/curl.h>
+#include "registry/libcurl.h"
 #include <string.h>
 
 #define REPLY_BYTES_MAX MIB(1)
@@ -79,39 +79,39 @@ static bool set_tls(struct exchange *x, const struct docker_tls *tls, GError **e
 	}
 	struct curl_blob blob = {.data = x->ca->data, .len = x->ca->len, .flags = CURL_BLOB_COPY};
 	if (x->ca->len > 0)
-		curl_easy_setopt(x->curl, CURLOPT_CAINFO_BLOB, &blob);
+		libcurl.easy_setopt(x->curl, CURLOPT_CAINFO_BLOB, &blob);
 	if (tls->cert_file) {
-		curl_easy_setopt(x->curl, CURLOPT_SSLCERT, tls->cert_file);
-		curl_easy_setopt(x->curl, CURLOPT_SSLKEY, tls->key_file);
+		libcurl.easy_setopt(x->curl, CURLOPT_SSLCERT, tls->cert_file);
+		libcurl.easy_setopt(x->curl, CURLOPT_SSLKEY, tls->key_file);
 	}
 	if (tls->insecure) {
-		curl_easy_setopt(x->curl, CURLOPT_SSL_VERIFYPEER, 0L);
-		curl_easy_setopt(x->curl, CURLOPT_SSL_VERIFYHOST, 0L);
+		libcurl.easy_setopt(x->curl, CURLOPT_SSL_VERIFYPEER, 0L);
+		libcurl.easy_setopt(x->curl, CURLOPT_SSL_VERIFYHOST, 0L);
 	}
 	return true;
 }
 
 static void set_common(struct exchange *x, const char *url)
 {
-	curl_easy_setopt(x->curl, CURLOPT_URL, url);
-	curl_easy_setopt(x->curl, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(x->curl, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(x->curl, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(x->curl, CURLOPT_TIMEOUT, TIMEOUT_S);
-	curl_easy_setopt(x->curl, CURLOPT_USERAGENT, "buildkit/" BUILDKIT_VERSION);
-	curl_easy_setopt(x->curl, CURLOPT_ERRORBUFFER, x->message);
-	curl_easy_setopt(x->curl, CURLOPT_WRITEFUNCTION, take_reply);
-	curl_easy_setopt(x->curl, CURLOPT_WRITEDATA, x);
-	curl_easy_setopt(x->curl, CURLOPT_XFERINFOFUNCTION, poll_cancel);
-	curl_easy_setopt(x->curl, CURLOPT_XFERINFODATA, x);
-	curl_easy_setopt(x->curl, CURLOPT_NOPROGRESS, 0L);
+	libcurl.easy_setopt(x->curl, CURLOPT_URL, url);
+	libcurl.easy_setopt(x->curl, CURLOPT_PROTOCOLS_STR, "http,https");
+	libcurl.easy_setopt(x->curl, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+	libcurl.easy_setopt(x->curl, CURLOPT_NOSIGNAL, 1L);
+	libcurl.easy_setopt(x->curl, CURLOPT_TIMEOUT, TIMEOUT_S);
+	libcurl.easy_setopt(x->curl, CURLOPT_USERAGENT, "buildkit/" BUILDKIT_VERSION);
+	libcurl.easy_setopt(x->curl, CURLOPT_ERRORBUFFER, x->message);
+	libcurl.easy_setopt(x->curl, CURLOPT_WRITEFUNCTION, take_reply);
+	libcurl.easy_setopt(x->curl, CURLOPT_WRITEDATA, x);
+	libcurl.easy_setopt(x->curl, CURLOPT_XFERINFOFUNCTION, poll_cancel);
+	libcurl.easy_setopt(x->curl, CURLOPT_XFERINFODATA, x);
+	libcurl.easy_setopt(x->curl, CURLOPT_NOPROGRESS, 0L);
 }
 
 static void exchange_clear(struct exchange *x)
 {
 	if (x->curl)
-		curl_easy_cleanup(x->curl);
-	curl_slist_free_all(x->headers);
+		libcurl.easy_cleanup(x->curl);
+	libcurl.slist_free_all(x->headers);
 	g_byte_array_unref(x->reply);
 	g_byte_array_unref(x->ca);
 }
@@ -123,13 +123,13 @@ static bool perform(struct exchange *x, const struct token_request *q, const cha
 	set_common(x, url);
 	if (!set_tls(x, q->tls, error))
 		return false;
-	CURLcode code = curl_easy_perform(x->curl);
+	CURLcode code = libcurl.easy_perform(x->curl);
 	if (!cancel_check(x->cancel, error))
 		return false;
 	if (code != CURLE_OK)
 		return error_set(error, ERROR_UNAVAILABLE, "%s: %s", q->realm,
-				 *x->message ? x->message : curl_easy_strerror(code));
-	curl_easy_getinfo(x->curl, CURLINFO_RESPONSE_CODE, ret_status);
+				 *x->message ? x->message : libcurl.easy_strerror(code));
+	libcurl.easy_getinfo(x->curl, CURLINFO_RESPONSE_CODE, ret_status);
 	return true;
 }
 
@@ -152,12 +152,12 @@ static bool send_get(struct exchange *x, const struct token_request *q, long *re
 								   : "?",
 					   query->str, NULL);
 	if (*q->credentials->secret) {
-		curl_easy_setopt(x->curl, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
-		curl_easy_setopt(x->curl, CURLOPT_USERNAME, q->credentials->username);
-		curl_easy_setopt(x->curl, CURLOPT_PASSWORD, q->credentials->secret);
+		libcurl.easy_setopt(x->curl, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
+		libcurl.easy_setopt(x->curl, CURLOPT_USERNAME, q->credentials->username);
+		libcurl.easy_setopt(x->curl, CURLOPT_PASSWORD, q->credentials->secret);
 	}
-	curl_easy_setopt(x->curl, CURLOPT_FOLLOWLOCATION, 1L); /* without the password when the host changes */
-	curl_easy_setopt(x->curl, CURLOPT_MAXREDIRS, (long)LIMIT_REDIRECTS);
+	libcurl.easy_setopt(x->curl, CURLOPT_FOLLOWLOCATION, 1L); /* without the password when the host changes */
+	libcurl.easy_setopt(x->curl, CURLOPT_MAXREDIRS, (long)LIMIT_REDIRECTS);
 	return perform(x, q, url, ret_status, error);
 }
 
@@ -176,10 +176,10 @@ static bool send_post(struct exchange *x, const struct token_request *q, long *r
 	append_pair(form, "service", q->service);
 	if (*c->username)
 		append_pair(form, "username", c->username);
-	x->headers = curl_slist_append(NULL, "Content-Type: application/x-www-form-urlencoded; charset=utf-8");
-	curl_easy_setopt(x->curl, CURLOPT_HTTPHEADER, x->headers);
-	curl_easy_setopt(x->curl, CURLOPT_POSTFIELDSIZE, (long)form->len);
-	curl_easy_setopt(x->curl, CURLOPT_COPYPOSTFIELDS, form->str);
+	x->headers = libcurl.slist_append(NULL, "Content-Type: application/x-www-form-urlencoded; charset=utf-8");
+	libcurl.easy_setopt(x->curl, CURLOPT_HTTPHEADER, x->headers);
+	libcurl.easy_setopt(x->curl, CURLOPT_POSTFIELDSIZE, (long)form->len);
+	libcurl.easy_setopt(x->curl, CURLOPT_COPYPOSTFIELDS, form->str);
 	explicit_bzero(form->str, form->len);
 	return perform(x, q, q->realm, ret_status, error);
 }
@@ -214,13 +214,10 @@ static bool reply_read(const struct exchange *x, bool post, struct token *ret, G
 static bool ask(const struct token_request *q, bool post, cancel *c, struct token *ret, long *ret_status,
 		GError **error)
 {
-	static gsize ready;
-	if (g_once_init_enter(&ready)) {
-		curl_global_init(CURL_GLOBAL_DEFAULT);
-		g_once_init_leave(&ready, 1);
-	}
+	if (!libcurl_load(error))
+		return false;
 	struct exchange x = {
-		.curl = curl_easy_init(), .cancel = c, .reply = g_byte_array_new(), .ca = g_byte_array_new()};
+		.curl = libcurl.easy_init(), .cancel = c, .reply = g_byte_array_new(), .ca = g_byte_array_new()};
 	bool ok = x.curl || error_set(error, ERROR_RESOURCE_EXHAUSTED, "no HTTP client");
 	ok = ok && (post ? send_post : send_get)(&x, q, ret_status, error);
 	if (ok && (*ret_status < 200 || *ret_status >= 400))

@@ -3,7 +3,7 @@
 #include "base/limits.h"
 #include "progress/progress.h"
 #include "registry/internal.h"
-#include <curl/curl.h>
+#include "registry/libcurl.h"
 #include <poll.h>
 #include <string.h>
 
@@ -151,7 +151,7 @@ static int64_t retry_after(const transport_reply *reply)
 	guint64 seconds;
 	if (g_ascii_string_to_unsigned(text, 10, 0, G_MAXINT32, &seconds, NULL))
 		return (int64_t)seconds;
-	time_t when = (time_t)curl_getdate(text, NULL);
+	time_t when = (time_t)libcurl.getdate(text, NULL);
 	return when > 0 ? MAX(0, when - time(NULL)) : 0;
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registry/hosts.h"
 #include "base/limits.h"
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <string.h>
 
 #define SYSTEM_ROOTS "/etc/ssl/certs/ca-certificates.crt"
@@ -86,8 +88,11 @@ static bool is_localhost(const char *host)
 	const char *name = uri ? g_uri_get_host(uri) : host;
 	if (g_str_equal(name, "localhost"))
 		return true;
-	g_autoptr(GInetAddress) address = g_inet_address_new_from_string(name);
-	return address && g_inet_address_get_is_loopback(address);
+	struct in_addr v4;
+	struct in6_addr v6;
+	if (inet_pton(AF_INET, name, &v4) == 1)
+		return ntohl(v4.s_addr) >> IN_CLASSA_NSHIFT == IN_LOOPBACKNET;
+	return inet_pton(AF_INET6, name, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
 }
 
 /* ---- TLS material */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registry/transport.h"
 #include "base/limits.h"
-#include <curl/curl.h>
+#include "registry/libcurl.h"
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -39,14 +39,8 @@ struct exchange {
 	char detail[CURL_ERROR_SIZE];
 };
 
-static gsize curl_ready;
-
 transport *transport_new(void)
 {
-	if (g_once_init_enter(&curl_ready)) {
-		curl_global_init(CURL_GLOBAL_DEFAULT);
-		g_once_init_leave(&curl_ready, 1);
-	}
 	transport *t = g_new0(transport, 1);
 	g_mutex_init(&t->mu);
 	g_queue_init(&t->idle);
@@ -56,8 +50,8 @@ transport *transport_new(void)
 static void handle_free(gpointer data)
 {
 	struct handle *h = data;
-	curl_easy_cleanup(h->easy);
-	curl_multi_cleanup(h->multi);
+	libcurl.easy_cleanup(h->easy);
+	libcurl.multi_cleanup(h->multi);
 	g_free(h);
 }
 
@@ -70,22 +64,24 @@ void transport_free(transport *t)
 	g_free(t);
 }
 
-static struct handle *handle_take(transport *t)
+static struct handle *handle_take(transport *t, GError **error)
 {
+	if (!libcurl_load(error))
+		return NULL;
 	g_mutex_lock(&t->mu);
 	struct handle *h = g_queue_pop_head(&t->idle);
 	g_mutex_unlock(&t->mu);
 	if (h)
 		return h;
 	h = g_new0(struct handle, 1);
-	h->easy = curl_easy_init();
-	h->multi = curl_multi_init();
+	h->easy = libcurl.easy_init();
+	h->multi = libcurl.multi_init();
 	return h;
 }
 
 static void handle_give_back(transport *t, struct handle *h)
 {
-	curl_easy_reset(h->easy);
+	libcurl.easy_reset(h->easy);
 	g_mutex_lock(&t->mu);
 	bool keep = t->idle.length < POOL_MAX;
 	if (keep)
@@ -234,30 +230,30 @@ static struct curl_slist *header_list(const struct transport_request *q, bool ma
 {
 	struct curl_slist *list = NULL;
 	for (const char *const *h = q->headers; h && *h; h++)
-		list = curl_slist_append(list, *h);
+		list = libcurl.slist_append(list, *h);
 	if (may_authorize && q->authorization) {
 		g_autofree char *line = g_strconcat("Authorization: ", q->authorization, NULL);
-		list = curl_slist_append(list, line);
+		list = libcurl.slist_append(list, line);
 	}
-	return curl_slist_append(list, "Expect:"); /* no round trip before a body */
+	return libcurl.slist_append(list, "Expect:"); /* no round trip before a body */
 }
 
 static void set_tls(CURL *easy, const struct transport_tls *tls)
 {
-	curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	libcurl.easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	if (!tls)
 		return;
-	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, tls->insecure ? 0L : 1L);
-	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, tls->insecure ? 0L : 2L);
+	libcurl.easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, tls->insecure ? 0L : 1L);
+	libcurl.easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, tls->insecure ? 0L : 2L);
 	if (tls->ca_pem) {
 		gsize n;
 		const void *pem = g_bytes_get_data(tls->ca_pem, &n);
 		struct curl_blob blob = {.data = (void *)pem, .len = n, .flags = CURL_BLOB_NOCOPY};
-		curl_easy_setopt(easy, CURLOPT_CAINFO_BLOB, &blob);
+		libcurl.easy_setopt(easy, CURLOPT_CAINFO_BLOB, &blob);
 	}
 	if (tls->cert_file && tls->key_file) {
-		curl_easy_setopt(easy, CURLOPT_SSLCERT, tls->cert_file);
-		curl_easy_setopt(easy, CURLOPT_SSLKEY, tls->key_file);
+		libcurl.easy_setopt(easy, CURLOPT_SSLCERT, tls->cert_file);
+		libcurl.easy_setopt(easy, CURLOPT_SSLKEY, tls->key_file);
 	}
 }
 
@@ -265,51 +261,51 @@ static void set_body(CURL *easy, struct exchange *x, const char *method)
 {
 	const struct transport_request *q = x->q;
 	if (g_str_equal(method, "HEAD")) {
-		curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+		libcurl.easy_setopt(easy, CURLOPT_NOBODY, 1L);
 		return;
 	}
 	if (q->body_size >= 0) {
-		curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
-		curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)q->body_size);
-		curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, 512 * 1024L);
-		curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_read);
-		curl_easy_setopt(easy, CURLOPT_READDATA, x);
-		curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_seek);
-		curl_easy_setopt(easy, CURLOPT_SEEKDATA, x);
+		libcurl.easy_setopt(easy, CURLOPT_UPLOAD, 1L);
+		libcurl.easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)q->body_size);
+		libcurl.easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, 512 * 1024L);
+		libcurl.easy_setopt(easy, CURLOPT_READFUNCTION, on_read);
+		libcurl.easy_setopt(easy, CURLOPT_READDATA, x);
+		libcurl.easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_seek);
+		libcurl.easy_setopt(easy, CURLOPT_SEEKDATA, x);
 	}
 	if (!g_str_equal(method, "GET") || q->body_size >= 0)
-		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
+		libcurl.easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
 }
 
 static void set_limits(CURL *easy, bool is_read)
 {
-	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
-	curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, is_read ? STALL_BYTES_PER_SECOND : 1L);
-	curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, is_read ? STALL_SECONDS : ANSWER_SECONDS);
-	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 512 * 1024L);
+	libcurl.easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	libcurl.easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
+	libcurl.easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, is_read ? STALL_BYTES_PER_SECOND : 1L);
+	libcurl.easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, is_read ? STALL_SECONDS : ANSWER_SECONDS);
+	libcurl.easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+	libcurl.easy_setopt(easy, CURLOPT_BUFFERSIZE, 512 * 1024L);
 }
 
 static CURLcode multi_run(struct handle *h, cancel *c)
 {
 	CURLcode result = CURLE_ABORTED_BY_CALLBACK;
-	curl_multi_add_handle(h->multi, h->easy);
+	libcurl.multi_add_handle(h->multi, h->easy);
 	struct curl_waitfd wait = {.fd = cancel_fd(c), .events = CURL_WAIT_POLLIN};
 	while (!cancel_is_set(c)) {
 		int running = 0, left;
-		if (curl_multi_perform(h->multi, &running) != CURLM_OK) {
+		if (libcurl.multi_perform(h->multi, &running) != CURLM_OK) {
 			result = CURLE_FAILED_INIT;
 			break;
 		}
-		CURLMsg *message = curl_multi_info_read(h->multi, &left);
+		CURLMsg *message = libcurl.multi_info_read(h->multi, &left);
 		if (message && message->msg == CURLMSG_DONE) {
 			result = message->data.result;
 			break;
 		}
-		curl_multi_poll(h->multi, wait.fd >= 0 ? &wait : NULL, wait.fd >= 0 ? 1 : 0, 1000, NULL);
+		libcurl.multi_poll(h->multi, wait.fd >= 0 ? &wait : NULL, wait.fd >= 0 ? 1 : 0, 1000, NULL);
 	}
-	curl_multi_remove_handle(h->multi, h->easy);
+	libcurl.multi_remove_handle(h->multi, h->easy);
 	return result;
 }
 
@@ -318,24 +314,24 @@ static CURLcode exchange_run(struct handle *h, struct exchange *x, const char *m
 {
 	CURL *easy = h->easy;
 	struct curl_slist *headers = header_list(x->q, may_authorize);
-	curl_easy_setopt(easy, CURLOPT_URL, url);
-	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
-	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
-	curl_easy_setopt(easy, CURLOPT_HEADERDATA, x);
-	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-	curl_easy_setopt(easy, CURLOPT_WRITEDATA, x);
-	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, x->detail);
+	libcurl.easy_setopt(easy, CURLOPT_URL, url);
+	libcurl.easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	libcurl.easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	libcurl.easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
+	libcurl.easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+	libcurl.easy_setopt(easy, CURLOPT_HEADERDATA, x);
+	libcurl.easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+	libcurl.easy_setopt(easy, CURLOPT_WRITEDATA, x);
+	libcurl.easy_setopt(easy, CURLOPT_ERRORBUFFER, x->detail);
 	if (x->q->decode)
-		curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
+		libcurl.easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
 	if (host_is_loopback(url))
-		curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
+		libcurl.easy_setopt(easy, CURLOPT_NOPROXY, "*");
 	set_tls(easy, x->q->tls);
 	set_body(easy, x, method);
 	set_limits(easy, x->q->body_size < 0);
 	CURLcode result = multi_run(h, c);
-	curl_slist_free_all(headers);
+	libcurl.slist_free_all(headers);
 	/* An answer without a body has its head looked at here. */
 	if (result == CURLE_OK && x->reply->headers && !exchange_head(x)) {
 		x->stopped = true;
@@ -388,7 +384,7 @@ static enum transport_failure failure_of(CURLcode code, const struct exchange *x
 static char *failure_text(CURLcode code, enum transport_failure failure, const struct exchange *x, const char *host,
 			  const char *host_port, long os_error)
 {
-	const char *detail = x->detail[0] ? x->detail : curl_easy_strerror(code);
+	const char *detail = x->detail[0] ? x->detail : libcurl.easy_strerror(code);
 	switch (failure) {
 	case TRANSPORT_NO_HOST:
 		return g_strdup_printf("dial tcp: lookup %s: no such host", host);
@@ -425,7 +421,7 @@ static void set_failure(struct handle *h, CURLcode code, const struct exchange *
 			enum transport_failure *ret_failure, GError **error)
 {
 	long os_error = 0;
-	curl_easy_getinfo(h->easy, CURLINFO_OS_ERRNO, &os_error);
+	libcurl.easy_getinfo(h->easy, CURLINFO_OS_ERRNO, &os_error);
 	*ret_failure = failure_of(code, x, os_error);
 	g_autoptr(GUri) uri = g_uri_parse(url, G_URI_FLAGS_ENCODED, NULL);
 	const char *host = uri && g_uri_get_host(uri) ? g_uri_get_host(uri) : "";
@@ -477,7 +473,9 @@ bool transport_do(transport *t, const struct transport_request *q, cancel *c, st
 	*ret_failure = TRANSPORT_STOPPED;
 	for (unsigned hops = 0; !done; hops++) {
 		struct exchange x = {.q = q, .reply = &reply};
-		struct handle *h = handle_take(t);
+		struct handle *h = handle_take(t, error);
+		if (!h)
+			return false;
 		CURLcode code = exchange_run(h, &x, q->method, url, may_authorize, c);
 		bool cut = code != CURLE_OK && x.stopped && !x.error && !x.oversized; /* enough of an error text */
 		bool failed = code != CURLE_OK && !x.stopped && !cancel_is_set(c);

@@ -14,7 +14,6 @@
  */
 #pragma once
 #include "base/cancel.h"
-#include <gio/gio.h>
 
 typedef struct transport transport;
 

@@ -7,10 +7,10 @@
  */
 #include "session/live.h"
 #include "api/guard.h"
+#include "base/ident.h"
 #include "auth.pb-c.h"
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/rand.h>
 
 #define SERVICE "/moby.filesync.v1.Auth/"
 #define CLIENT_ID "buildkit-client"
@@ -93,8 +93,7 @@ static bool verify_authority(session *s, const struct authority *q, const Protob
 			     GError **error)
 {
 	uint8_t payload[32];
-	if (RAND_bytes(payload, sizeof(payload)) != 1)
-		return error_set(error, ERROR_INTERNAL, "no random bytes");
+	random_bytes(payload, sizeof(payload));
 	Auth__VerifyTokenAuthorityRequest request = AUTH__VERIFY_TOKEN_AUTHORITY_REQUEST__INIT;
 	request.host = (char *)q->host;
 	request.payload = (ProtobufCBinaryData){sizeof(payload), payload};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "session/live.h"
 #include "api/guard.h"
+#include "base/ident.h"
 #include "health.pb-c.h"
-#include <openssl/rand.h>
 #include <poll.h>
 
 #define KEY_ID "x-docker-expose-session-uuid"
@@ -22,8 +22,7 @@ session_registry *session_registry_new(void)
 	g_mutex_init(&r->mu);
 	g_cond_init(&r->changed);
 	r->sessions = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)session_unref);
-	if (RAND_bytes(r->salt, sizeof(r->salt)) != 1)
-		g_error("no random bytes");
+	random_bytes(r->salt, sizeof(r->salt));
 	return r;
 }
 

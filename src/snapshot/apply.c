@@ -6,10 +6,9 @@
 #include "snapshot/apply.h"
 #include "snapshot/byte_pipe.h"
 #include "snapshot/extract.h"
+#include "snapshot/libarchive.h"
 #include "base/limits.h"
 #include "base/scope.h"
-#include <archive.h>
-#include <archive_entry.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -31,7 +30,8 @@ struct reader {
 
 static void reader_clear(struct reader *r)
 {
-	archive_read_free(r->tar);
+	if (r->tar)
+		libarchive.read_free(r->tar);
 	g_clear_error(&r->problem);
 }
 
@@ -40,7 +40,7 @@ static la_ssize_t on_read(struct archive *tar, void *data, const void **ret)
 	struct reader *r = data;
 	ssize_t n = cancel_check(r->options->cancel, &r->problem) ? r->next(r->next_data, ret, &r->problem) : -1;
 	if (n < 0)
-		archive_set_error(tar, ARCHIVE_FATAL, "read");
+		libarchive.set_error(tar, ARCHIVE_FATAL, "read");
 	r->has_bytes = r->has_bytes || n > 0;
 	return n;
 }
@@ -51,7 +51,7 @@ static bool reader_failed(struct reader *r, GError **error)
 		g_propagate_error(error, g_steal_pointer(&r->problem));
 		return false;
 	}
-	const char *text = archive_error_string(r->tar);
+	const char *text = libarchive.error_string(r->tar);
 	return error_set(error, ERROR_DATA_LOSS, "archive/tar: %s", text ? text : "invalid tar header");
 }
 
@@ -62,24 +62,26 @@ static bool is_empty(const struct reader *r)
 
 static bool reader_init(struct reader *r, next_fn next, void *data, const struct apply_options *options, GError **error)
 {
-	*r = (struct reader){.tar = archive_read_new(), .next = next, .next_data = data, .options = options};
-	if (archive_read_support_format_tar(r->tar) != ARCHIVE_OK)
+	if (!libarchive_load(error))
+		return false;
+	*r = (struct reader){.tar = libarchive.read_new(), .next = next, .next_data = data, .options = options};
+	if (libarchive.read_support_format_tar(r->tar) != ARCHIVE_OK)
 		return reader_failed(r, error);
-	bool opened = archive_read_open(r->tar, r, NULL, on_read, NULL) == ARCHIVE_OK;
+	bool opened = libarchive.read_open(r->tar, r, NULL, on_read, NULL) == ARCHIVE_OK;
 	return opened || is_empty(r) || reader_failed(r, error);
 }
 
 /* A name that is not in our character set is no problem: its bytes are kept. Any other warning is a broken header. */
 static bool is_harmless(struct archive *tar)
 {
-	const char *text = archive_error_string(tar);
+	const char *text = libarchive.error_string(tar);
 	return text && strstr(text, "converted");
 }
 
 /* 1 an entry, 0 the end, -1. */
 static int reader_next(struct reader *r, struct archive_entry **ret, GError **error)
 {
-	int code = archive_read_next_header(r->tar, ret);
+	int code = libarchive.read_next_header(r->tar, ret);
 	if (code == ARCHIVE_EOF || is_empty(r))
 		return 0;
 	if (code == ARCHIVE_OK || (code == ARCHIVE_WARN && is_harmless(r->tar)))
@@ -92,12 +94,12 @@ static int reader_next(struct reader *r, struct archive_entry **ret, GError **er
 
 static bool kind_of(struct archive_entry *from, struct entry *e, GError **error)
 {
-	e->link = archive_entry_hardlink(from);
+	e->link = libarchive.entry_hardlink(from);
 	if (e->link) {
 		e->type = ENTRY_HARDLINK;
 		return true;
 	}
-	switch (archive_entry_filetype(from)) {
+	switch (libarchive.entry_filetype(from)) {
 	case AE_IFREG:
 		e->type = ENTRY_FILE;
 		return true;
@@ -106,7 +108,7 @@ static bool kind_of(struct archive_entry *from, struct entry *e, GError **error)
 		return true;
 	case AE_IFLNK:
 		e->type = ENTRY_SYMLINK;
-		e->link = archive_entry_symlink(from);
+		e->link = libarchive.entry_symlink(from);
 		return e->link || error_set(error, ERROR_INVALID_ARGUMENT, "%s: symlink without target", e->name);
 	case AE_IFIFO:
 		e->type = ENTRY_FIFO;
@@ -119,7 +121,7 @@ static bool kind_of(struct archive_entry *from, struct entry *e, GError **error)
 		return true;
 	default:
 		return error_set(error, ERROR_INVALID_ARGUMENT, "%s: unhandled tar header type %o", e->name,
-				 (unsigned)archive_entry_filetype(from));
+				 (unsigned)libarchive.entry_filetype(from));
 	}
 }
 
@@ -134,9 +136,9 @@ static bool id_of(int64_t id, uint32_t *ret, const char *name, GError **error)
 /* Times before 1970 and those that nanoseconds cannot count become 1970, as upstream. */
 static int64_t time_of(struct archive_entry *from)
 {
-	int64_t ns, s = archive_entry_mtime(from);
+	int64_t ns, s = libarchive.entry_mtime(from);
 	if (s < 0 || __builtin_mul_overflow(s, (int64_t)1000000000, &ns) ||
-	    __builtin_add_overflow(ns, (int64_t)archive_entry_mtime_nsec(from), &ns))
+	    __builtin_add_overflow(ns, (int64_t)libarchive.entry_mtime_nsec(from), &ns))
 		return 0;
 	return ns;
 }
@@ -145,8 +147,8 @@ static void xattrs_of(struct archive_entry *from, struct entry *e, GArray *xattr
 {
 	struct entry_xattr a;
 	g_array_set_size(xattrs, 0);
-	if (archive_entry_xattr_reset(from) > 0)
-		while (archive_entry_xattr_next(from, &a.name, &a.value, &a.len) == ARCHIVE_OK)
+	if (libarchive.entry_xattr_reset(from) > 0)
+		while (libarchive.entry_xattr_next(from, &a.name, &a.value, &a.len) == ARCHIVE_OK)
 			g_array_append_val(xattrs, a);
 	e->xattrs = (const struct entry_xattr *)(const void *)xattrs->data;
 	e->n_xattrs = xattrs->len;
@@ -154,7 +156,7 @@ static void xattrs_of(struct archive_entry *from, struct entry *e, GArray *xattr
 
 static bool size_of(struct reader *r, struct archive_entry *from, struct entry *e, GError **error)
 {
-	e->size = e->type == ENTRY_FILE ? archive_entry_size(from) : 0;
+	e->size = e->type == ENTRY_FILE ? libarchive.entry_size(from) : 0;
 	if (e->size < 0)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "%s: negative size", e->name);
 	if (e->size > LIMIT_LAYER_BYTES - r->claimed_bytes)
@@ -166,16 +168,16 @@ static bool size_of(struct reader *r, struct archive_entry *from, struct entry *
 
 static bool translate(struct reader *r, struct archive_entry *from, struct entry *e, GArray *xattrs, GError **error)
 {
-	*e = (struct entry){.name = archive_entry_pathname(from)};
+	*e = (struct entry){.name = libarchive.entry_pathname(from)};
 	if (!e->name)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "archive entry without a name");
-	if (!kind_of(from, e, error) || !id_of(archive_entry_uid(from), &e->uid, e->name, error) ||
-	    !id_of(archive_entry_gid(from), &e->gid, e->name, error) || !size_of(r, from, e, error))
+	if (!kind_of(from, e, error) || !id_of(libarchive.entry_uid(from), &e->uid, e->name, error) ||
+	    !id_of(libarchive.entry_gid(from), &e->gid, e->name, error) || !size_of(r, from, e, error))
 		return false;
-	e->mode = archive_entry_perm(from) & 07777;
+	e->mode = libarchive.entry_perm(from) & 07777;
 	e->mtime_ns = time_of(from);
 	if (e->type == ENTRY_CHAR || e->type == ENTRY_BLOCK)
-		e->device = makedev(archive_entry_rdevmajor(from), archive_entry_rdevminor(from));
+		e->device = makedev(libarchive.entry_rdevmajor(from), libarchive.entry_rdevminor(from));
 	xattrs_of(from, e, xattrs);
 	return true;
 }
@@ -205,7 +207,7 @@ static bool copy_data(struct reader *r, const struct entry *e, int fd, GError **
 		const void *bytes;
 		size_t n;
 		la_int64_t offset;
-		int code = archive_read_data_block(r->tar, &bytes, &n, &offset);
+		int code = libarchive.read_data_block(r->tar, &bytes, &n, &offset);
 		if (code == ARCHIVE_EOF)
 			break;
 		if (code != ARCHIVE_OK)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "source/http_name.h"
 #include "source/file_record.h"
-#include <curl/curl.h>
+#include "registry/libcurl.h"
 #include <string.h>
 #include <time.h>
 
@@ -102,7 +102,9 @@ char *http_date_format(int64_t seconds)
 
 bool http_date_parse(const char *text, int64_t *ret_seconds)
 {
-	time_t when = curl_getdate(text, NULL);
+	if (!libcurl_load(NULL)) /* no: the answer that has this date came through it */
+		return false;
+	time_t when = libcurl.getdate(text, NULL);
 	if (when == (time_t)-1)
 		return false;
 	*ret_seconds = when;

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * library: shared libraries that few runs need and that cost memory and time to map, loaded at first use.
+ *
+ *	static const struct library_symbol symbols[] = {{"curl_easy_init", G_STRUCT_OFFSET(struct calls, easy_init)}};
+ *	static struct library library = {.soname = "libcurl.so.4", .symbols = symbols, .n_symbols = 1};
+ *	if (!library_load(&library, &calls, error)) ...
+ *
+ * Only for libraries that the build found and whose headers it used; one file each holds the soname and the calls
+ * (registry/libcurl, snapshot/libarchive). A library that cannot be loaded is an error (FAILED_PRECONDITION), never a
+ * lesser way of working. What is loaded stays. Thread: any.
+ */
+#pragma once
+#include "base/error.h"
+
+struct library_symbol {
+	const char *name;
+	size_t offset; /* of a function pointer in the table of calls */
+};
+
+struct library {
+	const char *soname;
+	const struct library_symbol *symbols;
+	size_t n_symbols;
+	gsize loaded; /* 1 once the table is filled */
+};
+
+/* Fills the table at calls, once a process; after true every thread that called may read it without a lock. */
+bool library_load(struct library *library, void *calls, GError **error);

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libcurl: the HTTP client library, loaded when the first request is made. With what it pulls in (Kerberos, LDAP, SSH,
+ * GnuTLS, ...) it would be half of an idle daemon's memory and most of the time that a client takes to start.
+ *
+ *	if (!libcurl_load(error)) return false;
+ *	CURL *easy = libcurl.easy_init();
+ *
+ * Thread: any; the calls are there after libcurl_load answered true.
+ */
+#pragma once
+#include "os/library.h"
+#include <curl/curl.h>
+
+#define LIBCURL_CALLS(X)                                                                                               \
+	X(easy_cleanup)                                                                                                \
+	X(easy_getinfo)                                                                                                \
+	X(easy_init)                                                                                                   \
+	X(easy_perform)                                                                                                \
+	X(easy_reset)                                                                                                  \
+	X(easy_setopt)                                                                                                 \
+	X(easy_strerror)                                                                                               \
+	X(getdate)                                                                                                     \
+	X(global_init)                                                                                                 \
+	X(multi_add_handle)                                                                                            \
+	X(multi_cleanup)                                                                                               \
+	X(multi_info_read)                                                                                             \
+	X(multi_init)                                                                                                  \
+	X(multi_perform)                                                                                               \
+	X(multi_poll)                                                                                                  \
+	X(multi_remove_handle)                                                                                         \
+	X(slist_append)                                                                                                \
+	X(slist_free_all)
+
+struct libcurl_calls {
+#define X(name) typeof(curl_##name) *name;
+	LIBCURL_CALLS(X)
+#undef X
+};
+
+extern struct libcurl_calls libcurl;
+
+/* Loads and initializes it once a process. */
+bool libcurl_load(GError **error);
