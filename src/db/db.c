@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <sqlite3.h>
 #include <stdarg.h>
+#include <sys/stat.h>
 #include "base/scope.h"
 
 #define BUSY_MS 10000
@@ -65,7 +66,7 @@ static int64_t user_version(db *d)
 	return version;
 }
 
-static bool migrate(db *d, const char *const *migrations, GError **error)
+static bool migrate(db *d, const char *const *migrations, bool durable, GError **error)
 {
 	int64_t have = user_version(d), want = (int64_t)g_strv_length((char **)migrations);
 	if (have < 0)
@@ -84,7 +85,7 @@ static bool migrate(db *d, const char *const *migrations, GError **error)
 			return false;
 		}
 	g_autofree char *mark = g_strdup_printf("PRAGMA user_version = %" PRId64, want);
-	if (!db_script(d, mark, error) || !db_commit(d, true, error)) {
+	if (!db_script(d, mark, error) || !db_commit(d, durable, error)) {
 		db_rollback(d);
 		return false;
 	}
@@ -102,19 +103,27 @@ static bool quick_check(db *d, GError **error)
 	return ok || error_set(error, ERROR_DATA_LOSS, "%s is damaged: %s", d->name, text ? text : "unreadable");
 }
 
-static bool prepare_connection(db *d, const char *path, GError **error)
+/* Each connection would take 20 pages and 48 KB before it needs any. */
+static void configure_library(void)
 {
-	static const char settings[] =
-		"PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA "
-		"foreign_keys = ON;"
-		"PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF; PRAGMA journal_size_limit = 4194304;"
-		"PRAGMA wal_autocheckpoint = 1000; PRAGMA temp_store = MEMORY;";
-	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-	if (sqlite3_open_v2(path, &d->handle, flags, NULL) != SQLITE_OK)
+	static gsize done;
+	if (g_once_init_enter(&done)) {
+		sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 0);
+		sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 128, 64);
+		g_once_init_leave(&done, 1);
+	}
+}
+
+static bool connect_to(db *d, const char *name, int flags, const char *settings, GError **error)
+{
+	/* sqlite takes path names only; it resolves this one and keeps its -wal and -shm beside the file. */
+	g_autofree char *path = g_strdup_printf("/proc/self/fd/%d/%s", d->dir_fd, name);
+	configure_library();
+	if (sqlite3_open_v2(path, &d->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | flags, NULL) != SQLITE_OK)
 		return fail(d, "open", error);
 	sqlite3_extended_result_codes(d->handle, 1);
 	sqlite3_busy_timeout(d->handle, BUSY_MS);
-	return db_script(d, settings, error) && quick_check(d, error);
+	return db_script(d, settings, error);
 }
 
 static void statement_free(gpointer s)
@@ -122,21 +131,81 @@ static void statement_free(gpointer s)
 	sqlite3_finalize(s);
 }
 
-db *db_open(int dir_fd, const char *name, const char *const *migrations, GError **error)
+static db *db_new(int dir_fd, const char *name)
 {
-	/* sqlite takes path names only; it resolves this one and keeps its -wal and -shm beside the file. */
-	g_autofree char *path = g_strdup_printf("/proc/self/fd/%d/%s", dir_fd, name);
-	scoped_fd exists = openat(dir_fd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (exists < 0) {
-		error_set_errno(error, errno, "open %s", name);
-		return NULL;
-	}
-	g_autoptr(db) d = g_new0(db, 1);
+	db *d = g_new0(db, 1);
 	g_rec_mutex_init(&d->mu);
 	d->name = g_strdup(name);
 	d->dir_fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 3);
 	d->statements = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, statement_free);
-	if (!prepare_connection(d, path, error) || !migrate(d, migrations, error))
+	return d;
+}
+
+static bool remove_all(int dir_fd, const char *name, const char *const *suffixes, GError **error)
+{
+	for (; *suffixes; suffixes++) {
+		g_autofree char *file = g_strconcat(name, *suffixes, NULL);
+		if (unlinkat(dir_fd, file, 0) < 0 && errno != ENOENT)
+			return error_set_errno(error, errno, "remove %s", file);
+	}
+	return true;
+}
+
+static bool fill_new(int dir_fd, const char *name, const char *const *migrations, GError **error)
+{
+	static const char settings[] = "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA synchronous = OFF;"
+				       "PRAGMA journal_mode = WAL;";
+	g_autoptr(db) d = db_new(dir_fd, name);
+	return connect_to(d, name, SQLITE_OPEN_CREATE, settings, error) && migrate(d, migrations, false, error);
+}
+
+/*
+ * Under another name and without syncing, then one fsync and a rename: a database that has its name is whole. Created in
+ * place, its dozen small transactions would cost three syncs each, which is most of a daemon's first start on a disk.
+ */
+static bool create(int dir_fd, const char *name, const char *const *migrations, GError **error)
+{
+	static const char *const of_new[] = {"", "-wal", "-shm", "-journal", NULL};
+	g_autofree char *temporary = g_strconcat(name, ".new", NULL);
+	if (!remove_all(dir_fd, temporary, of_new, error))
+		return false;
+	scoped_fd fd = openat(dir_fd, temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return error_set_errno(error, errno, "create %s", temporary);
+	if (!fill_new(dir_fd, temporary, migrations, error))
+		return false;
+	if (fsync(fd) < 0)
+		return error_set_errno(error, errno, "sync %s", temporary);
+	/* A log without its database must not be played into the new one. */
+	return remove_all(dir_fd, name, of_new + 1, error) && (renameat(dir_fd, temporary, dir_fd, name) == 0 ||
+			error_set_errno(error, errno, "rename %s", temporary));
+}
+
+/* An empty file is none: it is what a crash of an older version left. */
+static bool is_there(int dir_fd, const char *name, bool *ret, GError **error)
+{
+	struct stat st;
+	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+		*ret = false;
+		return errno == ENOENT || error_set_errno(error, errno, "stat %s", name);
+	}
+	*ret = st.st_size > 0;
+	return S_ISREG(st.st_mode) || error_set(error, ERROR_FAILED_PRECONDITION, "%s is not a file", name);
+}
+
+db *db_open(int dir_fd, const char *name, const char *const *migrations, GError **error)
+{
+	static const char settings[] =
+		"PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;"
+		"PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF; PRAGMA journal_size_limit = 4194304;"
+		"PRAGMA wal_autocheckpoint = 1000; PRAGMA temp_store = MEMORY;";
+	bool there = false;
+	if (!is_there(dir_fd, name, &there, error) || (!there && !create(dir_fd, name, migrations, error)))
+		return NULL;
+	g_autoptr(db) d = db_new(dir_fd, name);
+	/* No fd of ours on the file from here on: closing one would give up the locks that sqlite has on it. */
+	if (!connect_to(d, name, 0, settings, error) || (there && !quick_check(d, error)) ||
+	    !migrate(d, migrations, true, error))
 		return NULL;
 	return g_steal_pointer(&d);
 }
