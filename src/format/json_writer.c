@@ -140,13 +140,18 @@ static void escape_append(GString *out, unsigned char c)
 		g_string_append(out, "\\t");
 		break;
 	default:
-		g_string_append_printf(out, "\\u%04x", c);
+		g_string_append_len(out, (const char[]){'\\', 'u', '0', '0', "0123456789abcdef"[c >> 4],
+						       "0123456789abcdef"[c & 15]}, 6);
 	}
 }
 
+/* One bit a character of ASCII that stands for itself: all but controls, quote, backslash and what HTML would read. */
 static bool is_plain(unsigned char c)
 {
-	return c >= 0x20 && c < 0x80 && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&';
+	static const uint32_t plain[8] = {0, ~(UINT32_C(1) << ('"' - 32) | UINT32_C(1) << ('&' - 32) |
+					       UINT32_C(1) << ('<' - 32) | UINT32_C(1) << ('>' - 32)),
+					  ~(UINT32_C(1) << ('\\' - 64)), ~UINT32_C(0)};
+	return plain[c >> 5] >> (c & 31) & 1;
 }
 
 /* Length of the UTF-8 sequence at text, 0 when it is not one (surrogates and overlong forms are not). */

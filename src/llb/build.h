@@ -117,6 +117,8 @@ struct llb_out llb_import(llb_graph *g, const Pb__Definition *definition, GError
 
 /* The definition of everything reachable, terminal op last; scratch: an empty definition. guard_free. */
 Pb__Definition *llb_marshal(llb_graph *g, struct llb_out result);
+/* The same without a copy: the graph's, as long as it lives. */
+const Pb__Definition *llb_assemble(llb_graph *g, struct llb_out result);
 /* The digest that a node's op has in the definition. */
 void llb_out_digest(llb_graph *g, struct llb_out out, struct digest *ret);
 /* The bytes of one op in upstream's order: plain fields first, the op body last. */

@@ -20,9 +20,7 @@ static const char *ssh_dest(struct llb_op_draft *d, const struct llb_exec_mount 
 {
 	if (m->dest && *m->dest)
 		return m->dest;
-	char *dest = g_strdup_printf("/run/buildkit/ssh_agent.%u", n);
-	g_ptr_array_add(d->scrap, dest);
-	return dest;
+	return arena_printf(d->graph->arena, "/run/buildkit/ssh_agent.%u", n);
 }
 
 static void mount_options(struct llb_op_draft *d, const struct llb_exec_mount *m, Pb__Mount *pm)
@@ -71,7 +69,7 @@ static void add_mount(struct llb_op_draft *d, const struct llb_exec_mount *m, Pb
 	pm->mounttype = m->type;
 	mount_options(d, m, pm);
 	pm->input = llb_op_draft_input(d, m->source);
-	out->dest = g_strdup(m->dest);
+	out->dest = arena_strdup(d->graph->arena, m->dest);
 	out->index = -1;
 	if (is_behind(m))
 		return; /* their output stays 0 on the wire, yet they have none */
@@ -102,8 +100,7 @@ static void meta_copy(struct llb_op_draft *d, const struct llb_exec_spec *spec, 
 		ret->env = llb_op_draft_alloc(d, (ret->n_env + 1) * sizeof *ret->env);
 		if (ret->n_env > 0)
 			memcpy(ret->env, spec->meta->env, ret->n_env * sizeof *ret->env);
-		ret->env[ret->n_env] = g_strconcat("SSH_AUTH_SOCK=", ssh_socket, NULL);
-		g_ptr_array_add(d->scrap, ret->env[ret->n_env++]);
+		ret->env[ret->n_env++] = arena_concat(d->graph->arena, "SSH_AUTH_SOCK=", ssh_socket, "");
 	}
 }
 
@@ -167,7 +164,7 @@ struct llb_out llb_exec(llb_graph *g, const struct llb_exec_spec *spec, const st
 	exec.cdidevices = spec->devices;
 	exec.n_cdidevices = spec->n_devices;
 	exec.mounts = llb_op_draft_alloc(&d, spec->n_mounts * sizeof *exec.mounts);
-	struct llb_mount_out *outs = g_new0(struct llb_mount_out, spec->n_mounts);
+	struct llb_mount_out *outs = llb_op_draft_alloc(&d, spec->n_mounts * sizeof *outs);
 	struct llb_out result = {.index = LLB_ROOT_READONLY};
 	int next_output = 0;
 	for (size_t i = 0; i < spec->n_mounts; i++) {

@@ -25,7 +25,7 @@ struct llb_out llb_file(llb_graph *g, struct llb_out on, const struct llb_file_a
 	d.op.op_case = PB__OP__OP_FILE;
 	d.op.file = &file;
 	struct llb_node *node = llb_op_draft_finish(&d);
-	node->owner_from_base = g_new0(bool, n + 1);
+	node->owner_from_base = llb_op_draft_alloc(&d, n * sizeof *node->owner_from_base);
 	for (size_t i = 0; i < n; i++)
 		node->owner_from_base[i] = actions[i].owner_from_base;
 	return (struct llb_out){.node = node};

@@ -94,16 +94,14 @@ static void renumber(struct llb_node *node, const int64_t *map)
 				n++;
 		for (size_t i = 0; i < op->merge->n_inputs; i++)
 			op->merge->inputs[i]->input = (int64_t)i;
-		for (size_t i = n; i < op->merge->n_inputs; i++)
-			protobuf_c_message_free_unpacked(&op->merge->inputs[i]->base, NULL);
 		op->merge->n_inputs = n;
 	}
 }
 
-static GBytes *pack_with_inputs(struct llb_node *node)
+static GBytes *pack_with_inputs(llb_graph *g, struct llb_node *node)
 {
-	g_autofree Pb__Input *values = g_new0(Pb__Input, node->n_inputs + 1);
-	g_autofree Pb__Input **inputs = g_new0(Pb__Input *, node->n_inputs + 1);
+	Pb__Input *values = arena_alloc(g->arena, node->n_inputs * sizeof *values);
+	Pb__Input **inputs = arena_alloc(g->arena, node->n_inputs * sizeof *inputs);
 	for (size_t i = 0; i < node->n_inputs; i++) {
 		pb__input__init(&values[i]);
 		values[i].digest = (char *)node->inputs[i].node->digest.text;
@@ -134,12 +132,12 @@ static bool collapse(struct llb_node *node)
 	return false;
 }
 
-static void node_finalize(struct llb_node *node)
+static void node_finalize(llb_graph *g, struct llb_node *node)
 {
 	node->state = LLB_NODE_FINAL;
 	bool imported = node->bytes != NULL;
-	g_autofree int64_t *map = g_new0(int64_t, node->n_refs + 1);
-	node->inputs = g_new0(struct llb_out, node->n_refs + 1);
+	int64_t *map = arena_alloc(g->arena, node->n_refs * sizeof *map);
+	node->inputs = arena_alloc(g->arena, node->n_refs * sizeof *node->inputs);
 	bool shared = node->op && (node->op->op_case == PB__OP__OP_EXEC || node->op->op_case == PB__OP__OP_FILE);
 	for (size_t i = 0; i < node->n_refs; i++)
 		map[i] = add_input(node, resolve(node->refs[i]), shared);
@@ -149,7 +147,7 @@ static void node_finalize(struct llb_node *node)
 		renumber(node, map);
 	node->is_alias = collapse(node);
 	if (!node->is_alias)
-		llb_node_set_bytes(node, pack_with_inputs(node));
+		llb_node_set_bytes(node, pack_with_inputs(g, node));
 }
 
 struct frame {
@@ -176,7 +174,7 @@ struct llb_out llb_out_finalize(llb_graph *g, struct llb_out out)
 			push(g, stack, top->node->refs[top->next++].node);
 			continue;
 		}
-		node_finalize(top->node);
+		node_finalize(g, top->node);
 		g_array_set_size(stack, stack->len - 1);
 	}
 	return resolve(out);
@@ -199,7 +197,7 @@ void llb_promise_set(llb_graph *g, struct llb_out promise, struct llb_out real)
 {
 	struct llb_node *node = g->nodes->pdata[promise.node->id];
 	g_assert(!node->op && !node->bytes && node->state == LLB_NODE_NEW);
-	g_free(node->refs);
-	node->refs = g_memdup2(&real, sizeof real);
+	node->refs = arena_make(g->arena, struct llb_out);
+	*node->refs = real;
 	node->n_refs = 1;
 }

@@ -1,27 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "llb/graph.h"
 #include "api/guard.h"
+#include "api/message_copy.h"
 #include <string.h>
 
 static void node_free(gpointer data)
 {
 	struct llb_node *node = data;
 	g_clear_pointer(&node->bytes, g_bytes_unref);
-	g_free(node->refs);
-	g_free(node->inputs);
-	g_free(node->owner_from_base);
-	guard_free(node->op);
-	guard_free(node->metadata);
-	g_ptr_array_unref(node->locations);
-	for (size_t i = 0; i < node->n_mounts; i++)
-		g_free(node->mounts[i].dest);
-	g_free(node->mounts);
-	g_free(node);
 }
 
 llb_graph *llb_graph_new(void)
 {
 	llb_graph *g = g_new0(llb_graph, 1);
+	g->arena = arena_new();
 	g->nodes = g_ptr_array_new_with_free_func(node_free);
 	g->sources = g_ptr_array_new_with_free_func(guard_free);
 	platform_host(&g->platform);
@@ -34,6 +26,7 @@ void llb_graph_free(llb_graph *g)
 		return;
 	g_ptr_array_unref(g->nodes);
 	g_ptr_array_unref(g->sources);
+	arena_free(g->arena);
 	g_free(g);
 }
 
@@ -81,9 +74,8 @@ int llb_graph_add_source(llb_graph *g, const char *filename, const char *languag
 
 struct llb_node *llb_node_new(llb_graph *g)
 {
-	struct llb_node *node = g_new0(struct llb_node, 1);
+	struct llb_node *node = arena_make(g->arena, struct llb_node);
 	node->id = g->nodes->len;
-	node->locations = g_ptr_array_new_with_free_func(guard_free);
 	g_ptr_array_add(g->nodes, node);
 	return node;
 }
@@ -103,9 +95,6 @@ void llb_op_draft_init(struct llb_op_draft *d, llb_graph *g, const struct llb_me
 	pb__op__init(&d->op);
 	pb__platform__init(&d->platform);
 	pb__worker_constraints__init(&d->constraints);
-	d->refs = g_array_new(FALSE, FALSE, sizeof(struct llb_out));
-	d->caps = g_ptr_array_new();
-	d->scrap = g_ptr_array_new_with_free_func(g_free);
 	d->op.constraints = &d->constraints; /* always written, even when empty */
 	if (d->meta->constraints) {
 		d->constraints.filter = (char **)d->meta->constraints;
@@ -127,23 +116,21 @@ int64_t llb_op_draft_input(struct llb_op_draft *d, struct llb_out out)
 {
 	if (!out.node)
 		return -1;
-	g_array_append_val(d->refs, out);
-	return (int64_t)d->refs->len - 1;
+	struct llb_out *ref = arena_make(d->graph->arena, struct llb_out);
+	*ref = out;
+	arena_push(d->graph->arena, &d->refs, ref);
+	return (int64_t)d->refs.n - 1;
 }
 
 void llb_op_draft_cap(struct llb_op_draft *d, const char *cap)
 {
-	for (guint i = 0; i < d->caps->len; i++)
-		if (strcmp(d->caps->pdata[i], cap) == 0)
-			return;
-	g_ptr_array_add(d->caps, (gpointer)cap);
+	if (!vec_has(&d->caps, cap))
+		arena_push(d->graph->arena, &d->caps, cap);
 }
 
 void *llb_op_draft_alloc(struct llb_op_draft *d, size_t n)
 {
-	void *memory = g_malloc0(n);
-	g_ptr_array_add(d->scrap, memory);
-	return memory;
+	return arena_alloc(d->graph->arena, n);
 }
 
 static void draft_description(struct llb_op_draft *d, Pb__OpMetadata *m)
@@ -189,16 +176,17 @@ static Pb__OpMetadata *draft_metadata(struct llb_op_draft *d)
 	draft_description(d, &m);
 	for (const char *const *cap = meta->caps; cap && *cap; cap++)
 		llb_op_draft_cap(d, *cap);
-	g_ptr_array_sort(d->caps, cap_compare);
-	m.n_caps = d->caps->len;
-	m.caps = llb_op_draft_alloc(d, d->caps->len * sizeof *m.caps);
-	for (guint i = 0; i < d->caps->len; i++) {
+	if (d->caps.n > 1)
+		qsort(d->caps.items, d->caps.n, sizeof *d->caps.items, cap_compare);
+	m.n_caps = d->caps.n;
+	m.caps = llb_op_draft_alloc(d, d->caps.n * sizeof *m.caps);
+	for (size_t i = 0; i < d->caps.n; i++) {
 		m.caps[i] = llb_op_draft_alloc(d, sizeof **m.caps);
 		pb__op_metadata__caps_entry__init(m.caps[i]);
-		m.caps[i]->key = d->caps->pdata[i];
+		m.caps[i]->key = d->caps.items[i];
 		m.caps[i]->value = true;
 	}
-	return message_copy(&m);
+	return message_copy_in(d->graph->arena, &m);
 }
 
 static void draft_location(struct llb_op_draft *d, struct llb_node *node)
@@ -210,18 +198,18 @@ static void draft_location(struct llb_op_draft *d, struct llb_node *node)
 	location.ranges = (Pb__Range **)d->meta->ranges;
 	while (location.ranges && location.ranges[location.n_ranges])
 		location.n_ranges++;
-	g_ptr_array_add(node->locations, message_copy(&location));
+	arena_push(d->graph->arena, &node->locations, message_copy_in(d->graph->arena, &location));
 }
 
 struct llb_node *llb_op_draft_finish(struct llb_op_draft *d)
 {
 	struct llb_node *node = llb_node_new(d->graph);
-	node->op = message_copy(&d->op);
+	node->op = message_copy_in(d->graph->arena, &d->op);
 	node->metadata = draft_metadata(d);
 	draft_location(d, node);
-	node->n_refs = d->refs->len;
-	node->refs = (struct llb_out *)(void *)g_array_free(g_steal_pointer(&d->refs), FALSE);
-	g_ptr_array_unref(d->caps);
-	g_ptr_array_unref(d->scrap);
+	node->n_refs = d->refs.n;
+	node->refs = llb_op_draft_alloc(d, d->refs.n * sizeof *node->refs);
+	for (size_t i = 0; i < d->refs.n; i++)
+		node->refs[i] = *vec_at(&d->refs, const struct llb_out *, i);
 	return node;
 }

@@ -13,38 +13,41 @@
  * A draft borrows what it is given until finish. Thread: as llb/build.h.
  */
 #pragma once
+#include "base/arena.h"
 #include "llb/build.h"
 
 #define LLB_ROOT_READONLY (-1) /* index of a read-only root: stands for what is mounted there */
 
 struct llb_mount_out {
-	char *dest;            /* owned */
+	char *dest;
 	int index;             /* -1: no output; then */
 	struct llb_out source; /* stands for it (read-only mounts), node NULL: none */
 };
 
+/* All but the bytes lives in the graph's arena. */
 enum llb_node_state { LLB_NODE_NEW, LLB_NODE_OPEN, LLB_NODE_FINAL };
 struct llb_node {
 	size_t id; /* position in the graph */
 	enum llb_node_state state;
-	Pb__Op *op;           /* owned; NULL: a promise or an imported op */
-	struct llb_out *refs; /* owned; inputs as they came */
+	Pb__Op *op;           /* NULL: a promise or an imported op */
+	struct llb_out *refs; /* inputs as they came */
 	size_t n_refs;
-	bool *owner_from_base;        /* owned; file ops, one an action */
-	Pb__OpMetadata *metadata;     /* owned, never NULL but for promises */
-	GPtrArray *locations;         /* owned, of owned Pb__Location; sourceindex is the graph's */
-	struct llb_mount_out *mounts; /* owned; exec only */
+	bool *owner_from_base;        /* file ops, one an action */
+	Pb__OpMetadata *metadata;     /* never NULL but for promises */
+	struct vec locations;         /* of Pb__Location; sourceindex is the graph's */
+	struct llb_mount_out *mounts; /* exec only */
 	size_t n_mounts;
 	/* once final: */
 	bool is_alias;        /* a promise, or a merge or diff of one input: nothing but another's name */
 	struct llb_out alias; /* resolved */
 	GBytes *bytes;        /* owned */
 	struct digest digest;
-	struct llb_out *inputs; /* owned; resolved */
+	struct llb_out *inputs; /* resolved */
 	size_t n_inputs;
 };
 
 struct llb_graph {
+	arena *arena;       /* owned: of nodes and drafts, and what assembling makes */
 	GPtrArray *nodes;   /* owned, of struct llb_node */
 	GPtrArray *sources; /* owned, of Pb__SourceInfo */
 	struct platform platform;
@@ -56,16 +59,15 @@ struct llb_op_draft {
 	Pb__Op op;
 	Pb__Platform platform;
 	Pb__WorkerConstraints constraints;
-	GArray *refs;     /* struct llb_out */
-	GPtrArray *caps;  /* borrowed texts */
-	GPtrArray *scrap; /* g_free at finish: anything the op points at */
+	struct vec refs; /* of struct llb_out */
+	struct vec caps; /* borrowed texts */
 };
 
 void llb_op_draft_init(struct llb_op_draft *d, llb_graph *g, const struct llb_meta *meta, bool with_platform);
 /* A number for the input until the node is final; -1 for scratch. */
 int64_t llb_op_draft_input(struct llb_op_draft *d, struct llb_out out);
 void llb_op_draft_cap(struct llb_op_draft *d, const char *cap);
-/* Memory that lives until finish. */
+/* Memory that lives as long as the graph. */
 void *llb_op_draft_alloc(struct llb_op_draft *d, size_t n);
 struct llb_node *llb_op_draft_finish(struct llb_op_draft *d);
 

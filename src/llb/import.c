@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A received definition becomes nodes of a graph, its bytes as they are. */
 #include "api/guard.h"
+#include "api/message_copy.h"
 #include "base/limits.h"
 #include "llb/graph.h"
 #include <string.h>
@@ -51,14 +52,14 @@ static bool graft_input(GHashTable *by_digest, const Pb__Input *in, struct llb_o
 	return true;
 }
 
-static bool graft_edges(GHashTable *by_digest, GError **error)
+static bool graft_edges(llb_graph *g, GHashTable *by_digest, GError **error)
 {
 	GHashTableIter iter;
 	gpointer value;
 	g_hash_table_iter_init(&iter, by_digest);
 	while (g_hash_table_iter_next(&iter, NULL, &value)) {
 		struct grafted *one = value;
-		one->node->refs = g_new0(struct llb_out, one->op->n_inputs + 1);
+		one->node->refs = arena_alloc(g->arena, one->op->n_inputs * sizeof *one->node->refs);
 		for (size_t i = 0; i < one->op->n_inputs; i++) {
 			if (!graft_input(by_digest, one->op->inputs[i], &one->node->refs[i], error))
 				return false;
@@ -68,12 +69,12 @@ static bool graft_edges(GHashTable *by_digest, GError **error)
 	return true;
 }
 
-static void graft_metadata(GHashTable *by_digest, const Pb__Definition *def)
+static void graft_metadata(llb_graph *g, GHashTable *by_digest, const Pb__Definition *def)
 {
 	for (size_t i = 0; i < def->n_metadata; i++) {
 		struct grafted *one = g_hash_table_lookup(by_digest, def->metadata[i]->key);
 		if (one && !one->node->metadata && def->metadata[i]->value)
-			one->node->metadata = message_copy(def->metadata[i]->value);
+			one->node->metadata = message_copy_in(g->arena, def->metadata[i]->value);
 	}
 	Pb__OpMetadata none = PB__OP_METADATA__INIT;
 	GHashTableIter iter;
@@ -82,7 +83,7 @@ static void graft_metadata(GHashTable *by_digest, const Pb__Definition *def)
 	while (g_hash_table_iter_next(&iter, NULL, &value)) {
 		struct grafted *one = value;
 		if (!one->node->metadata)
-			one->node->metadata = message_copy(&none);
+			one->node->metadata = message_copy_in(g->arena, &none);
 	}
 }
 
@@ -101,9 +102,9 @@ static bool graft_locations(llb_graph *g, GHashTable *by_digest, const Pb__Sourc
 			if (location->sourceindex < 0 || (size_t)location->sourceindex >= source->n_infos)
 				return error_set(error, ERROR_INVALID_ARGUMENT,
 						 "failed to find source map with index %d", location->sourceindex);
-			Pb__Location *copy = message_copy(location);
+			Pb__Location *copy = message_copy_in(g->arena, location);
 			copy->sourceindex = index[location->sourceindex];
-			g_ptr_array_add(one->node->locations, copy);
+			arena_push(g->arena, &one->node->locations, copy);
 		}
 	}
 	return true;
@@ -131,11 +132,11 @@ struct llb_out llb_import(llb_graph *g, const Pb__Definition *definition, GError
 	g_autoptr(GHashTable) by_digest = graft_ops(g, definition, &last, error);
 	if (!by_digest)
 		return graft_fail(g, first);
-	bool ok = graft_edges(by_digest, error);
+	bool ok = graft_edges(g, by_digest, error);
 	if (ok && last->n_inputs > 0)
 		ok = graft_input(by_digest, last->inputs[0], &out, error);
 	guard_free(last);
-	graft_metadata(by_digest, definition);
+	graft_metadata(g, by_digest, definition);
 	if (!ok || !graft_locations(g, by_digest, definition->source, error))
 		return graft_fail(g, first);
 	return out;

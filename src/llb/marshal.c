@@ -6,16 +6,13 @@
 
 struct marshal {
 	llb_graph *graph;
-	GPtrArray *order;      /* one node a digest, inputs first; borrowed */
-	GHashTable *by_digest; /* digest text to GPtrArray of nodes with it */
-	GPtrArray *scrap;      /* g_free at the end */
+	GHashTable *by_digest; /* digest text to GPtrArray of the nodes that have it */
+	GPtrArray *order;      /* of those arrays, inputs first; borrowed */
 };
 
 static void *scrap_alloc(struct marshal *m, size_t n)
 {
-	void *memory = g_malloc0(n);
-	g_ptr_array_add(m->scrap, memory);
-	return memory;
+	return arena_alloc(m->graph->arena, n);
 }
 
 static void visit_node(struct marshal *m, const struct llb_node *node)
@@ -24,7 +21,7 @@ static void visit_node(struct marshal *m, const struct llb_node *node)
 	if (!same) {
 		same = g_ptr_array_new();
 		g_hash_table_insert(m->by_digest, (gpointer)node->digest.text, same);
-		g_ptr_array_add(m->order, (gpointer)node);
+		g_ptr_array_add(m->order, same);
 	}
 	g_ptr_array_add(same, (gpointer)node);
 }
@@ -160,13 +157,13 @@ static Pb__Source__LocationsEntry *locations_entry(struct marshal *m, const GPtr
 	pb__locations__init(e->value);
 	size_t n = 0;
 	for (guint i = 0; i < same->len; i++)
-		n += ((const struct llb_node *)same->pdata[i])->locations->len;
+		n += ((const struct llb_node *)same->pdata[i])->locations.n;
 	e->value->locations = scrap_alloc(m, n * sizeof *e->value->locations);
 	for (guint i = 0; i < same->len; i++) {
-		const GPtrArray *from = ((const struct llb_node *)same->pdata[i])->locations;
-		for (guint k = 0; k < from->len; k++) {
+		const struct vec *from = &((const struct llb_node *)same->pdata[i])->locations;
+		for (size_t k = 0; k < from->n; k++) {
 			Pb__Location *l = scrap_alloc(m, sizeof *l);
-			*l = *(const Pb__Location *)from->pdata[k];
+			*l = *vec_at(from, const Pb__Location *, k);
 			int *renamed = &index[l->sourceindex];
 			if (*renamed < 0) {
 				*renamed = (int)source->n_infos;
@@ -187,14 +184,12 @@ static void put_sources(struct marshal *m, Pb__Source *source)
 	int *index = scrap_alloc(m, n * sizeof *index);
 	for (guint i = 0; i < n; i++)
 		index[i] = -1;
-	for (guint i = 0; i < m->order->len; i++) {
-		const struct llb_node *node = m->order->pdata[i];
-		const GPtrArray *same = g_hash_table_lookup(m->by_digest, node->digest.text);
-		source->locations[source->n_locations++] = locations_entry(m, same, source, index);
-	}
+	for (guint i = 0; i < m->order->len; i++)
+		source->locations[source->n_locations++] = locations_entry(m, m->order->pdata[i], source, index);
 }
 
-static GBytes *terminal_op(struct llb_out result)
+/* The arena's. */
+static ProtobufCBinaryData terminal_op(struct marshal *m, struct llb_out result)
 {
 	Pb__Op op = PB__OP__INIT;
 	Pb__Input in = PB__INPUT__INIT, *inputs[] = {&in};
@@ -202,7 +197,10 @@ static GBytes *terminal_op(struct llb_out result)
 	in.index = result.index;
 	op.n_inputs = 1;
 	op.inputs = inputs;
-	return llb_op_pack(&op);
+	g_autoptr(GBytes) bytes = llb_op_pack(&op);
+	gsize n;
+	const void *data = g_bytes_get_data(bytes, &n);
+	return (ProtobufCBinaryData){.len = n, .data = memcpy(scrap_alloc(m, n), data, n)};
 }
 
 static void put_op(Pb__Definition *def, GBytes *bytes)
@@ -215,40 +213,43 @@ static void put_op(Pb__Definition *def, GBytes *bytes)
 static Pb__Definition *assemble(struct marshal *m, struct llb_out result)
 {
 	walk(m, result.node);
-	Pb__Definition def = PB__DEFINITION__INIT;
-	Pb__Source source = PB__SOURCE__INIT;
-	g_autoptr(GBytes) last = terminal_op(result);
-	struct digest last_digest;
-	digest_of(g_bytes_get_data(last, NULL), g_bytes_get_size(last), &last_digest);
-	def.def = scrap_alloc(m, (m->order->len + 1) * sizeof *def.def);
-	def.metadata = scrap_alloc(m, (m->order->len + 1) * sizeof *def.metadata);
+	Pb__Definition *def = scrap_alloc(m, sizeof *def);
+	pb__definition__init(def);
+	def->source = scrap_alloc(m, sizeof *def->source);
+	pb__source__init(def->source);
+	ProtobufCBinaryData last = terminal_op(m, result);
+	struct digest *last_digest = scrap_alloc(m, sizeof *last_digest);
+	digest_of(last.data, last.len, last_digest);
+	def->def = scrap_alloc(m, (m->order->len + 1) * sizeof *def->def);
+	def->metadata = scrap_alloc(m, (m->order->len + 1) * sizeof *def->metadata);
 	for (guint i = 0; i < m->order->len; i++) {
-		const struct llb_node *node = m->order->pdata[i];
-		const GPtrArray *same = g_hash_table_lookup(m->by_digest, node->digest.text);
-		put_op(&def, node->bytes);
-		put_metadata(m, &def, node->digest.text, same->len == 1 ? node->metadata : metadata_merge(m, same));
+		const GPtrArray *same = m->order->pdata[i];
+		const struct llb_node *node = same->pdata[0];
+		put_op(def, node->bytes);
+		put_metadata(m, def, node->digest.text, same->len == 1 ? node->metadata : metadata_merge(m, same));
 	}
-	put_op(&def, last);
-	put_metadata(m, &def, last_digest.text, terminal_metadata(m, &def));
-	put_sources(m, &source);
-	def.source = &source;
-	return message_copy(&def);
+	def->def[def->n_def++] = last;
+	put_metadata(m, def, last_digest->text, terminal_metadata(m, def));
+	put_sources(m, def->source);
+	return def;
+}
+
+const Pb__Definition *llb_assemble(llb_graph *g, struct llb_out result)
+{
+	static const Pb__Definition empty = PB__DEFINITION__INIT;
+	result = llb_out_finalize(g, result);
+	if (!result.node)
+		return &empty;
+	struct marshal m = {.graph = g};
+	m.order = g_ptr_array_new();
+	m.by_digest = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)g_ptr_array_unref);
+	Pb__Definition *def = assemble(&m, result);
+	g_ptr_array_unref(m.order);
+	g_hash_table_unref(m.by_digest);
+	return def;
 }
 
 Pb__Definition *llb_marshal(llb_graph *g, struct llb_out result)
 {
-	result = llb_out_finalize(g, result);
-	if (!result.node) {
-		Pb__Definition empty = PB__DEFINITION__INIT;
-		return message_copy(&empty);
-	}
-	struct marshal m = {.graph = g};
-	m.order = g_ptr_array_new();
-	m.by_digest = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)g_ptr_array_unref);
-	m.scrap = g_ptr_array_new_with_free_func(g_free);
-	Pb__Definition *def = assemble(&m, result);
-	g_ptr_array_unref(m.order);
-	g_hash_table_unref(m.by_digest);
-	g_ptr_array_unref(m.scrap);
-	return def;
+	return message_copy(llb_assemble(g, result));
 }

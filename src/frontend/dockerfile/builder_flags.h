@@ -9,7 +9,7 @@
  */
 #pragma once
 #include "base/error.h"
-#include "frontend/dockerfile/arena.h"
+#include "base/arena.h"
 
 enum flag_type {
 	FLAG_TEXT,  /* const char * */

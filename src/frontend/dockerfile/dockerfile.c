@@ -82,13 +82,11 @@ static bool job_solve(struct job *j, convert *c, GError **error)
 	const struct stage *target = c->target_stage;
 	if (c->marshal_error)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "failed to marshal LLB definition: %s", c->marshal_error);
-	Pb__Definition *definition = llb_marshal(c->graph, target->state.out);
+	const Pb__Definition *definition = llb_assemble(c->graph, target->state.out);
 	struct bridge_solve_request request = {.definition = definition,
 					       .cache_imports = (Gateway__CacheOptionsEntry **)j->r->o.cache_imports.items,
 					       .n_cache_imports = j->r->o.cache_imports.n};
-	bool ok = j->r->b->class->solve(j->r->b, &request, j->r->work, &j->result, error);
-	guard_free(definition);
-	if (!ok)
+	if (!j->r->b->class->solve(j->r->b, &request, j->r->work, &j->result, error))
 		return false;
 	j->config = image_config_write(target->image);
 	if (target->base_image)

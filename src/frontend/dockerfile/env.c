@@ -40,6 +40,19 @@ struct env *env_copy(const struct env *from)
 	return e;
 }
 
+/* Before the entries that are gone outnumber the others by far: every list of them costs what it gives. */
+static void sweep(struct env *e)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < e->entries.n; i++) {
+		struct env_entry *entry = e->entries.items[i];
+		if (!entry->gone)
+			e->entries.items[kept++] = entry;
+	}
+	e->entries.n = kept;
+	e->n_gone = 0;
+}
+
 void env_unset(struct env *e, const char *key)
 {
 	struct env_entry *old = g_hash_table_lookup(e->index, key);
@@ -49,6 +62,8 @@ void env_unset(struct env *e, const char *key)
 	old->gone = true;
 	e->texts = (struct vec){0};
 	g_hash_table_remove(e->index, key);
+	if (++e->n_gone > e->entries.n / 2 + 16)
+		sweep(e);
 }
 
 bool env_set(struct env *e, const char *key, const char *value, GError **error)

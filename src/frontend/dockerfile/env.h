@@ -24,6 +24,7 @@ struct env {
 	GHashTable *index;   /* key to struct env_entry * */
 	struct vec entries;  /* of struct env_entry * */
 	struct vec texts;    /* of those that count; made when asked for, empty after a change */
+	size_t n_gone;       /* entries that do not count */
 	size_t bytes;
 };
 struct env *env_new(arena *a, GPtrArray *tables);

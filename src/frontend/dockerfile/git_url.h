@@ -10,7 +10,7 @@
  */
 #pragma once
 #include "base/error.h"
-#include "frontend/dockerfile/arena.h"
+#include "base/arena.h"
 
 struct git_url {
 	const char *remote;   /* without query and fragment */

@@ -11,7 +11,7 @@
  */
 #pragma once
 #include "base/error.h"
-#include "frontend/dockerfile/arena.h"
+#include "base/arena.h"
 
 /* How the text behind the keyword is split. */
 enum line_form {

@@ -9,7 +9,7 @@
  */
 #pragma once
 #include "base/error.h"
-#include "frontend/dockerfile/arena.h"
+#include "base/arena.h"
 
 enum run_mount_type { RUN_MOUNT_BIND, RUN_MOUNT_CACHE, RUN_MOUNT_TMPFS, RUN_MOUNT_SECRET, RUN_MOUNT_SSH };
 enum run_mount_sharing { RUN_SHARING_UNSET, RUN_SHARING_SHARED, RUN_SHARING_PRIVATE, RUN_SHARING_LOCKED };

@@ -9,7 +9,7 @@
  */
 #pragma once
 #include "format/platform.h"
-#include "frontend/dockerfile/arena.h"
+#include "base/arena.h"
 #include "gateway.pb-c.h"
 
 struct options {

@@ -9,7 +9,7 @@
  */
 #pragma once
 #include "base/error.h"
-#include "frontend/dockerfile/arena.h"
+#include "base/arena.h"
 #include "ops.pb-c.h"
 
 struct owner {

@@ -9,7 +9,7 @@
  */
 #pragma once
 #include "base/error.h"
-#include "frontend/dockerfile/arena.h"
+#include "base/arena.h"
 
 struct ports {
 	struct vec list;   /* of char *: "80/tcp" */

@@ -8,7 +8,7 @@
  * Thread: any.
  */
 #pragma once
-#include "frontend/dockerfile/arena.h"
+#include "base/arena.h"
 
 /* The rune at p (p < end) and its length; an invalid byte is U+FFFD of length 1. */
 gunichar text_rune(const char *p, const char *end, size_t *ret_n);

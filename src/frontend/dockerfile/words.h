@@ -13,7 +13,7 @@
  */
 #pragma once
 #include "base/error.h"
-#include "frontend/dockerfile/arena.h"
+#include "base/arena.h"
 
 /* Where values come from; get returns NULL for an unset variable. */
 struct words_env {
