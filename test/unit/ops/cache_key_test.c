@@ -7,6 +7,7 @@
 #define PATH_ENV "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 static llb_graph *graph;
+static size_t n_env_max = SIZE_MAX; /* what the graph adds to an environment beyond is taken away again */
 
 static struct llb_out image(const char *name)
 {
@@ -31,12 +32,16 @@ static void map_of(struct llb_out out, struct cache_map *ret)
 	int64_t index;
 	const struct llb_vertex *v = llb_definition_result(d, &index);
 	*ret = (struct cache_map){0};
-	if (v->type == LLB_EXEC)
+	if (v->type == LLB_EXEC) {
+		size_t *n_env = &v->op->exec->meta->n_env, all = *n_env;
+		*n_env = MIN(all, n_env_max);
 		ops_cache_map_exec(v, ret, &error);
-	else if (v->type == LLB_FILE)
+		*n_env = all;
+	} else if (v->type == LLB_FILE) {
 		ops_cache_map_file(v, ret, &error);
-	else
+	} else {
 		ops_cache_map_other(v, ret, &error);
+	}
 	g_assert_no_error(error);
 	guard_free(pb);
 }
@@ -80,13 +85,18 @@ static void test_exec_everything(void)
 	Pb__Meta meta = PB__META__INIT;
 	Pb__ProxyEnv proxy = PB__PROXY_ENV__INIT;
 	Pb__SecretEnv secret = PB__SECRET_ENV__INIT, *secrets[] = {&secret};
+	Pb__HostIP host = PB__HOST_IP__INIT, *hosts[] = {&host};
 	meta.args = (char *[]){(char *)"/bin/true"};
 	meta.n_args = 1;
 	meta.env = (char *[]){(char *)PATH_ENV, (char *)"A=b"};
 	meta.n_env = 2;
 	meta.cwd = (char *)"/w";
 	meta.user = (char *)"1:2";
-	meta.hostname = (char *)"h";
+	host.host = (char *)"h";
+	host.ip = (char *)"10.0.0.1";
+	meta.extrahosts = hosts;
+	meta.n_extrahosts = 1;
+	meta.removemountstubsrecursive = true;
 	proxy.http_proxy = (char *)"http://proxy";
 	meta.proxy_env = &proxy;
 	secret.id = (char *)"s";
@@ -115,12 +125,16 @@ static void test_exec_everything(void)
 				     .secret_env = secrets,
 				     .n_secret_env = 1};
 	struct cache_map m;
+	n_env_max = 2; /* without SSH_AUTH_SOCK */
 	map_of(llb_exec(graph, &spec, NULL), &m);
+	g_assert_cmpstr(m.digest, ==, "sha256:11c01e59470890f7dd66530d5c955fff4ac32b6da611e618649771d276767704");
 	g_assert_cmpstr(m.inputs[1].selector, ==,
 			"sha256:54fae40d857b06f54c7c320992e02adf1e21ba8243de5e7511abf115c248d07d");
 	g_assert_true(m.inputs[1].content);
 	struct cache_map same, other;
-	meta.proxy_env = NULL; /* neither the proxy, nor a selector, nor the id of a locked cache mount counts */
+	/* Neither the proxy, nor the address of a host, nor a selector, nor the id of a locked cache mount counts. */
+	meta.proxy_env = NULL;
+	host.ip = (char *)"10.0.0.2";
 	mounts[1].selector = "/b.txt";
 	mounts[3].cache_id = "other";
 	map_of(llb_exec(graph, &spec, NULL), &same);
@@ -129,6 +143,7 @@ static void test_exec_everything(void)
 	mounts[2].cache_id = "other"; /* that of the default form does */
 	map_of(llb_exec(graph, &spec, NULL), &other);
 	g_assert_cmpstr(other.digest, !=, m.digest);
+	n_env_max = SIZE_MAX;
 	clear(&same, 2);
 	clear(&other, 2);
 	clear(&m, 2);
