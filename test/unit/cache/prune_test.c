@@ -152,10 +152,10 @@ static void test_usage(struct rig *g, gconstpointer unused)
 	g_autoptr(GPtrArray) later = cache_disk_usage(g->c, NULL, NULL);
 	g_assert_false(((struct cache_usage *)later->pdata[0])->in_use);
 	g_autofree char *parents = g_strdup_printf("parents==%s", a);
-	g_autofree char *both = g_strdup_printf("id==%s,immutable", id);
+	g_autofree char *both = g_strdup_printf("id==%s,mutable", id);
 	const char *filters[][3] = {{parents, NULL},   {both, NULL},      {"inuse", NULL},
 				    {"mutable", NULL}, {"private", NULL}, {"shared", NULL}};
-	guint counts[] = {1, 1, 1, 1, 3, 0};
+	guint counts[] = {1, 1, 1, 2, 3, 0};
 	for (size_t i = 0; i < G_N_ELEMENTS(counts); i++) {
 		g_autoptr(GPtrArray) some = cache_disk_usage(g->c, filters[i], NULL);
 		g_assert_cmpuint(some->len, ==, counts[i]);
