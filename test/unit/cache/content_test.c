@@ -342,6 +342,36 @@ static void test_rewritten(struct fixture *f, gconstpointer unused)
 	g_assert_cmpstr(mode, !=, FILE_DATA0);
 }
 
+static uint64_t bytes_read(void)
+{
+	g_autofree char *io = NULL;
+	g_assert_true(g_file_get_contents("/proc/self/io", &io, NULL, NULL));
+	return g_ascii_strtoull(strstr(io, "rchar: ") + strlen("rchar: "), NULL, 10);
+}
+
+/* A file whose inode says that it is the same is not read again, and any sign of a change is noticed. */
+static void test_not_read_twice(struct fixture *f, gconstpointer unused)
+{
+	const uint64_t size = 4 << 20;
+	g_autofree char *text = g_strnfill(size, 'x');
+	tree_dir_write(f->fd, "large", text);
+	uint64_t start = bytes_read();
+	g_autofree char *first = digest_with(f, (struct cache_selector){.path = "/"});
+	uint64_t hashed = bytes_read();
+	g_assert_cmpuint(hashed - start, >=, size);
+	content_tree_distrust(f->tree);
+	g_autofree char *second = digest_with(f, (struct cache_selector){.path = "/"});
+	uint64_t validated = bytes_read();
+	g_assert_cmpstr(first, ==, second);
+	g_assert_cmpuint(validated - hashed, <, size / 8);
+	scoped_fd fd = openat(f->fd, "large", O_WRONLY | O_CLOEXEC);
+	g_assert_cmpint(pwrite(fd, "y", 1, 5), ==, 1);
+	content_tree_distrust(f->tree);
+	g_autofree char *third = digest_with(f, (struct cache_selector){.path = "/"});
+	g_assert_cmpstr(first, !=, third);
+	g_assert_cmpuint(bytes_read() - validated, >=, size);
+}
+
 static void test_persistence(struct fixture *f, gconstpointer unused)
 {
 	g_autofree char *before = digest_with(f, (struct cache_selector){.path = "/"});
@@ -441,6 +471,7 @@ int main(int argc, char **argv)
 	ADD("hard-links", hard_lines, test_hard_links_and_types);
 	ADD("announced", d0_lines, test_announced);
 	ADD("rewritten", d0_lines, test_rewritten);
+	ADD("not-read-twice", d0_lines, test_not_read_twice);
 	ADD("persistence", basic_lines, test_persistence);
 	ADD("many", NULL, test_many);
 	ADD("trap-17", d0_lines, test_trap_17);
