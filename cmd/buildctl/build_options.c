@@ -231,7 +231,7 @@ static bool keep_used_locals(struct build_options *o, GError **error)
 	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
 	for (size_t i = 0; i < o->definition->n_def; i++) {
 		const ProtobufCBinaryData *bytes = &o->definition->def[i];
-		Pb__Op *op = guard_unpack(&pb__op__descriptor, bytes->data, bytes->len, error);
+		Pb__Op *op = guard_unpack_go(&pb__op__descriptor, bytes->data, bytes->len, error);
 		if (!op) {
 			g_prefix_error(error, "failed to parse llb proto op: ");
 			return false;
@@ -257,9 +257,9 @@ static bool read_definition(struct build_options *o, const flags *f, GError **er
 		return false;
 	if (bytes->len == 0)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "empty definition sent to build. Specify --frontend instead?");
-	o->definition = guard_unpack(&pb__definition__descriptor, bytes->data, bytes->len, error);
+	o->definition = guard_unpack_go(&pb__definition__descriptor, bytes->data, bytes->len, error);
 	if (!o->definition) {
-		g_prefix_error(error, "failed to parse input: proto: Definition: ");
+		g_prefix_error(error, "failed to parse input: ");
 		return false;
 	}
 	if (o->definition->n_def == 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/guard.h"
+#include "api/wire_fault.h"
 #include "base/limits.h"
 
 enum wire { WIRE_VARINT = 0, WIRE_64 = 1, WIRE_BYTES = 2, WIRE_32 = 5 };
@@ -194,6 +195,20 @@ void *guard_unpack(const ProtobufCMessageDescriptor *descriptor, const uint8_t *
 	if (!message)
 		refuse(error, descriptor->name, "cannot be unpacked");
 	return message;
+}
+
+void *guard_unpack_go(const ProtobufCMessageDescriptor *descriptor, const uint8_t *bytes, size_t n, GError **error)
+{
+	g_autoptr(GError) refused = NULL;
+	void *message = guard_unpack(descriptor, bytes, n, &refused);
+	if (message)
+		return message;
+	g_autofree char *fault = wire_fault(descriptor, bytes, n);
+	if (fault)
+		error_set(error, ERROR_INVALID_ARGUMENT, "%s", fault);
+	else
+		g_propagate_error(error, g_steal_pointer(&refused));
+	return NULL;
 }
 
 void guard_free(void *message)

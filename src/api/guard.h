@@ -18,6 +18,8 @@
 bool guard_check(const ProtobufCMessageDescriptor *descriptor, const uint8_t *bytes, size_t n, GError **error);
 /* Checks, then unpacks. The caller frees with guard_free. */
 void *guard_unpack(const ProtobufCMessageDescriptor *descriptor, const uint8_t *bytes, size_t n, GError **error);
+/* The same; what Go's decoders refuse is refused in their words (api/wire_fault.h). */
+void *guard_unpack_go(const ProtobufCMessageDescriptor *descriptor, const uint8_t *bytes, size_t n, GError **error);
 void guard_free(void *message /* NULL is fine */);
 
 /* The encoding of any message, newly allocated. */

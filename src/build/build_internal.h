@@ -45,7 +45,7 @@ Gateway__StatFileResponse *build_stat_file(bridge *b, bridge_ref *ref, const cha
 bool build_export(struct build *b, build_result *result, GHashTable *response, GError **error);
 
 /* ---- verify.c */
-/* Warnings about platforms that were asked for and not delivered, on the given sink (or one of its own). */
+/* Notes in the result what was asked for; warnings about platforms that were not delivered, on the given sink (or one of its own). */
 void build_verify(struct build *b, build_result *result);
 /* UNIMPLEMENTED for attestations that were asked for by name; a warning for buildx's default request. */
 bool build_check_attestations(struct build *b, GError **error);

@@ -163,7 +163,6 @@ static bool store_all(history *h, Control__BuildHistoryRecord *record, GBytes *l
 
 bool history_completed(history *h, Control__BuildHistoryRecord *record, GBytes *log, GBytes *failure, GError **error)
 {
-	record->generation = 1;
 	bool ok = store_all(h, record, log, failure, error);
 	g_mutex_lock(&h->mu);
 	g_hash_table_remove(h->active, record->ref);

@@ -7,6 +7,8 @@
 #include "format/gotype.h"
 #include <string.h>
 
+#define REQUEST_KEY "verifier.requestopts"
+
 static json_t *metadata_json(build_result *result, const char *key)
 {
 	GBytes *bytes = g_hash_table_lookup(result->metadata, key);
@@ -48,7 +50,7 @@ static GPtrArray *result_platforms(build_result *result)
 static GPtrArray *requested_platforms(build_result *result)
 {
 	GPtrArray *list = g_ptr_array_new_with_free_func(g_free);
-	g_autoptr(json_t) request = metadata_json(result, "verifier.requestopts");
+	g_autoptr(json_t) request = metadata_json(result, REQUEST_KEY);
 	json_t *row;
 	size_t i;
 	json_array_foreach(json_object_get(request, "Platforms"), i, row) {
@@ -146,8 +148,57 @@ bool build_check_attestations(struct build *build, GError **error)
 	return true;
 }
 
+static void put_requested_platforms(json_writer *w, const char *list)
+{
+	json_key(w, "Platforms");
+	json_array_begin(w);
+	if (list) {
+		g_auto(GStrv) platforms = g_strsplit(list, ",", -1);
+		for (char **p = platforms; *p; p++)
+			json_put_string(w, *p);
+	} else {
+		struct platform host;
+		platform_host(&host);
+		g_autofree char *text = platform_format(&host);
+		json_put_string(w, text);
+	}
+	json_array_end(w);
+}
+
+static void put_requested_labels(json_writer *w, GHashTable *attrs)
+{
+	g_autoptr(GList) keys = g_list_sort(g_hash_table_get_keys(attrs), (GCompareFunc)(void (*)(void))strcmp);
+	json_key(w, "Labels");
+	json_object_begin(w);
+	for (const GList *k = keys; k; k = k->next) {
+		if (!g_str_has_prefix(k->data, "label:"))
+			continue;
+		json_key(w, (const char *)k->data + strlen("label:"));
+		json_put_string(w, g_hash_table_lookup(attrs, k->data));
+	}
+	json_object_end(w);
+}
+
+/* What was asked for stands in the metadata of the result, where the record of the build shows it. */
+static void capture_request(struct build *build, build_result *result)
+{
+	GHashTable *attrs = build->request->frontend_attrs;
+	const char *subrequest = g_hash_table_lookup(attrs, "requestid");
+	json_writer *w = json_writer_new(0);
+	json_object_begin(w);
+	put_requested_platforms(w, g_hash_table_lookup(attrs, "platform"));
+	put_requested_labels(w, attrs);
+	json_key(w, "Request");
+	json_put_string(w, subrequest ? subrequest : "");
+	json_object_end(w);
+	size_t n;
+	g_autofree char *text = json_writer_take(&w, &n);
+	build_result_set_metadata(result, REQUEST_KEY, text, n);
+}
+
 void build_verify(struct build *build, build_result *result)
 {
+	capture_request(build, result);
 	g_autoptr(GPtrArray) wanted = requested_platforms(result);
 	g_autoptr(GPtrArray) got = result_platforms(result);
 	g_autofree char *problem = problem_of(wanted, got, result->refs != NULL);

@@ -160,6 +160,7 @@ static bool make_claimed_locked(cache_ref *r, enum compression compression, int 
 	if (!blob)
 		return false;
 	r->blob = blob;
+	r->open = false;
 	r->diff_id = diff_id;
 	blob_store_release(c->blobs, &blob->digest);
 	record_changed_locked(r);

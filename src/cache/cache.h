@@ -99,6 +99,8 @@ enum cache_tree_flags {
 	CACHE_TREE_WRITE = 1, /* mutable refs only */
 	CACHE_TREE_MOUNT = 2, /* a detached mount that os/mount can attach, not only a directory fd */
 };
+/* A lazy record climbs to its tree; nothing is opened. */
+bool cache_ref_unpack(cache_ref *r, struct work *work, GError **error);
 /* The root directory; NULL ref: an empty read-only directory. Unpacks lazy layers. The caller closes. */
 int cache_ref_open_tree(cache *c, cache_ref *r, unsigned flags, struct work *work, GError **error);
 

@@ -94,6 +94,7 @@ cache_ref *cache_commit(cache_ref *mutable_ref, struct work *work, GError **erro
 		return NULL;
 	g_mutex_lock(&c->mu);
 	r->is_mutable = false;
+	r->open = true;
 	record_changed_locked(r);
 	g_mutex_unlock(&c->mu);
 	if (store_flush(c, false, error))

@@ -172,6 +172,9 @@ void record_seal_locked(cache_ref *r)
 {
 	if (r->twin && !r->is_mutable)
 		record_kill_locked(r->twin);
+	if (r->open)
+		record_dirty_locked(r);
+	r->open = false;
 }
 
 void record_bury(cache *c)

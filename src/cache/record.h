@@ -67,6 +67,7 @@ struct cache_ref {
 	struct tree *tree; /* ref; NULL: described only */
 	cache_ref *twin;   /* borrowed: it has the same life */
 	bool is_mutable, dead, busy;
+	bool open; /* committed, and neither a child nor a layer blob was made of it: listed as mutable while unused */
 	bool has_row, dirty;
 	bool names_dirty, values_dirty;
 	enum cache_policy policy;
@@ -136,7 +137,7 @@ bool record_is_used_locked(const cache_ref *r);
 /* Waits until no other thread works on the record, then is the one. Errors: the work's cancellation. */
 bool record_claim_locked(cache_ref *r, struct work *work, GError **error);
 void record_unclaim_locked(cache_ref *r);
-/* The mutable twin gives up: the tree is the immutable record's alone. */
+/* Something builds on it: the mutable twin gives up, the tree is the immutable record's alone. */
 void record_seal_locked(cache_ref *r);
 /* Chain ids from the parent's and its own layer, and the indexes of them. */
 void record_chain_locked(cache_ref *r);

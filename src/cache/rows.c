@@ -92,12 +92,13 @@ bool rows_put_record(db *d, const cache_ref *r, const char *boot_id, GError **er
 	g_autofree char *annotations = annotations_text(r->blob);
 	g_autofree char *inputs = inputs_text(r);
 	const oci_descriptor *b = r->blob;
-	if (!db_run(d, "INSERT OR REPLACE INTO record VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", error,
-		    "ssisssiissiiisiisssis", r->id, r->parent ? r->parent->id : NULL, (int64_t)r->kind, inputs,
+	if (!db_run(d, "INSERT OR REPLACE INTO record VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", error,
+		    "ssisssiissiiisiisssisi", r->id, r->parent ? r->parent->id : NULL, (int64_t)r->kind, inputs,
 		    r->tree ? r->tree->id : NULL, r->twin ? r->twin->id : NULL, (int64_t)r->is_mutable,
 		    (int64_t)r->policy, r->type, r->description, r->created_ns, r->last_used_ns, r->uses, boot_id,
 		    (int64_t)r->synced, (int64_t)r->cache->serial, digest_is_set(&r->diff_id) ? r->diff_id.text : NULL,
-		    b ? b->media_type : NULL, b ? b->digest.text : NULL, b ? b->size : (int64_t)0, annotations))
+		    b ? b->media_type : NULL, b ? b->digest.text : NULL, b ? b->size : (int64_t)0, annotations,
+		    (int64_t)r->open))
 		return false;
 	return (!r->names_dirty || put_names(d, r, error)) && (!r->values_dirty || put_values(d, r, error)) &&
 	       put_variants(d, r, error);
@@ -166,6 +167,7 @@ static struct loaded_row *load_row(cache *c, db_query *q)
 	r->is_mutable = db_int(q, 6) != 0;
 	r->last_used_ns = db_int(q, 11);
 	r->uses = db_int(q, 12);
+	r->open = db_int(q, 21) != 0;
 	row->boot = g_strdup(db_text(q, 13));
 	r->synced = db_int(q, 14) != 0;
 	r->serial = (uint64_t)db_int(q, 15);

@@ -225,6 +225,11 @@ bool record_unpack(cache_ref *r, struct work *work, GError **error)
 }
 
 /* ---- trees for callers */
+bool cache_ref_unpack(cache_ref *r, struct work *work, GError **error)
+{
+	return record_unpack(r, work, error);
+}
+
 static int open_scratch(cache *c, GError **error)
 {
 	if (mkdirat(c->root_fd, "scratch", 0755) < 0 && errno != EEXIST) {

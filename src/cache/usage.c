@@ -100,7 +100,7 @@ struct cache_usage *usage_of_locked(const cache_ref *r)
 	struct cache_usage *u = g_new0(struct cache_usage, 1);
 	u->id = g_strdup(r->id);
 	u->parents = parent_ids(r);
-	u->mutable_ = r->is_mutable;
+	u->mutable_ = r->is_mutable || (r->open && !record_is_used_locked(r));
 	u->size = size_of_locked(r);
 	u->created_ns = r->created_ns;
 	u->last_used_ns = r->last_used_ns;

@@ -65,7 +65,7 @@ static const struct cap_row {
 	{"meta.ignorecache", WORKS},
 	{"passthroughop", LATER},
 	{"platform", WORKS},
-	{"soruce.http.uidgid", LATER}, /* spelt so on the wire */
+	{"soruce.http.uidgid", WORKS}, /* spelt so on the wire */
 	{"source.buildop.llbfilename", LATER},
 	{"source.git", WORKS},
 	{"source.git.bundle", LATER},
@@ -97,7 +97,7 @@ static const struct cap_row {
 	{"source.local.excludepatterns", WORKS},
 	{"source.local.followpaths", WORKS},
 	{"source.local.includepatterns", WORKS},
-	{"source.local.metadatatransfer", WORKS},
+	{"source.local.metadatatransfer", LATER},
 	{"source.local.sessionid", WORKS},
 	{"source.local.sharedkeyhint", WORKS},
 	{"source.local.unique", WORKS},

@@ -106,7 +106,7 @@ static bool read_ops(llb_definition *d, const Pb__Definition *pb, guint *ret_las
 			*ret_last = known - 1;
 			continue;
 		}
-		one.op = guard_unpack(&pb__op__descriptor, pb->def[i].data, pb->def[i].len, error);
+		one.op = guard_unpack_go(&pb__op__descriptor, pb->def[i].data, pb->def[i].len, error);
 		if (!one.op) {
 			g_prefix_error(error, "failed to parse llb proto op: ");
 			return false;

@@ -14,12 +14,10 @@ static void digest_json(json_writer *w, struct cache_map *ret)
 	g_strlcpy(ret->digest, d.text, sizeof ret->digest);
 }
 
-static void inputs_init(const struct llb_vertex *v, struct cache_map *ret, bool unlazy)
+static void inputs_init(const struct llb_vertex *v, struct cache_map *ret)
 {
 	ret->inputs = g_new0(struct cache_map_input, v->n_inputs + 1);
 	ret->last = true;
-	for (size_t i = 0; i < v->n_inputs; i++)
-		ret->inputs[i].unlazy = unlazy;
 }
 
 /* Texts joined by NUL. */
@@ -181,7 +179,7 @@ static bool exec_selectors(const struct llb_vertex *v, struct cache_map *ret, GE
 bool ops_cache_map_exec(const struct llb_vertex *v, struct cache_map *ret, GError **error)
 {
 	digest_exec(v, ret);
-	inputs_init(v, ret, true);
+	inputs_init(v, ret);
 	if (exec_selectors(v, ret, error))
 		return true;
 	inputs_clear(ret, v->n_inputs);
@@ -308,7 +306,7 @@ static int descending(const void *a, const void *b)
 
 bool ops_cache_map_file(const struct llb_vertex *v, struct cache_map *ret, GError **error)
 {
-	inputs_init(v, ret, true);
+	inputs_init(v, ret);
 	struct file_inputs in = {.n = v->n_inputs};
 	in.paths = g_new0(GPtrArray *, in.n + 1);
 	in.is_base = g_new0(bool, in.n + 1);
@@ -351,7 +349,7 @@ bool ops_cache_map_other(const struct llb_vertex *v, struct cache_map *ret, GErr
 		op_json_message(w, (const ProtobufCMessage *)v->op->merge); /* every member is a message */
 		json_object_end(w);
 		digest_json(w, ret);
-		inputs_init(v, ret, false);
+		inputs_init(v, ret);
 		return true;
 	}
 	return error_set(error, ERROR_INTERNAL, "op of %s has no cache digest of its own", v->name);

@@ -365,6 +365,7 @@ static bool exec_run(void *self, struct work *work, void *const *inputs, size_t 
 static const struct solver_op_class class = {
 	.cache_map = exec_cache_map,
 	.content_key = exec_content_key,
+	.prepare = op_prepare,
 	.exec = exec_run,
 	.takes_slot = true,
 	.free = op_free,

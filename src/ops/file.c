@@ -278,6 +278,7 @@ static bool file_content_key(void *self, struct work *work, unsigned input, void
 static const struct solver_op_class class = {
 	.cache_map = file_cache_map,
 	.content_key = file_content_key,
+	.prepare = op_prepare,
 	.exec = file_exec,
 	.takes_slot = true,
 	.free = op_free,

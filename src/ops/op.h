@@ -17,6 +17,8 @@ static inline cache_ref *op_ref(void *result)
 {
 	return result;
 }
+/* solver_op_class.prepare of ops that read their inputs. */
+bool op_prepare(void *op, struct work *work, unsigned input, void *result, GError **error);
 /* Content digest of a result over several selectors, with the record named in the error. */
 bool op_checksum(const struct op *op, cache_ref *r, const struct cache_selector *selectors, size_t n, struct work *work,
 		 struct digest *ret, GError **error);

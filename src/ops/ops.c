@@ -36,6 +36,11 @@ void op_free(void *data)
 	g_free(op);
 }
 
+bool op_prepare(void *data, struct work *work, unsigned input, void *result, GError **error)
+{
+	return cache_ref_unpack(result, work, error);
+}
+
 bool op_checksum(const struct op *op, cache_ref *r, const struct cache_selector *selectors, size_t n, struct work *work,
 		 struct digest *ret, GError **error)
 {

@@ -64,6 +64,28 @@ static void probe(struct edge *e, size_t dep, const char *key, bool is_content)
 	}
 }
 
+/*
+ * What the content of an input leads to, its definition leads to as well; said at once, as the record may never be
+ * loaded (trap 29).
+ */
+static void link_definition(struct edge *e, size_t dep, const char *content_key)
+{
+	key_store *keys = e->vertex->solver->keys;
+	const struct edge *from = edge_resolve(e->deps[dep].edge);
+	for (guint m = 0; m < e->vertex->maps->len; m++) {
+		g_autoptr(GHashTable) targets = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+		struct key_link by_content = link_of(e, dep, m, NULL), link = link_of(e, dep, m, edge_selector(e, dep, m));
+		key_store_find(keys, content_key, &by_content, targets);
+		GHashTableIter iter;
+		gpointer target;
+		g_hash_table_iter_init(&iter, targets);
+		while (g_hash_table_iter_next(&iter, &target, NULL))
+			for (guint k = 0; k < from->keys->len; k++)
+				if (!key_store_has_link(keys, from->keys->pdata[k], &link, target))
+					key_store_add_link(keys, from->keys->pdata[k], &link, target);
+	}
+}
+
 static bool absorb_dep(struct edge *e, size_t i, bool probing)
 {
 	struct dep *d = &e->deps[i];
@@ -82,8 +104,10 @@ static bool absorb_dep(struct edge *e, size_t i, bool probing)
 	if (*v->content[i].digest && !d->content_seen) {
 		d->content_seen = changed = true;
 		g_autofree char *key = key_root(v->content[i].digest, -1);
-		if (probing)
+		if (probing) {
 			probe(e, i, key, true);
+			link_definition(e, i, key);
+		}
 	}
 	return changed;
 }

@@ -26,7 +26,6 @@ typedef struct solver_job solver_job;
 struct cache_map_input {
 	char *selector; /* owned digest text, or NULL */
 	bool content;   /* has a content key (op->content_key) */
-	bool unlazy;    /* result must be unpacked before exec (preprocess) */
 };
 struct cache_map {
 	char digest[DIGEST_TEXT_SIZE];  /* digest text, or "random:<hex>" which never crosses sessions */
@@ -39,6 +38,11 @@ struct solver_op_class {
 	/* Content key of one input's result. */
 	bool (*content_key)(void *op, struct work *work, unsigned input, void *result, struct digest *ret,
 			    GError **error);
+	/*
+	 * Before exec, for each input that is not NULL: makes it readable. May be NULL. What fails here failed, as clients
+	 * see it, on the way to the cache key.
+	 */
+	bool (*prepare)(void *op, struct work *work, unsigned input, void *result, GError **error);
 	/* inputs: borrowed results, NULL allowed. ret_outputs: n_outputs results, owned by the caller. */
 	bool (*exec)(void *op, struct work *work, void *const *inputs, size_t n_inputs, void **ret_outputs,
 		     size_t n_outputs, GError **error);

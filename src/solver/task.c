@@ -3,6 +3,8 @@
 #include "solver/graph.h"
 #include <string.h>
 
+#define KEY_FAILED "failed to compute cache key: "
+
 /* ---- failures */
 
 struct failure *failure_new(GError *error, const struct llb_vertex *vertex)
@@ -205,13 +207,28 @@ static void content_run(struct task *t)
 	}
 }
 
+static bool inputs_prepare(struct task *t, struct work *work)
+{
+	const struct solver_op *op = &t->vertex->op;
+	for (size_t i = 0; op->class->prepare && i < t->n_inputs; i++)
+		if (t->inputs[i] && !op->class->prepare(op->self, work, (unsigned)i, t->inputs[i], &t->error))
+			return false;
+	return true;
+}
+
 static void exec_run(struct task *t)
 {
 	struct vertex *v = t->vertex;
 	const struct solver_result_class *results = v->solver->options.results;
 	struct work work = work_of(t);
 	size_t n = v->llb->n_outputs;
+	bool prepared = inputs_prepare(t, &work);
 	progress_sink_start(v->sink);
+	if (!prepared) {
+		progress_sink_complete(v->sink, t->error->message, false);
+		g_prefix_error(&t->error, KEY_FAILED);
+		return;
+	}
 	t->ok = v->op.class->exec(v->op.self, &work, t->inputs, t->n_inputs, t->outputs, n, &t->error);
 	for (size_t i = 0; t->ok && i < n; i++) {
 		int64_t created = 0;
@@ -292,7 +309,7 @@ static void content_done(struct task *t)
 	if (t->ok)
 		g_strlcpy(v->content[t->input].digest, t->digest.text, DIGEST_TEXT_SIZE);
 	else
-		vertex_fail(v, g_steal_pointer(&t->error), "failed to compute cache key: ");
+		vertex_fail(v, g_steal_pointer(&t->error), KEY_FAILED);
 }
 
 static void exec_done(struct task *t)

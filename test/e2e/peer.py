@@ -6,6 +6,8 @@
     peer.py idle SOCKET N           N connections that say nothing, held for three seconds
     peer.py activate SOCKET PROG..  runs PROG with SOCKET listening as descriptor 3 (LISTEN_FDS)
     peer.py tar KIND FILE           writes a hostile archive
+    peer.py status SOCKET REF       asks for the status of a build; prints bytes of events and whole seconds
+    peer.py ping SOCKET REF         the same for a gateway's Ping
 """
 import io, os, random, socket, struct, subprocess, sys, tarfile, time
 
@@ -128,6 +130,30 @@ def idle(path, count):
     time.sleep(3)
 
 
+def ask(path, call):
+    s, begin, bytes_seen, data, ended = connect(path), time.monotonic(), 0, b"", False
+    s.settimeout(30)
+    s.sendall(PREFACE + call)
+    while not ended and (got := s.recv(65536)):
+        data += got
+        while len(data) >= 9 and len(data) >= 9 + (n := int.from_bytes(data[:3], "big")):
+            kind, flags, stream = data[3], data[4], int.from_bytes(data[5:9], "big")
+            bytes_seen += n if kind == 0 else 0
+            ended = stream == 1 and kind in (0, 1) and flags & 1
+            data = data[9 + n:]
+            if ended:
+                break
+    print(bytes_seen, int(time.monotonic() - begin))
+
+
+def status(path, ref):
+    ask(path, request("/moby.buildkit.v1.Control/Status", message(b"\x0a" + bytes([len(ref)]) + ref.encode())))
+
+
+def ping(path, ref):
+    ask(path, request("/moby.buildkit.v1.frontend.LLBBridge/Ping", message(b""), [("buildkit-controlapi-buildid", ref)]))
+
+
 def activate(path, *program):
     s = socket.socket(socket.AF_UNIX)
     s.bind(path)
@@ -172,4 +198,4 @@ def hostile_tar(kind, path):
 
 
 if __name__ == "__main__":
-    {"garbage": garbage, "idle": idle, "activate": activate, "tar": hostile_tar}[sys.argv[1]](*sys.argv[2:])
+    {"garbage": garbage, "idle": idle, "activate": activate, "tar": hostile_tar, "status": status, "ping": ping}[sys.argv[1]](*sys.argv[2:])

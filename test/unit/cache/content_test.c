@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cache/content_tree.h"
 #include "fssync/fssync.h"
+#include <sys/xattr.h>
 #include "tree_dir.h"
 
 /* Vectors: llb-and-solver.md section 11 and what follows from its rules. */
@@ -341,6 +342,36 @@ static void test_rewritten(struct fixture *f, gconstpointer unused)
 	g_assert_cmpstr(mode, !=, FILE_DATA0);
 }
 
+static uint64_t bytes_read(void)
+{
+	g_autofree char *io = NULL;
+	g_assert_true(g_file_get_contents("/proc/self/io", &io, NULL, NULL));
+	return g_ascii_strtoull(strstr(io, "rchar: ") + strlen("rchar: "), NULL, 10);
+}
+
+/* A file whose inode says that it is the same is not read again, and any sign of a change is noticed. */
+static void test_not_read_twice(struct fixture *f, gconstpointer unused)
+{
+	const uint64_t size = 4 << 20;
+	g_autofree char *text = g_strnfill(size, 'x');
+	tree_dir_write(f->fd, "large", text);
+	uint64_t start = bytes_read();
+	g_autofree char *first = digest_with(f, (struct cache_selector){.path = "/"});
+	uint64_t hashed = bytes_read();
+	g_assert_cmpuint(hashed - start, >=, size);
+	content_tree_distrust(f->tree);
+	g_autofree char *second = digest_with(f, (struct cache_selector){.path = "/"});
+	uint64_t validated = bytes_read();
+	g_assert_cmpstr(first, ==, second);
+	g_assert_cmpuint(validated - hashed, <, size / 8);
+	scoped_fd fd = openat(f->fd, "large", O_WRONLY | O_CLOEXEC);
+	g_assert_cmpint(pwrite(fd, "y", 1, 5), ==, 1);
+	content_tree_distrust(f->tree);
+	g_autofree char *third = digest_with(f, (struct cache_selector){.path = "/"});
+	g_assert_cmpstr(first, !=, third);
+	g_assert_cmpuint(bytes_read() - validated, >=, size);
+}
+
 static void test_persistence(struct fixture *f, gconstpointer unused)
 {
 	g_autofree char *before = digest_with(f, (struct cache_selector){.path = "/"});
@@ -388,6 +419,45 @@ static void test_many(struct fixture *f, gconstpointer unused)
 	g_assert_cmpstr(first, !=, third);
 }
 
+/* Times do not count, extended attributes do; a link has mode 0777 whatever the disk says. */
+static void test_trap_17(struct fixture *f, gconstpointer unused)
+{
+	struct timespec times[] = {{1, 0}, {2, 0}};
+	g_assert_cmpint(utimensat(f->fd, "abc", times, 0), ==, 0);
+	expect(f, (struct cache_selector){.path = "abc"}, FILE_DATA0);
+	scoped_fd fd = openat(f->fd, "abc", O_RDONLY | O_CLOEXEC);
+	g_assert_cmpint(fsetxattr(fd, "trusted.skipped", "v", 1, 0), ==, 0);
+	g_assert_cmpint(fsetxattr(fd, "trusted.a", "x", 1, 0), ==, 0);
+	fresh(f);
+	struct digest d;
+	digest_of_text("namemode420uid0gid0size5typeflag0linknameunamegnamedevmajor0devminor0trusted.axtrusted.skippedvdata0", &d);
+	expect(f, (struct cache_selector){.path = "abc"}, d.text);
+	digest_of_text("namemode511uid0gid0size0typeflag2linknameabcunamegnamedevmajor0devminor0", &d);
+	expect(f, (struct cache_selector){.path = "def"}, d.text);
+}
+
+/* A directory is told by its content digest, what a filter selects by every header and file. */
+static void test_trap_18(struct fixture *f, gconstpointer unused)
+{
+	const char *abc[] = {"d0/abc", NULL}, *all[] = {"d0", NULL};
+	g_autofree char *joined = g_strdup_printf("%cd0" HEADER "%cd0%cabc" FILE_DATA0, 1, 1, 1);
+	size_t n = strlen(joined);
+	for (size_t i = 0; i < n; i++)
+		joined[i] = joined[i] == 1 ? '\0' : joined[i];
+	expect(f, (struct cache_selector){.path = "d0"}, DIR_D0);
+	expect_joined(f, (struct cache_selector){.path = "/", .include = abc}, joined, n);
+	g_autofree char *listed = digest_with(f, (struct cache_selector){.path = "/", .include = all});
+	g_assert_cmpstr(listed, !=, DIR_D0);
+}
+
+/* With a trailing slash the header of the top directory is left out. */
+static void test_trap_19(struct fixture *f, gconstpointer unused)
+{
+	const char *abc[] = {"abc", NULL};
+	EXPECT_JOINED(f, "\0" HEADER "\0abc" FILE_DATA0, .path = "d0", .include = abc);
+	EXPECT_JOINED(f, "\0abc" FILE_DATA0, .path = "d0/", .include = abc);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -401,7 +471,11 @@ int main(int argc, char **argv)
 	ADD("hard-links", hard_lines, test_hard_links_and_types);
 	ADD("announced", d0_lines, test_announced);
 	ADD("rewritten", d0_lines, test_rewritten);
+	ADD("not-read-twice", d0_lines, test_not_read_twice);
 	ADD("persistence", basic_lines, test_persistence);
 	ADD("many", NULL, test_many);
+	ADD("trap-17", d0_lines, test_trap_17);
+	ADD("trap-18", basic_lines, test_trap_18);
+	ADD("trap-19", basic_lines, test_trap_19);
 	return g_test_run();
 }

@@ -182,10 +182,10 @@ static void test_usage(struct rig *g, gconstpointer unused)
 	g_autoptr(GPtrArray) later = cache_disk_usage(g->c, NULL, NULL);
 	g_assert_false(((struct cache_usage *)later->pdata[0])->in_use);
 	g_autofree char *parents = g_strdup_printf("parents==%s", a);
-	g_autofree char *both = g_strdup_printf("id==%s,immutable", id);
+	g_autofree char *both = g_strdup_printf("id==%s,mutable", id);
 	const char *filters[][3] = {{parents, NULL},   {both, NULL},      {"inuse", NULL},
 				    {"mutable", NULL}, {"private", NULL}, {"shared", NULL}};
-	guint counts[] = {1, 1, 1, 1, 3, 0};
+	guint counts[] = {1, 1, 1, 2, 3, 0};
 	for (size_t i = 0; i < G_N_ELEMENTS(counts); i++) {
 		g_autoptr(GPtrArray) some = cache_disk_usage(g->c, filters[i], NULL);
 		g_assert_cmpuint(some->len, ==, counts[i]);
@@ -195,6 +195,42 @@ static void test_usage(struct rig *g, gconstpointer unused)
 	int64_t before = total(g);
 	rig_reopen(g);
 	g_assert_cmpint(total(g), ==, before);
+}
+
+static void expect_mutable(struct rig *g, const char *id, bool want)
+{
+	bool found = false;
+	g_autoptr(GPtrArray) rows = cache_disk_usage(g->c, NULL, NULL);
+	for (guint i = 0; i < rows->len; i++) {
+		const struct cache_usage *u = rows->pdata[i];
+		if (strcmp(u->id, id) != 0)
+			continue;
+		found = true;
+		g_assert_cmpint(u->mutable_, ==, want);
+	}
+	g_assert_true(found);
+}
+
+/* What was committed and is not used is listed as mutable until something builds on it, also after a restart. */
+static void test_open_records(struct rig *g, gconstpointer unused)
+{
+	cache_ref *r = rig_record(g, NULL, "f", "x");
+	g_autofree char *id = g_strdup(cache_ref_id(r));
+	expect_mutable(g, id, false);
+	cache_ref_unref(r);
+	expect_mutable(g, id, true);
+	rig_reopen(g);
+	expect_mutable(g, id, true);
+	g_autoptr(cache_ref) again = cache_get(g->c, id, NULL);
+	cache_ref_unref(rig_record(g, again, "g", "y"));
+	g_clear_pointer(&again, cache_ref_unref);
+	expect_mutable(g, id, false);
+	static const char *const only_mutable[] = {"mutable", NULL};
+	rig_prune(g, &(struct cache_prune_options){.filters = only_mutable}, NULL);
+	expect_mutable(g, id, false);
+	g_assert_cmpuint(rig_usage(g), ==, 1);
+	rig_reopen(g);
+	expect_mutable(g, id, false);
 }
 
 static void test_blobs(struct rig *g, gconstpointer unused)
@@ -242,6 +278,7 @@ int main(int argc, char **argv)
 	ADD("many", test_many);
 	ADD("hook", test_hook);
 	ADD("usage", test_usage);
+	ADD("open-records", test_open_records);
 	ADD("blobs", test_blobs);
 	ADD("twins", test_twins);
 	return g_test_run();

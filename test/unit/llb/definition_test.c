@@ -297,6 +297,43 @@ static void test_caps(void)
 	g_assert_false(g_strv_contains(all, "file.copy.modestring"));
 }
 
+/* The spelling of one cap is part of the protocol; two that are declared elsewhere are not offered. */
+static void test_trap_5(void)
+{
+	const char *const *all = llb_caps();
+	g_assert_true(g_strv_contains(all, "soruce.http.uidgid"));
+	g_assert_true(g_strv_contains(all, "source.local.includepatterns"));
+	g_assert_false(g_strv_contains(all, "source.http.uidgid"));
+	g_assert_false(g_strv_contains(all, "exec.meta.removemountstubs.recursive"));
+	g_assert_false(g_strv_contains(all, "file.copy.modestring"));
+}
+
+/* Caps are demanded of every op, also of the one that only names the result. */
+static void test_trap_6(void)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(llb_graph) g = llb_graph_new();
+	Pb__Definition *pb = llb_marshal(g, llb_source(g, "docker-image://x", NULL, NULL));
+	struct digest terminal;
+	const ProtobufCBinaryData *last = &pb->def[pb->n_def - 1];
+	digest_of(last->data, last->len, &terminal);
+	Pb__OpMetadata__CapsEntry cap = PB__OP_METADATA__CAPS_ENTRY__INIT, *caps[] = {&cap};
+	Pb__OpMetadata meta = PB__OP_METADATA__INIT;
+	Pb__Definition__MetadataEntry entry = PB__DEFINITION__METADATA_ENTRY__INIT, *entries[] = {&entry};
+	cap.key = (char *)"no.such";
+	cap.value = true;
+	meta.caps = caps;
+	meta.n_caps = 1;
+	entry.key = terminal.text;
+	entry.value = &meta;
+	Pb__Definition with = *pb;
+	with.metadata = entries;
+	with.n_metadata = 1;
+	g_assert_null(llb_load(&with, NULL, &error));
+	g_assert_cmpstr(error->message, ==, "unknown API capability no.such");
+	guard_free(pb);
+}
+
 /* Digests stay those of the bytes, though the platform is filled in afterwards (trap 4). */
 static void test_platform_and_names(void)
 {
@@ -441,6 +478,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/definition/file", test_file);
 	g_test_add_func("/definition/others", test_others);
 	g_test_add_func("/definition/caps", test_caps);
+	g_test_add_func("/definition/trap-5", test_trap_5);
+	g_test_add_func("/definition/trap-6", test_trap_6);
 	g_test_add_func("/definition/platform-and-names", test_platform_and_names);
 	g_test_add_func("/definition/annotate", test_annotate);
 	g_test_add_func("/definition/op-json", test_op_json);

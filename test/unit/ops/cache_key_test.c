@@ -7,6 +7,7 @@
 #define PATH_ENV "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 static llb_graph *graph;
+static size_t n_env_max = SIZE_MAX; /* what the graph adds to an environment beyond is taken away again */
 
 static struct llb_out image(const char *name)
 {
@@ -14,8 +15,8 @@ static struct llb_out image(const char *name)
 	return llb_source(graph, id, NULL, NULL);
 }
 
-/* The cache map of an output, through marshal and load as a client's would go. */
-static void map_of(struct llb_out out, struct cache_map *ret)
+/* Through marshal and load, as a client's would go. */
+static llb_definition *load_out(struct llb_out out)
 {
 	g_autoptr(GError) error = NULL;
 	Pb__Definition *pb = llb_marshal(graph, out);
@@ -26,19 +27,31 @@ static void map_of(struct llb_out out, struct cache_map *ret)
 	caps[n++] = "mergeop";
 	caps[n++] = "diffop";
 	caps[n] = NULL;
-	g_autoptr(llb_definition) d = llb_load(pb, &(struct llb_load_options){.caps = caps}, &error);
+	llb_definition *d = llb_load(pb, &(struct llb_load_options){.caps = caps}, &error);
 	g_assert_no_error(error);
+	guard_free(pb);
+	return d;
+}
+
+/* The cache map of an output. */
+static void map_of(struct llb_out out, struct cache_map *ret)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(llb_definition) d = load_out(out);
 	int64_t index;
 	const struct llb_vertex *v = llb_definition_result(d, &index);
 	*ret = (struct cache_map){0};
-	if (v->type == LLB_EXEC)
+	if (v->type == LLB_EXEC) {
+		size_t *n_env = &v->op->exec->meta->n_env, all = *n_env;
+		*n_env = MIN(all, n_env_max);
 		ops_cache_map_exec(v, ret, &error);
-	else if (v->type == LLB_FILE)
+		*n_env = all;
+	} else if (v->type == LLB_FILE) {
 		ops_cache_map_file(v, ret, &error);
-	else
+	} else {
 		ops_cache_map_other(v, ret, &error);
+	}
 	g_assert_no_error(error);
-	guard_free(pb);
 }
 
 static void clear(struct cache_map *m, size_t n)
@@ -80,13 +93,18 @@ static void test_exec_everything(void)
 	Pb__Meta meta = PB__META__INIT;
 	Pb__ProxyEnv proxy = PB__PROXY_ENV__INIT;
 	Pb__SecretEnv secret = PB__SECRET_ENV__INIT, *secrets[] = {&secret};
+	Pb__HostIP host = PB__HOST_IP__INIT, *hosts[] = {&host};
 	meta.args = (char *[]){(char *)"/bin/true"};
 	meta.n_args = 1;
 	meta.env = (char *[]){(char *)PATH_ENV, (char *)"A=b"};
 	meta.n_env = 2;
 	meta.cwd = (char *)"/w";
 	meta.user = (char *)"1:2";
-	meta.hostname = (char *)"h";
+	host.host = (char *)"h";
+	host.ip = (char *)"10.0.0.1";
+	meta.extrahosts = hosts;
+	meta.n_extrahosts = 1;
+	meta.removemountstubsrecursive = true;
 	proxy.http_proxy = (char *)"http://proxy";
 	meta.proxy_env = &proxy;
 	secret.id = (char *)"s";
@@ -115,12 +133,16 @@ static void test_exec_everything(void)
 				     .secret_env = secrets,
 				     .n_secret_env = 1};
 	struct cache_map m;
+	n_env_max = 2; /* without SSH_AUTH_SOCK */
 	map_of(llb_exec(graph, &spec, NULL), &m);
+	g_assert_cmpstr(m.digest, ==, "sha256:11c01e59470890f7dd66530d5c955fff4ac32b6da611e618649771d276767704");
 	g_assert_cmpstr(m.inputs[1].selector, ==,
 			"sha256:54fae40d857b06f54c7c320992e02adf1e21ba8243de5e7511abf115c248d07d");
 	g_assert_true(m.inputs[1].content);
 	struct cache_map same, other;
-	meta.proxy_env = NULL; /* neither the proxy, nor a selector, nor the id of a locked cache mount counts */
+	/* Neither the proxy, nor the address of a host, nor a selector, nor the id of a locked cache mount counts. */
+	meta.proxy_env = NULL;
+	host.ip = (char *)"10.0.0.2";
 	mounts[1].selector = "/b.txt";
 	mounts[3].cache_id = "other";
 	map_of(llb_exec(graph, &spec, NULL), &same);
@@ -129,6 +151,7 @@ static void test_exec_everything(void)
 	mounts[2].cache_id = "other"; /* that of the default form does */
 	map_of(llb_exec(graph, &spec, NULL), &other);
 	g_assert_cmpstr(other.digest, !=, m.digest);
+	n_env_max = SIZE_MAX;
 	clear(&same, 2);
 	clear(&other, 2);
 	clear(&m, 2);
@@ -209,6 +232,207 @@ static void test_merge_diff(void)
 	clear(&m, 2);
 }
 
+/* ---- traps of llb-and-solver.md section 35 */
+
+static void meta_init(Pb__Meta *meta, char **args, size_t n)
+{
+	pb__meta__init(meta);
+	meta->args = args;
+	meta->n_args = n;
+	meta->cwd = (char *)"/";
+}
+
+static char *exec_digest(Pb__Meta *meta, struct llb_exec_mount *mounts, size_t n)
+{
+	struct cache_map m;
+	map_of(llb_exec(graph, &(struct llb_exec_spec){.meta = meta, .mounts = mounts, .n_mounts = n}, NULL), &m);
+	char *digest = g_strdup(m.digest);
+	clear(&m, 1);
+	return digest;
+}
+
+/* What stays in the key of a step: host names, ulimits, the cgroup parent, ids of secrets. */
+static void test_trap_9(void)
+{
+	char *args[] = {(char *)"x"};
+	Pb__Ulimit limit = PB__ULIMIT__INIT, *limits[] = {&limit};
+	limit.name = (char *)"nofile";
+	struct llb_exec_mount mounts[] = {
+		{.source = image("busybox"), .dest = "/"},
+		{.type = PB__MOUNT_TYPE__SECRET, .dest = "/s", .secret_id = "a", .mode = 0400},
+	};
+	g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	for (int i = 0; i < 5; i++) {
+		Pb__Meta meta;
+		meta_init(&meta, args, 1);
+		if (i == 1)
+			meta.hostname = (char *)"h";
+		if (i == 2)
+			meta.ulimit = limits;
+		meta.n_ulimit = i == 2;
+		if (i == 3)
+			meta.cgroupparent = (char *)"p";
+		if (i == 4)
+			mounts[1].secret_id = "b";
+		g_assert_true(g_hash_table_add(seen, exec_digest(&meta, mounts, 2)));
+	}
+}
+
+/* Go's escapes are part of what is hashed. */
+static void test_trap_12(void)
+{
+	char *args[] = {(char *)"/bin/sh", (char *)"-c", (char *)"echo a && b <c >d"};
+	Pb__Meta meta;
+	meta_init(&meta, args, 3);
+	struct llb_exec_mount root = {.source = image("busybox"), .dest = "/"};
+	g_autofree char *digest = exec_digest(&meta, &root, 1);
+	struct digest want;
+	digest_of_text("{\"Type\":\"buildkit.exec.v0\",\"Exec\":{\"meta\":{\"args\":[\"/bin/sh\",\"-c\","
+		       "\"echo a \\u0026\\u0026 b \\u003cc \\u003ed\"],\"cwd\":\"/\",\"removeMountStubsRecursive\":true}},"
+		       "\"OS\":\"linux\",\"Arch\":\"amd64\"}",
+		       &want);
+	g_assert_cmpstr(digest, ==, want.text);
+}
+
+/* The digest of a file op whose actions have these JSON texts. */
+static void expect_actions(struct llb_out out, const char *first, const char *second, const char *indexes)
+{
+	g_autofree char *a = g_base64_encode((const guchar *)first, strlen(first));
+	g_autofree char *b = second ? g_base64_encode((const guchar *)second, strlen(second)) : NULL;
+	g_autofree char *json = g_strdup_printf("{\"Type\":\"buildkit.file.v0\",\"Actions\":[\"%s\"%s%s%s]%s}", a, b ? ",\"" : "",
+						b ? b : "", b ? "\"" : "", indexes);
+	struct digest want;
+	struct cache_map m;
+	digest_of_text(json, &want);
+	map_of(out, &m);
+	g_assert_cmpstr(m.digest, ==, want.text);
+	clear(&m, 2);
+}
+
+/* An owner of id 0 is an empty object, not an absent one. */
+static void test_trap_13(void)
+{
+	Pb__FileActionMkDir mkdir = PB__FILE_ACTION_MK_DIR__INIT;
+	Pb__ChownOpt owner = PB__CHOWN_OPT__INIT;
+	Pb__UserOpt user = PB__USER_OPT__INIT, group = PB__USER_OPT__INIT;
+	user.user_case = group.user_case = PB__USER_OPT__USER_BY_ID;
+	group.byid = 3;
+	owner.user = &user;
+	owner.group = &group;
+	mkdir.path = (char *)"/w";
+	mkdir.mode = 0755;
+	mkdir.owner = &owner;
+	mkdir.timestamp = -1;
+	struct llb_file_action a = {.type = PB__FILE_ACTION__ACTION_MKDIR, .mkdir = &mkdir};
+	expect_actions(llb_file(graph, image("busybox"), &a, 1, NULL),
+		       "{\"path\":\"/w\",\"mode\":493,\"owner\":{\"user\":{\"User\":{}},\"group\":{\"User\":{\"byId\":3}}},"
+		       "\"timestamp\":-1}",
+		       NULL, "");
+}
+
+static void expect_selector(const struct cache_map *m, size_t input, const char *text, size_t n)
+{
+	struct digest want;
+	digest_of(text, n, &want);
+	g_assert_cmpstr(m->inputs[input].selector, ==, want.text);
+}
+
+/* Selectors of file ops are joined in descending order, those of exec in the order of mounts. */
+static void test_trap_14(void)
+{
+	Pb__FileActionCopy a, b;
+	copy_as_dockerfile(&a);
+	copy_as_dockerfile(&b);
+	a.src = (char *)"/b";
+	b.src = (char *)"/c/d";
+	struct llb_out from = llb_source(graph, "local://context", NULL, NULL);
+	struct llb_file_action actions[] = {{.type = PB__FILE_ACTION__ACTION_COPY, .copy = &a, .from = from},
+					    {.type = PB__FILE_ACTION__ACTION_COPY, .copy = &b, .from = from}};
+	struct cache_map m;
+	map_of(llb_file(graph, image("busybox"), actions, 2, NULL), &m);
+	expect_selector(&m, 1, "/c/d\0/b", 7);
+	clear(&m, 2);
+	char *args[] = {(char *)"x"};
+	Pb__Meta meta;
+	meta_init(&meta, args, 1);
+	struct llb_exec_mount mounts[] = {
+		{.source = image("busybox"), .dest = "/"},
+		{.source = from, .dest = "/m", .selector = "b", .readonly = true},
+		{.source = from, .dest = "/n", .selector = "c/d", .readonly = true},
+	};
+	map_of(llb_exec(graph, &(struct llb_exec_spec){.meta = &meta, .mounts = mounts, .n_mounts = 3}, NULL), &m);
+	expect_selector(&m, 1, "/b\0/c/d", 7);
+	clear(&m, 2);
+}
+
+/* Indices are left out when an action's input is the number of *actions* plus its place, not that of inputs. */
+static void test_trap_15(void)
+{
+	Pb__FileActionMkDir mkdir = PB__FILE_ACTION_MK_DIR__INIT;
+	mkdir.path = (char *)"/w";
+	mkdir.mode = 0755;
+	mkdir.timestamp = -1;
+	Pb__FileActionCopy copy;
+	copy_as_dockerfile(&copy);
+	struct llb_file_action actions[] = {{.type = PB__FILE_ACTION__ACTION_MKDIR, .mkdir = &mkdir},
+					    {.type = PB__FILE_ACTION__ACTION_MKDIR, .mkdir = &mkdir}};
+	static const char json[] = "{\"path\":\"/w\",\"mode\":493,\"timestamp\":-1}";
+	expect_actions(llb_file(graph, image("busybox"), actions, 2, NULL), json, json, ",\"indexes\":[[0,-1,-1],[1,-1,0]]");
+	actions[1] = (struct llb_file_action){.type = PB__FILE_ACTION__ACTION_COPY,
+					      .copy = &copy,
+					      .from = llb_source(graph, "local://context", NULL, NULL)};
+	expect_actions(llb_file(graph, image("busybox"), actions, 2, NULL), json,
+		       "{\"src\":\"a.txt\",\"dest\":\"/dst/\",\"mode\":-1,\"followSymlink\":true,\"dirCopyContents\":true,"
+		       "\"createDestPath\":true,\"allowWildcard\":true,\"allowEmptyWildcard\":true,\"timestamp\":-1}",
+		       "");
+}
+
+/* An input that is worked on and copied from has no content key. */
+static void test_trap_16(void)
+{
+	Pb__FileActionCopy copy;
+	copy_as_dockerfile(&copy);
+	struct llb_out base = image("busybox");
+	struct llb_file_action a = {.type = PB__FILE_ACTION__ACTION_COPY, .copy = &copy, .from = base};
+	struct cache_map m;
+	map_of(llb_file(graph, base, &a, 1, NULL), &m);
+	g_assert_null(m.inputs[0].selector);
+	g_assert_false(m.inputs[0].content);
+	clear(&m, 1);
+}
+
+/* Sources, steps and file ops count against max-parallelism, nothing else does. */
+static void test_trap_36(void)
+{
+	Pb__FileActionMkDir mkdir = PB__FILE_ACTION_MK_DIR__INIT;
+	mkdir.path = (char *)"/w";
+	char *args[] = {(char *)"x"};
+	Pb__Meta meta;
+	meta_init(&meta, args, 1);
+	struct llb_file_action a = {.type = PB__FILE_ACTION__ACTION_MKDIR, .mkdir = &mkdir};
+	struct llb_out one = image("busybox"), two = image("alpine");
+	struct llb_exec_mount root = {.source = one, .dest = "/"};
+	const struct {
+		struct llb_out out;
+		bool takes_slot;
+	} rows[] = {
+		{one, true},
+		{llb_exec(graph, &(struct llb_exec_spec){.meta = &meta, .mounts = &root, .n_mounts = 1}, NULL), true},
+		{llb_file(graph, one, &a, 1, NULL), true},
+		{llb_merge(graph, (struct llb_out[]){one, two}, 2, NULL), false},
+		{llb_diff(graph, one, two, NULL), false},
+	};
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autoptr(GError) error = NULL;
+		g_autoptr(llb_definition) d = load_out(rows[i].out);
+		int64_t index;
+		struct solver_op op;
+		g_assert_true(ops_resolve(NULL, llb_definition_result(d, &index), NULL, &op, &error));
+		g_assert_cmpint(op.class->takes_slot, ==, rows[i].takes_slot);
+		op.class->free(op.self);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -219,6 +443,13 @@ int main(int argc, char **argv)
 	g_test_add_func("/cache-key/copy", test_copy);
 	g_test_add_func("/cache-key/file-actions", test_file_actions);
 	g_test_add_func("/cache-key/merge-diff", test_merge_diff);
+	g_test_add_func("/cache-key/trap-9", test_trap_9);
+	g_test_add_func("/cache-key/trap-12", test_trap_12);
+	g_test_add_func("/cache-key/trap-13", test_trap_13);
+	g_test_add_func("/cache-key/trap-14", test_trap_14);
+	g_test_add_func("/cache-key/trap-15", test_trap_15);
+	g_test_add_func("/cache-key/trap-16", test_trap_16);
+	g_test_add_func("/cache-key/trap-36", test_trap_36);
 	int status = g_test_run();
 	llb_graph_free(graph);
 	return status;

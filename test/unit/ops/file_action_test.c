@@ -397,6 +397,63 @@ static void test_copy_conflicts(struct fixture *f, gconstpointer data)
 	g_assert_cmpint(fstatat(f->dst, "b.md", &st, AT_SYMLINK_NOFOLLOW), ==, -1);
 }
 
+/* Below a copied directory a file replaces a link, a directory does not. */
+static void test_trap_46(struct fixture *f, gconstpointer data)
+{
+	fill_source(f);
+	put_dir(f->dst, "in", 0755);
+	put_file(f->dst, "kept", "k", 0644);
+	put_link(f->dst, "../kept", "in/a.txt");
+	copy_ok(f, "/d", "/in");
+	struct stat st;
+	g_assert_cmpint(fstatat(f->dst, "in/a.txt", &st, AT_SYMLINK_NOFOLLOW), ==, 0);
+	g_assert_true(S_ISREG(st.st_mode));
+	g_assert_cmpint(fstatat(f->dst, "kept", &st, AT_SYMLINK_NOFOLLOW), ==, 0);
+	g_assert_cmpint(st.st_size, ==, 1);
+	g_assert_true(tree_remove_at(f->dst, "in", NULL));
+	put_dir(f->dst, "in", 0755);
+	put_dir(f->dst, "elsewhere", 0755);
+	put_link(f->dst, "../elsewhere", "in/sub");
+	copy_fails(f, "/d", "/in", "cannot copy to non-directory: /in/sub");
+}
+
+/* 512-byte header and one file "t/f" of content "tar". */
+static void put_archive(int dir, const char *name)
+{
+	char block[2560] = {0};
+	g_strlcpy(block, "t/f", 100);
+	memcpy(block + 100, "0000644\0000000007\0000000010\00000000000003\00000000000001\0", 48);
+	memset(block + 148, ' ', 8);
+	block[156] = '0';
+	memcpy(block + 257, "ustar\0" "00", 8);
+	unsigned sum = 0;
+	for (int i = 0; i < 512; i++)
+		sum += (unsigned char)block[i];
+	g_snprintf(block + 148, 8, "%06o", sum);
+	memcpy(block + 512, "tar", 3);
+	scoped_fd fd = openat(dir, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	g_assert_cmpint(write(fd, block, sizeof block), ==, sizeof block);
+}
+
+/* What is an archive, its bytes say and not its name; the owner is that of all members. */
+static void test_trap_48(struct fixture *f, gconstpointer data)
+{
+	put_archive(f->src, "plain.txt");
+	put_file(f->src, "x.tar.gz", "none", 0644);
+	Pb__FileActionCopy c = copy_message("/plain.txt", "/to/");
+	Pb__FileAction a = copy_action(&c);
+	c.attemptunpackdockercompatibility = true;
+	run_ok(f, &a, (struct file_owner){true, 4, 5});
+	c.src = "/x.tar.gz";
+	run_ok(f, &a, nobody);
+	struct stat st;
+	g_assert_cmpint(fstatat(f->dst, "to/t/f", &st, 0), ==, 0);
+	g_assert_cmpint(st.st_uid, ==, 4);
+	g_assert_cmpint(st.st_gid, ==, 5);
+	g_assert_cmpint(fstatat(f->dst, "to/x.tar.gz", &st, 0), ==, 0);
+	g_assert_cmpint(st.st_size, ==, 4);
+}
+
 static void test_copy_overrides(struct fixture *f, gconstpointer data)
 {
 	fill_source(f);
@@ -580,6 +637,8 @@ int main(int argc, char **argv)
 	TREE_TEST("copy/root", test_copy_root);
 	TREE_TEST("copy/file", test_copy_file);
 	TREE_TEST("copy/conflicts", test_copy_conflicts);
+	TREE_TEST("trap-46", test_trap_46);
+	TREE_TEST("trap-48", test_trap_48);
 	TREE_TEST("copy/overrides", test_copy_overrides);
 	TREE_TEST("copy/patterns", test_copy_patterns);
 	TREE_TEST("copy/wildcards", test_copy_wildcards);

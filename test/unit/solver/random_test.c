@@ -1,14 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Random graphs, several builds at once, cancellations, lost results: whatever way a result is got, it is the right
- * one. */
+/*
+ * Random graphs against a reference that only evaluates them: several builds at once, failures of keys, contents and
+ * runs, delays, cancellations, lost results, restarts. Whatever way a result is got, it is the right one; an error is
+ * one that a needed vertex has; and at the end nothing is left, neither a vertex nor a result nor a run.
+ *
+ *	random                     some hundreds of graphs
+ *	random --graphs 10000      so many; SOLVER_SEED=N plays the graphs of one seed only
+ */
 #include "mock.c" /* a test is one program of one file */
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <unistd.h>
 
 #define VERTICES 10
-#define ROUNDS 6
+#define ROUNDS 6 /* graphs a seed */
 #define BUILDS 3
+
+static guint n_graphs = 300;
 
 struct one_build {
 	struct mock *mock;
@@ -18,27 +26,41 @@ struct one_build {
 	guint cancel_after_us; /* 0: not */
 };
 
-/* Some keys always fail. */
-static bool key_fails(const char *key)
+/* ---- graphs */
+
+/*
+ * Some keys always fail to run, so that no result of theirs is ever found, and some to read the content of inputs: all
+ * vertices of a key, as equal ones become one.
+ */
+static bool key_is(const char *key, const char *kind)
 {
-	return strstr(key, "k6") != NULL;
+	return strstr(key, kind) != NULL;
 }
 
-static bool must_fail(const struct mock_vertex *v, GHashTable *seen)
+static void vertex_wire(GRand *r, struct mock *m, struct mock_vertex *v, int n)
 {
-	if (!g_hash_table_add(seen, (gpointer)v))
-		return false;
-	if (v->fail_exec)
-		return true;
-	for (size_t i = 0; i < v->n_inputs; i++)
-		if (must_fail(v->inputs[i], seen))
-			return true;
-	return false;
+	v->n_inputs = 0;
+	for (int i = 0; i < n && v->n_inputs < 3; i++) {
+		if (g_rand_int_range(r, 0, n) > 2)
+			continue;
+		struct mock_vertex *in = m->vertices->pdata[i];
+		v->input_index[v->n_inputs] = in->outputs > 1 ? g_rand_int_range(r, 0, 2) : 0;
+		v->content[v->n_inputs] = g_rand_boolean(r);
+		v->inputs[v->n_inputs++] = in;
+	}
+	v->random = v->n_inputs == 0 && g_rand_int_range(r, 0, 3) == 0;
 }
 
-static void vertex_change(GRand *r, struct mock_vertex *v, unsigned round)
+static void set_failure(GRand *r, char **field, const char *text, bool really)
 {
-	g_autofree char *key = g_strdup_printf("k%d-%zu", g_rand_int_range(r, 0, 7), v->n_inputs);
+	g_clear_pointer(field, g_free);
+	if (really)
+		*field = g_strdup(text);
+}
+
+static void vertex_change(GRand *r, struct mock_vertex *v)
+{
+	g_autofree char *key = g_strdup_printf("k%d-%zu", g_rand_int_range(r, 0, 9), v->n_inputs);
 	g_free(v->version);
 	v->version = g_strdup_printf("%s-%d", key, g_rand_int_range(r, 0, 3));
 	v->n_keys = 0;
@@ -49,9 +71,9 @@ static void vertex_change(GRand *r, struct mock_vertex *v, unsigned round)
 	} else {
 		mock_vertex_set_key(v, 0, key);
 	}
-	g_clear_pointer(&v->fail_exec, g_free);
-	if (key_fails(key))
-		v->fail_exec = g_strdup("bad");
+	set_failure(r, &v->fail_exec, "bad", key_is(key, "k6"));
+	set_failure(r, &v->fail_map, "unmapped", g_rand_int_range(r, 0, 40) == 0);
+	set_failure(r, &v->fail_content, "unread", key_is(key, "k5"));
 	v->ignore_cache = g_rand_int_range(r, 0, 6) == 0;
 	v->delay_us = (unsigned)g_rand_int_range(r, 0, 300);
 }
@@ -60,28 +82,85 @@ static void vertex_make(GRand *r, struct mock *m, int n)
 {
 	g_autofree char *name = g_strdup_printf("v%d", n);
 	struct mock_vertex *v = mock_vertex_add(m, name);
-	for (int i = 0; i < n && v->n_inputs < 3; i++) {
-		if (g_rand_int_range(r, 0, n) > 2)
-			continue;
-		struct mock_vertex *in = m->vertices->pdata[i];
-		v->input_index[v->n_inputs] = in->outputs > 1 ? g_rand_int_range(r, 0, 2) : 0;
-		v->content[v->n_inputs] = g_rand_boolean(r);
-		v->inputs[v->n_inputs++] = in;
-	}
 	v->outputs = g_rand_int_range(r, 0, 4) == 0 ? 2 : 1;
 	v->pure = g_rand_boolean(r);
 	v->slot = g_rand_boolean(r);
-	v->random = v->n_inputs == 0 && g_rand_int_range(r, 0, 3) == 0;
-	vertex_change(r, v, 0);
+	vertex_wire(r, m, v, n);
+	vertex_change(r, v);
 }
+
+/* The next graph: some vertices are others, some have other inputs. */
+static void graph_change(GRand *r, struct mock *m)
+{
+	int changes = g_rand_int_range(r, 1, 4);
+	for (int i = 0; i < changes; i++) {
+		int n = g_rand_int_range(r, 0, VERTICES);
+		if (g_rand_int_range(r, 0, 3) == 0)
+			vertex_wire(r, m, m->vertices->pdata[n], n);
+		vertex_change(r, m->vertices->pdata[n]);
+	}
+}
+
+/* ---- the reference */
+
+struct outlook {
+	bool must_fail; /* a key or a run that fails is needed whatever is cached */
+	bool may_fail;  /* content that cannot be read may not be needed */
+	bool runs_again; /* something ignores the cache, and so does what is built of it */
+};
+
+static void outlook_of(const struct mock_vertex *v, GHashTable *seen, struct outlook *ret)
+{
+	if (!g_hash_table_add(seen, (gpointer)v))
+		return;
+	ret->must_fail |= v->fail_exec || v->fail_map;
+	ret->may_fail |= v->fail_content != NULL;
+	ret->runs_again |= v->ignore_cache;
+	for (size_t i = 0; i < v->n_inputs; i++)
+		outlook_of(v->inputs[i], seen, ret);
+}
+
+static bool known_failure(const GError *error)
+{
+	static const char *const texts[] = {"bad", "failed to load cache key: unmapped", "failed to compute cache key: unread"};
+	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
+		if (strcmp(error->message, texts[i]) == 0)
+			return true;
+	return false;
+}
+
+/* ---- builds */
+
+struct canceler {
+	cancel *cancel; /* ref */
+	guint after_us;
+};
 
 static gpointer cancel_later(gpointer data)
 {
-	cancel *c = data;
-	g_usleep(100);
-	cancel_set(c, ERROR_CANCELED, NULL);
-	cancel_unref(c);
+	struct canceler *c = data;
+	g_usleep(c->after_us);
+	cancel_set(c->cancel, ERROR_CANCELED, NULL);
 	return NULL;
+}
+
+static void check_build(const struct one_build *b, bool ok, const char *value, const GError *error)
+{
+	struct outlook outlook = {0};
+	g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
+	outlook_of(b->target, seen, &outlook);
+	if (ok) {
+		g_autofree char *right = mock_reference(b->target, b->index);
+		g_assert_cmpstr(value, ==, right);
+		g_assert_false(outlook.must_fail);
+		return;
+	}
+	if (error_is(error, ERROR_CANCELED)) {
+		g_assert_cmpuint(b->cancel_after_us, >, 0);
+		return;
+	}
+	g_assert_true(outlook.must_fail || outlook.may_fail);
+	g_assert_true(known_failure(error));
 }
 
 static gpointer build_run(gpointer data)
@@ -91,31 +170,44 @@ static gpointer build_run(gpointer data)
 	g_autoptr(progress_log) log = progress_log_new();
 	g_autoptr(cancel) c = cancel_new(NULL);
 	g_autofree char *id = g_strdup_printf("job%u", b->number);
-	g_autofree char *value = NULL, *right = mock_reference(b->target, b->index);
+	g_autofree char *value = NULL;
 	solver_job *job = solver_job_new(b->mock->solver, id, NULL, log, &error);
 	g_assert_no_error(error);
-	GThread *canceler = NULL;
-	if (b->cancel_after_us)
-		canceler = g_thread_new("cancel", cancel_later, cancel_ref(c));
+	struct canceler canceler = {c, b->cancel_after_us};
+	GThread *thread = b->cancel_after_us ? g_thread_new("cancel", cancel_later, &canceler) : NULL;
 	bool ok = mock_build(b->mock, job, b->target->name, b->index, c, &value, &error);
-	g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
-	if (ok)
-		g_assert_cmpstr(value, ==, right);
-	else if (must_fail(b->target, seen))
-		g_assert_true(strcmp(error->message, "bad") == 0 || (canceler && error_is(error, ERROR_CANCELED)));
-	else
-		g_assert_true(canceler && error_is(error, ERROR_CANCELED));
+	check_build(b, ok, value, error);
 	solver_job_free(job);
-	if (canceler)
-		g_thread_join(canceler);
+	if (thread)
+		g_thread_join(thread);
 	return NULL;
 }
 
+/* Every vertex, every edge's result and every run is accounted for. */
 static void wait_idle(struct mock *m)
 {
-	for (int i = 0; solver_get_stats(m->solver).vertices > 0; i++) {
-		g_assert_cmpint(i, <, 20000);
+	for (int i = 0;; i++) {
+		struct solver_stats stats = solver_get_stats(m->solver);
+		if (stats.vertices == 0 && stats.running == 0 && stats.jobs == 0 && g_atomic_int_get(&m->live) == 0)
+			return;
+		g_assert_cmpint(i, <, 40000);
 		g_usleep(500);
+	}
+}
+
+/* When nothing failed, nobody left and the cache counts, no vertex ran twice for builds that came together. */
+static void check_runs(struct mock *m, const struct one_build *builds)
+{
+	struct outlook outlook = {0};
+	g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
+	for (size_t i = 0; i < BUILDS; i++) {
+		outlook_of(builds[i].target, seen, &outlook);
+		if (builds[i].cancel_after_us > 0 || outlook.must_fail || outlook.may_fail || outlook.runs_again)
+			return;
+	}
+	for (guint i = 0; i < m->vertices->len; i++) {
+		struct mock_vertex *v = m->vertices->pdata[i];
+		g_assert_cmpint(g_atomic_int_get(&v->n_exec), <=, 1);
 	}
 }
 
@@ -136,6 +228,28 @@ static void lose_some(GRand *r, struct mock *m)
 	}
 }
 
+static void play_round(GRand *r, struct mock *m, unsigned *number)
+{
+	struct one_build builds[BUILDS];
+	GThread *threads[BUILDS];
+	mock_reset_counts(m);
+	for (size_t i = 0; i < BUILDS; i++) {
+		struct mock_vertex *target = m->vertices->pdata[g_rand_int_range(r, VERTICES / 2, VERTICES)];
+		builds[i] = (struct one_build){
+			.mock = m,
+			.target = target,
+			.number = (*number)++,
+			.index = target->outputs > 1 ? g_rand_int_range(r, 0, 2) : 0,
+			.cancel_after_us = g_rand_int_range(r, 0, 4) == 0 ? (guint)g_rand_int_range(r, 1, 1500) : 0};
+	}
+	for (size_t i = 0; i < BUILDS; i++)
+		threads[i] = g_thread_new("build", build_run, &builds[i]);
+	for (size_t i = 0; i < BUILDS; i++)
+		g_thread_join(threads[i]);
+	wait_idle(m);
+	check_runs(m, builds);
+}
+
 static void play(guint32 seed, int root_fd)
 {
 	g_autoptr(GRand) r = g_rand_new_with_seed(seed);
@@ -144,39 +258,26 @@ static void play(guint32 seed, int root_fd)
 		vertex_make(r, m, n);
 	unsigned number = 0;
 	for (unsigned round = 0; round < ROUNDS; round++) {
-		struct one_build builds[BUILDS];
-		GThread *threads[BUILDS];
-		for (size_t i = 0; i < BUILDS; i++) {
-			struct mock_vertex *target = m->vertices->pdata[g_rand_int_range(r, VERTICES / 2, VERTICES)];
-			builds[i] = (struct one_build){.mock = m,
-						       .target = target,
-						       .number = number++,
-						       .index = target->outputs > 1 ? g_rand_int_range(r, 0, 2) : 0,
-						       .cancel_after_us = g_rand_int_range(r, 0, 4) == 0 ? 100 : 0};
-			threads[i] = g_thread_new("build", build_run, &builds[i]);
-		}
-		for (size_t i = 0; i < BUILDS; i++)
-			g_thread_join(threads[i]);
-		wait_idle(m);
+		play_round(r, m, &number);
 		if (round % 2 == 1)
 			lose_some(r, m);
 		if (round == 3)
 			mock_restart(m, root_fd);
-		vertex_change(r, m->vertices->pdata[g_rand_int_range(r, 0, VERTICES)], round);
+		graph_change(r, m);
 	}
 	mock_free(m);
 }
 
 static void test_random(void)
 {
-	guint32 seeds = g_test_slow() ? 2000 : 25;
 	const char *only = g_getenv("SOLVER_SEED");
-	for (guint32 seed = 1; seed <= seeds; seed++) {
+	guint32 first = only ? (guint32)g_ascii_strtoull(only, NULL, 10) : 1;
+	guint32 last = only ? first : (n_graphs + ROUNDS - 1) / ROUNDS;
+	for (guint32 seed = first; seed <= last; seed++) {
 		g_autofree char *root = g_dir_make_tmp("solver-XXXXXX", NULL);
 		int fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		guint32 used = only ? (guint32)g_ascii_strtoull(only, NULL, 10) : seed;
-		g_test_message("seed %u", used);
-		play(used, fd);
+		g_test_message("SOLVER_SEED=%u", seed);
+		play(seed, fd);
 		close(fd);
 		static const char *const files[] = {"keys.db", "keys.db-wal", "keys.db-shm"};
 		for (size_t i = 0; i < G_N_ELEMENTS(files); i++) {
@@ -190,6 +291,8 @@ static void test_random(void)
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
+	if (argc == 3 && strcmp(argv[1], "--graphs") == 0)
+		n_graphs = (guint)MAX(g_ascii_strtoull(argv[2], NULL, 10), 1);
 	g_test_add_func("/random/same-as-reference", test_random);
 	return g_test_run();
 }
