@@ -2,6 +2,7 @@
 /* send: the output of a call: messages, headers and trailers into nghttp2. */
 #include "rpc/conn.h"
 #include "api/guard.h"
+#include "base/version.h"
 
 #define SMALL_BYTES 4096
 #define WINDOW_BYTES ((size_t)LIMIT_STREAM_WINDOW_BYTES)
@@ -113,7 +114,7 @@ bool call_submit_request(rpc_call *call, const rpc_metadata *md, gint64 timeout_
 	add_nv(nv, ":path", call->path);
 	add_nv(nv, ":authority", c->authority);
 	add_nv(nv, "content-type", "application/grpc");
-	add_nv(nv, "user-agent", "buildkit-c/" PROJECT_VERSION);
+	add_nv(nv, "user-agent", "buildkit-c/" BUILDKIT_VERSION);
 	add_nv(nv, "te", "trailers");
 	g_autofree char *timeout = timeout_us ? timeout_format(timeout_us) : NULL;
 	if (timeout)
