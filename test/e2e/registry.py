@@ -5,7 +5,8 @@
     registry.py LOG [--tls CERT KEY [--client-ca CA] [--tls-max 1.1]]
 
 The first component of a repository's name says what is wrong with it ("flip/x"); "ok/x" is a good image. LOG gets a line
-a request: "METHOD PATH AUTHORIZATION". Requests below /elsewhere are those that a redirect or a URL led to.
+a request: "METHOD PATH AUTHORIZATION". Requests below /elsewhere are those that a redirect or a URL led to. Files of the
+directory $TARS are layers of the images "tar-FILE/x" and answer below /files.
 """
 import gzip, hashlib, http.server, io, json, os, random, re, socket, socketserver, ssl, sys, tarfile, threading, time
 
@@ -208,6 +209,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.fail(405)
         if path.startswith("/token/"):
             return self.token(path.split("/")[2])
+        if path.startswith("/files/"):
+            with open(os.path.join(os.environ["TARS"], os.path.basename(path)), "rb") as f:
+                return self.answer(200, f.read())
         if path.startswith("/elsewhere/"):
             return self.blob(path.split("/")[2], path.split("/")[-1])
         m = re.fullmatch(r"/v2/([^/]+)/.*/(manifests|blobs)/([^/]+)", path)
