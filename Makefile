@@ -11,7 +11,7 @@ DESTDIR ?=
 PREFIX ?= /usr/local
 MESON_OPTIONS ?=
 
-.PHONY: build demo test install dist fuzz bench clean setup-build sanitize
+.PHONY: build demo test install dist fuzz bench clean setup-build sanitize tsan
 
 build: setup-build
 	@test -f $(BUILD)/build.ninja || meson setup $(BUILD) --buildtype=release -Ddebug=true -Drevision=$(REVISION) --prefix=$(PREFIX) $(MESON_OPTIONS)
@@ -34,11 +34,22 @@ test: build
 	meson test -C $(BUILD) --print-errorlogs --no-rebuild
 	test/e2e/run build/bin
 
-# ASan and UBSan build of everything, and its unit and fuzz-corpus tests.
+# ASan and UBSan build of everything: unit and fuzz-corpus tests, then the end-to-end tests with a daemon and a client
+# that are checked too, for leaks as well.
 sanitize: setup-build
+	@tools/setup test
 	@test -f build/asan/build.ninja || meson setup build/asan -Db_sanitize=address,undefined
 	ninja -C build/asan
-	meson test -C build/asan --print-errorlogs --no-rebuild
+	@mkdir -p build/asan-bin
+	@for p in buildkitd buildctl; do ln -sf ../asan/cmd/$$p/$$p build/asan-bin/$$p; done
+	meson test -C build/asan --print-errorlogs --no-rebuild --timeout-multiplier 3
+	E2E_SANITIZER=1 E2E_TIMEOUT=400 test/e2e/run build/asan-bin
+
+# Thread sanitizer over the rooms with threads of their own.
+TSAN_ROOMS = rpc session solver cache progress fssync
+tsan: setup-build
+	@test -f build/tsan/build.ninja || meson setup build/tsan -Db_sanitize=thread
+	meson test -C build/tsan --print-errorlogs --timeout-multiplier 5 $(TSAN_ROOMS:%=--suite %)
 
 install: build
 	DESTDIR=$(DESTDIR) meson install -C $(BUILD) --no-rebuild

@@ -7,11 +7,12 @@
  */
 #include <dlfcn.h>
 #include <glib.h>
+#include <sanitizer/tsan_interface.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-void __tsan_acquire(void *address);
-void __tsan_release(void *address);
+void AnnotateIgnoreWritesBegin(const char *file, int line);
+void AnnotateIgnoreWritesEnd(const char *file, int line);
 
 #define REAL(name)                                                                                                     \
 	static __typeof__(&name) found;                                                                                \
@@ -41,59 +42,83 @@ __attribute__((constructor)) static void without_slices(int argc, char **argv)
 	execv("/proc/self/exe", argv);
 }
 
+/* ---- locks, as locks: their order is checked too */
+
 #undef g_mutex_lock
 void g_mutex_lock(GMutex *m)
 {
 	REAL(g_mutex_lock);
+	__tsan_mutex_pre_lock(m, 0);
 	real(m);
-	__tsan_acquire(m);
+	__tsan_mutex_post_lock(m, 0, 0);
 }
 
 #undef g_mutex_unlock
 void g_mutex_unlock(GMutex *m)
 {
 	REAL(g_mutex_unlock);
-	__tsan_release(m);
+	__tsan_mutex_pre_unlock(m, 0);
 	real(m);
+	__tsan_mutex_post_unlock(m, 0);
 }
 
 gboolean g_mutex_trylock(GMutex *m)
 {
 	REAL(g_mutex_trylock);
+	__tsan_mutex_pre_lock(m, __tsan_mutex_try_lock);
 	gboolean ok = real(m);
-	if (ok)
-		__tsan_acquire(m);
+	__tsan_mutex_post_lock(m, __tsan_mutex_try_lock | (ok ? 0 : __tsan_mutex_try_lock_failed), 0);
 	return ok;
+}
+
+void g_mutex_clear(GMutex *m)
+{
+	REAL(g_mutex_clear);
+	__tsan_mutex_destroy(m, 0);
+	real(m);
 }
 
 void g_rec_mutex_lock(GRecMutex *m)
 {
 	REAL(g_rec_mutex_lock);
+	__tsan_mutex_pre_lock(m, __tsan_mutex_write_reentrant);
 	real(m);
-	__tsan_acquire(m);
+	__tsan_mutex_post_lock(m, __tsan_mutex_write_reentrant, 0);
 }
 
 void g_rec_mutex_unlock(GRecMutex *m)
 {
 	REAL(g_rec_mutex_unlock);
-	__tsan_release(m);
+	__tsan_mutex_pre_unlock(m, __tsan_mutex_write_reentrant);
+	real(m);
+	__tsan_mutex_post_unlock(m, __tsan_mutex_write_reentrant);
+}
+
+void g_rec_mutex_clear(GRecMutex *m)
+{
+	REAL(g_rec_mutex_clear);
+	__tsan_mutex_destroy(m, 0);
 	real(m);
 }
 
 void g_cond_wait(GCond *c, GMutex *m)
 {
 	REAL(g_cond_wait);
-	__tsan_release(m);
+	__tsan_mutex_pre_unlock(m, 0);
+	__tsan_mutex_post_unlock(m, 0);
 	real(c, m);
-	__tsan_acquire(m);
+	__tsan_mutex_pre_lock(m, 0);
+	__tsan_mutex_post_lock(m, 0, 0);
 }
 
 gboolean g_cond_wait_until(GCond *c, GMutex *m, gint64 end)
 {
 	REAL(g_cond_wait_until);
-	__tsan_release(m);
+	__tsan_mutex_pre_unlock(m, 0);
+	__tsan_mutex_post_unlock(m, 0);
 	gboolean ok = real(c, m, end);
-	__tsan_acquire(m);
+	__tsan_mutex_pre_lock(m, 0);
+	__tsan_mutex_post_lock(m, 0, 0);
 	return ok;
 }
 
@@ -155,7 +180,10 @@ GThreadPool *g_thread_pool_new(GFunc func, gpointer data, gint max, gboolean exc
 	struct pool_call *call = g_new0(struct pool_call, 1);
 	call->func = func;
 	call->data = data;
+	/* The pool itself is freed by whichever thread leaves last, ordered by a lock inside the library. */
+	AnnotateIgnoreWritesBegin(__FILE__, __LINE__);
 	call->pool = real(pool_call, call, max, exclusive, error);
+	AnnotateIgnoreWritesEnd(__FILE__, __LINE__);
 	g_mutex_lock(&pools_mu);
 	call->next = pools;
 	pools = call;

@@ -1,9 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "state_dir.h"
 #include "base/scope.h"
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+
+static bool is_empty(int dir_fd)
+{
+	scoped_fd fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd_steal(&fd));
+	const struct dirent *entry = NULL;
+	while (dir && (entry = readdir(dir)) && (g_str_equal(entry->d_name, ".") || g_str_equal(entry->d_name, "..")))
+		;
+	if (dir)
+		closedir(dir);
+	return dir && !entry;
+}
 
 static bool check_owner(int fd, const char *path, GError **error)
 {
@@ -12,6 +25,10 @@ static bool check_owner(int fd, const char *path, GError **error)
 		return error_set_errno(error, errno, "stat %s", path);
 	if (st.st_uid != geteuid())
 		return error_set(error, ERROR_PERMISSION_DENIED, "state directory %s belongs to uid %u, not to us", path, st.st_uid);
+	/* What others could write may hold what they left. An empty one (a volume, fresh from its manager) does not. */
+	if ((st.st_mode & 022) != 0 && !is_empty(fd))
+		return error_set(error, ERROR_PERMISSION_DENIED,
+				 "state directory %s is writable by others and not empty (mode %04o)", path, st.st_mode & 07777);
 	/* Layers hold setuid programs: nobody else may look inside. */
 	if ((st.st_mode & 077) != 0 && fchmod(fd, 0700) < 0)
 		return error_set_errno(error, errno, "chmod %s", path);
@@ -41,9 +58,13 @@ int state_dir_open(const char *path, int *ret_lock_fd, GError **error)
 		error_set_errno(error, errno, "make state directory %s", path);
 		return -1;
 	}
-	scoped_fd fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	scoped_fd fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0) {
-		error_set_errno(error, errno, "open state directory %s", path);
+		bool is_link = errno == ELOOP || errno == ENOTDIR;
+		if (is_link && g_file_test(path, G_FILE_TEST_IS_SYMLINK))
+			error_set(error, ERROR_PERMISSION_DENIED, "state directory %s is a symbolic link", path);
+		else
+			error_set_errno(error, errno, "open state directory %s", path);
 		return -1;
 	}
 	if (!check_owner(fd, path, error))

@@ -381,7 +381,10 @@ bool builder_solve(builder *b, const struct build_request *request, cancel *c, G
 {
 	struct build *build = build_new(b, request, c);
 	g_autoptr(GHashTable) response = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	session_registry *sessions = b->options.worker->sessions;
+	session_guard(sessions, request->session, build->cancel);
 	bool ok = run_with_job(build, response, error);
+	session_unguard(sessions, build->cancel);
 	g_clear_pointer(&build->bridge, build_bridge_free);
 	build->request = NULL;
 	build_unref(build);

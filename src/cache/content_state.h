@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* content_state: what content_tree and content_sum share. Thread: mu guards all. */
+/* content_state: what content_tree and content_sum share. Thread: mu guards all but what is atomic. */
 #pragma once
 #include "cache/content_node.h"
 #include "cache/content_tree.h"
@@ -9,7 +9,7 @@ struct content_tree {
 	GMutex mu;
 	struct content_node *root;
 	hasher *hasher;
-	bool dirty;      /* not saved yet */
+	gint dirty; /* atomic, set under mu: not saved yet */
 	bool distrusted; /* the disk may have changed since */
 };
 

@@ -187,7 +187,8 @@ bool content_tree_sum(content_tree *t, const struct content_source *source, cons
 		ok = content_select(&s, t, selector, ret, error);
 	else if (ok)
 		ok = content_sum_path(&s, t, selector->path, selector->follow_links, ret, error);
-	t->dirty |= s.changed;
+	if (s.changed)
+		g_atomic_int_set(&t->dirty, true);
 	g_mutex_unlock(&t->mu);
 	content_session_done(&s);
 	return ok;

@@ -163,17 +163,14 @@ void content_tree_note(content_tree *t, const struct fssync_stat *stat, const st
 		note_removal(t, stat->path);
 	else
 		note(t, stat, record_digest);
-	t->dirty = true;
+	g_atomic_int_set(&t->dirty, true);
 	g_mutex_unlock(&t->mu);
 }
 
 /* ---- persistence: a version byte, then nodes in order, each with the number of its children */
 bool content_tree_is_dirty(content_tree *t)
 {
-	g_mutex_lock(&t->mu);
-	bool dirty = t->dirty;
-	g_mutex_unlock(&t->mu);
-	return dirty;
+	return g_atomic_int_get(&t->dirty);
 }
 
 static void put(GByteArray *out, const void *bytes, size_t n)
@@ -207,7 +204,7 @@ GBytes *content_tree_save(content_tree *t)
 	put(out, &version, 1);
 	for (struct content_node *n = t->root; n; n = content_node_next(n, t->root, true))
 		put_node(out, n);
-	t->dirty = false;
+	g_atomic_int_set(&t->dirty, false);
 	g_mutex_unlock(&t->mu);
 	return g_byte_array_free_to_bytes(out);
 }

@@ -37,7 +37,8 @@ void content_tree_note(content_tree *t, const struct fssync_stat *stat, const st
 		       bool removed);
 void content_tree_distrust(content_tree *t);
 
-/* Whether there is something that content_tree_save did not write yet. */
+/* Whether there is something that content_tree_save did not write yet. Takes no lock: a sum may hold it for long, and asks
+ * the cache for the tree meanwhile. */
 bool content_tree_is_dirty(content_tree *t);
 GBytes *content_tree_save(content_tree *t);
 /* NULL when bytes are not of content_tree_save. */

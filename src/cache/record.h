@@ -37,7 +37,8 @@ struct tree {
 	struct tree *parent; /* ref; NULL: the lowest */
 	GPtrArray *over;     /* of struct tree * (refs), bottom first: no directory of its own, these lie over parent */
 	int refs;
-	bool in_work; /* below work/, not snapshots/ */
+	bool in_work;  /* below work/, not snapshots/ */
+	bool in_trash; /* its directory is nobody's business any more */
 	bool has_row;
 	bool broken;           /* its directory or parent was lost (while loading) */
 	bool rewritable;       /* stored digests are to be compared with the disk */

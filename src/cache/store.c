@@ -137,7 +137,8 @@ static void flush_give_back(cache *c, struct flush *f)
 
 static void tree_bury(cache *c, struct tree *t)
 {
-	trash_put(c, t->in_work ? c->work_fd : c->snapshots_fd, t->id);
+	if (!t->in_trash)
+		trash_put(c, t->in_work ? c->work_fd : c->snapshots_fd, t->id);
 	snapshot_view_close(t->view);
 	content_tree_unref(t->content);
 	g_free(t->id);

@@ -127,9 +127,13 @@ bool tree_keep(cache *c, struct tree *t, GError **error)
 	return true;
 }
 
+/* The directory has the record's name, and the next try wants it before the writer buries this one. */
 void tree_discard(cache *c, struct tree *t)
 {
+	if (t->in_work)
+		trash_put(c, c->work_fd, t->id);
 	g_mutex_lock(&c->mu);
+	t->in_trash = t->in_work;
 	tree_unref_locked(c, t);
 	g_mutex_unlock(&c->mu);
 }

@@ -17,13 +17,15 @@ struct exchange {
 	GByteArray *reply;
 	GByteArray *ca;
 	cancel *cancel;
+	bool oversized;
 	char message[CURL_ERROR_SIZE];
 };
 
 static size_t take_reply(char *bytes, size_t size, size_t n, void *data)
 {
 	struct exchange *x = data;
-	if (x->reply->len + n > (size_t)REPLY_BYTES_MAX)
+	x->oversized = x->reply->len + n > (size_t)REPLY_BYTES_MAX;
+	if (x->oversized)
 		return 0;
 	g_byte_array_append(x->reply, (const uint8_t *)bytes, (guint)n);
 	return n;
@@ -126,6 +128,9 @@ static bool perform(struct exchange *x, const struct token_request *q, const cha
 	CURLcode code = libcurl.easy_perform(x->curl);
 	if (!cancel_check(x->cancel, error))
 		return false;
+	if (x->oversized)
+		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "%s: answer is larger than %lld bytes", q->realm,
+				 REPLY_BYTES_MAX);
 	if (code != CURLE_OK)
 		return error_set(error, ERROR_UNAVAILABLE, "%s: %s", q->realm,
 				 *x->message ? x->message : libcurl.easy_strerror(code));

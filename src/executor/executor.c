@@ -292,12 +292,39 @@ static char *hosts_path(const executor *e, const struct step *step, const bundle
 	return g_strconcat(bundle_path(b), "/hosts", NULL);
 }
 
+/* Runtimes make device links by path: through a link in place of /dev they would make them outside (CVE-2026-41579). */
+static bool check_kernel_directories(const struct step *step, GError **error)
+{
+	static const char *const names[] = {"dev", "proc", "sys"};
+	for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+		struct stat st;
+		if (fstatat(step->root_fd, names[i], &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISDIR(st.st_mode))
+			return error_set(error, ERROR_FAILED_PRECONDITION, "/%s of the root is %s, not a directory", names[i],
+					 S_ISLNK(st.st_mode) ? "a symbolic link" : "a file");
+	}
+	return true;
+}
+
+/* A runtime that opens a FIFO in place of a user table waits for a writer for ever. */
+static bool check_tables(const struct step *step, GError **error)
+{
+	static const char *const paths[] = {"/etc/passwd", "/etc/group"};
+	for (size_t i = 0; i < G_N_ELEMENTS(paths); i++) {
+		scoped_fd fd = path_open_errno(step->root_fd, paths[i], O_PATH | O_CLOEXEC, PATH_IN_ROOT);
+		struct stat st;
+		if (fd >= 0 && fstat(fd, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+			return error_set(error, ERROR_FAILED_PRECONDITION, "%s of the root is not a regular file", paths[i]);
+	}
+	return true;
+}
+
 static bool prepare(executor *e, const struct step *step, bundle *b, stubs *s, const char *cgroup_path, GError **error)
 {
 	__attribute__((cleanup(passwd_user_clear))) struct passwd_user user = {0};
 	g_autofree const char **sources = g_new0(const char *, step->n_mounts + 1);
 	const char *resolv = names_files_resolv(&e->names, step->network == STEP_NETWORK_HOST, error);
-	if (resolv == NULL || !passwd_resolve(step->root_fd, step->user != NULL ? step->user : "", &user, error))
+	if (resolv == NULL || !check_kernel_directories(step, error) || !check_tables(step, error) ||
+	    !passwd_resolve(step->root_fd, step->user != NULL ? step->user : "", &user, error))
 		return false;
 	stubs_make(s, "/etc/resolv.conf", false);
 	stubs_make(s, "/etc/hosts", false);

@@ -22,10 +22,17 @@ struct session {
 	rpc_conn *conn;   /* ref */
 };
 
+/* A token that is set when health ends the session. */
+struct session_guard {
+	char *id;  /* owned */
+	cancel *c; /* borrowed until session_unguard */
+};
+
 struct session_registry {
 	GMutex mu;
 	GCond changed;
 	GHashTable *sessions; /* id (borrowed) -> session (ref) */
+	GArray *guards;       /* of struct session_guard */
 	uint8_t salt[32];     /* of this daemon's start */
 };
 

@@ -13,8 +13,14 @@
 
 #define HEALTH_EVERY_MS 5000
 #define HEALTH_TIMEOUT_MS 15000
+#define HEALTH_TIMEOUT_MAX_MS 20000 /* a frozen client's build ends within 45 s */
 #define HEALTH_FAILURES 2
 #define ID_BYTES 256
+
+static void guard_clear(gpointer data)
+{
+	g_free(((struct session_guard *)data)->id);
+}
 
 session_registry *session_registry_new(void)
 {
@@ -22,6 +28,8 @@ session_registry *session_registry_new(void)
 	g_mutex_init(&r->mu);
 	g_cond_init(&r->changed);
 	r->sessions = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)session_unref);
+	r->guards = g_array_new(FALSE, FALSE, sizeof(struct session_guard));
+	g_array_set_clear_func(r->guards, guard_clear);
 	random_bytes(r->salt, sizeof(r->salt));
 	return r;
 }
@@ -31,6 +39,7 @@ void session_registry_free(session_registry *r)
 	if (!r)
 		return;
 	g_hash_table_unref(r->sessions);
+	g_array_unref(r->guards);
 	g_cond_clear(&r->changed);
 	g_mutex_clear(&r->mu);
 	g_free(r);
@@ -144,21 +153,54 @@ static bool health_check(struct health *h, session *s)
 	guard_free(reply);
 	/* A slow link is no dead link: the next one may take longer. */
 	if (h->failures_allowed > 1)
-		h->timeout_ms = (int)MAX(HEALTH_TIMEOUT_MS, took_ms * 3 / 2);
+		h->timeout_ms = (int)CLAMP(took_ms * 3 / 2, HEALTH_TIMEOUT_MS, HEALTH_TIMEOUT_MAX_MS);
 	return h->failures < h->failures_allowed;
 }
 
-/* Until the session ends; false when it was health that ended it. */
+/* Until the session ends; false when it was health that ended it. A check that took long is followed by the next one. */
 static bool watch_session(session *s, struct health *h)
 {
 	cancel *closed = session_closed(s);
 	struct pollfd p = {.fd = cancel_fd(closed), .events = POLLIN};
+	int wait_ms = h->every_ms;
 	while (!cancel_is_set(closed)) {
-		poll(&p, 1, h->every_ms);
+		poll(&p, 1, wait_ms);
+		gint64 start = g_get_monotonic_time();
 		if (!cancel_is_set(closed) && !health_check(h, s))
 			return cancel_is_set(closed);
+		wait_ms = (int)MAX(h->every_ms - (g_get_monotonic_time() - start) / 1000, 0);
 	}
 	return true;
+}
+
+void session_guard(session_registry *r, const char *id, cancel *c)
+{
+	struct session_guard guard = {g_strdup(id), c};
+	g_mutex_lock(&r->mu);
+	g_array_append_val(r->guards, guard);
+	g_mutex_unlock(&r->mu);
+}
+
+void session_unguard(session_registry *r, cancel *c)
+{
+	g_mutex_lock(&r->mu);
+	for (guint i = r->guards->len; i-- > 0;)
+		if (g_array_index(r->guards, struct session_guard, i).c == c)
+			g_array_remove_index_fast(r->guards, i);
+	g_mutex_unlock(&r->mu);
+}
+
+/* Callbacks of a token run where it is set: not under the lock. */
+static void guards_fire(session_registry *r, const char *id)
+{
+	g_autoptr(GPtrArray) tokens = g_ptr_array_new_with_free_func((GDestroyNotify)cancel_unref);
+	g_mutex_lock(&r->mu);
+	for (guint i = 0; i < r->guards->len; i++)
+		if (g_str_equal(g_array_index(r->guards, struct session_guard, i).id, id))
+			g_ptr_array_add(tokens, cancel_ref(g_array_index(r->guards, struct session_guard, i).c));
+	g_mutex_unlock(&r->mu);
+	for (guint i = 0; i < tokens->len; i++)
+		cancel_set(tokens->pdata[i], ERROR_UNAVAILABLE, "session healthcheck failed fatally");
 }
 
 /* ---- serving */
@@ -194,6 +236,8 @@ bool session_serve(session_registry *r, rpc_call *call, GError **error)
 	struct health health = health_of(md);
 	bool left = watch_session(s, &health);
 	registry_remove(r, s);
+	if (!left)
+		guards_fire(r, s->id);
 	rpc_conn_close(s->conn);
 	return left || error_set(error, ERROR_UNAVAILABLE, "session healthcheck failed fatally");
 }

@@ -39,6 +39,13 @@ rpc_conn *session_conn(session *s); /* borrowed */
 bool session_supports(const session *s, const char *full_method);
 cancel *session_closed(session *s); /* borrowed */
 
+/*
+ * What works for a client that no longer answers stops: c is set when health checks end the session with this id (not
+ * when the client leaves by itself). From guard to unguard the token must live.
+ */
+void session_guard(session_registry *r, const char *id, cancel *c);
+void session_unguard(session_registry *r, cancel *c);
+
 session_group *session_group_new(session_registry *r, const char *id /* NULL: empty */);
 session_group *session_group_ref(session_group *g);
 void session_group_unref(session_group *g);

@@ -170,14 +170,18 @@ static char *manifest_key(const struct image_request *q)
 	return g_strdup(digest.text);
 }
 
-/* Chain id of the layers, NULL when there are none. */
+/*
+ * A chain over blobs and diff ids of the layers, NULL when there are none. Not over the diff ids alone, as upstream has
+ * it: they are claims of a config, and with them an image could pass for another one before any layer was looked at.
+ */
 static char *layers_key(const struct image_request *q)
 {
 	struct digest chain = {0};
 	for (guint i = 0; i < q->layers->len; i++) {
 		const oci_layer *l = g_ptr_array_index(q->layers, i);
-		struct digest next;
-		oci_chain_id(&chain, &l->diff_id, &next);
+		struct digest one, next;
+		oci_chain_id(&l->descriptor->digest, &l->diff_id, &one);
+		oci_chain_id(&chain, &one, &next);
 		chain = next;
 	}
 	const json_t *rootfs = json_object_get(q->pulled->config->json, "rootfs");

@@ -59,8 +59,16 @@ static void test_health(void)
 	struct client c = {0};
 	pair_up(&p);
 	c.fake.sick = true;
+	g_autoptr(cancel) guarded = cancel_new(NULL), other = cancel_new(NULL), over = cancel_new(NULL);
+	session_guard(p.registry, "sick", guarded);
+	session_guard(p.registry, "other", other);
+	session_guard(p.registry, "sick", over);
+	session_unguard(p.registry, over);
 	client_start(&c, &p, "sick", "1000");
 	client_join(&c);
+	g_assert_true(cancel_is_set(guarded));
+	g_assert_false(cancel_is_set(other));
+	g_assert_false(cancel_is_set(over));
 	g_assert_true(error_is(c.error, ERROR_UNAVAILABLE));
 	g_assert_cmpstr(c.error->message, ==, "session healthcheck failed fatally");
 	g_clear_error(&c.error);

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+# WAITS
+# F19, P26: a client that is frozen in the middle of a step loses its build within 45 s; nothing of it runs on.
+make_context "$WORK/c"
+{ cat "$WORK/c/base"; echo "RUN echo be\"\"gun && sleep $((100000 + $$))"; } > "$WORK/c/Dockerfile"
+start_daemon
+start_build "$WORK/first" "$WORK/c"
+wait_for 'begun' "$WORK/first" 600
+kill -STOP "$CLIENT"
+begin=$(date +%s)
+steps() { pgrep -f -c "sleep $((100000 + $$))\$" || true; }
+[ "$(steps)" -gt 0 ] || fail "the step is not there"
+while [ "$(steps)" -gt 0 ]; do
+	[ $(($(date +%s) - begin)) -le 50 ] || fail "the step runs on after $(($(date +%s) - begin)) s"
+	sleep 1
+done
+took=$(($(date +%s) - begin))
+echo "the step ended after $took s"
+[ $took -le 45 ] || fail "it took $took s"
+no_leftovers
+[ -z "$(new_cgroups)" ] || fail "a cgroup is left"
+# Awake again, the client learns what happened.
+kill -CONT "$CLIENT"
+if wait_client; then fail "the client ended well"; fi
+tail -n 3 "$WORK/first"
+alive
