@@ -180,8 +180,6 @@ static void finish_image(convert *c)
 			image->os_version = t->os_version;
 	}
 	image_config_platform(c->a, image, &p);
-	if (!*image->os && !*image->architecture)
-		return;
 	platform_normalize(&p);
 	image->os = arena_strdup(c->a, p.os);
 	image->architecture = arena_strdup(c->a, p.architecture);

@@ -336,7 +336,7 @@ static bool answer(struct request *r, build_result **ret, GError **error)
 	}
 	const char *id = options_get(&r->o, "requestid");
 	if (id && *id)
-		return subrequest_answer(id, r->x, r->file, ret, error);
+		return subrequest_answer(id, r->x, r->file, send_warning, r, ret, error);
 	if (r->o.sbom)
 		return error_set(error, ERROR_UNIMPLEMENTED, "attest:sbom is not supported by this builder yet");
 	return build(r, ret, error);

@@ -81,6 +81,8 @@ static char *definition_json(const Pb__Definition *d, const GArray *entries)
 bool subrequest_convertllb(struct question *q, GError **error)
 {
 	g_autoptr(convert) c = convert_new(q->x, q->file, NULL);
+	c->lint.sink = q->warn;
+	c->lint.user = q->warn_user;
 	if (!convert_all(c, error))
 		return false;
 	Pb__Definition *d = llb_marshal(c->graph, c->target_stage->state.out);
