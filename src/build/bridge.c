@@ -125,8 +125,10 @@ static bool solve_image(bridge *b, const char *image, struct work *work, GError 
 	struct bridge_image_request request = {.ref = image, .resolve_mode = ""};
 	struct bridge_image found = {0};
 	g_autoptr(reference) ref = reference_parse_normalized(image, error);
-	if (!ref)
+	if (!ref) {
+		g_prefix_error(error, "invalid context name %s: ", image);
 		return false;
+	}
 	reference_tag_default(ref);
 	g_autofree char *text = reference_text(ref);
 	request.ref = text;

@@ -145,7 +145,7 @@ static void group_refresh(struct model_vertex *g)
 			interval_set(g, t->start_ns, t->end_ns);
 		}
 	}
-	g->hidden = hidden;
+	g->hidden = hidden && !(g->error && g->members->len > 1); /* a second member lets the error be seen */
 	if (open)
 		g->completed_ns = 0;
 }

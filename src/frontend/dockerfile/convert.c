@@ -56,6 +56,11 @@ bool convert_fail_at(convert *c, struct span span)
 	return false;
 }
 
+bool convert_check_marshal(const convert *c, GError **error)
+{
+	return !c->marshal_error || error_set(error, ERROR_INVALID_ARGUMENT, "%s", c->marshal_error);
+}
+
 bool convert_spend(convert *c, size_t n, GError **error)
 {
 	if ((c->work_left -= (int64_t)n) >= 0)

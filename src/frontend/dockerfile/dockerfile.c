@@ -80,8 +80,10 @@ static void send_warning(void *user, const struct lint_finding *f)
 static bool job_solve(struct job *j, convert *c, GError **error)
 {
 	const struct stage *target = c->target_stage;
-	if (c->marshal_error)
-		return error_set(error, ERROR_INVALID_ARGUMENT, "failed to marshal LLB definition: %s", c->marshal_error);
+	if (!convert_check_marshal(c, error)) {
+		g_prefix_error(error, "failed to marshal LLB definition: ");
+		return false;
+	}
 	Pb__Definition *definition = llb_marshal(c->graph, target->state.out);
 	struct bridge_solve_request request = {.definition = definition,
 					       .cache_imports = (Gateway__CacheOptionsEntry **)j->r->o.cache_imports.items,

@@ -162,7 +162,10 @@ static void test_instructions(void)
 		{"RUN --network=x y", "invalid network mode \"x\""},
 		{"RUN --security=x y", "security \"x\" is not valid"},
 		{"RUN --mount=from=$x y", "'from' doesn't support variable expansion, define alias stage instead"},
-		{"RUN --device=x y", "device feature is only supported in Dockerfile frontend 1.14.0-labs or later"},
+		{"RUN --device=a=b,c y", "invalid field 'c' must be a key=value pair"},
+		{"RUN --device=name=a,name=b y", "device name already set to a"},
+		{"RUN --device=a,nam=b y", "unexpected key 'nam' in 'nam=b' (did you mean name?)"},
+		{"RUN --device=a,required=x y", "invalid value for required: x"},
 	};
 	g_autoptr(arena) a = arena_new();
 	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
