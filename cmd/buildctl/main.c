@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* buildctl: the client of the build daemon. */
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/version.h"
 #include "client/excerpt.h"
 #include "command.h"
+#include "format/json_writer.h"
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,13 +31,30 @@ static const struct flag global_flags[] = {
 static const struct command *const commands[] = {&du_command, &prune_command, &prune_histories_command, &build_command,
 						 &debug_command, &dial_stdio_command, NULL};
 
+/* What a detail adds in front of the text, as upstream's clients show it. */
+static void prefix_of_detail(const struct error_detail *detail, GError **error)
+{
+	static const struct {
+		const char *type, *text;
+	} known[] = {{"errdefs.FrontendCap", "unsupported frontend capability"}, {"errdefs.Subrequest", "unsupported request"}};
+	for (size_t i = 0; i < G_N_ELEMENTS(known); i++) {
+		if (strcmp(known[i].type, detail->type) != 0)
+			continue;
+		g_autoptr(json_t) json = json_read(detail->json, strlen(detail->json), (size_t)LIMIT_CONFIG_BYTES, "detail", NULL);
+		const char *name = json_string_value(json_object_get(json, "name"));
+		g_prefix_error(error, "%s %s: ", known[i].text, name ? name : "");
+	}
+}
+
 bool call_failed(const char *what, GError **error)
 {
 	enum error_code code = error && *error ? error_get_code(*error) : ERROR_UNKNOWN;
-	if (code == ERROR_UNKNOWN)
-		g_prefix_error(error, "%s: ", what);
-	else
-		g_prefix_error(error, "%s: %s: ", what, error_code_name(code));
+	const GPtrArray *details = error ? error_get_details(*error) : NULL;
+	if (code != ERROR_UNKNOWN)
+		g_prefix_error(error, "%s: ", error_code_name(code));
+	for (guint i = 0; details && i < details->len; i++)
+		prefix_of_detail(details->pdata[i], error);
+	g_prefix_error(error, "%s: ", what);
 	return false;
 }
 

@@ -5,6 +5,7 @@
 
 typedef struct {
 	GPtrArray *details; /* owned, NULL until the first one */
+	bool keep_code;
 } BuildErrorPrivate;
 
 static void detail_free(gpointer data)
@@ -31,11 +32,13 @@ static void details_add(GPtrArray *details, const char *type, const char *json)
 static void build_error_private_init(BuildErrorPrivate *priv)
 {
 	priv->details = NULL;
+	priv->keep_code = false;
 }
 
 static void build_error_private_copy(const BuildErrorPrivate *src, BuildErrorPrivate *dst)
 {
 	dst->details = NULL;
+	dst->keep_code = src->keep_code;
 	if (!src->details)
 		return;
 	dst->details = details_new();
@@ -184,11 +187,19 @@ void error_convert(GError **error)
 	g_error_free(old);
 }
 
+void error_keep_code(GError *error)
+{
+	if (error && error->domain == error_domain())
+		build_error_get_private(error)->keep_code = true;
+}
+
 void error_hide_code(GError **error)
 {
 	if (!error || !*error)
 		return;
 	error_convert(error);
+	if (build_error_get_private(*error)->keep_code)
+		return;
 	switch (error_get_code(*error)) {
 	case ERROR_NOT_FOUND:
 	case ERROR_ALREADY_EXISTS:

@@ -74,6 +74,8 @@ void error_remove_details(GError *error, const char *type);
  * unavailable, internal) stay.
  */
 void error_hide_code(GError **error);
+/* The code is what a peer answered to a call of ours: error_hide_code leaves it. */
+void error_keep_code(GError *error);
 
 /* Makes any GError one of this domain, text and code kept, so that details can be added. */
 void error_convert(GError **error);

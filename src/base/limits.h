@@ -46,6 +46,7 @@
 	X(L17d, EXPANSION_DEPTH, 64, "nested expansions") \
 	X(L17w, EXPANSION_WORK, MIB(256), "expansion work a file") \
 	X(L18, STAGES, 50000, "stages") \
+	X(L18c, CPU_INDEX, 8192, "number of a CPU or memory node") \
 	X(L18i, INSTRUCTIONS, 500000, "instructions") \
 	X(L19, MANIFEST_BYTES, MIB(4), "manifest") \
 	X(L19i, INDEX_BYTES, MIB(8), "index") \

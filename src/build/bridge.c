@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/build_internal.h"
 #include "api/guard.h"
+#include "format/reference.h"
 #include "frontend/dockerfile/dockerfile.h"
 #include "ops/ops.h"
 #include <string.h>
@@ -118,6 +119,26 @@ static bool solve_definition(bridge *b, const struct bridge_solve_request *reque
 	return true;
 }
 
+/* A frontend's image, as far as it goes: one that cannot be had says so as upstream does. */
+static bool solve_image(bridge *b, const char *image, struct work *work, GError **error)
+{
+	struct bridge_image_request request = {.ref = image, .resolve_mode = ""};
+	struct bridge_image found = {0};
+	g_autoptr(reference) ref = reference_parse_normalized(image, error);
+	if (!ref) {
+		g_prefix_error(error, "invalid context name %s: ", image);
+		return false;
+	}
+	reference_tag_default(ref);
+	g_autofree char *text = reference_text(ref);
+	request.ref = text;
+	if (!build_resolve_image(b, &request, work, &found, error))
+		return false;
+	g_free(found.ref);
+	g_clear_pointer(&found.config, g_bytes_unref);
+	return error_set(error, ERROR_UNIMPLEMENTED, "frontend image %s: running frontend images is not supported yet", image);
+}
+
 static bool solve_frontend(bridge *b, const struct bridge_solve_request *request, struct work *work, build_result **ret,
 			   GError **error)
 {
@@ -143,7 +164,7 @@ static bool solve_frontend(bridge *b, const struct bridge_solve_request *request
 		return error_set(error, ERROR_UNKNOWN, "no source specified for gateway");
 	if (dockerfile_serves_source(image))
 		return dockerfile_frontend.solve(b, request->options, request->inputs, work, ret, error);
-	return error_set(error, ERROR_UNIMPLEMENTED, "frontend image %s: running frontend images is not supported yet", image);
+	return solve_image(b, image, work, error);
 }
 
 static bool solve(bridge *b, const struct bridge_solve_request *request, struct work *work, build_result **ret, GError **error)

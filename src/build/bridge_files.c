@@ -31,7 +31,7 @@ static int open_file(int root_fd, const char *path, struct stat *ret_st, GError 
 		return -1;
 	}
 	if (fstat(fd, ret_st) < 0 || !S_ISREG(ret_st->st_mode)) {
-		error_set(error, ERROR_UNKNOWN, S_ISDIR(ret_st->st_mode) ? "read %s: is a directory" : "%s is not a regular file", path);
+		error_set(error, ERROR_UNKNOWN, "%s is not a regular file", path);
 		return -1;
 	}
 	return fd_steal(&fd);

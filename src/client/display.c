@@ -33,7 +33,7 @@ void display_append_failures(GString *out, const struct model *m)
 {
 	for (guint i = 0; i < m->vertices->len; i++) {
 		const struct model_vertex *v = m->vertices->pdata[i];
-		if (!v->error || v->group || model_vertex_is_canceled(v))
+		if (!v->error || v->group || (v->members && v->hidden) || model_vertex_is_canceled(v))
 			continue;
 		g_string_append_printf(out, "------\n > %s:\n", v->name);
 		for (const GList *line = v->tail.head; line; line = line->next)

@@ -67,6 +67,17 @@ char *model_safe_text(const char *text)
 	return g_string_free(out, FALSE);
 }
 
+/* The same, but its lines stay lines. */
+static char *safe_lines(const char *text)
+{
+	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+	for (char **line = lines; *line; line++) {
+		g_autofree char *raw = *line;
+		*line = model_safe_text(raw);
+	}
+	return g_strjoinv("\n", lines);
+}
+
 static struct model_vertex *vertex_new(struct model *m, const char *digest, const char *name)
 {
 	struct model_vertex *v = g_new0(struct model_vertex, 1);
@@ -134,7 +145,7 @@ static void group_refresh(struct model_vertex *g)
 			interval_set(g, t->start_ns, t->end_ns);
 		}
 	}
-	g->hidden = hidden;
+	g->hidden = hidden && !(g->error && g->members->len > 1); /* a second member lets the error be seen */
 	if (open)
 		g->completed_ns = 0;
 }
@@ -165,7 +176,7 @@ static void update_vertex(struct model *m, const Control__Vertex *wire)
 	v->cached = wire->cached;
 	g_clear_pointer(&v->error, g_free);
 	if (*wire->error)
-		v->error = model_safe_text(wire->error);
+		v->error = safe_lines(wire->error);
 	if (v->started_ns)
 		interval_set(v, v->started_ns, v->completed_ns);
 	if (v->group)

@@ -86,7 +86,9 @@ static bool files_diff_copy(rpc_call *call, void *data, GError **error)
 	const struct service_local *local = g_hash_table_lookup(s->locals, name);
 	if (!local) {
 		g_autofree char *quoted = go_quote(name);
-		return error_set(error, ERROR_NOT_FOUND, "no access allowed to dir %s", quoted);
+		/* With the words of Go's gRPC in front, as upstream's client sends it. */
+		return error_set(error, ERROR_NOT_FOUND, "rpc error: code = NotFound desc = no access allowed to dir %s",
+				 quoted);
 	}
 	struct fssync_channel channel = fssync_channel_of_server(call);
 	struct fssync_root root = {.fd = local->fd, .name = ""};

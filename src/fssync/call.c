@@ -11,6 +11,21 @@ static GBytes *call_recv(void *data, GError **error)
 	return rpc_call_recv(data, error);
 }
 
+/* What the peer answers is shown as Go's gRPC shows it: that is what clients of upstream print. */
+static GBytes *call_recv_of_client(void *data, GError **error)
+{
+	GError *status = NULL;
+	GBytes *bytes = rpc_call_recv(data, &status);
+	if (!status)
+		return bytes;
+	if (!error_is(status, ERROR_CANCELED)) {
+		g_prefix_error(&status, "rpc error: code = %s desc = ", error_code_name(error_get_code(status)));
+		error_keep_code(status);
+	}
+	g_propagate_error(error, status);
+	return NULL;
+}
+
 static bool call_close_send(void *data, GError **error)
 {
 	return rpc_call_close_send(data, error);
@@ -29,6 +44,7 @@ struct fssync_channel fssync_channel_of_server(rpc_call *call)
 struct fssync_channel fssync_channel_of_client(rpc_call *call)
 {
 	struct fssync_channel channel = fssync_channel_of_server(call);
+	channel.recv = call_recv_of_client;
 	channel.close_send = call_close_send;
 	return channel;
 }

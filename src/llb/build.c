@@ -28,6 +28,7 @@ static const struct source_cap {
 	{"git", "git.fullurl", "source.git.fullurl"},
 	{"git", "git.knownsshhosts", "source.git.knownsshhosts"},
 	{"git", "git.mountsshsock", "source.git.mountsshsock"},
+	{"git", "git.mountsshsock", "source.git.knownsshhosts"}, /* asked for whether there are any or not */
 	{"git", "git.checksum", "source.git.checksum"},
 	{"git", "git.skipsubmodules", "source.git.skipsubmodules"},
 	{"git", "git.mtime", "source.git.mtime"},

@@ -108,7 +108,9 @@ char *percent_encode(const char *text)
 {
 	GString *out = g_string_new(NULL);
 	for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
-		if (*p >= 0x20 && *p <= 0x7e && *p != '%')
+		/* A field value neither begins nor ends with a space (RFC 9113, 8.2.1): peers refuse the stream. */
+		bool edge = *p == ' ' && (p == (const unsigned char *)text || !p[1]);
+		if (*p >= 0x20 && *p <= 0x7e && *p != '%' && !edge)
 			g_string_append_c(out, (char)*p);
 		else
 			g_string_append_printf(out, "%%%02X", *p);

@@ -56,6 +56,11 @@ bool convert_fail_at(convert *c, struct span span)
 	return false;
 }
 
+bool convert_check_marshal(const convert *c, GError **error)
+{
+	return !c->marshal_error || error_set(error, ERROR_INVALID_ARGUMENT, "%s", c->marshal_error);
+}
+
 bool convert_spend(convert *c, size_t n, GError **error)
 {
 	if ((c->work_left -= (int64_t)n) >= 0)
@@ -180,8 +185,6 @@ static void finish_image(convert *c)
 			image->os_version = t->os_version;
 	}
 	image_config_platform(c->a, image, &p);
-	if (!*image->os && !*image->architecture)
-		return;
 	platform_normalize(&p);
 	image->os = arena_strdup(c->a, p.os);
 	image->architecture = arena_strdup(c->a, p.architecture);

@@ -130,6 +130,8 @@ convert *convert_new(context *x, const struct source_file *file, const struct pl
 void convert_free(convert *c);
 /* What has to be set in between (all may be left): c->lint.sink and .user, c->target_name, c->all_stages. */
 bool convert_all(convert *c, GError **error);
+/* What upstream finds only when it marshals; to be asked when all is converted. */
+bool convert_check_marshal(const convert *c, GError **error);
 /* Scan and understand only: c->parsed and c->meta_args. */
 bool convert_parse(convert *c, GError **error);
 

@@ -127,12 +127,35 @@ const char *url_file(arena *a, const char *url)
 	return strcmp(base, ".") == 0 || strcmp(base, "/") == 0 ? "__unnamed__" : base;
 }
 
+/* --checksum, with go-digest's words. */
+static bool check_digest(const char *text, GError **error)
+{
+	static const struct {
+		const char *algorithm;
+		size_t digits;
+	} known[] = {{"sha256", 64}, {"sha384", 96}, {"sha512", 128}};
+	const char *colon = strchr(text, ':');
+	struct digest digest;
+	if (!colon || colon == text || !colon[1])
+		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid checksum digest format");
+	for (size_t i = 0; i < G_N_ELEMENTS(known); i++) {
+		size_t n = strlen(known[i].algorithm);
+		if ((size_t)(colon - text) != n || strncmp(text, known[i].algorithm, n) != 0)
+			continue;
+		if (strlen(colon + 1) != known[i].digits)
+			return error_set(error, ERROR_INVALID_ARGUMENT, "invalid checksum digest length");
+		if (strspn(colon + 1, "0123456789abcdef") != known[i].digits)
+			return error_set(error, ERROR_INVALID_ARGUMENT, "invalid checksum digest format");
+		return digest_parse(text, &digest, error);
+	}
+	return error_set(error, ERROR_INVALID_ARGUMENT, "unsupported digest algorithm");
+}
+
 static bool add_http(struct transfer *t, const char *url, GError **error)
 {
 	if (!t->add)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "source can't be a URL for COPY");
-	struct digest digest;
-	if (*t->checksum && !digest_parse(t->checksum, &digest, error))
+	if (*t->checksum && !check_digest(t->checksum, error))
 		return false;
 	const char *file = url_file(t->c->a, url);
 	const char *attrs[] = {"http.filename", file, *t->checksum ? "http.checksum" : NULL, t->checksum, NULL};

@@ -379,6 +379,9 @@ bool convert_run(convert *c, struct stage *s, const struct command *cmd, GError 
 		command_with_shell(c, s, &r.args);
 	if (!run_mounts(&r, error))
 		return false;
+	if (cmd->i->devices.n)
+		return error_set(error, ERROR_INVALID_ARGUMENT,
+				 "device feature is only supported in Dockerfile frontend 1.14.0-labs or later");
 	if (!run_step(&r, error))
 		return false;
 	run_history(&r);

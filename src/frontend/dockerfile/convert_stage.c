@@ -283,7 +283,7 @@ static bool find_circle(convert *c, struct stage *root, GHashTable *visited, GHa
 		}
 		struct stage *dep = vec_at(&v->stage->deps, struct dependency *, v->next++)->stage;
 		if (g_hash_table_contains(path, dep)) {
-			for (guint i = 0; i < stack->len; i++) {
+			for (guint i = stack->len; i-- > 0;) { /* the end of the path is shown first */
 				const struct visit *at = &g_array_index(stack, struct visit, i);
 				convert_fail_at(c, vec_at(&at->stage->deps, struct dependency *, at->next - 1)->span);
 			}

@@ -80,8 +80,10 @@ static void send_warning(void *user, const struct lint_finding *f)
 static bool job_solve(struct job *j, convert *c, GError **error)
 {
 	const struct stage *target = c->target_stage;
-	if (c->marshal_error)
-		return error_set(error, ERROR_INVALID_ARGUMENT, "failed to marshal LLB definition: %s", c->marshal_error);
+	if (!convert_check_marshal(c, error)) {
+		g_prefix_error(error, "failed to marshal LLB definition: ");
+		return false;
+	}
 	const Pb__Definition *definition = llb_assemble(c->graph, target->state.out);
 	struct bridge_solve_request request = {.definition = definition,
 					       .cache_imports = (Gateway__CacheOptionsEntry **)j->r->o.cache_imports.items,
@@ -334,7 +336,7 @@ static bool answer(struct request *r, build_result **ret, GError **error)
 	}
 	const char *id = options_get(&r->o, "requestid");
 	if (id && *id)
-		return subrequest_answer(id, r->x, r->file, ret, error);
+		return subrequest_answer(id, r->x, r->file, send_warning, r, ret, error);
 	if (r->o.sbom)
 		return error_set(error, ERROR_UNIMPLEMENTED, "attest:sbom is not supported by this builder yet");
 	return build(r, ret, error);

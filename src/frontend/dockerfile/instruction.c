@@ -3,6 +3,7 @@
 #include "format/gotype.h"
 #include "frontend/dockerfile/builder_flags.h"
 #include "frontend/dockerfile/lint.h"
+#include "frontend/dockerfile/devices.h"
 #include "frontend/dockerfile/mounts.h"
 #include "frontend/dockerfile/suggest.h"
 #include "frontend/dockerfile/text.h"
@@ -271,7 +272,8 @@ static bool parse_command(struct parse *p, const struct builder_flag *rows, GErr
 
 static bool parse_run(struct parse *p, GError **error)
 {
-	if (!parse_command(p, run_flags, error) || !mounts_check(p->a, &p->i->mounts, error))
+	if (!parse_command(p, run_flags, error) || !devices_check(p->a, &p->i->devices, error) ||
+	    !mounts_check(p->a, &p->i->mounts, error))
 		return false;
 	if (p->i->network && strcmp(p->i->network, "default") != 0 && strcmp(p->i->network, "none") != 0 &&
 	    strcmp(p->i->network, "host") != 0) {
@@ -282,9 +284,6 @@ static bool parse_run(struct parse *p, GError **error)
 		g_autofree char *quoted = go_quote(p->i->security);
 		return error_set(error, ERROR_INVALID_ARGUMENT, "security %s is not valid", quoted);
 	}
-	if (p->i->devices.n)
-		return error_set(error, ERROR_INVALID_ARGUMENT,
-				 "device feature is only supported in Dockerfile frontend 1.14.0-labs or later");
 	return true;
 }
 

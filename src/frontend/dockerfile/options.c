@@ -8,6 +8,7 @@
 #include "frontend/dockerfile/image_config.h"
 #include "frontend/dockerfile/text.h"
 #include <arpa/inet.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -203,25 +204,54 @@ static bool read_shm_size(arena *a, struct options *o, GError **error)
 }
 
 /* "0-3,7": what a cpuset file takes. */
-static bool is_cpu_list(const char *text)
+/* A number between blanks; false: none, or a negative one. */
+static bool cpu_number(const char *text, int64_t *ret)
 {
-	bool digits = false, dash = false;
-	for (; *text; text++) {
-		if (g_ascii_isdigit(*text)) {
-			digits = true;
-		} else if (*text == '-' && digits && !dash) {
-			dash = true;
-			digits = false;
-		} else if (*text == ',' && digits) {
-			dash = digits = false;
-		} else {
-			return false;
-		}
-	}
-	return digits;
+	g_autofree char *trimmed = g_strstrip(g_strdup(text));
+	return int_parse(trimmed, 10, ret, NULL) && *ret >= 0;
 }
 
-enum resource_rule { ABOVE_ZERO, UNLIMITED_OR_ABOVE, CPU_LIST };
+/* One "3" or "0-3" of a list. */
+static bool cpu_element(const char *text, GError **error)
+{
+	int64_t first, last;
+	const char *dash = strchr(text, '-');
+	g_autofree char *low = dash ? g_strndup(text, (gsize)(dash - text)) : g_strdup(text), *quoted = go_quote(text);
+	const char *what = dash ? "range" : "element";
+	if (!cpu_number(low, &first) || !cpu_number(dash ? dash + 1 : low, &last) || last < first)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid cpuset %s %s", what, quoted);
+	if (last > LIMIT_CPU_INDEX)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "cpuset %s %s exceeds maximum %lld", what, quoted, LIMIT_CPU_INDEX);
+	return true;
+}
+
+static bool cpu_list_check(const char *text, GError **error)
+{
+	g_auto(GStrv) parts = g_strsplit(text, ",", -1);
+	for (char **part = parts; *part; part++) {
+		g_strstrip(*part);
+		if (**part && !cpu_element(*part, error))
+			return false;
+	}
+	return true;
+}
+
+/* strconv.ParseUint, its bits as they are. */
+static bool unsigned_parse(const char *text, int64_t *ret, GError **error)
+{
+	g_autofree char *quoted = go_quote(text);
+	const char *why = !*text || text[strspn(text, "0123456789")] ? "invalid syntax" : NULL;
+	errno = 0;
+	guint64 n = why ? 0 : g_ascii_strtoull(text, NULL, 10);
+	if (!why && errno == ERANGE)
+		why = "value out of range";
+	if (why)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "strconv.ParseUint: parsing %s: %s", quoted, why);
+	*ret = (int64_t)n;
+	return true;
+}
+
+enum resource_rule { ABOVE_ZERO, UNSIGNED_ABOVE_ZERO, UNLIMITED_OR_ABOVE, CPU_LIST };
 static const struct {
 	const char *key;
 	enum resource_rule rule;
@@ -229,8 +259,8 @@ static const struct {
 } resources[] = {
 	{"memory", ABOVE_ZERO, offsetof(Pb__LinuxResources, memory)},
 	{"memswap", UNLIMITED_OR_ABOVE, offsetof(Pb__LinuxResources, memoryswap)},
-	{"cpushares", ABOVE_ZERO, offsetof(Pb__LinuxResources, cpushares)},
-	{"cpuperiod", ABOVE_ZERO, offsetof(Pb__LinuxResources, cpuperiod)},
+	{"cpushares", UNSIGNED_ABOVE_ZERO, offsetof(Pb__LinuxResources, cpushares)},
+	{"cpuperiod", UNSIGNED_ABOVE_ZERO, offsetof(Pb__LinuxResources, cpuperiod)},
 	{"cpuquota", ABOVE_ZERO, offsetof(Pb__LinuxResources, cpuquota)},
 	{"cpusetcpus", CPU_LIST, offsetof(Pb__LinuxResources, cpusetcpus)},
 	{"cpusetmems", CPU_LIST, offsetof(Pb__LinuxResources, cpusetmems)},
@@ -242,16 +272,19 @@ static bool read_resource(arena *a, Pb__LinuxResources *r, size_t i, const char 
 	const char *key = resources[i].key;
 	if (resources[i].rule == CPU_LIST) {
 		*(char **)(void *)member = arena_strdup(a, value);
-		return is_cpu_list(value) ||
-		       error_set(error, ERROR_INVALID_ARGUMENT, "invalid %s value: %s: invalid cpu list", key, value);
+		if (cpu_list_check(value, error))
+			return true;
+		g_prefix_error(error, "invalid %s value: %s: ", key, value);
+		return false;
 	}
 	int64_t n;
-	if (!int_parse(value, 10, &n, error)) {
+	bool is_unsigned = resources[i].rule == UNSIGNED_ABOVE_ZERO;
+	if (is_unsigned ? !unsigned_parse(value, &n, error) : !int_parse(value, 10, &n, error)) {
 		g_prefix_error(error, "invalid %s value: %s: ", key, value);
 		return false;
 	}
 	bool swap = resources[i].rule == UNLIMITED_OR_ABOVE;
-	if (n == 0 || n < (swap ? -1 : 0))
+	if (n == 0 || (!is_unsigned && n < (swap ? -1 : 0)))
 		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid %s value: %s: must be %s", key, value,
 				 swap ? "-1 (unlimited) or > 0" : "> 0");
 	*(int64_t *)(void *)member = n;

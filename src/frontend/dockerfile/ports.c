@@ -8,7 +8,11 @@
 static bool parse_port(const char *text, size_t n, unsigned *ret)
 {
 	unsigned value = 0;
-	if (!n || n > 20)
+	if (n && *text == '+') { /* a signed number is read */
+		text++;
+		n--;
+	}
+	if (!n)
 		return false;
 	for (size_t i = 0; i < n; i++) {
 		if (!g_ascii_isdigit(text[i]))

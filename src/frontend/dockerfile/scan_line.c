@@ -179,6 +179,50 @@ static bool split_pairs(arena *a, const char *text, const char *keyword, char es
 }
 
 /* A JSON array of strings. Not JSON is no error: the caller has another form then. */
+static bool is_hex4(const char *p, const char *end, unsigned *ret)
+{
+	*ret = 0;
+	for (int i = 0; i < 4; i++, p++) {
+		if (p >= end || !g_ascii_isxdigit(*p))
+			return false;
+		*ret = *ret << 4 | (unsigned)g_ascii_xdigit_value(*p);
+	}
+	return true;
+}
+
+/* Copies the escape at p and returns what follows it; half a surrogate pair becomes U+FFFD. */
+static const char *copy_escape(const char *p, const char *end, GString *out)
+{
+	unsigned high, low;
+	size_t n = MIN(end - p, 2);
+	if (n < 2 || p[1] != 'u' || !is_hex4(p + 2, end, &high) || high < 0xd800 || high > 0xdfff) {
+		g_string_append_len(out, p, (gssize)n);
+		return p + n;
+	}
+	if (high < 0xdc00 && end - p >= 12 && p[6] == '\\' && p[7] == 'u' && is_hex4(p + 8, end, &low) && low >= 0xdc00 &&
+	    low <= 0xdfff) {
+		g_string_append_len(out, p, 12);
+		return p + 12;
+	}
+	g_string_append(out, "\\ufffd");
+	return p + 6;
+}
+
+/* Go's reader takes what is no text in a string for U+FFFD, jansson refuses it. */
+static char *go_json(const char *text, const char *end)
+{
+	g_autofree char *valid = g_utf8_make_valid(text, end - text);
+	GString *out = g_string_sized_new((gsize)(end - text));
+	const char *stop = valid + strlen(valid);
+	for (const char *p = valid; p < stop;) {
+		if (*p == '\\')
+			p = copy_escape(p, stop, out);
+		else
+			g_string_append_c(out, *p++);
+	}
+	return g_string_free(out, FALSE);
+}
+
 static bool split_json(arena *a, const char *text, struct vec *ret, bool *ret_json, GError **error)
 {
 	const char *end = text + strlen(text);
@@ -187,7 +231,8 @@ static bool split_json(arena *a, const char *text, struct vec *ret, bool *ret_js
 	if (*text != '[')
 		return true;
 	json_error_t why;
-	json_t *array = json_loadb(text, (size_t)(end - text), JSON_ALLOW_NUL, &why);
+	g_autofree char *json = go_json(text, end);
+	json_t *array = json_loads(json, JSON_ALLOW_NUL, &why);
 	if (!array)
 		return true;
 	*ret_json = true;

@@ -179,7 +179,7 @@ bool subrequest_targets(struct question *q, GError **error)
 
 static bool unsupported(const char *id, GError **error)
 {
-	error_set(error, ERROR_UNKNOWN, "unsupported request %s: unsupported request %s", id, id);
+	error_set(error, ERROR_UNKNOWN, "unsupported request %s", id);
 	if (error && *error) {
 		g_autoptr(json_writer) w = json_writer_new(0);
 		json_object_begin(w);
@@ -191,13 +191,14 @@ static bool unsupported(const char *id, GError **error)
 	return false;
 }
 
-bool subrequest_answer(const char *id, context *x, const struct source_file *file, build_result **ret, GError **error)
+bool subrequest_answer(const char *id, context *x, const struct source_file *file, lint_sink warn, void *warn_user,
+		       build_result **ret, GError **error)
 {
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
 		if (strcmp(rows[i].id, id) != 0)
 			continue;
 		g_autoptr(build_result) result = build_result_new();
-		struct question q = {x, file, result};
+		struct question q = {x, file, result, warn, warn_user};
 		if (!rows[i].answer(&q, error))
 			return false;
 		question_set(&q, "version", rows[i].version);

@@ -70,10 +70,8 @@ static char *definition_json(const Pb__Definition *d, const GArray *entries)
 	json_object_end(w);
 	write_metadata(w, d);
 	json_key(w, "source");
-	if (d->source)
-		op_protojson_message(w, &d->source->base);
-	else
-		json_put_null(w);
+	Pb__Source none = PB__SOURCE__INIT;
+	op_protojson_message(w, d->source ? &d->source->base : &none.base);
 	json_object_end(w);
 	return json_writer_take(&w, NULL);
 }
@@ -81,7 +79,11 @@ static char *definition_json(const Pb__Definition *d, const GArray *entries)
 bool subrequest_convertllb(struct question *q, GError **error)
 {
 	g_autoptr(convert) c = convert_new(q->x, q->file, NULL);
+	c->lint.sink = q->warn;
+	c->lint.user = q->warn_user;
 	if (!convert_all(c, error))
+		return false;
+	if (!convert_check_marshal(c, error))
 		return false;
 	Pb__Definition *d = llb_marshal(c->graph, c->target_stage->state.out);
 	g_autoptr(GArray) entries = read_ops(d, error);

@@ -14,6 +14,8 @@ struct question {
 	context *x;
 	const struct source_file *file;
 	build_result *result; /* metadata is added to it */
+	lint_sink warn;       /* where warnings go, with warn_user */
+	void *warn_user;
 };
 void question_set(struct question *q, const char *key, const char *text);
 /* "location": {"ranges": [...]}, left out for no lines. */

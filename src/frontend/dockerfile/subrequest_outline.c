@@ -196,6 +196,8 @@ static void secrets_text(const struct outline *o, const char *head, const struct
 bool subrequest_outline(struct question *q, GError **error)
 {
 	g_autoptr(convert) c = convert_new(q->x, q->file, NULL);
+	c->lint.sink = q->warn;
+	c->lint.user = q->warn_user;
 	if (!convert_all(c, error))
 		return false;
 	struct outline o = {.c = c};

@@ -308,7 +308,9 @@ static GError *status_to_error(const Google__Status *status)
 	g_autoptr(GBytes) bytes = message_pack(status);
 	gsize n = 0;
 	const void *start = g_bytes_get_data(bytes, &n);
-	return rpc_status_unpack(start, n);
+	GError *error = rpc_status_unpack(start, n);
+	error_keep_code(error); /* it got no code from us that it may not show */
+	return error;
 }
 
 static ProtobufCMessage *handle_return(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)

@@ -49,6 +49,17 @@ static void test_hide_code(void)
 	g_assert_true(error_is(error, ERROR_CANCELED));
 }
 
+static void test_keep_code(void)
+{
+	g_autoptr(GError) error = NULL;
+	error_set(&error, ERROR_NOT_FOUND, "x");
+	error_keep_code(error);
+	g_autoptr(GError) copy = g_error_copy(error);
+	g_prefix_error(&copy, "tried: ");
+	error_hide_code(&copy);
+	g_assert_true(error_is(copy, ERROR_NOT_FOUND));
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -56,5 +67,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/error/errno", test_errno);
 	g_test_add_func("/error/convert", test_convert);
 	g_test_add_func("/error/hide-code", test_hide_code);
+	g_test_add_func("/error/keep-code", test_keep_code);
 	return g_test_run();
 }

@@ -74,6 +74,10 @@ static void test_words(void)
 	g_assert_cmpuint(node_at(&s, 6)->args.n, ==, 2);
 	g_assert_cmpstr(node_at(&s, 7)->args.items[1], ==, "b=\"c d\"");
 	g_assert_cmpstr(node_at(&s, 8)->args.items[0], ==, "RUN");
+	g_assert_true(scan_text(a, "CMD [\"\\ud800x\\ud83d\\ude00\\\\ud800\", \"\xff\"]\n", &s, NULL));
+	g_assert_true(node_at(&s, 0)->json);
+	g_assert_cmpstr(node_at(&s, 0)->args.items[0], ==, "\xEF\xBF\xBDx\xF0\x9F\x98\x80\\ud800");
+	g_assert_cmpstr(node_at(&s, 0)->args.items[1], ==, "\xEF\xBF\xBD");
 }
 
 static void test_heredocs(void)
@@ -158,7 +162,10 @@ static void test_instructions(void)
 		{"RUN --network=x y", "invalid network mode \"x\""},
 		{"RUN --security=x y", "security \"x\" is not valid"},
 		{"RUN --mount=from=$x y", "'from' doesn't support variable expansion, define alias stage instead"},
-		{"RUN --device=x y", "device feature is only supported in Dockerfile frontend 1.14.0-labs or later"},
+		{"RUN --device=a=b,c y", "invalid field 'c' must be a key=value pair"},
+		{"RUN --device=name=a,name=b y", "device name already set to a"},
+		{"RUN --device=a,nam=b y", "unexpected key 'nam' in 'nam=b' (did you mean name?)"},
+		{"RUN --device=a,required=x y", "invalid value for required: x"},
 	};
 	g_autoptr(arena) a = arena_new();
 	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -241,7 +248,7 @@ static void test_ports(void)
 		const char *text, *want; /* want begins with "invalid": the error */
 	} cases[] = {
 		{"80", "80/tcp"}, {"80/UDP", "80/udp"}, {"1-3/sctp", "1/sctp,2/sctp,3/sctp"}, {"[::1]:5:6", "6/tcp"},
-		{"8080:80", "80/tcp"}, {"1-9:5", "5/tcp"}, {"80/", "80/tcp"},
+		{"8080:80", "80/tcp"}, {"+80", "80/tcp"}, {"1-9:5", "5/tcp"}, {"80/", "80/tcp"},
 		{"", "invalid port: \"\": no port specified"}, {"80/x", "invalid port: \"80/x\": invalid proto: x"},
 		{"3-1", "invalid containerPort: 3-1"}, {"70000", "invalid containerPort: 70000"},
 		{"x:1", "invalid hostPort: x"}, {"a:1:1", "invalid IP address: a"},

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rig.h"
+#include "rpc/metadata.h"
 
 static void test_unary(void)
 {
@@ -33,6 +34,17 @@ static void test_errors_with_details(void)
 }
 
 /* A header field has 64 KiB: what does not fit is cut, the connection lives. */
+/* A space at either end of a message is no reason to lose the stream. */
+static void test_error_edges(void)
+{
+	g_autofree char *encoded = percent_encode(" a b ");
+	g_assert_cmpstr(encoded, ==, "%20a b%20");
+	g_autofree char *one = percent_encode(" ");
+	g_assert_cmpstr(one, ==, "%20");
+	g_autofree char *back = percent_decode(encoded, strlen(encoded));
+	g_assert_cmpstr(back, ==, " a b ");
+}
+
 static void test_huge_errors(void)
 {
 	scoped_rig r = {0};
@@ -233,6 +245,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/call/unary", test_unary);
 	g_test_add_func("/call/errors-with-details", test_errors_with_details);
+	g_test_add_func("/call/error-edges", test_error_edges);
 	g_test_add_func("/call/huge-errors", test_huge_errors);
 	g_test_add_func("/call/unknown", test_unknown);
 	g_test_add_func("/call/metadata", test_metadata);
