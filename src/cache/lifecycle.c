@@ -19,7 +19,7 @@ static cache_ref *add_mutable(cache *c, cache_ref *parent, const struct cache_re
 	cache_ref *r = record_new(c, options);
 	r->is_mutable = true;
 	r->handles = 1;
-	r->tree = tree_create(c, r->id, parent ? parent->tree : NULL, stop, error);
+	r->tree = tree_create(c, r->id, parent ? parent->tree : NULL, false, stop, error);
 	if (!r->tree) {
 		record_free(r);
 		return NULL;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cache/merge.h"
 #include "cache/blob.h"
+#include "os/tree.h"
 #include "snapshot/apply.h"
 #include "snapshot/byte_pipe.h"
 #include <string.h>
@@ -204,11 +205,50 @@ static ssize_t get(void *data, void *buffer, size_t n, GError **error)
 	return (ssize_t)n;
 }
 
-static bool apply_unit(cache_ref *unit, int root_fd, cancel *stop, GError **error)
+static void close_element(gpointer fd)
 {
+	fd_close(fd);
+}
+
+/* Own directories of trees (of struct tree *), for as long as the array lives. */
+static GArray *open_dirs(cache *c, const GPtrArray *trees, GError **error)
+{
+	g_autoptr(GArray) fds = g_array_new(FALSE, FALSE, sizeof(int));
+	g_array_set_clear_func(fds, close_element);
+	for (guint i = 0; i < trees->len; i++) {
+		scoped_fd dir = tree_open_dir(c, trees->pdata[i], error);
+		int fs = dir < 0 ? -1 : snapshotter_open_fs(dir, error);
+		if (fs < 0)
+			return NULL;
+		g_array_append_val(fds, fs);
+	}
+	return g_steal_pointer(&fds);
+}
+
+/* Where the files lie that a unit's layer has: in its own directory, or anywhere below what a difference leads to. */
+static GPtrArray *trees_of_unit(cache *c, const cache_ref *unit)
+{
+	const cache_ref *top = unit->kind == RECORD_DIFF ? unit->inputs->pdata[1] : unit;
+	if (!top || !top->tree)
+		return g_ptr_array_new();
+	if (unit->kind == RECORD_DIFF || top->tree->over)
+		return tree_layers(c, top->tree);
+	GPtrArray *own = g_ptr_array_new();
+	g_ptr_array_add(own, top->tree);
+	return own;
+}
+
+static bool apply_unit(cache_ref *unit, int root_fd, const struct apply_options *base, GError **error)
+{
+	g_autoptr(GPtrArray) trees = trees_of_unit(unit->cache, unit);
+	g_autoptr(GArray) links = open_dirs(unit->cache, trees, error);
+	if (!links)
+		return false;
 	g_autoptr(byte_pipe) pipe = byte_pipe_new();
-	struct flow f = {.unit = unit, .stop = stop, .pipe = pipe};
-	struct apply_options options = {.mode = APPLY_NATIVE, .cancel = stop, .allow_high_ratio = true};
+	struct flow f = {.unit = unit, .stop = base->cancel, .pipe = pipe};
+	struct apply_options options = *base;
+	options.link_fds = (const int *)(const void *)links->data;
+	options.n_links = links->len;
 	struct apply_result result;
 	GThread *writer = g_thread_new("diff", stream_unit, &f);
 	bool ok = apply_stream(get, &f, root_fd, &options, &result, error);
@@ -217,20 +257,25 @@ static bool apply_unit(cache_ref *unit, int root_fd, cancel *stop, GError **erro
 	return ok;
 }
 
+/* Written below, not through a mount of the whole: a mount would not let files have names elsewhere. */
 static bool apply_units(cache *c, struct tree *t, GPtrArray *units, guint first, cancel *stop, GError **error)
 {
-	snapshot_view *view = tree_get_view(c, t, true, error);
-	scoped_fd root = view ? snapshot_view_dir(view, error) : -1;
+	bool over = t->parent && snapshotter_is_stacked(c->snapshotter);
+	g_autoptr(GPtrArray) below = over ? tree_layers(c, t->parent) : g_ptr_array_new();
+	g_autoptr(GArray) lowers = open_dirs(c, below, error);
+	scoped_fd dir = lowers ? tree_open_dir(c, t, error) : -1;
+	scoped_fd root = dir < 0 ? -1 : snapshotter_open_fs(dir, error);
+	struct apply_options options = {.mode = over ? APPLY_OVERLAY : APPLY_NATIVE,
+					.lower_fds = lowers ? (const int *)(const void *)lowers->data : NULL,
+					.n_lowers = lowers ? lowers->len : 0,
+					.cancel = stop,
+					.allow_high_ratio = true};
 	bool ok = root >= 0;
-	for (guint i = first; ok && i < units->len; i++)
-		ok = apply_unit(units->pdata[i], root, stop, error);
-	if (view)
-		tree_put_view(c, t);
-	g_mutex_lock(&c->mu);
-	view = tree_take_idle_view_locked(t);
-	g_mutex_unlock(&c->mu);
-	snapshot_view_close(view);
-	return ok;
+	for (guint i = first; ok && i < units->len; i++) {
+		options.again = over && i > first;
+		ok = apply_unit(units->pdata[i], root, &options, error);
+	}
+	return ok && tree_usage_own(root, &t->size, error);
 }
 
 /* A tree of its own over parent, with units from first on. */
@@ -239,7 +284,7 @@ static struct tree *applied(cache_ref *r, struct tree *parent, GPtrArray *units,
 {
 	cache *c = r->cache;
 	cancel *stop = work ? work->cancel : NULL;
-	struct tree *t = tree_create(c, r->id, parent, stop, error);
+	struct tree *t = tree_create(c, r->id, parent, true, stop, error);
 	if (!t)
 		return NULL;
 	bool ok = apply_units(c, t, units, first, stop, error);

@@ -154,8 +154,8 @@ int tree_open_dir(cache *c, const struct tree *t, GError **error);
 GPtrArray *tree_layers(cache *c, const struct tree *t);
 /* A tree without a directory: over (of struct tree *, bottom first) stacked on parent. */
 struct tree *tree_stack(cache *c, const char *id, struct tree *parent, GPtrArray *over);
-/* A directory in work/ that became a tree over parent (the merged content is the parent's). */
-struct tree *tree_create(cache *c, const char *id, struct tree *parent, cancel *stop, GError **error);
+/* A directory in work/ that became a tree over parent (the merged content is the parent's); share: see snapshotter.h. */
+struct tree *tree_create(cache *c, const char *id, struct tree *parent, bool share, cancel *stop, GError **error);
 /* From work/ to snapshots/. */
 bool tree_keep(cache *c, struct tree *t, GError **error);
 void tree_discard(cache *c, struct tree *t);

@@ -83,7 +83,7 @@ struct tree *tree_stack(cache *c, const char *id, struct tree *parent, GPtrArray
 }
 
 /* ---- making */
-static bool prepare(cache *c, struct tree *t, cancel *stop, GError **error)
+static bool prepare(cache *c, struct tree *t, bool share, cancel *stop, GError **error)
 {
 	scoped_fd dir = tree_open_dir(c, t, error);
 	if (dir < 0)
@@ -92,10 +92,10 @@ static bool prepare(cache *c, struct tree *t, cancel *stop, GError **error)
 	scoped_fd parent = t->parent ? tree_open_dir(c, below->pdata[0], error) : -1;
 	if (t->parent && parent < 0)
 		return false;
-	return snapshotter_prepare(c->snapshotter, dir, parent, stop, error);
+	return snapshotter_prepare(c->snapshotter, dir, parent, share, stop, error);
 }
 
-struct tree *tree_create(cache *c, const char *id, struct tree *parent, cancel *stop, GError **error)
+struct tree *tree_create(cache *c, const char *id, struct tree *parent, bool share, cancel *stop, GError **error)
 {
 	if (!tree_remove_at(c->work_fd, id, error))
 		return NULL;
@@ -107,7 +107,7 @@ struct tree *tree_create(cache *c, const char *id, struct tree *parent, cancel *
 	struct tree *t = tree_new(id, tree_ref_locked(parent));
 	g_mutex_unlock(&c->mu);
 	t->in_work = true;
-	if (prepare(c, t, stop, error))
+	if (prepare(c, t, share, stop, error))
 		return t;
 	tree_discard(c, t);
 	return NULL;
@@ -266,11 +266,11 @@ content_tree *tree_content(cache *c, struct tree *t)
 
 int64_t tree_measure(cache *c, struct tree *t)
 {
-	int64_t bytes = 0, inodes = 0;
+	int64_t bytes = 0;
 	if (t->over)
 		return 0;
 	scoped_fd dir = tree_open_dir(c, t, NULL);
-	if (dir < 0 || !tree_usage(dir, &bytes, &inodes, NULL))
+	if (dir < 0 || !tree_usage(dir, &bytes, NULL, NULL))
 		return 0;
 	return bytes;
 }

@@ -88,7 +88,7 @@ static struct tree *extract(cache_ref *r, guint layer, struct tree *parent, stru
 {
 	cache *c = r->cache;
 	struct apply_result result;
-	struct tree *t = tree_create(c, r->id, parent, work ? work->cancel : NULL, error);
+	struct tree *t = tree_create(c, r->id, parent, false, work ? work->cancel : NULL, error);
 	if (!t)
 		return NULL;
 	bool ok = apply(c, t, r->blob, work, &result, error);

@@ -94,7 +94,8 @@ bool tree_remove_at(int parent_fd, const char *name, GError **error)
 
 struct usage {
 	int64_t bytes, inodes;
-	GHashTable *seen; /* of struct inode_key: hard links that were counted */
+	GHashTable *seen; /* struct inode_key to how many of its names were met */
+	bool own;         /* only what has no name elsewhere */
 };
 struct inode_key {
 	uint64_t dev, ino;
@@ -116,7 +117,9 @@ static void usage_add(struct usage *u, const struct stat *st)
 {
 	if (st->st_nlink > 1 && !S_ISDIR(st->st_mode)) {
 		struct inode_key key = {st->st_dev, st->st_ino};
-		if (!g_hash_table_add(u->seen, g_memdup2(&key, sizeof key)))
+		guint names = GPOINTER_TO_UINT(g_hash_table_lookup(u->seen, &key)) + 1;
+		g_hash_table_insert(u->seen, g_memdup2(&key, sizeof key), GUINT_TO_POINTER(names));
+		if (names != (u->own ? st->st_nlink : 1))
 			return;
 	}
 	u->bytes += (int64_t)st->st_blocks * 512;
@@ -150,7 +153,7 @@ static bool usage_step(tree_walk *w, struct usage *u, GError **problem)
 	return tree_walk_leave(w, &name, problem);
 }
 
-bool tree_usage(int dir_fd, int64_t *ret_bytes, int64_t *ret_inodes, GError **error)
+static bool usage_of(int dir_fd, struct usage *u, GError **error)
 {
 	g_autoptr(tree_walk) w = tree_walk_new(dir_fd, false, error);
 	struct stat st;
@@ -159,17 +162,34 @@ bool tree_usage(int dir_fd, int64_t *ret_bytes, int64_t *ret_inodes, GError **er
 	if (fstat(dir_fd, &st) < 0)
 		return error_set_errno(error, errno, "stat directory");
 	g_autoptr(GHashTable) seen = g_hash_table_new_full(inode_hash, inode_equal, g_free, NULL);
-	struct usage u = {.seen = seen};
-	usage_add(&u, &st);
+	u->seen = seen;
+	usage_add(u, &st);
 	GError *problem = NULL;
-	while (!problem && usage_step(w, &u, &problem))
+	while (!problem && usage_step(w, u, &problem))
 		;
 	if (problem) {
 		g_propagate_error(error, problem);
 		return false;
 	}
+	return true;
+}
+
+bool tree_usage(int dir_fd, int64_t *ret_bytes, int64_t *ret_inodes, GError **error)
+{
+	struct usage u = {0};
+	if (!usage_of(dir_fd, &u, error))
+		return false;
 	*ret_bytes = u.bytes;
 	if (ret_inodes)
 		*ret_inodes = u.inodes;
+	return true;
+}
+
+bool tree_usage_own(int dir_fd, int64_t *ret_bytes, GError **error)
+{
+	struct usage u = {.own = true};
+	if (!usage_of(dir_fd, &u, error))
+		return false;
+	*ret_bytes = u.bytes;
 	return true;
 }

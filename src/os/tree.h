@@ -16,6 +16,8 @@ bool tree_remove_at(int parent_fd, const char *name, GError **error);
 bool tree_remove_contents(int dir_fd, GError **error);
 /* Allocated bytes (st_blocks), hard links once. */
 bool tree_usage(int dir_fd, int64_t *ret_bytes, int64_t *ret_inodes, GError **error);
+/* Without files that have a name outside of the tree as well. */
+bool tree_usage_own(int dir_fd, int64_t *ret_bytes, GError **error);
 
 /* Data from src to dst: reflink, else copy_file_range (holes kept), else read and write. */
 bool file_copy_data(int src_fd, int dst_fd, int64_t size, cancel *c, GError **error);

@@ -34,6 +34,13 @@ struct apply_options {
 	 */
 	const int *lower_fds;
 	size_t n_lowers;
+	/*
+	 * Trees that may have the very files of the stream, top first: what is found there with the same size, owner, mode
+	 * and time gets another name instead of a copy. For streams made of those trees only.
+	 */
+	const int *link_fds;
+	size_t n_links;
+	bool again; /* OVERLAY: root holds what earlier streams left there, which whiteouts take away as well */
 	bool user_xattrs;       /* OVERLAY in a user namespace: user.overlay.opaque, no devices */
 	bool allow_high_ratio;  /* LIMIT_EXPANSION_RATIO is not enforced */
 	cancel *cancel;         /* may be NULL */

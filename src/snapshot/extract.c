@@ -21,7 +21,7 @@ struct extractor {
 	char *parent_path; /* owned: the parent of the entry before, most often of the next one too */
 	int parent_fd;     /* owned */
 	GArray *dir_times; /* of struct dir_time */
-	GHashTable *made;  /* NATIVE: inode numbers that this stream made */
+	GHashTable *made;  /* NATIVE, or over earlier streams: inode numbers that this stream made */
 	int64_t dropped_xattrs;
 	bool error_is_whole; /* the error names the entry by itself */
 };
@@ -108,7 +108,7 @@ static void times_of(const extractor *x, const struct entry *e, struct timespec 
 static bool note_made(extractor *x, int dir_fd, const char *name, GError **error)
 {
 	struct stat st;
-	if (x->options.mode != APPLY_NATIVE)
+	if (x->options.mode != APPLY_NATIVE && !x->options.again)
 		return true;
 	if (fstatat(dir_fd, name, &st, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) < 0)
 		return error_set_errno(error, errno, "stat %s", name);
@@ -308,6 +308,7 @@ static bool remove_existing(extractor *x, const struct place *p, GError **error)
 }
 
 /* Runs make until it works or fails for another reason than something in its way, which is removed. */
+#define LINKED INT_MAX /* make_file: there is nothing to fill */
 typedef int (*make_fn)(extractor *x, const struct place *p, const struct entry *e);
 
 static bool make_new(extractor *x, struct place *p, const struct entry *e, make_fn make, int *ret, GError **error)
@@ -326,8 +327,37 @@ static bool make_new(extractor *x, struct place *p, const struct entry *e, make_
 	return true;
 }
 
+/* The file itself, in one of the trees that the stream was made of; -1. */
+static int find_linkable(extractor *x, const struct place *p, const struct entry *e, char name[static 256])
+{
+	for (size_t i = 0; i < x->options.n_links; i++) {
+		struct stat st;
+		scoped_fd dir = path_open_parent(x->options.link_fds[i], p->clean, name, NULL);
+		if (dir < 0 || fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		bool same = S_ISREG(st.st_mode) && st.st_size == e->size && (st.st_mode & 07777) == e->mode &&
+			    st.st_uid == e->uid && st.st_gid == e->gid && st.st_mtim.tv_sec == e->mtime_ns / 1000000000;
+		return same ? fd_steal(&dir) : -1; /* what lies below is hidden by this one */
+	}
+	return -1;
+}
+
+static int make_linked(extractor *x, const struct place *p, const struct entry *e)
+{
+	char name[256];
+	scoped_fd dir = find_linkable(x, p, e, name);
+	if (dir < 0)
+		return -ENOENT;
+	return linkat(dir, name, p->fd, p->name, 0) < 0 ? -errno : 0;
+}
+
 static int make_file(extractor *x, const struct place *p, const struct entry *e)
 {
+	if (x->options.n_links > 0) {
+		int r = make_linked(x, p, e);
+		if (r == 0 || r == -EEXIST)
+			return r == 0 ? LINKED : r;
+	}
 	int fd = openat(p->fd, p->name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	return fd < 0 ? -errno : fd;
 }
@@ -372,12 +402,12 @@ static bool add_hardlink(extractor *x, struct place *p, const struct entry *e, G
 
 static bool add_dir(extractor *x, struct place *p, const struct entry *e, GError **error)
 {
-	bool was_whiteout = false;
+	bool was_other = false;
 	struct stat st;
 	if (mkdirat(p->fd, p->name, 0700) < 0) {
 		if (errno != EEXIST || fstatat(p->fd, p->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			return error_set_errno(error, errno, "mkdir");
-		was_whiteout = x->options.mode == APPLY_OVERLAY && S_ISCHR(st.st_mode) && st.st_rdev == 0;
+		was_other = x->options.mode == APPLY_OVERLAY && !S_ISDIR(st.st_mode);
 		if (!S_ISDIR(st.st_mode)) {
 			if (!remove_existing(x, p, error))
 				return false;
@@ -386,7 +416,7 @@ static bool add_dir(extractor *x, struct place *p, const struct entry *e, GError
 				return error_set_errno(error, errno, "mkdir");
 		}
 	}
-	if (was_whiteout) { /* what the whiteout hid stays hidden */
+	if (was_other) { /* what a whiteout or a file hid stays hidden */
 		scoped_fd fd = openat(p->fd, p->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (fd < 0 || !whiteout_set_opaque(fd, x->options.user_xattrs, error))
 			return false;
@@ -416,11 +446,20 @@ static bool set_linked_attributes(extractor *x, struct place *p, const struct en
 	return set_attributes_at(x, p, &as, error);
 }
 
+static bool add_file(extractor *x, struct place *p, const struct entry *e, int *ret_fd, GError **error)
+{
+	int fd = -1;
+	if (!make_new(x, p, e, make_file, &fd, error))
+		return false;
+	*ret_fd = fd == LINKED ? -1 : fd;
+	return true;
+}
+
 static bool add_at(extractor *x, struct place *p, const struct entry *e, int *ret_fd, GError **error)
 {
 	switch (e->type) {
 	case ENTRY_FILE:
-		return make_new(x, p, e, make_file, ret_fd, error);
+		return add_file(x, p, e, ret_fd, error);
 	case ENTRY_DIR:
 		return add_dir(x, p, e, error);
 	case ENTRY_SYMLINK:
@@ -464,6 +503,11 @@ static bool add_whiteout(extractor *x, const char *name, enum whiteout_kind kind
 	if (dir < 0)
 		return true;
 	const char *hidden = strrchr(clean, '/') + 1 + strlen(WHITEOUT_PREFIX);
+	if (x->options.again)
+		forget_parent(x);
+	if (x->options.again && !(kind == WHITEOUT_OPAQUE ? whiteout_clear_dir(dir, x->made, error)
+							  : whiteout_clear_entry(dir, hidden, x->made, error)))
+		return false;
 	if (is_overlay && kind == WHITEOUT_OPAQUE)
 		return whiteout_set_opaque(dir, x->options.user_xattrs, error);
 	if (is_overlay)

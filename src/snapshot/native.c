@@ -21,6 +21,7 @@ struct copy {
 	GArray *levels;    /* of struct level, the root first */
 	GString *path;     /* of the current level, relative to the root, with a trailing slash */
 	GHashTable *links; /* "dev:ino" to the path of the first copy */
+	bool share;        /* files become other names of what they are in the source */
 	cancel *cancel;
 };
 
@@ -145,6 +146,8 @@ static bool copy_entry(struct copy *c, const char *name, GError **error)
 		return error_set_errno(error, errno, "stat %s", name);
 	if (S_ISDIR(st.st_mode))
 		return enter(c, from, to, name, &st, error);
+	if (c->share && S_ISREG(st.st_mode) && linkat(from, name, to, name, 0) == 0)
+		return true; /* where that cannot be (too many names, another device), it is copied */
 	if (copy_link(c, to, name, &st))
 		return true;
 	if (S_ISREG(st.st_mode))
@@ -175,7 +178,7 @@ static bool copy_run(struct copy *c, GError **error)
 	return true;
 }
 
-bool native_copy_tree(int src_fd, int dst_fd, cancel *stop, GError **error)
+bool native_copy_tree(int src_fd, int dst_fd, bool share, cancel *stop, GError **error)
 {
 	struct stat st;
 	scoped_fd from = openat(src_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -185,7 +188,7 @@ bool native_copy_tree(int src_fd, int dst_fd, cancel *stop, GError **error)
 	g_autoptr(GArray) levels = g_array_new(FALSE, FALSE, sizeof(struct level));
 	g_autoptr(GString) path = g_string_new(NULL);
 	g_autoptr(GHashTable) links = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-	struct copy c = {.root_fd = dst_fd, .levels = levels, .path = path, .links = links, .cancel = stop};
+	struct copy c = {.root_fd = dst_fd, .levels = levels, .path = path, .links = links, .share = share, .cancel = stop};
 	bool ok = push(&c, fd_steal(&from), fd_steal(&to), "", &st, error) && copy_run(&c, error);
 	for (guint i = 0; i < levels->len; i++)
 		level_done(&g_array_index(levels, struct level, i));

@@ -93,7 +93,7 @@ int snapshotter_open_fs(int dir_fd, GError **error)
 	return fd;
 }
 
-static bool native_prepare(int dir_fd, int parent_dir_fd, cancel *c, GError **error)
+static bool native_prepare(int dir_fd, int parent_dir_fd, bool share, cancel *c, GError **error)
 {
 	if (mkdirat(dir_fd, "fs", 0755) < 0)
 		return error_set_errno(error, errno, "make tree");
@@ -105,13 +105,13 @@ static bool native_prepare(int dir_fd, int parent_dir_fd, cancel *c, GError **er
 	if (parent_dir_fd < 0)
 		return true;
 	scoped_fd parent = snapshotter_open_fs(parent_dir_fd, error);
-	return parent >= 0 && native_copy_tree(parent, fs, c, error);
+	return parent >= 0 && native_copy_tree(parent, fs, share, c, error);
 }
 
-bool snapshotter_prepare(snapshotter *s, int dir_fd, int parent_dir_fd, cancel *c, GError **error)
+bool snapshotter_prepare(snapshotter *s, int dir_fd, int parent_dir_fd, bool share, cancel *c, GError **error)
 {
 	return s->stacked ? overlay_prepare(dir_fd, parent_dir_fd, error)
-			  : native_prepare(dir_fd, parent_dir_fd, c, error);
+			  : native_prepare(dir_fd, parent_dir_fd, share, c, error);
 }
 
 bool snapshotter_seal(snapshotter *s, int dir_fd, GError **error)

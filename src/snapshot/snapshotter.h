@@ -27,8 +27,11 @@ const char *snapshotter_name(const snapshotter *s);
 /* Trees hold only what differs from their parents. */
 bool snapshotter_is_stacked(const snapshotter *s);
 
-/* Makes the parts of a new tree in dir_fd; parent_dir_fd -1: an empty tree. native copies the parent. */
-bool snapshotter_prepare(snapshotter *s, int dir_fd, int parent_dir_fd, cancel *c, GError **error);
+/*
+ * Makes the parts of a new tree in dir_fd; parent_dir_fd -1: an empty tree. native copies the parent; share: it gives
+ * the parent's files another name instead, for a tree in which no file is ever written in place.
+ */
+bool snapshotter_prepare(snapshotter *s, int dir_fd, int parent_dir_fd, bool share, cancel *c, GError **error);
 /* No more writing: drops what only a writer needs. */
 bool snapshotter_seal(snapshotter *s, int dir_fd, GError **error);
 /* The tree's own "fs" directory. */

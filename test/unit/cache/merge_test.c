@@ -141,6 +141,106 @@ static void test_diff_of_strangers(struct rig *g, gconstpointer unused)
 	g_clear_error(&error);
 }
 
+static ino_t inode_of(struct rig *g, cache_ref *r, const char *name)
+{
+	struct stat st;
+	g_autoptr(GPtrArray) layers = tree_layers(g->c, r->tree);
+	for (guint i = 0; i < layers->len; i++) {
+		scoped_fd dir = tree_open_dir(g->c, layers->pdata[i], NULL);
+		scoped_fd fs = snapshotter_open_fs(dir, NULL);
+		if (fstatat(fs, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+			return st.st_ino;
+	}
+	return 0;
+}
+
+static int64_t size_of(struct rig *g, const cache_ref *r)
+{
+	g_autoptr(GPtrArray) rows = cache_disk_usage(g->c, NULL, NULL);
+	for (guint i = 0; i < rows->len; i++)
+		if (strcmp(((struct cache_usage *)rows->pdata[i])->id, cache_ref_id(r)) == 0)
+			return ((struct cache_usage *)rows->pdata[i])->size;
+	return -1;
+}
+
+/* Files of a merge are other names of its inputs' files; they cost nothing, and writing above changes no input. */
+static void test_links(struct rig *g, gconstpointer unused)
+{
+	g_autofree char *large = g_strnfill(1 << 20, 'l');
+	g_autoptr(cache_ref) base = rig_record(g, NULL, "shared", "s");
+	g_autoptr(cache_ref) gone = without(g, base, "shared");
+	cache_ref *written = rig_mutable(g, gone, CACHE_POLICY_DEFAULT, NULL);
+	rig_write(g, written, "large", large);
+	rig_write(g, written, "small", "few");
+	g_autoptr(cache_ref) b = rig_commit(written);
+	g_autoptr(cache_ref) other = rig_record(g, NULL, "other", "o");
+	g_autoptr(cache_ref) m = merge_of(g, other, b, NULL);
+	rig_expect(g, m, "small", "few");
+	rig_expect(g, m, "other", "o");
+	rig_expect(g, m, "shared", NULL);
+	g_assert_cmpuint(inode_of(g, m, "large"), ==, inode_of(g, b, "large"));
+	g_assert_cmpuint(inode_of(g, m, "other"), ==, inode_of(g, other, "other"));
+	g_assert_cmpint(size_of(g, m), <, 1 << 16);
+	cache_ref *w = rig_mutable(g, m, CACHE_POLICY_DEFAULT, NULL);
+	rig_write(g, w, "small", "changed");
+	g_autoptr(cache_ref) child = rig_commit(w);
+	rig_expect(g, child, "small", "changed");
+	rig_expect(g, m, "small", "few");
+	rig_expect(g, b, "small", "few");
+	g_autoptr(cache_ref) d = diff_of(g, other, b);
+	rig_expect(g, d, "small", "few");
+	g_assert_cmpuint(inode_of(g, d, "large"), ==, inode_of(g, b, "large"));
+	g_clear_pointer(&b, cache_ref_unref);
+	rig_prune(g, &(struct cache_prune_options){.all = true}, NULL);
+	rig_expect(g, m, "small", "few");
+}
+
+/* A child in which path (with its directories) has been replaced. */
+static cache_ref *replaced(struct rig *g, cache_ref *parent, const char *path, bool by_dir, const char *text)
+{
+	cache_ref *m = rig_mutable(g, parent, CACHE_POLICY_DEFAULT, NULL);
+	scoped_fd fd = rig_tree(g, m, CACHE_TREE_WRITE);
+	g_assert_true(tree_remove_at(fd, path, NULL));
+	if (by_dir) {
+		g_assert_cmpint(mkdirat(fd, path, 0755), ==, 0);
+		g_autofree char *in = g_strconcat(path, "/", text, NULL);
+		tree_dir_write(fd, in, text);
+	} else {
+		tree_dir_write(fd, path, text);
+	}
+	close(fd_steal(&fd));
+	return rig_commit(m);
+}
+
+/* What a directory that was replaced held before does not come back, whatever replaced it on the way. */
+static void test_opaque(struct rig *g, gconstpointer unused)
+{
+	g_autoptr(cache_ref) lower = replaced(g, NULL, "d", true, "old");
+	g_autoptr(cache_ref) fresh = replaced(g, lower, "d", true, "new");
+	g_autoptr(cache_ref) file = replaced(g, lower, "d", false, "text");
+	g_autoptr(cache_ref) again = replaced(g, file, "d", true, "again");
+	g_autoptr(cache_ref) only = diff_of(g, lower, fresh);
+	g_autoptr(cache_ref) by_file = diff_of(g, lower, again);
+	g_autoptr(cache_ref) base = replaced(g, NULL, "d", true, "old");
+	g_autoptr(cache_ref) one = merge_of(g, base, only, NULL);
+	rig_expect(g, one, "d/new", "new");
+	rig_expect(g, one, "d/old", NULL);
+	g_autoptr(cache_ref) two = merge_of(g, base, by_file, NULL);
+	rig_expect(g, two, "d/again", "again");
+	rig_expect(g, two, "d/old", NULL);
+	g_autoptr(cache_ref) three = merge_of(g, base, by_file, only);
+	rig_expect(g, three, "d/new", "new");
+	rig_expect(g, three, "d/old", NULL);
+	g_autoptr(cache_ref) child = rig_record(g, two, "d/more", "m");
+	rig_expect(g, child, "d/again", "again");
+	rig_expect(g, child, "d/old", NULL);
+	g_autoptr(cache_ref) emptied = without(g, lower, "d");
+	g_autoptr(cache_ref) deletion = diff_of(g, lower, emptied);
+	g_autoptr(cache_ref) four = merge_of(g, one, deletion, NULL);
+	rig_expect(g, four, "d/new", NULL); /* the deletion is of the whole directory */
+	g_assert_cmpuint(n_layers(g, four), ==, 3);
+}
+
 static void test_restart(struct rig *g, gconstpointer unused)
 {
 	char *ids[3];
@@ -193,6 +293,8 @@ int main(int argc, char **argv)
 		{"chains", test_of_chains},
 		{"diff-ancestor", test_diff_of_ancestor},
 		{"diff-strangers", test_diff_of_strangers},
+		{"links", test_links},
+		{"opaque", test_opaque},
 		{"restart", test_restart},
 	};
 	g_test_init(&argc, &argv, NULL);

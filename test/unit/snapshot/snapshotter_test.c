@@ -39,7 +39,7 @@ static int make(struct fixture *f, const char *name, int parent)
 	GError *error = NULL;
 	g_assert_cmpint(mkdirat(f->root, name, 0700), ==, 0);
 	int dir = openat(f->root, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	snapshotter_prepare(f->s, dir, parent, NULL, &error);
+	snapshotter_prepare(f->s, dir, parent, false, NULL, &error);
 	g_assert_no_error(error);
 	return dir;
 }
