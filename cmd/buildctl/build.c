@@ -72,7 +72,7 @@ static bool run_solve(struct context *x, const flags *f, rpc_conn *conn, struct 
 	display_close(shown);
 	if (!ok)
 		call_failed("failed to solve", error);
-	ok = ok && build_result_write(f, o, ref, &result, error);
+	ok = ok && build_cache_finish(o, result.response, error) && build_result_write(f, o, ref, &result, error);
 	solve_result_clear(&result);
 	return ok;
 }

@@ -3,7 +3,6 @@
 #include "api/guard.h"
 #include "base/digest.h"
 #include "base/limits.h"
-#include "format/csv.h"
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,6 +21,7 @@ static void options_init(struct build_options *o)
 		.exporters = g_array_new(FALSE, TRUE, sizeof(struct solve_target)),
 		.cache_exports = g_array_new(FALSE, TRUE, sizeof(struct solve_target)),
 		.cache_imports = g_array_new(FALSE, TRUE, sizeof(struct solve_target)),
+		.cache_stores = g_array_new(FALSE, TRUE, sizeof(struct cache_store)),
 		.outputs = g_ptr_array_new_with_free_func(output_free),
 		.tables = g_ptr_array_new_with_free_func((GDestroyNotify)g_hash_table_unref),
 		.texts = g_ptr_array_new_with_free_func(g_free),
@@ -36,6 +36,7 @@ void build_options_clear(struct build_options *o)
 	g_array_unref(o->exporters);
 	g_array_unref(o->cache_exports);
 	g_array_unref(o->cache_imports);
+	g_array_unref(o->cache_stores);
 	g_ptr_array_unref(o->outputs);
 	g_ptr_array_unref(o->tables);
 	g_ptr_array_unref(o->texts);
@@ -110,70 +111,6 @@ static bool read_outputs(struct build_options *o, const flags *f, GError **error
 		struct solve_target target = {.type = output->type, .attrs = output->attrs};
 		g_array_append_val(o->exporters, target);
 	}
-	return true;
-}
-
-/* ---- caches */
-
-static bool read_cache_pairs(const char *text, GHashTable *attrs, GError **error)
-{
-	g_auto(GStrv) fields = csv_parse(text, error);
-	if (!fields)
-		return false;
-	for (char **field = fields; *field; field++) {
-		char *key = NULL, *value = NULL;
-		if (!csv_split(*field, &key, &value))
-			return error_set(error, ERROR_INVALID_ARGUMENT, "invalid value %s", *field);
-		g_hash_table_replace(attrs, g_ascii_strdown(key, -1), value);
-		g_free(key);
-	}
-	return true;
-}
-
-/* A value without type= is the reference of a registry cache, as the first versions wrote it. */
-static bool add_cache(struct build_options *o, const char *text, bool export, GError **error)
-{
-	GHashTable *attrs = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-	g_ptr_array_add(o->tables, attrs);
-	if (!strstr(text, "type="))
-		g_hash_table_replace(attrs, g_strdup("ref"), g_strdup(text));
-	else if (!read_cache_pairs(text, attrs, error))
-		return false;
-	char *type = g_strdup(g_hash_table_lookup(attrs, "type"));
-	if (!type)
-		type = g_strdup("registry");
-	g_ptr_array_add(o->texts, type);
-	g_hash_table_remove(attrs, "type");
-	if (export && !g_hash_table_contains(attrs, "mode"))
-		g_hash_table_replace(attrs, g_strdup("mode"), g_strdup("min"));
-	struct solve_target target = {.type = type, .attrs = attrs};
-	g_array_append_val(export ? o->cache_exports : o->cache_imports, target);
-	return true;
-}
-
-/* type=local lives in a directory of ours that the daemon reaches as a content store. */
-static bool add_local_store(struct build_options *o, const struct solve_target *target, bool export, GError **error)
-{
-	const char *key = export ? "dest" : "src";
-	const char *dir = g_hash_table_lookup(target->attrs, key);
-	if (strcmp(target->type, "local") != 0)
-		return true;
-	if (!dir)
-		return error_set(error, ERROR_INVALID_ARGUMENT, "local cache %s requires %s", export ? "exporter" : "importer", key);
-	g_autofree char *id = g_strdup_printf("local:%s", dir);
-	return services_add_store(o->services, id, dir, export, error);
-}
-
-static bool read_caches(struct build_options *o, const flags *f, bool export, GError **error)
-{
-	const char *name = export ? "export-cache" : "import-cache";
-	for (const char *const *value = flags_strings(f, name); *value; value++)
-		if (!add_cache(o, *value, export, error))
-			return false;
-	GArray *targets = export ? o->cache_exports : o->cache_imports;
-	for (guint i = 0; i < targets->len; i++)
-		if (!add_local_store(o, &g_array_index(targets, struct solve_target, i), export, error))
-			return false;
 	return true;
 }
 
@@ -294,6 +231,6 @@ bool build_options_read(struct build_options *o, const flags *f, GError **error)
 	options_init(o);
 	o->frontend = *flags_string(f, "frontend") ? flags_string(f, "frontend") : NULL;
 	return check_later_parts(f, error) && read_opts(o, f, error) && read_services(o, f, error) &&
-	       read_outputs(o, f, error) && read_caches(o, f, true, error) && read_caches(o, f, false, error) &&
+	       read_outputs(o, f, error) && build_cache_read(o, f, error) &&
 	       check_entitlements(f, error) && (o->frontend || read_definition(o, f, error));
 }

@@ -12,6 +12,11 @@
 #include "client/solve.h"
 #include "format/flags.h"
 
+/* A directory that type=local caches are written to. */
+struct cache_store {
+	const char *dir, *tag; /* borrowed from the options */
+	bool reset;            /* afterwards only what index.json names stays */
+};
 struct build_options {
 	const char *frontend;       /* borrowed from the flags; NULL: definition from stdin */
 	GHashTable *attrs;
@@ -20,9 +25,15 @@ struct build_options {
 	GArray *exporters;          /* of struct solve_target */
 	GArray *cache_exports;
 	GArray *cache_imports;
+	GArray *cache_stores;       /* of struct cache_store */
 	GPtrArray *outputs;         /* of struct services_output *, what exporters borrow from */
 	GPtrArray *tables;          /* of GHashTable * */
 	GPtrArray *texts;           /* of char * */
 };
 bool build_options_read(struct build_options *o, const flags *f, GError **error);
 void build_options_clear(struct build_options *o);
+
+/* ---- build_cache.c: --export-cache and --import-cache */
+bool build_cache_read(struct build_options *o, const flags *f, GError **error);
+/* index.json of the directories that caches and images were written to. */
+bool build_cache_finish(const struct build_options *o, GHashTable *response, GError **error);

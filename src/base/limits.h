@@ -52,6 +52,7 @@
 	X(L19i, INDEX_BYTES, MIB(8), "index") \
 	X(L19c, CONFIG_BYTES, MIB(8), "image config") \
 	X(L19k, CACHE_CONFIG_BYTES, MIB(16), "cache config") \
+	X(L19r, CACHE_RECORDS, 200000, "records and links of a cache config") \
 	X(L19p, POLICY_BYTES, MIB(4), "source policy") \
 	X(L20, JSON_DEPTH, 64, "JSON nesting") \
 	X(L21, INDEX_NESTING, 4, "index nesting") \

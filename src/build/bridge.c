@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/build_internal.h"
+#include "build/imports.h"
 #include "api/guard.h"
 #include "format/reference.h"
 #include "frontend/dockerfile/dockerfile.h"
@@ -17,6 +18,7 @@ struct solver_ref {
 	gint refs;
 	llb_definition *definition;
 	Pb__Definition *wire;
+	GPtrArray *imports; /* of struct import *, borrowed from the build; NULL: none */
 	GMutex mu;
 	bool built;        /* mu */
 	cache_ref *result; /* mu until built; NULL: scratch */
@@ -40,6 +42,7 @@ static void ref_unref(bridge_ref *ref)
 		return;
 	cache_ref_unref(r->result);
 	llb_definition_unref(r->definition);
+	g_clear_pointer(&r->imports, g_ptr_array_unref);
 	guard_free(r->wire);
 	g_mutex_clear(&r->mu);
 	g_free(r);
@@ -48,6 +51,35 @@ static void ref_unref(bridge_ref *ref)
 static const Pb__Definition *ref_definition(bridge *b, bridge_ref *ref)
 {
 	return ref ? ((struct solver_ref *)ref)->wire : NULL;
+}
+
+bool build_ref_target(bridge_ref *ref, struct solver_target *ret)
+{
+	const struct solver_ref *r = (const struct solver_ref *)ref;
+	ret->vertex = r ? llb_definition_result(r->definition, &ret->index) : NULL;
+	return ret->vertex != NULL;
+}
+
+/*
+ * A layer of an import that turns out to be missing or damaged when a step reads it fails that step; then it is built
+ * again without what was lost, and so on while there is more to lose.
+ */
+static bool build_target(struct build *build, const struct solver_ref *r, cancel *c, void **ret, GError **error)
+{
+	struct solver_target t;
+	if (!build_ref_target((bridge_ref *)&r->base, &t) || !imports_wait(r->imports, c, error))
+		return !t.vertex;
+	for (;;) {
+		g_autoptr(GError) why = NULL;
+		unsigned losses = imports_losses(build->imports);
+		if (solver_job_build(build->job, t.vertex, t.index, c, ret, &why))
+			return true;
+		if (cancel_is_set(c) || imports_losses(build->imports) == losses) {
+			g_propagate_error(error, g_steal_pointer(&why));
+			return false;
+		}
+		solver_job_reopen(build->job);
+	}
 }
 
 /* The solver runs each vertex once however many ask; the first answer stays with the ref. */
@@ -61,10 +93,8 @@ bool build_ref_result(bridge *b, bridge_ref *ref, struct work *work, cache_ref *
 	bool built = r->built;
 	g_mutex_unlock(&r->mu);
 	if (!built) {
-		int64_t index;
-		const struct llb_vertex *vertex = llb_definition_result(r->definition, &index);
 		void *result = NULL;
-		if (vertex && !solver_job_build(build_of_bridge(b)->job, vertex, index, work->cancel, &result, error))
+		if (!build_target(build_of_bridge(b), r, work->cancel, &result, error))
 			return false;
 		g_mutex_lock(&r->mu);
 		if (r->built)
@@ -112,6 +142,9 @@ static bool solve_definition(bridge *b, const struct bridge_solve_request *reque
 		}
 		ops_drop_cache_mounts(builder_worker(build->builder), definition);
 		result->ref = ref_new(definition, request->definition);
+		if (request->n_cache_imports > 0)
+			((struct solver_ref *)result->ref)->imports =
+				imports_start(build->imports, request->cache_imports, request->n_cache_imports);
 		if (request->evaluate && !evaluate(b, result->ref, work, error))
 			return false;
 	}

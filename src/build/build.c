@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/build_internal.h"
+#include "build/imports.h"
+#include "remotecache/remotecache.h"
 #include "base/ident.h"
+#include "api/guard.h"
 #include "base/log.h"
 #include <string.h>
 
@@ -32,6 +35,8 @@ static void build_unref(struct build *build)
 	session_group_unref(build->sessions);
 	cancel_unref(build->cancel);
 	gateway_unref(build->gateway);
+	g_ptr_array_unref(build->cache_exporters);
+	g_ptr_array_unref(build->leftovers);
 	g_mutex_clear(&build->mu);
 	g_free(build->ref);
 	g_free(build);
@@ -232,6 +237,9 @@ static struct build *build_new(builder *b, const struct build_request *request, 
 	build->cancel = cancel_new(c);
 	build->started_ns = progress_now_ns();
 	build->bridge = build_bridge_new(build);
+	build->imports = imports_new(build);
+	build->cache_exporters = g_ptr_array_new_with_free_func((GDestroyNotify)cache_exporter_free);
+	build->leftovers = g_ptr_array_new_with_free_func(g_free);
 	g_mutex_init(&build->mu);
 	bool driven = !*request->frontend && (!request->definition || request->definition->n_def == 0);
 	if (driven) {
@@ -242,16 +250,44 @@ static struct build *build_new(builder *b, const struct build_request *request, 
 	return build;
 }
 
+/* The request's imports as frontends and clients name theirs. */
+static GPtrArray *wire_imports(const struct build_request *r)
+{
+	GPtrArray *entries = g_ptr_array_new_with_free_func(guard_free);
+	for (size_t i = 0; i < r->n_cache_imports; i++) {
+		Gateway__CacheOptionsEntry *e = g_new0(Gateway__CacheOptionsEntry, 1);
+		gateway__cache_options_entry__init(e);
+		e->type = g_strdup(r->cache_imports[i].type);
+		GHashTable *attrs = r->cache_imports[i].attrs;
+		e->attrs = g_new0(Gateway__CacheOptionsEntry__AttrsEntry *, g_hash_table_size(attrs));
+		GHashTableIter iter;
+		gpointer key, value;
+		g_hash_table_iter_init(&iter, attrs);
+		while (g_hash_table_iter_next(&iter, &key, &value)) {
+			Gateway__CacheOptionsEntry__AttrsEntry *a = g_new0(Gateway__CacheOptionsEntry__AttrsEntry, 1);
+			gateway__cache_options_entry__attrs_entry__init(a);
+			a->key = g_strdup(key);
+			a->value = g_strdup(value);
+			e->attrs[e->n_attrs++] = a;
+		}
+		g_ptr_array_add(entries, e);
+	}
+	return entries;
+}
+
 /* The frontend's answer, whoever it is: a client through LLBBridge, a built-in one, or the given definition. */
 static build_result *build_frontend(struct build *build, struct work *work, GError **error)
 {
 	if (build->gateway)
 		return gateway_wait(build->gateway, build->cancel, error);
+	g_autoptr(GPtrArray) entries = wire_imports(build->request);
 	struct bridge_solve_request request = {
 		.definition = build->request->definition,
 		.frontend = *build->request->frontend ? build->request->frontend : NULL,
 		.options = build->request->frontend_attrs,
 		.inputs = build->request->frontend_inputs,
+		.cache_imports = (Gateway__CacheOptionsEntry **)entries->pdata,
+		.n_cache_imports = entries->len,
 	};
 	build_result *result = NULL;
 	build->bridge->class->solve(build->bridge, &request, work, &result, error);
@@ -342,7 +378,8 @@ static bool run_registered(struct build *build, GHashTable *response, GError **e
 	g_autoptr(GError) failure = NULL;
 	g_autoptr(build_result) result = NULL;
 	build_record_start(build);
-	if (allow_entitlements(build, &failure) && build_check_attestations(build, &failure))
+	if (allow_entitlements(build, &failure) && build_check_attestations(build, &failure) &&
+	    build_open_cache_exports(build, &failure))
 		result = build_run(build, response, &failure);
 	bool ok = result != NULL;
 	/* Upstream shows no excerpt for a definition that was sent as it is, only for what a frontend made. */
@@ -353,6 +390,7 @@ static bool run_registered(struct build *build, GHashTable *response, GError **e
 		cancel_set(build->cancel, ERROR_CANCELED, NULL);
 		gateway_close(build->gateway);
 	}
+	g_clear_pointer(&build->imports, imports_free); /* waits for those that nobody waited for */
 	progress_log_close(build->log);
 	build_record_end(build, result, response, failure);
 	g_clear_pointer(&result, build_result_unref);
@@ -385,6 +423,7 @@ bool builder_solve(builder *b, const struct build_request *request, cancel *c, G
 	session_guard(sessions, request->session, build->cancel);
 	bool ok = run_with_job(build, response, error);
 	session_unguard(sessions, build->cancel);
+	g_clear_pointer(&build->imports, imports_free); /* there until here when no job could be had */
 	g_clear_pointer(&build->bridge, build_bridge_free);
 	build->request = NULL;
 	build_unref(build);

@@ -3,6 +3,9 @@
 #pragma once
 #include "build/build.h"
 
+struct remotecache_context;
+typedef struct imports imports;
+
 struct build {
 	gint refs;
 	builder *builder;
@@ -13,6 +16,9 @@ struct build {
 	cancel *cancel;
 	solver_job *job;
 	bridge *bridge;   /* owned */
+	imports *imports; /* owned */
+	GPtrArray *cache_exporters; /* of cache_exporter *, owned */
+	GPtrArray *leftovers;       /* of gpointer, g_free'd at the end */
 	gateway *gateway; /* owned; NULL unless the client drives */
 	bool allow_network_host, allow_security_insecure;
 	GMutex mu;
@@ -39,6 +45,24 @@ struct build *build_of_bridge(bridge *b);
 GBytes *build_read_file(bridge *b, bridge_ref *ref, const char *path, int64_t offset, int64_t length, struct work *work, GError **error);
 Gateway__ReadDirResponse *build_read_dir(bridge *b, bridge_ref *ref, const char *path, const char *include, struct work *work, GError **error);
 Gateway__StatFileResponse *build_stat_file(bridge *b, bridge_ref *ref, const char *path, struct work *work, GError **error);
+
+/* The vertex and output behind a ref that was built; false for scratch. */
+struct solver_target;
+bool build_ref_target(bridge_ref *ref, struct solver_target *ret);
+
+/* ---- imports.c */
+struct remotecache_context build_cache_context(struct build *b);
+
+/* ---- export_cache.c */
+/* Opens the cache exporters of the request; errors of attributes before anything is built. */
+bool build_open_cache_exports(struct build *b, GError **error);
+struct inline_cache;
+/* What exporters of images ask; NULL when no inline cache was asked for. Ends with the build. */
+const struct inline_cache *build_inline_cache(struct build *b, build_result *result);
+/* Starts all of them but inline ones; response gets their keys at the join. */
+struct cache_exports;
+struct cache_exports *build_start_cache_exports(struct build *b, build_result *result);
+bool build_join_cache_exports(struct cache_exports *c, GHashTable *response, GError **error);
 
 /* ---- export.c */
 /* Runs all exporters and what they leave to finish. response gets their keys. */

@@ -145,22 +145,31 @@ static void merge_response(GHashTable *into, GHashTable *from)
 		g_hash_table_replace(into, g_strdup(key), g_strdup(value));
 }
 
+/* Pushes, and caches beside them: layers that an image export made are there for both. */
+static bool finish_all(struct build *build, build_result *result, struct target *targets, size_t n, GHashTable *response,
+		       GError **error)
+{
+	struct cache_exports *caches = build_start_cache_exports(build, result);
+	bool ok = run_all(targets, n, run_finish, error);
+	return build_join_cache_exports(caches, response, ok ? error : NULL) && ok;
+}
+
 bool build_export(struct build *build, build_result *result, GHashTable *response, GError **error)
 {
 	size_t n = build->request->n_exporters, n_refs = 0;
-	if (n == 0)
-		return true;
 	g_autofree struct export_ref *refs = export_refs(build, result, &n_refs, error);
 	if (!refs)
 		return false;
-	g_autofree struct target *targets = g_new0(struct target, n);
+	const struct inline_cache *inline_cache = build_inline_cache(build, result);
+	g_autofree struct target *targets = g_new0(struct target, n + 1);
 	bool ok = true;
 	for (size_t i = 0; ok && i < n; i++) {
 		ok = target_open(build, i, &targets[i], error);
 		targets[i].input = (struct export_input){
-			.refs = refs, .n_refs = n_refs, .is_map = result->refs != NULL, .metadata = result->metadata, .index = (unsigned)i};
+			.refs = refs, .n_refs = n_refs, .is_map = result->refs != NULL, .metadata = result->metadata,
+			.index = (unsigned)i, .inline_cache = inline_cache};
 	}
-	ok = ok && run_all(targets, n, run_export, error) && run_all(targets, n, run_finish, error);
+	ok = ok && run_all(targets, n, run_export, error) && finish_all(build, result, targets, n, response, error);
 	for (size_t i = 0; i < n; i++) {
 		if (ok)
 			merge_response(response, targets[i].response);

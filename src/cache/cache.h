@@ -56,6 +56,8 @@ void cache_ref_unref(cache_ref *r);
 const char *cache_ref_id(const cache_ref *r);
 bool cache_ref_is_mutable(const cache_ref *r);
 const char *cache_ref_description(const cache_ref *r);
+/* Its tree can be had, as far as is known: it is here, or its layers are or can be fetched. */
+bool cache_ref_is_complete(cache_ref *r);
 int64_t cache_ref_created_ns(const cache_ref *r);
 /* Borrowed parent or NULL. */
 cache_ref *cache_ref_parent(const cache_ref *r);
@@ -118,6 +120,7 @@ struct cache_layer_options {
 	bool oci_media_types; /* of newly made layers and of what is reported */
 	bool prefer_nondist;
 	bool fetch; /* lazy blobs must be here; otherwise they may stay remote */
+	bool existing; /* nothing is made or converted: NOT_FOUND when a layer has no blob as wanted */
 };
 struct cache_layer_result {
 	oci_layer *layer;        /* owned */

@@ -114,6 +114,8 @@ static bool make_blobs(cache *c, GPtrArray *chain, const struct cache_layer_opti
 	g_mutex_unlock(&c->mu);
 	if (todo->len == 0)
 		return true;
+	if (options->existing)
+		return error_set(error, ERROR_NOT_FOUND, "%u layers have no blob yet", todo->len);
 	g_mutex_init(&m.mu);
 	if (todo->len == 1) {
 		make_one(todo->pdata[0], &m);

@@ -182,7 +182,7 @@ cache_ref *cache_get(cache *c, const char *id, GError **error)
 	r = found;
 	if (to_commit)
 		return cache_commit_twin(to_commit, NULL, error);
-	if (r && !record_is_complete(r)) {
+	if (r && !cache_ref_is_complete(r)) {
 		not_found(id, error);
 		return NULL;
 	}

@@ -182,8 +182,6 @@ GPtrArray *record_sinks_start(cache *c, GPtrArray *records);
 void record_sinks_end(GPtrArray *sinks, const GError *error);
 void fetch_group_end(fetch_group *g); /* waits for what is under way */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(fetch_group, fetch_group_end)
-/* Its tree can be had: here, or by blobs that are here or have a provider. */
-bool record_is_complete(cache_ref *r);
 /* The record and its parents up to a merge or diff, bottom first (of cache_ref *, borrowed). */
 GPtrArray *record_chain(cache_ref *r);
 

@@ -19,7 +19,7 @@ GPtrArray *record_chain(cache_ref *r)
 	return chain;
 }
 
-bool record_is_complete(cache_ref *r)
+bool cache_ref_is_complete(cache_ref *r)
 {
 	cache *c = r->cache;
 	bool complete = true;
@@ -27,8 +27,9 @@ bool record_is_complete(cache_ref *r)
 	g_autoptr(GPtrArray) needed = merge_needed_locked(r);
 	for (guint i = 0; i < needed->len && complete; i++) {
 		const cache_ref *one = needed->pdata[i];
-		complete = one->tree || one->provider || one->kind != RECORD_LAYER ||
-			   (one->blob && blob_store_has(c->blobs, &one->blob->digest));
+		complete = one->tree || one->kind != RECORD_LAYER ||
+			   (one->blob && blob_store_has(c->blobs, &one->blob->digest)) ||
+			   (one->provider && one->blob && blob_provider_can(one->provider, &one->blob->digest));
 	}
 	g_mutex_unlock(&c->mu);
 	return complete;

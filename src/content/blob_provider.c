@@ -37,6 +37,17 @@ bool blob_provider_origin(blob_provider *p, const char **ret_host, const char **
 	return p->class->origin && p->class->origin(p->self, ret_host, ret_repository);
 }
 
+bool blob_provider_pass(blob_provider *p, blob_store *into, const struct digest *digest, int64_t size,
+			struct work *work, GError **error)
+{
+	return p->class->fetch(p->self, into, digest, size, work, error);
+}
+
+bool blob_provider_can(blob_provider *p, const struct digest *digest)
+{
+	return !p->class->can || p->class->can(p->self, digest);
+}
+
 /* ---- one fetch of a digest into a store at a time */
 
 struct flight {

@@ -62,6 +62,8 @@ struct blob_provider_class {
 	bool (*fetch)(void *self, blob_store *into, const struct digest *digest, int64_t size, struct work *work, GError **error);
 	/* Text for "containerd.io/distribution.source.<host>" mounts on push: host and repository, or false. */
 	bool (*origin)(void *self, const char **ret_host, const char **ret_repository);
+	/* Could it give this blob, as far as it knows? NULL: always. */
+	bool (*can)(void *self, const struct digest *digest);
 	void (*free)(void *self);
 };
 blob_provider *blob_provider_new(const struct blob_provider_class *class, void *self);
@@ -70,6 +72,10 @@ void blob_provider_unref(blob_provider *p);
 /* Concurrent fetches of one digest into one store happen once; the others wait. */
 bool blob_provider_fetch(blob_provider *p, blob_store *into, const struct digest *digest, int64_t size,
 			 struct work *work, GError **error);
+/* From inside another provider's fetch of the same blob: it waits for nobody. */
+bool blob_provider_pass(blob_provider *p, blob_store *into, const struct digest *digest, int64_t size,
+			struct work *work, GError **error);
+bool blob_provider_can(blob_provider *p, const struct digest *digest);
 bool blob_provider_origin(blob_provider *p, const char **ret_host, const char **ret_repository);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(blob_store, blob_store_close)

@@ -97,18 +97,6 @@ static bool check_later_parts(const Control__SolveRequest *m, GError **error)
 	return true;
 }
 
-static bool check_cache_exports(struct translation *t, GError **error)
-{
-	static const char *const known[] = {"registry", "local", "inline", "gha", "s3", "azblob", NULL};
-	for (guint i = 0; i < t->cache_exports->len; i++) {
-		const char *type = g_array_index(t->cache_exports, struct build_target, i).type;
-		if (!g_strv_contains(known, type))
-			return error_set(error, ERROR_UNKNOWN, "unknown cache exporter: \"%s\"", type);
-		return error_set(error, ERROR_UNIMPLEMENTED, "cache export of type \"%s\" is not supported yet", type);
-	}
-	return true;
-}
-
 static void translation_init(struct translation *t)
 {
 	t->exporters = g_array_new(FALSE, TRUE, sizeof(struct build_target));
@@ -160,7 +148,7 @@ static bool translate(struct translation *t, const Control__SolveRequest *m, GEr
 		.entitlements = (const char *const *)t->entitlements->pdata,
 		.internal = m->internal,
 	};
-	return check_later_parts(m, error) && check_cache_exports(t, error) &&
+	return check_later_parts(m, error) &&
 	       check_compat(m->compatibilityversion, &t->request.compat_version, error);
 }
 

@@ -28,13 +28,19 @@ struct export_ref {
 	const char *platform_id; /* key of the map ("linux/amd64"), "" for a single ref */
 	cache_ref *ref;          /* borrowed; NULL: scratch */
 };
+struct inline_cache {
+	/* platform_id: of the ref; layers: of struct cache_layer_result *. *ret_records: NULL when there is nothing. */
+	bool (*records)(void *data, const char *platform_id, const GPtrArray *layers, enum compression compression, struct work *work,
+			char **ret_records, GError **error);
+	void *data;
+};
 struct export_input {
 	const struct export_ref *refs;
 	size_t n_refs;
 	bool is_map;
 	GHashTable *metadata;     /* char * to GBytes *: containerimage.config[/p], refs.platforms, ... */
 	unsigned index;           /* of this exporter in the request */
-	const char *inline_cache; /* reserved for remotecache; NULL */
+	const struct inline_cache *inline_cache; /* what an image's config says of the keys that made it; NULL: nothing */
 };
 typedef struct exporter exporter;
 struct exporter_class {

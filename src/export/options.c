@@ -3,35 +3,6 @@
 #include "format/gotype.h"
 #include <string.h>
 
-static const struct {
-	const char *name;
-	enum compression type;
-} compressions[] = {
-	{"uncompressed", COMPRESSION_NONE},
-	{"gzip", COMPRESSION_GZIP},
-	{"estargz", COMPRESSION_ESTARGZ},
-	{"zstd", COMPRESSION_ZSTD},
-};
-
-const char *compression_name(enum compression c)
-{
-	for (size_t i = 0; i < G_N_ELEMENTS(compressions); i++)
-		if (compressions[i].type == c)
-			return compressions[i].name;
-	return "";
-}
-
-static bool compression_parse(const char *text, enum compression *ret, GError **error)
-{
-	for (size_t i = 0; i < G_N_ELEMENTS(compressions); i++) {
-		if (g_str_equal(compressions[i].name, text)) {
-			*ret = compressions[i].type;
-			return true;
-		}
-	}
-	return error_set(error, ERROR_INVALID_ARGUMENT, "unsupported compression type %s", text);
-}
-
 bool epoch_parse(const char *key, const char *text, bool *ret_set, int64_t *ret_s, GError **error)
 {
 	*ret_set = *text != '\0';

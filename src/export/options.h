@@ -36,7 +36,6 @@ char *image_options_take(struct image_options *o, const char *key);
 /* Conflicts between media types and the rest. Errors: upstream's texts. */
 bool image_options_validate(const struct image_options *o, GError **error);
 bool image_options_oci(const struct image_options *o);
-const char *compression_name(enum compression c);
 
 /* Seconds of an epoch: empty text leaves *ret_set false. Errors: "invalid KEY: strconv.ParseInt: ...". */
 bool epoch_parse(const char *key, const char *text, bool *ret_set, int64_t *ret_s, GError **error);

@@ -147,8 +147,8 @@ static GBytes *store_document(struct writing *s, char *text, size_t n, const cha
 	return g_steal_pointer(&bytes);
 }
 
-static bool config_make(struct writing *s, struct image_manifest *m, const char *platform_id, bool epoch_set,
-			int64_t epoch_s, char **ret_text, size_t *ret_len, GError **error)
+static bool config_make(struct writing *s, struct image_manifest *m, const char *platform_id, const char *inline_cache,
+			bool epoch_set, int64_t epoch_s, char **ret_text, size_t *ret_len, GError **error)
 {
 	GHashTable *metadata = s->in->metadata;
 	g_autofree struct config_layer *layers = g_new0(struct config_layer, m->layers->len + 1);
@@ -161,7 +161,7 @@ static bool config_make(struct writing *s, struct image_manifest *m, const char 
 		.base = result_metadata(metadata, "containerimage.base.config", platform_id),
 		.layers = layers,
 		.n_layers = m->layers->len,
-		.inline_cache = s->in->input->inline_cache,
+		.inline_cache = inline_cache,
 		.epoch_set = epoch_set,
 		.epoch_s = epoch_s,
 	};
@@ -209,12 +209,32 @@ static bool epoch_of(struct writing *s, const char *platform_id, bool *ret_set, 
 	return true;
 }
 
+/* Of the layers as the cache has them: those with other timestamps unpack to something else. */
+static bool inline_cache_make(struct writing *s, const struct image_manifest *m, const char *platform_id,
+			      char **ret_records, GError **error)
+{
+	const struct inline_cache *of = s->in->input->inline_cache;
+	*ret_records = NULL;
+	if (!of)
+		return true;
+	int64_t started_ns = 0;
+	progress_status_start(s->work->progress, "preparing layers for inline cache", NULL, &started_ns);
+	if (!of->records(of->data, s->in->input->is_map ? platform_id : "", m->layers, s->in->options->compression,
+			    s->work, ret_records, error))
+		return false;
+	progress_status_end(s->work->progress, "preparing layers for inline cache", NULL, started_ns);
+	return true;
+}
+
 static bool manifest_make(struct writing *s, struct image_manifest *m, const struct result_platform *p,
 			  const char *annotation_platform, GError **error)
 {
 	bool epoch_set;
 	int64_t epoch_s = 0;
 	if (!epoch_of(s, p->id, &epoch_set, &epoch_s, error))
+		return false;
+	g_autofree char *inline_cache = NULL;
+	if (!inline_cache_make(s, m, p->id, &inline_cache, error))
 		return false;
 	if (s->in->options->rewrite_timestamp && epoch_set) {
 		GBytes *base = result_metadata(s->in->metadata, "containerimage.base.config", p->id);
@@ -230,7 +250,7 @@ static bool manifest_make(struct writing *s, struct image_manifest *m, const str
 	}
 	char *config;
 	size_t n;
-	if (!config_make(s, m, p->id, epoch_set, epoch_s, &config, &n, error) ||
+	if (!config_make(s, m, p->id, inline_cache, epoch_set, epoch_s, &config, &n, error) ||
 	    !documents_make(s, m, annotation_platform, config, n, error))
 		return false;
 	return true;

@@ -19,6 +19,10 @@ typedef bool (*bytes_sink_fn)(void *data, const void *bytes, size_t n, GError **
 typedef struct compressor compressor;
 typedef struct decompressor decompressor;
 
+/* As attributes write it: "uncompressed", "gzip", "estargz", "zstd". Errors: "unsupported compression type T". */
+bool compression_parse(const char *text, enum compression *ret, GError **error);
+const char *compression_name(enum compression c);
+
 /* level: -1 default; gzip 0-9, zstd 0-22. */
 compressor *compressor_new(enum compression type, int level, bytes_sink_fn sink, void *data, GError **error);
 bool compressor_write(compressor *c, const void *bytes, size_t n, GError **error);

@@ -106,8 +106,7 @@ static bool descriptors_read(const json_t *json, const char *key, size_t max, GP
 static bool manifest_members_read(const json_t *json, oci_manifest *m, GError **error)
 {
 	if (!oci_read_string(json, "artifactType", &m->artifact_type, error) ||
-	    !oci_read_annotations(json, &m->annotations, error) ||
-	    !descriptors_read(json, "layers", LIMIT_LAYERS, m->layers, error))
+	    !oci_read_annotations(json, &m->annotations, error))
 		return false;
 	const json_t *config = json_object_get(json, "config");
 	m->config = oci_descriptor_read(config, error);
@@ -115,6 +114,10 @@ static bool manifest_members_read(const json_t *json, oci_manifest *m, GError **
 		g_prefix_error(error, "invalid manifest config: ");
 		return false;
 	}
+	/* A build cache lists the layers of many images. */
+	bool is_cache = g_str_equal(m->config->media_type, BUILDKIT_CACHE_CONFIG);
+	if (!descriptors_read(json, "layers", is_cache ? LIMIT_INDEX_MANIFESTS : LIMIT_LAYERS, m->layers, error))
+		return false;
 	const json_t *subject = json_object_get(json, "subject");
 	if (!subject || json_is_null(subject))
 		return true;

@@ -21,6 +21,7 @@
 #define OCI_LAYER "application/vnd.oci.image.layer.v1.tar"
 #define OCI_LAYER_GZIP OCI_LAYER "+gzip"
 #define OCI_LAYER_ZSTD OCI_LAYER "+zstd"
+#define BUILDKIT_CACHE_CONFIG "application/vnd.buildkit.cacheconfig.v0"
 #define DOCKER_MANIFEST "application/vnd.docker.distribution.manifest.v2+json"
 #define DOCKER_INDEX "application/vnd.docker.distribution.manifest.list.v2+json"
 #define DOCKER_CONFIG_TYPE "application/vnd.docker.container.image.v1+json"

@@ -57,10 +57,16 @@ static bool result_exists(void *data, const char *id)
 	return r != NULL;
 }
 
+static bool result_lost(void *data, void *result)
+{
+	return !cache_ref_is_complete(result);
+}
+
 const struct solver_result_class ops_results = {
 	.ref = result_ref,
 	.unref = result_unref,
 	.save = result_save,
 	.load = result_load,
 	.exists = result_exists,
+	.lost = result_lost,
 };

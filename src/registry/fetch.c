@@ -255,7 +255,8 @@ static void remote_free(void *self)
 	g_free(m);
 }
 
-static const struct blob_provider_class remote_class = {remote_fetch, remote_origin, remote_free};
+static const struct blob_provider_class remote_class = {
+	.fetch = remote_fetch, .origin = remote_origin, .free = remote_free};
 
 blob_provider *registry_provider_of(registry *r, const reference *ref, const struct registry_auth *auth,
 				    const GPtrArray *layers)

@@ -15,6 +15,7 @@
 #pragma once
 #include "base/cancel.h"
 #include "base/work.h"
+#include "content/blob_store.h"
 #include "rpc/rpc.h"
 
 typedef struct session_registry session_registry;
@@ -89,6 +90,14 @@ bool session_content_read(session *s, const char *store, const char *digest, int
 /* Writes a blob from fd (-1: bytes). A blob that is there is success. */
 bool session_content_write(session *s, const char *store, const char *digest, int fd, const void *bytes, int64_t size,
 			   cancel *c, void (*on_progress)(void *data, int64_t done), void *data, GError **error);
+
+/* The session named, else any of the build that serves content (content_provider.c). */
+session *session_with_content(session_registry *r, const char *id, struct work *work, GError **error);
+/* A whole small blob, verified, at most max bytes. */
+GBytes *session_content_fetch(session *s, const char *store, const struct digest *digest, size_t max, cancel *c,
+			      GError **error);
+/* Blobs of a store on demand, from the session named while it lives. */
+blob_provider *session_content_provider(session_registry *r, const char *session_id, const char *store);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(session, session_unref)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(session_group, session_group_unref)

@@ -18,11 +18,19 @@ struct edge *vertex_edge_find(const struct vertex *v, int64_t index)
 	return NULL;
 }
 
-static void record_clear(gpointer data)
+void record_clear(struct record *r)
 {
-	struct record *r = data;
 	g_free(r->key);
 	g_free(r->result);
+	g_clear_pointer(&r->import, solver_import_unref);
+}
+
+void record_copy(struct record *to, const struct record *from)
+{
+	*to = *from;
+	to->key = g_strdup(from->key);
+	to->result = g_strdup(from->result);
+	to->import = from->import ? solver_import_ref(from->import) : NULL;
 }
 
 struct edge *vertex_edge(struct vertex *v, int64_t index)
@@ -38,7 +46,7 @@ struct edge *vertex_edge(struct vertex *v, int64_t index)
 	e->key_set = g_hash_table_new(g_str_hash, g_str_equal);
 	e->result_keys = g_ptr_array_new_with_free_func(g_free);
 	e->records = g_array_new(FALSE, FALSE, sizeof(struct record));
-	g_array_set_clear_func(e->records, record_clear);
+	g_array_set_clear_func(e->records, (GDestroyNotify)record_clear);
 	e->tried = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	e->index_texts = g_ptr_array_new_with_free_func(g_free);
 	g_ptr_array_add(v->edges, e);
@@ -233,18 +241,36 @@ static guint best_record(const struct edge *e)
 	return best;
 }
 
-void edge_load_done(struct edge *e, const struct record *tried, bool ok, void *result)
+void edge_load_done(struct edge *e, const struct task *t, void *result)
 {
-	if (ok) {
-		edge_link_record(e, tried->key);
+	const struct record *tried = &t->record;
+	if (t->ok) {
+		if (tried->import)
+			edge_adopt(e, tried, result, t->result_id);
+		else
+			edge_link_record(e, tried->key);
 		complete(e, result);
 		return;
 	}
-	key_store_forget_pair(e->vertex->solver->keys, tried->key, tried->result);
+	if (!tried->import)
+		key_store_forget_pair(e->vertex->solver->keys, tried->key, tried->result);
 	g_hash_table_add(e->tried, g_strdup(tried->result));
 	for (guint i = e->records->len; i > 0; i--)
 		if (strcmp(g_array_index(e->records, struct record, i - 1).result, tried->result) == 0)
 			g_array_remove_index_fast(e->records, i - 1);
+}
+
+/* A result that is lost was a record that is not found again, so that the edge runs, or takes another one. */
+void edge_reopen(struct edge *e)
+{
+	solver *s = e->vertex->solver;
+	const struct solver_result_class *results = s->options.results;
+	g_clear_pointer(&e->failure, failure_unref);
+	if (!e->has_result || !e->result || !results->lost || !results->lost(s->options.data, e->result))
+		return;
+	result_unref_later(s, g_steal_pointer(&e->result));
+	e->has_result = false;
+	e->state = EDGE_SLOW;
 }
 
 /* What nobody asks for any more stops. Work of the vertex goes on while another of its edges wants it. */

@@ -41,7 +41,8 @@ void edge_add_key(struct edge *e, const char *key)
 	if (e->has_result || e->vertex->ignore_cache)
 		return;
 	g_autoptr(GArray) results = g_array_new(FALSE, FALSE, sizeof(struct key_result));
-	key_store_results(s->keys, key, results);
+	if (!key_is_import(key))
+		key_store_results(s->keys, key, results);
 	for (guint i = 0; i < results->len; i++) {
 		struct key_result r = g_array_index(results, struct key_result, i);
 		bool usable = !g_hash_table_contains(e->tried, r.id) &&
@@ -53,6 +54,7 @@ void edge_add_key(struct edge *e, const char *key)
 		}
 		g_free(r.id);
 	}
+	edge_import_records(e, key); /* last: of equal age ours are taken */
 }
 
 /* Follows the links of one key of an input, for every cache map. */
@@ -60,7 +62,9 @@ static void probe(struct edge *e, size_t dep, const char *key, bool is_content)
 {
 	for (guint m = 0; m < e->vertex->maps->len; m++) {
 		struct key_link link = link_of(e, dep, m, is_content ? NULL : edge_selector(e, dep, m));
-		key_store_find(e->vertex->solver->keys, key, &link, e->deps[dep].matches);
+		if (!key_is_import(key))
+			key_store_find(e->vertex->solver->keys, key, &link, e->deps[dep].matches);
+		edge_import_find(e, key, &link, e->deps[dep].matches);
 	}
 }
 
@@ -163,17 +167,22 @@ void edge_absorb(struct edge *e)
 
 typedef void (*alternative_fn)(struct edge *e, const char *key, const struct key_link *link, void *data);
 
-/* Every key that stands for an input: by definition, of its result, of its content, of equal edges. */
+static void each_own(struct edge *e, const GPtrArray *keys, const struct key_link *link, alternative_fn fn, void *data)
+{
+	for (guint k = 0; k < keys->len; k++)
+		if (!key_is_import(keys->pdata[k]))
+			fn(e, keys->pdata[k], link, data);
+}
+
+/* Every key of ours that stands for an input: by definition, of its result, of its content, of equal edges. */
 static void each_alternative(struct edge *e, size_t i, alternative_fn fn, void *data)
 {
 	struct dep *d = &e->deps[i];
 	struct edge *from = edge_resolve(d->edge);
 	for (guint m = 0; m < e->vertex->maps->len; m++) {
 		struct key_link link = link_of(e, i, m, edge_selector(e, i, m));
-		for (guint k = 0; k < from->keys->len; k++)
-			fn(e, from->keys->pdata[k], &link, data);
-		for (guint k = 0; k < from->result_keys->len; k++)
-			fn(e, from->result_keys->pdata[k], &link, data);
+		each_own(e, from->keys, &link, fn, data);
+		each_own(e, from->result_keys, &link, fn, data);
 		if (*e->vertex->content[i].digest) {
 			g_autofree char *key = key_root(e->vertex->content[i].digest, -1);
 			struct key_link by_content = link_of(e, i, m, NULL);
@@ -181,7 +190,8 @@ static void each_alternative(struct edge *e, size_t i, alternative_fn fn, void *
 		}
 		for (guint k = 0; d->extra_keys && k < d->extra_keys->len; k += 2) {
 			struct key_link extra = link_of(e, i, m, d->extra_keys->pdata[k + 1]);
-			fn(e, d->extra_keys->pdata[k], &extra, data);
+			if (!key_is_import(d->extra_keys->pdata[k]))
+				fn(e, d->extra_keys->pdata[k], &extra, data);
 		}
 	}
 }
@@ -264,6 +274,17 @@ void edge_save(struct edge *e, const char *result_id)
 	for (size_t i = 0; i < v->n_inputs; i++)
 		each_alternative(e, i, add_alternative, key);
 	save_under(e, key, result_id);
+}
+
+char *edge_own_key(struct edge *e)
+{
+	struct vertex *v = e->vertex;
+	if (v->n_inputs == 0)
+		return key_root(map_at(v, 0)->digest, e->index);
+	char *key = key_for_inputs(e);
+	for (size_t i = 0; i < v->n_inputs; i++)
+		each_alternative(e, i, add_missing_alternative, key);
+	return key;
 }
 
 /* A record was found through some of the keys: next time any of them will do. */

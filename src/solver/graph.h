@@ -87,6 +87,8 @@ struct watcher {
 struct record {
 	char *key, *result; /* owned */
 	int64_t created_ns;
+	solver_import *import; /* ref; NULL: one of ours, else: */
+	guint import_record, import_result;
 };
 struct edge {
 	struct vertex *vertex;
@@ -104,6 +106,7 @@ struct edge {
 	GPtrArray *result_keys;  /* owned texts: keys of the result, for those who save under it */
 	GArray *records;         /* struct record, not tried yet */
 	GHashTable *tried;       /* results that were loaded in vain */
+	bool adopted;            /* has a key of our own for all that an import told of it */
 	struct task *load_task;  /* borrowed */
 	struct failure *failure; /* owned; of an input, or of this output */
 	bool has_result;
@@ -123,8 +126,11 @@ void edge_touch(struct edge *e);
 void vertex_touch(struct vertex *v);
 void edge_evaluate(struct edge *e);
 void edge_stop_undesired(struct edge *e);
-void edge_load_done(struct edge *e, const struct record *tried, bool ok, void *result);
+void record_copy(struct record *to, const struct record *from);
+void record_clear(struct record *r);
+void edge_load_done(struct edge *e, const struct task *t, void *result /* taken */);
 void edge_watch(struct edge *e, struct watcher w);
+void edge_reopen(struct edge *e);
 void edge_unwatch(struct edge *e, const struct edge *by, const struct request *request);
 const char *edge_selector(const struct edge *e, size_t dep, guint map);
 const char *vertex_content_root(const struct vertex *v, size_t input);
@@ -134,6 +140,14 @@ void edge_absorb(struct edge *e);
 void edge_save(struct edge *e, const char *result_id);
 void edge_link_record(struct edge *e, const char *key);
 void edge_add_key(struct edge *e, const char *key);
+
+/* edge_import.c: what imports of its jobs know of an edge. */
+void edge_import_find(const struct edge *e, const char *from, const struct key_link *link, GHashTable *ret_targets);
+void edge_import_records(struct edge *e, const char *key);
+/* A result of an import was loaded: it is ours from now on, with what it contains of the steps before. */
+void edge_adopt(struct edge *e, const struct record *loaded, void *result, const char *result_id);
+/* A key of our own for the edge, linked with all its inputs, which have theirs. Owned. */
+char *edge_own_key(struct edge *e);
 
 /* edge_merge.c: finds an active edge with the same key; true when e merged into it. */
 bool edge_merge(struct edge *e);
@@ -165,6 +179,7 @@ struct task {
 	char **output_ids;
 	int64_t created_ns;
 	void *result;
+	char *result_id; /* owned; of an import's result, as ours */
 };
 struct task *task_start(struct vertex *v, enum task_kind kind, const struct task *what);
 /* The cancel token is set; the task comes back later, or at once when it waited for a slot. */
@@ -201,6 +216,7 @@ struct solver_job {
 	progress_log *log;       /* ref or NULL */
 	void *data;
 	GHashTable *vertices; /* set of struct vertex that it holds; solver thread */
+	GPtrArray *imports;   /* of solver_import * (refs); solver thread */
 	GMutex mu;
 	GHashTable *sinks; /* digest text to ref; mu guards it */
 };
@@ -208,6 +224,8 @@ void job_add_vertex(solver_job *job, struct vertex *v);
 void job_drop_all(solver_job *job);
 const struct llb_vertex *vertex_resolved(struct vertex *v);
 struct vertex *job_load_vertex(solver_job *job, const struct llb_vertex *llb);
+/* Its lost results are not there any more, nor its failures. */
+void vertex_reopen(struct vertex *v);
 void vertex_drop_job(struct vertex *v, solver_job *job);
 void vertex_free_if_idle(struct vertex *v);
 /* Everything it needs, itself included, forwards followed. Borrowed pointers; g_ptr_array_unref. */

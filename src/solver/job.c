@@ -49,6 +49,7 @@ solver_job *solver_job_new(solver *s, const char *id, session_group *sessions, p
 	job->sessions = sessions ? session_group_ref(sessions) : NULL;
 	job->log = log ? progress_log_ref(log) : NULL;
 	job->vertices = g_hash_table_new(NULL, NULL);
+	job->imports = g_ptr_array_new_with_free_func((GDestroyNotify)solver_import_unref);
 	g_mutex_init(&job->mu);
 	job->sinks = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)progress_sink_unref);
 	g_hash_table_insert(s->jobs, job->id, job);
@@ -62,6 +63,45 @@ static void leave(solver *s, void *data)
 	call_done(call);
 }
 
+static void reopen(solver *s, void *data)
+{
+	struct waiting_call *call = data;
+	GHashTableIter iter;
+	gpointer v;
+	g_hash_table_iter_init(&iter, call->job->vertices);
+	while (g_hash_table_iter_next(&iter, &v, NULL))
+		vertex_reopen(v);
+	g_hash_table_iter_init(&iter, call->job->vertices);
+	while (g_hash_table_iter_next(&iter, &v, NULL))
+		vertex_touch(v);
+	call_done(call);
+}
+
+void solver_job_reopen(solver_job *job)
+{
+	call_and_wait(job, reopen);
+}
+
+struct addition {
+	solver_job *job;
+	solver_import *import; /* ref */
+};
+
+static void add_import(solver *s, void *data)
+{
+	struct addition *a = data;
+	g_ptr_array_add(a->job->imports, a->import);
+	g_free(a);
+}
+
+/* The job is there when the message arrives: it ends with one of its own. */
+void solver_job_add_import(solver_job *job, solver_import *import)
+{
+	struct addition *a = g_new(struct addition, 1);
+	*a = (struct addition){job, solver_import_ref(import)};
+	solver_post(job->solver, add_import, a);
+}
+
 void solver_job_free(solver_job *job)
 {
 	if (!job)
@@ -73,6 +113,7 @@ void solver_job_free(solver_job *job)
 	g_clear_pointer(&job->sessions, session_group_unref);
 	g_clear_pointer(&job->log, progress_log_unref);
 	g_hash_table_unref(job->vertices);
+	g_ptr_array_unref(job->imports);
 	g_hash_table_unref(job->sinks);
 	g_mutex_clear(&job->mu);
 	g_free(job->id);

@@ -27,5 +27,6 @@ key_db *key_db_open(int root_fd, GError **error);
 void key_db_close(key_db *d);
 void key_db_targets(key_db *d, const char *from, const struct key_link *link, GHashTable *ret_targets);
 void key_db_results(key_db *d, const char *key, GArray *ret_results);
+void key_db_backlinks(key_db *d, const char *key, key_backlink_fn fn, void *data);
 /* changes: struct key_change *, in order, one transaction. */
 bool key_db_write(key_db *d, const GPtrArray *changes, bool durable, GError **error);

@@ -287,6 +287,35 @@ void key_store_forget_pair(key_store *k, const char *key, const char *result)
 		queue(k, (struct key_change){.type = KEY_FORGET_PAIR, .key = (char *)key, .other = (char *)result});
 }
 
+/* "from input output digest selector", as link_text wrote it. */
+static void tell_link(const char *text, key_backlink_fn fn, void *data)
+{
+	g_auto(GStrv) part = g_strsplit(text, " ", 5);
+	if (g_strv_length(part) != 5)
+		return;
+	struct key_link link = {.input = g_ascii_strtoll(part[1], NULL, 10),
+				.output = g_ascii_strtoll(part[2], NULL, 10),
+				.digest = part[3],
+				.selector = part[4]};
+	fn(data, part[0], &link);
+}
+
+void key_store_backlinks(key_store *k, const char *key, key_backlink_fn fn, void *data)
+{
+	if (key_is_session_only(key))
+		return;
+	if (k->db) {
+		key_db_backlinks(k->db, key, fn, data);
+		return;
+	}
+	GHashTableIter iter;
+	gpointer text, targets;
+	g_hash_table_iter_init(&iter, k->lasting.links);
+	while (g_hash_table_iter_next(&iter, &text, &targets))
+		if (g_hash_table_contains(targets, key))
+			tell_link(text, fn, data);
+}
+
 bool key_store_needs_flush(key_store *k)
 {
 	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&k->mu);

@@ -53,6 +53,13 @@ void key_store_forget(key_store *k, const char *result);
 /* This pair only (a load failed). */
 void key_store_forget_pair(key_store *k, const char *key, const char *result);
 
+/*
+ * Every link that leads to a key, in no order; what was written and not flushed yet may be missing. link and from are
+ * borrowed until the call returns.
+ */
+typedef void (*key_backlink_fn)(void *data, const char *from, const struct key_link *link);
+void key_store_backlinks(key_store *k, const char *key, key_backlink_fn fn, void *data);
+
 bool key_store_needs_flush(key_store *k);
 /* durable: survives a power cut. */
 bool key_store_flush(key_store *k, bool durable, GError **error);

@@ -18,6 +18,7 @@
 #include "base/work.h"
 #include "llb/definition.h"
 #include "progress/progress.h"
+#include "solver/import.h"
 
 typedef struct solver solver;
 typedef struct solver_job solver_job;
@@ -65,6 +66,8 @@ struct solver_result_class {
 	bool (*load)(void *data, const char *id, struct work *work, void **ret_result, GError **error);
 	/* Is it still there? Cheap; no load. */
 	bool (*exists)(void *data, const char *id);
+	/* Can a result not be read any more, though it was there? NULL: never. */
+	bool (*lost)(void *data, void *result);
 };
 
 struct solver_options {
@@ -96,6 +99,21 @@ void *solver_job_data(const solver_job *job);
  */
 bool solver_job_build(solver_job *job, const struct llb_vertex *vertex, int64_t index, cancel *c, void **ret_result,
 		      GError **error);
+/* Keys and results of others, for what the job asks for from now on. Counted. */
+void solver_job_add_import(solver_job *job, solver_import *import);
+struct solver_target {
+	const struct llb_vertex *vertex;
+	int64_t index;
+};
+/* Everything that leads to results that the job has built, as lasting keys. Owned. */
+key_graph *solver_job_keys(solver_job *job, const struct solver_target *targets, size_t n, cancel *c, GError **error);
+/* A result by the id that a key graph has of it; NULL for scratch. NOT_FOUND when it is gone. */
+bool solver_load_result(solver *s, const char *id, struct work *work, void **ret_result, GError **error);
+/*
+ * Takes back results of the job's vertices that cannot be read any more (class->lost), and failures, which may be their
+ * doing: what is asked for next is looked up or run again.
+ */
+void solver_job_reopen(solver_job *job);
 /* Runs fn as a vertex of its own (exporters, metadata lookups): started, statuses, completed, error. */
 bool solver_job_run_vertex(solver_job *job, const char *digest, const char *name, cancel *c,
 			   bool (*fn)(void *data, struct work *work, GError **error), void *data, GError **error);

@@ -188,8 +188,7 @@ void task_start_load(struct edge *e, const struct record *record)
 {
 	struct task *t = task_new(e->vertex, TASK_LOAD);
 	t->edge = e;
-	t->record = (struct record){
-		.key = g_strdup(record->key), .result = g_strdup(record->result), .created_ns = record->created_ns};
+	record_copy(&t->record, record);
 	e->load_task = t;
 	dispatch(e->vertex->solver, t);
 }
@@ -238,13 +237,29 @@ static void exec_run(struct task *t)
 	progress_sink_complete(v->sink, t->ok ? NULL : t->error->message, false);
 }
 
+static bool load_own(struct task *t, struct work *work)
+{
+	const struct solver_options *o = &t->vertex->solver->options;
+	return !*t->record.result || o->results->load(o->data, t->record.result, work, &t->result, &t->error);
+}
+
+static bool load_import(struct task *t, struct work *work)
+{
+	const struct solver_options *o = &t->vertex->solver->options;
+	int64_t created_ns;
+	if (!import_load(t->record.import, t->record.import_record, t->record.import_result, work, &t->result,
+			 &t->error))
+		return false;
+	t->result_id = o->results->save(o->data, t->result, &created_ns);
+	return true;
+}
+
 static void load_run(struct task *t)
 {
 	struct vertex *v = t->vertex;
 	struct work work = work_of(t);
 	progress_sink_start_cached(v->sink);
-	t->ok = !*t->record.result || v->solver->options.results->load(v->solver->options.data, t->record.result, &work,
-								       &t->result, &t->error);
+	t->ok = t->record.import ? load_import(t, &work) : load_own(t, &work);
 	progress_sink_complete(v->sink, t->ok ? NULL : t->error->message, true);
 }
 
@@ -331,7 +346,7 @@ static void load_done(struct task *t)
 	e->load_task = NULL;
 	if (is_void(t))
 		return;
-	edge_load_done(e, &t->record, t->ok, g_steal_pointer(&t->result));
+	edge_load_done(e, t, g_steal_pointer(&t->result));
 }
 
 static void map_clear(struct cache_map *map, size_t n_inputs)
@@ -356,8 +371,8 @@ static void task_free(struct task *t)
 	g_free(t->inputs);
 	g_free(t->outputs);
 	g_free(t->output_ids);
-	g_free(t->record.key);
-	g_free(t->record.result);
+	record_clear(&t->record);
+	g_free(t->result_id);
 	g_clear_error(&t->error);
 	g_clear_pointer(&t->sessions, session_group_unref);
 	cancel_unref(t->cancel);

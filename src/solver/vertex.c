@@ -274,6 +274,14 @@ struct vertex *job_load_vertex(solver_job *job, const struct llb_vertex *llb)
 	return v;
 }
 
+void vertex_reopen(struct vertex *v)
+{
+	g_clear_pointer(&v->failure, failure_unref);
+	for (guint i = 0; i < v->edges->len; i++)
+		if (!((struct edge *)v->edges->pdata[i])->forward)
+			edge_reopen(v->edges->pdata[i]);
+}
+
 /* ---- the end of a job, on the solver thread */
 
 void job_drop_all(solver_job *job)

@@ -1,24 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/limits.h"
-#include "progress/progress.h"
 #include "source/classes.h"
 #include "source/pull.h"
 #include <string.h>
-
-#define SESSION_WAIT_MS 5000
-#define CONTENT_INFO "/containerd.services.content.v1.Content/Info"
-#define PROGRESS_US (150 * 1000)
-
-/* The client that has the layout: the one named, else any of the build that serves content. */
-static session *session_get(session_registry *sessions, const char *id, struct work *work, GError **error)
-{
-	if (id && *id)
-		return session_find(sessions, id, SESSION_WAIT_MS, work->cancel, error);
-	if (work->sessions)
-		return session_group_any(work->sessions, CONTENT_INFO, SESSION_WAIT_MS, work->cancel, error);
-	error_set(error, ERROR_FAILED_PRECONDITION, "no session to read an OCI layout from");
-	return NULL;
-}
 
 static char *store_name(const char *store)
 {
@@ -53,7 +36,7 @@ reference *pull_layout_reference(const char *text, GError **error)
 static bool layout_resolve(const struct pull_origin *o, const reference *ref, struct work *work, oci_descriptor **ret,
 			   GError **error)
 {
-	g_autoptr(session) s = session_get(o->sessions, o->session_id, work, error);
+	g_autoptr(session) s = session_with_content(o->sessions, o->session_id, work, error);
 	g_autofree char *store = store_name(o->store);
 	struct digest digest;
 	int64_t size;
@@ -64,39 +47,14 @@ static bool layout_resolve(const struct pull_origin *o, const reference *ref, st
 	return true;
 }
 
-struct gather {
-	GByteArray *bytes;
-	size_t max;
-};
-
-static bool gather_add(void *data, const void *bytes, size_t n, GError **error)
-{
-	struct gather *g = data;
-	if (n > g->max - g->bytes->len)
-		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "document is larger than %zu bytes", g->max);
-	g_byte_array_append(g->bytes, bytes, (guint)n);
-	return true;
-}
-
 static GBytes *layout_fetch(const struct pull_origin *o, const reference *ref, const oci_descriptor *d, size_t max,
 			    struct work *work, GError **error)
 {
-	g_autoptr(session) s = session_get(o->sessions, o->session_id, work, error);
+	g_autoptr(session) s = session_with_content(o->sessions, o->session_id, work, error);
 	if (!s)
 		return NULL;
 	g_autofree char *store = store_name(o->store);
-	g_autoptr(GByteArray) bytes = g_byte_array_new();
-	struct gather g = {bytes, max};
-	if (!session_content_read(s, store, d->digest.text, 0, work->cancel, gather_add, &g, error))
-		return NULL;
-	struct digest got;
-	digest_of(bytes->data, bytes->len, &got);
-	if (!digest_equal(&got, &d->digest)) {
-		error_set(error, ERROR_FAILED_PRECONDITION,
-			  "unexpected commit digest %s, expected %s: failed precondition", got.text, d->digest.text);
-		return NULL;
-	}
-	return g_byte_array_free_to_bytes(g_steal_pointer(&bytes));
+	return session_content_fetch(s, store, &d->digest, max, work->cancel, error);
 }
 
 /* A layout is read by digest alone: whoever can name the bytes may as well have ours. */
@@ -124,83 +82,10 @@ void pull_origin_layout(struct pull_origin *ret, const struct source_context *co
 	};
 }
 
-/* ---- layers */
-
-struct layout {
-	session_registry *sessions; /* borrowed: the daemon outlives its records */
-	char *session_id, *store;   /* owned */
-};
-
-struct transfer {
-	blob_writer *writer;
-	const struct digest *digest;
-	struct work *work;
-	int64_t size, started_ns;
-	gint64 next_us;
-};
-
-static void transfer_status(struct transfer *t, bool done)
-{
-	gint64 now = g_get_monotonic_time();
-	if (!done && now < t->next_us)
-		return;
-	t->next_us = now + PROGRESS_US;
-	progress_status(t->work->progress, &(struct progress_status){
-						   .id = t->digest->text,
-						   .name = "downloading",
-						   .current = (int64_t)blob_writer_size(t->writer),
-						   .total = t->size,
-						   .started_ns = t->started_ns,
-						   .completed_ns = done ? progress_now_ns() : 0,
-					   });
-}
-
-static bool transfer_add(void *data, const void *bytes, size_t n, GError **error)
-{
-	struct transfer *t = data;
-	if (!blob_writer_append(t->writer, bytes, n, error))
-		return false;
-	transfer_status(t, false);
-	return true;
-}
-
-static bool layout_blob_fetch(void *self, blob_store *into, const struct digest *digest, int64_t size,
-			      struct work *work, GError **error)
-{
-	struct layout *l = self;
-	if (blob_store_has(into, digest))
-		return true;
-	g_autoptr(session) s = session_get(l->sessions, l->session_id, work, error);
-	g_autofree char *store = store_name(l->store);
-	g_autoptr(blob_writer) writer =
-		s ? blob_store_write(into, digest, (uint64_t)(size >= 0 ? size : LIMIT_LAYER_BYTES), error) : NULL;
-	if (!writer)
-		return false;
-	struct transfer t = {writer, digest, work, size, progress_now_ns(), 0};
-	transfer_status(&t, false);
-	if (!session_content_read(s, store, digest->text, 0, work->cancel, transfer_add, &t, error) ||
-	    !blob_writer_commit(writer, NULL, error))
-		return false;
-	transfer_status(&t, true);
-	return true;
-}
-
-static void layout_free(void *self)
-{
-	struct layout *l = self;
-	g_free(l->session_id);
-	g_free(l->store);
-	g_free(l);
-}
-
 blob_provider *pull_layout_provider(session_registry *sessions, const char *session_id, const char *store)
 {
-	static const struct blob_provider_class class = {.fetch = layout_blob_fetch, .free = layout_free};
-	struct layout *l = g_new0(struct layout, 1);
-	l->sessions = sessions;
-	l->session_id = g_strdup(session_id);
-	l->store = g_strdup(store);
-	return blob_provider_new(&class, l);
+	g_autofree char *name = store_name(store);
+	return session_content_provider(sessions, session_id, name);
 }
 
 /* ---- the source */

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "remotecache/exporter.h"
+#include "format/gotype.h"
+#include "progress/progress.h"
+#include "remotecache/gather.h"
+#include <string.h>
+
+struct cache_exporter {
+	struct remotecache_context context;
+	const struct cache_exporter_class *class; /* NULL: inline */
+	void *self;
+	bool all, ignores_errors;
+	struct compression_attributes compression;
+};
+
+static const struct {
+	const char *type;
+	const struct cache_exporter_class *class; /* NULL: not built */
+} kinds[] = {
+	{"registry", &registry_cache_class}, {"local", &local_cache_class}, {"s3", NULL}, {"gha", NULL}, {"azblob", NULL},
+};
+
+static cache_exporter *exporter_new(const struct remotecache_context *context, GHashTable *attrs)
+{
+	cache_exporter *e = g_new0(cache_exporter, 1);
+	e->context = *context;
+	e->all = strcmp(attribute(attrs, "mode"), "max") == 0; /* anything else is min */
+	e->compression = (struct compression_attributes){.compression = COMPRESSION_GZIP, .level = -1};
+	if (!bool_parse(attribute(attrs, "ignore-error"), &e->ignores_errors, NULL))
+		e->ignores_errors = false;
+	return e;
+}
+
+cache_exporter *cache_exporter_open(const struct remotecache_context *context, const char *type, GHashTable *attrs,
+				    GError **error)
+{
+	const struct cache_exporter_class *class = NULL;
+	bool known = strcmp(type, "inline") == 0, built = known;
+	for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
+		if (strcmp(kinds[i].type, type) != 0)
+			continue;
+		class = kinds[i].class;
+		known = true;
+		built = class != NULL;
+	}
+	if (!known || !built) {
+		error_set(error, known ? ERROR_UNIMPLEMENTED : ERROR_UNKNOWN,
+			  known ? "cache export of type \"%s\" is not supported" : "unknown cache exporter: \"%s\"", type);
+		return NULL;
+	}
+	g_autoptr(cache_exporter) e = exporter_new(context, attrs);
+	if (!class)
+		return g_steal_pointer(&e);
+	if (!attribute_compression(attrs, &e->compression, error) ||
+	    !(e->self = class->open(&e->context, attrs, error))) {
+		g_prefix_error(error, "failed to configure %s cache exporter: ", type);
+		return NULL;
+	}
+	e->class = class;
+	return g_steal_pointer(&e);
+}
+
+void cache_exporter_free(cache_exporter *e)
+{
+	if (!e)
+		return;
+	if (e->self)
+		e->class->free(e->self);
+	g_free(e);
+}
+
+const char *cache_exporter_name(const cache_exporter *e)
+{
+	return e->class ? e->class->vertex_name : "exporting inline cache";
+}
+
+bool cache_exporter_is_inline(const cache_exporter *e)
+{
+	return !e->class;
+}
+
+bool cache_exporter_ignores_errors(const cache_exporter *e)
+{
+	return e->ignores_errors;
+}
+
+bool cache_exporter_run(cache_exporter *e, const key_graph *keys, struct work *work, GHashTable *response,
+			GError **error)
+{
+	struct gather_options options = {.all = e->all,
+					 .compression = e->compression.compression,
+					 .level = e->compression.level,
+					 .force = e->compression.force};
+	int64_t started_ns;
+	progress_status_start(work->progress, "preparing build cache for export", NULL, &started_ns);
+	g_autoptr(gathered) g = gather(&e->context, keys, &options, work, error);
+	if (!g)
+		return false;
+	progress_status_end(work->progress, "preparing build cache for export", NULL, started_ns);
+	g_autoptr(GPtrArray) layers = NULL;
+	g_autoptr(cache_config) config = gathered_config(g, keys, &layers);
+	progress_status_start(work->progress, "sending cache export", NULL, &started_ns);
+	if (!e->class->send(e->self, config, layers, work, response, error))
+		return false;
+	progress_status_end(work->progress, "sending cache export", NULL, started_ns);
+	return true;
+}

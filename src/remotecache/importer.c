@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "remotecache/importer.h"
+#include "base/ident.h"
+#include "remotecache/attributes.h"
+#include <string.h>
+
+struct part {
+	cache_config *config; /* owned */
+	GPtrArray *layers;    /* of oci_layer *, owned; NULL elements: unknown */
+	blob_provider *provider;
+};
+struct place { /* of a result */
+	guint part, record, result; /* in the part */
+};
+struct faults { /* shared with the providers, which outlive the import */
+	gint refs, n;
+	GMutex mu;
+	GHashTable *digests; /* set of texts */
+};
+struct remote_import {
+	struct remotecache_context context;
+	bool eager;
+	char id[IDENT_SIZE]; /* in names of results */
+	GPtrArray *parts;    /* of struct part * */
+	key_graph *keys;     /* until finished */
+	GHashTable *places;  /* "record result" to struct place * */
+	struct faults *faults;
+};
+
+/* ---- faults */
+
+static void faults_unref(struct faults *f)
+{
+	if (!g_atomic_int_dec_and_test(&f->refs))
+		return;
+	g_hash_table_unref(f->digests);
+	g_mutex_clear(&f->mu);
+	g_free(f);
+}
+
+static struct faults *faults_new(void)
+{
+	struct faults *f = g_new0(struct faults, 1);
+	f->refs = 1;
+	g_mutex_init(&f->mu);
+	f->digests = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	return f;
+}
+
+static bool faults_has(struct faults *f, const struct digest *digest)
+{
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&f->mu);
+	return g_hash_table_contains(f->digests, digest->text);
+}
+
+static void faults_add(struct faults *f, const struct digest *digest)
+{
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&f->mu);
+	if (g_hash_table_add(f->digests, g_strdup(digest->text)))
+		g_atomic_int_inc(&f->n);
+}
+
+/* ---- a provider that remembers what it could not give */
+
+struct wary {
+	blob_provider *from; /* ref */
+	struct faults *faults;
+};
+
+static bool wary_fetch(void *self, blob_store *into, const struct digest *digest, int64_t size, struct work *work,
+		       GError **error)
+{
+	struct wary *w = self;
+	if (blob_provider_pass(w->from, into, digest, size, work, error))
+		return true;
+	if (!work || !cancel_is_set(work->cancel))
+		faults_add(w->faults, digest);
+	return false;
+}
+
+static bool wary_origin(void *self, const char **ret_host, const char **ret_repository)
+{
+	return blob_provider_origin(((struct wary *)self)->from, ret_host, ret_repository);
+}
+
+static bool wary_can(void *self, const struct digest *digest)
+{
+	return !faults_has(((struct wary *)self)->faults, digest);
+}
+
+static void wary_free(void *self)
+{
+	struct wary *w = self;
+	blob_provider_unref(w->from);
+	faults_unref(w->faults);
+	g_free(w);
+}
+
+static blob_provider *wary_provider(blob_provider *from, struct faults *faults)
+{
+	static const struct blob_provider_class class = {
+		.fetch = wary_fetch, .origin = wary_origin, .can = wary_can, .free = wary_free};
+	struct wary *w = g_new0(struct wary, 1);
+	w->from = blob_provider_ref(from);
+	w->faults = faults;
+	g_atomic_int_inc(&faults->refs);
+	return blob_provider_new(&class, w);
+}
+
+/* ---- making one */
+
+static void part_free(gpointer data)
+{
+	struct part *p = data;
+	cache_config_free(p->config);
+	g_ptr_array_unref(p->layers);
+	blob_provider_unref(p->provider);
+	g_free(p);
+}
+
+remote_import *remote_import_new(const struct remotecache_context *context, bool eager)
+{
+	remote_import *r = g_new0(remote_import, 1);
+	r->context = *context;
+	r->context.session_id = NULL; /* the caller's */
+	r->eager = eager;
+	ident_new(r->id);
+	r->parts = g_ptr_array_new_with_free_func(part_free);
+	r->keys = key_graph_new();
+	r->places = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	r->faults = faults_new();
+	return r;
+}
+
+void remote_import_free(remote_import *r)
+{
+	if (!r)
+		return;
+	g_ptr_array_unref(r->parts);
+	key_graph_free(r->keys);
+	g_hash_table_unref(r->places);
+	faults_unref(r->faults);
+	g_free(r);
+}
+
+static char *place_name(guint record, guint result)
+{
+	return g_strdup_printf("%u %u", record, result);
+}
+
+static bool is_known(const struct part *p, guint record, guint result)
+{
+	g_autoptr(GArray) chain = cache_config_chain(p->config, cache_config_result(p->config, record, result));
+	for (guint i = 0; i < chain->len; i++)
+		if (!p->layers->pdata[g_array_index(chain, guint, i)])
+			return false;
+	return true;
+}
+
+/* Results of layers that the manifest does not name are left out. */
+static void add_results(remote_import *r, const struct part *p, guint record, guint as)
+{
+	const struct key_record *from = key_graph_get(p->config->keys, record);
+	for (guint n = 0; n < from->results->len; n++) {
+		if (!is_known(p, record, n))
+			continue;
+		guint result = key_graph_get(r->keys, as)->results->len;
+		g_autofree char *id = g_strdup_printf("import-%s-%u-%u", r->id, as, result);
+		struct place place = {r->parts->len - 1, record, n};
+		key_graph_add_result(r->keys, as, id, g_array_index(from->results, struct key_result, n).created_ns);
+		g_hash_table_insert(r->places, place_name(as, result), g_memdup2(&place, sizeof place));
+	}
+}
+
+void remote_import_add(remote_import *r, cache_config *config, GPtrArray *layers, blob_provider *provider)
+{
+	struct part *p = g_new0(struct part, 1);
+	*p = (struct part){config, layers, wary_provider(provider, r->faults)};
+	g_ptr_array_add(r->parts, p);
+	guint base = r->keys->records->len;
+	for (guint record = 0; record < config->keys->records->len; record++) {
+		const struct key_record *from = key_graph_get(config->keys, record);
+		guint as = key_graph_add(r->keys, from->digest, from->n_inputs);
+		for (guint i = 0; i < from->n_inputs; i++)
+			for (guint k = 0; k < from->inputs[i]->len; k++) {
+				const struct key_input *link = &g_array_index(from->inputs[i], struct key_input, k);
+				key_graph_link(r->keys, as, i, link->selector, base + link->from);
+			}
+		add_results(r, p, record, as);
+	}
+}
+
+/* ---- what the solver asks */
+
+static const struct part *find_result(const remote_import *r, guint record, guint result, GArray **ret_chain)
+{
+	g_autofree char *name = place_name(record, result);
+	const struct place *place = g_hash_table_lookup(r->places, name);
+	const struct part *p = r->parts->pdata[place->part];
+	*ret_chain = cache_config_chain(p->config, cache_config_result(p->config, place->record, place->result));
+	return p;
+}
+
+static cache_ref *add_layer(const remote_import *r, const struct part *p, guint at, cache_ref *parent,
+			    struct work *work, GError **error)
+{
+	const oci_layer *layer = p->layers->pdata[at];
+	const struct digest *digest = &layer->descriptor->digest;
+	if (faults_has(r->faults, digest)) {
+		error_set(error, ERROR_NOT_FOUND, "layer %s could not be had before", digest->text);
+		return NULL;
+	}
+	g_autofree char *description =
+		layer->description ? g_strdup(layer->description) : g_strconcat("imported ", digest->text, NULL);
+	struct cache_record_options options = {
+		.description = description, .created_ns = layer->created_ns, .progress = work->progress};
+	return cache_add_layer(r->context.cache, parent, layer, p->provider, &options, error);
+}
+
+static bool fetch_all(const remote_import *r, cache_ref *ref, struct work *work, GError **error)
+{
+	struct cache_layer_options options = {.compression = COMPRESSION_GZIP, .level = -1, .existing = true, .fetch = true};
+	g_autoptr(GPtrArray) layers = cache_ref_layers(r->context.cache, ref, &options, work, error);
+	return layers != NULL;
+}
+
+static bool import_result(void *self, guint record, guint result, struct work *work, void **ret_result, GError **error)
+{
+	const remote_import *r = self;
+	g_autoptr(GArray) chain = NULL;
+	const struct part *p = find_result(r, record, result, &chain);
+	g_autoptr(cache_ref) current = NULL;
+	for (guint i = 0; i < chain->len; i++) {
+		cache_ref *next = add_layer(r, p, g_array_index(chain, guint, i), current, work, error);
+		if (!next)
+			return false;
+		cache_ref_unref(current);
+		current = next;
+	}
+	if (r->eager && !fetch_all(r, current, work, error))
+		return false;
+	*ret_result = g_steal_pointer(&current);
+	return true;
+}
+
+/* Layers of the one that are the first of the other. */
+static void *import_sub(void *self, guint of_record, guint of_result, void *loaded, guint record, guint result)
+{
+	const remote_import *r = self;
+	g_autoptr(GArray) whole = NULL, part = NULL;
+	if (find_result(r, of_record, of_result, &whole) != find_result(r, record, result, &part) ||
+	    part->len > whole->len || part->len == 0)
+		return NULL;
+	if (memcmp(whole->data, part->data, part->len * sizeof(guint)) != 0)
+		return NULL;
+	cache_ref *ref = loaded;
+	for (guint i = part->len; ref && i < whole->len; i++)
+		ref = cache_ref_parent(ref);
+	return ref ? cache_ref_ref(ref) : NULL;
+}
+
+static void import_free(void *self)
+{
+	remote_import_free(self);
+}
+
+static const struct solver_import_class import_class = {
+	.load = import_result, .part = import_sub, .free = import_free};
+
+solver_import *remote_import_finish(remote_import **r)
+{
+	remote_import *self = g_steal_pointer(r);
+	return solver_import_new(g_steal_pointer(&self->keys), &import_class, self);
+}
+
+unsigned remotecache_import_faults(solver_import *i)
+{
+	const remote_import *r = solver_import_self(i);
+	return (unsigned)g_atomic_int_get(&r->faults->n);
+}
+
+/* ---- kinds */
+
+static const struct cache_importer_class *const kinds[] = {&registry_import_class, &local_import_class};
+
+char *remotecache_import_id(const char *type, GHashTable *attrs)
+{
+	const char *ref = attribute(attrs, "ref");
+	if (strcmp(type, "registry") == 0 && *ref)
+		return g_strdup(ref);
+	g_autoptr(GList) keys = g_list_sort(g_hash_table_get_keys(attrs), (GCompareFunc)g_strcmp0);
+	g_autoptr(GString) text = g_string_new(type);
+	for (const GList *k = keys; k; k = k->next)
+		g_string_append_printf(text, "\n%s=%s", (char *)k->data, (char *)g_hash_table_lookup(attrs, k->data));
+	/* Upstream shows a hash of its own making; a number of the same kind serves the same end. */
+	struct digest digest;
+	digest_of_text(text->str, &digest);
+	g_autofree char *head = g_strndup(digest_hex(&digest), 16);
+	return g_strdup_printf("%s:%" G_GUINT64_FORMAT, type, g_ascii_strtoull(head, NULL, 16));
+}
+
+static bool is_later(const char *type)
+{
+	static const char *const later[] = {"s3", "gha", "azblob", NULL};
+	return g_strv_contains(later, type);
+}
+
+solver_import *remotecache_import(const struct remotecache_context *context, const char *type, GHashTable *attrs,
+				  struct work *work, GError **error)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++)
+		if (strcmp(kinds[i]->type, type) == 0)
+			return kinds[i]->open(context, attrs, work, error);
+	if (is_later(type))
+		error_set(error, ERROR_UNIMPLEMENTED, "cache import of type \"%s\" is not supported", type);
+	else
+		error_set(error, ERROR_UNKNOWN, "unknown cache importer: %s", type);
+	return NULL;
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/scope.h"
+#include "remotecache/exporter.h"
+
+#define PARALLEL 4
+
+struct registry_cache {
+	const struct remotecache_context *context; /* borrowed: the exporter's */
+	reference *ref;
+	struct content_format format;
+	struct registry_push_options push;
+};
+
+static void registry_close(void *self)
+{
+	struct registry_cache *c = self;
+	g_clear_pointer(&c->ref, reference_free);
+	g_free(c);
+}
+
+static void *registry_open(const struct remotecache_context *context, GHashTable *attrs, GError **error)
+{
+	struct registry_cache *c = g_new0(struct registry_cache, 1);
+	c->context = context;
+	c->ref = attribute_ref(attrs, error);
+	if (c->ref && content_format_read(attrs, &c->format, error) &&
+	    attribute_bool(attrs, "registry.insecure", false, &c->push.insecure, error))
+		return c;
+	registry_close(c);
+	return NULL;
+}
+
+/* A layer that lies in another repository of the same registry is taken from there. */
+static const char *mount_from(const struct registry_cache *c, const struct cache_layer_result *layer)
+{
+	const char *host, *repository;
+	return layer->provider && blob_provider_origin(layer->provider, &host, &repository) &&
+			       g_str_equal(host, c->ref->domain)
+		       ? repository
+		       : NULL;
+}
+
+static bool registry_blob(void *self, const oci_descriptor *d, const struct cache_layer_result *layer,
+			  struct work *work, GError **error)
+{
+	const struct registry_cache *c = self;
+	const struct remotecache_context *x = c->context;
+	const char *from = mount_from(c, layer);
+	if (layer->provider && !blob_store_has(x->blobs, &d->digest)) {
+		bool has = false;
+		if (!registry_has_blob(x->registry, c->ref, d, from, x->registry_auth, &c->push, work, &has, error))
+			return false;
+		if (has)
+			return true;
+	}
+	scoped_fd fd = layer_open(x, layer, work, error);
+	return fd >= 0 &&
+	       registry_push_blob(x->registry, c->ref, d, fd, from, x->registry_auth, &c->push, work, error);
+}
+
+/* The config is small, yet pushed as blobs are: from a file. */
+static bool push_small(const struct registry_cache *c, const oci_descriptor *d, const void *bytes, struct work *work,
+		       GError **error)
+{
+	const struct remotecache_context *x = c->context;
+	struct digest digest;
+	if (!blob_store_put(x->blobs, bytes, (size_t)d->size, &digest, error))
+		return false;
+	blob_store_hold(x->blobs, &digest);
+	scoped_fd fd = blob_store_find(x->blobs, &digest, error);
+	bool ok = fd >= 0 &&
+		  registry_push_blob(x->registry, c->ref, d, fd, NULL, x->registry_auth, &c->push, work, error);
+	blob_store_release(x->blobs, &digest);
+	return ok;
+}
+
+static bool registry_document(void *self, const oci_descriptor *d, const void *bytes, bool is_root, struct work *work,
+			      GError **error)
+{
+	const struct registry_cache *c = self;
+	return is_root ? registry_push_manifest(c->context->registry, c->ref, d, bytes, true, c->context->registry_auth,
+						&c->push, work, error)
+		       : push_small(c, d, bytes, work, error);
+}
+
+static bool registry_send(void *self, const cache_config *config, const GPtrArray *layers, struct work *work,
+			  GHashTable *response, GError **error)
+{
+	struct registry_cache *c = self;
+	struct content_target target = {registry_blob, registry_document, c, PARALLEL};
+	return content_export(&target, &c->format, config, layers, work, response, error);
+}
+
+const struct cache_exporter_class registry_cache_class = {
+	.type = "registry",
+	.vertex_name = "exporting cache to registry",
+	.open = registry_open,
+	.send = registry_send,
+	.free = registry_close,
+};

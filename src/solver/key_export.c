@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What leads to results of a job, collected on the solver thread a little at a time while a caller waits. */
+#include "solver/graph.h"
+#include "solver/key_walk.h"
+
+#define KEYS_A_TURN 256
+
+struct collection {
+	solver_job *job;
+	const struct solver_target *targets;
+	size_t n_targets;
+	key_walk *walk;
+	cancel *cancel;
+	GMutex mu;
+	GCond changed;
+	bool done;
+};
+
+static void add_target(struct collection *c, const struct solver_target *t)
+{
+	struct vertex *v = job_load_vertex(c->job, t->vertex);
+	const struct edge *e = edge_resolve(vertex_edge(v, t->index));
+	const GPtrArray *keys = e->result_keys->len > 0 ? e->result_keys : e->keys;
+	for (guint i = 0; i < keys->len; i++)
+		if (!key_is_import(keys->pdata[i]))
+			key_walk_from(c->walk, keys->pdata[i]);
+}
+
+/* What the job's definitions say of steps: under every key that the step goes by. */
+static void add_overrides(struct collection *c)
+{
+	GHashTableIter iter;
+	gpointer key;
+	g_hash_table_iter_init(&iter, c->job->vertices);
+	while (g_hash_table_iter_next(&iter, &key, NULL)) {
+		const struct vertex *v = key;
+		for (guint i = 0; v->llb->export_cache >= 0 && i < v->edges->len; i++) {
+			const struct edge *e = edge_resolve(v->edges->pdata[i]);
+			for (guint k = 0; k < e->keys->len; k++)
+				key_walk_override(c->walk, e->keys->pdata[k], v->llb->export_cache);
+			for (guint k = 0; k < e->result_keys->len; k++)
+				key_walk_override(c->walk, e->result_keys->pdata[k], v->llb->export_cache);
+		}
+	}
+}
+
+static void collect_step(solver *s, void *data)
+{
+	struct collection *c = data;
+	if (!cancel_is_set(c->cancel) && key_walk_step(c->walk, s->keys, KEYS_A_TURN)) {
+		solver_post(s, collect_step, c); /* others have their turn */
+		return;
+	}
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&c->mu);
+	c->done = true;
+	g_cond_signal(&c->changed);
+}
+
+static void collect(solver *s, void *data)
+{
+	struct collection *c = data;
+	for (size_t i = 0; i < c->n_targets; i++)
+		add_target(c, &c->targets[i]);
+	add_overrides(c);
+	collect_step(s, c);
+}
+
+key_graph *solver_job_keys(solver_job *job, const struct solver_target *targets, size_t n, cancel *stop, GError **error)
+{
+	if (!key_store_flush(job->solver->keys, false, error))
+		return NULL;
+	g_autoptr(key_walk) walk = key_walk_new();
+	struct collection c = {.job = job, .targets = targets, .n_targets = n, .walk = walk, .cancel = stop};
+	g_mutex_init(&c.mu);
+	g_cond_init(&c.changed);
+	solver_post(job->solver, collect, &c);
+	g_mutex_lock(&c.mu);
+	while (!c.done)
+		g_cond_wait(&c.changed, &c.mu);
+	g_mutex_unlock(&c.mu);
+	g_mutex_clear(&c.mu);
+	g_cond_clear(&c.changed);
+	return cancel_check(stop, error) ? key_walk_graph(walk) : NULL;
+}
+
+bool solver_load_result(solver *s, const char *id, struct work *work, void **ret_result, GError **error)
+{
+	if (*id == '\0') {
+		*ret_result = NULL;
+		return true;
+	}
+	return s->options.results->load(s->options.data, id, work, ret_result, error);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * key_walk: from keys back to everything that leads to them, and from that a key_graph.
+ *
+ *	key_walk *w = key_walk_new();
+ *	key_walk_from(w, key);                           what is asked for
+ *	while (key_walk_step(w, store, 256)) ...         a little at a time, so that others are not held up
+ *	key_graph *g = key_walk_graph(w);
+ *
+ * Keys of sessions, links that close a circle, and steps that lack an input are left out, as are those furthest away
+ * beyond LIMIT_CACHE_RECORDS. Thread: key_walk_step as key_store; otherwise one at a time.
+ */
+#pragma once
+#include "solver/key_graph.h"
+
+typedef struct key_walk key_walk;
+
+key_walk *key_walk_new(void);
+void key_walk_free(key_walk *w);
+void key_walk_from(key_walk *w, const char *key);
+/* What the definition says about exporting the results of a key. */
+void key_walk_override(key_walk *w, const char *key, int export_cache);
+/* Visits at most that many keys; false when none is left. */
+bool key_walk_step(key_walk *w, key_store *k, unsigned n_keys);
+key_graph *key_walk_graph(key_walk *w);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(key_walk, key_walk_free)
