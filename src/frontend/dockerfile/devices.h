@@ -7,6 +7,6 @@
  * Thread: any.
  */
 #pragma once
-#include "frontend/dockerfile/arena.h"
+#include "base/arena.h"
 
 bool devices_check(arena *a, const struct vec *texts, GError **error);
