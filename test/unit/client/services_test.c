@@ -125,7 +125,8 @@ static void test_files(void)
 	assert_text(&r, "dst/\xc3\xa4", NULL);
 	g_assert_false(sync_local(&r, "other", NULL, dst, &error));
 	g_assert_true(error_is(error, ERROR_NOT_FOUND));
-	g_assert_cmpstr(error->message, ==, "no access allowed to dir \"other\"");
+	g_assert_cmpstr(error->message, ==,
+			"rpc error: code = NotFound desc = rpc error: code = NotFound desc = no access allowed to dir \"other\"");
 	rig_clear(&r);
 }
 
