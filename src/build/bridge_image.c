@@ -134,21 +134,29 @@ static ProtobufCBinaryData bytes_copy(GBytes *bytes)
 	return (ProtobufCBinaryData){.data = g_memdup2(data, n), .len = n};
 }
 
-static bool resolve_git_source(bridge *b, const Gateway__ResolveSourceMetaRequest *r, struct work *work,
-			       Gateway__ResolveSourceMetaResponse **ret, GError **error)
+/* A lookup as a vertex of its own. */
+static bool run_lookup(struct build *build, const Gateway__ResolveSourceMetaRequest *r, struct work *work,
+		       bool (*run)(void *data, struct work *work, GError **error), void *data, GError **error)
 {
-	struct build *build = build_of_bridge(b);
-	struct git_lookup l = {.build = build, .request = r};
 	g_autofree char *name = *r->logname ? g_strdup(r->logname)
 					    : g_strdup_printf("resolve image config for %s", r->source->identifier);
 	char id[IDENT_SIZE];
 	ident_new(id);
 	struct digest digest;
 	digest_of(id, strlen(id), &digest);
-	if (!solver_job_run_vertex(build->job, digest.text, name, work->cancel, git_lookup_run, &l, error)) {
-		g_prefix_error(error, "failed to resolve source metadata for %s: ", r->source->identifier);
+	if (solver_job_run_vertex(build->job, digest.text, name, work->cancel, run, data, error))
+		return true;
+	g_prefix_error(error, "failed to resolve source metadata for %s: ", r->source->identifier);
+	return false;
+}
+
+static bool resolve_git_source(bridge *b, const Gateway__ResolveSourceMetaRequest *r, struct work *work,
+			       Gateway__ResolveSourceMetaResponse **ret, GError **error)
+{
+	struct build *build = build_of_bridge(b);
+	struct git_lookup l = {.build = build, .request = r};
+	if (!run_lookup(build, r, work, git_lookup_run, &l, error))
 		return false;
-	}
 	Gateway__ResolveSourceMetaResponse *reply = meta_reply(r);
 	reply->git = g_new0(Gateway__ResolveSourceGitResponse, 1);
 	gateway__resolve_source_git_response__init(reply->git);
@@ -158,6 +166,47 @@ static bool resolve_git_source(bridge *b, const Gateway__ResolveSourceMetaReques
 	reply->git->commitobject = bytes_copy(l.found.commit_object);
 	reply->git->tagobject = bytes_copy(l.found.tag_object);
 	git_meta_clear(&l.found);
+	*ret = reply;
+	return true;
+}
+
+/* ---- http */
+
+struct http_lookup {
+	struct build *build;
+	const Gateway__ResolveSourceMetaRequest *request;
+	struct http_meta found;
+};
+
+static bool http_lookup_run(void *data, struct work *work, GError **error)
+{
+	struct http_lookup *l = data;
+	struct work own = *work;
+	own.sessions = l->build->sessions;
+	return source_http_resolve(&builder_worker(l->build->builder)->source_context, l->request->source, &own, &l->found,
+				   error);
+}
+
+static bool resolve_http_source(bridge *b, const Gateway__ResolveSourceMetaRequest *r, struct work *work,
+				Gateway__ResolveSourceMetaResponse **ret, GError **error)
+{
+	struct build *build = build_of_bridge(b);
+	struct http_lookup l = {.build = build, .request = r};
+	if (r->http && r->http->checksumrequest)
+		return error_set(error, ERROR_UNIMPLEMENTED, "checksums with a suffix are not supported yet");
+	if (!run_lookup(build, r, work, http_lookup_run, &l, error))
+		return false;
+	Gateway__ResolveSourceMetaResponse *reply = meta_reply(r);
+	reply->http = g_new0(Gateway__ResolveSourceHTTPResponse, 1);
+	gateway__resolve_source_httpresponse__init(reply->http);
+	reply->http->checksum = g_strdup(l.found.checksum.text);
+	reply->http->filename = g_steal_pointer(&l.found.filename);
+	if (l.found.has_modified) {
+		reply->http->lastmodified = g_new0(Google__Timestamp, 1);
+		google__timestamp__init(reply->http->lastmodified);
+		reply->http->lastmodified->seconds = l.found.modified_s;
+	}
+	http_meta_clear(&l.found);
 	*ret = reply;
 	return true;
 }
@@ -173,6 +222,8 @@ bool build_resolve_source(bridge *b, const Gateway__ResolveSourceMetaRequest *r,
 		return resolve_image_source(b, r, rest + 3, scheme[0] == 'o', work, ret, error);
 	if (strcmp(scheme, "git") == 0)
 		return resolve_git_source(b, r, work, ret, error);
+	if (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0)
+		return resolve_http_source(b, r, work, ret, error);
 	if (strcmp(scheme, "local") == 0) {
 		*ret = meta_reply(r);
 		return true;

@@ -29,11 +29,17 @@
 	X(entry_xattr_next)                                                                                            \
 	X(entry_xattr_reset)                                                                                           \
 	X(error_string)                                                                                                \
+	X(filter_bytes)                                                                                                \
 	X(read_data_block)                                                                                             \
 	X(read_free)                                                                                                   \
 	X(read_new)                                                                                                    \
 	X(read_next_header)                                                                                            \
 	X(read_open)                                                                                                   \
+	X(read_open_memory)                                                                                            \
+	X(read_support_filter_bzip2)                                                                                   \
+	X(read_support_filter_gzip)                                                                                    \
+	X(read_support_filter_xz)                                                                                      \
+	X(read_support_filter_zstd)                                                                                    \
 	X(read_support_format_tar)                                                                                     \
 	X(set_error)
 

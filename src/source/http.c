@@ -538,6 +538,24 @@ static bool http_snapshot(void *self, struct work *work, cache_ref **ret_ref, GE
 	return true;
 }
 
+bool source_http_resolve(const struct source_context *context, const Pb__SourceOp *op, struct work *work,
+			 struct http_meta *ret, GError **error)
+{
+	struct http_source *h = http_open(context, op, NULL, error);
+	bool ok = h && resolve(h, work, error);
+	if (ok)
+		*ret = (struct http_meta){.checksum = h->digest, .filename = g_steal_pointer(&h->name),
+					  .has_modified = h->has_modified, .modified_s = h->modified_s};
+	if (h)
+		http_free(h);
+	return ok;
+}
+
+void http_meta_clear(struct http_meta *m)
+{
+	g_clear_pointer(&m->filename, g_free);
+}
+
 const struct source_class source_http_class = {
 	.scheme = "http",
 	.open = http_open,

@@ -67,3 +67,14 @@ struct git_meta {
 bool source_git_resolve(const struct source_context *context, const Pb__SourceOp *op, bool objects, struct work *work,
 			struct git_meta *ret, GError **error);
 void git_meta_clear(struct git_meta *m);
+
+/* What an http source means; the file is downloaded unless it is known. ret is set on success. */
+struct http_meta {
+	struct digest checksum;
+	char *filename; /* owned */
+	bool has_modified;
+	int64_t modified_s;
+};
+bool source_http_resolve(const struct source_context *context, const Pb__SourceOp *op, struct work *work,
+			 struct http_meta *ret, GError **error);
+void http_meta_clear(struct http_meta *m);

@@ -268,6 +268,12 @@ void context_free(context *x)
 	g_free(x);
 }
 
+static struct llb_out remote_tree(const context *x, llb_graph *g)
+{
+	struct llb_out out = remote_source(x, g);
+	return x->archive ? copy_to_scratch(g, out, "/context", true) : out;
+}
+
 static bool remote_context(context *x, llb_graph *g, struct llb_out *ret, GError **error)
 {
 	if (x->kind == INPUT) {
@@ -275,9 +281,7 @@ static bool remote_context(context *x, llb_graph *g, struct llb_out *ret, GError
 		if (error && *error)
 			return false;
 	} else {
-		*ret = remote_source(x, g);
-		if (x->archive)
-			*ret = copy_to_scratch(g, *ret, "/context", true);
+		*ret = remote_tree(x, g);
 	}
 	const char *subdir = options_get(x->o, "contextsubdir");
 	if (subdir) {
@@ -352,12 +356,9 @@ static const char *lower_name(context *x)
 
 static struct llb_out dockerfile_source(context *x, llb_graph *g, GError **error)
 {
-	struct llb_out out = {0};
 	const Pb__Definition *input = x->force_local ? NULL : context_input(x, x->dockerfile_local);
-	if (x->kind == REMOTE && !x->force_local) {
-		remote_context(x, g, &out, error);
-		return out;
-	}
+	if (x->kind == REMOTE && !x->force_local) /* whatever the subdirectory of the context is */
+		return remote_tree(x, g);
 	if (input)
 		return llb_import(g, input, error);
 	const char *files[4] = {x->filename, arena_printf(x->a, "%s.dockerignore", x->filename), lower_name(x), NULL};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SOURCE_DATE_EPOCH as the name of a source: the main context, a named context, or a stage that only downloads. */
 #include "api/guard.h"
+#include "frontend/dockerfile/archive_time.h"
 #include "frontend/dockerfile/convert.h"
 #include "frontend/dockerfile/convert_shared.h"
 #include "frontend/dockerfile/git_url.h"
@@ -13,6 +14,7 @@ struct origin {
 	const char *identifier; /* NULL: none */
 	const char *const *attrs; /* key, value, ..., NULL */
 	const char *log_name;
+	bool archive_only; /* the main context: only one that was found to be an archive is looked into */
 };
 
 static bool refuse(GError **error, const char *text)
@@ -135,6 +137,25 @@ static bool commit_time(const ProtobufCBinaryData *object, int64_t *ret)
 	return int_parse(mail, 10, ret, NULL);
 }
 
+/* An http file without a date of its own: the newest file in it, when it is an archive. */
+static bool archive_time(convert *c, const struct origin *o, const char *filename, bool *ret_known, GError **error)
+{
+	if (o->archive_only && !context_main_is_archive(c->x))
+		return true;
+	g_autoptr(llb_graph) g = llb_graph_new();
+	g_autoptr(build_result) r = NULL;
+	struct llb_meta meta = LLB_META_INIT;
+	meta.custom_name = o->log_name;
+	if (!context_solve(c->x, g, llb_source(g, o->identifier, o->attrs, &meta), false, &r, error))
+		return false;
+	g_autoptr(GBytes) bytes = context_read_file(c->x, r, filename, 0, error);
+	if (!bytes)
+		return false;
+	size_t n;
+	const void *p = g_bytes_get_data(bytes, &n);
+	return archive_newest(p, n, ret_known, &c->epoch_s, o->archive_only ? error : NULL) || !o->archive_only;
+}
+
 static bool ask(convert *c, const struct origin *o, bool *ret_known, GError **error)
 {
 	bridge *b = context_bridge(c->x);
@@ -142,6 +163,7 @@ static bool ask(convert *c, const struct origin *o, bool *ret_known, GError **er
 	Gateway__ResolveSourceGitRequest git = GATEWAY__RESOLVE_SOURCE_GIT_REQUEST__INIT;
 	Pb__SourceOp op = PB__SOURCE_OP__INIT;
 	Gateway__ResolveSourceMetaResponse *answer = NULL;
+	bool ok = true;
 	op.identifier = (char *)o->identifier;
 	add_attrs(c, &op, o->attrs);
 	request.source = &op;
@@ -159,9 +181,11 @@ static bool ask(convert *c, const struct origin *o, bool *ret_known, GError **er
 	} else if (answer->http && answer->http->lastmodified) {
 		c->epoch_s = answer->http->lastmodified->seconds;
 		*ret_known = true;
+	} else if (answer->http) {
+		ok = archive_time(c, o, answer->http->filename, ret_known, error);
 	}
 	guard_free(answer);
-	return true;
+	return ok;
 }
 
 static bool named_origin(convert *c, const char *value, const char *name, struct origin *ret, GError **error)
@@ -187,6 +211,7 @@ static bool find_origin(convert *c, const char *name, struct origin *ret, GError
 	if (strcmp(name, "context") == 0) {
 		ret->identifier = context_main_source(c->x, &ret->attrs);
 		ret->log_name = "[internal] resolve main build context metadata";
+		ret->archive_only = true;
 		return true;
 	}
 	if (!named_context_find(c, name, NULL, &value, &label, error))

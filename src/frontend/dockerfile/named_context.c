@@ -131,6 +131,9 @@ static bool split_layout(struct load *l, const char **ret_name, const char **ret
 {
 	const char *text = skip_slashes(l->rest), *at = strchr(text, '@');
 	const char *name = at ? arena_strndup(l->c->a, text, (size_t)(at - text)) : text;
+	if (text == at) /* no name for a digest is no reference at all */
+		return error_set(error, ERROR_INVALID_ARGUMENT,
+				 "could not parse oci-layout reference \"%s\": invalid reference format", text);
 	if (!*name)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "oci-layout reference \"%s\" has no name", text);
 	if (!at)
