@@ -200,10 +200,6 @@ static void content_run(struct task *t)
 	struct vertex *v = t->vertex;
 	struct work work = work_of(t);
 	t->ok = v->op.class->content_key(v->op.self, &work, (unsigned)t->input, t->inputs[0], &t->digest, &t->error);
-	if (!t->ok) {
-		progress_sink_start(v->sink);
-		progress_sink_complete(v->sink, t->error->message, false);
-	}
 }
 
 static bool inputs_prepare(struct task *t, struct work *work)
@@ -321,10 +317,14 @@ static void content_done(struct task *t)
 	v->content[t->input].task = NULL;
 	if (is_void(t))
 		return;
-	if (t->ok)
+	if (t->ok) {
 		g_strlcpy(v->content[t->input].digest, t->digest.text, DIGEST_TEXT_SIZE);
-	else
-		vertex_fail(v, g_steal_pointer(&t->error), KEY_FAILED);
+		return;
+	}
+	/* Shown only now: a key that nobody wants any more is no failure, and its vertex did not start. */
+	progress_sink_start(v->sink);
+	progress_sink_complete(v->sink, t->error->message, false);
+	vertex_fail(v, g_steal_pointer(&t->error), KEY_FAILED);
 }
 
 static void exec_done(struct task *t)

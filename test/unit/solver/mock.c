@@ -99,28 +99,29 @@ static bool op_cache_map(void *op, struct work *work, unsigned phase, struct cac
 	return true;
 }
 
+static bool gate_wait(struct mock *m, const char *gate, struct work *work, GError **error)
+{
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&m->mu);
+	while (gate && !g_hash_table_contains(m->open_gates, gate)) {
+		if (!cancel_check(work->cancel, error))
+			return false;
+		g_cond_wait_until(&m->changed, &m->mu, g_get_monotonic_time() + 2000);
+	}
+	return true;
+}
+
 static bool op_content_key(void *op, struct work *work, unsigned input, void *result, struct digest *ret,
 			   GError **error)
 {
 	struct mock_vertex *v = ((struct mock_op *)op)->spec;
 	g_atomic_int_inc(&v->n_content);
+	if (!gate_wait(v->mock, v->content_gate, work, error))
+		return false;
 	if (v->fail_content)
 		return error_set(error, ERROR_UNKNOWN, "%s", v->fail_content);
 	g_autofree char *text =
 		g_strdup_printf("%s/%s", ((struct value *)result)->text, v->selector[input] ? v->selector[input] : "");
 	digest_of_text(text, ret);
-	return true;
-}
-
-static bool gate_wait(struct mock_vertex *v, struct work *work, GError **error)
-{
-	struct mock *m = v->mock;
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&m->mu);
-	while (v->gate && !g_hash_table_contains(m->open_gates, v->gate)) {
-		if (!cancel_check(work->cancel, error))
-			return false;
-		g_cond_wait_until(&m->changed, &m->mu, g_get_monotonic_time() + 2000);
-	}
 	return true;
 }
 
@@ -197,7 +198,7 @@ static bool op_exec(void *op, struct work *work, void *const *inputs, size_t n_i
 	g_mutex_unlock(&m->mu);
 	if (v->delay_us)
 		g_usleep(v->delay_us);
-	bool ok = gate_wait(v, work, error);
+	bool ok = gate_wait(v->mock, v->gate, work, error);
 	g_mutex_lock(&m->mu);
 	m->running--;
 	g_mutex_unlock(&m->mu);
@@ -274,6 +275,7 @@ static void vertex_clear(struct mock_vertex *v)
 	g_free(v->fail_content);
 	g_free(v->value);
 	g_free(v->gate);
+	g_free(v->content_gate);
 	g_free(v);
 }
 

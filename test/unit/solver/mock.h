@@ -29,6 +29,7 @@ struct mock_vertex {
 	char *fail_map, *fail_exec, *fail_content;
 	char *value; /* instead of the made one */
 	char *gate;  /* exec waits until it opens */
+	char *content_gate; /* content keys wait until it opens */
 	unsigned delay_us;
 	struct mock *mock;
 	gint n_map, n_content, n_exec, n_load; /* atomic */

@@ -105,6 +105,42 @@ static void test_events_of_failures(void)
 	mock_free(m);
 }
 
+static gpointer open_when_asked_for_key(gpointer data)
+{
+	struct mock_vertex *v = data;
+	while (g_atomic_int_get(&v->n_content) == 0)
+		g_usleep(500);
+	mock_open_gate(v->mock, "a");
+	return NULL;
+}
+
+/* A key that is being made when nobody wants it any more: its vertex neither started nor failed. */
+static void test_events_of_unwanted_key(void)
+{
+	struct mock *m = mock_new(-1);
+	struct mock_vertex *v1 = chain(m, 1), *fails = mock_vertex_add(m, "a"), *top = mock_vertex_add(m, "top");
+	v1->pure = false;
+	v1->content[0] = true;
+	v1->content_gate = g_strdup("never");
+	fails->gate = g_strdup("a");
+	fails->fail_exec = g_strdup("bad");
+	top->inputs[0] = v1;
+	top->inputs[1] = fails;
+	top->n_inputs = 2;
+	GThread *opener = g_thread_new("opener", open_when_asked_for_key, v1);
+	struct run r;
+	g_assert_false(run(&r, m, "j1", "top"));
+	g_thread_join(opener);
+	g_assert_cmpstr(r.error->message, ==, "bad");
+	while (solver_get_stats(m->solver).running > 0) /* the key's task sees that it is canceled */
+		g_usleep(500);
+	g_autofree char *got = events(m, &r);
+	g_assert_null(strstr(got, "v1:"));
+	g_assert_nonnull(strstr(got, "a:done!bad"));
+	run_clear(&r);
+	mock_free(m);
+}
+
 /* Trap 37: the digest in the details is that of the definition, not of the ignore-cache twin. */
 static void test_error_details(void)
 {
@@ -254,6 +290,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/solver/events", test_events);
 	g_test_add_func("/solver/events-of-failures", test_events_of_failures);
+	g_test_add_func("/solver/events-of-unwanted-key", test_events_of_unwanted_key);
 	g_test_add_func("/solver/error-details", test_error_details);
 	g_test_add_func("/solver/jobs", test_jobs);
 	g_test_add_func("/solver/resources", test_resources);
