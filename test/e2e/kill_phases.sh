@@ -81,6 +81,6 @@ tar -xf "$WORK/tars/large" -C "$WORK/reference"
 for n in 0 1 2 3 4 5 6; do diff -r "$WORK/reference/d$n" "$WORK/out/d$n" || fail "other bytes"; done
 "$BIN/buildctl" prune --all > /dev/null
 [ "$("$BIN/buildctl" du | grep -c '^Total:.*[^0-9]0B')" = 1 ] || { "$BIN/buildctl" du; fail "prune left records"; }
-[ "$(du -sk "$WORK/root" | cut -f 1)" -lt 6000 ] || { du -ak "$WORK/root" | sort -n | tail; fail "files without records are left"; }
+[ "$(du -sk --exclude=reserve "$WORK/root" | cut -f 1)" -lt 6000 ] || { du -ak "$WORK/root" | sort -n | tail; fail "files without records are left"; }
 stop_daemon
 no_leftovers
