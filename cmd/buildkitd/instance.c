@@ -9,6 +9,7 @@
 #include "ops/ops.h"
 #include "os/mount.h"
 #include "os/service.h"
+#include "reserve.h"
 #include "state_dir.h"
 #include <signal.h>
 #include <string.h>
@@ -208,6 +209,7 @@ static bool start(instance *d, const struct config *config, GError **error)
 	d->root_fd = state_dir_open(config->root, &d->lock_fd, error);
 	if (d->root_fd < 0)
 		return false;
+	reserve_release_when_full(d->root_fd);
 	d->sessions = session_registry_new();
 	d->worker = open_worker(d, config, error);
 	if (!d->worker)
@@ -219,6 +221,7 @@ static bool start(instance *d, const struct config *config, GError **error)
 	if (d->worker->n_gc > 0)
 		d->collector = collector_start(d->worker);
 	service_notify("READY=1");
+	reserve_make(d->root_fd);
 	return true;
 }
 

@@ -43,8 +43,11 @@ static enum error_code code_of(int rc)
 static bool fail(db *d, const char *what, GError **error)
 {
 	int rc = d->handle ? sqlite3_extended_errcode(d->handle) : SQLITE_NOMEM;
-	return error_set(error, code_of(rc), "%s: %s: %s", d->name, what,
-			 d->handle ? sqlite3_errmsg(d->handle) : "out of memory");
+	/* "disk I/O error" says little; what the system said is behind it. */
+	int number = (rc & 0xff) == SQLITE_IOERR ? sqlite3_system_errno(d->handle) : 0;
+	return error_set(error, code_of(rc), "%s: %s: %s%s%s", d->name, what,
+			 d->handle ? sqlite3_errmsg(d->handle) : "out of memory", number ? ": " : "",
+			 number ? error_errno_text(number) : "");
 }
 
 bool db_script(db *d, const char *sql, GError **error)

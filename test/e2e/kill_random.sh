@@ -45,4 +45,4 @@ for i in 1 2 3 4 5 6; do (cd "$WORK/out" && sed 's, /, ,' "m$i" | md5sum -c --qu
 diff -r "$WORK/c/data" "$WORK/out/data" || fail "the context is damaged"
 "$BIN/buildctl" prune --all > /dev/null || fail "prune"
 [ "$("$BIN/buildctl" du | grep -c '^Total:.*[^0-9]0B')" = 1 ] || { "$BIN/buildctl" du -v; fail "prune left records"; }
-[ "$(du -sk "$WORK/root" | cut -f 1)" -lt 4000 ] || { du -ak "$WORK/root" | sort -n | tail; fail "files without records are left"; }
+[ "$(du -sk --exclude=reserve "$WORK/root" | cut -f 1)" -lt 4000 ] || { du -ak "$WORK/root" | sort -n | tail; fail "files without records are left"; }

@@ -11,6 +11,10 @@ fail() { echo "FAIL: $*"; exit 1; }
 # The test is over without having been asked for: "skip REASON" counts as passed and says why.
 skip() { echo "SKIP: $*"; exit 0; }
 
+# own_mounts: the first line of a test that unmounts what it mounted: a daemon that began elsewhere meanwhile has a copy of
+# every mount it saw, and would keep the file system alive.
+own_mounts() { [ -n "${OWN_MOUNTS:-}" ] || OWN_MOUNTS=1 exec unshare -m sh -eu -c '. "$HERE/lib.sh"; . "$HERE/$0.sh"' "$0"; }
+
 # undo COMMAND: runs at the end of the test, last one first, after the daemon was stopped.
 undo() { UNDO="$*; $UNDO"; }
 
@@ -126,7 +130,7 @@ fails() {
 
 # no_leftovers: neither mounts nor step processes nor cgroups of this daemon.
 no_leftovers() {
-	[ "$(grep -c " $WORK/root" /proc/self/mountinfo || true)" = 0 ] || { grep " $WORK/root" /proc/self/mountinfo; fail "a mount is left"; }
+	[ "$(grep -c " $WORK/root/" /proc/self/mountinfo || true)" = 0 ] || { grep " $WORK/root/" /proc/self/mountinfo; fail "a mount is left"; }
 	[ -z "$DAEMON" ] || [ -z "$(pgrep -P "$DAEMON" || true)" ] || fail "a child process is left"
 	[ -z "$(new_cgroups)" ] || { new_cgroups; fail "a cgroup is left"; }
 	for _ in $(seq 30); do
