@@ -161,6 +161,6 @@ static bool run_info(struct context *x, const flags *f, GError **error)
 static const struct command workers_command = {"workers", "list workers", workers_flags, G_N_ELEMENTS(workers_flags), run_workers};
 static const struct command info_command = {"info", "display internal information", info_flags, G_N_ELEMENTS(info_flags), run_info};
 
-static const struct command *const debug_commands[] = {&workers_command, &info_command, &histories_command, &dump_llb_command, NULL};
+static const struct command *const debug_commands[] = {&workers_command, &info_command, &histories_command, &dump_llb_command, &explain_command, NULL};
 
 const struct command debug_command = {.name = "debug", .usage = "debug utilities", .sub = debug_commands, .arguments = "[command [command options]]"};

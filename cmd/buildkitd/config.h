@@ -40,7 +40,7 @@ struct config {
 	char **dns_nameservers, **dns_options, **dns_search;
 	int64_t history_max_age_ns, history_max_entries;
 	int64_t registry_concurrency;
-	bool dockerfile_enabled, gateway_enabled;
+	bool dockerfile_enabled, gateway_enabled, explain_misses;
 	struct worker_config oci, containerd;
 	struct registry_host *hosts;
 	size_t n_hosts;

@@ -75,6 +75,7 @@ static worker *open_worker(instance *d, const struct config *config, GError **er
 		.max_used_bytes = w->max_used_space,
 		.min_free_bytes = w->min_free_space,
 		.max_parallelism = (int)w->max_parallelism,
+		.explain_misses = config->explain_misses,
 		.allow_network_host = allowed(config, "network.host"),
 		.allow_security_insecure = allowed(config, "security.insecure"),
 	};

@@ -39,6 +39,8 @@ const struct option options[] = {
 	{NULL, "dns.nameservers", OPTION_STRINGS, AT(dns_nameservers), NULL, NULL, NULL},
 	{NULL, "dns.options", OPTION_STRINGS, AT(dns_options), NULL, NULL, NULL},
 	{NULL, "dns.searchDomains", OPTION_STRINGS, AT(dns_search), NULL, NULL, NULL},
+	{"explain-misses", "explainMisses", OPTION_BOOL, AT(explain_misses), "true", NULL,
+	 "say under a step that ran before why it runs again"},
 	{NULL, "history.maxAge", OPTION_DURATION, AT(history_max_age_ns), "48h", NULL, NULL},
 	{NULL, "history.maxEntries", OPTION_INT, AT(history_max_entries), "50", NULL, NULL},
 	{NULL, "system.platformsCacheMaxAge", OPTION_DURATION, NOT_YET, NULL, NULL, NULL},

@@ -406,6 +406,7 @@ static bool run_with_job(struct build *build, GHashTable *response, GError **err
 	build->job = solver_job_new(b->options.solver, build->ref, build->sessions, build->log, error);
 	if (!build->job)
 		return false;
+	solver_job_set_data(build->job, build->request->frontend_attrs);
 	bool ok = register_build(b, build, error);
 	if (ok) {
 		ok = run_registered(build, response, error);

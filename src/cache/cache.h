@@ -153,6 +153,17 @@ struct cache_selector {
 /* One selector: its digest; several: sha256 of the digests joined by NUL. */
 bool cache_ref_checksum(cache *c, cache_ref *r, const struct cache_selector *selectors, size_t n, struct work *work,
 			struct digest *ret, GError **error);
+struct cache_content_entry {
+	char *path;      /* owned; "/dir/file", directories "/dir/" */
+	uint64_t digest; /* the first bytes of it; of a directory that of its header */
+};
+void cache_content_entry_free(void *entry);
+/*
+ * What the selectors take, after a checksum of them: of struct cache_content_entry *, at most max. NULL when it cannot
+ * be told; *ret_all: there are no more.
+ */
+GPtrArray *cache_ref_list(cache *c, cache_ref *r, const struct cache_selector *selectors, size_t n, guint max,
+			  struct work *work, bool *ret_all);
 /*
  * Tells the digest store of one entry while a transfer writes it, so that the tree is not read again. path as in
  * fssync ("dir/file"); content digest of a regular file may be NULL (hashed later on demand). removed: forget it.

@@ -361,15 +361,39 @@ static bool join(struct selection *q, struct digest *ret, GError **error)
 	return true;
 }
 
+static bool select_all(struct selection *q, GError **error)
+{
+	struct content_node *base = NULL;
+	if (!selection_init(q, error))
+		return false;
+	bool follow = q->selector->wildcard && strcmp(q->prefix, q->wanted) != 0;
+	return content_resolve(q->session, q->tree->root, q->prefix, follow, &base, error) &&
+	       (!base || walk(q, base, error));
+}
+
 bool content_select(struct content_session *s, content_tree *t, const struct cache_selector *selector,
 		    struct digest *ret, GError **error)
 {
 	struct selection q = {.session = s, .tree = t, .selector = selector};
-	struct content_node *base = NULL;
-	bool ok = selection_init(&q, error);
-	bool follow = selector->wildcard && strcmp(q.prefix, q.wanted) != 0;
-	ok = ok && content_resolve(s, t->root, q.prefix, follow, &base, error);
-	ok = ok && (!base || walk(&q, base, error)) && join(&q, ret, error);
+	bool ok = select_all(&q, error) && join(&q, ret, error);
+	selection_done(&q);
+	return ok;
+}
+
+bool content_select_nodes(struct content_session *s, content_tree *t, const struct cache_selector *selector,
+			  GPtrArray *ret, GError **error)
+{
+	struct selection q = {.session = s, .tree = t, .selector = selector};
+	bool ok = select_all(&q, error) && hash_included(&q, error);
+	for (guint i = 0; ok && i < q.ret->len; i++) {
+		const struct included *one = &g_array_index(q.ret, struct included, i);
+		struct content_node *n = one->node;
+		struct digest ignored;
+		ok = !one->follow || (content_sum_path(s, t, one->path, true, &ignored, error) &&
+				      content_resolve(s, t->root, one->path, true, &n, error));
+		if (ok && n)
+			g_ptr_array_add(ret, n);
+	}
 	selection_done(&q);
 	return ok;
 }

@@ -24,6 +24,9 @@ bool content_resolve(struct content_session *s, struct content_node *root, const
 /* A file's record digest or a directory's content digest. */
 bool content_sum_path(struct content_session *s, content_tree *t, const char *path, bool follow, struct digest *ret,
 		      GError **error);
-/* What wildcards and patterns take, joined. */
+/* What wildcards and patterns take: nodes (borrowed), their digests made. */
+bool content_select_nodes(struct content_session *s, content_tree *t, const struct cache_selector *selector,
+			  GPtrArray *ret, GError **error);
+/* The same, joined. */
 bool content_select(struct content_session *s, content_tree *t, const struct cache_selector *selector,
 		    struct digest *ret, GError **error);

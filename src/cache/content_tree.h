@@ -32,6 +32,9 @@ void content_tree_unref(content_tree *t);
  */
 bool content_tree_sum(content_tree *t, const struct content_source *source, const struct cache_selector *selector,
 		      cancel *c, struct digest *ret, GError **error);
+/* Appends the entries that the selector takes (struct cache_content_entry *), at most max in all; *ret_all false: more. */
+bool content_tree_list(content_tree *t, const struct content_source *source, const struct cache_selector *selector,
+		       cancel *c, guint max, GPtrArray *ret, bool *ret_all, GError **error);
 /* What cache_ref_note_entry hands on. */
 void content_tree_note(content_tree *t, const struct fssync_stat *stat, const struct digest *record_digest,
 		       bool removed);

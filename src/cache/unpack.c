@@ -353,6 +353,25 @@ bool cache_ref_checksum(cache *c, cache_ref *r, const struct cache_selector *sel
 	return true;
 }
 
+GPtrArray *cache_ref_list(cache *c, cache_ref *r, const struct cache_selector *selectors, size_t n, guint max,
+			  struct work *work, bool *ret_all)
+{
+	struct root_of of = {r, work};
+	struct content_source source = {.open_root = open_root, .data = &of};
+	g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func(cache_content_entry_free);
+	*ret_all = true;
+	if (!r)
+		return g_steal_pointer(&list);
+	g_autoptr(content_tree) content = tree_content(c, r->tree);
+	for (size_t i = 0; i < n; i++) {
+		bool all = true;
+		if (!content_tree_list(content, &source, &selectors[i], work ? work->cancel : NULL, max, list, &all, NULL))
+			return NULL;
+		*ret_all &= all;
+	}
+	return g_steal_pointer(&list);
+}
+
 void cache_ref_note_entry(cache_ref *r, const struct fssync_stat *stat, const struct digest *content, bool removed)
 {
 	g_autoptr(content_tree) known = tree_content(r->cache, r->tree);

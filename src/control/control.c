@@ -3,6 +3,7 @@
 #include "control.pb-c.h"
 #include "content.pb-c.h"
 #include "empty.pb-c.h"
+#include "explain.pb-c.h"
 #include "format/gotype.h"
 #include <string.h>
 
@@ -68,6 +69,7 @@ static const struct rpc_method methods[] = {
 	{CONTROL "Prune", NULL, NULL, control_prune},
 	{CONTROL "ListenBuildHistory", NULL, NULL, control_listen_history},
 	{CONTROL "UpdateBuildHistory", &control__update_build_history_request__descriptor, control_update_history, NULL},
+	{"/buildkitc.explain.v1.Explain/Explain", &explain__explain_request__descriptor, control_explain, NULL},
 	{CONTENT "Info", &content__info_request__descriptor, control_content_info, NULL},
 	{CONTENT "Read", NULL, NULL, control_content_read},
 	{CONTENT "Update", &content__update_request__descriptor, refuse_write, NULL},

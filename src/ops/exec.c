@@ -6,6 +6,7 @@
 #include "ops/cache_mount.h"
 #include "ops/exec_mounts.h"
 #include "ops/secret_mount.h"
+#include "ops/story.h"
 #include "os/path.h"
 #include <arpa/inet.h>
 
@@ -62,16 +63,32 @@ static GPtrArray *selected_paths(const Pb__ExecOp *pb, unsigned input)
 	return kept;
 }
 
+static void selector_clear(void *data)
+{
+	g_free((char *)((struct cache_selector *)data)->path);
+}
+
+static GArray *exec_selectors(const struct op *op, unsigned input)
+{
+	GArray *selectors = g_array_new(FALSE, FALSE, sizeof(struct cache_selector));
+	g_autoptr(GPtrArray) paths = selected_paths(op->v->op->exec, input);
+	g_array_set_clear_func(selectors, selector_clear);
+	struct cache_selector whole = {.path = paths->len == 0 ? g_strdup("/") : NULL};
+	if (whole.path)
+		g_array_append_val(selectors, whole);
+	for (guint i = 0; i < paths->len; i++) {
+		struct cache_selector one = {.path = g_strdup(g_ptr_array_index(paths, i)), .follow_links = true};
+		g_array_append_val(selectors, one);
+	}
+	return selectors;
+}
+
 static bool exec_content_key(void *self, struct work *work, unsigned input, void *result, struct digest *ret, GError **error)
 {
 	const struct op *op = self;
-	g_autoptr(GPtrArray) paths = selected_paths(op->v->op->exec, input);
-	guint n = MAX(paths->len, 1);
-	g_autofree struct cache_selector *selectors = g_new0(struct cache_selector, n);
-	selectors[0].path = "/";
-	for (guint i = 0; i < paths->len; i++)
-		selectors[i] = (struct cache_selector){.path = g_ptr_array_index(paths, i), .follow_links = true};
-	return op_checksum(op, op_ref(result), selectors, n, work, ret, error);
+	g_autoptr(GArray) selectors = exec_selectors(op, input);
+	return op_checksum(op, op_ref(result), (const struct cache_selector *)(const void *)selectors->data, selectors->len, work,
+			   ret, error);
 }
 
 /* ---- the step as data */
@@ -347,6 +364,7 @@ static bool exec_run(void *self, struct work *work, void *const *inputs, size_t 
 		     size_t n_outputs, GError **error)
 {
 	const struct op *op = self;
+	g_autoptr(story) s = story_begin(op, inputs, n_inputs, work);
 	g_autoptr(exec_mounts) mounts = exec_mounts_new(op, inputs, n_inputs, work, error);
 	if (mounts == NULL)
 		return false;
@@ -359,7 +377,10 @@ static bool exec_run(void *self, struct work *work, void *const *inputs, size_t 
 	if (!run_logged(op, &step, work, error))
 		return false;
 	exec_mounts_close(mounts);
-	return exec_mounts_commit(mounts, work, ret_outputs, n_outputs, error);
+	if (!exec_mounts_commit(mounts, work, ret_outputs, n_outputs, error))
+		return false;
+	story_keep(op, s);
+	return true;
 }
 
 static const struct solver_op_class class = {
@@ -373,7 +394,9 @@ static const struct solver_op_class class = {
 
 bool op_exec_new(worker *w, const struct llb_vertex *v, struct solver_op *ret, GError **error)
 {
-	*ret = (struct solver_op){&class, op_new(sizeof(struct op), w, v)};
+	struct op *op = op_new(sizeof *op, w, v);
+	op->selectors = exec_selectors;
+	*ret = (struct solver_op){&class, op};
 	return true;
 }
 

@@ -8,6 +8,7 @@
 #include "ops/file_action.h"
 #include "ops/file_key.h"
 #include "ops/op.h"
+#include "ops/story.h"
 #include "os/passwd.h"
 #include <fcntl.h>
 
@@ -236,10 +237,9 @@ static bool evaluate(struct file_run *r, size_t index, GError **error)
 	return true;
 }
 
-static bool file_exec(void *self, struct work *work, void *const *inputs, size_t n_inputs, void **ret_outputs,
-		      size_t n_outputs, GError **error)
+static bool file_run(const struct op *op, struct work *work, void *const *inputs, size_t n_inputs, void **ret_outputs,
+		     size_t n_outputs, GError **error)
 {
-	const struct op *op = self;
 	__attribute__((cleanup(file_run_clear))) struct file_run r = {.op = op, .pb = op->v->op->file, .work = work};
 	size_t n;
 	if (!file_run_init(&r, inputs, n_inputs, error) || !check_outputs(&r, &n, error))
@@ -258,6 +258,16 @@ static bool file_exec(void *self, struct work *work, void *const *inputs, size_t
 	return true;
 }
 
+static bool file_exec(void *self, struct work *work, void *const *inputs, size_t n_inputs, void **ret_outputs,
+		      size_t n_outputs, GError **error)
+{
+	g_autoptr(story) s = story_begin(self, inputs, n_inputs, work);
+	if (!file_run(self, work, inputs, n_inputs, ret_outputs, n_outputs, error))
+		return false;
+	story_keep(self, s);
+	return true;
+}
+
 static bool file_cache_map(void *self, struct work *work, unsigned phase, struct cache_map *ret, GError **error)
 {
 	const struct op *op = self;
@@ -267,10 +277,15 @@ static bool file_cache_map(void *self, struct work *work, unsigned phase, struct
 	return true;
 }
 
+static GArray *file_selectors(const struct op *op, unsigned input)
+{
+	return file_key_selectors(op->v->op->file, input);
+}
+
 static bool file_content_key(void *self, struct work *work, unsigned input, void *result, struct digest *ret, GError **error)
 {
 	const struct op *op = self;
-	g_autoptr(GArray) selectors = file_key_selectors(op->v->op->file, input);
+	g_autoptr(GArray) selectors = file_selectors(op, input);
 	return op_checksum(op, op_ref(result), (const struct cache_selector *)(const void *)selectors->data, selectors->len, work,
 			   ret, error);
 }
@@ -286,6 +301,8 @@ static const struct solver_op_class class = {
 
 bool op_file_new(worker *w, const struct llb_vertex *v, struct solver_op *ret, GError **error)
 {
-	*ret = (struct solver_op){&class, op_new(sizeof(struct op), w, v)};
+	struct op *op = op_new(sizeof *op, w, v);
+	op->selectors = file_selectors;
+	*ret = (struct solver_op){&class, op};
 	return true;
 }

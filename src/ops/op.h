@@ -7,6 +7,10 @@ struct op {
 	worker *worker;             /* borrowed: outlives the solver */
 	const struct llb_vertex *v; /* borrowed from definition */
 	llb_definition *definition; /* ref */
+	/* What counts of an input that counts by content (owned struct cache_selector); NULL: no input does. */
+	GArray *(*selectors)(const struct op *op, unsigned input);
+	char *ref;         /* owned; the first build that wants it, NULL: none */
+	GHashTable *attrs; /* ref; the options of that build, NULL: none */
 };
 
 /* A cleared struct of size bytes that begins with a struct op. */

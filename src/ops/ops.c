@@ -17,7 +17,13 @@ bool ops_resolve(void *data, const struct llb_vertex *v, solver_job *job, struct
 {
 	if ((size_t)v->type >= G_N_ELEMENTS(makers))
 		return error_set(error, ERROR_INVALID_ARGUMENT, "could not resolve op type %d", (int)v->type);
-	return makers[v->type](data, v, ret, error);
+	if (!makers[v->type](data, v, ret, error))
+		return false;
+	struct op *op = ret->self;
+	op->ref = job ? g_strdup(solver_job_id(job)) : NULL;
+	GHashTable *attrs = job ? solver_job_data(job) : NULL;
+	op->attrs = attrs ? g_hash_table_ref(attrs) : NULL;
+	return true;
 }
 
 void *op_new(size_t size, worker *w, const struct llb_vertex *v)
@@ -33,6 +39,8 @@ void op_free(void *data)
 {
 	struct op *op = data;
 	llb_definition_unref(op->definition);
+	g_clear_pointer(&op->attrs, g_hash_table_unref);
+	g_free(op->ref);
 	g_free(op);
 }
 

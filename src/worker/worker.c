@@ -130,7 +130,10 @@ static bool open_stores(worker *w, const struct worker_options *options, GError 
 		.blobs = w->blobs,
 	};
 	w->cache = cache_open(&cache_options, error);
-	return w->cache != NULL;
+	if (!w->cache || !options->explain_misses)
+		return w->cache != NULL;
+	w->stories = story_store_open(w->root_fd, error);
+	return w->stories != NULL;
 }
 
 static bool open_executor(worker *w, const struct worker_options *options, GError **error)
@@ -182,6 +185,7 @@ void worker_close(worker *w)
 		return;
 	g_clear_pointer(&w->executor, executor_free);
 	g_clear_pointer(&w->registry, registry_free);
+	g_clear_pointer(&w->stories, story_store_close);
 	g_clear_pointer(&w->cache_mounts, g_hash_table_unref);
 	g_clear_pointer(&w->cache, cache_close);
 	g_clear_pointer(&w->blobs, blob_store_close);

@@ -13,6 +13,7 @@
 #include "registry/registry.h"
 #include "session/session.h"
 #include "source/source.h"
+#include "worker/story_store.h"
 
 struct gc_rule {
 	bool all;
@@ -35,6 +36,7 @@ typedef struct worker {
 	session_registry *sessions; /* borrowed from the daemon */
 	struct source_context source_context;
 	int max_parallelism;
+	story_store *stories;       /* NULL: misses are not explained */
 	GHashTable *cache_mounts;   /* ops/cache_mount.c: shared writers by key */
 	GMutex cache_mounts_mu;
 } worker;
@@ -57,6 +59,7 @@ struct worker_options {
 	int max_parallelism;
 	bool allow_network_host, allow_security_insecure;
 	bool selinux;
+	bool explain_misses;
 };
 /* Opens <root>/runc-<snapshotter>/. Errors name what could not be opened. */
 worker *worker_open(const struct worker_options *options, GError **error);

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/story_store.h"
+#include "base/log.h"
+#include "db/db.h"
+#include <string.h>
+
+#define FILE_NAME "stories.db"
+#define TRIM_EVERY 256 /* additions */
+
+static const char *const migrations[] = {
+	"CREATE TABLE story(id INTEGER PRIMARY KEY, identity TEXT NOT NULL, ref TEXT NOT NULL, name TEXT NOT NULL,"
+	" reason TEXT NOT NULL, created INTEGER NOT NULL, bytes BLOB NOT NULL);"
+	"CREATE INDEX story_identity ON story(identity);"
+	"CREATE INDEX story_ref ON story(ref);",
+	NULL,
+};
+
+struct story_store {
+	db *db;
+	GThreadPool *writer; /* one thread */
+	GMutex write_mu;     /* held while a batch is written, taken before mu */
+	GMutex mu;
+	GQueue waiting; /* of struct story_row *; mu */
+	guint added;    /* since the last trim; write_mu */
+};
+
+void story_row_clear(struct story_row *row)
+{
+	g_free(row->identity);
+	g_free(row->ref);
+	g_free(row->name);
+	g_free(row->reason);
+	g_clear_pointer(&row->bytes, g_bytes_unref);
+}
+
+static void row_free(void *data)
+{
+	story_row_clear(data);
+	g_free(data);
+}
+
+/* ---- writing */
+
+static bool insert(db *d, const struct story_row *row, GError **error)
+{
+	gsize n;
+	const void *bytes = g_bytes_get_data(row->bytes, &n);
+	return db_run(d, "INSERT INTO story(identity, ref, name, reason, created, bytes) VALUES(?, ?, ?, ?, ?, ?)", error,
+		      "ssssib", row->identity, row->ref, row->name, row->reason, row->created_ns, bytes ? bytes : "", n) &&
+	       db_run(d,
+		      "DELETE FROM story WHERE identity = ? AND id NOT IN"
+		      " (SELECT id FROM story WHERE identity = ? ORDER BY id DESC LIMIT ?)",
+		      error, "ssi", row->identity, row->identity, (int64_t)STORY_KEPT);
+}
+
+/* The oldest go, a tenth at a time. */
+static bool trim(db *d, GError **error)
+{
+	for (;;) {
+		int64_t rows = 0, bytes = 0;
+		{
+			g_autoptr(db_query) q =
+				db_select(d, "SELECT COUNT(*), COALESCE(SUM(LENGTH(bytes)), 0) FROM story", error, "");
+			if (!q || !db_next(q, error))
+				return false;
+			rows = db_int(q, 0);
+			bytes = db_int(q, 1);
+		}
+		if (rows <= STORY_ROWS && bytes <= STORY_BYTES)
+			return true;
+		if (!db_run(d, "DELETE FROM story WHERE id IN (SELECT id FROM story ORDER BY id LIMIT ?)", error, "i",
+			    rows / 10 + 1))
+			return false;
+	}
+}
+
+static bool write_all(story_store *s, GQueue *rows, GError **error)
+{
+	for (const GList *l = rows->head; l; l = l->next)
+		if (!insert(s->db, l->data, error))
+			return false;
+	s->added += rows->length;
+	if (s->added < TRIM_EVERY)
+		return true;
+	s->added = 0;
+	return trim(s->db, error);
+}
+
+static void drain(story_store *s)
+{
+	g_autoptr(GMutexLocker) writer = g_mutex_locker_new(&s->write_mu);
+	g_mutex_lock(&s->mu);
+	GQueue rows = s->waiting;
+	g_queue_init(&s->waiting);
+	g_mutex_unlock(&s->mu);
+	if (rows.length == 0)
+		return;
+	g_autoptr(GError) error = NULL;
+	db_lock(s->db);
+	bool ok = db_begin(s->db, &error);
+	if (ok && !(ok = write_all(s, &rows, &error) && db_commit(s->db, false, &error)))
+		db_rollback(s->db);
+	db_unlock(s->db);
+	if (!ok)
+		log_warn("explanations of cache misses: %s", error->message);
+	g_queue_clear_full(&rows, row_free);
+}
+
+static void write_waiting(gpointer unused, gpointer data)
+{
+	drain(data);
+}
+
+void story_store_add(story_store *s, const struct story_row *row)
+{
+	struct story_row *copy = g_new0(struct story_row, 1);
+	*copy = (struct story_row){.identity = g_strdup(row->identity),
+				   .ref = g_strdup(row->ref),
+				   .name = g_strdup(row->name),
+				   .reason = g_strdup(row->reason),
+				   .created_ns = row->created_ns,
+				   .bytes = g_bytes_ref(row->bytes)};
+	g_mutex_lock(&s->mu);
+	bool first = s->waiting.length == 0;
+	g_queue_push_tail(&s->waiting, copy);
+	g_mutex_unlock(&s->mu);
+	if (first)
+		g_thread_pool_push(s->writer, s, NULL);
+}
+
+/* ---- reading */
+
+static GPtrArray *rows_of(story_store *s, const char *sql, const char *value, guint max)
+{
+	GPtrArray *rows = g_ptr_array_new_with_free_func(row_free);
+	drain(s);
+	g_autoptr(db_query) q = db_select(s->db, sql, NULL, "si", value, (int64_t)max);
+	while (q && db_next(q, NULL)) {
+		struct story_row *row = g_new0(struct story_row, 1);
+		size_t n;
+		const void *bytes = db_bytes(q, 5, &n);
+		*row = (struct story_row){.identity = g_strdup(db_text(q, 0)),
+					  .ref = g_strdup(db_text(q, 1)),
+					  .name = g_strdup(db_text(q, 2)),
+					  .reason = g_strdup(db_text(q, 3)),
+					  .created_ns = db_int(q, 4),
+					  .bytes = g_bytes_new(bytes, n)};
+		g_ptr_array_add(rows, row);
+	}
+	return rows;
+}
+
+GPtrArray *story_store_find(story_store *s, const char *identity, guint max)
+{
+	return rows_of(s,
+		       "SELECT identity, ref, name, reason, created, bytes FROM story WHERE identity = ? ORDER BY id DESC LIMIT ?",
+		       identity, max);
+}
+
+GPtrArray *story_store_of_build(story_store *s, const char *ref)
+{
+	return rows_of(s, "SELECT identity, ref, name, reason, created, bytes FROM story WHERE ref = ? ORDER BY id LIMIT ?", ref,
+		       STORY_ROWS);
+}
+
+char *story_store_last_build(story_store *s)
+{
+	drain(s);
+	g_autoptr(db_query) q = db_select(s->db, "SELECT ref FROM story ORDER BY id DESC LIMIT 1", NULL, "");
+	return q && db_next(q, NULL) ? g_strdup(db_text(q, 0)) : NULL;
+}
+
+/* ---- all */
+
+story_store *story_store_open(int root_fd, GError **error)
+{
+	bool reset;
+	db *d = db_open_or_reset(root_fd, FILE_NAME, migrations, &reset, error);
+	if (!d)
+		return NULL;
+	story_store *s = g_new0(story_store, 1);
+	s->db = d;
+	g_mutex_init(&s->write_mu);
+	g_mutex_init(&s->mu);
+	g_queue_init(&s->waiting);
+	s->writer = g_thread_pool_new(write_waiting, s, 1, FALSE, NULL);
+	return s;
+}
+
+void story_store_close(story_store *s)
+{
+	if (!s)
+		return;
+	g_thread_pool_free(s->writer, FALSE, TRUE);
+	drain(s);
+	db_close(s->db);
+	g_mutex_clear(&s->write_mu);
+	g_mutex_clear(&s->mu);
+	g_free(s);
+}
