@@ -318,6 +318,10 @@ static CURLcode exchange_run(struct handle *h, struct exchange *x, const char *m
 	libcurl.easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	libcurl.easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	libcurl.easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
+	if (x->q->signature) {
+		libcurl.easy_setopt(easy, CURLOPT_AWS_SIGV4, x->q->signature->scope);
+		libcurl.easy_setopt(easy, CURLOPT_USERPWD, x->q->signature->user_password);
+	}
 	libcurl.easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
 	libcurl.easy_setopt(easy, CURLOPT_HEADERDATA, x);
 	libcurl.easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
