@@ -235,7 +235,8 @@ static struct curl_slist *header_list(const struct transport_request *q, bool ma
 		g_autofree char *line = g_strconcat("Authorization: ", q->authorization, NULL);
 		list = libcurl.slist_append(list, line);
 	}
-	return libcurl.slist_append(list, "Expect:"); /* no round trip before a body */
+	/* No round trip before a body; where headers are signed this would be, too, though it is not sent. */
+	return q->signature ? list : libcurl.slist_append(list, "Expect:");
 }
 
 static void set_tls(CURL *easy, const struct transport_tls *tls)
