@@ -108,6 +108,18 @@ bool build_ref_result(bridge *b, bridge_ref *ref, struct work *work, cache_ref *
 	return true;
 }
 
+void build_ref_reopen(bridge_ref *ref)
+{
+	struct solver_ref *r = (struct solver_ref *)ref;
+	if (!r)
+		return;
+	g_mutex_lock(&r->mu);
+	cache_ref *result = g_steal_pointer(&r->result);
+	r->built = false;
+	g_mutex_unlock(&r->mu);
+	cache_ref_unref(result);
+}
+
 static bool evaluate(bridge *b, bridge_ref *ref, struct work *work, GError **error)
 {
 	cache_ref *result;

@@ -360,14 +360,44 @@ static void add_frontend_keys(build_result *result, GHashTable *response)
 	}
 }
 
+static void reopen_refs(struct build *build, build_result *result)
+{
+	GHashTableIter iter;
+	void *ref;
+	solver_job_reopen(build->job);
+	build_ref_reopen(result->ref);
+	if (!result->refs)
+		return;
+	g_hash_table_iter_init(&iter, result->refs);
+	while (g_hash_table_iter_next(&iter, NULL, &ref))
+		build_ref_reopen(ref);
+}
+
+/* Layers of an import that turn out to be lost when they are exported are made, and exported, again. */
+static bool evaluate_and_export(struct build *build, build_result *result, GHashTable *response, GError **error)
+{
+	for (bool first = true;; first = false) {
+		g_autoptr(GError) why = NULL;
+		unsigned losses = imports_losses(build->imports);
+		if (evaluate_all(build, result, &why)) {
+			if (first)
+				build_verify(build, result);
+			if (build_export(build, result, response, &why))
+				return true;
+		}
+		if (cancel_is_set(build->cancel) || imports_losses(build->imports) == losses) {
+			g_propagate_error(error, g_steal_pointer(&why));
+			return false;
+		}
+		reopen_refs(build, result);
+	}
+}
+
 static build_result *build_run(struct build *build, GHashTable *response, GError **error)
 {
 	struct work work = {.cancel = build->cancel, .sessions = build->sessions};
 	g_autoptr(build_result) result = build_frontend(build, &work, error);
-	if (!result || !evaluate_all(build, result, error))
-		return NULL;
-	build_verify(build, result);
-	if (!build_export(build, result, response, error) || !make_durable(build, error))
+	if (!result || !evaluate_and_export(build, result, response, error) || !make_durable(build, error))
 		return NULL;
 	add_frontend_keys(result, response);
 	return g_steal_pointer(&result);

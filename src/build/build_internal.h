@@ -46,6 +46,8 @@ GBytes *build_read_file(bridge *b, bridge_ref *ref, const char *path, int64_t of
 Gateway__ReadDirResponse *build_read_dir(bridge *b, bridge_ref *ref, const char *path, const char *include, struct work *work, GError **error);
 Gateway__StatFileResponse *build_stat_file(bridge *b, bridge_ref *ref, const char *path, struct work *work, GError **error);
 
+/* Forgets the result: it is built again when asked for. Nobody uses it meanwhile. */
+void build_ref_reopen(bridge_ref *ref);
 /* The vertex and output behind a ref that was built; false for scratch. */
 struct solver_target;
 bool build_ref_target(bridge_ref *ref, struct solver_target *ret);

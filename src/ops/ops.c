@@ -52,8 +52,12 @@ bool op_prepare(void *data, struct work *work, unsigned input, void *result, GEr
 bool op_checksum(const struct op *op, cache_ref *r, const struct cache_selector *selectors, size_t n, struct work *work,
 		 struct digest *ret, GError **error)
 {
-	if (cache_ref_checksum(op->worker->cache, r, selectors, n, work, ret, error))
+	if (cache_ref_checksum(op->worker->cache, r, selectors, n, work, ret, error)) {
+		/* A content key is of a list of digests, also when there is one: caches are shared by it. */
+		if (n == 1)
+			digest_of_text(ret->text, ret);
 		return true;
+	}
 	g_prefix_error(error, "failed to calculate checksum of ref %s::%s: ", op->worker->id, r != NULL ? cache_ref_id(r) : "");
 	return false;
 }

@@ -235,7 +235,8 @@ static struct curl_slist *header_list(const struct transport_request *q, bool ma
 		g_autofree char *line = g_strconcat("Authorization: ", q->authorization, NULL);
 		list = libcurl.slist_append(list, line);
 	}
-	return libcurl.slist_append(list, "Expect:"); /* no round trip before a body */
+	/* No round trip before a body; where headers are signed this would be, too, though it is not sent. */
+	return q->signature ? list : libcurl.slist_append(list, "Expect:");
 }
 
 static void set_tls(CURL *easy, const struct transport_tls *tls)
@@ -318,6 +319,10 @@ static CURLcode exchange_run(struct handle *h, struct exchange *x, const char *m
 	libcurl.easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	libcurl.easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	libcurl.easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
+	if (x->q->signature) {
+		libcurl.easy_setopt(easy, CURLOPT_AWS_SIGV4, x->q->signature->scope);
+		libcurl.easy_setopt(easy, CURLOPT_USERPWD, x->q->signature->user_password);
+	}
 	libcurl.easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
 	libcurl.easy_setopt(easy, CURLOPT_HEADERDATA, x);
 	libcurl.easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);

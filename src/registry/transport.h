@@ -35,6 +35,12 @@ struct transport_tls {
 	const char *key_file;
 };
 
+/* AWS signature version 4 of each request; the caller gives x-amz-content-sha256. */
+struct transport_signature {
+	const char *scope; /* "aws:amz:<region>:<service>" */
+	const char *user_password; /* "<access key>:<secret key>" */
+};
+
 struct transport_request {
 	const char *method;
 	const char *url;
@@ -45,6 +51,7 @@ struct transport_request {
 	bool has_body_fd;
 	int64_t body_size; /* -1: no body */
 	const struct transport_tls *tls;
+	const struct transport_signature *signature; /* NULL: none; not together with redirects */
 	unsigned redirects;
 	size_t body_max; /* ceiling of reply.body */
 	bool decode;     /* ask for gzip and undo it */

@@ -17,7 +17,7 @@ static const struct {
 	const char *type;
 	const struct cache_exporter_class *class; /* NULL: not built */
 } kinds[] = {
-	{"registry", &registry_cache_class}, {"local", &local_cache_class}, {"s3", NULL}, {"gha", NULL}, {"azblob", NULL},
+	{"registry", &registry_cache_class}, {"local", &local_cache_class}, {"s3", &s3_cache_class}, {"gha", NULL}, {"azblob", NULL},
 };
 
 static cache_exporter *exporter_new(const struct remotecache_context *context, GHashTable *attrs)

@@ -281,7 +281,7 @@ unsigned remotecache_import_faults(solver_import *i)
 
 /* ---- kinds */
 
-static const struct cache_importer_class *const kinds[] = {&registry_import_class, &local_import_class};
+static const struct cache_importer_class *const kinds[] = {&registry_import_class, &local_import_class, &s3_import_class};
 
 char *remotecache_import_id(const char *type, GHashTable *attrs)
 {
@@ -301,7 +301,7 @@ char *remotecache_import_id(const char *type, GHashTable *attrs)
 
 static bool is_later(const char *type)
 {
-	static const char *const later[] = {"s3", "gha", "azblob", NULL};
+	static const char *const later[] = {"gha", "azblob", NULL};
 	return g_strv_contains(later, type);
 }
 

@@ -65,7 +65,7 @@ void edge_import_records(struct edge *e, const char *key)
 
 /* ---- adoption */
 
-static int64_t record_of(const struct edge *e, const solver_import *i)
+int64_t edge_import_record(const struct edge *e, const solver_import *i)
 {
 	for (guint k = 0; k < e->keys->len; k++) {
 		int64_t record = import_record(i, e->keys->pdata[k]);
@@ -79,6 +79,20 @@ struct adoption {
 	const struct record *loaded;
 	void *result; /* borrowed */
 };
+
+/* By what contents the step is found: the build did not need to know, others will. */
+static void adopt_contents(struct edge *e, const solver_import *i, guint record, const char *key)
+{
+	const struct key_record *r = import_get(i, record);
+	for (guint input = 0; input < r->n_inputs && input < e->vertex->n_inputs; input++) {
+		for (guint k = 0; k < r->inputs[input]->len; k++) {
+			const struct key_input *link = &g_array_index(r->inputs[input], struct key_input, k);
+			const struct key_record *from = import_get(i, link->from);
+			if (from->n_inputs == 0)
+				edge_add_root_link(e, input, link->selector, from->digest, r->digest, key);
+		}
+	}
+}
 
 /* The result of a step before, when the loaded one contains it. */
 static void adopt_part(struct edge *e, const struct adoption *a, guint record, const char *key)
@@ -101,12 +115,13 @@ static void adopt_part(struct edge *e, const struct adoption *a, guint record, c
 static void adopt_input(struct edge *e, const struct adoption *a)
 {
 	e->adopted = true;
-	int64_t record = record_of(e, a->loaded->import);
+	int64_t record = edge_import_record(e, a->loaded->import);
 	if (record < 0)
 		return;
 	g_autofree char *key = edge_own_key(e);
 	if (key_is_session_only(key))
 		return;
+	adopt_contents(e, a->loaded->import, (guint)record, key);
 	if (!e->has_result)
 		adopt_part(e, a, (guint)record, key);
 	g_ptr_array_add(e->result_keys, g_steal_pointer(&key));
@@ -115,7 +130,7 @@ static void adopt_input(struct edge *e, const struct adoption *a)
 static bool wants_adoption(const struct edge *e, const struct adoption *a)
 {
 	return !e->adopted && e->vertex->maps->len > 0 && (e->deps || e->vertex->n_inputs == 0) &&
-	       record_of(e, a->loaded->import) >= 0;
+	       edge_import_record(e, a->loaded->import) >= 0;
 }
 
 /* Inputs before users, with a stack of its own. */
@@ -147,6 +162,8 @@ void edge_adopt(struct edge *e, const struct record *loaded, void *result, const
 	if (e->deps)
 		adopt_inputs(e, &a);
 	char *key = edge_own_key(e);
+	if (!key_is_session_only(key))
+		adopt_contents(e, loaded->import, loaded->import_record, key);
 	key_store_add_result(e->vertex->solver->keys, key, result_id, loaded->created_ns);
 	g_ptr_array_add(e->result_keys, key);
 }

@@ -283,8 +283,19 @@ char *edge_own_key(struct edge *e)
 		return key_root(map_at(v, 0)->digest, e->index);
 	char *key = key_for_inputs(e);
 	for (size_t i = 0; i < v->n_inputs; i++)
-		each_alternative(e, i, add_missing_alternative, key);
+		each_alternative(e, i, add_alternative, key);
 	return key;
+}
+
+void edge_add_root_link(struct edge *e, size_t input, const char *selector, const char *root, const char *record_digest,
+			const char *key)
+{
+	for (guint m = 0; m < e->vertex->maps->len; m++) {
+		g_autofree char *digest = key_root(map_at(e->vertex, m)->digest, e->index);
+		struct key_link link = link_of(e, input, m, selector);
+		if (strcmp(digest, record_digest) == 0)
+			key_store_add_link(e->vertex->solver->keys, root, &link, key);
+	}
 }
 
 /* A record was found through some of the keys: next time any of them will do. */

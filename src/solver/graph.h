@@ -146,8 +146,13 @@ void edge_import_find(const struct edge *e, const char *from, const struct key_l
 void edge_import_records(struct edge *e, const char *key);
 /* A result of an import was loaded: it is ours from now on, with what it contains of the steps before. */
 void edge_adopt(struct edge *e, const struct record *loaded, void *result, const char *result_id);
+/* The record of an import that the edge was found as, or -1. */
+int64_t edge_import_record(const struct edge *e, const solver_import *i);
 /* A key of our own for the edge, linked with all its inputs, which have theirs. Owned. */
 char *edge_own_key(struct edge *e);
+/* A root (of some content) leads to a key too, for the cache map that makes the record's digest. */
+void edge_add_root_link(struct edge *e, size_t input, const char *selector, const char *root, const char *record_digest,
+			const char *key);
 
 /* edge_merge.c: finds an active edge with the same key; true when e merged into it. */
 bool edge_merge(struct edge *e);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "solver/import.h"
+#include <stdio.h>
 #include <string.h>
 
 #define PREFIX "import:"
@@ -13,6 +14,35 @@ struct solver_import {
 	GHashTable *roots;  /* digest (borrowed) to record + 1 */
 	GHashTable *follow; /* "from input digest selector" to GArray of guint */
 };
+
+/* Those that live, so that a result can be had by its id alone. */
+static GMutex living_mu;
+static GHashTable *living; /* number to solver_import *, borrowed */
+
+static void living_add(solver_import *i)
+{
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&living_mu);
+	if (!living)
+		living = g_hash_table_new(NULL, NULL);
+	g_hash_table_insert(living, GUINT_TO_POINTER(i->number), i);
+}
+
+/* One that is on its way out is not given out again. */
+static solver_import *living_find(guint number)
+{
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&living_mu);
+	solver_import *i = living ? g_hash_table_lookup(living, GUINT_TO_POINTER(number)) : NULL;
+	for (gint refs = i ? g_atomic_int_get(&i->refs) : 0; refs > 0; refs = g_atomic_int_get(&i->refs))
+		if (g_atomic_int_compare_and_exchange(&i->refs, refs, refs + 1))
+			return i;
+	return NULL;
+}
+
+static void living_remove(const solver_import *i)
+{
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&living_mu);
+	g_hash_table_remove(living, GUINT_TO_POINTER(i->number));
+}
 
 static void array_unref(gpointer array)
 {
@@ -56,6 +86,7 @@ solver_import *solver_import_new(key_graph *graph, const struct solver_import_cl
 	i->follow = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, array_unref);
 	for (guint r = 0; r < graph->records->len; r++)
 		index_record(i, r);
+	living_add(i);
 	return i;
 }
 
@@ -69,6 +100,7 @@ void solver_import_unref(solver_import *i)
 {
 	if (!i || !g_atomic_int_dec_and_test(&i->refs))
 		return;
+	living_remove(i);
 	i->class->free(i->self);
 	g_hash_table_unref(i->roots);
 	g_hash_table_unref(i->follow);
@@ -97,6 +129,21 @@ int64_t import_record(const solver_import *i, const char *key)
 	return number == i->number && *end == ':' ? (int64_t)g_ascii_strtoull(end + 1, NULL, 10) : -1;
 }
 
+char *import_result_id(const solver_import *i, guint record, guint result)
+{
+	return g_strdup_printf(PREFIX "%u:%u:%u", i->number, record, result);
+}
+
+bool import_load_id(const char *id, struct work *work, void **ret_result, GError **error)
+{
+	guint number, record, result;
+	g_autoptr(solver_import) i =
+		sscanf(id, PREFIX "%u:%u:%u", &number, &record, &result) == 3 ? living_find(number) : NULL;
+	if (!i)
+		return error_set(error, ERROR_NOT_FOUND, "%s: its import is gone", id);
+	return import_load(i, record, result, work, ret_result, error);
+}
+
 static char *key_text(const solver_import *i, guint record)
 {
 	const struct key_record *r = key_graph_get(i->graph, record);
@@ -115,6 +162,11 @@ void import_find(const solver_import *i, const char *from, const struct key_link
 	const GArray *records = g_hash_table_lookup(i->follow, follow);
 	for (guint k = 0; records && k < records->len; k++)
 		g_hash_table_add(ret_targets, key_text(i, g_array_index(records, guint, k)));
+}
+
+const struct key_record *import_get(const solver_import *i, guint record)
+{
+	return key_graph_get(i->graph, record);
 }
 
 const GArray *import_results(const solver_import *i, guint record)

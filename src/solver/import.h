@@ -33,10 +33,15 @@ void solver_import_unref(solver_import *i);
 void *solver_import_self(solver_import *i); /* borrowed */
 
 bool key_is_import(const char *key);
+/* A result among others: "import:<number>:<record>:<result>", as long as the import lives. */
+char *import_result_id(const solver_import *i, guint record, guint result);
+/* The result of such an id; NOT_FOUND when its import is gone. */
+bool import_load_id(const char *id, struct work *work, void **ret_result, GError **error);
 /* The record that a key names here, or -1. */
 int64_t import_record(const solver_import *i, const char *key);
 /* Adds the keys that follow from a key through a link. */
 void import_find(const solver_import *i, const char *from, const struct key_link *link, GHashTable *ret_targets);
+const struct key_record *import_get(const solver_import *i, guint record); /* borrowed */
 const GArray *import_results(const solver_import *i, guint record); /* of struct key_result */
 bool import_load(solver_import *i, guint record, guint result, struct work *work, void **ret_result, GError **error);
 void *import_part(solver_import *i, guint of_record, guint of_result, void *loaded, guint record, guint result);

@@ -44,6 +44,41 @@ static void add_overrides(struct collection *c)
 	}
 }
 
+static void add_result(struct collection *c, const GPtrArray *keys, const char *id, int64_t created_ns)
+{
+	for (guint k = 0; k < keys->len; k++)
+		if (!key_is_import(keys->pdata[k]))
+			key_walk_add_result(c->walk, keys->pdata[k], id, created_ns);
+}
+
+/* What imports hold of a step that has keys of ours, and that nobody had to load. */
+static void add_imported(struct collection *c, const struct edge *e, solver_import *i)
+{
+	int64_t record = edge_import_record(e, i);
+	const GArray *results = record < 0 ? NULL : import_results(i, (guint)record);
+	for (guint r = 0; results && r < results->len; r++) {
+		g_autofree char *id = import_result_id(i, (guint)record, r);
+		int64_t created_ns = g_array_index(results, struct key_result, r).created_ns;
+		add_result(c, e->keys, id, created_ns);
+		add_result(c, e->result_keys, id, created_ns);
+	}
+}
+
+static void add_imports(struct collection *c)
+{
+	GHashTableIter iter;
+	gpointer key;
+	g_hash_table_iter_init(&iter, c->job->vertices);
+	while (c->job->imports->len > 0 && g_hash_table_iter_next(&iter, &key, NULL)) {
+		const struct vertex *v = key;
+		for (guint i = 0; i < v->edges->len; i++) {
+			const struct edge *e = v->edges->pdata[i];
+			for (guint k = 0; !e->forward && k < c->job->imports->len; k++)
+				add_imported(c, e, c->job->imports->pdata[k]);
+		}
+	}
+}
+
 static void collect_step(solver *s, void *data)
 {
 	struct collection *c = data;
@@ -62,6 +97,7 @@ static void collect(solver *s, void *data)
 	for (size_t i = 0; i < c->n_targets; i++)
 		add_target(c, &c->targets[i]);
 	add_overrides(c);
+	add_imports(c);
 	collect_step(s, c);
 }
 
@@ -89,5 +125,7 @@ bool solver_load_result(solver *s, const char *id, struct work *work, void **ret
 		*ret_result = NULL;
 		return true;
 	}
+	if (key_is_import(id))
+		return import_load_id(id, work, ret_result, error);
 	return s->options.results->load(s->options.data, id, work, ret_result, error);
 }

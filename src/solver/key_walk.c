@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "solver/key_walk.h"
 #include "base/limits.h"
+#include "solver/import.h"
 #include <string.h>
 
 struct node;
@@ -26,6 +27,7 @@ struct key_walk {
 	guint next;            /* in queue */
 	long long n_ways;
 	GHashTable *overrides; /* key to int */
+	GHashTable *added;     /* key to GArray of struct key_result */
 };
 
 static void way_clear(gpointer data)
@@ -38,6 +40,11 @@ static void way_clear(gpointer data)
 static void result_clear(gpointer data)
 {
 	g_free(((struct key_result *)data)->id);
+}
+
+static void array_unref(gpointer array)
+{
+	g_array_unref(array);
 }
 
 static void node_free(gpointer data)
@@ -56,6 +63,7 @@ key_walk *key_walk_new(void)
 	w->nodes = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, node_free);
 	w->queue = g_ptr_array_new();
 	w->overrides = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	w->added = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, array_unref);
 	return w;
 }
 
@@ -66,6 +74,7 @@ void key_walk_free(key_walk *w)
 	g_hash_table_unref(w->nodes);
 	g_ptr_array_unref(w->queue);
 	g_hash_table_unref(w->overrides);
+	g_hash_table_unref(w->added);
 	g_free(w);
 }
 
@@ -94,6 +103,28 @@ void key_walk_from(key_walk *w, const char *key)
 void key_walk_override(key_walk *w, const char *key, int export_cache)
 {
 	g_hash_table_insert(w->overrides, g_strdup(key), GINT_TO_POINTER(export_cache + 1));
+}
+
+void key_walk_add_result(key_walk *w, const char *key, const char *id, int64_t created_ns)
+{
+	GArray *results = g_hash_table_lookup(w->added, key);
+	if (!results) {
+		results = g_array_new(FALSE, FALSE, sizeof(struct key_result));
+		g_array_set_clear_func(results, result_clear);
+		g_hash_table_insert(w->added, g_strdup(key), results);
+	}
+	struct key_result r = {.id = g_strdup(id), .created_ns = created_ns};
+	g_array_append_val(results, r);
+}
+
+static void take_added(const key_walk *w, struct node *n)
+{
+	const GArray *results = g_hash_table_lookup(w->added, n->key);
+	for (guint i = 0; results && i < results->len; i++) {
+		struct key_result r = g_array_index(results, struct key_result, i);
+		r.id = g_strdup(r.id);
+		g_array_append_val(n->results, r);
+	}
 }
 
 /* ---- gathering */
@@ -126,7 +157,8 @@ static int newest_first(gconstpointer a, gconstpointer b)
 	const struct key_result *x = a, *y = b;
 	if (x->created_ns != y->created_ns)
 		return x->created_ns < y->created_ns ? 1 : -1;
-	return strcmp(x->id, y->id);
+	bool foreign_x = key_is_import(x->id), foreign_y = key_is_import(y->id); /* of equal age ours */
+	return foreign_x != foreign_y ? foreign_x - foreign_y : strcmp(x->id, y->id);
 }
 
 static int compare_ways(gconstpointer a, gconstpointer b)
@@ -146,6 +178,7 @@ bool key_walk_step(key_walk *w, key_store *k, unsigned n_keys)
 		struct visit v = {w, w->queue->pdata[w->next++]};
 		key_store_backlinks(k, v.node->key, add_way, &v);
 		key_store_results(k, v.node->key, v.node->results);
+		take_added(w, v.node);
 		g_array_sort(v.node->ways, compare_ways);
 		g_array_sort(v.node->results, newest_first);
 	}

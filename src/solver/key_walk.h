@@ -20,6 +20,8 @@ void key_walk_free(key_walk *w);
 void key_walk_from(key_walk *w, const char *key);
 /* What the definition says about exporting the results of a key. */
 void key_walk_override(key_walk *w, const char *key, int export_cache);
+/* A result that the key store does not know of. */
+void key_walk_add_result(key_walk *w, const char *key, const char *id, int64_t created_ns);
 /* Visits at most that many keys; false when none is left. */
 bool key_walk_step(key_walk *w, key_store *k, unsigned n_keys);
 key_graph *key_walk_graph(key_walk *w);
