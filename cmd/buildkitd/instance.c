@@ -10,6 +10,7 @@
 #include "os/mount.h"
 #include "os/service.h"
 #include "state_dir.h"
+#include "watchdog.h"
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -28,6 +29,7 @@ struct instance {
 	rpc_server *server;
 	struct control control;
 	debug_http *debug;
+	watchdog *watchdog; /* NULL: not asked for */
 };
 
 static bool allowed(const struct config *config, const char *entitlement)
@@ -218,6 +220,7 @@ static bool start(instance *d, const struct config *config, GError **error)
 		return false;
 	if (d->worker->n_gc > 0)
 		d->collector = collector_start(d->worker);
+	d->watchdog = watchdog_start(d->loop);
 	service_notify("READY=1");
 	return true;
 }
@@ -270,6 +273,7 @@ void instance_free(instance *d)
 	g_clear_pointer(&d->worker, worker_close);
 	g_clear_pointer(&d->sessions, session_registry_free);
 	g_clear_pointer(&d->loop, rpc_loop_free);
+	watchdog_free(d->watchdog);
 	fd_close(&d->lock_fd);
 	fd_close(&d->root_fd);
 	g_free(d);
