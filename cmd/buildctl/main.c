@@ -6,30 +6,12 @@
 #include "client/excerpt.h"
 #include "command.h"
 #include "format/json_writer.h"
+#include "help.h"
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define DEFAULT_ADDRESS "unix:///run/buildkit/buildkitd.sock"
-
-static const struct flag global_flags[] = {
-	{"debug", NULL, FLAG_BOOL, NULL, NULL, "enable debug output in logs"},
-	{"addr", NULL, FLAG_STRING, DEFAULT_ADDRESS, "BUILDKIT_HOST", "buildkitd address"},
-	{"log-format", NULL, FLAG_STRING, "text", NULL, "log formatter: json or text"},
-	{"tlsservername", NULL, FLAG_STRING, NULL, NULL, "buildkitd server name for certificate validation"},
-	{"tlscacert", NULL, FLAG_STRING, NULL, NULL, "CA certificate for validation"},
-	{"tlscert", NULL, FLAG_STRING, NULL, NULL, "client certificate"},
-	{"tlskey", NULL, FLAG_STRING, NULL, NULL, "client key"},
-	{"tlsdir", NULL, FLAG_STRING, NULL, NULL, "directory containing CA certificate, client certificate, and client key"},
-	{"timeout", NULL, FLAG_INT, "5", NULL, "timeout backend connection after value seconds"},
-	{"wait", NULL, FLAG_BOOL, NULL, NULL, "block RPCs until the connection becomes available"},
-	{"help", "h", FLAG_BOOL, NULL, NULL, "show help"},
-	{"version", "v", FLAG_BOOL, NULL, NULL, "print the version"},
-};
-static const struct command *const commands[] = {&du_command, &prune_command, &prune_histories_command, &build_command,
-						 &debug_command, &dial_stdio_command, NULL};
 
 /* What a detail adds in front of the text, as upstream's clients show it. */
 static void prefix_of_detail(const struct error_detail *detail, GError **error)
@@ -63,42 +45,6 @@ bool print_text(const char *text, GError **error)
 	if (fputs(text, stdout) == EOF || fflush(stdout) == EOF)
 		return error_set_errno(error, errno, "write standard output");
 	return true;
-}
-
-/* ---- help */
-
-static void print_commands(GString *out, const struct command *const *list)
-{
-	g_string_append(out, "\nCOMMANDS:\n");
-	for (; *list; list++) {
-		g_autofree char *names = (*list)->alias ? g_strdup_printf("%s, %s", (*list)->name, (*list)->alias)
-							 : g_strdup((*list)->name);
-		if ((*list)->usage)
-			g_string_append_printf(out, "   %-18s %s\n", names, (*list)->usage);
-	}
-}
-
-static void print_global_help(void)
-{
-	g_autoptr(GString) out = g_string_new(NULL);
-	g_autofree char *rows = flags_help(global_flags, G_N_ELEMENTS(global_flags));
-	g_string_append_printf(out, "NAME:\n   buildctl - build utility\n\nUSAGE:\n   buildctl [global options] [command [command options]]\n\n"
-				    "VERSION:\n   %s\n", BUILDKIT_VERSION);
-	print_commands(out, commands);
-	g_string_append_printf(out, "\nGLOBAL OPTIONS:\n%s", rows);
-	print_text(out->str, NULL);
-}
-
-static void print_command_help(const char *path, const struct command *c)
-{
-	g_autoptr(GString) out = g_string_new(NULL);
-	g_autofree char *rows = flags_help(c->flags, c->n_flags);
-	g_string_append_printf(out, "NAME:\n   %s - %s\n\nUSAGE:\n   %s %s\n", path, c->usage ? c->usage : c->name, path,
-			       c->arguments ? c->arguments : "[command options]");
-	if (c->sub)
-		print_commands(out, c->sub);
-	g_string_append_printf(out, "\nOPTIONS:\n%s   --help, -h                                   show help\n", rows);
-	print_text(out->str, NULL);
 }
 
 /* ---- connection */
@@ -195,14 +141,6 @@ static void start_signals(cancel *c)
 
 /* ---- commands */
 
-static const struct command *command_find(const struct command *const *list, const char *name)
-{
-	for (; list && *list; list++)
-		if (strcmp((*list)->name, name) == 0 || g_strcmp0((*list)->alias, name) == 0)
-			return *list;
-	return NULL;
-}
-
 static bool wants_help(int argc, char *const *argv)
 {
 	for (int i = 1; i < argc; i++)
@@ -220,10 +158,8 @@ static bool run_command(struct context *x, const struct command *const *list, co
 	g_autofree char *own_path = g_strdup_printf("%s %s", path, c->name);
 	if (c->sub && argc > 1 && argv[1][0] != '-')
 		return run_command(x, c->sub, own_path, argc - 1, argv + 1, error);
-	if (wants_help(argc, argv) || !c->run) {
-		print_command_help(own_path, c);
-		return true;
-	}
+	if (wants_help(argc, argv) || !c->run)
+		return help_command(own_path, c, error);
 	g_autoptr(flags) f = flags_parse(c->flags, c->n_flags, argc, argv, true, error);
 	return f && c->run(x, f, error);
 }
@@ -238,7 +174,7 @@ static void print_error(const GError *error)
 
 static bool run(int argc, char *const *argv, GError **error)
 {
-	g_autoptr(flags) global = flags_parse(global_flags, G_N_ELEMENTS(global_flags), argc, argv, false, error);
+	g_autoptr(flags) global = flags_parse(buildctl_flags, buildctl_n_flags, argc, argv, false, error);
 	if (!global)
 		return false;
 	if (flags_bool(global, "version")) {
@@ -248,10 +184,10 @@ static bool run(int argc, char *const *argv, GError **error)
 	char *const *rest = flags_rest(global);
 	int n_rest = (int)flags_n_rest(global);
 	bool help = n_rest > 0 && (strcmp(rest[0], "help") == 0 || strcmp(rest[0], "h") == 0);
-	if (flags_bool(global, "help") || n_rest == 0 || help) {
-		print_global_help();
-		return true;
-	}
+	if (help && n_rest > 1)
+		return help_topic(rest + 1, error);
+	if (flags_bool(global, "help") || n_rest == 0 || help)
+		return help_program(error);
 	const char *format = flags_string(global, "log-format");
 	if (strcmp(format, "text") != 0 && strcmp(format, "json") != 0)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "unsupported log type \"%s\"", format);
@@ -259,7 +195,7 @@ static bool run(int argc, char *const *argv, GError **error)
 	struct context x = {.global = global, .cancel = cancel_new(NULL)};
 	start_signals(x.cancel);
 	x.loop = rpc_loop_new();
-	bool ok = run_command(&x, commands, "buildctl", n_rest, rest, error);
+	bool ok = run_command(&x, buildctl_commands, "buildctl", n_rest, rest, error);
 	g_clear_pointer(&x.conn, rpc_conn_unref);
 	rpc_loop_free(x.loop);
 	return ok;

@@ -105,7 +105,7 @@ static GArray *flag_table(void)
 	GArray *table = g_array_new(FALSE, TRUE, sizeof(struct flag));
 	for (size_t i = 0; i < options_count; i++) {
 		const struct option *o = &options[i];
-		struct flag flag = {o->flag, NULL, flag_type_of(o->type), o->default_value, o->env, o->usage};
+		struct flag flag = {o->flag, NULL, flag_type_of(o->type), o->default_value, o->env, o->hidden ? NULL : o->usage};
 		if (o->flag)
 			g_array_append_val(table, flag);
 	}
@@ -175,7 +175,7 @@ static bool check(const struct config *config, GError **error)
 static void print_help(const GArray *table)
 {
 	g_autofree char *rows = flags_help((const struct flag *)(void *)table->data, table->len);
-	printf("NAME:\n   buildkitd - build daemon\n\nUSAGE:\n   buildkitd [options]\n\nVERSION:\n   %s\n\nOPTIONS:\n%s",
+	printf("NAME:\n   buildkitd - build daemon\n\nUSAGE:\n   buildkitd [global options]\n\nVERSION:\n   %s\n\nGLOBAL OPTIONS:\n%s",
 	       BUILDKIT_VERSION, rows);
 }
 

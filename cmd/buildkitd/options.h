@@ -26,7 +26,8 @@ struct option {
 	size_t offset;     /* in struct config; (size_t)-1: parsed, checked and reported as not acted on */
 	const char *default_value;
 	const char *env;
-	const char *usage; /* NULL: hidden */
+	const char *usage;
+	bool hidden;       /* the flag is taken and not shown by --help */
 };
 extern const struct option options[];
 extern const size_t options_count;
