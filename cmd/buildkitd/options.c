@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "options.h"
+#include "format/flags.h"
 #include <stddef.h>
 
 #define AT(member) offsetof(struct config, member)
@@ -107,3 +108,62 @@ const struct option options[] = {
 	{NULL, "worker.oci.defaultCgroupParent", OPTION_STRING, OCI(cgroup_parent), NULL, NULL, "control group above those of steps"},
 };
 const size_t options_count = G_N_ELEMENTS(options);
+
+#define RULE(member) offsetof(struct gc_rule, member)
+const struct option gc_options[] = {
+	{NULL, "all", OPTION_BOOL, RULE(all), NULL, NULL, "internal records, too"},
+	{NULL, "filters", OPTION_STRINGS, RULE(filters), NULL, NULL, "records that one of these matches, e.g. type==exec.cachemount"},
+	{NULL, "keepDuration", OPTION_DURATION, RULE(keep_duration_ns), NULL, NULL, "keep what was used within this time"},
+	{NULL, "keepBytes", OPTION_DISK_SPACE, RULE(reserved_bytes), NULL, NULL, "old name of reservedSpace"},
+	{NULL, "reservedSpace", OPTION_DISK_SPACE, RULE(reserved_bytes), NULL, NULL, "space that these records may keep in any case"},
+	{NULL, "maxUsedSpace", OPTION_DISK_SPACE, RULE(max_used_bytes), NULL, NULL, "space that these records never exceed for long"},
+	{NULL, "minFreeSpace", OPTION_DISK_SPACE, RULE(min_free_bytes), NULL, NULL, "free space that these records give way to"},
+};
+const size_t gc_options_count = G_N_ELEMENTS(gc_options);
+
+#define HOST(member) offsetof(struct registry_host, member)
+const struct option registry_options[] = {
+	{NULL, "mirrors", OPTION_STRINGS, HOST(mirrors), NULL, NULL, "HOST[:PORT][/PATH] to ask first, in this order, when pulling"},
+	{NULL, "http", OPTION_TRISTATE, HOST(http), "auto", NULL, "speak HTTP without TLS (auto: with localhost only)"},
+	{NULL, "insecure", OPTION_TRISTATE, HOST(insecure), "auto", NULL, "do not verify the certificate"},
+	{NULL, "ca", OPTION_STRINGS, HOST(ca_files), NULL, NULL, "PEM files of authorities to trust besides the system's"},
+	{NULL, "tlsconfigdir", OPTION_STRINGS, HOST(tls_config_dirs), NULL, NULL,
+	 "directories of NAME.crt (authorities) and NAME.cert with NAME.key (own certificates)"},
+};
+const size_t registry_options_count = G_N_ELEMENTS(registry_options);
+
+static enum flag_type flag_type_of(enum option_type type)
+{
+	switch (type) {
+	case OPTION_BOOL:
+		return FLAG_BOOL;
+	case OPTION_STRINGS:
+	case OPTION_LABELS:
+		return FLAG_STRINGS;
+	case OPTION_INT:
+		return FLAG_INT;
+	case OPTION_STRING:
+	case OPTION_TRISTATE:
+	case OPTION_DISK_SPACE:
+	case OPTION_DURATION:
+		return FLAG_STRING;
+	}
+	return FLAG_STRING;
+}
+
+GArray *options_flags(void)
+{
+	static const struct flag fixed[] = {
+		{"help", "h", FLAG_BOOL, NULL, NULL, "show help"},
+		{"version", "v", FLAG_BOOL, NULL, NULL, "print the version"},
+	};
+	GArray *table = g_array_new(FALSE, TRUE, sizeof(struct flag));
+	for (size_t i = 0; i < options_count; i++) {
+		const struct option *o = &options[i];
+		struct flag flag = {o->flag, NULL, flag_type_of(o->type), o->default_value, o->env, o->hidden ? NULL : o->usage};
+		if (o->flag)
+			g_array_append_val(table, flag);
+	}
+	g_array_append_vals(table, fixed, G_N_ELEMENTS(fixed));
+	return table;
+}
