@@ -83,7 +83,8 @@ static bool apply_flag(struct config *config, const struct option *option, const
 	if (!option->flag || (!flags_given(f, option->flag) && !from_env))
 		return true;
 	if (option->offset == OPTION_INACTIVE) {
-		g_ptr_array_add(config->inactive, g_strdup_printf("--%s", option->flag));
+		if (option->type != OPTION_BOOL || flags_bool(f, option->flag)) /* "no" asks for nothing */
+			g_ptr_array_add(config->inactive, g_strdup_printf("--%s", option->flag));
 		return true;
 	}
 	if (option->type == OPTION_LABELS) {

@@ -23,10 +23,15 @@ static bool fail(struct reader *r, const struct toml_value *v, const char *key, 
 	return error_set(r->error, ERROR_INVALID_ARGUMENT, "%s:%d:%d: %s: %s", r->path, v->line, v->column, key, problem);
 }
 
+static const char *article(const char *word)
+{
+	return strchr("aeio", *word) ? "an" : "a";
+}
+
 static bool fail_type(struct reader *r, const struct toml_value *v, const char *key, const char *wanted)
 {
-	g_autofree char *problem = g_strdup_printf("expected a %s, found %s %s", wanted,
-						     strchr("aio", *toml_type_name(v->type)) ? "an" : "a", toml_type_name(v->type));
+	const char *found = toml_type_name(v->type);
+	g_autofree char *problem = g_strdup_printf("expected %s %s, found %s %s", article(wanted), wanted, article(found), found);
 	return fail(r, v, key, problem);
 }
 
@@ -121,8 +126,10 @@ static bool set_labels(struct reader *r, const struct toml_value *v, const char 
 
 static bool set_option(struct reader *r, const struct option *option, void *base, const struct toml_value *v)
 {
+	bool asks_nothing = v->type == TOML_BOOLEAN && !v->boolean;
 	if (option->offset == OPTION_INACTIVE) {
-		g_ptr_array_add(r->config->inactive, g_strdup(option->key));
+		if (!asks_nothing)
+			g_ptr_array_add(r->config->inactive, g_strdup(option->key));
 		return true;
 	}
 	void *member = option_member(base, option);
