@@ -54,8 +54,9 @@ tsan: setup-build
 install: build
 	DESTDIR=$(DESTDIR) meson install -C $(BUILD) --no-rebuild
 
-dist: build
-	tools/dist $(BUILD) dist
+dist: setup-build
+	@tools/setup build dist
+	tools/dist dist
 
 # SECONDS a target.
 fuzz: setup-build

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void output_free(gpointer data)
@@ -187,7 +188,8 @@ static bool keep_used_locals(struct build_options *o, GError **error)
 
 static bool read_definition(struct build_options *o, const flags *f, GError **error)
 {
-	if (isatty(STDIN_FILENO))
+	struct stat st;
+	if (fstat(STDIN_FILENO, &st) == 0 && S_ISCHR(st.st_mode)) /* a terminal or /dev/null */
 		return error_set(error, ERROR_INVALID_ARGUMENT, "please specify --frontend or pipe LLB definition to stdin");
 	g_autoptr(GByteArray) bytes = read_stdin(error);
 	if (!bytes)

@@ -29,11 +29,20 @@ struct command {
 	size_t n_flags;
 	bool (*run)(struct context *x, const flags *f, GError **error);
 	const struct command *const *sub; /* NULL-terminated, or NULL */
-	const char *arguments;            /* "[arguments...]" text of the help, NULL: "[command options]" */
+	const char *arguments;            /* what follows the command's name in its help, NULL: "[options]" */
 	const char *alias;
+	const char *example;              /* one command line, or NULL */
 };
 extern const struct command build_command, du_command, prune_command, prune_histories_command, debug_command,
 	dial_stdio_command;
+
+/* The whole program: what help, manual and completion are made from (commands.c). */
+extern const struct flag buildctl_flags[];
+extern const size_t buildctl_n_flags;
+extern const struct command *const buildctl_commands[]; /* NULL-terminated */
+const struct command *command_find(const struct command *const *list, const char *name); /* by name or alias, or NULL */
+
+#define FORMAT_FLAG {"format", NULL, FLAG_STRING, NULL, NULL, "print by a Go template, or json"}
 
 /* A call failed: "<what>: <CodeName>: <message>", the code left out when it is Unknown. Returns false. */
 bool call_failed(const char *what, GError **error);

@@ -12,12 +12,12 @@
 #include <string.h>
 
 static const struct flag workers_flags[] = {
-	{"filter", "f", FLAG_STRINGS, NULL, NULL, "containerd-style filter string slice"},
-	{"verbose", "v", FLAG_BOOL, NULL, NULL, "Verbose output"},
-	{"format", NULL, FLAG_STRING, NULL, NULL, "Format the output using the given Go template, e.g, '{{json .}}'"},
+	{"filter", "f", FLAG_STRINGS, NULL, NULL, "only workers that match, e.g. labels.kind==fast"},
+	{"verbose", "v", FLAG_BOOL, NULL, NULL, "all that is known of each"},
+	FORMAT_FLAG,
 };
 static const struct flag info_flags[] = {
-	{"format", NULL, FLAG_STRING, NULL, NULL, "Format the output using the given Go template, e.g, '{{json .}}'"},
+	FORMAT_FLAG,
 };
 
 static char *platforms_text(const Types__WorkerRecord *r)
@@ -158,9 +158,9 @@ static bool run_info(struct context *x, const flags *f, GError **error)
 	return *format ? print_formatted(format, text, error) : print_text(text, error);
 }
 
-static const struct command workers_command = {"workers", "list workers", workers_flags, G_N_ELEMENTS(workers_flags), run_workers};
-static const struct command info_command = {"info", "display internal information", info_flags, G_N_ELEMENTS(info_flags), run_info};
+static const struct command workers_command = {"workers", "what the daemon builds on", workers_flags, G_N_ELEMENTS(workers_flags), run_workers};
+static const struct command info_command = {"info", "versions of the daemon", info_flags, G_N_ELEMENTS(info_flags), run_info};
 
 static const struct command *const debug_commands[] = {&workers_command, &info_command, &histories_command, &dump_llb_command, &explain_command, NULL};
 
-const struct command debug_command = {.name = "debug", .usage = "debug utilities", .sub = debug_commands, .arguments = "[command [command options]]"};
+const struct command debug_command = {.name = "debug", .usage = "look into the daemon and its builds", .sub = debug_commands, .arguments = "[command [command options]]"};

@@ -8,9 +8,9 @@
 #include <string.h>
 
 static const struct flag du_flags[] = {
-	{"filter", "f", FLAG_STRINGS, NULL, NULL, "Filter records"},
-	{"verbose", "v", FLAG_BOOL, NULL, NULL, "Verbose output"},
-	{"format", NULL, FLAG_STRING, NULL, NULL, "Format the output using the given Go template, e.g, '{{json .}}'"},
+	{"filter", "f", FLAG_STRINGS, NULL, NULL, "only records that match, e.g. type==regular"},
+	{"verbose", "v", FLAG_BOOL, NULL, NULL, "all that is known of each"},
+	FORMAT_FLAG,
 };
 
 static int compare_records(const void *a, const void *b)
@@ -88,4 +88,4 @@ static bool run(struct context *x, const flags *f, GError **error)
 	return *format ? print_formatted(format, text, error) : print_text(text, error);
 }
 
-const struct command du_command = {"du", "disk usage", du_flags, G_N_ELEMENTS(du_flags), run};
+const struct command du_command = {"du", "what the build cache holds", du_flags, G_N_ELEMENTS(du_flags), run};

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 static const struct flag dump_flags[] = {
-	{"dot", NULL, FLAG_BOOL, NULL, NULL, "Output dot format"},
+	{"dot", NULL, FLAG_BOOL, NULL, NULL, "as a graph in the language of Graphviz"},
 };
 
 /* One op as the dump shows it. */
@@ -215,5 +215,5 @@ static bool run(struct context *x, const flags *f, GError **error)
 	return ok;
 }
 
-const struct command dump_llb_command = {"dump-llb", "dump LLB in human-readable format. LLB must be passed via stdin", dump_flags,
-					 G_N_ELEMENTS(dump_flags), run, .arguments = "<llbfile>"};
+const struct command dump_llb_command = {"dump-llb", "print the LLB of a file or of standard input; needs no daemon", dump_flags,
+					 G_N_ELEMENTS(dump_flags), run, .arguments = "[options] [FILE|-]"};

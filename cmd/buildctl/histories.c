@@ -6,8 +6,8 @@
 #include "table.h"
 #include <string.h>
 
-static const struct flag no_flags[] = {
-	{"format", NULL, FLAG_STRING, NULL, NULL, NULL},
+static const struct flag format_flags[] = {
+	FORMAT_FLAG,
 };
 
 static char *local_time(const Google__Timestamp *t)
@@ -135,5 +135,5 @@ static bool run_prune(struct context *x, const flags *f, GError **error)
 	return print_text(text, error);
 }
 
-const struct command histories_command = {"histories", "list build records", no_flags, G_N_ELEMENTS(no_flags), run_histories};
-const struct command prune_histories_command = {"prune-histories", "clean up build histories", no_flags, G_N_ELEMENTS(no_flags), run_prune};
+const struct command histories_command = {"histories", "list recorded builds", format_flags, G_N_ELEMENTS(format_flags), run_histories};
+const struct command prune_histories_command = {"prune-histories", "remove records of finished builds that are not pinned", format_flags, G_N_ELEMENTS(format_flags), run_prune};

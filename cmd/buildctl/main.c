@@ -1,168 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* buildctl: the client of the build daemon. */
-#include "base/limits.h"
 #include "base/log.h"
 #include "base/version.h"
 #include "client/excerpt.h"
 #include "command.h"
-#include "format/json_writer.h"
+#include "help.h"
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define DEFAULT_ADDRESS "unix:///run/buildkit/buildkitd.sock"
-
-static const struct flag global_flags[] = {
-	{"debug", NULL, FLAG_BOOL, NULL, NULL, "enable debug output in logs"},
-	{"addr", NULL, FLAG_STRING, DEFAULT_ADDRESS, "BUILDKIT_HOST", "buildkitd address"},
-	{"log-format", NULL, FLAG_STRING, "text", NULL, "log formatter: json or text"},
-	{"tlsservername", NULL, FLAG_STRING, NULL, NULL, "buildkitd server name for certificate validation"},
-	{"tlscacert", NULL, FLAG_STRING, NULL, NULL, "CA certificate for validation"},
-	{"tlscert", NULL, FLAG_STRING, NULL, NULL, "client certificate"},
-	{"tlskey", NULL, FLAG_STRING, NULL, NULL, "client key"},
-	{"tlsdir", NULL, FLAG_STRING, NULL, NULL, "directory containing CA certificate, client certificate, and client key"},
-	{"timeout", NULL, FLAG_INT, "5", NULL, "timeout backend connection after value seconds"},
-	{"wait", NULL, FLAG_BOOL, NULL, NULL, "block RPCs until the connection becomes available"},
-	{"help", "h", FLAG_BOOL, NULL, NULL, "show help"},
-	{"version", "v", FLAG_BOOL, NULL, NULL, "print the version"},
-};
-static const struct command *const commands[] = {&du_command, &prune_command, &prune_histories_command, &build_command,
-						 &debug_command, &dial_stdio_command, NULL};
-
-/* What a detail adds in front of the text, as upstream's clients show it. */
-static void prefix_of_detail(const struct error_detail *detail, GError **error)
-{
-	static const struct {
-		const char *type, *text;
-	} known[] = {{"errdefs.FrontendCap", "unsupported frontend capability"}, {"errdefs.Subrequest", "unsupported request"}};
-	for (size_t i = 0; i < G_N_ELEMENTS(known); i++) {
-		if (strcmp(known[i].type, detail->type) != 0)
-			continue;
-		g_autoptr(json_t) json = json_read(detail->json, strlen(detail->json), (size_t)LIMIT_CONFIG_BYTES, "detail", NULL);
-		const char *name = json_string_value(json_object_get(json, "name"));
-		g_prefix_error(error, "%s %s: ", known[i].text, name ? name : "");
-	}
-}
-
-bool call_failed(const char *what, GError **error)
-{
-	enum error_code code = error && *error ? error_get_code(*error) : ERROR_UNKNOWN;
-	const GPtrArray *details = error ? error_get_details(*error) : NULL;
-	if (code != ERROR_UNKNOWN)
-		g_prefix_error(error, "%s: ", error_code_name(code));
-	for (guint i = 0; details && i < details->len; i++)
-		prefix_of_detail(details->pdata[i], error);
-	g_prefix_error(error, "%s: ", what);
-	return false;
-}
-
-bool print_text(const char *text, GError **error)
-{
-	if (fputs(text, stdout) == EOF || fflush(stdout) == EOF)
-		return error_set_errno(error, errno, "write standard output");
-	return true;
-}
-
-/* ---- help */
-
-static void print_commands(GString *out, const struct command *const *list)
-{
-	g_string_append(out, "\nCOMMANDS:\n");
-	for (; *list; list++) {
-		g_autofree char *names = (*list)->alias ? g_strdup_printf("%s, %s", (*list)->name, (*list)->alias)
-							 : g_strdup((*list)->name);
-		if ((*list)->usage)
-			g_string_append_printf(out, "   %-18s %s\n", names, (*list)->usage);
-	}
-}
-
-static void print_global_help(void)
-{
-	g_autoptr(GString) out = g_string_new(NULL);
-	g_autofree char *rows = flags_help(global_flags, G_N_ELEMENTS(global_flags));
-	g_string_append_printf(out, "NAME:\n   buildctl - build utility\n\nUSAGE:\n   buildctl [global options] [command [command options]]\n\n"
-				    "VERSION:\n   %s\n", BUILDKIT_VERSION);
-	print_commands(out, commands);
-	g_string_append_printf(out, "\nGLOBAL OPTIONS:\n%s", rows);
-	print_text(out->str, NULL);
-}
-
-static void print_command_help(const char *path, const struct command *c)
-{
-	g_autoptr(GString) out = g_string_new(NULL);
-	g_autofree char *rows = flags_help(c->flags, c->n_flags);
-	g_string_append_printf(out, "NAME:\n   %s - %s\n\nUSAGE:\n   %s %s\n", path, c->usage ? c->usage : c->name, path,
-			       c->arguments ? c->arguments : "[command options]");
-	if (c->sub)
-		print_commands(out, c->sub);
-	g_string_append_printf(out, "\nOPTIONS:\n%s   --help, -h                                   show help\n", rows);
-	print_text(out->str, NULL);
-}
-
-/* ---- connection */
-
-static char *first_existing(const char *dir, const char *const *names)
-{
-	for (; *names; names++) {
-		char *path = g_build_filename(dir, *names, NULL);
-		if (g_file_test(path, G_FILE_TEST_EXISTS))
-			return path;
-		g_free(path);
-	}
-	return g_strdup("");
-}
-
-/* Strings live as long as the process. */
-static bool read_tls(const flags *f, struct rpc_tls *ret, GError **error)
-{
-	ret->server_name = flags_string(f, "tlsservername");
-	ret->ca_file = flags_string(f, "tlscacert");
-	ret->cert_file = flags_string(f, "tlscert");
-	ret->key_file = flags_string(f, "tlskey");
-	const char *dir = flags_string(f, "tlsdir");
-	if (!*dir)
-		return true;
-	if (*ret->ca_file || *ret->cert_file || *ret->key_file)
-		return error_set(error, ERROR_INVALID_ARGUMENT, "cannot specify tlsdir and tlscacert/tlscert/tlskey at the same time");
-	ret->ca_file = first_existing(dir, (const char *const[]){"ca.pem", "ca.crt", NULL});
-	ret->cert_file = first_existing(dir, (const char *const[]){"cert.pem", "tls.crt", NULL});
-	ret->key_file = first_existing(dir, (const char *const[]){"key.pem", "tls.key", NULL});
-	return true;
-}
-
-static rpc_conn *connect_once(struct context *x, GError **error)
-{
-	struct connection_options options = {.timeout_ms = (int)flags_int(x->global, "timeout") * 1000};
-	if (!read_tls(x->global, &options.tls, error))
-		return NULL;
-	const char *address = flags_string(x->global, "addr");
-	rpc_conn *conn = connection_open(x->loop, address, &options, x->cancel, error);
-	if (!conn)
-		g_prefix_error(error, "failed to dial \"%s\" . make sure buildkitd is running: ", address);
-	return conn;
-}
-
-/* --wait: until somebody answers, once a second, as long as --timeout allows. */
-rpc_conn *context_connect(struct context *x, GError **error)
-{
-	int64_t timeout_s = flags_int(x->global, "timeout");
-	gint64 until = g_get_monotonic_time() + timeout_s * G_USEC_PER_SEC;
-	while (!x->conn) {
-		g_autoptr(GError) problem = NULL;
-		x->conn = connect_once(x, &problem);
-		bool again = flags_bool(x->global, "wait") && error_is(problem, ERROR_UNAVAILABLE) &&
-			     !cancel_is_set(x->cancel) && (timeout_s == 0 || g_get_monotonic_time() < until);
-		if (!x->conn && !again) {
-			g_propagate_error(error, g_steal_pointer(&problem));
-			return NULL;
-		}
-		if (!x->conn)
-			g_usleep(G_USEC_PER_SEC);
-	}
-	return x->conn;
-}
 
 /* ---- signals: the first asks for an orderly end, the second ends the process */
 
@@ -195,14 +42,6 @@ static void start_signals(cancel *c)
 
 /* ---- commands */
 
-static const struct command *command_find(const struct command *const *list, const char *name)
-{
-	for (; list && *list; list++)
-		if (strcmp((*list)->name, name) == 0 || g_strcmp0((*list)->alias, name) == 0)
-			return *list;
-	return NULL;
-}
-
 static bool wants_help(int argc, char *const *argv)
 {
 	for (int i = 1; i < argc; i++)
@@ -220,10 +59,8 @@ static bool run_command(struct context *x, const struct command *const *list, co
 	g_autofree char *own_path = g_strdup_printf("%s %s", path, c->name);
 	if (c->sub && argc > 1 && argv[1][0] != '-')
 		return run_command(x, c->sub, own_path, argc - 1, argv + 1, error);
-	if (wants_help(argc, argv) || !c->run) {
-		print_command_help(own_path, c);
-		return true;
-	}
+	if (wants_help(argc, argv) || !c->run)
+		return help_command(own_path, c, error);
 	g_autoptr(flags) f = flags_parse(c->flags, c->n_flags, argc, argv, true, error);
 	return f && c->run(x, f, error);
 }
@@ -238,7 +75,7 @@ static void print_error(const GError *error)
 
 static bool run(int argc, char *const *argv, GError **error)
 {
-	g_autoptr(flags) global = flags_parse(global_flags, G_N_ELEMENTS(global_flags), argc, argv, false, error);
+	g_autoptr(flags) global = flags_parse(buildctl_flags, buildctl_n_flags, argc, argv, false, error);
 	if (!global)
 		return false;
 	if (flags_bool(global, "version")) {
@@ -248,10 +85,10 @@ static bool run(int argc, char *const *argv, GError **error)
 	char *const *rest = flags_rest(global);
 	int n_rest = (int)flags_n_rest(global);
 	bool help = n_rest > 0 && (strcmp(rest[0], "help") == 0 || strcmp(rest[0], "h") == 0);
-	if (flags_bool(global, "help") || n_rest == 0 || help) {
-		print_global_help();
-		return true;
-	}
+	if (help && n_rest > 1)
+		return help_topic(rest + 1, error);
+	if (flags_bool(global, "help") || n_rest == 0 || help)
+		return help_program(error);
 	const char *format = flags_string(global, "log-format");
 	if (strcmp(format, "text") != 0 && strcmp(format, "json") != 0)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "unsupported log type \"%s\"", format);
@@ -259,7 +96,7 @@ static bool run(int argc, char *const *argv, GError **error)
 	struct context x = {.global = global, .cancel = cancel_new(NULL)};
 	start_signals(x.cancel);
 	x.loop = rpc_loop_new();
-	bool ok = run_command(&x, commands, "buildctl", n_rest, rest, error);
+	bool ok = run_command(&x, buildctl_commands, "buildctl", n_rest, rest, error);
 	g_clear_pointer(&x.conn, rpc_conn_unref);
 	rpc_loop_free(x.loop);
 	return ok;

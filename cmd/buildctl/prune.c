@@ -10,14 +10,14 @@
 #define MB 1e6
 
 static const struct flag prune_flags[] = {
-	{"keep-duration", NULL, FLAG_DURATION, "0s", NULL, "Keep data newer than this limit"},
-	{"keep-storage", NULL, FLAG_FLOAT, NULL, NULL, "Keep data below this limit (in MB)"},
-	{"keep-storage-min", NULL, FLAG_FLOAT, NULL, NULL, "Keep data below this limit (in MB), even if it is old"},
-	{"free-storage", NULL, FLAG_FLOAT, NULL, NULL, "Keep free data below this limit (in MB)"},
-	{"filter", "f", FLAG_STRINGS, NULL, NULL, "Filter records"},
-	{"all", NULL, FLAG_BOOL, NULL, NULL, "Include internal caches"},
-	{"verbose", "v", FLAG_BOOL, NULL, NULL, "Verbose output"},
-	{"format", NULL, FLAG_STRING, NULL, NULL, "Format the output using the given Go template, e.g, '{{json .}}'"},
+	{"keep-duration", NULL, FLAG_DURATION, "0s", NULL, "keep what was used within this time"},
+	{"keep-storage", NULL, FLAG_FLOAT, "0", NULL, "remove until no more than this is used (MB)"},
+	{"keep-storage-min", NULL, FLAG_FLOAT, "0", NULL, "keep this much in any case (MB)"},
+	{"free-storage", NULL, FLAG_FLOAT, "0", NULL, "remove until this much of the disk is free (MB)"},
+	{"filter", "f", FLAG_STRINGS, NULL, NULL, "only records that match, e.g. type==regular"},
+	{"all", NULL, FLAG_BOOL, NULL, NULL, "remove internal records of frontends, too"},
+	{"verbose", "v", FLAG_BOOL, NULL, NULL, "all that is known of each"},
+	FORMAT_FLAG,
 };
 
 /* Each record as it goes; the header stands before the first. */
@@ -90,4 +90,4 @@ static bool run(struct context *x, const flags *f, GError **error)
 	return print_text(line, error);
 }
 
-const struct command prune_command = {"prune", "clean up build cache", prune_flags, G_N_ELEMENTS(prune_flags), run};
+const struct command prune_command = {"prune", "remove records of the build cache", prune_flags, G_N_ELEMENTS(prune_flags), run};

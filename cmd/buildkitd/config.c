@@ -8,9 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
-void *config_member(struct config *config, const struct option *option)
+void *option_member(void *base, const struct option *option)
 {
-	return (char *)config + option->offset;
+	return (char *)base + option->offset;
 }
 
 static void add_labels(GHashTable **labels, const char *const *pairs)
@@ -22,11 +22,11 @@ static void add_labels(GHashTable **labels, const char *const *pairs)
 	}
 }
 
-bool option_set_text(struct config *config, const struct option *option, const char *text, GError **error)
+bool option_set_text(void *base, const struct option *option, const char *text, GError **error)
 {
 	if (option->offset == OPTION_INACTIVE)
 		return true;
-	void *member = config_member(config, option);
+	void *member = option_member(base, option);
 	switch (option->type) {
 	case OPTION_STRING:
 		g_free(*(char **)member);
@@ -68,7 +68,7 @@ static void set_defaults(struct config *config)
 		if (option->offset == OPTION_INACTIVE)
 			continue;
 		if (option->type == OPTION_LABELS)
-			*(GHashTable **)config_member(config, option) =
+			*(GHashTable **)option_member(config, option) =
 				g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 		else if (option->default_value)
 			g_assert(option_set_text(config, option, option->default_value, NULL));
@@ -77,57 +77,22 @@ static void set_defaults(struct config *config)
 	}
 }
 
-static enum flag_type flag_type_of(enum option_type type)
-{
-	switch (type) {
-	case OPTION_BOOL:
-		return FLAG_BOOL;
-	case OPTION_STRINGS:
-	case OPTION_LABELS:
-		return FLAG_STRINGS;
-	case OPTION_INT:
-		return FLAG_INT;
-	case OPTION_STRING:
-	case OPTION_TRISTATE:
-	case OPTION_DISK_SPACE:
-	case OPTION_DURATION:
-		return FLAG_STRING;
-	}
-	return FLAG_STRING;
-}
-
-static GArray *flag_table(void)
-{
-	static const struct flag fixed[] = {
-		{"help", "h", FLAG_BOOL, NULL, NULL, "show help"},
-		{"version", "v", FLAG_BOOL, NULL, NULL, "print the version"},
-	};
-	GArray *table = g_array_new(FALSE, TRUE, sizeof(struct flag));
-	for (size_t i = 0; i < options_count; i++) {
-		const struct option *o = &options[i];
-		struct flag flag = {o->flag, NULL, flag_type_of(o->type), o->default_value, o->env, o->usage};
-		if (o->flag)
-			g_array_append_val(table, flag);
-	}
-	g_array_append_vals(table, fixed, G_N_ELEMENTS(fixed));
-	return table;
-}
-
 static bool apply_flag(struct config *config, const struct option *option, const flags *f, GError **error)
 {
 	bool from_env = option->env && g_getenv(option->env) && *g_getenv(option->env);
 	if (!option->flag || (!flags_given(f, option->flag) && !from_env))
 		return true;
 	if (option->offset == OPTION_INACTIVE) {
-		g_ptr_array_add(config->inactive, g_strdup_printf("--%s", option->flag));
+		if (option->type != OPTION_BOOL || flags_bool(f, option->flag)) /* "no" asks for nothing */
+			g_ptr_array_add(config->inactive, g_strdup_printf("--%s", option->flag));
 		return true;
 	}
 	if (option->type == OPTION_LABELS) {
-		add_labels(config_member(config, option), flags_strings(f, option->flag));
+		add_labels(option_member(config, option), flags_strings(f, option->flag));
 		return true;
 	}
 	if (option->type == OPTION_STRINGS) {
-		char ***member = config_member(config, option);
+		char ***member = option_member(config, option);
 		g_strfreev(*member);
 		*member = g_strdupv((char **)(uintptr_t)flags_strings(f, option->flag));
 		return true;
@@ -175,7 +140,7 @@ static bool check(const struct config *config, GError **error)
 static void print_help(const GArray *table)
 {
 	g_autofree char *rows = flags_help((const struct flag *)(void *)table->data, table->len);
-	printf("NAME:\n   buildkitd - build daemon\n\nUSAGE:\n   buildkitd [options]\n\nVERSION:\n   %s\n\nOPTIONS:\n%s",
+	printf("NAME:\n   buildkitd - build daemon\n\nUSAGE:\n   buildkitd [global options]\n\nVERSION:\n   %s\n\nGLOBAL OPTIONS:\n%s",
 	       BUILDKIT_VERSION, rows);
 }
 
@@ -196,7 +161,7 @@ bool config_load(struct config *config, int argc, char **argv, bool *ret_done, G
 {
 	set_defaults(config);
 	*ret_done = false;
-	g_autoptr(GArray) table = flag_table();
+	g_autoptr(GArray) table = options_flags();
 	g_autoptr(flags) f = flags_parse((const struct flag *)(void *)table->data, table->len, argc, argv, false, error);
 	if (!f)
 		return false;
@@ -230,7 +195,7 @@ void config_clear(struct config *config)
 	for (size_t i = 0; i < options_count; i++) {
 		if (options[i].offset == OPTION_INACTIVE)
 			continue;
-		void *member = config_member(config, &options[i]);
+		void *member = option_member(config, &options[i]);
 		if (options[i].type == OPTION_STRING)
 			g_clear_pointer((char **)member, g_free);
 		else if (options[i].type == OPTION_STRINGS)

@@ -23,10 +23,15 @@ static bool fail(struct reader *r, const struct toml_value *v, const char *key, 
 	return error_set(r->error, ERROR_INVALID_ARGUMENT, "%s:%d:%d: %s: %s", r->path, v->line, v->column, key, problem);
 }
 
+static const char *article(const char *word)
+{
+	return strchr("aeio", *word) ? "an" : "a";
+}
+
 static bool fail_type(struct reader *r, const struct toml_value *v, const char *key, const char *wanted)
 {
-	g_autofree char *problem = g_strdup_printf("expected a %s, found %s %s", wanted,
-						     strchr("aio", *toml_type_name(v->type)) ? "an" : "a", toml_type_name(v->type));
+	const char *found = toml_type_name(v->type);
+	g_autofree char *problem = g_strdup_printf("expected %s %s, found %s %s", article(wanted), wanted, article(found), found);
 	return fail(r, v, key, problem);
 }
 
@@ -119,18 +124,20 @@ static bool set_labels(struct reader *r, const struct toml_value *v, const char 
 	return true;
 }
 
-static bool set_option(struct reader *r, const struct option *option, const struct toml_value *v)
+static bool set_option(struct reader *r, const struct option *option, void *base, const struct toml_value *v)
 {
+	bool asks_nothing = v->type == TOML_BOOLEAN && !v->boolean;
 	if (option->offset == OPTION_INACTIVE) {
-		g_ptr_array_add(r->config->inactive, g_strdup(option->key));
+		if (!asks_nothing)
+			g_ptr_array_add(r->config->inactive, g_strdup(option->key));
 		return true;
 	}
-	void *member = config_member(r->config, option);
+	void *member = option_member(base, option);
 	switch (option->type) {
 	case OPTION_STRING:
 		if (v->type != TOML_STRING)
 			return fail_type(r, v, option->key, "string");
-		return option_set_text(r->config, option, v->text, r->error);
+		return option_set_text(base, option, v->text, r->error);
 	case OPTION_STRINGS:
 		g_strfreev(*(char ***)member);
 		*(char ***)member = strings(r, v, option->key);
@@ -139,7 +146,7 @@ static bool set_option(struct reader *r, const struct option *option, const stru
 	case OPTION_TRISTATE:
 		if (v->type != TOML_BOOLEAN)
 			return fail_type(r, v, option->key, "boolean");
-		return option_set_text(r->config, option, v->boolean ? "true" : "false", r->error);
+		return option_set_text(base, option, v->boolean ? "true" : "false", r->error);
 	case OPTION_INT:
 		if (v->type != TOML_INTEGER)
 			return fail_type(r, v, option->key, "integer");
@@ -155,29 +162,14 @@ static bool set_option(struct reader *r, const struct option *option, const stru
 	return true;
 }
 
-static bool read_gc_rule(struct reader *r, const struct toml_value *table, struct gc_rule *rule)
+/* The keys of a table that has a row each; rows without a key in the table leave their member alone. */
+static bool set_options(struct reader *r, const struct option *rows, size_t n, void *base, const struct toml_value *table)
 {
-	const struct toml_value *v;
-	int64_t keep_bytes = 0;
-	if ((v = toml_find(table, "all"))) {
-		if (v->type != TOML_BOOLEAN)
-			return fail_type(r, v, "gcpolicy.all", "boolean");
-		rule->all = v->boolean;
-	}
-	if ((v = toml_find(table, "filters")) && !(rule->filters = strings(r, v, "gcpolicy.filters")))
-		return false;
-	if ((v = toml_find(table, "keepDuration")) && !duration_value(r, v, "gcpolicy.keepDuration", &rule->keep_duration_ns))
-		return false;
-	const struct {
-		const char *key;
-		int64_t *member;
-	} sizes[] = {{"reservedSpace", &rule->reserved_bytes}, {"maxUsedSpace", &rule->max_used_bytes},
-		     {"minFreeSpace", &rule->min_free_bytes}, {"keepBytes", &keep_bytes}};
-	for (size_t i = 0; i < G_N_ELEMENTS(sizes); i++)
-		if ((v = toml_find(table, sizes[i].key)) && !disk_space_value(r, v, sizes[i].key, sizes[i].member))
+	for (size_t i = 0; i < n; i++) {
+		const struct toml_value *v = rows[i].key ? find(table, rows[i].key) : NULL;
+		if (v && !set_option(r, &rows[i], base, v))
 			return false;
-	if (rule->reserved_bytes == 0)
-		rule->reserved_bytes = keep_bytes;
+	}
 	return true;
 }
 
@@ -193,7 +185,7 @@ static bool read_gc(struct reader *r, const struct toml_value *worker_table, str
 		const struct toml_value *table = list->items->pdata[w->n_gc_rules];
 		if (table->type != TOML_TABLE)
 			return fail_type(r, table, "gcpolicy", "table");
-		if (!read_gc_rule(r, table, &w->gc_rules[w->n_gc_rules]))
+		if (!set_options(r, gc_options, gc_options_count, &w->gc_rules[w->n_gc_rules], table))
 			return false;
 	}
 	return true;
@@ -219,28 +211,6 @@ static bool read_worker(struct reader *r, const struct toml_value *root, const c
 {
 	const struct toml_value *table = find(root, key);
 	return !table || (read_gc(r, table, w) && read_keep_storage(r, table, w));
-}
-
-static bool read_bool(struct reader *r, const struct toml_value *table, const char *key, int *ret)
-{
-	const struct toml_value *v = toml_find(table, key);
-	*ret = -1;
-	if (!v)
-		return true;
-	if (v->type != TOML_BOOLEAN)
-		return fail_type(r, v, key, "boolean");
-	*ret = v->boolean;
-	return true;
-}
-
-static bool read_strings(struct reader *r, const struct toml_value *table, const char *key, const char *const **ret)
-{
-	const struct toml_value *v = toml_find(table, key);
-	*ret = NULL;
-	if (!v)
-		return true;
-	*ret = (const char *const *)strings(r, v, key);
-	return *ret != NULL;
 }
 
 static bool read_key_pairs(struct reader *r, const struct toml_value *table, struct registry_host *host)
@@ -278,9 +248,8 @@ static bool read_registries(struct reader *r, const struct toml_value *root)
 		host->host = g_strdup(all->keys->pdata[i]);
 		if (table->type != TOML_TABLE)
 			return fail_type(r, table, "registry", "table");
-		if (!read_bool(r, table, "http", &host->http) || !read_bool(r, table, "insecure", &host->insecure) ||
-		    !read_strings(r, table, "mirrors", &host->mirrors) || !read_strings(r, table, "ca", &host->ca_files) ||
-		    !read_strings(r, table, "tlsconfigdir", &host->tls_config_dirs) || !read_key_pairs(r, table, host))
+		host->http = host->insecure = TRISTATE_AUTO;
+		if (!set_options(r, registry_options, registry_options_count, host, table) || !read_key_pairs(r, table, host))
 			return false;
 	}
 	return true;
@@ -288,11 +257,8 @@ static bool read_registries(struct reader *r, const struct toml_value *root)
 
 static bool read_tree(struct reader *r, const struct toml_value *root)
 {
-	for (size_t i = 0; i < options_count; i++) {
-		const struct toml_value *v = options[i].key ? find(root, options[i].key) : NULL;
-		if (v && !set_option(r, &options[i], v))
-			return false;
-	}
+	if (!set_options(r, options, options_count, r->config, root))
+		return false;
 	return read_worker(r, root, "worker.oci", &r->config->oci) &&
 	       read_worker(r, root, "worker.containerd", &r->config->containerd) && read_registries(r, root);
 }

@@ -8,5 +8,5 @@
 bool config_file_load(struct config *config, const char *path, GError **error);
 
 /* Shared with config.c. */
-void *config_member(struct config *config, const struct option *option);
-bool option_set_text(struct config *config, const struct option *option, const char *text, GError **error);
+void *option_member(void *base, const struct option *option);
+bool option_set_text(void *base, const struct option *option, const char *text, GError **error);

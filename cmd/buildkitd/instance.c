@@ -11,6 +11,7 @@
 #include "os/service.h"
 #include "reserve.h"
 #include "state_dir.h"
+#include "watchdog.h"
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -29,6 +30,7 @@ struct instance {
 	rpc_server *server;
 	struct control control;
 	debug_http *debug;
+	watchdog *watchdog; /* NULL: not asked for */
 };
 
 static bool allowed(const struct config *config, const char *entitlement)
@@ -221,6 +223,7 @@ static bool start(instance *d, const struct config *config, GError **error)
 		return false;
 	if (d->worker->n_gc > 0)
 		d->collector = collector_start(d->worker);
+	d->watchdog = watchdog_start(d->loop);
 	service_notify("READY=1");
 	reserve_make(d->root_fd);
 	return true;
@@ -274,6 +277,7 @@ void instance_free(instance *d)
 	g_clear_pointer(&d->worker, worker_close);
 	g_clear_pointer(&d->sessions, session_registry_free);
 	g_clear_pointer(&d->loop, rpc_loop_free);
+	watchdog_free(d->watchdog);
 	fd_close(&d->lock_fd);
 	fd_close(&d->root_fd);
 	g_free(d);

@@ -5,7 +5,10 @@
 #include "format/gotype.h"
 #include "os/service.h"
 #include <grp.h>
+#include <netdb.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 static bool find_group(const char *name, gid_t *ret, GError **error)
 {
@@ -22,6 +25,29 @@ static bool find_group(const char *name, gid_t *ret, GError **error)
 	return true;
 }
 
+/* Where a passed socket is bound, for people. */
+static char *socket_name(int fd)
+{
+	struct sockaddr_storage address = {0};
+	socklen_t n = sizeof address;
+	char host[NI_MAXHOST], port[NI_MAXSERV];
+	if (getsockname(fd, (struct sockaddr *)&address, &n) < 0)
+		return g_strdup_printf("descriptor %d", fd);
+	if (address.ss_family == AF_UNIX)
+		return g_strdup(((struct sockaddr_un *)(void *)&address)->sun_path);
+	if (getnameinfo((struct sockaddr *)&address, n, host, sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+		return g_strdup_printf("descriptor %d", fd);
+	return g_strdup_printf(strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);
+}
+
+static bool is_listening(int fd)
+{
+	int type = 0, listening = 0;
+	socklen_t n_type = sizeof type, n_listening = sizeof listening;
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n_type) == 0 && type == SOCK_STREAM &&
+	       getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &n_listening) == 0 && listening;
+}
+
 /* All sockets that systemd passed; upstream takes only the first. */
 static bool listen_passed(rpc_server *server, const char *address, const struct rpc_tls *tls, GError **error)
 {
@@ -32,9 +58,17 @@ static bool listen_passed(rpc_server *server, const char *address, const struct 
 	if (n == 0)
 		return error_set(error, ERROR_INVALID_ARGUMENT,
 				 "no sockets found via socket activation: make sure the service was started by systemd");
-	for (size_t i = 0; i < n; i++)
-		if (!rpc_server_listen_fd(server, fds[i], tls, error))
+	for (size_t i = 0; i < n; i++) {
+		g_autofree char *name = socket_name(fds[i]);
+		if (!is_listening(fds[i]))
+			return error_set(error, ERROR_INVALID_ARGUMENT, "passed socket %s: not a listening stream socket (Accept=no, ListenStream=)",
+					 name);
+		if (!rpc_server_listen_fd(server, fds[i], tls, error)) {
+			g_prefix_error(error, "passed socket %s: ", name);
 			return false;
+		}
+		log_info("running server on %s", name);
+	}
 	return true;
 }
 

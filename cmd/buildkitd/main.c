@@ -2,6 +2,7 @@
 /* buildkitd: the build daemon. */
 #include "base/log.h"
 #include "instance.h"
+#include "os/service.h"
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -57,6 +58,7 @@ static int run(const struct config *config)
 	log_setup(log_level_of(config), strcmp(config->log_format, "json") == 0 ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT);
 	log_inactive(config);
 	set_process_limits();
+	service_begin();
 	g_autoptr(instance) d = instance_start(config, &error);
 	if (!d)
 		return fail(error);

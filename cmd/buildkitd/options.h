@@ -23,11 +23,17 @@ struct option {
 	const char *flag;  /* NULL: file only */
 	const char *key;   /* NULL: flag only */
 	enum option_type type;
-	size_t offset;     /* in struct config; (size_t)-1: parsed, checked and reported as not acted on */
+	size_t offset;     /* in struct config (or the table's own); (size_t)-1: parsed, checked and reported as not acted on */
 	const char *default_value;
 	const char *env;
-	const char *usage; /* NULL: hidden */
+	const char *usage;
+	bool hidden;       /* the flag is taken and not shown by --help */
 };
 extern const struct option options[];
 extern const size_t options_count;
+/* Keys of a [[worker.*.gcpolicy]] table, in struct gc_rule, and of a [registry."host"] table, in struct registry_host. */
+extern const struct option gc_options[], registry_options[];
+extern const size_t gc_options_count, registry_options_count;
+/* The command line, of struct flag; --help and --version included. g_array_unref. */
+GArray *options_flags(void);
 #define OPTION_INACTIVE ((size_t)-1)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "format/compress.h"
+#include "format/inflate.h"
 #include <errno.h>
 #include <string.h>
 #include <bzlib.h>
-#include <isa-l/igzip_lib.h>
 #include <lzma.h>
 #include <zstd.h>
 
@@ -33,8 +33,8 @@ struct decompressor {
 	bool at_boundary;            /* between two members: a good place to end */
 	uint8_t *out;                /* owned */
 	union {
-		struct inflate_state *gzip; /* owned */
-		ZSTD_DCtx *zstd;            /* owned */
+		inflater *gzip;   /* owned */
+		ZSTD_DCtx *zstd; /* owned */
 		bz_stream bzip2;
 		lzma_stream xz;
 	} u;
@@ -84,59 +84,45 @@ static void plain_close(decompressor *d)
 
 /* ---- gzip */
 
-static void gzip_next_member(decompressor *d)
-{
-	isal_inflate_init(d->u.gzip);
-	d->u.gzip->crc_flag = ISAL_GZIP; /* header and trailer are read and checked */
-}
-
 static bool gzip_open(decompressor *d, GError **error)
 {
-	d->u.gzip = g_new0(struct inflate_state, 1);
-	gzip_next_member(d);
+	d->u.gzip = inflater_new();
 	return true;
 }
 
 static void gzip_close(decompressor *d)
 {
-	g_free(d->u.gzip);
+	inflater_free(d->u.gzip);
 }
 
-/* One round: decodes until the output is full or the input empty. */
-static bool gzip_round(decompressor *d, GError **error)
+static bool gzip_check(decompressor *d, enum inflate_result result, GError **error)
 {
-	struct inflate_state *s = d->u.gzip;
-	s->next_out = d->out;
-	s->avail_out = OUT_BYTES;
-	int r = isal_inflate(s);
-	if (r == ISAL_INCORRECT_CHECKSUM)
+	switch (result) {
+	case INFLATE_BAD_CHECKSUM:
 		return broken(d, "invalid checksum", error);
-	if (r < 0)
-		return broken(d, s->block_state == ISAL_BLOCK_NEW_HDR ? "invalid header" : "invalid data", error);
-	return emit(d, d->out, OUT_BYTES - s->avail_out, error);
+	case INFLATE_BAD_HEADER:
+		return broken(d, "invalid header", error);
+	case INFLATE_BAD_DATA:
+		return broken(d, "invalid data", error);
+	case INFLATE_MORE:
+	case INFLATE_END:
+		break;
+	}
+	d->at_boundary = result == INFLATE_END;
+	return true;
 }
 
 static bool gzip_feed(decompressor *d, const uint8_t *bytes, size_t n, GError **error)
 {
-	struct inflate_state *s = d->u.gzip;
-	uint8_t *next = (uint8_t *)(gpointer)bytes; /* only read */
-	s->next_in = next;
-	s->avail_in = (uint32_t)n;
-	while (s->avail_in > 0 || s->avail_out == 0) {
-		if (d->at_boundary) {
-			uint8_t *rest = s->next_in;
-			uint32_t n_rest = s->avail_in;
-			if (n_rest == 0)
-				return true;
-			gzip_next_member(d);
-			s->next_in = rest;
-			s->avail_in = n_rest;
-			d->at_boundary = false;
-		}
-		if (!gzip_round(d, error))
+	struct slice in = {bytes, n};
+	size_t filled;
+	do {
+		if (d->at_boundary)
+			inflater_next_member(d->u.gzip);
+		enum inflate_result result = inflater_run(d->u.gzip, &in, d->out, OUT_BYTES, &filled);
+		if (!gzip_check(d, result, error) || !emit(d, d->out, filled, error))
 			return false;
-		d->at_boundary = s->block_state == ISAL_BLOCK_FINISH;
-	}
+	} while (in.len > 0 || (filled == OUT_BYTES && !d->at_boundary));
 	return true;
 }
 

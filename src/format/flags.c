@@ -81,7 +81,7 @@ static bool parse_flag(flags *f, int argc, char *const *argv, int *at, GError **
 	if (flag->type == FLAG_BOOL)
 		return value_add(f, flag, "true", error);
 	if (*at >= argc)
-		return error_set(error, ERROR_INVALID_ARGUMENT, "flag needs an argument: -%s", flag->name);
+		return error_set(error, ERROR_INVALID_ARGUMENT, "flag needs an argument: %s", word);
 	return value_add(f, flag, argv[(*at)++], error);
 }
 
@@ -206,15 +206,23 @@ static const char *placeholder(enum flag_type type)
 	return "";
 }
 
-static void help_row(GString *out, const struct flag *flag)
+/* "--output string, -o string", and once more in brackets for what may be repeated. */
+static char *help_names(const struct flag *flag)
 {
-	g_autofree char *alias = flag->alias ? g_strdup_printf(", %s%s", flag->alias[1] ? "--" : "-", flag->alias)
+	const char *value = placeholder(flag->type);
+	g_autofree char *alias = flag->alias ? g_strdup_printf(", %s%s%s", flag->alias[1] ? "--" : "-", flag->alias, value)
 					     : g_strdup("");
-	g_autofree char *left = g_strdup_printf("--%s%s%s", flag->name, placeholder(flag->type), alias);
-	g_string_append_printf(out, "   %-44s %s", left, flag->usage);
+	g_autofree char *once = g_strdup_printf("--%s%s%s", flag->name, value, alias);
+	return flag->type == FLAG_STRINGS ? g_strdup_printf("%s [ %s ]", once, once) : g_steal_pointer(&once);
+}
+
+static void help_row(GString *out, const struct flag *flag, int width)
+{
+	g_autofree char *names = help_names(flag);
+	bool text = flag->type == FLAG_STRING || flag->type == FLAG_STRINGS;
+	g_string_append_printf(out, "   %-*s  %s", width, names, flag->usage);
 	if (flag->default_value && *flag->default_value)
-		g_string_append_printf(out, flag->type == FLAG_STRING ? " (default: \"%s\")" : " (default: %s)",
-				       flag->default_value);
+		g_string_append_printf(out, text ? " (default: \"%s\")" : " (default: %s)", flag->default_value);
 	if (flag->env)
 		g_string_append_printf(out, " [$%s]", flag->env);
 	g_string_append_c(out, '\n');
@@ -223,8 +231,13 @@ static void help_row(GString *out, const struct flag *flag)
 char *flags_help(const struct flag *table, size_t n)
 {
 	GString *out = g_string_new(NULL);
+	int width = 0;
+	for (size_t i = 0; i < n; i++) {
+		g_autofree char *names = table[i].usage ? help_names(&table[i]) : g_strdup("");
+		width = MAX(width, (int)strlen(names));
+	}
 	for (size_t i = 0; i < n; i++)
 		if (table[i].usage)
-			help_row(out, &table[i]);
+			help_row(out, &table[i], width);
 	return g_string_free(out, FALSE);
 }

@@ -2,9 +2,11 @@
 /*
  * library: shared libraries that few runs need and that cost memory and time to map, loaded at first use.
  *
- *	static const struct library_symbol symbols[] = {{"curl_easy_init", G_STRUCT_OFFSET(struct calls, easy_init)}};
+ *	static const struct library_symbol symbols[] = {LIBRARY_SYMBOL(curl_easy_init, struct calls, easy_init)};
  *	static struct library library = {.soname = "libcurl.so.4", .symbols = symbols, .n_symbols = 1};
  *	if (!library_load(&library, &calls, error)) ...
+ *
+ * A self-contained program has the library linked in: the table is filled from that, and nothing is loaded.
  *
  * Only for libraries that the build found and whose headers it used; one file each holds the soname and the calls
  * (registry/libcurl, snapshot/libarchive). A library that cannot be loaded is an error (FAILED_PRECONDITION), never a
@@ -15,8 +17,14 @@
 
 struct library_symbol {
 	const char *name;
-	size_t offset; /* of a function pointer in the table of calls */
+	size_t offset;        /* of a function pointer in the table of calls */
+	void (*linked)(void); /* NULL: to be found in the library */
 };
+#ifdef SELF_CONTAINED
+#define LIBRARY_SYMBOL(function, table, member) {#function, G_STRUCT_OFFSET(table, member), (void (*)(void))function}
+#else
+#define LIBRARY_SYMBOL(function, table, member) {#function, G_STRUCT_OFFSET(table, member), NULL}
+#endif
 
 struct library {
 	const char *soname;

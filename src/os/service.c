@@ -8,10 +8,39 @@
 #include <sys/statvfs.h>
 #include <sys/un.h>
 
-/* sd_notify(3): one datagram to the socket that NOTIFY_SOCKET names; a leading '@' is an abstract name. */
+static guint64 number_of_env(const char *name, guint64 max)
+{
+	const char *text = g_getenv(name);
+	guint64 value = 0;
+	if (!text || !g_ascii_string_to_unsigned(text, 10, 0, max, &value, NULL))
+		return 0;
+	return value;
+}
+
+static char *notify_socket; /* owned, for ever; NULL: nobody listens */
+static int64_t watchdog_us;
+
+void service_begin(void)
+{
+	g_free(notify_socket);
+	notify_socket = g_strdup(g_getenv("NOTIFY_SOCKET"));
+	guint64 pid = number_of_env("WATCHDOG_PID", G_MAXINT32);
+	bool ours = !g_getenv("WATCHDOG_PID") || pid == (guint64)getpid();
+	watchdog_us = ours ? (int64_t)number_of_env("WATCHDOG_USEC", G_MAXINT64) : 0;
+	g_unsetenv("NOTIFY_SOCKET");
+	g_unsetenv("WATCHDOG_PID");
+	g_unsetenv("WATCHDOG_USEC");
+}
+
+int64_t service_watchdog_us(void)
+{
+	return notify_socket ? watchdog_us : 0;
+}
+
+/* sd_notify(3): one datagram to the socket that NOTIFY_SOCKET named; a leading '@' is an abstract name. */
 bool service_notify(const char *state)
 {
-	const char *name = g_getenv("NOTIFY_SOCKET");
+	const char *name = notify_socket;
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	size_t len = name ? strlen(name) : 0;
 	if (len < 2 || len >= sizeof address.sun_path || (name[0] != '/' && name[0] != '@'))
@@ -24,15 +53,6 @@ bool service_notify(const char *state)
 		return false;
 	socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len);
 	return sendto(fd, state, strlen(state), MSG_NOSIGNAL, (const struct sockaddr *)&address, size) >= 0;
-}
-
-static guint64 number_of_env(const char *name, guint64 max)
-{
-	const char *text = g_getenv(name);
-	guint64 value = 0;
-	if (!text || !g_ascii_string_to_unsigned(text, 10, 0, max, &value, NULL))
-		return 0;
-	return value;
 }
 
 int *service_listen_fds(size_t *ret_n)

@@ -4,7 +4,7 @@
 struct libcurl_calls libcurl;
 
 static const struct library_symbol symbols[] = {
-#define X(name) {"curl_" #name, G_STRUCT_OFFSET(struct libcurl_calls, name)},
+#define X(name) LIBRARY_SYMBOL(curl_##name, struct libcurl_calls, name),
 	LIBCURL_CALLS(X)
 #undef X
 };

@@ -4,7 +4,7 @@
 struct libarchive_calls libarchive;
 
 static const struct library_symbol symbols[] = {
-#define X(name) {"archive_" #name, G_STRUCT_OFFSET(struct libarchive_calls, name)},
+#define X(name) LIBRARY_SYMBOL(archive_##name, struct libarchive_calls, name),
 	LIBARCHIVE_CALLS(X)
 #undef X
 };

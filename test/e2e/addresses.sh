@@ -11,30 +11,24 @@ wait_ready
 build "$WORK/c" 2> "$WORK/log1" || { cat "$WORK/log1"; fail "fd://"; }
 stop_daemon
 
-# mutual TLS
-openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=ca -keyout "$WORK/ca.key" -out "$WORK/ca.pem" 2> /dev/null
-for name in server client stranger; do
-	openssl req -newkey rsa:2048 -nodes -subj "/CN=$name" -keyout "$WORK/$name.key" -out "$WORK/$name.csr" 2> /dev/null
-	printf 'subjectAltName=DNS:localhost,IP:127.0.0.1\n' > "$WORK/ext"
-	if [ $name = stranger ]; then
-		openssl x509 -req -in "$WORK/$name.csr" -signkey "$WORK/$name.key" -days 2 -out "$WORK/$name.pem" 2> /dev/null
-	else
-		openssl x509 -req -in "$WORK/$name.csr" -CA "$WORK/ca.pem" -CAkey "$WORK/ca.key" -CAcreateserial -days 2 \
-			-extfile "$WORK/ext" -out "$WORK/$name.pem" 2> /dev/null
-	fi
-done
-start_daemon --addr "tcp://127.0.0.1:$port" --tlscacert "$WORK/ca.pem" --tlscert "$WORK/server.pem" --tlskey "$WORK/server.key" \
+# mutual TLS, with the certificates that the documentation tells people to make
+"$HERE/../../examples/create-certs" "$WORK/certs" localhost 127.0.0.1 > "$WORK/hint" || fail "create-certs"
+"$HERE/../../examples/create-certs" "$WORK/strangers" localhost 127.0.0.1 > /dev/null || fail "create-certs"
+grep -q -- "--tlsdir $WORK/certs/client" "$WORK/hint" || fail "create-certs does not say what to do"
+start_daemon --addr "tcp://127.0.0.1:$port" --tlscacert "$WORK/certs/server/ca.pem" --tlscert "$WORK/certs/server/cert.pem" \
+	--tlskey "$WORK/certs/server/key.pem" \
 	--debugaddr "127.0.0.1:$((port + 1))"
-tls() { "$BIN/buildctl" --addr "tcp://127.0.0.1:$port" --tlscacert "$WORK/ca.pem" "$@"; }
-tls --tlscert "$WORK/client.pem" --tlskey "$WORK/client.key" build --progress=plain --frontend=dockerfile.v0 --local context="$WORK/c" \
+tls() { timeout 60 "$BIN/buildctl" --addr "tcp://127.0.0.1:$port" "$@"; }
+tls --tlsdir "$WORK/certs/client" build --progress=plain --frontend=dockerfile.v0 --local context="$WORK/c" \
 	--local dockerfile="$WORK/c" --output type=local,dest="$WORK/out" 2> "$WORK/log2" || { cat "$WORK/log2"; fail "mutual TLS"; }
 cmp "$WORK/out/bin/busybox" "$WORK/c/busybox" || fail "bytes through TLS"
-fails 'error' "$WORK/log3" timeout 15 "$BIN/buildctl" --addr "tcp://127.0.0.1:$port" --tlscacert "$WORK/ca.pem" du
-fails 'error' "$WORK/log3" timeout 15 "$BIN/buildctl" --addr "tcp://127.0.0.1:$port" --tlscacert "$WORK/ca.pem" \
-	--tlscert "$WORK/stranger.pem" --tlskey "$WORK/stranger.key" du
-fails 'error' "$WORK/log3" timeout 15 "$BIN/buildctl" --addr "tcp://127.0.0.1:$port" --tlscacert "$WORK/stranger.pem" \
-	--tlscert "$WORK/client.pem" --tlskey "$WORK/client.key" du
-fails 'error' "$WORK/log3" timeout 15 "$BIN/buildctl" --addr "tcp://127.0.0.1:$port" du
+client="$WORK/certs/client" stranger="$WORK/strangers/client"
+fails 'error' "$WORK/log3" tls --tlscacert "$client/ca.pem" du
+fails 'error' "$WORK/log3" tls --tlscacert "$client/ca.pem" --tlscert "$stranger/cert.pem" --tlskey "$stranger/key.pem" du
+fails 'error' "$WORK/log3" tls --tlscacert "$stranger/ca.pem" --tlscert "$client/cert.pem" --tlskey "$client/key.pem" du
+fails 'error' "$WORK/log3" tls --tlscacert "$client/ca.pem" --tlscert "$WORK/certs/server/cert.pem" --tlskey "$WORK/certs/server/key.pem" du
+fails 'error' "$WORK/log3" tls du
+fails 'cannot specify tlsdir' "$WORK/log3" tls --tlsdir "$client" --tlscacert "$client/ca.pem" du
 head -c 100000 /dev/urandom | timeout 5 python3 -c "
 import socket, sys
 s = socket.create_connection(('127.0.0.1', $port))

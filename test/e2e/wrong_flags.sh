@@ -9,7 +9,11 @@ expect() { # TEXT COMMAND...
 expect 'flag provided but not defined: -nope' "$BIN/buildctl" --nope
 expect "No help topic for 'nope'" "$BIN/buildctl" nope
 expect 'make sure buildkitd is running' "$BIN/buildctl" --addr "unix://$WORK/nobody" du
-expect 'empty definition sent to build' "$BIN/buildctl" build
+expect 'please specify --frontend or pipe LLB definition to stdin' "$BIN/buildctl" build
+expect 'flag needs an argument: --frontend' "$BIN/buildctl" build --frontend
+: > "$WORK/empty"
+"$BIN/buildctl" build < "$WORK/empty" > "$WORK/out" 2>&1 && fail "built nothing"
+grep -qF 'empty definition sent to build' "$WORK/out" || { cat "$WORK/out"; fail "no word on the empty definition"; }
 expect 'flag provided but not defined: -nope' "$BIN/buildkitd" --nope
 printf 'root = 1\n' > "$WORK/bad.toml"
 expect "$WORK/bad.toml:1:8: root: expected a string, found an integer" "$BIN/buildkitd" --config "$WORK/bad.toml"
@@ -22,3 +26,5 @@ expect 'another instance running?' "$BIN/buildkitd" --root "$WORK/root" --addr "
 "$BIN/buildctl" --version | grep -q '^buildctl github.com/moby/buildkit v[^ ]* [^ ]*$' || fail "version"
 "$BIN/buildctl" --help > /dev/null || fail "help"
 "$BIN/buildctl" build --help | grep -q -- --frontend || fail "build help"
+"$BIN/buildctl" help debug workers | grep -q 'buildctl debug workers - ' || fail "help of a topic"
+expect "No help topic for 'nope'" "$BIN/buildctl" help debug nope

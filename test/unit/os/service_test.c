@@ -16,8 +16,21 @@ static void test_notify(void)
 	scoped_fd fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	g_assert_cmpint(bind(fd, (const struct sockaddr *)&address, sizeof address), ==, 0);
 	g_unsetenv("NOTIFY_SOCKET");
+	g_setenv("WATCHDOG_USEC", "3000000", TRUE);
+	service_begin();
 	g_assert_false(service_notify("READY=1"));
+	g_assert_cmpint(service_watchdog_us(), ==, 0); /* without a socket to say it to */
 	g_setenv("NOTIFY_SOCKET", path, TRUE);
+	g_setenv("WATCHDOG_USEC", "3000000", TRUE);
+	service_begin();
+	g_assert_null(g_getenv("NOTIFY_SOCKET")); /* not for children */
+	g_assert_null(g_getenv("WATCHDOG_USEC"));
+	g_assert_cmpint(service_watchdog_us(), ==, 3000000);
+	g_setenv("NOTIFY_SOCKET", path, TRUE);
+	g_setenv("WATCHDOG_USEC", "3000000", TRUE);
+	g_setenv("WATCHDOG_PID", "1", TRUE);
+	service_begin();
+	g_assert_cmpint(service_watchdog_us(), ==, 0); /* another process is meant */
 	g_assert_true(service_notify("READY=1"));
 	char text[16] = "";
 	g_assert_cmpint(recv(fd, text, sizeof text - 1, 0), ==, 7);

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/limits.h"
+#include "command.h"
+#include "format/json_writer.h"
+#include <stdio.h>
+#include <string.h>
+
+/* What a detail adds in front of the text, as upstream's clients show it. */
+static void prefix_of_detail(const struct error_detail *detail, GError **error)
+{
+	static const struct {
+		const char *type, *text;
+	} known[] = {{"errdefs.FrontendCap", "unsupported frontend capability"}, {"errdefs.Subrequest", "unsupported request"}};
+	for (size_t i = 0; i < G_N_ELEMENTS(known); i++) {
+		if (strcmp(known[i].type, detail->type) != 0)
+			continue;
+		g_autoptr(json_t) json = json_read(detail->json, strlen(detail->json), (size_t)LIMIT_CONFIG_BYTES, "detail", NULL);
+		const char *name = json_string_value(json_object_get(json, "name"));
+		g_prefix_error(error, "%s %s: ", known[i].text, name ? name : "");
+	}
+}
+
+bool call_failed(const char *what, GError **error)
+{
+	enum error_code code = error && *error ? error_get_code(*error) : ERROR_UNKNOWN;
+	const GPtrArray *details = error ? error_get_details(*error) : NULL;
+	if (code != ERROR_UNKNOWN)
+		g_prefix_error(error, "%s: ", error_code_name(code));
+	for (guint i = 0; details && i < details->len; i++)
+		prefix_of_detail(details->pdata[i], error);
+	g_prefix_error(error, "%s: ", what);
+	return false;
+}
+
+bool print_text(const char *text, GError **error)
+{
+	if (fputs(text, stdout) == EOF || fflush(stdout) == EOF)
+		return error_set_errno(error, errno, "write standard output");
+	return true;
+}
+
+static char *first_existing(const char *dir, const char *const *names)
+{
+	for (; *names; names++) {
+		char *path = g_build_filename(dir, *names, NULL);
+		if (g_file_test(path, G_FILE_TEST_EXISTS))
+			return path;
+		g_free(path);
+	}
+	return g_strdup("");
+}
+
+/* Strings live as long as the process. */
+static bool read_tls(const flags *f, struct rpc_tls *ret, GError **error)
+{
+	ret->server_name = flags_string(f, "tlsservername");
+	ret->ca_file = flags_string(f, "tlscacert");
+	ret->cert_file = flags_string(f, "tlscert");
+	ret->key_file = flags_string(f, "tlskey");
+	const char *dir = flags_string(f, "tlsdir");
+	if (!*dir)
+		return true;
+	if (*ret->ca_file || *ret->cert_file || *ret->key_file)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "cannot specify tlsdir and tlscacert/tlscert/tlskey at the same time");
+	ret->ca_file = first_existing(dir, (const char *const[]){"ca.pem", "ca.crt", NULL});
+	ret->cert_file = first_existing(dir, (const char *const[]){"cert.pem", "tls.crt", NULL});
+	ret->key_file = first_existing(dir, (const char *const[]){"key.pem", "tls.key", NULL});
+	return true;
+}
+
+static rpc_conn *connect_once(struct context *x, GError **error)
+{
+	struct connection_options options = {.timeout_ms = (int)flags_int(x->global, "timeout") * 1000};
+	if (!read_tls(x->global, &options.tls, error))
+		return NULL;
+	const char *address = flags_string(x->global, "addr");
+	rpc_conn *conn = connection_open(x->loop, address, &options, x->cancel, error);
+	if (!conn)
+		g_prefix_error(error, "failed to dial \"%s\" . make sure buildkitd is running: ", address);
+	return conn;
+}
+
+/* --wait: until somebody answers, once a second, as long as --timeout allows. */
+rpc_conn *context_connect(struct context *x, GError **error)
+{
+	int64_t timeout_s = flags_int(x->global, "timeout");
+	gint64 until = g_get_monotonic_time() + timeout_s * G_USEC_PER_SEC;
+	while (!x->conn) {
+		g_autoptr(GError) problem = NULL;
+		x->conn = connect_once(x, &problem);
+		bool again = flags_bool(x->global, "wait") && error_is(problem, ERROR_UNAVAILABLE) &&
+			     !cancel_is_set(x->cancel) && (timeout_s == 0 || g_get_monotonic_time() < until);
+		if (!x->conn && !again) {
+			g_propagate_error(error, g_steal_pointer(&problem));
+			return NULL;
+		}
+		if (!x->conn)
+			g_usleep(G_USEC_PER_SEC);
+	}
+	return x->conn;
+}

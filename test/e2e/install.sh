@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+# make install: everything is where people look for it, the manual pages are sound, the completion completes.
+build=$(dirname "$(readlink -f "$BIN/buildctl")")/../..
+DESTDIR="$WORK/image" meson install -C "$build" --no-rebuild > "$WORK/out" || { cat "$WORK/out"; fail "meson install"; }
+top="$WORK/image/usr/local"
+for file in bin/buildctl bin/buildkitd lib/systemd/system/buildkit.service lib/systemd/system/buildkit.socket \
+	lib/systemd/user/buildkit.service lib/systemd/user/buildkit.socket share/man/man1/buildctl.1 share/man/man8/buildkitd.8 \
+	share/man/man5/buildkitd.toml.5 share/bash-completion/completions/buildctl share/zsh/site-functions/_buildctl \
+	share/fish/vendor_completions.d/buildctl.fish share/doc/buildkit-c/buildkitd.toml.example; do
+	[ -s "$top/$file" ] || { find "$top" -type f; fail "no $file"; }
+done
+grep -q '^ExecStart=/usr/local/bin/buildkitd --addr fd://$' "$top/lib/systemd/system/buildkit.service" || fail "unit"
+"$top/bin/buildctl" --version | grep -q '^buildctl ' || fail "the installed client does not run"
+"$HERE/../../tools/check-hardening" "$top/bin"/* || fail "hardening"
+
+# A page has every flag of --help, and nothing that mandoc minds.
+for page in man1/buildctl.1 man8/buildkitd.8 man5/buildkitd.toml.5; do
+	mandoc -Tlint "$top/share/man/$page" > "$WORK/lint" 2>&1 || { cat "$WORK/lint"; fail "lint of $page"; }
+	[ ! -s "$WORK/lint" ] || { cat "$WORK/lint"; fail "lint of $page"; }
+done
+mandoc -Tascii "$top/share/man/man8/buildkitd.8" | col -b > "$WORK/page"
+"$BIN/buildkitd" --help | sed -n 's/^   \(--[a-z-]*\).*/\1/p' > "$WORK/flags"
+[ "$(wc -l < "$WORK/flags")" -gt 40 ] || fail "too few flags"
+while read -r flag; do
+	grep -qF -- "$flag" "$WORK/page" || fail "no $flag in buildkitd(8)"
+done < "$WORK/flags"
+grep -qF 'worker.oci.max-parallelism' "$top/share/man/man5/buildkitd.toml.5" && fail "dashes of keys would be typeset as hyphens"
+mandoc -Tascii "$top/share/man/man5/buildkitd.toml.5" | col -b | grep -qF 'worker.oci.max-parallelism' || fail "no max-parallelism"
+
+# The example is a valid file.
+cp "$top/share/doc/buildkit-c/buildkitd.toml.example" "$WORK/buildkitd.toml"
+start_daemon
+grep -q 'not acted on' "$WORK/daemon.log" && fail "the example is not acted on"
+stop_daemon
+
+# completed WORDS...: what bash offers for the last one.
+completed() {
+	bash -c '. "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _buildctl; echo "${COMPREPLY[*]}"' - \
+		"$top/share/bash-completion/completions/buildctl" "$@"
+}
+[ "$(completed buildctl bu)" = build ] || fail "completion of a command"
+[ "$(completed buildctl --addr unix:///s debug wor)" = workers ] || fail "completion below debug"
+[ "$(completed buildctl build --front)" = --frontend ] || fail "completion of a flag"
+[ -z "$(completed buildctl build --output x)" ] || fail "a value is no flag"
+for shell in zsh fish; do
+	command -v $shell > /dev/null || { echo "SKIP: no $shell, its completion is not read"; continue; }
+	$shell -n "$top"/share/$shell/*/*buildctl* || fail "completion of $shell"
+done
