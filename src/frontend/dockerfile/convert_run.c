@@ -361,10 +361,14 @@ static bool run_step(struct run *r, GError **error)
 	spec.mounts = all_mounts(r, &spec.n_mounts);
 	spec.secret_env = (Pb__SecretEnv **)r->secret_env.items;
 	spec.n_secret_env = r->secret_env.n;
-	if (!r->args.n) { /* upstream finds this only when it marshals: no lines are shown */
+	/* Upstream finds these only when it marshals: no lines are shown. */
+	if (!r->args.n)
 		c->marshal_error = "arguments are required";
+	for (size_t k = 0; k < r->args.n; k++)
+		if (!g_utf8_validate(r->args.items[k], -1, NULL))
+			c->marshal_error = "string field contains invalid UTF-8";
+	if (c->marshal_error)
 		return true;
-	}
 	r->s->state.out = llb_exec(c->graph, &spec, &meta);
 	return true;
 }

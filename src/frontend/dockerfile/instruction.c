@@ -137,7 +137,7 @@ static bool parse_arg(struct parse *p, GError **error)
 		return false;
 	struct vec keys = {0};
 	for (size_t i = 0; i < p->node->args.n; i++) {
-		const char *word = p->node->args.items[i], *equals = strchr(word, '=');
+		const char *word = text_valid(p->a, p->node->args.items[i]), *equals = strchr(word, '=');
 		struct pair *pair = arena_make(p->a, struct pair);
 		pair->key = equals ? arena_strndup(p->a, word, (size_t)(equals - word)) : word;
 		pair->value = equals ? equals + 1 : NULL;
@@ -485,7 +485,7 @@ struct instruction *instruction_parse(arena *a, const struct node *node, struct 
 	struct instruction *i = arena_make(a, struct instruction);
 	i->kind = k->kind;
 	i->name = node->keyword;
-	i->code = text_trim(a, node->original);
+	i->code = text_valid(a, text_trim(a, node->original));
 	i->span = node->span;
 	i->comments = node->comments;
 	i->unpack = i->keep_git_dir = -1;

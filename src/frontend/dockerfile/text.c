@@ -149,3 +149,8 @@ bool text_equal_fold(const char *a, const char *b)
 {
 	return g_ascii_strcasecmp(a, b) == 0;
 }
+
+const char *text_valid(arena *a, const char *text)
+{
+	return g_utf8_validate(text, -1, NULL) ? text : arena_take(a, g_utf8_make_valid(text, -1));
+}
