@@ -162,9 +162,10 @@ static bool is_transient(int status)
 	return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 || status == 504;
 }
 
-static bool is_retryable(enum transport_failure failure)
+/* A host that said nothing for a minute gets one more. */
+static bool is_retryable(enum transport_failure failure, unsigned n)
 {
-	return failure == TRANSPORT_BROKEN || failure == TRANSPORT_TIMEOUT;
+	return failure == TRANSPORT_BROKEN || (failure == TRANSPORT_TIMEOUT && n == 0);
 }
 
 /* https first where both are allowed; what plain http answered to stays plain. */
@@ -249,7 +250,7 @@ bool call_do(struct call *call, const struct endpoint *e, struct transport_reque
 		if (!transport_do(call->r->transport, &sent, call_cancel(call), &reply, &o->failure, &why)) {
 			if (fall_back(call, e, &url, o->failure))
 				continue;
-			if (is_retryable(o->failure) && o->retry_broken && o->is_last && n < o->retries) {
+			if (is_retryable(o->failure, n) && o->retry_broken && o->is_last && n < o->retries) {
 				if (!call_back_off(call, n++, 0, why->message, error))
 					return false;
 				continue;

@@ -8,6 +8,7 @@
 #define PROGRESS_US (150 * 1000)
 /* A download that moves on between faults may break this often; one that does not, LIMIT_RETRIES times. */
 #define BREAKS_MAX 50
+#define STALLS_MAX 1
 #define GOOD_PIECE_BYTES MIB(1)
 
 /* ---- one blob, as it streams */
@@ -92,10 +93,11 @@ static char **download_headers(const struct download *d)
 	return (char **)g_ptr_array_free(headers, FALSE);
 }
 
-/* One request from where the writer stands. *ret_broken: worth going on. */
-static bool download_try(struct download *d, const struct endpoint *e, bool is_last, bool *ret_broken, GError **error)
+/* One request from where the writer stands. *ret_broken: worth going on; *ret_stalled: nothing came for long. */
+static bool download_try(struct download *d, const struct endpoint *e, bool is_last, bool *ret_broken, bool *ret_stalled,
+			 GError **error)
 {
-	*ret_broken = false;
+	*ret_broken = *ret_stalled = false;
 	d->offset = (int64_t)blob_writer_size(d->writer);
 	g_autofree char *url = call_url(d->call, e, fetch_kind(d->media_type), d->digest->text);
 	g_auto(GStrv) headers = download_headers(d);
@@ -113,7 +115,8 @@ static bool download_try(struct download *d, const struct endpoint *e, bool is_l
 	struct call_options o = {.is_last = is_last, .retries = LIMIT_RETRIES};
 	g_auto(transport_reply) reply = {0};
 	if (!call_do(d->call, e, &q, &o, &reply, error)) {
-		*ret_broken = o.failure == TRANSPORT_BROKEN || o.failure == TRANSPORT_TIMEOUT;
+		*ret_stalled = o.failure == TRANSPORT_TIMEOUT;
+		*ret_broken = o.failure == TRANSPORT_BROKEN || *ret_stalled;
 		return false;
 	}
 	if (reply.status == 404)
@@ -135,17 +138,18 @@ static bool download_try(struct download *d, const struct endpoint *e, bool is_l
 /* An endpoint until it has given everything, resuming where it broke. */
 static bool download_from(struct download *d, const struct endpoint *e, bool is_last, GError **error)
 {
-	unsigned idle = 0;
+	unsigned idle = 0, stalls = 0;
 	for (unsigned breaks = 0;; breaks++) {
 		int64_t before = (int64_t)blob_writer_size(d->writer);
 		g_autoptr(GError) why = NULL;
-		bool broken;
-		if (download_try(d, e, is_last, &broken, &why))
+		bool broken, stalled;
+		if (download_try(d, e, is_last, &broken, &stalled, &why))
 			return true;
+		stalls += stalled;
 		bool moved = (int64_t)blob_writer_size(d->writer) - before >= GOOD_PIECE_BYTES;
 		idle = moved ? 0 : idle + 1;
 		/* A mirror is worth no waiting: there is another place to go. */
-		if (!broken || breaks == BREAKS_MAX || idle > (is_last ? LIMIT_RETRIES : 1)) {
+		if (!broken || breaks == BREAKS_MAX || stalls > STALLS_MAX || idle > (is_last ? LIMIT_RETRIES : 1)) {
 			g_propagate_error(error, g_steal_pointer(&why));
 			return false;
 		}

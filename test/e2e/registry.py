@@ -285,7 +285,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if mode.startswith("to-"):
             return self.answer(302, head=[("Location", {"to-file": "file:///etc/passwd", "to-gopher": "gopher://127.0.0.1:1/x",
                                                         "to-odd": "//", "to-none": "\x01"}[mode])])
-        if mode == "silent":
+        if mode.startswith("silent"):
             return time.sleep(600)
         return self.answer(200, data, head)
 

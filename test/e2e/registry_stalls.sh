@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+# WAITS
+# TIMEOUT 240
+# F17, F18, P6: a registry that accepts and says nothing, one that stops in the middle of a blob and one that gives a byte a
+# second: an error that names the host after two minutes at most, and a cancelled build meanwhile ends at once.
+python3 "$HERE/registry.py" "$WORK/requests" > "$WORK/port" 2> "$WORK/registry.err" &
+undo "kill $!"
+for _ in $(seq 100); do [ -s "$WORK/port" ] && break; sleep 0.1; done
+HOST=127.0.0.1:$(cat "$WORK/port")
+start_daemon
+for mode in silent stall drip; do
+	mkdir "$WORK/$mode"
+	printf 'FROM %s/%s/app\n' "$HOST" $mode > "$WORK/$mode/Dockerfile"
+	(
+		begin=$(date +%s)
+		build "$WORK/$mode" --output type=local,dest="$WORK/out.$mode" > "$WORK/log.$mode" 2>&1 && echo worked >> "$WORK/log.$mode"
+		echo "took $(($(date +%s) - begin)) s" >> "$WORK/log.$mode"
+	) &
+done
+sleep 3
+mkdir "$WORK/again"
+sed 's/silent/silent2/' "$WORK/silent/Dockerfile" > "$WORK/again/Dockerfile"
+start_build "$WORK/log.again" "$WORK/again"
+sleep 2
+begin=$(date +%s)
+kill -INT "$CLIENT"
+wait_client && fail "a cancelled pull worked"
+[ $(($(date +%s) - begin)) -le 5 ] || fail "the cancelled pull went on for $(($(date +%s) - begin)) s"
+for mode in silent stall drip; do
+	wait_for 'took ' "$WORK/log.$mode" 1800
+	grep -q "no data from $HOST for 60 s" "$WORK/log.$mode" || { tail -n 5 "$WORK/log.$mode"; fail "$mode: another error"; }
+	took=$(sed -n 's/^took \([0-9]*\) s$/\1/p' "$WORK/log.$mode")
+	echo "$mode: $took s"
+	[ "$took" -le 150 ] || fail "$mode: $took s"
+done
+alive
+no_leftovers
