@@ -119,7 +119,7 @@ static void regain_caps(void)
 		fail(PHASE_CAPABILITY, errno, "regain capabilities");
 }
 
-static void install_filter(const struct plan *p, const int *fds)
+static void install_filter(const struct plan *p)
 {
 	if (p->seccomp.len == 0)
 		return;
@@ -127,28 +127,18 @@ static void install_filter(const struct plan *p, const int *fds)
 		.len = (unsigned short)(p->seccomp.len / sizeof(struct sock_filter)),
 		.filter = (struct sock_filter *)(uintptr_t)p->seccomp.ptr,
 	};
-	unsigned flags = p->seccomp_flags;
-	if (p->seccomp_listener_fd != PLAN_NO_FD)
-		flags |= SECCOMP_FILTER_FLAG_NEW_LISTENER;
-	int r = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
-	if (r < 0)
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, (unsigned long)p->seccomp_flags, &program) < 0)
 		fail(PHASE_SECCOMP, errno, "install a filter of %u instructions", (unsigned)program.len);
-	if (p->seccomp_listener_fd != PLAN_NO_FD) {
-		int sent = sys_send(fds[p->seccomp_listener_fd], p->seccomp_state, strlen(p->seccomp_state), &r, 1);
-		if (sent != 0)
-			fail(PHASE_SECCOMP, -sent, "send the notification descriptor");
-		close(r);
-	}
 }
 
-void identity_finish(const struct plan *p, const int *fds)
+void identity_finish(const struct plan *p)
 {
 	const uint64_t *caps = p->caps;
 	if (p->no_new_privs != 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		fail(PHASE_CAPABILITY, errno, "set no_new_privs");
 	/* A filter needs either no_new_privs or CAP_SYS_ADMIN, so it comes before the capabilities go. */
 	regain_caps();
-	install_filter(p, fds);
+	install_filter(p);
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0 && errno != EINVAL)
 		fail(PHASE_CAPABILITY, errno, "clear ambient capabilities");
 	set_caps(caps[PLAN_CAPS_EFFECTIVE], caps[PLAN_CAPS_PERMITTED], caps[PLAN_CAPS_INHERITABLE]);

@@ -15,4 +15,4 @@ void identity_keyring(const struct plan *plan);
 /* Drops the bounding set, then changes ids with all capabilities kept in hand for identity_finish. */
 void identity_user(const struct plan *plan);
 /* no_new_privs, filter, capabilities: in the order in which each can still be done. */
-void identity_finish(const struct plan *plan, const int *fds);
+void identity_finish(const struct plan *plan);

@@ -70,6 +70,8 @@ static int change_old(int fd, const struct mountfd_change *c)
 {
 	char path[32];
 	fd_path(fd, path);
+	if (c->propagation != 0 && mount(NULL, path, NULL, (unsigned long)c->propagation, NULL) != 0)
+		return -errno;
 	/* One level is all that mount(2) knows. */
 	if (c->set_below != 0 || c->clear_below != 0 || c->user_fd > 0)
 		return -ENOSYS;
@@ -101,7 +103,10 @@ static int change_new(int fd, const struct mountfd_change *c)
 		own.attr_clr |= MOUNT_ATTR__ATIME;
 	if ((c->set_below & MOUNT_ATTR__ATIME) != 0)
 		below.attr_clr |= MOUNT_ATTR__ATIME;
+	struct mount_attr group = {.propagation = c->propagation & ~(uint64_t)MS_REC};
 	if (c->user_fd > 0 && set_attributes(fd, true, &ids) != 0)
+		return -errno;
+	if (c->propagation != 0 && set_attributes(fd, (c->propagation & MS_REC) != 0, &group) != 0)
 		return -errno;
 	if ((below.attr_set != 0 || below.attr_clr != 0) && set_attributes(fd, true, &below) != 0)
 		return -errno;
@@ -110,19 +115,10 @@ static int change_new(int fd, const struct mountfd_change *c)
 	return 0;
 }
 
-static int propagate(int fd, uint64_t propagation)
-{
-	char path[32];
-	fd_path(fd, path);
-	return propagation == 0 || mount(NULL, path, NULL, (unsigned long)propagation, NULL) == 0 ? 0 : -errno;
-}
-
 int mountfd_change(int fd, const struct mountfd_change *c)
 {
 	int r = change_new(fd, c);
-	if (r == -ENOSYS)
-		r = change_old(fd, c);
-	return r != 0 ? r : propagate(fd, c->propagation);
+	return r == -ENOSYS ? change_old(fd, c) : r;
 }
 
 /* ---- a file system */
@@ -231,8 +227,6 @@ int mountfd_attach(int place_fd, int mount_fd, const struct mountfd_change *chan
 		return -errno;
 	if (r == -ENOSYS)
 		r = change_old(mount_fd, change);
-	if (r == 0)
-		r = propagate(mount_fd, change->propagation);
 	return r != 0 ? r : mount_fd;
 }
 

@@ -309,6 +309,7 @@ int serve(int argc, char **argv)
 		fail(PHASE_PLAN, errno, "control socket");
 	/* Neither the terminal's signals nor a debugger of a step reach us. */
 	setsid();
+	prctl(PR_SET_NAME, "buildkit-runc", 0, 0, 0);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	yard_enter(&server.cgroups);
 	loop();

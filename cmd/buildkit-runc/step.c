@@ -47,17 +47,19 @@ static _Noreturn void end_like(int status)
 }
 
 /*
- * A joined pid namespace is only our children's. We stay, outside of it, to end as the child ends: whoever waits for
- * us need not know. It dies when we die.
+ * A joined pid namespace is only our children's. Either the child takes our place with our parent, or we stay, outside
+ * of it, to end as the child ends: whoever waits for us need not know, and it dies when we die.
  */
 static void fork_into_pid_namespace(struct plan *p, const struct step_place *place)
 {
 	int pidfd = -1, status, ends[2];
 	if (pipe2(ends, O_CLOEXEC) != 0)
 		fail(PHASE_CLONE, errno, "pipe");
-	pid_t pid = sys_clone(0, -1, &pidfd);
+	pid_t pid = sys_clone(place->replaces ? CLONE_PARENT : 0, -1, &pidfd);
 	if (pid < 0)
 		fail(PHASE_CLONE, errno, "clone into the pid namespace");
+	if (pid == 0 && place->replaces)
+		return;
 	if (pid == 0) {
 		struct pollfd life = {.fd = ends[0]};
 		close(ends[1]);
@@ -69,6 +71,9 @@ static void fork_into_pid_namespace(struct plan *p, const struct step_place *pla
 	}
 	if (place->socket_fd >= 0)
 		report_send(place->socket_fd, &(struct runner_report){.kind = RUNNER_PROCESS, .status = pid}, pidfd);
+	if (place->replaces)
+		_exit(0);
+	close(place->socket_fd);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		continue;
 	end_like(status);
@@ -117,7 +122,7 @@ static void join_and_make_namespaces(struct plan *p, const int *fds, const struc
 static void limit(const struct plan *p, const struct step_place *place)
 {
 	const char *what = "";
-	if (place->cgroup == NULL)
+	if (place->cgroup == NULL || place->limited)
 		return;
 	int r = cgroup_limit(place->cgroup, &p->resources, &what);
 	if (r != 0)
@@ -190,7 +195,7 @@ static _Noreturn void become(struct plan *p, const int *fds, const struct step_p
 		place->before_exec(place->data);
 	if (syscall(SYS_close_range, 3 + p->preserve, ~0u, CLOSE_RANGE_CLOEXEC) != 0)
 		fail(PHASE_SYSTEM, errno, "close descriptors");
-	identity_finish(p, fds);
+	identity_finish(p);
 	program_exec(p, program);
 }
 

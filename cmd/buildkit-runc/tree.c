@@ -80,7 +80,8 @@ static int mount_tree(const struct tree *t, const struct plan_mount *m, int plac
 		.clear = m->clear,
 		.set_below = m->set_below,
 		.clear_below = m->clear_below,
-		.propagation = m->propagation,
+		/* Never the host's peer: what is mounted here stays here. */
+		.propagation = m->propagation != 0 ? m->propagation : MS_SLAVE | MS_REC,
 		.user_fd = m->user_fd != PLAN_NO_FD ? t->fds[m->user_fd] : -1,
 	};
 	int fd = mountfd_attach(place, t->fds[m->fd], &change);
@@ -155,7 +156,7 @@ void tree_build(struct tree *t, const struct plan *p)
 		fail(PHASE_ROOT, errno, "open %s", t->staging);
 	if (needs_scratch(p))
 		tree_make_scratch(t, staging);
-	int r = mountfd_attach(staging, t->root_fd, &(struct mountfd_change){0});
+	int r = mountfd_attach(staging, t->root_fd, &(struct mountfd_change){.propagation = MS_SLAVE | MS_REC});
 	/* Read-only is a property of the mount: ours, not the one that the caller goes on using. */
 	if (r >= 0 && p->root_readonly != 0)
 		r = t->root_fd = mountfd_bind(t->root_fd, t->root_fd, &(struct mountfd_change){0});

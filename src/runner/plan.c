@@ -14,7 +14,7 @@ const char *plan_phase_text(unsigned phase)
 void plan_init(struct plan *p)
 {
 	*p = (struct plan){.umask = UINT32_MAX, .oom_score = PLAN_UNSET, .root_fd = PLAN_NO_FD,
-			   .stdio = {PLAN_NO_FD, PLAN_NO_FD, PLAN_NO_FD}, .seccomp_listener_fd = PLAN_NO_FD};
+			   .stdio = {PLAN_NO_FD, PLAN_NO_FD, PLAN_NO_FD}};
 	int64_t *const numbers = &p->resources.memory;
 	for (size_t i = 0; i < offsetof(struct plan_resources, cpus) / sizeof *numbers; i++)
 		numbers[i] = PLAN_UNSET;
@@ -183,8 +183,8 @@ static void codec_process(struct plan_codec *c, struct plan *p)
 {
 	uint32_t *const numbers[] = {&p->uid, &p->gid, &p->umask, &p->no_new_privs, &p->terminal, &p->rows, &p->columns,
 				     &p->stdio[0], &p->stdio[1], &p->stdio[2], &p->preserve, &p->seccomp_flags,
-				     &p->seccomp_listener_fd, &p->death_signal};
-	const char **const texts[] = {&p->cwd, &p->apparmor, &p->selinux, &p->seccomp_state, &p->keyring};
+				     &p->death_signal};
+	const char **const texts[] = {&p->cwd, &p->apparmor, &p->selinux, &p->keyring};
 	codec_strings(c, &p->args);
 	codec_strings(c, &p->env);
 	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
@@ -263,7 +263,7 @@ static bool fd_is_valid(uint32_t fd, uint32_t n_fds)
 /* What the members must be for the rest of the runner to use them without asking. */
 static bool is_valid(const struct plan *p, uint32_t n_fds)
 {
-	bool ok = fd_is_valid(p->root_fd, n_fds) && fd_is_valid(p->seccomp_listener_fd, n_fds) && p->args.n > 0 &&
+	bool ok = fd_is_valid(p->root_fd, n_fds) && p->args.n > 0 &&
 		  p->seccomp.len % 8 == 0 && p->seccomp.len <= 4096 * 8 && p->cwd[0] == '/' && p->preserve <= 1024;
 	for (size_t i = 0; i < 3; i++)
 		ok = ok && fd_is_valid(p->stdio[i], n_fds);

@@ -113,8 +113,6 @@ struct plan {
 	const char *apparmor, *selinux; /* "" none */
 	struct plan_bytes seccomp;      /* struct sock_filter[] */
 	uint32_t seccomp_flags;
-	uint32_t seccomp_listener_fd;   /* where a notification descriptor goes, or PLAN_NO_FD */
-	const char *seccomp_state;      /* what goes with it */
 	const char *keyring;            /* name of a new session keyring; "": keep */
 	uint32_t death_signal;          /* when whoever started the step dies; 0: none */
 	/* namespaces */
@@ -181,7 +179,7 @@ struct runner_header {
 	uint32_t magic, n_bytes, n_fds;
 };
 /* ... and back: why it did not start; a console; the process in a joined pid namespace (pidfd); how it ended. */
-enum runner_report_kind { RUNNER_FAILED = 1, RUNNER_CONSOLE, RUNNER_PROCESS, RUNNER_EXITED };
+enum runner_report_kind { RUNNER_FAILED = 1, RUNNER_CONSOLE, RUNNER_PROCESS, RUNNER_EXITED, RUNNER_READY };
 struct runner_report {
 	uint32_t kind, phase;
 	int32_t error;         /* FAILED: errno */

@@ -21,8 +21,8 @@ done
 sleep 2
 after=$(count)
 [ "$after" -le $((before + 8)) ] || { ls -l "/proc/$DAEMON/fd"; fail "descriptors: $before before, $after after"; }
-[ -z "$(pgrep -P "$DAEMON" || true)" ] || fail "a child process is left"
+[ -z "$(children)" ] || fail "a child process is left"
 [ "$(grep -c " $WORK" "/proc/$DAEMON/mountinfo" || true)" = 0 ] || { cat "/proc/$DAEMON/mountinfo"; fail "a mount is left"; }
-[ -z "$(new_cgroups)" ] || fail "a cgroup is left"
 stop_daemon
+[ -z "$(new_cgroups)" ] || fail "a cgroup is left"
 no_leftovers
