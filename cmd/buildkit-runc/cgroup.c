@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 
 #define CGROUP_ROOT "/sys/fs/cgroup"
+#define MIN_SHARES 2
+#define MAX_SHARES 262144
 #define TABLE_BYTES (256 * 1024)
 
 static const struct {
@@ -335,6 +337,9 @@ static int limit_cpu_v1(struct cgroup *g, const struct plan_resources *r, const 
 	int result = 0;
 	if (r->cpu_shares != PLAN_UNSET)
 		result = set_number(g, CGROUP_CPU, "cpu.shares", r->cpu_shares, ret_what);
+	/* The kernel takes what is out of its range, and means something else by it. */
+	if (result == 0 && r->cpu_shares != PLAN_UNSET && (r->cpu_shares < MIN_SHARES || r->cpu_shares > MAX_SHARES))
+		result = -ERANGE;
 	if (result == 0 && r->cpu_period != PLAN_UNSET)
 		result = set_number(g, CGROUP_CPU, "cpu.cfs_period_us", r->cpu_period, ret_what);
 	if (result == 0 && r->cpu_quota != PLAN_UNSET)
@@ -346,9 +351,9 @@ static int limit_cpu_v2(struct cgroup *g, const struct plan_resources *r, const 
 {
 	int result = 0;
 	if (r->cpu_shares != PLAN_UNSET) {
-		/* [2, 262144] of v1 onto [1, 10000]. */
-		int64_t shares = r->cpu_shares < 2 ? 2 : r->cpu_shares > 262144 ? 262144 : r->cpu_shares;
-		result = set_number(g, CGROUP_CPU, "cpu.weight", 1 + (shares - 2) * 9999 / 262142, ret_what);
+		/* v1's range onto [1, 10000]. */
+		int64_t shares = r->cpu_shares < MIN_SHARES ? MIN_SHARES : r->cpu_shares > MAX_SHARES ? MAX_SHARES : r->cpu_shares;
+		result = set_number(g, CGROUP_CPU, "cpu.weight", 1 + (shares - MIN_SHARES) * 9999 / (MAX_SHARES - MIN_SHARES), ret_what);
 	}
 	if (result == 0 && (r->cpu_quota != PLAN_UNSET || r->cpu_period != PLAN_UNSET)) {
 		char text[64], quota[24] = "max";

@@ -122,8 +122,8 @@ static void read_namespaces(struct config *c, const json_t *linux_part)
 	}
 	read_maps(linux_part, "uidMappings", &p->uid_maps, &p->n_uid_maps);
 	read_maps(linux_part, "gidMappings", &p->gid_maps, &p->n_gid_maps);
-	if ((seen & CLONE_NEWUSER) == 0 && (p->n_uid_maps > 0 || p->n_gid_maps > 0))
-		fail(PHASE_PLAN, 0, "user namespace mappings specified, but user namespace isn't enabled in the config");
+	if ((p->namespaces & CLONE_NEWUSER) == 0)
+		p->n_uid_maps = p->n_gid_maps = 0; /* of no use */
 	if ((p->namespaces & CLONE_NEWUSER) != 0 && (p->n_uid_maps == 0 || p->n_gid_maps == 0))
 		fail(PHASE_PLAN, 0, "a new user namespace needs uidMappings and gidMappings");
 	if ((p->namespaces & CLONE_NEWNS) == 0)

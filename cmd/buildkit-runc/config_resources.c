@@ -4,7 +4,6 @@
 #include "config.h"
 #include "fail.h"
 #include <string.h>
-#include <sys/stat.h>
 
 /* 0 is not given either, as other runtimes read it. */
 static int64_t number(const json_t *object, const char *name)
@@ -35,12 +34,12 @@ static struct plan_device_rule read_rule(const json_t *one)
 	};
 }
 
-/* The spec's rules, and after them what every container may use and what it was given. */
+/* The spec's rules, and after them what every container may use. */
 static void read_device_rules(struct plan *p, const json_t *resources)
 {
 	const json_t *list = json_member(resources, "devices", JSON_ARRAY);
 	size_t n = json_array_size(list);
-	struct plan_device_rule *rules = json_room(1 + n + cgroup_n_default_devices + p->n_devices, sizeof *rules);
+	struct plan_device_rule *rules = json_room(1 + n + cgroup_n_default_devices, sizeof *rules);
 	uint32_t used = 0;
 	rules[used++] = (struct plan_device_rule){0, 'a', -1, -1, PLAN_ACCESS_ALL};
 	for (size_t i = 0; i < n; i++)
@@ -48,11 +47,6 @@ static void read_device_rules(struct plan *p, const json_t *resources)
 	bool all = used > 1 && rules[used - 1].type == 'a' && rules[used - 1].allow != 0;
 	for (uint32_t i = 1; !all && i < cgroup_n_default_devices; i++)
 		rules[used++] = cgroup_default_devices[i];
-	for (uint32_t i = 0; !all && i < p->n_devices; i++) {
-		const struct plan_device *d = &p->devices[i];
-		if (d->type != S_IFIFO)
-			rules[used++] = (struct plan_device_rule){1, d->type == S_IFBLK ? 'b' : 'c', d->major, d->minor, PLAN_ACCESS_ALL};
-	}
 	p->resources.devices = rules;
 	p->resources.n_devices = used;
 }

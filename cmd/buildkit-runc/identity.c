@@ -63,8 +63,7 @@ void identity_oom_score(const struct plan *p, int proc_fd)
 		return;
 	snprintf(text, sizeof text, "%lld", (long long)p->oom_score);
 	int r = write_own(proc_fd, "self/oom_score_adj", text);
-	/* A user namespace may not lower it. */
-	if (r != 0 && r != -EACCES && r != -EPERM)
+	if (r != 0)
 		fail(PHASE_SYSTEM, -r, "oom score %s", text);
 }
 

@@ -33,7 +33,7 @@ static int open_null(struct tree *t)
 	struct stat st;
 	int scratch = t->scratch_fd, fd = -1;
 	if (mknodat(scratch, NOTHING, S_IFCHR | 0666, makedev(1, 3)) == 0 || errno == EEXIST)
-		fd = openat(scratch, NOTHING, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+		fd = fchmodat(scratch, NOTHING, 0666, 0) == 0 ? openat(scratch, NOTHING, O_PATH | O_NOFOLLOW | O_CLOEXEC) : -errno;
 	else if (t->device_source != NULL)
 		fd = t->device_source("/dev/null");
 	if (fd < 0 || fstat(fd, &st) != 0 || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3))
