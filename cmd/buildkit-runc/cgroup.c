@@ -14,6 +14,8 @@
 #define CGROUP_ROOT "/sys/fs/cgroup"
 #define MIN_SHARES 2
 #define MAX_SHARES 262144
+#define SWEEP_TRIES 100
+#define SWEEP_PAUSE_US 10000
 #define TABLE_BYTES (256 * 1024)
 
 static const struct {
@@ -500,6 +502,33 @@ void cgroup_signal(const struct cgroups *all, const char *path, int signal)
 			done = true;
 		}
 	}
+}
+
+static void sweep_in(int parent_fd, const char *directory, const char *prefix, bool remove)
+{
+	int fd = openat(parent_fd, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+	if (d == NULL) {
+		sys_close(&fd);
+		return;
+	}
+	for (const struct dirent *e; (e = readdir(d)) != NULL;) {
+		if (e->d_type != DT_DIR || strncmp(e->d_name, prefix, strlen(prefix)) != 0)
+			continue;
+		signal_below(fd, e->d_name, SIGKILL, 0);
+		for (int i = 0; remove && i < SWEEP_TRIES && remove_below(fd, e->d_name, 0) != 0; i++)
+			usleep(SWEEP_PAUSE_US);
+	}
+	closedir(d);
+}
+
+void cgroup_sweep(const struct cgroups *all, const char *directory, const char *prefix)
+{
+	while (*directory == '/')
+		directory++;
+	for (int pass = 0; *directory != '\0' && pass < 2; pass++)
+		for (unsigned i = 0; i < all->n; i++)
+			sweep_in(all->list[i].fd, directory, prefix, pass == 1);
 }
 
 static bool counts_oom(int fd, const char *path, const char *file)

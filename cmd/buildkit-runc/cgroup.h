@@ -60,6 +60,8 @@ extern const uint32_t cgroup_n_default_devices;
 int cgroup_remove(const struct cgroups *all, const char *path);
 /* SIGKILL (or another signal) to all in it and below. */
 void cgroup_signal(const struct cgroups *all, const char *path, int signal);
+/* Kills what is in those of a directory whose names begin so, and removes them as far as that goes at once. */
+void cgroup_sweep(const struct cgroups *all, const char *directory, const char *prefix);
 bool cgroup_oom_killed(const struct cgroups *all, const char *path);
 /* Our own place in a hierarchy, as /proc/self/cgroup names it; "" when unknown. */
 void cgroup_own(const struct hierarchy *h, char path[256]);

@@ -134,14 +134,32 @@ static struct served *add(void)
 	return s;
 }
 
+/* Where the cgroups of steps lie: "/PARENT/buildkit". False: too long. */
+static bool directory_of(const char *parent, char *path, size_t size)
+{
+	parent += strspn(parent, "/");
+	int n = snprintf(path, size, "%s%s/buildkit", *parent != '\0' ? "/" : "", parent);
+	return n >= 0 && (size_t)n < size;
+}
+
+/* A runner that was killed left its own: their names come again. */
+static void remove_leftovers(void)
+{
+	char directory[200], prefix[64];
+	int n = snprintf(prefix, sizeof prefix, "%s.", server.instance);
+	if (n < 0 || (size_t)n >= sizeof prefix || !directory_of(server.parent, directory, sizeof directory))
+		fail(PHASE_CGROUP, ENAMETOOLONG, "name cgroups");
+	cgroup_sweep(&server.cgroups, directory, prefix);
+}
+
 static int start(struct served *s, const struct runner_request *q, int *ret_daemon_fd)
 {
 	struct cgroup g;
 	int ends[2];
-	const char *parent = q->parent[0] != '\0' ? q->parent : server.parent;
-	parent += strspn(parent, "/");
-	int n = snprintf(s->cgroup, sizeof s->cgroup, "%s%s/buildkit/%s.%llu", *parent != '\0' ? "/" : "", parent, server.instance,
-			 (unsigned long long)server.serial++);
+	char directory[200];
+	if (!directory_of(q->parent[0] != '\0' ? q->parent : server.parent, directory, sizeof directory))
+		return -ENAMETOOLONG;
+	int n = snprintf(s->cgroup, sizeof s->cgroup, "%s/%s.%llu", directory, server.instance, (unsigned long long)server.serial++);
 	if (n < 0 || (size_t)n >= sizeof s->cgroup)
 		return -ENAMETOOLONG;
 	int r = cgroup_make(&server.cgroups, s->cgroup, CGROUP_STEP, &g);
@@ -312,6 +330,7 @@ int serve(int argc, char **argv)
 	prctl(PR_SET_NAME, "buildkit-runc", 0, 0, 0);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	yard_enter(&server.cgroups);
+	remove_leftovers();
 	loop();
 	kill_all();
 	return 0;

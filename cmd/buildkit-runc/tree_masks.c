@@ -23,7 +23,7 @@ void tree_make_scratch(struct tree *t, int place)
 							    .attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC});
 	if (t->scratch_fd < 0)
 		fail(PHASE_MASK, -t->scratch_fd, "mount a scratch tree");
-	if (mkdirat(t->scratch_fd, EMPTY, 0755) != 0)
+	if (mkdirat(t->scratch_fd, EMPTY, 0755) != 0 || fchmodat(t->scratch_fd, EMPTY, 01777, 0) != 0)
 		fail(PHASE_MASK, errno, "make an empty directory");
 }
 

@@ -2,6 +2,7 @@
 #include "executor/runner.h"
 #include "base/scope.h"
 #include "os/process.h"
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/pidfd.h>
@@ -113,12 +114,22 @@ static bool take_offer(runner *r, struct runner_step *ret, int *ret_errno)
 	return true;
 }
 
+static bool has_died(const struct runner_step *s)
+{
+	struct pollfd p = {.fd = s->pidfd, .events = POLLIN};
+	return s->pidfd >= 0 && poll(&p, 1, 0) == 1;
+}
+
 static bool take_running(runner *r, const char *parent, struct runner_step *ret, int *ret_errno)
 {
 	bool other = parent != NULL && !g_str_equal(parent, r->parent);
 	if (!other && r->asked) {
 		r->asked = false;
-		return take_offer(r, ret, ret_errno);
+		if (!take_offer(r, ret, ret_errno))
+			return false;
+		if (!has_died(ret))
+			return true;
+		runner_step_done(ret); /* while it waited: with the program, or the kernel was short of memory */
 	}
 	if (r->asked) {
 		/* What waits for the usual place comes first in the answers: it goes back by being closed. */
