@@ -17,7 +17,7 @@ build: setup-build
 	@test -f $(BUILD)/build.ninja || meson setup $(BUILD) --buildtype=release -Ddebug=true -Drevision=$(REVISION) --prefix=$(PREFIX) $(MESON_OPTIONS)
 	ninja -C $(BUILD)
 	@mkdir -p build/bin
-	@for p in buildkitd buildctl; do ln -sf ../../$(BUILD)/cmd/$$p/$$p build/bin/$$p; done
+	@for p in buildkitd buildctl buildkit-runc; do ln -sf ../../$(BUILD)/cmd/$$p/$$p build/bin/$$p; done
 
 setup-build:
 	@tools/setup build

@@ -29,4 +29,5 @@ const char *bundle_path(const bundle *b);
 void bundle_free(bundle *b);
 
 #define BUNDLE_ROOT "rootfs"
+#define BUNDLE_CGROUP_FILE "cgroup" /* where a later life finds the processes */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(bundle, bundle_free)

@@ -200,6 +200,39 @@ bool cgroup_remove(const struct cgroups *g, const char *path, int wait_ms)
 	}
 }
 
+static void collect_named(int dir_fd, const char *path, const char *prefix, GHashTable *ret)
+{
+	int fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+	const struct dirent *e;
+	if (d == NULL) {
+		fd_close(&fd);
+		return;
+	}
+	while ((e = readdir(d)) != NULL) {
+		if (e->d_type == DT_DIR && g_str_has_prefix(e->d_name, prefix))
+			g_hash_table_add(ret, g_strconcat("/", path, "/", e->d_name, NULL));
+	}
+	closedir(d);
+}
+
+void cgroup_remove_named(const struct cgroups *g, const char *parent, const char *instance, int wait_ms)
+{
+	g_autofree char *path = cgroup_path_for(parent, ".");
+	g_autofree char *prefix = g_strconcat(instance, ".", NULL);
+	g_autoptr(GHashTable) found = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	for (size_t i = 0; relative(path) != NULL && i < g->n; i++)
+		collect_named(g->fds[i], relative(path), prefix, found);
+	GHashTableIter iter;
+	void *key;
+	g_hash_table_iter_init(&iter, found);
+	while (g_hash_table_iter_next(&iter, &key, NULL))
+		cgroup_kill(g, key);
+	g_hash_table_iter_init(&iter, found);
+	while (g_hash_table_iter_next(&iter, &key, NULL))
+		cgroup_remove(g, key, wait_ms);
+}
+
 static bool file_counts_oom(int dir_fd, const char *dir, const char *file)
 {
 	g_autofree char *name = g_strconcat(dir, "/", file, NULL);

@@ -36,5 +36,7 @@ void cgroup_limit_parent(const struct cgroups *g, const char *parent);
 bool cgroup_kill(const struct cgroups *g, const char *path);
 /* Removes it and everything below, killing what still lives there, at most wait_ms. */
 bool cgroup_remove(const struct cgroups *g, const char *path, int wait_ms);
+/* Removes those of our own runner below "<parent>/buildkit": the instance's name, a dot and more. */
+void cgroup_remove_named(const struct cgroups *g, const char *parent, const char *instance, int wait_ms);
 /* Did the kernel kill one of its processes for want of memory? */
 bool cgroup_oom_killed(const struct cgroups *g, const char *path);

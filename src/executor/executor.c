@@ -1,68 +1,83 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * A step's way: entitlements, bundle directory with the root and mount sources attached, user, working directory,
- * mount stubs, spec, one run of the runtime, cgroup and state removed, stubs removed, bundle gone. The bundle exists
- * before anything else of a step does and goes last, so that what a crash left is found by the bundles alone.
- */
-#include "executor/executor.h"
+#include "executor/executor_room.h"
 #include "executor/bundle.h"
-#include "executor/cgroup.h"
-#include "executor/names.h"
-#include "executor/runtime.h"
 #include "executor/seccomp.h"
 #include "executor/spec.h"
 #include "executor/step_log.h"
-#include "executor/stubs.h"
 #include "base/ident.h"
 #include "base/limits.h"
 #include "base/scope.h"
-#include "format/json_writer.h"
 #include "os/mount.h"
 #include "os/passwd.h"
 #include "os/path.h"
+#include "os/process.h"
 #include "os/tree.h"
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sys/auxv.h>
 #include <sys/stat.h>
 
 #define STATE_DIR "runc"
-#define CGROUP_FILE "cgroup"
-
-struct executor {
-	char *path, *state_path; /* <root>/executor, its runtime state */
-	int fd, state_fd;        /* owned */
-	char *binary, *cgroup_parent, *apparmor_profile;
-	char *seccomp; /* NULL: none */
-	char **caps;
-	char **nameservers, **dns_options, **dns_search;
-	struct names_files names;
-	struct cgroups cgroups;
-	bool allow_network_host, allow_security_insecure;
-};
+#define OWN_RUNNER "buildkit-runc"
+#define PARENTS_FILE "cgroup-parents"
+#define VERSION_WORD "buildkit-runc version" /* runc installed under our name says otherwise */
 
 /* ---- start and end */
 
-static char *find_binary(const char *wanted, GError **error)
+/* What lies beside the daemon, under the name it was started by or as the file it is. */
+static char *find_beside(const char *name)
 {
-	static const char *const candidates[] = {"buildkit-runc", "runc", NULL};
-	const char *const one[] = {wanted, NULL};
-	const char *const *list = wanted != NULL && *wanted != '\0' ? one : candidates;
-	const char *last = NULL;
-	for (size_t i = 0; list[i] != NULL; i++) {
-		char *path = g_find_program_in_path(list[i]);
-		if (path != NULL)
-			return path;
-		last = list[i];
+	g_autofree char *file = g_file_read_link("/proc/self/exe", NULL);
+	const char *started = (const char *)getauxval(AT_EXECFN);
+	const char *const programs[] = {started, file};
+	for (size_t i = 0; i < G_N_ELEMENTS(programs); i++) {
+		if (programs[i] == NULL || strchr(programs[i], '/') == NULL)
+			continue;
+		g_autofree char *directory = g_path_get_dirname(programs[i]);
+		g_autofree char *relative = g_build_filename(directory, name, NULL);
+		if (access(relative, X_OK) == 0)
+			return g_canonicalize_filename(relative, NULL);
 	}
-	error_set(error, ERROR_NOT_FOUND, "failed to find %s binary", last);
 	return NULL;
+}
+
+/* Distributions give runc the name that ours has: its version tells them apart. */
+static bool is_own_runner(const char *path)
+{
+	const char *argv[] = {path, "--version", NULL};
+	struct process_spec spec = {.argv = argv};
+	g_autoptr(GBytes) out = NULL;
+	int status;
+	g_autofree char *name = g_path_get_basename(path);
+	if (!g_str_equal(name, OWN_RUNNER) ||
+	    !process_run(&spec, NULL, 0, KIB(4), NULL, &status, &out, NULL, NULL) || status != 0)
+		return false;
+	gsize n;
+	const char *text = g_bytes_get_data(out, &n);
+	return n > strlen(VERSION_WORD) && strncmp(text, VERSION_WORD, strlen(VERSION_WORD)) == 0;
+}
+
+static char *find_binary(const char *wanted, bool *ret_own, GError **error)
+{
+	static const char *const candidates[] = {OWN_RUNNER, "runc", NULL};
+	const char *const one[] = {wanted, NULL};
+	bool any = wanted == NULL || *wanted == '\0';
+	const char *const *list = any ? candidates : one;
+	char *path = any ? find_beside(OWN_RUNNER) : NULL;
+	for (size_t i = 0; path == NULL && list[i] != NULL; i++)
+		path = g_find_program_in_path(list[i]);
+	if (path != NULL)
+		*ret_own = is_own_runner(path);
+	else
+		error_set(error, ERROR_NOT_FOUND, "failed to find %s binary", any ? "runc" : wanted);
+	return path;
 }
 
 /* The cgroup of a step of an earlier life, as its bundle tells. */
 static char *leftover_cgroup(int bundle_fd)
 {
-	g_autoptr(GBytes) bytes = path_read(bundle_fd, CGROUP_FILE, PATH_MAX, PATH_BENEATH, NULL);
+	g_autoptr(GBytes) bytes = path_read(bundle_fd, BUNDLE_CGROUP_FILE, PATH_MAX, PATH_BENEATH, NULL);
 	return bytes ? g_strndup(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes)) : NULL;
 }
 
@@ -85,7 +100,7 @@ static void remove_leftovers(executor *e)
 	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
 	const struct dirent *entry;
 	while (d != NULL && (entry = readdir(d)) != NULL) {
-		if (entry->d_name[0] != '.' && !g_str_equal(entry->d_name, STATE_DIR))
+		if (entry->d_name[0] != '.' && !g_str_equal(entry->d_name, STATE_DIR) && !g_str_equal(entry->d_name, PARENTS_FILE))
 			g_ptr_array_add(ids, g_strdup(entry->d_name));
 	}
 	if (d != NULL)
@@ -95,6 +110,30 @@ static void remove_leftovers(executor *e)
 	for (guint i = 0; i < ids->len; i++)
 		remove_leftover(e, g_ptr_array_index(ids, i));
 	tree_remove_contents(e->state_fd, NULL);
+	cgroup_remove_named(&e->cgroups, e->cgroup_parent, e->instance, 5000);
+	g_autoptr(GBytes) bytes = path_read(e->fd, PARENTS_FILE, MIB(1), PATH_BENEATH, NULL);
+	g_autofree char *text = bytes ? g_strndup(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes)) : g_strdup("");
+	g_auto(GStrv) parents = g_strsplit(text, "\n", -1);
+	for (size_t i = 0; parents[i] != NULL; i++) {
+		if (*parents[i] != '\0')
+			cgroup_remove_named(&e->cgroups, parents[i], e->instance, 5000);
+	}
+	unlinkat(e->fd, PARENTS_FILE, 0);
+}
+
+/*
+ * Steps of our own runner leave no file; their cgroups carry our instance's name. Only where a build chose another
+ * parent, that is written down for the next life.
+ */
+bool executor_note_parent(executor *e, const char *parent, GError **error)
+{
+	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&e->mu);
+	if (g_strcmp0(parent, e->cgroup_parent) == 0 || parent == NULL || g_hash_table_contains(e->parents, parent))
+		return true;
+	g_hash_table_add(e->parents, g_strdup(parent));
+	g_autofree const char **list = (const char **)g_hash_table_get_keys_as_array(e->parents, NULL);
+	g_autofree char *text = g_strjoinv("\n", (char **)list);
+	return names_write_file(e->fd, PARENTS_FILE, text, error);
 }
 
 static int open_directory(int parent_fd, const char *name, mode_t mode, GError **error)
@@ -120,16 +159,29 @@ static bool executor_open_directories(executor *e, const struct executor_options
 	return e->state_fd >= 0;
 }
 
+static bool set_seccomp(executor *e, bool own, GError **error)
+{
+	if (own)
+		e->seccomp_program = seccomp_program(spec_default_caps, error);
+	else
+		e->seccomp = seccomp_json(spec_default_caps);
+	return !own || e->seccomp_program != NULL;
+}
+
 executor *executor_new(const struct executor_options *options, GError **error)
 {
 	executor *e = g_new0(executor, 1);
 	e->fd = e->state_fd = -1;
-	e->binary = find_binary(options->binary, error);
+	bool own = false;
+	g_mutex_init(&e->mu);
+	e->parents = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	e->binary = find_binary(options->binary, &own, error);
 	if (e->binary == NULL || !executor_open_directories(e, options, error)) {
 		executor_free(e);
 		return NULL;
 	}
 	e->cgroup_parent = g_strdup(options->cgroup_parent);
+	e->instance = g_strdup(options->instance != NULL ? options->instance : "unnamed");
 	e->apparmor_profile = g_strdup(options->apparmor_profile);
 	e->allow_network_host = options->allow_network_host;
 	e->allow_security_insecure = options->allow_security_insecure;
@@ -137,8 +189,10 @@ executor *executor_new(const struct executor_options *options, GError **error)
 	e->nameservers = g_strdupv((char **)options->dns_nameservers);
 	e->dns_options = g_strdupv((char **)options->dns_options);
 	e->dns_search = g_strdupv((char **)options->dns_search);
-	if (!options->no_seccomp && seccomp_is_supported())
-		e->seccomp = seccomp_json(spec_default_caps);
+	if (!options->no_seccomp && seccomp_is_supported() && !set_seccomp(e, own, error)) {
+		executor_free(e);
+		return NULL;
+	}
 	cgroups_init(&e->cgroups);
 	remove_leftovers(e);
 	cgroup_limit_parent(&e->cgroups, e->cgroup_parent);
@@ -151,6 +205,8 @@ executor *executor_new(const struct executor_options *options, GError **error)
 		executor_free(e);
 		return NULL;
 	}
+	if (own)
+		e->runner = runner_new(e->binary, e->instance, e->cgroup_parent);
 	return e;
 }
 
@@ -158,6 +214,7 @@ void executor_free(executor *e)
 {
 	if (e == NULL)
 		return;
+	runner_free(e->runner);
 	names_files_done(&e->names);
 	cgroups_done(&e->cgroups);
 	fd_close(&e->state_fd);
@@ -167,6 +224,10 @@ void executor_free(executor *e)
 	g_strfreev(e->dns_options);
 	g_strfreev(e->dns_search);
 	g_free(e->seccomp);
+	g_clear_pointer(&e->seccomp_program, g_bytes_unref);
+	g_clear_pointer(&e->parents, g_hash_table_unref);
+	g_mutex_clear(&e->mu);
+	g_free(e->instance);
 	g_free(e->apparmor_profile);
 	g_free(e->cgroup_parent);
 	g_free(e->binary);
@@ -203,23 +264,6 @@ static bool check_step(const executor *e, const struct step *step, GError **erro
 	return true;
 }
 
-static const char *attach_mount(bundle *b, const struct step_mount *m, bool *ret_directory, GError **error)
-{
-	const char *whole = m->shared ? bundle_bind(b, m->fd, ret_directory, error) :
-					bundle_attach(b, m->fd, NULL, ret_directory, error);
-	g_autofree char *rooted = g_strconcat("/", m->selector, NULL);
-	g_autofree char *selector = path_clean(rooted);
-	if (whole == NULL || g_str_equal(selector, "/"))
-		return whole;
-	/* What was looked up is what gets mounted: no name is resolved twice (CVE-2024-23651). */
-	scoped_fd fd = path_open_errno(m->fd, selector, O_PATH | O_CLOEXEC, PATH_IN_ROOT);
-	if (fd < 0) {
-		error_set_errno(error, -fd, "open %s", m->selector);
-		return NULL;
-	}
-	return bundle_bind(b, fd, ret_directory, error);
-}
-
 static bool is_below(const char *path, const char *directory)
 {
 	size_t n = strlen(directory);
@@ -227,7 +271,7 @@ static bool is_below(const char *path, const char *directory)
 }
 
 /* Is the mount point in the root itself, not in something mounted there before? */
-static bool is_in_root(const struct step *step, size_t index)
+bool executor_is_in_root(const struct step *step, size_t index)
 {
 	static const char *const kernel[] = {"/proc", "/dev", "/sys"};
 	const char *dest = step->mounts[index].dest;
@@ -242,24 +286,16 @@ static bool is_in_root(const struct step *step, size_t index)
 	return true;
 }
 
-static bool attach_mounts(const struct step *step, bundle *b, stubs *s, const char **ret_sources, GError **error)
+char *executor_selector(const struct step_mount *m)
 {
-	for (size_t i = 0; i < step->n_mounts; i++) {
-		const struct step_mount *m = &step->mounts[i];
-		bool directory = true;
-		if (m->type == STEP_MOUNT_TREE) {
-			ret_sources[i] = attach_mount(b, m, &directory, error);
-			if (ret_sources[i] == NULL)
-				return false;
-		}
-		if (is_in_root(step, i))
-			stubs_make(s, m->dest, directory);
-	}
-	return true;
+	g_autofree char *rooted = g_strconcat("/", m->selector, NULL);
+	char *selector = path_clean(rooted);
+	if (g_str_equal(selector, "/"))
+		g_clear_pointer(&selector, g_free);
+	return selector;
 }
 
-/* A missing working directory is made, belongs to the user and stays in the result. */
-static bool ensure_cwd(const struct step *step, const struct passwd_user *user, GError **error)
+bool executor_ensure_cwd(const struct step *step, const struct passwd_user *user, GError **error)
 {
 	const char *cwd = step->cwd != NULL && *step->cwd != '\0' ? step->cwd : "/";
 	scoped_fd fd = path_open_errno(step->root_fd, cwd, O_PATH | O_CLOEXEC, PATH_IN_ROOT);
@@ -275,21 +311,11 @@ static bool ensure_cwd(const struct step *step, const struct passwd_user *user, 
 	return true;
 }
 
-static bool needs_own_hosts(const struct step *step)
+bool executor_needs_own_hosts(const struct step *step)
 {
 	bool default_name = step->hostname == NULL || *step->hostname == '\0' ||
 			    g_str_equal(step->hostname, NAMES_DEFAULT_HOSTNAME);
 	return step->n_hosts > 0 || !default_name;
-}
-
-static char *hosts_path(const executor *e, const struct step *step, const bundle *b, GError **error)
-{
-	if (!needs_own_hosts(step))
-		return g_strconcat(e->path, "/" NAMES_HOSTS_FILE, NULL);
-	g_autofree char *text = names_hosts_text(step->hostname, step->hosts, step->n_hosts);
-	if (!names_write_file(bundle_fd(b), "hosts", text, error))
-		return NULL;
-	return g_strconcat(bundle_path(b), "/hosts", NULL);
 }
 
 /* Runtimes make device links by path: through a link in place of /dev they would make them outside (CVE-2026-41579). */
@@ -318,91 +344,26 @@ static bool check_tables(const struct step *step, GError **error)
 	return true;
 }
 
-static bool prepare(executor *e, const struct step *step, bundle *b, stubs *s, const char *cgroup_path, GError **error)
-{
-	__attribute__((cleanup(passwd_user_clear))) struct passwd_user user = {0};
-	g_autofree const char **sources = g_new0(const char *, step->n_mounts + 1);
-	const char *resolv = names_files_resolv(&e->names, step->network == STEP_NETWORK_HOST, error);
-	if (resolv == NULL || !check_kernel_directories(step, error) || !check_tables(step, error) ||
-	    !passwd_resolve(step->root_fd, step->user != NULL ? step->user : "", &user, error))
-		return false;
-	stubs_make(s, "/etc/resolv.conf", false);
-	stubs_make(s, "/etc/hosts", false);
-	if (!attach_mounts(step, b, s, sources, error) || !ensure_cwd(step, &user, error))
-		return false;
-	g_autofree char *hosts = hosts_path(e, step, b, error);
-	if (hosts == NULL)
-		return false;
-	g_autofree char *resolv_path = g_strconcat(e->path, "/", resolv, NULL);
-	const struct spec_input input = {
-		.step = step,
-		.user = &user,
-		.cgroup_path = cgroup_path,
-		.resolv_path = resolv_path,
-		.hosts_path = hosts,
-		.sources = sources,
-		.seccomp = e->seccomp,
-		.apparmor_profile = e->apparmor_profile,
-		.all_caps = (const char *const *)e->caps,
-		.cgroup_namespace = e->cgroups.v2,
-		.free_loop = step->insecure ? spec_free_loop() : 0,
-	};
-	size_t n;
-	g_autofree char *json = spec_json(&input, &n);
-	/* The file names the cgroup to a later daemon; config.json holds secrets of the environment, so no disk sees it. */
-	return names_write_file(bundle_fd(b), CGROUP_FILE, cgroup_path, error) &&
-	       bundle_write_secret(b, "config.json", json, n, error);
-}
-
 static void output_to_log(void *data, int stream, const void *bytes, size_t n)
 {
 	step_log_write(data, stream, bytes, n);
 }
 
-static bool run_prepared(executor *e, const struct step *step, const struct runtime_call *call,
-			 struct step_exit *ret_exit, GError **error)
-{
-	struct step_exit result = {0};
-	bool ran = runtime_run(call, &result.code, error);
-	if (ran && result.code != 0)
-		result.oom_killed = cgroup_oom_killed(&e->cgroups, call->cgroup_path);
-	cgroup_remove(&e->cgroups, call->cgroup_path, 2000);
-	tree_remove_at(e->state_fd, call->id, NULL);
-	if (ran)
-		*ret_exit = result;
-	return ran;
-}
-
 bool executor_run(executor *e, const struct step *step, struct work *work, struct step_exit *ret_exit, GError **error)
 {
-	char id[IDENT_SIZE];
-	if (!check_step(e, step, error) || !cancel_check(work->cancel, error))
+	if (!check_step(e, step, error) || !cancel_check(work->cancel, error) || !check_kernel_directories(step, error) ||
+	    !check_tables(step, error))
 		return false;
-	ident_new(id);
-	g_autoptr(bundle) b = bundle_new(e->fd, e->path, id, error);
-	if (b == NULL || bundle_attach(b, step->root_fd, BUNDLE_ROOT, NULL, error) == NULL)
-		return false;
-	g_autoptr(stubs) s = stubs_new(step->root_fd, step->remove_stubs_recursive);
-	const char *parent = step->cgroup_parent != NULL && *step->cgroup_parent != '\0' ? step->cgroup_parent : e->cgroup_parent;
-	g_autofree char *cgroup_path = cgroup_path_for(parent, id);
-	if (!prepare(e, step, b, s, cgroup_path, error))
-		return false;
-
 	struct step_log log;
 	step_log_init(&log, work->progress);
-	const struct runtime_call call = {
-		.binary = e->binary,
-		.state_root = e->state_path,
-		.bundle = bundle_path(b),
-		.id = id,
-		.stdin_fd = step->stdin_fd,
+	const struct step_run run = {
+		.step = step,
+		.cgroup_parent = step->cgroup_parent != NULL && *step->cgroup_parent != '\0' ? step->cgroup_parent : e->cgroup_parent,
+		.work = work,
 		.output = step->output != NULL ? step->output : output_to_log,
 		.output_data = step->output != NULL ? step->output_data : &log,
-		.cgroups = &e->cgroups,
-		.cgroup_path = cgroup_path,
-		.cancel = work->cancel,
 	};
-	bool ran = run_prepared(e, step, &call, ret_exit, error);
+	bool ran = e->runner != NULL ? runner_step_run(e, &run, ret_exit, error) : runtime_step_run(e, &run, ret_exit, error);
 	if (!ran || ret_exit->code != 0)
 		step_log_flush_tail(&log);
 	step_log_done(&log);

@@ -5,21 +5,20 @@
  *	struct runtime_call call = {.binary = "runc", .bundle = path, .id = id, ...};
  *	if (!runtime_run(&call, &code, error)) ...
  *
- * One poll loop on the calling thread: both outputs, the end of the program and cancellation. On cancellation the
- * step's processes get SIGKILL until the runtime ends by itself, at most 7 s; then the runtime is killed.
+ * On cancellation the step's processes get SIGKILL until the runtime ends by itself, at most 7 s; then the runtime is
+ * killed (pump.h).
  * Thread: any; blocks.
  */
 #pragma once
-#include "base/cancel.h"
 #include "executor/cgroup.h"
+#include "executor/pump.h"
 
-typedef void (*runtime_output_fn)(void *data, int stream, const void *bytes, size_t n);
 struct runtime_call { /* all borrowed */
 	const char *binary;
 	const char *state_root; /* --root */
 	const char *bundle, *id;
 	int stdin_fd;           /* -1: none */
-	runtime_output_fn output;
+	pump_output_fn output;
 	void *output_data;
 	const struct cgroups *cgroups;
 	const char *cgroup_path;

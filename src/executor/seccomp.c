@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "executor/seccomp.h"
 #include "format/json_writer.h"
+#include "runner/syscall_filter.h"
 #include <errno.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
@@ -221,6 +222,68 @@ char *seccomp_json(const char *const *caps)
 	json_array_end(w);
 	json_object_end(w);
 	return json_writer_take(&w, NULL);
+}
+
+/* ---- compiled */
+
+static int add_names(syscall_filter *f, const char *names, uint32_t action, const struct scmp_arg_cmp *args, unsigned n_args)
+{
+	g_auto(GStrv) list = g_strsplit(names, " ", -1);
+	int r = 0;
+	for (size_t i = 0; r == 0 && list[i] != NULL; i++) {
+		if (*list[i] != '\0')
+			r = syscall_filter_add_rule(f, action, list[i], args, n_args);
+	}
+	return r;
+}
+
+static int add_rule(syscall_filter *f, const struct rule *r)
+{
+	static const struct {
+		const char *name;
+		enum scmp_compare op;
+	} ops[] = {{"SCMP_CMP_LT", SCMP_CMP_LT}, {"SCMP_CMP_EQ", SCMP_CMP_EQ}, {"SCMP_CMP_GT", SCMP_CMP_GT},
+		   {"SCMP_CMP_MASKED_EQ", SCMP_CMP_MASKED_EQ}};
+	struct scmp_arg_cmp arg = {.arg = r->index, .op = SCMP_CMP_EQ, .datum_a = r->value};
+	for (size_t i = 0; r->op != NULL && i < G_N_ELEMENTS(ops); i++) {
+		if (g_str_equal(r->op, ops[i].name))
+			arg.op = ops[i].op;
+	}
+	/* datum_a is the mask then, and datum_b, 0, what is left of the argument. */
+	return add_names(f, r->names, r->error != 0 ? SCMP_ACT_ERRNO((uint32_t)r->error) : SCMP_ACT_ALLOW, &arg, r->op != NULL);
+}
+
+static int add_architectures(syscall_filter *f)
+{
+	int r = 0;
+	for (size_t i = 0; r == 0 && architectures[i] != NULL; i++) {
+		g_autofree char *name = g_ascii_strdown(architectures[i] + strlen("SCMP_ARCH_"), -1);
+		uint32_t token = seccomp_arch_resolve_name(name);
+		if (token != 0)
+			r = syscall_filter_add_architecture(f, token);
+	}
+	return r;
+}
+
+GBytes *seccomp_program(const char *const *caps, GError **error)
+{
+	g_autofree uint8_t *bytes = g_malloc(SYSCALL_FILTER_MAX_BYTES);
+	syscall_filter *f = syscall_filter_new(SCMP_ACT_ERRNO(EPERM));
+	ssize_t n = f != NULL ? add_architectures(f) : -ENOMEM;
+	for (size_t i = 0; n == 0 && i < G_N_ELEMENTS(always); i++)
+		n = add_names(f, always[i], SCMP_ACT_ALLOW, NULL, 0);
+	for (size_t i = 0; n == 0 && i < G_N_ELEMENTS(rules); i++) {
+		if (rule_applies(&rules[i], caps))
+			n = add_rule(f, &rules[i]);
+	}
+	if (n == 0)
+		n = syscall_filter_export(f, bytes, SYSCALL_FILTER_MAX_BYTES);
+	syscall_filter_free(f);
+	if (n < 0) {
+		error_set_errno(error, (int)-n, "compile the system call filter");
+		return NULL;
+	}
+	return g_bytes_new(bytes, (gsize)n);
 }
 
 bool seccomp_is_supported(void)

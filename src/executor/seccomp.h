@@ -8,9 +8,11 @@
  * container, some calls only with the capability that guards them anyway. Thread: any.
  */
 #pragma once
-#include <stdbool.h>
+#include "base/error.h"
 
 /* caps: NULL-terminated names ("CAP_CHOWN") the step has. The text is compact JSON, owned by the caller. */
 char *seccomp_json(const char *const *caps);
+/* The same as the program that the kernel runs (struct sock_filter[]), for buildkit-runc. */
+GBytes *seccomp_program(const char *const *caps, GError **error);
 /* Does this kernel take filters? */
 bool seccomp_is_supported(void);

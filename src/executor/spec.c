@@ -16,12 +16,12 @@ const char *const spec_default_caps[] = {
 	"CAP_SETUID", "CAP_SETFCAP", "CAP_SETPCAP", "CAP_NET_BIND_SERVICE", "CAP_SYS_CHROOT", "CAP_KILL",
 	"CAP_AUDIT_WRITE", NULL};
 
-static const char *const masked_paths[] = {
+const char *const spec_masked_paths[] = {
 	"/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list",
 	"/proc/timer_stats", "/proc/sched_debug", "/sys/firmware", "/sys/devices/virtual/powercap", "/proc/scsi", NULL};
 
-static const char *const readonly_paths[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
-					     NULL};
+const char *const spec_readonly_paths[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
+						   NULL};
 
 /* Options are comma-separated; "ro" of the kernel's trees is "rw" for insecure steps. */
 struct fixed_mount {
@@ -39,14 +39,10 @@ static const struct fixed_mount fixed_mounts[] = {
 	{"/sys/fs/cgroup", "cgroup", "cgroup", "ro,nosuid,noexec,nodev", "rw,nosuid,noexec,nodev"},
 };
 
-struct device {
-	const char *path;
-	char type;
-	int major, minor;
-};
-static const struct device insecure_devices[] = {
+const struct spec_device spec_insecure_devices[] = {
 	{"/dev/kmsg", 'c', 1, 11},     {"/dev/cuse", 'c', 10, 203},    {"/dev/fuse", 'c', 10, 229},
 	{"/dev/kvm", 'c', 10, 232},    {"/dev/net/tun", 'c', 10, 200}, {"/dev/loop-control", 'c', 10, 237},
+	{NULL},
 };
 
 /* ---- small pieces */
@@ -152,25 +148,20 @@ static void put_process(json_writer *w, const struct spec_input *in)
 
 /* ---- mounts */
 
-struct mount_row {
-	const char *dest, *type, *source; /* borrowed */
-	char *clean_dest, *options;       /* owned; options comma-separated */
-};
-
-static void mount_row_clear(void *data)
+static void spec_mount_clear(void *data)
 {
-	struct mount_row *row = data;
+	struct spec_mount *row = data;
 	g_free(row->clean_dest);
 	g_free(row->options);
 }
 
 /* The same destination again replaces the earlier mount in its place. Takes row. */
-static void add_mount(GArray *rows, struct mount_row *row)
+static void add_mount(GArray *rows, struct spec_mount *row)
 {
 	for (guint i = 0; i < rows->len; i++) {
-		struct mount_row *old = &g_array_index(rows, struct mount_row, i);
+		struct spec_mount *old = &g_array_index(rows, struct spec_mount, i);
 		if (g_str_equal(old->dest, row->dest)) {
-			mount_row_clear(old);
+			spec_mount_clear(old);
 			*old = *row;
 			return;
 		}
@@ -194,18 +185,19 @@ static char *step_mount_options(const struct step_mount *m)
 	return g_string_free(o, FALSE);
 }
 
-static GArray *collect_mounts(const struct spec_input *in)
+GArray *spec_mounts(const struct spec_input *in)
 {
-	GArray *rows = g_array_new(FALSE, FALSE, sizeof(struct mount_row));
-	g_array_set_clear_func(rows, mount_row_clear);
+	GArray *rows = g_array_new(FALSE, FALSE, sizeof(struct spec_mount));
+	g_array_set_clear_func(rows, spec_mount_clear);
 	for (size_t i = 0; i < G_N_ELEMENTS(fixed_mounts); i++) {
 		const struct fixed_mount *f = &fixed_mounts[i];
 		bool insecure = in->step->insecure && f->insecure_options != NULL;
-		struct mount_row row = {
+		struct spec_mount row = {
 			.dest = f->dest,
 			.type = f->type,
 			.source = f->source,
 			.options = g_strdup(insecure ? f->insecure_options : f->options),
+			.index = SPEC_FIXED_MOUNT,
 		};
 		if (row.source == NULL)
 			row.source = g_str_equal(f->dest, "/etc/hosts") ? in->hosts_path : in->resolv_path;
@@ -214,11 +206,12 @@ static GArray *collect_mounts(const struct spec_input *in)
 	for (size_t i = 0; i < in->step->n_mounts; i++) {
 		const struct step_mount *m = &in->step->mounts[i];
 		g_autofree char *rooted = g_strconcat("/", m->dest, NULL);
-		struct mount_row row = {
+		struct spec_mount row = {
 			.type = m->type == STEP_MOUNT_TMPFS ? "tmpfs" : "bind",
-			.source = m->type == STEP_MOUNT_TMPFS ? "tmpfs" : in->sources[i],
+			.source = m->type == STEP_MOUNT_TMPFS ? "tmpfs" : in->sources != NULL ? in->sources[i] : "",
 			.clean_dest = path_clean(rooted),
 			.options = step_mount_options(m),
+			.index = i,
 		};
 		row.dest = row.clean_dest;
 		add_mount(rows, &row);
@@ -228,11 +221,11 @@ static GArray *collect_mounts(const struct spec_input *in)
 
 static void put_mounts(json_writer *w, const struct spec_input *in)
 {
-	g_autoptr(GArray) rows = collect_mounts(in);
+	g_autoptr(GArray) rows = spec_mounts(in);
 	json_key(w, "mounts");
 	json_array_begin(w);
 	for (guint i = 0; i < rows->len; i++) {
-		const struct mount_row *row = &g_array_index(rows, struct mount_row, i);
+		const struct spec_mount *row = &g_array_index(rows, struct spec_mount, i);
 		g_auto(GStrv) options = g_strsplit(row->options, ",", -1);
 		json_object_begin(w);
 		put_string(w, "destination", row->dest);
@@ -321,7 +314,7 @@ static void put_namespaces(json_writer *w, const struct spec_input *in)
 	json_array_end(w);
 }
 
-static void put_device(json_writer *w, const struct device *d)
+static void put_device(json_writer *w, const struct spec_device *d)
 {
 	json_object_begin(w);
 	put_string(w, "path", d->path);
@@ -336,12 +329,12 @@ static void put_devices(json_writer *w, const struct spec_input *in)
 {
 	json_key(w, "devices");
 	json_array_begin(w);
-	for (size_t i = 0; i < G_N_ELEMENTS(insecure_devices); i++)
-		put_device(w, &insecure_devices[i]);
-	for (int i = 0; i <= in->free_loop + 7; i++) {
+	for (const struct spec_device *d = spec_insecure_devices; d->path != NULL; d++)
+		put_device(w, d);
+	for (int i = 0; i <= in->free_loop + SPEC_SPARE_LOOPS; i++) {
 		char path[32];
 		g_snprintf(path, sizeof path, "/dev/loop%d", i);
-		put_device(w, &(struct device){path, 'b', 7, i});
+		put_device(w, &(struct spec_device){path, 'b', 7, i});
 	}
 	json_array_end(w);
 }
@@ -360,8 +353,8 @@ static void put_linux(json_writer *w, const struct spec_input *in)
 			json_key(w, "seccomp");
 			json_put_raw(w, in->seccomp, strlen(in->seccomp));
 		}
-		put_list(w, "maskedPaths", masked_paths);
-		put_list(w, "readonlyPaths", readonly_paths);
+		put_list(w, "maskedPaths", spec_masked_paths);
+		put_list(w, "readonlyPaths", spec_readonly_paths);
 	}
 	json_object_end(w);
 }

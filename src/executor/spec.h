@@ -25,6 +25,26 @@ struct spec_input {
 };
 char *spec_json(const struct spec_input *in, size_t *ret_len);
 
+/* ---- what the spec and the plan of our own runner have in common */
+
+struct spec_mount {
+	const char *dest, *type, *source; /* borrowed; source of "bind": what it shows */
+	char *clean_dest, *options;       /* owned; options comma-separated */
+	size_t index;                     /* in step->mounts, or SPEC_FIXED_MOUNT */
+};
+#define SPEC_FIXED_MOUNT SIZE_MAX
+/* In the order of mounting; g_array_unref. */
+GArray *spec_mounts(const struct spec_input *in);
+
+struct spec_device {
+	const char *path;
+	char type;
+	int major, minor;
+};
+extern const struct spec_device spec_insecure_devices[]; /* ends with a NULL path */
+#define SPEC_SPARE_LOOPS 7 /* loop devices beyond the first free one */
+extern const char *const spec_masked_paths[], *const spec_readonly_paths[];
+
 /* The capabilities of a sandboxed step, NULL-terminated. */
 extern const char *const spec_default_caps[];
 /* Those this process has ("CAP_..."), NULL-terminated; g_strfreev. */

@@ -125,13 +125,13 @@ wait_file "$WORK/port"
 printf 'FROM scratch\nADD git://127.0.0.1:%s/x.git /\n' "$(cat "$WORK/port")" > "$WORK/c/Dockerfile"
 start_build "$WORK/said" "$WORK/c"
 for _ in $(seq 100); do
-	[ -z "$(pgrep -P "$DAEMON" || true)" ] || break
+	[ -z "$(children)" ] || break
 	sleep 0.1
 done
 kill -INT "$CLIENT"
 wait_client && fail "a canceled build ended well"
 for _ in $(seq 50); do
-	[ -n "$(pgrep -P "$DAEMON" || true)" ] || break
+	[ -n "$(children)" ] || break
 	sleep 0.1
 done
 

@@ -51,4 +51,5 @@ echo "descriptors $fds to $(descriptors), memory $kb kB to $(memory_kb) kB"
 [ "$(grep -c " $WORK" "/proc/$DAEMON/mountinfo" || true)" = 0 ] || { cat "/proc/$DAEMON/mountinfo"; fail "a mount is left"; }
 no_leftovers
 stop_daemon
+[ -z "$(new_cgroups)" ] || fail "a cgroup is left"
 no_leftovers

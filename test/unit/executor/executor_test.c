@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Steps run by the installed OCI runtime in a tiny root; skipped without root rights, runc or a static busybox. */
+/*
+ * Steps in a tiny root, each test with our own runner and with runc, where that is installed; skipped without root rights
+ * or a static busybox.
+ */
 #include "executor/executor.h"
 #include "base/scope.h"
 #include "os/mount.h"
@@ -16,6 +19,10 @@ struct fixture {
 	int root_fd, image_fd;
 	executor *e;
 	GString *out, *err;
+};
+struct variant {
+	const char *binary; /* NULL: not there */
+	bool own, grants;
 };
 
 static const char *unavailable;
@@ -43,24 +50,31 @@ static void make_image(const char *path)
 	chmod(group, 0644);
 }
 
-static executor *new_executor(struct fixture *f, bool grants)
+static executor *new_executor(struct fixture *f, const struct variant *v)
 {
 	g_autoptr(GError) error = NULL;
 	g_autofree char *root = g_strconcat(f->path, "/root", NULL);
 	const struct executor_options options = {
 		.root_fd = f->root_fd,
 		.root_path = root,
-		.allow_network_host = grants,
-		.allow_security_insecure = grants,
+		.binary = v->binary,
+		.instance = "executortest",
+		.allow_network_host = v->grants,
+		.allow_security_insecure = v->grants,
 	};
 	executor *e = executor_new(&options, &error);
 	g_assert_no_error(error);
 	return e;
 }
 
+static bool is_unavailable(const struct variant *v)
+{
+	return unavailable != NULL || v->binary == NULL;
+}
+
 static void setup(struct fixture *f, gconstpointer data)
 {
-	if (unavailable != NULL)
+	if (is_unavailable(data))
 		return;
 	f->path = g_dir_make_tmp("executor-XXXXXX", NULL);
 	chmod(f->path, 0755);
@@ -72,7 +86,7 @@ static void setup(struct fixture *f, gconstpointer data)
 	f->image_fd = open(image, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	f->out = g_string_new(NULL);
 	f->err = g_string_new(NULL);
-	f->e = new_executor(f, GPOINTER_TO_INT(data));
+	f->e = new_executor(f, data);
 }
 
 static int count_entries(const char *path)
@@ -104,7 +118,7 @@ static void assert_nothing_left(const struct fixture *f)
 
 static void teardown(struct fixture *f, gconstpointer data)
 {
-	if (unavailable != NULL)
+	if (is_unavailable(data))
 		return;
 	assert_nothing_left(f);
 	executor_free(f->e);
@@ -159,8 +173,8 @@ static int sh(struct fixture *f, struct step *step, const char *line)
 
 #define SKIP_IF_UNAVAILABLE() \
 	do { \
-		if (unavailable != NULL) { \
-			g_test_skip(unavailable); \
+		if (is_unavailable(data)) { \
+			g_test_skip(unavailable != NULL ? unavailable : "needs runc"); \
 			return; \
 		} \
 	} while (0)
@@ -456,7 +470,7 @@ static void test_killed_daemon(struct fixture *f, gconstpointer data)
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
 	executor_free(f->e);
-	f->e = new_executor(f, false);
+	f->e = new_executor(f, data);
 	/* Whoever has the name of the step's program in its command line is gone. */
 	GDir *proc = g_dir_open("/proc", 0, NULL);
 	const char *name;
@@ -482,13 +496,34 @@ static const char *why_unavailable(void)
 {
 	if (geteuid() != 0)
 		return "needs root";
-	g_autofree char *runc = g_find_program_in_path("runc");
-	if (runc == NULL)
-		return "needs runc";
 	if (access(BUSYBOX, X_OK) != 0)
 		return "needs a static busybox";
 	return NULL;
 }
+
+static const struct step_test {
+	const char *name;
+	bool grants;
+	void (*fn)(struct fixture *f, gconstpointer data);
+} step_tests[] = {
+	{"output-and-exit", false, test_output_and_exit},
+	{"missing-program", false, test_missing_program},
+	{"sandbox", false, test_sandbox},
+	{"mount-table", false, test_mount_table},
+	{"hosts", false, test_hosts},
+	{"stub-times", false, test_stub_times},
+	{"users", false, test_users},
+	{"mounts", false, test_mounts},
+	{"selector-missing", false, test_selector_missing},
+	{"held-mount", false, test_held_mount},
+	{"network", false, test_network},
+	{"insecure", true, test_insecure},
+	{"limits", false, test_limits},
+	{"oom", false, test_oom},
+	{"cancel", false, test_cancel},
+	{"killed-daemon", false, test_killed_daemon},
+	{"readonly-root", false, test_readonly_root},
+};
 
 int main(int argc, char **argv)
 {
@@ -496,24 +531,18 @@ int main(int argc, char **argv)
 	unavailable = why_unavailable();
 	if (unavailable == NULL && !mount_make_private_namespace(NULL))
 		unavailable = "needs a mount namespace";
-#define STEP_TEST(name, grants, fn) \
-	g_test_add("/executor/" name, struct fixture, GINT_TO_POINTER(grants), setup, fn, teardown)
-	STEP_TEST("output-and-exit", false, test_output_and_exit);
-	STEP_TEST("missing-program", false, test_missing_program);
-	STEP_TEST("sandbox", false, test_sandbox);
-	STEP_TEST("mount-table", false, test_mount_table);
-	STEP_TEST("hosts", false, test_hosts);
-	STEP_TEST("stub-times", false, test_stub_times);
-	STEP_TEST("users", false, test_users);
-	STEP_TEST("mounts", false, test_mounts);
-	STEP_TEST("selector-missing", false, test_selector_missing);
-	STEP_TEST("held-mount", false, test_held_mount);
-	STEP_TEST("network", false, test_network);
-	STEP_TEST("insecure", true, test_insecure);
-	STEP_TEST("limits", false, test_limits);
-	STEP_TEST("oom", false, test_oom);
-	STEP_TEST("cancel", false, test_cancel);
-	STEP_TEST("killed-daemon", false, test_killed_daemon);
-	STEP_TEST("readonly-root", false, test_readonly_root);
+	g_autofree char *runc = g_find_program_in_path("runc");
+	g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
+	g_autofree char *directory = g_path_get_dirname(self);
+	g_autofree char *own = g_build_filename(directory, "cmd/buildkit-runc/buildkit-runc", NULL);
+	g_assert_cmpint(access(own, X_OK), ==, 0);
+	const struct variant variants[] = {{own, true, false}, {own, true, true}, {runc, false, false}, {runc, false, true}};
+	for (size_t i = 0; i < G_N_ELEMENTS(step_tests); i++) {
+		const struct step_test *t = &step_tests[i];
+		for (int k = 0; k < 2; k++) {
+			g_autofree char *path = g_strconcat("/executor/", k == 0 ? "own/" : "runc/", t->name, NULL);
+			g_test_add(path, struct fixture, &variants[2 * k + t->grants], setup, t->fn, teardown);
+		}
+	}
 	return g_test_run();
 }

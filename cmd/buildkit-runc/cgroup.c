@@ -1,0 +1,555 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cgroup.h"
+#include "sys.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define CGROUP_ROOT "/sys/fs/cgroup"
+#define MIN_SHARES 2
+#define MAX_SHARES 262144
+#define SWEEP_TRIES 100
+#define SWEEP_PAUSE_US 10000
+#define TABLE_BYTES (256 * 1024)
+
+static const struct {
+	const char *name;
+	unsigned bit;
+} controllers[] = {
+	{"devices", CGROUP_DEVICES}, {"memory", CGROUP_MEMORY}, {"pids", CGROUP_PIDS}, {"cpu", CGROUP_CPU},
+	{"cpuset", CGROUP_CPUSET}, {"freezer", CGROUP_FREEZER}, {"blkio", CGROUP_BLKIO},
+};
+
+/* ---- what is mounted */
+
+static void add_option(struct hierarchy *h, const char *option)
+{
+	size_t n = strlen(h->options);
+	if (strncmp(option, "name=", 5) == 0)
+		snprintf(h->options + n, sizeof h->options - n, "%snone,%s", n > 0 ? "," : "", option);
+	else
+		snprintf(h->options + n, sizeof h->options - n, "%s%s", n > 0 ? "," : "", option);
+}
+
+/* Super options of a v1 hierarchy: "rw,memory" or "rw,xattr,name=systemd". */
+static void read_options(struct hierarchy *h, char *options)
+{
+	static const char *const other[] = {"cpuacct", "net_cls", "net_prio", "perf_event", "hugetlb", "rdma", "misc"};
+	char *save = NULL;
+	for (char *o = strtok_r(options, ",", &save); o != NULL; o = strtok_r(NULL, ",", &save)) {
+		bool known = strncmp(o, "name=", 5) == 0;
+		for (size_t i = 0; i < sizeof controllers / sizeof *controllers; i++) {
+			if (strcmp(o, controllers[i].name) == 0) {
+				h->controllers |= controllers[i].bit;
+				add_option(h, o);
+			}
+		}
+		for (size_t i = 0; i < sizeof other / sizeof *other; i++)
+			known |= strcmp(o, other[i]) == 0;
+		if (known) {
+			h->controllers |= CGROUP_OTHER;
+			add_option(h, o);
+		}
+	}
+}
+
+/* One line of mountinfo (proc_pid_mountinfo(5)): 5th field the point; after " - " type, source, super options. */
+static void add_line(struct cgroups *all, char *line)
+{
+	char point[PATH_MAX], type[16], options[512];
+	char *tail = strstr(line, " - ");
+	if (tail == NULL || all->n == CGROUPS_MAX || sscanf(line, "%*s %*s %*s %*s %4095s", point) != 1 ||
+	    sscanf(tail, " - %15s %*s %511s", type, options) != 2 || strncmp(type, "cgroup", 6) != 0 ||
+	    strncmp(point, CGROUP_ROOT, strlen(CGROUP_ROOT)) != 0)
+		return;
+	struct hierarchy h = {.fd = -1};
+	bool v2 = strcmp(type, "cgroup2") == 0;
+	const char *name = point[strlen(CGROUP_ROOT)] == '/' ? point + strlen(CGROUP_ROOT) + 1 : "";
+	if (strchr(name, '/') != NULL || strlen(name) >= sizeof h.name)
+		return;
+	memcpy(h.name, name, strlen(name) + 1);
+	if (v2)
+		h.controllers = CGROUP_UNIFIED;
+	else
+		read_options(&h, options);
+	h.fd = open(point, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (h.fd < 0)
+		return;
+	if (v2) {
+		all->unified = (int)all->n;
+		all->unified_only = *name == '\0';
+	}
+	all->list[all->n++] = h;
+}
+
+void cgroups_find(struct cgroups *all)
+{
+	*all = (struct cgroups){.unified = -1};
+	char *table = malloc(TABLE_BYTES), *save = NULL;
+	if (table != NULL && sys_read_at(AT_FDCWD, "/proc/self/mountinfo", table, TABLE_BYTES) > 0)
+		for (char *line = strtok_r(table, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save))
+			add_line(all, line);
+	free(table);
+}
+
+void cgroup_own(const struct hierarchy *h, char path[256])
+{
+	char table[8192], *save = NULL;
+	path[0] = '\0';
+	if (sys_read_at(AT_FDCWD, "/proc/self/cgroup", table, sizeof table) <= 0)
+		return;
+	for (char *line = strtok_r(table, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save)) {
+		char *subject = strchr(line, ':'), *where = subject != NULL ? strchr(subject + 1, ':') : NULL;
+		if (where == NULL)
+			continue;
+		*where++ = '\0';
+		const char *first = strncmp(h->options, "none,", 5) == 0 ? h->options + 5 : h->options;
+		if (h->controllers == CGROUP_UNIFIED ? subject[1] == '\0' : strcmp(subject + 1, first) == 0)
+			snprintf(path, 256, "%s", where);
+	}
+}
+
+/* ---- made and opened */
+
+/* v2: children have only the controllers that their parents hand down. */
+static void hand_down(int fd)
+{
+	static const char *const each[] = {"+cpuset", "+cpu", "+io", "+memory", "+pids"};
+	if (sys_write_at(fd, "cgroup.subtree_control", "+cpuset +cpu +io +memory +pids") == 0)
+		return;
+	for (size_t i = 0; i < sizeof each / sizeof *each; i++)
+		sys_write_at(fd, "cgroup.subtree_control", each[i]);
+}
+
+/* cpuset of v1: a new one has no processors and nobody may join it. */
+static void inherit_cpuset(int parent_fd, int fd)
+{
+	static const char *const files[] = {"cpuset.cpus", "cpuset.mems"};
+	char own[4096], text[4096];
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+		if (sys_read_at(fd, files[i], own, sizeof own) >= 0 && own[strspn(own, " \n")] == '\0' &&
+		    sys_read_at(parent_fd, files[i], text, sizeof text) > 0)
+			sys_write_at(fd, files[i], text);
+}
+
+/* The directory of a path in one hierarchy, made when make; -errno. */
+static int open_in(const struct hierarchy *h, const char *path, bool make)
+{
+	int at = fcntl(h->fd, F_DUPFD_CLOEXEC, 3);
+	char name[NAME_MAX + 1];
+	for (const char *begin = path; at >= 0;) {
+		begin += strspn(begin, "/");
+		size_t n = strcspn(begin, "/");
+		if (n == 0)
+			return at;
+		if (n > NAME_MAX)
+			break;
+		memcpy(name, begin, n);
+		name[n] = '\0';
+		begin += n;
+		if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+			break;
+		int next = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		if (next < 0 && errno == ENOENT && make) {
+			if (h->controllers == CGROUP_UNIFIED)
+				hand_down(at);
+			if (mkdirat(at, name, 0755) == 0 || errno == EEXIST)
+				next = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+			if (next >= 0 && (h->controllers & CGROUP_CPUSET) != 0)
+				inherit_cpuset(at, next);
+		}
+		int error = errno;
+		close(at);
+		if (next < 0)
+			return -error;
+		at = next;
+	}
+	if (at >= 0)
+		close(at);
+	return -EINVAL;
+}
+
+static bool is_wanted(const struct hierarchy *h, unsigned wanted)
+{
+	return (h->controllers & wanted) != 0;
+}
+
+static int take(const struct cgroups *all, const char *path, unsigned wanted, bool make, struct cgroup *ret)
+{
+	int result = 0;
+	*ret = (struct cgroup){.all = all};
+	if (strlen(path) >= sizeof ret->path)
+		result = -ENAMETOOLONG;
+	else
+		memcpy(ret->path, path, strlen(path) + 1);
+	for (unsigned i = 0; i < CGROUPS_MAX; i++) {
+		ret->fds[i] = -1;
+		if (result != 0 || i >= all->n || !is_wanted(&all->list[i], wanted))
+			continue;
+		ret->fds[i] = open_in(&all->list[i], path, make);
+		/* A file system that we may not write is no reason to fail: there are no limits then to be had. */
+		if (ret->fds[i] < 0 && make && ret->fds[i] != -EROFS && ret->fds[i] != -EACCES && ret->fds[i] != -EPERM)
+			result = ret->fds[i];
+		if (ret->fds[i] < 0)
+			ret->fds[i] = -1;
+	}
+	if (result != 0)
+		cgroup_close(ret);
+	return result;
+}
+
+int cgroup_make(const struct cgroups *all, const char *path, unsigned wanted, struct cgroup *ret)
+{
+	return take(all, path, wanted, true, ret);
+}
+
+int cgroup_open(const struct cgroups *all, const char *path, struct cgroup *ret)
+{
+	return take(all, path, CGROUP_ALL, false, ret);
+}
+
+void cgroup_close(struct cgroup *g)
+{
+	for (unsigned i = 0; i < CGROUPS_MAX; i++)
+		sys_close(&g->fds[i]);
+}
+
+int cgroup_unified_fd(const struct cgroup *g)
+{
+	return g->all->unified >= 0 ? g->fds[g->all->unified] : -1;
+}
+
+static int join_one(int fd, int pid)
+{
+	char text[16];
+	snprintf(text, sizeof text, "%d", pid);
+	return sys_write_at(fd, "cgroup.procs", text);
+}
+
+int cgroup_join(const struct cgroup *g, int pid, bool born)
+{
+	for (unsigned i = 0; i < g->all->n; i++) {
+		if (g->fds[i] < 0 || (born && (int)i == g->all->unified))
+			continue;
+		int r = join_one(g->fds[i], pid);
+		if (r != 0)
+			return r;
+	}
+	return 0;
+}
+
+/* The hierarchy of a controller, joined now when it was not needed before. */
+static int want_controller(struct cgroup *g, unsigned bit)
+{
+	for (unsigned i = 0; i < g->all->n; i++) {
+		const struct hierarchy *h = &g->all->list[i];
+		if ((h->controllers & bit) == 0)
+			continue;
+		if (g->fds[i] >= 0)
+			return g->fds[i];
+		int fd = open_in(h, g->path, true);
+		int r = fd < 0 ? fd : join_one(fd, 0);
+		if (r != 0) {
+			sys_close(&fd);
+			return r;
+		}
+		return g->fds[i] = fd;
+	}
+	return -ENOENT;
+}
+
+/* ---- limits */
+
+static int set(struct cgroup *g, unsigned bit, const char *file, const char *value, const char **ret_what)
+{
+	*ret_what = file;
+	int fd = g->all->unified_only ? cgroup_unified_fd(g) : want_controller(g, bit);
+	if (fd < 0)
+		return fd == -1 ? -ENOENT : fd;
+	return sys_write_at(fd, file, value);
+}
+
+static int set_number(struct cgroup *g, unsigned bit, const char *file, int64_t value, const char **ret_what)
+{
+	char text[32];
+	/* -1 is no limit: v2 has a word for it. */
+	if (value == -1 && g->all->unified_only)
+		return set(g, bit, file, "max", ret_what);
+	snprintf(text, sizeof text, "%lld", (long long)value);
+	return set(g, bit, file, text, ret_what);
+}
+
+struct limit_row {
+	size_t offset; /* of an int64_t in struct plan_resources */
+	unsigned bit;
+	const char *v1, *v2; /* NULL: not there */
+};
+#define ROW(member, bit, v1, v2) {offsetof(struct plan_resources, member), bit, v1, v2}
+/* Those that both versions take as they are; the rest have functions of their own. */
+static const struct limit_row limit_rows[] = {
+	ROW(memory_reservation, CGROUP_MEMORY, "memory.soft_limit_in_bytes", "memory.low"),
+	ROW(swappiness, CGROUP_MEMORY, "memory.swappiness", NULL),
+	ROW(oom_disable, CGROUP_MEMORY, "memory.oom_control", NULL),
+	ROW(pids, CGROUP_PIDS, "pids.max", "pids.max"),
+	ROW(cpu_idle, CGROUP_CPU, "cpu.idle", "cpu.idle"),
+	ROW(rt_period, CGROUP_CPU, "cpu.rt_period_us", NULL),
+	ROW(rt_runtime, CGROUP_CPU, "cpu.rt_runtime_us", NULL),
+	ROW(cpu_burst, CGROUP_CPU, "cpu.cfs_burst_us", "cpu.max.burst"),
+};
+
+/* v1 counts memory and swap together and refuses an order in which the sum is below memory for a moment. */
+static int limit_memory_v1(struct cgroup *g, const struct plan_resources *r, const char **ret_what)
+{
+	static const char both[] = "memory.memsw.limit_in_bytes", memory[] = "memory.limit_in_bytes";
+	int result = 0;
+	bool swap_first = r->memory_swap == -1 || (r->memory_swap != PLAN_UNSET && r->memory == PLAN_UNSET);
+	if (swap_first)
+		result = set_number(g, CGROUP_MEMORY, both, r->memory_swap, ret_what);
+	if (result == 0 && r->memory != PLAN_UNSET)
+		result = set_number(g, CGROUP_MEMORY, memory, r->memory, ret_what);
+	if (result == 0 && !swap_first && r->memory_swap != PLAN_UNSET)
+		result = set_number(g, CGROUP_MEMORY, both, r->memory_swap, ret_what);
+	return result;
+}
+
+static int limit_memory_v2(struct cgroup *g, const struct plan_resources *r, const char **ret_what)
+{
+	int result = 0;
+	if (r->memory_swap != PLAN_UNSET) {
+		int64_t swap = r->memory_swap;
+		if (swap > 0 && r->memory > 0)
+			swap -= r->memory;
+		if (swap < -1)
+			return -EINVAL;
+		result = set_number(g, CGROUP_MEMORY, "memory.swap.max", swap, ret_what);
+	}
+	if (result == 0 && r->memory != PLAN_UNSET)
+		result = set_number(g, CGROUP_MEMORY, "memory.max", r->memory, ret_what);
+	return result;
+}
+
+static int limit_cpu_v1(struct cgroup *g, const struct plan_resources *r, const char **ret_what)
+{
+	int result = 0;
+	if (r->cpu_shares != PLAN_UNSET)
+		result = set_number(g, CGROUP_CPU, "cpu.shares", r->cpu_shares, ret_what);
+	/* The kernel takes what is out of its range, and means something else by it. */
+	if (result == 0 && r->cpu_shares != PLAN_UNSET && (r->cpu_shares < MIN_SHARES || r->cpu_shares > MAX_SHARES))
+		result = -ERANGE;
+	if (result == 0 && r->cpu_period != PLAN_UNSET)
+		result = set_number(g, CGROUP_CPU, "cpu.cfs_period_us", r->cpu_period, ret_what);
+	if (result == 0 && r->cpu_quota != PLAN_UNSET)
+		result = set_number(g, CGROUP_CPU, "cpu.cfs_quota_us", r->cpu_quota, ret_what);
+	return result;
+}
+
+static int limit_cpu_v2(struct cgroup *g, const struct plan_resources *r, const char **ret_what)
+{
+	int result = 0;
+	if (r->cpu_shares != PLAN_UNSET) {
+		/* v1's range onto [1, 10000]. */
+		int64_t shares = r->cpu_shares < MIN_SHARES ? MIN_SHARES : r->cpu_shares > MAX_SHARES ? MAX_SHARES : r->cpu_shares;
+		result = set_number(g, CGROUP_CPU, "cpu.weight", 1 + (shares - MIN_SHARES) * 9999 / (MAX_SHARES - MIN_SHARES), ret_what);
+	}
+	if (result == 0 && (r->cpu_quota != PLAN_UNSET || r->cpu_period != PLAN_UNSET)) {
+		char text[64], quota[24] = "max";
+		if (r->cpu_quota > 0)
+			snprintf(quota, sizeof quota, "%lld", (long long)r->cpu_quota);
+		snprintf(text, sizeof text, "%s %lld", quota, r->cpu_period > 0 ? (long long)r->cpu_period : 100000LL);
+		result = set(g, CGROUP_CPU, "cpu.max", text, ret_what);
+	}
+	return result;
+}
+
+static int limit_rows_all(struct cgroup *g, const struct plan_resources *r, const char **ret_what)
+{
+	for (size_t i = 0; i < sizeof limit_rows / sizeof *limit_rows; i++) {
+		const struct limit_row *row = &limit_rows[i];
+		int64_t value;
+		memcpy(&value, (const char *)r + row->offset, sizeof value);
+		const char *file = g->all->unified_only ? row->v2 : row->v1;
+		if (value == PLAN_UNSET || file == NULL)
+			continue;
+		/* 0 or below: as many as one likes. */
+		if (row->bit == CGROUP_PIDS && value <= 0) {
+			int result = set(g, row->bit, file, "max", ret_what);
+			if (result != 0)
+				return result;
+			continue;
+		}
+		int result = set_number(g, row->bit, file, value, ret_what);
+		if (result != 0)
+			return result;
+	}
+	return 0;
+}
+
+static int limit_rest(struct cgroup *g, const struct plan_resources *r, const char **ret_what)
+{
+	int result = 0;
+	if (r->cpus[0] != '\0')
+		result = set(g, CGROUP_CPUSET, "cpuset.cpus", r->cpus, ret_what);
+	if (result == 0 && r->mems[0] != '\0')
+		result = set(g, CGROUP_CPUSET, "cpuset.mems", r->mems, ret_what);
+	if (result == 0 && r->blkio_weight != PLAN_UNSET && r->blkio_weight != 0) {
+		char text[48];
+		/* [10, 1000] onto [1, 10000] where only v2 is. */
+		if (g->all->unified_only)
+			snprintf(text, sizeof text, "default %lld", (long long)(1 + (r->blkio_weight - 10) * 9999 / 990));
+		else
+			snprintf(text, sizeof text, "%lld", (long long)r->blkio_weight);
+		result = set(g, CGROUP_BLKIO, g->all->unified_only ? "io.weight" : "blkio.weight", text, ret_what);
+	}
+	for (uint32_t i = 0; result == 0 && g->all->unified_only && i < r->n_unified; i++) {
+		*ret_what = r->unified[i].name;
+		result = strchr(*ret_what, '/') != NULL ? -EINVAL :
+							 sys_write_at(cgroup_unified_fd(g), *ret_what, r->unified[i].value);
+	}
+	return result;
+}
+
+int cgroup_limit(struct cgroup *g, const struct plan_resources *r, const char **ret_what)
+{
+	bool v2 = g->all->unified_only;
+	int result = limit_rest(g, r, ret_what);
+	if (result == 0)
+		result = v2 ? limit_memory_v2(g, r, ret_what) : limit_memory_v1(g, r, ret_what);
+	if (result == 0)
+		result = v2 ? limit_cpu_v2(g, r, ret_what) : limit_cpu_v1(g, r, ret_what);
+	return result == 0 ? limit_rows_all(g, r, ret_what) : result;
+}
+
+/* ---- ends */
+
+/* Removes a directory and those a step made below it, deepest first, at most so deep as descriptors are worth. */
+static int remove_below(int parent_fd, const char *name, int depth)
+{
+	if (unlinkat(parent_fd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+		return 0;
+	int error = -errno, fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	DIR *d = fd >= 0 && depth < 64 ? fdopendir(fd) : NULL;
+	if (d == NULL) {
+		sys_close(&fd);
+		return error;
+	}
+	for (const struct dirent *e; (e = readdir(d)) != NULL;)
+		if (e->d_type == DT_DIR && e->d_name[0] != '.')
+			remove_below(fd, e->d_name, depth + 1);
+	closedir(d);
+	return unlinkat(parent_fd, name, AT_REMOVEDIR) == 0 || errno == ENOENT ? 0 : -errno;
+}
+
+int cgroup_remove(const struct cgroups *all, const char *path)
+{
+	int result = 0;
+	while (*path == '/')
+		path++;
+	for (unsigned i = 0; *path != '\0' && i < all->n; i++) {
+		int r = remove_below(all->list[i].fd, path, 0);
+		if (r != 0)
+			result = r;
+	}
+	return result;
+}
+
+static void signal_all_at(int fd, int signal)
+{
+	char text[65536], *save = NULL;
+	if (signal == SIGKILL && sys_write_at(fd, "cgroup.kill", "1") == 0)
+		return;
+	if (sys_read_at(fd, "cgroup.procs", text, sizeof text) <= 0)
+		return;
+	for (char *line = strtok_r(text, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save)) {
+		long pid = strtol(line, NULL, 10);
+		if (pid > 1)
+			kill((pid_t)pid, signal);
+	}
+}
+
+static void signal_below(int parent_fd, const char *name, int signal, int depth)
+{
+	int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd >= 0)
+		signal_all_at(fd, signal);
+	DIR *d = fd >= 0 && depth < 64 ? fdopendir(fd) : NULL;
+	if (d == NULL) {
+		sys_close(&fd);
+		return;
+	}
+	for (const struct dirent *e; (e = readdir(d)) != NULL;)
+		if (e->d_type == DT_DIR && e->d_name[0] != '.')
+			signal_below(fd, e->d_name, signal, depth + 1);
+	closedir(d);
+}
+
+void cgroup_signal(const struct cgroups *all, const char *path, int signal)
+{
+	bool done = false;
+	while (*path == '/')
+		path++;
+	/* All hierarchies hold the same processes: the first that has the path will do, the unified one by choice. */
+	for (unsigned pass = 0; *path != '\0' && pass < 2 && !done; pass++) {
+		for (unsigned i = 0; i < all->n && !done; i++) {
+			if ((pass == 0) != ((int)i == all->unified) || faccessat(all->list[i].fd, path, F_OK, 0) != 0)
+				continue;
+			signal_below(all->list[i].fd, path, signal, 0);
+			done = true;
+		}
+	}
+}
+
+static void sweep_in(int parent_fd, const char *directory, const char *prefix, bool remove)
+{
+	int fd = openat(parent_fd, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+	if (d == NULL) {
+		sys_close(&fd);
+		return;
+	}
+	for (const struct dirent *e; (e = readdir(d)) != NULL;) {
+		if (e->d_type != DT_DIR || strncmp(e->d_name, prefix, strlen(prefix)) != 0)
+			continue;
+		signal_below(fd, e->d_name, SIGKILL, 0);
+		for (int i = 0; remove && i < SWEEP_TRIES && remove_below(fd, e->d_name, 0) != 0; i++)
+			usleep(SWEEP_PAUSE_US);
+	}
+	closedir(d);
+}
+
+void cgroup_sweep(const struct cgroups *all, const char *directory, const char *prefix)
+{
+	while (*directory == '/')
+		directory++;
+	for (int pass = 0; *directory != '\0' && pass < 2; pass++)
+		for (unsigned i = 0; i < all->n; i++)
+			sweep_in(all->list[i].fd, directory, prefix, pass == 1);
+}
+
+static bool counts_oom(int fd, const char *path, const char *file)
+{
+	char name[512], text[4096];
+	snprintf(name, sizeof name, "%s/%s", path, file);
+	if (sys_read_at(fd, name, text, sizeof text) <= 0)
+		return false;
+	const char *line = strstr(text, "oom_kill ");
+	return line != NULL && strtoull(line + strlen("oom_kill "), NULL, 10) > 0;
+}
+
+bool cgroup_oom_killed(const struct cgroups *all, const char *path)
+{
+	while (*path == '/')
+		path++;
+	for (unsigned i = 0; *path != '\0' && i < all->n; i++) {
+		const struct hierarchy *h = &all->list[i];
+		if (h->controllers == CGROUP_UNIFIED ? counts_oom(h->fd, path, "memory.events") :
+		    (h->controllers & CGROUP_MEMORY) != 0 && counts_oom(h->fd, path, "memory.oom_control"))
+			return true;
+	}
+	return false;
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "command.h"
+#include "cgroup.h"
+#include "container.h"
+#include "fail.h"
+#include "launch.h"
+#include "names.h"
+#include "sys.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define DEFAULT_ROOT "/run/buildkit-runc"
+
+const struct command commands[] = {
+	{"create", "--bundle DIR [--console-socket SOCKET] [--pid-file FILE] [--preserve-fds N] ID", COMMAND_CREATE, 1, 1, command_create},
+	{"run", "--bundle DIR [--detach] [--keep] [--console-socket SOCKET] [--pid-file FILE] [--preserve-fds N] ID", COMMAND_RUN, 1, 1, command_run},
+	{"start", "ID", COMMAND_START, 1, 1, command_start},
+	{"state", "ID", COMMAND_STATE, 1, 1, command_state},
+	{"kill", "[--all] ID [SIGNAL]", COMMAND_KILL, 1, 2, command_kill},
+	{"delete", "[--force] ID", COMMAND_DELETE, 1, 1, command_delete},
+	{"exec", "[--process FILE] [--detach] [--tty] [--cwd DIR] [--env NAME=VALUE] [--user UID[:GID]] [--cap CAP] ID [ARGS]",
+	 COMMAND_EXEC, 1, -1, command_exec},
+	{"features", "", COMMAND_FEATURES, 0, 0, command_features},
+	{NULL},
+};
+
+/* ---- options */
+
+enum option_kind { TEXT, LIST, FLAG, NUMBER, IGNORED, IGNORED_TEXT, REFUSED };
+static const struct option_row {
+	const char *name;
+	char letter;
+	enum option_kind kind;
+	unsigned commands; /* 0: before the command */
+	size_t offset;
+} rows[] = {
+#define AT(member) offsetof(struct command_options, member)
+	{"root", 0, TEXT, 0, AT(root)},
+	{"log", 0, TEXT, 0, AT(log)},
+	{"log-format", 0, TEXT, 0, SIZE_MAX},
+	{"debug", 0, IGNORED, 0, 0},
+	{"rootless", 0, IGNORED_TEXT, 0, 0},
+	{"criu", 0, IGNORED_TEXT, 0, 0},
+	{"systemd-cgroup", 0, REFUSED, 0, 0},
+	{"bundle", 'b', TEXT, COMMAND_CREATE | COMMAND_RUN, AT(bundle)},
+	{"console-socket", 0, TEXT, COMMAND_CREATE | COMMAND_RUN | COMMAND_EXEC, AT(console_socket)},
+	{"pid-file", 0, TEXT, COMMAND_CREATE | COMMAND_RUN | COMMAND_EXEC, AT(pid_file)},
+	{"preserve-fds", 0, NUMBER, COMMAND_CREATE | COMMAND_RUN | COMMAND_EXEC, AT(preserve)},
+	{"no-new-keyring", 0, FLAG, COMMAND_CREATE | COMMAND_RUN, AT(no_keyring)},
+	{"no-pivot", 0, REFUSED, COMMAND_CREATE | COMMAND_RUN, 0},
+	{"no-subreaper", 0, IGNORED, COMMAND_RUN | COMMAND_EXEC, 0},
+	{"detach", 'd', FLAG, COMMAND_RUN | COMMAND_EXEC, AT(detach)},
+	{"keep", 0, FLAG, COMMAND_RUN, AT(keep)},
+	{"all", 'a', FLAG, COMMAND_KILL, AT(all)},
+	{"force", 'f', FLAG, COMMAND_DELETE, AT(force)},
+	{"process", 'p', TEXT, COMMAND_EXEC, AT(process)},
+	{"tty", 't', FLAG, COMMAND_EXEC, AT(tty)},
+	{"cwd", 0, TEXT, COMMAND_EXEC, AT(cwd)},
+	{"user", 'u', TEXT, COMMAND_EXEC, AT(user)},
+	{"env", 'e', LIST, COMMAND_EXEC, AT(env)},
+	{"cap", 'c', LIST, COMMAND_EXEC, AT(caps)},
+	{"no-new-privs", 0, FLAG, COMMAND_EXEC, AT(no_new_privs)},
+	{"ignore-paused", 0, IGNORED, COMMAND_EXEC, 0},
+#undef AT
+};
+
+static bool takes_value(const struct option_row *r)
+{
+	return r->kind == TEXT || r->kind == LIST || r->kind == NUMBER || r->kind == IGNORED_TEXT;
+}
+
+static void append(struct plan_strings *s, const char *text)
+{
+	const char **list = reallocarray(s->list, s->n + 2, sizeof *list);
+	if (list == NULL)
+		fail(PHASE_PLAN, ENOMEM, "read options");
+	list[s->n++] = text;
+	list[s->n] = NULL;
+	s->list = list;
+}
+
+static void set(struct command_options *o, const struct option_row *r, const char *value)
+{
+	void *at = (char *)o + r->offset;
+	switch (r->kind) {
+	case TEXT:
+		if (r->offset == SIZE_MAX)
+			o->log_json = strcmp(value, "json") == 0;
+		else
+			*(const char **)at = value;
+		break;
+	case LIST:
+		append(at, value);
+		break;
+	case FLAG:
+		*(bool *)at = true;
+		break;
+	case NUMBER:
+		if (!names_number(value, 0, 1024, at))
+			fail(PHASE_PLAN, 0, "--%s %s: not a number from 0 to 1024", r->name, value);
+		break;
+	case REFUSED:
+		fail(PHASE_PLAN, 0, "--%s is not supported", r->name);
+	case IGNORED:
+	case IGNORED_TEXT:
+		break;
+	}
+}
+
+static const struct option_row *find_option(const char *name, size_t n, char letter, unsigned command)
+{
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		const struct option_row *r = &rows[i];
+		bool here = command == 0 ? r->commands == 0 : (r->commands & command) != 0;
+		if (here && (letter != 0 ? r->letter == letter : strlen(r->name) == n && strncmp(r->name, name, n) == 0))
+			return r;
+	}
+	return NULL;
+}
+
+/* Reads options up to the first other word; the number of words used. "--name=value", "--name value", "-n value". */
+static int read_options(struct command_options *o, unsigned command, int argc, char **argv)
+{
+	int i = 0;
+	for (; i < argc && argv[i][0] == '-' && argv[i][1] != '\0'; i++) {
+		const char *word = argv[i];
+		if (strcmp(word, "--") == 0)
+			return i + 1;
+		bool is_long = word[1] == '-' || word[2] != '\0';
+		const char *name = word + (word[1] == '-' ? 2 : 1), *equals = strchr(name, '=');
+		size_t n = equals != NULL ? (size_t)(equals - name) : strlen(name);
+		const struct option_row *r = find_option(name, n, is_long ? 0 : word[1], command);
+		if (r == NULL)
+			fail(PHASE_PLAN, 0, "flag provided but not defined: %s", word);
+		const char *value = equals != NULL ? equals + 1 : NULL;
+		if (takes_value(r) && value == NULL) {
+			if (++i == argc)
+				fail(PHASE_PLAN, 0, "flag needs an argument: %s", word);
+			value = argv[i];
+		}
+		set(o, r, value);
+	}
+	return i;
+}
+
+/* ---- trouble */
+
+static const struct command *current;
+static struct command_options options;
+static struct {
+	struct container *container;
+	const char *cgroup;
+} undo;
+
+void command_undo(struct container *c, const char *cgroup)
+{
+	undo.container = c;
+	undo.cgroup = cgroup;
+}
+
+static void write_log(const char *text)
+{
+	if (options.log == NULL || options.log[0] == '\0')
+		return;
+	char when[40];
+	struct tm utc;
+	time_t now = time(NULL);
+	strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
+	auto_fd fd = open(options.log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
+	json_t *line = json_pack("{s:s, s:s, s:s}", "level", "error", "msg", text, "time", when);
+	char *json = line != NULL ? json_dumps(line, JSON_COMPACT) : NULL;
+	if (fd >= 0 && json != NULL && options.log_json)
+		dprintf(fd, "%s\n", json);
+	else if (fd >= 0)
+		dprintf(fd, "time=\"%s\" level=error msg=\"%s\"\n", when, text);
+}
+
+static void clean_up(void)
+{
+	launch_abort();
+	if (undo.cgroup != NULL && undo.cgroup[0] != '\0') {
+		struct cgroups all;
+		cgroups_find(&all);
+		for (int i = 0; i < 100 && cgroup_remove(&all, undo.cgroup) != 0; i++) {
+			cgroup_signal(&all, undo.cgroup, SIGKILL);
+			usleep(10000);
+		}
+	}
+	if (undo.container != NULL)
+		container_remove(undo.container);
+}
+
+static void say(const struct runner_report *r)
+{
+	char text[1536];
+	fail_by(NULL);
+	bool known = r->phase == PHASE_PLAN || r->phase == PHASE_PROGRAM || r->phase == PHASE_CWD;
+	snprintf(text, sizeof text, "%s%s%s%s%s%s%s", current != NULL ? current->name : "", current != NULL ? " failed: " : "",
+		 known ? "" : plan_phase_text(r->phase), known ? "" : ": ", r->text, r->error != 0 ? ": " : "",
+		 r->error != 0 ? strerror(r->error) : "");
+	dprintf(STDERR_FILENO, "buildkit-runc: %s\n", text);
+	write_log(text);
+	clean_up();
+}
+
+/* ---- main */
+
+static int usage(FILE *to)
+{
+	fprintf(to, "usage: buildkit-runc [--root DIR] [--log FILE] [--log-format text|json] COMMAND\n\n");
+	for (const struct command *c = commands; c->name != NULL; c++)
+		fprintf(to, "  %s %s\n", c->name, c->usage);
+	return to == stdout ? 0 : 1;
+}
+
+int command_main(int argc, char **argv)
+{
+	fail_by(say);
+	options.root = DEFAULT_ROOT;
+	int used = 1 + read_options(&options, 0, argc - 1, argv + 1);
+	if (used >= argc)
+		return usage(stderr);
+	if (strcmp(argv[used], "help") == 0)
+		return usage(stdout);
+	for (current = commands; current->name != NULL && strcmp(current->name, argv[used]) != 0;)
+		current++;
+	if (current->name == NULL) {
+		current = NULL;
+		fail(PHASE_PLAN, 0, "no such command: %s", argv[used]);
+	}
+	used++;
+	used += read_options(&options, current->bit, argc - used, argv + used);
+	options.args = argv + used;
+	options.n_args = argc - used;
+	/* Options may also follow the ID, but not for exec, whose words are the program's. */
+	if (options.n_args > 0 && current->bit != COMMAND_EXEC) {
+		int more = read_options(&options, current->bit, options.n_args - 1, options.args + 1);
+		options.args[more] = options.args[0];
+		options.args += more;
+		options.n_args -= more;
+	}
+	if (options.n_args < current->min_args || (current->max_args >= 0 && options.n_args > current->max_args))
+		fail(PHASE_PLAN, 0, "usage: %s %s", current->name, current->usage);
+	return current->run(&options);
+}

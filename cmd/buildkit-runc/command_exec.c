@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * exec: one more process in a container. It joins the namespaces of the container's process by pidfd: whatever that has
+ * done to its root or to /proc, no path inside is looked at before we are in.
+ */
+#include "cgroup.h"
+#include "command.h"
+#include "config.h"
+#include "container.h"
+#include "fail.h"
+#include "launch.h"
+#include "names.h"
+#include "process_file.h"
+#include "sys.h"
+#include "wait.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/stat.h>
+
+/* Those in which it differs from us. */
+static uint64_t other_namespaces(pid_t pid)
+{
+	static const struct {
+		const char *file;
+		uint64_t flag;
+	} kinds[] = {
+		{"user", CLONE_NEWUSER}, {"mnt", CLONE_NEWNS}, {"pid", CLONE_NEWPID}, {"net", CLONE_NEWNET},
+		{"ipc", CLONE_NEWIPC}, {"uts", CLONE_NEWUTS}, {"cgroup", CLONE_NEWCGROUP},
+	};
+	uint64_t flags = 0;
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+		char path[64], own[64];
+		struct stat theirs, ours;
+		snprintf(path, sizeof path, "/proc/%d/ns/%s", (int)pid, kinds[i].file);
+		snprintf(own, sizeof own, "/proc/self/ns/%s", kinds[i].file);
+		if (stat(path, &theirs) != 0 || stat(own, &ours) != 0)
+			fail(PHASE_NAMESPACE, errno, "look at %s", path);
+		if (theirs.st_ino != ours.st_ino || theirs.st_dev != ours.st_dev)
+			flags |= kinds[i].flag;
+	}
+	return flags;
+}
+
+static void join_all(struct plan *p, struct config *c, const struct container *container, int *ret_pidfd)
+{
+	static struct plan_join joins[2];
+	*ret_pidfd = pidfd_open(container->pid, 0);
+	if (*ret_pidfd < 0 || !container_is_alive(container))
+		fail(PHASE_PLAN, 0, "cannot exec in a stopped container");
+	uint64_t flags = other_namespaces(container->pid);
+	/* The user namespace by itself: it comes first. */
+	p->n_joins = 0;
+	if ((flags & CLONE_NEWUSER) != 0)
+		joins[p->n_joins++] = (struct plan_join){CLONE_NEWUSER, c->n_sources + 3};
+	if ((flags & ~(uint64_t)CLONE_NEWUSER) != 0)
+		joins[p->n_joins++] = (struct plan_join){flags & ~(uint64_t)CLONE_NEWUSER, c->n_sources + 3};
+	p->joins = joins;
+}
+
+/* The container's own process, but for the words given here. */
+static void read_arguments(struct plan *p, const struct command_options *o)
+{
+	const char **env = json_room(p->env.n + o->env.n, sizeof *env);
+	if (o->n_args < 2)
+		fail(PHASE_PLAN, 0, "process args cannot be empty");
+	p->args = (struct plan_strings){(const char **)(uintptr_t)(o->args + 1), (uint32_t)o->n_args - 1};
+	memcpy(env, p->env.list, p->env.n * sizeof *env);
+	memcpy(env + p->env.n, o->env.list, o->env.n * sizeof *env);
+	p->env = (struct plan_strings){env, p->env.n + o->env.n};
+	p->terminal = o->tty;
+	if (o->cwd != NULL)
+		p->cwd = o->cwd;
+	if (p->cwd[0] != '/')
+		fail(PHASE_PLAN, 0, "Cwd must be an absolute path");
+	if (o->no_new_privs)
+		p->no_new_privs = 1;
+	for (uint32_t i = 0; i < o->caps.n; i++) {
+		int cap = names_capability(o->caps.list[i]);
+		if (cap < 0)
+			fail(PHASE_PLAN, 0, "unknown capability %s", o->caps.list[i]);
+		for (int k = 0; k < 5; k++)
+			if (k != PLAN_CAPS_INHERITABLE && k != PLAN_CAPS_AMBIENT)
+				p->caps[k] |= (uint64_t)1 << cap;
+	}
+}
+
+static void read_user(struct plan *p, const char *user)
+{
+	char *copy = strdup(user), *group = copy != NULL ? strchr(copy, ':') : NULL;
+	int64_t uid, gid = 0;
+	if (group != NULL)
+		*group++ = '\0';
+	if (copy == NULL || !names_number(copy, 0, UINT32_MAX - 1, &uid) ||
+	    (group != NULL && !names_number(group, 0, UINT32_MAX - 1, &gid)))
+		fail(PHASE_PLAN, 0, "--user %s: not UID[:GID]", user);
+	free(copy);
+	p->uid = (uint32_t)uid;
+	p->gid = (uint32_t)gid;
+}
+
+/* Only what belongs to a process stays of the container's plan. */
+static void forget_tree(struct plan *p)
+{
+	p->root_fd = PLAN_NO_FD;
+	p->namespaces = 0;
+	p->n_mounts = p->n_devices = p->n_sysctls = 0;
+	p->masked.n = p->readonly.n = 0;
+	p->hostname = p->domainname = "";
+	p->default_devices = 0;
+	p->n_uid_maps = p->n_gid_maps = 0;
+}
+
+int command_exec(const struct command_options *o)
+{
+	static struct config c;
+	struct container container;
+	struct cgroups all;
+	struct cgroup cgroup;
+	int pidfd;
+	bool socket = o->console_socket != NULL && o->console_socket[0] != '\0';
+	container_load(&container, o->root, o->args[0]);
+	config_load(&c, container.bundle);
+	struct plan *p = &c.plan;
+	c.n_sources = 0;
+	forget_tree(p);
+	if (o->process != NULL)
+		config_process(p, json_file(o->process));
+	else
+		read_arguments(p, o);
+	if (o->user != NULL)
+		read_user(p, o->user);
+	if (p->terminal != 0 && o->detach != socket)
+		fail(PHASE_PLAN, 0, "a detached terminal needs a console socket, and only that");
+	p->preserve = (uint32_t)o->preserve;
+	process_stdio(p, &c);
+	join_all(p, &c, &container, &pidfd);
+	int *fds = json_room(4, sizeof *fds);
+	memcpy(fds, process_fds(&c), 3 * sizeof *fds);
+	fds[3] = pidfd;
+	cgroups_find(&all);
+	bool placed = cgroup_open(&all, container.cgroup, &cgroup) == 0;
+	struct launch l = {.plan = p, .fds = fds, .cgroup = placed ? &cgroup : NULL, .gate_fd = -1};
+	pid_t pid = launch(&l);
+	if (l.console_fd >= 0 && socket)
+		process_send_console(o->console_socket, l.console_fd);
+	process_write_pid(o->pid_file, pid);
+	return o->detach ? 0 : wait_for(pid, l.console_fd);
+}

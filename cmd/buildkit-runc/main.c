@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* buildkit-runc: turns a planned step into a process. Two doors: the daemon's (serve) and the OCI runtime commands. */
+#include "command.h"
+#include "self.h"
+#include "serve.h"
+#include <stdio.h>
+#include <string.h>
+
+int main(int argc, char **argv)
+{
+	if (argc > 1 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-v") == 0)) {
+		puts("buildkit-runc version " PROJECT_VERSION "\ncommit: " PROJECT_REVISION "\nspec: 1.1.0");
+		return 0;
+	}
+	self_protect(argv);
+	if (argc > 1 && strcmp(argv[1], "serve") == 0)
+		return serve(argc, argv);
+	return command_main(argc, argv);
+}

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "mountfd.h"
+#include "sys.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+
+static bool use_old;
+
+void mountfd_use_old(void)
+{
+	use_old = true;
+}
+
+static void fd_path(int fd, char path[32])
+{
+	snprintf(path, 32, "/proc/self/fd/%d", fd);
+}
+
+/* ---- attributes */
+
+static const struct {
+	uint64_t attribute;
+	unsigned long flag;
+} attribute_flags[] = {
+	{MOUNT_ATTR_RDONLY, MS_RDONLY}, {MOUNT_ATTR_NOSUID, MS_NOSUID}, {MOUNT_ATTR_NODEV, MS_NODEV},
+	{MOUNT_ATTR_NOEXEC, MS_NOEXEC}, {MOUNT_ATTR_NODIRATIME, MS_NODIRATIME},
+	{MOUNT_ATTR_NOSYMFOLLOW, 256 /* MS_NOSYMFOLLOW */},
+};
+
+static unsigned long flags_of(uint64_t attributes)
+{
+	unsigned long flags = 0;
+	for (size_t i = 0; i < sizeof attribute_flags / sizeof *attribute_flags; i++)
+		if ((attributes & attribute_flags[i].attribute) != 0)
+			flags |= attribute_flags[i].flag;
+	switch (attributes & MOUNT_ATTR__ATIME) {
+	case MOUNT_ATTR_NOATIME:
+		return flags | MS_NOATIME;
+	case MOUNT_ATTR_STRICTATIME:
+		return flags | MS_STRICTATIME;
+	default:
+		return flags | MS_RELATIME;
+	}
+}
+
+/* What a mount has, as MS_*: a remount that leaves one out would take it away. */
+static unsigned long present_flags(int fd)
+{
+	static const struct {
+		unsigned long st, ms;
+	} pairs[] = {{1, MS_RDONLY}, {2, MS_NOSUID}, {4, MS_NODEV}, {8, MS_NOEXEC}, {1024, MS_NOATIME},
+		     {2048, MS_NODIRATIME}, {4096, MS_RELATIME}, {8192, 256 /* MS_NOSYMFOLLOW */}};
+	struct statfs st;
+	unsigned long flags = 0;
+	if (fstatfs(fd, &st) != 0)
+		return 0;
+	for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+		if (((unsigned long)st.f_flags & pairs[i].st) != 0)
+			flags |= pairs[i].ms;
+	return flags;
+}
+
+static int change_old(int fd, const struct mountfd_change *c)
+{
+	char path[32];
+	fd_path(fd, path);
+	if (c->propagation != 0 && mount(NULL, path, NULL, (unsigned long)c->propagation, NULL) != 0)
+		return -errno;
+	/* One level is all that mount(2) knows. */
+	if (c->set_below != 0 || c->clear_below != 0 || c->user_fd > 0)
+		return -ENOSYS;
+	if (c->set != 0 || c->clear != 0) {
+		unsigned long flags = (present_flags(fd) & ~(flags_of(c->clear) & ~(unsigned long)MS_RELATIME)) |
+				      (flags_of(c->set) & ~(unsigned long)MS_RELATIME);
+		if (mount(NULL, path, NULL, MS_BIND | MS_REMOUNT | flags, NULL) != 0)
+			return -errno;
+	}
+	return 0;
+}
+
+static int set_attributes(int fd, bool recursive, struct mount_attr *attributes)
+{
+	if (use_old) {
+		errno = ENOSYS;
+		return -1;
+	}
+	return mount_setattr(fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), attributes, sizeof *attributes);
+}
+
+static int change_new(int fd, const struct mountfd_change *c)
+{
+	struct mount_attr ids = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)c->user_fd};
+	struct mount_attr below = {.attr_set = c->set_below, .attr_clr = c->clear_below};
+	struct mount_attr own = {.attr_set = c->set, .attr_clr = c->clear};
+	/* A time setting is a field, not a bit: it is replaced as a whole. */
+	if ((c->set & MOUNT_ATTR__ATIME) != 0 || (c->clear & MOUNT_ATTR__ATIME) != 0)
+		own.attr_clr |= MOUNT_ATTR__ATIME;
+	if ((c->set_below & MOUNT_ATTR__ATIME) != 0)
+		below.attr_clr |= MOUNT_ATTR__ATIME;
+	struct mount_attr group = {.propagation = c->propagation & ~(uint64_t)MS_REC};
+	if (c->user_fd > 0 && set_attributes(fd, true, &ids) != 0)
+		return -errno;
+	if (c->propagation != 0 && set_attributes(fd, (c->propagation & MS_REC) != 0, &group) != 0)
+		return -errno;
+	if ((below.attr_set != 0 || below.attr_clr != 0) && set_attributes(fd, true, &below) != 0)
+		return -errno;
+	if ((own.attr_set != 0 || own.attr_clr != 0) && set_attributes(fd, false, &own) != 0)
+		return -errno;
+	return 0;
+}
+
+int mountfd_change(int fd, const struct mountfd_change *c)
+{
+	int r = change_new(fd, c);
+	return r == -ENOSYS ? change_old(fd, c) : r;
+}
+
+/* ---- a file system */
+
+static int configure(int context, const char *data)
+{
+	char key[PATH_MAX];
+	for (const char *at = data != NULL ? data : ""; *at != '\0'; at += *at == ',') {
+		size_t n = strcspn(at, ",");
+		if (n >= sizeof key)
+			return -E2BIG;
+		memcpy(key, at, n);
+		key[n] = '\0';
+		at += n;
+		char *value = strchr(key, '=');
+		if (n == 0)
+			continue;
+		if (value != NULL)
+			*value++ = '\0';
+		if (fsconfig(context, value != NULL ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, key, value, 0) != 0)
+			return -errno;
+	}
+	return 0;
+}
+
+static int type_new(int place_fd, const struct mountfd_type *t)
+{
+	auto_fd context = use_old ? (errno = ENOSYS, -1) : fsopen(t->type, FSOPEN_CLOEXEC);
+	if (context < 0)
+		return -errno;
+	if (t->source != NULL && *t->source != '\0' &&
+	    fsconfig(context, FSCONFIG_SET_STRING, "source", t->source, 0) != 0)
+		return -errno;
+	int r = configure(context, t->data);
+	if (r != 0)
+		return r;
+	/* Of a fresh superblock: what mount(2) does with MS_RDONLY as well. */
+	if ((t->attributes & MOUNT_ATTR_RDONLY) != 0 && fsconfig(context, FSCONFIG_SET_FLAG, "ro", NULL, 0) != 0)
+		return -errno;
+	if (fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) != 0)
+		return -errno;
+	int fd = fsmount(context, FSMOUNT_CLOEXEC, (unsigned)t->attributes);
+	if (fd < 0)
+		return -errno;
+	if (move_mount(fd, "", place_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) == 0)
+		return fd;
+	r = -errno;
+	close(fd);
+	return r;
+}
+
+/*
+ * The root of what was just mounted over a place: the place's name is walked again. Nobody else changes this mount
+ * namespace; should a name beneath a shared tree be changed, then what is found there is no mount's root.
+ */
+static int reopen(int place_fd)
+{
+	char path[32], link[PATH_MAX];
+	struct statx st;
+	fd_path(place_fd, path);
+	ssize_t n = readlink(path, link, sizeof link - 1);
+	if (n < 0)
+		return -errno;
+	link[n] = '\0';
+	auto_fd fd = open(link, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || statx(fd, "", AT_EMPTY_PATH, STATX_TYPE, &st) != 0)
+		return -errno;
+	if ((st.stx_attributes & STATX_ATTR_MOUNT_ROOT) == 0)
+		return -ESTALE;
+	int found = fd;
+	fd = -1;
+	return found;
+}
+
+static int type_old(int place_fd, const struct mountfd_type *t)
+{
+	char path[32];
+	fd_path(place_fd, path);
+	if (mount(t->source != NULL && *t->source != '\0' ? t->source : t->type, path, t->type, flags_of(t->attributes),
+		  t->data) != 0)
+		return -errno;
+	return reopen(place_fd);
+}
+
+int mountfd_type(int place_fd, const struct mountfd_type *t)
+{
+	int fd = type_new(place_fd, t);
+	/* mount(2) takes longer values, and says better why not. */
+	return fd >= 0 ? fd : type_old(place_fd, t);
+}
+
+/* ---- trees */
+
+int mountfd_clone(int fd, bool recursive)
+{
+	int tree = open_tree(fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0));
+	return tree < 0 ? -errno : tree;
+}
+
+int mountfd_attach(int place_fd, int mount_fd, const struct mountfd_change *change)
+{
+	int r = change_new(mount_fd, change);
+	if (r != 0 && r != -ENOSYS)
+		return r;
+	if (move_mount(mount_fd, "", place_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) != 0)
+		return -errno;
+	if (r == -ENOSYS)
+		r = change_old(mount_fd, change);
+	return r != 0 ? r : mount_fd;
+}
+
+static int bind_old(int place_fd, int source_fd, const struct mountfd_change *change)
+{
+	char source[32], place[32];
+	fd_path(source_fd, source);
+	fd_path(place_fd, place);
+	if (mount(source, place, NULL, MS_BIND | MS_REC, NULL) != 0)
+		return -errno;
+	int fd = reopen(place_fd);
+	int r = fd < 0 ? fd : mountfd_change(fd, change);
+	if (r >= 0)
+		return fd;
+	close(fd);
+	return r;
+}
+
+int mountfd_bind(int place_fd, int source_fd, const struct mountfd_change *change)
+{
+	int clone = use_old ? -ENOSYS : mountfd_clone(source_fd, true);
+	if (clone == -ENOSYS)
+		return bind_old(place_fd, source_fd, change);
+	if (clone < 0)
+		return clone;
+	int fd = mountfd_attach(place_fd, clone, change);
+	if (fd < 0)
+		close(clone);
+	return fd;
+}

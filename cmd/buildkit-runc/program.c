@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "program.h"
+#include "fail.h"
+#include "sys.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#define PASSWD_BYTES (10u << 20)
+
+static void make_directories(const char *path)
+{
+	char part[PATH_MAX];
+	size_t n = strlen(path);
+	if (n >= sizeof part)
+		return;
+	for (size_t i = 1; i <= n; i++) {
+		if (path[i] != '/' && path[i] != '\0')
+			continue;
+		memcpy(part, path, i);
+		part[i] = '\0';
+		mkdir(part, 0755);
+	}
+}
+
+bool program_enter_cwd(const struct plan *p, bool last_try)
+{
+	char where[PATH_MAX];
+	if (chdir(p->cwd) != 0 && errno == ENOENT)
+		make_directories(p->cwd);
+	if (chdir(p->cwd) != 0) {
+		if (!last_try && (errno == EACCES || errno == EPERM))
+			return false;
+		fail(PHASE_CWD, errno, "chdir to cwd (\"%s\")", p->cwd);
+	}
+	/* The kernel, not libc: a directory outside the root has a name that begins with "(unreachable)". */
+	long n = syscall(SYS_getcwd, where, sizeof where);
+	if (n < 0 || where[0] != '/')
+		fail(PHASE_CWD, n < 0 ? errno : 0, "current working directory is outside of the container mount namespace root");
+	return true;
+}
+
+static const char *env_value(const struct plan *p, const char *name)
+{
+	size_t n = strlen(name);
+	for (uint32_t i = 0; i < p->env.n; i++)
+		if (strncmp(p->env.list[i], name, n) == 0 && p->env.list[i][n] == '=')
+			return p->env.list[i] + n + 1;
+	return NULL;
+}
+
+/* 0, or why this is not a program. */
+static int check_program(const char *path)
+{
+	struct stat st;
+	if (stat(path, &st) != 0)
+		return errno;
+	if (S_ISDIR(st.st_mode))
+		return EISDIR;
+	if (faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) != 0)
+		return errno == EPERM || errno == EACCES ? EACCES : errno;
+	return (st.st_mode & 0111) != 0 ? 0 : EACCES;
+}
+
+const char *program_find(const struct plan *p, char *path, size_t size)
+{
+	const char *name = p->args.list[0];
+	if (strchr(name, '/') != NULL) {
+		int error = check_program(name);
+		if (error == ENOENT || error == ENOTDIR)
+			fail(PHASE_PROGRAM, error, "exec: \"%s\": stat %s", name, name);
+		if (error != 0)
+			fail(PHASE_PROGRAM, error, "exec: \"%s\"", name);
+		return name;
+	}
+	const char *at = env_value(p, "PATH");
+	for (at = at != NULL ? at : ""; *name != '\0'; at += *at == ':') {
+		size_t n = strcspn(at, ":");
+		int length = snprintf(path, size, "%.*s/%s", n > 0 ? (int)n : 1, n > 0 ? at : ".", name);
+		if (length > 0 && (size_t)length < size && check_program(path) == 0)
+			return path;
+		at += n;
+		if (*at == '\0')
+			break;
+	}
+	fail(PHASE_PROGRAM, 0, "exec: \"%s\": executable file not found in $PATH", name);
+}
+
+void program_exec(const struct plan *p, const char *path)
+{
+	execve(path, (char *const *)(uintptr_t)p->args.list, (char *const *)(uintptr_t)p->env.list);
+	fail(PHASE_PROGRAM, errno, "exec %s", path);
+}
+
+/* Field i of a line of fields with colons. */
+static const char *field(const char *line, unsigned i, size_t *ret_n)
+{
+	for (; i > 0; i--) {
+		line += strcspn(line, ":");
+		line += *line == ':';
+	}
+	*ret_n = strcspn(line, ":");
+	return line;
+}
+
+static bool find_home(uint32_t uid, char *text, size_t size)
+{
+	auto_fd fd = open("/etc/passwd", O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	FILE *f = fd >= 0 ? fdopen(fd, "re") : NULL;
+	static char line[8192];
+	size_t read_bytes = 0;
+	bool found = false;
+	if (f == NULL)
+		return false;
+	fd = -1;
+	while (!found && read_bytes < PASSWD_BYTES && fgets(line, sizeof line, f) != NULL) {
+		size_t n;
+		char *end;
+		read_bytes += strlen(line);
+		line[strcspn(line, "\n")] = '\0';
+		const char *id = field(line, 2, &n);
+		if (n == 0 || strtoull(id, &end, 10) != uid || end != id + n)
+			continue;
+		const char *home = field(line, 5, &n);
+		found = n > 0;
+		snprintf(text, size, "HOME=%.*s", (int)n, home);
+	}
+	fclose(f);
+	return found;
+}
+
+void program_set_home(struct plan *p, const char **env, char *text, size_t size)
+{
+	const char *given = env_value(p, "HOME");
+	if (given != NULL && *given != '\0')
+		return;
+	if (!find_home(p->uid, text, size))
+		snprintf(text, size, "HOME=/");
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < p->env.n; i++)
+		if (strncmp(p->env.list[i], "HOME=", 5) != 0)
+			env[n++] = p->env.list[i];
+	env[n++] = text;
+	env[n] = NULL;
+	p->env = (struct plan_strings){env, n};
+}

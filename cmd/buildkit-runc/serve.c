@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "serve.h"
+#include "cgroup.h"
+#include "fail.h"
+#include "runner/plan.h"
+#include "step.h"
+#include "sys.h"
+#include "yard.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#define MAX_STEPS 4096
+#define RETRY_MS 10
+#define RETRIES 500 /* of removing a cgroup: what runs in it is dying */
+
+/* What clone alone can give; a step unshares the rest itself. */
+#define CLONED (CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS)
+
+struct served {
+	pid_t pid;     /* 0: ended, its cgroup waits for removal */
+	int pidfd;     /* owned */
+	int socket_fd; /* owned; our copy of the step's end: hung up when the daemon has let go */
+	int retries;
+	bool killed;
+	char cgroup[256];
+};
+static struct server {
+	int control_fd;
+	int life_fds[2]; /* steps see our death by it */
+	const char *instance, *parent;
+	struct cgroups cgroups;
+	struct served *steps; /* owned */
+	size_t n, room;
+	uint64_t serial;
+} server;
+
+/* ---- inside a step: its plan */
+
+static void receive_fds(int socket_fd, int *fds, size_t n_fds, size_t got)
+{
+	while (got < n_fds) {
+		char byte;
+		size_t more;
+		ssize_t n = sys_receive(socket_fd, &byte, 1, fds + got, n_fds - got < RUNNER_FDS_A_MESSAGE ? n_fds - got :
+					RUNNER_FDS_A_MESSAGE, &more, 0);
+		if (n != 1 || more == 0)
+			fail(PHASE_PLAN, n < 0 ? (int)-n : EBADMSG, "receive descriptors");
+		got += more;
+	}
+}
+
+static void read_all(int fd, char *bytes, size_t n)
+{
+	for (size_t done = 0; done < n;) {
+		ssize_t r = read(fd, bytes + done, n - done);
+		if (r <= 0 && (r == 0 || errno != EINTR))
+			fail(PHASE_PLAN, r < 0 ? errno : EBADMSG, "receive the plan");
+		done += r > 0 ? (size_t)r : 0;
+	}
+}
+
+static void receive_plan(int socket_fd, struct plan *ret_plan, int *fds)
+{
+	struct runner_header header;
+	size_t got;
+	ssize_t n = sys_receive(socket_fd, &header, sizeof header, fds, RUNNER_FDS_A_MESSAGE, &got, 0);
+	if (n == 0)
+		_exit(0); /* not needed after all */
+	if (n != sizeof header || header.magic != RUNNER_MAGIC || header.n_fds > PLAN_MAX_FDS ||
+	    header.n_bytes > PLAN_MAX_BYTES || got > header.n_fds)
+		fail(PHASE_PLAN, n < 0 ? (int)-n : EBADMSG, "receive a plan's header");
+	receive_fds(socket_fd, fds, header.n_fds, got);
+	size_t n_arena = plan_arena_size(header.n_bytes);
+	char *memory = mmap(NULL, header.n_bytes + n_arena + 64, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (memory == MAP_FAILED)
+		fail(PHASE_PLAN, errno, "make room for a plan of %u bytes", header.n_bytes);
+	read_all(socket_fd, memory + n_arena, header.n_bytes);
+	int r = plan_decode(memory + n_arena, header.n_bytes, memory, n_arena, header.n_fds, ret_plan);
+	if (r != 0)
+		fail(PHASE_PLAN, -r, "read the plan");
+}
+
+static _Noreturn void be_step(struct cgroup *cgroup, int socket_fd, bool born)
+{
+	static int fds[PLAN_MAX_FDS];
+	struct plan plan;
+	fail_to(socket_fd);
+	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	close(server.control_fd);
+	close(server.life_fds[1]);
+	int r = cgroup_join(cgroup, 0, born);
+	if (r != 0)
+		fail(PHASE_CGROUP, -r, "join %s", cgroup->path);
+	r = cgroup_filter_devices(cgroup, cgroup_default_devices, cgroup_n_default_devices);
+	if (r != 0)
+		fail(PHASE_CGROUP, -r, "filter devices");
+	receive_plan(socket_fd, &plan, fds);
+	const struct step_place place = {
+		.made = CLONED,
+		.staging = YARD_STAGING,
+		.cgroup_root = YARD_CGROUP,
+		.cgroup = cgroup,
+		.life_fd = server.life_fds[0],
+		.socket_fd = socket_fd,
+		.device_source = yard_device,
+	};
+	step_run(&plan, fds, &place);
+}
+
+/* ---- one more step */
+
+static struct served *add(void)
+{
+	if (server.n == server.room) {
+		size_t room = server.room > 0 ? server.room * 2 : 16;
+		struct served *steps = reallocarray(server.steps, room, sizeof *steps);
+		if (steps == NULL)
+			return NULL;
+		server.steps = steps;
+		server.room = room;
+	}
+	struct served *s = &server.steps[server.n++];
+	*s = (struct served){.pidfd = -1, .socket_fd = -1};
+	return s;
+}
+
+/* Where the cgroups of steps lie: "/PARENT/buildkit". False: too long. */
+static bool directory_of(const char *parent, char *path, size_t size)
+{
+	parent += strspn(parent, "/");
+	int n = snprintf(path, size, "%s%s/buildkit", *parent != '\0' ? "/" : "", parent);
+	return n >= 0 && (size_t)n < size;
+}
+
+/* A runner that was killed left its own: their names come again. */
+static void remove_leftovers(void)
+{
+	char directory[200], prefix[64];
+	int n = snprintf(prefix, sizeof prefix, "%s.", server.instance);
+	if (n < 0 || (size_t)n >= sizeof prefix || !directory_of(server.parent, directory, sizeof directory))
+		fail(PHASE_CGROUP, ENAMETOOLONG, "name cgroups");
+	cgroup_sweep(&server.cgroups, directory, prefix);
+}
+
+static int start(struct served *s, const struct runner_request *q, int *ret_daemon_fd)
+{
+	struct cgroup g;
+	int ends[2];
+	char directory[200];
+	if (!directory_of(q->parent[0] != '\0' ? q->parent : server.parent, directory, sizeof directory))
+		return -ENAMETOOLONG;
+	int n = snprintf(s->cgroup, sizeof s->cgroup, "%s/%s.%llu", directory, server.instance, (unsigned long long)server.serial++);
+	if (n < 0 || (size_t)n >= sizeof s->cgroup)
+		return -ENAMETOOLONG;
+	int r = cgroup_make(&server.cgroups, s->cgroup, CGROUP_STEP, &g);
+	if (r != 0)
+		return r;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
+		cgroup_close(&g);
+		return -errno;
+	}
+	int born = cgroup_unified_fd(&g);
+	s->pid = sys_clone(q->namespaces, born, &s->pidfd);
+	if (s->pid < 0 && born >= 0) {
+		born = -1; /* a kernel or hierarchy that cannot be born into */
+		s->pid = sys_clone(q->namespaces, -1, &s->pidfd);
+	}
+	if (s->pid == 0) {
+		close(ends[0]);
+		be_step(&g, ends[1], born >= 0);
+	}
+	r = s->pid < 0 ? -errno : 0;
+	cgroup_close(&g);
+	s->socket_fd = ends[1];
+	*ret_daemon_fd = ends[0];
+	return r;
+}
+
+static void answer(const struct runner_request *q)
+{
+	struct runner_offer offer = {.magic = RUNNER_MAGIC};
+	int fds[2] = {-1, -1};
+	struct served *s = server.n < MAX_STEPS ? add() : NULL;
+	if (s == NULL)
+		offer.error = EAGAIN;
+	else if ((q->namespaces & ~(uint64_t)CLONED) != 0 || memchr(q->parent, 0, sizeof q->parent) == NULL)
+		offer.error = EINVAL;
+	else
+		offer.error = -start(s, q, &fds[0]);
+	if (offer.error == 0) {
+		offer.pid = s->pid;
+		fds[1] = s->pidfd;
+		memcpy(offer.cgroup, s->cgroup, sizeof offer.cgroup);
+	}
+	sys_send(server.control_fd, &offer, sizeof offer, fds, offer.error == 0 ? 2 : 0);
+	sys_close(&fds[0]);
+	if (s != NULL && offer.error != 0) {
+		s->pid = 0; /* only its cgroup is left to be removed */
+		sys_close(&s->socket_fd);
+	}
+}
+
+/* ---- ends */
+
+static void reap(struct served *s)
+{
+	struct runner_report report = {.kind = RUNNER_EXITED};
+	if (waitpid(s->pid, &report.status, WNOHANG) != s->pid)
+		return;
+	report.oom_killed = report.status != 0 && cgroup_oom_killed(&server.cgroups, s->cgroup);
+	report_send(s->socket_fd, &report, -1);
+	sys_close(&s->socket_fd);
+	sys_close(&s->pidfd);
+	s->pid = 0;
+}
+
+/* True: nothing of it is left. */
+static bool remove_ended(struct served *s)
+{
+	int r = s->cgroup[0] != '\0' ? cgroup_remove(&server.cgroups, s->cgroup) : 0;
+	if (r == 0 || ++s->retries > RETRIES)
+		return true;
+	if (s->retries > 2)
+		cgroup_signal(&server.cgroups, s->cgroup, SIGKILL);
+	return false;
+}
+
+/* True: some wait for their cgroup's end. */
+static bool sweep(void)
+{
+	bool waiting = false;
+	for (size_t i = 0; i < server.n;) {
+		struct served *s = &server.steps[i];
+		if (s->pid == 0 && remove_ended(s)) {
+			*s = server.steps[--server.n];
+			continue;
+		}
+		waiting |= s->pid == 0;
+		i++;
+	}
+	return waiting;
+}
+
+static void kill_all(void)
+{
+	for (size_t i = 0; i < server.n; i++)
+		if (server.steps[i].pid != 0)
+			kill(server.steps[i].pid, SIGKILL);
+	for (size_t i = 0; i < server.n; i++) {
+		struct served *s = &server.steps[i];
+		if (s->pid != 0 && waitpid(s->pid, NULL, 0) == s->pid)
+			s->pid = 0;
+	}
+	for (int i = 0; i < RETRIES && sweep(); i++)
+		usleep(RETRY_MS * 1000);
+}
+
+/* ---- the loop */
+
+static size_t fill_poll(struct pollfd *fds)
+{
+	size_t n = 0;
+	fds[n++] = (struct pollfd){.fd = server.control_fd, .events = POLLIN};
+	for (size_t i = 0; i < server.n; i++) {
+		const struct served *s = &server.steps[i];
+		fds[n++] = (struct pollfd){.fd = s->pidfd, .events = POLLIN};
+		fds[n++] = (struct pollfd){.fd = s->killed ? -1 : s->socket_fd};
+	}
+	return n;
+}
+
+/* False: the daemon is gone. */
+static bool serve_request(void)
+{
+	struct runner_request q;
+	ssize_t n = sys_receive(server.control_fd, &q, sizeof q, NULL, 0, NULL, 0);
+	if (n == sizeof q && q.magic == RUNNER_MAGIC)
+		answer(&q);
+	return n == sizeof q || n == -EAGAIN;
+}
+
+static void serve_steps(const struct pollfd *fds, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct served *s = &server.steps[i];
+		if (fds[2 * i].revents != 0 && s->pid != 0)
+			reap(s);
+		if (s->pid != 0 && fds[2 * i + 1].revents != 0) {
+			kill(s->pid, SIGKILL); /* nobody wants it any more */
+			s->killed = true;
+		}
+	}
+}
+
+static void loop(void)
+{
+	static struct pollfd fds[1 + 2 * MAX_STEPS];
+	for (;;) {
+		bool waiting = sweep();
+		size_t n = fill_poll(fds), n_steps = server.n;
+		if (poll(fds, n, waiting ? RETRY_MS : -1) < 0 && errno != EINTR)
+			fail(PHASE_PLAN, errno, "poll");
+		serve_steps(fds + 1, n_steps);
+		if (fds[0].revents != 0 && !serve_request())
+			return;
+	}
+}
+
+int serve(int argc, char **argv)
+{
+	if (argc != 5)
+		return 2;
+	server.control_fd = (int)strtol(argv[2], NULL, 10);
+	server.instance = argv[3];
+	server.parent = argv[4];
+	if (fcntl(server.control_fd, F_SETFD, FD_CLOEXEC) != 0 || pipe2(server.life_fds, O_CLOEXEC) != 0)
+		fail(PHASE_PLAN, errno, "control socket");
+	/* Neither the terminal's signals nor a debugger of a step reach us. */
+	setsid();
+	prctl(PR_SET_NAME, "buildkit-runc", 0, 0, 0);
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	yard_enter(&server.cgroups);
+	remove_leftovers();
+	loop();
+	kill_all();
+	return 0;
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "step.h"
+#include "console.h"
+#include "fail.h"
+#include "identity.h"
+#include "namespaces.h"
+#include "program.h"
+#include "sys.h"
+#include "tree.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/close_range.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+
+#define MAX_ENV 65537
+
+/* ---- whose child we are */
+
+/* The signal comes when the parent dies; was it dead before, then its end of the pipe is gone. */
+static void die_with_parent(const struct plan *p, const struct step_place *place)
+{
+	struct pollfd life = {.fd = place->life_fd};
+	if (p->death_signal == 0)
+		return;
+	if (prctl(PR_SET_PDEATHSIG, (unsigned long)p->death_signal, 0, 0, 0) != 0)
+		fail(PHASE_NAMESPACE, errno, "watch the parent");
+	if (place->life_fd >= 0 && poll(&life, 1, 0) == 1)
+		_exit(1);
+}
+
+static _Noreturn void end_like(int status)
+{
+	if (WIFSIGNALED(status)) {
+		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+		signal(WTERMSIG(status), SIG_DFL);
+		raise(WTERMSIG(status));
+	}
+	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+}
+
+/*
+ * A joined pid namespace is only our children's. Either the child takes our place with our parent, or we stay, outside
+ * of it, to end as the child ends: whoever waits for us need not know, and it dies when we die.
+ */
+static void fork_into_pid_namespace(struct plan *p, const struct step_place *place)
+{
+	int pidfd = -1, status, ends[2];
+	if (pipe2(ends, O_CLOEXEC) != 0)
+		fail(PHASE_CLONE, errno, "pipe");
+	pid_t pid = sys_clone(place->replaces ? CLONE_PARENT : 0, -1, &pidfd);
+	if (pid < 0)
+		fail(PHASE_CLONE, errno, "clone into the pid namespace");
+	if (pid == 0 && place->replaces)
+		return;
+	if (pid == 0) {
+		struct pollfd life = {.fd = ends[0]};
+		close(ends[1]);
+		if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 || poll(&life, 1, 0) == 1)
+			_exit(1);
+		close(ends[0]);
+		p->death_signal = SIGKILL;
+		return;
+	}
+	if (place->socket_fd >= 0)
+		report_send(place->socket_fd, &(struct runner_report){.kind = RUNNER_PROCESS, .status = pid}, pidfd);
+	if (place->replaces)
+		_exit(0);
+	close(place->socket_fd);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		continue;
+	end_like(status);
+}
+
+/* ---- descriptors */
+
+static void take_stdio(const struct plan *p, const int *fds)
+{
+	for (int i = 0; i < 3; i++) {
+		int null = -1, from = p->stdio[i] != PLAN_NO_FD ? fds[p->stdio[i]] : (null = open("/dev/null", O_RDWR | O_CLOEXEC));
+		/* Without a /dev/null of its own the step keeps ours. */
+		if (from >= 0 && from != i && dup2(from, i) < 0)
+			fail(PHASE_SYSTEM, errno, "set standard descriptor %d", i);
+		if (from == i && fcntl(i, F_SETFD, 0) != 0)
+			fail(PHASE_SYSTEM, errno, "keep standard descriptor %d", i);
+		if (null > 2)
+			close(null);
+	}
+}
+
+/* So that the user can open /dev/stdout again. The null device stays everybody's. */
+static void own_stdio(const struct plan *p)
+{
+	for (int i = 0; i < 3; i++) {
+		struct stat st;
+		if (fstat(i, &st) != 0 || st.st_uid == p->uid || (S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3)))
+			continue;
+		if (fchown(i, p->uid, st.st_gid) != 0 && errno != EPERM && errno != EINVAL && errno != EROFS)
+			fail(PHASE_USER, errno, "give standard descriptor %d to user %u", i, p->uid);
+	}
+}
+
+/* ---- the order of it all */
+
+static void join_and_make_namespaces(struct plan *p, const int *fds, const struct step_place *place)
+{
+	uint64_t later = p->namespaces & ~place->made;
+	if (namespaces_join(p, fds))
+		fork_into_pid_namespace(p, place);
+	if (later != 0 && unshare((int)later) != 0)
+		fail(PHASE_NAMESPACE, errno, "unshare %#llx", (unsigned long long)later);
+	namespaces_set_up(p, p->namespaces);
+}
+
+static void limit(const struct plan *p, const struct step_place *place)
+{
+	const char *what = "";
+	if (place->cgroup == NULL || place->limited)
+		return;
+	int r = cgroup_limit(place->cgroup, &p->resources, &what);
+	if (r != 0)
+		fail(PHASE_CGROUP, -r, "set %s", what);
+	if (p->resources.n_devices == 0)
+		return;
+	r = cgroup_filter_devices(place->cgroup, p->resources.devices, p->resources.n_devices);
+	if (r != 0)
+		fail(PHASE_CGROUP, -r, "filter devices");
+}
+
+static void open_console(struct tree *t, const struct plan *p, const struct step_place *place, struct console *c)
+{
+	int devpts = t->devpts_fd >= 0 ? t->devpts_fd : open("/dev/pts", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	*c = console_open(devpts, p);
+	if (t->dev_fd >= 0)
+		console_bind(c, t->dev_fd);
+	if (place->socket_fd < 0 ||
+	    !report_send(place->socket_fd, &(struct runner_report){.kind = RUNNER_CONSOLE}, c->master))
+		fail(PHASE_CONSOLE, errno, "hand over the console");
+}
+
+static void build_tree(struct plan *p, const int *fds, const struct step_place *place, struct console *c)
+{
+	struct tree t;
+	tree_init(&t);
+	t.staging = place->staging;
+	t.cgroup_root = place->cgroup_root;
+	t.fds = fds;
+	t.cgroup = place->cgroup;
+	t.cgroup_namespace = (p->namespaces & CLONE_NEWCGROUP) != 0;
+	t.device_source = place->device_source;
+	if (p->root_fd != PLAN_NO_FD) {
+		t.root_fd = fds[p->root_fd];
+		tree_build(&t, p);
+	}
+	int proc = tree_proc(&t);
+	namespaces_sysctls(p, proc);
+	identity_oom_score(p, proc);
+	identity_labels(p, proc);
+	if (p->terminal != 0)
+		open_console(&t, p, place, c);
+	if (p->root_fd != PLAN_NO_FD) {
+		tree_mask(&t, p);
+		tree_enter(&t, p);
+	}
+}
+
+static _Noreturn void become(struct plan *p, const int *fds, const struct step_place *place, struct console *c)
+{
+	static const char *env[MAX_ENV + 1];
+	static char home[4096 + 8], path[PATH_MAX];
+	if (p->env.n < MAX_ENV - 1)
+		program_set_home(p, env, home, sizeof home);
+	if (p->terminal != 0)
+		console_take(c);
+	else
+		take_stdio(p, fds);
+	own_stdio(p);
+	identity_limits(p);
+	if (p->umask != UINT32_MAX)
+		umask((mode_t)p->umask);
+	bool there = program_enter_cwd(p, false);
+	identity_user(p);
+	die_with_parent(p, place); /* a change of ids has cleared it */
+	if (!there)
+		program_enter_cwd(p, true);
+	const char *program = program_find(p, path, sizeof path);
+	if (place->before_exec != NULL)
+		place->before_exec(place->data);
+	if (syscall(SYS_close_range, 3 + p->preserve, ~0u, CLOSE_RANGE_CLOEXEC) != 0)
+		fail(PHASE_SYSTEM, errno, "close descriptors");
+	identity_finish(p);
+	program_exec(p, program);
+}
+
+void step_run(struct plan *p, const int *fds, const struct step_place *place)
+{
+	struct console c = {-1, -1};
+	die_with_parent(p, place);
+	join_and_make_namespaces(p, fds, place);
+	setsid();
+	identity_keyring(p);
+	limit(p, place);
+	build_tree(p, fds, place, &c);
+	become(p, fds, place, &c);
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sys.h"
+#include "runner/plan.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+int sys_openat2(int dir_fd, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve)
+{
+	struct open_how how = {.flags = flags, .mode = mode, .resolve = resolve};
+	for (int tries = 0;; tries++) {
+		int fd = (int)syscall(SYS_openat2, dir_fd, path, &how, sizeof how);
+		/* A rename somewhere made the kernel unsure: try again. */
+		if (fd >= 0 || errno != EAGAIN || tries == 128)
+			return fd;
+	}
+}
+
+pid_t sys_clone(uint64_t flags, int cgroup_fd, int *ret_pidfd)
+{
+	struct clone_args args = {
+		.flags = flags | CLONE_PIDFD | (cgroup_fd >= 0 ? CLONE_INTO_CGROUP : 0),
+		.pidfd = (uint64_t)(uintptr_t)ret_pidfd,
+		.exit_signal = (flags & CLONE_PARENT) != 0 ? 0 : SIGCHLD, /* with CLONE_PARENT: as ours */
+		.cgroup = cgroup_fd >= 0 ? (uint64_t)cgroup_fd : 0,
+	};
+	return (pid_t)syscall(SYS_clone3, &args, sizeof args);
+}
+
+int sys_send(int socket_fd, const void *bytes, size_t n, const int *fds, size_t n_fds)
+{
+	char control[CMSG_SPACE(RUNNER_FDS_A_MESSAGE * sizeof(int))];
+	struct iovec part = {(void *)(uintptr_t)bytes, n};
+	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+	if (n_fds > 0) {
+		memset(control, 0, CMSG_SPACE(n_fds * sizeof(int)));
+		message.msg_control = control;
+		message.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
+		struct cmsghdr *c = CMSG_FIRSTHDR(&message);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(n_fds * sizeof(int));
+		memcpy(CMSG_DATA(c), fds, n_fds * sizeof(int));
+	}
+	for (;;) {
+		ssize_t sent = sendmsg(socket_fd, &message, MSG_NOSIGNAL);
+		if (sent >= 0)
+			return (size_t)sent == n ? 0 : -EMSGSIZE;
+		if (errno != EINTR)
+			return -errno;
+	}
+}
+
+ssize_t sys_receive(int socket_fd, void *bytes, size_t n, int *fds, size_t max_fds, size_t *ret_n_fds, int flags)
+{
+	char control[CMSG_SPACE(RUNNER_FDS_A_MESSAGE * sizeof(int))];
+	struct iovec part = {bytes, n};
+	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control,
+				 .msg_controllen = max_fds > 0 ? CMSG_SPACE(max_fds * sizeof(int)) : 0};
+	ssize_t got;
+	do
+		got = recvmsg(socket_fd, &message, flags | MSG_CMSG_CLOEXEC);
+	while (got < 0 && errno == EINTR);
+	if (got < 0)
+		return -errno;
+	size_t n_fds = 0;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&message); c != NULL; c = CMSG_NXTHDR(&message, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		size_t here = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		for (size_t i = 0; i < here; i++) {
+			int fd;
+			memcpy(&fd, CMSG_DATA(c) + i * sizeof fd, sizeof fd);
+			if (n_fds < max_fds)
+				fds[n_fds++] = fd;
+			else
+				close(fd);
+		}
+	}
+	if (ret_n_fds != NULL)
+		*ret_n_fds = n_fds;
+	return (message.msg_flags & MSG_CTRUNC) != 0 ? -EMSGSIZE : got;
+}
+
+int sys_write_at(int dir_fd, const char *name, const char *text)
+{
+	auto_fd fd = openat(dir_fd, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	size_t n = strlen(text);
+	if (fd < 0)
+		return -errno;
+	ssize_t written = write(fd, text, n);
+	return written < 0 ? -errno : (size_t)written == n ? 0 : -EIO;
+}
+
+ssize_t sys_read_at(int dir_fd, const char *name, char *text, size_t size)
+{
+	auto_fd fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	size_t used = 0;
+	if (fd < 0)
+		return -errno;
+	for (;;) {
+		ssize_t n = read(fd, text + used, size - 1 - used);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		used += (size_t)n;
+		if (n == 0 || used == size - 1)
+			break;
+	}
+	text[used] = '\0';
+	return (ssize_t)used;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the two ways to run a step share: an OCI runtime on a bundle (runtime_step.c), our own runner (runner_step.c).
+ */
+#pragma once
+#include "executor/cgroup.h"
+#include "executor/executor.h"
+#include "executor/names.h"
+#include "executor/pump.h"
+#include "executor/runner.h"
+#include "executor/stubs.h"
+#include "os/passwd.h"
+
+struct executor {
+	char *path, *state_path; /* <root>/executor, its runtime state */
+	int fd, state_fd;        /* owned */
+	char *binary, *cgroup_parent, *apparmor_profile;
+	char *seccomp;           /* JSON; NULL: none */
+	GBytes *seccomp_program; /* the same for our own runner */
+	runner *runner;          /* NULL: an OCI runtime does it */
+	char *instance;
+	GMutex mu;               /* guards parents */
+	GHashTable *parents;     /* of owned strings: chosen by builds, see executor_note_parent */
+	char **caps;
+	char **nameservers, **dns_options, **dns_search;
+	struct names_files names;
+	struct cgroups cgroups;
+	bool allow_network_host, allow_security_insecure;
+};
+
+struct step_run { /* all borrowed */
+	const struct step *step;
+	const char *cgroup_parent; /* may be NULL */
+	struct work *work;
+	pump_output_fn output;
+	void *output_data;
+};
+bool runtime_step_run(executor *e, const struct step_run *run, struct step_exit *ret_exit, GError **error);
+bool executor_note_parent(executor *e, const char *parent, GError **error);
+bool runner_step_run(executor *e, const struct step_run *run, struct step_exit *ret_exit, GError **error);
+
+/* A missing working directory is made, belongs to the user and stays in the result. */
+bool executor_ensure_cwd(const struct step *step, const struct passwd_user *user, GError **error);
+/* Is the mount point of this mount in the root itself, not in something mounted there before? */
+bool executor_is_in_root(const struct step *step, size_t index);
+/* A selector as a clean absolute path; NULL: the whole tree. Owned. */
+char *executor_selector(const struct step_mount *m);
+/* Is the hosts file the step's own, not that of all? */
+bool executor_needs_own_hosts(const struct step *step);

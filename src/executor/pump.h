@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pump: the two outputs of a running step, its end and its cancellation: one poll loop on the calling thread.
+ *
+ *	struct pump p;
+ *	if (!pump_init(&p, &call, error)) ...
+ *	... the step gets p.write_fds; pump_close_write_ends(&p) ...
+ *	pump_run(&p, exit_fd)                  until exit_fd is readable; kill() again and again once canceled
+ *	pump_drain(&p)
+ *	pump_done(&p)
+ *
+ * Thread: the one that runs the step; blocks.
+ */
+#pragma once
+#include "base/cancel.h"
+#include <poll.h>
+
+typedef void (*pump_output_fn)(void *data, int stream, const void *bytes, size_t n);
+struct pump_call { /* all borrowed */
+	pump_output_fn output;
+	void *output_data;
+	cancel *cancel;
+	/* Ends the step's processes; called every 50 ms from cancellation on; late: patience (7 s) is over. */
+	void (*kill)(void *data, bool late);
+	void *kill_data;
+};
+struct pump {
+	const struct pump_call *call; /* borrowed */
+	int read_fds[2], write_fds[2]; /* owned; -1: closed */
+	uint8_t *buffer;              /* owned */
+	int64_t killing_since_us;     /* 0: not canceled */
+};
+bool pump_init(struct pump *p, const struct pump_call *call, GError **error);
+void pump_close_write_ends(struct pump *p);
+void pump_run(struct pump *p, int exit_fd);
+/* What is still in the pipes. Whoever keeps them open after the step's end is killed, and not waited for long. */
+void pump_drain(struct pump *p);
+void pump_done(struct pump *p);

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "executor/runner.h"
+#include "base/scope.h"
+#include "os/process.h"
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+
+#define CONTROL_FD 3 /* in the program */
+
+struct runner {
+	GMutex mu;             /* guards the rest */
+	char *binary, *instance, *parent;
+	process *process;      /* owned; NULL: not running */
+	int control_fd;        /* owned; -1 */
+	bool asked;            /* a request for the default parent is under way */
+};
+
+runner *runner_new(const char *binary, const char *instance, const char *cgroup_parent)
+{
+	runner *r = g_new0(runner, 1);
+	g_mutex_init(&r->mu);
+	r->binary = g_strdup(binary);
+	r->instance = g_strdup(instance);
+	r->parent = g_strdup(cgroup_parent != NULL ? cgroup_parent : "");
+	r->control_fd = -1;
+	return r;
+}
+
+static void stop(runner *r)
+{
+	int status;
+	fd_close(&r->control_fd);
+	/* It hangs up with us, kills what it runs and ends by itself. */
+	if (r->process != NULL)
+		process_wait(r->process, NULL, &status, NULL);
+	g_clear_pointer(&r->process, process_free);
+	r->asked = false;
+}
+
+void runner_free(runner *r)
+{
+	if (r == NULL)
+		return;
+	stop(r);
+	g_mutex_clear(&r->mu);
+	g_free(r->binary);
+	g_free(r->instance);
+	g_free(r->parent);
+	g_free(r);
+}
+
+/* ---- the control socket */
+
+static bool start(runner *r, GError **error)
+{
+	int ends[2];
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+		return error_set_errno(error, errno, "socketpair");
+	scoped_fd theirs = ends[1];
+	r->control_fd = ends[0];
+	const char *argv[] = {r->binary, "serve", G_STRINGIFY(CONTROL_FD), r->instance, r->parent, NULL};
+	const int fds[] = {-1, -1, STDERR_FILENO, theirs};
+	struct process_spec spec = {.argv = argv, .fds = fds, .n_fds = G_N_ELEMENTS(fds), .new_session = true};
+	r->process = process_start(&spec, error);
+	if (r->process == NULL)
+		fd_close(&r->control_fd);
+	return r->process != NULL;
+}
+
+static bool request(runner *r, const char *parent)
+{
+	struct runner_request q = {.magic = RUNNER_MAGIC,
+				   .namespaces = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS};
+	g_strlcpy(q.parent, parent, sizeof q.parent);
+	return r->control_fd >= 0 && send(r->control_fd, &q, sizeof q, MSG_NOSIGNAL) == (ssize_t)sizeof q;
+}
+
+/* Bytes and the descriptors with them; -1 in fds where there were fewer. */
+static ssize_t receive(int fd, void *bytes, size_t n, int *fds, size_t n_fds)
+{
+	char control[CMSG_SPACE(4 * sizeof(int))];
+	struct iovec part = {bytes, n};
+	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control,
+				 .msg_controllen = CMSG_SPACE(n_fds * sizeof(int))};
+	ssize_t got;
+	for (size_t i = 0; i < n_fds; i++)
+		fds[i] = -1;
+	do
+		got = recvmsg(fd, &message, MSG_CMSG_CLOEXEC | MSG_WAITALL);
+	while (got < 0 && errno == EINTR);
+	const struct cmsghdr *c = got >= 0 ? CMSG_FIRSTHDR(&message) : NULL;
+	if (c != NULL && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
+		memcpy(fds, CMSG_DATA(c), MIN(c->cmsg_len - CMSG_LEN(0), n_fds * sizeof(int)));
+	return got;
+}
+
+/* The answer to the oldest request; false: the program is gone. */
+static bool take_offer(runner *r, struct runner_step *ret, int *ret_errno)
+{
+	struct runner_offer offer;
+	int fds[2];
+	if (receive(r->control_fd, &offer, sizeof offer, fds, 2) != (ssize_t)sizeof offer || offer.magic != RUNNER_MAGIC)
+		return false;
+	*ret_errno = offer.error;
+	if (offer.error != 0)
+		return true;
+	ret->socket_fd = fds[0];
+	ret->pidfd = fds[1];
+	offer.cgroup[sizeof offer.cgroup - 1] = '\0';
+	g_strlcpy(ret->cgroup, offer.cgroup, sizeof ret->cgroup);
+	return true;
+}
+
+static bool has_died(const struct runner_step *s)
+{
+	struct pollfd p = {.fd = s->pidfd, .events = POLLIN};
+	return s->pidfd >= 0 && poll(&p, 1, 0) == 1;
+}
+
+static bool take_running(runner *r, const char *parent, struct runner_step *ret, int *ret_errno)
+{
+	bool other = parent != NULL && !g_str_equal(parent, r->parent);
+	if (!other && r->asked) {
+		r->asked = false;
+		if (!take_offer(r, ret, ret_errno))
+			return false;
+		if (!has_died(ret))
+			return true;
+		runner_step_done(ret); /* while it waited: with the program, or the kernel was short of memory */
+	}
+	if (r->asked) {
+		/* What waits for the usual place comes first in the answers: it goes back by being closed. */
+		struct runner_step usual = {.socket_fd = -1, .pidfd = -1};
+		r->asked = false;
+		if (!take_offer(r, &usual, ret_errno))
+			return false;
+		runner_step_done(&usual);
+	}
+	return request(r, other ? parent : "") && take_offer(r, ret, ret_errno);
+}
+
+bool runner_take(runner *r, const char *parent, struct runner_step *ret, GError **error)
+{
+	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&r->mu);
+	int errnum = 0;
+	if (parent != NULL && strlen(parent) >= sizeof ((struct runner_request *)0)->parent)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "cgroup parent of %zu bytes", strlen(parent));
+	*ret = (struct runner_step){.socket_fd = -1, .pidfd = -1};
+	for (int attempt = 0;; attempt++) {
+		if (r->process == NULL && !start(r, error))
+			return false;
+		if (take_running(r, parent, ret, &errnum))
+			break;
+		stop(r);
+		if (attempt == 1)
+			return error_set(error, ERROR_UNAVAILABLE, "%s ended", r->binary);
+	}
+	r->asked = r->asked || request(r, "");
+	return errnum == 0 || error_set_errno(error, errnum, "start a step");
+}
+
+/* ---- one step */
+
+static bool send_with(int fd, const void *bytes, size_t n, const int *fds, size_t n_fds, GError **error)
+{
+	char control[CMSG_SPACE(RUNNER_FDS_A_MESSAGE * sizeof(int))] = {0};
+	struct iovec part = {(void *)(gsize)bytes, n};
+	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+	if (n_fds > 0) {
+		message.msg_control = control;
+		message.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
+		struct cmsghdr *c = CMSG_FIRSTHDR(&message);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(n_fds * sizeof(int));
+		memcpy(CMSG_DATA(c), fds, n_fds * sizeof(int));
+	}
+	while (part.iov_len > 0) {
+		ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL);
+		if (sent < 0 && errno != EINTR)
+			return error_set_errno(error, errno, "send a step to its runner");
+		if (sent < 0)
+			continue;
+		part.iov_base = (char *)part.iov_base + sent;
+		part.iov_len -= (size_t)sent;
+		message.msg_controllen = 0;
+	}
+	return true;
+}
+
+bool runner_send(struct runner_step *s, struct plan *plan, const int *fds, size_t n_fds, GError **error)
+{
+	struct plan_codec c;
+	plan_codec_init_write(&c, NULL, 0);
+	int r = plan_encode(&c, plan);
+	if (r != 0 || n_fds > PLAN_MAX_FDS)
+		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "a step of %zu bytes and %zu descriptors is too large", c.used, n_fds);
+	const struct runner_header header = {RUNNER_MAGIC, (uint32_t)c.used, (uint32_t)n_fds};
+	size_t n_bytes = c.used;
+	g_autofree void *bytes = g_malloc(n_bytes);
+	plan_codec_init_write(&c, bytes, n_bytes);
+	plan_encode(&c, plan);
+	size_t sent = MIN(n_fds, RUNNER_FDS_A_MESSAGE);
+	bool ok = send_with(s->socket_fd, &header, sizeof header, fds, sent, error);
+	while (ok && sent < n_fds) {
+		size_t n = MIN(n_fds - sent, RUNNER_FDS_A_MESSAGE);
+		ok = send_with(s->socket_fd, "+", 1, fds + sent, n, error);
+		sent += n;
+	}
+	ok = ok && send_with(s->socket_fd, bytes, n_bytes, NULL, 0, error);
+	explicit_bzero(bytes, n_bytes); /* secrets of the environment */
+	return ok;
+}
+
+bool runner_receive(struct runner_step *s, struct runner_report *ret, int *ret_fd, GError **error)
+{
+	ssize_t n = receive(s->socket_fd, ret, sizeof *ret, ret_fd, 1);
+	if (n != (ssize_t)sizeof *ret)
+		return error_set(error, ERROR_UNAVAILABLE, "the step's runner ended");
+	ret->text[sizeof ret->text - 1] = '\0';
+	return true;
+}
+
+void runner_kill(const struct runner_step *s)
+{
+	pidfd_send_signal(s->pidfd, SIGKILL, NULL, 0);
+}
+
+void runner_step_done(struct runner_step *s)
+{
+	fd_close(&s->socket_fd);
+	fd_close(&s->pidfd);
+}

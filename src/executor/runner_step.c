@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A step's way through our own runner: a process that waits ready, user, mount stubs, working directory, mounts as
+ * descriptors, plan, output until it ends, stubs removed. Nothing is written to disk and nothing is mounted where the
+ * daemon could see it.
+ */
+#include "executor/executor_room.h"
+#include "executor/step_plan.h"
+#include "base/limits.h"
+#include "base/scope.h"
+#include "os/mount.h"
+#include "os/path.h"
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+struct prepared {
+	executor *e;              /* borrowed */
+	int *mount_fds;           /* owned; -1: tmpfs */
+	size_t n_mounts;
+	GPtrArray *held;          /* of names for executor_release */
+	char *hosts, *resolv;     /* owned */
+	struct passwd_user user;
+	stubs *stubs;             /* owned */
+};
+
+static void prepared_clear(struct prepared *p)
+{
+	if (p->stubs != NULL)
+		stubs_remove(p->stubs);
+	for (size_t i = 0; i < p->n_mounts; i++)
+		fd_close(&p->mount_fds[i]);
+	for (guint i = 0; i < p->held->len; i++)
+		executor_release(p->e, g_ptr_array_index(p->held, i));
+	g_ptr_array_unref(p->held);
+	g_free(p->mount_fds);
+	g_free(p->hosts);
+	g_free(p->resolv);
+	passwd_user_clear(&p->user);
+}
+
+/* ---- mounts as descriptors */
+
+static int open_selected(int fd, const char *selector, GError **error)
+{
+	int selected = path_open_errno(fd, selector, O_PATH | O_CLOEXEC, PATH_IN_ROOT);
+	if (selected < 0)
+		error_set_errno(error, -selected, "open %s", selector + 1);
+	return selected;
+}
+
+/*
+ * A detached copy of a mount, or of the place in it that the selector names: what was looked up is what gets mounted, no
+ * name is resolved twice (CVE-2024-23651). Before Linux 6.15 a detached mount cannot be copied: whole it goes as it is,
+ * for a part it is attached first.
+ */
+static int take_mount(struct prepared *p, const struct step_mount *m, GError **error)
+{
+	g_autofree char *selector = executor_selector(m);
+	scoped_fd selected = selector != NULL ? open_selected(m->fd, selector, error) : fcntl(m->fd, F_DUPFD_CLOEXEC, 3);
+	if (selected < 0)
+		return -1;
+	int clone = mount_clone(selected, true, NULL);
+	if (clone >= 0)
+		return clone;
+	if (selector == NULL)
+		return fd_steal(&selected);
+	char *name = executor_hold(p->e, m->fd, error);
+	if (name == NULL)
+		return -1;
+	g_ptr_array_add(p->held, name);
+	return mount_clone(selected, true, error);
+}
+
+static bool is_directory(int fd)
+{
+	struct stat st;
+	return fstat(fd, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static bool prepare_mounts(struct prepared *p, const struct step *step, GError **error)
+{
+	p->mount_fds = g_new(int, step->n_mounts + 1);
+	for (; p->n_mounts < step->n_mounts; p->n_mounts++) {
+		const struct step_mount *m = &step->mounts[p->n_mounts];
+		int fd = m->type == STEP_MOUNT_TREE ? take_mount(p, m, error) : -1;
+		if (m->type == STEP_MOUNT_TREE && fd < 0)
+			return false;
+		p->mount_fds[p->n_mounts] = fd;
+		if (executor_is_in_root(step, p->n_mounts))
+			stubs_make(p->stubs, m->dest, fd < 0 || is_directory(fd));
+	}
+	return true;
+}
+
+/* ---- everything that the plan is made of */
+
+static char *resolv_text(executor *e, const struct step *step, GError **error)
+{
+	const char *name = names_files_resolv(&e->names, step->network == STEP_NETWORK_HOST, error);
+	g_autoptr(GBytes) bytes = name != NULL ? path_read(e->fd, name, MIB(1), PATH_BENEATH, error) : NULL;
+	return bytes != NULL ? g_strndup(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes)) : NULL;
+}
+
+static bool prepare(struct prepared *p, const struct step *step, GError **error)
+{
+	p->held = g_ptr_array_new();
+	p->resolv = resolv_text(p->e, step, error);
+	if (p->resolv == NULL || !passwd_resolve(step->root_fd, step->user != NULL ? step->user : "", &p->user, error))
+		return false;
+	p->hosts = names_hosts_text(step->hostname, step->hosts, step->n_hosts);
+	p->stubs = stubs_new(step->root_fd, step->remove_stubs_recursive);
+	stubs_make(p->stubs, "/etc/resolv.conf", false);
+	stubs_make(p->stubs, "/etc/hosts", false);
+	return prepare_mounts(p, step, error) && executor_ensure_cwd(step, &p->user, error);
+}
+
+static bool send_plan(const struct prepared *p, const struct step *step, struct runner_step *s, const struct pump *pump,
+		      GError **error)
+{
+	const executor *e = p->e;
+	const struct step_plan_input input = {
+		.spec = {
+			.step = step,
+			.user = &p->user,
+			.apparmor_profile = e->apparmor_profile,
+			.all_caps = (const char *const *)e->caps,
+			.cgroup_namespace = e->cgroups.v2,
+			.free_loop = step->insecure ? spec_free_loop() : 0,
+		},
+		.seccomp = e->seccomp_program,
+		.hosts = p->hosts,
+		.resolv = p->resolv,
+		.mount_fds = p->mount_fds,
+		.stdio = {step->stdin_fd, pump->write_fds[0], pump->write_fds[1]},
+	};
+	g_autoptr(step_plan) plan = step_plan_new(&input, error);
+	size_t n;
+	if (plan == NULL)
+		return false;
+	const int *fds = step_plan_fds(plan, &n);
+	return runner_send(s, step_plan_get(plan), fds, n, error);
+}
+
+/* ---- until it ends */
+
+static void kill_step(void *data, bool late)
+{
+	runner_kill(data);
+}
+
+static int exit_code(int status)
+{
+	if (WIFEXITED(status))
+		return WEXITSTATUS(status);
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : 255;
+}
+
+/* Trouble of our own making is an error; what the step asked for in vain is its failure, told on its stderr. */
+static bool is_ours(unsigned phase)
+{
+	return phase == PHASE_PLAN || phase == PHASE_CLONE || phase == PHASE_CGROUP;
+}
+
+static bool tell_failure(const struct step_run *run, const struct runner_report *report, GError **error)
+{
+	const char *why = report->error != 0 ? error_errno_text(report->error) : NULL;
+	const char *phase = report->phase == PHASE_PROGRAM || report->phase == PHASE_CWD ? NULL : plan_phase_text(report->phase);
+	if (is_ours(report->phase))
+		return report->error != 0 ? error_set_errno(error, report->error, "start step: %s: %s", phase, report->text) :
+					    error_set(error, ERROR_UNKNOWN, "start step: %s: %s", phase, report->text);
+	g_autofree char *line = g_strdup_printf("buildkit-runc: %s%s%s%s%s\n", phase != NULL ? phase : "", phase != NULL ? ": " : "",
+						report->text, why != NULL ? ": " : "", why != NULL ? why : "");
+	run->output(run->output_data, 2, line, strlen(line));
+	return true;
+}
+
+static bool wait_for_end(const struct step_run *run, struct runner_step *s, struct pump *pump, struct step_exit *ret_exit,
+			 GError **error)
+{
+	for (;;) {
+		struct runner_report report;
+		scoped_fd fd = -1;
+		pump_run(pump, s->socket_fd);
+		if (!runner_receive(s, &report, &fd, error))
+			return false;
+		if (report.kind == RUNNER_FAILED && !tell_failure(run, &report, error))
+			return false;
+		if (report.kind == RUNNER_EXITED) {
+			*ret_exit = (struct step_exit){exit_code(report.status), report.oom_killed != 0};
+			return true;
+		}
+	}
+}
+
+static bool run_process(const struct prepared *p, const struct step_run *run, struct runner_step *s,
+			struct step_exit *ret_exit, GError **error)
+{
+	const struct pump_call call = {
+		.output = run->output,
+		.output_data = run->output_data,
+		.cancel = run->work->cancel,
+		.kill = kill_step,
+		.kill_data = s,
+	};
+	__attribute__((cleanup(pump_done))) struct pump pump;
+	struct step_exit result;
+	if (!pump_init(&pump, &call, error) || !send_plan(p, run->step, s, &pump, error))
+		return false;
+	pump_close_write_ends(&pump);
+	if (!wait_for_end(run, s, &pump, &result, error))
+		return false;
+	pump_drain(&pump);
+	if (!cancel_check(run->work->cancel, error)) {
+		g_prefix_error(error, "exit code: %d: ", result.code);
+		return false;
+	}
+	*ret_exit = result;
+	return true;
+}
+
+bool runner_step_run(executor *e, const struct step_run *run, struct step_exit *ret_exit, GError **error)
+{
+	__attribute__((cleanup(runner_step_done))) struct runner_step process = {.socket_fd = -1, .pidfd = -1};
+	__attribute__((cleanup(prepared_clear))) struct prepared p = {.e = e};
+	if (!prepare(&p, run->step, error) || !executor_note_parent(e, run->cgroup_parent, error) ||
+	    !runner_take(e->runner, run->cgroup_parent, &process, error))
+		return false;
+	return run_process(&p, run, &process, ret_exit, error);
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A step's way through an OCI runtime: bundle directory with the root and mount sources attached, user, working
+ * directory, mount stubs, spec, one run of the runtime, cgroup and state removed, stubs removed, bundle gone. The bundle
+ * exists before anything else of a step does and goes last, so that what a crash left is found by the bundles alone.
+ */
+#include "executor/executor_room.h"
+#include "executor/bundle.h"
+#include "executor/runtime.h"
+#include "executor/spec.h"
+#include "base/ident.h"
+#include "base/scope.h"
+#include "os/path.h"
+#include "os/tree.h"
+
+static const char *attach_mount(bundle *b, const struct step_mount *m, bool *ret_directory, GError **error)
+{
+	const char *whole = m->shared ? bundle_bind(b, m->fd, ret_directory, error) :
+					bundle_attach(b, m->fd, NULL, ret_directory, error);
+	g_autofree char *selector = executor_selector(m);
+	if (whole == NULL || selector == NULL)
+		return whole;
+	/* What was looked up is what gets mounted: no name is resolved twice (CVE-2024-23651). */
+	scoped_fd fd = path_open_errno(m->fd, selector, O_PATH | O_CLOEXEC, PATH_IN_ROOT);
+	if (fd < 0) {
+		error_set_errno(error, -fd, "open %s", m->selector);
+		return NULL;
+	}
+	return bundle_bind(b, fd, ret_directory, error);
+}
+
+static bool attach_mounts(const struct step *step, bundle *b, stubs *s, const char **ret_sources, GError **error)
+{
+	for (size_t i = 0; i < step->n_mounts; i++) {
+		const struct step_mount *m = &step->mounts[i];
+		bool directory = true;
+		if (m->type == STEP_MOUNT_TREE) {
+			ret_sources[i] = attach_mount(b, m, &directory, error);
+			if (ret_sources[i] == NULL)
+				return false;
+		}
+		if (executor_is_in_root(step, i))
+			stubs_make(s, m->dest, directory);
+	}
+	return true;
+}
+
+static char *hosts_path(const executor *e, const struct step *step, const bundle *b, GError **error)
+{
+	if (!executor_needs_own_hosts(step))
+		return g_strconcat(e->path, "/" NAMES_HOSTS_FILE, NULL);
+	g_autofree char *text = names_hosts_text(step->hostname, step->hosts, step->n_hosts);
+	if (!names_write_file(bundle_fd(b), "hosts", text, error))
+		return NULL;
+	return g_strconcat(bundle_path(b), "/hosts", NULL);
+}
+
+static bool prepare(executor *e, const struct step *step, bundle *b, stubs *s, const char *cgroup_path, GError **error)
+{
+	__attribute__((cleanup(passwd_user_clear))) struct passwd_user user = {0};
+	g_autofree const char **sources = g_new0(const char *, step->n_mounts + 1);
+	const char *resolv = names_files_resolv(&e->names, step->network == STEP_NETWORK_HOST, error);
+	if (resolv == NULL || !passwd_resolve(step->root_fd, step->user != NULL ? step->user : "", &user, error))
+		return false;
+	stubs_make(s, "/etc/resolv.conf", false);
+	stubs_make(s, "/etc/hosts", false);
+	if (!attach_mounts(step, b, s, sources, error) || !executor_ensure_cwd(step, &user, error))
+		return false;
+	g_autofree char *hosts = hosts_path(e, step, b, error);
+	if (hosts == NULL)
+		return false;
+	g_autofree char *resolv_path = g_strconcat(e->path, "/", resolv, NULL);
+	const struct spec_input input = {
+		.step = step,
+		.user = &user,
+		.cgroup_path = cgroup_path,
+		.resolv_path = resolv_path,
+		.hosts_path = hosts,
+		.sources = sources,
+		.seccomp = e->seccomp,
+		.apparmor_profile = e->apparmor_profile,
+		.all_caps = (const char *const *)e->caps,
+		.cgroup_namespace = e->cgroups.v2,
+		.free_loop = step->insecure ? spec_free_loop() : 0,
+	};
+	size_t n;
+	g_autofree char *json = spec_json(&input, &n);
+	/* The file names the cgroup to a later daemon; config.json holds secrets of the environment, so no disk sees it. */
+	return names_write_file(bundle_fd(b), BUNDLE_CGROUP_FILE, cgroup_path, error) &&
+	       bundle_write_secret(b, "config.json", json, n, error);
+}
+
+static bool run_prepared(executor *e, const struct runtime_call *call, struct step_exit *ret_exit, GError **error)
+{
+	struct step_exit result = {0};
+	bool ran = runtime_run(call, &result.code, error);
+	if (ran && result.code != 0)
+		result.oom_killed = cgroup_oom_killed(&e->cgroups, call->cgroup_path);
+	cgroup_remove(&e->cgroups, call->cgroup_path, 2000);
+	tree_remove_at(e->state_fd, call->id, NULL);
+	if (ran)
+		*ret_exit = result;
+	return ran;
+}
+
+bool runtime_step_run(executor *e, const struct step_run *run, struct step_exit *ret_exit, GError **error)
+{
+	char id[IDENT_SIZE];
+	const struct step *step = run->step;
+	ident_new(id);
+	g_autoptr(bundle) b = bundle_new(e->fd, e->path, id, error);
+	if (b == NULL || bundle_attach(b, step->root_fd, BUNDLE_ROOT, NULL, error) == NULL)
+		return false;
+	g_autoptr(stubs) s = stubs_new(step->root_fd, step->remove_stubs_recursive);
+	g_autofree char *cgroup_path = cgroup_path_for(run->cgroup_parent, id);
+	if (!prepare(e, step, b, s, cgroup_path, error))
+		return false;
+	const struct runtime_call call = {
+		.binary = e->binary,
+		.state_root = e->state_path,
+		.bundle = bundle_path(b),
+		.id = id,
+		.stdin_fd = step->stdin_fd,
+		.output = run->output,
+		.output_data = run->output_data,
+		.cgroups = &e->cgroups,
+		.cgroup_path = cgroup_path,
+		.cancel = run->work->cancel,
+	};
+	return run_prepared(e, &call, ret_exit, error);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * step_plan: a step as our own runner takes it (runner/plan.h).
+ *
+ *	step_plan *p = step_plan_new(&input, error);
+ *	runner_send(&process, step_plan_get(p), step_plan_fds(p, &n), n, error);
+ *
+ * Names, modes and masks are those of the runtime spec (spec.h). Thread: one at a time.
+ */
+#pragma once
+#include "executor/spec.h"
+#include "runner/plan.h"
+
+struct step_plan_input {
+	struct spec_input spec;       /* borrowed; sources and JSON are not used */
+	GBytes *seccomp;              /* borrowed; NULL: none */
+	const char *hosts, *resolv;   /* texts of these files */
+	const int *mount_fds;         /* a detached mount for each of step->mounts, -1 for tmpfs */
+	int stdio[3];                 /* -1: /dev/null */
+};
+typedef struct step_plan step_plan;
+step_plan *step_plan_new(const struct step_plan_input *in, GError **error);
+struct plan *step_plan_get(step_plan *p);
+const int *step_plan_fds(const step_plan *p, size_t *ret_n); /* borrowed */
+void step_plan_free(step_plan *p);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(step_plan, step_plan_free)

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+# G9, P24, P28: many steps in a row and at once leave nothing, and a daemon that is killed takes all its steps along.
+# STEPS and AT_ONCE make it longer: STEPS=10000 AT_ONCE=64.
+make_context "$WORK/c"
+chain() { { cat "$WORK/c/base"; echo 'ARG N'; for _ in $(seq 25); do echo 'RUN true'; done; } > "$WORK/c/Dockerfile"; }
+wide() { # COUNT LINE: so many stages at once, which the last one takes together
+	{
+		cat "$WORK/c/base"
+		for i in $(seq "$1"); do printf 'FROM base AS s%s\nARG N\nRUN %s && echo $N > /o\n' "$i" "$2"; done
+		echo 'FROM base'
+		for i in $(seq "$1"); do echo "COPY --from=s$i /o /o$i"; done
+	} > "$WORK/c/Dockerfile"
+}
+runner() { pgrep -P "$DAEMON"; }
+counts() { echo "$(ls "/proc/$DAEMON/fd" | wc -l) $(ls "/proc/$(runner)/fd" | wc -l) $(pgrep -P "$(runner)" | wc -l)"; }
+memory() { awk '/^VmRSS/ { print $2 }' "/proc/$(runner)/status"; }
+step_pids() { step_cgroups | while read -r cgroup; do cat "$cgroup/cgroup.procs"; done | sort -u; }
+
+echo '[worker.oci]
+  max-parallelism = 256' > "$WORK/buildkitd.toml"
+start_daemon
+chain
+build "$WORK/c" --opt build-arg:N=warm > "$WORK/log1" 2>&1 || { cat "$WORK/log1"; fail "build"; }
+sleep 1
+before=$(counts)
+memory_before=$(memory)
+for i in $(seq $((${STEPS:-250} / 25))); do
+	build "$WORK/c" --opt "build-arg:N=$i" > "$WORK/log1" 2>&1 || { cat "$WORK/log1"; fail "build $i"; }
+done
+wide "${AT_ONCE:-32}" 'sleep 0.1'
+build "$WORK/c" > "$WORK/log1" 2>&1 || { tail -n 30 "$WORK/log1"; fail "steps at once"; }
+for _ in $(seq 50); do
+	after=$(counts)
+	[ "$after" != "$before" ] || break
+	sleep 0.1
+done
+echo "descriptors of the daemon and its runner, processes of the runner: $before before, $after after"
+[ "${after#* }" = "${before#* }" ] && [ "${after%% *}" -le $((${before%% *} + 8)) ] || { ls -l "/proc/$(runner)/fd"; fail "something is left"; }
+[ "$(memory)" -le $((memory_before + 400)) ] || fail "the runner grew from $memory_before to $(memory) KiB"
+[ "$(step_cgroups | sed 's,.*/,,' | sort -u | wc -l)" -le 1 ] || { step_cgroups; fail "a cgroup is left"; }
+
+# The runner alone dies: its steps with it, the build fails, the next one works.
+wide 3 'sleep 604'
+start_build "$WORK/log2" "$WORK/c"
+for _ in $(seq 100); do [ "$(step_pids | wc -l)" -lt 4 ] || break; sleep 0.1; done
+kill -KILL "$(runner)"
+wait_client && fail "a build went on without its runner"
+pgrep -f '^sleep 604$' > /dev/null && fail "a step outlived its runner"
+chain
+build "$WORK/c" --opt build-arg:N=again > "$WORK/log1" 2>&1 || { cat "$WORK/log1"; fail "the build after the runner's death"; }
+
+# The daemon is killed while many run.
+wide "${KILLED:-60}" 'sleep 605'
+start_build "$WORK/log3" "$WORK/c"
+for _ in $(seq 200); do [ "$(step_pids | wc -l)" -le "${KILLED:-60}" ] || break; sleep 0.1; done
+echo "$(step_pids | wc -l) processes when the daemon is killed"
+stop_daemon KILL
+wait_client && fail "the client ended well although the daemon died"
+for _ in $(seq 100); do
+	[ -n "$(step_cgroups)" ] || break
+	sleep 0.1
+done
+[ -z "$(step_cgroups)" ] || { step_cgroups; fail "a cgroup is left"; }
+pgrep -f '^sleep 605$' > /dev/null && fail "a step survived the daemon"
+start_daemon
+no_leftovers
