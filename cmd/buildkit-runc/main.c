@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* buildkit-runc: turns a planned step into a process. Two doors: the daemon's (serve) and the OCI runtime commands. */
+#include "base/version.h"
 #include "command.h"
 #include "self.h"
 #include "serve.h"
@@ -9,7 +10,7 @@
 int main(int argc, char **argv)
 {
 	if (argc > 1 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-v") == 0)) {
-		puts("buildkit-runc version " PROJECT_VERSION "\ncommit: " PROJECT_REVISION "\nspec: 1.1.0");
+		puts("buildkit-runc version " BUILDKIT_VERSION "\ncommit: " BUILDKIT_REVISION "\nspec: 1.1.0");
 		return 0;
 	}
 	self_protect(argv);
