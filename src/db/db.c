@@ -5,9 +5,12 @@
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <sys/stat.h>
+#include "base/log.h"
 #include "base/scope.h"
 
 #define BUSY_MS 10000
+/* A larger file is read through beside its use: at some 500 MB/s this much holds up a start for 16 ms. */
+#define CHECK_AT_OPEN_BYTES (8 << 20)
 
 struct db {
 	sqlite3 *handle;
@@ -15,6 +18,9 @@ struct db {
 	GRecMutex mu;
 	char *name; /* the file, for messages */
 	int dir_fd; /* owned */
+	GThread *checker;
+	sqlite3 *checked; /* the checker's own connection; mu, NULL: not there or no longer */
+	gint closing, damaged; /* atomic */
 };
 
 struct db_query {
@@ -95,15 +101,19 @@ static bool migrate(db *d, const char *const *migrations, bool durable, GError *
 	return true;
 }
 
-static bool quick_check(db *d, GError **error)
+static bool quick_check(const char *name, sqlite3 *handle, GError **error)
 {
 	sqlite3_stmt *s = NULL;
-	if (sqlite3_prepare_v2(d->handle, "PRAGMA quick_check(1)", -1, &s, NULL) != SQLITE_OK)
-		return fail(d, "check", error);
-	bool ok = sqlite3_step(s) == SQLITE_ROW && g_strcmp0((const char *)sqlite3_column_text(s, 0), "ok") == 0;
-	g_autofree char *text = ok ? NULL : g_strdup((const char *)sqlite3_column_text(s, 0));
+	int rc = sqlite3_prepare_v2(handle, "PRAGMA quick_check(1)", -1, &s, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(s);
+	bool ok = rc == SQLITE_ROW && g_strcmp0((const char *)sqlite3_column_text(s, 0), "ok") == 0;
+	g_autofree char *text = g_strdup(rc == SQLITE_ROW ? (const char *)sqlite3_column_text(s, 0) : sqlite3_errmsg(handle));
 	sqlite3_finalize(s);
-	return ok || error_set(error, ERROR_DATA_LOSS, "%s is damaged: %s", d->name, text ? text : "unreadable");
+	if (ok)
+		return true;
+	enum error_code code = rc == SQLITE_ROW ? ERROR_DATA_LOSS : code_of(rc);
+	return error_set(error, code, "%s %s: %s", name, code == ERROR_DATA_LOSS ? "is damaged" : "cannot be checked", text);
 }
 
 /* Each connection would take 20 pages and 48 KB before it needs any. */
@@ -117,12 +127,17 @@ static void configure_library(void)
 	}
 }
 
+/* sqlite takes path names only; it resolves this one and keeps its -wal and -shm beside the file. */
+static int open_handle(const db *d, const char *name, int flags, sqlite3 **ret)
+{
+	g_autofree char *path = g_strdup_printf("/proc/self/fd/%d/%s", d->dir_fd, name);
+	return sqlite3_open_v2(path, ret, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | flags, NULL);
+}
+
 static bool connect_to(db *d, const char *name, int flags, const char *settings, GError **error)
 {
-	/* sqlite takes path names only; it resolves this one and keeps its -wal and -shm beside the file. */
-	g_autofree char *path = g_strdup_printf("/proc/self/fd/%d/%s", d->dir_fd, name);
 	configure_library();
-	if (sqlite3_open_v2(path, &d->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | flags, NULL) != SQLITE_OK)
+	if (open_handle(d, name, flags, &d->handle) != SQLITE_OK)
 		return fail(d, "open", error);
 	sqlite3_extended_result_codes(d->handle, 1);
 	sqlite3_busy_timeout(d->handle, BUSY_MS);
@@ -185,32 +200,15 @@ static bool create(int dir_fd, const char *name, const char *const *migrations, 
 }
 
 /* An empty file is none: it is what a crash of an older version left. */
-static bool is_there(int dir_fd, const char *name, bool *ret, GError **error)
+static bool size_of(int dir_fd, const char *name, int64_t *ret, GError **error)
 {
 	struct stat st;
 	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
-		*ret = false;
+		*ret = 0;
 		return errno == ENOENT || error_set_errno(error, errno, "stat %s", name);
 	}
-	*ret = st.st_size > 0;
+	*ret = st.st_size;
 	return S_ISREG(st.st_mode) || error_set(error, ERROR_FAILED_PRECONDITION, "%s is not a file", name);
-}
-
-db *db_open(int dir_fd, const char *name, const char *const *migrations, GError **error)
-{
-	static const char settings[] =
-		"PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;"
-		"PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF; PRAGMA journal_size_limit = 4194304;"
-		"PRAGMA wal_autocheckpoint = 1000; PRAGMA temp_store = MEMORY;";
-	bool there = false;
-	if (!is_there(dir_fd, name, &there, error) || (!there && !create(dir_fd, name, migrations, error)))
-		return NULL;
-	g_autoptr(db) d = db_new(dir_fd, name);
-	/* No fd of ours on the file from here on: closing one would give up the locks that sqlite has on it. */
-	if (!connect_to(d, name, 0, settings, error) || (there && !quick_check(d, error)) ||
-	    !migrate(d, migrations, true, error))
-		return NULL;
-	return g_steal_pointer(&d);
 }
 
 static bool set_aside(int dir_fd, const char *name, GError **error)
@@ -224,6 +222,78 @@ static bool set_aside(int dir_fd, const char *name, GError **error)
 			return error_set_errno(error, errno, "set aside %s", from);
 	}
 	return true;
+}
+
+/* ---- damage of a large file */
+static gpointer check_run(gpointer data)
+{
+	db *d = data;
+	g_autoptr(GError) error = NULL;
+	sqlite3 *handle = NULL;
+	if (open_handle(d, d->name, 0, &handle) == SQLITE_OK) {
+		sqlite3_busy_timeout(handle, BUSY_MS);
+		db_lock(d);
+		d->checked = handle;
+		db_unlock(d);
+		if (!g_atomic_int_get(&d->closing))
+			quick_check(d->name, handle, &error);
+		db_lock(d);
+		d->checked = NULL;
+		db_unlock(d);
+	}
+	sqlite3_close_v2(handle);
+	if (!error_is(error, ERROR_DATA_LOSS))
+		return NULL;
+	g_atomic_int_set(&d->damaged, 1);
+	log_error("%s; the next start begins without it", error->message);
+	return NULL;
+}
+
+static void check_stop(db *d)
+{
+	if (!d->checker)
+		return;
+	g_atomic_int_set(&d->closing, 1);
+	db_lock(d);
+	if (d->checked)
+		sqlite3_interrupt(d->checked);
+	db_unlock(d);
+	g_thread_join(d->checker);
+}
+
+bool db_is_damaged(const db *d)
+{
+	return g_atomic_int_get(&d->damaged) != 0;
+}
+
+/* ---- open and close */
+static const char settings_in_use[] =
+	"PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;"
+	"PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF; PRAGMA journal_size_limit = 4194304;"
+	"PRAGMA wal_autocheckpoint = 1000; PRAGMA temp_store = MEMORY;";
+
+db *db_open(int dir_fd, const char *name, const char *const *migrations, GError **error)
+{
+	int64_t size = 0;
+	if (!size_of(dir_fd, name, &size, error) || (size == 0 && !create(dir_fd, name, migrations, error)))
+		return NULL;
+	g_autoptr(db) d = db_new(dir_fd, name);
+	/* No fd of ours on the file from here on: closing one would give up the locks that sqlite has on it. */
+	if (!connect_to(d, name, 0, settings_in_use, error))
+		return NULL;
+	if (size > 0 && size <= CHECK_AT_OPEN_BYTES && !quick_check(d->name, d->handle, error))
+		return NULL;
+	if (!migrate(d, migrations, true, error))
+		return NULL;
+	if (size > CHECK_AT_OPEN_BYTES)
+		d->checker = g_thread_new("db-check", check_run, d);
+	return g_steal_pointer(&d);
+}
+
+db *db_open_again(const db *first, GError **error)
+{
+	g_autoptr(db) d = db_new(first->dir_fd, first->name);
+	return connect_to(d, d->name, 0, settings_in_use, error) ? g_steal_pointer(&d) : NULL;
 }
 
 db *db_open_or_reset(int dir_fd, const char *name, const char *const *migrations, bool *ret_reset, GError **error)
@@ -245,11 +315,14 @@ void db_close(db *d)
 {
 	if (!d)
 		return;
+	check_stop(d);
 	g_hash_table_unref(d->statements);
 	if (d->handle) {
 		sqlite3_exec(d->handle, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL);
 		sqlite3_close_v2(d->handle);
 	}
+	if (d->damaged)
+		set_aside(d->dir_fd, d->name, NULL); /* if it stays, the next start finds the same */
 	if (d->dir_fd >= 0)
 		close(d->dir_fd);
 	g_rec_mutex_clear(&d->mu);

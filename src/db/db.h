@@ -21,11 +21,17 @@ typedef struct db_query db_query;
 
 /*
  * migrations: SQL scripts; number n brings user_version n to n + 1, all missing ones in one transaction.
- * Errors: FAILED_PRECONDITION for a file of a newer version, DATA_LOSS for a damaged one.
+ * Errors: FAILED_PRECONDITION for a file of a newer version, DATA_LOSS for a damaged one. A file of more than 8 MiB is
+ * read through by a thread of its own while it is in use already: damage is logged, db_is_damaged tells, and
+ * db_close sets the file aside.
  */
 db *db_open(int dir_fd, const char *name, const char *const *migrations, GError **error);
 /* The same, but a damaged file is renamed to NAME.damaged-<time> and an empty one is made; ret_reset tells. */
 db *db_open_or_reset(int dir_fd, const char *name, const char *const *migrations, bool *ret_reset, GError **error);
+/* A second connection to the same file, for readers beside a writer. */
+db *db_open_again(const db *first, GError **error);
+/* Damage was found since it was opened: what it says is not to be used. Thread: any, no lock. */
+bool db_is_damaged(const db *d);
 /* Checkpoints and closes. */
 void db_close(db *d);
 /* Gives the space of deleted rows back to the file system. */

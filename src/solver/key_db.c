@@ -57,7 +57,7 @@ key_db *key_db_open(int root_fd, GError **error)
 		g_propagate_error(error, g_steal_pointer(&why));
 		return NULL;
 	}
-	db *read = db_open(root_fd, FILE_NAME, migrations, error);
+	db *read = db_open_again(write, error);
 	if (!read) {
 		db_close(write);
 		return NULL;
@@ -77,21 +77,21 @@ void key_db_close(key_db *d)
 	g_free(d);
 }
 
-/* A read that fails is a miss: the step runs again. */
+/* A read that fails is a miss: the step runs again. So is all of a damaged file. */
 void key_db_targets(key_db *d, const char *from, const struct key_link *link, GHashTable *ret_targets)
 {
 	g_autoptr(db_query) q = db_select(
 		d->read,
 		"SELECT target FROM link WHERE key = ? AND digest = ? AND input = ? AND output = ? AND selector = ?",
 		NULL, "ssiis", from, link->digest, link->input, link->output, link->selector);
-	while (q && db_next(q, NULL))
+	while (q && !db_is_damaged(d->write) && db_next(q, NULL))
 		g_hash_table_add(ret_targets, g_strdup(db_text(q, 0)));
 }
 
 void key_db_results(key_db *d, const char *key, GArray *ret_results)
 {
 	g_autoptr(db_query) q = db_select(d->read, "SELECT result, created FROM result WHERE key = ?", NULL, "s", key);
-	while (q && db_next(q, NULL)) {
+	while (q && !db_is_damaged(d->write) && db_next(q, NULL)) {
 		struct key_result r = {.id = g_strdup(db_text(q, 0)), .created_ns = db_int(q, 1)};
 		g_array_append_val(ret_results, r);
 	}

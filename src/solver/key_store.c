@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define SESSION_PREFIX "random:"
-#define TABLE_MAX 65536 /* entries in memory; then what is on disk too is let go */
+#define TABLE_MAX 16384 /* entries in memory; then what is on disk too is let go */
 #define SESSION_TABLE_MAX 16384
 
 struct table {

@@ -132,6 +132,41 @@ static void test_no_close(struct fixture *f, gconstpointer unused)
 	g_assert_cmpint(count(other), ==, 1);
 }
 
+/* A file too large to be read through at start is checked beside its use, and set aside when it is damaged. */
+static void test_large(struct fixture *f, gconstpointer damage)
+{
+	db *d = open_db(f, steps);
+	g_autofree char *value = g_strnfill(4000, 'x');
+	g_assert_true(db_begin(d, NULL));
+	for (int64_t i = 0; i < 3000; i++) {
+		g_autofree char *key = g_strdup_printf("%" G_GINT64_FORMAT, i);
+		g_assert_true(db_run(d, "INSERT INTO t VALUES(?, ?, ?, NULL)", NULL, "sbi", key, value, (size_t)4000, i));
+	}
+	g_assert_true(db_commit(d, false, NULL));
+	db_close(d);
+	if (damage) {
+		scoped_fd fd = openat(f->fd, "x.db", O_RDWR | O_CLOEXEC);
+		struct stat st;
+		g_assert_true(fstat(fd, &st) == 0 && st.st_size > 8 << 20);
+		g_autofree char *zeros = g_malloc0(4096);
+		for (off_t at = st.st_size / 2 & ~4095; at < st.st_size - 4096; at += 4096)
+			g_assert_cmpint(pwrite(fd, zeros, 4096, at), ==, 4096);
+	}
+	d = open_db(f, steps);
+	for (int i = 0; damage && !db_is_damaged(d) && i < 10000; i++)
+		g_usleep(1000);
+	g_assert_true(db_is_damaged(d) == (damage != NULL));
+	if (!damage)
+		g_assert_cmpint(count(d), ==, 3000);
+	db *again = db_open_again(d, NULL);
+	g_assert_nonnull(again);
+	db_close(again);
+	db_close(d);
+	d = open_db(f, steps);
+	g_assert_cmpint(count(d), ==, damage ? 0 : 3000);
+	db_close(d);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -141,5 +176,7 @@ int main(int argc, char **argv)
 	ADD("/db/migrations", test_migrations);
 	ADD("/db/damage", test_damage);
 	ADD("/db/no-close", test_no_close);
+	g_test_add("/db/large", struct fixture, NULL, set_up, test_large, tear_down);
+	g_test_add("/db/large-damaged", struct fixture, "damage", set_up, test_large, tear_down);
 	return g_test_run();
 }
