@@ -236,6 +236,7 @@ bool key_store_has_link(key_store *k, const char *from, const struct key_link *l
 
 void key_store_add_link(key_store *k, const char *from, const struct key_link *link, const char *to)
 {
+	make_room(k);
 	g_hash_table_add(targets_get(k, from, link), g_strdup(to));
 	if (key_is_session_only(from) || key_is_session_only(to))
 		return;
@@ -261,6 +262,7 @@ void key_store_results(key_store *k, const char *key, GArray *ret_results)
 
 void key_store_add_result(key_store *k, const char *key, const char *result, int64_t created_ns)
 {
+	make_room(k);
 	GArray *results = results_get(k, key);
 	remove_result(results, result);
 	struct key_result r = {.id = g_strdup(result), .created_ns = created_ns};
