@@ -309,6 +309,11 @@ static gpointer evaluate_one(gpointer data)
 	return NULL;
 }
 
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
 /* All refs of a map at once; the solver shares what they have in common. */
 static bool evaluate_all(struct build *build, build_result *result, GError **error)
 {
@@ -319,14 +324,14 @@ static bool evaluate_all(struct build *build, build_result *result, GError **err
 			g_propagate_error(error, one.error);
 		return !one.error;
 	}
-	guint n = g_hash_table_size(result->refs), i = 0;
+	guint n, i;
+	g_autofree char **ids = (char **)g_hash_table_get_keys_as_array(result->refs, &n);
 	g_autofree struct evaluation *all = g_new0(struct evaluation, n + 1);
 	g_autofree GThread **threads = g_new0(GThread *, n + 1);
-	GHashTableIter iter;
-	void *ref;
-	g_hash_table_iter_init(&iter, result->refs);
-	for (; g_hash_table_iter_next(&iter, NULL, &ref); i++) {
-		all[i] = (struct evaluation){.build = build, .ref = ref};
+	/* In the order of their names: a step that several share is shown as the first one's. */
+	qsort(ids, n, sizeof *ids, by_text);
+	for (i = 0; i < n; i++) {
+		all[i] = (struct evaluation){.build = build, .ref = g_hash_table_lookup(result->refs, ids[i])};
 		threads[i] = g_thread_new("evaluate", evaluate_one, &all[i]);
 	}
 	bool ok = true;

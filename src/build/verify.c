@@ -47,7 +47,8 @@ static GPtrArray *result_platforms(build_result *result)
 	return list;
 }
 
-static GPtrArray *requested_platforms(build_result *result)
+/* Those that say nothing, or nothing new, come to ret_odd as texts to warn of. */
+static GPtrArray *requested_platforms(build_result *result, GPtrArray *ret_odd)
 {
 	GPtrArray *list = g_ptr_array_new_with_free_func(g_free);
 	g_autoptr(json_t) request = metadata_json(result, REQUEST_KEY);
@@ -55,9 +56,20 @@ static GPtrArray *requested_platforms(build_result *result)
 	size_t i;
 	json_array_foreach(json_object_get(request, "Platforms"), i, row) {
 		struct platform p;
+		g_autoptr(GError) why = NULL;
 		const char *text = json_string_value(row);
-		if (text && platform_parse(text, &p, NULL))
-			g_ptr_array_add(list, platform_format(&p));
+		g_autofree char *quoted = text ? go_quote(text) : NULL;
+		if (!text)
+			continue;
+		if (!platform_parse(text, &p, &why)) {
+			g_ptr_array_add(ret_odd, g_strdup_printf("Invalid platform result requested %s: %s", quoted, why->message));
+			continue;
+		}
+		g_autofree char *formatted = platform_format(&p);
+		if (g_ptr_array_find_with_equal_func(list, formatted, g_str_equal, NULL))
+			g_ptr_array_add(ret_odd, g_strdup_printf("Duplicate platform result requested %s", quoted));
+		else
+			g_ptr_array_add(list, g_steal_pointer(&formatted));
 	}
 	return list;
 }
@@ -199,9 +211,14 @@ static void capture_request(struct build *build, build_result *result)
 void build_verify(struct build *build, build_result *result)
 {
 	capture_request(build, result);
-	g_autoptr(GPtrArray) wanted = requested_platforms(result);
+	g_autoptr(GPtrArray) odd = g_ptr_array_new_with_free_func(g_free);
+	g_autoptr(GPtrArray) wanted = requested_platforms(result, odd);
 	g_autoptr(GPtrArray) got = result_platforms(result);
-	g_autofree char *problem = problem_of(wanted, got, result->refs != NULL);
+	if (got->len == 0)
+		return;
+	for (guint i = 0; i < odd->len; i++)
+		warn(build, odd->pdata[i]);
+	g_autofree char *problem = odd->len ? NULL : problem_of(wanted, got, result->refs != NULL);
 	if (problem)
 		warn(build, problem);
 }
