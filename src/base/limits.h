@@ -12,7 +12,7 @@
 #define MIB(n) ((n) * 1024LL * 1024)
 #define GIB(n) ((n) * 1024LL * 1024 * 1024)
 
-/* One row a limit: id, name, value, text. `limits_for_each` prints them for debug info. */
+/* One row a limit: id, name, value, text. docs/limits.md shows them. */
 #define LIMITS(X) \
 	X(L1, MESSAGE_BYTES, MIB(16), "gRPC message") \
 	X(L1s, SESSION_MESSAGE_BYTES, MIB(4), "gRPC message towards a client's session server") \
@@ -72,7 +72,6 @@
 	X(L35, EXPANSION_RATIO, 1000, "compression ratio after the first GiB") \
 	X(L36, SPARSE_MAP_BYTES, MIB(8), "sparse map") \
 	X(L37, SYMLINK_BYTES, 4095, "symlink target") \
-	X(L38, UNPACK_IDLE_MS, 120000, "unpacking without progress, ms") \
 	X(L40, STEP_LOG_BYTES, MIB(2), "log of a step") \
 	X(L40s, STEP_LOG_BYTES_PER_SECOND, KIB(200), "log of a step a second") \
 	X(L41, PROGRESS_QUEUE, 10000, "progress events a subscriber") \

@@ -108,6 +108,11 @@ static bool make_blobs(cache *c, GPtrArray *chain, const struct cache_layer_opti
 	struct making m = {.options = options, .work = work};
 	g_autoptr(GPtrArray) todo = g_ptr_array_new();
 	g_mutex_lock(&c->mu);
+	for (guint i = 0; i < chain->len; i++) {
+		const cache_ref *r = chain->pdata[i];
+		if (r->blob)
+			blob_store_check_size(c->blobs, &r->blob->digest, r->blob->size);
+	}
 	for (guint i = 0; i < chain->len; i++)
 		if (needs_making(c, chain->pdata[i], options))
 			g_ptr_array_add(todo, chain->pdata[i]);

@@ -1,19 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "content/blob_store.h"
 #include "base/ident.h"
+#include "base/limits.h"
+#include "base/log.h"
 #include "base/scope.h"
 #include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#define VERIFY_BYTES KIB(256)
+
 static const char *const algorithms[] = {"sha256", "sha384", "sha512"};
 enum { N_ALGORITHMS = G_N_ELEMENTS(algorithms) };
 
 struct blob_store {
 	int dirs[N_ALGORITHMS]; /* owned: content/blobs/<algorithm> */
-	GMutex mu;              /* guards holds; a commit gives a name and a sweep takes one under it */
+	GMutex mu;              /* guards the tables; a commit gives a name and a sweep takes one under it */
 	GHashTable *holds;      /* digest text (owned) to count */
+	GHashTable *verified;   /* set of digest texts (owned): hashed by this process */
 };
 
 struct blob_writer {
@@ -66,6 +71,7 @@ blob_store *blob_store_open(int root_fd, GError **error)
 	g_autoptr(blob_store) store = g_new0(blob_store, 1);
 	g_mutex_init(&store->mu);
 	store->holds = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	store->verified = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	for (size_t i = 0; i < N_ALGORITHMS; i++)
 		store->dirs[i] = -1;
 	scoped_fd content = make_dir(root_fd, "content", error);
@@ -90,6 +96,7 @@ void blob_store_close(blob_store *store)
 	for (size_t i = 0; i < N_ALGORITHMS; i++)
 		fd_close(&store->dirs[i]);
 	g_hash_table_unref(store->holds);
+	g_hash_table_unref(store->verified);
 	g_mutex_clear(&store->mu);
 	g_free(store);
 }
@@ -110,6 +117,67 @@ int blob_store_find(blob_store *store, const struct digest *digest, GError **err
 	if (fd != -ENOENT)
 		error_set_errno(error, -fd, "open blob %s", digest->text);
 	return -1;
+}
+
+/* ---- damage: what the disk did to blobs of an earlier life */
+
+static void set_verified(blob_store *store, const struct digest *digest, bool verified)
+{
+	g_mutex_lock(&store->mu);
+	if (verified)
+		g_hash_table_add(store->verified, g_strdup(digest->text));
+	else
+		g_hash_table_remove(store->verified, digest->text);
+	g_mutex_unlock(&store->mu);
+}
+
+static void drop(blob_store *store, const struct digest *digest)
+{
+	log_warn("blob %s is damaged: removed", digest->text);
+	set_verified(store, digest, false);
+	unlinkat(store->dirs[algorithm_of(digest)], digest_hex(digest), 0);
+}
+
+void blob_store_check_size(blob_store *store, const struct digest *digest, int64_t size)
+{
+	int64_t have = blob_store_size(store, digest);
+	if (have >= 0 && size >= 0 && have != size)
+		drop(store, digest);
+}
+
+static bool hash_file(int fd, hasher *h, GError **error)
+{
+	g_autofree uint8_t *buffer = g_malloc(VERIFY_BYTES);
+	ssize_t n;
+	for (off_t at = 0; (n = pread(fd, buffer, VERIFY_BYTES, at)) != 0; at += MAX(n, 0)) {
+		if (n < 0 && errno != EINTR)
+			return error_set_errno(error, errno, "read blob");
+		if (n > 0)
+			hasher_update(h, buffer, (size_t)n);
+	}
+	return true;
+}
+
+int blob_store_find_verified(blob_store *store, const struct digest *digest, GError **error)
+{
+	scoped_fd fd = blob_store_find(store, digest, error);
+	g_mutex_lock(&store->mu);
+	bool known = g_hash_table_contains(store->verified, digest->text);
+	g_mutex_unlock(&store->mu);
+	if (fd < 0 || known)
+		return fd_steal(&fd);
+	g_autoptr(hasher) h = hasher_new(algorithms[algorithm_of(digest)]);
+	struct digest found;
+	if (!hash_file(fd, h, error))
+		return -1;
+	hasher_finish(h, &found);
+	if (!digest_equal(&found, digest)) {
+		drop(store, digest);
+		error_set(error, ERROR_DATA_LOSS, "blob %s is damaged and was removed: build again", digest->text);
+		return -1;
+	}
+	set_verified(store, digest, true);
+	return fd_steal(&fd);
 }
 
 int64_t blob_store_size(blob_store *store, const struct digest *digest)
@@ -202,6 +270,7 @@ static int64_t sweep_one(blob_store *store, int dir, const struct digest *digest
 	const char *hex = digest_hex(digest);
 	if (g_hash_table_contains(store->holds, digest->text) || fstatat(dir, hex, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return 0;
+	g_hash_table_remove(store->verified, digest->text);
 	return unlinkat(dir, hex, 0) == 0 ? (int64_t)st.st_blocks * 512 : 0;
 }
 
@@ -314,7 +383,7 @@ bool blob_writer_reset(blob_writer *w, GError **error)
 	return true;
 }
 
-/* 0 or -errno; a name that is there already is fine, since names are digests. */
+/* 0, 1 when the name is there already (names are digests), or -errno. */
 static int give_name(blob_writer *w, const char *hex)
 {
 	int dir = w->store->dirs[w->algorithm];
@@ -322,7 +391,7 @@ static int give_name(blob_writer *w, const char *hex)
 	g_snprintf(self, sizeof self, "/proc/self/fd/%d", w->fd);
 	int r = w->temporary ? linkat(dir, w->temporary, dir, hex, 0)
 			     : linkat(AT_FDCWD, self, dir, hex, AT_SYMLINK_FOLLOW);
-	return r == 0 || errno == EEXIST ? 0 : -errno;
+	return r == 0 ? 0 : errno == EEXIST ? 1 : -errno;
 }
 
 bool blob_writer_commit(blob_writer *w, struct digest *ret_digest, GError **error)
@@ -335,6 +404,8 @@ bool blob_writer_commit(blob_writer *w, struct digest *ret_digest, GError **erro
 	int r = give_name(w, digest_hex(&digest));
 	if (r < 0)
 		return error_set_errno(error, -r, "name blob %s", digest.text);
+	if (r == 0)
+		set_verified(w->store, &digest, true);
 	if (ret_digest)
 		*ret_digest = digest;
 	return true;

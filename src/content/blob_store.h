@@ -25,7 +25,14 @@ void blob_store_close(blob_store *store);
 
 /* The blob for reading as a file descriptor that the caller closes, or -1 with no error when it is absent. */
 int blob_store_find(blob_store *store, const struct digest *digest, GError **error);
+/*
+ * As find, for bytes that leave us: what this process did not write itself is hashed before it is first given. DATA_LOSS
+ * when it is damaged; it is removed then, so that it can be made or fetched again.
+ */
+int blob_store_find_verified(blob_store *store, const struct digest *digest, GError **error);
 bool blob_store_has(blob_store *store, const struct digest *digest);
+/* Removes it when it is not of this size: half of it was lost. */
+void blob_store_check_size(blob_store *store, const struct digest *digest, int64_t size);
 /* Bytes, or -1 when absent. */
 int64_t blob_store_size(blob_store *store, const struct digest *digest);
 /* A whole small blob; NULL and NOT_FOUND when absent, RESOURCE_EXHAUSTED above max_bytes. */

@@ -252,7 +252,7 @@ static bool blob_copy(const struct archive *a, const struct entry *e, bytes_sink
 		      GError **error)
 {
 	GError *why = NULL;
-	scoped_fd fd = blob_store_find(a->blobs, &e->blob, &why);
+	scoped_fd fd = blob_store_find_verified(a->blobs, &e->blob, &why);
 	if (fd < 0) {
 		if (why)
 			g_propagate_error(error, why);

@@ -186,7 +186,7 @@ static bool layer_send(const struct oci_exporter *e, session *client, const oci_
 		       GError **error)
 {
 	GError *why = NULL;
-	scoped_fd fd = blob_store_find(e->context.blobs, &d->digest, &why);
+	scoped_fd fd = blob_store_find_verified(e->context.blobs, &d->digest, &why);
 	if (fd < 0) {
 		if (why)
 			g_propagate_error(error, why);

@@ -98,7 +98,7 @@ static bool blob_push(struct pushing *p, const struct blob *b, GError **error)
 		if (!blob_provider_fetch(b->provider, blobs, &d->digest, d->size, &p->work, error))
 			return false;
 	}
-	scoped_fd fd = blob_store_find(blobs, &d->digest, error);
+	scoped_fd fd = blob_store_find_verified(blobs, &d->digest, error);
 	if (fd < 0)
 		return error && *error ? false
 				       : error_set(error, ERROR_NOT_FOUND, "blob %s: not found", d->digest.text);

@@ -91,7 +91,7 @@ static const char *media_type(enum compression c)
 static bool layer_rewrite(oci_layer *l, const struct rewrite_options *o, struct work *work, GError **error)
 {
 	GError *why = NULL;
-	scoped_fd fd = blob_store_find(o->blobs, &l->descriptor->digest, &why);
+	scoped_fd fd = blob_store_find_verified(o->blobs, &l->descriptor->digest, &why);
 	if (fd < 0) {
 		if (why)
 			g_propagate_error(error, why);
