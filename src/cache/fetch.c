@@ -139,15 +139,18 @@ GPtrArray *record_sinks_start(cache *c, GPtrArray *records)
 			g_ptr_array_add(sinks, progress_sink_ref(sink));
 	}
 	g_mutex_unlock(&c->mu);
+	/* A result from the cache stays one while its layers come. */
 	for (guint i = 0; i < sinks->len; i++)
-		progress_sink_start(sinks->pdata[i]);
+		(progress_sink_is_cached(sinks->pdata[i]) ? progress_sink_start_cached
+							  : progress_sink_start)(sinks->pdata[i]);
 	return sinks;
 }
 
 void record_sinks_end(GPtrArray *sinks, const GError *error)
 {
 	for (guint i = 0; i < sinks->len; i++)
-		progress_sink_complete(sinks->pdata[i], error ? error->message : NULL, false);
+		progress_sink_complete(sinks->pdata[i], error ? error->message : NULL,
+				       progress_sink_is_cached(sinks->pdata[i]));
 	g_ptr_array_unref(sinks);
 }
 

@@ -11,6 +11,7 @@ struct progress_sink {
 	GPtrArray *events; /* of struct event, ref: for watchers that come later */
 	int64_t started_ns, completed_ns;
 	bool was_completed;
+	bool cached; /* as it was told last */
 };
 
 int64_t progress_now_ns(void)
@@ -98,6 +99,7 @@ void progress_sink_join(progress_sink *to, progress_sink *from)
 /* Locked. */
 static void emit_vertex(progress_sink *s, const char *error, bool cached)
 {
+	s->cached = cached;
 	emit(s, event_new_vertex(s->info, &(struct vertex_times){
 						  .started_ns = s->started_ns,
 						  .completed_ns = s->completed_ns,
@@ -147,6 +149,14 @@ bool progress_sink_is_open(const progress_sink *s)
 		return false;
 	g_autoptr(GMutexLocker) locker = g_mutex_locker_new((GMutex *)&s->mu);
 	return s->started_ns != 0 && s->completed_ns == 0;
+}
+
+bool progress_sink_is_cached(const progress_sink *s)
+{
+	if (!s)
+		return false;
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new((GMutex *)&s->mu);
+	return s->cached;
 }
 
 bool progress_sink_was_completed(const progress_sink *s)

@@ -27,7 +27,7 @@ bool http_call_begin(struct call *call, registry *r, const reference *ref, const
 		     bool insecure, struct work *work, enum call_scope scope, GError **error)
 {
 	*call = (struct call){.r = r, .ref = ref};
-	call->endpoints = hosts_find(r->hosts, ref->domain, insecure, error);
+	call->endpoints = hosts_find(r->hosts, ref->domain, insecure || (auth && auth->insecure), error);
 	if (!call->endpoints)
 		return false;
 	call->identity = identity_of(r, auth, work);

@@ -49,6 +49,7 @@ struct registry_auth {
 	/* Whose credentials these are (a session id), so that tokens are reused only for the same asker. Owned by the
 	 * caller; NULL member or result: nothing is kept between calls. */
 	char *(*identity)(struct work *work);
+	bool insecure; /* registry.insecure=true of what is asked for: no mirrors, no verification, http as fall-back */
 };
 
 /* Root descriptor of a reference and its bytes (manifest or index, hashed by us). ret_bytes NULL: one HEAD request

@@ -44,6 +44,10 @@ build "$WORK/ctx" --export-cache "type=registry,ref=$REG/cache:max,mode=max" \
 	--output "type=image,name=$REG/app:inline,push=true" --metadata-file "$WORK/meta" > "$WORK/said" 2>&1 || { cat "$WORK/said"; fail "export"; }
 grep -q '"cache.manifest"' "$WORK/meta" || fail "no cache.manifest in the response"
 grep -q '"latest"' "$WORK/out/min/index.json" || fail "no tag in index.json"
+for n in 1 2; do
+	build "$WORK/ctx" --export-cache "type=local,dest=$WORK/out/same$n,mode=max" > "$WORK/said" 2>&1
+done
+diff -r "$WORK/out/same1" "$WORK/out/same2" || fail "a second export of the same is not the same"
 for cache in "type=registry,ref=$REG/cache:max" "type=local,src=$WORK/out/min" "type=registry,ref=$REG/app:inline"; do
 	prune
 	build "$WORK/ctx" --import-cache "$cache" --output "type=oci,dest=$WORK/o.tar" > "$WORK/said" 2>&1 || { cat "$WORK/said"; fail "$cache"; }

@@ -3,7 +3,7 @@
 #include <stddef.h>
 
 /*
- * Missing until their part is built: gateway.exec (+extrahosts, secretenv, signals, filesystem), importcaches,
+ * Missing until their part is built: gateway.exec (+extrahosts, secretenv, signals, filesystem),
  * reference.attestations, source.metaresolver.image.attestations, source.metaresolver.http.checksumrequest.
  */
 const char *const gateway_caps[] = {
@@ -13,6 +13,7 @@ const char *const gateway_caps[] = {
 	"gateway.solve.evaluate",
 	"gateway.solve.metadata",
 	"gateway.warnings",
+	"importcaches",
 	"proto.refarray",
 	"readdir",
 	"readfile",
