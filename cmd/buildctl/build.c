@@ -3,10 +3,12 @@
 #include "build_result.h"
 #include "api/guard.h"
 #include "base/ident.h"
+#include "base/scope.h"
 #include "client/display.h"
 #include "client/solve.h"
 #include "command.h"
 #include "control.pb-c.h"
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -48,10 +50,24 @@ static bool list_workers(struct context *x, rpc_conn *conn, GError **error)
 	return reply != NULL || call_failed("listing workers for Build: failed to list workers", error);
 }
 
+/* Leaves the fd alone without --trace. */
+static bool open_trace(const flags *f, display *shown, int *ret_fd, GError **error)
+{
+	const char *path = flags_string(f, "trace");
+	if (!*path)
+		return true;
+	*ret_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (*ret_fd < 0)
+		return error_set_errno(error, errno, "open %s", path);
+	display_trace(shown, *ret_fd);
+	return true;
+}
+
 static bool run_solve(struct context *x, const flags *f, rpc_conn *conn, struct build_options *o, GError **error)
 {
+	scoped_fd trace = -1; /* closed after the display */
 	g_autoptr(display) shown = display_new(flags_string(f, "progress"), STDERR_FILENO, error);
-	if (!shown)
+	if (!shown || !open_trace(f, shown, &trace, error))
 		return false;
 	char ref[IDENT_SIZE];
 	ident_new(ref);

@@ -11,6 +11,7 @@
 struct display {
 	const struct display_mode *mode;
 	void *self; /* of the mode */
+	void *trace; /* of display_json, NULL: none */
 	struct model model;
 	GAsyncQueue *queue; /* of Control__StatusResponse *, the display itself as the end mark */
 	GThread *thread;
@@ -76,6 +77,8 @@ static void take(display *d, void *item)
 {
 	if (d->mode->message)
 		d->mode->message(d->self, item);
+	if (d->trace)
+		display_json.message(d->trace, item);
 	model_update(&d->model, item);
 	guard_free(item);
 }
@@ -100,6 +103,11 @@ static gpointer run(gpointer data)
 	if (d->mode->print)
 		d->mode->print(d->self, &d->model, true);
 	return NULL;
+}
+
+void display_trace(display *d, int fd)
+{
+	d->trace = display_json.open(&(struct display_output){.fd = fd});
 }
 
 display *display_new(const char *mode, int fd, GError **error)
@@ -139,6 +147,8 @@ void display_free(display *d)
 	g_async_queue_unref(d->queue);
 	if (d->mode->close)
 		d->mode->close(d->self);
+	if (d->trace)
+		display_json.close(d->trace);
 	model_clear(&d->model);
 	g_free(d);
 }

@@ -17,6 +17,8 @@ typedef struct display display;
 
 /* mode: auto, plain, tty, rawjson, quiet; auto honours BUILDKIT_PROGRESS. Errors: "invalid progress mode x". */
 display *display_new(const char *mode, int fd, GError **error);
+/* Every message is written to fd, too, as rawjson writes it. Before the first message; the fd stays the caller's. */
+void display_trace(display *d, int fd);
 void display_push(display *d, Control__StatusResponse *message);
 void display_close(display *d);
 void display_free(display *d);
