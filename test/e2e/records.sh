@@ -34,6 +34,15 @@ before=$(wc -l < "$WORK/trace")
 build "$WORK/c" --trace "$WORK/trace" --progress=quiet || fail "second build"
 [ "$(wc -l < "$WORK/trace")" -gt "$before" ] || fail "the trace was not appended to"
 
+# What missed the cache: nothing the second time, and the changed step later.
+build "$WORK/c" --debug-json-cache-metrics "$WORK/metrics" --progress=quiet || fail "build with metrics"
+grep -q 'cache miss' "$WORK/metrics" && { cat "$WORK/metrics"; fail "a miss in a cached build"; }
+echo 'RUN echo changed' >> "$WORK/c/Dockerfile"
+build "$WORK/c" --debug-json-cache-metrics stdout --progress=quiet > "$WORK/metrics" || fail "build with metrics"
+grep -q '^cache miss: .*RUN echo changed' "$WORK/metrics" || { cat "$WORK/metrics"; fail "the miss is not named"; }
+tail -n 1 "$WORK/metrics" | python3 -c 'import json, sys; m = json.load(sys.stdin); assert m["miss"] == 1 and m["total"] == m["completed"]' ||
+	{ cat "$WORK/metrics"; fail "counts"; }
+
 # The logs again.
 "$BIN/buildctl" debug logs --progress=plain "$ref" > "$WORK/logs" || fail "logs"
 grep -q 'said in the build' "$WORK/logs" || { cat "$WORK/logs"; fail "the step's output is not in the logs"; }
