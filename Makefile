@@ -27,12 +27,13 @@ demo: build
 	test/demo build/bin
 
 test: build
-	@tools/setup test
+	@tools/setup dist test
 	tools/check-layers
 	tools/check-symbols $(BUILD)
 	tools/check-programs $(BUILD)
 	meson test -C $(BUILD) --print-errorlogs --no-rebuild
 	test/e2e/run build/bin
+	test/e2e/walkthrough
 
 # ASan and UBSan build of everything: unit and fuzz-corpus tests, then the end-to-end tests with a daemon and a client
 # that are checked too, for leaks as well.

@@ -3,10 +3,12 @@
 #include "build_result.h"
 #include "api/guard.h"
 #include "base/ident.h"
+#include "base/scope.h"
 #include "client/display.h"
 #include "client/solve.h"
 #include "command.h"
 #include "control.pb-c.h"
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -48,10 +50,47 @@ static bool list_workers(struct context *x, rpc_conn *conn, GError **error)
 	return reply != NULL || call_failed("listing workers for Build: failed to list workers", error);
 }
 
+/* Leaves the fd alone without --trace. */
+static bool open_trace(const flags *f, display *shown, int *ret_fd, GError **error)
+{
+	const char *path = flags_string(f, "trace");
+	if (!*path)
+		return true;
+	*ret_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (*ret_fd < 0)
+		return error_set_errno(error, errno, "open %s", path);
+	display_trace(shown, *ret_fd);
+	return true;
+}
+
+/* --debug-json-cache-metrics: standard output or error, or a file, opened before the build. Leaves the fd alone without. */
+static bool open_metrics(const flags *f, int *ret_fd, GError **error)
+{
+	const char *path = flags_string(f, "debug-json-cache-metrics");
+	if (!*path)
+		return true;
+	if (strcmp(path, "stdout") == 0 || strcmp(path, "stderr") == 0)
+		*ret_fd = fcntl(strcmp(path, "stdout") == 0 ? STDOUT_FILENO : STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+	else
+		*ret_fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	return *ret_fd >= 0 || error_set_errno(error, errno, "open %s", path);
+}
+
+static bool write_metrics(int fd, const display *shown, gint64 begin_us, GError **error)
+{
+	if (fd < 0)
+		return true;
+	g_autofree char *text = display_cache_report(shown, (g_get_monotonic_time() - begin_us) / 1000);
+	size_t n = strlen(text);
+	return write(fd, text, n) == (ssize_t)n || error_set_errno(error, errno, "write cache metrics");
+}
+
 static bool run_solve(struct context *x, const flags *f, rpc_conn *conn, struct build_options *o, GError **error)
 {
+	scoped_fd trace = -1, metrics = -1; /* closed after the display */
+	gint64 begin_us = g_get_monotonic_time();
 	g_autoptr(display) shown = display_new(flags_string(f, "progress"), STDERR_FILENO, error);
-	if (!shown)
+	if (!shown || !open_trace(f, shown, &trace, error) || !open_metrics(f, &metrics, error))
 		return false;
 	char ref[IDENT_SIZE];
 	ident_new(ref);
@@ -76,6 +115,8 @@ static bool run_solve(struct context *x, const flags *f, rpc_conn *conn, struct 
 	display_close(shown);
 	if (!ok)
 		call_failed("failed to solve", error);
+	else
+		ok = write_metrics(metrics, shown, begin_us, error);
 	ok = ok && build_cache_finish(o, result.response, error) && build_result_write(f, o, ref, &result, error);
 	solve_result_clear(&result);
 	return ok;

@@ -210,10 +210,8 @@ static bool read_definition(struct build_options *o, const flags *f, GError **er
 
 static bool check_later_parts(const flags *f, GError **error)
 {
-	static const char *const later[] = {"source-policy-file", "debug-json-cache-metrics", "trace"};
-	for (size_t i = 0; i < G_N_ELEMENTS(later); i++)
-		if (flags_given(f, later[i]))
-			return error_set(error, ERROR_UNIMPLEMENTED, "--%s is not supported yet", later[i]);
+	if (flags_given(f, "source-policy-file"))
+		return error_set(error, ERROR_UNIMPLEMENTED, "--source-policy-file is not supported yet");
 	if (flags_bool(f, "proxy-network"))
 		return error_set(error, ERROR_UNIMPLEMENTED, "--proxy-network is not supported yet");
 	return true;

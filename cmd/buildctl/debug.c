@@ -161,6 +161,8 @@ static bool run_info(struct context *x, const flags *f, GError **error)
 static const struct command workers_command = {"workers", "what the daemon builds on", workers_flags, G_N_ELEMENTS(workers_flags), run_workers};
 static const struct command info_command = {"info", "versions of the daemon", info_flags, G_N_ELEMENTS(info_flags), run_info};
 
-static const struct command *const debug_commands[] = {&workers_command, &info_command, &histories_command, &dump_llb_command, &explain_command, NULL};
+static const struct command *const debug_commands[] = {
+	&dump_llb_command, &workers_command, &info_command, &monitor_command, &logs_command, &ctl_command, &get_command,
+	&histories_command, &explain_command, NULL};
 
 const struct command debug_command = {.name = "debug", .usage = "look into the daemon and its builds", .sub = debug_commands, .arguments = "[command [command options]]"};

@@ -33,7 +33,7 @@ struct history_listener {
 	history *history;
 	GQueue events; /* of Control__BuildHistoryEvent *; history->mu */
 	char *ref;     /* "" for all */
-	bool early_exit, active_only;
+	bool early_exit;
 };
 
 history *history_open(int root_fd, const char *root_path, const struct history_limits *limits, GError **error)
@@ -79,8 +79,7 @@ static void tell(history *h, Control__BuildHistoryEventType type, const Control_
 	for (guint i = 0; i < h->listeners->len; i++) {
 		history_listener *l = h->listeners->pdata[i];
 		bool wanted = !*l->ref || strcmp(l->ref, record->ref) == 0;
-		bool started = type == CONTROL__BUILD_HISTORY_EVENT_TYPE__STARTED;
-		if (!l->early_exit && wanted && (started || !l->active_only))
+		if (!l->early_exit && wanted)
 			g_queue_push_tail(&l->events, event_new(type, record));
 	}
 	g_cond_broadcast(&h->changed);
@@ -273,7 +272,6 @@ history_listener *history_listen(history *h, const struct history_query *query, 
 	l->history = h;
 	l->ref = g_strdup(query->ref);
 	l->early_exit = query->early_exit;
-	l->active_only = query->active_only;
 	g_mutex_lock(&h->mu);
 	g_ptr_array_add(h->listeners, l);
 	queue_active(l);

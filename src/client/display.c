@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/display.h"
 #include "api/guard.h"
+#include "client/cache_report.h"
 #include "client/display_mode.h"
+#include "format/gotype.h"
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
 #define TICK_US (150 * 1000)
+#define TICK_MS_MAX 60000
 
 struct display {
 	const struct display_mode *mode;
 	void *self; /* of the mode */
+	void *trace; /* of display_json, NULL: none */
+	int64_t tick_us;
 	struct model model;
 	GAsyncQueue *queue; /* of Control__StatusResponse *, the display itself as the end mark */
 	GThread *thread;
@@ -76,6 +81,8 @@ static void take(display *d, void *item)
 {
 	if (d->mode->message)
 		d->mode->message(d->self, item);
+	if (d->trace)
+		display_json.message(d->trace, item);
 	model_update(&d->model, item);
 	guard_free(item);
 }
@@ -83,7 +90,7 @@ static void take(display *d, void *item)
 static gpointer run(gpointer data)
 {
 	display *d = data;
-	gint64 next = g_get_monotonic_time() + TICK_US;
+	gint64 next = g_get_monotonic_time() + d->tick_us;
 	for (;;) {
 		gint64 wait = next - g_get_monotonic_time();
 		void *item = wait > 0 ? g_async_queue_timeout_pop(d->queue, (guint64)wait) : NULL;
@@ -95,11 +102,16 @@ static gpointer run(gpointer data)
 			continue;
 		if (d->mode->print)
 			d->mode->print(d->self, &d->model, false);
-		next = g_get_monotonic_time() + TICK_US;
+		next = g_get_monotonic_time() + d->tick_us;
 	}
 	if (d->mode->print)
 		d->mode->print(d->self, &d->model, true);
 	return NULL;
+}
+
+void display_trace(display *d, int fd)
+{
+	d->trace = display_json.open(&(struct display_output){.fd = fd});
 }
 
 display *display_new(const char *mode, int fd, GError **error)
@@ -110,8 +122,10 @@ display *display_new(const char *mode, int fd, GError **error)
 	display *d = g_new0(display, 1);
 	d->mode = found;
 	model_init(&d->model);
-	const char *no_color = g_getenv("NO_COLOR");
-	struct display_output out = {.fd = fd, .color = !no_color || !*no_color};
+	struct display_output out = {.fd = fd};
+	int64_t rate_ms = 0;
+	const char *rate = g_getenv("TTY_DISPLAY_RATE");
+	d->tick_us = rate && int_parse(rate, 10, &rate_ms, NULL) && rate_ms > 0 && rate_ms <= TICK_MS_MAX ? rate_ms * 1000 : TICK_US;
 	d->self = found->open(&out);
 	d->queue = g_async_queue_new_full(guard_free);
 	d->thread = g_thread_new("display", run, d);
@@ -131,6 +145,11 @@ void display_close(display *d)
 	g_thread_join(g_steal_pointer(&d->thread));
 }
 
+char *display_cache_report(const display *d, int64_t duration_ms)
+{
+	return cache_report(&d->model, duration_ms);
+}
+
 void display_free(display *d)
 {
 	if (!d)
@@ -139,6 +158,8 @@ void display_free(display *d)
 	g_async_queue_unref(d->queue);
 	if (d->mode->close)
 		d->mode->close(d->self);
+	if (d->trace)
+		display_json.close(d->trace);
 	model_clear(&d->model);
 	g_free(d);
 }

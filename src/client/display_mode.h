@@ -5,7 +5,6 @@
 
 struct display_output {
 	int fd;
-	bool color;
 };
 struct display_mode {
 	const char *name;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "client/colors.h"
 #include "client/display_mode.h"
 #include "progress/progress.h"
 #include <string.h>
@@ -11,11 +12,9 @@
 #define HIDE_CURSOR "\x1b[?25l"
 #define SHOW_CURSOR "\x1b[?25h"
 
-enum color { COLOR_NONE, COLOR_RUN, COLOR_CANCEL, COLOR_ERROR, COLOR_WARNING, COLOR_FAINT };
-
 struct tty {
 	int fd;
-	bool color;
+	struct colors colors;
 	int log_lines;
 	int printed; /* lines on the screen that the next frame overwrites */
 	GString *out;
@@ -39,7 +38,7 @@ static void *tty_open(const struct display_output *output)
 {
 	struct tty *t = g_new0(struct tty, 1);
 	t->fd = output->fd;
-	t->color = output->color;
+	colors_read(&t->colors, g_getenv("BUILDKIT_COLORS"), g_getenv("NO_COLOR"));
 	t->out = g_string_new(NULL);
 	const char *lines = g_getenv("BUILDKIT_TTY_LOG_LINES");
 	t->log_lines = lines ? (int)g_ascii_strtoll(lines, NULL, 10) : LOG_LINES;
@@ -130,24 +129,6 @@ static GArray *make_rows(struct tty *t, struct model *m)
 	return rows;
 }
 
-static const char *color_code(enum color color)
-{
-	switch (color) {
-	case COLOR_RUN:
-		return "\x1b[34m";
-	case COLOR_CANCEL:
-	case COLOR_WARNING:
-		return "\x1b[33m";
-	case COLOR_ERROR:
-		return "\x1b[31m";
-	case COLOR_FAINT:
-		return "\x1b[2m";
-	case COLOR_NONE:
-		break;
-	}
-	return "";
-}
-
 /* At most `width` columns of text; every character counts as one column. */
 static char *fit(const char *text, int width)
 {
@@ -161,9 +142,8 @@ static void append_row(struct tty *t, const struct row *r, int width)
 		return;
 	g_autofree char *text = fit(r->text, space);
 	int pad = space - (int)g_utf8_strlen(text, -1);
-	bool colored = t->color && r->color != COLOR_NONE;
-	g_string_append_printf(t->out, "%s%s%*s %s%s\x1b[K\n", colored ? color_code(r->color) : "", text, pad, "", r->time,
-			       colored ? "\x1b[0m" : "");
+	const char *code = t->colors.codes[r->color];
+	g_string_append_printf(t->out, "%s%s%*s %s%s\x1b[K\n", code, text, pad, "", r->time, *code ? "\x1b[0m" : "");
 	t->printed++;
 }
 

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* records: debug logs, monitor, ctl and get: what the daemon remembers of builds, and the blobs it keeps of them. */
+#include "api/guard.h"
+#include "client/display.h"
+#include "content.pb-c.h"
+#include "debug_commands.h"
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CONTROL "/moby.buildkit.v1.Control/"
+#define READ_BYTES (1024 * 1024)
+
+/* The one word after the flags; what names it in the error. */
+static const char *only_word(const flags *f, const char *what, GError **error)
+{
+	if (flags_n_rest(f) == 1)
+		return flags_rest(f)[0];
+	error_set(error, ERROR_INVALID_ARGUMENT, flags_n_rest(f) == 0 ? "%s must be specified" : "only one %s can be given", what);
+	return NULL;
+}
+
+/* A call that sends one message and receives many. */
+static rpc_call *ask(struct context *x, const char *method, const void *request, GError **error)
+{
+	rpc_conn *conn = context_connect(x, error);
+	g_autoptr(rpc_call) call = conn ? rpc_call_start(conn, method, NULL, x->cancel, 0, error) : NULL;
+	if (!call || !rpc_call_send_message(call, request, error) || !rpc_call_close_send(call, error))
+		return NULL;
+	return g_steal_pointer(&call);
+}
+
+/* ---- get */
+
+static bool write_blob(struct context *x, const char *digest, GError **error)
+{
+	Content__ReadContentRequest request = CONTENT__READ_CONTENT_REQUEST__INIT;
+	request.digest = (char *)(uintptr_t)digest;
+	g_autoptr(rpc_call) call = ask(x, "/containerd.services.content.v1.Content/Read", &request, error);
+	g_autoptr(GError) failure = NULL;
+	Content__ReadContentResponse *m;
+	while (call && (m = rpc_call_recv_message(call, &content__read_content_response__descriptor, &failure))) {
+		bool ok = fwrite(m->data.data, 1, m->data.len, stdout) == m->data.len;
+		guard_free(m);
+		if (!ok)
+			return error_set_errno(error, errno, "write standard output");
+	}
+	if (failure)
+		g_propagate_error(error, g_steal_pointer(&failure));
+	if (!call || (error && *error))
+		return call_failed("failed to read blob", error);
+	return fflush(stdout) == 0 || error_set_errno(error, errno, "write standard output");
+}
+
+static bool run_get(struct context *x, const flags *f, GError **error)
+{
+	const char *digest = only_word(f, "blob digest", error);
+	return digest && write_blob(x, digest, error);
+}
+
+/* ---- logs */
+
+static const struct flag logs_flags[] = {
+	{"progress", NULL, FLAG_STRING, "auto", NULL, "how progress is shown on standard output: auto, plain, tty, rawjson or quiet"},
+	{"trace", NULL, FLAG_BOOL, NULL, NULL, "the recorded trace instead of the logs"},
+};
+
+/* The record of a finished build; guard_free the event. */
+static Control__BuildHistoryEvent *find_record(struct context *x, const char *ref, GError **error)
+{
+	Control__BuildHistoryRequest request;
+	control__build_history_request__init(&request);
+	request.ref = (char *)(uintptr_t)ref;
+	request.earlyexit = true;
+	g_autoptr(rpc_call) call = ask(x, CONTROL "ListenBuildHistory", &request, error);
+	g_autoptr(GError) failure = NULL;
+	Control__BuildHistoryEvent *e = call ? rpc_call_recv_message(call, &control__build_history_event__descriptor, &failure) : NULL;
+	if (failure)
+		g_propagate_error(error, g_steal_pointer(&failure));
+	else if (call && !e)
+		error_set(error, ERROR_NOT_FOUND, "no record of build %s", ref);
+	return e;
+}
+
+static bool write_trace(struct context *x, const char *ref, GError **error)
+{
+	Control__BuildHistoryEvent *e = find_record(x, ref, error);
+	if (!e)
+		return call_failed("failed to get record", error);
+	g_autofree char *digest = e->record && e->record->trace ? g_strdup(e->record->trace->digest) : NULL;
+	guard_free(e);
+	if (!digest)
+		return error_set(error, ERROR_NOT_FOUND, "build %s has no recorded trace", ref);
+	return write_blob(x, digest, error);
+}
+
+static bool show_logs(struct context *x, const char *ref, display *shown, GError **error)
+{
+	Control__StatusRequest request;
+	control__status_request__init(&request);
+	request.ref = (char *)(uintptr_t)ref;
+	g_autoptr(rpc_call) call = ask(x, CONTROL "Status", &request, error);
+	g_autoptr(GError) failure = NULL;
+	Control__StatusResponse *m;
+	while (call && (m = rpc_call_recv_message(call, &control__status_response__descriptor, &failure)))
+		display_push(shown, m);
+	if (failure)
+		g_propagate_error(error, g_steal_pointer(&failure));
+	return (call && !(error && *error)) || call_failed("failed to get status", error);
+}
+
+static bool run_logs(struct context *x, const flags *f, GError **error)
+{
+	const char *ref = only_word(f, "build ref", error);
+	if (!ref)
+		return false;
+	if (flags_bool(f, "trace"))
+		return write_trace(x, ref, error);
+	g_autoptr(display) shown = display_new(flags_string(f, "progress"), STDOUT_FILENO, error);
+	if (!shown)
+		return false;
+	bool ok = show_logs(x, ref, shown, error);
+	display_close(shown);
+	return ok;
+}
+
+/* ---- ctl */
+
+static const struct flag ctl_flags[] = {
+	{"pin", NULL, FLAG_BOOL, NULL, NULL, "keep the record until it is unpinned"},
+	{"unpin", NULL, FLAG_BOOL, NULL, NULL, "let the record go when it is old"},
+	{"delete", NULL, FLAG_BOOL, NULL, NULL, "remove the record"},
+};
+
+static bool run_ctl(struct context *x, const flags *f, GError **error)
+{
+	const char *ref = only_word(f, "build ref", error);
+	int wishes = flags_bool(f, "pin") + flags_bool(f, "unpin") + flags_bool(f, "delete");
+	if (!ref)
+		return false;
+	if (wishes != 1)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "exactly one of --pin, --unpin and --delete must be given");
+	rpc_conn *conn = context_connect(x, error);
+	if (!conn)
+		return false;
+	Control__UpdateBuildHistoryRequest request;
+	control__update_build_history_request__init(&request);
+	request.ref = (char *)(uintptr_t)ref;
+	request.pinned = flags_bool(f, "pin");
+	request.delete_ = flags_bool(f, "delete");
+	void *reply = rpc_unary(conn, CONTROL "UpdateBuildHistory", NULL, &request, &control__update_build_history_response__descriptor,
+				x->cancel, 0, error);
+	guard_free(reply);
+	return reply || call_failed("failed to update record", error);
+}
+
+/* ---- monitor */
+
+static const struct flag monitor_flags[] = {
+	{"completed", NULL, FLAG_BOOL, NULL, NULL, "finished builds, too"},
+	{"ref", NULL, FLAG_STRING, NULL, NULL, "events of this build only"},
+};
+
+static const char *event_word(const Control__BuildHistoryEvent *e)
+{
+	static const char *const words[] = {"STARTED", "COMPLETE", "DELETED"};
+	return (size_t)e->type < G_N_ELEMENTS(words) ? words[e->type] : "UNKNOWN";
+}
+
+/* As protobuf's text format has it. */
+static void add_descriptor(GString *out, const char *name, const Control__Descriptor *d)
+{
+	if (d)
+		g_string_append_printf(out, "  %s: media_type:\"%s\" digest:\"%s\" size:%" G_GINT64_FORMAT "\n", name, d->media_type, d->digest,
+				       d->size);
+}
+
+static void add_result(GString *out, const char *platform, const Control__BuildResultInfo *r)
+{
+	g_autofree char *prefix = *platform ? g_strdup_printf("[%s] ", platform) : g_strdup("");
+	g_autofree char *descriptor = g_strconcat(prefix, "descriptor", NULL), *attestation = g_strconcat(prefix, "attestation", NULL);
+	if (!r)
+		return;
+	for (size_t i = 0; i < r->n_results; i++)
+		add_descriptor(out, descriptor, r->results[i]->value);
+	for (size_t i = 0; i < r->n_attestations; i++)
+		add_descriptor(out, attestation, r->attestations[i]);
+}
+
+static char *event_text(const Control__BuildHistoryEvent *e)
+{
+	GString *out = g_string_new(NULL);
+	const Control__BuildHistoryRecord *r = e->record;
+	g_string_append_printf(out, "event: %s ref:%s\n", event_word(e), r ? r->ref : "");
+	if (!r)
+		return g_string_free(out, FALSE);
+	if (r->numtotalsteps > 0)
+		g_string_append_printf(out, "  cache: %d/%d\n", r->numcachedsteps, r->numtotalsteps);
+	if (r->numwarnings > 0)
+		g_string_append_printf(out, "  warnings: %d\n", r->numwarnings);
+	add_descriptor(out, "logs", r->logs);
+	add_descriptor(out, "trace", r->trace);
+	add_result(out, "", r->result);
+	for (size_t i = 0; i < r->n_results; i++)
+		add_result(out, r->results[i]->key, r->results[i]->value);
+	return g_string_free(out, FALSE);
+}
+
+static bool run_monitor(struct context *x, const flags *f, GError **error)
+{
+	Control__BuildHistoryRequest request;
+	control__build_history_request__init(&request);
+	request.activeonly = !flags_bool(f, "completed");
+	request.ref = (char *)(uintptr_t)flags_string(f, "ref");
+	g_autoptr(rpc_call) call = ask(x, CONTROL "ListenBuildHistory", &request, error);
+	g_autoptr(GError) failure = NULL;
+	Control__BuildHistoryEvent *e;
+	while (call && (e = rpc_call_recv_message(call, &control__build_history_event__descriptor, &failure))) {
+		g_autofree char *text = event_text(e);
+		guard_free(e);
+		if (!print_text(text, error))
+			return false;
+	}
+	if (failure && !cancel_is_set(x->cancel)) /* Ctrl-C is how watching ends */
+		g_propagate_error(error, g_steal_pointer(&failure));
+	return (call && !(error && *error)) || call_failed("failed to listen for builds", error);
+}
+
+const struct command logs_command = {"logs", "show a build's logs again", logs_flags, G_N_ELEMENTS(logs_flags), run_logs,
+				     .arguments = "[options] REF"};
+const struct command monitor_command = {"monitor", "show builds as they begin and end", monitor_flags, G_N_ELEMENTS(monitor_flags), run_monitor};
+const struct command ctl_command = {"ctl", "pin, unpin or remove a build's record", ctl_flags, G_N_ELEMENTS(ctl_flags), run_ctl,
+				    .arguments = "[options] REF"};
+const struct command get_command = {"get", "write a blob to standard output", NULL, 0, run_get, .arguments = "[options] DIGEST"};
