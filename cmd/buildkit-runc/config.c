@@ -20,9 +20,11 @@ uint32_t config_add_source(struct config *c, const char *path, bool recursive, b
 {
 	if (c->n_sources == c->room) {
 		uint32_t room = c->room > 0 ? c->room * 2 : 16;
-		struct config_source *sources = reallocarray(c->sources, room, sizeof *sources);
-		if (sources == NULL || room > PLAN_MAX_FDS)
-			fail(PHASE_PLAN, ENOMEM, "too many mounts");
+		struct config_source *sources = json_room(room, sizeof *sources);
+		if (room > PLAN_MAX_FDS)
+			fail(PHASE_PLAN, 0, "too many mounts");
+		if (c->n_sources > 0)
+			memcpy(sources, c->sources, c->n_sources * sizeof *sources);
 		c->sources = sources;
 		c->room = room;
 	}
@@ -32,10 +34,10 @@ uint32_t config_add_source(struct config *c, const char *path, bool recursive, b
 
 static char *beneath(const char *directory, const char *path)
 {
-	char *joined;
 	bool absolute = path[0] == '/';
-	if (asprintf(&joined, "%s%s%s", absolute ? "" : directory, absolute ? "" : "/", path) < 0)
-		fail(PHASE_PLAN, ENOMEM, "read config");
+	size_t n = strlen(directory) + strlen(path) + 1;
+	char *joined = json_room(n, 1);
+	snprintf(joined, n + 1, "%s%s%s", absolute ? "" : directory, absolute ? "" : "/", path);
 	return joined;
 }
 
@@ -257,11 +259,17 @@ static void refuse_hooks(const json_t *root)
 
 void config_load(struct config *c, const char *bundle)
 {
-	struct plan *p = &c->plan;
 	struct stat st;
-	*c = (struct config){.bundle = bundle};
+	config_read(c, bundle, json_file(beneath(bundle, "config.json")));
+	if (stat(c->rootfs, &st) != 0 || !S_ISDIR(st.st_mode))
+		fail(PHASE_ROOT, errno, "rootfs (%s) does not exist", c->rootfs);
+}
+
+void config_read(struct config *c, const char *bundle, json_t *json)
+{
+	struct plan *p = &c->plan;
+	*c = (struct config){.bundle = bundle, .root = json};
 	plan_init(p);
-	c->root = json_file(beneath(bundle, "config.json"));
 	const char *version = json_text(c->root, "ociVersion", "");
 	if (strncmp(version, "1.", 2) != 0)
 		fail(PHASE_PLAN, 0, "unsupported ociVersion \"%s\"", version);
@@ -270,8 +278,6 @@ void config_load(struct config *c, const char *bundle)
 	p->domainname = json_text(c->root, "domainname", "");
 	const json_t *root = json_need(c->root, "root", JSON_OBJECT);
 	c->rootfs = beneath(bundle, json_text(root, "path", ""));
-	if (stat(c->rootfs, &st) != 0 || !S_ISDIR(st.st_mode))
-		fail(PHASE_ROOT, errno, "rootfs (%s) does not exist", c->rootfs);
 	p->root_fd = config_add_source(c, c->rootfs, true, false);
 	p->root_readonly = json_flag(root, "readonly");
 	config_process(p, json_need(c->root, "process", JSON_OBJECT));

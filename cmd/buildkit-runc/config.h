@@ -26,6 +26,8 @@ struct config {
 	uint32_t n_sources, room;
 };
 void config_load(struct config *c, const char *bundle);
+/* The same from what was read already, without a look at the root. json stays the caller's. */
+void config_read(struct config *c, const char *bundle, json_t *json);
 /* A process description of its own (exec): replaces the plan's. */
 void config_process(struct plan *plan, const json_t *process);
 /* linux.seccomp as the kernel's program. */

@@ -133,13 +133,15 @@ static uint32_t read_flags(const json_t *seccomp)
 
 void config_seccomp(struct plan *p, const json_t *seccomp)
 {
+	static syscall_filter *f; /* an earlier one that ended in trouble is freed now */
 	const json_t *calls = json_member(seccomp, "syscalls", JSON_ARRAY);
 	if (seccomp == NULL)
 		return;
 	if (json_text(seccomp, "listenerPath", "")[0] != '\0')
 		fail(PHASE_PLAN, 0, "seccomp.listenerPath is not supported");
 	uint32_t otherwise = action(json_text(seccomp, "defaultAction", ""), json_number(seccomp, "defaultErrnoRet", EPERM, 0, 4095));
-	syscall_filter *f = syscall_filter_new(otherwise);
+	syscall_filter_free(f);
+	f = syscall_filter_new(otherwise);
 	if (f == NULL)
 		fail(PHASE_PLAN, ENOMEM, "seccomp");
 	add_architectures(f, seccomp);
@@ -148,6 +150,7 @@ void config_seccomp(struct plan *p, const json_t *seccomp)
 	void *bytes = json_room(SYSCALL_FILTER_MAX_BYTES, 1);
 	ssize_t n = syscall_filter_export(f, bytes, SYSCALL_FILTER_MAX_BYTES);
 	syscall_filter_free(f);
+	f = NULL;
 	if (n < 0)
 		fail(PHASE_PLAN, (int)-n, "compile the seccomp profile");
 	p->seccomp = (struct plan_bytes){bytes, (uint32_t)n};
