@@ -64,7 +64,7 @@ static int make_device(const struct tree *t, int dir_fd, const char *name, const
 	return r;
 }
 
-static void make_defaults(const struct tree *t)
+static void make_defaults(struct tree *t)
 {
 	char host[32] = "/dev/";
 	for (size_t i = 0; i < sizeof default_devices / sizeof *default_devices; i++) {
@@ -77,7 +77,7 @@ static void make_defaults(const struct tree *t)
 	for (size_t i = 0; i < sizeof links / sizeof *links; i++)
 		if (symlinkat(links[i].target, t->dev_fd, links[i].name) != 0 && errno != EEXIST)
 			fail(PHASE_DEVICE, errno, "link /dev/%s", links[i].name);
-	if (faccessat(t->proc_fd, "kcore", F_OK, 0) == 0 && symlinkat("/proc/kcore", t->dev_fd, "core") != 0 && errno != EEXIST)
+	if (faccessat(tree_proc(t), "kcore", F_OK, 0) == 0 && symlinkat("/proc/kcore", t->dev_fd, "core") != 0 && errno != EEXIST)
 		fail(PHASE_DEVICE, errno, "link /dev/core");
 }
 
