@@ -13,15 +13,15 @@
 
 struct config_source { /* what a descriptor of the plan comes from */
 	const char *path;
-	bool recursive;      /* a tree: with all below */
-	bool is_namespace;   /* opened as it is, not cloned */
+	bool recursive;    /* a tree: with all below */
+	bool is_namespace; /* opened as it is, not cloned */
 };
 struct config {
 	struct plan plan;
 	json_t *root;
-	const char *bundle;      /* absolute */
-	const char *rootfs;      /* absolute */
-	const char *cgroups_path; /* "" : none given */
+	const char *bundle;            /* absolute */
+	const char *rootfs;            /* absolute */
+	const char *cgroups_path;      /* "" : none given */
 	struct config_source *sources; /* one a descriptor of the plan */
 	uint32_t n_sources, room;
 };

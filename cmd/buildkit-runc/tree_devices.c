@@ -31,7 +31,8 @@ static bool is_device(int fd, const struct plan_device *d)
 }
 
 /* What is there under the name already must be that very device, or it is in the way. */
-static int bind_device(const struct tree *t, int dir_fd, const char *name, const char *host, const struct plan_device *d)
+static int bind_device(const struct tree *t, int dir_fd, const char *name, const char *host,
+		       const struct plan_device *d)
 {
 	auto_fd source = t->device_source != NULL ? t->device_source(host) : -EPERM;
 	if (source < 0)
@@ -48,7 +49,8 @@ static int bind_device(const struct tree *t, int dir_fd, const char *name, const
 	return 0;
 }
 
-static int make_device(const struct tree *t, int dir_fd, const char *name, const char *host, const struct plan_device *d)
+static int make_device(const struct tree *t, int dir_fd, const char *name, const char *host,
+		       const struct plan_device *d)
 {
 	int old = umask(0);
 	int r = mknodat(dir_fd, name, d->type | d->mode, makedev(d->major, d->minor)) == 0 ? 0 : -errno;
@@ -77,7 +79,8 @@ static void make_defaults(struct tree *t)
 	for (size_t i = 0; i < sizeof links / sizeof *links; i++)
 		if (symlinkat(links[i].target, t->dev_fd, links[i].name) != 0 && errno != EEXIST)
 			fail(PHASE_DEVICE, errno, "link /dev/%s", links[i].name);
-	if (faccessat(tree_proc(t), "kcore", F_OK, 0) == 0 && symlinkat("/proc/kcore", t->dev_fd, "core") != 0 && errno != EEXIST)
+	if (faccessat(tree_proc(t), "kcore", F_OK, 0) == 0 && symlinkat("/proc/kcore", t->dev_fd, "core") != 0 &&
+	    errno != EEXIST)
 		fail(PHASE_DEVICE, errno, "link /dev/core");
 }
 

@@ -11,11 +11,11 @@
 #define CONTROL_FD 3 /* in the program */
 
 struct runner {
-	GMutex mu;             /* guards the rest */
+	GMutex mu; /* guards the rest */
 	char *binary, *instance, *parent;
-	process *process;      /* owned; NULL: not running */
-	int control_fd;        /* owned; -1 */
-	bool asked;            /* a request for the default parent is under way */
+	process *process; /* owned; NULL: not running */
+	int control_fd;   /* owned; -1 */
+	bool asked;       /* a request for the default parent is under way */
 };
 
 runner *runner_new(const char *binary, const char *instance, const char *cgroup_parent)
@@ -83,7 +83,9 @@ static ssize_t receive(int fd, void *bytes, size_t n, int *fds, size_t n_fds)
 {
 	char control[CMSG_SPACE(4 * sizeof(int))];
 	struct iovec part = {bytes, n};
-	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control,
+	struct msghdr message = {.msg_iov = &part,
+				 .msg_iovlen = 1,
+				 .msg_control = control,
 				 .msg_controllen = CMSG_SPACE(n_fds * sizeof(int))};
 	ssize_t got;
 	for (size_t i = 0; i < n_fds; i++)
@@ -102,7 +104,8 @@ static bool take_offer(runner *r, struct runner_step *ret, int *ret_errno)
 {
 	struct runner_offer offer;
 	int fds[2];
-	if (receive(r->control_fd, &offer, sizeof offer, fds, 2) != (ssize_t)sizeof offer || offer.magic != RUNNER_MAGIC)
+	if (receive(r->control_fd, &offer, sizeof offer, fds, 2) != (ssize_t)sizeof offer ||
+	    offer.magic != RUNNER_MAGIC)
 		return false;
 	*ret_errno = offer.error;
 	if (offer.error != 0)
@@ -146,7 +149,7 @@ bool runner_take(runner *r, const char *parent, struct runner_step *ret, GError 
 {
 	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&r->mu);
 	int errnum = 0;
-	if (parent != NULL && strlen(parent) >= sizeof ((struct runner_request *)0)->parent)
+	if (parent != NULL && strlen(parent) >= sizeof((struct runner_request *)0)->parent)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "cgroup parent of %zu bytes", strlen(parent));
 	*ret = (struct runner_step){.socket_fd = -1, .pidfd = -1};
 	for (int attempt = 0;; attempt++) {
@@ -197,7 +200,8 @@ bool runner_send(struct runner_step *s, struct plan *plan, const int *fds, size_
 	plan_codec_init_write(&c, NULL, 0);
 	int r = plan_encode(&c, plan);
 	if (r != 0 || n_fds > PLAN_MAX_FDS)
-		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "a step of %zu bytes and %zu descriptors is too large", c.used, n_fds);
+		return error_set(error, ERROR_RESOURCE_EXHAUSTED,
+				 "a step of %zu bytes and %zu descriptors is too large", c.used, n_fds);
 	const struct runner_header header = {RUNNER_MAGIC, (uint32_t)c.used, (uint32_t)n_fds};
 	size_t n_bytes = c.used;
 	g_autofree void *bytes = g_malloc(n_bytes);
