@@ -52,9 +52,7 @@ static int bind_device(const struct tree *t, int dir_fd, const char *name, const
 static int make_device(const struct tree *t, int dir_fd, const char *name, const char *host,
 		       const struct plan_device *d)
 {
-	int old = umask(0);
 	int r = mknodat(dir_fd, name, d->type | d->mode, makedev(d->major, d->minor)) == 0 ? 0 : -errno;
-	umask((mode_t)old);
 	if (r == -EPERM && d->type != S_IFIFO)
 		return bind_device(t, dir_fd, name, host, d);
 	if (r == -EEXIST) {
@@ -95,6 +93,7 @@ static int make_planned(const struct tree *t, const struct plan_device *d)
 
 void tree_make_devices(struct tree *t, const struct plan *p)
 {
+	mode_t old = umask(0);
 	if (p->default_devices != 0)
 		make_defaults(t);
 	for (uint32_t i = 0; i < p->n_devices; i++) {
@@ -102,4 +101,5 @@ void tree_make_devices(struct tree *t, const struct plan *p)
 		if (r != 0)
 			fail(PHASE_DEVICE, -r, "make %s", p->devices[i].path);
 	}
+	umask(old);
 }

@@ -9,13 +9,15 @@
 #include <sys/socket.h>
 
 #define CONTROL_FD 3 /* in the program */
+/* On v1 a process waits some ms for its cgroups, longer than a short step runs: the one after the next is begun too. */
+#define IN_ADVANCE 2
 
 struct runner {
 	GMutex mu; /* guards the rest */
 	char *binary, *instance, *parent;
 	process *process; /* owned; NULL: not running */
 	int control_fd;   /* owned; -1 */
-	bool asked;       /* a request for the default parent is under way */
+	unsigned asked;    /* requests for the default parent that are under way or answered */
 };
 
 runner *runner_new(const char *binary, const char *instance, const char *cgroup_parent)
@@ -37,7 +39,7 @@ static void stop(runner *r)
 	if (r->process != NULL)
 		process_wait(r->process, NULL, &status, NULL);
 	g_clear_pointer(&r->process, process_free);
-	r->asked = false;
+	r->asked = 0;
 }
 
 void runner_free(runner *r)
@@ -123,24 +125,26 @@ static bool has_died(const struct runner_step *s)
 	return s->pidfd >= 0 && poll(&p, 1, 0) == 1;
 }
 
+/* One that was asked for in advance; false: the program is gone. */
+static bool take_ready(runner *r, struct runner_step *ret, int *ret_errno)
+{
+	r->asked--;
+	return take_offer(r, ret, ret_errno);
+}
+
 static bool take_running(runner *r, const char *parent, struct runner_step *ret, int *ret_errno)
 {
 	bool other = parent != NULL && !g_str_equal(parent, r->parent);
-	if (!other && r->asked) {
-		r->asked = false;
-		if (!take_offer(r, ret, ret_errno))
+	while (r->asked > 0) {
+		if (!take_ready(r, ret, ret_errno))
 			return false;
-		if (!has_died(ret))
+		if (!other && (*ret_errno != 0 || !has_died(ret)))
 			return true;
-		runner_step_done(ret); /* while it waited: with the program, or the kernel was short of memory */
-	}
-	if (r->asked) {
-		/* What waits for the usual place comes first in the answers: it goes back by being closed. */
-		struct runner_step usual = {.socket_fd = -1, .pidfd = -1};
-		r->asked = false;
-		if (!take_offer(r, &usual, ret_errno))
-			return false;
-		runner_step_done(&usual);
+		/*
+		 * It died while it waited, with the program or for want of memory; or answers come in order, and what
+		 * waits for the usual place stands before what is wanted: it goes back by being closed.
+		 */
+		runner_step_done(ret);
 	}
 	return request(r, other ? parent : "") && take_offer(r, ret, ret_errno);
 }
@@ -161,7 +165,8 @@ bool runner_take(runner *r, const char *parent, struct runner_step *ret, GError 
 		if (attempt == 1)
 			return error_set(error, ERROR_UNAVAILABLE, "%s ended", r->binary);
 	}
-	r->asked = r->asked || request(r, "");
+	while (r->asked < IN_ADVANCE && request(r, ""))
+		r->asked++;
 	return errnum == 0 || error_set_errno(error, errnum, "start a step");
 }
 
