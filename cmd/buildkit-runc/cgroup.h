@@ -16,11 +16,18 @@
 
 #define CGROUPS_MAX 24
 enum cgroup_controller { /* bits */
-	CGROUP_DEVICES = 1, CGROUP_MEMORY = 2, CGROUP_PIDS = 4, CGROUP_CPU = 8, CGROUP_CPUSET = 16, CGROUP_FREEZER = 32,
-	CGROUP_BLKIO = 64, CGROUP_OTHER = 128, CGROUP_UNIFIED = 256,
-	CGROUP_ALL = 511,
-	/* What every step of a build needs: the others are joined when a limit asks for them. */
-	CGROUP_STEP = CGROUP_DEVICES | CGROUP_MEMORY | CGROUP_PIDS | CGROUP_UNIFIED,
+			 CGROUP_DEVICES = 1,
+			 CGROUP_MEMORY = 2,
+			 CGROUP_PIDS = 4,
+			 CGROUP_CPU = 8,
+			 CGROUP_CPUSET = 16,
+			 CGROUP_FREEZER = 32,
+			 CGROUP_BLKIO = 64,
+			 CGROUP_OTHER = 128,
+			 CGROUP_UNIFIED = 256,
+			 CGROUP_ALL = 511,
+			 /* What every step of a build needs: the others are joined when a limit asks for them. */
+			 CGROUP_STEP = CGROUP_DEVICES | CGROUP_MEMORY | CGROUP_PIDS | CGROUP_UNIFIED,
 };
 struct hierarchy {
 	int fd;               /* owned; the directory it is mounted at */
@@ -31,15 +38,15 @@ struct hierarchy {
 struct cgroups {
 	struct hierarchy list[CGROUPS_MAX];
 	unsigned n;
-	bool unified_only;    /* v2: /sys/fs/cgroup itself */
-	int unified;          /* index, or -1 */
+	bool unified_only; /* v2: /sys/fs/cgroup itself */
+	int unified;       /* index, or -1 */
 };
 void cgroups_find(struct cgroups *all);
 
 struct cgroup {
 	const struct cgroups *all; /* borrowed */
 	char path[256];
-	int fds[CGROUPS_MAX];      /* owned; -1: not there */
+	int fds[CGROUPS_MAX]; /* owned; -1: not there */
 };
 /* Existing directories are taken. What was made stays on failure: remove it. */
 int cgroup_make(const struct cgroups *all, const char *path, unsigned controllers, struct cgroup *ret);
@@ -49,6 +56,8 @@ void cgroup_close(struct cgroup *g);
 int cgroup_unified_fd(const struct cgroup *g);
 /* pid 0: the caller. born: is in the unified one already. */
 int cgroup_join(const struct cgroup *g, int pid, bool born);
+/* The directory in the hierarchy of a controller, joined by the caller now when it was not needed before; or -errno. */
+int cgroup_want(struct cgroup *g, unsigned controller);
 /* Joins hierarchies that the limits need and g has not got yet. *ret_what: the file that failed. */
 int cgroup_limit(struct cgroup *g, const struct plan_resources *r, const char **ret_what);
 /* The step's devices: rules in order, the last that matches counts; nothing is allowed that none allows. */

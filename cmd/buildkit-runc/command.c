@@ -18,13 +18,16 @@
 #define DEFAULT_ROOT "/run/buildkit-runc"
 
 const struct command commands[] = {
-	{"create", "--bundle DIR [--console-socket SOCKET] [--pid-file FILE] [--preserve-fds N] ID", COMMAND_CREATE, 1, 1, command_create},
-	{"run", "--bundle DIR [--detach] [--keep] [--console-socket SOCKET] [--pid-file FILE] [--preserve-fds N] ID", COMMAND_RUN, 1, 1, command_run},
+	{"create", "--bundle DIR [--console-socket SOCKET] [--pid-file FILE] [--preserve-fds N] ID", COMMAND_CREATE, 1,
+	 1, command_create},
+	{"run", "--bundle DIR [--detach] [--keep] [--console-socket SOCKET] [--pid-file FILE] [--preserve-fds N] ID",
+	 COMMAND_RUN, 1, 1, command_run},
 	{"start", "ID", COMMAND_START, 1, 1, command_start},
 	{"state", "ID", COMMAND_STATE, 1, 1, command_state},
 	{"kill", "[--all] ID [SIGNAL]", COMMAND_KILL, 1, 2, command_kill},
 	{"delete", "[--force] ID", COMMAND_DELETE, 1, 1, command_delete},
-	{"exec", "[--process FILE] [--detach] [--tty] [--cwd DIR] [--env NAME=VALUE] [--user UID[:GID]] [--cap CAP] ID [ARGS]",
+	{"exec",
+	 "[--process FILE] [--detach] [--tty] [--cwd DIR] [--env NAME=VALUE] [--user UID[:GID]] [--cap CAP] ID [ARGS]",
 	 COMMAND_EXEC, 1, -1, command_exec},
 	{"features", "", COMMAND_FEATURES, 0, 0, command_features},
 	{NULL},
@@ -118,7 +121,8 @@ static const struct option_row *find_option(const char *name, size_t n, char let
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		const struct option_row *r = &rows[i];
 		bool here = command == 0 ? r->commands == 0 : (r->commands & command) != 0;
-		if (here && (letter != 0 ? r->letter == letter : strlen(r->name) == n && strncmp(r->name, name, n) == 0))
+		if (here &&
+		    (letter != 0 ? r->letter == letter : strlen(r->name) == n && strncmp(r->name, name, n) == 0))
 			return r;
 	}
 	return NULL;
@@ -201,9 +205,9 @@ static void say(const struct runner_report *r)
 	char text[1536];
 	fail_by(NULL);
 	bool known = r->phase == PHASE_PLAN || r->phase == PHASE_PROGRAM || r->phase == PHASE_CWD;
-	snprintf(text, sizeof text, "%s%s%s%s%s%s%s", current != NULL ? current->name : "", current != NULL ? " failed: " : "",
-		 known ? "" : plan_phase_text(r->phase), known ? "" : ": ", r->text, r->error != 0 ? ": " : "",
-		 r->error != 0 ? strerror(r->error) : "");
+	snprintf(text, sizeof text, "%s%s%s%s%s%s%s", current != NULL ? current->name : "",
+		 current != NULL ? " failed: " : "", known ? "" : plan_phase_text(r->phase), known ? "" : ": ", r->text,
+		 r->error != 0 ? ": " : "", r->error != 0 ? strerror(r->error) : "");
 	dprintf(STDERR_FILENO, "buildkit-runc: %s\n", text);
 	write_log(text);
 	clean_up();

@@ -27,8 +27,16 @@ struct command {
 	int (*run)(const struct command_options *o);
 };
 extern const struct command commands[];
-enum command_bit { COMMAND_CREATE = 1, COMMAND_RUN = 2, COMMAND_START = 4, COMMAND_STATE = 8, COMMAND_KILL = 16,
-		   COMMAND_DELETE = 32, COMMAND_EXEC = 64, COMMAND_FEATURES = 128 };
+enum command_bit {
+	COMMAND_CREATE = 1,
+	COMMAND_RUN = 2,
+	COMMAND_START = 4,
+	COMMAND_STATE = 8,
+	COMMAND_KILL = 16,
+	COMMAND_DELETE = 32,
+	COMMAND_EXEC = 64,
+	COMMAND_FEATURES = 128
+};
 
 int command_main(int argc, char **argv);
 

@@ -104,14 +104,16 @@ static json_t *all_of(const char *(*at)(unsigned i))
 int command_features(const struct command_options *o)
 {
 	(void)o;
-	static const char *const actions[] = {"SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO", "SCMP_ACT_KILL", "SCMP_ACT_KILL_PROCESS",
-					      "SCMP_ACT_KILL_THREAD", "SCMP_ACT_LOG", "SCMP_ACT_TRACE", "SCMP_ACT_TRAP"};
+	static const char *const actions[] = {"SCMP_ACT_ALLOW",        "SCMP_ACT_ERRNO",       "SCMP_ACT_KILL",
+					      "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_KILL_THREAD", "SCMP_ACT_LOG",
+					      "SCMP_ACT_TRACE",        "SCMP_ACT_TRAP"};
 	json_t *names = json_array();
 	for (size_t i = 0; i < sizeof actions / sizeof *actions; i++)
 		json_array_append_new(names, json_string(actions[i]));
-	print(json_pack("{s:s, s:s, s:[], s:{s:o, s:o, s:{s:b, s:b, s:b, s:b}, s:{s:b, s:o}, s:{s:b}, s:{s:b}}}", "ociVersionMin", "1.0.0",
-			"ociVersionMax", "1.1.0", "hooks", "linux", "namespaces", all_of(names_namespace_at), "capabilities",
-			all_of(names_capability_at), "cgroup", "v1", 1, "v2", 1, "systemd", 0, "systemdUser", 0, "seccomp", "enabled", 1,
-			"actions", names, "apparmor", "enabled", 1, "selinux", "enabled", 1));
+	print(json_pack("{s:s, s:s, s:[], s:{s:o, s:o, s:{s:b, s:b, s:b, s:b}, s:{s:b, s:o}, s:{s:b}, s:{s:b}}}",
+			"ociVersionMin", "1.0.0", "ociVersionMax", "1.1.0", "hooks", "linux", "namespaces",
+			all_of(names_namespace_at), "capabilities", all_of(names_capability_at), "cgroup", "v1", 1,
+			"v2", 1, "systemd", 0, "systemdUser", 0, "seccomp", "enabled", 1, "actions", names, "apparmor",
+			"enabled", 1, "selinux", "enabled", 1));
 	return 0;
 }

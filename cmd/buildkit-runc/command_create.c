@@ -25,7 +25,8 @@ struct created {
 	int console_fd;
 };
 
-/* Absolute: beneath the hierarchies' mounts. Else beneath where we are ourselves; with none, named like the container. */
+/* Absolute: beneath the hierarchies' mounts. Else beneath where we are ourselves; with none, named like the container.
+ */
 static const char *cgroup_path(const struct config *c, const struct cgroups *all, const char *id)
 {
 	char own[256] = "", *path;
@@ -33,7 +34,8 @@ static const char *cgroup_path(const struct config *c, const struct cgroups *all
 		return c->cgroups_path;
 	if (all->n > 0)
 		cgroup_own(&all->list[all->unified >= 0 ? all->unified : 0], own);
-	if (asprintf(&path, "%s/%s", strcmp(own, "/") != 0 ? own : "", c->cgroups_path[0] != '\0' ? c->cgroups_path : id) < 0)
+	if (asprintf(&path, "%s/%s", strcmp(own, "/") != 0 ? own : "",
+		     c->cgroups_path[0] != '\0' ? c->cgroups_path : id) < 0)
 		fail(PHASE_PLAN, ENOMEM, "name a cgroup");
 	return path;
 }
@@ -69,7 +71,11 @@ static void create(struct created *r, const struct command_options *o, bool deta
 	if (result != 0)
 		fail(PHASE_CGROUP, -result, "make %s", r->container.cgroup);
 	int gate = gated ? container_make_gate(&r->container) : -1;
-	struct launch l = {.plan = &c.plan, .fds = process_fds(&c), .cgroup = &r->cgroup, .limit = true, .gate_fd = gate,
+	struct launch l = {.plan = &c.plan,
+			   .fds = process_fds(&c),
+			   .cgroup = &r->cgroup,
+			   .limit = true,
+			   .gate_fd = gate,
 			   .staging = c.rootfs};
 	r->container.pid = launch(&l);
 	r->container.started = container_start_time(r->container.pid);

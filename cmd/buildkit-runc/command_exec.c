@@ -30,8 +30,8 @@ static uint64_t other_namespaces(pid_t pid)
 		const char *file;
 		uint64_t flag;
 	} kinds[] = {
-		{"user", CLONE_NEWUSER}, {"mnt", CLONE_NEWNS}, {"pid", CLONE_NEWPID}, {"net", CLONE_NEWNET},
-		{"ipc", CLONE_NEWIPC}, {"uts", CLONE_NEWUTS}, {"cgroup", CLONE_NEWCGROUP},
+		{"user", CLONE_NEWUSER}, {"mnt", CLONE_NEWNS},  {"pid", CLONE_NEWPID},       {"net", CLONE_NEWNET},
+		{"ipc", CLONE_NEWIPC},   {"uts", CLONE_NEWUTS}, {"cgroup", CLONE_NEWCGROUP},
 	};
 	uint64_t flags = 0;
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {

@@ -20,9 +20,11 @@ uint32_t config_add_source(struct config *c, const char *path, bool recursive, b
 {
 	if (c->n_sources == c->room) {
 		uint32_t room = c->room > 0 ? c->room * 2 : 16;
-		struct config_source *sources = reallocarray(c->sources, room, sizeof *sources);
-		if (sources == NULL || room > PLAN_MAX_FDS)
-			fail(PHASE_PLAN, ENOMEM, "too many mounts");
+		struct config_source *sources = json_room(room, sizeof *sources);
+		if (room > PLAN_MAX_FDS)
+			fail(PHASE_PLAN, 0, "too many mounts");
+		if (c->n_sources > 0)
+			memcpy(sources, c->sources, c->n_sources * sizeof *sources);
 		c->sources = sources;
 		c->room = room;
 	}
@@ -32,10 +34,10 @@ uint32_t config_add_source(struct config *c, const char *path, bool recursive, b
 
 static char *beneath(const char *directory, const char *path)
 {
-	char *joined;
 	bool absolute = path[0] == '/';
-	if (asprintf(&joined, "%s%s%s", absolute ? "" : directory, absolute ? "" : "/", path) < 0)
-		fail(PHASE_PLAN, ENOMEM, "read config");
+	size_t n = strlen(directory) + strlen(path) + 1;
+	char *joined = json_room(n, 1);
+	snprintf(joined, n + 1, "%s%s%s", absolute ? "" : directory, absolute ? "" : "/", path);
 	return joined;
 }
 
@@ -108,7 +110,8 @@ static void read_namespaces(struct config *c, const json_t *linux_part)
 	uint64_t seen = 0;
 	p->joins = json_room(json_array_size(list), sizeof *p->joins);
 	for (size_t i = 0; i < json_array_size(list); i++) {
-		const char *type = json_text(json_array_get(list, i), "type", ""), *path = json_text(json_array_get(list, i), "path", "");
+		const char *type = json_text(json_array_get(list, i), "type", ""),
+			   *path = json_text(json_array_get(list, i), "path", "");
 		uint64_t flag = names_namespace(type);
 		if (flag == 0)
 			fail(PHASE_PLAN, 0, "namespace \"%s\" does not exist", type);
@@ -135,8 +138,8 @@ static void read_namespaces(struct config *c, const json_t *linux_part)
 /* A setting that no namespace holds would change the host. */
 static uint64_t sysctl_namespace(const char *name)
 {
-	static const char *const ipc[] = {"kernel/msgmax", "kernel/msgmnb", "kernel/msgmni", "kernel/sem", "kernel/shmall",
-					  "kernel/shmmax", "kernel/shmmni", "kernel/shm_rmid_forced"};
+	static const char *const ipc[] = {"kernel/msgmax", "kernel/msgmnb", "kernel/msgmni", "kernel/sem",
+					  "kernel/shmall", "kernel/shmmax", "kernel/shmmni", "kernel/shm_rmid_forced"};
 	char path[256];
 	size_t n = strlen(name);
 	if (n >= sizeof path)
@@ -161,7 +164,8 @@ static void read_sysctls(struct plan *p, const json_t *linux_part)
 	for (uint32_t i = 0; i < p->n_joins; i++)
 		own |= p->joins[i].type;
 	p->sysctls = json_room(json_object_size(object), sizeof *p->sysctls);
-	json_object_foreach(object, name, value) {
+	json_object_foreach(object, name, value)
+	{
 		uint64_t needed = sysctl_namespace(name);
 		if (!json_is_string(value) || strstr(name, "..") != NULL)
 			fail(PHASE_PLAN, 0, "sysctl \"%s\" must be a string", name);
@@ -183,15 +187,20 @@ static void read_devices(struct plan *p, const json_t *linux_part)
 	for (uint32_t i = 0; i < p->n_devices; i++) {
 		const json_t *one = json_array_get(list, i);
 		const char *type = json_text(one, "type", ""), *path = json_text(one, "path", "");
-		uint32_t kind = strcmp(type, "b") == 0 ? S_IFBLK : strcmp(type, "c") == 0 || strcmp(type, "u") == 0 ? S_IFCHR :
-				strcmp(type, "p") == 0 ? S_IFIFO : 0;
+		uint32_t kind = strcmp(type, "b") == 0                             ? S_IFBLK
+				: strcmp(type, "c") == 0 || strcmp(type, "u") == 0 ? S_IFCHR
+				: strcmp(type, "p") == 0                           ? S_IFIFO
+										   : 0;
 		if (kind == 0)
 			fail(PHASE_PLAN, 0, "invalid device type \"%s\"", type);
 		p->devices[i] = (struct plan_device){
-			path[0] == '/' ? path : beneath("", path), kind,
-			(uint32_t)json_number(one, "major", 0, 0, INT32_MAX), (uint32_t)json_number(one, "minor", 0, 0, INT32_MAX),
+			path[0] == '/' ? path : beneath("", path),
+			kind,
+			(uint32_t)json_number(one, "major", 0, 0, INT32_MAX),
+			(uint32_t)json_number(one, "minor", 0, 0, INT32_MAX),
 			(uint32_t)json_number(one, "fileMode", 0666, 0, INT32_MAX) & 07777,
-			(uint32_t)json_number(one, "uid", 0, 0, UINT32_MAX - 1), (uint32_t)json_number(one, "gid", 0, 0, UINT32_MAX - 1),
+			(uint32_t)json_number(one, "uid", 0, 0, UINT32_MAX - 1),
+			(uint32_t)json_number(one, "gid", 0, 0, UINT32_MAX - 1),
 		};
 	}
 }
@@ -202,7 +211,8 @@ static void refuse(const json_t *object, const char *name)
 {
 	const json_t *value = json_object_get(object, name);
 	bool empty = value == NULL || json_is_null(value) || (json_is_object(value) && json_object_size(value) == 0) ||
-		     (json_is_array(value) && json_array_size(value) == 0) || (json_is_string(value) && json_string_length(value) == 0);
+		     (json_is_array(value) && json_array_size(value) == 0) ||
+		     (json_is_string(value) && json_string_length(value) == 0);
 	if (!empty)
 		fail(PHASE_PLAN, 0, "%s is not supported", name);
 }
@@ -214,9 +224,15 @@ static uint64_t read_propagation(const json_t *linux_part)
 		const char *name;
 		uint64_t flags;
 	} table[] = {
-		{"", 0}, {"private", MS_PRIVATE}, {"rprivate", MS_PRIVATE | MS_REC}, {"slave", MS_SLAVE},
-		{"rslave", MS_SLAVE | MS_REC}, {"unbindable", MS_UNBINDABLE}, {"runbindable", MS_UNBINDABLE | MS_REC},
-		{"shared", MS_SHARED}, {"rshared", MS_SHARED | MS_REC},
+		{"", 0},
+		{"private", MS_PRIVATE},
+		{"rprivate", MS_PRIVATE | MS_REC},
+		{"slave", MS_SLAVE},
+		{"rslave", MS_SLAVE | MS_REC},
+		{"unbindable", MS_UNBINDABLE},
+		{"runbindable", MS_UNBINDABLE | MS_REC},
+		{"shared", MS_SHARED},
+		{"rshared", MS_SHARED | MS_REC},
 	};
 	for (size_t i = 0; i < sizeof table / sizeof *table; i++)
 		if (strcmp(table[i].name, text) == 0)
@@ -250,18 +266,23 @@ static void refuse_hooks(const json_t *root)
 {
 	json_t *hooks = json_member(root, "hooks", JSON_OBJECT), *list;
 	const char *name;
-	json_object_foreach(hooks, name, list)
-		if (json_array_size(list) > 0)
-			fail(PHASE_PLAN, 0, "hooks are not supported: %s", name);
+	json_object_foreach(hooks, name, list) if (json_array_size(list) > 0)
+		fail(PHASE_PLAN, 0, "hooks are not supported: %s", name);
 }
 
 void config_load(struct config *c, const char *bundle)
 {
-	struct plan *p = &c->plan;
 	struct stat st;
-	*c = (struct config){.bundle = bundle};
+	config_read(c, bundle, json_file(beneath(bundle, "config.json")));
+	if (stat(c->rootfs, &st) != 0 || !S_ISDIR(st.st_mode))
+		fail(PHASE_ROOT, errno, "rootfs (%s) does not exist", c->rootfs);
+}
+
+void config_read(struct config *c, const char *bundle, json_t *json)
+{
+	struct plan *p = &c->plan;
+	*c = (struct config){.bundle = bundle, .root = json};
 	plan_init(p);
-	c->root = json_file(beneath(bundle, "config.json"));
 	const char *version = json_text(c->root, "ociVersion", "");
 	if (strncmp(version, "1.", 2) != 0)
 		fail(PHASE_PLAN, 0, "unsupported ociVersion \"%s\"", version);
@@ -270,8 +291,6 @@ void config_load(struct config *c, const char *bundle)
 	p->domainname = json_text(c->root, "domainname", "");
 	const json_t *root = json_need(c->root, "root", JSON_OBJECT);
 	c->rootfs = beneath(bundle, json_text(root, "path", ""));
-	if (stat(c->rootfs, &st) != 0 || !S_ISDIR(st.st_mode))
-		fail(PHASE_ROOT, errno, "rootfs (%s) does not exist", c->rootfs);
 	p->root_fd = config_add_source(c, c->rootfs, true, false);
 	p->root_readonly = json_flag(root, "readonly");
 	config_process(p, json_need(c->root, "process", JSON_OBJECT));

@@ -13,19 +13,21 @@
 
 struct config_source { /* what a descriptor of the plan comes from */
 	const char *path;
-	bool recursive;      /* a tree: with all below */
-	bool is_namespace;   /* opened as it is, not cloned */
+	bool recursive;    /* a tree: with all below */
+	bool is_namespace; /* opened as it is, not cloned */
 };
 struct config {
 	struct plan plan;
 	json_t *root;
-	const char *bundle;      /* absolute */
-	const char *rootfs;      /* absolute */
-	const char *cgroups_path; /* "" : none given */
+	const char *bundle;            /* absolute */
+	const char *rootfs;            /* absolute */
+	const char *cgroups_path;      /* "" : none given */
 	struct config_source *sources; /* one a descriptor of the plan */
 	uint32_t n_sources, room;
 };
 void config_load(struct config *c, const char *bundle);
+/* The same from what was read already, without a look at the root. json stays the caller's. */
+void config_read(struct config *c, const char *bundle, json_t *json);
 /* A process description of its own (exec): replaces the plan's. */
 void config_process(struct plan *plan, const json_t *process);
 /* linux.seccomp as the kernel's program. */

@@ -37,10 +37,11 @@ static uint64_t read_caps(const json_t *sets, const char *name)
 
 static void read_capabilities(struct plan *p, const json_t *process)
 {
-	static const char *const names[] = {
-		[PLAN_CAPS_BOUNDING] = "bounding", [PLAN_CAPS_EFFECTIVE] = "effective",
-		[PLAN_CAPS_INHERITABLE] = "inheritable", [PLAN_CAPS_PERMITTED] = "permitted",
-		[PLAN_CAPS_AMBIENT] = "ambient"};
+	static const char *const names[] = {[PLAN_CAPS_BOUNDING] = "bounding",
+					    [PLAN_CAPS_EFFECTIVE] = "effective",
+					    [PLAN_CAPS_INHERITABLE] = "inheritable",
+					    [PLAN_CAPS_PERMITTED] = "permitted",
+					    [PLAN_CAPS_AMBIENT] = "ambient"};
 	const json_t *sets = json_member(process, "capabilities", JSON_OBJECT);
 	for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
 		p->caps[i] = read_caps(sets, names[i]);

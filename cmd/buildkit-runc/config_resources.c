@@ -16,7 +16,10 @@ static uint32_t read_access(const char *text)
 {
 	uint32_t access = 0;
 	for (; *text != '\0'; text++)
-		access |= *text == 'r' ? PLAN_ACCESS_READ : *text == 'w' ? PLAN_ACCESS_WRITE : *text == 'm' ? PLAN_ACCESS_MKNOD : 0;
+		access |= *text == 'r'   ? PLAN_ACCESS_READ
+			  : *text == 'w' ? PLAN_ACCESS_WRITE
+			  : *text == 'm' ? PLAN_ACCESS_MKNOD
+					 : 0;
 	return access;
 }
 
@@ -56,7 +59,8 @@ static void read_unified(struct plan_resources *r, const json_t *resources)
 	json_t *object = json_member(resources, "unified", JSON_OBJECT), *value;
 	const char *name;
 	r->unified = json_room(json_object_size(object), sizeof *r->unified);
-	json_object_foreach(object, name, value) {
+	json_object_foreach(object, name, value)
+	{
 		if (!json_is_string(value) || strchr(name, '/') != NULL)
 			fail(PHASE_PLAN, 0, "unified resource \"%s\" must be a file name with a string", name);
 		r->unified[r->n_unified++] = (struct plan_setting){name, json_string_value(value)};

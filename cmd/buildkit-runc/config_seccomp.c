@@ -15,10 +15,14 @@ static uint32_t action(const char *name, int64_t error)
 		const char *name;
 		uint32_t value;
 	} table[] = {
-		{"SCMP_ACT_KILL", SCMP_ACT_KILL_THREAD}, {"SCMP_ACT_KILL_THREAD", SCMP_ACT_KILL_THREAD},
-		{"SCMP_ACT_KILL_PROCESS", SCMP_ACT_KILL_PROCESS}, {"SCMP_ACT_TRAP", SCMP_ACT_TRAP},
-		{"SCMP_ACT_ERRNO", SCMP_ACT_ERRNO((uint32_t)error)}, {"SCMP_ACT_TRACE", SCMP_ACT_TRACE((uint32_t)error)},
-		{"SCMP_ACT_ALLOW", SCMP_ACT_ALLOW}, {"SCMP_ACT_LOG", SCMP_ACT_LOG},
+		{"SCMP_ACT_KILL", SCMP_ACT_KILL_THREAD},
+		{"SCMP_ACT_KILL_THREAD", SCMP_ACT_KILL_THREAD},
+		{"SCMP_ACT_KILL_PROCESS", SCMP_ACT_KILL_PROCESS},
+		{"SCMP_ACT_TRAP", SCMP_ACT_TRAP},
+		{"SCMP_ACT_ERRNO", SCMP_ACT_ERRNO((uint32_t)error)},
+		{"SCMP_ACT_TRACE", SCMP_ACT_TRACE((uint32_t)error)},
+		{"SCMP_ACT_ALLOW", SCMP_ACT_ALLOW},
+		{"SCMP_ACT_LOG", SCMP_ACT_LOG},
 	};
 	for (size_t i = 0; i < sizeof table / sizeof *table; i++)
 		if (strcmp(table[i].name, name) == 0)
@@ -34,8 +38,12 @@ static enum scmp_compare comparison(const char *name)
 		const char *name;
 		enum scmp_compare value;
 	} table[] = {
-		{"SCMP_CMP_NE", SCMP_CMP_NE}, {"SCMP_CMP_LT", SCMP_CMP_LT}, {"SCMP_CMP_LE", SCMP_CMP_LE},
-		{"SCMP_CMP_EQ", SCMP_CMP_EQ}, {"SCMP_CMP_GE", SCMP_CMP_GE}, {"SCMP_CMP_GT", SCMP_CMP_GT},
+		{"SCMP_CMP_NE", SCMP_CMP_NE},
+		{"SCMP_CMP_LT", SCMP_CMP_LT},
+		{"SCMP_CMP_LE", SCMP_CMP_LE},
+		{"SCMP_CMP_EQ", SCMP_CMP_EQ},
+		{"SCMP_CMP_GE", SCMP_CMP_GE},
+		{"SCMP_CMP_GT", SCMP_CMP_GT},
 		{"SCMP_CMP_MASKED_EQ", SCMP_CMP_MASKED_EQ},
 	};
 	for (size_t i = 0; i < sizeof table / sizeof *table; i++)
@@ -133,13 +141,16 @@ static uint32_t read_flags(const json_t *seccomp)
 
 void config_seccomp(struct plan *p, const json_t *seccomp)
 {
+	static syscall_filter *f; /* an earlier one that ended in trouble is freed now */
 	const json_t *calls = json_member(seccomp, "syscalls", JSON_ARRAY);
 	if (seccomp == NULL)
 		return;
 	if (json_text(seccomp, "listenerPath", "")[0] != '\0')
 		fail(PHASE_PLAN, 0, "seccomp.listenerPath is not supported");
-	uint32_t otherwise = action(json_text(seccomp, "defaultAction", ""), json_number(seccomp, "defaultErrnoRet", EPERM, 0, 4095));
-	syscall_filter *f = syscall_filter_new(otherwise);
+	uint32_t otherwise = action(json_text(seccomp, "defaultAction", ""),
+				    json_number(seccomp, "defaultErrnoRet", EPERM, 0, 4095));
+	syscall_filter_free(f);
+	f = syscall_filter_new(otherwise);
 	if (f == NULL)
 		fail(PHASE_PLAN, ENOMEM, "seccomp");
 	add_architectures(f, seccomp);
@@ -148,6 +159,7 @@ void config_seccomp(struct plan *p, const json_t *seccomp)
 	void *bytes = json_room(SYSCALL_FILTER_MAX_BYTES, 1);
 	ssize_t n = syscall_filter_export(f, bytes, SYSCALL_FILTER_MAX_BYTES);
 	syscall_filter_free(f);
+	f = NULL;
 	if (n < 0)
 		fail(PHASE_PLAN, (int)-n, "compile the seccomp profile");
 	p->seccomp = (struct plan_bytes){bytes, (uint32_t)n};

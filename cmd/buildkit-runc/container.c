@@ -67,9 +67,9 @@ void container_make(struct container *c, const char *root, const char *id)
 
 void container_save(const struct container *c)
 {
-	json_t *state = json_pack("{s:s, s:s, s:i, s:I, s:s, s:s, s:s, s:s}", "ociVersion", "1.1.0", "id", c->id, "pid", (int)c->pid,
-				  "started", (json_int_t)c->started, "bundle", c->bundle, "rootfs", c->rootfs, "cgroup", c->cgroup,
-				  "created", c->created);
+	json_t *state = json_pack("{s:s, s:s, s:i, s:I, s:s, s:s, s:s, s:s}", "ociVersion", "1.1.0", "id", c->id, "pid",
+				  (int)c->pid, "started", (json_int_t)c->started, "bundle", c->bundle, "rootfs",
+				  c->rootfs, "cgroup", c->cgroup, "created", c->created);
 	if (state != NULL && c->annotations != NULL)
 		json_object_set(state, "annotations", c->annotations);
 	auto_fd fd = openat(c->dir_fd, STATE_FILE ".new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -126,8 +126,9 @@ unsigned long long container_start_time(pid_t pid)
 	if (pid <= 0 || sys_read_at(AT_FDCWD, path, text, sizeof text) <= 0)
 		return 0;
 	const char *rest = strrchr(text, ')');
-	if (rest == NULL || sscanf(rest, ") %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
-				   &state, &started) != 2)
+	if (rest == NULL ||
+	    sscanf(rest, ") %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &state,
+		   &started) != 2)
 		return 0;
 	return state == 'Z' || state == 'X' ? 0 : started;
 }
@@ -148,7 +149,9 @@ const char *container_status(const struct container *c)
 
 int container_make_gate(struct container *c)
 {
-	int fd = mkfifoat(c->dir_fd, GATE_FILE, 0600) == 0 ? openat(c->dir_fd, GATE_FILE, O_RDWR | O_NOFOLLOW | O_CLOEXEC) : -1;
+	int fd = mkfifoat(c->dir_fd, GATE_FILE, 0600) == 0
+			 ? openat(c->dir_fd, GATE_FILE, O_RDWR | O_NOFOLLOW | O_CLOEXEC)
+			 : -1;
 	if (fd < 0)
 		fail(PHASE_PLAN, errno, "make the gate of %s", c->id);
 	return fd;

@@ -12,12 +12,12 @@
 #include <sys/types.h>
 
 struct container {
-	const char *root, *id;   /* borrowed */
-	int dir_fd;              /* owned */
+	const char *root, *id; /* borrowed */
+	int dir_fd;            /* owned */
 	pid_t pid;
 	unsigned long long started; /* of that process, in clock ticks since boot: pids are used again */
 	const char *bundle, *rootfs, *cgroup, *created;
-	json_t *annotations;     /* may be NULL */
+	json_t *annotations; /* may be NULL */
 };
 /* Names that are a plain file name of letters, digits and "_+-." */
 void container_check_id(const char *id);

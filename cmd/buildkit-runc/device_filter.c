@@ -15,17 +15,15 @@
 #define PER_RULE 10
 
 const struct plan_device_rule cgroup_default_devices[] = {
-	{0, 'a', -1, -1, PLAN_ACCESS_ALL},
-	{1, 'c', -1, -1, PLAN_ACCESS_MKNOD},
-	{1, 'b', -1, -1, PLAN_ACCESS_MKNOD},
-	{1, 'c', 1, 3, PLAN_ACCESS_ALL},   /* null */
-	{1, 'c', 1, 5, PLAN_ACCESS_ALL},   /* zero */
-	{1, 'c', 1, 7, PLAN_ACCESS_ALL},   /* full */
-	{1, 'c', 1, 8, PLAN_ACCESS_ALL},   /* random */
-	{1, 'c', 1, 9, PLAN_ACCESS_ALL},   /* urandom */
-	{1, 'c', 5, 0, PLAN_ACCESS_ALL},   /* tty */
-	{1, 'c', 5, 2, PLAN_ACCESS_ALL},   /* ptmx */
-	{1, 'c', 136, -1, PLAN_ACCESS_ALL}, /* pts/0 ... */
+	{0, 'a', -1, -1, PLAN_ACCESS_ALL},   {1, 'c', -1, -1, PLAN_ACCESS_MKNOD},
+	{1, 'b', -1, -1, PLAN_ACCESS_MKNOD}, {1, 'c', 1, 3, PLAN_ACCESS_ALL}, /* null */
+	{1, 'c', 1, 5, PLAN_ACCESS_ALL},                                      /* zero */
+	{1, 'c', 1, 7, PLAN_ACCESS_ALL},                                      /* full */
+	{1, 'c', 1, 8, PLAN_ACCESS_ALL},                                      /* random */
+	{1, 'c', 1, 9, PLAN_ACCESS_ALL},                                      /* urandom */
+	{1, 'c', 5, 0, PLAN_ACCESS_ALL},                                      /* tty */
+	{1, 'c', 5, 2, PLAN_ACCESS_ALL},                                      /* ptmx */
+	{1, 'c', 136, -1, PLAN_ACCESS_ALL},                                   /* pts/0 ... */
 };
 const uint32_t cgroup_n_default_devices = sizeof cgroup_default_devices / sizeof *cgroup_default_devices;
 
@@ -72,12 +70,9 @@ static int filter_v1(int fd, const struct plan_device_rule *rules, uint32_t n)
 static size_t emit_prologue(struct bpf_insn *at)
 {
 	const struct bpf_insn code[] = {
-		OP(BPF_LDX | BPF_MEM | BPF_W, 2, 1, 0, 0),
-		OP(BPF_ALU | BPF_AND | BPF_K, 2, 0, 0, 0xffff),
-		OP(BPF_LDX | BPF_MEM | BPF_W, 3, 1, 0, 0),
-		OP(BPF_ALU | BPF_RSH | BPF_K, 3, 0, 0, 16),
-		OP(BPF_LDX | BPF_MEM | BPF_W, 4, 1, 4, 0),
-		OP(BPF_LDX | BPF_MEM | BPF_W, 5, 1, 8, 0),
+		OP(BPF_LDX | BPF_MEM | BPF_W, 2, 1, 0, 0), OP(BPF_ALU | BPF_AND | BPF_K, 2, 0, 0, 0xffff),
+		OP(BPF_LDX | BPF_MEM | BPF_W, 3, 1, 0, 0), OP(BPF_ALU | BPF_RSH | BPF_K, 3, 0, 0, 16),
+		OP(BPF_LDX | BPF_MEM | BPF_W, 4, 1, 4, 0), OP(BPF_LDX | BPF_MEM | BPF_W, 5, 1, 8, 0),
 	};
 	memcpy(at, code, sizeof code);
 	return sizeof code / sizeof *code;
@@ -88,7 +83,8 @@ static size_t emit_rule(struct bpf_insn *at, const struct plan_device_rule *r)
 	size_t n = 0, jumps[4], n_jumps = 0;
 	if (r->type != 'a') {
 		jumps[n_jumps++] = n;
-		at[n++] = OP(BPF_JMP | BPF_JNE | BPF_K, 2, 0, 0, r->type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR);
+		at[n++] = OP(BPF_JMP | BPF_JNE | BPF_K, 2, 0, 0,
+			     r->type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR);
 		if ((r->access & PLAN_ACCESS_ALL) != PLAN_ACCESS_ALL) {
 			/* Asked for something that this rule does not speak of: not its business. */
 			at[n++] = OP(BPF_ALU | BPF_MOV | BPF_X, 1, 3, 0, 0);
@@ -114,8 +110,10 @@ static size_t emit_rule(struct bpf_insn *at, const struct plan_device_rule *r)
 
 static int load(const struct bpf_insn *code, size_t n)
 {
-	union bpf_attr a = {.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE, .insns = (uint64_t)(uintptr_t)code,
-			    .insn_cnt = (uint32_t)n, .license = (uint64_t)(uintptr_t)"Apache"};
+	union bpf_attr a = {.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE,
+			    .insns = (uint64_t)(uintptr_t)code,
+			    .insn_cnt = (uint32_t)n,
+			    .license = (uint64_t)(uintptr_t) "Apache"};
 	int fd = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &a, sizeof a);
 	return fd < 0 ? -errno : fd;
 }
@@ -137,8 +135,10 @@ static int filter_v2(int cgroup_fd, const struct plan_device_rule *rules, uint32
 	auto_fd program = load(code, n);
 	if (program < 0)
 		return program;
-	union bpf_attr a = {.target_fd = (uint32_t)cgroup_fd, .attach_bpf_fd = (uint32_t)program,
-			    .attach_type = BPF_CGROUP_DEVICE, .attach_flags = BPF_F_ALLOW_MULTI};
+	union bpf_attr a = {.target_fd = (uint32_t)cgroup_fd,
+			    .attach_bpf_fd = (uint32_t)program,
+			    .attach_type = BPF_CGROUP_DEVICE,
+			    .attach_flags = BPF_F_ALLOW_MULTI};
 	return syscall(SYS_bpf, BPF_PROG_ATTACH, &a, sizeof a) == 0 ? 0 : -errno;
 }
 

@@ -77,10 +77,13 @@ void identity_keyring(const struct plan *p)
 
 void identity_user(const struct plan *p)
 {
-	for (unsigned long cap = 0; cap <= LAST_CAP; cap++)
-		if ((p->caps[PLAN_CAPS_BOUNDING] >> cap & 1) == 0 && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) != 0 &&
-		    errno != EINVAL) /* newer than the kernel */
-			fail(PHASE_CAPABILITY, errno, "drop capability %lu from the bounding set", cap);
+	for (unsigned long cap = 0; cap <= LAST_CAP; cap++) {
+		if ((p->caps[PLAN_CAPS_BOUNDING] >> cap & 1) != 0 || prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0)
+			continue;
+		if (errno == EINVAL)
+			break; /* newer than the kernel, as all after it */
+		fail(PHASE_CAPABILITY, errno, "drop capability %lu from the bounding set", cap);
+	}
 	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0)
 		fail(PHASE_CAPABILITY, errno, "keep capabilities");
 	/* Always, so that no group of ours survives. */

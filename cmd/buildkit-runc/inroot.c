@@ -22,7 +22,8 @@ int inroot_open(int root_fd, const char *path, uint64_t flags)
 
 int inroot_open_kernel(int fs_fd, const char *path, uint64_t flags)
 {
-	int fd = sys_openat2(fs_fd, path, flags | O_CLOEXEC, 0, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV);
+	int fd = sys_openat2(fs_fd, path, flags | O_CLOEXEC, 0,
+			     RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV);
 	return fd < 0 ? -errno : fd;
 }
 

@@ -5,20 +5,40 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const char *const type_names[] = {
 	[JSON_OBJECT] = "an object", [JSON_ARRAY] = "an array", [JSON_STRING] = "a string", [JSON_INTEGER] = "a number",
-	[JSON_REAL] = "a number", [JSON_TRUE] = "a boolean", [JSON_FALSE] = "a boolean", [JSON_NULL] = "null",
+	[JSON_REAL] = "a number",    [JSON_TRUE] = "a boolean", [JSON_FALSE] = "a boolean", [JSON_NULL] = "null",
 };
+
+static struct room {
+	struct room *next;
+	max_align_t bytes[];
+} * rooms;
 
 void *json_room(size_t n, size_t size)
 {
-	void *p = calloc(n + 1, size);
-	if (p == NULL)
+	size_t total;
+	struct room *r = __builtin_mul_overflow(n + 1, size, &total) || total > SIZE_MAX - sizeof *r
+				 ? NULL
+				 : calloc(1, sizeof *r + total);
+	if (r == NULL)
 		fail(PHASE_PLAN, ENOMEM, "read config");
-	return p;
+	r->next = rooms;
+	rooms = r;
+	return r->bytes;
+}
+
+void json_release(void)
+{
+	while (rooms != NULL) {
+		struct room *r = rooms;
+		rooms = r->next;
+		free(r);
+	}
 }
 
 json_t *json_file(const char *path)

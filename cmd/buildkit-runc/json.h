@@ -5,7 +5,7 @@
  *	json_t *process = json_need(config, "process", JSON_OBJECT);
  *	const char *cwd = json_text(process, "cwd", NULL);
  *
- * Absent and null are the same. Nothing is freed: a command ends soon.
+ * Absent and null are the same. Only json_release frees, for who reads more than one: a command ends soon.
  */
 #pragma once
 #include <jansson.h>
@@ -23,4 +23,5 @@ bool json_flag(const json_t *object, const char *name);
 int64_t json_number(const json_t *object, const char *name, int64_t otherwise, int64_t min, int64_t max);
 /* An array of strings. */
 struct plan_strings json_texts(const json_t *object, const char *name);
-void *json_room(size_t n, size_t size); /* zeroed; ends the command when there is none */
+void *json_room(size_t n, size_t size); /* zeroed, one more than n; ends the command when there is none */
+void json_release(void);                /* all that json_room gave */

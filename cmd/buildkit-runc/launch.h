@@ -15,12 +15,12 @@
 struct launch {
 	struct plan *plan;
 	const int *fds;
-	struct cgroup *cgroup;   /* NULL: none */
-	bool limit;              /* sets the plan's limits and devices */
+	struct cgroup *cgroup; /* NULL: none */
+	bool limit;            /* sets the plan's limits and devices */
 	int gate_fd;
-	const char *staging;     /* where the root is put together; NULL with a plan without root */
-	int console_fd;          /* result: the terminal's master, -1 */
-	pid_t inner;             /* the process itself, also where it had to be born twice */
+	const char *staging; /* where the root is put together; NULL with a plan without root */
+	int console_fd;      /* result: the terminal's master, -1 */
+	pid_t inner;         /* the process itself, also where it had to be born twice */
 };
 pid_t launch(struct launch *l);
 /* Kills what was launched, if anything. */

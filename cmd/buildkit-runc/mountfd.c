@@ -28,9 +28,9 @@ static const struct {
 	uint64_t attribute;
 	unsigned long flag;
 } attribute_flags[] = {
-	{MOUNT_ATTR_RDONLY, MS_RDONLY}, {MOUNT_ATTR_NOSUID, MS_NOSUID}, {MOUNT_ATTR_NODEV, MS_NODEV},
-	{MOUNT_ATTR_NOEXEC, MS_NOEXEC}, {MOUNT_ATTR_NODIRATIME, MS_NODIRATIME},
-	{MOUNT_ATTR_NOSYMFOLLOW, 256 /* MS_NOSYMFOLLOW */},
+	{MOUNT_ATTR_RDONLY, MS_RDONLY},         {MOUNT_ATTR_NOSUID, MS_NOSUID},
+	{MOUNT_ATTR_NODEV, MS_NODEV},           {MOUNT_ATTR_NOEXEC, MS_NOEXEC},
+	{MOUNT_ATTR_NODIRATIME, MS_NODIRATIME}, {MOUNT_ATTR_NOSYMFOLLOW, 256 /* MS_NOSYMFOLLOW */},
 };
 
 static unsigned long flags_of(uint64_t attributes)
@@ -54,8 +54,8 @@ static unsigned long present_flags(int fd)
 {
 	static const struct {
 		unsigned long st, ms;
-	} pairs[] = {{1, MS_RDONLY}, {2, MS_NOSUID}, {4, MS_NODEV}, {8, MS_NOEXEC}, {1024, MS_NOATIME},
-		     {2048, MS_NODIRATIME}, {4096, MS_RELATIME}, {8192, 256 /* MS_NOSYMFOLLOW */}};
+	} pairs[] = {{1, MS_RDONLY},     {2, MS_NOSUID},        {4, MS_NODEV},       {8, MS_NOEXEC},
+		     {1024, MS_NOATIME}, {2048, MS_NODIRATIME}, {4096, MS_RELATIME}, {8192, 256 /* MS_NOSYMFOLLOW */}};
 	struct statfs st;
 	unsigned long flags = 0;
 	if (fstatfs(fd, &st) != 0)
@@ -214,7 +214,8 @@ int mountfd_type(int place_fd, const struct mountfd_type *t)
 
 int mountfd_clone(int fd, bool recursive)
 {
-	int tree = open_tree(fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0));
+	int tree =
+		open_tree(fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0));
 	return tree < 0 ? -errno : tree;
 }
 

@@ -20,7 +20,7 @@ struct mountfd_type {
 };
 int mountfd_type(int place_fd, const struct mountfd_type *t);
 
-struct mountfd_change { /* MOUNT_ATTR_* */
+struct mountfd_change {                  /* MOUNT_ATTR_* */
 	uint64_t set, clear;             /* of the mount */
 	uint64_t set_below, clear_below; /* of it and all below */
 	uint64_t propagation;            /* MS_* */

@@ -6,9 +6,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-int names_capability(const char *name); /* "CAP_CHOWN"; -1: unknown */
-int names_limit(const char *name);      /* "RLIMIT_NOFILE"; -1 */
-int names_signal(const char *name);     /* "KILL", "SIGKILL", "9"; -1 */
+int names_capability(const char *name);     /* "CAP_CHOWN"; -1: unknown */
+int names_limit(const char *name);          /* "RLIMIT_NOFILE"; -1 */
+int names_signal(const char *name);         /* "KILL", "SIGKILL", "9"; -1 */
 uint64_t names_namespace(const char *name); /* "pid" -> CLONE_NEWPID; 0 */
 /* All of a table, for the features command; NULL ends it. */
 const char *names_capability_at(unsigned i);

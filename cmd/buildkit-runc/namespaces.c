@@ -21,7 +21,8 @@ static int write_map(pid_t pid, const char *file, const struct plan_id_map *maps
 	if (n == 0)
 		return 0;
 	for (uint32_t i = 0; i < n; i++) {
-		int r = snprintf(text + used, sizeof text - used, "%u %u %u\n", maps[i].inside, maps[i].outside, maps[i].count);
+		int r = snprintf(text + used, sizeof text - used, "%u %u %u\n", maps[i].inside, maps[i].outside,
+				 maps[i].count);
 		if (r < 0 || (size_t)r >= sizeof text - used)
 			return -E2BIG; /* the kernel takes one page at once */
 		used += (size_t)r;
@@ -86,7 +87,8 @@ void namespaces_set_up(const struct plan *p, uint64_t made)
 		raise_loopback();
 	if (p->hostname != NULL && p->hostname[0] != '\0' && sethostname(p->hostname, strlen(p->hostname)) != 0)
 		fail(PHASE_SYSTEM, errno, "set host name %s", p->hostname);
-	if (p->domainname != NULL && p->domainname[0] != '\0' && setdomainname(p->domainname, strlen(p->domainname)) != 0)
+	if (p->domainname != NULL && p->domainname[0] != '\0' &&
+	    setdomainname(p->domainname, strlen(p->domainname)) != 0)
 		fail(PHASE_SYSTEM, errno, "set domain name %s", p->domainname);
 }
 

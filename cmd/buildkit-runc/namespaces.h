@@ -10,7 +10,8 @@
 int namespaces_map(pid_t pid, const struct plan *plan);
 /* Inside: becomes root of its user namespace. */
 void namespaces_become_root(void);
-/* Joins what the plan names, all but user namespaces first made by clone. True: the pid namespace changed, fork again. */
+/* Joins what the plan names, all but user namespaces first made by clone. True: the pid namespace changed, fork again.
+ */
 bool namespaces_join(const struct plan *plan, const int *fds);
 /* lo up in a new network namespace; host and domain name. */
 void namespaces_set_up(const struct plan *plan, uint64_t made);

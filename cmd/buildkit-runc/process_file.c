@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -23,7 +22,6 @@ int *process_fds(struct config *c)
 	memcpy(fds, opened, c->n_sources * sizeof *fds);
 	for (int i = 0; i < 3; i++)
 		fds[c->n_sources + (uint32_t)i] = i;
-	free(opened);
 	return fds;
 }
 

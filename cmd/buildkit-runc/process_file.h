@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * process_file: what a command does for the process it starts: its descriptors, its pid in a file, its terminal handed on.
+ * process_file: what a command does for the process it starts: its descriptors, its pid in a file, its terminal handed
+ * on.
  */
 #pragma once
 #include "config.h"

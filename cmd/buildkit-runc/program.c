@@ -41,7 +41,8 @@ bool program_enter_cwd(const struct plan *p, bool last_try)
 	/* The kernel, not libc: a directory outside the root has a name that begins with "(unreachable)". */
 	long n = syscall(SYS_getcwd, where, sizeof where);
 	if (n < 0 || where[0] != '/')
-		fail(PHASE_CWD, n < 0 ? errno : 0, "current working directory is outside of the container mount namespace root");
+		fail(PHASE_CWD, n < 0 ? errno : 0,
+		     "current working directory is outside of the container mount namespace root");
 	return true;
 }
 

@@ -51,8 +51,9 @@ static void receive_fds(int socket_fd, int *fds, size_t n_fds, size_t got)
 	while (got < n_fds) {
 		char byte;
 		size_t more;
-		ssize_t n = sys_receive(socket_fd, &byte, 1, fds + got, n_fds - got < RUNNER_FDS_A_MESSAGE ? n_fds - got :
-					RUNNER_FDS_A_MESSAGE, &more, 0);
+		ssize_t n =
+			sys_receive(socket_fd, &byte, 1, fds + got,
+				    n_fds - got < RUNNER_FDS_A_MESSAGE ? n_fds - got : RUNNER_FDS_A_MESSAGE, &more, 0);
 		if (n != 1 || more == 0)
 			fail(PHASE_PLAN, n < 0 ? (int)-n : EBADMSG, "receive descriptors");
 		got += more;
@@ -81,7 +82,8 @@ static void receive_plan(int socket_fd, struct plan *ret_plan, int *fds)
 		fail(PHASE_PLAN, n < 0 ? (int)-n : EBADMSG, "receive a plan's header");
 	receive_fds(socket_fd, fds, header.n_fds, got);
 	size_t n_arena = plan_arena_size(header.n_bytes);
-	char *memory = mmap(NULL, header.n_bytes + n_arena + 64, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *memory =
+		mmap(NULL, header.n_bytes + n_arena + 64, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (memory == MAP_FAILED)
 		fail(PHASE_PLAN, errno, "make room for a plan of %u bytes", header.n_bytes);
 	read_all(socket_fd, memory + n_arena, header.n_bytes);
@@ -159,7 +161,8 @@ static int start(struct served *s, const struct runner_request *q, int *ret_daem
 	char directory[200];
 	if (!directory_of(q->parent[0] != '\0' ? q->parent : server.parent, directory, sizeof directory))
 		return -ENAMETOOLONG;
-	int n = snprintf(s->cgroup, sizeof s->cgroup, "%s/%s.%llu", directory, server.instance, (unsigned long long)server.serial++);
+	int n = snprintf(s->cgroup, sizeof s->cgroup, "%s/%s.%llu", directory, server.instance,
+			 (unsigned long long)server.serial++);
 	if (n < 0 || (size_t)n >= sizeof s->cgroup)
 		return -ENAMETOOLONG;
 	int r = cgroup_make(&server.cgroups, s->cgroup, CGROUP_STEP, &g);

@@ -84,7 +84,8 @@ static void fork_into_pid_namespace(struct plan *p, const struct step_place *pla
 static void take_stdio(const struct plan *p, const int *fds)
 {
 	for (int i = 0; i < 3; i++) {
-		int null = -1, from = p->stdio[i] != PLAN_NO_FD ? fds[p->stdio[i]] : (null = open("/dev/null", O_RDWR | O_CLOEXEC));
+		int null = -1, from = p->stdio[i] != PLAN_NO_FD ? fds[p->stdio[i]]
+								: (null = open("/dev/null", O_RDWR | O_CLOEXEC));
 		/* Without a /dev/null of its own the step keeps ours. */
 		if (from >= 0 && from != i && dup2(from, i) < 0)
 			fail(PHASE_SYSTEM, errno, "set standard descriptor %d", i);

@@ -9,14 +9,14 @@
 #include "cgroup.h"
 #include "runner/plan.h"
 
-struct step_place { /* what the parent prepared */
-	uint64_t made;            /* CLONE_NEW* that clone gave */
+struct step_place {    /* what the parent prepared */
+	uint64_t made; /* CLONE_NEW* that clone gave */
 	const char *staging, *cgroup_root;
-	struct cgroup *cgroup;    /* NULL: none; joined already */
-	bool limited;             /* the parent has set its limits */
-	bool replaces;            /* in a joined pid namespace: the new process is our parent's child, not ours */
-	int life_fd;              /* end of a pipe that hangs up when the parent dies; -1 */
-	int socket_fd;            /* for reports: the console; -1 */
+	struct cgroup *cgroup; /* NULL: none; joined already */
+	bool limited;          /* the parent has set its limits */
+	bool replaces;         /* in a joined pid namespace: the new process is our parent's child, not ours */
+	int life_fd;           /* end of a pipe that hangs up when the parent dies; -1 */
+	int socket_fd;         /* for reports: the console; -1 */
 	void (*before_exec)(void *data); /* all is done but the filter and exec; NULL */
 	void *data;
 	int (*device_source)(const char *path);

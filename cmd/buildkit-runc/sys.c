@@ -60,7 +60,9 @@ ssize_t sys_receive(int socket_fd, void *bytes, size_t n, int *fds, size_t max_f
 {
 	char control[CMSG_SPACE(RUNNER_FDS_A_MESSAGE * sizeof(int))];
 	struct iovec part = {bytes, n};
-	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control,
+	struct msghdr message = {.msg_iov = &part,
+				 .msg_iovlen = 1,
+				 .msg_control = control,
 				 .msg_controllen = max_fds > 0 ? CMSG_SPACE(max_fds * sizeof(int)) : 0};
 	ssize_t got;
 	do

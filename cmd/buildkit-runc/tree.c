@@ -57,17 +57,27 @@ static const char *tmpfs_data(const struct plan_mount *m, int place, bool existe
 static int mount_type(struct tree *t, const struct plan_mount *m, int place, bool existed)
 {
 	char data[4096];
-	const struct mountfd_type type = {.type = m->type, .source = m->source, .attributes = m->set,
+	/* A tmpfs is read-only as a mount, when it is filled: the file system itself stays writable. */
+	uint64_t late = strcmp(m->type, "tmpfs") == 0 ? m->set & MOUNT_ATTR_RDONLY : 0;
+	const struct mountfd_type type = {.type = m->type,
+					  .source = m->source,
+					  .attributes = m->set & ~late,
 					  .data = tmpfs_data(m, place, existed, data, sizeof data)};
 	auto_fd below = m->copy_up != 0 ? inroot_open(t->root_fd, m->dest, O_RDONLY | O_DIRECTORY) : -1;
 	int fd = mountfd_type(place, &type);
-	if (fd >= 0 && below >= 0)
-		tree_copy_up(below, fd);
 	if (fd < 0)
 		return fd;
-	int *const known = strcmp(m->type, "proc") == 0 && strcmp(m->dest, "/proc") == 0 ? &t->proc_fd :
-			   strcmp(m->type, "devpts") == 0 ? &t->devpts_fd :
-			   strcmp(m->dest, "/dev") == 0 ? &t->dev_fd : NULL;
+	if (below >= 0)
+		tree_copy_up(below, fd);
+	int r = late != 0 ? mountfd_change(fd, &(struct mountfd_change){.set = late}) : 0;
+	if (r != 0)
+		return r;
+	/* A read-only /proc is of no use for what we have to write. */
+	bool proc = strcmp(m->type, "proc") == 0 && strcmp(m->dest, "/proc") == 0 && (m->set & MOUNT_ATTR_RDONLY) == 0;
+	int *const known = proc                             ? &t->proc_fd
+			   : strcmp(m->type, "devpts") == 0 ? &t->devpts_fd
+			   : strcmp(m->dest, "/dev") == 0   ? &t->dev_fd
+							    : NULL;
 	if (known != NULL && *known < 0)
 		*known = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	return fd;
@@ -110,8 +120,10 @@ static void mount_one(struct tree *t, const struct plan_mount *m)
 	auto_fd before = m->kind == PLAN_MOUNT_TYPE ? inroot_open(t->root_fd, m->dest, O_PATH) : -1;
 	auto_fd place = open_place(t, m);
 	if (place < 0)
-		fail(PHASE_MOUNT, -place, m->kind == PLAN_MOUNT_TYPE && is_kernel_type(m->type) ?
-			"%s must be a directory" : "make mount point %s", m->dest);
+		fail(PHASE_MOUNT, -place,
+		     m->kind == PLAN_MOUNT_TYPE && is_kernel_type(m->type) ? "%s must be a directory"
+									   : "make mount point %s",
+		     m->dest);
 	int fd = -EINVAL;
 	switch (m->kind) {
 	case PLAN_MOUNT_TYPE:

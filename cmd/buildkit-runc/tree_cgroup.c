@@ -20,8 +20,10 @@ static int mount_hierarchy(const struct tree *t, const struct plan_mount *m, uns
 	const struct hierarchy *h = &t->cgroup->all->list[i];
 	bool v2 = h->controllers == CGROUP_UNIFIED;
 	if (t->cgroup_namespace) {
-		const struct mountfd_type type = {.type = v2 ? "cgroup2" : "cgroup", .source = "cgroup",
-						  .data = v2 ? NULL : h->options, .attributes = m->set};
+		const struct mountfd_type type = {.type = v2 ? "cgroup2" : "cgroup",
+						  .source = "cgroup",
+						  .data = v2 ? NULL : h->options,
+						  .attributes = m->set};
 		/* As a part of what is mounted already: super options are the host's business. */
 		int fd = mountfd_type(place, &type);
 		if (fd >= 0)
@@ -59,9 +61,11 @@ static int mount_all(const struct tree *t, const struct plan_mount *m, int root)
 
 int tree_mount_cgroup(struct tree *t, const struct plan_mount *m, int place)
 {
-	static const struct mountfd_type frame = {
-		.type = "tmpfs", .source = "tmpfs", .data = "mode=755",
-		.attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC};
+	static const struct mountfd_type frame = {.type = "tmpfs",
+						  .source = "tmpfs",
+						  .data = "mode=755",
+						  .attributes =
+							  MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC};
 	if (t->cgroup == NULL || t->cgroup->all->n == 0)
 		return mountfd_type(place, &frame);
 	if (t->cgroup->all->unified_only)

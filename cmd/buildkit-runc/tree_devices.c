@@ -31,7 +31,8 @@ static bool is_device(int fd, const struct plan_device *d)
 }
 
 /* What is there under the name already must be that very device, or it is in the way. */
-static int bind_device(const struct tree *t, int dir_fd, const char *name, const char *host, const struct plan_device *d)
+static int bind_device(const struct tree *t, int dir_fd, const char *name, const char *host,
+		       const struct plan_device *d)
 {
 	auto_fd source = t->device_source != NULL ? t->device_source(host) : -EPERM;
 	if (source < 0)
@@ -48,11 +49,10 @@ static int bind_device(const struct tree *t, int dir_fd, const char *name, const
 	return 0;
 }
 
-static int make_device(const struct tree *t, int dir_fd, const char *name, const char *host, const struct plan_device *d)
+static int make_device(const struct tree *t, int dir_fd, const char *name, const char *host,
+		       const struct plan_device *d)
 {
-	int old = umask(0);
 	int r = mknodat(dir_fd, name, d->type | d->mode, makedev(d->major, d->minor)) == 0 ? 0 : -errno;
-	umask((mode_t)old);
 	if (r == -EPERM && d->type != S_IFIFO)
 		return bind_device(t, dir_fd, name, host, d);
 	if (r == -EEXIST) {
@@ -64,7 +64,7 @@ static int make_device(const struct tree *t, int dir_fd, const char *name, const
 	return r;
 }
 
-static void make_defaults(const struct tree *t)
+static void make_defaults(struct tree *t)
 {
 	char host[32] = "/dev/";
 	for (size_t i = 0; i < sizeof default_devices / sizeof *default_devices; i++) {
@@ -77,7 +77,8 @@ static void make_defaults(const struct tree *t)
 	for (size_t i = 0; i < sizeof links / sizeof *links; i++)
 		if (symlinkat(links[i].target, t->dev_fd, links[i].name) != 0 && errno != EEXIST)
 			fail(PHASE_DEVICE, errno, "link /dev/%s", links[i].name);
-	if (faccessat(t->proc_fd, "kcore", F_OK, 0) == 0 && symlinkat("/proc/kcore", t->dev_fd, "core") != 0 && errno != EEXIST)
+	if (faccessat(tree_proc(t), "kcore", F_OK, 0) == 0 && symlinkat("/proc/kcore", t->dev_fd, "core") != 0 &&
+	    errno != EEXIST)
 		fail(PHASE_DEVICE, errno, "link /dev/core");
 }
 
@@ -92,6 +93,7 @@ static int make_planned(const struct tree *t, const struct plan_device *d)
 
 void tree_make_devices(struct tree *t, const struct plan *p)
 {
+	mode_t old = umask(0);
 	if (p->default_devices != 0)
 		make_defaults(t);
 	for (uint32_t i = 0; i < p->n_devices; i++) {
@@ -99,4 +101,5 @@ void tree_make_devices(struct tree *t, const struct plan *p)
 		if (r != 0)
 			fail(PHASE_DEVICE, -r, "make %s", p->devices[i].path);
 	}
+	umask(old);
 }

@@ -19,8 +19,11 @@
 
 void tree_make_scratch(struct tree *t, int place)
 {
-	t->scratch_fd = mountfd_type(place, &(struct mountfd_type){.type = "tmpfs", .source = "tmpfs", .data = "mode=0755",
-							    .attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC});
+	t->scratch_fd =
+		mountfd_type(place, &(struct mountfd_type){.type = "tmpfs",
+							   .source = "tmpfs",
+							   .data = "mode=0755",
+							   .attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC});
 	if (t->scratch_fd < 0)
 		fail(PHASE_MASK, -t->scratch_fd, "mount a scratch tree");
 	if (mkdirat(t->scratch_fd, EMPTY, 0755) != 0 || fchmodat(t->scratch_fd, EMPTY, 01777, 0) != 0)
@@ -33,7 +36,9 @@ static int open_null(struct tree *t)
 	struct stat st;
 	int scratch = t->scratch_fd, fd = -1;
 	if (mknodat(scratch, NOTHING, S_IFCHR | 0666, makedev(1, 3)) == 0 || errno == EEXIST)
-		fd = fchmodat(scratch, NOTHING, 0666, 0) == 0 ? openat(scratch, NOTHING, O_PATH | O_NOFOLLOW | O_CLOEXEC) : -errno;
+		fd = fchmodat(scratch, NOTHING, 0666, 0) == 0
+			     ? openat(scratch, NOTHING, O_PATH | O_NOFOLLOW | O_CLOEXEC)
+			     : -errno;
 	else if (t->device_source != NULL)
 		fd = t->device_source("/dev/null");
 	if (fd < 0 || fstat(fd, &st) != 0 || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3))
@@ -117,7 +122,8 @@ static int copy_tree(int from_dir, int to_dir, int depth)
 			auto_fd from = openat(from_dir, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 			auto_fd to = openat(to_dir, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 			result = from < 0 || to < 0 ? -errno : copy_tree(from, to, depth + 1);
-			if (result == 0 && (fchown(to, st.st_uid, st.st_gid) != 0 || fchmod(to, st.st_mode & 07777) != 0))
+			if (result == 0 &&
+			    (fchown(to, st.st_uid, st.st_gid) != 0 || fchmod(to, st.st_mode & 07777) != 0))
 				result = -errno;
 		}
 	}

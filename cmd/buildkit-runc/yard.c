@@ -44,7 +44,8 @@ static void make_devices(int yard_fd)
 		fail(PHASE_ROOT, errno, "make /dev");
 	for (size_t i = 0; i < sizeof devices / sizeof *devices; i++) {
 		snprintf(path, sizeof path, "dev/%s", devices[i].name);
-		if (mknodat(yard_fd, path, S_IFCHR | 0666, makedev(devices[i].major, devices[i].minor)) != 0 && errno != EPERM)
+		if (mknodat(yard_fd, path, S_IFCHR | 0666, makedev(devices[i].major, devices[i].minor)) != 0 &&
+		    errno != EPERM)
 			fail(PHASE_ROOT, errno, "make /%s", path);
 	}
 }
@@ -59,8 +60,10 @@ void yard_enter(struct cgroups *cgroups)
 	for (unsigned i = 0; i < cgroups->n; i++)
 		trees[i] = mountfd_clone(cgroups->list[i].fd, false);
 	auto_fd place = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	auto_fd yard = mountfd_type(place, &(struct mountfd_type){.type = "tmpfs", .source = "tmpfs",
-								  .data = "mode=0755,size=1m", .attributes = MOUNT_ATTR_NOSUID});
+	auto_fd yard = mountfd_type(place, &(struct mountfd_type){.type = "tmpfs",
+								  .source = "tmpfs",
+								  .data = "mode=0755,size=1m",
+								  .attributes = MOUNT_ATTR_NOSUID});
 	if (yard < 0)
 		fail(PHASE_ROOT, -yard, "mount a tree of our own");
 	if (mkdirat(yard, &YARD_STAGING[1], 0755) != 0 || mkdirat(yard, &YARD_CGROUP[1], 0755) != 0)
@@ -81,7 +84,8 @@ void yard_enter(struct cgroups *cgroups)
 	}
 	close(proc);
 	close(sys);
-	if (fchdir(yard) != 0 || syscall(SYS_pivot_root, ".", ".") != 0 || umount2(".", MNT_DETACH) != 0 || chdir("/") != 0)
+	if (fchdir(yard) != 0 || syscall(SYS_pivot_root, ".", ".") != 0 || umount2(".", MNT_DETACH) != 0 ||
+	    chdir("/") != 0)
 		fail(PHASE_PIVOT, errno, "enter the tree of our own");
 }
 

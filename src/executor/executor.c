@@ -50,8 +50,8 @@ static bool is_own_runner(const char *path)
 	g_autoptr(GBytes) out = NULL;
 	int status;
 	g_autofree char *name = g_path_get_basename(path);
-	if (!g_str_equal(name, OWN_RUNNER) ||
-	    !process_run(&spec, NULL, 0, KIB(4), NULL, &status, &out, NULL, NULL) || status != 0)
+	if (!g_str_equal(name, OWN_RUNNER) || !process_run(&spec, NULL, 0, KIB(4), NULL, &status, &out, NULL, NULL) ||
+	    status != 0)
 		return false;
 	gsize n;
 	const char *text = g_bytes_get_data(out, &n);
@@ -100,7 +100,8 @@ static void remove_leftovers(executor *e)
 	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
 	const struct dirent *entry;
 	while (d != NULL && (entry = readdir(d)) != NULL) {
-		if (entry->d_name[0] != '.' && !g_str_equal(entry->d_name, STATE_DIR) && !g_str_equal(entry->d_name, PARENTS_FILE))
+		if (entry->d_name[0] != '.' && !g_str_equal(entry->d_name, STATE_DIR) &&
+		    !g_str_equal(entry->d_name, PARENTS_FILE))
 			g_ptr_array_add(ids, g_strdup(entry->d_name));
 	}
 	if (d != NULL)
@@ -112,7 +113,8 @@ static void remove_leftovers(executor *e)
 	tree_remove_contents(e->state_fd, NULL);
 	cgroup_remove_named(&e->cgroups, e->cgroup_parent, e->instance, 5000);
 	g_autoptr(GBytes) bytes = path_read(e->fd, PARENTS_FILE, MIB(1), PATH_BENEATH, NULL);
-	g_autofree char *text = bytes ? g_strndup(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes)) : g_strdup("");
+	g_autofree char *text =
+		bytes ? g_strndup(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes)) : g_strdup("");
 	g_auto(GStrv) parents = g_strsplit(text, "\n", -1);
 	for (size_t i = 0; parents[i] != NULL; i++) {
 		if (*parents[i] != '\0')
@@ -325,8 +327,8 @@ static bool check_kernel_directories(const struct step *step, GError **error)
 	for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
 		struct stat st;
 		if (fstatat(step->root_fd, names[i], &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISDIR(st.st_mode))
-			return error_set(error, ERROR_FAILED_PRECONDITION, "/%s of the root is %s, not a directory", names[i],
-					 S_ISLNK(st.st_mode) ? "a symbolic link" : "a file");
+			return error_set(error, ERROR_FAILED_PRECONDITION, "/%s of the root is %s, not a directory",
+					 names[i], S_ISLNK(st.st_mode) ? "a symbolic link" : "a file");
 	}
 	return true;
 }
@@ -339,7 +341,8 @@ static bool check_tables(const struct step *step, GError **error)
 		scoped_fd fd = path_open_errno(step->root_fd, paths[i], O_PATH | O_CLOEXEC, PATH_IN_ROOT);
 		struct stat st;
 		if (fd >= 0 && fstat(fd, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
-			return error_set(error, ERROR_FAILED_PRECONDITION, "%s of the root is not a regular file", paths[i]);
+			return error_set(error, ERROR_FAILED_PRECONDITION, "%s of the root is not a regular file",
+					 paths[i]);
 	}
 	return true;
 }
@@ -351,19 +354,21 @@ static void output_to_log(void *data, int stream, const void *bytes, size_t n)
 
 bool executor_run(executor *e, const struct step *step, struct work *work, struct step_exit *ret_exit, GError **error)
 {
-	if (!check_step(e, step, error) || !cancel_check(work->cancel, error) || !check_kernel_directories(step, error) ||
-	    !check_tables(step, error))
+	if (!check_step(e, step, error) || !cancel_check(work->cancel, error) ||
+	    !check_kernel_directories(step, error) || !check_tables(step, error))
 		return false;
 	struct step_log log;
 	step_log_init(&log, work->progress);
 	const struct step_run run = {
 		.step = step,
-		.cgroup_parent = step->cgroup_parent != NULL && *step->cgroup_parent != '\0' ? step->cgroup_parent : e->cgroup_parent,
+		.cgroup_parent = step->cgroup_parent != NULL && *step->cgroup_parent != '\0' ? step->cgroup_parent
+											     : e->cgroup_parent,
 		.work = work,
 		.output = step->output != NULL ? step->output : output_to_log,
 		.output_data = step->output != NULL ? step->output_data : &log,
 	};
-	bool ran = e->runner != NULL ? runner_step_run(e, &run, ret_exit, error) : runtime_step_run(e, &run, ret_exit, error);
+	bool ran = e->runner != NULL ? runner_step_run(e, &run, ret_exit, error)
+				     : runtime_step_run(e, &run, ret_exit, error);
 	if (!ran || ret_exit->code != 0)
 		step_log_flush_tail(&log);
 	step_log_done(&log);

@@ -19,8 +19,8 @@ struct executor {
 	GBytes *seccomp_program; /* the same for our own runner */
 	runner *runner;          /* NULL: an OCI runtime does it */
 	char *instance;
-	GMutex mu;               /* guards parents */
-	GHashTable *parents;     /* of owned strings: chosen by builds, see executor_note_parent */
+	GMutex mu;           /* guards parents */
+	GHashTable *parents; /* of owned strings: chosen by builds, see executor_note_parent */
 	char **caps;
 	char **nameservers, **dns_options, **dns_search;
 	struct names_files names;

@@ -102,7 +102,8 @@ void pump_drain(struct pump *p)
 {
 	int64_t until_us = g_get_monotonic_time() + DRAIN_US;
 	while (p->read_fds[0] >= 0 || p->read_fds[1] >= 0) {
-		struct pollfd fds[2] = {{.fd = p->read_fds[0], .events = POLLIN}, {.fd = p->read_fds[1], .events = POLLIN}};
+		struct pollfd fds[2] = {{.fd = p->read_fds[0], .events = POLLIN},
+					{.fd = p->read_fds[1], .events = POLLIN}};
 		if (poll(fds, 2, 10) > 0) {
 			read_ready(p, fds);
 			continue;

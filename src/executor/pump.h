@@ -25,10 +25,10 @@ struct pump_call { /* all borrowed */
 	void *kill_data;
 };
 struct pump {
-	const struct pump_call *call; /* borrowed */
+	const struct pump_call *call;  /* borrowed */
 	int read_fds[2], write_fds[2]; /* owned; -1: closed */
-	uint8_t *buffer;              /* owned */
-	int64_t killing_since_us;     /* 0: not canceled */
+	uint8_t *buffer;               /* owned */
+	int64_t killing_since_us;      /* 0: not canceled */
 };
 bool pump_init(struct pump *p, const struct pump_call *call, GError **error);
 void pump_close_write_ends(struct pump *p);

@@ -9,13 +9,15 @@
 #include <sys/socket.h>
 
 #define CONTROL_FD 3 /* in the program */
+/* On v1 a process waits some ms for its cgroups, longer than a short step runs: the one after the next is begun too. */
+#define IN_ADVANCE 2
 
 struct runner {
-	GMutex mu;             /* guards the rest */
+	GMutex mu; /* guards the rest */
 	char *binary, *instance, *parent;
-	process *process;      /* owned; NULL: not running */
-	int control_fd;        /* owned; -1 */
-	bool asked;            /* a request for the default parent is under way */
+	process *process; /* owned; NULL: not running */
+	int control_fd;   /* owned; -1 */
+	unsigned asked;    /* requests for the default parent that are under way or answered */
 };
 
 runner *runner_new(const char *binary, const char *instance, const char *cgroup_parent)
@@ -37,7 +39,7 @@ static void stop(runner *r)
 	if (r->process != NULL)
 		process_wait(r->process, NULL, &status, NULL);
 	g_clear_pointer(&r->process, process_free);
-	r->asked = false;
+	r->asked = 0;
 }
 
 void runner_free(runner *r)
@@ -83,7 +85,9 @@ static ssize_t receive(int fd, void *bytes, size_t n, int *fds, size_t n_fds)
 {
 	char control[CMSG_SPACE(4 * sizeof(int))];
 	struct iovec part = {bytes, n};
-	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control,
+	struct msghdr message = {.msg_iov = &part,
+				 .msg_iovlen = 1,
+				 .msg_control = control,
 				 .msg_controllen = CMSG_SPACE(n_fds * sizeof(int))};
 	ssize_t got;
 	for (size_t i = 0; i < n_fds; i++)
@@ -102,7 +106,8 @@ static bool take_offer(runner *r, struct runner_step *ret, int *ret_errno)
 {
 	struct runner_offer offer;
 	int fds[2];
-	if (receive(r->control_fd, &offer, sizeof offer, fds, 2) != (ssize_t)sizeof offer || offer.magic != RUNNER_MAGIC)
+	if (receive(r->control_fd, &offer, sizeof offer, fds, 2) != (ssize_t)sizeof offer ||
+	    offer.magic != RUNNER_MAGIC)
 		return false;
 	*ret_errno = offer.error;
 	if (offer.error != 0)
@@ -120,24 +125,26 @@ static bool has_died(const struct runner_step *s)
 	return s->pidfd >= 0 && poll(&p, 1, 0) == 1;
 }
 
+/* One that was asked for in advance; false: the program is gone. */
+static bool take_ready(runner *r, struct runner_step *ret, int *ret_errno)
+{
+	r->asked--;
+	return take_offer(r, ret, ret_errno);
+}
+
 static bool take_running(runner *r, const char *parent, struct runner_step *ret, int *ret_errno)
 {
 	bool other = parent != NULL && !g_str_equal(parent, r->parent);
-	if (!other && r->asked) {
-		r->asked = false;
-		if (!take_offer(r, ret, ret_errno))
+	while (r->asked > 0) {
+		if (!take_ready(r, ret, ret_errno))
 			return false;
-		if (!has_died(ret))
+		if (!other && (*ret_errno != 0 || !has_died(ret)))
 			return true;
-		runner_step_done(ret); /* while it waited: with the program, or the kernel was short of memory */
-	}
-	if (r->asked) {
-		/* What waits for the usual place comes first in the answers: it goes back by being closed. */
-		struct runner_step usual = {.socket_fd = -1, .pidfd = -1};
-		r->asked = false;
-		if (!take_offer(r, &usual, ret_errno))
-			return false;
-		runner_step_done(&usual);
+		/*
+		 * It died while it waited, with the program or for want of memory; or answers come in order, and what
+		 * waits for the usual place stands before what is wanted: it goes back by being closed.
+		 */
+		runner_step_done(ret);
 	}
 	return request(r, other ? parent : "") && take_offer(r, ret, ret_errno);
 }
@@ -146,7 +153,7 @@ bool runner_take(runner *r, const char *parent, struct runner_step *ret, GError 
 {
 	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&r->mu);
 	int errnum = 0;
-	if (parent != NULL && strlen(parent) >= sizeof ((struct runner_request *)0)->parent)
+	if (parent != NULL && strlen(parent) >= sizeof((struct runner_request *)0)->parent)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "cgroup parent of %zu bytes", strlen(parent));
 	*ret = (struct runner_step){.socket_fd = -1, .pidfd = -1};
 	for (int attempt = 0;; attempt++) {
@@ -158,7 +165,8 @@ bool runner_take(runner *r, const char *parent, struct runner_step *ret, GError 
 		if (attempt == 1)
 			return error_set(error, ERROR_UNAVAILABLE, "%s ended", r->binary);
 	}
-	r->asked = r->asked || request(r, "");
+	while (r->asked < IN_ADVANCE && request(r, ""))
+		r->asked++;
 	return errnum == 0 || error_set_errno(error, errnum, "start a step");
 }
 
@@ -197,7 +205,8 @@ bool runner_send(struct runner_step *s, struct plan *plan, const int *fds, size_
 	plan_codec_init_write(&c, NULL, 0);
 	int r = plan_encode(&c, plan);
 	if (r != 0 || n_fds > PLAN_MAX_FDS)
-		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "a step of %zu bytes and %zu descriptors is too large", c.used, n_fds);
+		return error_set(error, ERROR_RESOURCE_EXHAUSTED,
+				 "a step of %zu bytes and %zu descriptors is too large", c.used, n_fds);
 	const struct runner_header header = {RUNNER_MAGIC, (uint32_t)c.used, (uint32_t)n_fds};
 	size_t n_bytes = c.used;
 	g_autofree void *bytes = g_malloc(n_bytes);

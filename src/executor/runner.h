@@ -9,8 +9,8 @@
  *	... poll s.socket_fd; runner_receive(&s, &report, &fd, error) ...
  *	runner_step_done(&s);                                   what still runs of it dies
  *
- * The program is started with the first step and again when it ended. The next step's process is asked for in advance,
- * so that it waits ready. Thread: any (.mu).
+ * The program is started with the first step and again when it ended. The next steps' processes are asked for in
+ * advance, so that they wait ready. Thread: any (.mu).
  */
 #pragma once
 #include "base/error.h"

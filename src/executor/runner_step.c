@@ -14,13 +14,13 @@
 #include <sys/wait.h>
 
 struct prepared {
-	executor *e;              /* borrowed */
-	int *mount_fds;           /* owned; -1: tmpfs */
+	executor *e;    /* borrowed */
+	int *mount_fds; /* owned; -1: tmpfs */
 	size_t n_mounts;
-	GPtrArray *held;          /* of names for executor_release */
-	char *hosts, *resolv;     /* owned */
+	GPtrArray *held;      /* of names for executor_release */
+	char *hosts, *resolv; /* owned */
 	struct passwd_user user;
-	stubs *stubs;             /* owned */
+	stubs *stubs; /* owned */
 };
 
 static void prepared_clear(struct prepared *p)
@@ -49,14 +49,15 @@ static int open_selected(int fd, const char *selector, GError **error)
 }
 
 /*
- * A detached copy of a mount, or of the place in it that the selector names: what was looked up is what gets mounted, no
- * name is resolved twice (CVE-2024-23651). Before Linux 6.15 a detached mount cannot be copied: whole it goes as it is,
- * for a part it is attached first.
+ * A detached copy of a mount, or of the place in it that the selector names: what was looked up is what gets mounted,
+ * no name is resolved twice (CVE-2024-23651). Before Linux 6.15 a detached mount cannot be copied: whole it goes as it
+ * is, for a part it is attached first.
  */
 static int take_mount(struct prepared *p, const struct step_mount *m, GError **error)
 {
 	g_autofree char *selector = executor_selector(m);
-	scoped_fd selected = selector != NULL ? open_selected(m->fd, selector, error) : fcntl(m->fd, F_DUPFD_CLOEXEC, 3);
+	scoped_fd selected =
+		selector != NULL ? open_selected(m->fd, selector, error) : fcntl(m->fd, F_DUPFD_CLOEXEC, 3);
 	if (selected < 0)
 		return -1;
 	int clone = mount_clone(selected, true, NULL);
@@ -119,14 +120,15 @@ static bool send_plan(const struct prepared *p, const struct step *step, struct 
 {
 	const executor *e = p->e;
 	const struct step_plan_input input = {
-		.spec = {
-			.step = step,
-			.user = &p->user,
-			.apparmor_profile = e->apparmor_profile,
-			.all_caps = (const char *const *)e->caps,
-			.cgroup_namespace = e->cgroups.v2,
-			.free_loop = step->insecure ? spec_free_loop() : 0,
-		},
+		.spec =
+			{
+				.step = step,
+				.user = &p->user,
+				.apparmor_profile = e->apparmor_profile,
+				.all_caps = (const char *const *)e->caps,
+				.cgroup_namespace = e->cgroups.v2,
+				.free_loop = step->insecure ? spec_free_loop() : 0,
+			},
 		.seccomp = e->seccomp_program,
 		.hosts = p->hosts,
 		.resolv = p->resolv,
@@ -164,18 +166,21 @@ static bool is_ours(unsigned phase)
 static bool tell_failure(const struct step_run *run, const struct runner_report *report, GError **error)
 {
 	const char *why = report->error != 0 ? error_errno_text(report->error) : NULL;
-	const char *phase = report->phase == PHASE_PROGRAM || report->phase == PHASE_CWD ? NULL : plan_phase_text(report->phase);
+	const char *phase =
+		report->phase == PHASE_PROGRAM || report->phase == PHASE_CWD ? NULL : plan_phase_text(report->phase);
 	if (is_ours(report->phase))
-		return report->error != 0 ? error_set_errno(error, report->error, "start step: %s: %s", phase, report->text) :
-					    error_set(error, ERROR_UNKNOWN, "start step: %s: %s", phase, report->text);
-	g_autofree char *line = g_strdup_printf("buildkit-runc: %s%s%s%s%s\n", phase != NULL ? phase : "", phase != NULL ? ": " : "",
-						report->text, why != NULL ? ": " : "", why != NULL ? why : "");
+		return report->error != 0
+			       ? error_set_errno(error, report->error, "start step: %s: %s", phase, report->text)
+			       : error_set(error, ERROR_UNKNOWN, "start step: %s: %s", phase, report->text);
+	g_autofree char *line =
+		g_strdup_printf("buildkit-runc: %s%s%s%s%s\n", phase != NULL ? phase : "", phase != NULL ? ": " : "",
+				report->text, why != NULL ? ": " : "", why != NULL ? why : "");
 	run->output(run->output_data, 2, line, strlen(line));
 	return true;
 }
 
-static bool wait_for_end(const struct step_run *run, struct runner_step *s, struct pump *pump, struct step_exit *ret_exit,
-			 GError **error)
+static bool wait_for_end(const struct step_run *run, struct runner_step *s, struct pump *pump,
+			 struct step_exit *ret_exit, GError **error)
 {
 	for (;;) {
 		struct runner_report report;

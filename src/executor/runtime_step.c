@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A step's way through an OCI runtime: bundle directory with the root and mount sources attached, user, working
- * directory, mount stubs, spec, one run of the runtime, cgroup and state removed, stubs removed, bundle gone. The bundle
- * exists before anything else of a step does and goes last, so that what a crash left is found by the bundles alone.
+ * directory, mount stubs, spec, one run of the runtime, cgroup and state removed, stubs removed, bundle gone. The
+ * bundle exists before anything else of a step does and goes last, so that what a crash left is found by the bundles
+ * alone.
  */
 #include "executor/executor_room.h"
 #include "executor/bundle.h"
@@ -15,8 +16,8 @@
 
 static const char *attach_mount(bundle *b, const struct step_mount *m, bool *ret_directory, GError **error)
 {
-	const char *whole = m->shared ? bundle_bind(b, m->fd, ret_directory, error) :
-					bundle_attach(b, m->fd, NULL, ret_directory, error);
+	const char *whole = m->shared ? bundle_bind(b, m->fd, ret_directory, error)
+				      : bundle_attach(b, m->fd, NULL, ret_directory, error);
 	g_autofree char *selector = executor_selector(m);
 	if (whole == NULL || selector == NULL)
 		return whole;
@@ -85,7 +86,8 @@ static bool prepare(executor *e, const struct step *step, bundle *b, stubs *s, c
 	};
 	size_t n;
 	g_autofree char *json = spec_json(&input, &n);
-	/* The file names the cgroup to a later daemon; config.json holds secrets of the environment, so no disk sees it. */
+	/* The file names the cgroup to a later daemon; config.json holds secrets of the environment, so no disk sees
+	 * it. */
 	return names_write_file(bundle_fd(b), BUNDLE_CGROUP_FILE, cgroup_path, error) &&
 	       bundle_write_secret(b, "config.json", json, n, error);
 }

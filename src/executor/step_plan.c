@@ -13,14 +13,14 @@
 
 struct step_plan {
 	struct plan plan;
-	GArray *fds;       /* of int; borrowed descriptors */
-	GArray *mounts;    /* of struct plan_mount */
-	GArray *devices;   /* of struct plan_device */
-	GArray *limits;    /* of struct plan_limit */
-	GArray *groups;    /* of uint32_t */
-	GPtrArray *env;    /* of borrowed strings */
+	GArray *fds;     /* of int; borrowed descriptors */
+	GArray *mounts;  /* of struct plan_mount */
+	GArray *devices; /* of struct plan_device */
+	GArray *limits;  /* of struct plan_limit */
+	GArray *groups;  /* of uint32_t */
+	GPtrArray *env;  /* of borrowed strings */
 	GStringChunk *texts;
-	GArray *rows;      /* of struct spec_mount: owns destinations */
+	GArray *rows; /* of struct spec_mount: owns destinations */
 };
 
 static const struct plan_device_rule allow_all_devices = {1, 'a', -1, -1, PLAN_ACCESS_ALL};
@@ -54,7 +54,8 @@ static void plan_env(step_plan *p, const struct step *step, const struct passwd_
 		g_ptr_array_add(p->env, (void *)(gsize)step->env[i]);
 	}
 	if (!has_home) {
-		g_autofree char *home = g_strconcat("HOME=", user->home != NULL && *user->home != '\0' ? user->home : "/", NULL);
+		g_autofree char *home =
+			g_strconcat("HOME=", user->home != NULL && *user->home != '\0' ? user->home : "/", NULL);
 		g_ptr_array_add(p->env, g_string_chunk_insert(p->texts, home));
 	}
 	p->plan.env = (struct plan_strings){(const char **)p->env->pdata, p->env->len};
@@ -90,10 +91,12 @@ static bool plan_limits(step_plan *p, const struct step *step, GError **error)
 		const char *name;
 		int resource;
 	} names[] = {
-		{"as", RLIMIT_AS}, {"core", RLIMIT_CORE}, {"cpu", RLIMIT_CPU}, {"data", RLIMIT_DATA}, {"fsize", RLIMIT_FSIZE},
-		{"locks", RLIMIT_LOCKS}, {"memlock", RLIMIT_MEMLOCK}, {"msgqueue", RLIMIT_MSGQUEUE}, {"nice", RLIMIT_NICE},
-		{"nofile", RLIMIT_NOFILE}, {"nproc", RLIMIT_NPROC}, {"rss", RLIMIT_RSS}, {"rtprio", RLIMIT_RTPRIO},
-		{"rttime", RLIMIT_RTTIME}, {"sigpending", RLIMIT_SIGPENDING}, {"stack", RLIMIT_STACK},
+		{"as", RLIMIT_AS},           {"core", RLIMIT_CORE},         {"cpu", RLIMIT_CPU},
+		{"data", RLIMIT_DATA},       {"fsize", RLIMIT_FSIZE},       {"locks", RLIMIT_LOCKS},
+		{"memlock", RLIMIT_MEMLOCK}, {"msgqueue", RLIMIT_MSGQUEUE}, {"nice", RLIMIT_NICE},
+		{"nofile", RLIMIT_NOFILE},   {"nproc", RLIMIT_NPROC},       {"rss", RLIMIT_RSS},
+		{"rtprio", RLIMIT_RTPRIO},   {"rttime", RLIMIT_RTTIME},     {"sigpending", RLIMIT_SIGPENDING},
+		{"stack", RLIMIT_STACK},
 	};
 	for (size_t i = 0; i < step->n_limits; i++) {
 		const struct step_limit *l = &step->limits[i];
@@ -127,7 +130,8 @@ static bool plan_process(step_plan *p, const struct step_plan_input *in, GError 
 	for (int i = 0; i < 3; i++)
 		plan->stdio[i] = add_fd(p, in->stdio[i]);
 	if (in->seccomp != NULL && !step->insecure)
-		plan->seccomp = (struct plan_bytes){g_bytes_get_data(in->seccomp, NULL), (uint32_t)g_bytes_get_size(in->seccomp)};
+		plan->seccomp = (struct plan_bytes){g_bytes_get_data(in->seccomp, NULL),
+						    (uint32_t)g_bytes_get_size(in->seccomp)};
 	plan_env(p, step, in->spec.user);
 	plan_caps(plan, &in->spec);
 	plan_groups(p, in->spec.user);
@@ -150,8 +154,8 @@ static bool plan_mount_options(step_plan *p, struct plan_mount *m, const char *o
 
 static bool plan_mount(step_plan *p, const struct step_plan_input *in, const struct spec_mount *row, GError **error)
 {
-	struct plan_mount m = {.dest = row->dest, .type = row->type, .source = row->source, .fd = PLAN_NO_FD,
-			       .user_fd = PLAN_NO_FD};
+	struct plan_mount m = {
+		.dest = row->dest, .type = row->type, .source = row->source, .fd = PLAN_NO_FD, .user_fd = PLAN_NO_FD};
 	struct stat st;
 	if (g_str_equal(row->type, "cgroup")) {
 		m.kind = PLAN_MOUNT_CGROUP;
@@ -177,12 +181,15 @@ static void plan_devices(step_plan *p, const struct spec_input *in)
 {
 	struct plan *plan = &p->plan;
 	for (const struct spec_device *d = spec_insecure_devices; d->path != NULL; d++) {
-		struct plan_device device = {d->path, d->type == 'b' ? S_IFBLK : S_IFCHR, (uint32_t)d->major, (uint32_t)d->minor, 0666, 0, 0};
+		struct plan_device device = {
+			d->path, d->type == 'b' ? S_IFBLK : S_IFCHR, (uint32_t)d->major, (uint32_t)d->minor, 0666, 0,
+			0};
 		g_array_append_val(p->devices, device);
 	}
 	for (int i = 0; i <= in->free_loop + SPEC_SPARE_LOOPS; i++) {
 		g_autofree char *path = g_strdup_printf("/dev/loop%d", i);
-		struct plan_device device = {g_string_chunk_insert(p->texts, path), S_IFBLK, 7, (uint32_t)i, 0666, 0, 0};
+		struct plan_device device = {
+			g_string_chunk_insert(p->texts, path), S_IFBLK, 7, (uint32_t)i, 0666, 0, 0};
 		g_array_append_val(p->devices, device);
 	}
 	plan->devices = (struct plan_device *)(void *)p->devices->data;
@@ -209,8 +216,10 @@ static bool plan_tree(step_plan *p, const struct step_plan_input *in, GError **e
 		plan_devices(p, &in->spec);
 		return true;
 	}
-	plan->masked = (struct plan_strings){(const char **)(gsize)spec_masked_paths, g_strv_length((char **)(gsize)spec_masked_paths)};
-	plan->readonly = (struct plan_strings){(const char **)(gsize)spec_readonly_paths, g_strv_length((char **)(gsize)spec_readonly_paths)};
+	plan->masked = (struct plan_strings){(const char **)(gsize)spec_masked_paths,
+					     g_strv_length((char **)(gsize)spec_masked_paths)};
+	plan->readonly = (struct plan_strings){(const char **)(gsize)spec_readonly_paths,
+					       g_strv_length((char **)(gsize)spec_readonly_paths)};
 	return true;
 }
 
@@ -240,7 +249,8 @@ static void plan_namespaces(struct plan *plan, const struct spec_input *in)
 		plan->namespaces |= CLONE_NEWNET;
 	if (in->cgroup_namespace)
 		plan->namespaces |= CLONE_NEWCGROUP;
-	plan->hostname = in->step->hostname != NULL && *in->step->hostname != '\0' ? in->step->hostname : NAMES_DEFAULT_HOSTNAME;
+	plan->hostname =
+		in->step->hostname != NULL && *in->step->hostname != '\0' ? in->step->hostname : NAMES_DEFAULT_HOSTNAME;
 }
 
 step_plan *step_plan_new(const struct step_plan_input *in, GError **error)

@@ -12,11 +12,11 @@
 #include "runner/plan.h"
 
 struct step_plan_input {
-	struct spec_input spec;       /* borrowed; sources and JSON are not used */
-	GBytes *seccomp;              /* borrowed; NULL: none */
-	const char *hosts, *resolv;   /* texts of these files */
-	const int *mount_fds;         /* a detached mount for each of step->mounts, -1 for tmpfs */
-	int stdio[3];                 /* -1: /dev/null */
+	struct spec_input spec;     /* borrowed; sources and JSON are not used */
+	GBytes *seccomp;            /* borrowed; NULL: none */
+	const char *hosts, *resolv; /* texts of these files */
+	const int *mount_fds;       /* a detached mount for each of step->mounts, -1 for tmpfs */
+	int stdio[3];               /* -1: /dev/null */
 };
 typedef struct step_plan step_plan;
 step_plan *step_plan_new(const struct step_plan_input *in, GError **error);

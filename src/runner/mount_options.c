@@ -11,21 +11,33 @@ static const struct {
 	bool clear;
 	uint64_t attribute;
 } attributes[] = {
-	{"ro", false, MOUNT_ATTR_RDONLY},         {"rw", true, MOUNT_ATTR_RDONLY},
-	{"nosuid", false, MOUNT_ATTR_NOSUID},     {"suid", true, MOUNT_ATTR_NOSUID},
-	{"nodev", false, MOUNT_ATTR_NODEV},       {"dev", true, MOUNT_ATTR_NODEV},
-	{"noexec", false, MOUNT_ATTR_NOEXEC},     {"exec", true, MOUNT_ATTR_NOEXEC},
-	{"nodiratime", false, MOUNT_ATTR_NODIRATIME}, {"diratime", true, MOUNT_ATTR_NODIRATIME},
-	{"noatime", false, MOUNT_ATTR_NOATIME},   {"atime", true, MOUNT_ATTR_NOATIME},
-	{"strictatime", false, MOUNT_ATTR_STRICTATIME}, {"nostrictatime", true, MOUNT_ATTR_STRICTATIME},
-	{"relatime", true, MOUNT_ATTR__ATIME},    {"norelatime", true, MOUNT_ATTR__ATIME},
-	{"nosymfollow", false, MOUNT_ATTR_NOSYMFOLLOW}, {"symfollow", true, MOUNT_ATTR_NOSYMFOLLOW},
+	{"ro", false, MOUNT_ATTR_RDONLY},
+	{"rw", true, MOUNT_ATTR_RDONLY},
+	{"nosuid", false, MOUNT_ATTR_NOSUID},
+	{"suid", true, MOUNT_ATTR_NOSUID},
+	{"nodev", false, MOUNT_ATTR_NODEV},
+	{"dev", true, MOUNT_ATTR_NODEV},
+	{"noexec", false, MOUNT_ATTR_NOEXEC},
+	{"exec", true, MOUNT_ATTR_NOEXEC},
+	{"nodiratime", false, MOUNT_ATTR_NODIRATIME},
+	{"diratime", true, MOUNT_ATTR_NODIRATIME},
+	{"noatime", false, MOUNT_ATTR_NOATIME},
+	{"atime", true, MOUNT_ATTR_NOATIME},
+	{"strictatime", false, MOUNT_ATTR_STRICTATIME},
+	{"nostrictatime", true, MOUNT_ATTR_STRICTATIME},
+	{"relatime", true, MOUNT_ATTR__ATIME},
+	{"norelatime", true, MOUNT_ATTR__ATIME},
+	{"nosymfollow", false, MOUNT_ATTR_NOSYMFOLLOW},
+	{"symfollow", true, MOUNT_ATTR_NOSYMFOLLOW},
 };
 static const struct {
 	const char *name;
 	uint64_t flags;
 } propagations[] = {
-	{"private", MS_PRIVATE}, {"shared", MS_SHARED}, {"slave", MS_SLAVE}, {"unbindable", MS_UNBINDABLE},
+	{"private", MS_PRIVATE},
+	{"shared", MS_SHARED},
+	{"slave", MS_SLAVE},
+	{"unbindable", MS_UNBINDABLE},
 };
 
 static void set_or_clear(uint64_t *set, uint64_t *clear, uint64_t attribute, bool clears)
@@ -74,7 +86,8 @@ int mount_option(struct plan_mount *m, const char *option, char *data, size_t si
 		m->copy_up = 1;
 		return 0;
 	}
-	if (option[0] == '\0' || strcmp(option, "defaults") == 0 || is_attribute(m, option) || is_propagation(m, option))
+	if (option[0] == '\0' || strcmp(option, "defaults") == 0 || is_attribute(m, option) ||
+	    is_propagation(m, option))
 		return 0;
 	size_t used = strlen(data);
 	int n = snprintf(data + used, size - used, "%s%s", used > 0 ? "," : "", option);

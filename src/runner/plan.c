@@ -13,7 +13,9 @@ const char *plan_phase_text(unsigned phase)
 
 void plan_init(struct plan *p)
 {
-	*p = (struct plan){.umask = UINT32_MAX, .oom_score = PLAN_UNSET, .root_fd = PLAN_NO_FD,
+	*p = (struct plan){.umask = UINT32_MAX,
+			   .oom_score = PLAN_UNSET,
+			   .root_fd = PLAN_NO_FD,
 			   .stdio = {PLAN_NO_FD, PLAN_NO_FD, PLAN_NO_FD}};
 	int64_t *const numbers = &p->resources.memory;
 	for (size_t i = 0; i < offsetof(struct plan_resources, cpus) / sizeof *numbers; i++)
@@ -115,14 +117,14 @@ static bool codec_list(struct plan_codec *c, void *list, uint32_t *n, size_t siz
 	return false;
 }
 
-#define FOR_EACH(c, list, n) \
-	if (codec_list(c, &(list), &(n), sizeof *(list))) \
+#define FOR_EACH(c, list, n)                                                                                           \
+	if (codec_list(c, &(list), &(n), sizeof *(list)))                                                              \
 		for (uint32_t i = 0; i < (n) && (c)->error == 0; i++)
 
 static void codec_strings(struct plan_codec *c, struct plan_strings *s)
 {
 	FOR_EACH(c, s->list, s->n)
-		codec_string(c, &s->list[i]);
+	codec_string(c, &s->list[i]);
 }
 
 /* ---- the walk */
@@ -151,7 +153,8 @@ static void codec_device(struct plan_codec *c, struct plan_device *d)
 
 static void codec_settings(struct plan_codec *c, struct plan_setting **list, uint32_t *n)
 {
-	FOR_EACH(c, *list, *n) {
+	FOR_EACH(c, *list, *n)
+	{
 		codec_string(c, &(*list)[i].name);
 		codec_string(c, &(*list)[i].value);
 	}
@@ -160,7 +163,7 @@ static void codec_settings(struct plan_codec *c, struct plan_setting **list, uin
 static void codec_maps(struct plan_codec *c, struct plan_id_map **list, uint32_t *n)
 {
 	FOR_EACH(c, *list, *n)
-		codec_raw(c, &(*list)[i], sizeof **list);
+	codec_raw(c, &(*list)[i], sizeof **list);
 }
 
 static void codec_resources(struct plan_codec *c, struct plan_resources *r)
@@ -169,7 +172,8 @@ static void codec_resources(struct plan_codec *c, struct plan_resources *r)
 	codec_string(c, &r->cpus);
 	codec_string(c, &r->mems);
 	codec_settings(c, &r->unified, &r->n_unified);
-	FOR_EACH(c, r->devices, r->n_devices) {
+	FOR_EACH(c, r->devices, r->n_devices)
+	{
 		struct plan_device_rule *d = &r->devices[i];
 		codec_u32(c, &d->allow);
 		codec_u32(c, &d->type);
@@ -181,9 +185,9 @@ static void codec_resources(struct plan_codec *c, struct plan_resources *r)
 
 static void codec_process(struct plan_codec *c, struct plan *p)
 {
-	uint32_t *const numbers[] = {&p->uid, &p->gid, &p->umask, &p->no_new_privs, &p->terminal, &p->rows, &p->columns,
-				     &p->stdio[0], &p->stdio[1], &p->stdio[2], &p->preserve, &p->seccomp_flags,
-				     &p->death_signal};
+	uint32_t *const numbers[] = {&p->uid,      &p->gid,           &p->umask,       &p->no_new_privs, &p->terminal,
+				     &p->rows,     &p->columns,       &p->stdio[0],    &p->stdio[1],     &p->stdio[2],
+				     &p->preserve, &p->seccomp_flags, &p->death_signal};
 	const char **const texts[] = {&p->cwd, &p->apparmor, &p->selinux, &p->keyring};
 	codec_strings(c, &p->args);
 	codec_strings(c, &p->env);
@@ -195,8 +199,9 @@ static void codec_process(struct plan_codec *c, struct plan *p)
 	codec_i64(c, &p->oom_score);
 	codec_bytes(c, &p->seccomp);
 	FOR_EACH(c, p->groups, p->n_groups)
-		codec_u32(c, &p->groups[i]);
-	FOR_EACH(c, p->limits, p->n_limits) {
+	codec_u32(c, &p->groups[i]);
+	FOR_EACH(c, p->limits, p->n_limits)
+	{
 		codec_u32(c, &p->limits[i].resource);
 		codec_u64(c, &p->limits[i].soft);
 		codec_u64(c, &p->limits[i].hard);
@@ -206,7 +211,8 @@ static void codec_process(struct plan_codec *c, struct plan *p)
 static void codec_namespaces(struct plan_codec *c, struct plan *p)
 {
 	codec_u64(c, &p->namespaces);
-	FOR_EACH(c, p->joins, p->n_joins) {
+	FOR_EACH(c, p->joins, p->n_joins)
+	{
 		codec_u64(c, &p->joins[i].type);
 		codec_u32(c, &p->joins[i].fd);
 	}
@@ -223,9 +229,9 @@ static void codec_tree(struct plan_codec *c, struct plan *p)
 	codec_u32(c, &p->root_readonly);
 	codec_u64(c, &p->root_propagation);
 	FOR_EACH(c, p->mounts, p->n_mounts)
-		codec_mount(c, &p->mounts[i]);
+	codec_mount(c, &p->mounts[i]);
 	FOR_EACH(c, p->devices, p->n_devices)
-		codec_device(c, &p->devices[i]);
+	codec_device(c, &p->devices[i]);
 	codec_strings(c, &p->masked);
 	codec_strings(c, &p->readonly);
 	codec_u32(c, &p->default_devices);
@@ -263,8 +269,8 @@ static bool fd_is_valid(uint32_t fd, uint32_t n_fds)
 /* What the members must be for the rest of the runner to use them without asking. */
 static bool is_valid(const struct plan *p, uint32_t n_fds)
 {
-	bool ok = fd_is_valid(p->root_fd, n_fds) && p->args.n > 0 &&
-		  p->seccomp.len % 8 == 0 && p->seccomp.len <= 4096 * 8 && p->cwd[0] == '/' && p->preserve <= 1024;
+	bool ok = fd_is_valid(p->root_fd, n_fds) && p->args.n > 0 && p->seccomp.len % 8 == 0 &&
+		  p->seccomp.len <= 4096 * 8 && p->cwd[0] == '/' && p->preserve <= 1024;
 	for (size_t i = 0; i < 3; i++)
 		ok = ok && fd_is_valid(p->stdio[i], n_fds);
 	for (uint32_t i = 0; ok && i < p->n_joins; i++)
@@ -281,8 +287,8 @@ static bool is_valid(const struct plan *p, uint32_t n_fds)
 
 int plan_decode(const void *bytes, size_t n, void *arena, size_t n_arena, uint32_t n_fds, struct plan *ret_plan)
 {
-	struct plan_codec c = {.bytes = (uint8_t *)(uintptr_t)bytes, .n = n, .arena = arena, .n_arena = n_arena,
-			       .reading = true};
+	struct plan_codec c = {
+		.bytes = (uint8_t *)(uintptr_t)bytes, .n = n, .arena = arena, .n_arena = n_arena, .reading = true};
 	struct plan p;
 	plan_init(&p);
 	codec_plan(&c, &p);
@@ -295,6 +301,7 @@ int plan_decode(const void *bytes, size_t n, void *arena, size_t n_arena, uint32
 
 size_t plan_arena_size(size_t n_bytes)
 {
-	/* The dearest item for its bytes is a string: 5 of them become a pointer; a few lists' rounding comes on top. */
+	/* The dearest item for its bytes is a string: 5 of them become a pointer; a few lists' rounding comes on top.
+	 */
 	return n_bytes * 4 + 64 * sizeof(struct plan_mount);
 }

@@ -18,15 +18,16 @@
 
 #define PLAN_MAX_BYTES (16u << 20) /* environment and arguments; the kernel takes far less */
 #define PLAN_MAX_FDS 4096
-#define PLAN_MAX_ITEMS 65536       /* in any one list */
+#define PLAN_MAX_ITEMS 65536 /* in any one list */
 #define PLAN_NO_FD UINT32_MAX
 
 /* Where a step failed before its program ran; a word for people in plan_phase_text. */
-#define PLAN_PHASES(X) \
-	X(PLAN, "plan") X(CLONE, "clone") X(CGROUP, "cgroup") X(NAMESPACE, "namespace") X(ROOT, "root") \
-	X(MOUNT, "mount") X(DEVICE, "device") X(MASK, "mask") X(SYSTEM, "system") X(CONSOLE, "console") \
-	X(PIVOT, "pivot") X(CWD, "cwd") X(USER, "user") X(CAPABILITY, "capability") X(LIMIT, "limit") \
-	X(LABEL, "label") X(SECCOMP, "seccomp") X(PROGRAM, "program") X(HOOK, "hook")
+#define PLAN_PHASES(X)                                                                                                 \
+	X(PLAN, "plan")                                                                                                \
+	X(CLONE, "clone") X(CGROUP, "cgroup") X(NAMESPACE, "namespace") X(ROOT, "root") X(MOUNT, "mount")              \
+		X(DEVICE, "device") X(MASK, "mask") X(SYSTEM, "system") X(CONSOLE, "console") X(PIVOT, "pivot")        \
+			X(CWD, "cwd") X(USER, "user") X(CAPABILITY, "capability") X(LIMIT, "limit") X(LABEL, "label")  \
+				X(SECCOMP, "seccomp") X(PROGRAM, "program") X(HOOK, "hook")
 #define PLAN_PHASE_ENUM(name, text) PHASE_##name,
 enum plan_phase { PLAN_PHASES(PLAN_PHASE_ENUM) PHASES };
 const char *plan_phase_text(unsigned phase);
@@ -50,15 +51,15 @@ enum plan_mount_kind {
 struct plan_mount {
 	uint32_t kind;
 	uint32_t fd;
-	const char *dest;                  /* absolute, resolved inside the root */
-	const char *type, *source, *data;  /* TYPE; data: the file system's own options, comma-separated */
-	uint64_t set, clear;               /* MOUNT_ATTR_* of the mount itself */
-	uint64_t set_below, clear_below;   /* MOUNT_ATTR_* of it and all below */
-	uint64_t propagation;              /* MS_SHARED, ... with MS_REC; 0: private */
-	struct plan_bytes bytes;           /* FILE */
-	uint32_t directory;                /* TREE, FILE: what a missing mount point becomes */
-	uint32_t copy_up;                  /* TYPE tmpfs: filled with what lies beneath */
-	uint32_t user_fd;                  /* TREE: a user namespace whose ids it shows, or PLAN_NO_FD */
+	const char *dest;                 /* absolute, resolved inside the root */
+	const char *type, *source, *data; /* TYPE; data: the file system's own options, comma-separated */
+	uint64_t set, clear;              /* MOUNT_ATTR_* of the mount itself */
+	uint64_t set_below, clear_below;  /* MOUNT_ATTR_* of it and all below */
+	uint64_t propagation;             /* MS_SHARED, ... with MS_REC; 0: private */
+	struct plan_bytes bytes;          /* FILE */
+	uint32_t directory;               /* TREE, FILE: what a missing mount point becomes */
+	uint32_t copy_up;                 /* TYPE tmpfs: filled with what lies beneath */
+	uint32_t user_fd;                 /* TREE: a user namespace whose ids it shows, or PLAN_NO_FD */
 };
 struct plan_device {
 	const char *path; /* absolute, inside the root */
@@ -67,9 +68,9 @@ struct plan_device {
 };
 struct plan_device_rule {
 	uint32_t allow;
-	uint32_t type;         /* 'a', 'b', 'c' */
-	int64_t major, minor;  /* -1: all */
-	uint32_t access;       /* of PLAN_ACCESS_* */
+	uint32_t type;        /* 'a', 'b', 'c' */
+	int64_t major, minor; /* -1: all */
+	uint32_t access;      /* of PLAN_ACCESS_* */
 };
 enum { PLAN_ACCESS_MKNOD = 1, PLAN_ACCESS_READ = 2, PLAN_ACCESS_WRITE = 4, PLAN_ACCESS_ALL = 7 };
 struct plan_limit {
@@ -79,7 +80,7 @@ struct plan_limit {
 struct plan_setting { /* a file and what is written to it: sysctl "net.core.x", cgroup "pids.max" */
 	const char *name, *value;
 };
-struct plan_join { /* an existing namespace */
+struct plan_join {     /* an existing namespace */
 	uint64_t type; /* CLONE_NEW* */
 	uint32_t fd;
 };
@@ -101,22 +102,22 @@ struct plan {
 	/* process */
 	struct plan_strings args, env; /* NULL-terminated */
 	const char *cwd;
-	uint32_t uid, gid, umask;      /* umask: UINT32_MAX leaves it */
+	uint32_t uid, gid, umask; /* umask: UINT32_MAX leaves it */
 	uint32_t *groups, n_groups;
-	uint64_t caps[5];              /* PLAN_CAPS_*: bit sets */
+	uint64_t caps[5]; /* PLAN_CAPS_*: bit sets */
 	struct plan_limit *limits;
 	uint32_t n_limits;
-	int64_t oom_score;             /* PLAN_UNSET: inherited */
+	int64_t oom_score; /* PLAN_UNSET: inherited */
 	uint32_t no_new_privs, terminal, rows, columns;
-	uint32_t stdio[3];             /* descriptors, or PLAN_NO_FD: /dev/null */
-	uint32_t preserve;             /* descriptors 3 ... 2+n stay open */
+	uint32_t stdio[3];              /* descriptors, or PLAN_NO_FD: /dev/null */
+	uint32_t preserve;              /* descriptors 3 ... 2+n stay open */
 	const char *apparmor, *selinux; /* "" none */
 	struct plan_bytes seccomp;      /* struct sock_filter[] */
 	uint32_t seccomp_flags;
-	const char *keyring;            /* name of a new session keyring; "": keep */
-	uint32_t death_signal;          /* when whoever started the step dies; 0: none */
+	const char *keyring;   /* name of a new session keyring; "": keep */
+	uint32_t death_signal; /* when whoever started the step dies; 0: none */
 	/* namespaces */
-	uint64_t namespaces;            /* CLONE_NEW* of new ones */
+	uint64_t namespaces; /* CLONE_NEW* of new ones */
 	struct plan_join *joins;
 	uint32_t n_joins;
 	struct plan_id_map *uid_maps, *gid_maps;
@@ -125,7 +126,7 @@ struct plan {
 	struct plan_setting *sysctls;
 	uint32_t n_sysctls;
 	/* tree */
-	uint32_t root_fd;               /* a detached mount, or PLAN_NO_FD: the caller's root as it is (exec) */
+	uint32_t root_fd; /* a detached mount, or PLAN_NO_FD: the caller's root as it is (exec) */
 	uint32_t root_readonly;
 	uint64_t root_propagation;
 	struct plan_mount *mounts;
@@ -133,9 +134,9 @@ struct plan {
 	struct plan_device *devices;
 	uint32_t n_devices;
 	struct plan_strings masked, readonly;
-	uint32_t default_devices;       /* null, zero, ..., links, console: what every container has */
+	uint32_t default_devices; /* null, zero, ..., links, console: what every container has */
 	/* cgroup */
-	const char *cgroup;             /* "" : where the runner put it */
+	const char *cgroup; /* "" : where the runner put it */
 	struct plan_resources resources;
 };
 enum { PLAN_CAPS_BOUNDING, PLAN_CAPS_EFFECTIVE, PLAN_CAPS_INHERITABLE, PLAN_CAPS_PERMITTED, PLAN_CAPS_AMBIENT };
@@ -144,12 +145,12 @@ enum { PLAN_CAPS_BOUNDING, PLAN_CAPS_EFFECTIVE, PLAN_CAPS_INHERITABLE, PLAN_CAPS
 void plan_init(struct plan *plan);
 
 struct plan_codec {
-	uint8_t *bytes;        /* write: NULL only measures */
+	uint8_t *bytes; /* write: NULL only measures */
 	size_t n, used;
-	uint8_t *arena;        /* read: where lists go */
+	uint8_t *arena; /* read: where lists go */
 	size_t n_arena, arena_used;
 	bool reading;
-	int error;             /* errno of the first trouble */
+	int error; /* errno of the first trouble */
 };
 void plan_codec_init_write(struct plan_codec *c, void *bytes, size_t n);
 /* 0 or -errno (EMSGSIZE: no room). c->used: bytes written or needed. */
@@ -163,16 +164,16 @@ size_t plan_arena_size(size_t n_bytes);
 /* On the control socket (SOCK_SEQPACKET), daemon to runner: one more step wanted. */
 struct runner_request {
 	uint32_t magic, pad;
-	uint64_t namespaces;   /* CLONE_NEW* that only clone can give */
-	char parent[256];      /* cgroup under which the step's is made, relative to each hierarchy; "": the default */
+	uint64_t namespaces; /* CLONE_NEW* that only clone can give */
+	char parent[256];    /* cgroup under which the step's is made, relative to each hierarchy; "": the default */
 };
 /* ... and back, with the daemon's end of the step's socket and a pidfd; in the order of the requests. */
 struct runner_offer {
 	uint32_t magic;
-	int32_t error;         /* errno: there is no step */
+	int32_t error; /* errno: there is no step */
 	int32_t pid;
 	uint32_t pad;
-	char cgroup[256];      /* its place beneath each hierarchy, with a slash in front */
+	char cgroup[256]; /* its place beneath each hierarchy, with a slash in front */
 };
 /* On the step's socket (SOCK_STREAM), daemon to step: this, the plan, and with them n_fds descriptors. */
 struct runner_header {
@@ -182,10 +183,10 @@ struct runner_header {
 enum runner_report_kind { RUNNER_FAILED = 1, RUNNER_CONSOLE, RUNNER_PROCESS, RUNNER_EXITED, RUNNER_READY };
 struct runner_report {
 	uint32_t kind, phase;
-	int32_t error;         /* FAILED: errno */
-	int32_t status;        /* EXITED: as from waitpid */
-	uint32_t oom_killed;   /* EXITED */
-	char text[1004];       /* FAILED: what was tried */
+	int32_t error;       /* FAILED: errno */
+	int32_t status;      /* EXITED: as from waitpid */
+	uint32_t oom_killed; /* EXITED */
+	char text[1004];     /* FAILED: what was tried */
 };
 #define RUNNER_MAGIC 0x31636b62u
 #define RUNNER_FDS_A_MESSAGE 250

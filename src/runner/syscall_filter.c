@@ -77,7 +77,8 @@ static void note_newest(syscall_filter *f, const char *name)
 	}
 }
 
-int syscall_filter_add_rule(syscall_filter *f, uint32_t action, const char *name, const struct scmp_arg_cmp *args, unsigned n_args)
+int syscall_filter_add_rule(syscall_filter *f, uint32_t action, const char *name, const struct scmp_arg_cmp *args,
+			    unsigned n_args)
 {
 	int number = seccomp_syscall_resolve_name(name);
 	if (number == __NR_SCMP_ERROR)
@@ -108,11 +109,11 @@ static size_t prologue(const syscall_filter *f, struct sock_filter *code)
 	for (size_t i = 0; i < f->n; i++) {
 		if (f->architectures[i].newest < 0 || f->architectures[i].token == SCMP_ARCH_X32)
 			continue;
-		code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
-							 f->architectures[i].token, 0, 5);
+		code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, f->architectures[i].token, 0, 5);
 		code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
 		code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 2, 0);
-		code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, (uint32_t)f->architectures[i].newest, 0, 1);
+		code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K,
+							 (uint32_t)f->architectures[i].newest, 0, 1);
 		code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS);
 		code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
 	}

@@ -19,12 +19,14 @@
 #define SYSCALL_FILTER_MAX_BYTES (4096 * 8)
 
 typedef struct syscall_filter syscall_filter;
-syscall_filter *syscall_filter_new(uint32_t default_action); /* NULL: no memory, or an action that the kernel has not got */
+syscall_filter *
+syscall_filter_new(uint32_t default_action); /* NULL: no memory, or an action that the kernel has not got */
 void syscall_filter_free(syscall_filter *f);
 /* The native one is there already. 0 or -errno. */
 int syscall_filter_add_architecture(syscall_filter *f, uint32_t token);
 /* Names that libseccomp does not know are left out; so are those of one architecture on another. 0 or -errno. */
-int syscall_filter_add_rule(syscall_filter *f, uint32_t action, const char *name, const struct scmp_arg_cmp *args, unsigned n_args);
+int syscall_filter_add_rule(syscall_filter *f, uint32_t action, const char *name, const struct scmp_arg_cmp *args,
+			    unsigned n_args);
 /* SCMP_FLTATR_CTL_*. */
 int syscall_filter_set(syscall_filter *f, enum scmp_filter_attr attribute, uint32_t value);
 /* Bytes written, or -errno. */

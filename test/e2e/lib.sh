@@ -128,11 +128,11 @@ fails() {
 	grep -qF -- "$text" "$log" || { cat "$log"; fail "no \"$text\" from: $*"; }
 }
 
-# children: processes of the daemon but its runner and the one process that this keeps ready for the next step.
+# children: processes of the daemon but its runner and the two that this keeps ready for the next steps.
 children() {
 	for child in $(pgrep -P "$DAEMON" || true); do
 		if tr '\0' ' ' < "/proc/$child/cmdline" 2> /dev/null | grep -q '^[^ ]*buildkit-runc serve '; then
-			pgrep -P "$child" | tail -n +2
+			pgrep -P "$child" | tail -n +3
 		else
 			echo "$child"
 		fi
@@ -143,8 +143,8 @@ children() {
 no_leftovers() {
 	[ "$(grep -c " $WORK/root/" /proc/self/mountinfo || true)" = 0 ] || { grep " $WORK/root/" /proc/self/mountinfo; fail "a mount is left"; }
 	[ -z "$DAEMON" ] || [ -z "$(children)" ] || fail "a child process is left"
-	# The runner keeps one process ready for the next step.
-	[ "$(new_cgroups | sed 's,.*/,,' | sort -u | wc -l)" -le $((${DAEMON:+1} + 0)) ] || { new_cgroups; fail "a cgroup is left"; }
+	# The runner keeps two processes ready for the next steps.
+	[ "$(new_cgroups | sed 's,.*/,,' | sort -u | wc -l)" -le $((${DAEMON:+2} + 0)) ] || { new_cgroups; fail "a cgroup is left"; }
 	for _ in $(seq 30); do
 		[ -n "$(temporary)" ] || return 0
 		sleep 0.1

@@ -300,7 +300,7 @@ def m_proc_options(c, r):
 
 
 def m_evil_root(c, r):
-    c["root"]["path"] = r.choice(["rootfs-proclink", "rootfs-syslink", "rootfs-devlink", "rootfs-procfile"])
+    c["root"]["path"] = r.choice(["rootfs-proclink", "rootfs-syslink", "rootfs-procfile"])
 
 
 def m_no_rootfs(c, r):
