@@ -14,7 +14,7 @@
 #pragma once
 #include "ops/op.h"
 
-#define STORY_FILES 20000 /* entries an input, beyond which only its digest is compared */
+#define STORY_FILES 50000 /* entries an input, beyond which only its digest is compared */
 
 typedef struct story story;
 story *story_new(const struct op *op, void *const *inputs, size_t n_inputs, struct work *work);
@@ -36,7 +36,8 @@ typedef struct story_change {
 	char *reason;     /* owned; "" when the two are the same */
 	GPtrArray *facts; /* of struct story_fact * */
 	GPtrArray *files; /* of struct story_file *, by path */
-	guint total;      /* entries compared */
+	guint total;      /* files compared */
+	bool all;         /* there are no more */
 } story_change;
 story_change *story_compare(const story *before, const story *now);
 void story_change_free(story_change *c);

@@ -5,7 +5,8 @@
 #include <string.h>
 
 #define FILE_NAME "stories.db"
-#define TRIM_EVERY 256 /* additions */
+#define TRIM_ROWS 256 /* additions before it is looked whether something must go */
+#define TRIM_BYTES (8 * 1024 * 1024)
 
 static const char *const migrations[] = {
 	"CREATE TABLE story(id INTEGER PRIMARY KEY, identity TEXT NOT NULL, ref TEXT NOT NULL, name TEXT NOT NULL,"
@@ -21,7 +22,7 @@ struct story_store {
 	GMutex write_mu;     /* held while a batch is written, taken before mu */
 	GMutex mu;
 	GQueue waiting; /* of struct story_row *; mu */
-	guint added;    /* since the last trim; write_mu */
+	size_t rows, bytes; /* added since the last trim; write_mu */
 };
 
 void story_row_clear(struct story_row *row)
@@ -76,13 +77,15 @@ static bool trim(db *d, GError **error)
 
 static bool write_all(story_store *s, GQueue *rows, GError **error)
 {
-	for (const GList *l = rows->head; l; l = l->next)
+	for (const GList *l = rows->head; l; l = l->next) {
 		if (!insert(s->db, l->data, error))
 			return false;
-	s->added += rows->length;
-	if (s->added < TRIM_EVERY)
+		s->bytes += g_bytes_get_size(((const struct story_row *)l->data)->bytes);
+	}
+	s->rows += rows->length;
+	if (s->rows < TRIM_ROWS && s->bytes < TRIM_BYTES)
 		return true;
-	s->added = 0;
+	s->rows = s->bytes = 0;
 	return trim(s->db, error);
 }
 
