@@ -6,8 +6,8 @@
 #include <string.h>
 #include <zstd.h>
 
-#define ANCESTORS 8      /* whose names tell steps of equal names apart */
-#define SHOWN_BYTES 300  /* longer texts are kept as hashes */
+#define ANCESTORS 8     /* whose names tell steps of equal names apart */
+#define SHOWN_BYTES 300 /* longer texts are kept as hashes */
 #define PACKED_MAX (64 * 1024 * 1024)
 #define FORMAT "(ssa(ssb)a(ssbbay))"
 
@@ -98,9 +98,9 @@ static void add_environment(story *s, const struct op *op, char *const *env, siz
 static void add_mount(story *s, const Pb__Mount *m)
 {
 	static const char *const types[] = {"bind", "secret", "ssh", "cache", "tmpfs"};
-	g_autofree char *text = g_strdup_printf(
-		"%s %s%s", (size_t)m->mounttype < G_N_ELEMENTS(types) ? types[m->mounttype] : "other",
-		m->readonly ? "ro" : "rw", m->secretopt ? " " : "");
+	g_autofree char *text =
+		g_strdup_printf("%s %s%s", (size_t)m->mounttype < G_N_ELEMENTS(types) ? types[m->mounttype] : "other",
+				m->readonly ? "ro" : "rw", m->secretopt ? " " : "");
 	g_autofree char *whole = g_strconcat(text, m->secretopt ? m->secretopt->id : "", NULL);
 	add_fact(s, g_strconcat("mount ", m->dest, NULL), whole, true);
 }

@@ -7,9 +7,9 @@
  *	change->reason                                "COPY . /src: 2 of 1,412 files differ: src/a.c, go.sum"
  *
  * The same step over builds is one with the same command or name (without its "[stage 2/5]" count) on the same way
- * from its base image. A story has facts (texts where they say something, hashes elsewhere: values of the environment are never
- * stored), and for each input what it was: a result by name, or the entries that count for the step with their digests.
- * Keys are not made of it and never read from it. Thread: any, immutable after new.
+ * from its base image. A story has facts (texts where they say something, hashes elsewhere: values of the environment
+ *are never stored), and for each input what it was: a result by name, or the entries that count for the step with their
+ *digests. Keys are not made of it and never read from it. Thread: any, immutable after new.
  */
 #pragma once
 #include "ops/op.h"

@@ -169,7 +169,8 @@ static char *files_reason(const story_change *c, const story *now)
 	append_count(text, MAX(c->total, c->files->len));
 	g_string_append(text, c->files->len == 1 ? " files differs: " : " files differ: ");
 	for (guint i = 0; i < MIN(c->files->len, NAMED); i++)
-		g_string_append_printf(text, "%s%s", i > 0 ? ", " : "", ((struct story_file *)c->files->pdata[i])->path);
+		g_string_append_printf(text, "%s%s", i > 0 ? ", " : "",
+				       ((struct story_file *)c->files->pdata[i])->path);
 	if (c->files->len > NAMED) {
 		g_string_append(text, " and ");
 		append_count(text, c->files->len - NAMED);
@@ -186,8 +187,8 @@ static char *input_reason(const struct input *before, const struct input *now)
 		return g_strdup_printf("files of %s differ", now->what);
 	const char *was = strstr(before->result, "@sha256:"), *is = strstr(now->result, "@sha256:");
 	if (was && is)
-		return g_strdup_printf("image %.*s changed: %.19s, now %.19s", (int)(is - now->result), now->result, was + 1,
-				       is + 1);
+		return g_strdup_printf("image %.*s changed: %.19s, now %.19s", (int)(is - now->result), now->result,
+				       was + 1, is + 1);
 	return g_strdup_printf("%s ran again", now->what);
 }
 

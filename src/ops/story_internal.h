@@ -5,8 +5,8 @@
 
 #define DEFINITION_FACT "definition" /* all of the op that counts; told only when nothing else differs */
 
-#define VARIABLE_FACT "variable "     /* of the environment */
-#define ARGUMENT_FACT "argument "     /* of the build, which set the variable of that name; not compared */
+#define VARIABLE_FACT "variable " /* of the environment */
+#define ARGUMENT_FACT "argument " /* of the build, which set the variable of that name; not compared */
 
 struct fact {
 	char *name, *value; /* owned */

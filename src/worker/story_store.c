@@ -21,7 +21,7 @@ struct story_store {
 	GThreadPool *writer; /* one thread */
 	GMutex write_mu;     /* held while a batch is written, taken before mu */
 	GMutex mu;
-	GQueue waiting; /* of struct story_row *; mu */
+	GQueue waiting;     /* of struct story_row *; mu */
 	size_t rows, bytes; /* added since the last trim; write_mu */
 };
 
@@ -46,8 +46,9 @@ static bool insert(db *d, const struct story_row *row, GError **error)
 {
 	gsize n;
 	const void *bytes = g_bytes_get_data(row->bytes, &n);
-	return db_run(d, "INSERT INTO story(identity, ref, name, reason, created, bytes) VALUES(?, ?, ?, ?, ?, ?)", error,
-		      "ssssib", row->identity, row->ref, row->name, row->reason, row->created_ns, bytes ? bytes : "", n) &&
+	return db_run(d, "INSERT INTO story(identity, ref, name, reason, created, bytes) VALUES(?, ?, ?, ?, ?, ?)",
+		      error, "ssssib", row->identity, row->ref, row->name, row->reason, row->created_ns,
+		      bytes ? bytes : "", n) &&
 	       db_run(d,
 		      "DELETE FROM story WHERE identity = ? AND id NOT IN"
 		      " (SELECT id FROM story WHERE identity = ? ORDER BY id DESC LIMIT ?)",
@@ -156,14 +157,16 @@ static GPtrArray *rows_of(story_store *s, const char *sql, const char *value, gu
 GPtrArray *story_store_find(story_store *s, const char *identity, guint max)
 {
 	return rows_of(s,
-		       "SELECT identity, ref, name, reason, created, bytes FROM story WHERE identity = ? ORDER BY id DESC LIMIT ?",
+		       "SELECT identity, ref, name, reason, created, bytes FROM story WHERE identity = ? ORDER BY id "
+		       "DESC LIMIT ?",
 		       identity, max);
 }
 
 GPtrArray *story_store_of_build(story_store *s, const char *ref)
 {
-	return rows_of(s, "SELECT identity, ref, name, reason, created, bytes FROM story WHERE ref = ? ORDER BY id LIMIT ?", ref,
-		       STORY_ROWS);
+	return rows_of(
+		s, "SELECT identity, ref, name, reason, created, bytes FROM story WHERE ref = ? ORDER BY id LIMIT ?",
+		ref, STORY_ROWS);
 }
 
 char *story_store_last_build(story_store *s)
