@@ -23,7 +23,8 @@ static void put_text(GString *s, const Explain__Step *step)
 		const Explain__Fact *f = step->facts[i];
 		g_string_append_printf(s, "    %-8s %s", f->change, f->name);
 		if (*f->before || *f->after)
-			g_string_append_printf(s, ": %s -> %s", *f->before ? f->before : "-", *f->after ? f->after : "-");
+			g_string_append_printf(s, ": %s -> %s", *f->before ? f->before : "-",
+					       *f->after ? f->after : "-");
 		g_string_append_c(s, '\n');
 	}
 	for (size_t i = 0; i < step->n_files; i++)

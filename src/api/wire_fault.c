@@ -150,7 +150,8 @@ static bool check_tag(struct scan *s, const ProtobufCMessageDescriptor *d, uint6
 	if ((tag & 7) == WIRE_GROUP_END)
 		s->fault = g_strdup_printf("proto: %s: wiretype end group for non-group", name);
 	else
-		s->fault = g_strdup_printf("proto: %s: illegal tag %d (wire type %" G_GUINT64_FORMAT ")", name, number, tag);
+		s->fault = g_strdup_printf("proto: %s: illegal tag %d (wire type %" G_GUINT64_FORMAT ")", name, number,
+					   tag);
 	return false;
 }
 

@@ -34,7 +34,8 @@ static void put_change(Explain__Step *step, const story_change *c)
 }
 
 /* Is the row one to compare with: that of the other build, or one from before it; without another build any earlier. */
-static bool may_compare(const struct story_row *row, const struct story_row *of, const char *against, int64_t against_ns)
+static bool may_compare(const struct story_row *row, const struct story_row *of, const char *against,
+			int64_t against_ns)
 {
 	if (strcmp(row->ref, of->ref) == 0)
 		return false;
@@ -54,7 +55,8 @@ static Explain__Step *step_new(const struct story_row *row, GPtrArray *earlier, 
 	g_autoptr(story) now = story_unpack(row->bytes);
 	for (guint i = 0; now && i < earlier->len; i++) {
 		const struct story_row *other = earlier->pdata[i];
-		g_autoptr(story) before = may_compare(other, row, against, against_ns) ? story_unpack(other->bytes) : NULL;
+		g_autoptr(story) before =
+			may_compare(other, row, against, against_ns) ? story_unpack(other->bytes) : NULL;
 		if (!before)
 			continue;
 		g_autoptr(story_change) c = story_compare(before, now);
@@ -99,7 +101,8 @@ static Explain__ExplainResponse *response_new(story_store *stories, const char *
 static bool check_build(story_store *stories, const char *ref, GError **error)
 {
 	g_autoptr(GPtrArray) rows = story_store_of_build(stories, ref);
-	return rows->len > 0 || error_set(error, ERROR_NOT_FOUND, "no step of build %s ran, or it was too long ago", ref);
+	return rows->len > 0 ||
+	       error_set(error, ERROR_NOT_FOUND, "no step of build %s ran, or it was too long ago", ref);
 }
 
 ProtobufCMessage *control_explain(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
@@ -108,7 +111,8 @@ ProtobufCMessage *control_explain(rpc_call *call, const ProtobufCMessage *reques
 	const Explain__ExplainRequest *m = (const void *)request;
 	story_store *stories = builder_worker(control->builder)->stories;
 	if (!stories) {
-		error_set(error, ERROR_FAILED_PRECONDITION, "explanations of cache misses are switched off (explainMisses)");
+		error_set(error, ERROR_FAILED_PRECONDITION,
+			  "explanations of cache misses are switched off (explainMisses)");
 		return NULL;
 	}
 	g_autofree char *ref = *m->ref ? g_strdup(m->ref) : story_store_last_build(stories);

@@ -6,10 +6,10 @@
 #include <string.h>
 #include <zstd.h>
 
-#define ANCESTORS 8      /* whose names tell steps of equal names apart */
-#define SHOWN_BYTES 300  /* longer texts are kept as hashes */
+#define ANCESTORS 8     /* whose names tell steps of equal names apart */
+#define SHOWN_BYTES 300 /* longer texts are kept as hashes */
 #define PACKED_MAX (64 * 1024 * 1024)
-#define FORMAT "(ssa(ssb)a(ssbba(st)))"
+#define FORMAT "(ssa(ssb)a(ssbbay))"
 
 /* ---- names */
 
@@ -98,9 +98,9 @@ static void add_environment(story *s, const struct op *op, char *const *env, siz
 static void add_mount(story *s, const Pb__Mount *m)
 {
 	static const char *const types[] = {"bind", "secret", "ssh", "cache", "tmpfs"};
-	g_autofree char *text = g_strdup_printf(
-		"%s %s%s", (size_t)m->mounttype < G_N_ELEMENTS(types) ? types[m->mounttype] : "other",
-		m->readonly ? "ro" : "rw", m->secretopt ? " " : "");
+	g_autofree char *text =
+		g_strdup_printf("%s %s%s", (size_t)m->mounttype < G_N_ELEMENTS(types) ? types[m->mounttype] : "other",
+				m->readonly ? "ro" : "rw", m->secretopt ? " " : "");
 	g_autofree char *whole = g_strconcat(text, m->secretopt ? m->secretopt->id : "", NULL);
 	add_fact(s, g_strconcat("mount ", m->dest, NULL), whole, true);
 }
@@ -150,11 +150,30 @@ static bool is_image(const struct llb_vertex *v)
 					 g_str_has_prefix(v->op->source->identifier, "oci-layout://"));
 }
 
+int story_path_order(const char *a, const char *b)
+{
+	while (*a && *a == *b)
+		a++, b++;
+	int x = (unsigned char)*a, y = (unsigned char)*b;
+	return (x == '/' ? 1 : x * 2) - (y == '/' ? 1 : y * 2);
+}
+
 static int file_order(gconstpointer a, gconstpointer b)
 {
 	const struct cache_content_entry *x = *(struct cache_content_entry *const *)a,
 					 *y = *(struct cache_content_entry *const *)b;
-	return strcmp(x->path, y->path);
+	return story_path_order(x->path, y->path);
+}
+
+/* One selector's entries are in order as they come. */
+static void sort_files(GPtrArray *files)
+{
+	for (guint i = 1; i < files->len; i++) {
+		if (file_order(&files->pdata[i - 1], &files->pdata[i]) > 0) {
+			g_ptr_array_sort(files, file_order);
+			return;
+		}
+	}
 }
 
 static void list_files(struct input *in, const struct op *op, unsigned i, cache_ref *r, struct work *work)
@@ -166,7 +185,7 @@ static void list_files(struct input *in, const struct op *op, unsigned i, cache_
 		in->result = g_strdup(digest.text);
 	in->files = cache_ref_list(op->worker->cache, r, list, selectors->len, STORY_FILES, work, &in->all);
 	if (in->files)
-		g_ptr_array_sort(in->files, file_order);
+		sort_files(in->files);
 }
 
 static void add_input(story *s, const struct op *op, unsigned i, bool content, cache_ref *r, struct work *work)
@@ -174,6 +193,7 @@ static void add_input(story *s, const struct op *op, unsigned i, bool content, c
 	const struct llb_vertex *from = op->v->inputs[i].vertex;
 	struct input *in = g_new0(struct input, 1);
 	in->what = short_name(from);
+	in->all = true;
 	in->content = content && op->selectors;
 	if (in->content)
 		list_files(in, op, i, r, work);
@@ -272,22 +292,43 @@ static void add_text(GVariantBuilder *b, const char *text)
 	g_variant_builder_add(b, "s", valid);
 }
 
+/* Path, NUL, digest; there may be many. */
+static GByteArray *pack_files(const GPtrArray *files)
+{
+	GByteArray *bytes = g_byte_array_new();
+	for (guint i = 0; i < files->len; i++) {
+		const struct cache_content_entry *e = files->pdata[i];
+		g_byte_array_append(bytes, (const guint8 *)e->path, (guint)strlen(e->path) + 1);
+		g_byte_array_append(bytes, (const guint8 *)&e->digest, sizeof e->digest);
+	}
+	return bytes;
+}
+
+static GPtrArray *unpack_files(const char *at, size_t n)
+{
+	GPtrArray *files = g_ptr_array_new_with_free_func(cache_content_entry_free);
+	const char *end = at + n;
+	for (const char *nul; at < end && (nul = memchr(at, '\0', (size_t)(end - at)));) {
+		if ((size_t)(end - nul - 1) < sizeof(uint64_t))
+			break;
+		struct cache_content_entry *e = g_new(struct cache_content_entry, 1);
+		e->path = g_strndup(at, (gsize)(nul - at));
+		memcpy(&e->digest, nul + 1, sizeof e->digest);
+		g_ptr_array_add(files, e);
+		at = nul + 1 + sizeof e->digest;
+	}
+	return files;
+}
+
 static void pack_input(GVariantBuilder *b, const struct input *in)
 {
-	g_variant_builder_open(b, G_VARIANT_TYPE("(ssbba(st))"));
+	g_variant_builder_open(b, G_VARIANT_TYPE("(ssbbay)"));
 	add_text(b, in->what);
 	add_text(b, in->result);
 	g_variant_builder_add(b, "b", in->content);
 	g_variant_builder_add(b, "b", in->all);
-	g_variant_builder_open(b, G_VARIANT_TYPE("a(st)"));
-	for (guint k = 0; k < in->files->len; k++) {
-		const struct cache_content_entry *e = in->files->pdata[k];
-		g_variant_builder_open(b, G_VARIANT_TYPE("(st)"));
-		add_text(b, e->path);
-		g_variant_builder_add(b, "t", e->digest);
-		g_variant_builder_close(b);
-	}
-	g_variant_builder_close(b);
+	g_autoptr(GByteArray) files = pack_files(in->files);
+	g_variant_builder_add_value(b, g_variant_new_fixed_array(G_VARIANT_TYPE_BYTE, files->data, files->len, 1));
 	g_variant_builder_close(b);
 }
 
@@ -307,7 +348,7 @@ GBytes *story_pack(const story *s)
 		g_variant_builder_close(&b);
 	}
 	g_variant_builder_close(&b);
-	g_variant_builder_open(&b, G_VARIANT_TYPE("a(ssbba(st))"));
+	g_variant_builder_open(&b, G_VARIANT_TYPE("a(ssbbay)"));
 	for (guint i = 0; i < s->inputs->len; i++)
 		pack_input(&b, s->inputs->pdata[i]);
 	g_variant_builder_close(&b);
@@ -338,19 +379,14 @@ static GVariant *unpack_variant(GBytes *bytes)
 static void unpack_input(story *s, GVariant *v)
 {
 	struct input *in = g_new0(struct input, 1);
-	g_autoptr(GVariantIter) files = NULL;
+	g_autoptr(GVariant) files = NULL;
 	gboolean content, all;
-	char *path;
-	guint64 digest;
-	g_variant_get(v, "(ssbba(st))", &in->what, &in->result, &content, &all, &files);
+	gsize n;
+	g_variant_get(v, "(ssbb@ay)", &in->what, &in->result, &content, &all, &files);
 	in->content = content;
 	in->all = all;
-	in->files = g_ptr_array_new_with_free_func(cache_content_entry_free);
-	while (g_variant_iter_next(files, "(st)", &path, &digest)) {
-		struct cache_content_entry *e = g_new(struct cache_content_entry, 1);
-		*e = (struct cache_content_entry){path, digest};
-		g_ptr_array_add(in->files, e);
-	}
+	const void *bytes = g_variant_get_fixed_array(files, &n, 1);
+	in->files = unpack_files(bytes, n);
 	g_ptr_array_add(s->inputs, in);
 }
 

@@ -7,14 +7,14 @@
  *	change->reason                                "COPY . /src: 2 of 1,412 files differ: src/a.c, go.sum"
  *
  * The same step over builds is one with the same command or name (without its "[stage 2/5]" count) on the same way
- * from its base image. A story has facts (texts where they say something, hashes elsewhere: values of the environment are never
- * stored), and for each input what it was: a result by name, or the entries that count for the step with their digests.
- * Keys are not made of it and never read from it. Thread: any, immutable after new.
+ * from its base image. A story has facts (texts where they say something, hashes elsewhere: values of the environment
+ *are never stored), and for each input what it was: a result by name, or the entries that count for the step with their
+ *digests. Keys are not made of it and never read from it. Thread: any, immutable after new.
  */
 #pragma once
 #include "ops/op.h"
 
-#define STORY_FILES 20000 /* entries an input, beyond which only its digest is compared */
+#define STORY_FILES 50000 /* entries an input, beyond which only its digest is compared */
 
 typedef struct story story;
 story *story_new(const struct op *op, void *const *inputs, size_t n_inputs, struct work *work);
@@ -36,7 +36,8 @@ typedef struct story_change {
 	char *reason;     /* owned; "" when the two are the same */
 	GPtrArray *facts; /* of struct story_fact * */
 	GPtrArray *files; /* of struct story_file *, by path */
-	guint total;      /* entries compared */
+	guint total;      /* files compared */
+	bool all;         /* there are no more */
 } story_change;
 story_change *story_compare(const story *before, const story *now);
 void story_change_free(story_change *c);

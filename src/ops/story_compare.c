@@ -6,6 +6,7 @@
 
 #define NAMED 3 /* files and facts in the one line */
 #define REASON_BYTES 400
+#define ALIKE 200  /* of a score: twenty files */
 #define COMPARED 4 /* earlier runs that a running op is compared with */
 
 void story_change_free(story_change *c)
@@ -127,7 +128,7 @@ static void note_file(story_change *c, const struct cache_content_entry *e, char
 
 static int entry_compare(const struct cache_content_entry *a, const struct cache_content_entry *b)
 {
-	return !a ? 1 : !b ? -1 : strcmp(a->path, b->path);
+	return !a ? 1 : !b ? -1 : story_path_order(a->path, b->path);
 }
 
 static void compare_files(story_change *c, const struct input *before, const struct input *now)
@@ -164,11 +165,12 @@ static char *files_reason(const story_change *c, const story *now)
 	GString *text = g_string_new(now->name);
 	g_string_append(text, ": ");
 	append_count(text, c->files->len);
-	g_string_append(text, " of ");
+	g_string_append(text, c->all ? " of " : " of more than ");
 	append_count(text, MAX(c->total, c->files->len));
 	g_string_append(text, c->files->len == 1 ? " files differs: " : " files differ: ");
 	for (guint i = 0; i < MIN(c->files->len, NAMED); i++)
-		g_string_append_printf(text, "%s%s", i > 0 ? ", " : "", ((struct story_file *)c->files->pdata[i])->path);
+		g_string_append_printf(text, "%s%s", i > 0 ? ", " : "",
+				       ((struct story_file *)c->files->pdata[i])->path);
 	if (c->files->len > NAMED) {
 		g_string_append(text, " and ");
 		append_count(text, c->files->len - NAMED);
@@ -185,8 +187,8 @@ static char *input_reason(const struct input *before, const struct input *now)
 		return g_strdup_printf("files of %s differ", now->what);
 	const char *was = strstr(before->result, "@sha256:"), *is = strstr(now->result, "@sha256:");
 	if (was && is)
-		return g_strdup_printf("image %.*s changed: %.19s, now %.19s", (int)(is - now->result), now->result, was + 1,
-				       is + 1);
+		return g_strdup_printf("image %.*s changed: %.19s, now %.19s", (int)(is - now->result), now->result,
+				       was + 1, is + 1);
 	return g_strdup_printf("%s ran again", now->what);
 }
 
@@ -199,6 +201,7 @@ static char *compare_inputs(story_change *c, const story *before, const story *n
 		guint known = c->files->len;
 		if (x->content && y->content)
 			compare_files(c, x, y);
+		c->all &= x->all && y->all;
 		if (!reason && strcmp(x->result, y->result) != 0 && c->files->len == known)
 			reason = input_reason(x, y);
 	}
@@ -210,6 +213,7 @@ static char *compare_inputs(story_change *c, const story *before, const story *n
 story_change *story_compare(const story *before, const story *now)
 {
 	story_change *c = g_new0(story_change, 1);
+	c->all = true;
 	c->facts = g_ptr_array_new_with_free_func(fact_free);
 	c->files = g_ptr_array_new_with_free_func(file_free);
 	compare_facts(c, before, now);
@@ -242,6 +246,8 @@ static char *reason_of(GPtrArray *rows, const story *now)
 		guint score = c->facts->len * 1000 + MIN(c->files->len * 10, 100000) + (*c->reason ? 1 : 0);
 		if (score >= best_score)
 			continue;
+		if (score <= ALIKE && i == 0 && *c->reason)
+			return g_steal_pointer(&c->reason); /* others would hardly be more alike */
 		best_score = score;
 		g_free(best);
 		best = g_steal_pointer(&c->reason);

@@ -5,8 +5,8 @@
 
 #define DEFINITION_FACT "definition" /* all of the op that counts; told only when nothing else differs */
 
-#define VARIABLE_FACT "variable "     /* of the environment */
-#define ARGUMENT_FACT "argument "     /* of the build, which set the variable of that name; not compared */
+#define VARIABLE_FACT "variable " /* of the environment */
+#define ARGUMENT_FACT "argument " /* of the build, which set the variable of that name; not compared */
 
 struct fact {
 	char *name, *value; /* owned */
@@ -17,6 +17,8 @@ struct input {
 	bool content, all;   /* files count, not where they are from; all of them are listed */
 	GPtrArray *files;    /* of struct cache_content_entry *, by path */
 };
+/* As a walk tells paths: what is in a directory right behind it, whatever bytes names have. */
+int story_path_order(const char *a, const char *b);
 struct story {
 	char *identity, *name; /* owned */
 	char *reason;          /* owned; why it ran although it ran before; NULL: not known */

@@ -85,7 +85,8 @@ static void link_definition(struct edge *e, size_t dep, const char *content_key)
 		g_hash_table_iter_init(&iter, targets);
 		while (g_hash_table_iter_next(&iter, &target, NULL))
 			for (guint k = 0; k < from->keys->len; k++)
-				if (!key_store_has_link(keys, from->keys->pdata[k], &link, target))
+				if (!key_is_import(from->keys->pdata[k]) &&
+				    !key_store_has_link(keys, from->keys->pdata[k], &link, target))
 					key_store_add_link(keys, from->keys->pdata[k], &link, target);
 	}
 }

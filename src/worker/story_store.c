@@ -5,7 +5,8 @@
 #include <string.h>
 
 #define FILE_NAME "stories.db"
-#define TRIM_EVERY 256 /* additions */
+#define TRIM_ROWS 256 /* additions before it is looked whether something must go */
+#define TRIM_BYTES (8 * 1024 * 1024)
 
 static const char *const migrations[] = {
 	"CREATE TABLE story(id INTEGER PRIMARY KEY, identity TEXT NOT NULL, ref TEXT NOT NULL, name TEXT NOT NULL,"
@@ -20,8 +21,8 @@ struct story_store {
 	GThreadPool *writer; /* one thread */
 	GMutex write_mu;     /* held while a batch is written, taken before mu */
 	GMutex mu;
-	GQueue waiting; /* of struct story_row *; mu */
-	guint added;    /* since the last trim; write_mu */
+	GQueue waiting;     /* of struct story_row *; mu */
+	size_t rows, bytes; /* added since the last trim; write_mu */
 };
 
 void story_row_clear(struct story_row *row)
@@ -45,8 +46,9 @@ static bool insert(db *d, const struct story_row *row, GError **error)
 {
 	gsize n;
 	const void *bytes = g_bytes_get_data(row->bytes, &n);
-	return db_run(d, "INSERT INTO story(identity, ref, name, reason, created, bytes) VALUES(?, ?, ?, ?, ?, ?)", error,
-		      "ssssib", row->identity, row->ref, row->name, row->reason, row->created_ns, bytes ? bytes : "", n) &&
+	return db_run(d, "INSERT INTO story(identity, ref, name, reason, created, bytes) VALUES(?, ?, ?, ?, ?, ?)",
+		      error, "ssssib", row->identity, row->ref, row->name, row->reason, row->created_ns,
+		      bytes ? bytes : "", n) &&
 	       db_run(d,
 		      "DELETE FROM story WHERE identity = ? AND id NOT IN"
 		      " (SELECT id FROM story WHERE identity = ? ORDER BY id DESC LIMIT ?)",
@@ -76,13 +78,15 @@ static bool trim(db *d, GError **error)
 
 static bool write_all(story_store *s, GQueue *rows, GError **error)
 {
-	for (const GList *l = rows->head; l; l = l->next)
+	for (const GList *l = rows->head; l; l = l->next) {
 		if (!insert(s->db, l->data, error))
 			return false;
-	s->added += rows->length;
-	if (s->added < TRIM_EVERY)
+		s->bytes += g_bytes_get_size(((const struct story_row *)l->data)->bytes);
+	}
+	s->rows += rows->length;
+	if (s->rows < TRIM_ROWS && s->bytes < TRIM_BYTES)
 		return true;
-	s->added = 0;
+	s->rows = s->bytes = 0;
 	return trim(s->db, error);
 }
 
@@ -153,14 +157,16 @@ static GPtrArray *rows_of(story_store *s, const char *sql, const char *value, gu
 GPtrArray *story_store_find(story_store *s, const char *identity, guint max)
 {
 	return rows_of(s,
-		       "SELECT identity, ref, name, reason, created, bytes FROM story WHERE identity = ? ORDER BY id DESC LIMIT ?",
+		       "SELECT identity, ref, name, reason, created, bytes FROM story WHERE identity = ? ORDER BY id "
+		       "DESC LIMIT ?",
 		       identity, max);
 }
 
 GPtrArray *story_store_of_build(story_store *s, const char *ref)
 {
-	return rows_of(s, "SELECT identity, ref, name, reason, created, bytes FROM story WHERE ref = ? ORDER BY id LIMIT ?", ref,
-		       STORY_ROWS);
+	return rows_of(
+		s, "SELECT identity, ref, name, reason, created, bytes FROM story WHERE ref = ? ORDER BY id LIMIT ?",
+		ref, STORY_ROWS);
 }
 
 char *story_store_last_build(story_store *s)

@@ -16,6 +16,7 @@ config <<TOML
 root = "$WORK/root"
 debug = false
 trace = false
+explainMisses = true
 insecure-entitlements = ["network.host", "security.insecure"]
 proxyNetwork = false
 provenanceEnvDir = "$WORK/none"

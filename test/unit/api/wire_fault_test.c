@@ -13,7 +13,8 @@ static const struct {
 	{"\x7b\x08\x01\x7c", 4, NULL},
 	{"this is", 7, "proto: Definition: wiretype end group for non-group"},
 	{"\x00", 1, "proto: Definition: illegal tag 0 (wire type 0)"},
-	{"\xf8\xff\xff\xff\xff\xff\xff\xff\xff\x01", 10, "proto: Definition: illegal tag -1 (wire type 18446744073709551608)"},
+	{"\xf8\xff\xff\xff\xff\xff\xff\xff\xff\x01", 10,
+	 "proto: Definition: illegal tag -1 (wire type 18446744073709551608)"},
 	{"\x08\x01", 2, "proto: wrong wireType = 0 for field Def"},
 	{"\x12\x00\x18\x00", 4, "proto: wrong wireType = 0 for field Source"},
 	{"\x0a\x05h", 3, "unexpected EOF"},
@@ -45,7 +46,8 @@ static void test_names(void)
 	g_assert_null(field);
 	g_autofree char *action = wire_fault(&pb__op__descriptor, (const uint8_t *)"\x22\x04\x12\x02\x22\x00", 6);
 	g_assert_null(action);
-	g_autofree char *in_copy = wire_fault(&pb__op__descriptor, (const uint8_t *)"\x22\x06\x12\x04\x22\x02\x22\x00", 8);
+	g_autofree char *in_copy =
+		wire_fault(&pb__op__descriptor, (const uint8_t *)"\x22\x06\x12\x04\x22\x02\x22\x00", 8);
 	g_assert_cmpstr(in_copy, ==, "proto: wrong wireType = 2 for field Mode");
 	g_autofree char *group = wire_fault(&pb__op__descriptor, (const uint8_t *)"\x12\x01\x0c", 3);
 	g_assert_cmpstr(group, ==, "proto: ExecOp: wiretype end group for non-group");
@@ -62,7 +64,8 @@ static void test_preferred(void)
 		     {"\x0a\x01\xff", 3, "invalid protobuf message: digest: not valid UTF-8"}};
 	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
 		g_autoptr(GError) error = NULL;
-		g_assert_null(guard_unpack_go(&pb__input__descriptor, (const uint8_t *)cases[i].bytes, cases[i].n, &error));
+		g_assert_null(
+			guard_unpack_go(&pb__input__descriptor, (const uint8_t *)cases[i].bytes, cases[i].n, &error));
 		g_assert_true(error_is(error, ERROR_INVALID_ARGUMENT));
 		g_assert_cmpstr(error->message, ==, cases[i].text);
 	}

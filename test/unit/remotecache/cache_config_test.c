@@ -60,6 +60,39 @@ static void test_made(void)
 	g_assert_nonnull(strstr(records, "\"layer\":1")); /* places stay those of the image */
 }
 
+/* Two layers and two records, entered in one order or the other. */
+static char *written(bool backwards)
+{
+	g_autoptr(cache_config) c = cache_config_new();
+	struct digest a, b;
+	digest_parse(A, &a, NULL);
+	digest_parse(B, &b, NULL);
+	guint low = cache_config_add_layer(c, &a, -1), top = cache_config_add_layer(c, &b, low);
+	guint root = backwards ? 0 : key_graph_add(c->keys, C, 0);
+	guint step = key_graph_add(c->keys, A, 1);
+	if (backwards)
+		root = key_graph_add(c->keys, C, 0);
+	key_graph_link(c->keys, step, 0, backwards ? "" : B, root);
+	key_graph_link(c->keys, step, 0, backwards ? B : "", root);
+	cache_config_add_result(c, step, false, &top, 1, 0);
+	cache_config_add_result(c, root, false, &low, 1, 0);
+	return cache_config_write(c, NULL, NULL);
+}
+
+/* Parent 0 is left out as Go's omitempty does, -1 is written. */
+static void test_trap_53(void)
+{
+	g_autofree char *text = written(false);
+	g_assert_true(g_str_has_prefix(text, "{\"layers\":[{\"blob\":\"" A "\",\"parent\":-1},{\"blob\":\"" B "\"}],"));
+}
+
+/* The same bytes, in whatever order the graph was told. */
+static void test_trap_54(void)
+{
+	g_autofree char *one = written(false), *other = written(true);
+	g_assert_cmpstr(one, ==, other);
+}
+
 static void test_inline(void)
 {
 	static const char text[] = "[{\"digest\":\"" A "\",\"layers\":[{\"layer\":1,\"createdAt\":\"" TIME "\"}],"
@@ -144,6 +177,8 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/cache_config/recorded", test_recorded);
 	g_test_add_func("/cache_config/made", test_made);
+	g_test_add_func("/cache_config/trap-53", test_trap_53);
+	g_test_add_func("/cache_config/trap-54", test_trap_54);
 	g_test_add_func("/cache_config/inline", test_inline);
 	g_test_add_func("/cache_config/refused", test_refused);
 	g_test_add_func("/cache_config/limit", test_limit);

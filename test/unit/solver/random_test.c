@@ -104,8 +104,8 @@ static void graph_change(GRand *r, struct mock *m)
 /* ---- the reference */
 
 struct outlook {
-	bool must_fail; /* a key or a run that fails is needed whatever is cached */
-	bool may_fail;  /* content that cannot be read may not be needed */
+	bool must_fail;  /* a key or a run that fails is needed whatever is cached */
+	bool may_fail;   /* content that cannot be read may not be needed */
 	bool runs_again; /* something ignores the cache, and so does what is built of it */
 };
 
@@ -122,7 +122,8 @@ static void outlook_of(const struct mock_vertex *v, GHashTable *seen, struct out
 
 static bool known_failure(const GError *error)
 {
-	static const char *const texts[] = {"bad", "failed to load cache key: unmapped", "failed to compute cache key: unread"};
+	static const char *const texts[] = {"bad", "failed to load cache key: unmapped",
+					    "failed to compute cache key: unread"};
 	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
 		if (strcmp(error->message, texts[i]) == 0)
 			return true;
