@@ -40,6 +40,7 @@ static void wake_caller(struct receiver *r)
 {
 	if (r->waiting)
 		g_cond_broadcast(&r->changed);
+	r->waiting = false;
 }
 
 static bool send_packet(struct receiver *r, enum packet_type type, uint32_t id, const void *data, size_t n,
@@ -77,7 +78,8 @@ static bool finish_file(struct receiver *r, struct entry *e, GError **error)
 	g_mutex_lock(&r->mu);
 	g_hash_table_remove(r->pending, GUINT_TO_POINTER(e->id));
 	e->done = true;
-	wake_caller(r);
+	if (g_hash_table_size(r->pending) <= r->wake_pending)
+		wake_caller(r);
 	g_mutex_unlock(&r->mu);
 	return true;
 }
@@ -221,8 +223,11 @@ bool receiver_request(struct receiver *r, struct entry *e, GError **error)
 {
 	bool ok = true;
 	g_mutex_lock(&r->mu);
+	/* Woken for every file, the two threads would take turns at each; half of the files keep the peer busy meanwhile. */
+	r->wake_pending = FILES_MAX / 2;
 	while (ok && g_hash_table_size(r->pending) >= FILES_MAX)
 		ok = wait_changed(r, error);
+	r->wake_pending = G_MAXUINT;
 	if (ok) {
 		e->requested = true;
 		g_hash_table_insert(r->pending, GUINT_TO_POINTER(e->id), e);
@@ -299,7 +304,7 @@ static void give_up(struct receiver *r, const char *text)
 	g_mutex_lock(&r->mu);
 	r->waiting = true;
 	while (!r->reader_done && !cancel_is_set(r->cancel) && g_cond_wait_until(&r->changed, &r->mu, until))
-		continue;
+		r->waiting = true;
 	reader_done = r->reader_done;
 	g_mutex_unlock(&r->mu);
 	if (!reader_done && r->channel->abort)
@@ -343,6 +348,7 @@ bool fssync_receive(const struct fssync_channel *channel, int dest_fd, const str
 	dest_how_init(&r.how, options->as_root);
 	g_mutex_init(&r.mu);
 	g_cond_init(&r.changed);
+	r.wake_pending = G_MAXUINT;
 	g_queue_init(&r.order);
 	r.stats = g_byte_array_new();
 	r.pending = g_hash_table_new(NULL, NULL);

@@ -42,7 +42,8 @@ struct receiver {
 	GByteArray *stats;   /* mu: announced, [uint32_t length][Stat] */
 	bool stats_end;      /* mu */
 	GHashTable *pending; /* mu: id to struct entry * (borrowed from order) */
-	bool waiting;        /* mu: the caller's thread wants to hear of changes */
+	bool waiting;        /* mu: the caller's thread wants to hear of changes and was not told yet */
+	guint wake_pending;  /* mu: of files that end, only when no more than these are still on their way */
 	bool fin_sent;       /* mu */
 	bool reader_done;    /* mu */
 	GError *error;       /* mu, owned: the first failure */

@@ -278,10 +278,19 @@ void call_received(rpc_call *call, const uint8_t *bytes, size_t n)
 	call_give_back(call);
 	if (call->messages.length == messages)
 		return;
-	if (call->tunnel)
+	if (call->tunnel) {
 		tunnel_notify(call->tunnel);
-	else
+	} else if (call->recv_asleep) {
+		call->recv_asleep = false;
 		g_cond_broadcast(&call->recv_cond);
+	}
+}
+
+/* mu held. */
+void call_wait_input(rpc_call *call)
+{
+	call->recv_asleep = true;
+	g_cond_wait(&call->recv_cond, &call->conn->mu);
 }
 
 /* What a reader finds when no message is queued: true when there is nothing to wait for. */
@@ -329,7 +338,7 @@ GBytes *rpc_call_recv(rpc_call *call, GError **error)
 		call_give_back(call);
 		conn_pump(c);
 		if (g_queue_is_empty(&call->messages) && !call->closed && !call->recv_error)
-			g_cond_wait(&call->recv_cond, &c->mu);
+			call_wait_input(call);
 		call->recv_waiting = false;
 	}
 	if (message && !c->dead && nghttp2_session_want_write(c->session))
@@ -354,7 +363,7 @@ const rpc_metadata *rpc_call_metadata(rpc_call *call)
 		return call->in;
 	g_mutex_lock(&call->conn->mu);
 	while (!call->headers_here)
-		g_cond_wait(&call->recv_cond, &call->conn->mu);
+		call_wait_input(call);
 	g_mutex_unlock(&call->conn->mu);
 	return call->in;
 }

@@ -183,7 +183,7 @@ bool rpc_call_finish(rpc_call *call, GError **error)
 		call_give_back(call);
 		conn_pump(c);
 		if (!call->closed)
-			g_cond_wait(&call->recv_cond, &c->mu);
+			call_wait_input(call);
 	}
 	call->recv_waiting = false;
 	g_autoptr(GError) end = call->error ? g_error_copy(call->error) : NULL;

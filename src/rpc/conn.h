@@ -86,6 +86,7 @@ struct rpc_call {
 	struct chunks out;
 	GPtrArray *trailers; /* owned, of char *: name, value, name, value (server) */
 	GCond recv_cond;
+	bool recv_asleep; /* somebody waits for recv_cond and no message woke it: a signal costs a system call each */
 	GCond send_cond;
 	cancel *token;       /* owned, made when asked for */
 	gint64 deadline_us;  /* 0: none */
@@ -183,6 +184,8 @@ void call_set_window(rpc_call *call, size_t bytes);
 void call_set_token(rpc_call *call, enum error_code code, const char *text);
 void call_free_undispatched(rpc_call *call);
 GBytes *call_take(rpc_call *call);
+/* mu held. Sleeps until there is input or an end. */
+void call_wait_input(rpc_call *call);
 void call_received(rpc_call *call, const uint8_t *bytes, size_t n);
 void call_submit_headers(rpc_call *call);
 bool call_submit_request(rpc_call *call, const rpc_metadata *md, gint64 timeout_us, GError **error);
