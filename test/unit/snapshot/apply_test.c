@@ -362,6 +362,32 @@ static void test_blob(struct fixture *f, gconstpointer data)
 	blob_round(f, COMPRESSION_ZSTD);
 }
 
+/* L35: what follows the archive is only hashed, so that no disk is needed for it. */
+static void test_ratio(struct fixture *f, gconstpointer data)
+{
+	g_autoptr(GByteArray) tar = maker_tar(base, G_N_ELEMENTS(base)), packed = g_byte_array_new();
+	g_autofree uint8_t *zeros = g_malloc0(MIB(1));
+	g_autoptr(GError) error = NULL;
+	g_autoptr(compressor) c = compressor_new(COMPRESSION_ZSTD, 1, maker_append, packed, &error);
+	g_assert_true(compressor_write(c, tar->data, tar->len, &error));
+	for (int i = 0; i < 1100; i++)
+		g_assert_true(compressor_write(c, zeros, MIB(1), &error));
+	g_assert_true(compressor_finish(c, &error));
+	g_assert_cmpint(packed->len, <, MIB(1));
+	scoped_fd fd = openat(f->top_fd, "blob", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	g_assert_cmpint(write(fd, packed->data, packed->len), ==, (ssize_t)packed->len);
+	lseek(fd, 0, SEEK_SET);
+	struct apply_result result;
+	g_assert_false(apply_blob(fd, f->root, &native, &result, &error));
+	g_assert_error(error, error_domain(), ERROR_RESOURCE_EXHAUSTED);
+	g_assert_cmpstr(error->message, ==, "compressed more than 1000 to 1");
+	g_clear_error(&error);
+	lseek(fd, 0, SEEK_SET);
+	const struct apply_options allowed = {.mode = APPLY_NATIVE, .allow_high_ratio = true};
+	g_assert_true(apply_blob(fd, f->root, &allowed, &result, &error));
+	g_assert_no_error(error);
+}
+
 static void test_is_archive(struct fixture *f, gconstpointer data)
 {
 	static const char *const texts[] = {"", "x", "just some text to be looked at", "\x1f\x8b\x08 no", "BZh no"};
@@ -426,6 +452,7 @@ int main(int argc, char **argv)
 		{"/apply/cut", test_cut},
 		{"/apply/huge-claim", test_huge_claim},
 		{"/apply/blob", test_blob},
+		{"/apply/ratio", test_ratio},
 		{"/apply/is-archive", test_is_archive},
 		{"/apply/early-error", test_early_error},
 		{"/apply/canceled", test_canceled},
