@@ -32,7 +32,7 @@ static void fail(struct plan_codec *c, int error)
 
 static void codec_raw(struct plan_codec *c, void *value, size_t n)
 {
-	if (c->error != 0)
+	if (c->error != 0 || n == 0)
 		return;
 	if (c->reading ? n > c->n - c->used : c->bytes != NULL && n > c->n - c->used) {
 		fail(c, c->reading ? EBADMSG : EMSGSIZE);
