@@ -38,7 +38,8 @@ static void add_github(const struct solve_target *t)
 {
 	static const struct {
 		const char *key, *variable;
-	} from[] = {{"url_v2", "ACTIONS_RESULTS_URL"}, {"url", "ACTIONS_CACHE_URL"}, {"token", "ACTIONS_RUNTIME_TOKEN"}};
+	} from[] = {
+		{"url_v2", "ACTIONS_RESULTS_URL"}, {"url", "ACTIONS_CACHE_URL"}, {"token", "ACTIONS_RUNTIME_TOKEN"}};
 	for (size_t i = 0; i < G_N_ELEMENTS(from); i++) {
 		const char *value = g_getenv(from[i].variable);
 		if (value && *value && !g_hash_table_contains(t->attrs, from[i].key))
@@ -57,7 +58,8 @@ static bool read_target(struct build_options *o, const char *name, const char *t
 	GHashTable *attrs = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	g_ptr_array_add(o->tables, attrs);
 	if (!strstr(text, "type=")) {
-		log_warn("--%s <ref> is deprecated. Please use --%s type=registry,ref=<ref>,<opt>=<optval>[,<opt>=<optval>] "
+		log_warn("--%s <ref> is deprecated. Please use --%s "
+			 "type=registry,ref=<ref>,<opt>=<optval>[,<opt>=<optval>] "
 			 "instead",
 			 name, name);
 		g_hash_table_replace(attrs, g_strdup("ref"), g_strdup(text));
@@ -137,8 +139,9 @@ static bool has_blob(const struct solve_target *t, const char *dir, GError **err
 	struct digest digest;
 	const char *text = attr(t, "digest");
 	if (digest_parse(text, &digest, error)) {
-		g_autofree char *path = g_strdup_printf("%s/blobs/%.*s/%s", dir, (int)(strchr(digest.text, ':') - digest.text),
-							digest.text, digest_hex(&digest));
+		g_autofree char *path =
+			g_strdup_printf("%s/blobs/%.*s/%s", dir, (int)(strchr(digest.text, ':') - digest.text),
+					digest.text, digest_hex(&digest));
 		if (g_file_test(path, G_FILE_TEST_IS_REGULAR))
 			return true;
 		error_set(error, ERROR_NOT_FOUND, "content %s: not found", digest.text);
@@ -155,9 +158,10 @@ static bool import_local(struct build_options *o, const struct solve_target *t, 
 	if (!*dir)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "local cache importer requires src");
 	if (g_hash_table_contains(t->attrs, "tag") && !*attr(t, "tag") && !*attr(t, "digest"))
-		return error_set(error, ERROR_INVALID_ARGUMENT,
-				 "local cache importer requires either explicit digest, \"latest\" tag or custom tag on "
-				 "index.json");
+		return error_set(
+			error, ERROR_INVALID_ARGUMENT,
+			"local cache importer requires either explicit digest, \"latest\" tag or custom tag on "
+			"index.json");
 	g_autoptr(GError) why = NULL;
 	g_autofree char *id = g_strconcat("local:", dir, NULL);
 	*ret_use = find_digest(t, dir, &why) && has_blob(t, dir, &why) &&

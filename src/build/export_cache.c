@@ -186,7 +186,8 @@ bool build_join_cache_exports(struct cache_exports *c, GHashTable *response, GEr
 		g_hash_table_iter_init(&iter, e->response);
 		while (response && g_hash_table_iter_next(&iter, &key, &value))
 			g_hash_table_replace(response, g_strdup(key), g_strdup(value));
-		bool fatal = e->error && (!cache_exporter_ignores_errors(e->exporter) || cancel_is_set(e->build->cancel));
+		bool fatal =
+			e->error && (!cache_exporter_ignores_errors(e->exporter) || cancel_is_set(e->build->cancel));
 		if (fatal && !c->error)
 			c->error = g_steal_pointer(&e->error);
 	}

@@ -76,7 +76,8 @@ GArray *cache_config_chain(const cache_config *c, const struct cache_config_resu
 		g_array_append_val(chain, layer);
 	}
 	for (guint i = 0; i < chain->len / 2; i++) {
-		guint *a = &g_array_index(chain, guint, i), *b = &g_array_index(chain, guint, chain->len - 1 - i), t = *a;
+		guint *a = &g_array_index(chain, guint, i), *b = &g_array_index(chain, guint, chain->len - 1 - i),
+		      t = *a;
 		*a = *b;
 		*b = t;
 	}
@@ -102,8 +103,8 @@ static bool spend(struct parsing *p, size_t n)
 {
 	p->left -= (long long)n;
 	return p->left >= 0 || p->error ||
-	       error_set(&p->error, ERROR_RESOURCE_EXHAUSTED,
-			 "cache config: more than %lld records, links and layers", LIMIT_CACHE_RECORDS);
+	       error_set(&p->error, ERROR_RESOURCE_EXHAUSTED, "cache config: more than %lld records, links and layers",
+			 LIMIT_CACHE_RECORDS);
 }
 
 /* A member that must be an array or missing; *ret_n elements. */
@@ -169,7 +170,8 @@ static bool check_layers(struct parsing *p)
 	for (guint start = 0; start < c->layers->len; start++) {
 		int64_t at = start;
 		g_array_set_size(path, 0);
-		for (; at >= 0 && at < c->layers->len && depth[at] == 0; at = cache_config_layer(c, (guint)at)->parent) {
+		for (; at >= 0 && at < c->layers->len && depth[at] == 0;
+		     at = cache_config_layer(c, (guint)at)->parent) {
 			guint one = (guint)at;
 			if (path->len >= LIMIT_LAYERS)
 				return fail(p, "invalid looping layer, or more in a chain than", LIMIT_LAYERS);

@@ -25,12 +25,12 @@ struct cache_config_layer {
 	int64_t size, created_ns;
 };
 struct cache_config_result {
-	bool is_chain;   /* layers names all, bottom first; otherwise only the top one */
-	GArray *layers;  /* of guint */
+	bool is_chain;  /* layers names all, bottom first; otherwise only the top one */
+	GArray *layers; /* of guint */
 	int64_t created_ns;
 };
 typedef struct cache_config {
-	GArray *layers;  /* of struct cache_config_layer */
+	GArray *layers; /* of struct cache_config_layer */
 	key_graph *keys;
 	GArray *results; /* of struct cache_config_result */
 } cache_config;

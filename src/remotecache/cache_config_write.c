@@ -60,7 +60,8 @@ static int compare_records(gconstpointer a, gconstpointer b, gpointer data)
 static void chain_id(struct sorting *s, guint layer, GArray *path)
 {
 	g_array_set_size(path, 0);
-	for (int64_t at = layer; at >= 0 && !digest_is_set(&s->chains[at]); at = cache_config_layer(s->config, (guint)at)->parent) {
+	for (int64_t at = layer; at >= 0 && !digest_is_set(&s->chains[at]);
+	     at = cache_config_layer(s->config, (guint)at)->parent) {
 		guint one = (guint)at;
 		g_array_append_val(path, one);
 	}

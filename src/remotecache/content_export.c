@@ -31,8 +31,7 @@ int layer_open(const struct remotecache_context *context, const struct cache_lay
 	       GError **error)
 {
 	const oci_descriptor *d = layer->layer->descriptor;
-	if (layer->provider &&
-	    !blob_provider_fetch(layer->provider, context->blobs, &d->digest, d->size, work, error))
+	if (layer->provider && !blob_provider_fetch(layer->provider, context->blobs, &d->digest, d->size, work, error))
 		return -1;
 	g_autoptr(GError) why = NULL;
 	int fd = blob_store_find(context->blobs, &d->digest, &why);
@@ -197,9 +196,10 @@ bool content_export(const struct content_target *target, const struct content_fo
 		return true;
 	}
 	if (format->image_manifest && !format->oci)
-		return error_set(error, ERROR_INVALID_ARGUMENT,
-				 "invalid configuration for remote cache, OCI mediatypes are required for image-manifest "
-				 "cache format");
+		return error_set(
+			error, ERROR_INVALID_ARGUMENT,
+			"invalid configuration for remote cache, OCI mediatypes are required for image-manifest "
+			"cache format");
 	size_t n;
 	g_autoptr(GArray) order = NULL;
 	g_autofree char *text = cache_config_write(config, &n, &order);

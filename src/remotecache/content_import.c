@@ -119,8 +119,7 @@ static bool read_image(struct reading *r, const oci_manifest *m, GError **error)
 	g_autoptr(GBytes) bytes = read_small(r, m->config, LIMIT_CONFIG_BYTES, "image config", error);
 	if (!bytes)
 		return false;
-	g_autoptr(oci_config) config =
-		oci_config_parse(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), error);
+	g_autoptr(oci_config) config = oci_config_parse(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), error);
 	if (!config)
 		return false;
 	const char *text = json_string_value(json_object_get(config->json, "moby.buildkit.cache.v0"));

@@ -17,7 +17,11 @@ static const struct {
 	const char *type;
 	const struct cache_exporter_class *class; /* NULL: not built */
 } kinds[] = {
-	{"registry", &registry_cache_class}, {"local", &local_cache_class}, {"s3", &s3_cache_class}, {"gha", NULL}, {"azblob", NULL},
+	{"registry", &registry_cache_class},
+	{"local", &local_cache_class},
+	{"s3", &s3_cache_class},
+	{"gha", NULL},
+	{"azblob", NULL},
 };
 
 static cache_exporter *exporter_new(const struct remotecache_context *context, GHashTable *attrs)
@@ -45,7 +49,8 @@ cache_exporter *cache_exporter_open(const struct remotecache_context *context, c
 	}
 	if (!known || !built) {
 		error_set(error, known ? ERROR_UNIMPLEMENTED : ERROR_UNKNOWN,
-			  known ? "cache export of type \"%s\" is not supported" : "unknown cache exporter: \"%s\"", type);
+			  known ? "cache export of type \"%s\" is not supported" : "unknown cache exporter: \"%s\"",
+			  type);
 		return NULL;
 	}
 	g_autoptr(cache_exporter) e = exporter_new(context, attrs);

@@ -4,8 +4,8 @@
 #define PARALLEL 8
 
 struct chain {
-	cache_ref *ref;     /* owned */
-	GPtrArray *layers;  /* of struct cache_layer_result *, owned; NULL: none */
+	cache_ref *ref;    /* owned */
+	GPtrArray *layers; /* of struct cache_layer_result *, owned; NULL: none */
 	int64_t created_ns;
 	bool done, make;
 };

@@ -9,7 +9,7 @@ struct part {
 	GPtrArray *layers;    /* of oci_layer *, owned; NULL elements: unknown */
 	blob_provider *provider;
 };
-struct place { /* of a result */
+struct place {                      /* of a result */
 	guint part, record, result; /* in the part */
 };
 struct faults { /* shared with the providers, which outlive the import */
@@ -219,7 +219,8 @@ static cache_ref *add_layer(const remote_import *r, const struct part *p, guint 
 
 static bool fetch_all(const remote_import *r, cache_ref *ref, struct work *work, GError **error)
 {
-	struct cache_layer_options options = {.compression = COMPRESSION_GZIP, .level = -1, .existing = true, .fetch = true};
+	struct cache_layer_options options = {
+		.compression = COMPRESSION_GZIP, .level = -1, .existing = true, .fetch = true};
 	g_autoptr(GPtrArray) layers = cache_ref_layers(r->context.cache, ref, &options, work, error);
 	return layers != NULL;
 }
@@ -264,8 +265,7 @@ static void import_free(void *self)
 	remote_import_free(self);
 }
 
-static const struct solver_import_class import_class = {
-	.load = import_result, .part = import_sub, .free = import_free};
+static const struct solver_import_class import_class = {.load = import_result, .part = import_sub, .free = import_free};
 
 solver_import *remote_import_finish(remote_import **r)
 {
@@ -281,7 +281,8 @@ unsigned remotecache_import_faults(solver_import *i)
 
 /* ---- kinds */
 
-static const struct cache_importer_class *const kinds[] = {&registry_import_class, &local_import_class, &s3_import_class};
+static const struct cache_importer_class *const kinds[] = {&registry_import_class, &local_import_class,
+							   &s3_import_class};
 
 char *remotecache_import_id(const char *type, GHashTable *attrs)
 {

@@ -45,8 +45,7 @@ static bool read_attributes(struct local_origin *o, GHashTable *attrs, GError **
 	if (!digest_parse(digest, &o->root, error))
 		return false;
 	if (!*o->context->session_id)
-		return error_set(error, ERROR_FAILED_PRECONDITION,
-				 "local cache exporter/importer requires session");
+		return error_set(error, ERROR_FAILED_PRECONDITION, "local cache exporter/importer requires session");
 	o->store = g_strconcat("local:", src, NULL);
 	return true;
 }

@@ -54,8 +54,7 @@ static bool registry_blob(void *self, const oci_descriptor *d, const struct cach
 			return true;
 	}
 	scoped_fd fd = layer_open(x, layer, work, error);
-	return fd >= 0 &&
-	       registry_push_blob(x->registry, c->ref, d, fd, from, x->registry_auth, &c->push, work, error);
+	return fd >= 0 && registry_push_blob(x->registry, c->ref, d, fd, from, x->registry_auth, &c->push, work, error);
 }
 
 /* The config is small, yet pushed as blobs are: from a file. */

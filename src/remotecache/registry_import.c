@@ -27,8 +27,7 @@ static GBytes *registry_root(void *self, struct work *work, GError **error)
 	const struct registry_origin *o = self;
 	g_autoptr(oci_descriptor) d = NULL;
 	GBytes *bytes = NULL;
-	return registry_resolve(o->context->registry, o->ref, o->auth, work, &d, &bytes, error) ? bytes
-														  : NULL;
+	return registry_resolve(o->context->registry, o->ref, o->auth, work, &d, &bytes, error) ? bytes : NULL;
 }
 
 static GBytes *registry_small(void *self, const oci_descriptor *d, size_t max, struct work *work, GError **error)
@@ -54,7 +53,8 @@ static solver_import *registry_open(const struct remotecache_context *context, G
 		g_prefix_error(error, "failed to configure registry cache importer: ");
 		return NULL;
 	}
-	struct registry_origin o = {context, insecure ? insecure_auth(context->registry_auth) : context->registry_auth, ref};
+	struct registry_origin o = {context, insecure ? insecure_auth(context->registry_auth) : context->registry_auth,
+				    ref};
 	return content_import(context, &origin, &o, work, error);
 }
 

@@ -239,7 +239,8 @@ static bool request(s3 *s, const struct call *c, struct transport_request *q, bo
 
 static bool refuse(const s3 *s, const struct call *c, const transport_reply *reply, GError **error)
 {
-	g_autofree char *body = reply->body ? g_strndup((const char *)reply->body->data, MIN(reply->body->len, 300)) : g_strdup("");
+	g_autofree char *body =
+		reply->body ? g_strndup((const char *)reply->body->data, MIN(reply->body->len, 300)) : g_strdup("");
 	return error_set(error, reply->status == 404 ? ERROR_NOT_FOUND : ERROR_UNKNOWN,
 			 "s3: %s %s in bucket %s: status %d %s: %s", c->method, c->key, s->bucket, reply->status,
 			 reply->reason ? reply->reason : "", body);
@@ -279,8 +280,7 @@ bool s3_put(s3 *s, const char *key, int fd, const void *bytes, int64_t size, con
 	struct transport_request q = {
 		.body = bytes, .body_fd = fd, .has_body_fd = fd >= 0, .body_size = size, .body_max = ERROR_BODY_MAX};
 	g_auto(transport_reply) reply = {0};
-	return request(s, &c, &q, NULL, work, &reply, error) &&
-	       (reply.status == 200 || refuse(s, &c, &reply, error));
+	return request(s, &c, &q, NULL, work, &reply, error) && (reply.status == 200 || refuse(s, &c, &reply, error));
 }
 
 bool s3_touch(s3 *s, const char *key, struct work *work, GError **error)
@@ -292,8 +292,7 @@ bool s3_touch(s3 *s, const char *key, struct work *work, GError **error)
 	struct call c = {"PUT", key, more, payload};
 	struct transport_request q = {.body = "", .body_fd = -1, .body_size = 0, .body_max = ERROR_BODY_MAX};
 	g_auto(transport_reply) reply = {0};
-	return request(s, &c, &q, NULL, work, &reply, error) &&
-	       (reply.status == 200 || refuse(s, &c, &reply, error));
+	return request(s, &c, &q, NULL, work, &reply, error) && (reply.status == 200 || refuse(s, &c, &reply, error));
 }
 
 bool s3_get(s3 *s, const char *key, size_t max, GBytes **ret, struct work *work, GError **error)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * s3: objects of one bucket, named as caches name them: <prefix><blobs_prefix><digest>, <prefix><manifests_prefix><name>.
+ * s3: objects of one bucket, named as caches name them: <prefix><blobs_prefix><digest>,
+ *<prefix><manifests_prefix><name>.
  *
  *	s3 *s = s3_new(attrs, transport, error);
  *	g_autofree char *key = s3_blob_key(s, &digest);

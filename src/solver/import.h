@@ -42,7 +42,7 @@ int64_t import_record(const solver_import *i, const char *key);
 /* Adds the keys that follow from a key through a link. */
 void import_find(const solver_import *i, const char *from, const struct key_link *link, GHashTable *ret_targets);
 const struct key_record *import_get(const solver_import *i, guint record); /* borrowed */
-const GArray *import_results(const solver_import *i, guint record); /* of struct key_result */
+const GArray *import_results(const solver_import *i, guint record);        /* of struct key_result */
 bool import_load(solver_import *i, guint record, guint result, struct work *work, void **ret_result, GError **error);
 void *import_part(solver_import *i, guint of_record, guint of_result, void *loaded, guint record, guint result);
 

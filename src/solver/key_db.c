@@ -99,8 +99,8 @@ void key_db_results(key_db *d, const char *key, GArray *ret_results)
 
 void key_db_backlinks(key_db *d, const char *key, key_backlink_fn fn, void *data)
 {
-	g_autoptr(db_query) q =
-		db_select(d->read, "SELECT key, input, output, digest, selector FROM link WHERE target = ?", NULL, "s", key);
+	g_autoptr(db_query) q = db_select(
+		d->read, "SELECT key, input, output, digest, selector FROM link WHERE target = ?", NULL, "s", key);
 	while (q && db_next(q, NULL)) {
 		struct key_link link = {.input = db_int(q, 1),
 					.output = db_int(q, 2),

@@ -19,8 +19,8 @@ struct key_input {
 	guint from;     /* record */
 };
 struct key_record {
-	char *digest;     /* owned */
-	GArray **inputs;  /* owned, of struct key_input; n_inputs */
+	char *digest;    /* owned */
+	GArray **inputs; /* owned, of struct key_input; n_inputs */
 	guint n_inputs;
 	GArray *results;  /* of struct key_result, the one to prefer first */
 	bool is_target;   /* stands for what was asked for */

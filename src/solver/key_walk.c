@@ -22,9 +22,9 @@ struct node {
 	guint next; /* way to follow */
 };
 struct key_walk {
-	GHashTable *nodes;     /* key to struct node * (owned) */
-	GPtrArray *queue;      /* of struct node *, nearest first */
-	guint next;            /* in queue */
+	GHashTable *nodes; /* key to struct node * (owned) */
+	GPtrArray *queue;  /* of struct node *, nearest first */
+	guint next;        /* in queue */
 	long long n_ways;
 	GHashTable *overrides; /* key to int */
 	GHashTable *added;     /* key to GArray of struct key_result */

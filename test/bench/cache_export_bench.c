@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * cache_export [RECORDS]: what sharing so many records (5,000, then four times as many) costs beyond the bytes of their
- * layers: keys walked out of a store on disk, the config written, read, and indexed for a build. Half of the records are
- * one long chain, half lie beside each other on one base. One line a figure, wall time; nothing is judged here.
+ * layers: keys walked out of a store on disk, the config written, read, and indexed for a build. Half of the records
+ * are one long chain, half lie beside each other on one base. One line a figure, wall time; nothing is judged here.
  */
 #include <fcntl.h>
 #include <glib/gstdio.h>

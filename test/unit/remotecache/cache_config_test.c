@@ -51,10 +51,11 @@ static void test_made(void)
 	cache_config_add_result(c, step, false, &top, 1, 0);
 	g_autoptr(GArray) order = NULL;
 	g_autofree char *text = cache_config_write(c, NULL, &order);
-	g_assert_cmpstr(text, ==,
-			"{\"layers\":[{\"blob\":\"" A "\",\"parent\":1},{\"blob\":\"" B "\",\"parent\":-1}],"
-			"\"records\":[{\"layers\":[{\"layer\":0,\"createdAt\":\"0001-01-01T00:00:00Z\"}],\"digest\":\"" A
-			"\",\"inputs\":[[{\"link\":1},{\"selector\":\"" B "\",\"link\":1}]]},{\"digest\":\"" C "\"}]}");
+	g_assert_cmpstr(
+		text, ==,
+		"{\"layers\":[{\"blob\":\"" A "\",\"parent\":1},{\"blob\":\"" B "\",\"parent\":-1}],"
+		"\"records\":[{\"layers\":[{\"layer\":0,\"createdAt\":\"0001-01-01T00:00:00Z\"}],\"digest\":\"" A
+		"\",\"inputs\":[[{\"link\":1},{\"selector\":\"" B "\",\"link\":1}]]},{\"digest\":\"" C "\"}]}");
 	g_assert_cmpuint(g_array_index(order, guint, 0), ==, top);
 	g_autofree char *records = cache_config_write_records(c, NULL);
 	g_assert_nonnull(strstr(records, "\"layer\":1")); /* places stay those of the image */
@@ -144,8 +145,8 @@ static void test_refused(void)
 static void test_limit(void)
 {
 	for (int over = 0; over < 2; over++) {
-		g_autoptr(GString) text = g_string_new("{\"records\":[{\"digest\":\"" A "\"},{\"digest\":\"" B
-						       "\",\"inputs\":[[");
+		g_autoptr(GString) text =
+			g_string_new("{\"records\":[{\"digest\":\"" A "\"},{\"digest\":\"" B "\",\"inputs\":[[");
 		/* Two records and one input are there. */
 		for (long long i = 0; i < LIMIT_CACHE_RECORDS - 3 + over; i++)
 			g_string_append(text, i == 0 ? "{\"link\":0}" : ",{\"link\":0}");
