@@ -94,8 +94,8 @@ def exits():
     check(p.stdout.readline() == "ready\n", "not ready")
     p.send_signal(signal.SIGUSR1)
     check(p.wait(10) == 5, f"signal passed on: {p.returncode}")
-    r = ctl("--log", f"{WORK}/log", "--log-format", "json", "run", "--bundle", "/no/such/bundle", "x")
-    line = json.loads(open(f"{WORK}/log").read())
+    r = ctl("--log", f"{WORK}/told", "--log-format", "json", "run", "--bundle", "/no/such/bundle", "x")
+    line = json.loads(open(f"{WORK}/told").read())
     check(r.returncode == 1 and line["level"] == "error" and "/no/such/bundle" in line["msg"], f"log: {line}")
     for bad in (["run", "--nonsense", "x"], ["start"], ["frobnicate"], ["run", "--bundle", BUNDLE, "../x"], ["state", ".."]):
         check(ctl(*bad).returncode == 1, f"{bad} worked")
