@@ -183,6 +183,8 @@ static void write_log(const char *text)
 		dprintf(fd, "%s\n", json);
 	else if (fd >= 0)
 		dprintf(fd, "time=\"%s\" level=error msg=\"%s\"\n", when, text);
+	json_decref(line);
+	free(json);
 }
 
 static void clean_up(void)
@@ -251,5 +253,7 @@ int command_main(int argc, char **argv)
 	}
 	if (options.n_args < current->min_args || (current->max_args >= 0 && options.n_args > current->max_args))
 		fail(PHASE_PLAN, 0, "usage: %s %s", current->name, current->usage);
-	return current->run(&options);
+	int code = current->run(&options);
+	json_release();
+	return code;
 }

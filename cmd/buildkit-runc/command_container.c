@@ -14,6 +14,7 @@
 #define DEATH_TRIES 1000
 #define DEATH_PAUSE_US 10000
 
+/* Takes it. */
 static void print(json_t *value)
 {
 	if (value == NULL || json_dumpf(value, stdout, JSON_INDENT(2)) != 0)
@@ -21,6 +22,7 @@ static void print(json_t *value)
 	putchar('\n');
 	if (fflush(stdout) != 0)
 		fail(PHASE_PLAN, errno, "print");
+	json_decref(value);
 }
 
 int command_state(const struct command_options *o)

@@ -99,6 +99,8 @@ int command_create(const struct command_options *o)
 int command_run(const struct command_options *o)
 {
 	static struct created r;
+	if (!o->detach)
+		wait_prepare();
 	create(&r, o, o->detach, true);
 	if (!container_let_go(&r.container))
 		fail(PHASE_PLAN, errno, "start %s", o->args[0]);

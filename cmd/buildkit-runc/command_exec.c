@@ -146,6 +146,8 @@ int command_exec(const struct command_options *o)
 	cgroups_find(&all);
 	bool placed = cgroup_open(&all, container.cgroup, &cgroup) == 0;
 	struct launch l = {.plan = p, .fds = fds, .cgroup = placed ? &cgroup : NULL, .gate_fd = -1};
+	if (!o->detach)
+		wait_prepare();
 	pid_t pid = launch(&l);
 	if (l.console_fd >= 0 && socket)
 		process_send_console(o->console_socket, l.console_fd);

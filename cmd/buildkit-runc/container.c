@@ -76,6 +76,7 @@ void container_save(const struct container *c)
 	if (state == NULL || fd < 0 || json_dumpfd(state, fd, JSON_COMPACT) != 0 ||
 	    renameat(c->dir_fd, STATE_FILE ".new", c->dir_fd, STATE_FILE) != 0)
 		fail(PHASE_PLAN, errno, "write the state of %s", c->id);
+	json_decref(state);
 }
 
 bool container_try_load(struct container *c, const char *root, const char *id)

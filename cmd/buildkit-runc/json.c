@@ -32,8 +32,12 @@ void *json_room(size_t n, size_t size)
 	return r->bytes;
 }
 
+static json_t *files; /* an array: all that json_file gave */
+
 void json_release(void)
 {
+	json_decref(files);
+	files = NULL;
 	while (rooms != NULL) {
 		struct room *r = rooms;
 		rooms = r->next;
@@ -56,6 +60,10 @@ json_t *json_file(const char *path)
 		fail(PHASE_PLAN, EFBIG, "read %s", path);
 	json_t *root = json_loadb(bytes, n, JSON_REJECT_DUPLICATES, &error);
 	free(bytes);
+	if (files == NULL)
+		files = json_array();
+	if (root != NULL && json_array_append_new(files, root) != 0)
+		fail(PHASE_PLAN, ENOMEM, "read %s", path);
 	if (root == NULL)
 		fail(PHASE_PLAN, 0, "%s:%d: %s", path, error.line, error.text);
 	if (!json_is_object(root))

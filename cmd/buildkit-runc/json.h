@@ -15,7 +15,7 @@
 
 #define JSON_MAX_BYTES (16u << 20)
 
-json_t *json_file(const char *path);
+json_t *json_file(const char *path); /* borrowed, until json_release */
 json_t *json_member(const json_t *object, const char *name, json_type type); /* NULL: absent */
 json_t *json_need(const json_t *object, const char *name, json_type type);
 const char *json_text(const json_t *object, const char *name, const char *otherwise);
@@ -24,4 +24,4 @@ int64_t json_number(const json_t *object, const char *name, int64_t otherwise, i
 /* An array of strings. */
 struct plan_strings json_texts(const json_t *object, const char *name);
 void *json_room(size_t n, size_t size); /* zeroed, one more than n; ends the command when there is none */
-void json_release(void);                /* all that json_room gave */
+void json_release(void);                /* all that json_room and json_file gave */

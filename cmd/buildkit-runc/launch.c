@@ -44,7 +44,10 @@ static _Noreturn void be_child(struct launch *l, int socket_fd)
 {
 	struct gate gate = {socket_fd, l->gate_fd};
 	char byte;
+	sigset_t none;
 	fail_to(socket_fd);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (read(socket_fd, &byte, 1) != 1)
 		_exit(1);
 	if ((l->plan->namespaces & CLONE_NEWUSER) != 0)

@@ -109,21 +109,48 @@ static const char *field(const char *line, unsigned i, size_t *ret_n)
 	return line;
 }
 
+/* One line without its end, cut to size; false at the end of the file or of our patience. No allocation here. */
+struct lines {
+	int fd;
+	size_t at, n, taken;
+	char block[16384];
+};
+
+static bool next_line(struct lines *l, char *line, size_t size)
+{
+	size_t used = 0;
+	for (;;) {
+		if (l->at == l->n) {
+			ssize_t n = l->taken < PASSWD_BYTES ? read(l->fd, l->block, sizeof l->block) : 0;
+			l->at = 0;
+			l->n = n > 0 ? (size_t)n : 0;
+			l->taken += l->n;
+			if (l->n == 0)
+				break;
+		}
+		char c = l->block[l->at++];
+		if (c == '\n')
+			break;
+		if (used < size - 1)
+			line[used++] = c;
+	}
+	line[used] = '\0';
+	return used > 0 || l->n > 0;
+}
+
 static bool find_home(uint32_t uid, char *text, size_t size)
 {
-	auto_fd fd = open("/etc/passwd", O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	FILE *f = fd >= 0 ? fdopen(fd, "re") : NULL;
+	static struct lines lines;
 	static char line[8192];
-	size_t read_bytes = 0;
+	auto_fd fd = open("/etc/passwd", O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	struct stat st;
 	bool found = false;
-	if (f == NULL)
+	if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
 		return false;
-	fd = -1;
-	while (!found && read_bytes < PASSWD_BYTES && fgets(line, sizeof line, f) != NULL) {
+	lines = (struct lines){.fd = fd};
+	while (!found && next_line(&lines, line, sizeof line)) {
 		size_t n;
 		char *end;
-		read_bytes += strlen(line);
-		line[strcspn(line, "\n")] = '\0';
 		const char *id = field(line, 2, &n);
 		if (n == 0 || strtoull(id, &end, 10) != uid || end != id + n)
 			continue;
@@ -131,7 +158,6 @@ static bool find_home(uint32_t uid, char *text, size_t size)
 		found = n > 0;
 		snprintf(text, size, "HOME=%.*s", (int)n, home);
 	}
-	fclose(f);
 	return found;
 }
 

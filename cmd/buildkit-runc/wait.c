@@ -68,12 +68,18 @@ static bool take_signals(int signal_fd, pid_t pid, int console_fd, int *ret_code
 	return true;
 }
 
+void wait_prepare(void)
+{
+	sigset_t all;
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+}
+
 int wait_for(pid_t pid, int console_fd)
 {
 	sigset_t all;
 	int code = 0;
 	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, NULL);
 	auto_fd signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (signals < 0)
 		fail(PHASE_PLAN, errno, "wait for signals");

@@ -11,13 +11,14 @@
 #define CONTROL_FD 3 /* in the program */
 /* On v1 a process waits some ms for its cgroups, longer than a short step runs: the one after the next is begun too. */
 #define IN_ADVANCE 2
+#define STOP_MS 5000
 
 struct runner {
 	GMutex mu; /* guards the rest */
 	char *binary, *instance, *parent;
 	process *process; /* owned; NULL: not running */
 	int control_fd;   /* owned; -1 */
-	unsigned asked;    /* requests for the default parent that are under way or answered */
+	unsigned asked;   /* requests for the default parent that are under way or answered */
 };
 
 runner *runner_new(const char *binary, const char *instance, const char *cgroup_parent)
@@ -33,11 +34,11 @@ runner *runner_new(const char *binary, const char *instance, const char *cgroup_
 
 static void stop(runner *r)
 {
-	int status;
 	fd_close(&r->control_fd);
-	/* It hangs up with us, kills what it runs and ends by itself. */
-	if (r->process != NULL)
-		process_wait(r->process, NULL, &status, NULL);
+	/* It hangs up with us, kills what it runs and ends by itself; killed, all it runs dies all the same. */
+	struct pollfd end = {.fd = r->process != NULL ? process_pidfd(r->process) : -1, .events = POLLIN};
+	while (r->process != NULL && poll(&end, 1, STOP_MS) < 0 && errno == EINTR)
+		continue;
 	g_clear_pointer(&r->process, process_free);
 	r->asked = 0;
 }

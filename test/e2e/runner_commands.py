@@ -58,7 +58,12 @@ def life():
     r = ctl("create", "--bundle", BUNDLE, "life")
     check(r.returncode == 1 and "already exists" in r.stderr, f"second create: {r}")
     check(ctl("start", "life").returncode == 0 and status("life") == "running", "start")
-    check(os.readlink(f"/proc/{state['pid']}/exe").endswith("busybox"), "the program does not run")
+    for _ in range(100): # from the gate to exec is a moment
+        if os.readlink(f"/proc/{state['pid']}/exe").endswith("busybox"):
+            break
+        time.sleep(.05)
+    else:
+        sys.exit("FAIL: the program does not run")
     check(ctl("start", "life").returncode == 1, "second start")
     r = ctl("delete", "life")
     check(r.returncode == 1 and "not stopped" in r.stderr, f"delete of a running one: {r}")
@@ -89,8 +94,8 @@ def exits():
     check(p.stdout.readline() == "ready\n", "not ready")
     p.send_signal(signal.SIGUSR1)
     check(p.wait(10) == 5, f"signal passed on: {p.returncode}")
-    r = ctl("--log", f"{WORK}/log", "--log-format", "json", "run", "--bundle", "/no/such/bundle", "x")
-    line = json.loads(open(f"{WORK}/log").read())
+    r = ctl("--log", f"{WORK}/told", "--log-format", "json", "run", "--bundle", "/no/such/bundle", "x")
+    line = json.loads(open(f"{WORK}/told").read())
     check(r.returncode == 1 and line["level"] == "error" and "/no/such/bundle" in line["msg"], f"log: {line}")
     for bad in (["run", "--nonsense", "x"], ["start"], ["frobnicate"], ["run", "--bundle", BUNDLE, "../x"], ["state", ".."]):
         check(ctl(*bad).returncode == 1, f"{bad} worked")
