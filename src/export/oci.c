@@ -166,6 +166,8 @@ static bool tar_send(const struct oci_exporter *e, session *client, unsigned ind
 		why = g_steal_pointer(&status);
 	}
 	if (!sent && !error_is(why, ERROR_ALREADY_EXISTS)) { /* the client has it and wants none */
+		if (!cancel_is_set(work->cancel))
+			g_prefix_error(&why, "failed to copy to tar: ");
 		g_propagate_error(error, g_steal_pointer(&why));
 		return false;
 	}
