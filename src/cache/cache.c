@@ -65,7 +65,8 @@ cache *cache_open(const struct cache_options *options, GError **error)
 {
 	cache *c = cache_new(options);
 	sweep_mounts(options);
-	c->snapshotter = snapshotter_open(c->root_fd, options->snapshotter, error);
+	c->snapshotter = options->keeper ? snapshotter_open_kept(c->root_fd, options->keeper, error)
+					 : snapshotter_open(c->root_fd, options->snapshotter, error);
 	if (!c->snapshotter || !open_dirs(c, error) || !store_open(c, error) || !recovery_load(c, error) ||
 	    !recovery_sweep(c, error)) {
 		cache_close(c);

@@ -26,6 +26,7 @@ struct cache_options {
 	int root_fd;             /* borrowed: the worker's state directory */
 	const char *root_path;   /* for messages and OCI runtimes only */
 	const char *snapshotter; /* "auto", "overlayfs", "native" */
+	const struct snapshot_keeper *keeper; /* borrowed; who keeps trees instead of a snapshotter of ours, or NULL */
 	blob_store *blobs;       /* borrowed */
 };
 /* Opens the store, adopts or removes what a crash left (P20-P24). Errors: UNIMPLEMENTED "unknown snapshotter name:
