@@ -38,6 +38,8 @@ static cache *cache_new(const struct cache_options *options)
 	c->root_fd = options->root_fd;
 	c->work_fd = c->snapshots_fd = c->trash_fd = -1;
 	c->blobs = options->blobs;
+	c->images = options->images;
+	c->images_data = options->images_data;
 	c->boot_id = machine_boot_id();
 	g_mutex_init(&c->mu);
 	g_mutex_init(&c->flush_mu);

@@ -18,25 +18,29 @@ void trash_put(cache *c, int dir_fd, const char *name)
 		tree_remove_at(dir_fd, name, NULL);
 }
 
-static void empty_kept(cache *c)
+/* How many went. */
+static guint empty_once(cache *c)
 {
+	guint n = 0;
 	scoped_fd fd = openat(c->trash_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	if (!dir)
-		return;
+		return 0;
 	fd_steal(&fd);
 	for (const struct dirent *entry; (entry = readdir(dir));)
 		if (entry->d_name[0] != '.' && discard(c, c->trash_fd, entry->d_name))
-			tree_remove_at(c->trash_fd, entry->d_name, NULL);
+			n += tree_remove_at(c->trash_fd, entry->d_name, NULL);
 	closedir(dir);
+	return n;
 }
 
 void trash_empty(cache *c)
 {
 	g_mutex_lock(&c->trash_mu);
-	if (snapshotter_is_kept(c->snapshotter))
-		empty_kept(c);
-	else
+	if (!snapshotter_is_kept(c->snapshotter))
 		tree_remove_contents(c->trash_fd, NULL);
+	else
+		while (empty_once(c) > 0)
+			; /* a keeper lets go of a tree once none is over it */
 	g_mutex_unlock(&c->trash_mu);
 }
