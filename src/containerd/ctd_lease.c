@@ -197,26 +197,34 @@ static bool collect_by_another(ctd_client *c, GError **error)
 	return id != NULL;
 }
 
-static bool collect_locked(ctd_client *c, GError **error)
+/* Is there nothing that the lease keeps, and nobody who is about to make something? */
+static bool is_idle_locked(ctd_client *c, bool *ret_idle, GError **error)
 {
 	GError *failure = NULL;
 	g_autoptr(CtdLeases__ListResourcesResponse) held = c->lease_users == 0 ? list_all(c, &failure) : NULL;
-	bool absent = failure && error_is(failure, ERROR_NOT_FOUND);
-	if (failure && !absent) {
-		g_propagate_error(error, failure);
-		return false;
+	*ret_idle = held && held->n_resources == 0;
+	if (!failure || error_is(failure, ERROR_NOT_FOUND)) {
+		g_clear_error(&failure);
+		return true;
 	}
-	g_clear_error(&failure);
-	if (absent || !held || held->n_resources > 0)
-		return collect_by_another(c, error);
-	c->lease_made = false;
-	return delete_lease(c, c->lease, true, error);
+	g_propagate_error(error, failure);
+	return false;
+}
+
+static bool drop_idle(ctd_client *c, GError **error)
+{
+	bool idle = false;
+	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&c->lease_mu);
+	if (!is_idle_locked(c, &idle, error))
+		return false;
+	c->lease_made = c->lease_made && !idle;
+	return !idle || delete_lease(c, c->lease, false, error);
 }
 
 bool ctd_lease_collect(ctd_client *c, GError **error)
 {
-	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&c->lease_mu);
-	if (!g_atomic_int_compare_and_exchange(&c->dirty, 1, 0) || collect_locked(c, error))
+	if (!g_atomic_int_compare_and_exchange(&c->dirty, 1, 0) ||
+	    (drop_idle(c, error) && collect_by_another(c, error)))
 		return true;
 	g_atomic_int_set(&c->dirty, 1);
 	return false;

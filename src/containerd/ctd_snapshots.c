@@ -43,7 +43,20 @@ bool ctd_snapshot_remove(ctd_client *c, const char *snapshotter, const char *key
 	g_autofree char *type = g_strconcat("snapshots/", snapshotter, NULL);
 	request.snapshotter = borrow(snapshotter);
 	request.key = borrow(key);
-	return ctd_remove(c, CTD_LONG, SNAPSHOTS "Remove", &request, error) && ctd_lease_drop(c, type, key, error);
+	GError *failure = NULL;
+	/* Under the lease, which lets go of it in the same transaction. */
+	void *reply = ctd_call_under(c, ctd_lease_id(c), CTD_LONG, SNAPSHOTS "Remove", &request, &google__empty__descriptor,
+				     NULL, &failure);
+	guard_free(reply);
+	ctd_lease_mark(c);
+	if (reply)
+		return true;
+	if (error_is(failure, ERROR_NOT_FOUND)) {
+		g_clear_error(&failure);
+		return ctd_lease_drop(c, type, key, error);
+	}
+	g_propagate_error(error, failure);
+	return false;
 }
 
 bool ctd_snapshot_exists(ctd_client *c, const char *snapshotter, const char *key, GError **error)

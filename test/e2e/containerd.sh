@@ -47,3 +47,18 @@ for image in $(ctr_ images ls -q); do ctr_ images rm --sync "$image" > /dev/null
 containerd_is_empty
 stop_daemon
 no_containerd_leftovers
+
+# Both workers: the OCI worker is the default, lists and prune know both.
+start_containerd_daemon --oci-worker=true
+"$BIN/buildctl" debug workers -v > "$WORK/workers"
+[ "$(grep 'worker.executor:' "$WORK/workers" | awk '{ print $2 }' | tr '\n' ' ')" = "oci containerd " ] || { cat "$WORK/workers"; fail "wrong workers"; }
+grep -q "worker.containerd.namespace:.*$CTD_NAMESPACE" "$WORK/workers" || fail "no namespace label"
+build "$WORK/c" > "$WORK/both" 2>&1 || { cat "$WORK/both"; fail "build with both workers"; }
+containerd_is_empty snapshots content
+"$BIN/buildctl" prune --all > /dev/null
+stop_daemon
+
+# "auto": with nobody at the socket there is only the OCI worker.
+kill_containerd TERM
+start_containerd_daemon --oci-worker=auto --containerd-worker=auto
+[ "$("$BIN/buildctl" debug workers | tail -n +2 | wc -l)" = 1 ] || fail "a worker without its containerd"
