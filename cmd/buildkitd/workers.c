@@ -106,8 +106,8 @@ static void log_worker(const worker *w)
 		g_autofree char *text = platform_format(&w->platforms[i]);
 		g_string_append_printf(platforms, "%s%s", i ? " " : "", text);
 	}
-	log_info("found worker \"%s\", snapshotter=%s, runtime=%s, platforms=[%s]", w->id, cache_snapshotter_name(w->cache),
-		 executor_binary(w->executor), platforms->str);
+	log_info("found worker \"%s\", snapshotter=%s, runtime=%s, platforms=[%s]", w->id,
+		 cache_snapshotter_name(w->cache), executor_binary(w->executor), platforms->str);
 }
 
 static bool add(struct workers *ws, worker *w)

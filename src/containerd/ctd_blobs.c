@@ -23,8 +23,8 @@ struct blobs {
 	int content_fd;     /* owned; -1: bytes come through the API only */
 	int root_fd;        /* borrowed */
 	GMutex mu;
-	GHashTable *sizes;   /* digest text to int64_t *; those that the lease holds */
-	GPtrArray *let_go;   /* of char *: out of the table, not yet out of the lease */
+	GHashTable *sizes; /* digest text to int64_t *; those that the lease holds */
+	GPtrArray *let_go; /* of char *: out of the table, not yet out of the lease */
 	GRWLock commits;
 };
 
@@ -180,8 +180,8 @@ static bool receive(rpc_call *call, int fd, int64_t size, GError **error)
 			break;
 	}
 	return got == size || (error && *error) ||
-	       error_set(error, ERROR_DATA_LOSS, "containerd sent %" G_GINT64_FORMAT " bytes, expected %" G_GINT64_FORMAT,
-			 got, size);
+	       error_set(error, ERROR_DATA_LOSS,
+			 "containerd sent %" G_GINT64_FORMAT " bytes, expected %" G_GINT64_FORMAT, got, size);
 }
 
 static int open_through_api(struct blobs *b, const struct digest *digest, int64_t size, GError **error)
@@ -384,8 +384,8 @@ static void writer_close(void *writer)
 }
 
 /* ---- labels */
-bool ctd_blobs_label(ctd_client *client, const struct digest *digest, const char *const *keys, const char *const *values,
-		     size_t n, GError **error)
+bool ctd_blobs_label(ctd_client *client, const struct digest *digest, const char *const *keys,
+		     const char *const *values, size_t n, GError **error)
 {
 	Content__UpdateRequest request = CONTENT__UPDATE_REQUEST__INIT;
 	Content__Info info = CONTENT__INFO__INIT;
@@ -407,8 +407,8 @@ bool ctd_blobs_label(ctd_client *client, const struct digest *digest, const char
 	mask.n_paths = n;
 	request.info = &info;
 	request.update_mask = &mask;
-	void *reply = ctd_call(client, CTD_PLAIN, CONTENT "Update", &request, &content__update_response__descriptor, NULL,
-			       error);
+	void *reply = ctd_call(client, CTD_PLAIN, CONTENT "Update", &request, &content__update_response__descriptor,
+			       NULL, error);
 	guard_free(reply);
 	return reply != NULL;
 }

@@ -17,5 +17,5 @@ extern const struct blob_backend ctd_blobs_backend;
 /* client is borrowed; content_root may be NULL; root_fd is borrowed. */
 void *ctd_blobs_open(ctd_client *client, const char *content_root, int root_fd, GError **error);
 /* A label of a blob of ours. */
-bool ctd_blobs_label(ctd_client *client, const struct digest *digest, const char *const *keys, const char *const *values,
-		     size_t n, GError **error);
+bool ctd_blobs_label(ctd_client *client, const struct digest *digest, const char *const *keys,
+		     const char *const *values, size_t n, GError **error);

@@ -7,6 +7,7 @@
 
 #define DIAL_MS 10000
 #define CALL_MS 60000
+#define LONG_CALL_MS 600000
 
 /* ---- the connection */
 static char *full_address(const char *address)
@@ -124,6 +125,13 @@ void ctd_client_on_connect(ctd_client *c, void (*fn)(void *data), void *data)
 }
 
 /* ---- calls */
+static int timeout_of(unsigned flags)
+{
+	if (flags & CTD_ENDLESS)
+		return 0;
+	return flags & CTD_LONG ? LONG_CALL_MS : CALL_MS;
+}
+
 static rpc_metadata *metadata(const ctd_client *c, const char *lease)
 {
 	rpc_metadata *md = rpc_metadata_new();
@@ -141,8 +149,7 @@ void *ctd_call_under(ctd_client *c, const char *lease, unsigned flags, const cha
 		return NULL;
 	g_autoptr(rpc_metadata) md = metadata(c, lease);
 	GError *failure = NULL;
-	void *message =
-		rpc_unary(conn, path, md, request, reply, stop, flags & CTD_LONG ? 0 : CALL_MS, &failure);
+	void *message = rpc_unary(conn, path, md, request, reply, stop, timeout_of(flags), &failure);
 	if (message)
 		return message;
 	ctd_name_peer(c, failure);

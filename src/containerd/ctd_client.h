@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ctd_client: a connection to containerd (its gRPC API over a unix or tcp socket), and the lease that keeps what is ours.
+ * ctd_client: a connection to containerd (its gRPC API over a unix or tcp socket), and the lease that keeps what is
+ *ours.
  *
  *	ctd_client *c = ctd_client_new(&options, error);
  *	reply = ctd_call(c, CTD_LEASED, "/containerd.services.snapshots.v1.Snapshots/Prepare", &request,
@@ -17,10 +18,10 @@
 typedef struct ctd_client ctd_client;
 
 struct ctd_client_options {
-	rpc_loop *loop;          /* borrowed */
-	const char *address;     /* a path, unix://PATH or tcp://HOST:PORT */
+	rpc_loop *loop;      /* borrowed */
+	const char *address; /* a path, unix://PATH or tcp://HOST:PORT */
 	const char *namespace;
-	const char *worker_id;   /* names the lease; NULL: the client makes no leased calls */
+	const char *worker_id; /* names the lease; NULL: the client makes no leased calls */
 };
 /* Connects once, so that a wrong address is told at once. */
 ctd_client *ctd_client_new(const struct ctd_client_options *options, GError **error);
@@ -33,7 +34,8 @@ void ctd_client_on_connect(ctd_client *c, void (*fn)(void *data), void *data);
 enum ctd_flags {
 	CTD_PLAIN = 0,
 	CTD_LEASED = 1,
-	CTD_LONG = 2, /* takes as long as it takes; otherwise a minute */
+	CTD_LONG = 2,    /* ten minutes; otherwise one */
+	CTD_ENDLESS = 4, /* as long as it takes */
 };
 /* One request, one reply (guard_free). */
 void *ctd_call(ctd_client *c, unsigned flags, const char *path, const void *request,

@@ -133,8 +133,8 @@ static bool apply(const struct unpacking *u, const oci_layer *layer, CtdSnapshot
 	request.mounts = mounts->mounts;
 	request.n_mounts = mounts->n_mounts;
 	g_autoptr(CtdDiff__ApplyResponse) reply =
-		ctd_call_under(u->images->client, u->lease, CTD_LONG, "/containerd.services.diff.v1.Diff/Apply", &request,
-			       &ctd_diff__apply_response__descriptor, u->cancel, error);
+		ctd_call_under(u->images->client, u->lease, CTD_ENDLESS, "/containerd.services.diff.v1.Diff/Apply",
+			       &request, &ctd_diff__apply_response__descriptor, u->cancel, error);
 	guard_free(request.diff);
 	if (!reply)
 		return false;
@@ -149,9 +149,9 @@ static bool extract(const struct unpacking *u, const oci_layer *layer, const str
 	char random[IDENT_SIZE];
 	ident_new(random);
 	g_autofree char *key = g_strdup_printf("extract-%s %s", random, chain->text);
-	g_autoptr(CtdSnapshots__PrepareSnapshotResponse) mounts = ctd_snapshot_prepare(
-		images->client, u->lease, images->snapshotter, key, digest_is_set(&u->chain) ? u->chain.text : "",
-		u->cancel, error);
+	g_autoptr(CtdSnapshots__PrepareSnapshotResponse) mounts =
+		ctd_snapshot_prepare(images->client, u->lease, images->snapshotter, key,
+				     digest_is_set(&u->chain) ? u->chain.text : "", u->cancel, error);
 	GError *failure = NULL;
 	if (mounts && apply(u, layer, mounts, &failure) &&
 	    ctd_snapshot_commit(images->client, u->lease, images->snapshotter, chain->text, key, &failure))

@@ -173,8 +173,8 @@ void ctd_lease_sweep(ctd_client *c)
 {
 	CtdLeases__ListRequest request = CTD_LEASES__LIST_REQUEST__INIT;
 	g_autofree char *prefix = g_strconcat(c->lease, "-", NULL);
-	g_autoptr(CtdLeases__ListResponse) reply = ctd_call_under(
-		c, NULL, CTD_PLAIN, LEASES "List", &request, &ctd_leases__list_response__descriptor, NULL, NULL);
+	g_autoptr(CtdLeases__ListResponse) reply = ctd_call_under(c, NULL, CTD_PLAIN, LEASES "List", &request,
+								  &ctd_leases__list_response__descriptor, NULL, NULL);
 	for (size_t i = 0; reply && i < reply->n_leases; i++) {
 		const char *id = reply->leases[i]->id;
 		if (g_str_has_prefix(id, prefix) && !is_worked_under(c, id))

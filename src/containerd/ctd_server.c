@@ -16,8 +16,8 @@ static bool ask_identity(ctd_client *c, struct ctd_server *s, GError **error)
 {
 	Google__Empty nothing = GOOGLE__EMPTY__INIT;
 	g_autoptr(CtdIntrospection__ServerResponse) server =
-		ctd_call(c, CTD_PLAIN, INTROSPECTION "Server", &nothing, &ctd_introspection__server_response__descriptor,
-			 NULL, error);
+		ctd_call(c, CTD_PLAIN, INTROSPECTION "Server", &nothing,
+			 &ctd_introspection__server_response__descriptor, NULL, error);
 	if (!server)
 		return false;
 	g_autoptr(CtdIntrospection__VersionResponse) version =
@@ -35,14 +35,15 @@ static CtdIntrospection__PluginsResponse *plugins(ctd_client *c, const char *con
 	CtdIntrospection__PluginsRequest request = CTD_INTROSPECTION__PLUGINS_REQUEST__INIT;
 	request.filters = (char **)(uintptr_t)filters;
 	request.n_filters = g_strv_length((char **)(uintptr_t)filters);
-	return ctd_call(c, CTD_PLAIN, INTROSPECTION "Plugins", &request, &ctd_introspection__plugins_response__descriptor,
-			NULL, error);
+	return ctd_call(c, CTD_PLAIN, INTROSPECTION "Plugins", &request,
+			&ctd_introspection__plugins_response__descriptor, NULL, error);
 }
 
 static void add_platform(struct ctd_server *s, const Ctd__Platform *wire)
 {
 	struct platform p;
-	g_autofree char *text = g_strjoin("/", wire->os, wire->architecture, *wire->variant ? wire->variant : NULL, NULL);
+	g_autofree char *text =
+		g_strjoin("/", wire->os, wire->architecture, *wire->variant ? wire->variant : NULL, NULL);
 	if (s->n_platforms == MAX_PLATFORMS || !platform_parse(text, &p, NULL))
 		return;
 	for (size_t i = 0; i < s->n_platforms; i++)
@@ -63,7 +64,8 @@ static bool ask_platforms(ctd_client *c, struct ctd_server *s, GError **error)
 	for (size_t i = 0; i < reply->n_plugins; i++)
 		for (size_t j = 0; j < reply->plugins[i]->n_platforms; j++)
 			add_platform(s, reply->plugins[i]->platforms[j]);
-	return reply->n_plugins > 0 || error_set(error, ERROR_FAILED_PRECONDITION, "failed to find any runtime plugins");
+	return reply->n_plugins > 0 ||
+	       error_set(error, ERROR_FAILED_PRECONDITION, "failed to find any runtime plugins");
 }
 
 static bool ask_content_root(ctd_client *c, struct ctd_server *s, GError **error)

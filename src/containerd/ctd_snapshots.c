@@ -13,8 +13,8 @@ static char *borrow(const char *text)
 }
 
 CtdSnapshots__PrepareSnapshotResponse *ctd_snapshot_prepare(ctd_client *c, const char *lease, const char *snapshotter,
-							     const char *key, const char *parent, cancel *stop,
-							     GError **error)
+							    const char *key, const char *parent, cancel *stop,
+							    GError **error)
 {
 	CtdSnapshots__PrepareSnapshotRequest request = CTD_SNAPSHOTS__PREPARE_SNAPSHOT_REQUEST__INIT;
 	request.snapshotter = borrow(snapshotter);
@@ -45,8 +45,8 @@ bool ctd_snapshot_remove(ctd_client *c, const char *snapshotter, const char *key
 	request.key = borrow(key);
 	GError *failure = NULL;
 	/* Under the lease, which lets go of it in the same transaction. */
-	void *reply = ctd_call_under(c, ctd_lease_id(c), CTD_LONG, SNAPSHOTS "Remove", &request, &google__empty__descriptor,
-				     NULL, &failure);
+	void *reply = ctd_call_under(c, ctd_lease_id(c), CTD_PLAIN, SNAPSHOTS "Remove", &request,
+				     &google__empty__descriptor, NULL, &failure);
 	guard_free(reply);
 	ctd_lease_mark(c);
 	if (reply)

@@ -12,8 +12,8 @@
 
 /* A new writable snapshot; parent "" for none. guard_free. */
 CtdSnapshots__PrepareSnapshotResponse *ctd_snapshot_prepare(ctd_client *c, const char *lease, const char *snapshotter,
-							     const char *key, const char *parent, cancel *stop,
-							     GError **error);
+							    const char *key, const char *parent, cancel *stop,
+							    GError **error);
 bool ctd_snapshot_commit(ctd_client *c, const char *lease, const char *snapshotter, const char *name, const char *key,
 			 GError **error);
 /* Absence is success. FAILED_PRECONDITION while another builds on it. */

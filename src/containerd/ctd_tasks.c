@@ -81,8 +81,8 @@ static bool create_task(ctd_tasks *t, const struct runtime_call *call, char *con
 	request.stdout = fifos[0];
 	request.stderr = fifos[1];
 	request.runtime_path = t->runtime_path;
-	void *reply = ctd_call(t->client, CTD_LONG, TASKS "Create", &request, &ctd_tasks__create_task_response__descriptor,
-			       call->cancel, error);
+	void *reply = ctd_call(t->client, CTD_LONG, TASKS "Create", &request,
+			       &ctd_tasks__create_task_response__descriptor, call->cancel, error);
 	guard_free(reply);
 	return reply != NULL;
 }
@@ -133,7 +133,8 @@ static bool remove_container(ctd_tasks *t, const char *id)
 		g_autoptr(GError) failure = NULL;
 		if (delete_task(t, id, &had_task, &failure))
 			break;
-		/* It may be the shim that is gone; if it is containerd, this is done when there is a connection again. */
+		/* It may be the shim that is gone; if it is containerd, this is done when there is a connection again.
+		 */
 		if (error_is(failure, ERROR_UNAVAILABLE) && i >= UNAVAILABLE_TRIES)
 			return true;
 		kill_task(t, id);

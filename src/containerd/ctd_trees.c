@@ -79,9 +79,10 @@ static bool find_place(const ctd_trees *t, const CtdSnapshots__PrepareSnapshotRe
 	else if (m && strcmp(m->type, "bind") == 0)
 		p.fs = m->source;
 	if (!p.fs || !g_path_is_absolute(p.fs) || (p.work && !g_path_is_absolute(p.work)))
-		return error_set(error, ERROR_UNIMPLEMENTED,
-				 "containerd's snapshotter \"%s\" has mounts of type \"%s\", which is not supported yet",
-				 t->snapshotter, m ? m->type : "");
+		return error_set(
+			error, ERROR_UNIMPLEMENTED,
+			"containerd's snapshotter \"%s\" has mounts of type \"%s\", which is not supported yet",
+			t->snapshotter, m ? m->type : "");
 	*ret = p;
 	return true;
 }
@@ -126,12 +127,12 @@ static char *sealed_key(ctd_trees *t, int dir_fd, GError **error)
 }
 
 static CtdSnapshots__PrepareSnapshotResponse *prepare_leased(ctd_trees *t, const char *active, const char *parent,
-							      GError **error)
+							     GError **error)
 {
 	if (!ctd_lease_use(t->client, error))
 		return NULL;
-	CtdSnapshots__PrepareSnapshotResponse *reply = ctd_snapshot_prepare(
-		t->client, ctd_lease_id(t->client), t->snapshotter, active, parent, NULL, error);
+	CtdSnapshots__PrepareSnapshotResponse *reply =
+		ctd_snapshot_prepare(t->client, ctd_lease_id(t->client), t->snapshotter, active, parent, NULL, error);
 	ctd_lease_leave(t->client);
 	return reply;
 }

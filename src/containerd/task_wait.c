@@ -8,10 +8,10 @@
 struct task_wait {
 	ctd_client *client; /* borrowed */
 	char *id;
-	cancel *stop; /* ref */
+	cancel *stop;    /* ref */
 	GThread *thread; /* NULL: joined */
-	int fd;       /* owned */
-	int code;     /* these two are the thread's until it is joined */
+	int fd;          /* owned */
+	int code;        /* these two are the thread's until it is joined */
 	GError *error;
 };
 
@@ -20,8 +20,8 @@ static gpointer run(gpointer data)
 	task_wait *w = data;
 	CtdTasks__WaitRequest request = CTD_TASKS__WAIT_REQUEST__INIT;
 	request.container_id = w->id;
-	CtdTasks__WaitResponse *reply = ctd_call(w->client, CTD_LONG, "/containerd.services.tasks.v1.Tasks/Wait", &request,
-						 &ctd_tasks__wait_response__descriptor, w->stop, &w->error);
+	CtdTasks__WaitResponse *reply = ctd_call(w->client, CTD_ENDLESS, "/containerd.services.tasks.v1.Tasks/Wait",
+						 &request, &ctd_tasks__wait_response__descriptor, w->stop, &w->error);
 	if (reply)
 		w->code = (int)reply->exit_status;
 	guard_free(reply);

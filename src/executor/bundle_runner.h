@@ -5,7 +5,8 @@
  *	const struct bundle_runner runner = {.name = "io.containerd.runc.v2", .run = run, .end = end, .self = self};
  *	executor_new(&(struct executor_options){.bundle_runner = &runner, ...}, error);
  *
- * The bundle is complete: config.json, the root and the sources of mounts attached, in this mount namespace. Thread: any.
+ * The bundle is complete: config.json, the root and the sources of mounts attached, in this mount namespace. Thread:
+ *any.
  */
 #pragma once
 #include "executor/runtime.h"

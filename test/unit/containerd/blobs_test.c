@@ -178,7 +178,8 @@ static void test_reopen(struct rig *r, gconstpointer data)
 static void test_nobody_there(struct rig *r, gconstpointer data)
 {
 	g_autoptr(GError) error = NULL;
-	const struct ctd_client_options options = {.loop = r->fake.loop, .address = "/nowhere/sock", .namespace = "ns", .worker_id = "w"};
+	const struct ctd_client_options options = {
+		.loop = r->fake.loop, .address = "/nowhere/sock", .namespace = "ns", .worker_id = "w"};
 	g_assert_null(ctd_client_new(&options, &error));
 	g_assert_true(error_is(error, ERROR_UNAVAILABLE));
 	g_assert_true(g_str_has_prefix(error->message, "containerd at unix:///nowhere/sock: "));

@@ -14,10 +14,10 @@ struct fake {
 	rpc_server *server;
 	char *dir, *address;
 	GMutex mu;
-	GHashTable *leases;    /* id to set of "type id" */
-	GHashTable *content;   /* digest to GBytes */
-	GHashTable *ingests;   /* ref to GByteArray */
-	int collections;       /* leases deleted with sync */
+	GHashTable *leases;  /* id to set of "type id" */
+	GHashTable *content; /* digest to GBytes */
+	GHashTable *ingests; /* ref to GByteArray */
+	int collections;     /* leases deleted with sync */
 	bool refuse_writes;
 };
 
@@ -174,7 +174,8 @@ static inline ProtobufCMessage *content_abort(rpc_call *call, const ProtobufCMes
 static inline bool content_read(rpc_call *call, void *data, GError **error)
 {
 	struct fake *f = data;
-	Content__ReadContentRequest *request = rpc_call_recv_message(call, &content__read_content_request__descriptor, error);
+	Content__ReadContentRequest *request =
+		rpc_call_recv_message(call, &content__read_content_request__descriptor, error);
 	if (!request)
 		return false;
 	g_mutex_lock(&f->mu);

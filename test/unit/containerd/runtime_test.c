@@ -21,7 +21,8 @@ static void test_runc(void)
 	g_assert_cmpstr(type, ==, "containerd.runc.v1.Options");
 	const uint8_t expected[] = {9 << 3, 1};
 	g_assert_cmpmem(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), expected, sizeof expected);
-	g_autoptr(GBytes) name = pack("io.containerd.runc.v2", "binaryname", "crun", &type, &error); /* as Go reads it */
+	g_autoptr(GBytes) name =
+		pack("io.containerd.runc.v2", "binaryname", "crun", &type, &error); /* as Go reads it */
 	CtdRunc__Options *m = guard_unpack(&ctd_runc__options__descriptor, g_bytes_get_data(name, NULL),
 					   g_bytes_get_size(name), &error);
 	g_assert_cmpstr(m->binary_name, ==, "crun");
