@@ -54,6 +54,7 @@ bool option_set_text(void *base, const struct option *option, const char *text, 
 	case OPTION_DURATION:
 		return duration_parse(text, member, error);
 	case OPTION_LABELS:
+	case OPTION_TABLE:
 		break;
 	}
 	return true;
@@ -67,7 +68,7 @@ static void set_defaults(struct config *config)
 		const struct option *option = &options[i];
 		if (option->offset == OPTION_INACTIVE)
 			continue;
-		if (option->type == OPTION_LABELS)
+		if (option->type == OPTION_LABELS || option->type == OPTION_TABLE)
 			*(GHashTable **)option_member(config, option) =
 				g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 		else if (option->default_value)
@@ -200,7 +201,7 @@ void config_clear(struct config *config)
 			g_clear_pointer((char **)member, g_free);
 		else if (options[i].type == OPTION_STRINGS)
 			g_clear_pointer((char ***)member, g_strfreev);
-		else if (options[i].type == OPTION_LABELS)
+		else if (options[i].type == OPTION_LABELS || options[i].type == OPTION_TABLE)
 			g_clear_pointer((GHashTable **)member, g_hash_table_unref);
 	}
 	gc_rules_free(config->oci.gc_rules, config->oci.n_gc_rules);

@@ -124,6 +124,26 @@ static bool set_labels(struct reader *r, const struct toml_value *v, const char 
 	return true;
 }
 
+static bool set_table(struct reader *r, const struct toml_value *v, const char *key, GHashTable *table)
+{
+	if (v->type != TOML_TABLE)
+		return fail_type(r, v, key, "table");
+	for (guint i = 0; i < v->items->len; i++) {
+		const struct toml_value *item = v->items->pdata[i];
+		char *text = NULL;
+		if (item->type == TOML_STRING)
+			text = g_strdup(item->text);
+		else if (item->type == TOML_BOOLEAN)
+			text = g_strdup(item->boolean ? "true" : "false");
+		else if (item->type == TOML_INTEGER)
+			text = g_strdup_printf("%" G_GINT64_FORMAT, item->integer);
+		if (!text)
+			return fail_type(r, item, key, "string, number or boolean");
+		g_hash_table_replace(table, g_strdup(v->keys->pdata[i]), text);
+	}
+	return true;
+}
+
 static bool set_option(struct reader *r, const struct option *option, void *base, const struct toml_value *v)
 {
 	bool asks_nothing = v->type == TOML_BOOLEAN && !v->boolean;
@@ -158,6 +178,8 @@ static bool set_option(struct reader *r, const struct option *option, void *base
 		return duration_value(r, v, option->key, member);
 	case OPTION_LABELS:
 		return set_labels(r, v, option->key, *(GHashTable **)member);
+	case OPTION_TABLE:
+		return set_table(r, v, option->key, *(GHashTable **)member);
 	}
 	return true;
 }

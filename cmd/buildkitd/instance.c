@@ -12,20 +12,27 @@
 #include "reserve.h"
 #include "state_dir.h"
 #include "watchdog.h"
+#include "workers.h"
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #define GRACE_MS 5000
 
+struct forgetting { /* records of this worker are gone */
+	instance *instance;
+	const char *worker_id;
+};
+
 struct instance {
 	int root_fd, lock_fd;
 	session_registry *sessions;
-	worker *worker;
+	struct workers workers;
+	struct forgetting forgetting[WORKERS_MAX];
 	solver *solver;
 	history *history;
 	builder *builder;
-	collector *collector;
+	collector *collectors[WORKERS_MAX]; /* NULL: without a policy */
 	rpc_loop *loop;
 	rpc_server *server;
 	struct control control;
@@ -33,74 +40,11 @@ struct instance {
 	watchdog *watchdog; /* NULL: not asked for */
 };
 
-static bool allowed(const struct config *config, const char *entitlement)
-{
-	return config->entitlements && g_strv_contains((const char *const *)config->entitlements, entitlement);
-}
-
-static worker *open_worker(instance *d, const struct config *config, GError **error)
-{
-	const struct worker_config *w = &config->oci;
-	if (config->containerd.enabled == TRISTATE_TRUE) {
-		error_set(error, ERROR_UNIMPLEMENTED, "the containerd worker is not supported yet, use the OCI worker");
-		return NULL;
-	}
-	if (w->enabled == TRISTATE_FALSE) {
-		error_set(error, ERROR_FAILED_PRECONDITION, "no worker found, rebuild the buildkit daemon?");
-		return NULL;
-	}
-	struct registry_config registry_config = {
-		.hosts = config->hosts,
-		.n_hosts = config->n_hosts,
-		.max_concurrency = (int)config->registry_concurrency,
-		.user_agent = "buildkit/v0.1",
-	};
-	struct worker_options options = {
-		.root_fd = d->root_fd,
-		.root_path = config->root,
-		.sessions = d->sessions,
-		.snapshotter = w->snapshotter,
-		.binary = w->binary,
-		.cgroup_parent = w->cgroup_parent,
-		.apparmor_profile = w->apparmor_profile,
-		.network_mode = w->network_mode,
-		.dns_nameservers = (const char *const *)config->dns_nameservers,
-		.dns_options = (const char *const *)config->dns_options,
-		.dns_search = (const char *const *)config->dns_search,
-		.platforms = (const char *const *)w->platforms,
-		.labels = w->labels,
-		.registry = &registry_config,
-		.gc = w->gc_rules,
-		.n_gc = w->n_gc_rules,
-		.gc_enabled = w->gc,
-		.reserved_bytes = w->reserved_space,
-		.max_used_bytes = w->max_used_space,
-		.min_free_bytes = w->min_free_space,
-		.max_parallelism = (int)w->max_parallelism,
-		.explain_misses = config->explain_misses,
-		.allow_network_host = allowed(config, "network.host"),
-		.allow_security_insecure = allowed(config, "security.insecure"),
-	};
-	return worker_open(&options, error);
-}
-
 static void forget_result(void *data, const char *id)
 {
-	instance *d = data;
-	g_autofree char *result = g_strdup_printf("%s::%s", d->worker->id, id);
-	solver_forget_result(d->solver, result);
-}
-
-static void log_worker(const worker *w)
-{
-	g_autoptr(GString) platforms = g_string_new(NULL);
-	for (size_t i = 0; i < w->n_platforms; i++) {
-		g_autofree char *text = platform_format(&w->platforms[i]);
-		g_string_append_printf(platforms, "%s%s", i ? " " : "", text);
-	}
-	log_info("found worker \"%s\", snapshotter=%s, runtime=%s, platforms=[%s]", w->id, cache_snapshotter_name(w->cache),
-		 executor_binary(w->executor), platforms->str);
-	log_info("found 1 workers, default=\"%s\"", w->id);
+	const struct forgetting *f = data;
+	g_autofree char *result = g_strdup_printf("%s::%s", f->worker_id, id);
+	solver_forget_result(f->instance->solver, result);
 }
 
 static bool open_solver(instance *d, GError **error)
@@ -108,22 +52,26 @@ static bool open_solver(instance *d, GError **error)
 	struct solver_options options = {
 		.resolve = ops_resolve,
 		.results = &ops_results,
-		.data = d->worker,
+		.data = d->workers.list[0],
 		.root_fd = d->root_fd,
-		.max_parallelism = d->worker->max_parallelism,
+		.max_parallelism = d->workers.list[0]->max_parallelism,
 	};
 	d->solver = solver_new(&options, error);
 	if (!d->solver)
 		return false;
-	cache_set_removed_hook(d->worker->cache, forget_result, d);
+	for (size_t i = 0; i < d->workers.n; i++) {
+		d->forgetting[i] = (struct forgetting){d, d->workers.list[i]->id};
+		cache_set_removed_hook(d->workers.list[i]->cache, forget_result, &d->forgetting[i]);
+	}
 	return true;
 }
 
 static void poke_collector(void *data)
 {
 	instance *d = data;
-	if (d->collector)
-		collector_poke(d->collector);
+	for (size_t i = 0; i < d->workers.n; i++)
+		if (d->collectors[i])
+			collector_poke(d->collectors[i]);
 }
 
 static bool open_builder(instance *d, const struct config *config, GError **error)
@@ -133,11 +81,12 @@ static bool open_builder(instance *d, const struct config *config, GError **erro
 	if (!d->history)
 		return false;
 	struct builder_options options = {
-		.worker = d->worker,
+		.workers = d->workers.list,
+		.n_workers = d->workers.n,
 		.solver = d->solver,
 		.history = d->history,
-		.allow_network_host = allowed(config, "network.host"),
-		.allow_security_insecure = allowed(config, "security.insecure"),
+		.allow_network_host = config_allows(config, "network.host"),
+		.allow_security_insecure = config_allows(config, "security.insecure"),
 		.dockerfile_enabled = config->dockerfile_enabled,
 		.gateway_enabled = config->gateway_enabled,
 		.on_idle = poke_collector,
@@ -154,7 +103,6 @@ static void log_call_error(const char *path, const GError *error, void *data)
 
 static bool open_server(instance *d, const struct config *config, GError **error)
 {
-	d->loop = rpc_loop_new();
 	d->server = rpc_server_new(d->loop);
 	d->control = (struct control){.builder = d->builder, .sessions = d->sessions};
 	control_register(d->server, &d->control);
@@ -207,22 +155,21 @@ static void block_signals(void)
 static bool start(instance *d, const struct config *config, GError **error)
 {
 	umask(0);
-	if (!mount_make_private_namespace(error))
+	if (workers_want_private_mounts(config) && !mount_make_private_namespace(error))
 		return false;
 	d->root_fd = state_dir_open(config->root, &d->lock_fd, error);
 	if (d->root_fd < 0)
 		return false;
 	reserve_release_when_full(d->root_fd);
 	d->sessions = session_registry_new();
-	d->worker = open_worker(d, config, error);
-	if (!d->worker)
-		return false;
-	log_worker(d->worker);
-	if (!open_solver(d, error) || !open_builder(d, config, error) || !open_server(d, config, error) ||
+	d->loop = rpc_loop_new();
+	const struct workers_input input = {config, d->root_fd, d->sessions, d->loop};
+	if (!workers_open(&d->workers, &input, error) || !open_solver(d, error) || !open_builder(d, config, error) || !open_server(d, config, error) ||
 	    !open_debug(d, config, error))
 		return false;
-	if (d->worker->n_gc > 0)
-		d->collector = collector_start(d->worker);
+	for (size_t i = 0; i < d->workers.n; i++)
+		if (d->workers.list[i]->n_gc > 0)
+			d->collectors[i] = collector_start(d->workers.list[i]);
 	d->watchdog = watchdog_start(d->loop);
 	service_notify("READY=1");
 	reserve_make(d->root_fd);
@@ -268,13 +215,14 @@ void instance_free(instance *d)
 		rpc_server_stop(d->server, GRACE_MS);
 		rpc_server_free(d->server);
 	}
-	collector_stop(d->collector);
+	for (size_t i = 0; i < WORKERS_MAX; i++)
+		collector_stop(d->collectors[i]);
 	g_clear_pointer(&d->builder, builder_free);
 	g_clear_pointer(&d->history, history_close);
-	if (d->worker)
-		cache_set_removed_hook(d->worker->cache, NULL, NULL);
+	for (size_t i = 0; i < d->workers.n; i++)
+		cache_set_removed_hook(d->workers.list[i]->cache, NULL, NULL);
 	g_clear_pointer(&d->solver, solver_free);
-	g_clear_pointer(&d->worker, worker_close);
+	workers_close(&d->workers);
 	g_clear_pointer(&d->sessions, session_registry_free);
 	g_clear_pointer(&d->loop, rpc_loop_free);
 	watchdog_free(d->watchdog);

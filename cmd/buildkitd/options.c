@@ -59,8 +59,9 @@ const struct option options[] = {
 	 "platform to build for, instead of those found", .hidden = true},
 	{"containerd-worker-namespace", "worker.containerd.namespace", OPTION_STRING, CTRD(containerd_namespace), "buildkit", NULL,
 	 "containerd namespace to work in", .hidden = true},
-	{"containerd-worker-runtime", "worker.containerd.runtime.name", OPTION_STRING, NOT_YET, NULL, NULL, "containerd runtime of steps", .hidden = true},
-	{NULL, "worker.containerd.runtime.path", OPTION_STRING, NOT_YET, NULL, NULL, "program of that runtime"},
+	{"containerd-worker-runtime", "worker.containerd.runtime.name", OPTION_STRING, CTRD(runtime_name), "io.containerd.runc.v2", NULL, "containerd runtime of steps", .hidden = true},
+	{NULL, "worker.containerd.runtime.path", OPTION_STRING, CTRD(runtime_path), NULL, NULL, "program of that runtime"},
+	{NULL, "worker.containerd.runtime.options", OPTION_TABLE, CTRD(runtime_options), NULL, NULL, "options of that runtime, by the names it gives them"},
 	{"containerd-worker-net", "worker.containerd.networkMode", OPTION_STRING, CTRD(network_mode), "auto", NULL, "network of steps: auto, host, cni or bridge"},
 	{"containerd-cni-config-path", "worker.containerd.cniConfigPath", OPTION_STRING, NOT_YET, NULL, NULL, "CNI configuration file"},
 	{"containerd-cni-binary-dir", "worker.containerd.cniBinaryPath", OPTION_STRING, NOT_YET, NULL, NULL, "directory of CNI plugins"},
@@ -68,8 +69,8 @@ const struct option options[] = {
 	{NULL, "worker.containerd.bridgeName", OPTION_STRING, NOT_YET, NULL, NULL, "name of the bridge (network mode bridge)"},
 	{NULL, "worker.containerd.bridgeSubnet", OPTION_STRING, NOT_YET, NULL, NULL, "addresses on the bridge (network mode bridge)"},
 	{"containerd-worker-snapshotter", "worker.containerd.snapshotter", OPTION_STRING, CTRD(snapshotter), "overlayfs", NULL, "containerd snapshotter to use"},
-	{"containerd-worker-apparmor-profile", "worker.containerd.apparmor-profile", OPTION_STRING, NOT_YET, NULL, NULL, "AppArmor profile of steps"},
-	{"containerd-worker-selinux", "worker.containerd.selinux", OPTION_BOOL, NOT_YET, NULL, NULL, "give steps SELinux labels"},
+	{"containerd-worker-apparmor-profile", "worker.containerd.apparmor-profile", OPTION_STRING, CTRD(apparmor_profile), NULL, NULL, "AppArmor profile of steps"},
+	{"containerd-worker-selinux", "worker.containerd.selinux", OPTION_BOOL, CTRD(selinux), NULL, NULL, "give steps SELinux labels"},
 	{"containerd-max-parallelism", "worker.containerd.max-parallelism", OPTION_INT, CTRD(max_parallelism), "0", NULL, "steps to run at a time, 0: no limit"},
 	{"containerd-worker-rootless", "worker.containerd.rootless", OPTION_BOOL, NOT_YET, NULL, NULL, "run steps without privileges"},
 	{"containerd-worker-gc", "worker.containerd.gc", OPTION_BOOL, CTRD(gc), "true", NULL, "remove old records by itself"},
@@ -78,7 +79,7 @@ const struct option options[] = {
 	{NULL, "worker.containerd.reservedSpace", OPTION_DISK_SPACE, CTRD(reserved_space), "-1", NULL, "space that the cache may keep in any case"},
 	{NULL, "worker.containerd.maxUsedSpace", OPTION_DISK_SPACE, CTRD(max_used_space), "-1", NULL, "space that the cache never exceeds for long"},
 	{NULL, "worker.containerd.minFreeSpace", OPTION_DISK_SPACE, CTRD(min_free_space), "-1", NULL, "free space that the cache gives way to"},
-	{NULL, "worker.containerd.defaultCgroupParent", OPTION_STRING, NOT_YET, NULL, NULL, "control group above those of steps"},
+	{NULL, "worker.containerd.defaultCgroupParent", OPTION_STRING, CTRD(cgroup_parent), NULL, NULL, "control group above those of steps"},
 
 	{"oci-worker", "worker.oci.enabled", OPTION_TRISTATE, OCI(enabled), "auto", NULL, "build with an OCI runtime: true, false or auto"},
 	{"oci-worker-labels", "worker.oci.labels", OPTION_LABELS, OCI(labels), NULL, NULL, "label of the worker, e.g. com.example.kind=fast"},
@@ -96,7 +97,7 @@ const struct option options[] = {
 	{NULL, "worker.oci.userRemapUnsupported", OPTION_STRING, NOT_YET, NULL, NULL, "for tests of the original"},
 	{"oci-worker-binary", "worker.oci.binary", OPTION_STRING, OCI(binary), NULL, NULL, "OCI runtime to run steps with (name or path)"},
 	{"oci-worker-apparmor-profile", "worker.oci.apparmor-profile", OPTION_STRING, OCI(apparmor_profile), NULL, NULL, "AppArmor profile of steps"},
-	{"oci-worker-selinux", "worker.oci.selinux", OPTION_BOOL, NOT_YET, NULL, NULL, "give steps SELinux labels"},
+	{"oci-worker-selinux", "worker.oci.selinux", OPTION_BOOL, OCI(selinux), NULL, NULL, "give steps SELinux labels"},
 	{"oci-max-parallelism", "worker.oci.max-parallelism", OPTION_INT, OCI(max_parallelism), "0", NULL, "steps to run at a time, 0: no limit"},
 	{"oci-worker-rootless", "worker.oci.rootless", OPTION_BOOL, NOT_YET, NULL, NULL, "run steps without privileges"},
 	{"oci-worker-no-process-sandbox", "worker.oci.noProcessSandbox", OPTION_BOOL, NOT_YET, NULL, NULL,
@@ -148,6 +149,7 @@ static enum flag_type flag_type_of(enum option_type type)
 	case OPTION_TRISTATE:
 	case OPTION_DISK_SPACE:
 	case OPTION_DURATION:
+	case OPTION_TABLE:
 		return FLAG_STRING;
 	}
 	return FLAG_STRING;

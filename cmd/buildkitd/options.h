@@ -18,6 +18,7 @@ enum option_type {
 	OPTION_DISK_SPACE, /* bytes, "512MB", "10%" */
 	OPTION_DURATION,   /* seconds or Go text, kept in ns */
 	OPTION_LABELS,     /* k=v flags over a table */
+	OPTION_TABLE,      /* of texts, numbers and truth values, kept as texts; in the file only */
 };
 struct option {
 	const char *flag;  /* NULL: file only */

@@ -17,6 +17,7 @@ static const char *type_word(enum option_type type)
 		[OPTION_STRING] = "text", [OPTION_STRINGS] = "list of texts", [OPTION_BOOL] = "true or false",
 		[OPTION_TRISTATE] = "true or false", [OPTION_INT] = "number", [OPTION_DISK_SPACE] = "size",
 		[OPTION_DURATION] = "duration", [OPTION_LABELS] = "table of texts",
+		[OPTION_TABLE] = "table",
 	};
 	return words[type];
 }

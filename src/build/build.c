@@ -62,7 +62,13 @@ const struct builder_options *builder_get_options(builder *b)
 
 worker *builder_worker(builder *b)
 {
-	return b->options.worker;
+	return b->options.workers[0];
+}
+
+worker *const *builder_workers(builder *b, size_t *ret_n)
+{
+	*ret_n = b->options.n_workers;
+	return b->options.workers;
 }
 
 solver *builder_solver(builder *b)
@@ -218,7 +224,7 @@ static struct gateway_info gateway_info_of(builder *b)
 {
 	return (struct gateway_info){
 		.workers = (Types__WorkerRecord * *(*)(void *, size_t *)) worker_records,
-		.data = b->options.worker,
+		.data = b,
 	};
 }
 
@@ -232,7 +238,7 @@ static struct build *build_new(builder *b, const struct build_request *request, 
 	char id[IDENT_SIZE];
 	ident_new(id);
 	build->ref = g_strdup(*request->ref ? request->ref : id);
-	build->sessions = session_group_new(b->options.worker->sessions, *request->session ? request->session : NULL);
+	build->sessions = session_group_new(builder_worker(b)->sessions, *request->session ? request->session : NULL);
 	build->log = progress_log_new();
 	build->cancel = cancel_new(c);
 	build->started_ns = progress_now_ns();
@@ -349,7 +355,7 @@ static bool evaluate_all(struct build *build, build_result *result, GError **err
 static bool make_durable(struct build *build, GError **error)
 {
 	return solver_sync(build->builder->options.solver, error) &&
-	       cache_sync(build->builder->options.worker->cache, error);
+	       cache_sync(builder_worker(build->builder)->cache, error);
 }
 
 static void add_frontend_keys(build_result *result, GHashTable *response)
@@ -455,7 +461,7 @@ bool builder_solve(builder *b, const struct build_request *request, cancel *c, G
 {
 	struct build *build = build_new(b, request, c);
 	g_autoptr(GHashTable) response = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-	session_registry *sessions = b->options.worker->sessions;
+	session_registry *sessions = builder_worker(b)->sessions;
 	session_guard(sessions, request->session, build->cancel);
 	bool ok = run_with_job(build, response, error);
 	session_unguard(sessions, build->cancel);

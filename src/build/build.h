@@ -40,7 +40,8 @@ struct build_request {
 	int64_t compat_version;        /* 10, 20 or 30 */
 };
 struct builder_options {
-	worker *worker;   /* borrowed */
+	worker *const *workers; /* borrowed; the first is the default: builds run on it */
+	size_t n_workers;
 	solver *solver;   /* borrowed */
 	history *history; /* borrowed */
 	bool allow_network_host, allow_security_insecure;
@@ -51,7 +52,8 @@ struct builder_options {
 };
 builder *builder_new(const struct builder_options *options);
 void builder_free(builder *b); /* after all builds ended */
-worker *builder_worker(builder *b);
+worker *builder_worker(builder *b); /* the default one */
+worker *const *builder_workers(builder *b, size_t *ret_n);
 solver *builder_solver(builder *b);
 history *builder_history(builder *b);
 size_t builder_running(builder *b);
@@ -67,5 +69,6 @@ gateway *builder_find_gateway(builder *b, const char *ref, int timeout_ms, cance
 
 /* What Info says of this daemon; guard_free. */
 Types__BuildkitVersion *version_record(void);
-/* Records for Ping and ListWorkers; each is guard_free'd. */
-Types__WorkerRecord **worker_records(worker *w, size_t *ret_n);
+Types__WorkerRecord *worker_record(worker *w); /* guard_free */
+/* Of all workers, default first; each is guard_free'd, the array g_free'd. */
+Types__WorkerRecord **worker_records(builder *b, size_t *ret_n);

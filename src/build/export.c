@@ -88,6 +88,7 @@ static bool target_open(struct build *build, size_t i, struct target *t, GError 
 	t->context = (struct exporter_context){
 		.cache = w->cache,
 		.blobs = w->blobs,
+		.images = w->images,
 		.registry = w->registry,
 		.sessions = w->sessions,
 		.registry_auth = &source_registry_auth,

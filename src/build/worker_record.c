@@ -54,7 +54,7 @@ Types__BuildkitVersion *version_record(void)
 	return wire;
 }
 
-Types__WorkerRecord **worker_records(worker *w, size_t *ret_n)
+Types__WorkerRecord *worker_record(worker *w)
 {
 	Types__WorkerRecord *wire = g_new0(Types__WorkerRecord, 1);
 	types__worker_record__init(wire);
@@ -67,8 +67,14 @@ Types__WorkerRecord **worker_records(worker *w, size_t *ret_n)
 		wire->gcpolicy[wire->n_gcpolicy] = gc_to_wire(&w->gc[wire->n_gcpolicy]);
 	labels_to_wire(w->labels, wire);
 	wire->buildkitversion = version_record();
-	Types__WorkerRecord **records = g_new0(Types__WorkerRecord *, 1);
-	records[0] = wire;
-	*ret_n = 1;
+	return wire;
+}
+
+Types__WorkerRecord **worker_records(builder *b, size_t *ret_n)
+{
+	worker *const *workers = builder_workers(b, ret_n);
+	Types__WorkerRecord **records = g_new0(Types__WorkerRecord *, *ret_n);
+	for (size_t i = 0; i < *ret_n; i++)
+		records[i] = worker_record(workers[i]);
 	return records;
 }

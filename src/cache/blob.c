@@ -112,7 +112,7 @@ static bool stream_upper(cache_ref *r, const struct diff_options *options, bytes
 	cache *c = r->cache;
 	scoped_fd lower = r->parent ? tree_open_merged(c, r->parent->tree, error) : -1;
 	scoped_fd dir = r->parent && lower < 0 ? -1 : tree_open_dir(c, r->tree, error);
-	scoped_fd upper = dir < 0 ? -1 : snapshotter_open_fs(dir, error);
+	scoped_fd upper = dir < 0 ? -1 : snapshotter_open_fs(c->snapshotter, dir, error);
 	return upper >= 0 && diff_overlay(lower, upper, options, sink, data, error);
 }
 

@@ -38,6 +38,8 @@ static cache *cache_new(const struct cache_options *options)
 	c->root_fd = options->root_fd;
 	c->work_fd = c->snapshots_fd = c->trash_fd = -1;
 	c->blobs = options->blobs;
+	c->images = options->images;
+	c->images_data = options->images_data;
 	c->boot_id = machine_boot_id();
 	g_mutex_init(&c->mu);
 	g_mutex_init(&c->flush_mu);
@@ -65,7 +67,8 @@ cache *cache_open(const struct cache_options *options, GError **error)
 {
 	cache *c = cache_new(options);
 	sweep_mounts(options);
-	c->snapshotter = snapshotter_open(c->root_fd, options->snapshotter, error);
+	c->snapshotter = options->keeper ? snapshotter_open_kept(c->root_fd, options->keeper, error)
+					 : snapshotter_open(c->root_fd, options->snapshotter, error);
 	if (!c->snapshotter || !open_dirs(c, error) || !store_open(c, error) || !recovery_load(c, error) ||
 	    !recovery_sweep(c, error)) {
 		cache_close(c);

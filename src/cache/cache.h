@@ -26,7 +26,14 @@ struct cache_options {
 	int root_fd;             /* borrowed: the worker's state directory */
 	const char *root_path;   /* for messages and OCI runtimes only */
 	const char *snapshotter; /* "auto", "overlayfs", "native" */
+	const struct snapshot_keeper *keeper; /* borrowed; who keeps trees instead of a snapshotter of ours, or NULL */
 	blob_store *blobs;       /* borrowed */
+	/*
+	 * What images elsewhere are made of, as a set of blob digests, bottom first and joined; NULL: nothing is shared.
+	 * Called without locks for each look at the whole; the set is the caller's.
+	 */
+	GHashTable *(*images)(void *data);
+	void *images_data;
 };
 /* Opens the store, adopts or removes what a crash left (P20-P24). Errors: UNIMPLEMENTED "unknown snapshotter name:
  * "x"". */

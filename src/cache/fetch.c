@@ -158,13 +158,20 @@ void record_sinks_end(GPtrArray *sinks, const GError *error)
 static GPtrArray *absent(cache *c, GPtrArray *records)
 {
 	GPtrArray *ret = g_ptr_array_new();
+	g_autoptr(GArray) digests = g_array_new(FALSE, FALSE, sizeof(struct digest));
 	g_mutex_lock(&c->mu);
 	for (guint i = 0; i < records->len; i++) {
 		cache_ref *r = records->pdata[i];
-		if (r->blob && !blob_store_has(c->blobs, &r->blob->digest))
+		if (r->blob && !blob_store_has(c->blobs, &r->blob->digest)) {
 			g_ptr_array_add(ret, r);
+			g_array_append_val(digests, r->blob->digest);
+		}
 	}
 	g_mutex_unlock(&c->mu);
+	/* What the store only has to take over is not fetched: no vertex works again for it. */
+	for (guint i = ret->len; i > 0; i--)
+		if (blob_store_adopt(c->blobs, &g_array_index(digests, struct digest, i - 1)))
+			g_ptr_array_remove_index(ret, i - 1);
 	return ret;
 }
 

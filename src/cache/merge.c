@@ -217,7 +217,7 @@ static GArray *open_dirs(cache *c, const GPtrArray *trees, GError **error)
 	g_array_set_clear_func(fds, close_element);
 	for (guint i = 0; i < trees->len; i++) {
 		scoped_fd dir = tree_open_dir(c, trees->pdata[i], error);
-		int fs = dir < 0 ? -1 : snapshotter_open_fs(dir, error);
+		int fs = dir < 0 ? -1 : snapshotter_open_fs(c->snapshotter, dir, error);
 		if (fs < 0)
 			return NULL;
 		g_array_append_val(fds, fs);
@@ -264,7 +264,7 @@ static bool apply_units(cache *c, struct tree *t, GPtrArray *units, guint first,
 	g_autoptr(GPtrArray) below = over ? tree_layers(c, t->parent) : g_ptr_array_new();
 	g_autoptr(GArray) lowers = open_dirs(c, below, error);
 	scoped_fd dir = lowers ? tree_open_dir(c, t, error) : -1;
-	scoped_fd root = dir < 0 ? -1 : snapshotter_open_fs(dir, error);
+	scoped_fd root = dir < 0 ? -1 : snapshotter_open_fs(c->snapshotter, dir, error);
 	struct apply_options options = {.mode = over ? APPLY_OVERLAY : APPLY_NATIVE,
 					.lower_fds = lowers ? (const int *)(const void *)lowers->data : NULL,
 					.n_lowers = lowers ? lowers->len : 0,

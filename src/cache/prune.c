@@ -17,6 +17,7 @@ struct prune {
 	const struct cache_prune_options *options;
 	filter *filter;     /* owned */
 	bool filtered;
+	GHashTable *images; /* owned; what others share, or NULL */
 	int64_t keep_bytes; /* 0: no bound */
 	int64_t total_bytes;
 	guint removed;
@@ -70,9 +71,13 @@ static bool is_candidate_locked(const struct prune *p, const cache_ref *r, int64
 	/* A last use in the future (a clock that was set back) counts as now. */
 	if (o->keep_duration_ns != 0 && r->last_used_ns != 0 && MIN(r->last_used_ns, now) > now - o->keep_duration_ns)
 		return false;
+	bool shared = usage_is_shared_locked(r, p->images);
+	if (!o->all && shared)
+		return false;
 	if (!p->filtered)
 		return true;
 	struct cache_usage *u = usage_of_locked(r);
+	u->shared = shared;
 	bool match = usage_matches(u, p->filter, false);
 	cache_usage_free(u);
 	return match;
@@ -145,7 +150,8 @@ static void sort_by_rank(GArray *list)
 static struct cache_usage *remove_locked(struct prune *p, cache_ref *r)
 {
 	struct cache_usage *u = usage_of_locked(r);
-	p->total_bytes -= u->size;
+	u->shared = usage_is_shared_locked(r, p->images);
+	p->total_bytes -= u->shared ? 0 : u->size;
 	p->removed++;
 	if (r->twin)
 		record_kill_locked(r->twin);
@@ -283,7 +289,9 @@ static bool prune_run(cache *c, const struct cache_prune_options *options, cance
 	}
 	struct prune p = {
 		.c = c, .options = options, .filter = f, .filtered = options->filters && options->filters[0]};
+	p.images = usage_images(c);
 	bool ok = prune_records(&p, stop, on_removed, data, error);
+	g_clear_pointer(&p.images, g_hash_table_unref);
 	*ret_removed = p.removed;
 	return ok;
 }

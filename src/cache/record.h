@@ -93,6 +93,8 @@ struct cache {
 	db *db;
 	blob_store *blobs; /* borrowed */
 	snapshotter *snapshotter;
+	GHashTable *(*images)(void *data); /* see cache_options */
+	void *images_data;
 
 	GMutex mu;
 	GCond changed;        /* busy ended, or somebody's work was canceled */
@@ -205,6 +207,10 @@ void usage_measure(cache *c);
 /* Another record of the pair stands for it. */
 bool usage_is_hidden_locked(const cache_ref *r);
 struct cache_usage *usage_of_locked(const cache_ref *r);
+/* What others share (of cache_options.images), or NULL; no locks held. */
+GHashTable *usage_images(cache *c);
+/* Does an image have just the layers of this record? images may be NULL. */
+bool usage_is_shared_locked(const cache_ref *r, GHashTable *images);
 /* with_parents: upstream's prune does not offer that field. */
 bool usage_matches(const struct cache_usage *u, const filter *f, bool with_parents);
 

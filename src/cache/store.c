@@ -210,6 +210,8 @@ bool cache_sync(cache *c, GError **error)
 	g_mutex_unlock(&c->mu);
 	if (syncfs(c->root_fd) < 0)
 		return error_set_errno(error, errno, "sync the state directory");
+	if (!snapshotter_sync(c->snapshotter, error))
+		return false;
 	/* No flush between the rows and the tables: it would write the old mark again. */
 	g_mutex_lock(&c->flush_mu);
 	db_lock(c->db);

@@ -97,8 +97,7 @@ static bool prepare(cache *c, struct tree *t, bool share, cancel *stop, GError *
 
 struct tree *tree_create(cache *c, const char *id, struct tree *parent, bool share, cancel *stop, GError **error)
 {
-	if (!tree_remove_at(c->work_fd, id, error))
-		return NULL;
+	trash_put(c, c->work_fd, id);
 	if (mkdirat(c->work_fd, id, 0700) < 0) {
 		error_set_errno(error, errno, "make snapshot %s", id);
 		return NULL;
@@ -270,7 +269,8 @@ int64_t tree_measure(cache *c, struct tree *t)
 	if (t->over)
 		return 0;
 	scoped_fd dir = tree_open_dir(c, t, NULL);
-	if (dir < 0 || !tree_usage(dir, &bytes, NULL, NULL))
+	scoped_fd fs = dir < 0 ? -1 : snapshotter_open_fs(c->snapshotter, dir, NULL);
+	if (fs < 0 || !tree_usage(fs, &bytes, NULL, NULL))
 		return 0;
 	return bytes;
 }

@@ -49,7 +49,7 @@ static GArray *open_lowers(cache *c, const struct tree *t, GError **error)
 	g_array_set_clear_func(fds, close_element);
 	for (guint i = 0; i < layers->len; i++) {
 		scoped_fd dir = tree_open_dir(c, layers->pdata[i], error);
-		int fs = dir < 0 ? -1 : snapshotter_open_fs(dir, error);
+		int fs = dir < 0 ? -1 : snapshotter_open_fs(c->snapshotter, dir, error);
 		if (fs < 0)
 			return NULL;
 		g_array_append_val(fds, fs);
@@ -67,7 +67,7 @@ static bool apply(cache *c, struct tree *t, const oci_descriptor *blob, struct w
 		return false;
 	}
 	scoped_fd dir = tree_open_dir(c, t, error);
-	scoped_fd fs = dir < 0 ? -1 : snapshotter_open_fs(dir, error);
+	scoped_fd fs = dir < 0 ? -1 : snapshotter_open_fs(c->snapshotter, dir, error);
 	if (fs < 0)
 		return false;
 	/* Below everything there is nothing to white out. */

@@ -143,8 +143,42 @@ static gint oldest_first(gconstpointer a, gconstpointer b)
 	return (x->created_ns > y->created_ns) - (x->created_ns < y->created_ns);
 }
 
+/* ---- what images elsewhere have too */
+GHashTable *usage_images(cache *c)
+{
+	return c->images ? c->images(c->images_data) : NULL;
+}
+
+bool usage_is_shared_locked(const cache_ref *r, GHashTable *images)
+{
+	g_autoptr(GString) chain = g_string_new(NULL);
+	if (!images || g_hash_table_size(images) == 0)
+		return false;
+	for (; r; r = r->parent) {
+		if (!r->blob || r->kind != RECORD_LAYER)
+			return false;
+		g_string_prepend(chain, r->blob->digest.text);
+	}
+	return g_hash_table_contains(images, chain->str);
+}
+
+/* Ids of records that an image shares, and of what they stand on. */
+static GHashTable *shared_ids_locked(cache *c, GHashTable *images)
+{
+	GHashTable *ids = g_hash_table_new(g_str_hash, g_str_equal);
+	GHashTableIter iter;
+	void *value;
+	g_hash_table_iter_init(&iter, c->records);
+	while (images && g_hash_table_iter_next(&iter, NULL, &value))
+		if (usage_is_shared_locked(value, images))
+			for (cache_ref *r = value; r && g_hash_table_add(ids, r->id); r = r->parent)
+				;
+	return ids;
+}
+
 static GPtrArray *all_usage(cache *c)
 {
+	g_autoptr(GHashTable) images = usage_images(c);
 	GPtrArray *rows = g_ptr_array_new_with_free_func(usage_free);
 	g_autoptr(GHashTable) counts = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
 	GHashTableIter iter;
@@ -159,6 +193,7 @@ static GPtrArray *all_usage(cache *c)
 		g_hash_table_insert(counts, r->id, g_memdup2(&count, sizeof count));
 	}
 	discount_unused_locked(c, counts);
+	g_autoptr(GHashTable) shared = shared_ids_locked(c, images);
 	g_hash_table_iter_init(&iter, c->records);
 	while (g_hash_table_iter_next(&iter, NULL, &value)) {
 		cache_ref *r = value;
@@ -167,6 +202,7 @@ static GPtrArray *all_usage(cache *c)
 			continue;
 		struct cache_usage *u = usage_of_locked(r);
 		u->in_use = *count > 0;
+		u->shared = g_hash_table_contains(shared, r->id);
 		g_ptr_array_add(rows, u);
 	}
 	g_mutex_unlock(&c->mu);

@@ -109,7 +109,7 @@ bool blob_provider_fetch(blob_provider *p, blob_store *into, const struct digest
 	struct flight f = {into, *digest};
 	if (!flight_enter(&f, work ? work->cancel : NULL, error))
 		return false;
-	bool done = blob_store_has(into, digest) || p->class->fetch(p->self, into, digest, size, work, error);
+	bool done = blob_store_adopt(into, digest) || p->class->fetch(p->self, into, digest, size, work, error);
 	flight_leave(&f);
 	return done;
 }

@@ -7,9 +7,9 @@
  *		if (!blob_writer_append(w, buf, n, error)) return false;
  *	return blob_writer_commit(w, &digest, error);
  *
- * The store owns its directory (<root>/content/blobs/<algorithm>/<hex>); a writer owns a file without a name until
- * commit, so that a crash or a forgotten writer leaves nothing behind. A blob that can be opened is whole and was
- * hashed by us. Nothing is synced here: durability is the build's (docs/durability.md).
+ * Bytes are kept by a backend: a directory (<root>/content/blobs/<algorithm>/<hex>, blob_dir.c), or somebody else's
+ * store. A blob that can be opened is whole and was hashed; a crash or a forgotten writer leaves nothing behind.
+ * Nothing is synced here: durability is the build's (docs/durability.md).
  * Thread: any. A writer belongs to one thread at a time.
  */
 #pragma once
@@ -21,6 +21,9 @@ typedef struct blob_writer blob_writer;
 
 /* Opens the store beneath root_fd (borrowed), making it if need be. Errors: UNKNOWN (IO). */
 blob_store *blob_store_open(int root_fd, GError **error);
+/* A store whose bytes are kept by somebody else (content/blob_backend.h). Takes self. */
+struct blob_backend;
+blob_store *blob_store_new(const struct blob_backend *backend, void *self);
 void blob_store_close(blob_store *store);
 
 /* The blob for reading as a file descriptor that the caller closes, or -1 with no error when it is absent. */
@@ -31,6 +34,8 @@ int blob_store_find(blob_store *store, const struct digest *digest, GError **err
  */
 int blob_store_find_verified(blob_store *store, const struct digest *digest, GError **error);
 bool blob_store_has(blob_store *store, const struct digest *digest);
+/* A blob that the backend may have without being responsible for it becomes one of the store's. False: it is not there. */
+bool blob_store_adopt(blob_store *store, const struct digest *digest);
 /* Removes it when it is not of this size: half of it was lost. */
 void blob_store_check_size(blob_store *store, const struct digest *digest, int64_t size);
 /* Bytes, or -1 when absent. */

@@ -32,21 +32,32 @@ static const char **list_of(char *const *texts, size_t n)
 	return list;
 }
 
+static void add_rows(Control__DiskUsageResponse *reply, const GPtrArray *rows, int64_t newest)
+{
+	reply->record = g_renew(Control__UsageRecord *, reply->record, reply->n_record + rows->len);
+	for (guint i = 0; i < rows->len; i++) {
+		const struct cache_usage *u = rows->pdata[i];
+		if (newest == INT64_MAX || MAX(u->last_used_ns, u->created_ns) <= newest)
+			reply->record[reply->n_record++] = usage_to_wire(u);
+	}
+}
+
 ProtobufCMessage *control_disk_usage(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
 {
 	struct control *control = data;
 	const Control__DiskUsageRequest *m = (const void *)request;
 	g_autofree const char **filters = list_of(m->filter, m->n_filter);
-	g_autoptr(GPtrArray) rows = cache_disk_usage(builder_worker(control->builder)->cache, filters, error);
-	if (!rows)
-		return NULL;
-	Control__DiskUsageResponse *reply = (void *)control_empty_reply(&control__disk_usage_response__descriptor);
-	reply->record = g_new0(Control__UsageRecord *, rows->len);
 	int64_t newest = m->agelimit > 0 ? progress_now_ns() - m->agelimit : INT64_MAX;
-	for (guint i = 0; i < rows->len; i++) {
-		const struct cache_usage *u = rows->pdata[i];
-		if (m->agelimit <= 0 || MAX(u->last_used_ns, u->created_ns) <= newest)
-			reply->record[reply->n_record++] = usage_to_wire(u);
+	size_t n;
+	worker *const *workers = builder_workers(control->builder, &n);
+	Control__DiskUsageResponse *reply = (void *)control_empty_reply(&control__disk_usage_response__descriptor);
+	for (size_t i = 0; i < n; i++) {
+		g_autoptr(GPtrArray) rows = cache_disk_usage(workers[i]->cache, filters, error);
+		if (!rows) {
+			guard_free(reply);
+			return NULL;
+		}
+		add_rows(reply, rows, newest);
 	}
 	return &reply->base;
 }
@@ -83,7 +94,11 @@ bool control_prune(rpc_call *call, void *data, GError **error)
 		.min_free_bytes = m->minfreespace,
 	};
 	struct pruning p = {.call = call};
-	bool ok = cache_prune(builder_worker(control->builder)->cache, &options, rpc_call_cancel(call), send_removed, &p, error);
+	size_t n;
+	worker *const *workers = builder_workers(control->builder, &n);
+	bool ok = true;
+	for (size_t i = 0; i < n && ok; i++)
+		ok = cache_prune(workers[i]->cache, &options, rpc_call_cancel(call), send_removed, &p, error);
 	if (ok && p.error) {
 		g_propagate_error(error, g_steal_pointer(&p.error));
 		ok = false;

@@ -24,10 +24,13 @@ ProtobufCMessage *control_list_workers(rpc_call *call, const ProtobufCMessage *r
 	g_autoptr(filter) f = filter_new(list, error);
 	if (!f)
 		return NULL;
-	worker *w = builder_worker(control->builder);
+	size_t n;
+	worker *const *workers = builder_workers(control->builder, &n);
 	Control__ListWorkersResponse *reply = (void *)control_empty_reply(&control__list_workers_response__descriptor);
-	if (filter_match(f, lookup, w))
-		reply->record = worker_records(w, &reply->n_record);
+	reply->record = g_new0(Types__WorkerRecord *, n);
+	for (size_t i = 0; i < n; i++)
+		if (filter_match(f, lookup, workers[i]))
+			reply->record[reply->n_record++] = worker_record(workers[i]);
 	return &reply->base;
 }
 

@@ -58,7 +58,7 @@ static bool is_own_runner(const char *path)
 	return n > strlen(VERSION_WORD) && strncmp(text, VERSION_WORD, strlen(VERSION_WORD)) == 0;
 }
 
-static char *find_binary(const char *wanted, bool *ret_own, GError **error)
+static char *look_for_binary(const char *wanted)
 {
 	static const char *const candidates[] = {OWN_RUNNER, "runc", NULL};
 	const char *const one[] = {wanted, NULL};
@@ -67,10 +67,22 @@ static char *find_binary(const char *wanted, bool *ret_own, GError **error)
 	char *path = any ? find_beside(OWN_RUNNER) : NULL;
 	for (size_t i = 0; path == NULL && list[i] != NULL; i++)
 		path = g_find_program_in_path(list[i]);
+	return path;
+}
+
+bool executor_finds_binary(const char *binary)
+{
+	g_autofree char *path = look_for_binary(binary);
+	return path != NULL;
+}
+
+static char *find_binary(const char *wanted, bool *ret_own, GError **error)
+{
+	char *path = look_for_binary(wanted);
 	if (path != NULL)
 		*ret_own = is_own_runner(path);
 	else
-		error_set(error, ERROR_NOT_FOUND, "failed to find %s binary", any ? "runc" : wanted);
+		error_set(error, ERROR_NOT_FOUND, "failed to find %s binary", wanted != NULL && *wanted != '\0' ? wanted : "runc");
 	return path;
 }
 
@@ -177,7 +189,8 @@ executor *executor_new(const struct executor_options *options, GError **error)
 	bool own = false;
 	g_mutex_init(&e->mu);
 	e->parents = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	e->binary = find_binary(options->binary, &own, error);
+	e->bundle_runner = options->bundle_runner;
+	e->binary = e->bundle_runner != NULL ? g_strdup(e->bundle_runner->name) : find_binary(options->binary, &own, error);
 	if (e->binary == NULL || !executor_open_directories(e, options, error)) {
 		executor_free(e);
 		return NULL;
@@ -187,6 +200,7 @@ executor *executor_new(const struct executor_options *options, GError **error)
 	e->apparmor_profile = g_strdup(options->apparmor_profile);
 	e->allow_network_host = options->allow_network_host;
 	e->allow_security_insecure = options->allow_security_insecure;
+	e->selinux = options->selinux;
 	e->caps = spec_current_caps();
 	e->nameservers = g_strdupv((char **)options->dns_nameservers);
 	e->dns_options = g_strdupv((char **)options->dns_options);
@@ -259,6 +273,11 @@ static bool check_step(const executor *e, const struct step *step, GError **erro
 	default:
 		return error_set(error, ERROR_INVALID_ARGUMENT, "unknown network mode %d", (int)step->network);
 	}
+	/* Unlabelled, a step of a system that labels would be less confined than was asked for. */
+	if (e->selinux && !g_file_test("/sys/fs/selinux/enforce", G_FILE_TEST_EXISTS))
+		return error_set(error, ERROR_UNKNOWN, "selinux is not available");
+	if (e->selinux && !step->insecure)
+		return error_set(error, ERROR_UNIMPLEMENTED, "SELinux labels of steps are not supported yet");
 	if (step->insecure && !e->allow_security_insecure)
 		return error_set(error, ERROR_PERMISSION_DENIED, "security.insecure is not allowed");
 	if (step->args == NULL || step->args[0] == NULL)

@@ -22,17 +22,21 @@ struct executor_options {
 	int root_fd;              /* borrowed: <root>/executor is made beneath it */
 	const char *root_path;    /* absolute, because OCI runtimes take paths */
 	const char *binary;       /* NULL: first of buildkit-runc, runc found in PATH */
+	const struct bundle_runner *bundle_runner; /* borrowed; who runs bundles instead of a program, or NULL */
 	const char *cgroup_parent;
 	const char *apparmor_profile;
 	const char *const *dns_nameservers, *const *dns_options, *const *dns_search; /* NULL: the host's */
 	const char *instance;     /* for runners that name things by it; leftovers are found by their bundles */
 	bool allow_network_host, allow_security_insecure;
 	bool no_seccomp;
+	bool selinux;             /* steps are to be labelled */
 };
 /* Errors: NOT_FOUND "failed to find runc binary". Kills and removes what an earlier life left. */
 executor *executor_new(const struct executor_options *options, GError **error);
 void executor_free(executor *e);
 const char *executor_binary(const executor *e);
+/* Is there a program to run steps with? As executor_new looks for it. */
+bool executor_finds_binary(const char *binary);
 
 enum step_network { STEP_NETWORK_DEFAULT, STEP_NETWORK_HOST, STEP_NETWORK_NONE };
 enum step_mount_type { STEP_MOUNT_TREE, STEP_MOUNT_TMPFS };

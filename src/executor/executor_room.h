@@ -3,6 +3,7 @@
  * What the two ways to run a step share: an OCI runtime on a bundle (runtime_step.c), our own runner (runner_step.c).
  */
 #pragma once
+#include "executor/bundle_runner.h"
 #include "executor/cgroup.h"
 #include "executor/executor.h"
 #include "executor/names.h"
@@ -18,6 +19,7 @@ struct executor {
 	char *seccomp;           /* JSON; NULL: none */
 	GBytes *seccomp_program; /* the same for our own runner */
 	runner *runner;          /* NULL: an OCI runtime does it */
+	const struct bundle_runner *bundle_runner; /* borrowed; NULL: binary runs bundles */
 	char *instance;
 	GMutex mu;           /* guards parents */
 	GHashTable *parents; /* of owned strings: chosen by builds, see executor_note_parent */
@@ -26,6 +28,7 @@ struct executor {
 	struct names_files names;
 	struct cgroups cgroups;
 	bool allow_network_host, allow_security_insecure;
+	bool selinux;
 };
 
 struct step_run { /* all borrowed */

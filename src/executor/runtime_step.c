@@ -71,8 +71,10 @@ static bool prepare(executor *e, const struct step *step, bundle *b, stubs *s, c
 	if (hosts == NULL)
 		return false;
 	g_autofree char *resolv_path = g_strconcat(e->path, "/", resolv, NULL);
+	g_autofree char *root_path = g_strconcat(bundle_path(b), "/" BUNDLE_ROOT, NULL);
 	const struct spec_input input = {
 		.step = step,
+		.root_path = e->bundle_runner != NULL ? root_path : NULL,
 		.user = &user,
 		.cgroup_path = cgroup_path,
 		.resolv_path = resolv_path,
@@ -95,9 +97,12 @@ static bool prepare(executor *e, const struct step *step, bundle *b, stubs *s, c
 static bool run_prepared(executor *e, const struct runtime_call *call, struct step_exit *ret_exit, GError **error)
 {
 	struct step_exit result = {0};
-	bool ran = runtime_run(call, &result.code, error);
+	const struct bundle_runner *other = e->bundle_runner;
+	bool ran = other != NULL ? other->run(other->self, call, &result.code, error) : runtime_run(call, &result.code, error);
 	if (ran && result.code != 0)
 		result.oom_killed = cgroup_oom_killed(&e->cgroups, call->cgroup_path);
+	if (other != NULL)
+		other->end(other->self, call->id);
 	cgroup_remove(&e->cgroups, call->cgroup_path, 2000);
 	tree_remove_at(e->state_fd, call->id, NULL);
 	if (ran)

@@ -367,7 +367,7 @@ char *spec_json(const struct spec_input *in, size_t *ret_len)
 	put_process(w, in);
 	json_key(w, "root");
 	json_object_begin(w);
-	put_string(w, "path", "rootfs");
+	put_string(w, "path", in->root_path ? in->root_path : "rootfs");
 	json_put_bool_member_true(w, "readonly", in->step->root_readonly);
 	json_object_end(w);
 	put_string(w, "hostname", given(in->step->hostname) ? in->step->hostname : NAMES_DEFAULT_HOSTNAME);

@@ -14,6 +14,7 @@ struct passwd_user;
 struct spec_input {
 	const struct step *step;
 	const struct passwd_user *user;
+	const char *root_path;        /* of the root file system, as the runtime sees it; NULL: "rootfs" in the bundle */
 	const char *cgroup_path;
 	const char *resolv_path, *hosts_path;
 	const char *const *sources;   /* a path a mount of the step; NULL for tmpfs */

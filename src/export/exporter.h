@@ -17,6 +17,7 @@
 struct exporter_context {
 	cache *cache;
 	blob_store *blobs;
+	const struct image_store *images; /* NULL: the worker has none */
 	registry *registry;
 	session_registry *sessions;
 	const struct registry_auth *registry_auth; /* source_registry_auth: this room lies beside that of sources */

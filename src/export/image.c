@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "export/classes.h"
 #include "export/push.h"
+#include "export/store.h"
 #include <string.h>
 
 /*
- * The OCI worker has no image store, so that store, unpack and name-canonical are read and change nothing, as with
+ * Without an image store (the OCI worker) store, unpack and name-canonical are read and change nothing, as with
  * upstream; the image itself lives in the blob store for as long as something names it, and is pushed from there.
  */
 struct image_exporter {
@@ -74,6 +75,26 @@ static char *names_of(const struct image_exporter *e, GHashTable *metadata, cons
 	return g_strconcat(name, *name ? "," : "", e->dangling_prefix, "@", tree->root->digest.text, NULL);
 }
 
+static bool stores(const struct image_exporter *e)
+{
+	return e->context.images && e->store;
+}
+
+static bool store(struct image_exporter *e, const image_tree *tree, const char *names, struct work *work,
+		  GError **error)
+{
+	const struct store_options options = {
+		.canonical = e->name_canonical,
+		.unpack = e->unpack,
+		.has_epoch = e->options.epoch_set,
+		.epoch_s = e->options.epoch_s,
+	};
+	g_auto(GStrv) list = g_strsplit(names, ",", -1);
+	if (e->unpack && e->options.rewrite_timestamp)
+		return error_set(error, ERROR_UNKNOWN, "exporter option \"rewrite-timestamp\" conflicts with \"unpack\"");
+	return store_image(&e->context, tree, list, &options, work, error);
+}
+
 static bool image_export(void *self, const struct export_input *input, struct work *work, GHashTable *response,
 			 bool *ret_has_finish, GError **error)
 {
@@ -87,6 +108,8 @@ static bool image_export(void *self, const struct export_input *input, struct wo
 		.input = input,
 		.metadata = metadata,
 		.options = &e->options,
+		.fetch = stores(e) && (*e->options.name || e->dangling_prefix) &&
+			 (e->unpack || !e->allow_incomplete),
 	};
 	g_autoptr(image_tree) tree = image_write(&in, work, error);
 	if (!tree)
@@ -94,6 +117,8 @@ static bool image_export(void *self, const struct export_input *input, struct wo
 	g_autofree char *names = names_of(e, metadata, tree);
 	if (*names)
 		g_hash_table_replace(response, g_strdup("image.name"), g_strdup(names));
+	if (*names && stores(e) && !store(e, tree, names, work, error))
+		return false;
 	export_respond(tree, response);
 	if (*names && e->push) {
 		g_strfreev(e->names);

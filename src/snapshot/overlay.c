@@ -17,15 +17,19 @@ static bool make_dir(int dir_fd, const char *name, GError **error)
 	return true;
 }
 
-static int open_dir(int dir_fd, const char *name, GError **error)
+int overlay_open_part(int dir_fd, const char *name, bool linked, GError **error)
 {
-	int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | (linked ? 0 : O_NOFOLLOW) | O_CLOEXEC);
 	if (fd < 0)
 		error_set_errno(error, errno, "open %s", name);
 	return fd;
 }
 
-/* The merged root shows the top layer's own metadata: it begins as its parent's. */
+static int open_dir(int dir_fd, const char *name, GError **error)
+{
+	return overlay_open_part(dir_fd, name, false, error);
+}
+
 static bool copy_root_metadata(int from_fd, int to_fd, GError **error)
 {
 	struct stat st;
@@ -38,6 +42,13 @@ static bool copy_root_metadata(int from_fd, int to_fd, GError **error)
 	return true;
 }
 
+bool overlay_inherit(int dir_fd, int parent_dir_fd, bool linked, GError **error)
+{
+	scoped_fd fs = overlay_open_part(dir_fd, "fs", linked, error);
+	scoped_fd parent = fs < 0 ? -1 : overlay_open_part(parent_dir_fd, "fs", linked, error);
+	return parent >= 0 && copy_root_metadata(parent, fs, error);
+}
+
 bool overlay_prepare(int dir_fd, int parent_dir_fd, GError **error)
 {
 	if (!make_dir(dir_fd, "fs", error))
@@ -45,18 +56,23 @@ bool overlay_prepare(int dir_fd, int parent_dir_fd, GError **error)
 	scoped_fd fs = open_dir(dir_fd, "fs", error);
 	if (fs < 0 || fchmod(fs, 0755) < 0)
 		return fs < 0 ? false : error_set_errno(error, errno, "change mode of tree");
-	if (parent_dir_fd < 0)
-		return true;
-	scoped_fd parent = open_dir(parent_dir_fd, "fs", error);
-	return parent >= 0 && copy_root_metadata(parent, fs, error);
+	return parent_dir_fd < 0 || overlay_inherit(dir_fd, parent_dir_fd, false, error);
+}
+
+static int make_fresh(int dir_fd, const char *name, GError **error)
+{
+	if (!tree_remove_at(dir_fd, name, error) || !make_dir(dir_fd, name, error))
+		return -1;
+	return open_dir(dir_fd, name, error);
 }
 
 /* A fresh one for each mount: a volatile mount leaves a mark that forbids the next. */
-static int make_work(int dir_fd, GError **error)
+static int make_work(int dir_fd, bool linked, GError **error)
 {
-	if (!tree_remove_at(dir_fd, "work", error) || !make_dir(dir_fd, "work", error))
-		return -1;
-	return open_dir(dir_fd, "work", error);
+	if (!linked)
+		return make_fresh(dir_fd, "work", error);
+	scoped_fd kept = overlay_open_part(dir_fd, "work", true, error);
+	return kept < 0 ? -1 : make_fresh(kept, "buildkit", error);
 }
 
 static void close_all(const int *fds, size_t n)
@@ -65,7 +81,7 @@ static void close_all(const int *fds, size_t n)
 		close(fds[i]);
 }
 
-int overlay_mount(const int *dirs, size_t n, bool write, GError **error)
+int overlay_mount(const int *dirs, size_t n, bool write, bool linked, GError **error)
 {
 	if (n > MAX_LAYERS) {
 		error_set(error, ERROR_RESOURCE_EXHAUSTED, "mount %zu layers: more than %d", n, MAX_LAYERS);
@@ -73,13 +89,13 @@ int overlay_mount(const int *dirs, size_t n, bool write, GError **error)
 	}
 	g_autofree int *layers = g_new(int, n);
 	for (size_t i = 0; i < n; i++) {
-		layers[i] = open_dir(dirs[i], "fs", error);
+		layers[i] = overlay_open_part(dirs[i], "fs", linked, error);
 		if (layers[i] < 0) {
 			close_all(layers, i);
 			return -1;
 		}
 	}
-	scoped_fd work = write ? make_work(dirs[0], error) : -1;
+	scoped_fd work = write ? make_work(dirs[0], linked, error) : -1;
 	int mount_fd = -1;
 	if (!write)
 		mount_fd = mount_overlay(layers, n, -1, -1, false, error);
@@ -105,7 +121,7 @@ static bool probe_in(int probe_fd, bool *ret_can_clone, GError **error)
 	scoped_fd b = a < 0 ? -1 : open_dir(probe_fd, "b", error);
 	if (b < 0 || !overlay_prepare(a, -1, error) || !overlay_prepare(b, a, error))
 		return false;
-	scoped_fd mount_fd = overlay_mount((const int[]){b, a}, 2, true, error);
+	scoped_fd mount_fd = overlay_mount((const int[]){b, a}, 2, true, false, error);
 	if (mount_fd < 0 || !probe_write(mount_fd, error))
 		return false;
 	scoped_fd clone = mount_clone(mount_fd, false, NULL);

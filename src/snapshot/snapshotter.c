@@ -12,6 +12,7 @@
 struct snapshotter {
 	const char *name;
 	bool stacked;
+	const struct snapshot_keeper *keeper; /* borrowed; NULL: trees are in their directories */
 	bool can_clone; /* detached mounts can be cloned as they are */
 	int mounts_fd;  /* owned: where mounts are attached when they cannot be cloned otherwise */
 	gint next_mount;
@@ -66,6 +67,18 @@ snapshotter *snapshotter_open(int root_fd, const char *name, GError **error)
 	return g_steal_pointer(&s);
 }
 
+snapshotter *snapshotter_open_kept(int root_fd, const struct snapshot_keeper *keeper, GError **error)
+{
+	g_autoptr(snapshotter) s = g_new0(snapshotter, 1);
+	s->mounts_fd = open_mounts(root_fd, error);
+	if (s->mounts_fd < 0 || (keeper->is_stacked && !overlay_probe(root_fd, &s->can_clone, error)))
+		return NULL;
+	s->name = keeper->name;
+	s->stacked = keeper->is_stacked;
+	s->keeper = keeper;
+	return g_steal_pointer(&s);
+}
+
 void snapshotter_close(snapshotter *s)
 {
 	if (!s)
@@ -85,45 +98,69 @@ bool snapshotter_is_stacked(const snapshotter *s)
 	return s->stacked;
 }
 
-int snapshotter_open_fs(int dir_fd, GError **error)
+int snapshotter_open_fs(const snapshotter *s, int dir_fd, GError **error)
 {
-	int fd = openat(dir_fd, "fs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		error_set_errno(error, errno, "open tree");
-	return fd;
+	return overlay_open_part(dir_fd, "fs", s->keeper != NULL, error);
 }
 
-static bool native_prepare(int dir_fd, int parent_dir_fd, bool share, cancel *c, GError **error)
+static bool native_prepare(const snapshotter *s, int dir_fd, int parent_dir_fd, bool share, cancel *c, GError **error)
 {
 	if (mkdirat(dir_fd, "fs", 0755) < 0)
 		return error_set_errno(error, errno, "make tree");
-	scoped_fd fs = snapshotter_open_fs(dir_fd, error);
+	scoped_fd fs = snapshotter_open_fs(s, dir_fd, error);
 	if (fs < 0)
 		return false;
 	if (fchmod(fs, 0755) < 0)
 		return error_set_errno(error, errno, "change mode of tree");
 	if (parent_dir_fd < 0)
 		return true;
-	scoped_fd parent = snapshotter_open_fs(parent_dir_fd, error);
+	scoped_fd parent = snapshotter_open_fs(s, parent_dir_fd, error);
 	return parent >= 0 && native_copy_tree(parent, fs, share, c, error);
+}
+
+static bool kept_prepare(const snapshotter *s, int dir_fd, int parent_dir_fd, GError **error)
+{
+	if (!s->keeper->prepare(s->keeper->self, dir_fd, parent_dir_fd, error))
+		return false;
+	return !s->stacked || parent_dir_fd < 0 || overlay_inherit(dir_fd, parent_dir_fd, true, error);
 }
 
 bool snapshotter_prepare(snapshotter *s, int dir_fd, int parent_dir_fd, bool share, cancel *c, GError **error)
 {
+	if (s->keeper)
+		return kept_prepare(s, dir_fd, parent_dir_fd, error);
 	return s->stacked ? overlay_prepare(dir_fd, parent_dir_fd, error)
-			  : native_prepare(dir_fd, parent_dir_fd, share, c, error);
+			  : native_prepare(s, dir_fd, parent_dir_fd, share, c, error);
 }
 
 bool snapshotter_seal(snapshotter *s, int dir_fd, GError **error)
 {
+	if (s->keeper)
+		return s->keeper->seal(s->keeper->self, dir_fd, error);
 	return !s->stacked || tree_remove_at(dir_fd, "work", error);
+}
+
+bool snapshotter_discard(snapshotter *s, int dir_fd, GError **error)
+{
+	return !s->keeper || s->keeper->discard(s->keeper->self, dir_fd, error);
+}
+
+bool snapshotter_is_kept(const snapshotter *s)
+{
+	return s->keeper != NULL;
+}
+
+bool snapshotter_sync(snapshotter *s, GError **error)
+{
+	return !s->keeper || s->keeper->sync(s->keeper->self, error);
 }
 
 /* ---- views */
 snapshot_view *snapshot_view_open(snapshotter *s, const int *dirs, size_t n, bool write, GError **error)
 {
 	bool is_mount = s->stacked && n > 1;
-	scoped_fd root = is_mount ? overlay_mount(dirs, n, write, error) : snapshotter_open_fs(dirs[0], error);
+	bool linked = s->keeper != NULL;
+	scoped_fd root = is_mount ? overlay_mount(dirs, n, write, linked, error) : snapshotter_open_fs(s, dirs[0], error);
 	if (root < 0)
 		return NULL;
 	snapshot_view *v = g_new0(snapshot_view, 1);

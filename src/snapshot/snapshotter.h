@@ -18,10 +18,28 @@ typedef struct snapshotter snapshotter;
 typedef struct snapshot_view snapshot_view;
 
 /*
+ * Who keeps trees elsewhere: the tree's directory then only leads there ("fs" and "work" are links). Which kind of
+ * tree that is tells is_stacked. All but name and is_stacked may wait for a peer.
+ */
+struct snapshot_keeper {
+	const char *name;
+	bool is_stacked;
+	/* Makes "fs" (and "work") in dir_fd, of a tree over parent_dir_fd's (-1: none), which is sealed first. */
+	bool (*prepare)(void *self, int dir_fd, int parent_dir_fd, GError **error);
+	bool (*seal)(void *self, int dir_fd, GError **error); /* idempotent */
+	/* Gives up the tree of a directory that is about to be removed; on failure it is asked again later. */
+	bool (*discard)(void *self, int dir_fd, GError **error);
+	bool (*sync)(void *self, GError **error); /* what was written so far survives a power cut */
+	void *self;
+};
+
+/*
  * root_fd is borrowed; name "auto" takes the first that works there, "overlayfs", "native". Errors: UNIMPLEMENTED
  * for other names, UNKNOWN when overlayfs is wanted and does not work.
  */
 snapshotter *snapshotter_open(int root_fd, const char *name, GError **error);
+/* Trees of a keeper (borrowed); mounts are attached below root_fd where that is needed. */
+snapshotter *snapshotter_open_kept(int root_fd, const struct snapshot_keeper *keeper, GError **error);
 void snapshotter_close(snapshotter *s);
 const char *snapshotter_name(const snapshotter *s);
 /* Trees hold only what differs from their parents. */
@@ -34,8 +52,13 @@ bool snapshotter_is_stacked(const snapshotter *s);
 bool snapshotter_prepare(snapshotter *s, int dir_fd, int parent_dir_fd, bool share, cancel *c, GError **error);
 /* No more writing: drops what only a writer needs. */
 bool snapshotter_seal(snapshotter *s, int dir_fd, GError **error);
+/* Before a tree's directory is removed. */
+bool snapshotter_discard(snapshotter *s, int dir_fd, GError **error);
+bool snapshotter_is_kept(const snapshotter *s);
+/* What keepers have, as far as they have it elsewhere, survives a power cut. */
+bool snapshotter_sync(snapshotter *s, GError **error);
 /* The tree's own "fs" directory. */
-int snapshotter_open_fs(int dir_fd, GError **error);
+int snapshotter_open_fs(const snapshotter *s, int dir_fd, GError **error);
 
 /* dirs: the tree's directory, then those below it, top first (a snapshotter that does not stack reads the first). */
 snapshot_view *snapshot_view_open(snapshotter *s, const int *dirs, size_t n, bool write, GError **error);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/worker.h"
+#include "worker/containerd.h"
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -46,19 +47,23 @@ static char *load_id(int dir_fd, GError **error)
 	return write_new_id(dir_fd, id, error) ? g_strdup(id) : NULL;
 }
 
-static void set_label(worker *w, const char *name, const char *value)
+static void set_label(void *to, const char *name, const char *value)
 {
+	worker *w = to;
 	g_hash_table_replace(w->labels, g_strconcat(LABEL_PREFIX, name, NULL), g_strdup(value));
 }
 
 static void set_labels(worker *w, const struct worker_options *options)
 {
 	w->labels = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-	set_label(w, "executor", "oci");
+	set_label(w, "executor", w->backing ? "containerd" : "oci");
 	set_label(w, "snapshotter", cache_snapshotter_name(w->cache));
 	set_label(w, "hostname", g_get_host_name());
 	set_label(w, "network", "host");
-	set_label(w, "oci.process-mode", "sandbox");
+	if (w->backing)
+		containerd_labels(w->backing, set_label, w);
+	else
+		set_label(w, "oci.process-mode", "sandbox");
 	set_label(w, "selinux.enabled", options->selinux ? "true" : "false");
 	if (options->apparmor_profile && *options->apparmor_profile)
 		set_label(w, "apparmor.profile", options->apparmor_profile);
@@ -75,7 +80,8 @@ static bool set_platforms(worker *w, const struct worker_options *options, GErro
 {
 	size_t n = options->platforms ? g_strv_length((char **)options->platforms) : 0;
 	if (n == 0) {
-		w->platforms = platforms_detect(&w->n_platforms);
+		w->platforms = w->backing ? containerd_platforms(w->backing, &w->n_platforms)
+					  : platforms_detect(&w->n_platforms);
 		return true;
 	}
 	w->platforms = g_new0(struct platform, n);
@@ -110,23 +116,29 @@ static bool check_network_mode(const char *mode, GError **error)
 	return error_set(error, ERROR_INVALID_ARGUMENT, "invalid network mode: \"%s\"", mode);
 }
 
-/* The directory is named as upstream names it; "auto" decides inside cache_open and both names share one tree. */
-static bool open_stores(worker *w, const struct worker_options *options, GError **error)
+static bool open_root(worker *w, const struct worker_options *options, const char *name, GError **error)
 {
-	const char *name = strcmp(options->snapshotter, "native") == 0 ? "runc-native" : "runc-overlayfs";
 	scoped_fd dir_fd = open_dir(options->root_fd, name, error);
 	if (dir_fd < 0)
 		return false;
 	w->root_path = g_build_filename(options->root_path, name, NULL);
 	w->root_fd = fd_steal(&dir_fd);
 	w->id = load_id(w->root_fd, error);
-	w->blobs = w->id ? blob_store_open(w->root_fd, error) : NULL;
+	return w->id != NULL;
+}
+
+static bool open_cache(worker *w, const struct worker_options *options, GError **error)
+{
+	w->blobs = w->backing ? containerd_blobs(w->backing, error) : blob_store_open(w->root_fd, error);
 	if (!w->blobs)
 		return false;
 	struct cache_options cache_options = {
 		.root_fd = w->root_fd,
 		.root_path = w->root_path,
 		.snapshotter = options->snapshotter,
+		.keeper = w->backing ? containerd_keeper(w->backing) : NULL,
+		.images = w->backing ? containerd_chains : NULL,
+		.images_data = w->backing,
 		.blobs = w->blobs,
 	};
 	w->cache = cache_open(&cache_options, error);
@@ -142,6 +154,7 @@ static bool open_executor(worker *w, const struct worker_options *options, GErro
 		.root_fd = w->root_fd,
 		.root_path = w->root_path,
 		.binary = options->binary && *options->binary ? options->binary : NULL,
+		.bundle_runner = w->backing ? containerd_runner(w->backing) : NULL,
 		.cgroup_parent = options->cgroup_parent,
 		.apparmor_profile = options->apparmor_profile,
 		.dns_nameservers = options->dns_nameservers,
@@ -150,21 +163,27 @@ static bool open_executor(worker *w, const struct worker_options *options, GErro
 		.instance = w->id,
 		.allow_network_host = options->allow_network_host,
 		.allow_security_insecure = options->allow_security_insecure,
+		.selinux = options->selinux,
 	};
 	w->executor = executor_new(&executor_options, error);
 	return w->executor != NULL;
 }
 
-worker *worker_open(const struct worker_options *options, GError **error)
+static worker *worker_new(const struct worker_options *options)
 {
-	g_autoptr(worker) w = g_new0(worker, 1);
+	worker *w = g_new0(worker, 1);
 	w->root_fd = -1;
 	g_mutex_init(&w->cache_mounts_mu);
 	w->sessions = options->sessions;
 	w->max_parallelism = options->max_parallelism;
-	if (!check_network_mode(options->network_mode, error) || !open_stores(w, options, error) ||
-	    !open_executor(w, options, error) || !set_platforms(w, options, error))
-		return NULL;
+	return w;
+}
+
+/* What both kinds have in common, once their parts are known. */
+static bool complete(worker *w, const struct worker_options *options, GError **error)
+{
+	if (!open_cache(w, options, error) || !open_executor(w, options, error) || !set_platforms(w, options, error))
+		return false;
 	w->registry = registry_new(options->registry);
 	set_labels(w, options);
 	set_gc(w, options);
@@ -176,6 +195,34 @@ worker *worker_open(const struct worker_options *options, GError **error)
 		.worker_id = w->id,
 		.user_agent = USER_AGENT,
 	};
+	return true;
+}
+
+/* The directory is named as upstream names it; "auto" decides inside cache_open and both names share one tree. */
+worker *worker_open(const struct worker_options *options, GError **error)
+{
+	g_autoptr(worker) w = worker_new(options);
+	const char *name = strcmp(options->snapshotter, "native") == 0 ? "runc-native" : "runc-overlayfs";
+	if (!check_network_mode(options->network_mode, error) || !open_root(w, options, name, error) ||
+	    !complete(w, options, error))
+		return NULL;
+	return g_steal_pointer(&w);
+}
+
+worker *worker_open_containerd(const struct worker_options *options, GError **error)
+{
+	g_autoptr(worker) w = worker_new(options);
+	g_autofree char *name = g_strconcat("containerd-", options->snapshotter, NULL);
+	if (!*options->snapshotter || strchr(options->snapshotter, '/')) {
+		error_set(error, ERROR_INVALID_ARGUMENT, "bad snapshotter name: \"%s\"", options->snapshotter);
+		return NULL;
+	}
+	if (!check_network_mode(options->network_mode, error) || !open_root(w, options, name, error))
+		return NULL;
+	w->backing = containerd_open(&options->containerd, options->snapshotter, w->id, w->root_fd, error);
+	if (!w->backing || !complete(w, options, error))
+		return NULL;
+	w->images = containerd_images(w->backing);
 	return g_steal_pointer(&w);
 }
 
@@ -189,6 +236,7 @@ void worker_close(worker *w)
 	g_clear_pointer(&w->cache_mounts, g_hash_table_unref);
 	g_clear_pointer(&w->cache, cache_close);
 	g_clear_pointer(&w->blobs, blob_store_close);
+	g_clear_pointer(&w->backing, containerd_close);
 	g_clear_pointer(&w->labels, g_hash_table_unref);
 	gc_rules_free(w->gc, w->n_gc);
 	g_mutex_clear(&w->cache_mounts_mu);

@@ -2,13 +2,15 @@
 /*
  * worker: the bundle a build runs on.
  *
- *	worker *w = worker_open(&options, error);
+ *	worker *w = worker_open(&options, error);             steps by an OCI runtime, trees and blobs in the state directory
+ *	worker *w = worker_open_containerd(&options, error);  all of that by containerd
  *	w->cache, w->executor, w->registry ...
  *
  * Plain struct: members are owned by the worker and live as long as it. Thread: immutable after open.
  */
 #pragma once
 #include "cache/cache.h"
+#include "containerd/ctd_tasks.h"
 #include "executor/executor.h"
 #include "registry/registry.h"
 #include "session/session.h"
@@ -35,12 +37,19 @@ typedef struct worker {
 	registry *registry;
 	session_registry *sessions; /* borrowed from the daemon */
 	struct source_context source_context;
+	const struct image_store *images; /* borrowed from backing; NULL: none */
+	struct containerd_backing *backing; /* owned; NULL: the OCI worker */
 	int max_parallelism;
 	story_store *stories;       /* NULL: misses are not explained */
 	GHashTable *cache_mounts;   /* ops/cache_mount.c: shared writers by key */
 	GMutex cache_mounts_mu;
 } worker;
 
+struct containerd_options {
+	rpc_loop *loop; /* borrowed */
+	const char *address, *namespace;
+	struct ctd_runtime runtime;
+};
 struct worker_options {
 	int root_fd;                /* borrowed: the daemon's root */
 	const char *root_path;
@@ -60,9 +69,12 @@ struct worker_options {
 	bool allow_network_host, allow_security_insecure;
 	bool selinux;
 	bool explain_misses;
+	struct containerd_options containerd;
 };
 /* Opens <root>/runc-<snapshotter>/. Errors name what could not be opened. */
 worker *worker_open(const struct worker_options *options, GError **error);
+/* Opens <root>/containerd-<snapshotter>/ and what containerd keeps. Errors: UNAVAILABLE, naming the socket. */
+worker *worker_open_containerd(const struct worker_options *options, GError **error);
 void worker_close(worker *w);
 
 /* Platforms that run here: the native one, then those the kernel has an interpreter for (binfmt_misc). */

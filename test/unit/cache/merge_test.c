@@ -147,7 +147,7 @@ static ino_t inode_of(struct rig *g, cache_ref *r, const char *name)
 	g_autoptr(GPtrArray) layers = tree_layers(g->c, r->tree);
 	for (guint i = 0; i < layers->len; i++) {
 		scoped_fd dir = tree_open_dir(g->c, layers->pdata[i], NULL);
-		scoped_fd fs = snapshotter_open_fs(dir, NULL);
+		scoped_fd fs = snapshotter_open_fs(g->c->snapshotter, dir, NULL);
 		if (fstatat(fs, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
 			return st.st_ino;
 	}

@@ -159,7 +159,7 @@ static void test_copy_keeps_metadata(struct fixture *f, gconstpointer unused)
 		return;
 	GError *error = NULL;
 	scoped_fd a = make(f, "a", -1);
-	scoped_fd fs = snapshotter_open_fs(a, &error);
+	scoped_fd fs = snapshotter_open_fs(f->s, a, &error);
 	struct timespec times[2] = {{1000, 5}, {2000, 7}};
 	write_text(fs, "file", "x");
 	g_assert_cmpint(fchownat(fs, "file", 12, 34, 0), ==, 0);
@@ -172,7 +172,7 @@ static void test_copy_keeps_metadata(struct fixture *f, gconstpointer unused)
 	g_assert_cmpint(utimensat(fs, "d", times, 0), ==, 0);
 	g_assert_cmpint(utimensat(fs, "file", times, 0), ==, 0);
 	scoped_fd b = make(f, "b", a);
-	scoped_fd copy = snapshotter_open_fs(b, &error);
+	scoped_fd copy = snapshotter_open_fs(f->s, b, &error);
 	struct stat file, link, d, sym, fifo;
 	g_assert_cmpint(fstatat(copy, "file", &file, 0), ==, 0);
 	g_assert_cmpint(fstatat(copy, "link", &link, 0), ==, 0);

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "containerd/ctd_tasks.h"
+#include "api/guard.h"
+#include "base/scope.h"
+#include "containerd/shims.h"
+#include "containerd/task_wait.h"
+#include "ctd_containers.pb-c.h"
+#include "ctd_tasks.pb-c.h"
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/stat.h>
+
+#define CONTAINERS "/containerd.services.containers.v1.Containers/"
+#define TASKS "/containerd.services.tasks.v1.Tasks/"
+#define SPEC_TYPE "types.containerd.io/opencontainers/runtime-spec/1/Spec"
+#define LABEL "buildkit/worker" /* of our containers: the worker's id */
+#define KILL_INTERVAL_MS 50
+#define KILL_PATIENCE_US (7 * G_USEC_PER_SEC)
+#define DRAIN_US (1 * G_USEC_PER_SEC)
+#define DELETE_TRIES 100
+#define UNAVAILABLE_TRIES 5
+#define SHIM_TRIES 20
+#define SHIM_INTERVAL_US (100 * 1000)
+#define CHUNK_BYTES (64 * 1024)
+
+DEFINE_MESSAGE_AUTOPTR(CtdContainers__ListContainersResponse)
+
+struct ctd_tasks {
+	ctd_client *client; /* borrowed */
+	char *runtime, *runtime_path;
+	GBytes *options; /* of the runtime, packed */
+	const char *options_type;
+	struct bundle_runner runner;
+	GMutex mu;
+	GHashTable *steps; /* set of ids (owned) that run has and end has not yet */
+};
+
+static char *borrow(const char *text)
+{
+	return (char *)(uintptr_t)text;
+}
+
+/* ---- calls */
+static bool create_container(ctd_tasks *t, const struct runtime_call *call, GError **error)
+{
+	CtdContainers__CreateContainerRequest request = CTD_CONTAINERS__CREATE_CONTAINER_REQUEST__INIT;
+	CtdContainers__Container container = CTD_CONTAINERS__CONTAINER__INIT;
+	CtdContainers__Container__LabelsEntry label = CTD_CONTAINERS__CONTAINER__LABELS_ENTRY__INIT;
+	CtdContainers__Container__LabelsEntry *labels[] = {&label};
+	CtdContainers__Container__Runtime runtime = CTD_CONTAINERS__CONTAINER__RUNTIME__INIT;
+	Google__Any spec = GOOGLE__ANY__INIT, options = GOOGLE__ANY__INIT;
+	g_autofree char *path = g_build_filename(call->bundle, "config.json", NULL);
+	g_autofree char *json = NULL;
+	if (!g_file_get_contents(path, &json, &spec.value.len, error))
+		return false;
+	spec.type_url = borrow(SPEC_TYPE);
+	spec.value.data = (uint8_t *)json;
+	options.type_url = borrow(t->options_type);
+	options.value.data = (uint8_t *)(uintptr_t)g_bytes_get_data(t->options, &options.value.len);
+	runtime.name = t->runtime;
+	runtime.options = &options;
+	label.key = borrow(LABEL);
+	label.value = borrow(ctd_client_worker(t->client));
+	container.id = borrow(call->id);
+	container.labels = labels;
+	container.n_labels = 1;
+	container.runtime = &runtime;
+	container.spec = &spec;
+	request.container = &container;
+	void *reply = ctd_call(t->client, CTD_PLAIN, CONTAINERS "Create", &request,
+			       &ctd_containers__create_container_response__descriptor, call->cancel, error);
+	guard_free(reply);
+	return reply != NULL;
+}
+
+static bool create_task(ctd_tasks *t, const struct runtime_call *call, char *const *fifos, GError **error)
+{
+	CtdTasks__CreateTaskRequest request = CTD_TASKS__CREATE_TASK_REQUEST__INIT;
+	request.container_id = borrow(call->id);
+	request.stdout = fifos[0];
+	request.stderr = fifos[1];
+	request.runtime_path = t->runtime_path;
+	void *reply = ctd_call(t->client, CTD_LONG, TASKS "Create", &request,
+			       &ctd_tasks__create_task_response__descriptor, call->cancel, error);
+	guard_free(reply);
+	return reply != NULL;
+}
+
+static bool start_task(ctd_tasks *t, const struct runtime_call *call, GError **error)
+{
+	CtdTasks__StartRequest request = CTD_TASKS__START_REQUEST__INIT;
+	request.container_id = borrow(call->id);
+	void *reply = ctd_call(t->client, CTD_LONG, TASKS "Start", &request, &ctd_tasks__start_response__descriptor,
+			       call->cancel, error);
+	guard_free(reply);
+	return reply != NULL;
+}
+
+static void kill_task(ctd_tasks *t, const char *id)
+{
+	CtdTasks__KillRequest request = CTD_TASKS__KILL_REQUEST__INIT;
+	request.container_id = borrow(id);
+	request.signal = SIGKILL;
+	request.all = true;
+	ctd_remove(t->client, CTD_PLAIN, TASKS "Kill", &request, NULL);
+}
+
+/* True: there is no task, or none any more. ret_was: there was one. */
+static bool delete_task(ctd_tasks *t, const char *id, bool *ret_was, GError **error)
+{
+	CtdTasks__DeleteTaskRequest request = CTD_TASKS__DELETE_TASK_REQUEST__INIT;
+	GError *failure = NULL;
+	request.container_id = borrow(id);
+	void *reply = ctd_call(t->client, CTD_PLAIN, TASKS "Delete", &request, &ctd_tasks__delete_response__descriptor,
+			       NULL, &failure);
+	guard_free(reply);
+	bool gone = reply || error_is(failure, ERROR_NOT_FOUND);
+	*ret_was = *ret_was || !error_is(failure, ERROR_NOT_FOUND);
+	if (!gone)
+		g_propagate_error(error, g_steal_pointer(&failure));
+	g_clear_error(&failure);
+	return gone;
+}
+
+/* Did it have a task? */
+static bool remove_container(ctd_tasks *t, const char *id)
+{
+	CtdContainers__DeleteContainerRequest request = CTD_CONTAINERS__DELETE_CONTAINER_REQUEST__INIT;
+	bool had_task = false;
+	request.id = borrow(id);
+	for (int i = 0; i < DELETE_TRIES; i++) {
+		g_autoptr(GError) failure = NULL;
+		if (delete_task(t, id, &had_task, &failure))
+			break;
+		/* It may be the shim that is gone; if it is containerd, this is done when there is a connection again.
+		 */
+		if (error_is(failure, ERROR_UNAVAILABLE) && i >= UNAVAILABLE_TRIES)
+			return true;
+		kill_task(t, id);
+		g_usleep(KILL_INTERVAL_MS * 1000);
+	}
+	ctd_remove(t->client, CTD_PLAIN, CONTAINERS "Delete", &request, NULL);
+	return had_task;
+}
+
+/* ---- a step while it runs */
+enum { SLOT_OUT, SLOT_ERR, SLOT_EXIT, SLOT_CANCEL, SLOTS };
+struct run {
+	ctd_tasks *tasks;
+	const struct runtime_call *call;
+	struct pollfd fds[SLOTS]; /* fd -1: done with */
+	uint8_t *buffer;
+	int64_t killing_since_us; /* 0: not canceled */
+};
+
+static void read_output(struct run *r, int slot)
+{
+	ssize_t n = read(r->fds[slot].fd, r->buffer, CHUNK_BYTES);
+	if (n > 0)
+		r->call->output(r->call->output_data, slot == SLOT_OUT ? 1 : 2, r->buffer, (size_t)n);
+	else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+		r->fds[slot].fd = -1;
+}
+
+static void read_ready(struct run *r)
+{
+	for (int slot = SLOT_OUT; slot <= SLOT_ERR; slot++)
+		if (r->fds[slot].fd >= 0 && r->fds[slot].revents != 0)
+			read_output(r, slot);
+}
+
+/* Until the task has ended; false: it does not end though it was killed. */
+static bool run_loop(struct run *r)
+{
+	for (;;) {
+		int n = poll(r->fds, SLOTS, r->killing_since_us ? KILL_INTERVAL_MS : -1);
+		if (n > 0)
+			read_ready(r);
+		if (n > 0 && r->fds[SLOT_EXIT].revents != 0)
+			return true;
+		if (n > 0 && r->fds[SLOT_CANCEL].fd >= 0 && r->fds[SLOT_CANCEL].revents != 0) {
+			r->fds[SLOT_CANCEL].fd = -1;
+			r->killing_since_us = g_get_monotonic_time();
+			kill_task(r->tasks, r->call->id);
+		}
+		if (r->killing_since_us)
+			cgroup_kill(r->call->cgroups, r->call->cgroup_path);
+		if (r->killing_since_us && g_get_monotonic_time() - r->killing_since_us > KILL_PATIENCE_US)
+			return false;
+	}
+}
+
+/* What is still in the pipes. Whoever keeps them open after the step's end is killed, and not waited for long. */
+static void drain(struct run *r)
+{
+	int64_t until_us = g_get_monotonic_time() + DRAIN_US;
+	while (r->fds[SLOT_OUT].fd >= 0 || r->fds[SLOT_ERR].fd >= 0) {
+		int n = poll(r->fds, SLOT_ERR + 1, 10);
+		if (n > 0) {
+			read_ready(r);
+		} else {
+			cgroup_kill(r->call->cgroups, r->call->cgroup_path);
+			if (g_get_monotonic_time() > until_us)
+				return;
+		}
+	}
+}
+
+/* Both ends come open at once, so that neither side waits for the other; we keep the reading one. */
+static int open_fifo(const char *path, GError **error)
+{
+	if (mkfifo(path, 0600) < 0) {
+		error_set_errno(error, errno, "make %s", path);
+		return -1;
+	}
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		error_set_errno(error, errno, "open %s", path);
+	return fd;
+}
+
+static bool follow(struct run *r, int out_fd, int err_fd, int *ret_code, GError **error)
+{
+	const struct runtime_call *call = r->call;
+	g_autoptr(task_wait) wait = task_wait_start(r->tasks->client, call->id);
+	if (!start_task(r->tasks, call, error))
+		return false;
+	r->fds[SLOT_OUT] = (struct pollfd){.fd = out_fd, .events = POLLIN};
+	r->fds[SLOT_ERR] = (struct pollfd){.fd = err_fd, .events = POLLIN};
+	r->fds[SLOT_EXIT] = (struct pollfd){.fd = task_wait_fd(wait), .events = POLLIN};
+	r->fds[SLOT_CANCEL] = (struct pollfd){.fd = cancel_fd(call->cancel), .events = POLLIN};
+	int code = 255;
+	bool known = run_loop(r) && task_wait_result(wait, &code, error);
+	drain(r);
+	if (cancel_is_set(call->cancel)) {
+		g_clear_error(error);
+		cancel_check(call->cancel, error);
+		g_prefix_error(error, "exit code: %d: ", code);
+		return false;
+	}
+	if (known)
+		*ret_code = code;
+	return known;
+}
+
+static bool run_task(ctd_tasks *t, const struct runtime_call *call, int *ret_code, GError **error)
+{
+	g_autofree char *out_path = g_build_filename(call->bundle, "stdout", NULL);
+	g_autofree char *err_path = g_build_filename(call->bundle, "stderr", NULL);
+	char *fifos[] = {out_path, err_path};
+	scoped_fd out = open_fifo(out_path, error);
+	scoped_fd err = out < 0 ? -1 : open_fifo(err_path, error);
+	if (err < 0 || !create_container(t, call, error) || !create_task(t, call, fifos, error))
+		return false;
+	g_autofree uint8_t *buffer = g_malloc(CHUNK_BYTES);
+	struct run r = {.tasks = t, .call = call, .buffer = buffer};
+	return follow(&r, out, err, ret_code, error);
+}
+
+static bool tasks_run(void *self, const struct runtime_call *call, int *ret_code, GError **error)
+{
+	ctd_tasks *t = self;
+	if (call->stdin_fd >= 0)
+		return error_set(error, ERROR_UNIMPLEMENTED,
+				 "input for a step is not supported yet by the containerd worker");
+	g_mutex_lock(&t->mu);
+	g_hash_table_add(t->steps, g_strdup(call->id));
+	g_mutex_unlock(&t->mu);
+	GError *failure = NULL;
+	if (run_task(t, call, ret_code, &failure))
+		return true;
+	/* containerd may be gone, its shim and what it runs are not. */
+	cgroup_kill(call->cgroups, call->cgroup_path);
+	g_propagate_error(error, failure);
+	return false;
+}
+
+static void tasks_end(void *self, const char *id)
+{
+	ctd_tasks *t = self;
+	remove_container(t, id);
+	g_mutex_lock(&t->mu);
+	g_hash_table_remove(t->steps, id);
+	g_mutex_unlock(&t->mu);
+}
+
+/* ---- leftovers */
+/*
+ * A task that was being made when its maker died: containerd gives up, but what it had started may still be on its way.
+ * No more is waited for than a start takes.
+ */
+static void end_starts(GHashTable *ids)
+{
+	for (int i = 0; i < SHIM_TRIES && g_hash_table_size(ids) > 0; i++) {
+		if (i > 0)
+			g_usleep(SHIM_INTERVAL_US);
+		shims_kill(ids);
+	}
+}
+
+static void remove_leftovers(void *self)
+{
+	ctd_tasks *t = self;
+	g_autofree char *filter = g_strdup_printf("labels.\"" LABEL "\"==%s", ctd_client_worker(t->client));
+	char *filters[] = {filter};
+	CtdContainers__ListContainersRequest request = CTD_CONTAINERS__LIST_CONTAINERS_REQUEST__INIT;
+	request.filters = filters;
+	request.n_filters = 1;
+	g_autoptr(GHashTable) taskless = g_hash_table_new(g_str_hash, g_str_equal);
+	g_autoptr(CtdContainers__ListContainersResponse) reply =
+		ctd_call(t->client, CTD_PLAIN, CONTAINERS "List", &request,
+			 &ctd_containers__list_containers_response__descriptor, NULL, NULL);
+	for (size_t i = 0; reply && i < reply->n_containers; i++) {
+		const char *id = reply->containers[i]->id;
+		g_mutex_lock(&t->mu);
+		bool running = g_hash_table_contains(t->steps, id);
+		g_mutex_unlock(&t->mu);
+		if (!running && !remove_container(t, id))
+			g_hash_table_add(taskless, reply->containers[i]->id);
+	}
+	end_starts(taskless);
+}
+
+ctd_tasks *ctd_tasks_new(ctd_client *client, const struct ctd_runtime *runtime, GError **error)
+{
+	const char *type;
+	GBytes *options = ctd_runtime_options(runtime, &type, error);
+	if (!options)
+		return NULL;
+	ctd_tasks *t = g_new0(ctd_tasks, 1);
+	g_mutex_init(&t->mu);
+	t->client = client;
+	t->runtime = g_strdup(runtime->name);
+	t->runtime_path = g_strdup(runtime->path ? runtime->path : "");
+	t->options = options;
+	t->options_type = type;
+	t->steps = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	t->runner = (struct bundle_runner){.name = t->runtime, .run = tasks_run, .end = tasks_end, .self = t};
+	remove_leftovers(t);
+	ctd_client_on_connect(client, remove_leftovers, t);
+	return t;
+}
+
+void ctd_tasks_free(ctd_tasks *t)
+{
+	if (!t)
+		return;
+	g_hash_table_unref(t->steps);
+	g_bytes_unref(t->options);
+	g_mutex_clear(&t->mu);
+	g_free(t->runtime);
+	g_free(t->runtime_path);
+	g_free(t);
+}
+
+const struct bundle_runner *ctd_tasks_runner(const ctd_tasks *t)
+{
+	return &t->runner;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "containerd/shims.h"
+#include "base/scope.h"
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#define COMMAND_BYTES 4096
+#define PROGRAM "containerd-shim"
+
+/* Arguments, NUL-terminated each; their length in bytes. */
+static size_t read_command(int proc_fd, const char *pid, char *text)
+{
+	g_autofree char *path = g_strconcat(pid, "/cmdline", NULL);
+	scoped_fd fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, COMMAND_BYTES - 1);
+	if (n <= 0)
+		return 0;
+	text[n] = '\0';
+	return (size_t)n;
+}
+
+/* The value of "-id" when it is a shim's command line; borrowed from the text. */
+static const char *container_of(const char *text, size_t n)
+{
+	const char *slash = strrchr(text, '/');
+	bool wanted = false;
+	if (!g_str_has_prefix(slash ? slash + 1 : text, PROGRAM))
+		return NULL;
+	for (size_t at = strlen(text) + 1; at < n; at += strlen(text + at) + 1) {
+		if (wanted)
+			return text + at;
+		wanted = strcmp(text + at, "-id") == 0;
+	}
+	return NULL;
+}
+
+static void kill_if_listed(int proc_fd, const char *pid, GHashTable *ids)
+{
+	char text[COMMAND_BYTES];
+	guint64 number = 0;
+	if (!g_ascii_string_to_unsigned(pid, 10, 1, G_MAXINT32, &number, NULL))
+		return;
+	/* The descriptor first: what is read then is of the process that is killed. */
+	scoped_fd fd = (int)syscall(SYS_pidfd_open, (pid_t)number, 0);
+	size_t n = fd < 0 ? 0 : read_command(proc_fd, pid, text);
+	const char *id = n > 0 ? container_of(text, n) : NULL;
+	if (id && g_hash_table_contains(ids, id) && syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) == 0)
+		g_hash_table_remove(ids, id);
+}
+
+void shims_kill(GHashTable *ids)
+{
+	scoped_fd fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	scoped_fd walk = fd < 0 ? -1 : openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = walk < 0 ? NULL : fdopendir(walk);
+	if (!dir)
+		return;
+	fd_steal(&walk);
+	for (const struct dirent *entry; (entry = readdir(dir));)
+		if (g_ascii_isdigit(entry->d_name[0]))
+			kill_if_listed(fd, entry->d_name, ids);
+	closedir(dir);
+}

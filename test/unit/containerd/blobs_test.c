@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "containerd/ctd_blobs.h"
+#include "fake.h"
+#include "os/tree.h"
+#include <fcntl.h>
+#include <unistd.h>
+
+struct rig {
+	struct fake fake;
+	ctd_client *client;
+	int root;
+	blob_store *blobs;
+};
+
+static void set_up(struct rig *r, gconstpointer data)
+{
+	g_autoptr(GError) error = NULL;
+	fake_init(&r->fake);
+	const struct ctd_client_options options = {
+		.loop = r->fake.loop, .address = r->fake.address, .namespace = "ns", .worker_id = "w"};
+	r->client = ctd_client_new(&options, &error);
+	g_assert_no_error(error);
+	r->root = open(r->fake.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	void *self = ctd_blobs_open(r->client, NULL, r->root, &error);
+	g_assert_no_error(error);
+	r->blobs = blob_store_new(&ctd_blobs_backend, self);
+}
+
+static void tear_down(struct rig *r, gconstpointer data)
+{
+	blob_store_close(r->blobs);
+	ctd_client_free(r->client);
+	close(r->root);
+	g_assert_true(tree_remove_at(AT_FDCWD, r->fake.dir, NULL));
+	fake_done(&r->fake);
+}
+
+static bool never(const struct digest *digest, void *data)
+{
+	return false;
+}
+
+static struct digest put(struct rig *r, const char *text)
+{
+	struct digest digest;
+	g_autoptr(GError) error = NULL;
+	blob_store_put(r->blobs, text, strlen(text), &digest, &error);
+	g_assert_no_error(error);
+	return digest;
+}
+
+static void assert_reads(struct rig *r, const struct digest *digest, const char *text)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GBytes) bytes = blob_store_read(r->blobs, digest, 1000, &error);
+	g_assert_no_error(error);
+	g_assert_cmpmem(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), text, strlen(text));
+}
+
+static bool lease_holds(struct rig *r, const char *resource)
+{
+	GHashTable *set = g_hash_table_lookup(r->fake.leases, "buildkit-w");
+	return set && g_hash_table_contains(set, resource);
+}
+
+static void test_put(struct rig *r, gconstpointer data)
+{
+	struct digest digest = put(r, "hello");
+	g_autofree char *resource = g_strconcat("content ", digest.text, NULL);
+	g_assert_true(lease_holds(r, resource));
+	g_assert_cmpint(blob_store_size(r->blobs, &digest), ==, 5);
+	assert_reads(r, &digest, "hello");
+	put(r, "hello"); /* containerd says that it exists: fine */
+	digest = put(r, "");
+	g_assert_cmpint(blob_store_size(r->blobs, &digest), ==, 0);
+	g_assert_cmpint(g_hash_table_size(r->fake.ingests), ==, 0);
+}
+
+static void test_adopt(struct rig *r, gconstpointer data)
+{
+	struct digest digest;
+	digest_of("other", 5, &digest);
+	g_assert_false(blob_store_adopt(r->blobs, &digest));
+	g_hash_table_replace(r->fake.content, g_strdup(digest.text), g_bytes_new("other", 5));
+	g_assert_false(blob_store_has(r->blobs, &digest)); /* somebody else's */
+	g_assert_true(blob_store_adopt(r->blobs, &digest));
+	g_assert_cmpint(blob_store_size(r->blobs, &digest), ==, 5);
+	g_autofree char *resource = g_strconcat("content ", digest.text, NULL);
+	g_assert_true(lease_holds(r, resource));
+}
+
+static void test_sweep(struct rig *r, gconstpointer data)
+{
+	struct digest kept = put(r, "kept"), gone = put(r, "gone");
+	blob_store_hold(r->blobs, &kept);
+	g_assert_cmpint(blob_store_sweep(r->blobs, never, NULL), ==, 4);
+	g_assert_true(blob_store_has(r->blobs, &kept));
+	g_assert_false(blob_store_has(r->blobs, &gone));
+	g_autofree char *resource = g_strconcat("content ", gone.text, NULL);
+	g_assert_false(lease_holds(r, resource));
+	g_assert_cmpint(r->fake.collections, ==, 1); /* by a lease of its own */
+	g_assert_cmpint(g_hash_table_size(r->fake.leases), ==, 1);
+	blob_store_release(r->blobs, &kept);
+	blob_store_sweep(r->blobs, never, NULL);
+	g_assert_cmpint(g_hash_table_size(r->fake.leases), ==, 0);
+	g_assert_cmpint(r->fake.collections, ==, 2);
+	blob_store_sweep(r->blobs, never, NULL); /* nothing was let go of */
+	g_assert_cmpint(r->fake.collections, ==, 2);
+	put(r, "again"); /* the lease is made again */
+	g_assert_cmpint(g_hash_table_size(r->fake.leases), ==, 1);
+}
+
+static void test_dropped_writer(struct rig *r, gconstpointer data)
+{
+	g_autoptr(GError) error = NULL;
+	g_autofree char *much = g_malloc0(3 * 1024 * 1024);
+	blob_writer *w = blob_store_write(r->blobs, NULL, 100 * 1024 * 1024, &error);
+	g_assert_true(blob_writer_append(w, much, 3 * 1024 * 1024, &error));
+	g_assert_cmpint(g_hash_table_size(r->fake.ingests), ==, 1);
+	blob_writer_free(w);
+	g_assert_cmpint(g_hash_table_size(r->fake.ingests), ==, 0);
+	GHashTable *set = g_hash_table_lookup(r->fake.leases, "buildkit-w");
+	g_assert_cmpint(g_hash_table_size(set), ==, 0);
+}
+
+static void test_refused_write(struct rig *r, gconstpointer data)
+{
+	g_autoptr(GError) error = NULL;
+	struct digest digest;
+	r->fake.refuse_writes = true;
+	g_assert_false(blob_store_put(r->blobs, "x", 1, &digest, &error));
+	g_assert_true(error_is(error, ERROR_RESOURCE_EXHAUSTED));
+	g_assert_nonnull(strstr(error->message, "no space left on device"));
+	digest_of("x", 1, &digest);
+	g_assert_false(blob_store_has(r->blobs, &digest));
+	r->fake.refuse_writes = false;
+	put(r, "x");
+}
+
+/* What it had is had again; what was half-way is aborted by the next connection. */
+static void test_gone_and_back(struct rig *r, gconstpointer data)
+{
+	g_autoptr(GError) error = NULL;
+	g_autofree char *much = g_malloc0(2 * 1024 * 1024);
+	struct digest before = put(r, "before"), none;
+	blob_writer *w = blob_store_write(r->blobs, NULL, 100 * 1024 * 1024, &error);
+	g_assert_true(blob_writer_append(w, much, 2 * 1024 * 1024, &error));
+	fake_stop(&r->fake);
+	g_assert_false(blob_store_put(r->blobs, "away", 4, &none, &error));
+	g_assert_true(error_is(error, ERROR_UNAVAILABLE));
+	g_assert_nonnull(strstr(error->message, "containerd at unix://"));
+	blob_writer_free(w);
+	g_assert_cmpint(g_hash_table_size(r->fake.ingests), ==, 1);
+	fake_start(&r->fake);
+	put(r, "back");
+	assert_reads(r, &before, "before");
+	g_assert_cmpint(g_hash_table_size(r->fake.ingests), ==, 0);
+}
+
+/* An earlier life's: its blobs are ours, its leases of work are not. */
+static void test_reopen(struct rig *r, gconstpointer data)
+{
+	g_autoptr(GError) error = NULL;
+	struct digest digest = put(r, "kept");
+	g_autofree char *work = ctd_lease_other(r->client, "unpack", &error);
+	g_assert_nonnull(work);
+	const struct ctd_client_options options = {
+		.loop = r->fake.loop, .address = r->fake.address, .namespace = "ns", .worker_id = "w"};
+	ctd_client *client = ctd_client_new(&options, &error);
+	g_assert_no_error(error);
+	g_assert_false(g_hash_table_contains(r->fake.leases, work));
+	blob_store *again = blob_store_new(&ctd_blobs_backend, ctd_blobs_open(client, NULL, r->root, &error));
+	g_assert_true(blob_store_has(again, &digest));
+	blob_store_close(again);
+	ctd_client_free(client);
+}
+
+static void test_nobody_there(struct rig *r, gconstpointer data)
+{
+	g_autoptr(GError) error = NULL;
+	const struct ctd_client_options options = {
+		.loop = r->fake.loop, .address = "/nowhere/sock", .namespace = "ns", .worker_id = "w"};
+	g_assert_null(ctd_client_new(&options, &error));
+	g_assert_true(error_is(error, ERROR_UNAVAILABLE));
+	g_assert_true(g_str_has_prefix(error->message, "containerd at unix:///nowhere/sock: "));
+}
+
+int main(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		void (*run)(struct rig *r, gconstpointer data);
+	} tests[] = {
+		{"/blobs/put", test_put},
+		{"/blobs/adopt", test_adopt},
+		{"/blobs/sweep", test_sweep},
+		{"/blobs/dropped-writer", test_dropped_writer},
+		{"/blobs/refused-write", test_refused_write},
+		{"/blobs/gone-and-back", test_gone_and_back},
+		{"/blobs/reopen", test_reopen},
+		{"/blobs/nobody-there", test_nobody_there},
+	};
+	g_test_init(&argc, &argv, NULL);
+	for (size_t i = 0; i < G_N_ELEMENTS(tests); i++)
+		g_test_add(tests[i].name, struct rig, NULL, set_up, tests[i].run, tear_down);
+	return g_test_run();
+}
