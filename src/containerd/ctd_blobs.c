@@ -87,6 +87,17 @@ static int64_t blobs_remove(void *self, const struct digest *digest)
 	return size;
 }
 
+/* Not only let go of: whoever else has it has it damaged. */
+static int64_t blobs_destroy(void *self, const struct digest *digest)
+{
+	struct blobs *b = self;
+	Content__DeleteContentRequest request = CONTENT__DELETE_CONTENT_REQUEST__INIT;
+	int64_t size = blobs_remove(self, digest);
+	request.digest = (char *)(uintptr_t)digest->text;
+	ctd_remove(b->client, CTD_PLAIN, CONTENT "Delete", &request, NULL);
+	return size;
+}
+
 /* False: containerd could not be told; another time. */
 static bool let_go(struct blobs *b, const char *digest)
 {
@@ -337,7 +348,7 @@ static bool writer_reset(void *writer, GError **error)
 	return true;
 }
 
-static bool commit(struct writer *w, const struct digest *digest, uint64_t size, GError **error)
+static bool commit(struct writer *w, const struct digest *digest, uint64_t size, bool *ret_fresh, GError **error)
 {
 	Content__WriteContentRequest request = CONTENT__WRITE_CONTENT_REQUEST__INIT;
 	GError *failure = NULL;
@@ -346,7 +357,8 @@ static bool commit(struct writer *w, const struct digest *digest, uint64_t size,
 	request.offset = w->sent;
 	request.total = (int64_t)size;
 	request.expected = (char *)(uintptr_t)digest->text;
-	if (exchange(w, &request, &failure) || error_is(failure, ERROR_ALREADY_EXISTS)) {
+	*ret_fresh = exchange(w, &request, &failure);
+	if (*ret_fresh || error_is(failure, ERROR_ALREADY_EXISTS)) {
 		g_clear_error(&failure);
 		return true;
 	}
@@ -354,13 +366,13 @@ static bool commit(struct writer *w, const struct digest *digest, uint64_t size,
 	return false;
 }
 
-static bool writer_commit(void *writer, const struct digest *digest, uint64_t size, GError **error)
+static bool writer_commit(void *writer, const struct digest *digest, uint64_t size, bool *ret_fresh, GError **error)
 {
 	struct writer *w = writer;
 	struct blobs *b = w->blobs;
 	bool ok = send_pending(w, error);
 	g_rw_lock_reader_lock(&b->commits);
-	ok = ok && commit(w, digest, size, error);
+	ok = ok && commit(w, digest, size, ret_fresh, error);
 	if (ok)
 		enter(b, digest->text, (int64_t)size);
 	g_rw_lock_reader_unlock(&b->commits);
@@ -485,6 +497,7 @@ const struct blob_backend ctd_blobs_backend = {
 	.writer_commit = writer_commit,
 	.writer_close = writer_close,
 	.remove = blobs_remove,
+	.destroy = blobs_destroy,
 	.swept = blobs_swept,
 	.each = blobs_each,
 	.close = blobs_close,

@@ -175,6 +175,26 @@ static void test_reopen(struct rig *r, gconstpointer data)
 	ctd_client_free(client);
 }
 
+/* What the disk did to it meanwhile is found, and it is made again. */
+static void test_damage(struct rig *r, gconstpointer data)
+{
+	g_autoptr(GError) error = NULL;
+	struct digest digest = put(r, "sound");
+	int fd = blob_store_find_verified(r->blobs, &digest, &error);
+	g_assert_cmpint(fd, >=, 0); /* containerd has hashed it for us */
+	close(fd);
+	g_hash_table_replace(r->fake.content, g_strdup(digest.text), g_bytes_new("s0und", 5));
+	blob_store *again = blob_store_new(&ctd_blobs_backend, ctd_blobs_open(r->client, NULL, r->root, &error));
+	g_assert_cmpint(blob_store_find_verified(again, &digest, &error), ==, -1);
+	g_assert_true(error_is(error, ERROR_DATA_LOSS));
+	g_assert_false(g_hash_table_contains(r->fake.content, digest.text));
+	g_assert_true(blob_store_put(again, "sound", 5, NULL, NULL));
+	fd = blob_store_find_verified(again, &digest, NULL);
+	g_assert_cmpint(fd, >=, 0);
+	close(fd);
+	blob_store_close(again);
+}
+
 static void test_nobody_there(struct rig *r, gconstpointer data)
 {
 	g_autoptr(GError) error = NULL;
@@ -198,6 +218,7 @@ int main(int argc, char **argv)
 		{"/blobs/refused-write", test_refused_write},
 		{"/blobs/gone-and-back", test_gone_and_back},
 		{"/blobs/reopen", test_reopen},
+		{"/blobs/damage", test_damage},
 		{"/blobs/nobody-there", test_nobody_there},
 	};
 	g_test_init(&argc, &argv, NULL);

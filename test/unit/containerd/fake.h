@@ -159,6 +159,17 @@ static inline ProtobufCMessage *content_info(rpc_call *call, const ProtobufCMess
 	return &reply->base;
 }
 
+static inline ProtobufCMessage *content_delete(rpc_call *call, const ProtobufCMessage *m, void *data, GError **error)
+{
+	const Content__DeleteContentRequest *request = (const void *)m;
+	struct fake *f = data;
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&f->mu);
+	if (g_hash_table_remove(f->content, request->digest))
+		return empty_reply();
+	error_set(error, ERROR_NOT_FOUND, "content %s: not found", request->digest);
+	return NULL;
+}
+
 static inline ProtobufCMessage *content_abort(rpc_call *call, const ProtobufCMessage *m, void *data, GError **error)
 {
 	const Content__AbortRequest *request = (const void *)m;
@@ -259,6 +270,7 @@ static const struct rpc_method fake_methods[] = {
 	{LEASES "DeleteResource", &ctd_leases__delete_resource_request__descriptor, lease_drop, NULL},
 	{LEASES "ListResources", &ctd_leases__list_resources_request__descriptor, lease_resources, NULL},
 	{CONTENT "Info", &content__info_request__descriptor, content_info, NULL},
+	{CONTENT "Delete", &content__delete_content_request__descriptor, content_delete, NULL},
 	{CONTENT "Abort", &content__abort_request__descriptor, content_abort, NULL},
 	{CONTENT "Read", NULL, NULL, content_read},
 	{CONTENT "Write", NULL, NULL, content_write},
