@@ -239,6 +239,11 @@ void runner_kill(const struct runner_step *s)
 	pidfd_send_signal(s->pidfd, SIGKILL, NULL, 0);
 }
 
+void runner_abandon(const struct runner_step *s)
+{
+	shutdown(s->socket_fd, SHUT_RDWR);
+}
+
 void runner_step_done(struct runner_step *s)
 {
 	fd_close(&s->socket_fd);

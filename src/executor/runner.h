@@ -30,4 +30,6 @@ bool runner_send(struct runner_step *s, struct plan *plan, const int *fds, size_
 /* The next report; ret_fd (owned, -1: none) came with it. Errors: UNAVAILABLE, the runner is gone. */
 bool runner_receive(struct runner_step *s, struct runner_report *ret, int *ret_fd, GError **error);
 void runner_kill(const struct runner_step *s);
+/* The next report is the end, whether the process is gone or not. */
+void runner_abandon(const struct runner_step *s);
 void runner_step_done(struct runner_step *s);

@@ -147,7 +147,10 @@ static bool send_plan(const struct prepared *p, const struct step *step, struct 
 
 static void kill_step(void *data, bool late)
 {
-	runner_kill(data);
+	struct runner_step *s = data;
+	runner_kill(s);
+	if (late)
+		runner_abandon(s); /* it hangs in the kernel: the runner goes on waiting for it, we do not */
 }
 
 static int exit_code(int status)
@@ -208,15 +211,21 @@ static bool run_process(const struct prepared *p, const struct step_run *run, st
 		.kill_data = s,
 	};
 	__attribute__((cleanup(pump_done))) struct pump pump;
-	struct step_exit result;
+	struct step_exit result = {0};
 	if (!pump_init(&pump, &call, error) || !send_plan(p, run->step, s, &pump, error))
 		return false;
 	pump_close_write_ends(&pump);
-	if (!wait_for_end(run, s, &pump, &result, error))
-		return false;
-	pump_drain(&pump);
+	g_autoptr(GError) trouble = NULL;
+	if (wait_for_end(run, s, &pump, &result, &trouble))
+		pump_drain(&pump);
+	else
+		result = (struct step_exit){.code = 255};
 	if (!cancel_check(run->work->cancel, error)) {
 		g_prefix_error(error, "exit code: %d: ", result.code);
+		return false;
+	}
+	if (trouble != NULL) {
+		g_propagate_error(error, g_steal_pointer(&trouble));
 		return false;
 	}
 	*ret_exit = result;
