@@ -21,6 +21,8 @@
 
 #define MAX_STEPS 4096
 #define RETRY_MS 10
+#define END_TRIES 1500
+#define END_PAUSE_US 1000
 #define RETRIES 500 /* of removing a cgroup: what runs in it is dying */
 
 /* What clone alone can give; a step unshares the rest itself. */
@@ -254,18 +256,21 @@ static bool sweep(void)
 	return waiting;
 }
 
+/* All but what hangs in the kernel: that one's cgroup is left to the next life. */
 static void kill_all(void)
 {
 	for (size_t i = 0; i < server.n; i++)
 		if (server.steps[i].pid != 0)
 			kill(server.steps[i].pid, SIGKILL);
-	for (size_t i = 0; i < server.n; i++) {
-		struct served *s = &server.steps[i];
-		if (s->pid != 0 && waitpid(s->pid, NULL, 0) == s->pid)
-			s->pid = 0;
+	for (int tries = 0; tries < END_TRIES && server.n > 0; tries++) {
+		for (size_t i = 0; i < server.n; i++) {
+			struct served *s = &server.steps[i];
+			if (s->pid != 0 && waitpid(s->pid, NULL, WNOHANG) == s->pid)
+				s->pid = 0;
+		}
+		sweep();
+		usleep(END_PAUSE_US);
 	}
-	for (int i = 0; i < RETRIES && sweep(); i++)
-		usleep(RETRY_MS * 1000);
 }
 
 /* ---- the loop */

@@ -11,7 +11,7 @@
 #define CONTROL_FD 3 /* in the program */
 /* On v1 a process waits some ms for its cgroups, longer than a short step runs: the one after the next is begun too. */
 #define IN_ADVANCE 2
-#define STOP_MS 5000
+#define STOP_MS 2000
 
 struct runner {
 	GMutex mu; /* guards the rest */
