@@ -42,15 +42,16 @@ bool help_program(GError **error)
 bool help_command(const char *path, const struct command *c, GError **error)
 {
 	g_autoptr(GString) out = g_string_new(NULL);
-	g_string_append_printf(out, "NAME:\n   %s - %s\n\nUSAGE:\n   %s %s\n", path, c->usage ? c->usage : c->name, path,
-			       c->arguments ? c->arguments : "[options]");
+	g_string_append_printf(out, "NAME:\n   %s - %s\n\nUSAGE:\n   %s %s\n", path, c->usage ? c->usage : c->name,
+			       path, c->arguments ? c->arguments : "[options]");
 	if (c->example)
 		g_string_append_printf(out, "\nEXAMPLE:\n   %s\n", c->example);
 	if (c->sub)
 		add_commands(out, c->sub, false);
 	add_flags(out, "OPTIONS", c->flags, c->n_flags, true);
 	if (!c->sub)
-		add_flags(out, "GLOBAL OPTIONS", buildctl_flags, buildctl_n_flags - 2 /* all but help and version */, false);
+		add_flags(out, "GLOBAL OPTIONS", buildctl_flags, buildctl_n_flags - 2 /* all but help and version */,
+			  false);
 	return print_text(out->str, error);
 }
 

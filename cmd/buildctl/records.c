@@ -16,7 +16,8 @@ static const char *only_word(const flags *f, const char *what, GError **error)
 {
 	if (flags_n_rest(f) == 1)
 		return flags_rest(f)[0];
-	error_set(error, ERROR_INVALID_ARGUMENT, flags_n_rest(f) == 0 ? "%s must be specified" : "only one %s can be given", what);
+	error_set(error, ERROR_INVALID_ARGUMENT,
+		  flags_n_rest(f) == 0 ? "%s must be specified" : "only one %s can be given", what);
 	return NULL;
 }
 
@@ -61,7 +62,8 @@ static bool run_get(struct context *x, const flags *f, GError **error)
 /* ---- logs */
 
 static const struct flag logs_flags[] = {
-	{"progress", NULL, FLAG_STRING, "auto", NULL, "how progress is shown on standard output: auto, plain, tty, rawjson or quiet"},
+	{"progress", NULL, FLAG_STRING, "auto", NULL,
+	 "how progress is shown on standard output: auto, plain, tty, rawjson or quiet"},
 	{"trace", NULL, FLAG_BOOL, NULL, NULL, "the recorded trace instead of the logs"},
 };
 
@@ -74,7 +76,8 @@ static Control__BuildHistoryEvent *find_record(struct context *x, const char *re
 	request.earlyexit = true;
 	g_autoptr(rpc_call) call = ask(x, CONTROL "ListenBuildHistory", &request, error);
 	g_autoptr(GError) failure = NULL;
-	Control__BuildHistoryEvent *e = call ? rpc_call_recv_message(call, &control__build_history_event__descriptor, &failure) : NULL;
+	Control__BuildHistoryEvent *e =
+		call ? rpc_call_recv_message(call, &control__build_history_event__descriptor, &failure) : NULL;
 	if (failure)
 		g_propagate_error(error, g_steal_pointer(&failure));
 	else if (call && !e)
@@ -139,7 +142,8 @@ static bool run_ctl(struct context *x, const flags *f, GError **error)
 	if (!ref)
 		return false;
 	if (wishes != 1)
-		return error_set(error, ERROR_INVALID_ARGUMENT, "exactly one of --pin, --unpin and --delete must be given");
+		return error_set(error, ERROR_INVALID_ARGUMENT,
+				 "exactly one of --pin, --unpin and --delete must be given");
 	rpc_conn *conn = context_connect(x, error);
 	if (!conn)
 		return false;
@@ -148,8 +152,8 @@ static bool run_ctl(struct context *x, const flags *f, GError **error)
 	request.ref = (char *)(uintptr_t)ref;
 	request.pinned = flags_bool(f, "pin");
 	request.delete_ = flags_bool(f, "delete");
-	void *reply = rpc_unary(conn, CONTROL "UpdateBuildHistory", NULL, &request, &control__update_build_history_response__descriptor,
-				x->cancel, 0, error);
+	void *reply = rpc_unary(conn, CONTROL "UpdateBuildHistory", NULL, &request,
+				&control__update_build_history_response__descriptor, x->cancel, 0, error);
 	guard_free(reply);
 	return reply || call_failed("failed to update record", error);
 }
@@ -171,14 +175,15 @@ static const char *event_word(const Control__BuildHistoryEvent *e)
 static void add_descriptor(GString *out, const char *name, const Control__Descriptor *d)
 {
 	if (d)
-		g_string_append_printf(out, "  %s: media_type:\"%s\" digest:\"%s\" size:%" G_GINT64_FORMAT "\n", name, d->media_type, d->digest,
-				       d->size);
+		g_string_append_printf(out, "  %s: media_type:\"%s\" digest:\"%s\" size:%" G_GINT64_FORMAT "\n", name,
+				       d->media_type, d->digest, d->size);
 }
 
 static void add_result(GString *out, const char *platform, const Control__BuildResultInfo *r)
 {
 	g_autofree char *prefix = *platform ? g_strdup_printf("[%s] ", platform) : g_strdup("");
-	g_autofree char *descriptor = g_strconcat(prefix, "descriptor", NULL), *attestation = g_strconcat(prefix, "attestation", NULL);
+	g_autofree char *descriptor = g_strconcat(prefix, "descriptor", NULL),
+			*attestation = g_strconcat(prefix, "attestation", NULL);
 	if (!r)
 		return;
 	for (size_t i = 0; i < r->n_results; i++)
@@ -226,9 +231,12 @@ static bool run_monitor(struct context *x, const flags *f, GError **error)
 	return (call && !(error && *error)) || call_failed("failed to listen for builds", error);
 }
 
-const struct command logs_command = {"logs", "show a build's logs again", logs_flags, G_N_ELEMENTS(logs_flags), run_logs,
-				     .arguments = "[options] REF"};
-const struct command monitor_command = {"monitor", "show builds as they begin and end", monitor_flags, G_N_ELEMENTS(monitor_flags), run_monitor};
-const struct command ctl_command = {"ctl", "pin, unpin or remove a build's record", ctl_flags, G_N_ELEMENTS(ctl_flags), run_ctl,
-				    .arguments = "[options] REF"};
-const struct command get_command = {"get", "write a blob to standard output", NULL, 0, run_get, .arguments = "[options] DIGEST"};
+const struct command logs_command = {"logs",   "show a build's logs again", logs_flags, G_N_ELEMENTS(logs_flags),
+				     run_logs, .arguments = "[options] REF"};
+const struct command monitor_command = {"monitor", "show builds as they begin and end", monitor_flags,
+					G_N_ELEMENTS(monitor_flags), run_monitor};
+const struct command ctl_command = {"ctl",     "pin, unpin or remove a build's record",
+				    ctl_flags, G_N_ELEMENTS(ctl_flags),
+				    run_ctl,   .arguments = "[options] REF"};
+const struct command get_command = {"get",   "write a blob to standard output", NULL, 0,
+				    run_get, .arguments = "[options] DIGEST"};

@@ -22,7 +22,9 @@ watchdog *watchdog_start(rpc_loop *loop)
 	if (limit_us == 0)
 		return NULL;
 	watchdog *w = g_new0(watchdog, 1);
-	*w = (watchdog){.loop = loop, .timer = {.fire = ping, .data = w}, .period_us = limit_us / 2}; /* sd_watchdog_enabled(3) */
+	*w = (watchdog){.loop = loop,
+			.timer = {.fire = ping, .data = w},
+			.period_us = limit_us / 2}; /* sd_watchdog_enabled(3) */
 	loop_timer_set(loop, &w->timer, g_get_monotonic_time());
 	return w;
 }

@@ -14,9 +14,10 @@ static void write_flags(GString *out)
 static const char *type_word(enum option_type type)
 {
 	static const char *const words[] = {
-		[OPTION_STRING] = "text", [OPTION_STRINGS] = "list of texts", [OPTION_BOOL] = "true or false",
-		[OPTION_TRISTATE] = "true or false", [OPTION_INT] = "number", [OPTION_DISK_SPACE] = "size",
-		[OPTION_DURATION] = "duration", [OPTION_LABELS] = "table of texts",
+		[OPTION_STRING] = "text",        [OPTION_STRINGS] = "list of texts",
+		[OPTION_BOOL] = "true or false", [OPTION_TRISTATE] = "true or false",
+		[OPTION_INT] = "number",         [OPTION_DISK_SPACE] = "size",
+		[OPTION_DURATION] = "duration",  [OPTION_LABELS] = "table of texts",
 		[OPTION_TABLE] = "table",
 	};
 	return words[type];
@@ -26,7 +27,8 @@ static void write_key(GString *out, const struct option *o)
 {
 	g_autofree char *text = g_strconcat(o->usage, o->offset == OPTION_INACTIVE ? "; not acted on yet" : "", NULL);
 	/* What -1 stands for is in the text. */
-	roff_entry(out, o->key, type_word(o->type), text, g_strcmp0(o->default_value, "-1") == 0 ? NULL : o->default_value, NULL);
+	roff_entry(out, o->key, type_word(o->type), text,
+		   g_strcmp0(o->default_value, "-1") == 0 ? NULL : o->default_value, NULL);
 }
 
 static void write_keys(GString *out)
@@ -58,7 +60,8 @@ int main(int argc, char **argv)
 		{"FLAGS", write_flags}, {"KEYS", write_keys}, {"GC", write_gc}, {"REGISTRY", write_registry}};
 	struct manual m = {"buildkitd", blocks, G_N_ELEMENTS(blocks), g_ptr_array_new()};
 	flag_rows = options_flags();
-	struct manual_command program = {(char *)(uintptr_t) "buildkitd", "", (const struct flag *)(void *)flag_rows->data, flag_rows->len};
+	struct manual_command program = {(char *)(uintptr_t) "buildkitd", "",
+					 (const struct flag *)(void *)flag_rows->data, flag_rows->len};
 	g_ptr_array_add(m.commands, &program);
 	return manual_main(&m, argc, argv);
 }

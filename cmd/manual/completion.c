@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* completion: what the shells may offer at each place of a command line: commands, flags, and file names after a flag. */
+/* completion: what the shells may offer at each place of a command line: commands, flags, and file names after a flag.
+ */
 #include "manual.h"
 #include <string.h>
 
@@ -9,7 +10,8 @@ static void add_words(GString *out, const struct manual *m, const struct manual_
 	size_t n = strlen(of->path);
 	for (guint i = 0; i < m->commands->len; i++) {
 		const struct manual_command *c = m->commands->pdata[i];
-		if (c->usage && strncmp(c->path, of->path, n) == 0 && c->path[n] == ' ' && !strchr(c->path + n + 1, ' '))
+		if (c->usage && strncmp(c->path, of->path, n) == 0 && c->path[n] == ' ' &&
+		    !strchr(c->path + n + 1, ' '))
 			g_string_append_printf(out, "%s ", c->path + n + 1);
 	}
 }
@@ -36,7 +38,8 @@ static void add_value_flags(GString *out, const struct manual *m)
 			const struct flag *f = &c->flags[k];
 			if (!f->usage || f->type == FLAG_BOOL || !g_hash_table_add(seen, (gpointer)(uintptr_t)f->name))
 				continue;
-			g_string_append_printf(out, "%s--%s", out->len && out->str[out->len - 1] != '\t' ? "|" : "", f->name);
+			g_string_append_printf(out, "%s--%s", out->len && out->str[out->len - 1] != '\t' ? "|" : "",
+					       f->name);
 			if (f->alias)
 				g_string_append_printf(out, "|%s%s", f->alias[1] ? "--" : "-", f->alias);
 		}
@@ -46,13 +49,15 @@ static void add_value_flags(GString *out, const struct manual *m)
 /* Walks the words before the cursor to the command they name; both shells read this. */
 static void write_walk(GString *out, const struct manual *m)
 {
-	g_string_append_printf(out, "\tlocal at=%s word skip= flags= commands=\n\tfor word in \"$@\"; do\n"
-				    "\t\tif [ -n \"$skip\" ]; then skip=; continue; fi\n\t\tcase $word in\n\t\t",
+	g_string_append_printf(out,
+			       "\tlocal at=%s word skip= flags= commands=\n\tfor word in \"$@\"; do\n"
+			       "\t\tif [ -n \"$skip\" ]; then skip=; continue; fi\n\t\tcase $word in\n\t\t",
 			       m->program);
 	g_autoptr(GString) value_flags = g_string_new(NULL);
 	add_value_flags(value_flags, m);
-	g_string_append_printf(out, "%s) skip=1 ;;\n\t\t-*) ;;\n\t\t*) at=\"$at $word\" ;;\n\t\tesac\n\tdone\n\tcase $at in\n",
-			       value_flags->len ? value_flags->str : "--");
+	g_string_append_printf(
+		out, "%s) skip=1 ;;\n\t\t-*) ;;\n\t\t*) at=\"$at $word\" ;;\n\t\tesac\n\tdone\n\tcase $at in\n",
+		value_flags->len ? value_flags->str : "--");
 	for (guint i = 0; i < m->commands->len; i++) {
 		const struct manual_command *c = m->commands->pdata[i];
 		g_string_append_printf(out, "\t\"%s\") commands=\"", c->path);
@@ -68,14 +73,15 @@ static void write_bash(GString *out, const struct manual *m)
 {
 	g_string_append_printf(out, "# bash completion for %s\n_%s_words() {\n", m->program, m->program);
 	write_walk(out, m);
-	g_string_append_printf(out,
-			       "\tif [ -n \"$skip\" ]; then return; fi\n"
-			       "\tif [[ $cur == -* ]]; then echo \"$flags\"; else echo \"$commands\"; fi\n}\n"
-			       "_%s() {\n"
-			       "\tlocal cur=${COMP_WORDS[COMP_CWORD]}\n"
-			       "\tCOMPREPLY=($(compgen -W \"$(_%s_words \"${COMP_WORDS[@]:1:COMP_CWORD-1}\")\" -- \"$cur\"))\n"
-			       "}\ncomplete -o default -F _%s %s\n",
-			       m->program, m->program, m->program, m->program);
+	g_string_append_printf(
+		out,
+		"\tif [ -n \"$skip\" ]; then return; fi\n"
+		"\tif [[ $cur == -* ]]; then echo \"$flags\"; else echo \"$commands\"; fi\n}\n"
+		"_%s() {\n"
+		"\tlocal cur=${COMP_WORDS[COMP_CWORD]}\n"
+		"\tCOMPREPLY=($(compgen -W \"$(_%s_words \"${COMP_WORDS[@]:1:COMP_CWORD-1}\")\" -- \"$cur\"))\n"
+		"}\ncomplete -o default -F _%s %s\n",
+		m->program, m->program, m->program, m->program);
 }
 
 static void write_zsh(GString *out, const struct manual *m)
@@ -110,7 +116,8 @@ static char *fish_condition(const struct manual *m, const struct manual_command 
 	g_autoptr(GString) others = g_string_new(NULL);
 	add_words(others, m, c);
 	if (below && others->len > 0)
-		g_string_append_printf(out, "%snot __fish_seen_subcommand_from %s", out->len ? "; and " : "", others->str);
+		g_string_append_printf(out, "%snot __fish_seen_subcommand_from %s", out->len ? "; and " : "",
+				       others->str);
 	return g_strdup(out->len ? g_strchomp(out->str) : "true");
 }
 
@@ -120,7 +127,8 @@ static void write_fish_command(GString *out, const struct manual *m, const struc
 	size_t n = strlen(c->path);
 	for (guint i = 0; i < m->commands->len; i++) {
 		const struct manual_command *sub = m->commands->pdata[i];
-		if (!sub->usage || strncmp(sub->path, c->path, n) != 0 || sub->path[n] != ' ' || strchr(sub->path + n + 1, ' '))
+		if (!sub->usage || strncmp(sub->path, c->path, n) != 0 || sub->path[n] != ' ' ||
+		    strchr(sub->path + n + 1, ' '))
 			continue;
 		g_string_append_printf(out, "complete -c %s -f -n '%s' -a %s", m->program, here, sub->path + n + 1);
 		add_fish_text(out, sub->usage);
@@ -129,7 +137,8 @@ static void write_fish_command(GString *out, const struct manual *m, const struc
 		const struct flag *f = &c->flags[i];
 		if (!f->usage)
 			continue;
-		g_string_append_printf(out, "complete -c %s -n '%s' -l %s%s", m->program, here, f->name, f->type == FLAG_BOOL ? "" : " -r");
+		g_string_append_printf(out, "complete -c %s -n '%s' -l %s%s", m->program, here, f->name,
+				       f->type == FLAG_BOOL ? "" : " -r");
 		if (f->alias)
 			g_string_append_printf(out, " %s %s", f->alias[1] ? "-l" : "-s", f->alias);
 		add_fish_text(out, f->usage);

@@ -45,7 +45,8 @@ void roff_text(GString *out, const char *text)
 	}
 }
 
-void roff_entry(GString *out, const char *term, const char *value, const char *text, const char *default_value, const char *env)
+void roff_entry(GString *out, const char *term, const char *value, const char *text, const char *default_value,
+		const char *env)
 {
 	g_string_append(out, ".TP\n\\fB");
 	roff_text(out, term);
@@ -66,8 +67,8 @@ void roff_entry(GString *out, const char *term, const char *value, const char *t
 static const char *value_word(enum flag_type type)
 {
 	static const char *const words[] = {
-		[FLAG_BOOL] = "", [FLAG_STRING] = "text", [FLAG_STRINGS] = "text", [FLAG_INT] = "number",
-		[FLAG_FLOAT] = "number", [FLAG_DURATION] = "duration",
+		[FLAG_BOOL] = "",      [FLAG_STRING] = "text",  [FLAG_STRINGS] = "text",
+		[FLAG_INT] = "number", [FLAG_FLOAT] = "number", [FLAG_DURATION] = "duration",
 	};
 	return words[type];
 }
@@ -76,10 +77,12 @@ void roff_flags(GString *out, const struct flag *rows, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct flag *f = &rows[i];
-		g_autofree char *term = f->alias ? g_strdup_printf("--%s, %s%s", f->name, f->alias[1] ? "--" : "-", f->alias)
-						 : g_strdup_printf("--%s", f->name);
-		g_autofree char *text = f->usage ? g_strdup_printf("%s%s", f->usage, f->type == FLAG_STRINGS ? "; may be repeated" : "")
-						 : NULL;
+		g_autofree char *term =
+			f->alias ? g_strdup_printf("--%s, %s%s", f->name, f->alias[1] ? "--" : "-", f->alias)
+				 : g_strdup_printf("--%s", f->name);
+		g_autofree char *text =
+			f->usage ? g_strdup_printf("%s%s", f->usage, f->type == FLAG_STRINGS ? "; may be repeated" : "")
+				 : NULL;
 		if (text)
 			roff_entry(out, term, value_word(f->type), text, f->default_value, f->env);
 	}

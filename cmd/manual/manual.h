@@ -11,13 +11,13 @@
 #include "format/flags.h"
 
 struct manual_block {
-	const char *name;             /* of the line "@NAME@" in a page */
+	const char *name; /* of the line "@NAME@" in a page */
 	void (*write)(GString *out);
 };
 /* A program, or one of its commands. */
 struct manual_command {
-	char *path;                   /* owned: "buildctl debug workers" */
-	const char *usage;            /* NULL: not shown */
+	char *path;        /* owned: "buildctl debug workers" */
+	const char *usage; /* NULL: not shown */
 	const struct flag *flags;
 	size_t n_flags;
 };
@@ -33,7 +33,8 @@ int manual_main(const struct manual *m, int argc, char **argv);
 /* roff: text escaped, dashes kept as they are typed. */
 void roff_text(GString *out, const char *text);
 /* ".TP", a term in bold (value in italics) and what it means; default_value and env may be NULL. */
-void roff_entry(GString *out, const char *term, const char *value, const char *text, const char *default_value, const char *env);
+void roff_entry(GString *out, const char *term, const char *value, const char *text, const char *default_value,
+		const char *env);
 void roff_flags(GString *out, const struct flag *rows, size_t n);
 
 /* completion.c; shell: bash, zsh or fish. */

@@ -54,8 +54,14 @@ char *cache_report(const struct model *m, int64_t duration_ms)
 	const struct {
 		const char *name;
 		int64_t value;
-	} rows[] = {{"total", n.total}, {"completed", n.completed}, {"user_total", n.user_total}, {"user_cached", n.user_cached},
-		    {"user_completed", n.user_completed}, {"user_cacheable", n.user_cacheable}, {"from", n.from}, {"miss", n.miss},
+	} rows[] = {{"total", n.total},
+		    {"completed", n.completed},
+		    {"user_total", n.user_total},
+		    {"user_cached", n.user_cached},
+		    {"user_completed", n.user_completed},
+		    {"user_cacheable", n.user_cacheable},
+		    {"from", n.from},
+		    {"miss", n.miss},
 		    {"client_duration_ms", duration_ms}};
 	json_writer *w = json_writer_new(0);
 	json_object_begin(w);

@@ -8,9 +8,10 @@ static const struct {
 	const char *name;
 	int sgr; /* ECMA-48, select graphic rendition */
 } names[] = {
-	{"default", 39}, {"black", 30}, {"red", 31}, {"green", 32}, {"yellow", 33}, {"blue", 34},
-	{"magenta", 35}, {"cyan", 36}, {"white", 37}, {"light-black", 90}, {"light-red", 91}, {"light-green", 92},
-	{"light-yellow", 93}, {"light-blue", 94}, {"light-magenta", 95}, {"light-cyan", 96}, {"light-white", 97},
+	{"default", 39},    {"black", 30},       {"red", 31},          {"green", 32},      {"yellow", 33},
+	{"blue", 34},       {"magenta", 35},     {"cyan", 36},         {"white", 37},      {"light-black", 90},
+	{"light-red", 91},  {"light-green", 92}, {"light-yellow", 93}, {"light-blue", 94}, {"light-magenta", 95},
+	{"light-cyan", 96}, {"light-white", 97},
 };
 
 static bool set_name(char *code, gsize size, const char *name)
@@ -31,7 +32,8 @@ static bool set_rgb(char *code, gsize size, const char *text)
 	for (size_t i = 0; i < G_N_ELEMENTS(rgb); i++)
 		if (!int_parse(parts[i], 10, &rgb[i], NULL) || rgb[i] < 0 || rgb[i] > 255)
 			return false;
-	return g_snprintf(code, size, "\x1b[38;5;%dm", (int)(16 + 36 * (rgb[0] / 43) + 6 * (rgb[1] / 43) + rgb[2] / 43)) > 0;
+	return g_snprintf(code, size, "\x1b[38;5;%dm",
+			  (int)(16 + 36 * (rgb[0] / 43) + 6 * (rgb[1] / 43) + rgb[2] / 43)) > 0;
 }
 
 static void set_field(struct colors *c, const char *field)
@@ -50,9 +52,11 @@ static void set_field(struct colors *c, const char *field)
 
 void colors_read(struct colors *c, const char *wanted, const char *no_color)
 {
-	static const struct colors defaults = {{
-		[COLOR_RUN] = "\x1b[34m", [COLOR_CANCEL] = "\x1b[33m", [COLOR_ERROR] = "\x1b[31m", [COLOR_WARNING] = "\x1b[33m",
-		[COLOR_FAINT] = "\x1b[2m"}};
+	static const struct colors defaults = {{[COLOR_RUN] = "\x1b[34m",
+						[COLOR_CANCEL] = "\x1b[33m",
+						[COLOR_ERROR] = "\x1b[31m",
+						[COLOR_WARNING] = "\x1b[33m",
+						[COLOR_FAINT] = "\x1b[2m"}};
 	*c = no_color && *no_color ? (struct colors){0} : defaults;
 	g_auto(GStrv) fields = g_strsplit(wanted ? wanted : "", ":", -1);
 	for (char **field = fields; *field; field++)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * inflate: one gzip member after the other, by ISA-L, or by zlib in a self-contained build (ISA-L has no static library).
+ * inflate: one gzip member after the other, by ISA-L, or by zlib in a self-contained build (ISA-L has no static
+ *library).
  *
  *	inflater *i = inflater_new();
  *	while (in.len > 0)

@@ -33,7 +33,8 @@ static void test_none_but_wanted(void)
 
 static void test_nonsense(void)
 {
-	static const char *const texts[] = {"run", "run=", "run=pink", "run=1,2", "run=1,2,256", "run=-1,2,3", "walk=red", "=red", "run=a,b,c"};
+	static const char *const texts[] = {"run",        "run=",     "run=pink", "run=1,2",  "run=1,2,256",
+					    "run=-1,2,3", "walk=red", "=red",     "run=a,b,c"};
 	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++) {
 		struct colors c;
 		colors_read(&c, texts[i], NULL);
