@@ -438,9 +438,8 @@ static void blobs_close(void *self)
 }
 
 /* Transactions of streams that ended with their connection, or of an earlier life. */
-static void abort_ingests(void *self)
+static void abort_ingests(struct blobs *b)
 {
-	struct blobs *b = self;
 	g_autoptr(GPtrArray) refs = ctd_lease_list(b->client, INGEST_TYPE, NULL);
 	for (guint i = 0; refs && i < refs->len; i++) {
 		Content__AbortRequest request = CONTENT__ABORT_REQUEST__INIT;
@@ -450,11 +449,38 @@ static void abort_ingests(void *self)
 	}
 }
 
+/* What the lease holds no more is ours no more. */
+static void forget_others(struct blobs *b, const GPtrArray *held)
+{
+	g_autoptr(GHashTable) set = g_hash_table_new(g_str_hash, g_str_equal);
+	GHashTableIter iter;
+	void *digest;
+	for (guint i = 0; i < held->len; i++)
+		g_hash_table_add(set, held->pdata[i]);
+	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&b->mu);
+	g_hash_table_iter_init(&iter, b->sizes);
+	while (g_hash_table_iter_next(&iter, &digest, NULL))
+		if (!g_hash_table_contains(set, digest))
+			g_hash_table_iter_remove(&iter);
+}
+
+static bool is_known(struct blobs *b, const char *digest)
+{
+	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&b->mu);
+	return g_hash_table_contains(b->sizes, digest);
+}
+
+/* The table follows the lease: also what was committed though the answer was lost is ours. */
 static bool load(struct blobs *b, GError **error)
 {
 	g_autoptr(GPtrArray) held = ctd_lease_list(b->client, LEASE_TYPE, error);
-	for (guint i = 0; held && i < held->len; i++) {
+	if (!held)
+		return false;
+	forget_others(b, held);
+	for (guint i = 0; i < held->len; i++) {
 		GError *failure = NULL;
+		if (is_known(b, held->pdata[i]))
+			continue;
 		int64_t size = ask_size(b, held->pdata[i], &failure);
 		if (failure) {
 			g_propagate_error(error, failure);
@@ -465,7 +491,13 @@ static bool load(struct blobs *b, GError **error)
 		else
 			ctd_lease_drop(b->client, LEASE_TYPE, held->pdata[i], NULL);
 	}
-	return held != NULL;
+	return true;
+}
+
+static void reconnected(void *self)
+{
+	abort_ingests(self);
+	load(self, NULL);
 }
 
 void *ctd_blobs_open(ctd_client *client, const char *content_root, int root_fd, GError **error)
@@ -483,7 +515,7 @@ void *ctd_blobs_open(ctd_client *client, const char *content_root, int root_fd, 
 		blobs_close(b);
 		return NULL;
 	}
-	ctd_client_on_connect(client, abort_ingests, b);
+	ctd_client_on_connect(client, reconnected, b);
 	return b;
 }
 

@@ -195,5 +195,11 @@ rpc_call *ctd_stream(ctd_client *c, unsigned flags, const char *path, cancel *st
 	if (!conn)
 		return NULL;
 	g_autoptr(rpc_metadata) md = metadata(c, flags & CTD_LEASED ? c->lease : NULL);
-	return rpc_call_start(conn, path, md, stop, 0, error);
+	GError *failure = NULL;
+	rpc_call *call = rpc_call_start(conn, path, md, stop, 0, &failure);
+	if (call)
+		return call;
+	ctd_name_peer(c, failure);
+	g_propagate_error(error, failure);
+	return NULL;
 }

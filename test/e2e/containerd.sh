@@ -48,6 +48,24 @@ containerd_is_empty
 stop_daemon
 no_containerd_leftovers
 
+# Other snapshotters and options of the runtime; what containerd does not have.
+start_containerd_daemon --containerd-worker-snapshotter=native
+build "$WORK/c" --output type=local,dest="$WORK/native" > "$WORK/log" 2>&1 || { cat "$WORK/log"; fail "snapshotter native"; }
+[ "$(cat "$WORK/native/one")" = one ] || fail "wrong result of the snapshotter native"
+"$BIN/buildctl" prune --all > /dev/null
+[ -z "$(ctr_ snapshots --snapshotter native ls | tail -n +2)" ] || fail "a native snapshot is left"
+stop_daemon
+fails 'snapshotter "nosuch": ' "$WORK/log" "$BIN/buildkitd" --root "$WORK/root" --addr "$BUILDKIT_HOST" --oci-worker=false \
+	--containerd-worker=true --containerd-worker-addr "$CTD_SOCKET" --containerd-worker-snapshotter nosuch
+MORE='runtime.options = { BinaryName = "/no/such/runc" }'
+start_containerd_daemon
+fails /no/such/runc "$WORK/log" build "$WORK/c"
+"$BIN/buildctl" prune --all > /dev/null
+containerd_is_empty
+MORE=
+stop_daemon
+no_containerd_leftovers
+
 # Both workers: the OCI worker is the default, lists and prune know both.
 start_containerd_daemon --oci-worker=true
 "$BIN/buildctl" debug workers -v > "$WORK/workers"

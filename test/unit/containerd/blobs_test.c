@@ -143,6 +143,7 @@ static void test_gone_and_back(struct rig *r, gconstpointer data)
 	g_autoptr(GError) error = NULL;
 	g_autofree char *much = g_malloc0(2 * 1024 * 1024);
 	struct digest before = put(r, "before"), none;
+	put(r, "lost");
 	blob_writer *w = blob_store_write(r->blobs, NULL, 100 * 1024 * 1024, &error);
 	g_assert_true(blob_writer_append(w, much, 2 * 1024 * 1024, &error));
 	fake_stop(&r->fake);
@@ -151,9 +152,21 @@ static void test_gone_and_back(struct rig *r, gconstpointer data)
 	g_assert_nonnull(strstr(error->message, "containerd at unix://"));
 	blob_writer_free(w);
 	g_assert_cmpint(g_hash_table_size(r->fake.ingests), ==, 1);
+	/* A commit whose answer was lost, and a blob that went with the old containerd. */
+	struct digest lost, unanswered;
+	digest_of("unanswered", 10, &unanswered);
+	GHashTable *held = g_hash_table_lookup(r->fake.leases, "buildkit-w");
+	g_hash_table_replace(r->fake.content, g_strdup(unanswered.text), g_bytes_new("unanswered", 10));
+	g_hash_table_add(held, g_strconcat("content ", unanswered.text, NULL));
+	digest_of("lost", 4, &lost);
+	g_autofree char *gone = g_strconcat("content ", lost.text, NULL);
+	g_hash_table_remove(held, gone);
+	g_hash_table_remove(r->fake.content, lost.text);
 	fake_start(&r->fake);
 	put(r, "back");
 	assert_reads(r, &before, "before");
+	assert_reads(r, &unanswered, "unanswered");
+	g_assert_false(blob_store_has(r->blobs, &lost));
 	g_assert_cmpint(g_hash_table_size(r->fake.ingests), ==, 0);
 }
 
