@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "collector.h"
 #include "base/log.h"
+#include <malloc.h>
 
 #define DELAY_US G_USEC_PER_SEC
 #define INTERVAL_US (60 * G_USEC_PER_SEC)
@@ -11,19 +12,40 @@ struct collector {
 	cancel *cancel;
 	GMutex mu;
 	GCond changed;
-	gint64 due; /* monotonic time, 0: nothing to do; mu */
+	gint64 due;     /* monotonic time, 0: nothing to do; mu */
+	gint64 trim_at; /* likewise: builds have ended, and what they freed goes back to the system */
 	gint64 last;
 	bool stop;
 };
 
+/* Arenas of many threads keep what a burst of builds has freed; with mu held. */
+static void trim(collector *c)
+{
+	c->trim_at = 0;
+	g_mutex_unlock(&c->mu);
+	malloc_trim(0);
+	g_mutex_lock(&c->mu);
+}
+
+static void wait_until(collector *c, gint64 when)
+{
+	if (when == 0)
+		g_cond_wait(&c->changed, &c->mu);
+	else
+		g_cond_wait_until(&c->changed, &c->mu, when);
+}
+
 static bool wait_for_work(collector *c)
 {
 	g_mutex_lock(&c->mu);
-	while (!c->stop && (c->due == 0 || g_get_monotonic_time() < c->due)) {
-		if (c->due == 0)
-			g_cond_wait(&c->changed, &c->mu);
+	for (;;) {
+		gint64 now = g_get_monotonic_time();
+		if (c->stop || (c->due != 0 && now >= c->due))
+			break;
+		if (c->trim_at != 0 && now >= c->trim_at)
+			trim(c);
 		else
-			g_cond_wait_until(&c->changed, &c->mu, c->due);
+			wait_until(c, c->due == 0 || (c->trim_at != 0 && c->trim_at < c->due) ? c->trim_at : c->due);
 	}
 	c->due = 0;
 	c->last = g_get_monotonic_time();
@@ -58,11 +80,13 @@ collector *collector_start(worker *w)
 void collector_poke(collector *c)
 {
 	g_mutex_lock(&c->mu);
-	if (c->due == 0) {
-		gint64 soon = g_get_monotonic_time() + DELAY_US;
+	gint64 soon = g_get_monotonic_time() + DELAY_US;
+	bool asleep = c->due == 0 && c->trim_at == 0;
+	if (c->due == 0)
 		c->due = MAX(soon, c->last ? c->last + INTERVAL_US : 0);
+	c->trim_at = soon; /* later, while builds go on ending */
+	if (asleep)
 		g_cond_signal(&c->changed);
-	}
 	g_mutex_unlock(&c->mu);
 }
 
