@@ -108,6 +108,14 @@ static void own_stdio(const struct plan *p)
 	}
 }
 
+/* A program would keep on ignoring what a parent of ours, or its way of starting us, had ignored. libc hides two of them. */
+static void reset_signals(void)
+{
+	static const unsigned long defaults[8]; /* the kernel's struct sigaction: SIG_DFL, no flags, an empty mask */
+	for (int signal = 1; signal <= 64; signal++)
+		syscall(SYS_rt_sigaction, signal, defaults, NULL, 8UL); /* fails for those that cannot be changed */
+}
+
 /* ---- the order of it all */
 
 static void join_and_make_namespaces(struct plan *p, const int *fds, const struct step_place *place)
@@ -206,6 +214,7 @@ void step_run(struct plan *p, const int *fds, const struct step_place *place)
 	die_with_parent(p, place);
 	join_and_make_namespaces(p, fds, place);
 	setsid();
+	reset_signals();
 	identity_keyring(p);
 	limit(p, place);
 	build_tree(p, fds, place, &c);

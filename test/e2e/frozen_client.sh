@@ -2,13 +2,13 @@
 # WAITS
 # F19, P26: a client that is frozen in the middle of a step loses its build within 45 s; nothing of it runs on.
 make_context "$WORK/c"
-{ cat "$WORK/c/base"; echo "RUN echo be\"\"gun && sleep $((100000 + $$))"; } > "$WORK/c/Dockerfile"
+{ cat "$WORK/c/base"; echo "RUN echo be\"\"gun && sleep $NAP"; } > "$WORK/c/Dockerfile"
 start_daemon
 start_build "$WORK/first" "$WORK/c"
 wait_for 'begun' "$WORK/first" 600
 kill -STOP "$CLIENT"
 begin=$(date +%s)
-steps() { pgrep -f -c "sleep $((100000 + $$))\$" || true; }
+steps() { pgrep -f -c "sleep $NAP\$" || true; }
 [ "$(steps)" -gt 0 ] || fail "the step is not there"
 while [ "$(steps)" -gt 0 ]; do
 	[ $(($(date +%s) - begin)) -le 50 ] || fail "the step runs on after $(($(date +%s) - begin)) s"

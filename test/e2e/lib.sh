@@ -6,6 +6,10 @@ CLIENT=
 UNDO=
 export BUILDKIT_HOST="unix://$WORK/sock"
 
+# Seconds that only a sleep of this test sleeps, so that it can be told from those of others.
+NAP=$((100000 + $$))
+napping() { pgrep -f "^sleep $NAP\$" > /dev/null; }
+
 fail() { echo "FAIL: $*"; exit 1; }
 
 # The test is over without having been asked for: "skip REASON" counts as passed and says why.

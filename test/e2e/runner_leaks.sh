@@ -21,6 +21,9 @@ step_pids() { new_cgroups | while read -r cgroup; do cat "$cgroup/cgroup.procs";
 
 echo 'max-parallelism = 256' >> "$WORK/buildkitd.toml"
 start_daemon
+# Nothing of what the daemon ignores, and of what whoever started it ignored, is left to a step.
+{ cat "$WORK/c/base"; echo 'RUN [ "$(sed -n "s/^SigIgn:.//p" /proc/self/status)" = 0000000000000000 ]'; } > "$WORK/c/Dockerfile"
+build "$WORK/c" > "$WORK/log1" 2>&1 || { cat "$WORK/log1"; fail "signals are ignored"; }
 chain
 build "$WORK/c" --opt build-arg:N=warm > "$WORK/log1" 2>&1 || { cat "$WORK/log1"; fail "build"; }
 sleep 1
@@ -42,20 +45,20 @@ echo "descriptors of the daemon and its runner, processes of the runner: $before
 [ "$(new_cgroups | sed 's,.*/,,' | sort -u | wc -l)" -le 2 ] || { new_cgroups; fail "a cgroup is left"; }
 
 # The runner alone dies: its steps with it, the build fails, the next one works.
-wide 3 'sleep 604'
+wide 3 "sleep $NAP"
 start_build "$WORK/log2" "$WORK/c"
 for _ in $(seq 100); do [ "$(step_pids | wc -l)" -lt 5 ] || break; sleep 0.1; done
 kill -KILL "$(runner)"
 wait_client && fail "a build went on without its runner"
-pgrep -f '^sleep 604$' > /dev/null && fail "a step outlived its runner"
+napping && fail "a step outlived its runner"
 chain
 build "$WORK/c" --opt build-arg:N=again > "$WORK/log1" 2>&1 || { cat "$WORK/log1"; fail "the build after the runner's death"; }
 
 # The daemon is killed while many run.
-wide "${KILLED:-60}" 'sleep 605'
+wide "${KILLED:-60}" "sleep $NAP"
 start_build "$WORK/log3" "$WORK/c"
 for _ in $(seq 200); do [ "$(step_pids | wc -l)" -le $((${KILLED:-60} + 1)) ] || break; sleep 0.1; done
-running=$(pgrep -c -f '^sleep 605$' || true)
+running=$(pgrep -c -f "^sleep $NAP\$" || true)
 echo "$running steps run when the daemon is killed"
 [ "$running" -ge 50 ] || fail "too few for this test"
 stop_daemon KILL
@@ -65,6 +68,6 @@ for _ in $(seq 100); do
 	sleep 0.1
 done
 [ -z "$(new_cgroups)" ] || { new_cgroups; fail "a cgroup is left"; }
-pgrep -f '^sleep 605$' > /dev/null && fail "a step survived the daemon"
+napping && fail "a step survived the daemon"
 start_daemon
 no_leftovers

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # F4, P27: SIGTERM ends an idle daemon at once, a building one within 10 s; status 0, nothing left.
 make_context "$WORK/c"
-{ cat "$WORK/c/base"; echo 'RUN trap "" TERM INT; echo deaf; sleep 603'; } > "$WORK/c/Dockerfile"
+{ cat "$WORK/c/base"; echo 'RUN trap "" TERM INT; echo deaf; sleep '"$NAP"; } > "$WORK/c/Dockerfile"
 for signal in TERM INT; do
 	start_daemon
 	begin=$(date +%s%N)
@@ -16,9 +16,9 @@ for _ in $(seq 100); do
 	grep -qE '^#[0-9]+ [0-9.]+ deaf$' "$WORK/first" && break
 	sleep 0.1
 done
-pgrep -f '^sleep 603$' > /dev/null || { cat "$WORK/first"; fail "the step does not run"; }
+napping || { cat "$WORK/first"; fail "the step does not run"; }
 stop_daemon
 wait_client && fail "the client ended well"
-pgrep -f '^sleep 603$' > /dev/null && fail "the step goes on"
+napping && fail "the step goes on"
 no_leftovers
 [ ! -e "$WORK/sock" ] || fail "the socket is left"
