@@ -70,8 +70,10 @@ static void read_arguments(struct plan *p, const struct command_options *o)
 	if (o->n_args < 2)
 		fail(PHASE_PLAN, 0, "process args cannot be empty");
 	p->args = (struct plan_strings){(const char **)(uintptr_t)(o->args + 1), (uint32_t)o->n_args - 1};
-	memcpy(env, p->env.list, p->env.n * sizeof *env);
-	memcpy(env + p->env.n, o->env.list, o->env.n * sizeof *env);
+	for (uint32_t i = 0; i < p->env.n; i++)
+		env[i] = p->env.list[i];
+	for (uint32_t i = 0; i < o->env.n; i++)
+		env[p->env.n + i] = o->env.list[i];
 	p->env = (struct plan_strings){env, p->env.n + o->env.n};
 	p->terminal = o->tty;
 	if (o->cwd != NULL)
