@@ -29,7 +29,7 @@ static const struct flag build_flags[] = {
 	 "where to look for a build cache, e.g. type=registry,ref=example.com/user/cache or type=local,src=DIR"},
 	{"secret", NULL, FLAG_STRINGS, NULL, NULL, "id=NAME,src=FILE or id=NAME,env=VARIABLE: a secret that steps may mount"},
 	{"allow", NULL, FLAG_STRINGS, NULL, NULL, "a privilege that the build may ask for: network.host, security.insecure or device"},
-	{"ssh", NULL, FLAG_STRINGS, NULL, NULL, "default or ID[=SOCKET[,raw=true]|KEYFILE[,KEYFILE...]]: an SSH agent, or keys, that steps may use"},
+	{"ssh", NULL, FLAG_STRINGS, NULL, NULL, "default or ID[=SOCKET[,raw=true]|KEYFILE[,KEYFILE...]]: an SSH agent, or private keys without a passphrase, that steps may use"},
 	{"metadata-file", NULL, FLAG_STRING, NULL, NULL, "write what is known of the result (digests, names) to this file as JSON"},
 	{"source-policy-file", NULL, FLAG_STRING, NULL, NULL, "rules for sources, a JSON file"},
 	{"proxy-network", NULL, FLAG_BOOL, NULL, NULL, "steps reach the network through a recording proxy only"},

@@ -77,6 +77,8 @@
 	X(L41, PROGRESS_QUEUE, 10000, "progress events a subscriber") \
 	X(L42, SECRET_BYTES, 500 * 1024LL, "secret") \
 	X(L42a, SSH_AGENT_BYTES, KIB(256), "ssh agent message") \
+	X(L42k, SSH_KEY_BYTES, KIB(100), "ssh key file") \
+	X(L42r, SSH_RSA_BITS, 16384, "bits of an RSA key") \
 	X(L42p, PASSWD_BYTES, MIB(10), "passwd and group files") \
 	X(L43, ATTESTATION_BYTES, MIB(40), "attestation in a result") \
 	X(L44, HISTORY_ENTRIES, 50, "build history") \

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * SSH: agents of the user. A raw agent is a byte pipe to its socket; any other is asked message by message, and only
- * to list keys and to sign (draft-miller-ssh-agent, section 4).
+ * to list keys and to sign (draft-miller-ssh-agent, section 4): one behind a socket, or our own with the keys of files.
  */
 #include "api/guard.h"
 #include "base/limits.h"
 #include "base/scope.h"
 #include "client/services_room.h"
 #include "format/gotype.h"
+#include "session/ssh_agent.h"
 #include "ssh.pb-c.h"
 #include <string.h>
 #include <sys/socket.h>
@@ -16,11 +17,14 @@
 
 #define DEFAULT_ID "default"
 #define CHUNK_BYTES 32768
-enum { AGENT_FAILURE = 5, AGENT_REQUEST_IDENTITIES = 11, AGENT_SIGN_REQUEST = 13 };
+#define LENGTH_BYTES 4 /* in front of a message */
 
-void service_agent_free(void *agent)
+void service_agent_free(void *data)
 {
-	g_free(((struct service_agent *)agent)->socket);
+	struct service_agent *agent = data;
+	g_free(agent->socket);
+	if (agent->keys)
+		key_agent_free(agent->keys);
 	g_free(agent);
 }
 
@@ -51,44 +55,61 @@ static bool spec_parse(const char *value, struct agent_spec *spec, GError **erro
 	return error_set(error, ERROR_INVALID_ARGUMENT, "raw mode must supply exactly one socket path for %s", quoted);
 }
 
-/* The one socket that the paths name. */
-static bool socket_find(const struct agent_spec *spec, char **ret, GError **error)
+/* Adds what one path names: the socket, after which nothing may come, or a key. */
+static bool add_path(struct service_agent *agent, const char *path, GError **error)
 {
 	struct stat st;
-	const char *path = spec->paths->len > 0 ? spec->paths->pdata[0] : "";
-	if (!*path && spec->paths->len <= 1)
-		path = g_getenv("SSH_AUTH_SOCK");
-	if (!path || !*path)
-		return error_set(error, ERROR_INVALID_ARGUMENT,
-				 "invalid empty ssh agent socket: make sure SSH_AUTH_SOCK is set");
+	if (agent->socket)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "only single socket allowed");
 	if (stat(path, &st) < 0)
 		return error_set_errno(error, errno, "stat %s", path);
 	if (S_ISSOCK(st.st_mode)) {
-		*ret = g_strdup(path);
-		return spec->paths->len <= 1 || error_set(error, ERROR_INVALID_ARGUMENT, "only single socket allowed");
+		agent->socket = g_strdup(path);
+		return !agent->keys ||
+		       error_set(error, ERROR_INVALID_ARGUMENT, "invalid combination of keys and sockets");
 	}
-	if (spec->raw)
+	if (agent->raw)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "raw mode only supported with socket paths");
-	return error_set(error, ERROR_UNIMPLEMENTED, "%s: ssh key files are not supported yet, use an agent socket",
-			 path);
+	ssh_key *key = ssh_key_read(path, error);
+	if (!key)
+		return false;
+	if (!agent->keys)
+		agent->keys = key_agent_new();
+	key_agent_take(agent->keys, key);
+	return true;
+}
+
+static bool add_paths(struct service_agent *agent, const struct agent_spec *spec, GError **error)
+{
+	const char *first = spec->paths->len > 0 ? spec->paths->pdata[0] : "";
+	if (!*first && spec->paths->len <= 1)
+		first = g_getenv("SSH_AUTH_SOCK");
+	if (!first || !*first)
+		return error_set(error, ERROR_INVALID_ARGUMENT,
+				 "invalid empty ssh agent socket: make sure SSH_AUTH_SOCK is set");
+	if (!add_path(agent, first, error))
+		return false;
+	for (guint i = 1; i < spec->paths->len; i++)
+		if (!add_path(agent, spec->paths->pdata[i], error))
+			return false;
+	return true;
 }
 
 static bool add_agent(services *s, const struct agent_spec *spec, GError **error)
 {
-	g_autofree char *socket = NULL;
 	const char *id = *spec->id ? spec->id : DEFAULT_ID;
 	g_autofree char *quoted = go_quote(id);
 	if (g_hash_table_contains(s->agents, id))
 		return error_set(error, ERROR_INVALID_ARGUMENT, "duplicate agent ID %s", quoted);
-	if (!socket_find(spec, &socket, error)) {
-		g_prefix_error(error, "failed to convert agent config for ID: %s: ", quoted);
-		return false;
-	}
 	struct service_agent *agent = g_new0(struct service_agent, 1);
-	agent->socket = g_steal_pointer(&socket);
 	agent->raw = spec->raw;
-	g_hash_table_insert(s->agents, g_strdup(id), agent);
-	return true;
+	if (add_paths(agent, spec, error)) {
+		g_hash_table_insert(s->agents, g_strdup(id), agent);
+		return true;
+	}
+	service_agent_free(agent);
+	g_prefix_error(error, "failed to convert agent config for ID: %s: ", quoted);
+	return false;
 }
 
 bool services_add_ssh(services *s, const char *value, GError **error)
@@ -157,38 +178,55 @@ static bool send_bytes(rpc_call *call, const uint8_t *bytes, size_t n, GError **
 /* ---- message by message */
 
 /* Sends one request (whole, with its length) to the agent and its answer back. */
-static bool forward_request(rpc_call *call, int fd, const uint8_t *message, size_t n, GError **error)
+static bool ask_socket(rpc_call *call, int fd, const uint8_t *message, size_t n, GError **error)
 {
-	uint8_t head[4];
+	uint8_t head[LENGTH_BYTES];
 	if (!write_all(fd, message, n, error) || !read_all(fd, head, sizeof(head), error))
 		return false;
-	uint32_t length = (uint32_t)head[0] << 24 | (uint32_t)head[1] << 16 | (uint32_t)head[2] << 8 | head[3];
-	if (length > LIMIT_SSH_AGENT_BYTES)
-		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "agent answer of %u bytes", length);
-	g_autofree uint8_t *answer = g_malloc(sizeof(head) + length);
+	size_t length = ssh_agent_message_len(head, sizeof(head));
+	if (length == SIZE_MAX)
+		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "agent answer without bytes, or with too many");
+	g_autofree uint8_t *answer = g_malloc(length);
 	memcpy(answer, head, sizeof(head));
-	return read_all(fd, answer + sizeof(head), length, error) &&
-	       send_bytes(call, answer, sizeof(head) + length, error);
+	return read_all(fd, answer + sizeof(head), length - sizeof(head), error) &&
+	       send_bytes(call, answer, length, error);
 }
 
-/* Handles all whole requests at the start of buffer. */
-static bool serve_requests(rpc_call *call, int fd, GByteArray *buffer, GError **error)
+/* The same of our own agent. */
+static bool ask_keys(rpc_call *call, const key_agent *keys, const uint8_t *message, size_t n, GError **error)
 {
-	static const uint8_t refusal[] = {0, 0, 0, 1, AGENT_FAILURE};
-	while (buffer->len >= 4) {
-		const uint8_t *b = buffer->data;
-		uint32_t length = (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
-		if (length == 0 || length > LIMIT_SSH_AGENT_BYTES)
-			return error_set(error, ERROR_INVALID_ARGUMENT, "agent request of %u bytes", length);
-		if (buffer->len - 4 < length)
+	struct slice request = {message + LENGTH_BYTES, n - LENGTH_BYTES};
+	g_autoptr(GByteArray) answer = key_agent_answer(keys, request);
+	uint32_t length = GUINT32_TO_BE(answer->len);
+	g_byte_array_prepend(answer, (const uint8_t *)&length, sizeof(length));
+	return send_bytes(call, answer->data, answer->len, error);
+}
+
+/* Handles all whole requests at the start of buffer. fd: of the agent's socket if it has one. */
+static bool serve_requests(rpc_call *call, const struct service_agent *agent, int fd, GByteArray *buffer,
+			   GError **error)
+{
+	size_t n;
+	bool ok = true;
+	while (ok) {
+		switch (ssh_agent_look(buffer->data, buffer->len, &n)) {
+		case SSH_AGENT_MORE:
 			return true;
-		bool allowed = b[4] == AGENT_REQUEST_IDENTITIES || b[4] == AGENT_SIGN_REQUEST;
-		if (!(allowed ? forward_request(call, fd, b, 4 + length, error)
-			      : send_bytes(call, refusal, sizeof(refusal), error)))
-			return false;
-		g_byte_array_remove_range(buffer, 0, 4 + length);
+		case SSH_AGENT_INVALID:
+			return error_set(error, ERROR_INVALID_ARGUMENT,
+					 "agent request without bytes, or with too many");
+		case SSH_AGENT_REFUSE:
+			ok = send_bytes(call, (const uint8_t *)SSH_AGENT_FAILURE_MESSAGE, SSH_AGENT_FAILURE_LEN, error);
+			break;
+		case SSH_AGENT_PASS:
+			ok = agent->keys ? ask_keys(call, agent->keys, buffer->data, n, error)
+					 : ask_socket(call, fd, buffer->data, n, error);
+			break;
+		}
+		if (ok)
+			g_byte_array_remove_range(buffer, 0, (guint)n);
 	}
-	return true;
+	return false;
 }
 
 /* The next bytes of the peer. False at the end or with error. */
@@ -198,7 +236,7 @@ static bool receive_bytes(rpc_call *call, Ssh__BytesMessage **ret, GError **erro
 	return *ret != NULL;
 }
 
-static bool serve_agent(rpc_call *call, int fd, GError **error)
+static bool serve_agent(rpc_call *call, const struct service_agent *agent, int fd, GError **error)
 {
 	g_autoptr(GByteArray) buffer = g_byte_array_new();
 	GError *failure = NULL;
@@ -206,7 +244,7 @@ static bool serve_agent(rpc_call *call, int fd, GError **error)
 	while (!failure && receive_bytes(call, &m, &failure)) {
 		g_byte_array_append(buffer, m->data.data, (guint)m->data.len);
 		guard_free(m);
-		serve_requests(call, fd, buffer, &failure);
+		serve_requests(call, agent, fd, buffer, &failure);
 	}
 	if (!failure)
 		return true;
@@ -288,12 +326,12 @@ static bool forward_agent(rpc_call *call, void *data, GError **error)
 	const struct service_agent *agent = find_agent(data, id, error);
 	if (!agent)
 		return false;
-	scoped_fd fd = agent_dial(agent, error);
-	if (fd < 0) {
+	scoped_fd fd = agent->socket ? agent_dial(agent, error) : -1;
+	if (agent->socket && fd < 0) {
 		g_prefix_error(error, "failed to dial agent %s: ", id && *id ? id : DEFAULT_ID);
 		return false;
 	}
-	return agent->raw ? serve_raw(call, fd, error) : serve_agent(call, fd, error);
+	return agent->raw ? serve_raw(call, fd, error) : serve_agent(call, agent, fd, error);
 }
 
 static const struct rpc_method methods[] = {

@@ -26,7 +26,7 @@ bool services_has_local(const services *s, const char *name);
 void services_keep_locals(services *s, const char *const *names);
 /* --secret CSV (type, id, src/source, env). Stats the file, so that a missing one fails at once. */
 bool services_add_secret(services *s, const char *value, GError **error);
-/* --ssh default|ID[=PATH[,PATH...][,raw=BOOL]] */
+/* --ssh default|ID[=PATH[,PATH...][,raw=BOOL]]: the socket of an agent, or files of keys, which are read now. */
 bool services_add_ssh(services *s, const char *value, GError **error);
 /* --oci-layout ID=PATH: store "oci:ID". */
 bool services_add_oci_layout(services *s, const char *value, GError **error);

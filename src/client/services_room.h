@@ -8,6 +8,7 @@
  */
 #pragma once
 #include "client/docker_config.h"
+#include "client/key_agent.h"
 #include "client/services.h"
 
 struct rpc_method_table {
@@ -36,7 +37,8 @@ struct service_secret {
 };
 
 struct service_agent {
-	char *socket; /* owned */
+	char *socket;    /* owned, or NULL: */
+	key_agent *keys; /* owned */
 	bool raw;
 };
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# A step with --mount=type=ssh talks to the client's agent, and only to list and sign.
+# A step with --mount=type=ssh talks to the client's agent, and only to list and sign; keys of files stand for an agent.
 command -v ssh-agent > /dev/null && command -v ssh-add > /dev/null || skip "no ssh-agent"
 make_context "$WORK/c"
 eval "$(ssh-agent -s)" > /dev/null
@@ -14,4 +14,33 @@ DOCKERFILE
 start_daemon
 build "$WORK/c" --ssh default --output type=local,dest="$WORK/out" 2> "$WORK/log1" || { cat "$WORK/log1"; fail "build"; }
 fails 'ssh' "$WORK/log3" build "$WORK/c" --no-cache
+
+# OpenSSH itself asks from within a step: it lists, has something signed and verifies that, and may change nothing.
+ssh-keygen -q -m PEM -t rsa -b 2048 -N '' -C e2e -f "$WORK/rsa"
+openssl ecparam -name secp384r1 -genkey -noout -out "$WORK/ec"
+chmod 600 "$WORK/ec"
+ssh-keygen -y -f "$WORK/ec" > "$WORK/ec.pub"
+mkdir "$WORK/c/openssh"
+for file in $(command -v ssh-add) $(ldd "$(command -v ssh-add)" | grep -o '/[^ ]*'); do
+	mkdir -p "$WORK/c/openssh/$(dirname "$file")"
+	cp -L "$file" "$WORK/c/openssh/$file"
+done
+cp "$WORK/key.pub" "$WORK/rsa.pub" "$WORK/ec.pub" "$WORK/c"
+{ cat "$WORK/c/base"; cat <<'DOCKERFILE'
+COPY openssh /
+COPY *.pub /keys/
+ENV PATH=/usr/bin:/bin
+RUN --mount=type=ssh,id=mine,required=true ssh-add -L | cut -d' ' -f1,2 > /listed
+RUN --mount=type=ssh,id=mine,required=true ssh-add -T /keys/key.pub /keys/rsa.pub /keys/ec.pub
+RUN --mount=type=ssh,id=mine,required=true ! ssh-add -D && ! ssh-add -d /keys/key.pub && ssh-add -T /keys/key.pub
+FROM scratch
+COPY --from=base /listed /
+DOCKERFILE
+} > "$WORK/c/Dockerfile"
+build "$WORK/c" --ssh "mine=$WORK/key,$WORK/rsa,$WORK/ec" --output type=local,dest="$WORK/keys" 2> "$WORK/log4" ||
+	{ cat "$WORK/log4"; fail "build with keys"; }
+cut -d' ' -f1,2 "$WORK/key.pub" "$WORK/rsa.pub" "$WORK/ec.pub" | cmp - "$WORK/keys/listed" || fail "other keys are listed"
+
+ssh-keygen -q -t ed25519 -N secret -f "$WORK/locked"
+fails 'ssh: this private key is passphrase protected' "$WORK/log5" build "$WORK/c" --ssh "mine=$WORK/locked"
 no_leftovers

@@ -461,6 +461,73 @@ static void test_ssh(void)
 	rig_clear(&r);
 }
 
+/* A key of a file instead of an agent: the same requests over the same call. */
+static void test_ssh_keys(void)
+{
+	struct rig r;
+	rig_init(&r);
+	put(&r, "key", "-----BEGIN PRIVATE KEY-----\n"
+		       "MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n"
+		       "-----END PRIVATE KEY-----\n");
+	g_autofree char *value = g_strdup_printf("mine=%s/key,%s/key", r.dir, r.dir);
+	g_assert_true(services_add_ssh(r.s, value, NULL));
+	rig_connect(&r);
+	g_autoptr(rpc_metadata) md = rpc_metadata_new();
+	rpc_metadata_add(md, "buildkit.ssh.id", "mine");
+	g_autoptr(rpc_call) call = rpc_call_start(r.conn, "/moby.sshforward.v1.SSH/ForwardAgent", md, NULL, 0, NULL);
+	Ssh__BytesMessage m = SSH__BYTES_MESSAGE__INIT;
+	m.data = (ProtobufCBinaryData){10, (uint8_t *)"\0\0\0\1\x0b\0\0\0\1\x13"};
+	g_assert_true(rpc_call_send_message(call, &m, NULL));
+	Ssh__BytesMessage *a = rpc_call_recv_message(call, &ssh__bytes_message__descriptor, NULL);
+	g_assert_cmpuint(a->data.len, ==, 4 + 1 + 4 + 4 + 51 + 4);
+	g_assert_cmpmem(a->data.data, 13, "\0\0\0\x40\x0c\0\0\0\1\0\0\0\x33", 13);
+	guard_free(a);
+	a = rpc_call_recv_message(call, &ssh__bytes_message__descriptor, NULL);
+	g_assert_cmpmem(a->data.data, a->data.len, "\0\0\0\x01\x05", 5);
+	guard_free(a);
+	g_assert_true(rpc_call_close_send(call, NULL) && rpc_call_finish(call, NULL));
+	g_clear_pointer(&call, rpc_call_unref);
+	rig_clear(&r);
+}
+
+/* What sockets and keys cannot be together. KEY and SOCKET stand for files. */
+static void test_ssh_refusals(void)
+{
+	static const struct {
+		const char *value, *error;
+	} rows[] = {
+		{"default=KEY,SOCKET", "failed to convert agent config for ID: \"default\": "
+				       "invalid combination of keys and sockets"},
+		{"x=SOCKET,KEY", "failed to convert agent config for ID: \"x\": only single socket allowed"},
+		{"x=SOCKET,SOCKET", "failed to convert agent config for ID: \"x\": only single socket allowed"},
+		{"x=KEY,raw=true", "failed to convert agent config for ID: \"x\": "
+				   "raw mode only supported with socket paths"},
+		{"x=raw=true,KEY,KEY", "raw mode must supply exactly one socket path for \"x\""},
+		{"x=KEY,KEY2", "failed to convert agent config for ID: \"x\": stat KEY2: no such file or directory"},
+		{"x=,KEY", "failed to convert agent config for ID: \"x\": "
+			   "invalid empty ssh agent socket: make sure SSH_AUTH_SOCK is set"},
+		{"x=TEXT", "failed to convert agent config for ID: \"x\": failed to parse TEXT: ssh: no key found"},
+	};
+	struct rig r;
+	rig_init(&r);
+	put(&r, "KEY", "-----BEGIN PRIVATE KEY-----\n"
+		       "MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n"
+		       "-----END PRIVATE KEY-----\n");
+	put(&r, "TEXT", "text");
+	g_autofree char *before = g_get_current_dir();
+	g_assert_cmpint(g_chdir(r.dir), ==, 0);
+	struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "SOCKET"};
+	scoped_fd listener = socket(AF_UNIX, SOCK_STREAM, 0);
+	g_assert_cmpint(bind(listener, (struct sockaddr *)&address, sizeof(address)), ==, 0);
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autoptr(GError) error = NULL;
+		g_assert_false(services_add_ssh(r.s, rows[i].value, &error));
+		g_assert_cmpstr(error->message, ==, rows[i].error);
+	}
+	g_assert_cmpint(g_chdir(before), ==, 0);
+	rig_clear(&r);
+}
+
 int main(int argc, char **argv)
 {
 	signal(SIGPIPE, SIG_IGN);
@@ -472,5 +539,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/services/content", test_content);
 	g_test_add_func("/services/auth", test_auth);
 	g_test_add_func("/services/ssh", test_ssh);
+	g_test_add_func("/services/ssh-keys", test_ssh_keys);
+	g_test_add_func("/services/ssh-refusals", test_ssh_refusals);
 	return g_test_run();
 }
