@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The templates of Go's regexp.Expand. */
+#include "format/go_regex.h"
+#include <string.h>
+
+/* Reads "$name" or "${name}"; NULL: the dollar is one. ret_end: behind it. */
+static char *read_name(const char *dollar, const char **ret_end)
+{
+	const char *start = dollar + 1;
+	bool braces = *start == '{';
+	start += braces;
+	const char *end = start;
+	for (gunichar c; (c = g_utf8_get_char(end)) == '_' || g_unichar_isalnum(c);)
+		end = g_utf8_next_char(end);
+	if (end == start || (braces && *end != '}'))
+		return NULL;
+	*ret_end = end + braces;
+	return g_strndup(start, (gsize)(end - start));
+}
+
+/* -1: a name. Leading zeros make one. */
+static int group_number(const char *name)
+{
+	size_t n = strlen(name);
+	if (n > 8 || strspn(name, "0123456789") != n || (name[0] == '0' && n > 1))
+		return -1;
+	return (int)g_ascii_strtoull(name, NULL, 10);
+}
+
+static void append_group(const char *name, template_find find, void *data, GString *out)
+{
+	const char *text;
+	size_t n;
+	if (find(data, name, group_number(name), &text, &n))
+		g_string_append_len(out, text, (gssize)n);
+}
+
+bool template_expand(const char *template, template_find find, void *data, size_t max, GString *out)
+{
+	for (const char *p = template; *p && out->len <= max;) {
+		size_t plain = strcspn(p, "$");
+		g_string_append_len(out, p, (gssize)plain);
+		p += plain;
+		if (!*p)
+			break;
+		const char *end = p + 1;
+		g_autofree char *name = p[1] == '$' ? NULL : read_name(p, &end);
+		if (name)
+			append_group(name, find, data, out);
+		else
+			g_string_append_c(out, '$');
+		p = p[1] == '$' ? p + 2 : end;
+	}
+	return out->len <= max;
+}
