@@ -55,7 +55,7 @@ static bool insert(db *d, const struct story_row *row, GError **error)
 		      error, "ssi", row->identity, row->identity, (int64_t)STORY_KEPT);
 }
 
-/* The oldest go, a tenth at a time. */
+/* The oldest go, a tenth at a time, until there is room for what is added before the next time. */
 static bool trim(db *d, GError **error)
 {
 	for (;;) {
@@ -68,7 +68,7 @@ static bool trim(db *d, GError **error)
 			rows = db_int(q, 0);
 			bytes = db_int(q, 1);
 		}
-		if (rows <= STORY_ROWS && bytes <= STORY_BYTES)
+		if (rows <= STORY_ROWS - TRIM_ROWS && bytes <= STORY_BYTES - TRIM_BYTES)
 			return true;
 		if (!db_run(d, "DELETE FROM story WHERE id IN (SELECT id FROM story ORDER BY id LIMIT ?)", error, "i",
 			    rows / 10 + 1))
@@ -186,6 +186,7 @@ story_store *story_store_open(int root_fd, GError **error)
 		return NULL;
 	story_store *s = g_new0(story_store, 1);
 	s->db = d;
+	s->rows = TRIM_ROWS; /* what was added before is not known: the first batch looks */
 	g_mutex_init(&s->write_mu);
 	g_mutex_init(&s->mu);
 	g_queue_init(&s->waiting);

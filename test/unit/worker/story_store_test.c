@@ -88,10 +88,26 @@ static void test_bounds(struct fixture *f, gconstpointer unused)
 	g_assert_cmpuint(n, >=, 400);
 }
 
+/* Nor by starts that each add a little. */
+static void test_bounds_of_starts(struct fixture *f, gconstpointer unused)
+{
+	for (int i = 0; i < 15; i++) {
+		for (int k = 0; k < 7; k++) {
+			g_autofree char *identity = g_strdup_printf("i%d.%d", i, k);
+			add(f, identity, "large", 1024 * 1024);
+		}
+		reopen(f);
+	}
+	guint n = count(story_store_of_build(f->s, "large"));
+	g_assert_cmpuint(n, <=, STORY_BYTES / (1024 * 1024));
+	g_assert_cmpuint(n, >=, 40);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add("/story-store/rows", struct fixture, NULL, set_up, test_rows, tear_down);
 	g_test_add("/story-store/bounds", struct fixture, NULL, set_up, test_bounds, tear_down);
+	g_test_add("/story-store/bounds-of-starts", struct fixture, NULL, set_up, test_bounds_of_starts, tear_down);
 	return g_test_run();
 }
