@@ -121,9 +121,11 @@ def terminal():
     check(silent("create", "--bundle", BUNDLE, "--console-socket", f"{WORK}/console", "tty") == 0, "create with a terminal")
     t.join(10)
     check(ctl("start", "tty").returncode == 0, "start with a terminal")
-    os.write(got[0], b"hello\n")
     text = b""
     try:
+        while b"console\r\n" not in text:
+            text += os.read(got[0], 4096)
+        os.write(got[0], b"hello\n")
         while b"got hello" not in text:
             text += os.read(got[0], 4096)
     except OSError:
