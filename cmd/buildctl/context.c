@@ -39,15 +39,15 @@ bool print_text(const char *text, GError **error)
 	return true;
 }
 
-static char *first_existing(const char *dir, const char *const *names)
+/* Interned: --wait comes here once a second. */
+static const char *first_existing(const char *dir, const char *const *names)
 {
 	for (; *names; names++) {
-		char *path = g_build_filename(dir, *names, NULL);
+		g_autofree char *path = g_build_filename(dir, *names, NULL);
 		if (g_file_test(path, G_FILE_TEST_EXISTS))
-			return path;
-		g_free(path);
+			return g_intern_string(path);
 	}
-	return g_strdup("");
+	return "";
 }
 
 /* Strings live as long as the process. */

@@ -14,9 +14,11 @@ static char *new_record(struct rig *g, cache_ref *parent, const char *type, size
 
 static void set_times(struct rig *g, const char *id, int64_t last_used_ns, int64_t uses)
 {
+	g_mutex_lock(&g->c->mu); /* a record is written behind our back */
 	cache_ref *r = g_hash_table_lookup(g->c->records, id);
 	r->last_used_ns = last_used_ns;
 	r->uses = uses;
+	g_mutex_unlock(&g->c->mu);
 }
 
 static void prune(struct rig *g, struct cache_prune_options options, const char *const *expected)
