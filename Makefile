@@ -50,7 +50,7 @@ sanitize: setup-build
 SANITIZERS = UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 G_SLICE=always-malloc
 
 # Thread sanitizer over the rooms with threads of their own.
-TSAN_ROOMS = rpc session solver cache progress fssync
+TSAN_ROOMS = rpc session solver cache progress fssync registry content executor containerd worker
 tsan: setup-build
 	@test -f build/tsan/build.ninja || meson setup build/tsan -Db_sanitize=thread
 	meson test -C build/tsan --print-errorlogs --timeout-multiplier 5 $(TSAN_ROOMS:%=--suite %)
