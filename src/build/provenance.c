@@ -215,22 +215,27 @@ static void layers_free(gpointer data)
 struct output { /* of a step, kept while its layers are looked at */
 	const char *digest; /* borrowed from the definition */
 	int64_t index;
-	cache_ref *ref;
+	cache_ref *ref; /* owned, or: */
+	char *id;       /* owned: not loaded yet */
 };
 
 static void output_clear(void *data)
 {
-	cache_ref_unref(((struct output *)data)->ref);
+	struct output *o = data;
+	cache_ref_unref(o->ref);
+	g_free(o->id);
 }
 
 static void collect_outputs(void *data, const struct solver_visit *visit)
 {
 	GArray *outputs = data;
 	for (size_t i = 0; i < visit->n_outputs; i++) {
-		if (!visit->outputs[i].result)
-			continue;
-		struct output o = {visit->vertex->digest.text, visit->outputs[i].index, cache_ref_ref(visit->outputs[i].result)};
-		g_array_append_val(outputs, o);
+		const struct solver_output *from = &visit->outputs[i];
+		struct output o = {.digest = visit->vertex->digest.text, .index = from->index, .id = g_strdup(from->id)};
+		if (from->result)
+			o.ref = cache_ref_ref(from->result);
+		if (o.ref || o.id)
+			g_array_append_val(outputs, o);
 	}
 }
 
@@ -261,8 +266,11 @@ static GPtrArray *all_layers(const struct subject *s, struct work *work)
 		return all;
 	solver_job_visit(s->owner->build->job, &target, 1, collect_outputs, outputs);
 	for (guint i = 0; i < outputs->len; i++) {
-		const struct output *o = &g_array_index(outputs, struct output, i);
-		GPtrArray *layers = layers_of(s->owner, o->ref, work);
+		struct output *o = &g_array_index(outputs, struct output, i);
+		void *loaded = NULL;
+		if (o->id && solver_load_result(builder_solver(s->owner->build->builder), o->id, work, &loaded, NULL))
+			o->ref = loaded;
+		GPtrArray *layers = o->ref ? layers_of(s->owner, o->ref, work) : NULL;
 		if (!layers)
 			continue;
 		struct provenance_layers *row = g_new0(struct provenance_layers, 1);

@@ -110,7 +110,8 @@ key_graph *solver_job_keys(solver_job *job, const struct solver_target *targets,
 /* A vertex of a job, with what is known of it now. All borrowed, for the call only. */
 struct solver_output {
 	int64_t index;
-	void *result; /* NULL: scratch */
+	void *result;   /* NULL: scratch, or: */
+	const char *id; /* of a result that nobody had to load, for solver_load_result; NULL: it is loaded */
 };
 struct solver_visit {
 	const struct llb_vertex *vertex;

@@ -13,14 +13,27 @@ struct visiting {
 	bool done;
 };
 
+/* What imports have would first have to be fetched. */
+static const struct record *newest_of_ours(const struct edge *e)
+{
+	const struct record *best = NULL;
+	for (guint i = 0; i < e->records->len; i++) {
+		const struct record *r = &g_array_index(e->records, struct record, i);
+		if (!r->import && (!best || r->created_ns > best->created_ns))
+			best = r;
+	}
+	return best;
+}
+
 static void tell(const struct visiting *call, const struct vertex *v)
 {
 	g_autofree struct solver_output *outputs = g_new0(struct solver_output, v->edges->len + 1);
 	size_t n = 0;
 	for (guint i = 0; i < v->edges->len; i++) {
 		const struct edge *own = v->edges->pdata[i], *e = edge_resolve(v->edges->pdata[i]);
-		if (e->has_result)
-			outputs[n++] = (struct solver_output){own->index, e->result};
+		const struct record *saved = e->has_result ? NULL : newest_of_ours(e);
+		if (e->has_result || saved)
+			outputs[n++] = (struct solver_output){own->index, e->has_result ? e->result : NULL, saved ? saved->result : NULL};
 	}
 	struct solver_visit visit = {
 		.vertex = v->llb, .op = v->op_made ? &v->op : NULL, .outputs = outputs, .n_outputs = n};
