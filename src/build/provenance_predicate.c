@@ -421,7 +421,8 @@ static bool prepare(struct writing *s, GError **error)
 		struct request_view own;
 		request_view_init(&own, &c->request, c);
 		request_view_init(&s->root, &c->root, c);
-		s->has_root = !request_view_equal(&own, &s->root);
+		bool says_something = *s->root.frontend || g_hash_table_size(s->root.args) > 0;
+		s->has_root = says_something && !request_view_equal(&own, &s->root);
 		request_view_clear(&own);
 	}
 	if (s->p->max) {
