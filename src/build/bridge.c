@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/build_internal.h"
 #include "build/imports.h"
+#include "build/provenance.h"
 #include "api/guard.h"
 #include "format/reference.h"
 #include "frontend/dockerfile/dockerfile.h"
@@ -10,6 +11,7 @@
 struct solver_bridge {
 	bridge base;
 	struct build *build; /* borrowed: the build outlives its bridge */
+	provenance_scope *scope; /* borrowed from the build: whose requests these are */
 };
 
 /* A definition that may have been built: described until somebody reads it. */
@@ -19,6 +21,7 @@ struct solver_ref {
 	llb_definition *definition;
 	Pb__Definition *wire;
 	GPtrArray *imports; /* of struct import *, borrowed from the build; NULL: none */
+	provenance_scope *scope; /* borrowed from the build */
 	GMutex mu;
 	bool built;        /* mu */
 	cache_ref *result; /* mu until built; NULL: scratch */
@@ -27,6 +30,21 @@ struct solver_ref {
 struct build *build_of_bridge(bridge *b)
 {
 	return ((struct solver_bridge *)b)->build;
+}
+
+provenance_scope *build_scope_of_bridge(bridge *b)
+{
+	return ((struct solver_bridge *)b)->scope;
+}
+
+provenance_scope *build_ref_scope(bridge_ref *ref)
+{
+	return ((struct solver_ref *)ref)->scope;
+}
+
+llb_definition *build_ref_definition(bridge_ref *ref)
+{
+	return ((struct solver_ref *)ref)->definition;
 }
 
 static bridge_ref *ref_ref(bridge_ref *ref)
@@ -97,12 +115,15 @@ bool build_ref_result(bridge *b, bridge_ref *ref, struct work *work, cache_ref *
 		if (!build_target(build_of_bridge(b), r, work->cancel, &result, error))
 			return false;
 		g_mutex_lock(&r->mu);
-		if (r->built)
-			cache_ref_unref(result);
-		else
+		bool first = !r->built;
+		if (first)
 			r->result = result;
+		else
+			cache_ref_unref(result);
 		r->built = true;
 		g_mutex_unlock(&r->mu);
+		if (first)
+			provenance_scope_note_built(r->scope, r->definition);
 	}
 	*ret = r->result;
 	return true;
@@ -126,13 +147,14 @@ static bool evaluate(bridge *b, bridge_ref *ref, struct work *work, GError **err
 	return build_ref_result(b, ref, work, &result, error);
 }
 
-static bridge_ref *ref_new(llb_definition *definition, const Pb__Definition *wire)
+static bridge_ref *ref_new(bridge *b, llb_definition *definition, const Pb__Definition *wire)
 {
 	struct solver_ref *r = g_new0(struct solver_ref, 1);
 	r->base.class = &solver_bridge_class;
 	r->refs = 1;
 	r->definition = definition;
 	r->wire = message_copy(wire);
+	r->scope = build_scope_of_bridge(b);
 	g_mutex_init(&r->mu);
 	return &r->base;
 }
@@ -153,7 +175,7 @@ static bool solve_definition(bridge *b, const struct bridge_solve_request *reque
 			return false;
 		}
 		ops_drop_cache_mounts(builder_worker(build->builder), definition);
-		result->ref = ref_new(definition, request->definition);
+		result->ref = ref_new(b, definition, request->definition);
 		if (request->n_cache_imports > 0)
 			((struct solver_ref *)result->ref)->imports =
 				imports_start(build->imports, request->cache_imports, request->n_cache_imports);
@@ -184,6 +206,18 @@ static bool solve_image(bridge *b, const char *image, struct work *work, GError 
 	return error_set(error, ERROR_UNIMPLEMENTED, "frontend image %s: running frontend images is not supported yet", image);
 }
 
+/* What a frontend asks for in its turn is asked for in its name. */
+static bool run_dockerfile(bridge *b, const struct bridge_solve_request *request, struct work *work, build_result **ret,
+			   GError **error)
+{
+	struct solver_bridge inner = {
+		.base.class = &solver_bridge_class,
+		.build = build_of_bridge(b),
+		.scope = provenance_scope_new(build_scope_of_bridge(b), request->frontend, request->options),
+	};
+	return dockerfile_frontend.solve(&inner.base, request->options, request->inputs, work, ret, error);
+}
+
 static bool solve_frontend(bridge *b, const struct bridge_solve_request *request, struct work *work, build_result **ret,
 			   GError **error)
 {
@@ -195,7 +229,7 @@ static bool solve_frontend(bridge *b, const struct bridge_solve_request *request
 	if (is_gateway && g_strcmp0(image, "dockerfile.v0") == 0)
 		name = "dockerfile.v0";
 	if (strcmp(name, "dockerfile.v0") == 0 && allowed->dockerfile_enabled) {
-		if (dockerfile_frontend.solve(b, request->options, request->inputs, work, ret, error))
+		if (run_dockerfile(b, request, work, ret, error))
 			return true;
 		if (error && *error) {
 			error_convert(error);
@@ -208,7 +242,7 @@ static bool solve_frontend(bridge *b, const struct bridge_solve_request *request
 	if (!image)
 		return error_set(error, ERROR_UNKNOWN, "no source specified for gateway");
 	if (dockerfile_serves_source(image))
-		return dockerfile_frontend.solve(b, request->options, request->inputs, work, ret, error);
+		return run_dockerfile(b, request, work, ret, error);
 	return solve_image(b, image, work, error);
 }
 
@@ -287,6 +321,7 @@ bridge *build_bridge_new(struct build *build)
 	struct solver_bridge *b = g_new0(struct solver_bridge, 1);
 	b->base.class = &solver_bridge_class;
 	b->build = build;
+	b->scope = provenance_get_scope(build->provenance);
 	return &b->base;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/build_internal.h"
+#include "build/provenance_scope.h"
 #include "api/guard.h"
 #include "base/ident.h"
 #include <string.h>
@@ -53,6 +54,7 @@ bool build_resolve_image(bridge *b, const struct bridge_image_request *r, struct
 		g_prefix_error(error, "failed to resolve source metadata for %s: ", r->ref);
 		return false;
 	}
+	provenance_scope_note_image(build_scope_of_bridge(b), r->ref, r->platform, l.found.digest.text, r->oci_layout);
 	ret->ref = g_strdup(r->ref);
 	ret->digest = l.found.digest;
 	ret->config = l.found.config;

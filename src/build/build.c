@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/build_internal.h"
 #include "build/imports.h"
+#include "build/provenance.h"
 #include "remotecache/remotecache.h"
 #include "base/ident.h"
 #include "api/guard.h"
@@ -242,6 +243,7 @@ static struct build *build_new(builder *b, const struct build_request *request, 
 	build->log = progress_log_new();
 	build->cancel = cancel_new(c);
 	build->started_ns = progress_now_ns();
+	build->provenance = provenance_new(build);
 	build->bridge = build_bridge_new(build);
 	build->imports = imports_new(build);
 	build->cache_exporters = g_ptr_array_new_with_free_func((GDestroyNotify)cache_exporter_free);
@@ -393,7 +395,8 @@ static bool evaluate_and_export(struct build *build, build_result *result, GHash
 		if (evaluate_all(build, result, &why)) {
 			if (first)
 				build_verify(build, result);
-			if (build_export(build, result, response, &why))
+			if (provenance_capture_result(build->provenance, result, &why) &&
+			    build_export(build, result, response, &why))
 				return true;
 		}
 		if (cancel_is_set(build->cancel) || imports_losses(build->imports) == losses) {
@@ -419,7 +422,7 @@ static bool run_registered(struct build *build, GHashTable *response, GError **e
 	g_autoptr(GError) failure = NULL;
 	g_autoptr(build_result) result = NULL;
 	build_record_start(build);
-	if (allow_entitlements(build, &failure) && build_check_attestations(build, &failure) &&
+	if (allow_entitlements(build, &failure) && provenance_read_options(build->provenance, &failure) &&
 	    build_open_cache_exports(build, &failure))
 		result = build_run(build, response, &failure);
 	bool ok = result != NULL;
@@ -466,6 +469,7 @@ bool builder_solve(builder *b, const struct build_request *request, cancel *c, G
 	bool ok = run_with_job(build, response, error);
 	session_unguard(sessions, build->cancel);
 	g_clear_pointer(&build->imports, imports_free); /* there until here when no job could be had */
+	g_clear_pointer(&build->provenance, provenance_free);
 	g_clear_pointer(&build->bridge, build_bridge_free);
 	build->request = NULL;
 	build_unref(build);

@@ -5,6 +5,8 @@
 
 struct remotecache_context;
 typedef struct imports imports;
+typedef struct provenance provenance;
+typedef struct provenance_scope provenance_scope;
 
 struct build {
 	gint refs;
@@ -17,6 +19,7 @@ struct build {
 	solver_job *job;
 	bridge *bridge;   /* owned */
 	imports *imports; /* owned */
+	provenance *provenance; /* owned; outlives all refs */
 	GPtrArray *cache_exporters; /* of cache_exporter *, owned */
 	GPtrArray *leftovers;       /* of gpointer, g_free'd at the end */
 	gateway *gateway; /* owned; NULL unless the client drives */
@@ -52,6 +55,11 @@ void build_ref_reopen(bridge_ref *ref);
 struct solver_target;
 bool build_ref_target(bridge_ref *ref, struct solver_target *ret);
 
+/* The request that a ref was made for, and what it is the result of. Borrowed. */
+provenance_scope *build_ref_scope(bridge_ref *ref);
+llb_definition *build_ref_definition(bridge_ref *ref);
+provenance_scope *build_scope_of_bridge(bridge *b);
+
 /* ---- imports.c */
 struct remotecache_context build_cache_context(struct build *b);
 
@@ -73,8 +81,6 @@ bool build_export(struct build *b, build_result *result, GHashTable *response, G
 /* ---- verify.c */
 /* Notes in the result what was asked for; warnings about platforms that were not delivered, on the given sink (or one of its own). */
 void build_verify(struct build *b, build_result *result);
-/* UNIMPLEMENTED for attestations that were asked for by name; a warning for buildx's default request. */
-bool build_check_attestations(struct build *b, GError **error);
 
 /* ---- record.c */
 void build_record_start(struct build *b);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/build_internal.h"
+#include "build/provenance.h"
 #include "export/exporter.h"
 #include "format/gotype.h"
 #include <string.h>
@@ -169,6 +170,7 @@ bool build_export(struct build *build, build_result *result, GHashTable *respons
 		targets[i].input = (struct export_input){
 			.refs = refs, .n_refs = n_refs, .is_map = result->refs != NULL, .metadata = result->metadata,
 			.index = (unsigned)i, .inline_cache = inline_cache};
+		targets[i].input.attestations = provenance_attestations(build->provenance, &targets[i].input.n_attestations);
 	}
 	ok = ok && run_all(targets, n, run_export, error) && finish_all(build, result, targets, n, response, error);
 	for (size_t i = 0; i < n; i++) {

@@ -137,7 +137,22 @@ static bool expire(history *h, int64_t now_ns, GError **error)
 		      error, "ii", now_ns - h->limits.max_age_ns, h->limits.max_entries);
 }
 
-static bool store(history *h, Control__BuildHistoryRecord *record, GBytes *log, GBytes *failure, GError **error)
+/* Those of attestations, by their digests. */
+static bool store_blobs(history *h, const char *ref, const GPtrArray *blobs, GError **error)
+{
+	for (guint i = 0; i < blobs->len; i++) {
+		gsize n;
+		const void *start = g_bytes_get_data(blobs->pdata[i], &n);
+		struct digest digest;
+		digest_of(start, n, &digest);
+		if (!db_run(h->db, "INSERT OR REPLACE INTO blobs VALUES(?, ?, ?)", error, "ssb", ref, digest.text, start, n))
+			return false;
+	}
+	return true;
+}
+
+static bool store(history *h, Control__BuildHistoryRecord *record, GBytes *log, GBytes *failure, const GPtrArray *blobs,
+		  GError **error)
 {
 	bool keep_log = log && g_bytes_get_size(log) <= HISTORY_BLOB_BYTES;
 	if (keep_log)
@@ -146,23 +161,25 @@ static bool store(history *h, Control__BuildHistoryRecord *record, GBytes *log, 
 		record->externalerror = descriptor_new(ERROR_MEDIA_TYPE, failure);
 	return store_record(h, record, error) && (!keep_log || store_blob(h, record->ref, record->logs, log, error)) &&
 	       (!failure || store_blob(h, record->ref, record->externalerror, failure, error)) &&
-	       expire(h, to_ns(record->completedat), error);
+	       store_blobs(h, record->ref, blobs, error) && expire(h, to_ns(record->completedat), error);
 }
 
 /* One transaction, not durable: history may lose its last entries to a power cut. */
-static bool store_all(history *h, Control__BuildHistoryRecord *record, GBytes *log, GBytes *failure, GError **error)
+static bool store_all(history *h, Control__BuildHistoryRecord *record, GBytes *log, GBytes *failure, const GPtrArray *blobs,
+		      GError **error)
 {
 	db_lock(h->db);
 	bool ok = db_begin(h->db, error);
-	if (ok && !(ok = store(h, record, log, failure, error) && db_commit(h->db, false, error)))
+	if (ok && !(ok = store(h, record, log, failure, blobs, error) && db_commit(h->db, false, error)))
 		db_rollback(h->db);
 	db_unlock(h->db);
 	return ok;
 }
 
-bool history_completed(history *h, Control__BuildHistoryRecord *record, GBytes *log, GBytes *failure, GError **error)
+bool history_completed(history *h, Control__BuildHistoryRecord *record, GBytes *log, GBytes *failure, const GPtrArray *blobs,
+		       GError **error)
 {
-	bool ok = store_all(h, record, log, failure, error);
+	bool ok = store_all(h, record, log, failure, blobs, error);
 	g_mutex_lock(&h->mu);
 	g_hash_table_remove(h->active, record->ref);
 	tell(h, CONTROL__BUILD_HISTORY_EVENT_TYPE__COMPLETE, record);

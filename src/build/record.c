@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/build_internal.h"
+#include "build/provenance.h"
 #include "build/status_wire.h"
 #include "api/guard.h"
 #include "base/log.h"
@@ -109,6 +110,15 @@ static void fill_metadata(Control__BuildHistoryRecord *record, build_result *res
 	}
 }
 
+static void fill_result(struct build *b, build_result *result, Control__BuildHistoryRecord *record, GPtrArray *ret_blobs)
+{
+	struct work work = {.cancel = b->cancel, .sessions = b->sessions};
+	g_autoptr(GError) why = NULL;
+	fill_metadata(record, result);
+	if (!provenance_record(b->provenance, &work, record, ret_blobs, &why))
+		log_warn("provenance of build %s: %s", b->ref, why->message);
+}
+
 void build_record_end(struct build *b, build_result *result, GHashTable *response, const GError *failure)
 {
 	if (b->request->internal)
@@ -127,10 +137,11 @@ void build_record_end(struct build *b, build_result *result, GHashTable *respons
 		record->error->code = (int32_t)error_get_code(failure);
 		record->error->message = g_strdup(failure->message);
 	}
+	g_autoptr(GPtrArray) blobs = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
 	if (result)
-		fill_metadata(record, result);
+		fill_result(b, result, record, blobs);
 	g_autoptr(GBytes) log = pack_log(b);
 	g_autoptr(GError) error = NULL;
-	if (!history_completed(builder_history(b->builder), record, log, status, &error))
+	if (!history_completed(builder_history(b->builder), record, log, status, blobs, &error))
 		log_warn("history of build %s: %s", b->ref, error->message);
 }

@@ -3,7 +3,6 @@
 #include "format/json_writer.h"
 #include "base/limits.h"
 #include "export/exporter.h"
-#include "format/csv.h"
 #include "format/gotype.h"
 #include <string.h>
 
@@ -118,46 +117,6 @@ static void warn(struct build *build, const char *message)
 	progress_warn(sink, &warning);
 	if (own)
 		progress_sink_complete(sink, NULL, false);
-}
-
-/* The value of a CSV parameter of an attestation request, or NULL; owned. */
-static char *attest_parameter(const char *request, const char *name)
-{
-	g_auto(GStrv) fields = csv_parse(request, NULL);
-	char *found = NULL;
-	for (char **field = fields; field && *field && !found; field++) {
-		g_autofree char *key = NULL;
-		char *value = NULL;
-		if (csv_split(*field, &key, &value) && strcmp(key, name) == 0)
-			found = g_steal_pointer(&value);
-		g_free(value);
-	}
-	return found;
-}
-
-static bool is_true(const char *text)
-{
-	bool value = false;
-	return text && bool_parse(text, &value, NULL) && value;
-}
-
-/*
- * Provenance is not built yet. What buildx asks for by default (inline-only) is left out with a warning; who asks for
- * it by name gets an error instead of an image without it.
- */
-bool build_check_attestations(struct build *build, GError **error)
-{
-	const char *request = g_hash_table_lookup(build->request->frontend_attrs, "attest:provenance");
-	if (!request)
-		return true;
-	g_autofree char *disabled = attest_parameter(request, "disabled");
-	g_autofree char *inline_only = attest_parameter(request, "inline-only");
-	if (is_true(disabled))
-		return true;
-	if (!is_true(inline_only))
-		return error_set(error, ERROR_UNIMPLEMENTED, "provenance attestations are not supported yet");
-	warn(build, "Provenance attestations are not supported yet: the result has none");
-	return true;
 }
 
 static void put_requested_platforms(json_writer *w, const char *list)

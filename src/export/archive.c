@@ -220,7 +220,8 @@ static GPtrArray *entries(const struct archive *a)
 	size_t n;
 	g_autofree char *index = index_text(a, &n);
 	text_add(list, "index.json", 0644, index, n);
-	if (a->docker) {
+	/* Of an image alone: an index says by itself what there is, and what of it is an image. */
+	if (a->docker && !a->tree->index_bytes) {
 		g_autofree char *docker = docker_text(a, &n);
 		text_add(list, "manifest.json", 0644, docker, n);
 	}
@@ -230,6 +231,10 @@ static GPtrArray *entries(const struct archive *a)
 		const struct image_manifest *m = g_ptr_array_index(a->tree->manifests, i);
 		blob_add(list, m->descriptor, m->bytes);
 		blob_add(list, m->config, m->config_bytes);
+		for (guint k = 0; m->statements && k < m->statements->len; k++) {
+			const struct image_document *d = g_ptr_array_index(m->statements, k);
+			blob_add(list, d->descriptor, d->bytes);
+		}
 		for (guint k = 0; k < m->layers->len; k++)
 			blob_add(list,
 				 ((struct cache_layer_result *)g_ptr_array_index(m->layers, k))->layer->descriptor,

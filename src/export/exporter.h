@@ -35,11 +35,25 @@ struct inline_cache {
 			char **ret_records, GError **error);
 	void *data;
 };
+#define EXPORT_IN_TOTO_TYPE "application/vnd.in-toto+json"
+#define EXPORT_PREDICATE_TYPE_KEY "in-toto.io/predicate-type"
+/* What is said of one ref of a result. */
+struct export_attestation {
+	const char *platform_id;    /* of a platform of the result */
+	const char *predicate_type; /* "https://slsa.dev/provenance/v1" */
+	const char *file_name;      /* what local and tar call it */
+	bool inline_only;           /* only for those who write images anyway with an index */
+	/* Compact JSON. Asked for once the layers are there; from any thread. */
+	GBytes *(*predicate)(void *data, struct work *work, GError **error);
+	void *data;
+};
 struct export_input {
 	const struct export_ref *refs;
 	size_t n_refs;
 	bool is_map;
 	GHashTable *metadata;     /* char * to GBytes *: containerimage.config[/p], refs.platforms, ... */
+	const struct export_attestation *attestations;
+	size_t n_attestations;
 	unsigned index;           /* of this exporter in the request */
 	const struct inline_cache *inline_cache; /* what an image's config says of the keys that made it; NULL: nothing */
 };

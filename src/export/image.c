@@ -64,12 +64,7 @@ static void *image_open(const struct exporter_context *context, const char *type
 /* The names of this export: given, from the frontend ("*"), and the dangling one. */
 static char *names_of(const struct image_exporter *e, GHashTable *metadata, const image_tree *tree)
 {
-	g_autofree char *name = g_strdup(e->options.name);
-	GBytes *said = g_hash_table_lookup(metadata, "image.name");
-	if (g_str_equal(name, "*") && said) {
-		g_free(name);
-		name = g_strndup(g_bytes_get_data(said, NULL), g_bytes_get_size(said));
-	}
+	g_autofree char *name = export_names(&e->options, metadata);
 	if (!e->dangling_prefix || !*e->dangling_prefix || (e->dangling_empty_only && *name))
 		return g_steal_pointer(&name);
 	return g_strconcat(name, *name ? "," : "", e->dangling_prefix, "@", tree->root->digest.text, NULL);
@@ -100,14 +95,18 @@ static bool image_export(void *self, const struct export_input *input, struct wo
 {
 	struct image_exporter *e = self;
 	g_autoptr(GHashTable) metadata = export_metadata(input, e->options.rest);
-	if (!export_options_settle(&e->options, &e->context, metadata, false, error))
+	if (!export_options_settle(&e->options, &e->context, input, metadata, false, error))
 		return false;
+	g_autofree char *named = export_names(&e->options, metadata);
+	if (e->options.inline_attestations < 0)
+		e->options.inline_attestations = true;
 	struct image_write_input in = {
 		.context = &e->context,
 		.type = "image",
 		.input = input,
 		.metadata = metadata,
 		.options = &e->options,
+		.names = named,
 		.fetch = stores(e) && (*e->options.name || e->dangling_prefix) &&
 			 (e->unpack || !e->allow_incomplete),
 	};

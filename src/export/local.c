@@ -161,10 +161,17 @@ static bool local_export(void *self, const struct export_input *input, struct wo
 		return false;
 	g_autoptr(GPtrArray) trees = result_trees_open(&l->options, l->context, input, work, error);
 	bool split = l->options.split < 0 ? input->is_map : l->options.split;
-	if (!trees || (!split && !check_overlaps(trees, work->cancel, error)))
+	if (!trees || !result_trees_attest(&l->options, input, trees, split, work, error) ||
+	    (!split && !check_overlaps(trees, work->cancel, error)))
 		return false;
 	return l->options.delete_rest ? export_deleting(l, input, s, trees, split, work, error)
 				      : export_merging(l, input, s, trees, split, work, error);
+}
+
+static void local_free(void *self)
+{
+	tree_options_clear(&((struct local *)self)->options);
+	g_free(self);
 }
 
 const struct exporter_class exporter_local_class = {
@@ -172,5 +179,5 @@ const struct exporter_class exporter_local_class = {
 	.vertex_name = "exporting to client directory",
 	.open = local_open,
 	.export = local_export,
-	.free = g_free,
+	.free = local_free,
 };

@@ -41,12 +41,7 @@ static void *oci_open(const struct exporter_context *context, const char *type, 
 /* Names with a tag each. NULL and an error when one is none. */
 static char **names_of(const struct oci_exporter *e, GHashTable *metadata, GError **error)
 {
-	g_autofree char *text = g_strdup(e->options.name);
-	GBytes *said = g_hash_table_lookup(metadata, "image.name");
-	if (g_str_equal(text, "*") && said) {
-		g_free(text);
-		text = g_strndup(g_bytes_get_data(said, NULL), g_bytes_get_size(said));
-	}
+	g_autofree char *text = export_names(&e->options, metadata);
 	g_auto(GStrv) raw = g_strsplit(text, ",", -1);
 	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
 	for (char **name = raw; *name; name++) {
@@ -209,6 +204,11 @@ static bool store_send(const struct oci_exporter *e, session *client, const imag
 			if (!layer_send(e, client, r->layer->descriptor, work, error))
 				return false;
 		}
+		for (guint k = 0; m->statements && k < m->statements->len; k++) {
+			const struct image_document *d = g_ptr_array_index(m->statements, k);
+			if (!blob_send(client, d->descriptor, -1, d->bytes, work, error))
+				return false;
+		}
 		if (!blob_send(client, m->config, -1, m->config_bytes, work, error) ||
 		    !blob_send(client, m->descriptor, -1, m->bytes, work, error))
 			return false;
@@ -226,14 +226,16 @@ static bool oci_export(void *self, const struct export_input *input, struct work
 		return error_set(error, ERROR_INVALID_ARGUMENT,
 				 "docker exporter does not currently support exporting manifest lists");
 	g_autoptr(GHashTable) metadata = export_metadata(input, e->options.rest);
-	if (!export_options_settle(&e->options, &e->context, metadata, !e->docker, error))
+	if (!export_options_settle(&e->options, &e->context, input, metadata, !e->docker, error))
 		return false;
+	g_autofree char *named = export_names(&e->options, metadata);
 	struct image_write_input in = {
 		.context = &e->context,
 		.type = e->docker ? "docker" : "oci",
 		.input = input,
 		.metadata = metadata,
 		.options = &e->options,
+		.names = named,
 		.fetch = true,
 	};
 	g_autoptr(image_tree) tree = image_write(&in, work, error);

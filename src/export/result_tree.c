@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "export/result_tree.h"
 #include "base/scope.h"
+#include "export/attestation_files.h"
 #include "export/options.h"
 #include "export/writer.h"
 #include "format/gotype.h"
@@ -37,14 +38,22 @@ bool tree_options_load(struct tree_options *ret, GHashTable *attrs, GError **err
 	if ((epoch && !epoch_parse("source-date-epoch", epoch, &o.epoch_set, &o.epoch_s, error)) ||
 	    (split && !split_parse(split, &o.split, error)) || (mode && !mode_parse(mode, &o.delete_rest, error)))
 		return false;
+	const char *prefix = g_hash_table_lookup(attrs, "attestation-prefix");
+	o.attestation_prefix = g_strdup(prefix ? prefix : "");
 	*ret = o;
 	return true;
+}
+
+void tree_options_clear(struct tree_options *o)
+{
+	g_clear_pointer(&o->attestation_prefix, g_free);
 }
 
 static void result_tree_free(void *data)
 {
 	struct result_tree *t = data;
 	fd_close(&t->fd);
+	g_clear_pointer(&t->extras, g_array_unref);
 	g_free(t->id);
 	g_free(t->dir_name);
 	g_free(t);
@@ -106,6 +115,18 @@ GPtrArray *result_trees_open(const struct tree_options *o, const struct exporter
 	return g_steal_pointer(&list);
 }
 
+bool result_trees_attest(const struct tree_options *o, const struct export_input *input, GPtrArray *trees, bool split,
+			 struct work *work, GError **error)
+{
+	for (guint i = 0; i < trees->len; i++) {
+		struct result_tree *t = trees->pdata[i];
+		t->extras = attestation_files_make(input, t, o->attestation_prefix, input->is_map && !split, work, error);
+		if (!t->extras)
+			return false;
+	}
+	return true;
+}
+
 bool result_tree_map(void *tree, struct fssync_stat *stat)
 {
 	const struct result_tree *t = tree;
@@ -116,7 +137,11 @@ bool result_tree_map(void *tree, struct fssync_stat *stat)
 
 struct fssync_root result_tree_root(const struct result_tree *t, bool wrapped)
 {
-	return (struct fssync_root){.fd = t->fd, .name = wrapped ? t->dir_name : "", .mode = 0755};
+	return (struct fssync_root){.fd = t->fd,
+				    .name = wrapped ? t->dir_name : "",
+				    .mode = 0755,
+				    .extras = t->extras ? (const struct fssync_extra *)(void *)t->extras->data : NULL,
+				    .n_extras = t->extras ? t->extras->len : 0};
 }
 
 session *export_session(const struct exporter_context *context, struct work *work, GError **error)

@@ -18,9 +18,11 @@ struct tree_options {
 	int64_t epoch_s;
 	int split; /* platform-split: -1 not given */
 	bool delete_rest;
+	char *attestation_prefix; /* owned; "" when none */
 };
 /* Errors: "non-bool value for platform-split: X: ...", "invalid local exporter mode "X"". */
 bool tree_options_load(struct tree_options *ret, GHashTable *attrs, GError **error);
+void tree_options_clear(struct tree_options *o);
 
 struct result_tree {
 	char *id;       /* "linux/amd64" */
@@ -28,9 +30,13 @@ struct result_tree {
 	int fd;         /* owned */
 	bool epoch_set;
 	int64_t epoch_s;
+	GArray *extras; /* owned, of struct fssync_extra: what is said of it; NULL: not made */
 };
 GPtrArray *result_trees_open(const struct tree_options *o, const struct exporter_context *context,
 			     const struct export_input *input, struct work *work, GError **error);
+/* Adds what is said of each tree as files. split: each tree is in a directory of its own. */
+bool result_trees_attest(const struct tree_options *o, const struct export_input *input, GPtrArray *trees, bool split,
+			 struct work *work, GError **error);
 /* The map function for fssync: data is a struct result_tree. */
 bool result_tree_map(void *tree, struct fssync_stat *stat);
 /* The tree as a root, below its directory when wrapped. Borrows from t. */

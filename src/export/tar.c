@@ -22,6 +22,7 @@ struct upload {
 	GByteArray *buffer;
 	cancel *cancel;
 	struct tar_stream stream;
+	const struct fssync_root *root; /* that is being walked */
 };
 
 static bool send_message(rpc_call *call, const void *bytes, size_t n, GError **error)
@@ -63,8 +64,9 @@ static bool add_entry(void *data, const struct fssync_stat *stat, int parent_fd,
 		return false;
 	if (stat->mode & FSSYNC_MODE_TYPE || *stat->linkname || stat->size == 0)
 		return true;
-	scoped_fd fd = openat(parent_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0)
+	const struct fssync_extra *extra = parent_fd < 0 ? fssync_root_extra(u->root, name) : NULL;
+	scoped_fd fd = extra ? fcntl(extra->fd, F_DUPFD_CLOEXEC, 0) : openat(parent_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0 || (extra && lseek(fd, 0, SEEK_SET) < 0))
 		return error_set_errno(error, errno, "open %s", stat->path);
 	if (tar_stream_data(&u->stream, fd, stat->size, u->cancel, error))
 		return true;
@@ -77,6 +79,7 @@ static bool write_trees(struct upload *u, GPtrArray *trees, bool wrapped, GError
 	for (guint i = 0; i < trees->len; i++) {
 		struct result_tree *tree = trees->pdata[i];
 		struct fssync_root root = result_tree_root(tree, wrapped);
+		u->root = &root;
 		struct fssync_walk_options options = {
 			.map = result_tree_map, .map_data = tree, .visit = add_entry, .visit_data = u};
 		if (!fssync_walk(&root, 1, NULL, &options, u->cancel, error))
@@ -122,7 +125,7 @@ static bool tar_export(void *self, const struct export_input *input, struct work
 	struct tar *t = self;
 	int64_t started_ns;
 	g_autoptr(GPtrArray) trees = result_trees_open(&t->options, t->context, input, work, error);
-	if (!trees)
+	if (!trees || !result_trees_attest(&t->options, input, trees, input->is_map, work, error))
 		return false;
 	g_autoptr(session) s = export_session(t->context, work, error);
 	if (!s)
@@ -134,10 +137,16 @@ static bool tar_export(void *self, const struct export_input *input, struct work
 	return true;
 }
 
+static void tar_free(void *self)
+{
+	tree_options_clear(&((struct tar *)self)->options);
+	g_free(self);
+}
+
 const struct exporter_class exporter_tar_class = {
 	.type = "tar",
 	.vertex_name = "exporting to client tarball",
 	.open = tar_open,
 	.export = tar_export,
-	.free = g_free,
+	.free = tar_free,
 };

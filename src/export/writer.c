@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "export/writer.h"
+#include "export/attestation.h"
+#include "export/attestation_manifest.h"
 #include "export/config.h"
 #include "export/rewrite.h"
 #include "format/json_writer.h"
@@ -10,9 +12,23 @@
 #define ZSTD_COMPAT 20
 #define SOURCE_PREFIX "containerd.io/distribution.source."
 
-static void manifest_free(gpointer data)
+void image_document_free(void *document)
 {
-	struct image_manifest *m = data;
+	struct image_document *d = document;
+	oci_descriptor_free(d->descriptor);
+	g_clear_pointer(&d->bytes, g_bytes_unref);
+	g_free(d);
+}
+
+struct image_manifest *image_manifest_new(void)
+{
+	return g_new0(struct image_manifest, 1);
+}
+
+void image_manifest_free(void *manifest)
+{
+	struct image_manifest *m = manifest;
+	g_clear_pointer(&m->statements, g_ptr_array_unref);
 	oci_descriptor_free(m->descriptor);
 	g_clear_pointer(&m->bytes, g_bytes_unref);
 	oci_descriptor_free(m->config);
@@ -49,8 +65,14 @@ GHashTable *export_metadata(const struct export_input *input, GHashTable *rest)
 	return all;
 }
 
-bool export_options_settle(struct image_options *o, const struct exporter_context *context, GHashTable *metadata,
-			   bool always_oci, GError **error)
+char *export_names(const struct image_options *o, GHashTable *metadata)
+{
+	GBytes *said = g_str_equal(o->name, "*") ? g_hash_table_lookup(metadata, "image.name") : NULL;
+	return said ? g_strndup(g_bytes_get_data(said, NULL), g_bytes_get_size(said)) : g_strdup(o->name);
+}
+
+bool export_options_settle(struct image_options *o, const struct exporter_context *context, const struct export_input *input,
+			   GHashTable *metadata, bool always_oci, GError **error)
 {
 	GHashTableIter iter;
 	gpointer key, value;
@@ -63,7 +85,7 @@ bool export_options_settle(struct image_options *o, const struct exporter_contex
 	}
 	bool is_new = context->compat_version == 0 || context->compat_version >= OCI_COMPAT;
 	if (o->oci_types < 0)
-		o->oci_types = always_oci || is_new;
+		o->oci_types = always_oci || is_new || input->n_attestations > 0;
 	if (o->oci_artifact < 0)
 		o->oci_artifact = is_new && o->oci_types > 0;
 	return image_options_validate(o, error);
@@ -292,7 +314,7 @@ static bool layers_make(struct writing *s, GPtrArray *manifests, GError **error)
 		cache_ref *ref;
 		if (!find_ref(s, p->id, &ref))
 			return error_set(error, ERROR_INVALID_ARGUMENT, "failed to find ref for ID %s", p->id);
-		struct image_manifest *m = g_new0(struct image_manifest, 1);
+		struct image_manifest *m = image_manifest_new();
 		g_ptr_array_add(manifests, m);
 		m->layers = cache_ref_layers(s->in->context->cache, ref, &options, s->work, error);
 		if (!m->layers)
@@ -325,7 +347,7 @@ static bool request_check(const struct writing *s, GError **error)
 }
 
 /* Kinds that only OCI media types can carry. */
-static bool annotations_check(const struct writing *s, GError **error)
+static bool annotations_check(const struct writing *s, bool is_index, GError **error)
 {
 	const struct image_options *o = s->in->options;
 	for (int kind = ANNOTATION_MANIFEST_DESCRIPTOR; kind < ANNOTATION_KINDS; kind++) {
@@ -336,10 +358,34 @@ static bool annotations_check(const struct writing *s, GError **error)
 			if (found && !image_options_oci(o))
 				return error_set(error, ERROR_INVALID_ARGUMENT,
 						 "cannot export annotations with \"oci-mediatypes=false\"");
-			if (found && !s->in->input->is_map && kind != ANNOTATION_MANIFEST_DESCRIPTOR)
+			if (found && !is_index && kind != ANNOTATION_MANIFEST_DESCRIPTOR)
 				return error_set(error, ERROR_INVALID_ARGUMENT,
 						 "index annotations not supported for single platform export");
 		}
+	}
+	return true;
+}
+
+/* An index holds the attestations of all its images, those for indexes only too. */
+static bool attestations_make(struct writing *s, image_tree *t, GError **error)
+{
+	for (guint i = 0; i < s->platforms->len; i++) {
+		const struct result_platform *p = g_ptr_array_index(s->platforms, i);
+		g_autoptr(GPtrArray) of = attestations_of(s->in->input, p->id, true);
+		struct attestation_request r = {
+			.context = s->in->context,
+			.attestations = of,
+			.image = ((const struct image_manifest *)g_ptr_array_index(t->manifests, i))->descriptor,
+			.platform = &p->platform,
+			.names = s->in->names,
+			.artifact = s->in->options->oci_artifact > 0,
+		};
+		if (of->len == 0)
+			continue;
+		struct image_manifest *m = attestation_manifest_write(&r, s->work, error);
+		if (!m)
+			return false;
+		g_ptr_array_add(t->manifests, m);
 	}
 	return true;
 }
@@ -352,8 +398,10 @@ static bool index_make(struct writing *s, image_tree *t, GError **error)
 	index->annotations = annotation_group_get(o->annotations, ANNOTATION_INDEX, NULL);
 	for (guint i = 0; i < t->manifests->len; i++) {
 		struct image_manifest *m = g_ptr_array_index(t->manifests, i);
-		const struct result_platform *p = g_ptr_array_index(s->platforms, i);
-		oci_descriptor_set_platform(m->descriptor, &p->platform);
+		if (!m->statements) {
+			const struct result_platform *p = g_ptr_array_index(s->platforms, i);
+			oci_descriptor_set_platform(m->descriptor, &p->platform);
+		}
 		g_ptr_array_add(index->manifests, oci_descriptor_copy(m->descriptor));
 	}
 	size_t n;
@@ -365,10 +413,24 @@ static bool index_make(struct writing *s, image_tree *t, GError **error)
 	return true;
 }
 
+/* Several images, or one with something that is said of it. */
+static bool wants_index(const struct writing *s)
+{
+	bool with_inline = s->in->options->inline_attestations > 0, any = s->in->input->is_map;
+	for (guint i = 0; !any && i < s->platforms->len; i++) {
+		const struct result_platform *p = g_ptr_array_index(s->platforms, i);
+		g_autoptr(GPtrArray) of = attestations_of(s->in->input, p->id, with_inline);
+		any = of->len > 0;
+	}
+	return any;
+}
+
 static bool write_all(struct writing *s, image_tree *t, GError **error)
 {
-	bool is_map = s->in->input->is_map;
-	if (!request_check(s, error) || !annotations_check(s, error))
+	bool is_map = s->in->input->is_map, is_index = wants_index(s);
+	if (is_index && s->in->input->n_attestations > 0 && !image_options_oci(s->in->options))
+		return error_set(error, ERROR_INVALID_ARGUMENT, "cannot export attestations with \"oci-mediatypes=false\"");
+	if (!request_check(s, error) || !annotations_check(s, is_index, error))
 		return false;
 	if (!is_map && s->platforms->len > 1)
 		return error_set(error, ERROR_INVALID_ARGUMENT,
@@ -378,11 +440,11 @@ static bool write_all(struct writing *s, image_tree *t, GError **error)
 	for (guint i = 0; i < t->manifests->len; i++) {
 		const struct result_platform *p = g_ptr_array_index(s->platforms, i);
 		/* A single image has only what is said for all platforms, as upstream has it. */
-		if (!manifest_make(s, g_ptr_array_index(t->manifests, i), p, is_map ? p->id : NULL, error))
+		if (!manifest_make(s, g_ptr_array_index(t->manifests, i), p, is_index ? p->id : NULL, error))
 			return false;
 	}
-	if (is_map)
-		return index_make(s, t, error);
+	if (is_index)
+		return attestations_make(s, t, error) && index_make(s, t, error);
 	const struct image_manifest *only = g_ptr_array_index(t->manifests, 0);
 	const struct result_platform *p = g_ptr_array_index(s->platforms, 0);
 	t->root = oci_descriptor_copy(only->descriptor);
@@ -400,7 +462,7 @@ image_tree *image_write(const struct image_write_input *in, struct work *work, G
 	if (!platforms)
 		return NULL;
 	g_autoptr(image_tree) t = g_new0(image_tree, 1);
-	t->manifests = g_ptr_array_new_with_free_func(manifest_free);
+	t->manifests = g_ptr_array_new_with_free_func(image_manifest_free);
 	struct writing s = {in, work, platforms};
 	return write_all(&s, t, error) ? g_steal_pointer(&t) : NULL;
 }

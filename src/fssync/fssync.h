@@ -67,16 +67,26 @@ struct fssync_filter {
 	const char *const *follow; /* paths resolved through symlinks beneath the root, added to include */
 };
 
+/* A file that appears at the top of a tree without being in it, instead of one of its name. */
+struct fssync_extra {
+	const char *name;
+	int fd; /* borrowed, readable from its start */
+	int64_t size, mtime_ns;
+	mode_t mode;
+};
 /* A virtual root of several trees: each directory appears under its name ("" for the root itself). */
 struct fssync_root {
 	int fd;           /* borrowed, O_PATH or O_RDONLY directory */
 	const char *name; /* "" or "linux_amd64" */
 	mode_t mode;      /* of the named directory */
+	const struct fssync_extra *extras; /* borrowed, sorted by name; filters do not touch them */
+	size_t n_extras;
 };
 
 /*
  * The walk itself, for those who write the tree elsewhere (tar). Entries come in path order, hard links name the
- * first member that was visited; parent_fd and name are where the entry lies (-1 for the directory of a root).
+ * first member that was visited; parent_fd and name are where the entry lies (-1 for the directory of a root and for
+ * extras, found by fssync_root_extra).
  */
 struct fssync_walk_options {
 	bool (*map)(void *data, struct fssync_stat *stat); /* as in fssync_send_options */
@@ -86,6 +96,9 @@ struct fssync_walk_options {
 };
 bool fssync_walk(const struct fssync_root *roots, size_t n_roots, const struct fssync_filter *filter,
 		 const struct fssync_walk_options *options, cancel *c, GError **error);
+
+/* The extra of that name, or NULL. */
+const struct fssync_extra *fssync_root_extra(const struct fssync_root *root, const char *name);
 
 struct fssync_send_options {
 	/* Changes an entry before it travels (reset ids, clamp times); false leaves it out. NULL: none. */

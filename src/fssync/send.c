@@ -85,6 +85,11 @@ static bool send_packet(struct sender *s, enum packet_type type, uint32_t id, co
 static int open_file(struct sender *s, const struct file *file)
 {
 	struct stat st;
+	const struct fssync_extra *extra = fssync_root_extra(&s->roots[file->root], file->path);
+	if (extra) { /* asked for once at most, so that nobody else moves its offset */
+		scoped_fd own = fcntl(extra->fd, F_DUPFD_CLOEXEC, 0);
+		return own >= 0 && lseek(own, 0, SEEK_SET) == 0 ? fd_steal(&own) : -1;
+	}
 	scoped_fd fd = path_open_errno(s->roots[file->root].fd, file->path,
 				       O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, PATH_BENEATH);
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))

@@ -33,6 +33,7 @@ struct walk {
 	inode_table *inodes; /* owned */
 	GArray *frames;      /* of struct frame */
 	GString *path;       /* of the entry at hand, beneath the root */
+	size_t next_extra;   /* of the root */
 };
 
 static void frame_clear(void *data)
@@ -141,12 +142,56 @@ static bool is_directory(int dir_fd, const char *name, uint8_t type)
 	return fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
 }
 
+const struct fssync_extra *fssync_root_extra(const struct fssync_root *root, const char *name)
+{
+	for (size_t i = 0; i < root->n_extras; i++)
+		if (strcmp(root->extras[i].name, name) == 0)
+			return &root->extras[i];
+	return NULL;
+}
+
+static bool announce_extra(struct walk *w, const struct fssync_extra *e, GError **error)
+{
+	const struct fssync_walk_options *o = w->options;
+	struct fssync_stat stat = {.path = g_strdup(e->name),
+				   .linkname = g_strdup(""),
+				   .mode = fssync_mode_from_st(S_IFREG | (e->mode & 07777)),
+				   .size = e->size,
+				   .mtime_ns = e->mtime_ns};
+	bool ok = true;
+	if (!o->map || o->map(o->map_data, &stat)) {
+		rename_beneath(w->root->name, &stat);
+		ok = o->visit(o->visit_data, &stat, -1, e->name, error);
+	}
+	fssync_stat_clear(&stat);
+	return ok;
+}
+
+/* Extras that come before a name at the top; NULL: all that are left. */
+static bool announce_extras(struct walk *w, const char *before, GError **error)
+{
+	for (; w->next_extra < w->root->n_extras; w->next_extra++) {
+		const struct fssync_extra *e = &w->root->extras[w->next_extra];
+		if (before && strcmp(e->name, before) > 0)
+			break;
+		if (!announce_extra(w, e, error))
+			return false;
+	}
+	return true;
+}
+
 /* The next entry of the directory at hand. */
 static bool step(struct walk *w, GError **error)
 {
 	struct frame *f = frame_top(w);
 	size_t i = f->next++;
 	const char *name = dirlist_name(&f->list, i);
+	if (w->root->n_extras > 0 && w->frames->len == 1) {
+		if (!announce_extras(w, name, error))
+			return false;
+		if (fssync_root_extra(w->root, name))
+			return true;
+	}
 	g_string_truncate(w->path, f->path_len);
 	if (w->path->len > 0)
 		g_string_append_c(w->path, '/');
@@ -215,7 +260,7 @@ static bool walk_one(const struct fssync_root *root, const struct fssync_filter 
 	w.inodes = inodes;
 	w.frames = frames;
 	w.path = path;
-	return announce_root(root, options, error) && walk_root(&w, error);
+	return announce_root(root, options, error) && walk_root(&w, error) && announce_extras(&w, NULL, error);
 }
 
 bool fssync_walk(const struct fssync_root *roots, size_t n_roots, const struct fssync_filter *request,

@@ -45,7 +45,7 @@ static const struct cap_row {
 	{"exec.secretenv", WORKS},
 	{"exec.validexitcode", WORKS},
 	{"exporter.image.annotations", WORKS},
-	{"exporter.image.attestations", LATER},
+	{"exporter.image.attestations", WORKS},
 	{"exporter.multiple", WORKS},
 	{"exporter.session", WORKS},
 	{"exporter.sourcedateepoch", WORKS},

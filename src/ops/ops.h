@@ -27,6 +27,9 @@ extern const struct solver_result_class ops_results;
  */
 void ops_drop_cache_mounts(worker *w, const llb_definition *d);
 
+/* What a source came to: a digest or a commit. Owned; NULL: no source, not asked yet, or without (local). Any thread. */
+char *ops_source_pin(const struct solver_op *op);
+
 /* Cache digests of ops, pure (known-answer vectors). inputs of ret: n_inputs. */
 bool ops_cache_map_exec(const struct llb_vertex *v, struct cache_map *ret, GError **error);
 bool ops_cache_map_file(const struct llb_vertex *v, struct cache_map *ret, GError **error);

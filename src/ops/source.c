@@ -6,6 +6,7 @@ struct op_source {
 	struct op op;
 	GMutex mu;
 	source *source; /* owned; made at first use, so that its errors are errors of the vertex */
+	char *pin;      /* owned; mu; NULL: not known yet, or none */
 };
 
 static void platform_of(const struct op *op, struct platform *ret)
@@ -33,6 +34,14 @@ static source *get_source(struct op_source *o, GError **error)
 	return o->source;
 }
 
+static void note_pin(struct op_source *o, source *s)
+{
+	g_autofree char *pin = source_pin(s);
+	g_autoptr(GMutexLocker) locked = g_mutex_locker_new(&o->mu);
+	g_free(o->pin);
+	o->pin = g_steal_pointer(&pin);
+}
+
 static bool source_cache_map(void *self, struct work *work, unsigned phase, struct cache_map *ret, GError **error)
 {
 	source *s = get_source(self, error);
@@ -40,6 +49,7 @@ static bool source_cache_map(void *self, struct work *work, unsigned phase, stru
 	bool last;
 	if (s == NULL || !source_cache_key(s, work, phase, &key, &last, error))
 		return false;
+	note_pin(self, s);
 	g_autofree char *text = g_strconcat("buildkit.source.v0:", key, NULL);
 	struct digest d;
 	digest_of_text(text, &d);
@@ -74,6 +84,7 @@ static void op_source_free(void *self)
 	struct op_source *o = self;
 	if (o->source != NULL)
 		source_free(o->source);
+	g_free(o->pin);
 	g_mutex_clear(&o->mu);
 	op_free(o);
 }
@@ -84,6 +95,15 @@ static const struct solver_op_class class = {
 	.takes_slot = true,
 	.free = op_source_free,
 };
+
+char *ops_source_pin(const struct solver_op *op)
+{
+	if (!op || op->class != &class)
+		return NULL;
+	struct op_source *o = op->self;
+	g_autoptr(GMutexLocker) locked = g_mutex_locker_new(&o->mu);
+	return g_strdup(o->pin);
+}
 
 bool op_source_new(worker *w, const struct llb_vertex *v, struct solver_op *ret, GError **error)
 {

@@ -107,6 +107,21 @@ struct solver_target {
 };
 /* Everything that leads to results that the job has built, as lasting keys. Owned. */
 key_graph *solver_job_keys(solver_job *job, const struct solver_target *targets, size_t n, cancel *c, GError **error);
+/* A vertex of a job, with what is known of it now. All borrowed, for the call only. */
+struct solver_output {
+	int64_t index;
+	void *result;   /* NULL: scratch, or: */
+	const char *id; /* of a result that nobody had to load, for solver_load_result; NULL: it is loaded */
+};
+struct solver_visit {
+	const struct llb_vertex *vertex;
+	const struct solver_op *op; /* NULL: nothing was asked of it */
+	const struct solver_output *outputs;
+	size_t n_outputs;
+};
+typedef void (*solver_visit_fn)(void *data, const struct solver_visit *visit);
+/* Each vertex that built targets need, themselves included, once. fn runs on the solver thread: brief, no solver calls. */
+void solver_job_visit(solver_job *job, const struct solver_target *targets, size_t n, solver_visit_fn fn, void *data);
 /* A result by the id that a key graph has of it; NULL for scratch. NOT_FOUND when it is gone. */
 bool solver_load_result(solver *s, const char *id, struct work *work, void **ret_result, GError **error);
 /*

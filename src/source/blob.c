@@ -143,11 +143,17 @@ static bool blob_snapshot(void *self, struct work *work, cache_ref **ret_ref, GE
 	return *ret_ref != NULL;
 }
 
+static char *blob_pin(void *self)
+{
+	return g_strdup(((const struct blob_source *)self)->digest.text);
+}
+
 const struct source_class source_image_blob_class = {
 	.scheme = "docker-image+blob",
 	.open = blob_open,
 	.cache_key = blob_cache_key,
 	.snapshot = blob_snapshot,
+	.pin = blob_pin,
 	.free = blob_free,
 };
 const struct source_class source_oci_layout_blob_class = {
@@ -155,5 +161,6 @@ const struct source_class source_oci_layout_blob_class = {
 	.open = blob_open,
 	.cache_key = blob_cache_key,
 	.snapshot = blob_snapshot,
+	.pin = blob_pin,
 	.free = blob_free,
 };

@@ -252,6 +252,12 @@ static bool git_cache_key(void *self, struct work *work, unsigned phase, char **
 	return true;
 }
 
+static char *git_pin(void *self)
+{
+	const struct git_source *s = self;
+	return s->resolved ? g_strdup(s->found.sha) : NULL;
+}
+
 /* ---- its files */
 
 static cache_ref *find_snapshot(const struct git_source *s, const char *name)
@@ -354,5 +360,6 @@ const struct source_class source_git_class = {
 	.open = git_open,
 	.cache_key = git_cache_key,
 	.snapshot = git_snapshot,
+	.pin = git_pin,
 	.free = git_free,
 };

@@ -538,6 +538,12 @@ static bool http_snapshot(void *self, struct work *work, cache_ref **ret_ref, GE
 	return true;
 }
 
+static char *http_pin(void *self)
+{
+	const struct http_source *h = self;
+	return h->resolved ? g_strdup(h->digest.text) : NULL;
+}
+
 bool source_http_resolve(const struct source_context *context, const Pb__SourceOp *op, struct work *work,
 			 struct http_meta *ret, GError **error)
 {
@@ -561,6 +567,7 @@ const struct source_class source_http_class = {
 	.open = http_open,
 	.cache_key = http_cache_key,
 	.snapshot = http_snapshot,
+	.pin = http_pin,
 	.free = http_free,
 };
 const struct source_class source_https_class = {
@@ -568,5 +575,6 @@ const struct source_class source_https_class = {
 	.open = http_open,
 	.cache_key = http_cache_key,
 	.snapshot = http_snapshot,
+	.pin = http_pin,
 	.free = http_free,
 };

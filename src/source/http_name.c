@@ -113,12 +113,13 @@ bool http_date_parse(const char *text, int64_t *ret_seconds)
 
 char *url_redact(const char *url)
 {
-	g_autoptr(GUri) uri = g_uri_parse(url, G_URI_FLAGS_HAS_PASSWORD | G_URI_FLAGS_ENCODED, NULL);
-	if (!uri || !g_uri_get_userinfo(uri))
-		return g_strdup(url);
 	const char *separator = strstr(url, "://");
-	const char *at = separator ? strchr(separator, '@') : NULL;
+	const char *start = separator ? separator + 3 : NULL;
+	const char *at = start ? g_strrstr_len(start, (gssize)strcspn(start, "/?#"), "@") : NULL;
 	if (!at)
-		return g_uri_to_string_partial(uri, G_URI_HIDE_USERINFO);
-	return g_strdup_printf("%.*s%s%s", (int)(separator + 3 - url), url, "xxxxx:xxxxx", at);
+		return g_strdup(url);
+	const char *colon = memchr(start, ':', (size_t)(at - start));
+	bool named = start < (colon ? colon : at);
+	const char *mask = named ? (colon ? "xxxxx:xxxxx" : "xxxxx") : (colon ? ":xxxxx" : "");
+	return g_strdup_printf("%.*s%s%s", (int)(start - url), url, mask, at);
 }

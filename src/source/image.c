@@ -226,6 +226,12 @@ bool image_request_snapshot(void *self, struct work *work, cache_ref **ret_ref, 
 	return true;
 }
 
+char *image_request_pin(void *self)
+{
+	const struct image_request *q = self;
+	return q->pulled ? g_strdup(q->pulled->root.text) : NULL;
+}
+
 /* ---- docker-image */
 
 static blob_provider *image_provider(struct image_request *q, const oci_manifest *manifest)
@@ -292,6 +298,7 @@ const struct source_class source_image_class = {
 	.open = image_open,
 	.cache_key = image_request_cache_key,
 	.snapshot = image_request_snapshot,
+	.pin = image_request_pin,
 	.free = image_request_free,
 };
 

@@ -122,5 +122,6 @@ const struct source_class source_oci_layout_class = {
 	.open = layout_open,
 	.cache_key = image_request_cache_key,
 	.snapshot = image_request_snapshot,
+	.pin = image_request_pin,
 	.free = image_request_free,
 };

@@ -66,6 +66,7 @@ struct image_request {
 void image_request_free(void *self);
 bool image_request_cache_key(void *self, struct work *work, unsigned phase, char **ret_key, bool *ret_last,
 			     GError **error);
+char *image_request_pin(void *self);
 bool image_request_snapshot(void *self, struct work *work, cache_ref **ret_ref, GError **error);
 /* Upstream's sources make errors without a code, which clients show as they are: hides ours once it has served. */
 bool source_plain_error(bool ok, GError **error);

@@ -80,6 +80,11 @@ bool source_snapshot(source *s, struct work *work, cache_ref **ret_ref, GError *
 	return s->from_client ? ok : source_plain_error(ok, error);
 }
 
+char *source_pin(source *s)
+{
+	return s->class->pin ? s->class->pin(s->self) : NULL;
+}
+
 void source_free(source *s)
 {
 	if (!s)

@@ -32,12 +32,16 @@ struct source_class {
 	bool (*cache_key)(void *self, struct work *work, unsigned phase, char **ret_key, bool *ret_last,
 			  GError **error);
 	bool (*snapshot)(void *self, struct work *work, cache_ref **ret_ref, GError **error); /* NULL ref: scratch */
+	/* What the source meant, once a key is there: a digest or a commit. Owned. NULL: it has none beside its key. */
+	char *(*pin)(void *self);
 	void (*free)(void *self);
 };
 source *source_open(const struct source_context *context, const Pb__SourceOp *op, const struct platform *platform,
 		    GError **error);
 bool source_cache_key(source *s, struct work *work, unsigned phase, char **ret_key, bool *ret_last, GError **error);
 bool source_snapshot(source *s, struct work *work, cache_ref **ret_ref, GError **error);
+/* Owned, NULL: none. After source_cache_key. */
+char *source_pin(source *s);
 void source_free(source *s);
 /* Schemes of later parts answer UNIMPLEMENTED. */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(source, source_free)

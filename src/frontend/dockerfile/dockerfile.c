@@ -316,6 +316,25 @@ static bool forward_syntax(struct request *r, build_result **ret, bool *ret_done
 	return false;
 }
 
+/* As far as it goes: a generator that cannot be had is told as upstream does; one that can is not run. */
+static bool refuse_sbom(struct request *r, GError **error)
+{
+	g_autoptr(reference) image = reference_parse_normalized(r->o.sbom, error);
+	if (!image) {
+		g_prefix_error(error, "failed to parse sbom scanner %s: ", r->o.sbom);
+		return false;
+	}
+	reference_tag_default(image);
+	g_autofree char *text = reference_text(image);
+	struct bridge_image_request request = {.ref = text, .platform = &r->o.build_platform, .resolve_mode = r->o.resolve_mode};
+	struct bridge_image found = {0};
+	if (!r->b->class->resolve_image(r->b, &request, r->work, &found, error))
+		return false;
+	g_free(found.ref);
+	g_clear_pointer(&found.config, g_bytes_unref);
+	return error_set(error, ERROR_UNIMPLEMENTED, "attest:sbom is not supported by this builder yet");
+}
+
 static bool answer(struct request *r, build_result **ret, GError **error)
 {
 	bool done = false, postponed;
@@ -338,7 +357,7 @@ static bool answer(struct request *r, build_result **ret, GError **error)
 	if (id && *id)
 		return subrequest_answer(id, r->x, r->file, send_warning, r, ret, error);
 	if (r->o.sbom)
-		return error_set(error, ERROR_UNIMPLEMENTED, "attest:sbom is not supported by this builder yet");
+		return refuse_sbom(r, error);
 	return build(r, ret, error);
 }
 

@@ -12,6 +12,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#define DEFAULT_GENERATOR "docker/buildkit-syft-scanner:stable-1"
+
 const char *options_get(const struct options *o, const char *key)
 {
 	return g_hash_table_lookup(o->all, key);
@@ -384,18 +386,18 @@ static bool read_cache_imports(arena *a, struct options *o, GError **error)
 	return true;
 }
 
-static bool read_sbom(struct options *o, const char *value, GError **error)
+static bool read_sbom(arena *a, struct options *o, const char *value, GError **error)
 {
-	o->sbom = true;
+	o->sbom = DEFAULT_GENERATOR;
 	if (!*value)
 		return true;
 	g_auto(GStrv) fields = csv_parse(value, error);
 	if (!fields)
 		return false;
 	for (size_t i = 0; fields[i]; i++)
-		if (strcmp(fields[i], "generator=") == 0 || strcmp(fields[i], "generator") == 0)
-			return error_set(error, ERROR_INVALID_ARGUMENT, "sbom scanner cannot be empty");
-	return true;
+		if (strcmp(fields[i], "generator") == 0 || g_str_has_prefix(fields[i], "generator="))
+			o->sbom = arena_strdup(a, fields[i] + strcspn(fields[i], "=") + (strchr(fields[i], '=') ? 1 : 0));
+	return *o->sbom || error_set(error, ERROR_INVALID_ARGUMENT, "sbom scanner cannot be empty");
 }
 
 static bool read_attestations(arena *a, struct options *o, GError **error)
@@ -415,7 +417,7 @@ static bool read_attestations(arena *a, struct options *o, GError **error)
 			g_autofree char *quoted = go_quote(type);
 			return error_set(error, ERROR_INVALID_ARGUMENT, "unknown attestation type %s", quoted);
 		}
-		if (!read_sbom(o, value, error))
+		if (!read_sbom(a, o, value, error))
 			return false;
 	}
 	return true;

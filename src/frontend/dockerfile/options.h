@@ -30,7 +30,7 @@ struct options {
 	struct vec labels;           /* of struct pair * */
 	struct vec cache_imports;    /* of Gateway__CacheOptionsEntry * */
 	const char *check;           /* build-arg:BUILDKIT_DOCKERFILE_CHECK, NULL */
-	bool sbom;
+	const char *sbom; /* image of the generator; NULL: none is asked for */
 };
 bool options_read(arena *a, GHashTable *table, const struct platform *platforms, size_t n_platforms, struct options *ret,
 		  GError **error);

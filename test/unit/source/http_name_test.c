@@ -42,9 +42,19 @@ static void test_dates(void)
 
 static void test_redact(void)
 {
-	g_autofree char *a = url_redact("https://user:pw@host/x?y"), *b = url_redact("https://host/x");
-	g_assert_cmpstr(a, ==, "https://xxxxx:xxxxx@host/x?y");
-	g_assert_cmpstr(b, ==, "https://host/x");
+	static const char *const rows[][2] = {
+		{"https://user:pw@host/x?y", "https://xxxxx:xxxxx@host/x?y"},
+		{"https://host/x", "https://host/x"},
+		{"ssh://git@host/x", "ssh://xxxxx@host/x"},
+		{"https://:pw@host", "https://:xxxxx@host"},
+		{"https://u:p@w@host/a@b", "https://xxxxx:xxxxx@host/a@b"}, /* all up to the last of the authority */
+		{"https://host/?q=a@b", "https://host/?q=a@b"},
+		{"git@host:x/y", "git@host:x/y"},
+	};
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autofree char *got = url_redact(rows[i][0]);
+		g_assert_cmpstr(got, ==, rows[i][1]);
+	}
 }
 
 int main(int argc, char **argv)

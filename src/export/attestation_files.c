@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "export/attestation_files.h"
+#include "base/scope.h"
+#include "export/attestation.h"
+#include "progress/progress.h"
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define FILE_MODE 0600
+#define NS_PER_S INT64_C(1000000000)
+#define READ_BYTES (256 * 1024)
+
+/* ---- subjects: the regular files of the tree */
+
+struct reading {
+	GArray *subjects;
+	struct work *work;
+};
+
+static bool file_digest(int fd, const char *path, cancel *c, struct digest *ret, GError **error)
+{
+	g_autofree char *buffer = g_malloc(READ_BYTES);
+	g_autoptr(hasher) h = hasher_new_sha256();
+	for (;;) {
+		ssize_t n = TEMP_FAILURE_RETRY(read(fd, buffer, READ_BYTES));
+		if (n < 0)
+			return error_set_errno(error, errno, "read %s", path);
+		if (!cancel_check(c, error))
+			return false;
+		if (n == 0)
+			break;
+		hasher_update(h, buffer, (size_t)n);
+	}
+	hasher_finish(h, ret);
+	return true;
+}
+
+static bool add_subject(void *data, const struct fssync_stat *stat, int parent_fd, const char *name, GError **error)
+{
+	struct reading *r = data;
+	if (stat->mode & FSSYNC_MODE_TYPE)
+		return true;
+	scoped_fd fd = openat(parent_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return error_set_errno(error, errno, "open %s", stat->path);
+	struct attestation_subject s = {0};
+	if (!file_digest(fd, stat->path, r->work->cancel, &s.digest, error))
+		return false;
+	s.name = g_strdup(stat->path);
+	g_array_append_val(r->subjects, s);
+	return true;
+}
+
+static GArray *subjects_of(const struct result_tree *tree, struct work *work, GError **error)
+{
+	g_autoptr(GArray) subjects = g_array_new(FALSE, TRUE, sizeof(struct attestation_subject));
+	g_array_set_clear_func(subjects, attestation_subject_clear);
+	struct reading reading = {subjects, work};
+	struct fssync_root root = {.fd = tree->fd, .name = ""};
+	struct fssync_walk_options options = {.visit = add_subject, .visit_data = &reading};
+	return fssync_walk(&root, 1, NULL, &options, work->cancel, error) ? g_steal_pointer(&subjects) : NULL;
+}
+
+/* ---- files */
+
+static void extra_clear(void *data)
+{
+	struct fssync_extra *e = data;
+	g_free((char *)e->name);
+	fd_close(&e->fd);
+}
+
+/* "p-provenance.json", or "p-provenance.linux_amd64.json" where trees of several platforms lie in one directory. */
+static char *file_name(const struct export_attestation *a, const struct result_tree *tree, const char *prefix, bool with_platform)
+{
+	g_autofree char *base = g_path_get_basename(a->file_name);
+	g_autofree char *name = g_strconcat(prefix, base, NULL);
+	const char *dot = strrchr(name, '.');
+	if (!with_platform)
+		return g_steal_pointer(&name);
+	int stem = dot ? (int)(dot - name) : (int)strlen(name);
+	return g_strdup_printf("%.*s.%s%s", stem, name, tree->dir_name, dot ? dot : "");
+}
+
+static bool name_check(const GArray *files, const char *name, GError **error)
+{
+	if (!*name || strchr(name, '/') || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid attestation path name %s", name);
+	for (guint i = 0; i < files->len; i++)
+		if (strcmp(g_array_index(files, struct fssync_extra, i).name, name) == 0)
+			return error_set(error, ERROR_INVALID_ARGUMENT, "duplicate attestation path name %s", name);
+	return true;
+}
+
+static bool add_file(GArray *files, const char *name, GBytes *bytes, GError **error)
+{
+	gsize n;
+	const void *data = g_bytes_get_data(bytes, &n);
+	scoped_fd fd = memfd_create("attestation", MFD_CLOEXEC);
+	if (fd < 0)
+		return error_set_errno(error, errno, "memfd_create");
+	for (gsize done = 0; done < n;) {
+		ssize_t k = TEMP_FAILURE_RETRY(write(fd, (const char *)data + done, n - done));
+		if (k < 0)
+			return error_set_errno(error, errno, "write %s", name);
+		done += (gsize)k;
+	}
+	struct fssync_extra e = {.name = g_strdup(name),
+				 .fd = fd_steal(&fd),
+				 .size = (int64_t)n,
+				 .mode = FILE_MODE,
+				 .mtime_ns = progress_now_ns() / NS_PER_S * NS_PER_S};
+	g_array_append_val(files, e);
+	return true;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct fssync_extra *)a)->name, ((const struct fssync_extra *)b)->name);
+}
+
+GArray *attestation_files_make(const struct export_input *input, const struct result_tree *tree, const char *prefix,
+			       bool with_platform, struct work *work, GError **error)
+{
+	g_autoptr(GArray) files = g_array_new(FALSE, TRUE, sizeof(struct fssync_extra));
+	g_array_set_clear_func(files, extra_clear);
+	g_autoptr(GPtrArray) of = attestations_of(input, tree->id, false);
+	g_autoptr(GArray) subjects = of->len > 0 ? subjects_of(tree, work, error) : NULL;
+	if (of->len > 0 && !subjects)
+		return NULL;
+	for (guint i = 0; i < of->len; i++) {
+		g_autofree char *name = file_name(of->pdata[i], tree, prefix, with_platform);
+		if (!name_check(files, name, error))
+			return NULL;
+		g_autoptr(GBytes) bytes = attestation_statement(of->pdata[i], subjects, 2, work, error);
+		if (!bytes || !add_file(files, name, bytes, error))
+			return NULL;
+	}
+	g_array_sort(files, by_name);
+	return g_steal_pointer(&files);
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a job's results were made of, told on the solver thread while a caller waits. */
+#include "solver/graph.h"
+
+struct visiting {
+	solver_job *job;
+	const struct solver_target *targets;
+	size_t n_targets;
+	solver_visit_fn fn;
+	void *data;
+	GMutex mu;
+	GCond changed;
+	bool done;
+};
+
+/* What imports have would first have to be fetched. */
+static const struct record *newest_of_ours(const struct edge *e)
+{
+	const struct record *best = NULL;
+	for (guint i = 0; i < e->records->len; i++) {
+		const struct record *r = &g_array_index(e->records, struct record, i);
+		if (!r->import && (!best || r->created_ns > best->created_ns))
+			best = r;
+	}
+	return best;
+}
+
+static void tell(const struct visiting *call, const struct vertex *v)
+{
+	g_autofree struct solver_output *outputs = g_new0(struct solver_output, v->edges->len + 1);
+	size_t n = 0;
+	for (guint i = 0; i < v->edges->len; i++) {
+		const struct edge *own = v->edges->pdata[i], *e = edge_resolve(v->edges->pdata[i]);
+		const struct record *saved = e->has_result ? NULL : newest_of_ours(e);
+		if (e->has_result || saved)
+			outputs[n++] = (struct solver_output){own->index, e->has_result ? e->result : NULL, saved ? saved->result : NULL};
+	}
+	struct solver_visit visit = {
+		.vertex = v->llb, .op = v->op_made ? &v->op : NULL, .outputs = outputs, .n_outputs = n};
+	call->fn(call->data, &visit);
+}
+
+static void visit_all(solver *s, void *data)
+{
+	struct visiting *call = data;
+	g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
+	g_autoptr(GPtrArray) queue = g_ptr_array_new();
+	for (size_t i = 0; i < call->n_targets; i++) {
+		struct vertex *v = job_load_vertex(call->job, call->targets[i].vertex);
+		if (g_hash_table_add(seen, v))
+			g_ptr_array_add(queue, v);
+	}
+	for (guint next = 0; next < queue->len; next++) {
+		const struct vertex *v = queue->pdata[next];
+		tell(call, v);
+		for (size_t i = 0; i < v->n_inputs; i++)
+			if (g_hash_table_add(seen, v->inputs[i].vertex))
+				g_ptr_array_add(queue, v->inputs[i].vertex);
+	}
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&call->mu);
+	call->done = true;
+	g_cond_signal(&call->changed);
+}
+
+void solver_job_visit(solver_job *job, const struct solver_target *targets, size_t n, solver_visit_fn fn, void *data)
+{
+	struct visiting call = {.job = job, .targets = targets, .n_targets = n, .fn = fn, .data = data};
+	g_mutex_init(&call.mu);
+	g_cond_init(&call.changed);
+	solver_post(job->solver, visit_all, &call);
+	g_mutex_lock(&call.mu);
+	while (!call.done)
+		g_cond_wait(&call.changed, &call.mu);
+	g_mutex_unlock(&call.mu);
+	g_mutex_clear(&call.mu);
+	g_cond_clear(&call.changed);
+}
