@@ -15,7 +15,6 @@
 /* One row a limit: id, name, value, text. docs/limits.md shows them. */
 #define LIMITS(X) \
 	X(L1, MESSAGE_BYTES, MIB(16), "gRPC message") \
-	X(L1s, SESSION_MESSAGE_BYTES, MIB(4), "gRPC message towards a client's session server") \
 	X(L2, MESSAGE_STEP_BYTES, KIB(64), "growth step of a message buffer") \
 	X(L3, HEADER_BYTES, KIB(256), "decoded header list") \
 	X(L3n, HEADER_FIELDS, 512, "header fields") \
@@ -36,14 +35,12 @@
 	X(L13, PROTO_DEPTH, 100, "protobuf nesting") \
 	X(L13u, PROTO_UNKNOWN_BYTES, MIB(1), "unknown protobuf fields") \
 	X(L13r, PROTO_REPEATED, 1000000, "repeated protobuf fields") \
-	X(L14, BUILDS, 2048, "builds at once") \
 	X(L15, LLB_OPS, 100000, "ops a definition") \
 	X(L15i, LLB_INPUTS, 10000, "inputs an op") \
 	X(L16, DOCKERFILE_BYTES, MIB(16), "Dockerfile") \
 	X(L16l, DOCKERFILE_LINE_BYTES, 65535, "Dockerfile line") \
 	X(L17, WORD_BYTES, MIB(1), "expanded word") \
 	X(L17e, ENV_BYTES, MIB(4), "environment of a stage") \
-	X(L17d, EXPANSION_DEPTH, 64, "nested expansions") \
 	X(L17w, EXPANSION_WORK, MIB(256), "expansion work a file") \
 	X(L18, STAGES, 50000, "stages") \
 	X(L18c, CPU_INDEX, 8192, "number of a CPU or memory node") \
@@ -54,7 +51,6 @@
 	X(L19k, CACHE_CONFIG_BYTES, MIB(16), "cache config") \
 	X(L19r, CACHE_RECORDS, 200000, "records and links of a cache config") \
 	X(L19p, POLICY_BYTES, MIB(4), "source policy") \
-	X(L19s, SOURCE_IDENTIFIER_BYTES, KIB(16), "identifier of a source that policies look at") \
 	X(L19x, REGEX_BYTES, KIB(16), "regular expression of a source policy") \
 	X(L19y, REGEX_STEPS, 1000000, "steps of matching one") \
 	X(L19z, REGEX_HEAP_KIB, 16384, "KiB of memory for that") \
@@ -74,18 +70,15 @@
 	X(L33b, XATTR_BYTES, KIB(64), "xattr bytes a file") \
 	X(L34, LAYER_BYTES, GIB(256), "unpacked layer") \
 	X(L35, EXPANSION_RATIO, 1000, "compression ratio after the first GiB") \
-	X(L36, SPARSE_MAP_BYTES, MIB(8), "sparse map") \
 	X(L37, SYMLINK_BYTES, 4095, "symlink target") \
 	X(L40, STEP_LOG_BYTES, MIB(2), "log of a step") \
 	X(L40s, STEP_LOG_BYTES_PER_SECOND, KIB(200), "log of a step a second") \
-	X(L41, PROGRESS_QUEUE, 10000, "progress events a subscriber") \
 	X(L42, SECRET_BYTES, 500 * 1024LL, "secret") \
 	X(L42a, SSH_AGENT_BYTES, KIB(256), "ssh agent message") \
 	X(L42k, SSH_KEY_BYTES, KIB(100), "ssh key file") \
 	X(L42r, SSH_RSA_BITS, 16384, "bits of an RSA key") \
 	X(L42p, PASSWD_BYTES, MIB(10), "passwd and group files") \
 	X(L43, ATTESTATION_BYTES, MIB(40), "attestation in a result") \
-	X(L44, HISTORY_ENTRIES, 50, "build history") \
 	X(L45, DISK_RESERVE_BYTES, MIB(16), "disk reserve")
 
 #define LIMIT_CONSTANT(id, name, value, text) static const long long LIMIT_##name __attribute__((unused)) = (value);
