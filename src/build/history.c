@@ -5,7 +5,6 @@
 #include "db/db.h"
 #include <string.h>
 
-#define HISTORY_BLOB_BYTES (16 * 1024 * 1024) /* longer logs are not replayed */
 #define STATUS_MEDIA_TYPE "application/vnd.buildkit.status.v0"
 #define ERROR_MEDIA_TYPE "application/vnd.googeapis.google.rpc.status+proto" /* sic, as clients know it */
 

@@ -14,6 +14,8 @@
 #include "base/cancel.h"
 #include "control.pb-c.h"
 
+#define HISTORY_BLOB_BYTES (16 * 1024 * 1024) /* longer logs are not replayed */
+
 typedef struct history history;
 typedef struct history_listener history_listener;
 

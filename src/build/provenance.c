@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/provenance.h"
 #include "base/ident.h"
-#include "base/limits.h"
 #include "base/version.h"
 #include "build/build_internal.h"
 #include "build/provenance_facts.h"
@@ -437,10 +436,12 @@ bool provenance_record(provenance *p, struct work *work, Control__BuildHistoryRe
 	record->results = g_new0(Control__BuildHistoryRecord__ResultsEntry *, p->subjects->len + 1);
 	for (guint i = 0; i < p->subjects->len; i++) {
 		const struct subject *s = p->subjects->pdata[i];
-		GBytes *bytes = record_blob(s, work, error);
+		g_autoptr(GBytes) bytes = record_blob(s, work, error);
 		if (!bytes)
 			return false;
-		g_ptr_array_add(ret_blobs, bytes);
+		if (g_bytes_get_size(bytes) > HISTORY_BLOB_BYTES)
+			return error_set(error, ERROR_RESOURCE_EXHAUSTED, "more than %d bytes", HISTORY_BLOB_BYTES);
+		g_ptr_array_add(ret_blobs, g_bytes_ref(bytes));
 		if (!*s->key) {
 			record->result = info_new(bytes);
 			continue;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/provenance_predicate.h"
-#include "base/limits.h"
 #include "build/provenance_request.h"
 #include "build/provenance_steps.h"
 #include "format/gotype.h"
@@ -185,7 +184,7 @@ static bool put_build_config(const struct writing *s, bool sorted, GError **erro
 		json_put_raw(s->w, text, n);
 		return true;
 	}
-	g_autoptr(json_t) value = json_read(text, n, (size_t)LIMIT_ATTESTATION_BYTES, "build config", error);
+	g_autoptr(json_t) value = json_read(text, n, n, "build config", error);
 	if (!value)
 		return false;
 	json_put_value(s->w, value, true);

@@ -3,6 +3,7 @@
 #include "api/guard.h"
 #include "base/digest.h"
 #include "llb/op_json.h"
+#include "source/http_name.h"
 #include <string.h>
 
 struct step {
@@ -97,24 +98,44 @@ static void put_number(json_writer *w, int number)
 	json_put_string(w, text);
 }
 
-/* Without inputs, which are told as numbers, and without the session, which is gone. */
+/* A source without the session, which is gone, and without credentials. What is masked is owned by masked. */
+static void show_source(const Pb__SourceOp *from, Pb__SourceOp *ret, Pb__SourceOp__AttrsEntry **attrs,
+			Pb__SourceOp__AttrsEntry *address, GPtrArray *masked)
+{
+	*ret = *from;
+	ret->identifier = url_redact(from->identifier);
+	g_ptr_array_add(masked, ret->identifier);
+	ret->attrs = attrs;
+	ret->n_attrs = 0;
+	for (size_t i = 0; i < from->n_attrs; i++) {
+		Pb__SourceOp__AttrsEntry *attr = from->attrs[i];
+		if (strcmp(attr->key, "local.session") == 0 || strcmp(attr->key, "local.unique") == 0)
+			continue;
+		if (strcmp(attr->key, "git.fullurl") == 0) {
+			*address = *attr;
+			address->value = url_redact(attr->value);
+			g_ptr_array_add(masked, address->value);
+			attr = address;
+		}
+		attrs[ret->n_attrs++] = attr;
+	}
+}
+
+/* Without inputs, which are told as numbers. */
 static void put_op(json_writer *w, const Pb__Op *op)
 {
 	Pb__Op shown = *op;
-	Pb__SourceOp source;
-	g_autofree Pb__SourceOp__AttrsEntry **attrs = NULL;
 	shown.n_inputs = 0;
-	if (op->op_case == PB__OP__OP_SOURCE && op->source) {
-		source = *op->source;
-		attrs = g_new0(Pb__SourceOp__AttrsEntry *, source.n_attrs + 1);
-		size_t n = 0;
-		for (size_t i = 0; i < source.n_attrs; i++)
-			if (strcmp(source.attrs[i]->key, "local.session") != 0 && strcmp(source.attrs[i]->key, "local.unique") != 0)
-				attrs[n++] = source.attrs[i];
-		source.attrs = attrs;
-		source.n_attrs = n;
-		shown.source = &source;
+	if (op->op_case != PB__OP__OP_SOURCE || !op->source) {
+		op_json_message(w, &shown.base);
+		return;
 	}
+	Pb__SourceOp of;
+	Pb__SourceOp__AttrsEntry address;
+	g_autofree Pb__SourceOp__AttrsEntry **attrs = g_new0(Pb__SourceOp__AttrsEntry *, op->source->n_attrs + 1);
+	g_autoptr(GPtrArray) masked = g_ptr_array_new_with_free_func(g_free);
+	show_source(op->source, &of, attrs, &address, masked);
+	shown.source = &of;
 	op_json_message(w, &shown.base);
 }
 

@@ -6,7 +6,7 @@
  *	provenance_steps_write(w, steps);              members llbDefinition and digestMapping, left out when empty
  *	provenance_steps_find(steps, "sha256:...")     2: it is "step2"; -1: not there
  *
- * Steps come after their inputs. What names a session is left out. Thread: one at a time.
+ * Steps come after their inputs. What names a session is left out, credentials are masked. Thread: one at a time.
  */
 #pragma once
 #include "base/error.h"
