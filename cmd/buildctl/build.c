@@ -31,7 +31,7 @@ static const struct flag build_flags[] = {
 	{"allow", NULL, FLAG_STRINGS, NULL, NULL, "a privilege that the build may ask for: network.host, security.insecure or device"},
 	{"ssh", NULL, FLAG_STRINGS, NULL, NULL, "default or ID[=SOCKET[,raw=true]|KEYFILE[,KEYFILE...]]: an SSH agent, or private keys without a passphrase, that steps may use"},
 	{"metadata-file", NULL, FLAG_STRING, NULL, NULL, "write what is known of the result (digests, names) to this file as JSON"},
-	{"source-policy-file", NULL, FLAG_STRING, NULL, NULL, "rules for sources, a JSON file"},
+	{"source-policy-file", NULL, FLAG_STRING, NULL, NULL, "a JSON file with rules that allow, deny or replace sources"},
 	{"proxy-network", NULL, FLAG_BOOL, NULL, NULL, "steps reach the network through a recording proxy only"},
 	{"ref-file", NULL, FLAG_STRING, NULL, NULL, "write the build's id to this file"},
 	{"registry-auth-tlscontext", NULL, FLAG_STRINGS, NULL, NULL,
@@ -107,6 +107,7 @@ static bool run_solve(struct context *x, const flags *f, rpc_conn *conn, struct 
 		.n_cache_exports = o->cache_exports->len,
 		.cache_imports = (const struct solve_target *)(void *)o->cache_imports->data,
 		.n_cache_imports = o->cache_imports->len,
+		.source_policy = o->source_policy,
 		.entitlements = flags_strings(f, "allow"),
 		.display = shown,
 	};

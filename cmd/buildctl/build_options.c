@@ -33,6 +33,7 @@ void build_options_clear(struct build_options *o)
 {
 	g_hash_table_unref(o->attrs);
 	guard_free(o->definition);
+	guard_free(o->source_policy);
 	services_free(o->services);
 	g_array_unref(o->exporters);
 	g_array_unref(o->cache_exports);
@@ -210,8 +211,6 @@ static bool read_definition(struct build_options *o, const flags *f, GError **er
 
 static bool check_later_parts(const flags *f, GError **error)
 {
-	if (flags_given(f, "source-policy-file"))
-		return error_set(error, ERROR_UNIMPLEMENTED, "--source-policy-file is not supported yet");
 	if (flags_bool(f, "proxy-network"))
 		return error_set(error, ERROR_UNIMPLEMENTED, "--proxy-network is not supported yet");
 	return true;
@@ -231,6 +230,6 @@ bool build_options_read(struct build_options *o, const flags *f, GError **error)
 	options_init(o);
 	o->frontend = *flags_string(f, "frontend") ? flags_string(f, "frontend") : NULL;
 	return check_later_parts(f, error) && read_opts(o, f, error) && read_services(o, f, error) &&
-	       read_outputs(o, f, error) && build_cache_read(o, f, error) &&
+	       read_outputs(o, f, error) && build_cache_read(o, f, error) && build_policy_read(o, f, error) &&
 	       check_entitlements(f, error) && (o->frontend || read_definition(o, f, error));
 }

@@ -21,6 +21,7 @@ struct build_options {
 	const char *frontend;       /* borrowed from the flags; NULL: definition from stdin */
 	GHashTable *attrs;
 	Pb__Definition *definition;
+	Policy__Policy *source_policy; /* NULL: none */
 	services *services;
 	GArray *exporters;          /* of struct solve_target */
 	GArray *cache_exports;
@@ -32,6 +33,9 @@ struct build_options {
 };
 bool build_options_read(struct build_options *o, const flags *f, GError **error);
 void build_options_clear(struct build_options *o);
+
+/* ---- build_policy.c: --source-policy-file */
+bool build_policy_read(struct build_options *o, const flags *f, GError **error);
 
 /* ---- build_cache.c: --export-cache and --import-cache */
 bool build_cache_read(struct build_options *o, const flags *f, GError **error);

@@ -165,15 +165,9 @@ static bool solve_definition(bridge *b, const struct bridge_solve_request *reque
 	struct build *build = build_of_bridge(b);
 	g_autoptr(build_result) result = build_result_new();
 	if (request->definition->n_def > 0) {
-		struct llb_load_options options = {
-			.allow_network_host = build->allow_network_host,
-			.allow_security_insecure = build->allow_security_insecure,
-		};
-		llb_definition *definition = llb_load(request->definition, &options, error);
-		if (!definition) {
-			g_prefix_error(error, "failed to load LLB: ");
+		llb_definition *definition = build_load(build, request, work, error);
+		if (!definition)
 			return false;
-		}
 		ops_drop_cache_mounts(builder_worker(build->builder), definition);
 		result->ref = ref_new(b, definition, request->definition);
 		if (request->n_cache_imports > 0)

@@ -38,9 +38,13 @@ static bool lookup_run(void *data, struct work *work, GError **error)
 bool build_resolve_image(bridge *b, const struct bridge_image_request *r, struct work *work, struct bridge_image *ret, GError **error)
 {
 	struct build *build = build_of_bridge(b);
+	struct bridge_image_request wanted = *r;
+	Pb__SourceOp *owner = NULL;
+	if (!build_policy_image(build, &wanted, &owner, error))
+		return false;
 	struct lookup l = {
 		.build = build,
-		.request = r,
+		.request = &wanted,
 		.platform = r->platform ? r->platform : builder_worker(build->builder)->platforms,
 	};
 	g_autofree char *name = r->log_name ? g_strdup(r->log_name)
@@ -50,15 +54,18 @@ bool build_resolve_image(bridge *b, const struct bridge_image_request *r, struct
 	ident_new(id);
 	struct digest digest;
 	digest_of(id, strlen(id), &digest);
-	if (!solver_job_run_vertex(build->job, digest.text, name, work->cancel, lookup_run, &l, error)) {
+	bool ok = solver_job_run_vertex(build->job, digest.text, name, work->cancel, lookup_run, &l, error);
+	if (ok) {
+		provenance_scope_note_image(build_scope_of_bridge(b), wanted.ref, r->platform, l.found.digest.text,
+					    wanted.oci_layout);
+		ret->ref = g_strdup(wanted.ref);
+		ret->digest = l.found.digest;
+		ret->config = l.found.config;
+	} else {
 		g_prefix_error(error, "failed to resolve source metadata for %s: ", r->ref);
-		return false;
 	}
-	provenance_scope_note_image(build_scope_of_bridge(b), r->ref, r->platform, l.found.digest.text, r->oci_layout);
-	ret->ref = g_strdup(r->ref);
-	ret->digest = l.found.digest;
-	ret->config = l.found.config;
-	return true;
+	guard_free(owner);
+	return ok;
 }
 
 static Gateway__ResolveSourceMetaResponse *meta_reply(const Gateway__ResolveSourceMetaRequest *r)
@@ -213,8 +220,8 @@ static bool resolve_http_source(bridge *b, const Gateway__ResolveSourceMetaReque
 	return true;
 }
 
-bool build_resolve_source(bridge *b, const Gateway__ResolveSourceMetaRequest *r, struct work *work,
-			  Gateway__ResolveSourceMetaResponse **ret, GError **error)
+static bool resolve_source(bridge *b, const Gateway__ResolveSourceMetaRequest *r, struct work *work,
+			   Gateway__ResolveSourceMetaResponse **ret, GError **error)
 {
 	const char *rest = strstr(r->source->identifier, "://");
 	if (!rest)
@@ -231,4 +238,15 @@ bool build_resolve_source(bridge *b, const Gateway__ResolveSourceMetaRequest *r,
 		return true;
 	}
 	return error_set(error, ERROR_UNIMPLEMENTED, "metadata of %s:// sources is not supported yet", scheme);
+}
+
+bool build_resolve_source(bridge *b, const Gateway__ResolveSourceMetaRequest *r, struct work *work,
+			  Gateway__ResolveSourceMetaResponse **ret, GError **error)
+{
+	Gateway__ResolveSourceMetaRequest *judged = NULL;
+	if (!build_policy_source(build_of_bridge(b), r, &judged, error))
+		return false;
+	bool ok = resolve_source(b, judged ? judged : r, work, ret, error);
+	guard_free(judged);
+	return ok;
 }

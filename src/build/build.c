@@ -422,7 +422,8 @@ static bool run_registered(struct build *build, GHashTable *response, GError **e
 	g_autoptr(GError) failure = NULL;
 	g_autoptr(build_result) result = NULL;
 	build_record_start(build);
-	if (allow_entitlements(build, &failure) && provenance_read_options(build->provenance, &failure) &&
+	if (allow_entitlements(build, &failure) && build_check_policy(build, &failure) &&
+	    provenance_read_options(build->provenance, &failure) &&
 	    build_open_cache_exports(build, &failure))
 		result = build_run(build, response, &failure);
 	bool ok = result != NULL;

@@ -36,6 +36,7 @@ struct build_request {
 	const struct build_target *cache_imports;
 	size_t n_cache_imports;
 	const char *const *entitlements; /* NULL-terminated */
+	const Policy__Policy *source_policy; /* NULL: none */
 	bool internal;
 	int64_t compat_version;        /* 10, 20 or 30 */
 };

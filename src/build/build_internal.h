@@ -2,6 +2,8 @@
 /* build_internal: one running build, shared by the files of this room. Thread: members immutable after start unless said. */
 #pragma once
 #include "build/build.h"
+#include "build/source_policy.h"
+#include "llb/definition.h"
 
 struct remotecache_context;
 typedef struct imports imports;
@@ -43,6 +45,17 @@ bool build_resolve_image(bridge *b, const struct bridge_image_request *r, struct
 bool build_resolve_source(bridge *b, const Gateway__ResolveSourceMetaRequest *r, struct work *work,
 			  Gateway__ResolveSourceMetaResponse **ret, GError **error);
 struct build *build_of_bridge(bridge *b);
+
+/* ---- bridge_policy.c */
+/* Whether the request's policy is one. */
+bool build_check_policy(const struct build *b, GError **error);
+/* The request's definition, as the policies leave it. */
+llb_definition *build_load(const struct build *b, const struct bridge_solve_request *r, struct work *work, GError **error);
+/* Puts into r what the policies leave of it; ret_owner, when it is set, holds that (guard_free). */
+bool build_policy_image(const struct build *b, struct bridge_image_request *r, Pb__SourceOp **ret_owner, GError **error);
+/* ret: what to ask for instead (guard_free), left alone when nothing changes. */
+bool build_policy_source(const struct build *b, const Gateway__ResolveSourceMetaRequest *r,
+			 Gateway__ResolveSourceMetaRequest **ret, GError **error);
 
 /* ---- bridge_files.c */
 GBytes *build_read_file(bridge *b, bridge_ref *ref, const char *path, int64_t offset, int64_t length, struct work *work, GError **error);

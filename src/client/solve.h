@@ -12,6 +12,7 @@
 #include "client/display.h"
 #include "client/services.h"
 #include "ops.pb-c.h"
+#include "policy.pb-c.h"
 #include "rpc/rpc.h"
 
 struct solve_target { /* an exporter or a cache entry */
@@ -29,6 +30,7 @@ struct solve_options {
 	const struct solve_target *exporters, *cache_exports, *cache_imports;
 	size_t n_exporters, n_cache_exports, n_cache_imports;
 	const char *const *entitlements;   /* NULL-terminated */
+	const Policy__Policy *source_policy; /* NULL: none */
 	bool proxy_network;
 	display *display;
 };

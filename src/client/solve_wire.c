@@ -117,6 +117,7 @@ Control__SolveRequest *solve_wire_control(const struct solve_options *o, const c
 	m->frontendattrs = frontend_attrs(attrs, &m->n_frontendattrs);
 	m->cache = cache_options(o);
 	m->entitlements = copy_list(o->entitlements, &m->n_entitlements);
+	m->sourcepolicy = o->source_policy ? message_copy(o->source_policy) : NULL;
 	m->proxynetwork = o->proxy_network;
 	put_exporters(o, m);
 	return m;

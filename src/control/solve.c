@@ -88,8 +88,6 @@ static bool check_compat(int64_t wanted, int64_t *ret, GError **error)
 /* Requests for parts that are not built yet get a clear answer instead of half a result. */
 static bool check_later_parts(const Control__SolveRequest *m, GError **error)
 {
-	if (m->sourcepolicy && m->sourcepolicy->n_rules > 0)
-		return error_set(error, ERROR_UNIMPLEMENTED, "source policies are not supported yet");
 	if (*m->sourcepolicysession)
 		return error_set(error, ERROR_UNIMPLEMENTED, "policy sessions are not supported yet");
 	if (m->proxynetwork)
@@ -146,6 +144,7 @@ static bool translate(struct translation *t, const Control__SolveRequest *m, GEr
 		.cache_imports = (const struct build_target *)(void *)t->cache_imports->data,
 		.n_cache_imports = t->cache_imports->len,
 		.entitlements = (const char *const *)t->entitlements->pdata,
+		.source_policy = m->sourcepolicy,
 		.internal = m->internal,
 	};
 	return check_later_parts(m, error) &&

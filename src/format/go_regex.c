@@ -137,7 +137,8 @@ go_regex *go_regex_new(const char *text, GError **error)
 	g_autoptr(GError) why = NULL;
 	GRegex *compiled = g_regex_new(bounded, G_REGEX_DOLLAR_ENDONLY | G_REGEX_NEWLINE_LF, 0, &why);
 	if (!compiled) {
-		syntax_error(text, why->message, error);
+		const char *what = g_strrstr(why->message, ": "); /* before: the expression with our limits in front */
+		syntax_error(text, what ? what + 2 : why->message, error);
 		return NULL;
 	}
 	go_regex *re = g_new0(go_regex, 1);

@@ -102,7 +102,7 @@ static const struct cap_row {
 	{"source.local.sharedkeyhint", WORKS},
 	{"source.local.unique", WORKS},
 	{"source.ocilayout", WORKS},
-	{"source.policy", LATER},
+	{"source.policy", WORKS},
 	{"source.policy.session", LATER},
 };
 

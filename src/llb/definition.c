@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "llb/definition.h"
+#include "llb/definition_room.h"
 #include "api/guard.h"
 #include "base/limits.h"
 #include "format/platform.h"
@@ -7,24 +7,6 @@
 #include "llb/validate.h"
 #include "errdefs.pb-c.h"
 #include <string.h>
-
-/* One element of def. */
-struct loaded_op {
-	struct digest digest;
-	Pb__Op *op;                     /* owned */
-	const Pb__OpMetadata *metadata; /* borrowed from the definition's copy */
-	const Pb__Locations *locations;
-	struct llb_vertex *vertex; /* owned; NULL: not reachable from the result, or the terminal op */
-};
-
-struct llb_definition {
-	gint refs;
-	Pb__Definition *side;  /* owned: metadata and source, no ops */
-	GArray *ops;           /* struct loaded_op */
-	GHashTable *by_digest; /* text (of the op) to index + 1 */
-	GPtrArray *vertices;   /* borrowed, inputs before users */
-	struct llb_input result;
-};
 
 static void loaded_op_clear(gpointer data)
 {
@@ -71,17 +53,6 @@ const struct llb_vertex *const *llb_definition_vertices(const llb_definition *d,
 }
 
 /* ---- reading */
-
-static struct loaded_op *op_at(llb_definition *d, guint i)
-{
-	return &g_array_index(d->ops, struct loaded_op, i);
-}
-
-static struct loaded_op *op_find(llb_definition *d, const char *digest)
-{
-	guint index = GPOINTER_TO_UINT(g_hash_table_lookup(d->by_digest, digest));
-	return index > 0 ? op_at(d, index - 1) : NULL;
-}
 
 static bool inputs_check(const Pb__Op *op, GError **error)
 {
@@ -152,13 +123,6 @@ static void attach_side(llb_definition *d, const Pb__Definition *pb)
 }
 
 /* ---- vertices */
-
-static void replace_text(char **field, const char *text)
-{
-	if (*field != (const char *)protobuf_c_empty_string)
-		free(*field);
-	*field = strdup(text);
-}
 
 static void copy_field(char *to, size_t n, const char *from)
 {
@@ -316,6 +280,8 @@ static bool load(llb_definition *d, const Pb__Definition *pb, const struct llb_l
 	if (terminal->op->n_inputs == 0)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid LLB with no inputs on last vertex");
 	attach_side(d, pb);
+	if (options && options->rewrite_source && !definition_rewrite(d, options, error))
+		return false;
 	if (!llb_caps_check(terminal->metadata, options && options->caps ? options->caps : llb_caps(), error))
 		return false;
 	struct loaded_op *root = op_find(d, terminal->op->inputs[0]->digest);

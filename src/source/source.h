@@ -46,6 +46,12 @@ void source_free(source *s);
 /* Schemes of later parts answer UNIMPLEMENTED. */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(source, source_free)
 
+/*
+ * The identifier as policies see it; owned. Names of images in full; of git repositories host and path of what is
+ * fetched, whatever git.fullurl says. What cannot be read stays.
+ */
+char *source_name(const Pb__SourceOp *op);
+
 /* Registry auth callbacks through work->sessions, shared by sources and exporters (source/auth.c). */
 extern const struct registry_auth source_registry_auth;
 

@@ -40,6 +40,8 @@ struct bridge_solve_request {
 	bool evaluate;
 	Gateway__CacheOptionsEntry **cache_imports; /* borrowed */
 	size_t n_cache_imports;
+	Policy__Policy *const *source_policies; /* for the definition, after the build's; borrowed */
+	size_t n_source_policies;
 };
 struct bridge_image_request {
 	const char *ref;
@@ -49,6 +51,8 @@ struct bridge_image_request {
 	bool no_config;
 	bool oci_layout;
 	const char *session_id, *store_id; /* oci_layout */
+	Policy__Policy *const *source_policies; /* before the build's; borrowed */
+	size_t n_source_policies;
 };
 struct bridge_image {
 	char *ref;             /* owned: possibly changed by policy */

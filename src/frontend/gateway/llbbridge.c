@@ -95,8 +95,6 @@ static GHashTable *inputs_from_wire(const Gateway__SolveRequest *m)
 
 static bool check_solve(const Gateway__SolveRequest *m, GError **error)
 {
-	if (m->n_sourcepolicies > 0)
-		return error_set(error, ERROR_UNIMPLEMENTED, "source policies are not supported yet");
 	for (size_t i = 0; i < m->n_cacheimports; i++)
 		if (!m->cacheimports[i])
 			return error_set(error, ERROR_INVALID_ARGUMENT, "invalid nil cache import");
@@ -137,6 +135,8 @@ static ProtobufCMessage *handle_solve(rpc_call *call, const ProtobufCMessage *re
 		.evaluate = m->evaluate,
 		.cache_imports = m->cacheimports,
 		.n_cache_imports = m->n_cacheimports,
+		.source_policies = m->sourcepolicies,
+		.n_source_policies = m->n_sourcepolicies,
 	};
 	g_autoptr(build_result) result = NULL;
 	if (!v.g->bridge->class->solve(v.g->bridge, &solve, &v.work, &result, error)) {
@@ -175,6 +175,8 @@ static ProtobufCMessage *handle_resolve_image_config(rpc_call *call, const Proto
 		.oci_layout = m->resolvertype == 1,
 		.session_id = m->sessionid,
 		.store_id = m->storeid,
+		.source_policies = m->sourcepolicies,
+		.n_source_policies = m->n_sourcepolicies,
 	};
 	struct bridge_image found = {0};
 	if (!v.g->bridge->class->resolve_image(v.g->bridge, &image, &v.work, &found, error))
@@ -198,10 +200,6 @@ static ProtobufCMessage *handle_resolve_source_meta(rpc_call *call, const Protob
 		return NULL;
 	if (!m->source) {
 		error_set(error, ERROR_INVALID_ARGUMENT, "source is required");
-		return NULL;
-	}
-	if (m->n_sourcepolicies > 0) {
-		error_set(error, ERROR_UNIMPLEMENTED, "source policies are not supported yet");
 		return NULL;
 	}
 	Gateway__ResolveSourceMetaResponse *reply = NULL;

@@ -5,6 +5,8 @@
 #include "llb/build.h"
 #include "llb/definition.h"
 #include "llb/op_json.h"
+#include <stdlib.h>
+#include <string.h>
 
 /* ---- definitions made by hand */
 
@@ -120,6 +122,70 @@ static void test_shape(void)
 	g_ptr_array_add(def, g_bytes_new_static("\xff", 1));
 	g_assert_null(load(def, NULL, &error));
 	g_assert_true(g_str_has_prefix(error->message, "failed to parse llb proto op: "));
+}
+
+/* Hook of test_rewrite: x becomes y, and data says what else is an error. */
+static bool replace_x(void *data, Pb__SourceOp *source, bool *ret_changed, GError **error)
+{
+	if (g_strcmp0(source->identifier, data) == 0)
+		return error_set(error, ERROR_UNKNOWN, "not %s", source->identifier);
+	if (strcmp(source->identifier, "docker-image://x") != 0)
+		return true;
+	free(source->identifier);
+	source->identifier = strdup("docker-image://y");
+	*ret_changed = true;
+	return true;
+}
+
+/* A merge of both images, put together again: every vertex but y gets the digest it has when y was meant from the start. */
+static GPtrArray *merge_of(const char *first, const char *second)
+{
+	GPtrArray *def = def_new();
+	struct digest images[2], merged;
+	Pb__Input in[] = {PB__INPUT__INIT, PB__INPUT__INIT}, *inputs[] = {&in[0], &in[1]};
+	Pb__MergeInput m[] = {PB__MERGE_INPUT__INIT, PB__MERGE_INPUT__INIT}, *merges[] = {&m[0], &m[1]};
+	Pb__MergeOp merge = PB__MERGE_OP__INIT;
+	Pb__Op op = PB__OP__INIT;
+	add_source(def, first, &images[0]);
+	add_source(def, second, &images[1]);
+	in[0].digest = images[0].text;
+	in[1].digest = images[1].text;
+	m[1].input = 1;
+	merge.inputs = merges;
+	merge.n_inputs = 2;
+	op.op_case = PB__OP__OP_MERGE;
+	op.merge = &merge;
+	op.inputs = inputs;
+	op.n_inputs = 2;
+	def_add(def, &op, &merged);
+	add_terminal(def, &merged, 0);
+	return def;
+}
+
+static void test_rewrite(void)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GPtrArray) given = merge_of("docker-image://x", "docker-image://y");
+	g_autoptr(GPtrArray) meant = merge_of("docker-image://y", "docker-image://y");
+	struct llb_load_options options = {.rewrite_source = replace_x};
+	int64_t index;
+	size_t n;
+	g_autoptr(llb_definition) a = load(given, &options, &error), b = load(meant, NULL, &error);
+	g_assert_no_error(error);
+	const struct llb_vertex *v = llb_definition_result(a, &index), *want = llb_definition_result(b, &index);
+	g_assert_cmpstr(v->digest.text, ==, want->digest.text);
+	g_assert_true(v->inputs[0].vertex == v->inputs[1].vertex);
+	g_assert_cmpstr(v->inputs[0].vertex->name, ==, "docker-image://y");
+	llb_definition_vertices(a, &n);
+	g_assert_cmpuint(n, ==, 2);
+	llb_vertex_annotate_error(v, error_set(&error, ERROR_UNKNOWN, "x") ? NULL : error); /* finds itself */
+	g_clear_error(&error);
+	/* nothing changed: the digests of the bytes that came */
+	g_autoptr(llb_definition) c = load(meant, &options, &error);
+	g_assert_cmpstr(llb_definition_result(c, &index)->digest.text, ==, want->digest.text);
+	options.rewrite_data = (char *)"docker-image://y";
+	g_assert_null(load(given, &options, &error));
+	g_assert_cmpstr(error->message, ==, "not docker-image://y");
 }
 
 static void test_exec(void)
@@ -474,6 +540,7 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/definition/shape", test_shape);
+	g_test_add_func("/definition/rewrite", test_rewrite);
 	g_test_add_func("/definition/exec", test_exec);
 	g_test_add_func("/definition/file", test_file);
 	g_test_add_func("/definition/others", test_others);

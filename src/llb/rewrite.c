@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sources that are replaced while a definition is loaded: they, and all that is made of them, get other digests. */
+#include "llb/definition_room.h"
+#include "llb/build.h"
+
+struct rewrite {
+	llb_definition *d;
+	bool *changed; /* by index of the op */
+	bool *done;
+	struct digest *digests; /* of those that are done */
+};
+
+/* Whether the hook changed any. */
+static bool rewrite_sources(struct rewrite *r, const struct llb_load_options *options, bool *ret_any, GError **error)
+{
+	for (guint i = 0; i < r->d->ops->len; i++) {
+		Pb__Op *op = op_at(r->d, i)->op;
+		if (op->op_case != PB__OP__OP_SOURCE)
+			continue;
+		if (!options->rewrite_source(options->rewrite_data, op->source, &r->changed[i], error))
+			return false;
+		*ret_any |= r->changed[i];
+	}
+	return true;
+}
+
+static guint index_of(const struct rewrite *r, const struct loaded_op *one)
+{
+	return (guint)(one - op_at(r->d, 0));
+}
+
+/* All inputs have their last digests; the table still knows the first ones. */
+static void digest_again(struct rewrite *r, struct loaded_op *one)
+{
+	guint index = index_of(r, one);
+	Pb__Op *op = one->op;
+	for (size_t i = 0; i < op->n_inputs; i++) {
+		const struct loaded_op *in = op_find(r->d, op->inputs[i]->digest);
+		if (!r->changed[index_of(r, in)])
+			continue;
+		replace_text(&op->inputs[i]->digest, r->digests[index_of(r, in)].text);
+		r->changed[index] = true;
+	}
+	r->done[index] = true;
+	r->digests[index] = one->digest;
+	if (!r->changed[index])
+		return;
+	g_autoptr(GBytes) bytes = llb_op_pack(op);
+	digest_of(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), &r->digests[index]);
+}
+
+/* Inputs first. Digests make cycles impossible. */
+static void digest_from(struct rewrite *r, struct loaded_op *root)
+{
+	g_autoptr(GPtrArray) stack = g_ptr_array_new();
+	g_ptr_array_add(stack, root);
+	while (stack->len > 0) {
+		struct loaded_op *top = stack->pdata[stack->len - 1];
+		guint before = stack->len;
+		for (size_t i = 0; i < top->op->n_inputs && !r->done[index_of(r, top)]; i++) {
+			struct loaded_op *in = op_find(r->d, top->op->inputs[i]->digest);
+			if (!r->done[index_of(r, in)])
+				g_ptr_array_add(stack, in);
+		}
+		if (stack->len > before)
+			continue;
+		g_ptr_array_set_size(stack, (gint)before - 1);
+		if (!r->done[index_of(r, top)])
+			digest_again(r, top);
+	}
+}
+
+/* Two that have become the same are one from here on. */
+static void take_digests(llb_definition *d, const struct digest *digests)
+{
+	g_hash_table_remove_all(d->by_digest);
+	for (guint i = 0; i < d->ops->len; i++) {
+		struct loaded_op *one = op_at(d, i);
+		one->digest = digests[i];
+		if (!g_hash_table_contains(d->by_digest, one->digest.text))
+			g_hash_table_insert(d->by_digest, one->digest.text, GUINT_TO_POINTER(i + 1));
+	}
+}
+
+bool definition_rewrite(llb_definition *d, const struct llb_load_options *options, GError **error)
+{
+	g_autofree bool *changed = g_new0(bool, d->ops->len), *done = g_new0(bool, d->ops->len);
+	g_autofree struct digest *digests = g_new0(struct digest, d->ops->len);
+	struct rewrite r = {.d = d, .changed = changed, .done = done, .digests = digests};
+	bool any = false;
+	if (!rewrite_sources(&r, options, &any, error))
+		return false;
+	for (guint i = 0; any && i < d->ops->len; i++)
+		digest_from(&r, op_at(d, i));
+	if (any)
+		take_digests(d, digests);
+	return true;
+}

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+# Source policies: what they replace and refuse, in definitions, base images and lookups, and that caches know the difference.
+make_context "$WORK/c"
+mkdir -p "$WORK/web"
+for f in a b; do echo "$f" > "$WORK/web/$f"; done
+python3 -u -m http.server --bind 127.0.0.1 --directory "$WORK/web" 0 > "$WORK/web.txt" 2> "$WORK/requests" &
+web=$!
+undo "kill $web"
+python3 "$HERE/registry.py" "$WORK/registry" > "$WORK/registry.port" 2> /dev/null &
+registry=$!
+undo "kill $registry"
+for _ in $(seq 100); do [ -s "$WORK/web.txt" ] && [ -s "$WORK/registry.port" ] && break; sleep 0.1; done
+U="http://127.0.0.1:$(sed -n 's/.* port \([0-9]*\).*/\1/p' "$WORK/web.txt")"
+R="127.0.0.1:$(cat "$WORK/registry.port")"
+start_daemon
+
+policy() { printf '{"version":1,"rules":[%s]}' "$1" > "$WORK/policy.json"; }
+rule() { printf '{"action":"%s","selector":{"identifier":"%s","match_type":"%s"},"updates":{"identifier":"%s"}}' "$1" "$2" "${3:-WILDCARD}" "${4:-}"; }
+run() { build "$WORK/c" "$@" --output type=local,dest="$WORK/out"; }
+judged() { run --source-policy-file "$WORK/policy.json" "$@"; }
+good() { rm -rf "$WORK/out"; "$@" > "$WORK/said" 2>&1 || { cat "$WORK/said"; fail "$*"; }; }
+is() { [ "$1" = "$2" ] || { cat "$WORK/said"; fail "got \"$1\", not \"$2\""; }; }
+
+# A download becomes another one; afterwards the first is itself again, and so is what was made of it.
+printf 'FROM scratch AS x\nADD %s/a /f\nFROM scratch\nCOPY --from=x /f /g\n' "$U" > "$WORK/c/Dockerfile"
+policy "$(rule CONVERT "$U/*" WILDCARD "$U/b"),$(rule DENY "$U/a")"
+for want in judged:b run:a judged:b run:a; do
+	good "${want%:*}"
+	is "$(cat "$WORK/out/g")" "${want#*:}"
+done
+# A group of an expression; the file name of what was asked for is the Dockerfile's, not the policy's.
+policy "$(rule CONVERT '/(?P<name>a)$' REGEX '/b')"
+good judged
+is "$(cat "$WORK/out/g")" b
+policy "$(rule CONVERT "$U/a" EXACT "$U/\${1}")"
+fails 'invalid response status 404' "$WORK/said" judged
+# An attribute: what it asks for is checked.
+none=$(printf '0%.0s' $(seq 64))
+policy '{"action":"CONVERT","selector":{"identifier":"'"$U/a"'"},"updates":{"attrs":{"http.checksum":"sha256:'"$none"'"}}}'
+fails 'digest mismatch' "$WORK/said" judged
+
+# What is denied is not even asked for.
+: > "$WORK/requests"
+policy "$(rule DENY 'http*')"
+fails "failed to load LLB: error evaluating the source policy: source \"$U/a\" denied by policy: source denied by policy" \
+	"$WORK/said" judged --no-cache
+is "$(cat "$WORK/requests")" ''
+policy "$(rule DENY '*'),$(rule ALLOW "$U/*"),$(rule ALLOW 'local://*')"
+good judged
+policy "$(rule CONVERT "$U/a" EXACT "$U/b"),$(rule CONVERT "$U/b" EXACT "$U/a")"
+fails 'too many mutations on a single source: too many operations' "$WORK/said" judged
+
+# The config of a base image is looked up under the name that counts.
+printf 'FROM %s/nowhere/x:1\nCOPY base /copied\n' "$R" > "$WORK/c/Dockerfile"
+policy "$(rule CONVERT "docker-image://$R/nowhere/*:*" WILDCARD "docker-image://$R/ok/\$1:latest")"
+good judged
+grep -qF "FROM $R/ok/x:latest@sha256:" "$WORK/said" || { cat "$WORK/said"; fail "no name of the image that was taken"; }
+! grep -q /nowhere/ "$WORK/registry" || fail "the image that was replaced was asked for"
+policy "$(rule DENY "docker-image://$R/*")"
+fails "failed to resolve source metadata for $R/nowhere/x:1: could not resolve image due to policy: source \"docker-image://$R/nowhere/x:1\" denied by policy" \
+	"$WORK/said" judged
+policy "$(rule CONVERT "docker-image://$R/*" WILDCARD "$U/a")"
+fails "ref mutated by policy to non-image: docker-image://$R/nowhere/x:1 -> $U/a" "$WORK/said" judged
+
+# A definition that comes as it is.
+printf '{"ops":[{"source":{"identifier":"%s/a"}}],"result":[0,0]}' "$U" | python3 "$HERE/llb.py" > "$WORK/a.llb"
+policy "$(rule CONVERT "$U/a" EXACT "$U/b")"
+rm -rf "$WORK/out"
+"$BIN/buildctl" build --source-policy-file "$WORK/policy.json" --output type=local,dest="$WORK/out" < "$WORK/a.llb" > "$WORK/said" 2>&1 ||
+	{ cat "$WORK/said"; fail "a definition"; }
+is "$(cat "$WORK/out/b")" b
+
+# What is wrong with a policy.
+for bad in '[]:a policy is an object' '{"rules":[{"action":"deny"}]}:unrecognized enum ALLOW value "deny"' \
+	'{"rules":[{"action":"DENY"}]}:invalid nil selector in policy'; do
+	printf '%s' "${bad%:*}" > "$WORK/policy.json"
+	fails "${bad##*:}" "$WORK/said" judged
+done
+policy "$(rule DENY '(a+' REGEX)"
+fails 'error matching source policy: error parsing regexp: missing ' "$WORK/said" judged
+policy "$(rule DENY '^(.|.|.|.)+(#|%)$' REGEX)"
+fails 'matching regexp' "$WORK/said" judged
+alive
