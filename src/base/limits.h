@@ -51,6 +51,7 @@
 	X(L19k, CACHE_CONFIG_BYTES, MIB(16), "cache config") \
 	X(L19r, CACHE_RECORDS, 200000, "records and links of a cache config") \
 	X(L19p, POLICY_BYTES, MIB(4), "source policy") \
+	X(L19s, SOURCE_IDENTIFIER_BYTES, KIB(16), "identifier of a source that policies look at") \
 	X(L19x, REGEX_BYTES, KIB(16), "regular expression of a source policy") \
 	X(L19y, REGEX_STEPS, 1000000, "steps of matching one") \
 	X(L19z, REGEX_HEAP_KIB, 16384, "KiB of memory for that") \
