@@ -109,6 +109,15 @@ hasher *hasher_new_sha256(void)
 	return hasher_new("sha256");
 }
 
+hasher *hasher_copy(const hasher *h)
+{
+	hasher *copy = g_new0(hasher, 1);
+	copy->algorithm = h->algorithm;
+	copy->ctx = EVP_MD_CTX_new();
+	g_assert(EVP_MD_CTX_copy_ex(copy->ctx, h->ctx) == 1);
+	return copy;
+}
+
 void hasher_reset(hasher *h)
 {
 	g_assert(EVP_DigestInit_ex(h->ctx, h->algorithm->md(), NULL) == 1);

@@ -36,6 +36,7 @@ void digest_of_text(const char *text, struct digest *ret);
 /* algorithm: "sha256", "sha384" or "sha512". */
 hasher *hasher_new(const char *algorithm);
 hasher *hasher_new_sha256(void);
+hasher *hasher_copy(const hasher *h); /* goes on from the same state */
 void hasher_update(hasher *h, const void *bytes, size_t n);
 /* Ends the hash; the hasher may be reset and used again. */
 void hasher_finish(hasher *h, struct digest *ret);

@@ -71,6 +71,7 @@
 	X(L33b, XATTR_BYTES, KIB(64), "xattr bytes a file") \
 	X(L34, LAYER_BYTES, GIB(256), "unpacked layer") \
 	X(L35, EXPANSION_RATIO, 1000, "compression ratio after the first GiB") \
+	X(L36t, TABLE_BYTES, GIB(1), "estargz table of contents") \
 	X(L37, SYMLINK_BYTES, 4095, "symlink target") \
 	X(L40, STEP_LOG_BYTES, MIB(2), "log of a step") \
 	X(L40s, STEP_LOG_BYTES_PER_SECOND, KIB(200), "log of a step a second") \

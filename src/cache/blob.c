@@ -2,79 +2,20 @@
 #include "cache/blob.h"
 #include <string.h>
 #include "base/limits.h"
+#include "oci/layer_writer.h"
 #include "snapshot/diff.h"
 
 #define READ_BYTES (256 * 1024)
 
-static const char *const media_types[] = {
-	[COMPRESSION_NONE] = OCI_LAYER,
-	[COMPRESSION_GZIP] = OCI_LAYER_GZIP,
-	[COMPRESSION_ZSTD] = OCI_LAYER_ZSTD,
-	[COMPRESSION_ESTARGZ] = OCI_LAYER_GZIP,
-};
-
-enum compression blob_compression(const char *media_type)
-{
-	if (g_str_has_suffix(media_type, "+gzip") || g_str_has_suffix(media_type, ".gzip"))
-		return COMPRESSION_GZIP;
-	if (g_str_has_suffix(media_type, "+zstd") || g_str_has_suffix(media_type, ".zstd"))
-		return COMPRESSION_ZSTD;
-	return COMPRESSION_NONE;
-}
-
-/* ---- tar bytes in, blob out */
-struct pipe {
-	hasher *tar;         /* owned: hash of what goes in */
-	compressor *stage;   /* owned; NULL: stored as it is */
-	blob_writer *writer; /* owned */
-};
-
-static void pipe_done(struct pipe *p)
-{
-	hasher_free(p->tar);
-	compressor_free(p->stage);
-	blob_writer_free(p->writer);
-}
-
-static bool write_blob(void *data, const void *bytes, size_t n, GError **error)
-{
-	return blob_writer_append(((struct pipe *)data)->writer, bytes, n, error);
-}
-
-static bool write_tar(void *data, const void *bytes, size_t n, GError **error)
-{
-	struct pipe *p = data;
-	hasher_update(p->tar, bytes, n);
-	return p->stage ? compressor_write(p->stage, bytes, n, error) : write_blob(p, bytes, n, error);
-}
-
-static bool pipe_init(struct pipe *p, blob_store *blobs, enum compression compression, int level, GError **error)
-{
-	p->tar = hasher_new_sha256();
-	p->writer = blob_store_write(blobs, NULL, LIMIT_LAYER_BYTES, error);
-	if (!p->writer || compression == COMPRESSION_NONE)
-		return p->writer != NULL;
-	p->stage = compressor_new(compression, level, write_blob, p, error);
-	return p->stage != NULL;
-}
-
 /* The blob is held for the caller until a record names it (blob_store_release). */
-static oci_descriptor *pipe_finish(struct pipe *p, cache *c, enum compression compression, struct digest *ret_diff_id,
-				   GError **error)
+static oci_descriptor *commit_held(cache *c, layer_writer *w, struct digest *ret_diff_id, GError **error)
 {
-	struct digest digest;
-	if (p->stage && !compressor_finish(p->stage, error))
-		return NULL;
-	int64_t size = (int64_t)blob_writer_size(p->writer);
 	g_rw_lock_reader_lock(&c->sweep_lock);
-	bool ok = blob_writer_commit(p->writer, &digest, error);
-	if (ok)
-		blob_store_hold(c->blobs, &digest);
+	oci_descriptor *blob = layer_writer_commit(w, ret_diff_id, error);
+	if (blob)
+		blob_store_hold(c->blobs, &blob->digest);
 	g_rw_lock_reader_unlock(&c->sweep_lock);
-	if (!ok)
-		return NULL;
-	hasher_finish(p->tar, ret_diff_id);
-	return oci_descriptor_new(media_types[compression], &digest, size);
+	return blob;
 }
 
 /* ---- from a tree */
@@ -126,12 +67,12 @@ static oci_descriptor *make(cache_ref *r, bool by_layer, enum compression compre
 			    struct digest *ret_diff_id, GError **error)
 {
 	cache *c = r->cache;
-	__attribute__((cleanup(pipe_done))) struct pipe p = {0};
+	g_autoptr(layer_writer) w = layer_writer_new(c->blobs, compression, level, error);
 	struct diff_options options = {.cancel = work ? work->cancel : NULL};
-	if (!pipe_init(&p, c->blobs, compression, level, error) ||
-	    !(by_layer ? stream_upper : stream_trees)(r, &options, write_tar, &p, error))
+	if (!w || !(by_layer ? stream_upper : stream_trees)(r, &options, layer_writer_write, w, error) ||
+	    !layer_writer_finish(w, NULL, error))
 		return NULL;
-	return pipe_finish(&p, c, compression, ret_diff_id, error);
+	return commit_held(c, w, ret_diff_id, error);
 }
 
 static oci_descriptor *make_somehow(cache_ref *r, enum compression compression, int level, struct work *work,
@@ -197,53 +138,66 @@ bool blob_make(cache_ref *r, enum compression compression, int level, struct wor
 }
 
 /* ---- from another blob */
-static bool pump(int fd, decompressor *d, cancel *stop, GError **error)
+static bool pump(int fd, int64_t left, decompressor *d, cancel *stop, GError **error)
 {
 	g_autofree char *buffer = g_malloc(READ_BYTES);
 	for (;;) {
-		ssize_t n = read(fd, buffer, READ_BYTES);
+		ssize_t n = read(fd, buffer, (size_t)MIN(left, READ_BYTES));
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			return error_set_errno(error, errno, "read blob");
 		if (n == 0)
 			return decompressor_finish(d, error);
+		left -= n;
 		if (!cancel_check(stop, error) || !decompressor_write(d, buffer, (size_t)n, error))
 			return false;
 	}
+}
+
+static int blob_open(cache *c, const oci_descriptor *blob, GError **error)
+{
+	GError *why = NULL;
+	int fd = blob_store_find(c->blobs, &blob->digest, &why);
+	if (fd < 0 && !why)
+		error_set(&why, ERROR_NOT_FOUND, "blob %s is gone", blob->digest.text);
+	if (why)
+		g_propagate_error(error, why);
+	return fd;
+}
+
+/* The diff id speaks for the blob as a whole: not for the tar alone when there is more. */
+static bool check_tar(const cache_ref *r, bool is_whole, const struct digest *tar, GError **error)
+{
+	if (!is_whole || !digest_is_set(&r->diff_id) || digest_equal(tar, &r->diff_id))
+		return true;
+	return error_set(error, ERROR_DATA_LOSS, "convert %s: diff id mismatch: expected %s, got %s",
+			 r->blob->digest.text, r->diff_id.text, tar->text);
 }
 
 static oci_descriptor *recompress(cache_ref *r, enum compression compression, int level, struct work *work,
 				  GError **error)
 {
 	cache *c = r->cache;
-	cancel *stop = work ? work->cancel : NULL;
-	__attribute__((cleanup(pipe_done))) struct pipe p = {0};
-	scoped_fd fd = blob_store_find(c->blobs, &r->blob->digest, error);
-	if (fd < 0) {
-		if (error && !*error)
-			error_set(error, ERROR_NOT_FOUND, "blob %s is gone", r->blob->digest.text);
+	struct digest tar, diff_id;
+	scoped_fd fd = blob_open(c, r->blob, error);
+	int64_t n = fd < 0 ? -1 : layer_tar_bytes(r->blob, fd, error);
+	g_autoptr(layer_writer) w = n < 0 ? NULL : layer_writer_new(c->blobs, compression, level, error);
+	if (!w)
 		return NULL;
-	}
-	if (!pipe_init(&p, c->blobs, compression, level, error))
+	g_autoptr(decompressor) d = decompressor_new(false, LIMIT_LAYER_BYTES, layer_writer_write, w);
+	if (!pump(fd, n, d, work ? work->cancel : NULL, error) || !layer_writer_finish(w, &tar, error) ||
+	    !check_tar(r, n == r->blob->size, &tar, error))
 		return NULL;
-	g_autoptr(decompressor) d = decompressor_new(false, LIMIT_LAYER_BYTES, write_tar, &p);
-	struct digest diff_id;
-	if (!pump(fd, d, stop, error))
-		return NULL;
-	g_autoptr(oci_descriptor) blob = pipe_finish(&p, c, compression, &diff_id, error);
-	if (blob && digest_is_set(&r->diff_id) && !digest_equal(&diff_id, &r->diff_id)) {
-		blob_store_release(c->blobs, &blob->digest);
-		error_set(error, ERROR_DATA_LOSS, "convert %s: diff id mismatch: expected %s, got %s",
-			  r->blob->digest.text, r->diff_id.text, diff_id.text);
-		return NULL;
-	}
-	return g_steal_pointer(&blob);
+	oci_descriptor *blob = commit_held(c, w, &diff_id, error);
+	if (blob && !digest_equal(&diff_id, &r->diff_id))
+		oci_descriptor_annotate(blob, VARIANT_DIFF_ID, diff_id.text);
+	return blob;
 }
 
 static const oci_descriptor *find_variant(const cache_ref *r, enum compression compression)
 {
-	if (blob_compression(r->blob->media_type) == compression)
+	if (layer_compression(r->blob) == compression)
 		return r->blob;
 	for (guint i = 0; i < r->variants->len; i++) {
 		const struct variant *v = r->variants->pdata[i];

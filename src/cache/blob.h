@@ -16,4 +16,3 @@ const oci_descriptor *blob_convert(cache_ref *r, enum compression compression, i
 				   GError **error);
 /* What the record adds to the tree below it, as a tar; its trees are here. */
 bool blob_stream(cache_ref *r, cancel *stop, bytes_sink_fn sink, void *data, GError **error);
-enum compression blob_compression(const char *media_type);

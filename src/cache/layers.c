@@ -2,6 +2,7 @@
 #include <string.h>
 #include "cache/blob.h"
 #include "cache/merge.h"
+#include "oci/layer_writer.h"
 #include "progress/progress.h"
 
 /* ---- a layer somebody describes */
@@ -97,7 +98,7 @@ static void make_one(gpointer data, gpointer making)
 
 static bool needs_making(cache *c, const cache_ref *r, const struct cache_layer_options *options)
 {
-	if (!r->blob || (options->force && blob_compression(r->blob->media_type) != options->compression))
+	if (!r->blob || (options->force && layer_compression(r->blob) != options->compression))
 		return true;
 	return (r->tree || r->kind == RECORD_DIFF) && !r->provider && !blob_store_has(c->blobs, &r->blob->digest);
 }
@@ -167,7 +168,7 @@ static const char *reported_type(const char *media_type, const struct cache_laye
 
 static bool is_internal(const char *key)
 {
-	return strcmp(key, "containerd.io/uncompressed") == 0 || g_str_has_prefix(key, "buildkit/") ||
+	return strcmp(key, VARIANT_DIFF_ID) == 0 || g_str_has_prefix(key, "buildkit/") ||
 	       g_str_has_prefix(key, "containerd.io/distribution.source.");
 }
 
@@ -189,11 +190,18 @@ static const oci_descriptor *chosen_blob(const cache_ref *r, const struct cache_
 {
 	for (guint i = 0; options->force && i < r->variants->len; i++) {
 		const struct variant *v = r->variants->pdata[i];
-		if (v->compression == options->compression &&
-		    blob_compression(r->blob->media_type) != options->compression)
+		if (v->compression == options->compression && layer_compression(r->blob) != options->compression)
 			return v->descriptor;
 	}
 	return r->blob;
+}
+
+/* A variant may unpack to another stream than the record's own blob: estargz has a table of contents in it. */
+static void report_diff_id(const cache_ref *r, const oci_descriptor *blob, struct digest *ret)
+{
+	const char *own = blob != r->blob ? oci_descriptor_annotation(blob, VARIANT_DIFF_ID) : NULL;
+	if (!own || !digest_parse(own, ret, NULL))
+		*ret = r->diff_id;
 }
 
 static struct cache_layer_result *report_locked(cache_ref *r, const struct cache_layer_options *options)
@@ -202,7 +210,7 @@ static struct cache_layer_result *report_locked(cache_ref *r, const struct cache
 	struct cache_layer_result *result = g_new0(struct cache_layer_result, 1);
 	result->layer = g_new0(oci_layer, 1);
 	result->layer->descriptor = reported_descriptor(blob, options);
-	result->layer->diff_id = r->diff_id;
+	report_diff_id(r, blob, &result->layer->diff_id);
 	result->layer->created_ns = r->created_ns;
 	result->layer->description = g_strdup(r->description);
 	if (r->provider && !blob_store_has(r->cache->blobs, &blob->digest))

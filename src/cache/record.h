@@ -50,6 +50,9 @@ struct tree {
 	bool view_unwanted; /* to be closed when view_users is none */
 };
 
+/* Annotation of a variant's descriptor: its diff id, where it is not the record's. Stays inside. */
+#define VARIANT_DIFF_ID "containerd.io/uncompressed"
+
 struct variant { /* the layer in another compression */
 	enum compression compression;
 	oci_descriptor *descriptor; /* owned */

@@ -79,9 +79,10 @@ static bool put_variants(db *d, const cache_ref *r, GError **error)
 {
 	for (guint i = 0; i < r->variants->len; i++) {
 		const struct variant *v = r->variants->pdata[i];
-		if (!db_run(d, "INSERT OR REPLACE INTO variant VALUES(?, ?, ?, ?, ?)", error, "sissi", r->id,
+		g_autofree char *annotations = annotations_text(v->descriptor);
+		if (!db_run(d, "INSERT OR REPLACE INTO variant VALUES(?, ?, ?, ?, ?, ?)", error, "sissis", r->id,
 			    (int64_t)v->compression, v->descriptor->media_type, v->descriptor->digest.text,
-			    v->descriptor->size))
+			    v->descriptor->size, annotations))
 			return false;
 	}
 	return true;
@@ -265,11 +266,11 @@ static bool load_values(cache *c, GHashTable *by_id, GError **error)
 
 static bool load_variants(cache *c, GHashTable *by_id, GError **error)
 {
-	g_autoptr(db_query) q =
-		db_select(c->db, "SELECT record, compression, media_type, blob, blob_size FROM variant", error, "");
+	g_autoptr(db_query) q = db_select(
+		c->db, "SELECT record, compression, media_type, blob, blob_size, annotations FROM variant", error, "");
 	while (q && db_next(q, NULL)) {
 		cache_ref *r = row_of(by_id, db_text(q, 0));
-		oci_descriptor *blob = r ? load_blob(db_text(q, 2), db_text(q, 3), db_int(q, 4), NULL) : NULL;
+		oci_descriptor *blob = r ? load_blob(db_text(q, 2), db_text(q, 3), db_int(q, 4), db_text(q, 5)) : NULL;
 		if (!blob)
 			continue;
 		struct variant *v = g_new0(struct variant, 1);

@@ -29,6 +29,7 @@ static const char *const migrations[] = {
 	"CREATE TABLE digests(tree TEXT PRIMARY KEY, bytes BLOB NOT NULL);",
 	"ALTER TABLE tree ADD COLUMN over TEXT;",
 	"ALTER TABLE record ADD COLUMN open INTEGER NOT NULL DEFAULT 0;",
+	"ALTER TABLE variant ADD COLUMN annotations TEXT;",
 	NULL,
 };
 

@@ -4,6 +4,7 @@
 #include "base/scope.h"
 #include "export/tar_clamp.h"
 #include "format/json_writer.h"
+#include "oci/layer_writer.h"
 #include "progress/progress.h"
 #include <string.h>
 #include <time.h>
@@ -11,81 +12,42 @@
 #define COPY_BYTES MIB(1)
 #define ANNOTATION "buildkit/rewritten-timestamp"
 
-/* blob > decompressor > tar_clamp > (hash, compressor) > new blob, one stream. */
-struct rewriting {
-	tar_clamp *clamp;
-	hasher *plain;
-	compressor *compressor;
-	blob_writer *writer;
-};
-
-static bool to_clamp(void *data, const void *bytes, size_t n, GError **error)
+/* blob > decompressor > tar_clamp > layer_writer, one stream. */
+static bool to_clamp(void *clamp, const void *bytes, size_t n, GError **error)
 {
-	return tar_clamp_write(((struct rewriting *)data)->clamp, bytes, n, error);
+	return tar_clamp_write(clamp, bytes, n, error);
 }
 
-static bool to_compressor(void *data, const void *bytes, size_t n, GError **error)
-{
-	struct rewriting *r = data;
-	hasher_update(r->plain, bytes, n);
-	return compressor_write(r->compressor, bytes, n, error);
-}
-
-static bool to_writer(void *data, const void *bytes, size_t n, GError **error)
-{
-	return blob_writer_append(((struct rewriting *)data)->writer, bytes, n, error);
-}
-
-static bool blob_pump(int fd, decompressor *d, cancel *c, GError **error)
+static bool blob_pump(int fd, int64_t left, decompressor *d, cancel *c, GError **error)
 {
 	g_autofree char *buffer = g_malloc(COPY_BYTES);
 	for (;;) {
 		if (!cancel_check(c, error))
 			return false;
-		ssize_t n = TEMP_FAILURE_RETRY(read(fd, buffer, COPY_BYTES));
+		ssize_t n = TEMP_FAILURE_RETRY(read(fd, buffer, (size_t)MIN(left, COPY_BYTES)));
 		if (n < 0)
 			return error_set_errno(error, errno, "read blob");
 		if (n == 0)
 			return decompressor_finish(d, error);
+		left -= n;
 		if (!decompressor_write(d, buffer, (size_t)n, error))
 			return false;
 	}
 }
 
-static bool stream(int fd, const struct rewrite_options *o, cancel *c, struct digest *ret_diff_id,
-		   struct digest *ret_blob, int64_t *ret_size, GError **error)
+static oci_descriptor *stream(int fd, const oci_descriptor *from, const struct rewrite_options *o, cancel *c,
+			      struct digest *ret_diff_id, GError **error)
 {
-	struct rewriting r = {0};
-	g_autoptr(blob_writer) writer = r.writer = blob_store_write(o->blobs, NULL, LIMIT_LAYER_BYTES, error);
-	if (!writer)
-		return false;
-	g_autoptr(compressor) out = r.compressor = compressor_new(o->compression, o->level, to_writer, &r, error);
+	int64_t n = layer_tar_bytes(from, fd, error);
+	g_autoptr(layer_writer) out = n < 0 ? NULL : layer_writer_new(o->blobs, o->compression, o->level, error);
 	if (!out)
-		return false;
-	g_autoptr(hasher) plain = r.plain = hasher_new_sha256();
-	g_autoptr(tar_clamp) clamp = r.clamp = tar_clamp_new(o->epoch_s, to_compressor, &r);
-	g_autoptr(decompressor) in = decompressor_new(false, LIMIT_LAYER_BYTES, to_clamp, &r);
-	if (!blob_pump(fd, in, c, error) || !tar_clamp_finish(clamp, error) || !compressor_finish(out, error))
-		return false;
-	*ret_size = (int64_t)blob_writer_size(writer);
-	if (!blob_writer_commit(writer, ret_blob, error))
-		return false;
-	hasher_finish(plain, ret_diff_id);
-	return true;
-}
-
-static const char *media_type(enum compression c)
-{
-	switch (c) {
-	case COMPRESSION_NONE:
-		return OCI_LAYER;
-	case COMPRESSION_ZSTD:
-		return OCI_LAYER_ZSTD;
-	case COMPRESSION_GZIP:
-	case COMPRESSION_ESTARGZ:
-		break;
-	}
-	return OCI_LAYER_GZIP;
+		return NULL;
+	g_autoptr(tar_clamp) clamp = tar_clamp_new(o->epoch_s, layer_writer_write, out);
+	g_autoptr(decompressor) in = decompressor_new(false, LIMIT_LAYER_BYTES, to_clamp, clamp);
+	if (!blob_pump(fd, n, in, c, error) || !tar_clamp_finish(clamp, error) ||
+	    !layer_writer_finish(out, NULL, error))
+		return NULL;
+	return layer_writer_commit(out, ret_diff_id, error);
 }
 
 static bool layer_rewrite(oci_layer *l, const struct rewrite_options *o, struct work *work, GError **error)
@@ -99,12 +61,11 @@ static bool layer_rewrite(oci_layer *l, const struct rewrite_options *o, struct 
 			error_set(error, ERROR_NOT_FOUND, "blob %s: not found", l->descriptor->digest.text);
 		return false;
 	}
-	struct digest diff_id, blob;
-	int64_t size;
-	if (!stream(fd, o, work->cancel, &diff_id, &blob, &size, error))
+	struct digest diff_id;
+	oci_descriptor *d = stream(fd, l->descriptor, o, work->cancel, &diff_id, error);
+	if (!d)
 		return false;
 	g_autofree char *epoch = g_strdup_printf("%" G_GINT64_FORMAT, o->epoch_s);
-	oci_descriptor *d = oci_descriptor_new(media_type(o->compression), &blob, size);
 	oci_descriptor_annotate(d, ANNOTATION, epoch);
 	oci_descriptor_free(l->descriptor);
 	l->descriptor = d;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "export/tar_clamp.h"
 #include "base/limits.h"
+#include "format/tar_scan.h"
 #include <string.h>
 
 #define BLOCK 512
@@ -58,24 +59,6 @@ static bool invalid(GError **error)
 
 /* ---- numbers */
 
-/* Octal text, or base-256 when the top bit is set (GNU). */
-static bool number_read(const uint8_t *field, int64_t *ret)
-{
-	if (field[0] & 0x80) {
-		uint64_t value = field[0] & 0x40 ? ~UINT64_C(0) : 0;
-		for (size_t i = 0; i < NUMBER_BYTES; i++)
-			value = value << 8 | (i == 0 ? (field[0] & 0x40 ? field[0] : field[0] & 0x7f) : field[i]);
-		*ret = (int64_t)value;
-		return true;
-	}
-	g_autofree char *text = g_strstrip(g_strndup((const char *)field, NUMBER_BYTES));
-	guint64 value = 0;
-	if (*text && !g_ascii_string_to_unsigned(text, 8, 0, OCTAL_MAX, &value, NULL))
-		return false;
-	*ret = (int64_t)value;
-	return true;
-}
-
 static void checksum_write(uint8_t *header)
 {
 	memset(header + AT_CHECKSUM, ' ', NAME_BYTES);
@@ -88,7 +71,7 @@ static void checksum_write(uint8_t *header)
 static bool mtime_clamp(tar_clamp *t, GError **error)
 {
 	int64_t mtime;
-	if (!number_read(t->header + AT_MTIME, &mtime))
+	if (!tar_number_read(t->header + AT_MTIME, NUMBER_BYTES, &mtime))
 		return invalid(error);
 	if (mtime <= t->epoch_s)
 		return true;
@@ -223,7 +206,8 @@ static bool header_finish(tar_clamp *t, GError **error)
 	}
 	int64_t size;
 	uint8_t type = t->header[AT_TYPE];
-	if (!number_read(t->header + AT_SIZE, &size) || size < 0 || size > INT64_MAX / 2 || type == 'S')
+	if (!tar_number_read(t->header + AT_SIZE, NUMBER_BYTES, &size) || size < 0 || size > INT64_MAX / 2 ||
+	    type == 'S')
 		return invalid(error);
 	if (type == 'x' || type == 'g') {
 		if (size > PAX_MAX)

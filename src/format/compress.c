@@ -24,7 +24,8 @@ struct member {
 	uint8_t *in, *out; /* owned */
 	size_t n_in, n_out, out_size;
 	struct libdeflate_compressor *deflate; /* owned */
-	bool done; /* guarded by compressor.mu */
+	bool done;                             /* guarded by compressor.mu */
+	bool is_cut;                           /* begins where the caller wants to find it again */
 	struct compressor *owner;
 };
 
@@ -37,10 +38,12 @@ struct compressor {
 	struct member *members; /* owned, a ring */
 	size_t n_members, oldest, n_busy;
 	bool is_first; /* no member was handed out yet */
+	GArray *cuts;  /* owned: of uint64_t */
+	uint64_t n_written;
 	GMutex mu;
 	GCond changed;
 	/* zstd */
-	ZSTD_CCtx *zstd; /* owned */
+	ZSTD_CCtx *zstd;  /* owned */
 	GByteArray *head; /* owned: what came so far, until it is too much for one piece */
 	uint8_t *out;     /* owned */
 	size_t out_size;
@@ -111,6 +114,10 @@ static bool member_write(compressor *c, struct member *m, GError **error)
 	m->n_in = 0;
 	if (n == 0)
 		return error_set(error, ERROR_INTERNAL, "gzip member does not fit");
+	if (m->is_cut)
+		g_array_append_val(c->cuts, c->n_written);
+	m->is_cut = false;
+	c->n_written += n;
 	return c->sink(c->sink_data, m->out, n, error);
 }
 
@@ -158,6 +165,20 @@ static bool gzip_write(compressor *c, const uint8_t *bytes, size_t n, GError **e
 	return true;
 }
 
+bool compressor_cut(compressor *c, GError **error)
+{
+	g_assert(c->type == COMPRESSION_GZIP);
+	if (member_filling(c)->n_in > 0 && !gzip_submit(c, error))
+		return false;
+	member_filling(c)->is_cut = true;
+	return true;
+}
+
+const GArray *compressor_cuts(const compressor *c)
+{
+	return c->cuts;
+}
+
 /* The last member is made here, beside those still with the pool; an empty input is one empty member. */
 static bool gzip_finish(compressor *c, GError **error)
 {
@@ -185,6 +206,7 @@ static void gzip_free(compressor *c)
 		libdeflate_free_compressor(c->members[i].deflate);
 	}
 	g_free(c->members);
+	g_clear_pointer(&c->cuts, g_array_unref);
 }
 
 /* ---- zstd */
@@ -265,7 +287,7 @@ static int level_or_default(enum compression type, int level)
 compressor *compressor_new(enum compression type, int level, bytes_sink_fn sink, void *data, GError **error)
 {
 	if (type == COMPRESSION_ESTARGZ) {
-		error_set(error, ERROR_UNIMPLEMENTED, "estargz compression is not supported");
+		error_set(error, ERROR_INVALID_ARGUMENT, "estargz is made of a tar stream");
 		return NULL;
 	}
 	g_autoptr(compressor) c = g_new0(compressor, 1);
@@ -279,10 +301,23 @@ compressor *compressor_new(enum compression type, int level, bytes_sink_fn sink,
 	if (type == COMPRESSION_GZIP) {
 		c->n_members = n_workers() + 2;
 		c->members = g_new0(struct member, c->n_members);
+		c->cuts = g_array_new(FALSE, FALSE, sizeof(uint64_t));
 	}
 	if (type == COMPRESSION_ZSTD && !zstd_init(c, error))
 		return NULL;
 	return g_steal_pointer(&c);
+}
+
+bool gzip_member(int level, const void *bytes, size_t n, bytes_sink_fn sink, void *data, GError **error)
+{
+	struct libdeflate_compressor *deflate = libdeflate_alloc_compressor(level_or_default(COMPRESSION_GZIP, level));
+	if (!deflate)
+		return error_set_errno(error, ENOMEM, "start gzip");
+	size_t size = libdeflate_gzip_compress_bound(deflate, n);
+	g_autofree void *out = g_malloc(size);
+	size = libdeflate_gzip_compress(deflate, bytes, n, out, size);
+	libdeflate_free_compressor(deflate);
+	return size > 0 ? sink(data, out, size, error) : error_set(error, ERROR_INTERNAL, "gzip member does not fit");
 }
 
 bool compressor_write(compressor *c, const void *bytes, size_t n, GError **error)

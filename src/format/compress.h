@@ -23,11 +23,17 @@ typedef struct decompressor decompressor;
 bool compression_parse(const char *text, enum compression *ret, GError **error);
 const char *compression_name(enum compression c);
 
-/* level: -1 default; gzip 0-9, zstd 0-22. */
+/* level: -1 default; gzip 0-9, zstd 0-22. estargz is made of a tar stream alone: format/estargz.h. */
 compressor *compressor_new(enum compression type, int level, bytes_sink_fn sink, void *data, GError **error);
 bool compressor_write(compressor *c, const void *bytes, size_t n, GError **error);
 bool compressor_finish(compressor *c, GError **error);
+/* gzip: what comes next begins a member. */
+bool compressor_cut(compressor *c, GError **error);
+/* Where those members begin in the output (of uint64_t), one a cut with bytes after it; complete after finish. */
+const GArray *compressor_cuts(const compressor *c);
 void compressor_free(compressor *c);
+/* All of it as one gzip member. */
+bool gzip_member(int level, const void *bytes, size_t n, bytes_sink_fn sink, void *data, GError **error);
 
 enum compression compression_detect(const void *bytes, size_t n); /* by magic, n >= 6 wanted */
 /* gzip (several members), zstd or plain; also bzip2 and xz when any is true (ADD of archives). */

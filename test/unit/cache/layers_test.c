@@ -141,6 +141,70 @@ static void test_force(struct pair *p, gconstpointer unused)
 	g_assert_true(digest_equal(&layer_at(e, 2)->descriptor->digest, &zstd_digest));
 }
 
+#define TABLE_DIGEST "containerd.io/snapshot/stargz/toc.digest"
+
+static bool has_table(GPtrArray *layers, guint i)
+{
+	const oci_descriptor *d = layer_at(layers, i)->descriptor;
+	g_assert_cmpstr(d->media_type, ==, OCI_LAYER_GZIP);
+	g_assert_null(oci_descriptor_annotation(d, "containerd.io/uncompressed"));
+	return oci_descriptor_annotation(d, TABLE_DIGEST) != NULL;
+}
+
+static void expect_same_layers(GPtrArray *a, GPtrArray *b)
+{
+	for (guint i = 0; i < 3; i++) {
+		g_assert_true(digest_equal(&layer_at(a, i)->descriptor->digest, &layer_at(b, i)->descriptor->digest));
+		g_assert_true(digest_equal(&layer_at(a, i)->diff_id, &layer_at(b, i)->diff_id));
+	}
+}
+
+/* What is reported can be unpacked elsewhere: its diff ids are those of its blobs. */
+static void expect_tree_elsewhere(struct pair *p, GPtrArray *layers)
+{
+	g_autoptr(blob_provider) provider = provider_new(p);
+	g_autoptr(cache_ref) there = import(p, layers, provider);
+	rig_expect(&p->b, there, "two", "changed");
+	rig_expect(&p->b, there, "one", NULL);
+	rig_expect(&p->b, there, "stargz.index.json", NULL);
+}
+
+/* Made as first, then forced to be second, and again after a restart: two sets of layers that unpack to one tree. */
+static void estargz_both(struct pair *p, enum compression first, enum compression second)
+{
+	g_autoptr(cache_ref) r = three(&p->a);
+	struct cache_layer_options own = {.compression = first, .oci_media_types = true};
+	struct cache_layer_options forced = {.compression = second, .oci_media_types = true, .force = true};
+	g_autoptr(GPtrArray) a = layers_of(&p->a, r, own);
+	g_autoptr(GPtrArray) b = layers_of(&p->a, r, forced);
+	for (guint i = 0; i < 3; i++) {
+		g_assert_true(has_table(a, i) == (first == COMPRESSION_ESTARGZ));
+		g_assert_true(has_table(b, i) == (second == COMPRESSION_ESTARGZ));
+		g_assert_false(digest_equal(&layer_at(a, i)->diff_id, &layer_at(b, i)->diff_id));
+	}
+	expect_tree_elsewhere(p, a);
+	expect_tree_elsewhere(p, b);
+	g_autofree char *id = g_strdup(cache_ref_id(r));
+	g_clear_pointer(&r, cache_ref_unref);
+	rig_reopen(&p->a);
+	r = cache_get(p->a.c, id, NULL);
+	g_autoptr(GPtrArray) a_again = layers_of(&p->a, r, own);
+	g_autoptr(GPtrArray) b_again = layers_of(&p->a, r, forced);
+	expect_same_layers(a, a_again);
+	expect_same_layers(b, b_again);
+	g_assert_true(has_table(b_again, 2) == (second == COMPRESSION_ESTARGZ));
+}
+
+static void test_to_estargz(struct pair *p, gconstpointer unused)
+{
+	estargz_both(p, COMPRESSION_GZIP, COMPRESSION_ESTARGZ);
+}
+
+static void test_from_estargz(struct pair *p, gconstpointer unused)
+{
+	estargz_both(p, COMPRESSION_ESTARGZ, COMPRESSION_GZIP);
+}
+
 static void test_empty_layer(struct pair *p, gconstpointer unused)
 {
 	g_autoptr(cache_ref) one = rig_record(&p->a, NULL, "one", "1");
@@ -308,10 +372,10 @@ int main(int argc, char **argv)
 		const char *name;
 		void (*fn)(struct pair *p, gconstpointer unused);
 	} tests[] = {
-		{"round-trip", test_round_trip}, {"force", test_force},
-		{"empty", test_empty_layer},     {"shared-chain", test_shared_chain},
-		{"failures", test_failures},     {"status", test_status},
-		{"restart", test_restart},       {"vertex", test_vertex_of_lazy_layer},
+		{"round-trip", test_round_trip},       {"force", test_force},       {"to-estargz", test_to_estargz},
+		{"from-estargz", test_from_estargz},   {"empty", test_empty_layer}, {"shared-chain", test_shared_chain},
+		{"failures", test_failures},           {"status", test_status},     {"restart", test_restart},
+		{"vertex", test_vertex_of_lazy_layer},
 	};
 	g_test_init(&argc, &argv, NULL);
 	for (size_t s = 0; s < G_N_ELEMENTS(snapshotters); s++)
