@@ -9,7 +9,7 @@
 #include "export/writer.h"
 #include <string.h>
 
-struct subject { /* one ref of the result */
+struct subject {                     /* one ref of the result */
 	provenance *owner;           /* borrowed */
 	char *key;                   /* owned: in the result's map, "" for a single one */
 	bridge_ref *ref;             /* counted */
@@ -94,8 +94,8 @@ static bool has_image_for(const GPtrArray *images, const char *name, const struc
 }
 
 /* When there is one for each platform of the result, those of the others have no part in this one. */
-static bool is_for_other_platform(const struct provenance_source *image, const GPtrArray *images, const GPtrArray *platforms,
-				  const char *key)
+static bool is_for_other_platform(const struct provenance_source *image, const GPtrArray *images,
+				  const GPtrArray *platforms, const char *key)
 {
 	const struct result_platform *own = NULL;
 	for (guint i = 0; i < platforms->len; i++) {
@@ -130,7 +130,8 @@ static void add_beside(provenance *p, provenance_capture *c, provenance_scope *s
 	provenance_facts_add(c, p->build->job, (const struct solver_target *)(void *)targets->data, targets->len);
 }
 
-static void capture_one(provenance *p, const char *key, bridge_ref *ref, GHashTable *results, const GPtrArray *platforms)
+static void capture_one(provenance *p, const char *key, bridge_ref *ref, GHashTable *results,
+			const GPtrArray *platforms)
 {
 	struct solver_target target;
 	if (!ref || !build_ref_target(ref, &target))
@@ -211,7 +212,7 @@ static void layers_free(gpointer data)
 	g_free(l);
 }
 
-struct output { /* of a step, kept while its layers are looked at */
+struct output {             /* of a step, kept while its layers are looked at */
 	const char *digest; /* borrowed from the definition */
 	int64_t index;
 	cache_ref *ref; /* owned, or: */
@@ -230,7 +231,8 @@ static void collect_outputs(void *data, const struct solver_visit *visit)
 	GArray *outputs = data;
 	for (size_t i = 0; i < visit->n_outputs; i++) {
 		const struct solver_output *from = &visit->outputs[i];
-		struct output o = {.digest = visit->vertex->digest.text, .index = from->index, .id = g_strdup(from->id)};
+		struct output o = {
+			.digest = visit->vertex->digest.text, .index = from->index, .id = g_strdup(from->id)};
 		if (from->result)
 			o.ref = cache_ref_ref(from->result);
 		if (o.ref || o.id)

@@ -23,7 +23,8 @@ provenance *provenance_new(struct build *build);
 void provenance_free(provenance *p);
 provenance_scope *provenance_get_scope(const provenance *p); /* the root; borrowed */
 bool provenance_read_options(provenance *p, GError **error);
-/* Errors: "provenance materials are incomplete ..." when complete ones were asked for. Replaces what was captured before. */
+/* Errors: "provenance materials are incomplete ..." when complete ones were asked for. Replaces what was captured
+ * before. */
 bool provenance_capture_result(provenance *p, build_result *result, GError **error);
 /* For exporters; none unless asked for. Borrowed. */
 const struct export_attestation *provenance_attestations(const provenance *p, size_t *ret_n);

@@ -60,7 +60,8 @@ static bool same_source(const struct provenance_source *a, const struct provenan
 				    strcmp(a->platform.os_version, b->platform.os_version) == 0);
 }
 
-void provenance_capture_add_source(provenance_capture *c, enum provenance_kind kind, const struct provenance_source *source)
+void provenance_capture_add_source(provenance_capture *c, enum provenance_kind kind,
+				   const struct provenance_source *source)
 {
 	struct provenance_source one = *source;
 	bool is_address = kind == PROVENANCE_GIT || kind == PROVENANCE_HTTP;
@@ -144,12 +145,14 @@ static void drop_digests_beside_tags(GPtrArray *images)
 {
 	g_autoptr(GHashTable) tagged = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	for (guint i = 0; i < images->len; i++) {
-		g_autoptr(reference) r = reference_parse_normalized(((struct provenance_source *)images->pdata[i])->name, NULL);
+		g_autoptr(reference) r =
+			reference_parse_normalized(((struct provenance_source *)images->pdata[i])->name, NULL);
 		if (r && !r->digest)
 			g_hash_table_add(tagged, name_and_tag(r));
 	}
 	for (guint i = images->len; i-- > 0;) {
-		g_autoptr(reference) r = reference_parse_normalized(((struct provenance_source *)images->pdata[i])->name, NULL);
+		g_autoptr(reference) r =
+			reference_parse_normalized(((struct provenance_source *)images->pdata[i])->name, NULL);
 		g_autofree char *name = r && r->digest ? name_and_tag(r) : NULL;
 		if (name && g_hash_table_contains(tagged, name))
 			g_ptr_array_remove_index(images, i);
@@ -169,7 +172,8 @@ void provenance_capture_settle(provenance_capture *c)
 
 GHashTable *provenance_args(GHashTable *options)
 {
-	static const char *const of_this_machine[] = {"cgroup-parent", "image-resolve-mode", "platform", "cache-imports", NULL};
+	static const char *const of_this_machine[] = {"cgroup-parent", "image-resolve-mode", "platform",
+						      "cache-imports", NULL};
 	GHashTable *args = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	const char *context = g_hash_table_lookup(options, "contextkey");
 	GHashTableIter iter;

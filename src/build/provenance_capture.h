@@ -41,14 +41,15 @@ typedef struct provenance_capture {
 	GPtrArray *secrets, *ssh;             /* of struct provenance_id * */
 	struct provenance_request request;    /* args NULL: no frontend made it */
 	struct provenance_request root;       /* of whoever asked the frontend; args NULL: nothing to say */
-	bool network;                   /* a step had a network */
-	bool incomplete;                /* something was used that sources do not tell */
+	bool network;                         /* a step had a network */
+	bool incomplete;                      /* something was used that sources do not tell */
 } provenance_capture;
 
 provenance_capture *provenance_capture_new(void);
 void provenance_capture_free(provenance_capture *c);
 /* Copies; what is there already is not added twice. */
-void provenance_capture_add_source(provenance_capture *c, enum provenance_kind kind, const struct provenance_source *source);
+void provenance_capture_add_source(provenance_capture *c, enum provenance_kind kind,
+				   const struct provenance_source *source);
 void provenance_capture_add_secret(provenance_capture *c, const char *id, bool optional);
 void provenance_capture_add_ssh(provenance_capture *c, const char *id, bool optional);
 /* Everything but the requests. */

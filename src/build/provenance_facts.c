@@ -57,7 +57,8 @@ static char *git_name(const Pb__SourceOp *op, const char *rest)
 
 static void add_git_access(provenance_capture *c, const Pb__SourceOp *op)
 {
-	const char *token = llb_source_attr(op, "git.authtokensecret"), *header = llb_source_attr(op, "git.authheadersecret");
+	const char *token = llb_source_attr(op, "git.authtokensecret"),
+		   *header = llb_source_attr(op, "git.authheadersecret");
 	const char *agent = llb_source_attr(op, "git.mountsshsock");
 	if (token && *token)
 		provenance_capture_add_secret(c, token, true);
@@ -80,8 +81,9 @@ static void add_source(provenance_capture *c, const struct solver_visit *visit)
 	const char *rest = separator + strlen("://");
 	g_autofree char *pin = ops_source_pin(visit->op);
 	g_autofree char *git = row->kind == PROVENANCE_GIT ? git_name(op, rest) : NULL;
-	struct provenance_source one = {
-		.name = git ? git : (char *)(row->whole ? op->identifier : rest), .pin = pin, .is_local = row->is_local};
+	struct provenance_source one = {.name = git ? git : (char *)(row->whole ? op->identifier : rest),
+					.pin = pin,
+					.is_local = row->is_local};
 	if (row->kind == PROVENANCE_IMAGE)
 		platform_of(visit->vertex, &one);
 	if (row->kind == PROVENANCE_GIT)

@@ -12,7 +12,8 @@ static bool read_version(struct provenance_options *o, const char *value, GError
 	o->v02 = strcmp(value, "v0.2") == 0;
 	if (o->v02 || strcmp(value, "v1") == 0)
 		return true;
-	return error_set(error, ERROR_UNKNOWN, *value ? "invalid provenance SLSA version: %s" : "provenance SLSA version cannot be empty%s",
+	return error_set(error, ERROR_UNKNOWN,
+			 *value ? "invalid provenance SLSA version: %s" : "provenance SLSA version cannot be empty%s",
 			 value);
 }
 
@@ -68,8 +69,9 @@ static const struct parameter {
 	const char *name;
 	bool (*read)(struct provenance_options *o, const char *value, GError **error);
 } parameters[] = {
-	{"version", read_version},	    {"mode", read_mode},	  {"reproducible", read_reproducible},
-	{"complete-materials", read_complete}, {"inline-only", read_inline}, {"builder-id", read_builder},
+	{"version", read_version},           {"mode", read_mode},
+	{"reproducible", read_reproducible}, {"complete-materials", read_complete},
+	{"inline-only", read_inline},        {"builder-id", read_builder},
 	{"filename", read_filename},
 };
 
@@ -120,7 +122,8 @@ static bool read_one(struct provenance_options *o, const char *key, const char *
 
 bool provenance_options_read(struct provenance_options *ret, GHashTable *attrs, GError **error)
 {
-	struct provenance_options o = {.max = true, .builder_id = g_strdup(""), .filename = g_strdup("provenance.json")};
+	struct provenance_options o = {
+		.max = true, .builder_id = g_strdup(""), .filename = g_strdup("provenance.json")};
 	GHashTableIter iter;
 	gpointer key, value;
 	g_hash_table_iter_init(&iter, attrs);

@@ -6,8 +6,8 @@
  *	if (!provenance_options_read(&o, frontend_attrs, error)) ...
  *	provenance_options_clear(&o);
  *
- * Errors: unknown attestation type "x", failed to parse provenance, invalid provenance SLSA version: x, invalid mode "x",
- * failed to parse reproducible flag "x", failed to parse complete-materials flag "x". Thread: one at a time.
+ * Errors: unknown attestation type "x", failed to parse provenance, invalid provenance SLSA version: x, invalid mode
+ *"x", failed to parse reproducible flag "x", failed to parse complete-materials flag "x". Thread: one at a time.
  */
 #pragma once
 #include "base/error.h"

@@ -15,7 +15,7 @@ struct writing {
 	json_writer *w;
 	struct request_view request, root;
 	bool has_root;
-	bool scrubbed; /* arguments were left out */
+	bool scrubbed;           /* arguments were left out */
 	provenance_steps *steps; /* NULL: mode=min */
 };
 
@@ -249,7 +249,8 @@ static void put_vcs(const struct writing *s)
 {
 	if (g_hash_table_size(s->request.vcs) == 0)
 		return;
-	g_autoptr(GList) keys = g_list_sort(g_hash_table_get_keys(s->request.vcs), (GCompareFunc)(void (*)(void))strcmp);
+	g_autoptr(GList) keys =
+		g_list_sort(g_hash_table_get_keys(s->request.vcs), (GCompareFunc)(void (*)(void))strcmp);
 	json_key(s->w, "vcs");
 	json_object_begin(s->w);
 	for (const GList *k = keys; k; k = k->next)

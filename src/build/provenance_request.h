@@ -12,8 +12,8 @@
 #include "build/provenance_capture.h"
 
 struct request_view {
-	const char *frontend;              /* borrowed from the capture; "": none */
-	char *uri, *digest, *path;         /* owned; uri and path "": none; digest NULL: none, else hex */
+	const char *frontend;      /* borrowed from the capture; "": none */
+	char *uri, *digest, *path; /* owned; uri and path "": none; digest NULL: none, else hex */
 	const char *digest_algorithm;
 	GHashTable *args; /* owned */
 	GHashTable *vcs;  /* owned: options vcs:NAME by NAME, once taken */

@@ -43,8 +43,8 @@ void provenance_scope_free(provenance_scope *s)
 	g_free(s);
 }
 
-void provenance_scope_note_image(provenance_scope *s, const char *ref, const struct platform *platform, const char *digest,
-				 bool is_local)
+void provenance_scope_note_image(provenance_scope *s, const char *ref, const struct platform *platform,
+				 const char *digest, bool is_local)
 {
 	struct provenance_source image = {
 		.name = (char *)ref, .pin = (char *)digest, .is_local = is_local, .has_platform = platform != NULL};

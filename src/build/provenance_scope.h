@@ -19,8 +19,8 @@ typedef struct provenance_scope provenance_scope;
 provenance_scope *provenance_scope_new(provenance_scope *parent, const char *frontend, GHashTable *options);
 void provenance_scope_free(provenance_scope *root);
 /* A lookup of an image. platform may be NULL. */
-void provenance_scope_note_image(provenance_scope *s, const char *ref, const struct platform *platform, const char *digest,
-				 bool is_local);
+void provenance_scope_note_image(provenance_scope *s, const char *ref, const struct platform *platform,
+				 const char *digest, bool is_local);
 /* A definition whose result was built. Counted. */
 void provenance_scope_note_built(provenance_scope *s, llb_definition *definition);
 

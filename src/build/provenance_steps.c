@@ -152,7 +152,8 @@ static void put_step(json_writer *w, const provenance_steps *s, const struct ste
 		for (size_t i = 0; i < one->op->n_inputs; i++) {
 			char text[64];
 			g_snprintf(text, sizeof text, "step%d:%" G_GINT64_FORMAT,
-				   provenance_steps_find(s, one->op->inputs[i]->digest), (gint64)one->op->inputs[i]->index);
+				   provenance_steps_find(s, one->op->inputs[i]->digest),
+				   (gint64)one->op->inputs[i]->index);
 			json_put_string(w, text);
 		}
 		json_array_end(w);
@@ -243,7 +244,8 @@ static bool put_info(json_writer *w, const Pb__SourceInfo *info, GError **error)
 	return true;
 }
 
-bool provenance_source_write(json_writer *w, const Pb__Definition *definition, const provenance_steps *s, GError **error)
+bool provenance_source_write(json_writer *w, const Pb__Definition *definition, const provenance_steps *s,
+			     GError **error)
 {
 	const Pb__Source *source = definition ? definition->source : NULL;
 	if (!source || source->n_infos == 0)

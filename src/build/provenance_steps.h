@@ -21,6 +21,7 @@ void provenance_steps_free(provenance_steps *s);
 int provenance_steps_find(const provenance_steps *s, const char *digest);
 void provenance_steps_write(json_writer *w, const provenance_steps *s);
 /* The object "source": where the steps stand, and in what files. Nothing when the definition does not say. */
-bool provenance_source_write(json_writer *w, const Pb__Definition *definition, const provenance_steps *s, GError **error);
+bool provenance_source_write(json_writer *w, const Pb__Definition *definition, const provenance_steps *s,
+			     GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(provenance_steps, provenance_steps_free)

@@ -11,7 +11,7 @@
 #include "export/exporter.h"
 
 struct attestation_subject {
-	char *name;        /* owned: a package URL or a path */
+	char *name; /* owned: a package URL or a path */
 	struct digest digest;
 };
 void attestation_subject_clear(void *subject);

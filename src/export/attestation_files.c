@@ -72,7 +72,8 @@ static void extra_clear(void *data)
 }
 
 /* "p-provenance.json", or "p-provenance.linux_amd64.json" where trees of several platforms lie in one directory. */
-static char *file_name(const struct export_attestation *a, const struct result_tree *tree, const char *prefix, bool with_platform)
+static char *file_name(const struct export_attestation *a, const struct result_tree *tree, const char *prefix,
+		       bool with_platform)
 {
 	g_autofree char *base = g_path_get_basename(a->file_name);
 	g_autofree char *name = g_strconcat(prefix, base, NULL);

@@ -27,7 +27,8 @@ static GArray *subjects_of(const struct attestation_request *r, GError **error)
 	return g_steal_pointer(&list);
 }
 
-static oci_descriptor *store_blob(const struct attestation_request *r, GBytes *bytes, const char *media_type, GError **error)
+static oci_descriptor *store_blob(const struct attestation_request *r, GBytes *bytes, const char *media_type,
+				  GError **error)
 {
 	gsize n;
 	const void *data = g_bytes_get_data(bytes, &n);
@@ -40,7 +41,8 @@ static oci_descriptor *store_blob(const struct attestation_request *r, GBytes *b
 	return oci_descriptor_new(media_type, &digest, (int64_t)n);
 }
 
-static bool write_statements(struct image_manifest *m, const struct attestation_request *r, struct work *work, GError **error)
+static bool write_statements(struct image_manifest *m, const struct attestation_request *r, struct work *work,
+			     GError **error)
 {
 	g_autoptr(GArray) subjects = subjects_of(r, error);
 	for (guint i = 0; subjects && i < r->attestations->len; i++) {
@@ -91,13 +93,15 @@ static bool write_config(struct image_manifest *m, const struct attestation_requ
 	return m->config != NULL;
 }
 
-static bool write_manifest(struct image_manifest *m, const struct attestation_request *r, struct work *work, GError **error)
+static bool write_manifest(struct image_manifest *m, const struct attestation_request *r, struct work *work,
+			   GError **error)
 {
 	g_autoptr(oci_manifest) document = oci_manifest_new(OCI_MANIFEST);
 	document->config = oci_descriptor_copy(m->config);
 	for (guint i = 0; i < m->statements->len; i++)
-		g_ptr_array_add(document->layers,
-				oci_descriptor_copy(((const struct image_document *)m->statements->pdata[i])->descriptor));
+		g_ptr_array_add(
+			document->layers,
+			oci_descriptor_copy(((const struct image_document *)m->statements->pdata[i])->descriptor));
 	if (r->artifact) {
 		document->config->data = g_bytes_ref(m->config_bytes);
 		document->artifact_type = g_strdup(ARTIFACT_TYPE);
@@ -118,7 +122,8 @@ static bool write_manifest(struct image_manifest *m, const struct attestation_re
 	return true;
 }
 
-struct image_manifest *attestation_manifest_write(const struct attestation_request *r, struct work *work, GError **error)
+struct image_manifest *attestation_manifest_write(const struct attestation_request *r, struct work *work,
+						  GError **error)
 {
 	static const struct platform nowhere = {.os = "unknown", .architecture = "unknown"};
 	struct image_manifest *m = image_manifest_new();

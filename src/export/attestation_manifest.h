@@ -19,4 +19,5 @@ struct attestation_request {
 	bool artifact;
 };
 /* The descriptor is as the index shows it. Owned by the caller (image_manifest_free). */
-struct image_manifest *attestation_manifest_write(const struct attestation_request *r, struct work *work, GError **error);
+struct image_manifest *attestation_manifest_write(const struct attestation_request *r, struct work *work,
+						  GError **error);

@@ -65,7 +65,8 @@ static bool add_entry(void *data, const struct fssync_stat *stat, int parent_fd,
 	if (stat->mode & FSSYNC_MODE_TYPE || *stat->linkname || stat->size == 0)
 		return true;
 	const struct fssync_extra *extra = parent_fd < 0 ? fssync_root_extra(u->root, name) : NULL;
-	scoped_fd fd = extra ? fcntl(extra->fd, F_DUPFD_CLOEXEC, 0) : openat(parent_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	scoped_fd fd = extra ? fcntl(extra->fd, F_DUPFD_CLOEXEC, 0)
+			     : openat(parent_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0 || (extra && lseek(fd, 0, SEEK_SET) < 0))
 		return error_set_errno(error, errno, "open %s", stat->path);
 	if (tar_stream_data(&u->stream, fd, stat->size, u->cancel, error))

@@ -9,6 +9,7 @@
 #pragma once
 #include "format/platform.h"
 
-/* type: "docker", or "oci" for a layout. platform and ref_type ("blob") may be NULL. Owned. Errors: of the reference. */
+/* type: "docker", or "oci" for a layout. platform and ref_type ("blob") may be NULL. Owned. Errors: of the reference.
+ */
 char *purl_of_image(const char *type, const char *image, const struct platform *platform, const char *ref_type,
 		    GError **error);

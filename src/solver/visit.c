@@ -33,7 +33,8 @@ static void tell(const struct visiting *call, const struct vertex *v)
 		const struct edge *own = v->edges->pdata[i], *e = edge_resolve(v->edges->pdata[i]);
 		const struct record *saved = e->has_result ? NULL : newest_of_ours(e);
 		if (e->has_result || saved)
-			outputs[n++] = (struct solver_output){own->index, e->has_result ? e->result : NULL, saved ? saved->result : NULL};
+			outputs[n++] = (struct solver_output){own->index, e->has_result ? e->result : NULL,
+							      saved ? saved->result : NULL};
 	}
 	struct solver_visit visit = {
 		.vertex = v->llb, .op = v->op_made ? &v->op : NULL, .outputs = outputs, .n_outputs = n};

@@ -13,15 +13,19 @@ static void test_read(void)
 	static const struct {
 		const char *key, *value, *want;
 	} rows[] = {
-		{"target", "x", "wanted=0 v02=0 max=1 reproducible=0 complete=0 inline=0 builder= file=provenance.json"},
-		{"attest:provenance", "", "wanted=1 v02=0 max=1 reproducible=0 complete=0 inline=0 builder= file=provenance.json"},
+		{"target", "x",
+		 "wanted=0 v02=0 max=1 reproducible=0 complete=0 inline=0 builder= file=provenance.json"},
+		{"attest:provenance", "",
+		 "wanted=1 v02=0 max=1 reproducible=0 complete=0 inline=0 builder= file=provenance.json"},
 		{"attest:Provenance", "mode=min,inline-only=true",
 		 "wanted=1 v02=0 max=0 reproducible=0 complete=0 inline=1 builder= file=provenance.json"},
-		{"build-arg:BUILDKIT_ATTEST_PROVENANCE", "version=v0.2,mode=full,reproducible=1,complete-materials=true",
+		{"build-arg:BUILDKIT_ATTEST_PROVENANCE",
+		 "version=v0.2,mode=full,reproducible=1,complete-materials=true",
 		 "wanted=1 v02=1 max=1 reproducible=1 complete=1 inline=0 builder= file=provenance.json"},
 		{"attest:provenance", "\"builder-id=https://b/?a,b\",filename=p.json,inline-only=maybe,other",
 		 "wanted=1 v02=0 max=1 reproducible=0 complete=0 inline=0 builder=https://b/?a,b file=p.json"},
-		{"attest:sbom", "generator=x", "wanted=0 v02=0 max=1 reproducible=0 complete=0 inline=0 builder= file=provenance.json"},
+		{"attest:sbom", "generator=x",
+		 "wanted=0 v02=0 max=1 reproducible=0 complete=0 inline=0 builder= file=provenance.json"},
 	};
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
 		g_autoptr(GHashTable) attrs = attrs_of(rows[i].key, rows[i].value);
@@ -29,9 +33,9 @@ static void test_read(void)
 		GError *error = NULL;
 		g_assert_true(provenance_options_read(&o, attrs, &error));
 		g_assert_no_error(error);
-		g_autofree char *got = g_strdup_printf("wanted=%d v02=%d max=%d reproducible=%d complete=%d inline=%d builder=%s file=%s",
-						       o.wanted, o.v02, o.max, o.reproducible, o.complete_materials, o.inline_only,
-						       o.builder_id, o.filename);
+		g_autofree char *got = g_strdup_printf(
+			"wanted=%d v02=%d max=%d reproducible=%d complete=%d inline=%d builder=%s file=%s", o.wanted,
+			o.v02, o.max, o.reproducible, o.complete_materials, o.inline_only, o.builder_id, o.filename);
 		g_assert_cmpstr(got, ==, rows[i].want);
 		provenance_options_clear(&o);
 	}

@@ -41,7 +41,8 @@ static void add(provenance_capture *c, enum provenance_kind kind, const char *na
 static provenance_capture *capture_new(void)
 {
 	provenance_capture *c = provenance_capture_new();
-	struct provenance_source image = {.name = (char *)"docker.io/library/base:1", .pin = (char *)"sha256:" HEX, .has_platform = true};
+	struct provenance_source image = {
+		.name = (char *)"docker.io/library/base:1", .pin = (char *)"sha256:" HEX, .has_platform = true};
 	platform_parse("linux/amd64", &image.platform, NULL);
 	provenance_capture_add_source(c, PROVENANCE_IMAGE, &image);
 	image.name = (char *)"docker.io/library/base:1@sha256:" HEX;
@@ -80,8 +81,8 @@ static char *written(const struct provenance_predicate *p)
 }
 
 #define MATERIALS                                                                                                      \
-	"[{\"uri\":\"pkg:docker/base@1?platform=linux%2Famd64\",\"digest\":{\"sha256\":\"" HEX "\"}},"                     \
-	"{\"uri\":\"https://xxxxx:xxxxx@h/x.git#v1\",\"digest\":{\"sha1\":\"" COMMIT "\"}},"                               \
+	"[{\"uri\":\"pkg:docker/base@1?platform=linux%2Famd64\",\"digest\":{\"sha256\":\"" HEX "\"}},"                 \
+	"{\"uri\":\"https://xxxxx:xxxxx@h/x.git#v1\",\"digest\":{\"sha1\":\"" COMMIT "\"}},"                           \
 	"{\"uri\":\"https://xxxxx:xxxxx@h/file\",\"digest\":{\"sha256\":\"" HEX "\"}}]"
 #define SHOWN_ARGS "\"context:more\":\"https://xxxxx:xxxxx@h/more.git\""
 #define CONFIG_SOURCE "\"uri\":\"https://xxxxx:xxxxx@h/x.git#v1:dir\",\"digest\":{\"sha1\":\"" COMMIT "\"}"
@@ -95,12 +96,16 @@ static void test_min_v1(void)
 	g_assert_cmpstr(
 		got, ==,
 		"{\"buildDefinition\":{\"buildType\":\"https://github.com/moby/buildkit/blob/master/docs/attestations/"
-		"slsa-definitions.md\",\"resolvedDependencies\":" MATERIALS ",\"externalParameters\":{\"configSource\":{" CONFIG_SOURCE
+		"slsa-definitions.md\",\"resolvedDependencies\":" MATERIALS
+		",\"externalParameters\":{\"configSource\":{" CONFIG_SOURCE
 		",\"path\":\"Dockerfile\"},\"request\":{\"frontend\":\"dockerfile.v0\",\"args\":{" SHOWN_ARGS
-		",\"target\":\"last\"},\"compatibilityVersion\":30}},\"internalParameters\":{\"builderPlatform\":\"linux/amd64\","
-		"\"dockerfileVersion\":\"1.0\"}},\"runDetails\":{\"builder\":{\"id\":\"b\"},\"metadata\":{\"invocationId\":\"i\","
-		"\"startedOn\":\"2020-09-13T12:26:40Z\",\"finishedOn\":\"2020-09-13T12:26:40.000000001Z\",\"buildkit_metadata\":{" VCS
-		"},\"buildkit_hermetic\":true,\"buildkit_completeness\":{\"request\":false,\"resolvedDependencies\":true}}}}");
+		",\"target\":\"last\"},\"compatibilityVersion\":30}},\"internalParameters\":{\"builderPlatform\":"
+		"\"linux/amd64\","
+		"\"dockerfileVersion\":\"1.0\"}},\"runDetails\":{\"builder\":{\"id\":\"b\"},\"metadata\":{"
+		"\"invocationId\":\"i\","
+		"\"startedOn\":\"2020-09-13T12:26:40Z\",\"finishedOn\":\"2020-09-13T12:26:40.000000001Z\",\"buildkit_"
+		"metadata\":{" VCS "},\"buildkit_hermetic\":true,\"buildkit_completeness\":{\"request\":false,"
+				   "\"resolvedDependencies\":true}}}}");
 }
 
 /* A step of a definition, told with what it needs of a client but not with whose client that was. */
@@ -152,39 +157,49 @@ static void test_max(bool v02, const char *format)
 }
 
 #define ARGS "\"args\":{\"build-arg:A\":\"private\"," SHOWN_ARGS ",\"label:l\":\"v\",\"target\":\"last\"}"
-#define IDS "\"secrets\":[{\"id\":\"token\"}],\"ssh\":[{\"id\":\"default\",\"optional\":true}],\"locals\":[{\"name\":\"context\"}]"
+#define IDS                                                                                                            \
+	"\"secrets\":[{\"id\":\"token\"}],\"ssh\":[{\"id\":\"default\",\"optional\":true}],\"locals\":[{\"name\":"     \
+	"\"context\"}]"
 #define LAYERS                                                                                                         \
-	"\"layers\":{\"step0:0\":[[{\"mediaType\":\"application/vnd.oci.image.layer.v1.tar+gzip\",\"digest\":\"LAYER\",\"size\":7}]]}"
+	"\"layers\":{\"step0:0\":[[{\"mediaType\":\"application/"                                                      \
+	"vnd.oci.image.layer.v1.tar+gzip\",\"digest\":\"LAYER\",\"size\":7}]]}"
 
 static void test_max_v1(void)
 {
 	test_max(false,
 		 "{\"buildDefinition\":{\"buildType\":\"https://github.com/moby/buildkit/blob/master/docs/attestations/"
-		 "slsa-definitions.md\",\"resolvedDependencies\":" MATERIALS ",\"externalParameters\":{\"configSource\":{" CONFIG_SOURCE
+		 "slsa-definitions.md\",\"resolvedDependencies\":" MATERIALS
+		 ",\"externalParameters\":{\"configSource\":{" CONFIG_SOURCE
 		 ",\"path\":\"Dockerfile\"},\"request\":{\"frontend\":\"dockerfile.v0\"," ARGS "," IDS
 		 ",\"compatibilityVersion\":30}},\"internalParameters\":{\"buildConfig\":{\"digestMapping\":MAPPING,"
-		 "\"llbDefinition\":[{\"id\":\"step0\",\"op\":{\"Op\":{\"source\":{\"attrs\":{\"local.followpaths\":\"[\\\"f\\\"]\"},"
+		 "\"llbDefinition\":[{\"id\":\"step0\",\"op\":{\"Op\":{\"source\":{\"attrs\":{\"local.followpaths\":\"["
+		 "\\\"f\\\"]\"},"
 		 "\"identifier\":\"local://context\"}},\"constraints\":{}}},{\"id\":\"step1\",\"inputs\":[\"step0:0\"],"
 		 "\"op\":{\"Op\":{}}}]},\"builderPlatform\":\"linux/amd64\",\"dockerfileVersion\":\"1.0\"}},"
 		 "\"runDetails\":{\"builder\":{\"id\":\"b\"},\"metadata\":{\"invocationId\":\"i\","
-		 "\"startedOn\":\"2020-09-13T12:26:40Z\",\"finishedOn\":\"2020-09-13T12:26:40.000000001Z\",\"buildkit_metadata\":{" VCS
-		 "," LAYERS "},\"buildkit_completeness\":{\"request\":true,\"resolvedDependencies\":false},"
+		 "\"startedOn\":\"2020-09-13T12:26:40Z\",\"finishedOn\":\"2020-09-13T12:26:40.000000001Z\",\"buildkit_"
+		 "metadata\":{" VCS "," LAYERS
+		 "},\"buildkit_completeness\":{\"request\":true,\"resolvedDependencies\":false},"
 		 "\"buildkit_reproducible\":true}}}");
 }
 
 static void test_max_v02(void)
 {
-	test_max(true,
-		 "{\"builder\":{\"id\":\"b\"},\"buildType\":\"https://mobyproject.org/buildkit@v1\",\"materials\":" MATERIALS
-		 ",\"invocation\":{\"configSource\":{" CONFIG_SOURCE
-		 ",\"entryPoint\":\"Dockerfile\"},\"parameters\":{\"frontend\":\"dockerfile.v0\"," ARGS "," IDS
-		 ",\"compatibilityVersion\":30},\"environment\":{\"dockerfileVersion\":\"1.0\",\"platform\":\"linux/amd64\"}},"
-		 "\"buildConfig\":{\"llbDefinition\":[{\"id\":\"step0\",\"op\":{\"Op\":{\"source\":{\"identifier\":\"local://context\","
-		 "\"attrs\":{\"local.followpaths\":\"[\\\"f\\\"]\"}}},\"constraints\":{}}},{\"id\":\"step1\",\"op\":{\"Op\":{}},"
-		 "\"inputs\":[\"step0:0\"]}],\"digestMapping\":MAPPING},\"metadata\":{\"buildInvocationID\":\"i\","
-		 "\"buildStartedOn\":\"2020-09-13T12:26:40Z\",\"buildFinishedOn\":\"2020-09-13T12:26:40.000000001Z\","
-		 "\"completeness\":{\"parameters\":true,\"environment\":true,\"materials\":false},\"reproducible\":true,"
-		 "\"https://mobyproject.org/buildkit@v1#metadata\":{" VCS "," LAYERS "}}}");
+	test_max(
+		true,
+		"{\"builder\":{\"id\":\"b\"},\"buildType\":\"https://mobyproject.org/"
+		"buildkit@v1\",\"materials\":" MATERIALS ",\"invocation\":{\"configSource\":{" CONFIG_SOURCE
+		",\"entryPoint\":\"Dockerfile\"},\"parameters\":{\"frontend\":\"dockerfile.v0\"," ARGS "," IDS
+		",\"compatibilityVersion\":30},\"environment\":{\"dockerfileVersion\":\"1.0\",\"platform\":\"linux/"
+		"amd64\"}},"
+		"\"buildConfig\":{\"llbDefinition\":[{\"id\":\"step0\",\"op\":{\"Op\":{\"source\":{\"identifier\":"
+		"\"local://context\","
+		"\"attrs\":{\"local.followpaths\":\"[\\\"f\\\"]\"}}},\"constraints\":{}}},{\"id\":\"step1\",\"op\":{"
+		"\"Op\":{}},"
+		"\"inputs\":[\"step0:0\"]}],\"digestMapping\":MAPPING},\"metadata\":{\"buildInvocationID\":\"i\","
+		"\"buildStartedOn\":\"2020-09-13T12:26:40Z\",\"buildFinishedOn\":\"2020-09-13T12:26:40.000000001Z\","
+		"\"completeness\":{\"parameters\":true,\"environment\":true,\"materials\":false},\"reproducible\":true,"
+		"\"https://mobyproject.org/buildkit@v1#metadata\":{" VCS "," LAYERS "}}}");
 }
 
 /* Whoever asked the frontend is told when that was another request. */
@@ -199,7 +214,8 @@ static void test_root(void)
 	g_free(c->root.frontend);
 	c->root.frontend = g_strdup("");
 	g_autofree char *other = written(&p);
-	const char *root = strstr(other, "\"root\":{\"configSource\":{" CONFIG_SOURCE ",\"path\":\"Dockerfile\"},\"request\":{\"args\":");
+	const char *root = strstr(other, "\"root\":{\"configSource\":{" CONFIG_SOURCE
+					 ",\"path\":\"Dockerfile\"},\"request\":{\"args\":");
 	g_assert_nonnull(root);
 	g_assert_null(strstr(other, "private"));
 	g_assert_null(strstr(other, "password"));

@@ -11,7 +11,8 @@ static const struct row {
 	{"docker", "docker.io/library/alpine:3", "linux/arm/v7", NULL, "pkg:docker/alpine@3?platform=linux%2Farm%2Fv7"},
 	{"docker", "127.0.0.1:5000/a/b:v1", NULL, NULL, "pkg:docker/127.0.0.1%3A5000/a/b@v1"},
 	{"docker", "alpine@" DIGEST, NULL, NULL, "pkg:docker/alpine?digest=" DIGEST},
-	{"docker", "alpine:3@" DIGEST, "linux/amd64", NULL, "pkg:docker/alpine@3?digest=" DIGEST "&platform=linux%2Famd64"},
+	{"docker", "alpine:3@" DIGEST, "linux/amd64", NULL,
+	 "pkg:docker/alpine@3?digest=" DIGEST "&platform=linux%2Famd64"},
 	{"oci", "layout:v1", "linux/amd64", NULL, "pkg:oci/layout@v1?platform=linux%2Famd64"},
 	{"docker", "alpine@" DIGEST, NULL, "blob", "pkg:docker/alpine?digest=" DIGEST "&ref_type=blob"},
 };
@@ -23,7 +24,8 @@ static void test_images(void)
 		GError *error = NULL;
 		if (rows[i].platform)
 			g_assert_true(platform_parse(rows[i].platform, &p, NULL));
-		g_autofree char *got = purl_of_image(rows[i].type, rows[i].image, rows[i].platform ? &p : NULL, rows[i].ref_type, &error);
+		g_autofree char *got = purl_of_image(rows[i].type, rows[i].image, rows[i].platform ? &p : NULL,
+						     rows[i].ref_type, &error);
 		g_assert_no_error(error);
 		g_assert_cmpstr(got, ==, rows[i].want);
 	}

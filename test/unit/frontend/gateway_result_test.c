@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "frontend/gateway/gateway_internal.h"
 
-/* What a frontend says of its own result is no provenance: it is not taken, so that nothing it says can pass for ours. */
+/* What a frontend says of its own result is no provenance: it is not taken, so that nothing it says can pass for ours.
+ */
 static void test_attestations(void)
 {
 	Gateway__Result wire = GATEWAY__RESULT__INIT;
