@@ -36,7 +36,8 @@ static bool rewrite_source(void *data, Pb__SourceOp *op, bool *ret_changed, GErr
 	return false;
 }
 
-llb_definition *build_load(const struct build *b, const struct bridge_solve_request *r, struct work *work, GError **error)
+llb_definition *build_load(const struct build *b, const struct bridge_solve_request *r, struct work *work,
+			   GError **error)
 {
 	g_autoptr(source_policy) p = source_policy_new();
 	if (!source_policy_add(p, b->request->source_policy, error) ||
@@ -58,7 +59,8 @@ llb_definition *build_load(const struct build *b, const struct bridge_solve_requ
 /* ---- lookups */
 
 /* The request's come before the build's here. ret: NULL when there are none. */
-static bool lookup_policy(const struct build *b, Policy__Policy *const *list, size_t n, source_policy **ret, GError **error)
+static bool lookup_policy(const struct build *b, Policy__Policy *const *list, size_t n, source_policy **ret,
+			  GError **error)
 {
 	g_autoptr(source_policy) p = source_policy_new();
 	if (!add_all(p, list, n, error) || !source_policy_add(p, b->request->source_policy, error))
@@ -98,8 +100,8 @@ static bool take_image(const Pb__SourceOp *op, const char *asked, struct bridge_
 {
 	r->oci_layout = g_str_has_prefix(op->identifier, "oci-layout://");
 	if (!r->oci_layout && !g_str_has_prefix(op->identifier, "docker-image://"))
-		return error_set(error, ERROR_UNKNOWN, "ref mutated by policy to non-image: docker-image://%s -> %s", asked,
-				 op->identifier);
+		return error_set(error, ERROR_UNKNOWN, "ref mutated by policy to non-image: docker-image://%s -> %s",
+				 asked, op->identifier);
 	r->ref = strstr(op->identifier, "://") + 3;
 	r->session_id = llb_source_attr(op, "oci.session");
 	r->store_id = llb_source_attr(op, "oci.store");

@@ -162,7 +162,8 @@ static bool convert(struct rule *r, Pb__SourceOp *op, bool *ret_changed, GError 
 	if (!compile(r, error))
 		return false;
 	const char *template = *u->identifier ? u->identifier : r->wire->selector->identifier;
-	g_autofree char *to = selector_format(r->selector, op->identifier, template, LIMIT_SOURCE_IDENTIFIER_BYTES, error);
+	g_autofree char *to =
+		selector_format(r->selector, op->identifier, template, LIMIT_SOURCE_IDENTIFIER_BYTES, error);
 	if (!to) {
 		g_prefix_error(error, "error formatting destination: ");
 		return false;
@@ -221,8 +222,9 @@ static bool apply_all(source_policy *p, Pb__SourceOp *op, bool *ret_changed, GEr
 	for (int n = 0; n <= CHANGES_MAX; n++) {
 		bool changed = false;
 		if (strlen(op->identifier) > LIMIT_SOURCE_IDENTIFIER_BYTES)
-			return error_set(error, ERROR_RESOURCE_EXHAUSTED, "identifier of a source has %zu bytes, limit is %lld",
-					 strlen(op->identifier), LIMIT_SOURCE_IDENTIFIER_BYTES);
+			return error_set(error, ERROR_RESOURCE_EXHAUSTED,
+					 "identifier of a source has %zu bytes, limit is %lld", strlen(op->identifier),
+					 LIMIT_SOURCE_IDENTIFIER_BYTES);
 		for (guint i = 0; i < p->policies->len && !changed; i++)
 			if (!apply_one(p->policies->pdata[i], op, &changed, error))
 				return false;

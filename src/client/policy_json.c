@@ -12,9 +12,10 @@ static const json_t *member(const json_t *object, const char *name)
 	const json_t *value = json_object_get(object, name);
 	const char *key;
 	json_t *other;
-	json_object_foreach((json_t *)object, key, other)
+	json_object_foreach((json_t *)object, key, other) {
 		if (!value && g_ascii_strcasecmp(key, name) == 0)
 			value = other;
+	}
 	return value && !json_is_null(value) ? value : NULL;
 }
 
@@ -35,16 +36,19 @@ static bool read_text(const json_t *object, const char *name, char **field, GErr
 }
 
 /* type and first: what the texts of errors name. */
-static bool read_enum(const json_t *object, const char *name, const ProtobufCEnumDescriptor *type, int *field, GError **error)
+static bool read_enum(const json_t *object, const char *name, const ProtobufCEnumDescriptor *type, int *field,
+		      GError **error)
 {
 	const json_t *value = member(object, name);
 	if (!value)
 		return true;
 	if (json_is_string(value)) {
-		const ProtobufCEnumValue *found = protobuf_c_enum_descriptor_get_value_by_name(type, json_string_value(value));
+		const ProtobufCEnumValue *found =
+			protobuf_c_enum_descriptor_get_value_by_name(type, json_string_value(value));
 		g_autofree char *quoted = go_quote(json_string_value(value));
 		if (!found)
-			return error_set(error, ERROR_INVALID_ARGUMENT, "unrecognized enum %s value %s", type->values[0].name, quoted);
+			return error_set(error, ERROR_INVALID_ARGUMENT, "unrecognized enum %s value %s",
+					 type->values[0].name, quoted);
 		*field = found->value;
 		return true;
 	}
@@ -52,7 +56,8 @@ static bool read_enum(const json_t *object, const char *name, const ProtobufCEnu
 		return wrong_type(name, "a string or a number", error);
 	json_int_t number = json_integer_value(value);
 	if (number < 0 || number > INT32_MAX || !protobuf_c_enum_descriptor_get_value(type, (int)number))
-		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid %s value: %" JSON_INTEGER_FORMAT, type->short_name, number);
+		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid %s value: %" JSON_INTEGER_FORMAT,
+				 type->short_name, number);
 	*field = (int)number;
 	return true;
 }
@@ -65,7 +70,8 @@ static bool list_of(const json_t *object, const char *name, const json_t **ret, 
 	if (*ret && !json_is_array(*ret))
 		return wrong_type(name, "a list", error);
 	return *ret_n <= LIMIT_PROTO_REPEATED ||
-	       error_set(error, ERROR_INVALID_ARGUMENT, "\"%s\" has %zu items, limit is %lld", name, *ret_n, LIMIT_PROTO_REPEATED);
+	       error_set(error, ERROR_INVALID_ARGUMENT, "\"%s\" has %zu items, limit is %lld", name, *ret_n,
+			 LIMIT_PROTO_REPEATED);
 }
 
 /* ret: NULL when there is none. */
@@ -148,7 +154,8 @@ static bool read_rule(const json_t *json, Policy__Rule *r, GError **error)
 		r->updates = g_new0(Policy__Update, 1);
 		policy__update__init(r->updates);
 	}
-	return (!select || read_selector(select, r->selector, error)) && (!updates || read_update(updates, r->updates, error));
+	return (!select || read_selector(select, r->selector, error)) &&
+	       (!updates || read_update(updates, r->updates, error));
 }
 
 static bool read_policy(const json_t *json, Policy__Policy *p, GError **error)

@@ -123,6 +123,13 @@ static bool check_syntax(const char *text, GError **error)
 
 /* ---- compiling and matching */
 
+/* Without the expression, which has our limits in front. */
+static const char *reason_of(const GError *why)
+{
+	const char *what = g_strrstr(why->message, ": ");
+	return what ? what + 2 : why->message;
+}
+
 go_regex *go_regex_new(const char *text, GError **error)
 {
 	if (strlen(text) > LIMIT_REGEX_BYTES) {
@@ -137,8 +144,7 @@ go_regex *go_regex_new(const char *text, GError **error)
 	g_autoptr(GError) why = NULL;
 	GRegex *compiled = g_regex_new(bounded, G_REGEX_DOLLAR_ENDONLY | G_REGEX_NEWLINE_LF, 0, &why);
 	if (!compiled) {
-		const char *what = g_strrstr(why->message, ": "); /* before: the expression with our limits in front */
-		syntax_error(text, what ? what + 2 : why->message, error);
+		syntax_error(text, reason_of(why), error);
 		return NULL;
 	}
 	go_regex *re = g_new0(go_regex, 1);
@@ -165,7 +171,8 @@ static bool find_match(const go_regex *re, const char *subject, size_t start, GM
 		return error_set(error, ERROR_INVALID_ARGUMENT, "text to match is not UTF-8");
 	bool found = g_regex_match_full(re->compiled, subject, -1, (gint)start, 0, &info, &why);
 	if (why)
-		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "matching regexp `%s`: %s", re->text, why->message);
+		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "matching regexp `%s`: %s", re->text,
+				 reason_of(why));
 	if (found)
 		*ret = g_steal_pointer(&info);
 	return found;
@@ -198,8 +205,8 @@ static bool find_group(void *data, const char *name, int number, const char **re
 }
 
 /* An empty match right behind another one is none. */
-static bool replace_one(GMatchInfo *info, const char *subject, size_t *last, size_t *next, const char *template, size_t max,
-			GString *out)
+static bool replace_one(GMatchInfo *info, const char *subject, size_t *last, size_t *next, const char *template,
+			size_t max, GString *out)
 {
 	gint from, to;
 	g_match_info_fetch_pos(info, 0, &from, &to);
@@ -232,7 +239,8 @@ char *go_regex_replace_all(const go_regex *re, const char *subject, const char *
 	}
 	g_string_append(out, subject + last);
 	if (!fits || out->len > max) {
-		error_set(error, ERROR_RESOURCE_EXHAUSTED, "replacement of regexp `%s` is longer than %zu bytes", re->text, max);
+		error_set(error, ERROR_RESOURCE_EXHAUSTED, "replacement of regexp `%s` is longer than %zu bytes",
+			  re->text, max);
 		return NULL;
 	}
 	return g_string_free(g_steal_pointer(&out), FALSE);

@@ -133,8 +133,8 @@ static char *format_stars(const selector *s, const char *subject, const char *te
 	GString *out = g_string_new(NULL);
 	bool fits = template_expand(template, find_star, &found, max, out);
 	if (!fits)
-		error_set(error, ERROR_RESOURCE_EXHAUSTED, "replacement of wildcard \"%s\" is longer than %zu bytes", s->text,
-			  max);
+		error_set(error, ERROR_RESOURCE_EXHAUSTED, "replacement of wildcard \"%s\" is longer than %zu bytes",
+			  s->text, max);
 	return g_string_free(out, !fits);
 }
 
