@@ -501,7 +501,7 @@ json_t *json_read(const void *bytes, size_t n, size_t max_bytes, const char *wha
 			  max_bytes);
 		return NULL;
 	}
-	if (depth_of(bytes, n) > LIMIT_JSON_DEPTH) {
+	if (depth_of(bytes, n) > (size_t)LIMIT_JSON_DEPTH) {
 		error_set(error, ERROR_INVALID_ARGUMENT, "%s is nested more than %lld levels deep", what,
 			  LIMIT_JSON_DEPTH);
 		return NULL;
