@@ -5,6 +5,7 @@
 #include "api/guard.h"
 #include "base/log.h"
 #include "rpc/rpc.h"
+#include "source/http_name.h"
 #include <string.h>
 
 static Google__Timestamp *timestamp_new(int64_t ns)
@@ -26,7 +27,7 @@ static void fill_attrs(Control__BuildHistoryRecord *record, GHashTable *attrs)
 		Control__BuildHistoryRecord__FrontendAttrsEntry *entry = g_new0(Control__BuildHistoryRecord__FrontendAttrsEntry, 1);
 		control__build_history_record__frontend_attrs_entry__init(entry);
 		entry->key = g_strdup(key);
-		entry->value = g_strdup(value);
+		entry->value = url_redact(value); /* a context's address may hold a password */
 		record->frontendattrs[record->n_frontendattrs++] = entry;
 	}
 }

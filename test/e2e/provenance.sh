@@ -83,6 +83,7 @@ attested inline mode=min,inline-only=true ,attestation-inline=true
 
 # Files: the subjects are what lies beside them.
 build "$WORK/c" --secret id=token,src="$WORK/secret" --opt attest:provenance=mode=max,filename=p.json \
+	--opt vcs:source=https://me:address-secret@127.0.0.1/x \
 	--output type=local,dest="$WORK/files",attestation-prefix=a- > "$WORK/said" 2>&1 || { cat "$WORK/said"; fail "local"; }
 cp "$WORK/files/a-p.json" "$WORK/files.att"
 holds files "{x['name']: x['digest']['sha256'] for x in s['subject']} == {
@@ -102,6 +103,7 @@ for line in open(sys.argv[1]):
 	for a in json.loads(line)['record'].get('Result', {}).get('Attestations', []):
 		print(a['digest'])" "$WORK/histories" | tail -n 1)
 [ -n "$digest" ] || { cat "$WORK/histories"; fail "no attestation in the history"; }
+never address-secret "$WORK/histories" # (a Dockerfile that an error quotes stays as it is)
 "$BIN/buildctl" debug get "$digest" > "$WORK/record" || fail "the attestation of a record cannot be read"
 grep -q '"buildDefinition"' "$WORK/record" || { cat "$WORK/record"; fail "no predicate"; }
 never password "$WORK/record"
