@@ -5,6 +5,8 @@
 
 #define DELAY_US G_USEC_PER_SEC
 #define INTERVAL_US (60 * G_USEC_PER_SEC)
+/* Until idle threads of pools have ended (GLib's 15 s), and what they and later calls freed can go back too. */
+#define TRIM_AGAIN_US (17 * G_USEC_PER_SEC)
 
 struct collector {
 	worker *worker;
@@ -14,6 +16,7 @@ struct collector {
 	GCond changed;
 	gint64 due;     /* monotonic time, 0: nothing to do; mu */
 	gint64 trim_at; /* likewise: builds have ended, and what they freed goes back to the system */
+	bool trimmed;   /* once since */
 	gint64 last;
 	bool stop;
 };
@@ -21,7 +24,8 @@ struct collector {
 /* Arenas of many threads keep what a burst of builds has freed; with mu held. */
 static void trim(collector *c)
 {
-	c->trim_at = 0;
+	c->trim_at = c->trimmed ? 0 : g_get_monotonic_time() + TRIM_AGAIN_US;
+	c->trimmed = true;
 	g_mutex_unlock(&c->mu);
 	malloc_trim(0);
 	g_mutex_lock(&c->mu);
@@ -81,11 +85,12 @@ void collector_poke(collector *c)
 {
 	g_mutex_lock(&c->mu);
 	gint64 soon = g_get_monotonic_time() + DELAY_US;
-	bool asleep = c->due == 0 && c->trim_at == 0;
+	bool sooner = c->due == 0 || c->trim_at == 0 || c->trim_at > soon;
 	if (c->due == 0)
 		c->due = MAX(soon, c->last ? c->last + INTERVAL_US : 0);
 	c->trim_at = soon; /* later, while builds go on ending */
-	if (asleep)
+	c->trimmed = false;
+	if (sooner)
 		g_cond_signal(&c->changed);
 	g_mutex_unlock(&c->mu);
 }

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #define SESSION_PREFIX "random:"
-#define TABLE_MAX 16384 /* entries in memory; then what is on disk too is let go */
-#define SESSION_TABLE_MAX 16384
+#define TABLE_MAX 4096 /* entries in memory; then what is on disk too is let go */
+#define SESSION_TABLE_MAX 4096
 
 struct table {
 	GHashTable *links;   /* text of (key, link) to a set of targets */
