@@ -15,28 +15,39 @@
 
 static const struct flag build_flags[] = {
 	{"output", "o", FLAG_STRINGS, NULL, NULL,
-	 "where the result goes: type=image,name=docker.io/user/image,push=true, or type=local, tar, oci or docker with dest=PATH"},
-	{"progress", NULL, FLAG_STRING, "auto", NULL, "how progress is shown on standard error: auto, plain, tty, rawjson or quiet"},
+	 "where the result goes: type=image,name=docker.io/user/image,push=true, or type=local, tar, oci or docker "
+	 "with dest=PATH"},
+	{"progress", NULL, FLAG_STRING, "auto", NULL,
+	 "how progress is shown on standard error: auto, plain, tty, rawjson or quiet"},
 	{"trace", NULL, FLAG_STRING, NULL, NULL, "append every status message to this file as JSON, one a line"},
 	{"local", NULL, FLAG_STRINGS, NULL, NULL, "NAME=DIR: a directory that the build may read, e.g. context=."},
 	{"oci-layout", NULL, FLAG_STRINGS, NULL, NULL, "ID=DIR: an OCI layout that the build may read"},
-	{"frontend", NULL, FLAG_STRING, NULL, NULL, "what understands the input: dockerfile.v0 or gateway.v0; without it LLB is read from standard input"},
-	{"opt", NULL, FLAG_STRINGS, NULL, NULL, "KEY=VALUE: an option of the frontend, e.g. target=release or build-arg:VERSION=1.2"},
+	{"frontend", NULL, FLAG_STRING, NULL, NULL,
+	 "what understands the input: dockerfile.v0 or gateway.v0; without it LLB is read from standard input"},
+	{"opt", NULL, FLAG_STRINGS, NULL, NULL,
+	 "KEY=VALUE: an option of the frontend, e.g. target=release or build-arg:VERSION=1.2"},
 	{"no-cache", NULL, FLAG_BOOL, NULL, NULL, "run every step again"},
 	{"export-cache", NULL, FLAG_STRINGS, NULL, NULL,
 	 "where the build cache goes, e.g. type=registry,ref=example.com/user/cache or type=local,dest=DIR"},
 	{"import-cache", NULL, FLAG_STRINGS, NULL, NULL,
 	 "where to look for a build cache, e.g. type=registry,ref=example.com/user/cache or type=local,src=DIR"},
-	{"secret", NULL, FLAG_STRINGS, NULL, NULL, "id=NAME,src=FILE or id=NAME,env=VARIABLE: a secret that steps may mount"},
-	{"allow", NULL, FLAG_STRINGS, NULL, NULL, "a privilege that the build may ask for: network.host, security.insecure or device"},
-	{"ssh", NULL, FLAG_STRINGS, NULL, NULL, "default or ID[=SOCKET[,raw=true]|KEYFILE[,KEYFILE...]]: an SSH agent, or private keys without a passphrase, that steps may use"},
-	{"metadata-file", NULL, FLAG_STRING, NULL, NULL, "write what is known of the result (digests, names) to this file as JSON"},
-	{"source-policy-file", NULL, FLAG_STRING, NULL, NULL, "a JSON file with rules that allow, deny or replace sources"},
+	{"secret", NULL, FLAG_STRINGS, NULL, NULL,
+	 "id=NAME,src=FILE or id=NAME,env=VARIABLE: a secret that steps may mount"},
+	{"allow", NULL, FLAG_STRINGS, NULL, NULL,
+	 "a privilege that the build may ask for: network.host, security.insecure or device"},
+	{"ssh", NULL, FLAG_STRINGS, NULL, NULL,
+	 "default or ID[=SOCKET[,raw=true]|KEYFILE[,KEYFILE...]]: an SSH agent, or private keys without a passphrase, "
+	 "that steps may use"},
+	{"metadata-file", NULL, FLAG_STRING, NULL, NULL,
+	 "write what is known of the result (digests, names) to this file as JSON"},
+	{"source-policy-file", NULL, FLAG_STRING, NULL, NULL,
+	 "a JSON file with rules that allow, deny or replace sources"},
 	{"proxy-network", NULL, FLAG_BOOL, NULL, NULL, "steps reach the network through a recording proxy only"},
 	{"ref-file", NULL, FLAG_STRING, NULL, NULL, "write the build's id to this file"},
 	{"registry-auth-tlscontext", NULL, FLAG_STRINGS, NULL, NULL,
 	 "host=HOST[,ca=FILE][,cert=FILE,key=FILE][,insecure=BOOL]: TLS towards a token server"},
-	{"debug-json-cache-metrics", NULL, FLAG_STRING, NULL, NULL, "report which steps missed the cache: stdout, stderr or a file"},
+	{"debug-json-cache-metrics", NULL, FLAG_STRING, NULL, NULL,
+	 "report which steps missed the cache: stdout, stderr or a file"},
 };
 
 /* The first call of every client: somebody speaks BuildKit there. */
@@ -137,6 +148,11 @@ static bool run(struct context *x, const flags *f, GError **error)
 }
 
 const struct command build_command = {
-	.name = "build", .alias = "b", .usage = "make something from sources", .flags = build_flags, .n_flags = G_N_ELEMENTS(build_flags), .run = run,
+	.name = "build",
+	.alias = "b",
+	.usage = "make something from sources",
+	.flags = build_flags,
+	.n_flags = G_N_ELEMENTS(build_flags),
+	.run = run,
 	.example = "buildctl build --frontend=dockerfile.v0 --local context=. --local dockerfile=. "
 		   "--output type=image,name=docker.io/username/image:tag,push=true"};

@@ -74,13 +74,15 @@ static bool read_opts(struct build_options *o, const flags *f, GError **error)
 	if (flags_bool(f, "no-cache") && o->frontend)
 		g_hash_table_replace(o->attrs, g_strdup("no-cache"), g_strdup(""));
 	if (g_hash_table_contains(o->attrs, "requestid") && !g_hash_table_contains(o->attrs, "frontend.caps"))
-		g_hash_table_replace(o->attrs, g_strdup("frontend.caps"), g_strdup("moby.buildkit.frontend.subrequests"));
+		g_hash_table_replace(o->attrs, g_strdup("frontend.caps"),
+				     g_strdup("moby.buildkit.frontend.subrequests"));
 	return true;
 }
 
 /* ---- what the session offers */
 
-static bool add_each(const flags *f, const char *name, services *s, bool (*add)(services *, const char *, GError **), GError **error)
+static bool add_each(const flags *f, const char *name, services *s, bool (*add)(services *, const char *, GError **),
+		     GError **error)
 {
 	for (const char *const *value = flags_strings(f, name); *value; value++)
 		if (!add(s, *value, error)) {
@@ -132,7 +134,8 @@ static GByteArray *read_stdin(GError **error)
 			return g_steal_pointer(&bytes);
 		g_byte_array_append(bytes, buffer, (guint)n);
 		if (bytes->len > LIMIT_MESSAGE_BYTES) {
-			error_set(error, ERROR_RESOURCE_EXHAUSTED, "the definition is larger than %lld bytes", LIMIT_MESSAGE_BYTES);
+			error_set(error, ERROR_RESOURCE_EXHAUSTED, "the definition is larger than %lld bytes",
+				  LIMIT_MESSAGE_BYTES);
 			return NULL;
 		}
 	}
@@ -181,7 +184,8 @@ static bool keep_used_locals(struct build_options *o, GError **error)
 	}
 	for (guint i = 0; i < names->len; i++)
 		if (!services_has_local(o->services, names->pdata[i]))
-			return error_set(error, ERROR_INVALID_ARGUMENT, "local directory %s not enabled", (char *)names->pdata[i]);
+			return error_set(error, ERROR_INVALID_ARGUMENT, "local directory %s not enabled",
+					 (char *)names->pdata[i]);
 	g_ptr_array_add(names, NULL);
 	services_keep_locals(o->services, (const char *const *)names->pdata);
 	return true;
@@ -191,19 +195,22 @@ static bool read_definition(struct build_options *o, const flags *f, GError **er
 {
 	struct stat st;
 	if (fstat(STDIN_FILENO, &st) == 0 && S_ISCHR(st.st_mode)) /* a terminal or /dev/null */
-		return error_set(error, ERROR_INVALID_ARGUMENT, "please specify --frontend or pipe LLB definition to stdin");
+		return error_set(error, ERROR_INVALID_ARGUMENT,
+				 "please specify --frontend or pipe LLB definition to stdin");
 	g_autoptr(GByteArray) bytes = read_stdin(error);
 	if (!bytes)
 		return false;
 	if (bytes->len == 0)
-		return error_set(error, ERROR_INVALID_ARGUMENT, "empty definition sent to build. Specify --frontend instead?");
+		return error_set(error, ERROR_INVALID_ARGUMENT,
+				 "empty definition sent to build. Specify --frontend instead?");
 	o->definition = guard_unpack_go(&pb__definition__descriptor, bytes->data, bytes->len, error);
 	if (!o->definition) {
 		g_prefix_error(error, "failed to parse input: ");
 		return false;
 	}
 	if (o->definition->n_def == 0)
-		return error_set(error, ERROR_INVALID_ARGUMENT, "empty definition sent to build. Specify --frontend instead?");
+		return error_set(error, ERROR_INVALID_ARGUMENT,
+				 "empty definition sent to build. Specify --frontend instead?");
 	if (flags_bool(f, "no-cache"))
 		ignore_cache(o->definition);
 	return keep_used_locals(o, error);
@@ -219,8 +226,8 @@ static bool check_later_parts(const flags *f, GError **error)
 static bool check_entitlements(const flags *f, GError **error)
 {
 	for (const char *const *e = flags_strings(f, "allow"); *e; e++)
-		if (strcmp(*e, "network.host") != 0 && strcmp(*e, "security.insecure") != 0 && strcmp(*e, "device") != 0 &&
-		    !g_str_has_prefix(*e, "device="))
+		if (strcmp(*e, "network.host") != 0 && strcmp(*e, "security.insecure") != 0 &&
+		    strcmp(*e, "device") != 0 && !g_str_has_prefix(*e, "device="))
 			return error_set(error, ERROR_INVALID_ARGUMENT, "unknown entitlement %s", *e);
 	return true;
 }

@@ -18,18 +18,18 @@ struct cache_store {
 	bool reset;            /* afterwards only what index.json names stays */
 };
 struct build_options {
-	const char *frontend;       /* borrowed from the flags; NULL: definition from stdin */
+	const char *frontend; /* borrowed from the flags; NULL: definition from stdin */
 	GHashTable *attrs;
 	Pb__Definition *definition;
 	Policy__Policy *source_policy; /* NULL: none */
 	services *services;
-	GArray *exporters;          /* of struct solve_target */
+	GArray *exporters; /* of struct solve_target */
 	GArray *cache_exports;
 	GArray *cache_imports;
-	GArray *cache_stores;       /* of struct cache_store */
-	GPtrArray *outputs;         /* of struct services_output *, what exporters borrow from */
-	GPtrArray *tables;          /* of GHashTable * */
-	GPtrArray *texts;           /* of char * */
+	GArray *cache_stores; /* of struct cache_store */
+	GPtrArray *outputs;   /* of struct services_output *, what exporters borrow from */
+	GPtrArray *tables;    /* of GHashTable * */
+	GPtrArray *texts;     /* of char * */
 };
 bool build_options_read(struct build_options *o, const flags *f, GError **error);
 void build_options_clear(struct build_options *o);

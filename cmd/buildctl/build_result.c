@@ -10,7 +10,8 @@
 static json_t *inline_object(const char *value)
 {
 	size_t len = strlen(value);
-	if (len == 0 || len % 4 != 0 || strspn(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=") != len)
+	if (len == 0 || len % 4 != 0 ||
+	    strspn(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=") != len)
 		return NULL;
 	gsize n = 0;
 	g_autofree guchar *bytes = g_base64_decode(value, &n);
@@ -72,10 +73,12 @@ static bool print_subrequest(GHashTable *metadata, GError **error)
 	return true;
 }
 
-bool build_result_write(const flags *f, const struct build_options *o, const char *ref, const struct solve_result *result, GError **error)
+bool build_result_write(const flags *f, const struct build_options *o, const char *ref,
+			const struct solve_result *result, GError **error)
 {
 	const char *metadata_file = flags_string(f, "metadata-file"), *ref_file = flags_string(f, "ref-file");
-	if (g_hash_table_contains(o->attrs, "requestid") && result->metadata && !print_subrequest(result->metadata, error))
+	if (g_hash_table_contains(o->attrs, "requestid") && result->metadata &&
+	    !print_subrequest(result->metadata, error))
 		return false;
 	if (*metadata_file && g_hash_table_size(result->response) > 0) {
 		g_autofree char *json = metadata_json(result->response);

@@ -3,4 +3,5 @@
 #pragma once
 #include "build_options.h"
 
-bool build_result_write(const flags *f, const struct build_options *o, const char *ref, const struct solve_result *result, GError **error);
+bool build_result_write(const flags *f, const struct build_options *o, const char *ref,
+			const struct solve_result *result, GError **error);

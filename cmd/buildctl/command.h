@@ -16,8 +16,8 @@
 struct context {
 	const flags *global;
 	rpc_loop *loop;
-	rpc_conn *conn;  /* owned once connected */
-	cancel *cancel;  /* set by Ctrl-C */
+	rpc_conn *conn; /* owned once connected */
+	cancel *cancel; /* set by Ctrl-C */
 };
 /* Borrowed from the context. Errors: UNAVAILABLE. */
 rpc_conn *context_connect(struct context *x, GError **error);
@@ -31,7 +31,7 @@ struct command {
 	const struct command *const *sub; /* NULL-terminated, or NULL */
 	const char *arguments;            /* what follows the command's name in its help, NULL: "[options]" */
 	const char *alias;
-	const char *example;              /* one command line, or NULL */
+	const char *example; /* one command line, or NULL */
 };
 extern const struct command build_command, du_command, prune_command, prune_histories_command, debug_command,
 	dial_stdio_command;
@@ -39,10 +39,13 @@ extern const struct command build_command, du_command, prune_command, prune_hist
 /* The whole program: what help, manual and completion are made from (commands.c). */
 extern const struct flag buildctl_flags[];
 extern const size_t buildctl_n_flags;
-extern const struct command *const buildctl_commands[]; /* NULL-terminated */
+extern const struct command *const buildctl_commands[];                                  /* NULL-terminated */
 const struct command *command_find(const struct command *const *list, const char *name); /* by name or alias, or NULL */
 
-#define FORMAT_FLAG {"format", NULL, FLAG_STRING, NULL, NULL, "print by a Go template, or json"}
+#define FORMAT_FLAG                                                                                                    \
+	{                                                                                                              \
+		"format", NULL, FLAG_STRING, NULL, NULL, "print by a Go template, or json"                             \
+	}
 
 /* A call failed: "<what>: <CodeName>: <message>", the code left out when it is Unknown. Returns false. */
 bool call_failed(const char *what, GError **error);

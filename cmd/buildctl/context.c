@@ -10,11 +10,13 @@ static void prefix_of_detail(const struct error_detail *detail, GError **error)
 {
 	static const struct {
 		const char *type, *text;
-	} known[] = {{"errdefs.FrontendCap", "unsupported frontend capability"}, {"errdefs.Subrequest", "unsupported request"}};
+	} known[] = {{"errdefs.FrontendCap", "unsupported frontend capability"},
+		     {"errdefs.Subrequest", "unsupported request"}};
 	for (size_t i = 0; i < G_N_ELEMENTS(known); i++) {
 		if (strcmp(known[i].type, detail->type) != 0)
 			continue;
-		g_autoptr(json_t) json = json_read(detail->json, strlen(detail->json), (size_t)LIMIT_CONFIG_BYTES, "detail", NULL);
+		g_autoptr(json_t) json =
+			json_read(detail->json, strlen(detail->json), (size_t)LIMIT_CONFIG_BYTES, "detail", NULL);
 		const char *name = json_string_value(json_object_get(json, "name"));
 		g_prefix_error(error, "%s %s: ", known[i].text, name ? name : "");
 	}
@@ -61,7 +63,8 @@ static bool read_tls(const flags *f, struct rpc_tls *ret, GError **error)
 	if (!*dir)
 		return true;
 	if (*ret->ca_file || *ret->cert_file || *ret->key_file)
-		return error_set(error, ERROR_INVALID_ARGUMENT, "cannot specify tlsdir and tlscacert/tlscert/tlskey at the same time");
+		return error_set(error, ERROR_INVALID_ARGUMENT,
+				 "cannot specify tlsdir and tlscacert/tlscert/tlskey at the same time");
 	ret->ca_file = first_existing(dir, (const char *const[]){"ca.pem", "ca.crt", NULL});
 	ret->cert_file = first_existing(dir, (const char *const[]){"cert.pem", "tls.crt", NULL});
 	ret->key_file = first_existing(dir, (const char *const[]){"key.pem", "tls.key", NULL});

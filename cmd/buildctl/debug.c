@@ -25,7 +25,8 @@ static char *platforms_text(const Types__WorkerRecord *r)
 	GString *out = g_string_new(NULL);
 	for (size_t i = 0; i < r->n_platforms; i++) {
 		const Pb__Platform *p = r->platforms[i];
-		g_string_append_printf(out, "%s%s/%s%s%s", i ? "," : "", p->os, p->architecture, *p->variant ? "/" : "", p->variant);
+		g_string_append_printf(out, "%s%s/%s%s%s", i ? "," : "", p->os, p->architecture, *p->variant ? "/" : "",
+				       p->variant);
 	}
 	return g_string_free(out, FALSE);
 }
@@ -69,7 +70,8 @@ static void put_gc_rule(table *t, size_t i, const Types__GCPolicy *rule)
 
 static int compare_labels(const void *a, const void *b)
 {
-	return strcmp((*(Types__WorkerRecord__LabelsEntry *const *)a)->key, (*(Types__WorkerRecord__LabelsEntry *const *)b)->key);
+	return strcmp((*(Types__WorkerRecord__LabelsEntry *const *)a)->key,
+		      (*(Types__WorkerRecord__LabelsEntry *const *)b)->key);
 }
 
 static void put_worker(table *t, Types__WorkerRecord *r)
@@ -136,7 +138,8 @@ static char *info_text(const Types__BuildkitVersion *v, bool json)
 		g_autofree char *text = json_writer_take(&w, NULL);
 		return g_strconcat(text, "\n", NULL);
 	}
-	return g_strdup_printf("BuildKit:   %s %s %s\nDockerfile: %s\n", v->package, v->version, v->revision, v->dockerfileversion);
+	return g_strdup_printf("BuildKit:   %s %s %s\nDockerfile: %s\n", v->package, v->version, v->revision,
+			       v->dockerfileversion);
 }
 
 static bool run_info(struct context *x, const flags *f, GError **error)
@@ -158,11 +161,16 @@ static bool run_info(struct context *x, const flags *f, GError **error)
 	return *format ? print_formatted(format, text, error) : print_text(text, error);
 }
 
-static const struct command workers_command = {"workers", "what the daemon builds on", workers_flags, G_N_ELEMENTS(workers_flags), run_workers};
-static const struct command info_command = {"info", "versions of the daemon", info_flags, G_N_ELEMENTS(info_flags), run_info};
+static const struct command workers_command = {"workers", "what the daemon builds on", workers_flags,
+					       G_N_ELEMENTS(workers_flags), run_workers};
+static const struct command info_command = {"info", "versions of the daemon", info_flags, G_N_ELEMENTS(info_flags),
+					    run_info};
 
 static const struct command *const debug_commands[] = {
-	&dump_llb_command, &workers_command, &info_command, &monitor_command, &logs_command, &ctl_command, &get_command,
-	&histories_command, &explain_command, NULL};
+	&dump_llb_command, &workers_command, &info_command,      &monitor_command, &logs_command,
+	&ctl_command,      &get_command,     &histories_command, &explain_command, NULL};
 
-const struct command debug_command = {.name = "debug", .usage = "look into the daemon and its builds", .sub = debug_commands, .arguments = "[command [command options]]"};
+const struct command debug_command = {.name = "debug",
+				      .usage = "look into the daemon and its builds",
+				      .sub = debug_commands,
+				      .arguments = "[command [command options]]"};

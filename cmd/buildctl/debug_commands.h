@@ -5,8 +5,8 @@
 #include "control.pb-c.h"
 #include "format/json_writer.h"
 
-extern const struct command histories_command, dump_llb_command, explain_command, logs_command, monitor_command, ctl_command,
-	get_command;
+extern const struct command histories_command, dump_llb_command, explain_command, logs_command, monitor_command,
+	ctl_command, get_command;
 /* WorkerInfo records as upstream's clients print them; one line. */
 /* Any event as Go marshals the generated struct: proto field names, zero values left out, maps sorted. */
 char *history_json(const Control__BuildHistoryEvent *e);

@@ -18,7 +18,8 @@ struct flow {
 static int connect_unix(const char *address, GError **error)
 {
 	if (!g_str_has_prefix(address, "unix://")) {
-		error_set(error, ERROR_INVALID_ARGUMENT, "invalid address %s: dial-stdio supports unix:// only", address);
+		error_set(error, ERROR_INVALID_ARGUMENT, "invalid address %s: dial-stdio supports unix:// only",
+			  address);
 		return -1;
 	}
 	const char *path = address + strlen("unix://");

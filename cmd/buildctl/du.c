@@ -44,8 +44,10 @@ static void add_summary(table *t, const Control__DiskUsageResponse *m)
 		const char *name;
 		int64_t bytes;
 		bool shown;
-	} rows[] = {{"Shared", shared, shared > 0}, {"Private", total - shared, shared > 0},
-		    {"Reclaimable", reclaimable, true}, {"Total", total, true}};
+	} rows[] = {{"Shared", shared, shared > 0},
+		    {"Private", total - shared, shared > 0},
+		    {"Reclaimable", reclaimable, true},
+		    {"Total", total, true}};
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
 		g_autofree char *size = size_format(rows[i].bytes);
 		if (rows[i].shown)

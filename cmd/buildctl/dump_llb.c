@@ -184,7 +184,8 @@ static void append_dot(GString *out, GPtrArray *ops)
 	for (guint i = 0; i < ops->len; i++) {
 		const struct dumped *d = ops->pdata[i];
 		g_autofree char *label = label_of(d), *quoted = go_quote(label);
-		g_string_append_printf(out, "  \"%s\" [label=%s shape=\"%s\"];\n", d->digest.text, quoted, shape_of(d->op));
+		g_string_append_printf(out, "  \"%s\" [label=%s shape=\"%s\"];\n", d->digest.text, quoted,
+				       shape_of(d->op));
 	}
 	for (guint i = 0; i < ops->len; i++) {
 		const struct dumped *d = ops->pdata[i];
@@ -215,5 +216,6 @@ static bool run(struct context *x, const flags *f, GError **error)
 	return ok;
 }
 
-const struct command dump_llb_command = {"dump-llb", "print the LLB of a file or of standard input; needs no daemon", dump_flags,
-					 G_N_ELEMENTS(dump_flags), run, .arguments = "[options] [FILE|-]"};
+const struct command dump_llb_command = {"dump-llb", "print the LLB of a file or of standard input; needs no daemon",
+					 dump_flags, G_N_ELEMENTS(dump_flags),
+					 run,        .arguments = "[options] [FILE|-]"};

@@ -46,12 +46,14 @@ static GPtrArray *list_events(struct context *x, rpc_conn *conn, GError **error)
 	control__build_history_request__init(&request);
 	request.earlyexit = true;
 	g_autoptr(GPtrArray) events = g_ptr_array_new_with_free_func(guard_free);
-	g_autoptr(rpc_call) call = rpc_call_start(conn, "/moby.buildkit.v1.Control/ListenBuildHistory", NULL, x->cancel, 0, error);
+	g_autoptr(rpc_call) call =
+		rpc_call_start(conn, "/moby.buildkit.v1.Control/ListenBuildHistory", NULL, x->cancel, 0, error);
 	if (!call || !rpc_call_send_message(call, &request, error) || !rpc_call_close_send(call, error))
 		return NULL;
 	for (;;) {
 		g_autoptr(GError) problem = NULL;
-		Control__BuildHistoryEvent *e = rpc_call_recv_message(call, &control__build_history_event__descriptor, &problem);
+		Control__BuildHistoryEvent *e =
+			rpc_call_recv_message(call, &control__build_history_event__descriptor, &problem);
 		if (e) {
 			g_ptr_array_add(events, e);
 			continue;
@@ -135,5 +137,8 @@ static bool run_prune(struct context *x, const flags *f, GError **error)
 	return print_text(text, error);
 }
 
-const struct command histories_command = {"histories", "list recorded builds", format_flags, G_N_ELEMENTS(format_flags), run_histories};
-const struct command prune_histories_command = {"prune-histories", "remove records of finished builds that are not pinned", format_flags, G_N_ELEMENTS(format_flags), run_prune};
+const struct command histories_command = {"histories", "list recorded builds", format_flags, G_N_ELEMENTS(format_flags),
+					  run_histories};
+const struct command prune_histories_command = {"prune-histories",
+						"remove records of finished builds that are not pinned", format_flags,
+						G_N_ELEMENTS(format_flags), run_prune};

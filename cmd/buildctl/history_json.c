@@ -126,9 +126,9 @@ static void fill(GArray *work, struct pending one)
 		const ProtobufCFieldDescriptor *field = &d->fields[i];
 		if (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) /* a record has none */
 			continue;
-		json_t *value = field->label == PROTOBUF_C_LABEL_REPEATED ?
-					list_value(work, field, one.message) :
-					value_of(work, field->type, member(one.message, field->offset), false);
+		json_t *value = field->label == PROTOBUF_C_LABEL_REPEATED
+					? list_value(work, field, one.message)
+					: value_of(work, field->type, member(one.message, field->offset), false);
 		if (value)
 			json_object_set_new(one.object, field->name, value);
 	}

@@ -51,7 +51,8 @@ static bool wants_help(int argc, char *const *argv)
 }
 
 /* argv[0] is the command's own name; path is what was typed so far. */
-static bool run_command(struct context *x, const struct command *const *list, const char *path, int argc, char *const *argv, GError **error)
+static bool run_command(struct context *x, const struct command *const *list, const char *path, int argc,
+			char *const *argv, GError **error)
 {
 	const struct command *c = command_find(list, argv[0]);
 	if (!c)
@@ -92,7 +93,8 @@ static bool run(int argc, char *const *argv, GError **error)
 	const char *format = flags_string(global, "log-format");
 	if (strcmp(format, "text") != 0 && strcmp(format, "json") != 0)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "unsupported log type \"%s\"", format);
-	log_setup(flags_bool(global, "debug") ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, *format == 'j' ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT);
+	log_setup(flags_bool(global, "debug") ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
+		  *format == 'j' ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT);
 	struct context x = {.global = global, .cancel = cancel_new(NULL)};
 	start_signals(x.cancel);
 	x.loop = rpc_loop_new();

@@ -90,4 +90,5 @@ static bool run(struct context *x, const flags *f, GError **error)
 	return print_text(line, error);
 }
 
-const struct command prune_command = {"prune", "remove records of the build cache", prune_flags, G_N_ELEMENTS(prune_flags), run};
+const struct command prune_command = {"prune", "remove records of the build cache", prune_flags,
+				      G_N_ELEMENTS(prune_flags), run};

@@ -15,7 +15,7 @@
 
 #define JSON_MAX_BYTES (16u << 20)
 
-json_t *json_file(const char *path); /* borrowed, until json_release */
+json_t *json_file(const char *path);                                         /* borrowed, until json_release */
 json_t *json_member(const json_t *object, const char *name, json_type type); /* NULL: absent */
 json_t *json_need(const json_t *object, const char *name, json_type type);
 const char *json_text(const json_t *object, const char *name, const char *otherwise);

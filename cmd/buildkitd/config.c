@@ -18,7 +18,8 @@ static void add_labels(GHashTable **labels, const char *const *pairs)
 	for (; *pairs; pairs++) {
 		const char *equals = strchr(*pairs, '=');
 		if (equals)
-			g_hash_table_replace(*labels, g_strndup(*pairs, (gsize)(equals - *pairs)), g_strdup(equals + 1));
+			g_hash_table_replace(*labels, g_strndup(*pairs, (gsize)(equals - *pairs)),
+					     g_strdup(equals + 1));
 	}
 }
 
@@ -115,8 +116,8 @@ static bool apply_keep_storage(struct worker_config *w, GError **error)
 		int64_t mb;
 		if (i >= G_N_ELEMENTS(members) || !int_parse(parts[i], 10, &mb, error))
 			return error && *error ? false
-					       : error_set(error, ERROR_INVALID_ARGUMENT, "invalid gc-keepstorage \"%s\"",
-							   w->gc_keep_storage);
+					       : error_set(error, ERROR_INVALID_ARGUMENT,
+							   "invalid gc-keepstorage \"%s\"", w->gc_keep_storage);
 		*members[i] = mb * 1000000;
 	}
 	return true;
@@ -129,11 +130,13 @@ static bool check(const struct config *config, GError **error)
 				 "maxRegistryConcurrency must be greater than zero; got %" G_GINT64_FORMAT,
 				 config->registry_concurrency);
 	if (!*config->tls_cert != !*config->tls_key)
-		return error_set(error, ERROR_INVALID_ARGUMENT, "you must specify key and cert file if one is specified");
+		return error_set(error, ERROR_INVALID_ARGUMENT,
+				 "you must specify key and cert file if one is specified");
 	if (strcmp(config->log_format, "text") != 0 && strcmp(config->log_format, "json") != 0)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "unsupported log type \"%s\"", config->log_format);
 	for (char **e = config->entitlements; e && *e; e++)
-		if (strcmp(*e, "network.host") != 0 && strcmp(*e, "security.insecure") != 0 && strcmp(*e, "device") != 0)
+		if (strcmp(*e, "network.host") != 0 && strcmp(*e, "security.insecure") != 0 &&
+		    strcmp(*e, "device") != 0)
 			return error_set(error, ERROR_INVALID_ARGUMENT, "invalid entitlement : %s", *e);
 	return true;
 }
@@ -141,7 +144,8 @@ static bool check(const struct config *config, GError **error)
 static void print_help(const GArray *table)
 {
 	g_autofree char *rows = flags_help((const struct flag *)(void *)table->data, table->len);
-	printf("NAME:\n   buildkitd - build daemon\n\nUSAGE:\n   buildkitd [global options]\n\nVERSION:\n   %s\n\nGLOBAL OPTIONS:\n%s",
+	printf("NAME:\n   buildkitd - build daemon\n\nUSAGE:\n   buildkitd [global options]\n\nVERSION:\n   "
+	       "%s\n\nGLOBAL OPTIONS:\n%s",
 	       BUILDKIT_VERSION, rows);
 }
 
@@ -163,7 +167,8 @@ bool config_load(struct config *config, int argc, char **argv, bool *ret_done, G
 	set_defaults(config);
 	*ret_done = false;
 	g_autoptr(GArray) table = options_flags();
-	g_autoptr(flags) f = flags_parse((const struct flag *)(void *)table->data, table->len, argc, argv, false, error);
+	g_autoptr(flags) f =
+		flags_parse((const struct flag *)(void *)table->data, table->len, argc, argv, false, error);
 	if (!f)
 		return false;
 	*ret_done = flags_bool(f, "help") || flags_bool(f, "version");

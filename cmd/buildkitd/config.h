@@ -22,8 +22,8 @@ struct worker_config {
 	bool rootless, no_process_sandbox, selinux, gc;
 	char *snapshotter, *binary, *address, *containerd_namespace, *cgroup_parent, *apparmor_profile, *network_mode;
 	char *runtime_name, *runtime_path;
-	GHashTable *runtime_options; /* char * to char * */
-	char *gc_keep_storage; /* flag: Reserved[,Free[,Maximum]] in MB */
+	GHashTable *runtime_options;                            /* char * to char * */
+	char *gc_keep_storage;                                  /* flag: Reserved[,Free[,Maximum]] in MB */
 	int64_t reserved_space, max_used_space, min_free_space; /* bytes, -1: computed */
 	int64_t max_parallelism;
 	struct gc_rule *gc_rules;

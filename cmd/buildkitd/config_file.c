@@ -20,7 +20,8 @@ struct reader {
 
 static bool fail(struct reader *r, const struct toml_value *v, const char *key, const char *problem)
 {
-	return error_set(r->error, ERROR_INVALID_ARGUMENT, "%s:%d:%d: %s: %s", r->path, v->line, v->column, key, problem);
+	return error_set(r->error, ERROR_INVALID_ARGUMENT, "%s:%d:%d: %s: %s", r->path, v->line, v->column, key,
+			 problem);
 }
 
 static const char *article(const char *word)
@@ -31,7 +32,8 @@ static const char *article(const char *word)
 static bool fail_type(struct reader *r, const struct toml_value *v, const char *key, const char *wanted)
 {
 	const char *found = toml_type_name(v->type);
-	g_autofree char *problem = g_strdup_printf("expected %s %s, found %s %s", article(wanted), wanted, article(found), found);
+	g_autofree char *problem =
+		g_strdup_printf("expected %s %s, found %s %s", article(wanted), wanted, article(found), found);
 	return fail(r, v, key, problem);
 }
 
@@ -185,7 +187,8 @@ static bool set_option(struct reader *r, const struct option *option, void *base
 }
 
 /* The keys of a table that has a row each; rows without a key in the table leave their member alone. */
-static bool set_options(struct reader *r, const struct option *rows, size_t n, void *base, const struct toml_value *table)
+static bool set_options(struct reader *r, const struct option *rows, size_t n, void *base,
+			const struct toml_value *table)
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct toml_value *v = rows[i].key ? find(table, rows[i].key) : NULL;
@@ -271,7 +274,8 @@ static bool read_registries(struct reader *r, const struct toml_value *root)
 		if (table->type != TOML_TABLE)
 			return fail_type(r, table, "registry", "table");
 		host->http = host->insecure = TRISTATE_AUTO;
-		if (!set_options(r, registry_options, registry_options_count, host, table) || !read_key_pairs(r, table, host))
+		if (!set_options(r, registry_options, registry_options_count, host, table) ||
+		    !read_key_pairs(r, table, host))
 			return false;
 	}
 	return true;

@@ -113,8 +113,11 @@ static void answer(debug_http *h, const char *request, GString *out)
 		page->write(h, body);
 	else
 		g_string_append(body, path ? "404 page not found\n" : "405 method not allowed\n");
-	g_string_append_printf(out, "HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n",
-			       page ? "200 OK" : path ? "404 Not Found" : "405 Method Not Allowed",
+	g_string_append_printf(out,
+			       "HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n",
+			       page   ? "200 OK"
+			       : path ? "404 Not Found"
+				      : "405 Method Not Allowed",
 			       page ? page->type : "text/plain", (size_t)body->len);
 	g_string_append_len(out, body->str, (gssize)body->len);
 }
@@ -150,7 +153,8 @@ static void serve(debug_http *h, int fd)
 	size_t have = 0;
 	request[0] = '\0';
 	while (have < REQUEST_BYTES && !strstr(request, "\r\n\r\n")) {
-		ssize_t n = wait_for(h, fd, POLLIN, TIMEOUT_MS) ? recv(fd, request + have, REQUEST_BYTES - have, 0) : -1;
+		ssize_t n =
+			wait_for(h, fd, POLLIN, TIMEOUT_MS) ? recv(fd, request + have, REQUEST_BYTES - have, 0) : -1;
 		if (n <= 0)
 			return;
 		have += (size_t)n;

@@ -164,8 +164,8 @@ static bool start(instance *d, const struct config *config, GError **error)
 	d->sessions = session_registry_new();
 	d->loop = rpc_loop_new();
 	const struct workers_input input = {config, d->root_fd, d->sessions, d->loop};
-	if (!workers_open(&d->workers, &input, error) || !open_solver(d, error) || !open_builder(d, config, error) || !open_server(d, config, error) ||
-	    !open_debug(d, config, error))
+	if (!workers_open(&d->workers, &input, error) || !open_solver(d, error) || !open_builder(d, config, error) ||
+	    !open_server(d, config, error) || !open_debug(d, config, error))
 		return false;
 	for (size_t i = 0; i < d->workers.n; i++)
 		if (d->workers.list[i]->n_gc > 0)

@@ -35,7 +35,8 @@ static char *socket_name(int fd)
 		return g_strdup_printf("descriptor %d", fd);
 	if (address.ss_family == AF_UNIX)
 		return g_strdup(((struct sockaddr_un *)(void *)&address)->sun_path);
-	if (getnameinfo((struct sockaddr *)&address, n, host, sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+	if (getnameinfo((struct sockaddr *)&address, n, host, sizeof host, port, sizeof port,
+			NI_NUMERICHOST | NI_NUMERICSERV) != 0)
 		return g_strdup_printf("descriptor %d", fd);
 	return g_strdup_printf(strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);
 }
@@ -56,12 +57,14 @@ static bool listen_passed(rpc_server *server, const char *address, const struct 
 	size_t n = 0;
 	g_autofree int *fds = service_listen_fds(&n);
 	if (n == 0)
-		return error_set(error, ERROR_INVALID_ARGUMENT,
-				 "no sockets found via socket activation: make sure the service was started by systemd");
+		return error_set(
+			error, ERROR_INVALID_ARGUMENT,
+			"no sockets found via socket activation: make sure the service was started by systemd");
 	for (size_t i = 0; i < n; i++) {
 		g_autofree char *name = socket_name(fds[i]);
 		if (!is_listening(fds[i]))
-			return error_set(error, ERROR_INVALID_ARGUMENT, "passed socket %s: not a listening stream socket (Accept=no, ListenStream=)",
+			return error_set(error, ERROR_INVALID_ARGUMENT,
+					 "passed socket %s: not a listening stream socket (Accept=no, ListenStream=)",
 					 name);
 		if (!rpc_server_listen_fd(server, fds[i], tls, error)) {
 			g_prefix_error(error, "passed socket %s: ", name);
@@ -72,10 +75,12 @@ static bool listen_passed(rpc_server *server, const char *address, const struct 
 	return true;
 }
 
-static bool listen_one(rpc_server *server, const char *address, const struct rpc_listen_options *options, GError **error)
+static bool listen_one(rpc_server *server, const char *address, const struct rpc_listen_options *options,
+		       GError **error)
 {
 	if (!strstr(address, "://"))
-		return error_set(error, ERROR_INVALID_ARGUMENT, "address %s does not contain proto, you meant unix://%s ?", address, address);
+		return error_set(error, ERROR_INVALID_ARGUMENT,
+				 "address %s does not contain proto, you meant unix://%s ?", address, address);
 	if (g_str_has_prefix(address, "fd://"))
 		return listen_passed(server, address, options->tls, error);
 	struct rpc_listen_options own = *options;
@@ -84,7 +89,8 @@ static bool listen_one(rpc_server *server, const char *address, const struct rpc
 			log_warn("TLS is disabled for %s", address);
 		own.tls = NULL;
 	} else if (!own.tls) {
-		log_warn("TLS is not enabled for %s. enabling mutual TLS authentication is highly recommended", address);
+		log_warn("TLS is not enabled for %s. enabling mutual TLS authentication is highly recommended",
+			 address);
 	}
 	if (!rpc_server_listen(server, address, &own, error))
 		return false;

@@ -11,9 +11,9 @@
 
 enum option_type {
 	OPTION_STRING,
-	OPTION_STRINGS,    /* repeatable flag; replaces the file's list */
+	OPTION_STRINGS, /* repeatable flag; replaces the file's list */
 	OPTION_BOOL,
-	OPTION_TRISTATE,   /* true, false, auto */
+	OPTION_TRISTATE, /* true, false, auto */
 	OPTION_INT,
 	OPTION_DISK_SPACE, /* bytes, "512MB", "10%" */
 	OPTION_DURATION,   /* seconds or Go text, kept in ns */
@@ -21,14 +21,14 @@ enum option_type {
 	OPTION_TABLE,      /* of texts, numbers and truth values, kept as texts; in the file only */
 };
 struct option {
-	const char *flag;  /* NULL: file only */
-	const char *key;   /* NULL: flag only */
+	const char *flag; /* NULL: file only */
+	const char *key;  /* NULL: flag only */
 	enum option_type type;
-	size_t offset;     /* in struct config (or the table's own); (size_t)-1: parsed, checked and reported as not acted on */
+	size_t offset; /* in struct config (or the table's own); (size_t)-1: parsed, checked and reported as not acted on */
 	const char *default_value;
 	const char *env;
 	const char *usage;
-	bool hidden;       /* the flag is taken and not shown by --help */
+	bool hidden; /* the flag is taken and not shown by --help */
 };
 extern const struct option options[];
 extern const size_t options_count;

@@ -24,11 +24,13 @@ static bool check_owner(int fd, const char *path, GError **error)
 	if (fstat(fd, &st) < 0)
 		return error_set_errno(error, errno, "stat %s", path);
 	if (st.st_uid != geteuid())
-		return error_set(error, ERROR_PERMISSION_DENIED, "state directory %s belongs to uid %u, not to us", path, st.st_uid);
+		return error_set(error, ERROR_PERMISSION_DENIED, "state directory %s belongs to uid %u, not to us",
+				 path, st.st_uid);
 	/* What others could write may hold what they left. An empty one (a volume, fresh from its manager) does not. */
 	if ((st.st_mode & 022) != 0 && !is_empty(fd))
 		return error_set(error, ERROR_PERMISSION_DENIED,
-				 "state directory %s is writable by others and not empty (mode %04o)", path, st.st_mode & 07777);
+				 "state directory %s is writable by others and not empty (mode %04o)", path,
+				 st.st_mode & 07777);
 	/* Layers hold setuid programs: nobody else may look inside. */
 	if ((st.st_mode & 077) != 0 && fchmod(fd, 0700) < 0)
 		return error_set_errno(error, errno, "chmod %s", path);
@@ -44,7 +46,8 @@ static int lock(int root_fd, const char *path, GError **error)
 	}
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		if (errno == EWOULDBLOCK)
-			error_set(error, ERROR_UNAVAILABLE, "could not lock %s/buildkitd.lock, another instance running?", path);
+			error_set(error, ERROR_UNAVAILABLE,
+				  "could not lock %s/buildkitd.lock, another instance running?", path);
 		else
 			error_set_errno(error, errno, "lock %s/buildkitd.lock", path);
 		return -1;

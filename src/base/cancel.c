@@ -14,15 +14,15 @@ struct cancel {
 	gint refs;
 	gint set; /* atomic */
 	GMutex mu;
-	GCond idle;          /* signalled when no callback runs any more */
+	GCond idle; /* signalled when no callback runs any more */
 	enum error_code code;
-	char *text;          /* owned, under mu until set */
-	int fd;              /* owned, -1 until asked for */
-	GArray *watchers;    /* of struct watcher */
+	char *text;       /* owned, under mu until set */
+	int fd;           /* owned, -1 until asked for */
+	GArray *watchers; /* of struct watcher */
 	guint next_id;
-	guint running_id;    /* the watcher that runs now, 0 when none */
-	GThread *runner;     /* the thread that runs it */
-	cancel *parent;      /* ref */
+	guint running_id; /* the watcher that runs now, 0 when none */
+	GThread *runner;  /* the thread that runs it */
+	cancel *parent;   /* ref */
 	guint parent_id;
 };
 

@@ -68,7 +68,8 @@ bool digest_equal(const struct digest *a, const struct digest *b)
 	return strcmp(a->text, b->text) == 0;
 }
 
-static void write_text(const struct algorithm *algorithm, const unsigned char *raw, unsigned raw_len, struct digest *ret)
+static void write_text(const struct algorithm *algorithm, const unsigned char *raw, unsigned raw_len,
+		       struct digest *ret)
 {
 	static const char digits[] = "0123456789abcdef";
 	size_t at = g_strlcpy(ret->text, algorithm->name, sizeof ret->text);

@@ -98,10 +98,8 @@ const char *error_errno_text(int errnum)
 		int errnum;
 		const char *text;
 	} other_words[] = {
-		{ENOTDIR, "not a directory"},
-		{EINVAL, "invalid argument"},
-		{EXDEV, "invalid cross-device link"},
-		{ELOOP, "too many levels of symbolic links"},
+		{ENOTDIR, "not a directory"},         {EINVAL, "invalid argument"},
+		{EXDEV, "invalid cross-device link"}, {ELOOP, "too many levels of symbolic links"},
 		{EIO, "input/output error"},
 	};
 	for (size_t i = 0; i < G_N_ELEMENTS(other_words); i++)
@@ -137,9 +135,10 @@ bool error_is(const GError *error, enum error_code code)
 const char *error_code_name(enum error_code code)
 {
 	static const char *const names[] = {
-		"OK", "Canceled", "Unknown", "InvalidArgument", "DeadlineExceeded", "NotFound",
-		"AlreadyExists", "PermissionDenied", "ResourceExhausted", "FailedPrecondition", "Aborted",
-		"OutOfRange", "Unimplemented", "Internal", "Unavailable", "DataLoss", "Unauthenticated",
+		"OK",       "Canceled",        "Unknown",          "InvalidArgument",   "DeadlineExceeded",
+		"NotFound", "AlreadyExists",   "PermissionDenied", "ResourceExhausted", "FailedPrecondition",
+		"Aborted",  "OutOfRange",      "Unimplemented",    "Internal",          "Unavailable",
+		"DataLoss", "Unauthenticated",
 	};
 	return (size_t)code < G_N_ELEMENTS(names) ? names[code] : "Code";
 }

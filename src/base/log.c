@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static gint current_level = LOG_LEVEL_INFO; /* atomic */
+static gint current_level = LOG_LEVEL_INFO;   /* atomic */
 static gint current_format = LOG_FORMAT_TEXT; /* atomic */
 
 void log_setup(enum log_level level, enum log_format format)

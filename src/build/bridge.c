@@ -10,7 +10,7 @@
 
 struct solver_bridge {
 	bridge base;
-	struct build *build; /* borrowed: the build outlives its bridge */
+	struct build *build;     /* borrowed: the build outlives its bridge */
 	provenance_scope *scope; /* borrowed from the build: whose requests these are */
 };
 
@@ -20,7 +20,7 @@ struct solver_ref {
 	gint refs;
 	llb_definition *definition;
 	Pb__Definition *wire;
-	GPtrArray *imports; /* of struct import *, borrowed from the build; NULL: none */
+	GPtrArray *imports;      /* of struct import *, borrowed from the build; NULL: none */
 	provenance_scope *scope; /* borrowed from the build */
 	GMutex mu;
 	bool built;        /* mu */
@@ -197,7 +197,8 @@ static bool solve_image(bridge *b, const char *image, struct work *work, GError 
 		return false;
 	g_free(found.ref);
 	g_clear_pointer(&found.config, g_bytes_unref);
-	return error_set(error, ERROR_UNIMPLEMENTED, "frontend image %s: running frontend images is not supported yet", image);
+	return error_set(error, ERROR_UNIMPLEMENTED, "frontend image %s: running frontend images is not supported yet",
+			 image);
 }
 
 /* What a frontend asks for in its turn is asked for in its name. */
@@ -240,7 +241,8 @@ static bool solve_frontend(bridge *b, const struct bridge_solve_request *request
 	return solve_image(b, image, work, error);
 }
 
-static bool solve(bridge *b, const struct bridge_solve_request *request, struct work *work, build_result **ret, GError **error)
+static bool solve(bridge *b, const struct bridge_solve_request *request, struct work *work, build_result **ret,
+		  GError **error)
 {
 	if (request->definition && request->definition->n_def > 0 && request->frontend)
 		return error_set(error, ERROR_UNKNOWN, "cannot solve with both Definition and Frontend specified");

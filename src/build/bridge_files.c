@@ -15,7 +15,8 @@ static int open_root(bridge *b, bridge_ref *ref, struct work *work, GError **err
 	cache_ref *result;
 	if (!build_ref_result(b, ref, work, &result, error))
 		return -1;
-	return cache_ref_open_tree(builder_worker(build_of_bridge(b)->builder)->cache, result, CACHE_TREE_READ, work, error);
+	return cache_ref_open_tree(builder_worker(build_of_bridge(b)->builder)->cache, result, CACHE_TREE_READ, work,
+				   error);
 }
 
 /* A regular file beneath the root, links followed inside it; FIFOs and devices never block. */
@@ -37,7 +38,8 @@ static int open_file(int root_fd, const char *path, struct stat *ret_st, GError 
 	return fd_steal(&fd);
 }
 
-GBytes *build_read_file(bridge *b, bridge_ref *ref, const char *path, int64_t offset, int64_t length, struct work *work, GError **error)
+GBytes *build_read_file(bridge *b, bridge_ref *ref, const char *path, int64_t offset, int64_t length, struct work *work,
+			GError **error)
 {
 	scoped_fd root_fd = open_root(b, ref, work, error);
 	struct stat st = {0};
@@ -47,7 +49,8 @@ GBytes *build_read_file(bridge *b, bridge_ref *ref, const char *path, int64_t of
 	int64_t rest = offset < st.st_size ? st.st_size - MAX(offset, 0) : 0;
 	int64_t want = length > 0 ? MIN(length, rest) : rest;
 	if (want > LIMIT_MESSAGE_BYTES - KIB(64)) {
-		error_set(error, ERROR_RESOURCE_EXHAUSTED, "read %s: %" G_GINT64_FORMAT " bytes do not fit a message", path, want);
+		error_set(error, ERROR_RESOURCE_EXHAUSTED, "read %s: %" G_GINT64_FORMAT " bytes do not fit a message",
+			  path, want);
 		return NULL;
 	}
 	g_autofree char *bytes = g_malloc((gsize)want + 1);
@@ -123,10 +126,12 @@ static bool list_dir(int dir_fd, const patterns *include, GPtrArray *entries, GE
 	return ok;
 }
 
-Gateway__ReadDirResponse *build_read_dir(bridge *b, bridge_ref *ref, const char *path, const char *include, struct work *work, GError **error)
+Gateway__ReadDirResponse *build_read_dir(bridge *b, bridge_ref *ref, const char *path, const char *include,
+					 struct work *work, GError **error)
 {
 	scoped_fd root_fd = open_root(b, ref, work, error);
-	scoped_fd dir_fd = root_fd < 0 ? -1 : path_open(root_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, PATH_IN_ROOT, error);
+	scoped_fd dir_fd =
+		root_fd < 0 ? -1 : path_open(root_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, PATH_IN_ROOT, error);
 	if (dir_fd < 0)
 		return NULL;
 	g_autoptr(patterns) matcher = NULL;
@@ -144,7 +149,8 @@ Gateway__ReadDirResponse *build_read_dir(bridge *b, bridge_ref *ref, const char 
 	return reply;
 }
 
-Gateway__StatFileResponse *build_stat_file(bridge *b, bridge_ref *ref, const char *path, struct work *work, GError **error)
+Gateway__StatFileResponse *build_stat_file(bridge *b, bridge_ref *ref, const char *path, struct work *work,
+					   GError **error)
 {
 	scoped_fd root_fd = open_root(b, ref, work, error);
 	if (root_fd < 0)

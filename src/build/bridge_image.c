@@ -30,12 +30,14 @@ static bool lookup_run(void *data, struct work *work, GError **error)
 	struct work own = *work;
 	own.sessions = l->build->sessions;
 	if (r->oci_layout)
-		return source_oci_layout_resolve(context, r->ref, r->session_id, r->store_id, l->platform, &own, &l->found, error);
+		return source_oci_layout_resolve(context, r->ref, r->session_id, r->store_id, l->platform, &own,
+						 &l->found, error);
 	return source_image_resolve(context, r->ref, l->platform, resolve_mode(r->resolve_mode), r->no_config, &own,
 				    &l->found, error);
 }
 
-bool build_resolve_image(bridge *b, const struct bridge_image_request *r, struct work *work, struct bridge_image *ret, GError **error)
+bool build_resolve_image(bridge *b, const struct bridge_image_request *r, struct work *work, struct bridge_image *ret,
+			 GError **error)
 {
 	struct build *build = build_of_bridge(b);
 	struct bridge_image_request wanted = *r;
@@ -76,8 +78,9 @@ static Gateway__ResolveSourceMetaResponse *meta_reply(const Gateway__ResolveSour
 	return reply;
 }
 
-static bool resolve_image_source(bridge *b, const Gateway__ResolveSourceMetaRequest *r, const char *text, bool oci_layout,
-				 struct work *work, Gateway__ResolveSourceMetaResponse **ret, GError **error)
+static bool resolve_image_source(bridge *b, const Gateway__ResolveSourceMetaRequest *r, const char *text,
+				 bool oci_layout, struct work *work, Gateway__ResolveSourceMetaResponse **ret,
+				 GError **error)
 {
 	struct platform platform = {0};
 	if (r->platform) {
@@ -192,8 +195,8 @@ static bool http_lookup_run(void *data, struct work *work, GError **error)
 	struct http_lookup *l = data;
 	struct work own = *work;
 	own.sessions = l->build->sessions;
-	return source_http_resolve(&builder_worker(l->build->builder)->source_context, l->request->source, &own, &l->found,
-				   error);
+	return source_http_resolve(&builder_worker(l->build->builder)->source_context, l->request->source, &own,
+				   &l->found, error);
 }
 
 static bool resolve_http_source(bridge *b, const Gateway__ResolveSourceMetaRequest *r, struct work *work,

@@ -13,9 +13,9 @@
 struct builder {
 	struct builder_options options;
 	GMutex mu;
-	GCond changed;       /* builds came or went */
-	GHashTable *builds;  /* char * ref to struct build * (counted), running and recently ended; mu */
-	size_t running;      /* mu */
+	GCond changed;      /* builds came or went */
+	GHashTable *builds; /* char * ref to struct build * (counted), running and recently ended; mu */
+	size_t running;     /* mu */
 };
 
 builder *builder_new(const struct builder_options *options)
@@ -214,7 +214,8 @@ static bool allow_entitlements(struct build *build, GError **error)
 			return error_set(error, ERROR_UNKNOWN,
 					 "granting entitlement %s is not allowed by build daemon configuration", *e);
 		if (!host && !insecure)
-			return error_set(error, ERROR_UNIMPLEMENTED, "entitlement %s: devices are not supported yet", *e);
+			return error_set(error, ERROR_UNIMPLEMENTED, "entitlement %s: devices are not supported yet",
+					 *e);
 		build->allow_network_host |= host;
 		build->allow_security_insecure |= insecure;
 	}
@@ -423,8 +424,7 @@ static bool run_registered(struct build *build, GHashTable *response, GError **e
 	g_autoptr(build_result) result = NULL;
 	build_record_start(build);
 	if (allow_entitlements(build, &failure) && build_check_policy(build, &failure) &&
-	    provenance_read_options(build->provenance, &failure) &&
-	    build_open_cache_exports(build, &failure))
+	    provenance_read_options(build->provenance, &failure) && build_open_cache_exports(build, &failure))
 		result = build_run(build, response, &failure);
 	bool ok = result != NULL;
 	/* Upstream shows no excerpt for a definition that was sent as it is, only for what a frontend made. */
@@ -461,7 +461,8 @@ static bool run_with_job(struct build *build, GHashTable *response, GError **err
 	return ok;
 }
 
-bool builder_solve(builder *b, const struct build_request *request, cancel *c, GHashTable **ret_response, GError **error)
+bool builder_solve(builder *b, const struct build_request *request, cancel *c, GHashTable **ret_response,
+		   GError **error)
 {
 	struct build *build = build_new(b, request, c);
 	g_autoptr(GHashTable) response = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);

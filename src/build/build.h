@@ -23,11 +23,11 @@ struct build_target { /* an exporter or a cache, by type and attributes */
 	GHashTable *attrs; /* char * to char * */
 };
 struct build_request {
-	const char *ref;               /* "": one is made */
-	const char *session;           /* "" when there is none */
-	const char *frontend;          /* "": definition, or driven by the client through LLBBridge */
-	GHashTable *frontend_attrs;    /* char * to char * */
-	GHashTable *frontend_inputs;   /* char * to Pb__Definition * */
+	const char *ref;                  /* "": one is made */
+	const char *session;              /* "" when there is none */
+	const char *frontend;             /* "": definition, or driven by the client through LLBBridge */
+	GHashTable *frontend_attrs;       /* char * to char * */
+	GHashTable *frontend_inputs;      /* char * to Pb__Definition * */
 	const Pb__Definition *definition; /* NULL: none */
 	const struct build_target *exporters;
 	size_t n_exporters;
@@ -35,10 +35,10 @@ struct build_request {
 	size_t n_cache_exports;
 	const struct build_target *cache_imports;
 	size_t n_cache_imports;
-	const char *const *entitlements; /* NULL-terminated */
+	const char *const *entitlements;     /* NULL-terminated */
 	const Policy__Policy *source_policy; /* NULL: none */
 	bool internal;
-	int64_t compat_version;        /* 10, 20 or 30 */
+	int64_t compat_version; /* 10, 20 or 30 */
 };
 struct builder_options {
 	worker *const *workers; /* borrowed; the first is the default: builds run on it */
@@ -52,7 +52,7 @@ struct builder_options {
 	void *on_idle_data;
 };
 builder *builder_new(const struct builder_options *options);
-void builder_free(builder *b); /* after all builds ended */
+void builder_free(builder *b);      /* after all builds ended */
 worker *builder_worker(builder *b); /* the default one */
 worker *const *builder_workers(builder *b, size_t *ret_n);
 solver *builder_solver(builder *b);
@@ -62,7 +62,8 @@ size_t builder_running(builder *b);
 void builder_cancel_all(builder *b);
 
 /* ret_response: char * to char *, owned. Errors: of whatever failed, with details. */
-bool builder_solve(builder *b, const struct build_request *request, cancel *c, GHashTable **ret_response, GError **error);
+bool builder_solve(builder *b, const struct build_request *request, cancel *c, GHashTable **ret_response,
+		   GError **error);
 /* The log of a running build, or of one that ended less than 10 s ago. Waits for it to appear. NOT_FOUND "no such job X". */
 progress_log *builder_find_log(builder *b, const char *ref, int timeout_ms, cancel *c, GError **error);
 /* The gateway of a running build, counted. Waits up to timeout_ms. NOT_FOUND "no such job X". */

@@ -19,12 +19,12 @@ struct build {
 	progress_log *log;
 	cancel *cancel;
 	solver_job *job;
-	bridge *bridge;   /* owned */
-	imports *imports; /* owned */
-	provenance *provenance; /* owned; outlives all refs */
+	bridge *bridge;             /* owned */
+	imports *imports;           /* owned */
+	provenance *provenance;     /* owned; outlives all refs */
 	GPtrArray *cache_exporters; /* of cache_exporter *, owned */
 	GPtrArray *leftovers;       /* of gpointer, g_free'd at the end */
-	gateway *gateway; /* owned; NULL unless the client drives */
+	gateway *gateway;           /* owned; NULL unless the client drives */
 	bool allow_network_host, allow_security_insecure;
 	GMutex mu;
 	int64_t started_ns;
@@ -41,7 +41,8 @@ void build_bridge_free(bridge *b);
 bool build_ref_result(bridge *b, bridge_ref *ref, struct work *work, cache_ref **ret, GError **error);
 
 /* ---- bridge_image.c */
-bool build_resolve_image(bridge *b, const struct bridge_image_request *r, struct work *work, struct bridge_image *ret, GError **error);
+bool build_resolve_image(bridge *b, const struct bridge_image_request *r, struct work *work, struct bridge_image *ret,
+			 GError **error);
 bool build_resolve_source(bridge *b, const Gateway__ResolveSourceMetaRequest *r, struct work *work,
 			  Gateway__ResolveSourceMetaResponse **ret, GError **error);
 struct build *build_of_bridge(bridge *b);
@@ -50,17 +51,22 @@ struct build *build_of_bridge(bridge *b);
 /* Whether the request's policy is one. */
 bool build_check_policy(const struct build *b, GError **error);
 /* The request's definition, as the policies leave it. */
-llb_definition *build_load(const struct build *b, const struct bridge_solve_request *r, struct work *work, GError **error);
+llb_definition *build_load(const struct build *b, const struct bridge_solve_request *r, struct work *work,
+			   GError **error);
 /* Puts into r what the policies leave of it; ret_owner, when it is set, holds that (guard_free). */
-bool build_policy_image(const struct build *b, struct bridge_image_request *r, Pb__SourceOp **ret_owner, GError **error);
+bool build_policy_image(const struct build *b, struct bridge_image_request *r, Pb__SourceOp **ret_owner,
+			GError **error);
 /* ret: what to ask for instead (guard_free), left alone when nothing changes. */
 bool build_policy_source(const struct build *b, const Gateway__ResolveSourceMetaRequest *r,
 			 Gateway__ResolveSourceMetaRequest **ret, GError **error);
 
 /* ---- bridge_files.c */
-GBytes *build_read_file(bridge *b, bridge_ref *ref, const char *path, int64_t offset, int64_t length, struct work *work, GError **error);
-Gateway__ReadDirResponse *build_read_dir(bridge *b, bridge_ref *ref, const char *path, const char *include, struct work *work, GError **error);
-Gateway__StatFileResponse *build_stat_file(bridge *b, bridge_ref *ref, const char *path, struct work *work, GError **error);
+GBytes *build_read_file(bridge *b, bridge_ref *ref, const char *path, int64_t offset, int64_t length, struct work *work,
+			GError **error);
+Gateway__ReadDirResponse *build_read_dir(bridge *b, bridge_ref *ref, const char *path, const char *include,
+					 struct work *work, GError **error);
+Gateway__StatFileResponse *build_stat_file(bridge *b, bridge_ref *ref, const char *path, struct work *work,
+					   GError **error);
 
 /* Forgets the result: it is built again when asked for. Nobody uses it meanwhile. */
 void build_ref_reopen(bridge_ref *ref);

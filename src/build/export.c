@@ -34,8 +34,8 @@ static bool target_finish(void *data, struct work *work, GError **error)
 static gpointer run_export(gpointer data)
 {
 	struct target *t = data;
-	solver_job_run_vertex(t->build->job, t->digest, exporter_vertex_name(t->exporter), t->build->cancel, target_export, t,
-			      &t->error);
+	solver_job_run_vertex(t->build->job, t->digest, exporter_vertex_name(t->exporter), t->build->cancel,
+			      target_export, t, &t->error);
 	return NULL;
 }
 
@@ -148,8 +148,8 @@ static void merge_response(GHashTable *into, GHashTable *from)
 }
 
 /* Pushes, and caches beside them: layers that an image export made are there for both. */
-static bool finish_all(struct build *build, build_result *result, struct target *targets, size_t n, GHashTable *response,
-		       GError **error)
+static bool finish_all(struct build *build, build_result *result, struct target *targets, size_t n,
+		       GHashTable *response, GError **error)
 {
 	struct cache_exports *caches = build_start_cache_exports(build, result);
 	bool ok = run_all(targets, n, run_finish, error);
@@ -167,10 +167,14 @@ bool build_export(struct build *build, build_result *result, GHashTable *respons
 	bool ok = true;
 	for (size_t i = 0; ok && i < n; i++) {
 		ok = target_open(build, i, &targets[i], error);
-		targets[i].input = (struct export_input){
-			.refs = refs, .n_refs = n_refs, .is_map = result->refs != NULL, .metadata = result->metadata,
-			.index = (unsigned)i, .inline_cache = inline_cache};
-		targets[i].input.attestations = provenance_attestations(build->provenance, &targets[i].input.n_attestations);
+		targets[i].input = (struct export_input){.refs = refs,
+							 .n_refs = n_refs,
+							 .is_map = result->refs != NULL,
+							 .metadata = result->metadata,
+							 .index = (unsigned)i,
+							 .inline_cache = inline_cache};
+		targets[i].input.attestations =
+			provenance_attestations(build->provenance, &targets[i].input.n_attestations);
 	}
 	ok = ok && run_all(targets, n, run_export, error) && finish_all(build, result, targets, n, response, error);
 	for (size_t i = 0; i < n; i++) {

@@ -63,7 +63,8 @@ void history_close(history *h)
 	g_free(h);
 }
 
-static Control__BuildHistoryEvent *event_new(Control__BuildHistoryEventType type, const Control__BuildHistoryRecord *record)
+static Control__BuildHistoryEvent *event_new(Control__BuildHistoryEventType type,
+					     const Control__BuildHistoryRecord *record)
 {
 	Control__BuildHistoryEvent *event = g_new0(Control__BuildHistoryEvent, 1);
 	control__build_history_event__init(event);
@@ -115,7 +116,8 @@ static bool store_blob(history *h, const char *ref, const Control__Descriptor *d
 {
 	gsize n = 0;
 	const void *start = g_bytes_get_data(bytes, &n);
-	return db_run(h->db, "INSERT OR REPLACE INTO blobs VALUES(?, ?, ?)", error, "ssb", ref, d->digest, start ? start : "", n);
+	return db_run(h->db, "INSERT OR REPLACE INTO blobs VALUES(?, ?, ?)", error, "ssb", ref, d->digest,
+		      start ? start : "", n);
 }
 
 static bool store_record(history *h, const Control__BuildHistoryRecord *record, GError **error)
@@ -144,7 +146,8 @@ static bool store_blobs(history *h, const char *ref, const GPtrArray *blobs, GEr
 		const void *start = g_bytes_get_data(blobs->pdata[i], &n);
 		struct digest digest;
 		digest_of(start, n, &digest);
-		if (!db_run(h->db, "INSERT OR REPLACE INTO blobs VALUES(?, ?, ?)", error, "ssb", ref, digest.text, start, n))
+		if (!db_run(h->db, "INSERT OR REPLACE INTO blobs VALUES(?, ?, ?)", error, "ssb", ref, digest.text,
+			    start, n))
 			return false;
 	}
 	return true;
@@ -164,8 +167,8 @@ static bool store(history *h, Control__BuildHistoryRecord *record, GBytes *log, 
 }
 
 /* One transaction, not durable: history may lose its last entries to a power cut. */
-static bool store_all(history *h, Control__BuildHistoryRecord *record, GBytes *log, GBytes *failure, const GPtrArray *blobs,
-		      GError **error)
+static bool store_all(history *h, Control__BuildHistoryRecord *record, GBytes *log, GBytes *failure,
+		      const GPtrArray *blobs, GError **error)
 {
 	db_lock(h->db);
 	bool ok = db_begin(h->db, error);
@@ -175,8 +178,8 @@ static bool store_all(history *h, Control__BuildHistoryRecord *record, GBytes *l
 	return ok;
 }
 
-bool history_completed(history *h, Control__BuildHistoryRecord *record, GBytes *log, GBytes *failure, const GPtrArray *blobs,
-		       GError **error)
+bool history_completed(history *h, Control__BuildHistoryRecord *record, GBytes *log, GBytes *failure,
+		       const GPtrArray *blobs, GError **error)
 {
 	bool ok = store_all(h, record, log, failure, blobs, error);
 	g_mutex_lock(&h->mu);
@@ -264,12 +267,14 @@ static void queue_active(history_listener *l)
 static bool queue_stored(history_listener *l, const history_filter *filter, int64_t limit, GError **error)
 {
 	GQueue found = G_QUEUE_INIT;
-	g_autoptr(db_query) q = db_select(l->history->db, "SELECT record FROM records ORDER BY created DESC", error, "");
+	g_autoptr(db_query) q =
+		db_select(l->history->db, "SELECT record FROM records ORDER BY created DESC", error, "");
 	if (!q)
 		return false;
 	while (db_next(q, error)) {
 		Control__BuildHistoryRecord *record = read_record(q);
-		bool wanted = record && (!*l->ref || strcmp(l->ref, record->ref) == 0) && history_filter_match(filter, record);
+		bool wanted = record && (!*l->ref || strcmp(l->ref, record->ref) == 0) &&
+			      history_filter_match(filter, record);
 		if (wanted && (limit <= 0 || found.length < (guint)limit))
 			g_queue_push_head(&found, event_new(CONTROL__BUILD_HISTORY_EVENT_TYPE__COMPLETE, record));
 		guard_free(record);

@@ -32,8 +32,8 @@ void history_started(history *h, Control__BuildHistoryRecord *record);
  * The end of the build with the same Ref: stores the record; log and failure may be NULL; blobs (GBytes *) are what its
  * attestations name. Takes the record.
  */
-bool history_completed(history *h, Control__BuildHistoryRecord *record, GBytes *log, GBytes *failure, const GPtrArray *blobs,
-		       GError **error);
+bool history_completed(history *h, Control__BuildHistoryRecord *record, GBytes *log, GBytes *failure,
+		       const GPtrArray *blobs, GError **error);
 /* Errors: "failed to retrieve ref X: file does not exist". */
 bool history_update(history *h, const char *ref, bool pinned, bool delete_it, bool finalize, GError **error);
 /* The status log of a completed build: concatenated (u32 LE length, StatusResponse). NULL, no error: unknown. */

@@ -24,7 +24,8 @@ static void fill_attrs(Control__BuildHistoryRecord *record, GHashTable *attrs)
 	record->frontendattrs = g_new0(Control__BuildHistoryRecord__FrontendAttrsEntry *, g_hash_table_size(attrs));
 	g_hash_table_iter_init(&iter, attrs);
 	while (g_hash_table_iter_next(&iter, &key, &value)) {
-		Control__BuildHistoryRecord__FrontendAttrsEntry *entry = g_new0(Control__BuildHistoryRecord__FrontendAttrsEntry, 1);
+		Control__BuildHistoryRecord__FrontendAttrsEntry *entry =
+			g_new0(Control__BuildHistoryRecord__FrontendAttrsEntry, 1);
 		control__build_history_record__frontend_attrs_entry__init(entry);
 		entry->key = g_strdup(key);
 		entry->value = url_redact(value); /* a context's address may hold a password */
@@ -97,7 +98,8 @@ static void fill_metadata(Control__BuildHistoryRecord *record, build_result *res
 {
 	GHashTableIter iter;
 	void *key, *value;
-	record->exporterresponse = g_new0(Control__BuildHistoryRecord__ExporterResponseEntry *, g_hash_table_size(result->metadata));
+	record->exporterresponse =
+		g_new0(Control__BuildHistoryRecord__ExporterResponseEntry *, g_hash_table_size(result->metadata));
 	g_hash_table_iter_init(&iter, result->metadata);
 	while (g_hash_table_iter_next(&iter, &key, &value)) {
 		Control__BuildHistoryRecord__ExporterResponseEntry *entry =
@@ -111,7 +113,8 @@ static void fill_metadata(Control__BuildHistoryRecord *record, build_result *res
 	}
 }
 
-static void fill_result(struct build *b, build_result *result, Control__BuildHistoryRecord *record, GPtrArray *ret_blobs)
+static void fill_result(struct build *b, build_result *result, Control__BuildHistoryRecord *record,
+			GPtrArray *ret_blobs)
 {
 	struct work work = {.cancel = b->cancel, .sessions = b->sessions};
 	g_autoptr(GError) why = NULL;

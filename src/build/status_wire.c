@@ -93,13 +93,15 @@ static void add_warning(struct packer *p, const struct progress_event *e)
 	w->n_detail = e->warning.detail ? g_strv_length((char **)(uintptr_t)e->warning.detail) : 0;
 	w->detail = arena_new(p, (w->n_detail + 1) * sizeof *w->detail);
 	for (size_t i = 0; i < w->n_detail; i++)
-		w->detail[i] = (ProtobufCBinaryData){strlen(e->warning.detail[i]), (uint8_t *)text(e->warning.detail[i])};
+		w->detail[i] =
+			(ProtobufCBinaryData){strlen(e->warning.detail[i]), (uint8_t *)text(e->warning.detail[i])};
 	if (e->warning.source_name && *e->warning.source_name) {
 		w->info = arena_new(p, sizeof *w->info);
 		pb__source_info__init(w->info);
 		w->info->filename = text(e->warning.source_name);
 		w->info->language = text(e->warning.source_language);
-		w->info->data = (ProtobufCBinaryData){e->warning.source_len, (uint8_t *)(uintptr_t)e->warning.source_bytes};
+		w->info->data =
+			(ProtobufCBinaryData){e->warning.source_len, (uint8_t *)(uintptr_t)e->warning.source_bytes};
 	}
 	w->n_ranges = e->warning.n_ranges;
 	w->ranges = arena_new(p, (w->n_ranges + 1) * sizeof *w->ranges);
@@ -151,7 +153,8 @@ static int compare_vertexes(const void *a, const void *b)
 
 static int compare_statuses(const void *a, const void *b)
 {
-	return compare_times((*(Control__VertexStatus *const *)a)->timestamp, (*(Control__VertexStatus *const *)b)->timestamp);
+	return compare_times((*(Control__VertexStatus *const *)a)->timestamp,
+			     (*(Control__VertexStatus *const *)b)->timestamp);
 }
 
 /* g_ptr_array_sort is a merge sort: equal times keep the order of arrival. */

@@ -25,7 +25,8 @@ static GPtrArray *result_platforms(build_result *result)
 		g_autoptr(json_t) map = metadata_json(result, "refs.platforms");
 		json_t *row;
 		size_t i;
-		json_array_foreach(json_object_get(map, "Platforms"), i, row) {
+		json_array_foreach(json_object_get(map, "Platforms"), i, row)
+		{
 			const char *id = json_string_value(json_object_get(row, "ID"));
 			if (id && platform_parse(id, &p, NULL))
 				g_ptr_array_add(list, platform_format(&p));
@@ -53,7 +54,8 @@ static GPtrArray *requested_platforms(build_result *result, GPtrArray *ret_odd)
 	g_autoptr(json_t) request = metadata_json(result, REQUEST_KEY);
 	json_t *row;
 	size_t i;
-	json_array_foreach(json_object_get(request, "Platforms"), i, row) {
+	json_array_foreach(json_object_get(request, "Platforms"), i, row)
+	{
 		struct platform p;
 		g_autoptr(GError) why = NULL;
 		const char *text = json_string_value(row);
@@ -61,7 +63,8 @@ static GPtrArray *requested_platforms(build_result *result, GPtrArray *ret_odd)
 		if (!text)
 			continue;
 		if (!platform_parse(text, &p, &why)) {
-			g_ptr_array_add(ret_odd, g_strdup_printf("Invalid platform result requested %s: %s", quoted, why->message));
+			g_ptr_array_add(ret_odd, g_strdup_printf("Invalid platform result requested %s: %s", quoted,
+								 why->message));
 			continue;
 		}
 		g_autofree char *formatted = platform_format(&p);
@@ -108,7 +111,8 @@ static void warn(struct build *build, const char *message)
 	g_autofree char *text = g_strdup_printf("%s-export-0", build->request->session);
 	struct digest digest;
 	digest_of_text(text, &digest);
-	const char *name = build->request->n_exporters ? exporter_vertex_name_of(build->request->exporters[0].type) : NULL;
+	const char *name =
+		build->request->n_exporters ? exporter_vertex_name_of(build->request->exporters[0].type) : NULL;
 	bool own = name == NULL;
 	g_autoptr(progress_sink) sink = solver_job_sink(build->job, digest.text, own ? "Verifying build result" : name);
 	if (own)

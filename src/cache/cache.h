@@ -23,11 +23,11 @@ typedef struct cache cache;
 typedef struct cache_ref cache_ref;
 
 struct cache_options {
-	int root_fd;             /* borrowed: the worker's state directory */
-	const char *root_path;   /* for messages and OCI runtimes only */
-	const char *snapshotter; /* "auto", "overlayfs", "native" */
+	int root_fd;                          /* borrowed: the worker's state directory */
+	const char *root_path;                /* for messages and OCI runtimes only */
+	const char *snapshotter;              /* "auto", "overlayfs", "native" */
 	const struct snapshot_keeper *keeper; /* borrowed; who keeps trees instead of a snapshotter of ours, or NULL */
-	blob_store *blobs;       /* borrowed */
+	blob_store *blobs;                    /* borrowed */
 	/*
 	 * What images elsewhere are made of, as a set of blob digests, bottom first and joined; NULL: nothing is shared.
 	 * Called without locks for each look at the whole; the set is the caller's.
@@ -126,7 +126,7 @@ struct cache_layer_options {
 	bool force;           /* convert layers of another compression */
 	bool oci_media_types; /* of newly made layers and of what is reported */
 	bool prefer_nondist;
-	bool fetch; /* lazy blobs must be here; otherwise they may stay remote */
+	bool fetch;    /* lazy blobs must be here; otherwise they may stay remote */
 	bool existing; /* nothing is made or converted: NOT_FOUND when a layer has no blob as wanted */
 };
 struct cache_layer_result {

@@ -9,7 +9,7 @@ struct content_tree {
 	GMutex mu;
 	struct content_node *root;
 	hasher *hasher;
-	gint dirty; /* atomic, set under mu: not saved yet */
+	gint dirty;      /* atomic, set under mu: not saved yet */
 	bool distrusted; /* the disk may have changed since */
 };
 

@@ -15,7 +15,7 @@
 struct prune {
 	cache *c;
 	const struct cache_prune_options *options;
-	filter *filter;     /* owned */
+	filter *filter; /* owned */
 	bool filtered;
 	GHashTable *images; /* owned; what others share, or NULL */
 	int64_t keep_bytes; /* 0: no bound */
@@ -261,8 +261,8 @@ static bool give_back_space(cache *c, GError **error)
 }
 
 /* Removes what the options give up, and its directories. */
-static bool prune_records(struct prune *p, cancel *stop,
-			  void (*on_removed)(void *data, const struct cache_usage *u), void *data, GError **error)
+static bool prune_records(struct prune *p, cancel *stop, void (*on_removed)(void *data, const struct cache_usage *u),
+			  void *data, GError **error)
 {
 	if (!measure(p, error))
 		return false;
@@ -287,8 +287,7 @@ static bool prune_run(cache *c, const struct cache_prune_options *options, cance
 		g_prefix_error(error, "failed to parse prune filters [%s]: ", list);
 		return false;
 	}
-	struct prune p = {
-		.c = c, .options = options, .filter = f, .filtered = options->filters && options->filters[0]};
+	struct prune p = {.c = c, .options = options, .filter = f, .filtered = options->filters && options->filters[0]};
 	p.images = usage_images(c);
 	bool ok = prune_records(&p, stop, on_removed, data, error);
 	g_clear_pointer(&p.images, g_hash_table_unref);

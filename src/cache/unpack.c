@@ -365,7 +365,8 @@ GPtrArray *cache_ref_list(cache *c, cache_ref *r, const struct cache_selector *s
 	g_autoptr(content_tree) content = tree_content(c, r->tree);
 	for (size_t i = 0; i < n; i++) {
 		bool all = true;
-		if (!content_tree_list(content, &source, &selectors[i], work ? work->cancel : NULL, max, list, &all, NULL))
+		if (!content_tree_list(content, &source, &selectors[i], work ? work->cancel : NULL, max, list, &all,
+				       NULL))
 			return NULL;
 		*ret_all &= all;
 	}

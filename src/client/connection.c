@@ -134,8 +134,11 @@ static bool ssh_argv(GUri *uri, GPtrArray *argv, GError **error)
 }
 
 static const struct helper helpers[] = {
-	{"docker-container", docker_argv}, {"podman-container", podman_argv}, {"nerdctl-container", nerdctl_argv},
-	{"kube-pod", kube_argv},           {"ssh", ssh_argv},
+	{"docker-container", docker_argv},
+	{"podman-container", podman_argv},
+	{"nerdctl-container", nerdctl_argv},
+	{"kube-pod", kube_argv},
+	{"ssh", ssh_argv},
 };
 
 char **connection_helper_argv(const char *address, GError **error)
@@ -184,7 +187,8 @@ static rpc_conn *open_helper(rpc_loop *loop, char **argv, GError **error)
 	return rpc_connect_fds(loop, fd_steal(&ours), copy, "localhost", error);
 }
 
-rpc_conn *connection_open(rpc_loop *loop, const char *address, const struct connection_options *options, cancel *c, GError **error)
+rpc_conn *connection_open(rpc_loop *loop, const char *address, const struct connection_options *options, cancel *c,
+			  GError **error)
 {
 	g_autoptr(GError) problem = NULL;
 	g_auto(GStrv) argv = connection_helper_argv(address, &problem);
@@ -194,12 +198,14 @@ rpc_conn *connection_open(rpc_loop *loop, const char *address, const struct conn
 	}
 	if (argv)
 		return open_helper(loop, argv, error);
-	bool tls = (options->tls.ca_file && *options->tls.ca_file) || (options->tls.cert_file && *options->tls.cert_file);
+	bool tls =
+		(options->tls.ca_file && *options->tls.ca_file) || (options->tls.cert_file && *options->tls.cert_file);
 	struct rpc_dial_options dial = {.tls = tls ? &options->tls : NULL, .timeout_ms = options->timeout_ms};
 	g_autofree char *host = NULL;
 	if (g_str_has_prefix(address, "tcp://")) {
 		host = g_strdup(address + strlen("tcp://"));
-		dial.authority = options->tls.server_name && *options->tls.server_name ? options->tls.server_name : host;
+		dial.authority =
+			options->tls.server_name && *options->tls.server_name ? options->tls.server_name : host;
 	}
 	return rpc_connect(loop, address, &dial, c, error);
 }

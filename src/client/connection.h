@@ -15,6 +15,7 @@ struct connection_options {
 	int timeout_ms;
 };
 /* Errors: UNAVAILABLE. */
-rpc_conn *connection_open(rpc_loop *loop, const char *address, const struct connection_options *options, cancel *c, GError **error);
+rpc_conn *connection_open(rpc_loop *loop, const char *address, const struct connection_options *options, cancel *c,
+			  GError **error);
 /* The command line of a helper address ("docker-container://x"), NULL and no error for direct ones. g_strfreev. */
 char **connection_helper_argv(const char *address, GError **error);

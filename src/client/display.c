@@ -13,7 +13,7 @@
 
 struct display {
 	const struct display_mode *mode;
-	void *self; /* of the mode */
+	void *self;  /* of the mode */
 	void *trace; /* of display_json, NULL: none */
 	int64_t tick_us;
 	struct model model;
@@ -125,7 +125,9 @@ display *display_new(const char *mode, int fd, GError **error)
 	struct display_output out = {.fd = fd};
 	int64_t rate_ms = 0;
 	const char *rate = g_getenv("TTY_DISPLAY_RATE");
-	d->tick_us = rate && int_parse(rate, 10, &rate_ms, NULL) && rate_ms > 0 && rate_ms <= TICK_MS_MAX ? rate_ms * 1000 : TICK_US;
+	d->tick_us = rate && int_parse(rate, 10, &rate_ms, NULL) && rate_ms > 0 && rate_ms <= TICK_MS_MAX
+			     ? rate_ms * 1000
+			     : TICK_US;
 	d->self = found->open(&out);
 	d->queue = g_async_queue_new_full(guard_free);
 	d->thread = g_thread_new("display", run, d);

@@ -133,15 +133,15 @@ static void put_warning(json_writer *w, const Control__VertexWarning *warning)
 	json_object_end(w);
 }
 
-#define PUT_LIST(w, key, message, field, put) \
-	do { \
-		if ((message)->n_##field > 0) { \
-			json_key(w, key); \
-			json_array_begin(w); \
-			for (size_t i = 0; i < (message)->n_##field; i++) \
-				put(w, (message)->field[i]); \
-			json_array_end(w); \
-		} \
+#define PUT_LIST(w, key, message, field, put)                                                                          \
+	do {                                                                                                           \
+		if ((message)->n_##field > 0) {                                                                        \
+			json_key(w, key);                                                                              \
+			json_array_begin(w);                                                                           \
+			for (size_t i = 0; i < (message)->n_##field; i++)                                              \
+				put(w, (message)->field[i]);                                                           \
+			json_array_end(w);                                                                             \
+		}                                                                                                      \
 	} while (0)
 
 static void raw_message(void *self, const Control__StatusResponse *message)

@@ -41,9 +41,9 @@ struct model_vertex {
 	bool updated;
 	int64_t active_since_us; /* plain: when it got the display */
 	int64_t first_update_us;
-	guint count;             /* plain: updates since it last had the display */
+	guint count;                /* plain: updates since it last had the display */
 	struct model_vertex *group; /* the row that shows this one, or NULL */
-	GPtrArray *members;      /* group rows: of struct model_vertex *, borrowed */
+	GPtrArray *members;         /* group rows: of struct model_vertex *, borrowed */
 };
 struct model {
 	GPtrArray *vertices;   /* of struct model_vertex *, owned */

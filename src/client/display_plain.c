@@ -3,9 +3,9 @@
 #include "progress/progress.h"
 #include <string.h>
 
-#define HOLD_US (5 * G_USEC_PER_SEC)      /* the active vertex keeps the display at least so long */
-#define STARVED_US (10 * G_USEC_PER_SEC)  /* who waited longer gets a turn */
-#define STATUS_NS (5 * 1000000000LL)      /* a status that moves slowly is shown so often */
+#define HOLD_US (5 * G_USEC_PER_SEC)     /* the active vertex keeps the display at least so long */
+#define STARVED_US (10 * G_USEC_PER_SEC) /* who waited longer gets a turn */
+#define STATUS_NS (5 * 1000000000LL)     /* a status that moves slowly is shown so often */
 #define STATUS_PERCENT 5
 #define NAME_BYTES 72
 
@@ -49,7 +49,8 @@ static void switch_to(struct plain *p, struct model_vertex *v)
 		g_string_append_c(p->out, '\n');
 	p->not_first = true;
 	bool cut = p->truncate && strlen(v->name) > NAME_BYTES;
-	g_string_append_printf(p->out, "#%d %.*s%s\n", v->index, cut ? NAME_BYTES : (int)strlen(v->name), v->name, cut ? "..." : "");
+	g_string_append_printf(p->out, "#%d %.*s%s\n", v->index, cut ? NAME_BYTES : (int)strlen(v->name), v->name,
+			       cut ? "..." : "");
 	v->active_since_us = g_get_monotonic_time();
 }
 
@@ -114,7 +115,8 @@ static void print_end(struct plain *p, struct model_vertex *v)
 	else if (v->cached)
 		g_string_append_printf(p->out, "#%d CACHED\n", v->index);
 	else
-		g_string_append_printf(p->out, "#%d DONE %.1fs\n", v->index, model_vertex_seconds(v, progress_now_ns()));
+		g_string_append_printf(p->out, "#%d DONE %.1fs\n", v->index,
+				       model_vertex_seconds(v, progress_now_ns()));
 }
 
 static void print_vertex(struct plain *p, struct model_vertex *v)
@@ -125,7 +127,8 @@ static void print_vertex(struct plain *p, struct model_vertex *v)
 		switch_to(p, v);
 	bool open = print_statuses(p, v);
 	for (; v->warnings_shown < v->warnings->len; v->warnings_shown++)
-		g_string_append_printf(p->out, "#%d WARN: %s\n", v->index, (char *)v->warnings->pdata[v->warnings_shown]);
+		g_string_append_printf(p->out, "#%d WARN: %s\n", v->index,
+				       (char *)v->warnings->pdata[v->warnings_shown]);
 	print_logs(p, v);
 	p->current = v;
 	if (v->completed_ns && !open) {

@@ -89,7 +89,8 @@ static void add_vertex(GArray *rows, const struct model_vertex *v, int64_t now_n
 		g_strdup_printf("%.1fs", model_vertex_seconds(v, now_ns)));
 	add_statuses(rows, v);
 	for (guint i = 0; i < v->warnings->len; i++)
-		add_row(rows, COLOR_WARNING, g_strdup_printf(" => WARN: %s", (char *)v->warnings->pdata[i]), g_strdup(""));
+		add_row(rows, COLOR_WARNING, g_strdup_printf(" => WARN: %s", (char *)v->warnings->pdata[i]),
+			g_strdup(""));
 }
 
 /* The end of what a running step prints. */
@@ -167,8 +168,7 @@ static void tty_print(void *self, struct model *m, bool last)
 	if (old > 0)
 		g_string_append_printf(t->out, "\x1b[%dA\r", old);
 	g_string_append_printf(t->out, "[+] Building %.1fs (%d/%d)%s\x1b[K\n",
-			       (double)(progress_now_ns() - m->started_ns) / 1e9, done, total,
-			       last ? " FINISHED" : "");
+			       (double)(progress_now_ns() - m->started_ns) / 1e9, done, total, last ? " FINISHED" : "");
 	t->printed = 1;
 	guint first = !last && (int)rows->len > height - 2 ? rows->len - (guint)MAX(height - 2, 0) : 0;
 	for (guint i = first; i < rows->len; i++)

@@ -11,4 +11,5 @@
 
 void excerpt_print_all(GString *out, const GError *error);
 /* name:line, then the marked lines with two around them. ranges: pairs of first and last line. */
-void excerpt_print(GString *out, const char *name, const char *bytes, size_t n, const int (*ranges)[2], size_t n_ranges);
+void excerpt_print(GString *out, const char *name, const char *bytes, size_t n, const int (*ranges)[2],
+		   size_t n_ranges);

@@ -12,7 +12,8 @@ static const json_t *member(const json_t *object, const char *name)
 	const json_t *value = json_object_get(object, name);
 	const char *key;
 	json_t *other;
-	json_object_foreach((json_t *)object, key, other) {
+	json_object_foreach((json_t *)object, key, other)
+	{
 		if (!value && g_ascii_strcasecmp(key, name) == 0)
 			value = other;
 	}
@@ -123,7 +124,8 @@ static bool read_update(const json_t *json, Policy__Update *u, GError **error)
 	if (!read_text(json, "identifier", &u->identifier, error) || !object_of(json, "attrs", &attrs, error))
 		return false;
 	u->attrs = g_new0(Policy__Update__AttrsEntry *, json_object_size(attrs));
-	json_object_foreach((json_t *)attrs, key, value) {
+	json_object_foreach((json_t *)attrs, key, value)
+	{
 		if (!json_is_string(value) && !json_is_null(value))
 			return wrong_type("attrs", "an object of strings", error);
 		Policy__Update__AttrsEntry *entry = u->attrs[u->n_attrs++] = g_new0(Policy__Update__AttrsEntry, 1);

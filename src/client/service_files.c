@@ -87,8 +87,8 @@ static bool files_diff_copy(rpc_call *call, void *data, GError **error)
 	if (!local) {
 		g_autofree char *quoted = go_quote(name);
 		/* With the words of Go's gRPC in front, as upstream's client sends it. */
-		return error_set(error, ERROR_NOT_FOUND, "rpc error: code = NotFound desc = no access allowed to dir %s",
-				 quoted);
+		return error_set(error, ERROR_NOT_FOUND,
+				 "rpc error: code = NotFound desc = no access allowed to dir %s", quoted);
 	}
 	struct fssync_channel channel = fssync_channel_of_server(call);
 	struct fssync_root root = {.fd = local->fd, .name = ""};

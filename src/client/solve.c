@@ -19,7 +19,7 @@ struct run {
 	rpc_conn *conn;
 	const struct solve_options *options;
 	char session_id[IDENT_SIZE];
-	cancel *cancel;      /* of everything; set by the caller's or when a part failed */
+	cancel *cancel; /* of everything; set by the caller's or when a part failed */
 	cancel *status_stop;
 	GHashTable *response;
 	GHashTable *metadata;
@@ -135,7 +135,8 @@ static bool gateway_ping(struct run *r, const rpc_metadata *md, GError **error)
 {
 	Gateway__PingRequest request;
 	gateway__ping_request__init(&request);
-	void *pong = rpc_unary(r->conn, BRIDGE "Ping", md, &request, &gateway__pong_response__descriptor, r->cancel, PING_MS, error);
+	void *pong = rpc_unary(r->conn, BRIDGE "Ping", md, &request, &gateway__pong_response__descriptor, r->cancel,
+			       PING_MS, error);
 	guard_free(pong);
 	return pong != NULL;
 }
@@ -143,14 +144,15 @@ static bool gateway_ping(struct run *r, const rpc_metadata *md, GError **error)
 static Gateway__SolveResponse *gateway_solve(struct run *r, const rpc_metadata *md, GError **error)
 {
 	Gateway__SolveRequest *request = solve_wire_gateway(r->options);
-	Gateway__SolveResponse *response = rpc_unary(r->conn, BRIDGE "Solve", md, request, &gateway__solve_response__descriptor,
-						     r->cancel, 0, error);
+	Gateway__SolveResponse *response = rpc_unary(r->conn, BRIDGE "Solve", md, request,
+						     &gateway__solve_response__descriptor, r->cancel, 0, error);
 	guard_free(request);
 	return response;
 }
 
 /* Hands the result, or what went wrong, back to the daemon: that is what ends its side of the build. */
-static bool gateway_return(struct run *r, const rpc_metadata *md, Gateway__Result *result, const GError *failure, GError **error)
+static bool gateway_return(struct run *r, const rpc_metadata *md, Gateway__Result *result, const GError *failure,
+			   GError **error)
 {
 	Gateway__ReturnRequest request;
 	gateway__return_request__init(&request);

@@ -21,15 +21,15 @@ struct solve_target { /* an exporter or a cache entry */
 };
 struct solve_options {
 	rpc_loop *loop;
-	const char *ref;                   /* the build's id */
-	const char *frontend;              /* NULL: definition */
-	GHashTable *attrs;                 /* of the frontend, char * to char * */
+	const char *ref;      /* the build's id */
+	const char *frontend; /* NULL: definition */
+	GHashTable *attrs;    /* of the frontend, char * to char * */
 	const Pb__Definition *definition;
 	services *services;
 	const char *shared_key;
 	const struct solve_target *exporters, *cache_exports, *cache_imports;
 	size_t n_exporters, n_cache_exports, n_cache_imports;
-	const char *const *entitlements;   /* NULL-terminated */
+	const char *const *entitlements;     /* NULL-terminated */
 	const Policy__Policy *source_policy; /* NULL: none */
 	bool proxy_network;
 	display *display;
@@ -39,5 +39,6 @@ struct solve_result {
 	GHashTable *metadata; /* of the frontend's result, char * to GBytes *; NULL without a frontend */
 };
 /* Errors are the daemon's, details included, without the "failed to solve: " in front. */
-bool solve_run(rpc_conn *conn, const struct solve_options *options, cancel *c, struct solve_result *ret, GError **error);
+bool solve_run(rpc_conn *conn, const struct solve_options *options, cancel *c, struct solve_result *ret,
+	       GError **error);
 void solve_result_clear(struct solve_result *r);

@@ -4,27 +4,30 @@
 #include "format/json_writer.h"
 
 /* Map fields: one entry struct a type, all with key and value first. */
-#define DEFINE_TABLE_TO_ENTRIES(name, type, init) \
-	static type **name(GHashTable *table, size_t *ret_n) \
-	{ \
-		guint n_keys = 0; \
-		g_autofree gpointer *keys = g_hash_table_get_keys_as_array(table, &n_keys); \
-		type **entries = g_new0(type *, n_keys); \
-		for (guint i = 0; i < n_keys; i++) { \
-			entries[i] = g_new0(type, 1); \
-			init(entries[i]); \
-			entries[i]->key = g_strdup(keys[i]); \
-			entries[i]->value = g_strdup(g_hash_table_lookup(table, keys[i])); \
-		} \
-		*ret_n = n_keys; \
-		return entries; \
+#define DEFINE_TABLE_TO_ENTRIES(name, type, init)                                                                      \
+	static type **name(GHashTable *table, size_t *ret_n)                                                           \
+	{                                                                                                              \
+		guint n_keys = 0;                                                                                      \
+		g_autofree gpointer *keys = g_hash_table_get_keys_as_array(table, &n_keys);                            \
+		type **entries = g_new0(type *, n_keys);                                                               \
+		for (guint i = 0; i < n_keys; i++) {                                                                   \
+			entries[i] = g_new0(type, 1);                                                                  \
+			init(entries[i]);                                                                              \
+			entries[i]->key = g_strdup(keys[i]);                                                           \
+			entries[i]->value = g_strdup(g_hash_table_lookup(table, keys[i]));                             \
+		}                                                                                                      \
+		*ret_n = n_keys;                                                                                       \
+		return entries;                                                                                        \
 	}
-DEFINE_TABLE_TO_ENTRIES(frontend_attrs, Control__SolveRequest__FrontendAttrsEntry, control__solve_request__frontend_attrs_entry__init)
+DEFINE_TABLE_TO_ENTRIES(frontend_attrs, Control__SolveRequest__FrontendAttrsEntry,
+			control__solve_request__frontend_attrs_entry__init)
 DEFINE_TABLE_TO_ENTRIES(old_exporter_attrs, Control__SolveRequest__ExporterAttrsDeprecatedEntry,
 			control__solve_request__exporter_attrs_deprecated_entry__init)
 DEFINE_TABLE_TO_ENTRIES(exporter_attrs, Control__Exporter__AttrsEntry, control__exporter__attrs_entry__init)
-DEFINE_TABLE_TO_ENTRIES(cache_attrs, Control__CacheOptionsEntry__AttrsEntry, control__cache_options_entry__attrs_entry__init)
-DEFINE_TABLE_TO_ENTRIES(gateway_attrs, Gateway__SolveRequest__FrontendOptEntry, gateway__solve_request__frontend_opt_entry__init)
+DEFINE_TABLE_TO_ENTRIES(cache_attrs, Control__CacheOptionsEntry__AttrsEntry,
+			control__cache_options_entry__attrs_entry__init)
+DEFINE_TABLE_TO_ENTRIES(gateway_attrs, Gateway__SolveRequest__FrontendOptEntry,
+			gateway__solve_request__frontend_opt_entry__init)
 DEFINE_TABLE_TO_ENTRIES(gateway_cache_attrs, Gateway__CacheOptionsEntry__AttrsEntry,
 			gateway__cache_options_entry__attrs_entry__init)
 
@@ -83,7 +86,8 @@ static char *cache_imports_json(const struct solve_options *o)
 		json_put_string_member(w, "Type", o->cache_imports[i].type);
 		json_key(w, "Attrs");
 		json_object_begin(w);
-		g_autoptr(GList) keys = g_list_sort(g_hash_table_get_keys(o->cache_imports[i].attrs), (GCompareFunc)g_strcmp0);
+		g_autoptr(GList) keys =
+			g_list_sort(g_hash_table_get_keys(o->cache_imports[i].attrs), (GCompareFunc)g_strcmp0);
 		for (const GList *k = keys; k; k = k->next)
 			json_put_string_member(w, k->data, g_hash_table_lookup(o->cache_imports[i].attrs, k->data));
 		json_object_end(w);
@@ -127,7 +131,8 @@ static void put_gateway_imports(const struct solve_options *o, Gateway__SolveReq
 {
 	m->cacheimports = g_new0(Gateway__CacheOptionsEntry *, o->n_cache_imports);
 	for (; m->n_cacheimports < o->n_cache_imports; m->n_cacheimports++) {
-		Gateway__CacheOptionsEntry *e = m->cacheimports[m->n_cacheimports] = g_new0(Gateway__CacheOptionsEntry, 1);
+		Gateway__CacheOptionsEntry *e = m->cacheimports[m->n_cacheimports] =
+			g_new0(Gateway__CacheOptionsEntry, 1);
 		gateway__cache_options_entry__init(e);
 		e->type = g_strdup(o->cache_imports[m->n_cacheimports].type);
 		e->attrs = gateway_cache_attrs(o->cache_imports[m->n_cacheimports].attrs, &e->n_attrs);

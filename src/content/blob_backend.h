@@ -19,11 +19,12 @@ struct blob_backend {
 	bool (*writer_append)(void *writer, const void *bytes, size_t n, GError **error);
 	bool (*writer_reset)(void *writer, GError **error);
 	/* digest is what the bytes are. A blob that is there already is success; ret_fresh: it was not. */
-	bool (*writer_commit)(void *writer, const struct digest *digest, uint64_t size, bool *ret_fresh, GError **error);
-	void (*writer_close)(void *writer);                       /* without commit: nothing stays */
-	int64_t (*remove)(void *self, const struct digest *digest); /* bytes freed; called under the store's lock */
+	bool (*writer_commit)(void *writer, const struct digest *digest, uint64_t size, bool *ret_fresh,
+			      GError **error);
+	void (*writer_close)(void *writer);                          /* without commit: nothing stays */
+	int64_t (*remove)(void *self, const struct digest *digest);  /* bytes freed; called under the store's lock */
 	int64_t (*destroy)(void *self, const struct digest *digest); /* it is damaged: for good; NULL: as remove */
-	void (*swept)(void *self);                                  /* after a sweep, without it; NULL: nothing to do */
+	void (*swept)(void *self); /* after a sweep, without it; NULL: nothing to do */
 	void (*each)(void *self, void (*fn)(const struct digest *digest, void *data), void *data);
 	void (*close)(void *self);
 };

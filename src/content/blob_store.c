@@ -11,9 +11,9 @@
 
 struct blob_store {
 	const struct blob_backend *backend;
-	void *self;        /* owned: the backend's */
-	GMutex mu;         /* guards the tables; a sweep removes a blob under it */
-	GHashTable *holds; /* digest text (owned) to count */
+	void *self;           /* owned: the backend's */
+	GMutex mu;            /* guards the tables; a sweep removes a blob under it */
+	GHashTable *holds;    /* digest text (owned) to count */
 	GHashTable *verified; /* set of digest texts (owned): hashed by this process */
 };
 

@@ -71,7 +71,8 @@ int64_t blob_store_sweep(blob_store *store, bool (*keep)(const struct digest *di
 typedef struct blob_provider blob_provider;
 struct blob_provider_class {
 	/* Puts the blob into the store (a no-op when there). size: declared bytes, -1 unknown. progress goes to work. */
-	bool (*fetch)(void *self, blob_store *into, const struct digest *digest, int64_t size, struct work *work, GError **error);
+	bool (*fetch)(void *self, blob_store *into, const struct digest *digest, int64_t size, struct work *work,
+		      GError **error);
 	/* Text for "containerd.io/distribution.source.<host>" mounts on push: host and repository, or false. */
 	bool (*origin)(void *self, const char **ret_host, const char **ret_repository);
 	/* Could it give this blob, as far as it knows? NULL: always. */

@@ -78,7 +78,8 @@ static bool send_chunk(rpc_call *call, const struct blob *blob, int64_t at, int6
 static bool send_blob(rpc_call *call, const struct blob *blob, int64_t offset, int64_t size, GError **error)
 {
 	if (offset < 0 || size < 0 || offset > blob->size)
-		return error_set(error, ERROR_OUT_OF_RANGE, "read past object length %" G_GINT64_FORMAT " bytes", blob->size);
+		return error_set(error, ERROR_OUT_OF_RANGE, "read past object length %" G_GINT64_FORMAT " bytes",
+				 blob->size);
 	int64_t rest = blob->size - offset;
 	int64_t want = size == 0 || size > rest ? rest : size;
 	for (int64_t done = 0; done < want;) {

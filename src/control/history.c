@@ -19,7 +19,8 @@ static bool send_events(rpc_call *call, history_listener *listener, GError **err
 bool control_listen_history(rpc_call *call, void *data, GError **error)
 {
 	struct control *control = data;
-	Control__BuildHistoryRequest *m = rpc_call_recv_message(call, &control__build_history_request__descriptor, error);
+	Control__BuildHistoryRequest *m =
+		rpc_call_recv_message(call, &control__build_history_request__descriptor, error);
 	if (!m)
 		return false;
 	g_autofree const char **filters = g_new0(const char *, m->n_filter + 1);

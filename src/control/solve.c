@@ -8,21 +8,21 @@
 /* A wire request as a build request; owns what the latter borrows. */
 struct translation {
 	struct build_request request;
-	GArray *exporters;     /* of struct build_target */
+	GArray *exporters; /* of struct build_target */
 	GArray *cache_exports;
 	GArray *cache_imports;
-	GPtrArray *tables;     /* of GHashTable *, owned */
+	GPtrArray *tables;       /* of GHashTable *, owned */
 	GPtrArray *entitlements; /* borrowed texts, NULL-terminated */
 };
 
-#define DEFINE_ENTRIES_TO_TABLE(name, type) \
-	static GHashTable *name(struct translation *t, type *const *entries, size_t n) \
-	{ \
-		GHashTable *table = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free); \
-		for (size_t i = 0; i < n; i++) \
-			g_hash_table_replace(table, g_strdup(entries[i]->key), g_strdup(entries[i]->value)); \
-		g_ptr_array_add(t->tables, table); \
-		return table; \
+#define DEFINE_ENTRIES_TO_TABLE(name, type)                                                                            \
+	static GHashTable *name(struct translation *t, type *const *entries, size_t n)                                 \
+	{                                                                                                              \
+		GHashTable *table = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);                    \
+		for (size_t i = 0; i < n; i++)                                                                         \
+			g_hash_table_replace(table, g_strdup(entries[i]->key), g_strdup(entries[i]->value));           \
+		g_ptr_array_add(t->tables, table);                                                                     \
+		return table;                                                                                          \
 	}
 DEFINE_ENTRIES_TO_TABLE(frontend_attrs, Control__SolveRequest__FrontendAttrsEntry)
 DEFINE_ENTRIES_TO_TABLE(exporter_attrs, Control__Exporter__AttrsEntry)
@@ -54,7 +54,8 @@ static void translate_cache(struct translation *t, const Control__CacheOptions *
 		add_target(t->cache_imports, options->imports[i]->type,
 			   cache_attrs(t, options->imports[i]->attrs, options->imports[i]->n_attrs));
 	if (*options->exportrefdeprecated) {
-		GHashTable *attrs = old_cache_attrs(t, options->exportattrsdeprecated, options->n_exportattrsdeprecated);
+		GHashTable *attrs =
+			old_cache_attrs(t, options->exportattrsdeprecated, options->n_exportattrsdeprecated);
 		g_hash_table_replace(attrs, g_strdup("ref"), g_strdup(options->exportrefdeprecated));
 		add_target(t->cache_exports, "registry", attrs);
 	}
@@ -80,9 +81,10 @@ static bool check_compat(int64_t wanted, int64_t *ret, GError **error)
 	if (wanted > NEWEST_COMPAT)
 		return error_set(error, ERROR_UNKNOWN,
 				 "unsupported compatibility-version %" G_GINT64_FORMAT
-				 ": upgrade buildkit (max supported: %d)", wanted, NEWEST_COMPAT);
-	return error_set(error, ERROR_UNKNOWN, "unsupported compatibility-version %" G_GINT64_FORMAT
-			 " (supported: [10 20 30])", wanted);
+				 ": upgrade buildkit (max supported: %d)",
+				 wanted, NEWEST_COMPAT);
+	return error_set(error, ERROR_UNKNOWN,
+			 "unsupported compatibility-version %" G_GINT64_FORMAT " (supported: [10 20 30])", wanted);
 }
 
 /* Requests for parts that are not built yet get a clear answer instead of half a result. */
@@ -147,8 +149,7 @@ static bool translate(struct translation *t, const Control__SolveRequest *m, GEr
 		.source_policy = m->sourcepolicy,
 		.internal = m->internal,
 	};
-	return check_later_parts(m, error) &&
-	       check_compat(m->compatibilityversion, &t->request.compat_version, error);
+	return check_later_parts(m, error) && check_compat(m->compatibilityversion, &t->request.compat_version, error);
 }
 
 static ProtobufCMessage *response_to_wire(GHashTable *response)
@@ -159,7 +160,8 @@ static ProtobufCMessage *response_to_wire(GHashTable *response)
 	void *key, *value;
 	g_hash_table_iter_init(&iter, response);
 	while (g_hash_table_iter_next(&iter, &key, &value)) {
-		Control__SolveResponse__ExporterResponseEntry *entry = g_new0(Control__SolveResponse__ExporterResponseEntry, 1);
+		Control__SolveResponse__ExporterResponseEntry *entry =
+			g_new0(Control__SolveResponse__ExporterResponseEntry, 1);
 		control__solve_response__exporter_response_entry__init(entry);
 		entry->key = g_strdup(key);
 		entry->value = g_strdup(value);

@@ -19,7 +19,7 @@ struct db {
 	char *name; /* the file, for messages */
 	int dir_fd; /* owned */
 	GThread *checker;
-	sqlite3 *checked; /* the checker's own connection; mu, NULL: not there or no longer */
+	sqlite3 *checked;      /* the checker's own connection; mu, NULL: not there or no longer */
 	gint closing, damaged; /* atomic */
 };
 
@@ -108,12 +108,14 @@ static bool quick_check(const char *name, sqlite3 *handle, GError **error)
 	if (rc == SQLITE_OK)
 		rc = sqlite3_step(s);
 	bool ok = rc == SQLITE_ROW && g_strcmp0((const char *)sqlite3_column_text(s, 0), "ok") == 0;
-	g_autofree char *text = g_strdup(rc == SQLITE_ROW ? (const char *)sqlite3_column_text(s, 0) : sqlite3_errmsg(handle));
+	g_autofree char *text =
+		g_strdup(rc == SQLITE_ROW ? (const char *)sqlite3_column_text(s, 0) : sqlite3_errmsg(handle));
 	sqlite3_finalize(s);
 	if (ok)
 		return true;
 	enum error_code code = rc == SQLITE_ROW ? ERROR_DATA_LOSS : code_of(rc);
-	return error_set(error, code, "%s %s: %s", name, code == ERROR_DATA_LOSS ? "is damaged" : "cannot be checked", text);
+	return error_set(error, code, "%s %s: %s", name, code == ERROR_DATA_LOSS ? "is damaged" : "cannot be checked",
+			 text);
 }
 
 /* Each connection would take 20 pages and 48 KB before it needs any. */
@@ -196,7 +198,7 @@ static bool create(int dir_fd, const char *name, const char *const *migrations, 
 		return error_set_errno(error, errno, "sync %s", temporary);
 	/* A log without its database must not be played into the new one. */
 	return remove_all(dir_fd, name, of_new + 1, error) && (renameat(dir_fd, temporary, dir_fd, name) == 0 ||
-			error_set_errno(error, errno, "rename %s", temporary));
+							       error_set_errno(error, errno, "rename %s", temporary));
 }
 
 /* An empty file is none: it is what a crash of an older version left. */

@@ -161,7 +161,8 @@ bool cgroup_kill(const struct cgroups *g, const char *path)
 			continue;
 		g_autoptr(GPtrArray) tree = list_tree(g->fds[i], name);
 		for (guint t = 0; t < tree->len; t++) {
-			scoped_fd dir = openat(g->fds[i], g_ptr_array_index(tree, t), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+			scoped_fd dir =
+				openat(g->fds[i], g_ptr_array_index(tree, t), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 			if (dir >= 0)
 				any |= kill_all_at(dir);
 		}
@@ -251,7 +252,8 @@ bool cgroup_oom_killed(const struct cgroups *g, const char *path)
 {
 	const char *name = relative(path);
 	for (size_t i = 0; name != NULL && i < g->n; i++) {
-		if (file_counts_oom(g->fds[i], name, "memory.events") || file_counts_oom(g->fds[i], name, "memory.oom_control"))
+		if (file_counts_oom(g->fds[i], name, "memory.events") ||
+		    file_counts_oom(g->fds[i], name, "memory.oom_control"))
 			return true;
 	}
 	return false;

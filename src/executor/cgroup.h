@@ -20,7 +20,7 @@
 struct cgroups {
 	int fds[CGROUP_MAX_HIERARCHIES]; /* owned; directory of each mounted hierarchy */
 	size_t n;
-	bool v2;                         /* unified only: steps get a cgroup namespace */
+	bool v2; /* unified only: steps get a cgroup namespace */
 };
 void cgroups_init(struct cgroups *g);
 void cgroups_done(struct cgroups *g);

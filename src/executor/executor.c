@@ -82,7 +82,8 @@ static char *find_binary(const char *wanted, bool *ret_own, GError **error)
 	if (path != NULL)
 		*ret_own = is_own_runner(path);
 	else
-		error_set(error, ERROR_NOT_FOUND, "failed to find %s binary", wanted != NULL && *wanted != '\0' ? wanted : "runc");
+		error_set(error, ERROR_NOT_FOUND, "failed to find %s binary",
+			  wanted != NULL && *wanted != '\0' ? wanted : "runc");
 	return path;
 }
 
@@ -190,7 +191,8 @@ executor *executor_new(const struct executor_options *options, GError **error)
 	g_mutex_init(&e->mu);
 	e->parents = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	e->bundle_runner = options->bundle_runner;
-	e->binary = e->bundle_runner != NULL ? g_strdup(e->bundle_runner->name) : find_binary(options->binary, &own, error);
+	e->binary =
+		e->bundle_runner != NULL ? g_strdup(e->bundle_runner->name) : find_binary(options->binary, &own, error);
 	if (e->binary == NULL || !executor_open_directories(e, options, error)) {
 		executor_free(e);
 		return NULL;

@@ -19,17 +19,17 @@
 typedef struct executor executor;
 
 struct executor_options {
-	int root_fd;              /* borrowed: <root>/executor is made beneath it */
-	const char *root_path;    /* absolute, because OCI runtimes take paths */
-	const char *binary;       /* NULL: first of buildkit-runc, runc found in PATH */
+	int root_fd;                               /* borrowed: <root>/executor is made beneath it */
+	const char *root_path;                     /* absolute, because OCI runtimes take paths */
+	const char *binary;                        /* NULL: first of buildkit-runc, runc found in PATH */
 	const struct bundle_runner *bundle_runner; /* borrowed; who runs bundles instead of a program, or NULL */
 	const char *cgroup_parent;
 	const char *apparmor_profile;
 	const char *const *dns_nameservers, *const *dns_options, *const *dns_search; /* NULL: the host's */
-	const char *instance;     /* for runners that name things by it; leftovers are found by their bundles */
+	const char *instance; /* for runners that name things by it; leftovers are found by their bundles */
 	bool allow_network_host, allow_security_insecure;
 	bool no_seccomp;
-	bool selinux;             /* steps are to be labelled */
+	bool selinux; /* steps are to be labelled */
 };
 /* Errors: NOT_FOUND "failed to find runc binary". Kills and removes what an earlier life left. */
 executor *executor_new(const struct executor_options *options, GError **error);
@@ -42,13 +42,13 @@ enum step_network { STEP_NETWORK_DEFAULT, STEP_NETWORK_HOST, STEP_NETWORK_NONE }
 enum step_mount_type { STEP_MOUNT_TREE, STEP_MOUNT_TMPFS };
 struct step_mount {
 	enum step_mount_type type;
-	int fd;               /* TREE: a detached mount, which moves into the step, or any file or directory; borrowed */
-	bool shared;          /* TREE: a mount that executor_hold keeps; it is bound, not moved */
+	int fd;      /* TREE: a detached mount, which moves into the step, or any file or directory; borrowed */
+	bool shared; /* TREE: a mount that executor_hold keeps; it is bound, not moved */
 	const char *selector; /* TREE: path inside it, resolved beneath; NULL: all */
 	const char *dest;     /* absolute, clean */
 	bool readonly;
 	bool nosuid, nodev, noexec;
-	int64_t tmpfs_size;   /* 0: unlimited */
+	int64_t tmpfs_size; /* 0: unlimited */
 };
 struct step_host {
 	const char *host, *ip;
@@ -63,13 +63,13 @@ struct step_resources { /* LinuxResources; 0 or NULL: unset */
 	const char *cpuset_cpus, *cpuset_mems;
 };
 struct step {
-	const char *const *args;  /* NULL-terminated */
-	const char *const *env;   /* complete: PATH default, proxies and secrets are in it already */
-	const char *cwd;          /* absolute */
-	const char *user;         /* "", "name", "uid:gid", ... */
-	const char *hostname;     /* NULL or "": buildkitsandbox */
+	const char *const *args;   /* NULL-terminated */
+	const char *const *env;    /* complete: PATH default, proxies and secrets are in it already */
+	const char *cwd;           /* absolute */
+	const char *user;          /* "", "name", "uid:gid", ... */
+	const char *hostname;      /* NULL or "": buildkitsandbox */
 	const char *cgroup_parent; /* NULL: the executor's */
-	int root_fd;              /* detached mount of the root; moves into the step */
+	int root_fd;               /* detached mount of the root; moves into the step */
 	bool root_readonly;
 	const struct step_mount *mounts; /* sorted by dest; a selector is resolved inside the tree, links included */
 	size_t n_mounts;
@@ -79,15 +79,15 @@ struct step {
 	size_t n_limits;
 	struct step_resources resources;
 	enum step_network network;
-	bool insecure;            /* security mode */
+	bool insecure; /* security mode */
 	bool remove_stubs_recursive;
-	int stdin_fd;             /* -1: none */
+	int stdin_fd; /* -1: none */
 	/* Output as it comes; stream 1 or 2; on the calling thread. NULL: to work->progress with the step log limits. */
 	void (*output)(void *data, int stream, const void *bytes, size_t n);
 	void *output_data;
 };
 struct step_exit {
-	int code;        /* as the runtime reports it: 128 + signal when killed; 255 unknown */
+	int code; /* as the runtime reports it: 128 + signal when killed; 255 unknown */
 	bool oom_killed;
 };
 /* Returns false when the step could not run or was canceled; a non-zero exit is true. */

@@ -16,9 +16,9 @@ struct executor {
 	char *path, *state_path; /* <root>/executor, its runtime state */
 	int fd, state_fd;        /* owned */
 	char *binary, *cgroup_parent, *apparmor_profile;
-	char *seccomp;           /* JSON; NULL: none */
-	GBytes *seccomp_program; /* the same for our own runner */
-	runner *runner;          /* NULL: an OCI runtime does it */
+	char *seccomp;                             /* JSON; NULL: none */
+	GBytes *seccomp_program;                   /* the same for our own runner */
+	runner *runner;                            /* NULL: an OCI runtime does it */
 	const struct bundle_runner *bundle_runner; /* borrowed; NULL: binary runs bundles */
 	char *instance;
 	GMutex mu;           /* guards parents */

@@ -126,7 +126,8 @@ static bool resolv_override(struct resolv *r, const struct names_overrides *o, G
 			char *address = address_text(o->nameservers[i], &loopback);
 			if (address == NULL)
 				return error_set(error, ERROR_INVALID_ARGUMENT,
-						 "bad nameserver address: ParseAddr(\"%s\"): unable to parse IP", o->nameservers[i]);
+						 "bad nameserver address: ParseAddr(\"%s\"): unable to parse IP",
+						 o->nameservers[i]);
 			g_ptr_array_add(r->nameservers, address);
 		}
 	}
@@ -166,7 +167,8 @@ static void put_line(GString *text, const char *keyword, const GPtrArray *words)
 	g_string_append_c(text, '\n');
 }
 
-char *names_resolv_text(const char *host_text, const struct names_overrides *overrides, bool host_network, GError **error)
+char *names_resolv_text(const char *host_text, const struct names_overrides *overrides, bool host_network,
+			GError **error)
 {
 	g_auto(resolv) r = resolv_read(host_text);
 	if (!resolv_override(&r, overrides, error))

@@ -22,18 +22,19 @@ char *names_hosts_text(const char *hostname, const struct step_host *hosts, size
  * The resolv.conf of a step. Without the host's network its loopback nameservers are of no use and left out, public
  * ones stand in when none is left. Errors: INVALID_ARGUMENT "bad nameserver address: ...".
  */
-char *names_resolv_text(const char *host_text, const struct names_overrides *overrides, bool host_network, GError **error);
+char *names_resolv_text(const char *host_text, const struct names_overrides *overrides, bool host_network,
+			GError **error);
 /* Is 127.0.0.53 the only nameserver (systemd-resolved)? */
 bool names_is_resolved_stub(const char *host_text);
 
 struct names_files {
 	GMutex mu;
-	int dir_fd;                      /* borrowed */
+	int dir_fd; /* borrowed */
 	struct names_overrides overrides;
 	struct {
 		bool made;
-		int64_t source_ns;       /* mtime of the host's file, 0: absent */
-	} resolv[2];                     /* [1]: with the host's network */
+		int64_t source_ns; /* mtime of the host's file, 0: absent */
+	} resolv[2];               /* [1]: with the host's network */
 };
 bool names_files_init(struct names_files *f, int dir_fd, const struct names_overrides *overrides, GError **error);
 void names_files_done(struct names_files *f);

@@ -17,8 +17,8 @@ extern char **environ;
 /* For processes that no cgroup of ours holds (systemd's naming): the runtime knows where they are. */
 static void kill_by_runtime(const struct run *r)
 {
-	const char *argv[] = {r->call->binary, "--root", r->call->state_root, "--log", "/dev/null",
-			      "kill", r->call->id, "KILL", NULL};
+	const char *argv[] = {r->call->binary, "--root", r->call->state_root, "--log", "/dev/null", "kill", r->call->id,
+			      "KILL",          NULL};
 	struct process_spec spec = {.argv = argv, .envp = (const char *const *)environ};
 	int status;
 	process_run(&spec, NULL, 0, KIB(4), NULL, &status, NULL, NULL, NULL);
@@ -39,8 +39,8 @@ static bool start(struct run *r, int out_fd, int err_fd, GError **error)
 {
 	const struct runtime_call *c = r->call;
 	/* The runtime's own message still comes on stderr: a log file would only say it twice. */
-	const char *argv[] = {c->binary, "--root", c->state_root, "--log", "/dev/null",
-			      "run", "--keep", "--bundle", c->bundle, c->id, NULL};
+	const char *argv[] = {c->binary, "--root",   c->state_root, "--log", "/dev/null", "run",
+			      "--keep",  "--bundle", c->bundle,     c->id,   NULL};
 	const int fds[] = {c->stdin_fd, out_fd, err_fd};
 	struct process_spec spec = {
 		.argv = argv,

@@ -17,7 +17,7 @@ struct runtime_call { /* all borrowed */
 	const char *binary;
 	const char *state_root; /* --root */
 	const char *bundle, *id;
-	int stdin_fd;           /* -1: none */
+	int stdin_fd; /* -1: none */
 	pump_output_fn output;
 	void *output_data;
 	const struct cgroups *cgroups;

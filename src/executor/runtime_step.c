@@ -98,7 +98,8 @@ static bool run_prepared(executor *e, const struct runtime_call *call, struct st
 {
 	struct step_exit result = {0};
 	const struct bundle_runner *other = e->bundle_runner;
-	bool ran = other != NULL ? other->run(other->self, call, &result.code, error) : runtime_run(call, &result.code, error);
+	bool ran = other != NULL ? other->run(other->self, call, &result.code, error)
+				 : runtime_run(call, &result.code, error);
 	if (ran && result.code != 0)
 		result.oom_killed = cgroup_oom_killed(&e->cgroups, call->cgroup_path);
 	if (other != NULL)

@@ -23,7 +23,8 @@ static const char *const always[] = {
 	"writev pwrite64 pwritev pwritev2 readahead sendfile sendfile64 copy_file_range splice tee vmsplice getdents "
 	"getdents64 ioctl fsync fdatasync sync syncfs sync_file_range cachestat",
 	/* extended attributes */
-	"getxattr lgetxattr fgetxattr getxattrat setxattr lsetxattr fsetxattr setxattrat listxattr llistxattr flistxattr "
+	"getxattr lgetxattr fgetxattr getxattrat setxattr lsetxattr fsetxattr setxattrat listxattr llistxattr "
+	"flistxattr "
 	"listxattrat removexattr lremovexattr fremovexattr removexattrat",
 	/* waiting for events, notification, asynchronous I/O */
 	"poll ppoll ppoll_time64 select _newselect pselect6 pselect6_time64 epoll_create epoll_create1 epoll_ctl "
@@ -31,22 +32,27 @@ static const char *const always[] = {
 	"inotify_add_watch inotify_rm_watch fanotify_mark io_setup io_destroy io_submit io_cancel io_getevents "
 	"io_pgetevents io_pgetevents_time64 ioprio_get ioprio_set pipe pipe2",
 	/* sockets (socket itself: see rules) */
-	"accept accept4 bind connect listen getpeername getsockname getsockopt setsockopt recv recvfrom recvmsg recvmmsg "
+	"accept accept4 bind connect listen getpeername getsockname getsockopt setsockopt recv recvfrom recvmsg "
+	"recvmmsg "
 	"recvmmsg_time64 send sendto sendmsg sendmmsg shutdown socketcall socketpair",
 	/* memory */
 	"brk mmap mmap2 mprotect mremap msync munmap madvise mincore mlock mlock2 mlockall munlock munlockall mseal "
 	"membarrier memfd_create memfd_secret remap_file_pages pkey_alloc pkey_free pkey_mprotect map_shadow_stack",
 	/* processes and threads */
-	"execve execveat exit exit_group fork vfork wait4 waitid waitpid kill tkill tgkill pidfd_open pidfd_send_signal "
-	"process_mrelease getpid getppid gettid getpgid getpgrp setpgid getsid setsid getpriority setpriority getrlimit "
-	"ugetrlimit setrlimit prlimit64 getrusage prctl set_tid_address get_thread_area set_thread_area get_robust_list "
+	"execve execveat exit exit_group fork vfork wait4 waitid waitpid kill tkill tgkill pidfd_open "
+	"pidfd_send_signal "
+	"process_mrelease getpid getppid gettid getpgid getpgrp setpgid getsid setsid getpriority setpriority "
+	"getrlimit "
+	"ugetrlimit setrlimit prlimit64 getrusage prctl set_tid_address get_thread_area set_thread_area "
+	"get_robust_list "
 	"set_robust_list rseq futex futex_time64 futex_waitv futex_wait futex_wake futex_requeue restart_syscall pause "
 	"getcpu seccomp landlock_create_ruleset landlock_add_rule landlock_restrict_self riscv_hwprobe uretprobe",
 	"sched_getaffinity sched_setaffinity sched_getattr sched_setattr sched_getparam sched_setparam "
 	"sched_getscheduler sched_setscheduler sched_get_priority_max sched_get_priority_min sched_rr_get_interval "
 	"sched_rr_get_interval_time64 sched_yield",
 	/* identity */
-	"getuid getuid32 geteuid geteuid32 getgid getgid32 getegid getegid32 getresuid getresuid32 getresgid getresgid32 "
+	"getuid getuid32 geteuid geteuid32 getgid getgid32 getegid getegid32 getresuid getresuid32 getresgid "
+	"getresgid32 "
 	"getgroups getgroups32 setuid setuid32 setgid setgid32 setreuid setreuid32 setregid setregid32 setresuid "
 	"setresuid32 setresgid setresgid32 setfsuid setfsuid32 setfsgid setfsgid32 setgroups setgroups32 capget capset",
 	/* signals */
@@ -54,11 +60,13 @@ static const char *const always[] = {
 	"rt_sigtimedwait_time64 rt_tgsigqueueinfo sigaltstack signalfd signalfd4 sigprocmask sigreturn alarm",
 	/* time */
 	"time times gettimeofday adjtimex clock_adjtime clock_adjtime64 clock_getres clock_getres_time64 clock_gettime "
-	"clock_gettime64 clock_nanosleep clock_nanosleep_time64 nanosleep getitimer setitimer timer_create timer_delete "
+	"clock_gettime64 clock_nanosleep clock_nanosleep_time64 nanosleep getitimer setitimer timer_create "
+	"timer_delete "
 	"timer_getoverrun timer_gettime timer_gettime64 timer_settime timer_settime64 timerfd_create timerfd_gettime "
 	"timerfd_gettime64 timerfd_settime timerfd_settime64",
 	/* System V and POSIX IPC */
-	"ipc msgctl msgget msgrcv msgsnd semctl semget semop semtimedop semtimedop_time64 shmat shmctl shmdt shmget mq_open "
+	"ipc msgctl msgget msgrcv msgsnd semctl semget semop semtimedop semtimedop_time64 shmat shmctl shmdt shmget "
+	"mq_open "
 	"mq_unlink mq_notify mq_getsetattr mq_timedreceive mq_timedreceive_time64 mq_timedsend mq_timedsend_time64",
 	/* the system */
 	"uname sysinfo getrandom",
@@ -93,17 +101,17 @@ static const char *const architectures[] = {
 #endif
 	NULL};
 
-#define NEW_NAMESPACES \
+#define NEW_NAMESPACES                                                                                                 \
 	(CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWCGROUP)
 
 struct rule {
 	const char *names;
-	const char *cap;     /* needed; "!CAP": must be absent; NULL: no matter */
+	const char *cap; /* needed; "!CAP": must be absent; NULL: no matter */
 	int arch;
-	const char *op;      /* NULL: any arguments */
+	const char *op; /* NULL: any arguments */
 	unsigned index;
 	uint64_t value;
-	int error;           /* 0: allowed, else refused with this errno */
+	int error; /* 0: allowed, else refused with this errno */
 };
 static const struct rule rules[] = {
 	/* All families but AF_ALG (kernel crypto) and AF_VSOCK (the hypervisor), which no namespace separates. */
@@ -122,13 +130,16 @@ static const struct rule rules[] = {
 	{"s390_pci_mmio_read s390_pci_mmio_write s390_runtime_instr", .arch = ARCH_S390},
 	{"riscv_flush_icache", .arch = ARCH_RISCV},
 	{"open_by_handle_at", .cap = "CAP_DAC_READ_SEARCH"},
-	{"bpf clone clone3 fanotify_init fsconfig fsmount fsopen fspick lookup_dcookie lsm_get_self_attr lsm_list_modules "
-	 "lsm_set_self_attr mount mount_setattr move_mount open_tree perf_event_open quotactl quotactl_fd setdomainname "
+	{"bpf clone clone3 fanotify_init fsconfig fsmount fsopen fspick lookup_dcookie lsm_get_self_attr "
+	 "lsm_list_modules "
+	 "lsm_set_self_attr mount mount_setattr move_mount open_tree perf_event_open quotactl quotactl_fd "
+	 "setdomainname "
 	 "sethostname setns syslog umount umount2 unshare",
 	 .cap = "CAP_SYS_ADMIN"},
 	/* Processes yes, namespaces no; clone3 hides its flags from filters, so libc has to fall back to clone. */
 	{"clone", .cap = "!CAP_SYS_ADMIN", .arch = ARCH_NOT_S390, .op = "SCMP_CMP_MASKED_EQ", .value = NEW_NAMESPACES},
-	{"clone", .cap = "!CAP_SYS_ADMIN", .arch = ARCH_S390, .op = "SCMP_CMP_MASKED_EQ", .index = 1, .value = NEW_NAMESPACES},
+	{"clone", .cap = "!CAP_SYS_ADMIN", .arch = ARCH_S390, .op = "SCMP_CMP_MASKED_EQ", .index = 1,
+	 .value = NEW_NAMESPACES},
 	{"clone3", .cap = "!CAP_SYS_ADMIN", .error = ENOSYS},
 	{"reboot", .cap = "CAP_SYS_BOOT"},
 	{"chroot", .cap = "CAP_SYS_CHROOT"},
@@ -226,7 +237,8 @@ char *seccomp_json(const char *const *caps)
 
 /* ---- compiled */
 
-static int add_names(syscall_filter *f, const char *names, uint32_t action, const struct scmp_arg_cmp *args, unsigned n_args)
+static int add_names(syscall_filter *f, const char *names, uint32_t action, const struct scmp_arg_cmp *args,
+		     unsigned n_args)
 {
 	g_auto(GStrv) list = g_strsplit(names, " ", -1);
 	int r = 0;
@@ -242,7 +254,9 @@ static int add_rule(syscall_filter *f, const struct rule *r)
 	static const struct {
 		const char *name;
 		enum scmp_compare op;
-	} ops[] = {{"SCMP_CMP_LT", SCMP_CMP_LT}, {"SCMP_CMP_EQ", SCMP_CMP_EQ}, {"SCMP_CMP_GT", SCMP_CMP_GT},
+	} ops[] = {{"SCMP_CMP_LT", SCMP_CMP_LT},
+		   {"SCMP_CMP_EQ", SCMP_CMP_EQ},
+		   {"SCMP_CMP_GT", SCMP_CMP_GT},
 		   {"SCMP_CMP_MASKED_EQ", SCMP_CMP_MASKED_EQ}};
 	struct scmp_arg_cmp arg = {.arg = r->index, .op = SCMP_CMP_EQ, .datum_a = r->value};
 	for (size_t i = 0; r->op != NULL && i < G_N_ELEMENTS(ops); i++) {
@@ -250,7 +264,8 @@ static int add_rule(syscall_filter *f, const struct rule *r)
 			arg.op = ops[i].op;
 	}
 	/* datum_a is the mask then, and datum_b, 0, what is left of the argument. */
-	return add_names(f, r->names, r->error != 0 ? SCMP_ACT_ERRNO((uint32_t)r->error) : SCMP_ACT_ALLOW, &arg, r->op != NULL);
+	return add_names(f, r->names, r->error != 0 ? SCMP_ACT_ERRNO((uint32_t)r->error) : SCMP_ACT_ALLOW, &arg,
+			 r->op != NULL);
 }
 
 static int add_architectures(syscall_filter *f)

@@ -11,17 +11,31 @@
 #include <sys/capability.h>
 #include <sys/ioctl.h>
 
-const char *const spec_default_caps[] = {
-	"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FSETID", "CAP_FOWNER", "CAP_MKNOD", "CAP_NET_RAW", "CAP_SETGID",
-	"CAP_SETUID", "CAP_SETFCAP", "CAP_SETPCAP", "CAP_NET_BIND_SERVICE", "CAP_SYS_CHROOT", "CAP_KILL",
-	"CAP_AUDIT_WRITE", NULL};
+const char *const spec_default_caps[] = {"CAP_CHOWN",
+					 "CAP_DAC_OVERRIDE",
+					 "CAP_FSETID",
+					 "CAP_FOWNER",
+					 "CAP_MKNOD",
+					 "CAP_NET_RAW",
+					 "CAP_SETGID",
+					 "CAP_SETUID",
+					 "CAP_SETFCAP",
+					 "CAP_SETPCAP",
+					 "CAP_NET_BIND_SERVICE",
+					 "CAP_SYS_CHROOT",
+					 "CAP_KILL",
+					 "CAP_AUDIT_WRITE",
+					 NULL};
 
-const char *const spec_masked_paths[] = {
-	"/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list",
-	"/proc/timer_stats", "/proc/sched_debug", "/sys/firmware", "/sys/devices/virtual/powercap", "/proc/scsi", NULL};
+const char *const spec_masked_paths[] = {"/proc/acpi",          "/proc/asound",
+					 "/proc/kcore",         "/proc/keys",
+					 "/proc/latency_stats", "/proc/timer_list",
+					 "/proc/timer_stats",   "/proc/sched_debug",
+					 "/sys/firmware",       "/sys/devices/virtual/powercap",
+					 "/proc/scsi",          NULL};
 
-const char *const spec_readonly_paths[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
-						   NULL};
+const char *const spec_readonly_paths[] = {"/proc/bus",           "/proc/fs", "/proc/irq", "/proc/sys",
+					   "/proc/sysrq-trigger", NULL};
 
 /* Options are comma-separated; "ro" of the kernel's trees is "rw" for insecure steps. */
 struct fixed_mount {
@@ -40,8 +54,12 @@ static const struct fixed_mount fixed_mounts[] = {
 };
 
 const struct spec_device spec_insecure_devices[] = {
-	{"/dev/kmsg", 'c', 1, 11},     {"/dev/cuse", 'c', 10, 203},    {"/dev/fuse", 'c', 10, 229},
-	{"/dev/kvm", 'c', 10, 232},    {"/dev/net/tun", 'c', 10, 200}, {"/dev/loop-control", 'c', 10, 237},
+	{"/dev/kmsg", 'c', 1, 11},
+	{"/dev/cuse", 'c', 10, 203},
+	{"/dev/fuse", 'c', 10, 229},
+	{"/dev/kvm", 'c', 10, 232},
+	{"/dev/net/tun", 'c', 10, 200},
+	{"/dev/loop-control", 'c', 10, 237},
 	{NULL},
 };
 
@@ -208,7 +226,9 @@ GArray *spec_mounts(const struct spec_input *in)
 		g_autofree char *rooted = g_strconcat("/", m->dest, NULL);
 		struct spec_mount row = {
 			.type = m->type == STEP_MOUNT_TMPFS ? "tmpfs" : "bind",
-			.source = m->type == STEP_MOUNT_TMPFS ? "tmpfs" : in->sources != NULL ? in->sources[i] : "",
+			.source = m->type == STEP_MOUNT_TMPFS ? "tmpfs"
+				  : in->sources != NULL       ? in->sources[i]
+							      : "",
 			.clean_dest = path_clean(rooted),
 			.options = step_mount_options(m),
 			.index = i,
@@ -290,7 +310,8 @@ static void put_resources(json_writer *w, const struct step *step)
 		json_put_int_member_nonzero(w, "swap", r->memory_swap);
 		json_object_end(w);
 	}
-	if (r->cpu_shares != 0 || r->cpu_quota != 0 || r->cpu_period != 0 || given(r->cpuset_cpus) || given(r->cpuset_mems))
+	if (r->cpu_shares != 0 || r->cpu_quota != 0 || r->cpu_period != 0 || given(r->cpuset_cpus) ||
+	    given(r->cpuset_mems))
 		put_cpu(w, r);
 	json_object_end(w);
 }

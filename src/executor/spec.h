@@ -14,7 +14,7 @@ struct passwd_user;
 struct spec_input {
 	const struct step *step;
 	const struct passwd_user *user;
-	const char *root_path;        /* of the root file system, as the runtime sees it; NULL: "rootfs" in the bundle */
+	const char *root_path; /* of the root file system, as the runtime sees it; NULL: "rootfs" in the bundle */
 	const char *cgroup_path;
 	const char *resolv_path, *hosts_path;
 	const char *const *sources;   /* a path a mount of the step; NULL for tmpfs */
@@ -22,7 +22,7 @@ struct spec_input {
 	const char *apparmor_profile; /* NULL or "": none */
 	const char *const *all_caps;  /* those of the daemon, for insecure steps */
 	bool cgroup_namespace;
-	int free_loop;                /* next free loop device, for insecure steps */
+	int free_loop; /* next free loop device, for insecure steps */
 };
 char *spec_json(const struct spec_input *in, size_t *ret_len);
 
@@ -43,7 +43,7 @@ struct spec_device {
 	int major, minor;
 };
 extern const struct spec_device spec_insecure_devices[]; /* ends with a NULL path */
-#define SPEC_SPARE_LOOPS 7 /* loop devices beyond the first free one */
+#define SPEC_SPARE_LOOPS 7                               /* loop devices beyond the first free one */
 extern const char *const spec_masked_paths[], *const spec_readonly_paths[];
 
 /* The capabilities of a sandboxed step, NULL-terminated. */

@@ -92,7 +92,8 @@ void step_log_write(struct step_log *log, int stream, const void *bytes, size_t 
 		/* The line belongs to the bytes before it: one event. */
 		g_autofree char *limit = step_log_size_text(by_speed ? log->max_speed : log->max_size);
 		g_autoptr(GString) text = g_string_new_len(bytes, (gssize)allowed);
-		g_string_append_printf(text, "\n[output clipped, log limit %s%s reached]\n", limit, by_speed ? "/s" : "");
+		g_string_append_printf(text, "\n[output clipped, log limit %s%s reached]\n", limit,
+				       by_speed ? "/s" : "");
 		progress_output(log->sink, stream, text->str, text->len);
 	}
 	s->clipping = clipped;

@@ -42,8 +42,7 @@ static int make_one(stubs *s, int parent_fd, const char *name, bool directory, b
 	struct stat before, after;
 	if (fstat(parent_fd, &before) != 0)
 		return -1;
-	if (directory ? mkdirat(parent_fd, name, 0755) != 0 :
-			mknodat(parent_fd, name, S_IFREG | 0755, 0) != 0)
+	if (directory ? mkdirat(parent_fd, name, 0755) != 0 : mknodat(parent_fd, name, S_IFREG | 0755, 0) != 0)
 		return -1;
 	scoped_fd fd = openat(parent_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	scoped_fd parent = fcntl(parent_fd, F_DUPFD_CLOEXEC, 3);

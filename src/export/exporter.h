@@ -31,8 +31,8 @@ struct export_ref {
 };
 struct inline_cache {
 	/* platform_id: of the ref; layers: of struct cache_layer_result *. *ret_records: NULL when there is nothing. */
-	bool (*records)(void *data, const char *platform_id, const GPtrArray *layers, enum compression compression, struct work *work,
-			char **ret_records, GError **error);
+	bool (*records)(void *data, const char *platform_id, const GPtrArray *layers, enum compression compression,
+			struct work *work, char **ret_records, GError **error);
 	void *data;
 };
 #define EXPORT_IN_TOTO_TYPE "application/vnd.in-toto+json"
@@ -51,11 +51,12 @@ struct export_input {
 	const struct export_ref *refs;
 	size_t n_refs;
 	bool is_map;
-	GHashTable *metadata;     /* char * to GBytes *: containerimage.config[/p], refs.platforms, ... */
+	GHashTable *metadata; /* char * to GBytes *: containerimage.config[/p], refs.platforms, ... */
 	const struct export_attestation *attestations;
 	size_t n_attestations;
-	unsigned index;           /* of this exporter in the request */
-	const struct inline_cache *inline_cache; /* what an image's config says of the keys that made it; NULL: nothing */
+	unsigned index; /* of this exporter in the request */
+	const struct inline_cache
+		*inline_cache; /* what an image's config says of the keys that made it; NULL: nothing */
 };
 typedef struct exporter exporter;
 struct exporter_class {

@@ -86,7 +86,8 @@ static bool store(struct image_exporter *e, const image_tree *tree, const char *
 	};
 	g_auto(GStrv) list = g_strsplit(names, ",", -1);
 	if (e->unpack && e->options.rewrite_timestamp)
-		return error_set(error, ERROR_UNKNOWN, "exporter option \"rewrite-timestamp\" conflicts with \"unpack\"");
+		return error_set(error, ERROR_UNKNOWN,
+				 "exporter option \"rewrite-timestamp\" conflicts with \"unpack\"");
 	return store_image(&e->context, tree, list, &options, work, error);
 }
 
@@ -107,8 +108,7 @@ static bool image_export(void *self, const struct export_input *input, struct wo
 		.metadata = metadata,
 		.options = &e->options,
 		.names = named,
-		.fetch = stores(e) && (*e->options.name || e->dangling_prefix) &&
-			 (e->unpack || !e->allow_incomplete),
+		.fetch = stores(e) && (*e->options.name || e->dangling_prefix) && (e->unpack || !e->allow_incomplete),
 	};
 	g_autoptr(image_tree) tree = image_write(&in, work, error);
 	if (!tree)

@@ -139,7 +139,9 @@ static GPtrArray *blob_list(const image_tree *tree)
 		const struct image_manifest *m = g_ptr_array_index(tree->manifests, i);
 		blob_add(done, list, m->config, NULL);
 		for (guint k = 0; m->statements && k < m->statements->len; k++)
-			blob_add(done, list, ((const struct image_document *)g_ptr_array_index(m->statements, k))->descriptor, NULL);
+			blob_add(done, list,
+				 ((const struct image_document *)g_ptr_array_index(m->statements, k))->descriptor,
+				 NULL);
 		for (guint k = 0; k < m->layers->len; k++) {
 			const struct cache_layer_result *r = g_ptr_array_index(m->layers, k);
 			blob_add(done, list, r->layer->descriptor, r);

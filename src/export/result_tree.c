@@ -120,7 +120,8 @@ bool result_trees_attest(const struct tree_options *o, const struct export_input
 {
 	for (guint i = 0; i < trees->len; i++) {
 		struct result_tree *t = trees->pdata[i];
-		t->extras = attestation_files_make(input, t, o->attestation_prefix, input->is_map && !split, work, error);
+		t->extras =
+			attestation_files_make(input, t, o->attestation_prefix, input->is_map && !split, work, error);
 		if (!t->extras)
 			return false;
 	}

@@ -21,7 +21,9 @@ static bool refer_manifest(const struct storing *s, const struct image_manifest 
 		g_array_append_val(children, r->layer->descriptor->digest);
 	}
 	for (guint i = 0; m->statements && i < m->statements->len; i++)
-		g_array_append_val(children, ((const struct image_document *)g_ptr_array_index(m->statements, i))->descriptor->digest);
+		g_array_append_val(
+			children,
+			((const struct image_document *)g_ptr_array_index(m->statements, i))->descriptor->digest);
 	return s->images->class->refer(s->images->self, &m->descriptor->digest,
 				       (const struct digest *)(const void *)children->data, children->len, error);
 }

@@ -71,8 +71,8 @@ char *export_names(const struct image_options *o, GHashTable *metadata)
 	return said ? g_strndup(g_bytes_get_data(said, NULL), g_bytes_get_size(said)) : g_strdup(o->name);
 }
 
-bool export_options_settle(struct image_options *o, const struct exporter_context *context, const struct export_input *input,
-			   GHashTable *metadata, bool always_oci, GError **error)
+bool export_options_settle(struct image_options *o, const struct exporter_context *context,
+			   const struct export_input *input, GHashTable *metadata, bool always_oci, GError **error)
 {
 	GHashTableIter iter;
 	gpointer key, value;
@@ -242,7 +242,7 @@ static bool inline_cache_make(struct writing *s, const struct image_manifest *m,
 	int64_t started_ns = 0;
 	progress_status_start(s->work->progress, "preparing layers for inline cache", NULL, &started_ns);
 	if (!of->records(of->data, s->in->input->is_map ? platform_id : "", m->layers, s->in->options->compression,
-			    s->work, ret_records, error))
+			 s->work, ret_records, error))
 		return false;
 	progress_status_end(s->work->progress, "preparing layers for inline cache", NULL, started_ns);
 	return true;
@@ -429,7 +429,8 @@ static bool write_all(struct writing *s, image_tree *t, GError **error)
 {
 	bool is_map = s->in->input->is_map, is_index = wants_index(s);
 	if (is_index && s->in->input->n_attestations > 0 && !image_options_oci(s->in->options))
-		return error_set(error, ERROR_INVALID_ARGUMENT, "cannot export attestations with \"oci-mediatypes=false\"");
+		return error_set(error, ERROR_INVALID_ARGUMENT,
+				 "cannot export attestations with \"oci-mediatypes=false\"");
 	if (!request_check(s, error) || !annotations_check(s, is_index, error))
 		return false;
 	if (!is_map && s->platforms->len > 1)

@@ -24,7 +24,7 @@ struct image_manifest {
 	GBytes *bytes;
 	oci_descriptor *config; /* owned */
 	GBytes *config_bytes;
-	GPtrArray *layers; /* of struct cache_layer_result *, descriptors as the manifest has them */
+	GPtrArray *layers;     /* of struct cache_layer_result *, descriptors as the manifest has them */
 	GPtrArray *statements; /* of struct image_document *, in the place of layers; NULL: an image */
 };
 struct image_manifest *image_manifest_new(void);
@@ -42,7 +42,7 @@ struct image_write_input {
 	GHashTable *metadata; /* the result's with the exporter's own; char * to GBytes * */
 	const struct image_options *options;
 	const char *names; /* that subjects of attestations get, comma-separated; "": none */
-	bool fetch; /* lazy layers must be here afterwards */
+	bool fetch;        /* lazy layers must be here afterwards */
 };
 image_tree *image_write(const struct image_write_input *in, struct work *work, GError **error);
 void image_tree_free(image_tree *t);
@@ -62,8 +62,8 @@ GBytes *result_metadata(GHashTable *metadata, const char *key, const char *platf
 /* The result's metadata with exporter attributes laid over it. Owned; values are GBytes. */
 GHashTable *export_metadata(const struct export_input *input, GHashTable *rest);
 /* Options for one export: annotations of the metadata merged in, defaults of media types settled. */
-bool export_options_settle(struct image_options *o, const struct exporter_context *context, const struct export_input *input,
-			   GHashTable *metadata, bool always_oci, GError **error);
+bool export_options_settle(struct image_options *o, const struct exporter_context *context,
+			   const struct export_input *input, GHashTable *metadata, bool always_oci, GError **error);
 /* The names that were asked for, comma-separated; "*" stands for what the frontend says. Owned. */
 char *export_names(const struct image_options *o, GHashTable *metadata);
 /* containerimage.digest, containerimage.config.digest, containerimage.descriptor. */

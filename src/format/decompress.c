@@ -33,7 +33,7 @@ struct decompressor {
 	bool at_boundary;            /* between two members: a good place to end */
 	uint8_t *out;                /* owned */
 	union {
-		inflater *gzip;   /* owned */
+		inflater *gzip;  /* owned */
 		ZSTD_DCtx *zstd; /* owned */
 		bz_stream bzip2;
 		lzma_stream xz;

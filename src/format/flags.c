@@ -210,8 +210,9 @@ static const char *placeholder(enum flag_type type)
 static char *help_names(const struct flag *flag)
 {
 	const char *value = placeholder(flag->type);
-	g_autofree char *alias = flag->alias ? g_strdup_printf(", %s%s%s", flag->alias[1] ? "--" : "-", flag->alias, value)
-					     : g_strdup("");
+	g_autofree char *alias = flag->alias
+					 ? g_strdup_printf(", %s%s%s", flag->alias[1] ? "--" : "-", flag->alias, value)
+					 : g_strdup("");
 	g_autofree char *once = g_strdup_printf("--%s%s%s", flag->name, value, alias);
 	return flag->type == FLAG_STRINGS ? g_strdup_printf("%s [ %s ]", once, once) : g_steal_pointer(&once);
 }

@@ -16,7 +16,7 @@
 enum flag_type { FLAG_BOOL, FLAG_STRING, FLAG_STRINGS, FLAG_INT, FLAG_FLOAT, FLAG_DURATION };
 struct flag {
 	const char *name;
-	const char *alias;         /* one further name or NULL */
+	const char *alias; /* one further name or NULL */
 	enum flag_type type;
 	const char *default_value; /* as text, NULL: none */
 	const char *env;           /* variable that replaces the default, NULL: none */
@@ -27,8 +27,8 @@ typedef struct flags flags;
 /* mixed: words that are no flags may stand between flags. Errors: INVALID_ARGUMENT. */
 flags *flags_parse(const struct flag *table, size_t n, int argc, char *const *argv, bool mixed, GError **error);
 void flags_free(flags *f);
-bool flags_given(const flags *f, const char *name);        /* on the command line (not by env or default) */
-const char *flags_string(const flags *f, const char *name); /* last value, env, default or "" */
+bool flags_given(const flags *f, const char *name);                 /* on the command line (not by env or default) */
+const char *flags_string(const flags *f, const char *name);         /* last value, env, default or "" */
 const char *const *flags_strings(const flags *f, const char *name); /* NULL-terminated, never NULL */
 bool flags_bool(const flags *f, const char *name);
 int64_t flags_int(const flags *f, const char *name);

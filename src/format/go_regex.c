@@ -171,8 +171,7 @@ static bool find_match(const go_regex *re, const char *subject, size_t start, GM
 		return error_set(error, ERROR_INVALID_ARGUMENT, "text to match is not UTF-8");
 	bool found = g_regex_match_full(re->compiled, subject, -1, (gint)start, 0, &info, &why);
 	if (why)
-		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "matching regexp `%s`: %s", re->text,
-				 reason_of(why));
+		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "matching regexp `%s`: %s", re->text, reason_of(why));
 	if (found)
 		*ret = g_steal_pointer(&info);
 	return found;

@@ -14,7 +14,7 @@ enum kind { KIND_TEXT, KIND_OUTPUT, KIND_IF, KIND_WITH, KIND_RANGE, KIND_ELSE, K
 
 struct node {
 	enum kind kind;
-	char *text;	     /* owned: the text, or the pipeline */
+	char *text;       /* owned: the text, or the pipeline */
 	guint other, end; /* of a block: where else (or end) and end stand; of else: end */
 };
 
@@ -74,7 +74,8 @@ static struct node node_of(const char *action)
 	static const struct {
 		const char *word;
 		enum kind kind;
-	} words[] = {{"if", KIND_IF}, {"with", KIND_WITH}, {"range", KIND_RANGE}, {"else", KIND_ELSE}, {"end", KIND_END}};
+	} words[] = {
+		{"if", KIND_IF}, {"with", KIND_WITH}, {"range", KIND_RANGE}, {"else", KIND_ELSE}, {"end", KIND_END}};
 	for (size_t i = 0; i < G_N_ELEMENTS(words); i++) {
 		size_t n = strlen(words[i].word);
 		if (strncmp(action, words[i].word, n) == 0 && (action[n] == '\0' || g_ascii_isspace(action[n])))
@@ -131,7 +132,8 @@ static bool match_blocks(GArray *nodes, GError **error)
 			continue;
 		if (n->kind != KIND_ELSE && n->kind != KIND_END) {
 			if (depth == DEPTH_MAX)
-				return error_set(error, ERROR_RESOURCE_EXHAUSTED, "template: blocks nest deeper than %d", DEPTH_MAX);
+				return error_set(error, ERROR_RESOURCE_EXHAUSTED,
+						 "template: blocks nest deeper than %d", DEPTH_MAX);
 			open[depth++] = i;
 			continue;
 		}
@@ -173,9 +175,7 @@ static json_t *field_of(json_t *object, const char *name)
 	const char *key;
 	if (exact)
 		return exact;
-	json_object_foreach(object, key, value)
-		if (same_name(key, name))
-			return value;
+	json_object_foreach(object, key, value) if (same_name(key, name)) return value;
 	return NULL;
 }
 
@@ -256,7 +256,8 @@ static char *json_line(const json_t *v)
 static bool append_value(GString *out, const json_t *v, GError **error)
 {
 	if (json_is_object(v) || json_is_array(v))
-		return error_set(error, ERROR_UNIMPLEMENTED, "template: a list or structure is printed with the json function only");
+		return error_set(error, ERROR_UNIMPLEMENTED,
+				 "template: a list or structure is printed with the json function only");
 	g_autofree char *text = json_is_string(v) || json_is_null(v) ? NULL : json_line(v);
 	g_string_append(out, json_is_string(v) ? json_string_value(v) : text ? text : "<no value>");
 	return true;
@@ -271,7 +272,8 @@ static json_t *call_index(GPtrArray *args, GError **error)
 			json_int_t at = json_integer_value(key);
 			v = at < 0 ? NULL : json_array_get(v, (size_t)at);
 			if (!v) {
-				error_set(error, ERROR_INVALID_ARGUMENT, "template: index out of range: %lld", (long long)at);
+				error_set(error, ERROR_INVALID_ARGUMENT, "template: index out of range: %lld",
+					  (long long)at);
 				return NULL;
 			}
 		} else if (json_is_string(key) && (json_is_object(v) || json_is_null(v))) {
@@ -301,8 +303,9 @@ static json_t *call_print(GPtrArray *args, bool line, GError **error)
 
 static json_t *call_len(const json_t *v)
 {
-	return json_integer((json_int_t)(json_is_object(v) ? json_object_size(v) : json_is_array(v) ? json_array_size(v) :
-					 json_string_length(v)));
+	return json_integer((json_int_t)(json_is_object(v)  ? json_object_size(v)
+					 : json_is_array(v) ? json_array_size(v)
+							    : json_string_length(v)));
 }
 
 static json_t *call_logic(GPtrArray *args, bool wanted)
@@ -318,8 +321,10 @@ static json_t *call(const char *name, GPtrArray *args, GError **error)
 	static const struct {
 		const char *name;
 		guint min, max;
-	} known[] = {{"json", 1, 1}, {"len", 1, 1}, {"not", 1, 1}, {"index", 1, WORDS_MAX}, {"eq", 2, WORDS_MAX}, {"ne", 2, 2},
-		     {"and", 1, WORDS_MAX}, {"or", 1, WORDS_MAX}, {"print", 0, WORDS_MAX}, {"println", 0, WORDS_MAX}};
+	} known[] = {{"json", 1, 1},           {"len", 1, 1},        {"not", 1, 1},
+		     {"index", 1, WORDS_MAX},  {"eq", 2, WORDS_MAX}, {"ne", 2, 2},
+		     {"and", 1, WORDS_MAX},    {"or", 1, WORDS_MAX}, {"print", 0, WORDS_MAX},
+		     {"println", 0, WORDS_MAX}};
 	size_t k = 0;
 	while (k < G_N_ELEMENTS(known) && strcmp(known[k].name, name) != 0)
 		k++;
@@ -440,8 +445,7 @@ static json_t *items_of(json_t *v)
 	const char *key;
 	if (json_is_array(v))
 		json_array_extend(all, v);
-	json_object_foreach(v, key, value)
-		g_ptr_array_add(keys, (char *)(uintptr_t)key);
+	json_object_foreach(v, key, value) g_ptr_array_add(keys, (char *)(uintptr_t)key);
 	if (keys->len > 0)
 		qsort(keys->pdata, keys->len, sizeof *keys->pdata, compare_keys);
 	for (guint i = 0; i < keys->len; i++)

@@ -140,16 +140,18 @@ static void escape_append(GString *out, unsigned char c)
 		g_string_append(out, "\\t");
 		break;
 	default:
-		g_string_append_len(out, (const char[]){'\\', 'u', '0', '0', "0123456789abcdef"[c >> 4],
-						       "0123456789abcdef"[c & 15]}, 6);
+		g_string_append_len(
+			out,
+			(const char[]){'\\', 'u', '0', '0', "0123456789abcdef"[c >> 4], "0123456789abcdef"[c & 15]}, 6);
 	}
 }
 
 /* One bit a character of ASCII that stands for itself: all but controls, quote, backslash and what HTML would read. */
 static bool is_plain(unsigned char c)
 {
-	static const uint32_t plain[8] = {0, ~(UINT32_C(1) << ('"' - 32) | UINT32_C(1) << ('&' - 32) |
-					       UINT32_C(1) << ('<' - 32) | UINT32_C(1) << ('>' - 32)),
+	static const uint32_t plain[8] = {0,
+					  ~(UINT32_C(1) << ('"' - 32) | UINT32_C(1) << ('&' - 32) |
+					    UINT32_C(1) << ('<' - 32) | UINT32_C(1) << ('>' - 32)),
 					  ~(UINT32_C(1) << ('\\' - 64)), ~UINT32_C(0)};
 	return plain[c >> 5] >> (c & 31) & 1;
 }

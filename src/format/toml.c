@@ -51,7 +51,8 @@ static void table_add(struct toml_value *table, const char *key, struct toml_val
 }
 
 /* The table that a key part names inside another: made, entered, or the last one of an array of tables. */
-static struct toml_value *enter(struct toml_scan *s, struct toml_value *table, const char *key, bool dotted, GError **error)
+static struct toml_value *enter(struct toml_scan *s, struct toml_value *table, const char *key, bool dotted,
+				GError **error)
 {
 	struct toml_value *found = table_find(table, key);
 	if (!found) {
@@ -69,7 +70,8 @@ static struct toml_value *enter(struct toml_scan *s, struct toml_value *table, c
 	return found;
 }
 
-static struct toml_value *enter_all(struct toml_scan *s, struct toml_value *from, GPtrArray *parts, bool dotted, GError **error)
+static struct toml_value *enter_all(struct toml_scan *s, struct toml_value *from, GPtrArray *parts, bool dotted,
+				    GError **error)
 {
 	for (guint i = 0; from && i + 1 < parts->len; i++)
 		from = enter(s, from, parts->pdata[i], dotted, error);
@@ -91,7 +93,8 @@ static struct toml_value *open_table(struct toml_scan *s, struct toml_value *par
 	return table;
 }
 
-static struct toml_value *open_array_table(struct toml_scan *s, struct toml_value *parent, const char *key, GError **error)
+static struct toml_value *open_array_table(struct toml_scan *s, struct toml_value *parent, const char *key,
+					   GError **error)
 {
 	struct toml_value *array = table_find(parent, key);
 	if (array && (array->type != TOML_ARRAY || !array->array_of_tables)) {
@@ -122,7 +125,8 @@ static struct toml_value *parse_header(struct toml_scan *s, struct toml_value *r
 	if (!parent)
 		return NULL;
 	const char *last = parts->pdata[parts->len - 1];
-	struct toml_value *table = array ? open_array_table(s, parent, last, error) : open_table(s, parent, last, error);
+	struct toml_value *table =
+		array ? open_array_table(s, parent, last, error) : open_table(s, parent, last, error);
 	if (table && !toml_scan_take(s, array ? "]]" : "]")) {
 		toml_scan_fail(s, error, "expected \"%s\" after the table name", array ? "]]" : "]");
 		return NULL;
@@ -131,7 +135,8 @@ static struct toml_value *parse_header(struct toml_scan *s, struct toml_value *r
 }
 
 /* Places a value under a dotted key of a table. */
-static bool place(struct toml_scan *s, struct toml_value *table, GPtrArray *parts, struct toml_value *value, GError **error)
+static bool place(struct toml_scan *s, struct toml_value *table, GPtrArray *parts, struct toml_value *value,
+		  GError **error)
 {
 	const char *last = parts->pdata[parts->len - 1];
 	struct toml_value *parent = enter_all(s, table, parts, true, error);

@@ -76,9 +76,9 @@ struct fssync_extra {
 };
 /* A virtual root of several trees: each directory appears under its name ("" for the root itself). */
 struct fssync_root {
-	int fd;           /* borrowed, O_PATH or O_RDONLY directory */
-	const char *name; /* "" or "linux_amd64" */
-	mode_t mode;      /* of the named directory */
+	int fd;                            /* borrowed, O_PATH or O_RDONLY directory */
+	const char *name;                  /* "" or "linux_amd64" */
+	mode_t mode;                       /* of the named directory */
 	const struct fssync_extra *extras; /* borrowed, sorted by name; filters do not touch them */
 	size_t n_extras;
 };

@@ -13,7 +13,8 @@
 
 struct image_store_class {
 	/* A document keeps alive what it names, in its order; children that are not in the store do no harm. */
-	bool (*refer)(void *self, const struct digest *document, const struct digest *children, size_t n, GError **error);
+	bool (*refer)(void *self, const struct digest *document, const struct digest *children, size_t n,
+		      GError **error);
 	/* The image of that name is the descriptor's from now on. */
 	bool (*name)(void *self, const char *name, const oci_descriptor *target, bool has_epoch, int64_t epoch_s,
 		     cancel *c, GError **error);

@@ -4,17 +4,17 @@
 #include <poll.h>
 
 #define POLL_MS 100
-#define KEY_NAME "cache-dir:"     /* + key: index of what a step looks for */
-#define ID_NAME "cache-dir-id:"   /* + id: index of what a drop looks for, whatever the input */
+#define KEY_NAME "cache-dir:"   /* + key: index of what a step looks for */
+#define ID_NAME "cache-dir-id:" /* + id: index of what a drop looks for, whatever the input */
 
 /* A live writer of a record, used by one or more steps. */
 struct writer {
 	unsigned users;
 	cache_ref *ref; /* ref, mutable */
 	char *key;
-	bool shared;    /* others may join */
-	int fd;         /* owned; the one tree all use, when it must not be mounted twice; else -1 */
-	char *held;     /* executor_hold name */
+	bool shared; /* others may join */
+	int fd;      /* owned; the one tree all use, when it must not be mounted twice; else -1 */
+	char *held;  /* executor_hold name */
 };
 struct use {
 	struct writer *writer;
@@ -178,8 +178,8 @@ bool cache_mounts_get(cache_mounts *m, const Pb__Mount *pb, cache_ref *base, str
 {
 	if (pb->cacheopt == NULL)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "missing cache mount options");
-	g_autofree char *key = base != NULL ? g_strconcat(pb->cacheopt->id, ":", cache_ref_id(base), NULL) :
-					      g_strdup(pb->cacheopt->id);
+	g_autofree char *key = base != NULL ? g_strconcat(pb->cacheopt->id, ":", cache_ref_id(base), NULL)
+					    : g_strdup(pb->cacheopt->id);
 	struct use use = {0};
 	g_autoptr(GMutexLocker) locked = g_mutex_locker_new(&m->worker->cache_mounts_mu);
 	use.writer = get_writer(m, pb, key, base, work, error);

@@ -40,7 +40,8 @@ static GPtrArray *selected_paths(const Pb__ExecOp *pb, unsigned input)
 	GPtrArray *all = g_ptr_array_new_with_free_func(g_free);
 	for (size_t i = 0; i < pb->n_mounts; i++) {
 		const Pb__Mount *m = pb->mounts[i];
-		if (m->input != (int64_t)input || (m->mounttype != PB__MOUNT_TYPE__BIND && m->mounttype != PB__MOUNT_TYPE__CACHE))
+		if (m->input != (int64_t)input ||
+		    (m->mounttype != PB__MOUNT_TYPE__BIND && m->mounttype != PB__MOUNT_TYPE__CACHE))
 			continue;
 		g_autofree char *rooted = g_strconcat("/", m->selector, NULL);
 		g_ptr_array_add(all, path_clean(rooted));
@@ -83,22 +84,23 @@ static GArray *exec_selectors(const struct op *op, unsigned input)
 	return selectors;
 }
 
-static bool exec_content_key(void *self, struct work *work, unsigned input, void *result, struct digest *ret, GError **error)
+static bool exec_content_key(void *self, struct work *work, unsigned input, void *result, struct digest *ret,
+			     GError **error)
 {
 	const struct op *op = self;
 	g_autoptr(GArray) selectors = exec_selectors(op, input);
-	return op_checksum(op, op_ref(result), (const struct cache_selector *)(const void *)selectors->data, selectors->len, work,
-			   ret, error);
+	return op_checksum(op, op_ref(result), (const struct cache_selector *)(const void *)selectors->data,
+			   selectors->len, work, ret, error);
 }
 
 /* ---- the step as data */
 
 struct plan {
-	GPtrArray *env;   /* of owned strings, NULL-terminated */
-	GPtrArray *args;  /* of borrowed strings, NULL-terminated */
-	GArray *hosts;    /* of struct step_host */
-	GPtrArray *ips;   /* of owned strings */
-	GArray *limits;   /* of struct step_limit */
+	GPtrArray *env;  /* of owned strings, NULL-terminated */
+	GPtrArray *args; /* of borrowed strings, NULL-terminated */
+	GArray *hosts;   /* of struct step_host */
+	GPtrArray *ips;  /* of owned strings */
+	GArray *limits;  /* of struct step_limit */
 };
 
 static void secret_string_free(void *data)
@@ -150,7 +152,8 @@ static bool has_path(const GPtrArray *env)
 static bool add_secret_env(GPtrArray *env, const Pb__SecretEnv *s, struct work *work, GError **error)
 {
 	if (*s->id == '\0')
-		return error_set(error, ERROR_INVALID_ARGUMENT, "secret ID missing for \"%s\" environment variable", s->name);
+		return error_set(error, ERROR_INVALID_ARGUMENT, "secret ID missing for \"%s\" environment variable",
+				 s->name);
 	g_autoptr(GError) why = NULL;
 	g_autoptr(GBytes) value = secret_mount_value(s->id, s->optional, work, &why);
 	if (why != NULL) {
@@ -160,7 +163,8 @@ static bool add_secret_env(GPtrArray *env, const Pb__SecretEnv *s, struct work *
 	size_t n = 0, n_name = strlen(s->name);
 	const void *bytes = value != NULL ? g_bytes_get_data(value, &n) : "";
 	if (memchr(bytes, 0, n) != NULL)
-		return error_set(error, ERROR_INVALID_ARGUMENT, "secret %s holds a NUL byte and cannot be an environment variable", s->id);
+		return error_set(error, ERROR_INVALID_ARGUMENT,
+				 "secret %s holds a NUL byte and cannot be an environment variable", s->id);
 	char *text = g_malloc(n_name + n + 2);
 	memcpy(text, s->name, n_name);
 	text[n_name] = '=';
@@ -252,7 +256,8 @@ static bool fill_modes(struct step *step, const Pb__ExecOp *pb, GError **error)
 	}
 	for (size_t i = 0; i < pb->n_cdidevices; i++) {
 		if (!pb->cdidevices[i]->optional)
-			return error_set(error, ERROR_PERMISSION_DENIED, "device %s is requested by the build but not allowed",
+			return error_set(error, ERROR_PERMISSION_DENIED,
+					 "device %s is requested by the build but not allowed",
 					 pb->cdidevices[i]->name);
 	}
 	return true;
@@ -411,7 +416,8 @@ void ops_drop_cache_mounts(worker *w, const llb_definition *d)
 		const Pb__ExecOp *pb = vertices[i]->op->exec;
 		for (size_t k = 0; k < pb->n_mounts; k++) {
 			const Pb__Mount *m = pb->mounts[k];
-			if (m->mounttype == PB__MOUNT_TYPE__CACHE && m->cacheopt != NULL && g_hash_table_add(done, m->cacheopt->id))
+			if (m->mounttype == PB__MOUNT_TYPE__CACHE && m->cacheopt != NULL &&
+			    g_hash_table_add(done, m->cacheopt->id))
 				cache_mounts_drop(w, m->cacheopt->id);
 		}
 	}

@@ -175,9 +175,10 @@ static bool find_input(const exec_mounts *m, const Pb__Mount *pb, cache_ref **re
 static bool add_root(exec_mounts *m, const Pb__Mount *pb, cache_ref *input, struct work *work, GError **error)
 {
 	if (pb->mounttype != PB__MOUNT_TYPE__BIND) {
-		const ProtobufCEnumValue *type = protobuf_c_enum_descriptor_get_value(&pb__mount_type__descriptor, (int)pb->mounttype);
-		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid mount type %s for %s", type != NULL ? type->name : "?",
-				 pb->dest);
+		const ProtobufCEnumValue *type =
+			protobuf_c_enum_descriptor_get_value(&pb__mount_type__descriptor, (int)pb->mounttype);
+		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid mount type %s for %s",
+				 type != NULL ? type->name : "?", pb->dest);
 	}
 	fd_close(&m->root_fd);
 	m->root_fd = open_bind(m, pb, input, work, error);
@@ -251,7 +252,8 @@ static void sort_mounts(GArray *mounts)
 	}
 }
 
-exec_mounts *exec_mounts_new(const struct op *op, void *const *inputs, size_t n_inputs, struct work *work, GError **error)
+exec_mounts *exec_mounts_new(const struct op *op, void *const *inputs, size_t n_inputs, struct work *work,
+			     GError **error)
 {
 	g_autoptr(exec_mounts) m = g_new0(exec_mounts, 1);
 	m->op = op;

@@ -16,7 +16,8 @@
 
 typedef struct exec_mounts exec_mounts;
 
-exec_mounts *exec_mounts_new(const struct op *op, void *const *inputs, size_t n_inputs, struct work *work, GError **error);
+exec_mounts *exec_mounts_new(const struct op *op, void *const *inputs, size_t n_inputs, struct work *work,
+			     GError **error);
 /* Sets root_fd, root_readonly, mounts and n_mounts; they stay the property of m. */
 void exec_mounts_fill(const exec_mounts *m, struct step *step);
 void exec_mounts_close(exec_mounts *m);

@@ -13,9 +13,9 @@
 #include <fcntl.h>
 
 struct value {
-	cache_ref *ref;     /* committed or an input; owned for actions */
-	cache_ref *open;    /* owned; being written */
-	int fd;             /* owned; the tree of open, -1 */
+	cache_ref *ref;  /* committed or an input; owned for actions */
+	cache_ref *open; /* owned; being written */
+	int fd;          /* owned; the tree of open, -1 */
 	unsigned uses;
 	bool is_output, done, busy;
 };
@@ -42,8 +42,8 @@ static void file_run_clear(struct file_run *r)
 static bool count_use(struct file_run *r, int64_t index, const char *what, GError **error)
 {
 	if (index < -1 || index >= (int64_t)r->n)
-		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid %s index %" G_GINT64_FORMAT ", %zu provided", what, index,
-				 r->n);
+		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid %s index %" G_GINT64_FORMAT ", %zu provided",
+				 what, index, r->n);
 	if (index >= 0)
 		r->values[index].uses++;
 	return true;
@@ -88,7 +88,8 @@ static bool file_run_init(struct file_run *r, void *const *inputs, size_t n_inpu
 	}
 	for (size_t i = 0; i < r->pb->n_actions; i++) {
 		const Pb__FileAction *a = r->pb->actions[i];
-		if (!count_use(r, a->input, "input", error) || !count_use(r, a->secondaryinput, "secondary input", error))
+		if (!count_use(r, a->input, "input", error) ||
+		    !count_use(r, a->secondaryinput, "secondary input", error))
 			return false;
 	}
 	return true;
@@ -204,7 +205,8 @@ static int64_t next_missing(const struct file_run *r, const Pb__FileAction *a)
 	const Pb__ChownOpt *o = file_action_owner(a);
 	const Pb__NamedUserOpt *user = o != NULL ? named(o->user) : NULL;
 	const Pb__NamedUserOpt *group = o != NULL ? named(o->group) : NULL;
-	const int64_t needs[] = {a->input, a->secondaryinput, user != NULL ? user->input : -1, group != NULL ? group->input : -1};
+	const int64_t needs[] = {a->input, a->secondaryinput, user != NULL ? user->input : -1,
+				 group != NULL ? group->input : -1};
 	for (size_t i = 0; i < G_N_ELEMENTS(needs); i++) {
 		if (needs[i] >= 0 && needs[i] < (int64_t)r->n && !r->values[needs[i]].done)
 			return needs[i];
@@ -282,12 +284,13 @@ static GArray *file_selectors(const struct op *op, unsigned input)
 	return file_key_selectors(op->v->op->file, input);
 }
 
-static bool file_content_key(void *self, struct work *work, unsigned input, void *result, struct digest *ret, GError **error)
+static bool file_content_key(void *self, struct work *work, unsigned input, void *result, struct digest *ret,
+			     GError **error)
 {
 	const struct op *op = self;
 	g_autoptr(GArray) selectors = file_selectors(op, input);
-	return op_checksum(op, op_ref(result), (const struct cache_selector *)(const void *)selectors->data, selectors->len, work,
-			   ret, error);
+	return op_checksum(op, op_ref(result), (const struct cache_selector *)(const void *)selectors->data,
+			   selectors->len, work, ret, error);
 }
 
 static const struct solver_op_class class = {

@@ -29,9 +29,9 @@ const Pb__ChownOpt *file_action_owner(const Pb__FileAction *a)
 /* ---- one place in the tree */
 
 struct place {
-	char *path;     /* owned; clean, links resolved */
-	int parent_fd;  /* owned; -1 when the parent is missing */
-	int why;        /* errno then */
+	char *path;       /* owned; clean, links resolved */
+	int parent_fd;    /* owned; -1 when the parent is missing */
+	int why;          /* errno then */
 	const char *name; /* in path; "" for the root */
 };
 
@@ -75,7 +75,8 @@ static bool make_directory(const Pb__FileActionMkDir *a, int root_fd, struct fil
 		if (fd < 0)
 			return false;
 		/* Only the last keeps the time: the others changed when something was made in them. */
-		return !made || file_set_time(fd, "", a->timestamp) || error_set_errno(error, errno, "utime %s", p.path);
+		return !made || file_set_time(fd, "", a->timestamp) ||
+		       error_set_errno(error, errno, "utime %s", p.path);
 	}
 	if (p.why != 0)
 		return error_set_errno(error, p.why, "mkdir %s", p.path);
@@ -108,7 +109,8 @@ static int open_for_writing(const struct place *p, mode_t mode)
 		errno = p->why;
 		return -1;
 	}
-	int fd = openat(p->parent_fd, *p->name != '\0' ? p->name : ".", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+	int fd = openat(p->parent_fd, *p->name != '\0' ? p->name : ".",
+			O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
 	if (fd >= 0 && fchmod(fd, mode) != 0)
 		fd_close(&fd);
 	if (fd < 0 && errno == EEXIST)
@@ -314,7 +316,8 @@ static bool copy_action(const Pb__FileActionCopy *a, int root_fd, int source_fd,
 	return true;
 }
 
-bool file_action_run(const Pb__FileAction *a, int root_fd, int source_fd, struct file_owner owner, cancel *c, GError **error)
+bool file_action_run(const Pb__FileAction *a, int root_fd, int source_fd, struct file_owner owner, cancel *c,
+		     GError **error)
 {
 	switch (a->action_case) {
 	case PB__FILE_ACTION__ACTION_COPY:

@@ -13,6 +13,7 @@
 #include "ops/file_dirs.h"
 
 /* source_fd: the tree that a copy reads; else unused. */
-bool file_action_run(const Pb__FileAction *action, int root_fd, int source_fd, struct file_owner owner, cancel *c, GError **error);
+bool file_action_run(const Pb__FileAction *action, int root_fd, int source_fd, struct file_owner owner, cancel *c,
+		     GError **error);
 /* The owner an action asks for, or NULL. */
 const Pb__ChownOpt *file_action_owner(const Pb__FileAction *action);

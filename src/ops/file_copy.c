@@ -92,7 +92,8 @@ static int stat_destination(const struct file_copy *c, const char *path, struct 
 }
 
 /* The path that the source itself is to have, and the directory to make for it. */
-static bool plan_target(const struct file_copy *c, bool is_directory, char **ret_path, char **ret_directory, GError **error)
+static bool plan_target(const struct file_copy *c, bool is_directory, char **ret_path, char **ret_directory,
+			GError **error)
 {
 	g_autofree char *clean = path_clean(c->dst);
 	g_autofree char *path = path_resolve(c->dst_root, clean, true, error);

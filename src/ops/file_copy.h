@@ -15,15 +15,15 @@
 
 struct file_copy { /* all borrowed */
 	int src_root, dst_root;
-	const char *src;            /* clean, absolute or relative; "/." and "/" at the end mean what they say */
-	const char *dst;            /* the same */
+	const char *src; /* clean, absolute or relative; "/." and "/" at the end mean what they say */
+	const char *dst; /* the same */
 	struct file_owner owner;
-	int mode;                   /* -1: the source's; permission and set-id bits */
-	const char *mode_text;      /* symbolic, NULL: none; counts before mode */
-	int64_t time_ns;            /* -1: the source's */
-	bool contents;              /* of a directory, not the directory */
-	bool follow_links;          /* of src itself */
-	bool replace;               /* targets of another type are removed first */
+	int mode;                          /* -1: the source's; permission and set-id bits */
+	const char *mode_text;             /* symbolic, NULL: none; counts before mode */
+	int64_t time_ns;                   /* -1: the source's */
+	bool contents;                     /* of a directory, not the directory */
+	bool follow_links;                 /* of src itself */
+	bool replace;                      /* targets of another type are removed first */
 	const patterns *include, *exclude; /* NULL: none */
 	cancel *cancel;
 };

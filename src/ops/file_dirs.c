@@ -24,7 +24,8 @@ bool file_set_time(int dir_fd, const char *name, int64_t time_ns)
 
 bool file_set_owner(int dir_fd, const char *name, struct file_owner owner)
 {
-	return !owner.set || fchownat(dir_fd, name, owner.uid, owner.gid, AT_SYMLINK_NOFOLLOW | (*name == '\0' ? AT_EMPTY_PATH : 0)) == 0;
+	return !owner.set || fchownat(dir_fd, name, owner.uid, owner.gid,
+				      AT_SYMLINK_NOFOLLOW | (*name == '\0' ? AT_EMPTY_PATH : 0)) == 0;
 }
 
 void file_dirs_init(struct file_dirs *d, int root_fd, struct file_owner owner, int64_t time_ns)
@@ -82,8 +83,8 @@ void file_dirs_done(struct file_dirs *d)
 {
 	/* Inner ones first: nothing is made in them any more. */
 	for (guint i = d->made->len; i > 0 && d->time_ns != -1; i--) {
-		scoped_fd fd = path_open_errno(d->root_fd, g_ptr_array_index(d->made, i - 1), O_PATH | O_DIRECTORY | O_NOFOLLOW,
-					       PATH_BENEATH);
+		scoped_fd fd = path_open_errno(d->root_fd, g_ptr_array_index(d->made, i - 1),
+					       O_PATH | O_DIRECTORY | O_NOFOLLOW, PATH_BENEATH);
 		if (fd >= 0)
 			file_set_time(fd, "", d->time_ns);
 	}

@@ -40,9 +40,11 @@ static void add_owner(GArray *list, const Pb__ChownOpt *o, unsigned input)
 {
 	if (o == NULL)
 		return;
-	if (o->user != NULL && o->user->user_case == PB__USER_OPT__USER_BY_NAME && o->user->byname->input == (int64_t)input)
+	if (o->user != NULL && o->user->user_case == PB__USER_OPT__USER_BY_NAME &&
+	    o->user->byname->input == (int64_t)input)
 		add_plain(list, "/etc/passwd");
-	if (o->group != NULL && o->group->user_case == PB__USER_OPT__USER_BY_NAME && o->group->byname->input == (int64_t)input)
+	if (o->group != NULL && o->group->user_case == PB__USER_OPT__USER_BY_NAME &&
+	    o->group->byname->input == (int64_t)input)
 		add_plain(list, "/etc/group");
 }
 
@@ -67,7 +69,8 @@ static bool is_filtered(const struct cache_selector *s)
 static bool is_beneath(const char *path, const char *directory)
 {
 	size_t n = strlen(directory);
-	return strncmp(path, directory, n) == 0 && (path[n] == '/' || (n > 0 && directory[n - 1] == '/' && path[n] != '\0'));
+	return strncmp(path, directory, n) == 0 &&
+	       (path[n] == '/' || (n > 0 && directory[n - 1] == '/' && path[n] != '\0'));
 }
 
 /* Is what s names in another plain selector of the same kind, or the same as an earlier one? */

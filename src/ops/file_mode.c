@@ -21,7 +21,8 @@ static bool apply_octal(const char *text, mode_t *ret, GError **error)
 	mode_t mode = 0;
 	for (const char *p = text; *p != '\0'; p++) {
 		if (*p < '0' || *p > '7')
-			return error_set(error, ERROR_INVALID_ARGUMENT, "strconv.ParseInt: parsing \"%s\": invalid syntax", text);
+			return error_set(error, ERROR_INVALID_ARGUMENT,
+					 "strconv.ParseInt: parsing \"%s\": invalid syntax", text);
 		mode = mode * 8 + (mode_t)(*p - '0');
 		if (mode > 07777)
 			return syntax_error(error);

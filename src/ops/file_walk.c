@@ -13,17 +13,17 @@
 #include <sys/sysmacros.h>
 
 struct frame {
-	char *name;       /* in the destination's parent; "" for a top that is the root */
-	char *rel;        /* path from the top, "" at the top; patterns see it */
-	char *dst_path;   /* for messages */
-	int src_fd;       /* owned */
-	int dst_fd;       /* owned; -1: not made yet */
-	DIR *entries;     /* owned; NULL: no entries wanted */
+	char *name;                           /* in the destination's parent; "" for a top that is the root */
+	char *rel;                            /* path from the top, "" at the top; patterns see it */
+	char *dst_path;                       /* for messages */
+	int src_fd;                           /* owned */
+	int dst_fd;                           /* owned; -1: not made yet */
+	DIR *entries;                         /* owned; NULL: no entries wanted */
 	uint8_t *include_bits, *exclude_bits; /* owned */
 	struct stat st;
-	bool fresh;       /* made by this copy: empty before */
-	bool set_info;    /* all metadata at the end */
-	bool set_time;    /* times only */
+	bool fresh;    /* made by this copy: empty before */
+	bool set_info; /* all metadata at the end */
+	bool set_time; /* times only */
 };
 struct inode {
 	dev_t dev;
@@ -31,9 +31,9 @@ struct inode {
 };
 struct walk {
 	const struct file_copy *c;
-	int dst_parent;      /* borrowed */
-	GArray *frames;      /* of struct frame */
-	GHashTable *links;   /* struct inode * to char *: where the first name went, from dst_parent */
+	int dst_parent;    /* borrowed */
+	GArray *frames;    /* of struct frame */
+	GHashTable *links; /* struct inode * to char *: where the first name went, from dst_parent */
 };
 
 static void frame_clear(void *data)
@@ -96,8 +96,8 @@ static bool set_info(const struct file_copy *c, int fd, const struct stat *st, c
 }
 
 /* Of a link or special file by name. */
-static bool set_info_at(const struct file_copy *c, int dir_fd, const char *name, const struct stat *st, const char *path,
-			GError **error)
+static bool set_info_at(const struct file_copy *c, int dir_fd, const char *name, const struct stat *st,
+			const char *path, GError **error)
 {
 	struct file_owner owner = owner_for(c, st);
 	struct timespec times[2];
@@ -164,7 +164,8 @@ static bool ensure_parents(struct walk *w, int *ret_fd, GError **error)
 }
 
 /* What is in the way of an entry goes, or is an error. */
-static bool clear_target(struct walk *w, int dst_fd, const char *name, bool is_directory, const char *path, GError **error)
+static bool clear_target(struct walk *w, int dst_fd, const char *name, bool is_directory, const char *path,
+			 GError **error)
 {
 	struct stat st;
 	if (*name == '\0' || fstatat(dst_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
@@ -206,7 +207,8 @@ static char *path_from_parent(const struct walk *w, const char *name)
 }
 
 /* A further name of a file that was copied already: true with *ret_done when it was linked. */
-static bool try_link(struct walk *w, const struct stat *st, int dst_fd, const char *name, bool *ret_done, GError **error)
+static bool try_link(struct walk *w, const struct stat *st, int dst_fd, const char *name, bool *ret_done,
+		     GError **error)
 {
 	struct inode key = {st->st_dev, st->st_ino};
 	*ret_done = false;
@@ -221,7 +223,8 @@ static bool try_link(struct walk *w, const struct stat *st, int dst_fd, const ch
 	}
 	scoped_fd fd = path_open_errno(w->dst_parent, first, O_PATH | O_NOFOLLOW, PATH_BENEATH);
 	if (fd < 0 || linkat(fd, "", dst_fd, name, AT_EMPTY_PATH) != 0)
-		return error_set_errno(error, fd < 0 ? -fd : errno, "failed to create hard link: link %s %s", first, name);
+		return error_set_errno(error, fd < 0 ? -fd : errno, "failed to create hard link: link %s %s", first,
+				       name);
 	*ret_done = true;
 	return true;
 }
@@ -264,7 +267,8 @@ static bool copy_link(struct walk *w, int src_dir, const char *src_name, const s
 	return set_info_at(w->c, dst_dir, name, st, path, error);
 }
 
-static bool copy_special(struct walk *w, const struct stat *st, int dst_dir, const char *name, const char *path, GError **error)
+static bool copy_special(struct walk *w, const struct stat *st, int dst_dir, const char *name, const char *path,
+			 GError **error)
 {
 	if (mknodat(dst_dir, name, (st->st_mode & S_IFMT) | 0600, st->st_rdev) != 0)
 		return error_set_errno(error, errno, "failed to create device: mknod %s", path);
@@ -355,8 +359,8 @@ static bool push_directory(struct walk *w, int src_dir, const char *src_name, co
 	return ok;
 }
 
-static bool visit(struct walk *w, int src_dir, const char *src_name, const char *name, const char *rel, const char *path,
-		  const struct frame *parent, GError **error)
+static bool visit(struct walk *w, int src_dir, const char *src_name, const char *name, const char *rel,
+		  const char *path, const struct frame *parent, GError **error)
 {
 	struct stat st;
 	__attribute__((cleanup(verdict_clear))) struct verdict v = judge(w, rel, parent);
@@ -388,7 +392,8 @@ static bool finish_directory(struct walk *w, struct frame *f, GError **error)
 		struct timespec times[2];
 		times_for(w->c, &f->st, times);
 		if (futimens(f->dst_fd, times) != 0)
-			return error_set_errno(error, errno, "failed to restore file timestamp: failed to utime %s", f->dst_path);
+			return error_set_errno(error, errno, "failed to restore file timestamp: failed to utime %s",
+					       f->dst_path);
 	}
 	return true;
 }
@@ -416,8 +421,8 @@ static bool step(struct walk *w, GError **error)
 	return visit(w, f->src_fd, name, name, rel, path, f, error);
 }
 
-bool file_walk_run(const struct file_copy *c, int src_parent, const char *src_name, int dst_parent, const char *dst_name,
-		   const char *dst_path, GError **error)
+bool file_walk_run(const struct file_copy *c, int src_parent, const char *src_name, int dst_parent,
+		   const char *dst_name, const char *dst_path, GError **error)
 {
 	struct walk w = {
 		.c = c,

@@ -10,5 +10,5 @@
 #include "ops/file_copy.h"
 
 /* src_name, dst_name "": the directories themselves. dst_path: where that is, for messages. */
-bool file_walk_run(const struct file_copy *copy, int src_parent, const char *src_name, int dst_parent, const char *dst_name,
-		   const char *dst_path, GError **error);
+bool file_walk_run(const struct file_copy *copy, int src_parent, const char *src_name, int dst_parent,
+		   const char *dst_name, const char *dst_path, GError **error);

@@ -25,7 +25,8 @@ static bool merge(struct op *op, struct work *work, void *const *inputs, size_t 
 	for (size_t i = 0; i < pb->n_inputs; i++) {
 		int64_t input = pb->inputs[i]->input;
 		if (input < 0 || (size_t)input >= n_inputs)
-			return error_set(error, ERROR_INVALID_ARGUMENT, "invalid input index %" G_GINT64_FORMAT " for merge op", input);
+			return error_set(error, ERROR_INVALID_ARGUMENT,
+					 "invalid input index %" G_GINT64_FORMAT " for merge op", input);
 		if (inputs[input] != NULL)
 			refs[n++] = inputs[input];
 	}
@@ -38,7 +39,8 @@ static bool merge(struct op *op, struct work *work, void *const *inputs, size_t 
 	return *ret != NULL;
 }
 
-static bool diff_input(int64_t input, const char *which, void *const *inputs, size_t n_inputs, cache_ref **ret, GError **error)
+static bool diff_input(int64_t input, const char *which, void *const *inputs, size_t n_inputs, cache_ref **ret,
+		       GError **error)
 {
 	*ret = NULL;
 	if (input < 0)
@@ -65,7 +67,8 @@ static bool diff(struct op *op, struct work *work, void *const *inputs, size_t n
 	return *ret != NULL;
 }
 
-static bool pass_through(const struct op *op, void *const *inputs, size_t n_inputs, void **ret, size_t n, GError **error)
+static bool pass_through(const struct op *op, void *const *inputs, size_t n_inputs, void **ret, size_t n,
+			 GError **error)
 {
 	const Pb__PassthroughOp *pb = op->v->op->passthrough;
 	for (size_t i = 0; i < n; i++) {

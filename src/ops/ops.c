@@ -4,12 +4,8 @@
 typedef bool (*op_new_fn)(worker *w, const struct llb_vertex *v, struct solver_op *ret, GError **error);
 
 static const op_new_fn makers[] = {
-	[LLB_SOURCE] = op_source_new,
-	[LLB_EXEC] = op_exec_new,
-	[LLB_FILE] = op_file_new,
-	[LLB_MERGE] = op_later_new,
-	[LLB_DIFF] = op_later_new,
-	[LLB_BUILD] = op_later_new,
+	[LLB_SOURCE] = op_source_new,     [LLB_EXEC] = op_exec_new,  [LLB_FILE] = op_file_new,
+	[LLB_MERGE] = op_later_new,       [LLB_DIFF] = op_later_new, [LLB_BUILD] = op_later_new,
 	[LLB_PASSTHROUGH] = op_later_new,
 };
 
@@ -58,6 +54,7 @@ bool op_checksum(const struct op *op, cache_ref *r, const struct cache_selector 
 			digest_of_text(ret->text, ret);
 		return true;
 	}
-	g_prefix_error(error, "failed to calculate checksum of ref %s::%s: ", op->worker->id, r != NULL ? cache_ref_id(r) : "");
+	g_prefix_error(error, "failed to calculate checksum of ref %s::%s: ", op->worker->id,
+		       r != NULL ? cache_ref_id(r) : "");
 	return false;
 }

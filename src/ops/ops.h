@@ -33,4 +33,5 @@ char *ops_source_pin(const struct solver_op *op);
 /* Cache digests of ops, pure (known-answer vectors). inputs of ret: n_inputs. */
 bool ops_cache_map_exec(const struct llb_vertex *v, struct cache_map *ret, GError **error);
 bool ops_cache_map_file(const struct llb_vertex *v, struct cache_map *ret, GError **error);
-bool ops_cache_map_other(const struct llb_vertex *v, struct cache_map *ret, GError **error); /* merge, diff, build, passthrough */
+bool ops_cache_map_other(const struct llb_vertex *v, struct cache_map *ret,
+			 GError **error); /* merge, diff, build, passthrough */

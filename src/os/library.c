@@ -11,7 +11,8 @@ static bool fill(const struct library *library, void *handle, char *calls, GErro
 		const struct library_symbol *symbol = &library->symbols[i];
 		void *address = symbol->linked ? (void *)symbol->linked : dlsym(handle, symbol->name);
 		if (!address)
-			return error_set(error, ERROR_FAILED_PRECONDITION, "%s has no %s", library->soname, symbol->name);
+			return error_set(error, ERROR_FAILED_PRECONDITION, "%s has no %s", library->soname,
+					 symbol->name);
 		memcpy(calls + symbol->offset, &address, sizeof address);
 	}
 	return true;

@@ -21,9 +21,15 @@ struct library_symbol {
 	void (*linked)(void); /* NULL: to be found in the library */
 };
 #ifdef SELF_CONTAINED
-#define LIBRARY_SYMBOL(function, table, member) {#function, G_STRUCT_OFFSET(table, member), (void (*)(void))function}
+#define LIBRARY_SYMBOL(function, table, member)                                                                        \
+	{                                                                                                              \
+#function, G_STRUCT_OFFSET(table, member), (void (*)(void))function                                    \
+	}
 #else
-#define LIBRARY_SYMBOL(function, table, member) {#function, G_STRUCT_OFFSET(table, member), NULL}
+#define LIBRARY_SYMBOL(function, table, member)                                                                        \
+	{                                                                                                              \
+#function, G_STRUCT_OFFSET(table, member), NULL                                                        \
+	}
 #endif
 
 struct library {

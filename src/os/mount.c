@@ -11,8 +11,9 @@ bool mount_make_private_namespace(GError **error)
 	if (unshare(CLONE_NEWNS) < 0)
 		return error_set_errno(error, errno, "unshare mount namespace");
 	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
-		return error_set_errno(error, errno,
-				       "make mounts slaves (a chroot must be a mount point: mount --bind DIR DIR first)");
+		return error_set_errno(
+			error, errno,
+			"make mounts slaves (a chroot must be a mount point: mount --bind DIR DIR first)");
 	return true;
 }
 

@@ -17,7 +17,8 @@
 bool mount_make_private_namespace(GError **error);
 /* An overlay of lowers (top first) and, when upper_fd >= 0, a writable layer. Options explicit: index=off,
  * redirect_dir=off, metacopy=off, xino=off (userxattr when in a user namespace). volatile: no sync at unmount. */
-int mount_overlay(const int *lower_fds, size_t n_lowers, int upper_fd, int work_fd, bool volatile_upper, GError **error);
+int mount_overlay(const int *lower_fds, size_t n_lowers, int upper_fd, int work_fd, bool volatile_upper,
+		  GError **error);
 /* A detached clone of a directory or file (with everything below it when recursive). */
 int mount_clone(int fd, bool recursive, GError **error);
 bool mount_set_readonly(int mount_fd, bool recursive, GError **error);

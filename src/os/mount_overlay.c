@@ -105,8 +105,8 @@ static char *option_string(const struct overlay *o)
 	if (in_user_namespace())
 		g_string_append(all, ",userxattr");
 	if (o->upper_fd >= 0)
-		g_string_append_printf(all, "%s,upperdir=%d,workdir=%d", o->is_volatile ? ",volatile" : "",
-				       o->upper_fd, o->work_fd);
+		g_string_append_printf(all, "%s,upperdir=%d,workdir=%d", o->is_volatile ? ",volatile" : "", o->upper_fd,
+				       o->work_fd);
 	return g_string_free(all, FALSE);
 }
 

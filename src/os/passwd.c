@@ -61,7 +61,7 @@ static bool out_of_range(GError **error)
 
 /* A user specification and what the files of the root say. */
 struct lookup {
-	char *user, *group; /* owned; group "" when not given */
+	char *user, *group;      /* owned; group "" when not given */
 	GBytes *passwd, *groups; /* owned, NULL when missing */
 	bool is_default;
 };
@@ -93,7 +93,8 @@ static bool find_user(struct lookup *l, struct passwd_user *u, GError **error)
 		return false;
 	}
 	if (!found && !by_id)
-		return error_set(error, ERROR_UNKNOWN, "unable to find user %s: no matching entries in passwd file", l->user);
+		return error_set(error, ERROR_UNKNOWN, "unable to find user %s: no matching entries in passwd file",
+				 l->user);
 	u->uid = found ? entry.uid : id;
 	u->gid = found ? entry.gid : 0;
 	u->name = found ? slice_dup(entry.name) : g_strdup("");
@@ -107,7 +108,8 @@ static bool find_group(struct lookup *l, struct passwd_user *u, GError **error)
 	enum number kind = parse_number(l->group, &id);
 	if (kind == NUMBER_OUT_OF_RANGE)
 		return out_of_range(error);
-	int found = passwd_table_find_group(bytes_slice(l->groups), kind == NUMBER ? NULL : l->group, id, &u->gid, error);
+	int found =
+		passwd_table_find_group(bytes_slice(l->groups), kind == NUMBER ? NULL : l->group, id, &u->gid, error);
 	if (found < 0) {
 		g_prefix_error(error, "unable to find groups for spec %s: ", u->name);
 		return false;
@@ -115,7 +117,8 @@ static bool find_group(struct lookup *l, struct passwd_user *u, GError **error)
 	if (found)
 		return true;
 	if (kind != NUMBER)
-		return error_set(error, ERROR_UNKNOWN, "unable to find group %s: no matching entries in group file", l->group);
+		return error_set(error, ERROR_UNKNOWN, "unable to find group %s: no matching entries in group file",
+				 l->group);
 	u->gid = id;
 	return true;
 }

@@ -12,7 +12,7 @@ enum { LINKS_MAX = 40 }; /* as the kernel's MAXSYMLINKS */
  */
 struct walk {
 	int root_fd; /* borrowed */
-	int cur; /* owned */
+	int cur;     /* owned */
 	GString *text;
 	GString *rest;
 	enum path_mode mode;

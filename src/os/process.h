@@ -19,10 +19,10 @@ struct process_spec {
 	const char *const *envp; /* NULL: empty */
 	const int *fds;          /* child fd i gets fds[i]; -1 is /dev/null */
 	size_t n_fds;
-	int cwd_fd;              /* used when has_cwd */
+	int cwd_fd; /* used when has_cwd */
 	bool has_cwd;
-	bool new_session;        /* setsid */
-	bool kill_group;         /* with new_session: what is still running goes with all that it started */
+	bool new_session; /* setsid */
+	bool kill_group;  /* with new_session: what is still running goes with all that it started */
 };
 process *process_start(const struct process_spec *spec, GError **error);
 pid_t process_pid(const process *p);

@@ -9,7 +9,7 @@ enum { PIPE_CHUNK = 64 * 1024 };
 
 /* One end of a pipe that we read into a bounded buffer. */
 struct output {
-	int fd; /* owned */
+	int fd;            /* owned */
 	GByteArray *bytes; /* owned */
 };
 struct run {
@@ -130,9 +130,12 @@ static bool run_loop(struct run *r, cancel *c, GError **error)
 bool process_run(const struct process_spec *spec, const void *input, size_t n_input, size_t max_bytes, cancel *c,
 		 int *ret_status, GBytes **ret_stdout, GBytes **ret_stderr, GError **error)
 {
-	__attribute__((cleanup(run_clear))) struct run r = {
-		.input_fd = -1, .input = input, .n_input = n_input, .max_bytes = max_bytes,
-		.out = {-1, g_byte_array_new()}, .err = {-1, g_byte_array_new()}};
+	__attribute__((cleanup(run_clear))) struct run r = {.input_fd = -1,
+							    .input = input,
+							    .n_input = n_input,
+							    .max_bytes = max_bytes,
+							    .out = {-1, g_byte_array_new()},
+							    .err = {-1, g_byte_array_new()}};
 	if (!run_start(&r, spec, error) || !run_loop(&r, c, error) || !process_wait(r.child, c, ret_status, error))
 		return false;
 	if (ret_stdout)

@@ -15,9 +15,9 @@
 
 /* Takes NOTIFY_SOCKET and WATCHDOG_* out of the environment: runc and other children would speak to the manager, too. */
 void service_begin(void);
-bool service_notify(const char *state);              /* "READY=1"; false when nobody listens */
-int64_t service_watchdog_us(void);                   /* within which WATCHDOG=1 must come; 0: never */
+bool service_notify(const char *state); /* "READY=1"; false when nobody listens */
+int64_t service_watchdog_us(void);      /* within which WATCHDOG=1 must come; 0: never */
 /* The sockets passed to this process (LISTEN_PID, LISTEN_FDS), CLOEXEC set; unsets the variables. */
-int *service_listen_fds(size_t *ret_n);              /* g_free; NULL when none */
+int *service_listen_fds(size_t *ret_n); /* g_free; NULL when none */
 const char *machine_boot_id(void);
 bool disk_space(int dir_fd, int64_t *ret_total, int64_t *ret_free, GError **error);

@@ -8,7 +8,7 @@
 enum { OPEN_MAX_FRAMES = 64 };
 
 struct frame {
-	DIR *dir; /* owned; NULL while closed to save fds */
+	DIR *dir;   /* owned; NULL while closed to save fds */
 	char *name; /* owned */
 	uint64_t ino;
 	uint32_t dev_major, dev_minor;

@@ -20,9 +20,9 @@ tree_walk *tree_walk_new(int dir_fd, bool restart, GError **error);
 void tree_walk_free(tree_walk *w);
 /* The next entry of the directory at hand, without "." and ".."; NULL at its end, or with error. */
 const struct dirent *tree_walk_next(tree_walk *w, GError **error);
-int tree_walk_fd(const tree_walk *w);          /* the directory at hand, borrowed */
+int tree_walk_fd(const tree_walk *w);           /* the directory at hand, borrowed */
 const char *tree_walk_name(const tree_walk *w); /* its name in its parent, "" at the top */
-size_t tree_walk_depth(const tree_walk *w);    /* 0 at the top */
+size_t tree_walk_depth(const tree_walk *w);     /* 0 at the top */
 enum tree_walk_result { TREE_WALK_ENTERED, TREE_WALK_OTHER_MOUNT, TREE_WALK_FAILED };
 enum tree_walk_result tree_walk_enter(tree_walk *w, const char *name, GError **error);
 /* ret_name: the name of the directory just left, owned by the caller. */

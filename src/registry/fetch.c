@@ -94,8 +94,8 @@ static char **download_headers(const struct download *d)
 }
 
 /* One request from where the writer stands. *ret_broken: worth going on; *ret_stalled: nothing came for long. */
-static bool download_try(struct download *d, const struct endpoint *e, bool is_last, bool *ret_broken, bool *ret_stalled,
-			 GError **error)
+static bool download_try(struct download *d, const struct endpoint *e, bool is_last, bool *ret_broken,
+			 bool *ret_stalled, GError **error)
 {
 	*ret_broken = *ret_stalled = false;
 	d->offset = (int64_t)blob_writer_size(d->writer);

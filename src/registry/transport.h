@@ -37,7 +37,7 @@ struct transport_tls {
 
 /* AWS signature version 4 of each request; the caller gives x-amz-content-sha256. */
 struct transport_signature {
-	const char *scope; /* "aws:amz:<region>:<service>" */
+	const char *scope;         /* "aws:amz:<region>:<service>" */
 	const char *user_password; /* "<access key>:<secret key>" */
 };
 

@@ -5,8 +5,8 @@ enum address_kind address_parse(const char *text, const char **ret_rest, GError 
 {
 	const char *colon = strstr(text, "://");
 	if (!colon) {
-		error_set(error, ERROR_INVALID_ARGUMENT, "address %s does not contain proto, you meant unix://%s ?", text,
-			  text);
+		error_set(error, ERROR_INVALID_ARGUMENT, "address %s does not contain proto, you meant unix://%s ?",
+			  text, text);
 		return ADDRESS_INVALID;
 	}
 	*ret_rest = colon + 3;
@@ -37,7 +37,10 @@ struct addrinfo *address_resolve(const char *host_port, bool passive, GError **e
 	}
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = passive ? AI_PASSIVE : 0};
 	struct addrinfo *list = NULL;
-	int failed = getaddrinfo(*host ? host : passive ? NULL : "localhost", strrchr(host_port, ':') + 1, &hints, &list);
+	int failed = getaddrinfo(*host     ? host
+				 : passive ? NULL
+					   : "localhost",
+				 strrchr(host_port, ':') + 1, &hints, &list);
 	if (!failed)
 		return list;
 	error_set(error, ERROR_UNAVAILABLE, "lookup %s: %s", host_port, gai_strerror(failed));

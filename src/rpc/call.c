@@ -90,7 +90,7 @@ const char *rpc_call_path(const rpc_call *call)
 struct token_post {
 	cancel *token; /* ref */
 	enum error_code code;
-	char *text;    /* owned */
+	char *text; /* owned */
 };
 
 static void set_token_now(void *data)

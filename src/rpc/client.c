@@ -25,9 +25,9 @@ static GError *http_error(int status)
 		int status;
 		enum error_code code;
 	} table[] = {
-		{400, ERROR_INTERNAL}, {401, ERROR_UNAUTHENTICATED}, {403, ERROR_PERMISSION_DENIED},
-		{404, ERROR_UNIMPLEMENTED}, {429, ERROR_UNAVAILABLE}, {502, ERROR_UNAVAILABLE},
-		{503, ERROR_UNAVAILABLE}, {504, ERROR_UNAVAILABLE},
+		{400, ERROR_INTERNAL},      {401, ERROR_UNAUTHENTICATED}, {403, ERROR_PERMISSION_DENIED},
+		{404, ERROR_UNIMPLEMENTED}, {429, ERROR_UNAVAILABLE},     {502, ERROR_UNAVAILABLE},
+		{503, ERROR_UNAVAILABLE},   {504, ERROR_UNAVAILABLE},
 	};
 	enum error_code code = ERROR_UNKNOWN;
 	for (size_t i = 0; i < G_N_ELEMENTS(table); i++)
@@ -197,8 +197,8 @@ static bool send_request(rpc_call *call, const void *request, GError **error)
 {
 	size_t n = protobuf_c_message_get_packed_size(request);
 	if (n > (size_t)LIMIT_MESSAGE_BYTES)
-		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "trying to send message larger than max (%zu vs. %lld)", n,
-				 LIMIT_MESSAGE_BYTES);
+		return error_set(error, ERROR_RESOURCE_EXHAUSTED,
+				 "trying to send message larger than max (%zu vs. %lld)", n, LIMIT_MESSAGE_BYTES);
 	uint8_t *packed = g_malloc(n ? n : 1);
 	protobuf_c_message_pack(request, packed);
 	g_mutex_lock(&call->conn->mu);

@@ -118,7 +118,8 @@ bool conn_input(rpc_conn *c, const uint8_t *bytes, size_t n, GError **error)
 {
 	ssize_t used = nghttp2_session_mem_recv(c->session, bytes, n);
 	if (used < 0)
-		return error_set(error, ERROR_UNAVAILABLE, "error reading from server: %s", nghttp2_strerror((int)used));
+		return error_set(error, ERROR_UNAVAILABLE, "error reading from server: %s",
+				 nghttp2_strerror((int)used));
 	return true;
 }
 
@@ -210,7 +211,8 @@ static void expire_calls(rpc_conn *c, gint64 now)
 			continue;
 		}
 		call->deadline_us = 0;
-		GError *error = g_error_new_literal(error_domain(), ERROR_DEADLINE_EXCEEDED, "context deadline exceeded");
+		GError *error =
+			g_error_new_literal(error_domain(), ERROR_DEADLINE_EXCEEDED, "context deadline exceeded");
 		if (!call->is_server) {
 			call_reset(call, error);
 			continue;

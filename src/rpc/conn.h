@@ -88,12 +88,12 @@ struct rpc_call {
 	GCond recv_cond;
 	bool recv_asleep; /* somebody waits for recv_cond and no message woke it: a signal costs a system call each */
 	GCond send_cond;
-	cancel *token;       /* owned, made when asked for */
-	gint64 deadline_us;  /* 0: none */
-	struct tunnel *tunnel; /* borrowed: told when there is something to read or room to write */
+	cancel *token;                   /* owned, made when asked for */
+	gint64 deadline_us;              /* 0: none */
+	struct tunnel *tunnel;           /* borrowed: told when there is something to read or room to write */
 	const struct rpc_method *method; /* server */
 	void *method_data;
-	bool counted;        /* server: in server->open_calls */
+	bool counted; /* server: in server->open_calls */
 	/* Not under mu: set before the call is published. */
 	cancel *parent; /* ref */
 	guint parent_id;
@@ -106,34 +106,34 @@ struct rpc_conn {
 	rpc_server *server; /* borrowed: the server outlives its connections; NULL for clients */
 	char *authority;    /* owned, client */
 	const char *scheme;
-	int slot;           /* server.h: which count it takes part in */
-	char *source;       /* owned: address of the peer, NULL for unix */
+	int slot;     /* server.h: which count it takes part in */
+	char *source; /* owned: address of the peer, NULL for unix */
 	size_t max_message;
 	GMutex mu;
-	struct stream *stream; /* owned */
+	struct stream *stream;    /* owned */
 	nghttp2_session *session; /* owned */
-	GHashTable *calls;  /* id -> struct rpc_call; borrowed, but owned while a server call is not dispatched */
-	GByteArray *pending; /* what the stream did not take */
+	GHashTable *calls;        /* id -> struct rpc_call; borrowed, but owned while a server call is not dispatched */
+	GByteArray *pending;      /* what the stream did not take */
 	size_t pending_at;
 	struct batch *batch; /* the pump's, while it runs */
 	size_t buffered;     /* message bytes that nobody took yet */
 	size_t unsent;       /* output of all calls that has not left */
 	size_t withheld;     /* connection window not given back because of them */
 	struct bucket glitches;
-	gint64 deadline_us;  /* the earliest of the calls, 0: none */
+	gint64 deadline_us; /* the earliest of the calls, 0: none */
 	gint64 born_us;
-	gint64 input_us;     /* last time something came */
-	gint64 ping_us;      /* a keepalive ping is out since, 0: none */
-	gint64 block_us;     /* a header block is open since, 0: none */
-	bool ready;          /* the peer's SETTINGS came */
-	bool draining;       /* GOAWAY sent */
+	gint64 input_us; /* last time something came */
+	gint64 ping_us;  /* a keepalive ping is out since, 0: none */
+	gint64 block_us; /* a header block is open since, 0: none */
+	bool ready;      /* the peer's SETTINGS came */
+	bool draining;   /* GOAWAY sent */
 	bool dead;
-	bool posted;         /* on_ready is posted to read on */
-	GError *error;       /* owned: why dead */
-	cancel *closed;      /* owned */
+	bool posted;    /* on_ready is posted to read on */
+	GError *error;  /* owned: why dead */
+	cancel *closed; /* owned */
 	struct loop_timer timer;
-	gint64 wake_us;      /* what the timer is set to, 0: not set */
-	bool server_user;    /* the server holds the public reference */
+	gint64 wake_us;   /* what the timer is set to, 0: not set */
+	bool server_user; /* the server holds the public reference */
 };
 
 /* ---- conn.c */
@@ -164,7 +164,7 @@ struct batch {
 	size_t bytes;
 	uint8_t arena[4096]; /* frame headers and small frames */
 	size_t arena_used;
-	struct chunk *done;  /* freed behind the write */
+	struct chunk *done; /* freed behind the write */
 };
 bool batch_is_full(const struct batch *b);
 void batch_add_copy(struct batch *b, const uint8_t *bytes, size_t n);

@@ -110,8 +110,8 @@ static void as_unavailable(GError **error, GError *local)
 	g_propagate_error(error, local);
 }
 
-static struct stream *dial_stream(rpc_loop *loop, const char *text, const struct rpc_tls *tls, int timeout_ms, cancel *c,
-				  GError **error)
+static struct stream *dial_stream(rpc_loop *loop, const char *text, const struct rpc_tls *tls, int timeout_ms,
+				  cancel *c, GError **error)
 {
 	gint64 deadline_us = timeout_ms > 0 ? g_get_monotonic_time() + (gint64)timeout_ms * 1000 : 0;
 	const char *rest;
@@ -137,7 +137,8 @@ static char *authority_of(const char *text, const struct rpc_dial_options *optio
 	return g_strdup(address_parse(text, &rest, NULL) == ADDRESS_TCP ? rest : "localhost");
 }
 
-rpc_conn *rpc_connect(rpc_loop *loop, const char *text, const struct rpc_dial_options *options, cancel *c, GError **error)
+rpc_conn *rpc_connect(rpc_loop *loop, const char *text, const struct rpc_dial_options *options, cancel *c,
+		      GError **error)
 {
 	GError *local = NULL;
 	const struct rpc_tls *tls = options ? options->tls : NULL;

@@ -21,7 +21,7 @@ struct frame_reader {
 	uint8_t *message; /* owned, NULL between messages */
 	size_t size;      /* of the message that is being read */
 	size_t have;
-	size_t room;      /* allocated */
+	size_t room; /* allocated */
 };
 
 /* Errors: RESOURCE_EXHAUSTED (too large), INTERNAL (compressed flag). queue: of GBytes. */

@@ -271,8 +271,8 @@ static void set_options(nghttp2_option *option, bool is_server)
 	nghttp2_option_set_max_send_header_block_length(option, (size_t)MIB(16));
 	nghttp2_option_set_max_outbound_ack(option, (size_t)LIMIT_UNSENT_ACKS);
 	nghttp2_option_set_stream_reset_rate_limit(option, LIMIT_RESET_BURST, LIMIT_RESET_PER_SECOND);
-	nghttp2_option_set_max_continuations(option, is_server ? (size_t)LIMIT_CONTINUATION_FRAMES :
-								  CLIENT_CONTINUATIONS);
+	nghttp2_option_set_max_continuations(option,
+					     is_server ? (size_t)LIMIT_CONTINUATION_FRAMES : CLIENT_CONTINUATIONS);
 	nghttp2_option_set_no_closed_streams(option, 1);
 	/* Go's servers send a grpc-message that ends with a space as it is. */
 	nghttp2_option_set_no_rfc9113_leading_and_trailing_ws_validation(option, 1);
@@ -304,8 +304,8 @@ nghttp2_session *h2_session_new(rpc_conn *c)
 	nghttp2_option_new(&option);
 	set_callbacks(callbacks);
 	set_options(option, c->server);
-	int failed = c->server ? nghttp2_session_server_new2(&session, callbacks, c, option) :
-				 nghttp2_session_client_new2(&session, callbacks, c, option);
+	int failed = c->server ? nghttp2_session_server_new2(&session, callbacks, c, option)
+			       : nghttp2_session_client_new2(&session, callbacks, c, option);
 	nghttp2_option_del(option);
 	nghttp2_session_callbacks_del(callbacks);
 	if (failed)

@@ -49,13 +49,14 @@ static ProtobufCMessage *list(rpc_call *call, const ProtobufCMessage *message, v
 
 static bool watch(rpc_call *call, void *data, GError **error)
 {
-	g_autoptr(request_message) request = rpc_call_recv_message(call, &health__health_check_request__descriptor, error);
+	g_autoptr(request_message) request =
+		rpc_call_recv_message(call, &health__health_check_request__descriptor, error);
 	if (!request)
 		return *error ? false : error_set(error, ERROR_INTERNAL, "no request");
 	Health__HealthCheckResponse reply = HEALTH__HEALTH_CHECK_RESPONSE__INIT;
-	reply.status = is_served(data, request->service) ?
-			       HEALTH__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING :
-			       HEALTH__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVICE_UNKNOWN;
+	reply.status = is_served(data, request->service)
+			       ? HEALTH__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING
+			       : HEALTH__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVICE_UNKNOWN;
 	if (!rpc_call_send_message(call, &reply, error))
 		return false;
 	/* The status never changes while the server lives. */

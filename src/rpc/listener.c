@@ -15,13 +15,13 @@
 #define RETRY_US (100 * 1000)
 
 struct listener {
-	rpc_server *server; /* borrowed */
+	rpc_server *server;      /* borrowed */
 	struct loop_watch watch; /* owns its fd */
 	struct loop_timer retry; /* after EMFILE */
 	enum slot slot;
 	struct ssl_ctx_st *tls; /* owned, NULL for plain */
-	char *path;         /* owned: of a unix socket that we made */
-	struct stat made;   /* the socket file, so that only our own is unlinked */
+	char *path;             /* owned: of a unix socket that we made */
+	struct stat made;       /* the socket file, so that only our own is unlinked */
 	bool paused;
 	bool closed;
 };
@@ -37,9 +37,9 @@ static guint slot_limit(enum slot slot)
 static char *source_text(const struct sockaddr_storage *address)
 {
 	char text[INET6_ADDRSTRLEN];
-	const void *in = address->ss_family == AF_INET6 ?
-				 (const void *)&((const struct sockaddr_in6 *)(const void *)address)->sin6_addr :
-				 (const void *)&((const struct sockaddr_in *)(const void *)address)->sin_addr;
+	const void *in = address->ss_family == AF_INET6
+				 ? (const void *)&((const struct sockaddr_in6 *)(const void *)address)->sin6_addr
+				 : (const void *)&((const struct sockaddr_in *)(const void *)address)->sin_addr;
 	if (address->ss_family != AF_INET && address->ss_family != AF_INET6)
 		return NULL;
 	return g_strdup(inet_ntop(address->ss_family, in, text, sizeof(text)));
@@ -307,8 +307,9 @@ static bool listen_unix(rpc_server *s, const char *path, const struct rpc_listen
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	if (strlen(path) > UNIX_PATH_BYTES)
-		return error_set(error, ERROR_INVALID_ARGUMENT, "failed to create unix socket on %s: \"%s\": unix socket path too long (> %d)", path, path,
-				 UNIX_PATH_BYTES);
+		return error_set(error, ERROR_INVALID_ARGUMENT,
+				 "failed to create unix socket on %s: \"%s\": unix socket path too long (> %d)", path,
+				 path, UNIX_PATH_BYTES);
 	memcpy(address.sun_path, path, strlen(path) + 1);
 	if (!make_parent(path, options, error) || !remove_stale(path, &address, error))
 		return false;

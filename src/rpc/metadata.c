@@ -142,7 +142,11 @@ char *percent_decode(const char *text, size_t n)
 static const struct {
 	char unit;
 	gint64 us;
-} units[] = {{'u', 1}, {'m', 1000}, {'S', G_USEC_PER_SEC}, {'M', (gint64)60 * G_USEC_PER_SEC}, {'H', (gint64)3600 * G_USEC_PER_SEC}};
+} units[] = {{'u', 1},
+	     {'m', 1000},
+	     {'S', G_USEC_PER_SEC},
+	     {'M', (gint64)60 * G_USEC_PER_SEC},
+	     {'H', (gint64)3600 * G_USEC_PER_SEC}};
 
 gint64 timeout_parse_us(const char *text)
 {

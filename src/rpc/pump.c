@@ -188,7 +188,8 @@ static bool pump_once(rpc_conn *c)
 	if (written < 0)
 		conn_fail(c, g_steal_pointer(&error));
 	else if (failed)
-		conn_fail(c, g_error_new(error_domain(), ERROR_UNAVAILABLE, "connection error: %s", nghttp2_strerror(failed)));
+		conn_fail(c, g_error_new(error_domain(), ERROR_UNAVAILABLE, "connection error: %s",
+					 nghttp2_strerror(failed)));
 	return more && !failed;
 }
 

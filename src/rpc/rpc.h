@@ -26,7 +26,7 @@ typedef struct rpc_server rpc_server;
 typedef struct rpc_conn rpc_conn;
 typedef struct rpc_call rpc_call;
 
-rpc_loop *rpc_loop_new(void); /* ignores SIGPIPE in this process, unless somebody handles it */
+rpc_loop *rpc_loop_new(void);       /* ignores SIGPIPE in this process, unless somebody handles it */
 void rpc_loop_free(rpc_loop *loop); /* after all servers and connections are closed */
 
 /* ---- metadata: repeated (name, value) pairs, names lower-case; "-bin" values are raw bytes here */
@@ -34,14 +34,14 @@ typedef struct rpc_metadata rpc_metadata;
 rpc_metadata *rpc_metadata_new(void);
 void rpc_metadata_free(rpc_metadata *md);
 void rpc_metadata_add(rpc_metadata *md, const char *name, const char *value);
-const char *rpc_metadata_get(const rpc_metadata *md, const char *name);              /* first, or NULL */
-char **rpc_metadata_get_all(const rpc_metadata *md, const char *name);               /* g_strfreev, never NULL */
+const char *rpc_metadata_get(const rpc_metadata *md, const char *name); /* first, or NULL */
+char **rpc_metadata_get_all(const rpc_metadata *md, const char *name);  /* g_strfreev, never NULL */
 /* The i-th pair; false beyond the end. */
 bool rpc_metadata_at(const rpc_metadata *md, size_t i, const char **ret_name, const char **ret_value);
 
 /* ---- TLS, on tcp and fd listeners */
 struct rpc_tls {
-	const char *ca_file;     /* server: demand and verify client certificates; client: trust this */
+	const char *ca_file; /* server: demand and verify client certificates; client: trust this */
 	const char *cert_file;
 	const char *key_file;
 	const char *server_name; /* client: expected name and :authority */
@@ -88,7 +88,8 @@ rpc_conn *rpc_server_attach(rpc_server *s, int fd_in, int fd_out);
  */
 bool rpc_server_serve_tunnel(rpc_server *s, rpc_call *call, GError **error);
 /* Called on a thread of its own for each failed unary call or NULL. For the daemon's one log line a failure. */
-void rpc_server_set_error_hook(rpc_server *s, void (*hook)(const char *path, const GError *error, void *data), void *data);
+void rpc_server_set_error_hook(rpc_server *s, void (*hook)(const char *path, const GError *error, void *data),
+			       void *data);
 /* No new calls (UNAVAILABLE), waits at most grace_ms for running ones, then cancels them and waits. */
 void rpc_server_stop(rpc_server *s, int grace_ms);
 void rpc_server_free(rpc_server *s);
@@ -103,7 +104,8 @@ struct rpc_dial_options {
 };
 
 /* unix://PATH, tcp://HOST:PORT. Errors: UNAVAILABLE. */
-rpc_conn *rpc_connect(rpc_loop *loop, const char *address, const struct rpc_dial_options *options, cancel *c, GError **error);
+rpc_conn *rpc_connect(rpc_loop *loop, const char *address, const struct rpc_dial_options *options, cancel *c,
+		      GError **error);
 /* Over a byte pipe, e.g. the stdio of a helper program; owns the fds (they may be the same fd). */
 rpc_conn *rpc_connect_fds(rpc_loop *loop, int fd_in, int fd_out, const char *authority, GError **error);
 /*
@@ -118,7 +120,8 @@ void rpc_conn_close(rpc_conn *c);
 cancel *rpc_conn_closed(rpc_conn *c);
 
 /* Starts a call. md is borrowed. timeout_ms 0: no deadline. The call is canceled with c. */
-rpc_call *rpc_call_start(rpc_conn *conn, const char *path, const rpc_metadata *md, cancel *c, int timeout_ms, GError **error);
+rpc_call *rpc_call_start(rpc_conn *conn, const char *path, const rpc_metadata *md, cancel *c, int timeout_ms,
+			 GError **error);
 /* One request, one reply (guard_free). Errors carry the peer's code, text and details. */
 void *rpc_unary(rpc_conn *conn, const char *path, const rpc_metadata *md, const void *request,
 		const ProtobufCMessageDescriptor *reply, cancel *c, int timeout_ms, GError **error);
@@ -148,7 +151,8 @@ void *rpc_call_recv_message(rpc_call *call, const ProtobufCMessageDescriptor *de
 /* Blocks while more than a window of bytes is unsent. */
 bool rpc_call_send(rpc_call *call, const void *bytes, size_t n, GError **error);
 /* Two parts of one message, so that a payload need not be copied behind its protobuf header. */
-bool rpc_call_send_parts(rpc_call *call, const void *head, size_t n_head, const void *body, size_t n_body, GError **error);
+bool rpc_call_send_parts(rpc_call *call, const void *head, size_t n_head, const void *body, size_t n_body,
+			 GError **error);
 bool rpc_call_send_message(rpc_call *call, const void *message, GError **error);
 /* Half-close (client). */
 bool rpc_call_close_send(rpc_call *call, GError **error);

@@ -57,8 +57,8 @@ static bool fields_fit(const rpc_metadata *md, GError **error)
 	for (guint i = 0; md && i < md->pairs->len; i++) {
 		const struct metadata_pair *pair = &g_array_index(md->pairs, struct metadata_pair, i);
 		if (pair->len > FIELD_BYTES / 4 * 3 || strlen(pair->name) > FIELD_BYTES / 4 * 3)
-			return error_set(error, ERROR_RESOURCE_EXHAUSTED, "metadata %.64s: value of %zu bytes", pair->name,
-					 pair->len);
+			return error_set(error, ERROR_RESOURCE_EXHAUSTED, "metadata %.64s: value of %zu bytes",
+					 pair->name, pair->len);
 	}
 	return true;
 }
@@ -290,8 +290,9 @@ bool rpc_call_send_parts(rpc_call *call, const void *head, size_t n_head, const 
 {
 	rpc_conn *c = call->conn;
 	if (n_head + n_body > (size_t)LIMIT_MESSAGE_BYTES)
-		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "trying to send message larger than max (%zu vs. %lld)",
-				 n_head + n_body, LIMIT_MESSAGE_BYTES);
+		return error_set(error, ERROR_RESOURCE_EXHAUSTED,
+				 "trying to send message larger than max (%zu vs. %lld)", n_head + n_body,
+				 LIMIT_MESSAGE_BYTES);
 	g_mutex_lock(&c->mu);
 	bool ok = wait_for_room(call);
 	if (ok) {

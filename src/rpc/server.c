@@ -167,8 +167,9 @@ void server_data(rpc_call *call)
 		dispatch(call->conn->server, call);
 	else
 		refuse(call, ERROR_INTERNAL, "a unary call needs one message: %s",
-		       frame_partial(&call->reader) ? "unexpected EOF" :
-		       call->messages.length ? "more came" : "none came");
+		       frame_partial(&call->reader) ? "unexpected EOF"
+		       : call->messages.length      ? "more came"
+						    : "none came");
 }
 
 /* ---- on the call's own thread */
@@ -215,7 +216,8 @@ static void unary_main(rpc_server *s, rpc_call *call)
 		n = protobuf_c_message_get_packed_size(reply);
 		if (n > (size_t)LIMIT_MESSAGE_BYTES) {
 			error_set(&error, ERROR_RESOURCE_EXHAUSTED,
-				  "grpc: trying to send message larger than max (%zu vs. %lld)", n, LIMIT_MESSAGE_BYTES);
+				  "grpc: trying to send message larger than max (%zu vs. %lld)", n,
+				  LIMIT_MESSAGE_BYTES);
 		} else {
 			packed = g_malloc(n ? n : 1);
 			protobuf_c_message_pack(reply, packed);
@@ -258,8 +260,9 @@ rpc_conn *server_add_stream(rpc_server *s, struct stream *stream, enum slot slot
 		g_hash_table_add(s->conns, conn_keep(c));
 		s->slots[slot]++;
 		if (source)
-			g_hash_table_replace(s->sources, g_strdup(source),
-					     GUINT_TO_POINTER(GPOINTER_TO_UINT(g_hash_table_lookup(s->sources, source)) + 1));
+			g_hash_table_replace(
+				s->sources, g_strdup(source),
+				GUINT_TO_POINTER(GPOINTER_TO_UINT(g_hash_table_lookup(s->sources, source)) + 1));
 	}
 	g_mutex_unlock(&s->mu);
 	if (stopping) {
@@ -349,7 +352,8 @@ rpc_server *rpc_server_new(rpc_loop *loop)
 	return s;
 }
 
-void rpc_server_set_error_hook(rpc_server *s, void (*hook)(const char *path, const GError *error, void *data), void *data)
+void rpc_server_set_error_hook(rpc_server *s, void (*hook)(const char *path, const GError *error, void *data),
+			       void *data)
 {
 	s->hook = hook;
 	s->hook_data = data;

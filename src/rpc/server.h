@@ -13,15 +13,15 @@ enum slot { SLOT_NONE, SLOT_UNIX, SLOT_TCP, N_SLOTS };
 struct listener;
 
 struct rpc_server {
-	rpc_loop *loop; /* borrowed */
+	rpc_loop *loop;            /* borrowed */
 	struct handlers *handlers; /* owned */
 	GMutex mu;
-	GCond changed;         /* open_calls or conns went down */
-	GHashTable *methods;   /* path (borrowed) -> struct method_entry */
-	GHashTable *services;  /* set of owned names */
-	GHashTable *conns;     /* set of rpc_conn, memory references */
-	GHashTable *sources;   /* peer address (owned) -> count */
-	GPtrArray *listeners;  /* of struct listener, owned */
+	GCond changed;        /* open_calls or conns went down */
+	GHashTable *methods;  /* path (borrowed) -> struct method_entry */
+	GHashTable *services; /* set of owned names */
+	GHashTable *conns;    /* set of rpc_conn, memory references */
+	GHashTable *sources;  /* peer address (owned) -> count */
+	GPtrArray *listeners; /* of struct listener, owned */
 	guint slots[N_SLOTS];
 	size_t open_calls;
 	bool stopping;

@@ -54,8 +54,8 @@ static ssize_t write_some(struct fd_stream *s, const struct iovec *iov, int n)
 	struct msghdr message = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)n};
 	ssize_t written;
 	do
-		written = s->is_pipe ? writev(s->out.fd, iov, n) :
-				       sendmsg(s->out.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+		written = s->is_pipe ? writev(s->out.fd, iov, n)
+				     : sendmsg(s->out.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 	while (written < 0 && errno == EINTR);
 	return written;
 }

@@ -15,12 +15,12 @@
 struct tunnel {
 	struct stream base;
 	gint refs;
-	gint scheduled; /* atomic */
-	gint closed;    /* atomic */
-	rpc_call *call; /* ref */
-	GBytes *message; /* owned: of the last read */
+	gint scheduled;                   /* atomic */
+	gint closed;                      /* atomic */
+	rpc_call *call;                   /* ref */
+	GBytes *message;                  /* owned: of the last read */
 	Filesync__BytesMessage *unpacked; /* owned: when it had an unusual form */
-	bool wants_room; /* outer mu */
+	bool wants_room;                  /* outer mu */
 };
 
 static void tunnel_unref(struct tunnel *t)

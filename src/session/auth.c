@@ -49,7 +49,8 @@ static bool ask_credentials(session *s, cancel *c, void *data, GError **error)
 	return true;
 }
 
-bool session_credentials(session_group *g, const char *host, cancel *c, char **ret_user, char **ret_secret, GError **error)
+bool session_credentials(session_group *g, const char *host, cancel *c, char **ret_user, char **ret_secret,
+			 GError **error)
 {
 	struct credentials q = {.host = host};
 	g_autoptr(GError) local = NULL;
@@ -98,8 +99,9 @@ static bool verify_authority(session *s, const struct authority *q, const Protob
 	request.host = (char *)q->host;
 	request.payload = (ProtobufCBinaryData){sizeof(payload), payload};
 	request.salt = (ProtobufCBinaryData){sizeof(q->registry->salt), q->registry->salt};
-	g_autoptr(verify_reply) reply = rpc_unary(s->conn, SERVICE "VerifyTokenAuthority", NULL, &request,
-						  &auth__verify_token_authority_response__descriptor, c, AUTH_WAIT_MS, error);
+	g_autoptr(verify_reply) reply =
+		rpc_unary(s->conn, SERVICE "VerifyTokenAuthority", NULL, &request,
+			  &auth__verify_token_authority_response__descriptor, c, AUTH_WAIT_MS, error);
 	if (!reply)
 		return false;
 	return signature_holds(key, &reply->signed_, payload, sizeof(payload)) ||
@@ -112,8 +114,9 @@ static bool ask_authority(session *s, cancel *c, void *data, GError **error)
 	Auth__GetTokenAuthorityRequest request = AUTH__GET_TOKEN_AUTHORITY_REQUEST__INIT;
 	request.host = (char *)q->host;
 	request.salt = (ProtobufCBinaryData){sizeof(q->registry->salt), q->registry->salt};
-	g_autoptr(authority_reply) reply = rpc_unary(s->conn, SERVICE "GetTokenAuthority", NULL, &request,
-						     &auth__get_token_authority_response__descriptor, c, AUTH_WAIT_MS, error);
+	g_autoptr(authority_reply) reply =
+		rpc_unary(s->conn, SERVICE "GetTokenAuthority", NULL, &request,
+			  &auth__get_token_authority_response__descriptor, c, AUTH_WAIT_MS, error);
 	return reply && verify_authority(s, q, &reply->publickey, c, error);
 }
 

@@ -27,13 +27,14 @@ static rpc_metadata *store_metadata(const char *store)
 	return md;
 }
 
-bool session_content_info(session *s, const char *store, const char *digest, cancel *c, int64_t *ret_size, GError **error)
+bool session_content_info(session *s, const char *store, const char *digest, cancel *c, int64_t *ret_size,
+			  GError **error)
 {
 	g_autoptr(rpc_metadata) md = store_metadata(store);
 	Content__InfoRequest request = CONTENT__INFO_REQUEST__INIT;
 	request.digest = (char *)digest;
-	g_autoptr(info_reply) reply = rpc_unary(s->conn, SERVICE "Info", md, &request, &content__info_response__descriptor,
-						c, 0, error);
+	g_autoptr(info_reply) reply =
+		rpc_unary(s->conn, SERVICE "Info", md, &request, &content__info_response__descriptor, c, 0, error);
 	if (!reply)
 		return false;
 	if (!reply->info)
@@ -45,7 +46,8 @@ bool session_content_info(session *s, const char *store, const char *digest, can
 /* ---- reading */
 
 bool session_content_read(session *s, const char *store, const char *digest, int64_t offset, cancel *c,
-			  bool (*on_bytes)(void *data, const void *bytes, size_t n, GError **error), void *data, GError **error)
+			  bool (*on_bytes)(void *data, const void *bytes, size_t n, GError **error), void *data,
+			  GError **error)
 {
 	g_autoptr(rpc_metadata) md = store_metadata(store);
 	g_autoptr(rpc_call) call = rpc_call_start(s->conn, SERVICE "Read", md, c, 0, error);
@@ -209,8 +211,8 @@ bool session_content_write(session *s, const char *store, const char *digest, in
 		return false;
 	g_autofree char *ref = g_strconcat("buildkit-", digest, NULL);
 	g_autofree uint8_t *buffer = fd >= 0 ? g_malloc((gsize)MIN((int64_t)WRITE_BYTES, MAX(size, 1))) : NULL;
-	struct writer w = {.call = call, .digest = digest, .ref = ref, .fd = fd, .bytes = bytes, .size = size,
-			   .buffer = buffer};
+	struct writer w = {
+		.call = call, .digest = digest, .ref = ref, .fd = fd, .bytes = bytes, .size = size, .buffer = buffer};
 	GError *local = NULL;
 	if (start_write(&w, &local) && write_all(&w, on_progress, data, &local))
 		return true;

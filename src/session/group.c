@@ -81,8 +81,8 @@ char **group_ids(session_group *g)
 }
 
 /* Living sessions are asked before the absent ones are waited for, with one time limit for all. */
-static bool each_pass(session_group *g, char **ids, const char *method, gint64 until_us, bool wait, cancel *c, ask_fn ask,
-		      void *data, GError **last)
+static bool each_pass(session_group *g, char **ids, const char *method, gint64 until_us, bool wait, cancel *c,
+		      ask_fn ask, void *data, GError **last)
 {
 	for (size_t i = 0; ids[i]; i++) {
 		gint64 left_ms = wait ? MAX((until_us - g_get_monotonic_time()) / 1000, 0) : 0;

@@ -15,11 +15,11 @@
 
 struct session {
 	gint refs;
-	char *id;         /* owned */
-	char *shared_key; /* owned */
-	char *name;       /* owned */
+	char *id;            /* owned */
+	char *shared_key;    /* owned */
+	char *name;          /* owned */
 	GHashTable *methods; /* set of lower-case full methods, owned */
-	rpc_conn *conn;   /* ref */
+	rpc_conn *conn;      /* ref */
 };
 
 /* A token that is set when health ends the session. */
@@ -44,4 +44,5 @@ char **group_ids(session_group *g);
  * error stays. A session that does not offer the method counts as UNIMPLEMENTED.
  */
 typedef bool (*ask_fn)(session *s, cancel *c, void *data, GError **error);
-bool group_each(session_group *g, const char *method, int timeout_ms, cancel *c, ask_fn ask, void *data, GError **error);
+bool group_each(session_group *g, const char *method, int timeout_ms, cancel *c, ask_fn ask, void *data,
+		GError **error);

@@ -65,11 +65,13 @@ session *session_group_any(session_group *g, const char *full_method, int timeou
 bool session_secret_get(session_group *g, const char *id, cancel *c, GBytes **ret_value, GError **error);
 
 /* Empty strings when the client has none. */
-bool session_credentials(session_group *g, const char *host, cancel *c, char **ret_user, char **ret_secret, GError **error);
+bool session_credentials(session_group *g, const char *host, cancel *c, char **ret_user, char **ret_secret,
+			 GError **error);
 /* The client fetches the token itself. UNIMPLEMENTED/UNAVAILABLE when it cannot: then use credentials. */
 bool session_token_authority(session_group *g, const char *host, cancel *c, GError **error);
 bool session_fetch_token(session_group *g, const char *host, const char *realm, const char *service,
-			 const char *const *scopes, cancel *c, char **ret_token, int64_t *ret_expires_s, GError **error);
+			 const char *const *scopes, cancel *c, char **ret_token, int64_t *ret_expires_s,
+			 GError **error);
 
 /* FileSync.DiffCopy: the caller speaks fsutil packets on the returned call (fssync/fssync.h). Lists may be NULL. */
 rpc_call *session_files_open(session *s, const char *name, const char *const *include, const char *const *exclude,
@@ -83,10 +85,12 @@ bool session_ssh_check(session_group *g, const char *id, cancel *c, session **re
 rpc_call *session_ssh_forward(session *s, const char *id, cancel *c, GError **error);
 
 /* containerd content service of the client; store: "local:<dir>", "oci:<id>", "export". */
-bool session_content_info(session *s, const char *store, const char *digest, cancel *c, int64_t *ret_size, GError **error);
+bool session_content_info(session *s, const char *store, const char *digest, cancel *c, int64_t *ret_size,
+			  GError **error);
 /* Streams a blob: on_bytes returns false with an error to stop. */
 bool session_content_read(session *s, const char *store, const char *digest, int64_t offset, cancel *c,
-			  bool (*on_bytes)(void *data, const void *bytes, size_t n, GError **error), void *data, GError **error);
+			  bool (*on_bytes)(void *data, const void *bytes, size_t n, GError **error), void *data,
+			  GError **error);
 /* Writes a blob from fd (-1: bytes). A blob that is there is success. */
 bool session_content_write(session *s, const char *store, const char *digest, int fd, const void *bytes, int64_t size,
 			   cancel *c, void (*on_progress)(void *data, int64_t done), void *data, GError **error);

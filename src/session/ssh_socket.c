@@ -16,14 +16,14 @@
 struct ssh_socket {
 	session *session; /* ref */
 	char *id;
-	int listen_fd; /* owned */
-	cancel *cancel;    /* ref; set at the end */
+	int listen_fd;  /* owned */
+	cancel *cancel; /* ref; set at the end */
 	GThread *acceptor;
 	GPtrArray *threads; /* of GThread *, the acceptor's */
 };
 struct connection {
 	ssh_socket *socket; /* borrowed: outlives the thread */
-	int fd;           /* owned */
+	int fd;             /* owned */
 };
 
 /* ---- one connection */
@@ -102,7 +102,8 @@ void ssh_socket_serve(int fd, const struct ssh_pipe *agent, cancel *c)
 	for (bool going = true; going; g_byte_array_remove_range(request, 0, (guint)len)) {
 		enum ssh_agent_verdict verdict = read_request(fd, request, &len, c);
 		if (verdict == SSH_AGENT_PASS)
-			going = agent->send(agent->data, request->data, len, NULL) && relay_answer(fd, agent, answer, c);
+			going = agent->send(agent->data, request->data, len, NULL) &&
+				relay_answer(fd, agent, answer, c);
 		else if (verdict == SSH_AGENT_REFUSE)
 			going = write_all(fd, SSH_AGENT_FAILURE_MESSAGE, SSH_AGENT_FAILURE_LEN, c);
 		else

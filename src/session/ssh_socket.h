@@ -23,7 +23,8 @@ struct ssh_socket_file {
 /* The session that offers the agent, owned. Errors: `no SSH key "x" forwarded from the client`. */
 session *ssh_socket_find_session(session_group *g, const char *id, cancel *c, GError **error);
 /* c may be NULL. */
-ssh_socket *ssh_socket_new(session *from, const char *id, const struct ssh_socket_file *file, cancel *c, GError **error);
+ssh_socket *ssh_socket_new(session *from, const char *id, const struct ssh_socket_file *file, cancel *c,
+			   GError **error);
 void ssh_socket_free(ssh_socket *s);
 
 /* One connection's proxy, for tests: until either side ends or c is set. Takes nothing. */

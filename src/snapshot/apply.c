@@ -238,7 +238,8 @@ static bool extract_all(struct reader *r, int root_fd, struct apply_result *resu
 	int more;
 	while ((more = reader_next(r, &from, error)) > 0) {
 		if (++result->entries > LIMIT_TAR_ENTRIES)
-			return error_set(error, ERROR_RESOURCE_EXHAUSTED, "more than %lld archive entries", LIMIT_TAR_ENTRIES);
+			return error_set(error, ERROR_RESOURCE_EXHAUSTED, "more than %lld archive entries",
+					 LIMIT_TAR_ENTRIES);
 		if (!cancel_check(r->options->cancel, error) || !extract_one(r, x, from, xattrs, error))
 			return false;
 	}
@@ -262,7 +263,8 @@ static bool apply_tar(next_fn next, void *data, int root_fd, const struct apply_
 		      struct apply_result *result, GError **error)
 {
 	__attribute__((cleanup(reader_clear))) struct reader r = {0};
-	return reader_init(&r, next, data, options, error) && extract_all(&r, root_fd, result, error) && drain(&r, error);
+	return reader_init(&r, next, data, options, error) && extract_all(&r, root_fd, result, error) &&
+	       drain(&r, error);
 }
 
 /* ---- a plain stream */
@@ -317,15 +319,15 @@ static bool on_plain_bytes(void *data, const void *bytes, size_t n, GError **err
 	struct unpacker *u = data;
 	u->n_out += (int64_t)n;
 	if (!u->allow_high_ratio && u->n_out > GIB(1) && u->n_out / LIMIT_EXPANSION_RATIO > u->n_in)
-		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "compressed more than %lld to 1", LIMIT_EXPANSION_RATIO);
+		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "compressed more than %lld to 1",
+				 LIMIT_EXPANSION_RATIO);
 	hasher_update(u->hasher, bytes, n);
 	return byte_pipe_write(u->pipe, bytes, n, error);
 }
 
 static bool unpack(struct unpacker *u, GError **error)
 {
-	g_autoptr(decompressor) d =
-		decompressor_new(u->any, (uint64_t)LIMIT_LAYER_BYTES, on_plain_bytes, u);
+	g_autoptr(decompressor) d = decompressor_new(u->any, (uint64_t)LIMIT_LAYER_BYTES, on_plain_bytes, u);
 	g_autofree uint8_t *buffer = g_malloc(READ_BYTES);
 	for (;;) {
 		ssize_t n = read(u->fd, buffer, READ_BYTES);
@@ -359,8 +361,11 @@ bool apply_blob(int blob_fd, int root_fd, const struct apply_options *options, s
 {
 	g_autoptr(hasher) h = hasher_new_sha256();
 	g_autoptr(byte_pipe) p = byte_pipe_new();
-	struct unpacker u = {.fd = blob_fd, .any = options->mode == APPLY_ARCHIVE,
-			     .allow_high_ratio = options->allow_high_ratio, .pipe = p, .hasher = h};
+	struct unpacker u = {.fd = blob_fd,
+			     .any = options->mode == APPLY_ARCHIVE,
+			     .allow_high_ratio = options->allow_high_ratio,
+			     .pipe = p,
+			     .hasher = h};
 	struct apply_result result = {0};
 	GThread *thread = g_thread_try_new("unpack", unpack_thread, &u, error);
 	if (!thread)

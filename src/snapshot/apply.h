@@ -40,16 +40,16 @@ struct apply_options {
 	 */
 	const int *link_fds;
 	size_t n_links;
-	bool again; /* OVERLAY: root holds what earlier streams left there, which whiteouts take away as well */
-	bool user_xattrs;       /* OVERLAY in a user namespace: user.overlay.opaque, no devices */
-	bool allow_high_ratio;  /* LIMIT_EXPANSION_RATIO is not enforced */
-	cancel *cancel;         /* may be NULL */
+	bool again;       /* OVERLAY: root holds what earlier streams left there, which whiteouts take away as well */
+	bool user_xattrs; /* OVERLAY in a user namespace: user.overlay.opaque, no devices */
+	bool allow_high_ratio; /* LIMIT_EXPANSION_RATIO is not enforced */
+	cancel *cancel;        /* may be NULL */
 };
 struct apply_result {
-	struct digest diff_id;   /* sha256 of the whole uncompressed stream, padding included */
-	int64_t stream_bytes;    /* of the uncompressed stream */
+	struct digest diff_id; /* sha256 of the whole uncompressed stream, padding included */
+	int64_t stream_bytes;  /* of the uncompressed stream */
 	int64_t entries;
-	int64_t dropped_xattrs;  /* overlay's own and trusted ones that the stream tried to set */
+	int64_t dropped_xattrs; /* overlay's own and trusted ones that the stream tried to set */
 };
 
 /* Bytes from a source: fills at most n, returns how many, 0 at the end, -1 with error. */
@@ -59,7 +59,8 @@ typedef ssize_t (*bytes_source_fn)(void *data, void *buffer, size_t n, GError **
  * A blob from its current position to its end: gzip, zstd or plain, in ARCHIVE mode also bzip2 and xz. Decompression
  * and hashing run beside extraction. Errors: DATA_LOSS for broken streams, INVALID_ARGUMENT for refused entries.
  */
-bool apply_blob(int blob_fd, int root_fd, const struct apply_options *options, struct apply_result *ret, GError **error);
+bool apply_blob(int blob_fd, int root_fd, const struct apply_options *options, struct apply_result *ret,
+		GError **error);
 /* A plain tar stream. */
 bool apply_stream(bytes_source_fn source, void *data, int root_fd, const struct apply_options *options,
 		  struct apply_result *ret, GError **error);

@@ -42,8 +42,7 @@ change_writer *change_writer_new(int root_fd, const struct diff_options *options
 	w->tar = tar_writer_new(sink, data);
 	w->added_dirs = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	w->links = g_hash_table_new_full(inode_hash, g_int64_equal, g_free, g_free);
-	w->unchanged =
-		g_hash_table_new_full(inode_hash, g_int64_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
+	w->unchanged = g_hash_table_new_full(inode_hash, g_int64_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
 	w->buffer = g_malloc(READ_BYTES);
 	return w;
 }
@@ -182,8 +181,12 @@ static bool put_entry(change_writer *w, const struct change *c, struct tar_heade
 
 static struct tar_header header_of(const change_writer *w, const struct stat *st, const char *name)
 {
-	struct tar_header h = {.name = name, .type = type_of(st->st_mode), .mode = st->st_mode & 07777,
-			       .uid = st->st_uid, .gid = st->st_gid, .mtime_s = mtime_of(w, st)};
+	struct tar_header h = {.name = name,
+			       .type = type_of(st->st_mode),
+			       .mode = st->st_mode & 07777,
+			       .uid = st->st_uid,
+			       .gid = st->st_gid,
+			       .mtime_s = mtime_of(w, st)};
 	if (h.type == '0')
 		h.size = st->st_size;
 	if (h.type == '3' || h.type == '4') {

@@ -21,7 +21,7 @@ struct frame {
 	bool hide_whiteouts;    /* below an opaque directory: whiteouts are nothing */
 	GPtrArray *names;       /* owned, sorted */
 	guint next;
-	size_t path_len;        /* of the walk's path, up to this directory */
+	size_t path_len; /* of the walk's path, up to this directory */
 };
 
 struct walk {
@@ -85,11 +85,12 @@ static void drop_doubles(GPtrArray *names)
 /* Takes both fds. */
 static bool push(struct walk *w, int upper_fd, int lower_fd, bool is_overlay, bool hide_whiteouts, GError **error)
 {
-	struct frame f = {upper_fd, lower_fd, is_overlay, hide_whiteouts, g_ptr_array_new_with_free_func(g_free), 0,
-			  w->path->len};
+	struct frame f = {upper_fd, lower_fd,    is_overlay, hide_whiteouts, g_ptr_array_new_with_free_func(g_free),
+			  0,        w->path->len};
 	g_array_append_val(w->frames, f);
 	if (w->frames->len > LIMIT_PATH_DEPTH)
-		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "directories nested deeper than %lld", LIMIT_PATH_DEPTH);
+		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "directories nested deeper than %lld",
+				 LIMIT_PATH_DEPTH);
 	if (!read_names(upper_fd, f.names, error))
 		return false;
 	bool both = !is_overlay && lower_fd >= 0;
@@ -217,9 +218,10 @@ static bool walk_run(struct walk *w, GError **error)
 static bool diff(int lower_fd, int upper_fd, bool is_overlay, const struct diff_options *options, bytes_sink_fn sink,
 		 void *data, GError **error)
 {
-	__attribute__((cleanup(walk_clear))) struct walk w = {
-		.frames = g_array_new(FALSE, FALSE, sizeof(struct frame)), .path = g_string_new(NULL),
-		.writer = change_writer_new(upper_fd, options, sink, data)};
+	__attribute__((cleanup(walk_clear))) struct walk w = {.frames = g_array_new(FALSE, FALSE, sizeof(struct frame)),
+							      .path = g_string_new(NULL),
+							      .writer =
+								      change_writer_new(upper_fd, options, sink, data)};
 	g_array_set_clear_func(w.frames, frame_clear);
 	scoped_fd upper = open_dir(upper_fd, ".", error);
 	scoped_fd lower = upper >= 0 && lower_fd >= 0 ? open_dir(lower_fd, ".", error) : -1;

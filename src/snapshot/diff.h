@@ -13,9 +13,9 @@
 #include "format/compress.h"
 
 struct diff_options {
-	bool clamp_times;      /* times later than max_time_s become max_time_s (rewrite-timestamp) */
+	bool clamp_times; /* times later than max_time_s become max_time_s (rewrite-timestamp) */
 	int64_t max_time_s;
-	cancel *cancel;        /* may be NULL */
+	cancel *cancel; /* may be NULL */
 };
 
 /* An overlay's upper directory against the merged view of everything below it. Redirects: UNIMPLEMENTED. */

@@ -467,7 +467,8 @@ static bool add_at(extractor *x, struct place *p, const struct entry *e, int *re
 			return error_set(error, ERROR_INVALID_ARGUMENT, "symlink target is too long");
 		return make_new(x, p, e, make_symlink, NULL, error) && set_attributes_at(x, p, e, error);
 	case ENTRY_HARDLINK:
-		return add_hardlink(x, p, e, error) && (x->options.mode != APPLY_ARCHIVE || set_linked_attributes(x, p, e, error));
+		return add_hardlink(x, p, e, error) &&
+		       (x->options.mode != APPLY_ARCHIVE || set_linked_attributes(x, p, e, error));
 	case ENTRY_FIFO:
 	case ENTRY_CHAR:
 	case ENTRY_BLOCK:
@@ -537,10 +538,12 @@ static bool add(extractor *x, const struct entry *e, int *ret_fd, GError **error
 	if (r < 0)
 		return false;
 	if (r == 0) /* as upstream: the root keeps what it has */
-		return e->type == ENTRY_DIR || error_set(error, ERROR_INVALID_ARGUMENT, "the root can only be a directory");
+		return e->type == ENTRY_DIR ||
+		       error_set(error, ERROR_INVALID_ARGUMENT, "the root can only be a directory");
 	if (!add_at(x, &p, e, ret_fd, error))
 		return false;
-	bool exists = e->type == ENTRY_FILE || e->type == ENTRY_DIR || e->type == ENTRY_SYMLINK || e->type == ENTRY_HARDLINK;
+	bool exists =
+		e->type == ENTRY_FILE || e->type == ENTRY_DIR || e->type == ENTRY_SYMLINK || e->type == ENTRY_HARDLINK;
 	return !exists || note_made(x, x->parent_fd, p.name, error);
 }
 

@@ -188,7 +188,8 @@ bool native_copy_tree(int src_fd, int dst_fd, bool share, cancel *stop, GError *
 	g_autoptr(GArray) levels = g_array_new(FALSE, FALSE, sizeof(struct level));
 	g_autoptr(GString) path = g_string_new(NULL);
 	g_autoptr(GHashTable) links = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-	struct copy c = {.root_fd = dst_fd, .levels = levels, .path = path, .links = links, .share = share, .cancel = stop};
+	struct copy c = {
+		.root_fd = dst_fd, .levels = levels, .path = path, .links = links, .share = share, .cancel = stop};
 	bool ok = push(&c, fd_steal(&from), fd_steal(&to), "", &st, error) && copy_run(&c, error);
 	for (guint i = 0; i < levels->len; i++)
 		level_done(&g_array_index(levels, struct level, i));

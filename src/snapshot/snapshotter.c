@@ -13,8 +13,8 @@ struct snapshotter {
 	const char *name;
 	bool stacked;
 	const struct snapshot_keeper *keeper; /* borrowed; NULL: trees are in their directories */
-	bool can_clone; /* detached mounts can be cloned as they are */
-	int mounts_fd;  /* owned: where mounts are attached when they cannot be cloned otherwise */
+	bool can_clone;                       /* detached mounts can be cloned as they are */
+	int mounts_fd; /* owned: where mounts are attached when they cannot be cloned otherwise */
 	gint next_mount;
 };
 
@@ -160,7 +160,8 @@ snapshot_view *snapshot_view_open(snapshotter *s, const int *dirs, size_t n, boo
 {
 	bool is_mount = s->stacked && n > 1;
 	bool linked = s->keeper != NULL;
-	scoped_fd root = is_mount ? overlay_mount(dirs, n, write, linked, error) : snapshotter_open_fs(s, dirs[0], error);
+	scoped_fd root =
+		is_mount ? overlay_mount(dirs, n, write, linked, error) : snapshotter_open_fs(s, dirs[0], error);
 	if (root < 0)
 		return NULL;
 	snapshot_view *v = g_new0(snapshot_view, 1);

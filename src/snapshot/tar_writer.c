@@ -246,7 +246,8 @@ static void set_name(struct tar_block *b, const char *name, bool has_pax)
 bool tar_writer_header(tar_writer *w, const struct tar_header *h, GError **error)
 {
 	if (w->left > 0)
-		return error_set(error, ERROR_INTERNAL, "%" G_GINT64_FORMAT " bytes are missing before %s", w->left, h->name);
+		return error_set(error, ERROR_INTERNAL, "%" G_GINT64_FORMAT " bytes are missing before %s", w->left,
+				 h->name);
 	if (w->padding > 0 && !put_zeros(w, w->padding, error))
 		return false;
 	g_autoptr(GByteArray) pax = pax_of(h);

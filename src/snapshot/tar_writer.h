@@ -23,7 +23,7 @@ struct tar_header {
 	mode_t mode;      /* permission bits */
 	uid_t uid;
 	gid_t gid;
-	int64_t size;     /* bytes of data that follow */
+	int64_t size; /* bytes of data that follow */
 	int64_t mtime_s;
 	unsigned device_major, device_minor;
 	const struct tar_xattr *xattrs; /* sorted by name */

@@ -78,7 +78,8 @@ static void link_definition(struct edge *e, size_t dep, const char *content_key)
 	const struct edge *from = edge_resolve(e->deps[dep].edge);
 	for (guint m = 0; m < e->vertex->maps->len; m++) {
 		g_autoptr(GHashTable) targets = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-		struct key_link by_content = link_of(e, dep, m, NULL), link = link_of(e, dep, m, edge_selector(e, dep, m));
+		struct key_link by_content = link_of(e, dep, m, NULL),
+				link = link_of(e, dep, m, edge_selector(e, dep, m));
 		key_store_find(keys, content_key, &by_content, targets);
 		GHashTableIter iter;
 		gpointer target;

@@ -251,7 +251,7 @@ struct solver {
 	int slots_used;
 	GQueue slot_queue; /* of struct task */
 	bool flush_running;
-	gint64 flush_at_us;       /* monotonic; 0: nothing to write */
+	gint64 flush_at_us;                   /* monotonic; 0: nothing to write */
 	gint running, n_vertices, n_requests; /* atomic */
 	GMutex mu;
 	GHashTable *jobs; /* id to solver_job, borrowed; mu guards it */

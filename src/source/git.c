@@ -35,7 +35,9 @@ static char *shown_of(const git_address *a)
 	if (!a->user_info || a->scp)
 		return g_strdup(a->remote);
 	const char *password = strchr(a->user_info, ':');
-	const char *mask = !password ? (*a->user_info ? "xxxxx" : "") : password == a->user_info ? ":xxxxx" : "xxxxx:xxxxx";
+	const char *mask = !password                  ? (*a->user_info ? "xxxxx" : "")
+			   : password == a->user_info ? ":xxxxx"
+						      : "xxxxx:xxxxx";
 	const char *rest = strstr(a->remote, "://") + 3 + strlen(a->user_info);
 	return g_strdup_printf("%s://%s%s", a->scheme, mask, rest);
 }
@@ -149,8 +151,8 @@ static void *git_open(const struct source_context *context, const Pb__SourceOp *
 static bool mismatch(const struct git_source *s, GError **error)
 {
 	const git_listing *f = &s->found;
-	return error_set(error, ERROR_FAILED_PRECONDITION, "expected checksum to match %s, got %s%s%s", s->checksum, f->sha,
-			 *f->peeled ? " or " : "", f->peeled);
+	return error_set(error, ERROR_FAILED_PRECONDITION, "expected checksum to match %s, got %s%s%s", s->checksum,
+			 f->sha, *f->peeled ? " or " : "", f->peeled);
 }
 
 /* A ref that is a commit, or a commit given beside it: nobody needs to be asked. */
@@ -165,7 +167,8 @@ static bool take_commit(struct git_source *s, const char *commit, const char *fu
 static bool resolve_by_commit(struct git_source *s, GError **error)
 {
 	if (!s->checksum)
-		return error_set(error, ERROR_INVALID_ARGUMENT, "fetch-by-commit requires a checksum or a commit SHA ref");
+		return error_set(error, ERROR_INVALID_ARGUMENT,
+				 "fetch-by-commit requires a checksum or a commit SHA ref");
 	if (!git_is_commit(s->checksum)) {
 		g_autofree char *quoted = go_quote(s->checksum);
 		return error_set(error, ERROR_INVALID_ARGUMENT,
@@ -178,7 +181,8 @@ static bool resolve_by_commit(struct git_source *s, GError **error)
 	return take_commit(s, s->checksum, s->ref ? s->ref : s->checksum);
 }
 
-static bool list_remote(const struct git_source *s, const git_link *link, struct work *work, GBytes **ret, GError **error)
+static bool list_remote(const struct git_source *s, const git_link *link, struct work *work, GBytes **ret,
+			GError **error)
 {
 	struct git_how how = git_link_how(link, s);
 	if (!s->ref) {
@@ -207,9 +211,11 @@ static bool resolve_by_listing(struct git_source *s, struct work *work, GError *
 	s->found.ref = g_strdup(s->ref);
 	if (!git_listing_parse(&s->found, text ? text : "", n)) {
 		if (!s->ref)
-			return error_set(error, ERROR_UNKNOWN, "could not find default branch for repository: %s", s->shown);
+			return error_set(error, ERROR_UNKNOWN, "could not find default branch for repository: %s",
+					 s->shown);
 		g_autofree char *copy = g_strndup(text ? text : "", MIN(n, 1024)), *quoted = go_quote(copy);
-		return error_set(error, ERROR_UNKNOWN, "repository does not contain ref %s, output: %s", s->ref, quoted);
+		return error_set(error, ERROR_UNKNOWN, "repository does not contain ref %s, output: %s", s->ref,
+				 quoted);
 	}
 	if (s->checksum && !g_str_has_prefix(s->found.sha, s->checksum) &&
 	    !g_str_has_prefix(s->found.peeled, s->checksum))
@@ -223,8 +229,8 @@ static bool resolve(struct git_source *s, struct work *work, GError **error)
 		return true;
 	git_listing_clear(&s->found);
 	if (s->checksum && !git_is_hex(s->checksum))
-		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid checksum %s for Git URL, expected hex commit hash",
-				 s->checksum);
+		return error_set(error, ERROR_INVALID_ARGUMENT,
+				 "invalid checksum %s for Git URL, expected hex commit hash", s->checksum);
 	if (s->ref && git_is_commit(s->ref)) {
 		take_commit(s, s->ref, s->ref);
 		s->resolved = !s->checksum || g_str_has_prefix(s->ref, s->checksum) || mismatch(s, error);

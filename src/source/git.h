@@ -18,15 +18,15 @@
 
 typedef struct git_source {
 	const struct source_context *context; /* borrowed */
-	char *remote;    /* owned: what git is given, without a password */
-	char *shown;     /* owned: for texts */
-	char *user_info; /* owned or NULL: credentials of the address */
-	char *host;      /* owned */
-	char *ref;       /* owned: as asked for, NULL: the default branch */
-	char *subdir;    /* owned: clean, "" is the whole */
-	char *checksum;  /* owned or NULL */
-	char *auth_header, *auth_token; /* owned or NULL: ids of secrets */
-	char *ssh_id, *known_hosts;     /* owned or NULL */
+	char *remote;                         /* owned: what git is given, without a password */
+	char *shown;                          /* owned: for texts */
+	char *user_info;                      /* owned or NULL: credentials of the address */
+	char *host;                           /* owned */
+	char *ref;                            /* owned: as asked for, NULL: the default branch */
+	char *subdir;                         /* owned: clean, "" is the whole */
+	char *checksum;                       /* owned or NULL */
+	char *auth_header, *auth_token;       /* owned or NULL: ids of secrets */
+	char *ssh_id, *known_hosts;           /* owned or NULL */
 	struct git_shape shape;
 	bool http, fetch_by_commit;
 	/* Once resolved: */

@@ -13,12 +13,12 @@ struct checkout {
 	const git_repo *repo;
 	const struct git_source *source;
 	struct work *work;
-	cache_ref *ref;      /* owned until committed */
-	int root;            /* owned */
-	char *path;          /* owned: of root */
-	char *tree;          /* owned: where files go, path itself or a directory in it */
-	char *git_dir;       /* owned: whose files they are */
-	char temporary[64];  /* name of the directory in root, "" when there is none */
+	cache_ref *ref;     /* owned until committed */
+	int root;           /* owned */
+	char *path;         /* owned: of root */
+	char *tree;         /* owned: where files go, path itself or a directory in it */
+	char *git_dir;      /* owned: whose files they are */
+	char temporary[64]; /* name of the directory in root, "" when there is none */
 };
 
 static void checkout_clear(struct checkout *c)
@@ -69,8 +69,8 @@ static bool write_files(struct checkout *c, GError **error)
 		c->tree = g_strdup(c->path);
 	}
 	struct git_how how = how_of(c);
-	return git_run(&how, (const char *[]){"checkout", "--no-overlay", c->source->found.sha, "--", ".", NULL}, c->work,
-		       NULL, error);
+	return git_run(&how, (const char *[]){"checkout", "--no-overlay", c->source->found.sha, "--", ".", NULL},
+		       c->work, NULL, error);
 }
 
 /* ---- a repository of its own */
@@ -102,8 +102,8 @@ static bool fetch_from_shared(struct checkout *c, const char *refspec, GError **
 	struct git_how how = how_of(c);
 	how.config = NULL;
 	how.protocols = "file";
-	return git_run(&how, (const char *[]){"fetch", "-u", "--depth=1", "--end-of-options", url, refspec, NULL}, c->work,
-		       NULL, error);
+	return git_run(&how, (const char *[]){"fetch", "-u", "--depth=1", "--end-of-options", url, refspec, NULL},
+		       c->work, NULL, error);
 }
 
 static bool make_repository(struct checkout *c, GError **error)
@@ -154,13 +154,14 @@ static bool check_components(int top, const char *subdir, GError **error)
 		struct stat st;
 		scoped_fd fd = path_open_errno(top, part, O_PATH | O_NOFOLLOW, PATH_BENEATH);
 		if (fd < 0)
-			return error_set_errno(error, -fd, "invalid subdir %s: failed to lstat %s: statat %s", subdir, quoted,
-					       part);
+			return error_set_errno(error, -fd, "invalid subdir %s: failed to lstat %s: statat %s", subdir,
+					       quoted, part);
 		if (fstat(fd, &st) != 0)
 			return error_set_errno(error, errno, "stat %s", part);
 		if (!S_ISDIR(st.st_mode))
 			return error_set(error, ERROR_INVALID_ARGUMENT,
-					 "invalid subdir %s: git subpath %s contains non-directory %s", subdir, whole, quoted);
+					 "invalid subdir %s: git subpath %s contains non-directory %s", subdir, whole,
+					 quoted);
 	}
 	return true;
 }

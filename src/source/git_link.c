@@ -96,8 +96,8 @@ static bool add_credentials(const struct git_source *s, git_config *config, stru
 	int found = ask_all(s, config, work, error);
 	if (found == 0 && s->user_info) {
 		secret_text plain = g_uri_unescape_string(s->user_info, NULL);
-		secret_text pair = plain && strchr(plain, ':') ? g_strdup(plain)
-							       : g_strconcat(plain ? plain : "", ":", NULL);
+		secret_text pair =
+			plain && strchr(plain, ':') ? g_strdup(plain) : g_strconcat(plain ? plain : "", ":", NULL);
 		add_basic(config, s, pair);
 	}
 	return found >= 0;

@@ -173,9 +173,10 @@ static bool bring(const git_repo *r, struct work *work, GError **error)
 	if (has_commit(r, work))
 		return true;
 	return cancel_check(work->cancel, error) &&
-	       error_set(error, ERROR_UNKNOWN,
-			 "fetched ref %s does not match expected commit %s and commit can not be found in the repository",
-			 s->found.ref, s->found.sha);
+	       error_set(
+		       error, ERROR_UNKNOWN,
+		       "fetched ref %s does not match expected commit %s and commit can not be found in the repository",
+		       s->found.ref, s->found.sha);
 }
 
 /* A tag that moved, a branch that became a directory of branches, a lock of a git that died: a new one has none. */
@@ -225,7 +226,8 @@ bool git_repo_open(git_repo *r, struct git_source *s, const git_link *link, stru
 		return false;
 	r->lock = g_strdup(name);
 	const char *ref = s->found.full_ref;
-	r->local_ref = g_str_has_prefix(ref, "refs/tags/") ? g_strdup(ref) : g_strconcat("refs/tags/", s->found.ref, NULL);
+	r->local_ref =
+		g_str_has_prefix(ref, "refs/tags/") ? g_strdup(ref) : g_strconcat("refs/tags/", s->found.ref, NULL);
 	return open_locked(r, name, work, error);
 }
 

@@ -40,14 +40,9 @@ void git_config_add(git_config *c, const char *key, const char *value)
 
 /* No repository decides what runs: neither hooks nor a monitor nor other repositories of this host. */
 static const char *const settings[][2] = {
-	{"core.hooksPath", "/dev/null"},
-	{"core.fsmonitor", "false"},
-	{"protocol.ext.allow", "never"},
-	{"submodule.fetchJobs", "1"},
-	{"init.defaultBranch", "master"},
-	{"gc.autoDetach", "false"},
-	{"maintenance.autoDetach", "false"},
-	{"credential.helper", ""},
+	{"core.hooksPath", "/dev/null"},     {"core.fsmonitor", "false"},      {"protocol.ext.allow", "never"},
+	{"submodule.fetchJobs", "1"},        {"init.defaultBranch", "master"}, {"gc.autoDetach", "false"},
+	{"maintenance.autoDetach", "false"}, {"credential.helper", ""},
 };
 static const char *const passed_on[] = {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY",
 					"http_proxy", "https_proxy", "no_proxy", "all_proxy"};
@@ -150,7 +145,8 @@ static bool failed(const struct git_how *how, const struct run *r, GError **erro
 	if (WIFEXITED(r->status))
 		error_set(error, ERROR_UNKNOWN, "git stderr:\n%s: exit status %d", text->str, WEXITSTATUS(r->status));
 	else
-		error_set(error, ERROR_UNKNOWN, "git stderr:\n%s: signal: %s", text->str, strsignal(WTERMSIG(r->status)));
+		error_set(error, ERROR_UNKNOWN, "git stderr:\n%s: signal: %s", text->str,
+			  strsignal(WTERMSIG(r->status)));
 	g_string_free(text, TRUE);
 	return false;
 }

@@ -30,7 +30,8 @@ struct git_how {
 #define GIT_PROTOCOLS "http:https:ssh:git"
 
 /* A status other than 0 is an error: "git stderr:\n<text>: exit status N". ret_output may be NULL. */
-bool git_run(const struct git_how *how, const char *const *args, struct work *work, GBytes **ret_output, GError **error);
+bool git_run(const struct git_how *how, const char *const *args, struct work *work, GBytes **ret_output,
+	     GError **error);
 /* The output's first line without its end. Owned. */
 char *git_run_line(const struct git_how *how, const char *const *args, struct work *work, GError **error);
 

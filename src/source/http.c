@@ -550,8 +550,10 @@ bool source_http_resolve(const struct source_context *context, const Pb__SourceO
 	struct http_source *h = http_open(context, op, NULL, error);
 	bool ok = h && resolve(h, work, error);
 	if (ok)
-		*ret = (struct http_meta){.checksum = h->digest, .filename = g_steal_pointer(&h->name),
-					  .has_modified = h->has_modified, .modified_s = h->modified_s};
+		*ret = (struct http_meta){.checksum = h->digest,
+					  .filename = g_steal_pointer(&h->name),
+					  .has_modified = h->has_modified,
+					  .modified_s = h->modified_s};
 	if (h)
 		http_free(h);
 	return ok;

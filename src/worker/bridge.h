@@ -33,10 +33,10 @@ void build_result_make_map(build_result *r);
 void build_result_set_metadata(build_result *r, const char *key, const void *bytes, size_t n);
 
 struct bridge_solve_request {
-	const Pb__Definition *definition;  /* or: */
-	const char *frontend;              /* with options and inputs */
-	GHashTable *options;               /* char * to char * */
-	GHashTable *inputs;                /* char * to Pb__Definition * */
+	const Pb__Definition *definition; /* or: */
+	const char *frontend;             /* with options and inputs */
+	GHashTable *options;              /* char * to char * */
+	GHashTable *inputs;               /* char * to Pb__Definition * */
 	bool evaluate;
 	Gateway__CacheOptionsEntry **cache_imports; /* borrowed */
 	size_t n_cache_imports;
@@ -45,28 +45,33 @@ struct bridge_solve_request {
 };
 struct bridge_image_request {
 	const char *ref;
-	const struct platform *platform;   /* NULL: the worker's */
-	const char *resolve_mode;          /* "default", "pull", "local" or "" */
-	const char *log_name;              /* vertex name, NULL: "resolve image config for <identifier>" */
+	const struct platform *platform; /* NULL: the worker's */
+	const char *resolve_mode;        /* "default", "pull", "local" or "" */
+	const char *log_name;            /* vertex name, NULL: "resolve image config for <identifier>" */
 	bool no_config;
 	bool oci_layout;
-	const char *session_id, *store_id; /* oci_layout */
+	const char *session_id, *store_id;      /* oci_layout */
 	Policy__Policy *const *source_policies; /* before the build's; borrowed */
 	size_t n_source_policies;
 };
 struct bridge_image {
-	char *ref;             /* owned: possibly changed by policy */
+	char *ref; /* owned: possibly changed by policy */
 	struct digest digest;
-	GBytes *config;        /* owned, NULL when no_config */
+	GBytes *config; /* owned, NULL when no_config */
 };
 struct bridge_class {
-	bool (*solve)(bridge *b, const struct bridge_solve_request *r, struct work *work, build_result **ret, GError **error);
-	bool (*resolve_image)(bridge *b, const struct bridge_image_request *r, struct work *work, struct bridge_image *ret, GError **error);
+	bool (*solve)(bridge *b, const struct bridge_solve_request *r, struct work *work, build_result **ret,
+		      GError **error);
+	bool (*resolve_image)(bridge *b, const struct bridge_image_request *r, struct work *work,
+			      struct bridge_image *ret, GError **error);
 	bool (*resolve_source)(bridge *b, const Gateway__ResolveSourceMetaRequest *r, struct work *work,
 			       Gateway__ResolveSourceMetaResponse **ret, GError **error);
-	GBytes *(*read_file)(bridge *b, bridge_ref *ref, const char *path, int64_t offset, int64_t length, struct work *work, GError **error);
-	Gateway__ReadDirResponse *(*read_dir)(bridge *b, bridge_ref *ref, const char *path, const char *include, struct work *work, GError **error);
-	Gateway__StatFileResponse *(*stat_file)(bridge *b, bridge_ref *ref, const char *path, struct work *work, GError **error);
+	GBytes *(*read_file)(bridge *b, bridge_ref *ref, const char *path, int64_t offset, int64_t length,
+			     struct work *work, GError **error);
+	Gateway__ReadDirResponse *(*read_dir)(bridge *b, bridge_ref *ref, const char *path, const char *include,
+					      struct work *work, GError **error);
+	Gateway__StatFileResponse *(*stat_file)(bridge *b, bridge_ref *ref, const char *path, struct work *work,
+						GError **error);
 	bool (*evaluate)(bridge *b, bridge_ref *ref, struct work *work, GError **error);
 	bool (*warn)(bridge *b, const Gateway__WarnRequest *r, GError **error);
 	/* The definition a ref came from, for use as an input of further ones. Borrowed; NULL for scratch. */
@@ -89,6 +94,7 @@ struct bridge_ref {
 /* A frontend: options in, result out. */
 struct frontend {
 	const char *name; /* "dockerfile.v0" */
-	bool (*solve)(bridge *b, GHashTable *options, GHashTable *inputs, struct work *work, build_result **ret, GError **error);
+	bool (*solve)(bridge *b, GHashTable *options, GHashTable *inputs, struct work *work, build_result **ret,
+		      GError **error);
 };
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(build_result, build_result_unref)

@@ -9,10 +9,12 @@ static const struct emulated {
 	const char *platform;
 	const char *handler; /* name in binfmt_misc, as qemu-user-static registers it */
 } emulated[] = {
-	{"linux/amd64", "qemu-x86_64"},     {"linux/arm64", "qemu-aarch64"},   {"linux/riscv64", "qemu-riscv64"},
-	{"linux/ppc64", "qemu-ppc64"},      {"linux/ppc64le", "qemu-ppc64le"}, {"linux/s390x", "qemu-s390x"},
-	{"linux/386", "qemu-i386"},         {"linux/mips64le", "qemu-mips64el"}, {"linux/mips64", "qemu-mips64"},
-	{"linux/loong64", "qemu-loongarch64"}, {"linux/arm/v7", "qemu-arm"},   {"linux/arm/v6", "qemu-arm"},
+	{"linux/amd64", "qemu-x86_64"},    {"linux/arm64", "qemu-aarch64"},
+	{"linux/riscv64", "qemu-riscv64"}, {"linux/ppc64", "qemu-ppc64"},
+	{"linux/ppc64le", "qemu-ppc64le"}, {"linux/s390x", "qemu-s390x"},
+	{"linux/386", "qemu-i386"},        {"linux/mips64le", "qemu-mips64el"},
+	{"linux/mips64", "qemu-mips64"},   {"linux/loong64", "qemu-loongarch64"},
+	{"linux/arm/v7", "qemu-arm"},      {"linux/arm/v6", "qemu-arm"},
 };
 
 static bool handler_is_enabled(const char *handler)

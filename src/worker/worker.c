@@ -112,7 +112,8 @@ static bool check_network_mode(const char *mode, GError **error)
 	if (!mode || !*mode || strcmp(mode, "auto") == 0 || strcmp(mode, "host") == 0)
 		return true;
 	if (g_strv_contains(later, mode))
-		return error_set(error, ERROR_UNIMPLEMENTED, "network mode \"%s\" is not supported yet, use \"host\"", mode);
+		return error_set(error, ERROR_UNIMPLEMENTED, "network mode \"%s\" is not supported yet, use \"host\"",
+				 mode);
 	return error_set(error, ERROR_INVALID_ARGUMENT, "invalid network mode: \"%s\"", mode);
 }
 

@@ -24,7 +24,7 @@ struct gc_rule {
 };
 typedef struct worker {
 	char *id;
-	int root_fd;                /* owned: <root>/runc-<snapshotter> */
+	int root_fd; /* owned: <root>/runc-<snapshotter> */
 	char *root_path;
 	GHashTable *labels;         /* char * to char * */
 	struct platform *platforms; /* default first */
@@ -37,11 +37,11 @@ typedef struct worker {
 	registry *registry;
 	session_registry *sessions; /* borrowed from the daemon */
 	struct source_context source_context;
-	const struct image_store *images; /* borrowed from backing; NULL: none */
+	const struct image_store *images;   /* borrowed from backing; NULL: none */
 	struct containerd_backing *backing; /* owned; NULL: the OCI worker */
 	int max_parallelism;
-	story_store *stories;       /* NULL: misses are not explained */
-	GHashTable *cache_mounts;   /* ops/cache_mount.c: shared writers by key */
+	story_store *stories;     /* NULL: misses are not explained */
+	GHashTable *cache_mounts; /* ops/cache_mount.c: shared writers by key */
 	GMutex cache_mounts_mu;
 } worker;
 
@@ -51,7 +51,7 @@ struct containerd_options {
 	struct ctd_runtime runtime;
 };
 struct worker_options {
-	int root_fd;                /* borrowed: the daemon's root */
+	int root_fd; /* borrowed: the daemon's root */
 	const char *root_path;
 	session_registry *sessions; /* borrowed */
 	const char *snapshotter;    /* "auto", ... */
@@ -59,9 +59,9 @@ struct worker_options {
 	const char *cgroup_parent, *apparmor_profile, *network_mode;
 	const char *const *dns_nameservers, *const *dns_options, *const *dns_search;
 	const char *const *platforms; /* NULL or empty: detected */
-	GHashTable *labels;         /* added over the automatic ones; may be NULL */
+	GHashTable *labels;           /* added over the automatic ones; may be NULL */
 	const struct registry_config *registry;
-	const struct gc_rule *gc;   /* copied; n_gc 0 with gc_enabled: the default policy */
+	const struct gc_rule *gc; /* copied; n_gc 0 with gc_enabled: the default policy */
 	size_t n_gc;
 	bool gc_enabled;
 	int64_t reserved_bytes, max_used_bytes, min_free_bytes; /* of the default policy; -1: computed */

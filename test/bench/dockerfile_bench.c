@@ -15,8 +15,9 @@ static void add_lines(GString *s, int n)
 {
 	g_string_append(s, "FROM alpine\nARG A=1\n");
 	for (int i = 0; i < n / 4; i++)
-		g_string_append_printf(s, "ENV V%d=\"x $A\"\nLABEL l%d=${V%d}\nRUN echo $A ${V%d:-x} %d\nCOPY f%d /d/f%d\n", i % 40, i,
-				       i % 40, i % 40, i, i, i);
+		g_string_append_printf(
+			s, "ENV V%d=\"x $A\"\nLABEL l%d=${V%d}\nRUN echo $A ${V%d:-x} %d\nCOPY f%d /d/f%d\n", i % 40, i,
+			i % 40, i % 40, i, i, i);
 }
 
 static void add_long_line(GString *s, int n)

@@ -66,8 +66,8 @@ static void look_up(key_store *k, const char *what, guint n, guint offset)
 			g_free(g_array_index(results, struct key_result, r).id);
 	}
 	qsort(times, LOOKUPS, sizeof *times, compare);
-	g_print("%s: %u of %u found, median %" G_GINT64_FORMAT " us, 99%% %" G_GINT64_FORMAT " us, worst %" G_GINT64_FORMAT
-		" us\n",
+	g_print("%s: %u of %u found, median %" G_GINT64_FORMAT " us, 99%% %" G_GINT64_FORMAT
+		" us, worst %" G_GINT64_FORMAT " us\n",
 		what, found, LOOKUPS, times[LOOKUPS / 2], times[LOOKUPS / 100 * 99], times[LOOKUPS - 1]);
 }
 

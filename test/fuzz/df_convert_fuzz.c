@@ -51,7 +51,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
 	if (n > 16384)
 		return 0;
-	g_autofree char *dockerfile = next_part(&bytes, &n), *options_text = next_part(&bytes, &n), *ignore = next_part(&bytes, &n);
+	g_autofree char *dockerfile = next_part(&bytes, &n), *options_text = next_part(&bytes, &n),
+			*ignore = next_part(&bytes, &n);
 	g_autoptr(GHashTable) options = read_options(options_text);
 	g_autoptr(GError) error = NULL;
 	build_result *result = NULL;

@@ -17,8 +17,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	char *text = arena_strndup(a, (const char *)bytes, n);
 	for (unsigned mode = 0; mode < 16; mode++) {
 		int64_t work = 1 << 18;
-		struct words w = {.escape = mode & 8 ? '`' : '\\', .keep_quotes = mode & 1, .keep_unset = mode & 1,
-				  .keep_escapes = mode & 2, .plain_quotes = mode & 4, .work = &work};
+		struct words w = {.escape = mode & 8 ? '`' : '\\',
+				  .keep_quotes = mode & 1,
+				  .keep_unset = mode & 1,
+				  .keep_escapes = mode & 2,
+				  .plain_quotes = mode & 4,
+				  .work = &work};
 		struct words_result r;
 		g_autoptr(GError) error = NULL;
 		words_expand(&w, a, text, &env->words, &r, &error);

@@ -14,8 +14,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
 	static const ProtobufCMessageDescriptor *const kinds[] = {
-		&control__solve_request__descriptor, &control__status_response__descriptor, &pb__definition__descriptor,
-		&pb__op__descriptor, &fsutil__packet__descriptor, &google__status__descriptor,
+		&control__solve_request__descriptor,
+		&control__status_response__descriptor,
+		&pb__definition__descriptor,
+		&pb__op__descriptor,
+		&fsutil__packet__descriptor,
+		&google__status__descriptor,
 		&content__write_content_request__descriptor,
 	};
 	if (n == 0)

@@ -24,7 +24,8 @@ static int make_root(void)
 	top = g_dir_make_tmp("path-fuzz-XXXXXX", NULL);
 	root = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	static const char *const dirs[] = {"a", "a/b", "a/b/c"};
-	static const char *const links[][2] = {{"../../..", "a/u"}, {"/a", "r"}, {"b/../u", "a/v"}, {"l", "l"}, {"no", "d"}};
+	static const char *const links[][2] = {
+		{"../../..", "a/u"}, {"/a", "r"}, {"b/../u", "a/v"}, {"l", "l"}, {"no", "d"}};
 	for (size_t i = 0; i < G_N_ELEMENTS(dirs); i++)
 		mkdirat(root, dirs[i], 0700);
 	for (size_t i = 0; i < G_N_ELEMENTS(links); i++)

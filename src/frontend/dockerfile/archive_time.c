@@ -32,8 +32,10 @@ bool archive_newest(const void *bytes, size_t n, bool *ret_known, int64_t *ret_s
 		}
 		/* With what the next look for a header would have to unpack. */
 		int64_t size = libarchive.entry_size(entry);
-		ok = (size <= LIMIT_ARCHIVE_TIME_BYTES && libarchive.filter_bytes(tar, 0) + size <= LIMIT_ARCHIVE_TIME_BYTES) ||
-		     error_set(error, ERROR_RESOURCE_EXHAUSTED, "archive unpacks to more than %lld bytes", LIMIT_ARCHIVE_TIME_BYTES);
+		ok = (size <= LIMIT_ARCHIVE_TIME_BYTES &&
+		      libarchive.filter_bytes(tar, 0) + size <= LIMIT_ARCHIVE_TIME_BYTES) ||
+		     error_set(error, ERROR_RESOURCE_EXHAUSTED, "archive unpacks to more than %lld bytes",
+			       LIMIT_ARCHIVE_TIME_BYTES);
 	}
 	if (ok && status != ARCHIVE_EOF) {
 		const char *why = libarchive.error_string(tar);

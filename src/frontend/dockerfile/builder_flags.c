@@ -29,7 +29,8 @@ static bool parse_bool(const char *name, const char *value, bool *ret, GError **
 	else if (g_ascii_strcasecmp(value, "false") == 0)
 		*ret = false;
 	else
-		return error_set(error, ERROR_INVALID_ARGUMENT, "expecting boolean value for flag --%s, not: %s", name, value);
+		return error_set(error, ERROR_INVALID_ARGUMENT, "expecting boolean value for flag --%s, not: %s", name,
+				 value);
 	return true;
 }
 
@@ -61,7 +62,8 @@ static bool set_flag(arena *a, const struct builder_flag *row, const char *value
 	return true;
 }
 
-bool builder_flags_parse(arena *a, const struct vec *words, const struct builder_flag *rows, void *target, GError **error)
+bool builder_flags_parse(arena *a, const struct vec *words, const struct builder_flag *rows, void *target,
+			 GError **error)
 {
 	unsigned used = 0;
 	for (size_t i = 0; i < words->n; i++) {

@@ -23,4 +23,5 @@ struct builder_flag {
 	size_t offset;
 };
 /* rows end with a NULL name; rows NULL: none are allowed. */
-bool builder_flags_parse(arena *a, const struct vec *words, const struct builder_flag *rows, void *target, GError **error);
+bool builder_flags_parse(arena *a, const struct vec *words, const struct builder_flag *rows, void *target,
+			 GError **error);

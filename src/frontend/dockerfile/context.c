@@ -25,12 +25,12 @@ struct context {
 	GMutex mu;
 
 	enum context_kind kind;
-	const char *identifier;           /* REMOTE */
+	const char *identifier; /* REMOTE */
 	const char *const *attrs;
 	const char *custom_name;
-	const char *http_file;            /* NULL: git */
+	const char *http_file; /* NULL: git */
 	bool archive;
-	const Pb__Definition *input;      /* INPUT */
+	const Pb__Definition *input; /* INPUT */
 
 	const char *filename, *dockerfile_local;
 	bool force_local;
@@ -338,8 +338,15 @@ bool context_main_is_archive(const context *x)
 static struct llb_out local_files(context *x, llb_graph *g, arena *a, const char *local, const char *hint,
 				  const char *name, const char *const *files)
 {
-	const char *attrs[] = {"local.session", context_session(x, local), "local.followpaths", context_json_list(a, files),
-			       "local.sharedkeyhint", hint, "local.differ", "none", NULL};
+	const char *attrs[] = {"local.session",
+			       context_session(x, local),
+			       "local.followpaths",
+			       context_json_list(a, files),
+			       "local.sharedkeyhint",
+			       hint,
+			       "local.differ",
+			       "none",
+			       NULL};
 	struct llb_meta meta = LLB_META_INIT;
 	meta.custom_name = name;
 	return llb_source(g, arena_printf(a, "local://%s", local), attrs, &meta);
@@ -427,7 +434,8 @@ static bool load_ignore(context *x, GError **error)
 	g_autoptr(llb_graph) g = llb_graph_new();
 	g_autoptr(build_result) r = NULL;
 	g_autoptr(arena) a = arena_new();
-	struct llb_out out = local_files(x, g, a, "context", "context-.dockerignore", "[internal] load .dockerignore", files);
+	struct llb_out out =
+		local_files(x, g, a, "context", "context-.dockerignore", "[internal] load .dockerignore", files);
 	if (!context_solve(x, g, out, false, &r, error))
 		return false;
 	x->ignore_bytes = context_read_file(x, r, files[0], 0, NULL);

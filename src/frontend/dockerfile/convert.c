@@ -26,7 +26,8 @@ convert *convert_new(context *x, const struct source_file *file, const struct pl
 	c->arg_infos = convert_table(c);
 	c->context_paths = convert_table(c);
 	llb_graph_set_platform(c->graph, &c->target);
-	c->source_index = llb_graph_add_source(c->graph, file->name, "Dockerfile", file->bytes, file->n, file->definition);
+	c->source_index =
+		llb_graph_add_source(c->graph, file->name, "Dockerfile", file->bytes, file->n, file->definition);
 	return c;
 }
 
@@ -65,7 +66,8 @@ bool convert_spend(convert *c, size_t n, GError **error)
 {
 	if ((c->work_left -= (int64_t)n) >= 0)
 		return true;
-	return error_set(error, ERROR_RESOURCE_EXHAUSTED, "the Dockerfile needs more work than %lld units", LIMIT_EXPANSION_WORK);
+	return error_set(error, ERROR_RESOURCE_EXHAUSTED, "the Dockerfile needs more work than %lld units",
+			 LIMIT_EXPANSION_WORK);
 }
 
 static int by_text(const void *key, const void *item)
@@ -110,7 +112,8 @@ static bool sort_instruction(convert *c, const struct node *node, struct instruc
 	if (i->kind == INSTRUCTION_FROM) {
 		arena_push(c->a, &c->parsed, stage_from(c, i));
 		if (c->parsed.n > (size_t)LIMIT_STAGES)
-			return error_set(error, ERROR_RESOURCE_EXHAUSTED, "Dockerfile with more than %lld stages", LIMIT_STAGES);
+			return error_set(error, ERROR_RESOURCE_EXHAUSTED, "Dockerfile with more than %lld stages",
+					 LIMIT_STAGES);
 	} else if (c->parsed.n) {
 		arena_push(c->a, &vec_at(&c->parsed, struct stage *, c->parsed.n - 1)->instructions, i);
 	} else if (i->kind == INSTRUCTION_ARG) {
@@ -150,8 +153,8 @@ bool convert_parse(convert *c, GError **error)
 		return convert_fail_at(c, where);
 	c->words = (struct words){.escape = c->scan.escape, .work = &c->work_left};
 	for (size_t i = 0; i < c->scan.empty_continuation.n; i++)
-		lint_report(&c->lint, NULL, LINT_NO_EMPTY_CONTINUATION, *vec_at(&c->scan.empty_continuation, struct span *, i),
-			    "Empty continuation line");
+		lint_report(&c->lint, NULL, LINT_NO_EMPTY_CONTINUATION,
+			    *vec_at(&c->scan.empty_continuation, struct span *, i), "Empty continuation line");
 	return understand(c, error);
 }
 
@@ -208,8 +211,9 @@ bool convert_all(convert *c, GError **error)
 		return false;
 	validate_stages(c);
 	args_proxy(c);
-	if (!args_global(c, error) || !epoch_resolve(c, error) || !stages_build(c, error) || !stages_find_target(c, error) ||
-	    !stages_link(c, error) || !stages_resolve(c, &needed, error) || !load_ignore(c, error))
+	if (!args_global(c, error) || !epoch_resolve(c, error) || !stages_build(c, error) ||
+	    !stages_find_target(c, error) || !stages_link(c, error) || !stages_resolve(c, &needed, error) ||
+	    !load_ignore(c, error))
 		return false;
 	c->context_promise = llb_promise(c->graph);
 	if (!convert_dispatch(c, needed, error))

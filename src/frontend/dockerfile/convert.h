@@ -65,13 +65,13 @@ struct stage {
 	const struct instruction *from; /* NULL: brought in by --from or a mount */
 	const char *base_name;          /* expanded; resolved to a full reference later */
 	const char *original_base;
-	const char *name;               /* "": unnamed */
-	const char *display;            /* in vertex names, "": not shown */
+	const char *name;    /* "": unnamed */
+	const char *display; /* in vertex names, "": not shown */
 	struct span span;
-	struct vec commands; /* of struct command * */
+	struct vec commands;     /* of struct command * */
 	struct vec instructions; /* as parsed, of struct instruction * */
-	struct stage *base;  /* another stage, or NULL */
-	struct vec deps;     /* of struct dependency * */
+	struct stage *base;      /* another stage, or NULL */
+	struct vec deps;         /* of struct dependency * */
 	struct state state;
 	struct image_config *image;
 	const struct image_config *base_image; /* as resolved, NULL: none */
@@ -80,12 +80,12 @@ struct stage {
 	const char *context_value; /* a named context stands for this stage, NULL */
 	const char *context_name;
 	bool unregistered, dispatched, resolved, onbuild_done, no_cache, workdir_set, in_onbuild;
-	struct vec args;     /* of struct pair *: declared, with effective values */
-	GHashTable *paths;   /* used by others from this tree; shared with its base */
+	struct vec args;              /* of struct pair *: declared, with effective values */
+	GHashTable *paths;            /* used by others from this tree; shared with its base */
 	struct llb_out files_promise; /* local named context, made when all paths are known */
 	const char *files_local, *files_key, *files_name;
 	const char *const *files_ignore;
-	int index, total;    /* of steps */
+	int index, total; /* of steps */
 	struct once cmd, entrypoint, healthcheck;
 	GHashTable *used_args, *arg_infos; /* outline; arg_infos: name to struct arg_info * */
 	struct vec secrets, ssh;           /* of struct secret_info * */
@@ -107,23 +107,23 @@ typedef struct convert {
 	bool implicit_target;
 	GHashTable *build_args; /* name to value, borrowed strings */
 	struct env *globals;
-	GHashTable *arg_infos;  /* of global ARGs */
-	struct vec meta_args;   /* of struct instruction *: ARGs in front of the first FROM */
-	struct vec parsed;      /* of struct stage *, one a FROM */
-	struct vec stages;      /* of struct stage *, also those brought in */
+	GHashTable *arg_infos; /* of global ARGs */
+	struct vec meta_args;  /* of struct instruction *: ARGs in front of the first FROM */
+	struct vec parsed;     /* of struct stage *, one a FROM */
+	struct vec stages;     /* of struct stage *, also those brought in */
 	GHashTable *by_name;
 	struct stage *target_stage;
 	const char *target_name; /* the option, or "" */
 	bool all_stages;         /* lint without a target */
 	const char *epoch;       /* RFC 3339, NULL: none */
 	int64_t epoch_s;
-	Pb__ProxyEnv *proxy;     /* NULL: none */
+	Pb__ProxyEnv *proxy; /* NULL: none */
 	struct llb_out context_promise;
 	GHashTable *context_paths;
-	struct patterns *ignore; /* NULL: none */
+	struct patterns *ignore;   /* NULL: none */
 	const char *marshal_error; /* what upstream finds only when it marshals, NULL */
-	bool unlocated;          /* the error is shown without lines */
-	struct vec where;        /* of struct span * */
+	bool unlocated;            /* the error is shown without lines */
+	struct vec where;          /* of struct span * */
 } convert;
 
 convert *convert_new(context *x, const struct source_file *file, const struct platform *target);
@@ -180,7 +180,7 @@ void convert_commit(convert *c, struct stage *s, const char *text, bool layer);
 const char *const *follow_paths(convert *c, GHashTable *paths);
 struct llb_meta convert_meta(convert *c, const char *name, struct span span);
 
-#define CONVERT_DECLARE(NAME, name, form, heredocs) \
+#define CONVERT_DECLARE(NAME, name, form, heredocs)                                                                    \
 	bool convert_##name(convert *c, struct stage *s, const struct command *cmd, GError **error);
 INSTRUCTIONS(CONVERT_DECLARE)
 #undef CONVERT_DECLARE

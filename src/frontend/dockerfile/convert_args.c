@@ -9,7 +9,8 @@ bool args_is_env(const char *name)
 	return strcmp(name, "BUILDKIT_SBOM_SCAN_CONTEXT") != 0 && strcmp(name, "BUILDKIT_SBOM_SCAN_STAGE") != 0;
 }
 
-static bool add_default(convert *c, struct env *env, const char *name, const char *value, bool overrides, GError **error)
+static bool add_default(convert *c, struct env *env, const char *name, const char *value, bool overrides,
+			GError **error)
 {
 	const char *given = overrides ? g_hash_table_lookup(c->build_args, name) : NULL;
 	return env_set(env, name, given ? given : arena_strdup(c->a, value), error);
@@ -25,10 +26,16 @@ static struct env *default_args(convert *c, bool overrides, GError **error)
 	const struct {
 		const char *name, *value;
 	} rows[] = {
-		{"BUILDPLATFORM", build}, {"BUILDOS", c->build.os}, {"BUILDOSVERSION", c->build.os_version},
-		{"BUILDARCH", c->build.architecture}, {"BUILDVARIANT", c->build.variant}, {"TARGETPLATFORM", target},
-		{"TARGETOS", c->target.os}, {"TARGETOSVERSION", c->target.os_version},
-		{"TARGETARCH", c->target.architecture}, {"TARGETVARIANT", c->target.variant},
+		{"BUILDPLATFORM", build},
+		{"BUILDOS", c->build.os},
+		{"BUILDOSVERSION", c->build.os_version},
+		{"BUILDARCH", c->build.architecture},
+		{"BUILDVARIANT", c->build.variant},
+		{"TARGETPLATFORM", target},
+		{"TARGETOS", c->target.os},
+		{"TARGETOSVERSION", c->target.os_version},
+		{"TARGETARCH", c->target.architecture},
+		{"TARGETVARIANT", c->target.variant},
 		{"TARGETSTAGE", *stage ? stage : "default"},
 	};
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)
@@ -53,8 +60,8 @@ static void inherit_deps(convert *c, struct arg_info *info, const char *key)
 	info->deps = deps;
 }
 
-static bool add_global(convert *c, struct env *env, const struct instruction *i, const struct pair *pair, GHashTable *args,
-		       GHashTable *infos, GError **error)
+static bool add_global(convert *c, struct env *env, const struct instruction *i, const struct pair *pair,
+		       GHashTable *args, GHashTable *infos, GError **error)
 {
 	struct arg_info *info = arena_make(c->a, struct arg_info);
 	*info = (struct arg_info){.definition = pair, .value = "", .span = i->span};
@@ -114,8 +121,11 @@ void args_proxy(convert *c)
 	const struct {
 		const char *name;
 		char **member;
-	} rows[] = {{"http_proxy", &p->http_proxy}, {"https_proxy", &p->https_proxy}, {"ftp_proxy", &p->ftp_proxy},
-		    {"no_proxy", &p->no_proxy}, {"all_proxy", &p->all_proxy}};
+	} rows[] = {{"http_proxy", &p->http_proxy},
+		    {"https_proxy", &p->https_proxy},
+		    {"ftp_proxy", &p->ftp_proxy},
+		    {"no_proxy", &p->no_proxy},
+		    {"all_proxy", &p->all_proxy}};
 	for (GList *l = names; l; l = l->next) {
 		for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
 			if (!text_equal_fold(l->data, rows[i].name))

@@ -39,7 +39,8 @@ static const struct platform *wanted_platform(const convert *c, const struct sta
 static bool load_stage_context(convert *c, struct stage *s, GError **error)
 {
 	struct image_config *image;
-	if (!named_context_load(c, s, s->context_value, s->context_name, wanted_platform(c, s), &s->state, &image, error))
+	if (!named_context_load(c, s, s->context_value, s->context_name, wanted_platform(c, s), &s->state, &image,
+				error))
 		return false;
 	s->dispatched = true;
 	s->image = image;
@@ -107,7 +108,9 @@ static const char *with_digest(convert *c, const char *ref, const char *digest, 
 static bool fetch_config(convert *c, struct stage *s, struct platform *platform, GError **error)
 {
 	struct context_image found;
-	struct bridge_image_request r = {.ref = s->base_name, .platform = platform, .resolve_mode = c->o->resolve_mode,
+	struct bridge_image_request r = {.ref = s->base_name,
+					 .platform = platform,
+					 .resolve_mode = c->o->resolve_mode,
 					 .log_name = metadata_name(c, platform, s->base_name)};
 	if (!context_resolve_image(c->x, &r, &found, error)) {
 		g_prefix_error(error, "%s: ", s->original_base);
@@ -140,8 +143,8 @@ static struct state image_state(convert *c, struct stage *s, const struct platfo
 	meta.platform = platform;
 	struct llb_out out = llb_source(c->graph, arena_printf(c->a, "docker-image://%s", s->base_name),
 					strcmp(c->o->resolve_mode, "default") == 0 ? NULL : attrs, &meta);
-	return (struct state){.out = out, .dir = "/", .user = "", .hostname = "", .has_platform = true,
-			      .platform = *platform};
+	return (struct state){
+		.out = out, .dir = "/", .user = "", .hostname = "", .has_platform = true, .platform = *platform};
 }
 
 static bool resolve_image(convert *c, struct stage *s, bool needed, GError **error)
@@ -202,8 +205,8 @@ static bool prefetchable(convert *c, struct stage *s, struct bridge_image_reques
 	const struct platform *p = wanted_platform(c, s);
 	if (!named_context_find(c, text, p, &value, &name, NULL) || value)
 		return false;
-	*ret = (struct bridge_image_request){.ref = text, .platform = p, .resolve_mode = c->o->resolve_mode,
-					     .log_name = metadata_name(c, p, text)};
+	*ret = (struct bridge_image_request){
+		.ref = text, .platform = p, .resolve_mode = c->o->resolve_mode, .log_name = metadata_name(c, p, text)};
 	return true;
 }
 

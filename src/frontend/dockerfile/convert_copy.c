@@ -79,8 +79,8 @@ static Pb__FileActionCopy *add_copy(struct transfer *t, struct llb_out from, con
 	copy->n_exclude_patterns = t->cmd->i->exclude.n;
 	copy->exclude_patterns = (char **)t->cmd->i->exclude.items;
 	struct llb_file_action *action = arena_make(a, struct llb_file_action);
-	*action = (struct llb_file_action){.type = PB__FILE_ACTION__ACTION_COPY, .copy = copy, .from = from,
-					   .owner_from_base = true};
+	*action = (struct llb_file_action){
+		.type = PB__FILE_ACTION__ACTION_COPY, .copy = copy, .from = from, .owner_from_base = true};
 	arena_push(a, &t->actions, action);
 	return copy;
 }
@@ -334,8 +334,7 @@ static struct llb_out link_step(struct transfer *t, const char *text, struct llb
 	copy.group_weak = true;
 	struct llb_out inputs[] = {t->s->state.out, file_step(t, (struct llb_out){0}, &copy)};
 	t->s->index--;
-	meta.custom_name =
-		name_prefix(t->c, t->s, arena_printf(t->c->a, "LINK %s", text), &t->s->platform, true);
+	meta.custom_name = name_prefix(t->c, t->s, arena_printf(t->c->a, "LINK %s", text), &t->s->platform, true);
 	return llb_merge(t->c->graph, inputs, G_N_ELEMENTS(inputs), &meta);
 }
 

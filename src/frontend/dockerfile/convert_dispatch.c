@@ -25,8 +25,8 @@ void convert_report_undefined(convert *c, struct stage *s, const struct instruct
 			continue;
 		g_autofree char *match = suggest_find(name, env_keys(s->state.env), true);
 		lint_report(&c->lint, &i->comments, LINT_UNDEFINED_VAR, i->span,
-			    "Usage of undefined variable '$%s'%s%s%s", name, match ? " (did you mean $" : "", match ? match : "",
-			    match ? "?)" : "");
+			    "Usage of undefined variable '$%s'%s%s%s", name, match ? " (did you mean $" : "",
+			    match ? match : "", match ? "?)" : "");
 	}
 }
 
@@ -97,7 +97,8 @@ static bool begin_stage(convert *c, struct stage *s, GError **error)
 	if (!s->state.env)
 		s->state.env = env_new(c->a, c->tables);
 	if (!s->state.dir)
-		s->state = (struct state){.out = s->state.out, .env = s->state.env, .dir = "/", .user = "", .hostname = ""};
+		s->state = (struct state){
+			.out = s->state.out, .env = s->state.env, .dir = "/", .user = "", .hostname = ""};
 	s->dispatched = true;
 	if (!s->has_platform) {
 		s->has_platform = true;

@@ -9,8 +9,8 @@
 
 /* --- ENV, LABEL --- */
 
-static bool expand_pair(convert *c, struct stage *s, const struct command *cmd, const struct pair *from, struct pair *ret,
-			GError **error)
+static bool expand_pair(convert *c, struct stage *s, const struct command *cmd, const struct pair *from,
+			struct pair *ret, GError **error)
 {
 	*ret = *from;
 	ret->key = convert_expand(c, s, cmd, from->key, error);
@@ -38,7 +38,8 @@ static void check_legacy(convert *c, const struct instruction *i, const struct p
 {
 	if (pair->legacy)
 		lint_report(&c->lint, &i->comments, LINT_LEGACY_KEY_VALUE_FORMAT, i->span,
-			    "\"%s key=value\" should be used instead of legacy \"%s key value\" format", i->name, i->name);
+			    "\"%s key=value\" should be used instead of legacy \"%s key value\" format", i->name,
+			    i->name);
 }
 
 bool convert_env(convert *c, struct stage *s, const struct command *cmd, GError **error)
@@ -117,7 +118,8 @@ static struct vec command_line(convert *c, struct stage *s, const struct instruc
 		return args;
 	if (!s->image->shell.n)
 		lint_report(&c->lint, &i->comments, LINT_JSON_ARGS_RECOMMENDED, i->span,
-			    "JSON arguments recommended for %s to prevent unintended behavior related to OS signals", i->name);
+			    "JSON arguments recommended for %s to prevent unintended behavior related to OS signals",
+			    i->name);
 	command_with_shell(c, s, &args);
 	return args;
 }
@@ -154,11 +156,13 @@ bool convert_healthcheck(convert *c, struct stage *s, const struct command *cmd,
 	g_autofree char *test = g_strjoinv(" ", (char **)h->test);
 	g_autofree char *interval = duration_format(h->interval_ns), *timeout = duration_format(h->timeout_ns);
 	g_autofree char *start = duration_format(h->start_period_ns), *between = duration_format(h->start_interval_ns);
-	convert_commit(c, s,
-		       arena_printf(c->a,
-				    "HEALTHCHECK {Test:[%s] Interval:%s Timeout:%s StartPeriod:%s StartInterval:%s Retries:%d}",
-				    test, interval, timeout, start, between, h->retries),
-		       false);
+	convert_commit(
+		c, s,
+		arena_printf(
+			c->a,
+			"HEALTHCHECK {Test:[%s] Interval:%s Timeout:%s StartPeriod:%s StartInterval:%s Retries:%d}",
+			test, interval, timeout, start, between, h->retries),
+		false);
 	return true;
 }
 
@@ -227,10 +231,11 @@ bool convert_volume(convert *c, struct stage *s, const struct command *cmd, GErr
 
 static bool is_signal(const char *text)
 {
-	static const char *const names[] = {
-		"ABRT", "ALRM", "BUS", "CHLD", "CLD", "CONT", "FPE", "HUP", "ILL", "INT", "IO", "IOT", "KILL", "PIPE", "POLL",
-		"PROF", "PWR", "QUIT", "SEGV", "STKFLT", "STOP", "SYS", "TERM", "TRAP", "TSTP", "TTIN", "TTOU", "URG", "USR1",
-		"USR2", "VTALRM", "WINCH", "XCPU", "XFSZ", "RTMIN", "RTMAX", NULL};
+	static const char *const names[] = {"ABRT", "ALRM", "BUS",   "CHLD",   "CLD",  "CONT", "FPE",    "HUP",
+					    "ILL",  "INT",  "IO",    "IOT",    "KILL", "PIPE", "POLL",   "PROF",
+					    "PWR",  "QUIT", "SEGV",  "STKFLT", "STOP", "SYS",  "TERM",   "TRAP",
+					    "TSTP", "TTIN", "TTOU",  "URG",    "USR1", "USR2", "VTALRM", "WINCH",
+					    "XCPU", "XFSZ", "RTMIN", "RTMAX",  NULL};
 	int64_t n;
 	if (int_parse(text, 10, &n, NULL))
 		return n != 0;
@@ -297,7 +302,8 @@ static void make_dir(convert *c, struct stage *s, const struct instruction *i)
 	mkdir.timestamp = c->epoch ? c->epoch_s * G_GINT64_CONSTANT(1000000000) : -1;
 	if (*s->image->user)
 		mkdir.owner = owner_parse(c->a, s->image->user, &owner);
-	struct llb_file_action action = {.type = PB__FILE_ACTION__ACTION_MKDIR, .mkdir = &mkdir, .owner_from_base = true};
+	struct llb_file_action action = {
+		.type = PB__FILE_ACTION__ACTION_MKDIR, .mkdir = &mkdir, .owner_from_base = true};
 	const char *text = name_text(c, i->code, &s->state.env->words, false);
 	struct llb_meta meta = convert_meta(c, name_prefix(c, s, text, &s->platform, true), i->span);
 	s->state.out = llb_file(c->graph, s->state.out, &action, 1, &meta);

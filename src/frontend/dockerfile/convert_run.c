@@ -12,11 +12,11 @@ struct run {
 	struct stage *s;
 	const struct command *cmd;
 	struct vec args;
-	struct vec mounts;      /* of struct llb_exec_mount *: binds, caches, tmpfs */
-	struct vec secrets;     /* secret and ssh mounts, in order */
-	struct vec secret_env;  /* of Pb__SecretEnv * */
-	struct vec masked;      /* names of variables that hold secrets */
-	const char *name;       /* text for the vertex name */
+	struct vec mounts;     /* of struct llb_exec_mount *: binds, caches, tmpfs */
+	struct vec secrets;    /* secret and ssh mounts, in order */
+	struct vec secret_env; /* of Pb__SecretEnv * */
+	struct vec masked;     /* names of variables that hold secrets */
+	const char *name;      /* text for the vertex name */
 };
 
 static struct llb_exec_mount *add_mount(struct run *r, struct vec *list, const char *dest)
@@ -186,7 +186,8 @@ static bool mount_tree(struct run *r, const struct run_mount *m, struct stage *s
 	if (!from_context && !source->dispatched) {
 		g_autofree char *from = go_quote(*m->from ? m->from : "scratch"), *at = go_quote(m->target);
 		return error_set(error, ERROR_INVALID_ARGUMENT,
-				 "cannot mount from stage %s to %s, stage needs to be defined before current command", from, at);
+				 "cannot mount from stage %s to %s, stage needs to be defined before current command",
+				 from, at);
 	}
 	const char *target = mount_target(r, m, error);
 	if (!target)
@@ -233,7 +234,7 @@ static bool run_mounts(struct run *r, GError **error)
 	for (size_t n = 0; n < parsed.n; n++) {
 		const struct run_mount *m = parsed.items[n];
 		bool ok = m->type == RUN_MOUNT_SECRET ? mount_secret(r, m, error)
-			: m->type == RUN_MOUNT_SSH    ? mount_ssh(r, m, error)
+			  : m->type == RUN_MOUNT_SSH  ? mount_ssh(r, m, error)
 						      : mount_tree(r, m, r->cmd->sources.items[n], error);
 		if (!ok)
 			return false;

@@ -191,9 +191,10 @@ static bool copy_source(convert *c, const struct instruction *i, struct command 
 	if (!words_expand(&c->words, c->a, i->from, &words_env_empty, &r, error))
 		return false;
 	if (strcmp(r.text, i->from) != 0)
-		return error_set(error, ERROR_INVALID_ARGUMENT,
-				 "variable expansion is not supported for --from, define a new stage with FROM using ARG "
-				 "from global scope as a workaround");
+		return error_set(
+			error, ERROR_INVALID_ARGUMENT,
+			"variable expansion is not supported for --from, define a new stage with FROM using ARG "
+			"from global scope as a workaround");
 	struct stage *source;
 	int64_t n;
 	if (is_integer(i->from) && int_parse(i->from, 10, &n, NULL)) {
@@ -255,7 +256,8 @@ bool stage_make_command(convert *c, struct stage *s, const struct instruction *i
 			stage_add(c, source);
 	}
 	if (c->stages.n > 2 * (size_t)LIMIT_STAGES)
-		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "Dockerfile with more than %lld stages", LIMIT_STAGES);
+		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "Dockerfile with more than %lld stages",
+				 LIMIT_STAGES);
 	*ret = cmd;
 	return true;
 }
@@ -305,7 +307,8 @@ static bool refuse_circles(convert *c, GError **error)
 	for (size_t i = 0; i < c->stages.n; i++) {
 		struct stage *s = c->stages.items[i];
 		if (!g_hash_table_contains(visited, s) && find_circle(c, s, visited, path))
-			return error_set(error, ERROR_INVALID_ARGUMENT, "circular dependency detected on stage: %s", s->display);
+			return error_set(error, ERROR_INVALID_ARGUMENT, "circular dependency detected on stage: %s",
+					 s->display);
 	}
 	return true;
 }

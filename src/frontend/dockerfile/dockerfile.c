@@ -35,7 +35,8 @@ struct job {
 
 bool dockerfile_serves_source(const char *source)
 {
-	static const char *const names[] = {"docker.io/docker/dockerfile", "docker.io/docker/dockerfile-upstream", NULL};
+	static const char *const names[] = {"docker.io/docker/dockerfile", "docker.io/docker/dockerfile-upstream",
+					    NULL};
 	if (strcmp(source, "dockerfile.v0") == 0)
 		return true;
 	g_autoptr(reference) r = reference_parse_normalized(source, NULL);
@@ -52,9 +53,9 @@ static void send_warning(void *user, const struct lint_finding *f)
 	g_autofree char *url = lint_rule_url(f->rule);
 	Gateway__WarnRequest w = GATEWAY__WARN_REQUEST__INIT;
 	Pb__SourceInfo info = PB__SOURCE_INFO__INIT;
-	const char *text = f->span.first > 0
-		? arena_printf(a, "%s: %s (line %d)", lint_rule_name(f->rule), f->message, f->span.first)
-		: arena_printf(a, "%s: %s", lint_rule_name(f->rule), f->message);
+	const char *text = f->span.first > 0 ? arena_printf(a, "%s: %s (line %d)", lint_rule_name(f->rule), f->message,
+							    f->span.first)
+					     : arena_printf(a, "%s: %s", lint_rule_name(f->rule), f->message);
 	const char *description = lint_rule_description(f->rule);
 	ProtobufCBinaryData detail = {strlen(description), (uint8_t *)description};
 	info.filename = (char *)r->file->name;
@@ -86,7 +87,8 @@ static bool job_solve(struct job *j, convert *c, GError **error)
 	}
 	const Pb__Definition *definition = llb_assemble(c->graph, target->state.out);
 	struct bridge_solve_request request = {.definition = definition,
-					       .cache_imports = (Gateway__CacheOptionsEntry **)j->r->o.cache_imports.items,
+					       .cache_imports =
+						       (Gateway__CacheOptionsEntry **)j->r->o.cache_imports.items,
 					       .n_cache_imports = j->r->o.cache_imports.n};
 	if (!j->r->b->class->solve(j->r->b, &request, j->r->work, &j->result, error))
 		return false;
@@ -211,7 +213,8 @@ static bool build(struct request *r, build_result **ret, GError **error)
 	size_t n = MAX(r->o.platforms.n, 1);
 	g_autofree struct job *jobs = g_new0(struct job, n);
 	for (size_t i = 0; i < n; i++)
-		jobs[i] = (struct job){.r = r, .index = i, .platform = r->o.platforms.n ? r->o.platforms.items[i] : NULL};
+		jobs[i] =
+			(struct job){.r = r, .index = i, .platform = r->o.platforms.n ? r->o.platforms.items[i] : NULL};
 	if (n == 1) {
 		job_run(&jobs[0], NULL);
 	} else {
@@ -326,7 +329,8 @@ static bool refuse_sbom(struct request *r, GError **error)
 	}
 	reference_tag_default(image);
 	g_autofree char *text = reference_text(image);
-	struct bridge_image_request request = {.ref = text, .platform = &r->o.build_platform, .resolve_mode = r->o.resolve_mode};
+	struct bridge_image_request request = {
+		.ref = text, .platform = &r->o.build_platform, .resolve_mode = r->o.resolve_mode};
 	struct bridge_image found = {0};
 	if (!r->b->class->resolve_image(r->b, &request, r->work, &found, error))
 		return false;

@@ -71,7 +71,8 @@ bool env_set(struct env *e, const char *key, const char *value, GError **error)
 	env_unset(e, key);
 	append(e, key, value);
 	if (e->bytes > (size_t)LIMIT_ENV_BYTES)
-		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "environment larger than %lld bytes", LIMIT_ENV_BYTES);
+		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "environment larger than %lld bytes",
+				 LIMIT_ENV_BYTES);
 	return true;
 }
 

@@ -15,16 +15,16 @@
 struct env_entry {
 	const char *key, *value;
 	const char *text; /* KEY=value */
-	bool gone; /* set again later */
+	bool gone;        /* set again later */
 };
 struct env {
 	struct words_env words; /* first: an env is a words_env */
 	arena *a;
-	GPtrArray *tables;   /* borrowed: of GHashTable */
-	GHashTable *index;   /* key to struct env_entry * */
-	struct vec entries;  /* of struct env_entry * */
-	struct vec texts;    /* of those that count; made when asked for, empty after a change */
-	size_t n_gone;       /* entries that do not count */
+	GPtrArray *tables;  /* borrowed: of GHashTable */
+	GHashTable *index;  /* key to struct env_entry * */
+	struct vec entries; /* of struct env_entry * */
+	struct vec texts;   /* of those that count; made when asked for, empty after a change */
+	size_t n_gone;      /* entries that do not count */
 	size_t bytes;
 };
 struct env *env_new(arena *a, GPtrArray *tables);

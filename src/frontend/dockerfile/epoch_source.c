@@ -11,7 +11,7 @@
 
 /* A source op whose time is wanted. */
 struct origin {
-	const char *identifier; /* NULL: none */
+	const char *identifier;   /* NULL: none */
 	const char *const *attrs; /* key, value, ..., NULL */
 	const char *log_name;
 	bool archive_only; /* the main context: only one that was found to be an archive is looked into */
@@ -40,7 +40,8 @@ static bool stage_source(convert *c, const struct instruction *add, const struct
 		const char *sum = *checksum.text ? checksum.text : u.checksum;
 		u.mtime = "";
 		u.fetch_by_commit = false;
-		ret->identifier = git_url_source(c->a, &u, add->keep_git_dir == 1 || u.keep_git_dir == 1, sum, "", &ret->attrs);
+		ret->identifier =
+			git_url_source(c->a, &u, add->keep_git_dir == 1 || u.keep_git_dir == 1, sum, "", &ret->attrs);
 		return true;
 	}
 	if (!g_str_has_prefix(source.text, "http://") && !g_str_has_prefix(source.text, "https://"))
@@ -91,8 +92,10 @@ static bool stage_origin(convert *c, const struct stage *s, struct origin *ret, 
 			if (!stage_args(c, i, env, error))
 				return false;
 		} else if (i->kind != INSTRUCTION_ADD) {
-			return refuse(error, arena_printf(c->a, "does not meet source-only requirements: unsupported %s instruction",
-							  i->name));
+			return refuse(error,
+				      arena_printf(c->a,
+						   "does not meet source-only requirements: unsupported %s instruction",
+						   i->name));
 		} else if (ret->identifier) {
 			return refuse(error, "must contain exactly one remote ADD");
 		} else if (!stage_source(c, i, env, ret, error)) {

@@ -84,7 +84,8 @@ static bool set_text(const char *what, const char *value, const char **ret, GErr
 static bool set_query(struct git_url *u, struct query *q, const char *key, const char *value, GError **error)
 {
 	int fetch = 0;
-	bool flag = strcmp(key, "submodules") == 0 || strcmp(key, "keep-git-dir") == 0 || strcmp(key, "fetch-by-commit") == 0;
+	bool flag = strcmp(key, "submodules") == 0 || strcmp(key, "keep-git-dir") == 0 ||
+		    strcmp(key, "fetch-by-commit") == 0;
 	g_autofree char *quoted = go_quote(key);
 	if (!*value && !flag)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "query %s has no value", quoted);
@@ -150,7 +151,8 @@ static bool parse_query(arena *a, const char *text, struct git_url *u, GError **
 bool git_url_parse(arena *a, const char *text, struct git_url *ret, bool *ret_is_git, GError **error)
 {
 	struct address r = {0};
-	*ret = (struct git_url){.ref = "", .subdir = "", .checksum = "", .mtime = "", .keep_git_dir = -1, .submodules = -1};
+	*ret = (struct git_url){
+		.ref = "", .subdir = "", .checksum = "", .mtime = "", .keep_git_dir = -1, .submodules = -1};
 	*ret_is_git = false;
 	if (g_str_has_prefix(text, "./") || g_str_has_prefix(text, "../"))
 		return true;
@@ -175,8 +177,8 @@ static void put(arena *a, struct vec *v, const char *key, const char *value)
 	arena_push(a, v, value);
 }
 
-const char *git_url_source(arena *a, const struct git_url *u, bool keep_git_dir, const char *checksum, const char *mtime,
-			   const char *const **ret_attrs)
+const char *git_url_source(arena *a, const struct git_url *u, bool keep_git_dir, const char *checksum,
+			   const char *mtime, const char *const **ret_attrs)
 {
 	struct vec attrs = {0};
 	struct address r = {0};

@@ -15,9 +15,7 @@ static const json_t *member(const json_t *object, const char *name)
 		return exact;
 	const char *key;
 	json_t *value;
-	json_object_foreach((json_t *)object, key, value)
-		if (g_ascii_strcasecmp(key, name) == 0)
-			return value;
+	json_object_foreach((json_t *)object, key, value) if (g_ascii_strcasecmp(key, name) == 0) return value;
 	return NULL;
 }
 
@@ -76,7 +74,8 @@ static bool read_labels(arena *a, const json_t *object, struct image_config *c, 
 		return wrong_type("Labels", error);
 	const char *key;
 	json_t *value;
-	json_object_foreach((json_t *)v, key, value) {
+	json_object_foreach((json_t *)v, key, value)
+	{
 		if (!json_is_string(value))
 			return wrong_type("Labels", error);
 		image_config_label_set(a, c, arena_strdup(a, key), arena_strdup(a, json_string_value(value)));
@@ -116,7 +115,8 @@ static bool read_config(arena *a, const json_t *config, struct image_config *c, 
 		return wrong_type("config", error);
 	c->args_escaped = json_is_true(member(config, "ArgsEscaped"));
 	return read_text(a, config, "User", &c->user, error) && read_set(a, config, "ExposedPorts", &c->ports, error) &&
-	       read_list(a, config, "Env", &c->env, error) && read_list(a, config, "Entrypoint", &c->entrypoint, error) &&
+	       read_list(a, config, "Env", &c->env, error) &&
+	       read_list(a, config, "Entrypoint", &c->entrypoint, error) &&
 	       read_list(a, config, "Cmd", &c->cmd, error) && read_set(a, config, "Volumes", &c->volumes, error) &&
 	       read_text(a, config, "WorkingDir", &c->working_dir, error) && read_labels(a, config, c, error) &&
 	       read_text(a, config, "StopSignal", &c->stop_signal, error) && read_health(a, config, c, error) &&
@@ -139,7 +139,8 @@ static bool read_history(arena *a, const json_t *root, struct image_config *c, G
 		h->empty_layer = json_is_true(member(entry, "empty_layer"));
 		if (!read_text(a, entry, "created", &h->created, error) ||
 		    !read_text(a, entry, "created_by", &h->created_by, error) ||
-		    !read_text(a, entry, "author", &h->author, error) || !read_text(a, entry, "comment", &h->comment, error))
+		    !read_text(a, entry, "author", &h->author, error) ||
+		    !read_text(a, entry, "comment", &h->comment, error))
 			return false;
 		int64_t ns;
 		if (h->created && !time_parse_rfc3339(h->created, &ns, error))
@@ -162,13 +163,15 @@ struct image_config *image_config_read(arena *a, const void *bytes, size_t n, GE
 		wrong_type("image config", error);
 		return NULL;
 	}
-	bool ok = read_text(a, root, "created", &c->created, error) && read_text(a, root, "author", &c->author, error) &&
-		  read_text(a, root, "architecture", &c->architecture, error) && read_text(a, root, "os", &c->os, error) &&
-		  read_text(a, root, "os.version", &c->os_version, error) &&
+	bool ok = read_text(a, root, "created", &c->created, error) &&
+		  read_text(a, root, "author", &c->author, error) &&
+		  read_text(a, root, "architecture", &c->architecture, error) &&
+		  read_text(a, root, "os", &c->os, error) && read_text(a, root, "os.version", &c->os_version, error) &&
 		  read_list(a, root, "os.features", &c->os_features, error) &&
-		  read_text(a, root, "variant", &c->variant, error) && read_text(a, rootfs, "type", &c->rootfs_type, error) &&
-		  read_list(a, rootfs, "diff_ids", &c->diff_ids, error) && read_config(a, member(root, "config"), c, error) &&
-		  read_history(a, root, c, error);
+		  read_text(a, root, "variant", &c->variant, error) &&
+		  read_text(a, rootfs, "type", &c->rootfs_type, error) &&
+		  read_list(a, rootfs, "diff_ids", &c->diff_ids, error) &&
+		  read_config(a, member(root, "config"), c, error) && read_history(a, root, c, error);
 	return ok ? c : NULL;
 }
 
@@ -201,8 +204,8 @@ struct image_config *image_config_copy(arena *a, const struct image_config *from
 {
 	struct image_config *c = arena_make(a, struct image_config);
 	*c = *from;
-	struct vec *lists[] = {&c->os_features, &c->diff_ids, &c->env, &c->ports, &c->volumes, &c->labels,
-			       &c->entrypoint, &c->cmd, &c->on_build, &c->shell};
+	struct vec *lists[] = {&c->os_features, &c->diff_ids,   &c->env, &c->ports,    &c->volumes,
+			       &c->labels,      &c->entrypoint, &c->cmd, &c->on_build, &c->shell};
 	for (size_t i = 0; i < G_N_ELEMENTS(lists); i++)
 		copy_vec(a, lists[i]);
 	return c;
@@ -262,7 +265,9 @@ void image_config_set_add(arena *a, struct vec *set, const char *key)
 void image_config_history(arena *a, struct image_config *c, const char *created_by, bool layer, const char *created)
 {
 	struct history *h = arena_make(a, struct history);
-	*h = (struct history){.created = created, .created_by = created_by, .comment = "buildkit.dockerfile.v0",
+	*h = (struct history){.created = created,
+			      .created_by = created_by,
+			      .comment = "buildkit.dockerfile.v0",
 			      .empty_layer = !layer};
 	history_add(c, h);
 }

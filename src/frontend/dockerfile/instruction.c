@@ -18,7 +18,7 @@ static const char *const upper_names[] = {
 #define UPPER_ROW(NAME, name, form, heredocs) #NAME,
 	INSTRUCTIONS(UPPER_ROW)
 #undef UPPER_ROW
-	NULL};
+		NULL};
 
 const struct keyword *keyword_find(const char *word)
 {
@@ -41,17 +41,28 @@ struct parse {
 	struct lint *lint;
 };
 
-#define FLAG(word, type, member) {word, type, offsetof(struct instruction, member)}
+#define FLAG(word, type, member)                                                                                       \
+	{                                                                                                              \
+		word, type, offsetof(struct instruction, member)                                                       \
+	}
 static const struct builder_flag add_flags[] = {
-	FLAG("chown", FLAG_TEXT, chown), FLAG("chmod", FLAG_TEXT, chmod), FLAG("link", FLAG_BOOL, link),
-	FLAG("keep-git-dir", FLAG_MAYBE, keep_git_dir), FLAG("checksum", FLAG_TEXT, checksum),
-	FLAG("unpack", FLAG_MAYBE, unpack), FLAG("exclude", FLAG_LIST, exclude), {0}};
-static const struct builder_flag copy_flags[] = {
-	FLAG("chown", FLAG_TEXT, chown), FLAG("from", FLAG_TEXT, from), FLAG("chmod", FLAG_TEXT, chmod),
-	FLAG("link", FLAG_BOOL, link), FLAG("exclude", FLAG_LIST, exclude), FLAG("parents", FLAG_BOOL, parents), {0}};
+	FLAG("chown", FLAG_TEXT, chown),       FLAG("chmod", FLAG_TEXT, chmod),
+	FLAG("link", FLAG_BOOL, link),         FLAG("keep-git-dir", FLAG_MAYBE, keep_git_dir),
+	FLAG("checksum", FLAG_TEXT, checksum), FLAG("unpack", FLAG_MAYBE, unpack),
+	FLAG("exclude", FLAG_LIST, exclude),   {0}};
+static const struct builder_flag copy_flags[] = {FLAG("chown", FLAG_TEXT, chown),
+						 FLAG("from", FLAG_TEXT, from),
+						 FLAG("chmod", FLAG_TEXT, chmod),
+						 FLAG("link", FLAG_BOOL, link),
+						 FLAG("exclude", FLAG_LIST, exclude),
+						 FLAG("parents", FLAG_BOOL, parents),
+						 {0}};
 static const struct builder_flag from_flags[] = {FLAG("platform", FLAG_TEXT, platform), {0}};
-static const struct builder_flag run_flags[] = {FLAG("mount", FLAG_LIST, mounts), FLAG("network", FLAG_TEXT, network),
-					FLAG("security", FLAG_TEXT, security), FLAG("device", FLAG_LIST, devices), {0}};
+static const struct builder_flag run_flags[] = {FLAG("mount", FLAG_LIST, mounts),
+						FLAG("network", FLAG_TEXT, network),
+						FLAG("security", FLAG_TEXT, security),
+						FLAG("device", FLAG_LIST, devices),
+						{0}};
 
 static bool read_flags(struct parse *p, const struct builder_flag *rows, GError **error)
 {
@@ -186,10 +197,11 @@ static bool parse_sources(struct parse *p, GError **error)
 static bool parse_transfer(struct parse *p, const struct builder_flag *rows, GError **error)
 {
 	if (p->node->args.n < 2)
-		return error_set(error, ERROR_INVALID_ARGUMENT,
-				 "%s requires at least two arguments, but only one was provided. Destination could not be "
-				 "determined",
-				 keyword_upper(p->i->kind));
+		return error_set(
+			error, ERROR_INVALID_ARGUMENT,
+			"%s requires at least two arguments, but only one was provided. Destination could not be "
+			"determined",
+			keyword_upper(p->i->kind));
 	return read_flags(p, rows, error) && parse_sources(p, error);
 }
 
@@ -220,8 +232,8 @@ static void check_from(struct parse *p)
 	const struct vec *args = &p->node->args, *comments = &p->node->comments;
 	const char *word = p->node->keyword;
 	if (args->n == 3 && strcmp(args->items[2], text_lower(p->a, args->items[2])) != 0)
-		lint_report(p->lint, comments, LINT_STAGE_NAME_CASING, p->node->span, "Stage name '%s' should be lowercase",
-			    vec_at(args, char *, 2));
+		lint_report(p->lint, comments, LINT_STAGE_NAME_CASING, p->node->span,
+			    "Stage name '%s' should be lowercase", vec_at(args, char *, 2));
 	if (args->n < 3)
 		return;
 	bool lower = strcmp(word, text_lower(p->a, word)) == 0;
@@ -242,9 +254,10 @@ static bool parse_from(struct parse *p, GError **error)
 		p->i->stage_name = text_lower(p->a, args->items[2]);
 		if (!is_stage_name(p->i->stage_name)) {
 			g_autofree char *quoted = go_quote(args->items[2]);
-			return error_set(error, ERROR_INVALID_ARGUMENT,
-					 "invalid name for build stage: %s, name can't start with a number or contain symbols",
-					 quoted);
+			return error_set(
+				error, ERROR_INVALID_ARGUMENT,
+				"invalid name for build stage: %s, name can't start with a number or contain symbols",
+				quoted);
 		}
 	} else if (args->n != 1) {
 		return error_set(error, ERROR_INVALID_ARGUMENT, "FROM requires either one or three arguments");
@@ -310,10 +323,13 @@ static const char *const health_names[] = {"interval", "timeout", "start-period"
 struct health_flags {
 	const char *interval[4], *retries;
 };
-#define HEALTH(word, member) {word, FLAG_TEXT, offsetof(struct health_flags, member)}
-static const struct builder_flag health_flags[] = {HEALTH("interval", interval[0]), HEALTH("timeout", interval[1]),
-					   HEALTH("start-period", interval[2]), HEALTH("start-interval", interval[3]),
-					   HEALTH("retries", retries), {0}};
+#define HEALTH(word, member)                                                                                           \
+	{                                                                                                              \
+		word, FLAG_TEXT, offsetof(struct health_flags, member)                                                 \
+	}
+static const struct builder_flag health_flags[] = {
+	HEALTH("interval", interval[0]),       HEALTH("timeout", interval[1]), HEALTH("start-period", interval[2]),
+	HEALTH("start-interval", interval[3]), HEALTH("retries", retries),     {0}};
 
 static bool parse_interval(const char *name, const char *text, int64_t *ret, GError **error)
 {
@@ -335,7 +351,8 @@ static bool parse_retries(const char *text, int *ret, GError **error)
 		return false;
 	if (n > INT32_MAX || n < INT32_MIN) {
 		g_autofree char *quoted = go_quote(text);
-		return error_set(error, ERROR_INVALID_ARGUMENT, "strconv.ParseInt: parsing %s: value out of range", quoted);
+		return error_set(error, ERROR_INVALID_ARGUMENT, "strconv.ParseInt: parsing %s: value out of range",
+				 quoted);
 	}
 	if (n < 0)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "--retries cannot be negative (%d)", (int)n);

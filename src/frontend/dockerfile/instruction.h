@@ -29,31 +29,31 @@ enum line_form {
  * One row an instruction: name, how its line is split, whether here-documents may follow. instruction.c has a
  * parse function for each, convert.h a convert function.
  */
-#define INSTRUCTIONS(X) \
-	X(ADD, add, FORM_JSON_OR_LIST, true) \
-	X(ARG, arg, FORM_QUOTED_WORDS, false) \
-	X(CMD, cmd, FORM_JSON_OR_TEXT, false) \
-	X(COPY, copy, FORM_JSON_OR_LIST, true) \
-	X(ENTRYPOINT, entrypoint, FORM_JSON_OR_TEXT, false) \
-	X(ENV, env, FORM_PAIRS, false) \
-	X(EXPOSE, expose, FORM_LIST, false) \
-	X(FROM, from, FORM_LIST, false) \
-	X(HEALTHCHECK, healthcheck, FORM_HEALTHCHECK, false) \
-	X(LABEL, label, FORM_PAIRS, false) \
-	X(MAINTAINER, maintainer, FORM_TEXT, false) \
-	X(ONBUILD, onbuild, FORM_ONBUILD, false) \
-	X(RUN, run, FORM_JSON_OR_TEXT, true) \
-	X(SHELL, shell, FORM_JSON_OR_TEXT, false) \
-	X(STOPSIGNAL, stopsignal, FORM_TEXT, false) \
-	X(USER, user, FORM_TEXT, false) \
-	X(VOLUME, volume, FORM_JSON_OR_LIST, false) \
+#define INSTRUCTIONS(X)                                                                                                \
+	X(ADD, add, FORM_JSON_OR_LIST, true)                                                                           \
+	X(ARG, arg, FORM_QUOTED_WORDS, false)                                                                          \
+	X(CMD, cmd, FORM_JSON_OR_TEXT, false)                                                                          \
+	X(COPY, copy, FORM_JSON_OR_LIST, true)                                                                         \
+	X(ENTRYPOINT, entrypoint, FORM_JSON_OR_TEXT, false)                                                            \
+	X(ENV, env, FORM_PAIRS, false)                                                                                 \
+	X(EXPOSE, expose, FORM_LIST, false)                                                                            \
+	X(FROM, from, FORM_LIST, false)                                                                                \
+	X(HEALTHCHECK, healthcheck, FORM_HEALTHCHECK, false)                                                           \
+	X(LABEL, label, FORM_PAIRS, false)                                                                             \
+	X(MAINTAINER, maintainer, FORM_TEXT, false)                                                                    \
+	X(ONBUILD, onbuild, FORM_ONBUILD, false)                                                                       \
+	X(RUN, run, FORM_JSON_OR_TEXT, true)                                                                           \
+	X(SHELL, shell, FORM_JSON_OR_TEXT, false)                                                                      \
+	X(STOPSIGNAL, stopsignal, FORM_TEXT, false)                                                                    \
+	X(USER, user, FORM_TEXT, false)                                                                                \
+	X(VOLUME, volume, FORM_JSON_OR_LIST, false)                                                                    \
 	X(WORKDIR, workdir, FORM_TEXT, false)
 
 enum instruction_kind {
 #define INSTRUCTION_KIND(NAME, name, form, heredocs) INSTRUCTION_##NAME,
 	INSTRUCTIONS(INSTRUCTION_KIND)
 #undef INSTRUCTION_KIND
-	INSTRUCTION_COUNT
+		INSTRUCTION_COUNT
 };
 
 /* First and last line, 1-based; {0} is nowhere. */
@@ -75,8 +75,8 @@ struct node {
 	struct vec flags;     /* "--x=y" */
 	struct vec args;
 	bool json;
-	struct vec heredocs; /* of struct heredoc * */
-	struct vec comments; /* directly above it */
+	struct vec heredocs;  /* of struct heredoc * */
+	struct vec comments;  /* directly above it */
 	struct node *trigger; /* of ONBUILD */
 	struct span span;
 };
@@ -110,11 +110,11 @@ struct instruction {
 	const char *code; /* trimmed line */
 	struct span span;
 	struct vec comments;
-	struct vec args;      /* words, sources, ports, volumes, command, or the one text */
-	bool json;            /* the command is in exec form */
-	struct vec pairs;     /* of struct pair *: ENV, LABEL, ARG */
-	struct vec heredocs;  /* RUN: all of the line, COPY and ADD: those that are sources */
-	const char *dest;     /* COPY, ADD */
+	struct vec args;     /* words, sources, ports, volumes, command, or the one text */
+	bool json;           /* the command is in exec form */
+	struct vec pairs;    /* of struct pair *: ENV, LABEL, ARG */
+	struct vec heredocs; /* RUN: all of the line, COPY and ADD: those that are sources */
+	const char *dest;    /* COPY, ADD */
 	const char *from, *chown, *chmod, *checksum, *platform, *network, *security; /* flags, NULL: not given */
 	bool link, parents;
 	int unpack, keep_git_dir; /* -1: not given */

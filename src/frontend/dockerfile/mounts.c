@@ -177,12 +177,12 @@ static const struct {
 	bool (*set)(struct state *s, const struct field *f, GError **error);
 	bool bare; /* may stand without a value */
 } keys[] = {
-	{"type", set_type, false},         {"from", set_from, false},       {"source", set_source, false},
-	{"target", set_target, false},     {"readonly", set_readonly, true}, {"id", set_id, false},
-	{"sharing", set_sharing, false},   {"required", set_required, true}, {"size", set_size, false},
-	{"mode", set_mode, false},         {"uid", set_uid, false},         {"gid", set_gid, false},
-	{"src", set_source, false},        {"dst", set_target, false},      {"destination", set_target, false},
-	{"ro", set_readonly, true},        {"rw", set_readwrite, true},     {"readwrite", set_readwrite, true},
+	{"type", set_type, false},       {"from", set_from, false},        {"source", set_source, false},
+	{"target", set_target, false},   {"readonly", set_readonly, true}, {"id", set_id, false},
+	{"sharing", set_sharing, false}, {"required", set_required, true}, {"size", set_size, false},
+	{"mode", set_mode, false},       {"uid", set_uid, false},          {"gid", set_gid, false},
+	{"src", set_source, false},      {"dst", set_target, false},       {"destination", set_target, false},
+	{"ro", set_readonly, true},      {"rw", set_readwrite, true},      {"readwrite", set_readwrite, true},
 	{"env", set_env, false},
 };
 
@@ -236,7 +236,8 @@ static bool check_mount(const struct run_mount *m, GError **error)
 	if (m->type == RUN_MOUNT_SECRET && !check_secret(m, error))
 		return false;
 	if (m->sharing && m->type != RUN_MOUNT_CACHE)
-		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid cache sharing set for %s mount", type_names[m->type]);
+		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid cache sharing set for %s mount",
+				 type_names[m->type]);
 	return true;
 }
 
@@ -271,8 +272,9 @@ bool mounts_check(arena *a, const struct vec *texts, GError **error)
 			struct field f = field_of(a, fields[i]);
 			const char *dollar = f.value && strcmp(f.key, "from") == 0 ? strchr(f.value, '$') : NULL;
 			if (dollar && dollar[1])
-				return error_set(error, ERROR_INVALID_ARGUMENT,
-						 "'from' doesn't support variable expansion, define alias stage instead");
+				return error_set(
+					error, ERROR_INVALID_ARGUMENT,
+					"'from' doesn't support variable expansion, define alias stage instead");
 		}
 	}
 	return true;

@@ -36,8 +36,8 @@ bool named_context_find(convert *c, const char *name, const struct platform *p, 
 		familiar[strlen(familiar) - strlen(":latest")] = 0;
 	struct platform wanted = p ? *p : c->target;
 	platform_normalize(&wanted);
-	const char *names[] = {
-		arena_printf(c->a, "%s::%s", familiar, arena_take(c->a, platform_format_all(&wanted))), familiar};
+	const char *names[] = {arena_printf(c->a, "%s::%s", familiar, arena_take(c->a, platform_format_all(&wanted))),
+			       familiar};
 	for (size_t i = 0; i < G_N_ELEMENTS(names) && !*ret_value; i++) {
 		*ret_value = options_get(c->o, arena_printf(c->a, "context:%s", names[i]));
 		*ret_name = names[i];
@@ -91,8 +91,11 @@ static bool load_image(struct load *l, GError **error)
 	reference_tag_default(ref);
 	g_autofree char *full = reference_text(ref);
 	struct context_image found;
-	struct bridge_image_request r = {.ref = full, .platform = l->platform, .resolve_mode = l->c->o->resolve_mode,
-					 .log_name = context_label(l, arena_printf(l->c->a, "load metadata for %s", text))};
+	struct bridge_image_request r = {.ref = full,
+					 .platform = l->platform,
+					 .resolve_mode = l->c->o->resolve_mode,
+					 .log_name =
+						 context_label(l, arena_printf(l->c->a, "load metadata for %s", text))};
 	if (!context_resolve_image(l->c->x, &r, &found, error))
 		return false;
 	source(l, arena_printf(l->c->a, "docker-image://%s", found.ref), NULL, context_label(l, text));
@@ -163,9 +166,13 @@ static bool load_layout(struct load *l, GError **error)
 	ref->digest = g_strdup(digest);
 	const char *full = arena_take(l->c->a, reference_text(ref)), *session = context_session(l->c->x, "");
 	struct context_image found;
-	struct bridge_image_request r = {.ref = full, .platform = l->platform, .oci_layout = true, .session_id = session,
+	struct bridge_image_request r = {.ref = full,
+					 .platform = l->platform,
+					 .oci_layout = true,
+					 .session_id = session,
 					 .store_id = store,
-					 .log_name = context_label(l, arena_printf(l->c->a, "load metadata for %s", full))};
+					 .log_name =
+						 context_label(l, arena_printf(l->c->a, "load metadata for %s", full))};
 	if (!context_resolve_image(l->c->x, &r, &found, error))
 		return false;
 	const char *attrs[] = {"oci.session", session, "oci.store", store, NULL};
@@ -177,9 +184,15 @@ static bool read_local_ignore(struct load *l, const char *local, GError **error)
 {
 	convert *c = l->c;
 	const char *const files[] = {".dockerignore", NULL};
-	const char *attrs[] = {"local.session", context_session(c->x, local), "local.followpaths",
-			       context_json_list(c->a, files), "local.sharedkeyhint",
-			       arena_printf(c->a, "context:%s-.dockerignore", l->name), "local.differ", "none", NULL};
+	const char *attrs[] = {"local.session",
+			       context_session(c->x, local),
+			       "local.followpaths",
+			       context_json_list(c->a, files),
+			       "local.sharedkeyhint",
+			       arena_printf(c->a, "context:%s-.dockerignore", l->name),
+			       "local.differ",
+			       "none",
+			       NULL};
 	struct llb_meta meta = LLB_META_INIT;
 	meta.custom_name = context_label(l, "load .dockerignore");
 	g_autoptr(llb_graph) g = llb_graph_new();

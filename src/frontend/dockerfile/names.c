@@ -13,7 +13,8 @@ static bool platform_of_env(const struct env *env, struct platform *ret)
 		const char *name;
 		char *member;
 		size_t size;
-	} rows[] = {{"TARGETOS", ret->os, sizeof ret->os}, {"TARGETARCH", ret->architecture, sizeof ret->architecture},
+	} rows[] = {{"TARGETOS", ret->os, sizeof ret->os},
+		    {"TARGETARCH", ret->architecture, sizeof ret->architecture},
 		    {"TARGETVARIANT", ret->variant, sizeof ret->variant}};
 	bool set = false;
 	*ret = (struct platform){0};

@@ -146,8 +146,9 @@ static bool read_hosts(arena *a, struct options *o, GError **error)
 
 static bool is_ulimit(const char *name)
 {
-	static const char *const names[] = {"core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice",
-					    "nofile", "nproc", "rss", "rtprio", "rttime", "sigpending", "stack", NULL};
+	static const char *const names[] = {"core",     "cpu",        "data",   "fsize", "locks", "memlock",
+					    "msgqueue", "nice",       "nofile", "nproc", "rss",   "rtprio",
+					    "rttime",   "sigpending", "stack",  NULL};
 	return g_strv_contains(names, name);
 }
 
@@ -155,11 +156,13 @@ static bool check_ulimit(int64_t soft, int64_t hard, GError **error)
 {
 	if (hard != -1 && soft == -1)
 		return error_set(error, ERROR_INVALID_ARGUMENT,
-				 "ulimit soft limit must be less than or equal to hard limit: soft: -1 (unlimited), hard: %" PRId64,
+				 "ulimit soft limit must be less than or equal to hard limit: soft: -1 (unlimited), "
+				 "hard: %" PRId64,
 				 hard);
 	if (hard != -1 && soft > hard)
 		return error_set(error, ERROR_INVALID_ARGUMENT,
-				 "ulimit soft limit must be less than or equal to hard limit: %" PRId64 " > %" PRId64, soft, hard);
+				 "ulimit soft limit must be less than or equal to hard limit: %" PRId64 " > %" PRId64,
+				 soft, hard);
 	return true;
 }
 
@@ -177,7 +180,8 @@ static bool add_ulimit(arena *a, struct options *o, const char *field, GError **
 	size_t n = MAX(g_strv_length(values), 1);
 	if (n > 2)
 		return error_set(error, ERROR_INVALID_ARGUMENT,
-				 "too many limit value arguments - %s, can only have up to two, `soft[:hard]`", equals + 1);
+				 "too many limit value arguments - %s, can only have up to two, `soft[:hard]`",
+				 equals + 1);
 	if (n == 2 && !int_parse(values[1], 10, &u->hard, error))
 		return false;
 	if (!int_parse(values[0] ? values[0] : "", 10, &u->soft, error))
@@ -223,7 +227,8 @@ static bool cpu_element(const char *text, GError **error)
 	if (!cpu_number(low, &first) || !cpu_number(dash ? dash + 1 : low, &last) || last < first)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid cpuset %s %s", what, quoted);
 	if (last > LIMIT_CPU_INDEX)
-		return error_set(error, ERROR_INVALID_ARGUMENT, "cpuset %s %s exceeds maximum %lld", what, quoted, LIMIT_CPU_INDEX);
+		return error_set(error, ERROR_INVALID_ARGUMENT, "cpuset %s %s exceeds maximum %lld", what, quoted,
+				 LIMIT_CPU_INDEX);
 	return true;
 }
 
@@ -351,7 +356,8 @@ static void add_import(arena *a, struct options *o, const char *type, const json
 		entry->attrs[0]->value = arena_strdup(a, ref);
 		entry->n_attrs = 1;
 	} else {
-		json_object_foreach((json_t *)attrs, key, value) {
+		json_object_foreach((json_t *)attrs, key, value)
+		{
 			entry->attrs[entry->n_attrs]->key = arena_strdup(a, key);
 			entry->attrs[entry->n_attrs++]->value =
 				arena_strdup(a, json_is_string(value) ? json_string_value(value) : "");
@@ -364,7 +370,8 @@ static bool read_cache_imports(arena *a, struct options *o, GError **error)
 {
 	const char *text = get(o, "cache-imports");
 	if (*text) {
-		g_autoptr(json_t) list = json_read(text, strlen(text), (size_t)LIMIT_CACHE_CONFIG_BYTES, "cache-imports", error);
+		g_autoptr(json_t) list =
+			json_read(text, strlen(text), (size_t)LIMIT_CACHE_CONFIG_BYTES, "cache-imports", error);
 		if (!json_is_array(list)) {
 			g_autofree char *quoted = go_quote(text);
 			if (list)
@@ -396,7 +403,8 @@ static bool read_sbom(arena *a, struct options *o, const char *value, GError **e
 		return false;
 	for (size_t i = 0; fields[i]; i++)
 		if (strcmp(fields[i], "generator") == 0 || g_str_has_prefix(fields[i], "generator="))
-			o->sbom = arena_strdup(a, fields[i] + strcspn(fields[i], "=") + (strchr(fields[i], '=') ? 1 : 0));
+			o->sbom =
+				arena_strdup(a, fields[i] + strcspn(fields[i], "=") + (strchr(fields[i], '=') ? 1 : 0));
 	return *o->sbom || error_set(error, ERROR_INVALID_ARGUMENT, "sbom scanner cannot be empty");
 }
 
@@ -464,13 +472,14 @@ static bool refuse_removed(arena *a, struct options *o, GError **error)
 	return true;
 }
 
-bool options_read(arena *a, GHashTable *table, const struct platform *platforms, size_t n_platforms, struct options *ret,
-		  GError **error)
+bool options_read(arena *a, GHashTable *table, const struct platform *platforms, size_t n_platforms,
+		  struct options *ret, GError **error)
 {
 	/* In the order in which upstream finds fault. */
-	static bool (*const readers[])(arena *a, struct options *o, GError **error) = {
-		read_resolve_mode, read_hosts, read_shm_size, read_ulimits, read_resources, read_network, read_no_cache,
-		read_multi_platform, read_cache_imports, read_attestations, read_texts,
+	static bool (*const readers[])(arena * a, struct options * o, GError * *error) = {
+		read_resolve_mode,  read_hosts,        read_shm_size, read_ulimits,
+		read_resources,     read_network,      read_no_cache, read_multi_platform,
+		read_cache_imports, read_attestations, read_texts,
 	};
 	*ret = (struct options){.all = table};
 	if (!refuse_removed(a, ret, error) || !read_platforms(a, ret, platforms, n_platforms, error))

@@ -13,27 +13,27 @@
 #include "gateway.pb-c.h"
 
 struct options {
-	GHashTable *all;             /* borrowed: char * to char * */
-	const char *target;          /* "" */
-	const char *resolve_mode;    /* "default", "pull", "local" */
-	struct vec platforms;        /* of struct platform *: requested, normalised */
+	GHashTable *all;          /* borrowed: char * to char * */
+	const char *target;       /* "" */
+	const char *resolve_mode; /* "default", "pull", "local" */
+	struct vec platforms;     /* of struct platform *: requested, normalised */
 	struct platform build_platform;
 	bool multi_platform;
 	const char *hostname, *cgroup_parent, *cache_namespace; /* "" */
-	struct vec hosts;            /* of Pb__HostIP * */
-	struct vec ulimits;          /* of Pb__Ulimit * */
-	Pb__LinuxResources *resources; /* NULL */
+	struct vec hosts;                                       /* of Pb__HostIP * */
+	struct vec ulimits;                                     /* of Pb__Ulimit * */
+	Pb__LinuxResources *resources;                          /* NULL */
 	int64_t shm_size;
 	Pb__NetMode network;
-	bool no_cache;               /* all stages */
+	bool no_cache; /* all stages */
 	struct vec no_cache_stages;
-	struct vec labels;           /* of struct pair * */
-	struct vec cache_imports;    /* of Gateway__CacheOptionsEntry * */
-	const char *check;           /* build-arg:BUILDKIT_DOCKERFILE_CHECK, NULL */
-	const char *sbom; /* image of the generator; NULL: none is asked for */
+	struct vec labels;        /* of struct pair * */
+	struct vec cache_imports; /* of Gateway__CacheOptionsEntry * */
+	const char *check;        /* build-arg:BUILDKIT_DOCKERFILE_CHECK, NULL */
+	const char *sbom;         /* image of the generator; NULL: none is asked for */
 };
-bool options_read(arena *a, GHashTable *table, const struct platform *platforms, size_t n_platforms, struct options *ret,
-		  GError **error);
+bool options_read(arena *a, GHashTable *table, const struct platform *platforms, size_t n_platforms,
+		  struct options *ret, GError **error);
 const char *options_get(const struct options *o, const char *key); /* NULL: not given */
 /* build-arg:NAME options, a new table of borrowed strings. */
 GHashTable *options_build_args(const struct options *o);

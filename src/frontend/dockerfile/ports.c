@@ -92,8 +92,8 @@ bool ports_parse(arena *a, const char *raw, struct ports *ret, GError **error)
 	if (*host && !parse_range(host, &host_first, &host_last))
 		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid hostPort: %s", host);
 	if (*host && last - first != host_last - host_first && last != first)
-		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid ranges specified for container and host Ports: %s and %s",
-				 port, host);
+		return error_set(error, ERROR_INVALID_ARGUMENT,
+				 "invalid ranges specified for container and host Ports: %s and %s", port, host);
 	for (unsigned p = first; p <= last; p++)
 		arena_push(a, &ret->list, arena_printf(a, "%u/%s", p, lower));
 	return true;

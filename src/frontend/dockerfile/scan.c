@@ -148,7 +148,8 @@ static bool add_node(struct scanner *s, int first, GError **error)
 	node->span = (struct span){first, s->r.line};
 	arena_push(s->a, &s->ret->nodes, node);
 	if (s->ret->nodes.n > (size_t)LIMIT_INSTRUCTIONS)
-		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "Dockerfile with more than %lld instructions", LIMIT_INSTRUCTIONS);
+		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "Dockerfile with more than %lld instructions",
+				 LIMIT_INSTRUCTIONS);
 	return true;
 }
 
@@ -204,10 +205,12 @@ bool scan_file(arena *a, const char *bytes, size_t n, struct scan *ret, struct s
 	*ret = (struct scan){0};
 	*ret_where = (struct span){0};
 	if (n > (size_t)LIMIT_DOCKERFILE_BYTES)
-		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "Dockerfile larger than %lld bytes", LIMIT_DOCKERFILE_BYTES);
+		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "Dockerfile larger than %lld bytes",
+				 LIMIT_DOCKERFILE_BYTES);
 	const char *nul = n ? memchr(bytes, 0, n) : NULL;
 	if (nul)
-		return error_set(error, ERROR_INVALID_ARGUMENT, "Dockerfile has a NUL byte at offset %zu", (size_t)(nul - bytes));
+		return error_set(error, ERROR_INVALID_ARGUMENT, "Dockerfile has a NUL byte at offset %zu",
+				 (size_t)(nul - bytes));
 	struct scanner s = {.a = a, .ret = ret, .where = ret_where};
 	s.r = (struct reader){.p = bytes, .end = bytes + n};
 	s.directives = (struct directive_reader){.comment = "#", .escape = '\\'};

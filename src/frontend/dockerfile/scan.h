@@ -23,7 +23,7 @@ bool scan_file(arena *a, const char *bytes, size_t n, struct scan *ret, struct s
  * comments at the very top; for "syntax" also "//" comments and a file that is one JSON object.
  */
 struct directive {
-	const char *word;  /* up to the first space */
+	const char *word; /* up to the first space */
 	const char *value;
 	struct span span;
 };

@@ -48,7 +48,8 @@ static bool directive_split(arena *a, const char *p, const char *end, const char
 static bool directive_escape(struct directive_reader *d, const char *value, GError **error)
 {
 	if (strcmp(value, "\\") != 0 && strcmp(value, "`") != 0)
-		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid escape token '%s' does not match ` or \\", value);
+		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid escape token '%s' does not match ` or \\",
+				 value);
 	d->escape = value[0];
 	return true;
 }
@@ -144,7 +145,8 @@ static void split_quoted(arena *a, const char *text, char escape, struct vec *re
 		arena_push(a, ret, arena_strndup(a, word->str, word->len));
 }
 
-static void add_pair(arena *a, struct vec *ret, const char *key, size_t key_len, const char *value, const char *delimiter)
+static void add_pair(arena *a, struct vec *ret, const char *key, size_t key_len, const char *value,
+		     const char *delimiter)
 {
 	arena_push(a, ret, arena_strndup(a, key, key_len));
 	arena_push(a, ret, arena_strdup(a, value));
@@ -199,8 +201,8 @@ static const char *copy_escape(const char *p, const char *end, GString *out)
 		g_string_append_len(out, p, (gssize)n);
 		return p + n;
 	}
-	if (high < 0xdc00 && end - p >= 12 && p[6] == '\\' && p[7] == 'u' && is_hex4(p + 8, end, &low) && low >= 0xdc00 &&
-	    low <= 0xdfff) {
+	if (high < 0xdc00 && end - p >= 12 && p[6] == '\\' && p[7] == 'u' && is_hex4(p + 8, end, &low) &&
+	    low >= 0xdc00 && low <= 0xdfff) {
 		g_string_append_len(out, p, 12);
 		return p + 12;
 	}

@@ -15,7 +15,7 @@ struct directive_reader {
 	const char *comment; /* "#" or "//" */
 	char escape;
 	bool done;
-	unsigned seen; /* bits of the keys */
+	unsigned seen;           /* bits of the keys */
 	const char *key, *value; /* of the last one */
 };
 /* ret_directive may be NULL. Fails on a key given twice and on a bad escape character. */

@@ -5,11 +5,11 @@
 #include <string.h>
 
 /* id, version, description, whether "describe" tells of it, its option, function */
-#define SUBREQUESTS(X) \
-	X("frontend.outline", "1.0.0", "List all parameters current build target supports", true, subrequest_outline) \
-	X("frontend.targets", "1.0.0", "List all targets current build supports", true, subrequest_targets) \
-	X("frontend.subrequests.describe", "1.0.0", "List available subrequest types", true, subrequest_describe) \
-	X("frontend.lint", "1.0.0", "Lint a Dockerfile", false, subrequest_lint) \
+#define SUBREQUESTS(X)                                                                                                 \
+	X("frontend.outline", "1.0.0", "List all parameters current build target supports", true, subrequest_outline)  \
+	X("frontend.targets", "1.0.0", "List all targets current build supports", true, subrequest_targets)            \
+	X("frontend.subrequests.describe", "1.0.0", "List available subrequest types", true, subrequest_describe)      \
+	X("frontend.lint", "1.0.0", "Lint a Dockerfile", false, subrequest_lint)                                       \
 	X("frontend.convertllb", "0.1.0", "Convert Dockerfile to LLB", false, subrequest_convertllb)
 
 static const struct {

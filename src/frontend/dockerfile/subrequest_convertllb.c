@@ -39,7 +39,8 @@ static GArray *read_ops(const Pb__Definition *d, GError **error)
 
 static int by_key(const void *a, const void *b)
 {
-	return strcmp((*(Pb__Definition__MetadataEntry *const *)a)->key, (*(Pb__Definition__MetadataEntry *const *)b)->key);
+	return strcmp((*(Pb__Definition__MetadataEntry *const *)a)->key,
+		      (*(Pb__Definition__MetadataEntry *const *)b)->key);
 }
 
 static void write_metadata(json_writer *w, const Pb__Definition *d)

@@ -144,7 +144,8 @@ static void print_lines(GString *out, const struct source_file *file, struct spa
 	}
 	g_string_append_printf(out, "%s:%d\n--------------------\n", file->name, span.first);
 	for (int i = first; i <= last; i++)
-		g_string_append_printf(out, " %3d | %s %s\n", i, i >= span.first && i <= span.last ? ">>>" : "   ", lines[i - 1]);
+		g_string_append_printf(out, " %3d | %s %s\n", i, i >= span.first && i <= span.last ? ">>>" : "   ",
+				       lines[i - 1]);
 	g_string_append(out, "--------------------\n");
 }
 
@@ -155,7 +156,8 @@ static char *lint_text(struct collector *l, const struct source_file *file)
 	for (size_t i = 0; i < l->findings.n; i++) {
 		const struct lint_finding *f = l->findings.items[i];
 		g_autofree char *url = lint_rule_url(f->rule);
-		g_string_append_printf(out, "\nWARNING: %s%s%s\n%s\n", lint_rule_name(f->rule), *url ? " - " : "", url, f->message);
+		g_string_append_printf(out, "\nWARNING: %s%s%s\n%s\n", lint_rule_name(f->rule), *url ? " - " : "", url,
+				       f->message);
 		print_lines(out, file, f->span);
 	}
 	return g_string_free(out, FALSE);

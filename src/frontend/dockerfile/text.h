@@ -21,7 +21,7 @@ char *text_trim(arena *a, const char *text);
 char *text_path_clean(arena *a, const char *path);
 char *text_path_rooted(arena *a, const char *path);
 const char *text_path_base(arena *a, const char *path); /* path.Base */
-const char *text_upper(arena *a, const char *text); /* ASCII and Unicode upper case */
+const char *text_upper(arena *a, const char *text);     /* ASCII and Unicode upper case */
 const char *text_lower(arena *a, const char *text);
 /* The text itself, or a copy with U+FFFD for each byte that is not UTF-8. */
 const char *text_valid(arena *a, const char *text);

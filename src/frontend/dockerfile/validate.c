@@ -86,7 +86,8 @@ void validate_default_args(convert *c)
 		g_autoptr(reference) ref = reference_parse_normalized(r.text, NULL);
 		if (!ref)
 			lint_report(&c->lint, NULL, LINT_INVALID_DEFAULT_ARG_IN_FROM, s->span,
-				    "Default value for ARG %s results in empty or invalid base image name", s->base_name);
+				    "Default value for ARG %s results in empty or invalid base image name",
+				    s->base_name);
 	}
 }
 
@@ -102,8 +103,8 @@ static bool has_word(const char *key, const char *const *words)
 
 void validate_secret_key(convert *c, const struct instruction *i, const char *instruction, const char *key)
 {
-	static const char *const secret[] = {"apikey", "auth", "credential", "credentials", "key", "password", "pword",
-					     "passwd", "secret", "token", NULL};
+	static const char *const secret[] = {"apikey", "auth",   "credential", "credentials", "key", "password",
+					     "pword",  "passwd", "secret",     "token",       NULL};
 	static const char *const harmless[] = {"public", "file", "version", NULL};
 	if (!c->lint.sink || !has_word(key, secret) || has_word(key, harmless))
 		return;
@@ -116,7 +117,8 @@ void validate_once(convert *c, const struct instruction *i, struct once *once)
 {
 	if (once->set)
 		lint_report(&c->lint, &i->comments, LINT_MULTIPLE_INSTRUCTIONS_DISALLOWED, once->span,
-			    "Multiple %s instructions should not be used in the same stage because only the last one will be used",
+			    "Multiple %s instructions should not be used in the same stage because only the last one "
+			    "will be used",
 			    i->name);
 	*once = (struct once){true, i->span};
 }
@@ -148,8 +150,8 @@ void validate_from(convert *c, const struct stage *s, const struct vec *unmatche
 			continue;
 		g_autofree char *match = suggest_find(name, known, true);
 		lint_report(&c->lint, &s->from->comments, LINT_UNDEFINED_ARG_IN_FROM, s->span,
-			    "FROM argument '%s' is not declared%s%s%s", name, match ? " (did you mean " : "", match ? match : "",
-			    match ? "?)" : "");
+			    "FROM argument '%s' is not declared%s%s%s", name, match ? " (did you mean " : "",
+			    match ? match : "", match ? "?)" : "");
 	}
 }
 
@@ -181,8 +183,8 @@ void validate_base_platform(convert *c, const struct stage *s, const struct plat
 	platform_normalize(&have);
 	g_autofree char *wanted = platform_format_all(&want), *got = platform_format_all(&have);
 	lint_report(&c->lint, NULL, LINT_INVALID_BASE_IMAGE_PLATFORM, s->span,
-		    "Base image %s was pulled with platform \"%s\", expected \"%s\" for current build", s->original_base, got,
-		    wanted);
+		    "Base image %s was pulled with platform \"%s\", expected \"%s\" for current build",
+		    s->original_base, got, wanted);
 }
 
 /* "." and "/" are only ignored when a pattern takes all. */

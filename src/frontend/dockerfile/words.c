@@ -12,11 +12,11 @@ struct frame {
 	enum frame_kind kind;
 	bool raw_escapes;
 	GString *out;
-	char *name;           /* of the variable, in the arena */
-	char *modifier;       /* as written: ":-" */
-	gunichar operation;   /* '-', '+', '?', '#', '%', or what else was there */
+	char *name;         /* of the variable, in the arena */
+	char *modifier;     /* as written: ":-" */
+	gunichar operation; /* '-', '+', '?', '#', '%', or what else was there */
 	bool null_is_unset;
-	bool all;             /* // */
+	bool all; /* // */
 	char *pattern;
 };
 struct lexer {
@@ -26,7 +26,7 @@ struct lexer {
 	struct words_result *ret;
 	const char *p, *end;
 	struct frame frames[FRAMES];
-	size_t depth; /* frames in use, at least 1 */
+	size_t depth;  /* frames in use, at least 1 */
 	GString *part; /* of the word being collected */
 	bool in_word;
 	bool split; /* anything seen that can make several words */
@@ -100,7 +100,8 @@ static bool deliver(struct lexer *x, const char *text, size_t n, bool quoted, GE
 	if (!spend(x, n, error))
 		return false;
 	if (f->out->len + n > (size_t)LIMIT_WORD_BYTES)
-		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "expanded word larger than %lld bytes", LIMIT_WORD_BYTES);
+		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "expanded word larger than %lld bytes",
+				 LIMIT_WORD_BYTES);
 	g_string_append_len(f->out, text, (gssize)n);
 	if (f->kind != TOP)
 		return true;
@@ -270,8 +271,8 @@ static bool close_word(struct lexer *x, struct frame *f, const char *word, GErro
 	case '%': {
 		bool greedy = word[0] == (char)f->operation;
 		char *trimmed;
-		return words_trim(x->a, word + greedy, value ? value : "", f->operation == '%', greedy, x->w->work, &trimmed,
-				  error) &&
+		return words_trim(x->a, word + greedy, value ? value : "", f->operation == '%', greedy, x->w->work,
+				  &trimmed, error) &&
 		       deliver_text(x, trimmed, error);
 	}
 	default:
@@ -458,7 +459,8 @@ static bool is_plain(const struct words *w, const char *word, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		unsigned char c = (unsigned char)word[i];
-		if (c >= 0x80 || c <= ' ' || c == '$' || c == '\'' || c == '"' || c == '<' || c == (unsigned char)w->escape)
+		if (c >= 0x80 || c <= ' ' || c == '$' || c == '\'' || c == '"' || c == '<' ||
+		    c == (unsigned char)w->escape)
 			return false;
 	}
 	return n > 0;

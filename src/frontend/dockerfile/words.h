@@ -23,7 +23,7 @@ extern const struct words_env words_env_empty;
 
 struct words {
 	char escape;
-	bool keep_quotes;  /* quotes work and stay (names for display) */
+	bool keep_quotes; /* quotes work and stay (names for display) */
 	bool keep_escapes;
 	bool plain_quotes; /* quotes are ordinary characters (heredoc bodies) */
 	bool keep_unset;   /* $unset stays as it is written */

@@ -239,7 +239,8 @@ bool words_replace(arena *a, const char *pattern, const char *value, const char 
 		if (!all)
 			break;
 		if (out->len > (size_t)LIMIT_WORD_BYTES || (work && (*work -= (int64_t)strlen(replacement) + 1) < 0))
-			return error_set(error, ERROR_RESOURCE_EXHAUSTED, "expanded word larger than %lld bytes", LIMIT_WORD_BYTES);
+			return error_set(error, ERROR_RESOURCE_EXHAUSTED, "expanded word larger than %lld bytes",
+					 LIMIT_WORD_BYTES);
 	}
 	g_string_append(out, text_of(a, p.runes + done, p.len - done));
 	*ret = arena_strndup(a, out->str, out->len);

@@ -23,8 +23,9 @@ struct gateway_info {
 	void *data;
 };
 
-gateway *gateway_new(bridge *b /* borrowed until close */, GHashTable *inputs /* char * to Pb__Definition *, may be NULL */,
-		     const struct gateway_info *info, const struct work *work /* copied; members outlive the gateway */);
+gateway *gateway_new(bridge *b /* borrowed until close */,
+		     GHashTable *inputs /* char * to Pb__Definition *, may be NULL */, const struct gateway_info *info,
+		     const struct work *work /* copied; members outlive the gateway */);
 gateway *gateway_ref(gateway *g);
 void gateway_unref(gateway *g);
 /* Blocks until Return. The result is owned by the caller. Errors: what was returned, or the cancel's. */

@@ -6,18 +6,18 @@
 
 struct gateway {
 	gint refs;
-	bridge *bridge;          /* borrowed until closed */
-	GHashTable *inputs;      /* borrowed */
+	bridge *bridge;     /* borrowed until closed */
+	GHashTable *inputs; /* borrowed */
 	struct gateway_info info;
 	struct work work;
 	GMutex mu;
 	GCond changed;
 	bool closed;
 	bool returned;
-	guint calls;             /* running, keep the bridge in use */
-	GHashTable *handed_out;  /* char * id to bridge_ref * (owned, NULL allowed) */
-	build_result *result;    /* owned, once returned */
-	GError *error;           /* owned, once returned */
+	guint calls;            /* running, keep the bridge in use */
+	GHashTable *handed_out; /* char * id to bridge_ref * (owned, NULL allowed) */
+	build_result *result;   /* owned, once returned */
+	GError *error;          /* owned, once returned */
 };
 
 /* A fresh id for a ref; takes it. "" for scratch. The text belongs to the gateway. */

@@ -158,7 +158,8 @@ static void platform_from_wire(const Pb__Platform *wire, struct platform *ret)
 	platform_normalize(ret);
 }
 
-static ProtobufCMessage *handle_resolve_image_config(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
+static ProtobufCMessage *handle_resolve_image_config(rpc_call *call, const ProtobufCMessage *request, void *data,
+						     GError **error)
 {
 	const Gateway__ResolveImageConfigRequest *m = (const void *)request;
 	scoped_visit v = {0};
@@ -181,7 +182,8 @@ static ProtobufCMessage *handle_resolve_image_config(rpc_call *call, const Proto
 	struct bridge_image found = {0};
 	if (!v.g->bridge->class->resolve_image(v.g->bridge, &image, &v.work, &found, error))
 		return NULL;
-	Gateway__ResolveImageConfigResponse *reply = (void *)empty_reply(&gateway__resolve_image_config_response__descriptor);
+	Gateway__ResolveImageConfigResponse *reply =
+		(void *)empty_reply(&gateway__resolve_image_config_response__descriptor);
 	reply->digest = g_strdup(found.digest.text);
 	reply->ref = found.ref;
 	gsize n = 0;
@@ -192,7 +194,8 @@ static ProtobufCMessage *handle_resolve_image_config(rpc_call *call, const Proto
 	return &reply->base;
 }
 
-static ProtobufCMessage *handle_resolve_source_meta(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
+static ProtobufCMessage *handle_resolve_source_meta(rpc_call *call, const ProtobufCMessage *request, void *data,
+						    GError **error)
 {
 	const Gateway__ResolveSourceMetaRequest *m = (const void *)request;
 	scoped_visit v = {0};
@@ -223,8 +226,9 @@ static ProtobufCMessage *handle_read_file(rpc_call *call, const ProtobufCMessage
 	bridge_ref *ref;
 	if (!visit_begin(&v, call, data, error) || !find_readable(&v, m->ref, &ref, error))
 		return NULL;
-	g_autoptr(GBytes) bytes = v.g->bridge->class->read_file(v.g->bridge, ref, m->filepath, m->range ? m->range->offset : 0,
-								m->range ? m->range->length : 0, &v.work, error);
+	g_autoptr(GBytes) bytes =
+		v.g->bridge->class->read_file(v.g->bridge, ref, m->filepath, m->range ? m->range->offset : 0,
+					      m->range ? m->range->length : 0, &v.work, error);
 	if (!bytes)
 		return NULL;
 	Gateway__ReadFileResponse *reply = (void *)empty_reply(&gateway__read_file_response__descriptor);
@@ -242,7 +246,8 @@ static ProtobufCMessage *handle_read_dir(rpc_call *call, const ProtobufCMessage 
 	bridge_ref *ref;
 	if (!visit_begin(&v, call, data, error) || !find_readable(&v, m->ref, &ref, error))
 		return NULL;
-	return (ProtobufCMessage *)v.g->bridge->class->read_dir(v.g->bridge, ref, m->dirpath, m->includepattern, &v.work, error);
+	return (ProtobufCMessage *)v.g->bridge->class->read_dir(v.g->bridge, ref, m->dirpath, m->includepattern,
+								&v.work, error);
 }
 
 static ProtobufCMessage *handle_stat_file(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
@@ -330,20 +335,24 @@ static ProtobufCMessage *handle_return(rpc_call *call, const ProtobufCMessage *r
 
 static ProtobufCMessage *handle_later(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
 {
-	error_set(error, ERROR_UNIMPLEMENTED, "containers of frontends are not supported yet (%s)", rpc_call_path(call));
+	error_set(error, ERROR_UNIMPLEMENTED, "containers of frontends are not supported yet (%s)",
+		  rpc_call_path(call));
 	return NULL;
 }
 
 static bool handle_later_stream(rpc_call *call, void *data, GError **error)
 {
-	return error_set(error, ERROR_UNIMPLEMENTED, "containers of frontends are not supported yet (%s)", rpc_call_path(call));
+	return error_set(error, ERROR_UNIMPLEMENTED, "containers of frontends are not supported yet (%s)",
+			 rpc_call_path(call));
 }
 
 static const struct rpc_method methods[] = {
 	{SERVICE "Ping", &gateway__ping_request__descriptor, handle_ping, NULL},
 	{SERVICE "Solve", &gateway__solve_request__descriptor, handle_solve, NULL},
-	{SERVICE "ResolveImageConfig", &gateway__resolve_image_config_request__descriptor, handle_resolve_image_config, NULL},
-	{SERVICE "ResolveSourceMeta", &gateway__resolve_source_meta_request__descriptor, handle_resolve_source_meta, NULL},
+	{SERVICE "ResolveImageConfig", &gateway__resolve_image_config_request__descriptor, handle_resolve_image_config,
+	 NULL},
+	{SERVICE "ResolveSourceMeta", &gateway__resolve_source_meta_request__descriptor, handle_resolve_source_meta,
+	 NULL},
 	{SERVICE "ReadFile", &gateway__read_file_request__descriptor, handle_read_file, NULL},
 	{SERVICE "ReadDir", &gateway__read_dir_request__descriptor, handle_read_dir, NULL},
 	{SERVICE "StatFile", &gateway__stat_file_request__descriptor, handle_stat_file, NULL},

@@ -136,7 +136,8 @@ static bool refs_from_wire(gateway *g, const Gateway__Result *wire, build_result
 	case GATEWAY__RESULT__RESULT_REFS_DEPRECATED:
 		build_result_make_map(r);
 		for (size_t i = 0; ok && i < wire->refsdeprecated->n_refs; i++)
-			ok = map_add(g, r, wire->refsdeprecated->refs[i]->key, wire->refsdeprecated->refs[i]->value, error);
+			ok = map_add(g, r, wire->refsdeprecated->refs[i]->key, wire->refsdeprecated->refs[i]->value,
+				     error);
 		return ok;
 	case GATEWAY__RESULT__RESULT__NOT_SET:
 	case _GATEWAY__RESULT__RESULT__CASE_IS_INT_SIZE:

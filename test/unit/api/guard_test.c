@@ -68,8 +68,21 @@ static const ProtobufCFieldDescriptor loop_fields[] = {
 static const unsigned loop_indices[] = {0};
 static const ProtobufCIntRange loop_ranges[] = {{1, 0}, {0, 1}};
 static const ProtobufCMessageDescriptor loop_descriptor = {
-	PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC, "loop", "Loop", "Loop", "", sizeof(ProtobufCMessage) + 8, 1, loop_fields,
-	loop_indices, 1, loop_ranges, NULL, NULL, NULL, NULL,
+	PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+	"loop",
+	"Loop",
+	"Loop",
+	"",
+	sizeof(ProtobufCMessage) + 8,
+	1,
+	loop_fields,
+	loop_indices,
+	1,
+	loop_ranges,
+	NULL,
+	NULL,
+	NULL,
+	NULL,
 };
 
 static GBytes *nest(size_t levels)
@@ -130,8 +143,11 @@ static void test_unknown_bytes(void)
 static void test_all_descriptors_take_nothing(void)
 {
 	static const ProtobufCMessageDescriptor *const all[] = {
-		&control__solve_request__descriptor, &control__status_response__descriptor, &pb__definition__descriptor,
-		&pb__op__descriptor, &health__health_list_response__descriptor,
+		&control__solve_request__descriptor,
+		&control__status_response__descriptor,
+		&pb__definition__descriptor,
+		&pb__op__descriptor,
+		&health__health_list_response__descriptor,
 	};
 	for (size_t i = 0; i < G_N_ELEMENTS(all); i++) {
 		void *m = guard_unpack(all[i], NULL, 0, NULL);

@@ -16,10 +16,14 @@ static void test_known_answers(void)
 static void test_grammar(void)
 {
 	static const char *const bad[] = {
-		"", "sha256:", "sha256:zz", "md5:d41d8cd98f00b204e9800998ecf8427e",
+		"",
+		"sha256:",
+		"sha256:zz",
+		"md5:d41d8cd98f00b204e9800998ecf8427e",
 		"sha256:E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855",
 		"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b8550",
-		"sha512:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "../../etc/passwd",
+		"sha512:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+		"../../etc/passwd",
 	};
 	for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
 		struct digest d;

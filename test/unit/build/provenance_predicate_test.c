@@ -105,7 +105,7 @@ static void test_min_v1(void)
 		"\"invocationId\":\"i\","
 		"\"startedOn\":\"2020-09-13T12:26:40Z\",\"finishedOn\":\"2020-09-13T12:26:40.000000001Z\",\"buildkit_"
 		"metadata\":{" VCS "},\"buildkit_hermetic\":true,\"buildkit_completeness\":{\"request\":false,"
-				   "\"resolvedDependencies\":true}}}}");
+		"\"resolvedDependencies\":true}}}}");
 }
 
 /* A step of a definition, told with what it needs of a client but not with whose client that was. */

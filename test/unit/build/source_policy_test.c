@@ -7,9 +7,17 @@
 #define ALPINE "docker-image://docker.io/library/alpine:latest"
 #define DEBIAN "docker-image://docker.io/library/debian:12"
 
-enum { ALLOW = POLICY__POLICY_ACTION__ALLOW, DENY = POLICY__POLICY_ACTION__DENY, CONVERT = POLICY__POLICY_ACTION__CONVERT };
+enum {
+	ALLOW = POLICY__POLICY_ACTION__ALLOW,
+	DENY = POLICY__POLICY_ACTION__DENY,
+	CONVERT = POLICY__POLICY_ACTION__CONVERT
+};
 enum { WILDCARD = POLICY__MATCH_TYPE__WILDCARD, EXACT = POLICY__MATCH_TYPE__EXACT, REGEX = POLICY__MATCH_TYPE__REGEX };
-enum { EQUAL = POLICY__ATTR_MATCH__EQUAL, NOTEQUAL = POLICY__ATTR_MATCH__NOTEQUAL, MATCHES = POLICY__ATTR_MATCH__MATCHES };
+enum {
+	EQUAL = POLICY__ATTR_MATCH__EQUAL,
+	NOTEQUAL = POLICY__ATTR_MATCH__NOTEQUAL,
+	MATCHES = POLICY__ATTR_MATCH__MATCHES
+};
 
 struct rule {
 	int action, kind;
@@ -107,35 +115,114 @@ static void test_rules(void)
 		const char *error;
 	} cases[] = {
 		/* the last that fits decides */
-		{{{ALLOW, WILDCARD, BUSYBOX}, {DENY, WILDCARD, BUSYBOX}, {ALLOW, WILDCARD, BUSYBOX}}, BUSYBOX, NULL, NULL, NULL, NULL},
+		{{{ALLOW, WILDCARD, BUSYBOX}, {DENY, WILDCARD, BUSYBOX}, {ALLOW, WILDCARD, BUSYBOX}},
+		 BUSYBOX,
+		 NULL,
+		 NULL,
+		 NULL,
+		 NULL},
 		{{{ALLOW, WILDCARD, BUSYBOX}, {DENY, WILDCARD, "*"}}, BUSYBOX, NULL, NULL, NULL, DENIED(BUSYBOX)},
 		{{{DENY, EXACT, "docker-image://*"}}, BUSYBOX, NULL, NULL, NULL, NULL},
 		{{{DENY, WILDCARD, BUSYBOX}}, "docker-image://busybox", NULL, NULL, NULL, DENIED(BUSYBOX)},
 		/* conversions are judged again */
-		{{{CONVERT, EXACT, BUSYBOX, ALPINE}, {CONVERT, EXACT, ALPINE, DEBIAN}}, BUSYBOX, NULL, DEBIAN, NULL, NULL},
-		{{{DENY, WILDCARD, "docker-image://docker.io/library/alpine:*"}, {CONVERT, WILDCARD, BUSYBOX, ALPINE}}, BUSYBOX, NULL, NULL, NULL, DENIED(ALPINE)},
+		{{{CONVERT, EXACT, BUSYBOX, ALPINE}, {CONVERT, EXACT, ALPINE, DEBIAN}},
+		 BUSYBOX,
+		 NULL,
+		 DEBIAN,
+		 NULL,
+		 NULL},
+		{{{DENY, WILDCARD, "docker-image://docker.io/library/alpine:*"}, {CONVERT, WILDCARD, BUSYBOX, ALPINE}},
+		 BUSYBOX,
+		 NULL,
+		 NULL,
+		 NULL,
+		 DENIED(ALPINE)},
 		{{{DENY, WILDCARD, BUSYBOX}, {CONVERT, WILDCARD, BUSYBOX, ALPINE}}, BUSYBOX, NULL, ALPINE, NULL, NULL},
-		{{{CONVERT, WILDCARD, BUSYBOX, ALPINE}, {CONVERT, WILDCARD, ALPINE, BUSYBOX}}, BUSYBOX, NULL, NULL, NULL,
+		{{{CONVERT, WILDCARD, BUSYBOX, ALPINE}, {CONVERT, WILDCARD, ALPINE, BUSYBOX}},
+		 BUSYBOX,
+		 NULL,
+		 NULL,
+		 NULL,
 		 "too many mutations on a single source: too many operations"},
-		{{{CONVERT, WILDCARD, "docker-image://docker.io/library/*:*", "docker-image://h/$1:${2}"}}, BUSYBOX, NULL, "docker-image://h/busybox:latest", NULL, NULL},
-		{{{CONVERT, REGEX, "docker\\.io/(?P<path>[^:]+)", "h/${path}"}}, BUSYBOX, NULL, "docker-image://h/library/busybox:latest", NULL, NULL},
+		{{{CONVERT, WILDCARD, "docker-image://docker.io/library/*:*", "docker-image://h/$1:${2}"}},
+		 BUSYBOX,
+		 NULL,
+		 "docker-image://h/busybox:latest",
+		 NULL,
+		 NULL},
+		{{{CONVERT, REGEX, "docker\\.io/(?P<path>[^:]+)", "h/${path}"}},
+		 BUSYBOX,
+		 NULL,
+		 "docker-image://h/library/busybox:latest",
+		 NULL,
+		 NULL},
 		{{{CONVERT, WILDCARD, BUSYBOX, BUSYBOX}}, BUSYBOX, NULL, NULL, NULL, NULL},
-		{{{CONVERT, WILDCARD, BUSYBOX}}, BUSYBOX, NULL, NULL, NULL, "error mutating source policy: missing destination for convert rule"},
+		{{{CONVERT, WILDCARD, BUSYBOX}},
+		 BUSYBOX,
+		 NULL,
+		 NULL,
+		 NULL,
+		 "error mutating source policy: missing destination for convert rule"},
 		/* attributes */
-		{{{CONVERT, WILDCARD, "https://h/f", "", "a", "sha256:1"}}, "https://h/f", NULL, NULL, "sha256:1", NULL},
+		{{{CONVERT, WILDCARD, "https://h/f", "", "a", "sha256:1"}},
+		 "https://h/f",
+		 NULL,
+		 NULL,
+		 "sha256:1",
+		 NULL},
 		{{{CONVERT, WILDCARD, "https://h/f", "", "a", "2"}}, "https://h/f", "1", NULL, "2", NULL},
-		{{{DENY, WILDCARD, "*", NULL, NULL, NULL, EQUAL, "a", "1"}}, "https://h/f", "1", NULL, "1", DENIED("https://h/f")},
+		{{{DENY, WILDCARD, "*", NULL, NULL, NULL, EQUAL, "a", "1"}},
+		 "https://h/f",
+		 "1",
+		 NULL,
+		 "1",
+		 DENIED("https://h/f")},
 		{{{DENY, WILDCARD, "*", NULL, NULL, NULL, EQUAL, "a", "1"}}, "https://h/f", "2", NULL, "2", NULL},
 		{{{DENY, WILDCARD, "*", NULL, NULL, NULL, EQUAL, "a", "1"}}, "https://h/f", NULL, NULL, NULL, NULL},
-		{{{DENY, WILDCARD, "*", NULL, NULL, NULL, NOTEQUAL, "a", "1"}}, "https://h/f", NULL, NULL, NULL, DENIED("https://h/f")},
-		{{{DENY, WILDCARD, "*", NULL, NULL, NULL, MATCHES, "a", "^b\\w+"}}, "https://h/f", "bar", NULL, "bar", DENIED("https://h/f")},
-		{{{DENY, WILDCARD, "*", NULL, NULL, NULL, MATCHES, "a", "^\\d"}}, "https://h/f", "bar", NULL, "bar", NULL},
+		{{{DENY, WILDCARD, "*", NULL, NULL, NULL, NOTEQUAL, "a", "1"}},
+		 "https://h/f",
+		 NULL,
+		 NULL,
+		 NULL,
+		 DENIED("https://h/f")},
+		{{{DENY, WILDCARD, "*", NULL, NULL, NULL, MATCHES, "a", "^b\\w+"}},
+		 "https://h/f",
+		 "bar",
+		 NULL,
+		 "bar",
+		 DENIED("https://h/f")},
+		{{{DENY, WILDCARD, "*", NULL, NULL, NULL, MATCHES, "a", "^\\d"}},
+		 "https://h/f",
+		 "bar",
+		 NULL,
+		 "bar",
+		 NULL},
 		/* what is wrong with a rule shows when it is asked */
-		{{{DENY, WILDCARD, "*", NULL, NULL, NULL, 7, "a", ""}}, "https://h/f", NULL, NULL, NULL, "error matching source policy: unknown attr condition: 7"},
-		{{{DENY, 9, "*"}}, "https://h/f", NULL, NULL, NULL, "error matching source policy: unknown match type: 9"},
-		{{{5, WILDCARD, "*"}}, "https://h/f", NULL, NULL, NULL, "source policy: rule 5 *: unknown type \"https://h/f\""},
-		{{{ALLOW, WILDCARD, "a**"}}, "https://h/f", NULL, NULL, NULL,
-		 "error matching source policy: failed to translate wildcard \"a**\" to regexp: invalid wildcard: \"**\""},
+		{{{DENY, WILDCARD, "*", NULL, NULL, NULL, 7, "a", ""}},
+		 "https://h/f",
+		 NULL,
+		 NULL,
+		 NULL,
+		 "error matching source policy: unknown attr condition: 7"},
+		{{{DENY, 9, "*"}},
+		 "https://h/f",
+		 NULL,
+		 NULL,
+		 NULL,
+		 "error matching source policy: unknown match type: 9"},
+		{{{5, WILDCARD, "*"}},
+		 "https://h/f",
+		 NULL,
+		 NULL,
+		 NULL,
+		 "source policy: rule 5 *: unknown type \"https://h/f\""},
+		{{{ALLOW, WILDCARD, "a**"}},
+		 "https://h/f",
+		 NULL,
+		 NULL,
+		 NULL,
+		 "error matching source policy: failed to translate wildcard \"a**\" to regexp: invalid wildcard: "
+		 "\"**\""},
 	};
 	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
 		size_t n = 0;
@@ -148,7 +235,8 @@ static void test_rules(void)
 		if (v.ok) {
 			g_assert_cmpstr(v.identifier, ==, cases[i].to ? cases[i].to : cases[i].from);
 			g_assert_cmpstr(v.attr, ==, cases[i].attr ? cases[i].attr : cases[i].value);
-			g_assert_true(v.changed == (cases[i].to || (cases[i].attr && g_strcmp0(cases[i].attr, cases[i].value) != 0)));
+			g_assert_true(v.changed == (cases[i].to ||
+						    (cases[i].attr && g_strcmp0(cases[i].attr, cases[i].value) != 0)));
 		}
 		verdict_clear(&v);
 		guard_free(policy);
@@ -157,7 +245,8 @@ static void test_rules(void)
 
 static void test_several(void)
 {
-	const struct rule allow = {ALLOW, WILDCARD, "*"}, deny = {DENY, WILDCARD, ALPINE}, convert = {CONVERT, WILDCARD, BUSYBOX, ALPINE};
+	const struct rule allow = {ALLOW, WILDCARD, "*"}, deny = {DENY, WILDCARD, ALPINE},
+			  convert = {CONVERT, WILDCARD, BUSYBOX, ALPINE};
 	Policy__Policy *policies[] = {policy_of(&allow, 1), policy_of(&deny, 1), policy_of(&convert, 1)};
 	/* one that allows does not speak for another; a later one's conversion is judged by the earlier ones */
 	struct verdict v = apply(policies, 2, ALPINE, NULL);

@@ -33,7 +33,9 @@ static unsigned long flags_of(int fd)
 
 static void test_type(void)
 {
-	const struct mountfd_type type = {.type = "tmpfs", .source = "x", .data = "mode=0711,size=64k",
+	const struct mountfd_type type = {.type = "tmpfs",
+					  .source = "x",
+					  .data = "mode=0711,size=64k",
 					  .attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV};
 	struct stat st;
 	int at = place("type"), fd = mountfd_type(at, &type);

@@ -430,7 +430,9 @@ static void test_trap_17(struct fixture *f, gconstpointer unused)
 	g_assert_cmpint(fsetxattr(fd, "trusted.a", "x", 1, 0), ==, 0);
 	fresh(f);
 	struct digest d;
-	digest_of_text("namemode420uid0gid0size5typeflag0linknameunamegnamedevmajor0devminor0trusted.axtrusted.skippedvdata0", &d);
+	digest_of_text(
+		"namemode420uid0gid0size5typeflag0linknameunamegnamedevmajor0devminor0trusted.axtrusted.skippedvdata0",
+		&d);
 	expect(f, (struct cache_selector){.path = "abc"}, d.text);
 	digest_of_text("namemode511uid0gid0size0typeflag2linknameabcunamegnamedevmajor0devminor0", &d);
 	expect(f, (struct cache_selector){.path = "def"}, d.text);

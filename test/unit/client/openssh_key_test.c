@@ -60,11 +60,11 @@ static void assert_parse(const struct file *f, const char *expected)
 	EVP_PKEY_free(key);
 }
 
-#define CASE(expected, ...) \
-	do { \
-		struct file f = plain; \
-		__VA_ARGS__; \
-		assert_parse(&f, expected); \
+#define CASE(expected, ...)                                                                                            \
+	do {                                                                                                           \
+		struct file f = plain;                                                                                 \
+		__VA_ARGS__;                                                                                           \
+		assert_parse(&f, expected);                                                                            \
 	} while (0)
 
 static void test_cases(void)

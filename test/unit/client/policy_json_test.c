@@ -6,8 +6,10 @@
 static void test_read(void)
 {
 	static const char text[] =
-		"{\"version\":1,\"other\":[],\"Rules\":[{\"action\":\"CONVERT\",\"selector\":{\"identifier\":\"https://h/*\","
-		"\"match_type\":\"REGEX\",\"constraints\":[{\"key\":\"http.checksum\",\"value\":\"x\",\"condition\":\"NOTEQUAL\"},"
+		"{\"version\":1,\"other\":[],\"Rules\":[{\"action\":\"CONVERT\",\"selector\":{\"identifier\":\"https://"
+		"h/*\","
+		"\"match_type\":\"REGEX\",\"constraints\":[{\"key\":\"http.checksum\",\"value\":\"x\",\"condition\":"
+		"\"NOTEQUAL\"},"
 		"{\"key\":\"k\"}]},\"updates\":{\"identifier\":\"https://i/\",\"attrs\":{\"a\":\"1\",\"b\":null}}},"
 		"{\"action\":1,\"selector\":{},\"updates\":null}]}";
 	g_autoptr(GError) error = NULL;

@@ -126,7 +126,8 @@ static void test_files(void)
 	g_assert_false(sync_local(&r, "other", NULL, dst, &error));
 	g_assert_true(error_is(error, ERROR_NOT_FOUND));
 	g_assert_cmpstr(error->message, ==,
-			"rpc error: code = NotFound desc = rpc error: code = NotFound desc = no access allowed to dir \"other\"");
+			"rpc error: code = NotFound desc = rpc error: code = NotFound desc = no access allowed to dir "
+			"\"other\"");
 	rig_clear(&r);
 }
 
@@ -466,9 +467,10 @@ static void test_ssh_keys(void)
 {
 	struct rig r;
 	rig_init(&r);
-	put(&r, "key", "-----BEGIN PRIVATE KEY-----\n"
-		       "MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n"
-		       "-----END PRIVATE KEY-----\n");
+	put(&r, "key",
+	    "-----BEGIN PRIVATE KEY-----\n"
+	    "MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n"
+	    "-----END PRIVATE KEY-----\n");
 	g_autofree char *value = g_strdup_printf("mine=%s/key,%s/key", r.dir, r.dir);
 	g_assert_true(services_add_ssh(r.s, value, NULL));
 	rig_connect(&r);
@@ -510,9 +512,10 @@ static void test_ssh_refusals(void)
 	};
 	struct rig r;
 	rig_init(&r);
-	put(&r, "KEY", "-----BEGIN PRIVATE KEY-----\n"
-		       "MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n"
-		       "-----END PRIVATE KEY-----\n");
+	put(&r, "KEY",
+	    "-----BEGIN PRIVATE KEY-----\n"
+	    "MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n"
+	    "-----END PRIVATE KEY-----\n");
 	put(&r, "TEXT", "text");
 	g_autofree char *before = g_get_current_dir();
 	g_assert_cmpint(g_chdir(r.dir), ==, 0);

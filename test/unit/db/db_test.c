@@ -140,7 +140,8 @@ static void test_large(struct fixture *f, gconstpointer damage)
 	g_assert_true(db_begin(d, NULL));
 	for (int64_t i = 0; i < 3000; i++) {
 		g_autofree char *key = g_strdup_printf("%" G_GINT64_FORMAT, i);
-		g_assert_true(db_run(d, "INSERT INTO t VALUES(?, ?, ?, NULL)", NULL, "sbi", key, value, (size_t)4000, i));
+		g_assert_true(
+			db_run(d, "INSERT INTO t VALUES(?, ?, ?, NULL)", NULL, "sbi", key, value, (size_t)4000, i));
 	}
 	g_assert_true(db_commit(d, false, NULL));
 	db_close(d);

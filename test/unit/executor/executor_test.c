@@ -46,7 +46,8 @@ static void make_image(const char *path)
 	g_assert_true(g_file_set_contents_full(busybox, bytes, (gssize)n, G_FILE_SET_CONTENTS_NONE, 0755, NULL));
 	g_assert_cmpint(chmod(busybox, 0755), ==, 0);
 	g_assert_cmpint(symlink("busybox", sh), ==, 0);
-	g_assert_true(g_file_set_contents(passwd, "root:x:0:0::/root:/bin/sh\nann:x:1000:1000::/home/ann:/bin/sh\n", -1, NULL));
+	g_assert_true(g_file_set_contents(passwd, "root:x:0:0::/root:/bin/sh\nann:x:1000:1000::/home/ann:/bin/sh\n", -1,
+					  NULL));
 	g_assert_true(g_file_set_contents(group, "root:x:0:\nann:x:1000:\nstaff:x:50:ann\n", -1, NULL));
 	chmod(passwd, 0644);
 	chmod(group, 0644);
@@ -112,7 +113,8 @@ static void assert_nothing_left(const struct fixture *f)
 	GDir *d = g_dir_open(own, 0, NULL);
 	const char *name;
 	while ((name = g_dir_read_name(d)) != NULL)
-		g_assert_true(g_str_equal(name, "runc") || g_str_has_prefix(name, "hosts") || g_str_has_prefix(name, "resolv"));
+		g_assert_true(g_str_equal(name, "runc") || g_str_has_prefix(name, "hosts") ||
+			      g_str_has_prefix(name, "resolv"));
 	g_dir_close(d);
 	g_assert_true(g_file_get_contents("/proc/self/mounts", &mounts, NULL, NULL));
 	g_assert_null(strstr(mounts, f->path));
@@ -173,12 +175,12 @@ static int sh(struct fixture *f, struct step *step, const char *line)
 	return code.code;
 }
 
-#define SKIP_IF_UNAVAILABLE() \
-	do { \
-		if (is_unavailable(data)) { \
-			g_test_skip(unavailable != NULL ? unavailable : "needs runc"); \
-			return; \
-		} \
+#define SKIP_IF_UNAVAILABLE()                                                                                          \
+	do {                                                                                                           \
+		if (is_unavailable(data)) {                                                                            \
+			g_test_skip(unavailable != NULL ? unavailable : "needs runc");                                 \
+			return;                                                                                        \
+		}                                                                                                      \
 	} while (0)
 
 static void test_output_and_exit(struct fixture *f, gconstpointer data)
@@ -219,7 +221,8 @@ static void test_sandbox(struct fixture *f, gconstpointer data)
 	g_assert_cmpstr(f->out->str, ==,
 			"CapInh:\t0000000000000000\nCapPrm:\t00000000a80425fb\nCapEff:\t00000000a80425fb\n"
 			"CapBnd:\t00000000a80425fb\nCapAmb:\t0000000000000000\nNoNewPrivs:\t0\nSeccomp:\t2\n");
-	g_assert_cmpint(sh(f, &step, "echo $$; busybox hostname; busybox ls /proc/self/fd | busybox wc -l; busybox id"), ==, 0);
+	g_assert_cmpint(sh(f, &step, "echo $$; busybox hostname; busybox ls /proc/self/fd | busybox wc -l; busybox id"),
+			==, 0);
 	g_assert_cmpstr(f->out->str, ==, "1\nbuildkitsandbox\n4\nuid=0(root) gid=0(root) groups=0(root)\n");
 	g_assert_cmpint(sh(f, &step, "busybox mount -t tmpfs x /tmp"), !=, 0);
 	g_assert_cmpint(sh(f, &step, "echo 1 > /proc/sys/kernel/hostname"), !=, 0);
@@ -234,9 +237,15 @@ static void test_mount_table(struct fixture *f, gconstpointer data)
 	SKIP_IF_UNAVAILABLE();
 	struct step step = {0};
 	static const char *const wanted[] = {
-		"/proc proc rw,nosuid,nodev,noexec", "/dev tmpfs rw,nosuid", "/dev/pts devpts rw,nosuid,noexec",
-		"/dev/shm tmpfs rw,nosuid,nodev,noexec", "/dev/mqueue mqueue rw,nosuid,nodev,noexec",
-		"/sys sysfs ro,nosuid,nodev,noexec", "/etc/hosts ", "/etc/resolv.conf ", "/sys/fs/cgroup ",
+		"/proc proc rw,nosuid,nodev,noexec",
+		"/dev tmpfs rw,nosuid",
+		"/dev/pts devpts rw,nosuid,noexec",
+		"/dev/shm tmpfs rw,nosuid,nodev,noexec",
+		"/dev/mqueue mqueue rw,nosuid,nodev,noexec",
+		"/sys sysfs ro,nosuid,nodev,noexec",
+		"/etc/hosts ",
+		"/etc/resolv.conf ",
+		"/sys/fs/cgroup ",
 	};
 	g_assert_cmpint(sh(f, &step, "busybox cut -d' ' -f2-4 /proc/mounts"), ==, 0);
 	for (size_t i = 0; i < G_N_ELEMENTS(wanted); i++) {
@@ -251,12 +260,14 @@ static void test_hosts(struct fixture *f, gconstpointer data)
 	SKIP_IF_UNAVAILABLE();
 	struct step step = {0};
 	g_assert_cmpint(sh(f, &step, "busybox cat /etc/hosts; echo x >> /etc/hosts"), !=, 0);
-	g_assert_cmpstr(f->out->str, ==, "127.0.0.1\tlocalhost buildkitsandbox\n::1\tlocalhost ip6-localhost ip6-loopback\n");
+	g_assert_cmpstr(f->out->str, ==,
+			"127.0.0.1\tlocalhost buildkitsandbox\n::1\tlocalhost ip6-localhost ip6-loopback\n");
 	const struct step_host hosts[] = {{"db", "10.0.0.1"}, {"six", "fe80::1"}};
 	step = (struct step){.hosts = hosts, .n_hosts = 2, .hostname = "box"};
 	g_assert_cmpint(sh(f, &step, "busybox cat /etc/hosts; busybox hostname"), ==, 0);
 	g_assert_cmpstr(f->out->str, ==,
-			"127.0.0.1\tlocalhost box\n::1\tlocalhost ip6-localhost ip6-loopback\n10.0.0.1\tdb\nfe80::1\tsix\nbox\n");
+			"127.0.0.1\tlocalhost box\n::1\tlocalhost ip6-localhost "
+			"ip6-loopback\n10.0.0.1\tdb\nfe80::1\tsix\nbox\n");
 	/* The stubs are gone again. */
 	g_assert_cmpint(faccessat(f->image_fd, "etc/hosts", F_OK, AT_SYMLINK_NOFOLLOW), ==, -1);
 	g_assert_cmpint(faccessat(f->image_fd, "etc/resolv.conf", F_OK, AT_SYMLINK_NOFOLLOW), ==, -1);
@@ -284,7 +295,9 @@ static void test_users(struct fixture *f, gconstpointer data)
 {
 	SKIP_IF_UNAVAILABLE();
 	struct step step = {.user = "ann", .cwd = "/home/ann/src"};
-	g_assert_cmpint(sh(f, &step, "busybox id; echo $HOME; busybox pwd; busybox stat -c '%a %u:%g' . ..; echo > file"), ==, 0);
+	g_assert_cmpint(
+		sh(f, &step, "busybox id; echo $HOME; busybox pwd; busybox stat -c '%a %u:%g' . ..; echo > file"), ==,
+		0);
 	g_assert_cmpstr(f->out->str, ==,
 			"uid=1000(ann) gid=1000(ann) groups=50(staff),1000(ann)\n/home/ann\n/home/ann/src\n"
 			"755 1000:1000\n755 1000:1000\n");
@@ -318,14 +331,21 @@ static void test_mounts(struct fixture *f, gconstpointer data)
 	scoped_fd again = mount_clone(directory, false, NULL);
 	const struct step_mount mounts[] = {
 		{.type = STEP_MOUNT_TREE, .fd = directory, .dest = "/made/here/dir", .readonly = true},
-		{.type = STEP_MOUNT_TREE, .fd = again, .selector = "../../link", .dest = "/run/secrets/one", .readonly = true, .noexec = true},
+		{.type = STEP_MOUNT_TREE,
+		 .fd = again,
+		 .selector = "../../link",
+		 .dest = "/run/secrets/one",
+		 .readonly = true,
+		 .noexec = true},
 		{.type = STEP_MOUNT_TMPFS, .dest = "/t", .tmpfs_size = 1 << 20},
 		{.type = STEP_MOUNT_TREE, .fd = detached, .selector = "inner", .dest = "/t/in"},
 	};
 	struct step step = {.mounts = mounts, .n_mounts = G_N_ELEMENTS(mounts), .remove_stubs_recursive = true};
-	g_assert_cmpint(sh(f, &step, "busybox cat /made/here/dir/inner/file /run/secrets/one /t/in/file; busybox ls /t; "
-				     "busybox grep -c '^tmpfs /t tmpfs.*size=1024k' /proc/mounts; "
-				     "echo > /made/here/dir/x; echo > /run/secrets/one; echo written > /t/in/new"), ==, 0);
+	g_assert_cmpint(sh(f, &step,
+			   "busybox cat /made/here/dir/inner/file /run/secrets/one /t/in/file; busybox ls /t; "
+			   "busybox grep -c '^tmpfs /t tmpfs.*size=1024k' /proc/mounts; "
+			   "echo > /made/here/dir/x; echo > /run/secrets/one; echo written > /t/in/new"),
+			==, 0);
 	g_assert_cmpstr(f->out->str, ==, "hello\nhello\nhello\nin\n1\n");
 	g_autofree char *made = g_strconcat(inner, "/new", NULL);
 	g_assert_true(g_file_test(made, G_FILE_TEST_EXISTS));
@@ -357,7 +377,8 @@ static void test_held_mount(struct fixture *f, gconstpointer data)
 	g_autoptr(GError) error = NULL;
 	char *name = executor_hold(f->e, tmpfs, &error);
 	g_assert_no_error(error);
-	const struct step_mount mounts[] = {{.fd = tmpfs, .shared = true, .dest = "/a"}, {.fd = tmpfs, .shared = true, .dest = "/b"}};
+	const struct step_mount mounts[] = {{.fd = tmpfs, .shared = true, .dest = "/a"},
+					    {.fd = tmpfs, .shared = true, .dest = "/b"}};
 	struct step step = {.mounts = mounts, .n_mounts = 2, .remove_stubs_recursive = true};
 	g_assert_cmpint(sh(f, &step, "echo x > /a/file; busybox cat /b/file"), ==, 0);
 	g_assert_cmpstr(f->out->str, ==, "x\n");
@@ -391,8 +412,10 @@ static void test_insecure(struct fixture *f, gconstpointer data)
 {
 	SKIP_IF_UNAVAILABLE();
 	struct step step = {.insecure = true, .network = STEP_NETWORK_HOST};
-	g_assert_cmpint(sh(f, &step, "busybox mount -t tmpfs x /tmp && busybox ls /dev/fuse /dev/loop-control && "
-				     "busybox grep -E '^Seccomp:' /proc/self/status && : > /sys/fs/cgroup/x || echo $?"), ==, 0);
+	g_assert_cmpint(sh(f, &step,
+			   "busybox mount -t tmpfs x /tmp && busybox ls /dev/fuse /dev/loop-control && "
+			   "busybox grep -E '^Seccomp:' /proc/self/status && : > /sys/fs/cgroup/x || echo $?"),
+			==, 0);
 	g_assert_nonnull(strstr(f->out->str, "/dev/fuse\n"));
 	g_assert_nonnull(strstr(f->out->str, "Seccomp:\t0\n"));
 }
@@ -544,7 +567,8 @@ int main(int argc, char **argv)
 	g_autofree char *directory = g_path_get_dirname(self);
 	g_autofree char *own = g_build_filename(directory, "cmd/buildkit-runc/buildkit-runc", NULL);
 	g_assert_cmpint(access(own, X_OK), ==, 0);
-	const struct variant variants[] = {{own, true, false}, {own, true, true}, {runc, false, false}, {runc, false, true}};
+	const struct variant variants[] = {
+		{own, true, false}, {own, true, true}, {runc, false, false}, {runc, false, true}};
 	for (size_t i = 0; i < G_N_ELEMENTS(step_tests); i++) {
 		const struct step_test *t = &step_tests[i];
 		for (int k = 0; k < 2; k++) {

@@ -9,20 +9,23 @@ static void check(const char *host, const struct names_overrides *o, bool host_n
 	g_assert_cmpstr(text, ==, expected);
 }
 
-#define PUBLIC "nameserver 8.8.8.8\nnameserver 8.8.4.4\nnameserver 2001:4860:4860::8888\nnameserver 2001:4860:4860::8844\n"
+#define PUBLIC                                                                                                         \
+	"nameserver 8.8.8.8\nnameserver 8.8.4.4\nnameserver 2001:4860:4860::8888\nnameserver 2001:4860:4860::8844\n"
 
 static void test_resolv(void)
 {
 	const struct names_overrides none = {0};
 	check("", &none, false, PUBLIC);
 	check("", &none, true, PUBLIC);
-	check("# c\n; d\n\nnameserver 10.0.0.1\nnameserver 127.0.0.1\nnameserver ::1\nnameserver bad\nsearch a b\nsearch c\n"
+	check("# c\n; d\n\nnameserver 10.0.0.1\nnameserver 127.0.0.1\nnameserver ::1\nnameserver bad\nsearch a "
+	      "b\nsearch c\n"
 	      "options ndots:2\noptions  edns0\nsortlist 1\n",
 	      &none, false, "nameserver 10.0.0.1\nsearch c\noptions ndots:2 edns0\nsortlist 1\n");
 	check("nameserver 127.0.0.53\n", &none, true, "nameserver 127.0.0.53\n");
 	check("nameserver 127.0.0.53\n", &none, false, PUBLIC);
 	check("nameserver\tfe80::1%eth0\ndomain x\nnameserver\n", &none, false, "nameserver fe80::1%eth0\nsearch x\n");
-	const char *const servers[] = {"127.0.0.1", "FE80::0:1", NULL}, *const search[] = {".", "d", NULL}, *const options[] = {"rotate", NULL};
+	const char *const servers[] = {"127.0.0.1", "FE80::0:1", NULL}, *const search[] = {".", "d", NULL},
+			  *const options[] = {"rotate", NULL};
 	const struct names_overrides all = {servers, options, search};
 	check("nameserver 1.1.1.1\nsearch x\noptions y\n", &all, false,
 	      "nameserver 127.0.0.1\nnameserver fe80::1\nsearch d\noptions rotate\n");
@@ -44,7 +47,9 @@ static void test_hosts(void)
 {
 	const struct step_host hosts[] = {{"db", "10.0.0.1"}};
 	g_autofree char *text = names_hosts_text("", hosts, 1);
-	g_assert_cmpstr(text, ==, "127.0.0.1\tlocalhost buildkitsandbox\n::1\tlocalhost ip6-localhost ip6-loopback\n10.0.0.1\tdb\n");
+	g_assert_cmpstr(
+		text, ==,
+		"127.0.0.1\tlocalhost buildkitsandbox\n::1\tlocalhost ip6-localhost ip6-loopback\n10.0.0.1\tdb\n");
 }
 
 int main(int argc, char **argv)

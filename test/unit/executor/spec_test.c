@@ -13,8 +13,15 @@ static json_t *make(const struct step *step)
 	const char *caps[] = {"CAP_CHOWN", "CAP_SYS_ADMIN", NULL};
 	g_autofree char *seccomp = seccomp_json(spec_default_caps);
 	const struct spec_input in = {
-		.step = step, .user = &user, .cgroup_path = "/buildkit/x", .resolv_path = "/r", .hosts_path = "/h",
-		.sources = sources, .seccomp = seccomp, .all_caps = caps, .free_loop = 2,
+		.step = step,
+		.user = &user,
+		.cgroup_path = "/buildkit/x",
+		.resolv_path = "/r",
+		.hosts_path = "/h",
+		.sources = sources,
+		.seccomp = seccomp,
+		.all_caps = caps,
+		.free_loop = 2,
 	};
 	size_t n;
 	g_autofree char *text = spec_json(&in, &n);
@@ -28,7 +35,8 @@ static char *mount_text(json_t *spec, const char *dest)
 {
 	size_t i, k;
 	json_t *m, *o;
-	json_array_foreach(json_object_get(spec, "mounts"), i, m) {
+	json_array_foreach(json_object_get(spec, "mounts"), i, m)
+	{
 		if (!g_str_equal(json_string_value(json_object_get(m, "destination")), dest))
 			continue;
 		GString *text = g_string_new(NULL);
@@ -82,12 +90,18 @@ static void test_sandbox(void)
 
 static void test_insecure(void)
 {
-	const struct step step = {.args = args, .env = env, .cwd = "/", .insecure = true, .network = STEP_NETWORK_NONE,
+	const struct step step = {.args = args,
+				  .env = env,
+				  .cwd = "/",
+				  .insecure = true,
+				  .network = STEP_NETWORK_NONE,
 				  .resources = {.memory = 100, .cpu_quota = 5, .cpuset_cpus = "0"}};
 	g_autoptr(json_t) spec = make(&step);
 	json_t *linux_part = json_object_get(spec, "linux"), *resources = json_object_get(linux_part, "resources");
 	assert_mount(spec, "/sys", "5 sysfs sysfs nosuid noexec nodev rw");
-	g_assert_cmpint(json_array_size(json_object_get(json_object_get(json_object_get(spec, "process"), "capabilities"), "ambient")), ==, 2);
+	g_assert_cmpint(json_array_size(json_object_get(
+				json_object_get(json_object_get(spec, "process"), "capabilities"), "ambient")),
+			==, 2);
 	g_assert_cmpint(json_array_size(json_object_get(linux_part, "devices")), ==, 6 + 10);
 	g_assert_cmpint(json_array_size(json_object_get(resources, "devices")), ==, 2);
 	g_assert_null(json_object_get(linux_part, "seccomp"));
@@ -101,8 +115,10 @@ static bool names_call(json_t *filter, const char *call)
 {
 	size_t i, k;
 	json_t *rule, *name;
-	json_array_foreach(json_object_get(filter, "syscalls"), i, rule) {
-		json_array_foreach(json_object_get(rule, "names"), k, name) {
+	json_array_foreach(json_object_get(filter, "syscalls"), i, rule)
+	{
+		json_array_foreach(json_object_get(rule, "names"), k, name)
+		{
 			if (g_str_equal(json_string_value(name), call))
 				return true;
 		}
@@ -114,9 +130,22 @@ static void test_seccomp(void)
 {
 	g_autofree char *text = seccomp_json(spec_default_caps);
 	g_autoptr(json_t) filter = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
-	static const char *const in[] = {"read", "openat2", "chroot", "clone", "clone3", "socket", "ptrace", "personality"};
-	static const char *const out[] = {"mount", "bpf", "unshare", "reboot", "init_module", "keyctl", "add_key", "kexec_load",
-					  "io_uring_setup", "userfaultfd", "open_by_handle_at", "setns", "swapon", "process_madvise"};
+	static const char *const in[] = {"read",   "openat2", "chroot", "clone",
+					 "clone3", "socket",  "ptrace", "personality"};
+	static const char *const out[] = {"mount",
+					  "bpf",
+					  "unshare",
+					  "reboot",
+					  "init_module",
+					  "keyctl",
+					  "add_key",
+					  "kexec_load",
+					  "io_uring_setup",
+					  "userfaultfd",
+					  "open_by_handle_at",
+					  "setns",
+					  "swapon",
+					  "process_madvise"};
 	for (size_t i = 0; i < G_N_ELEMENTS(in); i++)
 		g_assert_true(names_call(filter, in[i]));
 	for (size_t i = 0; i < G_N_ELEMENTS(out); i++)
@@ -134,8 +163,13 @@ static void test_cgroup_path(void)
 	static const struct {
 		const char *parent, *path;
 	} cases[] = {
-		{NULL, "/buildkit/id"}, {"", "/buildkit/id"}, {"a/b", "/a/b/buildkit/id"}, {"/a", "/a/buildkit/id"},
-		{"../../x", "/x/buildkit/id"}, {"x.slice:ci:", "x.slice:ci:id"}, {"x.slice", "/x.slice/buildkit/id"},
+		{NULL, "/buildkit/id"},
+		{"", "/buildkit/id"},
+		{"a/b", "/a/b/buildkit/id"},
+		{"/a", "/a/buildkit/id"},
+		{"../../x", "/x/buildkit/id"},
+		{"x.slice:ci:", "x.slice:ci:id"},
+		{"x.slice", "/x.slice/buildkit/id"},
 	};
 	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
 		g_autofree char *path = cgroup_path_for(cases[i].parent, "id");

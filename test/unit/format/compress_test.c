@@ -67,7 +67,8 @@ static void round_trip(enum compression type, int level)
 	for (size_t i = 0; i < G_N_ELEMENTS(sizes); i++) {
 		g_autoptr(GByteArray) in = sample(sizes[i]);
 		g_autoptr(GByteArray) packed = pack(type, level, in, 4096);
-		g_assert_true(compression_detect(packed->data, packed->len) == (packed->len < 3 ? COMPRESSION_NONE : type));
+		g_assert_true(compression_detect(packed->data, packed->len) ==
+			      (packed->len < 3 ? COMPRESSION_NONE : type));
 		for (size_t s = 0; s < G_N_ELEMENTS(steps); s++) {
 			if (steps[s] < 100 && sizes[i] > 1000)
 				continue;
@@ -142,8 +143,8 @@ static void test_archives(void)
 	g_byte_array_set_size(bz, n);
 	g_byte_array_set_size(xz, 400000);
 	size_t at = 0;
-	g_assert_cmpint(lzma_easy_buffer_encode(1, LZMA_CHECK_CRC32, NULL, in->data, in->len, xz->data, &at, xz->len), ==,
-			LZMA_OK);
+	g_assert_cmpint(lzma_easy_buffer_encode(1, LZMA_CHECK_CRC32, NULL, in->data, in->len, xz->data, &at, xz->len),
+			==, LZMA_OK);
 	g_byte_array_set_size(xz, (guint)at);
 	GByteArray *const packed[] = {bz, xz};
 	for (size_t i = 0; i < G_N_ELEMENTS(packed); i++) {

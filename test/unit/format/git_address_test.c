@@ -35,10 +35,10 @@ static void test_parse(void)
 		g_assert_cmpint(ok, ==, cases[i].want != NULL);
 		if (!ok)
 			continue;
-		g_autofree char *got = g_strdup_printf("%s|%s|%s|%s|%s|%s|%s|%s", a.scheme, a.user_info ? a.user_info : "-",
-						       a.host, a.path, a.query ? a.query : "-",
-						       a.fragment ? a.fragment : "-", a.remote,
-						       git_address_is_safe(&a) ? "safe" : "unsafe");
+		g_autofree char *got =
+			g_strdup_printf("%s|%s|%s|%s|%s|%s|%s|%s", a.scheme, a.user_info ? a.user_info : "-", a.host,
+					a.path, a.query ? a.query : "-", a.fragment ? a.fragment : "-", a.remote,
+					git_address_is_safe(&a) ? "safe" : "unsafe");
 		g_assert_cmpstr(got, ==, cases[i].want);
 	}
 }

@@ -8,23 +8,12 @@ static void test_match(void)
 		const char *regex, *subject;
 		bool match;
 	} cases[] = {
-		{"b", "abc", true},
-		{"^b", "abc", false},
-		{"^b\\w+", "bar", true},
-		{"^\\d+", "b1", false},
-		{"\\d$", "b1", true},
-		{"c$", "c\n", false},
-		{"a.c", "a\nc", false},
-		{"(?s)a.c", "a\nc", true},
-		{"(?i:ABC)", "abc", true},
-		{"^.$", "ä", true},
-		{"[^]a]", "]", false},
-		{"[[:digit:]]x", "1x", true},
-		{"a{2}", "aa", true},
-		{"a{,2}", "a{,2}", true},
-		{"\\Qa+b\\E", "a+b", true},
-		{"x*?y", "xxy", true},
-		{"a}+", "a}}", true},
+		{"b", "abc", true},     {"^b", "abc", false},      {"^b\\w+", "bar", true},
+		{"^\\d+", "b1", false}, {"\\d$", "b1", true},      {"c$", "c\n", false},
+		{"a.c", "a\nc", false}, {"(?s)a.c", "a\nc", true}, {"(?i:ABC)", "abc", true},
+		{"^.$", "ä", true},     {"[^]a]", "]", false},     {"[[:digit:]]x", "1x", true},
+		{"a{2}", "aa", true},   {"a{,2}", "a{,2}", true},  {"\\Qa+b\\E", "a+b", true},
+		{"x*?y", "xxy", true},  {"a}+", "a}}", true},
 	};
 	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
 		g_autoptr(GError) error = NULL;
@@ -40,9 +29,9 @@ static void test_match(void)
 static void test_syntax(void)
 {
 	static const char *const cases[] = {
-		"(",	   ")",	    "[a",      "a**",	  "a++",      "a{1001}", "(?=a)",   "(?!a)", "(?<=a)", "(?<!a)",
-		"(?>a)",   "(a)\\1", "\\Z",    "\\Ka",	  "(?R)",     "(*FAIL)", "(?P=n)",  "\\g1",  "[\\b]",  "*a",
-		"(?#x)",   "\\",    "(?P<n>a", "a{2}{3}", "(?|a|b)",  "(?1)",	 "(?C)",    "a?+",   "\\R",    "(*ACCEPT)",
+		"(",     ")",      "[a",      "a**",     "a++",     "a{1001}", "(?=a)",  "(?!a)", "(?<=a)", "(?<!a)",
+		"(?>a)", "(a)\\1", "\\Z",     "\\Ka",    "(?R)",    "(*FAIL)", "(?P=n)", "\\g1",  "[\\b]",  "*a",
+		"(?#x)", "\\",     "(?P<n>a", "a{2}{3}", "(?|a|b)", "(?1)",    "(?C)",   "a?+",   "\\R",    "(*ACCEPT)",
 	};
 	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
 		g_autoptr(GError) error = NULL;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "format/gotemplate.h"
 
-static const char sample[] = "[{\"id\":\"a\",\"labels\":{\"kit\":\"yes\",\"b\":\"<\"},\"gcPolicy\":[{\"all\":true},{\"all\":false}],"
-			     "\"media_type\":\"m\",\"size\":12,\"parents\":null},{\"id\":\"b\",\"labels\":{},\"gcPolicy\":[]}]";
+static const char sample[] =
+	"[{\"id\":\"a\",\"labels\":{\"kit\":\"yes\",\"b\":\"<\"},\"gcPolicy\":[{\"all\":true},{\"all\":false}],"
+	"\"media_type\":\"m\",\"size\":12,\"parents\":null},{\"id\":\"b\",\"labels\":{},\"gcPolicy\":[]}]";
 
 static void test_good(void)
 {
@@ -13,7 +14,8 @@ static void test_good(void)
 		{"{{range .}}{{.ID}},{{end}}", "a,b,"},
 		{"{{range .}}{{index .Labels \"kit\"}}{{end}}", "yes"},
 		{"{{len .}} {{(index . 0)}}", NULL},
-		{"{{with index . 0}}{{.MediaType}}{{.Size}}{{range .GCPolicy}} {{.All}}{{end}}{{end}}", "m12 true false"},
+		{"{{with index . 0}}{{.MediaType}}{{.Size}}{{range .GCPolicy}} {{.All}}{{end}}{{end}}",
+		 "m12 true false"},
 		{"{{range .}}{{range .Parents}}p{{else}}none {{end}}{{end}}", "none none "},
 		{"{{range .}}{{if eq .ID \"a\"}}A{{else}}not {{$ | len}}{{end}}{{end}}", "Anot 2"},
 		{"{{with index . 0}}{{json .Labels}}{{.Labels | json}}{{end}}",
@@ -21,8 +23,16 @@ static void test_good(void)
 		{"a {{- /* c */ -}} b {{- print 1 2 \"x\" }}", "ab1 2x"},
 		{"{{with index . 0}}{{range .Labels}}{{.}} {{end}}{{end}}", "< yes "},
 		{"{{if and true false}}1{{else}}2{{end}}{{not 0}}{{ne 1 2}}{{or \"\" \"z\"}}", "2truetruez"},
-		{"{{", NULL}, {"{{end}}", NULL}, {"{{range .}}", NULL}, {"{{nope .}}", NULL}, {"{{index . 7}}", NULL},
-		{"{{.ID}}", NULL}, {"{{.}}", NULL}, {"{{len . |}}", NULL}, {"{{\"a}}", NULL}, {"{{ }}", NULL},
+		{"{{", NULL},
+		{"{{end}}", NULL},
+		{"{{range .}}", NULL},
+		{"{{nope .}}", NULL},
+		{"{{index . 7}}", NULL},
+		{"{{.ID}}", NULL},
+		{"{{.}}", NULL},
+		{"{{len . |}}", NULL},
+		{"{{\"a}}", NULL},
+		{"{{ }}", NULL},
 	};
 	json_t *v = json_loads(sample, 0, NULL);
 	g_assert_nonnull(v);

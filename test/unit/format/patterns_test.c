@@ -149,7 +149,8 @@ static void test_glob(void)
 	for (size_t i = 0; i < G_N_ELEMENTS(table); i++) {
 		bool match = false, ok = glob_match(table[i].pattern, table[i].name, &match, NULL);
 		/* TAP is UTF-8, and not all of these are. */
-		g_autofree char *pattern = g_strescape(table[i].pattern, NULL), *name = g_strescape(table[i].name, NULL);
+		g_autofree char *pattern = g_strescape(table[i].pattern, NULL),
+				*name = g_strescape(table[i].name, NULL);
 		g_test_message("%s against %s", pattern, name);
 		g_assert_cmpint(ok ? match : -1, ==, table[i].match);
 	}

@@ -48,7 +48,8 @@ static void test_bad(void)
 		 "\"a b\" is an invalid component of \"linux/a b\": platform specifier component must match "
 		 "\"^[A-Za-z0-9_.-]+$\": invalid argument"},
 		{"", "\"\" is an invalid OS component of \"\": OSAndVersion specifier component must match "
-		     "\"^([A-Za-z0-9_-]+)(?:\\\\(([A-Za-z0-9_.%-]*)((?:\\\\+[A-Za-z0-9_.%-]+)*)\\\\))?$\": invalid argument"},
+		     "\"^([A-Za-z0-9_-]+)(?:\\\\(([A-Za-z0-9_.%-]*)((?:\\\\+[A-Za-z0-9_.%-]+)*)\\\\))?$\": invalid "
+		     "argument"},
 		{"linux/", "\"\" is an invalid component of \"linux/\": platform specifier component must match "
 			   "\"^[A-Za-z0-9_.-]+$\": invalid argument"},
 	};

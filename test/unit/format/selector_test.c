@@ -42,7 +42,8 @@ static void test_format(void)
 		enum selector_kind kind;
 		const char *text, *subject, *template, *want;
 	} cases[] = {
-		{SELECTOR_WILDCARD, "docker.io/golang:*", "docker.io/golang:1.19", "r/golang:${1}-alpine", "r/golang:1.19-alpine"},
+		{SELECTOR_WILDCARD, "docker.io/golang:*", "docker.io/golang:1.19", "r/golang:${1}-alpine",
+		 "r/golang:1.19-alpine"},
 		{SELECTOR_WILDCARD, "*/*", "a/b/c", "$1|$2|$0|$3", "a/b|c|a/b/c|"},
 		{SELECTOR_WILDCARD, "a*b*c*", "abxbycc", "$1|$2|$3", "bx|yc|"},
 		{SELECTOR_WILDCARD, "a*", "b", "x", "b"},

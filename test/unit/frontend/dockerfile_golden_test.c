@@ -149,7 +149,8 @@ static GHashTable *read_options(const char *dir)
 	for (size_t i = 0; lines[i]; i++) {
 		char *equals = strchr(lines[i], '=');
 		if (equals)
-			g_hash_table_insert(options, g_strndup(lines[i], (size_t)(equals - lines[i])), g_strdup(equals + 1));
+			g_hash_table_insert(options, g_strndup(lines[i], (size_t)(equals - lines[i])),
+					    g_strdup(equals + 1));
 	}
 	return options;
 }
@@ -161,7 +162,8 @@ static void read_images(struct mock_bridge *m, const char *dir)
 	for (size_t i = 0; lines[i]; i++) {
 		char *space = strchr(lines[i], ' ');
 		if (space)
-			g_hash_table_insert(m->images, g_strndup(lines[i], (size_t)(space - lines[i])), g_strdup(space + 1));
+			g_hash_table_insert(m->images, g_strndup(lines[i], (size_t)(space - lines[i])),
+					    g_strdup(space + 1));
 	}
 }
 

@@ -26,8 +26,9 @@ static void test_large(void)
 	g_autoptr(GString) s = g_string_new("FROM alpine\nARG A=1\n");
 	g_autoptr(GError) error = NULL;
 	for (int i = 0; i < 1250; i++)
-		g_string_append_printf(s, "ENV V%d=\"x $A\"\nLABEL l%d=${V%d}\nRUN echo $A ${V%d:-x} %d\nCOPY f%d /d/f%d\n", i % 40, i,
-				       i % 40, i % 40, i, i, i);
+		g_string_append_printf(
+			s, "ENV V%d=\"x $A\"\nLABEL l%d=${V%d}\nRUN echo $A ${V%d:-x} %d\nCOPY f%d /d/f%d\n", i % 40, i,
+			i % 40, i % 40, i, i, i);
 	double ms = solve_ms(s->str, &error);
 	g_assert_no_error(error);
 	g_test_message("5,002 lines in %.1f ms", ms);

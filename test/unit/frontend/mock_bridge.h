@@ -21,9 +21,9 @@ struct mock_bridge {
 	GHashTable *images;     /* ref (without digest) to config JSON; others get the default one */
 	GPtrArray *definitions; /* of Pb__Definition, in the order solved */
 	GString *warnings;
-	GString *requests;      /* what was asked, one a line */
+	GString *requests; /* what was asked, one a line */
 	struct platform platform;
-	bool forget;            /* definitions are not kept */
+	bool forget; /* definitions are not kept */
 };
 struct mock_ref {
 	bridge_ref ref;
@@ -69,7 +69,8 @@ static bool mock_solve(bridge *b, const struct bridge_solve_request *r, struct w
 }
 
 static const char mock_config[] =
-	"{\"architecture\":\"amd64\",\"os\":\"linux\",\"created\":\"2017-07-14T02:40:00Z\",\"config\":{\"Env\":[\"PATH=/bin\"],"
+	"{\"architecture\":\"amd64\",\"os\":\"linux\",\"created\":\"2017-07-14T02:40:00Z\",\"config\":{\"Env\":[\"PATH="
+	"/bin\"],"
 	"\"Cmd\":[\"/bin/sh\"]},\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"sha256:"
 	"0000000000000000000000000000000000000000000000000000000000000001\"]},\"history\":[{\"created\":"
 	"\"2017-07-14T02:40:00Z\",\"created_by\":\"base\"}]}";
@@ -91,8 +92,8 @@ static bool mock_image(bridge *b, const struct bridge_image_request *r, struct w
 	return true;
 }
 
-static GBytes *mock_read(bridge *b, bridge_ref *ref, const char *path, int64_t offset, int64_t length, struct work *work,
-			 GError **error)
+static GBytes *mock_read(bridge *b, bridge_ref *ref, const char *path, int64_t offset, int64_t length,
+			 struct work *work, GError **error)
 {
 	struct mock_bridge *m = (struct mock_bridge *)b;
 	const char *text = g_hash_table_lookup(m->files, path);
@@ -125,8 +126,14 @@ static const char *mock_session(bridge *b)
 }
 
 static const struct bridge_class mock_class = {
-	.solve = mock_solve, .resolve_image = mock_image, .read_file = mock_read, .warn = mock_warn,
-	.platforms = mock_platforms, .session_id = mock_session, .ref_ref = mock_ref_ref, .ref_unref = mock_ref_unref,
+	.solve = mock_solve,
+	.resolve_image = mock_image,
+	.read_file = mock_read,
+	.warn = mock_warn,
+	.platforms = mock_platforms,
+	.session_id = mock_session,
+	.ref_ref = mock_ref_ref,
+	.ref_unref = mock_ref_unref,
 };
 
 static inline struct mock_bridge *mock_bridge_new(void)

@@ -22,7 +22,8 @@ static void test_lines(void)
 	g_autoptr(arena) a = arena_new();
 	struct scan s;
 	g_assert_true(scan_text(a,
-				"\xEF\xBB\xBF# desc one\n#\n# kept\n\n  from  a\tas b \r\nRUN x \\\n  y\\\\\nRUN z \\  \n# no\n\n \\\n end",
+				"\xEF\xBB\xBF# desc one\n#\n# kept\n\n  from  a\tas b \r\nRUN x \\\n  y\\\\\nRUN z \\  "
+				"\n# no\n\n \\\n end",
 				&s, NULL));
 	g_assert_cmpuint(s.nodes.n, ==, 3);
 	g_assert_cmpstr(node_at(&s, 0)->keyword, ==, "from");
@@ -55,10 +56,11 @@ static void test_words(void)
 {
 	g_autoptr(arena) a = arena_new();
 	struct scan s;
-	g_assert_true(scan_text(a,
-				"COPY --from=a --chown=\"x y\" -- --b c\nENV k v 'w'\nENV a=\"b c\" d=e\\ f\nRUN [\"a\", \"b\"]\n"
-				"RUN ['a']\nRUN []\nHEALTHCHECK CMD [\"x\"]\nARG a b=\"c d\"\nONBUILD RUN x\n",
-				&s, NULL));
+	g_assert_true(scan_text(
+		a,
+		"COPY --from=a --chown=\"x y\" -- --b c\nENV k v 'w'\nENV a=\"b c\" d=e\\ f\nRUN [\"a\", \"b\"]\n"
+		"RUN ['a']\nRUN []\nHEALTHCHECK CMD [\"x\"]\nARG a b=\"c d\"\nONBUILD RUN x\n",
+		&s, NULL));
 	g_assert_cmpuint(node_at(&s, 0)->flags.n, ==, 2);
 	g_assert_cmpstr(node_at(&s, 0)->flags.items[1], ==, "--chown=x y");
 	g_assert_cmpstr(node_at(&s, 0)->args.items[0], ==, "--b");
@@ -85,8 +87,9 @@ static void test_heredocs(void)
 	g_autoptr(arena) a = arena_new();
 	g_autoptr(GError) error = NULL;
 	struct scan s;
-	g_assert_true(scan_text(a, "COPY <<A <<-\"B\" /x\n1\nA\n\t2\n\t\tB\nRUN 3<< E cat\r\nx\r\nE\r\nCOPY [\"<<C\", \"d\"]\n", &s,
-				NULL));
+	g_assert_true(scan_text(
+		a, "COPY <<A <<-\"B\" /x\n1\nA\n\t2\n\t\tB\nRUN 3<< E cat\r\nx\r\nE\r\nCOPY [\"<<C\", \"d\"]\n", &s,
+		NULL));
 	g_assert_cmpuint(s.nodes.n, ==, 3);
 	const struct heredoc *one = node_at(&s, 0)->heredocs.items[0], *two = node_at(&s, 0)->heredocs.items[1];
 	g_assert_cmpstr(one->content, ==, "1\n");
@@ -140,13 +143,15 @@ static void test_instructions(void)
 	} cases[] = {
 		{"RUNN x", "unknown instruction: RUNN (did you mean RUN?)"},
 		{"copi a b", "unknown instruction: copi (did you mean copy?)"},
-		{"FROM a AS 1", "invalid name for build stage: \"1\", name can't start with a number or contain symbols"},
+		{"FROM a AS 1",
+		 "invalid name for build stage: \"1\", name can't start with a number or contain symbols"},
 		{"FROM a b", "FROM requires either one or three arguments"},
 		{"COPY --lnk a b", "unknown flag: --lnk (did you mean link?)"},
 		{"COPY --link=x a b", "expecting boolean value for flag --link, not: x"},
 		{"COPY --link= a b", "missing a value on flag: --link"},
 		{"COPY --chown=1 --chown=2 a b", "duplicate flag specified: --chown"},
-		{"COPY a", "COPY requires at least two arguments, but only one was provided. Destination could not be determined"},
+		{"COPY a", "COPY requires at least two arguments, but only one was provided. Destination could not be "
+			   "determined"},
 		{"COPY a <<E\nE\n", "COPY cannot accept a heredoc as a destination"},
 		{"ENV --x a=b", "unknown flag: --x"},
 		{"ENV =b", "ENV names can not be blank"},
@@ -247,11 +252,20 @@ static void test_ports(void)
 	static const struct {
 		const char *text, *want; /* want begins with "invalid": the error */
 	} cases[] = {
-		{"80", "80/tcp"}, {"80/UDP", "80/udp"}, {"1-3/sctp", "1/sctp,2/sctp,3/sctp"}, {"[::1]:5:6", "6/tcp"},
-		{"8080:80", "80/tcp"}, {"+80", "80/tcp"}, {"1-9:5", "5/tcp"}, {"80/", "80/tcp"},
-		{"", "invalid port: \"\": no port specified"}, {"80/x", "invalid port: \"80/x\": invalid proto: x"},
-		{"3-1", "invalid containerPort: 3-1"}, {"70000", "invalid containerPort: 70000"},
-		{"x:1", "invalid hostPort: x"}, {"a:1:1", "invalid IP address: a"},
+		{"80", "80/tcp"},
+		{"80/UDP", "80/udp"},
+		{"1-3/sctp", "1/sctp,2/sctp,3/sctp"},
+		{"[::1]:5:6", "6/tcp"},
+		{"8080:80", "80/tcp"},
+		{"+80", "80/tcp"},
+		{"1-9:5", "5/tcp"},
+		{"80/", "80/tcp"},
+		{"", "invalid port: \"\": no port specified"},
+		{"80/x", "invalid port: \"80/x\": invalid proto: x"},
+		{"3-1", "invalid containerPort: 3-1"},
+		{"70000", "invalid containerPort: 70000"},
+		{"x:1", "invalid hostPort: x"},
+		{"a:1:1", "invalid IP address: a"},
 		{"1-2:1-3", "invalid ranges specified for container and host Ports: 1-3 and 1-2"},
 	};
 	g_autoptr(arena) a = arena_new();

@@ -40,7 +40,9 @@ static const struct row rows[] = {
 	{"${p//\\*/-}", "a-b-c"},
 	{"${f/foo/X}", "X.bar.foo"},
 	{"${f//foo/X}", "X.bar.X"},
-	{"${f//f?" "?/Z}", "Z.bar.Z"},
+	{"${f//f?"
+	 "?/Z}",
+	 "Z.bar.Z"},
 	{"${f//o/}", "f.bar.f"},
 	{"${f/./-}", "foo-bar.foo"},
 	{"${f//o*/}", "f"},
@@ -59,8 +61,10 @@ static const struct row rows[] = {
 	{"${v:#a}", NULL, "failed to process \"${v:#a}\": unsupported modifier (:#) in substitution"},
 	{"${v^}", NULL, "failed to process \"${v^}\": unsupported modifier (^) in substitution"},
 	{"'a", NULL, "failed to process \"'a\": unexpected end of statement while looking for matching single-quote"},
-	{"\"a", NULL, "failed to process \"\\\"a\": unexpected end of statement while looking for matching double-quote"},
-	{"${v#\\x}", NULL, "failed to process \"${v#\\\\x}\": invalid pattern (\\x) in substitution: invalid escape '\\x'"},
+	{"\"a", NULL,
+	 "failed to process \"\\\"a\": unexpected end of statement while looking for matching double-quote"},
+	{"${v#\\x}", NULL,
+	 "failed to process \"${v#\\\\x}\": invalid pattern (\\x) in substitution: invalid escape '\\x'"},
 };
 
 struct fixture {
@@ -186,8 +190,9 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		void (*run)(struct fixture *f, const void *data);
-	} tests[] = {{"table", test_table}, {"escape", test_other_escape}, {"display", test_for_display},
-		     {"split", test_split}, {"matches", test_matches}, {"limits", test_limits}, {"env", test_env_order}};
+	} tests[] = {{"table", test_table},  {"escape", test_other_escape}, {"display", test_for_display},
+		     {"split", test_split},  {"matches", test_matches},     {"limits", test_limits},
+		     {"env", test_env_order}};
 	for (size_t i = 0; i < G_N_ELEMENTS(tests); i++) {
 		g_autofree char *path = g_strdup_printf("/words/%s", tests[i].name);
 		g_test_add(path, struct fixture, NULL, set_up, tests[i].run, tear_down);

@@ -287,10 +287,11 @@ static void test_trap_12(void)
 	struct llb_exec_mount root = {.source = image("busybox"), .dest = "/"};
 	g_autofree char *digest = exec_digest(&meta, &root, 1);
 	struct digest want;
-	digest_of_text("{\"Type\":\"buildkit.exec.v0\",\"Exec\":{\"meta\":{\"args\":[\"/bin/sh\",\"-c\","
-		       "\"echo a \\u0026\\u0026 b \\u003cc \\u003ed\"],\"cwd\":\"/\",\"removeMountStubsRecursive\":true}},"
-		       "\"OS\":\"linux\",\"Arch\":\"amd64\"}",
-		       &want);
+	digest_of_text(
+		"{\"Type\":\"buildkit.exec.v0\",\"Exec\":{\"meta\":{\"args\":[\"/bin/sh\",\"-c\","
+		"\"echo a \\u0026\\u0026 b \\u003cc \\u003ed\"],\"cwd\":\"/\",\"removeMountStubsRecursive\":true}},"
+		"\"OS\":\"linux\",\"Arch\":\"amd64\"}",
+		&want);
 	g_assert_cmpstr(digest, ==, want.text);
 }
 
@@ -299,8 +300,8 @@ static void expect_actions(struct llb_out out, const char *first, const char *se
 {
 	g_autofree char *a = g_base64_encode((const guchar *)first, strlen(first));
 	g_autofree char *b = second ? g_base64_encode((const guchar *)second, strlen(second)) : NULL;
-	g_autofree char *json = g_strdup_printf("{\"Type\":\"buildkit.file.v0\",\"Actions\":[\"%s\"%s%s%s]%s}", a, b ? ",\"" : "",
-						b ? b : "", b ? "\"" : "", indexes);
+	g_autofree char *json = g_strdup_printf("{\"Type\":\"buildkit.file.v0\",\"Actions\":[\"%s\"%s%s%s]%s}", a,
+						b ? ",\"" : "", b ? b : "", b ? "\"" : "", indexes);
 	struct digest want;
 	struct cache_map m;
 	digest_of_text(json, &want);
@@ -324,10 +325,11 @@ static void test_trap_13(void)
 	mkdir.owner = &owner;
 	mkdir.timestamp = -1;
 	struct llb_file_action a = {.type = PB__FILE_ACTION__ACTION_MKDIR, .mkdir = &mkdir};
-	expect_actions(llb_file(graph, image("busybox"), &a, 1, NULL),
-		       "{\"path\":\"/w\",\"mode\":493,\"owner\":{\"user\":{\"User\":{}},\"group\":{\"User\":{\"byId\":3}}},"
-		       "\"timestamp\":-1}",
-		       NULL, "");
+	expect_actions(
+		llb_file(graph, image("busybox"), &a, 1, NULL),
+		"{\"path\":\"/w\",\"mode\":493,\"owner\":{\"user\":{\"User\":{}},\"group\":{\"User\":{\"byId\":3}}},"
+		"\"timestamp\":-1}",
+		NULL, "");
 }
 
 static void expect_selector(const struct cache_map *m, size_t input, const char *text, size_t n)
@@ -377,14 +379,16 @@ static void test_trap_15(void)
 	struct llb_file_action actions[] = {{.type = PB__FILE_ACTION__ACTION_MKDIR, .mkdir = &mkdir},
 					    {.type = PB__FILE_ACTION__ACTION_MKDIR, .mkdir = &mkdir}};
 	static const char json[] = "{\"path\":\"/w\",\"mode\":493,\"timestamp\":-1}";
-	expect_actions(llb_file(graph, image("busybox"), actions, 2, NULL), json, json, ",\"indexes\":[[0,-1,-1],[1,-1,0]]");
+	expect_actions(llb_file(graph, image("busybox"), actions, 2, NULL), json, json,
+		       ",\"indexes\":[[0,-1,-1],[1,-1,0]]");
 	actions[1] = (struct llb_file_action){.type = PB__FILE_ACTION__ACTION_COPY,
 					      .copy = &copy,
 					      .from = llb_source(graph, "local://context", NULL, NULL)};
-	expect_actions(llb_file(graph, image("busybox"), actions, 2, NULL), json,
-		       "{\"src\":\"a.txt\",\"dest\":\"/dst/\",\"mode\":-1,\"followSymlink\":true,\"dirCopyContents\":true,"
-		       "\"createDestPath\":true,\"allowWildcard\":true,\"allowEmptyWildcard\":true,\"timestamp\":-1}",
-		       "");
+	expect_actions(
+		llb_file(graph, image("busybox"), actions, 2, NULL), json,
+		"{\"src\":\"a.txt\",\"dest\":\"/dst/\",\"mode\":-1,\"followSymlink\":true,\"dirCopyContents\":true,"
+		"\"createDestPath\":true,\"allowWildcard\":true,\"allowEmptyWildcard\":true,\"timestamp\":-1}",
+		"");
 }
 
 /* An input that is worked on and copied from has no content key. */

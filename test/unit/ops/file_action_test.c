@@ -90,7 +90,8 @@ static void list_into(GPtrArray *lines, int root, const char *prefix)
 		char text[256] = "";
 		if (g_str_equal(e->d_name, ".") || g_str_equal(e->d_name, ".."))
 			continue;
-		g_autofree char *path = *prefix != '\0' ? g_strconcat(prefix, "/", e->d_name, NULL) : g_strdup(e->d_name);
+		g_autofree char *path =
+			*prefix != '\0' ? g_strconcat(prefix, "/", e->d_name, NULL) : g_strdup(e->d_name);
 		g_assert_cmpint(fstatat(root, path, &st, AT_SYMLINK_NOFOLLOW), ==, 0);
 		char type = S_ISDIR(st.st_mode) ? 'd' : S_ISLNK(st.st_mode) ? 'l' : S_ISREG(st.st_mode) ? 'f' : 's';
 		if (type == 'l') {
@@ -100,8 +101,8 @@ static void list_into(GPtrArray *lines, int root, const char *prefix)
 			g_assert_cmpint(read(file, text, sizeof text - 1), >=, 0);
 		}
 		const char *when = st.st_mtim.tv_sec == OLD_TIME ? " old" : st.st_mtim.tv_sec == 1234 ? " set" : "";
-		g_ptr_array_add(lines, g_strdup_printf("%s %c %o %u:%u%s%s%s", path, type, st.st_mode & 07777, st.st_uid, st.st_gid,
-						       *text != '\0' ? " " : "", text, when));
+		g_ptr_array_add(lines, g_strdup_printf("%s %c %o %u:%u%s%s%s", path, type, st.st_mode & 07777,
+						       st.st_uid, st.st_gid, *text != '\0' ? " " : "", text, when));
 		if (type == 'd')
 			list_into(lines, root, path);
 	}
@@ -201,7 +202,8 @@ static void test_mkfile(struct fixture *f, gconstpointer data)
 	put_link(f->dst, "/dangling-target", "link");
 	m.path = "/link";
 	run_ok(f, &a, nobody);
-	assert_tree(f->dst, "dangling-target f 600 0:0 y set\nlink l 777 0:0 /dangling-target old\nup f 666 1:2 y set\n");
+	assert_tree(f->dst,
+		    "dangling-target f 600 0:0 y set\nlink l 777 0:0 /dangling-target old\nup f 666 1:2 y set\n");
 	m.path = "/";
 	run_fails(f, &a, "open /: is a directory");
 }
@@ -316,9 +318,10 @@ static void test_copy_directory(struct fixture *f, gconstpointer data)
 	struct stat one, two;
 	fill_source(f);
 	copy_ok(f, "/d", "/new/place");
-	assert_tree(f->dst, "new d 755 0:0\nnew/place d 755 0:0 old\nnew/place/a.txt f 640 0:0 a old\n"
-			    "new/place/fifo s 600 0:0 old\nnew/place/l l 777 0:0 a.txt old\nnew/place/sub d 711 0:0 old\n"
-			    "new/place/sub/b.md f 4755 9:10 b old\nnew/place/sub/hard f 640 0:0 a old\n");
+	assert_tree(f->dst,
+		    "new d 755 0:0\nnew/place d 755 0:0 old\nnew/place/a.txt f 640 0:0 a old\n"
+		    "new/place/fifo s 600 0:0 old\nnew/place/l l 777 0:0 a.txt old\nnew/place/sub d 711 0:0 old\n"
+		    "new/place/sub/b.md f 4755 9:10 b old\nnew/place/sub/hard f 640 0:0 a old\n");
 	g_assert_cmpint(fstatat(f->dst, "new/place/a.txt", &one, 0), ==, 0);
 	g_assert_cmpint(fstatat(f->dst, "new/place/sub/hard", &two, 0), ==, 0);
 	g_assert_cmpint(one.st_ino, ==, two.st_ino);
@@ -366,7 +369,8 @@ static void test_copy_file(struct fixture *f, gconstpointer data)
 	copy_ok(f, "/top", "/made/");
 	copy_ok(f, "/top", "/dot/.");
 	set_old(f->dst, "dir");
-	assert_tree(f->dst, "dangling l 777 0:0 nowhere old\ndir d 755 0:0 old\ndir/other f 644 0:0 t old\ndir/top f 644 0:0 t old\n"
+	assert_tree(f->dst, "dangling l 777 0:0 nowhere old\ndir d 755 0:0 old\ndir/other f 644 0:0 t old\ndir/top f "
+			    "644 0:0 t old\n"
 			    "dirlink l 777 0:0 dir old\ndot d 755 0:0\ndot/top f 644 0:0 t old\nmade d 755 0:0\n"
 			    "made/top f 644 0:0 t old\nnowhere f 644 0:0 t old\n");
 	copy_fails(f, "/top", "/dir/top/x", "mkdir /dir/top: not a directory");
@@ -425,7 +429,10 @@ static void put_archive(int dir, const char *name)
 	memcpy(block + 100, "0000644\0000000007\0000000010\00000000000003\00000000000001\0", 48);
 	memset(block + 148, ' ', 8);
 	block[156] = '0';
-	memcpy(block + 257, "ustar\0" "00", 8);
+	memcpy(block + 257,
+	       "ustar\0"
+	       "00",
+	       8);
 	unsigned sum = 0;
 	for (int i = 0; i < 512; i++)
 		sum += (unsigned char)block[i];
@@ -527,7 +534,8 @@ static void test_copy_no_parents(struct fixture *f, gconstpointer data)
 	Pb__FileActionCopy c = copy_message("/top", "/p/q/one");
 	Pb__FileAction a = copy_action(&c);
 	c.createdestpath = false;
-	g_autofree char *message = g_strdup_printf("failed to stat /p/q/one: lstat %s/dst/p/q: no such file or directory", f->path);
+	g_autofree char *message =
+		g_strdup_printf("failed to stat /p/q/one: lstat %s/dst/p/q: no such file or directory", f->path);
 	run_fails(f, &a, message);
 	c.dest = "/one";
 	run_ok(f, &a, nobody);
@@ -586,7 +594,8 @@ static void test_clean_path(void)
 	static const struct {
 		const char *in, *out;
 	} cases[] = {
-		{"", "/"}, {"/", "/"}, {".", "/"}, {"a/../b", "/b"}, {"a/", "/a/"}, {"a/.", "/a/."}, {"/.", "/."}, {"../x//y", "/x/y"},
+		{"", "/"},     {"/", "/"},      {".", "/"},   {"a/../b", "/b"},
+		{"a/", "/a/"}, {"a/.", "/a/."}, {"/.", "/."}, {"../x//y", "/x/y"},
 	};
 	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
 		g_autofree char *clean = file_clean_path(cases[i].in);
@@ -600,12 +609,12 @@ static void test_mode(void)
 		const char *text;
 		mode_t old, mode;
 	} cases[] = {
-		{"644", S_IFREG | 0777, 0644},    {"04755", S_IFREG, 04755},         {"u+x", S_IFREG | 0644, 0744},
-		{"a=rX", S_IFREG | 0644, 0444},   {"a=rX", S_IFREG | 0744, 0555},    {"a=rX", S_IFDIR | 0700, 0555},
-		{"go-rwx", S_IFREG | 0777, 0700}, {"u=rwX,go=rX", S_IFDIR, 0755},    {"+t", S_IFDIR | 0755, 01755},
-		{"u+s", S_IFREG | 0755, 04755},   {"g+s", S_IFREG | 0755, 02755},    {"o+s", S_IFREG | 0755, 0755},
-		{"g=u", S_IFREG | 0640, 0660},    {"o=g-w", S_IFREG | 0660, 0664},   {"u-w+x", S_IFREG | 0644, 0544},
-		{"=", S_IFREG | 0777, 0},         {"=rw", S_IFREG | 0111, 0666},     {"ug=", S_IFREG | 06777, 07},
+		{"644", S_IFREG | 0777, 0644},    {"04755", S_IFREG, 04755},       {"u+x", S_IFREG | 0644, 0744},
+		{"a=rX", S_IFREG | 0644, 0444},   {"a=rX", S_IFREG | 0744, 0555},  {"a=rX", S_IFDIR | 0700, 0555},
+		{"go-rwx", S_IFREG | 0777, 0700}, {"u=rwX,go=rX", S_IFDIR, 0755},  {"+t", S_IFDIR | 0755, 01755},
+		{"u+s", S_IFREG | 0755, 04755},   {"g+s", S_IFREG | 0755, 02755},  {"o+s", S_IFREG | 0755, 0755},
+		{"g=u", S_IFREG | 0640, 0660},    {"o=g-w", S_IFREG | 0660, 0664}, {"u-w+x", S_IFREG | 0644, 0544},
+		{"=", S_IFREG | 0777, 0},         {"=rw", S_IFREG | 0111, 0666},   {"ug=", S_IFREG | 06777, 07},
 	};
 	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
 		mode_t mode = 0;

@@ -67,7 +67,8 @@ static void test_each_way(void)
 {
 	if (skip_unprivileged())
 		return;
-	scoped_fd a = make_dir("way-a"), b = make_dir("way-b"), upper = make_dir("way-upper"), work = make_dir("way-work");
+	scoped_fd a = make_dir("way-a"), b = make_dir("way-b"), upper = make_dir("way-upper"),
+		  work = make_dir("way-work");
 	touch(a, "x", "top");
 	touch(b, "y", "bottom");
 	const int lowers[] = {a, b};

@@ -15,11 +15,12 @@ static void write_file(const char *name, const char *text)
 	g_assert_cmpint(write(fd, text, strlen(text)), ==, (ssize_t)strlen(text));
 }
 
-static const char PASSWD[] = "# comment\n\nroot:x:0:0:root:/root:/bin/sh\n"
-			     "  www:x:33:34:www:/var/www:/bin/false\n"
-			     "1000:x:77:77::/trap:\n"
-			     "dev:x:1000:1001::/home/dev:/bin/sh\n"
-			     "broken:x:notanumber:1::/:\nshort\nhuge:x:99999999999:1::/:\nnogid:x:5:::/nogid:\nlast:x:9:9::/last:";
+static const char PASSWD[] =
+	"# comment\n\nroot:x:0:0:root:/root:/bin/sh\n"
+	"  www:x:33:34:www:/var/www:/bin/false\n"
+	"1000:x:77:77::/trap:\n"
+	"dev:x:1000:1001::/home/dev:/bin/sh\n"
+	"broken:x:notanumber:1::/:\nshort\nhuge:x:99999999999:1::/:\nnogid:x:5:::/nogid:\nlast:x:9:9::/last:";
 static const char GROUP[] = "root:x:0:\nwheel:x:10:root,dev\nweb:x:34:\nextra:x:50:dev,www\ndocker:x:60:dev\n"
 			    "#x:y:1:dev\n"
 			    "bad:x:q:dev\n";
@@ -118,7 +119,8 @@ static void test_hostile_files(void)
 	gid_t gid;
 	g_autoptr(GError) error = NULL;
 	unlinkat(root_fd, "etc/passwd", 0);
-	g_assert_cmpint(symlinkat("/../../../../etc/passwd", root_fd, "etc/passwd"), ==, 0); /* leads to itself, inside */
+	g_assert_cmpint(symlinkat("/../../../../etc/passwd", root_fd, "etc/passwd"), ==,
+			0); /* leads to itself, inside */
 	g_assert_false(passwd_resolve(root_fd, "root2", &u, NULL));
 	unlinkat(root_fd, "etc/passwd", 0);
 	mkfifoat(root_fd, "etc/passwd", 0600);

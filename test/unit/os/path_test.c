@@ -25,9 +25,18 @@ static void make_tree(void)
 		g_assert_cmpint(write(fd, "inside", 6), ==, 6);
 	}
 	static const char *const links[][2] = {
-		{"../secret", "up"}, {"/secret", "absolute"}, {"../../../../secret", "a/b/far"}, {"loop2", "loop1"},
-		{"loop1", "loop2"}, {"self/x", "self"}, {"usr/lib", "lib"}, {"/a/b", "etc/ab"}, {"missing", "dangling"},
-		{"..", "a/parent"}, {"/proc/self/root/etc/hostname", "magic"}, {"/new/dir", "etc/dangling-dir"},
+		{"../secret", "up"},
+		{"/secret", "absolute"},
+		{"../../../../secret", "a/b/far"},
+		{"loop2", "loop1"},
+		{"loop1", "loop2"},
+		{"self/x", "self"},
+		{"usr/lib", "lib"},
+		{"/a/b", "etc/ab"},
+		{"missing", "dangling"},
+		{"..", "a/parent"},
+		{"/proc/self/root/etc/hostname", "magic"},
+		{"/new/dir", "etc/dangling-dir"},
 	};
 	for (size_t i = 0; i < G_N_ELEMENTS(links); i++)
 		g_assert_cmpint(symlinkat(links[i][0], root_fd, links[i][1]), ==, 0);
@@ -194,9 +203,19 @@ static void test_read(void)
 static void test_clean(void)
 {
 	static const char *const rows[][2] = {
-		{"", "."}, {"/", "/"}, {"a/b/../c", "a/c"}, {"../a", "../a"}, {"a/../..", ".."}, {"/../a", "/a"},
-		{"a//b/./c/", "a/b/c"}, {"..", ".."}, {"a/..", "."}, {"../../a/..", "../.."}, {"/a/b/../../..", "/"},
-		{"./a", "a"}, {"//a", "/a"},
+		{"", "."},
+		{"/", "/"},
+		{"a/b/../c", "a/c"},
+		{"../a", "../a"},
+		{"a/../..", ".."},
+		{"/../a", "/a"},
+		{"a//b/./c/", "a/b/c"},
+		{"..", ".."},
+		{"a/..", "."},
+		{"../../a/..", "../.."},
+		{"/a/b/../../..", "/"},
+		{"./a", "a"},
+		{"//a", "/a"},
 	};
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
 		g_autofree char *clean = path_clean(rows[i][0]);

@@ -13,7 +13,8 @@ static char *run(const char *script, const char *input, int *ret_status)
 	struct process_spec spec = {.argv = argv, .envp = env};
 	g_autoptr(GBytes) out = NULL, err = NULL;
 	g_autoptr(GError) error = NULL;
-	g_assert_true(process_run(&spec, input, input ? strlen(input) : 0, 1 << 20, NULL, ret_status, &out, &err, &error));
+	g_assert_true(
+		process_run(&spec, input, input ? strlen(input) : 0, 1 << 20, NULL, ret_status, &out, &err, &error));
 	g_assert_no_error(error);
 	return g_strndup(g_bytes_get_data(out, NULL), g_bytes_get_size(out));
 }

@@ -161,7 +161,8 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add("/tree/remove-deep", struct fixture, NULL, set_up, test_remove_deep, tear_down);
-	g_test_add("/tree/remove-does-not-follow", struct fixture, NULL, set_up, test_remove_does_not_follow, tear_down);
+	g_test_add("/tree/remove-does-not-follow", struct fixture, NULL, set_up, test_remove_does_not_follow,
+		   tear_down);
 	g_test_add("/tree/usage-links", struct fixture, NULL, set_up, test_usage_counts_links_once, tear_down);
 	g_test_add("/tree/copy", struct fixture, NULL, set_up, test_copy, tear_down);
 	g_test_add("/tree/copy-holes", struct fixture, NULL, set_up, test_copy_keeps_holes, tear_down);

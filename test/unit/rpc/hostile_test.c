@@ -99,8 +99,8 @@ static void test_floods(void)
 static size_t headers_of(uint8_t *frame, uint32_t id, uint8_t flags)
 {
 	static const char *const fields[] = {
-		":method", "POST", ":scheme", "http", ":path", "/test.Rig/Hang", ":authority", "x",
-		"content-type", "application/grpc", "te", "trailers",
+		":method", "POST",         ":scheme",          "http", ":path",    "/test.Rig/Hang", ":authority",
+		"x",       "content-type", "application/grpc", "te",   "trailers",
 	};
 	uint8_t *p = frame + 9;
 	for (size_t i = 0; i < G_N_ELEMENTS(fields); i += 2) {
@@ -113,8 +113,9 @@ static size_t headers_of(uint8_t *frame, uint32_t id, uint8_t flags)
 		}
 	}
 	size_t n = (size_t)(p - frame) - 9;
-	uint8_t head[] = {0, (uint8_t)(n >> 8), (uint8_t)n, 1, flags, (uint8_t)(id >> 24), (uint8_t)(id >> 16),
-			  (uint8_t)(id >> 8), (uint8_t)id};
+	uint8_t head[] = {0,          (uint8_t)(n >> 8),   (uint8_t)n,          1,
+			  flags,      (uint8_t)(id >> 24), (uint8_t)(id >> 16), (uint8_t)(id >> 8),
+			  (uint8_t)id};
 	memcpy(frame, head, 9);
 	return n + 9;
 }
@@ -190,9 +191,10 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
 		     const uint8_t *value, size_t n, uint8_t flags, void *data)
 {
 	struct reply *reply = data;
-	char **to = strcmp((const char *)name, ":status") == 0 ? &reply->http :
-		    strcmp((const char *)name, "grpc-status") == 0 ? &reply->status :
-		    strcmp((const char *)name, "grpc-message") == 0 ? &reply->message : NULL;
+	char **to = strcmp((const char *)name, ":status") == 0        ? &reply->http
+		    : strcmp((const char *)name, "grpc-status") == 0  ? &reply->status
+		    : strcmp((const char *)name, "grpc-message") == 0 ? &reply->message
+								      : NULL;
 	if (to) {
 		g_free(*to);
 		*to = g_strndup((const char *)value, n);
@@ -227,7 +229,8 @@ static void exchange(int fd, nghttp2_session *session, struct reply *reply)
 	bool ended = false;
 	while (!reply->closed && !ended) {
 		const uint8_t *out;
-		for (ssize_t n = nghttp2_session_mem_send(session, &out); n > 0; n = nghttp2_session_mem_send(session, &out))
+		for (ssize_t n = nghttp2_session_mem_send(session, &out); n > 0;
+		     n = nghttp2_session_mem_send(session, &out))
 			ended |= send(fd, out, (size_t)n, MSG_NOSIGNAL) != n;
 		uint8_t in[16384];
 		ssize_t n = recv(fd, in, sizeof(in), 0);
@@ -254,8 +257,8 @@ static struct reply request(struct rig *r, const char *path, const char *type, c
 	nghttp2_session_callbacks_del(callbacks);
 	nghttp2_submit_settings(session, 0, NULL, 0);
 #define NV(name, value) {(uint8_t *)name, (uint8_t *)value, strlen(name), strlen(value), 0}
-	nghttp2_nv nv[] = {NV(":method", "POST"), NV(":scheme", "http"), NV(":path", path), NV(":authority", "x"),
-			   NV("content-type", type), NV(extra, value)};
+	nghttp2_nv nv[] = {NV(":method", "POST"), NV(":scheme", "http"),    NV(":path", path),
+			   NV(":authority", "x"), NV("content-type", type), NV(extra, value)};
 	nghttp2_data_provider provider = {.source.ptr = &body, .read_callback = read_body};
 	nghttp2_submit_request(session, NULL, nv, G_N_ELEMENTS(nv), &provider, NULL);
 	exchange(fd, session, &reply);
@@ -330,8 +333,8 @@ static void test_large_headers(void)
 		rpc_metadata_add(md, "x-much", fits);
 	bytes_message request_message = FILESYNC__BYTES_MESSAGE__INIT;
 	g_autoptr(rpc_conn) other = rpc_connect(r.loop, r.address, NULL, NULL, &error);
-	g_assert_null(rpc_unary(other, "/test.Rig/Echo", md, &request_message, &filesync__bytes_message__descriptor, NULL, 0,
-				&error));
+	g_assert_null(rpc_unary(other, "/test.Rig/Echo", md, &request_message, &filesync__bytes_message__descriptor,
+				NULL, 0, &error));
 	g_assert_nonnull(error);
 	others_are_fine(&r);
 }

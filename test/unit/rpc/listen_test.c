@@ -23,10 +23,11 @@ static X509 *make_cert(const char *name, EVP_PKEY *key, const struct authority *
 	X509_gmtime_adj(X509_getm_notBefore(x), -60);
 	X509_gmtime_adj(X509_getm_notAfter(x), 3600);
 	X509_set_pubkey(x, key);
-	X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1, 0);
+	X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1,
+				   0);
 	X509_set_issuer_name(x, X509_get_subject_name(issuer ? issuer->cert : x));
-	X509_EXTENSION *e = san ? X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, san) :
-				  X509V3_EXT_conf_nid(NULL, NULL, NID_basic_constraints, "critical,CA:TRUE");
+	X509_EXTENSION *e = san ? X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, san)
+				: X509V3_EXT_conf_nid(NULL, NULL, NID_basic_constraints, "critical,CA:TRUE");
 	X509_add_ext(x, e, -1);
 	X509_EXTENSION_free(e);
 	X509_sign(x, issuer ? issuer->key : key, EVP_sha256());
@@ -210,8 +211,13 @@ static void test_stale(void)
 static void test_bad_addresses(void)
 {
 	static const char *const bad[] = {
-		"nothing", "http://x", "tcp://127.0.0.1", "tcp://127.0.0.1:notaport",
-		"unix:///tmp/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+		"nothing",
+		"http://x",
+		"tcp://127.0.0.1",
+		"tcp://127.0.0.1:notaport",
+		"unix:///tmp/"
+		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+		"aa",
 	};
 	scoped_rig r = {0};
 	rig_up(&r);

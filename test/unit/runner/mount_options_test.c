@@ -18,7 +18,8 @@ static const struct {
 	{"shared", 0, 0, 0, MS_SHARED, "", MOUNT_NO_BIND},
 	{"strictatime", MOUNT_ATTR_STRICTATIME, 0, 0, 0, "", MOUNT_NO_BIND},
 	{"relatime", 0, MOUNT_ATTR__ATIME, 0, 0, "", MOUNT_NO_BIND},
-	{"mode=755 nosuid size=65536k newinstance", MOUNT_ATTR_NOSUID, 0, 0, 0, "mode=755,size=65536k,newinstance", MOUNT_NO_BIND},
+	{"mode=755 nosuid size=65536k newinstance", MOUNT_ATTR_NOSUID, 0, 0, 0, "mode=755,size=65536k,newinstance",
+	 MOUNT_NO_BIND},
 	{"defaults", 0, 0, 0, 0, "", MOUNT_NO_BIND},
 };
 

@@ -9,8 +9,18 @@ static const char *args[] = {"/bin/sh", "-c", "true", NULL}, *env[] = {"A=1", "B
 static struct plan sample(void)
 {
 	static struct plan_mount mounts[2] = {
-		{.kind = PLAN_MOUNT_TYPE, .fd = PLAN_NO_FD, .user_fd = PLAN_NO_FD, .dest = "/proc", .type = "proc", .source = "proc", .set = 14},
-		{.kind = PLAN_MOUNT_FILE, .fd = PLAN_NO_FD, .user_fd = PLAN_NO_FD, .dest = "/etc/hosts", .bytes = {"a\0b", 3}},
+		{.kind = PLAN_MOUNT_TYPE,
+		 .fd = PLAN_NO_FD,
+		 .user_fd = PLAN_NO_FD,
+		 .dest = "/proc",
+		 .type = "proc",
+		 .source = "proc",
+		 .set = 14},
+		{.kind = PLAN_MOUNT_FILE,
+		 .fd = PLAN_NO_FD,
+		 .user_fd = PLAN_NO_FD,
+		 .dest = "/etc/hosts",
+		 .bytes = {"a\0b", 3}},
 	};
 	static struct plan_device devices[1] = {{"/dev/fuse", 0020000, 10, 229, 0666, 1, 2}};
 	static struct plan_device_rule rules[1] = {{1, 'c', 10, -1, PLAN_ACCESS_READ}};
@@ -114,7 +124,10 @@ static void test_refused(void)
 	struct {
 		const char *what;
 		struct plan plan;
-	} cases[] = {{"no args", sample()}, {"relative cwd", sample()}, {"fd out of range", sample()}, {"half an instruction", sample()}};
+	} cases[] = {{"no args", sample()},
+		     {"relative cwd", sample()},
+		     {"fd out of range", sample()},
+		     {"half an instruction", sample()}};
 	cases[0].plan.args.n = 0;
 	cases[1].plan.cwd = "tmp";
 	cases[2].plan.root_fd = 2;

@@ -17,7 +17,8 @@ static int errno_under(syscall_filter *f, long number, long argument)
 	static char bytes[SYSCALL_FILTER_MAX_BYTES];
 	ssize_t n = syscall_filter_export(f, bytes, sizeof bytes);
 	g_assert_cmpint(n, >, 0);
-	const struct sock_fprog program = {(unsigned short)((size_t)n / sizeof(struct sock_filter)), (struct sock_filter *)(void *)bytes};
+	const struct sock_fprog program = {(unsigned short)((size_t)n / sizeof(struct sock_filter)),
+					   (struct sock_filter *)(void *)bytes};
 	pid_t pid = fork();
 	if (pid == 0) {
 		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);

@@ -24,7 +24,9 @@ struct fake {
 	gint writes;
 };
 
-#define NEW_REPLY(type, init_fn) type *reply = g_new(type, 1); init_fn(reply)
+#define NEW_REPLY(type, init_fn)                                                                                       \
+	type *reply = g_new(type, 1);                                                                                  \
+	init_fn(reply)
 
 static inline ProtobufCMessage *fake_check(rpc_call *call, const ProtobufCMessage *m, void *data, GError **error)
 {
@@ -201,8 +203,10 @@ static const struct rpc_method fake_methods[] = {
 	{"/grpc.health.v1.Health/Check", &health__health_check_request__descriptor, .unary = fake_check},
 	{"/moby.buildkit.secrets.v1.Secrets/GetSecret", &secrets__get_secret_request__descriptor, .unary = fake_secret},
 	{"/moby.filesync.v1.Auth/Credentials", &auth__credentials_request__descriptor, .unary = fake_credentials},
-	{"/moby.filesync.v1.Auth/GetTokenAuthority", &auth__get_token_authority_request__descriptor, .unary = fake_authority},
-	{"/moby.filesync.v1.Auth/VerifyTokenAuthority", &auth__verify_token_authority_request__descriptor, .unary = fake_verify},
+	{"/moby.filesync.v1.Auth/GetTokenAuthority", &auth__get_token_authority_request__descriptor,
+	 .unary = fake_authority},
+	{"/moby.filesync.v1.Auth/VerifyTokenAuthority", &auth__verify_token_authority_request__descriptor,
+	 .unary = fake_verify},
 	{"/moby.filesync.v1.Auth/FetchToken", &auth__fetch_token_request__descriptor, .unary = fake_token},
 	{"/moby.sshforward.v1.SSH/CheckAgent", &ssh__check_agent_request__descriptor, .unary = fake_agent},
 	{"/moby.sshforward.v1.SSH/ForwardAgent", .stream = fake_stream},

@@ -9,7 +9,8 @@ static void test_look(void)
 {
 	size_t len = 0;
 	const uint8_t list[] = {0, 0, 0, 1, 11}, sign[] = {0, 0, 0, 2, 13, 9, 7}, add[] = {0, 0, 0, 1, 17};
-	const uint8_t empty[] = {0, 0, 0, 0, 11}, huge[] = {0, 4, 0, 1, 11}, largest[] = {0, 4, 0, 0, 11}, endless[] = {255, 255, 255, 255, 11};
+	const uint8_t empty[] = {0, 0, 0, 0, 11}, huge[] = {0, 4, 0, 1, 11}, largest[] = {0, 4, 0, 0, 11},
+		      endless[] = {255, 255, 255, 255, 11};
 	g_assert_cmpint(ssh_agent_look(list, 5, &len), ==, SSH_AGENT_PASS);
 	g_assert_cmpint(len, ==, 5);
 	g_assert_cmpint(ssh_agent_look(sign, 7, &len), ==, SSH_AGENT_PASS);
@@ -66,7 +67,8 @@ static GThread *start(struct serving *s, int *ret_fd)
 {
 	int fds[2];
 	g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), ==, 0);
-	*s = (struct serving){.fd = fds[1], .agent = {g_byte_array_new(), g_byte_array_new()}, .cancel = cancel_new(NULL)};
+	*s = (struct serving){
+		.fd = fds[1], .agent = {g_byte_array_new(), g_byte_array_new()}, .cancel = cancel_new(NULL)};
 	*ret_fd = fds[0];
 	return g_thread_new("serve", serve, s);
 }

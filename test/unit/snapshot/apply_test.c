@@ -89,7 +89,9 @@ static void test_kinds(struct fixture *f, gconstpointer data)
 		{"missing/parent/file", '0', "x"},
 		{"f\xc3\xa9", '0', "utf-8"},
 		{"f\xff", '0', "not utf-8"},
-		{"a-name-that-is-longer-than-one-hundred-bytes/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/b", '0', "x"},
+		{"a-name-that-is-longer-than-one-hundred-bytes/"
+		 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/b",
+		 '0', "x"},
 	};
 	must_apply(f, entries, G_N_ELEMENTS(entries), &native);
 	struct stat st = stat_of(f, "dir/file"), hard = stat_of(f, "dir/hard");
@@ -185,12 +187,13 @@ static void test_refused(struct fixture *f, gconstpointer data)
 static void test_replace(struct fixture *f, gconstpointer data)
 {
 	static const struct made_entry first[] = {
-		{"dir/", '5', NULL, 0700}, {"dir/kept", '0', "1"}, {"tree/a/b/c", '0', "1"}, {"file", '0', "1"},
-		{"link", '2', "dir"},
+		{"dir/", '5', NULL, 0700}, {"dir/kept", '0', "1"}, {"tree/a/b/c", '0', "1"},
+		{"file", '0', "1"},        {"link", '2', "dir"},
 	};
 	static const struct made_entry second[] = {
-		{"dir/", '5', NULL, 0711}, {"tree", '0', "a file now"}, {"file/", '5', NULL}, {"file/x", '0', "2"},
-		{"link/", '5', NULL}, {"link/y", '0', "in a directory"}, {"link/y", '0', "twice"},
+		{"dir/", '5', NULL, 0711}, {"tree", '0', "a file now"}, {"file/", '5', NULL},
+		{"file/x", '0', "2"},      {"link/", '5', NULL},        {"link/y", '0', "in a directory"},
+		{"link/y", '0', "twice"},
 	};
 	must_apply(f, first, G_N_ELEMENTS(first), &native);
 	must_apply(f, second, G_N_ELEMENTS(second), &native);
@@ -203,16 +206,19 @@ static void test_replace(struct fixture *f, gconstpointer data)
 }
 
 static const struct made_entry base[] = {
-	{"dir/old", '0', "1"}, {"dir/both", '0', "1"}, {"dir/sub/deep", '0', "1"}, {"gone/x", '0', "1"}, {"file", '0', "1"},
-	{"link", '2', "dir"},
+	{"dir/old", '0', "1"}, {"dir/both", '0', "1"}, {"dir/sub/deep", '0', "1"},
+	{"gone/x", '0', "1"},  {"file", '0', "1"},     {"link", '2', "dir"},
 };
 
 static void test_whiteouts_native(struct fixture *f, gconstpointer data)
 {
 	static const struct made_entry layer[] = {
-		{"dir/", '5', NULL},      {"dir/both", '0', "2"}, {"dir/sub/new", '0', "2"}, {"dir/.wh..wh..opq", '0', NULL},
-		{".wh.gone", '0', NULL},  {"file", '0', "2"},     {".wh.file", '0', NULL},   {"link/.wh.both", '0', NULL},
-		{".wh.absent", '0', NULL}, {".wh..wh.plnk", '0', NULL}, {"nowhere/.wh.x", '0', NULL},
+		{"dir/", '5', NULL},          {"dir/both", '0', "2"},
+		{"dir/sub/new", '0', "2"},    {"dir/.wh..wh..opq", '0', NULL},
+		{".wh.gone", '0', NULL},      {"file", '0', "2"},
+		{".wh.file", '0', NULL},      {"link/.wh.both", '0', NULL},
+		{".wh.absent", '0', NULL},    {".wh..wh.plnk", '0', NULL},
+		{"nowhere/.wh.x", '0', NULL},
 	};
 	must_apply(f, base, G_N_ELEMENTS(base), &native);
 	must_apply(f, layer, G_N_ELEMENTS(layer), &native);
@@ -241,9 +247,18 @@ static bool is_whiteout(struct fixture *f, const char *path)
 static void test_whiteouts_overlay(struct fixture *f, gconstpointer data)
 {
 	static const struct made_entry layer[] = {
-		{"dir/", '5', NULL},     {"dir/.wh..wh..opq", '0', NULL}, {"dir/new", '0', "2"},     {"a/b/.wh.gone", '0', NULL},
-		{".wh.again", '0', NULL}, {"again/", '5', NULL},          {"again/x", '0', "2"},     {"first/x", '0', "2"},
-		{".wh.first", '0', NULL}, {"file", '0', "2"},             {".wh.file", '0', NULL},   {"link", '2', "dir"},
+		{"dir/", '5', NULL},
+		{"dir/.wh..wh..opq", '0', NULL},
+		{"dir/new", '0', "2"},
+		{"a/b/.wh.gone", '0', NULL},
+		{".wh.again", '0', NULL},
+		{"again/", '5', NULL},
+		{"again/x", '0', "2"},
+		{"first/x", '0', "2"},
+		{".wh.first", '0', NULL},
+		{"file", '0', "2"},
+		{".wh.file", '0', NULL},
+		{"link", '2', "dir"},
 		{"link/.wh.new", '0', NULL},
 		{"evil/", '5', NULL, .xattr = "trusted.overlay.redirect", .xattr_value = "/etc"},
 	};
@@ -268,8 +283,12 @@ static void test_archive_mode(struct fixture *f, gconstpointer data)
 {
 	static const struct made_entry entries[] = {
 		{"dir/.wh.file", '0', "plain"}, {"made/file", '0', "x", 0600, 9}, {"made/link", '2', "x"}};
-	const struct apply_options options = {
-		.mode = APPLY_ARCHIVE, .has_owner = true, .uid = 11, .gid = 12, .has_time = true, .time_ns = 5000000000};
+	const struct apply_options options = {.mode = APPLY_ARCHIVE,
+					      .has_owner = true,
+					      .uid = 11,
+					      .gid = 12,
+					      .has_time = true,
+					      .time_ns = 5000000000};
 	must_apply(f, entries, G_N_ELEMENTS(entries), &options);
 	assert_text(f, "dir/.wh.file", "plain");
 	static const char *const paths[] = {"dir", "dir/.wh.file", "made", "made/file", "made/link"};

@@ -89,8 +89,9 @@ static void assert_list(int lower, int upper, bool is_overlay, const char *want)
 }
 
 static const struct made_entry base[] = {
-	{"dir/", '5', NULL}, {"dir/a", '0', "1"}, {"dir/b", '0', "1"}, {"dir/sub/", '5', NULL}, {"dir/sub/x", '0', "1"},
-	{"file", '0', "1"},  {"link", '2', "dir"}, {"one", '0', "linked"}, {"two", '1', "one"},
+	{"dir/", '5', NULL},     {"dir/a", '0', "1"},     {"dir/b", '0', "1"},
+	{"dir/sub/", '5', NULL}, {"dir/sub/x", '0', "1"}, {"file", '0', "1"},
+	{"link", '2', "dir"},    {"one", '0', "linked"},  {"two", '1', "one"},
 };
 
 static void test_whole(struct fixture *f, gconstpointer data)
@@ -105,12 +106,15 @@ static void test_trees(struct fixture *f, gconstpointer data)
 	fill(f->lower, base, G_N_ELEMENTS(base), &native);
 	fill(f->upper, base, G_N_ELEMENTS(base), &native);
 	assert_list(f->lower, f->upper, false, "");
-	static const struct made_entry changes[] = {{"dir/sub/y", '0', "2"}, {"dir/.wh.a", '0', NULL}, {"file/", '5', NULL},
-						    {"new-dir/", '5', NULL}, {"dir-x", '0', "sorts by name"}};
+	static const struct made_entry changes[] = {{"dir/sub/y", '0', "2"},
+						    {"dir/.wh.a", '0', NULL},
+						    {"file/", '5', NULL},
+						    {"new-dir/", '5', NULL},
+						    {"dir-x", '0', "sorts by name"}};
 	fill(f->upper, changes, G_N_ELEMENTS(changes), &native);
-	assert_list(f->lower, f->upper, false,
-		    "d dir/|f dir/.wh.a|d dir/sub/|f dir/sub/y|f dir-x|d file/|d new-dir/");
-	assert_list(f->upper, f->lower, false, "d dir/|f dir/a|d dir/sub/|f dir/sub/.wh.y|f .wh.dir-x|f file|f .wh.new-dir");
+	assert_list(f->lower, f->upper, false, "d dir/|f dir/.wh.a|d dir/sub/|f dir/sub/y|f dir-x|d file/|d new-dir/");
+	assert_list(f->upper, f->lower, false,
+		    "d dir/|f dir/a|d dir/sub/|f dir/sub/.wh.y|f .wh.dir-x|f file|f .wh.new-dir");
 }
 
 /* The second name of a changed inode is unchanged, and comes along as a link. */
@@ -118,7 +122,8 @@ static void test_hard_links(struct fixture *f, gconstpointer data)
 {
 	static const struct made_entry first[] = {{"a", '0', "1"}, {"z/z", '0', "1"}};
 	fill(f->lower, first, G_N_ELEMENTS(first), &native);
-	static const struct made_entry second[] = {{"a", '0', "1"}, {"m", '1', "a"}, {"z/", '5', NULL}, {"z/z", '1', "a"}};
+	static const struct made_entry second[] = {
+		{"a", '0', "1"}, {"m", '1', "a"}, {"z/", '5', NULL}, {"z/z", '1', "a"}};
 	fill(f->upper, second, G_N_ELEMENTS(second), &native);
 	g_assert_cmpint(fchownat(f->upper, "a", 1, 1, 0), ==, 0);
 	assert_list(f->lower, f->upper, false, "f a|h m>a|d z/|h z/z>a");
@@ -129,10 +134,17 @@ static void test_overlay_upper(struct fixture *f, gconstpointer data)
 {
 	fill(f->lower, base, G_N_ELEMENTS(base), &native);
 	static const struct made_entry layer[] = {
-		{"dir/", '5', NULL},         {"dir/.wh.a", '0', NULL}, {"dir/.wh.absent", '0', NULL},
-		{"dir/sub/", '5', NULL},     {"dir/sub/.wh..wh..opq", '0', NULL}, {"dir/sub/y", '0', "2"},
-		{"fresh/", '5', NULL},       {"fresh/.wh.x", '0', NULL}, {"fresh/.wh..wh..opq", '0', NULL},
-		{".wh.file", '0', NULL},     {"link", '2', "elsewhere"},
+		{"dir/", '5', NULL},
+		{"dir/.wh.a", '0', NULL},
+		{"dir/.wh.absent", '0', NULL},
+		{"dir/sub/", '5', NULL},
+		{"dir/sub/.wh..wh..opq", '0', NULL},
+		{"dir/sub/y", '0', "2"},
+		{"fresh/", '5', NULL},
+		{"fresh/.wh.x", '0', NULL},
+		{"fresh/.wh..wh..opq", '0', NULL},
+		{".wh.file", '0', NULL},
+		{"link", '2', "elsewhere"},
 	};
 	fill(f->upper, layer, G_N_ELEMENTS(layer), &overlay);
 	assert_list(f->lower, f->upper, true,
@@ -180,9 +192,15 @@ static void test_round_trip(struct fixture *f, gconstpointer data)
 	g_autofree char *long_name = g_strnfill(150, 'n'), *big = g_strnfill(300000, 'b');
 	g_autofree char *long_path = g_strconcat("dir/", long_name, NULL);
 	const struct made_entry entries[] = {
-		{"dir/", '5', NULL, 01777, 1}, {long_path, '0', "x", 04755, 2}, {"big", '0', big, 0600, 3000000},
-		{"l", '2', long_path},         {"null", '3', NULL, 0666, 0, 1, 3}, {"fifo", '6', NULL},
-		{"f\xc3\xa9\xff", '0', "bytes"}, {"x", '0', "x", .xattr = "user.k", .xattr_value = "v"}, {"hard", '1', "big"},
+		{"dir/", '5', NULL, 01777, 1},
+		{long_path, '0', "x", 04755, 2},
+		{"big", '0', big, 0600, 3000000},
+		{"l", '2', long_path},
+		{"null", '3', NULL, 0666, 0, 1, 3},
+		{"fifo", '6', NULL},
+		{"f\xc3\xa9\xff", '0', "bytes"},
+		{"x", '0', "x", .xattr = "user.k", .xattr_value = "v"},
+		{"hard", '1', "big"},
 	};
 	fill(f->lower, entries, G_N_ELEMENTS(entries), &native);
 	g_autoptr(GByteArray) a = diff_of(-1, f->lower, false, &no_options);
@@ -246,9 +264,21 @@ static void test_header_bytes(void)
 	g_autoptr(GByteArray) tar = maker_tar(entries, 2);
 	g_assert_cmpuint(tar->len, ==, 512 * 6);
 	g_assert_cmpmem(tar->data + 100, 57,
-			"0000755\0" "0000000\0" "0000000\0" "00000000000\0" "07346545000\0" "010025\0 5", 57);
-	g_assert_cmpmem(tar->data + 257, 8, "ustar\0" "00", 8);
-	g_assert_cmpmem(tar->data + 329, 16, "0000000\0" "0000000\0", 16);
+			"0000755\0"
+			"0000000\0"
+			"0000000\0"
+			"00000000000\0"
+			"07346545000\0"
+			"010025\0 5",
+			57);
+	g_assert_cmpmem(tar->data + 257, 8,
+			"ustar\0"
+			"00",
+			8);
+	g_assert_cmpmem(tar->data + 329, 16,
+			"0000000\0"
+			"0000000\0",
+			16);
 	g_assert_cmpstr((char *)tar->data + 512, ==, "dir/PaxHeaders.0/");
 	g_assert_cmpmem(tar->data + 1024, 16, "15 path=dir/\xc3\xa9\n\0", 16);
 	g_assert_cmpstr((char *)tar->data + 1536, ==, "dir/");

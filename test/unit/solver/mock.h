@@ -27,8 +27,8 @@ struct mock_vertex {
 	unsigned outputs; /* 0: one */
 	char *version;    /* part of the digest */
 	char *fail_map, *fail_exec, *fail_content;
-	char *value; /* instead of the made one */
-	char *gate;  /* exec waits until it opens */
+	char *value;        /* instead of the made one */
+	char *gate;         /* exec waits until it opens */
 	char *content_gate; /* content keys wait until it opens */
 	unsigned delay_us;
 	struct mock *mock;

@@ -10,9 +10,14 @@
 static void test_refs(void)
 {
 	static const char *const good[] = {"main", "v1.0", "refs/heads/a-b", "feature/x", "a@b", "\xC3\xA9"};
-	static const char *const bad[] = {"", "-c", "--upload-pack=x", "a b", "a\nb", "a..b", "a~1", "a^", "a:b", "a?", "a*",
-					  "a[b", "a\\b", "/a", "a/", "a//b", ".a", "a/.b", "a.lock", "a.lock/b", "a.", "@",
-					  "a@{1}", "a\x7F"};
+	static const char *const bad[] = {"",       "-c",       "--upload-pack=x",
+					  "a b",    "a\nb",     "a..b",
+					  "a~1",    "a^",       "a:b",
+					  "a?",     "a*",       "a[b",
+					  "a\\b",   "/a",       "a/",
+					  "a//b",   ".a",       "a/.b",
+					  "a.lock", "a.lock/b", "a.",
+					  "@",      "a@{1}",    "a\x7F"};
 	for (size_t i = 0; i < G_N_ELEMENTS(good); i++)
 		g_assert_true(git_ref_is_safe(good[i]));
 	for (size_t i = 0; i < G_N_ELEMENTS(bad); i++)
@@ -96,7 +101,9 @@ static void test_open(void)
 		{"git://h/a", {"git.fullurl", "ssh://u:p@h/a"}, "ssh://u@h/a ssh://xxxxx:xxxxx@h/a u:p - "},
 		{"git://h/a", {"git.fullurl", "git://h/a"}, "git://h/a git://h/a - - "},
 		{"git://h/a#--upload-pack=x", {NULL, NULL}, "!invalid git ref \"--upload-pack=x\""},
-		{"git://h/a", {"git.fullurl", "ssh://-oProxyCommand=x/y"}, "!invalid git URL \"ssh://-oProxyCommand=x/y\""},
+		{"git://h/a",
+		 {"git.fullurl", "ssh://-oProxyCommand=x/y"},
+		 "!invalid git URL \"ssh://-oProxyCommand=x/y\""},
 		{"git://h/a", {"git.fullurl", "file:///etc"}, "!invalid git URL: unknown protocol"},
 		{"git://h/a", {"git.fullurl", "ext::sh"}, "!invalid git URL \"https://ext::sh\""},
 		{"git://h/a", {"git.mtime", "x"}, "!invalid git mtime x"},
@@ -106,9 +113,10 @@ static void test_open(void)
 	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
 		g_autoptr(GError) error = NULL;
 		struct git_source *s = open_source(cases[i].identifier, cases[i].attribute, &error);
-		g_autofree char *got = s ? g_strdup_printf("%s %s %s %s %s", s->remote, s->shown,
-							   s->user_info ? s->user_info : "-", s->ref ? s->ref : "-", s->subdir)
-					 : g_strconcat("!", error->message, NULL);
+		g_autofree char *got =
+			s ? g_strdup_printf("%s %s %s %s %s", s->remote, s->shown, s->user_info ? s->user_info : "-",
+					    s->ref ? s->ref : "-", s->subdir)
+			  : g_strconcat("!", error->message, NULL);
 		g_assert_cmpstr(got, ==, cases[i].want);
 		if (s)
 			source_git_class.free(s);
@@ -127,7 +135,9 @@ static void test_no_network(void)
 		{"git://h/a#" A, {"git.checksum", "1111"}, A},
 		{"git://h/a#" A, {"git.checksum", "2222"}, "!expected checksum to match 2222, got " A},
 		{"git://h/a#" A, {"git.checksum", "x"}, "!invalid checksum x for Git URL, expected hex commit hash"},
-		{"git://h/a#v1", {"git.fetchbycommit", "true"}, "!fetch-by-commit requires a checksum or a commit SHA ref"},
+		{"git://h/a#v1",
+		 {"git.fetchbycommit", "true"},
+		 "!fetch-by-commit requires a checksum or a commit SHA ref"},
 	};
 	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
 		g_autoptr(GError) error = NULL;
@@ -151,7 +161,8 @@ static void test_run(void)
 	struct git_how how = {.config = config, .hide = "u:p"};
 	g_autoptr(GError) error = NULL;
 	g_autofree char *value = git_run_line(
-		&how, (const char *[]){"config", "--get-urlmatch", "http.extraheader", "https://h/x", NULL}, &work, &error);
+		&how, (const char *[]){"config", "--get-urlmatch", "http.extraheader", "https://h/x", NULL}, &work,
+		&error);
 	g_assert_no_error(error);
 	g_assert_cmpstr(value, ==, "Authorization: a b");
 	g_assert_false(git_run(&how, (const char *[]){"no-u:p-command", NULL}, &work, NULL, &error));
@@ -161,8 +172,8 @@ static void test_run(void)
 	g_clear_error(&error);
 	static const char *const refused[] = {"ext::sh -c x", "file:///", "http://127.0.0.1:9/x"};
 	for (size_t i = 0; i < G_N_ELEMENTS(refused); i++) {
-		g_assert_false(git_run(&how, (const char *[]){"ls-remote", "--end-of-options", refused[i], NULL}, &work, NULL,
-				       &error));
+		g_assert_false(git_run(&how, (const char *[]){"ls-remote", "--end-of-options", refused[i], NULL}, &work,
+				       NULL, &error));
 		g_assert_nonnull(strstr(error->message, "not allowed"));
 		g_clear_error(&error);
 	}
