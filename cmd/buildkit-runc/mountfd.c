@@ -73,7 +73,7 @@ static int change_old(int fd, const struct mountfd_change *c)
 	if (c->propagation != 0 && mount(NULL, path, NULL, (unsigned long)c->propagation, NULL) != 0)
 		return -errno;
 	/* One level is all that mount(2) knows. */
-	if (c->set_below != 0 || c->clear_below != 0 || c->user_fd > 0)
+	if (c->set_recursive != 0 || c->clear_recursive != 0 || c->user_fd > 0)
 		return -ENOSYS;
 	if (c->set != 0 || c->clear != 0) {
 		unsigned long flags = (present_flags(fd) & ~(flags_of(c->clear) & ~(unsigned long)MS_RELATIME)) |
@@ -96,12 +96,12 @@ static int set_attributes(int fd, bool recursive, struct mount_attr *attributes)
 static int change_new(int fd, const struct mountfd_change *c)
 {
 	struct mount_attr ids = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)c->user_fd};
-	struct mount_attr below = {.attr_set = c->set_below, .attr_clr = c->clear_below};
+	struct mount_attr below = {.attr_set = c->set_recursive, .attr_clr = c->clear_recursive};
 	struct mount_attr own = {.attr_set = c->set, .attr_clr = c->clear};
 	/* A time setting is a field, not a bit: it is replaced as a whole. */
 	if ((c->set & MOUNT_ATTR__ATIME) != 0 || (c->clear & MOUNT_ATTR__ATIME) != 0)
 		own.attr_clr |= MOUNT_ATTR__ATIME;
-	if ((c->set_below & MOUNT_ATTR__ATIME) != 0)
+	if ((c->set_recursive & MOUNT_ATTR__ATIME) != 0)
 		below.attr_clr |= MOUNT_ATTR__ATIME;
 	struct mount_attr group = {.propagation = c->propagation & ~(uint64_t)MS_REC};
 	if (c->user_fd > 0 && set_attributes(fd, true, &ids) != 0)

@@ -20,11 +20,11 @@ struct mountfd_type {
 };
 int mountfd_type(int place_fd, const struct mountfd_type *t);
 
-struct mountfd_change {                  /* MOUNT_ATTR_* */
-	uint64_t set, clear;             /* of the mount */
-	uint64_t set_below, clear_below; /* of it and all below */
-	uint64_t propagation;            /* MS_* */
-	int user_fd;                     /* a user namespace whose ids it shows; <= 0: none */
+struct mountfd_change {                          /* MOUNT_ATTR_* */
+	uint64_t set, clear;                     /* of the mount */
+	uint64_t set_recursive, clear_recursive; /* of it and all below */
+	uint64_t propagation;                    /* MS_* */
+	int user_fd;                             /* a user namespace whose ids it shows; <= 0: none */
 };
 /* A detached copy of a place in our own mount namespace. */
 int mountfd_clone(int fd, bool recursive);

@@ -5,7 +5,7 @@
 #include "runner/plan.h"
 #include "step.h"
 #include "sys.h"
-#include "yard.h"
+#include "runner_root.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -111,12 +111,12 @@ static _Noreturn void be_step(struct cgroup *cgroup, int socket_fd, bool born)
 	receive_plan(socket_fd, &plan, fds);
 	const struct step_place place = {
 		.made = CLONED,
-		.staging = YARD_STAGING,
-		.cgroup_root = YARD_CGROUP,
+		.staging = RUNNER_ROOT_STAGING,
+		.cgroup_root = RUNNER_ROOT_CGROUP,
 		.cgroup = cgroup,
 		.life_fd = server.life_fds[0],
 		.socket_fd = socket_fd,
-		.device_source = yard_device,
+		.device_source = runner_root_device,
 	};
 	step_run(&plan, fds, &place);
 }
@@ -337,7 +337,7 @@ int serve(int argc, char **argv)
 	setsid();
 	prctl(PR_SET_NAME, "buildkit-runc", 0, 0, 0);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	yard_enter(&server.cgroups);
+	runner_root_enter(&server.cgroups);
 	remove_leftovers();
 	loop();
 	kill_all();

@@ -88,8 +88,8 @@ static int mount_tree(const struct tree *t, const struct plan_mount *m, int plac
 	const struct mountfd_change change = {
 		.set = m->set,
 		.clear = m->clear,
-		.set_below = m->set_below,
-		.clear_below = m->clear_below,
+		.set_recursive = m->set_recursive,
+		.clear_recursive = m->clear_recursive,
 		/* Never the host's peer: what is mounted here stays here. */
 		.propagation = m->propagation != 0 ? m->propagation : MS_SLAVE | MS_REC,
 		.user_fd = m->user_fd != PLAN_NO_FD ? t->fds[m->user_fd] : -1,

@@ -9,7 +9,7 @@
  */
 #pragma once
 #include "config.h"
-#include "build/build.h"
+#include "builder/build.h"
 #include "rpc/rpc.h"
 
 typedef struct instance instance;

@@ -15,14 +15,16 @@
 
 #define KERBEROS                                                                                                       \
 	X(gss_delete_sec_context)                                                                                      \
-	X(gss_display_name) X(gss_display_status) X(gss_import_name) X(gss_init_sec_context) X(gss_inquire_context)    \
-		X(gss_release_buffer) X(gss_release_name) X(gss_unwrap) X(gss_wrap)
+	X(gss_display_name)                                                                                            \
+	X(gss_display_status) X(gss_import_name) X(gss_init_sec_context) X(gss_inquire_context) X(gss_release_buffer)  \
+		X(gss_release_name) X(gss_unwrap) X(gss_wrap)
 
 #define PROTOCOLS                                                                                                                                                           \
 	X(RTMP_Alloc)                                                                                                                                                       \
-	X(RTMP_Close) X(RTMP_Connect1) X(RTMP_ConnectStream) X(RTMP_Free) X(RTMP_Init) X(RTMP_Read) X(RTMP_SetBufferMS) X(                                                  \
-		RTMP_SetupURL) X(RTMP_Write) X(ber_bvfree) X(ber_free) X(ber_memfree) X(ber_memvfree) X(ber_sockbuf_add_io) X(ldap_abandon_ext)                             \
-		X(ldap_err2string) X(ldap_free_urldesc) X(ldap_get_attribute_ber) X(ldap_get_dn_ber) X(ldap_get_option) X(ldap_init_fd) X(                                  \
+	X(RTMP_Close)                                                                                                                                                       \
+	X(RTMP_Connect1) X(RTMP_ConnectStream) X(RTMP_Free) X(RTMP_Init) X(RTMP_Read) X(RTMP_SetBufferMS) X(RTMP_SetupURL) X(                                               \
+		RTMP_Write) X(ber_bvfree) X(ber_free) X(ber_memfree) X(ber_memvfree) X(ber_sockbuf_add_io) X(ldap_abandon_ext) X(ldap_err2string)                           \
+		X(ldap_free_urldesc) X(ldap_get_attribute_ber) X(ldap_get_dn_ber) X(ldap_get_option) X(ldap_init_fd) X(                                                     \
 			ldap_memfree) X(ldap_msgfree) X(ldap_msgtype) X(ldap_parse_result) X(ldap_parse_sasl_bind_result) X(ldap_pvt_url_scheme2proto)                      \
 			X(ldap_result) X(ldap_sasl_bind) X(ldap_search_ext) X(ldap_set_option) X(ldap_start_tls) X(ldap_unbind_ext) X(                                      \
 				ldap_url_parse) X(libssh2_agent_connect) X(libssh2_agent_disconnect) X(libssh2_agent_free) X(libssh2_agent_get_identity)                    \

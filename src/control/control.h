@@ -8,7 +8,7 @@
  * Wire types end here. The builder and registry are borrowed for the server's life. Thread: handlers run on any.
  */
 #pragma once
-#include "build/build.h"
+#include "builder/build.h"
 #include "rpc/rpc.h"
 #include "session/session.h"
 

@@ -2,7 +2,7 @@
 /* Explain: what the steps of a build that ran were made of, compared with an earlier run of each. */
 #include "control/control.h"
 #include "explain.pb-c.h"
-#include "ops/story.h"
+#include "ops/fingerprint.h"
 #include <string.h>
 
 static const char *file_change(char what)
@@ -10,11 +10,11 @@ static const char *file_change(char what)
 	return what == '+' ? "new" : what == '-' ? "gone" : "changed";
 }
 
-static void put_change(Explain__Step *step, const story_change *c)
+static void put_change(Explain__Step *step, const fingerprint_change *c)
 {
 	step->facts = g_new0(Explain__Fact *, c->facts->len);
 	for (guint i = 0; i < c->facts->len; i++) {
-		const struct story_fact *f = c->facts->pdata[i];
+		const struct fingerprint_fact *f = c->facts->pdata[i];
 		Explain__Fact *wire = step->facts[step->n_facts++] = g_new0(Explain__Fact, 1);
 		explain__fact__init(wire);
 		wire->name = g_strdup(f->name);
@@ -24,7 +24,7 @@ static void put_change(Explain__Step *step, const story_change *c)
 	}
 	step->files = g_new0(Explain__File *, c->files->len);
 	for (guint i = 0; i < c->files->len; i++) {
-		const struct story_file *f = c->files->pdata[i];
+		const struct fingerprint_file *f = c->files->pdata[i];
 		Explain__File *wire = step->files[step->n_files++] = g_new0(Explain__File, 1);
 		explain__file__init(wire);
 		wire->path = g_strdup(f->path);
@@ -34,7 +34,7 @@ static void put_change(Explain__Step *step, const story_change *c)
 }
 
 /* Is the row one to compare with: that of the other build, or one from before it; without another build any earlier. */
-static bool may_compare(const struct story_row *row, const struct story_row *of, const char *against,
+static bool may_compare(const struct fingerprint_row *row, const struct fingerprint_row *of, const char *against,
 			int64_t against_ns)
 {
 	if (strcmp(row->ref, of->ref) == 0)
@@ -45,21 +45,22 @@ static bool may_compare(const struct story_row *row, const struct story_row *of,
 }
 
 /* The step as it ran, with the first of the rows (newest first) that is to be compared with. */
-static Explain__Step *step_new(const struct story_row *row, GPtrArray *earlier, const char *against, int64_t against_ns)
+static Explain__Step *step_new(const struct fingerprint_row *row, GPtrArray *earlier, const char *against,
+			       int64_t against_ns)
 {
 	Explain__Step *step = g_new0(Explain__Step, 1);
 	explain__step__init(step);
 	step->name = g_strdup(row->name);
 	step->reason = g_strdup(*against ? "" : row->reason);
 	step->earlier = g_strdup("");
-	g_autoptr(story) now = story_unpack(row->bytes);
+	g_autoptr(fingerprint) now = fingerprint_unpack(row->bytes);
 	for (guint i = 0; now && i < earlier->len; i++) {
-		const struct story_row *other = earlier->pdata[i];
-		g_autoptr(story) before =
-			may_compare(other, row, against, against_ns) ? story_unpack(other->bytes) : NULL;
+		const struct fingerprint_row *other = earlier->pdata[i];
+		g_autoptr(fingerprint) before =
+			may_compare(other, row, against, against_ns) ? fingerprint_unpack(other->bytes) : NULL;
 		if (!before)
 			continue;
-		g_autoptr(story_change) c = story_compare(before, now);
+		g_autoptr(fingerprint_change) c = fingerprint_compare(before, now);
 		if (!*against && *row->reason && *c->reason && strcmp(c->reason, row->reason) != 0)
 			continue; /* what was said at the time came of another one */
 		put_change(step, c);
@@ -78,29 +79,30 @@ static int64_t last_of(GPtrArray *rows)
 {
 	int64_t ns = 0;
 	for (guint i = 0; i < rows->len; i++)
-		ns = MAX(ns, ((const struct story_row *)rows->pdata[i])->created_ns);
+		ns = MAX(ns, ((const struct fingerprint_row *)rows->pdata[i])->created_ns);
 	return ns;
 }
 
-static Explain__ExplainResponse *response_new(story_store *stories, const char *ref, const char *against)
+static Explain__ExplainResponse *response_new(fingerprint_store *fingerprints, const char *ref, const char *against)
 {
 	Explain__ExplainResponse *reply = g_new0(Explain__ExplainResponse, 1);
 	explain__explain_response__init(reply);
 	reply->ref = g_strdup(ref);
-	g_autoptr(GPtrArray) rows = story_store_of_build(stories, ref), other = story_store_of_build(stories, against);
+	g_autoptr(GPtrArray) rows = fingerprint_store_of_build(fingerprints, ref),
+			     other = fingerprint_store_of_build(fingerprints, against);
 	int64_t against_ns = last_of(other);
 	reply->steps = g_new0(Explain__Step *, rows->len);
 	for (guint i = 0; i < rows->len; i++) {
-		const struct story_row *row = rows->pdata[i];
-		g_autoptr(GPtrArray) earlier = story_store_find(stories, row->identity, STORY_KEPT);
+		const struct fingerprint_row *row = rows->pdata[i];
+		g_autoptr(GPtrArray) earlier = fingerprint_store_find(fingerprints, row->identity, STORY_KEPT);
 		reply->steps[reply->n_steps++] = step_new(row, earlier, against, against_ns);
 	}
 	return reply;
 }
 
-static bool check_build(story_store *stories, const char *ref, GError **error)
+static bool check_build(fingerprint_store *fingerprints, const char *ref, GError **error)
 {
-	g_autoptr(GPtrArray) rows = story_store_of_build(stories, ref);
+	g_autoptr(GPtrArray) rows = fingerprint_store_of_build(fingerprints, ref);
 	return rows->len > 0 ||
 	       error_set(error, ERROR_NOT_FOUND, "no step of build %s ran, or it was too long ago", ref);
 }
@@ -109,18 +111,18 @@ ProtobufCMessage *control_explain(rpc_call *call, const ProtobufCMessage *reques
 {
 	const struct control *control = data;
 	const Explain__ExplainRequest *m = (const void *)request;
-	story_store *stories = builder_worker(control->builder)->stories;
-	if (!stories) {
+	fingerprint_store *fingerprints = builder_worker(control->builder)->fingerprints;
+	if (!fingerprints) {
 		error_set(error, ERROR_FAILED_PRECONDITION,
 			  "explanations of cache misses are switched off (explainMisses)");
 		return NULL;
 	}
-	g_autofree char *ref = *m->ref ? g_strdup(m->ref) : story_store_last_build(stories);
+	g_autofree char *ref = *m->ref ? g_strdup(m->ref) : fingerprint_store_last_build(fingerprints);
 	if (!ref) {
 		error_set(error, ERROR_NOT_FOUND, "no step ran yet");
 		return NULL;
 	}
-	if (!check_build(stories, ref, error) || (*m->against && !check_build(stories, m->against, error)))
+	if (!check_build(fingerprints, ref, error) || (*m->against && !check_build(fingerprints, m->against, error)))
 		return NULL;
-	return &response_new(stories, ref, m->against)->base;
+	return &response_new(fingerprints, ref, m->against)->base;
 }

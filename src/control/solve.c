@@ -88,7 +88,7 @@ static bool check_compat(int64_t wanted, int64_t *ret, GError **error)
 }
 
 /* Requests for parts that are not built yet get a clear answer instead of half a result. */
-static bool check_later_parts(const Control__SolveRequest *m, GError **error)
+static bool check_unimplemented_parts(const Control__SolveRequest *m, GError **error)
 {
 	if (*m->sourcepolicysession)
 		return error_set(error, ERROR_UNIMPLEMENTED, "policy sessions are not supported yet");
@@ -149,7 +149,8 @@ static bool translate(struct translation *t, const Control__SolveRequest *m, GEr
 		.source_policy = m->sourcepolicy,
 		.internal = m->internal,
 	};
-	return check_later_parts(m, error) && check_compat(m->compatibilityversion, &t->request.compat_version, error);
+	return check_unimplemented_parts(m, error) &&
+	       check_compat(m->compatibilityversion, &t->request.compat_version, error);
 }
 
 static ProtobufCMessage *response_to_wire(GHashTable *response)

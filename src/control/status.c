@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/control.h"
-#include "build/status_wire.h"
+#include "builder/status_wire.h"
 #include "control.pb-c.h"
 #include "api/guard.h"
 #include <string.h>

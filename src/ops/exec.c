@@ -6,7 +6,7 @@
 #include "ops/cache_mount.h"
 #include "ops/exec_mounts.h"
 #include "ops/secret_mount.h"
-#include "ops/story.h"
+#include "ops/fingerprint.h"
 #include "os/path.h"
 #include <arpa/inet.h>
 
@@ -369,7 +369,7 @@ static bool exec_run(void *self, struct work *work, void *const *inputs, size_t 
 		     size_t n_outputs, GError **error)
 {
 	const struct op *op = self;
-	g_autoptr(story) s = story_begin(op, inputs, n_inputs, work);
+	g_autoptr(fingerprint) s = fingerprint_begin(op, inputs, n_inputs, work);
 	g_autoptr(exec_mounts) mounts = exec_mounts_new(op, inputs, n_inputs, work, error);
 	if (mounts == NULL)
 		return false;
@@ -384,7 +384,7 @@ static bool exec_run(void *self, struct work *work, void *const *inputs, size_t 
 	exec_mounts_close(mounts);
 	if (!exec_mounts_commit(mounts, work, ret_outputs, n_outputs, error))
 		return false;
-	story_keep(op, s);
+	fingerprint_keep(op, s);
 	return true;
 }
 

@@ -8,7 +8,7 @@
 #include "ops/file_action.h"
 #include "ops/file_key.h"
 #include "ops/op.h"
-#include "ops/story.h"
+#include "ops/fingerprint.h"
 #include "os/passwd.h"
 #include <fcntl.h>
 
@@ -263,10 +263,10 @@ static bool file_run(const struct op *op, struct work *work, void *const *inputs
 static bool file_exec(void *self, struct work *work, void *const *inputs, size_t n_inputs, void **ret_outputs,
 		      size_t n_outputs, GError **error)
 {
-	g_autoptr(story) s = story_begin(self, inputs, n_inputs, work);
+	g_autoptr(fingerprint) s = fingerprint_begin(self, inputs, n_inputs, work);
 	if (!file_run(self, work, inputs, n_inputs, ret_outputs, n_outputs, error))
 		return false;
-	story_keep(self, s);
+	fingerprint_keep(self, s);
 	return true;
 }
 

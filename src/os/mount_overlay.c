@@ -6,7 +6,7 @@
  * that no name of theirs can carry ':' or ','.
  */
 #include "os/mount.h"
-#include "os/mount_ways.h"
+#include "os/overlay_method.h"
 #include <fcntl.h>
 #include <sched.h>
 #include <string.h>

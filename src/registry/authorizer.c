@@ -11,7 +11,7 @@
 #define TOKEN_LIFE_SECONDS 60
 #define CLIENT_ID "buildkit-client"
 
-/* What a host asked of an asker: "identity host" to this. */
+/* What a host asked of an auth_client: "identity host" to this. */
 struct known {
 	gint refs;
 	struct challenge challenge;
@@ -71,9 +71,9 @@ void authorizer_free(authorizer *a)
 	g_free(a);
 }
 
-static char *known_key(const struct asker *asker, const char *host)
+static char *known_key(const struct auth_client *auth_client, const char *host)
 {
-	return g_strconcat(asker->identity, "\n", host, NULL);
+	return g_strconcat(auth_client->identity, "\n", host, NULL);
 }
 
 /* ---- asking a token server */
@@ -187,7 +187,7 @@ static bool status_error(const char *method, const struct transport_reply *reply
 
 struct token_request {
 	authorizer *a;
-	const struct asker *asker;
+	const struct auth_client *auth_client;
 	const char *host;
 	const struct challenge *challenge;
 	const char *const *scopes;
@@ -197,7 +197,7 @@ struct token_request {
 static bool token_send(const struct token_request *t, const char *method, const char *url, const char *form,
 		       const char *authorization, transport_reply *ret_reply, GError **error)
 {
-	g_autofree char *agent = g_strconcat("User-Agent: ", t->asker->user_agent, NULL);
+	g_autofree char *agent = g_strconcat("User-Agent: ", t->auth_client->user_agent, NULL);
 	const char *headers[] = {agent, form ? "Content-Type: application/x-www-form-urlencoded; charset=utf-8" : NULL,
 				 NULL};
 	struct transport_request q = {
@@ -207,14 +207,14 @@ static bool token_send(const struct token_request *t, const char *method, const 
 		.authorization = authorization,
 		.body = form,
 		.body_size = form ? (int64_t)strlen(form) : -1,
-		.tls = same_host(url, t->host) ? t->asker->tls : NULL,
+		.tls = same_host(url, t->host) ? t->auth_client->tls : NULL,
 		/* A body with a password in it follows no redirect. */
 		.redirects = form ? 0 : (unsigned)LIMIT_REDIRECTS,
 		.body_max = TOKEN_REPLY_MAX,
 	};
 	enum transport_failure failure;
-	return transport_do(t->a->transport, &q, t->asker->work ? t->asker->work->cancel : NULL, ret_reply, &failure,
-			    error);
+	return transport_do(t->a->transport, &q, t->auth_client->work ? t->auth_client->work->cancel : NULL, ret_reply,
+			    &failure, error);
 }
 
 /* GET, then an OAuth2 POST where servers are known to want that. */
@@ -243,12 +243,12 @@ static bool token_ask(const struct token_request *t, char **ret_token, int64_t *
 	return token_reply_read(&posted, ret_token, ret_expires_s, error);
 }
 
-static bool credentials_get(const struct asker *asker, const char *host, char **ret_user, char **ret_secret,
+static bool credentials_get(const struct auth_client *auth_client, const char *host, char **ret_user, char **ret_secret,
 			    GError **error)
 {
 	*ret_user = *ret_secret = NULL;
-	if (asker->auth && asker->auth->credentials &&
-	    !asker->auth->credentials(asker->work, host, ret_user, ret_secret, error))
+	if (auth_client->auth && auth_client->auth->credentials &&
+	    !auth_client->auth->credentials(auth_client->work, host, ret_user, ret_secret, error))
 		return false;
 	if (!*ret_user)
 		*ret_user = g_strdup("");
@@ -258,13 +258,14 @@ static bool credentials_get(const struct asker *asker, const char *host, char **
 }
 
 /* The client's own token when it makes them, else one asked for with its credentials. */
-static bool token_fetch(authorizer *a, const struct asker *asker, const char *host, const struct challenge *c,
-			const char *const *scopes, char **ret_token, int64_t *ret_expires_s, GError **error)
+static bool token_fetch(authorizer *a, const struct auth_client *auth_client, const char *host,
+			const struct challenge *c, const char *const *scopes, char **ret_token, int64_t *ret_expires_s,
+			GError **error)
 {
 	g_autoptr(GError) why = NULL;
-	if (asker->auth && asker->auth->fetch_token) {
-		if (asker->auth->fetch_token(asker->work, host, c->realm, c->service, scopes, ret_token, ret_expires_s,
-					     &why))
+	if (auth_client->auth && auth_client->auth->fetch_token) {
+		if (auth_client->auth->fetch_token(auth_client->work, host, c->realm, c->service, scopes, ret_token,
+						   ret_expires_s, &why))
 			return true;
 		if (!error_is(why, ERROR_UNIMPLEMENTED)) {
 			g_propagate_error(error, g_steal_pointer(&why));
@@ -272,9 +273,9 @@ static bool token_fetch(authorizer *a, const struct asker *asker, const char *ho
 		}
 	}
 	g_autofree char *user = NULL, *secret = NULL;
-	if (!credentials_get(asker, host, &user, &secret, error))
+	if (!credentials_get(auth_client, host, &user, &secret, error))
 		return false;
-	struct token_request t = {a, asker, host, c, scopes, user, secret};
+	struct token_request t = {a, auth_client, host, c, scopes, user, secret};
 	if (token_ask(&t, ret_token, ret_expires_s, error))
 		return true;
 	g_prefix_error(error, *secret ? "failed to fetch oauth token: " : "failed to fetch anonymous token: ");
@@ -333,8 +334,8 @@ static void token_done(authorizer *a, const char *key, const char *header, int64
 	g_mutex_unlock(&a->mu);
 }
 
-static bool bearer_header(authorizer *a, const struct asker *asker, const char *host, const struct challenge *c,
-			  const char *const *scopes, char **ret_header, GError **error)
+static bool bearer_header(authorizer *a, const struct auth_client *auth_client, const char *host,
+			  const struct challenge *c, const char *const *scopes, char **ret_header, GError **error)
 {
 	g_autoptr(GPtrArray) wanted = g_ptr_array_new();
 	for (; scopes && *scopes; scopes++)
@@ -345,13 +346,13 @@ static bool bearer_header(authorizer *a, const struct asker *asker, const char *
 	g_auto(GStrv) merged = scopes_merge((const char *const *)wanted->pdata);
 	g_autofree char *joined = g_strjoinv(" ", merged);
 	g_autofree char *key =
-		g_strconcat(asker->identity, "\n", host, "\n", c->realm, "\n", c->service, "\n", joined, NULL);
+		g_strconcat(auth_client->identity, "\n", host, "\n", c->realm, "\n", c->service, "\n", joined, NULL);
 	*ret_header = token_find_or_claim(a, key);
 	if (*ret_header)
 		return true;
 	g_autofree char *token = NULL;
 	int64_t life_s = 0;
-	bool ok = token_fetch(a, asker, host, c, (const char *const *)merged, &token, &life_s, error);
+	bool ok = token_fetch(a, auth_client, host, c, (const char *const *)merged, &token, &life_s, error);
 	if (ok && !token_is_clean(token))
 		ok = error_set(error, ERROR_UNAUTHENTICATED, "token for %s is not one that can be sent", host);
 	*ret_header = ok ? g_strconcat("Bearer ", token, NULL) : NULL;
@@ -359,11 +360,11 @@ static bool bearer_header(authorizer *a, const struct asker *asker, const char *
 	return ok;
 }
 
-bool authorizer_header(authorizer *a, const struct asker *asker, const char *host, const char *const *scopes,
-		       char **ret_header, GError **error)
+bool authorizer_header(authorizer *a, const struct auth_client *auth_client, const char *host,
+		       const char *const *scopes, char **ret_header, GError **error)
 {
 	*ret_header = NULL;
-	g_autofree char *key = known_key(asker, host);
+	g_autofree char *key = known_key(auth_client, host);
 	g_mutex_lock(&a->mu);
 	struct known *k = g_hash_table_lookup(a->known, key);
 	if (k)
@@ -375,7 +376,7 @@ bool authorizer_header(authorizer *a, const struct asker *asker, const char *hos
 	if (k->challenge.scheme == CHALLENGE_BASIC)
 		*ret_header = g_strdup(k->basic);
 	else
-		ok = bearer_header(a, asker, host, &k->challenge, scopes, ret_header, error);
+		ok = bearer_header(a, auth_client, host, &k->challenge, scopes, ret_header, error);
 	known_unref(k);
 	if (!ok)
 		g_prefix_error(error, "failed to authorize: ");
@@ -422,14 +423,14 @@ static void forget(authorizer *a, const char *key)
 	g_mutex_unlock(&a->mu);
 }
 
-bool authorizer_learn(authorizer *a, const struct asker *asker, const char *host, const struct transport_reply *reply,
-		      bool rejected, bool *ret_retry, GError **error)
+bool authorizer_learn(authorizer *a, const struct auth_client *auth_client, const char *host,
+		      const struct transport_reply *reply, bool rejected, bool *ret_retry, GError **error)
 {
 	*ret_retry = false;
 	struct challenge c;
 	if (!challenge_find(reply, &c))
 		return true;
-	g_autofree char *key = known_key(asker, host);
+	g_autofree char *key = known_key(auth_client, host);
 	if (rejected) {
 		forget(a, key);
 		bool final = *c.error != '\0';
@@ -446,7 +447,7 @@ bool authorizer_learn(authorizer *a, const struct asker *asker, const char *host
 	k->challenge = c;
 	if (c.scheme == CHALLENGE_BASIC) {
 		g_autofree char *user = NULL, *secret = NULL;
-		bool ok = credentials_get(asker, host, &user, &secret, error);
+		bool ok = credentials_get(auth_client, host, &user, &secret, error);
 		if (!ok || !*user || !*secret) {
 			known_unref(k);
 			return ok;

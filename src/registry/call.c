@@ -20,7 +20,7 @@ static char *identity_of(registry *r, const struct registry_auth *auth, struct w
 	if (identity)
 		return identity;
 	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&r->mu);
-	return g_strdup_printf("#%" G_GUINT64_FORMAT, ++r->askers);
+	return g_strdup_printf("#%" G_GUINT64_FORMAT, ++r->auth_clients);
 }
 
 bool http_call_begin(struct call *call, registry *r, const reference *ref, const struct registry_auth *auth,
@@ -31,7 +31,7 @@ bool http_call_begin(struct call *call, registry *r, const reference *ref, const
 	if (!call->endpoints)
 		return false;
 	call->identity = identity_of(r, auth, work);
-	call->asker = (struct asker){auth, work, call->identity, r->user_agent, NULL};
+	call->auth_client = (struct auth_client){auth, work, call->identity, r->user_agent, NULL};
 	call->scopes[0] = g_strdup_printf("repository:%s:%s", ref->path, scope == CALL_PUSH ? "pull,push" : "pull");
 	return true;
 }
@@ -79,7 +79,7 @@ static void wake(void *data)
 
 static cancel *call_cancel(const struct call *call)
 {
-	return call->asker.work ? call->asker.work->cancel : NULL;
+	return call->auth_client.work ? call->auth_client.work->cancel : NULL;
 }
 
 bool call_slot_take(struct call *call, bool is_document, GError **error)
@@ -134,7 +134,7 @@ bool call_back_off(struct call *call, unsigned n, int wait_s, const char *why, G
 {
 	/* The first one is quick: most faults are gone at once, and a build waits. */
 	int ms = wait_s > 0 ? wait_s * 1000 : n == 0 ? 250 : 1000 << MIN(n - 1, 3);
-	progress_sink *sink = call->asker.work ? call->asker.work->progress : NULL;
+	progress_sink *sink = call->auth_client.work ? call->auth_client.work->progress : NULL;
 	if (sink && (n > 0 || wait_s > 0)) {
 		g_autofree char *line = g_strdup_printf("error: %s\nretrying in %ds\n", why, ms / 1000);
 		progress_output(sink, 2, line, strlen(line));
@@ -203,7 +203,7 @@ static enum verdict judge(struct call *call, const struct endpoint *e, struct tr
 {
 	if (reply->status == 401 && !o->anonymous && *rounds < LIMIT_AUTH_ROUNDS) {
 		bool again;
-		if (!authorizer_learn(call->r->authorizer, &call->asker, e->host, reply, q->authorization != NULL,
+		if (!authorizer_learn(call->r->authorizer, &call->auth_client, e->host, reply, q->authorization != NULL,
 				      &again, error))
 			return VERDICT_ERROR;
 		(*rounds)++;
@@ -234,13 +234,13 @@ bool call_do(struct call *call, const struct endpoint *e, struct transport_reque
 	g_autofree char *url = g_strdup(q->url);
 	struct transport_request sent = *q;
 	unsigned rounds = 0;
-	call->asker.tls = &e->tls;
+	call->auth_client.tls = &e->tls;
 	for (unsigned n = 0;;) {
 		g_autofree char *authorization = NULL;
 		g_auto(transport_reply) reply = {0};
 		g_autoptr(GError) why = NULL;
 		o->failure = TRANSPORT_STOPPED;
-		if (!o->anonymous && !authorizer_header(call->r->authorizer, &call->asker, e->host,
+		if (!o->anonymous && !authorizer_header(call->r->authorizer, &call->auth_client, e->host,
 							(const char *const *)call->scopes, &authorization, error))
 			return false;
 		sent.url = url;

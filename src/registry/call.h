@@ -18,7 +18,7 @@ enum call_scope { CALL_PULL, CALL_PUSH };
 struct call {
 	registry *r;
 	const reference *ref;
-	struct asker asker;
+	struct auth_client auth_client;
 	char *identity;       /* owned */
 	GPtrArray *endpoints; /* owned; of struct endpoint * */
 	char *scopes[3];      /* owned; the second one is that of a mount */

@@ -26,7 +26,7 @@ struct download {
 
 static void download_status(struct download *d, bool done)
 {
-	progress_sink *sink = d->call->asker.work ? d->call->asker.work->progress : NULL;
+	progress_sink *sink = d->call->auth_client.work ? d->call->auth_client.work->progress : NULL;
 	gint64 now = g_get_monotonic_time();
 	if (!sink || (!done && now < d->next_status_us))
 		return;

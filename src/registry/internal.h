@@ -16,7 +16,7 @@ struct registry {
 	GCond slot_free;
 	GHashTable *slots;      /* domain to number taken */
 	GHashTable *plain_http; /* set of hosts where https was tried and plain http answered */
-	guint64 askers;         /* askers without an identity so far */
+	guint64 auth_clients;   /* auth_clients without an identity so far */
 };
 
 /* "manifests" or "blobs": under which path of a repository a thing of this type lies. */

@@ -46,7 +46,7 @@ struct registry_auth {
 	/* UNIMPLEMENTED when the client does not fetch tokens itself. */
 	bool (*fetch_token)(struct work *work, const char *host, const char *realm, const char *service,
 			    const char *const *scopes, char **ret_token, int64_t *ret_expires_s, GError **error);
-	/* Whose credentials these are (a session id), so that tokens are reused only for the same asker. Owned by the
+	/* Whose credentials these are (a session id), so that tokens are reused only for the same auth_client. Owned by the
 	 * caller; NULL member or result: nothing is kept between calls. */
 	char *(*identity)(struct work *work);
 	bool insecure; /* registry.insecure=true of what is asked for: no mirrors, no verification, http as fall-back */

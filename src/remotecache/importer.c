@@ -96,7 +96,7 @@ static void wary_free(void *self)
 	g_free(w);
 }
 
-static blob_provider *wary_provider(blob_provider *from, struct faults *faults)
+static blob_provider *fault_tracking_provider(blob_provider *from, struct faults *faults)
 {
 	static const struct blob_provider_class class = {
 		.fetch = wary_fetch, .origin = wary_origin, .can = wary_can, .free = wary_free};
@@ -175,7 +175,7 @@ static void add_results(remote_import *r, const struct part *p, guint record, gu
 void remote_import_add(remote_import *r, cache_config *config, GPtrArray *layers, blob_provider *provider)
 {
 	struct part *p = g_new0(struct part, 1);
-	*p = (struct part){config, layers, wary_provider(provider, r->faults)};
+	*p = (struct part){config, layers, fault_tracking_provider(provider, r->faults)};
 	g_ptr_array_add(r->parts, p);
 	guint base = r->keys->records->len;
 	for (guint record = 0; record < config->keys->records->len; record++) {

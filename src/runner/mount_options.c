@@ -56,7 +56,8 @@ static bool is_attribute(struct plan_mount *m, const char *option)
 			return true;
 		}
 		if (below) {
-			set_or_clear(&m->set_below, &m->clear_below, attributes[i].attribute, attributes[i].clear);
+			set_or_clear(&m->set_recursive, &m->clear_recursive, attributes[i].attribute,
+				     attributes[i].clear);
 			return true;
 		}
 	}

@@ -133,7 +133,7 @@ static void codec_mount(struct plan_codec *c, struct plan_mount *m)
 {
 	uint32_t *const numbers[] = {&m->kind, &m->fd, &m->directory, &m->copy_up, &m->user_fd};
 	const char **const texts[] = {&m->dest, &m->type, &m->source, &m->data};
-	uint64_t *const flags[] = {&m->set, &m->clear, &m->set_below, &m->clear_below, &m->propagation};
+	uint64_t *const flags[] = {&m->set, &m->clear, &m->set_recursive, &m->clear_recursive, &m->propagation};
 	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
 		codec_u32(c, numbers[i]);
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)

@@ -25,10 +25,11 @@
 #define PLAN_PHASES(X)                                                                                                 \
 	X(PLAN, "plan")                                                                                                \
 	X(CLONE, "clone")                                                                                              \
-	X(CGROUP, "cgroup") X(NAMESPACE, "namespace") X(ROOT, "root") X(MOUNT, "mount") X(DEVICE, "device")            \
-		X(MASK, "mask") X(SYSTEM, "system") X(CONSOLE, "console") X(PIVOT, "pivot") X(CWD, "cwd")              \
-			X(USER, "user") X(CAPABILITY, "capability") X(LIMIT, "limit") X(LABEL, "label")                \
-				X(SECCOMP, "seccomp") X(PROGRAM, "program") X(HOOK, "hook")
+	X(CGROUP, "cgroup")                                                                                            \
+	X(NAMESPACE, "namespace") X(ROOT, "root") X(MOUNT, "mount") X(DEVICE, "device") X(MASK, "mask")                \
+		X(SYSTEM, "system") X(CONSOLE, "console") X(PIVOT, "pivot") X(CWD, "cwd") X(USER, "user")              \
+			X(CAPABILITY, "capability") X(LIMIT, "limit") X(LABEL, "label") X(SECCOMP, "seccomp")          \
+				X(PROGRAM, "program") X(HOOK, "hook")
 #define PLAN_PHASE_ENUM(name, text) PHASE_##name,
 enum plan_phase { PLAN_PHASES(PLAN_PHASE_ENUM) PHASES };
 const char *plan_phase_text(unsigned phase);
@@ -52,15 +53,15 @@ enum plan_mount_kind {
 struct plan_mount {
 	uint32_t kind;
 	uint32_t fd;
-	const char *dest;                 /* absolute, resolved inside the root */
-	const char *type, *source, *data; /* TYPE; data: the file system's own options, comma-separated */
-	uint64_t set, clear;              /* MOUNT_ATTR_* of the mount itself */
-	uint64_t set_below, clear_below;  /* MOUNT_ATTR_* of it and all below */
-	uint64_t propagation;             /* MS_SHARED, ... with MS_REC; 0: private */
-	struct plan_bytes bytes;          /* FILE */
-	uint32_t directory;               /* TREE, FILE: what a missing mount point becomes */
-	uint32_t copy_up;                 /* TYPE tmpfs: filled with what lies beneath */
-	uint32_t user_fd;                 /* TREE: a user namespace whose ids it shows, or PLAN_NO_FD */
+	const char *dest;                        /* absolute, resolved inside the root */
+	const char *type, *source, *data;        /* TYPE; data: the file system's own options, comma-separated */
+	uint64_t set, clear;                     /* MOUNT_ATTR_* of the mount itself */
+	uint64_t set_recursive, clear_recursive; /* MOUNT_ATTR_* of it and all below */
+	uint64_t propagation;                    /* MS_SHARED, ... with MS_REC; 0: private */
+	struct plan_bytes bytes;                 /* FILE */
+	uint32_t directory;                      /* TREE, FILE: what a missing mount point becomes */
+	uint32_t copy_up;                        /* TYPE tmpfs: filled with what lies beneath */
+	uint32_t user_fd;                        /* TREE: a user namespace whose ids it shows, or PLAN_NO_FD */
 };
 struct plan_device {
 	const char *path; /* absolute, inside the root */

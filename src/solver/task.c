@@ -78,7 +78,7 @@ static struct task *task_new(struct vertex *v, enum task_kind kind)
 	return t;
 }
 
-static void slots_pass_on(solver *s)
+static void dispatch_queued(solver *s)
 {
 	while (s->slots_used < s->options.max_parallelism && !g_queue_is_empty(&s->slot_queue)) {
 		struct task *t = g_queue_pop_head(&s->slot_queue);
@@ -283,7 +283,7 @@ void task_run(struct task *t)
  * A failure that is no answer: the task was canceled, or it spoke to the session of a build that has left while
  * others still wait.
  */
-static bool is_void(const struct task *t)
+static bool is_stale(const struct task *t)
 {
 	if (t->ok)
 		return false;
@@ -297,7 +297,7 @@ static void map_done(struct task *t)
 {
 	struct vertex *v = t->vertex;
 	v->map_task = NULL;
-	if (is_void(t))
+	if (is_stale(t))
 		return;
 	if (!t->ok) {
 		vertex_fail(v, g_steal_pointer(&t->error), "failed to load cache key: ");
@@ -315,7 +315,7 @@ static void content_done(struct task *t)
 {
 	struct vertex *v = t->vertex;
 	v->content[t->input].task = NULL;
-	if (is_void(t))
+	if (is_stale(t))
 		return;
 	if (t->ok) {
 		g_strlcpy(v->content[t->input].digest, t->digest.text, DIGEST_TEXT_SIZE);
@@ -335,7 +335,7 @@ static void exec_done(struct task *t)
 		v->outputs = g_steal_pointer(&t->outputs);
 		v->output_ids = g_steal_pointer(&t->output_ids);
 		v->created_ns = t->created_ns;
-	} else if (!t->ok && !is_void(t)) {
+	} else if (!t->ok && !is_stale(t)) {
 		vertex_fail(v, g_steal_pointer(&t->error), "");
 	}
 }
@@ -344,7 +344,7 @@ static void load_done(struct task *t)
 {
 	struct edge *e = t->edge;
 	e->load_task = NULL;
-	if (is_void(t))
+	if (is_stale(t))
 		return;
 	edge_load_done(e, t, g_steal_pointer(&t->result));
 }
@@ -394,7 +394,7 @@ void task_done(solver *s, void *data)
 		g_atomic_int_add(&s->running, -1);
 	if (t->has_slot) {
 		s->slots_used--;
-		slots_pass_on(s);
+		dispatch_queued(s);
 	}
 	if (!v->detached)
 		answers[t->kind](t);

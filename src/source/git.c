@@ -111,7 +111,7 @@ static char *text_attribute(const Pb__SourceOp *op, const char *key)
 	return value && *value ? g_strdup(value) : NULL;
 }
 
-static bool refuse_later_parts(const Pb__SourceOp *op, GError **error)
+static bool refuse_unimplemented_parts(const Pb__SourceOp *op, GError **error)
 {
 	for (size_t i = 0; i < op->n_attrs; i++)
 		if (g_str_has_prefix(op->attrs[i]->key, "git.sig."))
@@ -135,7 +135,7 @@ static bool attributes_read(struct git_source *s, const Pb__SourceOp *op, GError
 	s->shape.mtime_commit = g_strcmp0(mtime, "commit") == 0;
 	if (mtime && !s->shape.mtime_commit && strcmp(mtime, "checkout") != 0)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid git mtime %.32s", mtime);
-	return refuse_later_parts(op, error);
+	return refuse_unimplemented_parts(op, error);
 }
 
 static void *git_open(const struct source_context *context, const Pb__SourceOp *op, const struct platform *platform,

@@ -145,8 +145,8 @@ static bool open_cache(worker *w, const struct worker_options *options, GError *
 	w->cache = cache_open(&cache_options, error);
 	if (!w->cache || !options->explain_misses)
 		return w->cache != NULL;
-	w->stories = story_store_open(w->root_fd, error);
-	return w->stories != NULL;
+	w->fingerprints = fingerprint_store_open(w->root_fd, error);
+	return w->fingerprints != NULL;
 }
 
 static bool open_executor(worker *w, const struct worker_options *options, GError **error)
@@ -233,7 +233,7 @@ void worker_close(worker *w)
 		return;
 	g_clear_pointer(&w->executor, executor_free);
 	g_clear_pointer(&w->registry, registry_free);
-	g_clear_pointer(&w->stories, story_store_close);
+	g_clear_pointer(&w->fingerprints, fingerprint_store_close);
 	g_clear_pointer(&w->cache_mounts, g_hash_table_unref);
 	g_clear_pointer(&w->cache, cache_close);
 	g_clear_pointer(&w->blobs, blob_store_close);

@@ -15,7 +15,7 @@
 #include "registry/registry.h"
 #include "session/session.h"
 #include "source/source.h"
-#include "worker/story_store.h"
+#include "worker/fingerprint_store.h"
 
 struct gc_rule {
 	bool all;
@@ -40,8 +40,8 @@ typedef struct worker {
 	const struct image_store *images;   /* borrowed from backing; NULL: none */
 	struct containerd_backing *backing; /* owned; NULL: the OCI worker */
 	int max_parallelism;
-	story_store *stories;     /* NULL: misses are not explained */
-	GHashTable *cache_mounts; /* ops/cache_mount.c: shared writers by key */
+	fingerprint_store *fingerprints; /* NULL: misses are not explained */
+	GHashTable *cache_mounts;        /* ops/cache_mount.c: shared writers by key */
 	GMutex cache_mounts_mu;
 } worker;
 

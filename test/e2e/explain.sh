@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# A step that ran before and runs again says why, once and under the step; buildctl debug explain has the whole story.
+# A step that ran before and runs again says why, once and under the step; buildctl debug explain has the whole fingerprint.
 make_context "$WORK/c"
 mkdir -p "$WORK/c/src/lib"
 for i in $(seq 20); do echo "$i" > "$WORK/c/src/f$i"; done
@@ -35,10 +35,10 @@ run --no-cache; silent "a build without cache"
 run --opt build-arg:VERSION=2
 says 'the earlier result is not there any more'
 
-# The whole story.
-"$BIN/buildctl" debug explain "$second" > "$WORK/story" || fail "debug explain"
+# The whole fingerprint.
+"$BIN/buildctl" debug explain "$second" > "$WORK/fingerprint" || fail "debug explain"
 for line in 'changed  src/lib/a.c' 'gone     src/f20' 'new      src/f0' "compared with build $first"; do
-	grep -q "^    $line" "$WORK/story" || { cat "$WORK/story"; fail "no \"$line\""; }
+	grep -q "^    $line" "$WORK/fingerprint" || { cat "$WORK/fingerprint"; fail "no \"$line\""; }
 done
 "$BIN/buildctl" debug explain --format json "$second" | python3 -c '
 import json, sys
@@ -47,10 +47,10 @@ copy = next(s for s in steps if "COPY src /src" in s["name"])
 assert copy["total"] == 22, copy
 assert {(f["path"], f["change"]) for f in copy["files"]} == {("src/f0", "new"), ("src/f20", "gone"), ("src/lib/a.c", "changed")}, copy
 ' || fail "debug explain --format json"
-"$BIN/buildctl" debug explain --against "$first" > "$WORK/story" || fail "debug explain --against"
-grep -q 'VERSION' "$WORK/story" || { cat "$WORK/story"; fail "against"; }
+"$BIN/buildctl" debug explain --against "$first" > "$WORK/fingerprint" || fail "debug explain --against"
+grep -q 'VERSION' "$WORK/fingerprint" || { cat "$WORK/fingerprint"; fail "against"; }
 fails 'no step of build nosuch ran' "$WORK/log1" "$BIN/buildctl" debug explain nosuch
-# Restarted, the stories are still there; switched off, nobody says anything and keys are the same.
+# Restarted, the fingerprints are still there; switched off, nobody says anything and keys are the same.
 stop_daemon
 start_daemon
 echo 3 > "$WORK/c/src/lib/a.c"
@@ -71,4 +71,4 @@ start_daemon
 run --opt build-arg:HIDDEN=c4nary-value2
 says 'build-arg HIDDEN is new'
 stop_daemon
-! grep -aq c4nary "$WORK/root"/runc-*/stories.db* || fail "a value is kept"
+! grep -aq c4nary "$WORK/root"/runc-*/fingerprints.db* || fail "a value is kept"

@@ -11,7 +11,7 @@
 
 enum context_kind { LOCAL, REMOTE, INPUT };
 struct memo {
-	GMutex mu; /* held while the first asker resolves */
+	GMutex mu; /* held while the first auth_client resolves */
 	bool done;
 	struct bridge_image image;
 	GError *error;
@@ -517,7 +517,7 @@ static void prefetch_one(void *request, void *user)
 
 void context_prefetch_images(context *x, const struct bridge_image_request *requests, size_t n)
 {
-	if (n < 2) /* the asker does it itself */
+	if (n < 2) /* the auth_client does it itself */
 		return;
 	GThreadPool *pool = g_thread_pool_new(prefetch_one, x, (int)MIN(n, 8), FALSE, NULL);
 	for (size_t i = 0; i < n; i++)

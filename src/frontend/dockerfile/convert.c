@@ -199,7 +199,7 @@ static bool make_context(convert *c, GError **error)
 	struct llb_out out;
 	if (!context_main(c->x, c->graph, follow_paths(c, c->context_paths), &out, error))
 		return false;
-	llb_promise_set(c->graph, c->context_promise, out);
+	llb_promise_set(c->graph, c->context_placeholder, out);
 	named_contexts_finish(c);
 	return true;
 }
@@ -215,7 +215,7 @@ bool convert_all(convert *c, GError **error)
 	    !stages_find_target(c, error) || !stages_link(c, error) || !stages_resolve(c, &needed, error) ||
 	    !load_ignore(c, error))
 		return false;
-	c->context_promise = llb_promise(c->graph);
+	c->context_placeholder = llb_promise(c->graph);
 	if (!convert_dispatch(c, needed, error))
 		return false;
 	if (!lint_finish(&c->lint, error))

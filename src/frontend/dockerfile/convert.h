@@ -80,9 +80,9 @@ struct stage {
 	const char *context_value; /* a named context stands for this stage, NULL */
 	const char *context_name;
 	bool unregistered, dispatched, resolved, onbuild_done, no_cache, workdir_set, in_onbuild;
-	struct vec args;              /* of struct pair *: declared, with effective values */
-	GHashTable *paths;            /* used by others from this tree; shared with its base */
-	struct llb_out files_promise; /* local named context, made when all paths are known */
+	struct vec args;                  /* of struct pair *: declared, with effective values */
+	GHashTable *paths;                /* used by others from this tree; shared with its base */
+	struct llb_out files_placeholder; /* local named context, made when all paths are known */
 	const char *files_local, *files_key, *files_name;
 	const char *const *files_ignore;
 	int index, total; /* of steps */
@@ -118,7 +118,7 @@ typedef struct convert {
 	const char *epoch;       /* RFC 3339, NULL: none */
 	int64_t epoch_s;
 	Pb__ProxyEnv *proxy; /* NULL: none */
-	struct llb_out context_promise;
+	struct llb_out context_placeholder;
 	GHashTable *context_paths;
 	struct patterns *ignore;   /* NULL: none */
 	const char *marshal_error; /* what upstream finds only when it marshals, NULL */

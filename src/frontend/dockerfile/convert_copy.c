@@ -374,7 +374,7 @@ static void use_paths(struct transfer *t, GHashTable *paths)
 
 bool convert_add(convert *c, struct stage *s, const struct command *cmd, GError **error)
 {
-	struct transfer t = {.c = c, .s = s, .cmd = cmd, .add = true, .from = c->context_promise};
+	struct transfer t = {.c = c, .s = s, .cmd = cmd, .add = true, .from = c->context_placeholder};
 	if (!expand_all(&t, error) || !transfer_run(&t, error))
 		return false;
 	use_paths(&t, c->context_paths);
@@ -383,7 +383,7 @@ bool convert_add(convert *c, struct stage *s, const struct command *cmd, GError 
 
 bool convert_copy(convert *c, struct stage *s, const struct command *cmd, GError **error)
 {
-	struct transfer t = {.c = c, .s = s, .cmd = cmd, .from = c->context_promise};
+	struct transfer t = {.c = c, .s = s, .cmd = cmd, .from = c->context_placeholder};
 	struct stage *source = cmd->sources.n ? cmd->sources.items[0] : NULL;
 	if (!expand_all(&t, error))
 		return false;

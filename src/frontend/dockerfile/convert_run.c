@@ -80,7 +80,7 @@ static bool run_heredocs(struct run *r, GError **error)
 
 /* --- mounts --- */
 
-static void know_secret(struct run *r, struct vec *list, const char *id, bool required)
+static void secret_record(struct run *r, struct vec *list, const char *id, bool required)
 {
 	for (size_t i = 0; i < list->n; i++)
 		if (strcmp(vec_at(list, struct secret_info *, i)->id, id) == 0)
@@ -102,7 +102,7 @@ static bool mount_secret(struct run *r, const struct run_mount *m, GError **erro
 {
 	arena *a = r->c->a;
 	const char *id = *m->source ? m->source : *m->id ? m->id : text_path_base(a, m->target);
-	know_secret(r, &r->s->secrets, id, m->required);
+	secret_record(r, &r->s->secrets, id, m->required);
 	if (m->env) {
 		Pb__SecretEnv *env = arena_make(a, Pb__SecretEnv);
 		pb__secret_env__init(env);
@@ -126,7 +126,7 @@ static bool mount_ssh(struct run *r, const struct run_mount *m, GError **error)
 {
 	if (*m->source)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "ssh does not support source");
-	know_secret(r, &r->s->ssh, *m->id ? m->id : "default", m->required);
+	secret_record(r, &r->s->ssh, *m->id ? m->id : "default", m->required);
 	struct llb_exec_mount *to = add_mount(r, &r->secrets, m->target);
 	to->type = PB__MOUNT_TYPE__SSH;
 	to->secret_id = m->id;
@@ -193,7 +193,7 @@ static bool mount_tree(struct run *r, const struct run_mount *m, struct stage *s
 	if (!target)
 		return false;
 	struct llb_exec_mount *to = add_mount(r, &r->mounts, target);
-	to->source = from_context ? c->context_promise : source->state.out;
+	to->source = from_context ? c->context_placeholder : source->state.out;
 	to->readonly = m->readonly;
 	if (m->type == RUN_MOUNT_TMPFS) {
 		to->source = (struct llb_out){0};

@@ -226,7 +226,7 @@ static bool load_local(struct load *l, GError **error)
 	l->stage->files_local = l->rest;
 	l->stage->files_name = context_label(l, "load from client");
 	l->stage->files_key = arena_printf(c->a, "context:%s-%s", l->name, key ? key : "");
-	l->state->out = l->stage->files_promise = llb_promise(c->graph);
+	l->state->out = l->stage->files_placeholder = llb_promise(c->graph);
 	return true;
 }
 
@@ -253,7 +253,7 @@ void named_contexts_finish(convert *c)
 		}
 		struct llb_meta meta = LLB_META_INIT;
 		meta.custom_name = s->files_name;
-		llb_promise_set(c->graph, s->files_promise,
+		llb_promise_set(c->graph, s->files_placeholder,
 				llb_source(c->graph, arena_printf(c->a, "local://%s", s->files_local),
 					   arena_strv(c->a, &attrs), &meta));
 	}

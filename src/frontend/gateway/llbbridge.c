@@ -7,12 +7,12 @@
 #define SERVICE "/moby.buildkit.v1.frontend.LLBBridge/"
 
 /* A call on a gateway: the gateway stays open while it runs, and its work ends with the call. */
-struct visit {
+struct call_scope {
 	gateway *g; /* ref */
 	struct work work;
 };
 
-static bool visit_begin(struct visit *v, rpc_call *call, void *data, GError **error)
+static bool call_scope_begin(struct call_scope *v, rpc_call *call, void *data, GError **error)
 {
 	const struct llbbridge_host *host = data;
 	v->g = host->find(host->data, call, error);
@@ -31,7 +31,7 @@ static bool visit_begin(struct visit *v, rpc_call *call, void *data, GError **er
 	return error_set(error, ERROR_UNAVAILABLE, "frontend grpc server closed unexpectedly");
 }
 
-static void visit_end(struct visit *v)
+static void call_scope_end(struct call_scope *v)
 {
 	if (!v->g)
 		return;
@@ -42,7 +42,7 @@ static void visit_end(struct visit *v)
 	gateway_unref(v->g);
 }
 
-#define scoped_visit __attribute__((cleanup(visit_end))) struct visit
+#define scoped_call __attribute__((cleanup(call_scope_end))) struct call_scope
 
 static ProtobufCMessage *empty_reply(const ProtobufCMessageDescriptor *descriptor)
 {
@@ -67,8 +67,8 @@ static Caps__APICap **caps_to_wire(const char *const *ids, size_t *ret_n)
 
 static ProtobufCMessage *handle_ping(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
 {
-	scoped_visit v = {0};
-	if (!visit_begin(&v, call, data, error))
+	scoped_call v = {0};
+	if (!call_scope_begin(&v, call, data, error))
 		return NULL;
 	Gateway__PongResponse *reply = (void *)empty_reply(&gateway__pong_response__descriptor);
 	reply->frontendapicaps = caps_to_wire(gateway_caps, &reply->n_frontendapicaps);
@@ -122,8 +122,8 @@ static ProtobufCMessage *solve_reply(gateway *g, const Gateway__SolveRequest *m,
 static ProtobufCMessage *handle_solve(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
 {
 	const Gateway__SolveRequest *m = (const void *)request;
-	scoped_visit v = {0};
-	if (!visit_begin(&v, call, data, error) || !check_solve(m, error))
+	scoped_call v = {0};
+	if (!call_scope_begin(&v, call, data, error) || !check_solve(m, error))
 		return NULL;
 	g_autoptr(GHashTable) options = options_from_wire(m);
 	g_autoptr(GHashTable) inputs = inputs_from_wire(m);
@@ -162,8 +162,8 @@ static ProtobufCMessage *handle_resolve_image_config(rpc_call *call, const Proto
 						     GError **error)
 {
 	const Gateway__ResolveImageConfigRequest *m = (const void *)request;
-	scoped_visit v = {0};
-	if (!visit_begin(&v, call, data, error))
+	scoped_call v = {0};
+	if (!call_scope_begin(&v, call, data, error))
 		return NULL;
 	struct platform platform;
 	if (m->platform)
@@ -198,8 +198,8 @@ static ProtobufCMessage *handle_resolve_source_meta(rpc_call *call, const Protob
 						    GError **error)
 {
 	const Gateway__ResolveSourceMetaRequest *m = (const void *)request;
-	scoped_visit v = {0};
-	if (!visit_begin(&v, call, data, error))
+	scoped_call v = {0};
+	if (!call_scope_begin(&v, call, data, error))
 		return NULL;
 	if (!m->source) {
 		error_set(error, ERROR_INVALID_ARGUMENT, "source is required");
@@ -212,7 +212,7 @@ static ProtobufCMessage *handle_resolve_source_meta(rpc_call *call, const Protob
 }
 
 /* The ref of a read request; scratch has nothing to read. */
-static bool find_readable(struct visit *v, const char *id, bridge_ref **ret, GError **error)
+static bool find_readable(struct call_scope *v, const char *id, bridge_ref **ret, GError **error)
 {
 	if (!gateway_find_ref(v->g, id, ret, error))
 		return false;
@@ -222,9 +222,9 @@ static bool find_readable(struct visit *v, const char *id, bridge_ref **ret, GEr
 static ProtobufCMessage *handle_read_file(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
 {
 	const Gateway__ReadFileRequest *m = (const void *)request;
-	scoped_visit v = {0};
+	scoped_call v = {0};
 	bridge_ref *ref;
-	if (!visit_begin(&v, call, data, error) || !find_readable(&v, m->ref, &ref, error))
+	if (!call_scope_begin(&v, call, data, error) || !find_readable(&v, m->ref, &ref, error))
 		return NULL;
 	g_autoptr(GBytes) bytes =
 		v.g->bridge->class->read_file(v.g->bridge, ref, m->filepath, m->range ? m->range->offset : 0,
@@ -242,9 +242,9 @@ static ProtobufCMessage *handle_read_file(rpc_call *call, const ProtobufCMessage
 static ProtobufCMessage *handle_read_dir(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
 {
 	const Gateway__ReadDirRequest *m = (const void *)request;
-	scoped_visit v = {0};
+	scoped_call v = {0};
 	bridge_ref *ref;
-	if (!visit_begin(&v, call, data, error) || !find_readable(&v, m->ref, &ref, error))
+	if (!call_scope_begin(&v, call, data, error) || !find_readable(&v, m->ref, &ref, error))
 		return NULL;
 	return (ProtobufCMessage *)v.g->bridge->class->read_dir(v.g->bridge, ref, m->dirpath, m->includepattern,
 								&v.work, error);
@@ -253,9 +253,9 @@ static ProtobufCMessage *handle_read_dir(rpc_call *call, const ProtobufCMessage 
 static ProtobufCMessage *handle_stat_file(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
 {
 	const Gateway__StatFileRequest *m = (const void *)request;
-	scoped_visit v = {0};
+	scoped_call v = {0};
 	bridge_ref *ref;
-	if (!visit_begin(&v, call, data, error) || !find_readable(&v, m->ref, &ref, error))
+	if (!call_scope_begin(&v, call, data, error) || !find_readable(&v, m->ref, &ref, error))
 		return NULL;
 	return (ProtobufCMessage *)v.g->bridge->class->stat_file(v.g->bridge, ref, m->path, &v.work, error);
 }
@@ -263,9 +263,9 @@ static ProtobufCMessage *handle_stat_file(rpc_call *call, const ProtobufCMessage
 static ProtobufCMessage *handle_evaluate(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
 {
 	const Gateway__EvaluateRequest *m = (const void *)request;
-	scoped_visit v = {0};
+	scoped_call v = {0};
 	bridge_ref *ref;
-	if (!visit_begin(&v, call, data, error) || !gateway_find_ref(v.g, m->ref, &ref, error))
+	if (!call_scope_begin(&v, call, data, error) || !gateway_find_ref(v.g, m->ref, &ref, error))
 		return NULL;
 	if (ref && !v.g->bridge->class->evaluate(v.g->bridge, ref, &v.work, error)) {
 		error_hide_code(error);
@@ -277,16 +277,16 @@ static ProtobufCMessage *handle_evaluate(rpc_call *call, const ProtobufCMessage 
 static ProtobufCMessage *handle_warn(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
 {
 	const Gateway__WarnRequest *m = (const void *)request;
-	scoped_visit v = {0};
-	if (!visit_begin(&v, call, data, error) || !v.g->bridge->class->warn(v.g->bridge, m, error))
+	scoped_call v = {0};
+	if (!call_scope_begin(&v, call, data, error) || !v.g->bridge->class->warn(v.g->bridge, m, error))
 		return NULL;
 	return empty_reply(&gateway__warn_response__descriptor);
 }
 
 static ProtobufCMessage *handle_inputs(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
 {
-	scoped_visit v = {0};
-	if (!visit_begin(&v, call, data, error))
+	scoped_call v = {0};
+	if (!call_scope_begin(&v, call, data, error))
 		return NULL;
 	Gateway__InputsResponse *reply = (void *)empty_reply(&gateway__inputs_response__descriptor);
 	if (!v.g->inputs)
@@ -319,8 +319,8 @@ static GError *status_to_error(const Google__Status *status)
 static ProtobufCMessage *handle_return(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
 {
 	const Gateway__ReturnRequest *m = (const void *)request;
-	scoped_visit v = {0};
-	if (!visit_begin(&v, call, data, error))
+	scoped_call v = {0};
+	if (!call_scope_begin(&v, call, data, error))
 		return NULL;
 	g_autoptr(GError) failure = m->error ? status_to_error(m->error) : NULL;
 	if ((failure != NULL) == (m->result != NULL)) {
@@ -333,14 +333,15 @@ static ProtobufCMessage *handle_return(rpc_call *call, const ProtobufCMessage *r
 	return empty_reply(&gateway__return_response__descriptor);
 }
 
-static ProtobufCMessage *handle_later(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
+static ProtobufCMessage *handle_unimplemented(rpc_call *call, const ProtobufCMessage *request, void *data,
+					      GError **error)
 {
 	error_set(error, ERROR_UNIMPLEMENTED, "containers of frontends are not supported yet (%s)",
 		  rpc_call_path(call));
 	return NULL;
 }
 
-static bool handle_later_stream(rpc_call *call, void *data, GError **error)
+static bool handle_unimplemented_stream(rpc_call *call, void *data, GError **error)
 {
 	return error_set(error, ERROR_UNIMPLEMENTED, "containers of frontends are not supported yet (%s)",
 			 rpc_call_path(call));
@@ -360,12 +361,12 @@ static const struct rpc_method methods[] = {
 	{SERVICE "Warn", &gateway__warn_request__descriptor, handle_warn, NULL},
 	{SERVICE "Inputs", &gateway__inputs_request__descriptor, handle_inputs, NULL},
 	{SERVICE "Return", &gateway__return_request__descriptor, handle_return, NULL},
-	{SERVICE "NewContainer", &gateway__new_container_request__descriptor, handle_later, NULL},
-	{SERVICE "ReleaseContainer", &gateway__release_container_request__descriptor, handle_later, NULL},
-	{SERVICE "ReadFileContainer", &gateway__read_file_request__descriptor, handle_later, NULL},
-	{SERVICE "ReadDirContainer", &gateway__read_dir_request__descriptor, handle_later, NULL},
-	{SERVICE "StatFileContainer", &gateway__stat_file_request__descriptor, handle_later, NULL},
-	{SERVICE "ExecProcess", NULL, NULL, handle_later_stream},
+	{SERVICE "NewContainer", &gateway__new_container_request__descriptor, handle_unimplemented, NULL},
+	{SERVICE "ReleaseContainer", &gateway__release_container_request__descriptor, handle_unimplemented, NULL},
+	{SERVICE "ReadFileContainer", &gateway__read_file_request__descriptor, handle_unimplemented, NULL},
+	{SERVICE "ReadDirContainer", &gateway__read_dir_request__descriptor, handle_unimplemented, NULL},
+	{SERVICE "StatFileContainer", &gateway__stat_file_request__descriptor, handle_unimplemented, NULL},
+	{SERVICE "ExecProcess", NULL, NULL, handle_unimplemented_stream},
 };
 
 void llbbridge_register(rpc_server *server, struct llbbridge_host *host)

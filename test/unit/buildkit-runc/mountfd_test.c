@@ -85,7 +85,7 @@ static void test_below(bool old)
 	g_assert_cmpint(mkdirat(outer, "in", 0755), ==, 0);
 	int inner_place = openat(outer, "in", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	g_assert_cmpint(mountfd_type(inner_place, &(struct mountfd_type){.type = "tmpfs"}), >=, 0);
-	int fd = mountfd_bind(at, outer, &(struct mountfd_change){.set_below = MOUNT_ATTR_RDONLY});
+	int fd = mountfd_bind(at, outer, &(struct mountfd_change){.set_recursive = MOUNT_ATTR_RDONLY});
 	if (old) {
 		g_assert_cmpint(fd, ==, -ENOSYS);
 		return;

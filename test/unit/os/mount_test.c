@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "os/mount.h"
-#include "os/mount_ways.h"
+#include "os/overlay_method.h"
 #include "os/path.h"
 #include "os/tree.h"
 #include <sys/mount.h>

@@ -6,7 +6,7 @@
 
 static const struct {
 	const char *options; /* with blanks between */
-	uint64_t set, clear, set_below, propagation;
+	uint64_t set, clear, set_recursive, propagation;
 	const char *data;
 	enum mount_bind bind;
 } table[] = {
@@ -35,7 +35,7 @@ static void test_table(void)
 			g_assert_cmpint(mount_option(&m, list[k], data, sizeof data, &bind), ==, 0);
 		g_assert_cmphex(m.set, ==, table[i].set);
 		g_assert_cmphex(m.clear, ==, table[i].clear);
-		g_assert_cmphex(m.set_below, ==, table[i].set_below);
+		g_assert_cmphex(m.set_recursive, ==, table[i].set_recursive);
 		g_assert_cmphex(m.propagation, ==, table[i].propagation);
 		g_assert_cmpstr(data, ==, table[i].data);
 		g_assert_cmpint(bind, ==, table[i].bind);

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runner_root.h"
+#include "fail.h"
+#include "mountfd.h"
+#include "sys.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+
+static const struct {
+	const char *name;
+	unsigned major, minor;
+} devices[] = {{"null", 1, 3}, {"zero", 1, 5}, {"full", 1, 7}, {"tty", 5, 0}, {"random", 1, 8}, {"urandom", 1, 9}};
+
+static int clone_of(const char *path)
+{
+	auto_fd fd = open(path, O_PATH | O_CLOEXEC);
+	int clone = fd < 0 ? -errno : mountfd_clone(fd, false);
+	if (clone < 0)
+		fail(PHASE_ROOT, -clone, "clone %s", path);
+	return clone;
+}
+
+static void attach(int runner_root_fd, const char *name, int mount_fd)
+{
+	if (mkdirat(runner_root_fd, name, 0755) != 0 && errno != EEXIST)
+		fail(PHASE_ROOT, errno, "make %s", name);
+	auto_fd place = openat(runner_root_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int r = place < 0 ? -errno : mountfd_attach(place, mount_fd, &(struct mountfd_change){0});
+	if (r < 0)
+		fail(PHASE_ROOT, -r, "attach %s", name);
+}
+
+static void make_devices(int runner_root_fd)
+{
+	char path[32];
+	if (mkdirat(runner_root_fd, "dev", 0755) != 0)
+		fail(PHASE_ROOT, errno, "make /dev");
+	for (size_t i = 0; i < sizeof devices / sizeof *devices; i++) {
+		snprintf(path, sizeof path, "dev/%s", devices[i].name);
+		if (mknodat(runner_root_fd, path, S_IFCHR | 0666, makedev(devices[i].major, devices[i].minor)) != 0 &&
+		    errno != EPERM)
+			fail(PHASE_ROOT, errno, "make /%s", path);
+	}
+}
+
+void runner_root_enter(struct cgroups *cgroups)
+{
+	if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
+		fail(PHASE_NAMESPACE, errno, "unshare mounts");
+	/* Only what was opened in this namespace can be cloned in it. */
+	cgroups_find(cgroups);
+	int proc = clone_of("/proc"), sys = clone_of("/sys"), trees[CGROUPS_MAX];
+	for (unsigned i = 0; i < cgroups->n; i++)
+		trees[i] = mountfd_clone(cgroups->list[i].fd, false);
+	auto_fd place = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	auto_fd root_mount = mountfd_type(place, &(struct mountfd_type){.type = "tmpfs",
+									.source = "tmpfs",
+									.data = "mode=0755,size=1m",
+									.attributes = MOUNT_ATTR_NOSUID});
+	if (root_mount < 0)
+		fail(PHASE_ROOT, -root_mount, "mount a tree of our own");
+	if (mkdirat(root_mount, &RUNNER_ROOT_STAGING[1], 0755) != 0 ||
+	    mkdirat(root_mount, &RUNNER_ROOT_CGROUP[1], 0755) != 0)
+		fail(PHASE_ROOT, errno, "make %s", RUNNER_ROOT_STAGING);
+	make_devices(root_mount);
+	attach(root_mount, "proc", proc);
+	attach(root_mount, "sys", sys);
+	for (unsigned i = 0; i < cgroups->n; i++) {
+		char name[80];
+		struct hierarchy *h = &cgroups->list[i];
+		if (trees[i] < 0)
+			fail(PHASE_CGROUP, -trees[i], "clone the hierarchy %s", h->name);
+		snprintf(name, sizeof name, "%s/%s", &RUNNER_ROOT_CGROUP[1], h->name);
+		attach(root_mount, name, trees[i]);
+		close(h->fd);
+		h->fd = openat(trees[i], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		close(trees[i]);
+	}
+	close(proc);
+	close(sys);
+	if (fchdir(root_mount) != 0 || syscall(SYS_pivot_root, ".", ".") != 0 || umount2(".", MNT_DETACH) != 0 ||
+	    chdir("/") != 0)
+		fail(PHASE_PIVOT, errno, "enter the tree of our own");
+}
+
+int runner_root_device(const char *path)
+{
+	int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}

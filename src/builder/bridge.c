@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/build_internal.h"
+#include "builder/imports.h"
+#include "builder/provenance.h"
+#include "api/guard.h"
+#include "format/reference.h"
+#include "frontend/dockerfile/dockerfile.h"
+#include "ops/ops.h"
+#include <string.h>
+
+struct solver_bridge {
+	bridge base;
+	struct build *build;     /* borrowed: the build outlives its bridge */
+	provenance_scope *scope; /* borrowed from the build: whose requests these are */
+};
+
+/* A definition that may have been built: described until somebody reads it. */
+struct solver_ref {
+	bridge_ref base;
+	gint refs;
+	llb_definition *definition;
+	Pb__Definition *wire;
+	GPtrArray *imports;      /* of struct import *, borrowed from the build; NULL: none */
+	provenance_scope *scope; /* borrowed from the build */
+	GMutex mu;
+	bool built;        /* mu */
+	cache_ref *result; /* mu until built; NULL: scratch */
+};
+
+struct build *build_of_bridge(bridge *b)
+{
+	return ((struct solver_bridge *)b)->build;
+}
+
+provenance_scope *build_scope_of_bridge(bridge *b)
+{
+	return ((struct solver_bridge *)b)->scope;
+}
+
+provenance_scope *build_ref_scope(bridge_ref *ref)
+{
+	return ((struct solver_ref *)ref)->scope;
+}
+
+llb_definition *build_ref_definition(bridge_ref *ref)
+{
+	return ((struct solver_ref *)ref)->definition;
+}
+
+static bridge_ref *ref_ref(bridge_ref *ref)
+{
+	g_atomic_int_inc(&((struct solver_ref *)ref)->refs);
+	return ref;
+}
+
+static void ref_unref(bridge_ref *ref)
+{
+	struct solver_ref *r = (struct solver_ref *)ref;
+	if (!g_atomic_int_dec_and_test(&r->refs))
+		return;
+	cache_ref_unref(r->result);
+	llb_definition_unref(r->definition);
+	g_clear_pointer(&r->imports, g_ptr_array_unref);
+	guard_free(r->wire);
+	g_mutex_clear(&r->mu);
+	g_free(r);
+}
+
+static const Pb__Definition *ref_definition(bridge *b, bridge_ref *ref)
+{
+	return ref ? ((struct solver_ref *)ref)->wire : NULL;
+}
+
+bool build_ref_target(bridge_ref *ref, struct solver_target *ret)
+{
+	const struct solver_ref *r = (const struct solver_ref *)ref;
+	ret->vertex = r ? llb_definition_result(r->definition, &ret->index) : NULL;
+	return ret->vertex != NULL;
+}
+
+/*
+ * A layer of an import that turns out to be missing or damaged when a step reads it fails that step; then it is built
+ * again without what was lost, and so on while there is more to lose.
+ */
+static bool build_target(struct build *build, const struct solver_ref *r, cancel *c, void **ret, GError **error)
+{
+	struct solver_target t;
+	if (!build_ref_target((bridge_ref *)&r->base, &t) || !imports_wait(r->imports, c, error))
+		return !t.vertex;
+	for (;;) {
+		g_autoptr(GError) why = NULL;
+		unsigned losses = imports_losses(build->imports);
+		if (solver_job_build(build->job, t.vertex, t.index, c, ret, &why))
+			return true;
+		if (cancel_is_set(c) || imports_losses(build->imports) == losses) {
+			g_propagate_error(error, g_steal_pointer(&why));
+			return false;
+		}
+		solver_job_reopen(build->job);
+	}
+}
+
+/* The solver runs each vertex once however many ask; the first answer stays with the ref. */
+bool build_ref_result(bridge *b, bridge_ref *ref, struct work *work, cache_ref **ret, GError **error)
+{
+	struct solver_ref *r = (struct solver_ref *)ref;
+	*ret = NULL;
+	if (!r)
+		return true;
+	g_mutex_lock(&r->mu);
+	bool built = r->built;
+	g_mutex_unlock(&r->mu);
+	if (!built) {
+		void *result = NULL;
+		if (!build_target(build_of_bridge(b), r, work->cancel, &result, error))
+			return false;
+		g_mutex_lock(&r->mu);
+		bool first = !r->built;
+		if (first)
+			r->result = result;
+		else
+			cache_ref_unref(result);
+		r->built = true;
+		g_mutex_unlock(&r->mu);
+		if (first)
+			provenance_scope_note_built(r->scope, r->definition);
+	}
+	*ret = r->result;
+	return true;
+}
+
+void build_ref_reopen(bridge_ref *ref)
+{
+	struct solver_ref *r = (struct solver_ref *)ref;
+	if (!r)
+		return;
+	g_mutex_lock(&r->mu);
+	cache_ref *result = g_steal_pointer(&r->result);
+	r->built = false;
+	g_mutex_unlock(&r->mu);
+	cache_ref_unref(result);
+}
+
+static bool evaluate(bridge *b, bridge_ref *ref, struct work *work, GError **error)
+{
+	cache_ref *result;
+	return build_ref_result(b, ref, work, &result, error);
+}
+
+static bridge_ref *ref_new(bridge *b, llb_definition *definition, const Pb__Definition *wire)
+{
+	struct solver_ref *r = g_new0(struct solver_ref, 1);
+	r->base.class = &solver_bridge_class;
+	r->refs = 1;
+	r->definition = definition;
+	r->wire = message_copy(wire);
+	r->scope = build_scope_of_bridge(b);
+	g_mutex_init(&r->mu);
+	return &r->base;
+}
+
+static bool solve_definition(bridge *b, const struct bridge_solve_request *request, struct work *work,
+			     build_result **ret, GError **error)
+{
+	struct build *build = build_of_bridge(b);
+	g_autoptr(build_result) result = build_result_new();
+	if (request->definition->n_def > 0) {
+		llb_definition *definition = build_load(build, request, work, error);
+		if (!definition)
+			return false;
+		ops_drop_cache_mounts(builder_worker(build->builder), definition);
+		result->ref = ref_new(b, definition, request->definition);
+		if (request->n_cache_imports > 0)
+			((struct solver_ref *)result->ref)->imports =
+				imports_start(build->imports, request->cache_imports, request->n_cache_imports);
+		if (request->evaluate && !evaluate(b, result->ref, work, error))
+			return false;
+	}
+	*ret = g_steal_pointer(&result);
+	return true;
+}
+
+/* A frontend's image, as far as it goes: one that cannot be had says so as upstream does. */
+static bool solve_image(bridge *b, const char *image, struct work *work, GError **error)
+{
+	struct bridge_image_request request = {.ref = image, .resolve_mode = ""};
+	struct bridge_image found = {0};
+	g_autoptr(reference) ref = reference_parse_normalized(image, error);
+	if (!ref) {
+		g_prefix_error(error, "invalid context name %s: ", image);
+		return false;
+	}
+	reference_tag_default(ref);
+	g_autofree char *text = reference_text(ref);
+	request.ref = text;
+	if (!build_resolve_image(b, &request, work, &found, error))
+		return false;
+	g_free(found.ref);
+	g_clear_pointer(&found.config, g_bytes_unref);
+	return error_set(error, ERROR_UNIMPLEMENTED, "frontend image %s: running frontend images is not supported yet",
+			 image);
+}
+
+/* What a frontend asks for in its turn is asked for in its name. */
+static bool run_dockerfile(bridge *b, const struct bridge_solve_request *request, struct work *work, build_result **ret,
+			   GError **error)
+{
+	struct solver_bridge inner = {
+		.base.class = &solver_bridge_class,
+		.build = build_of_bridge(b),
+		.scope = provenance_scope_new(build_scope_of_bridge(b), request->frontend, request->options),
+	};
+	return dockerfile_frontend.solve(&inner.base, request->options, request->inputs, work, ret, error);
+}
+
+static bool solve_frontend(bridge *b, const struct bridge_solve_request *request, struct work *work, build_result **ret,
+			   GError **error)
+{
+	const struct builder_options *allowed = builder_get_options(build_of_bridge(b)->builder);
+	const char *name = request->frontend;
+	const char *image = g_hash_table_lookup(request->options, "source");
+	bool is_gateway = strcmp(name, "gateway.v0") == 0;
+	/* Upstream runs the built-in one for these; a container frontend is a later part. */
+	if (is_gateway && g_strcmp0(image, "dockerfile.v0") == 0)
+		name = "dockerfile.v0";
+	if (strcmp(name, "dockerfile.v0") == 0 && allowed->dockerfile_enabled) {
+		if (run_dockerfile(b, request, work, ret, error))
+			return true;
+		if (error && *error) {
+			error_convert(error);
+			error_add_detail(*error, "errdefs.Frontend", "{\"name\":\"dockerfile.v0\"}");
+		}
+		return false;
+	}
+	if (!is_gateway || !allowed->gateway_enabled)
+		return error_set(error, ERROR_UNKNOWN, "invalid frontend: %s", name);
+	if (!image)
+		return error_set(error, ERROR_UNKNOWN, "no source specified for gateway");
+	if (dockerfile_serves_source(image))
+		return run_dockerfile(b, request, work, ret, error);
+	return solve_image(b, image, work, error);
+}
+
+static bool solve(bridge *b, const struct bridge_solve_request *request, struct work *work, build_result **ret,
+		  GError **error)
+{
+	if (request->definition && request->definition->n_def > 0 && request->frontend)
+		return error_set(error, ERROR_UNKNOWN, "cannot solve with both Definition and Frontend specified");
+	if (request->frontend)
+		return solve_frontend(b, request, work, ret, error);
+	if (request->definition)
+		return solve_definition(b, request, work, ret, error);
+	*ret = build_result_new();
+	return true;
+}
+
+static bool warn(bridge *b, const Gateway__WarnRequest *r, GError **error)
+{
+	g_autofree struct progress_range *ranges = g_new0(struct progress_range, r->n_ranges + 1);
+	for (size_t i = 0; i < r->n_ranges; i++) {
+		if (!r->ranges[i]->start || !r->ranges[i]->end)
+			return error_set(error, ERROR_INVALID_ARGUMENT, "invalid source range");
+		ranges[i] = (struct progress_range){r->ranges[i]->start->line, r->ranges[i]->start->character,
+						    r->ranges[i]->end->line, r->ranges[i]->end->character};
+	}
+	g_autofree char *text = g_strndup((const char *)r->short_.data, r->short_.len);
+	g_auto(GStrv) detail = g_new0(char *, r->n_detail + 1);
+	for (size_t i = 0; i < r->n_detail; i++)
+		detail[i] = g_strndup((const char *)r->detail[i].data, r->detail[i].len);
+	struct progress_warning warning = {
+		.level = r->level,
+		.text = text,
+		.detail = (const char *const *)detail,
+		.url = r->url,
+		.source_name = r->info ? r->info->filename : "",
+		.source_language = r->info ? r->info->language : "",
+		.source_bytes = r->info ? r->info->data.data : NULL,
+		.source_len = r->info ? r->info->data.len : 0,
+		.ranges = ranges,
+		.n_ranges = r->n_ranges,
+	};
+	g_autoptr(progress_sink) sink = solver_job_find_sink(build_of_bridge(b)->job, r->digest);
+	progress_warn(sink, &warning);
+	return true;
+}
+
+static const struct platform *platforms(bridge *b, size_t *ret_n)
+{
+	worker *w = builder_worker(build_of_bridge(b)->builder);
+	*ret_n = w->n_platforms;
+	return w->platforms;
+}
+
+static const char *session_of(bridge *b)
+{
+	return build_of_bridge(b)->request->session;
+}
+
+const struct bridge_class solver_bridge_class = {
+	.solve = solve,
+	.resolve_image = build_resolve_image,
+	.resolve_source = build_resolve_source,
+	.read_file = build_read_file,
+	.read_dir = build_read_dir,
+	.stat_file = build_stat_file,
+	.evaluate = evaluate,
+	.warn = warn,
+	.definition = ref_definition,
+	.platforms = platforms,
+	.session_id = session_of,
+	.ref_ref = ref_ref,
+	.ref_unref = ref_unref,
+};
+
+bridge *build_bridge_new(struct build *build)
+{
+	struct solver_bridge *b = g_new0(struct solver_bridge, 1);
+	b->base.class = &solver_bridge_class;
+	b->build = build;
+	b->scope = provenance_get_scope(build->provenance);
+	return &b->base;
+}
+
+void build_bridge_free(bridge *b)
+{
+	g_free(b);
+}

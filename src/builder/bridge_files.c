@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/build_internal.h"
+#include "api/guard.h"
+#include "base/limits.h"
+#include "base/scope.h"
+#include "format/patterns.h"
+#include "fssync/fssync.h"
+#include "os/path.h"
+#include <dirent.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+static int open_root(bridge *b, bridge_ref *ref, struct work *work, GError **error)
+{
+	cache_ref *result;
+	if (!build_ref_result(b, ref, work, &result, error))
+		return -1;
+	return cache_ref_open_tree(builder_worker(build_of_bridge(b)->builder)->cache, result, CACHE_TREE_READ, work,
+				   error);
+}
+
+/* A regular file beneath the root, links followed inside it; FIFOs and devices never block. */
+static int open_file(int root_fd, const char *path, struct stat *ret_st, GError **error)
+{
+	g_autoptr(GError) problem = NULL;
+	scoped_fd fd = path_open(root_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, PATH_IN_ROOT, &problem);
+	if (fd < 0) {
+		if (error_is(problem, ERROR_NOT_FOUND))
+			error_set(error, ERROR_UNKNOWN, "open %s: no such file or directory", path);
+		else
+			g_propagate_error(error, g_steal_pointer(&problem));
+		return -1;
+	}
+	if (fstat(fd, ret_st) < 0 || !S_ISREG(ret_st->st_mode)) {
+		error_set(error, ERROR_UNKNOWN, "%s is not a regular file", path);
+		return -1;
+	}
+	return fd_steal(&fd);
+}
+
+GBytes *build_read_file(bridge *b, bridge_ref *ref, const char *path, int64_t offset, int64_t length, struct work *work,
+			GError **error)
+{
+	scoped_fd root_fd = open_root(b, ref, work, error);
+	struct stat st = {0};
+	scoped_fd fd = root_fd < 0 ? -1 : open_file(root_fd, path, &st, error);
+	if (fd < 0)
+		return NULL;
+	int64_t rest = offset < st.st_size ? st.st_size - MAX(offset, 0) : 0;
+	int64_t want = length > 0 ? MIN(length, rest) : rest;
+	if (want > LIMIT_MESSAGE_BYTES - KIB(64)) {
+		error_set(error, ERROR_RESOURCE_EXHAUSTED, "read %s: %" G_GINT64_FORMAT " bytes do not fit a message",
+			  path, want);
+		return NULL;
+	}
+	g_autofree char *bytes = g_malloc((gsize)want + 1);
+	int64_t done = 0;
+	while (done < want) {
+		ssize_t n = pread(fd, bytes + done, (size_t)(want - done), MAX(offset, 0) + done);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			error_set_errno(error, errno, "read %s", path);
+			return NULL;
+		}
+		if (n == 0)
+			break;
+		done += n;
+	}
+	return g_bytes_new_take(g_steal_pointer(&bytes), (gsize)done);
+}
+
+static Fsutil__Stat *stat_to_wire(int dir_fd, const char *name, const char *path, GError **error)
+{
+	struct stat st;
+	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW | (*name ? 0 : AT_EMPTY_PATH)) < 0) {
+		error_set_errno(error, errno, "lstat %s", path);
+		return NULL;
+	}
+	Fsutil__Stat *wire = g_new0(Fsutil__Stat, 1);
+	fsutil__stat__init(wire);
+	wire->path = g_strdup(path);
+	wire->mode = fssync_mode_from_st(st.st_mode);
+	wire->uid = st.st_uid;
+	wire->gid = st.st_gid;
+	wire->size = S_ISREG(st.st_mode) ? st.st_size : 0;
+	wire->modtime = st.st_mtim.tv_sec * 1000000000LL + st.st_mtim.tv_nsec;
+	if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) {
+		wire->devmajor = major(st.st_rdev);
+		wire->devminor = minor(st.st_rdev);
+	}
+	if (S_ISLNK(st.st_mode)) {
+		char target[4096]; /* LIMIT_SYMLINK_BYTES and NUL */
+		ssize_t n = readlinkat(dir_fd, name, target, sizeof target - 1);
+		wire->linkname = g_strndup(target, n > 0 ? (gsize)n : 0);
+	}
+	return wire;
+}
+
+static int compare_entries(const void *a, const void *b)
+{
+	return strcmp((*(Fsutil__Stat *const *)a)->path, (*(Fsutil__Stat *const *)b)->path);
+}
+
+/* One level; names that match the include pattern when there is one. */
+static bool list_dir(int dir_fd, const patterns *include, GPtrArray *entries, GError **error)
+{
+	int copy = fcntl(dir_fd, F_DUPFD_CLOEXEC, 3);
+	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+	if (!dir) {
+		fd_close(&copy);
+		return error_set_errno(error, errno, "read directory");
+	}
+	bool ok = true;
+	for (struct dirent *d = readdir(dir); ok && d; d = readdir(dir)) {
+		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
+			continue;
+		if (include && !patterns_match(include, d->d_name))
+			continue;
+		Fsutil__Stat *wire = stat_to_wire(dir_fd, d->d_name, d->d_name, error);
+		ok = wire != NULL;
+		if (wire)
+			g_ptr_array_add(entries, wire);
+	}
+	closedir(dir);
+	return ok;
+}
+
+Gateway__ReadDirResponse *build_read_dir(bridge *b, bridge_ref *ref, const char *path, const char *include,
+					 struct work *work, GError **error)
+{
+	scoped_fd root_fd = open_root(b, ref, work, error);
+	scoped_fd dir_fd =
+		root_fd < 0 ? -1 : path_open(root_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, PATH_IN_ROOT, error);
+	if (dir_fd < 0)
+		return NULL;
+	g_autoptr(patterns) matcher = NULL;
+	if (include && *include && !(matcher = patterns_new((const char *const[]){include, NULL}, error)))
+		return NULL;
+	g_autoptr(GPtrArray) entries = g_ptr_array_new_with_free_func(guard_free);
+	if (!list_dir(dir_fd, matcher, entries, error))
+		return NULL;
+	g_ptr_array_sort(entries, compare_entries);
+	Gateway__ReadDirResponse *reply = g_new0(Gateway__ReadDirResponse, 1);
+	gateway__read_dir_response__init(reply);
+	gsize n = 0;
+	reply->entries = (Fsutil__Stat **)g_ptr_array_steal(entries, &n);
+	reply->n_entries = n;
+	return reply;
+}
+
+Gateway__StatFileResponse *build_stat_file(bridge *b, bridge_ref *ref, const char *path, struct work *work,
+					   GError **error)
+{
+	scoped_fd root_fd = open_root(b, ref, work, error);
+	if (root_fd < 0)
+		return NULL;
+	scoped_fd fd = path_open_errno(root_fd, path, O_PATH | O_CLOEXEC, PATH_IN_ROOT);
+	if (fd < 0) {
+		error_set_errno(error, -fd, "lstat %s", path);
+		fd = -1;
+		return NULL;
+	}
+	g_autofree char *base = g_path_get_basename(path);
+	Fsutil__Stat *wire = stat_to_wire(fd, "", base, error);
+	if (!wire)
+		return NULL;
+	Gateway__StatFileResponse *reply = g_new0(Gateway__StatFileResponse, 1);
+	gateway__stat_file_response__init(reply);
+	reply->stat = wire;
+	return reply;
+}

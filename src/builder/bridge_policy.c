@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where source policies stand between a build and what it asks for: the build's own, and those of one request. */
+#include "builder/build_internal.h"
+#include "api/guard.h"
+#include <string.h>
+
+static bool add_all(source_policy *p, Policy__Policy *const *list, size_t n, GError **error)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!source_policy_add(p, list[i], error))
+			return false;
+	return true;
+}
+
+bool build_check_policy(const struct build *b, GError **error)
+{
+	g_autoptr(source_policy) p = source_policy_new();
+	return source_policy_add(p, b->request->source_policy, error);
+}
+
+/* ---- definitions */
+
+struct policy_run {
+	source_policy *policy;
+	cancel *cancel;
+};
+
+static bool rewrite_source(void *data, Pb__SourceOp *op, bool *ret_changed, GError **error)
+{
+	struct policy_run *run = data;
+	if (!cancel_check(run->cancel, error))
+		return false;
+	if (source_policy_apply(run->policy, op, ret_changed, error))
+		return true;
+	g_prefix_error(error, "error evaluating the source policy: ");
+	return false;
+}
+
+llb_definition *build_load(const struct build *b, const struct bridge_solve_request *r, struct work *work,
+			   GError **error)
+{
+	g_autoptr(source_policy) p = source_policy_new();
+	if (!source_policy_add(p, b->request->source_policy, error) ||
+	    !add_all(p, r->source_policies, r->n_source_policies, error))
+		return NULL;
+	struct policy_run run = {.policy = p, .cancel = work->cancel};
+	struct llb_load_options options = {
+		.allow_network_host = b->allow_network_host,
+		.allow_security_insecure = b->allow_security_insecure,
+		.rewrite_source = source_policy_is_empty(p) ? NULL : rewrite_source,
+		.rewrite_data = &run,
+	};
+	llb_definition *d = llb_load(r->definition, &options, error);
+	if (!d)
+		g_prefix_error(error, "failed to load LLB: ");
+	return d;
+}
+
+/* ---- lookups */
+
+/* The request's come before the build's here. ret: NULL when there are none. */
+static bool lookup_policy(const struct build *b, Policy__Policy *const *list, size_t n, source_policy **ret,
+			  GError **error)
+{
+	g_autoptr(source_policy) p = source_policy_new();
+	if (!add_all(p, list, n, error) || !source_policy_add(p, b->request->source_policy, error))
+		return false;
+	*ret = source_policy_is_empty(p) ? NULL : g_steal_pointer(&p);
+	return true;
+}
+
+static bool judge(source_policy *p, Pb__SourceOp *op, bool *ret_changed, GError **error)
+{
+	if (source_policy_apply(p, op, ret_changed, error))
+		return true;
+	g_prefix_error(error, "could not resolve image due to policy: ");
+	return false;
+}
+
+static Pb__SourceOp *image_source(const struct bridge_image_request *r)
+{
+	Pb__SourceOp__AttrsEntry id = PB__SOURCE_OP__ATTRS_ENTRY__INIT, store = PB__SOURCE_OP__ATTRS_ENTRY__INIT;
+	Pb__SourceOp__AttrsEntry *attrs[] = {&id, &store};
+	Pb__SourceOp op = PB__SOURCE_OP__INIT;
+	g_autofree char *identifier = g_strconcat(r->oci_layout ? "oci-layout://" : "docker-image://", r->ref, NULL);
+	op.identifier = identifier;
+	if (r->oci_layout) {
+		id.key = (char *)"oci.session";
+		id.value = (char *)(r->session_id ? r->session_id : "");
+		store.key = (char *)"oci.store";
+		store.value = (char *)(r->store_id ? r->store_id : "");
+		op.attrs = attrs;
+		op.n_attrs = G_N_ELEMENTS(attrs);
+	}
+	return message_copy(&op);
+}
+
+/* What a judged source asks for, borrowed from it. */
+static bool take_image(const Pb__SourceOp *op, const char *asked, struct bridge_image_request *r, GError **error)
+{
+	r->oci_layout = g_str_has_prefix(op->identifier, "oci-layout://");
+	if (!r->oci_layout && !g_str_has_prefix(op->identifier, "docker-image://"))
+		return error_set(error, ERROR_UNKNOWN, "ref mutated by policy to non-image: docker-image://%s -> %s",
+				 asked, op->identifier);
+	r->ref = strstr(op->identifier, "://") + 3;
+	r->session_id = llb_source_attr(op, "oci.session");
+	r->store_id = llb_source_attr(op, "oci.store");
+	return true;
+}
+
+bool build_policy_image(const struct build *b, struct bridge_image_request *r, Pb__SourceOp **ret_owner, GError **error)
+{
+	g_autoptr(source_policy) p = NULL;
+	if (!lookup_policy(b, r->source_policies, r->n_source_policies, &p, error))
+		return false;
+	if (!p)
+		return true;
+	bool changed = false;
+	Pb__SourceOp *op = image_source(r);
+	bool ok = judge(p, op, &changed, error);
+	if (!ok)
+		g_prefix_error(error, "failed to resolve source metadata for %s: ", r->ref);
+	ok = ok && (!changed || take_image(op, r->ref, r, error));
+	if (ok && changed)
+		*ret_owner = op;
+	else
+		guard_free(op);
+	return ok;
+}
+
+bool build_policy_source(const struct build *b, const Gateway__ResolveSourceMetaRequest *r,
+			 Gateway__ResolveSourceMetaRequest **ret, GError **error)
+{
+	g_autoptr(source_policy) p = NULL;
+	if (!lookup_policy(b, r->sourcepolicies, r->n_sourcepolicies, &p, error))
+		return false;
+	if (!p)
+		return true;
+	bool changed = false;
+	Gateway__ResolveSourceMetaRequest *judged = message_copy(r);
+	bool ok = judge(p, judged->source, &changed, error);
+	if (ok && changed)
+		*ret = judged;
+	else
+		guard_free(judged);
+	return ok;
+}

@@ -1,0 +1,481 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/build_internal.h"
+#include "builder/imports.h"
+#include "builder/provenance.h"
+#include "remotecache/remotecache.h"
+#include "base/ident.h"
+#include "api/guard.h"
+#include "base/log.h"
+#include <string.h>
+
+#define READABLE_AFTER_NS (10 * 1000000000LL) /* Status still finds an ended build */
+
+struct builder {
+	struct builder_options options;
+	GMutex mu;
+	GCond changed;      /* builds came or went */
+	GHashTable *builds; /* char * ref to struct build * (counted), running and recently ended; mu */
+	size_t running;     /* mu */
+};
+
+builder *builder_new(const struct builder_options *options)
+{
+	builder *b = g_new0(builder, 1);
+	b->options = *options;
+	g_mutex_init(&b->mu);
+	g_cond_init(&b->changed);
+	b->builds = g_hash_table_new(g_str_hash, g_str_equal);
+	return b;
+}
+
+static void build_unref(struct build *build)
+{
+	if (!g_atomic_int_dec_and_test(&build->refs))
+		return;
+	progress_log_unref(build->log);
+	session_group_unref(build->sessions);
+	cancel_unref(build->cancel);
+	gateway_unref(build->gateway);
+	g_ptr_array_unref(build->cache_exporters);
+	g_ptr_array_unref(build->leftovers);
+	g_mutex_clear(&build->mu);
+	g_free(build->ref);
+	g_free(build);
+}
+
+void builder_free(builder *b)
+{
+	GHashTableIter iter;
+	void *value;
+	g_hash_table_iter_init(&iter, b->builds);
+	while (g_hash_table_iter_next(&iter, NULL, &value))
+		build_unref(value);
+	g_hash_table_unref(b->builds);
+	g_mutex_clear(&b->mu);
+	g_cond_clear(&b->changed);
+	g_free(b);
+}
+
+const struct builder_options *builder_get_options(builder *b)
+{
+	return &b->options;
+}
+
+worker *builder_worker(builder *b)
+{
+	return b->options.workers[0];
+}
+
+worker *const *builder_workers(builder *b, size_t *ret_n)
+{
+	*ret_n = b->options.n_workers;
+	return b->options.workers;
+}
+
+solver *builder_solver(builder *b)
+{
+	return b->options.solver;
+}
+
+history *builder_history(builder *b)
+{
+	return b->options.history;
+}
+
+size_t builder_running(builder *b)
+{
+	g_mutex_lock(&b->mu);
+	size_t n = b->running;
+	g_mutex_unlock(&b->mu);
+	return n;
+}
+
+void builder_cancel_all(builder *b)
+{
+	g_autoptr(GPtrArray) running = g_ptr_array_new_with_free_func((GDestroyNotify)build_unref);
+	g_mutex_lock(&b->mu);
+	GHashTableIter iter;
+	void *value;
+	g_hash_table_iter_init(&iter, b->builds);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		struct build *build = value;
+		g_atomic_int_inc(&build->refs);
+		g_ptr_array_add(running, build);
+	}
+	g_mutex_unlock(&b->mu);
+	for (guint i = 0; i < running->len; i++)
+		cancel_set(((struct build *)running->pdata[i])->cancel, ERROR_CANCELED, "the daemon is stopping");
+}
+
+/* Forgets builds that ended a while ago. With mu held. */
+static void expire(builder *b)
+{
+	GHashTableIter iter;
+	void *value;
+	int64_t before = progress_now_ns() - READABLE_AFTER_NS;
+	g_hash_table_iter_init(&iter, b->builds);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		struct build *build = value;
+		if (build->ended_ns == 0 || build->ended_ns > before)
+			continue;
+		g_hash_table_iter_remove(&iter);
+		build_unref(build);
+	}
+}
+
+static bool register_build(builder *b, struct build *build, GError **error)
+{
+	g_mutex_lock(&b->mu);
+	expire(b);
+	bool fresh = !g_hash_table_contains(b->builds, build->ref);
+	if (fresh) {
+		g_atomic_int_inc(&build->refs);
+		g_hash_table_insert(b->builds, build->ref, build);
+		b->running++;
+		g_cond_broadcast(&b->changed);
+	}
+	g_mutex_unlock(&b->mu);
+	return fresh || error_set(error, ERROR_UNKNOWN, "job ID %s exists", build->ref);
+}
+
+static void end_build(builder *b, struct build *build)
+{
+	g_mutex_lock(&b->mu);
+	build->ended_ns = progress_now_ns();
+	b->running--;
+	g_cond_broadcast(&b->changed);
+	g_mutex_unlock(&b->mu);
+	if (b->options.on_idle)
+		b->options.on_idle(b->options.on_idle_data);
+}
+
+static void wake(void *data)
+{
+	builder *b = data;
+	g_mutex_lock(&b->mu);
+	g_cond_broadcast(&b->changed);
+	g_mutex_unlock(&b->mu);
+}
+
+/* Clients race the creation of their own build, so that a lookup waits a little. */
+static struct build *find_build(builder *b, const char *ref, bool running, int timeout_ms, cancel *c, GError **error)
+{
+	gint64 until = g_get_monotonic_time() + timeout_ms * 1000LL;
+	guint watch = c ? cancel_add(c, wake, b) : 0;
+	struct build *found = NULL;
+	g_mutex_lock(&b->mu);
+	for (;;) {
+		found = g_hash_table_lookup(b->builds, ref);
+		if (found && running && found->ended_ns != 0)
+			found = NULL;
+		if (found || cancel_is_set(c) || !g_cond_wait_until(&b->changed, &b->mu, until))
+			break;
+	}
+	if (found)
+		g_atomic_int_inc(&found->refs);
+	g_mutex_unlock(&b->mu);
+	if (watch)
+		cancel_remove(c, watch);
+	if (!found && cancel_check(c, error))
+		error_set(error, ERROR_NOT_FOUND, "no such job %s", ref);
+	return found;
+}
+
+progress_log *builder_find_log(builder *b, const char *ref, int timeout_ms, cancel *c, GError **error)
+{
+	struct build *build = find_build(b, ref, false, timeout_ms, c, error);
+	if (!build)
+		return NULL;
+	progress_log *log = progress_log_ref(build->log);
+	build_unref(build);
+	return log;
+}
+
+gateway *builder_find_gateway(builder *b, const char *ref, int timeout_ms, cancel *c, GError **error)
+{
+	struct build *build = find_build(b, ref, true, timeout_ms, c, error);
+	if (!build)
+		return NULL;
+	gateway *g = build->gateway ? gateway_ref(build->gateway) : NULL;
+	build_unref(build);
+	if (!g)
+		error_set(error, ERROR_NOT_FOUND, "no such job %s", ref);
+	return g;
+}
+
+static bool allow_entitlements(struct build *build, GError **error)
+{
+	const struct builder_options *allowed = &build->builder->options;
+	for (const char *const *e = build->request->entitlements; e && *e; e++) {
+		bool host = strcmp(*e, "network.host") == 0, insecure = strcmp(*e, "security.insecure") == 0;
+		if (!host && !insecure && !g_str_has_prefix(*e, "device"))
+			return error_set(error, ERROR_UNKNOWN, "unknown entitlement %s", *e);
+		if ((host && !allowed->allow_network_host) || (insecure && !allowed->allow_security_insecure))
+			return error_set(error, ERROR_UNKNOWN,
+					 "granting entitlement %s is not allowed by build daemon configuration", *e);
+		if (!host && !insecure)
+			return error_set(error, ERROR_UNIMPLEMENTED, "entitlement %s: devices are not supported yet",
+					 *e);
+		build->allow_network_host |= host;
+		build->allow_security_insecure |= insecure;
+	}
+	return true;
+}
+
+static struct gateway_info gateway_info_of(builder *b)
+{
+	return (struct gateway_info){
+		.workers = (Types__WorkerRecord * *(*)(void *, size_t *)) worker_records,
+		.data = b,
+	};
+}
+
+/* Everything the build holds but its job; the job needs the id to be free. */
+static struct build *build_new(builder *b, const struct build_request *request, cancel *c)
+{
+	struct build *build = g_new0(struct build, 1);
+	build->refs = 1;
+	build->builder = b;
+	build->request = request;
+	char id[IDENT_SIZE];
+	ident_new(id);
+	build->ref = g_strdup(*request->ref ? request->ref : id);
+	build->sessions = session_group_new(builder_worker(b)->sessions, *request->session ? request->session : NULL);
+	build->log = progress_log_new();
+	build->cancel = cancel_new(c);
+	build->started_ns = progress_now_ns();
+	build->provenance = provenance_new(build);
+	build->bridge = build_bridge_new(build);
+	build->imports = imports_new(build);
+	build->cache_exporters = g_ptr_array_new_with_free_func((GDestroyNotify)cache_exporter_free);
+	build->leftovers = g_ptr_array_new_with_free_func(g_free);
+	g_mutex_init(&build->mu);
+	bool driven = !*request->frontend && (!request->definition || request->definition->n_def == 0);
+	if (driven) {
+		struct gateway_info info = gateway_info_of(b);
+		struct work work = {.cancel = build->cancel, .sessions = build->sessions};
+		build->gateway = gateway_new(build->bridge, request->frontend_inputs, &info, &work);
+	}
+	return build;
+}
+
+/* The request's imports as frontends and clients name theirs. */
+static GPtrArray *wire_imports(const struct build_request *r)
+{
+	GPtrArray *entries = g_ptr_array_new_with_free_func(guard_free);
+	for (size_t i = 0; i < r->n_cache_imports; i++) {
+		Gateway__CacheOptionsEntry *e = g_new0(Gateway__CacheOptionsEntry, 1);
+		gateway__cache_options_entry__init(e);
+		e->type = g_strdup(r->cache_imports[i].type);
+		GHashTable *attrs = r->cache_imports[i].attrs;
+		e->attrs = g_new0(Gateway__CacheOptionsEntry__AttrsEntry *, g_hash_table_size(attrs));
+		GHashTableIter iter;
+		gpointer key, value;
+		g_hash_table_iter_init(&iter, attrs);
+		while (g_hash_table_iter_next(&iter, &key, &value)) {
+			Gateway__CacheOptionsEntry__AttrsEntry *a = g_new0(Gateway__CacheOptionsEntry__AttrsEntry, 1);
+			gateway__cache_options_entry__attrs_entry__init(a);
+			a->key = g_strdup(key);
+			a->value = g_strdup(value);
+			e->attrs[e->n_attrs++] = a;
+		}
+		g_ptr_array_add(entries, e);
+	}
+	return entries;
+}
+
+/* The frontend's answer, whoever it is: a client through LLBBridge, a built-in one, or the given definition. */
+static build_result *build_frontend(struct build *build, struct work *work, GError **error)
+{
+	if (build->gateway)
+		return gateway_wait(build->gateway, build->cancel, error);
+	g_autoptr(GPtrArray) entries = wire_imports(build->request);
+	struct bridge_solve_request request = {
+		.definition = build->request->definition,
+		.frontend = *build->request->frontend ? build->request->frontend : NULL,
+		.options = build->request->frontend_attrs,
+		.inputs = build->request->frontend_inputs,
+		.cache_imports = (Gateway__CacheOptionsEntry **)entries->pdata,
+		.n_cache_imports = entries->len,
+	};
+	build_result *result = NULL;
+	build->bridge->class->solve(build->bridge, &request, work, &result, error);
+	return result;
+}
+
+struct evaluation {
+	struct build *build;
+	bridge_ref *ref;
+	GError *error;
+};
+
+static gpointer evaluate_one(gpointer data)
+{
+	struct evaluation *e = data;
+	struct work work = {.cancel = e->build->cancel, .sessions = e->build->sessions};
+	if (e->ref)
+		e->build->bridge->class->evaluate(e->build->bridge, e->ref, &work, &e->error);
+	return NULL;
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* All refs of a map at once; the solver shares what they have in common. */
+static bool evaluate_all(struct build *build, build_result *result, GError **error)
+{
+	if (!result->refs) {
+		struct evaluation one = {.build = build, .ref = result->ref};
+		evaluate_one(&one);
+		if (one.error)
+			g_propagate_error(error, one.error);
+		return !one.error;
+	}
+	guint n, i;
+	g_autofree char **ids = (char **)g_hash_table_get_keys_as_array(result->refs, &n);
+	g_autofree struct evaluation *all = g_new0(struct evaluation, n + 1);
+	g_autofree GThread **threads = g_new0(GThread *, n + 1);
+	/* In the order of their names: a step that several share is shown as the first one's. */
+	qsort(ids, n, sizeof *ids, by_text);
+	for (i = 0; i < n; i++) {
+		all[i] = (struct evaluation){.build = build, .ref = g_hash_table_lookup(result->refs, ids[i])};
+		threads[i] = g_thread_new("evaluate", evaluate_one, &all[i]);
+	}
+	bool ok = true;
+	for (i = 0; i < n; i++) {
+		g_thread_join(threads[i]);
+		if (all[i].error && ok)
+			g_propagate_error(error, g_steal_pointer(&all[i].error));
+		ok = ok && !all[i].error;
+		g_clear_error(&all[i].error);
+	}
+	return ok && !(error && *error);
+}
+
+/* What exit 0 promises: everything of this build survives a power cut (docs/durability.md). */
+static bool make_durable(struct build *build, GError **error)
+{
+	return solver_sync(build->builder->options.solver, error) &&
+	       cache_sync(builder_worker(build->builder)->cache, error);
+}
+
+static void add_frontend_keys(build_result *result, GHashTable *response)
+{
+	GHashTableIter iter;
+	void *key, *value;
+	g_hash_table_iter_init(&iter, result->metadata);
+	while (g_hash_table_iter_next(&iter, &key, &value)) {
+		gsize n = 0;
+		const char *bytes = g_bytes_get_data(value, &n);
+		if (g_str_has_prefix(key, "frontend.") || g_str_has_prefix(key, "result."))
+			g_hash_table_replace(response, g_strdup(key), g_strndup(bytes ? bytes : "", n));
+	}
+}
+
+static void reopen_refs(struct build *build, build_result *result)
+{
+	GHashTableIter iter;
+	void *ref;
+	solver_job_reopen(build->job);
+	build_ref_reopen(result->ref);
+	if (!result->refs)
+		return;
+	g_hash_table_iter_init(&iter, result->refs);
+	while (g_hash_table_iter_next(&iter, NULL, &ref))
+		build_ref_reopen(ref);
+}
+
+/* Layers of an import that turn out to be lost when they are exported are made, and exported, again. */
+static bool evaluate_and_export(struct build *build, build_result *result, GHashTable *response, GError **error)
+{
+	for (bool first = true;; first = false) {
+		g_autoptr(GError) why = NULL;
+		unsigned losses = imports_losses(build->imports);
+		if (evaluate_all(build, result, &why)) {
+			if (first)
+				build_verify(build, result);
+			if (provenance_capture_result(build->provenance, result, &why) &&
+			    build_export(build, result, response, &why))
+				return true;
+		}
+		if (cancel_is_set(build->cancel) || imports_losses(build->imports) == losses) {
+			g_propagate_error(error, g_steal_pointer(&why));
+			return false;
+		}
+		reopen_refs(build, result);
+	}
+}
+
+static build_result *build_run(struct build *build, GHashTable *response, GError **error)
+{
+	struct work work = {.cancel = build->cancel, .sessions = build->sessions};
+	g_autoptr(build_result) result = build_frontend(build, &work, error);
+	if (!result || !evaluate_and_export(build, result, response, error) || !make_durable(build, error))
+		return NULL;
+	add_frontend_keys(result, response);
+	return g_steal_pointer(&result);
+}
+
+static bool run_registered(struct build *build, GHashTable *response, GError **error)
+{
+	g_autoptr(GError) failure = NULL;
+	g_autoptr(build_result) result = NULL;
+	build_record_start(build);
+	if (allow_entitlements(build, &failure) && build_check_policy(build, &failure) &&
+	    provenance_read_options(build->provenance, &failure) && build_open_cache_exports(build, &failure))
+		result = build_run(build, response, &failure);
+	bool ok = result != NULL;
+	/* Upstream shows no excerpt for a definition that was sent as it is, only for what a frontend made. */
+	if (failure && !build->gateway && !*build->request->frontend)
+		error_remove_details(failure, "errdefs.Source");
+	/* Running LLBBridge calls end with the token; their refs go before the job does. */
+	if (build->gateway) {
+		cancel_set(build->cancel, ERROR_CANCELED, NULL);
+		gateway_close(build->gateway);
+	}
+	g_clear_pointer(&build->imports, imports_free); /* waits for those that nobody waited for */
+	progress_log_close(build->log);
+	build_record_end(build, result, response, failure);
+	g_clear_pointer(&result, build_result_unref);
+	if (!ok)
+		g_propagate_error(error, g_steal_pointer(&failure));
+	return ok;
+}
+
+/* The job is there before anybody can find the build, and goes after nobody can. */
+static bool run_with_job(struct build *build, GHashTable *response, GError **error)
+{
+	builder *b = build->builder;
+	build->job = solver_job_new(b->options.solver, build->ref, build->sessions, build->log, error);
+	if (!build->job)
+		return false;
+	solver_job_set_data(build->job, build->request->frontend_attrs);
+	bool ok = register_build(b, build, error);
+	if (ok) {
+		ok = run_registered(build, response, error);
+		end_build(b, build);
+	}
+	solver_job_free(g_steal_pointer(&build->job));
+	return ok;
+}
+
+bool builder_solve(builder *b, const struct build_request *request, cancel *c, GHashTable **ret_response,
+		   GError **error)
+{
+	struct build *build = build_new(b, request, c);
+	g_autoptr(GHashTable) response = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	session_registry *sessions = builder_worker(b)->sessions;
+	session_guard(sessions, request->session, build->cancel);
+	bool ok = run_with_job(build, response, error);
+	session_unguard(sessions, build->cancel);
+	g_clear_pointer(&build->imports, imports_free); /* there until here when no job could be had */
+	g_clear_pointer(&build->provenance, provenance_free);
+	g_clear_pointer(&build->bridge, build_bridge_free);
+	build->request = NULL;
+	build_unref(build);
+	if (ok)
+		*ret_response = g_steal_pointer(&response);
+	return ok;
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/build_internal.h"
+#include "builder/provenance.h"
+#include "export/exporter.h"
+#include "format/gotype.h"
+#include <string.h>
+
+/* One exporter of the request, run on a thread of its own when there are several. */
+struct target {
+	struct build *build;
+	struct exporter_context context; /* the exporter borrows it */
+	exporter *exporter;
+	struct export_input input;
+	char digest[DIGEST_TEXT_SIZE];
+	GHashTable *response;
+	bool has_finish;
+	GError *error;
+};
+
+static bool target_export(void *data, struct work *work, GError **error)
+{
+	struct target *t = data;
+	struct work own = {.cancel = work->cancel, .sessions = t->build->sessions, .progress = work->progress};
+	return exporter_export(t->exporter, &t->input, &own, t->response, &t->has_finish, error);
+}
+
+static bool target_finish(void *data, struct work *work, GError **error)
+{
+	struct target *t = data;
+	struct work own = {.cancel = work->cancel, .sessions = t->build->sessions, .progress = work->progress};
+	return exporter_finish(t->exporter, &own, error);
+}
+
+static gpointer run_export(gpointer data)
+{
+	struct target *t = data;
+	solver_job_run_vertex(t->build->job, t->digest, exporter_vertex_name(t->exporter), t->build->cancel,
+			      target_export, t, &t->error);
+	return NULL;
+}
+
+static gpointer run_finish(gpointer data)
+{
+	struct target *t = data;
+	if (t->has_finish)
+		solver_job_run_vertex(t->build->job, t->digest, exporter_vertex_name(t->exporter), t->build->cancel,
+				      target_finish, t, &t->error);
+	return NULL;
+}
+
+static bool run_all(struct target *targets, size_t n, gpointer (*run)(gpointer), GError **error)
+{
+	g_autofree GThread **threads = g_new0(GThread *, n + 1);
+	for (size_t i = 1; i < n; i++)
+		threads[i] = g_thread_new("export", run, &targets[i]);
+	if (n > 0)
+		run(&targets[0]);
+	for (size_t i = 1; i < n; i++)
+		g_thread_join(threads[i]);
+	for (size_t i = 0; i < n; i++) {
+		if (!targets[i].error)
+			continue;
+		g_propagate_error(error, g_steal_pointer(&targets[i].error));
+		return false;
+	}
+	return true;
+}
+
+/* The epoch of the build args reaches exporters that were not given one. */
+static GHashTable *attrs_with_epoch(struct build *build, GHashTable *attrs)
+{
+	const char *epoch = g_hash_table_lookup(build->request->frontend_attrs, "build-arg:SOURCE_DATE_EPOCH");
+	int64_t seconds;
+	if (!epoch || g_hash_table_contains(attrs, "source-date-epoch") || !int_parse(epoch, 10, &seconds, NULL))
+		return g_hash_table_ref(attrs);
+	GHashTable *copy = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	GHashTableIter iter;
+	void *key, *value;
+	g_hash_table_iter_init(&iter, attrs);
+	while (g_hash_table_iter_next(&iter, &key, &value))
+		g_hash_table_insert(copy, g_strdup(key), g_strdup(value));
+	g_hash_table_insert(copy, g_strdup("source-date-epoch"), g_strdup(epoch));
+	return copy;
+}
+
+static bool target_open(struct build *build, size_t i, struct target *t, GError **error)
+{
+	worker *w = builder_worker(build->builder);
+	t->context = (struct exporter_context){
+		.cache = w->cache,
+		.blobs = w->blobs,
+		.images = w->images,
+		.registry = w->registry,
+		.sessions = w->sessions,
+		.registry_auth = &source_registry_auth,
+		.session_id = build->request->session,
+		.compat_version = build->request->compat_version,
+	};
+	const struct build_target *wanted = &build->request->exporters[i];
+	g_autoptr(GHashTable) attrs = attrs_with_epoch(build, wanted->attrs);
+	t->build = build;
+	t->exporter = exporter_open(&t->context, wanted->type, attrs, error);
+	t->response = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	g_autofree char *text = g_strdup_printf("%s-export-%zu", build->request->session, i);
+	struct digest digest;
+	digest_of_text(text, &digest);
+	g_strlcpy(t->digest, digest.text, sizeof t->digest);
+	return t->exporter != NULL;
+}
+
+static int compare_refs(const void *a, const void *b)
+{
+	return strcmp(((const struct export_ref *)a)->platform_id, ((const struct export_ref *)b)->platform_id);
+}
+
+/* Borrowed refs of an evaluated result, sorted by key. */
+static struct export_ref *export_refs(struct build *build, build_result *result, size_t *ret_n, GError **error)
+{
+	struct work work = {.cancel = build->cancel, .sessions = build->sessions};
+	size_t n = result->refs ? g_hash_table_size(result->refs) : 1, at = 0;
+	g_autofree struct export_ref *refs = g_new0(struct export_ref, n + 1);
+	if (!result->refs) {
+		refs[0].platform_id = "";
+		if (!build_ref_result(build->bridge, result->ref, &work, &refs[0].ref, error))
+			return NULL;
+	} else {
+		GHashTableIter iter;
+		void *key, *ref;
+		g_hash_table_iter_init(&iter, result->refs);
+		for (; g_hash_table_iter_next(&iter, &key, &ref); at++) {
+			refs[at].platform_id = key;
+			if (!build_ref_result(build->bridge, ref, &work, &refs[at].ref, error))
+				return NULL;
+		}
+		qsort(refs, n, sizeof *refs, compare_refs);
+	}
+	*ret_n = n;
+	return g_steal_pointer(&refs);
+}
+
+static void merge_response(GHashTable *into, GHashTable *from)
+{
+	GHashTableIter iter;
+	void *key, *value;
+	g_hash_table_iter_init(&iter, from);
+	while (g_hash_table_iter_next(&iter, &key, &value))
+		g_hash_table_replace(into, g_strdup(key), g_strdup(value));
+}
+
+/* Pushes, and caches beside them: layers that an image export made are there for both. */
+static bool finish_all(struct build *build, build_result *result, struct target *targets, size_t n,
+		       GHashTable *response, GError **error)
+{
+	struct cache_exports *caches = build_start_cache_exports(build, result);
+	bool ok = run_all(targets, n, run_finish, error);
+	return build_join_cache_exports(caches, response, ok ? error : NULL) && ok;
+}
+
+bool build_export(struct build *build, build_result *result, GHashTable *response, GError **error)
+{
+	size_t n = build->request->n_exporters, n_refs = 0;
+	g_autofree struct export_ref *refs = export_refs(build, result, &n_refs, error);
+	if (!refs)
+		return false;
+	const struct inline_cache *inline_cache = build_inline_cache(build, result);
+	g_autofree struct target *targets = g_new0(struct target, n + 1);
+	bool ok = true;
+	for (size_t i = 0; ok && i < n; i++) {
+		ok = target_open(build, i, &targets[i], error);
+		targets[i].input = (struct export_input){.refs = refs,
+							 .n_refs = n_refs,
+							 .is_map = result->refs != NULL,
+							 .metadata = result->metadata,
+							 .index = (unsigned)i,
+							 .inline_cache = inline_cache};
+		targets[i].input.attestations =
+			provenance_attestations(build->provenance, &targets[i].input.n_attestations);
+	}
+	ok = ok && run_all(targets, n, run_export, error) && finish_all(build, result, targets, n, response, error);
+	for (size_t i = 0; i < n; i++) {
+		if (ok)
+			merge_response(response, targets[i].response);
+		g_clear_pointer(&targets[i].response, g_hash_table_unref);
+		g_clear_pointer(&targets[i].exporter, exporter_free);
+		g_clear_error(&targets[i].error);
+	}
+	return ok;
+}

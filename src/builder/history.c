@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/history.h"
+#include "api/guard.h"
+#include "builder/history_filter.h"
+#include "db/db.h"
+#include <string.h>
+
+#define STATUS_MEDIA_TYPE "application/vnd.buildkit.status.v0"
+#define ERROR_MEDIA_TYPE "application/vnd.googeapis.google.rpc.status+proto" /* sic, as clients know it */
+
+static const char *const migrations[] = {
+	"CREATE TABLE records(ref TEXT PRIMARY KEY, created INTEGER NOT NULL, completed INTEGER NOT NULL,"
+	" pinned INTEGER NOT NULL, record BLOB NOT NULL);"
+	"CREATE INDEX records_created ON records(created);"
+	"CREATE TABLE blobs(ref TEXT NOT NULL REFERENCES records(ref) ON DELETE CASCADE, digest TEXT NOT NULL,"
+	" bytes BLOB NOT NULL, PRIMARY KEY(ref, digest));"
+	"CREATE INDEX blobs_digest ON blobs(digest);",
+	NULL,
+};
+
+struct history {
+	db *db;
+	struct history_limits limits;
+	GMutex mu;
+	GCond changed;
+	GHashTable *active;   /* borrowed ref text to Control__BuildHistoryRecord * (owned); mu */
+	GPtrArray *listeners; /* borrowed; mu */
+	bool stopping;        /* mu */
+};
+
+struct history_listener {
+	history *history;
+	GQueue events; /* of Control__BuildHistoryEvent *; history->mu */
+	char *ref;     /* "" for all */
+	bool early_exit;
+};
+
+history *history_open(int root_fd, const char *root_path, const struct history_limits *limits, GError **error)
+{
+	bool was_reset = false;
+	db *opened = db_open_or_reset(root_fd, "history.db", migrations, &was_reset, error);
+	if (!opened) {
+		g_prefix_error(error, "open %s/history.db: ", root_path);
+		return NULL;
+	}
+	history *h = g_new0(history, 1);
+	h->db = opened;
+	h->limits = *limits;
+	g_mutex_init(&h->mu);
+	g_cond_init(&h->changed);
+	h->active = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, guard_free);
+	h->listeners = g_ptr_array_new();
+	return h;
+}
+
+void history_close(history *h)
+{
+	db_close(h->db);
+	g_hash_table_unref(h->active);
+	g_ptr_array_unref(h->listeners);
+	g_mutex_clear(&h->mu);
+	g_cond_clear(&h->changed);
+	g_free(h);
+}
+
+static Control__BuildHistoryEvent *event_new(Control__BuildHistoryEventType type,
+					     const Control__BuildHistoryRecord *record)
+{
+	Control__BuildHistoryEvent *event = g_new0(Control__BuildHistoryEvent, 1);
+	control__build_history_event__init(event);
+	event->type = type;
+	event->record = message_copy(record);
+	return event;
+}
+
+/* Tells everybody who listens to this ref and to what happens. With mu held. */
+static void tell(history *h, Control__BuildHistoryEventType type, const Control__BuildHistoryRecord *record)
+{
+	for (guint i = 0; i < h->listeners->len; i++) {
+		history_listener *l = h->listeners->pdata[i];
+		bool wanted = !*l->ref || strcmp(l->ref, record->ref) == 0;
+		if (!l->early_exit && wanted)
+			g_queue_push_tail(&l->events, event_new(type, record));
+	}
+	g_cond_broadcast(&h->changed);
+}
+
+void history_started(history *h, Control__BuildHistoryRecord *record)
+{
+	g_mutex_lock(&h->mu);
+	tell(h, CONTROL__BUILD_HISTORY_EVENT_TYPE__STARTED, record);
+	g_hash_table_replace(h->active, record->ref, record);
+	g_mutex_unlock(&h->mu);
+}
+
+static Control__Descriptor *descriptor_new(const char *media_type, GBytes *bytes)
+{
+	Control__Descriptor *d = g_new0(Control__Descriptor, 1);
+	control__descriptor__init(d);
+	struct digest digest;
+	gsize n = 0;
+	const void *start = g_bytes_get_data(bytes, &n);
+	digest_of(start, n, &digest);
+	d->media_type = g_strdup(media_type);
+	d->digest = g_strdup(digest.text);
+	d->size = (int64_t)n;
+	return d;
+}
+
+static int64_t to_ns(const Google__Timestamp *t)
+{
+	return t ? t->seconds * 1000000000LL + t->nanos : 0;
+}
+
+static bool store_blob(history *h, const char *ref, const Control__Descriptor *d, GBytes *bytes, GError **error)
+{
+	gsize n = 0;
+	const void *start = g_bytes_get_data(bytes, &n);
+	return db_run(h->db, "INSERT OR REPLACE INTO blobs VALUES(?, ?, ?)", error, "ssb", ref, d->digest,
+		      start ? start : "", n);
+}
+
+static bool store_record(history *h, const Control__BuildHistoryRecord *record, GError **error)
+{
+	g_autoptr(GBytes) bytes = message_pack(record);
+	gsize n = 0;
+	const void *start = g_bytes_get_data(bytes, &n);
+	return db_run(h->db, "INSERT OR REPLACE INTO records VALUES(?, ?, ?, ?, ?)", error, "siiib", record->ref,
+		      to_ns(record->createdat), to_ns(record->completedat), (int64_t)record->pinned, start, n);
+}
+
+/* A record goes when it is outside the newest max_entries and older than max_age. Pinned ones stay. */
+static bool expire(history *h, int64_t now_ns, GError **error)
+{
+	return db_run(h->db,
+		      "DELETE FROM records WHERE pinned = 0 AND completed < ? AND ref NOT IN"
+		      " (SELECT ref FROM records ORDER BY created DESC LIMIT ?)",
+		      error, "ii", now_ns - h->limits.max_age_ns, h->limits.max_entries);
+}
+
+/* Those of attestations, by their digests. */
+static bool store_blobs(history *h, const char *ref, const GPtrArray *blobs, GError **error)
+{
+	for (guint i = 0; i < blobs->len; i++) {
+		gsize n;
+		const void *start = g_bytes_get_data(blobs->pdata[i], &n);
+		struct digest digest;
+		digest_of(start, n, &digest);
+		if (!db_run(h->db, "INSERT OR REPLACE INTO blobs VALUES(?, ?, ?)", error, "ssb", ref, digest.text,
+			    start, n))
+			return false;
+	}
+	return true;
+}
+
+static bool store(history *h, Control__BuildHistoryRecord *record, GBytes *log, GBytes *failure, const GPtrArray *blobs,
+		  GError **error)
+{
+	bool keep_log = log && g_bytes_get_size(log) <= HISTORY_BLOB_BYTES;
+	if (keep_log)
+		record->logs = descriptor_new(STATUS_MEDIA_TYPE, log);
+	if (failure)
+		record->externalerror = descriptor_new(ERROR_MEDIA_TYPE, failure);
+	return store_record(h, record, error) && (!keep_log || store_blob(h, record->ref, record->logs, log, error)) &&
+	       (!failure || store_blob(h, record->ref, record->externalerror, failure, error)) &&
+	       store_blobs(h, record->ref, blobs, error) && expire(h, to_ns(record->completedat), error);
+}
+
+/* One transaction, not durable: history may lose its last entries to a power cut. */
+static bool store_all(history *h, Control__BuildHistoryRecord *record, GBytes *log, GBytes *failure,
+		      const GPtrArray *blobs, GError **error)
+{
+	db_lock(h->db);
+	bool ok = db_begin(h->db, error);
+	if (ok && !(ok = store(h, record, log, failure, blobs, error) && db_commit(h->db, false, error)))
+		db_rollback(h->db);
+	db_unlock(h->db);
+	return ok;
+}
+
+bool history_completed(history *h, Control__BuildHistoryRecord *record, GBytes *log, GBytes *failure,
+		       const GPtrArray *blobs, GError **error)
+{
+	bool ok = store_all(h, record, log, failure, blobs, error);
+	g_mutex_lock(&h->mu);
+	g_hash_table_remove(h->active, record->ref);
+	tell(h, CONTROL__BUILD_HISTORY_EVENT_TYPE__COMPLETE, record);
+	g_mutex_unlock(&h->mu);
+	guard_free(record);
+	return ok;
+}
+
+static Control__BuildHistoryRecord *read_record(db_query *q)
+{
+	size_t n = 0;
+	const void *bytes = db_bytes(q, 0, &n);
+	return guard_unpack(&control__build_history_record__descriptor, bytes, n, NULL);
+}
+
+static Control__BuildHistoryRecord *load_record(history *h, const char *ref, GError **error)
+{
+	g_autoptr(GError) problem = NULL;
+	g_autoptr(db_query) q = db_select(h->db, "SELECT record FROM records WHERE ref = ?", &problem, "s", ref);
+	Control__BuildHistoryRecord *record = q && db_next(q, &problem) ? read_record(q) : NULL;
+	if (!record)
+		error_set(error, ERROR_UNKNOWN, "failed to retrieve ref %s: %s", ref,
+			  problem ? problem->message : "file does not exist");
+	return record;
+}
+
+bool history_update(history *h, const char *ref, bool pinned, bool delete_it, bool finalize, GError **error)
+{
+	Control__BuildHistoryRecord *record = load_record(h, ref, error);
+	if (!record)
+		return false;
+	bool ok = true;
+	g_mutex_lock(&h->mu);
+	if (delete_it) {
+		ok = db_run(h->db, "DELETE FROM records WHERE ref = ?", error, "s", ref);
+		if (ok)
+			tell(h, CONTROL__BUILD_HISTORY_EVENT_TYPE__DELETED, record);
+	} else if (!finalize && pinned != (bool)record->pinned) {
+		record->pinned = pinned;
+		record->generation++;
+		ok = store_record(h, record, error);
+		if (ok)
+			tell(h, CONTROL__BUILD_HISTORY_EVENT_TYPE__COMPLETE, record);
+	}
+	g_mutex_unlock(&h->mu);
+	guard_free(record);
+	return ok;
+}
+
+GBytes *history_blob(history *h, const char *digest)
+{
+	g_autoptr(db_query) q = db_select(h->db, "SELECT bytes FROM blobs WHERE digest = ? LIMIT 1", NULL, "s", digest);
+	if (!q || !db_next(q, NULL))
+		return NULL;
+	size_t n = 0;
+	const void *bytes = db_bytes(q, 0, &n);
+	return g_bytes_new(bytes, n);
+}
+
+GBytes *history_log(history *h, const char *ref)
+{
+	Control__BuildHistoryRecord *record = load_record(h, ref, NULL);
+	GBytes *log = record && record->logs ? history_blob(h, record->logs->digest) : NULL;
+	guard_free(record);
+	return log;
+}
+
+/* ---- listeners */
+
+static void queue_active(history_listener *l)
+{
+	GHashTableIter iter;
+	void *record;
+	g_hash_table_iter_init(&iter, l->history->active);
+	while (g_hash_table_iter_next(&iter, NULL, &record)) {
+		const Control__BuildHistoryRecord *r = record;
+		if (!*l->ref || strcmp(l->ref, r->ref) == 0)
+			g_queue_push_tail(&l->events, event_new(CONTROL__BUILD_HISTORY_EVENT_TYPE__STARTED, r));
+	}
+}
+
+/* The newest `limit` matching records, oldest first. */
+static bool queue_stored(history_listener *l, const history_filter *filter, int64_t limit, GError **error)
+{
+	GQueue found = G_QUEUE_INIT;
+	g_autoptr(db_query) q =
+		db_select(l->history->db, "SELECT record FROM records ORDER BY created DESC", error, "");
+	if (!q)
+		return false;
+	while (db_next(q, error)) {
+		Control__BuildHistoryRecord *record = read_record(q);
+		bool wanted = record && (!*l->ref || strcmp(l->ref, record->ref) == 0) &&
+			      history_filter_match(filter, record);
+		if (wanted && (limit <= 0 || found.length < (guint)limit))
+			g_queue_push_head(&found, event_new(CONTROL__BUILD_HISTORY_EVENT_TYPE__COMPLETE, record));
+		guard_free(record);
+	}
+	for (void *event = g_queue_pop_head(&found); event; event = g_queue_pop_head(&found))
+		g_queue_push_tail(&l->events, event);
+	return true;
+}
+
+history_listener *history_listen(history *h, const struct history_query *query, GError **error)
+{
+	g_autoptr(history_filter) filter = history_filter_new(query->filters, error);
+	if (!filter)
+		return NULL;
+	history_listener *l = g_new0(history_listener, 1);
+	l->history = h;
+	l->ref = g_strdup(query->ref);
+	l->early_exit = query->early_exit;
+	g_mutex_lock(&h->mu);
+	g_ptr_array_add(h->listeners, l);
+	queue_active(l);
+	bool ok = query->active_only || queue_stored(l, filter, query->limit, error);
+	g_mutex_unlock(&h->mu);
+	if (ok)
+		return l;
+	history_listener_free(l);
+	return NULL;
+}
+
+static void wake(void *data)
+{
+	history *h = data;
+	g_mutex_lock(&h->mu);
+	g_cond_broadcast(&h->changed);
+	g_mutex_unlock(&h->mu);
+}
+
+Control__BuildHistoryEvent *history_listener_next(history_listener *l, cancel *c)
+{
+	history *h = l->history;
+	guint watch = c ? cancel_add(c, wake, h) : 0;
+	Control__BuildHistoryEvent *event;
+	g_mutex_lock(&h->mu);
+	while (!(event = g_queue_pop_head(&l->events))) {
+		bool drained = h->stopping && g_hash_table_size(h->active) == 0;
+		if (l->early_exit || drained || cancel_is_set(c))
+			break;
+		g_cond_wait(&h->changed, &h->mu);
+	}
+	g_mutex_unlock(&h->mu);
+	if (watch)
+		cancel_remove(c, watch);
+	return event;
+}
+
+void history_listener_free(history_listener *l)
+{
+	if (!l)
+		return;
+	g_mutex_lock(&l->history->mu);
+	g_ptr_array_remove_fast(l->history->listeners, l);
+	g_mutex_unlock(&l->history->mu);
+	for (void *event = g_queue_pop_head(&l->events); event; event = g_queue_pop_head(&l->events))
+		guard_free(event);
+	g_free(l->ref);
+	g_free(l);
+}
+
+void history_stop(history *h)
+{
+	g_mutex_lock(&h->mu);
+	h->stopping = true;
+	g_cond_broadcast(&h->changed);
+	g_mutex_unlock(&h->mu);
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/imports.h"
+#include "remotecache/remotecache.h"
+#include "source/source.h"
+
+struct import {
+	struct build *build; /* borrowed: it ends after its imports */
+	char *id, *type;
+	GHashTable *attrs;
+	GThread *thread;
+	GMutex mu;
+	GCond changed;
+	bool done;              /* mu */
+	solver_import *content; /* ref; NULL: could not be read; set before done */
+	unsigned faults;        /* as far as they were told */
+};
+struct imports {
+	struct build *build;
+	GMutex mu;
+	GHashTable *by_id; /* to struct import * (owned); mu */
+};
+
+struct remotecache_context build_cache_context(struct build *b)
+{
+	worker *w = builder_worker(b->builder);
+	return (struct remotecache_context){
+		.cache = w->cache,
+		.blobs = w->blobs,
+		.registry = w->registry,
+		.sessions = w->sessions,
+		.solver = builder_solver(b->builder),
+		.registry_auth = &source_registry_auth,
+		.session_id = b->request->session,
+	};
+}
+
+static void import_free(gpointer data)
+{
+	struct import *i = data;
+	g_thread_join(i->thread);
+	solver_import_unref(i->content);
+	g_hash_table_unref(i->attrs);
+	g_mutex_clear(&i->mu);
+	g_cond_clear(&i->changed);
+	g_free(i->id);
+	g_free(i->type);
+	g_free(i);
+}
+
+static bool import_read(void *data, struct work *work, GError **error)
+{
+	struct import *i = data;
+	struct remotecache_context context = build_cache_context(i->build);
+	i->content = remotecache_import(&context, i->type, i->attrs, work, error);
+	return i->content != NULL;
+}
+
+static void run_in_vertex(struct import *i, bool (*fn)(void *, struct work *, GError **))
+{
+	g_autofree char *name = g_strconcat("importing cache manifest from ", i->id, NULL);
+	struct digest digest;
+	digest_of_text(name, &digest);
+	g_autoptr(GError) shown = NULL; /* by the vertex */
+	solver_job_run_vertex(i->build->job, digest.text, name, i->build->cancel, fn, i, &shown);
+}
+
+static gpointer import_run(gpointer data)
+{
+	struct import *i = data;
+	run_in_vertex(i, import_read);
+	if (i->content)
+		solver_job_add_import(i->build->job, i->content);
+	g_mutex_lock(&i->mu);
+	i->done = true;
+	g_cond_broadcast(&i->changed);
+	g_mutex_unlock(&i->mu);
+	return NULL;
+}
+
+imports *imports_new(struct build *b)
+{
+	imports *i = g_new0(imports, 1);
+	i->build = b;
+	g_mutex_init(&i->mu);
+	i->by_id = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, import_free);
+	return i;
+}
+
+void imports_free(imports *i)
+{
+	if (!i)
+		return;
+	g_hash_table_unref(i->by_id);
+	g_mutex_clear(&i->mu);
+	g_free(i);
+}
+
+static GHashTable *attrs_of(const Gateway__CacheOptionsEntry *entry)
+{
+	GHashTable *attrs = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	for (size_t i = 0; i < entry->n_attrs; i++)
+		g_hash_table_replace(attrs, g_strdup(entry->attrs[i]->key), g_strdup(entry->attrs[i]->value));
+	return attrs;
+}
+
+static struct import *import_ensure(imports *all, const Gateway__CacheOptionsEntry *entry)
+{
+	g_autoptr(GHashTable) attrs = attrs_of(entry);
+	g_autofree char *id = remotecache_import_id(entry->type, attrs);
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&all->mu);
+	struct import *i = g_hash_table_lookup(all->by_id, id);
+	if (i)
+		return i;
+	i = g_new0(struct import, 1);
+	i->build = all->build;
+	i->id = g_steal_pointer(&id);
+	i->type = g_strdup(entry->type);
+	i->attrs = g_steal_pointer(&attrs);
+	g_mutex_init(&i->mu);
+	g_cond_init(&i->changed);
+	g_hash_table_insert(all->by_id, i->id, i);
+	i->thread = g_thread_new("import", import_run, i);
+	return i;
+}
+
+GPtrArray *imports_start(imports *i, Gateway__CacheOptionsEntry *const *entries, size_t n)
+{
+	GPtrArray *wanted = g_ptr_array_new();
+	for (size_t k = 0; k < n; k++)
+		g_ptr_array_add(wanted, import_ensure(i, entries[k]));
+	return wanted;
+}
+
+/* The reading ends with the build's cancel token, so that the wait needs none of its own. */
+bool imports_wait(const GPtrArray *wanted, cancel *c, GError **error)
+{
+	for (guint k = 0; wanted && k < wanted->len; k++) {
+		struct import *i = wanted->pdata[k];
+		g_mutex_lock(&i->mu);
+		while (!i->done)
+			g_cond_wait(&i->changed, &i->mu);
+		g_mutex_unlock(&i->mu);
+	}
+	return cancel_check(c, error);
+}
+
+/* ---- damage that shows late */
+
+static bool tell_loss(void *data, struct work *work, GError **error)
+{
+	const struct import *i = data;
+	return error_set(error, ERROR_DATA_LOSS,
+			 "cache import from %s failed: layers are missing or damaged, their steps run again", i->id);
+}
+
+unsigned imports_losses(imports *all)
+{
+	g_autoptr(GPtrArray) lost = g_ptr_array_new();
+	GHashTableIter iter;
+	gpointer value;
+	unsigned sum = 0;
+	g_mutex_lock(&all->mu);
+	g_hash_table_iter_init(&iter, all->by_id);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		struct import *i = value;
+		g_mutex_lock(&i->mu);
+		unsigned faults = i->done && i->content ? remotecache_import_faults(i->content) : 0;
+		g_mutex_unlock(&i->mu);
+		if (faults > i->faults)
+			g_ptr_array_add(lost, i);
+		i->faults = faults;
+		sum += faults;
+	}
+	g_mutex_unlock(&all->mu);
+	for (guint k = 0; k < lost->len; k++)
+		run_in_vertex(lost->pdata[k], tell_loss);
+	return sum;
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/provenance_capture.h"
+#include "format/reference.h"
+#include "source/http_name.h"
+#include <string.h>
+
+static void source_free(gpointer data)
+{
+	struct provenance_source *s = data;
+	g_free(s->name);
+	g_free(s->pin);
+	g_free(s);
+}
+
+static void id_free(gpointer data)
+{
+	g_free(((struct provenance_id *)data)->id);
+	g_free(data);
+}
+
+provenance_capture *provenance_capture_new(void)
+{
+	provenance_capture *c = g_new0(provenance_capture, 1);
+	for (size_t i = 0; i < PROVENANCE_KINDS; i++)
+		c->sources[i] = g_ptr_array_new_with_free_func(source_free);
+	c->secrets = g_ptr_array_new_with_free_func(id_free);
+	c->ssh = g_ptr_array_new_with_free_func(id_free);
+	return c;
+}
+
+static void request_clear(struct provenance_request *r)
+{
+	g_clear_pointer(&r->frontend, g_free);
+	g_clear_pointer(&r->args, g_hash_table_unref);
+}
+
+void provenance_capture_free(provenance_capture *c)
+{
+	if (!c)
+		return;
+	for (size_t i = 0; i < PROVENANCE_KINDS; i++)
+		g_ptr_array_unref(c->sources[i]);
+	g_ptr_array_unref(c->secrets);
+	g_ptr_array_unref(c->ssh);
+	request_clear(&c->request);
+	request_clear(&c->root);
+	g_free(c);
+}
+
+/* ---- additions */
+
+/* Images differ by their platforms; features of an operating system tell no two images of an index apart. */
+static bool same_source(const struct provenance_source *a, const struct provenance_source *b)
+{
+	if (strcmp(a->name, b->name) != 0 || a->is_local != b->is_local || a->has_platform != b->has_platform)
+		return false;
+	return !a->has_platform || (strcmp(a->platform.os, b->platform.os) == 0 &&
+				    strcmp(a->platform.architecture, b->platform.architecture) == 0 &&
+				    strcmp(a->platform.variant, b->platform.variant) == 0 &&
+				    strcmp(a->platform.os_version, b->platform.os_version) == 0);
+}
+
+void provenance_capture_add_source(provenance_capture *c, enum provenance_kind kind,
+				   const struct provenance_source *source)
+{
+	struct provenance_source one = *source;
+	bool is_address = kind == PROVENANCE_GIT || kind == PROVENANCE_HTTP;
+	g_autofree char *name = is_address ? url_redact(source->name) : g_strdup(source->name);
+	one.name = name;
+	for (guint i = 0; i < c->sources[kind]->len; i++)
+		if (same_source(c->sources[kind]->pdata[i], &one))
+			return;
+	struct provenance_source *added = g_memdup2(&one, sizeof one);
+	added->name = g_steal_pointer(&name);
+	added->pin = g_strdup(source->pin);
+	added->platform.os_features = NULL;
+	g_ptr_array_add(c->sources[kind], added);
+}
+
+/* Needed once is needed. */
+static void add_id(GPtrArray *list, const char *id, bool optional)
+{
+	for (guint i = 0; i < list->len; i++) {
+		struct provenance_id *have = list->pdata[i];
+		if (strcmp(have->id, id) != 0)
+			continue;
+		have->optional = have->optional && optional;
+		return;
+	}
+	struct provenance_id *added = g_new0(struct provenance_id, 1);
+	*added = (struct provenance_id){g_strdup(id), optional};
+	g_ptr_array_add(list, added);
+}
+
+void provenance_capture_add_secret(provenance_capture *c, const char *id, bool optional)
+{
+	add_id(c->secrets, id, optional);
+}
+
+void provenance_capture_add_ssh(provenance_capture *c, const char *id, bool optional)
+{
+	add_id(c->ssh, *id ? id : "default", optional);
+}
+
+void provenance_capture_merge(provenance_capture *c, const provenance_capture *from)
+{
+	for (size_t kind = 0; kind < PROVENANCE_KINDS; kind++)
+		for (guint i = 0; i < from->sources[kind]->len; i++)
+			provenance_capture_add_source(c, (enum provenance_kind)kind, from->sources[kind]->pdata[i]);
+	for (guint i = 0; i < from->secrets->len; i++) {
+		const struct provenance_id *s = from->secrets->pdata[i];
+		add_id(c->secrets, s->id, s->optional);
+	}
+	for (guint i = 0; i < from->ssh->len; i++) {
+		const struct provenance_id *s = from->ssh->pdata[i];
+		add_id(c->ssh, s->id, s->optional);
+	}
+	c->network |= from->network;
+	c->incomplete |= from->incomplete;
+}
+
+/* ---- order */
+
+static int by_name(const void *a, const void *b)
+{
+	const struct provenance_source *const *x = a, *const *y = b;
+	int order = strcmp((*x)->name, (*y)->name);
+	if (order != 0 || !(*x)->has_platform || !(*y)->has_platform)
+		return order;
+	return strcmp((*x)->platform.architecture, (*y)->platform.architecture);
+}
+
+static int by_id(const void *a, const void *b)
+{
+	return strcmp((*(const struct provenance_id *const *)a)->id, (*(const struct provenance_id *const *)b)->id);
+}
+
+static char *name_and_tag(const reference *r)
+{
+	g_autofree char *name = reference_name(r);
+	return g_strconcat(name, ":", r->tag ? r->tag : "latest", NULL);
+}
+
+static void drop_digests_beside_tags(GPtrArray *images)
+{
+	g_autoptr(GHashTable) tagged = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	for (guint i = 0; i < images->len; i++) {
+		g_autoptr(reference) r =
+			reference_parse_normalized(((struct provenance_source *)images->pdata[i])->name, NULL);
+		if (r && !r->digest)
+			g_hash_table_add(tagged, name_and_tag(r));
+	}
+	for (guint i = images->len; i-- > 0;) {
+		g_autoptr(reference) r =
+			reference_parse_normalized(((struct provenance_source *)images->pdata[i])->name, NULL);
+		g_autofree char *name = r && r->digest ? name_and_tag(r) : NULL;
+		if (name && g_hash_table_contains(tagged, name))
+			g_ptr_array_remove_index(images, i);
+	}
+}
+
+void provenance_capture_settle(provenance_capture *c)
+{
+	drop_digests_beside_tags(c->sources[PROVENANCE_IMAGE]);
+	for (size_t i = 0; i < PROVENANCE_KINDS; i++)
+		g_ptr_array_sort(c->sources[i], by_name);
+	g_ptr_array_sort(c->secrets, by_id);
+	g_ptr_array_sort(c->ssh, by_id);
+}
+
+/* ---- options */
+
+GHashTable *provenance_args(GHashTable *options)
+{
+	static const char *const of_this_machine[] = {"cgroup-parent", "image-resolve-mode", "platform",
+						      "cache-imports", NULL};
+	GHashTable *args = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	const char *context = g_hash_table_lookup(options, "contextkey");
+	GHashTableIter iter;
+	gpointer key, value;
+	g_hash_table_iter_init(&iter, options);
+	while (g_hash_table_iter_next(&iter, &key, &value)) {
+		if (g_strv_contains(of_this_machine, key) || g_str_has_prefix(key, "attest:"))
+			continue;
+		bool is_context = strcmp(key, context && *context ? context : "context") == 0 ||
+				  strcmp(key, "context") == 0 || g_str_has_prefix(key, "context:") ||
+				  g_str_has_prefix(key, "input:");
+		bool is_address = is_context || strcmp(key, "vcs:source") == 0;
+		g_hash_table_insert(args, g_strdup(key), is_address ? url_redact(value) : g_strdup(value));
+	}
+	return args;
+}

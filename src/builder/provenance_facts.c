@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/provenance_facts.h"
+#include "format/git_address.h"
+#include "ops/ops.h"
+#include <string.h>
+
+static const struct scheme_row {
+	const char *scheme;
+	enum provenance_kind kind;
+	bool is_local;
+	bool whole; /* the scheme is a part of the address */
+} schemes[] = {
+	{"docker-image", PROVENANCE_IMAGE, false, false},
+	{"oci-layout", PROVENANCE_IMAGE, true, false},
+	{"docker-image+blob", PROVENANCE_IMAGE_BLOB, false, false},
+	{"oci-layout+blob", PROVENANCE_IMAGE_BLOB, true, false},
+	{"git", PROVENANCE_GIT, false, false},
+	{"http", PROVENANCE_HTTP, false, true},
+	{"https", PROVENANCE_HTTP, false, true},
+	{"local", PROVENANCE_LOCAL, false, false},
+};
+
+static const struct scheme_row *scheme_of(const char *identifier, const char *separator)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(schemes); i++)
+		if (strlen(schemes[i].scheme) == (size_t)(separator - identifier) &&
+		    memcmp(schemes[i].scheme, identifier, (size_t)(separator - identifier)) == 0)
+			return &schemes[i];
+	return NULL;
+}
+
+static void platform_of(const struct llb_vertex *v, struct provenance_source *s)
+{
+	const Pb__Platform *p = v->op->platform;
+	s->has_platform = p != NULL;
+	if (!p)
+		return;
+	g_strlcpy(s->platform.os, p->os, sizeof s->platform.os);
+	g_strlcpy(s->platform.architecture, p->architecture, sizeof s->platform.architecture);
+	g_strlcpy(s->platform.variant, p->variant, sizeof s->platform.variant);
+	g_strlcpy(s->platform.os_version, p->osversion, sizeof s->platform.os_version);
+}
+
+/* What git was given, and the ref: without a subdirectory, which is no part of what was fetched. */
+static char *git_name(const Pb__SourceOp *op, const char *rest)
+{
+	const char *full = llb_source_attr(op, "git.fullurl");
+	g_auto(git_address) of_rest = {0}, of_full = {0};
+	g_autofree char *with_scheme = g_strconcat("https://", rest, NULL);
+	if (!git_address_parse(rest, &of_rest) && !git_address_parse(with_scheme, &of_rest))
+		return g_strdup(rest);
+	const char *fragment = of_rest.fragment ? of_rest.fragment : "";
+	g_autofree char *ref = g_strndup(fragment, strcspn(fragment, ":"));
+	const char *remote = full && git_address_parse(full, &of_full) ? of_full.remote : of_rest.remote;
+	return g_strconcat(remote, *ref ? "#" : "", ref, NULL);
+}
+
+static void add_git_access(provenance_capture *c, const Pb__SourceOp *op)
+{
+	const char *token = llb_source_attr(op, "git.authtokensecret"),
+		   *header = llb_source_attr(op, "git.authheadersecret");
+	const char *agent = llb_source_attr(op, "git.mountsshsock");
+	if (token && *token)
+		provenance_capture_add_secret(c, token, true);
+	if (header && *header)
+		provenance_capture_add_secret(c, header, true);
+	if (agent && *agent)
+		provenance_capture_add_ssh(c, agent, true);
+}
+
+/* A source that nobody resolved has no digest to name: then the list is not complete. */
+static void add_source(provenance_capture *c, const struct solver_visit *visit)
+{
+	const Pb__SourceOp *op = visit->vertex->op->source;
+	const char *separator = strstr(op->identifier, "://");
+	const struct scheme_row *row = separator ? scheme_of(op->identifier, separator) : NULL;
+	if (!row) {
+		c->incomplete = true;
+		return;
+	}
+	const char *rest = separator + strlen("://");
+	g_autofree char *pin = ops_source_pin(visit->op);
+	g_autofree char *git = row->kind == PROVENANCE_GIT ? git_name(op, rest) : NULL;
+	struct provenance_source one = {.name = git ? git : (char *)(row->whole ? op->identifier : rest),
+					.pin = pin,
+					.is_local = row->is_local};
+	if (row->kind == PROVENANCE_IMAGE)
+		platform_of(visit->vertex, &one);
+	if (row->kind == PROVENANCE_GIT)
+		add_git_access(c, op);
+	c->incomplete |= row->kind != PROVENANCE_LOCAL && !pin;
+	if (pin || row->kind == PROVENANCE_LOCAL || row->kind == PROVENANCE_IMAGE)
+		provenance_capture_add_source(c, row->kind, &one);
+}
+
+static void add_exec(provenance_capture *c, const Pb__ExecOp *op)
+{
+	for (size_t i = 0; i < op->n_mounts; i++) {
+		const Pb__Mount *m = op->mounts[i];
+		if (m->mounttype == PB__MOUNT_TYPE__SECRET)
+			provenance_capture_add_secret(c, m->secretopt ? m->secretopt->id : "",
+						      m->secretopt && m->secretopt->optional);
+		if (m->mounttype == PB__MOUNT_TYPE__SSH)
+			provenance_capture_add_ssh(c, m->sshopt ? m->sshopt->id : "", m->sshopt && m->sshopt->optional);
+	}
+	for (size_t i = 0; i < op->n_secretenv; i++)
+		provenance_capture_add_secret(c, op->secretenv[i]->id, op->secretenv[i]->optional);
+	c->network |= op->network != PB__NET_MODE__NONE;
+}
+
+static void add_visit(void *data, const struct solver_visit *visit)
+{
+	provenance_capture *c = data;
+	switch (visit->vertex->type) {
+	case LLB_SOURCE:
+		add_source(c, visit);
+		break;
+	case LLB_EXEC:
+		add_exec(c, visit->vertex->op->exec);
+		break;
+	case LLB_BUILD:
+		c->incomplete = true; /* what it built is not told apart */
+		break;
+	case LLB_FILE:
+	case LLB_MERGE:
+	case LLB_DIFF:
+	case LLB_PASSTHROUGH:
+		break;
+	}
+}
+
+void provenance_facts_add(provenance_capture *c, solver_job *job, const struct solver_target *targets, size_t n)
+{
+	solver_job_visit(job, targets, n, add_visit, c);
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * provenance_facts: from the steps of a job that led to a result to a capture.
+ *
+ *	provenance_facts_add(capture, job, &target, 1);
+ *
+ * Thread: any, while the job lives.
+ */
+#pragma once
+#include "builder/provenance_capture.h"
+#include "solver/solver.h"
+
+/* Sources, secrets, agents and networks of everything that the targets need. */
+void provenance_facts_add(provenance_capture *c, solver_job *job, const struct solver_target *targets, size_t n);

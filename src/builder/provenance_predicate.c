@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/provenance_predicate.h"
+#include "builder/provenance_request.h"
+#include "builder/provenance_steps.h"
+#include "format/gotype.h"
+#include "format/purl.h"
+#include "oci/oci.h"
+#include <string.h>
+
+#define BUILD_TYPE_V1 "https://github.com/moby/buildkit/blob/master/docs/attestations/slsa-definitions.md"
+#define BUILD_TYPE_V02 "https://mobyproject.org/buildkit@v1"
+
+struct writing {
+	const struct provenance_predicate *p;
+	json_writer *w;
+	struct request_view request, root;
+	bool has_root;
+	bool scrubbed;           /* arguments were left out */
+	provenance_steps *steps; /* NULL: mode=min */
+};
+
+bool provenance_is_complete(const provenance_capture *c)
+{
+	return !c->incomplete && c->sources[PROVENANCE_LOCAL]->len == 0;
+}
+
+/* ---- materials */
+
+static void put_digest_set(json_writer *w, const char *algorithm, const char *hex)
+{
+	json_key(w, "digest");
+	json_object_begin(w);
+	json_put_string_member(w, algorithm, hex);
+	json_object_end(w);
+}
+
+static void put_pin(json_writer *w, enum provenance_kind kind, const char *pin)
+{
+	if (!pin)
+		return;
+	if (kind == PROVENANCE_GIT) {
+		put_digest_set(w, git_digest_algorithm(pin), pin);
+		return;
+	}
+	g_autofree char *algorithm = g_strndup(pin, strcspn(pin, ":"));
+	put_digest_set(w, algorithm, pin + strcspn(pin, ":") + (strchr(pin, ':') ? 1 : 0));
+}
+
+static char *uri_of(enum provenance_kind kind, const struct provenance_source *s, GError **error)
+{
+	if (kind == PROVENANCE_GIT || kind == PROVENANCE_HTTP)
+		return g_strdup(s->name);
+	return purl_of_image(s->is_local ? "oci" : "docker", s->name, s->has_platform ? &s->platform : NULL,
+			     kind == PROVENANCE_IMAGE_BLOB ? "blob" : NULL, error);
+}
+
+static bool put_materials(const struct writing *s, const char *key, GError **error)
+{
+	const provenance_capture *c = s->p->capture;
+	bool any = false;
+	for (int kind = 0; kind < PROVENANCE_LOCAL; kind++) {
+		for (guint i = 0; i < c->sources[kind]->len; i++) {
+			const struct provenance_source *source = c->sources[kind]->pdata[i];
+			g_autofree char *uri = uri_of((enum provenance_kind)kind, source, error);
+			if (!uri)
+				return false;
+			if (!any) {
+				json_key(s->w, key);
+				json_array_begin(s->w);
+			}
+			any = true;
+			json_object_begin(s->w);
+			json_put_string_member(s->w, "uri", uri);
+			put_pin(s->w, (enum provenance_kind)kind, source->pin);
+			json_object_end(s->w);
+		}
+	}
+	if (any)
+		json_array_end(s->w);
+	return true;
+}
+
+/* ---- the request */
+
+static void put_config_source(json_writer *w, const struct request_view *v, const char *path_key)
+{
+	json_key(w, "configSource");
+	json_object_begin(w);
+	json_put_string_member_nonempty(w, "uri", v->uri);
+	if (v->digest)
+		put_digest_set(w, v->digest_algorithm, v->digest);
+	json_put_string_member_nonempty(w, path_key, v->path);
+	json_object_end(w);
+}
+
+static void put_args(json_writer *w, const struct request_view *v)
+{
+	if (g_hash_table_size(v->args) == 0)
+		return;
+	g_autoptr(GList) keys = g_list_sort(g_hash_table_get_keys(v->args), (GCompareFunc)(void (*)(void))strcmp);
+	json_key(w, "args");
+	json_object_begin(w);
+	for (const GList *k = keys; k; k = k->next)
+		json_put_string_member(w, k->data, g_hash_table_lookup(v->args, k->data));
+	json_object_end(w);
+}
+
+static void put_ids(json_writer *w, const char *key, const GPtrArray *ids)
+{
+	if (ids->len == 0)
+		return;
+	json_key(w, key);
+	json_array_begin(w);
+	for (guint i = 0; i < ids->len; i++) {
+		const struct provenance_id *id = ids->pdata[i];
+		json_object_begin(w);
+		json_put_string_member(w, "id", id->id);
+		json_put_bool_member_true(w, "optional", id->optional);
+		json_object_end(w);
+	}
+	json_array_end(w);
+}
+
+static void put_locals(json_writer *w, const GPtrArray *locals)
+{
+	if (locals->len == 0)
+		return;
+	json_key(w, "locals");
+	json_array_begin(w);
+	for (guint i = 0; i < locals->len; i++) {
+		json_object_begin(w);
+		json_put_string_member(w, "name", ((const struct provenance_source *)locals->pdata[i])->name);
+		json_object_end(w);
+	}
+	json_array_end(w);
+}
+
+static void put_root(json_writer *w, const struct request_view *root)
+{
+	json_key(w, "root");
+	json_object_begin(w);
+	put_config_source(w, root, "path");
+	json_key(w, "request");
+	json_object_begin(w);
+	json_put_string_member_nonempty(w, "frontend", root->frontend);
+	put_args(w, root);
+	json_object_end(w);
+	json_object_end(w);
+}
+
+static void put_request(const struct writing *s, const char *key)
+{
+	const provenance_capture *c = s->p->capture;
+	json_key(s->w, key);
+	json_object_begin(s->w);
+	json_put_string_member_nonempty(s->w, "frontend", s->request.frontend);
+	put_args(s->w, &s->request);
+	if (s->p->max) {
+		put_ids(s->w, "secrets", c->secrets);
+		put_ids(s->w, "ssh", c->ssh);
+	}
+	put_locals(s->w, c->sources[PROVENANCE_LOCAL]);
+	if (s->has_root)
+		put_root(s->w, &s->root);
+	json_put_int_member_nonzero(s->w, "compatibilityVersion", s->p->compat_version);
+	json_object_end(s->w);
+}
+
+/* ---- how it was built */
+
+/* In v1 the keys are sorted throughout, in v0.2 they stand as the messages have them: as upstream encodes them. */
+static bool put_build_config(const struct writing *s, bool sorted, GError **error)
+{
+	if (!s->steps)
+		return true;
+	g_autoptr(json_writer) own = json_writer_new(0);
+	json_object_begin(own);
+	provenance_steps_write(own, s->steps);
+	json_object_end(own);
+	size_t n;
+	g_autofree char *text = json_writer_take(&own, &n);
+	json_key(s->w, "buildConfig");
+	if (!sorted) {
+		json_put_raw(s->w, text, n);
+		return true;
+	}
+	g_autoptr(json_t) value = json_read(text, n, n, "build config", error);
+	if (!value)
+		return false;
+	json_put_value(s->w, value, true);
+	return true;
+}
+
+static const char *dockerfile_version(const struct writing *s)
+{
+	return strcmp(s->request.frontend, "dockerfile.v0") == 0 ? s->p->dockerfile_version : "";
+}
+
+static void put_layer_lists(json_writer *w, GPtrArray *const *chains, size_t n)
+{
+	json_array_begin(w);
+	for (size_t i = 0; i < n; i++) {
+		json_array_begin(w);
+		for (guint k = 0; k < chains[i]->len; k++)
+			oci_descriptor_write(w, chains[i]->pdata[k]);
+		json_array_end(w);
+	}
+	json_array_end(w);
+}
+
+struct layers_row {
+	char key[64];
+	GPtrArray *layers;
+};
+
+static int by_key(const void *a, const void *b)
+{
+	return strcmp(((const struct layers_row *)a)->key, ((const struct layers_row *)b)->key);
+}
+
+static void put_layers(const struct writing *s)
+{
+	const GPtrArray *all = s->p->layers;
+	if (!s->steps || !all)
+		return;
+	g_autofree struct layers_row *rows = g_new0(struct layers_row, all->len + 1);
+	size_t n = 0;
+	for (guint i = 0; i < all->len; i++) {
+		const struct provenance_layers *of = all->pdata[i];
+		int step = provenance_steps_find(s->steps, of->digest);
+		if (step < 0)
+			continue;
+		g_snprintf(rows[n].key, sizeof rows[n].key, "step%d:%" G_GINT64_FORMAT, step, (gint64)of->index);
+		rows[n++].layers = of->layers;
+	}
+	if (n == 0)
+		return;
+	qsort(rows, n, sizeof *rows, by_key);
+	json_key(s->w, "layers");
+	json_object_begin(s->w);
+	for (size_t i = 0; i < n; i++) {
+		json_key(s->w, rows[i].key);
+		put_layer_lists(s->w, &rows[i].layers, 1);
+	}
+	json_object_end(s->w);
+}
+
+static void put_vcs(const struct writing *s)
+{
+	if (g_hash_table_size(s->request.vcs) == 0)
+		return;
+	g_autoptr(GList) keys =
+		g_list_sort(g_hash_table_get_keys(s->request.vcs), (GCompareFunc)(void (*)(void))strcmp);
+	json_key(s->w, "vcs");
+	json_object_begin(s->w);
+	for (const GList *k = keys; k; k = k->next)
+		json_put_string_member(s->w, k->data, g_hash_table_lookup(s->request.vcs, k->data));
+	json_object_end(s->w);
+}
+
+static bool put_metadata(const struct writing *s, const char *key, GError **error)
+{
+	json_key(s->w, key);
+	json_object_begin(s->w);
+	put_vcs(s);
+	if (s->steps && !provenance_source_write(s->w, s->p->definition, s->steps, error))
+		return false;
+	put_layers(s);
+	json_object_end(s->w);
+	return true;
+}
+
+static void put_time(json_writer *w, const char *key, int64_t ns)
+{
+	g_autofree char *text = time_format_rfc3339(ns);
+	json_put_string_member(w, key, text);
+}
+
+static bool has_request(const struct writing *s)
+{
+	return *s->request.frontend && !s->scrubbed;
+}
+
+static bool is_hermetic(const struct writing *s)
+{
+	return provenance_is_complete(s->p->capture) && !s->p->capture->network;
+}
+
+/* ---- v1 */
+
+static bool put_definition_v1(const struct writing *s, GError **error)
+{
+	json_writer *w = s->w;
+	json_key(w, "buildDefinition");
+	json_object_begin(w);
+	json_put_string_member(w, "buildType", BUILD_TYPE_V1);
+	if (!put_materials(s, "resolvedDependencies", error))
+		return false;
+	json_key(w, "externalParameters");
+	json_object_begin(w);
+	put_config_source(w, &s->request, "path");
+	put_request(s, "request");
+	json_object_end(w);
+	json_key(w, "internalParameters");
+	json_object_begin(w);
+	if (!put_build_config(s, true, error))
+		return false;
+	json_put_string_member(w, "builderPlatform", s->p->builder_platform);
+	json_put_string_member_nonempty(w, "dockerfileVersion", dockerfile_version(s));
+	json_object_end(w);
+	json_object_end(w);
+	return true;
+}
+
+static void put_builder(const struct writing *s)
+{
+	json_key(s->w, "builder");
+	json_object_begin(s->w);
+	json_put_string_member(s->w, "id", s->p->builder_id);
+	json_object_end(s->w);
+}
+
+static bool put_run_v1(const struct writing *s, GError **error)
+{
+	json_writer *w = s->w;
+	json_key(w, "runDetails");
+	json_object_begin(w);
+	put_builder(s);
+	json_key(w, "metadata");
+	json_object_begin(w);
+	json_put_string_member(w, "invocationId", s->p->invocation_id);
+	put_time(w, "startedOn", s->p->started_ns);
+	put_time(w, "finishedOn", s->p->finished_ns);
+	if (!put_metadata(s, "buildkit_metadata", error))
+		return false;
+	json_put_bool_member_true(w, "buildkit_hermetic", is_hermetic(s));
+	json_key(w, "buildkit_completeness");
+	json_object_begin(w);
+	json_key(w, "request");
+	json_put_bool(w, has_request(s));
+	json_key(w, "resolvedDependencies");
+	json_put_bool(w, provenance_is_complete(s->p->capture));
+	json_object_end(w);
+	json_put_bool_member_true(w, "buildkit_reproducible", s->p->reproducible);
+	json_object_end(w);
+	json_object_end(w);
+	return true;
+}
+
+/* ---- v0.2 */
+
+static void put_invocation_v02(const struct writing *s)
+{
+	json_writer *w = s->w;
+	json_key(w, "invocation");
+	json_object_begin(w);
+	put_config_source(w, &s->request, "entryPoint");
+	put_request(s, "parameters");
+	json_key(w, "environment");
+	json_object_begin(w);
+	json_put_string_member_nonempty(w, "dockerfileVersion", dockerfile_version(s));
+	json_put_string_member(w, "platform", s->p->builder_platform);
+	json_object_end(w);
+	json_object_end(w);
+}
+
+static bool put_metadata_v02(const struct writing *s, GError **error)
+{
+	json_writer *w = s->w;
+	json_key(w, "metadata");
+	json_object_begin(w);
+	json_put_string_member(w, "buildInvocationID", s->p->invocation_id);
+	put_time(w, "buildStartedOn", s->p->started_ns);
+	put_time(w, "buildFinishedOn", s->p->finished_ns);
+	json_key(w, "completeness");
+	json_object_begin(w);
+	json_key(w, "parameters");
+	json_put_bool(w, has_request(s));
+	json_key(w, "environment");
+	json_put_bool(w, true);
+	json_key(w, "materials");
+	json_put_bool(w, provenance_is_complete(s->p->capture));
+	json_object_end(w);
+	json_key(w, "reproducible");
+	json_put_bool(w, s->p->reproducible);
+	if (!put_metadata(s, BUILD_TYPE_V02 "#metadata", error))
+		return false;
+	json_put_bool_member_true(w, BUILD_TYPE_V02 "#hermetic", is_hermetic(s));
+	json_object_end(w);
+	return true;
+}
+
+static bool put_v02(const struct writing *s, GError **error)
+{
+	put_builder(s);
+	json_put_string_member(s->w, "buildType", BUILD_TYPE_V02);
+	if (!put_materials(s, "materials", error))
+		return false;
+	put_invocation_v02(s);
+	return put_build_config(s, false, error) && put_metadata_v02(s, error);
+}
+
+/* ---- the whole */
+
+static bool put_all(struct writing *s, GError **error)
+{
+	json_object_begin(s->w);
+	bool ok = s->p->v02 ? put_v02(s, error) : put_definition_v1(s, error) && put_run_v1(s, error);
+	if (ok)
+		json_object_end(s->w);
+	return ok;
+}
+
+static bool prepare(struct writing *s, GError **error)
+{
+	const provenance_capture *c = s->p->capture;
+	request_view_init(&s->request, &c->request, c);
+	request_view_take_vcs(&s->request);
+	s->has_root = c->root.args != NULL;
+	if (s->has_root) {
+		struct request_view own;
+		request_view_init(&own, &c->request, c);
+		request_view_init(&s->root, &c->root, c);
+		bool says_something = *s->root.frontend || g_hash_table_size(s->root.args) > 0;
+		s->has_root = says_something && !request_view_equal(&own, &s->root);
+		request_view_clear(&own);
+	}
+	if (s->p->max) {
+		s->steps = provenance_steps_new(s->p->definition, error);
+		return s->steps != NULL;
+	}
+	s->scrubbed = request_view_scrub(&s->request);
+	if (s->has_root)
+		s->scrubbed |= request_view_scrub(&s->root);
+	return true;
+}
+
+char *provenance_predicate_write(const struct provenance_predicate *p, size_t *ret_len, GError **error)
+{
+	struct writing s = {.p = p};
+	g_autoptr(json_writer) w = json_writer_new(0);
+	s.w = w;
+	bool ok = prepare(&s, error) && put_all(&s, error);
+	char *text = ok ? json_writer_take(&w, ret_len) : NULL;
+	request_view_clear(&s.request);
+	request_view_clear(&s.root);
+	provenance_steps_free(s.steps);
+	return text;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * provenance_request: how a request is shown: its main context apart, as where the configuration comes from.
+ *
+ *	struct request_view v;
+ *	request_view_init(&v, &capture->request, capture);
+ *	request_view_clear(&v);
+ *
+ * Thread: one at a time.
+ */
+#pragma once
+#include "builder/provenance_capture.h"
+
+struct request_view {
+	const char *frontend;      /* borrowed from the capture; "": none */
+	char *uri, *digest, *path; /* owned; uri and path "": none; digest NULL: none, else hex */
+	const char *digest_algorithm;
+	GHashTable *args; /* owned */
+	GHashTable *vcs;  /* owned: options vcs:NAME by NAME, once taken */
+};
+void request_view_init(struct request_view *v, const struct provenance_request *r, const provenance_capture *c);
+void request_view_clear(struct request_view *v);
+void request_view_take_vcs(struct request_view *v);
+/* Without build arguments and labels; true when there were any. */
+bool request_view_scrub(struct request_view *v);
+/* But for vcs. */
+bool request_view_equal(const struct request_view *a, const struct request_view *b);
+
+/* "sha1", or "sha256" of the repositories that use it. */
+const char *git_digest_algorithm(const char *commit);

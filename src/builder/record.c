@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/build_internal.h"
+#include "builder/provenance.h"
+#include "builder/status_wire.h"
+#include "api/guard.h"
+#include "base/log.h"
+#include "rpc/rpc.h"
+#include "source/http_name.h"
+#include <string.h>
+
+static Google__Timestamp *timestamp_new(int64_t ns)
+{
+	Google__Timestamp *t = g_new0(Google__Timestamp, 1);
+	google__timestamp__init(t);
+	t->seconds = ns / 1000000000;
+	t->nanos = (int32_t)(ns % 1000000000);
+	return t;
+}
+
+static void fill_attrs(Control__BuildHistoryRecord *record, GHashTable *attrs)
+{
+	GHashTableIter iter;
+	void *key, *value;
+	record->frontendattrs = g_new0(Control__BuildHistoryRecord__FrontendAttrsEntry *, g_hash_table_size(attrs));
+	g_hash_table_iter_init(&iter, attrs);
+	while (g_hash_table_iter_next(&iter, &key, &value)) {
+		Control__BuildHistoryRecord__FrontendAttrsEntry *entry =
+			g_new0(Control__BuildHistoryRecord__FrontendAttrsEntry, 1);
+		control__build_history_record__frontend_attrs_entry__init(entry);
+		entry->key = g_strdup(key);
+		entry->value = url_redact(value); /* a context's address may hold a password */
+		record->frontendattrs[record->n_frontendattrs++] = entry;
+	}
+}
+
+static Control__Exporter *exporter_new(const struct build_target *target)
+{
+	Control__Exporter *e = g_new0(Control__Exporter, 1);
+	control__exporter__init(e);
+	e->type = g_strdup(target->type);
+	GHashTableIter iter;
+	void *key, *value;
+	e->attrs = g_new0(Control__Exporter__AttrsEntry *, g_hash_table_size(target->attrs));
+	g_hash_table_iter_init(&iter, target->attrs);
+	while (g_hash_table_iter_next(&iter, &key, &value)) {
+		Control__Exporter__AttrsEntry *entry = g_new0(Control__Exporter__AttrsEntry, 1);
+		control__exporter__attrs_entry__init(entry);
+		entry->key = g_strdup(key);
+		entry->value = g_strdup(value);
+		e->attrs[e->n_attrs++] = entry;
+	}
+	return e;
+}
+
+static Control__BuildHistoryRecord *record_new(struct build *b)
+{
+	Control__BuildHistoryRecord *record = g_new0(Control__BuildHistoryRecord, 1);
+	control__build_history_record__init(record);
+	record->ref = g_strdup(b->ref);
+	record->frontend = g_strdup(b->request->frontend);
+	fill_attrs(record, b->request->frontend_attrs);
+	record->exporters = g_new0(Control__Exporter *, b->request->n_exporters);
+	for (; record->n_exporters < b->request->n_exporters; record->n_exporters++)
+		record->exporters[record->n_exporters] = exporter_new(&b->request->exporters[record->n_exporters]);
+	record->createdat = timestamp_new(b->started_ns);
+	return record;
+}
+
+void build_record_start(struct build *b)
+{
+	if (!b->request->internal)
+		history_started(builder_history(b->builder), record_new(b));
+}
+
+/* The whole stream of the build, as Status replays it later. */
+static GBytes *pack_log(struct build *b)
+{
+	g_autoptr(GByteArray) bytes = g_byte_array_new();
+	g_autoptr(progress_reader) reader = progress_reader_new(b->log, NULL);
+	for (;;) {
+		g_autoptr(GPtrArray) events = progress_reader_next(reader, 0);
+		if (!events)
+			break;
+		g_autoptr(GPtrArray) messages = status_wire_pack(events);
+		for (guint i = 0; i < messages->len; i++) {
+			gsize n = 0;
+			const guint8 *message = g_bytes_get_data(messages->pdata[i], &n);
+			guint32 length = GUINT32_TO_LE((guint32)n);
+			g_byte_array_append(bytes, (const guint8 *)&length, sizeof length);
+			g_byte_array_append(bytes, message, (guint)n);
+		}
+	}
+	return g_byte_array_free_to_bytes(g_steal_pointer(&bytes));
+}
+
+/* Result metadata, not the exporters' keys: as upstream records it. */
+static void fill_metadata(Control__BuildHistoryRecord *record, build_result *result)
+{
+	GHashTableIter iter;
+	void *key, *value;
+	record->exporterresponse =
+		g_new0(Control__BuildHistoryRecord__ExporterResponseEntry *, g_hash_table_size(result->metadata));
+	g_hash_table_iter_init(&iter, result->metadata);
+	while (g_hash_table_iter_next(&iter, &key, &value)) {
+		Control__BuildHistoryRecord__ExporterResponseEntry *entry =
+			g_new0(Control__BuildHistoryRecord__ExporterResponseEntry, 1);
+		control__build_history_record__exporter_response_entry__init(entry);
+		gsize n = 0;
+		const char *bytes = g_bytes_get_data(value, &n);
+		entry->key = g_strdup(key);
+		entry->value = g_strndup(bytes ? bytes : "", n);
+		record->exporterresponse[record->n_exporterresponse++] = entry;
+	}
+}
+
+static void fill_result(struct build *b, build_result *result, Control__BuildHistoryRecord *record,
+			GPtrArray *ret_blobs)
+{
+	struct work work = {.cancel = b->cancel, .sessions = b->sessions};
+	g_autoptr(GError) why = NULL;
+	fill_metadata(record, result);
+	if (!provenance_record(b->provenance, &work, record, ret_blobs, &why))
+		log_warn("provenance of build %s: %s", b->ref, why->message);
+}
+
+void build_record_end(struct build *b, build_result *result, GHashTable *response, const GError *failure)
+{
+	if (b->request->internal)
+		return;
+	Control__BuildHistoryRecord *record = record_new(b);
+	record->completedat = timestamp_new(progress_now_ns());
+	struct progress_counts counts = progress_log_counts(b->log);
+	record->numcachedsteps = counts.cached;
+	record->numtotalsteps = counts.total;
+	record->numcompletedsteps = counts.completed;
+	record->numwarnings = counts.warnings;
+	g_autoptr(GBytes) status = failure ? rpc_status_pack(failure) : NULL;
+	if (failure) {
+		record->error = g_new0(Google__Status, 1);
+		google__status__init(record->error);
+		record->error->code = (int32_t)error_get_code(failure);
+		record->error->message = g_strdup(failure->message);
+	}
+	g_autoptr(GPtrArray) blobs = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
+	if (result)
+		fill_result(b, result, record, blobs);
+	g_autoptr(GBytes) log = pack_log(b);
+	g_autoptr(GError) error = NULL;
+	if (!history_completed(builder_history(b->builder), record, log, status, blobs, &error))
+		log_warn("history of build %s: %s", b->ref, error->message);
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/status_wire.h"
+#include "api/guard.h"
+#include "control.pb-c.h"
+#include <string.h>
+
+#define LOG_BYTES_PER_MESSAGE (1024 * 1024)
+
+/*
+ * Events are packed from wire structs whose strings stay the events': only the structs themselves are allocated, in
+ * one arena of the batch.
+ */
+struct packer {
+	GPtrArray *arena;    /* of g_malloc'd blocks */
+	GPtrArray *vertexes; /* of Control__Vertex * */
+	GPtrArray *statuses;
+	GPtrArray *logs;
+	GPtrArray *warnings;
+	size_t log_bytes;
+	GPtrArray *messages; /* result */
+};
+
+static void *arena_new(struct packer *p, size_t n)
+{
+	void *block = g_malloc0(n);
+	g_ptr_array_add(p->arena, block);
+	return block;
+}
+
+static Google__Timestamp *timestamp(struct packer *p, int64_t ns)
+{
+	if (ns == 0)
+		return NULL;
+	Google__Timestamp *t = arena_new(p, sizeof *t);
+	google__timestamp__init(t);
+	t->seconds = ns / 1000000000;
+	t->nanos = (int32_t)(ns % 1000000000);
+	return t;
+}
+
+/* protobuf-c's strings are not const although packing only reads. */
+static char *text(const char *s)
+{
+	return (char *)(uintptr_t)(s ? s : "");
+}
+
+static void add_vertex(struct packer *p, const struct progress_event *e)
+{
+	Control__Vertex *v = arena_new(p, sizeof *v);
+	control__vertex__init(v);
+	v->digest = text(e->v.digest);
+	v->inputs = (char **)(uintptr_t)e->v.inputs;
+	v->n_inputs = e->v.n_inputs;
+	v->name = text(e->v.name);
+	v->cached = e->v.cached;
+	v->started = timestamp(p, e->v.started_ns);
+	v->completed = timestamp(p, e->v.completed_ns);
+	v->error = text(e->v.error);
+	if (e->v.group_id) {
+		v->progressgroup = arena_new(p, sizeof *v->progressgroup);
+		pb__progress_group__init(v->progressgroup);
+		v->progressgroup->id = text(e->v.group_id);
+		v->progressgroup->name = text(e->v.group_name);
+		v->progressgroup->weak = e->v.group_weak;
+	}
+	g_ptr_array_add(p->vertexes, v);
+}
+
+static void add_status(struct packer *p, const struct progress_event *e)
+{
+	Control__VertexStatus *s = arena_new(p, sizeof *s);
+	control__vertex_status__init(s);
+	s->id = text(e->status.id);
+	s->vertex = text(e->vertex);
+	s->name = text(e->status.name);
+	s->current = e->status.current;
+	s->total = e->status.total;
+	s->timestamp = timestamp(p, e->time_ns);
+	s->started = timestamp(p, e->status.started_ns);
+	s->completed = timestamp(p, e->status.completed_ns);
+	g_ptr_array_add(p->statuses, s);
+}
+
+static void add_warning(struct packer *p, const struct progress_event *e)
+{
+	Control__VertexWarning *w = arena_new(p, sizeof *w);
+	control__vertex_warning__init(w);
+	w->vertex = text(e->vertex);
+	w->level = e->warning.level;
+	w->short_.data = (uint8_t *)text(e->warning.text);
+	w->short_.len = strlen(text(e->warning.text));
+	w->url = text(e->warning.url);
+	w->n_detail = e->warning.detail ? g_strv_length((char **)(uintptr_t)e->warning.detail) : 0;
+	w->detail = arena_new(p, (w->n_detail + 1) * sizeof *w->detail);
+	for (size_t i = 0; i < w->n_detail; i++)
+		w->detail[i] =
+			(ProtobufCBinaryData){strlen(e->warning.detail[i]), (uint8_t *)text(e->warning.detail[i])};
+	if (e->warning.source_name && *e->warning.source_name) {
+		w->info = arena_new(p, sizeof *w->info);
+		pb__source_info__init(w->info);
+		w->info->filename = text(e->warning.source_name);
+		w->info->language = text(e->warning.source_language);
+		w->info->data =
+			(ProtobufCBinaryData){e->warning.source_len, (uint8_t *)(uintptr_t)e->warning.source_bytes};
+	}
+	w->n_ranges = e->warning.n_ranges;
+	w->ranges = arena_new(p, (w->n_ranges + 1) * sizeof *w->ranges);
+	for (size_t i = 0; i < w->n_ranges; i++) {
+		const struct progress_range *from = &e->warning.ranges[i];
+		Pb__Range *range = w->ranges[i] = arena_new(p, sizeof *range);
+		pb__range__init(range);
+		range->start = arena_new(p, sizeof *range->start);
+		range->end = arena_new(p, sizeof *range->end);
+		pb__position__init(range->start);
+		pb__position__init(range->end);
+		range->start->line = from->start_line;
+		range->start->character = from->start_character;
+		range->end->line = from->end_line;
+		range->end->character = from->end_character;
+	}
+	g_ptr_array_add(p->warnings, w);
+}
+
+static void flush(struct packer *p);
+
+static void add_log(struct packer *p, const struct progress_event *e)
+{
+	if (p->log_bytes > 0 && p->log_bytes + e->log.len > LOG_BYTES_PER_MESSAGE)
+		flush(p);
+	Control__VertexLog *l = arena_new(p, sizeof *l);
+	control__vertex_log__init(l);
+	l->vertex = text(e->vertex);
+	l->timestamp = timestamp(p, e->time_ns);
+	l->stream = e->log.stream;
+	l->msg = (ProtobufCBinaryData){e->log.len, (uint8_t *)(uintptr_t)e->log.bytes};
+	p->log_bytes += e->log.len;
+	g_ptr_array_add(p->logs, l);
+}
+
+static int compare_times(const Google__Timestamp *a, const Google__Timestamp *b)
+{
+	if (!a || !b)
+		return (a != NULL) - (b != NULL);
+	if (a->seconds != b->seconds)
+		return a->seconds < b->seconds ? -1 : 1;
+	return (a->nanos > b->nanos) - (a->nanos < b->nanos);
+}
+
+static int compare_vertexes(const void *a, const void *b)
+{
+	return compare_times((*(Control__Vertex *const *)a)->started, (*(Control__Vertex *const *)b)->started);
+}
+
+static int compare_statuses(const void *a, const void *b)
+{
+	return compare_times((*(Control__VertexStatus *const *)a)->timestamp,
+			     (*(Control__VertexStatus *const *)b)->timestamp);
+}
+
+/* g_ptr_array_sort is a merge sort: equal times keep the order of arrival. */
+static void flush(struct packer *p)
+{
+	if (p->vertexes->len + p->statuses->len + p->logs->len + p->warnings->len == 0)
+		return;
+	g_ptr_array_sort(p->vertexes, compare_vertexes);
+	g_ptr_array_sort(p->statuses, compare_statuses);
+	Control__StatusResponse message;
+	control__status_response__init(&message);
+	message.vertexes = (Control__Vertex **)p->vertexes->pdata;
+	message.n_vertexes = p->vertexes->len;
+	message.statuses = (Control__VertexStatus **)p->statuses->pdata;
+	message.n_statuses = p->statuses->len;
+	message.logs = (Control__VertexLog **)p->logs->pdata;
+	message.n_logs = p->logs->len;
+	message.warnings = (Control__VertexWarning **)p->warnings->pdata;
+	message.n_warnings = p->warnings->len;
+	g_ptr_array_add(p->messages, message_pack(&message));
+	GPtrArray *used[] = {p->vertexes, p->statuses, p->logs, p->warnings};
+	for (size_t i = 0; i < G_N_ELEMENTS(used); i++)
+		g_ptr_array_set_size(used[i], 0);
+	p->log_bytes = 0;
+}
+
+GPtrArray *status_wire_pack(const GPtrArray *events)
+{
+	struct packer p = {
+		.arena = g_ptr_array_new_with_free_func(g_free),
+		.vertexes = g_ptr_array_new(),
+		.statuses = g_ptr_array_new(),
+		.logs = g_ptr_array_new(),
+		.warnings = g_ptr_array_new(),
+		.messages = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref),
+	};
+	static void (*const add[])(struct packer *, const struct progress_event *) = {
+		[PROGRESS_VERTEX] = add_vertex,
+		[PROGRESS_STATUS] = add_status,
+		[PROGRESS_LOG] = add_log,
+		[PROGRESS_WARNING] = add_warning,
+	};
+	for (guint i = 0; i < events->len; i++) {
+		const struct progress_event *e = events->pdata[i];
+		add[e->type](&p, e);
+	}
+	flush(&p);
+	GPtrArray *done[] = {p.arena, p.vertexes, p.statuses, p.logs, p.warnings};
+	for (size_t i = 0; i < G_N_ELEMENTS(done); i++)
+		g_ptr_array_unref(done[i]);
+	return p.messages;
+}

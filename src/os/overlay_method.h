@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * overlay_method: the ways to make an overlay one by one, so that each is tested on any kernel. Inside os only.
+ *
+ *	int fd = overlay_by(OVERLAY_MOUNT, &overlay);        -errno on failure
+ *
+ * Thread: any.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+
+enum overlay_way { OVERLAY_EACH, OVERLAY_JOINED, OVERLAY_MOUNT };
+struct overlay {
+	const int *lower_fds; /* borrowed, top first */
+	size_t n_lowers;
+	int upper_fd, work_fd; /* upper_fd -1: read-only */
+	bool is_volatile;
+};
+int overlay_by(enum overlay_way way, const struct overlay *o);

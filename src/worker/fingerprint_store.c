@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker/fingerprint_store.h"
+#include "base/log.h"
+#include "db/db.h"
+#include <string.h>
+
+#define FILE_NAME "fingerprints.db"
+#define TRIM_ROWS 256 /* additions before it is looked whether something must go */
+#define TRIM_BYTES (8 * 1024 * 1024)
+
+static const char *const migrations[] = {
+	"CREATE TABLE fingerprint(id INTEGER PRIMARY KEY, identity TEXT NOT NULL, ref TEXT NOT NULL, name TEXT NOT "
+	"NULL,"
+	" reason TEXT NOT NULL, created INTEGER NOT NULL, bytes BLOB NOT NULL);"
+	"CREATE INDEX fingerprint_identity ON fingerprint(identity);"
+	"CREATE INDEX fingerprint_ref ON fingerprint(ref);",
+	NULL,
+};
+
+struct fingerprint_store {
+	db *db;
+	GThreadPool *writer; /* one thread */
+	GMutex write_mu;     /* held while a batch is written, taken before mu */
+	GMutex mu;
+	GQueue waiting;     /* of struct fingerprint_row *; mu */
+	size_t rows, bytes; /* added since the last trim; write_mu */
+};
+
+void fingerprint_row_clear(struct fingerprint_row *row)
+{
+	g_free(row->identity);
+	g_free(row->ref);
+	g_free(row->name);
+	g_free(row->reason);
+	g_clear_pointer(&row->bytes, g_bytes_unref);
+}
+
+static void row_free(void *data)
+{
+	fingerprint_row_clear(data);
+	g_free(data);
+}
+
+/* ---- writing */
+
+static bool insert(db *d, const struct fingerprint_row *row, GError **error)
+{
+	gsize n;
+	const void *bytes = g_bytes_get_data(row->bytes, &n);
+	return db_run(d,
+		      "INSERT INTO fingerprint(identity, ref, name, reason, created, bytes) VALUES(?, ?, ?, ?, ?, ?)",
+		      error, "ssssib", row->identity, row->ref, row->name, row->reason, row->created_ns,
+		      bytes ? bytes : "", n) &&
+	       db_run(d,
+		      "DELETE FROM fingerprint WHERE identity = ? AND id NOT IN"
+		      " (SELECT id FROM fingerprint WHERE identity = ? ORDER BY id DESC LIMIT ?)",
+		      error, "ssi", row->identity, row->identity, (int64_t)STORY_KEPT);
+}
+
+/* The oldest go, a tenth at a time, until there is room for what is added before the next time. */
+static bool trim(db *d, GError **error)
+{
+	for (;;) {
+		int64_t rows = 0, bytes = 0;
+		{
+			g_autoptr(db_query) q = db_select(
+				d, "SELECT COUNT(*), COALESCE(SUM(LENGTH(bytes)), 0) FROM fingerprint", error, "");
+			if (!q || !db_next(q, error))
+				return false;
+			rows = db_int(q, 0);
+			bytes = db_int(q, 1);
+		}
+		if (rows <= STORY_ROWS - TRIM_ROWS && bytes <= STORY_BYTES - TRIM_BYTES)
+			return true;
+		if (!db_run(d, "DELETE FROM fingerprint WHERE id IN (SELECT id FROM fingerprint ORDER BY id LIMIT ?)",
+			    error, "i", rows / 10 + 1))
+			return false;
+	}
+}
+
+static bool write_all(fingerprint_store *s, GQueue *rows, GError **error)
+{
+	for (const GList *l = rows->head; l; l = l->next) {
+		if (!insert(s->db, l->data, error))
+			return false;
+		s->bytes += g_bytes_get_size(((const struct fingerprint_row *)l->data)->bytes);
+	}
+	s->rows += rows->length;
+	if (s->rows < TRIM_ROWS && s->bytes < TRIM_BYTES)
+		return true;
+	s->rows = s->bytes = 0;
+	return trim(s->db, error);
+}
+
+static void drain(fingerprint_store *s)
+{
+	g_autoptr(GMutexLocker) writer = g_mutex_locker_new(&s->write_mu);
+	g_mutex_lock(&s->mu);
+	GQueue rows = s->waiting;
+	g_queue_init(&s->waiting);
+	g_mutex_unlock(&s->mu);
+	if (rows.length == 0)
+		return;
+	g_autoptr(GError) error = NULL;
+	db_lock(s->db);
+	bool ok = db_begin(s->db, &error);
+	if (ok && !(ok = write_all(s, &rows, &error) && db_commit(s->db, false, &error)))
+		db_rollback(s->db);
+	db_unlock(s->db);
+	if (!ok)
+		log_warn("explanations of cache misses: %s", error->message);
+	g_queue_clear_full(&rows, row_free);
+}
+
+static void write_waiting(gpointer unused, gpointer data)
+{
+	drain(data);
+}
+
+void fingerprint_store_add(fingerprint_store *s, const struct fingerprint_row *row)
+{
+	struct fingerprint_row *copy = g_new0(struct fingerprint_row, 1);
+	*copy = (struct fingerprint_row){.identity = g_strdup(row->identity),
+					 .ref = g_strdup(row->ref),
+					 .name = g_strdup(row->name),
+					 .reason = g_strdup(row->reason),
+					 .created_ns = row->created_ns,
+					 .bytes = g_bytes_ref(row->bytes)};
+	g_mutex_lock(&s->mu);
+	bool first = s->waiting.length == 0;
+	g_queue_push_tail(&s->waiting, copy);
+	g_mutex_unlock(&s->mu);
+	if (first)
+		g_thread_pool_push(s->writer, s, NULL);
+}
+
+/* ---- reading */
+
+static GPtrArray *rows_of(fingerprint_store *s, const char *sql, const char *value, guint max)
+{
+	GPtrArray *rows = g_ptr_array_new_with_free_func(row_free);
+	drain(s);
+	g_autoptr(db_query) q = db_select(s->db, sql, NULL, "si", value, (int64_t)max);
+	while (q && db_next(q, NULL)) {
+		struct fingerprint_row *row = g_new0(struct fingerprint_row, 1);
+		size_t n;
+		const void *bytes = db_bytes(q, 5, &n);
+		*row = (struct fingerprint_row){.identity = g_strdup(db_text(q, 0)),
+						.ref = g_strdup(db_text(q, 1)),
+						.name = g_strdup(db_text(q, 2)),
+						.reason = g_strdup(db_text(q, 3)),
+						.created_ns = db_int(q, 4),
+						.bytes = g_bytes_new(bytes, n)};
+		g_ptr_array_add(rows, row);
+	}
+	return rows;
+}
+
+GPtrArray *fingerprint_store_find(fingerprint_store *s, const char *identity, guint max)
+{
+	return rows_of(
+		s,
+		"SELECT identity, ref, name, reason, created, bytes FROM fingerprint WHERE identity = ? ORDER BY id "
+		"DESC LIMIT ?",
+		identity, max);
+}
+
+GPtrArray *fingerprint_store_of_build(fingerprint_store *s, const char *ref)
+{
+	return rows_of(
+		s,
+		"SELECT identity, ref, name, reason, created, bytes FROM fingerprint WHERE ref = ? ORDER BY id LIMIT ?",
+		ref, STORY_ROWS);
+}
+
+char *fingerprint_store_last_build(fingerprint_store *s)
+{
+	drain(s);
+	g_autoptr(db_query) q = db_select(s->db, "SELECT ref FROM fingerprint ORDER BY id DESC LIMIT 1", NULL, "");
+	return q && db_next(q, NULL) ? g_strdup(db_text(q, 0)) : NULL;
+}
+
+/* ---- all */
+
+fingerprint_store *fingerprint_store_open(int root_fd, GError **error)
+{
+	bool reset;
+	db *d = db_open_or_reset(root_fd, FILE_NAME, migrations, &reset, error);
+	if (!d)
+		return NULL;
+	fingerprint_store *s = g_new0(fingerprint_store, 1);
+	s->db = d;
+	s->rows = TRIM_ROWS; /* what was added before is not known: the first batch looks */
+	g_mutex_init(&s->write_mu);
+	g_mutex_init(&s->mu);
+	g_queue_init(&s->waiting);
+	s->writer = g_thread_pool_new(write_waiting, s, 1, FALSE, NULL);
+	return s;
+}
+
+void fingerprint_store_close(fingerprint_store *s)
+{
+	if (!s)
+		return;
+	g_thread_pool_free(s->writer, FALSE, TRUE);
+	drain(s);
+	db_close(s->db);
+	g_mutex_clear(&s->write_mu);
+	g_mutex_clear(&s->mu);
+	g_free(s);
+}
