@@ -8,7 +8,7 @@
 #include "base/ident.h"
 #include "base/limits.h"
 #include "format/gotype.h"
-#include "fssync/dirlist.h"
+#include "os/dirlist.h"
 #include "fssync/receiver.h"
 #include "fssync/stat_read.h"
 #include "os/path.h"

@@ -39,7 +39,7 @@ static bool copy_by_buffer(int src_fd, int dst_fd, off_t start, off_t end, cance
 		if (n < 0)
 			return error_set_errno(error, errno, "read");
 		if (n == 0)
-			return true; /* shorter than it was */
+			return error_set(error, ERROR_ABORTED, "file became shorter while it was copied");
 		if (!write_all(dst_fd, buffer, (size_t)n, start))
 			return error_set_errno(error, errno, "write");
 		start += n;
@@ -59,7 +59,7 @@ static bool copy_range(int src_fd, int dst_fd, off_t start, off_t end, cancel *c
 			continue;
 		if (n < 0 && (errno == ENOSPC || errno == EDQUOT || errno == EIO || errno == EFBIG))
 			return error_set_errno(error, errno, "copy");
-		if (n <= 0) /* not between these file systems, or not of this file */
+		if (n <= 0) /* not between these file systems, or not of this file; a short file is found out there */
 			return copy_by_buffer(src_fd, dst_fd, start, end, c, error);
 		start += n;
 	}

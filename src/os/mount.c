@@ -35,6 +35,33 @@ bool mount_set_readonly(int mount_fd, bool recursive, GError **error)
 	return error_set_errno(error, errno, "make mount read-only");
 }
 
+bool mount_forbid_devices(int mount_fd, GError **error)
+{
+	struct mount_attr attributes = {.attr_set = MOUNT_ATTR_NODEV};
+	if (mount_setattr(mount_fd, "", AT_EMPTY_PATH, &attributes, sizeof attributes) == 0)
+		return true;
+	return error_set_errno(error, errno, "set nodev on mount");
+}
+
+bool mount_allow_devices(int mount_fd, GError **error)
+{
+	struct mount_attr attributes = {.attr_clr = MOUNT_ATTR_NODEV};
+	if (mount_setattr(mount_fd, "", AT_EMPTY_PATH, &attributes, sizeof attributes) == 0 || errno == EPERM)
+		return true;
+	return error_set_errno(error, errno, "clear nodev of mount");
+}
+
+int mount_over_without_devices(int dir_fd, GError **error)
+{
+	scoped_fd tree = mount_clone(dir_fd, true, error);
+	if (tree < 0 || !mount_forbid_devices(tree, error) || !mount_attach(tree, dir_fd, "", error))
+		return -1;
+	int fd = openat(tree, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		error_set_errno(error, errno, "open directory");
+	return fd;
+}
+
 int mount_tmpfs(int64_t size_bytes, mode_t mode, GError **error)
 {
 	char size[32], octal[16];

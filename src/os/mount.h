@@ -22,6 +22,14 @@ int mount_overlay(const int *lower_fds, size_t n_lowers, int upper_fd, int work_
 /* A detached clone of a directory or file (with everything below it when recursive). */
 int mount_clone(int fd, bool recursive, GError **error);
 bool mount_set_readonly(int mount_fd, bool recursive, GError **error);
+/*
+ * Device nodes of a mount cannot be opened (nodev): what the daemon itself looks at. Steps get clones that allow them;
+ * a nodev that the kernel keeps locked, in a user namespace, stays.
+ */
+bool mount_forbid_devices(int mount_fd, GError **error);
+bool mount_allow_devices(int mount_fd, GError **error);
+/* Mounts a directory on itself with nodev, submounts included; a directory of the new mount. */
+int mount_over_without_devices(int dir_fd, GError **error);
 int mount_tmpfs(int64_t size_bytes /* 0: default */, mode_t mode, GError **error);
 bool mount_attach(int mount_fd, int dir_fd, const char *name /* "" for dir_fd itself */, GError **error);
 bool mount_detach(int dir_fd, const char *name, GError **error); /* umount2(MNT_DETACH) */

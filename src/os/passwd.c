@@ -15,12 +15,27 @@ void passwd_user_clear(struct passwd_user *user)
 	*user = (struct passwd_user){0};
 }
 
-/* A file of the image; NULL with no error when it cannot be opened, as upstream. Too large is an error. */
+/* Says whether an image simply has no such file; a lack of fds or a failing disk must not look like that. */
+static bool is_missing(int open_result)
+{
+	return open_result == -ENOENT || open_result == -ENOTDIR || path_is_irregular(open_result);
+}
+
+/* A file of the image; NULL with no error when there is no such regular file. Too large is an error. */
 static GBytes *read_lenient(int root_fd, const char *path, GError **error)
 {
 	g_autoptr(GError) problem = NULL;
+	scoped_fd fd = path_open_regular_errno(root_fd, path, O_RDONLY, PATH_IN_ROOT, NULL);
+	if (is_missing(fd))
+		return NULL;
+	if (fd < 0) {
+		error_set_errno(error, -fd, "open %s", path);
+		return NULL;
+	}
 	GBytes *bytes = path_read(root_fd, path, (size_t)LIMIT_PASSWD_BYTES, PATH_IN_ROOT, &problem);
-	if (problem && error_is(problem, ERROR_RESOURCE_EXHAUSTED))
+	if (problem && !error_is(problem, ERROR_RESOURCE_EXHAUSTED))
+		g_propagate_error(error, g_steal_pointer(&problem));
+	else if (problem)
 		error_set(error, ERROR_RESOURCE_EXHAUSTED, "\"%s\" exceeds %lld bytes", path, LIMIT_PASSWD_BYTES);
 	return bytes;
 }

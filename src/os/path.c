@@ -6,7 +6,8 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-enum { AGAIN_MAX = 128 }; /* openat2 gives EAGAIN when something was renamed meanwhile */
+enum { PIECE_BYTES = 3072 }; /* of a long path; the kernel takes 4096 bytes at once */
+enum { AGAIN_MAX = 128 };    /* openat2 gives EAGAIN when something was renamed meanwhile */
 
 static bool has_dot_dot(const char *path)
 {
@@ -35,6 +36,35 @@ static int open_kernel(int root_fd, const char *path, int flags, enum path_mode 
 	return -errno;
 }
 
+static int open_piece(int root_fd, const char *path, int flags, enum path_mode mode)
+{
+	int fd = open_kernel(root_fd, path, flags, mode);
+	if (fd == -ENOSYS || fd == -EPERM)
+		return path_walk_open(root_fd, path, flags, mode);
+	return fd;
+}
+
+/* Without links and ".." the pieces of a path are opened one after the other: the tree may be deeper than PATH_MAX. */
+static int open_long(int root_fd, const char *path, int flags)
+{
+	g_autofree char *copy = g_strdup(path);
+	char *rest = copy;
+	scoped_fd at = -1;
+	while (strlen(rest) > PIECE_BYTES) {
+		char *cut = g_strrstr_len(rest, PIECE_BYTES, "/");
+		if (!cut)
+			return -ENAMETOOLONG;
+		*cut = '\0';
+		int next = open_piece(at < 0 ? root_fd : at, rest, O_PATH | O_DIRECTORY, PATH_BENEATH);
+		if (next < 0)
+			return next;
+		fd_close(&at);
+		at = next;
+		rest = cut + 1 + strspn(cut + 1, "/");
+	}
+	return open_piece(at < 0 ? root_fd : at, *rest ? rest : ".", flags, PATH_BENEATH);
+}
+
 int path_open_errno(int root_fd, const char *path, int flags, enum path_mode mode)
 {
 	path += strspn(path, "/");
@@ -42,10 +72,9 @@ int path_open_errno(int root_fd, const char *path, int flags, enum path_mode mod
 		path = ".";
 	if (mode == PATH_BENEATH && has_dot_dot(path))
 		return -EXDEV;
-	int fd = open_kernel(root_fd, path, flags, mode);
-	if (fd == -ENOSYS || fd == -EPERM)
-		return path_walk_open(root_fd, path, flags, mode);
-	return fd;
+	if (mode == PATH_BENEATH && strlen(path) > PIECE_BYTES)
+		return open_long(root_fd, path, flags);
+	return open_piece(root_fd, path, flags, mode);
 }
 
 int path_open(int root_fd, const char *path, int flags, enum path_mode mode, GError **error)
@@ -188,16 +217,14 @@ static GBytes *read_all(int fd, size_t hint, size_t max_bytes, const char *path,
 
 GBytes *path_read(int root_fd, const char *path, size_t max_bytes, enum path_mode mode, GError **error)
 {
-	scoped_fd fd = path_open(root_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, mode, error);
-	if (fd < 0)
-		return NULL;
 	struct stat st;
-	if (fstat(fd, &st) < 0) {
-		error_set_errno(error, errno, "stat %s", path);
+	scoped_fd fd = path_open_regular_errno(root_fd, path, O_RDONLY, mode, &st);
+	if (path_is_irregular(fd)) {
+		error_set(error, ERROR_INVALID_ARGUMENT, "read %s: not a regular file", path);
 		return NULL;
 	}
-	if (!S_ISREG(st.st_mode)) {
-		error_set(error, ERROR_INVALID_ARGUMENT, "read %s: not a regular file", path);
+	if (fd < 0) {
+		error_set_errno(error, -fd, "open %s", path);
 		return NULL;
 	}
 	return read_all(fd, (size_t)st.st_size, max_bytes, path, error);

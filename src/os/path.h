@@ -4,7 +4,8 @@
  *
  *	scoped_fd fd = path_open(root_fd, "etc/passwd", O_RDONLY, PATH_IN_ROOT, error);
  *
- * PATH_IN_ROOT: image semantics, links and ".." resolved inside the root. PATH_BENEATH: no links, no "..".
+ * PATH_IN_ROOT: image semantics, links and ".." resolved inside the root. PATH_BENEATH: no links, no "..",
+ * and then a path of any length.
  * openat2 with a tested component walk where the kernel lacks it. Thread: any.
  */
 #pragma once
@@ -19,6 +20,20 @@ enum path_mode { PATH_IN_ROOT, PATH_BENEATH };
 int path_open(int root_fd, const char *path, int flags, enum path_mode mode, GError **error);
 /* The same without a GError: -errno on failure. */
 int path_open_errno(int root_fd, const char *path, int flags, enum path_mode mode);
+/*
+ * Opens a regular file in a tree that a step or a peer made. Opening a device node or a FIFO acts on the host, so the
+ * type is checked before the file is opened: O_PATH first, then the same inode again. flags: the access mode, O_TRUNC,
+ * O_NOFOLLOW. Fails with -EISDIR for a directory, -ELOOP for a symbolic link that is not followed, -ENXIO for a device
+ * node, a FIFO or a socket. ret_st may be NULL.
+ */
+int path_open_regular_errno(int root_fd, const char *path, int flags, enum path_mode mode, struct stat *ret_st);
+/* The same with a GError: INVALID_ARGUMENT "not a regular file" for -EISDIR, -ELOOP and -ENXIO. */
+int path_open_regular(int root_fd, const char *path, int flags, enum path_mode mode, struct stat *ret_st,
+		      GError **error);
+/* An entry of a directory, links not followed, as path_open_regular_errno. */
+int path_open_regular_at(int dir_fd, const char *name, int flags, struct stat *ret_st);
+/* True for the -errno values that say that an entry is there but is not a regular file. */
+bool path_is_irregular(int negative_errno);
 /*
  * Opens the directory that holds the last component (links in the parents resolved inside the root) and gives that
  * component's name, which is never empty, "." or ".."; INVALID_ARGUMENT when there is none.

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "os/tree.h"
+#include "os/path.h"
 #include "os/tree_walk.h"
 #include "base/scope.h"
 #include <fcntl.h>
@@ -10,7 +11,9 @@
 /* An immutable or append-only entry refuses removal, also to root. */
 static void clear_flags(int dir_fd, const char *name)
 {
-	scoped_fd fd = openat(dir_fd, name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC);
+	scoped_fd fd = path_open_regular_at(dir_fd, name, O_RDONLY, NULL);
+	if (fd == -EISDIR)
+		fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	int flags;
 	if (fd < 0 || ioctl(fd, FS_IOC_GETFLAGS, &flags) < 0 || !(flags & (FS_IMMUTABLE_FL | FS_APPEND_FL)))
 		return;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "fssync/dirlist.h"
+#include "os/dirlist.h"
 #include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
