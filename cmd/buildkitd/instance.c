@@ -152,13 +152,24 @@ static void block_signals(void)
 	signal(SIGHUP, SIG_IGN);
 }
 
+/* The state directory holds what steps wrote. In mounts of our own it is nodev. */
+static bool open_state(instance *d, const struct config *config, GError **error)
+{
+	bool private_mounts = workers_want_private_mounts(config);
+	if (private_mounts && !mount_make_private_namespace(error))
+		return false;
+	d->root_fd = state_dir_open(config->root, &d->lock_fd, error);
+	if (d->root_fd < 0 || !private_mounts)
+		return d->root_fd >= 0;
+	scoped_fd plain = fd_steal(&d->root_fd);
+	d->root_fd = mount_over_without_devices(plain, error);
+	return d->root_fd >= 0;
+}
+
 static bool start(instance *d, const struct config *config, GError **error)
 {
 	umask(0);
-	if (workers_want_private_mounts(config) && !mount_make_private_namespace(error))
-		return false;
-	d->root_fd = state_dir_open(config->root, &d->lock_fd, error);
-	if (d->root_fd < 0)
+	if (!open_state(d, config, error))
 		return false;
 	reserve_release_when_full(d->root_fd);
 	d->sessions = session_registry_new();

@@ -5,8 +5,8 @@
 #include "base/scope.h"
 #include "format/patterns.h"
 #include "fssync/fssync.h"
+#include "os/dirlist.h"
 #include "os/path.h"
-#include <dirent.h>
 #include <string.h>
 #include <sys/sysmacros.h>
 
@@ -22,20 +22,14 @@ static int open_root(bridge *b, bridge_ref *ref, struct work *work, GError **err
 /* A regular file beneath the root, links followed inside it; FIFOs and devices never block. */
 static int open_file(int root_fd, const char *path, struct stat *ret_st, GError **error)
 {
-	g_autoptr(GError) problem = NULL;
-	scoped_fd fd = path_open(root_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, PATH_IN_ROOT, &problem);
-	if (fd < 0) {
-		if (error_is(problem, ERROR_NOT_FOUND))
-			error_set(error, ERROR_UNKNOWN, "open %s: no such file or directory", path);
-		else
-			g_propagate_error(error, g_steal_pointer(&problem));
-		return -1;
-	}
-	if (fstat(fd, ret_st) < 0 || !S_ISREG(ret_st->st_mode)) {
+	int fd = path_open_regular_errno(root_fd, path, O_RDONLY, PATH_IN_ROOT, ret_st);
+	if (path_is_irregular(fd))
 		error_set(error, ERROR_UNKNOWN, "%s is not a regular file", path);
-		return -1;
-	}
-	return fd_steal(&fd);
+	else if (fd == -ENOENT)
+		error_set(error, ERROR_UNKNOWN, "open %s: no such file or directory", path);
+	else if (fd < 0)
+		error_set_errno(error, -fd, "open %s", path);
+	return MAX(fd, -1);
 }
 
 GBytes *build_read_file(bridge *b, bridge_ref *ref, const char *path, int64_t offset, int64_t length, struct work *work,
@@ -83,7 +77,7 @@ static Fsutil__Stat *stat_to_wire(int dir_fd, const char *name, const char *path
 	wire->mode = fssync_mode_from_st(st.st_mode);
 	wire->uid = st.st_uid;
 	wire->gid = st.st_gid;
-	wire->size = S_ISREG(st.st_mode) ? st.st_size : 0;
+	wire->size = S_ISDIR(st.st_mode) ? 0 : st.st_size; /* of a link: the length of its target, as upstream */
 	wire->modtime = st.st_mtim.tv_sec * 1000000000LL + st.st_mtim.tv_nsec;
 	if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) {
 		wire->devmajor = major(st.st_rdev);
@@ -92,37 +86,31 @@ static Fsutil__Stat *stat_to_wire(int dir_fd, const char *name, const char *path
 	if (S_ISLNK(st.st_mode)) {
 		char target[4096]; /* LIMIT_SYMLINK_BYTES and NUL */
 		ssize_t n = readlinkat(dir_fd, name, target, sizeof target - 1);
-		wire->linkname = g_strndup(target, n > 0 ? (gsize)n : 0);
+		if (n < 0) {
+			error_set_errno(error, errno, "readlink %s", path);
+			guard_free(wire);
+			return NULL;
+		}
+		wire->linkname = g_strndup(target, (gsize)n);
 	}
 	return wire;
 }
 
-static int compare_entries(const void *a, const void *b)
-{
-	return strcmp((*(Fsutil__Stat *const *)a)->path, (*(Fsutil__Stat *const *)b)->path);
-}
-
-/* One level; names that match the include pattern when there is one. */
+/* One level, sorted; names that match the include pattern when there is one. */
 static bool list_dir(int dir_fd, const patterns *include, GPtrArray *entries, GError **error)
 {
-	int copy = fcntl(dir_fd, F_DUPFD_CLOEXEC, 3);
-	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
-	if (!dir) {
-		fd_close(&copy);
-		return error_set_errno(error, errno, "read directory");
-	}
-	bool ok = true;
-	for (struct dirent *d = readdir(dir); ok && d; d = readdir(dir)) {
-		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
+	struct dirlist list = {0};
+	bool ok = dirlist_read(&list, dir_fd, error);
+	for (size_t i = 0; ok && i < list.n; i++) {
+		const char *name = dirlist_name(&list, i);
+		if (include && !patterns_match(include, name))
 			continue;
-		if (include && !patterns_match(include, d->d_name))
-			continue;
-		Fsutil__Stat *wire = stat_to_wire(dir_fd, d->d_name, d->d_name, error);
+		Fsutil__Stat *wire = stat_to_wire(dir_fd, name, name, error);
 		ok = wire != NULL;
 		if (wire)
 			g_ptr_array_add(entries, wire);
 	}
-	closedir(dir);
+	dirlist_clear(&list);
 	return ok;
 }
 
@@ -140,7 +128,6 @@ Gateway__ReadDirResponse *build_read_dir(bridge *b, bridge_ref *ref, const char 
 	g_autoptr(GPtrArray) entries = g_ptr_array_new_with_free_func(guard_free);
 	if (!list_dir(dir_fd, matcher, entries, error))
 		return NULL;
-	g_ptr_array_sort(entries, compare_entries);
 	Gateway__ReadDirResponse *reply = g_new0(Gateway__ReadDirResponse, 1);
 	gateway__read_dir_response__init(reply);
 	gsize n = 0;

@@ -7,8 +7,7 @@
 #include "base/scope.h"
 #include "os/path.h"
 
-#define PATH_CHUNK 3072 /* a longer path is opened in pieces: the kernel takes 4096 bytes */
-#define HASH_BATCH 32   /* fewer files do not pay for threads */
+#define HASH_BATCH 32 /* fewer files do not pay for threads */
 #define HASH_THREADS_MAX 8
 
 void content_session_done(struct content_session *s)
@@ -30,20 +29,26 @@ static int open_node(int root_fd, const struct content_node *n, int flags, GErro
 {
 	g_autoptr(GString) path = g_string_new(NULL);
 	content_node_path(n, path);
-	scoped_fd base = -1;
-	char *rest = path->str + (path->len > 0);
-	while (strlen(rest) > PATH_CHUNK) {
-		char *cut = g_strrstr_len(rest, PATH_CHUNK, "/");
-		*cut = '\0';
-		int next = path_open(base < 0 ? root_fd : base, rest, O_PATH | O_DIRECTORY | O_CLOEXEC, PATH_BENEATH,
-				     error);
-		if (next < 0)
+	return path_open(root_fd, path->str, flags, PATH_BENEATH, error);
+}
+
+/* Device nodes, FIFOs and sockets have no content: they are never opened. */
+static int open_content(int root_fd, const struct content_node *n, GError **error)
+{
+	g_autoptr(GString) path = g_string_new(NULL);
+	content_node_path(n, path);
+	if (n->type == CONTENT_DIR)
+		return path_open(root_fd, path->str, O_RDONLY | O_DIRECTORY, PATH_BENEATH, error);
+	if (n->type == CONTENT_FILE) {
+		int fd = path_open_regular_errno(root_fd, path->str, O_RDONLY | O_NOFOLLOW, PATH_BENEATH, NULL);
+		if (fd >= 0)
+			return fd;
+		if (!path_is_irregular(fd)) {
+			error_set_errno(error, -fd, "open %s", path->str);
 			return -1;
-		fd_close(&base);
-		base = next;
-		rest = cut + 1;
+		}
 	}
-	return path_open(base < 0 ? root_fd : base, rest, flags | O_CLOEXEC, PATH_BENEATH, error);
+	return path_open(root_fd, path->str, O_PATH | O_NOFOLLOW, PATH_BENEATH, error);
 }
 
 /* ---- listing */
@@ -225,13 +230,8 @@ struct batch {
 
 static bool hash_node(struct content_session *s, hasher *h, struct content_node *n, GError **error)
 {
-	int flags = O_PATH | O_NOFOLLOW;
-	if (n->type == CONTENT_DIR)
-		flags = O_RDONLY | O_DIRECTORY;
-	else if (n->type == CONTENT_FILE && !(n->flags & CONTENT_SPECIAL))
-		flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
 	struct stat st;
-	scoped_fd fd = open_node(s->root_fd, n, flags, error);
+	scoped_fd fd = open_content(s->root_fd, n, error);
 	if (fd < 0 || !file_digest_of(h, fd, &st, n->digest, error))
 		return false;
 	n->stamp = content_stamp(&st);

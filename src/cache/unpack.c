@@ -249,7 +249,7 @@ static int as_asked(int dir_fd, unsigned flags, GError **error)
 	if (dir < 0 || !(flags & CACHE_TREE_MOUNT))
 		return fd_steal(&dir);
 	scoped_fd mount_fd = mount_clone(dir, false, error);
-	if (mount_fd < 0 || !mount_set_readonly(mount_fd, false, error))
+	if (mount_fd < 0 || !mount_allow_devices(mount_fd, error) || !mount_set_readonly(mount_fd, false, error))
 		return -1;
 	return fd_steal(&mount_fd);
 }

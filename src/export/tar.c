@@ -4,6 +4,7 @@
 #include "export/classes.h"
 #include "export/result_tree.h"
 #include "export/tar_stream.h"
+#include "os/path.h"
 #include "progress/progress.h"
 #include <fcntl.h>
 #include <string.h>
@@ -65,10 +66,10 @@ static bool add_entry(void *data, const struct fssync_stat *stat, int parent_fd,
 	if (stat->mode & FSSYNC_MODE_TYPE || *stat->linkname || stat->size == 0)
 		return true;
 	const struct fssync_extra *extra = parent_fd < 0 ? fssync_root_extra(u->root, name) : NULL;
-	scoped_fd fd = extra ? fcntl(extra->fd, F_DUPFD_CLOEXEC, 0)
-			     : openat(parent_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	scoped_fd fd =
+		extra ? fcntl(extra->fd, F_DUPFD_CLOEXEC, 0) : path_open_regular_at(parent_fd, name, O_RDONLY, NULL);
 	if (fd < 0 || (extra && lseek(fd, 0, SEEK_SET) < 0))
-		return error_set_errno(error, errno, "open %s", stat->path);
+		return error_set_errno(error, extra ? errno : -fd, "open %s", stat->path);
 	if (tar_stream_data(&u->stream, fd, stat->size, u->cancel, error))
 		return true;
 	g_prefix_error(error, "%s: ", stat->path);

@@ -120,7 +120,7 @@ static bool gzip_feed(decompressor *d, const uint8_t *bytes, size_t n, GError **
 		if (d->at_boundary)
 			inflater_next_member(d->u.gzip);
 		enum inflate_result result = inflater_run(d->u.gzip, &in, d->out, OUT_BYTES, &filled);
-		if (!gzip_check(d, result, error) || !emit(d, d->out, filled, error))
+		if (!emit(d, d->out, filled, error) || !gzip_check(d, result, error))
 			return false;
 	} while (in.len > 0 || (filled == OUT_BYTES && !d->at_boundary));
 	return true;
@@ -144,12 +144,12 @@ static bool zstd_feed(decompressor *d, const uint8_t *bytes, size_t n, GError **
 	do {
 		ZSTD_outBuffer out = {d->out, OUT_BYTES, 0};
 		left = ZSTD_decompressStream(d->u.zstd, &out, &in);
+		if (!emit(d, d->out, out.pos, error))
+			return false;
 		if (ZSTD_isError(left))
 			return broken(d, ZSTD_getErrorName(left), error);
 		d->at_boundary = left == 0;
 		filled = out.pos;
-		if (!emit(d, d->out, out.pos, error))
-			return false;
 	} while (in.pos < in.size || (left > 0 && filled == OUT_BYTES));
 	return true;
 }
@@ -198,10 +198,10 @@ static bool bzip2_feed(decompressor *d, const uint8_t *bytes, size_t n, GError *
 		s->next_out = (char *)d->out;
 		s->avail_out = OUT_BYTES;
 		int r = BZ2_bzDecompress(s);
-		if (r != BZ_OK && r != BZ_STREAM_END)
-			return broken(d, "invalid data", error);
 		if (!emit(d, d->out, OUT_BYTES - s->avail_out, error))
 			return false;
+		if (r != BZ_OK && r != BZ_STREAM_END)
+			return broken(d, "invalid data", error);
 		d->at_boundary = r == BZ_STREAM_END;
 	} while (s->avail_in > 0 || s->avail_out == 0);
 	return true;
@@ -224,12 +224,12 @@ static bool xz_run(decompressor *d, lzma_action action, GError **error)
 		s->next_out = d->out;
 		s->avail_out = OUT_BYTES;
 		r = lzma_code(s, action);
+		if (!emit(d, d->out, OUT_BYTES - s->avail_out, error))
+			return false;
 		if (r == LZMA_MEMLIMIT_ERROR)
 			return error_set(error, ERROR_RESOURCE_EXHAUSTED, "xz: needs too much memory");
 		if (r != LZMA_OK && r != LZMA_STREAM_END && r != LZMA_BUF_ERROR)
 			return broken(d, "invalid data", error);
-		if (!emit(d, d->out, OUT_BYTES - s->avail_out, error))
-			return false;
 	} while (r == LZMA_OK && (s->avail_in > 0 || s->avail_out == 0));
 	return action == LZMA_RUN || r == LZMA_STREAM_END || broken(d, "unexpected EOF", error);
 }

@@ -102,21 +102,32 @@ static bool write_all(int fd, const uint8_t *bytes, size_t n)
 	return true;
 }
 
-/* A new file gets the mode whatever the umask; one that is there keeps its own. */
-static int open_for_writing(const struct place *p, mode_t mode)
+/*
+ * A new file gets the mode whatever the umask; one that is there keeps its own. What is there may be a device node or
+ * a FIFO that a step made, so only a regular file is opened.
+ */
+static int open_for_writing(const struct place *p, mode_t mode, GError **error)
 {
+	const char *name = *p->name != '\0' ? p->name : ".";
 	if (p->why != 0) {
-		errno = p->why;
+		error_set_errno(error, p->why, "open %s", p->path);
 		return -1;
 	}
-	int fd = openat(p->parent_fd, *p->name != '\0' ? p->name : ".",
-			O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+	scoped_fd fd = openat(p->parent_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+	int why = fd < 0 ? errno : 0;
 	if (fd >= 0 && fchmod(fd, mode) != 0)
-		fd_close(&fd);
-	if (fd < 0 && errno == EEXIST)
-		fd = openat(p->parent_fd, *p->name != '\0' ? p->name : ".",
-			    O_WRONLY | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	return fd;
+		why = errno;
+	if (fd < 0 && why == EEXIST) {
+		fd = path_open_regular_at(p->parent_fd, name, O_WRONLY | O_TRUNC, NULL);
+		why = fd < 0 ? -fd : 0;
+	}
+	if (why == 0)
+		return fd_steal(&fd);
+	if (why == ENXIO)
+		error_set(error, ERROR_INVALID_ARGUMENT, "open %s: not a regular file", p->path);
+	else
+		error_set_errno(error, why == ELOOP ? EEXIST : why, "open %s", p->path);
+	return -1;
 }
 
 static bool make_file(const Pb__FileActionMkFile *a, int root_fd, struct file_owner owner, GError **error)
@@ -124,9 +135,9 @@ static bool make_file(const Pb__FileActionMkFile *a, int root_fd, struct file_ow
 	scoped_place p = {.parent_fd = -1};
 	if (!place_find(root_fd, a->path, true, &p, error))
 		return false;
-	scoped_fd fd = open_for_writing(&p, (mode_t)a->mode & 0777);
+	scoped_fd fd = open_for_writing(&p, (mode_t)a->mode & 0777, error);
 	if (fd < 0)
-		return error_set_errno(error, errno, "open %s", p.path);
+		return false;
 	if (!write_all(fd, a->data.data, a->data.len))
 		return error_set_errno(error, errno, "write %s", p.path);
 	if (!file_set_owner(p.parent_fd, p.name, owner))
@@ -187,10 +198,16 @@ static bool remove_action(const Pb__FileActionRm *a, int root_fd, GError **error
 /* An archive is unpacked into the destination, whatever it is called: 1 done, 0 no archive, -1 error. */
 static int try_unpack(const Pb__FileActionCopy *a, const struct file_copy *copy, GError **error)
 {
-	scoped_fd src = path_open_errno(copy->src_root, copy->src, O_RDONLY | O_NONBLOCK, PATH_IN_ROOT);
-	struct stat st;
-	if (src < 0 || fstat(src, &st) != 0 || !S_ISREG(st.st_mode) || !apply_is_archive(src))
-		return 0;
+	scoped_fd src = path_open_regular_errno(copy->src_root, copy->src, O_RDONLY, PATH_IN_ROOT, NULL);
+	if (src == -ENOENT || src == -ENOTDIR || path_is_irregular(src))
+		return 0; /* a missing source is the copy's error */
+	if (src < 0) {
+		error_set_errno(error, -src, "open %s", copy->src);
+		return -1;
+	}
+	int is_archive = apply_is_archive(src, error);
+	if (is_archive <= 0)
+		return is_archive;
 	g_autofree char *clean = path_clean(copy->dst);
 	g_autofree char *path = path_resolve(copy->dst_root, clean, true, error);
 	if (path == NULL)

@@ -3,8 +3,8 @@
 #include "base/limits.h"
 #include "base/scope.h"
 #include "format/patterns.h"
+#include "os/dirlist.h"
 #include "os/path.h"
-#include <dirent.h>
 
 bool file_has_wildcard(const char *name)
 {
@@ -17,46 +17,38 @@ bool file_has_wildcard(const char *name)
 	return false;
 }
 
-static int by_text(const void *a, const void *b)
+/* Adds the entries of a directory that match, sorted. Patterns that are none match nothing. */
+static bool match_directory(const char *directory, int fd, const char *pattern, GPtrArray *found, GError **error)
 {
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* Names in a directory that match, sorted. Patterns that are none match nothing. */
-static GPtrArray *matching_names(int fd, const char *pattern)
-{
-	GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
-	DIR *d = fdopendir(fd);
-	const struct dirent *e;
-	while (d != NULL && (e = readdir(d)) != NULL) {
+	struct dirlist list = {0};
+	bool ok = dirlist_read(&list, fd, error);
+	for (size_t i = 0; i < list.n; i++) {
+		const char *name = dirlist_name(&list, i);
 		bool match = false;
-		if (g_str_equal(e->d_name, ".") || g_str_equal(e->d_name, ".."))
-			continue;
-		if (glob_match(pattern, e->d_name, &match, NULL) && match)
-			g_ptr_array_add(names, g_strdup(e->d_name));
+		if (glob_match(pattern, name, &match, NULL) && match)
+			g_ptr_array_add(found, path_join(directory, name));
 	}
-	if (d != NULL)
-		closedir(d);
-	else
-		close(fd);
-	g_ptr_array_sort(names, by_text);
-	return names;
+	dirlist_clear(&list);
+	return ok;
 }
 
-/* One level down from each of the directories. */
-static GPtrArray *match_level(int root_fd, const GPtrArray *directories, const char *pattern)
+/* One level down from each of the directories; NULL with error. */
+static GPtrArray *match_level(int root_fd, const GPtrArray *directories, const char *pattern, GError **error)
 {
-	GPtrArray *found = g_ptr_array_new_with_free_func(g_free);
+	g_autoptr(GPtrArray) found = g_ptr_array_new_with_free_func(g_free);
 	for (guint i = 0; i < directories->len; i++) {
 		const char *directory = g_ptr_array_index(directories, i);
-		int fd = path_open_errno(root_fd, directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, PATH_BENEATH);
-		if (fd < 0)
-			continue;
-		g_autoptr(GPtrArray) names = matching_names(fd, pattern);
-		for (guint k = 0; k < names->len; k++)
-			g_ptr_array_add(found, path_join(directory, g_ptr_array_index(names, k)));
+		scoped_fd fd = path_open_errno(root_fd, directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, PATH_BENEATH);
+		if (fd == -ENOTDIR || fd == -ELOOP)
+			continue; /* what matched is no directory */
+		if (fd < 0) {
+			error_set_errno(error, -fd, "open %s", directory);
+			return NULL;
+		}
+		if (!match_directory(directory, fd, pattern, found, error))
+			return NULL;
 	}
-	return found;
+	return g_steal_pointer(&found);
 }
 
 /* How many bytes of a clean path come before the first component with a wildcard. */
@@ -94,9 +86,11 @@ GPtrArray *file_match(int root_fd, const char *pattern, bool follow_links, GErro
 	}
 	g_auto(GStrv) parts = g_strsplit(clean + n, "/", -1);
 	for (size_t i = 0; parts[i] != NULL; i++) {
-		GPtrArray *next = match_level(root_fd, paths, parts[i]);
+		GPtrArray *next = match_level(root_fd, paths, parts[i], error);
 		g_ptr_array_unref(paths);
 		paths = next;
+		if (!paths)
+			return NULL;
 	}
 	return g_steal_pointer(&paths);
 }

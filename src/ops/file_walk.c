@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The walk keeps a frame for each open directory. A directory that the patterns do not include is made only when
- * something below it is (dst_fd stays -1 until then). Metadata of a directory is set when its frame ends, because
- * filling it changes its times.
+ * The walk keeps a frame for each directory it is in, and the fds of a few of them: trees may be deeper than a process
+ * may have open files. A directory that the patterns do not include is made only when something below it is. Metadata
+ * of a directory is set when its frame ends, because filling it changes its times.
  */
 #include "ops/file_walk.h"
 #include "base/scope.h"
 #include "ops/file_mode.h"
+#include "os/dir_chain.h"
+#include "os/dirlist.h"
 #include "os/path.h"
 #include "os/tree.h"
-#include <dirent.h>
 #include <sys/sysmacros.h>
 
 struct frame {
-	char *name;                           /* in the destination's parent; "" for a top that is the root */
-	char *rel;                            /* path from the top, "" at the top; patterns see it */
-	char *dst_path;                       /* for messages */
-	int src_fd;                           /* owned */
-	int dst_fd;                           /* owned; -1: not made yet */
-	DIR *entries;                         /* owned; NULL: no entries wanted */
+	size_t rel_len;         /* of its path in walk.rel */
+	size_t name_at;         /* where its name starts there */
+	struct dirlist entries; /* sorted; none when no entries are wanted */
+	size_t next;
 	uint8_t *include_bits, *exclude_bits; /* owned */
 	struct stat st;
+	bool made;     /* exists in the destination: its fd is in walk.dst */
 	bool fresh;    /* made by this copy: empty before */
 	bool set_info; /* all metadata at the end */
 	bool set_time; /* times only */
@@ -31,28 +31,52 @@ struct inode {
 };
 struct walk {
 	const struct file_copy *c;
-	int dst_parent;    /* borrowed */
-	GArray *frames;    /* of struct frame */
-	GHashTable *links; /* struct inode * to char *: where the first name went, from dst_parent */
+	int dst_parent;       /* borrowed */
+	const char *dst_name; /* of the top in dst_parent; "" for a top that is the root */
+	const char *dst_path; /* of the top, for messages */
+	GArray *frames;       /* of struct frame */
+	dir_chain *src;       /* owned; one a frame */
+	dir_chain *dst;       /* owned; one a frame that is made, which are the outer ones */
+	GString *rel;         /* path of the entry at hand from the top, "" at the top; patterns see it */
+	GHashTable *links;    /* struct inode * to char *: where the first name went, from dst_parent */
 };
 
 static void frame_clear(void *data)
 {
 	struct frame *f = data;
-	g_free(f->name);
-	g_free(f->rel);
-	g_free(f->dst_path);
+	dirlist_clear(&f->entries);
 	g_free(f->include_bits);
 	g_free(f->exclude_bits);
-	if (f->entries != NULL)
-		closedir(f->entries);
-	fd_close(&f->src_fd);
-	fd_close(&f->dst_fd);
 }
 
 static struct frame *frame_at(const struct walk *w, guint i)
 {
 	return &g_array_index(w->frames, struct frame, i);
+}
+
+static struct frame *frame_top(const struct walk *w)
+{
+	return w->frames->len > 0 ? frame_at(w, w->frames->len - 1) : NULL;
+}
+
+/* The destination of the entry at rel[0, rel_len), for messages. */
+static char *path_of(const struct walk *w, size_t rel_len)
+{
+	g_autofree char *rel = g_strndup(w->rel->str, rel_len);
+	return path_join(w->dst_path, rel);
+}
+
+/* The name that a directory of the walk has in the destination. */
+static char *target_name(const struct walk *w, const struct frame *f)
+{
+	if (f->rel_len == 0)
+		return g_strdup(w->dst_name);
+	return g_strndup(w->rel->str + f->name_at, f->rel_len - f->name_at);
+}
+
+static int target_directory(const struct walk *w)
+{
+	return dir_chain_depth(w->dst) > 0 ? dir_chain_fd(w->dst) : w->dst_parent;
 }
 
 /* ---- metadata */
@@ -116,50 +140,47 @@ static bool set_info_at(const struct file_copy *c, int dir_fd, const char *name,
 
 /* ---- the destination of an entry */
 
-/* Makes or enters a directory; existing ones below the top take the source's mode. */
-static bool enter_directory(struct walk *w, struct frame *f, int parent_fd, bool top, GError **error)
+/* Makes or enters the directory of a frame; existing ones below the top take the source's mode. */
+static bool enter_directory(struct walk *w, struct frame *f, GError **error)
 {
-	if (*f->name == '\0') {
-		f->dst_fd = openat(parent_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	} else if (mkdirat(parent_fd, f->name, 0700) == 0) {
-		f->fresh = true;
-		f->dst_fd = openat(parent_fd, f->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	} else if (errno == EEXIST) {
-		f->dst_fd = openat(parent_fd, f->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (f->dst_fd < 0 && (errno == ENOTDIR || errno == ELOOP))
-			return error_set(error, ERROR_UNKNOWN, "cannot copy to non-directory: %s", f->dst_path);
-	} else {
-		return error_set_errno(error, errno, "failed to mkdir %s: mkdir %s", f->dst_path, f->dst_path);
-	}
-	if (f->dst_fd < 0)
-		return error_set_errno(error, errno, "open %s", f->dst_path);
+	bool top = f->rel_len == 0;
+	int parent_fd = target_directory(w);
+	g_autofree char *name = target_name(w, f);
+	g_autofree char *path = path_of(w, f->rel_len);
+	f->fresh = *name != '\0' && mkdirat(parent_fd, name, 0700) == 0;
+	if (*name != '\0' && !f->fresh && errno != EEXIST)
+		return error_set_errno(error, errno, "failed to mkdir %s: mkdir %s", path, path);
+	int fd = openat(parent_fd, *name != '\0' ? name : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 && (errno == ENOTDIR || errno == ELOOP))
+		return error_set(error, ERROR_UNKNOWN, "cannot copy to non-directory: %s", path);
+	if (fd < 0)
+		return error_set_errno(error, errno, "open %s", path);
+	f->made = true;
 	f->set_info = f->fresh || !top;
 	f->set_time = !f->fresh && top;
-	return true;
+	return dir_chain_push(w->dst, fd, error);
 }
 
 /* An excluded directory on the way to something included: made with its metadata, or left as it is but for the mode. */
-static bool enter_parent_directory(struct walk *w, struct frame *f, int parent_fd, GError **error)
+static bool enter_parent_directory(struct walk *w, struct frame *f, GError **error)
 {
-	if (!enter_directory(w, f, parent_fd, false, error))
+	if (!enter_directory(w, f, error))
 		return false;
 	f->set_info = f->fresh;
-	if (!f->fresh && fchmod(f->dst_fd, f->st.st_mode & 07777) != 0)
-		return error_set_errno(error, errno, "failed to chmod on %s", f->dst_path);
-	return true;
+	f->set_time = false;
+	if (f->fresh || fchmod(dir_chain_fd(w->dst), f->st.st_mode & 07777) == 0)
+		return true;
+	g_autofree char *path = path_of(w, f->rel_len);
+	return error_set_errno(error, errno, "failed to chmod on %s", path);
 }
 
-/* The destination directory of the innermost frame, with all that were put off on the way. */
-static bool ensure_parents(struct walk *w, int *ret_fd, GError **error)
+/* Makes the directories of all frames that were put off on the way. */
+static bool ensure_parents(struct walk *w, GError **error)
 {
-	int parent_fd = w->dst_parent;
-	for (guint i = 0; i < w->frames->len; i++) {
-		struct frame *f = frame_at(w, i);
-		if (f->dst_fd < 0 && !enter_parent_directory(w, f, parent_fd, error))
+	for (guint i = (guint)dir_chain_depth(w->dst); i < w->frames->len; i++) {
+		if (!enter_parent_directory(w, frame_at(w, i), error))
 			return false;
-		parent_fd = f->dst_fd;
 	}
-	*ret_fd = parent_fd;
 	return true;
 }
 
@@ -194,16 +215,12 @@ static gboolean inode_equal(gconstpointer a, gconstpointer b)
 	return x->dev == y->dev && x->ino == y->ino;
 }
 
-/* The path of an entry from dst_parent, as links remember it. */
-static char *path_from_parent(const struct walk *w, const char *name)
+/* The path of the entry at hand from dst_parent, as links remember it. */
+static char *path_from_parent(const struct walk *w)
 {
-	GString *path = g_string_new(NULL);
-	for (guint i = 0; i < w->frames->len; i++) {
-		if (*frame_at(w, i)->name != '\0')
-			g_string_append_printf(path, "%s/", frame_at(w, i)->name);
-	}
-	g_string_append(path, name);
-	return g_string_free(path, FALSE);
+	if (w->rel->len == 0 || *w->dst_name == '\0')
+		return g_strdup(w->rel->len == 0 ? w->dst_name : w->rel->str);
+	return g_strconcat(w->dst_name, "/", w->rel->str, NULL);
 }
 
 /* A further name of a file that was copied already: true with *ret_done when it was linked. */
@@ -218,7 +235,7 @@ static bool try_link(struct walk *w, const struct stat *st, int dst_fd, const ch
 	if (first == NULL) {
 		struct inode *copy = g_new(struct inode, 1);
 		*copy = key;
-		g_hash_table_insert(w->links, copy, path_from_parent(w, name));
+		g_hash_table_insert(w->links, copy, path_from_parent(w));
 		return true;
 	}
 	scoped_fd fd = path_open_errno(w->dst_parent, first, O_PATH | O_NOFOLLOW, PATH_BENEATH);
@@ -237,9 +254,9 @@ static bool copy_regular(struct walk *w, int src_dir, const char *src_name, cons
 		return false;
 	if (linked)
 		return true;
-	scoped_fd src = openat(src_dir, src_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	scoped_fd src = path_open_regular_at(src_dir, src_name, O_RDONLY, NULL);
 	if (src < 0)
-		return error_set_errno(error, errno, "failed to copy files: failed to open source: open %s", path);
+		return error_set_errno(error, -src, "failed to copy files: failed to open source: open %s", path);
 	scoped_fd dst = openat(dst_dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (dst < 0)
 		return error_set_errno(error, errno, "failed to copy files: failed to open target: open %s", path);
@@ -327,30 +344,29 @@ static bool wants_entries(const struct walk *w, const struct verdict *v)
 
 /* ---- the walk */
 
-/* Opens a directory and puts its frame on the stack. Takes the bits out of v. */
-static bool push_directory(struct walk *w, int src_dir, const char *src_name, const struct stat *st, const char *name,
-			   const char *rel, const char *path, struct verdict *v, GError **error)
+/* Reads the names of a directory and puts its frame on the stack. Takes the bits out of v. */
+static bool push_directory(struct walk *w, int src_dir, const char *src_name, const struct stat *st, struct verdict *v,
+			   GError **error)
 {
-	bool top = w->frames->len == 0;
-	int parent_fd = w->dst_parent;
-	struct frame f = {.src_fd = -1, .dst_fd = -1, .st = *st};
-	f.src_fd = openat(src_dir, *src_name != '\0' ? src_name : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (f.src_fd < 0)
+	struct frame f = {.rel_len = w->rel->len, .st = *st};
+	const char *slash = strrchr(w->rel->str, '/');
+	g_autofree char *path = path_of(w, w->rel->len);
+	f.name_at = slash ? (size_t)(slash - w->rel->str) + 1 : 0;
+	int fd = openat(src_dir, *src_name != '\0' ? src_name : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
 		return error_set_errno(error, errno, "failed to read %s", path);
-	f.name = g_strdup(name);
-	f.rel = g_strdup(rel);
-	f.dst_path = g_strdup(path);
+	if (wants_entries(w, v) && !dirlist_read(&f.entries, fd, error)) {
+		g_prefix_error(error, "failed to read %s: ", path);
+		close(fd);
+		return false;
+	}
 	f.include_bits = g_steal_pointer(&v->include_bits);
 	f.exclude_bits = g_steal_pointer(&v->exclude_bits);
-	bool ok = true;
-	if (v->included) {
-		ok = ensure_parents(w, &parent_fd, error) && clear_target(w, parent_fd, name, true, path, error) &&
-		     enter_directory(w, &f, parent_fd, top, error);
-	}
-	if (ok && wants_entries(w, v)) {
-		int fd = openat(f.src_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		f.entries = fd >= 0 ? fdopendir(fd) : NULL;
-		ok = f.entries != NULL || error_set_errno(error, errno, "failed to read %s", path);
+	bool ok = dir_chain_push(w->src, fd, error);
+	if (ok && v->included) {
+		g_autofree char *name = target_name(w, &f);
+		ok = ensure_parents(w, error) && clear_target(w, target_directory(w), name, true, path, error) &&
+		     enter_directory(w, &f, error);
 	}
 	if (ok)
 		g_array_append_val(w->frames, f);
@@ -359,82 +375,90 @@ static bool push_directory(struct walk *w, int src_dir, const char *src_name, co
 	return ok;
 }
 
-static bool visit(struct walk *w, int src_dir, const char *src_name, const char *name, const char *rel,
-		  const char *path, const struct frame *parent, GError **error)
+/* The entry at w->rel, which is name in src_dir and is to be dst_name. */
+static bool visit(struct walk *w, int src_dir, const char *name, const char *dst_name, GError **error)
 {
 	struct stat st;
-	__attribute__((cleanup(verdict_clear))) struct verdict v = judge(w, rel, parent);
+	const struct frame *parent = frame_top(w);
+	__attribute__((cleanup(verdict_clear))) struct verdict v = judge(w, w->rel->str, parent);
 	if (!v.included && w->c->include == NULL && !patterns_has_exclusions(w->c->exclude))
 		return true;
 	if (!cancel_check(w->c->cancel, error))
 		return false;
-	if (fstatat(src_dir, src_name, &st, AT_SYMLINK_NOFOLLOW | (*src_name == '\0' ? AT_EMPTY_PATH : 0)) != 0)
+	g_autofree char *path = path_of(w, w->rel->len);
+	if (fstatat(src_dir, name, &st, AT_SYMLINK_NOFOLLOW | (*name == '\0' ? AT_EMPTY_PATH : 0)) != 0)
 		return error_set_errno(error, errno, "failed to stat %s", path);
 	if (S_ISDIR(st.st_mode))
-		return push_directory(w, src_dir, src_name, &st, name, rel, path, &v, error);
+		return push_directory(w, src_dir, name, &st, &v, error);
 	if (!v.included)
 		return true;
-	int dst_fd;
+	if (!ensure_parents(w, error))
+		return false;
+	int dst_fd = target_directory(w);
 	bool fresh = parent != NULL && parent->fresh;
-	return ensure_parents(w, &dst_fd, error) && (fresh || clear_target(w, dst_fd, name, false, path, error)) &&
-	       copy_entry(w, src_dir, src_name, &st, dst_fd, name, path, error);
+	return (fresh || clear_target(w, dst_fd, dst_name, false, path, error)) &&
+	       copy_entry(w, src_dir, name, &st, dst_fd, dst_name, path, error);
 }
 
 static bool finish_directory(struct walk *w, struct frame *f, GError **error)
 {
-	if (f->dst_fd < 0)
+	if (!f->made)
 		return true;
+	int dst_fd = dir_chain_fd(w->dst);
+	g_autofree char *path = path_of(w, f->rel_len);
 	if (f->set_info) {
-		if (!set_info(w->c, f->dst_fd, &f->st, f->dst_path, error))
+		if (!set_info(w->c, dst_fd, &f->st, path, error))
 			return false;
-		file_copy_xattrs(f->src_fd, f->dst_fd, NULL);
+		file_copy_xattrs(dir_chain_fd(w->src), dst_fd, NULL);
 	} else if (f->set_time) {
 		struct timespec times[2];
 		times_for(w->c, &f->st, times);
-		if (futimens(f->dst_fd, times) != 0)
+		if (futimens(dst_fd, times) != 0)
 			return error_set_errno(error, errno, "failed to restore file timestamp: failed to utime %s",
-					       f->dst_path);
+					       path);
 	}
-	return true;
+	return dir_chain_pop(w->dst, error);
 }
 
 /* The next entry of the innermost directory, or its end. */
 static bool step(struct walk *w, GError **error)
 {
-	guint top = w->frames->len - 1;
-	struct frame *f = frame_at(w, top);
-	errno = 0;
-	const struct dirent *e = f->entries != NULL ? readdir(f->entries) : NULL;
-	if (e == NULL) {
-		if (errno != 0)
-			return error_set_errno(error, errno, "failed to read %s", f->dst_path);
-		bool ok = finish_directory(w, f, error);
-		g_array_set_size(w->frames, top);
+	struct frame *f = frame_top(w);
+	g_string_truncate(w->rel, f->rel_len);
+	if (f->next == f->entries.n) {
+		bool ok = finish_directory(w, f, error) && dir_chain_pop(w->src, error);
+		g_array_set_size(w->frames, w->frames->len - 1);
 		return ok;
 	}
-	if (g_str_equal(e->d_name, ".") || g_str_equal(e->d_name, ".."))
-		return true;
-	g_autofree char *name = g_strdup(e->d_name);
-	g_autofree char *rel = *f->rel != '\0' ? g_strconcat(f->rel, "/", name, NULL) : g_strdup(name);
-	g_autofree char *path = path_join(f->dst_path, name);
-	/* The array may move while a frame is pushed: the parent is looked at before that. */
-	return visit(w, f->src_fd, name, name, rel, path, f, error);
+	if (f->rel_len > 0)
+		g_string_append_c(w->rel, '/');
+	g_autofree char *name = g_strdup(dirlist_name(&f->entries, f->next++));
+	g_string_append(w->rel, name);
+	return visit(w, dir_chain_fd(w->src), name, name, error);
 }
 
 bool file_walk_run(const struct file_copy *c, int src_parent, const char *src_name, int dst_parent,
 		   const char *dst_name, const char *dst_path, GError **error)
 {
+	g_autoptr(dir_chain) src = dir_chain_new();
+	g_autoptr(dir_chain) dst = dir_chain_new();
+	g_autoptr(GString) rel = g_string_new(NULL);
+	g_autoptr(GHashTable) links = g_hash_table_new_full(inode_hash, inode_equal, g_free, g_free);
+	g_autoptr(GArray) frames = g_array_new(FALSE, FALSE, sizeof(struct frame));
+	g_array_set_clear_func(frames, frame_clear);
 	struct walk w = {
 		.c = c,
 		.dst_parent = dst_parent,
-		.frames = g_array_new(FALSE, FALSE, sizeof(struct frame)),
-		.links = g_hash_table_new_full(inode_hash, inode_equal, g_free, g_free),
+		.dst_name = dst_name,
+		.dst_path = dst_path,
+		.frames = frames,
+		.src = src,
+		.dst = dst,
+		.rel = rel,
+		.links = links,
 	};
-	g_array_set_clear_func(w.frames, frame_clear);
-	bool ok = visit(&w, src_parent, src_name, dst_name, "", dst_path, NULL, error);
-	while (ok && w.frames->len > 0)
+	bool ok = visit(&w, src_parent, src_name, dst_name, error);
+	while (ok && frames->len > 0)
 		ok = step(&w, error);
-	g_array_unref(w.frames);
-	g_hash_table_unref(w.links);
 	return ok;
 }

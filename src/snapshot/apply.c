@@ -52,6 +52,8 @@ static bool reader_failed(struct reader *r, GError **error)
 		return false;
 	}
 	const char *text = libarchive.error_string(r->tar);
+	if (text && strstr(text, "runcated"))
+		return error_set(error, ERROR_DATA_LOSS, "unexpected EOF");
 	return error_set(error, ERROR_DATA_LOSS, "archive/tar: %s", text ? text : "invalid tar header");
 }
 
@@ -263,8 +265,10 @@ static bool apply_tar(next_fn next, void *data, int root_fd, const struct apply_
 		      struct apply_result *result, GError **error)
 {
 	__attribute__((cleanup(reader_clear))) struct reader r = {0};
-	return reader_init(&r, next, data, options, error) && extract_all(&r, root_fd, result, error) &&
-	       drain(&r, error);
+	if (!reader_init(&r, next, data, options, error) || !extract_all(&r, root_fd, result, error))
+		return false;
+	/* A layer's digest covers all of it. Whatever follows the end of an archive that ADD unpacks decides nothing. */
+	return options->mode == APPLY_ARCHIVE || drain(&r, error);
 }
 
 /* ---- a plain stream */
@@ -407,15 +411,19 @@ static ssize_t probe_next(void *data, const void **ret, GError **error)
 }
 
 /* The first MiB unpacked of the first 256 KiB is enough for any first header. */
-bool apply_is_archive(int fd)
+int apply_is_archive(int fd, GError **error)
 {
 	struct stat st;
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-		return false;
+		return 0;
 	g_autofree uint8_t *buffer = g_malloc(READ_BYTES);
-	ssize_t n = pread(fd, buffer, READ_BYTES, 0);
+	ssize_t n = TEMP_FAILURE_RETRY(pread(fd, buffer, READ_BYTES, 0));
+	if (n < 0)
+		error_set_errno(error, errno, "read file");
 	if (n <= 0)
-		return false;
+		return n < 0 ? -1 : 0;
+	if (!libarchive_load(error))
+		return -1;
 	g_autoptr(GByteArray) head = g_byte_array_new();
 	struct probe p = {head, false};
 	g_autoptr(decompressor) d = decompressor_new(true, UINT64_MAX, on_probe_bytes, &p);

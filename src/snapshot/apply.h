@@ -23,7 +23,7 @@ enum apply_mode {
 };
 struct apply_options {
 	enum apply_mode mode;
-	bool has_owner; /* everything, also made parents, gets uid and gid */
+	bool has_owner; /* every entry gets uid and gid; parents that the stream leaves out are root's, as upstream */
 	uid_t uid;
 	gid_t gid;
 	bool has_time; /* everything gets time_ns as its times */
@@ -45,6 +45,7 @@ struct apply_options {
 	bool allow_high_ratio; /* LIMIT_EXPANSION_RATIO is not enforced */
 	cancel *cancel;        /* may be NULL */
 };
+/* ARCHIVE mode stops reading at the archive's end: diff_id and stream_bytes then say nothing. */
 struct apply_result {
 	struct digest diff_id; /* sha256 of the whole uncompressed stream, padding included */
 	int64_t stream_bytes;  /* of the uncompressed stream */
@@ -64,5 +65,5 @@ bool apply_blob(int blob_fd, int root_fd, const struct apply_options *options, s
 /* A plain tar stream. */
 bool apply_stream(bytes_source_fn source, void *data, int root_fd, const struct apply_options *options,
 		  struct apply_result *ret, GError **error);
-/* Whether a regular file begins as an archive that ADD unpacks (tar, compressed or not). Keeps the file's position. */
-bool apply_is_archive(int fd);
+/* 1 when a regular file begins as an archive that ADD unpacks (tar, compressed or not), 0, or -1. Keeps its position. */
+int apply_is_archive(int fd, GError **error);

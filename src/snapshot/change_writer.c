@@ -167,10 +167,11 @@ static bool put_entry(change_writer *w, const struct change *c, struct tar_heade
 		h->link = target;
 	}
 	if (S_ISREG(c->st->st_mode) || S_ISDIR(c->st->st_mode)) {
-		int flags = S_ISDIR(c->st->st_mode) ? O_PATH : O_RDONLY | O_NONBLOCK;
-		fd = openat(c->dir_fd, c->name, flags | O_NOFOLLOW | O_CLOEXEC);
+		bool is_dir = S_ISDIR(c->st->st_mode);
+		fd = is_dir ? path_open_errno(c->dir_fd, c->name, O_PATH | O_NOFOLLOW, PATH_BENEATH)
+			    : path_open_regular_at(c->dir_fd, c->name, O_RDONLY, NULL);
 		if (fd < 0)
-			return error_set_errno(error, errno, "open");
+			return error_set_errno(error, -fd, "open");
 		if (!read_xattrs(fd, xattrs, error))
 			return false;
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "snapshot/compare.h"
 #include "base/scope.h"
+#include "os/path.h"
 #include "os/tree.h"
 #include <fcntl.h>
 #include <limits.h>
@@ -58,10 +59,10 @@ static ssize_t read_chunk(int fd, char *bytes)
 
 static int same_contents(int lower_fd, int upper_fd, const char *name, GError **error)
 {
-	scoped_fd lower = open_entry(lower_fd, name, O_RDONLY | O_NONBLOCK, error);
+	scoped_fd lower = path_open_regular(lower_fd, name, O_RDONLY | O_NOFOLLOW, PATH_BENEATH, NULL, error);
 	if (lower < 0)
 		return -1;
-	scoped_fd upper = open_entry(upper_fd, name, O_RDONLY | O_NONBLOCK, error);
+	scoped_fd upper = path_open_regular(upper_fd, name, O_RDONLY | O_NOFOLLOW, PATH_BENEATH, NULL, error);
 	if (upper < 0)
 		return -1;
 	g_autofree char *a = g_malloc(CHUNK_BYTES), *b = g_malloc(CHUNK_BYTES);

@@ -118,33 +118,33 @@ static bool note_made(extractor *x, int dir_fd, const char *name, GError **error
 }
 
 /* A parent that the stream left out looks as it does in the layers below, where it is there. */
-static void copy_lower_attributes(extractor *x, int dir_fd, const char *path)
+static bool copy_lower_attributes(extractor *x, int dir_fd, const char *path, GError **error)
 {
 	for (size_t i = 0; i < x->options.n_lowers; i++) {
 		scoped_fd lower = path_open_errno(x->options.lower_fds[i], path, O_RDONLY | O_DIRECTORY, PATH_IN_ROOT);
 		struct stat st;
 		if (lower == -ENOENT)
 			continue;
+		if (lower == -ENOTDIR || lower == -ELOOP)
+			return true; /* something else hides the directories below */
 		if (lower < 0 || fstat(lower, &st) < 0)
-			return;
-		if (fchown(dir_fd, st.st_uid, st.st_gid) == 0)
-			fchmod(dir_fd, st.st_mode & 07777);
-		file_copy_xattrs(lower, dir_fd, NULL);
+			return error_set_errno(error, lower < 0 ? -lower : errno, "open %s in the layers below", path);
+		if (fchown(dir_fd, st.st_uid, st.st_gid) < 0 || fchmod(dir_fd, st.st_mode & 07777) < 0)
+			return error_set_errno(error, errno, "set owner and mode of %s", path);
 		struct timespec times[2] = {st.st_atim, st.st_mtim};
-		futimens(dir_fd, times);
-		return;
+		return file_copy_xattrs(lower, dir_fd, error) &&
+		       (futimens(dir_fd, times) == 0 || error_set_errno(error, errno, "set times of %s", path));
 	}
+	return true;
 }
 
 /* Makes what is missing of a parent, one directory at a time so that each finds its like below. */
 static int make_parents(extractor *x, const char *path, GError **error)
 {
 	const struct apply_options *o = &x->options;
-	uid_t uid = o->has_owner ? o->uid : 0;
-	gid_t gid = o->has_owner ? o->gid : 0;
 	int64_t time_ns = o->has_time ? o->time_ns : -1;
 	if (o->n_lowers == 0)
-		return path_make_dirs(x->root_fd, path, 0755, uid, gid, time_ns, error);
+		return path_make_dirs(x->root_fd, path, 0755, 0, 0, time_ns, error);
 	scoped_fd fd = -1;
 	for (const char *slash = path; slash;) {
 		slash = strchr(slash + 1, '/');
@@ -153,10 +153,9 @@ static int make_parents(extractor *x, const char *path, GError **error)
 		fd = path_open_errno(x->root_fd, prefix, O_RDONLY | O_DIRECTORY, PATH_IN_ROOT);
 		if (fd >= 0)
 			continue;
-		fd = path_make_dirs(x->root_fd, prefix, 0755, uid, gid, time_ns, error);
-		if (fd < 0)
+		fd = path_make_dirs(x->root_fd, prefix, 0755, 0, 0, time_ns, error);
+		if (fd < 0 || !copy_lower_attributes(x, fd, prefix, error))
 			return -1;
-		copy_lower_attributes(x, fd, prefix);
 	}
 	return fd_steal(&fd);
 }
@@ -491,9 +490,9 @@ static int open_lexical_parent(extractor *x, const char *clean, bool make, GErro
 	return fd < 0 ? -1 : fd;
 }
 
-static bool add_whiteout(extractor *x, const char *name, enum whiteout_kind kind, GError **error)
+/* clean: the path of the whiteout, whose name hides hidden. */
+static bool add_whiteout(extractor *x, const char *clean, const char *hidden, enum whiteout_kind kind, GError **error)
 {
-	g_autofree char *clean = clean_name(name);
 	bool is_overlay = x->options.mode == APPLY_OVERLAY;
 	GError *problem = NULL;
 	scoped_fd dir = open_lexical_parent(x, clean, is_overlay, &problem);
@@ -503,7 +502,6 @@ static bool add_whiteout(extractor *x, const char *name, enum whiteout_kind kind
 	}
 	if (dir < 0)
 		return true;
-	const char *hidden = strrchr(clean, '/') + 1 + strlen(WHITEOUT_PREFIX);
 	if (x->options.again)
 		forget_parent(x);
 	if (x->options.again && !(kind == WHITEOUT_OPAQUE ? whiteout_clear_dir(dir, x->made, error)
@@ -519,20 +517,28 @@ static bool add_whiteout(extractor *x, const char *name, enum whiteout_kind kind
 	return whiteout_clear_entry(dir, hidden, x->made, error);
 }
 
+/* An overlay whiteout that a tool stored in a layer as the device that it is hides its own name. */
+static bool is_overlay_whiteout(const extractor *x, const struct entry *e)
+{
+	return x->options.mode != APPLY_ARCHIVE && e->type == ENTRY_CHAR && e->device == 0;
+}
+
 /* ---- all */
 
 static bool add(extractor *x, const struct entry *e, int *ret_fd, GError **error)
 {
 	enum whiteout_kind kind = WHITEOUT_NONE;
-	if (x->options.mode != APPLY_ARCHIVE) {
-		g_autofree char *clean = clean_name(e->name);
-		if (!check_length(e->name, error) || !whiteout_kind_of(strrchr(clean, '/') + 1, &kind, error))
-			return false;
-	}
+	g_autofree char *clean = clean_name(e->name);
+	const char *base = strrchr(clean, '/') + 1;
+	if (x->options.mode != APPLY_ARCHIVE &&
+	    (!check_length(e->name, error) || !whiteout_kind_of(base, &kind, error)))
+		return false;
 	if (kind == WHITEOUT_IGNORED)
 		return true;
 	if (kind != WHITEOUT_NONE)
-		return add_whiteout(x, e->name, kind, error);
+		return add_whiteout(x, clean, base + strlen(WHITEOUT_PREFIX), kind, error);
+	if (is_overlay_whiteout(x, e))
+		return *base == '\0' || add_whiteout(x, clean, base, WHITEOUT_ENTRY, error);
 	__attribute__((cleanup(place_clear))) struct place p = {.fd = -1};
 	int r = place_of(x, e->name, &p, error);
 	if (r < 0)
@@ -581,8 +587,10 @@ bool extractor_finish(extractor *x, GError **error)
 		scoped_fd fd = path_open_errno(x->root_fd, d->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, PATH_IN_ROOT);
 		struct timespec t = {.tv_sec = d->time_ns / 1000000000, .tv_nsec = d->time_ns % 1000000000};
 		const struct timespec times[2] = {t, t};
-		if (fd >= 0 && futimens(fd, times) < 0) /* replaced by something else meanwhile: nothing to set */
-			return error_set_errno(error, errno, "set times of %s", d->path);
+		if (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP)
+			continue; /* a later entry replaced it */
+		if (fd < 0 || futimens(fd, times) < 0)
+			return error_set_errno(error, fd < 0 ? -fd : errno, "set times of %s", d->path);
 	}
 	return true;
 }

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include "base/limits.h"
 #include "base/scope.h"
+#include "os/path.h"
 #include "os/tree.h"
 
 /* One directory that is being copied. */
@@ -48,9 +49,9 @@ static bool set_owner_and_mode(int fd, const struct stat *st, GError **error)
 
 static bool copy_file(int from_dir, int to_dir, const char *name, const struct stat *st, cancel *c, GError **error)
 {
-	scoped_fd from = openat(from_dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	scoped_fd from = path_open_regular_at(from_dir, name, O_RDONLY, NULL);
 	if (from < 0)
-		return error_set_errno(error, errno, "open %s", name);
+		return error_set_errno(error, -from, "open %s", name);
 	scoped_fd to = openat(to_dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (to < 0)
 		return error_set_errno(error, errno, "create %s", name);

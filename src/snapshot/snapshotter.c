@@ -162,7 +162,7 @@ snapshot_view *snapshot_view_open(snapshotter *s, const int *dirs, size_t n, boo
 	bool linked = s->keeper != NULL;
 	scoped_fd root =
 		is_mount ? overlay_mount(dirs, n, write, linked, error) : snapshotter_open_fs(s, dirs[0], error);
-	if (root < 0)
+	if (root < 0 || (is_mount && !mount_forbid_devices(root, error)))
 		return NULL;
 	snapshot_view *v = g_new0(snapshot_view, 1);
 	g_mutex_init(&v->mu);
@@ -218,7 +218,7 @@ int snapshot_view_mount(snapshot_view *v, GError **error)
 	bool ok = view_ensure_attached(v, error);
 	g_mutex_unlock(&v->mu);
 	scoped_fd fd = ok ? mount_clone(v->root_fd, false, error) : -1;
-	if (fd < 0 || (!v->write && !mount_set_readonly(fd, false, error)))
+	if (fd < 0 || !mount_allow_devices(fd, error) || (!v->write && !mount_set_readonly(fd, false, error)))
 		return -1;
 	return fd_steal(&fd);
 }

@@ -63,9 +63,9 @@ int snapshotter_open_fs(const snapshotter *s, int dir_fd, GError **error);
 /* dirs: the tree's directory, then those below it, top first (a snapshotter that does not stack reads the first). */
 snapshot_view *snapshot_view_open(snapshotter *s, const int *dirs, size_t n, bool write, GError **error);
 void snapshot_view_close(snapshot_view *v);
-/* The merged root as a readable directory. */
+/* The merged root as a readable directory, for the daemon: device nodes of a merged tree cannot be opened there. */
 int snapshot_view_dir(snapshot_view *v, GError **error);
-/* The merged root as a detached mount of its own; read-only unless the view is for writing. */
+/* The merged root as a detached mount of its own, for steps; read-only unless the view is for writing. */
 int snapshot_view_mount(snapshot_view *v, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(snapshotter, snapshotter_close)

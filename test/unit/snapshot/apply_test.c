@@ -156,7 +156,6 @@ static void refused(struct fixture *f, const struct made_entry *entries, size_t 
 static void test_refused(struct fixture *f, gconstpointer data)
 {
 	static const struct made_entry rows[][2] = {
-		{{"dev", '3', NULL, 0600, 0, 0, 0}},
 		{{".", '2', "/outside"}},
 		{{"/", '0', "x"}},
 		{{"a/..", '0', "x"}},
@@ -294,8 +293,9 @@ static void test_archive_mode(struct fixture *f, gconstpointer data)
 	static const char *const paths[] = {"dir", "dir/.wh.file", "made", "made/file", "made/link"};
 	for (size_t i = 0; i < G_N_ELEMENTS(paths); i++) {
 		struct stat st = stat_of(f, paths[i]);
-		g_assert_cmpuint(st.st_uid, ==, 11);
-		g_assert_cmpuint(st.st_gid, ==, 12);
+		bool is_implied = S_ISDIR(st.st_mode); /* no entry of the archive names it */
+		g_assert_cmpuint(st.st_uid, ==, is_implied ? 0 : 11);
+		g_assert_cmpuint(st.st_gid, ==, is_implied ? 0 : 12);
 	}
 	g_assert_cmpint(stat_of(f, "made/file").st_mtim.tv_sec, ==, 5);
 }
@@ -356,7 +356,7 @@ static void blob_round(struct fixture *f, enum compression type)
 	g_assert_true(compressor_write(c, tar->data, tar->len, &error) && compressor_finish(c, &error));
 	scoped_fd fd = openat(f->top_fd, "blob", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	g_assert_cmpint(write(fd, packed->data, packed->len), ==, (ssize_t)packed->len);
-	g_assert_true(apply_is_archive(fd));
+	g_assert_cmpint(apply_is_archive(fd, NULL), ==, 1);
 	lseek(fd, 0, SEEK_SET);
 	struct apply_result result;
 	apply_blob(fd, f->root, &native, &result, &error);
@@ -413,18 +413,18 @@ static void test_is_archive(struct fixture *f, gconstpointer data)
 	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++) {
 		scoped_fd fd = openat(f->top_fd, "blob", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 		g_assert_cmpint(write(fd, texts[i], strlen(texts[i])), ==, (ssize_t)strlen(texts[i]));
-		g_assert_false(apply_is_archive(fd));
+		g_assert_cmpint(apply_is_archive(fd, NULL), ==, 0);
 	}
 	scoped_fd zeros = openat(f->top_fd, "blob", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	g_assert_cmpint(ftruncate(zeros, 100000), ==, 0);
-	g_assert_false(apply_is_archive(zeros));
+	g_assert_cmpint(apply_is_archive(zeros, NULL), ==, 0);
 }
 
 /* An early error while the other side has much to say must end at once. */
 static void test_early_error(struct fixture *f, gconstpointer data)
 {
 	g_autofree char *large = g_strnfill(20 << 20, 'x');
-	const struct made_entry entries[] = {{"dev", '3', NULL}, {"large", '0', large}};
+	const struct made_entry entries[] = {{".wh.", '0', NULL}, {"large", '0', large}};
 	g_autoptr(GByteArray) tar = maker_tar(entries, 2);
 	scoped_fd fd = openat(f->top_fd, "blob", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	g_assert_cmpint(write(fd, tar->data, tar->len), ==, (ssize_t)tar->len);
@@ -454,6 +454,73 @@ static void test_empty(struct fixture *f, gconstpointer data)
 	g_assert_no_error(error);
 }
 
+/* A layer that stores overlay whiteouts as the devices that they are. */
+static void test_device_whiteout(struct fixture *f, gconstpointer data)
+{
+	static const struct made_entry first[] = {{"dir/", '5', NULL}, {"dir/gone", '0', "1"}, {"dir/kept", '0', "1"}};
+	static const struct made_entry second[] = {{"dir/gone", '3', NULL, 0600, 0, 0, 0}};
+	struct stat st;
+	must_apply(f, first, G_N_ELEMENTS(first), &native);
+	must_apply(f, second, 1, &native);
+	g_assert_cmpint(fstatat(f->root, "dir/gone", &st, AT_SYMLINK_NOFOLLOW), ==, -1);
+	assert_text(f, "dir/kept", "1");
+	must_apply(f, second, 1, &overlay);
+	g_assert_true(S_ISCHR(stat_of(f, "dir/gone").st_mode) && stat_of(f, "dir/gone").st_rdev == 0);
+	refused(f, second, 1, &(struct apply_options){.mode = APPLY_ARCHIVE});
+}
+
+/* ADD stops where the archive ends: damage and bytes behind it decide nothing. A layer's digest covers them. */
+static void test_behind_the_end(struct fixture *f, gconstpointer data)
+{
+	const struct {
+		enum compression type;
+		guint cut; /* bytes of the trailer; none: text is appended */
+	} rows[] = {{COMPRESSION_GZIP, 0}, {COMPRESSION_ZSTD, 0}, {COMPRESSION_GZIP, 4}};
+	const struct apply_options add = {.mode = APPLY_ARCHIVE};
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autoptr(GByteArray) tar = maker_tar(base, G_N_ELEMENTS(base)), packed = g_byte_array_new();
+		g_autoptr(GError) error = NULL;
+		g_autoptr(compressor) c = compressor_new(rows[i].type, -1, maker_append, packed, &error);
+		g_assert_true(compressor_write(c, tar->data, tar->len, &error) && compressor_finish(c, &error));
+		if (rows[i].cut == 0)
+			g_byte_array_append(packed, (const guint8 *)"text behind the end", 19);
+		else
+			g_byte_array_set_size(packed, packed->len - rows[i].cut);
+		scoped_fd fd = openat(f->top_fd, "blob", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+		g_assert_cmpint(write(fd, packed->data, packed->len), ==, (ssize_t)packed->len);
+		struct apply_result result;
+		g_assert_cmpint(apply_is_archive(fd, &error), ==, 1);
+		lseek(fd, 0, SEEK_SET);
+		apply_blob(fd, f->root, &add, &result, &error);
+		g_assert_no_error(error);
+		assert_text(f, "dir/both", "1");
+		lseek(fd, 0, SEEK_SET);
+		g_assert_false(apply_blob(fd, f->root, &native, &result, &error));
+	}
+}
+
+static void test_cut_text(struct fixture *f, gconstpointer data)
+{
+	static const struct made_entry entry[] = {{"file", '0', "some content"}};
+	g_autoptr(GByteArray) tar = maker_tar(entry, 1);
+	g_autoptr(GError) error = NULL;
+	g_byte_array_set_size(tar, 512 + 5);
+	g_assert_false(maker_apply(tar, f->root, &native, NULL, &error));
+	g_assert_cmpstr(error->message, ==, "unexpected EOF");
+}
+
+/* With an owner, directories that the archive does not name are root's. */
+static void test_implied_parents(struct fixture *f, gconstpointer data)
+{
+	static const struct made_entry entries[] = {{"implied/file", '0', "x", 0644, 3, 3},
+						    {"named/", '5', NULL, 0755, 3, 3}};
+	must_apply(f, entries, G_N_ELEMENTS(entries),
+		   &(struct apply_options){.mode = APPLY_ARCHIVE, .has_owner = true, .uid = 7, .gid = 8});
+	g_assert_cmpuint(stat_of(f, "implied").st_uid, ==, 0);
+	g_assert_cmpuint(stat_of(f, "implied/file").st_uid, ==, 7);
+	g_assert_cmpuint(stat_of(f, "named").st_gid, ==, 8);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -463,6 +530,10 @@ int main(int argc, char **argv)
 		{"/apply/kinds", test_kinds},
 		{"/apply/escapes", test_escapes},
 		{"/apply/refused", test_refused},
+		{"/apply/device-whiteout", test_device_whiteout},
+		{"/apply/behind-the-end", test_behind_the_end},
+		{"/apply/cut-text", test_cut_text},
+		{"/apply/implied-parents", test_implied_parents},
 		{"/apply/replace", test_replace},
 		{"/apply/whiteouts-native", test_whiteouts_native},
 		{"/apply/whiteouts-overlay", test_whiteouts_overlay},
