@@ -8,7 +8,7 @@
 #include "base/scope.h"
 #include "base/limits.h"
 #include "format/patterns.h"
-#include "fssync/dirlist.h"
+#include "os/dirlist.h"
 #include "os/path.h"
 #include <limits.h>
 #include <string.h>
@@ -21,6 +21,7 @@ struct follower {
 	GHashTable *seen;     /* set of char *: paths that were on the list */
 	GHashTable *resolved; /* set of char * */
 	unsigned steps;
+	GError *error; /* owned: the first failure, after which nothing is followed */
 };
 
 static void follower_push(struct follower *f, const char *path)
@@ -43,10 +44,14 @@ static bool has_wildcard(const char *name)
 	return false;
 }
 
-/* The directory of a path, opened; -1 when it is not there. */
-static int open_directory(int root_fd, const char *directory)
+/* The directory of a path, opened; -1 when it is not there or not for us to read, or with f->error. */
+static int open_directory(struct follower *f, const char *directory)
 {
-	return path_open_errno(root_fd, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK, PATH_BENEATH);
+	int fd = path_open_errno(f->root_fd, directory, O_RDONLY | O_DIRECTORY, PATH_BENEATH);
+	bool is_absent = fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP || fd == -EACCES || fd == -ENAMETOOLONG;
+	if (fd < 0 && !is_absent && !f->error)
+		error_set_errno(&f->error, -fd, "open %s", directory);
+	return MAX(fd, -1);
 }
 
 /* Pushes the target of a link joined with rest. False when name is no link. */
@@ -54,8 +59,12 @@ static bool follow_link(struct follower *f, int dir_fd, const char *directory, c
 {
 	char target[PATH_MAX];
 	ssize_t n = readlinkat(dir_fd, name, target, sizeof(target) - 1);
-	if (n < 0)
+	if (n < 0) {
+		bool is_no_link = errno == EINVAL || errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG;
+		if (!is_no_link && !f->error)
+			error_set_errno(&f->error, errno, "readlink %s/%s", directory, name);
 		return false;
+	}
 	target[n] = '\0';
 	g_autofree char *base = target[0] == '/' ? g_strdup(target) : g_strconcat(directory, "/", target, NULL);
 	g_autofree char *path = g_strconcat(base, "/", rest, NULL);
@@ -67,7 +76,7 @@ static bool follow_matches(struct follower *f, int dir_fd, const char *directory
 {
 	struct dirlist list = {0};
 	bool any = false, match;
-	if (!dirlist_read(&list, dir_fd, NULL))
+	if (!dirlist_read(&list, dir_fd, f->error ? NULL : &f->error))
 		return false;
 	for (size_t i = 0; i < list.n; i++) {
 		const char *name = dirlist_name(&list, i);
@@ -84,7 +93,7 @@ static bool follow_component(struct follower *f, const char *path, size_t start,
 	g_autofree char *directory = start > 0 ? g_strndup(path, start - 1) : g_strdup(".");
 	g_autofree char *name = g_strndup(path + start, end - start);
 	const char *rest = path[end] ? path + end + 1 : "";
-	scoped_fd dir_fd = open_directory(f->root_fd, directory);
+	scoped_fd dir_fd = open_directory(f, directory);
 	if (dir_fd < 0)
 		return false;
 	if (has_wildcard(name))
@@ -127,8 +136,8 @@ static bool dedupe(const GPtrArray *in, GPtrArray *out)
 	return true;
 }
 
-/* All that follow resolves to, sorted; false when that is the root and so everything. */
-static bool resolve_all(int root_fd, const char *const *follow, GPtrArray *ret)
+/* All that follow resolves to, sorted; *ret_everything when that is the root. */
+static bool resolve_all(int root_fd, const char *const *follow, GPtrArray *ret, bool *ret_everything, GError **error)
 {
 	struct follower f = {.root_fd = root_fd};
 	g_queue_init(&f.todo);
@@ -144,10 +153,12 @@ static bool resolve_all(int root_fd, const char *const *follow, GPtrArray *ret)
 	for (guint i = 0; i < n; i++)
 		g_ptr_array_add(sorted, keys[i]);
 	g_ptr_array_sort(sorted, compare_strings);
-	bool filtered = dedupe(sorted, ret);
+	*ret_everything = !dedupe(sorted, ret);
 	g_hash_table_unref(f.seen);
 	g_hash_table_unref(f.resolved);
-	return filtered;
+	if (f.error)
+		g_propagate_error(error, f.error);
+	return f.error == NULL;
 }
 
 char **follow_includes(int root_fd, const char *const *include, const char *const *follow, GError **error)
@@ -156,7 +167,10 @@ char **follow_includes(int root_fd, const char *const *include, const char *cons
 	g_autoptr(GPtrArray) targets = g_ptr_array_new_with_free_func(g_free);
 	for (; include && *include; include++)
 		g_ptr_array_add(list, g_strdup(*include));
-	if (follow && resolve_all(root_fd, follow, targets)) {
+	bool everything = false;
+	if (follow && !resolve_all(root_fd, follow, targets, &everything, error))
+		return NULL;
+	if (follow && !everything) {
 		g_autoptr(GPtrArray) both = g_steal_pointer(&list);
 		g_ptr_array_extend_and_steal(both, g_steal_pointer(&targets));
 		list = g_ptr_array_new_with_free_func(g_free);

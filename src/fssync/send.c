@@ -19,7 +19,8 @@
 struct file {
 	guint root;
 	bool requested;
-	char *path; /* owned: beneath the root; NULL when there is no data to be had */
+	int64_t size; /* as announced */
+	char *path;   /* owned: beneath the root; NULL when there is no data to be had */
 };
 
 struct sender {
@@ -81,25 +82,39 @@ static bool send_packet(struct sender *s, enum packet_type type, uint32_t id, co
 
 /* ---- files */
 
-/* Opens a regular file; -1 when it is gone or no file any more, which travels as an empty one. */
-static int open_file(struct sender *s, const struct file *file)
+/* 1 with *ret_fd; 0 when there is nothing to read: the file is gone, or a socket, announced as an empty file; -1. */
+static int open_file(struct sender *s, const struct file *file, int *ret_fd, GError **error)
 {
-	struct stat st;
 	const struct fssync_extra *extra = fssync_root_extra(&s->roots[file->root], file->path);
-	if (extra) { /* asked for once at most, so that nobody else moves its offset */
+	if (extra) { /* asked for once at most, so that nothing else moves its offset */
 		scoped_fd own = fcntl(extra->fd, F_DUPFD_CLOEXEC, 0);
-		return own >= 0 && lseek(own, 0, SEEK_SET) == 0 ? fd_steal(&own) : -1;
+		if (own < 0 || lseek(own, 0, SEEK_SET) < 0) {
+			error_set_errno(error, errno, "open %s", file->path);
+			return -1;
+		}
+		*ret_fd = fd_steal(&own);
+		return 1;
 	}
-	scoped_fd fd = path_open_errno(s->roots[file->root].fd, file->path,
-				       O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, PATH_BENEATH);
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+	int fd =
+		path_open_regular_errno(s->roots[file->root].fd, file->path, O_RDONLY | O_NOFOLLOW, PATH_BENEATH, NULL);
+	if (fd == -ENOENT || (fd == -ENXIO && file->size == 0))
+		return 0;
+	if (fd < 0) {
+		if (path_is_irregular(fd))
+			error_set(error, ERROR_ABORTED, "open %s: is no longer a regular file", file->path);
+		else
+			error_set_errno(error, -fd, "open %s", file->path);
 		return -1;
-	return fd_steal(&fd);
+	}
+	*ret_fd = fd;
+	return 1;
 }
 
 static bool send_file(struct sender *s, uint32_t id, const struct file *file, void *buffer, GError **error)
 {
-	scoped_fd fd = open_file(s, file);
+	scoped_fd fd = -1;
+	if (open_file(s, file, &fd, error) < 0)
+		return false;
 	while (fd >= 0) {
 		ssize_t n = read(fd, buffer, CHUNK_BYTES);
 		if (n < 0 && errno == EINTR)
@@ -125,6 +140,7 @@ static bool take_request(struct sender *s, uint32_t *ret_id, struct file *ret_fi
 		*ret_id = g_array_index(s->wanted, uint32_t, s->next++);
 		struct file *f = &g_array_index(s->files, struct file, *ret_id);
 		ret_file->root = f->root;
+		ret_file->size = f->size;
 		ret_file->path = g_steal_pointer(&f->path);
 	}
 	if (s->next == s->wanted->len) {
@@ -231,6 +247,7 @@ static bool announce(void *data, const struct fssync_stat *stat, int parent_fd, 
 	if (!(stat->mode & FSSYNC_MODE_TYPE)) {
 		file.root = root_of(s, stat->path, &beneath);
 		file.path = g_strdup(beneath);
+		file.size = stat->size;
 	}
 	g_mutex_lock(&s->mu);
 	bool failed = s->error != NULL;

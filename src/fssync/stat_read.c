@@ -128,19 +128,30 @@ static void add_xattr(const char *file, const char *name, struct fssync_stat *st
 	stat->xattrs[stat->n_xattrs++] = (struct fssync_xattr){g_strdup(name), g_memdup2(value, (gsize)n), (size_t)n};
 }
 
-void stat_read_xattrs(int dir_fd, const char *name, struct fssync_stat *stat)
+/* The file is gone, has none, or the client has no /proc or no right to see them. */
+static bool xattrs_absent(int errnum)
+{
+	return errnum == ENOENT || errnum == ENOTSUP || errnum == ENOSYS || errnum == EACCES || errnum == EPERM;
+}
+
+bool stat_read_xattrs(int dir_fd, const char *name, struct fssync_stat *stat, GError **error)
 {
 	/* There is no listxattrat in the kernels we run on; the magic link names the directory without a path to it. */
 	char file[32 + NAME_MAX], few[1024];
 	g_snprintf(file, sizeof(file), "/proc/self/fd/%d/%s", dir_fd, *name ? name : ".");
 	ssize_t n = llistxattr(file, few, sizeof(few));
-	if (n == 0 || (n < 0 && errno != ERANGE))
-		return;
+	if (n < 0 && errno != ERANGE)
+		return xattrs_absent(errno) ||
+		       error_set_errno(error, errno, "list extended attributes of %s", stat->path);
+	if (n == 0)
+		return true;
 	g_autofree char *many = n < 0 ? g_malloc(XATTR_LIST_MAX) : NULL;
-	if (many && (n = llistxattr(file, many, XATTR_LIST_MAX)) <= 0)
-		return;
+	if (many && (n = llistxattr(file, many, XATTR_LIST_MAX)) < 0)
+		return xattrs_absent(errno) ||
+		       error_set_errno(error, errno, "list extended attributes of %s", stat->path);
 	size_t room = (size_t)LIMIT_XATTR_BYTES;
 	for (const char *list = many ? many : few, *p = list; p < list + n; p += strlen(p) + 1)
 		if (!g_str_has_prefix(p, "com.apple."))
 			add_xattr(file, p, stat, &room);
+	return true;
 }

@@ -6,7 +6,7 @@
  */
 #include "base/limits.h"
 #include "base/scope.h"
-#include "fssync/dirlist.h"
+#include "os/dirlist.h"
 #include "fssync/walk_filter.h"
 #include "fssync/stat_read.h"
 #include "os/path.h"
@@ -80,10 +80,10 @@ static bool announce(struct walk *w, int dir_fd, const char *name, const char *p
 	enum stat_read_result r = stat_read(dir_fd, name, path, w->inodes, &stat, &st, error);
 	if (r != STAT_READ_OK)
 		return r == STAT_READ_GONE;
-	if (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
-		stat_read_xattrs(dir_fd, name, &stat);
 	bool ok = true;
-	if (!o->map || o->map(o->map_data, &stat)) {
+	if (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
+		ok = stat_read_xattrs(dir_fd, name, &stat, error);
+	if (ok && (!o->map || o->map(o->map_data, &stat))) {
 		inode_table_note(w->inodes, &st, path);
 		rename_beneath(w->root->name, &stat);
 		ok = o->visit(o->visit_data, &stat, dir_fd, name, error);
@@ -134,12 +134,18 @@ static bool enter(struct walk *w, int parent_fd, const char *name, bool wanted, 
 	return frame_push(w, fd_steal(&fd), w->path->len - strlen(name), wanted, bits, error);
 }
 
-static bool is_directory(int dir_fd, const char *name, uint8_t type)
+/* 1, 0 also when it is gone, or -1. */
+static int is_directory(int dir_fd, const char *name, uint8_t type, GError **error)
 {
 	struct stat st;
 	if (type != DT_UNKNOWN)
 		return type == DT_DIR;
-	return fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return S_ISDIR(st.st_mode);
+	if (errno == ENOENT)
+		return 0;
+	error_set_errno(error, errno, "lstat %s", name);
+	return -1;
 }
 
 const struct fssync_extra *fssync_root_extra(const struct fssync_root *root, const char *name)
@@ -196,7 +202,9 @@ static bool step(struct walk *w, GError **error)
 	if (w->path->len > 0)
 		g_string_append_c(w->path, '/');
 	g_string_append(w->path, name);
-	bool dir = is_directory(f->fd, name, f->list.items[i].type);
+	int dir = is_directory(f->fd, name, f->list.items[i].type, error);
+	if (dir < 0)
+		return false;
 	struct walk_filter_verdict v = {.wanted = true, .descend = dir};
 	g_autofree uint8_t *bits = NULL;
 	if (w->filter) {

@@ -359,6 +359,48 @@ static void test_cancel(void)
 	trees_clear(&t);
 }
 
+/* A file that is something else when it is asked for: an error, never an empty file. */
+static bool turn_into_directory(void *data, struct fssync_stat *stat)
+{
+	const struct trees *t = data;
+	if (strcmp(stat->path, "turned") == 0) {
+		g_assert_cmpint(unlinkat(t->src, "turned", 0), ==, 0);
+		g_assert_cmpint(mkdirat(t->src, "turned", 0755), ==, 0);
+	}
+	return true;
+}
+
+static void test_turned_file(void)
+{
+	struct trees t;
+	trees_init(&t);
+	put(t.src, "turned", "content");
+	struct pair *pair = pair_new(1000);
+	struct fssync_root root = {.fd = t.src, .name = ""};
+	struct fssync_send_options options = {.map = turn_into_directory, .map_data = &t};
+	struct sending sending = {.pair = pair, .roots = &root, .n_roots = 1, .options = &options};
+	g_autoptr(GError) error = NULL;
+	GThread *thread = g_thread_new("send", send_thread, &sending);
+	g_assert_false(fssync_receive(&pair->b, t.dst, &plain, NULL, &error));
+	g_thread_join(thread);
+	g_assert_cmpstr(error->message, ==, "error from sender: open turned: is no longer a regular file");
+	g_assert_nonnull(sending.error);
+	g_clear_error(&sending.error);
+	pair_free(pair);
+	trees_clear(&t);
+}
+
+/* A socket travels as an empty file. */
+static void test_socket(void)
+{
+	struct trees t;
+	trees_init(&t);
+	g_assert_cmpint(mknodat(t.src, "socket", S_IFSOCK | 0600, 0), ==, 0);
+	assert_sync(&t, NULL, plain, "A:socket");
+	assert_file(t.dst, "socket", "");
+	trees_clear(&t);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -372,5 +414,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/fssync/xattrs", test_xattrs);
 	g_test_add_func("/fssync/errors-travel", test_errors_travel);
 	g_test_add_func("/fssync/cancel", test_cancel);
+	g_test_add_func("/fssync/turned-file", test_turned_file);
+	g_test_add_func("/fssync/socket", test_socket);
 	return g_test_run();
 }
