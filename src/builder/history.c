@@ -241,6 +241,24 @@ GBytes *history_blob(history *h, const char *digest)
 	return g_bytes_new(bytes, n);
 }
 
+bool history_each_blob(history *h, void (*fn)(const struct history_blob_info *info, void *data), void *data,
+		       GError **error)
+{
+	g_autoptr(GError) problem = NULL;
+	g_autoptr(db_query) q = db_select(
+		h->db, "SELECT b.digest, length(b.bytes), r.completed FROM blobs b JOIN records r ON r.ref = b.ref",
+		&problem, "");
+	while (q && db_next(q, &problem)) {
+		struct history_blob_info info = {
+			.digest = db_text(q, 0), .size = db_int(q, 1), .created_ns = db_int(q, 2)};
+		fn(&info, data);
+	}
+	bool ok = !problem;
+	if (problem)
+		g_propagate_error(error, g_steal_pointer(&problem));
+	return ok;
+}
+
 GBytes *history_log(history *h, const char *ref)
 {
 	Control__BuildHistoryRecord *record = load_record(h, ref, NULL);

@@ -41,6 +41,14 @@ GBytes *history_log(history *h, const char *ref);
 /* A blob of some record. NULL when there is none. */
 GBytes *history_blob(history *h, const char *digest);
 
+struct history_blob_info {
+	const char *digest;
+	int64_t size, created_ns; /* of the record that has it */
+};
+/* Calls fn for each blob of each record; one that several records have comes several times. */
+bool history_each_blob(history *h, void (*fn)(const struct history_blob_info *info, void *data), void *data,
+		       GError **error);
+
 struct history_query {
 	bool active_only;
 	const char *ref; /* "": all */

@@ -12,8 +12,9 @@
 struct blob_backend {
 	/* For reading; -1 without an error when absent. */
 	int (*open)(void *self, const struct digest *digest, GError **error);
-	int64_t (*size)(void *self, const struct digest *digest); /* -1: absent */
-	bool (*adopt)(void *self, const struct digest *digest);   /* NULL: never */
+	int64_t (*size)(void *self, const struct digest *digest);       /* -1: absent */
+	int64_t (*created_ns)(void *self, const struct digest *digest); /* 0: absent; NULL: not known */
+	bool (*adopt)(void *self, const struct digest *digest);         /* NULL: never */
 	/* expected: NULL when not known yet. */
 	void *(*writer_open)(void *self, const struct digest *expected, GError **error);
 	bool (*writer_append)(void *writer, const void *bytes, size_t n, GError **error);

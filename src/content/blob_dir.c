@@ -104,6 +104,14 @@ static int64_t dir_size(void *self, const struct digest *digest)
 	return st.st_size;
 }
 
+static int64_t dir_created_ns(void *self, const struct digest *digest)
+{
+	struct stat st;
+	if (fstatat(dir_of(self, digest), digest_hex(digest), &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	return st.st_mtim.tv_sec * 1000000000LL + st.st_mtim.tv_nsec;
+}
+
 static int64_t dir_remove(void *self, const struct digest *digest)
 {
 	struct stat st;
@@ -213,6 +221,7 @@ static bool dir_writer_commit(void *writer, const struct digest *digest, uint64_
 const struct blob_backend blob_dir_backend = {
 	.open = dir_open,
 	.size = dir_size,
+	.created_ns = dir_created_ns,
 	.writer_open = dir_writer_open,
 	.writer_append = dir_writer_append,
 	.writer_reset = dir_writer_reset,

@@ -131,6 +131,16 @@ int64_t blob_store_size(blob_store *store, const struct digest *digest)
 	return store->backend->size(store->self, digest);
 }
 
+void blob_store_each(blob_store *store, void (*fn)(const struct digest *digest, void *data), void *data)
+{
+	store->backend->each(store->self, fn, data);
+}
+
+int64_t blob_store_created_ns(blob_store *store, const struct digest *digest)
+{
+	return store->backend->created_ns ? store->backend->created_ns(store->self, digest) : 0;
+}
+
 bool blob_store_has(blob_store *store, const struct digest *digest)
 {
 	return blob_store_size(store, digest) >= 0;

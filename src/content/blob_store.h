@@ -40,6 +40,10 @@ bool blob_store_adopt(blob_store *store, const struct digest *digest);
 void blob_store_check_size(blob_store *store, const struct digest *digest, int64_t size);
 /* Bytes, or -1 when absent. */
 int64_t blob_store_size(blob_store *store, const struct digest *digest);
+/* Calls fn for each blob of the store. fn may call the store; what comes and goes meanwhile is seen or not. */
+void blob_store_each(blob_store *store, void (*fn)(const struct digest *digest, void *data), void *data);
+/* When the blob was stored, ns since the epoch; 0: unknown or absent. */
+int64_t blob_store_created_ns(blob_store *store, const struct digest *digest);
 /* A whole small blob; NULL and NOT_FOUND when absent, RESOURCE_EXHAUSTED above max_bytes. */
 GBytes *blob_store_read(blob_store *store, const struct digest *digest, size_t max_bytes, GError **error);
 /* Stores bytes in memory. */

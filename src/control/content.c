@@ -9,9 +9,9 @@
 
 /* A blob of the worker's store as a file, or one of the history in memory. */
 struct blob {
-	int fd;        /* -1 when in memory */
-	GBytes *bytes; /* owned, NULL when a file */
-	int64_t size;
+	int fd;                   /* -1 when in memory */
+	GBytes *bytes;            /* owned, NULL when a file */
+	int64_t size, created_ns; /* created_ns 0: not known */
 };
 
 static void blob_clear(struct blob *b)
@@ -32,8 +32,10 @@ static bool blob_open(struct control *control, const char *text, struct blob *re
 	ret->size = blob_store_size(blobs, &digest);
 	if (ret->size >= 0)
 		ret->fd = blob_store_find(blobs, &digest, error);
-	if (ret->fd >= 0)
+	if (ret->fd >= 0) {
+		ret->created_ns = blob_store_created_ns(blobs, &digest);
 		return true;
+	}
 	if (error && *error)
 		return false;
 	ret->bytes = history_blob(builder_history(control->builder), text);
@@ -54,6 +56,8 @@ ProtobufCMessage *control_content_info(rpc_call *call, const ProtobufCMessage *r
 	content__info__init(reply->info);
 	reply->info->digest = g_strdup(m->digest);
 	reply->info->size = blob.size;
+	reply->info->created_at = control_timestamp(blob.created_ns);
+	reply->info->updated_at = control_timestamp(blob.created_ns);
 	return &reply->base;
 }
 

@@ -31,6 +31,9 @@ bool control_prune(rpc_call *call, void *data, GError **error);
 bool control_listen_history(rpc_call *call, void *data, GError **error);
 ProtobufCMessage *control_update_history(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error);
 ProtobufCMessage *control_content_info(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error);
+bool control_content_list(rpc_call *call, void *data, GError **error);
+ProtobufCMessage *control_content_status(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error);
+ProtobufCMessage *control_content_statuses(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error);
 ProtobufCMessage *control_explain(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error);
 bool control_content_read(rpc_call *call, void *data, GError **error);
 /* "buildkit-current-timestamp", sent at once so that clients can correct their clock. */

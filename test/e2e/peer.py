@@ -8,6 +8,8 @@
     peer.py tar KIND FILE           writes a hostile archive
     peer.py status SOCKET REF       asks for the status of a build; prints bytes of events and whole seconds
     peer.py ping SOCKET REF         the same for a gateway's Ping
+    peer.py content SOCKET [FILTER] lists the content store: a digest and a size a line
+    peer.py statuses SOCKET         bytes that the content store says of writes under way
 """
 import io, os, random, socket, struct, subprocess, sys, tarfile, time
 
@@ -130,7 +132,7 @@ def idle(path, count):
     time.sleep(3)
 
 
-def ask(path, call):
+def ask(path, call, keep=None):
     s, begin, bytes_seen, data, ended = connect(path), time.monotonic(), 0, b"", False
     s.settimeout(30)
     s.sendall(PREFACE + call)
@@ -139,11 +141,56 @@ def ask(path, call):
         while len(data) >= 9 and len(data) >= 9 + (n := int.from_bytes(data[:3], "big")):
             kind, flags, stream = data[3], data[4], int.from_bytes(data[5:9], "big")
             bytes_seen += n if kind == 0 else 0
+            if kind == 0 and keep is not None:
+                keep += data[9:9 + n]
             ended = stream == 1 and kind in (0, 1) and flags & 1
             data = data[9 + n:]
             if ended:
                 break
-    print(bytes_seen, int(time.monotonic() - begin))
+    if keep is None:
+        print(bytes_seen, int(time.monotonic() - begin))
+
+
+def fields(data):
+    at = 0
+
+    def varint():
+        nonlocal at
+        n = shift = 0
+        while True:
+            byte, at = data[at], at + 1
+            n, shift = n | (byte & 127) << shift, shift + 7
+            if byte < 128:
+                return n
+
+    while at < len(data):
+        key = varint()
+        n = varint()
+        if key & 7 == 2:
+            yield key >> 3, data[at:at + n]
+            at += n
+        else:
+            yield key >> 3, n
+
+
+def content(path, *filters):
+    got = bytearray()
+    body = b"".join(b"\x0a" + bytes([len(f)]) + f.encode() for f in filters)
+    ask(path, request("/containerd.services.content.v1.Content/List", message(body)), got)
+    while got:
+        n = int.from_bytes(got[1:5], "big")
+        for _, info in fields(bytes(got[5:5 + n])):
+            row = dict(fields(info))
+            assert dict(fields(row[3]))[1] > 1600000000, "no time"
+            print(row[1].decode(), row[2])
+        del got[:5 + n]
+
+
+def statuses(path):
+    got = bytearray()
+    ask(path, request("/containerd.services.content.v1.Content/ListStatuses", message(b"")), got)
+    assert len(got) >= 5, "no answer"
+    print(len(got) - 5)
 
 
 def status(path, ref):
@@ -198,4 +245,5 @@ def hostile_tar(kind, path):
 
 
 if __name__ == "__main__":
-    {"garbage": garbage, "idle": idle, "activate": activate, "tar": hostile_tar, "status": status, "ping": ping}[sys.argv[1]](*sys.argv[2:])
+    {"garbage": garbage, "idle": idle, "activate": activate, "tar": hostile_tar, "status": status, "ping": ping, "content": content,
+     "statuses": statuses}[sys.argv[1]](*sys.argv[2:])
