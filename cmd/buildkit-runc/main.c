@@ -10,7 +10,7 @@
 int main(int argc, char **argv)
 {
 	if (argc > 1 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-v") == 0)) {
-		puts("buildkit-runc version " BUILDKIT_VERSION "\ncommit: " BUILDKIT_REVISION "\nspec: 1.1.0");
+		puts("buildkit-runc version " PROJECT_VERSION "\ncommit: " BUILDKIT_REVISION "\nspec: 1.1.0");
 		return 0;
 	}
 	self_protect(argv);

@@ -4,6 +4,10 @@
 #include "base/revision.h"
 
 #define BUILDKIT_PACKAGE "github.com/moby/buildkit"
-#define BUILDKIT_VERSION PROJECT_VERSION
+/*
+ * Clients decide by the version what they ask for, so that it is the newest release of BuildKit whose clients are served;
+ * this project's version is the build metadata of it, which comparisons ignore (semver.org, section 10).
+ */
+#define BUILDKIT_VERSION "v0.32.2+buildkit-c." PROJECT_VERSION
 #define BUILDKIT_REVISION PROJECT_REVISION
-#define DOCKERFILE_VERSION "1.19.0"
+#define DOCKERFILE_VERSION "1.26.0" /* the Dockerfile frontend's, by the same rule */

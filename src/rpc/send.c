@@ -114,7 +114,7 @@ bool call_submit_request(rpc_call *call, const rpc_metadata *md, gint64 timeout_
 	add_nv(nv, ":path", call->path);
 	add_nv(nv, ":authority", c->authority);
 	add_nv(nv, "content-type", "application/grpc");
-	add_nv(nv, "user-agent", "buildkit-c/" BUILDKIT_VERSION);
+	add_nv(nv, "user-agent", "buildkit-c/" PROJECT_VERSION);
 	add_nv(nv, "te", "trailers");
 	g_autofree char *timeout = timeout_us ? timeout_format(timeout_us) : NULL;
 	if (timeout)
