@@ -5,6 +5,8 @@
 #include "base/ident.h"
 #include <string.h>
 
+#define CHECKSUM_SUFFIX_MAX 4096 /* bytes; upstream's */
+
 /* One lookup as a vertex of its own. */
 struct lookup {
 	struct build *build;
@@ -36,36 +38,45 @@ static bool lookup_run(void *data, struct work *work, GError **error)
 				    &l->found, error);
 }
 
+/* asked: the name before policies, for messages. */
+static bool look_up_image(struct build *build, provenance_scope *scope, const struct bridge_image_request *wanted,
+			  const char *asked, struct work *work, struct bridge_image *ret, GError **error)
+{
+	struct lookup l = {
+		.build = build,
+		.request = wanted,
+		.platform = wanted->platform ? wanted->platform : builder_worker(build->builder)->platforms,
+	};
+	g_autofree char *name = wanted->log_name
+					? g_strdup(wanted->log_name)
+					: g_strdup_printf("resolve image config for %s://%s",
+							  wanted->oci_layout ? "oci-layout" : "docker-image", asked);
+	char id[IDENT_SIZE];
+	ident_new(id);
+	struct digest digest;
+	digest_of(id, strlen(id), &digest);
+	if (!solver_job_run_vertex(build->job, digest.text, name, work->cancel, lookup_run, &l, error)) {
+		g_prefix_error(error, "failed to resolve source metadata for %s: ", asked);
+		return false;
+	}
+	if (scope)
+		provenance_scope_note_image(scope, wanted->ref, wanted->platform, l.found.digest.text,
+					    wanted->oci_layout);
+	ret->ref = g_strdup(wanted->ref);
+	ret->digest = l.found.digest;
+	ret->config = l.found.config;
+	return true;
+}
+
 bool build_resolve_image(bridge *b, const struct bridge_image_request *r, struct work *work, struct bridge_image *ret,
 			 GError **error)
 {
 	struct build *build = build_of_bridge(b);
 	struct bridge_image_request wanted = *r;
 	Pb__SourceOp *owner = NULL;
-	if (!build_policy_image(build, &wanted, &owner, error))
+	if (!build_policy_image(build, &wanted, work, &owner, error))
 		return false;
-	struct lookup l = {
-		.build = build,
-		.request = &wanted,
-		.platform = r->platform ? r->platform : builder_worker(build->builder)->platforms,
-	};
-	g_autofree char *name = r->log_name ? g_strdup(r->log_name)
-					    : g_strdup_printf("resolve image config for %s://%s",
-							      r->oci_layout ? "oci-layout" : "docker-image", r->ref);
-	char id[IDENT_SIZE];
-	ident_new(id);
-	struct digest digest;
-	digest_of(id, strlen(id), &digest);
-	bool ok = solver_job_run_vertex(build->job, digest.text, name, work->cancel, lookup_run, &l, error);
-	if (ok) {
-		provenance_scope_note_image(build_scope_of_bridge(b), wanted.ref, r->platform, l.found.digest.text,
-					    wanted.oci_layout);
-		ret->ref = g_strdup(wanted.ref);
-		ret->digest = l.found.digest;
-		ret->config = l.found.config;
-	} else {
-		g_prefix_error(error, "failed to resolve source metadata for %s: ", r->ref);
-	}
+	bool ok = look_up_image(build, build_scope_of_bridge(b), &wanted, r->ref, work, ret, error);
 	guard_free(owner);
 	return ok;
 }
@@ -78,9 +89,9 @@ static Gateway__ResolveSourceMetaResponse *meta_reply(const Gateway__ResolveSour
 	return reply;
 }
 
-static bool resolve_image_source(bridge *b, const Gateway__ResolveSourceMetaRequest *r, const char *text,
-				 bool oci_layout, struct work *work, Gateway__ResolveSourceMetaResponse **ret,
-				 GError **error)
+static bool resolve_image_source(struct build *build, provenance_scope *scope,
+				 const Gateway__ResolveSourceMetaRequest *r, const char *text, bool oci_layout,
+				 struct work *work, Gateway__ResolveSourceMetaResponse **ret, GError **error)
 {
 	struct platform platform = {0};
 	if (r->platform) {
@@ -90,7 +101,7 @@ static bool resolve_image_source(bridge *b, const Gateway__ResolveSourceMetaRequ
 		g_strlcpy(platform.os_version, r->platform->osversion, sizeof platform.os_version);
 		platform_normalize(&platform);
 	}
-	if (r->image && r->image->attestationchain)
+	if (r->image && (r->image->attestationchain || r->image->n_resolveattestations > 0))
 		return error_set(error, ERROR_UNIMPLEMENTED, "attestation chains of images are not supported yet");
 	const char *session_id = llb_source_attr(r->source, "oci.session");
 	const char *store_id = llb_source_attr(r->source, "oci.store");
@@ -105,7 +116,7 @@ static bool resolve_image_source(bridge *b, const Gateway__ResolveSourceMetaRequ
 		.store_id = store_id,
 	};
 	struct bridge_image found = {0};
-	if (!build_resolve_image(b, &request, work, &found, error))
+	if (!look_up_image(build, scope, &request, text, work, &found, error))
 		return false;
 	Gateway__ResolveSourceMetaResponse *reply = meta_reply(r);
 	reply->image = g_new0(Gateway__ResolveSourceImageResponse, 1);
@@ -162,10 +173,9 @@ static bool run_lookup(struct build *build, const Gateway__ResolveSourceMetaRequ
 	return false;
 }
 
-static bool resolve_git_source(bridge *b, const Gateway__ResolveSourceMetaRequest *r, struct work *work,
+static bool resolve_git_source(struct build *build, const Gateway__ResolveSourceMetaRequest *r, struct work *work,
 			       Gateway__ResolveSourceMetaResponse **ret, GError **error)
 {
-	struct build *build = build_of_bridge(b);
 	struct git_lookup l = {.build = build, .request = r};
 	if (!run_lookup(build, r, work, git_lookup_run, &l, error))
 		return false;
@@ -187,6 +197,7 @@ static bool resolve_git_source(bridge *b, const Gateway__ResolveSourceMetaReques
 struct http_lookup {
 	struct build *build;
 	const Gateway__ResolveSourceMetaRequest *request;
+	struct http_checksum *checksum; /* NULL: none is wanted */
 	struct http_meta found;
 };
 
@@ -195,17 +206,42 @@ static bool http_lookup_run(void *data, struct work *work, GError **error)
 	struct http_lookup *l = data;
 	struct work own = *work;
 	own.sessions = l->build->sessions;
-	return source_http_resolve(&builder_worker(l->build->builder)->source_context, l->request->source, &own,
-				   &l->found, error);
+	return source_http_resolve(&builder_worker(l->build->builder)->source_context, l->request->source, l->checksum,
+				   &own, &l->found, error);
 }
 
-static bool resolve_http_source(bridge *b, const Gateway__ResolveSourceMetaRequest *r, struct work *work,
+static bool read_checksum_request(const Gateway__ChecksumRequest *r, struct http_checksum *ret, GError **error)
+{
+	static const char *const algorithms[] = {"sha256", "sha384", "sha512"};
+	if (r->suffix.len > CHECKSUM_SUFFIX_MAX)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "http checksum request suffix exceeds max size %d",
+				 CHECKSUM_SUFFIX_MAX);
+	if ((int)r->algo < 0 || (size_t)r->algo >= G_N_ELEMENTS(algorithms))
+		return error_set(error, ERROR_INVALID_ARGUMENT, "unsupported checksum algorithm %d", (int)r->algo);
+	*ret = (struct http_checksum){
+		.algorithm = algorithms[r->algo], .suffix = r->suffix.data, .suffix_len = r->suffix.len};
+	return true;
+}
+
+static void set_checksum(Gateway__ResolveSourceHTTPResponse *reply, const struct http_checksum *c)
+{
+	reply->checksumresponse = g_new0(Gateway__ChecksumResponse, 1);
+	gateway__checksum_response__init(reply->checksumresponse);
+	reply->checksumresponse->digest = g_strdup(c->digest.text);
+	reply->checksumresponse->suffix.data = g_memdup2(c->suffix, c->suffix_len);
+	reply->checksumresponse->suffix.len = c->suffix_len;
+}
+
+static bool resolve_http_source(struct build *build, const Gateway__ResolveSourceMetaRequest *r, struct work *work,
 				Gateway__ResolveSourceMetaResponse **ret, GError **error)
 {
-	struct build *build = build_of_bridge(b);
 	struct http_lookup l = {.build = build, .request = r};
-	if (r->http && r->http->checksumrequest)
-		return error_set(error, ERROR_UNIMPLEMENTED, "checksums with a suffix are not supported yet");
+	struct http_checksum checksum;
+	if (r->http && r->http->checksumrequest) {
+		if (!read_checksum_request(r->http->checksumrequest, &checksum, error))
+			return false;
+		l.checksum = &checksum;
+	}
 	if (!run_lookup(build, r, work, http_lookup_run, &l, error))
 		return false;
 	Gateway__ResolveSourceMetaResponse *reply = meta_reply(r);
@@ -218,38 +254,50 @@ static bool resolve_http_source(bridge *b, const Gateway__ResolveSourceMetaReque
 		google__timestamp__init(reply->http->lastmodified);
 		reply->http->lastmodified->seconds = l.found.modified_s;
 	}
+	if (l.checksum)
+		set_checksum(reply->http, l.checksum);
 	http_meta_clear(&l.found);
 	*ret = reply;
 	return true;
 }
 
-static bool resolve_source(bridge *b, const Gateway__ResolveSourceMetaRequest *r, struct work *work,
-			   Gateway__ResolveSourceMetaResponse **ret, GError **error)
+/* Sources that are known by their identifiers alone. */
+static bool has_no_metadata(const char *scheme)
+{
+	static const char *const schemes[] = {"local", "docker-image+blob", "oci-layout+blob"};
+	for (size_t i = 0; i < G_N_ELEMENTS(schemes); i++)
+		if (strcmp(scheme, schemes[i]) == 0)
+			return true;
+	return false;
+}
+
+bool build_lookup_source(struct build *b, provenance_scope *scope, const Gateway__ResolveSourceMetaRequest *r,
+			 struct work *work, Gateway__ResolveSourceMetaResponse **ret, GError **error)
 {
 	const char *rest = strstr(r->source->identifier, "://");
 	if (!rest)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "failed to parse %s: invalid", r->source->identifier);
 	g_autofree char *scheme = g_strndup(r->source->identifier, (gsize)(rest - r->source->identifier));
 	if (strcmp(scheme, "docker-image") == 0 || strcmp(scheme, "oci-layout") == 0)
-		return resolve_image_source(b, r, rest + 3, scheme[0] == 'o', work, ret, error);
+		return resolve_image_source(b, scope, r, rest + 3, scheme[0] == 'o', work, ret, error);
 	if (strcmp(scheme, "git") == 0)
 		return resolve_git_source(b, r, work, ret, error);
 	if (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0)
 		return resolve_http_source(b, r, work, ret, error);
-	if (strcmp(scheme, "local") == 0) {
-		*ret = meta_reply(r);
-		return true;
-	}
-	return error_set(error, ERROR_UNIMPLEMENTED, "metadata of %s:// sources is not supported yet", scheme);
+	if (!has_no_metadata(scheme))
+		return error_set(error, ERROR_UNIMPLEMENTED, "metadata of %s:// sources is not supported yet", scheme);
+	*ret = meta_reply(r);
+	return true;
 }
 
 bool build_resolve_source(bridge *b, const Gateway__ResolveSourceMetaRequest *r, struct work *work,
 			  Gateway__ResolveSourceMetaResponse **ret, GError **error)
 {
 	Gateway__ResolveSourceMetaRequest *judged = NULL;
-	if (!build_policy_source(build_of_bridge(b), r, &judged, error))
+	if (!build_policy_source(build_of_bridge(b), r, work, &judged, error))
 		return false;
-	bool ok = resolve_source(b, judged ? judged : r, work, ret, error);
+	bool ok = build_lookup_source(build_of_bridge(b), build_scope_of_bridge(b), judged ? judged : r, work, ret,
+				      error);
 	guard_free(judged);
 	return ok;
 }

@@ -2,6 +2,7 @@
 /* Where source policies stand between a build and what it asks for: the build's own, and those of one request. */
 #include "builder/build_internal.h"
 #include "api/guard.h"
+#include "builder/policy_session.h"
 #include <string.h>
 
 static bool add_all(source_policy *p, Policy__Policy *const *list, size_t n, GError **error)
@@ -21,36 +22,35 @@ bool build_check_policy(const struct build *b, GError **error)
 /* ---- definitions */
 
 struct policy_run {
-	source_policy *policy;
-	cancel *cancel;
+	struct source_check check;
+	struct work *work;
 };
 
-static bool rewrite_source(void *data, Pb__SourceOp *op, bool *ret_changed, GError **error)
+static bool rewrite_sources(void *data, struct llb_source *sources, size_t n, GError **error)
 {
 	struct policy_run *run = data;
-	if (!cancel_check(run->cancel, error))
-		return false;
-	if (source_policy_apply(run->policy, op, ret_changed, error))
+	if (source_check_run_all(&run->check, sources, n, run->work, error))
 		return true;
 	g_prefix_error(error, "error evaluating the source policy: ");
 	return false;
 }
 
-llb_definition *build_load(const struct build *b, const struct bridge_solve_request *r, struct work *work,
-			   GError **error)
+llb_definition *build_load(struct build *b, const struct bridge_solve_request *r, struct work *work, GError **error)
 {
 	g_autoptr(source_policy) p = source_policy_new();
 	if (!source_policy_add(p, b->request->source_policy, error) ||
 	    !add_all(p, r->source_policies, r->n_source_policies, error))
 		return NULL;
-	struct policy_run run = {.policy = p, .cancel = work->cancel};
+	struct policy_run run = {.work = work};
+	source_check_init(&run.check, b, p);
 	struct llb_load_options options = {
 		.allow_network_host = b->allow_network_host,
 		.allow_security_insecure = b->allow_security_insecure,
-		.rewrite_source = source_policy_is_empty(p) ? NULL : rewrite_source,
+		.rewrite_sources = source_check_is_needed(b, p) ? rewrite_sources : NULL,
 		.rewrite_data = &run,
 	};
 	llb_definition *d = llb_load(r->definition, &options, error);
+	source_check_clear(&run.check);
 	if (!d)
 		g_prefix_error(error, "failed to load LLB: ");
 	return d;
@@ -58,23 +58,29 @@ llb_definition *build_load(const struct build *b, const struct bridge_solve_requ
 
 /* ---- lookups */
 
-/* The request's come before the build's here. ret: NULL when there are none. */
+/* The request's come before the build's here. ret: NULL when nothing can object. */
 static bool lookup_policy(const struct build *b, Policy__Policy *const *list, size_t n, source_policy **ret,
 			  GError **error)
 {
 	g_autoptr(source_policy) p = source_policy_new();
 	if (!add_all(p, list, n, error) || !source_policy_add(p, b->request->source_policy, error))
 		return false;
-	*ret = source_policy_is_empty(p) ? NULL : g_steal_pointer(&p);
+	*ret = source_check_is_needed(b, p) ? g_steal_pointer(&p) : NULL;
 	return true;
 }
 
-static bool judge(source_policy *p, Pb__SourceOp *op, bool *ret_changed, GError **error)
+static bool judge(struct build *b, source_policy *p, Pb__SourceOp *op, const Pb__Platform *platform, struct work *work,
+		  bool *ret_changed, GError **error)
 {
-	if (source_policy_apply(p, op, ret_changed, error))
-		return true;
-	g_prefix_error(error, "could not resolve image due to policy: ");
-	return false;
+	struct source_check check;
+	struct llb_source subject = {.op = op, .platform = platform};
+	source_check_init(&check, b, p);
+	bool ok = source_check_run(&check, &subject, work, error);
+	source_check_clear(&check);
+	*ret_changed = subject.changed;
+	if (!ok)
+		g_prefix_error(error, "could not resolve image due to policy: ");
+	return ok;
 }
 
 static Pb__SourceOp *image_source(const struct bridge_image_request *r)
@@ -108,7 +114,8 @@ static bool take_image(const Pb__SourceOp *op, const char *asked, struct bridge_
 	return true;
 }
 
-bool build_policy_image(const struct build *b, struct bridge_image_request *r, Pb__SourceOp **ret_owner, GError **error)
+bool build_policy_image(struct build *b, struct bridge_image_request *r, struct work *work, Pb__SourceOp **ret_owner,
+			GError **error)
 {
 	g_autoptr(source_policy) p = NULL;
 	if (!lookup_policy(b, r->source_policies, r->n_source_policies, &p, error))
@@ -117,7 +124,14 @@ bool build_policy_image(const struct build *b, struct bridge_image_request *r, P
 		return true;
 	bool changed = false;
 	Pb__SourceOp *op = image_source(r);
-	bool ok = judge(p, op, &changed, error);
+	Pb__Platform platform = PB__PLATFORM__INIT;
+	if (r->platform) {
+		platform.os = (char *)(uintptr_t)r->platform->os;
+		platform.architecture = (char *)(uintptr_t)r->platform->architecture;
+		platform.variant = (char *)(uintptr_t)r->platform->variant;
+		platform.osversion = (char *)(uintptr_t)r->platform->os_version;
+	}
+	bool ok = judge(b, p, op, r->platform ? &platform : NULL, work, &changed, error);
 	if (!ok)
 		g_prefix_error(error, "failed to resolve source metadata for %s: ", r->ref);
 	ok = ok && (!changed || take_image(op, r->ref, r, error));
@@ -128,7 +142,7 @@ bool build_policy_image(const struct build *b, struct bridge_image_request *r, P
 	return ok;
 }
 
-bool build_policy_source(const struct build *b, const Gateway__ResolveSourceMetaRequest *r,
+bool build_policy_source(struct build *b, const Gateway__ResolveSourceMetaRequest *r, struct work *work,
 			 Gateway__ResolveSourceMetaRequest **ret, GError **error)
 {
 	g_autoptr(source_policy) p = NULL;
@@ -138,7 +152,7 @@ bool build_policy_source(const struct build *b, const Gateway__ResolveSourceMeta
 		return true;
 	bool changed = false;
 	Gateway__ResolveSourceMetaRequest *judged = message_copy(r);
-	bool ok = judge(p, judged->source, &changed, error);
+	bool ok = judge(b, p, judged->source, r->platform, work, &changed, error);
 	if (ok && changed)
 		*ret = judged;
 	else

@@ -45,19 +45,21 @@ bool build_resolve_image(bridge *b, const struct bridge_image_request *r, struct
 			 GError **error);
 bool build_resolve_source(bridge *b, const Gateway__ResolveSourceMetaRequest *r, struct work *work,
 			  Gateway__ResolveSourceMetaResponse **ret, GError **error);
+/* The metadata of a source, whatever policies say. scope: takes note of images; NULL: nobody does. */
+bool build_lookup_source(struct build *b, provenance_scope *scope, const Gateway__ResolveSourceMetaRequest *r,
+			 struct work *work, Gateway__ResolveSourceMetaResponse **ret, GError **error);
 struct build *build_of_bridge(bridge *b);
 
 /* ---- bridge_policy.c */
 /* Whether the request's policy is one. */
 bool build_check_policy(const struct build *b, GError **error);
 /* The request's definition, as the policies leave it. */
-llb_definition *build_load(const struct build *b, const struct bridge_solve_request *r, struct work *work,
-			   GError **error);
+llb_definition *build_load(struct build *b, const struct bridge_solve_request *r, struct work *work, GError **error);
 /* Puts into r what the policies leave of it; ret_owner, when it is set, holds that (guard_free). */
-bool build_policy_image(const struct build *b, struct bridge_image_request *r, Pb__SourceOp **ret_owner,
+bool build_policy_image(struct build *b, struct bridge_image_request *r, struct work *work, Pb__SourceOp **ret_owner,
 			GError **error);
 /* ret: what to ask for instead (guard_free), left alone when nothing changes. */
-bool build_policy_source(const struct build *b, const Gateway__ResolveSourceMetaRequest *r,
+bool build_policy_source(struct build *b, const Gateway__ResolveSourceMetaRequest *r, struct work *work,
 			 Gateway__ResolveSourceMetaRequest **ret, GError **error);
 
 /* ---- bridge_files.c */

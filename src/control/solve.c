@@ -90,8 +90,6 @@ static bool check_compat(int64_t wanted, int64_t *ret, GError **error)
 /* Requests for parts that are not built yet get a clear answer instead of half a result. */
 static bool check_unimplemented_parts(const Control__SolveRequest *m, GError **error)
 {
-	if (*m->sourcepolicysession)
-		return error_set(error, ERROR_UNIMPLEMENTED, "policy sessions are not supported yet");
 	if (m->proxynetwork)
 		return error_set(error, ERROR_UNIMPLEMENTED, "proxy networks are not supported yet");
 	return true;
@@ -147,6 +145,7 @@ static bool translate(struct translation *t, const Control__SolveRequest *m, GEr
 		.n_cache_imports = t->cache_imports->len,
 		.entitlements = (const char *const *)t->entitlements->pdata,
 		.source_policy = m->sourcepolicy,
+		.policy_session = m->sourcepolicysession,
 		.internal = m->internal,
 	};
 	return check_unimplemented_parts(m, error) &&

@@ -103,7 +103,7 @@ static const struct cap_row {
 	{"source.local.unique", WORKS},
 	{"source.ocilayout", WORKS},
 	{"source.policy", WORKS},
-	{"source.policy.session", LATER},
+	{"source.policy.session", WORKS},
 };
 
 const char *const *llb_caps(void)

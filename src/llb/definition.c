@@ -280,7 +280,7 @@ static bool load(llb_definition *d, const Pb__Definition *pb, const struct llb_l
 	if (terminal->op->n_inputs == 0)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid LLB with no inputs on last vertex");
 	attach_side(d, pb);
-	if (options && options->rewrite_source && !definition_rewrite(d, options, error))
+	if (options && options->rewrite_sources && !definition_rewrite(d, options, error))
 		return false;
 	if (!llb_caps_check(terminal->metadata, options && options->caps ? options->caps : llb_caps(), error))
 		return false;

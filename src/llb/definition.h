@@ -5,7 +5,7 @@
  *	llb_definition *d = llb_load(pb, &options, error);
  *	const struct llb_vertex *v = llb_definition_result(d, &index);        NULL: scratch
  *
- * Digests are of the received bytes, and of those that rewrite_source left. Everything an index can point at is checked once, here: afterwards inputs,
+ * Digests are of the received bytes, and of those that rewrite_sources left. Everything an index can point at is checked once, here: afterwards inputs,
  * mounts and actions may be used without looking. Vertices belong to the definition (counted).
  * Errors: INVALID_ARGUMENT with upstream's texts, "failed to load LLB: " not included; UNIMPLEMENTED for caps,
  * PERMISSION_DENIED for entitlements.
@@ -42,15 +42,20 @@ struct llb_vertex {
 	const Pb__LinuxResources *resources;
 	const llb_definition *owner;
 };
+struct llb_source {
+	Pb__SourceOp *op;             /* changed in place */
+	const Pb__Platform *platform; /* as the definition has it; NULL: none */
+	bool changed;
+};
 struct llb_load_options {
 	const char *const *caps; /* supported LLB caps, sorted, NULL-terminated; NULL: llb_caps() */
 	/* Entitlements granted; NULL: none. */
 	bool allow_network_host, allow_security_insecure;
 	/*
-	 * Sees every source before anything is made of it, and may replace it and its attributes (source policies); NULL:
-	 * none. Digests and names are then of what it left. Its errors are those of the load.
+	 * Sees all sources before anything is made of them, and may replace them and their attributes (source policies);
+	 * NULL: none. Digests and names are then of what it left. Its errors are those of the load.
 	 */
-	bool (*rewrite_source)(void *data, Pb__SourceOp *source, bool *ret_changed, GError **error);
+	bool (*rewrite_sources)(void *data, struct llb_source *sources, size_t n, GError **error);
 	void *rewrite_data;
 };
 llb_definition *llb_load(const Pb__Definition *pb, const struct llb_load_options *options, GError **error);

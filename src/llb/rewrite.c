@@ -13,13 +13,21 @@ struct rewrite {
 /* Whether the hook changed any. */
 static bool rewrite_sources(struct rewrite *r, const struct llb_load_options *options, bool *ret_any, GError **error)
 {
+	g_autofree struct llb_source *sources = g_new0(struct llb_source, r->d->ops->len);
+	g_autofree guint *indexes = g_new(guint, r->d->ops->len);
+	size_t n = 0;
 	for (guint i = 0; i < r->d->ops->len; i++) {
 		Pb__Op *op = op_at(r->d, i)->op;
 		if (op->op_case != PB__OP__OP_SOURCE)
 			continue;
-		if (!options->rewrite_source(options->rewrite_data, op->source, &r->changed[i], error))
-			return false;
-		*ret_any |= r->changed[i];
+		sources[n] = (struct llb_source){.op = op->source, .platform = op->platform};
+		indexes[n++] = i;
+	}
+	if (n > 0 && !options->rewrite_sources(options->rewrite_data, sources, n, error))
+		return false;
+	for (size_t k = 0; k < n; k++) {
+		r->changed[indexes[k]] = sources[k].changed;
+		*ret_any |= sources[k].changed;
 	}
 	return true;
 }

@@ -84,6 +84,16 @@ rpc_call *session_upload_open(session *s, const char *url_path, const char *url_
 bool session_ssh_check(session_group *g, const char *id, cancel *c, session **ret_session, GError **error);
 rpc_call *session_ssh_forward(session *s, const char *id, cancel *c, GError **error);
 
+/*
+ * Asks the client's PolicyVerifier service about a source, in the session with this id. The reply is guard_free'd.
+ * Errors: the client's, with its details.
+ */
+struct Policysession__CheckPolicyRequest;
+struct Policysession__CheckPolicyResponse;
+struct Policysession__CheckPolicyResponse *session_policy_check(session_registry *r, const char *id,
+								const struct Policysession__CheckPolicyRequest *request,
+								cancel *c, GError **error);
+
 /* containerd content service of the client; store: "local:<dir>", "oci:<id>", "export". */
 bool session_content_info(session *s, const char *store, const char *digest, cancel *c, int64_t *ret_size,
 			  GError **error);

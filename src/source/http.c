@@ -6,6 +6,9 @@
 #include "source/file_record.h"
 #include "source/http_name.h"
 #include "source/pull.h"
+#include "os/path.h"
+#include <errno.h>
+#include <unistd.h>
 #include "upload.pb-c.h"
 #include <string.h>
 
@@ -544,11 +547,43 @@ static char *http_pin(void *self)
 	return h->resolved ? g_strdup(h->digest.text) : NULL;
 }
 
-bool source_http_resolve(const struct source_context *context, const Pb__SourceOp *op, struct work *work,
-			 struct http_meta *ret, GError **error)
+static bool hash_file(struct http_source *h, cache_ref *ref, struct http_checksum *c, struct work *work, GError **error)
+{
+	scoped_fd root_fd = cache_ref_open_tree(h->context->cache, ref, CACHE_TREE_READ, work, error);
+	scoped_fd fd =
+		root_fd < 0 ? -1 : path_open(root_fd, h->name, O_RDONLY | O_NONBLOCK | O_CLOEXEC, PATH_BENEATH, error);
+	if (fd < 0)
+		return false;
+	g_autoptr(hasher) hash = hasher_new(c->algorithm);
+	g_autofree uint8_t *buffer = g_malloc(KIB(256));
+	for (;;) {
+		ssize_t n = read(fd, buffer, KIB(256));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return error_set_errno(error, errno, "read %s", h->name);
+		if (n == 0)
+			break;
+		if (!cancel_check(work->cancel, error))
+			return false;
+		hasher_update(hash, buffer, (size_t)n);
+	}
+	hasher_update(hash, c->suffix, c->suffix_len);
+	hasher_finish(hash, &c->digest);
+	return true;
+}
+
+static bool compute_checksum(struct http_source *h, struct http_checksum *c, struct work *work, GError **error)
+{
+	g_autoptr(cache_ref) ref = NULL;
+	return http_snapshot(h, work, &ref, error) && hash_file(h, ref, c, work, error);
+}
+
+bool source_http_resolve(const struct source_context *context, const Pb__SourceOp *op, struct http_checksum *checksum,
+			 struct work *work, struct http_meta *ret, GError **error)
 {
 	struct http_source *h = http_open(context, op, NULL, error);
-	bool ok = h && resolve(h, work, error);
+	bool ok = h && resolve(h, work, error) && (!checksum || compute_checksum(h, checksum, work, error));
 	if (ok)
 		*ret = (struct http_meta){.checksum = h->digest,
 					  .filename = g_steal_pointer(&h->name),

@@ -85,6 +85,14 @@ struct http_meta {
 	bool has_modified;
 	int64_t modified_s;
 };
-bool source_http_resolve(const struct source_context *context, const Pb__SourceOp *op, struct work *work,
-			 struct http_meta *ret, GError **error);
+/* A digest of the file's bytes and a suffix together, for signatures that cover both. */
+struct http_checksum {
+	const char *algorithm; /* "sha256", "sha384", "sha512" */
+	const void *suffix;
+	size_t suffix_len;
+	struct digest digest; /* set on success */
+};
+/* checksum: NULL: none is wanted, else the file is downloaded in any case. */
+bool source_http_resolve(const struct source_context *context, const Pb__SourceOp *op, struct http_checksum *checksum,
+			 struct work *work, struct http_meta *ret, GError **error);
 void http_meta_clear(struct http_meta *m);

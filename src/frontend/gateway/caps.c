@@ -4,7 +4,7 @@
 
 /*
  * Missing until their part is built: gateway.exec (+extrahosts, secretenv, signals, filesystem),
- * reference.attestations, source.metaresolver.image.attestations, source.metaresolver.http.checksumrequest.
+ * reference.attestations, source.metaresolver.image.attestations.
  */
 const char *const gateway_caps[] = {
 	"frontend.caps",
@@ -25,6 +25,7 @@ const char *const gateway_caps[] = {
 	"solve.base",
 	"solve.inlinereturn",
 	"source.metaresolver",
+	"source.metaresolver.http.checksumrequest",
 	"statfile",
 	NULL,
 };

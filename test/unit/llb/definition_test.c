@@ -125,15 +125,18 @@ static void test_shape(void)
 }
 
 /* Hook of test_rewrite: x becomes y, and data says what else is an error. */
-static bool replace_x(void *data, Pb__SourceOp *source, bool *ret_changed, GError **error)
+static bool replace_x(void *data, struct llb_source *sources, size_t n, GError **error)
 {
-	if (g_strcmp0(source->identifier, data) == 0)
-		return error_set(error, ERROR_UNKNOWN, "not %s", source->identifier);
-	if (strcmp(source->identifier, "docker-image://x") != 0)
-		return true;
-	free(source->identifier);
-	source->identifier = strdup("docker-image://y");
-	*ret_changed = true;
+	for (size_t i = 0; i < n; i++) {
+		Pb__SourceOp *source = sources[i].op;
+		if (g_strcmp0(source->identifier, data) == 0)
+			return error_set(error, ERROR_UNKNOWN, "not %s", source->identifier);
+		if (strcmp(source->identifier, "docker-image://x") != 0)
+			continue;
+		free(source->identifier);
+		source->identifier = strdup("docker-image://y");
+		sources[i].changed = true;
+	}
 	return true;
 }
 
@@ -167,7 +170,7 @@ static void test_rewrite(void)
 	g_autoptr(GError) error = NULL;
 	g_autoptr(GPtrArray) given = merge_of("docker-image://x", "docker-image://y");
 	g_autoptr(GPtrArray) meant = merge_of("docker-image://y", "docker-image://y");
-	struct llb_load_options options = {.rewrite_source = replace_x};
+	struct llb_load_options options = {.rewrite_sources = replace_x};
 	int64_t index;
 	size_t n;
 	g_autoptr(llb_definition) a = load(given, &options, &error), b = load(meant, NULL, &error);

@@ -7,13 +7,18 @@
 #include "content.pb-c.h"
 #include "filesync.pb-c.h"
 #include "health.pb-c.h"
+#include "policysession.pb-c.h"
 #include "secrets.pb-c.h"
 #include "ssh.pb-c.h"
 #include <openssl/evp.h>
 
 /* ---- services */
 
+typedef Policysession__CheckPolicyResponse *(*fake_policy_fn)(const Policysession__CheckPolicyRequest *m, void *data,
+							      GError **error);
 struct fake {
+	fake_policy_fn policy; /* NULL: none */
+	void *policy_data;
 	bool no_authority;
 	bool false_signature;
 	bool sick; /* health never answers well */
@@ -114,6 +119,17 @@ static inline ProtobufCMessage *fake_agent(rpc_call *call, const ProtobufCMessag
 	return &reply->base;
 }
 
+static inline ProtobufCMessage *fake_policy(rpc_call *call, const ProtobufCMessage *m, void *data, GError **error)
+{
+	struct fake *f = data;
+	if (!f->policy) {
+		error_set(error, ERROR_UNIMPLEMENTED, "no policy");
+		return NULL;
+	}
+	Policysession__CheckPolicyResponse *reply = f->policy((const void *)m, f->policy_data, error);
+	return reply ? &reply->base : NULL;
+}
+
 static inline void note_metadata(struct fake *f, rpc_call *call)
 {
 	const char *key;
@@ -209,6 +225,8 @@ static const struct rpc_method fake_methods[] = {
 	 .unary = fake_verify},
 	{"/moby.filesync.v1.Auth/FetchToken", &auth__fetch_token_request__descriptor, .unary = fake_token},
 	{"/moby.sshforward.v1.SSH/CheckAgent", &ssh__check_agent_request__descriptor, .unary = fake_agent},
+	{"/moby.buildkit.v1.sourcepolicy.policysession.PolicyVerifier/CheckPolicy",
+	 &policysession__check_policy_request__descriptor, .unary = fake_policy},
 	{"/moby.sshforward.v1.SSH/ForwardAgent", .stream = fake_stream},
 	{"/moby.filesync.v1.FileSync/DiffCopy", .stream = fake_stream},
 	{"/moby.filesync.v1.FileSend/DiffCopy", .stream = fake_stream},

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * policy_session: decides what becomes of a source: the rules first, then the client's PolicyVerifier service.
+ *
+ *	struct source_check check;
+ *	source_check_init(&check, build, policy);                  both are borrowed
+ *	if (!source_check_run(&check, &s, work, error)) ...   s.op is what is left of it
+ *	source_check_clear(&check);
+ *
+ * The client answers with a decision (allow, deny, convert) or asks for metadata of the source first. At most
+ * POLICY_REQUESTS_MAX answers are taken for one source. Errors: "source "X" not allowed by policy: action DENY" with
+ * the client's messages as a policysession.DecisionResponse detail; those of the client and of the lookups.
+ * Thread: any; one check may run on several.
+ */
+#pragma once
+#include "builder/source_policy.h"
+#include "base/work.h"
+#include "llb/definition.h"
+
+struct build;
+
+#define POLICY_REQUESTS_MAX 10 /* of one source; upstream's */
+
+struct source_check {
+	struct build *build;   /* borrowed */
+	source_policy *policy; /* borrowed; mu */
+	GMutex mu;
+};
+
+void source_check_init(struct source_check *c, struct build *build, source_policy *policy);
+void source_check_clear(struct source_check *c);
+/* Is there anything that could object? */
+bool source_check_is_needed(const struct build *build, const source_policy *policy);
+bool source_check_run(struct source_check *c, struct llb_source *s, struct work *work, GError **error);
+/* Several at once where the client is asked. The first error ends all. */
+bool source_check_run_all(struct source_check *c, struct llb_source *sources, size_t n, struct work *work,
+			  GError **error);
