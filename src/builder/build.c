@@ -438,6 +438,7 @@ static bool run_registered(struct build *build, GHashTable *response, GError **e
 	g_clear_pointer(&build->imports, imports_free); /* waits for those that nobody waited for */
 	progress_log_close(build->log);
 	build_record_end(build, result, response, failure);
+	build_drop_kept(build);
 	g_clear_pointer(&result, build_result_unref);
 	if (!ok)
 		g_propagate_error(error, g_steal_pointer(&failure));

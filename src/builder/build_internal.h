@@ -3,6 +3,7 @@
 #pragma once
 #include "builder/build.h"
 #include "builder/source_policy.h"
+#include "export/exporter.h"
 #include "llb/definition.h"
 
 struct remotecache_context;
@@ -24,6 +25,7 @@ struct build {
 	provenance *provenance;     /* owned; outlives all refs */
 	GPtrArray *cache_exporters; /* of cache_exporter *, owned */
 	GPtrArray *leftovers;       /* of gpointer, g_free'd at the end */
+	struct export_kept *kept;   /* owned: images by exporter of the request; NULL: nothing was exported */
 	gateway *gateway;           /* owned; NULL unless the client drives */
 	bool allow_network_host, allow_security_insecure;
 	GMutex mu;
@@ -55,9 +57,10 @@ struct build *build_of_bridge(bridge *b);
 bool build_check_policy(const struct build *b, GError **error);
 /* The request's definition, as the policies leave it. */
 llb_definition *build_load(struct build *b, const struct bridge_solve_request *r, struct work *work, GError **error);
-/* Puts into r what the policies leave of it; ret_owner, when it is set, holds that (guard_free). */
+/* Puts into r what the policies leave of it; ret_owner, when it is set, holds that (guard_free). ret_other: owned, set
+ * with the error that it is no image any more. */
 bool build_policy_image(struct build *b, struct bridge_image_request *r, struct work *work, Pb__SourceOp **ret_owner,
-			GError **error);
+			char **ret_other, GError **error);
 /* ret: what to ask for instead (guard_free), left alone when nothing changes. */
 bool build_policy_source(struct build *b, const Gateway__ResolveSourceMetaRequest *r, struct work *work,
 			 Gateway__ResolveSourceMetaRequest **ret, GError **error);
@@ -98,6 +101,9 @@ bool build_join_cache_exports(struct cache_exports *c, GHashTable *response, GEr
 /* ---- export.c */
 /* Runs all exporters and what they leave to finish. response gets their keys. */
 bool build_export(struct build *b, build_result *result, GHashTable *response, GError **error);
+
+/* Frees what the history keeps of the images. */
+void build_drop_kept(struct build *build);
 
 /* ---- verify.c */
 /* Notes in the result what was asked for; warnings about platforms that were not delivered, on the given sink (or one of its own). */

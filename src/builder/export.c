@@ -156,6 +156,13 @@ static bool finish_all(struct build *build, build_result *result, struct target 
 	return build_join_cache_exports(caches, response, ok ? error : NULL) && ok;
 }
 
+void build_drop_kept(struct build *build)
+{
+	for (size_t i = 0; build->kept && i < build->request->n_exporters; i++)
+		export_kept_clear(&build->kept[i]);
+	g_clear_pointer(&build->kept, g_free);
+}
+
 bool build_export(struct build *build, build_result *result, GHashTable *response, GError **error)
 {
 	size_t n = build->request->n_exporters, n_refs = 0;
@@ -165,6 +172,8 @@ bool build_export(struct build *build, build_result *result, GHashTable *respons
 	const struct inline_cache *inline_cache = build_inline_cache(build, result);
 	g_autofree struct target *targets = g_new0(struct target, n + 1);
 	bool ok = true;
+	build_drop_kept(build); /* of an earlier try */
+	build->kept = g_new0(struct export_kept, n + 1);
 	for (size_t i = 0; ok && i < n; i++) {
 		ok = target_open(build, i, &targets[i], error);
 		targets[i].input = (struct export_input){.refs = refs,
@@ -172,6 +181,7 @@ bool build_export(struct build *build, build_result *result, GHashTable *respons
 							 .is_map = result->refs != NULL,
 							 .metadata = result->metadata,
 							 .index = (unsigned)i,
+							 .kept = &build->kept[i],
 							 .inline_cache = inline_cache};
 		targets[i].input.attestations =
 			provenance_attestations(build->provenance, &targets[i].input.n_attestations);

@@ -4,9 +4,12 @@
 #include "builder/status_wire.h"
 #include "api/guard.h"
 #include "base/log.h"
+#include "base/version.h"
+#include "format/json_writer.h"
 #include "rpc/rpc.h"
 #include "source/http_name.h"
 #include <string.h>
+#include <unistd.h>
 
 static Google__Timestamp *timestamp_new(int64_t ns)
 {
@@ -113,6 +116,63 @@ static void fill_metadata(Control__BuildHistoryRecord *record, build_result *res
 	}
 }
 
+static Control__Descriptor *descriptor_new(const oci_descriptor *from)
+{
+	Control__Descriptor *d = g_new0(Control__Descriptor, 1);
+	control__descriptor__init(d);
+	d->media_type = g_strdup(from->media_type);
+	d->digest = g_strdup(from->digest.text);
+	d->size = from->size;
+	d->annotations = g_new0(Control__Descriptor__AnnotationsEntry *,
+				from->annotations ? g_hash_table_size(from->annotations) : 0);
+	GHashTableIter iter;
+	void *key, *value;
+	if (from->annotations)
+		g_hash_table_iter_init(&iter, from->annotations);
+	while (from->annotations && g_hash_table_iter_next(&iter, &key, &value)) {
+		Control__Descriptor__AnnotationsEntry *entry = g_new0(Control__Descriptor__AnnotationsEntry, 1);
+		control__descriptor__annotations_entry__init(entry);
+		entry->key = g_strdup(key);
+		entry->value = g_strdup(value);
+		d->annotations[d->n_annotations++] = entry;
+	}
+	return d;
+}
+
+static bool fits(const struct export_kept *kept)
+{
+	for (guint i = 0; i < kept->documents->len; i++)
+		if (g_bytes_get_size(kept->documents->pdata[i]) > HISTORY_BLOB_BYTES)
+			return false;
+	return true;
+}
+
+/* The images that were made, by exporter, and their documents: a prune may take those of the worker. */
+static void fill_images(struct build *b, Control__BuildHistoryRecord *record, GPtrArray *ret_blobs)
+{
+	for (size_t i = 0; b->kept && i < b->request->n_exporters; i++) {
+		const struct export_kept *kept = &b->kept[i];
+		if (!kept->root || !fits(kept))
+			continue;
+		if (!record->result) {
+			record->result = g_new0(Control__BuildResultInfo, 1);
+			control__build_result_info__init(record->result);
+		}
+		Control__BuildResultInfo *info = record->result;
+		if (!info->resultdeprecated)
+			info->resultdeprecated = descriptor_new(kept->root);
+		if (!info->results)
+			info->results = g_new0(Control__BuildResultInfo__ResultsEntry *, b->request->n_exporters);
+		Control__BuildResultInfo__ResultsEntry *entry = g_new0(Control__BuildResultInfo__ResultsEntry, 1);
+		control__build_result_info__results_entry__init(entry);
+		entry->key = (int64_t)i;
+		entry->value = descriptor_new(kept->root);
+		info->results[info->n_results++] = entry;
+		for (guint k = 0; k < kept->documents->len; k++)
+			g_ptr_array_add(ret_blobs, g_bytes_ref(kept->documents->pdata[k]));
+	}
+}
+
 static void fill_result(struct build *b, build_result *result, Control__BuildHistoryRecord *record,
 			GPtrArray *ret_blobs)
 {
@@ -121,6 +181,28 @@ static void fill_result(struct build *b, build_result *result, Control__BuildHis
 	fill_metadata(record, result);
 	if (!provenance_record(b->provenance, &work, record, ret_blobs, &why))
 		log_warn("provenance of build %s: %s", b->ref, why->message);
+	fill_images(b, record, ret_blobs);
+}
+
+/* Which daemon it was, in the place where BuildKit's error details have the stack of the process. */
+static GBytes *pack_failure(const GError *failure)
+{
+	g_autoptr(GError) copy = g_error_copy(failure);
+	g_autoptr(json_writer) w = json_writer_new(0);
+	error_convert(&copy);
+	json_object_begin(w);
+	json_key(w, "cmdline");
+	json_array_begin(w);
+	json_put_string(w, g_get_prgname() ? g_get_prgname() : "buildkitd");
+	json_array_end(w);
+	json_key(w, "pid");
+	json_put_int(w, getpid());
+	json_put_string_member(w, "version", BUILDKIT_VERSION);
+	json_put_string_member(w, "revision", BUILDKIT_REVISION);
+	json_object_end(w);
+	g_autofree char *json = json_writer_take(&w, NULL);
+	error_add_detail(copy, "stack.Stack", json);
+	return rpc_status_pack(copy);
 }
 
 void build_record_end(struct build *b, build_result *result, GHashTable *response, const GError *failure)
@@ -134,7 +216,7 @@ void build_record_end(struct build *b, build_result *result, GHashTable *respons
 	record->numtotalsteps = counts.total;
 	record->numcompletedsteps = counts.completed;
 	record->numwarnings = counts.warnings;
-	g_autoptr(GBytes) status = failure ? rpc_status_pack(failure) : NULL;
+	g_autoptr(GBytes) status = failure ? pack_failure(failure) : NULL;
 	if (failure) {
 		record->error = g_new0(Google__Status, 1);
 		google__status__init(record->error);

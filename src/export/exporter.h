@@ -47,6 +47,12 @@ struct export_attestation {
 	GBytes *(*predicate)(void *data, struct work *work, GError **error);
 	void *data;
 };
+/* An image as the history keeps it: without its layers. */
+struct export_kept {
+	oci_descriptor *root; /* owned; NULL: no image was made */
+	GPtrArray *documents; /* of GBytes *: index, manifests, configs, attestations; NULL as root */
+};
+void export_kept_clear(struct export_kept *k);
 struct export_input {
 	const struct export_ref *refs;
 	size_t n_refs;
@@ -54,7 +60,8 @@ struct export_input {
 	GHashTable *metadata; /* char * to GBytes *: containerimage.config[/p], refs.platforms, ... */
 	const struct export_attestation *attestations;
 	size_t n_attestations;
-	unsigned index; /* of this exporter in the request */
+	struct export_kept *kept; /* filled by exporters of images; NULL: nobody asks */
+	unsigned index;           /* of this exporter in the request */
 	const struct inline_cache
 		*inline_cache; /* what an image's config says of the keys that made it; NULL: nothing */
 };

@@ -119,6 +119,7 @@ static bool image_export(void *self, const struct export_input *input, struct wo
 	if (*names && stores(e) && !store(e, tree, names, work, error))
 		return false;
 	export_respond(tree, response);
+	export_keep(tree, input->kept);
 	if (*names && e->push) {
 		g_strfreev(e->names);
 		e->names = g_strsplit(names, ",", -1);

@@ -246,6 +246,7 @@ static bool oci_export(void *self, const struct export_input *input, struct work
 		oci_descriptor_annotate(tree->root, CREATED, created);
 	}
 	export_respond(tree, response);
+	export_keep(tree, input->kept);
 	g_auto(GStrv) names = names_of(e, metadata, error);
 	if (!names)
 		return false;

@@ -106,6 +106,35 @@ void export_respond(const image_tree *t, GHashTable *response)
 	g_hash_table_replace(response, g_strdup("containerimage.descriptor"), g_base64_encode((const guchar *)json, n));
 }
 
+void export_kept_clear(struct export_kept *k)
+{
+	g_clear_pointer(&k->root, oci_descriptor_free);
+	g_clear_pointer(&k->documents, g_ptr_array_unref);
+}
+
+static void keep(struct export_kept *kept, GBytes *bytes)
+{
+	if (bytes)
+		g_ptr_array_add(kept->documents, g_bytes_ref(bytes));
+}
+
+void export_keep(const image_tree *t, struct export_kept *kept)
+{
+	if (!kept)
+		return;
+	export_kept_clear(kept);
+	kept->root = oci_descriptor_copy(t->root);
+	kept->documents = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
+	keep(kept, t->index_bytes);
+	for (guint i = 0; i < t->manifests->len; i++) {
+		const struct image_manifest *m = g_ptr_array_index(t->manifests, i);
+		keep(kept, m->bytes);
+		keep(kept, m->config_bytes);
+		for (guint k = 0; m->statements && k < m->statements->len; k++)
+			keep(kept, ((const struct image_document *)g_ptr_array_index(m->statements, k))->bytes);
+	}
+}
+
 /* ---- one manifest */
 
 struct writing {

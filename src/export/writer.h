@@ -66,5 +66,7 @@ bool export_options_settle(struct image_options *o, const struct exporter_contex
 			   const struct export_input *input, GHashTable *metadata, bool always_oci, GError **error);
 /* The names that were asked for, comma-separated; "*" stands for what the frontend says. Owned. */
 char *export_names(const struct image_options *o, GHashTable *metadata);
+/* Notes the image for the history. kept may be NULL. */
+void export_keep(const image_tree *t, struct export_kept *kept);
 /* containerimage.digest, containerimage.config.digest, containerimage.descriptor. */
 void export_respond(const image_tree *t, GHashTable *response);

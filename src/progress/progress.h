@@ -112,6 +112,8 @@ void progress_status_start(progress_sink *s, const char *id, const char *name, i
 void progress_status_end(progress_sink *s, const char *id, const char *name, int64_t started_ns);
 void progress_output(progress_sink *s, int stream, const void *bytes, size_t n);
 void progress_warn(progress_sink *s, const struct progress_warning *warning);
+/* The same for one watcher of a vertex that has no sink (yet). */
+void progress_log_warn(progress_log *log, const char *digest, const struct progress_warning *warning);
 
 /*
  * ---- logs

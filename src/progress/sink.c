@@ -230,3 +230,12 @@ void progress_warn(progress_sink *s, const struct progress_warning *warning)
 	if (s)
 		emit_locking(s, event_new_warning(s->info, warning));
 }
+
+void progress_log_warn(progress_log *log, const char *digest, const struct progress_warning *warning)
+{
+	struct vertex_info *info = vertex_info_new(&(struct progress_vertex){.digest = digest, .name = ""});
+	struct event *e = event_new_warning(info, warning);
+	log_append(log, e);
+	event_unref(e);
+	vertex_info_unref(info);
+}

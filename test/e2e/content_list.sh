@@ -21,7 +21,19 @@ list "digest==$digest"
 list 'labels.x==y'
 [ ! -s "$WORK/list" ] || fail "a label that no blob has"
 [ "$(python3 "$HERE/peer.py" statuses "$WORK/sock")" = 0 ] || fail "writes under way"
-"$BIN/buildctl" prune-histories > /dev/null || fail "prune-histories"
+
+# The record of the build names the image, and keeps its documents, but not its layers, when all else is removed.
 "$BIN/buildctl" prune --all > /dev/null || fail "prune"
+"$BIN/buildctl" debug histories --format '{{json .}}' > "$WORK/histories" || fail "histories"
+python3 - "$WORK/histories" "$digest" <<'PYTHON' || { cat "$WORK/histories"; fail "the record does not name the image"; }
+import json, sys
+result = json.loads(open(sys.argv[1]).read().splitlines()[0])["record"]["Result"]
+assert list(result["Results"]) == ["0"] and result["ResultDeprecated"] == result["Results"]["0"]
+assert result["Results"]["0"]["digest"] == sys.argv[2] and result["Results"]["0"]["media_type"].endswith("manifest.v1+json")
+PYTHON
+"$BIN/buildctl" debug get "$digest" > "$WORK/manifest" || fail "the manifest was pruned"
+config=$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["config"]["digest"])' "$WORK/manifest")
+"$BIN/buildctl" debug get "$config" > /dev/null || { cat "$WORK/manifest"; fail "the config was pruned"; }
+"$BIN/buildctl" prune-histories > /dev/null || fail "prune-histories"
 list
 [ ! -s "$WORK/list" ] || { cat "$WORK/list"; fail "blobs after everything was removed"; }

@@ -180,6 +180,22 @@ static void test_threads(void)
 		g_thread_join(threads[i]);
 }
 
+/* A warning may come before its vertex. */
+static void test_early_warning(void)
+{
+	g_autoptr(progress_log) log = progress_log_new();
+	progress_log_warn(log, "sha256:early", &(struct progress_warning){.level = 3, .text = "careful", .url = "u"});
+	progress_log_close(log);
+	g_autoptr(progress_reader) r = progress_reader_new(log, NULL);
+	g_autoptr(GPtrArray) events = progress_reader_next(r, 0);
+	g_assert_cmpuint(events->len, ==, 1);
+	const struct progress_event *e = events->pdata[0];
+	g_assert_cmpint(e->type, ==, PROGRESS_WARNING);
+	g_assert_cmpstr(e->vertex, ==, "sha256:early");
+	g_assert_cmpstr(e->warning.text, ==, "careful");
+	g_assert_cmpint(progress_log_counts(log).warnings, ==, 1);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -190,5 +206,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/progress/join-and-remove", test_join_and_remove);
 	g_test_add_func("/progress/null", test_null);
 	g_test_add_func("/progress/threads", test_threads);
+	g_test_add_func("/progress/early-warning", test_early_warning);
 	return g_test_run();
 }
