@@ -193,7 +193,9 @@ static bool solve_image(bridge *b, const char *image, struct work *work, GError 
 	reference_tag_default(ref);
 	g_autofree char *text = reference_text(ref);
 	request.ref = text;
-	if (!build_resolve_image(b, &request, work, &found, error))
+	bool ok = build_resolve_image(b, &request, work, &found, error);
+	g_free(found.other);
+	if (!ok)
 		return false;
 	g_free(found.ref);
 	g_clear_pointer(&found.config, g_bytes_unref);
@@ -268,7 +270,7 @@ static bool warn(bridge *b, const Gateway__WarnRequest *r, GError **error)
 	for (size_t i = 0; i < r->n_detail; i++)
 		detail[i] = g_strndup((const char *)r->detail[i].data, r->detail[i].len);
 	struct progress_warning warning = {
-		.level = r->level,
+		.level = r->level ? r->level : 1,
 		.text = text,
 		.detail = (const char *const *)detail,
 		.url = r->url,
@@ -279,8 +281,12 @@ static bool warn(bridge *b, const Gateway__WarnRequest *r, GError **error)
 		.ranges = ranges,
 		.n_ranges = r->n_ranges,
 	};
-	g_autoptr(progress_sink) sink = solver_job_find_sink(build_of_bridge(b)->job, r->digest);
-	progress_warn(sink, &warning);
+	struct build *build = build_of_bridge(b);
+	g_autoptr(progress_sink) sink = solver_job_find_sink(build->job, r->digest);
+	if (sink)
+		progress_warn(sink, &warning);
+	else /* of a vertex that nothing has asked for yet */
+		progress_log_warn(build->log, r->digest, &warning);
 	return true;
 }
 

@@ -74,7 +74,7 @@ bool build_resolve_image(bridge *b, const struct bridge_image_request *r, struct
 	struct build *build = build_of_bridge(b);
 	struct bridge_image_request wanted = *r;
 	Pb__SourceOp *owner = NULL;
-	if (!build_policy_image(build, &wanted, work, &owner, error))
+	if (!build_policy_image(build, &wanted, work, &owner, &ret->other, error))
 		return false;
 	bool ok = look_up_image(build, build_scope_of_bridge(b), &wanted, r->ref, work, ret, error);
 	guard_free(owner);

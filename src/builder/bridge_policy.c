@@ -102,12 +102,15 @@ static Pb__SourceOp *image_source(const struct bridge_image_request *r)
 }
 
 /* What a judged source asks for, borrowed from it. */
-static bool take_image(const Pb__SourceOp *op, const char *asked, struct bridge_image_request *r, GError **error)
+static bool take_image(const Pb__SourceOp *op, const char *asked, struct bridge_image_request *r, char **ret_other,
+		       GError **error)
 {
 	r->oci_layout = g_str_has_prefix(op->identifier, "oci-layout://");
-	if (!r->oci_layout && !g_str_has_prefix(op->identifier, "docker-image://"))
+	if (!r->oci_layout && !g_str_has_prefix(op->identifier, "docker-image://")) {
+		*ret_other = g_strdup(op->identifier);
 		return error_set(error, ERROR_UNKNOWN, "ref mutated by policy to non-image: docker-image://%s -> %s",
 				 asked, op->identifier);
+	}
 	r->ref = strstr(op->identifier, "://") + 3;
 	r->session_id = llb_source_attr(op, "oci.session");
 	r->store_id = llb_source_attr(op, "oci.store");
@@ -115,7 +118,7 @@ static bool take_image(const Pb__SourceOp *op, const char *asked, struct bridge_
 }
 
 bool build_policy_image(struct build *b, struct bridge_image_request *r, struct work *work, Pb__SourceOp **ret_owner,
-			GError **error)
+			char **ret_other, GError **error)
 {
 	g_autoptr(source_policy) p = NULL;
 	if (!lookup_policy(b, r->source_policies, r->n_source_policies, &p, error))
@@ -134,7 +137,7 @@ bool build_policy_image(struct build *b, struct bridge_image_request *r, struct 
 	bool ok = judge(b, p, op, r->platform ? &platform : NULL, work, &changed, error);
 	if (!ok)
 		g_prefix_error(error, "failed to resolve source metadata for %s: ", r->ref);
-	ok = ok && (!changed || take_image(op, r->ref, r, error));
+	ok = ok && (!changed || take_image(op, r->ref, r, ret_other, error));
 	if (ok && changed)
 		*ret_owner = op;
 	else

@@ -55,7 +55,8 @@ struct bridge_image_request {
 	size_t n_source_policies;
 };
 struct bridge_image {
-	char *ref; /* owned: possibly changed by policy */
+	char *other; /* owned: set with an error: a policy put this source, no image, in its place */
+	char *ref;   /* owned: possibly changed by policy */
 	struct digest digest;
 	GBytes *config; /* owned, NULL when no_config */
 };

@@ -62,6 +62,17 @@ fails "failed to resolve source metadata for $R/nowhere/x:1: could not resolve i
 policy "$(rule CONVERT "docker-image://$R/*" WILDCARD "$U/a")"
 fails "ref mutated by policy to non-image: docker-image://$R/nowhere/x:1 -> $U/a" "$WORK/said" judged
 
+# A named context is what the policy puts in the image's place; a stage's base has to be an image.
+mkdir -p "$WORK/other"
+echo replaced > "$WORK/other/foo"
+printf 'FROM scratch AS replace\nFROM scratch\nCOPY --from=replace /foo /\n' > "$WORK/c/Dockerfile"
+named() { run --source-policy-file "$WORK/policy.json" --opt "context:replace=docker-image:$R/nowhere/x:1" --local other="$WORK/other"; }
+policy "$(rule CONVERT "docker-image://$R/*" WILDCARD "local://other")"
+good named
+is "$(cat "$WORK/out/foo")" replaced
+policy "$(rule CONVERT "docker-image://$R/*" WILDCARD "nonsense://x")"
+fails 'unsupported context source nonsense for replace' "$WORK/said" named
+
 # A definition that comes as it is.
 printf '{"ops":[{"source":{"identifier":"%s/a"}}],"result":[0,0]}' "$U" | python3 "$HERE/llb.py" > "$WORK/a.llb"
 policy "$(rule CONVERT "$U/a" EXACT "$U/b")"

@@ -226,6 +226,7 @@ static void memo_free(void *p)
 	struct memo *m = p;
 	g_mutex_clear(&m->mu);
 	g_free(m->image.ref);
+	g_free(m->image.other);
 	g_clear_pointer(&m->image.config, g_bytes_unref);
 	g_clear_error(&m->error);
 	g_free(m);
@@ -502,10 +503,12 @@ bool context_resolve_image(context *x, const struct bridge_image_request *r, str
 	}
 	g_mutex_unlock(&m->mu);
 	if (m->error) {
+		*ret = (struct context_image){.other = m->image.other};
 		g_propagate_error(error, g_error_copy(m->error));
 		return false;
 	}
-	*ret = (struct context_image){m->image.ref ? m->image.ref : r->ref, m->image.digest.text, m->image.config};
+	*ret = (struct context_image){
+		.ref = m->image.ref ? m->image.ref : r->ref, .digest = m->image.digest.text, .config = m->image.config};
 	return true;
 }
 

@@ -33,6 +33,7 @@ struct context_image {
 	const char *ref;    /* possibly changed by policy */
 	const char *digest; /* "" */
 	GBytes *config;     /* borrowed */
+	const char *other;  /* set with an error: the source, no image, that a policy put in its place */
 };
 /* Resolved once for each (ref, platform, store) of a request; a failure is kept as well. */
 bool context_resolve_image(context *x, const struct bridge_image_request *r, struct context_image *ret, GError **error);

@@ -332,7 +332,9 @@ static bool refuse_sbom(struct request *r, GError **error)
 	struct bridge_image_request request = {
 		.ref = text, .platform = &r->o.build_platform, .resolve_mode = r->o.resolve_mode};
 	struct bridge_image found = {0};
-	if (!r->b->class->resolve_image(r->b, &request, r->work, &found, error))
+	bool ok = r->b->class->resolve_image(r->b, &request, r->work, &found, error);
+	g_free(found.other);
+	if (!ok)
 		return false;
 	g_free(found.ref);
 	g_clear_pointer(&found.config, g_bytes_unref);

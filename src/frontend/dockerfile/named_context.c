@@ -8,6 +8,8 @@
 #include "frontend/dockerfile/text.h"
 #include <string.h>
 
+#define REPLACED_MAX 10 /* upstream's */
+
 /* One named context being loaded. */
 struct load {
 	convert *c;
@@ -18,6 +20,7 @@ struct load {
 	const struct platform *platform;
 	struct state *state;
 	struct image_config *image;
+	int replaced; /* how often a policy put another source in the place of an image */
 };
 
 bool named_context_find(convert *c, const char *name, const struct platform *p, const char **ret_value,
@@ -80,6 +83,23 @@ static const char *skip_slashes(const char *text)
 	return g_str_has_prefix(text, "//") ? text + 2 : text;
 }
 
+static bool load_value(struct load *l, const char *value, GError **error);
+
+/* A policy put a source of another kind in the place of the image: the context is that. */
+static bool load_other(struct load *l, const char *identifier, GError **error)
+{
+	const char *rest = strstr(identifier, "://");
+	if (!rest)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "could not parse ref: %s", identifier);
+	if (++l->replaced > REPLACED_MAX)
+		return error_set(error, ERROR_INVALID_ARGUMENT,
+				 "context recursion limit exceeded; this may indicate a cycle in the provided source "
+				 "policies: %s",
+				 l->value);
+	return load_value(
+		l, arena_printf(l->c->a, "%.*s:%s", (int)(rest - identifier), identifier, rest + strlen("://")), error);
+}
+
 static bool load_image(struct load *l, GError **error)
 {
 	const char *text = skip_slashes(l->rest);
@@ -96,8 +116,13 @@ static bool load_image(struct load *l, GError **error)
 					 .resolve_mode = l->c->o->resolve_mode,
 					 .log_name =
 						 context_label(l, arena_printf(l->c->a, "load metadata for %s", text))};
-	if (!context_resolve_image(l->c->x, &r, &found, error))
+	g_autoptr(GError) why = NULL;
+	if (!context_resolve_image(l->c->x, &r, &found, &why)) {
+		if (found.other)
+			return load_other(l, found.other, error);
+		g_propagate_error(error, g_steal_pointer(&why));
 		return false;
+	}
 	source(l, arena_printf(l->c->a, "docker-image://%s", found.ref), NULL, context_label(l, text));
 	return apply_config(l, found.config, error);
 }
@@ -298,24 +323,29 @@ static const struct {
 	{"oci-layout", load_layout},  {"local", load_local}, {"input", load_input},
 };
 
-bool named_context_load(convert *c, struct stage *s, const char *value, const char *name, const struct platform *p,
-			struct state *ret_state, struct image_config **ret_image, GError **error)
+static bool load_value(struct load *l, const char *value, GError **error)
 {
 	const char *colon = strchr(value, ':');
 	if (!colon)
-		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid context specifier %s for %s", value, name);
-	const char *scheme = arena_strndup(c->a, value, (size_t)(colon - value));
+		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid context specifier %s for %s", value, l->name);
+	const char *scheme = arena_strndup(l->c->a, value, (size_t)(colon - value));
 	if (g_str_has_prefix(scheme, "git@"))
 		scheme = "git";
+	l->value = value;
+	l->rest = colon + 1;
+	for (size_t i = 0; i < G_N_ELEMENTS(schemes); i++)
+		if (strcmp(schemes[i].scheme, scheme) == 0)
+			return schemes[i].load(l, error);
+	return error_set(error, ERROR_INVALID_ARGUMENT, "unsupported context source %s for %s", scheme, l->name);
+}
+
+bool named_context_load(convert *c, struct stage *s, const char *value, const char *name, const struct platform *p,
+			struct state *ret_state, struct image_config **ret_image, GError **error)
+{
 	*ret_state = (struct state){.dir = "/", .user = "", .hostname = ""};
-	struct load l = {c, s, value, colon + 1, name, p, ret_state, NULL};
-	for (size_t i = 0; i < G_N_ELEMENTS(schemes); i++) {
-		if (strcmp(schemes[i].scheme, scheme) != 0)
-			continue;
-		if (!schemes[i].load(&l, error))
-			return false;
-		*ret_image = l.image;
-		return true;
-	}
-	return error_set(error, ERROR_INVALID_ARGUMENT, "unsupported context source %s for %s", scheme, name);
+	struct load l = {.c = c, .stage = s, .name = name, .platform = p, .state = ret_state};
+	if (!load_value(&l, value, error))
+		return false;
+	*ret_image = l.image;
+	return true;
 }

@@ -180,8 +180,10 @@ static ProtobufCMessage *handle_resolve_image_config(rpc_call *call, const Proto
 		.n_source_policies = m->n_sourcepolicies,
 	};
 	struct bridge_image found = {0};
-	if (!v.g->bridge->class->resolve_image(v.g->bridge, &image, &v.work, &found, error))
+	if (!v.g->bridge->class->resolve_image(v.g->bridge, &image, &v.work, &found, error)) {
+		g_free(found.other);
 		return NULL;
+	}
 	Gateway__ResolveImageConfigResponse *reply =
 		(void *)empty_reply(&gateway__resolve_image_config_response__descriptor);
 	reply->digest = g_strdup(found.digest.text);
