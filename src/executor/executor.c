@@ -309,6 +309,13 @@ bool executor_is_in_root(const struct step *step, size_t index)
 	return true;
 }
 
+enum stub_kind executor_stub_kind(const struct step_mount *m, bool directory)
+{
+	if (m->type == STEP_MOUNT_TMPFS)
+		return STUB_TMPFS;
+	return directory ? STUB_DIRECTORY : STUB_FILE;
+}
+
 char *executor_selector(const struct step_mount *m)
 {
 	g_autofree char *rooted = g_strconcat("/", m->selector, NULL);

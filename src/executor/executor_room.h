@@ -46,6 +46,7 @@ bool runner_step_run(executor *e, const struct step_run *run, struct step_exit *
 bool executor_ensure_cwd(const struct step *step, const struct passwd_user *user, GError **error);
 /* Is the mount point of this mount in the root itself, not in something mounted there before? */
 bool executor_is_in_root(const struct step *step, size_t index);
+enum stub_kind executor_stub_kind(const struct step_mount *m, bool directory);
 /* A selector as a clean absolute path; NULL: the whole tree. Owned. */
 char *executor_selector(const struct step_mount *m);
 /* Is the hosts file the step's own, not that of all? */

@@ -88,7 +88,7 @@ static bool prepare_mounts(struct prepared *p, const struct step *step, GError *
 			return false;
 		p->mount_fds[p->n_mounts] = fd;
 		if (executor_is_in_root(step, p->n_mounts))
-			stubs_make(p->stubs, m->dest, fd < 0 || is_directory(fd));
+			stubs_plan(p->stubs, m->dest, executor_stub_kind(m, fd < 0 || is_directory(fd)));
 	}
 	return true;
 }
@@ -110,9 +110,12 @@ static bool prepare(struct prepared *p, const struct step *step, GError **error)
 		return false;
 	p->hosts = names_hosts_text(step->hostname, step->hosts, step->n_hosts);
 	p->stubs = stubs_new(step->root_fd, step->remove_stubs_recursive);
-	stubs_make(p->stubs, "/etc/resolv.conf", false);
-	stubs_make(p->stubs, "/etc/hosts", false);
-	return prepare_mounts(p, step, error) && executor_ensure_cwd(step, &p->user, error);
+	stubs_plan(p->stubs, "/etc/resolv.conf", STUB_FILE);
+	stubs_plan(p->stubs, "/etc/hosts", STUB_FILE);
+	if (!prepare_mounts(p, step, error) || !executor_ensure_cwd(step, &p->user, error))
+		return false;
+	stubs_make(p->stubs);
+	return true;
 }
 
 static bool send_plan(const struct prepared *p, const struct step *step, struct runner_step *s, const struct pump *pump,

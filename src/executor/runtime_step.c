@@ -41,7 +41,7 @@ static bool attach_mounts(const struct step *step, bundle *b, stubs *s, const ch
 				return false;
 		}
 		if (executor_is_in_root(step, i))
-			stubs_make(s, m->dest, directory);
+			stubs_plan(s, m->dest, executor_stub_kind(m, directory));
 	}
 	return true;
 }
@@ -63,10 +63,11 @@ static bool prepare(executor *e, const struct step *step, bundle *b, stubs *s, c
 	const char *resolv = names_files_resolv(&e->names, step->network == STEP_NETWORK_HOST, error);
 	if (resolv == NULL || !passwd_resolve(step->root_fd, step->user != NULL ? step->user : "", &user, error))
 		return false;
-	stubs_make(s, "/etc/resolv.conf", false);
-	stubs_make(s, "/etc/hosts", false);
+	stubs_plan(s, "/etc/resolv.conf", STUB_FILE);
+	stubs_plan(s, "/etc/hosts", STUB_FILE);
 	if (!attach_mounts(step, b, s, sources, error) || !executor_ensure_cwd(step, &user, error))
 		return false;
+	stubs_make(s);
 	g_autofree char *hosts = hosts_path(e, step, b, error);
 	if (hosts == NULL)
 		return false;
