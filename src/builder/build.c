@@ -476,6 +476,8 @@ bool builder_solve(builder *b, const struct build_request *request, cancel *c, G
 	g_clear_pointer(&build->bridge, build_bridge_free);
 	build->request = NULL;
 	build_unref(build);
+	for (size_t i = 0; !ok && i < b->options.n_workers; i++)
+		cache_reclaim(b->options.workers[i]->cache); /* space first, then the error */
 	if (ok)
 		*ret_response = g_steal_pointer(&response);
 	return ok;

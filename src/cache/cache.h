@@ -42,6 +42,11 @@ void cache_close(cache *c);
 const char *cache_snapshotter_name(const cache *c); /* "overlayfs" or "native" */
 /* One syncfs and one full transaction: everything committed so far survives a power cut. */
 bool cache_sync(cache *c, GError **error);
+/*
+ * Where the file system is short of space or inodes, frees what was dropped before it returns; elsewhere the cache does
+ * that soon after. For callers that are about to report a failure: the next build finds the space.
+ */
+void cache_reclaim(cache *c);
 
 /* ---- records */
 enum cache_policy { CACHE_POLICY_DEFAULT, CACHE_POLICY_RETAIN };

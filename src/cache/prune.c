@@ -2,7 +2,9 @@
 #include <string.h>
 #include "base/scope.h"
 #include "cache/record.h"
+#include "base/limits.h"
 #include "os/service.h"
+#include <sys/statvfs.h>
 
 /*
  * How many go before the table is looked at again: without a bound as many as keep others waiting for no more than
@@ -11,6 +13,9 @@
  */
 #define BATCH 512
 #define SHARE 16
+
+#define SHORT_BYTES GIB(1)
+#define SHORT_SHARE 10 /* of blocks and inodes: one part in so many */
 
 struct prune {
 	cache *c;
@@ -258,6 +263,21 @@ static bool give_back_space(cache *c, GError **error)
 	trash_empty(c);
 	db_shrink(c->db);
 	return ok;
+}
+
+static bool is_short_of_space(int dir_fd)
+{
+	struct statvfs st;
+	if (fstatvfs(dir_fd, &st) < 0)
+		return true;
+	return st.f_bavail * st.f_frsize < (uint64_t)SHORT_BYTES || st.f_bavail < st.f_blocks / SHORT_SHARE ||
+	       (st.f_files > 0 && st.f_favail < st.f_files / SHORT_SHARE);
+}
+
+void cache_reclaim(cache *c)
+{
+	if (is_short_of_space(c->root_fd))
+		give_back_space(c, NULL);
 }
 
 /* Removes what the options give up, and its directories. */
