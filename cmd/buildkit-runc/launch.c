@@ -53,10 +53,10 @@ static _Noreturn void be_child(struct launch *l, int socket_fd)
 	if ((l->plan->namespaces & CLONE_NEWUSER) != 0)
 		namespaces_become_root();
 	/* Ours is a copy of the host's mounts: from here on nothing goes back. */
-	if ((l->plan->namespaces & CLONE_NEWNS) != 0 && mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) != 0)
-		fail(PHASE_NAMESPACE, errno, "make mounts slaves");
+	int chroot_fd = (l->plan->namespaces & CLONE_NEWNS) != 0 ? namespaces_detach_mounts(MS_SLAVE) : -1;
 	const struct step_place place = {
 		.made = CLONED,
+		.chroot_fd = chroot_fd,
 		.staging = l->staging,
 		.cgroup_root = "/sys/fs/cgroup",
 		.cgroup = l->cgroup,

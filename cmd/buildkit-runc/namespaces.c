@@ -11,8 +11,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static int write_map(pid_t pid, const char *file, const struct plan_id_map *maps, uint32_t n)
 {
@@ -68,6 +71,41 @@ bool namespaces_join(const struct plan *p, const int *fds)
 		}
 	}
 	return new_pid;
+}
+
+void namespaces_leave_chroot(int namespace_fd)
+{
+	if (namespace_fd >= 0 && setns(namespace_fd, CLONE_NEWNS) != 0)
+		fail(PHASE_PIVOT, errno, "leave the chroot");
+}
+
+static bool is_same_place(const struct statx *a, const struct statx *b)
+{
+	return a->stx_mnt_id == b->stx_mnt_id && a->stx_ino == b->stx_ino;
+}
+
+/*
+ * Without /proc there is no way out of a chroot: then only its own mounts are changed, and its directory must be a mount
+ * point.
+ */
+int namespaces_detach_mounts(unsigned long propagation)
+{
+	const unsigned mask = STATX_INO | STATX_MNT_ID;
+	struct statx before, after;
+	int own = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	auto_fd root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	auto_fd cwd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	bool left = own >= 0 && root >= 0 && cwd >= 0 && statx(root, "", AT_EMPTY_PATH, mask, &before) == 0 &&
+		    setns(own, CLONE_NEWNS) == 0;
+	if (left && statx(AT_FDCWD, "/", 0, mask, &after) != 0)
+		fail(PHASE_NAMESPACE, errno, "look at the root");
+	if (mount(NULL, "/", NULL, MS_REC | propagation, NULL) != 0)
+		fail(PHASE_NAMESPACE, errno, "detach mounts from the host's");
+	if (left && (fchdir(root) != 0 || chroot(".") != 0 || fchdir(cwd) != 0))
+		fail(PHASE_NAMESPACE, errno, "return to the root");
+	if (!left || is_same_place(&before, &after))
+		sys_close(&own);
+	return own;
 }
 
 static void raise_loopback(void)

@@ -2,6 +2,7 @@
 #include "runner_root.h"
 #include "fail.h"
 #include "mountfd.h"
+#include "namespaces.h"
 #include "sys.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -52,8 +53,9 @@ static void make_devices(int runner_root_fd)
 
 void runner_root_enter(struct cgroups *cgroups)
 {
-	if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
+	if (unshare(CLONE_NEWNS) != 0)
 		fail(PHASE_NAMESPACE, errno, "unshare mounts");
+	auto_fd chroot_fd = namespaces_detach_mounts(MS_PRIVATE);
 	/* Only what was opened in this namespace can be cloned in it. */
 	cgroups_find(cgroups);
 	int proc = clone_of("/proc"), sys = clone_of("/sys"), trees[CGROUPS_MAX];
@@ -85,6 +87,7 @@ void runner_root_enter(struct cgroups *cgroups)
 	}
 	close(proc);
 	close(sys);
+	namespaces_leave_chroot(chroot_fd);
 	if (fchdir(root_mount) != 0 || syscall(SYS_pivot_root, ".", ".") != 0 || umount2(".", MNT_DETACH) != 0 ||
 	    chdir("/") != 0)
 		fail(PHASE_PIVOT, errno, "enter the tree of our own");

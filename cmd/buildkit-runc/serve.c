@@ -111,6 +111,7 @@ static _Noreturn void be_step(struct cgroup *cgroup, int socket_fd, bool born)
 	receive_plan(socket_fd, &plan, fds);
 	const struct step_place place = {
 		.made = CLONED,
+		.chroot_fd = -1,
 		.staging = RUNNER_ROOT_STAGING,
 		.cgroup_root = RUNNER_ROOT_CGROUP,
 		.cgroup = cgroup,
@@ -167,7 +168,7 @@ static int start(struct served *s, const struct runner_request *q, int *ret_daem
 			 (unsigned long long)server.serial++);
 	if (n < 0 || (size_t)n >= sizeof s->cgroup)
 		return -ENAMETOOLONG;
-	int r = cgroup_make(&server.cgroups, s->cgroup, CGROUP_STEP, &g);
+	int r = cgroup_make(&server.cgroups, s->cgroup, &g);
 	if (r != 0)
 		return r;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {

@@ -159,6 +159,7 @@ static void build_tree(struct plan *p, const int *fds, const struct step_place *
 	struct tree t;
 	tree_init(&t);
 	t.staging = place->staging;
+	t.chroot_fd = place->chroot_fd;
 	t.cgroup_root = place->cgroup_root;
 	t.fds = fds;
 	t.cgroup = place->cgroup;

@@ -11,6 +11,7 @@
 
 struct step_place {    /* what the parent prepared */
 	uint64_t made; /* CLONE_NEW* that clone gave */
+	int chroot_fd; /* see namespaces_leave_chroot */
 	const char *staging, *cgroup_root;
 	struct cgroup *cgroup; /* NULL: none; joined already */
 	bool limited;          /* the parent has set its limits */

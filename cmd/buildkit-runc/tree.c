@@ -3,6 +3,7 @@
 #include "fail.h"
 #include "inroot.h"
 #include "mountfd.h"
+#include "namespaces.h"
 #include "sys.h"
 #include "tree_parts.h"
 #include <errno.h>
@@ -15,7 +16,8 @@
 
 void tree_init(struct tree *t)
 {
-	*t = (struct tree){.root_fd = -1, .proc_fd = -1, .dev_fd = -1, .devpts_fd = -1, .scratch_fd = -1};
+	*t = (struct tree){
+		.root_fd = -1, .chroot_fd = -1, .proc_fd = -1, .dev_fd = -1, .devpts_fd = -1, .scratch_fd = -1};
 }
 
 static const uint64_t everything_off = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
@@ -208,10 +210,15 @@ void tree_mask(struct tree *t, const struct plan *p)
 void tree_enter(struct tree *t, const struct plan *p)
 {
 	if (p->root_readonly != 0) {
-		int r = mountfd_change(t->root_fd, &(struct mountfd_change){.set = MOUNT_ATTR_RDONLY});
-		if (r != 0)
-			fail(PHASE_ROOT, -r, "make the root read-only");
+		int error = mountfd_change(t->root_fd, &(struct mountfd_change){.set = MOUNT_ATTR_RDONLY});
+		if (error != 0)
+			fail(PHASE_ROOT, -error, "make the root read-only");
 	}
+	/*
+	 * The new root replaces that of the namespace, not that of a chroot inside it: nothing of the host stays, and a
+	 * process that joins the namespace finds itself in the new root.
+	 */
+	namespaces_leave_chroot(t->chroot_fd);
 	if (fchdir(t->root_fd) != 0 || syscall(SYS_pivot_root, ".", ".") != 0)
 		fail(PHASE_PIVOT, errno, "pivot_root");
 	/* The old root lies on top of the new one now. */

@@ -16,6 +16,7 @@
 struct tree {
 	int root_fd;                 /* owned by the caller: root of a detached mount; attached by tree_build */
 	const char *staging;         /* a directory of the old root, where the new one may be attached */
+	int chroot_fd;               /* of the old root: see namespaces_leave_chroot */
 	const char *cgroup_root;     /* where the old root has the hierarchies: "/sys/fs/cgroup" */
 	const int *fds;              /* the plan's descriptors */
 	const struct cgroup *cgroup; /* NULL: no view of it */
