@@ -64,14 +64,26 @@ static int make_device(const struct tree *t, int dir_fd, const char *name, const
 	return r;
 }
 
-static void make_defaults(struct tree *t)
+/* Does the plan itself put something there? */
+static bool is_planned(const struct plan *p, const char *path)
+{
+	for (uint32_t i = 0; i < p->n_devices; i++)
+		if (strcmp(p->devices[i].path, path) == 0)
+			return true;
+	for (uint32_t i = 0; i < p->n_mounts; i++)
+		if (strcmp(p->mounts[i].dest, path) == 0)
+			return true;
+	return false;
+}
+
+static void make_defaults(struct tree *t, const struct plan *p)
 {
 	char host[32] = "/dev/";
 	for (size_t i = 0; i < sizeof default_devices / sizeof *default_devices; i++) {
 		const struct plan_device *d = &default_devices[i];
 		memcpy(host + 5, d->path, strlen(d->path) + 1);
 		int r = make_device(t, t->dev_fd, d->path, host, d);
-		if (r != 0)
+		if (r != 0 && (r != -EEXIST || !is_planned(p, host)))
 			fail(PHASE_DEVICE, -r, "make %s", host);
 	}
 	for (size_t i = 0; i < sizeof links / sizeof *links; i++)
@@ -94,12 +106,16 @@ static int make_planned(const struct tree *t, const struct plan_device *d)
 void tree_make_devices(struct tree *t, const struct plan *p)
 {
 	mode_t old = umask(0);
-	if (p->default_devices != 0)
-		make_defaults(t);
 	for (uint32_t i = 0; i < p->n_devices; i++) {
+		/* The link to pts/ptmx takes that name: the host's terminals are not the container's. */
+		if (strcmp(p->devices[i].path, "/dev/ptmx") == 0)
+			continue;
 		int r = make_planned(t, &p->devices[i]);
-		if (r != 0)
+		/* A mount, an earlier device or a file of the image at the same path stays, as with other runtimes. */
+		if (r != 0 && r != -EEXIST)
 			fail(PHASE_DEVICE, -r, "make %s", p->devices[i].path);
 	}
+	if (p->default_devices != 0)
+		make_defaults(t, p);
 	umask(old);
 }

@@ -137,13 +137,24 @@ def terminal():
     check(ctl("run", "--detach", "--bundle", BUNDLE, "tty2").returncode == 1, "a detached terminal without a socket")
 
 
+def privileged():
+    """A specification that lists the host's devices, as privileged containers do: /dev/ptmx stays the link to pts/ptmx."""
+    spec = json.loads(json.dumps(SPEC))
+    spec["process"]["args"] = ["/bin/sh", "-c", "readlink /dev/ptmx; [ -c /dev/pts/ptmx ] && [ -c /dev/null ] && [ -c /dev/stdin ] && echo fine"]
+    spec["linux"]["devices"] = [{"path": path, "type": "c", "major": major, "minor": minor} for path, major, minor in
+                                (("/dev/ptmx", 5, 2), ("/dev/null", 1, 3), ("/dev/tty", 5, 0), ("/dev/stdin", 1, 5), ("/dev/tty", 5, 0))]
+    json.dump(spec, open(f"{BUNDLE}/config.json", "w"))
+    r = ctl("run", "--bundle", BUNDLE, "privileged")
+    check((r.returncode, r.stdout) == (0, "pts/ptmx\nfine\n"), f"devices of the host: {r}")
+
+
 os.makedirs(f"{BUNDLE}/rootfs/bin")
 for d in ("proc", "dev"):
     os.makedirs(f"{BUNDLE}/rootfs/{d}")
 shutil.copy(shutil.which("busybox"), f"{BUNDLE}/rootfs/bin/busybox")
-for a in ("sh", "sleep", "true", "id", "stty", "tty", "pwd"):
+for a in ("sh", "sleep", "true", "id", "stty", "tty", "pwd", "readlink"):
     os.symlink("busybox", f"{BUNDLE}/rootfs/bin/{a}")
-for test in (life, exits, terminal):
+for test in (life, exits, terminal, privileged):
     test()
     print(f"{test.__name__}: fine", flush=True)
 check(os.listdir(STATE) == [], f"state is left: {os.listdir(STATE)}")

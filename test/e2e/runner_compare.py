@@ -226,6 +226,10 @@ def m_devices(c, r):
         [{"path": "/dev/fuse", "type": "c", "major": 10, "minor": 229, "fileMode": 0o600, "uid": 3, "gid": 4}],
         [{"path": "/dev/net/tun", "type": "c", "major": 10, "minor": 200}],
         [{"path": "/dev/pipe", "type": "p", "fileMode": 0o622}],
+        [{"path": "/dev/ptmx", "type": "c", "major": 5, "minor": 2}, {"path": "/dev/null", "type": "c", "major": 1, "minor": 3},
+         {"path": "/dev/tty", "type": "c", "major": 5, "minor": 0, "fileMode": 0o620}],
+        [{"path": "/dev/stdin", "type": "c", "major": 1, "minor": 5}, {"path": "/dev/fuse", "type": "c", "major": 10, "minor": 229},
+         {"path": "/dev/fuse", "type": "c", "major": 10, "minor": 229}, {"path": "/etc/one", "type": "c", "major": 1, "minor": 3}],
         [{"path": "/tmp/loop", "type": "b", "major": 7, "minor": 0, "fileMode": 0o660}],
         [{"path": "/dev/x", "type": "z", "major": 1, "minor": 1}]])
 
