@@ -13,6 +13,7 @@
 
 #define CGROUP_ROOT "/sys/fs/cgroup"
 #define SWEEP_TRIES 100
+#define MAKE_TRIES 20
 #define SWEEP_PAUSE_US 10000
 #define TABLE_BYTES (256 * 1024)
 
@@ -125,7 +126,7 @@ static void hand_down(int fd)
 		sys_write_at(fd, "cgroup.subtree_control", each[i]);
 }
 
-/* cpuset of v1: a new one has no processors and nobody may join it. */
+/* cpuset of v1: a new one, whoever made it, has no processors and nothing may join it. */
 static void inherit_cpuset(int parent_fd, int fd)
 {
 	static const char *const files[] = {"cpuset.cpus", "cpuset.mems"};
@@ -159,10 +160,10 @@ static int open_in(const struct hierarchy *h, const char *path, bool make)
 				hand_down(at);
 			if (mkdirat(at, name, 0755) == 0 || errno == EEXIST)
 				next = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-			if (next >= 0 && (h->controllers & CGROUP_CPUSET) != 0)
-				inherit_cpuset(at, next);
 		}
 		int error = errno;
+		if (next >= 0 && make && (h->controllers & CGROUP_CPUSET) != 0)
+			inherit_cpuset(at, next);
 		close(at);
 		if (next < 0)
 			return -error;
@@ -173,12 +174,7 @@ static int open_in(const struct hierarchy *h, const char *path, bool make)
 	return -EINVAL;
 }
 
-static bool is_wanted(const struct hierarchy *h, unsigned wanted)
-{
-	return (h->controllers & wanted) != 0;
-}
-
-static int take(const struct cgroups *all, const char *path, unsigned wanted, bool make, struct cgroup *ret)
+static int take(const struct cgroups *all, const char *path, bool make, struct cgroup *ret)
 {
 	int result = 0;
 	*ret = (struct cgroup){.all = all};
@@ -188,7 +184,7 @@ static int take(const struct cgroups *all, const char *path, unsigned wanted, bo
 		memcpy(ret->path, path, strlen(path) + 1);
 	for (unsigned i = 0; i < CGROUPS_MAX; i++) {
 		ret->fds[i] = -1;
-		if (result != 0 || i >= all->n || !is_wanted(&all->list[i], wanted))
+		if (result != 0 || i >= all->n)
 			continue;
 		ret->fds[i] = open_in(&all->list[i], path, make);
 		/* A file system that we may not write is no reason to fail: there are no limits then to be had. */
@@ -202,14 +198,18 @@ static int take(const struct cgroups *all, const char *path, unsigned wanted, bo
 	return result;
 }
 
-int cgroup_make(const struct cgroups *all, const char *path, unsigned wanted, struct cgroup *ret)
+int cgroup_make(const struct cgroups *all, const char *path, struct cgroup *ret)
 {
-	return take(all, path, wanted, true, ret);
+	/* Another daemon may remove a common parent that it finds empty: the directories are made again. */
+	int r = -ENOENT;
+	for (int tries = 0; r == -ENOENT && tries < MAKE_TRIES; tries++)
+		r = take(all, path, true, ret);
+	return r;
 }
 
 int cgroup_open(const struct cgroups *all, const char *path, struct cgroup *ret)
 {
-	return take(all, path, CGROUP_ALL, false, ret);
+	return take(all, path, false, ret);
 }
 
 void cgroup_close(struct cgroup *g)
@@ -242,23 +242,11 @@ int cgroup_join(const struct cgroup *g, int pid, bool born)
 	return 0;
 }
 
-/* The hierarchy of a controller, joined now when it was not needed before. */
-int cgroup_want(struct cgroup *g, unsigned bit)
+int cgroup_find(const struct cgroup *g, unsigned bit)
 {
-	for (unsigned i = 0; i < g->all->n; i++) {
-		const struct hierarchy *h = &g->all->list[i];
-		if ((h->controllers & bit) == 0)
-			continue;
-		if (g->fds[i] >= 0)
+	for (unsigned i = 0; i < g->all->n; i++)
+		if ((g->all->list[i].controllers & bit) != 0 && g->fds[i] >= 0)
 			return g->fds[i];
-		int fd = open_in(h, g->path, true);
-		int r = fd < 0 ? fd : join_one(fd, 0);
-		if (r != 0) {
-			sys_close(&fd);
-			return r;
-		}
-		return g->fds[i] = fd;
-	}
 	return -ENOENT;
 }
 
@@ -325,13 +313,29 @@ static void signal_below(int parent_fd, const char *name, int signal, int depth)
 	closedir(d);
 }
 
+/* v1: a frozen group forks no more while its processes are signaled one by one. */
+static void freeze(const struct cgroups *all, const char *path, bool frozen)
+{
+	for (unsigned i = 0; i < all->n; i++) {
+		if ((all->list[i].controllers & CGROUP_FREEZER) == 0)
+			continue;
+		auto_fd fd = openat(all->list[i].fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		if (fd >= 0)
+			sys_write_at(fd, "freezer.state", frozen ? "FROZEN" : "THAWED");
+	}
+}
+
 void cgroup_signal(const struct cgroups *all, const char *path, int signal)
 {
 	bool done = false;
 	while (*path == '/')
 		path++;
+	if (*path == '\0')
+		return;
+	if (signal == SIGKILL)
+		freeze(all, path, true);
 	/* All hierarchies hold the same processes: the first that has the path will do, the unified one by choice. */
-	for (unsigned pass = 0; *path != '\0' && pass < 2 && !done; pass++) {
+	for (unsigned pass = 0; pass < 2 && !done; pass++) {
 		for (unsigned i = 0; i < all->n && !done; i++) {
 			if ((pass == 0) != ((int)i == all->unified) || faccessat(all->list[i].fd, path, F_OK, 0) != 0)
 				continue;
@@ -339,6 +343,8 @@ void cgroup_signal(const struct cgroups *all, const char *path, int signal)
 			done = true;
 		}
 	}
+	if (signal == SIGKILL)
+		freeze(all, path, false);
 }
 
 static void sweep_in(int parent_fd, const char *directory, const char *prefix, bool remove)

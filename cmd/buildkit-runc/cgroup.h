@@ -5,7 +5,7 @@
  *	struct cgroups all;
  *	cgroups_find(&all);
  *	struct cgroup g;
- *	cgroup_make(&all, "/buildkit/x", CGROUP_ALL, &g);       every hierarchy that is wanted
+ *	cgroup_make(&all, "/buildkit/x", &g);       in every hierarchy
  *	cgroup_join(&g, 0); cgroup_limit(&g, &plan->resources);
  *	cgroup_remove(&all, "/buildkit/x");
  *
@@ -25,9 +25,6 @@ enum cgroup_controller { /* bits */
 			 CGROUP_BLKIO = 64,
 			 CGROUP_OTHER = 128,
 			 CGROUP_UNIFIED = 256,
-			 CGROUP_ALL = 511,
-			 /* What every step of a build needs: the others are joined when a limit asks for them. */
-			 CGROUP_STEP = CGROUP_DEVICES | CGROUP_MEMORY | CGROUP_PIDS | CGROUP_UNIFIED,
 };
 struct hierarchy {
 	int fd;               /* owned; the directory it is mounted at */
@@ -49,17 +46,17 @@ struct cgroup {
 	int fds[CGROUPS_MAX]; /* owned; -1: not there */
 };
 /* Existing directories are taken. What was made stays on failure: remove it. */
-int cgroup_make(const struct cgroups *all, const char *path, unsigned controllers, struct cgroup *ret);
+int cgroup_make(const struct cgroups *all, const char *path, struct cgroup *ret);
 int cgroup_open(const struct cgroups *all, const char *path, struct cgroup *ret);
 void cgroup_close(struct cgroup *g);
 /* For clone: joins by being born there. -1: no such hierarchy. */
 int cgroup_unified_fd(const struct cgroup *g);
 /* pid 0: the caller. born: is in the unified one already. */
 int cgroup_join(const struct cgroup *g, int pid, bool born);
-/* The directory in the hierarchy of a controller, joined by the caller now when it was not needed before; or -errno. */
-int cgroup_want(struct cgroup *g, unsigned controller);
-/* Joins hierarchies that the limits need and g has not got yet. *ret_what: the file that failed. */
-int cgroup_limit(struct cgroup *g, const struct plan_resources *r, const char **ret_what);
+/* The directory in the hierarchy of a controller, borrowed; -ENOENT: there is none. */
+int cgroup_find(const struct cgroup *g, unsigned controller);
+/* *ret_what: the file that failed. */
+int cgroup_limit(const struct cgroup *g, const struct plan_resources *r, const char **ret_what);
 /* The step's devices: rules in order, the last that matches counts; nothing is allowed that none allows. */
 int cgroup_filter_devices(const struct cgroup *g, const struct plan_device_rule *rules, uint32_t n);
 /* What every container may: make any node, use those that every container has. */

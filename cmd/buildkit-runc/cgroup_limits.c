@@ -9,16 +9,16 @@
 #define MIN_SHARES 2
 #define MAX_SHARES 262144
 
-static int set(struct cgroup *g, unsigned bit, const char *file, const char *value, const char **ret_what)
+static int set(const struct cgroup *g, unsigned bit, const char *file, const char *value, const char **ret_what)
 {
 	*ret_what = file;
-	int fd = g->all->unified_only ? cgroup_unified_fd(g) : cgroup_want(g, bit);
+	int fd = g->all->unified_only ? cgroup_unified_fd(g) : cgroup_find(g, bit);
 	if (fd < 0)
 		return fd == -1 ? -ENOENT : fd;
 	return sys_write_at(fd, file, value);
 }
 
-static int set_number(struct cgroup *g, unsigned bit, const char *file, int64_t value, const char **ret_what)
+static int set_number(const struct cgroup *g, unsigned bit, const char *file, int64_t value, const char **ret_what)
 {
 	char text[32];
 	/* -1 is no limit: v2 has a word for it. */
@@ -49,7 +49,7 @@ static const struct limit_row limit_rows[] = {
 };
 
 /* v1 counts memory and swap together and refuses an order in which the sum is below memory for a moment. */
-static int limit_memory_v1(struct cgroup *g, const struct plan_resources *r, const char **ret_what)
+static int limit_memory_v1(const struct cgroup *g, const struct plan_resources *r, const char **ret_what)
 {
 	static const char both[] = "memory.memsw.limit_in_bytes", memory[] = "memory.limit_in_bytes";
 	int result = 0;
@@ -63,7 +63,7 @@ static int limit_memory_v1(struct cgroup *g, const struct plan_resources *r, con
 	return result;
 }
 
-static int limit_memory_v2(struct cgroup *g, const struct plan_resources *r, const char **ret_what)
+static int limit_memory_v2(const struct cgroup *g, const struct plan_resources *r, const char **ret_what)
 {
 	int result = 0;
 	if (r->memory_swap != PLAN_UNSET) {
@@ -79,7 +79,7 @@ static int limit_memory_v2(struct cgroup *g, const struct plan_resources *r, con
 	return result;
 }
 
-static int limit_cpu_v1(struct cgroup *g, const struct plan_resources *r, const char **ret_what)
+static int limit_cpu_v1(const struct cgroup *g, const struct plan_resources *r, const char **ret_what)
 {
 	int result = 0;
 	if (r->cpu_shares != PLAN_UNSET)
@@ -94,7 +94,7 @@ static int limit_cpu_v1(struct cgroup *g, const struct plan_resources *r, const 
 	return result;
 }
 
-static int limit_cpu_v2(struct cgroup *g, const struct plan_resources *r, const char **ret_what)
+static int limit_cpu_v2(const struct cgroup *g, const struct plan_resources *r, const char **ret_what)
 {
 	int result = 0;
 	if (r->cpu_shares != PLAN_UNSET) {
@@ -115,7 +115,7 @@ static int limit_cpu_v2(struct cgroup *g, const struct plan_resources *r, const 
 	return result;
 }
 
-static int limit_rows_all(struct cgroup *g, const struct plan_resources *r, const char **ret_what)
+static int limit_rows_all(const struct cgroup *g, const struct plan_resources *r, const char **ret_what)
 {
 	for (size_t i = 0; i < sizeof limit_rows / sizeof *limit_rows; i++) {
 		const struct limit_row *row = &limit_rows[i];
@@ -138,7 +138,7 @@ static int limit_rows_all(struct cgroup *g, const struct plan_resources *r, cons
 	return 0;
 }
 
-static int limit_rest(struct cgroup *g, const struct plan_resources *r, const char **ret_what)
+static int limit_rest(const struct cgroup *g, const struct plan_resources *r, const char **ret_what)
 {
 	int result = 0;
 	if (r->cpus[0] != '\0')
@@ -164,7 +164,7 @@ static int limit_rest(struct cgroup *g, const struct plan_resources *r, const ch
 	return result;
 }
 
-int cgroup_limit(struct cgroup *g, const struct plan_resources *r, const char **ret_what)
+int cgroup_limit(const struct cgroup *g, const struct plan_resources *r, const char **ret_what)
 {
 	bool v2 = g->all->unified_only;
 	int result = limit_rest(g, r, ret_what);

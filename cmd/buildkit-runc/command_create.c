@@ -66,7 +66,7 @@ static void create(struct created *r, const struct command_options *o, bool deta
 	command_undo(&r->container, NULL);
 	cgroups_find(&r->cgroups);
 	r->container.cgroup = cgroup_path(&c, &r->cgroups, o->args[0]);
-	int result = cgroup_make(&r->cgroups, r->container.cgroup, CGROUP_ALL, &r->cgroup);
+	int result = cgroup_make(&r->cgroups, r->container.cgroup, &r->cgroup);
 	command_undo(&r->container, r->container.cgroup);
 	if (result != 0)
 		fail(PHASE_CGROUP, -result, "make %s", r->container.cgroup);
