@@ -11,8 +11,6 @@
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
 
-#define CGROUP_ROOT "/sys/fs/cgroup"
-
 void cgroups_init(struct cgroups *g)
 {
 	*g = (struct cgroups){.v2 = access(CGROUP_ROOT "/cgroup.subtree_control", F_OK) == 0};
@@ -26,8 +24,10 @@ void cgroups_init(struct cgroups *g)
 		if (!g_str_has_prefix(entry.mnt_dir, CGROUP_ROOT))
 			continue;
 		int fd = open(entry.mnt_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (fd >= 0)
-			g->fds[g->n++] = fd;
+		if (fd < 0)
+			continue;
+		g->points[g->n] = g_strdup(entry.mnt_dir);
+		g->fds[g->n++] = fd;
 	}
 	if (mounts != NULL)
 		endmntent(mounts);
@@ -35,8 +35,10 @@ void cgroups_init(struct cgroups *g)
 
 void cgroups_done(struct cgroups *g)
 {
-	for (size_t i = 0; i < g->n; i++)
+	for (size_t i = 0; i < g->n; i++) {
 		close(g->fds[i]);
+		g_free(g->points[i]);
+	}
 	*g = (struct cgroups){0};
 }
 
@@ -63,7 +65,7 @@ static void write_value(int dir_fd, const char *file, const char *value)
 		return; /* not ours to set here */
 }
 
-static void limit_directory(int fd)
+static void limit(int fd)
 {
 	struct sysinfo info;
 	write_value(fd, "pids.max", "32768");
@@ -77,9 +79,23 @@ static void limit_directory(int fd)
 	write_value(fd, "memory.limit_in_bytes", bytes);
 }
 
-void cgroup_limit_parent(const struct cgroups *g, const char *parent)
+GPtrArray *cgroup_missing(const struct cgroups *g, const char *path)
 {
-	g_autofree char *path = cgroup_path_for(parent, ".");
+	GPtrArray *missing = g_ptr_array_new_with_free_func(g_free);
+	g_auto(GStrv) names = g_strsplit(relative(path) != NULL ? relative(path) : "", "/", -1);
+	for (size_t i = 0; i < g->n; i++) {
+		g_autoptr(GString) at = g_string_new(g->points[i]);
+		for (size_t k = 0; names[k] != NULL; k++) {
+			g_string_append_printf(at, "/%s", names[k]);
+			if (access(at->str, F_OK) != 0)
+				g_ptr_array_add(missing, g_strdup(at->str));
+		}
+	}
+	return missing;
+}
+
+void cgroup_limit_directory(const struct cgroups *g, const char *path)
+{
 	if (relative(path) == NULL)
 		return;
 	g_auto(GStrv) names = g_strsplit(relative(path), "/", -1);
@@ -95,7 +111,7 @@ void cgroup_limit_parent(const struct cgroups *g, const char *parent)
 			at = next;
 		}
 		if (at >= 0)
-			limit_directory(at);
+			limit(at);
 	}
 }
 
@@ -152,11 +168,22 @@ static GPtrArray *list_tree(int dir_fd, const char *path)
 	return list;
 }
 
+/* v1: a frozen group forks no more while its processes are killed one by one; they die when it thaws. */
+static void freeze(const struct cgroups *g, const char *name, const char *state)
+{
+	g_autofree char *file = g_strconcat(name, "/freezer.state", NULL);
+	for (size_t i = 0; i < g->n; i++)
+		write_value(g->fds[i], file, state);
+}
+
 bool cgroup_kill(const struct cgroups *g, const char *path)
 {
 	const char *name = relative(path);
 	bool any = false;
-	for (size_t i = 0; name != NULL && i < g->n; i++) {
+	if (name == NULL)
+		return false;
+	freeze(g, name, "FROZEN");
+	for (size_t i = 0; i < g->n; i++) {
 		if (faccessat(g->fds[i], name, F_OK, 0) != 0)
 			continue;
 		g_autoptr(GPtrArray) tree = list_tree(g->fds[i], name);
@@ -167,6 +194,7 @@ bool cgroup_kill(const struct cgroups *g, const char *path)
 				any |= kill_all_at(dir);
 		}
 	}
+	freeze(g, name, "THAWED");
 	return any;
 }
 
@@ -217,9 +245,8 @@ static void collect_named(int dir_fd, const char *path, const char *prefix, GHas
 	closedir(d);
 }
 
-void cgroup_remove_named(const struct cgroups *g, const char *parent, const char *instance, int wait_ms)
+void cgroup_remove_named(const struct cgroups *g, const char *path, const char *instance, int wait_ms)
 {
-	g_autofree char *path = cgroup_path_for(parent, ".");
 	g_autofree char *prefix = g_strconcat(instance, ".", NULL);
 	g_autoptr(GHashTable) found = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	for (size_t i = 0; relative(path) != NULL && i < g->n; i++)

@@ -16,9 +16,11 @@
 #include <stddef.h>
 
 #define CGROUP_MAX_HIERARCHIES 24
+#define CGROUP_ROOT "/sys/fs/cgroup"
 
 struct cgroups {
-	int fds[CGROUP_MAX_HIERARCHIES]; /* owned; directory of each mounted hierarchy */
+	int fds[CGROUP_MAX_HIERARCHIES];      /* owned; directory of each mounted hierarchy */
+	char *points[CGROUP_MAX_HIERARCHIES]; /* owned; where it is mounted: CGROUP_ROOT or a path below */
 	size_t n;
 	bool v2; /* unified only: steps get a cgroup namespace */
 };
@@ -27,16 +29,18 @@ void cgroups_done(struct cgroups *g);
 
 /* Where a step goes: "/<parent>/buildkit/<id>", or "<parent><id>" for a parent of systemd's form. */
 char *cgroup_path_for(const char *parent, const char *id);
+/* The directories of a path that no hierarchy has yet, as absolute paths, outer ones first. g_ptr_array_unref. */
+GPtrArray *cgroup_missing(const struct cgroups *g, const char *path);
 /*
- * Bounds all steps together, so that their appetite stays theirs: at most 32768 processes and all memory but 512 MiB.
- * What the system does not let us set is left.
+ * Makes a directory in which steps are and bounds them together, so that what they take is bounded: at most 32768
+ * processes and all memory but 512 MiB. What the system does not let us set is left.
  */
-void cgroup_limit_parent(const struct cgroups *g, const char *parent);
+void cgroup_limit_directory(const struct cgroups *g, const char *path);
 /* SIGKILL to all processes below; false when there were none. */
 bool cgroup_kill(const struct cgroups *g, const char *path);
 /* Removes it and everything below, killing what still lives there, at most wait_ms. */
 bool cgroup_remove(const struct cgroups *g, const char *path, int wait_ms);
-/* Removes those of our own runner below "<parent>/buildkit": the instance's name, a dot and more. */
-void cgroup_remove_named(const struct cgroups *g, const char *parent, const char *instance, int wait_ms);
+/* Removes those of our own runner in a directory: the instance's name, a dot and more. */
+void cgroup_remove_named(const struct cgroups *g, const char *directory, const char *instance, int wait_ms);
 /* Did the kernel kill one of its processes for want of memory? */
 bool cgroup_oom_killed(const struct cgroups *g, const char *path);

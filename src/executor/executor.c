@@ -20,7 +20,6 @@
 
 #define STATE_DIR "runc"
 #define OWN_RUNNER "buildkit-runc"
-#define PARENTS_FILE "cgroup-parents"
 #define VERSION_WORD "buildkit-runc version" /* runc installed under our name says otherwise */
 
 /* ---- start and end */
@@ -113,8 +112,7 @@ static void remove_leftovers(executor *e)
 	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
 	const struct dirent *entry;
 	while (d != NULL && (entry = readdir(d)) != NULL) {
-		if (entry->d_name[0] != '.' && !g_str_equal(entry->d_name, STATE_DIR) &&
-		    !g_str_equal(entry->d_name, PARENTS_FILE))
+		if (entry->d_name[0] != '.' && !g_str_equal(entry->d_name, STATE_DIR))
 			g_ptr_array_add(ids, g_strdup(entry->d_name));
 	}
 	if (d != NULL)
@@ -124,31 +122,6 @@ static void remove_leftovers(executor *e)
 	for (guint i = 0; i < ids->len; i++)
 		remove_leftover(e, g_ptr_array_index(ids, i));
 	tree_remove_contents(e->state_fd, NULL);
-	cgroup_remove_named(&e->cgroups, e->cgroup_parent, e->instance, 5000);
-	g_autoptr(GBytes) bytes = path_read(e->fd, PARENTS_FILE, MIB(1), PATH_BENEATH, NULL);
-	g_autofree char *text =
-		bytes ? g_strndup(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes)) : g_strdup("");
-	g_auto(GStrv) parents = g_strsplit(text, "\n", -1);
-	for (size_t i = 0; parents[i] != NULL; i++) {
-		if (*parents[i] != '\0')
-			cgroup_remove_named(&e->cgroups, parents[i], e->instance, 5000);
-	}
-	unlinkat(e->fd, PARENTS_FILE, 0);
-}
-
-/*
- * Steps of our own runner leave no file; their cgroups carry our instance's name. Only where a build chose another
- * parent, that is written down for the next life.
- */
-bool executor_note_parent(executor *e, const char *parent, GError **error)
-{
-	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&e->mu);
-	if (g_strcmp0(parent, e->cgroup_parent) == 0 || parent == NULL || g_hash_table_contains(e->parents, parent))
-		return true;
-	g_hash_table_add(e->parents, g_strdup(parent));
-	g_autofree const char **list = (const char **)g_hash_table_get_keys_as_array(e->parents, NULL);
-	g_autofree char *text = g_strjoinv("\n", (char **)list);
-	return names_write_file(e->fd, PARENTS_FILE, text, error);
 }
 
 static int open_directory(int parent_fd, const char *name, mode_t mode, GError **error)
@@ -188,8 +161,6 @@ executor *executor_new(const struct executor_options *options, GError **error)
 	executor *e = g_new0(executor, 1);
 	e->fd = e->state_fd = -1;
 	bool own = false;
-	g_mutex_init(&e->mu);
-	e->parents = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	e->bundle_runner = options->bundle_runner;
 	e->binary =
 		e->bundle_runner != NULL ? g_strdup(e->bundle_runner->name) : find_binary(options->binary, &own, error);
@@ -212,8 +183,9 @@ executor *executor_new(const struct executor_options *options, GError **error)
 		return NULL;
 	}
 	cgroups_init(&e->cgroups);
+	e->parents = parents_new(&e->cgroups, e->fd, e->cgroup_parent, own);
 	remove_leftovers(e);
-	cgroup_limit_parent(&e->cgroups, e->cgroup_parent);
+	parents_recover(e->parents, e->instance);
 	const struct names_overrides overrides = {
 		.nameservers = (const char *const *)e->nameservers,
 		.options = (const char *const *)e->dns_options,
@@ -234,6 +206,7 @@ void executor_free(executor *e)
 		return;
 	runner_free(e->runner);
 	names_files_done(&e->names);
+	parents_free(e->parents);
 	cgroups_done(&e->cgroups);
 	fd_close(&e->state_fd);
 	fd_close(&e->fd);
@@ -243,8 +216,6 @@ void executor_free(executor *e)
 	g_strfreev(e->dns_search);
 	g_free(e->seccomp);
 	g_clear_pointer(&e->seccomp_program, g_bytes_unref);
-	g_clear_pointer(&e->parents, g_hash_table_unref);
-	g_mutex_clear(&e->mu);
 	g_free(e->instance);
 	g_free(e->apparmor_profile);
 	g_free(e->cgroup_parent);
@@ -385,12 +356,14 @@ bool executor_run(executor *e, const struct step *step, struct work *work, struc
 	if (!check_step(e, step, error) || !cancel_check(work->cancel, error) ||
 	    !check_kernel_directories(step, error) || !check_tables(step, error))
 		return false;
+	g_autofree char *parent = parents_enter(e->parents, step->cgroup_parent, error);
+	if (parent == NULL)
+		return false;
 	struct step_log log;
 	step_log_init(&log, work->progress);
 	const struct step_run run = {
 		.step = step,
-		.cgroup_parent = step->cgroup_parent != NULL && *step->cgroup_parent != '\0' ? step->cgroup_parent
-											     : e->cgroup_parent,
+		.cgroup_parent = parent,
 		.work = work,
 		.output = step->output != NULL ? step->output : output_to_log,
 		.output_data = step->output != NULL ? step->output_data : &log,
@@ -400,6 +373,7 @@ bool executor_run(executor *e, const struct step *step, struct work *work, struc
 	if (!ran || ret_exit->code != 0)
 		step_log_flush_tail(&log);
 	step_log_done(&log);
+	parents_leave(e->parents, parent);
 	return ran;
 }
 

@@ -7,6 +7,7 @@
 #include "executor/cgroup.h"
 #include "executor/executor.h"
 #include "executor/names.h"
+#include "executor/parents.h"
 #include "executor/pump.h"
 #include "executor/runner.h"
 #include "executor/stubs.h"
@@ -21,8 +22,7 @@ struct executor {
 	runner *runner;                            /* NULL: an OCI runtime does it */
 	const struct bundle_runner *bundle_runner; /* borrowed; NULL: binary runs bundles */
 	char *instance;
-	GMutex mu;           /* guards parents */
-	GHashTable *parents; /* of owned strings: chosen by builds, see executor_note_parent */
+	parents *parents; /* owned */
 	char **caps;
 	char **nameservers, **dns_options, **dns_search;
 	struct names_files names;
@@ -33,13 +33,12 @@ struct executor {
 
 struct step_run { /* all borrowed */
 	const struct step *step;
-	const char *cgroup_parent; /* may be NULL */
+	const char *cgroup_parent; /* "": none */
 	struct work *work;
 	pump_output_fn output;
 	void *output_data;
 };
 bool runtime_step_run(executor *e, const struct step_run *run, struct step_exit *ret_exit, GError **error);
-bool executor_note_parent(executor *e, const char *parent, GError **error);
 bool runner_step_run(executor *e, const struct step_run *run, struct step_exit *ret_exit, GError **error);
 
 /* A missing working directory is made, belongs to the user and stays in the result. */

@@ -10,8 +10,11 @@
 #include "base/scope.h"
 #include "os/mount.h"
 #include "os/path.h"
+#include <poll.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+
+#define ORPHAN_MS 2000
 
 struct prepared {
 	executor *e;    /* borrowed */
@@ -235,12 +238,31 @@ static bool run_process(const struct prepared *p, const struct step_run *run, st
 	return true;
 }
 
+/*
+ * Without the runner a step goes on that has given up its death signal. The process is the first of its pid namespace:
+ * with it die all others.
+ */
+static void end_orphan(executor *e, const struct runner_step *s)
+{
+	struct pollfd end = {.fd = s->pidfd, .events = POLLIN};
+	runner_kill(s);
+	cgroup_kill(&e->cgroups, s->cgroup);
+	while (poll(&end, 1, ORPHAN_MS) < 0 && errno == EINTR)
+		continue;
+	cgroup_remove(&e->cgroups, s->cgroup, ORPHAN_MS);
+}
+
 bool runner_step_run(executor *e, const struct step_run *run, struct step_exit *ret_exit, GError **error)
 {
 	__attribute__((cleanup(runner_step_done))) struct runner_step process = {.socket_fd = -1, .pidfd = -1};
 	__attribute__((cleanup(prepared_clear))) struct prepared p = {.e = e};
-	if (!prepare(&p, run->step, error) || !executor_note_parent(e, run->cgroup_parent, error) ||
-	    !runner_take(e->runner, run->cgroup_parent, &process, error))
+	if (!prepare(&p, run->step, error) || !runner_take(e->runner, run->cgroup_parent, &process, error))
 		return false;
-	return run_process(&p, run, &process, ret_exit, error);
+	bool ended = run_process(&p, run, &process, ret_exit, error);
+	if (!ended)
+		end_orphan(e, &process);
+	else if (!parents_is_default(e->parents, run->cgroup_parent))
+		cgroup_remove(&e->cgroups, process.cgroup,
+			      ORPHAN_MS); /* before its parent goes; else the runner does it */
+	return ended;
 }

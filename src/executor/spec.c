@@ -27,12 +27,39 @@ const char *const spec_default_caps[] = {"CAP_CHOWN",
 					 "CAP_AUDIT_WRITE",
 					 NULL};
 
-const char *const spec_masked_paths[] = {"/proc/acpi",          "/proc/asound",
-					 "/proc/kcore",         "/proc/keys",
-					 "/proc/latency_stats", "/proc/timer_list",
-					 "/proc/timer_stats",   "/proc/sched_debug",
-					 "/sys/firmware",       "/sys/devices/virtual/powercap",
-					 "/proc/scsi",          NULL};
+static const char *const masked_paths[] = {
+	"/proc/acpi",        "/proc/asound",        "/proc/interrupts", "/proc/kcore",
+	"/proc/keys",        "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats",
+	"/proc/sched_debug", "/sys/firmware",       "/proc/scsi",       "/sys/devices/virtual/powercap",
+};
+#define CPU_DIRECTORY "/sys/devices/system/cpu"
+
+/* Counters of thermal events tell what other users of the machine compute. Where the kernel has none, there is no mask. */
+static void add_thermal_throttle(GPtrArray *paths)
+{
+	GDir *cpus = g_dir_open(CPU_DIRECTORY, 0, NULL);
+	for (const char *name; cpus != NULL && (name = g_dir_read_name(cpus)) != NULL;) {
+		g_autofree char *path = g_strconcat(CPU_DIRECTORY "/", name, "/thermal_throttle", NULL);
+		if (g_str_has_prefix(name, "cpu") && g_ascii_isdigit(name[3]) && access(path, F_OK) == 0)
+			g_ptr_array_add(paths, g_steal_pointer(&path));
+	}
+	if (cpus != NULL)
+		g_dir_close(cpus);
+}
+
+const char *const *spec_masked_paths(void)
+{
+	static const char *const *list;
+	if (g_once_init_enter(&list)) {
+		GPtrArray *paths = g_ptr_array_new();
+		for (size_t i = 0; i < G_N_ELEMENTS(masked_paths); i++)
+			g_ptr_array_add(paths, (void *)(gsize)masked_paths[i]);
+		add_thermal_throttle(paths);
+		g_ptr_array_add(paths, NULL);
+		g_once_init_leave(&list, (const char *const *)g_ptr_array_free(paths, FALSE));
+	}
+	return list;
+}
 
 const char *const spec_readonly_paths[] = {"/proc/bus",           "/proc/fs", "/proc/irq", "/proc/sys",
 					   "/proc/sysrq-trigger", NULL};
@@ -374,7 +401,7 @@ static void put_linux(json_writer *w, const struct spec_input *in)
 			json_key(w, "seccomp");
 			json_put_raw(w, in->seccomp, strlen(in->seccomp));
 		}
-		put_list(w, "maskedPaths", spec_masked_paths);
+		put_list(w, "maskedPaths", spec_masked_paths());
 		put_list(w, "readonlyPaths", spec_readonly_paths);
 	}
 	json_object_end(w);

@@ -44,7 +44,9 @@ struct spec_device {
 };
 extern const struct spec_device spec_insecure_devices[]; /* ends with a NULL path */
 #define SPEC_SPARE_LOOPS 7                               /* loop devices beyond the first free one */
-extern const char *const spec_masked_paths[], *const spec_readonly_paths[];
+/* Those of this machine, NULL-terminated; for the life of the program. */
+const char *const *spec_masked_paths(void);
+extern const char *const spec_readonly_paths[];
 
 /* The capabilities of a sandboxed step, NULL-terminated. */
 extern const char *const spec_default_caps[];

@@ -216,8 +216,8 @@ static bool plan_tree(step_plan *p, const struct step_plan_input *in, GError **e
 		plan_devices(p, &in->spec);
 		return true;
 	}
-	plan->masked = (struct plan_strings){(const char **)(gsize)spec_masked_paths,
-					     g_strv_length((char **)(gsize)spec_masked_paths)};
+	const char *const *masked = spec_masked_paths();
+	plan->masked = (struct plan_strings){(const char **)(gsize)masked, g_strv_length((char **)(gsize)masked)};
 	plan->readonly = (struct plan_strings){(const char **)(gsize)spec_readonly_paths,
 					       g_strv_length((char **)(gsize)spec_readonly_paths)};
 	return true;

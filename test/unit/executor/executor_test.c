@@ -518,6 +518,38 @@ static void test_cancel(struct fixture *f, gconstpointer data)
 	g_assert_cmpint(error_get_code(error), ==, ERROR_CANCELED);
 }
 
+/* Has a process this word in its command line? */
+static bool is_running(const char *word)
+{
+	bool found = false;
+	const char *name;
+	GDir *proc = g_dir_open("/proc", 0, NULL);
+	while (!found && (name = g_dir_read_name(proc)) != NULL) {
+		g_autofree char *path = g_strconcat("/proc/", name, "/cmdline", NULL);
+		g_autofree char *line = NULL;
+		gsize n = 0;
+		found = g_ascii_isdigit(*name) && g_file_get_contents(path, &line, &n, NULL) &&
+			memmem(line, n, word, strlen(word)) != NULL;
+	}
+	g_dir_close(proc);
+	return found;
+}
+
+struct killer {
+	const char *word, *command;
+};
+
+/* Once the step runs. */
+static void *kill_runner(void *data)
+{
+	const struct killer *k = data;
+	for (int i = 0; i < 1000 && !is_running(k->word); i++)
+		g_usleep(10 * 1000);
+	g_assert_true(is_running(k->word));
+	g_assert_true(g_spawn_command_line_sync(k->command, NULL, NULL, NULL, NULL));
+	return NULL;
+}
+
 /* A process that runs a step and dies with it running; the next executor cleans up. */
 static void test_killed_daemon(struct fixture *f, gconstpointer data)
 {
@@ -544,17 +576,124 @@ static void test_killed_daemon(struct fixture *f, gconstpointer data)
 	waitpid(child, NULL, 0);
 	executor_free(f->e);
 	f->e = new_executor(f, data);
-	/* Whoever has the step's own number in its command line is gone. */
-	GDir *proc = g_dir_open("/proc", 0, NULL);
-	const char *name;
-	while ((name = g_dir_read_name(proc)) != NULL) {
-		g_autofree char *path = g_strconcat("/proc/", name, "/cmdline", NULL);
-		g_autofree char *line = NULL;
-		gsize n = 0;
-		if (g_ascii_isdigit(*name) && g_file_get_contents(path, &line, &n, NULL))
-			g_assert_null(memmem(line, n, seconds, strlen(seconds)));
+	g_assert_false(is_running(seconds));
+}
+
+/* The pids controller's directory of a cgroup, or NULL when there is none. Owned. */
+static char *pids_directory(const char *path)
+{
+	static const char *const roots[] = {"/sys/fs/cgroup/pids", "/sys/fs/cgroup"};
+	for (size_t i = 0; i < G_N_ELEMENTS(roots); i++) {
+		g_autofree char *directory = g_strconcat(roots[i], path, NULL);
+		g_autofree char *limit = g_strconcat(directory, "/pids.max", NULL);
+		if (access(limit, F_OK) == 0)
+			return g_steal_pointer(&directory);
 	}
-	g_dir_close(proc);
+	return NULL;
+}
+
+static int count_cgroups(const char *name)
+{
+	g_autofree char *line = g_strdup_printf("find /sys/fs/cgroup -name '%s' -type d 2> /dev/null | wc -l", name);
+	const char *argv[] = {"/bin/sh", "-c", line, NULL};
+	g_autofree char *out = NULL;
+	g_assert_true(g_spawn_sync(NULL, (char **)argv, NULL, 0, NULL, NULL, &out, NULL, NULL, NULL));
+	return (int)g_ascii_strtoll(out, NULL, 10);
+}
+
+struct looker {
+	struct fixture *f;
+	const char *parent;
+	char *pids_max; /* owned */
+};
+
+static void look_at_limit(void *data, int stream, const void *bytes, size_t n)
+{
+	struct looker *l = data;
+	g_autofree char *path = g_strconcat("/", l->parent, "/buildkit", NULL);
+	g_autofree char *directory = pids_directory(path);
+	g_autofree char *limit = directory != NULL ? g_strconcat(directory, "/pids.max", NULL) : NULL;
+	if (limit != NULL && l->pids_max == NULL)
+		g_file_get_contents(limit, &l->pids_max, NULL, NULL);
+	collect(l->f, stream, bytes, n);
+}
+
+/* A parent that a build chooses is limited, and gone with its last step; one that was there stays. */
+static void test_cgroup_parent(struct fixture *f, gconstpointer data)
+{
+	SKIP_IF_UNAVAILABLE();
+	g_autofree char *parent = g_strdup_printf("parent%s", instance);
+	struct looker l = {f, parent, NULL};
+	const char *args[] = {"/bin/sh", "-c", "echo up; busybox cat /proc/self/cgroup", NULL};
+	struct step_exit code = {-1, false};
+	struct work none = {0};
+	for (int i = 0; i < 2; i++) {
+		g_autoptr(GError) error = NULL;
+		scoped_fd root = mount_clone(f->image_fd, false, NULL);
+		struct step step = {.args = args,
+				    .env = default_env,
+				    .cwd = "/",
+				    .stdin_fd = -1,
+				    .root_fd = root,
+				    .cgroup_parent = parent,
+				    .output = look_at_limit,
+				    .output_data = &l};
+		g_string_truncate(f->out, 0);
+		executor_run(f->e, &step, &none, &code, &error);
+		g_assert_no_error(error);
+		g_assert_cmpint(code.code, ==, 0);
+		g_assert_nonnull(strstr(f->out->str, parent));
+		/* On v1 it is in every hierarchy that the host has mounted. */
+		g_assert_null(strstr(f->out->str, ":cpuset:/\n"));
+		g_assert_null(strstr(f->out->str, ":freezer:/\n"));
+		g_assert_cmpstr(l.pids_max, ==, "32768\n");
+		g_clear_pointer(&l.pids_max, g_free);
+		g_assert_cmpint(count_cgroups(parent), ==, 0);
+	}
+	/* The administrator's own directory. */
+	g_autofree char *usual = pids_directory("/buildkit");
+	g_autofree char *kept = g_path_get_dirname(usual);
+	g_autofree char *directory = g_strconcat(kept, "/", parent, NULL);
+	g_assert_cmpint(mkdir(directory, 0755), ==, 0);
+	struct step step = {.cgroup_parent = parent};
+	g_assert_cmpint(sh(f, &step, "true"), ==, 0);
+	g_assert_cmpint(count_cgroups(parent), ==, 1);
+	g_assert_cmpint(rmdir(directory), ==, 0);
+	/* What is no name of a directory. */
+	g_autoptr(GError) error = NULL;
+	step = (struct step){.args = args, .cgroup_parent = "a\nb"};
+	g_assert_false(run_step(f, &step, NULL, &code, &error));
+	g_assert_cmpint(error_get_code(error), ==, ERROR_INVALID_ARGUMENT);
+}
+
+/* A program that is set-user-ID has no parent-death signal: without its runner, the daemon ends it. */
+static void test_dead_runner(struct fixture *f, gconstpointer data)
+{
+	SKIP_IF_UNAVAILABLE();
+	const struct variant *v = data;
+	if (!v->own) {
+		g_test_skip("only our own runner");
+		return;
+	}
+	g_autofree char *seconds = g_strdup_printf("2%08d", (int)getpid());
+	g_autofree char *line = g_strdup_printf("pkill -KILL -P %d -x buildkit-runc", (int)getpid());
+	g_autoptr(GError) error = NULL;
+	const char *args[] = {"/sleep", seconds, NULL};
+	struct step step = {.args = args, .user = "ann"};
+	struct step_exit code;
+	g_autofree char *sleep = g_strconcat(f->path, "/image/sleep", NULL);
+	g_autofree char *busybox = g_strconcat(f->path, "/image" BUSYBOX, NULL);
+	g_autofree char *bytes = NULL;
+	gsize n;
+	g_assert_true(g_file_get_contents(busybox, &bytes, &n, NULL));
+	g_assert_true(g_file_set_contents(sleep, bytes, (gssize)n, NULL));
+	g_assert_cmpint(chmod(sleep, 04755), ==, 0);
+	struct killer k = {seconds, line};
+	GThread *t = g_thread_new("kill", kill_runner, &k);
+	g_assert_false(run_step(f, &step, NULL, &code, &error));
+	g_thread_join(t);
+	g_assert_cmpint(error_get_code(error), ==, ERROR_UNAVAILABLE);
+	g_assert_false(is_running(seconds));
 }
 
 static void test_readonly_root(struct fixture *f, gconstpointer data)
@@ -598,19 +737,22 @@ static const struct step_test {
 	{"cancel", false, test_cancel},
 	{"killed-daemon", false, test_killed_daemon},
 	{"readonly-root", false, test_readonly_root},
+	{"cgroup-parent", false, test_cgroup_parent},
+	{"dead-runner", false, test_dead_runner},
 };
 
 int main(int argc, char **argv)
 {
 	g_snprintf(instance, sizeof instance, "executortest%d", (int)getpid());
 	g_test_init(&argc, &argv, NULL);
+	/* Before the mount namespace: in a chroot the link then names the place outside of it. */
+	g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
+	g_autofree char *directory = g_path_get_dirname(self);
+	g_autofree char *own = g_build_filename(directory, "cmd/buildkit-runc/buildkit-runc", NULL);
 	unavailable = why_unavailable();
 	if (unavailable == NULL && !mount_make_private_namespace(NULL))
 		unavailable = "needs a mount namespace";
 	g_autofree char *runc = g_find_program_in_path("runc");
-	g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
-	g_autofree char *directory = g_path_get_dirname(self);
-	g_autofree char *own = g_build_filename(directory, "cmd/buildkit-runc/buildkit-runc", NULL);
 	g_assert_cmpint(access(own, X_OK), ==, 0);
 	const struct variant variants[] = {
 		{own, true, false}, {own, true, true}, {runc, false, false}, {runc, false, true}};
