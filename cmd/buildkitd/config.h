@@ -35,7 +35,7 @@ struct config {
 	bool debug, trace;
 	char *log_format, *log_level;
 	char **addresses;
-	char *group, *debug_address;
+	char *group, *debug_address, *provenance_env_dir;
 	char *tls_cert, *tls_key, *tls_ca;
 	int64_t socket_uid, socket_gid; /* -1: the daemon's own */
 	char **entitlements;

@@ -2,6 +2,7 @@
 #include "instance.h"
 #include "base/log.h"
 #include "base/scope.h"
+#include "builder/provenance_env.h"
 #include "collector.h"
 #include "control/control.h"
 #include "debug_http.h"
@@ -31,6 +32,7 @@ struct instance {
 	struct forgetting forgetting[WORKERS_MAX];
 	solver *solver;
 	history *history;
+	json_t *provenance_env; /* owned */
 	builder *builder;
 	collector *collectors[WORKERS_MAX]; /* NULL: without a policy */
 	rpc_loop *loop;
@@ -80,6 +82,11 @@ static bool open_builder(instance *d, const struct config *config, GError **erro
 	d->history = history_open(d->root_fd, config->root, &limits, error);
 	if (!d->history)
 		return false;
+	d->provenance_env = provenance_env_load(config->provenance_env_dir, error);
+	if (!d->provenance_env) {
+		g_prefix_error(error, "provenanceEnvDir: ");
+		return false;
+	}
 	struct builder_options options = {
 		.workers = d->workers.list,
 		.n_workers = d->workers.n,
@@ -89,6 +96,7 @@ static bool open_builder(instance *d, const struct config *config, GError **erro
 		.allow_security_insecure = config_allows(config, "security.insecure"),
 		.dockerfile_enabled = config->dockerfile_enabled,
 		.gateway_enabled = config->gateway_enabled,
+		.provenance_env = d->provenance_env,
 		.on_idle = poke_collector,
 		.on_idle_data = d,
 	};
@@ -230,6 +238,7 @@ void instance_free(instance *d)
 		collector_stop(d->collectors[i]);
 	g_clear_pointer(&d->builder, builder_free);
 	g_clear_pointer(&d->history, history_close);
+	g_clear_pointer(&d->provenance_env, json_decref);
 	for (size_t i = 0; i < d->workers.n; i++)
 		cache_set_removed_hook(d->workers.list[i]->cache, NULL, NULL);
 	g_clear_pointer(&d->solver, solver_free);

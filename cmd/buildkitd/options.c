@@ -44,7 +44,7 @@ const struct option options[] = {
 	{"cdi-spec-dir", "cdi.specDirs", OPTION_STRINGS, NOT_YET, NULL, NULL, "directory that describes such devices"},
 	{NULL, "cdi.autoAllowed", OPTION_STRINGS, NOT_YET, NULL, NULL, "devices and kinds that need no entitlement"},
 	{"save-cache-debug", NULL, OPTION_BOOL, NOT_YET, NULL, NULL, "record what cache keys were made of"},
-	{NULL, "provenanceEnvDir", OPTION_STRING, NOT_YET, NULL, NULL,
+	{NULL, "provenanceEnvDir", OPTION_STRING, AT(provenance_env_dir), "/etc/buildkit/provenance.d", NULL,
 	 "directory of JSON files that provenance includes"},
 	{NULL, "dns.nameservers", OPTION_STRINGS, AT(dns_nameservers), NULL, NULL,
 	 "name servers of steps, instead of the host's"},

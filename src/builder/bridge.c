@@ -215,6 +215,49 @@ static bool run_dockerfile(bridge *b, const struct bridge_solve_request *request
 	return dockerfile_frontend.solve(&inner.base, request->options, request->inputs, work, ret, error);
 }
 
+bool build_names_dockerfile_context(GHashTable *options)
+{
+	GHashTableIter iter;
+	void *key;
+	g_hash_table_iter_init(&iter, options);
+	while (g_hash_table_iter_next(&iter, &key, NULL))
+		if (strcmp(key, "context:dockerfile.v0") == 0 || g_str_has_prefix(key, "context:dockerfile.v0::"))
+			return true;
+	return false;
+}
+
+static bool run_builtin(bridge *b, const struct bridge_solve_request *request, struct work *work, build_result **ret,
+			GError **error)
+{
+	if (run_dockerfile(b, request, work, ret, error))
+		return true;
+	if (error && *error) {
+		error_convert(error);
+		error_add_detail(*error, "errdefs.Frontend", "{\"name\":\"dockerfile.v0\"}");
+	}
+	return false;
+}
+
+/* The gateway with the built-in frontend as its source is that frontend. */
+static bool run_named_builtin(bridge *b, const struct bridge_solve_request *request, struct work *work,
+			      build_result **ret, GError **error)
+{
+	if (build_names_dockerfile_context(request->options))
+		return error_set(error, ERROR_UNIMPLEMENTED,
+				 "context:dockerfile.v0: frontends from contexts are not supported yet");
+	g_autoptr(GHashTable) options = g_hash_table_new(g_str_hash, g_str_equal);
+	GHashTableIter iter;
+	void *key, *value;
+	g_hash_table_iter_init(&iter, request->options);
+	while (g_hash_table_iter_next(&iter, &key, &value))
+		if (strcmp(key, "source") != 0)
+			g_hash_table_insert(options, key, value);
+	struct bridge_solve_request builtin = *request;
+	builtin.frontend = "dockerfile.v0";
+	builtin.options = options;
+	return run_builtin(b, &builtin, work, ret, error);
+}
+
 static bool solve_frontend(bridge *b, const struct bridge_solve_request *request, struct work *work, build_result **ret,
 			   GError **error)
 {
@@ -222,18 +265,10 @@ static bool solve_frontend(bridge *b, const struct bridge_solve_request *request
 	const char *name = request->frontend;
 	const char *image = g_hash_table_lookup(request->options, "source");
 	bool is_gateway = strcmp(name, "gateway.v0") == 0;
-	/* Upstream runs the built-in one for these; a container frontend is a later part. */
-	if (is_gateway && g_strcmp0(image, "dockerfile.v0") == 0)
-		name = "dockerfile.v0";
-	if (strcmp(name, "dockerfile.v0") == 0 && allowed->dockerfile_enabled) {
-		if (run_dockerfile(b, request, work, ret, error))
-			return true;
-		if (error && *error) {
-			error_convert(error);
-			error_add_detail(*error, "errdefs.Frontend", "{\"name\":\"dockerfile.v0\"}");
-		}
-		return false;
-	}
+	if (is_gateway && g_strcmp0(image, "dockerfile.v0") == 0 && allowed->dockerfile_enabled)
+		return run_named_builtin(b, request, work, ret, error);
+	if (strcmp(name, "dockerfile.v0") == 0 && allowed->dockerfile_enabled)
+		return run_builtin(b, request, work, ret, error);
 	if (!is_gateway || !allowed->gateway_enabled)
 		return error_set(error, ERROR_UNKNOWN, "invalid frontend: %s", name);
 	if (!image)

@@ -11,6 +11,7 @@
  */
 #pragma once
 #include "builder/history.h"
+#include "format/json_writer.h"
 #include "frontend/gateway/gateway.h"
 #include "progress/progress.h"
 #include "solver/solver.h"
@@ -47,6 +48,7 @@ struct builder_options {
 	solver *solver;   /* borrowed */
 	history *history; /* borrowed */
 	bool allow_network_host, allow_security_insecure;
+	const json_t *provenance_env; /* borrowed (provenance_env.h); NULL: none */
 	bool dockerfile_enabled, gateway_enabled;
 	/* Called after a build ended, e.g. to schedule collection. */
 	void (*on_idle)(void *data);
@@ -61,6 +63,9 @@ history *builder_history(builder *b);
 size_t builder_running(builder *b);
 /* Cancels every running build (the daemon stops). */
 void builder_cancel_all(builder *b);
+
+/* Is there a context that replaces the built-in Dockerfile frontend? options: char * to char *. */
+bool build_names_dockerfile_context(GHashTable *options);
 
 /* ret_response: char * to char *, owned. Errors: of whatever failed, with details. */
 bool builder_solve(builder *b, const struct build_request *request, cancel *c, GHashTable **ret_response,

@@ -302,6 +302,7 @@ static char *predicate(const struct subject *s, const struct provenance_options 
 		.builder_id = o->builder_id,
 		.builder_platform = p->builder_platform,
 		.dockerfile_version = DOCKERFILE_VERSION,
+		.env = builder_get_options(p->build->builder)->provenance_env,
 		.invocation_id = p->invocation_id,
 		.started_ns = p->build->started_ns,
 		.finished_ns = finished(p),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/provenance_predicate.h"
+#include "builder/provenance_env.h"
 #include "builder/provenance_request.h"
 #include "builder/provenance_steps.h"
 #include "format/gotype.h"
@@ -196,6 +197,19 @@ static const char *dockerfile_version(const struct writing *s)
 	return strcmp(s->request.frontend, "dockerfile.v0") == 0 ? s->p->dockerfile_version : "";
 }
 
+static void put_env(const struct writing *s, size_t *at, const char *key)
+{
+	if (s->p->env)
+		provenance_env_write(s->w, s->p->env, at, key);
+}
+
+/* The administrator's replaces it. */
+static void put_dockerfile_version(const struct writing *s)
+{
+	if (!s->p->env || !json_object_get(s->p->env, "dockerfileVersion"))
+		json_put_string_member_nonempty(s->w, "dockerfileVersion", dockerfile_version(s));
+}
+
 static void put_layer_lists(json_writer *w, GPtrArray *const *chains, size_t n)
 {
 	json_array_begin(w);
@@ -303,10 +317,15 @@ static bool put_definition_v1(const struct writing *s, GError **error)
 	json_object_end(w);
 	json_key(w, "internalParameters");
 	json_object_begin(w);
+	size_t at = 0;
+	put_env(s, &at, "buildConfig");
 	if (!put_build_config(s, true, error))
 		return false;
+	put_env(s, &at, "builderPlatform");
 	json_put_string_member(w, "builderPlatform", s->p->builder_platform);
-	json_put_string_member_nonempty(w, "dockerfileVersion", dockerfile_version(s));
+	put_env(s, &at, "dockerfileVersion");
+	put_dockerfile_version(s);
+	put_env(s, &at, NULL);
 	json_object_end(w);
 	json_object_end(w);
 	return true;
@@ -358,8 +377,12 @@ static void put_invocation_v02(const struct writing *s)
 	put_request(s, "parameters");
 	json_key(w, "environment");
 	json_object_begin(w);
-	json_put_string_member_nonempty(w, "dockerfileVersion", dockerfile_version(s));
+	size_t at = 0;
+	put_env(s, &at, "dockerfileVersion");
+	put_dockerfile_version(s);
+	put_env(s, &at, "platform");
 	json_put_string_member(w, "platform", s->p->builder_platform);
+	put_env(s, &at, NULL);
 	json_object_end(w);
 	json_object_end(w);
 }

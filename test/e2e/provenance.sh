@@ -24,6 +24,9 @@ COPY --from=base /bin/busybox /b
 COPY f /f
 DOCKERFILE
 } > "$WORK/c/Dockerfile"
+mkdir "$WORK/provenance.d"
+printf '{"foo":"bar","numbers":[1,2,3]}' > "$WORK/provenance.d/a.json"
+sed -i "1i provenanceEnvDir = \"$WORK/provenance.d\"" "$WORK/buildkitd.toml"
 start_daemon
 
 attested() { # NAME PARAMETERS [OUTPUT-ATTRIBUTES]: an archive, its attestations in $WORK/NAME.att
@@ -90,6 +93,18 @@ holds files "{x['name']: x['digest']['sha256'] for x in s['subject']} == {
 	'b': '$(sha256sum < "$WORK/files/b" | cut -d' ' -f1)', 'd/file': '$(sha256sum < "$WORK/files/d/file" | cut -d' ' -f1)',
 	'f': '$(sha256sum < "$WORK/files/f" | cut -d' ' -f1)'}"
 never password "$WORK/files/a-p.json"
+
+# The gateway with the built-in frontend as its source is that frontend; the administrator's files are in it.
+build "$WORK/c" --secret id=token,src="$WORK/secret" --frontend gateway.v0 --opt source=dockerfile.v0 --opt cmdline=dockerfile.v0 \
+	--opt attest:provenance=mode=max,filename=p.json --output type=local,dest="$WORK/gateway" > "$WORK/said" 2>&1 ||
+	{ cat "$WORK/said"; fail "gateway.v0 with source=dockerfile.v0"; }
+cp "$WORK/gateway/p.json" "$WORK/gateway.att"
+holds gateway "p['buildDefinition']['externalParameters']['request']['frontend'] == 'dockerfile.v0'"
+holds gateway "'source' not in p['buildDefinition']['externalParameters']['request']['args']"
+holds gateway "p['buildDefinition']['internalParameters']['foo'] == 'bar'"
+holds gateway "list(p['buildDefinition']['internalParameters']) == sorted(p['buildDefinition']['internalParameters'])"
+fails 'frontends from contexts are not supported yet' "$WORK/said" build "$WORK/c" --frontend gateway.v0 \
+	--opt source=dockerfile.v0 --opt context:dockerfile.v0=docker-image://nowhere.invalid/x
 
 # All materials, or no build.
 ! build "$WORK/c" --secret id=token,src="$WORK/secret" --opt attest:provenance=complete-materials=true > "$WORK/said" 2>&1 ||
