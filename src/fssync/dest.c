@@ -11,7 +11,9 @@
 
 struct dest_dir {
 	gint refs; /* atomic */
-	int fd;    /* owned */
+	int fd;    /* owned; -1 while suspended */
+	dev_t dev; /* while suspended */
+	ino_t ino;
 	bool has_time;
 	int64_t mtime_ns;
 	bool late_mode; /* could not have its final mode while entries are made in it */
@@ -104,8 +106,32 @@ void dest_dir_unref(dest_dir *d)
 		times_of(d->mtime_ns, times);
 		(void)futimens(d->fd, times);
 	}
-	close(d->fd);
+	fd_close(&d->fd);
 	g_free(d);
+}
+
+void dest_dir_suspend(dest_dir *d)
+{
+	struct stat st;
+	if (g_atomic_int_get(&d->refs) > 1 || d->fd < 0 || fstat(d->fd, &st) < 0)
+		return;
+	d->dev = st.st_dev;
+	d->ino = st.st_ino;
+	fd_close(&d->fd);
+}
+
+bool dest_dir_resume(dest_dir *d, const dest_dir *child, GError **error)
+{
+	struct stat st;
+	if (d->fd >= 0)
+		return true;
+	scoped_fd fd = openat(child->fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return error_set_errno(error, errno, "open parent directory");
+	if (st.st_dev != d->dev || st.st_ino != d->ino)
+		return error_set(error, ERROR_ABORTED, "a directory of the destination was moved during the transfer");
+	d->fd = fd_steal(&fd);
+	return true;
 }
 
 int dest_dir_fd(const dest_dir *d)

@@ -30,6 +30,9 @@ typedef struct dest_dir dest_dir;
 dest_dir *dest_dir_new(int fd);
 dest_dir *dest_dir_ref(dest_dir *d);
 void dest_dir_unref(dest_dir *d);
+/* Closes the fd of a directory that only the caller refers to, and opens it again from an open child. */
+void dest_dir_suspend(dest_dir *d);
+bool dest_dir_resume(dest_dir *d, const dest_dir *child, GError **error);
 int dest_dir_fd(const dest_dir *d);
 /* Makes a directory that is not there. */
 dest_dir *dest_dir_make(struct dest_how *how, dest_dir *parent, const char *name, const struct fssync_stat *stat,

@@ -14,6 +14,8 @@
 #include "os/path.h"
 #include <string.h>
 
+enum { OPEN_LEVELS = 8 }; /* directories further up are closed, unless files of theirs are still coming */
+
 /* A directory on the way down. */
 struct frame {
 	dest_dir *dir;       /* ref */
@@ -135,6 +137,9 @@ static bool frame_advance(struct placer *p, struct frame *f, const char *name, b
 static bool frame_pop(struct placer *p, GError **error)
 {
 	bool ignored, ok = frame_advance(p, frame_top(p), NULL, &ignored, error);
+	guint n = p->frames->len;
+	if (ok && n > 1)
+		ok = dest_dir_resume(g_array_index(p->frames, struct frame, n - 2).dir, frame_top(p)->dir, error);
 	g_array_set_size(p->frames, p->frames->len - 1);
 	return ok;
 }
@@ -145,6 +150,8 @@ static bool frame_push(struct placer *p, dest_dir *dir, const char *path, bool i
 	struct frame f = {.dir = dir, .path = g_strdup(path), .is_new = is_new};
 	bool ok = is_new || p->r->options->merge || dirlist_read(&f.list, dest_dir_fd(dir), error);
 	g_array_append_val(p->frames, f);
+	if (p->frames->len > OPEN_LEVELS)
+		dest_dir_suspend(g_array_index(p->frames, struct frame, p->frames->len - 1 - OPEN_LEVELS).dir);
 	return ok;
 }
 

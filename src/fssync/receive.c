@@ -8,8 +8,10 @@
 #include "base/limits.h"
 #include "fssync/receiver.h"
 #include <string.h>
+#include <sys/resource.h>
 
-#define FILES_MAX 256
+#define FILES_MAX 256  /* open at once, where the process may have that many */
+#define FILES_SHARE 16 /* of all fds that the process may have */
 #define ORDER_MAX 8192
 #define STATS_BYTES_MAX MIB(256) /* announced and not placed yet */
 #define GRACE_MS 5000            /* for the peer to end the stream after we failed */
@@ -224,8 +226,8 @@ bool receiver_request(struct receiver *r, struct entry *e, GError **error)
 	bool ok = true;
 	g_mutex_lock(&r->mu);
 	/* Woken for every file, the two threads would take turns at each; half of the files keep the peer busy meanwhile. */
-	r->wake_pending = FILES_MAX / 2;
-	while (ok && g_hash_table_size(r->pending) >= FILES_MAX)
+	r->wake_pending = r->files_max / 2;
+	while (ok && g_hash_table_size(r->pending) >= r->files_max)
 		ok = wait_changed(r, error);
 	r->wake_pending = G_MAXUINT;
 	if (ok) {
@@ -341,6 +343,15 @@ static bool run(struct receiver *r, int dest_fd, GError **error)
 	return false;
 }
 
+/* A share of the fds of the process, so that several transfers fit. */
+static guint files_max(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
+		return FILES_MAX;
+	return (guint)CLAMP(limit.rlim_cur / FILES_SHARE, 2, FILES_MAX);
+}
+
 bool fssync_receive(const struct fssync_channel *channel, int dest_fd, const struct fssync_receive_options *options,
 		    cancel *c, GError **error)
 {
@@ -349,6 +360,7 @@ bool fssync_receive(const struct fssync_channel *channel, int dest_fd, const str
 	g_mutex_init(&r.mu);
 	g_cond_init(&r.changed);
 	r.wake_pending = G_MAXUINT;
+	r.files_max = files_max();
 	g_queue_init(&r.order);
 	r.stats = g_byte_array_new();
 	r.pending = g_hash_table_new(NULL, NULL);

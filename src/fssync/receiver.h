@@ -43,6 +43,7 @@ struct receiver {
 	bool stats_end;      /* mu */
 	GHashTable *pending; /* mu: id to struct entry * (borrowed from order) */
 	bool waiting;        /* mu: the caller's thread wants to hear of changes and was not told yet */
+	guint files_max;     /* requested at once */
 	guint wake_pending;  /* mu: of files that end, only when no more than these are still on their way */
 	bool fin_sent;       /* mu */
 	bool reader_done;    /* mu */

@@ -6,6 +6,7 @@
  */
 #include "base/limits.h"
 #include "base/scope.h"
+#include "os/dir_chain.h"
 #include "os/dirlist.h"
 #include "fssync/walk_filter.h"
 #include "fssync/stat_read.h"
@@ -16,7 +17,6 @@
 
 /* A directory on the way down. */
 struct frame {
-	int fd; /* owned */
 	struct dirlist list;
 	size_t next;
 	size_t path_len; /* of its own path in walk.path */
@@ -32,6 +32,7 @@ struct walk {
 	walk_filter *filter; /* owned, NULL: none */
 	inode_table *inodes; /* owned */
 	GArray *frames;      /* of struct frame */
+	dir_chain *dirs;     /* owned; one a frame */
 	GString *path;       /* of the entry at hand, beneath the root */
 	size_t next_extra;   /* of the root */
 };
@@ -39,7 +40,6 @@ struct walk {
 static void frame_clear(void *data)
 {
 	struct frame *f = data;
-	fd_close(&f->fd);
 	dirlist_clear(&f->list);
 	g_free(f->bits);
 }
@@ -101,7 +101,11 @@ static bool announce_parents(struct walk *w, GError **error)
 			continue;
 		f->announced = true;
 		g_autofree char *path = g_strndup(w->path->str, f->path_len);
-		if (!announce(w, frame_at(w, i - 1)->fd, path + f->name_at, path, error))
+		g_autofree char *parent = g_strndup(path, f->name_at);
+		scoped_fd fd = path_open_errno(w->root->fd, parent, O_PATH | O_DIRECTORY, PATH_BENEATH);
+		if (fd < 0)
+			return error_set_errno(error, -fd, "open %s", parent);
+		if (!announce(w, fd, path + f->name_at, path, error))
 			return false;
 	}
 	return true;
@@ -110,8 +114,11 @@ static bool announce_parents(struct walk *w, GError **error)
 /* Takes fd. */
 static bool frame_push(struct walk *w, int fd, size_t name_at, bool announced, uint8_t *bits, GError **error)
 {
-	struct frame f = {.fd = fd, .path_len = w->path->len, .name_at = name_at, .announced = announced, .bits = bits};
+	struct frame f = {.path_len = w->path->len, .name_at = name_at, .announced = announced, .bits = bits};
 	bool ok = dirlist_read(&f.list, fd, error);
+	if (!ok)
+		close(fd);
+	ok = ok && dir_chain_push(w->dirs, fd, error);
 	if (!ok)
 		g_prefix_error(error, "%s: ", w->path->str);
 	g_array_append_val(w->frames, f);
@@ -202,7 +209,8 @@ static bool step(struct walk *w, GError **error)
 	if (w->path->len > 0)
 		g_string_append_c(w->path, '/');
 	g_string_append(w->path, name);
-	int dir = is_directory(f->fd, name, f->list.items[i].type, error);
+	int dir_fd = dir_chain_fd(w->dirs);
+	int dir = is_directory(dir_fd, name, f->list.items[i].type, error);
 	if (dir < 0)
 		return false;
 	struct walk_filter_verdict v = {.wanted = true, .descend = dir};
@@ -211,9 +219,9 @@ static bool step(struct walk *w, GError **error)
 		bits = g_malloc0(walk_filter_bits(w->filter) + 1);
 		v = walk_filter_check(w->filter, w->path->str, dir, f->bits, bits);
 	}
-	if (v.wanted && (!announce_parents(w, error) || !announce(w, f->fd, name, w->path->str, error)))
+	if (v.wanted && (!announce_parents(w, error) || !announce(w, dir_fd, name, w->path->str, error)))
 		return false;
-	return !v.descend || enter(w, f->fd, name, v.wanted, g_steal_pointer(&bits), error);
+	return !v.descend || enter(w, dir_fd, name, v.wanted, g_steal_pointer(&bits), error);
 }
 
 static bool walk_root(struct walk *w, GError **error)
@@ -227,6 +235,8 @@ static bool walk_root(struct walk *w, GError **error)
 		struct frame *f = frame_top(w);
 		if (f->next == f->list.n) {
 			g_array_set_size(w->frames, w->frames->len - 1);
+			if (!dir_chain_pop(w->dirs, error))
+				return false;
 			continue;
 		}
 		if (!cancel_check(w->cancel, error) || !step(w, error))
@@ -263,7 +273,9 @@ static bool walk_one(const struct fssync_root *root, const struct fssync_filter 
 	g_autoptr(inode_table) inodes = inode_table_new();
 	g_autoptr(GArray) frames = g_array_new(FALSE, FALSE, sizeof(struct frame));
 	g_array_set_clear_func(frames, frame_clear);
+	g_autoptr(dir_chain) dirs = dir_chain_new();
 	g_autoptr(GString) path = g_string_new(NULL);
+	w.dirs = dirs;
 	w.filter = f;
 	w.inodes = inodes;
 	w.frames = frames;

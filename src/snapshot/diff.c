@@ -9,23 +9,27 @@
 #include "snapshot/whiteout.h"
 #include "base/limits.h"
 #include "base/scope.h"
-#include <dirent.h>
+#include "os/dir_chain.h"
+#include "os/dirlist.h"
 #include <fcntl.h>
 #include <string.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
 struct frame {
-	int upper_fd, lower_fd; /* owned; lower -1: nothing is there */
-	bool is_overlay;        /* names come from upper alone, and whiteouts speak */
-	bool hide_whiteouts;    /* below an opaque directory: whiteouts are nothing */
-	GPtrArray *names;       /* owned, sorted */
+	int upper_fd, lower_fd; /* borrowed, in a frame that is being visited; lower -1: nothing is there */
+	bool has_lower;
+	bool is_overlay;     /* names come from upper alone, and whiteouts speak */
+	bool hide_whiteouts; /* below an opaque directory: whiteouts are nothing */
+	GPtrArray *names;    /* owned, sorted */
 	guint next;
 	size_t path_len; /* of the walk's path, up to this directory */
 };
 
 struct walk {
-	GArray *frames; /* of struct frame */
+	GArray *frames;   /* of struct frame */
+	dir_chain *upper; /* owned; one a frame */
+	dir_chain *lower; /* owned; one a frame that has it, which are the outer ones */
 	GString *path;
 	change_writer *writer; /* owned */
 };
@@ -33,14 +37,14 @@ struct walk {
 static void frame_clear(gpointer data)
 {
 	struct frame *f = data;
-	fd_close(&f->upper_fd);
-	fd_close(&f->lower_fd);
 	g_clear_pointer(&f->names, g_ptr_array_unref);
 }
 
 static void walk_clear(struct walk *w)
 {
 	g_array_unref(w->frames);
+	dir_chain_free(w->upper);
+	dir_chain_free(w->lower);
 	g_string_free(w->path, TRUE);
 	change_writer_free(w->writer);
 }
@@ -52,18 +56,12 @@ static int compare_names(gconstpointer a, gconstpointer b)
 
 static bool read_names(int dir_fd, GPtrArray *names, GError **error)
 {
-	scoped_fd fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	if (!dir)
-		return error_set_errno(error, errno, "open directory");
-	fd_steal(&fd);
-	errno = 0;
-	for (const struct dirent *entry = readdir(dir); entry; entry = readdir(dir))
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			g_ptr_array_add(names, g_strdup(entry->d_name));
-	int err = errno;
-	closedir(dir);
-	return err == 0 || error_set_errno(error, err, "read directory");
+	struct dirlist list = {0};
+	bool ok = dirlist_read(&list, dir_fd, error);
+	for (size_t i = 0; i < list.n; i++)
+		g_ptr_array_add(names, g_strdup(dirlist_name(&list, i)));
+	dirlist_clear(&list);
+	return ok;
 }
 
 static void drop_doubles(GPtrArray *names)
@@ -85,21 +83,33 @@ static void drop_doubles(GPtrArray *names)
 /* Takes both fds. */
 static bool push(struct walk *w, int upper_fd, int lower_fd, bool is_overlay, bool hide_whiteouts, GError **error)
 {
-	struct frame f = {upper_fd, lower_fd,    is_overlay, hide_whiteouts, g_ptr_array_new_with_free_func(g_free),
-			  0,        w->path->len};
+	scoped_fd upper = upper_fd, lower = lower_fd;
+	struct frame f = {.has_lower = lower >= 0,
+			  .is_overlay = is_overlay,
+			  .hide_whiteouts = hide_whiteouts,
+			  .names = g_ptr_array_new_with_free_func(g_free),
+			  .path_len = w->path->len};
 	g_array_append_val(w->frames, f);
 	if (w->frames->len > LIMIT_PATH_DEPTH)
 		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "directories nested deeper than %lld",
 				 LIMIT_PATH_DEPTH);
-	if (!read_names(upper_fd, f.names, error))
+	if (!read_names(upper, f.names, error))
 		return false;
-	bool both = !is_overlay && lower_fd >= 0;
-	if (both && !read_names(lower_fd, f.names, error))
+	bool both = !is_overlay && f.has_lower;
+	if (both && !read_names(lower, f.names, error))
 		return false;
 	g_ptr_array_sort(f.names, compare_names);
 	if (both)
 		drop_doubles(f.names);
-	return true;
+	return dir_chain_push(w->upper, fd_steal(&upper), error) &&
+	       (!f.has_lower || dir_chain_push(w->lower, fd_steal(&lower), error));
+}
+
+static bool pop(struct walk *w, GError **error)
+{
+	bool has_lower = g_array_index(w->frames, struct frame, w->frames->len - 1).has_lower;
+	g_array_set_size(w->frames, w->frames->len - 1);
+	return dir_chain_pop(w->upper, error) && (!has_lower || dir_chain_pop(w->lower, error));
 }
 
 static bool is_whiteout(const struct stat *st)
@@ -200,7 +210,8 @@ static bool walk_run(struct walk *w, GError **error)
 	while (w->frames->len > 0) {
 		struct frame *f = &g_array_index(w->frames, struct frame, w->frames->len - 1);
 		if (f->next == f->names->len) {
-			g_array_set_size(w->frames, w->frames->len - 1);
+			if (!pop(w, error))
+				return false;
 			continue;
 		}
 		const char *name = f->names->pdata[f->next++];
@@ -208,7 +219,9 @@ static bool walk_run(struct walk *w, GError **error)
 		if (f->path_len > 0)
 			g_string_append_c(w->path, '/');
 		g_string_append(w->path, name);
-		const struct frame at = *f; /* a deeper one may move the array */
+		struct frame at = *f; /* a deeper one may move the array */
+		at.upper_fd = dir_chain_fd(w->upper);
+		at.lower_fd = f->has_lower ? dir_chain_fd(w->lower) : -1;
 		if (!visit(w, &at, name, error))
 			return false;
 	}
@@ -218,10 +231,13 @@ static bool walk_run(struct walk *w, GError **error)
 static bool diff(int lower_fd, int upper_fd, bool is_overlay, const struct diff_options *options, bytes_sink_fn sink,
 		 void *data, GError **error)
 {
-	__attribute__((cleanup(walk_clear))) struct walk w = {.frames = g_array_new(FALSE, FALSE, sizeof(struct frame)),
-							      .path = g_string_new(NULL),
-							      .writer =
-								      change_writer_new(upper_fd, options, sink, data)};
+	__attribute__((cleanup(walk_clear))) struct walk w = {
+		.frames = g_array_new(FALSE, FALSE, sizeof(struct frame)),
+		.upper = dir_chain_new(),
+		.lower = dir_chain_new(),
+		.path = g_string_new(NULL),
+		.writer = change_writer_new(upper_fd, options, sink, data),
+	};
 	g_array_set_clear_func(w.frames, frame_clear);
 	scoped_fd upper = open_dir(upper_fd, ".", error);
 	scoped_fd lower = upper >= 0 && lower_fd >= 0 ? open_dir(lower_fd, ".", error) : -1;

@@ -160,6 +160,13 @@ static int make_parents(extractor *x, const char *path, GError **error)
 	return fd_steal(&fd);
 }
 
+/* Cleans a name into a path from the root; ".." never leads out of it. */
+static char *clean_name(const char *name)
+{
+	g_autofree char *rooted = g_strconcat("/", name, NULL);
+	return path_clean(rooted);
+}
+
 /* Is there a link that leads nowhere? ADD does not make what it points at. */
 static bool is_dangling(const extractor *x, const char *path)
 {
@@ -167,17 +174,47 @@ static bool is_dangling(const extractor *x, const char *path)
 	return link >= 0;
 }
 
-/* Opens the parent of a clean absolute path (entry) into x->parent_fd. */
-static bool enter_parent(extractor *x, const char *path, const char *entry, GError **error)
+/* ADD names the call that failed and the path of the entry, as upstream does. */
+static bool call_failed(extractor *x, const struct entry *e, const char *clean, int errnum, GError **error)
+{
+	x->error_is_whole = true;
+	if (e->type == ENTRY_DIR)
+		return error_set_errno(error, errnum, "mkdir %s", clean);
+	if (e->type == ENTRY_SYMLINK)
+		return error_set_errno(error, errnum, "symlink %s %s", e->link, clean);
+	if (e->type == ENTRY_HARDLINK) {
+		g_autofree char *target = clean_name(e->link);
+		return error_set_errno(error, errnum, "link %s %s", target, clean);
+	}
+	return error_set_errno(error, errnum, "open %s", clean);
+}
+
+/* ADD makes no directory in place of a link that leads nowhere, on the way to the parent or as the parent itself. */
+static bool check_dangling(extractor *x, const char *path, const struct entry *e, const char *clean, GError **error)
+{
+	for (const char *end = strchr(path + 1, '/'); end; end = strchr(end + 1, '/')) {
+		g_autofree char *prefix = g_strndup(path, (gsize)(end - path));
+		scoped_fd there = path_open_errno(x->root_fd, prefix, O_PATH, PATH_IN_ROOT);
+		if (there == -ENOENT && is_dangling(x, prefix)) {
+			x->error_is_whole = true;
+			return error_set_errno(error, EEXIST, "mkdir %s", prefix);
+		}
+	}
+	return !is_dangling(x, path) || call_failed(x, e, clean, ENOENT, error);
+}
+
+/* Opens the parent of an entry, whose path is clean, into x->parent_fd. */
+static bool enter_parent(extractor *x, const char *path, const struct entry *e, const char *clean, GError **error)
 {
 	if (x->parent_path && strcmp(x->parent_path, path) == 0)
 		return true;
 	forget_parent(x);
 	int fd = path_open_errno(x->root_fd, path, O_RDONLY | O_DIRECTORY, PATH_IN_ROOT);
-	if (fd == -ENOENT && x->options.mode == APPLY_ARCHIVE && is_dangling(x, path)) {
-		x->error_is_whole = true;
-		return error_set_errno(error, ENOENT, "open %s", entry);
-	}
+	bool is_add = x->options.mode == APPLY_ARCHIVE;
+	if (fd == -ENOENT && is_add && !check_dangling(x, path, e, clean, error))
+		return false;
+	if (fd < 0 && fd != -ENOENT && is_add)
+		return call_failed(x, e, clean, -fd, error);
 	if (fd == -ENOENT)
 		fd = make_parents(x, path, error);
 	else if (fd < 0)
@@ -200,16 +237,10 @@ static bool check_length(const char *name, GError **error)
 	       error_set(error, ERROR_INVALID_ARGUMENT, "archive entry in %zu directories", depth);
 }
 
-/* Cleans a name into a path from the root; ".." never leads out of it. */
-static char *clean_name(const char *name)
-{
-	g_autofree char *rooted = g_strconcat("/", name, NULL);
-	return path_clean(rooted);
-}
-
 /* 1: p is set; 0: the entry is the root itself; -1. */
-static int place_of(extractor *x, const char *name, struct place *p, GError **error)
+static int place_of(extractor *x, const struct entry *e, struct place *p, GError **error)
 {
+	const char *name = e->name;
 	if (!check_length(name, error))
 		return -1;
 	p->clean = clean_name(name);
@@ -222,7 +253,7 @@ static int place_of(extractor *x, const char *name, struct place *p, GError **er
 	}
 	g_strlcpy(p->name, slash + 1, sizeof p->name);
 	g_autofree char *parent = slash == p->clean ? g_strdup("/") : g_strndup(p->clean, (gsize)(slash - p->clean));
-	if (!enter_parent(x, parent, p->clean, error))
+	if (!enter_parent(x, parent, e, p->clean, error))
 		return -1;
 	p->fd = x->parent_fd;
 	return 1;
@@ -382,11 +413,20 @@ static bool same_inode(int fd_a, const char *a, int fd_b, const char *b)
 static bool add_hardlink(extractor *x, struct place *p, const struct entry *e, GError **error)
 {
 	char name[256];
-	scoped_fd target = path_open_parent(x->root_fd, e->link, name, error);
-	if (target < 0)
-		return false;
+	GError *why = NULL;
 	struct stat st;
-	if (fstatat(target, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	scoped_fd target = path_open_parent(x->root_fd, e->link, name, &why);
+	bool is_missing = why ? error_is(why, ERROR_NOT_FOUND) : fstatat(target, name, &st, AT_SYMLINK_NOFOLLOW) < 0;
+	if (is_missing && x->options.mode == APPLY_ARCHIVE) {
+		int errnum = why ? ENOENT : errno;
+		g_clear_error(&why);
+		return call_failed(x, e, p->clean, errnum, error);
+	}
+	if (why) {
+		g_propagate_error(error, why);
+		return false;
+	}
+	if (is_missing)
 		return error_set_errno(error, errno, "hard link to %s", e->link);
 	if (S_ISDIR(st.st_mode))
 		return error_set(error, ERROR_INVALID_ARGUMENT, "hard link to directory %s", e->link);
@@ -540,7 +580,7 @@ static bool add(extractor *x, const struct entry *e, int *ret_fd, GError **error
 	if (is_overlay_whiteout(x, e))
 		return *base == '\0' || add_whiteout(x, clean, base, WHITEOUT_ENTRY, error);
 	__attribute__((cleanup(place_clear))) struct place p = {.fd = -1};
-	int r = place_of(x, e->name, &p, error);
+	int r = place_of(x, e, &p, error);
 	if (r < 0)
 		return false;
 	if (r == 0) /* as upstream: the root keeps what it has */

@@ -1,36 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "snapshot/native.h"
-#include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include "base/limits.h"
 #include "base/scope.h"
+#include "os/dir_chain.h"
+#include "os/dirlist.h"
 #include "os/path.h"
 #include "os/tree.h"
 
 /* One directory that is being copied. */
 struct level {
-	DIR *from; /* owned, with its fd */
-	int to;    /* owned */
-	size_t path_len;
+	struct dirlist names; /* of the source */
+	size_t next, path_len;
 	struct stat st;
 };
 
 struct copy {
-	int root_fd;       /* borrowed: destination */
-	GArray *levels;    /* of struct level, the root first */
-	GString *path;     /* of the current level, relative to the root, with a trailing slash */
-	GHashTable *links; /* "dev:ino" to the path of the first copy */
-	bool share;        /* files become other names of what they are in the source */
+	int root_fd;          /* borrowed: destination */
+	GArray *levels;       /* of struct level, the root first */
+	dir_chain *from, *to; /* owned; one a level */
+	GString *path;        /* of the current level, relative to the root, with a trailing slash */
+	GHashTable *links;    /* "dev:ino" to the path of the first copy */
+	bool share;           /* files become other names of what they are in the source */
 	cancel *cancel;
 };
 
-static void level_done(struct level *l)
+static void level_clear(gpointer data)
 {
-	closedir(l->from);
-	if (l->to >= 0)
-		close(l->to);
+	dirlist_clear(&((struct level *)data)->names);
 }
 
 static bool set_times(int fd, const char *name, const struct stat *st, GError **error)
@@ -94,20 +93,19 @@ static bool copy_link(struct copy *c, int to_dir, const char *name, const struct
 	return false;
 }
 
+/* Takes both fds. */
 static bool push(struct copy *c, int from_fd, int to_fd, const char *name, const struct stat *st, GError **error)
 {
-	scoped_fd from = from_fd;
-	struct level l = {.to = to_fd, .path_len = c->path->len, .st = *st};
-	l.from = fdopendir(from);
-	if (!l.from) {
-		close(to_fd);
-		return error_set_errno(error, errno, "read directory %s", name);
+	struct level l = {.path_len = c->path->len, .st = *st};
+	scoped_fd from = from_fd, to = to_fd;
+	if (!dirlist_read(&l.names, from, error)) {
+		g_prefix_error(error, "%s: ", name);
+		return false;
 	}
-	fd_steal(&from);
 	g_array_append_val(c->levels, l);
 	if (*name)
 		g_string_append_printf(c->path, "%s/", name);
-	return true;
+	return dir_chain_push(c->from, fd_steal(&from), error) && dir_chain_push(c->to, fd_steal(&to), error);
 }
 
 static bool enter(struct copy *c, int from_dir, int to_dir, const char *name, const struct stat *st, GError **error)
@@ -129,19 +127,18 @@ static bool enter(struct copy *c, int from_dir, int to_dir, const char *name, co
 /* Times last: making the children changed them. */
 static bool leave(struct copy *c, GError **error)
 {
-	struct level l = g_array_index(c->levels, struct level, c->levels->len - 1);
-	bool ok = set_owner_and_mode(l.to, &l.st, error) && file_copy_xattrs(dirfd(l.from), l.to, error) &&
-		  set_times(l.to, NULL, &l.st, error);
-	g_string_truncate(c->path, l.path_len);
+	const struct level *l = &g_array_index(c->levels, struct level, c->levels->len - 1);
+	int from = dir_chain_fd(c->from), to = dir_chain_fd(c->to);
+	bool ok = set_owner_and_mode(to, &l->st, error) && file_copy_xattrs(from, to, error) &&
+		  set_times(to, NULL, &l->st, error);
+	g_string_truncate(c->path, l->path_len);
 	g_array_set_size(c->levels, c->levels->len - 1);
-	level_done(&l);
-	return ok;
+	return ok && dir_chain_pop(c->from, error) && dir_chain_pop(c->to, error);
 }
 
 static bool copy_entry(struct copy *c, const char *name, GError **error)
 {
-	const struct level *l = &g_array_index(c->levels, struct level, c->levels->len - 1);
-	int from = dirfd(l->from), to = l->to;
+	int from = dir_chain_fd(c->from), to = dir_chain_fd(c->to);
 	struct stat st;
 	if (fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return error_set_errno(error, errno, "stat %s", name);
@@ -162,18 +159,14 @@ static bool copy_run(struct copy *c, GError **error)
 {
 	while (c->levels->len > 0) {
 		struct level *l = &g_array_index(c->levels, struct level, c->levels->len - 1);
-		errno = 0;
-		struct dirent *entry = readdir(l->from);
-		if (!entry && errno)
-			return error_set_errno(error, errno, "read directory %s", c->path->str);
-		if (!entry) {
+		if (l->next == l->names.n) {
 			if (!leave(c, error))
 				return false;
 			continue;
 		}
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-			continue;
-		if (!cancel_check(c->cancel, error) || !copy_entry(c, entry->d_name, error))
+		g_autofree char *name =
+			g_strdup(dirlist_name(&l->names, l->next++)); /* entering a directory moves levels */
+		if (!cancel_check(c->cancel, error) || !copy_entry(c, name, error))
 			return false;
 	}
 	return true;
@@ -187,12 +180,18 @@ bool native_copy_tree(int src_fd, int dst_fd, bool share, cancel *stop, GError *
 	if (from < 0 || to < 0 || fstat(from, &st) < 0)
 		return error_set_errno(error, errno, "open trees");
 	g_autoptr(GArray) levels = g_array_new(FALSE, FALSE, sizeof(struct level));
+	g_array_set_clear_func(levels, level_clear);
+	g_autoptr(dir_chain) from_chain = dir_chain_new();
+	g_autoptr(dir_chain) to_chain = dir_chain_new();
 	g_autoptr(GString) path = g_string_new(NULL);
 	g_autoptr(GHashTable) links = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-	struct copy c = {
-		.root_fd = dst_fd, .levels = levels, .path = path, .links = links, .share = share, .cancel = stop};
-	bool ok = push(&c, fd_steal(&from), fd_steal(&to), "", &st, error) && copy_run(&c, error);
-	for (guint i = 0; i < levels->len; i++)
-		level_done(&g_array_index(levels, struct level, i));
-	return ok;
+	struct copy c = {.root_fd = dst_fd,
+			 .levels = levels,
+			 .from = from_chain,
+			 .to = to_chain,
+			 .path = path,
+			 .links = links,
+			 .share = share,
+			 .cancel = stop};
+	return push(&c, fd_steal(&from), fd_steal(&to), "", &st, error) && copy_run(&c, error);
 }

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
@@ -390,6 +391,33 @@ static void test_turned_file(void)
 	trees_clear(&t);
 }
 
+/* Both sides walk deeper than the process may have open files. */
+static void test_few_fds(void)
+{
+	struct trees t;
+	struct rlimit before, few;
+	trees_init(&t);
+	scoped_fd at = fcntl(t.src, F_DUPFD_CLOEXEC, 3);
+	for (int i = 0; i < 300; i++) {
+		g_assert_cmpint(mkdirat(at, "d", 0755), ==, 0);
+		int next = openat(at, "d", O_RDONLY | O_DIRECTORY);
+		put(at, "file", "before the directory is left");
+		put(at, "z", "after");
+		close(at);
+		at = next;
+	}
+	getrlimit(RLIMIT_NOFILE, &before);
+	few = before;
+	few.rlim_cur = 64;
+	setrlimit(RLIMIT_NOFILE, &few);
+	g_autofree char *changes = sync_with(&t, NULL, plain), *again = sync_with(&t, NULL, plain);
+	setrlimit(RLIMIT_NOFILE, &before);
+	g_assert_null(strstr(again, "A:"));
+	g_assert_null(strstr(again, "M:"));
+	assert_file(t.dst, "d/d/d/d/d/d/d/d/d/d/d/d/z", "after");
+	trees_clear(&t);
+}
+
 /* A socket travels as an empty file. */
 static void test_socket(void)
 {
@@ -416,5 +444,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/fssync/cancel", test_cancel);
 	g_test_add_func("/fssync/turned-file", test_turned_file);
 	g_test_add_func("/fssync/socket", test_socket);
+	g_test_add_func("/fssync/few-fds", test_few_fds);
 	return g_test_run();
 }

@@ -510,6 +510,28 @@ static void test_cut_text(struct fixture *f, gconstpointer data)
 }
 
 /* With an owner, directories that the archive does not name are root's. */
+/* ADD's errors name the call and the path of the entry. */
+static void test_add_errors(struct fixture *f, gconstpointer data)
+{
+	static const struct {
+		struct made_entry entries[2];
+		const char *text;
+	} rows[] = {
+		{{{"a", '0', "x"}, {"a/b/c", '0', "x"}}, "open /a/b/c: not a directory"},
+		{{{"a", '0', "x"}, {"a/b/", '5', NULL}}, "mkdir /a/b: not a directory"},
+		{{{"a", '0', "x"}, {"a/b", '2', "t"}}, "symlink t /a/b: not a directory"},
+		{{{"l", '2', "no"}, {"l/b/c", '0', "x"}}, "mkdir /l: file exists"},
+		{{{"l", '2', "no"}, {"l/b", '0', "x"}}, "open /l/b: no such file or directory"},
+		{{{"a", '0', "x"}, {"h", '1', "no/file"}}, "link /no/file /h: no such file or directory"},
+	};
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autoptr(GError) error = NULL;
+		g_assert_false(apply(f, rows[i].entries, 2, &(struct apply_options){.mode = APPLY_ARCHIVE}, &error));
+		g_assert_cmpstr(error->message, ==, rows[i].text);
+		g_assert_true(tree_remove_contents(f->root, NULL));
+	}
+}
+
 static void test_implied_parents(struct fixture *f, gconstpointer data)
 {
 	static const struct made_entry entries[] = {{"implied/file", '0', "x", 0644, 3, 3},
@@ -534,6 +556,7 @@ int main(int argc, char **argv)
 		{"/apply/behind-the-end", test_behind_the_end},
 		{"/apply/cut-text", test_cut_text},
 		{"/apply/implied-parents", test_implied_parents},
+		{"/apply/add-errors", test_add_errors},
 		{"/apply/replace", test_replace},
 		{"/apply/whiteouts-native", test_whiteouts_native},
 		{"/apply/whiteouts-overlay", test_whiteouts_overlay},
