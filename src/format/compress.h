@@ -38,6 +38,8 @@ bool gzip_member(int level, const void *bytes, size_t n, bytes_sink_fn sink, voi
 enum compression compression_detect(const void *bytes, size_t n); /* by magic, n >= 6 wanted */
 /* gzip (several members), zstd or plain; also bzip2 and xz when any is true (ADD of archives). */
 decompressor *decompressor_new(bool any, uint64_t max_bytes, bytes_sink_fn sink, void *data);
+/* gzip whatever the bytes are: other ones are an error. No bytes at all are an empty result. */
+decompressor *decompressor_new_gzip(uint64_t max_bytes, bytes_sink_fn sink, void *data);
 bool decompressor_write(decompressor *d, const void *bytes, size_t n, GError **error);
 bool decompressor_finish(decompressor *d, GError **error);
 void decompressor_free(decompressor *d);

@@ -24,6 +24,7 @@ struct format {
 
 struct decompressor {
 	bool any;
+	bool gzip_only; /* whatever the first bytes are */
 	uint64_t max_bytes, n_out;
 	bytes_sink_fn sink;
 	void *sink_data;
@@ -300,9 +301,16 @@ decompressor *decompressor_new(bool any, uint64_t max_bytes, bytes_sink_fn sink,
 	return d;
 }
 
+decompressor *decompressor_new_gzip(uint64_t max_bytes, bytes_sink_fn sink, void *data)
+{
+	decompressor *d = decompressor_new(false, max_bytes, sink, data);
+	d->gzip_only = true;
+	return d;
+}
+
 static bool begin(decompressor *d, GError **error)
 {
-	const struct format *f = format_of(d->head, d->n_head, d->any);
+	const struct format *f = d->gzip_only ? &formats[0] : format_of(d->head, d->n_head, d->any);
 	if (f != &plain)
 		d->out = g_malloc(OUT_BYTES);
 	if (!f->open(d, error))
@@ -337,6 +345,8 @@ bool decompressor_write(decompressor *d, const void *bytes, size_t n, GError **e
 
 bool decompressor_finish(decompressor *d, GError **error)
 {
+	if (d->gzip_only && !d->format && d->n_head == 0)
+		return true;
 	if (!d->format && !begin(d, error))
 		return false;
 	return d->format->finish(d, error);

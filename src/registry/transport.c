@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registry/transport.h"
 #include "base/limits.h"
+#include "format/compress.h"
 #include "registry/libcurl.h"
 #include <errno.h>
 #include <poll.h>
@@ -30,8 +31,9 @@ struct transport {
 struct exchange {
 	const struct transport_request *q;
 	struct transport_reply *reply;
-	bool head_done; /* on_head ran */
-	bool streaming; /* bytes go to on_bytes */
+	bool head_done;       /* on_head ran */
+	bool streaming;       /* bytes go to on_bytes */
+	decompressor *gunzip; /* owned; NULL: the bytes are as they came */
 	int64_t sent;
 	bool stopped; /* a callback said no */
 	bool oversized;
@@ -155,20 +157,46 @@ static bool is_success(const struct transport_reply *reply)
 	return reply->status >= 200 && reply->status < 300;
 }
 
+static bool stream_bytes(void *data, const void *bytes, size_t n, GError **error)
+{
+	struct exchange *x = data;
+	return x->q->on_bytes(x->q->data, bytes, n, error);
+}
+
+/*
+ * A gzip that answers the Accept-Encoding added here is undone, as Go's HTTP client does. Any other label belongs to the
+ * file, which is stored as it came.
+ */
+static void exchange_decode(struct exchange *x)
+{
+	const char *encoding = transport_reply_header(x->reply, "content-encoding");
+	if (!x->q->decode || !x->streaming || !encoding || g_ascii_strcasecmp(encoding, "gzip") != 0 ||
+	    x->reply->content_length == 0)
+		return;
+	x->gunzip = decompressor_new_gzip(UINT64_MAX, stream_bytes, x);
+	x->reply->content_length = -1;
+}
+
 static bool exchange_head(struct exchange *x)
 {
 	if (x->head_done)
 		return true;
 	x->head_done = true;
 	x->streaming = is_success(x->reply) && x->q->on_bytes;
+	exchange_decode(x);
 	return !x->streaming || !x->q->on_head || x->q->on_head(x->q->data, x->reply, &x->error);
+}
+
+static bool exchange_stream(struct exchange *x, const void *bytes, size_t n)
+{
+	return x->gunzip ? decompressor_write(x->gunzip, bytes, n, &x->error) : stream_bytes(x, bytes, n, &x->error);
 }
 
 static size_t on_body(char *bytes, size_t size, size_t n, void *data)
 {
 	struct exchange *x = data;
 	size_t len = size * n;
-	if (!exchange_head(x) || (x->streaming && !x->q->on_bytes(x->q->data, bytes, len, &x->error))) {
+	if (!exchange_head(x) || (x->streaming && !exchange_stream(x, bytes, len))) {
 		x->stopped = true;
 		return 0;
 	}
@@ -236,6 +264,8 @@ static struct curl_slist *header_list(const struct transport_request *q, bool ma
 		list = libcurl.slist_append(list, line);
 	}
 	/* No round trip before a body; where headers are signed this would be, too, though it is not sent. */
+	if (q->decode)
+		list = libcurl.slist_append(list, "Accept-Encoding: gzip");
 	return q->signature ? list : libcurl.slist_append(list, "Expect:");
 }
 
@@ -328,8 +358,6 @@ static CURLcode exchange_run(struct handle *h, struct exchange *x, const char *m
 	libcurl.easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
 	libcurl.easy_setopt(easy, CURLOPT_WRITEDATA, x);
 	libcurl.easy_setopt(easy, CURLOPT_ERRORBUFFER, x->detail);
-	if (x->q->decode)
-		libcurl.easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
 	if (host_is_loopback(url))
 		libcurl.easy_setopt(easy, CURLOPT_NOPROXY, "*");
 	set_tls(easy, x->q->tls);
@@ -338,10 +366,12 @@ static CURLcode exchange_run(struct handle *h, struct exchange *x, const char *m
 	CURLcode result = multi_run(h, c);
 	libcurl.slist_free_all(headers);
 	/* An answer without a body has its head looked at here. */
-	if (result == CURLE_OK && x->reply->headers && !exchange_head(x)) {
+	if (result == CURLE_OK && x->reply->headers &&
+	    (!exchange_head(x) || (x->gunzip && !decompressor_finish(x->gunzip, &x->error)))) {
 		x->stopped = true;
 		result = CURLE_WRITE_ERROR;
 	}
+	g_clear_pointer(&x->gunzip, decompressor_free);
 	return result;
 }
 

@@ -54,7 +54,7 @@ struct transport_request {
 	const struct transport_signature *signature; /* NULL: none; not together with redirects */
 	unsigned redirects;
 	size_t body_max; /* ceiling of reply.body */
-	bool decode;     /* ask for gzip and undo it */
+	bool decode;     /* ask for gzip; an answer of exactly that encoding is undone */
 	/* For 2xx answers: the head, then the bytes as they come. NULL on_bytes: they go to reply.body. */
 	bool (*on_head)(void *data, const struct transport_reply *reply, GError **error);
 	bool (*on_bytes)(void *data, const void *bytes, size_t n, GError **error);
