@@ -12,6 +12,7 @@
  */
 #pragma once
 #include "base/cancel.h"
+#include "base/pins.h"
 
 typedef struct session_group session_group; /* session/session.h */
 typedef struct progress_sink progress_sink; /* progress/progress.h */
@@ -20,4 +21,5 @@ struct work {
 	cancel *cancel;
 	session_group *sessions;
 	progress_sink *progress; /* of the vertex that the work belongs to */
+	pins *const *pins;       /* of the builds that the work belongs to; ends with NULL */
 };

@@ -168,6 +168,7 @@ struct task {
 	cancel *cancel;          /* owned */
 	session_group *sessions; /* ref or NULL */
 	solver_job *job;         /* whose sessions these are; only compared */
+	pins **pins;             /* owned refs, those of all jobs; ends with NULL */
 	unsigned phase;
 	size_t input;
 	void **inputs; /* owned results */
@@ -219,6 +220,7 @@ struct solver_job {
 	char *id;
 	session_group *sessions; /* ref or NULL */
 	progress_log *log;       /* ref or NULL */
+	pins *pins;              /* ref; closed with the job */
 	void *data;
 	GHashTable *vertices; /* set of struct vertex that it holds; solver thread */
 	GPtrArray *imports;   /* of solver_import * (refs); solver thread */

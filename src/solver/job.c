@@ -48,6 +48,7 @@ solver_job *solver_job_new(solver *s, const char *id, session_group *sessions, p
 	job->id = g_strdup(id);
 	job->sessions = sessions ? session_group_ref(sessions) : NULL;
 	job->log = log ? progress_log_ref(log) : NULL;
+	job->pins = pins_new();
 	job->vertices = g_hash_table_new(NULL, NULL);
 	job->imports = g_ptr_array_new_with_free_func((GDestroyNotify)solver_import_unref);
 	g_mutex_init(&job->mu);
@@ -112,6 +113,8 @@ void solver_job_free(solver_job *job)
 	g_mutex_unlock(&job->solver->mu);
 	g_clear_pointer(&job->sessions, session_group_unref);
 	g_clear_pointer(&job->log, progress_log_unref);
+	pins_close(job->pins); /* here and not with the last task: it may remove files */
+	pins_unref(job->pins);
 	g_hash_table_unref(job->vertices);
 	g_ptr_array_unref(job->imports);
 	g_hash_table_unref(job->sinks);
@@ -286,7 +289,8 @@ bool solver_job_run_vertex(solver_job *job, const char *digest, const char *name
 {
 	g_autoptr(progress_sink) sink = solver_job_sink(job, digest, name);
 	g_autoptr(GError) why = NULL;
-	struct work work = {.cancel = c, .sessions = job->sessions, .progress = sink};
+	pins *const own[] = {job->pins, NULL};
+	struct work work = {.cancel = c, .sessions = job->sessions, .progress = sink, .pins = own};
 	progress_sink_start(sink);
 	bool ok = fn(data, &work, &why);
 	progress_sink_complete(sink, ok ? NULL : why ? why->message : "failed", false);

@@ -74,6 +74,9 @@ static struct task *task_new(struct vertex *v, enum task_kind kind)
 	t->job = v->jobs->len > 0 ? v->jobs->pdata[0] : NULL;
 	if (t->job && t->job->sessions)
 		t->sessions = session_group_ref(t->job->sessions);
+	t->pins = g_new0(pins *, v->jobs->len + 1);
+	for (guint i = 0; i < v->jobs->len; i++)
+		t->pins[i] = pins_ref(((solver_job *)v->jobs->pdata[i])->pins);
 	v->n_tasks++;
 	return t;
 }
@@ -128,7 +131,8 @@ static bool op_ensure(struct vertex *v)
 
 static struct work work_of(const struct task *t)
 {
-	return (struct work){.cancel = t->cancel, .sessions = t->sessions, .progress = t->vertex->sink};
+	return (struct work){
+		.cancel = t->cancel, .sessions = t->sessions, .progress = t->vertex->sink, .pins = t->pins};
 }
 
 static void map_run(struct task *t)
@@ -375,6 +379,9 @@ static void task_free(struct task *t)
 	g_free(t->result_id);
 	g_clear_error(&t->error);
 	g_clear_pointer(&t->sessions, session_group_unref);
+	for (pins **p = t->pins; *p; p++)
+		pins_unref(*p);
+	g_free(t->pins);
 	cancel_unref(t->cancel);
 	g_free(t);
 }
