@@ -11,6 +11,7 @@
  */
 #pragma once
 #include "base/cancel.h"
+#include "os/process_activity.h"
 #include <sys/types.h>
 
 typedef struct process process;
@@ -21,8 +22,9 @@ struct process_spec {
 	size_t n_fds;
 	int cwd_fd; /* used when has_cwd */
 	bool has_cwd;
-	bool new_session; /* setsid */
-	bool kill_group;  /* with new_session: what is still running goes with all that it started */
+	bool new_session;        /* setsid */
+	bool kill_group;         /* with new_session: what is still running goes with all that it started */
+	struct stall_rule stall; /* with new_session, process_run only: a stall is an error and ends the program */
 };
 process *process_start(const struct process_spec *spec, GError **error);
 pid_t process_pid(const process *p);

@@ -18,6 +18,7 @@ struct run {
 	const uint8_t *input;
 	size_t n_input, max_bytes;
 	struct output out, err;
+	struct stall_watch watch;
 };
 
 static void run_clear(struct run *r)
@@ -60,7 +61,10 @@ static bool run_start(struct run *r, const struct process_spec *spec, GError **e
 	with_pipes.fds = fds;
 	with_pipes.n_fds = n;
 	r->child = process_start(&with_pipes, error);
-	return r->child != NULL;
+	if (!r->child)
+		return false;
+	stall_watch_init(&r->watch, &spec->stall, process_pid(r->child));
+	return true;
 }
 
 static bool is_retry(int errnum)
@@ -112,8 +116,11 @@ static bool run_loop(struct run *r, cancel *c, GError **error)
 				       {.fd = r->err.fd, .events = POLLIN},
 				       {.fd = r->input_fd, .events = POLLOUT},
 				       {.fd = cancel_fd(c), .events = POLLIN}};
-		if (poll(fds, G_N_ELEMENTS(fds), -1) < 0 && errno != EINTR)
+		if (poll(fds, G_N_ELEMENTS(fds), stall_watch_interval_ms(&r->watch)) < 0 && errno != EINTR)
 			return error_set_errno(error, errno, "poll");
+		if (fds[0].revents == 0 && stall_watch_check(&r->watch))
+			return error_set(error, ERROR_DEADLINE_EXCEEDED, "no data for %g s: i/o timeout",
+					 (double)r->watch.rule.window_ms / 1000);
 		if (!cancel_check(c, error))
 			return false;
 		ended = fds[0].revents != 0;

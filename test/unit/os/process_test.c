@@ -112,6 +112,34 @@ static void test_background_child_does_not_hang(void)
 	kill(pid, SIGKILL);
 }
 
+/* Of the session that sh begins: what sleeps stalls, what writes, computes or starts others does not. */
+static void test_stall(void)
+{
+	static const struct {
+		const char *script;
+		bool stalls;
+	} rows[] = {
+		{"sleep 600", true},
+		{"(sleep 600) & wait", true},
+		{"for i in $(seq 12); do dd if=/dev/zero bs=64k count=1 2> /dev/null; sleep 0.1; done", false},
+		{"i=0; while [ $i -lt 200000 ]; do i=$((i + 1)); done", false},
+	};
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		const char *const argv[] = {"sh", "-c", rows[i].script, NULL};
+		const char *const env[] = {"PATH=/usr/bin:/bin", NULL};
+		struct process_spec spec = {.argv = argv, .envp = env, .new_session = true, .kill_group = true};
+		spec.stall = (struct stall_rule){.bytes = 3000, .window_ms = rows[i].stalls ? 700 : 20000};
+		g_autoptr(GBytes) out = NULL, err = NULL;
+		g_autoptr(GError) error = NULL;
+		int status;
+		bool ok = process_run(&spec, NULL, 0, 1 << 20, NULL, &status, &out, &err, &error);
+		g_test_message("%s", rows[i].script);
+		g_assert_cmpint(ok, ==, !rows[i].stalls);
+		if (rows[i].stalls)
+			g_assert_cmpstr(error->message, ==, "no data for 0.7 s: i/o timeout");
+	}
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -123,5 +151,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/process/cancel-and-free", test_cancel_and_free);
 	g_test_add_func("/process/output-ceiling", test_output_ceiling);
 	g_test_add_func("/process/background-child", test_background_child_does_not_hang);
+	g_test_add_func("/process/stall", test_stall);
 	return g_test_run();
 }
