@@ -6,6 +6,7 @@
 #include "base/ident.h"
 #include "api/guard.h"
 #include "base/log.h"
+#include "format/url_redact.h"
 #include <string.h>
 
 #define READABLE_AFTER_NS (10 * 1000000000LL) /* Status still finds an ended build */
@@ -418,6 +419,16 @@ static build_result *build_run(struct build *build, GHashTable *response, GError
 	return g_steal_pointer(&result);
 }
 
+/* The message may repeat an address that was given with a password. */
+static void hide_credentials(GError *failure)
+{
+	char *shown = url_redact_text(failure->message, -1);
+	if (!shown)
+		return;
+	g_free(failure->message);
+	failure->message = shown;
+}
+
 static bool run_registered(struct build *build, GHashTable *response, GError **error)
 {
 	g_autoptr(GError) failure = NULL;
@@ -427,6 +438,8 @@ static bool run_registered(struct build *build, GHashTable *response, GError **e
 	    provenance_read_options(build->provenance, &failure) && build_open_cache_exports(build, &failure))
 		result = build_run(build, response, &failure);
 	bool ok = result != NULL;
+	if (failure)
+		hide_credentials(failure);
 	/* Upstream shows no excerpt for a definition that was sent as it is, only for what a frontend made. */
 	if (failure && !build->gateway && !*build->request->frontend)
 		error_remove_details(failure, "errdefs.Source");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/provenance_capture.h"
 #include "format/reference.h"
-#include "source/http_name.h"
+#include "format/url_redact.h"
 #include <string.h>
 
 static void source_free(gpointer data)

@@ -5,6 +5,7 @@
 #include "builder/provenance_steps.h"
 #include "format/gotype.h"
 #include "format/purl.h"
+#include "format/url_redact.h"
 #include "oci/oci.h"
 #include <string.h>
 
@@ -465,6 +466,13 @@ char *provenance_predicate_write(const struct provenance_predicate *p, size_t *r
 	s.w = w;
 	bool ok = prepare(&s, error) && put_all(&s, error);
 	char *text = ok ? json_writer_take(&w, ret_len) : NULL;
+	/* Addresses occur everywhere: in arguments, variables, texts of files. */
+	char *shown = text ? url_redact_text(text, (gssize)*ret_len) : NULL;
+	if (shown) {
+		g_free(text);
+		text = shown;
+		*ret_len = strlen(shown);
+	}
 	request_view_clear(&s.request);
 	request_view_clear(&s.root);
 	provenance_steps_free(s.steps);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/provenance_request.h"
 #include "format/git_address.h"
-#include "source/http_name.h"
+#include "format/url_redact.h"
 #include <string.h>
 
 #define SHA256_HEX 64

@@ -3,7 +3,7 @@
 #include "api/guard.h"
 #include "base/digest.h"
 #include "llb/op_json.h"
-#include "source/http_name.h"
+#include "format/url_redact.h"
 #include <string.h>
 
 struct step {

@@ -7,7 +7,7 @@
 #include "base/version.h"
 #include "format/json_writer.h"
 #include "rpc/rpc.h"
-#include "source/http_name.h"
+#include "format/url_redact.h"
 #include <string.h>
 #include <unistd.h>
 
@@ -203,6 +203,20 @@ static GBytes *pack_failure(const GError *failure)
 	g_autofree char *json = json_writer_take(&w, NULL);
 	error_add_detail(copy, "stack.Stack", json);
 	return rpc_status_pack(copy);
+}
+
+/* The client gets the details as they are; in those that are kept no address has a password. */
+static GBytes *pack_failure(const GError *failure)
+{
+	g_autoptr(GError) kept = NULL;
+	error_set(&kept, error_get_code(failure), "%s", failure->message);
+	const GPtrArray *details = error_get_details(failure);
+	for (guint i = 0; details && i < details->len; i++) {
+		const struct error_detail *d = details->pdata[i];
+		g_autofree char *json = url_redact_copy(d->json);
+		error_add_detail(kept, d->type, json);
+	}
+	return rpc_status_pack(kept);
 }
 
 void build_record_end(struct build *b, build_result *result, GHashTable *response, const GError *failure)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cache/record.h"
+#include "format/url_redact.h"
 #include <string.h>
 #include "progress/progress.h"
 
@@ -19,7 +20,7 @@ cache_ref *record_new(cache *c, const struct cache_record_options *options)
 	ident_new(r->id);
 	r->policy = o->policy;
 	r->type = g_strdup(o->record_type ? o->record_type : "regular");
-	r->description = g_strdup(o->description ? o->description : "");
+	r->description = url_redact_copy(o->description ? o->description : "");
 	r->created_ns = o->created_ns ? o->created_ns : progress_now_ns();
 	r->variants = g_ptr_array_new_with_free_func(variant_free);
 	return r;
@@ -433,7 +434,7 @@ bool cache_ref_set_description(cache_ref *r, const char *description, GError **e
 	g_mutex_lock(&r->cache->mu);
 	if (strcmp(r->description, description) != 0) {
 		g_free(r->description);
-		r->description = g_strdup(description);
+		r->description = url_redact_copy(description);
 		record_dirty_locked(r);
 	}
 	g_mutex_unlock(&r->cache->mu);

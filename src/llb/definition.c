@@ -3,6 +3,7 @@
 #include "api/guard.h"
 #include "base/limits.h"
 #include "format/platform.h"
+#include "format/url_redact.h"
 #include "llb/op_json.h"
 #include "llb/validate.h"
 #include "errdefs.pb-c.h"
@@ -237,7 +238,8 @@ static void vertex_close(llb_definition *d, struct loaded_op *one)
 	one->vertex->inputs = inputs;
 	one->vertex->n_inputs = op->n_inputs;
 	const char *custom = custom_name(one->metadata);
-	one->vertex->name = custom ? g_strdup(custom) : llb_op_name(op, inputs);
+	g_autofree char *name = custom ? g_strdup(custom) : llb_op_name(op, inputs);
+	one->vertex->name = url_redact_copy(name);
 	g_ptr_array_add(d->vertices, one->vertex);
 }
 

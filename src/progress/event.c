@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "progress/event.h"
+#include "format/url_redact.h"
 #include <string.h>
 
 struct vertex_info *vertex_info_new(const struct progress_vertex *v)
@@ -7,9 +8,9 @@ struct vertex_info *vertex_info_new(const struct progress_vertex *v)
 	struct vertex_info *info = g_new0(struct vertex_info, 1);
 	info->refs = 1;
 	info->digest = g_strdup(v->digest);
-	info->name = g_strdup(v->name ? v->name : "");
+	info->name = url_redact_copy(v->name ? v->name : "");
 	info->group_id = g_strdup(v->group_id);
-	info->group_name = g_strdup(v->group_name);
+	info->group_name = url_redact_copy(v->group_name);
 	info->group_weak = v->group_weak;
 	info->inputs = g_new0(char *, v->n_inputs + 1);
 	info->n_inputs = v->n_inputs;
@@ -66,7 +67,7 @@ void event_unref(struct event *e)
 struct event *event_new_vertex(struct vertex_info *info, const struct vertex_times *times)
 {
 	struct event *e = event_new(info, PROGRESS_VERTEX, 0);
-	e->error = g_strdup(times->error);
+	e->error = url_redact_copy(times->error);
 	e->public.v = (struct progress_vertex){
 		.digest = info->digest,
 		.inputs = (const char *const *)info->inputs,

@@ -110,16 +110,3 @@ bool http_date_parse(const char *text, int64_t *ret_seconds)
 	*ret_seconds = when;
 	return true;
 }
-
-char *url_redact(const char *url)
-{
-	const char *separator = strstr(url, "://");
-	const char *start = separator ? separator + 3 : NULL;
-	const char *at = start ? g_strrstr_len(start, (gssize)strcspn(start, "/?#"), "@") : NULL;
-	if (!at)
-		return g_strdup(url);
-	const char *colon = memchr(start, ':', (size_t)(at - start));
-	bool named = start < (colon ? colon : at);
-	const char *mask = named ? (colon ? "xxxxx:xxxxx" : "xxxxx") : (colon ? ":xxxxx" : "");
-	return g_strdup_printf("%.*s%s%s", (int)(start - url), url, mask, at);
-}

@@ -18,5 +18,3 @@ char *content_disposition_filename(const char *header);
 /* "Mon, 02 Jan 2006 15:04:05 GMT" */
 char *http_date_format(int64_t seconds);
 bool http_date_parse(const char *text, int64_t *ret_seconds);
-/* Without a password or user name. Owned. */
-char *url_redact(const char *url);

@@ -5,6 +5,7 @@
 #include "format/gotype.h"
 #include "format/json_writer.h"
 #include "format/patterns.h"
+#include "format/url_redact.h"
 #include "frontend/dockerfile/git_url.h"
 #include "frontend/dockerfile/text.h"
 #include <string.h>
@@ -426,6 +427,9 @@ const struct source_file *context_read_dockerfile(context *x, GError **error)
 		error_set(error, ERROR_RESOURCE_EXHAUSTED, "Dockerfile larger than %lld bytes", LIMIT_DOCKERFILE_BYTES);
 		return NULL;
 	}
+	char *shown = url_redact_text(x->file.bytes, (gssize)x->file.n);
+	x->file.shown = shown ? arena_take(x->a, shown) : x->file.bytes;
+	x->file.n_shown = shown ? strlen(shown) : x->file.n;
 	return &x->file;
 }
 

@@ -27,7 +27,7 @@ convert *convert_new(context *x, const struct source_file *file, const struct pl
 	c->context_paths = convert_table(c);
 	llb_graph_set_platform(c->graph, &c->target);
 	c->source_index =
-		llb_graph_add_source(c->graph, file->name, "Dockerfile", file->bytes, file->n, file->definition);
+		llb_graph_add_source(c->graph, file->name, "Dockerfile", file->shown, file->n_shown, file->definition);
 	return c;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "frontend/dockerfile/convert.h"
+#include "format/url_redact.h"
 #include "frontend/dockerfile/suggest.h"
 #include "frontend/dockerfile/text.h"
 #include <string.h>
@@ -40,7 +41,8 @@ const char *convert_expand(convert *c, struct stage *s, const struct command *cm
 
 void convert_commit(convert *c, struct stage *s, const char *text, bool layer)
 {
-	image_config_history(c->a, s->image, text, layer, c->epoch);
+	char *shown = url_redact_text(text, -1);
+	image_config_history(c->a, s->image, shown ? arena_take(c->a, shown) : text, layer, c->epoch);
 }
 
 struct llb_meta convert_meta(convert *c, const char *name, struct span span)

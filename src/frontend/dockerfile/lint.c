@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "frontend/dockerfile/lint.h"
 #include "format/gotype.h"
+#include "format/url_redact.h"
 #include "frontend/dockerfile/scan_line.h"
 #include "frontend/dockerfile/text.h"
 #include <stdarg.h>
@@ -128,7 +129,8 @@ void lint_report(struct lint *l, const struct vec *comments, enum lint_rule rule
 		return;
 	va_list list;
 	va_start(list, format);
-	char *message = arena_take(l->a, g_strdup_vprintf(format, list));
+	g_autofree char *whole = g_strdup_vprintf(format, list);
+	char *message = arena_take(l->a, url_redact_copy(whole));
 	va_end(list);
 	if (!vec_has(&l->found, rules[rule].name))
 		arena_push(l->a, &l->found, rules[rule].name);

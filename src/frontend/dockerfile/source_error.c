@@ -19,7 +19,7 @@ static char *source_json(const struct source_file *file, struct span span)
 	json_object_begin(w);
 	json_put_string_member_nonempty(w, "filename", file->name);
 	json_key(w, "data");
-	json_put_base64(w, file->bytes, file->n);
+	json_put_base64(w, file->shown, file->n_shown);
 	if (file->definition) {
 		json_key(w, "definition");
 		op_json_message(w, &file->definition->base);

@@ -15,6 +15,8 @@ struct source_file {
 	const char *name;
 	const void *bytes;
 	size_t n;
+	const void *shown; /* the same without credentials in addresses: what leaves the frontend */
+	size_t n_shown;
 	const Pb__Definition *definition; /* how it was read */
 	struct digest vertex;             /* its last step, which warnings are attached to */
 };

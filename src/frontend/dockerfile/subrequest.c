@@ -167,7 +167,7 @@ bool subrequest_targets(struct question *q, GError **error)
 	json_array_end(w);
 	json_key(w, "sources");
 	json_array_begin(w);
-	json_put_base64(w, q->file->bytes, q->file->n);
+	json_put_base64(w, q->file->shown, q->file->n_shown);
 	json_array_end(w);
 	json_object_end(w);
 	text_table_append(text, (const char *const *)cells.items, cells.n / 2, 2, 1);

@@ -50,7 +50,7 @@ static void write_source(json_writer *w, const struct source_file *file)
 	json_object_begin(w);
 	json_put_string_member_nonempty(w, "filename", file->name);
 	json_key(w, "data");
-	json_put_base64(w, file->bytes, file->n);
+	json_put_base64(w, file->shown, file->n_shown);
 	if (file->definition) {
 		json_key(w, "definition");
 		op_json_message(w, &file->definition->base);
@@ -126,7 +126,7 @@ static void sort_findings(struct vec *v)
 /* The lines around, as clients print them below an error. */
 static void print_lines(GString *out, const struct source_file *file, struct span span)
 {
-	g_autofree char *copy = g_strndup(file->bytes, file->n);
+	g_autofree char *copy = g_strndup(file->shown, file->n_shown);
 	g_auto(GStrv) lines = g_strsplit(copy, "\n", -1);
 	int n = (int)g_strv_length(lines), first = span.first, last = span.last;
 	if (first < 1 || first > n)

@@ -142,7 +142,7 @@ static char *outline_json(const struct outline *o, const struct source_file *fil
 	write_secrets(w, "ssh", &o->ssh);
 	json_key(w, "sources");
 	json_array_begin(w);
-	json_put_base64(w, file->bytes, file->n);
+	json_put_base64(w, file->shown, file->n_shown);
 	json_array_end(w);
 	json_object_end(w);
 	return json_writer_take(&w, NULL);

@@ -40,28 +40,10 @@ static void test_dates(void)
 	g_assert_false(http_date_parse("nonsense", &seconds));
 }
 
-static void test_redact(void)
-{
-	static const char *const rows[][2] = {
-		{"https://user:pw@host/x?y", "https://xxxxx:xxxxx@host/x?y"},
-		{"https://host/x", "https://host/x"},
-		{"ssh://git@host/x", "ssh://xxxxx@host/x"},
-		{"https://:pw@host", "https://:xxxxx@host"},
-		{"https://u:p@w@host/a@b", "https://xxxxx:xxxxx@host/a@b"}, /* all up to the last of the authority */
-		{"https://host/?q=a@b", "https://host/?q=a@b"},
-		{"git@host:x/y", "git@host:x/y"},
-	};
-	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
-		g_autofree char *got = url_redact(rows[i][0]);
-		g_assert_cmpstr(got, ==, rows[i][1]);
-	}
-}
-
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/http-name/names", test_names);
 	g_test_add_func("/http-name/dates", test_dates);
-	g_test_add_func("/http-name/redact", test_redact);
 	return g_test_run();
 }
