@@ -4,8 +4,10 @@
 #include "format/csv.h"
 #include "format/json_writer.h"
 #include "format/reference.h"
+#include "format/url_redact.h"
 #include "frontend/dockerfile/convert.h"
 #include "frontend/dockerfile/subrequest.h"
+#include "frontend/dockerfile/syntax_version.h"
 #include <inttypes.h>
 #include <string.h>
 
@@ -46,34 +48,38 @@ bool dockerfile_serves_source(const char *source)
 
 /* --- warnings --- */
 
-static void send_warning(void *user, const struct lint_finding *f)
+static void send_text(const struct request *r, arena *a, const char *text, const char *description, const char *url,
+		      struct span span)
 {
-	const struct request *r = user;
-	g_autoptr(arena) a = arena_new();
-	g_autofree char *url = lint_rule_url(f->rule);
 	Gateway__WarnRequest w = GATEWAY__WARN_REQUEST__INIT;
 	Pb__SourceInfo info = PB__SOURCE_INFO__INIT;
-	const char *text = f->span.first > 0 ? arena_printf(a, "%s: %s (line %d)", lint_rule_name(f->rule), f->message,
-							    f->span.first)
-					     : arena_printf(a, "%s: %s", lint_rule_name(f->rule), f->message);
-	const char *description = lint_rule_description(f->rule);
 	ProtobufCBinaryData detail = {strlen(description), (uint8_t *)description};
 	info.filename = (char *)r->file->name;
 	info.language = (char *)"Dockerfile";
-	info.data = (ProtobufCBinaryData){r->file->n, (uint8_t *)r->file->bytes};
+	info.data = (ProtobufCBinaryData){r->file->n_shown, (uint8_t *)r->file->shown};
 	info.definition = (Pb__Definition *)r->file->definition;
 	w.digest = (char *)r->file->vertex.text;
 	w.level = 1;
 	w.short_ = (ProtobufCBinaryData){strlen(text), (uint8_t *)text};
 	w.n_detail = 1;
 	w.detail = &detail;
-	w.url = url;
+	w.url = (char *)url;
 	w.info = &info;
-	w.ranges = (Pb__Range **)span_ranges(a, f->span);
+	w.ranges = (Pb__Range **)span_ranges(a, span);
 	while (w.ranges[w.n_ranges])
 		w.n_ranges++;
 	if (r->b->class->warn)
 		r->b->class->warn(r->b, &w, NULL); /* a warning that cannot be shown fails nothing */
+}
+
+static void send_warning(void *user, const struct lint_finding *f)
+{
+	g_autoptr(arena) a = arena_new();
+	g_autofree char *url = lint_rule_url(f->rule);
+	const char *text = f->span.first > 0 ? arena_printf(a, "%s: %s (line %d)", lint_rule_name(f->rule), f->message,
+							    f->span.first)
+					     : arena_printf(a, "%s: %s", lint_rule_name(f->rule), f->message);
+	send_text(user, a, text, lint_rule_description(f->rule), url, f->span);
 }
 
 /* --- one platform --- */
@@ -283,6 +289,31 @@ static bool forward(struct request *r, const char *source, const char *cmdline, 
 	return r->b->class->solve(r->b, &request, r->work, ret, error);
 }
 
+/* The language is built in: whether the version that was asked for is. */
+static bool check_version(const struct request *r, const char *source, struct span span, GError **error)
+{
+	g_autofree char *warning = NULL;
+	g_autoptr(arena) a = arena_new();
+	if (!syntax_version_check(source, &warning, error))
+		return false;
+	if (warning)
+		send_text(r, a, warning, "The image of a frontend is not run by this builder.", "", span);
+	return true;
+}
+
+static bool check_directive_version(const struct request *r, const struct directive *d, GError **error)
+{
+	GError *inner = NULL;
+	if (check_version(r, d->word, d->span, &inner))
+		return true;
+	struct vec where = {0};
+	struct span span = d->span;
+	arena_push(r->a, &where, &span);
+	source_error_add(&inner, r->file, &where);
+	g_propagate_error(error, inner);
+	return false;
+}
+
 /* A frontend image asked for by an argument or by the file's first line. *ret_done: it answered. */
 static bool forward_syntax(struct request *r, build_result **ret, bool *ret_done, GError **error)
 {
@@ -298,15 +329,19 @@ static bool forward_syntax(struct request *r, build_result **ret, bool *ret_done
 		*ret_done = true;
 		if (strcmp(source, "dockerfile.v0") != 0 && dockerfile_serves_source(source))
 			*ret_done = false;
-		if (!*ret_done || forward(r, source, cmdline, ret, &inner))
+		if (!*ret_done)
+			return check_version(r, source, (struct span){0}, error);
+		if (forward(r, source, cmdline, ret, &inner))
 			return true;
 		if (!error_has_detail(inner, "errdefs.Source"))
 			g_prefix_error(&inner, "failed with build-arg:BUILDKIT_SYNTAX = %s: ", cmdline);
 		g_propagate_error(error, inner);
 		return false;
 	}
-	if (!directive_find(r->a, r->file->bytes, r->file->n, "syntax", &d) || dockerfile_serves_source(d.word))
+	if (!directive_find(r->a, r->file->bytes, r->file->n, "syntax", &d))
 		return true;
+	if (dockerfile_serves_source(d.word))
+		return strcmp(d.word, "dockerfile.v0") == 0 || check_directive_version(r, &d, error);
 	*ret_done = true;
 	if (forward(r, d.word, d.value, ret, &inner))
 		return true;
@@ -351,7 +386,11 @@ static bool answer(struct request *r, build_result **ret, GError **error)
 	}
 	r->x = context_new(r->b, &r->o, r->inputs, r->work, error);
 	r->file = r->x ? context_read_dockerfile(r->x, error) : NULL;
-	if (!r->file || !forward_syntax(r, ret, &done, error))
+	const char *source = options_get(&r->o, "source");
+	if (!r->file ||
+	    (source && dockerfile_serves_source(source) && !check_version(r, source, (struct span){0}, error)))
+		return false;
+	if (!forward_syntax(r, ret, &done, error))
 		return false;
 	if (done)
 		return true;
@@ -374,6 +413,15 @@ static void without_code(GError **error)
 		(*error)->code = ERROR_UNKNOWN;
 }
 
+static void without_credentials(GError **error)
+{
+	char *shown = error && *error ? url_redact_text((*error)->message, -1) : NULL;
+	if (!shown)
+		return;
+	g_free((*error)->message);
+	(*error)->message = shown;
+}
+
 static bool solve(bridge *b, GHashTable *options, GHashTable *inputs, struct work *work, build_result **ret,
 		  GError **error)
 {
@@ -383,8 +431,10 @@ static bool solve(bridge *b, GHashTable *options, GHashTable *inputs, struct wor
 	const struct platform *platforms = b->class->platforms ? b->class->platforms(b, &n) : NULL;
 	bool ok = options_read(a, options, platforms, n, &r.o, error) && answer(&r, ret, error);
 	context_free(r.x);
-	if (!ok)
+	if (!ok) {
 		without_code(error);
+		without_credentials(error);
+	}
 	return ok;
 }
 
