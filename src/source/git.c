@@ -148,6 +148,11 @@ static void *git_open(const struct source_context *context, const Pb__SourceOp *
 
 /* ---- which commit */
 
+static bool has_checksum(const struct git_source *s, const git_listing *l)
+{
+	return !s->checksum || g_str_has_prefix(l->sha, s->checksum) || g_str_has_prefix(l->peeled, s->checksum);
+}
+
 static bool mismatch(const struct git_source *s, GError **error)
 {
 	const git_listing *f = &s->found;
@@ -217,9 +222,69 @@ static bool resolve_by_listing(struct git_source *s, struct work *work, GError *
 		return error_set(error, ERROR_UNKNOWN, "repository does not contain ref %s, output: %s", s->ref,
 				 quoted);
 	}
-	if (s->checksum && !g_str_has_prefix(s->found.sha, s->checksum) &&
-	    !g_str_has_prefix(s->found.peeled, s->checksum))
-		return mismatch(s, error);
+	return has_checksum(s, &s->found) || mismatch(s, error);
+}
+
+/* ---- one answer a build: the ref may move while it runs */
+
+struct git_pin {
+	gint refs;
+	git_listing found;
+};
+
+static void *git_pin_ref(void *data)
+{
+	g_atomic_int_inc(&((struct git_pin *)data)->refs);
+	return data;
+}
+
+static void git_pin_unref(void *data)
+{
+	struct git_pin *p = data;
+	if (!g_atomic_int_dec_and_test(&p->refs))
+		return;
+	git_listing_clear(&p->found);
+	g_free(p);
+}
+
+static const struct pin_class git_pin_class = {git_pin_ref, git_pin_unref};
+
+static void listing_copy(git_listing *to, const git_listing *from)
+{
+	git_listing_clear(to);
+	*to = *from;
+	to->ref = g_strdup(from->ref);
+	to->full_ref = g_strdup(from->full_ref);
+}
+
+/* Whoever fetches with other credentials may see another repository. */
+static char *git_pin_key(const struct git_source *s)
+{
+	g_autofree char *who = g_compute_checksum_for_string(G_CHECKSUM_SHA256, s->user_info ? s->user_info : "", -1);
+	return g_strconcat("git:", s->remote, " ", who, "#", s->ref ? s->ref : "", NULL);
+}
+
+static bool resolve_by_pin(struct git_source *s, struct work *work, GError **error)
+{
+	g_autofree char *key = git_pin_key(s);
+	struct git_pin *known = pins_find(work->pins, key);
+	bool usable = known && has_checksum(s, &known->found);
+	if (usable)
+		listing_copy(&s->found, &known->found);
+	if (known)
+		git_pin_unref(known);
+	if (usable)
+		return true;
+	if (!resolve_by_listing(s, work, error))
+		return false;
+	struct git_pin *mine = g_new0(struct git_pin, 1);
+	mine->refs = 1;
+	listing_copy(&mine->found, &s->found);
+	struct git_pin *agreed = pins_agree(work->pins, key, mine, &git_pin_class);
+	if (agreed != mine && has_checksum(s, &agreed->found))
+		listing_copy(&s->found, &agreed->found);
+	git_pin_unref(agreed);
+	git_pin_unref(mine);
 	return true;
 }
 
@@ -237,7 +302,7 @@ static bool resolve(struct git_source *s, struct work *work, GError **error)
 	} else if (s->fetch_by_commit) {
 		s->resolved = resolve_by_commit(s, error);
 	} else {
-		s->resolved = resolve_by_listing(s, work, error);
+		s->resolved = resolve_by_pin(s, work, error);
 	}
 	return s->resolved;
 }

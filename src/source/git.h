@@ -66,6 +66,8 @@ typedef struct git_repo {
 /* The remote's bare repository with the resolved commit in it. */
 bool git_repo_open(git_repo *r, struct git_source *s, const git_link *link, struct work *work, GError **error);
 struct git_how git_repo_how(const git_repo *r);
+/* A server of plain files refused a shallow fetch. */
+bool git_lacks_depth(const GError *error);
 /* The directory of a tree as a path for other programs. Owned. */
 char *git_tree_path(int fd, GError **error);
 void git_repo_clear(git_repo *r);

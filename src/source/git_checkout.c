@@ -136,9 +136,15 @@ static bool update_submodules(struct checkout *c, GError **error)
 		return true;
 	struct git_how how = how_of(c);
 	how.protocols = GIT_PROTOCOLS;
-	const char *args[] = {"submodule", "update", "--init", "--recursive", "--depth=1", NULL};
-	if (git_run(&how, args, c->work, NULL, error))
+	const char *args[] = {"submodule", "update", "--init", "--recursive", "--progress", "--depth=1", NULL};
+	g_autoptr(GError) why = NULL;
+	if (git_run(&how, args, c->work, NULL, &why))
 		return true;
+	args[G_N_ELEMENTS(args) - 2] = NULL;
+	if (git_lacks_depth(why) && git_run(&how, args, c->work, NULL, error))
+		return true;
+	if (!git_lacks_depth(why))
+		g_propagate_error(error, g_steal_pointer(&why));
 	g_prefix_error(error, "failed to update submodules for %s: ", c->source->shown);
 	return false;
 }

@@ -95,7 +95,8 @@ static bool fetch(const git_repo *r, const char *depth, const char *tags, const 
 		  GError **error)
 {
 	g_autoptr(GPtrArray) args = g_ptr_array_new();
-	const char *const parts[] = {"fetch", depth, tags, "--force", "--end-of-options", "origin", refspec};
+	const char *const parts[] = {"fetch",   "--progress",       depth,    tags,
+				     "--force", "--end-of-options", "origin", refspec};
 	for (size_t i = 0; i < G_N_ELEMENTS(parts); i++)
 		if (parts[i])
 			g_ptr_array_add(args, (gpointer)parts[i]);
@@ -109,13 +110,18 @@ static bool says(const GError *error, const char *text)
 	return error && strstr(error->message, text) != NULL;
 }
 
+bool git_lacks_depth(const GError *error)
+{
+	return says(error, "--depth") || says(error, "shallow");
+}
+
 /* Servers of plain files have no depth. */
 static bool fetch_shallow(const git_repo *r, const char *refspec, struct work *work, GError **error)
 {
 	g_autoptr(GError) why = NULL;
 	if (fetch(r, "--depth=1", "--no-tags", refspec, work, &why))
 		return true;
-	if (says(why, "--depth") || says(why, "shallow"))
+	if (git_lacks_depth(why))
 		return fetch(r, NULL, "--no-tags", refspec, work, error);
 	g_propagate_error(error, g_steal_pointer(&why));
 	return false;

@@ -12,6 +12,9 @@
 
 #define OUTPUT_MAX MIB(16)
 #define HIDDEN "xxxxx:xxxxx"
+/* What talks to a remote ends when less than 64 bytes a second move for a minute, as downloads do. */
+#define STALL_MS 60000
+#define STALL_BYTES (64 * STALL_MS / 1000)
 
 struct git_config {
 	GPtrArray *pairs; /* owned strings: key, value, key, ... */
@@ -119,12 +122,40 @@ static void *run_thread(void *data)
 	return NULL;
 }
 
+/* Lines of --progress, which is asked for so that a remote that prepares for long says something meanwhile. */
+static const char *const meters[] = {
+	"Enumerating objects:", "Counting objects:",  "Compressing objects:", "Total ",
+	"Receiving objects:",   "Unpacking objects:", "Resolving deltas:",    "Updating files:"};
+
+static bool is_meter(const char *line)
+{
+	if (g_str_has_prefix(line, "remote: "))
+		line += strlen("remote: ");
+	for (size_t i = 0; i < G_N_ELEMENTS(meters); i++)
+		if (g_str_has_prefix(line, meters[i]))
+			return true;
+	return false;
+}
+
+GString *git_text(const char *bytes, size_t n)
+{
+	GString *text = g_string_sized_new(n);
+	for (const char *p = bytes, *end = bytes + n; p < end;) {
+		const char *newline = memchr(p, '\n', (size_t)(end - p)), *next = newline ? newline + 1 : end;
+		g_autofree char *line = g_strndup(p, (size_t)(next - p));
+		if (!is_meter(line))
+			g_string_append_len(text, p, next - p);
+		p = next;
+	}
+	return text;
+}
+
 /* As text, with the address's credentials hidden. */
 static GString *text_of(const struct git_how *how, GBytes *bytes)
 {
 	gsize n;
 	const char *data = g_bytes_get_data(bytes, &n);
-	GString *text = g_string_new_len(data, (gssize)n);
+	GString *text = git_text(data, n);
 	if (how->hide && *how->hide)
 		g_string_replace(text, how->hide, HIDDEN, 0);
 	return text;
@@ -132,18 +163,44 @@ static GString *text_of(const struct git_how *how, GBytes *bytes)
 
 static void show(const struct git_how *how, struct work *work, int stream, GBytes *bytes)
 {
-	if (how->quiet || g_bytes_get_size(bytes) == 0)
+	if (how->quiet)
 		return;
 	GString *text = text_of(how, bytes);
-	progress_output(work->progress, stream, text->str, text->len);
+	if (text->len > 0)
+		progress_output(work->progress, stream, text->str, text->len);
 	g_string_free(text, TRUE);
+}
+
+/* Programs that are not there, as git says it, and where they come from. */
+static const char *missing_package(const char *text)
+{
+	if (strstr(text, "cannot run ssh"))
+		return ": ssh is not installed where buildkitd runs: it is in the package openssh-client or "
+		       "openssh-clients";
+	if (strstr(text, "remote-http' is not a git command") || strstr(text, "remote-https' is not a git command"))
+		return ": git cannot use http where buildkitd runs: install all of the package git";
+	return "";
+}
+
+static bool not_started(GError **error)
+{
+	g_autofree char *git = g_find_program_in_path("git");
+	if (error && *error && error_is(*error, ERROR_NOT_FOUND) && !git) {
+		g_clear_error(error);
+		return error_set(error, ERROR_FAILED_PRECONDITION,
+				 "git is not installed where buildkitd runs: install the package git, and for ssh "
+				 "addresses openssh-client");
+	}
+	return false;
 }
 
 static bool failed(const struct git_how *how, const struct run *r, GError **error)
 {
 	GString *text = text_of(how, r->err);
+	const char *hint = missing_package(text->str);
 	if (WIFEXITED(r->status))
-		error_set(error, ERROR_UNKNOWN, "git stderr:\n%s: exit status %d", text->str, WEXITSTATUS(r->status));
+		error_set(error, ERROR_UNKNOWN, "git stderr:\n%s: exit status %d%s", text->str, WEXITSTATUS(r->status),
+			  hint);
 	else
 		error_set(error, ERROR_UNKNOWN, "git stderr:\n%s: signal: %s", text->str,
 			  strsignal(WTERMSIG(r->status)));
@@ -173,11 +230,13 @@ bool git_run(const struct git_how *how, const char *const *args, struct work *wo
 		.new_session = true,
 		.kill_group = true,
 	};
+	if (how->protocols && strcmp(how->protocols, GIT_PROTOCOLS) == 0)
+		spec.stall = (struct stall_rule){.bytes = STALL_BYTES, .window_ms = STALL_MS};
 	struct run r = {.spec = &spec, .cancel = work->cancel, .error = error};
 	g_thread_join(g_thread_new("git", run_thread, &r));
 	g_autoptr(GBytes) out = r.out, err = r.err;
 	if (!r.ok)
-		return false;
+		return not_started(error);
 	show(how, work, 1, out);
 	show(how, work, 2, err);
 	if (r.status != 0)

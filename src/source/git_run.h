@@ -6,7 +6,8 @@
  *	if (!git_run(&how, (const char *[]){"init", "--bare", NULL}, work, &output, error)) ...
  *
  * Settings go through the environment, so that nobody sees credentials in the process list; what git prints goes to
- * the vertex without those of the address. Cancelling kills git with all it started. Thread: any.
+ * the vertex without those of the address. Cancelling kills git with all it started, and so does
+ * a remote that stalls: less than 64 bytes a second for a minute. Thread: any.
  */
 #pragma once
 #include "base/error.h"
@@ -34,5 +35,8 @@ bool git_run(const struct git_how *how, const char *const *args, struct work *wo
 	     GError **error);
 /* The output's first line without its end. Owned. */
 char *git_run_line(const struct git_how *how, const char *const *args, struct work *work, GError **error);
+
+/* What git printed, without the lines of its progress meters. */
+GString *git_text(const char *bytes, size_t n);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(git_config, git_config_free)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/limits.h"
 #include "format/json_writer.h"
+#include "format/url_redact.h"
 #include "registry/transport.h"
 #include "source/classes.h"
 #include "source/file_record.h"
@@ -372,6 +373,81 @@ static bool use_earlier(struct http_source *h, const struct earlier *e, const tr
 	return true;
 }
 
+/* ---- what the URL means in this build */
+
+/* The answer to a URL, shared by all look-ups of a build. */
+struct http_pin {
+	gint refs;
+	struct digest digest;
+	char *name; /* owned */
+	int64_t modified_s;
+	bool has_modified;
+	cache_ref *ref; /* owned: held, so that a prune leaves the record */
+};
+
+static void *http_pin_ref(void *data)
+{
+	g_atomic_int_inc(&((struct http_pin *)data)->refs);
+	return data;
+}
+
+static void http_pin_unref(void *data)
+{
+	struct http_pin *p = data;
+	if (!g_atomic_int_dec_and_test(&p->refs))
+		return;
+	cache_ref_unref(p->ref);
+	g_free(p->name);
+	g_free(p);
+}
+
+static const struct pin_class http_pin_class = {http_pin_ref, http_pin_unref};
+
+static char *http_pin_key(const struct http_source *h)
+{
+	struct digest name;
+	url_hash(h, &name);
+	return g_strconcat("http:", name.text, NULL);
+}
+
+static void http_pin_apply(const struct http_pin *p, struct http_source *h)
+{
+	cache_ref *ref = cache_ref_ref(p->ref);
+	h->digest = p->digest;
+	g_free(h->name);
+	h->name = g_strdup(p->name);
+	h->modified_s = p->modified_s;
+	h->has_modified = p->has_modified;
+	cache_ref_unref(h->ref);
+	h->ref = ref;
+}
+
+/* An earlier look-up of this build has answered; of a pinned digest only that answer counts. */
+static bool http_pin_use(struct http_source *h, struct work *work)
+{
+	g_autofree char *key = http_pin_key(h);
+	struct http_pin *p = pins_find(work->pins, key);
+	bool usable = p && (!digest_is_set(&h->pinned) || digest_equal(&p->digest, &h->pinned));
+	if (usable)
+		http_pin_apply(p, h);
+	if (p)
+		http_pin_unref(p);
+	return usable;
+}
+
+static void http_pin_settle(struct http_source *h, struct work *work)
+{
+	g_autofree char *key = http_pin_key(h);
+	struct http_pin *mine = g_new(struct http_pin, 1);
+	*mine = (struct http_pin){
+		1, h->digest, g_strdup(h->name), h->modified_s, h->has_modified, cache_ref_ref(h->ref)};
+	struct http_pin *agreed = pins_agree(work->pins, key, mine, &http_pin_class);
+	if (agreed != mine)
+		http_pin_apply(agreed, h);
+	http_pin_unref(agreed);
+	http_pin_unref(mine);
+}
+
 /* ---- downloading */
 
 static bool record_describe(struct http_source *h, cache_ref *ref, const struct digest *digest,
@@ -498,8 +574,10 @@ static bool resolve(struct http_source *h, struct work *work, GError **error)
 	if (digest_is_set(&h->pinned)) { /* nothing to ask: what comes later must have this digest */
 		h->digest = h->pinned;
 		h->name = http_file_name(h->url, h->spec.name, NULL);
-	} else if (!resolve_by_request(h, work, error)) {
-		return false;
+	} else if (!http_pin_use(h, work)) {
+		if (!resolve_by_request(h, work, error))
+			return false;
+		http_pin_settle(h, work);
 	}
 	h->resolved = true;
 	return true;
@@ -523,7 +601,7 @@ static bool http_snapshot(void *self, struct work *work, cache_ref **ret_ref, GE
 	struct http_source *h = self;
 	if (!resolve(h, work, error))
 		return false;
-	if (h->ref) {
+	if (h->ref || http_pin_use(h, work)) {
 		*ret_ref = cache_ref_ref(h->ref);
 		return true;
 	}

@@ -114,13 +114,28 @@ rm -rf "$WORK/out"
 is "$(ls "$WORK/out")" a.txt
 is "$(stat -c %Y "$WORK/out/a.txt")" 1500000000
 
-# Cancelling ends git: a server that takes and says nothing.
+# Servers of plain files know no --depth, for submodules either.
 command -v python3 > /dev/null || { no_leftovers; skip "no python3 for the rest"; }
+wait_file() { for _ in $(seq 50); do [ ! -s "$1" ] || return 0; sleep 0.1; done; fail "no $1"; }
+for repo in repo sub; do git -C "$G/$repo.git" update-server-info; done
+cat > "$WORK/files.py" <<'PYTHON'
+import functools, http.server, sys
+s = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(http.server.SimpleHTTPRequestHandler, directory=sys.argv[1]))
+print(s.server_address[1], flush=True)
+s.serve_forever()
+PYTHON
+python3 "$WORK/files.py" "$G" > "$WORK/files" 2> /dev/null &
+undo "kill $!"
+wait_file "$WORK/files"
+F="http://127.0.0.1:$(cat "$WORK/files")"
+good "$F/repo.git"
+is "$(cat "$WORK/out/dir/a.txt" "$WORK/out/m/sub.txt" | tr '\n' ' ')" "two sub "
+
+# Cancelling ends git: a server that takes and says nothing.
 python3 -c 'import socket, time
 s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen(8); print(s.getsockname()[1], flush=True); time.sleep(600)' > "$WORK/port" &
 silent=$!
 undo "kill $silent"
-wait_file() { for _ in $(seq 50); do [ ! -s "$1" ] || return 0; sleep 0.1; done; fail "no $1"; }
 wait_file "$WORK/port"
 printf 'FROM scratch\nADD git://127.0.0.1:%s/x.git /\n' "$(cat "$WORK/port")" > "$WORK/c/Dockerfile"
 start_build "$WORK/said" "$WORK/c"

@@ -68,6 +68,17 @@ static void test_key(void)
 	g_assert_cmpstr(b, ==, A ".git#refs/heads/main:d/e(skip-submodules)(mtime=commit)");
 }
 
+static void test_text(void)
+{
+	static const char said[] = "From http://h/x\n"
+				   "remote: Counting objects:  50% (1/2)\rremote: Counting objects: 100% (2/2), done.\n"
+				   "remote: Total 2 (delta 0), reused 0\nremote: hello\n"
+				   "Receiving objects: 100% (2/2)\rReceiving objects: 100% (2/2), done.\nfatal: no";
+	GString *text = git_text(said, strlen(said));
+	g_assert_cmpstr(text->str, ==, "From http://h/x\nremote: hello\nfatal: no");
+	g_string_free(text, TRUE);
+}
+
 struct attribute {
 	const char *key, *value;
 };
@@ -208,6 +219,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/git/refs", test_refs);
 	g_test_add_func("/git/listing", test_listing);
 	g_test_add_func("/git/key", test_key);
+	g_test_add_func("/git/text", test_text);
 	g_test_add_func("/git/open", test_open);
 	g_test_add_func("/git/no_network", test_no_network);
 	g_test_add_func("/git/run", test_run);
