@@ -4,6 +4,8 @@
 #include "remotecache/attributes.h"
 #include <string.h>
 
+#define SAME_TRIES 16 /* known records that a new one is compared with: bounds the work that a config can ask for */
+
 struct part {
 	cache_config *config; /* owned */
 	GPtrArray *layers;    /* of oci_layer *, owned; NULL elements: unknown */
@@ -23,6 +25,8 @@ struct remote_import {
 	char id[IDENT_SIZE]; /* in names of results */
 	GPtrArray *parts;    /* of struct part * */
 	key_graph *keys;     /* until finished */
+	GHashTable *by_link; /* a root's digest, or a digest with a link of input 0, to record + 1 */
+	GHashTable *links;   /* set of "record input from selector" */
 	GHashTable *places;  /* "record result" to struct place * */
 	struct faults *faults;
 };
@@ -127,6 +131,8 @@ remote_import *remote_import_new(const struct remotecache_context *context, bool
 	ident_new(r->id);
 	r->parts = g_ptr_array_new_with_free_func(part_free);
 	r->keys = key_graph_new();
+	r->by_link = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	r->links = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	r->places = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	r->faults = faults_new();
 	return r;
@@ -138,6 +144,8 @@ void remote_import_free(remote_import *r)
 		return;
 	g_ptr_array_unref(r->parts);
 	key_graph_free(r->keys);
+	g_hash_table_unref(r->by_link);
+	g_hash_table_unref(r->links);
 	g_hash_table_unref(r->places);
 	faults_unref(r->faults);
 	g_free(r);
@@ -172,20 +180,88 @@ static void add_results(remote_import *r, const struct part *p, guint record, gu
 	}
 }
 
+/* ---- several configs as one graph */
+
+/*
+ * A key that two configs (or two records of one config) have in common is one record of the import: the solver looks a
+ * key up once, and what follows from it and its results must be found whichever config they come from.
+ */
+static char *link_name(const struct key_record *record, const char *selector, guint from)
+{
+	return g_strdup_printf("%s %u %u %s", record->digest, record->n_inputs, from, selector);
+}
+
+static bool has_link(const remote_import *r, guint as, guint input, const char *selector, guint from)
+{
+	g_autofree char *name = g_strdup_printf("%u %u %u %s", as, input, from, selector);
+	return g_hash_table_contains(r->links, name);
+}
+
+/* Each input of the known record and of the new one has a link in common, and no new link leads to a later record. */
+static bool is_same(const remote_import *r, guint as, const struct key_record *from, const guint *map)
+{
+	for (guint i = 0; i < from->n_inputs; i++) {
+		bool common = false;
+		for (guint k = 0; k < from->inputs[i]->len; k++) {
+			const struct key_input *link = &g_array_index(from->inputs[i], struct key_input, k);
+			if (map[link->from] >= as) /* links lead to earlier records only: there is no cycle */
+				return false;
+			common = common || has_link(r, as, i, link->selector, map[link->from]);
+		}
+		if (!common)
+			return false;
+	}
+	return true;
+}
+
+/* The record of the import that a record of a config is; -1: none yet. map: records of the config to ours. */
+static int64_t find_same(const remote_import *r, const struct key_record *from, const guint *map)
+{
+	if (from->n_inputs == 0) {
+		gpointer root = g_hash_table_lookup(r->by_link, from->digest);
+		return (int64_t)GPOINTER_TO_UINT(root) - 1;
+	}
+	for (guint k = 0; k < MIN(from->inputs[0]->len, SAME_TRIES); k++) {
+		const struct key_input *link = &g_array_index(from->inputs[0], struct key_input, k);
+		g_autofree char *name = link_name(from, link->selector, map[link->from]);
+		guint as = GPOINTER_TO_UINT(g_hash_table_lookup(r->by_link, name));
+		if (as > 0 && is_same(r, as - 1, from, map))
+			return (int64_t)as - 1;
+	}
+	return -1;
+}
+
+static void add_links(remote_import *r, guint as, const struct key_record *from, const guint *map)
+{
+	if (from->n_inputs == 0)
+		g_hash_table_insert(r->by_link, g_strdup(from->digest), GUINT_TO_POINTER(as + 1));
+	for (guint i = 0; i < from->n_inputs; i++)
+		for (guint k = 0; k < from->inputs[i]->len; k++) {
+			const struct key_input *link = &g_array_index(from->inputs[i], struct key_input, k);
+			guint source = map[link->from];
+			if (!g_hash_table_add(r->links, g_strdup_printf("%u %u %u %s", as, i, source, link->selector)))
+				continue;
+			key_graph_link(r->keys, as, i, link->selector, source);
+			if (i == 0)
+				g_hash_table_insert(r->by_link, link_name(from, link->selector, source),
+						    GUINT_TO_POINTER(as + 1));
+		}
+}
+
 void remote_import_add(remote_import *r, cache_config *config, GPtrArray *layers, blob_provider *provider)
 {
 	struct part *p = g_new0(struct part, 1);
 	*p = (struct part){config, layers, fault_tracking_provider(provider, r->faults)};
 	g_ptr_array_add(r->parts, p);
-	guint base = r->keys->records->len;
-	for (guint record = 0; record < config->keys->records->len; record++) {
+	g_autoptr(GArray) order = key_graph_order(config->keys); /* the config was checked: there is one */
+	g_autofree guint *map = g_new0(guint, order->len + 1);
+	for (guint at = 0; at < order->len; at++) {
+		guint record = g_array_index(order, guint, at);
 		const struct key_record *from = key_graph_get(config->keys, record);
-		guint as = key_graph_add(r->keys, from->digest, from->n_inputs);
-		for (guint i = 0; i < from->n_inputs; i++)
-			for (guint k = 0; k < from->inputs[i]->len; k++) {
-				const struct key_input *link = &g_array_index(from->inputs[i], struct key_input, k);
-				key_graph_link(r->keys, as, i, link->selector, base + link->from);
-			}
+		int64_t same = find_same(r, from, map);
+		guint as = same >= 0 ? (guint)same : key_graph_add(r->keys, from->digest, from->n_inputs);
+		map[record] = as;
+		add_links(r, as, from, map);
 		add_results(r, p, record, as);
 	}
 }

@@ -102,6 +102,30 @@ build "$WORK/ctx" --opt filename=Dockerfile.base --output "type=image,name=$REG/
 same "$(requests GET '/v2/app/blobs/')" 0 "blobs read of a base that no step reads (its config was read before)"
 same "$(requests PUT '/v2/label/blobs/')" 1 "blobs uploaded for a label (the config)"
 
+# ---- an image for two platforms: the keys inside of both serve
+cat > "$WORK/ctx/Dockerfile.multi" <<'DOCKERFILE'
+FROM --platform=$BUILDPLATFORM scratch AS base
+COPY --chmod=755 busybox /bin/busybox
+RUN ["/bin/busybox", "--install", "-s", "/bin"]
+ENV PATH=/bin
+ARG TARGETARCH
+RUN echo -n $TARGETARCH > /arch && head -c 100 /dev/urandom | sha256sum > /unique; echo RAN-$TARGETARCH
+FROM scratch
+COPY --from=base /unique /arch /
+DOCKERFILE
+multi() { # ARGS: builds and pushes for two platforms
+	build "$WORK/ctx" --opt filename=Dockerfile.multi --opt platform=linux/amd64,linux/arm/v7 --export-cache type=inline \
+		--output "type=image,name=$REG/app:multi,push=true" --metadata-file "$WORK/meta" "$@" > "$WORK/said" 2>&1 ||
+		{ cat "$WORK/said"; fail "an image for two platforms"; }
+	json "$WORK/meta" 'd["containerimage.digest"]'
+}
+multi_digest=$(multi)
+for n in 1 2; do
+	prune
+	same "$(multi --import-cache "type=registry,ref=$REG/app:multi")" "$multi_digest" "the image made from its own cache ($n)"
+	all_cached "inline cache of two platforms ($n)"
+done
+
 # ---- damage: a miss, never a failure
 damage() { # COMMAND on every layer of the cache: then the build must work and run its steps again.
 	for digest in $(layers max); do
