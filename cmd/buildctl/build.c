@@ -137,7 +137,7 @@ static bool run_solve(struct context *x, const flags *f, rpc_conn *conn, struct 
 static bool run(struct context *x, const flags *f, GError **error)
 {
 	struct build_options options;
-	if (!build_options_read(&options, f, error)) {
+	if (!build_options_read(&options, f, error) || !build_result_check(f, error)) {
 		build_options_clear(&options);
 		return false;
 	}

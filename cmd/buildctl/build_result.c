@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build_result.h"
 #include "base/limits.h"
+#include "client/output_path.h"
 #include "command.h"
 #include "format/json_writer.h"
 #include <glib/gstdio.h>
@@ -68,6 +69,18 @@ static bool print_subrequest(GHashTable *metadata, GError **error)
 		g_autofree char *value = bytes_text(g_hash_table_lookup(metadata, k->data));
 		g_autofree char *shown = g_strdup_printf("%s\n%s\n", (char *)k->data, value);
 		if (!print_text(shown, error))
+			return false;
+	}
+	return true;
+}
+
+bool build_result_check(const flags *f, GError **error)
+{
+	static const char *const names[] = {"metadata-file", "ref-file"};
+	for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+		const char *path = flags_string(f, names[i]);
+		g_autofree char *option = g_strconcat("--", names[i], NULL);
+		if (*path && !output_path_check(option, path, OUTPUT_PATH_FILE, error))
 			return false;
 	}
 	return true;

@@ -3,5 +3,7 @@
 #pragma once
 #include "build_options.h"
 
+/* Whether the files that build_result_write writes can be written; before the build. */
+bool build_result_check(const flags *f, GError **error);
 bool build_result_write(const flags *f, const struct build_options *o, const char *ref,
 			const struct solve_result *result, GError **error);

@@ -50,6 +50,7 @@
 	X(L19c, CONFIG_BYTES, MIB(8), "image config")                                                                  \
 	X(L19k, CACHE_CONFIG_BYTES, MIB(16), "cache config")                                                           \
 	X(L19r, CACHE_RECORDS, 200000, "records and links of a cache config")                                          \
+	X(L19m, MEMORY_BLOBS_BYTES, MIB(16), "image documents kept in memory")                                         \
 	X(L19p, POLICY_BYTES, MIB(4), "source policy")                                                                 \
 	X(L19s, SOURCE_IDENTIFIER_BYTES, KIB(16), "identifier of a source that policies look at")                      \
 	X(L19x, REGEX_BYTES, KIB(16), "regular expression of a source policy")                                         \

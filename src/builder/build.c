@@ -39,6 +39,7 @@ static void build_unref(struct build *build)
 	gateway_unref(build->gateway);
 	g_ptr_array_unref(build->cache_exporters);
 	g_ptr_array_unref(build->leftovers);
+	blob_holds_free(build->holds);
 	g_mutex_clear(&build->mu);
 	g_free(build->ref);
 	g_free(build);
@@ -250,6 +251,7 @@ static struct build *build_new(builder *b, const struct build_request *request, 
 	build->imports = imports_new(build);
 	build->cache_exporters = g_ptr_array_new_with_free_func((GDestroyNotify)cache_exporter_free);
 	build->leftovers = g_ptr_array_new_with_free_func(g_free);
+	build->holds = blob_holds_new(builder_worker(b)->blobs);
 	g_mutex_init(&build->mu);
 	bool driven = !*request->frontend && (!request->definition || request->definition->n_def == 0);
 	if (driven) {
@@ -434,8 +436,10 @@ static bool run_registered(struct build *build, GHashTable *response, GError **e
 	g_autoptr(GError) failure = NULL;
 	g_autoptr(build_result) result = NULL;
 	build_record_start(build);
-	if (allow_entitlements(build, &failure) && build_check_policy(build, &failure) &&
-	    provenance_read_options(build->provenance, &failure) && build_open_cache_exports(build, &failure))
+	/* The order in which upstream looks at a request. */
+	if (build_check_exporters(build, &failure) && build_open_cache_exports(build, &failure) &&
+	    provenance_read_options(build->provenance, &failure) && allow_entitlements(build, &failure) &&
+	    build_check_policy(build, &failure))
 		result = build_run(build, response, &failure);
 	bool ok = result != NULL;
 	if (failure)
@@ -452,6 +456,7 @@ static bool run_registered(struct build *build, GHashTable *response, GError **e
 	progress_log_close(build->log);
 	build_record_end(build, result, response, failure);
 	build_drop_kept(build);
+	cache_release_blobs(builder_worker(build->builder)->cache, build->holds);
 	g_clear_pointer(&result, build_result_unref);
 	if (!ok)
 		g_propagate_error(error, g_steal_pointer(&failure));

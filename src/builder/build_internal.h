@@ -3,6 +3,7 @@
 #pragma once
 #include "builder/build.h"
 #include "builder/source_policy.h"
+#include "content/blob_holds.h"
 #include "export/exporter.h"
 #include "llb/definition.h"
 
@@ -24,6 +25,7 @@ struct build {
 	imports *imports;           /* owned */
 	provenance *provenance;     /* owned; outlives all refs */
 	GPtrArray *cache_exporters; /* of cache_exporter *, owned */
+	blob_holds *holds;          /* owned; of what exports make beside cache records, to the end of the build */
 	GPtrArray *leftovers;       /* of gpointer, g_free'd at the end */
 	struct export_kept *kept;   /* owned: images by exporter of the request; NULL: nothing was exported */
 	gateway *gateway;           /* owned; NULL unless the client drives */
@@ -99,6 +101,8 @@ struct cache_exports *build_start_cache_exports(struct build *b, build_result *r
 bool build_join_cache_exports(struct cache_exports *c, GHashTable *response, GError **error);
 
 /* ---- export.c */
+/* Looks at the exporters of the request before anything runs: types, options and names that can never work. */
+bool build_check_exporters(struct build *b, GError **error);
 /* Runs all exporters and what they leave to finish. response gets their keys. */
 bool build_export(struct build *b, build_result *result, GHashTable *response, GError **error);
 

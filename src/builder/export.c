@@ -89,6 +89,7 @@ static bool target_open(struct build *build, size_t i, struct target *t, GError 
 	t->context = (struct exporter_context){
 		.cache = w->cache,
 		.blobs = w->blobs,
+		.holds = build->holds,
 		.images = w->images,
 		.registry = w->registry,
 		.sessions = w->sessions,
@@ -106,6 +107,18 @@ static bool target_open(struct build *build, size_t i, struct target *t, GError 
 	digest_of_text(text, &digest);
 	g_strlcpy(t->digest, digest.text, sizeof t->digest);
 	return t->exporter != NULL;
+}
+
+bool build_check_exporters(struct build *build, GError **error)
+{
+	bool ok = true;
+	for (size_t i = 0; ok && i < build->request->n_exporters; i++) {
+		struct target t = {0};
+		ok = target_open(build, i, &t, error);
+		g_clear_pointer(&t.exporter, exporter_free);
+		g_hash_table_unref(t.response);
+	}
+	return ok;
 }
 
 static int compare_refs(const void *a, const void *b)

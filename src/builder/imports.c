@@ -26,6 +26,7 @@ struct remotecache_context build_cache_context(struct build *b)
 	return (struct remotecache_context){
 		.cache = w->cache,
 		.blobs = w->blobs,
+		.holds = b->holds,
 		.registry = w->registry,
 		.sessions = w->sessions,
 		.solver = builder_solver(b->builder),

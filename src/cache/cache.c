@@ -74,6 +74,8 @@ cache *cache_open(const struct cache_options *options, GError **error)
 		cache_close(c);
 		return NULL;
 	}
+	if (!options->keeper)         /* a keeper's leases end by themselves */
+		cache_sweep_blobs(c); /* what an earlier daemon was at when it was killed */
 	store_start(c);
 	g_mutex_lock(&c->mu);
 	store_wake_locked(c);

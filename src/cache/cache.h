@@ -15,7 +15,7 @@
  */
 #pragma once
 #include "base/work.h"
-#include "content/blob_store.h"
+#include "content/blob_holds.h"
 #include "format/compress.h"
 #include "oci/oci.h"
 
@@ -152,6 +152,22 @@ cache_ref *cache_merge(cache *c, cache_ref *const *refs, size_t n, const struct 
 		       struct work *work, GError **error);
 cache_ref *cache_diff(cache *c, cache_ref *lower, cache_ref *upper, const struct cache_record_options *options,
 		      struct work *work, GError **error);
+
+/* ---- blobs beside layers */
+/*
+ * Stores a document that says what the layers of r are (a manifest, an image config): its bytes count as the record's and
+ * go with it.
+ */
+bool cache_ref_add_document(cache_ref *r, GBytes *bytes, GError **error);
+/* Commits a layer that no record will name; holds keeps it. */
+struct layer_writer;
+oci_descriptor *cache_hold_layer(cache *c, struct layer_writer *w, blob_holds *holds, struct digest *ret_diff_id,
+				 GError **error);
+/* Releases them all and removes what no record names and no other build holds. */
+void cache_release_blobs(cache *c, blob_holds *holds);
+bool cache_names_blob(cache *c, const struct digest *digest);
+/* Removes every blob that no record names and nobody holds. */
+void cache_sweep_blobs(cache *c);
 
 /* ---- content digests (llb-and-solver.md section 11) */
 struct cache_selector {

@@ -200,30 +200,15 @@ struct naming {
 	GHashTable *names; /* digest texts, of a while ago */
 };
 
-static bool names_blob(const cache_ref *r, const char *digest)
-{
-	if (r->blob && strcmp(r->blob->digest.text, digest) == 0)
-		return true;
-	for (guint i = 0; i < r->variants->len; i++)
-		if (strcmp(((struct variant *)r->variants->pdata[i])->descriptor->digest.text, digest) == 0)
-			return true;
-	return false;
-}
-
 static bool is_named(const struct digest *digest, void *data)
 {
 	struct naming *n = data;
-	GHashTableIter iter;
-	void *value;
-	bool named = false;
-	if (g_hash_table_contains(n->names, digest->text))
-		return true;
-	g_mutex_lock(&n->c->mu);
-	g_hash_table_iter_init(&iter, n->c->records);
-	while (!named && g_hash_table_iter_next(&iter, NULL, &value))
-		named = names_blob(value, digest->text);
-	g_mutex_unlock(&n->c->mu);
-	return named;
+	return g_hash_table_contains(n->names, digest->text) || cache_names_blob(n->c, digest);
+}
+
+static void add_name(const struct digest *digest, void *names)
+{
+	g_hash_table_add(names, g_strdup(digest->text));
 }
 
 static void collect_names(struct naming *n)
@@ -232,18 +217,12 @@ static void collect_names(struct naming *n)
 	void *value;
 	g_mutex_lock(&n->c->mu);
 	g_hash_table_iter_init(&iter, n->c->records);
-	while (g_hash_table_iter_next(&iter, NULL, &value)) {
-		cache_ref *r = value;
-		if (r->blob)
-			g_hash_table_add(n->names, g_strdup(r->blob->digest.text));
-		for (guint i = 0; i < r->variants->len; i++)
-			g_hash_table_add(n->names,
-					 g_strdup(((struct variant *)r->variants->pdata[i])->descriptor->digest.text));
-	}
+	while (g_hash_table_iter_next(&iter, NULL, &value))
+		record_each_blob(value, add_name, n->names);
 	g_mutex_unlock(&n->c->mu);
 }
 
-static void sweep_blobs(cache *c)
+void cache_sweep_blobs(cache *c)
 {
 	g_autoptr(GHashTable) names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	struct naming n = {c, names};
@@ -258,7 +237,7 @@ static bool give_back_space(cache *c, GError **error)
 {
 	bool ok = store_flush(c, false, NULL);
 	trash_empty(c);
-	sweep_blobs(c);
+	cache_sweep_blobs(c);
 	ok = store_flush(c, false, ok ? NULL : error) || ok;
 	trash_empty(c);
 	db_shrink(c->db);

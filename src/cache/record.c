@@ -23,6 +23,7 @@ cache_ref *record_new(cache *c, const struct cache_record_options *options)
 	r->description = url_redact_copy(o->description ? o->description : "");
 	r->created_ns = o->created_ns ? o->created_ns : progress_now_ns();
 	r->variants = g_ptr_array_new_with_free_func(variant_free);
+	r->documents = g_array_new(FALSE, FALSE, sizeof(struct record_document));
 	return r;
 }
 
@@ -34,6 +35,7 @@ void record_free(cache_ref *r)
 	g_clear_pointer(&r->provider, blob_provider_unref);
 	g_clear_pointer(&r->progress, progress_sink_unref);
 	g_clear_pointer(&r->variants, g_ptr_array_unref);
+	g_clear_pointer(&r->documents, g_array_unref);
 	g_clear_pointer(&r->names, g_ptr_array_unref);
 	g_clear_pointer(&r->values, g_hash_table_unref);
 	g_free(r->type);

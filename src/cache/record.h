@@ -58,6 +58,13 @@ struct variant { /* the layer in another compression */
 	oci_descriptor *descriptor; /* owned */
 };
 
+/* A blob that says what a record's layers are (a manifest, a config): it stays and goes with the record. */
+struct record_document {
+	struct digest digest;
+	int64_t size;
+};
+#define RECORD_DOCUMENTS_MAX 64 /* of images with the same layers; the oldest are dropped */
+
 enum record_kind { RECORD_LAYER, RECORD_MERGE, RECORD_DIFF };
 
 struct cache_ref {
@@ -73,7 +80,7 @@ struct cache_ref {
 	bool is_mutable, dead, busy;
 	bool open; /* committed, and neither a child nor a layer blob was made of it: listed as mutable while unused */
 	bool has_row, dirty;
-	bool names_dirty, values_dirty;
+	bool names_dirty, values_dirty, documents_dirty;
 	enum cache_policy policy;
 	char *type, *description; /* owned */
 	int64_t created_ns, last_used_ns, uses;
@@ -84,6 +91,7 @@ struct cache_ref {
 	oci_descriptor *blob; /* owned; NULL: no layer blob yet */
 	struct digest diff_id, chain_id, blob_chain_id;
 	GPtrArray *variants;     /* of struct variant *, NULL: none */
+	GArray *documents;       /* of struct record_document, oldest first */
 	blob_provider *provider; /* ref; NULL: none */
 	progress_sink *progress; /* ref; NULL: none, or unpacked */
 
@@ -149,6 +157,11 @@ void record_seal_locked(cache_ref *r);
 void record_chain_locked(cache_ref *r);
 /* Frees what was killed and calls the removed hook. No locks held. */
 void record_bury(cache *c);
+
+/* ---- documents.c */
+/* fn for the digest of each blob that the record names: its layer, variants of it, documents. */
+void record_each_blob(const cache_ref *r, void (*fn)(const struct digest *digest, void *data), void *data);
+void record_add_document_locked(cache_ref *r, const struct digest *digest, int64_t size);
 
 /* ---- tree.c */
 struct tree *tree_new(const char *id, struct tree *parent);

@@ -64,12 +64,14 @@ static struct tree *whole_tree(cache *c, const struct loaded_row *row)
 	return t && !t->broken ? t : NULL;
 }
 
+static void add_name(const struct digest *digest, void *set)
+{
+	g_hash_table_add(set, g_strdup(digest->text));
+}
+
 static void name_blobs(GHashTable *set, const cache_ref *r)
 {
-	if (r->blob)
-		g_hash_table_add(set, g_strdup(r->blob->digest.text));
-	for (guint i = 0; i < r->variants->len; i++)
-		g_hash_table_add(set, g_strdup(((struct variant *)r->variants->pdata[i])->descriptor->digest.text));
+	record_each_blob(r, add_name, set);
 }
 
 /* Transfers rewrite local sources in place at any time; other mutable trees keep what the file system kept. */

@@ -88,6 +88,19 @@ static bool put_variants(db *d, const cache_ref *r, GError **error)
 	return true;
 }
 
+static bool put_documents(db *d, const cache_ref *r, GError **error)
+{
+	if (!db_run(d, "DELETE FROM document WHERE record = ?", error, "s", r->id))
+		return false;
+	for (guint i = 0; i < r->documents->len; i++) {
+		const struct record_document *doc = &g_array_index(r->documents, struct record_document, i);
+		if (!db_run(d, "INSERT OR REPLACE INTO document VALUES(?, ?, ?)", error, "ssi", r->id, doc->digest.text,
+			    doc->size))
+			return false;
+	}
+	return true;
+}
+
 bool rows_put_record(db *d, const cache_ref *r, const char *boot_id, GError **error)
 {
 	g_autofree char *annotations = annotations_text(r->blob);
@@ -102,16 +115,15 @@ bool rows_put_record(db *d, const cache_ref *r, const char *boot_id, GError **er
 		    (int64_t)r->open))
 		return false;
 	return (!r->names_dirty || put_names(d, r, error)) && (!r->values_dirty || put_values(d, r, error)) &&
-	       put_variants(d, r, error);
+	       put_variants(d, r, error) && (!r->documents_dirty || put_documents(d, r, error));
 }
 
 bool rows_delete_record(db *d, const char *id, GError **error)
 {
 	static const char *const statements[] = {
-		"DELETE FROM record WHERE id = ?",
-		"DELETE FROM name WHERE record = ?",
-		"DELETE FROM value WHERE record = ?",
-		"DELETE FROM variant WHERE record = ?",
+		"DELETE FROM record WHERE id = ?",       "DELETE FROM name WHERE record = ?",
+		"DELETE FROM value WHERE record = ?",    "DELETE FROM variant WHERE record = ?",
+		"DELETE FROM document WHERE record = ?",
 	};
 	for (size_t i = 0; i < G_N_ELEMENTS(statements); i++)
 		if (!db_run(d, statements[i], error, "s", id))
@@ -281,6 +293,18 @@ static bool load_variants(cache *c, GHashTable *by_id, GError **error)
 	return q != NULL;
 }
 
+static bool load_documents(cache *c, GHashTable *by_id, GError **error)
+{
+	g_autoptr(db_query) q = db_select(c->db, "SELECT record, digest, size FROM document", error, "");
+	while (q && db_next(q, NULL)) {
+		cache_ref *r = row_of(by_id, db_text(q, 0));
+		struct record_document doc = {.size = db_int(q, 2)};
+		if (r && digest_parse(db_text(q, 1), &doc.digest, NULL))
+			g_array_append_val(r->documents, doc);
+	}
+	return q != NULL;
+}
+
 static bool load_records(cache *c, GPtrArray *rows, GHashTable *by_id, GError **error)
 {
 	g_autoptr(db_query) q = db_select(c->db, "SELECT * FROM record", error, "");
@@ -301,7 +325,7 @@ GPtrArray *rows_load(cache *c, GError **error)
 	g_autoptr(GPtrArray) rows = g_ptr_array_new_with_free_func(loaded_row_free);
 	g_autoptr(GHashTable) by_id = g_hash_table_new(g_str_hash, g_str_equal);
 	if (!load_trees(c, error) || !load_records(c, rows, by_id, error) || !load_names(c, by_id, error) ||
-	    !load_values(c, by_id, error) || !load_variants(c, by_id, error))
+	    !load_values(c, by_id, error) || !load_variants(c, by_id, error) || !load_documents(c, by_id, error))
 		return NULL;
 	return g_steal_pointer(&rows);
 }

@@ -30,6 +30,8 @@ static const char *const migrations[] = {
 	"ALTER TABLE tree ADD COLUMN over TEXT;",
 	"ALTER TABLE record ADD COLUMN open INTEGER NOT NULL DEFAULT 0;",
 	"ALTER TABLE variant ADD COLUMN annotations TEXT;",
+	"CREATE TABLE document(record TEXT NOT NULL, digest TEXT NOT NULL, size INTEGER NOT NULL,"
+	" PRIMARY KEY(record, digest)) WITHOUT ROWID;",
 	NULL,
 };
 
@@ -93,7 +95,7 @@ static bool write_record(cache *c, const char *id, GError **error)
 	cache_ref *r = g_hash_table_lookup(c->records, id);
 	bool ok = r ? rows_put_record(c->db, r, c->boot_id, error) : true;
 	if (r && ok) {
-		r->dirty = r->names_dirty = r->values_dirty = false;
+		r->dirty = r->names_dirty = r->values_dirty = r->documents_dirty = false;
 		if (!r->has_row)
 			r->content_serial = c->serial;
 		r->has_row = true;
@@ -127,7 +129,7 @@ static void flush_give_back(cache *c, struct flush *f)
 		cache_ref *r = g_hash_table_lookup(c->records, id);
 		if (r) {
 			r->dirty = true;
-			r->names_dirty = r->values_dirty = true;
+			r->names_dirty = r->values_dirty = r->documents_dirty = true;
 		}
 		g_queue_push_head(&c->dirty, id);
 	}

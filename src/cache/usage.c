@@ -79,6 +79,10 @@ static int64_t size_of_locked(const cache_ref *r)
 		size += blob_bytes(r->cache, r->blob);
 	for (guint i = 0; i < r->variants->len; i++)
 		size += blob_bytes(r->cache, ((struct variant *)r->variants->pdata[i])->descriptor);
+	for (guint i = 0; i < r->documents->len; i++)
+		size += MAX(blob_store_size(r->cache->blobs,
+					    &g_array_index(r->documents, struct record_document, i).digest),
+			    0);
 	return size;
 }
 

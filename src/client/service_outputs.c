@@ -6,6 +6,7 @@
  */
 #include "base/ident.h"
 #include "base/scope.h"
+#include "client/output_path.h"
 #include "client/services_room.h"
 #include "filesync.pb-c.h"
 #include "api/guard.h"
@@ -76,7 +77,8 @@ static bool target_file(struct service_target *t, const char *dest, GError **err
 	t->path = g_strdup(dest);
 	t->name = g_path_get_basename(dest);
 	t->parent_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return t->parent_fd >= 0 || error_set_errno(error, errno, "open %s", dest);
+	return t->parent_fd >= 0 ? output_path_check("dest", dest, OUTPUT_PATH_FILE, error)
+				 : error_set_errno(error, errno, "open %s", dest);
 }
 
 static bool target_resolve(struct service_target *t, const struct services_output *o, GError **error)
@@ -87,8 +89,9 @@ static bool target_resolve(struct service_target *t, const struct services_outpu
 	case TARGET_DIR:
 		t->kind = TARGET_DIR;
 		t->path = g_strdup(dest);
-		return has_dest || error_set(error, ERROR_INVALID_ARGUMENT,
-					     "output directory is required for %s exporter", o->type);
+		return has_dest ? output_path_check("dest", dest, OUTPUT_PATH_DIRECTORY, error)
+				: error_set(error, ERROR_INVALID_ARGUMENT,
+					    "output directory is required for %s exporter", o->type);
 	case TARGET_FILE:
 		if (has_dest && !g_str_equal(dest, "-"))
 			return target_file(t, dest, error);
@@ -162,12 +165,13 @@ bool services_add_output(services *s, const char *value, struct services_output 
 
 /* ---- files */
 
-static bool write_all(int fd, const void *bytes, size_t n, GError **error)
+/* path: shown in errors, which reach the user through the daemon and must say on which machine they are. */
+static bool write_all(int fd, const char *path, const void *bytes, size_t n, GError **error)
 {
 	for (const char *p = bytes; n > 0;) {
 		ssize_t written = write(fd, p, n);
 		if (written < 0 && errno != EINTR)
-			return error_set_errno(error, errno, "write");
+			return error_set_errno(error, errno, "the client could not write %s", path);
 		if (written > 0) {
 			p += written;
 			n -= (size_t)written;
@@ -197,25 +201,25 @@ static bool plain_bytes(const uint8_t *bytes, size_t n, const uint8_t **ret, siz
 	return length == n - at && length > 0;
 }
 
-static bool write_message(int fd, GBytes *message, GError **error)
+static bool write_message(int fd, const char *path, GBytes *message, GError **error)
 {
 	gsize n;
 	size_t n_data;
 	const uint8_t *bytes = g_bytes_get_data(message, &n), *data = bytes;
 	if (plain_bytes(bytes, n, &data, &n_data))
-		return write_all(fd, data, n_data, error);
+		return write_all(fd, path, data, n_data, error);
 	g_autoptr(Filesync__BytesMessage) m = guard_unpack(&filesync__bytes_message__descriptor, bytes, n, error);
-	return m && write_all(fd, m->data.data, m->data.len, error);
+	return m && write_all(fd, path, m->data.data, m->data.len, error);
 }
 
-static bool write_stream(rpc_call *call, int fd, GError **error)
+static bool write_stream(rpc_call *call, int fd, const char *path, GError **error)
 {
 	GError *failure = NULL;
 	for (;;) {
 		g_autoptr(GBytes) message = rpc_call_recv(call, &failure);
 		if (!message)
 			break;
-		if (!write_message(fd, message, error))
+		if (!write_message(fd, path, message, error))
 			return false;
 	}
 	if (!failure)
@@ -233,10 +237,10 @@ static bool replace_file(struct service_target *t, rpc_call *call, bool *ret_den
 	scoped_fd fd = openat(t->parent_fd, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 	*ret_denied = fd < 0 && (errno == EACCES || errno == EPERM || errno == EROFS);
 	if (fd < 0)
-		return error_set_errno(error, errno, "open %s", t->path);
-	bool ok = write_stream(call, fd, error);
+		return error_set_errno(error, errno, "the client could not open %s", t->path);
+	bool ok = write_stream(call, fd, t->path, error);
 	if (ok && renameat(t->parent_fd, temp, t->parent_fd, t->name) < 0)
-		ok = error_set_errno(error, errno, "rename %s", t->path);
+		ok = error_set_errno(error, errno, "the client could not rename to %s", t->path);
 	if (!ok)
 		unlinkat(t->parent_fd, temp, 0);
 	return ok;
@@ -257,7 +261,8 @@ static bool receive_file(struct service_target *t, rpc_call *call, GError **erro
 		}
 	}
 	scoped_fd fd = openat(t->parent_fd, t->name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-	return fd < 0 ? error_set_errno(error, errno, "open %s", t->path) : write_stream(call, fd, error);
+	return fd < 0 ? error_set_errno(error, errno, "the client could not open %s", t->path)
+		      : write_stream(call, fd, t->path, error);
 }
 
 /* ---- directories */
@@ -279,7 +284,11 @@ static bool receive_directory(struct service_target *t, rpc_call *call, GError *
 		.owner_gid = getgid(),
 		.as_root = geteuid() == 0,
 	};
-	return fssync_receive(&channel, fd, &options, rpc_call_cancel(call), error);
+	if (fssync_receive(&channel, fd, &options, rpc_call_cancel(call), error))
+		return true;
+	if (!cancel_is_set(rpc_call_cancel(call)))
+		g_prefix_error(error, "the client could not write %s: ", t->path);
+	return false;
 }
 
 static struct service_target *find_target(services *s, const rpc_metadata *md, int64_t *ret_id)
@@ -312,7 +321,7 @@ static bool outputs_diff_copy(rpc_call *call, void *data, GError **error)
 	case TARGET_FILE:
 		return receive_file(t, call, error);
 	case TARGET_STDOUT:
-		return write_stream(call, STDOUT_FILENO, error);
+		return write_stream(call, STDOUT_FILENO, "its standard output", error);
 	case TARGET_NONE:
 		break;
 	}

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/scope.h"
 #include "content/blob_backend.h"
+#include "content/blob_memory.h"
 #include <string.h>
 #include <sys/stat.h>
 
@@ -14,6 +15,7 @@ struct blob_store {
 	void *self;           /* owned: the backend's */
 	GMutex mu;            /* guards the tables; a sweep removes a blob under it */
 	GHashTable *holds;    /* digest text (owned) to count */
+	blob_memory *memory;  /* owned */
 	GHashTable *verified; /* set of digest texts (owned): hashed by this process */
 };
 
@@ -31,6 +33,7 @@ blob_store *blob_store_new(const struct blob_backend *backend, void *self)
 	g_mutex_init(&store->mu);
 	store->holds = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	store->verified = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	store->memory = blob_memory_new();
 	store->backend = backend;
 	store->self = self;
 	return store;
@@ -49,6 +52,7 @@ void blob_store_close(blob_store *store)
 	store->backend->close(store->self);
 	g_hash_table_unref(store->holds);
 	g_hash_table_unref(store->verified);
+	blob_memory_free(store->memory);
 	g_mutex_clear(&store->mu);
 	g_free(store);
 }
@@ -225,6 +229,30 @@ void blob_store_release(blob_store *store, const struct digest *digest)
 		g_hash_table_replace(store->holds, g_strdup(digest->text), GUINT_TO_POINTER(count - 1));
 }
 
+void blob_store_remember(blob_store *store, const struct digest *digest, GBytes *bytes)
+{
+	blob_memory_put(store->memory, digest, bytes);
+}
+
+GBytes *blob_store_recall(blob_store *store, const struct digest *digest)
+{
+	return blob_memory_get(store->memory, digest);
+}
+
+static int64_t remove_unless_held(blob_store *store, const struct digest *digest)
+{
+	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&store->mu);
+	if (g_hash_table_contains(store->holds, digest->text))
+		return 0;
+	g_hash_table_remove(store->verified, digest->text);
+	return store->backend->remove(store->self, digest);
+}
+
+void blob_store_remove(blob_store *store, const struct digest *digest)
+{
+	remove_unless_held(store, digest);
+}
+
 struct sweep {
 	blob_store *store;
 	bool (*keep)(const struct digest *digest, void *data);
@@ -236,19 +264,14 @@ struct sweep {
 static void sweep_one(const struct digest *digest, void *data)
 {
 	struct sweep *s = data;
-	blob_store *store = s->store;
-	if (s->keep(digest, s->data))
-		return;
-	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&store->mu);
-	if (g_hash_table_contains(store->holds, digest->text))
-		return;
-	g_hash_table_remove(store->verified, digest->text);
-	s->freed += store->backend->remove(store->self, digest);
+	if (!s->keep(digest, s->data))
+		s->freed += remove_unless_held(s->store, digest);
 }
 
 int64_t blob_store_sweep(blob_store *store, bool (*keep)(const struct digest *digest, void *data), void *data)
 {
 	struct sweep s = {.store = store, .keep = keep, .data = data};
+	blob_memory_expire(store->memory);
 	store->backend->each(store->self, sweep_one, &s);
 	if (store->backend->swept)
 		store->backend->swept(store->self);

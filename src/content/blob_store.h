@@ -50,6 +50,14 @@ GBytes *blob_store_read(blob_store *store, const struct digest *digest, size_t m
 bool blob_store_put(blob_store *store, const void *bytes, size_t n, struct digest *ret_digest, GError **error);
 
 /*
+ * Keeps a small blob in memory for some minutes and off the disk, so that one who will want it again soon need not fetch
+ * it again. bytes must be what digest says.
+ */
+void blob_store_remember(blob_store *store, const struct digest *digest, GBytes *bytes);
+/* A remembered blob, or NULL: it may be forgotten at any time. */
+GBytes *blob_store_recall(blob_store *store, const struct digest *digest);
+
+/*
  * Starts a blob. expected: what it must turn out to be, or NULL when not known yet. size_max: bytes after
  * which append fails with RESOURCE_EXHAUSTED, so that no peer decides how much we store.
  */
@@ -68,6 +76,8 @@ void blob_writer_free(blob_writer *w);
 /* While held a blob is not swept, though no record names it yet. Counted; not persistent. */
 void blob_store_hold(blob_store *store, const struct digest *digest);
 void blob_store_release(blob_store *store, const struct digest *digest);
+/* Removes one blob unless it is held. The caller knows that nothing names it. */
+void blob_store_remove(blob_store *store, const struct digest *digest);
 /* Removes every blob for which keep() is false and which nobody holds. Returns the bytes freed. */
 int64_t blob_store_sweep(blob_store *store, bool (*keep)(const struct digest *digest, void *data), void *data);
 

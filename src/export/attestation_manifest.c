@@ -34,7 +34,7 @@ static oci_descriptor *store_blob(const struct attestation_request *r, GBytes *b
 	const void *data = g_bytes_get_data(bytes, &n);
 	struct digest digest;
 	digest_of(data, n, &digest);
-	if (!blob_store_put(r->context->blobs, data, n, &digest, error)) {
+	if (!blob_holds_put(r->context->holds, data, n, &digest, error)) {
 		g_prefix_error(error, "error writing data blob %s: ", digest.text);
 		return NULL;
 	}

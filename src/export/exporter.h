@@ -17,6 +17,7 @@
 struct exporter_context {
 	cache *cache;
 	blob_store *blobs;
+	blob_holds *holds;                /* the build's: of blobs that exports make and no cache record names */
 	const struct image_store *images; /* NULL: the worker has none */
 	registry *registry;
 	session_registry *sessions;

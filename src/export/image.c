@@ -49,12 +49,53 @@ static bool attributes_take(struct image_exporter *e, GError **error)
 	return true;
 }
 
+static bool stores(const struct image_exporter *e)
+{
+	return e->context.images && e->store;
+}
+
+static struct push_options push_options_of(const struct image_exporter *e)
+{
+	return (struct push_options){.by_digest = e->push_by_digest, .insecure = e->insecure};
+}
+
+/* Names that are given; those that the frontend says are looked at when they are known. */
+static bool names_check(const struct image_exporter *e, GError **error)
+{
+	const struct push_options options = push_options_of(e);
+	bool dangling = e->dangling_prefix && *e->dangling_prefix;
+	if (!e->push || g_str_equal(e->options.name, "*"))
+		return true;
+	if (!*e->options.name && !dangling)
+		return error_set(error, ERROR_INVALID_ARGUMENT,
+				 "exporter option \"push=true\" needs the option \"name\": nothing says where to push "
+				 "the image");
+	g_auto(GStrv) names = g_strsplit(e->options.name, ",", -1);
+	for (char **name = names; *name; name++) {
+		if (push_check_name(*name, &options, error))
+			continue;
+		g_prefix_error(error, "failed to push %s: ", *name);
+		return false;
+	}
+	return true;
+}
+
+/* Everything about the request that is known to be wrong without a result. */
+static bool request_check(const struct image_exporter *e, GError **error)
+{
+	if (stores(e) && e->unpack && e->options.rewrite_timestamp)
+		return error_set(error, ERROR_UNKNOWN,
+				 "exporter option \"rewrite-timestamp\" conflicts with \"unpack\"");
+	return names_check(e, error) &&
+	       image_options_check_compat(&e->options, e->context.compat_version, "image", error);
+}
+
 static void *image_open(const struct exporter_context *context, const char *type, GHashTable *attrs, GError **error)
 {
 	struct image_exporter *e = g_new0(struct image_exporter, 1);
 	e->context = *context;
 	e->store = true;
-	if (!image_options_load(&e->options, attrs, error) || !attributes_take(e, error)) {
+	if (!image_options_load(&e->options, attrs, error) || !attributes_take(e, error) || !request_check(e, error)) {
 		image_free(e);
 		return NULL;
 	}
@@ -70,11 +111,6 @@ static char *names_of(const struct image_exporter *e, GHashTable *metadata, cons
 	return g_strconcat(name, *name ? "," : "", e->dangling_prefix, "@", tree->root->digest.text, NULL);
 }
 
-static bool stores(const struct image_exporter *e)
-{
-	return e->context.images && e->store;
-}
-
 static bool store(struct image_exporter *e, const image_tree *tree, const char *names, struct work *work,
 		  GError **error)
 {
@@ -85,9 +121,6 @@ static bool store(struct image_exporter *e, const image_tree *tree, const char *
 		.epoch_s = e->options.epoch_s,
 	};
 	g_auto(GStrv) list = g_strsplit(names, ",", -1);
-	if (e->unpack && e->options.rewrite_timestamp)
-		return error_set(error, ERROR_UNKNOWN,
-				 "exporter option \"rewrite-timestamp\" conflicts with \"unpack\"");
 	return store_image(&e->context, tree, list, &options, work, error);
 }
 
@@ -133,7 +166,7 @@ static bool image_export(void *self, const struct export_input *input, struct wo
 static bool image_finish(void *self, struct work *work, GError **error)
 {
 	struct image_exporter *e = self;
-	struct push_options options = {.by_digest = e->push_by_digest, .insecure = e->insecure};
+	const struct push_options options = push_options_of(e);
 	for (char **name = e->names; name && *name; name++) {
 		if (!push_image(&e->context, e->tree, *name, &options, work, error)) {
 			g_prefix_error(error, "failed to push %s: ", *name);

@@ -24,24 +24,9 @@ static void oci_free(void *self)
 	g_free(e);
 }
 
-static void *oci_open(const struct exporter_context *context, const char *type, GHashTable *attrs, GError **error)
-{
-	struct oci_exporter *e = g_new0(struct oci_exporter, 1);
-	e->context = *context;
-	e->docker = g_str_equal(type, "docker");
-	e->tar = true;
-	if (!image_options_load(&e->options, attrs, error) ||
-	    !image_options_take_bool(&e->options, "tar", &e->tar, error)) {
-		oci_free(e);
-		return NULL;
-	}
-	return e;
-}
-
 /* Names with a tag each. NULL and an error when one is none. */
-static char **names_of(const struct oci_exporter *e, GHashTable *metadata, GError **error)
+static char **names_parse(const char *text, GError **error)
 {
-	g_autofree char *text = export_names(&e->options, metadata);
 	g_auto(GStrv) raw = g_strsplit(text, ",", -1);
 	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
 	for (char **name = raw; *name; name++) {
@@ -56,6 +41,28 @@ static char **names_of(const struct oci_exporter *e, GHashTable *metadata, GErro
 	g_ptr_array_add(names, NULL);
 	g_ptr_array_set_free_func(names, NULL);
 	return (char **)g_ptr_array_free(g_steal_pointer(&names), FALSE);
+}
+
+/* Everything about the request that is known to be wrong without a result. */
+static bool request_check(const struct oci_exporter *e, const char *type, GError **error)
+{
+	bool given = !g_str_equal(e->options.name, "*"); /* otherwise the frontend says */
+	g_auto(GStrv) names = given ? names_parse(e->options.name, error) : NULL;
+	return (names || !given) && image_options_check_compat(&e->options, e->context.compat_version, type, error);
+}
+
+static void *oci_open(const struct exporter_context *context, const char *type, GHashTable *attrs, GError **error)
+{
+	struct oci_exporter *e = g_new0(struct oci_exporter, 1);
+	e->context = *context;
+	e->docker = g_str_equal(type, "docker");
+	e->tar = true;
+	if (!image_options_load(&e->options, attrs, error) ||
+	    !image_options_take_bool(&e->options, "tar", &e->tar, error) || !request_check(e, type, error)) {
+		oci_free(e);
+		return NULL;
+	}
+	return e;
 }
 
 static char *created_text(const struct oci_exporter *e, GHashTable *metadata)
@@ -247,7 +254,7 @@ static bool oci_export(void *self, const struct export_input *input, struct work
 	}
 	export_respond(tree, response);
 	export_keep(tree, input->kept);
-	g_auto(GStrv) names = names_of(e, metadata, error);
+	g_auto(GStrv) names = names_parse(named, error);
 	if (!names)
 		return false;
 	if (names[0])

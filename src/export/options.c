@@ -3,6 +3,8 @@
 #include "format/gotype.h"
 #include <string.h>
 
+#define ZSTD_COMPAT 20 /* the first compatibility version with zstd */
+
 bool epoch_parse(const char *key, const char *text, bool *ret_set, int64_t *ret_s, GError **error)
 {
 	*ret_set = *text != '\0';
@@ -222,4 +224,13 @@ bool image_options_validate(const struct image_options *o, GError **error)
 		return error_set(error, ERROR_INVALID_ARGUMENT,
 				 "exporter option \"oci-artifact=true\" conflicts with \"oci-mediatypes=false\"");
 	return true;
+}
+
+bool image_options_check_compat(const struct image_options *o, int64_t compat_version, const char *type, GError **error)
+{
+	if (compat_version == 0 || compat_version >= ZSTD_COMPAT || o->compression != COMPRESSION_ZSTD)
+		return true;
+	return error_set(error, ERROR_INVALID_ARGUMENT,
+			 "unsupported compatibility-version %" G_GINT64_FORMAT " feature %s exporter compression=zstd",
+			 compat_version, type);
 }

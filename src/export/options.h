@@ -35,6 +35,9 @@ bool image_options_take_bool(struct image_options *o, const char *key, bool *ret
 char *image_options_take(struct image_options *o, const char *key);
 /* Conflicts between media types and the rest. Errors: upstream's texts. */
 bool image_options_validate(const struct image_options *o, GError **error);
+/* What a compatibility version lacks. type: of the exporter. */
+bool image_options_check_compat(const struct image_options *o, int64_t compat_version, const char *type,
+				GError **error);
 bool image_options_oci(const struct image_options *o);
 
 /* Seconds of an epoch: empty text leaves *ret_set false. Errors: "invalid KEY: strconv.ParseInt: ...". */

@@ -196,16 +196,32 @@ static bool with_status(struct pushing *p, const char *id, bool ok_so_far, int64
 	return ok_so_far;
 }
 
-bool push_image(const struct exporter_context *context, const image_tree *tree, const char *name,
-		const struct push_options *options, struct work *work, GError **error)
+/* The reference behind a name; NULL and an error when nothing can be pushed there. */
+static reference *push_reference(const char *name, const struct push_options *options, GError **error)
 {
 	g_autoptr(reference) ref = reference_parse_normalized(name, error);
 	if (!ref)
-		return false;
+		return NULL;
 	if (options->by_digest && (ref->tag || ref->digest)) {
 		g_autofree char *text = reference_text(ref);
-		return error_set(error, ERROR_INVALID_ARGUMENT, "can't push tagged ref %s by digest", text);
+		error_set(error, ERROR_INVALID_ARGUMENT, "can't push tagged ref %s by digest", text);
+		return NULL;
 	}
+	return g_steal_pointer(&ref);
+}
+
+bool push_check_name(const char *name, const struct push_options *options, GError **error)
+{
+	g_autoptr(reference) ref = push_reference(name, options, error);
+	return ref != NULL;
+}
+
+bool push_image(const struct exporter_context *context, const image_tree *tree, const char *name,
+		const struct push_options *options, struct work *work, GError **error)
+{
+	g_autoptr(reference) ref = push_reference(name, options, error);
+	if (!ref)
+		return false;
 	/* What is named is always the root, so a digest in the name only stands for "no tag". */
 	if (!options->by_digest && !ref->digest)
 		reference_tag_default(ref);

@@ -14,5 +14,7 @@ struct push_options {
 	bool by_digest;
 	bool insecure;
 };
+/* Whether an image can be pushed to name at all. Errors: as push_image. */
+bool push_check_name(const char *name, const struct push_options *options, GError **error);
 bool push_image(const struct exporter_context *context, const image_tree *tree, const char *name,
 		const struct push_options *options, struct work *work, GError **error);

@@ -47,7 +47,7 @@ static oci_descriptor *stream(int fd, const oci_descriptor *from, const struct r
 	if (!blob_pump(fd, n, in, c, error) || !tar_clamp_finish(clamp, error) ||
 	    !layer_writer_finish(out, NULL, error))
 		return NULL;
-	return layer_writer_commit(out, ret_diff_id, error);
+	return cache_hold_layer(o->cache, out, o->holds, ret_diff_id, error);
 }
 
 static bool layer_rewrite(oci_layer *l, const struct rewrite_options *o, struct work *work, GError **error)

@@ -10,8 +10,10 @@
 #include "cache/cache.h"
 
 struct rewrite_options {
+	cache *cache;
 	blob_store *blobs;
-	GBytes *base; /* config of the base image or NULL */
+	blob_holds *holds; /* of the rewritten layers */
+	GBytes *base;      /* config of the base image or NULL */
 	int64_t epoch_s;
 	enum compression compression;
 	int level;

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #define OCI_COMPAT 30 /* from this version on media types are OCI's by default */
-#define ZSTD_COMPAT 20
 #define SOURCE_PREFIX "containerd.io/distribution.source."
 
 void image_document_free(void *document)
@@ -189,7 +188,7 @@ static GBytes *store_document(struct writing *s, char *text, size_t n, const cha
 	g_autofree char *id = g_strdup_printf("exporting %s %s", what, digest.text);
 	int64_t started_ns = 0;
 	progress_status_start(s->work->progress, id, NULL, &started_ns);
-	if (!blob_store_put(s->in->context->blobs, text, n, &digest, error)) {
+	if (!blob_holds_put(s->in->context->holds, text, n, &digest, error)) {
 		g_prefix_error(error, "error writing %s blob: ", what);
 		return NULL;
 	}
@@ -290,7 +289,9 @@ static bool manifest_make(struct writing *s, struct image_manifest *m, const str
 	if (s->in->options->rewrite_timestamp && epoch_set) {
 		GBytes *base = result_metadata(s->in->metadata, "containerimage.base.config", p->id);
 		struct rewrite_options r = {
+			.cache = s->in->context->cache,
 			.blobs = s->in->context->blobs,
+			.holds = s->in->context->holds,
 			.base = base,
 			.epoch_s = epoch_s,
 			.compression = s->in->options->compression,
@@ -357,15 +358,7 @@ static bool layers_make(struct writing *s, GPtrArray *manifests, GError **error)
 
 static bool request_check(const struct writing *s, GError **error)
 {
-	const struct image_write_input *in = s->in;
-	const struct image_options *o = in->options;
-	int64_t compat = in->context->compat_version;
-	if (compat > 0 && compat < ZSTD_COMPAT && o->compression == COMPRESSION_ZSTD)
-		return error_set(error, ERROR_INVALID_ARGUMENT,
-				 "unsupported compatibility-version %" G_GINT64_FORMAT
-				 " feature %s exporter compression=zstd",
-				 compat, in->type);
-	g_autofree const char **named = annotation_group_platforms(o->annotations);
+	g_autofree const char **named = annotation_group_platforms(s->in->options->annotations);
 	for (size_t i = 0; named[i]; i++) {
 		cache_ref *unused;
 		if (!find_ref(s, named[i], &unused))

@@ -63,14 +63,10 @@ static bool push_small(const struct registry_cache *c, const oci_descriptor *d, 
 {
 	const struct remotecache_context *x = c->context;
 	struct digest digest;
-	if (!blob_store_put(x->blobs, bytes, (size_t)d->size, &digest, error))
+	if (!blob_holds_put(x->holds, bytes, (size_t)d->size, &digest, error))
 		return false;
-	blob_store_hold(x->blobs, &digest);
 	scoped_fd fd = blob_store_find(x->blobs, &digest, error);
-	bool ok = fd >= 0 &&
-		  registry_push_blob(x->registry, c->ref, d, fd, NULL, x->registry_auth, &c->push, work, error);
-	blob_store_release(x->blobs, &digest);
-	return ok;
+	return fd >= 0 && registry_push_blob(x->registry, c->ref, d, fd, NULL, x->registry_auth, &c->push, work, error);
 }
 
 static bool registry_document(void *self, const oci_descriptor *d, const void *bytes, bool is_root, struct work *work,

@@ -21,6 +21,7 @@
 struct remotecache_context {
 	cache *cache;
 	blob_store *blobs;
+	blob_holds *holds; /* the build's: of documents that exports make */
 	registry *registry;
 	session_registry *sessions;
 	solver *solver;

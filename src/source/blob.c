@@ -118,11 +118,8 @@ static bool blob_fetch(struct blob_source *b, struct work *work, GError **error)
 	return true;
 }
 
-static bool blob_snapshot(void *self, struct work *work, cache_ref **ret_ref, GError **error)
+static bool blob_to_record(struct blob_source *b, struct work *work, cache_ref **ret_ref, GError **error)
 {
-	struct blob_source *b = self;
-	if (!blob_fetch(b, work, error))
-		return false;
 	GError *why = NULL;
 	scoped_fd from = blob_store_find(b->context->blobs, &b->digest, &why);
 	if (from < 0) {
@@ -141,6 +138,16 @@ static bool blob_snapshot(void *self, struct work *work, cache_ref **ret_ref, GE
 		return false;
 	*ret_ref = file_record_commit(&f, 0, work, NULL, error);
 	return *ret_ref != NULL;
+}
+
+static bool blob_snapshot(void *self, struct work *work, cache_ref **ret_ref, GError **error)
+{
+	struct blob_source *b = self;
+	g_autoptr(blob_holds) holds = blob_holds_new(b->context->blobs);
+	blob_holds_add(holds, &b->digest);
+	bool ok = blob_fetch(b, work, error) && blob_to_record(b, work, ret_ref, error);
+	cache_release_blobs(b->context->cache, holds); /* the record has a copy */
+	return ok;
 }
 
 static char *blob_pin(void *self)

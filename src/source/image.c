@@ -222,6 +222,9 @@ bool image_request_snapshot(void *self, struct work *work, cache_ref **ret_ref, 
 		cache_ref_unref(current);
 		current = next;
 	}
+	for (guint i = 0; i < q->pulled->documents->len; i++)
+		if (!cache_ref_add_document(current, q->pulled->documents->pdata[i], error))
+			return false;
 	*ret_ref = g_steal_pointer(&current);
 	return true;
 }

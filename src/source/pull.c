@@ -3,34 +3,7 @@
 #include "base/limits.h"
 #include <string.h>
 
-#define HOLD_US (5 * 60 * G_USEC_PER_SEC)
 #define SCHEMA1_PREFIX "application/vnd.docker.distribution.manifest.v1+"
-
-/* ---- documents that a build will want again soon are held for some minutes */
-
-struct hold {
-	blob_store *blobs;
-	struct digest digest;
-	gint64 until_us;
-};
-static GMutex holds_mu;
-static GQueue holds = G_QUEUE_INIT; /* of struct hold *, oldest first */
-
-static void hold_for_a_while(blob_store *blobs, const struct digest *digest)
-{
-	gint64 now = g_get_monotonic_time();
-	struct hold *h = g_new(struct hold, 1);
-	*h = (struct hold){blobs, *digest, now + HOLD_US};
-	blob_store_hold(blobs, digest);
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&holds_mu);
-	g_queue_push_tail(&holds, h);
-	for (struct hold *old; (old = g_queue_peek_head(&holds)) && old->until_us <= now;) {
-		g_queue_pop_head(&holds);
-		if (old->blobs == blobs)
-			blob_store_release(old->blobs, &old->digest);
-		g_free(old);
-	}
-}
 
 /* ---- documents */
 
@@ -42,24 +15,28 @@ static size_t document_max(const char *media_type)
 						      : MAX(LIMIT_CONFIG_BYTES, LIMIT_INDEX_BYTES);
 }
 
-static GBytes *document(const struct pull_origin *o, const reference *ref, const oci_descriptor *d, struct work *work,
-			GError **error)
+/* A document that is here: of a cache record, or remembered. */
+static GBytes *document_find(blob_store *blobs, const struct digest *digest, size_t max)
+{
+	GBytes *bytes = blob_store_recall(blobs, digest);
+	if (bytes || !blob_store_has(blobs, digest))
+		return bytes;
+	return blob_store_read(blobs, digest, max, NULL);
+}
+
+/* Added to documents. */
+static GBytes *document(const struct pull_origin *o, const reference *ref, const oci_descriptor *d,
+			GPtrArray *documents, struct work *work, GError **error)
 {
 	size_t max = document_max(d->media_type);
-	if (blob_store_has(o->blobs, &d->digest)) {
-		g_autoptr(GError) gone = NULL;
-		GBytes *bytes = blob_store_read(o->blobs, &d->digest, max, &gone);
-		if (bytes)
-			return bytes;
-	}
-	g_autoptr(GBytes) bytes = o->fetch(o, ref, d, max, work, error);
+	GBytes *bytes = document_find(o->blobs, &d->digest, max);
+	if (!bytes)
+		bytes = o->fetch(o, ref, d, max, work, error);
 	if (!bytes)
 		return NULL;
-	struct digest stored;
-	if (!blob_store_put(o->blobs, g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), &stored, error))
-		return NULL;
-	hold_for_a_while(o->blobs, &stored);
-	return g_steal_pointer(&bytes);
+	blob_store_remember(o->blobs, &d->digest, bytes);
+	g_ptr_array_add(documents, g_bytes_ref(bytes));
+	return bytes;
 }
 
 static bool root_find(const struct pull_origin *o, const reference *ref, struct work *work, oci_descriptor **ret,
@@ -68,8 +45,11 @@ static bool root_find(const struct pull_origin *o, const reference *ref, struct 
 	struct digest digest;
 	if (ref->digest && !digest_parse(ref->digest, &digest, error))
 		return false;
-	if (ref->digest && o->is_known(o, ref, digest.text) && blob_store_has(o->blobs, &digest)) {
-		*ret = oci_descriptor_new("", &digest, blob_store_size(o->blobs, &digest));
+	g_autoptr(GBytes) here = ref->digest && o->is_known(o, ref, digest.text)
+					 ? document_find(o->blobs, &digest, document_max(""))
+					 : NULL;
+	if (here) {
+		*ret = oci_descriptor_new("", &digest, (int64_t)g_bytes_get_size(here));
 		return true;
 	}
 	if (!o->resolve(o, ref, work, ret, error))
@@ -105,13 +85,13 @@ static bool no_match(GError **error)
 
 /* Down through indexes to the manifest of the platform. *ret_by_index: some index led there. */
 static oci_manifest *manifest_find(const struct pull_origin *o, const reference *ref, const oci_descriptor *root,
-				   const struct platform *want, struct work *work, bool *ret_platform_open,
-				   GError **error)
+				   const struct platform *want, GPtrArray *documents, struct work *work,
+				   bool *ret_platform_open, GError **error)
 {
 	g_autoptr(oci_descriptor) d = oci_descriptor_copy(root);
 	*ret_platform_open = false;
 	for (unsigned depth = 0; depth <= LIMIT_INDEX_NESTING; depth++) {
-		g_autoptr(GBytes) bytes = document(o, ref, d, work, error);
+		g_autoptr(GBytes) bytes = document(o, ref, d, documents, work, error);
 		if (!bytes || !type_settle(d, bytes, error))
 			return NULL;
 		gsize n;
@@ -140,6 +120,7 @@ void pulled_free(pulled *p)
 		return;
 	oci_manifest_free(p->manifest);
 	g_clear_pointer(&p->config_bytes, g_bytes_unref);
+	g_clear_pointer(&p->documents, g_ptr_array_unref);
 	oci_config_free(p->config);
 	g_free(p);
 }
@@ -152,11 +133,12 @@ pulled *pull(const struct pull_origin *o, const reference *ref, const struct pla
 		return NULL;
 	g_autoptr(pulled) p = g_new0(pulled, 1);
 	p->root = root->digest;
+	p->documents = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
 	bool platform_open;
-	p->manifest = manifest_find(o, ref, root, want, work, &platform_open, error);
+	p->manifest = manifest_find(o, ref, root, want, p->documents, work, &platform_open, error);
 	if (!p->manifest)
 		return NULL;
-	p->config_bytes = document(o, ref, p->manifest->config, work, error);
+	p->config_bytes = document(o, ref, p->manifest->config, p->documents, work, error);
 	if (!p->config_bytes)
 		return NULL;
 	p->config = oci_config_parse(g_bytes_get_data(p->config_bytes, NULL), g_bytes_get_size(p->config_bytes), NULL);

@@ -6,8 +6,8 @@
  *	g_autoptr(pulled) p = pull(&origin, reference, &platform, work, error);
  *	pull_layers(p, error)
  *
- * Documents that were fetched are kept in the blob store and held for some minutes, so that one build fetches them
- *once. Thread: any.
+ * Documents that were fetched are remembered for some minutes, so that one build fetches them once; those of an image
+ * that becomes cache records are stored with them. Thread: any.
  */
 #pragma once
 #include "registry/registry.h"
@@ -34,7 +34,8 @@ typedef struct pulled {
 	struct digest root;
 	oci_manifest *manifest;
 	GBytes *config_bytes;
-	oci_config *config; /* NULL when it cannot be read as one */
+	GPtrArray *documents; /* of GBytes *: indexes on the way, manifest, config */
+	oci_config *config;   /* NULL when it cannot be read as one */
 } pulled;
 pulled *pull(const struct pull_origin *o, const reference *ref, const struct platform *want, struct work *work,
 	     GError **error);
