@@ -141,7 +141,7 @@ static bool run(struct context *x, const flags *f, GError **error)
 		build_options_clear(&options);
 		return false;
 	}
-	rpc_conn *conn = context_connect(x, error);
+	rpc_conn *conn = context_connect(x, "listing workers for Build: failed to list workers", error);
 	bool ok = conn && list_workers(x, conn, error) && run_solve(x, f, conn, &options, error);
 	build_options_clear(&options);
 	return ok;

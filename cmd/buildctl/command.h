@@ -20,7 +20,7 @@ struct context {
 	cancel *cancel; /* set by Ctrl-C */
 };
 /* Borrowed from the context. Errors: UNAVAILABLE. */
-rpc_conn *context_connect(struct context *x, GError **error);
+rpc_conn *context_connect(struct context *x, const char *what, GError **error);
 
 struct command {
 	const char *name;

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/limits.h"
+#include "client/display_model.h"
 #include "command.h"
+#include "format/gotype.h"
 #include "format/json_writer.h"
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* What a detail adds in front of the text, as upstream's clients show it. */
 static void prefix_of_detail(const struct error_detail *detail, GError **error)
@@ -36,7 +39,9 @@ bool call_failed(const char *what, GError **error)
 
 bool print_text(const char *text, GError **error)
 {
-	if (fputs(text, stdout) == EOF || fflush(stdout) == EOF)
+	/* Descriptions, names and answers of frontends hold what Dockerfiles say. */
+	g_autofree char *safe = isatty(STDOUT_FILENO) ? model_safe_lines(text) : NULL;
+	if (fputs(safe ? safe : text, stdout) == EOF || fflush(stdout) == EOF)
 		return error_set_errno(error, errno, "write standard output");
 	return true;
 }
@@ -78,13 +83,30 @@ static rpc_conn *connect_once(struct context *x, GError **error)
 		return NULL;
 	const char *address = flags_string(x->global, "addr");
 	rpc_conn *conn = connection_open(x->loop, address, &options, x->cancel, error);
-	if (!conn)
+	if (!conn && error && !error_is(*error, ERROR_UNAVAILABLE))
 		g_prefix_error(error, "failed to dial \"%s\" . make sure buildkitd is running: ", address);
 	return conn;
 }
 
+/* A peer that cannot be reached is the failure of the command's first call, in the words of gRPC's clients. */
+static bool connect_failed(const char *what, GError *problem, GError **error)
+{
+	if (!error_is(problem, ERROR_UNAVAILABLE)) {
+		g_propagate_error(error, problem);
+		return false;
+	}
+	bool dialing = g_str_has_prefix(problem->message, "dial ");
+	g_autofree char *text =
+		g_strdup_printf("transport: %s: %s",
+				dialing ? "Error while dialing" : "authentication handshake failed", problem->message);
+	g_autofree char *quoted = go_quote(text);
+	error_set(error, ERROR_UNAVAILABLE, "connection error: desc = %s", quoted);
+	g_error_free(problem);
+	return what ? call_failed(what, error) : false;
+}
+
 /* --wait: until somebody answers, once a second, as long as --timeout allows. */
-rpc_conn *context_connect(struct context *x, GError **error)
+rpc_conn *context_connect(struct context *x, const char *what, GError **error)
 {
 	int64_t timeout_s = flags_int(x->global, "timeout");
 	gint64 until = g_get_monotonic_time() + timeout_s * G_USEC_PER_SEC;
@@ -94,7 +116,7 @@ rpc_conn *context_connect(struct context *x, GError **error)
 		bool again = flags_bool(x->global, "wait") && error_is(problem, ERROR_UNAVAILABLE) &&
 			     !cancel_is_set(x->cancel) && (timeout_s == 0 || g_get_monotonic_time() < until);
 		if (!x->conn && !again) {
-			g_propagate_error(error, g_steal_pointer(&problem));
+			connect_failed(what, g_steal_pointer(&problem), error);
 			return NULL;
 		}
 		if (!x->conn)

@@ -111,7 +111,7 @@ static char *workers_table(Control__ListWorkersResponse *m, bool verbose)
 static bool run_workers(struct context *x, const flags *f, GError **error)
 {
 	const char *format = flags_string(f, "format");
-	rpc_conn *conn = context_connect(x, error);
+	rpc_conn *conn = context_connect(x, "failed to list workers", error);
 	if (!conn)
 		return false;
 	Control__ListWorkersRequest request;
@@ -145,7 +145,7 @@ static char *info_text(const Types__BuildkitVersion *v, bool json)
 static bool run_info(struct context *x, const flags *f, GError **error)
 {
 	const char *format = flags_string(f, "format");
-	rpc_conn *conn = context_connect(x, error);
+	rpc_conn *conn = context_connect(x, "failed to call info", error);
 	if (!conn)
 		return false;
 	Control__InfoRequest request;

@@ -71,7 +71,7 @@ static char *table_of(Control__DiskUsageResponse *m, bool verbose, bool summary)
 
 static bool run(struct context *x, const flags *f, GError **error)
 {
-	rpc_conn *conn = context_connect(x, error);
+	rpc_conn *conn = context_connect(x, "failed to call diskusage", error);
 	if (!conn)
 		return false;
 	const char *format = flags_string(f, "format");

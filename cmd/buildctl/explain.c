@@ -96,7 +96,7 @@ static bool run_explain(struct context *x, const flags *f, GError **error)
 {
 	char *const *arguments = flags_rest(f);
 	const char *format = flags_string(f, "format");
-	rpc_conn *conn = context_connect(x, error);
+	rpc_conn *conn = context_connect(x, "failed to explain", error);
 	if (!conn)
 		return false;
 	Explain__ExplainRequest request;

@@ -55,6 +55,18 @@ bool help_command(const char *path, const struct command *c, GError **error)
 	return print_text(out->str, error);
 }
 
+#define UNKNOWN_TOPIC "No help topic for '"
+
+bool help_unknown_topic(const char *name, GError **error)
+{
+	return error_set(error, ERROR_INVALID_ARGUMENT, UNKNOWN_TOPIC "%s'", name);
+}
+
+bool help_is_unknown_topic(const GError *error)
+{
+	return g_str_has_prefix(error->message, UNKNOWN_TOPIC);
+}
+
 bool help_topic(char *const *topic, GError **error)
 {
 	const struct command *const *list = buildctl_commands;
@@ -63,7 +75,7 @@ bool help_topic(char *const *topic, GError **error)
 	for (; *topic; topic++) {
 		c = command_find(list, *topic);
 		if (!c)
-			return error_set(error, ERROR_INVALID_ARGUMENT, "No help topic for '%s'", *topic);
+			return help_unknown_topic(*topic, error);
 		g_string_append_printf(path, " %s", c->name);
 		list = c->sub;
 	}

@@ -81,7 +81,7 @@ static bool print_event(const char *format, const Control__BuildHistoryEvent *e,
 
 static bool run_histories(struct context *x, const flags *f, GError **error)
 {
-	rpc_conn *conn = context_connect(x, error);
+	rpc_conn *conn = context_connect(x, "failed to list histories", error);
 	g_autoptr(GPtrArray) events = conn ? list_events(x, conn, error) : NULL;
 	if (!events)
 		return conn ? call_failed("failed to list histories", error) : false;
@@ -114,7 +114,7 @@ static bool delete_record(struct context *x, rpc_conn *conn, char *ref, GError *
 
 static bool run_prune(struct context *x, const flags *f, GError **error)
 {
-	rpc_conn *conn = context_connect(x, error);
+	rpc_conn *conn = context_connect(x, "failed to list histories", error);
 	g_autoptr(GPtrArray) events = conn ? list_events(x, conn, error) : NULL;
 	if (!events)
 		return conn ? call_failed("failed to list histories", error) : false;

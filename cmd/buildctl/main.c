@@ -2,6 +2,7 @@
 /* buildctl: the client of the build daemon. */
 #include "base/log.h"
 #include "base/version.h"
+#include "client/display_model.h"
 #include "client/excerpt.h"
 #include "command.h"
 #include "help.h"
@@ -56,7 +57,7 @@ static bool run_command(struct context *x, const struct command *const *list, co
 {
 	const struct command *c = command_find(list, argv[0]);
 	if (!c)
-		return error_set(error, ERROR_INVALID_ARGUMENT, "No help topic for '%s'", argv[0]);
+		return help_unknown_topic(argv[0], error);
 	g_autofree char *own_path = g_strdup_printf("%s %s", path, c->name);
 	if (c->sub && argc > 1 && argv[1][0] != '-')
 		return run_command(x, c->sub, own_path, argc - 1, argv + 1, error);
@@ -66,12 +67,27 @@ static bool run_command(struct context *x, const struct command *const *list, co
 	return f && c->run(x, f, error);
 }
 
-static void print_error(const GError *error)
+#define EXIT_NO_TOPIC 3 /* as of urfave/cli: the command is unknown */
+
+/* Excerpts and messages hold what Dockerfiles and daemons say: on a terminal their control bytes are made visible. */
+static void put_error(const char *text)
+{
+	g_autofree char *safe = isatty(STDERR_FILENO) ? model_safe_lines(text) : NULL;
+	fputs(safe ? safe : text, stderr);
+}
+
+/* Returns the exit code. */
+static int print_error(const GError *error)
 {
 	g_autoptr(GString) out = g_string_new(NULL);
-	excerpt_print_all(out, error);
-	g_string_append_printf(out, "error: %s\n", error->message);
-	fputs(out->str, stderr);
+	bool unknown = help_is_unknown_topic(error);
+	if (!unknown)
+		excerpt_print_all(out, error);
+	if (strstr(error->message, "transport: Error while dialing"))
+		g_string_append(out, "hint: make sure buildkitd is running and --addr names its socket\n");
+	g_string_append_printf(out, "%s%s\n", unknown ? "" : "error: ", error->message);
+	put_error(out->str);
+	return unknown ? EXIT_NO_TOPIC : 1;
 }
 
 static bool run(int argc, char *const *argv, GError **error)
@@ -110,6 +126,5 @@ int main(int argc, char **argv)
 	g_autoptr(GError) error = NULL;
 	if (run(argc, argv, &error))
 		return 0;
-	print_error(error);
-	return 1;
+	return print_error(error);
 }

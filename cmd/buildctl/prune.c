@@ -72,7 +72,7 @@ static void fill_request(Control__PruneRequest *m, const flags *f)
 
 static bool run(struct context *x, const flags *f, GError **error)
 {
-	rpc_conn *conn = context_connect(x, error);
+	rpc_conn *conn = context_connect(x, "failed to call prune", error);
 	if (!conn)
 		return false;
 	const char *format = flags_string(f, "format");

@@ -24,7 +24,7 @@ static const char *only_word(const flags *f, const char *what, GError **error)
 /* A call that sends one message and receives many. */
 static rpc_call *ask(struct context *x, const char *method, const void *request, GError **error)
 {
-	rpc_conn *conn = context_connect(x, error);
+	rpc_conn *conn = context_connect(x, NULL, error);
 	g_autoptr(rpc_call) call = conn ? rpc_call_start(conn, method, NULL, x->cancel, 0, error) : NULL;
 	if (!call || !rpc_call_send_message(call, request, error) || !rpc_call_close_send(call, error))
 		return NULL;
@@ -144,7 +144,7 @@ static bool run_ctl(struct context *x, const flags *f, GError **error)
 	if (wishes != 1)
 		return error_set(error, ERROR_INVALID_ARGUMENT,
 				 "exactly one of --pin, --unpin and --delete must be given");
-	rpc_conn *conn = context_connect(x, error);
+	rpc_conn *conn = context_connect(x, "failed to update record", error);
 	if (!conn)
 		return false;
 	Control__UpdateBuildHistoryRequest request;

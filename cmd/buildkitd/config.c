@@ -65,6 +65,7 @@ static void set_defaults(struct config *config)
 {
 	*config = (struct config){0};
 	config->inactive = g_ptr_array_new_with_free_func(g_free);
+	config->warnings = g_ptr_array_new_with_free_func(g_free);
 	for (size_t i = 0; i < options_count; i++) {
 		const struct option *option = &options[i];
 		if (option->offset == OPTION_INACTIVE)
@@ -105,8 +106,8 @@ static bool apply_flag(struct config *config, const struct option *option, const
 	return false;
 }
 
-/* "Reserved[,Free[,Maximum]]" in MB. */
-static bool apply_keep_storage(struct worker_config *w, GError **error)
+/* "Reserved[,Free[,Maximum]]" in MB. flag: names it in errors. */
+static bool apply_keep_storage(struct worker_config *w, const char *flag, GError **error)
 {
 	if (!*w->gc_keep_storage)
 		return true;
@@ -114,13 +115,25 @@ static bool apply_keep_storage(struct worker_config *w, GError **error)
 	g_auto(GStrv) parts = g_strsplit(w->gc_keep_storage, ",", -1);
 	for (size_t i = 0; parts[i]; i++) {
 		int64_t mb;
-		if (i >= G_N_ELEMENTS(members) || !int_parse(parts[i], 10, &mb, error))
-			return error && *error ? false
-					       : error_set(error, ERROR_INVALID_ARGUMENT,
-							   "invalid gc-keepstorage \"%s\"", w->gc_keep_storage);
+		if (i >= G_N_ELEMENTS(members) || !int_parse(parts[i], 10, &mb, NULL) || mb < 0 ||
+		    mb > INT64_MAX / 1000000)
+			return error_set(error, ERROR_INVALID_ARGUMENT,
+					 "--%s: invalid value \"%s\": wanted are MB as \"Reserved[,Free[,Maximum]]\"",
+					 flag, w->gc_keep_storage);
 		*members[i] = mb * 1000000;
 	}
 	return true;
+}
+
+int config_log_level(const struct config *config)
+{
+	static const char *const names[] = {"error", "warn", "info", "debug", "trace"};
+	for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
+		if (strcmp(config->log_level, names[i]) == 0)
+			return (int)i;
+	if (strcmp(config->log_level, "panic") == 0 || strcmp(config->log_level, "fatal") == 0)
+		return 0; /* nothing is logged at those levels */
+	return strcmp(config->log_level, "warning") == 0 ? 1 : -1;
 }
 
 static bool check(const struct config *config, GError **error)
@@ -134,6 +147,10 @@ static bool check(const struct config *config, GError **error)
 				 "you must specify key and cert file if one is specified");
 	if (strcmp(config->log_format, "text") != 0 && strcmp(config->log_format, "json") != 0)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "unsupported log type \"%s\"", config->log_format);
+	if (*config->log_level && config_log_level(config) < 0)
+		return error_set(error, ERROR_INVALID_ARGUMENT,
+				 "invalid log level \"%s\": must be error, warn, info, debug or trace",
+				 config->log_level);
 	for (char **e = config->entitlements; e && *e; e++)
 		if (strcmp(*e, "network.host") != 0 && strcmp(*e, "security.insecure") != 0 &&
 		    strcmp(*e, "device") != 0)
@@ -155,10 +172,14 @@ static bool apply_all(struct config *config, const flags *f, GError **error)
 	config->path = g_strdup(flags_string(f, "config"));
 	if (!config_file_load(config, config->path, error))
 		return false;
+	if (flags_given(f, "config") && !g_file_test(config->path, G_FILE_TEST_EXISTS))
+		g_ptr_array_add(config->warnings,
+				g_strdup_printf("--config: %s does not exist: the defaults are used", config->path));
 	for (size_t i = 0; i < options_count; i++)
 		if (!apply_flag(config, &options[i], f, error))
 			return false;
-	return apply_keep_storage(&config->oci, error) && apply_keep_storage(&config->containerd, error) &&
+	return apply_keep_storage(&config->oci, "oci-worker-gc-keepstorage", error) &&
+	       apply_keep_storage(&config->containerd, "containerd-worker-gc-keepstorage", error) &&
 	       check(config, error);
 }
 
@@ -213,4 +234,5 @@ void config_clear(struct config *config)
 	gc_rules_free(config->containerd.gc_rules, config->containerd.n_gc_rules);
 	hosts_free(config->hosts, config->n_hosts);
 	g_clear_pointer(&config->inactive, g_ptr_array_unref);
+	g_clear_pointer(&config->warnings, g_ptr_array_unref);
 }

@@ -46,8 +46,11 @@ struct config {
 	struct worker_config oci, containerd;
 	struct registry_host *hosts;
 	size_t n_hosts;
+	GPtrArray *warnings; /* of char *: what in the configuration is probably a mistake */
 	GPtrArray *inactive; /* of char *: options that were given and are not acted on yet */
 };
 /* Errors: INVALID_ARGUMENT "FILE:LINE:COLUMN: KEY: ...". ret_done: help or version was printed. */
 bool config_load(struct config *config, int argc, char **argv, bool *ret_done, GError **error);
 void config_clear(struct config *config);
+/* error, warn, info, debug, trace as 0 to 4; -1: none of them. */
+int config_log_level(const struct config *config);

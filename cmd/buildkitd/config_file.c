@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config_file.h"
+#include "config_keys.h"
 #include "base/log.h"
 #include "base/scope.h"
 #include "format/gotype.h"
@@ -308,5 +309,6 @@ bool config_file_load(struct config *config, const char *path, GError **error)
 		return false;
 	}
 	struct reader r = {.config = config, .path = path, .error = error};
+	config_keys_check(toml_root(t), path, config->warnings);
 	return read_tree(&r, toml_root(t));
 }

@@ -11,19 +11,18 @@
 
 static enum log_level log_level_of(const struct config *config)
 {
-	static const char *const names[] = {"error", "warn", "info", "debug", "trace"};
 	if (config->trace)
 		return LOG_LEVEL_TRACE;
 	if (config->debug)
 		return LOG_LEVEL_DEBUG;
-	for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
-		if (strcmp(config->log_level, names[i]) == 0)
-			return (enum log_level)i;
-	return LOG_LEVEL_INFO;
+	int level = config_log_level(config); /* in the order of the enum */
+	return level < 0 ? LOG_LEVEL_INFO : (enum log_level)level;
 }
 
-static void log_inactive(const struct config *config)
+static void log_warnings(const struct config *config)
 {
+	for (guint i = 0; i < config->warnings->len; i++)
+		log_warn("%s", (char *)config->warnings->pdata[i]);
 	for (guint i = 0; i < config->inactive->len; i++)
 		log_warn("option %s is accepted but not acted on yet", (char *)config->inactive->pdata[i]);
 }
@@ -56,7 +55,7 @@ static int run(const struct config *config)
 		return fail(error);
 	}
 	log_setup(log_level_of(config), strcmp(config->log_format, "json") == 0 ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT);
-	log_inactive(config);
+	log_warnings(config);
 	set_process_limits();
 	service_begin();
 	g_autoptr(instance) d = instance_start(config, &error);

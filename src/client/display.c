@@ -34,15 +34,17 @@ void display_write(int fd, const char *bytes, size_t n)
 	}
 }
 
-void display_append_failures(GString *out, const struct model *m)
+void display_append_failures(GString *out, const struct model *m, bool terminal)
 {
 	for (guint i = 0; i < m->vertices->len; i++) {
 		const struct model_vertex *v = m->vertices->pdata[i];
 		if (!v->error || v->group || (v->members && v->hidden) || model_vertex_is_canceled(v))
 			continue;
 		g_string_append_printf(out, "------\n > %s:\n", v->name);
-		for (const GList *line = v->tail.head; line; line = line->next)
-			g_string_append_printf(out, "%s\n", (char *)line->data);
+		for (const GList *line = v->tail.head; line; line = line->next) {
+			g_autofree char *safe = terminal ? model_safe_output(line->data) : NULL;
+			g_string_append_printf(out, "%s\n", terminal ? safe : (char *)line->data);
+		}
 		g_string_append(out, "------\n");
 	}
 }

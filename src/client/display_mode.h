@@ -19,4 +19,4 @@ extern const struct display_mode display_plain, display_tty, display_json, displ
 
 void display_write(int fd, const char *bytes, size_t n);
 /* The last log lines of each failed vertex, as all modes end. */
-void display_append_failures(GString *out, const struct model *m);
+void display_append_failures(GString *out, const struct model *m, bool terminal);

@@ -4,6 +4,8 @@
 #include "progress/progress.h"
 #include <string.h>
 
+#define COLOR_BYTES_MAX 64
+
 static int64_t to_ns(const Google__Timestamp *t)
 {
 	return t ? t->seconds * 1000000000LL + t->nanos : 0;
@@ -67,12 +69,47 @@ char *model_safe_text(const char *text)
 	return g_string_free(out, FALSE);
 }
 
-/* The same, but its lines stay lines. */
-static char *safe_lines(const char *text)
+/* Bytes of a sequence that only changes colours and weight (ESC [ digits ; ... m); 0: it is none. */
+static size_t color_length(const char *p)
+{
+	size_t n = p[0] == 0x1b && p[1] == '[' ? 2 + strspn(p + 2, "0123456789;:") : 0;
+	return n > 0 && n <= COLOR_BYTES_MAX && p[n] == 'm' ? n + 1 : 0;
+}
+
+char *model_safe_output(const char *line)
+{
+	g_autofree char *valid = g_utf8_make_valid(line, -1);
+	GString *out = g_string_new(NULL);
+	bool colored = false;
+	for (const char *p = valid; *p;) {
+		size_t color = color_length(p);
+		if (color > 0) {
+			g_string_append_len(out, p, (gssize)color);
+			colored = true;
+			p += color;
+			continue;
+		}
+		if (*p == '\r' && p[1] && p[1] != '\n')
+			g_string_append_c(out, '\n');
+		else if (*p == '\n')
+			g_string_append_c(out, '\n');
+		else if (*p != '\r')
+			append_safe(out, g_utf8_get_char(p));
+		p = g_utf8_next_char(p);
+	}
+	if (colored)
+		g_string_append(out, "\x1b[0m");
+	return g_string_free(out, FALSE);
+}
+
+char *model_safe_lines(const char *text)
 {
 	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
 	for (char **line = lines; *line; line++) {
 		g_autofree char *raw = *line;
+		size_t n = strlen(raw);
+		if (n > 0 && raw[n - 1] == '\r') /* of a file with CRLF */
+			raw[n - 1] = '\0';
 		*line = model_safe_text(raw);
 	}
 	return g_strjoinv("\n", lines);
@@ -176,7 +213,7 @@ static void update_vertex(struct model *m, const Control__Vertex *wire)
 	v->cached = wire->cached;
 	g_clear_pointer(&v->error, g_free);
 	if (*wire->error)
-		v->error = safe_lines(wire->error);
+		v->error = model_safe_lines(wire->error);
 	if (v->started_ns)
 		interval_set(v, v->started_ns, v->completed_ns);
 	if (v->group)

@@ -60,5 +60,12 @@ bool model_vertex_is_canceled(const struct model_vertex *v);
 double model_vertex_seconds(const struct model_vertex *v, int64_t now_ns);
 /* "<id> 1.2MB / 3.4MB 0.5s done" without a leading space. */
 char *model_status_text(const struct model_status *s);
-/* Untrusted text with control bytes made visible. */
+/* Untrusted text with control bytes made visible; line breaks become spaces. */
 char *model_safe_text(const char *text);
+/* The same, but its lines stay lines. */
+char *model_safe_lines(const char *text);
+/*
+ * Output of a step for a terminal: colours stay and end with the line, other control sequences are made visible, and what
+ * begins at a carriage return is a line of its own.
+ */
+char *model_safe_output(const char *line);

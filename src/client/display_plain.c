@@ -2,6 +2,7 @@
 #include "client/display_mode.h"
 #include "progress/progress.h"
 #include <string.h>
+#include <unistd.h>
 
 #define HOLD_US (5 * G_USEC_PER_SEC)     /* the active vertex keeps the display at least so long */
 #define STARVED_US (10 * G_USEC_PER_SEC) /* who waited longer gets a turn */
@@ -15,6 +16,7 @@ struct plain {
 	struct model_vertex *current; /* borrowed from the model */
 	int last_index;
 	bool not_first;
+	bool terminal; /* what steps print is made safe */
 	bool truncate;
 };
 
@@ -22,6 +24,7 @@ static void *plain_open(const struct display_output *output)
 {
 	struct plain *p = g_new0(struct plain, 1);
 	p->fd = output->fd;
+	p->terminal = isatty(p->fd);
 	p->out = g_string_new(NULL);
 	p->truncate = g_strcmp0(g_getenv("PROGRESS_NO_TRUNC"), "0") == 0;
 	return p;
@@ -84,15 +87,33 @@ static bool print_statuses(struct plain *p, struct model_vertex *v)
 	return open;
 }
 
+/* A piece of a line of step output; a file gets the bytes as they are. */
+static void print_output(struct plain *p, const struct model_vertex *v, const char *text)
+{
+	if (!p->terminal) {
+		g_string_append(p->out, text);
+		return;
+	}
+	g_autofree char *safe = model_safe_output(text);
+	g_auto(GStrv) lines = g_strsplit(safe, "\n", -1);
+	for (guint i = 0; lines[i]; i++) {
+		if (i > 0)
+			g_string_append_printf(p->out, "\n#%d ", v->index);
+		g_string_append(p->out, lines[i]);
+	}
+}
+
 static void print_logs(struct plain *p, struct model_vertex *v)
 {
 	for (guint i = 0; i < v->logs->len; i++) {
 		const char *line = v->logs->pdata[i];
 		bool partial = v->log_is_partial && i + 1 == v->logs->len;
-		if (i == 0 && v->log_printed > 0)
-			g_string_append(p->out, line + MIN(v->log_printed, strlen(line)));
-		else
-			g_string_append_printf(p->out, "#%d %s", v->index, line);
+		if (i == 0 && v->log_printed > 0) {
+			print_output(p, v, line + MIN(v->log_printed, strlen(line)));
+		} else {
+			g_string_append_printf(p->out, "#%d ", v->index);
+			print_output(p, v, line);
+		}
 		if (!partial)
 			g_string_append_c(p->out, '\n');
 	}
@@ -206,7 +227,7 @@ static void plain_print(void *self, struct model *m, bool last)
 			if (v->updated && is_shown(v))
 				print_vertex(p, v);
 		}
-		display_append_failures(p->out, m);
+		display_append_failures(p->out, m, p->terminal);
 	}
 	display_write(p->fd, p->out->str, p->out->len);
 	g_string_truncate(p->out, 0);

@@ -176,7 +176,7 @@ static void tty_print(void *self, struct model *m, bool last)
 	if (t->printed < old)
 		g_string_append(t->out, "\x1b[J");
 	if (last)
-		display_append_failures(t->out, m);
+		display_append_failures(t->out, m, true);
 	g_string_append(t->out, SHOW_CURSOR);
 	display_write(t->fd, t->out->str, t->out->len);
 	g_string_truncate(t->out, 0);

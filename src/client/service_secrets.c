@@ -74,6 +74,9 @@ static bool add_secret(services *s, struct secret_spec *spec, GError **error)
 	struct stat st;
 	if (is_empty(spec->id))
 		return error_set(error, ERROR_INVALID_ARGUMENT, "secret missing ID");
+	if (!is_empty(spec->env) && !is_empty(spec->path))
+		return error_set(error, ERROR_INVALID_ARGUMENT, "secret %s: src=%s and env=%s exclude each other",
+				 spec->id, spec->path, spec->env);
 	choose_origin(spec);
 	if (spec->path) {
 		if (stat(spec->path, &st) < 0)

@@ -167,7 +167,9 @@ static char *files_reason(const fingerprint_change *c, const fingerprint *now)
 	append_count(text, c->files->len);
 	g_string_append(text, c->all ? " of " : " of more than ");
 	append_count(text, MAX(c->total, c->files->len));
-	g_string_append(text, c->files->len == 1 ? " files differs: " : " files differ: ");
+	g_string_append(text, c->files->len > 1         ? " files differ: "
+			      : c->all && c->total <= 1 ? " file differs: "
+							: " files differs: ");
 	for (guint i = 0; i < MIN(c->files->len, NAMED); i++)
 		g_string_append_printf(text, "%s%s", i > 0 ? ", " : "",
 				       ((struct fingerprint_file *)c->files->pdata[i])->path);

@@ -35,12 +35,17 @@ struct addrinfo *address_resolve(const char *host_port, bool passive, GError **e
 		error_set(error, ERROR_INVALID_ARGUMENT, "address %s: missing port in address", host_port);
 		return NULL;
 	}
+	/* getaddrinfo takes a number modulo 65536. */
+	const char *port = strrchr(host_port, ':') + 1;
+	guint64 number;
+	if (*port && strspn(port, "0123456789") == strlen(port) &&
+	    !g_ascii_string_to_unsigned(port, 10, 0, G_MAXUINT16, &number, NULL)) {
+		error_set(error, ERROR_INVALID_ARGUMENT, "address %s: invalid port", port);
+		return NULL;
+	}
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = passive ? AI_PASSIVE : 0};
 	struct addrinfo *list = NULL;
-	int failed = getaddrinfo(*host     ? host
-				 : passive ? NULL
-					   : "localhost",
-				 strrchr(host_port, ':') + 1, &hints, &list);
+	int failed = getaddrinfo(*host ? host : passive ? NULL : "localhost", port, &hints, &list);
 	if (!failed)
 		return list;
 	error_set(error, ERROR_UNAVAILABLE, "lookup %s: %s", host_port, gai_strerror(failed));
