@@ -3,7 +3,6 @@
 #include "api/guard.h"
 #include "base/limits.h"
 #include "base/scope.h"
-#include "session/ssh_agent.h"
 #include "ssh.pb-c.h"
 #include <fcntl.h>
 #include <poll.h>
@@ -12,6 +11,7 @@
 #include <sys/un.h>
 
 #define MAX_CONNECTIONS 32
+#define CHUNK_BYTES 32768
 
 struct ssh_socket {
 	session *session; /* ref */
@@ -57,58 +57,56 @@ static bool write_all(int fd, const void *bytes, size_t n, cancel *c)
 	return true;
 }
 
-/* Gathers one message of the step in buffer, which may hold more already. */
-static enum ssh_agent_verdict read_request(int fd, GByteArray *buffer, size_t *ret_len, cancel *c)
+/* ---- one direction a thread */
+
+struct back {
+	int fd; /* borrowed */
+	const struct ssh_pipe *agent;
+	cancel *cancel;
+};
+
+/* From the agent to the step. The end of the agent's bytes is an end of input for the step, which may still send. */
+static void *back_thread(void *data)
 {
-	uint8_t chunk[4096];
-	for (;;) {
-		enum ssh_agent_verdict verdict = ssh_agent_look(buffer->data, buffer->len, ret_len);
-		if (verdict != SSH_AGENT_MORE)
-			return verdict;
-		ssize_t n = wait_readable(fd, c) ? recv(fd, chunk, sizeof chunk, 0) : 0;
+	const struct back *b = data;
+	g_autoptr(GError) error = NULL;
+	bool sent = true;
+	while (sent) {
+		g_autoptr(GBytes) bytes = b->agent->recv(b->agent->data, &error);
+		gsize n = 0;
+		const void *p = bytes != NULL ? g_bytes_get_data(bytes, &n) : NULL;
+		if (bytes == NULL)
+			break;
+		sent = write_all(b->fd, p, n, b->cancel);
+	}
+	shutdown(b->fd, sent && error == NULL ? SHUT_WR : SHUT_RDWR);
+	return NULL;
+}
+
+/* From the step to the agent, until the step sends no more. False: the connection is broken. */
+static bool forward(int fd, const struct ssh_pipe *agent, cancel *c)
+{
+	uint8_t chunk[CHUNK_BYTES];
+	while (wait_readable(fd, c)) {
+		ssize_t n = recv(fd, chunk, sizeof chunk, 0);
+		if (n < 0 && (errno == EINTR || errno == EAGAIN))
+			continue;
 		if (n <= 0)
-			return SSH_AGENT_INVALID;
-		g_byte_array_append(buffer, chunk, (guint)n);
+			return n == 0;
+		if (!agent->send(agent->data, chunk, (size_t)n, NULL))
+			return false;
 	}
+	return false;
 }
 
-/* Carries one whole answer of the agent back. */
-static bool relay_answer(int fd, const struct ssh_pipe *agent, GByteArray *answer, cancel *c)
-{
-	for (;;) {
-		size_t len = ssh_agent_message_len(answer->data, answer->len);
-		if (len == SIZE_MAX)
-			return false;
-		if (len > 0 && answer->len >= len) {
-			bool sent = write_all(fd, answer->data, len, c);
-			g_byte_array_remove_range(answer, 0, (guint)len);
-			return sent;
-		}
-		g_autoptr(GBytes) more = agent->recv(agent->data, NULL);
-		size_t n = more != NULL ? g_bytes_get_size(more) : 0;
-		if (more == NULL || n > (size_t)LIMIT_MESSAGE_BYTES)
-			return false;
-		if (n > 0)
-			g_byte_array_append(answer, g_bytes_get_data(more, NULL), (guint)n);
-	}
-}
-
-/* Requests are answered in order, so one thread asks, waits, answers. */
 void ssh_socket_serve(int fd, const struct ssh_pipe *agent, cancel *c)
 {
-	g_autoptr(GByteArray) request = g_byte_array_new();
-	g_autoptr(GByteArray) answer = g_byte_array_new();
-	size_t len = 0;
-	for (bool going = true; going; g_byte_array_remove_range(request, 0, (guint)len)) {
-		enum ssh_agent_verdict verdict = read_request(fd, request, &len, c);
-		if (verdict == SSH_AGENT_PASS)
-			going = agent->send(agent->data, request->data, len, NULL) &&
-				relay_answer(fd, agent, answer, c);
-		else if (verdict == SSH_AGENT_REFUSE)
-			going = write_all(fd, SSH_AGENT_FAILURE_MESSAGE, SSH_AGENT_FAILURE_LEN, c);
-		else
-			return;
-	}
+	struct back back = {fd, agent, c};
+	GThread *thread = g_thread_try_new("ssh-back", back_thread, &back, NULL);
+	bool whole = thread != NULL && forward(fd, agent, c);
+	agent->end(agent->data, whole);
+	if (thread != NULL)
+		g_thread_join(thread);
 }
 
 static bool call_send(void *data, const uint8_t *bytes, size_t n, GError **error)
@@ -128,12 +126,18 @@ static GBytes *call_recv(void *data, GError **error)
 	return bytes;
 }
 
+static void call_end(void *data, bool whole)
+{
+	if (!whole || !rpc_call_close_send(data, NULL))
+		rpc_call_abort(data);
+}
+
 static void *connection_thread(void *data)
 {
 	struct connection *c = data;
 	g_autoptr(rpc_call) call = session_ssh_forward(c->socket->session, c->socket->id, c->socket->cancel, NULL);
 	if (call != NULL) {
-		const struct ssh_pipe agent = {call_send, call_recv, call};
+		const struct ssh_pipe agent = {call_send, call_recv, call_end, call};
 		ssh_socket_serve(c->fd, &agent, c->socket->cancel);
 		rpc_call_abort(call);
 	}
@@ -158,7 +162,13 @@ static void *acceptor_thread(void *data)
 		}
 		struct connection *c = g_new0(struct connection, 1);
 		*c = (struct connection){s, fd};
-		g_ptr_array_add(s->threads, g_thread_new("ssh-agent", connection_thread, c));
+		GThread *thread = g_thread_try_new("ssh-agent", connection_thread, c, NULL);
+		if (thread != NULL) {
+			g_ptr_array_add(s->threads, thread);
+			continue;
+		}
+		close(fd); /* the step sees the end of the connection */
+		g_free(c);
 	}
 	for (guint i = 0; i < s->threads->len; i++)
 		g_thread_join(g_ptr_array_index(s->threads, i));

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ssh_socket: a unix socket that reaches an agent of the client, for listing and signing only.
+ * ssh_socket: a unix socket whose bytes reach an agent, or any socket, that the client offers. What an agent may be
+ * asked is for the client to decide, which alone knows whether its socket is an agent's ("raw" sockets are not).
  *
  *	g_autoptr(session) from = ssh_socket_find_session(group, "default", cancel, error);
  *	ssh_socket *s = ssh_socket_new(from, "default", &(struct ssh_socket_file){dir_fd, "agent", uid, gid, 0600}, c, error);
  *	ssh_socket_free(s);                    ends its connections; the file stays
  *
- * A thread of its own accepts; each connection has one that carries request and answer in turn. Thread: any.
+ * One thread accepts; each connection has two, one a direction. Thread: any.
  */
 #pragma once
 #include "session/session.h"
@@ -30,7 +31,8 @@ void ssh_socket_free(ssh_socket *s);
 /* One connection's proxy, for tests: until either side ends or c is set. Takes nothing. */
 struct ssh_pipe {
 	bool (*send)(void *data, const uint8_t *bytes, size_t n, GError **error);
-	GBytes *(*recv)(void *data, GError **error); /* NULL: ended */
+	GBytes *(*recv)(void *data, GError **error); /* NULL: ended; on a second thread */
+	void (*end)(void *data, bool whole);         /* no more is sent; not whole: recv ends too */
 	void *data;
 };
 void ssh_socket_serve(int fd, const struct ssh_pipe *agent, cancel *c);
