@@ -150,6 +150,13 @@ static void keep_rest(rpc_conn *c, const struct batch *b, size_t written)
 	}
 }
 
+/* Takes the error. A peer that no longer reads is unavailable, as one that no longer writes is. */
+static void write_failed(rpc_conn *c, GError *error)
+{
+	conn_fail(c, g_error_new(error_domain(), ERROR_UNAVAILABLE, "error writing to server: %s", error->message));
+	g_error_free(error);
+}
+
 /* False when the stream is still blocked, or failed. */
 static bool flush_pending(rpc_conn *c)
 {
@@ -160,7 +167,7 @@ static bool flush_pending(rpc_conn *c)
 	struct iovec iov = {c->pending->data + c->pending_at, left};
 	ssize_t n = c->stream->class->write(c->stream, &iov, left ? 1 : 0, &error);
 	if (n < 0) {
-		conn_fail(c, g_steal_pointer(&error));
+		write_failed(c, g_steal_pointer(&error));
 		return false;
 	}
 	c->pending_at += (size_t)n;
@@ -186,7 +193,7 @@ static bool pump_once(rpc_conn *c)
 	bool more = written >= 0 && batch_is_full(&b) && (size_t)written == b.bytes && !c->stream->blocked;
 	batch_done(&b);
 	if (written < 0)
-		conn_fail(c, g_steal_pointer(&error));
+		write_failed(c, g_steal_pointer(&error));
 	else if (failed)
 		conn_fail(c, g_error_new(error_domain(), ERROR_UNAVAILABLE, "connection error: %s",
 					 nghttp2_strerror(failed)));

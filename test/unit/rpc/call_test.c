@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rig.h"
 #include "rpc/metadata.h"
+#include <sys/un.h>
 
 static void test_unary(void)
 {
@@ -240,6 +241,35 @@ static void test_server_stop(void)
 	g_assert_true(error_is(error, ERROR_UNAVAILABLE));
 }
 
+/* A peer that stops reading: what is written fails before the end of input can be seen. */
+static void test_write_error(void)
+{
+	g_autoptr(GError) error = NULL;
+	g_autofree char *dir = g_dir_make_tmp("rpc-XXXXXX", NULL);
+	g_autofree char *path = g_build_filename(dir, "x.sock", NULL);
+	g_autofree char *address = g_strconcat("unix://", path, NULL);
+	struct sockaddr_un name = {.sun_family = AF_UNIX};
+	g_strlcpy(name.sun_path, path, sizeof name.sun_path);
+	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	g_assert_cmpint(bind(listener, (struct sockaddr *)&name, sizeof name), ==, 0);
+	g_assert_cmpint(listen(listener, 1), ==, 0);
+	rpc_loop *loop = rpc_loop_new();
+	rpc_conn *conn = rpc_connect(loop, address, NULL, NULL, &error);
+	g_assert_no_error(error);
+	int peer = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	g_assert_cmpint(shutdown(peer, SHUT_RD), ==, 0);
+	g_autofree char *much = g_strnfill(1 << 20, 'x');
+	g_assert_null(rig_unary(conn, "/test.Rig/Echo", much, 1 << 20, &error));
+	g_assert_true(error_is(error, ERROR_UNAVAILABLE));
+	g_assert_cmpstr(error->message, ==, "error writing to server: write: broken pipe");
+	rpc_conn_unref(conn);
+	rpc_loop_free(loop);
+	close(peer);
+	close(listener);
+	g_unlink(path);
+	g_rmdir(dir);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -256,5 +286,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/call/deadline", test_deadline);
 	g_test_add_func("/call/message-limit", test_message_limit);
 	g_test_add_func("/call/server-stop", test_server_stop);
+	g_test_add_func("/call/write-error", test_write_error);
 	return g_test_run();
 }
