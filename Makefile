@@ -3,7 +3,7 @@
 #
 #	make demo      install what is needed, build, start a daemon, build a real image, show it
 #	make test      install what is needed, build, run every test
-#	make build     programs in build/bin/
+#	make build     programs in build/bin/, without the tests
 
 BUILD ?= build/release
 REVISION := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
@@ -15,7 +15,7 @@ MESON_OPTIONS ?=
 
 build: setup-build
 	@test -f $(BUILD)/build.ninja || meson setup $(BUILD) --buildtype=release -Ddebug=true -Drevision=$(REVISION) --prefix=$(PREFIX) $(MESON_OPTIONS)
-	ninja -C $(BUILD)
+	ninja -C $(BUILD) programs
 	@mkdir -p build/bin
 	@for p in buildkitd buildctl buildkit-runc; do ln -sf ../../$(BUILD)/cmd/$$p/$$p build/bin/$$p; done
 
@@ -28,6 +28,7 @@ demo: build
 
 test: build
 	@tools/setup dist test
+	ninja -C $(BUILD)
 	tools/check-layers
 	tools/check-symbols $(BUILD)
 	tools/check-programs $(BUILD)
