@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/docker_config.h"
 #include "base/limits.h"
+#include "base/secret.h"
 #include "base/scope.h"
 #include "format/json_writer.h"
 #include "os/process.h"
@@ -26,11 +27,9 @@ struct docker_auth {
 
 void docker_credentials_clear(struct docker_credentials *c)
 {
-	if (c->secret)
-		explicit_bzero(c->secret, strlen(c->secret));
 	g_free(c->username);
-	g_free(c->secret);
-	g_free(c->registry_token);
+	secret_free(c->secret);
+	secret_free(c->registry_token);
 	*c = (struct docker_credentials){0};
 }
 
@@ -118,15 +117,15 @@ static bool auth_decode(const char *auth, struct docker_credentials *ret, GError
 {
 	gsize n;
 	g_autofree guchar *bytes = g_base64_decode(auth, &n);
-	g_autofree char *text = g_strndup((const char *)bytes, n);
+	scoped_secret text = g_strndup((const char *)bytes, n);
+	explicit_bzero(bytes, n);
 	char *colon = strchr(text, ':');
 	if (!colon || colon == text)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid auth configuration file");
 	g_free(ret->username);
-	g_free(ret->secret);
+	secret_free(ret->secret);
 	ret->username = g_strndup(text, (gsize)(colon - text));
 	ret->secret = g_strdup(colon + 1);
-	explicit_bzero(text, strlen(text));
 	return true;
 }
 
@@ -138,10 +137,10 @@ static bool entry_read(const json_t *entry, struct docker_credentials *ret, GErr
 	const char *auth = json_string_value(json_object_get(entry, "auth"));
 	if (auth && *auth && !auth_decode(auth, ret, error))
 		return false;
-	g_autofree char *identity = member(entry, "identitytoken");
+	scoped_secret identity = member(entry, "identitytoken");
 	if (*identity) {
 		g_free(ret->username);
-		g_free(ret->secret);
+		secret_free(ret->secret);
 		ret->username = g_strdup("");
 		ret->secret = g_steal_pointer(&identity);
 	}

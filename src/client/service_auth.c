@@ -5,6 +5,7 @@
  * daemon's salt, so that neither side alone chooses it.
  */
 #include "api/guard.h"
+#include "base/secret.h"
 #include "auth.pb-c.h"
 #include "base/ident.h"
 #include "base/limits.h"
@@ -300,7 +301,7 @@ static ProtobufCMessage *fetch_token(rpc_call *call, const ProtobufCMessage *req
 	reply.expiresin = token.expires_s;
 	reply.issuedat = token.issued_s;
 	ProtobufCMessage *message = message_copy(&reply);
-	g_free(token.text);
+	secret_free(token.text);
 	return message;
 }
 

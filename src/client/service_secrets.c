@@ -125,16 +125,23 @@ static bool read_file(const char *path, GByteArray *out, GError **error)
 	return true;
 }
 
+static void bytes_wipe(GByteArray **bytes)
+{
+	if ((*bytes)->len > 0)
+		explicit_bzero((*bytes)->data, (*bytes)->len);
+	g_byte_array_unref(*bytes);
+}
+
 static ProtobufCMessage *get_secret(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
 {
 	services *s = data;
 	const Secrets__GetSecretRequest *q = (const void *)request;
 	const struct service_secret *secret = g_hash_table_lookup(s->secrets, q->id);
-	g_autoptr(GByteArray) bytes = g_byte_array_new();
 	if (!secret) {
 		error_set(error, ERROR_NOT_FOUND, "not found");
 		return NULL;
 	}
+	__attribute__((cleanup(bytes_wipe))) GByteArray *bytes = g_byte_array_new();
 	if (secret->env) {
 		const char *value = g_getenv(secret->env);
 		if (value)
@@ -148,10 +155,7 @@ static ProtobufCMessage *get_secret(rpc_call *call, const ProtobufCMessage *requ
 	}
 	Secrets__GetSecretResponse reply = SECRETS__GET_SECRET_RESPONSE__INIT;
 	reply.data = (ProtobufCBinaryData){bytes->len, bytes->data};
-	ProtobufCMessage *copy = message_copy(&reply);
-	if (bytes->len > 0)
-		explicit_bzero(bytes->data, bytes->len);
-	return copy;
+	return message_copy(&reply);
 }
 
 static const struct rpc_method methods[] = {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/token_fetch.h"
 #include "base/limits.h"
+#include "base/secret.h"
 #include "base/version.h"
 #include "format/gotype.h"
 #include "format/json_writer.h"
@@ -114,6 +115,8 @@ static void exchange_clear(struct exchange *x)
 	if (x->curl)
 		libcurl.easy_cleanup(x->curl);
 	libcurl.slist_free_all(x->headers);
+	if (x->reply->len > 0)
+		explicit_bzero(x->reply->data, x->reply->len);
 	g_byte_array_unref(x->reply);
 	g_byte_array_unref(x->ca);
 }
@@ -140,7 +143,7 @@ static bool perform(struct exchange *x, const struct token_request *q, const cha
 
 static void append_pair(GString *out, const char *key, const char *value)
 {
-	g_autofree char *escaped = g_uri_escape_string(value, NULL, FALSE);
+	scoped_secret escaped = g_uri_escape_string(value, NULL, FALSE);
 	g_string_append_printf(out, "%s%s=%s", out->len > 0 ? "&" : "", key, escaped);
 }
 

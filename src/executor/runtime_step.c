@@ -11,6 +11,7 @@
 #include "executor/spec.h"
 #include "base/ident.h"
 #include "base/scope.h"
+#include "base/secret.h"
 #include "os/path.h"
 #include "os/tree.h"
 
@@ -88,7 +89,7 @@ static bool prepare(executor *e, const struct step *step, bundle *b, stubs *s, c
 		.free_loop = step->insecure ? spec_free_loop() : 0,
 	};
 	size_t n;
-	g_autofree char *json = spec_json(&input, &n);
+	scoped_secret json = spec_json(&input, &n);
 	/* The file names the cgroup to a later daemon; config.json holds secrets of the environment, so no disk sees
 	 * it. */
 	return names_write_file(bundle_fd(b), BUNDLE_CGROUP_FILE, cgroup_path, error) &&

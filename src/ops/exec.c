@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/scope.h"
+#include "base/secret.h"
 #include "executor/step_log.h"
 #include "format/gotype.h"
 #include "format/json_writer.h"
@@ -103,18 +104,9 @@ struct plan {
 	GArray *limits;  /* of struct step_limit */
 };
 
-static void secret_string_free(void *data)
-{
-	char *text = data;
-	if (!text)
-		return;
-	explicit_bzero(text, strlen(text));
-	g_free(text);
-}
-
 static void plan_init(struct plan *p)
 {
-	p->env = g_ptr_array_new_with_free_func(secret_string_free);
+	p->env = g_ptr_array_new_with_free_func(secret_free);
 	p->args = g_ptr_array_new();
 	p->hosts = g_array_new(FALSE, FALSE, sizeof(struct step_host));
 	p->ips = g_ptr_array_new_with_free_func(g_free);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registry/authorizer.h"
 #include "base/limits.h"
+#include "base/secret.h"
 #include "format/json_writer.h"
 #include "registry/challenge.h"
 #include <string.h>
@@ -36,14 +37,14 @@ static void known_unref(gpointer data)
 	if (!g_atomic_int_dec_and_test(&k->refs))
 		return;
 	challenge_clear(&k->challenge);
-	g_free(k->basic);
+	secret_free(k->basic);
 	g_free(k);
 }
 
 static void token_free(gpointer data)
 {
 	struct token *t = data;
-	g_free(t->header);
+	secret_free(t->header);
 	g_free(t);
 }
 
@@ -118,6 +119,8 @@ static bool token_reply_read(const struct transport_reply *reply, char **ret_tok
 {
 	g_autoptr(json_t) json =
 		json_read(reply->body->data, reply->body->len, TOKEN_REPLY_MAX, "token response", error);
+	if (reply->body->len > 0)
+		explicit_bzero(reply->body->data, reply->body->len);
 	if (!json)
 		return false;
 	const char *token = json_string_value(json_object_get(json, "access_token"));
@@ -174,8 +177,8 @@ static char *token_form(const struct challenge *c, const char *const *scopes, co
 
 static char *basic_header(const char *user, const char *secret)
 {
-	g_autofree char *pair = g_strconcat(user, ":", secret, NULL);
-	g_autofree char *encoded = g_base64_encode((const guchar *)pair, strlen(pair));
+	scoped_secret pair = g_strconcat(user, ":", secret, NULL);
+	scoped_secret encoded = g_base64_encode((const guchar *)pair, strlen(pair));
 	return g_strconcat("Basic ", encoded, NULL);
 }
 
@@ -224,7 +227,7 @@ static bool token_ask(const struct token_request *t, char **ret_token, int64_t *
 	if (!realm_check(t->challenge->realm, t->host, with_secret, error))
 		return false;
 	g_autofree char *url = token_url(t->challenge, t->scopes);
-	g_autofree char *basic = with_secret ? basic_header(t->user, t->secret) : NULL;
+	scoped_secret basic = with_secret ? basic_header(t->user, t->secret) : NULL;
 	g_auto(transport_reply) reply = {0};
 	if (!token_send(t, "GET", url, NULL, basic, &reply, error))
 		return false;
@@ -234,7 +237,7 @@ static bool token_ask(const struct token_request *t, char **ret_token, int64_t *
 		with_secret && (reply.status == 404 || reply.status == 401 || (reply.status == 405 && *t->user));
 	if (!try_post)
 		return status_error("GET", &reply, error);
-	g_autofree char *form = token_form(t->challenge, t->scopes, t->user, t->secret);
+	scoped_secret form = token_form(t->challenge, t->scopes, t->user, t->secret);
 	g_auto(transport_reply) posted = {0};
 	if (!token_send(t, "POST", t->challenge->realm, form, NULL, &posted, error))
 		return false;
@@ -272,7 +275,8 @@ static bool token_fetch(authorizer *a, const struct auth_client *auth_client, co
 			return false;
 		}
 	}
-	g_autofree char *user = NULL, *secret = NULL;
+	g_autofree char *user = NULL;
+	scoped_secret secret = NULL;
 	if (!credentials_get(auth_client, host, &user, &secret, error))
 		return false;
 	struct token_request t = {a, auth_client, host, c, scopes, user, secret};
@@ -350,7 +354,7 @@ static bool bearer_header(authorizer *a, const struct auth_client *auth_client, 
 	*ret_header = token_find_or_claim(a, key);
 	if (*ret_header)
 		return true;
-	g_autofree char *token = NULL;
+	scoped_secret token = NULL;
 	int64_t life_s = 0;
 	bool ok = token_fetch(a, auth_client, host, c, (const char *const *)merged, &token, &life_s, error);
 	if (ok && !token_is_clean(token))
@@ -446,7 +450,8 @@ bool authorizer_learn(authorizer *a, const struct auth_client *auth_client, cons
 	k->refs = 1;
 	k->challenge = c;
 	if (c.scheme == CHALLENGE_BASIC) {
-		g_autofree char *user = NULL, *secret = NULL;
+		g_autofree char *user = NULL;
+		scoped_secret secret = NULL;
 		bool ok = credentials_get(auth_client, host, &user, &secret, error);
 		if (!ok || !*user || !*secret) {
 			known_unref(k);

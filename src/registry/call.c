@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registry/call.h"
 #include "base/limits.h"
+#include "base/secret.h"
 #include "progress/progress.h"
 #include "registry/internal.h"
 #include "registry/libcurl.h"
@@ -236,7 +237,7 @@ bool call_do(struct call *call, const struct endpoint *e, struct transport_reque
 	unsigned rounds = 0;
 	call->auth_client.tls = &e->tls;
 	for (unsigned n = 0;;) {
-		g_autofree char *authorization = NULL;
+		scoped_secret authorization = NULL;
 		g_auto(transport_reply) reply = {0};
 		g_autoptr(GError) why = NULL;
 		o->failure = TRANSPORT_STOPPED;

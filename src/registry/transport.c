@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registry/transport.h"
 #include "base/limits.h"
+#include "base/secret.h"
 #include "format/compress.h"
 #include "registry/libcurl.h"
 #include <errno.h>
@@ -260,7 +261,7 @@ static struct curl_slist *header_list(const struct transport_request *q, bool ma
 	for (const char *const *h = q->headers; h && *h; h++)
 		list = libcurl.slist_append(list, *h);
 	if (may_authorize && q->authorization) {
-		g_autofree char *line = g_strconcat("Authorization: ", q->authorization, NULL);
+		scoped_secret line = g_strconcat("Authorization: ", q->authorization, NULL);
 		list = libcurl.slist_append(list, line);
 	}
 	/* No round trip before a body; where headers are signed this would be, too, though it is not sent. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "remotecache/s3.h"
 #include "base/limits.h"
+#include "base/secret.h"
 #include "format/gotype.h"
 #include "progress/progress.h"
 #include "registry/libcurl.h"
@@ -138,8 +139,8 @@ void s3_unref(s3 *s)
 	g_free(s->blobs_prefix);
 	g_strfreev(s->names);
 	g_free(s->scope);
-	g_free(s->user_password);
-	g_free(s->session_token);
+	secret_free(s->user_password);
+	secret_free(s->session_token);
 	g_free(s);
 }
 

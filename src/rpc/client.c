@@ -231,7 +231,10 @@ void *rpc_unary(rpc_conn *c, const char *path, const rpc_metadata *md, const voi
 		return NULL;
 	gsize n;
 	const void *data = g_bytes_get_data(bytes, &n);
-	return guard_unpack(reply, data, n, error);
+	void *message = guard_unpack(reply, data, n, error);
+	if (n > 0)
+		explicit_bzero((void *)(gsize)data, n); /* it may hold a secret or a token; the bytes are ours alone */
+	return message;
 }
 
 rpc_conn *rpc_connect_fds(rpc_loop *loop, int fd_in, int fd_out, const char *authority, GError **error)

@@ -142,6 +142,7 @@ static bool ask_token(session *s, cancel *c, void *data, GError **error)
 	if (!reply)
 		return false;
 	q->token = g_strdup(reply->token);
+	explicit_bzero(reply->token, strlen(reply->token));
 	q->expires_s = reply->expiresin;
 	return true;
 }

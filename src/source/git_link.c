@@ -2,6 +2,7 @@
 /* What is needed to talk to a remote: credentials of the clients, the forwarded agent, known hosts. */
 #include "source/git.h"
 #include "base/limits.h"
+#include "base/secret.h"
 #include "base/scope.h"
 #include "os/mount.h"
 #include <string.h>
@@ -10,14 +11,6 @@
 #define AGENT_NAME "agent"
 
 static const char *const wide_scopes[] = {"https://github.com/", "https://www.github.com/"};
-
-static void secret_free(char **text)
-{
-	if (*text)
-		explicit_bzero(*text, strlen(*text));
-	g_clear_pointer(text, g_free);
-}
-#define secret_text __attribute__((cleanup(secret_free))) char *
 
 /* One token serves all of GitHub, submodules too; elsewhere credentials are for the remote alone. */
 static const char *scope_of(const char *remote)
@@ -39,14 +32,14 @@ static bool is_header_value(const char *text)
 static void add_header(git_config *config, const struct git_source *s, const char *value)
 {
 	g_autofree char *key = g_strdup_printf("http.%s.extraheader", scope_of(s->remote));
-	secret_text line = g_strconcat("Authorization: ", value, NULL);
+	scoped_secret line = g_strconcat("Authorization: ", value, NULL);
 	git_config_add(config, key, line);
 }
 
 static void add_basic(git_config *config, const struct git_source *s, const char *user_and_password)
 {
-	secret_text coded = g_base64_encode((const guchar *)user_and_password, strlen(user_and_password));
-	secret_text value = g_strconcat("basic ", coded, NULL);
+	scoped_secret coded = g_base64_encode((const guchar *)user_and_password, strlen(user_and_password));
+	scoped_secret value = g_strconcat("basic ", coded, NULL);
 	add_header(config, s, value);
 }
 
@@ -59,9 +52,9 @@ static int ask(const struct git_source *s, const char *id, bool is_token, git_co
 		return cancel_check(work->cancel, error) ? 0 : -1;
 	gsize n;
 	const char *data = g_bytes_get_data(bytes, &n);
-	secret_text text = g_strndup(data ? data : "", n);
+	scoped_secret text = g_strndup(data ? data : "", n);
 	if (is_token) {
-		secret_text basic = g_strconcat("x-access-token:", text, NULL);
+		scoped_secret basic = g_strconcat("x-access-token:", text, NULL);
 		add_basic(config, s, basic);
 		return 1;
 	}
@@ -95,8 +88,8 @@ static bool add_credentials(const struct git_source *s, git_config *config, stru
 		return true;
 	int found = ask_all(s, config, work, error);
 	if (found == 0 && s->user_info) {
-		secret_text plain = g_uri_unescape_string(s->user_info, NULL);
-		secret_text pair =
+		scoped_secret plain = g_uri_unescape_string(s->user_info, NULL);
+		scoped_secret pair =
 			plain && strchr(plain, ':') ? g_strdup(plain) : g_strconcat(plain ? plain : "", ":", NULL);
 		add_basic(config, s, pair);
 	}

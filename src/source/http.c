@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/limits.h"
+#include "base/secret.h"
 #include "format/json_writer.h"
 #include "format/url_redact.h"
 #include "registry/transport.h"
@@ -181,13 +182,6 @@ static void cache_key(const struct http_source *h, struct digest *ret)
 /* ---- authorization */
 
 /* Clears what it held: the text of a secret. */
-static void secret_free(char **text)
-{
-	if (*text)
-		explicit_bzero(*text, strlen(*text));
-	g_clear_pointer(text, g_free);
-}
-
 static bool secret_get(const struct work *work, const char *id, const char *prefix, char **ret, GError **error)
 {
 	g_autoptr(GBytes) value = NULL;
@@ -202,11 +196,11 @@ static bool secret_get(const struct work *work, const char *id, const char *pref
 	if (n > 0)
 		memcpy(text + strlen(prefix), bytes, n);
 	text[strlen(prefix) + n] = '\0';
-	secret_free(ret);
+	secret_clear(ret);
 	*ret = text;
 	if (strlen(text) == strlen(prefix) + n && is_clean_header(text))
 		return true;
-	secret_free(ret);
+	secret_clear(ret);
 	return error_set(error, ERROR_INVALID_ARGUMENT, "secret %s is no header value", id);
 }
 
@@ -266,7 +260,7 @@ static bool on_bytes(void *data, const void *bytes, size_t n, GError **error)
 static bool request(struct http_source *h, struct work *work, const char *method, const char *etags, struct download *d,
 		    transport_reply *ret_reply, GError **error)
 {
-	__attribute__((cleanup(secret_free))) char *authorization = NULL;
+	scoped_secret authorization = NULL;
 	if (!authorization_get(h, work, &authorization, error))
 		return false;
 	g_autofree char *agent = g_strconcat("User-Agent: ", h->agent ? h->agent : h->context->user_agent, NULL);
