@@ -14,7 +14,7 @@ void namespaces_become_root(void);
  */
 bool namespaces_join(const struct plan *plan, const int *fds);
 /*
- * Gives all mounts of our own mount namespace, also those outside of a chroot that we may be in, this propagation
+ * Gives all mounts of our mount namespace, also those outside of a chroot that we may be in, this propagation
  * (MS_SLAVE, MS_PRIVATE). In a chroot: an owned descriptor for namespaces_leave_chroot; -1: "/" is the namespace's root.
  */
 int namespaces_detach_mounts(unsigned long propagation);

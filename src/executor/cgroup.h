@@ -40,7 +40,7 @@ void cgroup_limit_directory(const struct cgroups *g, const char *path);
 bool cgroup_kill(const struct cgroups *g, const char *path);
 /* Removes it and everything below, killing what still lives there, at most wait_ms. */
 bool cgroup_remove(const struct cgroups *g, const char *path, int wait_ms);
-/* Removes those of our own runner in a directory: the instance's name, a dot and more. */
+/* Removes the cgroups of our runner in a directory: those whose names begin with the name of the instance and a dot. */
 void cgroup_remove_named(const struct cgroups *g, const char *directory, const char *instance, int wait_ms);
 /* Did the kernel kill one of its processes for want of memory? */
 bool cgroup_oom_killed(const struct cgroups *g, const char *path);
