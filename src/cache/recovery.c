@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include "cache/record.h"
 #include "cache/merge.h"
+#include "cache/row_order.h"
 #include "cache/rows.h"
 
 /*
@@ -14,6 +15,9 @@
  *   a row without its directory             described again when its layer is known, dropped otherwise
  *   a row of another boot, not synced       its files may be torn: dropped, with blobs that only such rows name
  *   a row whose parent was dropped          dropped
+ * and what only a damaged database has:
+ *   a row that is its own ancestor, has a name that is none of ours, or lacks what its kind has   dropped
+ *   a twin that names another               no twin
  */
 struct recovery {
 	cache *c;
@@ -28,12 +32,17 @@ static bool has_directory(cache *c, const char *id)
 	return fstatat(c->snapshots_fd, id, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
 }
 
-static bool below_is_broken(const struct tree *t)
+/* What it refers to is let go, so that trees of a cycle have an end. */
+static void tree_break(struct tree *t)
 {
-	bool broken = t->parent && t->parent->broken;
+	t->broken = true;
+	if (t->parent)
+		t->parent->refs--;
+	t->parent = NULL;
 	for (guint i = 0; t->over && i < t->over->len; i++)
-		broken = broken || ((const struct tree *)t->over->pdata[i])->broken;
-	return broken;
+		((struct tree *)t->over->pdata[i])->refs--;
+	if (t->over)
+		g_ptr_array_set_size(t->over, 0);
 }
 
 /* A tree is whole when its directory and all those below it are there. */
@@ -41,21 +50,30 @@ static void mark_broken_trees(cache *c)
 {
 	GHashTableIter iter;
 	void *value;
-	bool again = true;
+	row_order *o = row_order_new();
+	g_hash_table_iter_init(&iter, c->trees);
+	while (g_hash_table_iter_next(&iter, NULL, &value))
+		row_order_add(o, value);
 	g_hash_table_iter_init(&iter, c->trees);
 	while (g_hash_table_iter_next(&iter, NULL, &value)) {
 		struct tree *t = value;
-		t->broken = t->broken || (!t->over && !has_directory(c, t->id));
-	}
-	while (again) {
-		again = false;
-		g_hash_table_iter_init(&iter, c->trees);
-		while (g_hash_table_iter_next(&iter, NULL, &value)) {
-			struct tree *t = value;
-			if (!t->broken && below_is_broken(t))
-				t->broken = again = true;
+		if (t->broken || (!t->over && !has_directory(c, t->id)))
+			row_order_needs(o, t, NULL);
+		if (t->parent)
+			row_order_needs(o, t, t->parent);
+		for (guint i = 0; t->over && i < t->over->len; i++) {
+			struct tree *over = t->over->pdata[i];
+			row_order_needs(o, t, over->parent || over->over ? NULL : over); /* see is_pure in merge.c */
 		}
 	}
+	g_autoptr(GPtrArray) whole = row_order_run(o);
+	g_autoptr(GHashTable) kept = g_hash_table_new(NULL, NULL);
+	for (guint i = 0; i < whole->len; i++)
+		g_hash_table_add(kept, whole->pdata[i]);
+	g_hash_table_iter_init(&iter, c->trees);
+	while (g_hash_table_iter_next(&iter, NULL, &value))
+		if (!g_hash_table_contains(kept, value))
+			tree_break(value);
 }
 
 static struct tree *whole_tree(cache *c, const struct loaded_row *row)
@@ -83,20 +101,57 @@ static bool may_be_torn(const cache *c, const struct loaded_row *row)
 	return r->is_mutable ? strcmp(r->type, "source.local") == 0 : !r->synced;
 }
 
-static bool parents_are_here(const struct recovery *v, const struct loaded_row *row)
+/* A merge has inputs and all of them, a difference a lower one and an upper one that may be scratch. */
+static bool is_well_formed(const struct loaded_row *row)
 {
-	if (row->parent && !g_hash_table_contains(v->by_id, row->parent))
-		return false;
-	for (char **id = row->inputs; id && *id; id++)
-		if (**id && !g_hash_table_contains(v->by_id, *id))
-			return false;
-	return true;
+	guint n = row->inputs ? g_strv_length(row->inputs) : 0;
+	switch (row->record->kind) {
+	case RECORD_LAYER:
+		return n == 0;
+	case RECORD_MERGE:
+		for (guint i = 0; i < n; i++)
+			if (!*row->inputs[i])
+				return false;
+		return n > 0 && !row->parent;
+	case RECORD_DIFF:
+		return n == 2 && *row->inputs[0] && !row->parent;
+	}
+	return false;
 }
 
 static void drop(struct recovery *v, const struct loaded_row *row)
 {
 	g_hash_table_remove(v->by_id, row->record->id);
 	g_queue_push_tail(&v->c->dirty, g_strdup(row->record->id));
+}
+
+/* Rows above a row that is not there, or above themselves. */
+static void drop_baseless(struct recovery *v)
+{
+	GHashTableIter iter;
+	void *value;
+	row_order *o = row_order_new();
+	g_hash_table_iter_init(&iter, v->by_id);
+	while (g_hash_table_iter_next(&iter, NULL, &value))
+		row_order_add(o, value);
+	g_hash_table_iter_init(&iter, v->by_id);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		const struct loaded_row *row = value;
+		if (row->parent)
+			row_order_needs(o, value, g_hash_table_lookup(v->by_id, row->parent));
+		for (char **id = row->inputs; id && *id; id++)
+			if (**id)
+				row_order_needs(o, value, g_hash_table_lookup(v->by_id, *id));
+	}
+	g_autoptr(GPtrArray) based = row_order_run(o);
+	g_autoptr(GHashTable) kept = g_hash_table_new(NULL, NULL);
+	for (guint i = 0; i < based->len; i++)
+		g_hash_table_add(kept, based->pdata[i]);
+	for (guint i = 0; i < v->rows->len; i++) {
+		struct loaded_row *row = v->rows->pdata[i];
+		if (g_hash_table_lookup(v->by_id, row->record->id) == row && !g_hash_table_contains(kept, row))
+			drop(v, row);
+	}
 }
 
 static void drop_unusable(struct recovery *v)
@@ -108,21 +163,12 @@ static void drop_unusable(struct recovery *v)
 			row->tree && !whole_tree(v->c, row) && !row->record->blob && row->record->kind == RECORD_LAYER;
 		if (torn)
 			name_blobs(v->torn_blobs, row->record);
-		if (torn || lost)
+		if (torn || lost || !is_well_formed(row))
 			drop(v, row);
 		else
 			g_hash_table_insert(v->by_id, row->record->id, row);
 	}
-	for (bool again = true; again;) {
-		again = false;
-		for (guint i = 0; i < v->rows->len; i++) {
-			struct loaded_row *row = v->rows->pdata[i];
-			if (g_hash_table_contains(v->by_id, row->record->id) && !parents_are_here(v, row)) {
-				drop(v, row);
-				again = true;
-			}
-		}
-	}
+	drop_baseless(v);
 }
 
 static cache_ref *record_of(const struct recovery *v, const char *id)
@@ -134,7 +180,9 @@ static cache_ref *record_of(const struct recovery *v, const char *id)
 static void link_row(struct recovery *v, struct loaded_row *row)
 {
 	cache_ref *r = row->record;
-	cache_ref *twin = record_of(v, row->twin);
+	struct loaded_row *twin_row = row->twin ? g_hash_table_lookup(v->by_id, row->twin) : NULL;
+	bool mutual = twin_row && g_strcmp0(twin_row->twin, r->id) == 0;
+	cache_ref *twin = mutual ? twin_row->record : NULL;
 	r->parent = record_of(v, row->parent);
 	r->tree = tree_ref_locked(whole_tree(v->c, row));
 	r->twin = twin && twin->is_mutable != r->is_mutable ? twin : NULL;

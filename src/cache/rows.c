@@ -3,6 +3,8 @@
 #include <jansson.h>
 #include <string.h>
 
+#define TREE_NAME_SIZE 64
+
 /* ---- writing */
 bool rows_put_tree(db *d, const struct tree *t, GError **error)
 {
@@ -148,7 +150,7 @@ void loaded_row_free(gpointer data)
 static oci_descriptor *load_blob(const char *media_type, const char *digest, int64_t size, const char *annotations)
 {
 	struct digest d;
-	if (!digest || !media_type || !digest_parse(digest, &d, NULL))
+	if (!digest || !media_type || size < 0 || !digest_parse(digest, &d, NULL))
 		return NULL;
 	oci_descriptor *blob = oci_descriptor_new(media_type, &d, size);
 	json_t *object = annotations ? json_loads(annotations, JSON_REJECT_DUPLICATES, NULL) : NULL;
@@ -158,6 +160,13 @@ static oci_descriptor *load_blob(const char *media_type, const char *digest, int
 		oci_descriptor_annotate(blob, key, json_string_value(value));
 	json_decref(object);
 	return blob;
+}
+
+/* As ident_new makes them, with a suffix in trees: a name for a file, never a path. */
+static bool is_name(const char *id, size_t max)
+{
+	size_t n = id ? strlen(id) : 0;
+	return n > 0 && n < max && strspn(id, G_CSET_a_2_z G_CSET_A_2_Z G_CSET_DIGITS "-_") == n;
 }
 
 static struct loaded_row *load_row(cache *c, db_query *q)
@@ -173,7 +182,7 @@ static struct loaded_row *load_row(cache *c, db_query *q)
 	cache_ref *r = row->record = record_new(c, &options);
 	g_strlcpy(r->id, db_text(q, 0), sizeof r->id);
 	row->parent = g_strdup(db_text(q, 1));
-	r->kind = (enum record_kind)CLAMP(db_int(q, 2), RECORD_LAYER, RECORD_DIFF);
+	r->kind = (enum record_kind)db_int(q, 2); /* recovery.c drops those that are none */
 	row->inputs = inputs ? g_strsplit(inputs, ";", -1) : NULL;
 	row->tree = g_strdup(db_text(q, 4));
 	row->twin = g_strdup(db_text(q, 5));
@@ -183,11 +192,13 @@ static struct loaded_row *load_row(cache *c, db_query *q)
 	r->open = db_int(q, 21) != 0;
 	row->boot = g_strdup(db_text(q, 13));
 	r->synced = db_int(q, 14) != 0;
-	r->serial = (uint64_t)db_int(q, 15);
+	r->serial = (uint64_t)MAX(db_int(q, 15), 0);
 	r->has_row = true;
-	if (diff_id && !digest_parse(diff_id, &r->diff_id, NULL))
+	bool is_layer = diff_id && digest_parse(diff_id, &r->diff_id, NULL);
+	if (!is_layer)
 		memset(&r->diff_id, 0, sizeof r->diff_id);
-	r->blob = load_blob(db_text(q, 17), db_text(q, 18), db_int(q, 19), db_text(q, 20));
+	else /* a blob that nothing says the content of is none */
+		r->blob = load_blob(db_text(q, 17), db_text(q, 18), db_int(q, 19), db_text(q, 20));
 	return row;
 }
 
@@ -215,10 +226,12 @@ static bool load_trees(cache *c, GError **error)
 	if (!q)
 		return false;
 	while (db_next(q, &failure)) {
+		if (!is_name(db_text(q, 0), TREE_NAME_SIZE))
+			continue; /* no tree of ours: nothing refers to it, nothing is removed for it */
 		struct tree *t = tree_new(db_text(q, 0), NULL);
 		t->refs = 0;
 		t->has_row = true;
-		t->size = db_int(q, 2);
+		t->size = MAX(db_int(q, 2), -1);
 		g_hash_table_insert(c->trees, t->id, t);
 		g_hash_table_insert(parents, t->id, g_strdup(db_text(q, 1)));
 		g_hash_table_insert(over, t->id, g_strdup(db_text(q, 3)));
@@ -307,17 +320,27 @@ static bool load_documents(cache *c, GHashTable *by_id, GError **error)
 
 static bool load_records(cache *c, GPtrArray *rows, GHashTable *by_id, GError **error)
 {
-	g_autoptr(db_query) q = db_select(c->db, "SELECT * FROM record", error, "");
+	g_autoptr(GPtrArray) strange = g_ptr_array_new_with_free_func(g_free);
+	db_query *q = db_select(c->db, "SELECT * FROM record", error, "");
+	bool selected = q != NULL;
 	GError *failure = NULL;
 	while (q && db_next(q, &failure)) {
+		if (!is_name(db_text(q, 0), IDENT_SIZE)) {
+			g_ptr_array_add(strange, g_strdup(db_text(q, 0)));
+			continue;
+		}
 		struct loaded_row *row = load_row(c, q);
 		g_ptr_array_add(rows, row);
 		g_hash_table_insert(by_id, row->record->id, row);
 		c->serial = MAX(c->serial, row->record->serial);
 	}
+	db_query_done(q);
+	for (guint i = 0; i < strange->len && !failure; i++)
+		if (strange->pdata[i])
+			rows_delete_record(c->db, strange->pdata[i], &failure);
 	if (failure)
 		g_propagate_error(error, failure);
-	return q && !failure;
+	return selected && !failure;
 }
 
 GPtrArray *rows_load(cache *c, GError **error)

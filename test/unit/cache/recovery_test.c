@@ -163,6 +163,62 @@ static void test_damaged_database(struct rig *g, gconstpointer unused)
 	expect_kept(g, again, "x", "1");
 }
 
+/* Rows that no daemon writes: each is dropped, and what has nothing to do with it stays. */
+static void test_strange_rows(struct rig *g, gconstpointer unused)
+{
+	/* %1$s a record, %2$s one on top of it. */
+	static const char *const statements[] = {
+		"UPDATE record SET parent = '%2$s' WHERE id = '%1$s'",
+		"UPDATE record SET parent = id WHERE id = '%1$s'",
+		"UPDATE record SET parent = 'nothing' WHERE id = '%1$s'",
+		"UPDATE tree SET parent = '%2$s' WHERE id = '%1$s'",
+		"UPDATE tree SET parent = id WHERE id = '%1$s'",
+		"UPDATE tree SET over = id WHERE id = '%1$s'",
+		"UPDATE tree SET over = '%2$s' WHERE id = '%1$s'",
+		"UPDATE record SET kind = 1 WHERE id = '%1$s'",
+		"UPDATE record SET kind = 2, inputs = '%2$s' WHERE id = '%1$s'",
+		"UPDATE record SET kind = 1, parent = NULL, inputs = '%2$s;%1$s' WHERE id = '%1$s'",
+		"UPDATE record SET kind = 77 WHERE id = '%1$s'",
+		"UPDATE record SET id = '../../x' WHERE id = '%1$s'",
+		"UPDATE record SET id = '' WHERE id = '%1$s'",
+		"UPDATE record SET tree = '../x' WHERE id = '%1$s'",
+	};
+	for (size_t i = 0; i < G_N_ELEMENTS(statements); i++) {
+		g_autoptr(cache_ref) base = rig_record(g, NULL, "x", "1");
+		g_autofree char *child = id_of(rig_record(g, base, "y", "2"));
+		g_autofree char *other = id_of(rig_record(g, NULL, "z", "3"));
+		g_autofree char *id = id_of(g_steal_pointer(&base));
+		rig_close(g);
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+		g_autofree char *sql = g_strdup_printf(statements[i], id, child);
+#pragma GCC diagnostic pop
+		run_sql(g, sql);
+		rig_open(g);
+		expect_gone(g, id);
+		expect_gone(g, child);
+		expect_kept(g, other, "z", "3");
+		rig_prune(g, &(struct cache_prune_options){.filters = (const char *const[]){"id==none", NULL}}, NULL);
+		g_assert_cmpuint(rig_count(g, "snapshots"), ==, i + 1);
+		rig_reopen(g);
+		expect_gone(g, child);
+	}
+}
+
+/* A twin that does not point back is none. */
+static void test_strange_twin(struct rig *g, gconstpointer unused)
+{
+	g_autofree char *a = id_of(rig_record(g, NULL, "x", "1"));
+	g_autofree char *b = id_of(rig_mutable(g, NULL, CACHE_POLICY_RETAIN, NULL));
+	rig_close(g);
+	g_autofree char *sql = g_strdup_printf("UPDATE record SET twin = '%s' WHERE id = '%s'", b, a);
+	run_sql(g, sql);
+	rig_open(g);
+	expect_kept(g, a, "x", "1");
+	rig_reopen(g);
+	expect_kept(g, a, "x", "1");
+}
+
 static void test_digests(struct rig *g, gconstpointer unused)
 {
 	struct digest before, after;
@@ -190,6 +246,8 @@ int main(int argc, char **argv)
 	ADD("kill", test_kill);
 	ADD("power-cut", test_power_cut);
 	ADD("damaged-database", test_damaged_database);
+	ADD("strange-rows", test_strange_rows);
+	ADD("strange-twin", test_strange_twin);
 	ADD("digests", test_digests);
 	return g_test_run();
 }
