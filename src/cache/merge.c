@@ -44,7 +44,11 @@ static bool begins_with(const GPtrArray *list, const GPtrArray *head)
 	return true;
 }
 
-/* What upper adds to lower when that is its ancestor, else the difference is a layer of its own. */
+/*
+ * Layers of upper stand for the difference when they are those that it has beyond lower: of one more layer only when it
+ * lies directly on lower, of several whenever those of lower come first. All else is compared, tree with tree, into a
+ * layer of its own: a layer of upper may delete what lower never had, or repeat what it has.
+ */
 static GPtrArray *units_of_diff(cache_ref *r)
 {
 	g_autoptr(GPtrArray) lower = g_ptr_array_new();
@@ -52,7 +56,9 @@ static GPtrArray *units_of_diff(cache_ref *r)
 	if (!append_units(lower, r->inputs->pdata[0]) || !append_units(upper, r->inputs->pdata[1]))
 		return NULL;
 	GPtrArray *units = g_ptr_array_new();
-	bool beyond = begins_with(upper, lower) && upper->len > lower->len;
+	const cache_ref *top = r->inputs->pdata[1];
+	bool direct = top && top->kind == RECORD_LAYER && top->parent == r->inputs->pdata[0];
+	bool beyond = begins_with(upper, lower) && upper->len > lower->len + (direct ? 0 : 1);
 	for (guint i = lower->len; beyond && i < upper->len; i++)
 		g_ptr_array_add(units, upper->pdata[i]);
 	if (!beyond)

@@ -141,6 +141,40 @@ static void test_diff_of_strangers(struct rig *g, gconstpointer unused)
 	g_clear_error(&error);
 }
 
+/* One layer more than lower, which does not lie on it: trees are compared, and lower never had what the layer deletes. */
+static void test_diff_of_diffs(struct rig *g, gconstpointer unused)
+{
+	g_autoptr(cache_ref) bottom = rig_record(g, NULL, "one", "1");
+	g_autoptr(cache_ref) base = rig_record(g, bottom, "two", "2");
+	g_autoptr(cache_ref) fewer = without(g, base, "one");
+	g_autoptr(cache_ref) fewest = without(g, fewer, "two");
+	g_autoptr(cache_ref) lower = diff_of(g, base, fewer);
+	g_autoptr(cache_ref) upper = diff_of(g, base, fewest);
+	g_autoptr(cache_ref) d = diff_of(g, lower, upper);
+	g_assert_cmpuint(n_layers(g, d), ==, 1);
+	g_autoptr(cache_ref) other = rig_record(g, NULL, "two", "other");
+	g_autoptr(cache_ref) m = merge_of(g, other, d, NULL);
+	rig_expect(g, m, "two", "other");
+	/* The same layer, seen from the record that it lies on, does delete. */
+	g_autoptr(cache_ref) direct = diff_of(g, fewer, fewest);
+	g_autoptr(cache_ref) n = merge_of(g, other, direct, NULL);
+	rig_expect(g, n, "two", NULL);
+	/* And so does the second of two layers: those stay what they are. */
+	g_autoptr(cache_ref) more = rig_record(g, fewest, "three", "3");
+	g_autoptr(cache_ref) upmost = diff_of(g, base, more);
+	g_autoptr(cache_ref) two = diff_of(g, lower, upmost);
+	g_assert_cmpuint(n_layers(g, two), ==, 2);
+	g_autoptr(cache_ref) o = merge_of(g, other, two, NULL);
+	rig_expect(g, o, "two", NULL);
+	rig_expect(g, o, "three", "3");
+	/* A merge is no layer on its first input: what both have alike is no difference. */
+	g_autoptr(cache_ref) merged = merge_of(g, base, other, NULL);
+	g_autoptr(cache_ref) added = diff_of(g, base, merged);
+	g_autoptr(GPtrArray) units = merge_units(added);
+	g_assert_true(units->len == 1 && units->pdata[0] == added);
+	rig_expect(g, added, "two", "other");
+}
+
 static ino_t inode_of(struct rig *g, cache_ref *r, const char *name)
 {
 	struct stat st;
@@ -293,6 +327,7 @@ int main(int argc, char **argv)
 		{"chains", test_of_chains},
 		{"diff-ancestor", test_diff_of_ancestor},
 		{"diff-strangers", test_diff_of_strangers},
+		{"diff-diffs", test_diff_of_diffs},
 		{"links", test_links},
 		{"opaque", test_opaque},
 		{"restart", test_restart},
