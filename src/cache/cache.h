@@ -101,7 +101,11 @@ char **cache_find_named(cache *c, const char *name);
  * when their last ref does.
  */
 void cache_forget_named(cache *c, const char *name, bool prefix);
-/* Small values kept with a record ("http.etag"). */
+/*
+ * Small values kept with a record ("http.etag"). CACHE_LAYER_OS: the system that a pulled layer is for, where it is not
+ * Linux: layers of Windows have their files in a directory Files, beside Hives, and are refused when they are unpacked.
+ */
+#define CACHE_LAYER_OS "layer.os"
 bool cache_ref_set_value(cache_ref *r, const char *key, const void *bytes, size_t n, GError **error);
 GBytes *cache_ref_get_value(cache_ref *r, const char *key);
 bool cache_ref_set_policy(cache_ref *r, enum cache_policy policy, GError **error);

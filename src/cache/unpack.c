@@ -141,11 +141,23 @@ static void adopt_locked(cache_ref *r, struct tree *t)
 	record_changed_locked(r);
 }
 
+static bool check_system_locked(const cache_ref *r, GError **error)
+{
+	if (!r->values || !g_hash_table_contains(r->values, CACHE_LAYER_OS))
+		return true;
+	return error_set(
+		error, ERROR_UNIMPLEMENTED,
+		"unpack layer %s: layers of Windows images are not supported yet, only images that use them unchanged",
+		r->blob ? r->blob->digest.text : r->id);
+}
+
 static bool unpack_claimed_locked(cache_ref *r, guint layer, fetch_group *blobs, struct work *work, GError **error)
 {
 	cache *c = r->cache;
 	struct tree *t = shared_tree_locked(r);
 	struct tree *parent = r->parent ? r->parent->tree : NULL;
+	if (!t && !check_system_locked(r, error))
+		return false;
 	if (!t && r->kind != RECORD_LAYER) {
 		g_mutex_unlock(&c->mu);
 		t = merge_make_tree(r, work, error);

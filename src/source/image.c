@@ -214,6 +214,7 @@ bool image_request_snapshot(void *self, struct work *work, cache_ref **ret_ref, 
 		.description = description, .record_type = q->record_type, .progress = work->progress};
 	g_autoptr(blob_provider) provider = q->provider(q, q->pulled->manifest);
 	g_autoptr(cache_ref) current = NULL;
+	bool is_windows = g_str_equal(q->platform.os, "windows");
 	for (guint i = 0; i < q->layers->len; i++) {
 		cache_ref *next =
 			cache_add_layer(q->cache, current, g_ptr_array_index(q->layers, i), provider, &options, error);
@@ -221,6 +222,8 @@ bool image_request_snapshot(void *self, struct work *work, cache_ref **ret_ref, 
 			return false;
 		cache_ref_unref(current);
 		current = next;
+		if (is_windows && !cache_ref_set_value(current, CACHE_LAYER_OS, "windows", strlen("windows"), error))
+			return false;
 	}
 	for (guint i = 0; i < q->pulled->documents->len; i++)
 		if (!cache_ref_add_document(current, q->pulled->documents->pdata[i], error))
@@ -257,12 +260,21 @@ static bool record_type_read(const char *text, char **ret, GError **error)
 	return true;
 }
 
-static bool attributes_read(struct image_request *q, const Pb__SourceOp *op, GError **error)
+static bool mode_check(const struct source_context *context, bool is_local, GError **error)
+{
+	return !is_local || !context->has_images ||
+	       error_set(error, ERROR_UNIMPLEMENTED, "image resolve mode local is not supported by this worker yet");
+}
+
+static bool attributes_read(const struct source_context *context, struct image_request *q, const Pb__SourceOp *op,
+			    GError **error)
 {
 	static const char *const modes[] = {"default", "pull", "local", "", NULL};
 	const char *mode = source_attribute(op, "image.resolvemode");
 	if (mode && !g_strv_contains(modes, mode))
 		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid resolvemode: %.100s", mode);
+	if (!mode_check(context, mode && g_str_equal(mode, "local"), error))
+		return false;
 	const char *checksum = source_attribute(op, "image.checksum");
 	struct digest digest;
 	if (checksum && !digest_parse(checksum, &digest, error))
@@ -278,7 +290,7 @@ static void *image_open(const struct source_context *context, const Pb__SourceOp
 	struct image_request *q = g_new0(struct image_request, 1);
 	q->layer_limit = -1;
 	q->ref = reference_parse_normalized(strstr(op->identifier, "://") + 3, error);
-	if (!q->ref || !attributes_read(q, op, error)) {
+	if (!q->ref || !attributes_read(context, q, op, error)) {
 		image_request_free(q);
 		return NULL;
 	}
@@ -333,6 +345,8 @@ bool source_image_resolve(const struct source_context *context, const char *refe
 	if (!ref)
 		return source_plain_error(false, error);
 	reference_tag_default(ref);
+	if (!mode_check(context, mode == IMAGE_RESOLVE_LOCAL, error))
+		return false;
 	struct pull_origin origin;
 	pull_origin_registry(&origin, context);
 	return source_plain_error(meta_fill(&origin, ref, platform, no_config, work, ret, error), error);

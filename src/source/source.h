@@ -20,6 +20,7 @@ struct source_context {
 	blob_store *blobs;
 	registry *registry;
 	session_registry *sessions;
+	bool has_images; /* the worker keeps images by name, which sources do not look up yet */
 	const char *worker_id;
 	const char *user_agent;
 };

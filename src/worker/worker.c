@@ -192,6 +192,7 @@ static bool complete(worker *w, const struct worker_options *options, GError **e
 		.cache = w->cache,
 		.blobs = w->blobs,
 		.registry = w->registry,
+		.has_images = w->images != NULL,
 		.sessions = w->sessions,
 		.worker_id = w->id,
 		.user_agent = USER_AGENT,
@@ -221,9 +222,11 @@ worker *worker_open_containerd(const struct worker_options *options, GError **er
 	if (!check_network_mode(options->network_mode, error) || !open_root(w, options, name, error))
 		return NULL;
 	w->backing = containerd_open(&options->containerd, options->snapshotter, w->id, w->root_fd, error);
-	if (!w->backing || !complete(w, options, error))
+	if (!w->backing)
 		return NULL;
 	w->images = containerd_images(w->backing);
+	if (!complete(w, options, error))
+		return NULL;
 	return g_steal_pointer(&w);
 }
 
