@@ -40,6 +40,8 @@ struct cache_options {
 cache *cache_open(const struct cache_options *options, GError **error);
 void cache_close(cache *c);
 const char *cache_snapshotter_name(const cache *c); /* "overlayfs" or "native" */
+/* Writes all rows that wait, without an fsync: what is committed outlives the process. */
+void cache_settle(cache *c);
 /* One syncfs and one full transaction: everything committed so far survives a power cut. */
 bool cache_sync(cache *c, GError **error);
 /*

@@ -187,6 +187,11 @@ bool store_flush(cache *c, bool durable, GError **error)
 	return ok;
 }
 
+void cache_settle(cache *c)
+{
+	store_flush(c, false, NULL); /* what cannot be written waits for the next time */
+}
+
 /* ---- sync */
 static void mark_synced(cache *c, uint64_t serial)
 {

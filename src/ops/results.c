@@ -62,6 +62,12 @@ static bool result_lost(void *data, void *result)
 	return !cache_ref_is_complete(result);
 }
 
+static void result_settle(void *data)
+{
+	const worker *w = data;
+	cache_settle(w->cache);
+}
+
 const struct solver_result_class ops_results = {
 	.ref = result_ref,
 	.unref = result_unref,
@@ -69,4 +75,5 @@ const struct solver_result_class ops_results = {
 	.load = result_load,
 	.exists = result_exists,
 	.lost = result_lost,
+	.settle = result_settle,
 };

@@ -99,6 +99,8 @@ void progress_sink_start(progress_sink *s);
 /* The same with cached set from the start (a result that is loaded from the cache). */
 void progress_sink_start_cached(progress_sink *s);
 void progress_sink_complete(progress_sink *s, const char *error, bool cached);
+/* It succeeded at that time, which is told only now. */
+void progress_sink_complete_at(progress_sink *s, int64_t completed_ns, bool cached);
 bool progress_sink_is_open(const progress_sink *s);   /* started and not completed */
 bool progress_sink_is_cached(const progress_sink *s); /* as it was told last */
 bool progress_sink_was_completed(const progress_sink *s);

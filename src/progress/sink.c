@@ -130,17 +130,26 @@ void progress_sink_start_cached(progress_sink *s)
 	sink_start(s, true);
 }
 
-void progress_sink_complete(progress_sink *s, const char *error, bool cached)
+static void sink_complete(progress_sink *s, int64_t now, const char *error, bool cached)
 {
 	if (!s)
 		return;
 	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&s->mu);
-	int64_t now = progress_now_ns();
 	if (s->started_ns == 0 || s->completed_ns != 0)
 		s->started_ns = now;
-	s->completed_ns = now;
+	s->completed_ns = MAX(now, s->started_ns);
 	s->was_completed = true;
 	emit_vertex(s, error, cached);
+}
+
+void progress_sink_complete(progress_sink *s, const char *error, bool cached)
+{
+	sink_complete(s, progress_now_ns(), error, cached);
+}
+
+void progress_sink_complete_at(progress_sink *s, int64_t completed_ns, bool cached)
+{
+	sink_complete(s, completed_ns, NULL, cached);
 }
 
 bool progress_sink_is_open(const progress_sink *s)

@@ -32,6 +32,7 @@ struct credentials {
 	const char *host;
 	char *user;
 	char *secret;
+	bool has_none; /* a client said that it has none */
 };
 
 static bool ask_credentials(session *s, cancel *c, void *data, GError **error)
@@ -43,6 +44,10 @@ static bool ask_credentials(session *s, cancel *c, void *data, GError **error)
 						       &auth__credentials_response__descriptor, c, AUTH_WAIT_MS, error);
 	if (!reply)
 		return false;
+	if (!*reply->username && !*reply->secret) {
+		q->has_none = true;
+		return error_set(error, ERROR_NOT_FOUND, "the client has no credentials for %s", q->host);
+	}
 	q->user = g_strdup(reply->username);
 	q->secret = g_strdup(reply->secret);
 	explicit_bzero(reply->secret, strlen(reply->secret));
@@ -55,7 +60,7 @@ bool session_credentials(session_group *g, const char *host, cancel *c, char **r
 	struct credentials q = {.host = host};
 	g_autoptr(GError) local = NULL;
 	if (!group_each(g, SERVICE "Credentials", AUTH_WAIT_MS, c, ask_credentials, &q, &local)) {
-		if (!error_is(local, ERROR_UNIMPLEMENTED)) {
+		if (!q.has_none && !error_is(local, ERROR_UNIMPLEMENTED)) {
 			g_propagate_error(error, g_steal_pointer(&local));
 			return false;
 		}

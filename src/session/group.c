@@ -3,9 +3,11 @@
 
 struct session_group {
 	gint refs;
-	session_registry *registry; /* borrowed: lives as long as the daemon */
 	GMutex mu;
-	GPtrArray *ids; /* of owned strings, never removed: one handed out stays valid */
+	session_registry
+		*registry; /* borrowed: lives as long as the daemon; NULL: that of the first group that joins */
+	GPtrArray *ids;    /* of owned strings */
+	GPtrArray *joined; /* of session_group, refs */
 };
 
 session_group *session_group_new(session_registry *r, const char *id)
@@ -15,6 +17,7 @@ session_group *session_group_new(session_registry *r, const char *id)
 	g->registry = r;
 	g_mutex_init(&g->mu);
 	g->ids = g_ptr_array_new_with_free_func(g_free);
+	g->joined = g_ptr_array_new_with_free_func((GDestroyNotify)session_group_unref);
 	if (id && *id)
 		session_group_add(g, id);
 	return g;
@@ -31,6 +34,7 @@ void session_group_unref(session_group *g)
 	if (!g || !g_atomic_int_dec_and_test(&g->refs))
 		return;
 	g_ptr_array_unref(g->ids);
+	g_ptr_array_unref(g->joined);
 	g_mutex_clear(&g->mu);
 	g_free(g);
 }
@@ -47,90 +51,123 @@ void session_group_join(session_group *g, session_group *other)
 {
 	if (!other || other == g)
 		return;
-	g_auto(GStrv) ids = group_ids(other);
-	for (size_t i = 0; ids[i]; i++)
-		session_group_add(g, ids[i]);
+	session_registry *registry = group_registry(other);
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&g->mu);
+	if (!g_ptr_array_find(g->joined, other, NULL))
+		g_ptr_array_add(g->joined, session_group_ref(other));
+	if (!g->registry)
+		g->registry = registry;
 }
 
-const char *session_group_first(session_group *g)
+void session_group_part(session_group *g, session_group *other)
 {
-	g_mutex_lock(&g->mu);
-	const char *id = g->ids->len ? g->ids->pdata[0] : NULL;
-	g_mutex_unlock(&g->mu);
-	return id;
-}
-
-bool session_group_is_empty(session_group *g)
-{
-	return !session_group_first(g);
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&g->mu);
+	g_ptr_array_remove(g->joined, other);
 }
 
 session_registry *group_registry(session_group *g)
 {
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&g->mu);
 	return g->registry;
 }
 
+/* Those of joined groups come in the order in which they joined. One group is locked at a time. */
 char **group_ids(session_group *g)
 {
-	g_autoptr(GStrvBuilder) ids = g_strv_builder_new();
+	g_autoptr(GPtrArray) ids = g_ptr_array_new();
 	g_mutex_lock(&g->mu);
 	for (guint i = 0; i < g->ids->len; i++)
-		g_strv_builder_add(ids, g->ids->pdata[i]);
+		g_ptr_array_add(ids, g_strdup(g->ids->pdata[i]));
+	g_autoptr(GPtrArray) joined = g_ptr_array_new_with_free_func((GDestroyNotify)session_group_unref);
+	for (guint i = 0; i < g->joined->len; i++)
+		g_ptr_array_add(joined, session_group_ref(g->joined->pdata[i]));
 	g_mutex_unlock(&g->mu);
-	return g_strv_builder_end(ids);
+	for (guint i = 0; i < joined->len; i++) {
+		g_autofree char **more = group_ids(joined->pdata[i]);
+		for (char **id = more; *id; id++)
+			g_ptr_array_add(ids, *id);
+	}
+	g_ptr_array_add(ids, NULL);
+	return (char **)g_ptr_array_free(g_steal_pointer(&ids), FALSE);
 }
 
-/* Living sessions are asked before the absent ones are waited for, with one time limit for all. */
-static bool each_pass(session_group *g, char **ids, const char *method, gint64 until_us, bool wait, cancel *c,
-		      ask_fn ask, void *data, GError **last)
+char *session_group_first(session_group *g)
 {
-	for (size_t i = 0; ids[i]; i++) {
-		gint64 left_ms = wait ? MAX((until_us - g_get_monotonic_time()) / 1000, 0) : 0;
-		g_autoptr(GError) local = NULL;
-		g_autoptr(session) s = session_find(g->registry, ids[i], (int)left_ms, c, &local);
-		if (!s && !wait)
+	g_auto(GStrv) ids = group_ids(g);
+	return g_strdup(ids[0]);
+}
+
+bool session_group_is_empty(session_group *g)
+{
+	g_auto(GStrv) ids = group_ids(g);
+	return !ids[0];
+}
+
+struct round { /* of questions to a group */
+	session_group *group;
+	const char *method;
+	ask_fn ask;
+	void *data;
+	GHashTable *asked; /* of ids */
+	GError *last;      /* owned */
+};
+
+static bool ask_one(struct round *r, session *s, cancel *c)
+{
+	g_clear_error(&r->last);
+	if (r->method && !session_supports(s, r->method))
+		return error_set(&r->last, ERROR_UNIMPLEMENTED, "the client does not serve %s", r->method);
+	return r->ask(s, c, r->data, &r->last);
+}
+
+/* Each session once, also those that join while others are asked. until_us 0: absent ones are not waited for. */
+static bool ask_all(struct round *r, gint64 until_us, cancel *c)
+{
+	g_auto(GStrv) ids = group_ids(r->group);
+	for (char **id = ids; *id; id++) {
+		gint64 left_ms = until_us ? MAX((until_us - g_get_monotonic_time()) / 1000, 0) : 0;
+		g_autoptr(GError) absent = NULL;
+		if (g_hash_table_contains(r->asked, *id))
 			continue;
-		if (s && method && !session_supports(s, method))
-			error_set(&local, ERROR_UNIMPLEMENTED, "the client does not serve %s", method);
-		else if (s && ask(s, c, data, &local))
+		g_autoptr(session) s = session_find(group_registry(r->group), *id, (int)left_ms, c, &absent);
+		if (!s && !until_us)
+			continue;
+		g_hash_table_add(r->asked, g_strdup(*id));
+		if (s && ask_one(r, s, c))
 			return true;
-		/* Not asked again in the waiting pass. */
-		if (s && !wait)
-			ids[i][0] = 0;
-		g_clear_error(last);
-		*last = g_steal_pointer(&local);
+		if (!s) {
+			g_clear_error(&r->last);
+			r->last = g_steal_pointer(&absent);
+		}
 	}
 	return false;
 }
 
-static void drop_asked(char **ids)
+/* Living sessions are asked before the absent ones are waited for, with one time limit for all. */
+static bool ask_living(struct round *r, cancel *c)
 {
-	size_t n = 0;
-	for (size_t i = 0; ids[i]; i++) {
-		char *id = ids[i];
-		if (*id)
-			ids[n++] = id;
-		else
-			g_free(id);
+	for (guint before = G_MAXUINT; before != g_hash_table_size(r->asked);) {
+		before = g_hash_table_size(r->asked);
+		if (ask_all(r, 0, c))
+			return true;
 	}
-	ids[n] = NULL;
+	return false;
 }
 
 bool group_each(session_group *g, const char *method, int timeout_ms, cancel *c, ask_fn ask, void *data, GError **error)
 {
 	gint64 until_us = g_get_monotonic_time() + (gint64)timeout_ms * 1000;
-	g_auto(GStrv) ids = g ? group_ids(g) : g_new0(char *, 1);
-	g_autoptr(GError) last = NULL;
 	if (!cancel_check(c, error))
 		return false;
-	if (each_pass(g, ids, method, until_us, false, c, ask, data, &last))
+	g_autoptr(GHashTable) asked = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	struct round r = {.group = g, .method = method, .ask = ask, .data = data, .asked = asked};
+	if (g && (ask_living(&r, c) || ask_all(&r, until_us, c) || ask_living(&r, c))) {
+		g_clear_error(&r.last);
 		return true;
-	drop_asked(ids);
-	if (each_pass(g, ids, method, until_us, true, c, ask, data, &last))
-		return true;
-	if (!last)
-		error_set(&last, ERROR_FAILED_PRECONDITION, "no active sessions");
-	g_propagate_error(error, g_steal_pointer(&last));
+	}
+	if (!r.last)
+		error_set(&r.last, ERROR_FAILED_PRECONDITION, "no active sessions");
+	g_propagate_error(error, r.last);
 	return false;
 }
 

@@ -47,14 +47,15 @@ cancel *session_closed(session *s); /* borrowed */
 void session_guard(session_registry *r, const char *id, cancel *c);
 void session_unguard(session_registry *r, cancel *c);
 
+/* r: NULL: that of the first group that joins. */
 session_group *session_group_new(session_registry *r, const char *id /* NULL: empty */);
 session_group *session_group_ref(session_group *g);
 void session_group_unref(session_group *g);
 void session_group_add(session_group *g, const char *id);
-/* Adds all ids of another group (a shared step is asked for by several builds). */
+/* From join to part the sessions of the other group are asked too, after its own: a step that several builds share. */
 void session_group_join(session_group *g, session_group *other);
-/* First id or NULL. Borrowed until the group changes. */
-const char *session_group_first(session_group *g);
+void session_group_part(session_group *g, session_group *other);
+char *session_group_first(session_group *g); /* an id, owned, or NULL */
 bool session_group_is_empty(session_group *g);
 /* The first live session of the group that offers the method (NULL: any). Waits as session_find does. */
 session *session_group_any(session_group *g, const char *full_method, int timeout_ms, cancel *c, GError **error);

@@ -139,9 +139,9 @@ static void tell_watchers(struct edge *e)
 		g_array_remove_index_fast(e->watchers, i - 1);
 		w.request->edge = NULL;
 		if (e->has_result)
-			request_finish(w.request, result_ref(e->vertex->solver, e->result), NULL);
+			tell_answer(e->vertex->solver, w.request, result_ref(e->vertex->solver, e->result), NULL);
 		else
-			request_finish(w.request, NULL, failure_ref(failure));
+			tell_answer(e->vertex->solver, w.request, NULL, failure_ref(failure));
 	}
 }
 

@@ -49,7 +49,8 @@ struct vertex {
 	struct vertex_input *inputs; /* owned */
 	size_t n_inputs;
 	bool ignore_cache;
-	GPtrArray *jobs; /* borrowed solver_job; first: who asked first */
+	GPtrArray *jobs;         /* borrowed solver_job; first: who asked first */
+	session_group *sessions; /* ref; those of all jobs; its work asks one after the other */
 	bool detached;
 	unsigned n_tasks;
 	progress_sink *sink;           /* ref */
@@ -167,7 +168,7 @@ struct task {
 	struct edge *edge;       /* loads */
 	cancel *cancel;          /* owned */
 	session_group *sessions; /* ref or NULL */
-	solver_job *job;         /* whose sessions these are; only compared */
+	GPtrArray *jobs;         /* that it started for; only compared */
 	pins **pins;             /* owned refs, those of all jobs; ends with NULL */
 	unsigned phase;
 	size_t input;
@@ -183,7 +184,7 @@ struct task {
 	struct digest digest;
 	void **outputs; /* owned results, n_outputs */
 	char **output_ids;
-	int64_t created_ns;
+	int64_t created_ns, completed_ns;
 	void *result;
 	char *result_id; /* owned; of an import's result, as ours */
 };
@@ -213,6 +214,9 @@ struct request {
 	struct failure *failure;
 	bool canceled;
 };
+struct request *request_ref(struct request *r);
+void request_unref(struct request *r);
+/* Thread: any. */
 void request_finish(struct request *r, void *result /* taken */, struct failure *failure /* ref taken, or NULL */);
 
 struct solver_job {
@@ -251,20 +255,36 @@ struct solver {
 	GQueue dirty;           /* of struct edge */
 	GHashTable *edge_index; /* text to GPtrArray of struct edge */
 	int slots_used;
-	GQueue slot_queue; /* of struct task */
-	bool flush_running;
+	GQueue slot_queue;    /* of struct task */
+	GArray *news;         /* of struct news (tell.c): told at the end of this turn, or once the keys are written */
+	GThread *writer;      /* of keys */
+	GAsyncQueue *batches; /* of the writer */
+	bool flush_running, telling;          /* the writer is at work; with something to tell */
 	gint64 flush_at_us;                   /* monotonic; 0: nothing to write */
 	gint running, n_vertices, n_requests; /* atomic */
 	GMutex mu;
 	GHashTable *jobs; /* id to solver_job, borrowed; mu guards it */
 };
+/* tell.c: success is told to clients after the keys that make it last are written. */
+#define FLUSH_DELAY_US 200000
+void tell_start(solver *s);
+void tell_stop(solver *s); /* after the solver thread has ended */
+void tell_complete(solver *s, progress_sink *sink, int64_t completed_ns, bool cached);
+void tell_answer(solver *s, struct request *r, void *result /* taken */,
+		 struct failure *failure /* ref taken, or NULL */);
+/* Something is still to be told; then tasks are dispatched after it. */
+bool tell_is_pending(const solver *s);
+void tell_then_dispatch(solver *s, struct task *t);
+/* At the end of each turn of the solver thread. */
+void tell_turn(solver *s);
 /* Thread: any. fn runs on the solver thread. */
 void solver_post(solver *s, message_fn fn, void *data);
 /* Runs fn on a worker: for what may take long and answers to nobody. */
 void solver_defer(solver *s, void (*fn)(solver *s, void *data), void *data);
 void solver_pool_push(solver *s, struct task *t);
-void task_run(struct task *t);         /* on a worker */
-void task_done(solver *s, void *task); /* message */
+void task_run(struct task *t);             /* on a worker */
+void task_done(solver *s, void *task);     /* message */
+void task_dispatch(solver *s, void *task); /* message: to a worker, or to wait for a slot */
 void *result_ref(solver *s, void *result);
 /* On a worker: the last reference may remove files. */
 void result_unref_later(solver *s, void *result);

@@ -145,13 +145,13 @@ void *solver_job_data(const solver_job *job)
 
 /* ---- requests */
 
-static struct request *request_ref(struct request *r)
+struct request *request_ref(struct request *r)
 {
 	g_atomic_int_inc(&r->refs);
 	return r;
 }
 
-static void request_unref(struct request *r)
+void request_unref(struct request *r)
 {
 	if (!g_atomic_int_dec_and_test(&r->refs))
 		return;

@@ -5,7 +5,8 @@
 #include <string.h>
 
 #define SESSION_PREFIX "random:"
-#define TABLE_MAX 4096 /* entries in memory; then what is on disk too is let go */
+#define TABLE_MAX 4096    /* entries in memory; then what is on disk too is let go */
+#define PENDING_MAX 65536 /* changes that wait for a disk that takes none */
 #define SESSION_TABLE_MAX 4096
 
 struct table {
@@ -324,6 +325,18 @@ bool key_store_needs_flush(key_store *k)
 	return k->pending->len > 0 && !k->writing;
 }
 
+/*
+ * Nothing was written: it waits again, in front of what came meanwhile. When too much waits, the oldest is given up:
+ * keys without it lead nowhere or to steps that run again.
+ */
+static void give_back(key_store *k, GPtrArray **batch)
+{
+	g_ptr_array_extend_and_steal(*batch, g_steal_pointer(&k->pending));
+	k->pending = g_steal_pointer(batch);
+	if (k->pending->len > PENDING_MAX)
+		g_ptr_array_remove_range(k->pending, 0, k->pending->len - PENDING_MAX);
+}
+
 bool key_store_flush(key_store *k, bool durable, GError **error)
 {
 	if (!k->db)
@@ -336,6 +349,8 @@ bool key_store_flush(key_store *k, bool durable, GError **error)
 	g_mutex_unlock(&k->mu);
 	bool ok = (batch->len == 0 && !durable) || key_db_write(k->db, batch, durable, error);
 	g_mutex_lock(&k->mu);
+	if (!ok)
+		give_back(k, &batch);
 	k->writing = false;
 	g_mutex_unlock(&k->mu);
 	return ok;

@@ -2,8 +2,6 @@
 /* The solver thread: messages in, edges evaluated until nothing changes, keys written behind. */
 #include "solver/graph.h"
 
-#define FLUSH_DELAY_US 200000
-
 struct message {
 	message_fn fn;
 	void *data;
@@ -67,35 +65,6 @@ void result_unref_later(solver *s, void *result)
 		solver_defer(s, deferred_unref, result);
 }
 
-/* ---- keys on disk */
-
-static void flush_done(solver *s, void *data)
-{
-	s->flush_running = false;
-}
-
-static void flush_run(solver *s, void *data)
-{
-	key_store_flush(s->keys, false, NULL); /* what does not fit on the disk is only cache */
-	solver_post(s, flush_done, NULL);
-}
-
-static void flush_if_due(solver *s)
-{
-	if (s->flush_running || !key_store_needs_flush(s->keys)) {
-		s->flush_at_us = 0;
-		return;
-	}
-	gint64 now = g_get_monotonic_time();
-	if (s->flush_at_us == 0)
-		s->flush_at_us = now + FLUSH_DELAY_US;
-	if (now < s->flush_at_us)
-		return;
-	s->flush_at_us = 0;
-	s->flush_running = true;
-	solver_defer(s, flush_run, NULL);
-}
-
 bool solver_sync(solver *s, GError **error)
 {
 	return key_store_flush(s->keys, true, error);
@@ -113,7 +82,7 @@ static void evaluate_dirty(solver *s)
 
 static struct message *next_message(solver *s)
 {
-	if (s->flush_at_us == 0)
+	if (s->flush_at_us == 0 || s->flush_running) /* whose end is a message */
 		return g_async_queue_pop(s->messages);
 	gint64 wait = s->flush_at_us - g_get_monotonic_time();
 	return wait > 0 ? g_async_queue_timeout_pop(s->messages, (guint64)wait) : g_async_queue_try_pop(s->messages);
@@ -135,7 +104,7 @@ static gpointer run(gpointer data)
 		else if (m)
 			m->fn(s, m->data);
 		evaluate_dirty(s);
-		flush_if_due(s);
+		tell_turn(s);
 	}
 	return NULL;
 }
@@ -157,6 +126,7 @@ solver *solver_new(const struct solver_options *options, GError **error)
 	g_queue_init(&s->slot_queue);
 	g_mutex_init(&s->mu);
 	s->jobs = g_hash_table_new(g_str_hash, g_str_equal);
+	tell_start(s);
 	s->thread = g_thread_new("solver", run, s);
 	return s;
 }
@@ -178,6 +148,7 @@ void solver_free(solver *s)
 		g_usleep(1000);
 	solver_post(s, stop, NULL);
 	g_thread_join(s->thread);
+	tell_stop(s);
 	g_thread_pool_free(s->pool, FALSE, TRUE);
 	drain(s);
 	key_store_close(s->keys);

@@ -66,6 +66,8 @@ struct solver_result_class {
 	bool (*load)(void *data, const char *id, struct work *work, void **ret_result, GError **error);
 	/* Is it still there? Cheap; no load. */
 	bool (*exists)(void *data, const char *id);
+	/* Writes what is known of results, without an fsync: ids that save() gave outlive the process. NULL: nothing. */
+	void (*settle)(void *data);
 	/* Can a result not be read any more, though it was there? NULL: never. */
 	bool (*lost)(void *data, void *result);
 };

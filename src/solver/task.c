@@ -50,8 +50,9 @@ static bool takes_slot(const struct task *t)
 	       t->vertex->solver->options.max_parallelism > 0;
 }
 
-static void dispatch(solver *s, struct task *t)
+void task_dispatch(solver *s, void *data)
 {
+	struct task *t = data;
 	if (takes_slot(t)) {
 		if (s->slots_used >= s->options.max_parallelism) {
 			t->waits_for_slot = true;
@@ -65,15 +66,23 @@ static void dispatch(solver *s, struct task *t)
 	solver_pool_push(s, t);
 }
 
+/* Steps start after clients have been told of those that ended before. */
+static void dispatch(solver *s, struct task *t)
+{
+	if ((t->kind == TASK_EXEC || t->kind == TASK_LOAD) && tell_is_pending(s))
+		tell_then_dispatch(s, t);
+	else
+		task_dispatch(s, t);
+}
+
 static struct task *task_new(struct vertex *v, enum task_kind kind)
 {
 	struct task *t = g_new0(struct task, 1);
 	t->kind = kind;
 	t->vertex = v;
 	t->cancel = cancel_new(NULL);
-	t->job = v->jobs->len > 0 ? v->jobs->pdata[0] : NULL;
-	if (t->job && t->job->sessions)
-		t->sessions = session_group_ref(t->job->sessions);
+	t->jobs = g_ptr_array_copy(v->jobs, NULL, NULL);
+	t->sessions = session_group_ref(v->sessions);
 	t->pins = g_new0(pins *, v->jobs->len + 1);
 	for (guint i = 0; i < v->jobs->len; i++)
 		t->pins[i] = pins_ref(((solver_job *)v->jobs->pdata[i])->pins);
@@ -86,7 +95,7 @@ static void dispatch_queued(solver *s)
 	while (s->slots_used < s->options.max_parallelism && !g_queue_is_empty(&s->slot_queue)) {
 		struct task *t = g_queue_pop_head(&s->slot_queue);
 		t->waits_for_slot = false;
-		dispatch(s, t);
+		task_dispatch(s, t);
 	}
 }
 
@@ -233,8 +242,9 @@ static void exec_run(struct task *t)
 		int64_t created = 0;
 		t->output_ids[i] = results->save(v->solver->options.data, t->outputs[i], &created);
 	}
-	t->created_ns = progress_now_ns();
-	progress_sink_complete(v->sink, t->ok ? NULL : t->error->message, false);
+	t->created_ns = t->completed_ns = progress_now_ns();
+	if (!t->ok)
+		progress_sink_complete(v->sink, t->error->message, false);
 }
 
 static bool load_own(struct task *t, struct work *work)
@@ -260,7 +270,9 @@ static void load_run(struct task *t)
 	struct work work = work_of(t);
 	progress_sink_start_cached(v->sink);
 	t->ok = t->record.import ? load_import(t, &work) : load_own(t, &work);
-	progress_sink_complete(v->sink, t->ok ? NULL : t->error->message, true);
+	t->completed_ns = progress_now_ns();
+	if (!t->ok)
+		progress_sink_complete(v->sink, t->error->message, true);
 }
 
 void task_run(struct task *t)
@@ -284,7 +296,7 @@ void task_run(struct task *t)
 /* ---- answers */
 
 /*
- * A failure that is no answer: the task was canceled, or it spoke to the session of a build that has left while
+ * A failure that is no answer: the task was canceled, or it may have spoken to the session of a build that has left while
  * others still wait.
  */
 static bool is_stale(const struct task *t)
@@ -293,8 +305,11 @@ static bool is_stale(const struct task *t)
 		return false;
 	if (cancel_is_set(t->cancel))
 		return true;
-	const GPtrArray *jobs = t->vertex->jobs;
-	return t->job && jobs->len > 0 && !g_ptr_array_find((GPtrArray *)jobs, t->job, NULL);
+	GPtrArray *now = t->vertex->jobs;
+	for (guint i = 0; i < t->jobs->len && now->len > 0; i++)
+		if (!g_ptr_array_find(now, t->jobs->pdata[i], NULL))
+			return true;
+	return false;
 }
 
 static void map_done(struct task *t)
@@ -378,7 +393,8 @@ static void task_free(struct task *t)
 	record_clear(&t->record);
 	g_free(t->result_id);
 	g_clear_error(&t->error);
-	g_clear_pointer(&t->sessions, session_group_unref);
+	session_group_unref(t->sessions);
+	g_ptr_array_unref(t->jobs);
 	for (pins **p = t->pins; *p; p++)
 		pins_unref(*p);
 	g_free(t->pins);
@@ -405,6 +421,8 @@ void task_done(solver *s, void *data)
 	}
 	if (!v->detached)
 		answers[t->kind](t);
+	if (t->ok && (t->kind == TASK_EXEC || t->kind == TASK_LOAD))
+		tell_complete(s, v->sink, t->completed_ns, t->kind == TASK_LOAD);
 	task_free(t);
 	v->n_tasks--;
 	if (v->detached)

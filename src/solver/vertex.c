@@ -62,6 +62,7 @@ static struct vertex *vertex_new(solver *s, const struct llb_vertex *llb, const 
 	v->n_inputs = llb->n_inputs;
 	v->ignore_cache = llb->ignore_cache;
 	v->jobs = g_ptr_array_new();
+	v->sessions = session_group_new(NULL, NULL);
 	v->sink = sink_new(v);
 	v->maps = g_array_new(FALSE, FALSE, sizeof(struct cache_map));
 	g_array_set_clear_func(v->maps, map_clear);
@@ -109,6 +110,7 @@ void vertex_free_if_idle(struct vertex *v)
 	g_ptr_array_unref(v->edges);
 	g_array_unref(v->maps);
 	g_ptr_array_unref(v->jobs);
+	session_group_unref(v->sessions);
 	progress_sink_unref(v->sink);
 	failure_unref(v->failure);
 	g_free(v->inputs);
@@ -140,6 +142,8 @@ static void vertex_detach(struct vertex *v)
 void vertex_drop_job(struct vertex *v, solver_job *job)
 {
 	g_ptr_array_remove(v->jobs, job);
+	if (job->sessions)
+		session_group_part(v->sessions, job->sessions);
 	progress_sink_remove(v->sink, job->log);
 }
 
@@ -169,6 +173,7 @@ void job_add_vertex(solver_job *job, struct vertex *v)
 	if (!g_hash_table_add(job->vertices, v))
 		return;
 	g_ptr_array_add(v->jobs, job);
+	session_group_join(v->sessions, job->sessions);
 	progress_sink_add(v->sink, job->log);
 	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&job->mu);
 	g_hash_table_insert(job->sinks, g_strdup(v->digest.text), progress_sink_ref(v->sink));

@@ -33,7 +33,7 @@ static bool fetch_token(struct work *work, const char *host, const char *realm, 
 
 static char *identity(struct work *work)
 {
-	return has_sessions(work) ? g_strdup(session_group_first(work->sessions)) : g_strdup("");
+	return has_sessions(work) ? session_group_first(work->sessions) : g_strdup("");
 }
 
 const struct registry_auth source_registry_auth = {

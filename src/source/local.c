@@ -142,7 +142,8 @@ static bool local_cache_key(void *self, struct work *work, unsigned phase, char 
 			    GError **error)
 {
 	struct local *l = self;
-	const char *id = l->session_id ? l->session_id : work->sessions ? session_group_first(work->sessions) : NULL;
+	g_autofree char *first = work->sessions ? session_group_first(work->sessions) : NULL;
+	const char *id = l->session_id ? l->session_id : first;
 	if (!id || !*id)
 		return error_set(error, ERROR_UNKNOWN, "could not access local files without session");
 	g_autoptr(json_writer) w = json_writer_new(0);

@@ -96,7 +96,8 @@ static void test_secrets(void)
 	g_assert_cmpstr(error->message, ==, "no active sessions");
 	session_group_add(empty, "gone");
 	session_group_join(empty, g);
-	g_assert_cmpstr(session_group_first(empty), ==, "gone");
+	g_autofree char *first = session_group_first(empty);
+	g_assert_cmpstr(first, ==, "gone");
 	g_autoptr(session) any = session_group_any(empty, "/moby.sshforward.v1.SSH/CheckAgent", 5000, NULL, NULL);
 	g_assert_cmpstr(session_id(any), ==, "one");
 	g_clear_pointer(&any, session_unref);
