@@ -16,20 +16,20 @@ static struct cache_record_options described(const struct op *op)
 	return (struct cache_record_options){.description = op->v->name};
 }
 
-/* Scratch inputs add nothing; one input is its own merge. */
+/*
+ * Upstream merges the inputs of the op in their order and does not look at the indices of the merge; scratch inputs add
+ * nothing, one input is its own merge. Fewer indices than inputs are no definition that a client makes.
+ */
 static bool merge(struct op *op, struct work *work, void *const *inputs, size_t n_inputs, void **ret, GError **error)
 {
-	const Pb__MergeOp *pb = op->v->op->merge;
-	g_autofree cache_ref **refs = g_new0(cache_ref *, pb->n_inputs + 1);
-	size_t n = 0;
-	for (size_t i = 0; i < pb->n_inputs; i++) {
-		int64_t input = pb->inputs[i]->input;
-		if (input < 0 || (size_t)input >= n_inputs)
-			return error_set(error, ERROR_INVALID_ARGUMENT,
-					 "invalid input index %" G_GINT64_FORMAT " for merge op", input);
-		if (inputs[input] != NULL)
-			refs[n++] = inputs[input];
-	}
+	size_t n_named = op->v->op->merge->n_inputs, n = 0;
+	if (n_named < n_inputs)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "merge op names %zu of its %zu inputs", n_named,
+				 n_inputs);
+	g_autofree cache_ref **refs = g_new0(cache_ref *, n_inputs + 1);
+	for (size_t i = 0; i < n_inputs; i++)
+		if (inputs[i] != NULL)
+			refs[n++] = inputs[i];
 	if (n <= 1) {
 		*ret = n == 1 ? cache_ref_ref(refs[0]) : NULL;
 		return true;
@@ -39,15 +39,17 @@ static bool merge(struct op *op, struct work *work, void *const *inputs, size_t 
 	return *ret != NULL;
 }
 
-static bool diff_input(int64_t input, const char *which, void *const *inputs, size_t n_inputs, cache_ref **ret,
-		       GError **error)
+/* As with a merge the place decides, not the index: the first input is the lower one when there is a lower one. */
+static bool diff_input(int64_t index, const char *which, void *const *inputs, size_t n_inputs, size_t *next,
+		       cache_ref **ret, GError **error)
 {
 	*ret = NULL;
-	if (input < 0)
+	if (index < 0)
 		return true;
-	if ((size_t)input >= n_inputs)
-		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid %s index for diff op", which);
-	*ret = inputs[input];
+	if (*next >= n_inputs)
+		return error_set(error, ERROR_INVALID_ARGUMENT,
+				 "invalid %s input index %zu for diff op with %zu inputs", which, *next, n_inputs);
+	*ret = inputs[(*next)++];
 	return true;
 }
 
@@ -55,9 +57,12 @@ static bool diff(struct op *op, struct work *work, void *const *inputs, size_t n
 {
 	const Pb__DiffOp *pb = op->v->op->diff;
 	cache_ref *lower, *upper;
-	if (!diff_input(pb->lower->input, "lower", inputs, n_inputs, &lower, error) ||
-	    !diff_input(pb->upper->input, "upper", inputs, n_inputs, &upper, error))
+	size_t next = 0;
+	if (!diff_input(pb->lower->input, "lower", inputs, n_inputs, &next, &lower, error) ||
+	    !diff_input(pb->upper->input, "upper", inputs, n_inputs, &next, &upper, error))
 		return false;
+	if (next < n_inputs)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "diff op names %zu of its %zu inputs", next, n_inputs);
 	if (lower == upper || lower == NULL) {
 		*ret = lower == upper || upper == NULL ? NULL : cache_ref_ref(upper);
 		return true;

@@ -9,6 +9,7 @@
                                                     "mkdir": {"path": "/d", "mode": 493}}]}}],
      "meta": {"1": {"ignore_cache": true}}, "result": [1, 0]}
 
+"source" may say where ops come from: {"filename": "x", "data": "...", "lines": {"1": [[2, 3], [7, 7]]}}, one location a pair.
 "in" names ops of the list by place and output. Members are named as in ops.proto.
 """
 import hashlib, json, sys
@@ -17,7 +18,7 @@ OWNER = {"user": (1, "User"), "group": (2, "User")}
 TYPES = {
     "Input": {"digest": (1, "s"), "index": (2, "i")},
     "Op": {"inputs": (1, "*Input"), "platform": (10, "Platform"), "constraints": (11, "Empty"), "exec": (2, "Exec"),
-           "source": (3, "Source"), "file": (4, "File"), "merge": (6, "Merge"), "diff": (7, "Diff")},
+           "source": (3, "Source"), "file": (4, "File"), "merge": (6, "Merge"), "diff": (7, "Diff"), "passthrough": (8, "Passthrough")},
     "Empty": {},
     "Platform": {"Architecture": (1, "s"), "OS": (2, "s")},
     "Source": {"identifier": (1, "s"), "attrs": (2, "map")},
@@ -40,7 +41,11 @@ TYPES = {
     "Symlink": {"oldpath": (1, "s"), "newpath": (2, "s"), "timestamp": (4, "i")},
     "Owner": OWNER, "User": {"byName": (1, "Named"), "byID": (2, "i")}, "Named": {"name": (1, "s"), "input": (2, "i")},
     "Merge": {"inputs": (1, "*One")}, "Diff": {"lower": (1, "One"), "upper": (2, "One")}, "One": {"input": (1, "i")},
-    "Metadata": {"ignore_cache": (1, "i"), "description": (2, "map")},
+    "Passthrough": {"id": (1, "s"), "outputs": (2, "packed")},
+    "Metadata": {"ignore_cache": (1, "i"), "description": (2, "map"), "caps": (5, "set")},
+    "Locations": {"locations": (1, "*Location")}, "Location": {"ranges": (2, "*Range")},
+    "Range": {"start": (1, "Position"), "end": (2, "Position")}, "Position": {"line": (1, "i")},
+    "Info": {"filename": (1, "s"), "data": (2, "s")},
 }
 
 
@@ -62,6 +67,8 @@ def value(number, kind, v):
         return field(number, v.encode())
     if kind == "packed":
         return field(number, b"".join(varint(i) for i in v))
+    if kind == "set":
+        return b"".join(field(number, field(1, k.encode()) + varint(2 << 3) + b"\1") for k in sorted(v))
     if kind == "map":
         return b"".join(field(number, field(1, k.encode()) + field(2, v[k].encode())) for k in sorted(v))
     return field(number, message(kind, v))
@@ -95,6 +102,12 @@ def main():
     out = b"".join(field(1, op) for op in ops)
     for place, meta in spec.get("meta", {}).items():
         out += field(2, field(1, digests[int(place)].encode()) + field(2, message("Metadata", meta)))
+    if "source" in spec:
+        of = spec["source"]
+        source = b"".join(field(1, field(1, digests[int(place)].encode()) + field(2, message("Locations", {
+            "locations": [{"ranges": [{"start": {"line": a}, "end": {"line": b}}]} for a, b in pairs]})))
+            for place, pairs in of["lines"].items())
+        out += field(3, source + field(2, message("Info", of)))
     sys.stdout.buffer.write(out)
 
 

@@ -10,6 +10,7 @@
     peer.py ping SOCKET REF         the same for a gateway's Ping
     peer.py content SOCKET [FILTER] lists the content store: a digest and a size a line
     peer.py statuses SOCKET         bytes that the content store says of writes under way
+    peer.py solve SOCKET FILE HEX   Solve with FILE's definition and more fields; prints the same: no bytes are an error
 """
 import io, os, random, socket, struct, subprocess, sys, tarfile, time
 
@@ -201,6 +202,13 @@ def ping(path, ref):
     ask(path, request("/moby.buildkit.v1.frontend.LLBBridge/Ping", message(b""), [("buildkit-controlapi-buildid", ref)]))
 
 
+def solve(path, file, more=""):
+    def varint(n):
+        return bytes([n]) if n < 128 else bytes([n & 127 | 128]) + varint(n >> 7)
+    definition = open(file, "rb").read()
+    ask(path, request("/moby.buildkit.v1.Control/Solve", message(b"\x12" + varint(len(definition)) + definition + bytes.fromhex(more))))
+
+
 def activate(path, *program):
     s = socket.socket(socket.AF_UNIX)
     s.bind(path)
@@ -246,4 +254,4 @@ def hostile_tar(kind, path):
 
 if __name__ == "__main__":
     {"garbage": garbage, "idle": idle, "activate": activate, "tar": hostile_tar, "status": status, "ping": ping, "content": content,
-     "statuses": statuses}[sys.argv[1]](*sys.argv[2:])
+     "statuses": statuses, "solve": solve}[sys.argv[1]](*sys.argv[2:])
