@@ -169,14 +169,6 @@ bool error_has_detail(const GError *error, const char *type)
 	return false;
 }
 
-void error_remove_details(GError *error, const char *type)
-{
-	BuildErrorPrivate *priv = error && error->domain == error_domain() ? build_error_get_private(error) : NULL;
-	for (guint i = priv && priv->details ? priv->details->len : 0; i-- > 0;)
-		if (strcmp(((struct error_detail *)priv->details->pdata[i])->type, type) == 0)
-			g_ptr_array_remove_index(priv->details, i);
-}
-
 void error_convert(GError **error)
 {
 	if (!error || !*error || (*error)->domain == error_domain())

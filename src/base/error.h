@@ -65,9 +65,6 @@ void error_add_detail(GError *error, const char *type, const char *json);
 const GPtrArray *error_get_details(const GError *error); /* of struct error_detail */
 bool error_has_detail(const GError *error, const char *type);
 
-/* Drops all details of a type. */
-void error_remove_details(GError *error, const char *type);
-
 /*
  * What a build's client sees: upstream gives failures of a build no code but Unknown, and clients print any other code
  * in front of the text. Codes that say how the call itself fared (canceled, deadline, not implemented, no room,

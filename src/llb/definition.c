@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "format/platform.h"
 #include "format/url_redact.h"
+#include "llb/build.h"
 #include "llb/op_json.h"
 #include "llb/validate.h"
 #include "errdefs.pb-c.h"
@@ -67,6 +68,13 @@ static bool inputs_check(const Pb__Op *op, GError **error)
 	return true;
 }
 
+static bool same_bytes(GBytes *a, const ProtobufCBinaryData *b)
+{
+	gsize n;
+	const void *bytes = g_bytes_get_data(a, &n);
+	return n == b->len && memcmp(bytes, b->data, n) == 0;
+}
+
 /* Ops in the order given, each once. ret_last: which one the last element is. */
 static bool read_ops(llb_definition *d, const Pb__Definition *pb, guint *ret_last, GError **error)
 {
@@ -83,6 +91,8 @@ static bool read_ops(llb_definition *d, const Pb__Definition *pb, guint *ret_las
 			g_prefix_error(error, "failed to parse llb proto op: ");
 			return false;
 		}
+		g_autoptr(GBytes) again = llb_op_pack(one.op);
+		one.is_canonical = same_bytes(again, &pb->def[i]);
 		g_array_append_val(d->ops, one);
 		if (!inputs_check(one.op, error))
 			return false;
@@ -105,7 +115,8 @@ static bool edges_check(llb_definition *d, GError **error)
 	return true;
 }
 
-static void attach_side(llb_definition *d, const Pb__Definition *pb)
+/* Metadata is named by the digests of what was sent. */
+static void attach_metadata(llb_definition *d, const Pb__Definition *pb)
 {
 	Pb__Definition side = *pb;
 	side.n_def = 0;
@@ -115,6 +126,11 @@ static void attach_side(llb_definition *d, const Pb__Definition *pb)
 		if (one)
 			one->metadata = d->side->metadata[i]->value;
 	}
+}
+
+/* Upstream looks locations up by the digest of the vertex: those of an op that got another one are not found. */
+static void attach_locations(llb_definition *d)
+{
 	const Pb__Source *source = d->side->source;
 	for (size_t i = 0; source && i < source->n_locations; i++) {
 		struct loaded_op *one = op_find(d, source->locations[i]->key);
@@ -281,9 +297,10 @@ static bool load(llb_definition *d, const Pb__Definition *pb, const struct llb_l
 	struct loaded_op *terminal = op_at(d, last);
 	if (terminal->op->n_inputs == 0)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid LLB with no inputs on last vertex");
-	attach_side(d, pb);
-	if (options && options->rewrite_sources && !definition_rewrite(d, options, error))
+	attach_metadata(d, pb);
+	if (!definition_rewrite(d, options, error))
 		return false;
+	attach_locations(d);
 	if (!llb_caps_check(terminal->metadata, options && options->caps ? options->caps : llb_caps(), error))
 		return false;
 	struct loaded_op *root = op_find(d, terminal->op->inputs[0]->digest);
@@ -342,8 +359,9 @@ void llb_vertex_annotate_error(const struct llb_vertex *v, GError *error)
 	g_autofree char *json = json_writer_take(&w, NULL);
 	error_add_detail(error, "errdefs.Vertex", json);
 	const struct loaded_op *one = op_find((llb_definition *)v->owner, v->digest.text);
-	for (size_t i = 0; one && one->locations && i < one->locations->n_locations; i++)
-		annotate_location(v->owner, one->locations->locations[i], error);
+	/* Upstream wraps the error in one location after the other, and the outermost comes first on the wire. */
+	for (size_t i = one && one->locations ? one->locations->n_locations : 0; i > 0; i--)
+		annotate_location(v->owner, one->locations->locations[i - 1], error);
 }
 
 const char *llb_source_attr(const Pb__SourceOp *source, const char *key)

@@ -5,7 +5,8 @@
  *	llb_definition *d = llb_load(pb, &options, error);
  *	const struct llb_vertex *v = llb_definition_result(d, &index);        NULL: scratch
  *
- * Digests are of the received bytes, and of those that rewrite_sources left. Everything an index can point at is checked once, here: afterwards inputs,
+ * Digests are of the ops as Go's deterministic marshalling writes them, after rewrite_sources: those of what clients
+ * make are of the bytes that were received. Everything an index can point at is checked once, here: afterwards inputs,
  * mounts and actions may be used without looking. Vertices belong to the definition (counted).
  * Errors: INVALID_ARGUMENT with upstream's texts, "failed to load LLB: " not included; UNIMPLEMENTED for caps,
  * PERMISSION_DENIED for entitlements.

@@ -9,6 +9,7 @@
 struct loaded_op {
 	struct digest digest;
 	Pb__Op *op;                     /* owned */
+	bool is_canonical;              /* was sent as llb_op_pack writes it */
 	const Pb__OpMetadata *metadata; /* borrowed from the definition's copy */
 	const Pb__Locations *locations;
 	struct llb_vertex *vertex; /* owned; NULL: not reachable from the result, or the terminal op */
@@ -42,5 +43,5 @@ static inline void replace_text(char **field, const char *text)
 	*field = strdup(text);
 }
 
-/* Lets the options' hook see every source; digests and inputs follow what it changed. All edges are there. */
+/* Lets the options' hook see every source, then gives each op its last digest; inputs follow. All edges are there. */
 bool definition_rewrite(llb_definition *d, const struct llb_load_options *options, GError **error);

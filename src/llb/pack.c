@@ -38,6 +38,16 @@ static void put_message(GByteArray *out, unsigned field, const ProtobufCMessage 
 	put_bytes(out, field, bytes, n);
 }
 
+/* Fields of a newer client keep their bytes and come last, as Go writes them. */
+static void put_unknown(GByteArray *out, const ProtobufCMessage *message)
+{
+	for (unsigned i = 0; i < message->n_unknown_fields; i++) {
+		const ProtobufCMessageUnknownField *f = &message->unknown_fields[i];
+		put_varint(out, (uint64_t)f->tag << 3 | f->wire_type);
+		g_byte_array_append(out, f->data, (guint)f->len);
+	}
+}
+
 /* Map entries begin with their key: any kind of them sorts as this one. */
 static int entry_compare(const void *a, const void *b)
 {
@@ -74,6 +84,7 @@ static GByteArray *source_pack(const Pb__SourceOp *op)
 	if (*op->identifier)
 		put_text(out, 1, op->identifier);
 	put_text_map(out, 2, op->attrs, op->n_attrs);
+	put_unknown(out, &op->base);
 	return out;
 }
 
@@ -95,6 +106,7 @@ static GByteArray *build_pack(const Pb__BuildOp *op)
 	if (op->def)
 		put_message(out, 3, &op->def->base);
 	put_text_map(out, 4, op->attrs, op->n_attrs);
+	put_unknown(out, &op->base);
 	return out;
 }
 
@@ -114,9 +126,11 @@ GBytes *llb_op_pack(const Pb__Op *op)
 {
 	Pb__Op head = *op;
 	head.op_case = PB__OP__OP__NOT_SET;
+	head.base.n_unknown_fields = 0;
 	GByteArray *out = g_byte_array_new();
 	g_byte_array_set_size(out, (guint)protobuf_c_message_get_packed_size(&head.base));
 	protobuf_c_message_pack(&head.base, out->data);
 	put_body(out, op);
+	put_unknown(out, &op->base);
 	return g_byte_array_free_to_bytes(out);
 }

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sources that are replaced while a definition is loaded: they, and all that is made of them, get other digests. */
+/*
+ * Digests of a loaded definition are those of its ops as they are written again (llb_op_pack), which is what upstream's
+ * vertices are called: an op that was sent in another form than Go's deterministic one, a source that was replaced, and
+ * all that is made of either, have other digests than the ones that the definition's metadata and locations name.
+ */
 #include "llb/definition_room.h"
 #include "llb/build.h"
 
@@ -10,8 +14,7 @@ struct rewrite {
 	struct digest *digests; /* of those that are done */
 };
 
-/* Whether the hook changed any. */
-static bool rewrite_sources(struct rewrite *r, const struct llb_load_options *options, bool *ret_any, GError **error)
+static bool rewrite_sources(struct rewrite *r, const struct llb_load_options *options, GError **error)
 {
 	g_autofree struct llb_source *sources = g_new0(struct llb_source, r->d->ops->len);
 	g_autofree guint *indexes = g_new(guint, r->d->ops->len);
@@ -26,8 +29,7 @@ static bool rewrite_sources(struct rewrite *r, const struct llb_load_options *op
 	if (n > 0 && !options->rewrite_sources(options->rewrite_data, sources, n, error))
 		return false;
 	for (size_t k = 0; k < n; k++) {
-		r->changed[indexes[k]] = sources[k].changed;
-		*ret_any |= sources[k].changed;
+		r->changed[indexes[k]] |= sources[k].changed;
 	}
 	return true;
 }
@@ -96,8 +98,12 @@ bool definition_rewrite(llb_definition *d, const struct llb_load_options *option
 	g_autofree struct digest *digests = g_new0(struct digest, d->ops->len);
 	struct rewrite r = {.d = d, .changed = changed, .done = done, .digests = digests};
 	bool any = false;
-	if (!rewrite_sources(&r, options, &any, error))
+	for (guint i = 0; i < d->ops->len; i++)
+		changed[i] = !op_at(d, i)->is_canonical;
+	if (options && options->rewrite_sources && !rewrite_sources(&r, options, error))
 		return false;
+	for (guint i = 0; i < d->ops->len; i++)
+		any |= changed[i];
 	for (guint i = 0; any && i < d->ops->len; i++)
 		digest_from(&r, op_at(d, i));
 	if (any)
