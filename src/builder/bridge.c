@@ -283,8 +283,14 @@ static bool solve(bridge *b, const struct bridge_solve_request *request, struct 
 {
 	if (request->definition && request->definition->n_def > 0 && request->frontend)
 		return error_set(error, ERROR_UNKNOWN, "cannot solve with both Definition and Frontend specified");
-	if (request->frontend)
-		return solve_frontend(b, request, work, ret, error);
+	if (request->frontend) {
+		g_autoptr(build_result) result = NULL;
+		if (!solve_frontend(b, request, work, &result, error) ||
+		    (request->evaluate && !build_evaluate(build_of_bridge(b), result, work->cancel, error)))
+			return false;
+		*ret = g_steal_pointer(&result);
+		return true;
+	}
 	if (request->definition)
 		return solve_definition(b, request, work, ret, error);
 	*ret = build_result_new();

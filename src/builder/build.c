@@ -253,8 +253,8 @@ static struct build *build_new(builder *b, const struct build_request *request, 
 	build->leftovers = g_ptr_array_new_with_free_func(g_free);
 	build->holds = blob_holds_new(builder_worker(b)->blobs);
 	g_mutex_init(&build->mu);
-	bool driven = !*request->frontend && (!request->definition || request->definition->n_def == 0);
-	if (driven) {
+	/* A definition without ops is scratch; a request without a definition is driven by its client. */
+	if (!*request->frontend && !request->definition) {
 		struct gateway_info info = gateway_info_of(b);
 		struct work work = {.cancel = build->cancel, .sessions = build->sessions};
 		build->gateway = gateway_new(build->bridge, request->frontend_inputs, &info, &work);
@@ -308,6 +308,7 @@ static build_result *build_frontend(struct build *build, struct work *work, GErr
 
 struct evaluation {
 	struct build *build;
+	cancel *cancel;
 	bridge_ref *ref;
 	GError *error;
 };
@@ -315,7 +316,7 @@ struct evaluation {
 static gpointer evaluate_one(gpointer data)
 {
 	struct evaluation *e = data;
-	struct work work = {.cancel = e->build->cancel, .sessions = e->build->sessions};
+	struct work work = {.cancel = e->cancel, .sessions = e->build->sessions};
 	if (e->ref)
 		e->build->bridge->class->evaluate(e->build->bridge, e->ref, &work, &e->error);
 	return NULL;
@@ -326,11 +327,10 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* All refs of a map at once; the solver shares what they have in common. */
-static bool evaluate_all(struct build *build, build_result *result, GError **error)
+bool build_evaluate(struct build *build, build_result *result, cancel *c, GError **error)
 {
 	if (!result->refs) {
-		struct evaluation one = {.build = build, .ref = result->ref};
+		struct evaluation one = {.build = build, .cancel = c, .ref = result->ref};
 		evaluate_one(&one);
 		if (one.error)
 			g_propagate_error(error, one.error);
@@ -343,7 +343,8 @@ static bool evaluate_all(struct build *build, build_result *result, GError **err
 	/* In the order of their names: a step that several share is shown as the first one's. */
 	qsort(ids, n, sizeof *ids, by_text);
 	for (i = 0; i < n; i++) {
-		all[i] = (struct evaluation){.build = build, .ref = g_hash_table_lookup(result->refs, ids[i])};
+		all[i] = (struct evaluation){
+			.build = build, .cancel = c, .ref = g_hash_table_lookup(result->refs, ids[i])};
 		threads[i] = g_thread_new("evaluate", evaluate_one, &all[i]);
 	}
 	bool ok = true;
@@ -396,7 +397,7 @@ static bool evaluate_and_export(struct build *build, build_result *result, GHash
 	for (bool first = true;; first = false) {
 		g_autoptr(GError) why = NULL;
 		unsigned losses = imports_losses(build->imports);
-		if (evaluate_all(build, result, &why)) {
+		if (build_evaluate(build, result, build->cancel, &why)) {
 			if (first)
 				build_verify(build, result);
 			if (provenance_capture_result(build->provenance, result, &why) &&
@@ -415,6 +416,11 @@ static build_result *build_run(struct build *build, GHashTable *response, GError
 {
 	struct work work = {.cancel = build->cancel, .sessions = build->sessions};
 	g_autoptr(build_result) result = build_frontend(build, &work, error);
+	/* After the frontend, which may know better what is wrong with the request. */
+	if (result && provenance_wants_sbom(build->provenance)) {
+		error_set(error, ERROR_UNIMPLEMENTED, "attest:sbom is not supported by this builder yet");
+		return NULL;
+	}
 	if (!result || !evaluate_and_export(build, result, response, error) || !make_durable(build, error))
 		return NULL;
 	add_frontend_keys(result, response);
@@ -444,9 +450,6 @@ static bool run_registered(struct build *build, GHashTable *response, GError **e
 	bool ok = result != NULL;
 	if (failure)
 		hide_credentials(failure);
-	/* Upstream shows no excerpt for a definition that was sent as it is, only for what a frontend made. */
-	if (failure && !build->gateway && !*build->request->frontend)
-		error_remove_details(failure, "errdefs.Source");
 	/* Running LLBBridge calls end with the token; their refs go before the job does. */
 	if (build->gateway) {
 		cancel_set(build->cancel, ERROR_CANCELED, NULL);

@@ -44,6 +44,9 @@ void build_bridge_free(bridge *b);
 /* The evaluated result of a ref; borrowed from the ref, NULL for scratch. */
 bool build_ref_result(bridge *b, bridge_ref *ref, struct work *work, cache_ref **ret, GError **error);
 
+/* Builds all refs of a result at once; the solver shares what they have in common. */
+bool build_evaluate(struct build *build, build_result *result, cancel *c, GError **error);
+
 /* ---- bridge_image.c */
 bool build_resolve_image(bridge *b, const struct bridge_image_request *r, struct work *work, struct bridge_image *ret,
 			 GError **error);

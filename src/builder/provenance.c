@@ -76,6 +76,11 @@ bool provenance_read_options(provenance *p, GError **error)
 	return provenance_options_read(&p->options, p->build->request->frontend_attrs, error);
 }
 
+bool provenance_wants_sbom(const provenance *p)
+{
+	return p->options.sbom;
+}
+
 /* ---- captures */
 
 static bool is_platform_of(const struct provenance_source *image, const struct platform *p)

@@ -23,6 +23,8 @@ provenance *provenance_new(struct build *build);
 void provenance_free(provenance *p);
 provenance_scope *provenance_get_scope(const provenance *p); /* the root; borrowed */
 bool provenance_read_options(provenance *p, GError **error);
+/* The options ask for attest:sbom. */
+bool provenance_wants_sbom(const provenance *p);
 /* Errors: "provenance materials are incomplete ..." when complete ones were asked for. Replaces what was captured
  * before. */
 bool provenance_capture_result(provenance *p, build_result *result, GError **error);

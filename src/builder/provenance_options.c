@@ -112,8 +112,10 @@ static char *type_of(const char *key)
 static bool read_one(struct provenance_options *o, const char *key, const char *value, GError **error)
 {
 	g_autofree char *type = type_of(key);
-	if (!type || strcmp(type, "sbom") == 0)
+	if (!type)
 		return true;
+	if (strcmp(type, "sbom") == 0)
+		return o->sbom = true;
 	if (strcmp(type, "provenance") == 0)
 		return read_provenance(o, value, error);
 	g_autofree char *quoted = go_quote(type);

@@ -14,6 +14,7 @@
 
 struct provenance_options {
 	bool wanted;
+	bool sbom; /* asked for; nothing makes one yet */
 	bool v02, max, reproducible, complete_materials, inline_only;
 	char *builder_id, *filename; /* owned */
 };

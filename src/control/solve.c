@@ -90,6 +90,8 @@ static bool check_compat(int64_t wanted, int64_t *ret, GError **error)
 /* Requests for parts that are not built yet get a clear answer instead of half a result. */
 static bool check_unimplemented_parts(const Control__SolveRequest *m, GError **error)
 {
+	if (m->enablesessionexporter)
+		return error_set(error, ERROR_UNIMPLEMENTED, "session exporters are not supported yet");
 	if (m->proxynetwork)
 		return error_set(error, ERROR_UNIMPLEMENTED, "proxy networks are not supported yet");
 	return true;

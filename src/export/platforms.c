@@ -70,8 +70,9 @@ static bool single_read(GHashTable *metadata, GPtrArray *to, GError **error)
 		gsize n;
 		const void *data = g_bytes_get_data(config, &n);
 		g_autoptr(json_t) json = json_read(data, n, LIMIT_CONFIG_BYTES, "image config for export", error);
-		struct platform own;
-		if (!json || !oci_platform_read(json, &own, &p->os_features, error))
+		struct platform own = {0};
+		/* What "null" is wrong for says so itself: an image, not a directory. */
+		if (!json || (!json_is_null(json) && !oci_platform_read(json, &own, &p->os_features, error)))
 			return false;
 		if (!own.os[0] != !own.architecture[0])
 			return error_set(error, ERROR_INVALID_ARGUMENT,

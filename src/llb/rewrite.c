@@ -28,9 +28,8 @@ static bool rewrite_sources(struct rewrite *r, const struct llb_load_options *op
 	}
 	if (n > 0 && !options->rewrite_sources(options->rewrite_data, sources, n, error))
 		return false;
-	for (size_t k = 0; k < n; k++) {
+	for (size_t k = 0; k < n; k++)
 		r->changed[indexes[k]] |= sources[k].changed;
-	}
 	return true;
 }
 

@@ -48,6 +48,7 @@ static void run_body(struct run *r, const struct heredoc *doc)
 	if (strcmp(r->s->image->os, "windows") != 0 && g_str_has_prefix(content, "#!")) {
 		struct llb_exec_mount *m = add_mount(r, &r->mounts, "/dev/pipes/");
 		m->source = inline_file(c, r->s, doc->name, content, 0755);
+		m->selector = "/"; /* as upstream has it, whose digests ours equal */
 		m->readonly = true;
 		arena_push(c->a, &r->args, text_path_clean(c->a, arena_printf(c->a, "/dev/pipes/%s", doc->name)));
 	} else {

@@ -2,6 +2,7 @@
 #include "frontend/gateway/gateway_internal.h"
 #include "frontend/gateway/caps.h"
 #include "llb/definition.h"
+#include <jansson.h>
 #include <string.h>
 
 #define SERVICE "/moby.buildkit.v1.frontend.LLBBridge/"
@@ -119,6 +120,43 @@ static ProtobufCMessage *solve_reply(gateway *g, const Gateway__SolveRequest *m,
 	return &reply->base;
 }
 
+/* Base64 values of a JSON object, as Go writes a map of bytes. */
+static bool exporter_attrs_read(const json_t *json, build_result *to, GError **error)
+{
+	const char *key;
+	json_t *value;
+	if (!json_is_object(json))
+		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid ExporterAttr: not a JSON object");
+	json_object_foreach((json_t *)json, key, value)
+	{
+		const char *text = json_string_value(value);
+		gsize n = 0;
+		g_autofree guchar *bytes = text ? g_base64_decode(text, &n) : NULL;
+		if (!text && !json_is_null(value))
+			return error_set(error, ERROR_INVALID_ARGUMENT, "invalid ExporterAttr: %s is not a string", key);
+		build_result_set_metadata(to, key, bytes, n);
+	}
+	return true;
+}
+
+/* What a client of the time before Return asks to be the build's result: metadata of the solve wins over its own. */
+static bool return_final(gateway *g, const Gateway__SolveRequest *m, const build_result *solved, GError **error)
+{
+	g_autoptr(build_result) final = build_result_new();
+	GHashTableIter iter;
+	void *key, *value;
+	json_t *attrs = json_loadb((const char *)m->exporterattr.data, m->exporterattr.len, 0, NULL);
+	bool ok = exporter_attrs_read(attrs, final, error);
+	json_decref(attrs);
+	if (!ok)
+		return false;
+	g_hash_table_iter_init(&iter, solved->metadata);
+	while (g_hash_table_iter_next(&iter, &key, &value))
+		build_result_set_metadata(final, key, g_bytes_get_data(value, NULL), g_bytes_get_size(value));
+	final->ref = solved->ref ? solved->ref->class->ref_ref(solved->ref) : NULL;
+	return gateway_return(g, final, NULL, error);
+}
+
 static ProtobufCMessage *handle_solve(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
 {
 	const Gateway__SolveRequest *m = (const void *)request;
@@ -143,7 +181,7 @@ static ProtobufCMessage *handle_solve(rpc_call *call, const ProtobufCMessage *re
 		error_hide_code(error);
 		return NULL;
 	}
-	if (m->final && !gateway_return(v.g, result, NULL, error))
+	if (m->final && !return_final(v.g, m, result, error))
 		return NULL;
 	return solve_reply(v.g, m, result, error);
 }
