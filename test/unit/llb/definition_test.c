@@ -539,9 +539,79 @@ static void test_deep_diamonds(void)
 	g_assert_cmpuint(n, ==, 2001);
 }
 
+/*
+ * An op in another order of fields than Go writes: its vertex has the digest of what Go writes, its metadata is named by
+ * what was sent, and its locations are found by the former.
+ */
+static void test_other_form(void)
+{
+	Pb__SourceOp source = PB__SOURCE_OP__INIT;
+	Pb__Platform platform = PB__PLATFORM__INIT;
+	Pb__Op op = PB__OP__INIT;
+	source.identifier = (char *)"local://context";
+	platform.os = (char *)"linux";
+	platform.architecture = (char *)"amd64";
+	op.op_case = PB__OP__OP_SOURCE;
+	op.source = &source;
+	op.platform = &platform;
+	struct digest sent, canonical;
+	GBytes *bytes = message_pack(&op); /* by number: the member of the one-of comes before the platform */
+	g_autoptr(GBytes) again = llb_op_pack(&op);
+	g_assert_false(g_bytes_equal(bytes, again));
+	digest_of(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), &sent);
+	digest_of(g_bytes_get_data(again, NULL), g_bytes_get_size(again), &canonical);
+	g_autoptr(GPtrArray) def = def_new();
+	g_ptr_array_add(def, bytes);
+	add_terminal(def, &sent, 0);
+
+	Pb__Definition pb = PB__DEFINITION__INIT;
+	ProtobufCBinaryData items[2];
+	for (guint i = 0; i < 2; i++)
+		items[i] = (ProtobufCBinaryData){.len = g_bytes_get_size(def->pdata[i]),
+						 .data = (uint8_t *)g_bytes_get_data(def->pdata[i], NULL)};
+	pb.def = items;
+	pb.n_def = 2;
+	Pb__OpMetadata metadata = PB__OP_METADATA__INIT;
+	metadata.ignore_cache = true;
+	Pb__Definition__MetadataEntry named = PB__DEFINITION__METADATA_ENTRY__INIT, *entries[] = {&named};
+	named.key = sent.text;
+	named.value = &metadata;
+	pb.metadata = entries;
+	pb.n_metadata = 1;
+	Pb__SourceInfo info = PB__SOURCE_INFO__INIT, *infos[] = {&info};
+	info.filename = (char *)"build.src";
+	Pb__Location here = PB__LOCATION__INIT, *list[] = {&here};
+	Pb__Locations locations = PB__LOCATIONS__INIT;
+	locations.locations = list;
+	locations.n_locations = 1;
+	Pb__Source__LocationsEntry at = PB__SOURCE__LOCATIONS_ENTRY__INIT, *ats[] = {&at};
+	at.value = &locations;
+	Pb__Source side = PB__SOURCE__INIT;
+	side.infos = infos;
+	side.n_infos = 1;
+	side.locations = ats;
+	side.n_locations = 1;
+	pb.source = &side;
+	const char *keys[] = {sent.text, canonical.text};
+	for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
+		g_autoptr(GError) error = NULL, failure = NULL;
+		int64_t index;
+		at.key = (char *)keys[i];
+		g_autoptr(llb_definition) d = llb_load(&pb, NULL, &error);
+		g_assert_no_error(error);
+		const struct llb_vertex *v = llb_definition_result(d, &index);
+		g_assert_cmpstr(v->digest.text, ==, canonical.text);
+		g_assert_true(v->ignore_cache);
+		error_set(&failure, ERROR_UNKNOWN, "failed");
+		llb_vertex_annotate_error(v, failure);
+		g_assert_cmpint(error_has_detail(failure, "errdefs.Source"), ==, i == 1);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/definition/other-form", test_other_form);
 	g_test_add_func("/definition/shape", test_shape);
 	g_test_add_func("/definition/rewrite", test_rewrite);
 	g_test_add_func("/definition/exec", test_exec);
