@@ -9,6 +9,7 @@
 #include "base/scope.h"
 
 #define BUSY_MS 10000
+#define LOCK_TRIES 8
 /* A larger file is read through beside its use: at some 500 MB/s this much holds up a start for 16 ms. */
 #define CHECK_AT_OPEN_BYTES (8 << 20)
 
@@ -40,6 +41,7 @@ static enum error_code code_of(int rc)
 		return ERROR_DATA_LOSS;
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
+	case SQLITE_PROTOCOL:
 		return ERROR_UNAVAILABLE;
 	default:
 		return ERROR_UNKNOWN;
@@ -118,6 +120,26 @@ static bool quick_check(const char *name, sqlite3 *handle, GError **error)
 			 text);
 }
 
+/*
+ * sqlite's fcntl. It goes on when a lock cannot be given back, and its own table then says for ever that it is held, so
+ * that every later build waits for a lock that nobody has: what the system refuses for a moment is tried again.
+ */
+static int patient_fcntl(int fd, int command, ...)
+{
+	va_list ap;
+	va_start(ap, command);
+	void *argument = va_arg(ap, void *);
+	va_end(ap);
+	int rc = fcntl(fd, command, argument);
+	for (int i = 0; rc < 0 && (command == F_SETLK || command == F_SETLKW) && i < LOCK_TRIES; i++) {
+		bool is_unlock = ((const struct flock *)argument)->l_type == F_UNLCK;
+		if (!is_unlock && (errno == EACCES || errno == EAGAIN))
+			break; /* held by another, which is an answer */
+		rc = fcntl(fd, command, argument);
+	}
+	return rc;
+}
+
 /* Each connection would take 20 pages and 48 KB before it needs any. */
 static void configure_library(void)
 {
@@ -125,6 +147,9 @@ static void configure_library(void)
 	if (g_once_init_enter(&done)) {
 		sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 0);
 		sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 128, 64);
+		sqlite3_vfs *vfs = sqlite3_initialize() == SQLITE_OK ? sqlite3_vfs_find(NULL) : NULL;
+		if (vfs && vfs->iVersion >= 3)
+			vfs->xSetSystemCall(vfs, "fcntl", (sqlite3_syscall_ptr)patient_fcntl);
 		g_once_init_leave(&done, 1);
 	}
 }

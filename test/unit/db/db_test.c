@@ -1,9 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "db/db.h"
 #include <fcntl.h>
+#include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #include "base/scope.h"
+
+/* Stands in for the C library's, also for sqlite: the n-th call from now on fails as strace would make it. */
+static int fail_after = -1;
+int fcntl64(int fd, int command, ...);
+int fcntl64(int fd, int command, ...)
+{
+	va_list ap;
+	va_start(ap, command);
+	void *argument = va_arg(ap, void *);
+	va_end(ap);
+	if (fail_after >= 0 && fail_after-- == 0) {
+		errno = EMFILE;
+		return -1;
+	}
+	return (int)syscall(SYS_fcntl, fd, command, argument);
+}
 
 static const char *const steps[] = {
 	"CREATE TABLE t(k TEXT PRIMARY KEY, v BLOB, n INTEGER);",
@@ -168,6 +187,31 @@ static void test_large(struct fixture *f, gconstpointer damage)
 	db_close(d);
 }
 
+/* A lock that could not be given back at once is given back: nothing waits for it later. */
+static void test_failing_locks(struct fixture *f, gconstpointer unused)
+{
+	GError *error = NULL;
+	g_autoptr(db) first = open_db(f, steps);
+	g_autoptr(db) second = db_open_again(first, &error);
+	g_assert_no_error(error);
+	for (int n = 0; n < 12; n++) {
+		fail_after = n;
+		bool ok = db_begin(first, NULL) && db_run(first, "INSERT INTO t(n) VALUES(1)", NULL, "") &&
+			  db_commit(first, false, NULL);
+		if (!ok)
+			db_rollback(first);
+		fail_after = -1;
+		db *both[] = {first, second};
+		for (size_t i = 0; i < G_N_ELEMENTS(both); i++) {
+			g_assert_true(db_begin(both[i], &error));
+			g_assert_true(db_run(both[i], "INSERT INTO t(n) VALUES(2)", &error, ""));
+			g_assert_true(db_commit(both[i], false, &error));
+			g_assert_no_error(error);
+		}
+	}
+	g_assert_cmpint(count(second), >=, 24);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -177,6 +221,7 @@ int main(int argc, char **argv)
 	ADD("/db/migrations", test_migrations);
 	ADD("/db/damage", test_damage);
 	ADD("/db/no-close", test_no_close);
+	ADD("/db/failing-locks", test_failing_locks);
 	g_test_add("/db/large", struct fixture, NULL, set_up, test_large, tear_down);
 	g_test_add("/db/large-damaged", struct fixture, "damage", set_up, test_large, tear_down);
 	return g_test_run();
