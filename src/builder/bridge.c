@@ -2,6 +2,7 @@
 #include "builder/build_internal.h"
 #include "builder/imports.h"
 #include "builder/provenance.h"
+#include "builder/provenance_origin.h"
 #include "api/guard.h"
 #include "format/reference.h"
 #include "frontend/dockerfile/dockerfile.h"
@@ -203,16 +204,41 @@ static bool solve_image(bridge *b, const char *image, struct work *work, GError 
 			 image);
 }
 
+/* The results may become inputs of other requests. */
+static void note_origin(struct build *build, const provenance_scope *scope, const build_result *result)
+{
+	struct provenance_request request = provenance_scope_request(scope);
+	provenance_origin *origin = provenance_origin_new(&request);
+	provenance_origins *origins = builder_origins(build->builder);
+	GHashTableIter iter;
+	void *ref;
+	if (result->ref)
+		provenance_origins_add(origins, ref_definition(NULL, result->ref), origin, build);
+	if (result->refs) {
+		g_hash_table_iter_init(&iter, result->refs);
+		while (g_hash_table_iter_next(&iter, NULL, &ref))
+			if (ref)
+				provenance_origins_add(origins, ref_definition(NULL, ref), origin, build);
+	}
+	provenance_origin_unref(origin);
+}
+
 /* What a frontend asks for in its turn is asked for in its name. */
 static bool run_dockerfile(bridge *b, const struct bridge_solve_request *request, struct work *work, build_result **ret,
 			   GError **error)
 {
+	struct build *build = build_of_bridge(b);
+	provenance_origins *origins = builder_origins(build->builder);
 	struct solver_bridge inner = {
 		.base.class = &solver_bridge_class,
-		.build = build_of_bridge(b),
-		.scope = provenance_scope_new(build_scope_of_bridge(b), request->frontend, request->options),
+		.build = build,
+		.scope = provenance_scope_new(build_scope_of_bridge(b), request->frontend, request->options,
+					      provenance_origins_of(origins, request->inputs)),
 	};
-	return dockerfile_frontend.solve(&inner.base, request->options, request->inputs, work, ret, error);
+	if (!dockerfile_frontend.solve(&inner.base, request->options, request->inputs, work, ret, error))
+		return false;
+	note_origin(build, inner.scope, *ret);
+	return true;
 }
 
 bool build_names_dockerfile_context(GHashTable *options)

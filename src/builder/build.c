@@ -2,6 +2,7 @@
 #include "builder/build_internal.h"
 #include "builder/imports.h"
 #include "builder/provenance.h"
+#include "builder/provenance_origin.h"
 #include "remotecache/remotecache.h"
 #include "base/ident.h"
 #include "api/guard.h"
@@ -14,9 +15,10 @@
 struct builder {
 	struct builder_options options;
 	GMutex mu;
-	GCond changed;      /* builds came or went */
-	GHashTable *builds; /* char * ref to struct build * (counted), running and recently ended; mu */
-	size_t running;     /* mu */
+	GCond changed;               /* builds came or went */
+	GHashTable *builds;          /* char * ref to struct build * (counted), running and recently ended; mu */
+	provenance_origins *origins; /* owned */
+	size_t running;              /* mu */
 };
 
 builder *builder_new(const struct builder_options *options)
@@ -26,6 +28,7 @@ builder *builder_new(const struct builder_options *options)
 	g_mutex_init(&b->mu);
 	g_cond_init(&b->changed);
 	b->builds = g_hash_table_new(g_str_hash, g_str_equal);
+	b->origins = provenance_origins_new();
 	return b;
 }
 
@@ -53,6 +56,7 @@ void builder_free(builder *b)
 	while (g_hash_table_iter_next(&iter, NULL, &value))
 		build_unref(value);
 	g_hash_table_unref(b->builds);
+	provenance_origins_free(b->origins);
 	g_mutex_clear(&b->mu);
 	g_cond_clear(&b->changed);
 	g_free(b);
@@ -61,6 +65,11 @@ void builder_free(builder *b)
 const struct builder_options *builder_get_options(builder *b)
 {
 	return &b->options;
+}
+
+provenance_origins *builder_origins(builder *b)
+{
+	return b->origins;
 }
 
 worker *builder_worker(builder *b)
@@ -493,6 +502,7 @@ bool builder_solve(builder *b, const struct build_request *request, cancel *c, G
 	bool ok = run_with_job(build, response, error);
 	session_unguard(sessions, build->cancel);
 	g_clear_pointer(&build->imports, imports_free); /* there until here when no job could be had */
+	provenance_origins_drop(b->origins, build);
 	g_clear_pointer(&build->provenance, provenance_free);
 	g_clear_pointer(&build->bridge, build_bridge_free);
 	build->request = NULL;

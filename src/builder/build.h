@@ -38,7 +38,7 @@ struct build_request {
 	size_t n_cache_imports;
 	const char *const *entitlements;     /* NULL-terminated */
 	const Policy__Policy *source_policy; /* NULL: none */
-	const char *policy_session; /* id of the session whose client judges sources; "": none */
+	const char *policy_session;          /* id of the session whose client judges sources; "": none */
 	bool internal;
 	int64_t compat_version; /* 10, 20 or 30 */
 };

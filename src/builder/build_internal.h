@@ -10,6 +10,7 @@
 struct remotecache_context;
 typedef struct imports imports;
 typedef struct provenance provenance;
+typedef struct provenance_origins provenance_origins;
 typedef struct provenance_scope provenance_scope;
 
 struct build {
@@ -36,6 +37,8 @@ struct build {
 };
 
 const struct builder_options *builder_get_options(builder *b);
+/* What made the results of running builds; borrowed. */
+provenance_origins *builder_origins(builder *b);
 
 /* ---- bridge.c */
 extern const struct bridge_class solver_bridge_class;

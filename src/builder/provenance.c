@@ -5,6 +5,7 @@
 #include "builder/build_internal.h"
 #include "builder/provenance_facts.h"
 #include "builder/provenance_options.h"
+#include "builder/provenance_origin.h"
 #include "builder/provenance_predicate.h"
 #include "export/writer.h"
 #include <string.h>
@@ -42,7 +43,9 @@ provenance *provenance_new(struct build *build)
 	struct platform host;
 	platform_host(&host);
 	p->build = build;
-	p->scope = provenance_scope_new(NULL, build->request->frontend, build->request->frontend_attrs);
+	p->scope = provenance_scope_new(
+		NULL, build->request->frontend, build->request->frontend_attrs,
+		provenance_origins_of(builder_origins(build->builder), build->request->frontend_inputs));
 	p->builder_platform = platform_format(&host);
 	ident_new(p->invocation_id);
 	g_mutex_init(&p->mu);

@@ -32,6 +32,7 @@ static void request_clear(struct provenance_request *r)
 {
 	g_clear_pointer(&r->frontend, g_free);
 	g_clear_pointer(&r->args, g_hash_table_unref);
+	g_clear_pointer(&r->inputs, g_hash_table_unref);
 }
 
 void provenance_capture_free(provenance_capture *c)

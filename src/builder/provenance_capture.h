@@ -33,8 +33,9 @@ struct provenance_id { /* of a secret or an SSH agent */
 };
 /* What a frontend was asked. */
 struct provenance_request {
-	char *frontend;   /* owned; "": none */
-	GHashTable *args; /* owned, char * to char *; filtered */
+	char *frontend;     /* owned; "": none */
+	GHashTable *args;   /* owned, char * to char *; filtered */
+	GHashTable *inputs; /* owned, char * to provenance_origin *: what made its inputs; NULL: none is known */
 };
 typedef struct provenance_capture {
 	GPtrArray *sources[PROVENANCE_KINDS]; /* of struct provenance_source * */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/provenance_predicate.h"
 #include "builder/provenance_env.h"
+#include "builder/provenance_origin.h"
 #include "builder/provenance_request.h"
 #include "builder/provenance_steps.h"
 #include "format/gotype.h"
@@ -137,8 +138,67 @@ static void put_locals(json_writer *w, const GPtrArray *locals)
 	json_array_end(w);
 }
 
-static void put_root(json_writer *w, const struct request_view *root)
+/* Would a request that made an input be shown without some of its arguments? */
+static bool scrubs_inputs(GHashTable *inputs)
 {
+	bool any = false;
+	GHashTableIter iter;
+	void *value;
+	if (!inputs)
+		return false;
+	g_hash_table_iter_init(&iter, inputs);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		const provenance_origin *origin = value;
+		g_autoptr(provenance_capture) nothing = provenance_capture_new();
+		struct request_view v;
+		request_view_init(&v, &origin->request, nothing);
+		any |= request_view_scrub(&v) | scrubs_inputs(v.inputs);
+		request_view_clear(&v);
+	}
+	return any;
+}
+
+static void put_inputs(const struct writing *s, GHashTable *inputs);
+
+/* A request that made an input: without what was used for it. */
+static void put_origin(const struct writing *s, const provenance_origin *origin)
+{
+	g_autoptr(provenance_capture) nothing = provenance_capture_new();
+	struct request_view v;
+	request_view_init(&v, &origin->request, nothing);
+	if (!s->p->max)
+		request_view_scrub(&v);
+	json_object_begin(s->w);
+	put_config_source(s->w, &v, "path");
+	json_key(s->w, "request");
+	json_object_begin(s->w);
+	json_put_string_member_nonempty(s->w, "frontend", v.frontend);
+	put_args(s->w, &v);
+	put_inputs(s, v.inputs);
+	json_object_end(s->w);
+	json_object_end(s->w);
+	request_view_clear(&v);
+}
+
+/* As deep as requests were nested, at most ORIGIN_WEIGHT_MAX. */
+static void put_inputs(const struct writing *s, GHashTable *inputs)
+{
+	if (!inputs)
+		return;
+	g_autoptr(GList) names = g_list_sort(g_hash_table_get_keys(inputs), (GCompareFunc)(void (*)(void))strcmp);
+	json_key(s->w, "inputs");
+	json_object_begin(s->w);
+	for (const GList *k = names; k; k = k->next) {
+		json_key(s->w, k->data);
+		put_origin(s, g_hash_table_lookup(inputs, k->data));
+	}
+	json_object_end(s->w);
+}
+
+static void put_root(const struct writing *s)
+{
+	json_writer *w = s->w;
+	const struct request_view *root = &s->root;
 	json_key(w, "root");
 	json_object_begin(w);
 	put_config_source(w, root, "path");
@@ -146,6 +206,7 @@ static void put_root(json_writer *w, const struct request_view *root)
 	json_object_begin(w);
 	json_put_string_member_nonempty(w, "frontend", root->frontend);
 	put_args(w, root);
+	put_inputs(s, root->inputs);
 	json_object_end(w);
 	json_object_end(w);
 }
@@ -162,8 +223,9 @@ static void put_request(const struct writing *s, const char *key)
 		put_ids(s->w, "ssh", c->ssh);
 	}
 	put_locals(s->w, c->sources[PROVENANCE_LOCAL]);
+	put_inputs(s, s->request.inputs);
 	if (s->has_root)
-		put_root(s->w, &s->root);
+		put_root(s);
 	json_put_int_member_nonzero(s->w, "compatibilityVersion", s->p->compat_version);
 	json_object_end(s->w);
 }
@@ -445,7 +507,7 @@ static bool prepare(struct writing *s, GError **error)
 		struct request_view own;
 		request_view_init(&own, &c->request, c);
 		request_view_init(&s->root, &c->root, c);
-		bool says_something = *s->root.frontend || g_hash_table_size(s->root.args) > 0;
+		bool says_something = *s->root.frontend || g_hash_table_size(s->root.args) > 0 || s->root.inputs;
 		s->has_root = says_something && !request_view_equal(&own, &s->root);
 		request_view_clear(&own);
 	}
@@ -453,7 +515,7 @@ static bool prepare(struct writing *s, GError **error)
 		s->steps = provenance_steps_new(s->p->definition, error);
 		return s->steps != NULL;
 	}
-	s->scrubbed = request_view_scrub(&s->request);
+	s->scrubbed = request_view_scrub(&s->request) | scrubs_inputs(s->request.inputs);
 	if (s->has_root)
 		s->scrubbed |= request_view_scrub(&s->root);
 	return true;

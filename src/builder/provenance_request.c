@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/provenance_request.h"
+#include "builder/provenance_origin.h"
 #include "format/git_address.h"
 #include "format/url_redact.h"
 #include <string.h>
@@ -65,6 +66,7 @@ void request_view_init(struct request_view *v, const struct provenance_request *
 {
 	*v = (struct request_view){
 		.frontend = r->frontend ? r->frontend : "",
+		.inputs = r->inputs,
 		.uri = g_strdup(""),
 		.path = g_strdup(""),
 		.args = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free),
@@ -133,7 +135,8 @@ bool request_view_scrub(struct request_view *v)
 bool request_view_equal(const struct request_view *a, const struct request_view *b)
 {
 	if (strcmp(a->frontend, b->frontend) != 0 || strcmp(a->uri, b->uri) != 0 || strcmp(a->path, b->path) != 0 ||
-	    g_strcmp0(a->digest, b->digest) != 0 || g_hash_table_size(a->args) != g_hash_table_size(b->args))
+	    g_strcmp0(a->digest, b->digest) != 0 || !provenance_inputs_equal(a->inputs, b->inputs) ||
+	    g_hash_table_size(a->args) != g_hash_table_size(b->args))
 		return false;
 	GHashTableIter iter;
 	gpointer key, value;

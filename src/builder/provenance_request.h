@@ -15,8 +15,9 @@ struct request_view {
 	const char *frontend;      /* borrowed from the capture; "": none */
 	char *uri, *digest, *path; /* owned; uri and path "": none; digest NULL: none, else hex */
 	const char *digest_algorithm;
-	GHashTable *args; /* owned */
-	GHashTable *vcs;  /* owned: options vcs:NAME by NAME, once taken */
+	GHashTable *args;   /* owned */
+	GHashTable *inputs; /* borrowed from the capture: char * to provenance_origin *; NULL: none */
+	GHashTable *vcs;    /* owned: options vcs:NAME by NAME, once taken */
 };
 void request_view_init(struct request_view *v, const struct provenance_request *r, const provenance_capture *c);
 void request_view_clear(struct request_view *v);

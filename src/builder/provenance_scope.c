@@ -5,20 +5,23 @@
 struct provenance_scope {
 	const provenance_scope *parent; /* borrowed: it owns us; NULL: the root */
 	char *frontend;
-	GHashTable *args; /* immutable */
+	GHashTable *args;   /* immutable */
+	GHashTable *inputs; /* immutable; NULL: none known */
 	GMutex mu;
 	provenance_capture *images; /* mu; only its images are used */
 	GPtrArray *built;           /* mu; of llb_definition * */
 	GPtrArray *children;        /* mu; owned */
 };
 
-provenance_scope *provenance_scope_new(provenance_scope *parent, const char *frontend, GHashTable *options)
+provenance_scope *provenance_scope_new(provenance_scope *parent, const char *frontend, GHashTable *options,
+				       GHashTable *inputs)
 {
 	g_autoptr(GHashTable) none = options ? NULL : g_hash_table_new(g_str_hash, g_str_equal);
 	provenance_scope *s = g_new0(provenance_scope, 1);
 	s->parent = parent;
 	s->frontend = g_strdup(frontend);
 	s->args = provenance_args(options ? options : none);
+	s->inputs = inputs;
 	s->images = provenance_capture_new();
 	s->built = g_ptr_array_new_with_free_func((GDestroyNotify)llb_definition_unref);
 	s->children = g_ptr_array_new_with_free_func((GDestroyNotify)provenance_scope_free);
@@ -38,6 +41,7 @@ void provenance_scope_free(provenance_scope *s)
 	g_ptr_array_unref(s->built);
 	provenance_capture_free(s->images);
 	g_hash_table_unref(s->args);
+	g_clear_pointer(&s->inputs, g_hash_table_unref);
 	g_mutex_clear(&s->mu);
 	g_free(s->frontend);
 	g_free(s);
@@ -93,6 +97,12 @@ static void describe(const provenance_scope *s, struct provenance_request *ret)
 {
 	ret->frontend = g_strdup(s->frontend);
 	ret->args = g_hash_table_ref(s->args);
+	ret->inputs = s->inputs ? g_hash_table_ref(s->inputs) : NULL;
+}
+
+struct provenance_request provenance_scope_request(const provenance_scope *s)
+{
+	return (struct provenance_request){.frontend = s->frontend, .args = s->args, .inputs = s->inputs};
 }
 
 /* What no frontend made has no request; what one made has its own and, when that says anything, the outermost one. */
@@ -104,6 +114,6 @@ void provenance_scope_describe(const provenance_scope *s, provenance_capture *c)
 	describe(s, &c->request);
 	while (root->parent)
 		root = root->parent;
-	if (*root->frontend || g_hash_table_size(root->args) > 0)
+	if (*root->frontend || g_hash_table_size(root->args) > 0 || root->inputs)
 		describe(root, &c->root);
 }
