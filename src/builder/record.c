@@ -185,11 +185,9 @@ static void fill_result(struct build *b, build_result *result, Control__BuildHis
 }
 
 /* Which daemon it was, in the place where BuildKit's error details have the stack of the process. */
-static GBytes *pack_failure(const GError *failure)
+static void add_stack(GError *error)
 {
-	g_autoptr(GError) copy = g_error_copy(failure);
 	g_autoptr(json_writer) w = json_writer_new(0);
-	error_convert(&copy);
 	json_object_begin(w);
 	json_key(w, "cmdline");
 	json_array_begin(w);
@@ -201,8 +199,7 @@ static GBytes *pack_failure(const GError *failure)
 	json_put_string_member(w, "revision", BUILDKIT_REVISION);
 	json_object_end(w);
 	g_autofree char *json = json_writer_take(&w, NULL);
-	error_add_detail(copy, "stack.Stack", json);
-	return rpc_status_pack(copy);
+	error_add_detail(error, "stack.Stack", json);
 }
 
 /* The client gets the details as they are; in those that are kept no address has a password. */
@@ -216,6 +213,7 @@ static GBytes *pack_failure(const GError *failure)
 		g_autofree char *json = url_redact_copy(d->json);
 		error_add_detail(kept, d->type, json);
 	}
+	add_stack(kept);
 	return rpc_status_pack(kept);
 }
 
