@@ -140,7 +140,7 @@ static bool start_on_wire(rpc_call *call, const rpc_metadata *md, int timeout_ms
 static rpc_call *prepare(rpc_conn *c, const char *path, const rpc_metadata *md, cancel *parent, int timeout_ms,
 			 GError **error)
 {
-	if (!cancel_check(parent, error))
+	if (!cancel_check(parent, error) || !metadata_check(md, error))
 		return NULL;
 	rpc_call *call = call_new(c, false, path);
 	g_mutex_lock(&c->mu);

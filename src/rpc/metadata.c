@@ -58,6 +58,21 @@ void metadata_add_wire(rpc_metadata *md, const char *name, const char *value, si
 	metadata_add_bytes(md, name, bytes, len);
 }
 
+bool metadata_check(const rpc_metadata *md, GError **error)
+{
+	for (guint i = 0; md && i < md->pairs->len; i++) {
+		const struct metadata_pair *pair = &g_array_index(md->pairs, struct metadata_pair, i);
+		if (g_str_has_suffix(pair->name, "-bin"))
+			continue;
+		for (size_t k = 0; k < pair->len; k++)
+			if (!g_ascii_isprint(pair->value[k]))
+				return error_set(error, ERROR_INTERNAL,
+						 "header key \"%s\" contains value with non-printable ASCII characters",
+						 pair->name);
+	}
+	return true;
+}
+
 char *metadata_wire_value(const struct metadata_pair *pair)
 {
 	if (!is_binary(pair->name))

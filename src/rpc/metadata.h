@@ -23,6 +23,8 @@ struct rpc_metadata {
 void metadata_add_bytes(rpc_metadata *md, const char *name, const void *value, size_t n);
 void metadata_add_wire(rpc_metadata *md, const char *name, const char *value, size_t n);
 const struct metadata_pair *metadata_find(const rpc_metadata *md, const char *name);
+/* Values of names without "-bin" are printable ASCII; others are an error of the caller, before anything is sent. */
+bool metadata_check(const rpc_metadata *md, GError **error);
 /* The value as sent: base64 for "-bin" names. Newly allocated. */
 char *metadata_wire_value(const struct metadata_pair *pair);
 

@@ -101,6 +101,10 @@ static void test_metadata(void)
 	g_assert_true(rpc_call_close_send(call, &error));
 	g_assert_cmpstr(rpc_metadata_get(rpc_call_metadata(call), "x-echoed"), ==, "v 1");
 	g_assert_true(rpc_call_finish(call, &error));
+	rpc_metadata_add(md, "x-where", "caf\xc3\xa9");
+	g_assert_null(rpc_call_start(r.conn, "/test.Rig/Echo", md, NULL, 0, &error));
+	g_assert_cmpstr(error->message, ==,
+			"header key \"x-where\" contains value with non-printable ASCII characters");
 }
 
 static void test_streams(void)
