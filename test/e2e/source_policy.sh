@@ -83,7 +83,7 @@ is "$(cat "$WORK/out/b")" b
 
 # Policies of one request of a client that drives the build itself.
 cat > "$WORK/driver.py" <<'PYTHON'
-import os, sys
+import hashlib, os, sys
 sys.path.insert(0, os.environ["HERE"])
 import peer
 from llb import field, varint
@@ -118,6 +118,15 @@ assert b"local://y" in call("ResolveSourceMeta", local + field(8, policy(2, b"lo
 assert b"local://x" in call("ResolveSourceMeta", local)
 assert call("ResolveSourceMeta", local + field(8, policy(1, b"local://*"))) is None
 assert call("ResolveImageConfig", field(1, b"127.0.0.1:1/x:y") + field(8, policy(2, b"*", b"local://y"))) is None
+# A checksum of the file and a suffix; what nobody can compute is refused.
+def checksum(algorithm, suffix):
+    return call("ResolveSourceMeta", field(1, field(1, url + b"/b")) +
+                field(7, field(1, varint(8) + varint(algorithm) + field(2, suffix))))
+for number, name in enumerate(("sha256", "sha384", "sha512")):
+    want = name + ":" + hashlib.new(name, b"b\n" + b"s" * 4096).hexdigest()
+    assert want.encode() in checksum(number, b"s" * 4096), name
+assert checksum(99, b"s") is None
+assert checksum(0, b"s" * 4097) is None
 evaluated = field(1, definition) + varint(14 << 3) + varint(1)
 assert call("Solve", evaluated + field(15, convert)) is not None
 assert call("Solve", evaluated + field(15, deny)) is None
