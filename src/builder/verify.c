@@ -34,6 +34,12 @@ static GPtrArray *result_platforms(build_result *result)
 		return list;
 	}
 	g_autoptr(json_t) config = metadata_json(result, "containerimage.config");
+	if (!config && result->ref) { /* of a frontend that says nothing */
+		platform_host(&p);
+		platform_normalize(&p);
+		g_ptr_array_add(list, platform_format(&p));
+		return list;
+	}
 	const char *os = json_string_value(json_object_get(config, "os"));
 	const char *arch = json_string_value(json_object_get(config, "architecture"));
 	const char *variant = json_string_value(json_object_get(config, "variant"));

@@ -205,8 +205,25 @@ static bool detect_http(context *x, const char *ref, GError **error)
 	return true;
 }
 
+static bool check_inputs(GHashTable *inputs, GError **error)
+{
+	GHashTableIter iter;
+	void *definition;
+	if (!inputs)
+		return true;
+	g_hash_table_iter_init(&iter, inputs);
+	while (g_hash_table_iter_next(&iter, NULL, &definition))
+		if (!definition)
+			return error_set(
+				error, ERROR_UNKNOWN,
+				"failed to get frontend inputs: invalid nil input definition to definition op");
+	return true;
+}
+
 static bool detect(context *x, GError **error)
 {
+	if (!check_inputs(x->inputs, error))
+		return false;
 	const char *key = options_get(x->o, "contextkey");
 	const char *ref = options_get(x->o, key ? key : "context");
 	bool found = false;

@@ -84,12 +84,8 @@ bool convert_has_cap(const char *cap)
 static bool configure_lint(convert *c, GError **error)
 {
 	struct directive check;
-	if (c->o->check) {
-		if (lint_configure(&c->lint, c->o->check, error))
-			return true;
-		g_prefix_error(error, "failed to parse build-arg:BUILDKIT_DOCKERFILE_CHECK: ");
-		return false;
-	}
+	if (c->o->check)
+		return lint_configure(&c->lint, c->o->check, error);
 	if (!directive_find(c->a, c->file->bytes, c->file->n, "check", &check) ||
 	    lint_configure(&c->lint, check.value, error))
 		return true;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "frontend/dockerfile/options.h"
+#include "frontend/dockerfile/lint.h"
 #include "base/limits.h"
 #include "format/csv.h"
 #include "format/gotype.h"
@@ -472,6 +473,16 @@ static bool refuse_removed(arena *a, struct options *o, GError **error)
 	return true;
 }
 
+/* Here, so that every request is told, also those that check nothing. */
+static bool read_check(arena *a, struct options *o, GError **error)
+{
+	struct lint l = {.a = a};
+	if (!o->check || lint_configure(&l, o->check, error))
+		return true;
+	g_prefix_error(error, "failed to parse build-arg:BUILDKIT_DOCKERFILE_CHECK: ");
+	return false;
+}
+
 bool options_read(arena *a, GHashTable *table, const struct platform *platforms, size_t n_platforms,
 		  struct options *ret, GError **error)
 {
@@ -479,7 +490,7 @@ bool options_read(arena *a, GHashTable *table, const struct platform *platforms,
 	static bool (*const readers[])(arena * a, struct options * o, GError * *error) = {
 		read_resolve_mode,  read_hosts,        read_shm_size, read_ulimits,
 		read_resources,     read_network,      read_no_cache, read_multi_platform,
-		read_cache_imports, read_attestations, read_texts,
+		read_cache_imports, read_attestations, read_texts,    read_check,
 	};
 	*ret = (struct options){.all = table};
 	if (!refuse_removed(a, ret, error) || !read_platforms(a, ret, platforms, n_platforms, error))
