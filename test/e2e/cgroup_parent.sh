@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+# P32, P24: steps below a parent that a build chooses are limited, and its directories go: with the last step, and after a
+# kill with the next start.
+make_context "$WORK/c"
+PARENT="buildkit-parent-$$"
+parents() { find /sys/fs/cgroup -maxdepth 2 -name "$PARENT*" -type d; }
+limit_of() { cat "/sys/fs/cgroup/pids/$1/buildkit/pids.max" 2> /dev/null || cat "/sys/fs/cgroup/$1/buildkit/pids.max"; }
+{ cat "$WORK/c/base"; echo "RUN cat /proc/self/cgroup > /cgroup && sleep $NAP"; } > "$WORK/c/Dockerfile"
+start_daemon
+start_build "$WORK/log1" "$WORK/c" --opt cgroup-parent="/$PARENT-a/deep"
+for _ in $(seq 200); do napping && break; sleep 0.1; done
+napping || { cat "$WORK/log1"; fail "the step does not run"; }
+[ "$(limit_of "$PARENT-a/deep")" = 32768 ] || fail "the parent has no limit"
+kill "$CLIENT"
+wait_client && fail "a canceled build succeeded"
+for _ in $(seq 100); do [ -z "$(parents)" ] && break; sleep 0.1; done
+[ -z "$(parents)" ] || { parents; fail "a canceled step left directories"; }
+
+start_build "$WORK/log2" "$WORK/c" --opt cgroup-parent="$PARENT-b"
+for _ in $(seq 200); do napping && break; sleep 0.1; done
+stop_daemon KILL
+wait_client || true
+start_daemon
+napping && fail "the step outlived two daemons"
+[ -z "$(parents)" ] || { parents; fail "a killed daemon left directories"; }
+{ cat "$WORK/c/base"; echo 'RUN true'; } > "$WORK/c/Dockerfile"
+fails 'too long' "$WORK/log3" build "$WORK/c" --opt cgroup-parent="$(head -c 300 /dev/zero | tr '\0' x)" --no-cache
+alive
+no_leftovers
+stop_daemon
