@@ -240,6 +240,7 @@ void *rpc_unary(rpc_conn *c, const char *path, const rpc_metadata *md, const voi
 rpc_conn *rpc_connect_fds(rpc_loop *loop, int fd_in, int fd_out, const char *authority, GError **error)
 {
 	rpc_conn *c = conn_new(loop, stream_fd_new(loop, fd_in, fd_out), NULL, authority ? authority : "localhost");
+	c->headers = header_filter_new();
 	if (conn_start(c, error))
 		return c;
 	rpc_conn_unref(c);

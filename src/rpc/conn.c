@@ -10,6 +10,7 @@ static void conn_destroy(void *data)
 	rpc_conn *c = data;
 	loop_timer_clear(c->loop, &c->timer);
 	nghttp2_session_del(c->session);
+	header_filter_free(c->headers);
 	c->stream->class->free(c->stream);
 	g_hash_table_unref(c->calls);
 	g_byte_array_unref(c->pending);
@@ -114,13 +115,20 @@ void conn_drain(rpc_conn *c)
 
 /* ---- input */
 
-bool conn_input(rpc_conn *c, const uint8_t *bytes, size_t n, GError **error)
+static bool to_session(void *conn, const uint8_t *bytes, size_t n, GError **error)
 {
+	rpc_conn *c = conn;
 	ssize_t used = nghttp2_session_mem_recv(c->session, bytes, n);
 	if (used < 0)
 		return error_set(error, ERROR_UNAVAILABLE, "error reading from server: %s",
 				 nghttp2_strerror((int)used));
 	return true;
+}
+
+bool conn_input(rpc_conn *c, const uint8_t *bytes, size_t n, GError **error)
+{
+	return c->headers ? header_filter_pass(c->headers, bytes, n, to_session, c, error)
+			  : to_session(c, bytes, n, error);
 }
 
 static bool read_once(rpc_conn *c)

@@ -13,6 +13,7 @@
 #pragma once
 #include "base/limits.h"
 #include "rpc/frame.h"
+#include "rpc/header_filter.h"
 #include "rpc/metadata.h"
 #include "rpc/stream.h"
 #include <nghttp2/nghttp2.h>
@@ -112,6 +113,7 @@ struct rpc_conn {
 	GMutex mu;
 	struct stream *stream;    /* owned */
 	nghttp2_session *session; /* owned */
+	header_filter *headers;   /* owned: between the stream and the session of a dialed connection; else NULL */
 	GHashTable *calls;        /* id -> struct rpc_call; borrowed, but owned while a server call is not dispatched */
 	GByteArray *pending;      /* what the stream did not take */
 	size_t pending_at;

@@ -149,6 +149,7 @@ rpc_conn *rpc_connect(rpc_loop *loop, const char *text, const struct rpc_dial_op
 	}
 	g_autofree char *authority = authority_of(text, options);
 	rpc_conn *conn = conn_new(loop, stream, NULL, authority);
+	conn->headers = header_filter_new();
 	if (tls && g_str_has_prefix(text, "tcp://"))
 		conn->scheme = "https";
 	if (conn_start(conn, error))

@@ -4,7 +4,7 @@
 
 #define FRAME_BYTES ((size_t)64 * 1024)
 /* Trailers carry error details with whole Dockerfiles. */
-#define CLIENT_HEADER_BYTES ((size_t)MIB(4))
+#define CLIENT_HEADER_BYTES ((size_t)MIB(16)) /* as clients of gRPC in Go take */
 #define CLIENT_CONTINUATIONS 512
 /* Control frames that a peer may answer each of our DATA frames with: two window updates and a ping. */
 #define GLITCHES_PER_DATA 3
