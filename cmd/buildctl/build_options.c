@@ -167,7 +167,7 @@ static void ignore_cache(Pb__Definition *d)
 	g_hash_table_unref(known);
 }
 
-/* Only what the definition names is offered to the daemon. */
+/* Only what the definition names is offered to the daemon; what it names and is not there, the daemon reports. */
 static bool keep_used_locals(struct build_options *o, GError **error)
 {
 	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
@@ -184,8 +184,7 @@ static bool keep_used_locals(struct build_options *o, GError **error)
 	}
 	for (guint i = 0; i < names->len; i++)
 		if (!services_has_local(o->services, names->pdata[i]))
-			return error_set(error, ERROR_INVALID_ARGUMENT, "local directory %s not enabled",
-					 (char *)names->pdata[i]);
+			return true;
 	g_ptr_array_add(names, NULL);
 	services_keep_locals(o->services, (const char *const *)names->pdata);
 	return true;
