@@ -46,17 +46,61 @@ static void add_value_flags(GString *out, const struct manual *m)
 	}
 }
 
+/* What a flag may be given; a value that ends with "=" or "," goes on. */
+static const struct {
+	const char *flag, *alias; /* as typed; alias may be NULL */
+	const char *values;
+} value_rows[] = {
+	{"--progress", NULL, "auto plain tty rawjson quiet"},
+	{"--output", "-o",
+	 "type=image type=image,name= type=image,push=true,name= type=local,dest= type=tar,dest= type=oci,dest= "
+	 "type=docker,dest="},
+	{"--export-cache", NULL, "type=registry,ref= type=local,dest= type=inline type=s3,bucket="},
+	{"--import-cache", NULL, "type=registry,ref= type=local,src= type=s3,bucket="},
+	{"--frontend", NULL, "dockerfile.v0 gateway.v0"},
+	{"--allow", NULL, "network.host security.insecure device"},
+	{"--log-format", NULL, "text json"},
+	{"--log-level", NULL, "error warn info debug trace"},
+	{"--local", NULL, "context= dockerfile="},
+};
+
+/* Commands whose argument is the ref of a build. */
+static const char *const ref_commands[] = {"debug logs", "debug get", "debug ctl", "debug explain"};
+
+static void write_values(GString *out)
+{
+	g_string_append(out, "\tif [ -n \"$skip\" ]; then\n\t\tcase $flag in\n");
+	for (size_t i = 0; i < G_N_ELEMENTS(value_rows); i++)
+		g_string_append_printf(out, "\t\t%s%s%s) values=\"%s\" ;;\n", value_rows[i].flag,
+				       value_rows[i].alias ? "|" : "", value_rows[i].alias ? value_rows[i].alias : "",
+				       value_rows[i].values);
+	g_string_append(out, "\t\tesac\n\tfi\n");
+}
+
+static void write_refs(GString *out, const struct manual *m)
+{
+	if (strcmp(m->program, "buildctl") != 0)
+		return;
+	g_string_append(out, "\tcase $at in\n\t");
+	for (size_t i = 0; i < G_N_ELEMENTS(ref_commands); i++)
+		g_string_append_printf(out, "%s\"buildctl %s\"", i ? "|" : "", ref_commands[i]);
+	g_string_append(
+		out, ") commands=$(buildctl --timeout 1 debug histories 2> /dev/null | awk 'NR > 1 { print $2 }') ;;\n"
+		     "\tesac\n");
+}
+
 /* Walks the words before the cursor to the command they name; both shells read this. */
 static void write_walk(GString *out, const struct manual *m)
 {
 	g_string_append_printf(out,
-			       "\tlocal at=%s word skip= flags= commands=\n\tfor word in \"$@\"; do\n"
+			       "\tlocal at=%s word skip= flag= flags= commands= values=\n\tfor word in \"$@\"; do\n"
 			       "\t\tif [ -n \"$skip\" ]; then skip=; continue; fi\n\t\tcase $word in\n\t\t",
 			       m->program);
 	g_autoptr(GString) value_flags = g_string_new(NULL);
 	add_value_flags(value_flags, m);
 	g_string_append_printf(
-		out, "%s) skip=1 ;;\n\t\t-*) ;;\n\t\t*) at=\"$at $word\" ;;\n\t\tesac\n\tdone\n\tcase $at in\n",
+		out,
+		"%s) skip=1 flag=$word ;;\n\t\t-*) ;;\n\t\t*) at=\"$at $word\" ;;\n\t\tesac\n\tdone\n\tcase $at in\n",
 		value_flags->len ? value_flags->str : "--");
 	for (guint i = 0; i < m->commands->len; i++) {
 		const struct manual_command *c = m->commands->pdata[i];
@@ -67,6 +111,8 @@ static void write_walk(GString *out, const struct manual *m)
 		g_string_append(out, "\" ;;\n");
 	}
 	g_string_append(out, "\tesac\n");
+	write_values(out);
+	write_refs(out, m);
 }
 
 static void write_bash(GString *out, const struct manual *m)
@@ -75,11 +121,18 @@ static void write_bash(GString *out, const struct manual *m)
 	write_walk(out, m);
 	g_string_append_printf(
 		out,
-		"\tif [ -n \"$skip\" ]; then return; fi\n"
+		"\tif [ -n \"$skip\" ]; then echo \"$values\"; return; fi\n"
 		"\tif [[ $cur == -* ]]; then echo \"$flags\"; else echo \"$commands\"; fi\n}\n"
 		"_%s() {\n"
-		"\tlocal cur=${COMP_WORDS[COMP_CWORD]}\n"
-		"\tCOMPREPLY=($(compgen -W \"$(_%s_words \"${COMP_WORDS[@]:1:COMP_CWORD-1}\")\" -- \"$cur\"))\n"
+		"\t# Words are cut at = and :, of which values are full: they are put together again.\n"
+		"\tlocal line=${COMP_LINE:0:COMP_POINT} cur before words=()\n"
+		"\tread -ra words <<< \"$line\"\n"
+		"\tif [[ $line == *[[:space:]] ]]; then words+=(\"\"); fi\n"
+		"\tcur=${words[${#words[@]}-1]}\n"
+		"\tCOMPREPLY=($(compgen -W \"$(_%s_words \"${words[@]:1:${#words[@]}-2}\")\" -- \"$cur\"))\n"
+		"\tbefore=${cur%%\"${cur##*[=:]}\"}\n"
+		"\tCOMPREPLY=(\"${COMPREPLY[@]#\"$before\"}\")\n"
+		"\tif [[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == *= ]]; then compopt -o nospace 2> /dev/null; fi\n"
 		"}\ncomplete -o default -F _%s %s\n",
 		m->program, m->program, m->program, m->program);
 }
@@ -89,12 +142,23 @@ static void write_zsh(GString *out, const struct manual *m)
 	g_string_append_printf(out, "#compdef %s\n_%s_complete() {\n", m->program, m->program);
 	write_walk(out, m);
 	g_string_append_printf(out,
-			       "\tif [ -n \"$skip\" ]; then _files; return; fi\n"
+			       "\tif [ -n \"$skip\" ]; then\n"
+			       "\t\tif [ -n \"$values\" ]; then compadd -S '' -- ${=values}; else _files; fi\n"
+			       "\t\treturn\n\tfi\n"
 			       "\tif [[ $PREFIX == -* ]]; then compadd -- ${=flags}\n"
 			       "\telif [ -n \"$commands\" ]; then compadd -- ${=commands}\n"
 			       "\telse _files; fi\n}\n"
 			       "_%s_complete \"${(@)words[2,CURRENT-1]}\"\n",
 			       m->program);
+}
+
+/* What a flag may be given; NULL: anything. */
+static const char *values_of(const char *name)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(value_rows); i++)
+		if (strcmp(value_rows[i].flag + 2, name) == 0)
+			return value_rows[i].values;
+	return NULL;
 }
 
 /* Text for a fish description in single quotes. */
@@ -139,6 +203,9 @@ static void write_fish_command(GString *out, const struct manual *m, const struc
 			continue;
 		g_string_append_printf(out, "complete -c %s -n '%s' -l %s%s", m->program, here, f->name,
 				       f->type == FLAG_BOOL ? "" : " -r");
+		const char *values = values_of(f->name);
+		if (values && f->type != FLAG_BOOL)
+			g_string_append_printf(out, " -a '%s'", values);
 		if (f->alias)
 			g_string_append_printf(out, " %s %s", f->alias[1] ? "-l" : "-s", f->alias);
 		add_fish_text(out, f->usage);
