@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "debug_commands.h"
+#include "format/gotemplate.h"
 
 void version_json(json_writer *w, const Types__BuildkitVersion *v)
 {
@@ -18,6 +19,11 @@ static void put_platform(json_writer *w, const Pb__Platform *p)
 	json_put_string_member(w, "os", p->os);
 	json_put_string_member_nonempty(w, "os.version", p->osversion);
 	json_put_string_member_nonempty(w, "variant", p->variant);
+	json_key(w, GOTEMPLATE_FIELDS);
+	json_object_begin(w);
+	json_put_string_member(w, "os.version", p->osversion);
+	json_put_string_member(w, "variant", p->variant);
+	json_object_end(w);
 	json_object_end(w);
 }
 

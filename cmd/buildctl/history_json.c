@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "debug_commands.h"
+#include "format/gotemplate.h"
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,9 +120,39 @@ static json_t *list_value(GArray *work, const ProtobufCFieldDescriptor *field, c
 	return list;
 }
 
+/* What a template prints of a field where the JSON has nothing or a number; NULL: the same as the JSON. */
+static json_t *shown_value(const ProtobufCFieldDescriptor *field, const void *at)
+{
+	if (field->label == PROTOBUF_C_LABEL_REPEATED)
+		return NULL;
+	switch ((int)field->type) {
+	case PROTOBUF_C_TYPE_ENUM: {
+		const ProtobufCEnumDescriptor *d = field->descriptor;
+		const ProtobufCEnumValue *value = protobuf_c_enum_descriptor_get_value(d, *(const int *)at);
+		return value ? json_string(value->name) : NULL;
+	}
+	case PROTOBUF_C_TYPE_MESSAGE:
+		return NULL;
+	case PROTOBUF_C_TYPE_STRING: {
+		const char *text = *(char *const *)at;
+		return text && *text ? NULL : json_string("");
+	}
+	case PROTOBUF_C_TYPE_BYTES:
+		return ((const ProtobufCBinaryData *)at)->len ? NULL : json_string("");
+	case PROTOBUF_C_TYPE_BOOL:
+		return *(const protobuf_c_boolean *)at ? NULL : json_false();
+	default: {
+		bool zero = width_of(field->type) == sizeof(int64_t) ? *(const int64_t *)at == 0
+								     : *(const int32_t *)at == 0;
+		return zero ? json_integer(0) : NULL;
+	}
+	}
+}
+
 static void fill(GArray *work, struct pending one)
 {
 	const ProtobufCMessageDescriptor *d = one.message->descriptor;
+	json_t *fields = json_object();
 	for (unsigned i = 0; i < d->n_fields; i++) {
 		const ProtobufCFieldDescriptor *field = &d->fields[i];
 		if (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) /* a record has none */
@@ -131,7 +162,11 @@ static void fill(GArray *work, struct pending one)
 					: value_of(work, field->type, member(one.message, field->offset), false);
 		if (value)
 			json_object_set_new(one.object, field->name, value);
+		json_t *shown = shown_value(field, member(one.message, field->offset));
+		if (shown)
+			json_object_set_new(fields, field->name, shown);
 	}
+	json_object_set_new(one.object, GOTEMPLATE_FIELDS, fields);
 }
 
 char *history_json(const Control__BuildHistoryEvent *e)

@@ -169,7 +169,7 @@ static bool same_name(const char *key, const char *field)
 	}
 }
 
-static json_t *field_of(json_t *object, const char *name)
+static json_t *member_of(json_t *object, const char *name)
 {
 	json_t *exact = json_object_get(object, name), *value;
 	const char *key;
@@ -177,6 +177,34 @@ static json_t *field_of(json_t *object, const char *name)
 		return exact;
 	json_object_foreach(object, key, value) if (same_name(key, name)) return value;
 	return NULL;
+}
+
+static json_t *field_of(json_t *object, const char *name)
+{
+	json_t *shown = member_of(json_object_get(object, GOTEMPLATE_FIELDS), name);
+	return shown ? shown : member_of(object, name);
+}
+
+/* A copy without GOTEMPLATE_FIELDS. The depth is that of a parsed document, which is bounded. */
+static json_t *without_fields(const json_t *v)
+{
+	json_t *copy, *value;
+	const char *key;
+	size_t i;
+	if (json_is_array(v)) {
+		copy = json_array();
+		json_array_foreach(v, i, value) json_array_append_new(copy, without_fields(value));
+		return copy;
+	}
+	if (!json_is_object(v))
+		return json_incref((json_t *)(uintptr_t)v);
+	copy = json_object();
+	json_object_foreach((json_t *)(uintptr_t)v, key, value)
+	{
+		if (strcmp(key, GOTEMPLATE_FIELDS) != 0)
+			json_object_set_new(copy, key, without_fields(value));
+	}
+	return copy;
 }
 
 /* Follows ".A.B" from a value; what is absent is null. */
@@ -247,8 +275,10 @@ static bool is_true(const json_t *v)
 
 static char *json_line(const json_t *v)
 {
-	char *raw = json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY);
+	json_t *plain = without_fields(v);
+	char *raw = json_dumps(plain, JSON_COMPACT | JSON_ENCODE_ANY);
 	char *text = g_strdup(raw ? raw : "");
+	json_decref(plain);
 	free(raw);
 	return text;
 }
@@ -303,7 +333,8 @@ static json_t *call_print(GPtrArray *args, bool line, GError **error)
 
 static json_t *call_len(const json_t *v)
 {
-	return json_integer((json_int_t)(json_is_object(v)  ? json_object_size(v)
+	bool fields = json_object_get(v, GOTEMPLATE_FIELDS) != NULL;
+	return json_integer((json_int_t)(json_is_object(v)  ? json_object_size(v) - fields
 					 : json_is_array(v) ? json_array_size(v)
 							    : json_string_length(v)));
 }
@@ -445,7 +476,8 @@ static json_t *items_of(json_t *v)
 	const char *key;
 	if (json_is_array(v))
 		json_array_extend(all, v);
-	json_object_foreach(v, key, value) g_ptr_array_add(keys, (char *)(uintptr_t)key);
+	json_object_foreach(v, key, value) if (strcmp(key, GOTEMPLATE_FIELDS) != 0)
+		g_ptr_array_add(keys, (char *)(uintptr_t)key);
 	if (keys->len > 0)
 		qsort(keys->pdata, keys->len, sizeof *keys->pdata, compare_keys);
 	for (guint i = 0; i < keys->len; i++)

@@ -12,4 +12,10 @@
 #include "base/error.h"
 #include <jansson.h>
 
+/*
+ * A member of an object that holds what templates see beside or instead of its other members: fields that the JSON text
+ * leaves out because they are zero, and names of enumerated values. The json function, range and len do not show it.
+ */
+#define GOTEMPLATE_FIELDS "\x01"
+
 char *gotemplate_render(const char *format, json_t *value, GError **error);

@@ -46,9 +46,33 @@ static void test_good(void)
 	json_decref(v);
 }
 
+/* Fields that the JSON leaves out are there for templates, and only for them; names stand for enumerated values. */
+static void test_fields(void)
+{
+	static const char *const rows[][2] = {
+		{"{{.Type}} [{{.Error}}] {{.Count}} {{.RecordID}}", "COMPLETE [] 0 r1"},
+		{"{{json .}}", "{\"type\":1,\"recordID\":\"r1\",\"list\":[{\"a\":1}]}"},
+		{"{{range .List}}{{.A}}{{.B}}{{json .}}{{end}}", "1x{\"a\":1}"},
+		{"{{len .}} {{range .}}.{{end}}", "3 ..."},
+		{"{{if .Count}}yes{{else}}no{{end}}{{.Other}}", "no<no value>"},
+	};
+	json_t *v = json_loads("{\"type\":1,\"recordID\":\"r1\",\"list\":[{\"a\":1,\"\\u0001\":{\"b\":\"x\"}}],"
+			       "\"\\u0001\":{\"type\":\"COMPLETE\",\"error\":\"\",\"count\":0}}",
+			       0, NULL);
+	g_assert_nonnull(v);
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autoptr(GError) error = NULL;
+		g_autofree char *text = gotemplate_render(rows[i][0], v, &error);
+		g_assert_no_error(error);
+		g_assert_cmpstr(text, ==, rows[i][1]);
+	}
+	json_decref(v);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/format/gotemplate/table", test_good);
+	g_test_add_func("/format/gotemplate/fields", test_fields);
 	return g_test_run();
 }
