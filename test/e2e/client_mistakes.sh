@@ -74,7 +74,7 @@ fails 'error: failed to solve: no local sources enabled' "$WORK/out" sh -c '"$BI
 # ---- the terminal
 make_context "$WORK/t"
 { cat "$WORK/t/base"; printf 'RUN printf "\\033]0;owned\\007\\033[31mred\\033[0m one\\\\rtwo\\n"; echo DONE-STEP\nRUN printf "\\033[2Jbye\\n"; exit 7 # \033[5m\n'; } > "$WORK/t/Dockerfile"
-cat > "$WORK/pty.py" <<'PYTHON'
+cat > "$WORK/screen.py" <<'PYTHON'
 import os, pty, sys
 out = bytearray()
 def read(fd):
@@ -85,7 +85,7 @@ pty.spawn(sys.argv[2:], read)
 open(sys.argv[1], 'wb').write(out)
 PYTHON
 for mode in plain tty; do
-	python3 "$WORK/pty.py" "$WORK/screen" "$BIN/buildctl" build --progress "$mode" --frontend dockerfile.v0 --local context="$WORK/t" --local dockerfile="$WORK/t" --no-cache < /dev/null > /dev/null
+	python3 "$WORK/screen.py" "$WORK/screen" "$BIN/buildctl" build --progress "$mode" --frontend dockerfile.v0 --local context="$WORK/t" --local dockerfile="$WORK/t" --no-cache < /dev/null > /dev/null
 	python3 - "$WORK/screen" "$mode" <<'PYTHON' || { cat -v "$WORK/screen"; fail "progress $mode"; }
 import re, sys
 text = open(sys.argv[1], 'rb').read()
