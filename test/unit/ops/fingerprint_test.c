@@ -109,7 +109,7 @@ static void test_argument(void)
 
 static void test_large(void)
 {
-	expect(make("d", "v", IMAGE1, "/a=1"), make("d", "v", IMAGE1, "/a=2"), "COPY . /src: 1 of 1 file differs: /a");
+	expect(make("d", "v", IMAGE1, "/a=1"), make("d", "v", IMAGE1, "/a=2"), "COPY . /src: 1 of 1 file differs: a");
 	g_autoptr(GString) files = g_string_new(NULL);
 	for (int i = 1000; i < 2412; i++)
 		g_string_append_printf(files, "%s/f%d=1", i > 1000 ? " " : "", i);
