@@ -30,6 +30,7 @@ test: build
 	@tools/setup dist test
 	ninja -C $(BUILD)
 	tools/check-layers
+	tools/check-cloexec
 	tools/check-symbols $(BUILD)
 	tools/check-programs $(BUILD)
 	meson test -C $(BUILD) --print-errorlogs --no-rebuild

@@ -328,7 +328,7 @@ static bool set_attributes_at(extractor *x, const struct place *p, const struct 
 
 static bool remove_existing(extractor *x, const struct place *p, GError **error)
 {
-	int fd = dup(p->fd); /* forgetting the parent closes it */
+	int fd = fcntl(p->fd, F_DUPFD_CLOEXEC, 3); /* forgetting the parent closes it */
 	if (fd < 0)
 		return error_set_errno(error, errno, "dup");
 	scoped_fd parent = fd;
