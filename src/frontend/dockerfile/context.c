@@ -208,15 +208,17 @@ static bool detect_http(context *x, const char *ref, GError **error)
 static bool check_inputs(GHashTable *inputs, GError **error)
 {
 	GHashTableIter iter;
-	void *definition;
+	void *value;
 	if (!inputs)
 		return true;
 	g_hash_table_iter_init(&iter, inputs);
-	while (g_hash_table_iter_next(&iter, NULL, &definition))
-		if (!definition)
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		const Pb__Definition *definition = value;
+		if (!definition || definition->n_metadata == 0)
 			return error_set(
 				error, ERROR_UNKNOWN,
 				"failed to get frontend inputs: invalid nil input definition to definition op");
+	}
 	return true;
 }
 
