@@ -225,10 +225,11 @@ char *platform_format(const struct platform *p)
 	return p->os[0] ? join(p->os, p) : g_strdup("unknown");
 }
 
+/* Escapes what os_read would not take back. */
 static void option_append(GString *out, const char *value)
 {
 	for (; *value; value++) {
-		if (strchr("%+()/", *value))
+		if (*value == '%' || !strchr(OPTION_BYTES, *value))
 			g_string_append_printf(out, "%%%02X", (unsigned char)*value);
 		else
 			g_string_append_c(out, *value);

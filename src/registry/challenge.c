@@ -124,7 +124,10 @@ static void scope_add(GHashTable *by_name, const char *scope)
 {
 	const char *first = strchr(scope, ':');
 	const char *second = first ? strchr(first + 1, ':') : NULL;
-	g_autofree char *name = second ? g_strndup(scope, (gsize)(second - scope)) : g_strdup(scope);
+	const char *end = second ? second : scope + strlen(scope);
+	if (first && first + 1 == end && !second)
+		end = first; /* "name:" is what a name without a resource has become */
+	g_autofree char *name = g_strndup(scope, (gsize)(end - scope));
 	GHashTable *actions = g_hash_table_lookup(by_name, name);
 	if (!actions) {
 		actions = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
