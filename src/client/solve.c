@@ -59,6 +59,7 @@ static bool tunnel_open(struct run *r, struct tunnel *ret, GError **error)
 	if (!ret->call)
 		return false;
 	ret->server = rpc_server_new(r->options->loop);
+	rpc_server_take_large_headers(ret->server);
 	services_register(r->options->services, ret->server);
 	ret->thread = g_thread_new("session", tunnel_serve, ret);
 	return true;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* h2: what nghttp2 tells, and the limits that it does not keep itself. All under conn->mu; nothing here writes. */
 #include "rpc/conn.h"
+#include "rpc/server.h"
 
 #define FRAME_BYTES ((size_t)64 * 1024)
 /* Trailers carry error details with whole Dockerfiles. */
@@ -89,6 +90,16 @@ static bool take_reserved(rpc_call *call, const char *name, const char *value, s
 	return true;
 }
 
+static bool has_strict_headers(const rpc_conn *c)
+{
+	return c->server && !c->server->large_headers;
+}
+
+static size_t header_bytes_max(const rpc_conn *c)
+{
+	return has_strict_headers(c) ? (size_t)LIMIT_HEADER_BYTES : CLIENT_HEADER_BYTES;
+}
+
 static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name, size_t n_name,
 		     const uint8_t *value, size_t n_value, uint8_t flags, void *data)
 {
@@ -98,8 +109,8 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
 		return 0;
 	call->header_bytes += n_name + n_value + 32; /* RFC 9113 section 6.5.2 */
 	call->header_fields++;
-	size_t max = call->is_server ? (size_t)LIMIT_HEADER_BYTES : CLIENT_HEADER_BYTES;
-	if (call->header_bytes > max || call->header_fields > (size_t)LIMIT_HEADER_FIELDS) {
+	bool many = call->header_fields > (size_t)LIMIT_HEADER_FIELDS && !(c->server && c->server->large_headers);
+	if (call->header_bytes > header_bytes_max(c) || many) {
 		call_end(call, g_error_new_literal(error_domain(), ERROR_RESOURCE_EXHAUSTED, "header list too large"));
 		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 	}
@@ -263,7 +274,7 @@ static int drop_extension(nghttp2_session *session, void **payload, const nghttp
 	return NGHTTP2_ERR_CANCEL;
 }
 
-static void set_options(nghttp2_option *option, bool is_server)
+static void set_options(nghttp2_option *option, bool strict_headers)
 {
 	for (unsigned type = 0x0a; type <= 0xff; type++)
 		nghttp2_option_set_user_recv_extension_type(option, (uint8_t)type);
@@ -272,7 +283,7 @@ static void set_options(nghttp2_option *option, bool is_server)
 	nghttp2_option_set_max_outbound_ack(option, (size_t)LIMIT_UNSENT_ACKS);
 	nghttp2_option_set_stream_reset_rate_limit(option, LIMIT_RESET_BURST, LIMIT_RESET_PER_SECOND);
 	nghttp2_option_set_max_continuations(option,
-					     is_server ? (size_t)LIMIT_CONTINUATION_FRAMES : CLIENT_CONTINUATIONS);
+					     strict_headers ? (size_t)LIMIT_CONTINUATION_FRAMES : CLIENT_CONTINUATIONS);
 	nghttp2_option_set_no_closed_streams(option, 1);
 	/* Go's servers send a grpc-message that ends with a space as it is. */
 	nghttp2_option_set_no_rfc9113_leading_and_trailing_ws_validation(option, 1);
@@ -303,7 +314,7 @@ nghttp2_session *h2_session_new(rpc_conn *c)
 	nghttp2_session_callbacks_new(&callbacks);
 	nghttp2_option_new(&option);
 	set_callbacks(callbacks);
-	set_options(option, c->server);
+	set_options(option, has_strict_headers(c));
 	int failed = c->server ? nghttp2_session_server_new2(&session, callbacks, c, option)
 			       : nghttp2_session_client_new2(&session, callbacks, c, option);
 	nghttp2_option_del(option);
@@ -318,8 +329,7 @@ void h2_start(rpc_conn *c)
 	nghttp2_settings_entry settings[] = {
 		{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, (uint32_t)LIMIT_STREAM_WINDOW_BYTES},
 		{NGHTTP2_SETTINGS_MAX_FRAME_SIZE, (uint32_t)FRAME_BYTES},
-		{NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE,
-		 c->server ? (uint32_t)LIMIT_HEADER_BYTES : (uint32_t)CLIENT_HEADER_BYTES},
+		{NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, (uint32_t)header_bytes_max(c)},
 		{NGHTTP2_SETTINGS_HEADER_TABLE_SIZE, (uint32_t)LIMIT_HPACK_TABLE_BYTES},
 		{c->server ? NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS : NGHTTP2_SETTINGS_ENABLE_PUSH,
 		 c->server ? (uint32_t)LIMIT_STREAMS : 0},

@@ -62,6 +62,11 @@ struct rpc_method {
 };
 
 rpc_server *rpc_server_new(rpc_loop *loop);
+/*
+ * Takes header lists of 4 MiB and any number of fields instead of those of docs/limits.md, for a server whose peer is
+ * trusted: a daemon sends every pattern of a .dockerignore as a header field. Before the first connection.
+ */
+void rpc_server_take_large_headers(rpc_server *s);
 /* The table is borrowed for the server's life. An unknown method gets UNIMPLEMENTED "unknown method X for service Y". */
 void rpc_server_add(rpc_server *s, const struct rpc_method *methods, size_t n, void *data);
 /* grpc.health.v1 (Check, List, Watch): SERVING for "" and every added service. */

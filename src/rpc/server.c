@@ -337,6 +337,11 @@ bool rpc_server_serve_tunnel(rpc_server *s, rpc_call *call, GError **error)
 
 /* ---- life */
 
+void rpc_server_take_large_headers(rpc_server *s)
+{
+	s->large_headers = true;
+}
+
 rpc_server *rpc_server_new(rpc_loop *loop)
 {
 	rpc_server *s = g_new0(rpc_server, 1);

@@ -24,6 +24,7 @@ struct rpc_server {
 	GPtrArray *listeners; /* of struct listener, owned */
 	guint slots[N_SLOTS];
 	size_t open_calls;
+	bool large_headers;
 	bool stopping;
 	int port;
 	void (*hook)(const char *path, const GError *error, void *data);
