@@ -18,4 +18,7 @@ build "$WORK/c" --output type=local,dest="$WORK/out" 2> "$WORK/log1" || { cat "$
 [ "$(cd "$WORK/out" && find . -type f)" = ./a.txt ] || { find "$WORK/out"; fail "wrong files of Dockerfile.dockerignore"; }
 printf '[\n' > "$WORK/c/Dockerfile.dockerignore"
 build "$WORK/c" > "$WORK/log3" 2>&1 || grep -q '^error: ' "$WORK/log3" || fail "a broken pattern without an error"
+# Each pattern travels as a header field of the session's call.
+seq -f 'none%g/**/x' 2000 > "$WORK/c/Dockerfile.dockerignore"
+build "$WORK/c" > "$WORK/log3" 2>&1 || { cat "$WORK/log3"; fail "a .dockerignore of 2,000 lines"; }
 alive
