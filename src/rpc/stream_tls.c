@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* stream_tls: TLS over a nonblocking socket, ALPN "h2" on both sides, TLS 1.2 at least. */
 #include "rpc/stream.h"
+#include "os/ca_roots.h"
 #include "rpc/dial.h"
 #include <fcntl.h>
 #include <openssl/err.h>
@@ -293,7 +294,7 @@ static SSL *client_ssl(const struct rpc_tls *tls, const char *host, int fd, GErr
 	if (!ctx)
 		return NULL;
 	if (!tls->ca_file || !*tls->ca_file)
-		SSL_CTX_set_default_verify_paths(ctx);
+		SSL_CTX_set1_cert_store(ctx, ca_roots_system());
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
 	SSL_CTX_set_alpn_protos(ctx, alpn, sizeof(alpn));
 	SSL *ssl = SSL_new(ctx);
