@@ -177,6 +177,8 @@ static oci_descriptor *reported_descriptor(const oci_descriptor *blob, const str
 	oci_descriptor *d = oci_descriptor_new(reported_type(blob->media_type, options), &blob->digest, blob->size);
 	GHashTableIter iter;
 	void *key, *value;
+	if (oci_media_type_is_foreign(d->media_type))
+		d->urls = g_strdupv(blob->urls);
 	if (!blob->annotations)
 		return d;
 	g_hash_table_iter_init(&iter, blob->annotations);

@@ -21,16 +21,28 @@ bool rows_delete_tree(db *d, const char *id, GError **error)
 	       db_run(d, "DELETE FROM digests WHERE tree = ?", error, "s", id);
 }
 
+/* Beside the annotations of a blob: where else a foreign layer is, as a list. */
+#define URLS_KEY "buildkit/urls"
+
 static char *annotations_text(const oci_descriptor *blob)
 {
-	if (!blob || !blob->annotations || g_hash_table_size(blob->annotations) == 0)
+	bool has_urls = blob && blob->urls && blob->urls[0];
+	if (!blob || (!has_urls && (!blob->annotations || g_hash_table_size(blob->annotations) == 0)))
 		return NULL;
 	json_t *object = json_object();
-	GHashTableIter iter;
-	void *key, *value;
-	g_hash_table_iter_init(&iter, blob->annotations);
-	while (g_hash_table_iter_next(&iter, &key, &value))
-		json_object_set_new(object, key, json_string(value));
+	if (blob->annotations) {
+		GHashTableIter iter;
+		void *key, *value;
+		g_hash_table_iter_init(&iter, blob->annotations);
+		while (g_hash_table_iter_next(&iter, &key, &value))
+			json_object_set_new(object, key, json_string(value));
+	}
+	if (has_urls) {
+		json_t *urls = json_array();
+		for (char **url = blob->urls; *url; url++)
+			json_array_append_new(urls, json_string(*url));
+		json_object_set_new(object, URLS_KEY, urls);
+	}
 	char *dumped = json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS);
 	char *text = g_strdup(dumped);
 	free(dumped);
@@ -147,6 +159,16 @@ void loaded_row_free(gpointer data)
 	g_free(row);
 }
 
+static char **load_urls(const json_t *list)
+{
+	GPtrArray *urls = g_ptr_array_new();
+	for (size_t i = 0; i < json_array_size(list); i++)
+		if (json_is_string(json_array_get(list, i)))
+			g_ptr_array_add(urls, g_strdup(json_string_value(json_array_get(list, i))));
+	g_ptr_array_add(urls, NULL);
+	return (char **)g_ptr_array_free(urls, FALSE);
+}
+
 static oci_descriptor *load_blob(const char *media_type, const char *digest, int64_t size, const char *annotations)
 {
 	struct digest d;
@@ -158,6 +180,8 @@ static oci_descriptor *load_blob(const char *media_type, const char *digest, int
 	json_t *value;
 	json_object_foreach(object, key, value) if (json_is_string(value))
 		oci_descriptor_annotate(blob, key, json_string_value(value));
+	if (json_array_size(json_object_get(object, URLS_KEY)) > 0)
+		blob->urls = load_urls(json_object_get(object, URLS_KEY));
 	json_decref(object);
 	return blob;
 }

@@ -115,6 +115,45 @@ static void test_round_trip(struct pair *p, gconstpointer unused)
 	g_assert_true(digest_equal(&layer_at(layers, 1)->descriptor->digest, &layer_at(four, 1)->descriptor->digest));
 }
 
+static void expect_foreign(struct rig *g, cache_ref *r)
+{
+	g_autoptr(GPtrArray) kept =
+		layers_of(g, r, (struct cache_layer_options){.compression = COMPRESSION_GZIP, .prefer_nondist = true});
+	const oci_descriptor *foreign = layer_at(kept, 0)->descriptor, *own = layer_at(kept, 1)->descriptor;
+	g_assert_cmpstr(foreign->media_type, ==, "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip");
+	g_assert_cmpuint(foreign->urls ? g_strv_length(foreign->urls) : 0, ==, 2);
+	g_assert_cmpstr(foreign->urls[0], ==, "https://example.com/layer");
+	g_assert_cmpstr(foreign->urls[1], ==, "https://example.org/layer");
+	g_assert_null(foreign->annotations);
+	g_assert_cmpstr(own->media_type, ==, DOCKER_LAYER_GZIP);
+	g_assert_null(own->urls);
+	g_autoptr(GPtrArray) converted = layers_of(g, r, (struct cache_layer_options){.compression = COMPRESSION_GZIP});
+	g_assert_cmpstr(layer_at(converted, 0)->descriptor->media_type, ==, DOCKER_LAYER_GZIP);
+	g_assert_null(layer_at(converted, 0)->descriptor->urls);
+}
+
+/* The addresses of a layer that is not to be distributed stay with it, also in the database. */
+static void test_foreign(struct pair *p, gconstpointer unused)
+{
+	g_autoptr(cache_ref) r = three(&p->a);
+	g_autoptr(GPtrArray) layers =
+		layers_of(&p->a, r, (struct cache_layer_options){.compression = COMPRESSION_GZIP});
+	oci_descriptor *d = layer_at(layers, 0)->descriptor;
+	g_free(d->media_type);
+	d->media_type = g_strdup("application/vnd.oci.image.layer.nondistributable.v1.tar+gzip");
+	d->urls = g_strsplit("https://example.com/layer https://example.org/layer", " ", -1);
+	g_autoptr(blob_provider) provider = provider_new(p);
+	cache_ref *image = import(p, layers, provider);
+	expect_foreign(&p->b, image);
+	rig_expect(&p->b, image, "one", NULL); /* the blobs are there now */
+	g_autofree char *id = g_strdup(cache_ref_id(image));
+	cache_ref_unref(image);
+	rig_reopen(&p->b);
+	g_autoptr(cache_ref) again = cache_get(p->b.c, id, NULL);
+	g_assert_nonnull(again);
+	expect_foreign(&p->b, again);
+}
+
 static void test_force(struct pair *p, gconstpointer unused)
 {
 	g_autoptr(cache_ref) r = three(&p->a);
@@ -372,10 +411,10 @@ int main(int argc, char **argv)
 		const char *name;
 		void (*fn)(struct pair *p, gconstpointer unused);
 	} tests[] = {
-		{"round-trip", test_round_trip},       {"force", test_force},       {"to-estargz", test_to_estargz},
-		{"from-estargz", test_from_estargz},   {"empty", test_empty_layer}, {"shared-chain", test_shared_chain},
-		{"failures", test_failures},           {"status", test_status},     {"restart", test_restart},
-		{"vertex", test_vertex_of_lazy_layer},
+		{"foreign", test_foreign},           {"round-trip", test_round_trip},       {"force", test_force},
+		{"to-estargz", test_to_estargz},     {"from-estargz", test_from_estargz},   {"empty", test_empty_layer},
+		{"shared-chain", test_shared_chain}, {"failures", test_failures},           {"status", test_status},
+		{"restart", test_restart},           {"vertex", test_vertex_of_lazy_layer},
 	};
 	g_test_init(&argc, &argv, NULL);
 	for (size_t s = 0; s < G_N_ELEMENTS(snapshotters); s++)
