@@ -3,6 +3,7 @@
 #include "format/gotype.h"
 #include "progress/progress.h"
 #include "remotecache/gather.h"
+#include "remotecache/later.h"
 #include <string.h>
 
 struct cache_exporter {
@@ -15,13 +16,11 @@ struct cache_exporter {
 
 static const struct {
 	const char *type;
-	const struct cache_exporter_class *class; /* NULL: not built */
+	const struct cache_exporter_class *class;
 } kinds[] = {
 	{"registry", &registry_cache_class},
 	{"local", &local_cache_class},
 	{"s3", &s3_cache_class},
-	{"gha", NULL},
-	{"azblob", NULL},
 };
 
 static cache_exporter *exporter_new(const struct remotecache_context *context, GHashTable *attrs)
@@ -39,18 +38,15 @@ cache_exporter *cache_exporter_open(const struct remotecache_context *context, c
 				    GError **error)
 {
 	const struct cache_exporter_class *class = NULL;
-	bool known = strcmp(type, "inline") == 0, built = known;
-	for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
-		if (strcmp(kinds[i].type, type) != 0)
-			continue;
-		class = kinds[i].class;
-		known = true;
-		built = class != NULL;
+	for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++)
+		if (strcmp(kinds[i].type, type) == 0)
+			class = kinds[i].class;
+	if (cache_is_later(type)) {
+		cache_later_check(type, "export", attrs, error);
+		return NULL;
 	}
-	if (!known || !built) {
-		error_set(error, known ? ERROR_UNIMPLEMENTED : ERROR_UNKNOWN,
-			  known ? "cache export of type \"%s\" is not supported" : "unknown cache exporter: \"%s\"",
-			  type);
+	if (!class && strcmp(type, "inline") != 0) {
+		error_set(error, ERROR_UNKNOWN, "unknown cache exporter: \"%s\"", type);
 		return NULL;
 	}
 	g_autoptr(cache_exporter) e = exporter_new(context, attrs);

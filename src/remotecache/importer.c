@@ -2,6 +2,7 @@
 #include "remotecache/importer.h"
 #include "base/ident.h"
 #include "remotecache/attributes.h"
+#include "remotecache/later.h"
 #include <string.h>
 
 #define SAME_TRIES 16 /* known records that a new one is compared with: bounds the work that a config can ask for */
@@ -376,20 +377,14 @@ char *remotecache_import_id(const char *type, GHashTable *attrs)
 	return g_strdup_printf("%s:%" G_GUINT64_FORMAT, type, g_ascii_strtoull(head, NULL, 16));
 }
 
-static bool is_later(const char *type)
-{
-	static const char *const later[] = {"gha", "azblob", NULL};
-	return g_strv_contains(later, type);
-}
-
 solver_import *remotecache_import(const struct remotecache_context *context, const char *type, GHashTable *attrs,
 				  struct work *work, GError **error)
 {
 	for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++)
 		if (strcmp(kinds[i]->type, type) == 0)
 			return kinds[i]->open(context, attrs, work, error);
-	if (is_later(type))
-		error_set(error, ERROR_UNIMPLEMENTED, "cache import of type \"%s\" is not supported", type);
+	if (cache_is_later(type))
+		cache_later_check(type, "import", attrs, error);
 	else
 		error_set(error, ERROR_UNKNOWN, "unknown cache importer: %s", type);
 	return NULL;

@@ -178,7 +178,8 @@ same "$(json "$WORK/out/max/index.json" 'len(d["manifests"])')" 2 "tags in index
 
 # ---- errors
 fails "failed to configure registry cache exporter" "$WORK/said" build "$WORK/ctx" --export-cache "type=registry,ref=$REG/cache:x,image-manifest=maybe"
-fails 'cache export of type "gha" is not supported' "$WORK/said" build "$WORK/ctx" --export-cache type=gha,token=t
+fails 'cache export of type "gha" is not supported' "$WORK/said" build "$WORK/ctx" --export-cache type=gha,token=a.b.c,url=http://127.0.0.1:1
+fails 'failed to configure gha cache exporter: token is malformed' "$WORK/said" build "$WORK/ctx" --export-cache type=gha,token=t,url=http://127.0.0.1:1
 fails "duplicate cache exports [registry]" "$WORK/said" build "$WORK/ctx" --export-cache "type=registry,ref=$REG/cache:x" --export-cache "type=registry,ref=$REG/cache:x,mode=max"
 fails "exporting cache to registry" "$WORK/said" build "$WORK/ctx" --export-cache "type=registry,ref=127.0.0.1:1/none:x"
 build "$WORK/ctx" --export-cache "type=registry,ref=127.0.0.1:1/none:x,ignore-error=true" > "$WORK/said" 2>&1 || fail "ignore-error"

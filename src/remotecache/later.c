@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "remotecache/later.h"
+#include "format/gotype.h"
+#include "format/http_url.h"
+#include <string.h>
+
+/* ---- GitHub Actions */
+
+/* The token is a JWT: three parts. */
+static bool gha_token_check(const char *token, GError **error)
+{
+	const char *first = strchr(token, '.'), *second = first ? strchr(first + 1, '.') : NULL;
+	return (second && !strchr(second + 1, '.')) ||
+	       error_set(error, ERROR_INVALID_ARGUMENT,
+			 "token is malformed: token contains an invalid number of segments");
+}
+
+static bool gha_check(GHashTable *attrs, GError **error)
+{
+	const char *token = g_hash_table_lookup(attrs, "token"), *version = g_hash_table_lookup(attrs, "version");
+	const char *timeout = g_hash_table_lookup(attrs, "timeout"), *url = NULL;
+	int64_t number = 0, ns;
+	if (!token)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "token not set for github actions cache");
+	if (version && !int_parse(version, 10, &number, error)) {
+		g_prefix_error(error, "failed to parse api version \"%s\", expected positive integer: ", version);
+		return false;
+	}
+	if (number != 1)
+		url = g_hash_table_lookup(attrs, "url_v2");
+	if (!url || !*url)
+		url = g_hash_table_lookup(attrs, "url");
+	if (!url || !*url)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "url not set for github actions cache");
+	if (timeout && !duration_parse(timeout, &ns, error)) {
+		g_prefix_error(error, "failed to parse timeout for github actions cache: ");
+		return false;
+	}
+	return gha_token_check(token, error);
+}
+
+/* ---- Azure blobs */
+
+/* An attribute that is there counts even when it is empty; so does a variable. */
+static const char *attr_or_env(GHashTable *attrs, const char *key, const char *variable)
+{
+	const char *value = g_hash_table_lookup(attrs, key);
+	return value ? value : g_getenv(variable);
+}
+
+static bool azblob_config_check(GHashTable *attrs, GError **error)
+{
+	const char *url = attr_or_env(attrs, "account_url", "BUILDKIT_AZURE_STORAGE_ACCOUNT_URL");
+	const char *name = attr_or_env(attrs, "account_name", "BUILDKIT_AZURE_STORAGE_ACCOUNT_NAME");
+	if (!url)
+		return error_set(
+			error, ERROR_INVALID_ARGUMENT,
+			"either ${BUILDKIT_AZURE_STORAGE_ACCOUNT_URL} or account_url attribute is required for "
+			"azblob cache");
+	g_auto(http_url) u = {0};
+	g_autoptr(GError) why = NULL;
+	bool ok = http_url_parse(url, &u, &why);
+	if (!ok && g_str_has_prefix(why->message, "parse ")) {
+		g_propagate_prefixed_error(error, g_steal_pointer(&why),
+					   "azure storage account url provided is not a valid url: ");
+		return false;
+	}
+	bool has_name = name ? *name : ok && *u.host && *u.host != '.';
+	return has_name ||
+	       error_set(error, ERROR_INVALID_ARGUMENT,
+			 "unable to retrieve account name from account url or "
+			 "${BUILDKIT_AZURE_STORAGE_ACCOUNT_NAME} or account_name attribute for azblob cache");
+}
+
+static bool azblob_check(GHashTable *attrs, GError **error)
+{
+	if (azblob_config_check(attrs, error))
+		return true;
+	g_prefix_error(error, "failed to create azblob config: ");
+	return false;
+}
+
+/* ---- both */
+
+static const struct {
+	const char *type;
+	bool (*check)(GHashTable *attrs, GError **error);
+} kinds[] = {{"gha", gha_check}, {"azblob", azblob_check}};
+
+bool cache_is_later(const char *type)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++)
+		if (strcmp(kinds[i].type, type) == 0)
+			return true;
+	return false;
+}
+
+bool cache_later_check(const char *type, const char *what, GHashTable *attrs, GError **error)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
+		if (strcmp(kinds[i].type, type) != 0 || kinds[i].check(attrs, error))
+			continue;
+		bool is_export = strcmp(what, "export") == 0;
+		g_prefix_error(error, "failed to configure %s cache %s: ", type, is_export ? "exporter" : "importer");
+		return false;
+	}
+	return error_set(error, ERROR_UNIMPLEMENTED, "cache %s of type \"%s\" is not supported", what, type);
+}
