@@ -14,6 +14,8 @@
 #define LOCK INDEX ".lock"
 #define NAME_KEY "io.containerd.image.name"
 #define REF_KEY "org.opencontainers.image.ref.name"
+#define LOCK_TRIES 200
+#define LOCK_WAIT_US (50 * 1000)
 #define LAYOUT "{\"imageLayoutVersion\":\"1.0.0\"}"
 
 struct layout {
@@ -29,25 +31,47 @@ static void layout_close(struct layout *l)
 	fd_close(&l->fd);
 }
 
-/* A layout that cannot be written to is read without a lock. */
+/* A holder removes the lock file, so that a lock that was waited for may be one of a file that is gone. */
+static bool lock_is_current(const struct layout *l)
+{
+	struct stat held, named;
+	return fstat(l->lock, &held) == 0 && fstatat(l->fd, LOCK, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       held.st_dev == named.st_dev && held.st_ino == named.st_ino;
+}
+
+enum lock_result { LOCK_TAKEN, LOCK_HELD, LOCK_NONE, LOCK_FAILED };
+
+/* LOCK_NONE: a layout that cannot be written to is read without a lock. */
+static enum lock_result lock_try(struct layout *l, bool write)
+{
+	l->lock = openat(l->fd, LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+	if (l->lock < 0)
+		return !write && (errno == EPERM || errno == EROFS) ? LOCK_NONE : LOCK_FAILED;
+	if (flock(l->lock, (write ? LOCK_EX : LOCK_SH) | LOCK_NB) == 0 && lock_is_current(l))
+		return LOCK_TAKEN;
+	fd_close(&l->lock);
+	return LOCK_HELD;
+}
+
+/* Another client has the lock for as long as it takes to write a small file. flock cannot wait with a limit. */
 static bool layout_open(struct layout *l, const char *path, bool write, GError **error)
 {
 	*l = (struct layout){.path = path, .fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), .lock = -1};
 	if (l->fd < 0)
 		return error_set_errno(error, errno, "could not lock %s/" LOCK ": open %s/" LOCK, path, path);
-	l->lock = openat(l->fd, LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
-	if (l->lock < 0 && !write && (errno == EPERM || errno == EROFS))
-		return true;
-	if (l->lock < 0) {
-		error_set_errno(error, errno, "could not lock %s/" LOCK ": open %s/" LOCK, path, path);
-		layout_close(l);
-		return false;
+	enum lock_result result = lock_try(l, write);
+	for (unsigned n = 0; result == LOCK_HELD && n < LOCK_TRIES; n++) {
+		g_usleep(LOCK_WAIT_US);
+		result = lock_try(l, write);
 	}
-	if (flock(l->lock, (write ? LOCK_EX : LOCK_SH) | LOCK_NB) == 0)
+	if (result == LOCK_TAKEN || result == LOCK_NONE)
 		return true;
-	fd_close(&l->lock); /* its holder removes it */
+	if (result == LOCK_FAILED)
+		error_set_errno(error, errno, "could not lock %s/" LOCK ": open %s/" LOCK, path, path);
+	else
+		error_set(error, ERROR_UNAVAILABLE, "could not lock %s/" LOCK ": another client holds it", path);
 	layout_close(l);
-	return error_set(error, ERROR_UNAVAILABLE, "could not lock %s/" LOCK, path);
+	return false;
 }
 
 static oci_index *index_read(const struct layout *l, GError **error)

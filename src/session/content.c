@@ -4,6 +4,8 @@
 #include "api/guard.h"
 #include "base/limits.h"
 #include "content.pb-c.h"
+#include <poll.h>
+#include <string.h>
 #include <unistd.h>
 
 #define SERVICE "/containerd.services.content.v1.Content/"
@@ -12,6 +14,8 @@
 #define WRITE_BYTES ((size_t)MIB(1))
 /* Answers are one a message; that many may be under way. */
 #define WRITES_AHEAD 4
+#define LOCK_WAIT_FIRST_MS 16
+#define LOCK_WAIT_MAX_MS 2048
 
 typedef Content__InfoResponse info_reply;
 typedef Content__ReadContentResponse read_reply;
@@ -202,8 +206,8 @@ static void prefer_status(rpc_call *call, GError **local)
 	}
 }
 
-bool session_content_write(session *s, const char *store, const char *digest, int fd, const void *bytes, int64_t size,
-			   cancel *c, void (*on_progress)(void *data, int64_t done), void *data, GError **error)
+static bool write_once(session *s, const char *store, const char *digest, int fd, const void *bytes, int64_t size,
+		       cancel *c, void (*on_progress)(void *data, int64_t done), void *data, GError **error)
 {
 	g_autoptr(rpc_metadata) md = store_metadata(store);
 	g_autoptr(rpc_call) call = rpc_call_start(s->conn, SERVICE "Write", md, c, 0, error);
@@ -223,4 +227,38 @@ bool session_content_write(session *s, const char *store, const char *digest, in
 	}
 	g_propagate_error(error, local);
 	return false;
+}
+
+/* containerd's words for a blob that another client writes into the same directory: "ref X locked ...: unavailable". */
+static bool is_locked(const GError *error)
+{
+	return error_is(error, ERROR_UNAVAILABLE) && strstr(error->message, " locked");
+}
+
+static bool lock_wait(cancel *c, int ms, GError **error)
+{
+	gint64 until_us = g_get_monotonic_time() + ms * G_GINT64_CONSTANT(1000);
+	struct pollfd p = {.fd = cancel_fd(c), .events = POLLIN};
+	for (gint64 left_ms = ms; left_ms > 0 && !cancel_is_set(c);
+	     left_ms = (until_us - g_get_monotonic_time() + 999) / 1000)
+		poll(&p, 1, (int)left_ms);
+	return cancel_check(c, error);
+}
+
+bool session_content_write(session *s, const char *store, const char *digest, int fd, const void *bytes, int64_t size,
+			   cancel *c, void (*on_progress)(void *data, int64_t done), void *data, GError **error)
+{
+	/* Until the other writer is done or the build is canceled, as upstream does. */
+	for (int wait_ms = LOCK_WAIT_FIRST_MS;; wait_ms = MIN(wait_ms * 2, LOCK_WAIT_MAX_MS)) {
+		GError *local = NULL;
+		if (write_once(s, store, digest, fd, bytes, size, c, on_progress, data, &local))
+			return true;
+		if (!is_locked(local)) {
+			g_propagate_error(error, local);
+			return false;
+		}
+		g_error_free(local);
+		if (!lock_wait(c, wait_ms, error))
+			return false;
+	}
 }
