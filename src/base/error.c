@@ -6,6 +6,7 @@
 typedef struct {
 	GPtrArray *details; /* owned, NULL until the first one */
 	bool keep_code;
+	char *kept_text; /* owned or NULL */
 } BuildErrorPrivate;
 
 static void detail_free(gpointer data)
@@ -33,12 +34,14 @@ static void build_error_private_init(BuildErrorPrivate *priv)
 {
 	priv->details = NULL;
 	priv->keep_code = false;
+	priv->kept_text = NULL;
 }
 
 static void build_error_private_copy(const BuildErrorPrivate *src, BuildErrorPrivate *dst)
 {
 	dst->details = NULL;
 	dst->keep_code = src->keep_code;
+	dst->kept_text = g_strdup(src->kept_text);
 	if (!src->details)
 		return;
 	dst->details = details_new();
@@ -51,6 +54,7 @@ static void build_error_private_copy(const BuildErrorPrivate *src, BuildErrorPri
 static void build_error_private_clear(BuildErrorPrivate *priv)
 {
 	g_clear_pointer(&priv->details, g_ptr_array_unref);
+	g_clear_pointer(&priv->kept_text, g_free);
 }
 
 GQuark build_error_quark(void);
@@ -184,11 +188,25 @@ void error_keep_code(GError *error)
 		build_error_get_private(error)->keep_code = true;
 }
 
+void error_keep_text(GError *error)
+{
+	if (!error || error->domain != error_domain())
+		return;
+	BuildErrorPrivate *priv = build_error_get_private(error);
+	g_free(priv->kept_text);
+	priv->kept_text = g_strdup(error->message);
+}
+
 void error_hide_code(GError **error)
 {
 	if (!error || !*error)
 		return;
 	error_convert(error);
+	const char *kept = build_error_get_private(*error)->kept_text;
+	if (kept) {
+		g_free((*error)->message);
+		(*error)->message = g_strdup(kept);
+	}
 	if (build_error_get_private(*error)->keep_code)
 		return;
 	switch (error_get_code(*error)) {

@@ -73,6 +73,11 @@ bool error_has_detail(const GError *error, const char *type);
 void error_hide_code(GError **error);
 /* The code is what a peer answered to a call of ours: error_hide_code leaves it. */
 void error_keep_code(GError *error);
+/*
+ * The text is what a client answered to a call of ours. Callers may put more in front of it for logs and vertices, but
+ * error_hide_code takes that away again: upstream answers such errors with the text of the client alone.
+ */
+void error_keep_text(GError *error);
 
 /* Makes any GError one of this domain, text and code kept, so that details can be added. */
 void error_convert(GError **error);

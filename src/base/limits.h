@@ -60,7 +60,7 @@
 	X(L21, INDEX_NESTING, 4, "index nesting")                                                                      \
 	X(L21m, INDEX_MANIFESTS, 10000, "manifests in an index")                                                       \
 	X(L22, LAYERS, 500, "layers an image")                                                                         \
-	X(L23, REDIRECTS, 5, "redirects")                                                                              \
+	X(L23, REDIRECTS, 10, "requests of a chain of redirects")                                                      \
 	X(L23a, AUTH_ROUNDS, 2, "authentication rounds")                                                               \
 	X(L23r, RETRIES, 4, "retries")                                                                                 \
 	X(L25, HTTP_SOURCE_BYTES, GIB(16), "http source")                                                              \

@@ -5,24 +5,28 @@
  * daemon's salt, so that neither side alone chooses it.
  */
 #include "api/guard.h"
-#include "base/secret.h"
 #include "auth.pb-c.h"
 #include "base/ident.h"
 #include "base/limits.h"
 #include "base/scope.h"
+#include "base/version.h"
 #include "client/docker_config.h"
 #include "client/services_room.h"
-#include "client/token_fetch.h"
 #include "format/gotype.h"
+#include "format/http_url.h"
 #include "format/json_writer.h"
+#include "os/ca_roots.h"
+#include "registry/token.h"
 #include <fcntl.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/x509.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 
 #define SEED_BYTES 16
+#define TOKEN_EXPIRES_S 60 /* when nobody says */
 #define KEY_BYTES 32
 #define SIGNATURE_BYTES 64
 #define SEED_FILE_BYTES_MAX MIB(4)
@@ -271,38 +275,104 @@ static ProtobufCMessage *get_credentials(rpc_call *call, const ProtobufCMessage 
 	return message;
 }
 
-static bool get_token(services *s, const Auth__FetchTokenRequest *q, cancel *c, struct token *ret, GError **error)
+/* The registry's certificates of --registry-auth-tlscontext; the system's roots count too. *ret_roots is owned. */
+static bool registry_tls(const struct docker_tls *tls, struct transport_tls *ret, X509_STORE **ret_roots,
+			 GError **error)
+{
+	*ret_roots = NULL;
+	*ret = (struct transport_tls){0};
+	if (!tls)
+		return true;
+	if (tls->ca_files->len > 0) {
+		g_autoptr(GPtrArray) files = g_ptr_array_new();
+		g_ptr_array_extend(files, tls->ca_files, NULL, NULL);
+		g_ptr_array_add(files, NULL);
+		*ret_roots = ca_roots_with((const char *const *)files->pdata, error);
+		if (!*ret_roots)
+			return false;
+	}
+	*ret = (struct transport_tls){tls->insecure, *ret_roots, tls->cert_file, tls->key_file};
+	return true;
+}
+
+/*
+ * Which scheme the daemon spoke to the registry is not said. An explicit port has one service, therefore a token server
+ * at the same host and port is the registry itself whatever its scheme; without a port it is https, except on a loopback
+ * host.
+ */
+static char *registry_origin(const Auth__FetchTokenRequest *q)
+{
+	g_autofree char *url = g_strconcat("http://", q->host, NULL);
+	g_auto(http_url) registry = {0};
+	if (!http_url_parse(url, &registry, NULL))
+		return g_strdup("");
+	bool has_port = !g_str_has_suffix(registry.authority, "]") && strrchr(registry.authority, ':');
+	bool is_loopback = g_str_equal(registry.host, "localhost") || g_str_equal(registry.host, "::1") ||
+			   (g_hostname_is_ip_address(registry.host) && g_str_has_prefix(registry.host, "127."));
+	bool is_http = has_port ? g_ascii_strncasecmp(q->realm, "http:", 5) == 0 : is_loopback;
+	return g_strconcat(is_http ? "http" : "https", "://", q->host, NULL);
+}
+
+static bool ask_token(services *s, const Auth__FetchTokenRequest *q, const struct docker_credentials *credentials,
+		      cancel *c, struct registry_token *ret, GError **error)
+{
+	struct transport_tls tls;
+	X509_STORE *roots;
+	if (!registry_tls(docker_auth_tls(s->auth, q->host, false), &tls, &roots, error))
+		return false;
+	g_autoptr(GPtrArray) scopes = g_ptr_array_new();
+	for (size_t i = 0; i < q->n_scopes; i++)
+		g_ptr_array_add(scopes, q->scopes[i]);
+	g_ptr_array_add(scopes, NULL);
+	g_autofree char *origin = registry_origin(q);
+	transport *t = transport_new();
+	struct token_request request = {
+		.transport = t,
+		.cancel = c,
+		.host = q->host,
+		.origin = origin,
+		.realm = q->realm,
+		.service = q->service,
+		.scopes = (const char *const *)scopes->pdata,
+		.user = credentials->username,
+		.secret = credentials->secret,
+		.user_agent = "buildkit/" BUILDKIT_VERSION,
+		.tls = &tls,
+		.post_first = true,
+	};
+	bool ok = token_fetch(&request, ret, error);
+	transport_free(t);
+	X509_STORE_free(roots);
+	if (ok && ret->expires_s == 0)
+		ret->expires_s = TOKEN_EXPIRES_S;
+	return ok;
+}
+
+static bool get_token(services *s, const Auth__FetchTokenRequest *q, cancel *c, struct registry_token *ret,
+		      GError **error)
 {
 	struct docker_credentials credentials = {0};
 	if (!docker_auth_get(s->auth, q->host, c, &credentials, error))
 		return false;
-	struct token_request request = {.host = q->host,
-					.realm = q->realm,
-					.service = q->service,
-					.scopes = q->scopes,
-					.n_scopes = q->n_scopes,
-					.credentials = &credentials,
-					.tls = docker_auth_tls(s->auth, q->host, false)};
 	bool ready = *credentials.registry_token;
 	if (ready)
-		*ret = (struct token){.text = g_strdup(credentials.registry_token), .expires_s = 60};
-	bool ok = ready || token_fetch(&request, c, ret, error);
+		*ret = (struct registry_token){.text = g_strdup(credentials.registry_token),
+					       .expires_s = TOKEN_EXPIRES_S};
+	bool ok = ready || ask_token(s, q, &credentials, c, ret, error);
 	docker_credentials_clear(&credentials);
 	return ok;
 }
 
 static ProtobufCMessage *fetch_token(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
 {
-	struct token token = {0};
+	g_auto(registry_token) token = {0};
 	if (!get_token(data, (const void *)request, rpc_call_cancel(call), &token, error))
 		return NULL;
 	Auth__FetchTokenResponse reply = AUTH__FETCH_TOKEN_RESPONSE__INIT;
 	reply.token = token.text;
 	reply.expiresin = token.expires_s;
 	reply.issuedat = token.issued_s;
-	ProtobufCMessage *message = message_copy(&reply);
-	secret_free(token.text);
-	return message;
+	return message_copy(&reply);
 }
 
 static const struct rpc_method methods[] = {

@@ -2,14 +2,15 @@
 #include "registry/call.h"
 #include "base/limits.h"
 #include "base/secret.h"
+#include "format/http_url.h"
 #include "progress/progress.h"
+#include "registry/errors.h"
 #include "registry/internal.h"
 #include "registry/libcurl.h"
 #include <poll.h>
 #include <string.h>
 
 #define RETRY_AFTER_MAX_S 60
-#define BODY_TEXT_MAX 256
 
 /* ---- begin and end */
 
@@ -32,8 +33,8 @@ bool http_call_begin(struct call *call, registry *r, const reference *ref, const
 	if (!call->endpoints)
 		return false;
 	call->identity = identity_of(r, auth, work);
-	call->auth_client = (struct auth_client){auth, work, call->identity, r->user_agent, NULL};
 	call->scopes[0] = g_strdup_printf("repository:%s:%s", ref->path, scope == CALL_PUSH ? "pull,push" : "pull");
+	call->auth_client = (struct auth_client){auth, work, call->identity, call->scopes[0], r->user_agent, NULL};
 	return true;
 }
 
@@ -51,11 +52,17 @@ static bool is_plain_http(registry *r, const char *host)
 	return g_hash_table_contains(r->plain_http, host);
 }
 
-char *call_url(const struct call *call, const struct endpoint *e, const char *kind, const char *name)
+char *call_origin(const struct call *call, const struct endpoint *e)
 {
 	const char *scheme = e->may_fall_back && is_plain_http(call->r, e->host) ? "http" : e->scheme;
+	return g_strconcat(scheme, "://", e->host, NULL);
+}
+
+char *call_url(const struct call *call, const struct endpoint *e, const char *kind, const char *name)
+{
+	g_autofree char *origin = call_origin(call, e);
 	GString *url = g_string_new(NULL);
-	g_string_printf(url, "%s://%s%s/%s/%s/%s", scheme, e->host, e->path, call->ref->path, kind, name);
+	g_string_printf(url, "%s%s/%s/%s/%s", origin, e->path, call->ref->path, kind, name);
 	if (e->namespace) {
 		g_autofree char *escaped = g_uri_escape_string(e->namespace, NULL, FALSE);
 		g_string_append_printf(url, "?ns=%s", escaped);
@@ -195,17 +202,79 @@ static char **headers_with_agent(const char *const *headers, const char *agent)
 	return (char **)g_ptr_array_free(all, FALSE);
 }
 
+/* ---- authorization */
+
+/* The request of one attempt, for what asks for its authorization. */
+struct attempt {
+	struct call *call;
+	const struct endpoint *endpoint;
+	bool authorized; /* the last request had a header */
+};
+
+/*
+ * Credentials go to the endpoint and to hosts that it leads to, each with the credentials that the client has for that
+ * host; but in the clear only to the endpoint itself and to hosts that are configured for plain http.
+ */
+static bool may_authorize(const struct attempt *a, const char *url)
+{
+	g_auto(http_url) u = {0};
+	g_autofree char *origin = call_origin(a->call, a->endpoint);
+	if (!http_url_parse(url, &u, NULL))
+		return false;
+	return u.is_https || http_url_same_origin(url, origin) || hosts_speaks_http(a->call->r->hosts, u.authority);
+}
+
+static bool authorize(void *data, const char *url, char **ret_header, GError **error)
+{
+	struct attempt *a = data;
+	*ret_header = NULL;
+	if (may_authorize(a, url) && !authorizer_header(a->call->r->authorizer, &a->call->auth_client, url,
+							(const char *const *)a->call->scopes, ret_header, error))
+		return false;
+	a->authorized = *ret_header != NULL;
+	return true;
+}
+
+/* ---- the answer of a localhost registry that speaks only TLS */
+
+static bool has_tls_answer(struct call *call, const struct endpoint *e)
+{
+	g_autofree char *url = g_strconcat("https://", e->host, e->path, "/", NULL);
+	struct transport_tls any = {.insecure = true};
+	struct transport_request q = {.method = "HEAD", .url = url, .body_size = -1, .tls = &any};
+	g_auto(transport_reply) reply = {0};
+	enum transport_failure failure;
+	return transport_do(call->r->transport, &q, call_cancel(call), &reply, &failure, NULL) ||
+	       failure == TRANSPORT_TLS;
+}
+
+/* A connection over plain http that ends without a word is not worth waiting for when the other end speaks TLS. */
+static bool is_tls_only(struct call *call, const struct endpoint *e, const char *url, enum transport_failure failure,
+			unsigned n, GError *why)
+{
+	bool silent = failure == TRANSPORT_BROKEN || failure == TRANSPORT_NOT_HTTP;
+	if (!silent || n > 0 || !g_str_has_prefix(url, "http://") || !has_tls_answer(call, e))
+		return false;
+	g_autofree char *text =
+		g_strdup_printf("%s (%s speaks TLS: set http = false for it in buildkitd.toml)", why->message, e->host);
+	g_free(why->message);
+	why->message = g_steal_pointer(&text);
+	return true;
+}
+
+/* ---- one request */
+
 enum verdict { VERDICT_FINAL, VERDICT_AGAIN, VERDICT_ERROR };
 
 /* What an answer means for the next step. n counts the retries so far. */
-static enum verdict judge(struct call *call, const struct endpoint *e, struct transport_request *q,
-			  struct call_options *o, const transport_reply *reply, unsigned *rounds, unsigned n,
-			  GError **error)
+static enum verdict judge(struct attempt *a, struct transport_request *q, const struct call_options *o,
+			  const transport_reply *reply, unsigned *rounds, unsigned n, GError **error)
 {
-	if (reply->status == 401 && !o->anonymous && *rounds < LIMIT_AUTH_ROUNDS) {
+	struct call *call = a->call;
+	if (reply->status == 401 && !o->anonymous && *rounds < LIMIT_AUTH_ROUNDS && may_authorize(a, reply->url)) {
 		bool again;
-		if (!authorizer_learn(call->r->authorizer, &call->auth_client, e->host, reply, q->authorization != NULL,
-				      &again, error))
+		if (!authorizer_learn(call->r->authorizer, &call->auth_client, reply->url, reply, a->authorized, &again,
+				      error))
 			return VERDICT_ERROR;
 		(*rounds)++;
 		return again ? VERDICT_AGAIN : VERDICT_FINAL;
@@ -217,15 +286,23 @@ static enum verdict judge(struct call *call, const struct endpoint *e, struct tr
 	bool waits = reply->status == 429 || reply->status == 408;
 	if (!is_transient(reply->status) || n >= o->retries || !(o->is_last || waits))
 		return VERDICT_FINAL;
+	/* A registry that asks for more than a build waits for is asked again in our own time, as upstream does. */
 	int64_t after = retry_after(reply);
-	g_autofree char *why = g_strdup_printf("unexpected status from %s request to %s: %d %s", q->method, reply->url,
-					       reply->status, reply->reason);
-	if (after > RETRY_AFTER_MAX_S) {
-		error_set(error, ERROR_UNKNOWN, "%s: the registry asks to try again in %" G_GINT64_FORMAT " s", why,
-			  after);
-		return VERDICT_ERROR;
-	}
-	return call_back_off(call, n, (int)after, why, error) ? VERDICT_AGAIN : VERDICT_ERROR;
+	g_autoptr(GError) why = NULL;
+	errors_bare(q->method, reply, &why);
+	return call_back_off(call, n, after > RETRY_AFTER_MAX_S ? 0 : (int)after, why->message, error) ? VERDICT_AGAIN
+												       : VERDICT_ERROR;
+}
+
+/* No answer: false when it is not worth another try. */
+static bool retry_failure(struct attempt *a, char **url, const struct call_options *o, unsigned *n, GError *why,
+			  GError **error)
+{
+	if (fall_back(a->call, a->endpoint, url, o->failure))
+		return true;
+	bool worth = !is_tls_only(a->call, a->endpoint, *url, o->failure, *n, why) && is_retryable(o->failure, *n) &&
+		     o->retry_broken && o->is_last && *n < o->retries;
+	return worth && call_back_off(a->call, (*n)++, 0, why->message, error);
 }
 
 bool call_do(struct call *call, const struct endpoint *e, struct transport_request *q, struct call_options *o,
@@ -234,35 +311,36 @@ bool call_do(struct call *call, const struct endpoint *e, struct transport_reque
 	g_auto(GStrv) headers = headers_with_agent(q->headers, call->r->user_agent);
 	g_autofree char *url = g_strdup(q->url);
 	struct transport_request sent = *q;
+	struct attempt attempt = {call, e, false};
 	unsigned rounds = 0;
 	call->auth_client.tls = &e->tls;
+	sent.headers = (const char *const *)headers;
+	sent.tls = &e->tls;
+	sent.authorize_redirect = o->anonymous ? NULL : authorize;
+	sent.authorize_data = &attempt;
 	for (unsigned n = 0;;) {
 		scoped_secret authorization = NULL;
 		g_auto(transport_reply) reply = {0};
 		g_autoptr(GError) why = NULL;
 		o->failure = TRANSPORT_STOPPED;
-		if (!o->anonymous && !authorizer_header(call->r->authorizer, &call->auth_client, e->host,
-							(const char *const *)call->scopes, &authorization, error))
-			return false;
+		attempt.authorized = false;
 		sent.url = url;
-		sent.headers = (const char *const *)headers;
-		sent.tls = &e->tls;
-		sent.authorization = o->anonymous ? NULL : authorization;
+		if (!o->anonymous && !authorize(&attempt, url, &authorization, error)) {
+			g_prefix_error(error, "failed to authorize: ");
+			return false;
+		}
+		sent.authorization = authorization;
 		if (!transport_do(call->r->transport, &sent, call_cancel(call), &reply, &o->failure, &why)) {
-			if (fall_back(call, e, &url, o->failure))
+			GError *stopped = NULL;
+			if (retry_failure(&attempt, &url, o, &n, why, &stopped))
 				continue;
-			if (is_retryable(o->failure, n) && o->retry_broken && o->is_last && n < o->retries) {
-				if (!call_back_off(call, n++, 0, why->message, error))
-					return false;
-				continue;
-			}
-			g_propagate_error(error, g_steal_pointer(&why));
-			if (o->failure != TRANSPORT_STOPPED)
+			g_propagate_error(error, stopped ? stopped : g_steal_pointer(&why));
+			if (!stopped && o->failure != TRANSPORT_STOPPED)
 				g_prefix_error(error, "failed to do request: ");
 			return false;
 		}
 		unsigned rounds_before = rounds;
-		switch (judge(call, e, &sent, o, &reply, &rounds, n, error)) {
+		switch (judge(&attempt, &sent, o, &reply, &rounds, n, error)) {
 		case VERDICT_ERROR:
 			return false;
 		case VERDICT_AGAIN:
@@ -275,84 +353,4 @@ bool call_do(struct call *call, const struct endpoint *e, struct transport_reque
 			return true;
 		}
 	}
-}
-
-/* ---- errors */
-
-static const struct registry_code {
-	const char *code, *message;
-} registry_codes[] = {
-	{"UNKNOWN", "unknown error"},
-	{"UNSUPPORTED", "The operation is unsupported."},
-	{"UNAUTHORIZED", "authentication required"},
-	{"DENIED", "requested access to the resource is denied"},
-	{"UNAVAILABLE", "service unavailable"},
-	{"TOOMANYREQUESTS", "too many requests"},
-};
-
-/* One entry of "errors", as containerd words it: "denied: text", "denied" for the usual text. */
-static char *registry_error_text(const json_t *entry, bool with_detail)
-{
-	const char *code = json_string_value(json_object_get(entry, "code"));
-	const char *message = json_string_value(json_object_get(entry, "message"));
-	const json_t *detail = json_object_get(entry, "detail");
-	const struct registry_code *row = &registry_codes[0];
-	for (size_t i = 0; code && i < G_N_ELEMENTS(registry_codes); i++)
-		if (g_str_equal(code, registry_codes[i].code))
-			row = &registry_codes[i];
-	g_autofree char *name = g_ascii_strdown(row->code, -1);
-	bool has_detail = detail && !json_is_null(detail);
-	if (!has_detail && (!message || !*message || g_str_equal(message, row->message)))
-		return g_steal_pointer(&name);
-	const char *more = with_detail ? json_string_value(detail) : NULL;
-	return g_strconcat(name, ": ", message ? message : "", more && *more ? " - " : "", more ? more : "", NULL);
-}
-
-/* The registry's own words, or NULL when the body has none. */
-static char *registry_errors_text(const transport_reply *reply, bool with_detail)
-{
-	if (!reply->body || reply->body->len == 0)
-		return NULL;
-	g_autoptr(json_t) json = json_read(reply->body->data, reply->body->len, KIB(64), "error", NULL);
-	const json_t *list = json_object_get(json, "errors");
-	size_t n = json_array_size(list);
-	if (n == 0)
-		return NULL;
-	if (n == 1)
-		return registry_error_text(json_array_get(list, 0), with_detail);
-	GString *text = g_string_new("errors:\n");
-	for (size_t i = 0; i < MIN(n, 20); i++) {
-		g_autofree char *one = registry_error_text(json_array_get(list, i), with_detail);
-		g_string_append_printf(text, "%s\n", one);
-	}
-	return g_string_free(text, FALSE);
-}
-
-static char *status_text(const char *method, const transport_reply *reply)
-{
-	return g_strdup_printf("unexpected status from %s request to %s: %d %s", method, reply->url, reply->status,
-			       reply->reason);
-}
-
-bool call_status_error(const char *method, const transport_reply *reply, GError **error)
-{
-	g_autofree char *text = status_text(method, reply);
-	g_autofree char *words = registry_errors_text(reply, false);
-	return error_set(error, ERROR_UNKNOWN, "%s%s%s", text, words ? "\n" : "", words ? words : "");
-}
-
-bool call_push_error(const char *method, const transport_reply *reply, GError **error)
-{
-	g_autofree char *words = registry_errors_text(reply, true);
-	if (words)
-		return error_set(error, ERROR_UNKNOWN, "%s", words);
-	g_autofree char *text = status_text(method, reply);
-	if (!reply->body || reply->body->len == 0)
-		return error_set(error, ERROR_UNKNOWN, "%s", text);
-	g_autofree char *raw = g_strndup((const char *)reply->body->data, MIN(reply->body->len, BODY_TEXT_MAX));
-	g_autofree char *body = g_utf8_make_valid(raw, -1);
-	if (reply->body->len <= BODY_TEXT_MAX)
-		return error_set(error, ERROR_UNKNOWN, "%s: %s", text, body);
-	return error_set(error, ERROR_UNKNOWN, "%s: %s... (%u bytes truncated)", text, body,
-			 reply->body->len - BODY_TEXT_MAX);
 }

@@ -30,13 +30,15 @@ void http_call_end(struct call *call);
 typedef struct call registry_call;
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(registry_call, http_call_end)
 
+/* scheme://host of an endpoint, with the scheme that it was found to speak. Owned. */
+char *call_origin(const struct call *call, const struct endpoint *e);
 /* scheme://host/v2/[prefix/]repository/kind/name[?ns=domain]. Owned. */
 char *call_url(const struct call *call, const struct endpoint *e, const char *kind, const char *name);
 
 struct call_options {
 	bool is_last;      /* no other endpoint to go to: then server errors are worth retrying */
 	bool retry_broken; /* connections that break too; not while a body streams */
-	bool anonymous;    /* the URL is not of this endpoint (an upload that goes elsewhere) */
+	bool anonymous;    /* nothing authorizes it (an upload that goes elsewhere) */
 	unsigned retries;
 	enum transport_failure failure; /* set by call_do when it fails */
 };
@@ -46,11 +48,6 @@ bool call_do(struct call *call, const struct endpoint *e, struct transport_reque
 
 /* Waits before try n+1 (0, 1, ...), saying why in the vertex's log. */
 bool call_back_off(struct call *call, unsigned n, int wait_s, const char *why, GError **error);
-
-/* "unexpected status from HEAD request to URL: 403 Forbidden", then the registry's own words on lines of their own. */
-bool call_status_error(const char *method, const transport_reply *reply, GError **error);
-/* As a push words it: the registry's own words alone where it has some. */
-bool call_push_error(const char *method, const transport_reply *reply, GError **error);
 
 /* Slots of a domain; documents may use one more than layers, so that a resolve never waits for a download. */
 bool call_slot_take(struct call *call, bool is_document, GError **error);

@@ -151,9 +151,9 @@ static GPtrArray *sorted_keys(GHashTable *table)
 	return keys;
 }
 
-char **scopes_merge(const char *const *scopes)
+static GHashTable *scopes_table(const char *const *scopes)
 {
-	g_autoptr(GHashTable) by_name =
+	GHashTable *by_name =
 		g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_hash_table_unref);
 	for (; scopes && *scopes; scopes++) {
 		g_auto(GStrv) list = g_strsplit(*scopes, " ", -1);
@@ -161,6 +161,32 @@ char **scopes_merge(const char *const *scopes)
 			if (**scope)
 				scope_add(by_name, *scope);
 	}
+	return by_name;
+}
+
+bool scopes_contain(const char *scopes, const char *wanted)
+{
+	const char *const have_list[] = {scopes, NULL}, *const want_list[] = {wanted, NULL};
+	g_autoptr(GHashTable) have = scopes_table(have_list);
+	g_autoptr(GHashTable) want = scopes_table(want_list);
+	GHashTableIter names, actions;
+	gpointer name, wanted_actions, action;
+	g_hash_table_iter_init(&names, want);
+	while (g_hash_table_iter_next(&names, &name, &wanted_actions)) {
+		GHashTable *known = g_hash_table_lookup(have, name);
+		if (!known)
+			return false;
+		g_hash_table_iter_init(&actions, wanted_actions);
+		while (g_hash_table_iter_next(&actions, &action, NULL))
+			if (!g_hash_table_contains(known, action))
+				return false;
+	}
+	return true;
+}
+
+char **scopes_merge(const char *const *scopes)
+{
+	g_autoptr(GHashTable) by_name = scopes_table(scopes);
 	g_autoptr(GPtrArray) names = sorted_keys(by_name);
 	GPtrArray *out = g_ptr_array_new();
 	for (guint i = 0; i < names->len; i++) {

@@ -25,3 +25,5 @@ void challenge_clear(struct challenge *c);
 
 /* Scopes ("repository:a:pull") merged by name and sorted, actions too. Each input may hold several, space-separated. */
 char **scopes_merge(const char *const *scopes);
+/* All of wanted, space-separated, is among scopes; true for an empty wanted. */
+bool scopes_contain(const char *scopes, const char *wanted);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/limits.h"
 #include "registry/call.h"
+#include "registry/errors.h"
 #include "registry/internal.h"
 #include <string.h>
 
@@ -51,7 +52,8 @@ static bool document_from(struct call *call, const struct endpoint *e, bool is_l
 		.url = url,
 		.headers = headers,
 		.body_size = -1,
-		.redirects = LIMIT_REDIRECTS,
+		.redirects = true,
+		.is_verified = true,
 		.body_max = max,
 	};
 	struct call_options o = {.is_last = is_last, .retry_broken = true, .retries = LIMIT_RETRIES};
@@ -60,7 +62,7 @@ static bool document_from(struct call *call, const struct endpoint *e, bool is_l
 	if (ret_reply->status == 404)
 		return error_set(error, ERROR_NOT_FOUND, "content at %s not found: not found", ret_reply->url);
 	if (ret_reply->status >= 300)
-		return call_status_error("GET", ret_reply, error);
+		return errors_status("GET", ret_reply, error);
 	return true;
 }
 
@@ -81,11 +83,16 @@ static GBytes *document_fetch(struct call *call, const oci_descriptor *d, size_t
 		else
 			first = why;
 	}
-	if (error_is(first, ERROR_NOT_FOUND))
+	if (error_is(first, ERROR_CANCELED) || error_is(first, ERROR_RESOURCE_EXHAUSTED)) {
+		g_propagate_error(error, g_steal_pointer(&first));
+		return NULL;
+	}
+	if (error_is(first, ERROR_NOT_FOUND) && g_str_equal(fetch_kind(d->media_type), "blobs"))
 		error_set(error, ERROR_NOT_FOUND, "could not fetch content descriptor %s (%s) from remote: not found",
 			  d->digest.text, d->media_type);
 	else
 		g_propagate_error(error, g_steal_pointer(&first));
+	g_prefix_error(error, "httpReadSeeker: failed open: ");
 	return NULL;
 }
 

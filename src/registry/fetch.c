@@ -2,6 +2,7 @@
 #include "base/limits.h"
 #include "progress/progress.h"
 #include "registry/call.h"
+#include "registry/errors.h"
 #include "registry/internal.h"
 #include <string.h>
 
@@ -20,6 +21,7 @@ struct download {
 	const char *media_type;
 	blob_writer *writer;
 	int64_t offset; /* asked for */
+	bool opened;    /* the last request was answered with content */
 	int64_t started_ns;
 	gint64 next_status_us;
 };
@@ -53,6 +55,7 @@ static bool range_matches(const char *content_range, int64_t offset)
 static bool on_head(void *data, const struct transport_reply *reply, GError **error)
 {
 	struct download *d = data;
+	d->opened = true;
 	if (d->offset > 0 && reply->status == 206) {
 		if (!range_matches(transport_reply_header(reply, "content-range"), d->offset))
 			return error_set(error, ERROR_UNKNOWN, "unhandled content range in response: %.200s",
@@ -97,7 +100,7 @@ static char **download_headers(const struct download *d)
 static bool download_try(struct download *d, const struct endpoint *e, bool is_last, bool *ret_broken,
 			 bool *ret_stalled, GError **error)
 {
-	*ret_broken = *ret_stalled = false;
+	*ret_broken = *ret_stalled = d->opened = false;
 	d->offset = (int64_t)blob_writer_size(d->writer);
 	g_autofree char *url = call_url(d->call, e, fetch_kind(d->media_type), d->digest->text);
 	g_auto(GStrv) headers = download_headers(d);
@@ -106,7 +109,8 @@ static bool download_try(struct download *d, const struct endpoint *e, bool is_l
 		.url = url,
 		.headers = (const char *const *)headers,
 		.body_size = -1,
-		.redirects = LIMIT_REDIRECTS,
+		.redirects = true,
+		.is_verified = true,
 		.body_max = KIB(64),
 		.on_head = on_head,
 		.on_bytes = on_bytes,
@@ -126,7 +130,7 @@ static bool download_try(struct download *d, const struct endpoint *e, bool is_l
 		return blob_writer_reset(d->writer, error) && error_set(error, ERROR_UNKNOWN, "range not satisfiable");
 	}
 	if (reply.status >= 300)
-		return call_status_error("GET", &reply, error);
+		return errors_status("GET", &reply, error);
 	int64_t got = (int64_t)blob_writer_size(d->writer);
 	if (d->size < 0 || got == d->size)
 		return true;
@@ -176,16 +180,15 @@ static bool download_all(struct download *d, GError **error)
 		if (final)
 			break;
 	}
-	if (error_is(first, ERROR_NOT_FOUND)) /* without a code, as upstream has it: clients would show it */
-		return error_set(error, ERROR_UNKNOWN,
-				 "failed to copy: httpReadSeeker: failed open: could not fetch content descriptor %s "
-				 "(%s) from remote: "
-				 "not found",
-				 d->digest->text, d->media_type);
-	bool prefix = !error_is(first, ERROR_CANCELED);
+	if (error_is(first, ERROR_NOT_FOUND) && g_str_equal(fetch_kind(d->media_type), "blobs")) {
+		g_clear_error(&first); /* without a code, as upstream has it: clients would show it */
+		error_set(&first, ERROR_UNKNOWN, "could not fetch content descriptor %s (%s) from remote: not found",
+			  d->digest->text, d->media_type);
+	}
+	bool prefix = !error_is(first, ERROR_CANCELED) && !error_is(first, ERROR_RESOURCE_EXHAUSTED);
 	g_propagate_error(error, g_steal_pointer(&first));
 	if (prefix)
-		g_prefix_error(error, "failed to copy: ");
+		g_prefix_error(error, d->opened ? "failed to copy: " : "failed to copy: httpReadSeeker: failed open: ");
 	return false;
 }
 

@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registry/hosts.h"
-#include "base/limits.h"
+#include "os/ca_roots.h"
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <openssl/x509.h>
 #include <string.h>
-
-#define SYSTEM_ROOTS "/etc/ssl/certs/ca-certificates.crt"
-#define CA_FILE_MAX MIB(4)
+#include <sys/stat.h>
 
 /* A copy of one [registry."host"] table. */
 struct host_config {
 	char *host;
 	char **mirrors, **ca_files, **key_files, **cert_files, **tls_config_dirs;
 	int http, insecure;
+	X509_STORE *roots;  /* hosts.mu; owned; NULL: not loaded yet */
+	char *roots_stamps; /* hosts.mu; owned; names and times of the files in roots */
 };
 struct hosts {
+	GMutex mu;
 	GPtrArray *list; /* of struct host_config * */
 };
 
@@ -27,12 +29,15 @@ static void host_config_free(gpointer data)
 	g_strfreev(c->key_files);
 	g_strfreev(c->cert_files);
 	g_strfreev(c->tls_config_dirs);
+	X509_STORE_free(c->roots);
+	g_free(c->roots_stamps);
 	g_free(c);
 }
 
 hosts *hosts_new(const struct registry_host *list, size_t n)
 {
 	hosts *h = g_new0(hosts, 1);
+	g_mutex_init(&h->mu);
 	h->list = g_ptr_array_new_with_free_func(host_config_free);
 	for (size_t i = 0; i < n; i++) {
 		struct host_config *c = g_new0(struct host_config, 1);
@@ -54,13 +59,14 @@ void hosts_free(hosts *h)
 	if (!h)
 		return;
 	g_ptr_array_unref(h->list);
+	g_mutex_clear(&h->mu);
 	g_free(h);
 }
 
-static const struct host_config *config_find(const hosts *h, const char *host)
+static struct host_config *config_find(const hosts *h, const char *host)
 {
 	for (guint i = 0; i < h->list->len; i++) {
-		const struct host_config *c = g_ptr_array_index(h->list, i);
+		struct host_config *c = g_ptr_array_index(h->list, i);
 		if (g_str_equal(c->host, host))
 			return c;
 	}
@@ -76,7 +82,7 @@ static void endpoint_free(gpointer data)
 	g_free(e->namespace);
 	g_free(e->cert_file);
 	g_free(e->key_file);
-	g_clear_pointer(&e->tls.ca_pem, g_bytes_unref);
+	X509_STORE_free(e->tls.roots);
 	g_free(e);
 }
 
@@ -97,19 +103,6 @@ static bool is_localhost(const char *host)
 
 /* ---- TLS material */
 
-static bool ca_append(GByteArray *pem, const char *path, GError **error)
-{
-	g_autofree char *text = NULL;
-	gsize n;
-	g_autoptr(GError) why = NULL;
-	if (!g_file_get_contents(path, &text, &n, &why) || n > (gsize)CA_FILE_MAX)
-		return error_set(error, ERROR_UNKNOWN, "failed to read %s: %s", path,
-				 why ? why->message : "file too large");
-	g_byte_array_append(pem, (const guint8 *)text, (guint)n);
-	g_byte_array_append(pem, (const guint8 *)"\n", 1);
-	return true;
-}
-
 /* The files of a directory with this suffix; what cannot be listed holds none, as upstream has it. */
 static void directory_list(const char *directory, const char *suffix, GPtrArray *to)
 {
@@ -120,7 +113,40 @@ static void directory_list(const char *directory, const char *suffix, GPtrArray 
 			g_ptr_array_add(to, g_build_filename(directory, name, NULL));
 }
 
-static bool tls_fill(struct endpoint *e, const struct host_config *c, GError **error)
+/* Changes when one of the files does. */
+static char *file_stamps(const GPtrArray *files)
+{
+	GString *stamps = g_string_new(NULL);
+	for (guint i = 0; i < files->len; i++) {
+		const char *path = g_ptr_array_index(files, i);
+		struct stat st = {0};
+		(void)stat(path, &st);
+		g_string_append_printf(stamps, "%s %ld.%09ld %ld %lu\n", path, (long)st.st_mtim.tv_sec,
+				       st.st_mtim.tv_nsec, (long)st.st_size, (unsigned long)st.st_ino);
+	}
+	return g_string_free(stamps, FALSE);
+}
+
+/* The system's roots and these, loaded once: connections are told apart by the store that verified them. */
+static X509_STORE *roots_take(hosts *h, struct host_config *c, GPtrArray *files, GError **error)
+{
+	g_autofree char *stamps = file_stamps(files);
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&h->mu);
+	if (!c->roots || g_strcmp0(c->roots_stamps, stamps) != 0) {
+		g_ptr_array_add(files, NULL);
+		X509_STORE *roots = ca_roots_with((const char *const *)files->pdata, error);
+		if (!roots)
+			return NULL;
+		X509_STORE_free(c->roots);
+		g_free(c->roots_stamps);
+		c->roots = roots;
+		c->roots_stamps = g_steal_pointer(&stamps);
+	}
+	X509_STORE_up_ref(c->roots);
+	return c->roots;
+}
+
+static bool tls_fill(hosts *h, struct endpoint *e, struct host_config *c, GError **error)
 {
 	g_autoptr(GPtrArray) roots = g_ptr_array_new_with_free_func(g_free);
 	g_autoptr(GPtrArray) certs = g_ptr_array_new_with_free_func(g_free);
@@ -142,25 +168,29 @@ static bool tls_fill(struct endpoint *e, const struct host_config *c, GError **e
 	e->tls.key_file = e->key_file;
 	if (roots->len == 0)
 		return true;
-	g_autoptr(GByteArray) pem = g_byte_array_new();
-	if (g_file_test(SYSTEM_ROOTS, G_FILE_TEST_EXISTS) && !ca_append(pem, SYSTEM_ROOTS, error))
-		return false;
-	for (guint i = 0; i < roots->len; i++)
-		if (!ca_append(pem, g_ptr_array_index(roots, i), error))
-			return false;
-	e->tls.ca_pem = g_byte_array_free_to_bytes(g_steal_pointer(&pem));
-	return true;
+	e->tls.roots = roots_take(h, c, roots, error);
+	return e->tls.roots != NULL;
 }
 
 /* ---- endpoints */
+
+static bool is_plain(const struct host_config *c, const char *host)
+{
+	return c && c->http >= 0 ? c->http > 0 : is_localhost(host);
+}
+
+bool hosts_speaks_http(hosts *h, const char *host)
+{
+	return is_plain(config_find(h, host), host);
+}
 
 /*
  * http by configuration, or by default for a loopback host. insecure goes without verification, and where http would be
  * allowed tries https first.
  */
-static bool security_fill(struct endpoint *e, const struct host_config *c, GError **error)
+static bool security_fill(hosts *h, struct endpoint *e, struct host_config *c, GError **error)
 {
-	bool is_http = c && c->http >= 0 ? c->http > 0 : is_localhost(e->host);
+	bool is_http = is_plain(c, e->host);
 	if (c && c->insecure > 0) {
 		e->tls.insecure = true;
 		e->may_fall_back = is_http;
@@ -169,7 +199,7 @@ static bool security_fill(struct endpoint *e, const struct host_config *c, GErro
 		e->scheme = g_strdup("http");
 		return true;
 	}
-	return !c || tls_fill(e, c, error);
+	return !c || tls_fill(h, e, c, error);
 }
 
 static struct endpoint *endpoint_new(const char *host, const char *path)
@@ -198,24 +228,24 @@ static struct endpoint *mirror_new(const char *mirror, const char *domain)
 	return e;
 }
 
-static bool add_endpoint(GPtrArray *to, struct endpoint *e, const struct host_config *c, GError **error)
+static bool add_endpoint(hosts *h, GPtrArray *to, struct endpoint *e, struct host_config *c, GError **error)
 {
 	g_ptr_array_add(to, e);
-	return security_fill(e, c, error);
+	return security_fill(h, e, c, error);
 }
 
 GPtrArray *hosts_find(hosts *h, const char *domain, bool insecure, GError **error)
 {
-	static const struct host_config any_way = {.http = 1, .insecure = 1};
-	const struct host_config *c = insecure ? &any_way : config_find(h, domain);
+	struct host_config any_way = {.http = 1, .insecure = 1};
+	struct host_config *c = insecure ? &any_way : config_find(h, domain);
 	g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func(endpoint_free);
 	for (char **m = c ? c->mirrors : NULL; m && *m; m++) {
 		struct endpoint *e = mirror_new(*m, domain);
-		if (!add_endpoint(list, e, config_find(h, e->host), error))
+		if (!add_endpoint(h, list, e, config_find(h, e->host), error))
 			return NULL;
 	}
 	const char *host = g_str_equal(domain, "docker.io") ? "registry-1.docker.io" : domain;
-	if (!add_endpoint(list, endpoint_new(host, "/v2"), c, error))
+	if (!add_endpoint(h, list, endpoint_new(host, "/v2"), c, error))
 		return NULL;
 	return g_steal_pointer(&list);
 }

@@ -4,7 +4,8 @@
  *
  *	g_autoptr(GPtrArray) endpoints = hosts_find(hosts, "docker.io", insecure, error);   of struct endpoint *
  *
- * Built from buildkitd.toml's [registry] tables (daemon-and-client.md section 2.5). Thread: any, immutable after new.
+ * Built from buildkitd.toml's [registry] tables (daemon-and-client.md section 2.5). CA
+ * files are read again when they change. Thread: any.
  */
 #pragma once
 #include "registry/registry.h"
@@ -16,8 +17,8 @@ struct endpoint {
 	char *path;      /* owned; "/v2" or "/v2/prefix" */
 	char *namespace; /* owned; the domain asked for when a mirror stands in for it, or NULL */
 	bool is_mirror;
-	bool may_fall_back; /* https first, then http */
-	struct transport_tls tls;
+	bool may_fall_back;         /* https first, then http */
+	struct transport_tls tls;   /* roots: a reference of the endpoint */
 	char *cert_file, *key_file; /* owned */
 };
 
@@ -25,4 +26,6 @@ typedef struct hosts hosts;
 hosts *hosts_new(const struct registry_host *list, size_t n);
 void hosts_free(hosts *h);
 /* insecure: registry.insecure=true of a push: no mirrors, no verification, http as fall-back. */
+/* Is this host (with port) reached over plain http by configuration, or because it is a loopback address? */
+bool hosts_speaks_http(hosts *h, const char *host);
 GPtrArray *hosts_find(hosts *h, const char *domain, bool insecure, GError **error);

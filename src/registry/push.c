@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/limits.h"
+#include "format/http_url.h"
 #include "registry/call.h"
+#include "registry/errors.h"
 #include "registry/internal.h"
 #include <string.h>
 
@@ -31,7 +33,7 @@ static bool simple(struct push *p, const char *method, const char *url, const ch
 		.url = url,
 		.headers = headers,
 		.body_size = body_size,
-		.redirects = body_size < 0 ? (unsigned)LIMIT_REDIRECTS : 0,
+		.redirects = true,
 		.body_max = ERROR_BODY_MAX,
 	};
 	struct call_options o = {.is_last = true, .retry_broken = true, .retries = LIMIT_RETRIES};
@@ -67,7 +69,7 @@ static bool head(struct push *p, const char *kind, const char *name, bool *ret_e
 	g_auto(transport_reply) words = {0};
 	if (reply.status == 403 && simple(p, "GET", url, accept, -1, &words, NULL) && words.status == 403)
 		g_byte_array_append(reply.body, words.body->data, words.body->len);
-	return call_push_error("HEAD", &reply, error);
+	return errors_detailed("HEAD", &reply, error);
 }
 
 /* ---- blobs */
@@ -81,20 +83,37 @@ static char *upload_url(struct push *p, const char *mount_from)
 			       mount_from);
 }
 
-/* Where the upload goes, from the Location of the answer, with the digest in its query. */
+/*
+ * Where the upload goes: the Location of the answer as given, with the digest in its query. What has no host is at the
+ * endpoint that was asked. Layers do not leave TLS: an http Location of an https registry is refused, unless the registry
+ * is configured as insecure.
+ */
 static char *upload_target(const struct push *p, const transport_reply *reply, GError **error)
 {
 	const char *location = transport_reply_header(reply, "location");
+	g_autofree char *origin = call_origin(p->call, p->endpoint);
+	g_autofree char *absolute = NULL;
+	g_auto(http_url) u = {0};
 	if (!location || !*location) {
 		error_set(error, ERROR_UNKNOWN, "upload of %s got no location", p->d->digest.text);
 		return NULL;
 	}
-	g_autofree char *absolute = location[0] == '/' || strstr(location, "://")
-					    ? g_uri_resolve_relative(reply->url, location, G_URI_FLAGS_ENCODED, NULL)
-					    : g_strdup_printf("%s://%s", p->endpoint->scheme, location);
-	if (!absolute || (!g_str_has_prefix(absolute, "http://") && !g_str_has_prefix(absolute, "https://")) ||
-	    (g_str_has_prefix(absolute, "http://") && g_str_has_prefix(reply->url, "https://"))) {
-		error_set(error, ERROR_UNKNOWN, "unable to parse location %.200s", location);
+	if (location[0] == '/')
+		absolute = g_strconcat(origin, location, NULL);
+	else if (!strstr(location, "://"))
+		absolute = g_strdup_printf("%.*s://%s", (int)strcspn(origin, ":"), origin, location);
+	else
+		absolute = g_strdup(location);
+	if (!http_url_parse(absolute, &u, error)) {
+		g_prefix_error(error, "unable to parse location %.200s: ", location);
+		return NULL;
+	}
+	if (!u.is_https && g_str_has_prefix(origin, "https:") && !p->endpoint->tls.insecure) {
+		error_set(error, ERROR_FAILED_PRECONDITION,
+			  "refusing to upload %s over plain http: %s answers with the location %s://%s although it was "
+			  "asked "
+			  "over https (its address behind a proxy may be set wrongly)",
+			  p->d->digest.text, origin, "http", u.authority);
 		return NULL;
 	}
 	char *fragment = strchr(absolute, '#');
@@ -103,8 +122,15 @@ static char *upload_target(const struct push *p, const transport_reply *reply, G
 	return g_strdup_printf("%s%cdigest=%s", absolute, strchr(absolute, '?') ? '&' : '?', p->d->digest.text);
 }
 
+/* Credentials go along to the registry and to the host that the POST ended at, nowhere else. */
+static bool upload_is_anonymous(const struct push *p, const transport_reply *reply, const char *target)
+{
+	g_autofree char *origin = call_origin(p->call, p->endpoint);
+	return !http_url_same_origin(origin, target) && !http_url_same_origin(reply->url, target);
+}
+
 /* POST: mounted or known (*ret_target stays NULL), or the URL of an upload. */
-static bool upload_start(struct push *p, const char *mount_from, char **ret_target, GError **error)
+static bool upload_start(struct push *p, const char *mount_from, char **ret_target, bool *ret_anonymous, GError **error)
 {
 	g_auto(transport_reply) reply = {0};
 	*ret_target = NULL;
@@ -138,12 +164,30 @@ static bool upload_start(struct push *p, const char *mount_from, char **ret_targ
 	if (reply.status == 201)
 		return true;
 	if (reply.status != 200 && reply.status != 202 && reply.status != 204)
-		return call_push_error("POST", &reply, error);
+		return errors_detailed("POST", &reply, error);
 	*ret_target = upload_target(p, &reply, error);
+	*ret_anonymous = *ret_target && upload_is_anonymous(p, &reply, *ret_target);
 	return *ret_target != NULL;
 }
 
-static bool upload_send(struct push *p, const char *target, int fd, bool *ret_again, GError **error)
+/* 201 by the specification; some registries answer 200, 202 or 204. What they say they stored must be what was sent. */
+static bool put_check(const struct push *p, const transport_reply *reply, GError **error)
+{
+	if (reply->status != 200 && reply->status != 201 && reply->status != 204)
+		return errors_detailed("PUT", reply, error);
+	const char *text = transport_reply_header(reply, "docker-content-digest");
+	struct digest stored;
+	if (!text || !*text)
+		return true;
+	if (!digest_parse(text, &stored, error)) {
+		g_prefix_error(error, "invalid content digest in response: ");
+		return false;
+	}
+	return digest_equal(&stored, &p->d->digest) ||
+	       error_set(error, ERROR_UNKNOWN, "got digest %s, expected %s", stored.text, p->d->digest.text);
+}
+
+static bool upload_send(struct push *p, const char *target, bool anonymous, int fd, bool *ret_again, GError **error)
 {
 	const char *headers[] = {"Content-Type: application/octet-stream", NULL};
 	struct transport_request q = {
@@ -153,21 +197,19 @@ static bool upload_send(struct push *p, const char *target, int fd, bool *ret_ag
 		.body_fd = fd,
 		.has_body_fd = true,
 		.body_size = p->d->size,
+		.redirects = true,
 		.body_max = ERROR_BODY_MAX,
 	};
-	g_autofree char *own = call_url(p->call, p->endpoint, "blobs", "uploads/");
 	/* Not retried here: a failed PUT ends the upload session, so a new one is started. */
-	struct call_options o = {.is_last = false, .anonymous = !transport_same_origin(own, target)};
+	struct call_options o = {.is_last = false, .anonymous = anonymous};
 	g_auto(transport_reply) reply = {0};
 	*ret_again = false;
 	if (!call_do(p->call, p->endpoint, &q, &o, &reply, error)) {
 		*ret_again = o.failure == TRANSPORT_BROKEN || o.failure == TRANSPORT_TIMEOUT;
 		return false;
 	}
-	if (reply.status == 200 || reply.status == 201 || reply.status == 204)
-		return true;
-	*ret_again = reply.status >= 500 || reply.status == 429 || reply.status == 404;
-	return call_push_error("PUT", &reply, error);
+	*ret_again = reply.status >= 500 || reply.status == 429 || reply.status == 408 || reply.status == 404;
+	return put_check(p, &reply, error);
 }
 
 static bool upload(struct push *p, int fd, const char *mount_from, GError **error)
@@ -175,10 +217,10 @@ static bool upload(struct push *p, int fd, const char *mount_from, GError **erro
 	for (unsigned n = 0;; n++) {
 		g_autofree char *target = NULL;
 		g_autoptr(GError) why = NULL;
-		if (!upload_start(p, n == 0 ? mount_from : NULL, &target, error))
+		bool again, anonymous;
+		if (!upload_start(p, n == 0 ? mount_from : NULL, &target, &anonymous, error))
 			return false;
-		bool again;
-		if (!target || upload_send(p, target, fd, &again, &why))
+		if (!target || upload_send(p, target, anonymous, fd, &again, &why))
 			return true;
 		if (!again || n == LIMIT_RETRIES) {
 			g_propagate_error(error, g_steal_pointer(&why));
@@ -216,7 +258,8 @@ bool registry_has_blob(registry *r, const reference *ref, const oci_descriptor *
 	if (ok && !*ret_has && mount_from && !g_str_equal(mount_from, ref->path)) {
 		/* An upload that was opened in vain is left to the registry's own sweep. */
 		g_autofree char *target = NULL;
-		ok = upload_start(&p, mount_from, &target, error);
+		bool anonymous;
+		ok = upload_start(&p, mount_from, &target, &anonymous, error);
 		*ret_has = ok && !target;
 	}
 	call_slot_give(&call);
@@ -236,15 +279,14 @@ static bool put_manifest(struct push *p, const char *name, const void *bytes, GE
 		.headers = headers,
 		.body = bytes,
 		.body_size = p->d->size,
+		.redirects = true,
 		.body_max = ERROR_BODY_MAX,
 	};
 	struct call_options o = {.is_last = true, .retry_broken = true, .retries = LIMIT_RETRIES};
 	g_auto(transport_reply) reply = {0};
 	if (!call_do(p->call, p->endpoint, &q, &o, &reply, error))
 		return false;
-	if (reply.status == 200 || reply.status == 201 || reply.status == 204)
-		return true;
-	return call_push_error("PUT", &reply, error);
+	return put_check(p, &reply, error);
 }
 
 bool registry_push_manifest(registry *r, const reference *ref, const oci_descriptor *d, const void *bytes, bool by_tag,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/limits.h"
 #include "registry/call.h"
+#include "registry/errors.h"
 #include "registry/internal.h"
 #include <string.h>
 
@@ -39,7 +40,7 @@ static bool send(struct resolution *s, const struct endpoint *e, const char *met
 		.url = url,
 		.headers = headers,
 		.body_size = -1,
-		.redirects = LIMIT_REDIRECTS,
+		.redirects = true,
 		.body_max = LIMIT_INDEX_BYTES,
 	};
 	struct call_options o = {.is_last = is_last, .retry_broken = true, .retries = LIMIT_RETRIES};
@@ -71,7 +72,7 @@ static bool status_fail(struct resolution *s, const struct endpoint *e, const ch
 	    words.status == 403) {
 		g_byte_array_append(reply->body, words.body->data, words.body->len);
 	}
-	call_status_error("HEAD", reply, &why);
+	errors_status("HEAD", reply, &why);
 	return fail(s, BAD_STATUS, why);
 }
 
@@ -120,7 +121,7 @@ static bool fetch_document(struct resolution *s, const struct endpoint *e, const
 	if (!send(s, e, "GET", kind, name, true, &reply, error))
 		return false;
 	if (reply.status >= 300)
-		return call_status_error("GET", &reply, error);
+		return errors_status("GET", &reply, error);
 	return take_document(s, &reply, expected, error);
 }
 

@@ -3,8 +3,12 @@
 #include "base/limits.h"
 #include "base/secret.h"
 #include "format/compress.h"
+#include "os/ca_roots.h"
+#include "registry/http_failure.h"
 #include "registry/libcurl.h"
+#include "registry/proxy.h"
 #include <errno.h>
+#include <openssl/ssl.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,14 +17,17 @@
 #define HEADERS_MAX 256
 #define HEADER_VALUE_MAX KIB(64)
 #define CONNECT_MS 30000L
-#define STALL_SECONDS 60L
 #define STALL_BYTES_PER_SECOND 64L
 #define ANSWER_SECONDS 600L /* a registry may take long to take in a large upload */
 
-/* A handle with its own multi: connections live in the multi, and curl_multi_poll waits for a cancel fd too. */
+/*
+ * A handle with its own multi: connections live in the multi, and curl_multi_poll waits for a cancel fd too. libcurl does
+ * not see by which roots a connection was verified, so a handle serves requests with one set of roots only.
+ */
 struct handle {
 	CURL *easy;
 	CURLM *multi;
+	X509_STORE *roots; /* a reference; NULL: of the system */
 };
 
 struct transport {
@@ -31,9 +38,14 @@ struct transport {
 /* One exchange (a redirect makes another one). */
 struct exchange {
 	const struct transport_request *q;
+	const char *method;
+	bool with_body;
+	struct http_url url;
+	char *proxy;                /* owned; NULL: none */
+	struct curl_slist *headers; /* owned */
 	struct transport_reply *reply;
-	bool head_done;       /* on_head ran */
-	bool streaming;       /* bytes go to on_bytes */
+	bool head_done; /* on_head ran */
+	bool streaming; /* bytes go to on_bytes */
 	decompressor *gunzip; /* owned; NULL: the bytes are as they came */
 	int64_t sent;
 	bool stopped; /* a callback said no */
@@ -55,6 +67,7 @@ static void handle_free(gpointer data)
 	struct handle *h = data;
 	libcurl.easy_cleanup(h->easy);
 	libcurl.multi_cleanup(h->multi);
+	X509_STORE_free(h->roots);
 	g_free(h);
 }
 
@@ -67,18 +80,34 @@ void transport_free(transport *t)
 	g_free(t);
 }
 
-static struct handle *handle_take(transport *t, GError **error)
+static gint roots_differ(gconstpointer handle, gconstpointer roots)
+{
+	return ((const struct handle *)handle)->roots != roots;
+}
+
+static struct handle *handle_take(transport *t, X509_STORE *roots, GError **error)
 {
 	if (!libcurl_load(error))
 		return NULL;
 	g_mutex_lock(&t->mu);
-	struct handle *h = g_queue_pop_head(&t->idle);
+	GList *idle = g_queue_find_custom(&t->idle, roots, roots_differ);
+	struct handle *h = idle ? idle->data : NULL;
+	if (idle)
+		g_queue_delete_link(&t->idle, idle);
 	g_mutex_unlock(&t->mu);
 	if (h)
 		return h;
 	h = g_new0(struct handle, 1);
 	h->easy = libcurl.easy_init();
 	h->multi = libcurl.multi_init();
+	if (!h->easy || !h->multi) {
+		handle_free(h);
+		error_set(error, ERROR_RESOURCE_EXHAUSTED, "create HTTP client: out of memory");
+		return NULL;
+	}
+	if (roots)
+		X509_STORE_up_ref(roots);
+	h->roots = roots;
 	return h;
 }
 
@@ -86,12 +115,11 @@ static void handle_give_back(transport *t, struct handle *h)
 {
 	libcurl.easy_reset(h->easy);
 	g_mutex_lock(&t->mu);
-	bool keep = t->idle.length < POOL_MAX;
-	if (keep)
-		g_queue_push_head(&t->idle, h);
+	g_queue_push_head(&t->idle, h);
+	struct handle *oldest = t->idle.length > POOL_MAX ? g_queue_pop_tail(&t->idle) : NULL;
 	g_mutex_unlock(&t->mu);
-	if (!keep)
-		handle_free(h);
+	if (oldest)
+		handle_free(oldest);
 }
 
 /* ---- replies */
@@ -246,57 +274,59 @@ static int on_seek(void *data, curl_off_t offset, int origin)
 
 /* ---- one exchange */
 
-static bool host_is_loopback(const char *url)
-{
-	g_autoptr(GUri) uri = g_uri_parse(url, G_URI_FLAGS_NONE, NULL);
-	const char *host = uri ? g_uri_get_host(uri) : NULL;
-	if (!host)
-		return false;
-	return g_str_equal(host, "localhost") || g_str_has_prefix(host, "127.") || g_str_equal(host, "::1");
-}
-
-static struct curl_slist *header_list(const struct transport_request *q, bool may_authorize)
+static struct curl_slist *header_list(const struct transport_request *q, const char *authorization, bool with_body)
 {
 	struct curl_slist *list = NULL;
 	for (const char *const *h = q->headers; h && *h; h++)
-		list = libcurl.slist_append(list, *h);
-	if (may_authorize && q->authorization) {
-		scoped_secret line = g_strconcat("Authorization: ", q->authorization, NULL);
+		if (with_body || g_ascii_strncasecmp(*h, "Content-", strlen("Content-")) != 0)
+			list = libcurl.slist_append(list, *h);
+	if (authorization) {
+		scoped_secret line = g_strconcat("Authorization: ", authorization, NULL);
 		list = libcurl.slist_append(list, line);
 	}
-	/* No round trip before a body; where headers are signed this would be, too, though it is not sent. */
 	if (q->decode)
 		list = libcurl.slist_append(list, "Accept-Encoding: gzip");
+	/* No round trip before a body; where headers are signed this would be, too, though it is not sent. */
 	return q->signature ? list : libcurl.slist_append(list, "Expect:");
 }
 
-static void set_tls(CURL *easy, const struct transport_tls *tls)
+/* The roots replace libcurl's, which are files of the distribution that it was built for. */
+static CURLcode on_ssl_context(CURL *easy, void *context, void *roots)
 {
+	return SSL_CTX_set1_cert_store(context, roots), CURLE_OK;
+}
+
+static bool set_tls(const struct handle *h, const struct transport_tls *tls, GError **error)
+{
+	CURL *easy = h->easy;
 	libcurl.easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	libcurl.easy_setopt(easy, CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	libcurl.easy_setopt(easy, CURLOPT_CAINFO, NULL);
+	libcurl.easy_setopt(easy, CURLOPT_CAPATH, NULL);
+	libcurl.easy_setopt(easy, CURLOPT_PROXY_CAINFO, NULL);
+	libcurl.easy_setopt(easy, CURLOPT_PROXY_CAPATH, NULL);
+	libcurl.easy_setopt(easy, CURLOPT_SSL_CTX_DATA, h->roots ? h->roots : ca_roots_system());
+	if (libcurl.easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_ssl_context) != CURLE_OK)
+		return error_set(error, ERROR_FAILED_PRECONDITION, "libcurl was not built with OpenSSL");
 	if (!tls)
-		return;
+		return true;
 	libcurl.easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, tls->insecure ? 0L : 1L);
 	libcurl.easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, tls->insecure ? 0L : 2L);
-	if (tls->ca_pem) {
-		gsize n;
-		const void *pem = g_bytes_get_data(tls->ca_pem, &n);
-		struct curl_blob blob = {.data = (void *)pem, .len = n, .flags = CURL_BLOB_NOCOPY};
-		libcurl.easy_setopt(easy, CURLOPT_CAINFO_BLOB, &blob);
-	}
 	if (tls->cert_file && tls->key_file) {
 		libcurl.easy_setopt(easy, CURLOPT_SSLCERT, tls->cert_file);
 		libcurl.easy_setopt(easy, CURLOPT_SSLKEY, tls->key_file);
 	}
+	return true;
 }
 
-static void set_body(CURL *easy, struct exchange *x, const char *method)
+static void set_body(CURL *easy, struct exchange *x)
 {
 	const struct transport_request *q = x->q;
-	if (g_str_equal(method, "HEAD")) {
+	if (g_str_equal(x->method, "HEAD")) {
 		libcurl.easy_setopt(easy, CURLOPT_NOBODY, 1L);
 		return;
 	}
-	if (q->body_size >= 0) {
+	if (x->with_body) {
 		libcurl.easy_setopt(easy, CURLOPT_UPLOAD, 1L);
 		libcurl.easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)q->body_size);
 		libcurl.easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, 512 * 1024L);
@@ -305,8 +335,36 @@ static void set_body(CURL *easy, struct exchange *x, const char *method)
 		libcurl.easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_seek);
 		libcurl.easy_setopt(easy, CURLOPT_SEEKDATA, x);
 	}
-	if (!g_str_equal(method, "GET") || q->body_size >= 0)
-		libcurl.easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
+	if (!g_str_equal(x->method, "GET") || x->with_body)
+		libcurl.easy_setopt(easy, CURLOPT_CUSTOMREQUEST, x->method);
+}
+
+/* The choice is made here: libcurl would read other variables by other rules. */
+static void set_proxy(CURL *easy, const struct exchange *x)
+{
+	libcurl.easy_setopt(easy, CURLOPT_PROXY, x->proxy ? x->proxy : "");
+	libcurl.easy_setopt(easy, CURLOPT_NOPROXY, "");
+	libcurl.easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+	libcurl.easy_setopt(easy, CURLOPT_SOCKS5_AUTH, (long)CURLAUTH_BASIC);
+}
+
+/* libcurl is given the origin alone and the request target by itself, so that it changes nothing in that. */
+static void set_url(CURL *easy, const struct exchange *x)
+{
+	const struct http_url *u = &x->url;
+	const char *scheme = u->is_https ? "https" : "http";
+	libcurl.easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	libcurl.easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	libcurl.easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+	bool is_signed = x->q->signature != NULL; /* libcurl signs the path of the URL */
+	g_autofree char *url = g_strdup_printf("%s://%s%s%s%s", scheme, u->userinfo ? u->userinfo : "",
+					       u->userinfo ? "@" : "", u->authority, is_signed ? u->target : "/");
+	libcurl.easy_setopt(easy, CURLOPT_URL, url);
+	if (is_signed)
+		return;
+	bool is_absolute = !u->is_https && x->proxy && g_str_has_prefix(x->proxy, "http");
+	g_autofree char *absolute = is_absolute ? g_strconcat("http://", u->authority, u->target, NULL) : NULL;
+	libcurl.easy_setopt(easy, CURLOPT_REQUEST_TARGET, is_absolute ? absolute : u->target);
 }
 
 static void set_limits(CURL *easy, bool is_read)
@@ -314,7 +372,7 @@ static void set_limits(CURL *easy, bool is_read)
 	libcurl.easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	libcurl.easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
 	libcurl.easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, is_read ? STALL_BYTES_PER_SECOND : 1L);
-	libcurl.easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, is_read ? STALL_SECONDS : ANSWER_SECONDS);
+	libcurl.easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, is_read ? TRANSPORT_STALL_SECONDS : ANSWER_SECONDS);
 	libcurl.easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
 	libcurl.easy_setopt(easy, CURLOPT_BUFFERSIZE, 512 * 1024L);
 }
@@ -341,42 +399,7 @@ static CURLcode multi_run(struct handle *h, cancel *c)
 	return result;
 }
 
-static CURLcode exchange_run(struct handle *h, struct exchange *x, const char *method, const char *url,
-			     bool may_authorize, cancel *c)
-{
-	CURL *easy = h->easy;
-	struct curl_slist *headers = header_list(x->q, may_authorize);
-	libcurl.easy_setopt(easy, CURLOPT_URL, url);
-	libcurl.easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	libcurl.easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-	libcurl.easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
-	if (x->q->signature) {
-		libcurl.easy_setopt(easy, CURLOPT_AWS_SIGV4, x->q->signature->scope);
-		libcurl.easy_setopt(easy, CURLOPT_USERPWD, x->q->signature->user_password);
-	}
-	libcurl.easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
-	libcurl.easy_setopt(easy, CURLOPT_HEADERDATA, x);
-	libcurl.easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-	libcurl.easy_setopt(easy, CURLOPT_WRITEDATA, x);
-	libcurl.easy_setopt(easy, CURLOPT_ERRORBUFFER, x->detail);
-	if (host_is_loopback(url))
-		libcurl.easy_setopt(easy, CURLOPT_NOPROXY, "*");
-	set_tls(easy, x->q->tls);
-	set_body(easy, x, method);
-	set_limits(easy, x->q->body_size < 0);
-	CURLcode result = multi_run(h, c);
-	libcurl.slist_free_all(headers);
-	/* An answer without a body has its head looked at here. */
-	if (result == CURLE_OK && x->reply->headers &&
-	    (!exchange_head(x) || (x->gunzip && !decompressor_finish(x->gunzip, &x->error)))) {
-		x->stopped = true;
-		result = CURLE_WRITE_ERROR;
-	}
-	g_clear_pointer(&x->gunzip, decompressor_free);
-	return result;
-}
-
-/* ---- errors */
+/* ---- the end of an exchange */
 
 /* "Get", as Go's url.Error names a method. */
 static char *method_text(const char *method)
@@ -386,166 +409,204 @@ static char *method_text(const char *method)
 	return text;
 }
 
-static enum transport_failure failure_of(CURLcode code, const struct exchange *x, long os_error)
-{
-	switch ((int)code) {
-	case CURLE_COULDNT_RESOLVE_HOST:
-	case CURLE_COULDNT_RESOLVE_PROXY:
-		return TRANSPORT_NO_HOST;
-	case CURLE_COULDNT_CONNECT:
-		return os_error == ETIMEDOUT ? TRANSPORT_TIMEOUT : TRANSPORT_REFUSED;
-	case CURLE_OPERATION_TIMEDOUT:
-		return TRANSPORT_TIMEOUT;
-	case CURLE_SSL_CONNECT_ERROR:
-		return strstr(x->detail, "wrong version number") || strstr(x->detail, "http request") ||
-				       strstr(x->detail, "packet length too long")
-			       ? TRANSPORT_NOT_TLS
-			       : TRANSPORT_TLS;
-	case CURLE_PEER_FAILED_VERIFICATION:
-	case CURLE_SSL_CERTPROBLEM:
-	case CURLE_SSL_CIPHER:
-	case CURLE_SSL_CACERT_BADFILE:
-	case CURLE_SSL_ISSUER_ERROR:
-		return TRANSPORT_TLS;
-	case CURLE_GOT_NOTHING:
-	case CURLE_RECV_ERROR:
-	case CURLE_SEND_ERROR:
-	case CURLE_PARTIAL_FILE:
-		return TRANSPORT_BROKEN;
-	default:
-		return TRANSPORT_OTHER;
-	}
-}
-
-static char *failure_text(CURLcode code, enum transport_failure failure, const struct exchange *x, const char *host,
-			  const char *host_port, long os_error)
-{
-	const char *detail = x->detail[0] ? x->detail : libcurl.easy_strerror(code);
-	switch (failure) {
-	case TRANSPORT_NO_HOST:
-		return g_strdup_printf("dial tcp: lookup %s: no such host", host);
-	case TRANSPORT_REFUSED:
-		return g_strdup_printf("dial tcp %s: connect: %s", host_port,
-				       error_errno_text(os_error ? (int)os_error : ECONNREFUSED));
-	case TRANSPORT_TIMEOUT:
-		return g_strdup_printf("no data from %s for %ld s: i/o timeout", host_port, STALL_SECONDS);
-	case TRANSPORT_TLS:
-		return g_strdup_printf("tls: %s", detail);
-	case TRANSPORT_NOT_TLS:
-		return g_strdup("http: server gave HTTP response to HTTPS client");
-	case TRANSPORT_BROKEN:
-		if (code == CURLE_GOT_NOTHING)
-			return g_strdup("EOF");
-		if (code == CURLE_PARTIAL_FILE)
-			return g_strdup("unexpected EOF");
-		return g_strdup(os_error ? error_errno_text((int)os_error) : "connection reset by peer");
-	case TRANSPORT_OK:
-	case TRANSPORT_STOPPED:
-	case TRANSPORT_OTHER:
-		break;
-	}
-	return g_strdup(detail);
-}
-
-static char *url_redacted(const char *url)
-{
-	g_autoptr(GUri) uri = g_uri_parse(url, G_URI_FLAGS_HAS_PASSWORD | G_URI_FLAGS_ENCODED, NULL);
-	return uri ? g_uri_to_string_partial(uri, G_URI_HIDE_USERINFO) : g_strdup("invalid URL");
-}
-
-static void set_failure(struct handle *h, CURLcode code, const struct exchange *x, const char *method, const char *url,
+static void set_failure(const struct exchange *x, const struct handle *h, CURLcode code,
 			enum transport_failure *ret_failure, GError **error)
 {
-	long os_error = 0;
-	libcurl.easy_getinfo(h->easy, CURLINFO_OS_ERRNO, &os_error);
-	*ret_failure = failure_of(code, x, os_error);
-	g_autoptr(GUri) uri = g_uri_parse(url, G_URI_FLAGS_ENCODED, NULL);
-	const char *host = uri && g_uri_get_host(uri) ? g_uri_get_host(uri) : "";
-	int port = uri && g_uri_get_port(uri) > 0 ? g_uri_get_port(uri) : g_str_has_prefix(url, "https:") ? 443 : 80;
-	g_autofree char *host_port = g_strdup_printf("%s:%d", host, port);
-	g_autofree char *text = failure_text(code, *ret_failure, x, host, host_port, os_error);
-	g_autofree char *shown = url_redacted(url);
-	g_autofree char *verb = method_text(method);
-	error_set(error, ERROR_UNKNOWN, "%s \"%s\": %s", verb, shown, text);
+	struct http_failure f = {.code = code, .detail = x->detail, .url = &x->url, .proxy = x->proxy};
+	libcurl.easy_getinfo(h->easy, CURLINFO_OS_ERRNO, &f.os_error);
+	libcurl.easy_getinfo(h->easy, CURLINFO_HTTP_CONNECTCODE, &f.proxy_status);
+	f.no_roots = x->url.is_https && ca_roots_is_empty(h->roots ? h->roots : ca_roots_system());
+	*ret_failure = http_failure_kind(&f);
+	g_autofree char *text = http_failure_text(&f);
+	g_autofree char *verb = method_text(x->q->method);
+	error_set(error, ERROR_UNKNOWN, "%s \"%s://%s%s\": %s", verb, x->url.is_https ? "https" : "http",
+		  x->url.authority, x->url.target, text);
+}
+
+/* True: there is an answer, of which the text may have been cut where nobody reads on. */
+static bool exchange_end(struct exchange *x, const struct handle *h, CURLcode code, cancel *c,
+			 enum transport_failure *ret_failure, GError **error)
+{
+	if (x->error) {
+		g_propagate_error(error, g_steal_pointer(&x->error));
+		return false;
+	}
+	if (code == CURLE_OK)
+		return true;
+	if (!cancel_check(c, error))
+		return false;
+	if (x->oversized)
+		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "answer of %s is larger than %zu bytes",
+				 x->url.authority, x->q->body_max);
+	if (x->stopped)
+		return true;
+	set_failure(x, h, code, ret_failure, error);
+	return false;
+}
+
+/* The exchange's method, with_body, url and headers are set. False with an error when there is no answer. */
+static bool exchange_run(transport *t, struct exchange *x, cancel *c, enum transport_failure *ret_failure,
+			 GError **error)
+{
+	const struct transport_request *q = x->q;
+	struct handle *h = handle_take(t, q->tls ? q->tls->roots : NULL, error);
+	if (!h)
+		return false;
+	CURL *easy = h->easy;
+	if (!set_tls(h, q->tls, error)) {
+		handle_give_back(t, h);
+		return false;
+	}
+	libcurl.easy_setopt(easy, CURLOPT_HTTPHEADER, x->headers);
+	if (q->signature) {
+		libcurl.easy_setopt(easy, CURLOPT_AWS_SIGV4, q->signature->scope);
+		libcurl.easy_setopt(easy, CURLOPT_USERPWD, q->signature->user_password);
+	}
+	libcurl.easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+	libcurl.easy_setopt(easy, CURLOPT_HEADERDATA, x);
+	libcurl.easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+	libcurl.easy_setopt(easy, CURLOPT_WRITEDATA, x);
+	libcurl.easy_setopt(easy, CURLOPT_ERRORBUFFER, x->detail);
+	set_url(easy, x);
+	set_proxy(easy, x);
+	set_body(easy, x);
+	set_limits(easy, !x->with_body);
+	CURLcode code = multi_run(h, c);
+	/* An answer without a body has its head looked at here. */
+	if (code == CURLE_OK && x->reply->headers &&
+	    (!exchange_head(x) || (x->gunzip && !decompressor_finish(x->gunzip, &x->error)))) {
+		x->stopped = true;
+		code = CURLE_WRITE_ERROR;
+	}
+	g_clear_pointer(&x->gunzip, decompressor_free);
+	bool ok = exchange_end(x, h, code, c, ret_failure, error);
+	handle_give_back(t, h);
+	return ok;
 }
 
 /* ---- redirects */
 
-bool transport_same_origin(const char *a, const char *b)
-{
-	g_autoptr(GUri) x = g_uri_parse(a, G_URI_FLAGS_SCHEME_NORMALIZE | G_URI_FLAGS_ENCODED, NULL);
-	g_autoptr(GUri) y = g_uri_parse(b, G_URI_FLAGS_SCHEME_NORMALIZE | G_URI_FLAGS_ENCODED, NULL);
-	return x && y && g_str_equal(g_uri_get_scheme(x), g_uri_get_scheme(y)) &&
-	       g_strcmp0(g_uri_get_host(x), g_uri_get_host(y)) == 0 && g_uri_get_port(x) == g_uri_get_port(y);
-}
-
 static bool is_redirect(const struct transport_reply *reply)
 {
 	int s = reply->status;
-	return (s == 301 || s == 302 || s == 303 || s == 307 || s == 308) && transport_reply_header(reply, "location");
+	const char *location = transport_reply_header(reply, "location");
+	return (s == 301 || s == 302 || s == 303 || s == 307 || s == 308) && location && *location;
 }
 
-/* Where a redirect leads; refused when it changes to a weaker or unknown scheme. */
-static char *redirect_target(const char *from, const struct transport_reply *reply, GError **error)
+/* A chain of requests. */
+struct chain {
+	transport *t;
+	const struct transport_request *q;
+	char *url;          /* owned: of the current request */
+	const char *method; /* of the current request */
+	bool with_body;
+	bool left_origin;
+	unsigned n_requests;
+};
+
+static bool redirect_refuse(const struct chain *chain, const char *location, const char *why, GError **error)
+{
+	g_autofree char *verb = method_text(chain->q->method);
+	g_autofree char *shown = http_url_show(chain->url);
+	return error_set(error, ERROR_FAILED_PRECONDITION, "%s \"%s\": refusing redirect to %.200s: %s", verb, shown,
+			 location, why);
+}
+
+static bool redirect_check(const struct chain *chain, const char *next, GError **error)
+{
+	const struct transport_request *q = chain->q;
+	bool to_https = g_str_has_prefix(next, "https:"),
+	     from_https = g_ascii_strncasecmp(chain->url, "https:", 6) == 0;
+	bool is_lax = q->is_verified || (q->tls && q->tls->insecure);
+	g_autofree char *shown = http_url_show(next);
+	if (chain->with_body && q->body_is_secret && !to_https && !http_url_same_origin(q->url, next))
+		return redirect_refuse(chain, shown, "the request carries credentials", error);
+	if (from_https && !to_https && !is_lax)
+		return redirect_refuse(chain, shown, "from https to http", error);
+	return true;
+}
+
+/* The request that the answer leads to, by the rules of Go's net/http. */
+static bool redirect_follow(struct chain *chain, const struct transport_reply *reply, GError **error)
 {
 	const char *location = transport_reply_header(reply, "location");
-	g_autofree char *to = g_uri_resolve_relative(from, location, G_URI_FLAGS_ENCODED, NULL);
-	g_autofree char *shown = url_redacted(from);
-	bool is_https = to && g_ascii_strncasecmp(to, "https://", 8) == 0;
-	bool is_http = to && g_ascii_strncasecmp(to, "http://", 7) == 0;
-	if (!is_https && !(is_http && g_ascii_strncasecmp(from, "https://", 8) != 0)) {
-		error_set(error, ERROR_FAILED_PRECONDITION, "refusing redirect from %s to another scheme", shown);
-		return NULL;
+	if (chain->n_requests >= LIMIT_REDIRECTS) {
+		g_autofree char *verb = method_text(chain->q->method);
+		return error_set(error, ERROR_FAILED_PRECONDITION, "%s \"%.200s\": stopped after %lld redirects", verb,
+				 location, LIMIT_REDIRECTS);
 	}
-	return g_steal_pointer(&to);
+	g_autoptr(GError) why = NULL;
+	g_autofree char *next = http_url_resolve(chain->url, location, &why);
+	if (!next)
+		return redirect_refuse(chain, location, why->message, error);
+	if (reply->status != 307 && reply->status != 308) {
+		chain->with_body = false;
+		if (!g_str_equal(chain->method, "HEAD"))
+			chain->method = "GET";
+	}
+	if (!redirect_check(chain, next, error))
+		return false;
+	chain->left_origin = chain->left_origin || !http_url_same_origin(chain->q->url, next);
+	g_free(chain->url);
+	chain->url = g_steal_pointer(&next);
+	return true;
+}
+
+static bool chain_authorize(const struct chain *chain, char **ret_header, GError **error)
+{
+	const struct transport_request *q = chain->q;
+	if (chain->n_requests > 0 && q->authorize_redirect) {
+		if (q->authorize_redirect(q->authorize_data, chain->url, ret_header, error))
+			return true;
+		g_prefix_error(error, "failed to authorize redirect: ");
+		return false;
+	}
+	*ret_header = chain->left_origin ? NULL : g_strdup(q->authorization);
+	return true;
+}
+
+static bool chain_request(struct chain *chain, cancel *c, struct transport_reply *reply,
+			  enum transport_failure *ret_failure, GError **error)
+{
+	struct exchange x = {.q = chain->q, .reply = reply, .method = chain->method, .with_body = chain->with_body};
+	scoped_secret authorization = NULL;
+	bool ok = chain_authorize(chain, &authorization, error) && http_url_parse(chain->url, &x.url, error) &&
+		  proxy_find(proxy_from_environment(), &x.url, &x.proxy, error);
+	if (ok && libcurl_load(error)) {
+		x.headers = header_list(chain->q, authorization, chain->with_body);
+		ok = exchange_run(chain->t, &x, c, ret_failure, error);
+		libcurl.slist_free_all(x.headers);
+	} else {
+		ok = false;
+	}
+	http_url_clear(&x.url);
+	g_free(x.proxy);
+	chain->n_requests++;
+	return ok;
 }
 
 bool transport_do(transport *t, const struct transport_request *q, cancel *c, struct transport_reply *ret_reply,
 		  enum transport_failure *ret_failure, GError **error)
 {
 	g_auto(transport_reply) reply = {0};
-	g_autofree char *url = g_strdup(q->url);
-	bool may_authorize = true, done = false;
+	struct chain chain = {
+		.t = t, .q = q, .url = g_strdup(q->url), .method = q->method, .with_body = q->body_size >= 0};
 	*ret_failure = TRANSPORT_STOPPED;
-	for (unsigned hops = 0; !done; hops++) {
-		struct exchange x = {.q = q, .reply = &reply};
-		struct handle *h = handle_take(t, error);
-		if (!h)
-			return false;
-		CURLcode code = exchange_run(h, &x, q->method, url, may_authorize, c);
-		bool cut = code != CURLE_OK && x.stopped && !x.error && !x.oversized; /* enough of an error text */
-		bool failed = code != CURLE_OK && !x.stopped && !cancel_is_set(c);
-		if (failed)
-			set_failure(h, code, &x, q->method, url, ret_failure, error);
-		handle_give_back(t, h);
-		if (x.error) {
-			g_propagate_error(error, x.error);
-			return false;
+	bool ok, again;
+	do {
+		ok = chain_request(&chain, c, &reply, ret_failure, error);
+		again = ok && q->redirects && is_redirect(&reply);
+		if (again && !redirect_follow(&chain, &reply, error)) {
+			*ret_failure = TRANSPORT_OTHER;
+			ok = again = false;
 		}
-		if (failed)
-			return false;
-		if (code != CURLE_OK && !cancel_check(c, error))
-			return false;
-		if (x.oversized)
-			return error_set(error, ERROR_RESOURCE_EXHAUSTED, "answer of %s is larger than %zu bytes", url,
-					 q->body_max);
-		if (code != CURLE_OK && !cut)
-			return false;
-		done = !is_redirect(&reply) || q->redirects == 0;
-		if (done)
-			break;
-		if (hops == q->redirects)
-			return error_set(error, ERROR_FAILED_PRECONDITION, "stopped after %u redirects", q->redirects);
-		g_autofree char *next = redirect_target(url, &reply, error);
-		if (!next)
-			return false;
-		may_authorize = may_authorize && transport_same_origin(url, next);
-		g_free(g_steal_pointer(&url));
-		url = g_steal_pointer(&next);
+	} while (again);
+	if (ok) {
+		reply.url = g_steal_pointer(&chain.url);
+		*ret_reply = reply;
+		reply = (struct transport_reply){0};
+		*ret_failure = TRANSPORT_OK;
 	}
-	reply.url = g_steal_pointer(&url);
-	*ret_reply = reply;
-	reply = (struct transport_reply){0};
-	*ret_failure = TRANSPORT_OK;
-	return true;
+	g_free(chain.url);
+	return ok;
 }

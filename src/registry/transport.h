@@ -7,13 +7,17 @@
  *	g_auto(transport_reply) reply = {0};
  *	if (!transport_do(t, &q, cancel, &reply, &failure, error)) return false;
  *
- * HTTP/1.1, connections are kept and reused. Redirects are followed here, at most request.redirects of them: never from
- * https to http, and what authorizes stays with the origin it was meant for. Any status is success; failing means that
- * there is no answer. A request ends when canceled or when nothing moves for a minute.
+ * HTTP/1.1, connections are kept and reused. The request line has the bytes of the URL as given (format/http_url.h); the
+ * proxy is that of the environment (registry/proxy.h); servers are verified with the system's roots (os/ca_roots.h) or
+ * those of request.tls. Redirects are followed here as Go's net/http follows them, at most nine of them: 307 and 308 send
+ * the body again, the others make a GET of all but GET and HEAD; what authorizes stays with the origin it was meant for.
+ * A redirect from https to http is refused unless the content is verified. Any status is success; failing means that there
+ * is no answer. A request ends when canceled or when nothing moves for a minute.
  * Thread: any; calls block.
  */
 #pragma once
 #include "base/cancel.h"
+#include <openssl/types.h>
 
 typedef struct transport transport;
 
@@ -30,7 +34,7 @@ typedef struct transport_reply transport_reply;
 /* Extra trust and identity of a host. */
 struct transport_tls {
 	bool insecure;         /* no verification */
-	GBytes *ca_pem;        /* system roots and ours; NULL: system roots */
+	X509_STORE *roots;     /* borrowed, outlives the transport's connections; NULL: those of the system */
 	const char *cert_file; /* NULL: none */
 	const char *key_file;
 };
@@ -46,15 +50,21 @@ struct transport_request {
 	const char *url;
 	const char *const *headers; /* "Name: value", NULL-terminated, or NULL */
 	const char *authorization;  /* value of that header or NULL; only for the origin of url */
-	const void *body;           /* or: */
-	int body_fd;                /* read with pread from 0; used when has_body_fd */
+	/* The header for a URL that a redirect led to, NULL in *ret_header for none. NULL: authorization for the origin of
+	 * url as long as no redirect has left it, none after that. */
+	bool (*authorize_redirect)(void *data, const char *url, char **ret_header, GError **error);
+	void *authorize_data;
+	const void *body; /* or: */
+	int body_fd;      /* read with pread from 0; used when has_body_fd */
 	bool has_body_fd;
 	int64_t body_size; /* -1: no body */
 	const struct transport_tls *tls;
 	const struct transport_signature *signature; /* NULL: none; not together with redirects */
-	unsigned redirects;
-	size_t body_max; /* ceiling of reply.body */
-	bool decode;     /* ask for gzip; an answer of exactly that encoding is undone */
+	bool redirects;                              /* follow them; otherwise they are answers like others */
+	bool body_is_secret;                         /* the body goes to https or to the origin of url only */
+	bool is_verified; /* the caller checks a digest: plain http after https does no harm */
+	size_t body_max;  /* ceiling of reply.body */
+	bool decode;      /* ask for gzip; an answer of exactly that encoding is undone */
 	/* For 2xx answers: the head, then the bytes as they come. NULL on_bytes: they go to reply.body. */
 	bool (*on_head)(void *data, const struct transport_reply *reply, GError **error);
 	bool (*on_bytes)(void *data, const void *bytes, size_t n, GError **error);
@@ -66,12 +76,13 @@ enum transport_failure {
 	TRANSPORT_OK,
 	TRANSPORT_REFUSED, /* nobody answers there */
 	TRANSPORT_NO_HOST,
-	TRANSPORT_NOT_TLS, /* the peer speaks plain http */
-	TRANSPORT_TLS,     /* certificates and the like: final */
-	TRANSPORT_BROKEN,  /* reset, truncated: worth another try */
+	TRANSPORT_NOT_TLS,  /* the peer speaks plain http */
+	TRANSPORT_NOT_HTTP, /* the answer is something else: TLS, for example */
+	TRANSPORT_TLS,      /* certificates and the like: final */
+	TRANSPORT_BROKEN,   /* reset, truncated: worth another try */
 	TRANSPORT_TIMEOUT,
-	TRANSPORT_STOPPED, /* on_head, on_bytes or cancel said no; error is theirs */
-	TRANSPORT_OTHER,
+	TRANSPORT_STOPPED, /* on_head, on_bytes, authorize_redirect or cancel said no; error is theirs */
+	TRANSPORT_OTHER,   /* no answer that can be understood, a redirect that is not followed: final */
 };
 
 transport *transport_new(void);
@@ -81,7 +92,5 @@ bool transport_do(transport *t, const struct transport_request *q, cancel *c, st
 		  enum transport_failure *ret_failure, GError **error);
 /* First value of a header (lower-case name) or NULL. */
 const char *transport_reply_header(const struct transport_reply *reply, const char *name);
-/* Same scheme, host and port. */
-bool transport_same_origin(const char *a, const char *b);
 void transport_reply_clear(struct transport_reply *reply);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(transport_reply, transport_reply_clear)

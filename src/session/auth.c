@@ -60,7 +60,9 @@ bool session_credentials(session_group *g, const char *host, cancel *c, char **r
 	struct credentials q = {.host = host};
 	g_autoptr(GError) local = NULL;
 	if (!group_each(g, SERVICE "Credentials", AUTH_WAIT_MS, c, ask_credentials, &q, &local)) {
-		if (!q.has_none && !error_is(local, ERROR_UNIMPLEMENTED)) {
+		bool no_session = error_is(local, ERROR_FAILED_PRECONDITION) && g_str_equal(local->message, NO_SESSIONS);
+		if (!q.has_none && !no_session && !error_is(local, ERROR_UNIMPLEMENTED)) {
+			error_keep_text(local);
 			g_propagate_error(error, g_steal_pointer(&local));
 			return false;
 		}
@@ -156,14 +158,18 @@ bool session_fetch_token(session_group *g, const char *host, const char *realm, 
 			 const char *const *scopes, cancel *c, char **ret_token, int64_t *ret_expires_s, GError **error)
 {
 	struct token q = {.request = AUTH__FETCH_TOKEN_REQUEST__INIT};
+	g_autoptr(GError) local = NULL;
 	q.request.clientid = (char *)CLIENT_ID;
 	q.request.host = (char *)host;
 	q.request.realm = (char *)realm;
 	q.request.service = (char *)service;
 	q.request.scopes = (char **)scopes;
 	q.request.n_scopes = scopes ? g_strv_length((char **)scopes) : 0;
-	if (!group_each(g, SERVICE "FetchToken", AUTH_WAIT_MS, c, ask_token, &q, error))
+	if (!group_each(g, SERVICE "FetchToken", AUTH_WAIT_MS, c, ask_token, &q, &local)) {
+		error_keep_text(local);
+		g_propagate_error(error, g_steal_pointer(&local));
 		return false;
+	}
 	*ret_token = q.token;
 	*ret_expires_s = q.expires_s;
 	return true;

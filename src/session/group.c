@@ -166,7 +166,7 @@ bool group_each(session_group *g, const char *method, int timeout_ms, cancel *c,
 		return true;
 	}
 	if (!r.last)
-		error_set(&r.last, ERROR_FAILED_PRECONDITION, "no active sessions");
+		error_set(&r.last, ERROR_FAILED_PRECONDITION, NO_SESSIONS);
 	g_propagate_error(error, r.last);
 	return false;
 }

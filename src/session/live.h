@@ -12,6 +12,7 @@
 
 #define SESSION_WAIT_MS 5000
 #define AUTH_WAIT_MS 60000
+#define NO_SESSIONS "no active sessions"
 
 struct session {
 	gint refs;

@@ -65,7 +65,14 @@ static bool origin_resolve(const struct pull_origin *o, const reference *ref, st
 static GBytes *origin_fetch(const struct pull_origin *o, const reference *ref, const oci_descriptor *d, size_t max,
 			    struct work *work, GError **error)
 {
-	return registry_fetch_small(o->registry, ref, d, max, &source_registry_auth, work, error);
+	GError *why = NULL;
+	GBytes *bytes = registry_fetch_small(o->registry, ref, d, max, &source_registry_auth, work, &why);
+	if (bytes)
+		return bytes;
+	/* Upstream copies documents into its content store. */
+	bool copying = g_str_has_prefix(why->message, "httpReadSeeker: ");
+	g_propagate_prefixed_error(error, why, "%s", copying ? "failed to copy: " : "");
+	return NULL;
 }
 
 void pull_origin_registry(struct pull_origin *ret, const struct source_context *context)

@@ -58,7 +58,7 @@ size-zero is larger than declared
 size-text wrong type of "size"
 size-real wrong type of "size"
 # F16
-digest-lies could not fetch content descriptor
+digest-lies failed to copy: httpReadSeeker: failed open: content at
 digest-grammar =digest-grammar
 moves =moves
 moves =moved
@@ -67,7 +67,7 @@ moves =moved
 503-once =503-once
 429-once =429-once
 429-garbage =429-garbage
-429-hour asks to try again in 3600 s
+429-hour 429 Too Many Requests
 reset-once =reset-once
 # F55
 not-json failed to parse manifest
@@ -86,11 +86,11 @@ nested indexes are nested more than 4 levels deep
 twelve indexes are nested more than 4 levels deep
 wide at most 10000 are supported
 # F57
-loop stopped after 5 redirects
+loop stopped after 10 redirects
 to-file refusing redirect
 to-gopher refusing redirect
 to-odd failed to do request
-to-none stopped after 5 redirects
+to-none refusing redirect
 # F58
 digest0 invalid digest
 digest1 invalid digest
@@ -112,8 +112,8 @@ auth-token =auth-token
 auth-redirect =auth-redirect
 auth-foreign refusing to send credentials
 auth-link-local refusing to send credentials
-auth-file refusing to send credentials
-auth-broken refusing to send credentials
+auth-file unsupported protocol scheme "file"
+auth-broken no realm specified for token auth challenge
 auth-loop 401 Unauthorized
 auth-empty did not include a token
 auth-large is larger than 1048576 bytes

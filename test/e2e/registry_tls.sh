@@ -40,6 +40,7 @@ serve nocert --tls "$WORK/pki/good.crt" "$WORK/pki/good.key" --client-ca "$WORK/
 serve old --tls "$WORK/pki/good.crt" "$WORK/pki/good.key" --tls-max 1.1
 serve lax --tls "$WORK/pki/self.crt" "$WORK/pki/self.key"
 serve plain
+serve tlsonly --tls "$WORK/pki/good.crt" "$WORK/pki/good.key"
 {
 	for name in good elsewhere expired foreign self old nocert plain; do
 		printf '[registry."%s"]\nhttp = false\nca = ["%s"]\n' "$(host $name)" "$WORK/pki/ours.crt"
@@ -79,5 +80,6 @@ self self-signed
 nocert certificate required|tls: |broken pipe|connection reset|EOF
 old protocol version|unsupported protocol|tls: 
 plain gave HTTP response to HTTPS client
+tlsonly speaks TLS: set http = false
 TABLE
 alive
