@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* buildctl: the client of the build daemon. */
 #include "base/log.h"
+#include "base/thread.h"
 #include "base/version.h"
 #include "client/display_model.h"
 #include "client/excerpt.h"
@@ -30,7 +31,7 @@ static gpointer watch_signals(gpointer data)
 	_exit(128 + number);
 }
 
-static void start_signals(cancel *c)
+static bool start_signals(cancel *c, GError **error)
 {
 	sigset_t set;
 	sigemptyset(&set);
@@ -38,7 +39,10 @@ static void start_signals(cancel *c)
 	sigaddset(&set, SIGTERM);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	g_thread_unref(g_thread_new("signals", watch_signals, c));
+	GThread *thread = thread_start("signals", watch_signals, c, error);
+	if (thread)
+		g_thread_unref(thread);
+	return thread;
 }
 
 /* ---- commands */
@@ -112,8 +116,8 @@ static bool run(int argc, char *const *argv, GError **error)
 	log_setup(flags_bool(global, "debug") ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
 		  *format == 'j' ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT);
 	struct context x = {.global = global, .cancel = cancel_new(NULL)};
-	start_signals(x.cancel);
-	x.loop = rpc_loop_new();
+	if (!start_signals(x.cancel, error) || !(x.loop = rpc_loop_new(error)))
+		return false;
 	bool ok = run_command(&x, buildctl_commands, "buildctl", n_rest, rest, error);
 	g_clear_pointer(&x.conn, rpc_conn_unref);
 	rpc_loop_free(x.loop);

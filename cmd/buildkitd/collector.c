@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "collector.h"
+#include "base/thread.h"
 #include "base/log.h"
 #include <malloc.h>
 
 #define DELAY_US G_USEC_PER_SEC
 #define INTERVAL_US (60 * G_USEC_PER_SEC)
-/* Until idle threads of pools have ended (GLib's 15 s), and what they and later calls freed can go back too. */
+/* Until idle threads of pools have ended (5 s), and what they and later calls freed can go back too. */
 #define TRIM_AGAIN_US (17 * G_USEC_PER_SEC)
 
 struct collector {
@@ -69,7 +70,15 @@ static gpointer run(gpointer data)
 	return NULL;
 }
 
-collector *collector_start(worker *w)
+static void collector_free(collector *c)
+{
+	cancel_unref(c->cancel);
+	g_mutex_clear(&c->mu);
+	g_cond_clear(&c->changed);
+	g_free(c);
+}
+
+collector *collector_start(worker *w, GError **error)
 {
 	collector *c = g_new0(collector, 1);
 	c->worker = w;
@@ -77,8 +86,11 @@ collector *collector_start(worker *w)
 	g_mutex_init(&c->mu);
 	g_cond_init(&c->changed);
 	c->due = g_get_monotonic_time() + DELAY_US;
-	c->thread = g_thread_new("gc", run, c);
-	return c;
+	c->thread = thread_start("gc", run, c, error);
+	if (c->thread)
+		return c;
+	collector_free(c);
+	return NULL;
 }
 
 void collector_poke(collector *c)
@@ -105,8 +117,5 @@ void collector_stop(collector *c)
 	g_cond_signal(&c->changed);
 	g_mutex_unlock(&c->mu);
 	g_thread_join(c->thread);
-	cancel_unref(c->cancel);
-	g_mutex_clear(&c->mu);
-	g_cond_clear(&c->changed);
-	g_free(c);
+	collector_free(c);
 }

@@ -2,7 +2,7 @@
 /*
  * collector: runs the GC policy: a second after start and after builds end, at most once a minute.
  *
- *	collector *c = collector_start(worker);
+ *	collector *c = collector_start(worker, error);
  *	collector_poke(c);
  *
  * Thread: any; work runs on a thread of its own.
@@ -11,6 +11,6 @@
 #include "worker/worker.h"
 
 typedef struct collector collector;
-collector *collector_start(worker *w);
+collector *collector_start(worker *w, GError **error);
 void collector_poke(collector *c);
 void collector_stop(collector *c);

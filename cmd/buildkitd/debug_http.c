@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "debug_http.h"
 #include "base/scope.h"
-#include "rpc/address.h"
+#include "base/thread.h"
+#include "rpc/bind.h"
 #include <dirent.h>
 #include <poll.h>
 #include <string.h>
@@ -12,8 +13,8 @@
 #define TIMEOUT_MS 10000
 
 struct debug_http {
-	int listener; /* owned */
-	int stop;     /* owned: readable once the server ends */
+	struct bound bound; /* owned */
+	int stop;           /* owned: readable once the server ends */
 	GThread *thread;
 	debug_counters_fn counters;
 	void *data;
@@ -168,47 +169,37 @@ static void serve(debug_http *h, int fd)
 static gpointer run(gpointer data)
 {
 	debug_http *h = data;
-	while (wait_for(h, h->listener, POLLIN, -1)) {
-		scoped_fd fd = accept4(h->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	while (wait_for(h, h->bound.fd, POLLIN, -1)) {
+		scoped_fd fd = accept4(h->bound.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0)
 			serve(h, fd);
 	}
 	return NULL;
 }
 
-static int listen_at(const char *host_port, GError **error)
+static void debug_http_free(debug_http *h)
 {
-	struct addrinfo *list = address_resolve(host_port, true, error);
-	if (!list)
-		return -1;
-	int one = 1;
-	scoped_fd fd = socket(list->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	bool ok = fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) == 0 &&
-		  bind(fd, list->ai_addr, list->ai_addrlen) == 0 && listen(fd, 16) == 0;
-	if (!ok)
-		error_set_errno(error, errno, "listen on %s", host_port);
-	freeaddrinfo(list);
-	return ok ? fd_steal(&fd) : -1;
+	bound_clear(&h->bound);
+	fd_close(&h->stop);
+	g_free(h);
 }
 
 debug_http *debug_http_start(const char *address, debug_counters_fn counters, void *data, GError **error)
 {
-	const char *host_port = g_str_has_prefix(address, "tcp://") ? address + strlen("tcp://") : address;
-	scoped_fd listener = listen_at(host_port, error);
-	scoped_fd stop = listener < 0 ? -1 : eventfd(0, EFD_CLOEXEC);
-	if (listener >= 0 && stop < 0)
-		error_set_errno(error, errno, "eventfd");
-	if (stop < 0) {
-		g_prefix_error(error, "debug address %s: ", address);
-		return NULL;
-	}
+	g_autofree char *full = strstr(address, "://") ? g_strdup(address) : g_strconcat("tcp://", address, NULL);
 	debug_http *h = g_new0(debug_http, 1);
-	h->listener = fd_steal(&listener);
-	h->stop = fd_steal(&stop);
+	h->stop = -1;
 	h->counters = counters;
 	h->data = data;
-	h->thread = g_thread_new("debug", run, h);
-	return h;
+	if (bind_address(full, NULL, &h->bound, error) && (h->stop = eventfd(0, EFD_CLOEXEC)) < 0)
+		error_set_errno(error, errno, "eventfd");
+	if (h->stop >= 0)
+		h->thread = thread_start("debug", run, h, error);
+	if (h->thread)
+		return h;
+	g_prefix_error(error, "debug address %s: ", address);
+	debug_http_free(h);
+	return NULL;
 }
 
 void debug_http_stop(debug_http *h)
@@ -217,7 +208,5 @@ void debug_http_stop(debug_http *h)
 		return;
 	eventfd_write(h->stop, 1);
 	g_thread_join(h->thread);
-	fd_close(&h->listener);
-	fd_close(&h->stop);
-	g_free(h);
+	debug_http_free(h);
 }

@@ -13,6 +13,6 @@ typedef struct debug_http debug_http;
 /* Appends "name value" pairs through add. */
 typedef void (*debug_counters_fn)(void *data, void (*add)(void *to, const char *name, int64_t value), void *to);
 
-/* address: "host:port" or "tcp://host:port". */
+/* address: "host:port", "tcp://host:port" or "unix:///path" (mode 0660). */
 debug_http *debug_http_start(const char *address, debug_counters_fn counters, void *data, GError **error);
 void debug_http_stop(debug_http *h);

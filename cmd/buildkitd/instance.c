@@ -25,6 +25,14 @@ struct forgetting { /* records of this worker are gone */
 	const char *worker_id;
 };
 
+/* Log lines about refused connections: at most REFUSALS_LOGGED in REFUSALS_US. */
+#define REFUSALS_LOGGED 20
+#define REFUSALS_US (10 * G_USEC_PER_SEC)
+struct refusals {
+	gint64 since_us;
+	unsigned n;
+};
+
 struct instance {
 	int root_fd, lock_fd;
 	session_registry *sessions;
@@ -37,6 +45,7 @@ struct instance {
 	collector *collectors[WORKERS_MAX]; /* NULL: without a policy */
 	rpc_loop *loop;
 	rpc_server *server;
+	struct refusals refusals; /* the loop's thread */
 	struct control control;
 	debug_http *debug;
 	watchdog *watchdog; /* NULL: not asked for */
@@ -109,12 +118,27 @@ static void log_call_error(const char *path, const GError *error, void *data)
 	log_error("%s returned error: %s", path, error->message);
 }
 
+/* A client that tries for ever must not fill the log. */
+static void log_refused(const char *peer, const char *reason, void *data)
+{
+	struct refusals *r = data;
+	gint64 now = g_get_monotonic_time();
+	if (now - r->since_us >= REFUSALS_US) {
+		if (r->n > REFUSALS_LOGGED)
+			log_warn("%u more connections were refused", r->n - REFUSALS_LOGGED);
+		*r = (struct refusals){.since_us = now};
+	}
+	if (r->n++ < REFUSALS_LOGGED)
+		log_warn("connection of %s refused: %s", peer, reason);
+}
+
 static bool open_server(instance *d, const struct config *config, GError **error)
 {
 	d->server = rpc_server_new(d->loop);
 	d->control = (struct control){.builder = d->builder, .sessions = d->sessions};
 	control_register(d->server, &d->control);
 	rpc_server_set_error_hook(d->server, log_call_error, NULL);
+	rpc_server_set_refused_hook(d->server, log_refused, &d->refusals);
 	return listeners_open(d->server, config, error);
 }
 
@@ -181,14 +205,16 @@ static bool start(instance *d, const struct config *config, GError **error)
 		return false;
 	reserve_release_when_full(d->root_fd);
 	d->sessions = session_registry_new();
-	d->loop = rpc_loop_new();
+	d->loop = rpc_loop_new(error);
+	if (!d->loop)
+		return false;
 	const struct workers_input input = {config, d->root_fd, d->sessions, d->loop};
 	if (!workers_open(&d->workers, &input, error) || !open_solver(d, error) || !open_builder(d, config, error) ||
 	    !open_server(d, config, error) || !open_debug(d, config, error))
 		return false;
 	for (size_t i = 0; i < d->workers.n; i++)
-		if (d->workers.list[i]->n_gc > 0)
-			d->collectors[i] = collector_start(d->workers.list[i]);
+		if (d->workers.list[i]->n_gc > 0 && !(d->collectors[i] = collector_start(d->workers.list[i], error)))
+			return false;
 	d->watchdog = watchdog_start(d->loop);
 	service_notify("READY=1");
 	reserve_make(d->root_fd);

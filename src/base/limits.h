@@ -30,8 +30,11 @@
 	X(L10c, CONNECTION_WINDOW_BYTES, MIB(4), "HTTP/2 connection window")                                           \
 	X(L11, UNIX_CONNECTIONS, 1024, "unix connections")                                                             \
 	X(L11t, TCP_CONNECTIONS, 256, "tcp connections")                                                               \
+	X(L11u, UID_CONNECTIONS, 256, "unix connections of a uid other than root")                                     \
+	X(L11a, ADDRESS_CONNECTIONS, 64, "tcp connections of an address")                                              \
 	X(L12, PREFACE_MS, 10000, "time to the HTTP/2 preface, ms")                                                    \
 	X(L12k, KEEPALIVE_MS, 30000, "idle time before a keepalive ping on tcp, ms")                                   \
+	X(L12i, IDLE_MS, 1800000, "time without calls until a connection is closed, ms")                               \
 	X(L13, PROTO_DEPTH, 100, "protobuf nesting")                                                                   \
 	X(L13u, PROTO_UNKNOWN_BYTES, MIB(1), "unknown protobuf fields")                                                \
 	X(L13r, PROTO_REPEATED, 1000000, "repeated protobuf fields")                                                   \
@@ -82,6 +85,8 @@
 	X(L42r, SSH_RSA_BITS, 16384, "bits of an RSA key")                                                             \
 	X(L42p, PASSWD_BYTES, MIB(10), "passwd and group files")                                                       \
 	X(L43, ATTESTATION_BYTES, MIB(40), "attestation in a result")                                                  \
+	X(L47, LOG_LINE_BYTES, KIB(8), "log line of the daemon")                                                       \
+	X(L46, THREADS, 4096, "threads of the process")                                                                \
 	X(L45, DISK_RESERVE_BYTES, MIB(16), "disk reserve")
 
 #define LIMIT_CONSTANT(id, name, value, text) static const long long LIMIT_##name __attribute__((unused)) = (value);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/log.h"
+#include "base/limits.h"
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,6 +23,15 @@ static const char *level_name(enum log_level level)
 {
 	static const char *const names[] = {"error", "warning", "info", "debug", "trace"};
 	return names[level];
+}
+
+/* Where a text of more than max bytes is cut without splitting a character. The end of the mark fits. */
+static size_t cut_at(const char *text, size_t max)
+{
+	size_t at = max - sizeof("... (cut)");
+	while (at > 0 && ((unsigned char)text[at] & 0xc0) == 0x80)
+		at--;
+	return at;
 }
 
 /* Both logrus formats quote like this; control bytes never reach a terminal or forge a line. */
@@ -59,6 +69,8 @@ void log_write(enum log_level level, const char *format, ...)
 		g_string_append_printf(line, "{\"level\":\"%s\",\"msg\":", level_name(level));
 	else
 		g_string_append_printf(line, "time=\"%s\" level=%s msg=", time, level_name(level));
+	if (strlen(text) > (size_t)LIMIT_LOG_LINE_BYTES)
+		strcpy(text + cut_at(text, (size_t)LIMIT_LOG_LINE_BYTES), "... (cut)");
 	append_quoted(line, text);
 	if (json)
 		g_string_append_printf(line, ",\"time\":\"%s\"}", time);

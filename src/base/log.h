@@ -5,7 +5,7 @@
  *	log_info("running server on %s", path);
  *	log_warn("...");
  *
- * Untrusted text is escaped. Only the edges log (one failure, one line); libraries return errors.
+ * Untrusted text is escaped and cut at LIMIT_LOG_LINE_BYTES. Only the edges log (one failure, one line); libraries return errors.
  * Thread: any.
  */
 #pragma once

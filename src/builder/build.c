@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/build_internal.h"
+#include "base/thread.h"
 #include "builder/imports.h"
 #include "builder/provenance.h"
 #include "builder/provenance_origin.h"
@@ -322,13 +323,12 @@ struct evaluation {
 	GError *error;
 };
 
-static gpointer evaluate_one(gpointer data)
+static void evaluate_one(void *data, size_t i)
 {
-	struct evaluation *e = data;
+	struct evaluation *e = &((struct evaluation *)data)[i];
 	struct work work = {.cancel = e->cancel, .sessions = e->build->sessions};
 	if (e->ref)
 		e->build->bridge->class->evaluate(e->build->bridge, e->ref, &work, &e->error);
-	return NULL;
 }
 
 static int by_text(const void *a, const void *b)
@@ -340,7 +340,7 @@ bool build_evaluate(struct build *build, build_result *result, cancel *c, GError
 {
 	if (!result->refs) {
 		struct evaluation one = {.build = build, .cancel = c, .ref = result->ref};
-		evaluate_one(&one);
+		evaluate_one(&one, 0);
 		if (one.error)
 			g_propagate_error(error, one.error);
 		return !one.error;
@@ -348,17 +348,14 @@ bool build_evaluate(struct build *build, build_result *result, cancel *c, GError
 	guint n, i;
 	g_autofree char **ids = (char **)g_hash_table_get_keys_as_array(result->refs, &n);
 	g_autofree struct evaluation *all = g_new0(struct evaluation, n + 1);
-	g_autofree GThread **threads = g_new0(GThread *, n + 1);
 	/* In the order of their names: a step that several share is shown as the first one's. */
 	qsort(ids, n, sizeof *ids, by_text);
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < n; i++)
 		all[i] = (struct evaluation){
 			.build = build, .cancel = c, .ref = g_hash_table_lookup(result->refs, ids[i])};
-		threads[i] = g_thread_new("evaluate", evaluate_one, &all[i]);
-	}
+	thread_each(n, n, evaluate_one, all);
 	bool ok = true;
 	for (i = 0; i < n; i++) {
-		g_thread_join(threads[i]);
 		if (all[i].error && ok)
 			g_propagate_error(error, g_steal_pointer(&all[i].error));
 		ok = ok && !all[i].error;

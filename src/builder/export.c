@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/build_internal.h"
+#include "base/thread.h"
 #include "builder/provenance.h"
 #include "export/exporter.h"
 #include "format/gotype.h"
@@ -31,32 +32,34 @@ static bool target_finish(void *data, struct work *work, GError **error)
 	return exporter_finish(t->exporter, &own, error);
 }
 
-static gpointer run_export(gpointer data)
+static void run_export(struct target *t)
 {
-	struct target *t = data;
 	solver_job_run_vertex(t->build->job, t->digest, exporter_vertex_name(t->exporter), t->build->cancel,
 			      target_export, t, &t->error);
-	return NULL;
 }
 
-static gpointer run_finish(gpointer data)
+static void run_finish(struct target *t)
 {
-	struct target *t = data;
 	if (t->has_finish)
 		solver_job_run_vertex(t->build->job, t->digest, exporter_vertex_name(t->exporter), t->build->cancel,
 				      target_finish, t, &t->error);
-	return NULL;
 }
 
-static bool run_all(struct target *targets, size_t n, gpointer (*run)(gpointer), GError **error)
+struct run {
+	struct target *targets;
+	void (*fn)(struct target *t);
+};
+
+static void run_one(void *data, size_t i)
 {
-	g_autofree GThread **threads = g_new0(GThread *, n + 1);
-	for (size_t i = 1; i < n; i++)
-		threads[i] = g_thread_new("export", run, &targets[i]);
-	if (n > 0)
-		run(&targets[0]);
-	for (size_t i = 1; i < n; i++)
-		g_thread_join(threads[i]);
+	const struct run *r = data;
+	r->fn(&r->targets[i]);
+}
+
+static bool run_all(struct target *targets, size_t n, void (*fn)(struct target *t), GError **error)
+{
+	struct run r = {targets, fn};
+	thread_each(n, n, run_one, &r);
 	for (size_t i = 0; i < n; i++) {
 		if (!targets[i].error)
 			continue;

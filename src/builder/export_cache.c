@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Caches that a build leaves elsewhere: inside its images, and beside them while those are pushed. */
 #include "builder/build_internal.h"
+#include "base/thread.h"
 #include "export/exporter.h"
 #include "remotecache/remotecache.h"
 #include "solver/solver.h"
@@ -112,7 +113,7 @@ struct cache_export {
 	cache_exporter *exporter; /* borrowed */
 	const key_graph *keys;
 	guint index;
-	GThread *thread;
+	GThread *thread; /* NULL: none could be started, and the export runs when it is joined */
 	GHashTable *response;
 	GError *error;
 };
@@ -156,7 +157,7 @@ static void export_start(struct cache_exports *c, struct build *b, cache_exporte
 	e->index = c->all->len;
 	e->response = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	g_ptr_array_add(c->all, e);
-	e->thread = g_thread_new("export cache", export_run, e);
+	e->thread = thread_start("export cache", export_run, e, NULL);
 }
 
 struct cache_exports *build_start_cache_exports(struct build *b, build_result *result)
@@ -180,7 +181,10 @@ bool build_join_cache_exports(struct cache_exports *c, GHashTable *response, GEr
 {
 	for (guint i = 0; i < c->all->len; i++) {
 		struct cache_export *e = c->all->pdata[i];
-		g_thread_join(e->thread);
+		if (e->thread)
+			g_thread_join(e->thread);
+		else
+			export_run(e);
 		GHashTableIter iter;
 		gpointer key, value;
 		g_hash_table_iter_init(&iter, e->response);

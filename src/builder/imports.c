@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/imports.h"
+#include "base/thread.h"
 #include "remotecache/remotecache.h"
 #include "source/source.h"
 
@@ -7,7 +8,7 @@ struct import {
 	struct build *build; /* borrowed: it ends after its imports */
 	char *id, *type;
 	GHashTable *attrs;
-	GThread *thread;
+	GThread *thread; /* NULL: none could be started, and imports_start did the work */
 	GMutex mu;
 	GCond changed;
 	bool done;              /* mu */
@@ -38,7 +39,8 @@ struct remotecache_context build_cache_context(struct build *b)
 static void import_free(gpointer data)
 {
 	struct import *i = data;
-	g_thread_join(i->thread);
+	if (i->thread)
+		g_thread_join(i->thread);
 	solver_import_unref(i->content);
 	g_hash_table_unref(i->attrs);
 	g_mutex_clear(&i->mu);
@@ -104,7 +106,8 @@ static GHashTable *attrs_of(const Gateway__CacheOptionsEntry *entry)
 	return attrs;
 }
 
-static struct import *import_ensure(imports *all, const Gateway__CacheOptionsEntry *entry)
+/* ret_new: true when this call made it; its caller starts it. */
+static struct import *import_ensure(imports *all, const Gateway__CacheOptionsEntry *entry, bool *ret_new)
 {
 	g_autoptr(GHashTable) attrs = attrs_of(entry);
 	g_autofree char *id = remotecache_import_id(entry->type, attrs);
@@ -120,15 +123,20 @@ static struct import *import_ensure(imports *all, const Gateway__CacheOptionsEnt
 	g_mutex_init(&i->mu);
 	g_cond_init(&i->changed);
 	g_hash_table_insert(all->by_id, i->id, i);
-	i->thread = g_thread_new("import", import_run, i);
+	*ret_new = true;
 	return i;
 }
 
 GPtrArray *imports_start(imports *i, Gateway__CacheOptionsEntry *const *entries, size_t n)
 {
 	GPtrArray *wanted = g_ptr_array_new();
-	for (size_t k = 0; k < n; k++)
-		g_ptr_array_add(wanted, import_ensure(i, entries[k]));
+	for (size_t k = 0; k < n; k++) {
+		bool fresh = false;
+		struct import *one = import_ensure(i, entries[k], &fresh);
+		g_ptr_array_add(wanted, one);
+		if (fresh && !(one->thread = thread_start("import", import_run, one, NULL)))
+			import_run(one);
+	}
 	return wanted;
 }
 

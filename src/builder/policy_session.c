@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/policy_session.h"
+#include "base/thread.h"
 #include "api/guard.h"
 #include "base/limits.h"
 #include "builder/build_internal.h"
@@ -275,7 +276,7 @@ bool source_check_run_all(struct source_check *c, struct llb_source *sources, si
 	g_mutex_init(&b.mu);
 	/* With fewer threads than wished for it only takes longer. */
 	for (; n_helpers < wanted; n_helpers++) {
-		helpers[n_helpers] = g_thread_try_new("policy", batch_run, &b, NULL);
+		helpers[n_helpers] = thread_start("policy", batch_run, &b, NULL);
 		if (!helpers[n_helpers])
 			break;
 	}

@@ -76,7 +76,10 @@ cache *cache_open(const struct cache_options *options, GError **error)
 	}
 	if (!options->keeper)         /* a keeper's leases end by themselves */
 		cache_sweep_blobs(c); /* what an earlier daemon was at when it was killed */
-	store_start(c);
+	if (!store_start(c, error)) {
+		cache_close(c);
+		return NULL;
+	}
 	g_mutex_lock(&c->mu);
 	store_wake_locked(c);
 	g_mutex_unlock(&c->mu);

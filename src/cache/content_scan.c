@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cache/content_scan.h"
+#include "base/thread.h"
 #include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
@@ -291,10 +292,11 @@ bool content_hash(struct content_session *s, GPtrArray *nodes, GError **error)
 		return false;
 	struct batch b = {.session = s, .nodes = unknown};
 	GThread *helpers[HASH_THREADS_MAX];
-	guint n = unknown->len < HASH_BATCH ? 0 : MIN(g_get_num_processors(), HASH_THREADS_MAX) - 1;
+	guint wanted = unknown->len < HASH_BATCH ? 0 : MIN(g_get_num_processors(), HASH_THREADS_MAX) - 1;
+	guint n = 0;
 	g_mutex_init(&b.mu);
-	for (guint i = 0; i < n; i++)
-		helpers[i] = g_thread_new("hash", batch_run, &b);
+	while (n < wanted && (helpers[n] = thread_start("hash", batch_run, &b, NULL)))
+		n++;
 	batch_run(&b);
 	for (guint i = 0; i < n; i++)
 		g_thread_join(helpers[i]);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cache/record.h"
+#include "base/pool.h"
 #include "progress/progress.h"
 
 #define FETCH_THREADS 4
@@ -16,8 +17,8 @@ struct item {
 struct fetch_group {
 	cache *cache;
 	struct work *work;
-	GThreadPool *pool; /* NULL: all blobs were here */
-	GMutex mu;         /* guards done and error of items */
+	pool *pool; /* NULL: all blobs were here */
+	GMutex mu;  /* guards done and error of items */
 	GCond done;
 	struct item *items;
 	guint n;
@@ -37,7 +38,7 @@ static bool fetch(fetch_group *g, const struct item *item, GError **error)
 	       blob_provider_fetch(item->provider, g->cache->blobs, &item->digest, item->size, &work, error);
 }
 
-static void run(gpointer data, gpointer group)
+static void run(void *data, void *group)
 {
 	fetch_group *g = group;
 	struct item *item = data;
@@ -82,11 +83,11 @@ fetch_group *fetch_group_start(cache *c, GPtrArray *records, struct work *work)
 		struct item *item = &g->items[i];
 		item->done = item->done || blob_store_has(c->blobs, &item->digest);
 		if (!item->done && !g->pool)
-			g->pool = g_thread_pool_new(run, g, FETCH_THREADS, FALSE, NULL);
+			g->pool = pool_new("fetch", FETCH_THREADS, run, g);
 	}
 	for (guint i = 0; g->pool && i < g->n; i++)
-		if (!g->items[i].done)
-			g_thread_pool_push(g->pool, &g->items[i], NULL);
+		if (!g->items[i].done && !pool_push(g->pool, &g->items[i], NULL))
+			run(&g->items[i], g); /* without a thread: here and now */
 	return g;
 }
 
@@ -108,8 +109,7 @@ void fetch_group_end(fetch_group *g)
 {
 	if (!g)
 		return;
-	if (g->pool)
-		g_thread_pool_free(g->pool, FALSE, TRUE);
+	pool_free(g->pool);
 	for (guint i = 0; i < g->n; i++) {
 		if (digest_is_set(&g->items[i].digest))
 			blob_store_release(g->cache->blobs, &g->items[i].digest);

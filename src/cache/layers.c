@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
+#include "base/thread.h"
 #include "cache/blob.h"
 #include "cache/merge.h"
 #include "oci/layer_writer.h"
@@ -71,7 +72,8 @@ cache_ref *cache_add_layer(cache *c, cache_ref *parent, const oci_layer *layer, 
 struct making { /* blobs of a chain, made at once */
 	const struct cache_layer_options *options;
 	struct work *work;
-	GMutex mu; /* guards error */
+	GPtrArray *todo; /* of cache_ref, borrowed */
+	GMutex mu;       /* guards error */
 	GError *error;
 };
 
@@ -84,10 +86,10 @@ static void making_fail(struct making *m, GError *error)
 	g_clear_error(&error);
 }
 
-static void make_one(gpointer data, gpointer making)
+static void make_one(void *data, size_t i)
 {
-	struct making *m = making;
-	cache_ref *r = data;
+	struct making *m = data;
+	cache_ref *r = m->todo->pdata[i];
 	GError *error = NULL;
 	bool ok = blob_make(r, m->options->compression, m->options->level, m->work, &error);
 	if (ok && m->options->force)
@@ -123,15 +125,8 @@ static bool make_blobs(cache *c, GPtrArray *chain, const struct cache_layer_opti
 	if (options->existing)
 		return error_set(error, ERROR_NOT_FOUND, "%u layers have no blob yet", todo->len);
 	g_mutex_init(&m.mu);
-	if (todo->len == 1) {
-		make_one(todo->pdata[0], &m);
-	} else {
-		GThreadPool *pool =
-			g_thread_pool_new(make_one, &m, (gint)MIN(g_get_num_processors(), todo->len), FALSE, NULL);
-		for (guint i = 0; i < todo->len; i++)
-			g_thread_pool_push(pool, todo->pdata[i], NULL);
-		g_thread_pool_free(pool, FALSE, TRUE);
-	}
+	m.todo = todo;
+	thread_each(todo->len, g_get_num_processors(), make_one, &m);
 	g_mutex_clear(&m.mu);
 	if (!m.error)
 		return true;

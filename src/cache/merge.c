@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cache/merge.h"
+#include "base/thread.h"
 #include "cache/blob.h"
 #include "os/tree.h"
 #include "snapshot/apply.h"
@@ -256,7 +257,9 @@ static bool apply_unit(cache_ref *unit, int root_fd, const struct apply_options 
 	options.link_fds = (const int *)(const void *)links->data;
 	options.n_links = links->len;
 	struct apply_result result;
-	GThread *writer = g_thread_new("diff", stream_unit, &f);
+	GThread *writer = thread_start("diff", stream_unit, &f, error);
+	if (!writer)
+		return false;
 	bool ok = apply_stream(get, &f, root_fd, &options, &result, error);
 	byte_pipe_close(pipe);
 	g_thread_join(writer);

@@ -205,7 +205,7 @@ GPtrArray *record_chain(cache_ref *r);
 
 /* ---- store.c */
 bool store_open(cache *c, GError **error);
-void store_start(cache *c); /* the writer's thread */
+bool store_start(cache *c, GError **error); /* the writer's thread */
 void store_close(cache *c);
 /* Writes all that is dirty; then what became unnamed goes to trash/. */
 bool store_flush(cache *c, bool durable, GError **error);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <sys/syscall.h>
+#include "base/thread.h"
 #include <string.h>
 #include "cache/record.h"
 #include "cache/rows.h"
@@ -309,9 +310,10 @@ bool store_open(cache *c, GError **error)
 	return c->db != NULL;
 }
 
-void store_start(cache *c)
+bool store_start(cache *c, GError **error)
 {
-	c->writer = g_thread_new("cache", writer_run, c);
+	c->writer = thread_start("cache", writer_run, c, error);
+	return c->writer;
 }
 
 void store_close(cache *c)

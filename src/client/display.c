@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/display.h"
+#include "base/thread.h"
 #include "api/guard.h"
 #include "client/cache_report.h"
 #include "client/display_mode.h"
@@ -132,8 +133,11 @@ display *display_new(const char *mode, int fd, GError **error)
 			     : TICK_US;
 	d->self = found->open(&out);
 	d->queue = g_async_queue_new_full(guard_free);
-	d->thread = g_thread_new("display", run, d);
-	return d;
+	d->thread = thread_start("display", run, d, error);
+	if (d->thread)
+		return d;
+	display_free(d);
+	return NULL;
 }
 
 void display_push(display *d, Control__StatusResponse *message)

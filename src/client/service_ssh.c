@@ -4,6 +4,7 @@
  * to list keys and to sign (draft-miller-ssh-agent, section 4): one behind a socket, or our own with the keys of files.
  */
 #include "api/guard.h"
+#include "base/thread.h"
 #include "base/limits.h"
 #include "base/scope.h"
 #include "client/services_room.h"
@@ -292,7 +293,9 @@ static bool pipe_from_agent(struct pipe *p, GError **error)
 static bool serve_raw(rpc_call *call, int fd, GError **error)
 {
 	struct pipe p = {.call = call, .fd = fd};
-	GThread *thread = g_thread_new("ssh-forward", pipe_to_agent, &p);
+	GThread *thread = thread_start("ssh-forward", pipe_to_agent, &p, error);
+	if (!thread)
+		return false;
 	bool ok = pipe_from_agent(&p, error);
 	if (!ok)
 		rpc_call_abort(call);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/solve.h"
+#include "base/thread.h"
 #include "api/guard.h"
 #include "base/ident.h"
 #include "client/solve_wire.h"
@@ -61,8 +62,8 @@ static bool tunnel_open(struct run *r, struct tunnel *ret, GError **error)
 	ret->server = rpc_server_new(r->options->loop);
 	rpc_server_take_large_headers(ret->server);
 	services_register(r->options->services, ret->server);
-	ret->thread = g_thread_new("session", tunnel_serve, ret);
-	return true;
+	ret->thread = thread_start("session", tunnel_serve, ret, error);
+	return ret->thread;
 }
 
 static void tunnel_close(struct tunnel *t)
@@ -70,7 +71,8 @@ static void tunnel_close(struct tunnel *t)
 	if (!t->call)
 		return;
 	rpc_call_abort(t->call);
-	g_thread_join(t->thread);
+	if (t->thread)
+		g_thread_join(t->thread);
 	rpc_server_stop(t->server, 0);
 	rpc_server_free(t->server);
 	rpc_call_unref(t->call);
@@ -199,14 +201,15 @@ static bool control_solve(struct run *r, GError **error)
 static bool run_all(struct run *r, GError **error)
 {
 	struct tunnel tunnel = {0};
-	if (!tunnel_open(r, &tunnel, error))
-		return false;
-	GThread *status = g_thread_new("status", status_follow, r);
-	GThread *gateway = r->options->frontend ? g_thread_new("gateway", gateway_drive, r) : NULL;
-	bool ok = control_solve(r, error);
+	bool ok = tunnel_open(r, &tunnel, error);
+	GThread *status = ok ? thread_start("status", status_follow, r, error) : NULL;
+	bool drives = status && r->options->frontend;
+	GThread *gateway = drives ? thread_start("gateway", gateway_drive, r, error) : NULL;
+	ok = status && (gateway || !drives) && control_solve(r, error);
 	if (!ok)
 		cancel_set(r->cancel, ERROR_CANCELED, NULL); /* the gateway call of a build that is over */
-	status_join(r, status, ok);
+	if (status)
+		status_join(r, status, ok);
 	if (gateway)
 		g_thread_join(gateway);
 	tunnel_close(&tunnel);

@@ -223,8 +223,8 @@ static int open_fifo(const char *path, GError **error)
 static bool follow(struct run *r, int out_fd, int err_fd, int *ret_code, GError **error)
 {
 	const struct runtime_call *call = r->call;
-	g_autoptr(task_wait) wait = task_wait_start(r->tasks->client, call->id);
-	if (!start_task(r->tasks, call, error))
+	g_autoptr(task_wait) wait = task_wait_start(r->tasks->client, call->id, error);
+	if (!wait || !start_task(r->tasks, call, error))
 		return false;
 	r->fds[SLOT_OUT] = (struct pollfd){.fd = out_fd, .events = POLLIN};
 	r->fds[SLOT_ERR] = (struct pollfd){.fd = err_fd, .events = POLLIN};

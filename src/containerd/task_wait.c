@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "containerd/task_wait.h"
+#include "base/thread.h"
 #include "api/guard.h"
 #include "base/scope.h"
 #include "ctd_tasks.pb-c.h"
@@ -31,15 +32,18 @@ static gpointer run(gpointer data)
 	return NULL;
 }
 
-task_wait *task_wait_start(ctd_client *client, const char *id)
+task_wait *task_wait_start(ctd_client *client, const char *id, GError **error)
 {
 	task_wait *w = g_new0(task_wait, 1);
 	w->client = client;
 	w->id = g_strdup(id);
 	w->stop = cancel_new(NULL);
 	w->fd = eventfd(0, EFD_CLOEXEC);
-	w->thread = g_thread_new("wait", run, w);
-	return w;
+	w->thread = thread_start("wait", run, w, error);
+	if (w->thread)
+		return w;
+	task_wait_free(w);
+	return NULL;
 }
 
 static void join(task_wait *w)

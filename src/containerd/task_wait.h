@@ -2,7 +2,7 @@
 /*
  * task_wait: the end of a task as a descriptor to poll.
  *
- *	g_autoptr(task_wait) w = task_wait_start(client, id);
+ *	g_autoptr(task_wait) w = task_wait_start(client, id, error);
  *	poll({task_wait_fd(w)})
  *	if (!task_wait_result(w, &code, error)) ...      containerd could not say
  *
@@ -14,7 +14,7 @@
 typedef struct task_wait task_wait;
 
 /* The task exists already. */
-task_wait *task_wait_start(ctd_client *client, const char *id);
+task_wait *task_wait_start(ctd_client *client, const char *id, GError **error);
 void task_wait_free(task_wait *w);
 int task_wait_fd(const task_wait *w); /* readable at the end */
 /* Waits for it. */

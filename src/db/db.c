@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "db/db.h"
+#include "base/thread.h"
 #include <fcntl.h>
 #include <inttypes.h>
 #include <sqlite3.h>
@@ -314,7 +315,7 @@ db *db_open(int dir_fd, const char *name, const char *const *migrations, GError 
 	if (!migrate(d, migrations, true, error))
 		return NULL;
 	if (size > CHECK_AT_OPEN_BYTES)
-		d->checker = g_thread_new("db-check", check_run, d);
+		d->checker = thread_start("db-check", check_run, d, NULL); /* if not, the next start checks */
 	return g_steal_pointer(&d);
 }
 

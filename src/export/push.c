@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "export/push.h"
+#include "base/thread.h"
 #include "base/scope.h"
 #include "progress/progress.h"
 #include <string.h>
@@ -40,7 +41,8 @@ struct pushing {
 	const struct exporter_context *context;
 	const reference *ref;
 	struct registry_push_options options;
-	struct work work; /* its cancel ends all when one fails */
+	struct work work;       /* its cancel ends all when one fails */
+	const GPtrArray *blobs; /* of struct blob, borrowed: those under way */
 	GMutex mu;
 	GError *error; /* the first one */
 };
@@ -106,10 +108,10 @@ static bool blob_push(struct pushing *p, const struct blob *b, GError **error)
 				  &p->work, error);
 }
 
-static void blob_task(gpointer data, gpointer user_data)
+static void blob_task(void *data, size_t i)
 {
-	struct blob *b = data;
-	struct pushing *p = user_data;
+	struct pushing *p = data;
+	const struct blob *b = p->blobs->pdata[i];
 	g_autoptr(GError) why = NULL;
 	if (!cancel_is_set(p->work.cancel) && blob_push(p, b, &why))
 		seen_add(p->ref, b->descriptor->digest.text);
@@ -155,12 +157,9 @@ static bool blobs_push(struct pushing *p, const image_tree *tree, struct work *w
 	g_autoptr(GPtrArray) list = blob_list(tree);
 	g_autoptr(cancel) stop = cancel_new(work->cancel);
 	p->work = (struct work){.cancel = stop, .sessions = work->sessions, .progress = work->progress};
-	GThreadPool *pool = g_thread_pool_new(blob_task, p, PARALLEL, FALSE, error);
-	if (!pool)
-		return false;
-	for (guint i = 0; i < list->len; i++)
-		g_thread_pool_push(pool, g_ptr_array_index(list, i), NULL);
-	g_thread_pool_free(pool, FALSE, TRUE);
+	p->blobs = list;
+	thread_each(list->len, PARALLEL, blob_task, p);
+	p->blobs = NULL;
 	p->work.cancel = work->cancel;
 	bool ok = cancel_check(work->cancel, error);
 	if (ok && p->error) {

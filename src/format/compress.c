@@ -4,6 +4,7 @@
  * zstd below 1 MiB is made in one piece and above by libzstd's jobs, whose size does not depend on how many work.
  */
 #include "format/compress.h"
+#include "base/pool.h"
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -62,7 +63,7 @@ static void member_compress(struct member *m)
 	m->n_out = libdeflate_gzip_compress(m->deflate, m->in, m->n_in, m->out, m->out_size);
 }
 
-static void member_run(gpointer data, gpointer unused)
+static void member_run(void *data, void *unused)
 {
 	struct member *m = data;
 	struct compressor *c = m->owner;
@@ -74,12 +75,12 @@ static void member_run(gpointer data, gpointer unused)
 }
 
 /* All compressors of the process share the cores. */
-static GThreadPool *pool_get(void)
+static pool *pool_get(void)
 {
-	static GThreadPool *pool;
-	if (g_once_init_enter(&pool))
-		g_once_init_leave(&pool, g_thread_pool_new(member_run, NULL, (gint)n_workers(), FALSE, NULL));
-	return pool;
+	static pool *shared;
+	if (g_once_init_enter(&shared))
+		g_once_init_leave(&shared, pool_new("gzip", (unsigned)n_workers(), member_run, NULL));
+	return shared;
 }
 
 static bool member_ready(struct member *m, int level, GError **error)
@@ -138,7 +139,8 @@ static bool gzip_submit(compressor *c, GError **error)
 	m->owner = c;
 	c->is_first = false;
 	c->n_busy++;
-	g_thread_pool_push(pool_get(), m, NULL);
+	if (!pool_push(pool_get(), m, NULL))
+		member_run(m, NULL);
 	while (c->n_busy == c->n_members)
 		if (!gzip_retire(c, error))
 			return false;

@@ -6,6 +6,7 @@
  * open, ORDER_MAX entries unreported), never the other way round.
  */
 #include "base/limits.h"
+#include "base/thread.h"
 #include "fssync/receiver.h"
 #include <string.h>
 #include <sys/resource.h>
@@ -323,7 +324,13 @@ static void abort_stream(void *data)
 static bool run(struct receiver *r, int dest_fd, GError **error)
 {
 	guint id = r->cancel ? cancel_add(r->cancel, abort_stream, r) : 0;
-	GThread *reader = g_thread_new("fssync-read", read_stream, r);
+	GThread *reader = thread_start("fssync-read", read_stream, r, error);
+	if (!reader) {
+		if (id)
+			cancel_remove(r->cancel, id);
+		abort_stream(r);
+		return false;
+	}
 	GError *failure = NULL;
 	bool ok = placer_run(r, dest_fd, &failure) && finish(r, &failure);
 	if (!ok) {

@@ -5,6 +5,7 @@
  * and the caller joins them once the walk is over. All writes to the stream go through one lock.
  */
 #include "base/limits.h"
+#include "base/thread.h"
 #include "base/scope.h"
 #include "fssync/packet.h"
 #include "os/path.h"
@@ -299,13 +300,14 @@ static void abort_stream(void *data)
 
 static void run(struct sender *s, const struct fssync_filter *filter)
 {
-	GThread *threads[SENDERS + 1];
+	GThread *threads[SENDERS + 1] = {0};
 	GError *error = NULL;
 	guint id = s->cancel ? cancel_add(s->cancel, abort_stream, s) : 0;
-	threads[0] = g_thread_new("fssync-read", read_requests, s);
-	for (size_t i = 0; i < SENDERS; i++)
-		threads[i + 1] = g_thread_new("fssync-send", send_files, s);
-	if (walk_and_announce(s, filter, &error))
+	threads[0] = thread_start("fssync-read", read_requests, s, &error);
+	/* What further threads do not send, this one sends. */
+	for (size_t i = 0; threads[0] && i < SENDERS; i++)
+		threads[i + 1] = thread_start("fssync-send", send_files, s, NULL);
+	if (threads[0] && walk_and_announce(s, filter, &error))
 		send_files(s);
 	else
 		sender_fail(s, error);
@@ -315,7 +317,8 @@ static void run(struct sender *s, const struct fssync_filter *filter)
 	if (failed)
 		give_up(s);
 	for (size_t i = 0; i <= SENDERS; i++)
-		g_thread_join(threads[i]);
+		if (threads[i])
+			g_thread_join(threads[i]);
 	if (id)
 		cancel_remove(s->cancel, id);
 }

@@ -6,6 +6,7 @@
  * that no name of theirs can carry ':' or ','.
  */
 #include "os/mount.h"
+#include "base/thread.h"
 #include "os/overlay_method.h"
 #include <fcntl.h>
 #include <sched.h>
@@ -136,7 +137,7 @@ static int overlay_by_mount(const struct overlay *o)
 	if (!g_mkdtemp_full(target, 0700))
 		return -errno;
 	struct legacy l = {options, target, o->upper_fd < 0, -EAGAIN};
-	GThread *thread = g_thread_try_new("overlay", legacy_thread, &l, NULL);
+	GThread *thread = thread_start("overlay", legacy_thread, &l, NULL);
 	if (thread)
 		g_thread_join(thread);
 	int fd = l.result;

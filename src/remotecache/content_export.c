@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Layers, config and manifest of a cache, to wherever blobs go. */
 #include "base/scope.h"
+#include "base/thread.h"
 #include "format/gotype.h"
 #include "progress/progress.h"
 #include "remotecache/exporter.h"
@@ -48,15 +49,16 @@ struct each {
 	layer_fn fn;
 	void *data;
 	struct work work; /* its cancel ends all when one fails */
+	GArray *items;    /* of guint: indices of layers */
 	GMutex mu;
 	GError *error;
 };
 
-static void each_run(gpointer item, gpointer data)
+static void each_run(void *data, size_t i)
 {
 	struct each *e = data;
 	GError *why = NULL;
-	if (cancel_is_set(e->work.cancel) || e->fn(e->data, GPOINTER_TO_UINT(item) - 1, &e->work, &why))
+	if (cancel_is_set(e->work.cancel) || e->fn(e->data, g_array_index(e->items, guint, i), &e->work, &why))
 		return;
 	g_mutex_lock(&e->mu);
 	if (!e->error)
@@ -73,13 +75,14 @@ bool layers_each(const GPtrArray *layers, int parallel, layer_fn fn, void *data,
 	struct each e = {.fn = fn, .data = data, .work = *work};
 	e.work.cancel = stop;
 	g_mutex_init(&e.mu);
-	GThreadPool *pool = g_thread_pool_new(each_run, &e, parallel, FALSE, NULL);
+	g_autoptr(GArray) items = g_array_new(FALSE, FALSE, sizeof(guint));
 	for (guint i = 0; i < layers->len; i++) {
 		const struct cache_layer_result *layer = layers->pdata[i];
 		if (g_hash_table_add(given, layer->layer->descriptor->digest.text))
-			g_thread_pool_push(pool, GUINT_TO_POINTER(i + 1), NULL);
+			g_array_append_val(items, i);
 	}
-	g_thread_pool_free(pool, FALSE, TRUE);
+	e.items = items;
+	thread_each(items->len, (size_t)parallel, each_run, &e);
 	g_mutex_clear(&e.mu);
 	if (e.error && cancel_check(work->cancel, NULL)) {
 		g_propagate_error(error, e.error);

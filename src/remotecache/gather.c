@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "remotecache/gather.h"
+#include "base/thread.h"
 
 #define PARALLEL 8
 
@@ -64,10 +65,10 @@ static struct chain *chain_of(gathered *g, guint record)
 	return NULL;
 }
 
-static void chain_work(gpointer data, gpointer gathering)
+static void chain_work(void *data, size_t i)
 {
-	struct chain *c = data;
-	gathered *g = gathering;
+	gathered *g = data;
+	struct chain *c = g->chains->pdata[i];
 	const struct gather_options *o = &g->options;
 	struct cache_layer_options options = {.compression = o->compression,
 					      .level = o->level,
@@ -75,7 +76,7 @@ static void chain_work(gpointer data, gpointer gathering)
 					      .oci_media_types = true,
 					      .existing = !c->make};
 	g_autoptr(GError) why = NULL;
-	if (cancel_is_set(g->work->cancel))
+	if (c->done || cancel_is_set(g->work->cancel))
 		return;
 	c->layers = cache_ref_layers(g->context->cache, c->ref, &options, g->work, &why);
 	c->done = true;
@@ -89,16 +90,7 @@ static void chain_work(gpointer data, gpointer gathering)
 
 static bool gather_chains(gathered *g, GError **error)
 {
-	GThreadPool *pool = NULL;
-	for (guint i = 0; i < g->chains->len; i++) {
-		if (((struct chain *)g->chains->pdata[i])->done)
-			continue;
-		if (!pool)
-			pool = g_thread_pool_new(chain_work, g, PARALLEL, FALSE, NULL);
-		g_thread_pool_push(pool, g->chains->pdata[i], NULL);
-	}
-	if (pool)
-		g_thread_pool_free(pool, FALSE, TRUE);
+	thread_each(g->chains->len, PARALLEL, chain_work, g);
 	if (!cancel_check(g->work->cancel, error))
 		return false;
 	if (!g->error)

@@ -149,6 +149,7 @@ void call_end(rpc_call *call, GError *error)
 	}
 	call->closed = call->headers_here = true;
 	g_hash_table_remove(c->calls, GINT_TO_POINTER(call->id));
+	conn_note_activity(c);
 	buffered_less(c, call->queued + frame_partial(&call->reader));
 	call->queued = call->owed = 0;
 	call->deadline_us = 0;

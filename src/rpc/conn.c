@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "rpc/conn.h"
+#include "rpc/server.h"
 
 /* Reads in a row before other connections have their turn. */
 #define READ_ROUNDS 16
@@ -17,7 +17,7 @@ static void conn_destroy(void *data)
 	g_clear_error(&c->error);
 	cancel_unref(c->closed);
 	g_free(c->authority);
-	g_free(c->source);
+	peer_clear(&c->peer);
 	g_mutex_clear(&c->mu);
 	g_free(c);
 }
@@ -61,7 +61,10 @@ static void announce_end(void *data)
 	rpc_conn *c = data;
 	g_mutex_lock(&c->mu);
 	g_autofree char *text = g_strdup(c->error->message);
+	bool refused = c->refused;
 	g_mutex_unlock(&c->mu);
+	if (refused && c->server && c->peer.label && c->server->refused_hook)
+		c->server->refused_hook(c->peer.label, text, c->server->refused_data);
 	loop_timer_clear(c->loop, &c->timer);
 	cancel_set(c->closed, ERROR_UNAVAILABLE, text);
 	if (c->server)
@@ -90,6 +93,59 @@ static void conn_lost(rpc_conn *c, enum error_code code, const char *text)
 	conn_fail(c, g_error_new_literal(error_domain(), (int)code, text));
 }
 
+static void conn_refuse(rpc_conn *c, enum error_code code, const char *text)
+{
+	c->refused = true;
+	conn_lost(c, code, text);
+}
+
+static gint now_ms(void)
+{
+	return (gint)(guint)(g_get_monotonic_time() / 1000);
+}
+
+void conn_note_activity(rpc_conn *c)
+{
+	if (c->peer.slot == SLOT_NONE)
+		return;
+	enum activity is = g_hash_table_size(c->calls) > 0 ? ACTIVITY_BUSY
+			   : c->ready                      ? ACTIVITY_IDLE
+							   : ACTIVITY_OPENING;
+	if ((gint)is == g_atomic_int_get(&c->activity))
+		return;
+	g_atomic_int_set(&c->activity_ms, now_ms());
+	g_atomic_int_set(&c->activity, (gint)is);
+	if (is == ACTIVITY_IDLE)
+		conn_wake_at(c, g_get_monotonic_time() + LIMIT_IDLE_MS * 1000);
+}
+
+/* mu held. */
+static void close_with_goaway(rpc_conn *c, const char *why)
+{
+	nghttp2_session_terminate_session(c->session, NGHTTP2_NO_ERROR);
+	conn_pump(c);
+	conn_lost(c, ERROR_UNAVAILABLE, why);
+}
+
+bool conn_close_idle(rpc_conn *c, const char *why)
+{
+	g_mutex_lock(&c->mu);
+	bool idle = !c->dead && g_hash_table_size(c->calls) == 0;
+	if (idle)
+		close_with_goaway(c, why);
+	g_mutex_unlock(&c->mu);
+	return idle;
+}
+
+/* When a connection without calls is closed; 0: not. */
+static gint64 idle_deadline_us(const rpc_conn *c, gint64 now)
+{
+	if (c->peer.slot == SLOT_NONE || g_atomic_int_get(&((rpc_conn *)c)->activity) != ACTIVITY_IDLE)
+		return 0;
+	gint idle_ms = (gint)((guint)now_ms() - (guint)g_atomic_int_get(&((rpc_conn *)c)->activity_ms));
+	return now + (LIMIT_IDLE_MS - idle_ms) * 1000;
+}
+
 void rpc_conn_close(rpc_conn *c)
 {
 	g_mutex_lock(&c->mu);
@@ -115,18 +171,33 @@ void conn_drain(rpc_conn *c)
 
 /* ---- input */
 
+/* What a client speaks that does not begin with HTTP/2's preface. */
+static const char *other_protocol(const rpc_conn *c)
+{
+	if (c->n_first == 2 && c->first[0] == 0x16 && c->first[1] == 0x03)
+		return "the client speaks TLS, which this address does not";
+	if (c->n_first > 0 && g_ascii_isupper(c->first[0]) && c->first[0] != 'P')
+		return "the client speaks HTTP/1, not HTTP/2";
+	return "the client does not begin with the HTTP/2 preface";
+}
+
 static bool to_session(void *conn, const uint8_t *bytes, size_t n, GError **error)
 {
 	rpc_conn *c = conn;
 	ssize_t used = nghttp2_session_mem_recv(c->session, bytes, n);
-	if (used < 0)
-		return error_set(error, ERROR_UNAVAILABLE, "error reading from server: %s",
-				 nghttp2_strerror((int)used));
-	return true;
+	if (used >= 0)
+		return true;
+	const char *why = c->fault ? c->fault : nghttp2_strerror((int)used);
+	if (used == NGHTTP2_ERR_BAD_CLIENT_MAGIC)
+		why = other_protocol(c);
+	c->refused = true;
+	return error_set(error, ERROR_UNAVAILABLE, "error reading from %s: %s", c->server ? "client" : "server", why);
 }
 
 bool conn_input(rpc_conn *c, const uint8_t *bytes, size_t n, GError **error)
 {
+	for (size_t i = 0; i < n && c->n_first < sizeof(c->first); i++)
+		c->first[c->n_first++] = bytes[i];
 	return c->headers ? header_filter_pass(c->headers, bytes, n, to_session, c, error)
 			  : to_session(c, bytes, n, error);
 }
@@ -139,11 +210,14 @@ static bool read_once(rpc_conn *c)
 	case STREAM_AGAIN:
 		return false;
 	case STREAM_END:
-		conn_lost(c, ERROR_UNAVAILABLE, "error reading from server: EOF");
+		c->refused = !c->ready && c->n_first > 0;
+		conn_lost(c, ERROR_UNAVAILABLE,
+			  c->server ? "error reading from client: EOF" : "error reading from server: EOF");
 		return false;
 	case STREAM_FAILED:
-		conn_fail(c, g_error_new(error_domain(), ERROR_UNAVAILABLE, "error reading from server: %s",
-					 error->message));
+		c->refused = !c->ready;
+		conn_fail(c, g_error_new(error_domain(), ERROR_UNAVAILABLE, "error reading from %s: %s",
+					 c->server ? "client" : "server", error->message));
 		return false;
 	case STREAM_OK:
 		break;
@@ -266,9 +340,12 @@ static void on_timer(void *data)
 	g_mutex_lock(&c->mu);
 	c->wake_us = 0;
 	if (!c->dead && c->server && !c->ready && now - c->born_us >= LIMIT_PREFACE_MS * 1000)
-		conn_lost(c, ERROR_UNAVAILABLE, "no HTTP/2 preface in time");
+		conn_refuse(c, ERROR_UNAVAILABLE, "no HTTP/2 preface in time");
 	if (!c->dead && c->block_us && now - c->block_us >= HEADER_BLOCK_US)
-		conn_lost(c, ERROR_UNAVAILABLE, "header block not finished in time");
+		conn_refuse(c, ERROR_UNAVAILABLE, "header block not finished in time");
+	gint64 idle_until = c->dead ? 0 : idle_deadline_us(c, now);
+	if (idle_until && idle_until <= now)
+		close_with_goaway(c, "the connection was idle for too long");
 	gint64 next = c->dead ? 0 : keep_alive(c, now);
 	if (!c->dead) {
 		expire_calls(c, now);
@@ -277,6 +354,7 @@ static void on_timer(void *data)
 			next = earlier(next, c->born_us + LIMIT_PREFACE_MS * 1000);
 		if (c->block_us)
 			next = earlier(next, c->block_us + HEADER_BLOCK_US);
+		next = earlier(next, idle_until);
 		conn_pump(c);
 	}
 	if (next)
@@ -303,6 +381,7 @@ rpc_conn *conn_new(rpc_loop *loop, struct stream *stream, rpc_server *server, co
 	c->born_us = c->input_us = g_get_monotonic_time();
 	c->glitches = (struct bucket){LIMIT_GLITCH_BURST, c->born_us};
 	c->timer = (struct loop_timer){.fire = on_timer, .data = c};
+	g_atomic_int_set(&c->activity_ms, now_ms());
 	c->session = h2_session_new(c);
 	return c;
 }

@@ -12,6 +12,7 @@
  */
 #pragma once
 #include "base/limits.h"
+#include "rpc/admission.h"
 #include "rpc/frame.h"
 #include "rpc/header_filter.h"
 #include "rpc/metadata.h"
@@ -100,6 +101,9 @@ struct rpc_call {
 	guint parent_id;
 };
 
+/* Which connections may be closed to make room for others: those without calls. */
+enum activity { ACTIVITY_OPENING, ACTIVITY_IDLE, ACTIVITY_BUSY };
+
 struct rpc_conn {
 	gint users;
 	gint refs;
@@ -107,8 +111,7 @@ struct rpc_conn {
 	rpc_server *server; /* borrowed: the server outlives its connections; NULL for clients */
 	char *authority;    /* owned, client */
 	const char *scheme;
-	int slot;     /* server.h: which count it takes part in */
-	char *source; /* owned: address of the peer, NULL for unix */
+	struct peer peer; /* owned; slot SLOT_NONE: not a listener's. The slot: server->mu once it is started */
 	size_t max_message;
 	GMutex mu;
 	struct stream *stream;    /* owned */
@@ -124,11 +127,15 @@ struct rpc_conn {
 	struct bucket glitches;
 	gint64 deadline_us; /* the earliest of the calls, 0: none */
 	gint64 born_us;
-	gint64 input_us; /* last time something came */
-	gint64 ping_us;  /* a keepalive ping is out since, 0: none */
-	gint64 block_us; /* a header block is open since, 0: none */
-	bool ready;      /* the peer's SETTINGS came */
-	bool draining;   /* GOAWAY sent */
+	gint64 input_us;  /* last time something came */
+	gint64 ping_us;   /* a keepalive ping is out since, 0: none */
+	gint64 block_us;  /* a header block is open since, 0: none */
+	uint8_t first[2]; /* the first bytes that came */
+	size_t n_first;
+	const char *fault; /* static: why nghttp2 was told to give up; NULL: its own words */
+	bool refused;      /* it ends because of what the peer did: for the refused hook */
+	bool ready;        /* the peer's SETTINGS came */
+	bool draining;     /* GOAWAY sent */
 	bool dead;
 	bool posted;    /* on_ready is posted to read on */
 	GError *error;  /* owned: why dead */
@@ -136,6 +143,8 @@ struct rpc_conn {
 	struct loop_timer timer;
 	gint64 wake_us;   /* what the timer is set to, 0: not set */
 	bool server_user; /* the server holds the public reference */
+	gint activity;    /* atomic: enum activity */
+	gint activity_ms; /* atomic: since when, in wrapping milliseconds */
 };
 
 /* ---- conn.c */
@@ -150,6 +159,10 @@ void conn_fail(rpc_conn *c, GError *error);
 void conn_pump(rpc_conn *c);
 /* mu held: the timer looks again no later than at_us. */
 void conn_wake_at(rpc_conn *c, gint64 at_us);
+/* mu held: notes whether there are calls. */
+void conn_note_activity(rpc_conn *c);
+/* Takes mu. Ends the connection, with GOAWAY, unless it has calls; false when it has, or is dead. */
+bool conn_close_idle(rpc_conn *c, const char *why);
 /* Takes mu. Says GOAWAY and refuses new streams. */
 void conn_drain(rpc_conn *c);
 /* mu held: feeds bytes to the HTTP/2 session. */

@@ -47,6 +47,7 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, 
 	rpc_conn *c = data;
 	bool flood = is_glitch(hd) && !bucket_take(&c->glitches);
 	if (flood || nghttp2_session_get_outbound_queue_size(session) > QUEUE_FRAMES) {
+		c->fault = flood ? "too many control frames" : "too many answers wait to be sent";
 		nghttp2_session_terminate_session(session, NGHTTP2_ENHANCE_YOUR_CALM);
 		return NGHTTP2_ERR_CALLBACK_FAILURE;
 	}
@@ -66,6 +67,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
 		rpc_call *call = call_new(c, true, NULL);
 		call->id = frame->hd.stream_id;
 		g_hash_table_insert(c->calls, GINT_TO_POINTER(call->id), call);
+		conn_note_activity(c);
 	}
 	return 0;
 }
@@ -155,12 +157,14 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
 {
 	rpc_conn *c = data;
 	rpc_call *call = frame->hd.stream_id ? call_find(c, frame->hd.stream_id) : NULL;
-	if (frame->hd.type == NGHTTP2_SETTINGS)
+	if (frame->hd.type == NGHTTP2_SETTINGS && !c->ready) {
 		c->ready = true;
-	else if (frame->hd.type == NGHTTP2_HEADERS)
+		conn_note_activity(c);
+	} else if (frame->hd.type == NGHTTP2_HEADERS) {
 		on_headers_end(c, call, frame);
-	else if (frame->hd.type == NGHTTP2_DATA && call && frame->hd.flags & NGHTTP2_FLAG_END_STREAM)
+	} else if (frame->hd.type == NGHTTP2_DATA && call && frame->hd.flags & NGHTTP2_FLAG_END_STREAM) {
 		on_data_end(call);
+	}
 	return 0;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rpc/loop.h"
+#include "base/thread.h"
 #include "base/scope.h"
-#include <pthread.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 
@@ -15,7 +15,7 @@ struct posted {
 struct rpc_loop {
 	int epoll_fd;
 	int event_fd;
-	pthread_t thread;
+	GThread *thread;
 	uint8_t *buffer; /* owned */
 	GMutex mu;       /* guards all below; taken last, nothing is taken under it */
 	GArray *posts;   /* of struct posted */
@@ -204,7 +204,18 @@ static void ignore_sigpipe(void)
 		signal(SIGPIPE, SIG_IGN);
 }
 
-rpc_loop *rpc_loop_new(void)
+static void loop_clear(rpc_loop *loop)
+{
+	fd_close(&loop->epoll_fd);
+	fd_close(&loop->event_fd);
+	g_array_unref(loop->posts);
+	g_ptr_array_unref(loop->heap);
+	g_free(loop->buffer);
+	g_mutex_clear(&loop->mu);
+	g_free(loop);
+}
+
+rpc_loop *rpc_loop_new(GError **error)
 {
 	ignore_sigpipe();
 	rpc_loop *loop = g_new0(rpc_loop, 1);
@@ -217,11 +228,11 @@ rpc_loop *rpc_loop_new(void)
 	struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
 	if (loop->epoll_fd < 0 || loop->event_fd < 0 ||
 	    epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, loop->event_fd, &event) < 0)
-		g_error("cannot start the I/O loop: %s", g_strerror(errno));
-	int failed = pthread_create(&loop->thread, NULL, loop_main, loop);
-	if (failed)
-		g_error("cannot start the I/O thread: %s", g_strerror(failed));
-	return loop;
+		error_set_errno(error, errno, "start the I/O loop");
+	else if ((loop->thread = thread_start("io", loop_main, loop, error)))
+		return loop;
+	loop_clear(loop);
+	return NULL;
 }
 
 void rpc_loop_free(rpc_loop *loop)
@@ -232,14 +243,8 @@ void rpc_loop_free(rpc_loop *loop)
 	loop->quit = true;
 	g_mutex_unlock(&loop->mu);
 	eventfd_write(loop->event_fd, 1);
-	pthread_join(loop->thread, NULL);
-	close(loop->epoll_fd);
-	close(loop->event_fd);
-	g_array_unref(loop->posts);
-	g_ptr_array_unref(loop->heap);
-	g_free(loop->buffer);
-	g_mutex_clear(&loop->mu);
-	g_free(loop);
+	g_thread_join(loop->thread);
+	loop_clear(loop);
 }
 
 uint8_t *loop_buffer(rpc_loop *loop, size_t *ret_size)

@@ -2,7 +2,7 @@
 /*
  * rpc: gRPC over HTTP/2 (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md), server and client.
  *
- *	rpc_loop *loop = rpc_loop_new();
+ *	rpc_loop *loop = rpc_loop_new(error);
  *	rpc_server *s = rpc_server_new(loop);
  *	rpc_server_add(s, methods, G_N_ELEMENTS(methods), data);
  *	rpc_server_listen(s, "unix:///run/x.sock", &options, error);
@@ -26,7 +26,8 @@ typedef struct rpc_server rpc_server;
 typedef struct rpc_conn rpc_conn;
 typedef struct rpc_call rpc_call;
 
-rpc_loop *rpc_loop_new(void);       /* ignores SIGPIPE in this process, unless somebody handles it */
+/* Ignores SIGPIPE in this process unless it has a handler. Errors: RESOURCE_EXHAUSTED and those of errno. */
+rpc_loop *rpc_loop_new(GError **error);
 void rpc_loop_free(rpc_loop *loop); /* after all servers and connections are closed */
 
 /* ---- metadata: repeated (name, value) pairs, names lower-case; "-bin" values are raw bytes here */
@@ -95,6 +96,12 @@ bool rpc_server_serve_tunnel(rpc_server *s, rpc_call *call, GError **error);
 /* Called on a thread of its own for each failed unary call or NULL. For the daemon's one log line a failure. */
 void rpc_server_set_error_hook(rpc_server *s, void (*hook)(const char *path, const GError *error, void *data),
 			       void *data);
+/*
+ * Called on the loop's thread for each connection of a listener that is refused, or ended because of what the peer did:
+ * who ("uid 1000 (pid 7)", "192.0.2.1:4711") and why. It must not block.
+ */
+void rpc_server_set_refused_hook(rpc_server *s, void (*hook)(const char *peer, const char *reason, void *data),
+				 void *data);
 /* No new calls (UNAVAILABLE), waits at most grace_ms for running ones, then cancels them and waits. */
 void rpc_server_stop(rpc_server *s, int grace_ms);
 void rpc_server_free(rpc_server *s);

@@ -249,20 +249,17 @@ static void call_main(void *job, void *data)
 
 /* ---- connections */
 
-rpc_conn *server_add_stream(rpc_server *s, struct stream *stream, enum slot slot, const char *source, GError **error)
+rpc_conn *server_add_stream(rpc_server *s, struct stream *stream, struct peer *peer, GError **error)
 {
 	rpc_conn *c = conn_new(s->loop, stream, s, NULL);
-	c->slot = (int)slot;
-	c->source = g_strdup(source);
+	if (peer)
+		c->peer = *peer;
 	g_mutex_lock(&s->mu);
 	bool stopping = s->stopping;
 	if (!stopping) {
 		g_hash_table_add(s->conns, conn_keep(c));
-		s->slots[slot]++;
-		if (source)
-			g_hash_table_replace(
-				s->sources, g_strdup(source),
-				GUINT_TO_POINTER(GPOINTER_TO_UINT(g_hash_table_lookup(s->sources, source)) + 1));
+		if (peer)
+			admission_enter(&s->admission, &c->peer);
 	}
 	g_mutex_unlock(&s->mu);
 	if (stopping) {
@@ -277,13 +274,13 @@ rpc_conn *server_add_stream(rpc_server *s, struct stream *stream, enum slot slot
 	return NULL;
 }
 
-static void forget_source(rpc_server *s, const char *source)
+/* s->mu held. Once, when the connection ends or when another takes its place. */
+static void give_up_place(rpc_server *s, rpc_conn *c)
 {
-	guint left = GPOINTER_TO_UINT(g_hash_table_lookup(s->sources, source));
-	if (left <= 1)
-		g_hash_table_remove(s->sources, source);
-	else
-		g_hash_table_replace(s->sources, g_strdup(source), GUINT_TO_POINTER(left - 1));
+	if (c->peer.slot == SLOT_NONE)
+		return;
+	admission_leave(&s->admission, &c->peer);
+	c->peer.slot = SLOT_NONE;
 }
 
 void server_closed(rpc_server *s, rpc_conn *c)
@@ -291,12 +288,8 @@ void server_closed(rpc_server *s, rpc_conn *c)
 	bool drop_user = c->server_user;
 	g_mutex_lock(&s->mu);
 	bool was = g_hash_table_remove(s->conns, c);
-	if (was) {
-		s->slots[c->slot]--;
-		if (c->source)
-			forget_source(s, c->source);
-		listeners_resume(s);
-	}
+	if (was)
+		give_up_place(s, c);
 	/* The last touch of the server: rpc_server_stop goes on when the set is empty. */
 	g_cond_broadcast(&s->changed);
 	g_mutex_unlock(&s->mu);
@@ -306,9 +299,58 @@ void server_closed(rpc_server *s, rpc_conn *c)
 		conn_release(c);
 }
 
+/* A client that has just connected is about to call. */
+#define SETTLED_MS 1000
+
+struct candidate {
+	rpc_conn *conn;
+	guint of_source;
+	guint age_ms;
+};
+
+/* s->mu held. */
+static void consider(rpc_server *s, rpc_conn *c, const char *source, struct candidate *best)
+{
+	enum activity activity = (enum activity)g_atomic_int_get(&c->activity);
+	struct candidate one = {.conn = c};
+	if (c->peer.slot == SLOT_NONE || activity == ACTIVITY_BUSY || (source && strcmp(c->peer.source, source) != 0))
+		return;
+	one.age_ms = (guint)(g_get_monotonic_time() / 1000) - (guint)g_atomic_int_get(&c->activity_ms);
+	if (activity == ACTIVITY_IDLE && one.age_ms < SETTLED_MS)
+		return;
+	one.of_source = admission_of_source(&s->admission, c->peer.source);
+	if (!best->conn || one.of_source > best->of_source ||
+	    (one.of_source == best->of_source && one.age_ms > best->age_ms))
+		*best = one;
+}
+
+bool server_make_room(rpc_server *s, const char *source)
+{
+	struct candidate best = {0};
+	GHashTableIter iter;
+	gpointer c;
+	g_mutex_lock(&s->mu);
+	g_hash_table_iter_init(&iter, s->conns);
+	while (g_hash_table_iter_next(&iter, &c, NULL))
+		consider(s, c, source, &best);
+	if (best.conn)
+		conn_keep(best.conn);
+	g_mutex_unlock(&s->mu);
+	if (!best.conn)
+		return false;
+	bool closed = conn_close_idle(best.conn, "closed without calls to make room for another connection");
+	if (closed) {
+		g_mutex_lock(&s->mu);
+		give_up_place(s, best.conn);
+		g_mutex_unlock(&s->mu);
+	}
+	conn_release(best.conn);
+	return closed;
+}
+
 rpc_conn *rpc_server_attach(rpc_server *s, int fd_in, int fd_out)
 {
-	return server_add_stream(s, stream_fd_new(s->loop, fd_in, fd_out), SLOT_NONE, NULL, NULL);
+	return server_add_stream(s, stream_fd_new(s->loop, fd_in, fd_out), NULL, NULL);
 }
 
 static void wait_set(cancel *c)
@@ -320,7 +362,7 @@ static void wait_set(cancel *c)
 
 bool rpc_server_serve_tunnel(rpc_server *s, rpc_call *call, GError **error)
 {
-	g_autoptr(rpc_conn) c = server_add_stream(s, stream_tunnel_new(s->loop, call), SLOT_NONE, NULL, error);
+	g_autoptr(rpc_conn) c = server_add_stream(s, stream_tunnel_new(s->loop, call), NULL, error);
 	if (!c)
 		return false;
 	wait_set(c->closed);
@@ -352,7 +394,7 @@ rpc_server *rpc_server_new(rpc_loop *loop)
 	s->methods = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
 	s->services = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	s->conns = g_hash_table_new(NULL, NULL);
-	s->sources = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	admission_init(&s->admission);
 	s->listeners = g_ptr_array_new();
 	return s;
 }
@@ -362,6 +404,13 @@ void rpc_server_set_error_hook(rpc_server *s, void (*hook)(const char *path, con
 {
 	s->hook = hook;
 	s->hook_data = data;
+}
+
+void rpc_server_set_refused_hook(rpc_server *s, void (*hook)(const char *peer, const char *reason, void *data),
+				 void *data)
+{
+	s->refused_hook = hook;
+	s->refused_data = data;
 }
 
 size_t rpc_server_open_calls(const rpc_server *s)
@@ -445,7 +494,7 @@ void rpc_server_free(rpc_server *s)
 	g_hash_table_unref(s->methods);
 	g_hash_table_unref(s->services);
 	g_hash_table_unref(s->conns);
-	g_hash_table_unref(s->sources);
+	admission_clear(&s->admission);
 	g_ptr_array_unref(s->listeners);
 	g_cond_clear(&s->changed);
 	g_mutex_clear(&s->mu);

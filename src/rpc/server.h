@@ -8,8 +8,6 @@
 #include "rpc/conn.h"
 #include "rpc/handlers.h"
 
-enum slot { SLOT_NONE, SLOT_UNIX, SLOT_TCP, N_SLOTS };
-
 struct listener;
 
 struct rpc_server {
@@ -20,25 +18,29 @@ struct rpc_server {
 	GHashTable *methods;  /* path (borrowed) -> struct method_entry */
 	GHashTable *services; /* set of owned names */
 	GHashTable *conns;    /* set of rpc_conn, memory references */
-	GHashTable *sources;  /* peer address (owned) -> count */
+	struct admission admission;
 	GPtrArray *listeners; /* of struct listener, owned */
-	guint slots[N_SLOTS];
 	size_t open_calls;
 	bool large_headers;
 	bool stopping;
 	int port;
 	void (*hook)(const char *path, const GError *error, void *data);
 	void *hook_data;
+	void (*refused_hook)(const char *peer, const char *reason, void *data);
+	void *refused_data;
 };
 
 /* ---- server.c */
-/* Serves a stream; NULL and an error when the server stops. */
-rpc_conn *server_add_stream(rpc_server *s, struct stream *stream, enum slot slot, const char *source, GError **error);
+/* Serves a stream; NULL and an error when the server stops. Takes the peer. */
+rpc_conn *server_add_stream(rpc_server *s, struct stream *stream, struct peer *peer, GError **error);
+/*
+ * Loop's thread. Closes a connection without calls, of this source or (NULL) of any: one that has not finished its
+ * preface, or that has been idle for longest, first of the source with the most connections. False when there is none.
+ */
+bool server_make_room(rpc_server *s, const char *source);
 char **server_services(rpc_server *s);
 bool server_has_service(rpc_server *s, const char *name);
 
 /* ---- listener.c */
 /* Stops accepting; the sockets are gone when it returns. Takes no locks of connections. */
 void listeners_close(rpc_server *s);
-/* A connection ended: accepts again where that was the reason not to. mu held. */
-void listeners_resume(rpc_server *s);

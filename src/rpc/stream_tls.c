@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* stream_tls: TLS over a nonblocking socket, ALPN "h2" on both sides, TLS 1.2 at least. */
+/*
+ * stream_tls: TLS over a nonblocking socket, TLS 1.2 at least. A client demands ALPN "h2". A server selects "h2" where
+ * it is offered and serves clients that send no ALPN extension too: the HTTP/2 preface decides what they speak.
+ */
 #include "rpc/stream.h"
 #include "os/ca_roots.h"
 #include "rpc/dial.h"
@@ -46,12 +49,10 @@ static void on_event(void *data, uint32_t events)
 	s->base.ready(s->base.data);
 }
 
-static bool spoke_h2(SSL *ssl)
+static bool selected_h2(SSL *ssl)
 {
 	const unsigned char *name;
 	unsigned len;
-	if (!SSL_is_init_finished(ssl))
-		return true;
 	SSL_get0_alpn_selected(ssl, &name, &len);
 	return len == 2 && memcmp(name, "h2", 2) == 0;
 }
@@ -67,10 +68,6 @@ static enum stream_state tls_read(struct stream *base, struct slice *ret, GError
 	ERR_clear_error();
 	while (have < size && (ok = SSL_read_ex(s->ssl, buffer + have, size - have, &n)) == 1)
 		have += n;
-	if (!spoke_h2(s->ssl)) {
-		error_set(error, ERROR_UNAVAILABLE, "the peer does not speak h2");
-		return STREAM_FAILED;
-	}
 	int why = ok == 1 ? SSL_ERROR_NONE : SSL_get_error(s->ssl, 0);
 	*ret = (struct slice){buffer, have};
 	if (have > 0)
@@ -214,14 +211,20 @@ static SSL_CTX *new_context(const SSL_METHOD *method, const struct rpc_tls *tls,
 	return NULL;
 }
 
+static const unsigned char alpn_http1[] = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
+
+/* As Go's servers do: a client that offers only http/1.1 is served as if it had not offered anything. */
 static int choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in, unsigned n,
 		       void *data)
 {
 	unsigned char *chosen = NULL;
-	if (SSL_select_next_proto(&chosen, out_len, alpn, sizeof(alpn), in, n) != OPENSSL_NPN_NEGOTIATED)
-		return SSL_TLSEXT_ERR_ALERT_FATAL;
-	*out = chosen;
-	return SSL_TLSEXT_ERR_OK;
+	if (SSL_select_next_proto(&chosen, out_len, alpn, sizeof(alpn), in, n) == OPENSSL_NPN_NEGOTIATED) {
+		*out = chosen;
+		return SSL_TLSEXT_ERR_OK;
+	}
+	if (SSL_select_next_proto(&chosen, out_len, alpn_http1, sizeof(alpn_http1), in, n) == OPENSSL_NPN_NEGOTIATED)
+		return SSL_TLSEXT_ERR_NOACK;
+	return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
 struct ssl_ctx_st *tls_server_context(const struct rpc_tls *tls, GError **error)
@@ -275,7 +278,7 @@ static bool shake_hands(SSL *ssl, int fd, gint64 deadline_us, cancel *c, GError 
 		ERR_clear_error();
 		int done = SSL_connect(ssl);
 		if (done == 1)
-			return spoke_h2(ssl) || error_set(error, ERROR_UNAVAILABLE, "the server does not speak h2");
+			return selected_h2(ssl) || error_set(error, ERROR_UNAVAILABLE, "the server does not speak h2");
 		int why = SSL_get_error(ssl, done);
 		long verified = SSL_get_verify_result(ssl);
 		if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE && verified != X509_V_OK)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "session/ssh_socket.h"
+#include "base/thread.h"
 #include "api/guard.h"
 #include "base/limits.h"
 #include "base/scope.h"
@@ -102,7 +103,7 @@ static bool forward(int fd, const struct ssh_pipe *agent, cancel *c)
 void ssh_socket_serve(int fd, const struct ssh_pipe *agent, cancel *c)
 {
 	struct back back = {fd, agent, c};
-	GThread *thread = g_thread_try_new("ssh-back", back_thread, &back, NULL);
+	GThread *thread = thread_start("ssh-back", back_thread, &back, NULL);
 	bool whole = thread != NULL && forward(fd, agent, c);
 	agent->end(agent->data, whole);
 	if (thread != NULL)
@@ -162,13 +163,13 @@ static void *acceptor_thread(void *data)
 		}
 		struct connection *c = g_new0(struct connection, 1);
 		*c = (struct connection){s, fd};
-		GThread *thread = g_thread_try_new("ssh-agent", connection_thread, c, NULL);
-		if (thread != NULL) {
+		GThread *thread = thread_start("ssh-agent", connection_thread, c, NULL);
+		if (thread) {
 			g_ptr_array_add(s->threads, thread);
-			continue;
+		} else { /* the step's program sees an agent that hangs up */
+			close(fd);
+			g_free(c);
 		}
-		close(fd); /* the step sees the end of the connection */
-		g_free(c);
 	}
 	for (guint i = 0; i < s->threads->len; i++)
 		g_thread_join(g_ptr_array_index(s->threads, i));
@@ -215,8 +216,11 @@ ssh_socket *ssh_socket_new(session *from, const char *id, const struct ssh_socke
 		ssh_socket_free(s);
 		return NULL;
 	}
-	s->acceptor = g_thread_new("ssh-accept", acceptor_thread, s);
-	return s;
+	s->acceptor = thread_start("ssh-accept", acceptor_thread, s, error);
+	if (s->acceptor)
+		return s;
+	ssh_socket_free(s);
+	return NULL;
 }
 
 void ssh_socket_free(ssh_socket *s)

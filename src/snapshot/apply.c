@@ -4,6 +4,7 @@
  * and extracts. What the parser leaves unread is read to the end all the same, because the digest covers it.
  */
 #include "snapshot/apply.h"
+#include "base/thread.h"
 #include "snapshot/byte_pipe.h"
 #include "snapshot/extract.h"
 #include "snapshot/libarchive.h"
@@ -371,7 +372,7 @@ bool apply_blob(int blob_fd, int root_fd, const struct apply_options *options, s
 			     .pipe = p,
 			     .hasher = h};
 	struct apply_result result = {0};
-	GThread *thread = g_thread_try_new("unpack", unpack_thread, &u, error);
+	GThread *thread = thread_start("unpack", unpack_thread, &u, error);
 	if (!thread)
 		return false;
 	bool done = apply_tar(pipe_next, p, root_fd, options, &result, error);

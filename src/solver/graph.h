@@ -11,6 +11,7 @@
  * Thread: solver, unless said otherwise.
  */
 #pragma once
+#include "base/pool.h"
 #include "solver/edge_decide.h"
 #include "solver/key_store.h"
 #include "solver/solver.h"
@@ -250,7 +251,7 @@ struct solver {
 	key_store *keys;
 	GThread *thread;
 	GAsyncQueue *messages;
-	GThreadPool *pool;
+	pool *pool;
 	GHashTable *active;     /* digest text to struct vertex; solver thread */
 	GQueue dirty;           /* of struct edge */
 	GHashTable *edge_index; /* text to GPtrArray of struct edge */
@@ -267,7 +268,7 @@ struct solver {
 };
 /* tell.c: success is told to clients after the keys that make it last are written. */
 #define FLUSH_DELAY_US 200000
-void tell_start(solver *s);
+bool tell_start(solver *s, GError **error);
 void tell_stop(solver *s); /* after the solver thread has ended */
 void tell_complete(solver *s, progress_sink *sink, int64_t completed_ns, bool cached);
 void tell_answer(solver *s, struct request *r, void *result /* taken */,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The solver thread: messages in, edges evaluated until nothing changes, keys written behind. */
 #include "solver/graph.h"
+#include "base/thread.h"
 
 struct message {
 	message_fn fn;
@@ -21,7 +22,7 @@ void solver_post(solver *s, message_fn fn, void *data)
 	g_async_queue_push(s->messages, m);
 }
 
-static void pool_run(gpointer item, gpointer data)
+static void pool_item_run(void *item, void *data)
 {
 	solver *s = data;
 	struct pool_item *p = item;
@@ -38,7 +39,7 @@ void solver_pool_push(solver *s, struct task *t)
 {
 	struct pool_item *p = g_new0(struct pool_item, 1);
 	p->task = t;
-	g_thread_pool_push(s->pool, p, NULL);
+	pool_push(s->pool, p, NULL); /* cannot fail after pool_keep */
 }
 
 void solver_defer(solver *s, void (*fn)(solver *s, void *data), void *data)
@@ -46,7 +47,7 @@ void solver_defer(solver *s, void (*fn)(solver *s, void *data), void *data)
 	struct pool_item *p = g_new0(struct pool_item, 1);
 	p->fn = fn;
 	p->data = data;
-	g_thread_pool_push(s->pool, p, NULL);
+	pool_push(s->pool, p, NULL);
 }
 
 void *result_ref(solver *s, void *result)
@@ -109,6 +110,29 @@ static gpointer run(gpointer data)
 	return NULL;
 }
 
+/* Messages that came while the pool ended: tasks of vertices that were detached. */
+static void drain(solver *s)
+{
+	for (struct message *m = g_async_queue_try_pop(s->messages); m; m = g_async_queue_try_pop(s->messages)) {
+		m->fn(s, m->data);
+		g_free(m);
+	}
+}
+
+static void solver_clear(solver *s)
+{
+	tell_stop(s);
+	pool_free(s->pool);
+	drain(s);
+	key_store_close(s->keys);
+	g_async_queue_unref(s->messages);
+	g_hash_table_unref(s->active);
+	g_hash_table_unref(s->edge_index);
+	g_hash_table_unref(s->jobs);
+	g_mutex_clear(&s->mu);
+	g_free(s);
+}
+
 solver *solver_new(const struct solver_options *options, GError **error)
 {
 	key_store *keys = key_store_open(options->root_fd, error);
@@ -119,25 +143,19 @@ solver *solver_new(const struct solver_options *options, GError **error)
 	s->keys = keys;
 	s->messages = g_async_queue_new();
 	int threads = options->max_threads > 0 ? options->max_threads : MAX(128, 16 * (int)g_get_num_processors());
-	s->pool = g_thread_pool_new(pool_run, s, threads, FALSE, NULL);
+	s->pool = pool_new("solver pool", (unsigned)threads, pool_item_run, s);
 	s->active = g_hash_table_new(g_str_hash, g_str_equal);
 	s->edge_index = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
 	g_queue_init(&s->dirty);
 	g_queue_init(&s->slot_queue);
 	g_mutex_init(&s->mu);
 	s->jobs = g_hash_table_new(g_str_hash, g_str_equal);
-	tell_start(s);
-	s->thread = g_thread_new("solver", run, s);
-	return s;
-}
-
-/* Messages that came while the pool ended: tasks of vertices that were detached. */
-static void drain(solver *s)
-{
-	for (struct message *m = g_async_queue_try_pop(s->messages); m; m = g_async_queue_try_pop(s->messages)) {
-		m->fn(s, m->data);
-		g_free(m);
-	}
+	bool ok = tell_start(s, error) && pool_keep(s->pool, error);
+	s->thread = ok ? thread_start("solver", run, s, error) : NULL;
+	if (s->thread)
+		return s;
+	solver_clear(s);
+	return NULL;
 }
 
 void solver_free(solver *s)
@@ -148,16 +166,7 @@ void solver_free(solver *s)
 		g_usleep(1000);
 	solver_post(s, stop, NULL);
 	g_thread_join(s->thread);
-	tell_stop(s);
-	g_thread_pool_free(s->pool, FALSE, TRUE);
-	drain(s);
-	key_store_close(s->keys);
-	g_async_queue_unref(s->messages);
-	g_hash_table_unref(s->active);
-	g_hash_table_unref(s->edge_index);
-	g_hash_table_unref(s->jobs);
-	g_mutex_clear(&s->mu);
-	g_free(s);
+	solver_clear(s);
 }
 
 static void forget(solver *s, void *data)

@@ -5,6 +5,7 @@
  * seen as done. A thread of its own writes, because workers may all be busy with steps that take hours.
  */
 #include "base/log.h"
+#include "base/thread.h"
 #include "solver/graph.h"
 
 #define RETRY_US (5 * G_USEC_PER_SEC) /* after a write that failed, as on a full disk */
@@ -124,17 +125,19 @@ static void batch_push(solver *s, GArray *news)
 	g_async_queue_push(s->batches, b);
 }
 
-void tell_start(solver *s)
+bool tell_start(solver *s, GError **error)
 {
 	s->news = news_new();
 	s->batches = g_async_queue_new();
-	s->writer = g_thread_new("keys", writer_run, s);
+	s->writer = thread_start("keys", writer_run, s, error);
+	return s->writer;
 }
 
 void tell_stop(solver *s)
 {
 	batch_push(s, NULL);
-	g_thread_join(s->writer);
+	if (s->writer)
+		g_thread_join(s->writer);
 	tell_all(s, s->news);
 	g_array_unref(s->news);
 	g_async_queue_unref(s->batches);

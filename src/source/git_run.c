@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "source/git_run.h"
+#include "base/thread.h"
 #include "base/limits.h"
 #include "base/scope.h"
 #include "os/process.h"
@@ -233,7 +234,10 @@ bool git_run(const struct git_how *how, const char *const *args, struct work *wo
 	if (how->protocols && strcmp(how->protocols, GIT_PROTOCOLS) == 0)
 		spec.stall = (struct stall_rule){.bytes = STALL_BYTES, .window_ms = STALL_MS};
 	struct run r = {.spec = &spec, .cancel = work->cancel, .error = error};
-	g_thread_join(g_thread_new("git", run_thread, &r));
+	GThread *thread = thread_start("git", run_thread, &r, error);
+	if (!thread)
+		return false;
+	g_thread_join(thread);
 	g_autoptr(GBytes) out = r.out, err = r.err;
 	if (!r.ok)
 		return not_started(error);

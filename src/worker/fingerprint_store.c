@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/fingerprint_store.h"
+#include "base/pool.h"
 #include "base/log.h"
 #include "db/db.h"
 #include <string.h>
@@ -19,8 +20,8 @@ static const char *const migrations[] = {
 
 struct fingerprint_store {
 	db *db;
-	GThreadPool *writer; /* one thread */
-	GMutex write_mu;     /* held while a batch is written, taken before mu */
+	pool *writer;    /* one thread */
+	GMutex write_mu; /* held while a batch is written, taken before mu */
 	GMutex mu;
 	GQueue waiting;     /* of struct fingerprint_row *; mu */
 	size_t rows, bytes; /* added since the last trim; write_mu */
@@ -112,7 +113,7 @@ static void drain(fingerprint_store *s)
 	g_queue_clear_full(&rows, row_free);
 }
 
-static void write_waiting(gpointer unused, gpointer data)
+static void write_waiting(void *unused, void *data)
 {
 	drain(data);
 }
@@ -130,8 +131,8 @@ void fingerprint_store_add(fingerprint_store *s, const struct fingerprint_row *r
 	bool first = s->waiting.length == 0;
 	g_queue_push_tail(&s->waiting, copy);
 	g_mutex_unlock(&s->mu);
-	if (first)
-		g_thread_pool_push(s->writer, s, NULL);
+	if (first && !pool_push(s->writer, s, NULL))
+		drain(s);
 }
 
 /* ---- reading */
@@ -194,7 +195,7 @@ fingerprint_store *fingerprint_store_open(int root_fd, GError **error)
 	g_mutex_init(&s->write_mu);
 	g_mutex_init(&s->mu);
 	g_queue_init(&s->waiting);
-	s->writer = g_thread_pool_new(write_waiting, s, 1, FALSE, NULL);
+	s->writer = pool_new("fingerprints", 1, write_waiting, s);
 	return s;
 }
 
@@ -202,7 +203,7 @@ void fingerprint_store_close(fingerprint_store *s)
 {
 	if (!s)
 		return;
-	g_thread_pool_free(s->writer, FALSE, TRUE);
+	pool_free(s->writer);
 	drain(s);
 	db_close(s->db);
 	g_mutex_clear(&s->write_mu);

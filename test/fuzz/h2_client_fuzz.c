@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
 	static rpc_loop *loop;
 	if (!loop)
-		loop = rpc_loop_new();
+		loop = rpc_loop_new(NULL);
 	rpc_conn *c = conn_new(loop, none_stream(loop), NULL, "localhost");
 	conn_start(c, NULL);
 	rpc_call *first = rpc_call_start(c, "/a.B/C", NULL, NULL, 0, NULL);

@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	static rpc_loop *loop;
 	static rpc_server *server;
 	if (!loop) {
-		loop = rpc_loop_new();
+		loop = rpc_loop_new(NULL);
 		server = rpc_server_new(loop);
 		rpc_server_add(server, methods, G_N_ELEMENTS(methods), NULL);
 		rpc_server_add_health(server);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "frontend/dockerfile/context.h"
+#include "base/thread.h"
 #include "api/guard.h"
 #include "base/limits.h"
 #include "format/gotype.h"
@@ -535,18 +536,22 @@ bool context_resolve_image(context *x, const struct bridge_image_request *r, str
 	return true;
 }
 
-static void prefetch_one(void *request, void *user)
+struct prefetch {
+	context *context;
+	const struct bridge_image_request *requests;
+};
+
+static void prefetch_one(void *data, size_t i)
 {
+	const struct prefetch *p = data;
 	struct context_image image;
-	context_resolve_image(user, request, &image, NULL);
+	context_resolve_image(p->context, &p->requests[i], &image, NULL);
 }
 
 void context_prefetch_images(context *x, const struct bridge_image_request *requests, size_t n)
 {
 	if (n < 2) /* the auth_client does it itself */
 		return;
-	GThreadPool *pool = g_thread_pool_new(prefetch_one, x, (int)MIN(n, 8), FALSE, NULL);
-	for (size_t i = 0; i < n; i++)
-		g_thread_pool_push(pool, (void *)&requests[i], NULL);
-	g_thread_pool_free(pool, FALSE, TRUE);
+	struct prefetch p = {x, requests};
+	thread_each(n, 8, prefetch_one, &p);
 }

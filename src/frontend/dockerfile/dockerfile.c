@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "frontend/dockerfile/dockerfile.h"
+#include "base/thread.h"
 #include "api/guard.h"
 #include "format/csv.h"
 #include "format/json_writer.h"
@@ -108,9 +109,9 @@ static bool job_solve(struct job *j, convert *c, GError **error)
 	return true;
 }
 
-static void job_run(void *data, void *user)
+static void job_run(void *data, size_t i)
 {
-	struct job *j = data;
+	struct job *j = &((struct job *)data)[i];
 	g_autoptr(convert) c = convert_new(j->r->x, j->r->file, j->platform);
 	if (j->index == 0) {
 		c->lint.sink = send_warning;
@@ -221,14 +222,7 @@ static bool build(struct request *r, build_result **ret, GError **error)
 	for (size_t i = 0; i < n; i++)
 		jobs[i] =
 			(struct job){.r = r, .index = i, .platform = r->o.platforms.n ? r->o.platforms.items[i] : NULL};
-	if (n == 1) {
-		job_run(&jobs[0], NULL);
-	} else {
-		GThreadPool *pool = g_thread_pool_new(job_run, NULL, (int)MIN(n, 8), FALSE, NULL);
-		for (size_t i = 0; i < n; i++)
-			g_thread_pool_push(pool, &jobs[i], NULL);
-		g_thread_pool_free(pool, FALSE, TRUE);
-	}
+	thread_each(n, 8, job_run, jobs);
 	bool ok = true;
 	for (size_t i = 0; ok && i < n; i++) {
 		if (jobs[i].error) {

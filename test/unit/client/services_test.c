@@ -35,7 +35,7 @@ static void rig_connect(struct rig *r)
 {
 	int fds[2];
 	g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), ==, 0);
-	r->loop = rpc_loop_new();
+	r->loop = rpc_loop_new(NULL);
 	r->server = rpc_server_new(r->loop);
 	services_register(r->s, r->server);
 	r->served = rpc_server_attach(r->server, fds[0], fds[0]);

@@ -294,7 +294,7 @@ static inline void fake_stop(struct fake *f)
 
 static inline void fake_init(struct fake *f)
 {
-	f->loop = rpc_loop_new();
+	f->loop = rpc_loop_new(NULL);
 	f->dir = g_dir_make_tmp("ctd-test-XXXXXX", NULL);
 	f->address = g_strdup_printf("unix://%s/sock", f->dir);
 	g_mutex_init(&f->mu);

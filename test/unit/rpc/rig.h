@@ -138,7 +138,7 @@ static const struct rpc_method rig_methods[] = {
 static inline void rig_up_server(struct rig *r)
 {
 	g_autoptr(GError) error = NULL;
-	r->loop = rpc_loop_new();
+	r->loop = rpc_loop_new(NULL);
 	r->server = rpc_server_new(r->loop);
 	rpc_server_add(r->server, rig_methods, G_N_ELEMENTS(rig_methods), &rig_hangs_ended);
 	rpc_server_add_health(r->server);

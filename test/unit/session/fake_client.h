@@ -263,7 +263,7 @@ static const struct rpc_method pair_methods[] = {{"/moby.buildkit.v1.Control/Ses
 
 static inline void pair_up(struct pair *p)
 {
-	p->loop = rpc_loop_new();
+	p->loop = rpc_loop_new(NULL);
 	p->daemon = rpc_server_new(p->loop);
 	p->registry = session_registry_new();
 	rpc_server_add(p->daemon, pair_methods, 1, p->registry);

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rpc/admission.h"
+#include "base/limits.h"
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* ---- who connected */
+
+static void peer_init_unix(struct peer *p, int fd)
+{
+	struct ucred who = {.uid = (uid_t)-1};
+	socklen_t n = sizeof(who);
+	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &n);
+	p->slot = SLOT_UNIX;
+	p->is_owner = who.uid == 0 || who.uid == geteuid();
+	p->source = g_strdup_printf("uid %u", who.uid);
+	p->label = g_strdup_printf("uid %u (pid %d)", who.uid, who.pid);
+}
+
+static void peer_init_tcp6(struct peer *p, const struct sockaddr_in6 *address)
+{
+	char text[INET6_ADDRSTRLEN] = "";
+	struct in6_addr net = address->sin6_addr;
+	const uint8_t *v4 = address->sin6_addr.s6_addr + 12;
+	if (IN6_IS_ADDR_V4MAPPED(&address->sin6_addr)) {
+		p->source = g_strdup(inet_ntop(AF_INET, v4, text, sizeof(text)));
+	} else if (IN6_IS_ADDR_LOOPBACK(&net)) {
+		p->source = g_strdup("::1");
+	} else {
+		/* Who has one address of such a network has all of them. */
+		memset(net.s6_addr + 8, 0, 8);
+		p->source = g_strdup_printf("%s/64", inet_ntop(AF_INET6, &net, text, sizeof(text)));
+		inet_ntop(AF_INET6, &address->sin6_addr, text, sizeof(text));
+	}
+	p->label = g_strdup_printf("[%s]:%u", *text ? text : "::1", ntohs(address->sin6_port));
+}
+
+void peer_init(struct peer *p, int fd, const struct sockaddr_storage *address)
+{
+	char text[INET_ADDRSTRLEN];
+	*p = (struct peer){.slot = SLOT_TCP};
+	if (address->ss_family == AF_INET6) {
+		peer_init_tcp6(p, (const void *)address);
+	} else if (address->ss_family == AF_INET) {
+		const struct sockaddr_in *in = (const void *)address;
+		p->source = g_strdup(inet_ntop(AF_INET, &in->sin_addr, text, sizeof(text)));
+		p->label = g_strdup_printf("%s:%u", p->source, ntohs(in->sin_port));
+	} else {
+		peer_init_unix(p, fd);
+	}
+}
+
+void peer_clear(struct peer *p)
+{
+	g_clear_pointer(&p->source, g_free);
+	g_clear_pointer(&p->label, g_free);
+}
+
+/* ---- limits */
+
+void admission_init(struct admission *a)
+{
+	struct rlimit files = {0};
+	*a = (struct admission){.max = {0, (guint)LIMIT_UNIX_CONNECTIONS, (guint)LIMIT_TCP_CONNECTIONS},
+				.max_source = {0, (guint)LIMIT_UID_CONNECTIONS, (guint)LIMIT_ADDRESS_CONNECTIONS}};
+	a->sources = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == RLIM_INFINITY)
+		return;
+	guint share = (guint)MIN(files.rlim_cur / 4, G_MAXINT);
+	for (int slot = SLOT_UNIX; slot < N_SLOTS; slot++)
+		a->max[slot] = MIN(a->max[slot], MAX(share, 4));
+}
+
+void admission_clear(struct admission *a)
+{
+	g_clear_pointer(&a->sources, g_hash_table_unref);
+}
+
+guint admission_of_source(const struct admission *a, const char *source)
+{
+	return GPOINTER_TO_UINT(g_hash_table_lookup(a->sources, source));
+}
+
+enum admission_verdict admission_look(const struct admission *a, const struct peer *p)
+{
+	guint reserve = p->slot == SLOT_UNIX && !p->is_owner ? MIN(OWNER_RESERVE, a->max[p->slot] / 4) : 0;
+	if (!p->is_owner && admission_of_source(a, p->source) >= a->max_source[p->slot])
+		return ADMIT_SOURCE_FULL;
+	return a->n[p->slot] + reserve >= a->max[p->slot] ? ADMIT_FULL : ADMIT;
+}
+
+void admission_enter(struct admission *a, const struct peer *p)
+{
+	guint now = admission_of_source(a, p->source);
+	a->n[p->slot]++;
+	g_hash_table_replace(a->sources, g_strdup(p->source), GUINT_TO_POINTER(now + 1));
+}
+
+void admission_leave(struct admission *a, const struct peer *p)
+{
+	guint now = admission_of_source(a, p->source);
+	a->n[p->slot]--;
+	if (now <= 1)
+		g_hash_table_remove(a->sources, p->source);
+	else
+		g_hash_table_replace(a->sources, g_strdup(p->source), GUINT_TO_POINTER(now - 1));
+}

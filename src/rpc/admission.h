@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * admission: how many connections a server takes, in all and from one source.
+ *
+ *	struct peer peer;
+ *	peer_init(&peer, fd, &address);                  who connected
+ *	switch (admission_look(a, &peer)) ...            OK, or which limit is reached
+ *	admission_enter(a, &peer); ... admission_leave(a, &peer);
+ *
+ * A source is a uid on unix sockets, an IPv4 address, or an IPv6 network of 64 bits. The owner (root and the uid of the
+ * daemon, on unix sockets) has no limit of its own, and the last OWNER_RESERVE places of unix sockets are kept for it.
+ * Thread: the caller serializes (rpc_server.mu).
+ */
+#pragma once
+#include <stdbool.h>
+#include <glib.h>
+#include <sys/socket.h>
+
+enum slot { SLOT_NONE, SLOT_UNIX, SLOT_TCP, N_SLOTS };
+
+#define OWNER_RESERVE 64u
+
+struct peer {
+	enum slot slot;
+	bool is_owner;
+	char *source; /* owned: "uid 1000", "192.0.2.1", "2001:db8::/64" */
+	char *label;  /* owned: the source with port or process id, for log lines */
+};
+void peer_init(struct peer *p, int fd, const struct sockaddr_storage *address);
+void peer_clear(struct peer *p);
+
+struct admission {
+	guint max[N_SLOTS];
+	guint max_source[N_SLOTS];
+	guint n[N_SLOTS];
+	GHashTable *sources; /* source (owned) -> count */
+};
+/* The limits of limits.h, lower where RLIMIT_NOFILE is low: a connection must not take the last descriptors. */
+void admission_init(struct admission *a);
+void admission_clear(struct admission *a);
+
+enum admission_verdict { ADMIT, ADMIT_SOURCE_FULL, ADMIT_FULL };
+enum admission_verdict admission_look(const struct admission *a, const struct peer *p);
+void admission_enter(struct admission *a, const struct peer *p);
+void admission_leave(struct admission *a, const struct peer *p);
+guint admission_of_source(const struct admission *a, const char *source);
