@@ -11,6 +11,7 @@
 
 #define REQUEST_BYTES 8192
 #define TIMEOUT_MS 10000
+#define ACCEPT_RETRY_MS 100
 
 struct debug_http {
 	struct bound bound; /* owned */
@@ -173,6 +174,8 @@ static gpointer run(gpointer data)
 		scoped_fd fd = accept4(h->bound.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0)
 			serve(h, fd);
+		else /* without a descriptor the connection stays in the backlog: later again */
+			wait_for(h, -1, 0, ACCEPT_RETRY_MS);
 	}
 	return NULL;
 }

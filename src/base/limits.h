@@ -86,6 +86,11 @@
 	X(L42p, PASSWD_BYTES, MIB(10), "passwd and group files")                                                       \
 	X(L43, ATTESTATION_BYTES, MIB(40), "attestation in a result")                                                  \
 	X(L47, LOG_LINE_BYTES, KIB(8), "log line of the daemon")                                                       \
+	X(L9t, CONNECTION_THREADS, 512, "calls of a connection that hold a thread")                                    \
+	X(L9d, CALL_THREADS, 2048, "calls of the daemon that hold a thread")                                           \
+	X(L10b, CONNECTION_BUFFER_BYTES, MIB(64), "unread messages of a connection")                                   \
+	X(L10g, BUFFER_BYTES, MIB(256), "unread messages of all connections")                                          \
+	X(L10s, STALL_MS, 10000, "time that unread messages beyond a connection's share may wait, ms")                 \
 	X(L46, THREADS, 4096, "threads of the process")                                                                \
 	X(L45, DISK_RESERVE_BYTES, MIB(16), "disk reserve")
 

@@ -25,10 +25,12 @@ static const char *level_name(enum log_level level)
 	return names[level];
 }
 
+#define CUT_MARK "... (cut)"
+
 /* Where a text of more than max bytes is cut without splitting a character. The end of the mark fits. */
 static size_t cut_at(const char *text, size_t max)
 {
-	size_t at = max - sizeof("... (cut)");
+	size_t at = max - sizeof(CUT_MARK);
 	while (at > 0 && ((unsigned char)text[at] & 0xc0) == 0x80)
 		at--;
 	return at;
@@ -70,7 +72,7 @@ void log_write(enum log_level level, const char *format, ...)
 	else
 		g_string_append_printf(line, "time=\"%s\" level=%s msg=", time, level_name(level));
 	if (strlen(text) > (size_t)LIMIT_LOG_LINE_BYTES)
-		strcpy(text + cut_at(text, (size_t)LIMIT_LOG_LINE_BYTES), "... (cut)");
+		g_strlcpy(text + cut_at(text, (size_t)LIMIT_LOG_LINE_BYTES), CUT_MARK, sizeof(CUT_MARK));
 	append_quoted(line, text);
 	if (json)
 		g_string_append_printf(line, ",\"time\":\"%s\"}", time);

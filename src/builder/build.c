@@ -13,6 +13,12 @@
 
 #define READABLE_AFTER_NS (10 * 1000000000LL) /* Status still finds an ended build */
 
+struct watcher {
+	guint id;
+	void (*fn)(void *data);
+	void *data;
+};
+
 struct builder {
 	struct builder_options options;
 	GMutex mu;
@@ -20,6 +26,8 @@ struct builder {
 	GHashTable *builds;          /* char * ref to struct build * (counted), running and recently ended; mu */
 	provenance_origins *origins; /* owned */
 	size_t running;              /* mu */
+	GArray *watchers;            /* of struct watcher; mu */
+	guint last_watcher;          /* mu */
 };
 
 builder *builder_new(const struct builder_options *options)
@@ -30,6 +38,7 @@ builder *builder_new(const struct builder_options *options)
 	g_cond_init(&b->changed);
 	b->builds = g_hash_table_new(g_str_hash, g_str_equal);
 	b->origins = provenance_origins_new();
+	b->watchers = g_array_new(FALSE, FALSE, sizeof(struct watcher));
 	return b;
 }
 
@@ -58,6 +67,7 @@ void builder_free(builder *b)
 		build_unref(value);
 	g_hash_table_unref(b->builds);
 	provenance_origins_free(b->origins);
+	g_array_unref(b->watchers);
 	g_mutex_clear(&b->mu);
 	g_cond_clear(&b->changed);
 	g_free(b);
@@ -135,6 +145,16 @@ static void expire(builder *b)
 	}
 }
 
+/* mu held. */
+static void tell_change(builder *b)
+{
+	g_cond_broadcast(&b->changed);
+	for (guint i = 0; i < b->watchers->len; i++) {
+		const struct watcher *w = &g_array_index(b->watchers, struct watcher, i);
+		w->fn(w->data);
+	}
+}
+
 static bool register_build(builder *b, struct build *build, GError **error)
 {
 	g_mutex_lock(&b->mu);
@@ -144,7 +164,7 @@ static bool register_build(builder *b, struct build *build, GError **error)
 		g_atomic_int_inc(&build->refs);
 		g_hash_table_insert(b->builds, build->ref, build);
 		b->running++;
-		g_cond_broadcast(&b->changed);
+		tell_change(b);
 	}
 	g_mutex_unlock(&b->mu);
 	return fresh || error_set(error, ERROR_UNKNOWN, "job ID %s exists", build->ref);
@@ -155,7 +175,7 @@ static void end_build(builder *b, struct build *build)
 	g_mutex_lock(&b->mu);
 	build->ended_ns = progress_now_ns();
 	b->running--;
-	g_cond_broadcast(&b->changed);
+	tell_change(b);
 	g_mutex_unlock(&b->mu);
 	if (b->options.on_idle)
 		b->options.on_idle(b->options.on_idle_data);
@@ -193,14 +213,34 @@ static struct build *find_build(builder *b, const char *ref, bool running, int t
 	return found;
 }
 
-progress_log *builder_find_log(builder *b, const char *ref, int timeout_ms, cancel *c, GError **error)
+progress_log *builder_peek_log(builder *b, const char *ref)
 {
-	struct build *build = find_build(b, ref, false, timeout_ms, c, error);
-	if (!build)
-		return NULL;
-	progress_log *log = progress_log_ref(build->log);
-	build_unref(build);
+	g_mutex_lock(&b->mu);
+	const struct build *build = g_hash_table_lookup(b->builds, ref);
+	progress_log *log = build ? progress_log_ref(build->log) : NULL;
+	g_mutex_unlock(&b->mu);
 	return log;
+}
+
+guint builder_watch(builder *b, void (*fn)(void *data), void *data)
+{
+	g_mutex_lock(&b->mu);
+	struct watcher w = {++b->last_watcher, fn, data};
+	g_array_append_val(b->watchers, w);
+	g_mutex_unlock(&b->mu);
+	return w.id;
+}
+
+void builder_unwatch(builder *b, guint id)
+{
+	g_mutex_lock(&b->mu);
+	for (guint i = 0; i < b->watchers->len; i++) {
+		if (g_array_index(b->watchers, struct watcher, i).id == id) {
+			g_array_remove_index_fast(b->watchers, i);
+			break;
+		}
+	}
+	g_mutex_unlock(&b->mu);
 }
 
 gateway *builder_find_gateway(builder *b, const char *ref, int timeout_ms, cancel *c, GError **error)

@@ -5,7 +5,7 @@
  *	builder *b = builder_new(&options);
  *	builder_solve(b, &request, call_cancel, &response, error);       blocks until everything incl. push is finished
  *
- * Meanwhile, by the build's ref: builder_find_log (Status), builder_find_gateway (LLBBridge calls of the client).
+ * Meanwhile, by the build's ref: builder_peek_log (Status), builder_find_gateway (LLBBridge calls of the client).
  * The builder outlives all builds. Wire types of the Control service stop before this room.
  * Thread: any.
  */
@@ -71,7 +71,10 @@ bool build_names_dockerfile_context(GHashTable *options);
 bool builder_solve(builder *b, const struct build_request *request, cancel *c, GHashTable **ret_response,
 		   GError **error);
 /* The log of a running build, or of one that ended less than 10 s ago. Waits for it to appear. NOT_FOUND "no such job X". */
-progress_log *builder_find_log(builder *b, const char *ref, int timeout_ms, cancel *c, GError **error);
+/* The log of a build, NULL: no such build now. fn(data) runs, with a lock held, at every change of the set of builds. */
+progress_log *builder_peek_log(builder *b, const char *ref);
+guint builder_watch(builder *b, void (*fn)(void *data), void *data);
+void builder_unwatch(builder *b, guint id);
 /* The gateway of a running build, counted. Waits up to timeout_ms. NOT_FOUND "no such job X". */
 gateway *builder_find_gateway(builder *b, const char *ref, int timeout_ms, cancel *c, GError **error);
 

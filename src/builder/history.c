@@ -22,7 +22,6 @@ struct history {
 	db *db;
 	struct history_limits limits;
 	GMutex mu;
-	GCond changed;
 	GHashTable *active;   /* borrowed ref text to Control__BuildHistoryRecord * (owned); mu */
 	GPtrArray *listeners; /* borrowed; mu */
 	bool stopping;        /* mu */
@@ -33,6 +32,9 @@ struct history_listener {
 	GQueue events; /* of Control__BuildHistoryEvent *; history->mu */
 	char *ref;     /* "" for all */
 	bool early_exit;
+	bool too_slow; /* events were dropped; history->mu */
+	void (*notify)(void *data);
+	void *notify_data;
 };
 
 history *history_open(int root_fd, const char *root_path, const struct history_limits *limits, GError **error)
@@ -47,7 +49,6 @@ history *history_open(int root_fd, const char *root_path, const struct history_l
 	h->db = opened;
 	h->limits = *limits;
 	g_mutex_init(&h->mu);
-	g_cond_init(&h->changed);
 	h->active = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, guard_free);
 	h->listeners = g_ptr_array_new();
 	return h;
@@ -59,9 +60,11 @@ void history_close(history *h)
 	g_hash_table_unref(h->active);
 	g_ptr_array_unref(h->listeners);
 	g_mutex_clear(&h->mu);
-	g_cond_clear(&h->changed);
 	g_free(h);
 }
+
+/* Events that wait for a listener. */
+#define LISTENER_EVENTS 10000
 
 static Control__BuildHistoryEvent *event_new(Control__BuildHistoryEventType type,
 					     const Control__BuildHistoryRecord *record)
@@ -73,16 +76,28 @@ static Control__BuildHistoryEvent *event_new(Control__BuildHistoryEventType type
 	return event;
 }
 
+/* With mu held. */
+static void notify_all(history *h)
+{
+	for (guint i = 0; i < h->listeners->len; i++) {
+		const history_listener *l = h->listeners->pdata[i];
+		l->notify(l->notify_data);
+	}
+}
+
 /* Tells everybody who listens to this ref and to what happens. With mu held. */
 static void tell(history *h, Control__BuildHistoryEventType type, const Control__BuildHistoryRecord *record)
 {
 	for (guint i = 0; i < h->listeners->len; i++) {
 		history_listener *l = h->listeners->pdata[i];
 		bool wanted = !*l->ref || strcmp(l->ref, record->ref) == 0;
-		if (!l->early_exit && wanted)
+		if (l->early_exit || !wanted || l->too_slow)
+			continue;
+		l->too_slow = l->events.length >= LISTENER_EVENTS;
+		if (!l->too_slow)
 			g_queue_push_tail(&l->events, event_new(type, record));
 	}
-	g_cond_broadcast(&h->changed);
+	notify_all(h);
 }
 
 void history_started(history *h, Control__BuildHistoryRecord *record)
@@ -302,7 +317,8 @@ static bool queue_stored(history_listener *l, const history_filter *filter, int6
 	return true;
 }
 
-history_listener *history_listen(history *h, const struct history_query *query, GError **error)
+history_listener *history_listen(history *h, const struct history_query *query, void (*notify)(void *data), void *data,
+				 GError **error)
 {
 	g_autoptr(history_filter) filter = history_filter_new(query->filters, error);
 	if (!filter)
@@ -311,6 +327,8 @@ history_listener *history_listen(history *h, const struct history_query *query, 
 	l->history = h;
 	l->ref = g_strdup(query->ref);
 	l->early_exit = query->early_exit;
+	l->notify = notify;
+	l->notify_data = data;
 	g_mutex_lock(&h->mu);
 	g_ptr_array_add(h->listeners, l);
 	queue_active(l);
@@ -322,29 +340,17 @@ history_listener *history_listen(history *h, const struct history_query *query, 
 	return NULL;
 }
 
-static void wake(void *data)
-{
-	history *h = data;
-	g_mutex_lock(&h->mu);
-	g_cond_broadcast(&h->changed);
-	g_mutex_unlock(&h->mu);
-}
-
-Control__BuildHistoryEvent *history_listener_next(history_listener *l, cancel *c)
+Control__BuildHistoryEvent *history_listener_take(history_listener *l, bool *ret_end, GError **error)
 {
 	history *h = l->history;
-	guint watch = c ? cancel_add(c, wake, h) : 0;
-	Control__BuildHistoryEvent *event;
 	g_mutex_lock(&h->mu);
-	while (!(event = g_queue_pop_head(&l->events))) {
-		bool drained = h->stopping && g_hash_table_size(h->active) == 0;
-		if (l->early_exit || drained || cancel_is_set(c))
-			break;
-		g_cond_wait(&h->changed, &h->mu);
-	}
+	Control__BuildHistoryEvent *event = g_queue_pop_head(&l->events);
+	bool drained = h->stopping && g_hash_table_size(h->active) == 0;
+	bool too_slow = !event && l->too_slow;
+	*ret_end = !event && (l->early_exit || drained || too_slow);
 	g_mutex_unlock(&h->mu);
-	if (watch)
-		cancel_remove(c, watch);
+	if (too_slow)
+		error_set(error, ERROR_RESOURCE_EXHAUSTED, "history events were not read in time");
 	return event;
 }
 
@@ -365,6 +371,6 @@ void history_stop(history *h)
 {
 	g_mutex_lock(&h->mu);
 	h->stopping = true;
-	g_cond_broadcast(&h->changed);
+	notify_all(h);
 	g_mutex_unlock(&h->mu);
 }

@@ -57,9 +57,14 @@ struct history_query {
 	int64_t limit;
 };
 /* Events of a query: what is there now, then (unless early_exit) what happens. */
-history_listener *history_listen(history *h, const struct history_query *query, GError **error);
-/* The next event (guard_free), NULL at the end, when canceled, or when the history closes. */
-Control__BuildHistoryEvent *history_listener_next(history_listener *l, cancel *c);
+history_listener *history_listen(history *h, const struct history_query *query, void (*notify)(void *data), void *data,
+				 GError **error);
+/*
+ * The next event (guard_free). NULL: none now, or (ret_end) ever: the query is answered, or the history closes. After a
+ * NULL, notify(data) runs when that changes; it runs under the history's lock and must not use the history. A listener
+ * that takes nothing while LISTENER_EVENTS happen is dropped. Errors: RESOURCE_EXHAUSTED.
+ */
+Control__BuildHistoryEvent *history_listener_take(history_listener *l, bool *ret_end, GError **error);
 void history_listener_free(history_listener *l);
 /* No more events once nothing is active (the daemon stops). */
 void history_stop(history *h);

@@ -36,10 +36,16 @@ bool control_send_timestamp(rpc_call *call, GError **error)
 	return rpc_call_send_headers(call, error);
 }
 
-bool control_session(rpc_call *call, void *data, GError **error)
+enum rpc_turn control_session(rpc_call *call, void **state, void *data, GError **error)
 {
 	struct control *control = data;
-	return session_serve(control->sessions, call, error);
+	return session_turn(control->sessions, call, state, error);
+}
+
+void control_session_free(void *state, void *data)
+{
+	struct control *control = data;
+	session_turn_free(control->sessions, state);
 }
 
 /* Clients export their spans here; none is kept, and no client is told off for trying. */
@@ -61,19 +67,19 @@ static bool refuse_stream(rpc_call *call, void *data, GError **error)
 
 static const struct rpc_method methods[] = {
 	{CONTROL "Solve", &control__solve_request__descriptor, control_solve, NULL},
-	{CONTROL "Status", NULL, NULL, control_status},
-	{CONTROL "Session", NULL, NULL, control_session},
+	{CONTROL "Status", .turn = control_status, .free_state = control_status_free},
+	{CONTROL "Session", .turn = control_session, .free_state = control_session_free, .headers_only = true},
 	{CONTROL "ListWorkers", &control__list_workers_request__descriptor, control_list_workers, NULL},
 	{CONTROL "Info", &control__info_request__descriptor, control_info, NULL},
 	{CONTROL "DiskUsage", &control__disk_usage_request__descriptor, control_disk_usage, NULL},
-	{CONTROL "Prune", NULL, NULL, control_prune},
-	{CONTROL "ListenBuildHistory", NULL, NULL, control_listen_history},
+	{CONTROL "Prune", &control__prune_request__descriptor, .stream = control_prune},
+	{CONTROL "ListenBuildHistory", .turn = control_listen_history, .free_state = control_listen_history_free},
 	{CONTROL "UpdateBuildHistory", &control__update_build_history_request__descriptor, control_update_history,
 	 NULL},
 	{"/buildkitc.explain.v1.Explain/Explain", &explain__explain_request__descriptor, control_explain, NULL},
 	{CONTENT "Info", &content__info_request__descriptor, control_content_info, NULL},
-	{CONTENT "Read", NULL, NULL, control_content_read},
-	{CONTENT "List", NULL, NULL, control_content_list},
+	{CONTENT "Read", &content__read_content_request__descriptor, .stream = control_content_read},
+	{CONTENT "List", &content__list_content_request__descriptor, .stream = control_content_list},
 	{CONTENT "Status", &content__status_request__descriptor, control_content_status, NULL},
 	{CONTENT "ListStatuses", &content__list_statuses_request__descriptor, control_content_statuses, NULL},
 	{CONTENT "Update", &content__update_request__descriptor, refuse_write, NULL},

@@ -22,13 +22,16 @@ void control_register(rpc_server *server, struct control *control);
 
 /* ---- the handlers, one file a subject (data is struct control *) */
 ProtobufCMessage *control_solve(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error);
-bool control_status(rpc_call *call, void *data, GError **error);
-bool control_session(rpc_call *call, void *data, GError **error);
+enum rpc_turn control_status(rpc_call *call, void **state, void *data, GError **error);
+void control_status_free(void *state, void *data);
+enum rpc_turn control_session(rpc_call *call, void **state, void *data, GError **error);
+void control_session_free(void *state, void *data);
 ProtobufCMessage *control_list_workers(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error);
 ProtobufCMessage *control_info(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error);
 ProtobufCMessage *control_disk_usage(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error);
 bool control_prune(rpc_call *call, void *data, GError **error);
-bool control_listen_history(rpc_call *call, void *data, GError **error);
+enum rpc_turn control_listen_history(rpc_call *call, void **state, void *data, GError **error);
+void control_listen_history_free(void *state, void *data);
 ProtobufCMessage *control_update_history(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error);
 ProtobufCMessage *control_content_info(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error);
 bool control_content_list(rpc_call *call, void *data, GError **error);

@@ -3,26 +3,27 @@
 #include "api/guard.h"
 #include "control.pb-c.h"
 
-static bool send_events(rpc_call *call, history_listener *listener, GError **error)
+struct listening {
+	rpc_call *call; /* borrowed: outlives this */
+	history_listener *listener;
+};
+
+/* Under the history's lock. */
+static void on_events(void *data)
 {
-	for (;;) {
-		Control__BuildHistoryEvent *event = history_listener_next(listener, rpc_call_cancel(call));
-		if (!event)
-			return cancel_check(rpc_call_cancel(call), error);
-		bool ok = rpc_call_send_message(call, event, error);
-		guard_free(event);
-		if (!ok)
-			return false;
-	}
+	rpc_call_kick(data);
 }
 
-bool control_listen_history(rpc_call *call, void *data, GError **error)
+static struct listening *listening_new(rpc_call *call, struct control *control, GError **error)
 {
-	struct control *control = data;
+	bool end;
+	g_autoptr(GBytes) bytes = rpc_call_poll(call, &end, error);
+	gsize n = 0;
+	const void *start = bytes ? g_bytes_get_data(bytes, &n) : NULL;
 	Control__BuildHistoryRequest *m =
-		rpc_call_recv_message(call, &control__build_history_request__descriptor, error);
+		bytes ? guard_unpack(&control__build_history_request__descriptor, start, n, error) : NULL;
 	if (!m)
-		return false;
+		return NULL;
 	g_autofree const char **filters = g_new0(const char *, m->n_filter + 1);
 	for (size_t i = 0; i < m->n_filter; i++)
 		filters[i] = m->filter[i];
@@ -33,12 +34,47 @@ bool control_listen_history(rpc_call *call, void *data, GError **error)
 		.filters = filters,
 		.limit = m->limit,
 	};
-	bool ok = control_send_timestamp(call, error);
-	history_listener *listener = ok ? history_listen(builder_history(control->builder), &query, error) : NULL;
-	ok = listener && send_events(call, listener, error);
-	history_listener_free(listener);
+	history_listener *listener = NULL;
+	if (control_send_timestamp(call, error))
+		listener = history_listen(builder_history(control->builder), &query, on_events, call, error);
 	guard_free(m);
-	return ok;
+	if (!listener)
+		return NULL;
+	struct listening *l = g_new0(struct listening, 1);
+	*l = (struct listening){call, listener};
+	return l;
+}
+
+void control_listen_history_free(void *state, void *data)
+{
+	struct listening *l = state;
+	history_listener_free(l->listener);
+	g_free(l);
+}
+
+enum rpc_turn control_listen_history(rpc_call *call, void **state, void *data, GError **error)
+{
+	struct listening *l = *state;
+	if (!l && !(*state = l = listening_new(call, data, error)))
+		return RPC_TURN_FAILED;
+	while (rpc_call_has_room(call)) {
+		bool end = false;
+		g_autoptr(GError) failure = NULL;
+		Control__BuildHistoryEvent *event = history_listener_take(l->listener, &end, &failure);
+		if (failure) {
+			g_propagate_error(error, g_steal_pointer(&failure));
+			return RPC_TURN_FAILED;
+		}
+		if (!event)
+			return end ? RPC_TURN_OK : RPC_TURN_WAIT;
+		g_autoptr(GBytes) packed = message_pack(event);
+		guard_free(event);
+		gsize n = 0;
+		const void *bytes = g_bytes_get_data(packed, &n);
+		if (!rpc_call_offer(call, bytes, n, error))
+			return RPC_TURN_FAILED;
+	}
+	return RPC_TURN_WAIT;
 }
 
 ProtobufCMessage *control_update_history(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)

@@ -5,61 +5,167 @@
 #include "api/guard.h"
 #include <string.h>
 
-#define BUILD_WAIT_MS 6000
-#define GATHER_MS 20 /* events that arrive together travel together */
+#define BUILD_WAIT_US (6 * G_USEC_PER_SEC)
+#define GATHER_US 20000 /* events that arrive together travel together */
 
-static bool send_live(rpc_call *call, progress_log *log, GError **error)
+/* A Status call: the stored log of a build that has ended, or the log of one that runs, or the wait for one to begin. */
+struct follow {
+	rpc_call *call; /* borrowed: outlives this */
+	builder *builder;
+	char *ref;
+	gint64 wait_until_us; /* for the build to begin */
+	guint watch;          /* 0: not waiting for it */
+	GBytes *stored;       /* owned; what is left of a stored log */
+	progress_log *log;
+	progress_reader *reader;
+	GPtrArray *messages; /* of GBytes, owned: packed and not sent yet, from next on */
+	guint next;
+};
+
+/* Under the log's lock. */
+static void on_events(void *data, bool end)
 {
-	g_autoptr(progress_reader) reader = progress_reader_new(log, rpc_call_cancel(call));
-	for (;;) {
-		g_autoptr(GPtrArray) events = progress_reader_next(reader, GATHER_MS);
-		if (!events)
-			return cancel_check(rpc_call_cancel(call), error);
-		g_autoptr(GPtrArray) messages = status_wire_pack(events);
-		for (guint i = 0; i < messages->len; i++) {
-			gsize n = 0;
-			const void *bytes = g_bytes_get_data(messages->pdata[i], &n);
-			if (!rpc_call_send(call, bytes, n, error))
-				return false;
-		}
-	}
+	struct follow *f = data;
+	if (end)
+		rpc_call_kick(f->call);
+	else
+		rpc_call_kick_at(f->call, g_get_monotonic_time() + GATHER_US);
 }
 
-static bool send_stored(rpc_call *call, GBytes *log, GError **error)
+static void on_builds(void *data)
 {
+	rpc_call_kick(((struct follow *)data)->call);
+}
+
+static void stop_waiting(struct follow *f)
+{
+	if (f->watch)
+		builder_unwatch(f->builder, f->watch);
+	f->watch = 0;
+}
+
+void control_status_free(void *state, void *data)
+{
+	struct follow *f = state;
+	stop_waiting(f);
+	progress_reader_free(f->reader);
+	progress_log_unref(f->log);
+	g_clear_pointer(&f->messages, g_ptr_array_unref);
+	g_clear_pointer(&f->stored, g_bytes_unref);
+	g_free(f->ref);
+	g_free(f);
+}
+
+static struct follow *follow_new(rpc_call *call, struct control *control, GError **error)
+{
+	bool end;
+	g_autoptr(GBytes) bytes = rpc_call_poll(call, &end, error);
 	gsize n = 0;
-	const uint8_t *at = g_bytes_get_data(log, &n);
-	while (n >= sizeof(guint32)) {
+	const void *start = bytes ? g_bytes_get_data(bytes, &n) : NULL;
+	Control__StatusRequest *m = bytes ? guard_unpack(&control__status_request__descriptor, start, n, error) : NULL;
+	if (!m)
+		return NULL;
+	struct follow *f = g_new0(struct follow, 1);
+	f->call = call;
+	f->builder = control->builder;
+	f->ref = g_strdup(m->ref);
+	f->wait_until_us = g_get_monotonic_time() + BUILD_WAIT_US;
+	guard_free(m);
+	return f;
+}
+
+/* WAIT: for the build to begin. OK: there is something to send. */
+static enum rpc_turn find(struct follow *f, GError **error)
+{
+	if (f->stored || f->log)
+		return RPC_TURN_OK;
+	if (!f->watch)
+		f->stored = history_log(builder_history(f->builder), f->ref);
+	if (!f->watch && !f->stored)
+		f->watch = builder_watch(f->builder, on_builds, f);
+	if (!f->stored)
+		f->log = builder_peek_log(f->builder, f->ref);
+	if (f->log) {
+		f->reader = progress_reader_new(f->log, NULL);
+		progress_reader_set_notify(f->reader, on_events, f);
+	}
+	if (f->log || f->stored) {
+		stop_waiting(f);
+		return RPC_TURN_OK;
+	}
+	if (g_get_monotonic_time() >= f->wait_until_us) {
+		error_set(error, ERROR_NOT_FOUND, "no such job %s", f->ref);
+		return RPC_TURN_FAILED;
+	}
+	rpc_call_kick_at(f->call, f->wait_until_us);
+	return RPC_TURN_WAIT;
+}
+
+/* The stored log: (u32 LE length, StatusResponse), repeated. */
+static enum rpc_turn send_stored(struct follow *f, GError **error)
+{
+	for (;;) {
+		gsize n = 0;
+		const uint8_t *at = g_bytes_get_data(f->stored, &n);
 		guint32 length;
+		if (n < sizeof length)
+			return RPC_TURN_OK;
+		if (!rpc_call_has_room(f->call))
+			return RPC_TURN_WAIT;
 		memcpy(&length, at, sizeof length);
 		length = GUINT32_FROM_LE(length);
-		at += sizeof length;
-		n -= sizeof length;
-		if (length > n)
-			return error_set(error, ERROR_DATA_LOSS, "the stored log is cut");
-		if (!rpc_call_send(call, at, length, error))
-			return false;
-		at += length;
-		n -= length;
+		if (length > n - sizeof length) {
+			error_set(error, ERROR_DATA_LOSS, "the stored log of build %s is cut", f->ref);
+			return RPC_TURN_FAILED;
+		}
+		if (!rpc_call_offer(f->call, at + sizeof length, length, error))
+			return RPC_TURN_FAILED;
+		GBytes *rest = g_bytes_new_from_bytes(f->stored, sizeof length + length, n - sizeof length - length);
+		g_bytes_unref(f->stored);
+		f->stored = rest;
 	}
-	return true;
 }
 
-bool control_status(rpc_call *call, void *data, GError **error)
+/* OK: all messages are sent. */
+static enum rpc_turn send_messages(struct follow *f, GError **error)
 {
-	struct control *control = data;
-	Control__StatusRequest *m = rpc_call_recv_message(call, &control__status_request__descriptor, error);
-	if (!m)
-		return false;
-	bool ok = control_send_timestamp(call, error);
-	g_autoptr(GBytes) stored = ok ? history_log(builder_history(control->builder), m->ref) : NULL;
-	if (stored) {
-		ok = send_stored(call, stored, error);
-	} else if (ok) {
-		g_autoptr(progress_log) log =
-			builder_find_log(control->builder, m->ref, BUILD_WAIT_MS, rpc_call_cancel(call), error);
-		ok = log && send_live(call, log, error);
+	for (; f->messages && f->next < f->messages->len; f->next++) {
+		gsize n = 0;
+		const void *bytes = g_bytes_get_data(f->messages->pdata[f->next], &n);
+		if (!rpc_call_has_room(f->call))
+			return RPC_TURN_WAIT;
+		if (!rpc_call_offer(f->call, bytes, n, error))
+			return RPC_TURN_FAILED;
 	}
-	guard_free(m);
-	return ok;
+	g_clear_pointer(&f->messages, g_ptr_array_unref);
+	f->next = 0;
+	return RPC_TURN_OK;
+}
+
+static enum rpc_turn send_live(struct follow *f, GError **error)
+{
+	for (;;) {
+		enum rpc_turn turn = send_messages(f, error);
+		if (turn != RPC_TURN_OK)
+			return turn;
+		bool end;
+		g_autoptr(GPtrArray) events = progress_reader_take(f->reader, &end);
+		if (!events)
+			return end ? RPC_TURN_OK : RPC_TURN_WAIT;
+		f->messages = status_wire_pack(events);
+	}
+}
+
+enum rpc_turn control_status(rpc_call *call, void **state, void *data, GError **error)
+{
+	struct follow *f = *state;
+	if (!f) {
+		*state = f = follow_new(call, data, error);
+		if (!f || !control_send_timestamp(call, error))
+			return RPC_TURN_FAILED;
+	}
+	enum rpc_turn turn = find(f, error);
+	if (turn != RPC_TURN_OK)
+		return turn;
+	return f->stored ? send_stored(f, error) : send_live(f, error);
 }

@@ -13,7 +13,9 @@ struct progress_log {
 	gint refs;
 	GMutex mu; /* guards everything below */
 	GCond more;
-	unsigned waiting; /* readers that wait for a first event */
+	unsigned waiting;     /* readers that wait for a first event */
+	GPtrArray *armed;     /* of progress_reader *, borrowed: to be notified of the next event */
+	GPtrArray *followers; /* likewise: to be notified of the end */
 	bool closed;
 	GPtrArray *events;    /* struct event, ref */
 	guint read_to;        /* the furthest that any reader got */
@@ -47,6 +49,8 @@ progress_log *progress_log_new(void)
 	log->refs = 1;
 	g_mutex_init(&log->mu);
 	g_cond_init(&log->more);
+	log->armed = g_ptr_array_new();
+	log->followers = g_ptr_array_new();
 	log->events = g_ptr_array_new_with_free_func((GDestroyNotify)event_unref);
 	log->vertices = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, log_vertex_free);
 	log->statuses = g_hash_table_new_full(status_hash, status_equal, (GDestroyNotify)event_unref, NULL);
@@ -63,6 +67,8 @@ void progress_log_unref(progress_log *log)
 {
 	if (!log || !g_atomic_int_dec_and_test(&log->refs))
 		return;
+	g_ptr_array_unref(log->armed);
+	g_ptr_array_unref(log->followers);
 	g_ptr_array_unref(log->events);
 	g_hash_table_unref(log->vertices);
 	g_hash_table_unref(log->statuses);
@@ -71,13 +77,33 @@ void progress_log_unref(progress_log *log)
 	g_free(log);
 }
 
+struct progress_reader {
+	progress_log *log; /* ref */
+	cancel *cancel;    /* ref, or NULL */
+	guint on_cancel;
+	guint next;
+	void (*notify)(void *data, bool end); /* NULL: it waits */
+	void *notify_data;
+};
+
 /* ---- appending, locked */
+
+static void notify_armed(progress_log *log)
+{
+	for (guint i = 0; i < log->armed->len; i++) {
+		progress_reader *r = log->armed->pdata[i];
+		r->notify(r->notify_data, false);
+	}
+	g_ptr_array_set_size(log->armed, 0);
+}
 
 static void push(progress_log *log, struct event *e)
 {
 	g_ptr_array_add(log->events, event_ref(e));
 	if (log->waiting > 0)
 		g_cond_broadcast(&log->more);
+	if (log->armed->len > 0)
+		notify_armed(log);
 }
 
 /* A counter that nobody read yet is overwritten: a slow reader sees its last value only. */
@@ -208,6 +234,10 @@ void progress_log_close(progress_log *log)
 	}
 	log->closed = true;
 	g_cond_broadcast(&log->more);
+	for (guint i = 0; i < log->followers->len; i++) {
+		progress_reader *r = log->followers->pdata[i];
+		r->notify(r->notify_data, true);
+	}
 }
 
 struct progress_counts progress_log_counts(progress_log *log)
@@ -217,13 +247,6 @@ struct progress_counts progress_log_counts(progress_log *log)
 }
 
 /* ---- readers */
-
-struct progress_reader {
-	progress_log *log; /* ref */
-	cancel *cancel;    /* ref, or NULL */
-	guint on_cancel;
-	guint next;
-};
 
 static void wake(void *data)
 {
@@ -249,6 +272,11 @@ void progress_reader_free(progress_reader *r)
 		return;
 	if (r->on_cancel)
 		cancel_remove(r->cancel, r->on_cancel);
+	if (r->notify) {
+		g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&r->log->mu);
+		g_ptr_array_remove_fast(r->log->armed, r);
+		g_ptr_array_remove_fast(r->log->followers, r);
+	}
 	g_clear_pointer(&r->cancel, cancel_unref);
 	progress_log_unref(r->log);
 	g_free(r);
@@ -272,15 +300,39 @@ static bool wait_for_events(progress_reader *r, int wait_ms)
 	return !cancel_is_set(r->cancel);
 }
 
-GPtrArray *progress_reader_next(progress_reader *r, int wait_ms)
+/* Locked. */
+static GPtrArray *take(progress_reader *r)
 {
 	progress_log *log = r->log;
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&log->mu);
-	if (!wait_for_events(r, wait_ms))
-		return NULL;
 	GPtrArray *batch = g_ptr_array_new_full(log->events->len - r->next, (GDestroyNotify)event_unref);
 	while (r->next < log->events->len)
 		g_ptr_array_add(batch, event_ref(log->events->pdata[r->next++]));
 	log->read_to = MAX(log->read_to, r->next);
 	return batch;
+}
+
+GPtrArray *progress_reader_next(progress_reader *r, int wait_ms)
+{
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&r->log->mu);
+	return wait_for_events(r, wait_ms) ? take(r) : NULL;
+}
+
+void progress_reader_set_notify(progress_reader *r, void (*notify)(void *data, bool end), void *data)
+{
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&r->log->mu);
+	r->notify = notify;
+	r->notify_data = data;
+	g_ptr_array_add(r->log->followers, r);
+}
+
+GPtrArray *progress_reader_take(progress_reader *r, bool *ret_end)
+{
+	progress_log *log = r->log;
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&log->mu);
+	*ret_end = r->next == log->events->len && log->closed;
+	if (r->next < log->events->len)
+		return take(r);
+	if (!*ret_end && !g_ptr_array_find(log->armed, r, NULL))
+		g_ptr_array_add(log->armed, r);
+	return NULL;
 }

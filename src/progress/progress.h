@@ -141,6 +141,12 @@ progress_reader *progress_reader_new(progress_log *log, cancel *c);
  * batch the caller sorts as it likes. wait_ms: after the first event, how long more may gather.
  */
 GPtrArray *progress_reader_next(progress_reader *r, int wait_ms);
+/*
+ * For readers that do not wait: events since the last call, NULL when there are none now, or (ret_end) ever. After a
+ * NULL, notify(data, end) runs once when there is something to take. It runs under the log's lock and must not use the log.
+ */
+void progress_reader_set_notify(progress_reader *r, void (*notify)(void *data, bool end), void *data);
+GPtrArray *progress_reader_take(progress_reader *r, bool *ret_end);
 void progress_reader_free(progress_reader *r);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(progress_sink, progress_sink_unref)

@@ -8,7 +8,7 @@
  *	admission_enter(a, &peer); ... admission_leave(a, &peer);
  *
  * A source is a uid on unix sockets, an IPv4 address, or an IPv6 network of 64 bits. The owner (root and the uid of the
- * daemon, on unix sockets) has no limit of its own, and the last OWNER_RESERVE places of unix sockets are kept for it.
+ * daemon, on unix sockets) is limited by the total only, and the last OWNER_RESERVE places of unix sockets are kept for it.
  * Thread: the caller serializes (rpc_server.mu).
  */
 #pragma once

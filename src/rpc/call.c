@@ -126,18 +126,10 @@ cancel *rpc_call_cancel(rpc_call *call)
 	return call->token;
 }
 
-static void release_withheld(rpc_conn *c)
-{
-	if (c->withheld && c->buffered < BUFFERED_BYTES && !c->dead) {
-		nghttp2_session_consume_connection(c->session, c->withheld);
-		c->withheld = 0;
-	}
-}
-
 static void buffered_less(rpc_conn *c, size_t n)
 {
-	c->buffered -= n;
-	release_withheld(c);
+	budget_less(c, n);
+	budget_release(c);
 }
 
 void call_end(rpc_call *call, GError *error)
@@ -170,6 +162,10 @@ void call_end(rpc_call *call, GError *error)
 	g_cond_broadcast(&call->send_cond);
 	if (call->tunnel)
 		tunnel_notify(call->tunnel);
+	if (call->method && call->method->turn)
+		turns_notify(call);
+	if (call->ended)
+		call->ended(call->ended_data);
 }
 
 void call_reset(rpc_call *call, GError *error)
@@ -222,7 +218,7 @@ void call_give_back(rpc_call *call)
 		call_set_window(call, MIN(2 * call->window, WINDOW_MAX_BYTES));
 }
 
-static void input_failed(rpc_call *call, GError *error)
+void call_input_failed(rpc_call *call, GError *error)
 {
 	frame_done(&call->reader);
 	call->reader.prefix_len = call->reader.have = 0;
@@ -238,11 +234,6 @@ static void input_failed(rpc_call *call, GError *error)
 	if (!call->dispatched)
 		call_respond(call, call->recv_error);
 	g_cond_broadcast(&call->recv_cond);
-}
-
-static bool too_much_buffered(const rpc_call *call)
-{
-	return call->conn->buffered > BUFFERED_BYTES && call->reader.have > (size_t)LIMIT_STREAM_WINDOW_BYTES;
 }
 
 static size_t queued_bytes(const rpc_call *call)
@@ -265,21 +256,23 @@ void call_received(rpc_call *call, const uint8_t *bytes, size_t n)
 	size_t before = call->queued + frame_partial(&call->reader);
 	guint messages = call->messages.length;
 	bool ok = frame_feed(&call->reader, bytes, n, &call->messages, &error);
-	c->buffered += n;
+	budget_more(c, n);
 	call->queued = before + n - frame_partial(&call->reader);
-	if (ok && too_much_buffered(call))
-		ok = error_set(&error, ERROR_RESOURCE_EXHAUSTED, "too many unread messages on the connection");
+	if (ok && budget_is_exceeded(call))
+		ok = budget_error(call, &error);
 	if (!ok) {
 		size_t whole = queued_bytes(call);
 		buffered_less(c, before + n - whole); /* what was read of a bad message counts no more */
 		call->queued = whole;
-		input_failed(call, error);
+		call_input_failed(call, error);
 		return;
 	}
 	call_give_back(call);
 	if (call->messages.length == messages)
 		return;
-	if (call->tunnel) {
+	if (call->is_server && call->method && !call->dispatched && server_starts_on_message(call)) {
+		server_start(call);
+	} else if (call->tunnel) {
 		tunnel_notify(call->tunnel);
 	} else if (call->recv_asleep) {
 		call->recv_asleep = false;

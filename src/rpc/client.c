@@ -237,6 +237,45 @@ void *rpc_unary(rpc_conn *c, const char *path, const rpc_metadata *md, const voi
 	return message;
 }
 
+rpc_call *rpc_unary_begin(rpc_conn *c, const char *path, const void *request, int timeout_ms, void (*ended)(void *data),
+			  void *data, GError **error)
+{
+	rpc_call *call = prepare(c, path, NULL, NULL, timeout_ms, error);
+	if (!call)
+		return NULL;
+	g_mutex_lock(&c->mu);
+	call->ended = ended;
+	call->ended_data = data;
+	g_mutex_unlock(&c->mu);
+	if (send_request(call, request, error))
+		return call;
+	rpc_unary_end(call, NULL);
+	rpc_call_unref(call);
+	return NULL;
+}
+
+bool rpc_unary_has_ended(rpc_call *call)
+{
+	g_mutex_lock(&call->conn->mu);
+	bool ended = call->closed;
+	g_mutex_unlock(&call->conn->mu);
+	return ended;
+}
+
+bool rpc_unary_end(rpc_call *call, GError **error)
+{
+	g_mutex_lock(&call->conn->mu);
+	call->ended = NULL;
+	bool ok = call->closed && !call->error;
+	GError *why = call->error ? g_error_copy(call->error) : NULL;
+	g_mutex_unlock(&call->conn->mu);
+	if (why)
+		g_propagate_error(error, why);
+	else if (!ok)
+		error_set(error, ERROR_CANCELED, "context canceled");
+	return ok;
+}
+
 rpc_conn *rpc_connect_fds(rpc_loop *loop, int fd_in, int fd_out, const char *authority, GError **error)
 {
 	rpc_conn *c = conn_new(loop, stream_fd_new(loop, fd_in, fd_out), NULL, authority ? authority : "localhost");
@@ -251,6 +290,7 @@ rpc_conn *rpc_connect_tunnel(rpc_call *call, GError **error)
 {
 	rpc_loop *loop = call->conn->loop;
 	rpc_conn *c = conn_new(loop, stream_tunnel_new(loop, call), NULL, "localhost");
+	c->greeted = call->greeted;
 	if (conn_start(c, error))
 		return c;
 	rpc_conn_unref(c);

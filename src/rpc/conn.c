@@ -256,7 +256,7 @@ static void on_ready(void *data)
 		if (!c->dead)
 			conn_pump(c);
 		if (!c->dead && !nghttp2_session_want_read(c->session) && !nghttp2_session_want_write(c->session))
-			conn_lost(c, ERROR_UNAVAILABLE, "connection closed");
+			conn_lost(c, ERROR_UNAVAILABLE, c->fault ? c->fault : "connection closed");
 		if (!c->dead && more && round == READ_ROUNDS - 1 && !c->posted) {
 			c->posted = true;
 			loop_post(c->loop, read_on, conn_keep(c));
@@ -308,6 +308,8 @@ static void expire_calls(rpc_conn *c, gint64 now)
 		call_set_token(call, ERROR_DEADLINE_EXCEEDED, "context deadline exceeded");
 		g_cond_broadcast(&call->recv_cond);
 		g_cond_broadcast(&call->send_cond);
+		if (call->method && call->method->turn)
+			turns_notify(call);
 		if (!call->dispatched)
 			call_respond(call, call->recv_error);
 	}
@@ -341,6 +343,8 @@ static void on_timer(void *data)
 	c->wake_us = 0;
 	if (!c->dead && c->server && !c->ready && now - c->born_us >= LIMIT_PREFACE_MS * 1000)
 		conn_refuse(c, ERROR_UNAVAILABLE, "no HTTP/2 preface in time");
+	if (!c->dead && !c->ready && c->ready_by_us && now >= c->ready_by_us)
+		conn_lost(c, ERROR_UNAVAILABLE, "the server accepted the connection and did not answer in time");
 	if (!c->dead && c->block_us && now - c->block_us >= HEADER_BLOCK_US)
 		conn_refuse(c, ERROR_UNAVAILABLE, "header block not finished in time");
 	gint64 idle_until = c->dead ? 0 : idle_deadline_us(c, now);
@@ -352,9 +356,12 @@ static void on_timer(void *data)
 		next = earlier(next, c->deadline_us);
 		if (c->server && !c->ready)
 			next = earlier(next, c->born_us + LIMIT_PREFACE_MS * 1000);
+		if (!c->ready)
+			next = earlier(next, c->ready_by_us);
 		if (c->block_us)
 			next = earlier(next, c->block_us + HEADER_BLOCK_US);
 		next = earlier(next, idle_until);
+		next = earlier(next, budget_timer(c, now));
 		conn_pump(c);
 	}
 	if (next)
@@ -391,11 +398,18 @@ bool conn_start(rpc_conn *c, GError **error)
 	g_autoptr(GError) local = NULL;
 	g_mutex_lock(&c->mu);
 	h2_start(c);
+	if (c->greeted) { /* it has been sent */
+		const uint8_t *ignored;
+		while (nghttp2_session_mem_send(c->session, &ignored) > 0)
+			;
+	}
 	bool ok = stream_start(c->stream, on_ready, c, &local);
 	if (ok) {
 		conn_pump(c);
 		if (c->server)
 			conn_wake_at(c, c->born_us + LIMIT_PREFACE_MS * 1000);
+		else if (c->ready_by_us)
+			conn_wake_at(c, c->ready_by_us);
 	} else {
 		conn_fail(c, g_error_copy(local));
 	}

@@ -27,9 +27,6 @@
 /* nghttp2 takes no header field above 64 KiB, and loses the connection over one. */
 #define FIELD_BYTES ((size_t)KIB(63))
 
-/* A peer may not make a connection hold more than this in messages that nobody takes. */
-#define BUFFERED_BYTES ((size_t)MIB(64))
-
 /* A piece of output; the bytes are owned when `owned` is, borrowed from a blocked sender otherwise. */
 struct chunk {
 	struct chunk *next;
@@ -95,7 +92,14 @@ struct rpc_call {
 	struct tunnel *tunnel;           /* borrowed: told when there is something to read or room to write */
 	const struct rpc_method *method; /* server */
 	void *method_data;
-	bool counted; /* server: in server->open_calls */
+	void (*ended)(void *data); /* client: rpc_unary_begin */
+	void *ended_data;
+	bool greeted; /* server: the beginning of the inner connection is sent */
+	/* turns.c; not under mu */
+	gint turn;        /* atomic: enum turn_phase */
+	bool wants_room;  /* mu */
+	void *turn_state; /* the handler's; the thread's whose turn it is */
+	struct loop_timer turn_timer;
 	/* Not under mu: set before the call is published. */
 	cancel *parent; /* ref */
 	guint parent_id;
@@ -122,15 +126,18 @@ struct rpc_conn {
 	size_t pending_at;
 	struct batch *batch; /* the pump's, while it runs */
 	size_t buffered;     /* message bytes that nobody took yet */
+	guint threads;       /* server: calls of it that hold a thread */
 	size_t unsent;       /* output of all calls that has not left */
 	size_t withheld;     /* connection window not given back because of them */
+	gint64 withheld_us;  /* since when; 0: nothing is */
 	struct bucket glitches;
 	gint64 deadline_us; /* the earliest of the calls, 0: none */
 	gint64 born_us;
-	gint64 input_us;  /* last time something came */
-	gint64 ping_us;   /* a keepalive ping is out since, 0: none */
-	gint64 block_us;  /* a header block is open since, 0: none */
-	uint8_t first[2]; /* the first bytes that came */
+	gint64 ready_by_us; /* client: when the SETTINGS of the server must be here; 0: any time */
+	gint64 input_us;    /* last time something came */
+	gint64 ping_us;     /* a keepalive ping is out since, 0: none */
+	gint64 block_us;    /* a header block is open since, 0: none */
+	uint8_t first[2];   /* the first bytes that came */
 	size_t n_first;
 	const char *fault; /* static: why nghttp2 was told to give up; NULL: its own words */
 	bool refused;      /* it ends because of what the peer did: for the refused hook */
@@ -142,6 +149,7 @@ struct rpc_conn {
 	cancel *closed; /* owned */
 	struct loop_timer timer;
 	gint64 wake_us;   /* what the timer is set to, 0: not set */
+	bool greeted;     /* client in a tunnel: h2_greeting is sent */
 	bool server_user; /* the server holds the public reference */
 	gint activity;    /* atomic: enum activity */
 	gint activity_ms; /* atomic: since when, in wrapping milliseconds */
@@ -170,6 +178,8 @@ bool conn_input(rpc_conn *c, const uint8_t *bytes, size_t n, GError **error);
 
 /* ---- h2.c */
 nghttp2_session *h2_session_new(rpc_conn *c);
+/* What a client's connection begins with: the preface, SETTINGS, WINDOW_UPDATE. Borrowed for ever. */
+GBytes *h2_greeting(void);
 void h2_start(rpc_conn *c);
 
 /* ---- pump.c: one run of output */
@@ -201,6 +211,8 @@ void call_free_undispatched(rpc_call *call);
 GBytes *call_take(rpc_call *call);
 /* mu held. Sleeps until there is input or an end. */
 void call_wait_input(rpc_call *call);
+/* The input cannot be used. Takes the error. */
+void call_input_failed(rpc_call *call, GError *error);
 void call_received(rpc_call *call, const uint8_t *bytes, size_t n);
 void call_submit_headers(rpc_call *call);
 bool call_submit_request(rpc_call *call, const rpc_metadata *md, gint64 timeout_us, GError **error);
@@ -222,8 +234,32 @@ GError *client_reset_error(uint32_t code);
 /* ---- server.c: mu held, but for server_closed and server_call_done */
 void server_request(rpc_call *call, bool end_stream);
 void server_data(rpc_call *call);
+/* Whether the handler runs as soon as the first message is there, and that. */
+bool server_starts_on_message(const rpc_call *call);
+void server_start(rpc_call *call);
 void server_closed(rpc_server *s, rpc_conn *c);
 void server_call_done(rpc_server *s);
+
+/* ---- budget.c: mu held */
+void budget_more(rpc_conn *c, size_t n);
+void budget_less(rpc_conn *c, size_t n);
+/* n bytes of DATA came: gives the connection's window back, or withholds it. */
+void budget_window(rpc_conn *c, size_t n);
+/* Gives back what was withheld, once there is room. */
+void budget_release(rpc_conn *c);
+/* Whether a call that receives must be refused, and with what. */
+bool budget_is_exceeded(const rpc_call *call);
+bool budget_error(const rpc_call *call, GError **error);
+/* Looks at a stalled connection; when to look again, 0: not. */
+gint64 budget_timer(rpc_conn *c, gint64 now);
+
+/* ---- turns.c */
+/* mu held. The first turn; false and an error when no thread can be had. */
+bool turns_begin(rpc_server *s, rpc_call *call, GError **error);
+/* What the pool of a server runs. */
+void turns_run(void *call, void *server);
+/* mu held, when the call has ended or has room again. */
+void turns_notify(rpc_call *call);
 
 /* ---- stream_tunnel.c: mu of the outer connection held */
 void tunnel_notify(struct tunnel *t);

@@ -181,10 +181,7 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
 	rpc_conn *c = data;
 	rpc_call *call = call_find(c, id);
 	/* The connection's window is not the reader's: a slow call must not stop the others. */
-	if (c->buffered < BUFFERED_BYTES)
-		nghttp2_session_consume_connection(session, n);
-	else
-		c->withheld += n;
+	budget_window(c, n);
 	if (call)
 		call_received(call, bytes, n);
 	else
@@ -207,6 +204,10 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
 	rpc_conn *c = data;
 	if (frame->hd.type == NGHTTP2_DATA && c->glitches.tokens < LIMIT_GLITCH_BURST)
 		c->glitches.tokens += GLITCHES_PER_DATA;
+	if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR) {
+		c->refused = true;
+		c->fault = c->fault ? c->fault : nghttp2_http2_strerror(frame->goaway.error_code);
+	}
 	if (!c->server || frame->hd.type != NGHTTP2_HEADERS || !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
 		return 0;
 	/* The status is out: a client that still sends may stop. */
@@ -245,6 +246,10 @@ static void sent(rpc_call *call, size_t before)
 		g_cond_signal(&call->send_cond);
 	if (call->tunnel)
 		tunnel_notify(call->tunnel);
+	if (call->wants_room && now <= low) {
+		call->wants_room = false;
+		turns_notify(call);
+	}
 }
 
 static int send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *head, size_t n,
@@ -328,16 +333,45 @@ nghttp2_session *h2_session_new(rpc_conn *c)
 	return session;
 }
 
-void h2_start(rpc_conn *c)
+static void submit_beginning(nghttp2_session *session, bool is_server, size_t header_bytes)
 {
 	nghttp2_settings_entry settings[] = {
 		{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, (uint32_t)LIMIT_STREAM_WINDOW_BYTES},
 		{NGHTTP2_SETTINGS_MAX_FRAME_SIZE, (uint32_t)FRAME_BYTES},
-		{NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, (uint32_t)header_bytes_max(c)},
+		{NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, (uint32_t)header_bytes},
 		{NGHTTP2_SETTINGS_HEADER_TABLE_SIZE, (uint32_t)LIMIT_HPACK_TABLE_BYTES},
-		{c->server ? NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS : NGHTTP2_SETTINGS_ENABLE_PUSH,
-		 c->server ? (uint32_t)LIMIT_STREAMS : 0},
+		{is_server ? NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS : NGHTTP2_SETTINGS_ENABLE_PUSH,
+		 is_server ? (uint32_t)LIMIT_STREAMS : 0},
 	};
-	nghttp2_submit_settings(c->session, NGHTTP2_FLAG_NONE, settings, G_N_ELEMENTS(settings));
-	nghttp2_session_set_local_window_size(c->session, NGHTTP2_FLAG_NONE, 0, (int32_t)LIMIT_CONNECTION_WINDOW_BYTES);
+	nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, settings, G_N_ELEMENTS(settings));
+	nghttp2_session_set_local_window_size(session, NGHTTP2_FLAG_NONE, 0, (int32_t)LIMIT_CONNECTION_WINDOW_BYTES);
+}
+
+void h2_start(rpc_conn *c)
+{
+	submit_beginning(c->session, c->server, header_bytes_max(c));
+}
+
+static GBytes *make_greeting(void)
+{
+	nghttp2_session_callbacks *callbacks;
+	nghttp2_session *session = NULL;
+	g_autoptr(GByteArray) all = g_byte_array_new();
+	nghttp2_session_callbacks_new(&callbacks);
+	nghttp2_session_client_new(&session, callbacks, NULL);
+	nghttp2_session_callbacks_del(callbacks);
+	submit_beginning(session, false, CLIENT_HEADER_BYTES);
+	const uint8_t *bytes;
+	for (ssize_t n; (n = nghttp2_session_mem_send(session, &bytes)) > 0;)
+		g_byte_array_append(all, bytes, (guint)n);
+	nghttp2_session_del(session);
+	return g_byte_array_free_to_bytes(g_steal_pointer(&all));
+}
+
+GBytes *h2_greeting(void)
+{
+	static GBytes *greeting;
+	if (g_once_init_enter(&greeting))
+		g_once_init_leave(&greeting, make_greeting());
+	return greeting;
 }

@@ -3,7 +3,6 @@
 #include "rpc/server.h"
 #include "api/guard.h"
 #include "health.pb-c.h"
-#include <poll.h>
 
 typedef Health__HealthCheckRequest request_message;
 DEFINE_MESSAGE_AUTOPTR(request_message)
@@ -47,30 +46,35 @@ static ProtobufCMessage *list(rpc_call *call, const ProtobufCMessage *message, v
 	return &reply->base;
 }
 
-static bool watch(rpc_call *call, void *data, GError **error)
+static const char told[] = "";
+
+/* The status never changes while the server lives: after the first answer the call waits for its end. */
+static enum rpc_turn watch(rpc_call *call, void **state, void *data, GError **error)
 {
+	if (*state)
+		return RPC_TURN_WAIT;
+	bool end;
+	g_autoptr(GBytes) bytes = rpc_call_poll(call, &end, error);
+	gsize n = 0;
+	const void *start = bytes ? g_bytes_get_data(bytes, &n) : NULL;
 	g_autoptr(request_message) request =
-		rpc_call_recv_message(call, &health__health_check_request__descriptor, error);
+		bytes ? guard_unpack(&health__health_check_request__descriptor, start, n, error) : NULL;
 	if (!request)
-		return *error ? false : error_set(error, ERROR_INTERNAL, "no request");
+		return RPC_TURN_FAILED;
 	Health__HealthCheckResponse reply = HEALTH__HEALTH_CHECK_RESPONSE__INIT;
 	reply.status = is_served(data, request->service)
 			       ? HEALTH__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING
 			       : HEALTH__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVICE_UNKNOWN;
-	if (!rpc_call_send_message(call, &reply, error))
-		return false;
-	/* The status never changes while the server lives. */
-	cancel *end = rpc_call_cancel(call);
-	struct pollfd p = {.fd = cancel_fd(end), .events = POLLIN};
-	while (!cancel_is_set(end))
-		poll(&p, 1, -1);
-	return cancel_check(end, error);
+	g_autoptr(GBytes) packed = message_pack(&reply);
+	*state = (void *)told;
+	start = g_bytes_get_data(packed, &n);
+	return rpc_call_offer(call, start, n, error) ? RPC_TURN_WAIT : RPC_TURN_FAILED;
 }
 
 static const struct rpc_method methods[] = {
 	{"/grpc.health.v1.Health/Check", &health__health_check_request__descriptor, .unary = check},
 	{"/grpc.health.v1.Health/List", &health__health_list_request__descriptor, .unary = list},
-	{"/grpc.health.v1.Health/Watch", .stream = watch},
+	{"/grpc.health.v1.Health/Watch", .turn = watch},
 };
 
 void rpc_server_add_health(rpc_server *s)

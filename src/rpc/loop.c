@@ -112,9 +112,13 @@ static void heap_remove(rpc_loop *loop, struct loop_timer *timer)
 		heap_down(loop, last, i);
 }
 
-void loop_timer_set(rpc_loop *loop, struct loop_timer *timer, gint64 at_us)
+static void timer_set(rpc_loop *loop, struct loop_timer *timer, gint64 at_us, bool earlier_only)
 {
 	g_mutex_lock(&loop->mu);
+	if (earlier_only && timer->index && timer->at_us <= at_us) {
+		g_mutex_unlock(&loop->mu);
+		return;
+	}
 	heap_remove(loop, timer);
 	timer->at_us = at_us;
 	g_ptr_array_add(loop->heap, timer);
@@ -123,6 +127,16 @@ void loop_timer_set(rpc_loop *loop, struct loop_timer *timer, gint64 at_us)
 	g_mutex_unlock(&loop->mu);
 	if (first)
 		wake(loop);
+}
+
+void loop_timer_set(rpc_loop *loop, struct loop_timer *timer, gint64 at_us)
+{
+	timer_set(loop, timer, at_us, false);
+}
+
+void loop_timer_set_earlier(rpc_loop *loop, struct loop_timer *timer, gint64 at_us)
+{
+	timer_set(loop, timer, at_us, true);
 }
 
 void loop_timer_clear(rpc_loop *loop, struct loop_timer *timer)

@@ -36,6 +36,8 @@ bool loop_is_current(const rpc_loop *loop);
 /* events 0 removes. Error: errno (EPERM for files that cannot be polled). */
 bool loop_watch_set(rpc_loop *loop, struct loop_watch *watch, uint32_t events);
 void loop_timer_set(rpc_loop *loop, struct loop_timer *timer, gint64 at_us);
+/* Unless it is set to an earlier time. */
+void loop_timer_set_earlier(rpc_loop *loop, struct loop_timer *timer, gint64 at_us);
 void loop_timer_clear(rpc_loop *loop, struct loop_timer *timer);
 /* Scratch memory of the loop's thread, for one read. */
 uint8_t *loop_buffer(rpc_loop *loop, size_t *ret_size);

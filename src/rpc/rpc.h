@@ -11,8 +11,8 @@
  *	reply = rpc_unary(c, "/pkg.Service/Method", NULL, request, &reply__descriptor, cancel, timeout_ms, error);
  *
  * One I/O thread (the loop) owns sockets, HTTP/2 sessions and timers and never blocks. Everything here is a
- * blocking call for any other thread: each server call runs its handler on a thread of its own, which ends with
- * the call. Taking a message gives its window back, so a slow reader slows its peer. A message is at most
+ * blocking call for any other thread: each server call runs its handler on a thread until it returns (at most
+ * LIMIT_CALL_THREADS, LIMIT_CONNECTION_THREADS of a connection), or in turns, which need no thread between them. Taking a message gives its window back, so a slow reader slows its peer. A message is at most
  * LIMIT_MESSAGE_BYTES. Calls are reference counted; a call that is dropped without finish is reset.
  * Thread: any but the loop's, unless said otherwise. A direction of a call belongs to one thread at a time.
  */
@@ -55,11 +55,24 @@ typedef ProtobufCMessage *(*rpc_unary_fn)(rpc_call *call, const ProtobufCMessage
 /* A streaming handler receives and sends by itself and returns true for status OK. */
 typedef bool (*rpc_stream_fn)(rpc_call *call, void *data, GError **error);
 
+/*
+ * A handler that holds no thread while it waits. It is run on a few threads that all such calls share: first when the
+ * first message of the request is there (headers_only: when the headers are), then after every rpc_call_kick, never
+ * twice at once, and not after the call has ended. It must not wait for a peer: it takes messages with rpc_call_poll
+ * and sends with rpc_call_offer while rpc_call_has_room. *state is the handler's, NULL at first; free_state runs when
+ * the call is over, however it ended, and must end all sources of kicks.
+ */
+enum rpc_turn { RPC_TURN_WAIT, RPC_TURN_OK, RPC_TURN_FAILED };
+typedef enum rpc_turn (*rpc_turn_fn)(rpc_call *call, void **state, void *data, GError **error);
+
 struct rpc_method {
 	const char *path;                          /* "/moby.buildkit.v1.Control/Solve" */
-	const ProtobufCMessageDescriptor *request; /* unary; NULL for streams */
-	rpc_unary_fn unary;                        /* one of the two */
+	const ProtobufCMessageDescriptor *request; /* unary; of a stream: it runs once its one request is there */
+	rpc_unary_fn unary;                        /* one of the three */
 	rpc_stream_fn stream;
+	rpc_turn_fn turn;
+	void (*free_state)(void *state, void *data);
+	bool headers_only;
 };
 
 rpc_server *rpc_server_new(rpc_loop *loop);
@@ -125,6 +138,11 @@ rpc_conn *rpc_connect_fds(rpc_loop *loop, int fd_in, int fd_out, const char *aut
  * the outer stream always; only the inner windows hold data back, so that no transfer can block another.
  */
 rpc_conn *rpc_connect_tunnel(rpc_call *call, GError **error);
+/*
+ * Sends what such a connection begins with, so that rpc_connect_tunnel can come later: an unused tunnel then costs no
+ * HTTP/2 session, and the peer, which waits some seconds for the beginning, keeps it open. Does not block.
+ */
+bool rpc_tunnel_greet(rpc_call *call, GError **error);
 rpc_conn *rpc_conn_ref(rpc_conn *c);
 void rpc_conn_unref(rpc_conn *c); /* the last one closes and cancels its calls */
 void rpc_conn_close(rpc_conn *c);
@@ -166,6 +184,27 @@ bool rpc_call_send(rpc_call *call, const void *bytes, size_t n, GError **error);
 bool rpc_call_send_parts(rpc_call *call, const void *head, size_t n_head, const void *body, size_t n_body,
 			 GError **error);
 bool rpc_call_send_message(rpc_call *call, const void *message, GError **error);
+
+/* ---- turns (server): none of these blocks */
+/* Has the handler run again soon. Thread: any, with any lock; between the first run and the end of free_state. */
+void rpc_call_kick(rpc_call *call);
+/* The same no later than at_us (g_get_monotonic_time). */
+void rpc_call_kick_at(rpc_call *call, gint64 at_us);
+/* The next message if there is one. NULL without error: none now, or never (ret_end). */
+GBytes *rpc_call_poll(rpc_call *call, bool *ret_end, GError **error);
+/* Whether a message may be offered; if not, the call is kicked when it may. */
+bool rpc_call_has_room(rpc_call *call);
+/* Queues a copy of a message. */
+bool rpc_call_offer(rpc_call *call, const void *bytes, size_t n, GError **error);
+
+/* ---- a unary call without waiting (client) */
+/* ended(data) runs once when it has ended, on any thread with locks held: it may only kick. */
+rpc_call *rpc_unary_begin(rpc_conn *conn, const char *path, const void *request, int timeout_ms,
+			  void (*ended)(void *data), void *data, GError **error);
+bool rpc_unary_has_ended(rpc_call *call);
+/* After the end: whether it succeeded. The reply is dropped. No more calls of ended from here on. */
+bool rpc_unary_end(rpc_call *call, GError **error);
+
 /* Half-close (client). */
 bool rpc_call_close_send(rpc_call *call, GError **error);
 

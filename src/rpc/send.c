@@ -324,6 +324,33 @@ bool rpc_call_send_message(rpc_call *call, const void *message, GError **error)
 	return rpc_call_send(call, data, n, error);
 }
 
+bool rpc_call_has_room(rpc_call *call)
+{
+	g_mutex_lock(&call->conn->mu);
+	bool room = send_is_over(call) || !is_full(call);
+	call->wants_room = !room;
+	g_mutex_unlock(&call->conn->mu);
+	return room;
+}
+
+bool rpc_call_offer(rpc_call *call, const void *bytes, size_t n, GError **error)
+{
+	if (n > (size_t)LIMIT_MESSAGE_BYTES)
+		return error_set(error, ERROR_RESOURCE_EXHAUSTED,
+				 "trying to send message larger than max (%zu vs. %lld)", n, LIMIT_MESSAGE_BYTES);
+	uint8_t *own = g_memdup2(bytes, n);
+	g_mutex_lock(&call->conn->mu);
+	bool ok = !send_is_over(call) || send_error(call, error);
+	if (ok) {
+		call_push_owned(call, own, n);
+		conn_pump(call->conn);
+	} else {
+		g_free(own);
+	}
+	g_mutex_unlock(&call->conn->mu);
+	return ok;
+}
+
 bool rpc_call_send_headers(rpc_call *call, GError **error)
 {
 	g_mutex_lock(&call->conn->mu);

@@ -3,6 +3,9 @@
 #include "api/guard.h"
 #include <poll.h>
 
+/* Turns do not wait for peers; some read a database. */
+#define TURN_THREADS 4
+
 struct method_entry {
 	const struct rpc_method *method;
 	void *data;
@@ -86,8 +89,29 @@ static bool find_method(rpc_server *s, rpc_call *call)
 
 /* ---- a call's way to its handler; conn->mu held */
 
-static void dispatch(rpc_server *s, rpc_call *call)
+/* Takes a place among the calls that hold a thread. */
+static bool take_thread(rpc_server *s, rpc_call *call, GError **error)
 {
+	rpc_conn *c = call->conn;
+	if (c->unsent > UNSENT_BYTES)
+		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "%s: too many unread replies on the connection",
+				 call->path);
+	if (c->threads >= (guint)LIMIT_CONNECTION_THREADS)
+		return error_set(error, ERROR_RESOURCE_EXHAUSTED,
+				 "%s: the limit of %lld running calls of a connection is reached", call->path,
+				 LIMIT_CONNECTION_THREADS);
+	if (!pool_push_now(s->handlers, call, error)) {
+		g_prefix_error(error, "%s: no thread for the call: ", call->path);
+		return false;
+	}
+	c->threads++;
+	return true;
+}
+
+void server_start(rpc_call *call)
+{
+	rpc_server *s = call->conn->server;
+	g_autoptr(GError) error = NULL;
 	g_mutex_lock(&s->mu);
 	bool stopping = s->stopping;
 	s->open_calls += !stopping;
@@ -98,11 +122,11 @@ static void dispatch(rpc_server *s, rpc_call *call)
 	}
 	call->dispatched = true;
 	call->recv_waiting = false;
-	if (handlers_push(s->handlers, call))
+	if (call->method->turn ? turns_begin(s, call, &error) : take_thread(s, call, &error))
 		return;
 	call->dispatched = false;
 	server_call_done(s);
-	refuse(call, ERROR_RESOURCE_EXHAUSTED, "no thread for the call");
+	call_respond(call, error);
 }
 
 void server_call_done(rpc_server *s)
@@ -143,13 +167,19 @@ void server_request(rpc_call *call, bool end_stream)
 		c->deadline_us = c->deadline_us ? MIN(c->deadline_us, call->deadline_us) : call->deadline_us;
 		conn_wake_at(c, call->deadline_us);
 	}
-	if (call->method->stream) {
-		dispatch(s, call);
+	bool at_once = call->method->turn ? call->method->headers_only : call->method->stream && !call->method->request;
+	if (at_once) {
+		server_start(call);
 		return;
 	}
 	call->recv_waiting = true;
 	if (end_stream)
 		server_data(call);
+}
+
+bool server_starts_on_message(const rpc_call *call)
+{
+	return !call->method->unary && !call->out_end;
 }
 
 /* The input ended: a unary call runs now, readers of a stream look again. */
@@ -164,9 +194,9 @@ void server_data(rpc_call *call)
 	if (call->out_end || !call->method)
 		return;
 	if (call->messages.length == 1 && frame_partial(&call->reader) == 0)
-		dispatch(call->conn->server, call);
+		server_start(call);
 	else
-		refuse(call, ERROR_INTERNAL, "a unary call needs one message: %s",
+		refuse(call, ERROR_INTERNAL, "the call needs one message: %s",
 		       frame_partial(&call->reader) ? "unexpected EOF"
 		       : call->messages.length      ? "more came"
 						    : "none came");
@@ -194,7 +224,7 @@ static ProtobufCMessage *run_unary(rpc_call *call, GError **error)
 	return reply;
 }
 
-static void answer(rpc_call *call, uint8_t *packed, size_t n, const GError *error)
+void server_answer(rpc_call *call, uint8_t *packed, size_t n, const GError *error)
 {
 	g_mutex_lock(&call->conn->mu);
 	if (packed && !call->closed && !call->out_end)
@@ -226,7 +256,7 @@ static void unary_main(rpc_server *s, rpc_call *call)
 	} else if (!error) {
 		error_set(&error, ERROR_INTERNAL, "no reply from %s", call->path);
 	}
-	answer(call, packed, n, error);
+	server_answer(call, packed, n, error);
 	if (error && s->hook)
 		s->hook(call->path, error, s->hook_data);
 }
@@ -241,8 +271,11 @@ static void call_main(void *job, void *data)
 		g_autoptr(GError) error = NULL;
 		if (!call->method->stream(call, call->method_data, &error) && !error)
 			error_set(&error, ERROR_UNKNOWN, "%s failed", call->path);
-		answer(call, NULL, 0, error);
+		server_answer(call, NULL, 0, error);
 	}
+	g_mutex_lock(&call->conn->mu);
+	call->conn->threads--;
+	g_mutex_unlock(&call->conn->mu);
 	rpc_call_unref(call);
 	server_call_done(s);
 }
@@ -388,7 +421,8 @@ rpc_server *rpc_server_new(rpc_loop *loop)
 {
 	rpc_server *s = g_new0(rpc_server, 1);
 	s->loop = loop;
-	s->handlers = handlers_new(call_main, s);
+	s->handlers = pool_new("call", (unsigned)LIMIT_CALL_THREADS, call_main, s);
+	s->turns = pool_new("turn", TURN_THREADS, turns_run, s);
 	g_mutex_init(&s->mu);
 	g_cond_init(&s->changed);
 	s->methods = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
@@ -490,7 +524,8 @@ void rpc_server_free(rpc_server *s)
 	if (!s)
 		return;
 	rpc_server_stop(s, 0);
-	handlers_free(s->handlers);
+	pool_free(s->handlers);
+	pool_free(s->turns);
 	g_hash_table_unref(s->methods);
 	g_hash_table_unref(s->services);
 	g_hash_table_unref(s->conns);

@@ -6,13 +6,14 @@
  */
 #pragma once
 #include "rpc/conn.h"
-#include "rpc/handlers.h"
+#include "base/pool.h"
 
 struct listener;
 
 struct rpc_server {
-	rpc_loop *loop;            /* borrowed */
-	struct handlers *handlers; /* owned */
+	rpc_loop *loop; /* borrowed */
+	pool *handlers; /* owned: calls that hold a thread */
+	pool *turns;    /* owned: the others */
 	GMutex mu;
 	GCond changed;        /* open_calls or conns went down */
 	GHashTable *methods;  /* path (borrowed) -> struct method_entry */
@@ -20,6 +21,7 @@ struct rpc_server {
 	GHashTable *conns;    /* set of rpc_conn, memory references */
 	struct admission admission;
 	GPtrArray *listeners; /* of struct listener, owned */
+	gsize buffered;       /* atomic: message bytes of all connections that are not taken */
 	size_t open_calls;
 	bool large_headers;
 	bool stopping;
@@ -38,6 +40,8 @@ rpc_conn *server_add_stream(rpc_server *s, struct stream *stream, struct peer *p
  * preface, or that has been idle for longest, first of the source with the most connections. False when there is none.
  */
 bool server_make_room(rpc_server *s, const char *source);
+/* Ends a call: the packed reply (taken, may be NULL) and the status. Not under a lock. */
+void server_answer(rpc_call *call, uint8_t *packed, size_t n, const GError *error);
 char **server_services(rpc_server *s);
 bool server_has_service(rpc_server *s, const char *name);
 

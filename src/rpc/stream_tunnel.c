@@ -184,3 +184,23 @@ struct stream *stream_tunnel_new(rpc_loop *loop, rpc_call *call)
 	t->call = rpc_call_ref(call);
 	return &t->base;
 }
+
+bool rpc_tunnel_greet(rpc_call *call, GError **error)
+{
+	gsize n;
+	const void *bytes = g_bytes_get_data(h2_greeting(), &n);
+	struct iovec iov = {(void *)bytes, n};
+	size_t len;
+	uint8_t *message = wrap(&iov, 1, n, &len);
+	g_mutex_lock(&call->conn->mu);
+	bool open = !call->closed && !call->out_end;
+	if (open) {
+		call->greeted = true;
+		call_push_owned(call, message, len);
+		conn_pump(call->conn);
+	} else {
+		g_free(message);
+	}
+	g_mutex_unlock(&call->conn->mu);
+	return open || error_set(error, ERROR_UNAVAILABLE, "the session is closed");
+}

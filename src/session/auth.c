@@ -40,7 +40,7 @@ static bool ask_credentials(session *s, cancel *c, void *data, GError **error)
 	struct credentials *q = data;
 	Auth__CredentialsRequest request = AUTH__CREDENTIALS_REQUEST__INIT;
 	request.host = (char *)q->host;
-	g_autoptr(credentials_reply) reply = rpc_unary(s->conn, SERVICE "Credentials", NULL, &request,
+	g_autoptr(credentials_reply) reply = rpc_unary(session_conn(s), SERVICE "Credentials", NULL, &request,
 						       &auth__credentials_response__descriptor, c, AUTH_WAIT_MS, error);
 	if (!reply)
 		return false;
@@ -107,7 +107,7 @@ static bool verify_authority(session *s, const struct authority *q, const Protob
 	request.payload = (ProtobufCBinaryData){sizeof(payload), payload};
 	request.salt = (ProtobufCBinaryData){sizeof(q->registry->salt), q->registry->salt};
 	g_autoptr(verify_reply) reply =
-		rpc_unary(s->conn, SERVICE "VerifyTokenAuthority", NULL, &request,
+		rpc_unary(session_conn(s), SERVICE "VerifyTokenAuthority", NULL, &request,
 			  &auth__verify_token_authority_response__descriptor, c, AUTH_WAIT_MS, error);
 	if (!reply)
 		return false;
@@ -122,7 +122,7 @@ static bool ask_authority(session *s, cancel *c, void *data, GError **error)
 	request.host = (char *)q->host;
 	request.salt = (ProtobufCBinaryData){sizeof(q->registry->salt), q->registry->salt};
 	g_autoptr(authority_reply) reply =
-		rpc_unary(s->conn, SERVICE "GetTokenAuthority", NULL, &request,
+		rpc_unary(session_conn(s), SERVICE "GetTokenAuthority", NULL, &request,
 			  &auth__get_token_authority_response__descriptor, c, AUTH_WAIT_MS, error);
 	return reply && verify_authority(s, q, &reply->publickey, c, error);
 }
@@ -144,7 +144,7 @@ struct token {
 static bool ask_token(session *s, cancel *c, void *data, GError **error)
 {
 	struct token *q = data;
-	g_autoptr(token_reply) reply = rpc_unary(s->conn, SERVICE "FetchToken", NULL, &q->request,
+	g_autoptr(token_reply) reply = rpc_unary(session_conn(s), SERVICE "FetchToken", NULL, &q->request,
 						 &auth__fetch_token_response__descriptor, c, AUTH_WAIT_MS, error);
 	if (!reply)
 		return false;

@@ -37,8 +37,8 @@ bool session_content_info(session *s, const char *store, const char *digest, can
 	g_autoptr(rpc_metadata) md = store_metadata(store);
 	Content__InfoRequest request = CONTENT__INFO_REQUEST__INIT;
 	request.digest = (char *)digest;
-	g_autoptr(info_reply) reply =
-		rpc_unary(s->conn, SERVICE "Info", md, &request, &content__info_response__descriptor, c, 0, error);
+	g_autoptr(info_reply) reply = rpc_unary(session_conn(s), SERVICE "Info", md, &request,
+						&content__info_response__descriptor, c, 0, error);
 	if (!reply)
 		return false;
 	if (!reply->info)
@@ -54,7 +54,7 @@ bool session_content_read(session *s, const char *store, const char *digest, int
 			  GError **error)
 {
 	g_autoptr(rpc_metadata) md = store_metadata(store);
-	g_autoptr(rpc_call) call = rpc_call_start(s->conn, SERVICE "Read", md, c, 0, error);
+	g_autoptr(rpc_call) call = rpc_call_start(session_conn(s), SERVICE "Read", md, c, 0, error);
 	Content__ReadContentRequest request = CONTENT__READ_CONTENT_REQUEST__INIT;
 	request.digest = (char *)digest;
 	request.offset = offset;
@@ -210,7 +210,7 @@ static bool write_once(session *s, const char *store, const char *digest, int fd
 		       cancel *c, void (*on_progress)(void *data, int64_t done), void *data, GError **error)
 {
 	g_autoptr(rpc_metadata) md = store_metadata(store);
-	g_autoptr(rpc_call) call = rpc_call_start(s->conn, SERVICE "Write", md, c, 0, error);
+	g_autoptr(rpc_call) call = rpc_call_start(session_conn(s), SERVICE "Write", md, c, 0, error);
 	if (!call)
 		return false;
 	g_autofree char *ref = g_strconcat("buildkit-", digest, NULL);

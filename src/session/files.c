@@ -59,7 +59,7 @@ rpc_call *session_files_open(session *s, const char *name, const char *const *in
 	add_values(md, "include-patterns", include);
 	add_values(md, "exclude-patterns", exclude);
 	add_values(md, "followpaths", follow);
-	return rpc_call_start(s->conn, SYNC, md, c, 0, error);
+	return rpc_call_start(session_conn(s), SYNC, md, c, 0, error);
 }
 
 rpc_call *session_send_open(session *s, unsigned exporter_index, const rpc_metadata *md, cancel *c, GError **error)
@@ -75,7 +75,7 @@ rpc_call *session_send_open(session *s, unsigned exporter_index, const rpc_metad
 	const char *value;
 	for (size_t i = 0; rpc_metadata_at(md, i, &key, &value); i++)
 		rpc_metadata_add(all, key, value);
-	return rpc_call_start(s->conn, SEND, all, c, 0, error);
+	return rpc_call_start(session_conn(s), SEND, all, c, 0, error);
 }
 
 rpc_call *session_upload_open(session *s, const char *url_path, const char *url_host, cancel *c, GError **error)
@@ -83,5 +83,5 @@ rpc_call *session_upload_open(session *s, const char *url_path, const char *url_
 	g_autoptr(rpc_metadata) md = rpc_metadata_new();
 	rpc_metadata_add(md, "urlpath", url_path);
 	rpc_metadata_add(md, "urlhost", url_host);
-	return rpc_call_start(s->conn, PULL, md, c, 0, error);
+	return rpc_call_start(session_conn(s), PULL, md, c, 0, error);
 }

@@ -20,7 +20,11 @@ struct session {
 	char *shared_key;    /* owned */
 	char *name;          /* owned */
 	GHashTable *methods; /* set of lower-case full methods, owned */
-	rpc_conn *conn;      /* ref */
+	rpc_call *call;      /* ref: the tunnel */
+	cancel *closed;      /* owned: set when the session is over */
+	GMutex mu;
+	rpc_conn *conn; /* ref; mu; NULL until it is used */
+	bool serving;   /* mu: the call is open and may be kicked */
 };
 
 /* A token that is set when health ends the session. */

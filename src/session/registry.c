@@ -3,7 +3,6 @@
 #include "api/guard.h"
 #include "base/ident.h"
 #include "health.pb-c.h"
-#include <poll.h>
 
 #define KEY_ID "x-docker-expose-session-uuid"
 #define KEY_SHARED "x-docker-expose-session-sharedkey"
@@ -55,8 +54,9 @@ size_t session_registry_count(session_registry *r)
 
 /* ---- a session */
 
-static session *session_new(const rpc_metadata *md, GError **error)
+static session *session_new(rpc_call *call, GError **error)
 {
+	const rpc_metadata *md = rpc_call_metadata(call);
 	const char *id = rpc_metadata_get(md, KEY_ID);
 	if (!id || !*id || strlen(id) > ID_BYTES) {
 		error_set(error, ERROR_INVALID_ARGUMENT, "session without a usable %s", KEY_ID);
@@ -67,6 +67,10 @@ static session *session_new(const rpc_metadata *md, GError **error)
 	g_auto(GStrv) methods = rpc_metadata_get_all(md, KEY_METHOD);
 	session *s = g_new0(session, 1);
 	s->refs = 1;
+	s->call = rpc_call_ref(call);
+	s->closed = cancel_new(NULL);
+	s->serving = true;
+	g_mutex_init(&s->mu);
 	s->id = g_strdup(id);
 	s->shared_key = g_strdup(key ? key : "");
 	s->name = g_strdup(name ? name : "");
@@ -87,6 +91,9 @@ void session_unref(session *s)
 	if (!s || !g_atomic_int_dec_and_test(&s->refs))
 		return;
 	rpc_conn_unref(s->conn);
+	rpc_call_unref(s->call);
+	cancel_unref(s->closed);
+	g_mutex_clear(&s->mu);
 	g_hash_table_unref(s->methods);
 	g_free(s->id);
 	g_free(s->shared_key);
@@ -106,7 +113,16 @@ const char *session_shared_key(const session *s)
 
 rpc_conn *session_conn(session *s)
 {
-	return s->conn;
+	g_mutex_lock(&s->mu);
+	if (!s->conn) {
+		/* On a tunnel that has ended it is a connection that fails every call. */
+		s->conn = rpc_connect_tunnel(s->call, NULL);
+		if (s->serving)
+			rpc_call_kick(s->call); /* health checks begin */
+	}
+	rpc_conn *conn = s->conn;
+	g_mutex_unlock(&s->mu);
+	return conn;
 }
 
 bool session_supports(const session *s, const char *full_method)
@@ -117,7 +133,7 @@ bool session_supports(const session *s, const char *full_method)
 
 cancel *session_closed(session *s)
 {
-	return rpc_conn_closed(s->conn);
+	return s->closed;
 }
 
 /* ---- health */
@@ -127,6 +143,9 @@ struct health {
 	int timeout_ms;
 	int failures_allowed;
 	int failures;
+	gint64 next_us;  /* when the next check is due; 0: none yet */
+	gint64 begun_us; /* of the check under way */
+	rpc_call *check; /* owned: under way, or NULL */
 };
 
 static struct health health_of(const rpc_metadata *md)
@@ -141,36 +160,59 @@ static struct health health_of(const rpc_metadata *md)
 	return h;
 }
 
-/* False once the client counts as gone. */
-static bool health_check(struct health *h, session *s)
+/* What a Session call keeps between its turns. */
+struct serving {
+	session *session; /* ref */
+	guint on_closed;  /* of the connection's token; 0: not watched */
+	struct health health;
+};
+
+static void kick(void *data)
+{
+	rpc_call_kick(data);
+}
+
+static void health_begin(struct serving *v, gint64 now)
 {
 	Health__HealthCheckRequest request = HEALTH__HEALTH_CHECK_REQUEST__INIT;
-	gint64 start = g_get_monotonic_time();
-	void *reply = rpc_unary(s->conn, "/grpc.health.v1.Health/Check", NULL, &request,
-				&health__health_check_response__descriptor, NULL, h->timeout_ms, NULL);
-	gint64 took_ms = (g_get_monotonic_time() - start) / 1000;
-	h->failures = reply ? 0 : h->failures + 1;
-	guard_free(reply);
+	struct health *h = &v->health;
+	h->begun_us = now;
+	h->check = rpc_unary_begin(v->session->conn, "/grpc.health.v1.Health/Check", &request, h->timeout_ms, kick,
+				   v->session->call, NULL);
+	h->failures += !h->check;
+}
+
+static void health_end(struct serving *v, gint64 now)
+{
+	struct health *h = &v->health;
+	bool ok = rpc_unary_end(h->check, NULL);
+	gint64 took_ms = (now - h->begun_us) / 1000;
+	g_clear_pointer(&h->check, rpc_call_unref);
+	h->failures = ok ? 0 : h->failures + 1;
 	/* A slow link is no dead link: the next one may take longer. */
 	if (h->failures_allowed > 1)
 		h->timeout_ms = (int)CLAMP(took_ms * 3 / 2, HEALTH_TIMEOUT_MS, HEALTH_TIMEOUT_MAX_MS);
-	return h->failures < h->failures_allowed;
 }
 
-/* Until the session ends; false when it was health that ended it. A check that took long is followed by the next one. */
-static bool watch_session(session *s, struct health *h)
+/* False once the client counts as gone. A check that took long is followed by the next one. */
+static bool health_turn(struct serving *v)
 {
-	cancel *closed = session_closed(s);
-	struct pollfd p = {.fd = cancel_fd(closed), .events = POLLIN};
-	int wait_ms = h->every_ms;
-	while (!cancel_is_set(closed)) {
-		poll(&p, 1, wait_ms);
-		gint64 start = g_get_monotonic_time();
-		if (!cancel_is_set(closed) && !health_check(h, s))
-			return cancel_is_set(closed);
-		wait_ms = (int)MAX(h->every_ms - (g_get_monotonic_time() - start) / 1000, 0);
+	struct health *h = &v->health;
+	gint64 now = g_get_monotonic_time();
+	if (!h->next_us)
+		h->next_us = now + h->every_ms * 1000LL;
+	if (h->check) {
+		if (!rpc_unary_has_ended(h->check))
+			return true;
+		health_end(v, now);
 	}
-	return true;
+	if (h->failures < h->failures_allowed && now >= h->next_us) {
+		health_begin(v, now);
+		h->next_us = now + h->every_ms * 1000LL;
+	}
+	if (!h->check)
+		rpc_call_kick_at(v->session->call, MAX(h->next_us, now + 1000));
+	return h->failures < h->failures_allowed;
 }
 
 void session_guard(session_registry *r, const char *id, cancel *c)
@@ -178,7 +220,13 @@ void session_guard(session_registry *r, const char *id, cancel *c)
 	struct session_guard guard = {g_strdup(id), c};
 	g_mutex_lock(&r->mu);
 	g_array_append_val(r->guards, guard);
+	session *s = g_hash_table_lookup(r->sessions, id);
+	if (s)
+		session_ref(s);
 	g_mutex_unlock(&r->mu);
+	if (s)
+		session_conn(s); /* from now on its health is watched */
+	session_unref(s);
 }
 
 void session_unguard(session_registry *r, cancel *c)
@@ -224,22 +272,71 @@ static void registry_remove(session_registry *r, session *s)
 	g_mutex_unlock(&r->mu);
 }
 
-bool session_serve(session_registry *r, rpc_call *call, GError **error)
+static bool is_guarded(session_registry *r, const char *id)
 {
-	const rpc_metadata *md = rpc_call_metadata(call);
-	g_autoptr(session) s = session_new(md, error);
-	if (!s)
-		return false;
-	s->conn = rpc_connect_tunnel(call, error);
-	if (!s->conn || !rpc_call_send_headers(call, error) || !registry_add(r, s, error))
-		return false;
-	struct health health = health_of(md);
-	bool left = watch_session(s, &health);
+	bool found = false;
+	g_mutex_lock(&r->mu);
+	for (guint i = 0; !found && i < r->guards->len; i++)
+		found = g_str_equal(g_array_index(r->guards, struct session_guard, i).id, id);
+	g_mutex_unlock(&r->mu);
+	return found;
+}
+
+static struct serving *serving_new(session_registry *r, rpc_call *call, GError **error)
+{
+	g_autoptr(session) s = session_new(call, error);
+	if (!s || !rpc_call_send_headers(call, error) || !rpc_tunnel_greet(call, error) || !registry_add(r, s, error))
+		return NULL;
+	struct serving *v = g_new0(struct serving, 1);
+	v->session = session_ref(s);
+	v->health = health_of(rpc_call_metadata(call));
+	if (is_guarded(r, s->id))
+		session_conn(s);
+	return v;
+}
+
+enum rpc_turn session_turn(session_registry *r, rpc_call *call, void **state, GError **error)
+{
+	struct serving *v = *state;
+	if (!v && !(*state = v = serving_new(r, call, error)))
+		return RPC_TURN_FAILED;
+	g_mutex_lock(&v->session->mu);
+	rpc_conn *conn = v->session->conn;
+	g_mutex_unlock(&v->session->mu);
+	if (!conn)
+		return RPC_TURN_WAIT;
+	if (!v->on_closed)
+		v->on_closed = cancel_add(rpc_conn_closed(conn), kick, call);
+	if (cancel_is_set(rpc_conn_closed(conn)))
+		return RPC_TURN_OK;
+	if (health_turn(v))
+		return RPC_TURN_WAIT;
+	guards_fire(r, v->session->id);
+	error_set(error, ERROR_UNAVAILABLE, "session healthcheck failed fatally");
+	return RPC_TURN_FAILED;
+}
+
+void session_turn_free(session_registry *r, void *state)
+{
+	struct serving *v = state;
+	session *s = v->session;
 	registry_remove(r, s);
-	if (!left)
-		guards_fire(r, s->id);
-	rpc_conn_close(s->conn);
-	return left || error_set(error, ERROR_UNAVAILABLE, "session healthcheck failed fatally");
+	g_mutex_lock(&s->mu);
+	s->serving = false;
+	rpc_conn *conn = s->conn ? rpc_conn_ref(s->conn) : NULL;
+	g_mutex_unlock(&s->mu);
+	if (v->health.check)
+		rpc_unary_end(v->health.check, NULL);
+	rpc_call_unref(v->health.check);
+	if (conn) {
+		if (v->on_closed)
+			cancel_remove(rpc_conn_closed(conn), v->on_closed);
+		rpc_conn_close(conn);
+		rpc_conn_unref(conn);
+	}
+	cancel_set(s->closed, ERROR_UNAVAILABLE, "the session is closed");
+	session_unref(s);
+	g_free(v);
 }
 
 /* ---- finding */

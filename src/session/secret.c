@@ -37,8 +37,8 @@ static bool ask(session *s, cancel *c, void *data, GError **error)
 	struct question *q = data;
 	Secrets__GetSecretRequest request = SECRETS__GET_SECRET_REQUEST__INIT;
 	request.id = (char *)q->id;
-	Secrets__GetSecretResponse *reply =
-		rpc_unary(s->conn, METHOD, NULL, &request, &secrets__get_secret_response__descriptor, c, 0, error);
+	Secrets__GetSecretResponse *reply = rpc_unary(session_conn(s), METHOD, NULL, &request,
+						      &secrets__get_secret_response__descriptor, c, 0, error);
 	if (!reply)
 		return false;
 	bool ok = reply->data.len <= (size_t)LIMIT_SECRET_BYTES ||

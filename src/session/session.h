@@ -3,7 +3,7 @@
  * session: live clients and what they offer. The daemon is the gRPC client inside the tunnel of Control.Session.
  *
  *	session_registry *r = session_registry_new();
- *	session_serve(r, call, error);                   the Session handler: blocks until the client leaves
+ *	session_turn(r, call, &state, error);            the Session handler (rpc.h, turns)
  *
  *	session_group *g = session_group_new(r, "id");   a build's sessions, tried in turn
  *	if (!session_secret_get(g, "mysecret", cancel, &bytes, error)) ...
@@ -25,8 +25,12 @@ session_registry *session_registry_new(void);
 void session_registry_free(session_registry *r);
 size_t session_registry_count(session_registry *r);
 
-/* The handler of moby.buildkit.v1.Control/Session. Blocks until the session ends. */
-bool session_serve(session_registry *r, rpc_call *call, GError **error);
+/*
+ * The handler of moby.buildkit.v1.Control/Session, and the end of its state. A session that no build uses costs neither a
+ * thread nor an HTTP/2 session: both and the health checks begin with its first use (session_conn, session_guard).
+ */
+enum rpc_turn session_turn(session_registry *r, rpc_call *call, void **state, GError **error);
+void session_turn_free(session_registry *r, void *state);
 
 /* A session by id ("prefix:id" uses the part after the colon), waiting up to timeout_ms for it to appear.
  * Errors: NOT_FOUND-free text "no active session for <id>: context deadline exceeded". */
@@ -35,7 +39,7 @@ session *session_ref(session *s);
 void session_unref(session *s);
 const char *session_id(const session *s);
 const char *session_shared_key(const session *s);
-rpc_conn *session_conn(session *s); /* borrowed */
+rpc_conn *session_conn(session *s); /* borrowed; never NULL */
 /* full_method as "/moby.filesync.v1.FileSync/DiffCopy", compared in lower case. */
 bool session_supports(const session *s, const char *full_method);
 cancel *session_closed(session *s); /* borrowed */

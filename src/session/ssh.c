@@ -16,7 +16,8 @@ static bool ask(session *s, cancel *c, void *data, GError **error)
 	struct question *q = data;
 	Ssh__CheckAgentRequest request = SSH__CHECK_AGENT_REQUEST__INIT;
 	request.id = (char *)q->id;
-	void *reply = rpc_unary(s->conn, CHECK, NULL, &request, &ssh__check_agent_response__descriptor, c, 0, error);
+	void *reply =
+		rpc_unary(session_conn(s), CHECK, NULL, &request, &ssh__check_agent_response__descriptor, c, 0, error);
 	if (!reply)
 		return false;
 	guard_free(reply);
@@ -37,5 +38,5 @@ rpc_call *session_ssh_forward(session *s, const char *id, cancel *c, GError **er
 {
 	g_autoptr(rpc_metadata) md = rpc_metadata_new();
 	rpc_metadata_add(md, "buildkit.ssh.id", id);
-	return rpc_call_start(s->conn, FORWARD, md, c, 0, error);
+	return rpc_call_start(session_conn(s), FORWARD, md, c, 0, error);
 }

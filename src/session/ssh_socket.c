@@ -13,6 +13,7 @@
 
 #define MAX_CONNECTIONS 32
 #define CHUNK_BYTES 32768
+#define ACCEPT_RETRY_MS 100
 
 struct ssh_socket {
 	session *session; /* ref */
@@ -154,8 +155,11 @@ static void *acceptor_thread(void *data)
 	ssh_socket *s = data;
 	while (wait_readable(s->listen_fd, s->cancel)) {
 		int fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC);
-		if (fd < 0)
+		if (fd < 0) { /* without a descriptor the connection stays in the backlog: later again */
+			struct pollfd end = {.fd = cancel_fd(s->cancel), .events = POLLIN};
+			poll(&end, 1, ACCEPT_RETRY_MS);
 			continue;
+		}
 		if (s->threads->len >= MAX_CONNECTIONS) {
 			/* A step that opens many has long closed the first: the oldest is waited for. */
 			g_thread_join(g_ptr_array_index(s->threads, 0));
@@ -216,7 +220,11 @@ ssh_socket *ssh_socket_new(session *from, const char *id, const struct ssh_socke
 		ssh_socket_free(s);
 		return NULL;
 	}
-	s->acceptor = thread_start("ssh-accept", acceptor_thread, s, error);
+	/* Without the descriptor the acceptor would not see the end of the step. */
+	if (cancel_fd(s->cancel) < 0)
+		error_set_errno(error, errno, "create ssh agent socket");
+	else
+		s->acceptor = thread_start("ssh-accept", acceptor_thread, s, error);
 	if (s->acceptor)
 		return s;
 	ssh_socket_free(s);

@@ -32,7 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 		rpc_server_add(server, methods, G_N_ELEMENTS(methods), NULL);
 		rpc_server_add_health(server);
 	}
-	rpc_conn *c = server_add_stream(server, none_stream(loop), SLOT_NONE, NULL, NULL);
+	rpc_conn *c = server_add_stream(server, none_stream(loop), NULL, NULL);
 	feed(c, preface, sizeof(preface));
 	feed(c, bytes, n);
 	rpc_conn_unref(c);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rig.h"
+#include "base/thread.h"
 #include "rpc/metadata.h"
 #include <sys/un.h>
 
@@ -257,7 +258,7 @@ static void test_write_error(void)
 	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	g_assert_cmpint(bind(listener, (struct sockaddr *)&name, sizeof name), ==, 0);
 	g_assert_cmpint(listen(listener, 1), ==, 0);
-	rpc_loop *loop = rpc_loop_new();
+	rpc_loop *loop = rpc_loop_new(NULL);
 	rpc_conn *conn = rpc_connect(loop, address, NULL, NULL, &error);
 	g_assert_no_error(error);
 	int peer = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
@@ -272,6 +273,77 @@ static void test_write_error(void)
 	close(listener);
 	g_unlink(path);
 	g_rmdir(dir);
+}
+
+/* ---- threads */
+
+/* Streams that only wait hold no thread each. */
+static void test_idle_streams(void)
+{
+	enum { N = 300 };
+	scoped_rig r = {0};
+	g_autoptr(GError) error = NULL;
+	rig_up(&r);
+	rpc_call *all[N];
+	unsigned before = thread_count();
+	for (size_t i = 0; i < N; i++) {
+		all[i] = rpc_call_start(r.conn, "/grpc.health.v1.Health/Watch", NULL, NULL, 0, &error);
+		g_assert_no_error(error);
+		g_assert_true(rpc_call_send(all[i], "", 0, &error));
+		g_autoptr(GBytes) told = rpc_call_recv(all[i], &error);
+		g_assert_no_error(error);
+		g_assert_nonnull(told);
+	}
+	g_assert_cmpuint(thread_count(), <=, before + 8);
+	g_assert_cmpuint(rpc_server_open_calls(r.server), ==, N);
+	for (size_t i = 0; i < N; i++) {
+		rpc_call_abort(all[i]);
+		rpc_call_unref(all[i]);
+	}
+}
+
+/* A call that gets no thread is refused; the server lives and serves the next one. */
+static void test_no_thread(void)
+{
+	scoped_rig r = {0};
+	g_autoptr(GError) error = NULL;
+	rig_up(&r);
+	g_autoptr(rpc_call) held = rpc_call_start(r.conn, "/test.Rig/Hang", NULL, NULL, 0, &error);
+	rpc_call_metadata(held);
+	thread_set_limit(thread_count());
+	g_autoptr(bytes_message) refused = rig_unary(r.conn, "/test.Rig/Echo", "x", 1, &error);
+	thread_set_limit(0);
+	g_assert_null(refused);
+	g_assert_true(error_is(error, ERROR_RESOURCE_EXHAUSTED));
+	g_assert_nonnull(strstr(error->message, "/test.Rig/Echo: no thread for the call: "));
+	g_clear_error(&error);
+	g_autoptr(bytes_message) reply = rig_unary(r.conn, "/test.Rig/Echo", "x", 1, &error);
+	g_assert_no_error(error);
+	rpc_call_abort(held);
+}
+
+static void test_calls_of_connection(void)
+{
+	enum { N = 520 };
+	scoped_rig r = {0};
+	g_autoptr(GError) error = NULL;
+	rig_up(&r);
+	rpc_call *all[N];
+	unsigned served = 0;
+	for (size_t i = 0; i < N; i++) {
+		all[i] = rpc_call_start(r.conn, "/test.Rig/Hang", NULL, NULL, 0, &error);
+		g_assert_no_error(error);
+		rpc_call_metadata(all[i]);
+	}
+	for (size_t i = 0; i < N; i++)
+		served += !rpc_unary_has_ended(all[i]);
+	g_assert_cmpuint(served, ==, LIMIT_CONNECTION_THREADS);
+	g_assert_false(rpc_call_finish(all[N - 1], &error));
+	g_assert_true(error_is(error, ERROR_RESOURCE_EXHAUSTED));
+	for (size_t i = 0; i < N; i++) {
+		rpc_call_abort(all[i]);
+		rpc_call_unref(all[i]);
+	}
 }
 
 int main(int argc, char **argv)
@@ -291,5 +363,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/call/message-limit", test_message_limit);
 	g_test_add_func("/call/server-stop", test_server_stop);
 	g_test_add_func("/call/write-error", test_write_error);
+	g_test_add_func("/call/idle-streams", test_idle_streams);
+	g_test_add_func("/call/no-thread", test_no_thread);
+	g_test_add_func("/call/calls-of-connection", test_calls_of_connection);
 	return g_test_run();
 }

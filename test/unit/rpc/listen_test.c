@@ -2,7 +2,10 @@
 /* Listeners and what connects to them: unix sockets, tcp, TLS and mutual TLS. */
 #include "rig.h"
 #include <openssl/evp.h>
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <openssl/pem.h>
+#include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -248,7 +251,32 @@ static void test_many_connections(void)
 		rpc_conn_unref(all[i]);
 }
 
-/* One address has its share of tcp connections, no more. */
+struct held {
+	rpc_conn *conn;
+	rpc_call *call;
+};
+
+/* A connection with a running call; false when it was refused. */
+static bool hold(struct rig *r, const char *address, struct held *h)
+{
+	h->conn = rpc_connect(r->loop, address, NULL, NULL, NULL);
+	h->call = h->conn ? rpc_call_start(h->conn, "/test.Rig/Hang", NULL, NULL, 0, NULL) : NULL;
+	if (!h->call)
+		return false;
+	rpc_call_metadata(h->call); /* the handler runs, or the connection has ended */
+	g_autoptr(bytes_message) reply = rig_unary(h->conn, "/test.Rig/Echo", "x", 1, NULL);
+	return reply;
+}
+
+static void let_go(struct held *h)
+{
+	if (h->call)
+		rpc_call_abort(h->call);
+	rpc_call_unref(h->call);
+	rpc_conn_unref(h->conn);
+}
+
+/* One address has its share of tcp connections with running calls, no more; idle ones make room. */
 static void test_connections_of_one_source(void)
 {
 	scoped_rig r = {0};
@@ -256,16 +284,134 @@ static void test_connections_of_one_source(void)
 	rig_up_server(&r);
 	g_assert_true(rpc_server_listen(r.server, "tcp://127.0.0.1:0", NULL, &error));
 	g_autofree char *address = g_strdup_printf("tcp://127.0.0.1:%d", rpc_server_port(r.server));
-	rpc_conn *all[70];
+	struct held all[70] = {0};
 	guint served = 0;
-	for (size_t i = 0; i < G_N_ELEMENTS(all); i++) {
-		all[i] = rpc_connect(r.loop, address, NULL, NULL, &error);
-		g_autoptr(bytes_message) reply = all[i] ? rig_unary(all[i], "/test.Rig/Echo", "x", 1, NULL) : NULL;
-		served += reply != NULL;
-	}
-	g_assert_cmpuint(served, ==, 64);
 	for (size_t i = 0; i < G_N_ELEMENTS(all); i++)
-		rpc_conn_unref(all[i]);
+		served += hold(&r, address, &all[i]);
+	g_assert_cmpuint(served, ==, LIMIT_ADDRESS_CONNECTIONS);
+	rpc_call_abort(all[0].call); /* its connection stays, idle */
+	struct held late = {0};
+	for (int i = 0; i < 600 && !hold(&r, address, &late); i++) {
+		let_go(&late);
+		late = (struct held){0};
+		g_usleep(50000);
+	}
+	g_assert_nonnull(late.call);
+	g_assert_true(cancel_is_set(rpc_conn_closed(all[0].conn)));
+	let_go(&late);
+	for (size_t i = 0; i < G_N_ELEMENTS(all); i++)
+		let_go(&all[i]);
+}
+
+/* ---- who is refused, and why */
+
+struct refusals {
+	GMutex mu;
+	GCond changed;
+	char *peer, *reason;
+};
+
+static void on_refused(const char *peer, const char *reason, void *data)
+{
+	struct refusals *r = data;
+	g_mutex_lock(&r->mu);
+	if (!r->peer) {
+		r->peer = g_strdup(peer);
+		r->reason = g_strdup(reason);
+	}
+	g_cond_broadcast(&r->changed);
+	g_mutex_unlock(&r->mu);
+}
+
+static void expect_refusal(struct refusals *r, const char *reason)
+{
+	gint64 until = g_get_monotonic_time() + 60 * G_USEC_PER_SEC;
+	g_mutex_lock(&r->mu);
+	while (!r->peer)
+		g_assert_true(g_cond_wait_until(&r->changed, &r->mu, until));
+	g_assert_true(g_str_has_prefix(r->peer, "127.0.0.1:"));
+	if (!strstr(r->reason, reason))
+		g_error("\"%s\" instead of \"%s\"", r->reason, reason);
+	g_clear_pointer(&r->peer, g_free);
+	g_clear_pointer(&r->reason, g_free);
+	g_mutex_unlock(&r->mu);
+}
+
+static int dial_port(int port)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	g_assert_cmpint(connect(fd, (struct sockaddr *)&address, sizeof(address)), ==, 0);
+	return fd;
+}
+
+static void test_refused(void)
+{
+	scoped_rig r = {0};
+	struct refusals seen = {0};
+	g_autoptr(GError) error = NULL;
+	rig_up_server(&r);
+	rpc_server_set_refused_hook(r.server, on_refused, &seen);
+	g_assert_true(rpc_server_listen(r.server, "tcp://127.0.0.1:0", NULL, &error));
+	static const struct {
+		const char *bytes, *reason;
+	} cases[] = {
+		{"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "the client speaks HTTP/1, not HTTP/2"},
+		{"\x16\x03\x01\x02\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01"
+		 "\x01",
+		 "the client speaks TLS, which this address does not"},
+		{"PRX * HTTP/2.0\r\n\r\nSM\r\n\r\n", "the client does not begin with the HTTP/2 preface"},
+		{"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01", "PROTOCOL_ERROR"},
+	};
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		int fd = dial_port(rpc_server_port(r.server));
+		g_assert_cmpint(write(fd, cases[i].bytes, strlen(cases[i].bytes)), >, 0);
+		expect_refusal(&seen, cases[i].reason);
+		close(fd);
+	}
+}
+
+/* The first frame that the server sends to a client with these protocols in ALPN (NULL: no extension); -1: refused. */
+static int first_frame(int port, const char *alpn)
+{
+	static const uint8_t preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0";
+	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+	SSL *ssl = SSL_new(ctx);
+	int fd = dial_port(port);
+	int type = -1;
+	uint8_t head[9];
+	SSL_set_fd(ssl, fd);
+	if (alpn)
+		SSL_set_alpn_protos(ssl, (const unsigned char *)alpn, (unsigned)strlen(alpn));
+	if (SSL_connect(ssl) == 1 && SSL_write(ssl, preface, sizeof(preface) - 1) > 0 &&
+	    SSL_read(ssl, head, sizeof(head)) == (int)sizeof(head))
+		type = head[3];
+	SSL_free(ssl);
+	SSL_CTX_free(ctx);
+	close(fd);
+	return type;
+}
+
+static void test_alpn(void)
+{
+	scoped_rig r = {0};
+	struct refusals seen = {0};
+	g_autoptr(GError) error = NULL;
+	rig_up_server(&r);
+	rpc_server_set_refused_hook(r.server, on_refused, &seen);
+	struct files f = make_files(r.dir);
+	struct rpc_tls server = {.cert_file = f.cert, .key_file = f.key};
+	struct rpc_listen_options options = {.tls = &server};
+	g_assert_true(rpc_server_listen(r.server, "tcp://127.0.0.1:0", &options, &error));
+	int port = rpc_server_port(r.server);
+	g_assert_cmpint(first_frame(port, NULL), ==, 4); /* SETTINGS */
+	g_assert_cmpint(first_frame(port, "\x02h2"), ==, 4);
+	g_assert_cmpint(first_frame(port, "\x08http/1.1\x02h2"), ==, 4);
+	g_assert_cmpint(first_frame(port, "\x08http/1.1"), ==, 4);
+	g_assert_cmpint(first_frame(port, "\x05other"), ==, -1);
+	expect_refusal(&seen, "no application protocol");
+	remove_files(&f);
 }
 
 static void test_pipes(void)
@@ -296,5 +442,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/listen/many-connections", test_many_connections);
 	g_test_add_func("/listen/connections-of-one-source", test_connections_of_one_source);
 	g_test_add_func("/listen/pipes", test_pipes);
+	g_test_add_func("/listen/refused", test_refused);
+	g_test_add_func("/listen/alpn", test_alpn);
 	return g_test_run();
 }

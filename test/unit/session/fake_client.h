@@ -254,12 +254,18 @@ struct client {
 	GError *error;
 };
 
-static inline bool pair_session(rpc_call *call, void *data, GError **error)
+static inline enum rpc_turn pair_session(rpc_call *call, void **state, void *data, GError **error)
 {
-	return session_serve(data, call, error);
+	return session_turn(data, call, state, error);
 }
 
-static const struct rpc_method pair_methods[] = {{"/moby.buildkit.v1.Control/Session", .stream = pair_session}};
+static inline void pair_session_free(void *state, void *data)
+{
+	session_turn_free(data, state);
+}
+
+static const struct rpc_method pair_methods[] = {{"/moby.buildkit.v1.Control/Session", .turn = pair_session,
+						  .free_state = pair_session_free, .headers_only = true}};
 
 static inline void pair_up(struct pair *p)
 {

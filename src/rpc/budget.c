@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * budget: what the connections of a server may hold in messages that are not taken.
+ *
+ * A connection may hold as much as is free (and LIMIT_CONNECTION_BUFFER_BYTES): n connections that take all they get
+ * end with a share of 1/(n + 1) each, and the last share stays free for the next one. Beyond its share the window of
+ * the connection is withheld, which is looked at again when it gives something up and every RETRY_US. A message that
+ * stalls for LIMIT_STALL_MS is refused, so that unfinished messages do not hold the budget for ever. What clients sent
+ * before their window was withheld is taken as long as the whole is within the budget.
+ */
+#include "rpc/server.h"
+
+#define RETRY_US 50000
+/* What a connection may always hold: a call of one stream window gets through. */
+#define SHARE_MIN ((size_t)LIMIT_STREAM_WINDOW_BYTES)
+/* For the owner of the socket. */
+#define OWNER_BYTES ((size_t)LIMIT_BUFFER_BYTES / 4)
+
+static size_t free_bytes(const rpc_conn *c)
+{
+	size_t limit = (size_t)LIMIT_BUFFER_BYTES + (c->peer.is_owner ? OWNER_BYTES : 0);
+	size_t used = (size_t)g_atomic_pointer_get(&c->server->buffered);
+	return limit > used ? limit - used : 0;
+}
+
+static size_t share_of(const rpc_conn *c)
+{
+	size_t own = (size_t)LIMIT_CONNECTION_BUFFER_BYTES;
+	return c->server ? CLAMP(free_bytes(c), SHARE_MIN, own) : own;
+}
+
+void budget_more(rpc_conn *c, size_t n)
+{
+	c->buffered += n;
+	if (c->server)
+		g_atomic_pointer_add(&c->server->buffered, (gssize)n);
+}
+
+void budget_less(rpc_conn *c, size_t n)
+{
+	c->buffered -= n;
+	if (c->server)
+		g_atomic_pointer_add(&c->server->buffered, -(gssize)n);
+}
+
+void budget_window(rpc_conn *c, size_t n)
+{
+	if (c->buffered < share_of(c)) {
+		nghttp2_session_consume_connection(c->session, n);
+		return;
+	}
+	c->withheld += n;
+	if (!c->withheld_us) {
+		c->withheld_us = g_get_monotonic_time();
+		conn_wake_at(c, c->withheld_us + RETRY_US);
+	}
+}
+
+void budget_release(rpc_conn *c)
+{
+	if (!c->withheld || c->dead || c->buffered >= share_of(c))
+		return;
+	nghttp2_session_consume_connection(c->session, c->withheld);
+	c->withheld = 0;
+	c->withheld_us = 0;
+}
+
+bool budget_is_exceeded(const rpc_call *call)
+{
+	const rpc_conn *c = call->conn;
+	if (c->buffered > (size_t)LIMIT_CONNECTION_BUFFER_BYTES)
+		return call->reader.have > (size_t)LIMIT_STREAM_WINDOW_BYTES;
+	return c->server && c->buffered > SHARE_MIN && free_bytes(c) == 0;
+}
+
+bool budget_error(const rpc_call *call, GError **error)
+{
+	bool own = call->conn->buffered > (size_t)LIMIT_CONNECTION_BUFFER_BYTES;
+	return error_set(error, ERROR_RESOURCE_EXHAUSTED, "too many unread messages on %s",
+			 own ? "the connection" : "all connections of the daemon");
+}
+
+/* The message that holds most of what its handler waits for. */
+static rpc_call *largest_unfinished(rpc_conn *c)
+{
+	rpc_call *largest = NULL;
+	GHashTableIter iter;
+	gpointer value;
+	g_hash_table_iter_init(&iter, c->calls);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		rpc_call *call = value;
+		if (!call->dispatched && !call->out_end && call->method &&
+		    (!largest || call->reader.have > largest->reader.have))
+			largest = call;
+	}
+	return largest && largest->reader.have > 0 ? largest : NULL;
+}
+
+gint64 budget_timer(rpc_conn *c, gint64 now)
+{
+	budget_release(c);
+	if (!c->withheld_us)
+		return 0;
+	rpc_call *call = now - c->withheld_us >= LIMIT_STALL_MS * 1000 ? largest_unfinished(c) : NULL;
+	if (call) {
+		GError *error = NULL;
+		size_t n = call->queued + frame_partial(&call->reader);
+		error_set(&error, ERROR_RESOURCE_EXHAUSTED,
+			  "%s: a message of %zu bytes did not arrive within %lld s: too many unread messages",
+			  call->path, call->reader.size, LIMIT_STALL_MS / 1000);
+		call->queued = 0;
+		budget_less(c, n);
+		call_input_failed(call, error);
+		budget_release(c);
+	}
+	return c->withheld_us ? now + RETRY_US : 0;
+}

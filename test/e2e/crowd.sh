@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+# P4, P5: what one client takes of a daemon leaves enough for the others: idle sessions need no threads and little memory,
+# unread messages have a budget, idle connections make room.
+start_daemon
+
+crowd() { # WHAT N: holds the load until done_crowd.
+	rm -f "$WORK/crowd.in"
+	mkfifo "$WORK/crowd.in"
+	python3 "$HERE/crowd.py" "$WORK/sock" "$DAEMON" "$1" "$2" < "$WORK/crowd.in" > "$WORK/crowd.out" 2> "$WORK/crowd.err" &
+	CLIENT=$!
+	exec 8> "$WORK/crowd.in"
+	wait_for ready "$WORK/crowd.out" 1200 || { cat "$WORK/crowd.err"; fail "crowd $1"; }
+	THREADS=$(awk '$1 == "threads" { print $3 - $2 }' "$WORK/crowd.out")
+	KIB=$(awk '$1 == "resident_kib" { print $3 - $2 }' "$WORK/crowd.out")
+}
+
+done_crowd() {
+	exec 8>&-
+	wait "$CLIENT" || fail "crowd"
+	CLIENT=
+}
+
+echo "# 3,000 sessions"
+crowd sessions 3000
+[ "$THREADS" -lt 20 ] || fail "$THREADS more threads"
+[ "$KIB" -lt 18432 ] || fail "$KIB KiB for 3,000 sessions"
+"$BIN/buildctl" --timeout 20 du > /dev/null || fail "no service beside idle sessions"
+done_crowd
+
+echo "# unread messages"
+crowd unread 10
+[ "$KIB" -lt 460800 ] || fail "$KIB KiB of unread messages"
+"$BIN/buildctl" --timeout 20 du > /dev/null || fail "no service beside unread messages"
+done_crowd
+
+echo "# idle connections"
+crowd idle 1100
+for _ in 1 2 3; do
+	"$BIN/buildctl" --timeout 20 du > /dev/null || fail "no service beside idle connections"
+done
+done_crowd
+alive
