@@ -167,6 +167,7 @@ static bool flush_pending(rpc_conn *c)
 	struct iovec iov = {c->pending->data + c->pending_at, left};
 	ssize_t n = c->stream->class->write(c->stream, &iov, left ? 1 : 0, &error);
 	if (n < 0) {
+		c->refused |= !c->ready; /* a TLS handshake may fail here too */
 		write_failed(c, g_steal_pointer(&error));
 		return false;
 	}
@@ -192,6 +193,7 @@ static bool pump_once(rpc_conn *c)
 		keep_rest(c, &b, (size_t)written);
 	bool more = written >= 0 && batch_is_full(&b) && (size_t)written == b.bytes && !c->stream->blocked;
 	batch_done(&b);
+	c->refused |= written < 0 && !c->ready;
 	if (written < 0)
 		write_failed(c, g_steal_pointer(&error));
 	else if (failed)
