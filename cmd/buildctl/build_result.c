@@ -6,6 +6,7 @@
 #include "format/json_writer.h"
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* A value that is base64 of a JSON object is shown as that object. */
 static json_t *inline_object(const char *value)
@@ -41,9 +42,21 @@ static char *metadata_json(GHashTable *response)
 	return json_writer_take(&w, NULL);
 }
 
-/* Written beside and renamed, so that no reader sees half a file. */
+/*
+ * A regular file is written under another name and renamed, so that no reader sees half of it. A device, a pipe or a link is
+ * written through: /dev/null must not become a regular file.
+ */
 static bool write_file(const char *path, const char *text, GError **error)
 {
+	struct stat st;
+	if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+		FILE *file = fopen(path, "we");
+		if (!file)
+			return error_set_errno(error, errno, "open %s", path);
+		bool ok = fputs(text, file) >= 0;
+		ok = (fclose(file) == 0) && ok;
+		return ok || error_set_errno(error, errno, "write %s", path);
+	}
 	return g_file_set_contents_full(path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0666, error);
 }
 

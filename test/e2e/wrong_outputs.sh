@@ -47,6 +47,9 @@ refused "dest: write $WORK/c/busybox: not a directory" --output "type=local,dest
 refused "dest: write $WORK/c/busybox/deep/er: not a directory" --output "type=local,dest=$WORK/c/busybox/deep/er"
 refused 'destination file is a directory' --output "type=oci,dest=$WORK/dir"
 [ -z "$(ls -A "$WORK/dir")" ] && [ ! -e "$WORK/lo" ] || fail "a check left something"
-build "$WORK/c" --metadata-file "$WORK/dir/m" --ref-file /dev/null --output "type=local,dest=$WORK/deep/er/out" > "$WORK/said" 2>&1 || { cat "$WORK/said"; fail "right paths are refused"; }
+# What is not a regular file is written through: a link here, a device elsewhere.
+ln -s target "$WORK/dir/link"
+build "$WORK/c" --metadata-file "$WORK/dir/m" --ref-file "$WORK/dir/link" --output "type=local,dest=$WORK/deep/er/out" > "$WORK/said" 2>&1 || { cat "$WORK/said"; fail "right paths are refused"; }
+[ -L "$WORK/dir/link" ] && [ -s "$WORK/dir/target" ] || fail "a link was replaced by a file"
 [ -e "$WORK/deep/er/out/bin/busybox" ] || fail "no output"
 stop_daemon
