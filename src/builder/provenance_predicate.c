@@ -527,14 +527,17 @@ char *provenance_predicate_write(const struct provenance_predicate *p, size_t *r
 	g_autoptr(json_writer) w = json_writer_new(0);
 	s.w = w;
 	bool ok = prepare(&s, error) && put_all(&s, error);
-	char *text = ok ? json_writer_take(&w, ret_len) : NULL;
-	/* Addresses occur everywhere: in arguments, variables, texts of files. */
-	char *shown = text ? url_redact_text(text, (gssize)*ret_len) : NULL;
+	size_t length = 0;
+	char *text = ok ? json_writer_take(&w, &length) : NULL;
+	/* Addresses occur everywhere: in arguments, variables, contents of files. */
+	char *shown = text ? url_redact_text(text, (gssize)length) : NULL;
 	if (shown) {
 		g_free(text);
 		text = shown;
-		*ret_len = strlen(shown);
+		length = strlen(shown);
 	}
+	if (text && ret_len)
+		*ret_len = length;
 	request_view_clear(&s.request);
 	request_view_clear(&s.root);
 	provenance_steps_free(s.steps);
