@@ -407,7 +407,7 @@ static void test_auth(void)
 				&auth__fetch_token_response__descriptor, NULL, 0, &error));
 	g_assert_cmpstr(error->message, ==,
 			"failed to fetch oauth token: refusing to send credentials for id.example to "
-			"http://127.0.0.1:9/token without TLS");
+			"http://127.0.0.1:9/token: neither https nor the address of the registry");
 	rig_clear(&r);
 }
 

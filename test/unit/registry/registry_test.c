@@ -194,7 +194,7 @@ static void handle(struct server *s, const struct server_request *q, struct serv
 	}
 	bool is_write = g_str_equal(q->method, "POST") || g_str_equal(q->method, "PUT");
 	if (f->put_mode && g_str_equal(f->put_mode, "307") && is_write && !strstr(q->query, "moved=1")) {
-		g_autofree char *to = g_strdup_printf("%s?%s%smoved=1", q->path, q->query, *q->query ? "&" : "");
+		g_autofree char *to = g_strdup_printf("%s?moved=1%s%s", q->path, *q->query ? "&" : "", q->query);
 		server_reply_header(r, "Location", to);
 		r->status = 307;
 		return;
