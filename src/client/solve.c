@@ -168,18 +168,29 @@ static bool gateway_return(struct run *r, const rpc_metadata *md, Gateway__Resul
 	return reply != NULL;
 }
 
+/* The daemon has no thread for the call: its Solve waits for a Return that does not come. */
+static void gateway_refused(struct run *r, const GError *why)
+{
+	if (error_is(why, ERROR_RESOURCE_EXHAUSTED))
+		cancel_set(r->cancel, ERROR_RESOURCE_EXHAUSTED, why->message);
+}
+
 static gpointer gateway_drive(gpointer data)
 {
 	struct run *r = data;
 	g_autoptr(rpc_metadata) md = build_metadata(r);
-	if (!gateway_ping(r, md, &r->gateway_error))
+	if (!gateway_ping(r, md, &r->gateway_error)) {
+		gateway_refused(r, r->gateway_error);
 		return NULL;
+	}
 	g_autoptr(GError) failure = NULL;
 	Gateway__SolveResponse *response = gateway_solve(r, md, &failure);
 	if (response && response->result)
 		r->metadata = solve_wire_metadata(response->result);
-	/* A Return that fails means the build is over already: its own answer tells more. */
-	gateway_return(r, md, response ? response->result : NULL, failure, NULL);
+	/* A Return that fails otherwise means the build is over already: its own answer tells more. */
+	g_autoptr(GError) not_told = NULL;
+	if (!gateway_return(r, md, response ? response->result : NULL, failure, &not_told))
+		gateway_refused(r, not_told);
 	guard_free(response);
 	if (failure)
 		r->gateway_error = g_steal_pointer(&failure);

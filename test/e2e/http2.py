@@ -207,11 +207,12 @@ def judge(events, wanted):
     return any(kind == "stream" and code in codes for kind, code in events) or ("answer" in kinds and PROTOCOL in codes)
 
 
-failed = 0
-for name, data, wanted in CASES:
-    events = run(sys.argv[1], data)
-    if not judge(events, wanted):
-        failed += 1
-        print(f"{name}: wanted {wanted}, got {events}")
-print(f"{len(CASES)} cases, {failed} failed")
-sys.exit(failed > 0)
+if __name__ == "__main__":
+    failed = 0
+    for name, data, wanted in CASES:
+        events = run(sys.argv[1], data)
+        if not judge(events, wanted):
+            failed += 1
+            print(f"{name}: wanted {wanted}, got {events}")
+    print(f"{len(CASES)} cases, {failed} failed")
+    sys.exit(failed > 0)
