@@ -139,8 +139,10 @@ static void node_finalize(llb_graph *g, struct llb_node *node)
 	int64_t *map = arena_alloc(g->arena, node->n_refs * sizeof *map);
 	node->inputs = arena_alloc(g->arena, node->n_refs * sizeof *node->inputs);
 	bool shared = node->op && (node->op->op_case == PB__OP__OP_EXEC || node->op->op_case == PB__OP__OP_FILE);
-	for (size_t i = 0; i < node->n_refs; i++)
-		map[i] = add_input(node, resolve(node->refs[i]), shared);
+	for (size_t i = 0; i < node->n_refs; i++) {
+		node->refs[i] = resolve(node->refs[i]);
+		map[i] = add_input(node, node->refs[i], shared);
+	}
 	if (imported)
 		return;
 	if (node->op)

@@ -30,7 +30,7 @@ struct llb_node {
 	size_t id; /* position in the graph */
 	enum llb_node_state state;
 	Pb__Op *op;           /* NULL: a promise or an imported op */
-	struct llb_out *refs; /* inputs as they came */
+	struct llb_out *refs; /* inputs as they came; once final: resolved */
 	size_t n_refs;
 	bool *owner_from_base;        /* file ops, one an action */
 	Pb__OpMetadata *metadata;     /* never NULL but for promises */

@@ -8,11 +8,21 @@ struct marshal {
 	llb_graph *graph;
 	GHashTable *by_digest; /* digest text to GPtrArray of the nodes that have it */
 	GPtrArray *order;      /* of those arrays, inputs first; borrowed */
+	int *source_index;     /* per source file of the graph: its index in the definition, -1: not in it yet */
+	Pb__Source *source;    /* of the definition; infos are added as they are met */
 };
 
 static void *scrap_alloc(struct marshal *m, size_t n)
 {
 	return arena_alloc(m->graph->arena, n);
+}
+
+static void add_source_info(struct marshal *m, size_t i)
+{
+	if (m->source_index[i] >= 0)
+		return;
+	m->source_index[i] = (int)m->source->n_infos;
+	m->source->infos[m->source->n_infos++] = m->graph->sources->pdata[i];
 }
 
 static void visit_node(struct marshal *m, const struct llb_node *node)
@@ -24,6 +34,21 @@ static void visit_node(struct marshal *m, const struct llb_node *node)
 		g_ptr_array_add(m->order, same);
 	}
 	g_ptr_array_add(same, (gpointer)node);
+	for (size_t i = 0; i < node->locations.n; i++)
+		add_source_info(m, (size_t)vec_at(&node->locations, const Pb__Location *, i)->sourceindex);
+}
+
+/*
+ * The i-th input that upstream's client visits, NULL: scratch. Inputs that one op names twice through different nodes are
+ * visited both, and file ops go from the last action to the first: the order decides which name an op keeps.
+ */
+static const struct llb_node *visited_input(const struct llb_node *node, size_t i)
+{
+	bool is_file = node->op && node->op->op_case == PB__OP__OP_FILE;
+	size_t n_base = is_file && node->op->file->n_actions > 0 && node->op->file->actions[0]->input >= 0;
+	if (is_file && i >= n_base)
+		i = node->n_refs - 1 - (i - n_base);
+	return node->refs[i].node;
 }
 
 /* Depth first with a stack of (node, next input); a node is marked when it is pushed: the graph has no cycles. */
@@ -39,13 +64,13 @@ static void walk(struct marshal *m, const struct llb_node *root)
 	seen[root->id] = 1;
 	while (stack->len > 0) {
 		struct frame *top = &g_array_index(stack, struct frame, stack->len - 1);
-		if (top->next == top->node->n_inputs) {
+		if (top->next == top->node->n_refs) {
 			visit_node(m, top->node);
 			g_array_set_size(stack, stack->len - 1);
 			continue;
 		}
-		const struct llb_node *in = top->node->inputs[top->next++].node;
-		if (seen[in->id])
+		const struct llb_node *in = visited_input(top->node, top->next++);
+		if (!in || seen[in->id])
 			continue;
 		seen[in->id] = 1;
 		g_array_append_vals(stack, &(struct frame){.node = in}, 1);
@@ -146,9 +171,8 @@ static void put_metadata(struct marshal *m, Pb__Definition *def, const char *dig
 	def->metadata[def->n_metadata++] = e;
 }
 
-/* Every op gets an entry, possibly empty. index: what the source files of the graph are called in the definition. */
-static Pb__Source__LocationsEntry *locations_entry(struct marshal *m, const GPtrArray *same, Pb__Source *source,
-						   int *index)
+/* Every op gets an entry, possibly empty. */
+static Pb__Source__LocationsEntry *locations_entry(struct marshal *m, const GPtrArray *same)
 {
 	Pb__Source__LocationsEntry *e = scrap_alloc(m, sizeof *e);
 	pb__source__locations_entry__init(e);
@@ -164,28 +188,30 @@ static Pb__Source__LocationsEntry *locations_entry(struct marshal *m, const GPtr
 		for (size_t k = 0; k < from->n; k++) {
 			Pb__Location *l = scrap_alloc(m, sizeof *l);
 			*l = *vec_at(from, const Pb__Location *, k);
-			int *renamed = &index[l->sourceindex];
-			if (*renamed < 0) {
-				*renamed = (int)source->n_infos;
-				source->infos[source->n_infos++] = m->graph->sources->pdata[l->sourceindex];
-			}
-			l->sourceindex = *renamed;
+			l->sourceindex = m->source_index[l->sourceindex];
 			e->value->locations[e->value->n_locations++] = l;
 		}
 	}
 	return e;
 }
 
-static void put_sources(struct marshal *m, Pb__Source *source)
+static void source_init(struct marshal *m)
 {
 	guint n = m->graph->sources->len;
-	source->infos = scrap_alloc(m, n * sizeof *source->infos);
-	source->locations = scrap_alloc(m, m->order->len * sizeof *source->locations);
-	int *index = scrap_alloc(m, n * sizeof *index);
+	m->source = scrap_alloc(m, sizeof *m->source);
+	pb__source__init(m->source);
+	m->source->infos = scrap_alloc(m, n * sizeof *m->source->infos);
+	m->source_index = scrap_alloc(m, n * sizeof *m->source_index);
 	for (guint i = 0; i < n; i++)
-		index[i] = -1;
+		m->source_index[i] = -1;
+}
+
+static void put_locations(struct marshal *m)
+{
+	Pb__Source *source = m->source;
+	source->locations = scrap_alloc(m, m->order->len * sizeof *source->locations);
 	for (guint i = 0; i < m->order->len; i++)
-		source->locations[source->n_locations++] = locations_entry(m, m->order->pdata[i], source, index);
+		source->locations[source->n_locations++] = locations_entry(m, m->order->pdata[i]);
 }
 
 /* The arena's. */
@@ -212,11 +238,11 @@ static void put_op(Pb__Definition *def, GBytes *bytes)
 
 static Pb__Definition *assemble(struct marshal *m, struct llb_out result)
 {
+	source_init(m);
 	walk(m, result.node);
 	Pb__Definition *def = scrap_alloc(m, sizeof *def);
 	pb__definition__init(def);
-	def->source = scrap_alloc(m, sizeof *def->source);
-	pb__source__init(def->source);
+	def->source = m->source;
 	ProtobufCBinaryData last = terminal_op(m, result);
 	struct digest *last_digest = scrap_alloc(m, sizeof *last_digest);
 	digest_of(last.data, last.len, last_digest);
@@ -230,7 +256,7 @@ static Pb__Definition *assemble(struct marshal *m, struct llb_out result)
 	}
 	def->def[def->n_def++] = last;
 	put_metadata(m, def, last_digest->text, terminal_metadata(m, def));
-	put_sources(m, def->source);
+	put_locations(m);
 	return def;
 }
 

@@ -211,6 +211,87 @@ static void test_equal_nodes(void)
 	guard_free(def);
 }
 
+static struct llb_out named_source(llb_graph *g, const char *identifier, const char *name, int file)
+{
+	struct llb_meta meta = LLB_META_INIT;
+	meta.custom_name = name;
+	meta.source_index = file;
+	return llb_source(g, identifier, NULL, &meta);
+}
+
+/* A mount whose source equals the root is visited after the root: its name is kept, and the locations of both. */
+static void test_equal_inputs(void)
+{
+	g_autoptr(llb_graph) g = graph();
+	int file = llb_graph_add_source(g, "Dockerfile", "Dockerfile", "FROM x", 6, NULL);
+	static const char image[] = "docker-image://docker.io/library/busybox:latest";
+	Pb__Meta m = PB__META__INIT;
+	m.args = (char *[]){(char *)"x"};
+	m.n_args = 1;
+	struct llb_exec_mount mounts[] = {
+		{.source = named_source(g, image, "mount", file), .dest = "/m", .readonly = true},
+		{.source = named_source(g, image, "root", file), .dest = "/"},
+	};
+	struct llb_out out = llb_exec(g, &(struct llb_exec_spec){.meta = &m, .mounts = mounts, .n_mounts = 2}, NULL);
+	Pb__Definition *def = llb_marshal(g, out);
+	g_assert_cmpuint(def->n_def, ==, 3);
+	g_assert_cmpuint(def->metadata[0]->value->n_description, ==, 1);
+	g_assert_cmpstr(def->metadata[0]->value->description[0]->value, ==, "mount");
+	g_assert_cmpuint(def->source->locations[0]->value->n_locations, ==, 2);
+	Pb__Op *op = guard_unpack(&pb__op__descriptor, def->def[1].data, def->def[1].len, NULL);
+	g_assert_cmpuint(op->n_inputs, ==, 1);
+	guard_free(op);
+	guard_free(def);
+}
+
+/* Sources of a chain of copies are visited from the last action to the first, after what the chain works on. */
+static void test_file_visits(void)
+{
+	for (int with_base = 0; with_base < 2; with_base++) {
+		g_autoptr(llb_graph) g = graph();
+		int files[] = {llb_graph_add_source(g, "one", "", "1", 1, NULL),
+			       llb_graph_add_source(g, "two", "", "2", 1, NULL)};
+		Pb__FileActionCopy copy = PB__FILE_ACTION_COPY__INIT;
+		copy.src = copy.dest = (char *)"/";
+		struct llb_file_action actions[] = {
+			{.type = PB__FILE_ACTION__ACTION_COPY,
+			 .copy = &copy,
+			 .from = named_source(g, "local://one", "one", files[0])},
+			{.type = PB__FILE_ACTION__ACTION_COPY,
+			 .copy = &copy,
+			 .from = named_source(g, "local://two", "two", files[1])},
+		};
+		struct llb_out base = with_base ? busybox(g) : (struct llb_out){0};
+		Pb__Definition *def = llb_marshal(g, llb_file(g, base, actions, 2, NULL));
+		g_assert_cmpint((int)def->n_def, ==, 4 + with_base);
+		static const char *const want[] = {"two", "one"};
+		for (int i = 0; i < 2; i++) {
+			const Pb__OpMetadata *metadata = def->metadata[i + with_base]->value;
+			g_assert_cmpstr(metadata->description[0]->value, ==, want[i]);
+			g_assert_cmpstr(def->source->infos[i]->filename, ==, want[i]);
+		}
+		guard_free(def);
+	}
+}
+
+/* Source files are numbered in the order of visits, those of equal ops too. */
+static void test_source_order(void)
+{
+	g_autoptr(llb_graph) g = graph();
+	int a = llb_graph_add_source(g, "a", "", "a", 1, NULL), b = llb_graph_add_source(g, "b", "", "b", 1, NULL),
+	    c = llb_graph_add_source(g, "c", "", "c", 1, NULL);
+	struct llb_out inputs[] = {named_source(g, "local://x", "x", a), named_source(g, "local://y", "y", b),
+				   named_source(g, "local://x", "x again", c)};
+	Pb__Definition *def = llb_marshal(g, llb_merge(g, inputs, 3, NULL));
+	static const char *const want[] = {"a", "b", "c"};
+	g_assert_cmpuint(def->source->n_infos, ==, 3);
+	for (int i = 0; i < 3; i++)
+		g_assert_cmpstr(def->source->infos[i]->filename, ==, want[i]);
+	g_assert_cmpuint(def->source->locations[0]->value->n_locations, ==, 2);
+	g_assert_cmpint(def->source->locations[0]->value->locations[1]->sourceindex, ==, 2);
+	guard_free(def);
+}
+
 static void test_import(void)
 {
 	g_autoptr(llb_graph) g = graph();
@@ -284,6 +365,9 @@ int main(int argc, char **argv)
 	g_test_add_func("/build/exec-mounts", test_exec_mounts);
 	g_test_add_func("/build/readonly-root", test_readonly_root);
 	g_test_add_func("/build/equal-nodes", test_equal_nodes);
+	g_test_add_func("/build/equal-inputs", test_equal_inputs);
+	g_test_add_func("/build/file-visits", test_file_visits);
+	g_test_add_func("/build/source-order", test_source_order);
 	g_test_add_func("/build/import", test_import);
 	g_test_add_func("/build/file-chain", test_file_chain);
 	return g_test_run();
