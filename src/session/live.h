@@ -23,7 +23,7 @@ struct session {
 	rpc_call *call;      /* ref: the tunnel */
 	cancel *closed;      /* owned: set when the session is over */
 	GMutex mu;
-	rpc_conn *conn; /* ref; mu; NULL until it is used */
+	rpc_conn *conn; /* ref; mu; NULL until it is used: session_conn makes it */
 	bool serving;   /* mu: the call is open and may be kicked */
 };
 

@@ -13,6 +13,6 @@ Policysession__CheckPolicyResponse *session_policy_check(session_registry *r, co
 	g_autoptr(session) s = session_find(r, id, SESSION_WAIT_MS, c, error);
 	if (!s)
 		return NULL;
-	return rpc_unary(s->conn, METHOD, NULL, request, &policysession__check_policy_response__descriptor, c, 0,
-			 error);
+	return rpc_unary(session_conn(s), METHOD, NULL, request, &policysession__check_policy_response__descriptor, c,
+			 0, error);
 }

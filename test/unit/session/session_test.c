@@ -186,6 +186,21 @@ static void test_streams(void)
 	pair_down(&p);
 }
 
+/* The check of a policy may be the first thing that a session is asked. */
+static void test_policy_first(void)
+{
+	struct pair p = {0};
+	struct client c = {0};
+	g_autoptr(GError) error = NULL;
+	pair_up(&p);
+	client_start(&c, &p, "one", NULL);
+	Policysession__CheckPolicyRequest request = POLICYSESSION__CHECK_POLICY_REQUEST__INIT;
+	g_assert_null(session_policy_check(p.registry, "one", &request, NULL, &error));
+	g_assert_true(error_is(error, ERROR_UNIMPLEMENTED)); /* this client verifies nothing */
+	client_stop(&c);
+	pair_down(&p);
+}
+
 static bool append(void *data, const void *bytes, size_t n, GError **error)
 {
 	g_byte_array_append(data, bytes, (guint)n);
@@ -230,6 +245,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/session/secrets", test_secrets);
 	g_test_add_func("/session/auth", test_auth);
 	g_test_add_func("/session/streams", test_streams);
+	g_test_add_func("/session/policy-first", test_policy_first);
 	g_test_add_func("/session/content", test_content);
 	return g_test_run();
 }
