@@ -15,10 +15,11 @@
 #define OCTAL_MAX INT64_C(077777777777)
 
 /*
- * HEADER gathers one block; PAX gathers the body of an extended header after it; DATA passes contents and padding on;
- * END passes everything on (after the first zero block).
+ * HEADER gathers one block; PAX gathers the body of an extended header after it; DATA passes contents and padding on.
+ * ZERO gathers the block after the first zero block, which must be zero too; END drops everything that follows, as Go's
+ * archive/tar does.
  */
-enum state { STATE_HEADER, STATE_PAX, STATE_DATA, STATE_END };
+enum state { STATE_HEADER, STATE_PAX, STATE_DATA, STATE_ZERO, STATE_END };
 
 struct tar_clamp {
 	int64_t epoch_s;
@@ -201,8 +202,9 @@ static bool is_header_only(uint8_t type)
 static bool header_finish(tar_clamp *t, GError **error)
 {
 	if (is_zero(t->header)) {
-		t->state = STATE_END;
-		return pass(t, t->header, BLOCK, error);
+		t->state = STATE_ZERO;
+		t->have = 0;
+		return true;
 	}
 	int64_t size;
 	uint8_t type = t->header[AT_TYPE];
@@ -255,9 +257,17 @@ bool tar_clamp_write(tar_clamp *t, const void *bytes, size_t n, GError **error)
 			if (t->left == 0)
 				t->state = STATE_HEADER;
 			break;
+		case STATE_ZERO:
+			take = MIN(n, BLOCK - t->have);
+			memcpy(t->header + t->have, p, take);
+			t->have += take;
+			if (t->have < BLOCK)
+				break;
+			if (!is_zero(t->header))
+				return invalid(error);
+			t->state = STATE_END;
+			break;
 		case STATE_END:
-			if (!pass(t, p, n, error))
-				return false;
 			break;
 		}
 		p += take;
@@ -268,6 +278,9 @@ bool tar_clamp_write(tar_clamp *t, const void *bytes, size_t n, GError **error)
 
 bool tar_clamp_finish(tar_clamp *t, GError **error)
 {
-	bool whole = t->state == STATE_END || (t->state == STATE_HEADER && t->have == 0);
-	return whole || error_set(error, ERROR_INVALID_ARGUMENT, "unexpected EOF in tar stream");
+	static const char end[2 * BLOCK];
+	bool whole = t->state == STATE_END || (t->state != STATE_PAX && t->state != STATE_DATA && t->have == 0);
+	if (!whole)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "unexpected EOF in tar stream");
+	return pass(t, end, sizeof end, error);
 }

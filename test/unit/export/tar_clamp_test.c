@@ -96,6 +96,37 @@ static void test_clamp(void)
 	g_assert_cmpmem(again->data, again->len, out->data, out->len);
 }
 
+/* The end is two zero blocks, however it was: padded to records, with bytes behind it, or missing. */
+static void test_end(void)
+{
+	g_autoptr(GByteArray) in = sample();
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GByteArray) want = clamp(in, 100000, &error);
+	g_assert_no_error(error);
+	guint entries = in->len;
+	while (entries > 0 && in->data[entries - 1] == 0)
+		entries--;
+	entries = (entries + 511) / 512 * 512;
+	static const guint8 zeros[512 * 20], text[512] = "x";
+	const struct {
+		guint zeros, text;
+	} rows[] = {{0, 0}, {512, 0}, {1024, 0}, {1024, 512}, {1500, 0}, {512 * 20, 0}};
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_byte_array_set_size(in, entries);
+		g_byte_array_append(in, zeros, rows[i].zeros);
+		g_byte_array_append(in, text, rows[i].text);
+		g_autoptr(GByteArray) out = clamp(in, 300, &error);
+		g_assert_no_error(error);
+		g_assert_cmpmem(out->data, out->len, want->data, want->len);
+	}
+	g_assert_cmpuint(want->len % 512, ==, 0);
+	g_byte_array_set_size(in, entries);
+	g_byte_array_append(in, zeros, 512);
+	g_byte_array_append(in, text, 512);
+	g_assert_null(clamp(in, 300, &error));
+	g_assert_cmpstr(error->message, ==, "archive/tar: invalid tar header");
+}
+
 static void test_broken(void)
 {
 	g_autoptr(GByteArray) in = sample();
@@ -112,6 +143,7 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/tar-clamp/clamp", test_clamp);
+	g_test_add_func("/tar-clamp/end", test_end);
 	g_test_add_func("/tar-clamp/broken", test_broken);
 	return g_test_run();
 }
