@@ -6,7 +6,7 @@
  *	progress_status(work->progress, ...);            progress/progress.h
  *	session_secret_get(work->sessions, id, ...);     session/session.h
  *
- * Plain data: all members are borrowed from the caller, which outlives the work. Any may be NULL
+ * Plain data: all pointers are borrowed from the caller, which outlives the work. Any may be NULL
  * (never canceled, nobody asking, nobody watching).
  * Thread: any.
  */
@@ -22,4 +22,6 @@ struct work {
 	session_group *sessions;
 	progress_sink *progress; /* of the vertex that the work belongs to */
 	pins *const *pins;       /* of the builds that the work belongs to; ends with NULL */
+	int64_t compat_version;  /* of its builds: 10, 20 or 30; 0: the newest */
+	int64_t compat_conflict; /* of another build of it, when that wants a different one; else 0 */
 };

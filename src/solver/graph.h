@@ -171,6 +171,8 @@ struct task {
 	session_group *sessions; /* ref or NULL */
 	GPtrArray *jobs;         /* that it started for; only compared */
 	pins **pins;             /* owned refs, those of all jobs; ends with NULL */
+	int64_t compat_version;  /* of the first job */
+	int64_t compat_conflict; /* of a later job that differs, or 0 */
 	unsigned phase;
 	size_t input;
 	void **inputs; /* owned results */
@@ -227,6 +229,7 @@ struct solver_job {
 	progress_log *log;       /* ref or NULL */
 	pins *pins;              /* ref; closed with the job */
 	void *data;
+	int64_t compat_version;
 	GHashTable *vertices; /* set of struct vertex that it holds; solver thread */
 	GPtrArray *imports;   /* of solver_import * (refs); solver thread */
 	GMutex mu;

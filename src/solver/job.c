@@ -138,6 +138,11 @@ void solver_job_set_data(solver_job *job, void *data)
 	job->data = data;
 }
 
+void solver_job_set_compat_version(solver_job *job, int64_t version)
+{
+	job->compat_version = version;
+}
+
 void *solver_job_data(const solver_job *job)
 {
 	return job->data;
@@ -290,7 +295,11 @@ bool solver_job_run_vertex(solver_job *job, const char *digest, const char *name
 	g_autoptr(progress_sink) sink = solver_job_sink(job, digest, name);
 	g_autoptr(GError) why = NULL;
 	pins *const own[] = {job->pins, NULL};
-	struct work work = {.cancel = c, .sessions = job->sessions, .progress = sink, .pins = own};
+	struct work work = {.cancel = c,
+			    .sessions = job->sessions,
+			    .progress = sink,
+			    .pins = own,
+			    .compat_version = job->compat_version};
 	progress_sink_start(sink);
 	bool ok = fn(data, &work, &why);
 	progress_sink_complete(sink, ok ? NULL : why ? why->message : "failed", false);

@@ -95,6 +95,8 @@ session_group *solver_job_sessions(const solver_job *job); /* borrowed */
 /* What the op resolver wants to find again: for ops, the options of the build (char * to char *, not changed any more). */
 void solver_job_set_data(solver_job *job, void *data);
 void *solver_job_data(const solver_job *job);
+/* The compatibility version that the work of the job is told (base/work.h); before anything is built. 0: the newest. */
+void solver_job_set_compat_version(solver_job *job, int64_t version);
 /*
  * Builds one output. The definition is kept by the job until it ends. ret_result: owned (options.results->unref),
  * NULL for scratch. Errors carry errdefs.Vertex and Source details of the failing vertex.

@@ -75,6 +75,15 @@ static void dispatch(solver *s, struct task *t)
 		task_dispatch(s, t);
 }
 
+static void task_add_job(struct task *t, guint i, const solver_job *job)
+{
+	t->pins[i] = pins_ref(job->pins);
+	if (i == 0)
+		t->compat_version = job->compat_version;
+	else if (t->compat_version != job->compat_version)
+		t->compat_conflict = job->compat_version;
+}
+
 static struct task *task_new(struct vertex *v, enum task_kind kind)
 {
 	struct task *t = g_new0(struct task, 1);
@@ -85,7 +94,7 @@ static struct task *task_new(struct vertex *v, enum task_kind kind)
 	t->sessions = session_group_ref(v->sessions);
 	t->pins = g_new0(pins *, v->jobs->len + 1);
 	for (guint i = 0; i < v->jobs->len; i++)
-		t->pins[i] = pins_ref(((solver_job *)v->jobs->pdata[i])->pins);
+		task_add_job(t, i, v->jobs->pdata[i]);
 	v->n_tasks++;
 	return t;
 }
@@ -140,8 +149,12 @@ static bool op_ensure(struct vertex *v)
 
 static struct work work_of(const struct task *t)
 {
-	return (struct work){
-		.cancel = t->cancel, .sessions = t->sessions, .progress = t->vertex->sink, .pins = t->pins};
+	return (struct work){.cancel = t->cancel,
+			     .sessions = t->sessions,
+			     .progress = t->vertex->sink,
+			     .pins = t->pins,
+			     .compat_version = t->compat_version,
+			     .compat_conflict = t->compat_conflict};
 }
 
 static void map_run(struct task *t)

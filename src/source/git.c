@@ -355,6 +355,11 @@ static bool git_snapshot(void *self, struct work *work, cache_ref **ret_ref, GEr
 	struct git_source *s = self;
 	if (!resolve(s, work, error))
 		return false;
+	if (work->compat_conflict)
+		return error_set(error, ERROR_UNKNOWN,
+				 "conflicting compatibility versions in shared solve state: %" G_GINT64_FORMAT
+				 " != %" G_GINT64_FORMAT,
+				 work->compat_version, work->compat_conflict);
 	g_autofree char *key = key_of(s);
 	g_autofree char *name = g_strconcat("git-snapshot::", key, ":", s->subdir, NULL);
 	if (!git_lock_take(name, work->cancel, error))

@@ -9,6 +9,8 @@
 #include "os/tree_walk.h"
 #include <string.h>
 
+#define OPEN_MODES_COMPAT 10 /* the compatibility version whose checkouts ignore the umask */
+
 struct checkout {
 	const git_repo *repo;
 	const struct git_source *source;
@@ -199,6 +201,51 @@ static bool raise_subdir(struct checkout *c, GError **error)
 	return from >= 0 && move_entries(from, c->root, error) && tree_remove_at(c->root, c->temporary, error);
 }
 
+static bool open_mode(int dir, const char *name, mode_t mode, GError **error)
+{
+	if (!S_ISREG(mode) || (mode & 0111))
+		return true;
+	return fchmodat(dir, name, (mode & 07777) | 0222, 0) == 0 || error_set_errno(error, errno, "chmod %s", name);
+}
+
+/* Nothing changes the tree meanwhile, so that the name is still the regular file that it was. */
+bool git_open_modes(int root, GError **error)
+{
+	g_autoptr(tree_walk) w = tree_walk_new(root, false, error);
+	while (w) {
+		GError *why = NULL;
+		const struct dirent *entry = tree_walk_next(w, &why);
+		g_autofree char *left = NULL;
+		if (why) {
+			g_propagate_error(error, why);
+			return false;
+		}
+		if (!entry && tree_walk_depth(w) == 0)
+			return true;
+		if (!entry) {
+			if (!tree_walk_leave(w, &left, error))
+				return false;
+			continue;
+		}
+		struct stat st;
+		const char *name = entry->d_name;
+		if (fstatat(tree_walk_fd(w), name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+			return error_set_errno(error, errno, "stat %s", name);
+		if (S_ISDIR(st.st_mode) ? tree_walk_enter(w, name, error) != TREE_WALK_ENTERED
+					: !open_mode(tree_walk_fd(w), name, st.st_mode, error))
+			return false;
+	}
+	return false;
+}
+
+static bool apply_compat_version(struct checkout *c, GError **error)
+{
+	if (c->work->compat_version != OPEN_MODES_COMPAT || git_open_modes(c->root, error))
+		return true;
+	g_prefix_error(error, "failed to normalize compatibility file modes for %s: ", c->source->shown);
+	return false;
+}
+
 /* Directories after what is in them. */
 static bool set_times(int root, const struct timespec times[2], GError **error)
 {
@@ -260,7 +307,7 @@ cache_ref *git_checkout(const git_repo *r, struct work *work, GError **error)
 	__attribute__((cleanup(checkout_clear))) struct checkout c = {
 		.repo = r, .source = r->source, .work = work, .root = -1};
 	if (!begin(&c, error) || !fill(&c, error) || !update_submodules(&c, error) || !raise_subdir(&c, error) ||
-	    !use_commit_time(&c, error))
+	    !apply_compat_version(&c, error) || !use_commit_time(&c, error))
 		return NULL;
 	fd_close(&c.root);
 	return cache_commit(g_steal_pointer(&c.ref), work, error);

@@ -193,6 +193,8 @@ static bool op_exec(void *op, struct work *work, void *const *inputs, size_t n_i
 	struct mock *m = v->mock;
 	g_atomic_int_inc(&v->n_exec);
 	g_mutex_lock(&m->mu);
+	v->compat_version = work->compat_version;
+	v->compat_conflict = work->compat_conflict;
 	m->running++;
 	m->max_running = MAX(m->max_running, m->running);
 	g_mutex_unlock(&m->mu);

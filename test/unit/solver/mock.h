@@ -31,6 +31,7 @@ struct mock_vertex {
 	char *gate;         /* exec waits until it opens */
 	char *content_gate; /* content keys wait until it opens */
 	unsigned delay_us;
+	int64_t compat_version, compat_conflict; /* what the work of exec said */
 	struct mock *mock;
 	gint n_map, n_content, n_exec, n_load; /* atomic */
 };

@@ -195,6 +195,21 @@ static void test_jobs(void)
 	mock_free(m);
 }
 
+/* Ops learn which compatibility version their build wants. */
+static void test_compat_version(void)
+{
+	struct mock *m = mock_new(-1);
+	chain(m, 1);
+	struct run r = {.log = progress_log_new()};
+	r.job = solver_job_new(m->solver, "j", NULL, r.log, NULL);
+	solver_job_set_compat_version(r.job, 10);
+	g_assert_true(mock_build(m, r.job, "v1", 0, NULL, &r.value, &r.error));
+	g_assert_cmpint(mock_vertex_find(m, "v1")->compat_version, ==, 10);
+	g_assert_cmpint(mock_vertex_find(m, "v1")->compat_conflict, ==, 0);
+	run_clear(&r);
+	mock_free(m);
+}
+
 static void test_resources(void)
 {
 	Pb__LinuxResources a = PB__LINUX_RESOURCES__INIT, b = PB__LINUX_RESOURCES__INIT;
@@ -293,6 +308,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/solver/events-of-unwanted-key", test_events_of_unwanted_key);
 	g_test_add_func("/solver/error-details", test_error_details);
 	g_test_add_func("/solver/jobs", test_jobs);
+	g_test_add_func("/solver/compat-version", test_compat_version);
 	g_test_add_func("/solver/resources", test_resources);
 	g_test_add_func("/solver/cached-chain-is-cheap", test_cached_chain_is_cheap);
 	g_test_add_func("/solver/huge-graph", test_huge_graph);

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "source/classes.h"
 #include "source/git.h"
+#include <fcntl.h>
+#include <glib/gstdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define A "1111111111111111111111111111111111111111"
 #define B "2222222222222222222222222222222222222222"
@@ -213,6 +217,47 @@ static void test_lock(void)
 	git_lock_release("x");
 }
 
+static void make_file(const char *dir, const char *name, mode_t mode)
+{
+	g_autofree char *path = g_build_filename(dir, name, NULL);
+	g_assert_true(g_file_set_contents(path, "x", 1, NULL));
+	g_assert_cmpint(g_chmod(path, (int)mode), ==, 0);
+}
+
+static mode_t mode_of(int dir, const char *name)
+{
+	struct stat st;
+	g_assert_cmpint(fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW), ==, 0);
+	return st.st_mode & 07777;
+}
+
+/* Only regular files that are not executable; what a link names stays as it is. */
+static void test_open_modes(void)
+{
+	g_autofree char *dir = g_dir_make_tmp("git-modes-XXXXXX", NULL);
+	g_autofree char *sub = g_build_filename(dir, "sub", NULL), *link = g_build_filename(dir, "link", NULL);
+	g_assert_cmpint(g_mkdir(sub, 0755), ==, 0);
+	g_assert_cmpint(g_chmod(sub, 0755), ==, 0);
+	make_file(dir, "plain", 0644);
+	make_file(dir, "run", 0755);
+	make_file(sub, "nested", 0640);
+	g_assert_cmpint(symlink("run", link), ==, 0);
+	g_autoptr(GError) error = NULL;
+	int root = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	g_assert_true(git_open_modes(root, &error));
+	g_assert_no_error(error);
+	g_assert_cmpint(mode_of(root, "plain"), ==, 0666);
+	g_assert_cmpint(mode_of(root, "run"), ==, 0755);
+	g_assert_cmpint(mode_of(root, "sub"), ==, 0755);
+	g_assert_cmpint(mode_of(root, "sub/nested"), ==, 0662);
+	close(root);
+	static const char *const names[] = {"sub/nested", "sub", "plain", "run", "link", ""};
+	for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+		g_autofree char *path = g_build_filename(dir, names[i], NULL);
+		g_assert_cmpint(remove(path), ==, 0);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -224,5 +269,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/git/no_network", test_no_network);
 	g_test_add_func("/git/run", test_run);
 	g_test_add_func("/git/lock", test_lock);
+	g_test_add_func("/git/open_modes", test_open_modes);
 	return g_test_run();
 }
