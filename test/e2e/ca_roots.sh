@@ -37,8 +37,8 @@ works() { # WHERE
 	stop_daemon
 	echo "$1: fine"
 }
-# Debian, Fedora and RHEL, SUSE, Alpine, a directory; the other places are those of unit/os/ca_roots.
-for place in ssl/certs/ca-certificates.crt pki/tls/certs/ca-bundle.crt ssl/ca-bundle.pem ssl/cert.pem ssl/certs/one.pem; do
+# A bundle and a directory; every place is in unit/os/ca_roots.
+for place in pki/tls/certs/ca-bundle.crt ssl/certs/one.pem; do
 	rm -rf /etc/ssl /etc/pki
 	mkdir -p "/etc/$(dirname "$place")"
 	cp "$WORK/pki/ca.crt" "/etc/$place"
