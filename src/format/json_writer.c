@@ -496,7 +496,7 @@ static size_t depth_of(const char *json, size_t n)
 	return max;
 }
 
-json_t *json_read(const void *bytes, size_t n, size_t max_bytes, const char *what, GError **error)
+static json_t *json_load(const void *bytes, size_t n, size_t max_bytes, size_t flags, const char *what, GError **error)
 {
 	if (n > max_bytes) {
 		error_set(error, ERROR_INVALID_ARGUMENT, "%s is too large: %zu bytes, limit is %zu", what, n,
@@ -509,9 +509,19 @@ json_t *json_read(const void *bytes, size_t n, size_t max_bytes, const char *wha
 		return NULL;
 	}
 	json_error_t why;
-	json_t *value = json_loadb(bytes ? bytes : "", n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
+	json_t *value = json_loadb(bytes ? bytes : "", n, flags | JSON_DECODE_ANY, &why);
 	if (!value)
 		error_set(error, ERROR_INVALID_ARGUMENT, "failed to parse %s: line %d column %d: %s", what, why.line,
 			  why.column, why.text);
 	return value;
+}
+
+json_t *json_read(const void *bytes, size_t n, size_t max_bytes, const char *what, GError **error)
+{
+	return json_load(bytes, n, max_bytes, JSON_REJECT_DUPLICATES, what, error);
+}
+
+json_t *json_read_first(const void *bytes, size_t n, size_t max_bytes, const char *what, GError **error)
+{
+	return json_load(bytes, n, max_bytes, JSON_DISABLE_EOF_CHECK, what, error);
 }

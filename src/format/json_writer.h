@@ -51,6 +51,9 @@ void json_put_bool_member_true(json_writer *w, const char *key, bool value);
 
 /* Reads untrusted JSON: duplicate keys and trailing bytes refused, depth limited, at most max_bytes. */
 json_t *json_read(const void *bytes, size_t n, size_t max_bytes, const char *what, GError **error);
+/* The value at the begin of a stream, as Go's json.Decoder reads it: what follows it is ignored, the last of two equal keys
+ * counts. */
+json_t *json_read_first(const void *bytes, size_t n, size_t max_bytes, const char *what, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(json_writer, json_writer_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(json_t, json_decref)

@@ -54,6 +54,7 @@ static bool document_from(struct call *call, const struct endpoint *e, bool is_l
 		.body_size = -1,
 		.redirects = true,
 		.is_verified = true,
+		.decode = true,
 		.body_max = max,
 	};
 	struct call_options o = {.is_last = is_last, .retry_broken = true, .retries = LIMIT_RETRIES};

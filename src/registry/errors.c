@@ -44,12 +44,29 @@ static json_t *body_json(const struct transport_reply *reply)
 	return json_read(reply->body->data, reply->body->len, BODY_JSON_MAX, "error", NULL);
 }
 
+static bool is_text_or_none(const json_t *value)
+{
+	return !value || json_is_null(value) || json_is_string(value);
+}
+
+/* One entry of another form makes the whole list useless, as it does for upstream. */
+static bool entries_are_usable(const json_t *list)
+{
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *entry = json_array_get(list, i);
+		if (!json_is_object(entry) || !is_text_or_none(json_object_get(entry, "code")) ||
+		    !is_text_or_none(json_object_get(entry, "message")))
+			return false;
+	}
+	return true;
+}
+
 /* NULL when the body has none. */
 static char *words_text(const json_t *json, bool with_detail)
 {
 	const json_t *list = json_object_get(json, "errors");
 	size_t n = json_array_size(list);
-	if (n == 0)
+	if (n == 0 || !entries_are_usable(list))
 		return NULL;
 	if (n == 1)
 		return entry_text(json_array_get(list, 0), with_detail);

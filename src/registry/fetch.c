@@ -22,6 +22,8 @@ struct download {
 	blob_writer *writer;
 	int64_t offset; /* asked for */
 	bool opened;    /* the last request was answered with content */
+	bool decoded;   /* the content was decoded: it cannot be resumed */
+	bool is_short;  /* it ended too early */
 	int64_t started_ns;
 	gint64 next_status_us;
 };
@@ -56,6 +58,7 @@ static bool on_head(void *data, const struct transport_reply *reply, GError **er
 {
 	struct download *d = data;
 	d->opened = true;
+	d->decoded = reply->status != 206 && transport_reply_header(reply, "content-encoding");
 	if (d->offset > 0 && reply->status == 206) {
 		if (!range_matches(transport_reply_header(reply, "content-range"), d->offset))
 			return error_set(error, ERROR_UNKNOWN, "unhandled content range in response: %.200s",
@@ -96,11 +99,21 @@ static char **download_headers(const struct download *d)
 	return (char **)g_ptr_array_free(headers, FALSE);
 }
 
+static bool short_read(struct download *d, GError **error)
+{
+	d->is_short = true;
+	return error_set(error, ERROR_UNKNOWN,
+			 "short read: expected %" G_GINT64_FORMAT " bytes but got %" G_GINT64_FORMAT ": unexpected EOF",
+			 d->size, (int64_t)blob_writer_size(d->writer));
+}
+
 /* One request from where the writer stands. *ret_broken: worth going on; *ret_stalled: nothing came for long. */
 static bool download_try(struct download *d, const struct endpoint *e, bool is_last, bool *ret_broken,
 			 bool *ret_stalled, GError **error)
 {
-	*ret_broken = *ret_stalled = d->opened = false;
+	*ret_broken = *ret_stalled = d->opened = d->is_short = false;
+	if (d->decoded && !blob_writer_reset(d->writer, error))
+		return false;
 	d->offset = (int64_t)blob_writer_size(d->writer);
 	g_autofree char *url = call_url(d->call, e, fetch_kind(d->media_type), d->digest->text);
 	g_auto(GStrv) headers = download_headers(d);
@@ -111,6 +124,7 @@ static bool download_try(struct download *d, const struct endpoint *e, bool is_l
 		.body_size = -1,
 		.redirects = true,
 		.is_verified = true,
+		.decode = true,
 		.body_max = KIB(64),
 		.on_head = on_head,
 		.on_bytes = on_bytes,
@@ -121,7 +135,10 @@ static bool download_try(struct download *d, const struct endpoint *e, bool is_l
 	if (!call_do(d->call, e, &q, &o, &reply, error)) {
 		*ret_stalled = o.failure == TRANSPORT_TIMEOUT;
 		*ret_broken = o.failure == TRANSPORT_BROKEN || *ret_stalled;
-		return false;
+		if (o.failure != TRANSPORT_BROKEN || !d->opened || d->size < 0)
+			return false;
+		g_clear_error(error);
+		return short_read(d, error);
 	}
 	if (reply.status == 404)
 		return error_set(error, ERROR_NOT_FOUND, "content at %s not found: not found", reply.url);
@@ -131,12 +148,10 @@ static bool download_try(struct download *d, const struct endpoint *e, bool is_l
 	}
 	if (reply.status >= 300)
 		return errors_status("GET", &reply, error);
-	int64_t got = (int64_t)blob_writer_size(d->writer);
-	if (d->size < 0 || got == d->size)
+	if (d->size < 0 || (int64_t)blob_writer_size(d->writer) == d->size)
 		return true;
 	*ret_broken = true;
-	return error_set(error, ERROR_UNKNOWN, "short read: got %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT, got,
-			 d->size);
+	return short_read(d, error);
 }
 
 /* An endpoint until it has given everything, resuming where it broke. */
@@ -185,7 +200,7 @@ static bool download_all(struct download *d, GError **error)
 		error_set(&first, ERROR_UNKNOWN, "could not fetch content descriptor %s (%s) from remote: not found",
 			  d->digest->text, d->media_type);
 	}
-	bool prefix = !error_is(first, ERROR_CANCELED) && !error_is(first, ERROR_RESOURCE_EXHAUSTED);
+	bool prefix = !d->is_short && !error_is(first, ERROR_CANCELED) && !error_is(first, ERROR_RESOURCE_EXHAUSTED);
 	g_propagate_error(error, g_steal_pointer(&first));
 	if (prefix)
 		g_prefix_error(error, d->opened ? "failed to copy: " : "failed to copy: httpReadSeeker: failed open: ");

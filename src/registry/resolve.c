@@ -41,6 +41,7 @@ static bool send(struct resolution *s, const struct endpoint *e, const char *met
 		.headers = headers,
 		.body_size = -1,
 		.redirects = true,
+		.decode = true,
 		.body_max = LIMIT_INDEX_BYTES,
 	};
 	struct call_options o = {.is_last = is_last, .retry_broken = true, .retries = LIMIT_RETRIES};
@@ -148,6 +149,12 @@ static bool try_endpoint(struct resolution *s, const struct endpoint *e, bool is
 	if (!size_check(s, reply.content_length))
 		return false;
 	bool known = digest && reply.content_length >= 0;
+	if (known && reply.content_length == 0) {
+		error_set(error, ERROR_INVALID_ARGUMENT,
+			  "unable to fetch descriptor (%s) which reports content size of zero: invalid argument",
+			  digest->text);
+		return true;
+	}
 	if (known && !s->want_bytes) {
 		g_autofree char *type = media_type_of(&reply);
 		s->descriptor = oci_descriptor_new(type, digest, reply.content_length);

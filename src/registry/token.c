@@ -146,7 +146,7 @@ static bool reply_read(const struct token_request *q, const transport_reply *rep
 		       struct registry_token *ret, GError **error)
 {
 	g_autoptr(json_t) json =
-		json_read(reply->body->data, reply->body->len, (size_t)REPLY_BYTES_MAX, "token response", error);
+		json_read_first(reply->body->data, reply->body->len, (size_t)REPLY_BYTES_MAX, "token response", error);
 	if (reply->body->len > 0)
 		explicit_bzero(reply->body->data, reply->body->len);
 	if (!json) {

@@ -16,6 +16,7 @@
 #define POOL_MAX 16
 #define HEADERS_MAX 256
 #define HEADER_VALUE_MAX KIB(64)
+#define HEADERS_BYTES_MAX ((size_t)MIB(10))
 #define CONNECT_MS 30000L
 #define STALL_BYTES_PER_SECOND 64L
 #define ANSWER_SECONDS 600L /* a registry may take long to take in a large upload */
@@ -44,8 +45,10 @@ struct exchange {
 	char *proxy;                /* owned; NULL: none */
 	struct curl_slist *headers; /* owned */
 	struct transport_reply *reply;
-	bool head_done; /* on_head ran */
-	bool streaming; /* bytes go to on_bytes */
+	size_t header_bytes;
+	bool head_complete;   /* its last line came */
+	bool head_done;       /* on_head ran */
+	bool streaming;       /* bytes go to on_bytes */
 	decompressor *gunzip; /* owned; NULL: the bytes are as they came */
 	int64_t sent;
 	bool stopped; /* a callback said no */
@@ -174,10 +177,19 @@ static size_t on_header(char *line, size_t size, size_t n, void *data)
 {
 	struct exchange *x = data;
 	size_t len = size * n;
-	if (len >= 5 && g_ascii_strncasecmp(line, "HTTP/", 5) == 0)
+	x->header_bytes += len;
+	if (x->header_bytes > HEADERS_BYTES_MAX) {
+		error_set(&x->error, ERROR_RESOURCE_EXHAUSTED, "headers of the answer of %s are larger than %zu bytes",
+			  x->url.authority, HEADERS_BYTES_MAX);
+		return 0;
+	}
+	bool is_status = len >= 5 && g_ascii_strncasecmp(line, "HTTP/", 5) == 0;
+	if (is_status)
 		reply_begin(x->reply, line, len);
 	else
 		reply_add_header(x->reply, line, len);
+	bool is_empty = len > 0 && (line[0] == '\n' || (line[0] == '\r' && len == 2));
+	x->head_complete = !is_status && (x->head_complete || is_empty);
 	return len;
 }
 
@@ -186,23 +198,35 @@ static bool is_success(const struct transport_reply *reply)
 	return reply->status >= 200 && reply->status < 300;
 }
 
-static bool stream_bytes(void *data, const void *bytes, size_t n, GError **error)
+/* Bytes for reply.body; false when there are more than body_max. */
+static bool keep_bytes(void *data, const void *bytes, size_t n, GError **error)
 {
 	struct exchange *x = data;
-	return x->q->on_bytes(x->q->data, bytes, n, error);
+	size_t room = x->q->body_max > x->reply->body->len ? x->q->body_max - x->reply->body->len : 0;
+	g_byte_array_append(x->reply->body, bytes, (guint)MIN(n, room));
+	if (n <= room)
+		return true;
+	/* Too much: fatal for a document, of no interest in the text of an error. */
+	x->oversized = is_success(x->reply);
+	x->stopped = true;
+	return false;
 }
 
-/*
- * A gzip that answers the Accept-Encoding added here is undone, as Go's HTTP client does. Any other label belongs to the
- * file, which is stored as it came.
- */
+static bool take_bytes(void *data, const void *bytes, size_t n, GError **error)
+{
+	struct exchange *x = data;
+	return x->streaming ? x->q->on_bytes(x->q->data, bytes, n, error) : keep_bytes(x, bytes, n, error);
+}
+
+/* Go's HTTP client undoes gzip and containerd does so for registries. Any other label belongs to the file. */
 static void exchange_decode(struct exchange *x)
 {
 	const char *encoding = transport_reply_header(x->reply, "content-encoding");
-	if (!x->q->decode || !x->streaming || !encoding || g_ascii_strcasecmp(encoding, "gzip") != 0 ||
-	    x->reply->content_length == 0)
+	if (!x->q->decode || !is_success(x->reply) || x->reply->status == 206 || !encoding ||
+	    g_ascii_strcasecmp(encoding, "gzip") != 0 || x->reply->content_length == 0)
 		return;
-	x->gunzip = decompressor_new_gzip(UINT64_MAX, stream_bytes, x);
+	if (!g_str_equal(x->method, "HEAD"))
+		x->gunzip = decompressor_new_gzip(UINT64_MAX, take_bytes, x);
 	x->reply->content_length = -1;
 }
 
@@ -216,27 +240,17 @@ static bool exchange_head(struct exchange *x)
 	return !x->streaming || !x->q->on_head || x->q->on_head(x->q->data, x->reply, &x->error);
 }
 
-static bool exchange_stream(struct exchange *x, const void *bytes, size_t n)
+static bool exchange_take(struct exchange *x, const void *bytes, size_t n)
 {
-	return x->gunzip ? decompressor_write(x->gunzip, bytes, n, &x->error) : stream_bytes(x, bytes, n, &x->error);
+	return x->gunzip ? decompressor_write(x->gunzip, bytes, n, &x->error) : take_bytes(x, bytes, n, &x->error);
 }
 
 static size_t on_body(char *bytes, size_t size, size_t n, void *data)
 {
 	struct exchange *x = data;
 	size_t len = size * n;
-	if (!exchange_head(x) || (x->streaming && !exchange_stream(x, bytes, len))) {
-		x->stopped = true;
-		return 0;
-	}
-	if (x->streaming)
+	if (exchange_head(x) && exchange_take(x, bytes, len))
 		return len;
-	size_t room = x->q->body_max > x->reply->body->len ? x->q->body_max - x->reply->body->len : 0;
-	g_byte_array_append(x->reply->body, (const guint8 *)bytes, (guint)MIN(len, room));
-	if (len <= room)
-		return len;
-	/* Too much: fatal for a document, of no interest in the text of an error. */
-	x->oversized = is_success(x->reply);
 	x->stopped = true;
 	return 0;
 }
@@ -284,7 +298,7 @@ static struct curl_slist *header_list(const struct transport_request *q, const c
 		scoped_secret line = g_strconcat("Authorization: ", authorization, NULL);
 		list = libcurl.slist_append(list, line);
 	}
-	if (q->decode)
+	if (q->ask_gzip)
 		list = libcurl.slist_append(list, "Accept-Encoding: gzip");
 	/* No round trip before a body; where headers are signed this would be, too, though it is not sent. */
 	return q->signature ? list : libcurl.slist_append(list, "Expect:");
@@ -472,6 +486,8 @@ static bool exchange_run(transport *t, struct exchange *x, cancel *c, enum trans
 	set_body(easy, x);
 	set_limits(easy, !x->with_body);
 	CURLcode code = multi_run(h, c);
+	if (code == CURLE_OK && !x->head_complete)
+		code = CURLE_PARTIAL_FILE; /* libcurl takes a head that ends anywhere for an answer */
 	/* An answer without a body has its head looked at here. */
 	if (code == CURLE_OK && x->reply->headers &&
 	    (!exchange_head(x) || (x->gunzip && !decompressor_finish(x->gunzip, &x->error)))) {

@@ -64,7 +64,8 @@ struct transport_request {
 	bool body_is_secret;                         /* the body goes to https or to the origin of url only */
 	bool is_verified; /* the caller checks a digest: plain http after https does no harm */
 	size_t body_max;  /* ceiling of reply.body */
-	bool decode;      /* ask for gzip; an answer of exactly that encoding is undone */
+	bool decode;      /* an answer with the encoding gzip is undone, other encodings are left as they are */
+	bool ask_gzip;    /* ask for that encoding */
 	/* For 2xx answers: the head, then the bytes as they come. NULL on_bytes: they go to reply.body. */
 	bool (*on_head)(void *data, const struct transport_reply *reply, GError **error);
 	bool (*on_bytes)(void *data, const void *bytes, size_t n, GError **error);

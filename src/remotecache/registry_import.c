@@ -27,7 +27,10 @@ static GBytes *registry_root(void *self, struct work *work, GError **error)
 	const struct registry_origin *o = self;
 	g_autoptr(oci_descriptor) d = NULL;
 	GBytes *bytes = NULL;
-	return registry_resolve(o->context->registry, o->ref, o->auth, work, &d, &bytes, error) ? bytes : NULL;
+	if (registry_resolve(o->context->registry, o->ref, o->auth, work, &d, &bytes, error))
+		return bytes;
+	g_prefix_error(error, "failed to configure registry cache importer: ");
+	return NULL;
 }
 
 static GBytes *registry_small(void *self, const oci_descriptor *d, size_t max, struct work *work, GError **error)

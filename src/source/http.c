@@ -277,6 +277,7 @@ static bool request(struct http_source *h, struct work *work, const char *method
 		.is_verified = digest_is_set(&h->pinned),
 		.body_max = ERROR_BODY_MAX,
 		.decode = true,
+		.ask_gzip = true,
 		.on_head = d ? on_head : NULL,
 		.on_bytes = d ? on_bytes : NULL,
 		.data = d,

@@ -53,7 +53,7 @@ endless is larger than declared
 size-negative invalid size -1
 size-huge invalid size
 size-less is larger than declared
-size-more short read: got 300371 of 300381
+size-more short read: expected 300381 bytes but got 300371: unexpected EOF
 size-zero is larger than declared
 size-text wrong type of "size"
 size-real wrong type of "size"
@@ -71,7 +71,7 @@ moves =moved
 reset-once =reset-once
 # F55
 not-json failed to parse manifest
-no-bytes not found
+no-bytes reports content size of zero
 null-layers mismatched image rootfs and manifest layers
 deep nested more than 64 levels deep
 large rejecting 9437192 byte manifest

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registry/registry.h"
 #include "base/scope.h"
+#include "format/compress.h"
 #include "unit/registry/server.h"
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -107,6 +108,12 @@ static void serve_manifest(struct fake *f, const struct server_request *q, struc
 		server_reply_text(r, 200, " ");
 }
 
+static bool append(void *data, const void *bytes, size_t n, GError **error)
+{
+	g_byte_array_append(data, bytes, (guint)n);
+	return true;
+}
+
 static void serve_blob(struct server *s, struct fake *f, const struct server_request *q, struct server_reply *r,
 		       const char *mode, const char *name)
 {
@@ -127,7 +134,7 @@ static void serve_blob(struct server *s, struct fake *f, const struct server_req
 	}
 	gsize from = 0;
 	const char *range = server_header(q, "range");
-	if (range && !g_str_equal(mode, "norange")) {
+	if (range && !g_str_equal(mode, "norange") && !g_str_equal(mode, "gzip-label")) {
 		from = (gsize)g_ascii_strtoull(range + strlen("bytes="), NULL, 10);
 		g_autofree char *text = g_strdup_printf("bytes %zu-%zu/%zu", from, n - 1, n);
 		server_reply_header(r, "Content-Range", text);
@@ -139,6 +146,18 @@ static void serve_blob(struct server *s, struct fake *f, const struct server_req
 		g_autofree char *length = g_strdup_printf("%zu", n - from);
 		server_reply_header(r, "Content-Length", length);
 		r->cut = (gssize)((n - from) / 2);
+	}
+	if (g_str_equal(mode, "gzip-label")) {
+		g_autoptr(GByteArray) packed = g_byte_array_new();
+		g_assert_true(gzip_member(1, (const char *)r->body->data, r->body->len, append, packed, NULL));
+		g_byte_array_set_size(r->body, 0);
+		g_byte_array_append(r->body, packed->data, packed->len);
+		server_reply_header(r, "Content-Encoding", "gzip");
+		if (first_time(f, mode)) {
+			g_autofree char *length = g_strdup_printf("%u", packed->len);
+			server_reply_header(r, "Content-Length", length);
+			r->cut = packed->len / 2;
+		}
 	}
 	if (g_str_equal(mode, "flip"))
 		r->body->data[100] ^= 1;
@@ -601,6 +620,7 @@ int main(int argc, char **argv)
 	ADD("fetch", NULL, test_fetch);
 	ADD("fetch/resumes", "truncate/app", test_fetch_resumes);
 	ADD("fetch/starts-over", "norange/app", test_fetch_resumes);
+	ADD("fetch/decodes", "gzip-label/app", test_fetch_resumes);
 	ADD("fetch/redirect", NULL, test_fetch_redirect);
 	ADD("fetch/wrong", NULL, test_fetch_wrong);
 	ADD("push", NULL, test_push);

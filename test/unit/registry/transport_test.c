@@ -17,7 +17,7 @@ static void serve(struct server *s, const struct server_request *q, struct serve
 	g_auto(GStrv) parts = g_strsplit(q->path + 1, "/", 2);
 	g_autoptr(GByteArray) bytes = g_byte_array_new();
 	r->status = 200;
-	g_assert_cmpstr(server_header(q, "accept-encoding"), ==, "gzip");
+	g_assert_cmpstr(server_header(q, "accept-encoding"), ==, *q->query ? NULL : "gzip");
 	if (!g_str_equal(parts[0], "none"))
 		server_reply_header(r, "Content-Encoding", parts[0]);
 	if (parts[1] && g_str_has_prefix(parts[1], "gzip"))
@@ -29,13 +29,29 @@ static void serve(struct server *s, const struct server_request *q, struct serve
 	g_byte_array_append(r->body, bytes->data, bytes->len);
 }
 
+/* The bytes in reply.body, without having asked for an encoding. */
+static char *get_document(transport *t, const char *url, size_t max, GError **error)
+{
+	g_auto(transport_reply) reply = {0};
+	enum transport_failure failure;
+	struct transport_request q = {.method = "GET", .url = url, .body_size = -1, .decode = true, .body_max = max};
+	if (!transport_do(t, &q, NULL, &reply, &failure, error))
+		return NULL;
+	return g_strndup((const char *)reply.body->data, reply.body->len);
+}
+
 static char *get(transport *t, const char *url, GError **error)
 {
 	g_autoptr(GByteArray) got = g_byte_array_new();
 	g_auto(transport_reply) reply = {0};
 	enum transport_failure failure;
-	struct transport_request q = {
-		.method = "GET", .url = url, .body_size = -1, .decode = true, .on_bytes = append, .data = got};
+	struct transport_request q = {.method = "GET",
+				      .url = url,
+				      .body_size = -1,
+				      .decode = true,
+				      .ask_gzip = true,
+				      .on_bytes = append,
+				      .data = got};
 	if (!transport_do(t, &q, NULL, &reply, &failure, error))
 		return NULL;
 	return g_strndup(got->data ? (const char *)got->data : "", got->len);
@@ -83,9 +99,58 @@ static void test_encodings(void)
 	server_stop(s);
 }
 
+static void test_documents(void)
+{
+	struct server *s = server_start(serve, NULL);
+	transport *t = transport_new();
+	g_autoptr(GError) error = NULL;
+	g_autofree char *url = g_strdup_printf("http://%s/gzip/gzip?", s->address);
+	g_autofree char *labelled = g_strconcat(url, "x", NULL);
+	g_autofree char *got = get_document(t, labelled, strlen(PLAIN), &error);
+	g_assert_cmpstr(got, ==, PLAIN);
+	g_assert_null(get_document(t, labelled, strlen(PLAIN) - 1, &error));
+	g_assert_nonnull(strstr(error->message, "is larger than 11 bytes"));
+	transport_free(t);
+	server_stop(s);
+}
+
+/* A head that ends early is no answer. */
+static gpointer serve_half_a_head(gpointer listener)
+{
+	g_autoptr(GSocketConnection) c = g_socket_listener_accept(listener, NULL, NULL, NULL);
+	char request[1000];
+	g_assert_cmpint(
+		g_input_stream_read(g_io_stream_get_input_stream(G_IO_STREAM(c)), request, sizeof request, NULL, NULL),
+		>, 0);
+	static const char half[] = "HTTP/1.1 201 Created\r\nDocker-Content-Dig";
+	g_assert_true(g_output_stream_write_all(g_io_stream_get_output_stream(G_IO_STREAM(c)), half, strlen(half), NULL,
+						NULL, NULL));
+	return NULL;
+}
+
+static void test_half_a_head(void)
+{
+	g_autoptr(GSocketListener) listener = g_socket_listener_new();
+	guint16 port = g_socket_listener_add_any_inet_port(listener, NULL, NULL);
+	GThread *thread = g_thread_new("server", serve_half_a_head, listener);
+	transport *t = transport_new();
+	g_autofree char *url = g_strdup_printf("http://127.0.0.1:%u/", port);
+	g_autoptr(GError) error = NULL;
+	g_auto(transport_reply) reply = {0};
+	enum transport_failure failure;
+	struct transport_request q = {.method = "HEAD", .url = url, .body_size = -1};
+	g_assert_false(transport_do(t, &q, NULL, &reply, &failure, &error));
+	g_assert_cmpint(failure, ==, TRANSPORT_BROKEN);
+	g_assert_true(g_str_has_suffix(error->message, ": unexpected EOF"));
+	g_thread_join(thread);
+	transport_free(t);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/transport/encodings", test_encodings);
+	g_test_add_func("/transport/documents", test_documents);
+	g_test_add_func("/transport/half-a-head", test_half_a_head);
 	return g_test_run();
 }
