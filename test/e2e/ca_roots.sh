@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Certificates of the machine: a daemon and a client find the bundle of every distribution, SSL_CERT_FILE and SSL_CERT_DIR,
+# Certificates of the machine: a daemon and a client find the bundle of their distribution, SSL_CERT_FILE and SSL_CERT_DIR,
 # and use it for registries, token servers and http sources.
 own_mounts
 mkdir -p "$WORK/pki" "$WORK/home" "$WORK/c"
