@@ -4,7 +4,7 @@
  *
  *	rewrite_layers(layers, &options, work, error)      of struct cache_layer_result *, changed in place
  *
- * A layer of the base image stays as it is. Everything in an entry but its times is kept, byte for byte. Thread: any.
+ * A layer of the base image stays as it is. For what changes in an entry see export/tar_clamp.h. Thread: any.
  */
 #pragma once
 #include "cache/cache.h"

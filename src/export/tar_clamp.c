@@ -10,6 +10,8 @@
 #define AT_SIZE 124
 #define AT_CHECKSUM 148
 #define AT_TYPE 156
+#define AT_MAGIC 257
+#define AT_DEVICE 329
 #define NUMBER_BYTES 12
 #define NAME_BYTES 8
 #define OCTAL_MAX INT64_C(077777777777)
@@ -69,16 +71,29 @@ static void checksum_write(uint8_t *header)
 	g_snprintf((char *)header + AT_CHECKSUM, NAME_BYTES - 1, "%06o", sum);
 }
 
-static bool mtime_clamp(tar_clamp *t, GError **error)
+/* Go's archive/tar writes the device numbers of all entries; other programs leave those of files empty. */
+static bool fill_device_numbers(tar_clamp *t)
+{
+	static const uint8_t empty[2 * NAME_BYTES], zero[] = "0000000\0"
+							     "0000000";
+	uint8_t *field = t->header + AT_DEVICE;
+	if (memcmp(t->header + AT_MAGIC, "ustar", 5) != 0 || memcmp(field, empty, sizeof empty) != 0)
+		return false;
+	memcpy(field, zero, sizeof empty);
+	return true;
+}
+
+static bool header_clamp(tar_clamp *t, GError **error)
 {
 	int64_t mtime;
 	if (!tar_number_read(t->header + AT_MTIME, NUMBER_BYTES, &mtime))
 		return invalid(error);
-	if (mtime <= t->epoch_s)
-		return true;
-	g_snprintf((char *)t->header + AT_MTIME, NUMBER_BYTES, "%011" G_GINT64_MODIFIER "o",
-		   CLAMP(t->epoch_s, 0, OCTAL_MAX));
-	checksum_write(t->header);
+	bool is_late = mtime > t->epoch_s;
+	if (is_late)
+		g_snprintf((char *)t->header + AT_MTIME, NUMBER_BYTES, "%011" G_GINT64_MODIFIER "o",
+			   CLAMP(t->epoch_s, 0, OCTAL_MAX));
+	if (fill_device_numbers(t) || is_late)
+		checksum_write(t->header);
 	return true;
 }
 
@@ -179,7 +194,7 @@ static bool pax_finish(tar_clamp *t, GError **error)
 		return true;
 	g_snprintf((char *)t->header + AT_SIZE, NUMBER_BYTES, "%011zo", out->len);
 	checksum_write(t->header);
-	return mtime_clamp(t, error) && pass(t, t->header, BLOCK, error) && pass(t, out->str, out->len, error) &&
+	return header_clamp(t, error) && pass(t, t->header, BLOCK, error) && pass(t, out->str, out->len, error) &&
 	       pass_padding(t, out->len, error);
 }
 
@@ -226,7 +241,7 @@ static bool header_finish(tar_clamp *t, GError **error)
 	t->left = is_header_only(type) ? 0 : (size + BLOCK - 1) / BLOCK * BLOCK;
 	t->state = t->left > 0 ? STATE_DATA : STATE_HEADER;
 	t->have = 0;
-	return mtime_clamp(t, error) && pass(t, t->header, BLOCK, error);
+	return header_clamp(t, error) && pass(t, t->header, BLOCK, error);
 }
 
 bool tar_clamp_write(tar_clamp *t, const void *bytes, size_t n, GError **error)

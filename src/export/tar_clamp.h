@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tar_clamp: a tar stream with every time after an epoch lowered to it. Of the rest only its end changes: it is two zero
- * blocks whatever follows the last entry, so that layers agree with upstream's.
+ * tar_clamp: a tar stream with every time after an epoch lowered to it. Of the rest only this changes, so that layers
+ * agree with upstream's: the end is two zero blocks whatever follows the last entry, and empty device numbers are 0.
  *
  *	g_autoptr(tar_clamp) t = tar_clamp_new(epoch_s, sink, data);
  *	tar_clamp_write(t, bytes, n, error); ... tar_clamp_finish(t, error);

@@ -127,6 +127,38 @@ static void test_end(void)
 	g_assert_cmpstr(error->message, ==, "archive/tar: invalid tar header");
 }
 
+/* Empty device numbers, as tar programs other than Go's leave them in files, become zeros; others stay. */
+static void test_device_numbers(void)
+{
+	g_autoptr(GByteArray) in = g_byte_array_new();
+	g_autoptr(GError) error = NULL;
+	g_byte_array_set_size(in, 512 * 3);
+	memset(in->data, 0, in->len);
+	static const struct {
+		guint at;
+		const char *text;
+	} fields[] = {{0, "f"},   {100, "0000644"}, {124, "00000000000"}, {136, "00000000001"},
+		      {156, "0"}, {257, "ustar"},   {263, "00"}};
+	for (size_t i = 0; i < G_N_ELEMENTS(fields); i++)
+		memcpy(in->data + fields[i].at, fields[i].text, strlen(fields[i].text));
+	g_autoptr(GByteArray) out = clamp(in, 512, &error);
+	g_assert_no_error(error);
+	g_assert_cmpmem(out->data + 329, 16,
+			"0000000\0"
+			"0000000",
+			16);
+	unsigned sum = 0;
+	for (guint i = 0; i < 512; i++)
+		sum += i >= 148 && i < 156 ? ' ' : out->data[i];
+	g_assert_cmpuint(g_ascii_strtoull((const char *)out->data + 148, NULL, 8), ==, sum);
+	memcpy(in->data + 329,
+	       "0000005\0"
+	       "0000001",
+	       16);
+	g_autoptr(GByteArray) kept = clamp(in, 512, &error);
+	g_assert_cmpmem(kept->data, 512, in->data, 512);
+}
+
 static void test_broken(void)
 {
 	g_autoptr(GByteArray) in = sample();
@@ -144,6 +176,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/tar-clamp/clamp", test_clamp);
 	g_test_add_func("/tar-clamp/end", test_end);
+	g_test_add_func("/tar-clamp/device-numbers", test_device_numbers);
 	g_test_add_func("/tar-clamp/broken", test_broken);
 	return g_test_run();
 }
