@@ -170,6 +170,21 @@ static bool upload_start(struct push *p, const char *mount_from, char **ret_targ
 	return *ret_target != NULL;
 }
 
+/* Upstream's words for a PUT that got no answer or a wrong one. */
+static void commit_prefix(const struct push *p, GError **error)
+{
+	g_autofree char *key = fetch_ref_key(p->d->media_type, p->d->digest.text);
+	g_prefix_error(error, "failed commit on ref \"%s\": ", key);
+}
+
+static void put_failure_prefix(const struct push *p, enum transport_failure failure, GError **error)
+{
+	if (failure == TRANSPORT_OTHER)
+		g_prefix_error(error, "failed to copy: ");
+	else if (failure != TRANSPORT_STOPPED)
+		commit_prefix(p, error);
+}
+
 /* 201 by the specification; some registries answer 200, 202 or 204. What they say they stored must be what was sent. */
 static bool put_check(const struct push *p, const transport_reply *reply, GError **error)
 {
@@ -181,10 +196,14 @@ static bool put_check(const struct push *p, const transport_reply *reply, GError
 		return true;
 	if (!digest_parse(text, &stored, error)) {
 		g_prefix_error(error, "invalid content digest in response: ");
+		commit_prefix(p, error);
 		return false;
 	}
-	return digest_equal(&stored, &p->d->digest) ||
-	       error_set(error, ERROR_UNKNOWN, "got digest %s, expected %s", stored.text, p->d->digest.text);
+	if (digest_equal(&stored, &p->d->digest))
+		return true;
+	error_set(error, ERROR_UNKNOWN, "got digest %s, expected %s", stored.text, p->d->digest.text);
+	commit_prefix(p, error);
+	return false;
 }
 
 static bool upload_send(struct push *p, const char *target, bool anonymous, int fd, bool *ret_again, GError **error)
@@ -206,6 +225,7 @@ static bool upload_send(struct push *p, const char *target, bool anonymous, int 
 	*ret_again = false;
 	if (!call_do(p->call, p->endpoint, &q, &o, &reply, error)) {
 		*ret_again = o.failure == TRANSPORT_BROKEN || o.failure == TRANSPORT_TIMEOUT;
+		put_failure_prefix(p, o.failure, error);
 		return false;
 	}
 	*ret_again = reply.status >= 500 || reply.status == 429 || reply.status == 408 || reply.status == 404;
@@ -284,8 +304,10 @@ static bool put_manifest(struct push *p, const char *name, const void *bytes, GE
 	};
 	struct call_options o = {.is_last = true, .retry_broken = true, .retries = LIMIT_RETRIES};
 	g_auto(transport_reply) reply = {0};
-	if (!call_do(p->call, p->endpoint, &q, &o, &reply, error))
+	if (!call_do(p->call, p->endpoint, &q, &o, &reply, error)) {
+		put_failure_prefix(p, o.failure, error);
 		return false;
+	}
 	return put_check(p, &reply, error);
 }
 

@@ -561,7 +561,8 @@ static void test_push_answers(struct fixture *x, gconstpointer data)
 	bool ok = push(x, "push/app:v1", NULL, &error);
 	if (g_str_equal(data, "putlie")) {
 		g_assert_false(ok);
-		g_assert_true(g_str_has_prefix(error->message, "got digest sha256:"));
+		g_assert_true(g_str_has_prefix(error->message, "failed commit on ref \"config-sha256:"));
+		g_assert_nonnull(strstr(error->message, "\": got digest sha256:"));
 		return;
 	}
 	g_assert_no_error(error);
