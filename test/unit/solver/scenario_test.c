@@ -8,6 +8,7 @@
  *	build JOB NAME[:INDEX]       starts a build in a job of its own and waits for it
  *	start JOB NAME[:INDEX]       the same without waiting for more than that it is in the graph
  *	running NAME                 waits until the vertex runs
+ *	settle N                     waits until the solver has evaluated all it knows and only N ops run
  *	open GATE, cancel JOB, wait JOB, end JOB
  *	expect JOB TEXT              the result; "= right" is the text that the spec gives
  *	expect JOB error TEXT
@@ -19,6 +20,7 @@
  *	idle                         no vertex is left
  */
 #include "mock.c" /* a test is one program of one file */
+#include "solver/graph.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -272,6 +274,34 @@ static void command_wait(struct scenario *s, char **words)
 	build_join(build_find(s, words[1]));
 }
 
+static void note_turn(solver *s, void *data)
+{
+	g_atomic_int_set((gint *)data, 1);
+}
+
+/* Returns after the solver's thread has handled every message sent so far; one more turn shows that it evaluated the last. */
+static void await_turns(struct scenario *s)
+{
+	for (int turn = 0; turn < 2; turn++) {
+		gint done = 0;
+		solver_post(s->mock->solver, note_turn, &done);
+		while (!g_atomic_int_get(&done))
+			g_usleep(100);
+	}
+}
+
+static void command_settle(struct scenario *s, char **words)
+{
+	size_t wanted = (size_t)g_ascii_strtoull(words[1], NULL, 10);
+	await_turns(s);
+	for (int i = 0; solver_get_stats(s->mock->solver).running != wanted; i++) {
+		if (i == 100000)
+			fail(s, "more than %s ops run", words[1]);
+		g_usleep(100);
+	}
+	await_turns(s);
+}
+
 static void command_cancel(struct scenario *s, char **words)
 {
 	cancel_set(build_find(s, words[1])->cancel, ERROR_CANCELED, NULL);
@@ -353,7 +383,7 @@ static void run_line(struct scenario *s, const char *line)
 		{"wait", 2, command_wait},       {"cancel", 2, command_cancel},   {"end", 2, command_end},
 		{"open", 2, command_open},       {"reset", 1, command_reset},     {"drop", 2, command_drop},
 		{"break", 2, command_break},     {"restart", 1, command_restart}, {"parallel", 2, command_parallel},
-		{"idle", 1, command_idle},
+		{"idle", 1, command_idle},       {"settle", 2, command_settle},
 	};
 	g_auto(GStrv) raw = g_strsplit_set(line, " \t", -1);
 	g_autoptr(GPtrArray) words = g_ptr_array_new();
