@@ -67,7 +67,7 @@ void runner_root_enter(struct cgroups *cgroups)
 									.data = "mode=0755,size=1m",
 									.attributes = MOUNT_ATTR_NOSUID});
 	if (root_mount < 0)
-		fail(PHASE_ROOT, -root_mount, "mount a tree of our own");
+		fail(PHASE_ROOT, -root_mount, "mount the runner root");
 	if (mkdirat(root_mount, &RUNNER_ROOT_STAGING[1], 0755) != 0 ||
 	    mkdirat(root_mount, &RUNNER_ROOT_CGROUP[1], 0755) != 0)
 		fail(PHASE_ROOT, errno, "make %s", RUNNER_ROOT_STAGING);

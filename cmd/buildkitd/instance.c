@@ -184,7 +184,7 @@ static void block_signals(void)
 	signal(SIGHUP, SIG_IGN);
 }
 
-/* The state directory holds what steps wrote. In mounts of our own it is nodev. */
+/* The state directory holds files that steps wrote: it is mounted nodev in the daemon's mount namespace. */
 static bool open_state(instance *d, const struct config *config, GError **error)
 {
 	bool private_mounts = workers_want_private_mounts(config);

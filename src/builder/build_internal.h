@@ -55,7 +55,7 @@ bool build_resolve_image(bridge *b, const struct bridge_image_request *r, struct
 			 GError **error);
 bool build_resolve_source(bridge *b, const Gateway__ResolveSourceMetaRequest *r, struct work *work,
 			  Gateway__ResolveSourceMetaResponse **ret, GError **error);
-/* The metadata of a source, whatever policies say. scope: takes note of images; NULL: nobody does. */
+/* The metadata of a source, without asking policies. scope records the images that were used; it may be NULL. */
 bool build_lookup_source(struct build *b, provenance_scope *scope, const Gateway__ResolveSourceMetaRequest *r,
 			 struct work *work, Gateway__ResolveSourceMetaResponse **ret, GError **error);
 struct build *build_of_bridge(bridge *b);

@@ -4,7 +4,7 @@
  *
  *	provenance_origins *o = provenance_origins_new();                       one for all builds
  *	provenance_origins_add(o, definition, origin, build);                   when a frontend's result is handed out
- *	provenance_origin *from = provenance_origins_find(o, definition);      counted; NULL: nobody made it, or several
+ *	provenance_origin *from = provenance_origins_find(o, definition);      counted; NULL: no request made it, or several did
  *	provenance_origins_drop(o, build);                                      at the end of the build
  *
  * An origin is immutable and counted; those of its own inputs belong to it. One that would tell of more than

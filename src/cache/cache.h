@@ -172,7 +172,7 @@ oci_descriptor *cache_hold_layer(cache *c, struct layer_writer *w, blob_holds *h
 /* Releases them all and removes what no record names and no other build holds. */
 void cache_release_blobs(cache *c, blob_holds *holds);
 bool cache_names_blob(cache *c, const struct digest *digest);
-/* Removes every blob that no record names and nobody holds. */
+/* Removes every blob that no record names and no build holds. */
 void cache_sweep_blobs(cache *c);
 
 /* ---- content digests (llb-and-solver.md section 11) */

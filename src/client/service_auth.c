@@ -26,7 +26,7 @@
 #include <sys/stat.h>
 
 #define SEED_BYTES 16
-#define TOKEN_EXPIRES_S 60 /* when nobody says */
+#define TOKEN_EXPIRES_S 60 /* when the token server states no time */
 #define KEY_BYTES 32
 #define SIGNATURE_BYTES 64
 #define SEED_FILE_BYTES_MAX MIB(4)

@@ -123,7 +123,7 @@ static bool quick_check(const char *name, sqlite3 *handle, GError **error)
 
 /*
  * sqlite's fcntl. It goes on when a lock cannot be given back, and its own table then says for ever that it is held, so
- * that every later build waits for a lock that nobody has: what the system refuses for a moment is tried again.
+ * that every later build waits for a lock without a holder: a call that the system refuses for a moment is repeated.
  */
 static int patient_fcntl(int fd, int command, ...)
 {

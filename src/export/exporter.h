@@ -61,7 +61,7 @@ struct export_input {
 	GHashTable *metadata; /* char * to GBytes *: containerimage.config[/p], refs.platforms, ... */
 	const struct export_attestation *attestations;
 	size_t n_attestations;
-	struct export_kept *kept; /* filled by exporters of images; NULL: nobody asks */
+	struct export_kept *kept; /* filled by exporters of images; NULL: not wanted */
 	unsigned index;           /* of this exporter in the request */
 	const struct inline_cache
 		*inline_cache; /* what an image's config says of the keys that made it; NULL: nothing */

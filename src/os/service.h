@@ -15,7 +15,7 @@
 
 /* Takes NOTIFY_SOCKET and WATCHDOG_* out of the environment: runc and other children would speak to the manager, too. */
 void service_begin(void);
-bool service_notify(const char *state); /* "READY=1"; false when nobody listens */
+bool service_notify(const char *state); /* "READY=1"; false without a service manager */
 int64_t service_watchdog_us(void);      /* within which WATCHDOG=1 must come; 0: never */
 /* The sockets passed to this process (LISTEN_PID, LISTEN_FDS), CLOEXEC set; unsets the variables. */
 int *service_listen_fds(size_t *ret_n); /* g_free; NULL when none */

@@ -13,7 +13,7 @@
 
 /* UNKNOWN: "unexpected status from HEAD request to URL: 403 Forbidden" alone. */
 bool errors_bare(const char *method, const struct transport_reply *reply, GError **error);
-/* The same, then the registry's words on lines of their own. */
+/* The same, then the registry's text on separate lines. */
 bool errors_status(const char *method, const struct transport_reply *reply, GError **error);
 /* The registry's words alone, with their details, where it has some; else the status and the begin of the body. */
 bool errors_detailed(const char *method, const struct transport_reply *reply, GError **error);

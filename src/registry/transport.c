@@ -437,7 +437,7 @@ static void set_failure(const struct exchange *x, const struct handle *h, CURLco
 		  x->url.authority, x->url.target, text);
 }
 
-/* True: there is an answer, of which the text may have been cut where nobody reads on. */
+/* True: there is an answer; its text may have been cut where no more of it was read. */
 static bool exchange_end(struct exchange *x, const struct handle *h, CURLcode code, cancel *c,
 			 enum transport_failure *ret_failure, GError **error)
 {

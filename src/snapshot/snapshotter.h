@@ -65,7 +65,7 @@ snapshot_view *snapshot_view_open(snapshotter *s, const int *dirs, size_t n, boo
 void snapshot_view_close(snapshot_view *v);
 /* The merged root as a readable directory, for the daemon: device nodes of a merged tree cannot be opened there. */
 int snapshot_view_dir(snapshot_view *v, GError **error);
-/* The merged root as a detached mount of its own, for steps; read-only unless the view is for writing. */
+/* The merged root as a separate detached mount, for steps; read-only unless the view is for writing. */
 int snapshot_view_mount(snapshot_view *v, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(snapshotter, snapshotter_close)

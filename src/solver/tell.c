@@ -145,7 +145,7 @@ void tell_stop(solver *s)
 
 /* ---- at the end of each turn of the solver thread */
 
-/* Keys that nobody waits for gather for a while. */
+/* Keys that no task waits for are collected for a while. */
 static bool flush_is_due(solver *s)
 {
 	if (!key_store_needs_flush(s->keys)) {

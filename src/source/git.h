@@ -74,6 +74,6 @@ void git_repo_clear(git_repo *r);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(git_repo, git_repo_clear)
 
 /* ---- git_checkout.c */
-/* Regular files that nobody may execute become writable for all, as checkouts of compatibility version 10 were. */
+/* Makes regular files without execute permission writable for all, as checkouts of compatibility version 10 were. */
 bool git_open_modes(int root, GError **error);
 cache_ref *git_checkout(const git_repo *r, struct work *work, GError **error);

@@ -20,7 +20,7 @@ HOST=127.0.0.1:$(cat "$WORK/port")
 printf '{"auths":{"%s":{"auth":"a2l0OnNlY3JldA=="}}}' "$HOST" > "$WORK/home/config.json"
 printf '[registry."%s"]\nhttp = false\n' "$HOST" >> "$WORK/buildkitd.toml"
 printf 'FROM %s/auth-token/app\nADD https://%s/files/file /file\n' "$HOST" "$HOST" > "$WORK/c/Dockerfile"
-# An /etc of our own, without the bundles that are there.
+# A private /etc without the bundles of this system.
 mkdir "$WORK/upper" "$WORK/overlay"
 mount -t overlay overlay -o "lowerdir=/etc,upperdir=$WORK/upper,workdir=$WORK/overlay" /etc
 undo "umount /etc"

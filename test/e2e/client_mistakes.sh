@@ -2,7 +2,7 @@
 # Mistakes in what a user types or writes are told, where they were silent: flags, configuration, a daemon that is not there;
 # and nothing that a build says can drive the user's terminal.
 
-# ---- unknown commands have a status of their own
+# ---- unknown commands have a separate exit status
 for words in nosuch "debug nosuch" "help nosuch" "help debug nosuch"; do
 	status=0
 	"$BIN/buildctl" $words > "$WORK/out" 2>&1 || status=$?

@@ -30,7 +30,7 @@ build.n = 0
 
 names = ["x", "y", "z"]
 files = [file_op(n) for n in names]
-# Every case is an op on the files; one file op copies what they are into directories of its own.
+# Every case is an op on the files; one file op copies what they are into separate directories.
 ops, cases = [], []
 
 def case(want, *more, index=0):

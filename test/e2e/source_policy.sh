@@ -118,7 +118,7 @@ assert b"local://y" in call("ResolveSourceMeta", local + field(8, policy(2, b"lo
 assert b"local://x" in call("ResolveSourceMeta", local)
 assert call("ResolveSourceMeta", local + field(8, policy(1, b"local://*"))) is None
 assert call("ResolveImageConfig", field(1, b"127.0.0.1:1/x:y") + field(8, policy(2, b"*", b"local://y"))) is None
-# A checksum of the file and a suffix; what nobody can compute is refused.
+# A checksum of the file and a suffix; an algorithm that does not exist is refused.
 def checksum(algorithm, suffix):
     return call("ResolveSourceMeta", field(1, field(1, url + b"/b")) +
                 field(7, field(1, varint(8) + varint(algorithm) + field(2, suffix))))

@@ -40,7 +40,7 @@ mkdir "$WORK/x"
 tar xf "$WORK/o.tar" -C "$WORK/x"
 hidden -r "$WORK/x"
 
-# Errors: not found, nobody there, not a repository, a step that fails, a line that is wrong.
+# Errors: not found, no server, not a repository, a step that fails, a line that is wrong.
 n=0
 while read -r line; do
 	n=$((n + 1))

@@ -32,7 +32,7 @@ static void test_first_stays(void)
 	g_assert_true(pins_find(list, "k") == &a);
 	pins_close(one);
 	g_assert_null(pins_find(list, "k"));
-	g_assert_true(pins_agree(list, "k", &b, &class) == &b); /* of nobody's build any more */
+	g_assert_true(pins_agree(list, "k", &b, &class) == &b); /* the builds have ended */
 	g_assert_null(pins_find(list, "k"));
 	g_assert_cmpint(a.refs, ==, 4); /* ours and three results */
 	g_assert_cmpint(b.refs, ==, 4);
