@@ -332,14 +332,22 @@ void server_closed(rpc_server *s, rpc_conn *c)
 		conn_release(c);
 }
 
-/* A client that has just connected is about to call. */
+/* A client that has just connected is about to call: it is closed only when no other connection can be. */
 #define SETTLED_MS 1000
 
 struct candidate {
 	rpc_conn *conn;
+	bool is_settled;
 	guint of_source;
 	guint age_ms;
 };
+
+static bool is_better(const struct candidate *a, const struct candidate *b)
+{
+	if (!b->conn || a->is_settled != b->is_settled)
+		return !b->conn || a->is_settled;
+	return a->of_source != b->of_source ? a->of_source > b->of_source : a->age_ms > b->age_ms;
+}
 
 /* s->mu held. */
 static void consider(rpc_server *s, rpc_conn *c, const char *source, struct candidate *best)
@@ -349,11 +357,9 @@ static void consider(rpc_server *s, rpc_conn *c, const char *source, struct cand
 	if (c->peer.slot == SLOT_NONE || activity == ACTIVITY_BUSY || (source && strcmp(c->peer.source, source) != 0))
 		return;
 	one.age_ms = (guint)(g_get_monotonic_time() / 1000) - (guint)g_atomic_int_get(&c->activity_ms);
-	if (activity == ACTIVITY_IDLE && one.age_ms < SETTLED_MS)
-		return;
+	one.is_settled = one.age_ms >= SETTLED_MS;
 	one.of_source = admission_of_source(&s->admission, c->peer.source);
-	if (!best->conn || one.of_source > best->of_source ||
-	    (one.of_source == best->of_source && one.age_ms > best->age_ms))
+	if (is_better(&one, best))
 		*best = one;
 }
 
