@@ -52,7 +52,9 @@ for _ in $(seq 100); do
 	sleep 0.1
 done
 [ "${E2E_SANITIZER:-}" = 1 ] || [ "$(memory_kb)" -le $((kb + 8192)) ] || fail "the memory grew"
-[ "$(grep -c " $WORK" "/proc/$DAEMON/mountinfo" || true)" = 0 ] || { cat "/proc/$DAEMON/mountinfo"; fail "a mount is left"; }
+# The state directory itself is mounted on itself, nodev, for as long as the daemon runs.
+left=$(awk -v work="$WORK" 'index($5, work) == 1 && $5 != work "/root"' "/proc/$DAEMON/mountinfo")
+[ -z "$left" ] || { echo "$left"; fail "a mount is left"; }
 no_leftovers
 stop_daemon
 [ -z "$(new_cgroups)" ] || fail "a cgroup is left"
