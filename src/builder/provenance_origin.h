@@ -7,7 +7,7 @@
  *	provenance_origin *from = provenance_origins_find(o, definition);      counted; NULL: no request made it, or several did
  *	provenance_origins_drop(o, build);                                      at the end of the build
  *
- * An origin is immutable and counted; those of its own inputs belong to it. One that would tell of more than
+ * An origin is immutable and counted; those of its inputs belong to it. One that would tell of more than
  * ORIGIN_WEIGHT_MAX requests leaves its inputs out: inputs of inputs multiply. Thread: any.
  */
 #pragma once

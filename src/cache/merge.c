@@ -47,8 +47,8 @@ static bool begins_with(const GPtrArray *list, const GPtrArray *head)
 
 /*
  * Layers of upper stand for the difference when they are those that it has beyond lower: of one more layer only when it
- * lies directly on lower, of several whenever those of lower come first. All else is compared, tree with tree, into a
- * layer of its own: a layer of upper may delete what lower never had, or repeat what it has.
+ * lies directly on lower, of several whenever those of lower come first. Otherwise the trees are compared and a new layer
+ * is made: a layer of upper may delete what lower never had, or repeat what it has.
  */
 static GPtrArray *units_of_diff(cache_ref *r)
 {

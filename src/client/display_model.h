@@ -66,6 +66,6 @@ char *model_safe_text(const char *text);
 char *model_safe_lines(const char *text);
 /*
  * Output of a step for a terminal: colours stay and end with the line, other control sequences are made visible, and what
- * begins at a carriage return is a line of its own.
+ * begins at a carriage return is a separate line.
  */
 char *model_safe_output(const char *line);

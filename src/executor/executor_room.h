@@ -18,7 +18,7 @@ struct executor {
 	int fd, state_fd;        /* owned */
 	char *binary, *cgroup_parent, *apparmor_profile;
 	char *seccomp;                             /* JSON; NULL: none */
-	GBytes *seccomp_program;                   /* the same for our own runner */
+	GBytes *seccomp_program;                   /* the same for buildkit-runc */
 	runner *runner;                            /* NULL: an OCI runtime does it */
 	const struct bundle_runner *bundle_runner; /* borrowed; NULL: binary runs bundles */
 	char *instance;

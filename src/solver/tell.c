@@ -2,7 +2,7 @@
 /*
  * Success is told after what makes it last is written: the end of a step and the answer to a request wait, in the order
  * in which they came about, for one batch of keys (no fsync). A daemon that is killed then finds again what clients have
- * seen as done. A thread of its own writes, because workers may all be busy with steps that take hours.
+ * seen as done. A separate thread writes, because workers may all be busy with steps that take hours.
  */
 #include "base/log.h"
 #include "base/thread.h"

@@ -50,7 +50,7 @@ assert {(f["path"], f["change"]) for f in copy["files"]} == {("src/f0", "new"), 
 "$BIN/buildctl" debug explain --against "$first" > "$WORK/fingerprint" || fail "debug explain --against"
 grep -q 'VERSION' "$WORK/fingerprint" || { cat "$WORK/fingerprint"; fail "against"; }
 fails 'no step of build nosuch ran' "$WORK/log1" "$BIN/buildctl" debug explain nosuch
-# Restarted, the fingerprints are still there; switched off, nobody says anything and keys are the same.
+# Restarted, the fingerprints are still there; switched off, nothing is reported and keys are the same.
 stop_daemon
 start_daemon
 echo 3 > "$WORK/c/src/lib/a.c"
