@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-# WAITS
 # F19, P26: a client that is frozen in the middle of a step loses its build within 45 s; nothing of it runs on.
 make_context "$WORK/c"
 { cat "$WORK/c/base"; echo "RUN echo be\"\"gun && sleep $NAP"; } > "$WORK/c/Dockerfile"

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-# WAITS
 # TIMEOUT 240
 # Remotes of git that accept and say nothing, or a byte a second, while refs are listed and while submodules are fetched:
 # an error after a minute, whatever the protocol, and nothing is left running.

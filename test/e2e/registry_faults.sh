@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-# WAITS
 # F10 to F16, F20, F21, F55 to F59, F69 to F72, P7, P8, P9, P11: what a registry may do wrong, one image name a fault. Every build ends
 # soon with the named error or with the right bytes; nothing of a refused blob stays; the daemon goes on.
 mkdir -p "$WORK/c" "$WORK/home"

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-# WAITS
 # TIMEOUT 240
 # F17, F18, P6: a registry that accepts and says nothing, one that stops in the middle of a blob and one that gives a byte a
 # second: an error that names the host after two minutes at most, and a cancelled build meanwhile ends at once.

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-# WAITS
 # F36: for a minute nothing of an export is taken, once because the directory it goes to hangs, once because nobody reads
 # the pipe: both builds complete, and others are served meanwhile.
 make_context "$WORK/c"
