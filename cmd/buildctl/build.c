@@ -15,42 +15,42 @@
 
 static const struct flag build_flags[] = {
 	{"output", "o", FLAG_STRINGS, NULL, NULL,
-	 "where the result goes: type=image,name=docker.io/user/image,push=true, or type=local, tar, oci or docker "
+	 "export the result: type=image,name=docker.io/user/image,push=true, or type=local, tar, oci or docker "
 	 "with dest=PATH"},
 	{"progress", NULL, FLAG_STRING, "auto", NULL,
-	 "how progress is shown on standard error: auto, plain, tty, rawjson or quiet"},
-	{"trace", NULL, FLAG_STRING, NULL, NULL, "append every status message to this file as JSON, one a line"},
-	{"local", NULL, FLAG_STRINGS, NULL, NULL, "NAME=DIR: a directory that the build may read, e.g. context=."},
-	{"oci-layout", NULL, FLAG_STRINGS, NULL, NULL, "ID=DIR: an OCI layout that the build may read"},
+	 "progress display on standard error: auto, plain, tty, rawjson or quiet"},
+	{"trace", NULL, FLAG_STRING, NULL, NULL, "append all status messages to this file as JSON, one per line"},
+	{"local", NULL, FLAG_STRINGS, NULL, NULL, "NAME=DIR: allow the build to read this directory, e.g. context=."},
+	{"oci-layout", NULL, FLAG_STRINGS, NULL, NULL, "ID=DIR: allow the build to read this OCI layout"},
 	{"frontend", NULL, FLAG_STRING, NULL, NULL,
-	 "what understands the input: dockerfile.v0 or gateway.v0; without it LLB is read from standard input"},
+	 "frontend to use: dockerfile.v0 or gateway.v0 (default: read LLB from standard input)"},
 	{"opt", NULL, FLAG_STRINGS, NULL, NULL,
-	 "KEY=VALUE: an option of the frontend, e.g. target=release or build-arg:VERSION=1.2"},
-	{"no-cache", NULL, FLAG_BOOL, NULL, NULL, "run every step again"},
+	 "KEY=VALUE: frontend option, e.g. target=release or build-arg:VERSION=1.2"},
+	{"no-cache", NULL, FLAG_BOOL, NULL, NULL, "do not use the build cache"},
 	{"export-cache", NULL, FLAG_STRINGS, NULL, NULL,
-	 "where the build cache goes, e.g. type=registry,ref=example.com/user/cache or type=local,dest=DIR"},
+	 "export the build cache, e.g. type=registry,ref=example.com/user/cache or type=local,dest=DIR"},
 	{"import-cache", NULL, FLAG_STRINGS, NULL, NULL,
-	 "where to look for a build cache, e.g. type=registry,ref=example.com/user/cache or type=local,src=DIR"},
+	 "import a build cache, e.g. type=registry,ref=example.com/user/cache or type=local,src=DIR"},
 	{"secret", NULL, FLAG_STRINGS, NULL, NULL,
-	 "id=NAME,src=FILE or id=NAME,env=VARIABLE: a secret that steps may mount"},
+	 "id=NAME,src=FILE or id=NAME,env=VARIABLE: secret that steps may mount"},
 	{"allow", NULL, FLAG_STRINGS, NULL, NULL,
-	 "a privilege that the build may ask for: network.host, security.insecure or device"},
+	 "grant an entitlement to the build: network.host, security.insecure or device"},
 	{"ssh", NULL, FLAG_STRINGS, NULL, NULL,
-	 "default or ID[=SOCKET[,raw=true]|KEYFILE[,KEYFILE...]]: an SSH agent, or private keys without a passphrase, "
+	 "default or ID[=SOCKET[,raw=true]|KEYFILE[,KEYFILE...]]: SSH agent, or private keys without a passphrase, "
 	 "that steps may use"},
-	{"metadata-file", NULL, FLAG_STRING, NULL, NULL,
-	 "write what is known of the result (digests, names) to this file as JSON"},
+	{"metadata-file", NULL, FLAG_STRING, NULL, NULL, "write result metadata (digests, names) to this file as JSON"},
 	{"source-policy-file", NULL, FLAG_STRING, NULL, NULL,
-	 "a JSON file with rules that allow, deny or replace sources"},
-	{"proxy-network", NULL, FLAG_BOOL, NULL, NULL, "steps reach the network through a recording proxy only"},
-	{"ref-file", NULL, FLAG_STRING, NULL, NULL, "write the build's id to this file"},
+	 "JSON file with a source policy: rules that allow, deny or replace sources"},
+	{"proxy-network", NULL, FLAG_BOOL, NULL, NULL,
+	 "restrict the network access of steps to a proxy that records requests"},
+	{"ref-file", NULL, FLAG_STRING, NULL, NULL, "write the ref of the build to this file"},
 	{"registry-auth-tlscontext", NULL, FLAG_STRINGS, NULL, NULL,
-	 "host=HOST[,ca=FILE][,cert=FILE,key=FILE][,insecure=BOOL]: TLS towards a token server"},
+	 "host=HOST[,ca=FILE][,cert=FILE,key=FILE][,insecure=BOOL]: TLS settings for a registry's token server"},
 	{"debug-json-cache-metrics", NULL, FLAG_STRING, NULL, NULL,
 	 "report which steps missed the cache: stdout, stderr or a file"},
 };
 
-/* The first call of every client: somebody speaks BuildKit there. */
+/* Every client calls ListWorkers first: it proves that a BuildKit daemon answers at this address. */
 static bool list_workers(struct context *x, rpc_conn *conn, GError **error)
 {
 	Control__ListWorkersRequest request;
@@ -61,7 +61,7 @@ static bool list_workers(struct context *x, rpc_conn *conn, GError **error)
 	return reply != NULL || call_failed("listing workers for Build: failed to list workers", error);
 }
 
-/* Leaves the fd alone without --trace. */
+/* Leaves ret_fd unchanged without --trace. */
 static bool open_trace(const flags *f, display *shown, int *ret_fd, GError **error)
 {
 	const char *path = flags_string(f, "trace");
@@ -74,7 +74,10 @@ static bool open_trace(const flags *f, display *shown, int *ret_fd, GError **err
 	return true;
 }
 
-/* --debug-json-cache-metrics: standard output or error, or a file, opened before the build. Leaves the fd alone without. */
+/*
+ * Opens the target of --debug-json-cache-metrics before the build: stdout, stderr or a file. Leaves the fd unchanged
+ * without the flag.
+ */
 static bool open_metrics(const flags *f, int *ret_fd, GError **error)
 {
 	const char *path = flags_string(f, "debug-json-cache-metrics");
@@ -150,7 +153,7 @@ static bool run(struct context *x, const flags *f, GError **error)
 const struct command build_command = {
 	.name = "build",
 	.alias = "b",
-	.usage = "make something from sources",
+	.usage = "run a build",
 	.flags = build_flags,
 	.n_flags = G_N_ELEMENTS(build_flags),
 	.run = run,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* --export-cache and --import-cache: what is read of them here, and what is left to do here after the build. */
+/* --export-cache and --import-cache: parses both flags, and updates index.json of local caches after the build. */
 #include "base/log.h"
 #include "build_options.h"
 #include "client/layout_index.h"
@@ -33,7 +33,7 @@ static void attr_set(const struct solve_target *t, const char *key, const char *
 	g_hash_table_replace(t->attrs, g_strdup(key), g_strdup(value));
 }
 
-/* What GitHub's runners say of their cache. */
+/* Adds the attributes of type=gha from the environment of a GitHub Actions runner. */
 static void add_github(const struct solve_target *t)
 {
 	static const struct {
@@ -51,7 +51,7 @@ static void add_github(const struct solve_target *t)
 		attr_set(t, "version", "2");
 }
 
-/* A value without type= is the reference of a registry cache, as the first versions wrote it. */
+/* The first versions of BuildKit took a registry reference without type=. */
 static bool read_target(struct build_options *o, const char *name, const char *text, struct solve_target *ret,
 			GError **error)
 {
@@ -80,7 +80,7 @@ static bool read_target(struct build_options *o, const char *name, const char *t
 
 /* ---- exports */
 
-/* type=local lives in a directory of ours that the daemon reaches as a content store. */
+/* type=local: the daemon reaches the directory as a content store of the session. */
 static bool export_local(struct build_options *o, const struct solve_target *t, GError **error)
 {
 	struct cache_store store = {.dir = attr(t, "dest"), .tag = "latest"};
@@ -116,7 +116,7 @@ static bool read_exports(struct build_options *o, const flags *f, GError **error
 
 /* ---- imports */
 
-/* The digest that a tag stands for; false when this import is to be left out, with the reason. */
+/* Resolves a tag to a digest. Returns false, with the reason in error, when the import is to be skipped. */
 static bool find_digest(const struct solve_target *t, const char *dir, GError **error)
 {
 	if (*attr(t, "digest"))
@@ -150,7 +150,7 @@ static bool has_blob(const struct solve_target *t, const char *dir, GError **err
 	return false;
 }
 
-/* What is not there is no reason to fail: the build goes on without it. */
+/* A missing local cache is not an error: the build continues without it. */
 static bool import_local(struct build_options *o, const struct solve_target *t, bool *ret_use, GError **error)
 {
 	const char *dir = attr(t, "src");
@@ -193,7 +193,7 @@ bool build_cache_read(struct build_options *o, const flags *f, GError **error)
 	return read_exports(o, f, error) && read_imports(o, f, error);
 }
 
-/* ---- afterwards */
+/* ---- after the build */
 
 static oci_descriptor *read_descriptor(const void *text, size_t n, GError **error)
 {
@@ -215,7 +215,7 @@ static bool finish_caches(const struct build_options *o, const char *manifest, G
 	return true;
 }
 
-/* An OCI layout as the output: "latest", or the names of the image. */
+/* Tags in the index.json of an OCI layout: "latest", or the names of the image. */
 static bool finish_images(const struct build_options *o, const char *base64, const char *names, GError **error)
 {
 	gsize n;

@@ -53,7 +53,10 @@ static bool add_opt(struct build_options *o, const char *text, GError **error)
 		g_hash_table_replace(o->attrs, g_strndup(text, (gsize)(equals - text)), g_strdup(equals + 1));
 		return true;
 	}
-	/* A build arg without a value takes the one of the environment, and is dropped when there is none. */
+	/*
+	 * A build argument without a value takes its value from the environment, or is dropped if the variable is not
+	 * set.
+	 */
 	if (!g_str_has_prefix(text, "build-arg:"))
 		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid opt: invalid value %s", text);
 	const char *value = g_getenv(text + strlen("build-arg:"));
@@ -79,7 +82,7 @@ static bool read_opts(struct build_options *o, const flags *f, GError **error)
 	return true;
 }
 
-/* ---- what the session offers */
+/* ---- session services */
 
 static bool add_each(const flags *f, const char *name, services *s, bool (*add)(services *, const char *, GError **),
 		     GError **error)
@@ -118,7 +121,7 @@ static bool read_outputs(struct build_options *o, const flags *f, GError **error
 	return true;
 }
 
-/* ---- a definition from stdin */
+/* ---- definition from stdin */
 
 static GByteArray *read_stdin(GError **error)
 {
@@ -141,7 +144,7 @@ static GByteArray *read_stdin(GError **error)
 	}
 }
 
-/* --no-cache marks every op of the definition. */
+/* Sets ignore_cache on every op of the definition (--no-cache). */
 static void ignore_cache(Pb__Definition *d)
 {
 	GHashTable *known = g_hash_table_new(g_str_hash, g_str_equal);
@@ -167,7 +170,9 @@ static void ignore_cache(Pb__Definition *d)
 	g_hash_table_unref(known);
 }
 
-/* Only what the definition names is offered to the daemon; what it names and is not there, the daemon reports. */
+/*
+ * Offers the daemon only the local directories that the definition names. The daemon reports names without a directory.
+ */
 static bool keep_used_locals(struct build_options *o, GError **error)
 {
 	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
@@ -193,7 +198,7 @@ static bool keep_used_locals(struct build_options *o, GError **error)
 static bool read_definition(struct build_options *o, const flags *f, GError **error)
 {
 	struct stat st;
-	if (fstat(STDIN_FILENO, &st) == 0 && S_ISCHR(st.st_mode)) /* a terminal or /dev/null */
+	if (fstat(STDIN_FILENO, &st) == 0 && S_ISCHR(st.st_mode)) /* stdin is a terminal or /dev/null */
 		return error_set(error, ERROR_INVALID_ARGUMENT,
 				 "please specify --frontend or pipe LLB definition to stdin");
 	g_autoptr(GByteArray) bytes = read_stdin(error);

@@ -7,7 +7,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-/* At most one byte more than a policy may have. */
+/* Reads at most one byte more than the size limit of a policy, so that a longer file is detected. */
 static GByteArray *read_file(const char *path, GError **error)
 {
 	scoped_fd fd = open(path, O_RDONLY | O_CLOEXEC);

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* A value that is base64 of a JSON object is shown as that object. */
+/* A value that is the base64 encoding of a JSON object is printed as that object. */
 static json_t *inline_object(const char *value)
 {
 	size_t len = strlen(value);
@@ -43,8 +43,8 @@ static char *metadata_json(GHashTable *response)
 }
 
 /*
- * A regular file is written under another name and renamed, so that no reader sees half of it. A device, a pipe or a link is
- * written through: /dev/null must not become a regular file.
+ * Writes a regular file under a temporary name and renames it, so that readers never see a partial file. Devices, pipes
+ * and symbolic links are written directly: /dev/null must not become a regular file.
  */
 static bool write_file(const char *path, const char *text, GError **error)
 {
@@ -67,7 +67,7 @@ static char *bytes_text(GBytes *bytes)
 	return g_strndup(start ? start : "", n);
 }
 
-/* A subrequest answers in result.txt, or in every result.* key. */
+/* The result of a subrequest is result.txt, or all result.* keys. */
 static bool print_subrequest(GHashTable *metadata, GError **error)
 {
 	GBytes *text = g_hash_table_lookup(metadata, "result.txt");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * command: what every buildctl command is: a row with its flags and its function.
+ * command: a buildctl command, described by one table row with its flags and its function.
  *
  *	const struct command du_command = {"du", "disk usage", flags, G_N_ELEMENTS(flags), run};
  *
@@ -12,7 +12,7 @@
 #include "format/flags.h"
 #include "rpc/rpc.h"
 
-/* What all commands share: the global flags and the connection, made at the first use. */
+/* State shared by all commands: global flags and the connection, opened at first use. */
 struct context {
 	const flags *global;
 	rpc_loop *loop;
@@ -29,14 +29,14 @@ struct command {
 	size_t n_flags;
 	bool (*run)(struct context *x, const flags *f, GError **error);
 	const struct command *const *sub; /* NULL-terminated, or NULL */
-	const char *arguments;            /* what follows the command's name in its help, NULL: "[options]" */
+	const char *arguments;            /* arguments in the usage line; NULL: "[options]" */
 	const char *alias;
-	const char *example; /* one command line, or NULL */
+	const char *example; /* example command line, or NULL */
 };
 extern const struct command build_command, du_command, prune_command, prune_histories_command, debug_command,
 	dial_stdio_command;
 
-/* The whole program: what help, manual and completion are made from (commands.c). */
+/* All commands and global flags; help, manual page and completion are generated from them (commands.c). */
 extern const struct flag buildctl_flags[];
 extern const size_t buildctl_n_flags;
 extern const struct command *const buildctl_commands[];                                  /* NULL-terminated */
@@ -44,11 +44,14 @@ const struct command *command_find(const struct command *const *list, const char
 
 #define FORMAT_FLAG                                                                                                    \
 	{                                                                                                              \
-		"format", NULL, FLAG_STRING, NULL, NULL, "print by a Go template, or json"                             \
+		"format", NULL, FLAG_STRING, NULL, NULL, "Go template for the output, or json"                         \
 	}
 
-/* A call failed: "<what>: <CodeName>: <message>", the code left out when it is Unknown. Returns false. */
+/*
+ * Prefixes the error of a failed call: "<what>: <CodeName>: <message>", without the code if it is Unknown. Returns
+ * false.
+ */
 bool call_failed(const char *what, GError **error);
 
-/* Standard output, whole or an error. */
+/* Writes text to standard output; a partial write is an error. */
 bool print_text(const char *text, GError **error);

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What a detail adds in front of the text, as upstream's clients show it. */
+/* Text that an error detail adds in front of the message, as upstream's clients print it. */
 static void prefix_of_detail(const struct error_detail *detail, GError **error)
 {
 	static const struct {
@@ -39,14 +39,14 @@ bool call_failed(const char *what, GError **error)
 
 bool print_text(const char *text, GError **error)
 {
-	/* Descriptions, names and answers of frontends hold what Dockerfiles say. */
+	/* Masks control characters: descriptions, names and frontend results contain text from Dockerfiles. */
 	g_autofree char *safe = isatty(STDOUT_FILENO) ? model_safe_lines(text) : NULL;
 	if (fputs(safe ? safe : text, stdout) == EOF || fflush(stdout) == EOF)
 		return error_set_errno(error, errno, "write standard output");
 	return true;
 }
 
-/* Interned: --wait comes here once a second. */
+/* The string is interned because --wait calls this once per second. */
 static const char *first_existing(const char *dir, const char *const *names)
 {
 	for (; *names; names++) {
@@ -57,7 +57,7 @@ static const char *first_existing(const char *dir, const char *const *names)
 	return "";
 }
 
-/* Strings live as long as the process. */
+/* The strings are never freed. */
 static bool read_tls(const flags *f, struct rpc_tls *ret, GError **error)
 {
 	ret->server_name = flags_string(f, "tlsservername");
@@ -88,7 +88,7 @@ static rpc_conn *connect_once(struct context *x, GError **error)
 	return conn;
 }
 
-/* A peer that cannot be reached is the failure of the command's first call, in the words of gRPC's clients. */
+/* A failed connection is reported as the error of the first call, with the text that gRPC clients print. */
 static bool connect_failed(const char *what, GError *problem, GError **error)
 {
 	if (!error_is(problem, ERROR_UNAVAILABLE)) {
@@ -105,7 +105,7 @@ static bool connect_failed(const char *what, GError *problem, GError **error)
 	return what ? call_failed(what, error) : false;
 }
 
-/* --wait: until somebody answers, once a second, as long as --timeout allows. */
+/* --wait: retries once per second until the daemon answers or --timeout has passed. */
 rpc_conn *context_connect(struct context *x, const char *what, GError **error)
 {
 	int64_t timeout_s = flags_int(x->global, "timeout");

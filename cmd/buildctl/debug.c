@@ -12,8 +12,8 @@
 #include <string.h>
 
 static const struct flag workers_flags[] = {
-	{"filter", "f", FLAG_STRINGS, NULL, NULL, "only workers that match, e.g. labels.kind==fast"},
-	{"verbose", "v", FLAG_BOOL, NULL, NULL, "all that is known of each"},
+	{"filter", "f", FLAG_STRINGS, NULL, NULL, "list only workers that match, e.g. labels.kind==fast"},
+	{"verbose", "v", FLAG_BOOL, NULL, NULL, "print all details of each worker"},
 	FORMAT_FLAG,
 };
 static const struct flag info_flags[] = {
@@ -161,9 +161,9 @@ static bool run_info(struct context *x, const flags *f, GError **error)
 	return *format ? print_formatted(format, text, error) : print_text(text, error);
 }
 
-static const struct command workers_command = {"workers", "what the daemon builds on", workers_flags,
+static const struct command workers_command = {"workers", "list the daemon's workers", workers_flags,
 					       G_N_ELEMENTS(workers_flags), run_workers};
-static const struct command info_command = {"info", "versions of the daemon", info_flags, G_N_ELEMENTS(info_flags),
+static const struct command info_command = {"info", "print the daemon's version", info_flags, G_N_ELEMENTS(info_flags),
 					    run_info};
 
 static const struct command *const debug_commands[] = {
@@ -171,6 +171,6 @@ static const struct command *const debug_commands[] = {
 	&ctl_command,      &get_command,     &histories_command, &explain_command, NULL};
 
 const struct command debug_command = {.name = "debug",
-				      .usage = "look into the daemon and its builds",
+				      .usage = "debug the daemon and its builds",
 				      .sub = debug_commands,
 				      .arguments = "[command [command options]]"};

@@ -8,10 +8,10 @@
 
 #define CHUNK (64 * 1024)
 
-/* One direction of the pipe. */
+/* Copies one direction of the pipe. */
 struct flow {
 	int from, to;
-	bool to_socket; /* the end is passed on as a half-close */
+	bool to_socket; /* EOF is passed on as a half-close */
 	bool ended;
 };
 
@@ -63,7 +63,7 @@ static void flow_step(struct flow *f, char *buffer)
 		shutdown(f->to, SHUT_WR);
 }
 
-/* Ends when the daemon's side has ended: what stdin still says then goes nowhere. */
+/* Returns when the daemon closes its side; remaining data from stdin is discarded. */
 static bool run(struct context *x, const flags *f, GError **error)
 {
 	scoped_fd fd = connect_unix(flags_string(x->global, "addr"), error);

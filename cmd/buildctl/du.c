@@ -8,8 +8,8 @@
 #include <string.h>
 
 static const struct flag du_flags[] = {
-	{"filter", "f", FLAG_STRINGS, NULL, NULL, "only records that match, e.g. type==regular"},
-	{"verbose", "v", FLAG_BOOL, NULL, NULL, "all that is known of each"},
+	{"filter", "f", FLAG_STRINGS, NULL, NULL, "list only cache records that match, e.g. type==regular"},
+	{"verbose", "v", FLAG_BOOL, NULL, NULL, "print all details of each cache record"},
 	FORMAT_FLAG,
 };
 
@@ -90,4 +90,5 @@ static bool run(struct context *x, const flags *f, GError **error)
 	return *format ? print_formatted(format, text, error) : print_text(text, error);
 }
 
-const struct command du_command = {"du", "what the build cache holds", du_flags, G_N_ELEMENTS(du_flags), run};
+const struct command du_command = {"du", "show the disk usage of the build cache", du_flags, G_N_ELEMENTS(du_flags),
+				   run};

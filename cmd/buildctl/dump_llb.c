@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 static const struct flag dump_flags[] = {
-	{"dot", NULL, FLAG_BOOL, NULL, NULL, "as a graph in the language of Graphviz"},
+	{"dot", NULL, FLAG_BOOL, NULL, NULL, "print the graph in the Graphviz DOT language"},
 };
 
-/* One op as the dump shows it. */
+/* An op as dump-llb prints it. */
 struct dumped {
 	Pb__Op *op;
 	struct digest digest;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* debug explain: why the steps of a build ran although they ran before. */
+/* debug explain: prints why steps of a build missed the cache. */
 #include "debug_commands.h"
 #include "api/guard.h"
 #include "format.h"
@@ -7,8 +7,9 @@
 #include <string.h>
 
 static const struct flag explain_flags[] = {
-	{"against", NULL, FLAG_STRING, NULL, NULL, "Compare with this build instead of the most similar earlier run"},
-	{"format", NULL, FLAG_STRING, NULL, NULL, "Format the output using the given Go template, or json"},
+	{"against", NULL, FLAG_STRING, NULL, NULL,
+	 "compare with this build (default: the most similar earlier run of each step)"},
+	{"format", NULL, FLAG_STRING, NULL, NULL, "Go template for the output, or json"},
 };
 
 static void put_text(GString *s, const Explain__Step *step)
@@ -113,7 +114,7 @@ static bool run_explain(struct context *x, const flags *f, GError **error)
 }
 
 const struct command explain_command = {.name = "explain",
-					.usage = "why the steps of a build ran although they ran before",
+					.usage = "explain why steps of a build missed the cache",
 					.flags = explain_flags,
 					.n_flags = G_N_ELEMENTS(explain_flags),
 					.run = run_explain,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* format: what --format of a command prints: the template over a JSON document, and a newline. Thread: main. */
+/* format: prints a JSON document through the Go template of --format, followed by a newline. Thread: main. */
 #pragma once
 #include "base/error.h"
 

@@ -15,7 +15,7 @@ static void add_commands(GString *out, const struct command *const *list, bool w
 			g_string_append_printf(out, "   %-*s  %s\n", width, names, (*list)->usage);
 	}
 	if (with_help)
-		g_string_append_printf(out, "   %-*s  %s\n", width, "help, h", "what a command does and takes");
+		g_string_append_printf(out, "   %-*s  %s\n", width, "help, h", "show help for a command");
 }
 
 static void add_flags(GString *out, const char *title, const struct flag *rows, size_t n, bool with_help)
@@ -50,7 +50,7 @@ bool help_command(const char *path, const struct command *c, GError **error)
 		add_commands(out, c->sub, false);
 	add_flags(out, "OPTIONS", c->flags, c->n_flags, true);
 	if (!c->sub)
-		add_flags(out, "GLOBAL OPTIONS", buildctl_flags, buildctl_n_flags - 2 /* all but help and version */,
+		add_flags(out, "GLOBAL OPTIONS", buildctl_flags, buildctl_n_flags - 2 /* without help, version */,
 			  false);
 	return print_text(out->str, error);
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* help: what --help prints of the program and of a command, from their tables. Thread: main. */
+/* help: prints the help of the program and of its commands from their tables. Thread: main. */
 #pragma once
 #include "command.h"
 
 bool help_program(GError **error);
-/* path: "buildctl debug workers". */
+/* Prints the help of a command. path is the command line so far, e.g. "buildctl debug workers". */
 bool help_command(const char *path, const struct command *c, GError **error);
-/* The error of a command that there is not; the program ends with another status then. */
+/* Error of an unknown command; buildctl exits with a different status for it. */
 bool help_unknown_topic(const char *name, GError **error);
 bool help_is_unknown_topic(const GError *error);
-/* "help debug workers": topic is NULL-terminated. Errors: help_unknown_topic. */
+/* Prints the help of a topic such as {"debug", "workers", NULL}. Errors: help_unknown_topic. */
 bool help_topic(char *const *topic, GError **error);

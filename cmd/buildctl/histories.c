@@ -17,7 +17,7 @@ static char *local_time(const Google__Timestamp *t)
 	g_autoptr(GDateTime) utc = g_date_time_new_from_unix_utc(t->seconds);
 	g_autoptr(GDateTime) local = g_date_time_to_local(utc);
 	g_autofree char *text = g_date_time_format(local, "%Y-%m-%dT%H:%M:%S%:z");
-	/* Go writes Z for UTC. */
+	/* Go prints Z for UTC. */
 	if (g_str_has_suffix(text, "+00:00")) {
 		text[strlen(text) - strlen("+00:00")] = '\0';
 		return g_strconcat(text, "Z", NULL);
@@ -39,7 +39,7 @@ static const char *type_name(const Control__BuildHistoryEvent *e)
 	return "DELETED";
 }
 
-/* All events there are now; each is guard_free'd with the array. */
+/* Returns all current events; freeing the array frees each event with guard_free. */
 static GPtrArray *list_events(struct context *x, rpc_conn *conn, GError **error)
 {
 	Control__BuildHistoryRequest request;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A message whose members are still to be put into its object. */
+/* A message whose fields are not yet added to its JSON object. */
 struct pending {
 	const ProtobufCMessage *message;
 	json_t *object; /* borrowed from the document */
@@ -16,7 +16,7 @@ static const void *member(const ProtobufCMessage *m, unsigned offset)
 	return (const char *)m + offset;
 }
 
-/* A submessage becomes an object at once and is filled later, which keeps the walk flat. */
+/* Adds an empty object for a submessage; its members are added later, which avoids recursion. */
 static json_t *message_value(GArray *work, const ProtobufCMessage *m)
 {
 	struct pending one = {m, json_object()};
@@ -53,7 +53,7 @@ static size_t width_of(ProtobufCType type)
 	return sizeof(int32_t);
 }
 
-/* NULL for what omitempty leaves out of a struct; a list has its zero values too. */
+/* Returns NULL for zero values, which omitempty drops from a struct. Lists keep their zero values. */
 static json_t *value_of(GArray *work, ProtobufCType type, const void *at, bool keep_zero)
 {
 	if (type == PROTOBUF_C_TYPE_MESSAGE) {
@@ -120,7 +120,7 @@ static json_t *list_value(GArray *work, const ProtobufCFieldDescriptor *field, c
 	return list;
 }
 
-/* What a template prints of a field where the JSON has nothing or a number; NULL: the same as the JSON. */
+/* Text that a template prints for a field which is missing or a number in the JSON document. NULL: same as the JSON. */
 static json_t *shown_value(const ProtobufCFieldDescriptor *field, const void *at)
 {
 	if (field->label == PROTOBUF_C_LABEL_REPEATED)
@@ -155,7 +155,7 @@ static void fill(GArray *work, struct pending one)
 	json_t *fields = json_object();
 	for (unsigned i = 0; i < d->n_fields; i++) {
 		const ProtobufCFieldDescriptor *field = &d->fields[i];
-		if (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) /* a record has none */
+		if (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) /* records have no trace */
 			continue;
 		json_t *value = field->label == PROTOBUF_C_LABEL_REPEATED
 					? list_value(work, field, one.message)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* buildctl: the client of the build daemon. */
+/* buildctl: client of buildkitd. */
 #include "base/log.h"
 #include "base/thread.h"
 #include "base/version.h"
@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* ---- signals: the first asks for an orderly end, the second ends the process */
+/* ---- signals: the first one cancels the command, the second one kills the process */
 
 static gpointer watch_signals(gpointer data)
 {
@@ -55,7 +55,7 @@ static bool wants_help(int argc, char *const *argv)
 	return false;
 }
 
-/* argv[0] is the command's own name; path is what was typed so far. */
+/* argv[0] is the name of the command; path is the command line up to it. */
 static bool run_command(struct context *x, const struct command *const *list, const char *path, int argc,
 			char *const *argv, GError **error)
 {
@@ -71,9 +71,9 @@ static bool run_command(struct context *x, const struct command *const *list, co
 	return f && c->run(x, f, error);
 }
 
-#define EXIT_NO_TOPIC 3 /* as of urfave/cli: the command is unknown */
+#define EXIT_NO_TOPIC 3 /* exit status of urfave/cli for an unknown command */
 
-/* Excerpts and messages hold what Dockerfiles and daemons say: on a terminal their control bytes are made visible. */
+/* Makes control characters visible on a terminal: error texts quote Dockerfiles and messages of the daemon. */
 static void put_error(const char *text)
 {
 	g_autofree char *safe = isatty(STDERR_FILENO) ? model_safe_lines(text) : NULL;

@@ -10,17 +10,17 @@
 #define MB 1e6
 
 static const struct flag prune_flags[] = {
-	{"keep-duration", NULL, FLAG_DURATION, "0s", NULL, "keep what was used within this time"},
-	{"keep-storage", NULL, FLAG_FLOAT, "0", NULL, "remove until no more than this is used (MB)"},
-	{"keep-storage-min", NULL, FLAG_FLOAT, "0", NULL, "keep this much in any case (MB)"},
-	{"free-storage", NULL, FLAG_FLOAT, "0", NULL, "remove until this much of the disk is free (MB)"},
-	{"filter", "f", FLAG_STRINGS, NULL, NULL, "only records that match, e.g. type==regular"},
-	{"all", NULL, FLAG_BOOL, NULL, NULL, "remove internal records of frontends, too"},
-	{"verbose", "v", FLAG_BOOL, NULL, NULL, "all that is known of each"},
+	{"keep-duration", NULL, FLAG_DURATION, "0s", NULL, "keep records that were used within this time"},
+	{"keep-storage", NULL, FLAG_FLOAT, "0", NULL, "remove records until the cache is no larger than this (MB)"},
+	{"keep-storage-min", NULL, FLAG_FLOAT, "0", NULL, "keep at least this much of the cache (MB)"},
+	{"free-storage", NULL, FLAG_FLOAT, "0", NULL, "remove records until this much disk space is free (MB)"},
+	{"filter", "f", FLAG_STRINGS, NULL, NULL, "remove only records that match, e.g. type==regular"},
+	{"all", NULL, FLAG_BOOL, NULL, NULL, "also remove internal records of frontends"},
+	{"verbose", "v", FLAG_BOOL, NULL, NULL, "print all details of each removed record"},
 	FORMAT_FLAG,
 };
 
-/* Each record as it goes; the header stands before the first. */
+/* Prints each record when it is removed; the header is printed before the first one. */
 static bool print_record(const Control__UsageRecord *r, bool first, const flags *f, GError **error)
 {
 	g_autoptr(table) t = table_new(1, 8, 1, '\t');

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* records: debug logs, monitor, ctl and get: what the daemon remembers of builds, and the blobs it keeps of them. */
+/* records: debug logs, monitor, ctl and get: build records of the daemon's history, and their blobs. */
 #include "api/guard.h"
 #include "client/display.h"
 #include "content.pb-c.h"
@@ -11,7 +11,7 @@
 #define CONTROL "/moby.buildkit.v1.Control/"
 #define READ_BYTES (1024 * 1024)
 
-/* The one word after the flags; what names it in the error. */
+/* Returns the only positional argument. what names the argument in the error text. */
 static const char *only_word(const flags *f, const char *what, GError **error)
 {
 	if (flags_n_rest(f) == 1)
@@ -21,7 +21,7 @@ static const char *only_word(const flags *f, const char *what, GError **error)
 	return NULL;
 }
 
-/* A call that sends one message and receives many. */
+/* Starts a call that sends one message and receives a stream. */
 static rpc_call *ask(struct context *x, const char *method, const void *request, GError **error)
 {
 	rpc_conn *conn = context_connect(x, NULL, error);
@@ -63,11 +63,11 @@ static bool run_get(struct context *x, const flags *f, GError **error)
 
 static const struct flag logs_flags[] = {
 	{"progress", NULL, FLAG_STRING, "auto", NULL,
-	 "how progress is shown on standard output: auto, plain, tty, rawjson or quiet"},
-	{"trace", NULL, FLAG_BOOL, NULL, NULL, "the recorded trace instead of the logs"},
+	 "progress display on standard output: auto, plain, tty, rawjson or quiet"},
+	{"trace", NULL, FLAG_BOOL, NULL, NULL, "print the recorded trace instead of the logs"},
 };
 
-/* The record of a finished build; guard_free the event. */
+/* Returns the event with the record of a completed build. Free it with guard_free. */
 static Control__BuildHistoryEvent *find_record(struct context *x, const char *ref, GError **error)
 {
 	Control__BuildHistoryRequest request;
@@ -130,8 +130,8 @@ static bool run_logs(struct context *x, const flags *f, GError **error)
 /* ---- ctl */
 
 static const struct flag ctl_flags[] = {
-	{"pin", NULL, FLAG_BOOL, NULL, NULL, "keep the record until it is unpinned"},
-	{"unpin", NULL, FLAG_BOOL, NULL, NULL, "let the record go when it is old"},
+	{"pin", NULL, FLAG_BOOL, NULL, NULL, "exempt the record from garbage collection"},
+	{"unpin", NULL, FLAG_BOOL, NULL, NULL, "subject the record to garbage collection again"},
 	{"delete", NULL, FLAG_BOOL, NULL, NULL, "remove the record"},
 };
 
@@ -161,8 +161,8 @@ static bool run_ctl(struct context *x, const flags *f, GError **error)
 /* ---- monitor */
 
 static const struct flag monitor_flags[] = {
-	{"completed", NULL, FLAG_BOOL, NULL, NULL, "finished builds, too"},
-	{"ref", NULL, FLAG_STRING, NULL, NULL, "events of this build only"},
+	{"completed", NULL, FLAG_BOOL, NULL, NULL, "also show completed builds"},
+	{"ref", NULL, FLAG_STRING, NULL, NULL, "show only events of this build"},
 };
 
 static const char *event_word(const Control__BuildHistoryEvent *e)
@@ -171,7 +171,7 @@ static const char *event_word(const Control__BuildHistoryEvent *e)
 	return (size_t)e->type < G_N_ELEMENTS(words) ? words[e->type] : "UNKNOWN";
 }
 
-/* As protobuf's text format has it. */
+/* Formats a descriptor like the text format of protobuf. */
 static void add_descriptor(GString *out, const char *name, const Control__Descriptor *d)
 {
 	if (d)
@@ -226,14 +226,15 @@ static bool run_monitor(struct context *x, const flags *f, GError **error)
 		if (!print_text(text, error))
 			return false;
 	}
-	if (failure && !cancel_is_set(x->cancel)) /* Ctrl-C is how watching ends */
+	if (failure && !cancel_is_set(x->cancel)) /* Ctrl-C ends the command without an error */
 		g_propagate_error(error, g_steal_pointer(&failure));
 	return (call && !(error && *error)) || call_failed("failed to listen for builds", error);
 }
 
-const struct command logs_command = {"logs",   "show a build's logs again", logs_flags, G_N_ELEMENTS(logs_flags),
-				     run_logs, .arguments = "[options] REF"};
-const struct command monitor_command = {"monitor", "show builds as they begin and end", monitor_flags,
+const struct command logs_command = {"logs",     "show the logs of a recorded build",
+				     logs_flags, G_N_ELEMENTS(logs_flags),
+				     run_logs,   .arguments = "[options] REF"};
+const struct command monitor_command = {"monitor", "show build history events as they occur", monitor_flags,
 					G_N_ELEMENTS(monitor_flags), run_monitor};
 const struct command ctl_command = {"ctl",     "pin, unpin or remove a build's record",
 				    ctl_flags, G_N_ELEMENTS(ctl_flags),

@@ -8,11 +8,11 @@ struct table {
 	GString *text;
 };
 
-/* A line as cells; the last one is not terminated by a tab and does not make a column. */
+/* The cells of one line. The last cell does not end with a tab and is not part of a column. */
 struct line {
 	char **cells;
 	guint n;
-	int *widths; /* of the terminated cells, with padding */
+	int *widths; /* width of the cells that end with a tab, including padding */
 };
 
 table *table_new(int min_width, int tab_width, int padding, char pad_char)
@@ -48,13 +48,13 @@ static int column_width(const table *t, int widest)
 {
 	int width = MAX(widest + t->padding, t->min_width);
 	if (widest == 0)
-		width = 0; /* an empty column takes no room */
+		width = 0; /* an empty column has width 0 */
 	if (t->pad_char == '\t' && t->tab_width > 0)
 		width = (width + t->tab_width - 1) / t->tab_width * t->tab_width;
 	return width;
 }
 
-/* The run of lines from `first` that have column `column`: one width for all of them. */
+/* Sets one width for the block of lines that starts at `first` and has column `column`. */
 static void measure_block(const table *t, struct line *lines, guint first, guint n, guint column)
 {
 	int widest = 0;

@@ -12,7 +12,7 @@
 
 typedef struct table table;
 
-/* min_width, tab_width, padding, pad_char of tabwriter.NewWriter. */
+/* min_width, tab_width, padding and pad_char have the meaning they have in tabwriter.NewWriter. */
 table *table_new(int min_width, int tab_width, int padding, char pad_char);
 void table_add(table *t, const char *text);
 void table_printf(table *t, const char *format, ...) G_GNUC_PRINTF(2, 3);

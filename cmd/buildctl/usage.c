@@ -20,7 +20,7 @@ static int64_t to_ns(const Google__Timestamp *time)
 	return time ? time->seconds * 1000000000LL + time->nanos : 0;
 }
 
-/* time.Time's String in UTC: "2026-11-23 17:04:44.510696823 +0000 UTC". */
+/* Formats like Go's time.Time.String in UTC: "2026-11-23 17:04:44.510696823 +0000 UTC". */
 static char *go_time(const Google__Timestamp *time)
 {
 	g_autofree char *iso = time_format_rfc3339(to_ns(time));

@@ -6,7 +6,7 @@
 
 #define DELAY_US G_USEC_PER_SEC
 #define INTERVAL_US (60 * G_USEC_PER_SEC)
-/* Until idle threads of pools have ended (5 s), and what they and later calls freed can go back too. */
+/* Idle pool threads end after 5 s; malloc_trim runs after that, so that their memory is returned too. */
 #define TRIM_AGAIN_US (17 * G_USEC_PER_SEC)
 
 struct collector {
@@ -16,13 +16,13 @@ struct collector {
 	GMutex mu;
 	GCond changed;
 	gint64 due;     /* monotonic time, 0: nothing to do; mu */
-	gint64 trim_at; /* likewise: builds have ended, and what they freed goes back to the system */
-	bool trimmed;   /* once since */
+	gint64 trim_at; /* monotonic time, 0: nothing to do; builds have ended, return freed memory to the system; mu */
+	bool trimmed;   /* memory was returned once since the last build */
 	gint64 last;
 	bool stop;
 };
 
-/* Arenas of many threads keep what a burst of builds has freed; with mu held. */
+/* Returns freed memory to the system: after a burst of builds, malloc keeps it in per-thread arenas. Requires mu. */
 static void trim(collector *c)
 {
 	c->trim_at = c->trimmed ? 0 : g_get_monotonic_time() + TRIM_AGAIN_US;

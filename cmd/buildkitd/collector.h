@@ -5,7 +5,7 @@
  *	collector *c = collector_start(worker, error);
  *	collector_poke(c);
  *
- * Thread: any; work runs on a thread of its own.
+ * Thread: any; the policy runs on the collector's thread.
  */
 #pragma once
 #include "worker/worker.h"

@@ -86,7 +86,7 @@ static bool apply_flag(struct config *config, const struct option *option, const
 	if (!option->flag || (!flags_given(f, option->flag) && !from_env))
 		return true;
 	if (option->offset == OPTION_INACTIVE) {
-		if (option->type != OPTION_BOOL || flags_bool(f, option->flag)) /* "no" asks for nothing */
+		if (option->type != OPTION_BOOL || flags_bool(f, option->flag)) /* no warning for =false */
 			g_ptr_array_add(config->inactive, g_strdup_printf("--%s", option->flag));
 		return true;
 	}
@@ -106,7 +106,7 @@ static bool apply_flag(struct config *config, const struct option *option, const
 	return false;
 }
 
-/* "Reserved[,Free[,Maximum]]" in MB. flag: names it in errors. */
+/* Parses "Reserved[,Free[,Maximum]]" in MB. flag is the flag's name for error texts. */
 static bool apply_keep_storage(struct worker_config *w, const char *flag, GError **error)
 {
 	if (!*w->gc_keep_storage)
@@ -118,7 +118,7 @@ static bool apply_keep_storage(struct worker_config *w, const char *flag, GError
 		if (i >= G_N_ELEMENTS(members) || !int_parse(parts[i], 10, &mb, NULL) || mb < 0 ||
 		    mb > INT64_MAX / 1000000)
 			return error_set(error, ERROR_INVALID_ARGUMENT,
-					 "--%s: invalid value \"%s\": wanted are MB as \"Reserved[,Free[,Maximum]]\"",
+					 "--%s: invalid value \"%s\": expected MB as \"Reserved[,Free[,Maximum]]\"",
 					 flag, w->gc_keep_storage);
 		*members[i] = mb * 1000000;
 	}
@@ -132,7 +132,7 @@ int config_log_level(const struct config *config)
 		if (strcmp(config->log_level, names[i]) == 0)
 			return (int)i;
 	if (strcmp(config->log_level, "panic") == 0 || strcmp(config->log_level, "fatal") == 0)
-		return 0; /* nothing is logged at those levels */
+		return 0; /* no line has these levels: log errors */
 	return strcmp(config->log_level, "warning") == 0 ? 1 : -1;
 }
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * config: what buildkitd is told: built-in defaults < buildkitd.toml < flags that were given.
+ * config: configuration of buildkitd: built-in defaults, overridden by buildkitd.toml, overridden by flags.
  *
  *	struct config config;
  *	if (!config_load(&config, argc, argv, &done, error)) ...      done: --help or --version was answered
  *
- * One table (options.c) holds flag, TOML key, type, default and help of every option, so that they stay one thing.
- * Plain data, owned until config_clear. Thread: immutable after load.
+ * One table (options.c) holds flag, TOML key, type, default and help of every option. Plain data, owned until
+ * config_clear. Thread: immutable after load.
  */
 #pragma once
 #include "base/error.h"
@@ -30,14 +30,14 @@ struct worker_config {
 	size_t n_gc_rules;
 };
 struct config {
-	char *path; /* of the file */
+	char *path; /* path of the configuration file */
 	char *root;
 	bool debug, trace;
 	char *log_format, *log_level;
 	char **addresses;
 	char *group, *debug_address, *provenance_env_dir;
 	char *tls_cert, *tls_key, *tls_ca;
-	int64_t socket_uid, socket_gid; /* -1: the daemon's own */
+	int64_t socket_uid, socket_gid; /* -1: the daemon's user or group */
 	char **entitlements;
 	char **dns_nameservers, **dns_options, **dns_search;
 	int64_t history_max_age_ns, history_max_entries;
@@ -46,11 +46,11 @@ struct config {
 	struct worker_config oci, containerd;
 	struct registry_host *hosts;
 	size_t n_hosts;
-	GPtrArray *warnings; /* of char *: what in the configuration is probably a mistake */
-	GPtrArray *inactive; /* of char *: options that were given and are not acted on yet */
+	GPtrArray *warnings; /* element type: char *; probable mistakes in the configuration */
+	GPtrArray *inactive; /* element type: char *; options that were given but have no effect yet */
 };
-/* Errors: INVALID_ARGUMENT "FILE:LINE:COLUMN: KEY: ...". ret_done: help or version was printed. */
+/* Errors: INVALID_ARGUMENT "FILE:LINE:COLUMN: KEY: ...". ret_done is set if --help or --version was answered. */
 bool config_load(struct config *config, int argc, char **argv, bool *ret_done, GError **error);
 void config_clear(struct config *config);
-/* error, warn, info, debug, trace as 0 to 4; -1: none of them. */
+/* Returns 0 to 4 for error, warn, info, debug and trace, or -1 for another text. */
 int config_log_level(const struct config *config);

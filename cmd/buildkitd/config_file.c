@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 
 #define FILE_BYTES (4 * 1024 * 1024)
-#define MB_OR_BYTES 1000000 /* gckeepstorage: a smaller bare number was always meant as MB */
+#define MB_OR_BYTES 1000000 /* gckeepstorage: numbers below this are MB */
 
 struct reader {
 	struct config *config;
@@ -38,7 +38,10 @@ static bool fail_type(struct reader *r, const struct toml_value *v, const char *
 	return fail(r, v, key, problem);
 }
 
-/* A dotted path whose parts may themselves hold dots ("frontend.dockerfile.v0.enabled" is frontend."dockerfile.v0".enabled). */
+/*
+ * Looks up a dotted path whose parts may contain dots ("frontend.dockerfile.v0.enabled" is
+ * frontend."dockerfile.v0".enabled).
+ */
 static const struct toml_value *find(const struct toml_value *table, const char *key)
 {
 	const struct toml_value *direct = toml_find(table, key);
@@ -72,7 +75,7 @@ static char **strings(struct reader *r, const struct toml_value *v, const char *
 	return g_steal_pointer(&list);
 }
 
-/* Upstream's rounding: whole GiB and one more, counted as GB; 2 GB when the size is unknown. */
+/* Rounds as upstream: whole GiB plus one, counted as GB; 2 GB when the size is unknown. */
 static int64_t disk_percent(const char *root, int64_t percent)
 {
 	int64_t total = 0, free_bytes = 0;
@@ -187,7 +190,7 @@ static bool set_option(struct reader *r, const struct option *option, void *base
 	return true;
 }
 
-/* The keys of a table that has a row each; rows without a key in the table leave their member alone. */
+/* Reads the keys of one table. A row whose key is missing leaves its member unchanged. */
 static bool set_options(struct reader *r, const struct option *rows, size_t n, void *base,
 			const struct toml_value *table)
 {
@@ -217,7 +220,7 @@ static bool read_gc(struct reader *r, const struct toml_value *worker_table, str
 	return true;
 }
 
-/* gckeepstorage: the oldest spelling of reservedSpace, whose bare numbers meant MB for years. */
+/* gckeepstorage is the oldest name of reservedSpace; plain numbers were MB in early versions. */
 static bool read_keep_storage(struct reader *r, const struct toml_value *worker_table, struct worker_config *w)
 {
 	const struct toml_value *v = toml_find(worker_table, "gckeepstorage");
@@ -229,7 +232,7 @@ static bool read_keep_storage(struct reader *r, const struct toml_value *worker_
 	if (mb)
 		w->reserved_space *= 1000000;
 	g_autofree char *size = size_format(w->reserved_space);
-	log_info("gckeepstorage: understood as %s%s", size, mb ? " (a bare number below 1000000 is MB)" : "");
+	log_info("gckeepstorage: interpreted as %s%s", size, mb ? " (numbers below 1000000 are in MB)" : "");
 	return true;
 }
 

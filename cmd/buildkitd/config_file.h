@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config_file: buildkitd.toml into a struct config, by the option table; registries and gc policies by hand. */
+/*
+ * config_file: reads buildkitd.toml into struct config by the option table; registries and GC policies have their own
+ * code.
+ */
 #pragma once
 #include "config.h"
 #include "options.h"

@@ -4,9 +4,9 @@
 #include <string.h>
 
 #define WARNINGS_MAX 20
-#define KEY_BYTES_MAX 64 /* longer keys are compared with none */
+#define KEY_BYTES_MAX 64 /* longer keys are not compared */
 
-/* "*" stands for one part of any name; a key that ends with ".**" takes all below it. */
+/* "*" matches one part of any name; a key that ends with ".**" matches all keys below it. */
 static const char *const structured[] = {
 	"worker.oci.gckeepstorage",
 	"worker.containerd.gckeepstorage",
@@ -42,7 +42,10 @@ static GPtrArray *known_keys(void)
 	return known;
 }
 
-/* Does a known key match a path, or (whole = false) begin with it? Any one part, quoted in TOML, matches "*". */
+/*
+ * Reports whether a known key matches a path or, with whole = false, is a prefix of it. "*" matches any one part, also
+ * a quoted one.
+ */
 static bool key_matches(const char *known, const char *const *parts, guint n, bool whole)
 {
 	for (guint i = 0; i < n; i++) {
@@ -68,7 +71,7 @@ static bool is_known(const struct check *c, const char *const *parts, guint n, b
 	return false;
 }
 
-/* The number of letters to insert, remove or replace. */
+/* Returns the edit distance: the number of letters to insert, remove or replace. */
 static guint distance(const char *a, const char *b)
 {
 	guint n = (guint)strlen(b), row[KEY_BYTES_MAX + 1];
@@ -87,7 +90,7 @@ static guint distance(const char *a, const char *b)
 	return row[n];
 }
 
-/* The known key of the same table that is most like it; NULL: none is like it. */
+/* Returns the most similar known key of the same table, or NULL if none is similar. */
 static char *nearest(const struct check *c, const char *const *parts, guint n)
 {
 	char *best = NULL;
@@ -126,7 +129,7 @@ static void warn(struct check *c, const struct toml_value *v, const char *const 
 
 static void walk(struct check *c, const struct toml_value *v, GPtrArray *parts);
 
-/* A value below the path: a table, a list of tables, or a value. */
+/* A value at the path: a table, a list of tables, or a scalar. */
 static void walk_member(struct check *c, const struct toml_value *v, GPtrArray *parts)
 {
 	guint n = parts->len;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * config_keys: keys of the configuration file that nothing reads, each as a warning with the nearest known key.
+ * config_keys: warns about unknown keys of the configuration file and suggests the nearest known key.
  *
  *	config_keys_check(toml_root(t), path, warnings);
  *
@@ -9,5 +9,8 @@
 #pragma once
 #include "format/toml.h"
 
-/* Adds a line (char *) to warnings for each unknown key; at most some, then one that says so. */
+/*
+ * Appends a line (char *) for each unknown key to warnings. After a maximum number of lines, a last one says that there
+ * are more.
+ */
 void config_keys_check(const struct toml_value *root, const char *path, GPtrArray *warnings);

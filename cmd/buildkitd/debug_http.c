@@ -15,7 +15,7 @@
 
 struct debug_http {
 	struct bound bound; /* owned */
-	int stop;           /* owned: readable once the server ends */
+	int stop;           /* owned; becomes readable when the server is stopped */
 	GThread *thread;
 	debug_counters_fn counters;
 	void *data;
@@ -94,7 +94,7 @@ static const struct page {
 	{"/debug/threads", "text/plain", write_threads},
 };
 
-/* "GET /path HTTP/1.1": the path, cut at '?'. NULL for anything else. */
+/* Returns the path of "GET /path HTTP/1.1" up to '?', or NULL for any other request. */
 static char *requested_path(const char *request)
 {
 	if (!g_str_has_prefix(request, "GET "))
@@ -124,7 +124,7 @@ static void answer(debug_http *h, const char *request, GString *out)
 	g_string_append_len(out, body->str, (gssize)body->len);
 }
 
-/* False when the server ends, or after TIMEOUT_MS without an event. */
+/* Returns false when the server is stopped, or after TIMEOUT_MS without an event. */
 static bool wait_for(debug_http *h, int fd, short events, int timeout_ms)
 {
 	struct pollfd wait[] = {{.fd = fd, .events = events}, {.fd = h->stop, .events = POLLIN}};
@@ -174,7 +174,7 @@ static gpointer run(gpointer data)
 		scoped_fd fd = accept4(h->bound.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0)
 			serve(h, fd);
-		else /* without a descriptor the connection stays in the backlog: later again */
+		else /* no descriptor is free: the connection stays in the backlog; retry */
 			wait_for(h, -1, 0, ACCEPT_RETRY_MS);
 	}
 	return NULL;

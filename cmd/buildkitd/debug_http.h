@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * debug_http: what the daemon shows of itself at --debugaddr: /debug/vars (JSON), /metrics, /debug/threads.
+ * debug_http: HTTP server of --debugaddr: /debug/vars (JSON), /metrics, /debug/threads.
  *
  *	debug_http *h = debug_http_start("127.0.0.1:6060", write_vars, data, error);
  *
- * Everything else answers 404. One connection at a time, each bounded in bytes and time. Thread: its own.
+ * Everything else answers 404. One connection at a time, each bounded in bytes and time. Thread: the server has its own
+ * thread.
  */
 #pragma once
 #include "base/error.h"

@@ -20,12 +20,12 @@
 
 #define GRACE_MS 5000
 
-struct forgetting { /* records of this worker are gone */
+struct forgetting { /* on removal of records of this worker */
 	instance *instance;
 	const char *worker_id;
 };
 
-/* Log lines about refused connections: at most REFUSALS_LOGGED in REFUSALS_US. */
+/* Refused connections are logged at most REFUSALS_LOGGED times in REFUSALS_US. */
 #define REFUSALS_LOGGED 20
 #define REFUSALS_US (10 * G_USEC_PER_SEC)
 struct refusals {
@@ -42,13 +42,13 @@ struct instance {
 	history *history;
 	json_t *provenance_env; /* owned */
 	builder *builder;
-	collector *collectors[WORKERS_MAX]; /* NULL: without a policy */
+	collector *collectors[WORKERS_MAX]; /* NULL: garbage collection is disabled */
 	rpc_loop *loop;
 	rpc_server *server;
-	struct refusals refusals; /* the loop's thread */
+	struct refusals refusals; /* used on the loop's thread only */
 	struct control control;
 	debug_http *debug;
-	watchdog *watchdog; /* NULL: not asked for */
+	watchdog *watchdog; /* NULL: not configured */
 };
 
 static void forget_result(void *data, const char *id)
@@ -118,7 +118,7 @@ static void log_call_error(const char *path, const GError *error, void *data)
 	log_error("%s returned error: %s", path, error->message);
 }
 
-/* A client that tries for ever must not fill the log. */
+/* Limits log lines about refused connections, so that a client that keeps retrying cannot fill the log. */
 static void log_refused(const char *peer, const char *reason, void *data)
 {
 	struct refusals *r = data;
@@ -172,7 +172,7 @@ static bool open_debug(instance *d, const struct config *config, GError **error)
 	return d->debug != NULL;
 }
 
-/* Handled by instance_wait; every thread that starts later inherits the mask. */
+/* Blocks the signals that instance_wait handles; threads that start later inherit the mask. */
 static void block_signals(void)
 {
 	sigset_t set;
@@ -184,7 +184,7 @@ static void block_signals(void)
 	signal(SIGHUP, SIG_IGN);
 }
 
-/* The state directory holds files that steps wrote: it is mounted nodev in the daemon's mount namespace. */
+/* Mounts the state directory nodev in the daemon's mount namespace, because it holds files that steps wrote. */
 static bool open_state(instance *d, const struct config *config, GError **error)
 {
 	bool private_mounts = workers_want_private_mounts(config);
@@ -240,7 +240,7 @@ void instance_wait(instance *d)
 		;
 	log_info("stopping server");
 	service_notify("STOPPING=1");
-	/* A second signal ends the process the default way. */
+	/* A second signal kills the process. */
 	struct sigaction action = {.sa_handler = SIG_DFL};
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * instance: one running daemon: everything that runs, made in order and taken down in reverse.
+ * instance: a running daemon: starts all parts in order and stops them in reverse order.
  *
  *	g_autoptr(instance) d = instance_start(&config, error);
  *	instance_wait(d);                                    until SIGTERM or SIGINT
@@ -15,12 +15,12 @@
 typedef struct instance instance;
 
 instance *instance_start(const struct config *config, GError **error);
-/* Blocks until a signal asks to stop. */
+/* Blocks until SIGTERM or SIGINT is received. */
 void instance_wait(instance *d);
-/* Takes everything down: running builds are canceled; a second signal ends the process at once. */
+/* Cancels running builds and stops all parts; a second signal kills the process. */
 void instance_free(instance *d);
 
-/* What the debug address shows. Thread: any. */
+/* Adds the counters that the debug address shows. Thread: any. */
 struct instance_counters {
 	size_t builds, calls, sessions, vertices, running_ops;
 };

@@ -25,7 +25,7 @@ static bool find_group(const char *name, gid_t *ret, GError **error)
 	return true;
 }
 
-/* Where a passed socket is bound, for people. */
+/* Returns the address of a passed socket for log and error texts. */
 static char *socket_name(int fd)
 {
 	struct sockaddr_storage address = {0};
@@ -49,7 +49,7 @@ static bool is_listening(int fd)
 	       getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &n_listening) == 0 && listening;
 }
 
-/* All sockets that systemd passed; upstream takes only the first. */
+/* Uses all sockets that systemd passed; upstream uses only the first. */
 static bool listen_passed(rpc_server *server, const char *address, const struct rpc_tls *tls, GError **error)
 {
 	if (strcmp(address, "fd://") != 0)

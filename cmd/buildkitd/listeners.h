@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * listeners: the addresses of the configuration, bound: unix://, tcp://, fd://.
+ * listeners: binds the addresses of the configuration: unix://, tcp://, fd://.
  *
  *	listeners_open(server, &config, error);
  *

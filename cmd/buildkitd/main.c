@@ -15,7 +15,7 @@ static enum log_level log_level_of(const struct config *config)
 		return LOG_LEVEL_TRACE;
 	if (config->debug)
 		return LOG_LEVEL_DEBUG;
-	int level = config_log_level(config); /* in the order of the enum */
+	int level = config_log_level(config); /* indexed by the log level enum */
 	return level < 0 ? LOG_LEVEL_INFO : (enum log_level)level;
 }
 
@@ -24,10 +24,10 @@ static void log_warnings(const struct config *config)
 	for (guint i = 0; i < config->warnings->len; i++)
 		log_warn("%s", (char *)config->warnings->pdata[i]);
 	for (guint i = 0; i < config->inactive->len; i++)
-		log_warn("option %s is accepted but not acted on yet", (char *)config->inactive->pdata[i]);
+		log_warn("option %s is accepted but has no effect yet", (char *)config->inactive->pdata[i]);
 }
 
-/* No core files (secrets live in memory) and as many descriptors as the system gives. */
+/* Disables core files, because memory contains secrets, and raises the descriptor limit to its maximum. */
 static void set_process_limits(void)
 {
 	struct rlimit limit = {0, 0};

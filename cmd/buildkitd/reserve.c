@@ -13,7 +13,7 @@
 #define FILE_NAME "reserve"
 #define FULL_BYTES MIB(1)
 #define WORTHWHILE_BYTES KIB(256)
-#define SHARE 32 /* of what is free, at most one part in so many */
+#define SHARE 32 /* the reserve takes at most 1/n of the free space */
 
 static int64_t free_bytes(int root_fd)
 {
@@ -29,7 +29,8 @@ void reserve_release_when_full(int root_fd)
 	if (available < 0 || available >= FULL_BYTES)
 		return;
 	if (unlinkat(root_fd, FILE_NAME, 0) == 0)
-		log_warn("the disk of the state directory is full: its reserve is given up; prune, or make room");
+		log_warn("the file system of the state directory is full: released the reserved space; prune the cache "
+			 "or free disk space");
 }
 
 void reserve_make(int root_fd)

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * reserve: room on the disk that only we can give up, so that a start finds some when everything else is full.
+ * reserve: a file that keeps disk space for the start of the daemon when the disk is full.
  *
  *	reserve_release_when_full(root_fd);      before a database is opened
  *	reserve_make(root_fd);                   once everything runs
  *
- * A file of LIMIT_DISK_RESERVE_BYTES, less on a small disk, none in memory. Thread: main.
+ * The file has LIMIT_DISK_RESERVE_BYTES, less on a small disk; there is none on tmpfs. Thread: main.
  */
 #pragma once
 
 void reserve_release_when_full(int root_fd);
-/* What cannot be had is done without. */
+/* Creates the file; failures are ignored. */
 void reserve_make(int root_fd);

@@ -24,14 +24,14 @@ static bool check_owner(int fd, const char *path, GError **error)
 	if (fstat(fd, &st) < 0)
 		return error_set_errno(error, errno, "stat %s", path);
 	if (st.st_uid != geteuid())
-		return error_set(error, ERROR_PERMISSION_DENIED, "state directory %s belongs to uid %u, not to us",
-				 path, st.st_uid);
-	/* What others could write may hold what they left. An empty one (a volume, fresh from its manager) does not. */
+		return error_set(error, ERROR_PERMISSION_DENIED,
+				 "state directory %s is owned by uid %u, not by the daemon's user", path, st.st_uid);
+	/* A directory that others could write to may contain their files; an empty one (a new volume) cannot. */
 	if ((st.st_mode & 022) != 0 && !is_empty(fd))
 		return error_set(error, ERROR_PERMISSION_DENIED,
 				 "state directory %s is writable by others and not empty (mode %04o)", path,
 				 st.st_mode & 07777);
-	/* Layers hold setuid programs: nobody else may look inside. */
+	/* Mode 0700: layers contain setuid programs, which other users must not reach. */
 	if ((st.st_mode & 077) != 0 && fchmod(fd, 0700) < 0)
 		return error_set_errno(error, errno, "chmod %s", path);
 	return true;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * state_dir: the root directory: ours alone (0700, owner checked), one daemon at a time (flock).
+ * state_dir: opens the state directory: private (mode 0700, owner checked), used by one daemon at a time (flock).
  *
  *	scoped_fd root = state_dir_open(path, &lock_fd, error);
  *
@@ -9,5 +9,8 @@
 #pragma once
 #include "base/error.h"
 
-/* Makes it if need be and locks it. Errors: "could not lock X, another instance running?". The caller closes both. */
+/*
+ * Creates the directory if it is missing, and locks it. Errors: "could not lock X, another instance running?". The
+ * caller closes both descriptors.
+ */
 int state_dir_open(const char *path, int *ret_lock_fd, GError **error);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * watchdog: tells a service manager that asked for it (WatchdogSec=) that the I/O thread still turns.
+ * watchdog: notifies the service manager (WatchdogSec=) while the I/O thread's loop runs.
  *
- *	watchdog *w = watchdog_start(loop);      NULL: nobody asked
+ *	watchdog *w = watchdog_start(loop);      NULL: no watchdog requested
  *	... rpc_loop_free(loop); watchdog_free(w);
  *
- * Thread: main; the pings come from the loop's thread.
+ * Thread: main; the notifications are sent on the loop's thread.
  */
 #pragma once
 #include "rpc/rpc.h"
@@ -13,4 +13,4 @@
 typedef struct watchdog watchdog;
 
 watchdog *watchdog_start(rpc_loop *loop);
-void watchdog_free(watchdog *w); /* after its loop */
+void watchdog_free(watchdog *w); /* Call after its loop is freed. */

@@ -12,16 +12,16 @@ bool config_allows(const struct config *config, const char *entitlement)
 	return config->entitlements && g_strv_contains((const char *const *)config->entitlements, entitlement);
 }
 
-/* ---- which */
+/* ---- selection */
 static bool wants_oci(const struct config *config)
 {
 	const struct worker_config *w = &config->oci;
-	/* A program that was named and is not there is an error of its own. */
+	/* A program that is configured explicitly but missing is an error. */
 	bool usable = (w->binary && *w->binary) || executor_finds_binary(NULL);
 	return w->enabled == TRISTATE_TRUE || (w->enabled == TRISTATE_AUTO && usable);
 }
 
-/* Does somebody listen at the socket? Of tcp that is not asked here. */
+/* Reports whether a process listens at the unix socket. tcp addresses are assumed to be reachable. */
 static bool listens(const char *address)
 {
 	struct sockaddr_un sun = {.sun_family = AF_UNIX};
@@ -49,7 +49,7 @@ static bool wants_containerd(const struct workers_input *input)
 	if (w->enabled != TRISTATE_AUTO)
 		return w->enabled == TRISTATE_TRUE;
 	if (!listens(w->address)) {
-		log_debug("skipping containerd worker, as nobody listens at \"%s\"", w->address);
+		log_debug("skipping containerd worker: no process listens on \"%s\"", w->address);
 		return false;
 	}
 	if (ctd_server_answers(input->loop, w->address, w->containerd_namespace, &failure))
@@ -58,7 +58,7 @@ static bool wants_containerd(const struct workers_input *input)
 	return false;
 }
 
-/* ---- one of them */
+/* ---- opening */
 static struct worker_options options_of(const struct workers_input *input, const struct worker_config *w,
 					const struct registry_config *hosts)
 {

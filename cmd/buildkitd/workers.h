@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * workers: which workers this daemon has: the OCI worker first, then containerd's; the first one is the default.
+ * workers: opens the daemon's workers: the OCI worker first, then the containerd worker; the first one is the default.
  *
  *	bool shared = !workers_want_private_mounts(config);
- *	if (!workers_open(&ws, &input, error)) ...            error: no worker found
+ *	if (!workers_open(&ws, &input, error)) ...            fails if there is no worker
  *	workers_close(&ws);
  *
- * "auto" takes the OCI worker when a runtime is there, containerd's when somebody answers at its socket.
+ * "auto" enables the OCI worker if a runtime is found, and the containerd worker if its socket accepts connections.
  * Thread: main; immutable after open.
  */
 #pragma once
@@ -26,8 +26,8 @@ struct workers_input { /* all borrowed */
 	rpc_loop *loop;
 };
 /*
- * Are steps run from mounts that only this process needs to see? Not those of containerd: its shims mount what we
- * have mounted. Asked before there is any thread.
+ * Reports whether mounts may be made in a private mount namespace: true unless the containerd worker is the only one,
+ * because containerd's shims need to see the daemon's mounts. Call before any thread starts.
  */
 bool workers_want_private_mounts(const struct config *config);
 bool workers_open(struct workers *ws, const struct workers_input *input, GError **error);

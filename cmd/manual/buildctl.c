@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* manual_buildctl: buildctl(1) and its completion. */
+/* manual_buildctl: generates buildctl(1) and buildctl's completion. */
 #include "../buildctl/command.h"
 #include "manual.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* manual_buildkitd: buildkitd(8), buildkitd.toml(5) and the daemon's completion. */
+/* manual_buildkitd: generates buildkitd(8), buildkitd.toml(5) and buildkitd's completion. */
 #include "../buildkitd/options.h"
 #include "manual.h"
 #include <string.h>
@@ -14,10 +14,10 @@ static void write_flags(GString *out)
 static const char *type_word(enum option_type type)
 {
 	static const char *const words[] = {
-		[OPTION_STRING] = "text",        [OPTION_STRINGS] = "list of texts",
+		[OPTION_STRING] = "string",      [OPTION_STRINGS] = "list of strings",
 		[OPTION_BOOL] = "true or false", [OPTION_TRISTATE] = "true or false",
 		[OPTION_INT] = "number",         [OPTION_DISK_SPACE] = "size",
-		[OPTION_DURATION] = "duration",  [OPTION_LABELS] = "table of texts",
+		[OPTION_DURATION] = "duration",  [OPTION_LABELS] = "table of strings",
 		[OPTION_TABLE] = "table",
 	};
 	return words[type];
@@ -25,8 +25,8 @@ static const char *type_word(enum option_type type)
 
 static void write_key(GString *out, const struct option *o)
 {
-	g_autofree char *text = g_strconcat(o->usage, o->offset == OPTION_INACTIVE ? "; not acted on yet" : "", NULL);
-	/* What -1 stands for is in the text. */
+	g_autofree char *text = g_strconcat(o->usage, o->offset == OPTION_INACTIVE ? "; has no effect yet" : "", NULL);
+	/* The meaning of -1 is part of the help text. */
 	roff_entry(out, o->key, type_word(o->type), text,
 		   g_strcmp0(o->default_value, "-1") == 0 ? NULL : o->default_value, NULL);
 }

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* completion: what the shells may offer at each place of a command line: commands, flags, and file names after a flag.
- */
+/* completion: generates shell completion: commands, flags and flag values at each place of a command line. */
 #include "manual.h"
 #include <string.h>
 
-/* The commands directly below path, as words. */
+/* Lists the commands directly below path, separated by spaces. */
 static void add_words(GString *out, const struct manual *m, const struct manual_command *of)
 {
 	size_t n = strlen(of->path);
@@ -28,7 +27,7 @@ static void add_flag_words(GString *out, const struct manual_command *c)
 	}
 }
 
-/* Flags of any command that take a value, as alternatives of a shell pattern. */
+/* Lists the flags that take a value, over all commands, as alternatives of a shell pattern. */
 static void add_value_flags(GString *out, const struct manual *m)
 {
 	g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
@@ -46,9 +45,9 @@ static void add_value_flags(GString *out, const struct manual *m)
 	}
 }
 
-/* What a flag may be given; a value that ends with "=" or "," goes on. */
+/* Suggested values of flags; after a value that ends with "=" or "," no space is added. */
 static const struct {
-	const char *flag, *alias; /* as typed; alias may be NULL */
+	const char *flag, *alias; /* name and alias as typed; alias may be NULL */
 	const char *values;
 } value_rows[] = {
 	{"--progress", NULL, "auto plain tty rawjson quiet"},
@@ -89,7 +88,7 @@ static void write_refs(GString *out, const struct manual *m)
 		     "\tesac\n");
 }
 
-/* Walks the words before the cursor to the command they name; both shells read this. */
+/* Finds the command that the words before the cursor name; used for bash and zsh. */
 static void write_walk(GString *out, const struct manual *m)
 {
 	g_string_append_printf(out,
@@ -152,7 +151,7 @@ static void write_zsh(GString *out, const struct manual *m)
 			       m->program);
 }
 
-/* What a flag may be given; NULL: anything. */
+/* Returns the suggested values of a flag, or NULL for any value. */
 static const char *values_of(const char *name)
 {
 	for (size_t i = 0; i < G_N_ELEMENTS(value_rows); i++)
@@ -161,7 +160,7 @@ static const char *values_of(const char *name)
 	return NULL;
 }
 
-/* Text for a fish description in single quotes. */
+/* Escapes text for a description in single quotes (fish). */
 static void add_fish_text(GString *out, const char *text)
 {
 	g_string_append(out, " -d '");
@@ -170,7 +169,7 @@ static void add_fish_text(GString *out, const char *text)
 	g_string_append(out, "'\n");
 }
 
-/* "__fish_seen_subcommand_from debug; and ... workers" */
+/* Builds a condition such as "__fish_seen_subcommand_from debug; and ... workers". */
 static char *fish_condition(const struct manual *m, const struct manual_command *c, bool below)
 {
 	g_autoptr(GString) out = g_string_new(NULL);

@@ -5,7 +5,7 @@
 
 #define LINE_BYTES 78
 
-/* Where a line that begins at from should end instead of growing too long: a space, or 0. */
+/* Returns the offset of the space at which a line that begins at from is broken, or 0 if it fits. */
 static gsize break_at(const GString *out, gsize from)
 {
 	gsize at = out->len;

@@ -77,7 +77,7 @@ wait_ready
 for address in sock second; do
 	[ "$(stat -c %a:%u:%g "$WORK/$address")" = 660:0:0 ] || fail "mode or owner of $address"
 done
-sed -n 's/.*option \([^ ]*\) is accepted but not acted on.*/\1/p' "$WORK/daemon.log" | sort > "$WORK/inactive"
+sed -n 's/.*option \([^ ]*\) is accepted but has no effect.*/\1/p' "$WORK/daemon.log" | sort > "$WORK/inactive"
 [ -z "$(uniq -d "$WORK/inactive")" ] || fail "a key is named twice"
 grep -qE 'proxyNetwork|rootless|noProcessSandbox' "$WORK/inactive" && fail "a key that asks for nothing is named"
 [ "$(grep -c 'unknown key' "$WORK/daemon.log")" = "$(grep -c 'unknown key .*\(nobody\|\"unknown\)' "$WORK/daemon.log")" ] || fail "a known key is called unknown"
@@ -102,9 +102,9 @@ keep() { # VALUE PATTERN
 	stop_daemon
 }
 keep 'gckeepstorage = 9000' 'Reserved space:.*9GB'
-one 'gckeepstorage: understood as 9.00GB (a bare number below 1000000 is MB)'
+one 'gckeepstorage: interpreted as 9.00GB (numbers below 1000000 are in MB)'
 keep 'gckeepstorage = 9000000000' 'Reserved space:.*9GB'
-one 'gckeepstorage: understood as 9.00GB'
+one 'gckeepstorage: interpreted as 9.00GB'
 keep 'gckeepstorage = "1GB"' 'Reserved space:.*1.07374GB'
 printf '[worker.oci]\ngckeepstorage = 9000\nreservedSpace = 2000000000\n' > "$WORK/buildkitd.toml"
 : > "$WORK/daemon.log"

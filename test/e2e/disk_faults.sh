@@ -36,9 +36,9 @@ works export
 # F40f: started on a full disk it answers; prune makes room.
 stop_daemon
 dd if=/dev/zero of="$WORK/root/filler" bs=4k 2> /dev/null || true
-grep -q 'reserve is given up' "$WORK/daemon.log" && fail "the reserve is gone too early"
+grep -q 'released the reserved space' "$WORK/daemon.log" && fail "the reserved space was released too early"
 start_daemon
-grep -q 'reserve is given up' "$WORK/daemon.log" || fail "the reserve was not given up"
+grep -q 'released the reserved space' "$WORK/daemon.log" || fail "the reserved space was not released"
 "$BIN/buildctl" du > /dev/null || fail "du on a full disk"
 { cat "$WORK/c/base"; echo 'RUN dd if=/dev/zero of=/x bs=1M count=20'; } > "$WORK/c/Dockerfile"
 if build "$WORK/c" > "$WORK/log1" 2>&1; then fail "built on a full disk"; fi

@@ -7,7 +7,7 @@ refused() { # TEXT
 }
 mkdir "$WORK/root"
 chown 1234 "$WORK/root"
-refused 'belongs to uid 1234'
+refused 'is owned by uid 1234'
 [ -z "$(ls -A "$WORK/root")" ] || { ls -lA "$WORK/root"; fail "wrote into somebody else's directory"; }
 rmdir "$WORK/root"
 mkdir "$WORK/elsewhere"
