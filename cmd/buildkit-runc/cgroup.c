@@ -25,7 +25,7 @@ static const struct {
 	{"cpuset", CGROUP_CPUSET},   {"freezer", CGROUP_FREEZER}, {"blkio", CGROUP_BLKIO},
 };
 
-/* ---- what is mounted */
+/* ---- finding hierarchies */
 
 static void add_option(struct hierarchy *h, const char *option)
 {
@@ -58,7 +58,10 @@ static void read_options(struct hierarchy *h, char *options)
 	}
 }
 
-/* One line of mountinfo (proc_pid_mountinfo(5)): 5th field the point; after " - " type, source, super options. */
+/*
+ * Parses one line of mountinfo (proc_pid_mountinfo(5)): field 5 is the mount point; type, source and super options
+ * follow " - ".
+ */
 static void add_line(struct cgroups *all, char *line)
 {
 	char point[PATH_MAX], type[16], options[512];
@@ -114,9 +117,9 @@ void cgroup_own(const struct hierarchy *h, char path[256])
 	}
 }
 
-/* ---- made and opened */
+/* ---- creating and opening */
 
-/* v2: children have only the controllers that their parents hand down. */
+/* v2: a child has only the controllers that its parent enables in cgroup.subtree_control. */
 static void hand_down(int fd)
 {
 	static const char *const each[] = {"+cpuset", "+cpu", "+io", "+memory", "+pids"};
@@ -126,7 +129,7 @@ static void hand_down(int fd)
 		sys_write_at(fd, "cgroup.subtree_control", each[i]);
 }
 
-/* cpuset of v1: a new one, whoever made it, has no processors and nothing may join it. */
+/* v1 cpuset: a new cgroup has no CPUs and memory nodes, and no process may join it until they are set. */
 static void inherit_cpuset(int parent_fd, int fd)
 {
 	static const char *const files[] = {"cpuset.cpus", "cpuset.mems"};
@@ -137,7 +140,7 @@ static void inherit_cpuset(int parent_fd, int fd)
 			sys_write_at(fd, files[i], text);
 }
 
-/* The directory of a path in one hierarchy, made when make; -errno. */
+/* Opens the directory of a path in one hierarchy; creates it if make is set. Returns -errno on failure. */
 static int open_in(const struct hierarchy *h, const char *path, bool make)
 {
 	int at = fcntl(h->fd, F_DUPFD_CLOEXEC, 3);
@@ -187,7 +190,7 @@ static int take(const struct cgroups *all, const char *path, bool make, struct c
 		if (result != 0 || i >= all->n)
 			continue;
 		ret->fds[i] = open_in(&all->list[i], path, make);
-		/* A file system that we may not write is no reason to fail: there are no limits then to be had. */
+		/* A read-only hierarchy is not an error: the container then has no limits there. */
 		if (ret->fds[i] < 0 && make && ret->fds[i] != -EROFS && ret->fds[i] != -EACCES && ret->fds[i] != -EPERM)
 			result = ret->fds[i];
 		if (ret->fds[i] < 0)
@@ -200,7 +203,7 @@ static int take(const struct cgroups *all, const char *path, bool make, struct c
 
 int cgroup_make(const struct cgroups *all, const char *path, struct cgroup *ret)
 {
-	/* Another daemon may remove a common parent that it finds empty: the directories are made again. */
+	/* Another daemon may remove a common parent while it is empty: create the directories again. */
 	int r = -ENOENT;
 	for (int tries = 0; r == -ENOENT && tries < MAKE_TRIES; tries++)
 		r = take(all, path, true, ret);
@@ -250,9 +253,9 @@ int cgroup_find(const struct cgroup *g, unsigned bit)
 	return -ENOENT;
 }
 
-/* ---- ends */
+/* ---- signals and removal */
 
-/* Removes a directory and those a step made below it, deepest first, at most so deep as descriptors are worth. */
+/* Removes a directory and the directories that a step made below it, deepest first, down to a maximum depth. */
 static int remove_below(int parent_fd, const char *name, int depth)
 {
 	if (unlinkat(parent_fd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
@@ -313,7 +316,7 @@ static void signal_below(int parent_fd, const char *name, int signal, int depth)
 	closedir(d);
 }
 
-/* v1: a frozen group forks no more while its processes are signaled one by one. */
+/* v1: freezes the cgroup, so that no process forks while the processes are signalled one by one. */
 static void freeze(const struct cgroups *all, const char *path, bool frozen)
 {
 	for (unsigned i = 0; i < all->n; i++) {
@@ -334,7 +337,10 @@ void cgroup_signal(const struct cgroups *all, const char *path, int signal)
 		return;
 	if (signal == SIGKILL)
 		freeze(all, path, true);
-	/* All hierarchies hold the same processes: the first that has the path will do, the unified one by choice. */
+	/*
+	 * All hierarchies hold the same processes: use the unified hierarchy if it has the path, else the first one
+	 * that has it.
+	 */
 	for (unsigned pass = 0; pass < 2 && !done; pass++) {
 		for (unsigned i = 0; i < all->n && !done; i++) {
 			if ((pass == 0) != ((int)i == all->unified) || faccessat(all->list[i].fd, path, F_OK, 0) != 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Limits: what both versions take as it is stands in a table, the rest has functions of its own. */
+/* Resource limits: a table lists those that are written unchanged; the others have their own functions. */
 #include "cgroup.h"
 #include "sys.h"
 #include <errno.h>
@@ -21,7 +21,7 @@ static int set(const struct cgroup *g, unsigned bit, const char *file, const cha
 static int set_number(const struct cgroup *g, unsigned bit, const char *file, int64_t value, const char **ret_what)
 {
 	char text[32];
-	/* -1 is no limit: v2 has a word for it. */
+	/* v2 writes -1 (no limit) as "max". */
 	if (value == -1 && g->all->unified_only)
 		return set(g, bit, file, "max", ret_what);
 	snprintf(text, sizeof text, "%lld", (long long)value);
@@ -29,9 +29,9 @@ static int set_number(const struct cgroup *g, unsigned bit, const char *file, in
 }
 
 struct limit_row {
-	size_t offset; /* of an int64_t in struct plan_resources */
+	size_t offset; /* offset of an int64_t in struct plan_resources */
 	unsigned bit;
-	const char *v1, *v2; /* NULL: not there */
+	const char *v1, *v2; /* NULL: not in this version */
 };
 #define ROW(member, bit, v1, v2)                                                                                       \
 	{                                                                                                              \
@@ -48,7 +48,7 @@ static const struct limit_row limit_rows[] = {
 	ROW(cpu_burst, CGROUP_CPU, "cpu.cfs_burst_us", "cpu.max.burst"),
 };
 
-/* v1 counts memory and swap together and refuses an order in which the sum is below memory for a moment. */
+/* v1 counts memory and swap together and requires sum >= memory at all times, so the order of the writes matters. */
 static int limit_memory_v1(const struct cgroup *g, const struct plan_resources *r, const char **ret_what)
 {
 	static const char both[] = "memory.memsw.limit_in_bytes", memory[] = "memory.limit_in_bytes";
@@ -84,7 +84,7 @@ static int limit_cpu_v1(const struct cgroup *g, const struct plan_resources *r, 
 	int result = 0;
 	if (r->cpu_shares != PLAN_UNSET)
 		result = set_number(g, CGROUP_CPU, "cpu.shares", r->cpu_shares, ret_what);
-	/* The kernel takes what is out of its range, and means something else by it. */
+	/* The kernel accepts values out of range but interprets them differently. */
 	if (result == 0 && r->cpu_shares != PLAN_UNSET && (r->cpu_shares < MIN_SHARES || r->cpu_shares > MAX_SHARES))
 		result = -ERANGE;
 	if (result == 0 && r->cpu_period != PLAN_UNSET)
@@ -98,7 +98,7 @@ static int limit_cpu_v2(const struct cgroup *g, const struct plan_resources *r, 
 {
 	int result = 0;
 	if (r->cpu_shares != PLAN_UNSET) {
-		/* v1's range onto [1, 10000]. */
+		/* Converts v1's range of cpu shares to [1, 10000]. */
 		int64_t shares = r->cpu_shares < MIN_SHARES   ? MIN_SHARES
 				 : r->cpu_shares > MAX_SHARES ? MAX_SHARES
 							      : r->cpu_shares;
@@ -124,7 +124,7 @@ static int limit_rows_all(const struct cgroup *g, const struct plan_resources *r
 		const char *file = g->all->unified_only ? row->v2 : row->v1;
 		if (value == PLAN_UNSET || file == NULL)
 			continue;
-		/* 0 or below: as many as one likes. */
+		/* 0 or less: no limit. */
 		if (row->bit == CGROUP_PIDS && value <= 0) {
 			int result = set(g, row->bit, file, "max", ret_what);
 			if (result != 0)
@@ -147,7 +147,7 @@ static int limit_rest(const struct cgroup *g, const struct plan_resources *r, co
 		result = set(g, CGROUP_CPUSET, "cpuset.mems", r->mems, ret_what);
 	if (result == 0 && r->blkio_weight != PLAN_UNSET && r->blkio_weight != 0) {
 		char text[48];
-		/* [10, 1000] onto [1, 10000] where only v2 is. */
+		/* v2 only: converts [10, 1000] to [1, 10000]. */
 		if (g->all->unified_only)
 			snprintf(text, sizeof text, "default %lld",
 				 (long long)(1 + (r->blkio_weight - 10) * 9999 / 990));

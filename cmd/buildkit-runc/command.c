@@ -40,7 +40,7 @@ static const struct option_row {
 	const char *name;
 	char letter;
 	enum option_kind kind;
-	unsigned commands; /* 0: before the command */
+	unsigned commands; /* 0: before the command only */
 	size_t offset;
 } rows[] = {
 #define AT(member) offsetof(struct command_options, member)
@@ -128,7 +128,10 @@ static const struct option_row *find_option(const char *name, size_t n, char let
 	return NULL;
 }
 
-/* Reads options up to the first other word; the number of words used. "--name=value", "--name value", "-n value". */
+/*
+ * Reads options up to the first word that is not one; returns the number of words read. Forms: "--name=value", "--name
+ * value", "-n value".
+ */
 static int read_options(struct command_options *o, unsigned command, int argc, char **argv)
 {
 	int i = 0;
@@ -153,7 +156,7 @@ static int read_options(struct command_options *o, unsigned command, int argc, c
 	return i;
 }
 
-/* ---- trouble */
+/* ---- errors */
 
 static const struct command *current;
 static struct command_options options;
@@ -244,7 +247,7 @@ int command_main(int argc, char **argv)
 	used += read_options(&options, current->bit, argc - used, argv + used);
 	options.args = argv + used;
 	options.n_args = argc - used;
-	/* Options may also follow the ID, but not for exec, whose words are the program's. */
+	/* Options may also follow the ID, except for exec, where the rest is the command line of the process. */
 	if (options.n_args > 0 && current->bit != COMMAND_EXEC) {
 		int more = read_options(&options, current->bit, options.n_args - 1, options.args + 1);
 		options.args[more] = options.args[0];

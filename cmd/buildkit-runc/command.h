@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * command: the OCI runtime command line (https://github.com/opencontainers/runtime-tools, as runc has it).
+ * command: the command line of an OCI runtime (https://github.com/opencontainers/runtime-tools), compatible with runc.
  *
  *	return command_main(argc, argv);
  */
@@ -8,22 +8,22 @@
 #include "runner/plan.h"
 
 struct command_options {
-	/* of all commands */
+	/* options of all commands */
 	const char *root, *log;
 	bool log_json;
-	/* of some */
+	/* options of some commands */
 	const char *bundle, *console_socket, *pid_file, *process, *cwd, *user;
 	struct plan_strings env, caps;
 	int64_t preserve;
 	bool detach, keep, force, all, tty, no_new_privs, no_keyring;
-	/* what is left */
+	/* remaining arguments */
 	char **args;
 	int n_args;
 };
 struct command {
 	const char *name, *usage;
-	unsigned bit;           /* which options it takes */
-	int min_args, max_args; /* -1: any */
+	unsigned bit;           /* the options it accepts */
+	int min_args, max_args; /* number of arguments; -1: any */
 	int (*run)(const struct command_options *o);
 };
 extern const struct command commands[];
@@ -49,6 +49,6 @@ int command_delete(const struct command_options *o);
 int command_exec(const struct command_options *o);
 int command_features(const struct command_options *o);
 
-/* What a failing command undoes first. */
+/* Called before a failing command exits, to undo its work. */
 struct container;
 void command_undo(struct container *c, const char *cgroup);

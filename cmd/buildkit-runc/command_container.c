@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* state, kill, delete, features: of containers that are there. */
+/* Commands for existing containers: state, kill, delete, features. */
 #include "cgroup.h"
 #include "command.h"
 #include "container.h"
@@ -14,14 +14,14 @@
 #define DEATH_TRIES 1000
 #define DEATH_PAUSE_US 10000
 
-/* Takes it. */
+/* Frees its argument. */
 static void print(json_t *value)
 {
 	if (value == NULL || json_dumpf(value, stdout, JSON_INDENT(2)) != 0)
-		fail(PHASE_PLAN, ENOMEM, "print");
+		fail(PHASE_PLAN, ENOMEM, "write standard output");
 	putchar('\n');
 	if (fflush(stdout) != 0)
-		fail(PHASE_PLAN, errno, "print");
+		fail(PHASE_PLAN, errno, "write standard output");
 	json_decref(value);
 }
 
@@ -83,7 +83,7 @@ int command_delete(const struct command_options *o)
 			return 0;
 		if (c.dir_fd < 0)
 			fail(PHASE_PLAN, 0, "container does not exist");
-		container_remove(&c); /* a create that was killed */
+		container_remove(&c); /* its create command was killed */
 		return 0;
 	}
 	if (!o->force && strcmp(container_status(&c), "running") == 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* create, run, start: a container from its bundle to its program. */
+/* The commands create, run and start. */
 #include "cgroup.h"
 #include "command.h"
 #include "config.h"
@@ -25,7 +25,9 @@ struct created {
 	int console_fd;
 };
 
-/* Absolute: beneath the hierarchies' mounts. Else beneath where we are ourselves; with none, named like the container.
+/*
+ * Resolves linux.cgroupsPath: absolute paths start at the mount point of the hierarchies, relative ones at the caller's
+ * cgroup. Default: the container's id.
  */
 static const char *cgroup_path(const struct config *c, const struct cgroups *all, const char *id)
 {
@@ -36,7 +38,7 @@ static const char *cgroup_path(const struct config *c, const struct cgroups *all
 		cgroup_own(&all->list[all->unified >= 0 ? all->unified : 0], own);
 	if (asprintf(&path, "%s/%s", strcmp(own, "/") != 0 ? own : "",
 		     c->cgroups_path[0] != '\0' ? c->cgroups_path : id) < 0)
-		fail(PHASE_PLAN, ENOMEM, "name a cgroup");
+		fail(PHASE_PLAN, ENOMEM, "allocate a cgroup path");
 	return path;
 }
 
@@ -70,7 +72,7 @@ static void create(struct created *r, const struct command_options *o, bool deta
 	command_undo(&r->container, r->container.cgroup);
 	if (result != 0)
 		fail(PHASE_CGROUP, -result, "make %s", r->container.cgroup);
-	int gate = gated ? container_make_gate(&r->container) : -1;
+	int gate = gated ? container_make_start_fifo(&r->container) : -1;
 	struct launch l = {.plan = &c.plan,
 			   .fds = process_fds(&c),
 			   .cgroup = &r->cgroup,
@@ -102,7 +104,7 @@ int command_run(const struct command_options *o)
 	if (!o->detach)
 		wait_prepare();
 	create(&r, o, o->detach, true);
-	if (!container_let_go(&r.container))
+	if (!container_start(&r.container))
 		fail(PHASE_PLAN, errno, "start %s", o->args[0]);
 	if (o->detach)
 		return 0;
@@ -125,7 +127,7 @@ int command_start(const struct command_options *o)
 		fail(PHASE_PLAN, 0, "cannot start an already running container");
 	if (strcmp(status, "stopped") == 0)
 		fail(PHASE_PLAN, 0, "cannot start a container that has stopped");
-	if (!container_let_go(&c))
+	if (!container_start(&c))
 		fail(PHASE_PLAN, errno, "start %s", c.id);
 	return 0;
 }

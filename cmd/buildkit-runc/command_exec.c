@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * exec: one more process in a container. It joins the namespaces of the container's process by pidfd: whatever that has
- * done to its root or to /proc, no path inside is looked at before we are in.
+ * exec: runs another process in a container. It joins the namespaces of the container's process by pidfd and resolves
+ * no path of the container before that, because the container may have changed its root and /proc.
  */
 #include "cgroup.h"
 #include "command.h"
@@ -23,7 +23,7 @@
 #include <sys/pidfd.h>
 #include <sys/stat.h>
 
-/* Those in which it differs from us. */
+/* Returns the namespaces in which the container differs from the caller. */
 static uint64_t other_namespaces(pid_t pid)
 {
 	static const struct {
@@ -40,7 +40,7 @@ static uint64_t other_namespaces(pid_t pid)
 		snprintf(path, sizeof path, "/proc/%d/ns/%s", (int)pid, kinds[i].file);
 		snprintf(own, sizeof own, "/proc/self/ns/%s", kinds[i].file);
 		if (stat(path, &theirs) != 0 || stat(own, &ours) != 0)
-			fail(PHASE_NAMESPACE, errno, "look at %s", path);
+			fail(PHASE_NAMESPACE, errno, "stat %s", path);
 		if (theirs.st_ino != ours.st_ino || theirs.st_dev != ours.st_dev)
 			flags |= kinds[i].flag;
 	}
@@ -54,7 +54,7 @@ static void join_all(struct plan *p, struct config *c, const struct container *c
 	if (*ret_pidfd < 0 || !container_is_alive(container))
 		fail(PHASE_PLAN, 0, "cannot exec in a stopped container");
 	uint64_t flags = other_namespaces(container->pid);
-	/* The user namespace by itself: it comes first. */
+	/* The user namespace is joined first, by itself. */
 	p->n_joins = 0;
 	if ((flags & CLONE_NEWUSER) != 0)
 		joins[p->n_joins++] = (struct plan_join){CLONE_NEWUSER, c->n_sources + 3};
@@ -63,7 +63,7 @@ static void join_all(struct plan *p, struct config *c, const struct container *c
 	p->joins = joins;
 }
 
-/* The container's own process, but for the words given here. */
+/* Builds the process from the container's config.json and the options given here. */
 static void read_arguments(struct plan *p, const struct command_options *o)
 {
 	const char **env = json_room(p->env.n + o->env.n, sizeof *env);
@@ -106,7 +106,7 @@ static void read_user(struct plan *p, const char *user)
 	p->gid = (uint32_t)gid;
 }
 
-/* Only what belongs to a process stays of the container's plan. */
+/* Keeps only the parts of the container's plan that belong to a process. */
 static void forget_tree(struct plan *p)
 {
 	p->root_fd = PLAN_NO_FD;
@@ -138,7 +138,9 @@ int command_exec(const struct command_options *o)
 	if (o->user != NULL)
 		read_user(p, o->user);
 	if (p->terminal != 0 && o->detach != socket)
-		fail(PHASE_PLAN, 0, "a detached terminal needs a console socket, and only that");
+		fail(PHASE_PLAN, 0,
+		     "--console-socket requires --detach and a terminal, and a detached terminal requires "
+		     "--console-socket");
 	p->preserve = (uint32_t)o->preserve;
 	process_stdio(p, &c);
 	join_all(p, &c, &container, &pidfd);

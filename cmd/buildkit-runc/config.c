@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config.md and config-linux.md: everything but the process and the system call filter. */
+/* config.md and config-linux.md, except the process and the system call filter. */
 #include "config.h"
 #include "fail.h"
 #include "mountfd.h"
@@ -126,16 +126,16 @@ static void read_namespaces(struct config *c, const json_t *linux_part)
 	read_maps(linux_part, "uidMappings", &p->uid_maps, &p->n_uid_maps);
 	read_maps(linux_part, "gidMappings", &p->gid_maps, &p->n_gid_maps);
 	if ((p->namespaces & CLONE_NEWUSER) == 0)
-		p->n_uid_maps = p->n_gid_maps = 0; /* of no use */
+		p->n_uid_maps = p->n_gid_maps = 0; /* ignored: not applicable */
 	if ((p->namespaces & CLONE_NEWUSER) != 0 && (p->n_uid_maps == 0 || p->n_gid_maps == 0))
 		fail(PHASE_PLAN, 0, "a new user namespace needs uidMappings and gidMappings");
 	if ((p->namespaces & CLONE_NEWNS) == 0)
-		fail(PHASE_PLAN, 0, "a container without a mount namespace of its own is not supported");
+		fail(PHASE_PLAN, 0, "a container without a new mount namespace is not supported");
 	if ((seen & CLONE_NEWUTS) == 0 && (p->hostname[0] != '\0' || p->domainname[0] != '\0'))
 		fail(PHASE_PLAN, 0, "unable to set hostname without a private UTS namespace");
 }
 
-/* A setting that no namespace holds would change the host. */
+/* Refuses a setting for which the container has no namespace, because it would change the host. */
 static uint64_t sysctl_namespace(const char *name)
 {
 	static const char *const ipc[] = {"kernel/msgmax", "kernel/msgmnb", "kernel/msgmni", "kernel/sem",
@@ -205,7 +205,7 @@ static void read_devices(struct plan *p, const json_t *linux_part)
 	}
 }
 
-/* ---- the rest of linux */
+/* ---- other members of linux */
 
 static void refuse(const json_t *object, const char *name)
 {
@@ -260,7 +260,7 @@ static void read_linux(struct config *c, const json_t *linux_part)
 	config_seccomp(p, json_member(linux_part, "seccomp", JSON_OBJECT));
 }
 
-/* ---- the whole */
+/* ---- config.json */
 
 static void refuse_hooks(const json_t *root)
 {

@@ -1,39 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * config: a bundle's config.json (opencontainers/runtime-spec 1.1) as a plan.
+ * config: reads a bundle's config.json (opencontainers/runtime-spec 1.1) into a plan.
  *
  *	struct config c;
- *	config_load(&c, "/path/of/bundle");     ends the command on anything wrong or not supported
+ *	config_load(&c, "/path/of/bundle");     exits if config.json is invalid or not supported
  *
- * Nothing is opened yet: config_open does that, in the mount namespace of whoever calls.
+ * No file of the bundle is opened yet: config_open does that, in the mount namespace of its caller.
  */
 #pragma once
 #include "json.h"
 #include "runner/plan.h"
 
-struct config_source { /* what a descriptor of the plan comes from */
+struct config_source { /* source of a descriptor of the plan */
 	const char *path;
-	bool recursive;    /* a tree: with all below */
-	bool is_namespace; /* opened as it is, not cloned */
+	bool recursive;    /* a tree, recursively */
+	bool is_namespace; /* opened, not cloned */
 };
 struct config {
 	struct plan plan;
 	json_t *root;
 	const char *bundle;            /* absolute */
 	const char *rootfs;            /* absolute */
-	const char *cgroups_path;      /* "" : none given */
-	struct config_source *sources; /* one a descriptor of the plan */
+	const char *cgroups_path;      /* "": not given */
+	struct config_source *sources; /* one per descriptor of the plan */
 	uint32_t n_sources, room;
 };
 void config_load(struct config *c, const char *bundle);
-/* The same from what was read already, without a look at the root. json stays the caller's. */
+/* Same as config_load for JSON that was read already; does not check the root. json remains owned by the caller. */
 void config_read(struct config *c, const char *bundle, json_t *json);
-/* A process description of its own (exec): replaces the plan's. */
+/* Reads a process description (exec) and replaces the plan's. */
 void config_process(struct plan *plan, const json_t *process);
-/* linux.seccomp as the kernel's program. */
+/* Compiles linux.seccomp to a BPF program. */
 void config_seccomp(struct plan *plan, const json_t *seccomp);
 void config_resources(struct plan *plan, const json_t *resources);
-/* One descriptor a source, in order. */
+/* Opens one descriptor per source, in order. */
 int *config_open(struct config *c);
 uint32_t config_add_source(struct config *c, const char *path, bool recursive, bool is_namespace);
 void config_mounts(struct config *c, const json_t *mounts);

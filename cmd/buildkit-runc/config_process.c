@@ -17,7 +17,7 @@ static void read_user(struct plan *p, const json_t *process)
 	for (uint32_t i = 0; i < p->n_groups; i++) {
 		const json_t *group = json_array_get(groups, i);
 		if (!json_is_integer(group) || json_integer_value(group) < 0 || json_integer_value(group) >= UINT32_MAX)
-			fail(PHASE_PLAN, 0, "config.json: additionalGids must hold group ids");
+			fail(PHASE_PLAN, 0, "config.json: additionalGids must contain only group ids");
 		p->groups[i] = (uint32_t)json_integer_value(group);
 	}
 }
@@ -28,7 +28,7 @@ static uint64_t read_caps(const json_t *sets, const char *name)
 	uint64_t mask = 0;
 	for (uint32_t i = 0; i < names.n; i++) {
 		int cap = names_capability(names.list[i]);
-		/* One that this kernel or program does not know cannot be given. */
+		/* A capability that is unknown to this kernel or program is skipped. */
 		if (cap >= 0)
 			mask |= (uint64_t)1 << cap;
 	}

@@ -5,7 +5,7 @@
 #include "fail.h"
 #include <string.h>
 
-/* 0 is not given either, as other runtimes read it. */
+/* 0 means not given, as in other runtimes. */
 static int64_t number(const json_t *object, const char *name)
 {
 	int64_t value = json_number(object, name, 0, INT64_MIN + 1, INT64_MAX);
@@ -37,7 +37,7 @@ static struct plan_device_rule read_rule(const json_t *one)
 	};
 }
 
-/* The spec's rules, and after them what every container may use. */
+/* The rules of config.json, followed by the default rules for all containers. */
 static void read_device_rules(struct plan *p, const json_t *resources)
 {
 	const json_t *list = json_member(resources, "devices", JSON_ARRAY);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config-linux.md, "Seccomp": the profile is compiled here. */
+/* config-linux.md, "Seccomp": compiles the profile. */
 #include "config.h"
 #include "fail.h"
 #include "runner/syscall_filter.h"
@@ -88,7 +88,7 @@ static unsigned read_args(const json_t *call, struct scmp_arg_cmp args[6])
 	return n;
 }
 
-/* Conditions on one argument twice are alternatives: a rule of its own each, as other runtimes take them. */
+/* Several conditions on the same argument are alternatives: each becomes a rule, as in other runtimes. */
 static bool repeats_an_argument(const struct scmp_arg_cmp *args, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)
@@ -122,7 +122,7 @@ static uint32_t read_flags(const json_t *seccomp)
 		const char *name;
 		uint32_t flag;
 	} table[] = {
-		{"SECCOMP_FILTER_FLAG_TSYNC", 0}, /* one thread has nobody to tell */
+		{"SECCOMP_FILTER_FLAG_TSYNC", 0}, /* not needed: the process has one thread */
 		{"SECCOMP_FILTER_FLAG_LOG", SECCOMP_FILTER_FLAG_LOG},
 		{"SECCOMP_FILTER_FLAG_SPEC_ALLOW", SECCOMP_FILTER_FLAG_SPEC_ALLOW},
 	};
@@ -141,7 +141,7 @@ static uint32_t read_flags(const json_t *seccomp)
 
 void config_seccomp(struct plan *p, const json_t *seccomp)
 {
-	static syscall_filter *f; /* an earlier one that ended in trouble is freed now */
+	static syscall_filter *f; /* frees the context of a previous call that failed */
 	const json_t *calls = json_member(seccomp, "syscalls", JSON_ARRAY);
 	if (seccomp == NULL)
 		return;

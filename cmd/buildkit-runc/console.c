@@ -13,7 +13,10 @@ struct console console_open(int devpts_fd, const struct plan *p)
 {
 	struct console c = {-1, -1};
 	int unlocked = 0;
-	/* By descriptor of a devpts that we mounted: no name in the image can put another device in its place. */
+	/*
+	 * Opens the terminal through the descriptor of a devpts that this process mounted, so that no path of the image
+	 * can redirect it.
+	 */
 	c.master = openat(devpts_fd, "ptmx", O_RDWR | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC);
 	if (c.master < 0 || ioctl(c.master, TIOCSPTLCK, &unlocked) != 0)
 		fail(PHASE_CONSOLE, errno, "open ptmx");
@@ -41,10 +44,10 @@ void console_bind(const struct console *c, int dev_fd)
 void console_take(struct console *c)
 {
 	if (ioctl(c->slave, TIOCSCTTY, 0) != 0)
-		fail(PHASE_CONSOLE, errno, "take the terminal");
+		fail(PHASE_CONSOLE, errno, "set the controlling terminal");
 	for (int fd = 0; fd < 3; fd++)
 		if (dup2(c->slave, fd) < 0)
-			fail(PHASE_CONSOLE, errno, "use the terminal");
+			fail(PHASE_CONSOLE, errno, "set standard descriptor %d to the terminal", fd);
 	sys_close(&c->master);
 	sys_close(&c->slave);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * console: a terminal from the step's own devpts.
+ * console: a terminal from the step's devpts.
  *
  *	struct console c = console_open(devpts_fd, plan);      before the root changes
- *	console_send(&c, socket_fd);                           the master, to whoever reads it
- *	console_take(&c);                                      becomes fds 0 to 2 and the controlling terminal
+ *	console_send(&c, socket_fd);                           sends the master
+ *	console_take(&c);                                      makes it fds 0 to 2 and the controlling terminal
  */
 #pragma once
 #include "runner/plan.h"
@@ -13,6 +13,6 @@ struct console {
 	int master, slave; /* owned; -1 */
 };
 struct console console_open(int devpts_fd, const struct plan *plan);
-/* Also the file /dev/console shows it. dev_fd: the root of the step's /dev. */
+/* Binds the terminal to /dev/console. dev_fd: the root of the step's /dev. */
 void console_bind(const struct console *c, int dev_fd);
 void console_take(struct console *c);

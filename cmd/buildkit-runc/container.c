@@ -25,7 +25,7 @@ void container_check_id(const char *id)
 
 static int open_root(const char *root)
 {
-	/* Parents as well: the usual place lies in /run. */
+	/* Creates parents too: the default root is below /run. */
 	char part[4096];
 	size_t n = strlen(root);
 	if (n >= sizeof part)
@@ -118,7 +118,10 @@ void container_remove(struct container *c)
 		fail(PHASE_PLAN, errno, "remove %s/%s", c->root, c->id);
 }
 
-/* Field 22 of /proc/PID/stat, counted after the name, which may hold anything; field 3 is Z for a dead one. */
+/*
+ * Reads field 22 of /proc/PID/stat. Fields are counted after the command name, which may contain any character; state Z
+ * (field 3) is dead.
+ */
 unsigned long long container_start_time(pid_t pid)
 {
 	char path[64], text[4096], state;
@@ -148,17 +151,17 @@ const char *container_status(const struct container *c)
 	return fstatat(c->dir_fd, GATE_FILE, &st, AT_SYMLINK_NOFOLLOW) == 0 ? "created" : "running";
 }
 
-int container_make_gate(struct container *c)
+int container_make_start_fifo(struct container *c)
 {
 	int fd = mkfifoat(c->dir_fd, GATE_FILE, 0600) == 0
 			 ? openat(c->dir_fd, GATE_FILE, O_RDWR | O_NOFOLLOW | O_CLOEXEC)
 			 : -1;
 	if (fd < 0)
-		fail(PHASE_PLAN, errno, "make the gate of %s", c->id);
+		fail(PHASE_PLAN, errno, "create the start FIFO of container %s", c->id);
 	return fd;
 }
 
-bool container_let_go(struct container *c)
+bool container_start(struct container *c)
 {
 	auto_fd fd = openat(c->dir_fd, GATE_FILE, O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
 	bool ok = fd >= 0 && write(fd, "", 1) == 1;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Device rules: a list in a file on v1, a BPF program on v2. The last rule that matches a device decides there too, so
- * the program asks in reverse order; an access is allowed when all its kinds are.
+ * Device rules: written to a file on v1, compiled to a BPF program on v2. The last rule that matches a device decides,
+ * so the program tests the rules in reverse order. An access is allowed if all its kinds are.
  */
 #include "cgroup.h"
 #include "sys.h"
@@ -66,7 +66,7 @@ static int filter_v1(int fd, const struct plan_device_rule *rules, uint32_t n)
 
 #define OP(c, d, s, o, i) ((struct bpf_insn){.code = (c), .dst_reg = (d), .src_reg = (s), .off = (o), .imm = (i)})
 
-/* r2 type, r3 access, r4 major, r5 minor: struct bpf_cgroup_dev_ctx. */
+/* r2: type, r3: access, r4: major, r5: minor (struct bpf_cgroup_dev_ctx) */
 static size_t emit_prologue(struct bpf_insn *at)
 {
 	const struct bpf_insn code[] = {
@@ -86,7 +86,7 @@ static size_t emit_rule(struct bpf_insn *at, const struct plan_device_rule *r)
 		at[n++] = OP(BPF_JMP | BPF_JNE | BPF_K, 2, 0, 0,
 			     r->type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR);
 		if ((r->access & PLAN_ACCESS_ALL) != PLAN_ACCESS_ALL) {
-			/* Asked for something that this rule does not speak of: not its business. */
+			/* The rule does not cover the requested kind of access: continue with the next rule. */
 			at[n++] = OP(BPF_ALU | BPF_MOV | BPF_X, 1, 3, 0, 0);
 			at[n++] = OP(BPF_ALU | BPF_AND | BPF_K, 1, 0, 0, (int32_t)r->access);
 			jumps[n_jumps++] = n;
@@ -125,7 +125,7 @@ static int filter_v2(int cgroup_fd, const struct plan_device_rule *rules, uint32
 	if (n_rules > MAX_RULES)
 		return -E2BIG;
 	uint32_t i = n_rules;
-	/* Whatever comes before a rule about all devices does not matter. */
+	/* Rules before a rule about all devices have no effect. */
 	for (bool all = false; i > 0 && !all; i--) {
 		all = rules[i - 1].type == 'a';
 		n += emit_rule(code + n, &rules[i - 1]);

@@ -69,7 +69,7 @@ void identity_oom_score(const struct plan *p, int proc_fd)
 
 void identity_keyring(const struct plan *p)
 {
-	/* Not the host's: keys of whoever started us are none of the step's business. */
+	/* A new session keyring: the step must not see the keys of the host's session. */
 	if (p->keyring != NULL && p->keyring[0] != '\0' &&
 	    syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, p->keyring, 0, 0, 0) < 0 && errno != ENOSYS)
 		fail(PHASE_USER, errno, "join session keyring");
@@ -81,12 +81,12 @@ void identity_user(const struct plan *p)
 		if ((p->caps[PLAN_CAPS_BOUNDING] >> cap & 1) != 0 || prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0)
 			continue;
 		if (errno == EINVAL)
-			break; /* newer than the kernel, as all after it */
+			break; /* this and all higher capabilities are unknown to the kernel */
 		fail(PHASE_CAPABILITY, errno, "drop capability %lu from the bounding set", cap);
 	}
 	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0)
 		fail(PHASE_CAPABILITY, errno, "keep capabilities");
-	/* Always, so that no group of ours survives. */
+	/* Called always, so that no group of the parent remains. */
 	if (setgroups(p->n_groups, (const gid_t *)p->groups) != 0 && (errno != EPERM || p->n_groups > 0))
 		fail(PHASE_USER, errno, "set %u supplementary groups", p->n_groups);
 	if (setresgid(p->gid, p->gid, p->gid) != 0)
@@ -108,7 +108,7 @@ static void set_caps(uint64_t effective, uint64_t permitted, uint64_t inheritabl
 		fail(PHASE_CAPABILITY, errno, "set capabilities");
 }
 
-/* After a change of user the permitted ones are still there, and may be made effective again. */
+/* After the change of user, the permitted set is intact and can be made effective again. */
 static void regain_caps(void)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
@@ -138,14 +138,17 @@ void identity_finish(const struct plan *p)
 	const uint64_t *caps = p->caps;
 	if (p->no_new_privs != 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		fail(PHASE_CAPABILITY, errno, "set no_new_privs");
-	/* A filter needs either no_new_privs or CAP_SYS_ADMIN, so it comes before the capabilities go. */
+	/* Loading a filter needs no_new_privs or CAP_SYS_ADMIN, so it comes before capabilities are dropped. */
 	regain_caps();
 	install_filter(p);
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0 && errno != EINVAL)
 		fail(PHASE_CAPABILITY, errno, "clear ambient capabilities");
 	set_caps(caps[PLAN_CAPS_EFFECTIVE], caps[PLAN_CAPS_PERMITTED], caps[PLAN_CAPS_INHERITABLE]);
 	for (unsigned long cap = 0; cap <= LAST_CAP; cap++) {
-		/* What is not in both sets cannot be ambient: as other runtimes, it is left out. */
+		/*
+		 * A capability that is not both permitted and inheritable cannot be ambient and is skipped, as in other
+		 * runtimes.
+		 */
 		if ((caps[PLAN_CAPS_AMBIENT] >> cap & 1) != 0)
 			prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0);
 	}

@@ -27,7 +27,7 @@ int inroot_open_kernel(int fs_fd, const char *path, uint64_t flags)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Makes one component in a directory held open; a descriptor or -errno (EEXIST: a link that leads nowhere). */
+/* Creates one component in an open directory. Returns a descriptor or -errno (EEXIST: a dangling symbolic link). */
 static int make_at(int dir_fd, const char *name, bool directory)
 {
 	if (directory ? mkdirat(dir_fd, name, 0755) != 0 : mknodat(dir_fd, name, S_IFREG | 0755, 0) != 0)
@@ -36,7 +36,7 @@ static int make_at(int dir_fd, const char *name, bool directory)
 	return fd < 0 ? -errno : fd;
 }
 
-/* The path with the link at its prefix of n bytes (in dir, named so) replaced by where that leads. */
+/* Returns the path with the symbolic link at its prefix of n bytes (in dir) replaced by the link's target. */
 static int follow(int dir_fd, const char *name, size_t n_prefix, char path[PATH_MAX])
 {
 	char target[PATH_MAX], next[2 * PATH_MAX];
@@ -52,7 +52,7 @@ static int follow(int dir_fd, const char *name, size_t n_prefix, char path[PATH_
 	return 0;
 }
 
-/* Walks path until something is missing: a descriptor when all is there now, -errno, or -ELOOP to begin again. */
+/* Walks the path and creates missing components. Returns a descriptor, -errno, or -ELOOP to start over. */
 static int walk(int root_fd, char path[PATH_MAX], bool directory, bool *ret_again)
 {
 	int at = inroot_open(root_fd, "/", O_PATH | O_DIRECTORY);

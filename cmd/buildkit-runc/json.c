@@ -32,7 +32,7 @@ void *json_room(size_t n, size_t size)
 	return r->bytes;
 }
 
-static json_t *files; /* an array: all that json_file gave */
+static json_t *files; /* array of all values that json_file returned */
 
 void json_release(void)
 {
@@ -96,7 +96,7 @@ const char *json_text(const json_t *object, const char *name, const char *otherw
 	if (value == NULL)
 		return otherwise;
 	if (strlen(json_string_value(value)) != json_string_length(value))
-		fail(PHASE_PLAN, 0, "config.json: %s holds a NUL byte", name);
+		fail(PHASE_PLAN, 0, "config.json: %s contains a NUL byte", name);
 	return json_string_value(value);
 }
 
@@ -125,7 +125,7 @@ struct plan_strings json_texts(const json_t *object, const char *name)
 		const json_t *item = json_array_get(array, i);
 		s.list[i] = json_string_value(item);
 		if (s.list[i] == NULL || strlen(s.list[i]) != json_string_length(item))
-			fail(PHASE_PLAN, 0, "config.json: %s must hold strings", name);
+			fail(PHASE_PLAN, 0, "config.json: %s must contain only strings", name);
 	}
 	return s;
 }

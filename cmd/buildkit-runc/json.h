@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * json: members of a runtime spec, with their types checked; a wrong one ends the command with its place.
+ * json: typed access to members of a runtime spec; a value of the wrong type exits with the path of the member.
  *
  *	json_t *process = json_need(config, "process", JSON_OBJECT);
  *	const char *cwd = json_text(process, "cwd", NULL);
  *
- * Absent and null are the same. Only json_release frees, for who reads more than one: a command ends soon.
+ * A null member counts as absent. Memory is freed by json_release only; a command exits soon.
  */
 #pragma once
 #include <jansson.h>
@@ -21,7 +21,7 @@ json_t *json_need(const json_t *object, const char *name, json_type type);
 const char *json_text(const json_t *object, const char *name, const char *otherwise);
 bool json_flag(const json_t *object, const char *name);
 int64_t json_number(const json_t *object, const char *name, int64_t otherwise, int64_t min, int64_t max);
-/* An array of strings. */
+/* Returns an array of strings. */
 struct plan_strings json_texts(const json_t *object, const char *name);
-void *json_room(size_t n, size_t size); /* zeroed, one more than n; ends the command when there is none */
-void json_release(void);                /* all that json_room and json_file gave */
+void *json_room(size_t n, size_t size); /* zeroed memory for n + 1 elements; exits if out of memory */
+void json_release(void);                /* frees everything that json_room and json_file returned */

@@ -13,10 +13,10 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-/* What clone gives; the cgroup namespace comes when the process is in its cgroup. */
+/* Namespaces that clone creates. The cgroup namespace is created later, when the process is in its cgroup. */
 #define CLONED (CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET | CLONE_NEWUSER)
 
-/* ---- inside */
+/* ---- in the child */
 
 struct gate {
 	int socket_fd, fd;
@@ -29,7 +29,7 @@ static void wait_at_gate(void *data)
 	report_send(g->socket_fd, &(struct runner_report){.kind = RUNNER_READY}, -1);
 	while (g->fd >= 0 && read(g->fd, &byte, 1) < 0 && errno == EINTR)
 		continue;
-	/* Nobody listens any more: what fails now is told where the program would speak. */
+	/* The socket's peer is gone: further errors go to the process's stderr. */
 	if (g->fd >= 0)
 		fail_to(-1);
 }
@@ -52,7 +52,7 @@ static _Noreturn void be_child(struct launch *l, int socket_fd)
 		_exit(1);
 	if ((l->plan->namespaces & CLONE_NEWUSER) != 0)
 		namespaces_become_root();
-	/* Ours is a copy of the host's mounts: from here on nothing goes back. */
+	/* The child has a copy of the host's mounts: make it private, so that changes do not propagate to the host. */
 	int chroot_fd = (l->plan->namespaces & CLONE_NEWNS) != 0 ? namespaces_detach_mounts(MS_SLAVE) : -1;
 	const struct step_place place = {
 		.made = CLONED,
@@ -71,7 +71,7 @@ static _Noreturn void be_child(struct launch *l, int socket_fd)
 	step_run(l->plan, l->fds, &place);
 }
 
-/* ---- outside */
+/* ---- in the parent */
 
 static pid_t child;
 
@@ -100,7 +100,7 @@ static void set_up_cgroup(const struct launch *l, pid_t pid, bool born)
 		fail(PHASE_CGROUP, -r, "filter devices");
 }
 
-/* Until all is done but exec, or exec is done when nothing holds it up. */
+/* Reads reports until the process is ready for exec or, without a gate, until exec closes the socket. */
 static void follow(struct launch *l, int socket_fd, pid_t pid)
 {
 	for (;;) {
@@ -152,7 +152,7 @@ pid_t launch(struct launch *l)
 	if (l->cgroup != NULL)
 		set_up_cgroup(l, pid, born >= 0);
 	if (write(ends[0], "", 1) != 1)
-		fail(PHASE_CLONE, errno, "let the container process go");
+		fail(PHASE_CLONE, errno, "start the container process");
 	follow(l, ends[0], pid);
 	close(ends[0]);
 	return l->inner;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * launch: one container process for the OCI commands: cloned, mapped, put into its cgroups, let loose.
+ * launch: starts one container process for the OCI commands: clone, id maps, cgroups.
  *
  *	struct launch l = {.plan = &plan, .fds = fds, .cgroup = &g, .gate_fd = gate};
- *	pid_t pid = launch(&l);     all is done but exec, which gate_fd holds up (-1: nothing does)
+ *	pid_t pid = launch(&l);     returns before exec, which waits for gate_fd (-1: no wait)
  *
- * Trouble ends the command as anywhere (fail.h): whoever says so kills the child first (launch_abort).
+ * Errors exit through fail.h, after launch_abort has killed the child.
  */
 #pragma once
 #include "cgroup.h"
@@ -15,13 +15,13 @@
 struct launch {
 	struct plan *plan;
 	const int *fds;
-	struct cgroup *cgroup; /* NULL: none */
-	bool limit;            /* sets the plan's limits and devices */
+	struct cgroup *cgroup; /* NULL: no cgroup */
+	bool limit;            /* set the plan's limits and device rules */
 	int gate_fd;
-	const char *staging; /* where the root is put together; NULL with a plan without root */
-	int console_fd;      /* result: the terminal's master, -1 */
-	pid_t inner;         /* the process itself, also where it had to be born twice */
+	const char *staging; /* directory where the root is mounted; NULL if the plan has no root */
+	int console_fd;      /* result: master of the terminal, or -1 */
+	pid_t inner;         /* result: the process, also after a second fork */
 };
 pid_t launch(struct launch *l);
-/* Kills what was launched, if anything. */
+/* Kills the child, if there is one. */
 void launch_abort(void);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* buildkit-runc: turns a planned step into a process. Two doors: the daemon's (serve) and the OCI runtime commands. */
+/*
+ * buildkit-runc: runs a step from its plan. It has two entry points: serve (for the daemon) and the OCI runtime
+ * commands.
+ */
 #include "base/version.h"
 #include "command.h"
 #include "self.h"

@@ -49,7 +49,7 @@ static unsigned long flags_of(uint64_t attributes)
 	}
 }
 
-/* What a mount has, as MS_*: a remount that leaves one out would take it away. */
+/* Returns the flags of an existing mount as MS_*: a remount clears the flags that it does not name. */
 static unsigned long present_flags(int fd)
 {
 	static const struct {
@@ -72,7 +72,7 @@ static int change_old(int fd, const struct mountfd_change *c)
 	fd_path(fd, path);
 	if (c->propagation != 0 && mount(NULL, path, NULL, (unsigned long)c->propagation, NULL) != 0)
 		return -errno;
-	/* One level is all that mount(2) knows. */
+	/* mount(2) can neither change mounts recursively nor map ids. */
 	if (c->set_recursive != 0 || c->clear_recursive != 0 || c->user_fd > 0)
 		return -ENOSYS;
 	if (c->set != 0 || c->clear != 0) {
@@ -98,7 +98,7 @@ static int change_new(int fd, const struct mountfd_change *c)
 	struct mount_attr ids = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)c->user_fd};
 	struct mount_attr below = {.attr_set = c->set_recursive, .attr_clr = c->clear_recursive};
 	struct mount_attr own = {.attr_set = c->set, .attr_clr = c->clear};
-	/* A time setting is a field, not a bit: it is replaced as a whole. */
+	/* The atime setting is a field, not a flag: clear it before it is set. */
 	if ((c->set & MOUNT_ATTR__ATIME) != 0 || (c->clear & MOUNT_ATTR__ATIME) != 0)
 		own.attr_clr |= MOUNT_ATTR__ATIME;
 	if ((c->set_recursive & MOUNT_ATTR__ATIME) != 0)
@@ -121,7 +121,7 @@ int mountfd_change(int fd, const struct mountfd_change *c)
 	return r == -ENOSYS ? change_old(fd, c) : r;
 }
 
-/* ---- a file system */
+/* ---- file systems */
 
 static int configure(int context, const char *data)
 {
@@ -155,7 +155,7 @@ static int type_new(int place_fd, const struct mountfd_type *t)
 	int r = configure(context, t->data);
 	if (r != 0)
 		return r;
-	/* Of a fresh superblock: what mount(2) does with MS_RDONLY as well. */
+	/* Sets the superblock read-only, as mount(2) does with MS_RDONLY. */
 	if ((t->attributes & MOUNT_ATTR_RDONLY) != 0 && fsconfig(context, FSCONFIG_SET_FLAG, "ro", NULL, 0) != 0)
 		return -errno;
 	if (fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) != 0)
@@ -171,8 +171,9 @@ static int type_new(int place_fd, const struct mountfd_type *t)
 }
 
 /*
- * The root of what was just mounted over a place: the place's name is walked again. Nobody else changes this mount
- * namespace; should a name beneath a shared tree be changed, then what is found there is no mount's root.
+ * Opens the root of the mount that was just made over a place, by resolving the place's name again. No other process
+ * changes this mount namespace; if a name below a shared tree changed, the object found there is not the root of a
+ * mount and an error is returned.
  */
 static int reopen(int place_fd)
 {
@@ -206,7 +207,7 @@ static int type_old(int place_fd, const struct mountfd_type *t)
 int mountfd_type(int place_fd, const struct mountfd_type *t)
 {
 	int fd = type_new(place_fd, t);
-	/* mount(2) takes longer values, and says better why not. */
+	/* Fall back to mount(2): it accepts longer values and reports more specific errors. */
 	return fd >= 0 ? fd : type_old(place_fd, t);
 }
 

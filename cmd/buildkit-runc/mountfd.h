@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mountfd: mounts made and put in place by descriptor; the new mount API, with mount(2) where the kernel lacks it.
+ * mountfd: creates and attaches mounts by descriptor, with the new mount API or, on older kernels, mount(2).
  *
  *	int fd = mountfd_type(place_fd, &(struct mountfd_type){.type = "proc", .attributes = MOUNT_ATTR_NOSUID});
  *	mountfd_bind(place_fd, source_fd, &change);
  *
- * All give a descriptor of the mount's root, or -errno. The places are O_PATH descriptors: nothing is ever mounted
- * onto a name. mountfd_use_old makes all of it use mount(2), for tests.
+ * All functions return a descriptor of the mount's root, or -errno. Mount points are given as O_PATH descriptors, never
+ * as names. mountfd_use_old forces mount(2), for tests.
  */
 #pragma once
 #include <stdbool.h>
@@ -21,16 +21,16 @@ struct mountfd_type {
 int mountfd_type(int place_fd, const struct mountfd_type *t);
 
 struct mountfd_change {                          /* MOUNT_ATTR_* */
-	uint64_t set, clear;                     /* of the mount */
-	uint64_t set_recursive, clear_recursive; /* of it and all below */
+	uint64_t set, clear;                     /* of the mount only */
+	uint64_t set_recursive, clear_recursive; /* of the mount and all mounts below */
 	uint64_t propagation;                    /* MS_* */
-	int user_fd;                             /* a user namespace whose ids it shows; <= 0: none */
+	int user_fd;                             /* user namespace for an id-mapped mount; <= 0: none */
 };
-/* A detached copy of a place in our own mount namespace. */
+/* Returns a detached copy of a mount of the caller's mount namespace. */
 int mountfd_clone(int fd, bool recursive);
-/* Puts a detached mount in place. */
+/* Attaches a detached mount. */
 int mountfd_attach(int place_fd, int mount_fd, const struct mountfd_change *change);
-/* A copy of a place, with all below it, at another place. */
+/* Bind-mounts a tree, with all mounts below it, at another place. */
 int mountfd_bind(int place_fd, int source_fd, const struct mountfd_change *change);
-/* Changes what is mounted already: fd is its root. 0 or -errno. */
+/* Changes an attached mount; fd is its root. Returns 0 or -errno. */
 int mountfd_change(int fd, const struct mountfd_change *change);

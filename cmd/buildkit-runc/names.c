@@ -11,7 +11,7 @@
 
 #define COUNT(table) (sizeof(table) / sizeof *(table))
 
-/* linux/capability.h, by number. */
+/* names from linux/capability.h, by number */
 static const char *const capabilities[] = {
 	"CAP_CHOWN",
 	"CAP_DAC_OVERRIDE",

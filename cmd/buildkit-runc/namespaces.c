@@ -27,7 +27,7 @@ static int write_map(pid_t pid, const char *file, const struct plan_id_map *maps
 		int r = snprintf(text + used, sizeof text - used, "%u %u %u\n", maps[i].inside, maps[i].outside,
 				 maps[i].count);
 		if (r < 0 || (size_t)r >= sizeof text - used)
-			return -E2BIG; /* the kernel takes one page at once */
+			return -E2BIG; /* the kernel accepts at most one page per write */
 		used += (size_t)r;
 	}
 	snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, file);
@@ -42,7 +42,7 @@ int namespaces_map(pid_t pid, const struct plan *p)
 
 void namespaces_become_root(void)
 {
-	/* Without a mapped 0 this fails, and the plan's own user comes later all the same. */
+	/* Fails if id 0 is not mapped; identity_user sets the plan's user later in any case. */
 	if (setresgid(0, 0, 0) != 0 || setresuid(0, 0, 0) != 0)
 		fail(PHASE_NAMESPACE, errno, "become root of the user namespace");
 	if (setgroups(0, NULL) != 0 && errno != EPERM)
@@ -58,7 +58,7 @@ static void join(const struct plan_join *j, const int *fds)
 bool namespaces_join(const struct plan *p, const int *fds)
 {
 	bool new_pid = false;
-	/* The user namespace first: it gives the right to the others. */
+	/* Join the user namespace first: it grants the privileges to join the others. */
 	for (int pass = 0; pass < 2; pass++) {
 		for (uint32_t i = 0; i < p->n_joins; i++) {
 			const struct plan_join *j = &p->joins[i];
@@ -85,8 +85,8 @@ static bool is_same_place(const struct statx *a, const struct statx *b)
 }
 
 /*
- * Without /proc there is no way out of a chroot: then only its own mounts are changed, and its directory must be a mount
- * point.
+ * Without /proc the process cannot leave a chroot: then only the mounts inside it are changed, and its root must be a
+ * mount point.
  */
 int namespaces_detach_mounts(unsigned long propagation)
 {
@@ -98,7 +98,7 @@ int namespaces_detach_mounts(unsigned long propagation)
 	bool left = own >= 0 && root >= 0 && cwd >= 0 && statx(root, "", AT_EMPTY_PATH, mask, &before) == 0 &&
 		    setns(own, CLONE_NEWNS) == 0;
 	if (left && statx(AT_FDCWD, "/", 0, mask, &after) != 0)
-		fail(PHASE_NAMESPACE, errno, "look at the root");
+		fail(PHASE_NAMESPACE, errno, "stat the root");
 	if (mount(NULL, "/", NULL, MS_REC | propagation, NULL) != 0)
 		fail(PHASE_NAMESPACE, errno, "detach mounts from the host's");
 	if (left && (fchdir(root) != 0 || chroot(".") != 0 || fchdir(cwd) != 0))
@@ -116,7 +116,7 @@ static void raise_loopback(void)
 		fail(PHASE_NAMESPACE, errno, "find the loopback interface");
 	request.ifr_flags |= IFF_UP;
 	if (ioctl(fd, SIOCSIFFLAGS, &request) != 0)
-		fail(PHASE_NAMESPACE, errno, "raise the loopback interface");
+		fail(PHASE_NAMESPACE, errno, "bring up the loopback interface");
 }
 
 void namespaces_set_up(const struct plan *p, uint64_t made)
@@ -138,7 +138,7 @@ void namespaces_sysctls(const struct plan *p, int proc_fd)
 		int n = snprintf(path, sizeof path, "sys/%s", name);
 		if (n < 0 || (size_t)n >= sizeof path)
 			fail(PHASE_SYSTEM, ENAMETOOLONG, "sysctl %s", name);
-		/* Either form, a.b.c or a/b/c: the first separator says which, as sysctl(8). */
+		/* Accepts a.b.c and a/b/c; the first separator determines the form, as in sysctl(8). */
 		const char *first = name + strcspn(name, "./");
 		for (char *c = path + 4; *first == '.' && *c != '\0'; c++)
 			*c = *c == '.' ? '/' : *c == '/' ? '.' : *c;

@@ -35,7 +35,7 @@ void process_write_pid(const char *path, pid_t pid)
 	if (n < 0 || (size_t)n >= sizeof temporary)
 		fail(PHASE_PLAN, ENAMETOOLONG, "write %s", path);
 	auto_fd fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-	/* Whole or not at all: readers watch for the name. */
+	/* Renames a complete temporary file: readers wait for the name to appear. */
 	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text) || rename(temporary, path) != 0)
 		fail(PHASE_PLAN, errno, "write %s", path);
 }

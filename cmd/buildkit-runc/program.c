@@ -38,7 +38,7 @@ bool program_enter_cwd(const struct plan *p, bool last_try)
 			return false;
 		fail(PHASE_CWD, errno, "chdir to cwd (\"%s\")", p->cwd);
 	}
-	/* The kernel, not libc: a directory outside the root has a name that begins with "(unreachable)". */
+	/* Uses the system call: for a directory outside the root it returns a name that begins with "(unreachable)". */
 	long n = syscall(SYS_getcwd, where, sizeof where);
 	if (n < 0 || where[0] != '/')
 		fail(PHASE_CWD, n < 0 ? errno : 0,
@@ -55,7 +55,7 @@ static const char *env_value(const struct plan *p, const char *name)
 	return NULL;
 }
 
-/* 0, or why this is not a program. */
+/* Returns 0, or an errno value if this is not an executable file. */
 static int check_program(const char *path)
 {
 	struct stat st;
@@ -98,7 +98,7 @@ void program_exec(const struct plan *p, const char *path)
 	fail(PHASE_PROGRAM, errno, "exec %s", path);
 }
 
-/* Field i of a line of fields with colons. */
+/* Returns field i of a line that is separated by colons. */
 static const char *field(const char *line, unsigned i, size_t *ret_n)
 {
 	for (; i > 0; i--) {
@@ -109,7 +109,10 @@ static const char *field(const char *line, unsigned i, size_t *ret_n)
 	return line;
 }
 
-/* One line without its end, cut to size; false at the end of the file or of our patience. No allocation here. */
+/*
+ * Reads one line without its newline, cut to size; false at the end of the file or after a maximum number of bytes.
+ * Does not allocate.
+ */
 struct lines {
 	int fd;
 	size_t at, n, taken;

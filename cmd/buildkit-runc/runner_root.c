@@ -56,7 +56,7 @@ void runner_root_enter(struct cgroups *cgroups)
 	if (unshare(CLONE_NEWNS) != 0)
 		fail(PHASE_NAMESPACE, errno, "unshare mounts");
 	auto_fd chroot_fd = namespaces_detach_mounts(MS_PRIVATE);
-	/* Only what was opened in this namespace can be cloned in it. */
+	/* Mounts can be cloned only if they were opened in this namespace. */
 	cgroups_find(cgroups);
 	int proc = clone_of("/proc"), sys = clone_of("/sys"), trees[CGROUPS_MAX];
 	for (unsigned i = 0; i < cgroups->n; i++)
@@ -90,7 +90,7 @@ void runner_root_enter(struct cgroups *cgroups)
 	namespaces_leave_chroot(chroot_fd);
 	if (fchdir(root_mount) != 0 || syscall(SYS_pivot_root, ".", ".") != 0 || umount2(".", MNT_DETACH) != 0 ||
 	    chdir("/") != 0)
-		fail(PHASE_PIVOT, errno, "enter the tree of our own");
+		fail(PHASE_PIVOT, errno, "enter the runner root");
 }
 
 int runner_root_device(const char *path)

@@ -41,12 +41,12 @@ void self_protect(char **argv)
 {
 	auto_fd self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	if (self < 0)
-		fail(PHASE_PROGRAM, errno, "open our own program");
+		fail(PHASE_PROGRAM, errno, "open the buildkit-runc binary");
 	if (is_sealed(self))
 		return;
 	int copy = copy_of(self);
 	if (copy < 0)
-		fail(PHASE_PROGRAM, -copy, "copy our own program");
+		fail(PHASE_PROGRAM, -copy, "copy the buildkit-runc binary");
 	fexecve(copy, argv, environ);
-	fail(PHASE_PROGRAM, errno, "run the copy of our own program");
+	fail(PHASE_PROGRAM, errno, "execute the copy of the buildkit-runc binary");
 }

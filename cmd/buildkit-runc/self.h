@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * self: the running program is a sealed copy of the file, so that no step that reaches it through /proc can write it
+ * self: re-executes the program from a sealed copy in memory, so that no step can overwrite it through /proc
  * (CVE-2019-5736).
  */
 #pragma once
 
-/* Returns in the copy; ends the process when there can be none. */
+/* Returns in the copy; exits if the copy cannot be made. */
 void self_protect(char **argv);

@@ -23,22 +23,22 @@
 #define RETRY_MS 10
 #define END_TRIES 1500
 #define END_PAUSE_US 1000
-#define RETRIES 500 /* of removing a cgroup: what runs in it is dying */
+#define RETRIES 500 /* attempts to remove a cgroup while its processes exit */
 
-/* What clone alone can give; a step unshares the rest itself. */
+/* Namespaces that must be created by clone; the step unshares the others. */
 #define CLONED (CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS)
 
 struct served {
-	pid_t pid;     /* 0: ended, its cgroup waits for removal */
+	pid_t pid;     /* 0: has exited, its cgroup is still to be removed */
 	int pidfd;     /* owned */
-	int socket_fd; /* owned; our copy of the step's end: hung up when the daemon has let go */
+	int socket_fd; /* owned; copy of the step's end; POLLHUP when the daemon has closed its end */
 	int retries;
 	bool killed;
 	char cgroup[256];
 };
 static struct server {
 	int control_fd;
-	int life_fds[2]; /* steps see our death by it */
+	int life_fds[2]; /* steps detect the end of this process by it */
 	const char *instance, *parent;
 	struct cgroups cgroups;
 	struct served *steps; /* owned */
@@ -46,7 +46,7 @@ static struct server {
 	uint64_t serial;
 } server;
 
-/* ---- inside a step: its plan */
+/* ---- in the step: receiving the plan */
 
 static void receive_fds(int socket_fd, int *fds, size_t n_fds, size_t got)
 {
@@ -78,7 +78,7 @@ static void receive_plan(int socket_fd, struct plan *ret_plan, int *fds)
 	size_t got;
 	ssize_t n = sys_receive(socket_fd, &header, sizeof header, fds, RUNNER_FDS_A_MESSAGE, &got, 0);
 	if (n == 0)
-		_exit(0); /* not needed after all */
+		_exit(0); /* the daemon has no plan for this process */
 	if (n != sizeof header || header.magic != RUNNER_MAGIC || header.n_fds > PLAN_MAX_FDS ||
 	    header.n_bytes > PLAN_MAX_BYTES || got > header.n_fds)
 		fail(PHASE_PLAN, n < 0 ? (int)-n : EBADMSG, "receive a plan's header");
@@ -87,7 +87,7 @@ static void receive_plan(int socket_fd, struct plan *ret_plan, int *fds)
 	char *memory =
 		mmap(NULL, header.n_bytes + n_arena + 64, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (memory == MAP_FAILED)
-		fail(PHASE_PLAN, errno, "make room for a plan of %u bytes", header.n_bytes);
+		fail(PHASE_PLAN, errno, "allocate a plan of %u bytes", header.n_bytes);
 	read_all(socket_fd, memory + n_arena, header.n_bytes);
 	int r = plan_decode(memory + n_arena, header.n_bytes, memory, n_arena, header.n_fds, ret_plan);
 	if (r != 0)
@@ -122,7 +122,7 @@ static _Noreturn void be_step(struct cgroup *cgroup, int socket_fd, bool born)
 	step_run(&plan, fds, &place);
 }
 
-/* ---- one more step */
+/* ---- starting steps */
 
 static struct served *add(void)
 {
@@ -139,7 +139,7 @@ static struct served *add(void)
 	return s;
 }
 
-/* Where the cgroups of steps lie: "/PARENT/buildkit". False: too long. */
+/* Returns the parent of the steps' cgroups, "/PARENT/buildkit"; false if the path is too long. */
 static bool directory_of(const char *parent, char *path, size_t size)
 {
 	parent += strspn(parent, "/");
@@ -147,8 +147,8 @@ static bool directory_of(const char *parent, char *path, size_t size)
 	return n >= 0 && (size_t)n < size;
 }
 
-/* A runner that was killed left its own: their names come again. */
-static void remove_leftovers(void)
+/* Removes the cgroups of an earlier runner that was killed, because their names are used again. */
+static void remove_old_cgroups(void)
 {
 	char directory[200], prefix[64];
 	int n = snprintf(prefix, sizeof prefix, "%s.", server.instance);
@@ -178,7 +178,7 @@ static int start(struct served *s, const struct runner_request *q, int *ret_daem
 	int born = cgroup_unified_fd(&g);
 	s->pid = sys_clone(q->namespaces, born, &s->pidfd);
 	if (s->pid < 0 && born >= 0) {
-		born = -1; /* a kernel or hierarchy that cannot be born into */
+		born = -1; /* a kernel or hierarchy without CLONE_INTO_CGROUP */
 		s->pid = sys_clone(q->namespaces, -1, &s->pidfd);
 	}
 	if (s->pid == 0) {
@@ -211,12 +211,12 @@ static void answer(const struct runner_request *q)
 	sys_send(server.control_fd, &offer, sizeof offer, fds, offer.error == 0 ? 2 : 0);
 	sys_close(&fds[0]);
 	if (s != NULL && offer.error != 0) {
-		s->pid = 0; /* only its cgroup is left to be removed */
+		s->pid = 0; /* only its cgroup is still to be removed */
 		sys_close(&s->socket_fd);
 	}
 }
 
-/* ---- ends */
+/* ---- end of steps */
 
 static void reap(struct served *s)
 {
@@ -230,7 +230,7 @@ static void reap(struct served *s)
 	s->pid = 0;
 }
 
-/* True: nothing of it is left. */
+/* Returns true when the step's cgroup is removed. */
 static bool remove_ended(struct served *s)
 {
 	int r = s->cgroup[0] != '\0' ? cgroup_remove(&server.cgroups, s->cgroup) : 0;
@@ -241,7 +241,7 @@ static bool remove_ended(struct served *s)
 	return false;
 }
 
-/* True: some wait for their cgroup's end. */
+/* Returns true while cgroups wait for removal. */
 static bool sweep(void)
 {
 	bool waiting = false;
@@ -257,7 +257,7 @@ static bool sweep(void)
 	return waiting;
 }
 
-/* All but what hangs in the kernel: that one's cgroup is left to the next life. */
+/* Waits for all steps except those that hang in the kernel; their cgroups are removed by the next runner. */
 static void kill_all(void)
 {
 	for (size_t i = 0; i < server.n; i++)
@@ -288,7 +288,7 @@ static size_t fill_poll(struct pollfd *fds)
 	return n;
 }
 
-/* False: the daemon is gone. */
+/* Returns false when the daemon has closed the socket. */
 static bool serve_request(void)
 {
 	struct runner_request q;
@@ -305,7 +305,7 @@ static void serve_steps(const struct pollfd *fds, size_t n)
 		if (fds[2 * i].revents != 0 && s->pid != 0)
 			reap(s);
 		if (s->pid != 0 && fds[2 * i + 1].revents != 0) {
-			kill(s->pid, SIGKILL); /* nobody wants it any more */
+			kill(s->pid, SIGKILL); /* the daemon has closed its end */
 			s->killed = true;
 		}
 	}
@@ -334,12 +334,12 @@ int serve(int argc, char **argv)
 	server.parent = argv[4];
 	if (fcntl(server.control_fd, F_SETFD, FD_CLOEXEC) != 0 || pipe2(server.life_fds, O_CLOEXEC) != 0)
 		fail(PHASE_PLAN, errno, "control socket");
-	/* Neither the terminal's signals nor a debugger of a step reach us. */
+	/* Protects this process from signals of the terminal and from being traced by a step. */
 	setsid();
 	prctl(PR_SET_NAME, "buildkit-runc", 0, 0, 0);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	runner_root_enter(&server.cgroups);
-	remove_leftovers();
+	remove_old_cgroups();
 	loop();
 	kill_all();
 	return 0;

@@ -22,16 +22,16 @@
 
 #define MAX_ENV 65537
 
-/* ---- whose child we are */
+/* ---- parent process */
 
-/* The signal comes when the parent dies; was it dead before, then its end of the pipe is gone. */
+/* The signal is sent when the parent dies. If the parent was dead before, its end of the pipe is closed. */
 static void die_with_parent(const struct plan *p, const struct step_place *place)
 {
 	struct pollfd life = {.fd = place->life_fd};
 	if (p->death_signal == 0)
 		return;
 	if (prctl(PR_SET_PDEATHSIG, (unsigned long)p->death_signal, 0, 0, 0) != 0)
-		fail(PHASE_NAMESPACE, errno, "watch the parent");
+		fail(PHASE_NAMESPACE, errno, "set the parent death signal");
 	if (place->life_fd >= 0 && poll(&life, 1, 0) == 1)
 		_exit(1);
 }
@@ -47,8 +47,8 @@ static _Noreturn void end_like(int status)
 }
 
 /*
- * A joined pid namespace is only our children's. Either the child takes our place with our parent, or we stay, outside
- * of it, to end as the child ends: whoever waits for us need not know, and it dies when we die.
+ * A joined pid namespace applies to children only. Either the child replaces this process as the parent's child, or
+ * this process waits outside the namespace and exits like the child. The child is killed when this process dies.
  */
 static void fork_into_pid_namespace(struct plan *p, const struct step_place *place)
 {
@@ -86,17 +86,17 @@ static void take_stdio(const struct plan *p, const int *fds)
 	for (int i = 0; i < 3; i++) {
 		int null = -1, from = p->stdio[i] != PLAN_NO_FD ? fds[p->stdio[i]]
 								: (null = open("/dev/null", O_RDWR | O_CLOEXEC));
-		/* Without a /dev/null of its own the step keeps ours. */
+		/* A step without /dev/null keeps the runner's. */
 		if (from >= 0 && from != i && dup2(from, i) < 0)
 			fail(PHASE_SYSTEM, errno, "set standard descriptor %d", i);
 		if (from == i && fcntl(i, F_SETFD, 0) != 0)
-			fail(PHASE_SYSTEM, errno, "keep standard descriptor %d", i);
+			fail(PHASE_SYSTEM, errno, "clear close-on-exec of standard descriptor %d", i);
 		if (null > 2)
 			close(null);
 	}
 }
 
-/* So that the user can open /dev/stdout again. The null device stays everybody's. */
+/* Changes the owner so that the user can open /dev/stdout again. /dev/null keeps its owner. */
 static void own_stdio(const struct plan *p)
 {
 	for (int i = 0; i < 3; i++) {
@@ -104,19 +104,19 @@ static void own_stdio(const struct plan *p)
 		if (fstat(i, &st) != 0 || st.st_uid == p->uid || (S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3)))
 			continue;
 		if (fchown(i, p->uid, st.st_gid) != 0 && errno != EPERM && errno != EINVAL && errno != EROFS)
-			fail(PHASE_USER, errno, "give standard descriptor %d to user %u", i, p->uid);
+			fail(PHASE_USER, errno, "change the owner of standard descriptor %d to %u", i, p->uid);
 	}
 }
 
-/* A program would keep on ignoring what a parent of ours, or its way of starting us, had ignored. libc hides two of them. */
+/* Resets signals that the parent or runtime ignores. The system call is used because libc reserves two signals. */
 static void reset_signals(void)
 {
-	static const unsigned long defaults[8]; /* the kernel's struct sigaction: SIG_DFL, no flags, an empty mask */
+	static const unsigned long defaults[8]; /* the kernel's struct sigaction: SIG_DFL, no flags, empty mask */
 	for (int signal = 1; signal <= 64; signal++)
-		syscall(SYS_rt_sigaction, signal, defaults, NULL, 8UL); /* fails for those that cannot be changed */
+		syscall(SYS_rt_sigaction, signal, defaults, NULL, 8UL); /* fails for SIGKILL and SIGSTOP */
 }
 
-/* ---- the order of it all */
+/* ---- order of the set-up */
 
 static void join_and_make_namespaces(struct plan *p, const int *fds, const struct step_place *place)
 {
@@ -151,7 +151,7 @@ static void open_console(struct tree *t, const struct plan *p, const struct step
 		console_bind(c, t->dev_fd);
 	if (place->socket_fd < 0 ||
 	    !report_send(place->socket_fd, &(struct runner_report){.kind = RUNNER_CONSOLE}, c->master))
-		fail(PHASE_CONSOLE, errno, "hand over the console");
+		fail(PHASE_CONSOLE, errno, "send the console");
 }
 
 static void build_tree(struct plan *p, const int *fds, const struct step_place *place, struct console *c)
@@ -197,7 +197,7 @@ static _Noreturn void become(struct plan *p, const int *fds, const struct step_p
 		umask((mode_t)p->umask);
 	bool there = program_enter_cwd(p, false);
 	identity_user(p);
-	die_with_parent(p, place); /* a change of ids has cleared it */
+	die_with_parent(p, place); /* changing the user id clears the setting */
 	if (!there)
 		program_enter_cwd(p, true);
 	const char *program = program_find(p, path, sizeof path);

@@ -15,7 +15,7 @@ int sys_openat2(int dir_fd, const char *path, uint64_t flags, uint64_t mode, uin
 	struct open_how how = {.flags = flags, .mode = mode, .resolve = resolve};
 	for (int tries = 0;; tries++) {
 		int fd = (int)syscall(SYS_openat2, dir_fd, path, &how, sizeof how);
-		/* A rename somewhere made the kernel unsure: try again. */
+		/* EAGAIN: a concurrent rename; retry. */
 		if (fd >= 0 || errno != EAGAIN || tries == 128)
 			return fd;
 	}
@@ -26,7 +26,7 @@ pid_t sys_clone(uint64_t flags, int cgroup_fd, int *ret_pidfd)
 	struct clone_args args = {
 		.flags = flags | CLONE_PIDFD | (cgroup_fd >= 0 ? CLONE_INTO_CGROUP : 0),
 		.pidfd = (uint64_t)(uintptr_t)ret_pidfd,
-		.exit_signal = (flags & CLONE_PARENT) != 0 ? 0 : SIGCHLD, /* with CLONE_PARENT: as ours */
+		.exit_signal = (flags & CLONE_PARENT) != 0 ? 0 : SIGCHLD, /* CLONE_PARENT keeps the caller's */
 		.cgroup = cgroup_fd >= 0 ? (uint64_t)cgroup_fd : 0,
 	};
 	return (pid_t)syscall(SYS_clone3, &args, sizeof args);

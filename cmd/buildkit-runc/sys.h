@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * sys: what libc does not wrap, and sockets that carry descriptors.
- */
+/* sys: system calls without a libc wrapper, and sockets that carry descriptors. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -9,15 +7,18 @@
 #include <sys/types.h>
 
 int sys_openat2(int dir_fd, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve);
-/* clone3 without a stack: returns twice, like fork. cgroup_fd -1: the caller's. */
+/* clone3 without a stack: returns twice, like fork. cgroup_fd -1: the caller's cgroup. */
 pid_t sys_clone(uint64_t flags, int cgroup_fd, int *ret_pidfd);
-/* All of a small message and n_fds <= RUNNER_FDS_A_MESSAGE with it. 0 or -errno. */
+/* Sends a small message with n_fds <= RUNNER_FDS_A_MESSAGE descriptors. Returns 0 or -errno. */
 int sys_send(int socket_fd, const void *bytes, size_t n, const int *fds, size_t n_fds);
-/* At most n bytes (one message) and at most max_fds; -errno. *ret_n_fds counts those received, close-on-exec. */
+/*
+ * Receives one message of at most n bytes and max_fds descriptors (close-on-exec); *ret_n_fds is their number. Returns
+ * -errno on failure.
+ */
 ssize_t sys_receive(int socket_fd, void *bytes, size_t n, int *fds, size_t max_fds, size_t *ret_n_fds, int flags);
-/* Whole files of the kernel: 0 or -errno. */
+/* Reads and writes whole files of the kernel. Return 0 or -errno. */
 int sys_write_at(int dir_fd, const char *name, const char *text);
-ssize_t sys_read_at(int dir_fd, const char *name, char *text, size_t size); /* NUL-terminated */
+ssize_t sys_read_at(int dir_fd, const char *name, char *text, size_t size); /* ret is NUL-terminated */
 
 static inline void sys_close(int *fd);
 #include <unistd.h>

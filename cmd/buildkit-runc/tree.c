@@ -22,14 +22,17 @@ void tree_init(struct tree *t)
 
 static const uint64_t everything_off = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
 
-/* ---- one mount */
+/* ---- mounts */
 
 static bool is_kernel_type(const char *type)
 {
 	return strcmp(type, "proc") == 0 || strcmp(type, "sysfs") == 0;
 }
 
-/* A link at the place of /proc or /sys would put it elsewhere and leave the image's own files under that name. */
+/*
+ * Mount points of proc and sysfs must not be symbolic links: a link would mount elsewhere and leave the image's files
+ * visible under that name.
+ */
 static int open_place(const struct tree *t, const struct plan_mount *m)
 {
 	bool directory = m->kind == PLAN_MOUNT_TYPE || m->kind == PLAN_MOUNT_CGROUP || m->directory != 0;
@@ -46,7 +49,7 @@ static int open_place(const struct tree *t, const struct plan_mount *m)
 	return inroot_ensure(t->root_fd, m->dest, directory);
 }
 
-/* A tmpfs over a directory that was there has that one's mode, as other runtimes do it. */
+/* A tmpfs over an existing directory gets that directory's mode, as in other runtimes. */
 static const char *tmpfs_data(const struct plan_mount *m, int place, bool existed, char *data, size_t size)
 {
 	struct stat st;
@@ -59,7 +62,10 @@ static const char *tmpfs_data(const struct plan_mount *m, int place, bool existe
 static int mount_type(struct tree *t, const struct plan_mount *m, int place, bool existed)
 {
 	char data[4096];
-	/* A tmpfs is read-only as a mount, when it is filled: the file system itself stays writable. */
+	/*
+	 * A read-only tmpfs becomes read-only after it is filled, as an attribute of the mount: the superblock remains
+	 * writable.
+	 */
 	uint64_t late = strcmp(m->type, "tmpfs") == 0 ? m->set & MOUNT_ATTR_RDONLY : 0;
 	const struct mountfd_type type = {.type = m->type,
 					  .source = m->source,
@@ -74,7 +80,7 @@ static int mount_type(struct tree *t, const struct plan_mount *m, int place, boo
 	int r = late != 0 ? mountfd_change(fd, &(struct mountfd_change){.set = late}) : 0;
 	if (r != 0)
 		return r;
-	/* A read-only /proc is of no use for what we have to write. */
+	/* A read-only /proc cannot be used to write sysctls and attributes. */
 	bool proc = strcmp(m->type, "proc") == 0 && strcmp(m->dest, "/proc") == 0 && (m->set & MOUNT_ATTR_RDONLY) == 0;
 	int *const known = proc                             ? &t->proc_fd
 			   : strcmp(m->type, "devpts") == 0 ? &t->devpts_fd
@@ -92,7 +98,7 @@ static int mount_tree(const struct tree *t, const struct plan_mount *m, int plac
 		.clear = m->clear,
 		.set_recursive = m->set_recursive,
 		.clear_recursive = m->clear_recursive,
-		/* Never the host's peer: what is mounted here stays here. */
+		/* Never a peer of the host's mount: mounts made here must not propagate to the host. */
 		.propagation = m->propagation != 0 ? m->propagation : MS_SLAVE | MS_REC,
 		.user_fd = m->user_fd != PLAN_NO_FD ? t->fds[m->user_fd] : -1,
 	};
@@ -100,7 +106,7 @@ static int mount_tree(const struct tree *t, const struct plan_mount *m, int plac
 	return fd < 0 ? fd : fcntl(fd, F_DUPFD_CLOEXEC, 3);
 }
 
-/* The bytes go into a tmpfs of the step's own. */
+/* Writes the bytes to a tmpfs of this step. */
 static int mount_file(struct tree *t, const struct plan_mount *m, int place)
 {
 	char name[24];
@@ -153,7 +159,7 @@ static void mount_one(struct tree *t, const struct plan_mount *m)
 	close(fd);
 }
 
-/* ---- the whole */
+/* ---- the root */
 
 static bool needs_scratch(const struct plan *p)
 {
@@ -171,7 +177,7 @@ void tree_build(struct tree *t, const struct plan *p)
 	if (needs_scratch(p))
 		tree_make_scratch(t, staging);
 	int r = mountfd_attach(staging, t->root_fd, &(struct mountfd_change){.propagation = MS_SLAVE | MS_REC});
-	/* Read-only is a property of the mount: ours, not the one that the caller goes on using. */
+	/* Makes the root read-only on a new bind mount: the caller continues to use the original mount. */
 	if (r >= 0 && p->root_readonly != 0)
 		r = t->root_fd = mountfd_bind(t->root_fd, t->root_fd, &(struct mountfd_change){0});
 	if (r < 0)
@@ -215,13 +221,13 @@ void tree_enter(struct tree *t, const struct plan *p)
 			fail(PHASE_ROOT, -error, "make the root read-only");
 	}
 	/*
-	 * The new root replaces that of the namespace, not that of a chroot inside it: nothing of the host stays, and a
-	 * process that joins the namespace finds itself in the new root.
+	 * Leave the chroot first: pivot_root must replace the root of the namespace. Then no mount of the host remains,
+	 * and a process that joins the namespace gets the new root.
 	 */
 	namespaces_leave_chroot(t->chroot_fd);
 	if (fchdir(t->root_fd) != 0 || syscall(SYS_pivot_root, ".", ".") != 0)
 		fail(PHASE_PIVOT, errno, "pivot_root");
-	/* The old root lies on top of the new one now. */
+	/* The old root is now mounted on top of the new one. */
 	if (umount2(".", MNT_DETACH) != 0 || chdir("/") != 0)
 		fail(PHASE_PIVOT, errno, "leave the old root");
 	if (p->root_propagation != 0 && mount(NULL, "/", NULL, (unsigned long)p->root_propagation, NULL) != 0)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tree: what the program will see as "/": the root, mounts, devices, masks.
+ * tree: builds the root file system of the step: root, mounts, devices, masks.
  *
  *	tree_init(&t); t.root_fd = ...; t.staging = ...; t.fds = fds;
- *	tree_build(&t, plan);      attached and complete, our own root is still the old one
- *	tree_enter(&t);            now it is the root, and the old one is gone
+ *	tree_build(&t, plan);      the tree is complete; the process still has the old root
+ *	tree_enter(&t);            makes the tree the root and detaches the old one
  *
- * Every place is resolved once beneath root_fd and used by descriptor. A mount of a kernel file system needs a real
- * directory: where the image has a link, it is refused.
+ * Every mount point is resolved once beneath root_fd and used by descriptor. Kernel file systems are mounted on
+ * directories only; a symbolic link in the image is refused.
  */
 #pragma once
 #include "cgroup.h"
@@ -15,20 +15,21 @@
 
 struct tree {
 	int root_fd;                 /* owned by the caller: root of a detached mount; attached by tree_build */
-	const char *staging;         /* a directory of the old root, where the new one may be attached */
-	int chroot_fd;               /* of the old root: see namespaces_leave_chroot */
-	const char *cgroup_root;     /* where the old root has the hierarchies: "/sys/fs/cgroup" */
+	const char *staging;         /* directory of the old root where the new root is attached */
+	int chroot_fd;               /* descriptor of the old root; see namespaces_leave_chroot */
+	const char *cgroup_root;     /* path of the hierarchies in the old root, e.g. "/sys/fs/cgroup" */
 	const int *fds;              /* the plan's descriptors */
-	const struct cgroup *cgroup; /* NULL: no view of it */
+	const struct cgroup *cgroup; /* NULL: no cgroup mounts */
 	bool cgroup_namespace;
-	int (*device_source)(const char *path); /* where devices cannot be made: an O_PATH of the host's; -errno */
-	/* found while mounting; owned, -1 */
+	/* Opens (O_PATH) the host's device where devices cannot be created; returns -errno on failure. */
+	int (*device_source)(const char *path);
+	/* set while mounting; owned, -1 */
 	int proc_fd, dev_fd, devpts_fd, scratch_fd;
 	unsigned n_files;
 };
 void tree_init(struct tree *t);
 void tree_build(struct tree *t, const struct plan *plan);
 void tree_mask(struct tree *t, const struct plan *plan);
-/* A procfs for our own writes: the step's, or one that nobody sees. */
+/* Returns a procfs that the runner can write to: the step's, or one that is mounted nowhere. */
 int tree_proc(struct tree *t);
 void tree_enter(struct tree *t, const struct plan *plan);

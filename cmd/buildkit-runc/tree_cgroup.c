@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The step's view of its cgroups. v2: the hierarchy itself, which its cgroup namespace cuts, or only the step's part of
- * it. v1: a tmpfs with the step's part of each hierarchy, named as the host names them.
+ * Mounts of cgroups in the step. v2: the hierarchy, limited by the cgroup namespace or to the step's subtree. v1: a
+ * tmpfs with the step's subtree of each hierarchy, under the names that the host uses.
  */
 #include "tree_parts.h"
 #include "fail.h"
@@ -24,12 +24,12 @@ static int mount_hierarchy(const struct tree *t, const struct plan_mount *m, uns
 						  .source = "cgroup",
 						  .data = v2 ? NULL : h->options,
 						  .attributes = m->set};
-		/* As a part of what is mounted already: super options are the host's business. */
+		/* cgroup v1 mounts need the same super options as the host's mount. */
 		int fd = mountfd_type(place, &type);
 		if (fd >= 0)
 			return fd;
 	}
-	/* By name, because a descriptor from before belongs to a mount of our parent's namespace. */
+	/* Opened by name, because a descriptor from before the clone belongs to a mount of the parent's namespace. */
 	char path[512];
 	snprintf(path, sizeof path, "%s/%s%s", t->cgroup_root, h->name, t->cgroup->path);
 	auto_fd source = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -47,7 +47,7 @@ static int mount_all(const struct tree *t, const struct plan_mount *m, int root)
 		auto_fd fd = place < 0 ? place : mount_hierarchy(t, m, i, place);
 		if (fd < 0)
 			return fd;
-		/* "cpu,cpuacct" is found as "cpu" and "cpuacct" as well. */
+		/* "cpu,cpuacct" is also linked as "cpu" and "cpuacct". */
 		char names[64], *save = NULL;
 		memcpy(names, h->name, sizeof names);
 		if (strchr(names, ',') == NULL)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Devices: made in the step's /dev, or bound from the host's where a user namespace may not make them. */
+/* Devices: created in the step's /dev, or bind-mounted from the host where a user namespace must not create them. */
 #include "tree_parts.h"
 #include "fail.h"
 #include "inroot.h"
@@ -30,7 +30,7 @@ static bool is_device(int fd, const struct plan_device *d)
 	return fstat(fd, &st) == 0 && (st.st_mode & S_IFMT) == d->type && st.st_rdev == makedev(d->major, d->minor);
 }
 
-/* What is there under the name already must be that very device, or it is in the way. */
+/* An existing file at this path must be the same device; any other file is an error. */
 static int bind_device(const struct tree *t, int dir_fd, const char *name, const char *host,
 		       const struct plan_device *d)
 {
@@ -64,7 +64,7 @@ static int make_device(const struct tree *t, int dir_fd, const char *name, const
 	return r;
 }
 
-/* Does the plan itself put something there? */
+/* Reports whether the plan has a device or a mount at this path. */
 static bool is_planned(const struct plan *p, const char *path)
 {
 	for (uint32_t i = 0; i < p->n_devices; i++)
@@ -94,7 +94,7 @@ static void make_defaults(struct tree *t, const struct plan *p)
 		fail(PHASE_DEVICE, errno, "link /dev/core");
 }
 
-/* A device of the plan beneath /dev goes where /dev is, whatever the image thinks that is. */
+/* Creates devices beneath /dev through dev_fd, so that links of the image do not redirect them. */
 static int make_planned(const struct tree *t, const struct plan_device *d)
 {
 	const char *name;
@@ -107,11 +107,11 @@ void tree_make_devices(struct tree *t, const struct plan *p)
 {
 	mode_t old = umask(0);
 	for (uint32_t i = 0; i < p->n_devices; i++) {
-		/* The link to pts/ptmx takes that name: the host's terminals are not the container's. */
+		/* /dev/ptmx is a link to pts/ptmx: the container must not open the host's terminals. */
 		if (strcmp(p->devices[i].path, "/dev/ptmx") == 0)
 			continue;
 		int r = make_planned(t, &p->devices[i]);
-		/* A mount, an earlier device or a file of the image at the same path stays, as with other runtimes. */
+		/* A mount, an earlier device or a file of the image at the same path is kept, as in other runtimes. */
 		if (r != 0 && r != -EEXIST)
 			fail(PHASE_DEVICE, -r, "make %s", p->devices[i].path);
 	}

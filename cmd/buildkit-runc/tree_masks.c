@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The step's scratch tree, and paths that are hidden or made read-only. */
+/* The step's scratch tmpfs, masked paths and read-only paths. */
 #include "tree_parts.h"
 #include "fail.h"
 #include "inroot.h"
@@ -30,7 +30,10 @@ void tree_make_scratch(struct tree *t, int place)
 		fail(PHASE_MASK, errno, "make an empty directory");
 }
 
-/* The null device, and no other: a mask by anything else would be a door (CVE-2025-31133). */
+/*
+ * Opens /dev/null and checks that it is the null device: a mask with another file would be exploitable
+ * (CVE-2025-31133).
+ */
 static int open_null(struct tree *t)
 {
 	struct stat st;
@@ -59,7 +62,7 @@ void tree_hide(struct tree *t, const char *path)
 	const struct mountfd_change change = {.set = directory ? MOUNT_ATTR_RDONLY : 0};
 	auto_fd fd = mountfd_bind(place, source, &change);
 	if (fd < 0)
-		fail(PHASE_MASK, -fd, "hide %s", path);
+		fail(PHASE_MASK, -fd, "mask %s", path);
 }
 
 void tree_make_readonly(struct tree *t, const char *path)
@@ -74,7 +77,9 @@ void tree_make_readonly(struct tree *t, const char *path)
 		fail(PHASE_MASK, -fd, "make %s read-only", path);
 }
 
-/* ---- tmpcopyup: what a tmpfs covers is copied into it; directories, files, links, with modes and owners */
+/*
+ * ---- tmpcopyup: copies the directory that a tmpfs covers into it: directories, files and links, with modes and owners
+ */
 
 static int copy_file(int from_dir, int to_dir, const char *name, const struct stat *st)
 {

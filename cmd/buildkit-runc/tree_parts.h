@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The parts that tree puts together, one file a kind: devices, masks, the cgroup view.
- */
+/* tree_parts: functions of tree.c that have their own files: devices, masks, cgroup mounts. */
 #pragma once
 #include "tree.h"
 
-/* A small tmpfs of the step's own, which it never sees as a whole: attached below the root, gone with the old one. */
+/*
+ * Creates a small tmpfs, mounted below the old root and therefore detached with it. The step never sees it as a whole.
+ */
 void tree_make_scratch(struct tree *t, int place);
 void tree_copy_up(int from_fd, int to_fd);
 int tree_mount_cgroup(struct tree *t, const struct plan_mount *m, int place);

@@ -30,7 +30,7 @@ static void pass_size(int console_fd)
 		ioctl(console_fd, TIOCSWINSZ, &size);
 }
 
-/* Bytes from one to the other; false at the end. */
+/* Copies available bytes; returns false at the end of the input. */
 static bool copy(int from, int to)
 {
 	char buffer[16384];
@@ -51,7 +51,7 @@ static int code_of(int status)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-/* True: it has ended. */
+/* Returns true when the process has ended. */
 static bool take_signals(int signal_fd, pid_t pid, int console_fd, int *ret_code)
 {
 	struct signalfd_siginfo info;
@@ -97,7 +97,7 @@ int wait_for(pid_t pid, int console_fd)
 		if (fds[2].revents != 0 && !copy(STDIN_FILENO, console_fd))
 			fds[2].fd = -1;
 	}
-	/* What it wrote last. */
+	/* Copies the output that is left in the terminal. */
 	while (fds[1].fd >= 0 && poll(&fds[1], 1, 0) == 1 && copy(console_fd, STDOUT_FILENO))
 		continue;
 	if (is_raw)
