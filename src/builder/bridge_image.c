@@ -15,15 +15,6 @@ struct lookup {
 	struct image_meta found;
 };
 
-static enum image_resolve_mode resolve_mode(const char *text)
-{
-	if (g_strcmp0(text, "pull") == 0)
-		return IMAGE_RESOLVE_PULL;
-	if (g_strcmp0(text, "local") == 0)
-		return IMAGE_RESOLVE_LOCAL;
-	return IMAGE_RESOLVE_DEFAULT;
-}
-
 static bool lookup_run(void *data, struct work *work, GError **error)
 {
 	struct lookup *l = data;
@@ -34,8 +25,9 @@ static bool lookup_run(void *data, struct work *work, GError **error)
 	if (r->oci_layout)
 		return source_oci_layout_resolve(context, r->ref, r->session_id, r->store_id, l->platform, &own,
 						 &l->found, error);
-	return source_image_resolve(context, r->ref, l->platform, resolve_mode(r->resolve_mode), r->no_config, &own,
-				    &l->found, error);
+	enum image_resolve_mode mode;
+	return source_resolve_mode_parse(r->resolve_mode, &mode, error) &&
+	       source_image_resolve(context, r->ref, l->platform, mode, r->no_config, &own, &l->found, error);
 }
 
 /* asked: the name before policies, for messages. */

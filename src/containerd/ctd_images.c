@@ -13,6 +13,7 @@
 #define REF_LABEL "containerd.io/gc.ref.content."
 
 DEFINE_MESSAGE_AUTOPTR(CtdDiff__ApplyResponse)
+DEFINE_MESSAGE_AUTOPTR(CtdImages__GetImageResponse)
 DEFINE_MESSAGE_AUTOPTR(CtdSnapshots__PrepareSnapshotResponse)
 
 static char *borrow(const char *text)
@@ -35,6 +36,24 @@ static bool images_refer(void *self, const struct digest *document, const struct
 }
 
 /* ---- names */
+
+static bool images_find(void *self, const char *name, cancel *c, oci_descriptor **ret, GError **error)
+{
+	struct ctd_images *images = self;
+	CtdImages__GetImageRequest request = CTD_IMAGES__GET_IMAGE_REQUEST__INIT;
+	request.name = borrow(name);
+	g_autoptr(CtdImages__GetImageResponse) reply = ctd_call(images->client, CTD_PLAIN, IMAGES "Get", &request,
+								&ctd_images__get_image_response__descriptor, c, error);
+	if (!reply)
+		return false;
+	const Ctd__Descriptor *target = reply->image ? reply->image->target : NULL;
+	struct digest digest;
+	if (!target || !digest_parse(target->digest, &digest, NULL) || target->size < 0)
+		return error_set(error, ERROR_DATA_LOSS, "containerd: image \"%.200s\" has no valid target", name);
+	*ret = oci_descriptor_new(target->media_type, &digest, target->size);
+	return true;
+}
+
 static bool create(struct ctd_images *images, CtdImages__Image *image, Google__Timestamp *epoch, cancel *stop,
 		   GError **error)
 {
@@ -210,6 +229,7 @@ static bool images_unpack(void *self, const GPtrArray *layers, const struct dige
 }
 
 const struct image_store_class ctd_images_class = {
+	.find = images_find,
 	.refer = images_refer,
 	.name = images_name,
 	.unpack = images_unpack,

@@ -2,6 +2,7 @@
 /*
  * image_store: where a worker keeps images by name; who implements it is the worker's business.
  *
+ *	image_store_class.find(self, "docker.io/x/y:1", cancel, &descriptor, error);
  *	image_store_class.refer(self, &manifest_digest, children, n, error);
  *	image_store_class.name(self, "docker.io/x/y:1", descriptor, has_epoch, epoch_s, cancel, error);
  *
@@ -12,6 +13,8 @@
 #include "oci/oci.h"
 
 struct image_store_class {
+	/* The target of the image of that name; owned. NOT_FOUND when there is no such image. */
+	bool (*find)(void *self, const char *name, cancel *c, oci_descriptor **ret, GError **error);
 	/* A document keeps alive what it names, in its order; children that are not in the store do no harm. */
 	bool (*refer)(void *self, const struct digest *document, const struct digest *children, size_t n,
 		      GError **error);

@@ -56,10 +56,51 @@ static void registry_learn(const struct pull_origin *o, const reference *ref, co
 	g_hash_table_add(known, known_key(ref, digest));
 }
 
+/* The root of the image of that name in the worker's image store. A name with tag and digest may be stored with its tag only. */
+static bool store_find(const struct pull_origin *o, const reference *ref, struct work *work, oci_descriptor **ret,
+		       GError **error)
+{
+	g_autofree char *name = reference_text(ref);
+	GError *why = NULL;
+	if (o->images->class->find(o->images->self, name, work->cancel, ret, &why))
+		return true;
+	if (!error_is(why, ERROR_NOT_FOUND) || !ref->tag || !ref->digest) {
+		g_propagate_error(error, why);
+		return false;
+	}
+	g_clear_error(&why);
+	g_autofree char *tagged = g_strdup_printf("%s/%s:%s", ref->domain, ref->path, ref->tag);
+	g_autoptr(oci_descriptor) found = NULL;
+	if (!o->images->class->find(o->images->self, tagged, work->cancel, &found, error))
+		return false;
+	if (!g_str_equal(found->digest.text, ref->digest))
+		return error_set(error, ERROR_NOT_FOUND, "image %s: not found", name);
+	*ret = g_steal_pointer(&found);
+	return true;
+}
+
 static bool origin_resolve(const struct pull_origin *o, const reference *ref, struct work *work, oci_descriptor **ret,
 			   GError **error)
 {
-	return registry_resolve(o->registry, ref, &source_registry_auth, work, ret, NULL, error);
+	GError *why = NULL;
+	if (o->images && o->mode == IMAGE_RESOLVE_LOCAL) {
+		if (store_find(o, ref, work, ret, &why))
+			return true;
+		if (!error_is(why, ERROR_NOT_FOUND)) {
+			g_propagate_error(error, why);
+			return false;
+		}
+		g_clear_error(&why);
+	}
+	if (registry_resolve(o->registry, ref, &source_registry_auth, work, ret, NULL, &why))
+		return true;
+	bool found = o->images && o->mode == IMAGE_RESOLVE_DEFAULT && !cancel_is_set(work->cancel) &&
+		     store_find(o, ref, work, ret, NULL);
+	if (found)
+		g_error_free(why);
+	else
+		g_propagate_error(error, why);
+	return found;
 }
 
 static GBytes *origin_fetch(const struct pull_origin *o, const reference *ref, const oci_descriptor *d, size_t max,
@@ -75,7 +116,7 @@ static GBytes *origin_fetch(const struct pull_origin *o, const reference *ref, c
 	return NULL;
 }
 
-void pull_origin_registry(struct pull_origin *ret, const struct source_context *context)
+void pull_origin_registry(struct pull_origin *ret, const struct source_context *context, enum image_resolve_mode mode)
 {
 	*ret = (struct pull_origin){
 		.blobs = context->blobs,
@@ -84,6 +125,8 @@ void pull_origin_registry(struct pull_origin *ret, const struct source_context *
 		.is_known = registry_is_known,
 		.learn = registry_learn,
 		.registry = context->registry,
+		.images = context->images,
+		.mode = mode,
 	};
 }
 
@@ -267,20 +310,28 @@ static bool record_type_read(const char *text, char **ret, GError **error)
 	return true;
 }
 
-static bool mode_check(const struct source_context *context, bool is_local, GError **error)
+bool source_resolve_mode_parse(const char *text, enum image_resolve_mode *ret, GError **error)
 {
-	return !is_local || !context->has_images ||
-	       error_set(error, ERROR_UNIMPLEMENTED, "image resolve mode local is not supported by this worker yet");
+	static const char *const modes[] = {
+		[IMAGE_RESOLVE_DEFAULT] = "default",
+		[IMAGE_RESOLVE_PULL] = "pull",
+		[IMAGE_RESOLVE_LOCAL] = "local",
+	};
+	*ret = IMAGE_RESOLVE_DEFAULT;
+	if (!text || !*text)
+		return true;
+	for (size_t i = 0; i < G_N_ELEMENTS(modes); i++) {
+		if (g_str_equal(text, modes[i])) {
+			*ret = i;
+			return true;
+		}
+	}
+	return error_set(error, ERROR_INVALID_ARGUMENT, "invalid resolvemode: %.100s", text);
 }
 
-static bool attributes_read(const struct source_context *context, struct image_request *q, const Pb__SourceOp *op,
-			    GError **error)
+static bool attributes_read(struct image_request *q, const Pb__SourceOp *op, GError **error)
 {
-	static const char *const modes[] = {"default", "pull", "local", "", NULL};
-	const char *mode = source_attribute(op, "image.resolvemode");
-	if (mode && !g_strv_contains(modes, mode))
-		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid resolvemode: %.100s", mode);
-	if (!mode_check(context, mode && g_str_equal(mode, "local"), error))
+	if (!source_resolve_mode_parse(source_attribute(op, "image.resolvemode"), &q->origin.mode, error))
 		return false;
 	const char *checksum = source_attribute(op, "image.checksum");
 	struct digest digest;
@@ -297,7 +348,7 @@ static void *image_open(const struct source_context *context, const Pb__SourceOp
 	struct image_request *q = g_new0(struct image_request, 1);
 	q->layer_limit = -1;
 	q->ref = reference_parse_normalized(strstr(op->identifier, "://") + 3, error);
-	if (!q->ref || !attributes_read(context, q, op, error)) {
+	if (!q->ref || !attributes_read(q, op, error)) {
 		image_request_free(q);
 		return NULL;
 	}
@@ -311,7 +362,7 @@ static void *image_open(const struct source_context *context, const Pb__SourceOp
 	q->platform.os_features = q->os_features = g_strdupv((char **)platform->os_features);
 	q->cache = context->cache;
 	q->provider = image_provider;
-	pull_origin_registry(&q->origin, context);
+	pull_origin_registry(&q->origin, context, q->origin.mode);
 	return q;
 }
 
@@ -352,10 +403,8 @@ bool source_image_resolve(const struct source_context *context, const char *refe
 	if (!ref)
 		return source_plain_error(false, error);
 	reference_tag_default(ref);
-	if (!mode_check(context, mode == IMAGE_RESOLVE_LOCAL, error))
-		return false;
 	struct pull_origin origin;
-	pull_origin_registry(&origin, context);
+	pull_origin_registry(&origin, context, mode);
 	return source_plain_error(meta_fill(&origin, ref, platform, no_config, work, ret, error), error);
 }
 

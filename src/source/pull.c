@@ -15,11 +15,11 @@ static size_t document_max(const char *media_type)
 						      : MAX(LIMIT_CONFIG_BYTES, LIMIT_INDEX_BYTES);
 }
 
-/* A document that is here: of a cache record, or remembered. */
+/* A document that needs no fetch: remembered, of a cache record, or of an image that only containerd knows. */
 static GBytes *document_find(blob_store *blobs, const struct digest *digest, size_t max)
 {
 	GBytes *bytes = blob_store_recall(blobs, digest);
-	if (bytes || !blob_store_has(blobs, digest))
+	if (bytes || !blob_store_adopt(blobs, digest))
 		return bytes;
 	return blob_store_read(blobs, digest, max, NULL);
 }

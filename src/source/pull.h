@@ -25,9 +25,11 @@ struct pull_origin {
 	 */
 	bool (*is_known)(const struct pull_origin *o, const reference *ref, const char *digest);
 	void (*learn)(const struct pull_origin *o, const reference *ref, const char *digest);
-	registry *registry;             /* of a registry origin */
-	session_registry *sessions;     /* of a layout origin */
-	const char *session_id, *store; /* of a layout origin */
+	registry *registry;               /* of a registry origin */
+	const struct image_store *images; /* of a registry origin; NULL: the worker has none */
+	enum image_resolve_mode mode;     /* of a registry origin */
+	session_registry *sessions;       /* of a layout origin */
+	const char *session_id, *store;   /* of a layout origin */
 };
 
 typedef struct pulled {
@@ -75,7 +77,7 @@ bool source_plain_error(bool ok, GError **error);
 const char *source_attribute(const Pb__SourceOp *op, const char *key);
 bool source_layer_limit_parse(const char *text, int64_t *ret, GError **error);
 
-void pull_origin_registry(struct pull_origin *ret, const struct source_context *context);
+void pull_origin_registry(struct pull_origin *ret, const struct source_context *context, enum image_resolve_mode mode);
 void pull_origin_layout(struct pull_origin *ret, const struct source_context *context, const char *session_id,
 			const char *store);
 /* Fetches from a layout by session. Strings are copied. */

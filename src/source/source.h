@@ -11,16 +11,23 @@
  */
 #pragma once
 #include "cache/cache.h"
+#include "oci/image_store.h"
 #include "ops.pb-c.h"
 #include "registry/registry.h"
 #include "session/session.h"
+
+/*
+ * Where the root of an image with a tag is looked up: DEFAULT asks the registry, and the image store of the worker when that
+ * fails; PULL asks the registry only; LOCAL asks the image store first. Workers without an image store have the registry only.
+ */
+enum image_resolve_mode { IMAGE_RESOLVE_DEFAULT, IMAGE_RESOLVE_PULL, IMAGE_RESOLVE_LOCAL };
 
 struct source_context {
 	cache *cache;
 	blob_store *blobs;
 	registry *registry;
 	session_registry *sessions;
-	bool has_images; /* the worker keeps images by name, which sources do not look up yet */
+	const struct image_store *images; /* NULL: the worker has none */
 	const char *worker_id;
 	const char *user_agent;
 };
@@ -61,7 +68,8 @@ struct image_meta {
 	struct digest digest; /* of the root descriptor (index or manifest) */
 	GBytes *config;
 };
-enum image_resolve_mode { IMAGE_RESOLVE_DEFAULT, IMAGE_RESOLVE_PULL, IMAGE_RESOLVE_LOCAL };
+/* The mode of an attribute or option; "" and NULL are the default. INVALID_ARGUMENT for other texts. */
+bool source_resolve_mode_parse(const char *text, enum image_resolve_mode *ret, GError **error);
 bool source_image_resolve(const struct source_context *context, const char *reference_text,
 			  const struct platform *platform, enum image_resolve_mode mode, bool no_config,
 			  struct work *work, struct image_meta *ret, GError **error);

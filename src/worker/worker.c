@@ -192,7 +192,7 @@ static bool complete(worker *w, const struct worker_options *options, GError **e
 		.cache = w->cache,
 		.blobs = w->blobs,
 		.registry = w->registry,
-		.has_images = w->images != NULL,
+		.images = w->images,
 		.sessions = w->sessions,
 		.worker_id = w->id,
 		.user_agent = USER_AGENT,

@@ -33,6 +33,23 @@ start_containerd_daemon
 build "$WORK/c" > "$WORK/again" 2>&1 || fail "build after a restart"
 [ "$(grep -c CACHED "$WORK/again")" -ge 3 ] || { cat "$WORK/again"; fail "nothing is cached after a restart"; }
 
+# Base images of the image store: "local" prefers them, "default" uses them when the registry fails, "pull" never does. No
+# registry answers at this address, and the image was imported, not pulled.
+base=127.0.0.1:9/u/base:1
+ctr_ images tag docker.io/u/i:t "$base" > /dev/null
+mkdir "$WORK/child"
+printf 'FROM %s\nRUN echo two >> /one\n' "$base" > "$WORK/child/Dockerfile"
+fails "127.0.0.1:9" "$WORK/log" build "$WORK/child" --opt image-resolve-mode=pull
+fails "invalid image-resolve-mode: no" "$WORK/log" build "$WORK/child" --opt image-resolve-mode=no
+for mode in local default; do
+	build "$WORK/child" --opt image-resolve-mode=$mode --output type=local,dest="$WORK/of-$mode" > "$WORK/log" 2>&1 ||
+		{ cat "$WORK/log"; fail "resolve mode $mode"; }
+	[ "$(tr '\n' ' ' < "$WORK/of-$mode/one")" = "one two " ] || fail "wrong tree of resolve mode $mode"
+	"$BIN/buildctl" prune > /dev/null
+done
+ctr_ images rm --sync "$base" > /dev/null
+fails "127.0.0.1:9" "$WORK/log" build "$WORK/child" --opt image-resolve-mode=local
+
 # What an image has too is shared: a plain prune keeps it.
 "$BIN/buildctl" du --verbose --filter shared > "$WORK/shared"
 grep -q '^Shared:.*true' "$WORK/shared" || { "$BIN/buildctl" du --verbose; fail "nothing is shared"; }
