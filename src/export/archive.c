@@ -3,72 +3,11 @@
 #include "base/limits.h"
 #include "base/scope.h"
 #include "format/json_writer.h"
+#include "format/tar.h"
 #include <string.h>
 
-#define BLOCK 512
 #define COPY_BYTES MIB(1)
-#define OCTAL_SIZE_MAX INT64_C(077777777777)
 #define LAYOUT_FILE "{\"imageLayoutVersion\":\"1.0.0\"}"
-
-/* ---- tar */
-
-/* ustar (POSIX.1-1988), the fields as Go's archive/tar fills them. */
-struct tar_header {
-	char name[100], mode[8], uid[8], gid[8], size[12], mtime[12], checksum[8], typeflag, linkname[100];
-	char magic[6], version[2], uname[32], gname[32], devmajor[8], devminor[8], prefix[155], pad[12];
-};
-G_STATIC_ASSERT(sizeof(struct tar_header) == BLOCK);
-
-static void octal(char *field, size_t size, int64_t value)
-{
-	g_snprintf(field, (gulong)size, "%0*" G_GINT64_MODIFIER "o", (int)size - 1, value);
-}
-
-static bool header_block(const char *name, unsigned mode, char typeflag, int64_t size, bytes_sink_fn sink, void *data,
-			 GError **error)
-{
-	struct tar_header h = {0};
-	g_strlcpy(h.name, name, sizeof h.name);
-	octal(h.mode, sizeof h.mode, mode);
-	octal(h.uid, sizeof h.uid, 0);
-	octal(h.gid, sizeof h.gid, 0);
-	octal(h.size, sizeof h.size, MIN(size, OCTAL_SIZE_MAX));
-	octal(h.mtime, sizeof h.mtime, 0);
-	octal(h.devmajor, sizeof h.devmajor, 0);
-	octal(h.devminor, sizeof h.devminor, 0);
-	h.typeflag = typeflag;
-	memcpy(h.magic, "ustar", 6);
-	memcpy(h.version, "00", 2);
-	memset(h.checksum, ' ', sizeof h.checksum);
-	unsigned sum = 0;
-	for (size_t i = 0; i < sizeof h; i++)
-		sum += ((const unsigned char *)&h)[i];
-	g_snprintf(h.checksum, sizeof h.checksum, "%06o", sum); /* then NUL and the space that is there */
-	return sink(data, &h, sizeof h, error);
-}
-
-static bool pad(int64_t size, bytes_sink_fn sink, void *data, GError **error)
-{
-	static const char zeros[BLOCK];
-	size_t n = (size_t)(-size & (BLOCK - 1));
-	return n == 0 || sink(data, zeros, n, error);
-}
-
-bool archive_header(const char *name, unsigned mode, char typeflag, int64_t size, bytes_sink_fn sink, void *data,
-		    GError **error)
-{
-	if (size > OCTAL_SIZE_MAX) {
-		/* "<length> size=<n>\n", where the length counts itself; sizes of 12 to 19 digits make it two digits.
-		 */
-		g_autofree char *rest = g_strdup_printf(" size=%" G_GINT64_FORMAT "\n", size);
-		g_autofree char *record = g_strdup_printf("%zu%s", strlen(rest) + 2, rest);
-		int64_t n = (int64_t)strlen(record);
-		if (!header_block("PaxHeaders.0/size", 0, 'x', n, sink, data, error) ||
-		    !sink(data, record, (size_t)n, error) || !pad(n, sink, data, error))
-			return false;
-	}
-	return header_block(name, mode, typeflag, size, sink, data, error);
-}
 
 /* ---- entries */
 
@@ -253,8 +192,7 @@ static GPtrArray *entries(const struct archive *a)
 	return list;
 }
 
-static bool blob_copy(const struct archive *a, const struct entry *e, bytes_sink_fn sink, void *data, cancel *c,
-		      GError **error)
+static bool blob_copy(const struct archive *a, const struct entry *e, tar_writer *w, cancel *c, GError **error)
 {
 	GError *why = NULL;
 	scoped_fd fd = blob_store_find_verified(a->blobs, &e->blob, &why);
@@ -272,37 +210,37 @@ static bool blob_copy(const struct archive *a, const struct entry *e, bytes_sink
 		ssize_t n = TEMP_FAILURE_RETRY(pread(fd, buffer, (size_t)MIN(COPY_BYTES, e->size - done), done));
 		if (n <= 0)
 			return error_set_errno(error, n < 0 ? errno : EIO, "read blob %s", e->blob.text);
-		if (!sink(data, buffer, (size_t)n, error))
+		if (!tar_writer_data(w, buffer, (size_t)n, error))
 			return false;
 		done += n;
 	}
 	return true;
 }
 
-static bool entry_write(const struct archive *a, const struct entry *e, bytes_sink_fn sink, void *data, cancel *c,
-			GError **error)
+static bool entry_write(const struct archive *a, const struct entry *e, tar_writer *w, cancel *c, GError **error)
 {
-	if (!archive_header(e->name, e->mode, e->is_directory ? '5' : '0', e->size, sink, data, error))
+	struct tar_entry header = {
+		.name = e->name, .mode = e->mode, .type = e->is_directory ? '5' : '0', .size = e->size};
+	if (!tar_writer_entry(w, &header, error))
 		return false;
 	if (e->is_directory)
 		return true;
-	bool ok = e->bytes ? sink(data, g_bytes_get_data(e->bytes, NULL), g_bytes_get_size(e->bytes), error)
-			   : blob_copy(a, e, sink, data, c, error);
-	return ok && pad(e->size, sink, data, error);
+	return e->bytes ? tar_writer_data(w, g_bytes_get_data(e->bytes, NULL), g_bytes_get_size(e->bytes), error)
+			: blob_copy(a, e, w, c, error);
 }
 
 bool archive_write(const struct archive *a, bytes_sink_fn sink, void *data, cancel *c, GError **error)
 {
-	static const char end[2 * BLOCK];
 	g_autoptr(GPtrArray) list = entries(a);
+	g_autoptr(tar_writer) w = tar_writer_new(sink, data);
 	const char *previous = "";
 	for (guint i = 0; i < list->len; i++) {
 		const struct entry *e = g_ptr_array_index(list, i);
 		if (g_str_equal(e->name, previous)) /* a blob that several manifests name */
 			continue;
 		previous = e->name;
-		if (!entry_write(a, e, sink, data, c, error))
+		if (!entry_write(a, e, w, c, error))
 			return false;
 	}
-	return sink(data, end, sizeof end, error);
+	return tar_writer_finish(w, error);
 }

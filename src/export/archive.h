@@ -17,6 +17,3 @@ struct archive {
 	bool docker;                /* manifest.json too */
 };
 bool archive_write(const struct archive *a, bytes_sink_fn sink, void *data, cancel *c, GError **error);
-/* A tar header block: typeflag '0' or '5'; size beyond octal gets a PAX record. Only for short names. */
-bool archive_header(const char *name, unsigned mode, char typeflag, int64_t size, bytes_sink_fn sink, void *data,
-		    GError **error);

@@ -9,7 +9,6 @@
 #define SESSION_WAIT_MS 5000
 #define CREATED "org.opencontainers.image.created"
 #define NS_PER_S INT64_C(1000000000)
-#define PIECE_BYTES (1024 * 1024)
 
 struct oci_exporter {
 	struct exporter_context context;
@@ -78,52 +77,14 @@ static char *created_text(const struct oci_exporter *e, GHashTable *metadata)
 
 /* ---- to the client, as a tar stream */
 
-struct stream {
-	rpc_call *call;
-	GByteArray *piece; /* small writes are gathered */
-};
-
-/* BytesMessage{data = 1}: its head, then the bytes as they are. */
-static bool message_send(rpc_call *call, const void *bytes, size_t n, GError **error)
+static bool stream_end(rpc_call *call, GError **error)
 {
-	uint8_t head[12] = {0x0a};
-	size_t n_head = 1;
-	for (size_t rest = n;; rest >>= 7) {
-		head[n_head++] = (uint8_t)((rest & 0x7f) | (rest > 0x7f ? 0x80 : 0));
-		if (rest <= 0x7f)
-			break;
-	}
-	return rpc_call_send_parts(call, head, n_head, bytes, n, error);
-}
-
-static bool stream_flush(struct stream *s, GError **error)
-{
-	if (s->piece->len == 0)
-		return true;
-	bool ok = message_send(s->call, s->piece->data, s->piece->len, error);
-	g_byte_array_set_size(s->piece, 0);
-	return ok;
-}
-
-static bool stream_write(void *data, const void *bytes, size_t n, GError **error)
-{
-	struct stream *s = data;
-	if (s->piece->len + n > PIECE_BYTES && !stream_flush(s, error))
-		return false;
-	if (n >= PIECE_BYTES / 2)
-		return stream_flush(s, error) && message_send(s->call, bytes, n, error);
-	g_byte_array_append(s->piece, bytes, (guint)n);
-	return true;
-}
-
-static bool stream_end(struct stream *s, GError **error)
-{
-	if (!stream_flush(s, error) || !rpc_call_close_send(s->call, error))
+	if (!rpc_call_close_send(call, error))
 		return false;
 	/* The client answers with the end of its side once everything is on its disk. */
 	for (;;) {
 		GError *why = NULL;
-		g_autoptr(GBytes) message = rpc_call_recv(s->call, &why);
+		g_autoptr(GBytes) message = rpc_call_recv(call, &why);
 		if (why) {
 			g_propagate_error(error, why);
 			return false;
@@ -156,10 +117,8 @@ static bool tar_send(const struct oci_exporter *e, session *client, unsigned ind
 		return false;
 	int64_t started_ns = 0;
 	progress_status_start(work->progress, "sending tarball", NULL, &started_ns);
-	g_autoptr(GByteArray) piece = g_byte_array_new();
-	struct stream s = {call, piece};
 	g_autoptr(GError) why = NULL;
-	bool sent = archive_write(a, stream_write, &s, work->cancel, &why) && stream_end(&s, &why);
+	bool sent = archive_write(a, session_send_bytes, call, work->cancel, &why) && stream_end(call, &why);
 	g_autoptr(GError) status = NULL;
 	/* A send that fails only says that the stream ended; its status says why. */
 	bool finished = rpc_call_finish(call, &status);

@@ -9,59 +9,21 @@
 #include <fcntl.h>
 #include <string.h>
 
-#define BUFFER_BYTES (256 * 1024)
-
 struct tar {
 	const struct exporter_context *context; /* borrowed */
 	struct tree_options options;
 };
 
-/* ---- bytes on their way, as BytesMessage */
-
 struct upload {
-	rpc_call *call;
-	GByteArray *buffer;
+	tar_writer *tar; /* borrowed */
 	cancel *cancel;
-	struct tar_stream stream;
 	const struct fssync_root *root; /* that is being walked */
 };
-
-static bool send_message(rpc_call *call, const void *bytes, size_t n, GError **error)
-{
-	uint8_t head[12] = {0x0A}; /* field 1, bytes */
-	size_t n_head = 1;
-	for (size_t left = n;; left >>= 7) {
-		head[n_head++] = (uint8_t)(left | (left >= 0x80 ? 0x80 : 0));
-		if (left < 0x80)
-			break;
-	}
-	return rpc_call_send_parts(call, head, n_head, bytes, n, error);
-}
-
-static bool upload_flush(struct upload *u, GError **error)
-{
-	if (u->buffer->len == 0)
-		return true;
-	bool ok = send_message(u->call, u->buffer->data, u->buffer->len, error);
-	g_byte_array_set_size(u->buffer, 0);
-	return ok;
-}
-
-static bool upload_bytes(void *data, const void *bytes, size_t n, GError **error)
-{
-	struct upload *u = data;
-	if (u->buffer->len + n > BUFFER_BYTES && !upload_flush(u, error))
-		return false;
-	if (n >= BUFFER_BYTES)
-		return send_message(u->call, bytes, n, error);
-	g_byte_array_append(u->buffer, bytes, (guint)n);
-	return true;
-}
 
 static bool add_entry(void *data, const struct fssync_stat *stat, int parent_fd, const char *name, GError **error)
 {
 	struct upload *u = data;
-	if (!tar_stream_header(&u->stream, stat, error))
+	if (!tar_stream_header(u->tar, stat, error))
 		return false;
 	if (stat->mode & FSSYNC_MODE_TYPE || *stat->linkname || stat->size == 0)
 		return true;
@@ -70,7 +32,7 @@ static bool add_entry(void *data, const struct fssync_stat *stat, int parent_fd,
 		extra ? fcntl(extra->fd, F_DUPFD_CLOEXEC, 0) : path_open_regular_at(parent_fd, name, O_RDONLY, NULL);
 	if (fd < 0 || (extra && lseek(fd, 0, SEEK_SET) < 0))
 		return error_set_errno(error, extra ? errno : -fd, "open %s", stat->path);
-	if (tar_stream_data(&u->stream, fd, stat->size, u->cancel, error))
+	if (tar_stream_data(u->tar, fd, stat->size, u->cancel, error))
 		return true;
 	g_prefix_error(error, "%s: ", stat->path);
 	return false;
@@ -87,7 +49,7 @@ static bool write_trees(struct upload *u, GPtrArray *trees, bool wrapped, GError
 		if (!fssync_walk(&root, 1, NULL, &options, u->cancel, error))
 			return false;
 	}
-	return tar_stream_end(&u->stream, error) && upload_flush(u, error);
+	return tar_writer_finish(u->tar, error);
 }
 
 /* ---- exporter */
@@ -110,9 +72,8 @@ static bool send_archive(session *s, const struct export_input *input, GPtrArray
 	g_autoptr(rpc_call) call = session_send_open(s, input->index, md, work->cancel, error);
 	if (!call)
 		return false;
-	g_autoptr(GByteArray) buffer = g_byte_array_sized_new(BUFFER_BYTES);
-	struct upload u = {.call = call, .buffer = buffer, .cancel = work->cancel};
-	u.stream = (struct tar_stream){.sink = upload_bytes, .data = &u};
+	g_autoptr(tar_writer) tar = tar_writer_new(session_send_bytes, call);
+	struct upload u = {.tar = tar, .cancel = work->cancel};
 	GError *failure = NULL;
 	if (write_trees(&u, trees, input->is_map, &failure))
 		return rpc_call_close_send(call, error) && rpc_call_finish(call, error);

@@ -6,7 +6,7 @@
  *	g_autoptr(tar_clamp) t = tar_clamp_new(epoch_s, sink, data);
  *	tar_clamp_write(t, bytes, n, error); ... tar_clamp_finish(t, error);
  *
- * Reads ustar, GNU numbers and PAX records (mtime, atime, ctime, size). Memory: one header. Thread: one at a time.
+ * A filter over format/tar's scanner. Memory: one extended header. Thread: one at a time.
  */
 #pragma once
 #include "format/compress.h"

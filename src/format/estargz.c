@@ -2,11 +2,10 @@
 #include "format/estargz.h"
 #include "base/limits.h"
 #include "format/json_writer.h"
-#include "format/tar_scan.h"
+#include "format/tar.h"
 #include <string.h>
 #include <time.h>
 
-#define BLOCK 512
 #define FOOTER_AT_OFFSET 16
 #define OFFSET_DIGITS 16
 #define MAGIC "STARGZ"
@@ -80,25 +79,15 @@ static void put_mtime(json_writer *j, int64_t mtime_s)
 	json_put_string_member(j, "modtime", text);
 }
 
-static int compare_text(gconstpointer a, gconstpointer b)
+static void put_xattrs(json_writer *j, const struct tar_entry *e)
 {
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-static void put_xattrs(json_writer *j, GHashTable *xattrs)
-{
-	if (!xattrs)
+	if (e->n_xattrs == 0)
 		return;
-	guint n;
-	g_autofree const char **names = (const char **)g_hash_table_get_keys_as_array(xattrs, &n);
-	qsort(names, n, sizeof *names, compare_text);
 	json_key(j, "xattrs");
 	json_object_begin(j);
-	for (guint i = 0; i < n; i++) {
-		gsize len;
-		const void *bytes = g_bytes_get_data(g_hash_table_lookup(xattrs, names[i]), &len);
-		json_key(j, names[i]);
-		json_put_base64(j, bytes, len);
+	for (size_t i = 0; i < e->n_xattrs; i++) {
+		json_key(j, e->xattrs[i].name);
+		json_put_base64(j, e->xattrs[i].value, e->xattrs[i].len);
 	}
 	json_object_end(j);
 }
@@ -120,7 +109,7 @@ static char *entry_json(const struct tar_entry *e, const char *type)
 	json_put_string_member_nonempty(j, "groupName", e->group);
 	json_put_int_member_nonzero(j, "devMajor", e->device_major);
 	json_put_int_member_nonzero(j, "devMinor", e->device_minor);
-	put_xattrs(j, e->xattrs);
+	put_xattrs(j, e);
 	json_object_end(j);
 	return json_writer_take(&j, NULL);
 }
@@ -221,6 +210,8 @@ static bool on_entry(void *data, const struct tar_entry *e, GError **error)
 {
 	estargz_writer *w = data;
 	const char *type = type_name(e->type);
+	if (e->is_sparse)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "archive/tar: invalid tar header");
 	if (!type)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "unsupported input tar entry '%c'", e->type);
 	if (is_table(e->name))
@@ -245,7 +236,7 @@ static bool on_entry(void *data, const struct tar_entry *e, GError **error)
 	return chunk_begin(w, error);
 }
 
-static bool on_frame(void *data, const void *bytes, size_t n, GError **error)
+static bool on_frame(void *data, const void *bytes, size_t n, bool is_end, GError **error)
 {
 	return compressor_write(((estargz_writer *)data)->gzip, bytes, n, error);
 }
@@ -253,28 +244,24 @@ static bool on_frame(void *data, const void *bytes, size_t n, GError **error)
 /* ---- the end */
 
 /* The header of the archive that has the table. */
-static void tail_header(char header[static BLOCK], size_t n_table)
+static struct tar_block tail_header(size_t n_table)
 {
-	memset(header, 0, BLOCK);
-	memcpy(header, ESTARGZ_TABLE_NAME, strlen(ESTARGZ_TABLE_NAME));
-	memcpy(header + 100, "0000000\0000000000\0000000000", 23);
-	g_snprintf(header + 124, 12, "%011zo", n_table);
-	memcpy(header + 136, "00000000000", 11);
-	memset(header + 148, ' ', 8);
-	header[156] = '0';
-	memcpy(header + 257, "ustar\00000", 8);
-	unsigned sum = 0;
-	for (size_t i = 0; i < BLOCK; i++)
-		sum += (uint8_t)header[i];
-	g_snprintf(header + 148, 7, "%06o", sum);
+	struct tar_block b = {.name = ESTARGZ_TABLE_NAME, .type = '0', .magic = "ustar", .version = {'0', '0'}};
+	tar_number_write(b.mode, sizeof b.mode, 0);
+	tar_number_write(b.uid, sizeof b.uid, 0);
+	tar_number_write(b.gid, sizeof b.gid, 0);
+	tar_number_write(b.size, sizeof b.size, (int64_t)n_table);
+	tar_number_write(b.mtime, sizeof b.mtime, 0);
+	tar_checksum_write(&b);
+	return b;
 }
 
 /* The table with all offsets in their places, as a tar archive. */
 static GString *tail_make(estargz_writer *w)
 {
 	const GArray *cuts = compressor_cuts(w->gzip);
-	GString *tail = g_string_sized_new(w->table->len + w->holes->len * 8 + 4 * BLOCK);
-	g_string_set_size(tail, BLOCK);
+	GString *tail = g_string_sized_new(w->table->len + w->holes->len * 8 + 4 * TAR_BLOCK);
+	g_string_set_size(tail, TAR_BLOCK);
 	g_string_append(tail, "{\"version\":1,\"entries\":[");
 	gsize at = 0;
 	for (guint i = 0; i < w->holes->len; i++) {
@@ -285,10 +272,10 @@ static GString *tail_make(estargz_writer *w)
 	}
 	g_string_append_len(tail, w->table->str + at, (gssize)(w->table->len - at));
 	g_string_append(tail, "]}");
-	size_t n = tail->len - BLOCK;
-	tail_header(tail->str, n);
-	digest_of(tail->str + BLOCK, n, &w->table_digest);
-	gsize used = tail->len, size = used + (-n & (BLOCK - 1)) + 2 * BLOCK;
+	size_t n = tail->len - TAR_BLOCK;
+	*(struct tar_block *)(void *)tail->str = tail_header(n);
+	digest_of(tail->str + TAR_BLOCK, n, &w->table_digest);
+	gsize used = tail->len, size = used + tar_padding((int64_t)n) + 2 * TAR_BLOCK;
 	g_string_set_size(tail, size);
 	memset(tail->str + used, 0, size - used);
 	return tail;
@@ -337,7 +324,7 @@ bool estargz_writer_write(estargz_writer *w, const void *bytes, size_t n, GError
 
 estargz_writer *estargz_writer_new(int level, bytes_sink_fn sink, void *data, GError **error)
 {
-	static const struct tar_scan_handler handler = {on_frame, on_entry, on_contents};
+	static const struct tar_scan_handler handler = {.frame = on_frame, .entry = on_entry, .contents = on_contents};
 	g_autoptr(estargz_writer) w = g_new0(estargz_writer, 1);
 	w->level = level;
 	w->sink = sink;

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "format/tar_scan.h"
+#include "format/tar.h"
 #include "base/limits.h"
 #include <string.h>
 
-#define BLOCK 512
 #define EXTENDED_MAX MIB(1)
 #define XATTR_PREFIX "SCHILY.xattr."
 
@@ -17,7 +16,7 @@ enum state { STATE_HEADER, STATE_EXTENDED, STATE_CONTENTS, STATE_PADDING, STATE_
 struct overrides {
 	char *name, *link, *user, *group; /* owned */
 	int64_t size, uid, gid, mtime_s;
-	bool has_mtime;
+	bool has_mtime, is_sparse;
 	GHashTable *xattrs; /* owned */
 };
 
@@ -25,23 +24,13 @@ struct tar_scan {
 	struct tar_scan_handler handler;
 	void *data;
 	enum state state;
-	uint8_t header[BLOCK];
+	struct tar_block header;
 	size_t have;      /* bytes of header */
 	GByteArray *body; /* owned: of the extended header */
 	int64_t left;     /* of the extended body, contents or padding */
 	int64_t padding;  /* after contents */
 	struct overrides next;
 };
-
-struct field {
-	size_t at, n;
-};
-static const struct field field_name = {0, 100}, field_mode = {100, 8}, field_uid = {108, 8}, field_gid = {116, 8},
-			  field_size = {124, 12}, field_mtime = {136, 12}, field_link = {157, 100},
-			  field_user = {265, 32}, field_group = {297, 32}, field_major = {329, 8},
-			  field_minor = {337, 8}, field_prefix = {345, 155};
-#define AT_TYPE 156
-#define AT_MAGIC 257
 
 static void overrides_clear(struct overrides *o)
 {
@@ -79,45 +68,26 @@ static bool invalid(GError **error)
 
 static bool frame(tar_scan *t, const void *bytes, size_t n, GError **error)
 {
-	return n == 0 || t->handler.frame(t->data, bytes, n, error);
+	return n == 0 || t->handler.frame(t->data, bytes, n, t->state == STATE_END, error);
 }
 
-/* ---- fields */
-
-bool tar_number_read(const uint8_t *field, size_t n, int64_t *ret)
+/* body: of an extended header, padded, n_body bytes without padding; or NULL. */
+static bool header_pass(tar_scan *t, const void *body, int64_t n_body, GError **error)
 {
-	if (field[0] & 0x80) {
-		uint64_t value = field[0] & 0x40 ? ~UINT64_C(0) : 0;
-		for (size_t i = 0; i < n; i++)
-			value = value << 8 | (i == 0 ? (field[0] & 0x40 ? field[0] : field[0] & 0x7f) : field[i]);
-		*ret = (int64_t)value;
-		return true;
-	}
-	g_autofree char *text = g_strstrip(g_strndup((const char *)field, n));
-	guint64 value = 0;
-	if (*text && !g_ascii_string_to_unsigned(text, 8, 0, INT64_C(077777777777), &value, NULL))
-		return false;
-	*ret = (int64_t)value;
-	return true;
+	if (t->handler.header)
+		return t->handler.header(t->data, &t->header, body, (size_t)n_body, error);
+	return frame(t, &t->header, TAR_BLOCK, error) && frame(t, body, (size_t)n_body + tar_padding(n_body), error);
 }
 
-static bool number(const tar_scan *t, struct field f, int64_t *ret)
-{
-	return tar_number_read(t->header + f.at, f.n, ret);
-}
-
-static char *text(const tar_scan *t, struct field f)
-{
-	return g_strndup((const char *)t->header + f.at, f.n);
-}
+#define NUMBER(field, ret) tar_number_read(t->header.field, sizeof t->header.field, ret)
+#define TEXT(field) g_strndup(t->header.field, sizeof t->header.field)
 
 static char *header_name(const tar_scan *t)
 {
-	char *name = text(t, field_name);
-	if (memcmp(t->header + AT_MAGIC, "ustar\0", 6) != 0 || !t->header[field_prefix.at])
-		return name;
-	g_autofree char *rest = name, *prefix = text(t, field_prefix);
-	return g_strconcat(prefix, "/", rest, NULL);
+	g_autofree char *name = TEXT(name), *prefix = TEXT(prefix);
+	if (memcmp(t->header.magic, "ustar", 6) != 0 || !*prefix)
+		return g_steal_pointer(&name);
+	return g_strconcat(prefix, "/", name, NULL);
 }
 
 /* ---- extended headers */
@@ -160,8 +130,9 @@ static void put_xattr(struct overrides *o, const char *name, const char *value, 
 	g_hash_table_replace(o->xattrs, g_strdup(name), g_bytes_new(value, n));
 }
 
-static bool put_record(struct overrides *o, const char *key, const char *value, size_t n)
+static bool put_record(void *data, const char *key, const char *value, size_t n)
 {
+	struct overrides *o = data;
 	const struct {
 		const char *key;
 		char **text;
@@ -174,62 +145,36 @@ static bool put_record(struct overrides *o, const char *key, const char *value, 
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
 		if (!g_str_equal(key, rows[i].key))
 			continue;
+		if (n == 0) /* the header's value counts, as in Go's reader */
+			return true;
 		if (rows[i].number)
 			return put_number(rows[i].number, value, n);
 		put_text(rows[i].text, value, n);
 		return true;
 	}
 	if (g_str_equal(key, "mtime"))
-		return put_mtime(o, value, n);
+		return n == 0 || put_mtime(o, value, n);
 	if (g_str_has_prefix(key, XATTR_PREFIX))
 		put_xattr(o, key + strlen(XATTR_PREFIX), value, n);
-	return !g_str_has_prefix(key, "GNU.sparse.");
-}
-
-/* One record "<length> <key>=<value>\n" at p; its length, or 0 when it is none. */
-static size_t record_read(struct overrides *o, const char *p, size_t n)
-{
-	size_t digits = 0, len = 0;
-	while (digits < n && g_ascii_isdigit(p[digits]) && digits < 10)
-		len = len * 10 + (size_t)(p[digits++] - '0');
-	if (digits == 0 || digits >= n || p[digits] != ' ' || len > n || len < digits + 3 || p[len - 1] != '\n')
-		return 0;
-	const char *key = p + digits + 1, *equals = memchr(key, '=', len - digits - 2);
-	if (!equals)
-		return 0;
-	g_autofree char *name = g_strndup(key, (gsize)(equals - key));
-	return put_record(o, name, equals + 1, (size_t)(p + len - 1 - (equals + 1))) ? len : 0;
-}
-
-static bool records_read(tar_scan *t, int64_t size)
-{
-	const char *p = (const char *)t->body->data;
-	for (size_t left = (size_t)size; left > 0;) {
-		size_t n = record_read(&t->next, p, left);
-		if (n == 0)
-			return false;
-		p += n;
-		left -= n;
-	}
+	o->is_sparse = o->is_sparse || g_str_has_prefix(key, "GNU.sparse.");
 	return true;
 }
 
-/* The extended header is whole. What a global one says is passed on and left alone, as Go's reader has it. */
+/* The extended header is complete. A global one ('g') is passed on and changes no entry, as in Go's reader. */
 static bool extended_finish(tar_scan *t, GError **error)
 {
 	int64_t size;
-	if (!number(t, field_size, &size))
+	if (!NUMBER(size, &size))
 		return invalid(error);
-	char type = (char)t->header[AT_TYPE];
-	if (type == 'x' && !records_read(t, size))
+	if (t->header.type == 'x' && !tar_records_read(t->body->data, (size_t)size, put_record, &t->next))
 		return invalid(error);
-	if (type == 'L')
+	if (t->header.type == 'L')
 		put_text(&t->next.name, (const char *)t->body->data, (size_t)size);
-	if (type == 'K')
+	if (t->header.type == 'K')
 		put_text(&t->next.link, (const char *)t->body->data, (size_t)size);
 	t->state = STATE_HEADER;
 	t->have = 0;
-	return frame(t, t->body->data, t->body->len, error);
+	return header_pass(t, t->body->data, size, error);
 }
 
 static bool extended_begin(tar_scan *t, int64_t size, GError **error)
@@ -237,20 +182,12 @@ static bool extended_begin(tar_scan *t, int64_t size, GError **error)
 	if (size > EXTENDED_MAX)
 		return invalid(error);
 	g_byte_array_set_size(t->body, 0);
-	t->left = (size + BLOCK - 1) / BLOCK * BLOCK;
+	t->left = size + (int64_t)tar_padding(size);
 	t->state = STATE_EXTENDED;
-	return frame(t, t->header, BLOCK, error) && (t->left > 0 || extended_finish(t, error));
+	return t->left > 0 || extended_finish(t, error);
 }
 
 /* ---- headers */
-
-static bool is_zero(const uint8_t *block)
-{
-	for (size_t i = 0; i < BLOCK; i++)
-		if (block[i])
-			return false;
-	return true;
-}
 
 /* Links, devices and directories have no data, whatever their size says. */
 static bool is_header_only(char type)
@@ -258,22 +195,14 @@ static bool is_header_only(char type)
 	return type >= '1' && type <= '6';
 }
 
-static char entry_type(const tar_scan *t, const char *name)
-{
-	char type = (char)t->header[AT_TYPE];
-	if (type)
-		return type;
-	return g_str_has_suffix(name, "/") ? '5' : '0';
-}
-
 static bool numbers_read(const tar_scan *t, struct tar_entry *e)
 {
 	const struct overrides *o = &t->next;
-	if (!number(t, field_mode, &e->mode) || !number(t, field_uid, &e->uid) || !number(t, field_gid, &e->gid) ||
-	    !number(t, field_size, &e->size) || !number(t, field_mtime, &e->mtime_s))
+	if (!NUMBER(mode, &e->mode) || !NUMBER(uid, &e->uid) || !NUMBER(gid, &e->gid) || !NUMBER(size, &e->size) ||
+	    !NUMBER(mtime, &e->mtime_s))
 		return false;
 	bool is_device = e->type == '3' || e->type == '4';
-	if (is_device && (!number(t, field_major, &e->device_major) || !number(t, field_minor, &e->device_minor)))
+	if (is_device && (!NUMBER(device_major, &e->device_major) || !NUMBER(device_minor, &e->device_minor)))
 		return false;
 	e->size = o->size >= 0 ? o->size : e->size;
 	e->uid = o->uid >= 0 ? o->uid : e->uid;
@@ -284,37 +213,66 @@ static bool numbers_read(const tar_scan *t, struct tar_entry *e)
 	return e->size >= 0 && e->size <= INT64_MAX / 2;
 }
 
+static int xattr_compare(gconstpointer a, gconstpointer b)
+{
+	const struct tar_xattr *x = a, *y = b;
+	return strcmp(x->name, y->name);
+}
+
+/* Sorted by name; what it points to belongs to the table. */
+static GArray *xattrs_sort(GHashTable *table)
+{
+	GArray *list = g_array_new(FALSE, FALSE, sizeof(struct tar_xattr));
+	GHashTableIter iter;
+	gpointer name, bytes;
+	g_hash_table_iter_init(&iter, table);
+	while (g_hash_table_iter_next(&iter, &name, &bytes)) {
+		struct tar_xattr x = {.name = name};
+		x.value = g_bytes_get_data(bytes, &x.len);
+		g_array_append_val(list, x);
+	}
+	g_array_sort(list, xattr_compare);
+	return list;
+}
+
 static bool entry_begin(tar_scan *t, GError **error)
 {
 	struct overrides *o = &t->next;
 	g_autofree char *name = o->name ? g_strdup(o->name) : header_name(t);
-	g_autofree char *link = o->link ? g_strdup(o->link) : text(t, field_link);
-	g_autofree char *user = o->user ? g_strdup(o->user) : text(t, field_user);
-	g_autofree char *group = o->group ? g_strdup(o->group) : text(t, field_group);
-	struct tar_entry e = {.name = name, .link = link, .user = user, .group = group, .xattrs = o->xattrs};
-	e.type = entry_type(t, name);
+	g_autofree char *link = o->link ? g_strdup(o->link) : TEXT(link);
+	g_autofree char *user = o->user ? g_strdup(o->user) : TEXT(user);
+	g_autofree char *group = o->group ? g_strdup(o->group) : TEXT(group);
+	g_autoptr(GArray) xattrs = o->xattrs ? xattrs_sort(o->xattrs) : NULL;
+	struct tar_entry e = {.name = name, .link = link, .user = user, .group = group};
+	e.type = t->header.type;
+	e.is_sparse = o->is_sparse;
+	if (!e.type)
+		e.type = g_str_has_suffix(name, "/") ? '5' : '0';
+	if (xattrs) {
+		e.xattrs = (const struct tar_xattr *)(const void *)xattrs->data;
+		e.n_xattrs = xattrs->len;
+	}
 	if (e.type == 'S' || !numbers_read(t, &e))
 		return invalid(error);
 	t->left = e.size;
-	t->padding = -e.size & (BLOCK - 1);
+	t->padding = (int64_t)tar_padding(e.size);
 	t->state = t->left > 0 ? STATE_CONTENTS : STATE_HEADER;
 	t->have = 0;
-	bool ok = frame(t, t->header, BLOCK, error) && t->handler.entry(t->data, &e, error);
+	bool ok = header_pass(t, NULL, 0, error) && (!t->handler.entry || t->handler.entry(t->data, &e, error));
 	overrides_clear(o);
 	return ok;
 }
 
 static bool header_finish(tar_scan *t, GError **error)
 {
-	if (is_zero(t->header)) {
+	if (tar_block_is_zero(&t->header)) {
 		t->state = STATE_END;
-		return frame(t, t->header, BLOCK, error);
+		return frame(t, &t->header, TAR_BLOCK, error);
 	}
-	char type = (char)t->header[AT_TYPE];
-	if (!strchr("xgLK", type) || !type)
+	if (!t->header.type || !strchr("xgLK", t->header.type))
 		return entry_begin(t, error);
 	int64_t size;
-	if (!number(t, field_size, &size) || size < 0)
+	if (!NUMBER(size, &size) || size < 0)
 		return invalid(error);
 	return extended_begin(t, size, error);
 }
@@ -323,9 +281,9 @@ static bool header_finish(tar_scan *t, GError **error)
 
 static bool header_take(tar_scan *t, const uint8_t *p, size_t n, GError **error)
 {
-	memcpy(t->header + t->have, p, n);
+	memcpy((uint8_t *)&t->header + t->have, p, n);
 	t->have += n;
-	return t->have < BLOCK || header_finish(t, error);
+	return t->have < TAR_BLOCK || header_finish(t, error);
 }
 
 static bool extended_take(tar_scan *t, const uint8_t *p, size_t n, GError **error)
@@ -367,7 +325,7 @@ bool tar_scan_write(tar_scan *t, const void *bytes, size_t n, GError **error)
 	const uint8_t *p = bytes;
 	while (n > 0) {
 		int64_t wanted = t->state == STATE_END      ? INT64_MAX
-				 : t->state == STATE_HEADER ? (int64_t)(BLOCK - t->have)
+				 : t->state == STATE_HEADER ? (int64_t)(TAR_BLOCK - t->have)
 							    : t->left;
 		size_t some = (size_t)MIN((int64_t)n, wanted);
 		if (!take[t->state](t, p, some, error))

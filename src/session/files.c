@@ -78,6 +78,18 @@ rpc_call *session_send_open(session *s, unsigned exporter_index, const rpc_metad
 	return rpc_call_start(session_conn(s), SEND, all, c, 0, error);
 }
 
+bool session_send_bytes(void *data, const void *bytes, size_t n, GError **error)
+{
+	uint8_t head[12] = {0x0a}; /* field 1, bytes */
+	size_t n_head = 1;
+	for (size_t rest = n;; rest >>= 7) {
+		head[n_head++] = (uint8_t)((rest & 0x7f) | (rest > 0x7f ? 0x80 : 0));
+		if (rest <= 0x7f)
+			break;
+	}
+	return rpc_call_send_parts(data, head, n_head, bytes, n, error);
+}
+
 rpc_call *session_upload_open(session *s, const char *url_path, const char *url_host, cancel *c, GError **error)
 {
 	g_autoptr(rpc_metadata) md = rpc_metadata_new();

@@ -83,6 +83,8 @@ rpc_call *session_files_open(session *s, const char *name, const char *const *in
 			     const char *const *follow, cancel *c, GError **error);
 /* FileSend.DiffCopy. md: exporter-md-* and buildkit-exporter-multi-platform pairs of the caller. */
 rpc_call *session_send_open(session *s, unsigned exporter_index, const rpc_metadata *md, cancel *c, GError **error);
+/* Sends one BytesMessage on the rpc_call that data is; a bytes_sink_fn. */
+bool session_send_bytes(void *data, const void *bytes, size_t n, GError **error);
 /* Upload.Pull: BytesMessage stream of http://buildkit-session/<id>; url_path "/<id>", url_host "buildkit-session". */
 rpc_call *session_upload_open(session *s, const char *url_path, const char *url_host, cancel *c, GError **error);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "snapshot/change_writer.h"
-#include "snapshot/tar_writer.h"
+#include "format/tar.h"
 #include "snapshot/whiteout.h"
 #include "base/limits.h"
 #include "base/scope.h"
@@ -153,7 +153,7 @@ static bool copy_data(change_writer *w, int fd, int64_t size, GError **error)
 }
 
 /* Writes one entry with its data; h is filled but for xattrs and link target. */
-static bool put_entry(change_writer *w, const struct change *c, struct tar_header *h, GError **error)
+static bool put_entry(change_writer *w, const struct change *c, struct tar_entry *h, GError **error)
 {
 	g_autoptr(GArray) xattrs = g_array_new(FALSE, FALSE, sizeof(struct tar_xattr));
 	g_array_set_clear_func(xattrs, xattr_clear);
@@ -177,17 +177,17 @@ static bool put_entry(change_writer *w, const struct change *c, struct tar_heade
 	}
 	h->xattrs = (const struct tar_xattr *)(const void *)xattrs->data;
 	h->n_xattrs = xattrs->len;
-	return tar_writer_header(w->tar, h, error) && copy_data(w, fd, h->size, error);
+	return tar_writer_entry(w->tar, h, error) && copy_data(w, fd, h->size, error);
 }
 
-static struct tar_header header_of(const change_writer *w, const struct stat *st, const char *name)
+static struct tar_entry header_of(const change_writer *w, const struct stat *st, const char *name)
 {
-	struct tar_header h = {.name = name,
-			       .type = type_of(st->st_mode),
-			       .mode = st->st_mode & 07777,
-			       .uid = st->st_uid,
-			       .gid = st->st_gid,
-			       .mtime_s = mtime_of(w, st)};
+	struct tar_entry h = {.name = name,
+			      .type = type_of(st->st_mode),
+			      .mode = st->st_mode & 07777,
+			      .uid = st->st_uid,
+			      .gid = st->st_gid,
+			      .mtime_s = mtime_of(w, st)};
 	if (h.type == '0')
 		h.size = st->st_size;
 	if (h.type == '3' || h.type == '4') {
@@ -200,7 +200,7 @@ static struct tar_header header_of(const change_writer *w, const struct stat *st
 static bool put_dir(change_writer *w, const struct change *c, GError **error)
 {
 	g_autofree char *name = g_strconcat(c->path, "/", NULL);
-	struct tar_header h = header_of(w, c->st, name);
+	struct tar_entry h = header_of(w, c->st, name);
 	g_hash_table_add(w->added_dirs, g_strdup(c->path));
 	return put_entry(w, c, &h, error);
 }
@@ -237,8 +237,8 @@ static bool put_whiteout(change_writer *w, const char *path, GError **error)
 	const char *slash = strrchr(path, '/');
 	const char *base = slash ? slash + 1 : path;
 	g_autofree char *name = g_strdup_printf("%.*s" WHITEOUT_PREFIX "%s", (int)(base - path), path, base);
-	struct tar_header h = {.name = name, .type = '0'};
-	return put_parents(w, name, error) && tar_writer_header(w->tar, &h, error);
+	struct tar_entry h = {.name = name, .type = '0'};
+	return put_parents(w, name, error) && tar_writer_entry(w->tar, &h, error);
 }
 
 /* Unchanged names of an inode whose data was just written: they would be cut from it otherwise. */
@@ -246,7 +246,7 @@ static bool put_other_names(change_writer *w, const struct change *c, GError **e
 {
 	GPtrArray *names = g_hash_table_lookup(w->unchanged, &(guint64){c->st->st_ino});
 	for (guint i = 0; names && i < names->len; i++) {
-		struct tar_header h = header_of(w, c->st, names->pdata[i]);
+		struct tar_entry h = header_of(w, c->st, names->pdata[i]);
 		h.type = '1';
 		h.size = 0;
 		h.link = c->path;
@@ -269,7 +269,7 @@ static void remember_unchanged(change_writer *w, const struct change *c)
 
 static bool put_other(change_writer *w, const struct change *c, GError **error)
 {
-	struct tar_header h = header_of(w, c->st, c->path);
+	struct tar_entry h = header_of(w, c->st, c->path);
 	if (c->st->st_nlink < 2)
 		return c->kind == CHANGE_NONE || (put_parents(w, c->path, error) && put_entry(w, c, &h, error));
 	const char *first = g_hash_table_lookup(w->links, &(guint64){c->st->st_ino});

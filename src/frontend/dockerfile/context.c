@@ -6,6 +6,7 @@
 #include "format/gotype.h"
 #include "format/json_writer.h"
 #include "format/patterns.h"
+#include "format/tar.h"
 #include "format/url_redact.h"
 #include "frontend/dockerfile/git_url.h"
 #include "frontend/dockerfile/text.h"
@@ -150,16 +151,14 @@ static bool is_archive(GBytes *head)
 	for (size_t i = 0; i < G_N_ELEMENTS(magics); i++)
 		if (n >= magics[i].n && memcmp(p, magics[i].bytes, magics[i].n) == 0)
 			return true;
-	if (n < 512)
+	if (n < TAR_BLOCK)
 		return false;
-	/* A tar header: the octal checksum of its block, its own field counted as blanks. */
-	unsigned sum = 0, stored = 0;
-	for (size_t i = 0; i < 512; i++)
-		sum += i >= 148 && i < 156 ? ' ' : p[i];
-	for (size_t i = 148; i < 156; i++)
-		if (p[i] >= '0' && p[i] <= '7')
-			stored = stored * 8 + (unsigned)(p[i] - '0');
-	return sum == stored && sum != 8 * ' ';
+	const struct tar_block *b = (const void *)p;
+	unsigned stored = 0;
+	for (size_t i = 0; i < sizeof b->checksum; i++)
+		if (b->checksum[i] >= '0' && b->checksum[i] <= '7')
+			stored = stored * 8 + (unsigned)(b->checksum[i] - '0');
+	return tar_checksum(b) == stored && stored != sizeof b->checksum * ' ';
 }
 
 static bool detect_git(context *x, const char *ref, bool *ret_found, GError **error)

@@ -124,18 +124,9 @@ static void test_layout(void)
 	g_spawn_sync(NULL, argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, NULL, NULL);
 }
 
-static void test_large_size(void)
-{
-	g_autoptr(GByteArray) out = g_byte_array_new();
-	g_assert_true(archive_header("big", 0444, '0', INT64_C(10000000000), append, out, NULL));
-	g_assert_cmpuint(out->len, ==, 3 * 512);
-	g_assert_cmpstr((char *)out->data + 512, ==, "20 size=10000000000\n");
-}
-
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/archive/layout", test_layout);
-	g_test_add_func("/archive/large-size", test_large_size);
 	return g_test_run();
 }

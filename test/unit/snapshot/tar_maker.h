@@ -4,7 +4,7 @@
 #include "os/tree.h"
 #include "base/scope.h"
 #include "snapshot/apply.h"
-#include "snapshot/tar_writer.h"
+#include "format/tar.h"
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -32,23 +32,23 @@ static inline GByteArray *maker_tar(const struct made_entry *entries, size_t n)
 		const struct made_entry *e = &entries[i];
 		bool has_data = e->type == '0' && e->text;
 		struct tar_xattr xattr = {e->xattr, e->xattr_value, e->xattr_value ? strlen(e->xattr_value) : 0};
-		struct tar_header h = {.name = e->name,
-				       .type = e->type,
-				       .mode = e->mode          ? e->mode
-					       : e->type == '5' ? 0755
-								: 0644,
-				       .uid = e->uid,
-				       .gid = e->uid,
-				       .mtime_s = 1000000000 + (int64_t)i,
-				       .device_major = e->major,
-				       .device_minor = e->minor,
-				       .xattrs = &xattr,
-				       .n_xattrs = e->xattr ? 1 : 0};
+		struct tar_entry h = {.name = e->name,
+				      .type = e->type,
+				      .mode = e->mode          ? e->mode
+					      : e->type == '5' ? 0755
+							       : 0644,
+				      .uid = e->uid,
+				      .gid = e->uid,
+				      .mtime_s = 1000000000 + (int64_t)i,
+				      .device_major = e->major,
+				      .device_minor = e->minor,
+				      .xattrs = &xattr,
+				      .n_xattrs = e->xattr ? 1 : 0};
 		if (has_data)
 			h.size = (int64_t)strlen(e->text);
 		else
 			h.link = e->text;
-		g_assert_true(tar_writer_header(w, &h, NULL));
+		g_assert_true(tar_writer_entry(w, &h, NULL));
 		if (has_data)
 			g_assert_true(tar_writer_data(w, e->text, strlen(e->text), NULL));
 	}

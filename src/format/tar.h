@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tar: reads and writes tar streams (POSIX.1-2001 ustar and pax; GNU long names and numbers are read).
+ *
+ *	g_autoptr(tar_writer) w = tar_writer_new(sink, data);
+ *	tar_writer_entry(w, &(struct tar_entry){.name = "f", .type = '0', .mode = 0644, .size = 1}, error);
+ *	tar_writer_data(w, "x", 1, error); tar_writer_finish(w, error);
+ *
+ *	g_autoptr(tar_scan) t = tar_scan_new(&handler, data);
+ *	tar_scan_write(t, bytes, n, error); tar_scan_finish(t, error);
+ *
+ * Thread: each object is used by one thread at a time; the functions without an object by any.
+ */
+#pragma once
+#include "format/compress.h"
+
+enum { TAR_BLOCK = 512 };
+
+/* The header of a member, POSIX.1-1988. Texts that fill their field have no NUL. */
+struct tar_block {
+	char name[100], mode[8], uid[8], gid[8], size[12], mtime[12], checksum[8], type, link[100];
+	char magic[6], version[2], user[32], group[32], device_major[8], device_minor[8], prefix[155], rest[12];
+};
+G_STATIC_ASSERT(sizeof(struct tar_block) == TAR_BLOCK);
+
+struct tar_xattr {
+	const char *name;
+	const void *value;
+	size_t len;
+};
+
+/* One member. A reader never leaves a text NULL; it borrows everything from the scanner until the callback returns. */
+struct tar_entry {
+	const char *name;         /* directories end in '/' */
+	const char *link;         /* NULL or "": none */
+	const char *user, *group; /* not written */
+	char type;    /* '0' file, '1' hard link, '2' symlink, '3' char, '4' block, '5' directory, '6' FIFO */
+	int64_t mode; /* permission bits */
+	int64_t uid, gid;
+	int64_t size; /* bytes of data that follow */
+	int64_t mtime_s;
+	int64_t device_major, device_minor;
+	bool is_sparse; /* read only: the contents are a GNU map and pieces (pax), not those of the file */
+	const struct tar_xattr *xattrs; /* sorted by name */
+	size_t n_xattrs;
+};
+
+/* ---- fields and records */
+
+/* Fills the field with octal digits and a NUL. False: the value does not fit, and the field is 0. */
+bool tar_number_write(char *field, size_t size, int64_t value);
+/* Reads octal text, or base-256 when the top bit is set (GNU). False: neither. */
+bool tar_number_read(const char *field, size_t size, int64_t *ret);
+/* The sum of the block's bytes, those of the checksum field taken as blanks. */
+unsigned tar_checksum(const struct tar_block *b);
+void tar_checksum_write(struct tar_block *b);
+bool tar_block_is_zero(const struct tar_block *b);
+/* Bytes of padding after size bytes of data. */
+size_t tar_padding(int64_t size);
+
+/* Appends the pax record "<length> <prefix><key>=<value>\n". */
+void tar_record_write(GByteArray *pax, const char *prefix, const char *key, const void *value, size_t len);
+/* Calls visit for each record of n bytes, key being NUL-terminated. False: malformed, or visit returned false. */
+bool tar_records_read(const void *bytes, size_t n,
+		      bool (*visit)(void *data, const char *key, const char *value, size_t len), void *data);
+
+/* ---- writer: the same bytes for the same input, as Go's archive/tar chooses them, so that layers equal upstream's */
+
+typedef struct tar_writer tar_writer;
+tar_writer *tar_writer_new(bytes_sink_fn sink, void *data);
+void tar_writer_free(tar_writer *w);
+/* Errors: INTERNAL when data of the previous entry is missing; those of the sink. */
+bool tar_writer_entry(tar_writer *w, const struct tar_entry *e, GError **error);
+bool tar_writer_data(tar_writer *w, const void *bytes, size_t n, GError **error);
+/* Writes the end of the archive and what is buffered. */
+bool tar_writer_finish(tar_writer *w, GError **error);
+
+/* ---- scanner: passes all bytes of a stream to the handler in order */
+
+struct tar_scan_handler {
+	/*
+	 * A header block; for extended headers ('x', 'g', 'L', 'K') with its body, which is n_body bytes and padding;
+	 * NULL for others. The handler may change the block. May be NULL: the bytes go to frame().
+	 */
+	bool (*header)(void *data, struct tar_block *b, const void *body, size_t n_body, GError **error);
+	/* Bytes that are neither contents nor in header(): padding, the zero blocks and what follows them. */
+	bool (*frame)(void *data, const void *bytes, size_t n, bool is_end, GError **error);
+	/* Follows the header of a member. May be NULL. */
+	bool (*entry)(void *data, const struct tar_entry *e, GError **error);
+	bool (*contents)(void *data, const void *bytes, size_t n, GError **error);
+};
+
+/* GNU sparse members (type 'S') are refused. Memory: one entry with its extended headers, at most 1 MiB each. */
+typedef struct tar_scan tar_scan;
+tar_scan *tar_scan_new(const struct tar_scan_handler *handler, void *data);
+/* Errors: INVALID_ARGUMENT when it is no tar stream; those of the handler. */
+bool tar_scan_write(tar_scan *t, const void *bytes, size_t n, GError **error);
+bool tar_scan_finish(tar_scan *t, GError **error);
+void tar_scan_free(tar_scan *t);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(tar_writer, tar_writer_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(tar_scan, tar_scan_free)
