@@ -54,6 +54,8 @@ static const char *mask_of(const char *text, const char *separator, const char *
 
 char *url_redact_text(const char *text, gssize n)
 {
+	if (n == 0)
+		return NULL;
 	const char *end = text + (n < 0 ? strlen(text) : (size_t)n), *copied = text, *p = text;
 	g_autoptr(GString) out = NULL;
 	while ((p = memmem(p, (size_t)(end - p), "://", 3)) != NULL) {

@@ -14,7 +14,7 @@
 char *url_redact(const char *url);
 /*
  * Every address in a text that has a password, and each http address at the begin of a word that has a user name, which
- * may be a token. n: bytes, -1: up to NUL. Owned, NUL-terminated; NULL: there is none.
+ * may be a token. n: bytes, -1: up to NUL; text may be NULL when n is 0. Owned, NUL-terminated; NULL: there is none.
  */
 char *url_redact_text(const char *text, gssize n);
 /* The same, or a copy; NULL of NULL. Owned. */

@@ -45,6 +45,7 @@ static void test_text(void)
 	}
 	g_autofree char *cut = url_redact_text("http://u:p@h", 10);
 	g_assert_null(cut);
+	g_assert_null(url_redact_text(NULL, 0)); /* the data of empty GBytes */
 }
 
 int main(int argc, char **argv)
