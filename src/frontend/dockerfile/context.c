@@ -448,7 +448,7 @@ const struct source_file *context_read_dockerfile(context *x, GError **error)
 	}
 	char *shown = url_redact_text(x->file.bytes, (gssize)x->file.n);
 	x->file.shown = shown ? arena_take(x->a, shown) : x->file.bytes;
-	x->file.n_shown = shown ? strlen(shown) : x->file.n;
+	x->file.n_shown = shown ? strlen(x->file.shown) : x->file.n;
 	return &x->file;
 }
 
