@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cache_report: which steps of a build missed the cache, as --debug-json-cache-metrics tells it. */
+/* cache_report: implements --debug-json-cache-metrics. */
 #include "client/cache_report.h"
 #include "format/json_writer.h"
 #include <string.h>
@@ -8,7 +8,7 @@ struct counts {
 	int64_t total, completed, user_total, user_cached, user_completed, user_cacheable, from, miss;
 };
 
-/* Not a step that the user wrote. */
+/* Reports whether the vertex is an internal one, not a step that the user wrote. */
 static bool is_internal(const char *name)
 {
 	static const char *const beginnings[] = {"[internal]", "[auth]", "importing cache", "exporting "};
@@ -18,7 +18,7 @@ static bool is_internal(const char *name)
 	return false;
 }
 
-/* "[stage 1/3] FROM image" */
+/* Matches "[stage 1/3] FROM image". */
 static bool is_from(const char *name)
 {
 	return name[0] == '[' && strstr(name, "] FROM") != NULL;
@@ -48,7 +48,7 @@ char *cache_report(const struct model *m, int64_t duration_ms)
 	struct counts n = {0};
 	for (guint i = 0; i < m->vertices->len; i++) {
 		const struct model_vertex *v = m->vertices->pdata[i];
-		if (!v->members) /* a group's row is no vertex */
+		if (!v->members) /* the row of a group is not a vertex */
 			count(&n, v, out);
 	}
 	const struct {

@@ -22,7 +22,7 @@ static bool set_name(char *code, gsize size, const char *name)
 	return false;
 }
 
-/* "R,G,B" into the 6*6*6 cube of the palette of 256 colours. */
+/* Maps "R,G,B" to the 6x6x6 cube of the 256-colour palette. */
 static bool set_rgb(char *code, gsize size, const char *text)
 {
 	g_auto(GStrv) parts = g_strsplit(text, ",", -1);
@@ -47,7 +47,7 @@ static void set_field(struct colors *c, const char *field)
 		    (set_name(code, sizeof c->codes[i], pair[1]) || set_rgb(code, sizeof c->codes[i], pair[1])))
 			return;
 	}
-	log_warn("BUILDKIT_COLORS: \"%s\" is not understood", field);
+	log_warn("BUILDKIT_COLORS: invalid field \"%s\"", field);
 }
 
 void colors_read(struct colors *c, const char *wanted, const char *no_color)

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* One scheme: how its URL becomes a command line. */
+/* A URL scheme and the command line of its helper program. */
 struct helper {
 	const char *scheme;
 	bool (*argv)(GUri *uri, GPtrArray *argv, GError **error);
@@ -35,7 +35,7 @@ static const char *const dial_stdio[] = {"buildctl", "dial-stdio", NULL};
 static bool need_host(GUri *uri, GError **error)
 {
 	const char *host = g_uri_get_host(uri);
-	/* A name that begins with a dash would be read as an option. */
+	/* A name that begins with a dash would be parsed as an option. */
 	if (!host || !*host || *host == '-')
 		return error_set(error, ERROR_INVALID_ARGUMENT, "url has no host");
 	return true;
@@ -159,7 +159,7 @@ char **connection_helper_argv(const char *address, GError **error)
 	return NULL;
 }
 
-/* The program's stdin and stdout are one socket of ours; it ends when that closes. */
+/* The program's stdin and stdout are one socket; the program ends when the socket closes. */
 static rpc_conn *open_helper(rpc_loop *loop, char **argv, GError **error)
 {
 	int pair[2];
@@ -177,7 +177,7 @@ static rpc_conn *open_helper(rpc_loop *loop, char **argv, GError **error)
 		.fds = fds,
 		.n_fds = G_N_ELEMENTS(fds),
 	};
-	/* Not freed: the program lives as long as buildctl and sees the end of its stdin then. */
+	/* Not freed: the program runs as long as buildctl and then gets EOF on stdin. */
 	process *p = process_start(&spec, error);
 	if (!p) {
 		g_prefix_error(error, "%s: ", argv[0]);

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * connection: how buildctl reaches a daemon: sockets, TLS, and helper programs (docker exec, kubectl, ssh, ...).
+ * connection: connects to a daemon: sockets, TLS, and helper programs (docker exec, kubectl, ssh, ...).
  *
  *	g_autoptr(rpc_conn) c = connection_open(loop, "unix:///run/buildkit/buildkitd.sock", &options, cancel, error);
  *
- * Address forms: daemon-and-client.md section 1.9. A helper program ends with the connection.
- * Thread: any; blocks at most timeout_ms.
+ * Address forms: buildctl(1). A helper program ends with the connection. Thread: any; blocks at most timeout_ms.
  */
 #pragma once
 #include "rpc/rpc.h"
@@ -17,5 +16,8 @@ struct connection_options {
 /* Errors: UNAVAILABLE. */
 rpc_conn *connection_open(rpc_loop *loop, const char *address, const struct connection_options *options, cancel *c,
 			  GError **error);
-/* The command line of a helper address ("docker-container://x"), NULL and no error for direct ones. g_strfreev. */
+/*
+ * Returns the command line of a helper address ("docker-container://x"), or NULL without an error for other addresses.
+ * Free with g_strfreev.
+ */
 char **connection_helper_argv(const char *address, GError **error);

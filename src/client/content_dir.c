@@ -11,9 +11,9 @@
 
 struct content_dir {
 	int fd;     /* owned */
-	int blobs;  /* owned: blobs/sha256, -1 until there is one */
-	int ingest; /* owned, -1 until something is written */
-	GMutex mu;  /* the two above */
+	int blobs;  /* owned: blobs/sha256; -1 until it exists */
+	int ingest; /* owned; -1 until the first write */
+	GMutex mu;  /* for the two descriptors above */
 };
 
 struct content_dir *content_dir_open(const char *path, bool create, GError **error)
@@ -44,7 +44,7 @@ void content_dir_free(void *dir)
 	g_free(d);
 }
 
-/* "blobs/sha256/<hex>" of a checked digest. */
+/* Returns "blobs/sha256/<hex>" of a validated digest. */
 static bool blob_path(const char *text, struct digest *ret, char **ret_path, GError **error)
 {
 	if (!digest_parse(text, ret, error))
@@ -68,7 +68,7 @@ int content_dir_find(struct content_dir *d, const char *digest, struct stat *ret
 	return fd_steal(&fd);
 }
 
-/* Opens (and makes) a directory once. */
+/* Opens a directory once; creates it if missing. */
 static int ensure_dir(struct content_dir *d, int *where, const char *path, GError **error)
 {
 	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&d->mu);
@@ -86,7 +86,7 @@ static void ingest_name(const char *ref, char ret[DIGEST_TEXT_SIZE])
 	g_strlcpy(ret, digest_hex(&digest), DIGEST_TEXT_SIZE);
 }
 
-/* Hashes what an earlier writer left. */
+/* Hashes the bytes that an earlier writer left. */
 static bool catch_up(struct content_writer *w, GError **error)
 {
 	g_autofree char *chunk = g_malloc(CHUNK_BYTES);

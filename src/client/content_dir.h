@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * content_dir: an OCI layout's blobs/<algorithm>/<hex> as a store that a daemon may read and add to.
+ * content_dir: content store of a daemon in the directory blobs/<algorithm>/<hex> of an OCI layout.
  *
  *	struct content_dir *d = content_dir_open("cache", true, error);
  *	fd = content_dir_find(d, digest, &size, error);
  *	content_dir_begin(d, ref, &writer, error); ..._write, ..._commit
  *
- * A blob is written to ingest/<hash of its ref> and takes its name when its digest is right. Only names made from
- * checked digests are opened, beneath the directory. Thread: any; a writer belongs to one thread at a time.
+ * A blob is written to ingest/<hash of its ref> and renamed after its digest is verified. Only names made from
+ * validated digests are opened, beneath the directory. Thread: any; a writer belongs to one thread at a time.
  */
 #pragma once
 #include "base/digest.h"
@@ -16,7 +16,7 @@
 struct content_dir;
 struct content_dir *content_dir_open(const char *path, bool create, GError **error);
 void content_dir_free(void *dir);
-/* The blob, or -1: NOT_FOUND "content D: not found", INVALID_ARGUMENT. */
+/* Opens a blob. Returns -1 with NOT_FOUND "content D: not found" or INVALID_ARGUMENT. */
 int content_dir_find(struct content_dir *d, const char *digest, struct stat *ret, GError **error);
 
 struct content_writer {
@@ -26,14 +26,14 @@ struct content_writer {
 	hasher *hash;
 	int64_t offset;
 };
-/* Goes on where an earlier one with this ref left off. UNAVAILABLE while another writes it. */
+/* Continues the write of an earlier writer with this ref. UNAVAILABLE while another writer has it. */
 bool content_dir_begin(struct content_dir *d, const char *ref, struct content_writer *ret, GError **error);
 bool content_writer_truncate(struct content_writer *w, GError **error);
 bool content_writer_write(struct content_writer *w, const void *bytes, size_t n, GError **error);
-/* total 0 and expected "": not said. ret: what it is. */
+/* total 0 and expected "": not known. ret: the blob's digest. */
 bool content_writer_commit(struct content_writer *w, int64_t total, const char *expected, struct digest *ret,
 			   GError **error);
-void content_writer_clear(struct content_writer *w); /* what is written stays for the next one */
-/* Bytes of an unfinished write; NOT_FOUND. */
+void content_writer_clear(struct content_writer *w); /* keeps the bytes for the next writer */
+/* Returns the number of bytes of an unfinished write; NOT_FOUND if there is none. */
 bool content_dir_status(struct content_dir *d, const char *ref, struct stat *ret, GError **error);
 bool content_dir_abort(struct content_dir *d, const char *ref, GError **error);

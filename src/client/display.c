@@ -14,11 +14,11 @@
 
 struct display {
 	const struct display_mode *mode;
-	void *self;  /* of the mode */
-	void *trace; /* of display_json, NULL: none */
+	void *self;  /* state of the display mode */
+	void *trace; /* state of display_json; NULL: none */
 	int64_t tick_us;
 	struct model model;
-	GAsyncQueue *queue; /* of Control__StatusResponse *, the display itself as the end mark */
+	GAsyncQueue *queue; /* element type: Control__StatusResponse *; the display itself marks the end */
 	GThread *thread;
 };
 
@@ -79,7 +79,7 @@ static const struct display_mode *mode_find(const char *name, int fd, GError **e
 	return NULL;
 }
 
-/* One message, or NULL when none came before the time. */
+/* Returns one message, or NULL if none arrives before the deadline. */
 static void take(display *d, void *item)
 {
 	if (d->mode->message)

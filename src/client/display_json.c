@@ -156,7 +156,7 @@ static void raw_message(void *self, const Control__StatusResponse *message)
 	json_object_end(w);
 	size_t n = 0;
 	g_autofree char *text = json_writer_take(&w, &n);
-	text[n] = '\n'; /* over the final NUL */
+	text[n] = '\n'; /* replaces the final NUL */
 	display_write(r->fd, text, n + 1);
 }
 

@@ -46,7 +46,7 @@ void model_clear(struct model *m)
 	g_ptr_array_unref(m->vertices);
 }
 
-/* Control and direction bytes of untrusted text would drive the terminal. */
+/* Control characters and bidirectional marks of untrusted text could control the terminal. */
 static void append_safe(GString *out, gunichar c)
 {
 	bool bidi = (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
@@ -69,7 +69,7 @@ char *model_safe_text(const char *text)
 	return g_string_free(out, FALSE);
 }
 
-/* Bytes of a sequence that only changes colours and weight (ESC [ digits ; ... m); 0: it is none. */
+/* Returns the length of a sequence that only sets colours and weight (ESC [ digits ; ... m), or 0. */
 static size_t color_length(const char *p)
 {
 	size_t n = p[0] == 0x1b && p[1] == '[' ? 2 + strspn(p + 2, "0123456789;:") : 0;
@@ -108,7 +108,7 @@ char *model_safe_lines(const char *text)
 	for (char **line = lines; *line; line++) {
 		g_autofree char *raw = *line;
 		size_t n = strlen(raw);
-		if (n > 0 && raw[n - 1] == '\r') /* of a file with CRLF */
+		if (n > 0 && raw[n - 1] == '\r') /* CR of a CRLF line end */
 			raw[n - 1] = '\0';
 		*line = model_safe_text(raw);
 	}
@@ -130,7 +130,7 @@ static struct model_vertex *vertex_new(struct model *m, const char *digest, cons
 	return v;
 }
 
-/* The row of a digest; members of a group show as their group. */
+/* Returns the row of a digest; members of a group share the group's row. */
 static struct model_vertex *row_find(struct model *m, const char *digest)
 {
 	struct model_vertex *v = g_hash_table_lookup(m->by_digest, digest);
@@ -158,7 +158,7 @@ static void interval_set(struct model_vertex *v, int64_t start_ns, int64_t end_n
 	g_array_append_val(v->intervals, fresh);
 }
 
-/* A group is what its members are together. */
+/* Recomputes the state of a group from its members. */
 static void group_refresh(struct model_vertex *g)
 {
 	g->started_ns = g->completed_ns = 0;
@@ -182,7 +182,7 @@ static void group_refresh(struct model_vertex *g)
 			interval_set(g, t->start_ns, t->end_ns);
 		}
 	}
-	g->hidden = hidden && !(g->error && g->members->len > 1); /* a second member lets the error be seen */
+	g->hidden = hidden && !(g->error && g->members->len > 1); /* a second member may have failed */
 	if (open)
 		g->completed_ns = 0;
 }
@@ -245,7 +245,7 @@ static void update_status(struct model *m, const Control__VertexStatus *wire)
 	touch(v);
 }
 
-/* "0.123 text": 3 decimals below 10 s, 2 below 100, else 1. */
+/* Formats seconds: 3 decimals below 10 s, 2 below 100 s, else 1. */
 static char *timed_line(const struct model_vertex *v, int64_t time_ns, const char *text, size_t n)
 {
 	double seconds = v->started_ns ? (double)(time_ns - v->started_ns) / 1e9 : 0;

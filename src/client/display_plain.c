@@ -4,9 +4,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define HOLD_US (5 * G_USEC_PER_SEC)     /* the active vertex keeps the display at least so long */
-#define STARVED_US (10 * G_USEC_PER_SEC) /* who waited longer gets a turn */
-#define STATUS_NS (5 * 1000000000LL)     /* a status that moves slowly is shown so often */
+#define HOLD_US (5 * G_USEC_PER_SEC)     /* the active vertex is displayed at least this long */
+#define STARVED_US (10 * G_USEC_PER_SEC) /* after this time without output, a vertex becomes the active one */
+#define STATUS_NS (5 * 1000000000LL)     /* interval at which a slow status is printed */
 #define STATUS_PERCENT 5
 #define NAME_BYTES 72
 
@@ -16,7 +16,7 @@ struct plain {
 	struct model_vertex *current; /* borrowed from the model */
 	int last_index;
 	bool not_first;
-	bool terminal; /* what steps print is made safe */
+	bool terminal; /* sanitizes the output of steps */
 	bool truncate;
 };
 
@@ -37,7 +37,7 @@ static void plain_close(void *self)
 	g_free(p);
 }
 
-/* Switching away from an unfinished vertex leaves a mark; the new one gets its header. */
+/* Prints a mark for the unfinished vertex and the header of the new one. */
 static void switch_to(struct plain *p, struct model_vertex *v)
 {
 	struct model_vertex *old = p->current;
@@ -68,7 +68,7 @@ static bool status_is_due(const struct model_status *s)
 	return far || s->time_ns - s->shown_ns >= STATUS_NS;
 }
 
-/* Returns whether a status is still open. */
+/* Reports whether a status is still open. */
 static bool print_statuses(struct plain *p, struct model_vertex *v)
 {
 	bool open = false;
@@ -87,7 +87,7 @@ static bool print_statuses(struct plain *p, struct model_vertex *v)
 	return open;
 }
 
-/* A piece of a line of step output; a file gets the bytes as they are. */
+/* Prints part of a line of step output; a file gets the bytes unchanged. */
 static void print_output(struct plain *p, const struct model_vertex *v, const char *text)
 {
 	if (!p->terminal) {
@@ -187,7 +187,7 @@ static void print_completed(struct plain *p, struct model *m)
 		print_vertex(p, done->pdata[i]);
 }
 
-/* Of the running ones that have news: the busiest, or one that has waited too long. */
+/* Selects among the running vertices with new output the most active one, or one that has waited too long. */
 static struct model_vertex *choose(struct plain *p, struct model *m)
 {
 	gint64 now = g_get_monotonic_time();

@@ -16,11 +16,11 @@ struct tty {
 	int fd;
 	struct colors colors;
 	int log_lines;
-	int printed; /* lines on the screen that the next frame overwrites */
+	int printed; /* number of screen lines that the next frame overwrites */
 	GString *out;
 };
 
-/* One frame line. */
+/* One line of a frame. */
 struct row {
 	char *text;
 	char *time; /* right-aligned, may be "" */
@@ -93,7 +93,7 @@ static void add_vertex(GArray *rows, const struct model_vertex *v, int64_t now_n
 			g_strdup(""));
 }
 
-/* The end of what a running step prints. */
+/* Adds the last output lines of a running step. */
 static void add_log_window(struct tty *t, GArray *rows, const struct model_vertex *v)
 {
 	if (!model_vertex_is_running(v))
@@ -130,7 +130,7 @@ static GArray *make_rows(struct tty *t, struct model *m)
 	return rows;
 }
 
-/* At most `width` columns of text; every character counts as one column. */
+/* Cuts text to `width` columns; every character counts as one column. */
 static char *fit(const char *text, int width)
 {
 	return g_utf8_strlen(text, -1) <= width ? g_strdup(text) : g_utf8_substring(text, 0, MAX(width, 0));

@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 
 #define HUB_KEY "https://index.docker.io/v1/"
-#define KEEP_US (290 * G_USEC_PER_SEC) /* tokens of some helpers end after five minutes */
+#define KEEP_US (290 * G_USEC_PER_SEC) /* some helpers issue tokens that expire after five minutes */
 #define CONFIG_BYTES_MAX MIB(4)
 #define HELPER_BYTES_MAX KIB(256)
 
@@ -20,7 +20,7 @@ struct cached {
 };
 
 struct docker_auth {
-	GMutex mu;         /* also: one helper at a time */
+	GMutex mu;         /* also serialises helpers */
 	GHashTable *cache; /* mu: host to struct cached * */
 	GHashTable *tls;   /* host to struct docker_tls *; immutable while serving */
 };
@@ -86,7 +86,7 @@ char *docker_config_dir(void)
 
 /* ---- config.json */
 
-/* The parsed file; an empty object when there is none. */
+/* Returns the parsed file, or an empty object if it does not exist. */
 static json_t *config_read(GError **error)
 {
 	g_autofree char *dir = docker_config_dir(), *path = g_build_filename(dir, "config.json", NULL), *text = NULL;
@@ -112,7 +112,7 @@ static char *member(const json_t *object, const char *key)
 	return g_strdup(text ? text : "");
 }
 
-/* base64("user:password") */
+/* Decodes base64("user:password"). */
 static bool auth_decode(const char *auth, struct docker_credentials *ret, GError **error)
 {
 	gsize n;
@@ -147,7 +147,7 @@ static bool entry_read(const json_t *entry, struct docker_credentials *ret, GErr
 	return true;
 }
 
-/* The host of a key that may be a URL (older configuration files). */
+/* Returns the host of a key that may be a URL (older configuration files). */
 static char *host_of(const char *key)
 {
 	const char *start = strstr(key, "://");
@@ -173,7 +173,7 @@ static const json_t *find_entry(const json_t *auths, const char *key)
 
 /* ---- credential helpers */
 
-/* The program's answer: {"Username", "Secret"}. "<token>" as user name says that the secret is an identity token. */
+/* Parses the helper's answer: {"Username", "Secret"}. The user name "<token>" marks an identity token. */
 static bool answer_read(GBytes *out, struct docker_credentials *ret, GError **error)
 {
 	gsize n;
@@ -228,7 +228,7 @@ static const char *helper_for(const json_t *config, const char *key)
 
 /* ---- look-up */
 
-/* DOCKER_AUTH_CONFIG comes before everything. ret_found is false when it does not name the host. */
+/* DOCKER_AUTH_CONFIG has precedence. ret_found is false if it does not contain the host. */
 static bool environment_get(const char *key, struct docker_credentials *ret, bool *ret_found, GError **error)
 {
 	const char *text = g_getenv("DOCKER_AUTH_CONFIG");

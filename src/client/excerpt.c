@@ -16,7 +16,7 @@ static bool is_marked(int line, const int (*ranges)[2], size_t n)
 	return false;
 }
 
-/* Widens the span on both sides until the padding is used up, as upstream counts it. */
+/* Extends the range on both sides until the padding is used up, with upstream's arithmetic. */
 static void widen(int *start, int *end, int n_lines)
 {
 	int pad = *start == *end ? PAD_ONE : PAD_SEVERAL;

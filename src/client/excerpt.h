@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * excerpt: the lines of a source file that an error is about, as upstream's clients print them.
+ * excerpt: prints the source lines that an error refers to, in the format of upstream's clients.
  *
- *	excerpt_print_all(out, error);       every errdefs.Source detail of the error
+ *	excerpt_print_all(out, error);       prints every errdefs.Source detail of the error
  *
  * Thread: any.
  */
@@ -10,6 +10,6 @@
 #include "base/error.h"
 
 void excerpt_print_all(GString *out, const GError *error);
-/* name:line, then the marked lines with two around them. ranges: pairs of first and last line. */
+/* Prints name:line, then the marked lines with two lines of context. ranges: pairs of first and last line. */
 void excerpt_print(GString *out, const char *name, const char *bytes, size_t n, const int (*ranges)[2],
 		   size_t n_ranges);

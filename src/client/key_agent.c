@@ -6,7 +6,7 @@
 enum { FAILURE = 5, REQUEST_IDENTITIES = 11, IDENTITIES_ANSWER = 12, SIGN_REQUEST = 13, SIGN_RESPONSE = 14 };
 
 struct key_agent {
-	GPtrArray *keys; /* of ssh_key * */
+	GPtrArray *keys; /* element type: ssh_key * */
 };
 
 static void free_key(void *key)
@@ -48,7 +48,7 @@ void key_agent_take(key_agent *a, ssh_key *key)
 		g_ptr_array_add(a->keys, key);
 }
 
-/* Comments are empty: those of the files name people and machines, which is nothing for a build. */
+/* Comments are empty: comments in key files name people and hosts, which builds must not learn. */
 static void list(const key_agent *a, GByteArray *answer)
 {
 	ssh_put_uint32(answer, a->keys->len);

@@ -6,8 +6,8 @@
  *	key_agent_take(a, ssh_key_read(path, error));
  *	g_autoptr(GByteArray) answer = key_agent_answer(a, (struct slice){request, n});
  *
- * It lists its keys and signs. All else, and what makes no sense, is answered SSH_AGENT_FAILURE: nobody who asks can
- * change it. Adding is for one thread; after that it is immutable. Thread: any.
+ * It lists its keys and signs. All other and malformed requests are answered with SSH_AGENT_FAILURE, so a peer cannot
+ * change the agent. Keys are added by one thread; after that the agent is immutable. Thread: any.
  */
 #pragma once
 #include "client/ssh_key.h"
@@ -16,9 +16,9 @@ typedef struct key_agent key_agent;
 
 key_agent *key_agent_new(void);
 void key_agent_free(key_agent *a);
-/* A key that is there already is not there twice. */
+/* Ignores a key that was added before. */
 void key_agent_take(key_agent *a, ssh_key *key);
-/* The answer to a request, both without the length in front; owned. */
+/* Returns the owned answer to a request, both without their length prefix. */
 GByteArray *key_agent_answer(const key_agent *a, struct slice request);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(key_agent, key_agent_free)

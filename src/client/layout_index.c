@@ -31,7 +31,7 @@ static void layout_close(struct layout *l)
 	fd_close(&l->fd);
 }
 
-/* A holder removes the lock file, so that a lock that was waited for may be one of a file that is gone. */
+/* A holder removes the lock file before unlocking, so the file of an acquired lock may have been unlinked: check. */
 static bool lock_is_current(const struct layout *l)
 {
 	struct stat held, named;
@@ -41,7 +41,7 @@ static bool lock_is_current(const struct layout *l)
 
 enum lock_result { LOCK_TAKEN, LOCK_HELD, LOCK_NONE, LOCK_FAILED };
 
-/* LOCK_NONE: a layout that cannot be written to is read without a lock. */
+/* LOCK_NONE: the layout is not writable; read it without a lock. */
 static enum lock_result lock_try(struct layout *l, bool write)
 {
 	l->lock = openat(l->fd, LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
@@ -53,7 +53,7 @@ static enum lock_result lock_try(struct layout *l, bool write)
 	return LOCK_HELD;
 }
 
-/* Another client has the lock for as long as it takes to write a small file. flock cannot wait with a limit. */
+/* Retries the lock: other clients hold it only while they write a small file, and flock has no timeout. */
 static bool layout_open(struct layout *l, const char *path, bool write, GError **error)
 {
 	*l = (struct layout){.path = path, .fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), .lock = -1};
@@ -117,7 +117,7 @@ bool layout_index_find(const char *dir, const char *tag, oci_descriptor **ret, G
 
 /* ---- writing */
 
-/* The tag of an image's name, as the second annotation has it. */
+/* Returns the tag of an image's name, for the second annotation. */
 static char *tag_of(const char *name)
 {
 	g_autoptr(reference) r = reference_parse_normalized(name, NULL);
@@ -161,7 +161,7 @@ static char *index_text(const oci_index *index, size_t *ret_n)
 	return json_writer_take(&w, ret_n);
 }
 
-/* Beside it first, so that no reader sees half of one. */
+/* Writes a temporary file and renames it, so that readers never see a partial file. */
 static bool file_write(const struct layout *l, const char *name, const char *text, size_t n, GError **error)
 {
 	g_autofree char *temp = g_strconcat(name, ".new", NULL);

@@ -6,14 +6,14 @@
 #include <openssl/param_build.h>
 #include <string.h>
 
-#define MAGIC "openssh-key-v1" /* and its zero byte */
+#define MAGIC "openssh-key-v1" /* including its NUL */
 #define ECDSA_PREFIX "ecdsa-sha2-"
 enum { ED25519_BYTES = 32, ECDSA_BITS = 521 };
 
 struct key_type {
 	const char *name;
 	EVP_PKEY *(*read)(struct ssh_reader *r, const struct key_type *type);
-	const char *group; /* of a curve, in OpenSSL's words */
+	const char *group; /* OpenSSL's name of the curve */
 };
 
 static void *fail(GError **error, const char *text)
@@ -41,7 +41,7 @@ static EVP_PKEY *key_of_parameters(const char *type, OSSL_PARAM_BLD *builder)
 
 /* ---- RSA */
 
-/* In the order of the file, and what OpenSSL wants beside. */
+/* Components in the order of the file, and those that OpenSSL needs in addition. */
 enum { RSA_N, RSA_E, RSA_D, RSA_IQMP, RSA_P, RSA_Q, RSA_READ, RSA_DMP1 = RSA_READ, RSA_DMQ1, RSA_NUMBERS };
 
 static const char *const rsa_names[RSA_NUMBERS] = {
@@ -51,7 +51,7 @@ static const char *const rsa_names[RSA_NUMBERS] = {
 	OSSL_PKEY_PARAM_RSA_EXPONENT1, OSSL_PKEY_PARAM_RSA_EXPONENT2,
 };
 
-/* exponent mod (prime - 1), in a number that is wiped. */
+/* Computes exponent mod (prime - 1); free with BN_clear_free. */
 static BIGNUM *crt_exponent(const BIGNUM *exponent, const BIGNUM *prime)
 {
 	g_autoptr(BN_CTX) ctx = BN_CTX_secure_new();
@@ -123,7 +123,7 @@ static EVP_PKEY *ecdsa_read(struct ssh_reader *r, const struct key_type *type)
 
 /* ---- Ed25519 */
 
-/* The private half is the seed and the public key once more. */
+/* The private part is the seed, followed by the public key. */
 static EVP_PKEY *ed25519_read(struct ssh_reader *r, const struct key_type *type)
 {
 	struct slice public = ssh_read_string(r);
@@ -150,7 +150,7 @@ static const struct key_type types[] = {
 	{ECDSA_PREFIX "nistp521", ecdsa_read, "secp521r1"},
 };
 
-/* The comment, then 1, 2, 3, ... up to the end of a block. */
+/* The comment, followed by padding bytes 1, 2, 3, ... up to the block size. */
 static bool ends_well(struct ssh_reader *r)
 {
 	ssh_read_string(r);
@@ -186,7 +186,7 @@ EVP_PKEY *openssh_key_parse(const uint8_t *bytes, size_t n, GError **error)
 	struct ssh_reader r = {{bytes + sizeof(MAGIC), n - sizeof(MAGIC)}, false};
 	struct slice cipher = ssh_read_string(&r), kdf = ssh_read_string(&r), kdf_options = ssh_read_string(&r);
 	uint32_t count = ssh_read_uint32(&r);
-	ssh_read_string(&r); /* public key: the private one has it again */
+	ssh_read_string(&r); /* public key; the private section repeats it */
 	struct slice private = ssh_read_string(&r);
 	if (r.failed)
 		return fail(error, "invalid openssh private key format");

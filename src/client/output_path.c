@@ -10,7 +10,7 @@ static bool fail(const char *option, const char *path, int number, GError **erro
 	return error_set_errno(error, number, "%s: write %s", option, path);
 }
 
-/* Entries can be made in the directory. */
+/* Reports whether entries can be created in the directory. */
 static bool directory_check(const char *option, const char *path, const char *directory, GError **error)
 {
 	struct stat st;
@@ -21,7 +21,7 @@ static bool directory_check(const char *option, const char *path, const char *di
 	return faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) == 0 || fail(option, path, errno, error);
 }
 
-/* The lowest directory of the path that exists. */
+/* Returns the lowest directory of the path that exists. */
 static char *existing_parent(const char *path)
 {
 	char *parent = g_path_get_dirname(path);
@@ -42,10 +42,10 @@ bool output_path_check(const char *option, const char *path, enum output_path_ki
 		return directory_check(option, path, path, error);
 	if (there && S_ISDIR(st.st_mode))
 		return fail(option, path, EISDIR, error);
-	if (there && !S_ISREG(st.st_mode)) /* a device or pipe is written through */
+	if (there && !S_ISREG(st.st_mode)) /* devices and pipes are opened for writing */
 		return faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0 || fail(option, path, errno, error);
 	g_autofree char *parent = kind == OUTPUT_PATH_FILE ? g_path_get_dirname(path) : existing_parent(path);
-	/* A regular file is replaced, or written to where its directory is not ours. */
+	/* A regular file is replaced by rename, or overwritten if its directory is not writable. */
 	if (there && faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0)
 		return true;
 	return directory_check(option, path, parent, error);

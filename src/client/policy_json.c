@@ -6,7 +6,7 @@
 #include "format/json_writer.h"
 #include <string.h>
 
-/* A member by its name, or else by one that differs in case only; NULL: not there, or null. */
+/* Finds a member by its name or, failing that, by a name that differs in case only. Returns NULL if missing or null. */
 static const json_t *member(const json_t *object, const char *name)
 {
 	const json_t *value = json_object_get(object, name);
@@ -25,7 +25,7 @@ static bool wrong_type(const char *name, const char *wanted, GError **error)
 	return error_set(error, ERROR_INVALID_ARGUMENT, "\"%s\" is not %s", name, wanted);
 }
 
-/* Leaves the field alone when there is no such member. */
+/* Leaves the field unchanged if the member is missing. */
 static bool read_text(const json_t *object, const char *name, char **field, GError **error)
 {
 	const json_t *value = member(object, name);
@@ -36,7 +36,7 @@ static bool read_text(const json_t *object, const char *name, char **field, GErr
 	return true;
 }
 
-/* type and first: what the texts of errors name. */
+/* type and first are used in error texts. */
 static bool read_enum(const json_t *object, const char *name, const ProtobufCEnumDescriptor *type, int *field,
 		      GError **error)
 {
@@ -63,7 +63,7 @@ static bool read_enum(const json_t *object, const char *name, const ProtobufCEnu
 	return true;
 }
 
-/* The list's length; 0 when there is none. */
+/* Returns the length of the list, 0 if it is missing. */
 static bool list_of(const json_t *object, const char *name, const json_t **ret, size_t *ret_n, GError **error)
 {
 	*ret = member(object, name);
@@ -75,7 +75,7 @@ static bool list_of(const json_t *object, const char *name, const json_t **ret, 
 			 LIMIT_PROTO_REPEATED);
 }
 
-/* ret: NULL when there is none. */
+/* *ret: NULL if it is missing. */
 static bool object_of(const json_t *object, const char *name, const json_t **ret, GError **error)
 {
 	*ret = member(object, name);

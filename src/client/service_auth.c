@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Auth: credentials, tokens fetched by the client, and the key by which daemons tell clients with equal credentials
- * from others. The key of a host comes from a random seed of this client (<docker config>/.token_seed) and the
- * daemon's salt, so that neither side alone chooses it.
+ * Auth: credentials, tokens fetched by the client, and the key by which a daemon verifies that another client has the
+ * same credentials. The key of a host comes from a random seed of this client (<docker config>/.token_seed) and the
+ * daemon's salt, so that neither side determines it alone.
  */
 #include "api/guard.h"
 #include "auth.pb-c.h"
@@ -11,7 +11,7 @@
 #include "base/scope.h"
 #include "base/version.h"
 #include "client/docker_config.h"
-#include "client/services_room.h"
+#include "client/services_internal.h"
 #include "format/gotype.h"
 #include "format/http_url.h"
 #include "format/json_writer.h"
@@ -26,7 +26,7 @@
 #include <sys/stat.h>
 
 #define SEED_BYTES 16
-#define TOKEN_EXPIRES_S 60 /* when the token server states no time */
+#define TOKEN_EXPIRES_S 60 /* used if the token server sends no expiry */
 #define KEY_BYTES 32
 #define SIGNATURE_BYTES 64
 #define SEED_FILE_BYTES_MAX MIB(4)
@@ -94,7 +94,7 @@ bool services_add_auth_tls(services *s, const char *value, GError **error)
 
 /* ---- seeds */
 
-/* {"<host>": {"Seed": "<base64>"}}; empty when there is none or it is damaged. */
+/* Reads {"<host>": {"Seed": "<base64>"}}; empty if the file is missing or damaged. */
 static json_t *seeds_read(int dir_fd)
 {
 	struct stat st;
@@ -194,7 +194,7 @@ static EVP_PKEY *authority_key(services *s, rpc_call *call, const char *host, co
 		key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, sum, sizeof(sum));
 	explicit_bzero(sum, sizeof(sum));
 	if (!key)
-		error_set(error, ERROR_INTERNAL, "no ed25519 key");
+		error_set(error, ERROR_INTERNAL, "create an Ed25519 key from the seed");
 	return key;
 }
 
@@ -210,7 +210,7 @@ static ProtobufCMessage *get_token_authority(rpc_call *call, const ProtobufCMess
 	bool ok = EVP_PKEY_get_raw_public_key(key, public, &n) == 1;
 	EVP_PKEY_free(key);
 	if (!ok) {
-		error_set(error, ERROR_INTERNAL, "no public key");
+		error_set(error, ERROR_INTERNAL, "derive the public key");
 		return NULL;
 	}
 	Auth__GetTokenAuthorityResponse reply = AUTH__GET_TOKEN_AUTHORITY_RESPONSE__INIT;
@@ -218,7 +218,7 @@ static ProtobufCMessage *get_token_authority(rpc_call *call, const ProtobufCMess
 	return message_copy(&reply);
 }
 
-/* NaCl's sign: the signature, then what was signed. */
+/* crypto_sign of NaCl: the signature, followed by the message. */
 static uint8_t *sign(EVP_PKEY *key, const ProtobufCBinaryData *payload, size_t *ret_n)
 {
 	size_t n = SIGNATURE_BYTES;
@@ -240,7 +240,7 @@ static ProtobufCMessage *verify_token_authority(rpc_call *call, const ProtobufCM
 {
 	const Auth__VerifyTokenAuthorityRequest *q = (const void *)request;
 	if (q->payload.len > (size_t)PAYLOAD_BYTES_MAX) {
-		error_set(error, ERROR_INVALID_ARGUMENT, "payload of %zu bytes", q->payload.len);
+		error_set(error, ERROR_INVALID_ARGUMENT, "payload of %zu bytes exceeds the limit", q->payload.len);
 		return NULL;
 	}
 	EVP_PKEY *key = authority_key(data, call, q->host, &q->salt, error);
@@ -250,7 +250,7 @@ static ProtobufCMessage *verify_token_authority(rpc_call *call, const ProtobufCM
 	g_autofree uint8_t *bytes = sign(key, &q->payload, &n);
 	EVP_PKEY_free(key);
 	if (!bytes) {
-		error_set(error, ERROR_INTERNAL, "no signature");
+		error_set(error, ERROR_INTERNAL, "sign the payload");
 		return NULL;
 	}
 	Auth__VerifyTokenAuthorityResponse reply = AUTH__VERIFY_TOKEN_AUTHORITY_RESPONSE__INIT;
@@ -275,7 +275,7 @@ static ProtobufCMessage *get_credentials(rpc_call *call, const ProtobufCMessage 
 	return message;
 }
 
-/* The registry's certificates of --registry-auth-tlscontext; the system's roots count too. *ret_roots is owned. */
+/* Collects CA certificates of --registry-auth-tlscontext in addition to the system's. *ret_roots is owned. */
 static bool registry_tls(const struct docker_tls *tls, struct transport_tls *ret, X509_STORE **ret_roots,
 			 GError **error)
 {
@@ -296,9 +296,8 @@ static bool registry_tls(const struct docker_tls *tls, struct transport_tls *ret
 }
 
 /*
- * Which scheme the daemon spoke to the registry is not said. An explicit port has one service, therefore a token server
- * at the same host and port is the registry itself whatever its scheme; without a port it is https, except on a loopback
- * host.
+ * The request does not name the scheme of the registry. A token server at the registry's host and explicit port is the
+ * registry itself, so its scheme is used. Without a port the scheme is https, except on a loopback host.
  */
 static char *registry_origin(const Auth__FetchTokenRequest *q)
 {

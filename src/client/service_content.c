@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * containerd's content service over directories of the command line: cache import and export, OCI layouts in and out.
- * Each request names its store in metadata; a write is a conversation, one answer a request, ended by COMMIT.
+ * Each request names its store in metadata; each request of a write is answered once; COMMIT ends the write.
  */
 #include "api/guard.h"
 #include "base/scope.h"
 #include "client/content_dir.h"
-#include "client/services_room.h"
+#include "client/services_internal.h"
 #include "content.pb-c.h"
 #include <string.h>
 
@@ -123,7 +123,7 @@ struct write_state {
 	struct content_dir *dir;
 	struct content_writer writer;
 	char *ref;
-	char *expected; /* "" until said */
+	char *expected; /* "" until a request names it */
 	int64_t total;
 	bool done;
 };
@@ -144,7 +144,7 @@ static bool write_begin(struct write_state *s, const Content__WriteContentReques
 	return content_dir_begin(s->dir, q->ref, &s->writer, error);
 }
 
-/* What each request may say anew. */
+/* Applies the fields that each request may set. */
 static bool write_update(struct write_state *s, const Content__WriteContentRequest *q, GError **error)
 {
 	if (*q->expected && *s->expected && strcmp(q->expected, s->expected) != 0)
@@ -247,7 +247,7 @@ static ProtobufCMessage *content_status(rpc_call *call, const ProtobufCMessage *
 static ProtobufCMessage *content_list_statuses(rpc_call *call, const ProtobufCMessage *request, void *data,
 					       GError **error)
 {
-	/* Unfinished writes are known by the hash of their ref only. */
+	/* The ref of an unfinished write is not stored, only its hash. */
 	Content__ListStatusesResponse reply = CONTENT__LIST_STATUSES_RESPONSE__INIT;
 	return choose_store(data, call, error) ? message_copy(&reply) : NULL;
 }

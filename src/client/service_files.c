@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* FileSync.DiffCopy: directories of the command line, sent as the daemon asks, owners reset to root. */
+/* FileSync.DiffCopy: sends directories of the command line as the daemon requests, with owners reset to root. */
 #include "base/scope.h"
-#include "client/services_room.h"
+#include "client/services_internal.h"
 #include "format/gotype.h"
 #include "fssync/call.h"
 #include <fcntl.h>
@@ -43,7 +43,7 @@ void services_keep_locals(services *s, const char *const *names)
 	g_hash_table_foreach_remove(s->locals, is_not_named, (void *)names);
 }
 
-/* url.QueryUnescape; "" when malformed, as upstream reads it. */
+/* Like url.QueryUnescape, but "" if malformed, as in upstream. */
 static char *query_unescape(const char *text)
 {
 	g_autofree char *spaced = g_strdelimit(g_strdup(text), "+", ' ');
@@ -51,7 +51,7 @@ static char *query_unescape(const char *text)
 	return plain ? plain : g_strdup("");
 }
 
-/* All values of a key, decoded when the peer says they are encoded. NULL when there are none. */
+/* Returns all values of a key, decoded if the peer marks them as encoded, or NULL if there are none. */
 static char **metadata_list(const rpc_metadata *md, const char *key)
 {
 	g_autofree char *flag_key = g_strconcat(key, "-encoded", NULL);
@@ -86,7 +86,7 @@ static bool files_diff_copy(rpc_call *call, void *data, GError **error)
 	const struct service_local *local = g_hash_table_lookup(s->locals, name);
 	if (!local) {
 		g_autofree char *quoted = go_quote(name);
-		/* With the words of Go's gRPC in front, as upstream's client sends it. */
+		/* The text begins with the prefix that Go's gRPC adds, as sent by upstream's client. */
 		return error_set(error, ERROR_NOT_FOUND,
 				 "rpc error: code = NotFound desc = no access allowed to dir %s", quoted);
 	}

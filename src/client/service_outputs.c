@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * FileSend.DiffCopy: results that come back. A file is written under a name of its own beside its place and renamed
- * when whole; a directory is merged into through fsutil packets; whatever was not named on the command line is not
- * reached.
+ * FileSend.DiffCopy: receives build results. A file is written under a temporary name in its directory and renamed when
+ * complete; a directory is updated through fsutil packets. The daemon cannot reach other paths.
  */
 #include "base/ident.h"
 #include "base/scope.h"
 #include "client/output_path.h"
-#include "client/services_room.h"
+#include "client/services_internal.h"
 #include "filesync.pb-c.h"
 #include "api/guard.h"
 #include "format/gotype.h"
@@ -50,7 +49,7 @@ static bool output_field(void *data, const char *key, const char *value, const c
 	return true;
 }
 
-/* Does the exporter take a file or a directory? */
+/* Reports whether the exporter writes a file or a directory. */
 static enum target_kind target_kind_of(const struct services_output *o)
 {
 	if (g_str_equal(o->type, "local"))
@@ -66,7 +65,7 @@ static enum target_kind target_kind_of(const struct services_output *o)
 	return tar ? TARGET_FILE : TARGET_DIR;
 }
 
-/* A path of the command line whose directory is opened now. */
+/* Splits a path of the command line and opens its directory. */
 static bool target_file(struct service_target *t, const char *dest, GError **error)
 {
 	struct stat st;
@@ -128,7 +127,7 @@ static bool output_parse(const char *value, struct services_output *o, GError **
 				   "output=%s not supported for --output, you meant dest=%s?", wrong, wrong);
 }
 
-/* Directories of oci and docker are content stores. */
+/* Directories of type=oci and type=docker are content stores. */
 static bool add_target(services *s, struct service_target *t, struct services_output *o, GError **error)
 {
 	if (!target_resolve(t, o, error)) {
@@ -165,7 +164,7 @@ bool services_add_output(services *s, const char *value, struct services_output 
 
 /* ---- files */
 
-/* path: shown in errors, which reach the user through the daemon and must say on which machine they are. */
+/* path is used in errors; they reach the user through the daemon, so they must say that the client failed. */
 static bool write_all(int fd, const char *path, const void *bytes, size_t n, GError **error)
 {
 	for (const char *p = bytes; n > 0;) {
@@ -180,7 +179,7 @@ static bool write_all(int fd, const char *path, const void *bytes, size_t n, GEr
 	return true;
 }
 
-/* BytesMessage with nothing but data, which is how they all come: the bytes lie in the message. */
+/* Fast path for a BytesMessage that contains only data: returns a view into the message. */
 static bool plain_bytes(const uint8_t *bytes, size_t n, const uint8_t **ret, size_t *ret_n)
 {
 	size_t length = 0, at = 1;
@@ -228,7 +227,7 @@ static bool write_stream(rpc_call *call, int fd, const char *path, GError **erro
 	return false;
 }
 
-/* Writes under a name of its own, then takes the target's. False and EACCES when the directory is not ours. */
+/* Writes a temporary file and renames it. Returns false with EACCES if the directory is not writable. */
 static bool replace_file(struct service_target *t, rpc_call *call, bool *ret_denied, GError **error)
 {
 	char id[IDENT_SIZE];
@@ -250,7 +249,7 @@ static bool receive_file(struct service_target *t, rpc_call *call, GError **erro
 {
 	struct stat st;
 	bool denied = false;
-	/* A pipe, a device or a link is what the user wants written through. */
+	/* Pipes, devices and symbolic links are opened for writing. */
 	if (fstatat(t->parent_fd, t->name, &st, AT_SYMLINK_NOFOLLOW) < 0 || S_ISREG(st.st_mode)) {
 		g_autoptr(GError) failure = NULL;
 		if (replace_file(t, call, &denied, &failure))

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Secrets.GetSecret: files and variables of the command line, by their exact ids, read when asked for. */
+/* Secrets.GetSecret: secrets of the command line by exact id; files and variables are read at each request. */
 #include "base/limits.h"
 #include "base/scope.h"
-#include "client/services_room.h"
+#include "client/services_internal.h"
 #include "api/guard.h"
 #include "format/gotype.h"
 #include "secrets.pb-c.h"
@@ -54,7 +54,7 @@ static bool is_empty(const char *text)
 	return !text || !*text;
 }
 
-/* Where the value comes from: exactly one of path and env is left set. */
+/* Determines the source of the value: sets exactly one of path and env. */
 static void choose_origin(struct secret_spec *spec)
 {
 	if (spec->type && g_str_equal(spec->type, "env") && is_empty(spec->env)) {
@@ -104,7 +104,7 @@ bool services_add_secret(services *s, const char *value, GError **error)
 	return ok;
 }
 
-/* A file (or pipe) to its end, but no more than one byte above the limit. */
+/* Reads a file or pipe to its end, at most one byte more than the limit. */
 static bool read_file(const char *path, GByteArray *out, GError **error)
 {
 	scoped_fd fd = open(path, O_RDONLY | O_CLOEXEC);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * SSH: agents of the user. A raw agent is a byte pipe to its socket; any other is asked message by message, and only
- * to list keys and to sign (draft-miller-ssh-agent, section 4): one behind a socket, or our own with the keys of files.
+ * SSH: forwards the user's agents. For a raw agent, bytes are copied to its socket. For other agents, messages are
+ * parsed, and only requests to list keys and to sign are passed on (draft-miller-ssh-agent, section 4), to an agent
+ * socket or to a key_agent with keys from files.
  */
 #include "api/guard.h"
 #include "base/thread.h"
 #include "base/limits.h"
 #include "base/scope.h"
-#include "client/services_room.h"
+#include "client/services_internal.h"
 #include "format/gotype.h"
 #include "session/ssh_agent.h"
 #include "ssh.pb-c.h"
@@ -18,7 +19,7 @@
 
 #define DEFAULT_ID "default"
 #define CHUNK_BYTES 32768
-#define LENGTH_BYTES 4 /* in front of a message */
+#define LENGTH_BYTES 4 /* length prefix of a message */
 
 void service_agent_free(void *data)
 {
@@ -33,7 +34,7 @@ void service_agent_free(void *data)
 
 struct agent_spec {
 	char *id;
-	GPtrArray *paths; /* of char * */
+	GPtrArray *paths; /* element type: char * */
 	bool raw;
 };
 
@@ -56,7 +57,7 @@ static bool spec_parse(const char *value, struct agent_spec *spec, GError **erro
 	return error_set(error, ERROR_INVALID_ARGUMENT, "raw mode must supply exactly one socket path for %s", quoted);
 }
 
-/* Adds what one path names: the socket, after which nothing may come, or a key. */
+/* Adds a path: the socket of an agent, which must be the only path, or a key file. */
 static bool add_path(struct service_agent *agent, const char *path, GError **error)
 {
 	struct stat st;
@@ -122,7 +123,7 @@ bool services_add_ssh(services *s, const char *value, GError **error)
 	return ok;
 }
 
-/* ---- bytes */
+/* ---- reading and writing */
 
 static bool write_all(int fd, const uint8_t *p, size_t n, GError **error)
 {
@@ -176,9 +177,9 @@ static bool send_bytes(rpc_call *call, const uint8_t *bytes, size_t n, GError **
 	return rpc_call_send_message(call, &m, error);
 }
 
-/* ---- message by message */
+/* ---- filtered forwarding */
 
-/* Sends one request (whole, with its length) to the agent and its answer back. */
+/* Sends one request (complete, with its length) to the agent and its answer to the peer. */
 static bool ask_socket(rpc_call *call, int fd, const uint8_t *message, size_t n, GError **error)
 {
 	uint8_t head[LENGTH_BYTES];
@@ -186,14 +187,14 @@ static bool ask_socket(rpc_call *call, int fd, const uint8_t *message, size_t n,
 		return false;
 	size_t length = ssh_agent_message_len(head, sizeof(head));
 	if (length == SIZE_MAX)
-		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "agent answer without bytes, or with too many");
+		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "invalid length of an agent answer");
 	g_autofree uint8_t *answer = g_malloc(length);
 	memcpy(answer, head, sizeof(head));
 	return read_all(fd, answer + sizeof(head), length - sizeof(head), error) &&
 	       send_bytes(call, answer, length, error);
 }
 
-/* The same of our own agent. */
+/* Same with a key_agent. */
 static bool ask_keys(rpc_call *call, const key_agent *keys, const uint8_t *message, size_t n, GError **error)
 {
 	struct slice request = {message + LENGTH_BYTES, n - LENGTH_BYTES};
@@ -203,7 +204,7 @@ static bool ask_keys(rpc_call *call, const key_agent *keys, const uint8_t *messa
 	return send_bytes(call, answer->data, answer->len, error);
 }
 
-/* Handles all whole requests at the start of buffer. fd: of the agent's socket if it has one. */
+/* Handles all complete requests at the start of buffer. fd: socket of the agent, if it has one. */
 static bool serve_requests(rpc_call *call, const struct service_agent *agent, int fd, GByteArray *buffer,
 			   GError **error)
 {
@@ -214,8 +215,7 @@ static bool serve_requests(rpc_call *call, const struct service_agent *agent, in
 		case SSH_AGENT_MORE:
 			return true;
 		case SSH_AGENT_INVALID:
-			return error_set(error, ERROR_INVALID_ARGUMENT,
-					 "agent request without bytes, or with too many");
+			return error_set(error, ERROR_INVALID_ARGUMENT, "invalid length of an agent request");
 		case SSH_AGENT_REFUSE:
 			ok = send_bytes(call, (const uint8_t *)SSH_AGENT_FAILURE_MESSAGE, SSH_AGENT_FAILURE_LEN, error);
 			break;
@@ -230,7 +230,7 @@ static bool serve_requests(rpc_call *call, const struct service_agent *agent, in
 	return false;
 }
 
-/* The next bytes of the peer. False at the end or with error. */
+/* Reads more bytes of the peer. Returns false at the end or on error. */
 static bool receive_bytes(rpc_call *call, Ssh__BytesMessage **ret, GError **error)
 {
 	*ret = rpc_call_recv_message(call, &ssh__bytes_message__descriptor, error);
@@ -253,7 +253,7 @@ static bool serve_agent(rpc_call *call, const struct service_agent *agent, int f
 	return false;
 }
 
-/* ---- byte pipe */
+/* ---- raw forwarding */
 
 struct pipe {
 	rpc_call *call;

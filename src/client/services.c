@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "client/services_room.h"
+#include "client/services_internal.h"
 #include "format/csv.h"
 #include <string.h>
 
@@ -64,7 +64,7 @@ static bool has_targets(const services *s)
 	return false;
 }
 
-/* Calls with each table that has something to serve. */
+/* Calls fn with each method table that has something to serve. */
 static void each_table(services *s, void (*each)(services *s, const struct rpc_method_table *table, void *data),
 		       void *data)
 {

@@ -11,16 +11,16 @@
 #define CONTROL "/moby.buildkit.v1.Control/"
 #define BRIDGE "/moby.buildkit.v1.frontend.LLBBridge/"
 #define PING_MS 15000
-#define STATUS_IDLE_US (5 * G_USEC_PER_SEC) /* how long the status stream may lag behind the answer */
+#define STATUS_IDLE_US (5 * G_USEC_PER_SEC) /* limit for the status stream after Solve's answer */
 #define REFUSED_WAIT_US (G_USEC_PER_SEC / 10)
-#define CANCEL_WAIT_US (2 * G_USEC_PER_SEC) /* how long a canceled build may still tell what it stopped */
+#define CANCEL_WAIT_US (2 * G_USEC_PER_SEC) /* maximum time that a cancelled build may send further statuses */
 
-/* One run; members are written by the thread that owns them and read after it was joined. */
+/* One build. Members are written by the thread that owns them, and read after it was joined. */
 struct run {
 	rpc_conn *conn;
 	const struct solve_options *options;
 	char session_id[IDENT_SIZE];
-	cancel *cancel; /* of everything; set by the caller's or when a part failed */
+	cancel *cancel; /* cancels all parts; set with the caller's token or when a part failed */
 	cancel *status_stop;
 	GHashTable *response;
 	GHashTable *metadata;
@@ -108,8 +108,8 @@ static gpointer status_follow(gpointer data)
 }
 
 /*
- * The stream ends by itself right after the build; a daemon that went silent is not waited for, nor the status of a
- * build that was refused before it began.
+ * The daemon closes the stream right after the build. Do not wait for a daemon that sends nothing, or for the status of
+ * a build that was refused before it began.
  */
 static void status_join(struct run *r, GThread *thread, bool ok)
 {
@@ -125,7 +125,7 @@ static void status_join(struct run *r, GThread *thread, bool ok)
 	g_thread_join(thread);
 }
 
-/* ---- the frontend, asked for through the gateway */
+/* ---- the frontend, requested through the gateway */
 
 static rpc_metadata *build_metadata(struct run *r)
 {
@@ -153,7 +153,7 @@ static Gateway__SolveResponse *gateway_solve(struct run *r, const rpc_metadata *
 	return response;
 }
 
-/* Hands the result, or what went wrong, back to the daemon: that is what ends its side of the build. */
+/* Sends the result or the error to the daemon, which ends the gateway side of the build. */
 static bool gateway_return(struct run *r, const rpc_metadata *md, Gateway__Result *result, const GError *failure,
 			   GError **error)
 {
@@ -168,7 +168,7 @@ static bool gateway_return(struct run *r, const rpc_metadata *md, Gateway__Resul
 	return reply != NULL;
 }
 
-/* The daemon has no thread for the call: its Solve waits for a Return that does not come. */
+/* The daemon has no thread for the gateway call; without a cancel, its Solve would wait for Return. */
 static void gateway_refused(struct run *r, const GError *why)
 {
 	if (error_is(why, ERROR_RESOURCE_EXHAUSTED))
@@ -187,10 +187,10 @@ static gpointer gateway_drive(gpointer data)
 	Gateway__SolveResponse *response = gateway_solve(r, md, &failure);
 	if (response && response->result)
 		r->metadata = solve_wire_metadata(response->result);
-	/* A Return that fails otherwise means the build is over already: its own answer tells more. */
-	g_autoptr(GError) not_told = NULL;
-	if (!gateway_return(r, md, response ? response->result : NULL, failure, &not_told))
-		gateway_refused(r, not_told);
+	/* If Return fails for another reason, the build has ended already, and the answer of Solve has the cause. */
+	g_autoptr(GError) return_error = NULL;
+	if (!gateway_return(r, md, response ? response->result : NULL, failure, &return_error))
+		gateway_refused(r, return_error);
 	guard_free(response);
 	if (failure)
 		r->gateway_error = g_steal_pointer(&failure);
@@ -218,7 +218,7 @@ static bool run_all(struct run *r, GError **error)
 	GThread *gateway = drives ? thread_start("gateway", gateway_drive, r, error) : NULL;
 	ok = status && (gateway || !drives) && control_solve(r, error);
 	if (!ok)
-		cancel_set(r->cancel, ERROR_CANCELED, NULL); /* the gateway call of a build that is over */
+		cancel_set(r->cancel, ERROR_CANCELED, NULL); /* error of a gateway call after the build has ended */
 	if (status)
 		status_join(r, status, ok);
 	if (gateway)

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * solve: one build as a client drives it: session, Solve, Status and the gateway calls at once.
+ * solve: runs one build: session, Solve, Status and gateway calls in parallel.
  *
  *	struct solve_options o = {.frontend = "dockerfile.v0", .attrs = attrs, .services = s, .display = d, ...};
  *	solve_run(conn, &o, cancel, &result, error);
  *
- * What happens on the wire: daemon-and-client.md section 1.7. Everything in the options is borrowed.
- * Thread: blocks one; starts three of its own that end with it.
+ * All members of the options are borrowed. Thread: blocks the caller; starts three threads and joins them.
  */
 #pragma once
 #include "client/display.h"
@@ -21,9 +20,9 @@ struct solve_target { /* an exporter or a cache entry */
 };
 struct solve_options {
 	rpc_loop *loop;
-	const char *ref;      /* the build's id */
-	const char *frontend; /* NULL: definition */
-	GHashTable *attrs;    /* of the frontend, char * to char * */
+	const char *ref;      /* the ref of the build */
+	const char *frontend; /* NULL: build a definition */
+	GHashTable *attrs;    /* attributes of the frontend, char * to char * */
 	const Pb__Definition *definition;
 	services *services;
 	const char *shared_key;
@@ -36,9 +35,9 @@ struct solve_options {
 };
 struct solve_result {
 	GHashTable *response; /* exporter response, char * to char * */
-	GHashTable *metadata; /* of the frontend's result, char * to GBytes *; NULL without a frontend */
+	GHashTable *metadata; /* metadata of the frontend's result, char * to GBytes *; NULL without a frontend */
 };
-/* Errors are the daemon's, details included, without the "failed to solve: " in front. */
+/* Errors are the daemon's, with details, without the prefix "failed to solve: ". */
 bool solve_run(rpc_conn *conn, const struct solve_options *options, cancel *c, struct solve_result *ret,
 	       GError **error);
 void solve_result_clear(struct solve_result *r);

@@ -3,7 +3,7 @@
 #include "api/guard.h"
 #include "format/json_writer.h"
 
-/* Map fields: one entry struct a type, all with key and value first. */
+/* Map fields: the generated entry structs of all types begin with key and value. */
 #define DEFINE_TABLE_TO_ENTRIES(name, type, init)                                                                      \
 	static type **name(GHashTable *table, size_t *ret_n)                                                           \
 	{                                                                                                              \
@@ -65,7 +65,7 @@ static void put_exporters(const struct solve_options *o, Control__SolveRequest *
 	}
 	if (o->n_exporters == 0)
 		return;
-	/* Daemons from before several exporters read the first one here. */
+	/* Daemons without support for several exporters read the first one from this field. */
 	m->exporterdeprecated = g_strdup(o->exporters[0].type);
 	m->exporterattrsdeprecated = old_exporter_attrs(o->exporters[0].attrs, &m->n_exporterattrsdeprecated);
 }
@@ -76,7 +76,7 @@ static char **copy_list(const char *const *list, size_t *ret_n)
 	return g_strdupv((char **)(uintptr_t)list);
 }
 
-/* "cache-imports": the imports as JSON, for frontends that look for them in their options. */
+/* "cache-imports": the imports as JSON, for frontends that read them from their options. */
 static char *cache_imports_json(const struct solve_options *o)
 {
 	json_writer *w = json_writer_new(0);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* solve_wire: solve's options as wire messages and back; results are owned by the caller (guard_free). Room-internal. */
+/*
+ * solve_wire: converts the options of solve to wire messages and results back; results are owned by the caller
+ * (guard_free). Internal to client/.
+ */
 #pragma once
 #include "client/solve.h"
 #include "control.pb-c.h"

@@ -13,17 +13,17 @@
 
 struct ssh_key {
 	EVP_PKEY *secret;              /* owned */
-	const struct algorithm *first; /* of its kind of key */
+	const struct algorithm *first; /* borrowed from the table below; the row of the key's type */
 	GBytes *public;                /* owned */
 };
 
-/* A way to sign. The rows of one kind of key are neighbours, the one without flags first. */
+/* A signature algorithm. The rows of one key type are adjacent, the row without flags first. */
 struct algorithm {
 	int type;
-	const char *group; /* of type EC, in OpenSSL's words */
+	const char *group; /* EVP_PKEY_EC only: OpenSSL's name of the curve */
 	uint32_t flags;
 	const char *name;
-	const char *digest; /* NULL: the algorithm has its own */
+	const char *digest; /* NULL: fixed by the algorithm */
 };
 static const struct algorithm algorithms[] = {
 	{EVP_PKEY_ED25519, NULL, 0, "ssh-ed25519", NULL},
@@ -64,7 +64,7 @@ static bool put_parameter(GByteArray *out, const EVP_PKEY *key, const char *name
 	return ok;
 }
 
-/* An uncompressed point, in whatever form the file had it. */
+/* Writes an uncompressed point, whatever form the file has. */
 static bool put_point(GByteArray *out, const EVP_PKEY *key)
 {
 	BIGNUM *x = NULL, *y = NULL;
@@ -109,7 +109,7 @@ static GBytes *public_of(const EVP_PKEY *key, const struct algorithm *algorithm)
 
 /* ---- signing */
 
-/* ECDSA sends its two numbers in SSH's form. */
+/* Converts an ECDSA signature to SSH's encoding of its two numbers. */
 static bool put_ecdsa(GByteArray *out, const uint8_t *der, size_t n)
 {
 	g_autoptr(ECDSA_SIG) signature = d2i_ECDSA_SIG(NULL, &der, (long)n);
@@ -164,7 +164,7 @@ static const struct algorithm *find_algorithm(const EVP_PKEY *key)
 	return NULL;
 }
 
-/* Whether the halves belong together: what one signs, the other verifies. */
+/* Verifies with the public key a signature of the private key. */
 static bool is_pair(EVP_PKEY *key, const struct algorithm *algorithm)
 {
 	static const uint8_t probe[] = "probe";
@@ -195,7 +195,7 @@ static bool is_usable(EVP_PKEY *key, const struct algorithm **ret_algorithm, GEr
 	       error_set(error, ERROR_INVALID_ARGUMENT, "ssh: public key does not match private key");
 }
 
-/* Takes the secret. */
+/* Takes ownership of the secret. */
 static ssh_key *key_new(EVP_PKEY *secret, GError **error)
 {
 	g_autoptr(ssh_key) key = g_new0(ssh_key, 1);
@@ -268,7 +268,7 @@ ssh_key *ssh_key_parse(const char *text, size_t n, GError **error)
 	struct pem p = {NULL};
 	g_autoptr(BIO) bio = BIO_new_mem_buf(text, (int)n);
 	bool found = bio && pem_next(bio, &p);
-	/* "openssl ecparam -genkey" writes the curve in front of the key. */
+	/* "openssl ecparam -genkey" writes the curve before the key */
 	if (found && g_str_equal(p.name, "EC PARAMETERS"))
 		found = pem_next(bio, &p);
 	if (!found)
@@ -280,7 +280,7 @@ ssh_key *ssh_key_parse(const char *text, size_t n, GError **error)
 	return key;
 }
 
-/* At most max bytes; how many, or -1. */
+/* Reads at most max bytes; returns their number, or -1. */
 static ssize_t read_start(int fd, char *buffer, size_t max)
 {
 	size_t n = 0;

@@ -69,7 +69,7 @@ void ssh_put_taken(GByteArray *out, GByteArray *bytes)
 void ssh_put_number(GByteArray *out, const BIGNUM *number)
 {
 	size_t n = (size_t)BN_num_bytes(number);
-	/* The highest bit is the sign. */
+	/* The highest bit is the sign bit. */
 	size_t sign = n > 0 && BN_num_bits(number) % 8 == 0 ? 1 : 0;
 	g_autofree uint8_t *bytes = g_malloc0(n + sign);
 	BN_bn2bin(number, bytes + sign);

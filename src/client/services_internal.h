@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * services_room: what the files of the session services share. See services.h.
+ * services_internal: declarations shared by the files of the session services. See services.h.
  *
  *	const struct service_X: a table of methods in service_X.c; data is the services object
  *
- * Thread: immutable after services_register, but for what says mu.
+ * Thread: immutable after services_register, except members marked mu.
  */
 #pragma once
 #include "client/docker_config.h"
@@ -16,18 +16,18 @@ struct rpc_method_table {
 	size_t n;
 };
 
-/* A directory that is offered. */
+/* a directory that is offered to the daemon */
 struct service_local {
 	int fd; /* owned */
 };
 
-/* Where an output goes. */
+/* destination of an output */
 enum target_kind { TARGET_NONE, TARGET_DIR, TARGET_FILE, TARGET_STDOUT };
 struct service_target {
 	enum target_kind kind;
-	char *path;       /* owned: for messages, and the directory that is made at first use */
-	int parent_fd;    /* owned: of a file */
-	char *name;       /* owned: of a file, in parent_fd */
+	char *path;       /* owned; for messages, and the directory that is created at first use */
+	int parent_fd;    /* owned; name of a file */
+	char *name;       /* owned; directory that contains the file */
 	bool delete_rest; /* mode=delete */
 };
 
@@ -44,12 +44,12 @@ struct service_agent {
 
 struct services {
 	GHashTable *locals;       /* char * to struct service_local * */
-	GPtrArray *targets;       /* of struct service_target *, by exporter index */
+	GPtrArray *targets;       /* element type: struct service_target *, by exporter index */
 	GHashTable *secrets;      /* char * to struct service_secret * */
 	GHashTable *agents;       /* char * to struct service_agent * */
 	GHashTable *stores;       /* char * to struct content_dir * (service_content.c) */
 	struct docker_auth *auth; /* owned, NULL: none (service_auth.c) */
-	GPtrArray *methods;       /* of const char *, NULL-terminated once listed */
+	GPtrArray *methods;       /* element type: const char *, NULL-terminated once listed */
 };
 
 extern const struct rpc_method_table service_files_table;   /* FileSync */
@@ -65,8 +65,10 @@ void service_secret_free(void *secret);
 void service_agent_free(void *agent);
 void content_dir_free(void *store);
 
-/* Splits "key=value" fields of a CSV value; calls set for each, keys lower-cased. invalid: printf format of the error
- * for a field without "=". */
+/*
+ * Splits the "key=value" fields of a CSV value and calls set for each, with keys in lower case. invalid: printf format
+ * of the error for a field without "=".
+ */
 bool services_parse_fields(const char *value, const char *invalid,
 			   bool (*set)(void *data, const char *key, const char *value, const char *field,
 				       GError **error),
