@@ -7,11 +7,11 @@
 
 #define READ_CHUNK (32 * 1024)
 
-/* A blob of the worker's store as a file, or one of the history in memory. */
+/* An open blob: a file of the worker's content store, or a history blob in memory. */
 struct blob {
-	int fd;                   /* -1 when in memory */
-	GBytes *bytes;            /* owned, NULL when a file */
-	int64_t size, created_ns; /* created_ns 0: not known */
+	int fd;                   /* -1 if in memory */
+	GBytes *bytes;            /* owned, NULL if it is a file */
+	int64_t size, created_ns; /* created_ns 0: unknown */
 };
 
 static void blob_clear(struct blob *b)

@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The listing calls of the content service: blobs of the default worker, then those of the history alone. */
+/* Listing calls of the content service: blobs of the default worker, followed by those that only the history has. */
 #include "control/control.h"
 #include "api/guard.h"
 #include "content.pb-c.h"
 #include "format/filter.h"
 #include <string.h>
 
-#define LIST_BLOCK 100 /* blobs in one message; containerd's */
+#define LIST_BLOCK 100 /* blobs per message; same as containerd */
 
 struct entry {
 	struct digest digest;
 	int64_t size, created_ns;
 };
 
-/* The blobs are noted first and sent afterwards: a slow reader holds neither the store nor the database. */
+/*
+ * Collects the blobs first and sends them afterwards, so that a slow client blocks neither the store nor the database.
+ */
 struct listing {
 	blob_store *blobs;
-	GArray *entries;  /* of struct entry */
+	GArray *entries;  /* element type: struct entry */
 	GHashTable *seen; /* set of digest texts (owned) */
 };
 
@@ -40,7 +42,7 @@ static void note_recorded(const struct history_blob_info *info, void *data)
 		note(data, &digest, info->size, info->created_ns);
 }
 
-/* Blobs have no labels here, and containerd cannot filter by size. */
+/* Blobs have no labels here, and containerd has no filter for sizes. */
 static const char *entry_field(const void *row, const char *const *path, size_t n_path)
 {
 	const struct entry *e = row;
@@ -102,7 +104,7 @@ bool control_content_list(rpc_call *call, void *data, GError **error)
 	       send_entries(call, entries, f, error);
 }
 
-/* Clients cannot write here, so that no write is ever under way. */
+/* Clients cannot write here, so there are no active writes. */
 ProtobufCMessage *control_content_status(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
 {
 	const Content__StatusRequest *m = (const void *)request;

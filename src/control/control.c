@@ -9,7 +9,7 @@
 
 #define CONTROL "/moby.buildkit.v1.Control/"
 #define CONTENT "/containerd.services.content.v1.Content/"
-#define BUILD_WAIT_MS 3000 /* clients race the creation of their own build */
+#define BUILD_WAIT_MS 3000 /* a client may call Status before its Solve has created the build */
 
 ProtobufCMessage *control_empty_reply(const ProtobufCMessageDescriptor *descriptor)
 {
@@ -48,7 +48,7 @@ void control_session_free(void *state, void *data)
 	session_turn_free(control->sessions, state);
 }
 
-/* Clients export their spans here; none is kept, and no client is told off for trying. */
+/* Accepts and discards trace exports, so that clients do not log errors. */
 static ProtobufCMessage *take_traces(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
 {
 	return control_empty_reply(&google__empty__descriptor);

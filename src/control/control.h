@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * control: the Control service (moby.buildkit.v1) and what stands beside it on a listener: LLBBridge for builds that
- * their client drives, content (read-only), health, traces (accepted and dropped).
+ * control: the Control service (moby.buildkit.v1) and the other services of a listener: LLBBridge for builds that a
+ * client drives, content (read-only), health, traces (accepted and discarded).
  *
  *	control_register(server, builder, sessions);
  *
@@ -17,10 +17,10 @@ struct control {
 	session_registry *sessions;
 	struct llbbridge_host bridge; /* set by control_register */
 };
-/* control is borrowed: it outlives the server. */
+/* control is borrowed; it must outlive the server. */
 void control_register(rpc_server *server, struct control *control);
 
-/* ---- the handlers, one file a subject (data is struct control *) */
+/* ---- handlers, one file per subject (data is struct control *) */
 ProtobufCMessage *control_solve(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error);
 enum rpc_turn control_status(rpc_call *call, void **state, void *data, GError **error);
 void control_status_free(void *state, void *data);
@@ -39,8 +39,8 @@ ProtobufCMessage *control_content_status(rpc_call *call, const ProtobufCMessage 
 ProtobufCMessage *control_content_statuses(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error);
 ProtobufCMessage *control_explain(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error);
 bool control_content_read(rpc_call *call, void *data, GError **error);
-/* "buildkit-current-timestamp", sent at once so that clients can correct their clock. */
+/* Sends "buildkit-current-timestamp" immediately, so that clients can correct their clock. */
 bool control_send_timestamp(rpc_call *call, GError **error);
-/* A reply with nothing in it. */
+/* Returns an empty reply. */
 ProtobufCMessage *control_empty_reply(const ProtobufCMessageDescriptor *descriptor);
-Google__Timestamp *control_timestamp(int64_t ns); /* NULL for 0 */
+Google__Timestamp *control_timestamp(int64_t ns); /* Returns NULL for 0. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Explain: what the steps of a build that ran were made of, compared with an earlier run of each. */
+/* Explain: compares the fingerprints of the steps of a build with those of an earlier run of each step. */
 #include "control/control.h"
 #include "explain.pb-c.h"
 #include "ops/fingerprint.h"
@@ -33,7 +33,7 @@ static void put_change(Explain__Step *step, const fingerprint_change *c)
 	step->total = c->total;
 }
 
-/* Is the row one to compare with: that of the other build, or one from before it; without another build any earlier. */
+/* Reports whether a row may be compared with: it is from the other build or, if there is none, older. */
 static bool may_compare(const struct fingerprint_row *row, const struct fingerprint_row *of, const char *against,
 			int64_t against_ns)
 {
@@ -44,7 +44,7 @@ static bool may_compare(const struct fingerprint_row *row, const struct fingerpr
 	return row->created_ns < of->created_ns;
 }
 
-/* The step as it ran, with the first of the rows (newest first) that is to be compared with. */
+/* Builds the answer for a step, compared with the first row (newest first) that may be compared with. */
 static Explain__Step *step_new(const struct fingerprint_row *row, GPtrArray *earlier, const char *against,
 			       int64_t against_ns)
 {
@@ -62,7 +62,7 @@ static Explain__Step *step_new(const struct fingerprint_row *row, GPtrArray *ear
 			continue;
 		g_autoptr(fingerprint_change) c = fingerprint_compare(before, now);
 		if (!*against && *row->reason && *c->reason && strcmp(c->reason, row->reason) != 0)
-			continue; /* what was said at the time came of another one */
+			continue; /* the reason recorded at run time resulted from another row */
 		put_change(step, c);
 		g_free(step->earlier);
 		step->earlier = g_strdup(other->ref);
@@ -94,7 +94,8 @@ static Explain__ExplainResponse *response_new(fingerprint_store *fingerprints, c
 	reply->steps = g_new0(Explain__Step *, rows->len);
 	for (guint i = 0; i < rows->len; i++) {
 		const struct fingerprint_row *row = rows->pdata[i];
-		g_autoptr(GPtrArray) earlier = fingerprint_store_find(fingerprints, row->identity, STORY_KEPT);
+		g_autoptr(GPtrArray) earlier =
+			fingerprint_store_find(fingerprints, row->identity, FINGERPRINTS_PER_STEP);
 		reply->steps[reply->n_steps++] = step_new(row, earlier, against, against_ns);
 	}
 	return reply;
@@ -104,7 +105,7 @@ static bool check_build(fingerprint_store *fingerprints, const char *ref, GError
 {
 	g_autoptr(GPtrArray) rows = fingerprint_store_of_build(fingerprints, ref);
 	return rows->len > 0 ||
-	       error_set(error, ERROR_NOT_FOUND, "no step of build %s ran, or it was too long ago", ref);
+	       error_set(error, ERROR_NOT_FOUND, "no fingerprints of build %s: it ran no step, or they were removed", ref);
 }
 
 ProtobufCMessage *control_explain(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
@@ -114,12 +115,12 @@ ProtobufCMessage *control_explain(rpc_call *call, const ProtobufCMessage *reques
 	fingerprint_store *fingerprints = builder_worker(control->builder)->fingerprints;
 	if (!fingerprints) {
 		error_set(error, ERROR_FAILED_PRECONDITION,
-			  "explanations of cache misses are switched off (explainMisses)");
+			  "explaining cache misses is disabled (explainMisses = false)");
 		return NULL;
 	}
 	g_autofree char *ref = *m->ref ? g_strdup(m->ref) : fingerprint_store_last_build(fingerprints);
 	if (!ref) {
-		error_set(error, ERROR_NOT_FOUND, "no step ran yet");
+		error_set(error, ERROR_NOT_FOUND, "no build has run a step yet");
 		return NULL;
 	}
 	if (!check_build(fingerprints, ref, error) || (*m->against && !check_build(fingerprints, m->against, error)))

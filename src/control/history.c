@@ -4,11 +4,11 @@
 #include "control.pb-c.h"
 
 struct listening {
-	rpc_call *call; /* borrowed: outlives this */
+	rpc_call *call; /* borrowed; outlives this struct */
 	history_listener *listener;
 };
 
-/* Under the history's lock. */
+/* Requires the history's lock. */
 static void on_events(void *data)
 {
 	rpc_call_kick(data);

@@ -5,13 +5,13 @@
 
 #define NEWEST_COMPAT 30
 
-/* A wire request as a build request; owns what the latter borrows. */
+/* A wire request converted to a build request; owns the data that the latter borrows. */
 struct translation {
 	struct build_request request;
-	GArray *exporters; /* of struct build_target */
+	GArray *exporters; /* element type: struct build_target */
 	GArray *cache_exports;
 	GArray *cache_imports;
-	GPtrArray *tables;       /* of GHashTable *, owned */
+	GPtrArray *tables;       /* element type: GHashTable *, owned */
 	GPtrArray *entitlements; /* borrowed texts, NULL-terminated */
 };
 
@@ -87,7 +87,7 @@ static bool check_compat(int64_t wanted, int64_t *ret, GError **error)
 			 "unsupported compatibility-version %" G_GINT64_FORMAT " (supported: [10 20 30])", wanted);
 }
 
-/* Requests for parts that are not built yet get a clear answer instead of half a result. */
+/* Returns UNIMPLEMENTED for features that are not built yet. */
 static bool check_unimplemented_parts(const Control__SolveRequest *m, GError **error)
 {
 	if (m->enablesessionexporter)
@@ -125,7 +125,10 @@ static GHashTable *translate_inputs(struct translation *t, const Control__SolveR
 	return inputs;
 }
 
-/* The gateway with the built-in frontend as its source is that frontend, unless a context replaces the source. */
+/*
+ * The gateway frontend with the built-in frontend as its source is the built-in frontend, unless a context replaces the
+ * source.
+ */
 static void settle_frontend(struct build_request *r)
 {
 	const char *image = g_hash_table_lookup(r->frontend_attrs, "source");

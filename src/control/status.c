@@ -6,23 +6,26 @@
 #include <string.h>
 
 #define BUILD_WAIT_US (6 * G_USEC_PER_SEC)
-#define GATHER_US 20000 /* events that arrive together travel together */
+#define GATHER_US 20000 /* events within this time are sent in one message */
 
-/* A Status call: the stored log of a build that has ended, or the log of one that runs, or the wait for one to begin. */
+/*
+ * A Status call: sends the stored log of a completed build, or follows the log of a running build, or waits for a build
+ * to begin.
+ */
 struct follow {
-	rpc_call *call; /* borrowed: outlives this */
+	rpc_call *call; /* borrowed; outlives this struct */
 	builder *builder;
 	char *ref;
-	gint64 wait_until_us; /* for the build to begin */
-	guint watch;          /* 0: not waiting for it */
-	GBytes *stored;       /* owned; what is left of a stored log */
+	gint64 wait_until_us; /* deadline for the build to begin */
+	guint watch;          /* 0: not waiting for the build */
+	GBytes *stored;       /* owned; unsent rest of a stored log */
 	progress_log *log;
 	progress_reader *reader;
-	GPtrArray *messages; /* of GBytes, owned: packed and not sent yet, from next on */
+	GPtrArray *messages; /* element type: GBytes, owned: packed messages; those from next on are unsent */
 	guint next;
 };
 
-/* Under the log's lock. */
+/* Requires the log's lock. */
 static void on_events(void *data, bool end)
 {
 	struct follow *f = data;
@@ -74,7 +77,7 @@ static struct follow *follow_new(rpc_call *call, struct control *control, GError
 	return f;
 }
 
-/* WAIT: for the build to begin. OK: there is something to send. */
+/* Returns WAIT until the build has begun, OK when there are messages to send. */
 static enum rpc_turn find(struct follow *f, GError **error)
 {
 	if (f->stored || f->log)
@@ -101,7 +104,7 @@ static enum rpc_turn find(struct follow *f, GError **error)
 	return RPC_TURN_WAIT;
 }
 
-/* The stored log: (u32 LE length, StatusResponse), repeated. */
+/* A stored log is a sequence of (u32 LE length, StatusResponse). */
 static enum rpc_turn send_stored(struct follow *f, GError **error)
 {
 	for (;;) {
@@ -115,7 +118,7 @@ static enum rpc_turn send_stored(struct follow *f, GError **error)
 		memcpy(&length, at, sizeof length);
 		length = GUINT32_FROM_LE(length);
 		if (length > n - sizeof length) {
-			error_set(error, ERROR_DATA_LOSS, "the stored log of build %s is cut", f->ref);
+			error_set(error, ERROR_DATA_LOSS, "the stored log of build %s is truncated", f->ref);
 			return RPC_TURN_FAILED;
 		}
 		if (!rpc_call_offer(f->call, at + sizeof length, length, error))
@@ -126,7 +129,7 @@ static enum rpc_turn send_stored(struct follow *f, GError **error)
 	}
 }
 
-/* OK: all messages are sent. */
+/* Returns OK when all messages are sent. */
 static enum rpc_turn send_messages(struct follow *f, GError **error)
 {
 	for (; f->messages && f->next < f->messages->len; f->next++) {

@@ -23,7 +23,7 @@ static Control__UsageRecord *usage_to_wire(const struct cache_usage *u)
 	return wire;
 }
 
-/* A repeated string field as a NULL-terminated list that borrows. */
+/* Returns a repeated string field as a NULL-terminated list of borrowed strings. */
 static const char **list_of(char *const *texts, size_t n)
 {
 	const char **list = g_new0(const char *, n + 1);
@@ -62,7 +62,7 @@ ProtobufCMessage *control_disk_usage(rpc_call *call, const ProtobufCMessage *req
 	return &reply->base;
 }
 
-/* Removed records travel as they go; a client that left stops the work at the next one. */
+/* Sends records while they are removed; stops at the next record if the client has disconnected. */
 struct pruning {
 	rpc_call *call;
 	GError *error;

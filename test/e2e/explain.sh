@@ -49,7 +49,7 @@ assert {(f["path"], f["change"]) for f in copy["files"]} == {("src/f0", "new"), 
 ' || fail "debug explain --format json"
 "$BIN/buildctl" debug explain --against "$first" > "$WORK/fingerprint" || fail "debug explain --against"
 grep -q 'VERSION' "$WORK/fingerprint" || { cat "$WORK/fingerprint"; fail "against"; }
-fails 'no step of build nosuch ran' "$WORK/log1" "$BIN/buildctl" debug explain nosuch
+fails 'no fingerprints of build nosuch' "$WORK/log1" "$BIN/buildctl" debug explain nosuch
 # Restarted, the fingerprints are still there; switched off, nothing is reported and keys are the same.
 stop_daemon
 start_daemon
@@ -60,7 +60,7 @@ stop_daemon
 start_daemon --explain-misses=false
 echo 4 > "$WORK/c/src/lib/a.c"
 run --opt build-arg:VERSION=2; silent "switched off"
-fails 'switched off' "$WORK/log1" "$BIN/buildctl" debug explain
+fails 'cache misses is disabled' "$WORK/log1" "$BIN/buildctl" debug explain
 echo 3 > "$WORK/c/src/lib/a.c"
 run --opt build-arg:VERSION=2
 grep -q 'RUN cat.*' "$WORK/said" && [ "$(grep -c ' CACHED' "$WORK/said")" -ge 4 ] || { cat "$WORK/said"; fail "the keys are others"; }
