@@ -183,7 +183,7 @@ static void list_files(struct input *in, const struct op *op, unsigned i, cache_
 	struct digest digest;
 	if (op_checksum(op, r, list, selectors->len, work, &digest, NULL))
 		in->result = g_strdup(digest.text);
-	in->files = cache_ref_list(op->worker->cache, r, list, selectors->len, STORY_FILES, work, &in->all);
+	in->files = cache_ref_list(op->worker->cache, r, list, selectors->len, FINGERPRINT_FILES, work, &in->all);
 	if (in->files)
 		sort_files(in->files);
 }

@@ -14,7 +14,7 @@
 #pragma once
 #include "ops/op.h"
 
-#define STORY_FILES 50000 /* entries an input, beyond which only its digest is compared */
+#define FINGERPRINT_FILES 50000 /* entries an input, beyond which only its digest is compared */
 
 typedef struct fingerprint fingerprint;
 fingerprint *fingerprint_new(const struct op *op, void *const *inputs, size_t n_inputs, struct work *work);

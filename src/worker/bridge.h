@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bridge: what a frontend may ask for. The daemon implements it over the solver; tests and the LLBBridge service too.
+ * bridge: the calls that a frontend can make. Implemented by the daemon over the solver, by tests and by LLBBridge
+ * clients.
  *
  *	bridge_solve(b, &request, work, &result, error);
  *	GBytes *text = bridge_read_file(b, result->ref, "Dockerfile", 0, 0, work, error);
  *
- * A build_result holds counted refs and metadata. Refs are lazy: evaluated at the first read, or by evaluate.
- * Thread: any; calls block.
+ * A build_result holds counted refs and metadata. Refs are evaluated lazily: at the first read, or by evaluate. Thread:
+ * any; calls block.
  */
 #pragma once
 #include "base/digest.h"
@@ -18,29 +19,29 @@
 typedef struct bridge bridge;
 typedef struct bridge_ref bridge_ref; /* NULL: scratch */
 
-/* What a frontend returns, and what exporters get. */
+/* Result of a frontend, passed to exporters. */
 typedef struct build_result {
 	gint refs_count;      /* reference count of this struct */
-	bridge_ref *ref;      /* owned; the single ref */
+	bridge_ref *ref;      /* char * to bridge_ref * (owned, may be NULL); NULL: single ref */
 	GHashTable *refs;     /* char * to bridge_ref * (owned, NULL values allowed), or NULL: then it is a single */
 	GHashTable *metadata; /* char * to GBytes *, never NULL */
 } build_result;
 build_result *build_result_new(void);
 build_result *build_result_ref(build_result *r);
 void build_result_unref(build_result *r);
-/* Makes refs an empty map that owns its keys and refs (idempotent). */
+/* Makes refs an empty map that owns its keys and values (idempotent). */
 void build_result_make_map(build_result *r);
 void build_result_set_metadata(build_result *r, const char *key, const void *bytes, size_t n);
 
 struct bridge_solve_request {
-	const Pb__Definition *definition; /* or: */
+	const Pb__Definition *definition; /* or a frontend: */
 	const char *frontend;             /* with options and inputs */
 	GHashTable *options;              /* char * to char * */
 	GHashTable *inputs;               /* char * to Pb__Definition * */
 	bool evaluate;
 	Gateway__CacheOptionsEntry **cache_imports; /* borrowed */
 	size_t n_cache_imports;
-	Policy__Policy *const *source_policies; /* for the definition, after the build's; borrowed */
+	Policy__Policy *const *source_policies; /* policies for the definition, after the build's; borrowed */
 	size_t n_source_policies;
 };
 struct bridge_image_request {
@@ -51,14 +52,14 @@ struct bridge_image_request {
 	bool no_config;
 	bool oci_layout;
 	const char *session_id, *store_id;      /* oci_layout */
-	Policy__Policy *const *source_policies; /* before the build's; borrowed */
+	Policy__Policy *const *source_policies; /* policies before the build's; borrowed */
 	size_t n_source_policies;
 };
 struct bridge_image {
-	char *other; /* owned: set with an error: a policy put this source, no image, in its place */
+	char *other; /* owned; set on error: a policy replaced the image by this source of another kind */
 	char *ref;   /* owned: possibly changed by policy */
 	struct digest digest;
-	GBytes *config; /* owned, NULL when no_config */
+	GBytes *config; /* owned; NULL if no_config */
 };
 struct bridge_class {
 	bool (*solve)(bridge *b, const struct bridge_solve_request *r, struct work *work, build_result **ret,
@@ -75,9 +76,9 @@ struct bridge_class {
 						GError **error);
 	bool (*evaluate)(bridge *b, bridge_ref *ref, struct work *work, GError **error);
 	bool (*warn)(bridge *b, const Gateway__WarnRequest *r, GError **error);
-	/* The definition a ref came from, for use as an input of further ones. Borrowed; NULL for scratch. */
+	/* Returns the definition of a ref, for use as an input of further ones. Borrowed; NULL for scratch. */
 	const Pb__Definition *(*definition)(bridge *b, bridge_ref *ref);
-	/* Platforms of the worker, default first. Borrowed. */
+	/* Returns the platforms of the worker, default first. Borrowed. */
 	const struct platform *(*platforms)(bridge *b, size_t *ret_n);
 	const char *(*session_id)(bridge *b);
 	bridge_ref *(*ref_ref)(bridge_ref *ref);
@@ -92,7 +93,7 @@ struct bridge_ref {
 	const struct bridge_class *class;
 };
 
-/* A frontend: options in, result out. */
+/* A frontend: takes options, returns a result. */
 struct frontend {
 	const char *name; /* "dockerfile.v0" */
 	bool (*solve)(bridge *b, GHashTable *options, GHashTable *inputs, struct work *work, build_result **ret,

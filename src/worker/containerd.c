@@ -22,7 +22,7 @@ static bool open_parts(struct containerd_backing *b, const struct ctd_runtime *r
 {
 	if (!ctd_server_ask(b->client, &b->server, error))
 		return false;
-	/* Tasks hold what a leftover step uses. */
+	/* Tasks first: ctd_tasks_new removes tasks of an earlier instance, which still use its snapshots. */
 	b->tasks = ctd_tasks_new(b->client, runtime, error);
 	if (!b->tasks)
 		return false;
@@ -50,7 +50,7 @@ struct containerd_backing *containerd_open(const struct containerd_options *opti
 	if (b->client && open_parts(b, &options->runtime, error))
 		return b;
 	if (b->client)
-		ctd_lease_collect(b->client, NULL); /* nothing stays of a worker that never was */
+		ctd_lease_collect(b->client, NULL); /* the worker was not opened: remove its lease */
 	containerd_close(b);
 	return NULL;
 }

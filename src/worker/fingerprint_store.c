@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define FILE_NAME "fingerprints.db"
-#define TRIM_ROWS 256 /* additions before it is looked whether something must go */
+#define TRIM_ROWS 256 /* additions between two checks of the limits */
 #define TRIM_BYTES (8 * 1024 * 1024)
 
 static const char *const migrations[] = {
@@ -23,7 +23,7 @@ struct fingerprint_store {
 	pool *writer;    /* one thread */
 	GMutex write_mu; /* held while a batch is written, taken before mu */
 	GMutex mu;
-	GQueue waiting;     /* of struct fingerprint_row *; mu */
+	GQueue waiting;     /* element type: struct fingerprint_row *; mu */
 	size_t rows, bytes; /* added since the last trim; write_mu */
 };
 
@@ -55,10 +55,10 @@ static bool insert(db *d, const struct fingerprint_row *row, GError **error)
 	       db_run(d,
 		      "DELETE FROM fingerprint WHERE identity = ? AND id NOT IN"
 		      " (SELECT id FROM fingerprint WHERE identity = ? ORDER BY id DESC LIMIT ?)",
-		      error, "ssi", row->identity, row->identity, (int64_t)STORY_KEPT);
+		      error, "ssi", row->identity, row->identity, (int64_t)FINGERPRINTS_PER_STEP);
 }
 
-/* The oldest go, a tenth at a time, until there is room for what is added before the next time. */
+/* Deletes the oldest rows, a tenth at a time, until there is space for the additions before the next check. */
 static bool trim(db *d, GError **error)
 {
 	for (;;) {
@@ -71,7 +71,7 @@ static bool trim(db *d, GError **error)
 			rows = db_int(q, 0);
 			bytes = db_int(q, 1);
 		}
-		if (rows <= STORY_ROWS - TRIM_ROWS && bytes <= STORY_BYTES - TRIM_BYTES)
+		if (rows <= FINGERPRINTS_ROWS - TRIM_ROWS && bytes <= FINGERPRINTS_BYTES - TRIM_BYTES)
 			return true;
 		if (!db_run(d, "DELETE FROM fingerprint WHERE id IN (SELECT id FROM fingerprint ORDER BY id LIMIT ?)",
 			    error, "i", rows / 10 + 1))
@@ -171,7 +171,7 @@ GPtrArray *fingerprint_store_of_build(fingerprint_store *s, const char *ref)
 	return rows_of(
 		s,
 		"SELECT identity, ref, name, reason, created, bytes FROM fingerprint WHERE ref = ? ORDER BY id LIMIT ?",
-		ref, STORY_ROWS);
+		ref, FINGERPRINTS_ROWS);
 }
 
 char *fingerprint_store_last_build(fingerprint_store *s)
@@ -191,7 +191,7 @@ fingerprint_store *fingerprint_store_open(int root_fd, GError **error)
 		return NULL;
 	fingerprint_store *s = g_new0(fingerprint_store, 1);
 	s->db = d;
-	s->rows = TRIM_ROWS; /* what was added before is not known: the first batch looks */
+	s->rows = TRIM_ROWS; /* the size of existing rows is unknown: check at the first batch */
 	g_mutex_init(&s->write_mu);
 	g_mutex_init(&s->mu);
 	g_queue_init(&s->waiting);

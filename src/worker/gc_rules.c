@@ -5,7 +5,7 @@
 #define GB 1000000000LL
 #define HOUR_NS (3600LL * 1000000000LL)
 
-/* Upstream's rounding of a share of the disk: whole GiB and one more, counted as GB. */
+/* Rounds a share of the disk as upstream: whole GiB plus one, counted as GB. */
 static int64_t disk_share(int64_t total, int64_t percent)
 {
 	return (total / 100 * percent / (1LL << 30) + 1) * GB;

@@ -4,10 +4,10 @@
 #include "os/path.h"
 #include "worker/worker.h"
 
-/* Upstream's order of detection after the native platform. */
+/* Platforms in upstream's order of detection, after the native one. */
 static const struct emulated {
 	const char *platform;
-	const char *handler; /* name in binfmt_misc, as qemu-user-static registers it */
+	const char *handler; /* name in binfmt_misc used by qemu-user-static */
 } emulated[] = {
 	{"linux/amd64", "qemu-x86_64"},    {"linux/arm64", "qemu-aarch64"},
 	{"linux/riscv64", "qemu-riscv64"}, {"linux/ppc64", "qemu-ppc64"},
@@ -66,7 +66,7 @@ static void add_native_variants(GArray *list)
 #endif
 }
 
-/* 32-bit programs run natively where the kernel was built for them. */
+/* 32-bit programs run natively if the kernel supports them. */
 static bool runs_386(void)
 {
 #if defined(__x86_64__)

@@ -35,7 +35,7 @@ static bool write_new_id(int dir_fd, char *id, GError **error)
 	return true;
 }
 
-/* The id lives as long as the state directory: results are named by it. */
+/* The id is stored in the state directory, because results refer to it. */
 static char *load_id(int dir_fd, GError **error)
 {
 	g_autoptr(GBytes) bytes = path_read(dir_fd, "workerid", 256, PATH_BENEATH, NULL);
@@ -180,7 +180,7 @@ static worker *worker_new(const struct worker_options *options)
 	return w;
 }
 
-/* What both kinds have in common, once their parts are known. */
+/* Initialises the members that both kinds of worker have, after their parts are open. */
 static bool complete(worker *w, const struct worker_options *options, GError **error)
 {
 	if (!open_cache(w, options, error) || !open_executor(w, options, error) || !set_platforms(w, options, error))
@@ -200,7 +200,10 @@ static bool complete(worker *w, const struct worker_options *options, GError **e
 	return true;
 }
 
-/* The directory is named as upstream names it; "auto" decides inside cache_open and both names share one tree. */
+/*
+ * The directory has upstream's name; for "auto", cache_open selects the snapshotter, and both kinds share one
+ * directory.
+ */
 worker *worker_open(const struct worker_options *options, GError **error)
 {
 	g_autoptr(worker) w = worker_new(options);

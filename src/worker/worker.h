@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * worker: the bundle a build runs on.
+ * worker: the stores, caches and executor that builds use.
  *
- *	worker *w = worker_open(&options, error);             steps by an OCI runtime, trees and blobs in the state directory
- *	worker *w = worker_open_containerd(&options, error);  all of that by containerd
+ *	worker *w = worker_open(&options, error);             OCI worker
+ *	worker *w = worker_open_containerd(&options, error);  containerd worker
  *	w->cache, w->executor, w->registry ...
+ *
+ * The OCI worker has an OCI runtime, and snapshots and blobs in the state directory; containerd provides them otherwise.
  *
  * Plain struct: members are owned by the worker and live as long as it. Thread: immutable after open.
  */
@@ -54,35 +56,35 @@ struct worker_options {
 	int root_fd; /* borrowed: the daemon's root */
 	const char *root_path;
 	session_registry *sessions; /* borrowed */
-	const char *snapshotter;    /* "auto", ... */
-	const char *binary;         /* OCI runtime, NULL: found */
+	const char *snapshotter;    /* "auto" or a mode */
+	const char *binary;         /* OCI runtime; NULL: found in PATH */
 	const char *cgroup_parent, *apparmor_profile, *network_mode;
 	const char *const *dns_nameservers, *const *dns_options, *const *dns_search;
 	const char *const *platforms; /* NULL or empty: detected */
-	GHashTable *labels;           /* added over the automatic ones; may be NULL */
+	GHashTable *labels;           /* in addition to the default labels; may be NULL */
 	const struct registry_config *registry;
 	const struct gc_rule *gc; /* copied; n_gc 0 with gc_enabled: the default policy */
 	size_t n_gc;
 	bool gc_enabled;
-	int64_t reserved_bytes, max_used_bytes, min_free_bytes; /* of the default policy; -1: computed */
+	int64_t reserved_bytes, max_used_bytes, min_free_bytes; /* limits of the default policy; -1: computed */
 	int max_parallelism;
 	bool allow_network_host, allow_security_insecure;
 	bool selinux;
 	bool explain_misses;
 	struct containerd_options containerd;
 };
-/* Opens <root>/runc-<snapshotter>/. Errors name what could not be opened. */
+/* Opens <root>/runc-<snapshotter>/. Errors name the object that could not be opened. */
 worker *worker_open(const struct worker_options *options, GError **error);
-/* Opens <root>/containerd-<snapshotter>/ and what containerd keeps. Errors: UNAVAILABLE, naming the socket. */
+/* Opens <root>/containerd-<snapshotter>/ and connects to containerd. Errors: UNAVAILABLE, naming the socket. */
 worker *worker_open_containerd(const struct worker_options *options, GError **error);
 void worker_close(worker *w);
 
-/* Platforms that run here: the native one, then those the kernel has an interpreter for (binfmt_misc). */
+/* Returns the platforms that can run here: the native one, and those with an interpreter in binfmt_misc. */
 struct platform *platforms_detect(size_t *ret_n);
-/* The default policy of daemon-and-client.md section 2.7. ret: g_free rows with gc_rules_free. */
+/* Returns the default GC policy, with upstream's rules. Free ret with gc_rules_free. */
 struct gc_rule *gc_rules_default(int dir_fd, int64_t reserved, int64_t max_used, int64_t min_free, size_t *ret_n);
 void gc_rules_free(struct gc_rule *rules, size_t n);
-/* Runs the policy once. */
+/* Runs the GC policy once. */
 bool worker_gc(worker *w, cancel *c, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(worker, worker_close)

@@ -58,7 +58,7 @@ static guint count(GPtrArray *rows /* taken */)
 static void test_rows(struct fixture *f, gconstpointer unused)
 {
 	g_assert_null(fingerprint_store_last_build(f->s));
-	for (int i = 0; i < STORY_KEPT + 3; i++) {
+	for (int i = 0; i < FINGERPRINTS_PER_STEP + 3; i++) {
 		g_autofree char *ref = g_strdup_printf("build%d", i);
 		add(f, "a", ref, 10);
 		add(f, "b", "one", 10);
@@ -67,11 +67,11 @@ static void test_rows(struct fixture *f, gconstpointer unused)
 	g_assert_cmpuint(rows->len, ==, 2); /* what waited to be written is found too */
 	g_assert_cmpstr(((struct fingerprint_row *)rows->pdata[0])->ref, ==, "build10");
 	g_assert_cmpstr(((struct fingerprint_row *)rows->pdata[1])->ref, ==, "build9");
-	g_assert_cmpuint(count(fingerprint_store_find(f->s, "a", 100)), ==, STORY_KEPT);
+	g_assert_cmpuint(count(fingerprint_store_find(f->s, "a", 100)), ==, FINGERPRINTS_PER_STEP);
 	g_assert_cmpuint(count(fingerprint_store_of_build(f->s, "build0")), ==, 0);
-	g_assert_cmpuint(count(fingerprint_store_of_build(f->s, "one")), ==, STORY_KEPT);
+	g_assert_cmpuint(count(fingerprint_store_of_build(f->s, "one")), ==, FINGERPRINTS_PER_STEP);
 	reopen(f);
-	g_assert_cmpuint(count(fingerprint_store_find(f->s, "a", 100)), ==, STORY_KEPT);
+	g_assert_cmpuint(count(fingerprint_store_find(f->s, "a", 100)), ==, FINGERPRINTS_PER_STEP);
 	g_autofree char *last = fingerprint_store_last_build(f->s);
 	g_assert_cmpstr(last, ==, "one");
 }
@@ -84,7 +84,7 @@ static void test_bounds(struct fixture *f, gconstpointer unused)
 		add(f, identity, "large", 100 * 1024);
 	}
 	guint n = count(fingerprint_store_of_build(f->s, "large"));
-	g_assert_cmpuint(n, <=, STORY_BYTES / (100 * 1024));
+	g_assert_cmpuint(n, <=, FINGERPRINTS_BYTES / (100 * 1024));
 	g_assert_cmpuint(n, >=, 400);
 }
 
@@ -99,7 +99,7 @@ static void test_bounds_of_starts(struct fixture *f, gconstpointer unused)
 		reopen(f);
 	}
 	guint n = count(fingerprint_store_of_build(f->s, "large"));
-	g_assert_cmpuint(n, <=, STORY_BYTES / (1024 * 1024));
+	g_assert_cmpuint(n, <=, FINGERPRINTS_BYTES / (1024 * 1024));
 	g_assert_cmpuint(n, >=, 40);
 }
 
