@@ -11,17 +11,17 @@
 
 struct solver_bridge {
 	bridge base;
-	struct build *build;     /* borrowed: the build outlives its bridge */
-	provenance_scope *scope; /* borrowed from the build: whose requests these are */
+	struct build *build;     /* borrowed: the build outlives the bridge */
+	provenance_scope *scope; /* borrowed from the build; scope of the requests */
 };
 
-/* A definition that may have been built: described until somebody reads it. */
+/* A result with its definition; it is evaluated at the first read. */
 struct solver_ref {
 	bridge_ref base;
 	gint refs;
 	llb_definition *definition;
 	Pb__Definition *wire;
-	GPtrArray *imports;      /* of struct import *, borrowed from the build; NULL: none */
+	GPtrArray *imports;      /* element type: struct import *, borrowed from the build; NULL: none */
 	provenance_scope *scope; /* borrowed from the build */
 	GMutex mu;
 	bool built;        /* mu */
@@ -80,8 +80,8 @@ bool build_ref_target(bridge_ref *ref, struct solver_target *ret)
 }
 
 /*
- * A layer of an import that turns out to be missing or damaged when a step reads it fails that step; then it is built
- * again without what was lost, and so on while there is more to lose.
+ * If a layer of a cache import is found missing or damaged when a step reads it, the step fails. Build again without
+ * that layer, until no further layer is lost.
  */
 static bool build_target(struct build *build, const struct solver_ref *r, cancel *c, void **ret, GError **error)
 {
@@ -101,7 +101,7 @@ static bool build_target(struct build *build, const struct solver_ref *r, cancel
 	}
 }
 
-/* The solver runs each vertex once however many ask; the first answer stays with the ref. */
+/* The solver runs each vertex once for all callers; the ref keeps the first result. */
 bool build_ref_result(bridge *b, bridge_ref *ref, struct work *work, cache_ref **ret, GError **error)
 {
 	struct solver_ref *r = (struct solver_ref *)ref;
@@ -181,7 +181,7 @@ static bool solve_definition(bridge *b, const struct bridge_solve_request *reque
 	return true;
 }
 
-/* A frontend's image, as far as it goes: one that cannot be had says so as upstream does. */
+/* Resolves the image of a frontend, so that a missing image is reported as by upstream. Running it is not supported. */
 static bool solve_image(bridge *b, const char *image, struct work *work, GError **error)
 {
 	struct bridge_image_request request = {.ref = image, .resolve_mode = ""};
@@ -204,7 +204,7 @@ static bool solve_image(bridge *b, const char *image, struct work *work, GError 
 			 image);
 }
 
-/* The results may become inputs of other requests. */
+/* Records the origin of the results, which may become inputs of other requests. */
 static void note_origin(struct build *build, const provenance_scope *scope, const build_result *result)
 {
 	struct provenance_request request = provenance_scope_request(scope);
@@ -223,7 +223,7 @@ static void note_origin(struct build *build, const provenance_scope *scope, cons
 	provenance_origin_unref(origin);
 }
 
-/* What a frontend asks for in its turn is asked for in its name. */
+/* Requests of the frontend itself use a bridge with a nested scope. */
 static bool run_dockerfile(bridge *b, const struct bridge_solve_request *request, struct work *work, build_result **ret,
 			   GError **error)
 {
@@ -264,7 +264,7 @@ static bool run_builtin(bridge *b, const struct bridge_solve_request *request, s
 	return false;
 }
 
-/* The gateway with the built-in frontend as its source is that frontend. */
+/* The gateway frontend with the built-in frontend as its source is the built-in frontend. */
 static bool run_named_builtin(bridge *b, const struct bridge_solve_request *request, struct work *work,
 			      build_result **ret, GError **error)
 {
@@ -352,7 +352,7 @@ static bool warn(bridge *b, const Gateway__WarnRequest *r, GError **error)
 	g_autoptr(progress_sink) sink = solver_job_find_sink(build->job, r->digest);
 	if (sink)
 		progress_warn(sink, &warning);
-	else /* of a vertex that nothing has asked for yet */
+	else /* the vertex was not requested yet */
 		progress_log_warn(build->log, r->digest, &warning);
 	return true;
 }

@@ -19,7 +19,10 @@ static int open_root(bridge *b, bridge_ref *ref, struct work *work, GError **err
 				   error);
 }
 
-/* A regular file beneath the root, links followed inside it; FIFOs and devices never block. */
+/*
+ * Opens a regular file beneath the root; links are resolved inside the root. FIFOs and devices are refused without
+ * blocking.
+ */
 static int open_file(int root_fd, const char *path, struct stat *ret_st, GError **error)
 {
 	int fd = path_open_regular_errno(root_fd, path, O_RDONLY, PATH_IN_ROOT, ret_st);
@@ -77,14 +80,14 @@ static Fsutil__Stat *stat_to_wire(int dir_fd, const char *name, const char *path
 	wire->mode = fssync_mode_from_st(st.st_mode);
 	wire->uid = st.st_uid;
 	wire->gid = st.st_gid;
-	wire->size = S_ISDIR(st.st_mode) ? 0 : st.st_size; /* of a link: the length of its target, as upstream */
+	wire->size = S_ISDIR(st.st_mode) ? 0 : st.st_size; /* size of a link: the length of its target, as upstream */
 	wire->modtime = st.st_mtim.tv_sec * 1000000000LL + st.st_mtim.tv_nsec;
 	if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) {
 		wire->devmajor = major(st.st_rdev);
 		wire->devminor = minor(st.st_rdev);
 	}
 	if (S_ISLNK(st.st_mode)) {
-		char target[4096]; /* LIMIT_SYMLINK_BYTES and NUL */
+		char target[4096]; /* LIMIT_SYMLINK_BYTES and a NUL */
 		ssize_t n = readlinkat(dir_fd, name, target, sizeof target - 1);
 		if (n < 0) {
 			error_set_errno(error, errno, "readlink %s", path);
@@ -96,7 +99,7 @@ static Fsutil__Stat *stat_to_wire(int dir_fd, const char *name, const char *path
 	return wire;
 }
 
-/* One level, sorted; names that match the include pattern when there is one. */
+/* Lists one directory, sorted; with an include pattern, only the names that match. */
 static bool list_dir(int dir_fd, const patterns *include, GPtrArray *entries, GError **error)
 {
 	struct dirlist list = {0};

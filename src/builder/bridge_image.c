@@ -5,9 +5,9 @@
 #include "base/ident.h"
 #include <string.h>
 
-#define CHECKSUM_SUFFIX_MAX 4096 /* bytes; upstream's */
+#define CHECKSUM_SUFFIX_MAX 4096 /* bytes; same as upstream */
 
-/* One lookup as a vertex of its own. */
+/* An image lookup that is displayed as a vertex. */
 struct lookup {
 	struct build *build;
 	const struct bridge_image_request *request;
@@ -30,7 +30,7 @@ static bool lookup_run(void *data, struct work *work, GError **error)
 	       source_image_resolve(context, r->ref, l->platform, mode, r->no_config, &own, &l->found, error);
 }
 
-/* asked: the name before policies, for messages. */
+/* asked: the name before policies, for error texts. */
 static bool look_up_image(struct build *build, provenance_scope *scope, const struct bridge_image_request *wanted,
 			  const char *asked, struct work *work, struct bridge_image *ret, GError **error)
 {
@@ -149,7 +149,7 @@ static ProtobufCBinaryData bytes_copy(GBytes *bytes)
 	return (ProtobufCBinaryData){.data = g_memdup2(data, n), .len = n};
 }
 
-/* A lookup as a vertex of its own. */
+/* A git lookup that is displayed as a vertex. */
 static bool run_lookup(struct build *build, const Gateway__ResolveSourceMetaRequest *r, struct work *work,
 		       bool (*run)(void *data, struct work *work, GError **error), void *data, GError **error)
 {
@@ -189,7 +189,7 @@ static bool resolve_git_source(struct build *build, const Gateway__ResolveSource
 struct http_lookup {
 	struct build *build;
 	const Gateway__ResolveSourceMetaRequest *request;
-	struct http_checksum *checksum; /* NULL: none is wanted */
+	struct http_checksum *checksum; /* NULL: not requested */
 	struct http_meta found;
 };
 
@@ -253,7 +253,7 @@ static bool resolve_http_source(struct build *build, const Gateway__ResolveSourc
 	return true;
 }
 
-/* Sources that are known by their identifiers alone. */
+/* Sources that are fully described by their identifiers. */
 static bool has_no_metadata(const char *scheme)
 {
 	static const char *const schemes[] = {"local", "docker-image+blob", "oci-layout+blob"};

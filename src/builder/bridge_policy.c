@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where source policies stand between a build and what it asks for: the build's own, and those of one request. */
+/* Applies source policies to the definitions and lookups of a build: the build's policies and those of a request. */
 #include "builder/build_internal.h"
 #include "api/guard.h"
 #include "builder/policy_session.h"
@@ -58,7 +58,7 @@ llb_definition *build_load(struct build *b, const struct bridge_solve_request *r
 
 /* ---- lookups */
 
-/* The request's come before the build's here. ret: NULL when nothing can object. */
+/* Policies of the request come before those of the build. ret: NULL if there are none. */
 static bool lookup_policy(const struct build *b, Policy__Policy *const *list, size_t n, source_policy **ret,
 			  GError **error)
 {
@@ -101,7 +101,7 @@ static Pb__SourceOp *image_source(const struct bridge_image_request *r)
 	return message_copy(&op);
 }
 
-/* What a judged source asks for, borrowed from it. */
+/* Returns the attributes of a checked source, borrowed from it. */
 static bool take_image(const Pb__SourceOp *op, const char *asked, struct bridge_image_request *r, char **ret_other,
 		       GError **error)
 {

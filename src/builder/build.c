@@ -11,7 +11,7 @@
 #include "format/url_redact.h"
 #include <string.h>
 
-#define READABLE_AFTER_NS (10 * 1000000000LL) /* Status still finds an ended build */
+#define READABLE_AFTER_NS (10 * 1000000000LL) /* Status finds a build this long after its end */
 
 struct watcher {
 	guint id;
@@ -22,11 +22,11 @@ struct watcher {
 struct builder {
 	struct builder_options options;
 	GMutex mu;
-	GCond changed;               /* builds came or went */
-	GHashTable *builds;          /* char * ref to struct build * (counted), running and recently ended; mu */
+	GCond changed;               /* builds were added or removed */
+	GHashTable *builds;          /* char * ref to struct build * (counted); running and recently ended builds; mu */
 	provenance_origins *origins; /* owned */
 	size_t running;              /* mu */
-	GArray *watchers;            /* of struct watcher; mu */
+	GArray *watchers;            /* element type: struct watcher; mu */
 	guint last_watcher;          /* mu */
 };
 
@@ -51,7 +51,7 @@ static void build_unref(struct build *build)
 	cancel_unref(build->cancel);
 	gateway_unref(build->gateway);
 	g_ptr_array_unref(build->cache_exporters);
-	g_ptr_array_unref(build->leftovers);
+	g_ptr_array_unref(build->cleanups);
 	blob_holds_free(build->holds);
 	g_mutex_clear(&build->mu);
 	g_free(build->ref);
@@ -129,7 +129,7 @@ void builder_cancel_all(builder *b)
 		cancel_set(((struct build *)running->pdata[i])->cancel, ERROR_CANCELED, "the daemon is stopping");
 }
 
-/* Forgets builds that ended a while ago. With mu held. */
+/* Removes builds that ended more than READABLE_AFTER_NS ago. Requires mu. */
 static void expire(builder *b)
 {
 	GHashTableIter iter;
@@ -145,8 +145,8 @@ static void expire(builder *b)
 	}
 }
 
-/* mu held. */
-static void tell_change(builder *b)
+/* Requires mu. */
+static void notify_watchers(builder *b)
 {
 	g_cond_broadcast(&b->changed);
 	for (guint i = 0; i < b->watchers->len; i++) {
@@ -164,7 +164,7 @@ static bool register_build(builder *b, struct build *build, GError **error)
 		g_atomic_int_inc(&build->refs);
 		g_hash_table_insert(b->builds, build->ref, build);
 		b->running++;
-		tell_change(b);
+		notify_watchers(b);
 	}
 	g_mutex_unlock(&b->mu);
 	return fresh || error_set(error, ERROR_UNKNOWN, "job ID %s exists", build->ref);
@@ -175,7 +175,7 @@ static void end_build(builder *b, struct build *build)
 	g_mutex_lock(&b->mu);
 	build->ended_ns = progress_now_ns();
 	b->running--;
-	tell_change(b);
+	notify_watchers(b);
 	g_mutex_unlock(&b->mu);
 	if (b->options.on_idle)
 		b->options.on_idle(b->options.on_idle_data);
@@ -189,7 +189,7 @@ static void wake(void *data)
 	g_mutex_unlock(&b->mu);
 }
 
-/* Clients race the creation of their own build, so that a lookup waits a little. */
+/* Waits up to timeout_ms for the build: clients may look it up before Solve has created it. */
 static struct build *find_build(builder *b, const char *ref, bool running, int timeout_ms, cancel *c, GError **error)
 {
 	gint64 until = g_get_monotonic_time() + timeout_ms * 1000LL;
@@ -282,7 +282,7 @@ static struct gateway_info gateway_info_of(builder *b)
 	};
 }
 
-/* Everything the build holds but its job; the job needs the id to be free. */
+/* Creates everything except the job, which needs a free id. */
 static struct build *build_new(builder *b, const struct build_request *request, cancel *c)
 {
 	struct build *build = g_new0(struct build, 1);
@@ -300,7 +300,7 @@ static struct build *build_new(builder *b, const struct build_request *request, 
 	build->bridge = build_bridge_new(build);
 	build->imports = imports_new(build);
 	build->cache_exporters = g_ptr_array_new_with_free_func((GDestroyNotify)cache_exporter_free);
-	build->leftovers = g_ptr_array_new_with_free_func(g_free);
+	build->cleanups = g_ptr_array_new_with_free_func(g_free);
 	build->holds = blob_holds_new(builder_worker(b)->blobs);
 	g_mutex_init(&build->mu);
 	/* A definition without ops is scratch; a request without a definition is driven by its client. */
@@ -312,7 +312,7 @@ static struct build *build_new(builder *b, const struct build_request *request, 
 	return build;
 }
 
-/* The request's imports as frontends and clients name theirs. */
+/* Converts the request's imports to the form of frontends and clients. */
 static GPtrArray *wire_imports(const struct build_request *r)
 {
 	GPtrArray *entries = g_ptr_array_new_with_free_func(guard_free);
@@ -337,7 +337,10 @@ static GPtrArray *wire_imports(const struct build_request *r)
 	return entries;
 }
 
-/* The frontend's answer, whoever it is: a client through LLBBridge, a built-in one, or the given definition. */
+/*
+ * Returns the result of the frontend: of a client through LLBBridge, of a built-in frontend, or of the given
+ * definition.
+ */
 static build_result *build_frontend(struct build *build, struct work *work, GError **error)
 {
 	if (build->gateway)
@@ -388,7 +391,7 @@ bool build_evaluate(struct build *build, build_result *result, cancel *c, GError
 	guint n, i;
 	g_autofree char **ids = (char **)g_hash_table_get_keys_as_array(result->refs, &n);
 	g_autofree struct evaluation *all = g_new0(struct evaluation, n + 1);
-	/* In the order of their names: a step that several share is shown as the first one's. */
+	/* Sorted by name: a vertex that several refs share is displayed for the first one. */
 	qsort(ids, n, sizeof *ids, by_text);
 	for (i = 0; i < n; i++)
 		all[i] = (struct evaluation){
@@ -404,7 +407,7 @@ bool build_evaluate(struct build *build, build_result *result, cancel *c, GError
 	return ok && !(error && *error);
 }
 
-/* What exit 0 promises: everything of this build survives a power cut (docs/durability.md). */
+/* A successful build is durable: its results survive a power failure (docs/durability.md). */
 static bool make_durable(struct build *build, GError **error)
 {
 	return solver_sync(build->builder->options.solver, error) &&
@@ -437,7 +440,7 @@ static void reopen_refs(struct build *build, build_result *result)
 		build_ref_reopen(ref);
 }
 
-/* Layers of an import that turn out to be lost when they are exported are made, and exported, again. */
+/* Layers of a cache import may be found missing during the export: build and export again without them. */
 static bool evaluate_and_export(struct build *build, build_result *result, GHashTable *response, GError **error)
 {
 	for (bool first = true;; first = false) {
@@ -462,7 +465,7 @@ static build_result *build_run(struct build *build, GHashTable *response, GError
 {
 	struct work work = {.cancel = build->cancel, .sessions = build->sessions};
 	g_autoptr(build_result) result = build_frontend(build, &work, error);
-	/* After the frontend, which may know better what is wrong with the request. */
+	/* Checked after the frontend, whose error may be more specific. */
 	if (result && provenance_wants_sbom(build->provenance)) {
 		error_set(error, ERROR_UNIMPLEMENTED, "attest:sbom is not supported by this builder yet");
 		return NULL;
@@ -473,7 +476,7 @@ static build_result *build_run(struct build *build, GHashTable *response, GError
 	return g_steal_pointer(&result);
 }
 
-/* The message may repeat an address that was given with a password. */
+/* The message may contain an address with a password. */
 static void hide_credentials(GError *failure)
 {
 	char *shown = url_redact_text(failure->message, -1);
@@ -488,7 +491,7 @@ static bool run_registered(struct build *build, GHashTable *response, GError **e
 	g_autoptr(GError) failure = NULL;
 	g_autoptr(build_result) result = NULL;
 	build_record_start(build);
-	/* The order in which upstream looks at a request. */
+	/* Checks are in the order of upstream. */
 	if (build_check_exporters(build, &failure) && build_open_cache_exports(build, &failure) &&
 	    provenance_read_options(build->provenance, &failure) && allow_entitlements(build, &failure) &&
 	    build_check_policy(build, &failure))
@@ -496,12 +499,12 @@ static bool run_registered(struct build *build, GHashTable *response, GError **e
 	bool ok = result != NULL;
 	if (failure)
 		hide_credentials(failure);
-	/* Running LLBBridge calls end with the token; their refs go before the job does. */
+	/* Cancelling the token ends running LLBBridge calls; their refs are freed before the job. */
 	if (build->gateway) {
 		cancel_set(build->cancel, ERROR_CANCELED, NULL);
 		gateway_close(build->gateway);
 	}
-	g_clear_pointer(&build->imports, imports_free); /* waits for those that nobody waited for */
+	g_clear_pointer(&build->imports, imports_free); /* waits for imports that nothing used */
 	progress_log_close(build->log);
 	build_record_end(build, result, response, failure);
 	build_drop_kept(build);
@@ -512,7 +515,7 @@ static bool run_registered(struct build *build, GHashTable *response, GError **e
 	return ok;
 }
 
-/* The job is there before anybody can find the build, and goes after nobody can. */
+/* The job exists before the build is registered, and is freed after the build is unregistered. */
 static bool run_with_job(struct build *build, GHashTable *response, GError **error)
 {
 	builder *b = build->builder;
@@ -539,14 +542,14 @@ bool builder_solve(builder *b, const struct build_request *request, cancel *c, G
 	session_guard(sessions, request->session, build->cancel);
 	bool ok = run_with_job(build, response, error);
 	session_unguard(sessions, build->cancel);
-	g_clear_pointer(&build->imports, imports_free); /* there until here when no job could be had */
+	g_clear_pointer(&build->imports, imports_free); /* still set if the job could not be created */
 	provenance_origins_drop(b->origins, build);
 	g_clear_pointer(&build->provenance, provenance_free);
 	g_clear_pointer(&build->bridge, build_bridge_free);
 	build->request = NULL;
 	build_unref(build);
 	for (size_t i = 0; !ok && i < b->options.n_workers; i++)
-		cache_reclaim(b->options.workers[i]->cache); /* space first, then the error */
+		cache_reclaim(b->options.workers[i]->cache); /* free disk space before the error is returned */
 	if (ok)
 		*ret_response = g_steal_pointer(&response);
 	return ok;

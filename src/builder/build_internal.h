@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* build_internal: one running build, shared by the files of this room. Thread: members immutable after start unless said. */
+/*
+ * build_internal: a running build, shared by the files of builder/. Thread: members are immutable after start unless
+ * marked.
+ */
 #pragma once
 #include "builder/build.h"
 #include "builder/source_policy.h"
@@ -17,19 +20,19 @@ struct build {
 	gint refs;
 	builder *builder;
 	char *ref;
-	const struct build_request *request; /* borrowed: the Solve call's */
+	const struct build_request *request; /* borrowed from the Solve call */
 	session_group *sessions;
 	progress_log *log;
 	cancel *cancel;
 	solver_job *job;
 	bridge *bridge;             /* owned */
-	imports *imports;           /* owned */
+	imports *imports;           /* owned; blobs that exports create, held until the end */
 	provenance *provenance;     /* owned; outlives all refs */
-	GPtrArray *cache_exporters; /* of cache_exporter *, owned */
+	GPtrArray *cache_exporters; /* owned; exported images by exporter index; NULL: none */
 	blob_holds *holds;          /* owned; of what exports make beside cache records, to the end of the build */
-	GPtrArray *leftovers;       /* of gpointer, g_free'd at the end */
+	GPtrArray *cleanups;        /* element type: gpointer, freed with g_free at the end */
 	struct export_kept *kept;   /* owned: images by exporter of the request; NULL: nothing was exported */
-	gateway *gateway;           /* owned; NULL unless the client drives */
+	gateway *gateway;           /* owned; NULL unless a client drives the build */
 	bool allow_network_host, allow_security_insecure;
 	GMutex mu;
 	int64_t started_ns;
@@ -37,17 +40,17 @@ struct build {
 };
 
 const struct builder_options *builder_get_options(builder *b);
-/* What made the results of running builds; borrowed. */
+/* The requests that produced the results of running builds; borrowed. */
 provenance_origins *builder_origins(builder *b);
 
 /* ---- bridge.c */
 extern const struct bridge_class solver_bridge_class;
 bridge *build_bridge_new(struct build *b);
 void build_bridge_free(bridge *b);
-/* The evaluated result of a ref; borrowed from the ref, NULL for scratch. */
+/* Returns the evaluated result of a ref; borrowed from the ref, NULL for scratch. */
 bool build_ref_result(bridge *b, bridge_ref *ref, struct work *work, cache_ref **ret, GError **error);
 
-/* Builds all refs of a result at once; the solver shares what they have in common. */
+/* Evaluates all refs of a result in parallel; the solver runs common vertices once. */
 bool build_evaluate(struct build *build, build_result *result, cancel *c, GError **error);
 
 /* ---- bridge_image.c */
@@ -55,21 +58,23 @@ bool build_resolve_image(bridge *b, const struct bridge_image_request *r, struct
 			 GError **error);
 bool build_resolve_source(bridge *b, const Gateway__ResolveSourceMetaRequest *r, struct work *work,
 			  Gateway__ResolveSourceMetaResponse **ret, GError **error);
-/* The metadata of a source, without asking policies. scope records the images that were used; it may be NULL. */
+/* Returns the metadata of a source without checking policies. scope (may be NULL) records the images that were used. */
 bool build_lookup_source(struct build *b, provenance_scope *scope, const Gateway__ResolveSourceMetaRequest *r,
 			 struct work *work, Gateway__ResolveSourceMetaResponse **ret, GError **error);
 struct build *build_of_bridge(bridge *b);
 
 /* ---- bridge_policy.c */
-/* Whether the request's policy is one. */
+/* Reports whether the request's policy is valid. */
 bool build_check_policy(const struct build *b, GError **error);
-/* The request's definition, as the policies leave it. */
+/* Returns the request's definition after its policies were applied. */
 llb_definition *build_load(struct build *b, const struct bridge_solve_request *r, struct work *work, GError **error);
-/* Puts into r what the policies leave of it; ret_owner, when it is set, holds that (guard_free). ret_other: owned, set
- * with the error that it is no image any more. */
+/*
+ * Writes the checked request to r; *ret_owner, if set, owns its strings (guard_free). *ret_other: owned; set on error
+ * if a policy replaced the image by a source of another kind.
+ */
 bool build_policy_image(struct build *b, struct bridge_image_request *r, struct work *work, Pb__SourceOp **ret_owner,
 			char **ret_other, GError **error);
-/* ret: what to ask for instead (guard_free), left alone when nothing changes. */
+/* ret: the replacement request (guard_free); unchanged if no policy changes anything. */
 bool build_policy_source(struct build *b, const Gateway__ResolveSourceMetaRequest *r, struct work *work,
 			 Gateway__ResolveSourceMetaRequest **ret, GError **error);
 
@@ -81,13 +86,13 @@ Gateway__ReadDirResponse *build_read_dir(bridge *b, bridge_ref *ref, const char 
 Gateway__StatFileResponse *build_stat_file(bridge *b, bridge_ref *ref, const char *path, struct work *work,
 					   GError **error);
 
-/* Forgets the result: it is built again when asked for. Nobody uses it meanwhile. */
+/* Drops the result: it is built again at the next request. No other thread may use it meanwhile. */
 void build_ref_reopen(bridge_ref *ref);
-/* The vertex and output behind a ref that was built; false for scratch. */
+/* Returns the vertex and output of a ref; false for scratch. */
 struct solver_target;
 bool build_ref_target(bridge_ref *ref, struct solver_target *ret);
 
-/* The request that a ref was made for, and what it is the result of. Borrowed. */
+/* Returns the request that produced a ref. Borrowed. */
 provenance_scope *build_ref_scope(bridge_ref *ref);
 llb_definition *build_ref_definition(bridge_ref *ref);
 provenance_scope *build_scope_of_bridge(bridge *b);
@@ -96,27 +101,30 @@ provenance_scope *build_scope_of_bridge(bridge *b);
 struct remotecache_context build_cache_context(struct build *b);
 
 /* ---- export_cache.c */
-/* Opens the cache exporters of the request; errors of attributes before anything is built. */
+/* Opens the cache exporters of the request, so that invalid attributes are reported before anything is built. */
 bool build_open_cache_exports(struct build *b, GError **error);
 struct inline_cache;
-/* What exporters of images ask; NULL when no inline cache was asked for. Ends with the build. */
+/* Callbacks for image exporters; NULL without an inline cache export. Valid until the build ends. */
 const struct inline_cache *build_inline_cache(struct build *b, build_result *result);
-/* Starts all of them but inline ones; response gets their keys at the join. */
+/* Starts all cache exports except inline ones; the join adds their keys to response. */
 struct cache_exports;
 struct cache_exports *build_start_cache_exports(struct build *b, build_result *result);
 bool build_join_cache_exports(struct cache_exports *c, GHashTable *response, GError **error);
 
 /* ---- export.c */
-/* Looks at the exporters of the request before anything runs: types, options and names that can never work. */
+/* Validates types, options and names of the request's exporters before anything runs. */
 bool build_check_exporters(struct build *b, GError **error);
-/* Runs all exporters and what they leave to finish. response gets their keys. */
+/* Runs all exporters and their finish functions. Adds their keys to response. */
 bool build_export(struct build *b, build_result *result, GHashTable *response, GError **error);
 
-/* Frees what the history keeps of the images. */
+/* Frees the exported images that were kept for the build record. */
 void build_drop_kept(struct build *build);
 
 /* ---- verify.c */
-/* Notes in the result what was asked for; warnings about platforms that were not delivered, on the given sink (or one of its own). */
+/*
+ * Stores the requested platforms in the result's metadata; warns about missing platforms on the given sink (or a
+ * separate one).
+ */
 void build_verify(struct build *b, build_result *result);
 
 /* ---- record.c */

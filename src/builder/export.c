@@ -6,10 +6,10 @@
 #include "format/gotype.h"
 #include <string.h>
 
-/* One exporter of the request, run on a thread of its own when there are several. */
+/* One exporter of the request; runs on a separate thread if there are several. */
 struct target {
 	struct build *build;
-	struct exporter_context context; /* the exporter borrows it */
+	struct exporter_context context; /* borrowed by the exporter */
 	exporter *exporter;
 	struct export_input input;
 	char digest[DIGEST_TEXT_SIZE];
@@ -69,7 +69,7 @@ static bool run_all(struct target *targets, size_t n, void (*fn)(struct target *
 	return true;
 }
 
-/* The epoch of the build args reaches exporters that were not given one. */
+/* Passes build-arg:SOURCE_DATE_EPOCH to exporters without this attribute. */
 static GHashTable *attrs_with_epoch(struct build *build, GHashTable *attrs)
 {
 	const char *epoch = g_hash_table_lookup(build->request->frontend_attrs, "build-arg:SOURCE_DATE_EPOCH");
@@ -129,7 +129,7 @@ static int compare_refs(const void *a, const void *b)
 	return strcmp(((const struct export_ref *)a)->platform_id, ((const struct export_ref *)b)->platform_id);
 }
 
-/* Borrowed refs of an evaluated result, sorted by key. */
+/* Returns borrowed refs of an evaluated result, sorted by key. */
 static struct export_ref *export_refs(struct build *build, build_result *result, size_t *ret_n, GError **error)
 {
 	struct work work = {.cancel = build->cancel, .sessions = build->sessions};
@@ -163,7 +163,7 @@ static void merge_response(GHashTable *into, GHashTable *from)
 		g_hash_table_replace(into, g_strdup(key), g_strdup(value));
 }
 
-/* Pushes, and caches beside them: layers that an image export made are there for both. */
+/* Pushes images and exports caches in parallel, after the image exports have created the layers that both need. */
 static bool finish_all(struct build *build, build_result *result, struct target *targets, size_t n,
 		       GHashTable *response, GError **error)
 {
@@ -188,7 +188,7 @@ bool build_export(struct build *build, build_result *result, GHashTable *respons
 	const struct inline_cache *inline_cache = build_inline_cache(build, result);
 	g_autofree struct target *targets = g_new0(struct target, n + 1);
 	bool ok = true;
-	build_drop_kept(build); /* of an earlier try */
+	build_drop_kept(build); /* from an earlier attempt */
 	build->kept = g_new0(struct export_kept, n + 1);
 	for (size_t i = 0; ok && i < n; i++) {
 		ok = target_open(build, i, &targets[i], error);

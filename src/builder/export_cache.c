@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Caches that a build leaves elsewhere: inside its images, and beside them while those are pushed. */
+/* Cache exports of a build: inline in its images, and separate ones, which run while the images are pushed. */
 #include "builder/build_internal.h"
 #include "base/thread.h"
 #include "export/exporter.h"
@@ -9,7 +9,7 @@
 
 /* ---- before the build */
 
-/* What makes two exports the same. */
+/* Reports whether two cache exports have the same destination. */
 static char *target_id(const struct build_target *t)
 {
 	return remotecache_import_id(t->type, t->attrs);
@@ -49,7 +49,7 @@ bool build_open_cache_exports(struct build *b, GError **error)
 
 /* ---- keys */
 
-/* Of all refs of a result, or of the one under a key. */
+/* Collects the cache keys of all refs of a result, or of the ref with a key. */
 static key_graph *result_keys(struct build *b, build_result *result, const char *only, GError **error)
 {
 	g_autoptr(GArray) targets = g_array_new(FALSE, TRUE, sizeof(struct solver_target));
@@ -68,7 +68,7 @@ static key_graph *result_keys(struct build *b, build_result *result, const char 
 			       error);
 }
 
-/* ---- inside images */
+/* ---- inline caches */
 
 struct inline_export {
 	struct inline_cache base;
@@ -102,25 +102,25 @@ const struct inline_cache *build_inline_cache(struct build *b, build_result *res
 	e->base = (struct inline_cache){.records = inline_records, .data = e};
 	e->build = b;
 	e->result = result;
-	g_ptr_array_add(b->leftovers, e);
+	g_ptr_array_add(b->cleanups, e);
 	return &e->base;
 }
 
-/* ---- beside them */
+/* ---- separate caches */
 
 struct cache_export {
 	struct build *build;
 	cache_exporter *exporter; /* borrowed */
 	const key_graph *keys;
 	guint index;
-	GThread *thread; /* NULL: none could be started, and the export runs when it is joined */
+	GThread *thread; /* NULL: no thread; the export runs at the join */
 	GHashTable *response;
 	GError *error;
 };
 struct cache_exports {
 	key_graph *keys;
-	GPtrArray *all; /* of struct cache_export * */
-	GError *error;  /* before any could start */
+	GPtrArray *all; /* element type: struct cache_export * */
+	GError *error;  /* set if no export could be started */
 };
 
 static bool export_in_vertex(void *data, struct work *work, GError **error)

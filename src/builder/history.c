@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define STATUS_MEDIA_TYPE "application/vnd.buildkit.status.v0"
-#define ERROR_MEDIA_TYPE "application/vnd.googeapis.google.rpc.status+proto" /* sic, as clients know it */
+#define ERROR_MEDIA_TYPE "application/vnd.googeapis.google.rpc.status+proto" /* misspelt as by upstream */
 
 static const char *const migrations[] = {
 	"CREATE TABLE records(ref TEXT PRIMARY KEY, created INTEGER NOT NULL, completed INTEGER NOT NULL,"
@@ -29,10 +29,10 @@ struct history {
 
 struct history_listener {
 	history *history;
-	GQueue events; /* of Control__BuildHistoryEvent *; history->mu */
+	GQueue events; /* element type: Control__BuildHistoryEvent *; history->mu */
 	char *ref;     /* "" for all */
 	bool early_exit;
-	bool too_slow; /* events were dropped; history->mu */
+	bool too_slow; /* events were lost; history->mu */
 	void (*notify)(void *data);
 	void *notify_data;
 };
@@ -63,7 +63,7 @@ void history_close(history *h)
 	g_free(h);
 }
 
-/* Events that wait for a listener. */
+/* Limit of unread events per listener. */
 #define LISTENER_EVENTS 10000
 
 static Control__BuildHistoryEvent *event_new(Control__BuildHistoryEventType type,
@@ -76,7 +76,7 @@ static Control__BuildHistoryEvent *event_new(Control__BuildHistoryEventType type
 	return event;
 }
 
-/* With mu held. */
+/* Requires mu. */
 static void notify_all(history *h)
 {
 	for (guint i = 0; i < h->listeners->len; i++) {
@@ -85,7 +85,7 @@ static void notify_all(history *h)
 	}
 }
 
-/* Tells everybody who listens to this ref and to what happens. With mu held. */
+/* Sends the event to all listeners of this ref and type. Requires mu. */
 static void tell(history *h, Control__BuildHistoryEventType type, const Control__BuildHistoryRecord *record)
 {
 	for (guint i = 0; i < h->listeners->len; i++) {
@@ -144,7 +144,9 @@ static bool store_record(history *h, const Control__BuildHistoryRecord *record, 
 		      to_ns(record->createdat), to_ns(record->completedat), (int64_t)record->pinned, start, n);
 }
 
-/* A record goes when it is outside the newest max_entries and older than max_age. Pinned ones stay. */
+/*
+ * A record is deleted when it is not among the newest max_entries and is older than max_age. Pinned records are kept.
+ */
 static bool expire(history *h, int64_t now_ns, GError **error)
 {
 	return db_run(h->db,
@@ -153,7 +155,7 @@ static bool expire(history *h, int64_t now_ns, GError **error)
 		      error, "ii", now_ns - h->limits.max_age_ns, h->limits.max_entries);
 }
 
-/* Those of attestations, by their digests. */
+/* Blobs of attestations, by digest. */
 static bool store_blobs(history *h, const char *ref, const GPtrArray *blobs, GError **error)
 {
 	for (guint i = 0; i < blobs->len; i++) {
@@ -181,7 +183,7 @@ static bool store(history *h, Control__BuildHistoryRecord *record, GBytes *log, 
 	       store_blobs(h, record->ref, blobs, error) && expire(h, to_ns(record->completedat), error);
 }
 
-/* One transaction, not durable: history may lose its last entries to a power cut. */
+/* Commits without fsync: the last entries may be lost at a power failure. */
 static bool store_all(history *h, Control__BuildHistoryRecord *record, GBytes *log, GBytes *failure,
 		      const GPtrArray *blobs, GError **error)
 {
@@ -296,7 +298,7 @@ static void queue_active(history_listener *l)
 	}
 }
 
-/* The newest `limit` matching records, oldest first. */
+/* Returns the newest `limit` matching records, oldest first. */
 static bool queue_stored(history_listener *l, const history_filter *filter, int64_t limit, GError **error)
 {
 	GQueue found = G_QUEUE_INIT;

@@ -14,14 +14,14 @@ struct term {
 	int64_t value; /* ns */
 };
 
-/* One entry of the list: ordered terms and what containerd's language can say. */
+/* One entry of the list: comparison terms, and a filter in containerd's syntax. */
 struct entry {
-	GArray *terms;  /* of struct term */
+	GArray *terms;  /* element type: struct term */
 	filter *filter; /* owned */
 };
 
 struct history_filter {
-	GPtrArray *entries; /* of struct entry * */
+	GPtrArray *entries; /* element type: struct entry * */
 };
 
 static void entry_free(gpointer data)
@@ -44,7 +44,7 @@ static bool term_value(enum measure measure, const char *text, int64_t *ret, GEr
 	return time_parse_rfc3339(text, ret, error);
 }
 
-/* Reads "startedAt>=1h"; *ret_is_ordered is false when the text is for the other language. */
+/* Parses "startedAt>=1h"; *ret_is_ordered is false if the term is in containerd's syntax. */
 static bool parse_term(const char *text, struct term *ret, bool *ret_is_ordered, GError **error)
 {
 	static const char *const measures[] = {"startedAt", "completedAt", "duration"};

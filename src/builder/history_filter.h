@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * history_filter: BuildHistoryRequest.Filter: entries are OR-ed, the comma-separated terms of one are AND-ed.
+ * history_filter: BuildHistoryRequest.Filter: entries are OR-ed, the comma-separated terms of an entry are AND-ed.
  *
  *	history_filter *f = history_filter_new(list, error);
  *	history_filter_match(f, record)
  *
  * Fields: ref, status (running, completed, error, canceled), repository with ==, != and ~=; startedAt, completedAt and
- * duration with >, >=, < and <= and a duration (for times: that long ago) or an RFC 3339 time.
- * Thread: any, immutable after new.
+ * duration with >, >=, < and <= and a duration (for times: before now) or an RFC 3339 time. Thread: any, immutable
+ * after new.
  */
 #pragma once
 #include "base/error.h"

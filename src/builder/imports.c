@@ -5,15 +5,15 @@
 #include "source/source.h"
 
 struct import {
-	struct build *build; /* borrowed: it ends after its imports */
+	struct build *build; /* borrowed: it outlives its imports */
 	char *id, *type;
 	GHashTable *attrs;
-	GThread *thread; /* NULL: none could be started, and imports_start did the work */
+	GThread *thread; /* NULL: no thread could be started; imports_start read the cache */
 	GMutex mu;
 	GCond changed;
 	bool done;              /* mu */
-	solver_import *content; /* ref; NULL: could not be read; set before done */
-	unsigned faults;        /* as far as they were told */
+	solver_import *content; /* counted; NULL: could not be read; set before done */
+	unsigned faults;        /* number of lost layers already reported */
 };
 struct imports {
 	struct build *build;
@@ -63,7 +63,7 @@ static void run_in_vertex(struct import *i, bool (*fn)(void *, struct work *, GE
 	g_autofree char *name = g_strconcat("importing cache manifest from ", i->id, NULL);
 	struct digest digest;
 	digest_of_text(name, &digest);
-	g_autoptr(GError) shown = NULL; /* by the vertex */
+	g_autoptr(GError) shown = NULL; /* reported by the vertex */
 	solver_job_run_vertex(i->build->job, digest.text, name, i->build->cancel, fn, i, &shown);
 }
 
@@ -106,7 +106,7 @@ static GHashTable *attrs_of(const Gateway__CacheOptionsEntry *entry)
 	return attrs;
 }
 
-/* ret_new: true when this call made it; its caller starts it. */
+/* *ret_new is set if this call created it; the caller starts it. */
 static struct import *import_ensure(imports *all, const Gateway__CacheOptionsEntry *entry, bool *ret_new)
 {
 	g_autoptr(GHashTable) attrs = attrs_of(entry);
@@ -140,7 +140,7 @@ GPtrArray *imports_start(imports *i, Gateway__CacheOptionsEntry *const *entries,
 	return wanted;
 }
 
-/* The reading ends with the build's cancel token, so that the wait needs none of its own. */
+/* The build's cancel token ends the reads, so the wait needs no timeout. */
 bool imports_wait(const GPtrArray *wanted, cancel *c, GError **error)
 {
 	for (guint k = 0; wanted && k < wanted->len; k++) {
@@ -153,9 +153,9 @@ bool imports_wait(const GPtrArray *wanted, cancel *c, GError **error)
 	return cancel_check(c, error);
 }
 
-/* ---- damage that shows late */
+/* ---- layers lost during the build */
 
-static bool tell_loss(void *data, struct work *work, GError **error)
+static bool report_loss(void *data, struct work *work, GError **error)
 {
 	const struct import *i = data;
 	return error_set(error, ERROR_DATA_LOSS,
@@ -182,6 +182,6 @@ unsigned imports_losses(imports *all)
 	}
 	g_mutex_unlock(&all->mu);
 	for (guint k = 0; k < lost->len; k++)
-		run_in_vertex(lost->pdata[k], tell_loss);
+		run_in_vertex(lost->pdata[k], report_loss);
 	return sum;
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * imports: the caches of others that a build looks into, each read once, in the background.
+ * imports: the cache imports of a build, each read once in the background.
  *
  *	imports *i = imports_new(build);
  *	GPtrArray *wanted = imports_start(i, entries, n);       of struct import *, borrowed
- *	imports_wait(wanted, cancel, error);                   before anything that may use them is built
- *	imports_free(i);                                       waits for those under way
+ *	imports_wait(wanted, cancel, error);                   call before building with them
+ *	imports_free(i);                                       waits for running ones
  *
- * One that cannot be read says so in its vertex, "importing cache manifest from X", and the build goes on without it.
+ * If an import fails, its vertex "importing cache manifest from X" shows the error, and the build continues without it.
  * Thread: any.
  */
 #pragma once
@@ -19,5 +19,5 @@ imports *imports_new(struct build *b);
 void imports_free(imports *i);
 GPtrArray *imports_start(imports *i, Gateway__CacheOptionsEntry *const *entries, size_t n);
 bool imports_wait(const GPtrArray *wanted, cancel *c, GError **error);
-/* How many layers of them turned out to be missing or damaged so far; new ones are told in a vertex. */
+/* Returns the number of layers found missing or damaged so far; each new one is reported in a vertex. */
 unsigned imports_losses(imports *i);

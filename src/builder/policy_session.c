@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define THREADS_MAX 8 /* that wait for the client at once, for one definition */
+#define THREADS_MAX 8 /* sources of one definition that wait for the client at the same time */
 
 typedef Policysession__CheckPolicyResponse policy_response;
 typedef Gateway__ResolveSourceMetaResponse source_meta;
@@ -48,7 +48,7 @@ static void replace_text(char **field, const char *text)
 	*field = strdup(text);
 }
 
-/* ---- metadata that the client asks for */
+/* ---- source metadata for the client */
 
 static bool attrs_equal(const Pb__SourceOp *a, const Pb__SourceOp *b)
 {
@@ -60,7 +60,7 @@ static bool attrs_equal(const Pb__SourceOp *a, const Pb__SourceOp *b)
 	return a->n_attrs == b->n_attrs;
 }
 
-/* The request as it is carried out: the source's own text instead of its name, nothing that is not of its scheme. */
+/* Builds the request to execute: the identifier of the checked source, and only the attributes of its scheme. */
 static source_request *lookup_request(const source_request *asked, const Pb__SourceOp *op, const char *name,
 				      GError **error)
 {
@@ -158,7 +158,7 @@ static bool convert(Policysession__DecisionResponse *d, Pb__SourceOp *op, GError
 	if (strlen(d->update->identifier) > LIMIT_SOURCE_IDENTIFIER_BYTES)
 		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "identifier of a source has %zu bytes, limit is %lld",
 				 strlen(d->update->identifier), LIMIT_SOURCE_IDENTIFIER_BYTES);
-	Pb__SourceOp old = *op; /* the strings and attributes change places: each message frees what it then has */
+	Pb__SourceOp old = *op; /* exchange strings and attributes, so that each message frees its own */
 	op->identifier = d->update->identifier;
 	op->attrs = d->update->attrs;
 	op->n_attrs = d->update->n_attrs;
@@ -168,7 +168,7 @@ static bool convert(Policysession__DecisionResponse *d, Pb__SourceOp *op, GError
 	return true;
 }
 
-/* ---- the conversation */
+/* ---- requests to the client */
 
 static policy_response *ask(struct source_check *c, Policysession__CheckPolicyRequest *request, int *left,
 			    struct work *work, GError **error)
@@ -181,7 +181,7 @@ static policy_response *ask(struct source_check *c, Policysession__CheckPolicyRe
 				    request, work->cancel, error);
 }
 
-/* Until the client decides. ret_converted: op is another one now, and is checked anew. */
+/* Asks until the client decides. ret_converted: op was replaced and must be checked again. */
 static bool consult(struct source_check *c, Pb__SourceOp *op, const Pb__Platform *platform, int *left,
 		    struct work *work, bool *ret_converted, GError **error)
 {
@@ -231,16 +231,16 @@ bool source_check_run(struct source_check *c, struct llb_source *s, struct work 
 	return true;
 }
 
-/* ---- several */
+/* ---- several sources */
 
 struct batch {
 	struct source_check *check;
 	struct llb_source *sources;
 	size_t n;
 	gint next;        /* atomic */
-	struct work work; /* with a token that the first error sets */
+	struct work work; /* token that the first error sets */
 	GMutex mu;
-	GError *error; /* mu; owned: the first */
+	GError *error; /* mu; owned; the first error */
 };
 
 static gpointer batch_run(gpointer data)
@@ -274,7 +274,7 @@ bool source_check_run_all(struct source_check *c, struct llb_source *sources, si
 	size_t n_helpers = 0, wanted = *c->build->request->policy_session && n > 1 ? MIN(n, THREADS_MAX) - 1 : 0;
 	b.work.cancel = token;
 	g_mutex_init(&b.mu);
-	/* With fewer threads than wished for it only takes longer. */
+	/* Fewer threads than requested only make it slower. */
 	for (; n_helpers < wanted; n_helpers++) {
 		helpers[n_helpers] = thread_start("policy", batch_run, &b, NULL);
 		if (!helpers[n_helpers])

@@ -10,22 +10,22 @@
 #include "export/writer.h"
 #include <string.h>
 
-struct subject {                     /* one ref of the result */
+struct subject {                     /* a ref of the result */
 	provenance *owner;           /* borrowed */
-	char *key;                   /* owned: in the result's map, "" for a single one */
+	char *key;                   /* owned: key in the result's map, "" for a single ref */
 	bridge_ref *ref;             /* counted */
 	provenance_capture *capture; /* owned */
 };
 struct provenance {
-	struct build *build; /* borrowed: it owns us */
+	struct build *build; /* borrowed; owner of this struct */
 	provenance_scope *scope;
 	struct provenance_options options;
 	char invocation_id[IDENT_SIZE], *builder_platform;
 	GMutex mu;
-	int64_t finished_ns;     /* mu; 0: nobody asked yet */
-	GPtrArray *subjects;     /* of struct subject * */
-	GArray *attestations;    /* of struct export_attestation */
-	GPtrArray *platform_ids; /* owned texts that attestations borrow */
+	int64_t finished_ns;     /* mu; 0: not set yet */
+	GPtrArray *subjects;     /* element type: struct subject * */
+	GArray *attestations;    /* element type: struct export_attestation */
+	GPtrArray *platform_ids; /* owned strings that attestations borrow */
 };
 
 static void subject_free(gpointer data)
@@ -101,7 +101,7 @@ static bool has_image_for(const GPtrArray *images, const char *name, const struc
 	return false;
 }
 
-/* When there is one for each platform of the result, those of the others have no part in this one. */
+/* If the scope has an image for each platform of the result, those of the other platforms do not belong to this ref. */
 static bool is_for_other_platform(const struct provenance_source *image, const GPtrArray *images,
 				  const GPtrArray *platforms, const char *key)
 {
@@ -124,7 +124,7 @@ static void add_images(provenance_capture *c, provenance_scope *scope, const GPt
 			provenance_capture_add_source(c, PROVENANCE_IMAGE, images->pdata[i]);
 }
 
-/* What else was built for the same request, like the Dockerfile: but not the other refs of the result. */
+/* Adds definitions built for the same request, such as the Dockerfile's, except the other refs of the result. */
 static void add_beside(provenance *p, provenance_capture *c, provenance_scope *scope, GHashTable *results)
 {
 	g_autoptr(GPtrArray) built = provenance_scope_built(scope);
@@ -143,7 +143,7 @@ static void capture_one(provenance *p, const char *key, bridge_ref *ref, GHashTa
 {
 	struct solver_target target;
 	if (!ref || !build_ref_target(ref, &target))
-		return; /* scratch has no history */
+		return; /* scratch has no vertices */
 	struct subject *s = g_new0(struct subject, 1);
 	g_ptr_array_add(p->subjects, s);
 	s->owner = p;
@@ -220,11 +220,11 @@ static void layers_free(gpointer data)
 	g_free(l);
 }
 
-struct output {             /* of a step, kept while its layers are looked at */
+struct output {             /* output of a step; holds a reference while its layers are read */
 	const char *digest; /* borrowed from the definition */
 	int64_t index;
-	cache_ref *ref; /* owned, or: */
-	char *id;       /* owned: not loaded yet */
+	cache_ref *ref; /* owned; or: */
+	char *id;       /* owned; not loaded yet */
 };
 
 static void output_clear(void *data)
@@ -248,7 +248,7 @@ static void collect_outputs(void *data, const struct solver_visit *visit)
 	}
 }
 
-/* Blobs that are there already: none is made for the sake of telling it. NULL: there are none. */
+/* Returns the existing layer blobs of a ref, without creating any. NULL: there are none. */
 static GPtrArray *layers_of(const provenance *p, cache_ref *ref, struct work *work)
 {
 	static const struct cache_layer_options existing = {.level = -1, .oci_media_types = true, .existing = true};
@@ -289,7 +289,7 @@ static GPtrArray *all_layers(const struct subject *s, struct work *work)
 	return all;
 }
 
-/* The end of a build is when somebody first asks for it: all that it leaves says the same. */
+/* The end time is set at the first call, so that all attestations of a build agree. */
 static int64_t finished(provenance *p)
 {
 	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&p->mu);
@@ -425,7 +425,7 @@ static Control__BuildResultInfo *info_new(GBytes *bytes)
 	return info;
 }
 
-/* The predicate alone, indented: a statement would name subjects, which the history does not know. */
+/* Stores the predicate alone, indented: the subjects of a statement are not known to the history. */
 static GBytes *record_blob(const struct subject *s, struct work *work, GError **error)
 {
 	struct provenance_options o = {.max = true, .builder_id = s->owner->options.builder_id};

@@ -50,7 +50,7 @@ void provenance_capture_free(provenance_capture *c)
 
 /* ---- additions */
 
-/* Images differ by their platforms; features of an operating system tell no two images of an index apart. */
+/* Images are compared with their platforms; os.features do not distinguish images of an index. */
 static bool same_source(const struct provenance_source *a, const struct provenance_source *b)
 {
 	if (strcmp(a->name, b->name) != 0 || a->is_local != b->is_local || a->has_platform != b->has_platform)
@@ -78,7 +78,7 @@ void provenance_capture_add_source(provenance_capture *c, enum provenance_kind k
 	g_ptr_array_add(c->sources[kind], added);
 }
 
-/* Needed once is needed. */
+/* A secret is optional only if all its uses are. */
 static void add_id(GPtrArray *list, const char *id, bool optional)
 {
 	for (guint i = 0; i < list->len; i++) {

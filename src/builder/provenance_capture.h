@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * provenance_capture: facts about how a result was made, as the solver and the bridge saw them.
+ * provenance_capture: facts about how a result was built, recorded by the solver and the bridge.
  *
  *	g_autoptr(provenance_capture) c = provenance_capture_new();
  *	provenance_capture_add_source(c, PROVENANCE_GIT, &(struct provenance_source){.name = url, .pin = commit});
  *	provenance_capture_settle(c);
  *
- * Nothing here comes from what a frontend says of itself. Credentials in addresses are masked on their way in; of
- * secrets there are only ids. Plain data. Thread: one at a time; any number once settled.
+ * Claims of frontends are not recorded. Credentials in addresses are masked when added; secrets are recorded by id
+ * only. Plain data. Thread: one at a time; any number after provenance_capture_settle.
  */
 #pragma once
 #include "format/platform.h"
@@ -21,44 +21,47 @@ enum provenance_kind {
 	PROVENANCE_KINDS
 };
 struct provenance_source {
-	char *name;    /* a reference, an address, or the name of a directory of the client */
+	char *name;    /* a reference, an address, or the name of a local directory */
 	char *pin;     /* a digest or a commit; NULL: none */
-	bool is_local; /* an image of a layout of the client */
+	bool is_local; /* an image of an OCI layout of the client */
 	bool has_platform;
 	struct platform platform;
 };
-struct provenance_id { /* of a secret or an SSH agent */
+struct provenance_id { /* id of a secret or an SSH agent */
 	char *id;
 	bool optional;
 };
-/* What a frontend was asked. */
+/* A request to a frontend. */
 struct provenance_request {
 	char *frontend;     /* owned; "": none */
 	GHashTable *args;   /* owned, char * to char *; filtered */
-	GHashTable *inputs; /* owned, char * to provenance_origin *: what made its inputs; NULL: none is known */
+	GHashTable *inputs; /* owned, char * to provenance_origin *: origins of its inputs; NULL: none is known */
 };
 typedef struct provenance_capture {
-	GPtrArray *sources[PROVENANCE_KINDS]; /* of struct provenance_source * */
-	GPtrArray *secrets, *ssh;             /* of struct provenance_id * */
-	struct provenance_request request;    /* args NULL: no frontend made it */
-	struct provenance_request root;       /* of whoever asked the frontend; args NULL: nothing to say */
-	bool network;                         /* a step had a network */
-	bool incomplete;                      /* something was used that sources do not tell */
+	GPtrArray *sources[PROVENANCE_KINDS]; /* element type: struct provenance_source * */
+	GPtrArray *secrets, *ssh;             /* element type: struct provenance_id * */
+	struct provenance_request request;    /* args NULL: no frontend */
+	struct provenance_request root;       /* the outermost request; args NULL: none */
+	bool network;                         /* a step had network access */
+	bool incomplete;                      /* an input has no known digest */
 } provenance_capture;
 
 provenance_capture *provenance_capture_new(void);
 void provenance_capture_free(provenance_capture *c);
-/* Copies; what is there already is not added twice. */
+/* Copies the argument; ignores duplicates. */
 void provenance_capture_add_source(provenance_capture *c, enum provenance_kind kind,
 				   const struct provenance_source *source);
 void provenance_capture_add_secret(provenance_capture *c, const char *id, bool optional);
 void provenance_capture_add_ssh(provenance_capture *c, const char *id, bool optional);
-/* Everything but the requests. */
+/* Merges everything but the requests. */
 void provenance_capture_merge(provenance_capture *c, const provenance_capture *from);
-/* Sorted; an image by digest goes when the same repository is there by tag. */
+/* Sorts the lists; removes an image by digest if the same repository is present by tag. */
 void provenance_capture_settle(provenance_capture *c);
 
-/* Options as provenance shows them: without those about this machine and about attestations. Masks contexts. Owned. */
+/*
+ * Returns the options for provenance: without options about the host and about attestations, with masked contexts.
+ * Owned.
+ */
 GHashTable *provenance_args(GHashTable *options);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(provenance_capture, provenance_capture_free)

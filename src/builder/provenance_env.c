@@ -12,7 +12,7 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Names of the JSON files, sorted. NULL with an error. */
+/* Returns the sorted names of the JSON files, or NULL with an error. */
 static GPtrArray *list_files(int dir_fd, const char *directory, GError **error)
 {
 	int copy = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -32,7 +32,7 @@ static GPtrArray *list_files(int dir_fd, const char *directory, GError **error)
 	return names;
 }
 
-/* Links lead where they do for the administrator: the root is the host's. */
+/* Follows links outside the directory: the administrator controls it. */
 static GBytes *read_file(const char *directory, const char *name, GError **error)
 {
 	g_autofree char *joined = g_build_filename(directory, name, NULL);

@@ -8,7 +8,7 @@ static const struct scheme_row {
 	const char *scheme;
 	enum provenance_kind kind;
 	bool is_local;
-	bool whole; /* the scheme is a part of the address */
+	bool whole; /* the scheme is part of the address */
 } schemes[] = {
 	{"docker-image", PROVENANCE_IMAGE, false, false},
 	{"oci-layout", PROVENANCE_IMAGE, true, false},
@@ -41,7 +41,7 @@ static void platform_of(const struct llb_vertex *v, struct provenance_source *s)
 	g_strlcpy(s->platform.os_version, p->osversion, sizeof s->platform.os_version);
 }
 
-/* What git was given, and the ref: without a subdirectory, which is no part of what was fetched. */
+/* Returns the repository address and the ref, without the subdirectory, which does not affect the fetch. */
 static char *git_name(const Pb__SourceOp *op, const char *rest)
 {
 	const char *full = llb_source_attr(op, "git.fullurl");
@@ -68,7 +68,7 @@ static void add_git_access(provenance_capture *c, const Pb__SourceOp *op)
 		provenance_capture_add_ssh(c, agent, true);
 }
 
-/* A source that nobody resolved has no digest to name: then the list is not complete. */
+/* A source that was not resolved has no digest: the list of materials is incomplete. */
 static void add_source(provenance_capture *c, const struct solver_visit *visit)
 {
 	const Pb__SourceOp *op = visit->vertex->op->source;
@@ -119,7 +119,7 @@ static void add_visit(void *data, const struct solver_visit *visit)
 		add_exec(c, visit->vertex->op->exec);
 		break;
 	case LLB_BUILD:
-		c->incomplete = true; /* what it built is not told apart */
+		c->incomplete = true; /* the sources of its nested build are not recorded */
 		break;
 	case LLB_FILE:
 	case LLB_MERGE:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * provenance_facts: from the steps of a job that led to a result to a capture.
+ * provenance_facts: adds facts about the vertices that led to a result to a capture.
  *
  *	provenance_facts_add(capture, job, &target, 1);
  *
@@ -10,5 +10,5 @@
 #include "builder/provenance_capture.h"
 #include "solver/solver.h"
 
-/* Sources, secrets, agents and networks of everything that the targets need. */
+/* Adds the sources, secrets, SSH agents and network use of all vertices that the targets depend on. */
 void provenance_facts_add(provenance_capture *c, solver_job *job, const struct solver_target *targets, size_t n);

@@ -48,7 +48,7 @@ static bool read_complete(struct provenance_options *o, const char *value, GErro
 static bool read_inline(struct provenance_options *o, const char *value, GError **error)
 {
 	o->inline_only = false;
-	return bool_parse(value, &o->inline_only, NULL) || true; /* what is no bool is no */
+	return bool_parse(value, &o->inline_only, NULL) || true; /* not a boolean: ignored */
 }
 
 static bool read_builder(struct provenance_options *o, const char *value, GError **error)
@@ -75,7 +75,7 @@ static const struct parameter {
 	{"filename", read_filename},
 };
 
-/* Parameters of other builders are let through. */
+/* Unknown parameters are ignored: other builders have them. */
 static bool read_field(struct provenance_options *o, const char *field, GError **error)
 {
 	const char *equals = strchr(field, '=');

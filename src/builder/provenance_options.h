@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * provenance_options: what a request says about attestations: attest:TYPE=..., build-arg:BUILDKIT_ATTEST_TYPE=....
+ * provenance_options: the attestation options of a request: attest:TYPE=..., build-arg:BUILDKIT_ATTEST_TYPE=....
  *
  *	struct provenance_options o;
  *	if (!provenance_options_read(&o, frontend_attrs, error)) ...
  *	provenance_options_clear(&o);
  *
  * Errors: unknown attestation type "x", failed to parse provenance, invalid provenance SLSA version: x, invalid mode
- *"x", failed to parse reproducible flag "x", failed to parse complete-materials flag "x". Thread: one at a time.
+ * "x", failed to parse reproducible flag "x", failed to parse complete-materials flag "x". Thread: one at a time.
  */
 #pragma once
 #include "base/error.h"
 
 struct provenance_options {
 	bool wanted;
-	bool sbom; /* asked for; nothing makes one yet */
+	bool sbom; /* requested; not supported yet */
 	bool v02, max, reproducible, complete_materials, inline_only;
 	char *builder_id, *filename; /* owned */
 };

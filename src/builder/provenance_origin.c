@@ -4,16 +4,16 @@
 #include <string.h>
 
 struct entry {
-	provenance_origin *origin; /* ref */
+	provenance_origin *origin; /* reference count */
 	const void *owner;
 };
 
 struct provenance_origins {
 	GMutex mu;
-	GHashTable *by_digest; /* owned digest text of the result's vertex to GArray * of struct entry; mu */
+	GHashTable *by_digest; /* digest of the result's vertex (owned) to GArray * of struct entry; mu */
 };
 
-/* ---- one */
+/* ---- origins */
 
 static guint inputs_weight(GHashTable *inputs)
 {
@@ -95,7 +95,7 @@ bool provenance_origin_equal(const provenance_origin *a, const provenance_origin
 			  tables_equal(a->request.inputs, b->request.inputs, origins_equal));
 }
 
-/* ---- all */
+/* ---- the table of origins */
 
 static void entry_clear(void *data)
 {
@@ -117,7 +117,7 @@ void provenance_origins_free(provenance_origins *o)
 	g_free(o);
 }
 
-/* The vertex that the definition ends with; NULL: it has none. */
+/* Returns the vertex of the definition's result, or NULL. */
 static char *head_digest(const Pb__Definition *d)
 {
 	if (!d || d->n_def == 0)

@@ -18,7 +18,7 @@ struct writing {
 	json_writer *w;
 	struct request_view request, root;
 	bool has_root;
-	bool scrubbed;           /* arguments were left out */
+	bool scrubbed;           /* arguments were removed */
 	provenance_steps *steps; /* NULL: mode=min */
 };
 
@@ -138,7 +138,7 @@ static void put_locals(json_writer *w, const GPtrArray *locals)
 	json_array_end(w);
 }
 
-/* Would a request that made an input be shown without some of its arguments? */
+/* Reports whether arguments are removed from a request that produced an input. */
 static bool scrubs_inputs(GHashTable *inputs)
 {
 	bool any = false;
@@ -160,7 +160,7 @@ static bool scrubs_inputs(GHashTable *inputs)
 
 static void put_inputs(const struct writing *s, GHashTable *inputs);
 
-/* A request that made an input: without what was used for it. */
+/* Writes a request that produced an input, without its materials. */
 static void put_origin(const struct writing *s, const provenance_origin *origin)
 {
 	g_autoptr(provenance_capture) nothing = provenance_capture_new();
@@ -180,7 +180,7 @@ static void put_origin(const struct writing *s, const provenance_origin *origin)
 	request_view_clear(&v);
 }
 
-/* As deep as requests were nested, at most ORIGIN_WEIGHT_MAX. */
+/* Recursion is as deep as requests are nested, at most ORIGIN_WEIGHT_MAX. */
 static void put_inputs(const struct writing *s, GHashTable *inputs)
 {
 	if (!inputs)
@@ -230,9 +230,9 @@ static void put_request(const struct writing *s, const char *key)
 	json_object_end(s->w);
 }
 
-/* ---- how it was built */
+/* ---- build metadata */
 
-/* In v1 the keys are sorted throughout, in v0.2 they stand as the messages have them: as upstream encodes them. */
+/* v1 sorts all keys; v0.2 keeps the order of the messages. Both follow upstream's encoding. */
 static bool put_build_config(const struct writing *s, bool sorted, GError **error)
 {
 	if (!s->steps)
@@ -266,7 +266,7 @@ static void put_env(const struct writing *s, size_t *at, const char *key)
 		provenance_env_write(s->w, s->p->env, at, key);
 }
 
-/* The administrator's replaces it. */
+/* A value of the administrator (provenance_env.h) replaces it. */
 static void put_dockerfile_version(const struct writing *s)
 {
 	if (!s->p->env || !json_object_get(s->p->env, "dockerfileVersion"))
@@ -486,7 +486,7 @@ static bool put_v02(const struct writing *s, GError **error)
 	return put_build_config(s, false, error) && put_metadata_v02(s, error);
 }
 
-/* ---- the whole */
+/* ---- predicate */
 
 static bool put_all(struct writing *s, GError **error)
 {
@@ -529,7 +529,7 @@ char *provenance_predicate_write(const struct provenance_predicate *p, size_t *r
 	bool ok = prepare(&s, error) && put_all(&s, error);
 	size_t length = 0;
 	char *text = ok ? json_writer_take(&w, &length) : NULL;
-	/* Addresses occur everywhere: in arguments, variables, contents of files. */
+	/* Masks credentials in the whole text: addresses occur in arguments, variables and file contents. */
 	char *shown = text ? url_redact_text(text, (gssize)length) : NULL;
 	if (shown) {
 		g_free(text);

@@ -12,7 +12,9 @@ const char *git_digest_algorithm(const char *commit)
 	return strlen(commit) == SHA256_HEX ? "sha256" : "sha1";
 }
 
-/* The address of a repository with its ref, and with or without the directory in it. NULL: no address of git's. */
+/*
+ * Returns the address of a git repository with its ref and, if asked for, the directory in it. NULL: not a git address.
+ */
 static char *git_uri(const char *text, bool with_directory)
 {
 	g_auto(git_address) a = {0};
@@ -35,7 +37,7 @@ static const struct provenance_source *find(const provenance_capture *c, enum pr
 	return NULL;
 }
 
-/* The source that a context names, with its digest when it was one that was fetched. */
+/* Sets the config source from a context, with its digest if the context was fetched. */
 static void config_source(struct request_view *v, const char *context, const provenance_capture *c)
 {
 	g_autofree char *git = git_uri(context, false);

@@ -3,10 +3,10 @@
 #include <string.h>
 
 struct provenance_scope {
-	const provenance_scope *parent; /* borrowed: it owns us; NULL: the root */
+	const provenance_scope *parent; /* borrowed: owner of this scope; NULL: root */
 	char *frontend;
 	GHashTable *args;   /* immutable */
-	GHashTable *inputs; /* immutable; NULL: none known */
+	GHashTable *inputs; /* immutable; NULL: not known */
 	GMutex mu;
 	provenance_capture *images; /* mu; only its images are used */
 	GPtrArray *built;           /* mu; of llb_definition * */
@@ -64,7 +64,7 @@ void provenance_scope_note_built(provenance_scope *s, llb_definition *definition
 	g_ptr_array_add(s->built, llb_definition_ref(definition));
 }
 
-/* ---- all below */
+/* ---- scope and its children */
 
 static void collect(provenance_scope *s, provenance_capture *images, GPtrArray *built)
 {
@@ -105,7 +105,7 @@ struct provenance_request provenance_scope_request(const provenance_scope *s)
 	return (struct provenance_request){.frontend = s->frontend, .args = s->args, .inputs = s->inputs};
 }
 
-/* What no frontend made has no request; what one made has its own and, when that says anything, the outermost one. */
+/* A result without a frontend has no request. A result of a frontend has that request and, if not empty, the root's. */
 void provenance_scope_describe(const provenance_scope *s, provenance_capture *c)
 {
 	const provenance_scope *root = s;

@@ -9,13 +9,13 @@
 struct step {
 	char digest[DIGEST_TEXT_SIZE];
 	Pb__Op *op; /* owned, guard_free */
-	int number; /* -1: not numbered yet */
+	int number; /* -1: no number yet */
 };
 struct provenance_steps {
 	struct step *all; /* in the order of the definition */
 	size_t n;
 	GHashTable *by_digest; /* borrowed text to struct step * */
-	GPtrArray *order;      /* of struct step *, borrowed */
+	GPtrArray *order;      /* element type: struct step *, borrowed */
 };
 
 void provenance_steps_free(provenance_steps *s)
@@ -30,7 +30,7 @@ void provenance_steps_free(provenance_steps *s)
 	g_free(s);
 }
 
-/* Inputs first. An own stack: a definition may be as deep as it is long. */
+/* Visits inputs first, with an explicit stack: definitions may be deep. */
 static bool number_from(provenance_steps *s, struct step *last, GError **error)
 {
 	g_autoptr(GPtrArray) stack = g_ptr_array_new();
@@ -98,7 +98,7 @@ static void put_number(json_writer *w, int number)
 	json_put_string(w, text);
 }
 
-/* A source without the session, which is gone, and without credentials. What is masked is owned by masked. */
+/* Copies a source without its session id and credentials. Masked strings are owned by masked. */
 static void show_source(const Pb__SourceOp *from, Pb__SourceOp *ret, Pb__SourceOp__AttrsEntry **attrs,
 			Pb__SourceOp__AttrsEntry *address, GPtrArray *masked)
 {
@@ -121,7 +121,7 @@ static void show_source(const Pb__SourceOp *from, Pb__SourceOp *ret, Pb__SourceO
 	}
 }
 
-/* Without inputs, which are told as numbers. */
+/* Writes an op without its inputs, which are written as numbers. */
 static void put_op(json_writer *w, const Pb__Op *op)
 {
 	Pb__Op shown = *op;
@@ -186,7 +186,7 @@ void provenance_steps_write(json_writer *w, const provenance_steps *s)
 	json_object_end(w);
 }
 
-/* ---- where the steps stand */
+/* ---- source locations */
 
 static int by_key(const void *a, const void *b)
 {

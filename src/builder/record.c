@@ -31,7 +31,7 @@ static void fill_attrs(Control__BuildHistoryRecord *record, GHashTable *attrs)
 			g_new0(Control__BuildHistoryRecord__FrontendAttrsEntry, 1);
 		control__build_history_record__frontend_attrs_entry__init(entry);
 		entry->key = g_strdup(key);
-		entry->value = url_redact(value); /* a context's address may hold a password */
+		entry->value = url_redact(value); /* the address of a context may contain a password */
 		record->frontendattrs[record->n_frontendattrs++] = entry;
 	}
 }
@@ -75,7 +75,7 @@ void build_record_start(struct build *b)
 		history_started(builder_history(b->builder), record_new(b));
 }
 
-/* The whole stream of the build, as Status replays it later. */
+/* Stores the complete status stream, for later Status calls. */
 static GBytes *pack_log(struct build *b)
 {
 	g_autoptr(GByteArray) bytes = g_byte_array_new();
@@ -96,7 +96,7 @@ static GBytes *pack_log(struct build *b)
 	return g_byte_array_free_to_bytes(g_steal_pointer(&bytes));
 }
 
-/* Result metadata, not the exporters' keys: as upstream records it. */
+/* Stores the result's metadata without the exporters' keys, as upstream. */
 static void fill_metadata(Control__BuildHistoryRecord *record, build_result *result)
 {
 	GHashTableIter iter;
@@ -147,7 +147,7 @@ static bool fits(const struct export_kept *kept)
 	return true;
 }
 
-/* The images that were made, by exporter, and their documents: a prune may take those of the worker. */
+/* Stores the exported images and their manifests by exporter, because a prune may remove the worker's copies. */
 static void fill_images(struct build *b, Control__BuildHistoryRecord *record, GPtrArray *ret_blobs)
 {
 	for (size_t i = 0; b->kept && i < b->request->n_exporters; i++) {
@@ -184,7 +184,7 @@ static void fill_result(struct build *b, build_result *result, Control__BuildHis
 	fill_images(b, record, ret_blobs);
 }
 
-/* Which daemon it was, in the place where BuildKit's error details have the stack of the process. */
+/* Adds the daemon's version in the field in which BuildKit's error details have the process's stack. */
 static void add_stack(GError *error)
 {
 	g_autoptr(json_writer) w = json_writer_new(0);
@@ -202,7 +202,7 @@ static void add_stack(GError *error)
 	error_add_detail(error, "stack.Stack", json);
 }
 
-/* The client gets the details as they are; in those that are kept no address has a password. */
+/* The client gets the error details unchanged; in the stored copy, passwords in addresses are masked. */
 static GBytes *pack_failure(const GError *failure)
 {
 	g_autoptr(GError) kept = NULL;

@@ -9,16 +9,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHANGES_MAX 20 /* of one source; upstream's */
+#define CHANGES_MAX 20 /* limit per source; same as upstream */
 
-/* Compiled when first needed: a rule that is never reached is never wrong. */
+/* Selectors are compiled at first use: an invalid rule that is never reached causes no error. */
 struct rule {
 	const Policy__Rule *wire; /* borrowed */
 	selector *selector;       /* owned or NULL */
-	go_regex **constraints;   /* owned or NULL; of MATCHES ones, as the wire's */
+	go_regex **constraints;   /* owned or NULL; constraints of type MATCHES, indexed as in the message */
 };
 struct source_policy {
-	GPtrArray *policies; /* of GArray * of struct rule */
+	GPtrArray *policies; /* element type: GArray * of struct rule */
 };
 
 static void rule_clear(gpointer data)
@@ -66,7 +66,7 @@ bool source_policy_add(source_policy *p, const Policy__Policy *policy, GError **
 	return true;
 }
 
-/* ---- what a rule is about */
+/* ---- matching */
 
 static bool regex_holds(struct rule *r, size_t i, const char *value, bool *ret, GError **error)
 {
@@ -88,7 +88,7 @@ static bool constraint_holds(struct rule *r, size_t i, const Pb__SourceOp *op, b
 	const char *value = llb_source_attr(op, c->key);
 	if (!value)
 		value = "";
-	int condition = (int)c->condition; /* a peer may send any */
+	int condition = (int)c->condition; /* peers may send any value */
 	if (condition == POLICY__ATTR_MATCH__MATCHES)
 		return regex_holds(r, i, value, ret, error);
 	if (condition != POLICY__ATTR_MATCH__EQUAL && condition != POLICY__ATTR_MATCH__NOTEQUAL)
@@ -118,12 +118,12 @@ static bool rule_matches(struct rule *r, const Pb__SourceOp *op, bool *ret, GErr
 		if (!constraint_holds(r, i, op, &holds, error))
 			return false;
 	*ret = holds && strcmp(r->wire->selector->identifier, op->identifier) == 0;
-	if (!holds || *ret) /* the same text needs no selector that is right */
+	if (!holds || *ret) /* identical texts match without a valid selector */
 		return true;
 	return compile(r, error) && selector_match(r->selector, op->identifier, ret, error);
 }
 
-/* ---- what it does */
+/* ---- actions */
 
 static void replace_text(char **field, const char *text)
 {
@@ -132,7 +132,7 @@ static void replace_text(char **field, const char *text)
 	*field = strdup(text);
 }
 
-/* Whether it has another value now. */
+/* Returns whether the value changed. */
 static bool set_attribute(Pb__SourceOp *op, const char *key, const char *value)
 {
 	for (size_t i = 0; i < op->n_attrs; i++) {
@@ -143,7 +143,7 @@ static bool set_attribute(Pb__SourceOp *op, const char *key, const char *value)
 		replace_text(&op->attrs[i]->value, value);
 		return true;
 	}
-	if (!*value) /* as one that is not there */
+	if (!*value) /* treated as missing */
 		return false;
 	Pb__SourceOp__AttrsEntry *entry = malloc(sizeof *entry);
 	pb__source_op__attrs_entry__init(entry);
@@ -176,7 +176,7 @@ static bool convert(struct rule *r, Pb__SourceOp *op, bool *ret_changed, GError 
 	return true;
 }
 
-/* One rule that matches. denied: what those before it said. */
+/* Applies a rule that matches. denied: verdict of the rules before it. */
 static bool act(struct rule *r, Pb__SourceOp *op, bool *denied, bool *ret_changed, GError **error)
 {
 	switch ((int)r->wire->action) {
@@ -216,7 +216,7 @@ static bool apply_one(GArray *rules, Pb__SourceOp *op, bool *ret_changed, GError
 	return error_set(error, ERROR_UNKNOWN, "source %s denied by policy: source denied by policy", quoted);
 }
 
-/* Until no policy changes it any more. */
+/* Applies the policies until none changes the source. */
 static bool apply_all(source_policy *p, Pb__SourceOp *op, bool *ret_changed, GError **error)
 {
 	for (int n = 0; n <= CHANGES_MAX; n++) {
@@ -243,11 +243,11 @@ bool source_policy_apply(source_policy *p, Pb__SourceOp *op, bool *ret_changed, 
 	g_autofree char *given = g_strdup(op->identifier), *name = source_name(op);
 	replace_text(&op->identifier, name);
 	if (!apply_all(p, op, &changed, error)) {
-		if (error && error_is(*error, ERROR_INVALID_ARGUMENT)) /* of the policy, not of what was called */
+		if (error && error_is(*error, ERROR_INVALID_ARGUMENT)) /* the policy is invalid, not the call */
 			(*error)->code = ERROR_UNKNOWN;
 		return false;
 	}
-	if (strcmp(op->identifier, name) == 0) /* then as it was written: it may say more than its name */
+	if (strcmp(op->identifier, name) == 0) /* keep the identifier as written */
 		replace_text(&op->identifier, given);
 	*ret_changed |= changed;
 	return true;

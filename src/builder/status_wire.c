@@ -7,12 +7,12 @@
 #define LOG_BYTES_PER_MESSAGE (1024 * 1024)
 
 /*
- * Events are packed from wire structs whose strings stay the events': only the structs themselves are allocated, in
- * one arena of the batch.
+ * Events are packed from wire structs that borrow the strings of the events: only the structs are allocated, in one
+ * arena per batch.
  */
 struct packer {
-	GPtrArray *arena;    /* of g_malloc'd blocks */
-	GPtrArray *vertexes; /* of Control__Vertex * */
+	GPtrArray *arena;    /* element type: g_malloc'd block */
+	GPtrArray *vertexes; /* element type: Control__Vertex * */
 	GPtrArray *statuses;
 	GPtrArray *logs;
 	GPtrArray *warnings;
@@ -38,7 +38,7 @@ static Google__Timestamp *timestamp(struct packer *p, int64_t ns)
 	return t;
 }
 
-/* protobuf-c's strings are not const although packing only reads. */
+/* protobuf-c's strings are not const, although packing only reads them. */
 static char *text(const char *s)
 {
 	return (char *)(uintptr_t)(s ? s : "");
@@ -157,7 +157,7 @@ static int compare_statuses(const void *a, const void *b)
 			     (*(Control__VertexStatus *const *)b)->timestamp);
 }
 
-/* g_ptr_array_sort is a merge sort: equal times keep the order of arrival. */
+/* g_ptr_array_sort is a merge sort: events with equal times keep their order. */
 static void flush(struct packer *p)
 {
 	if (p->vertexes->len + p->statuses->len + p->logs->len + p->warnings->len == 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * status_wire: progress events as StatusResponse messages, for Status calls and for the log kept in history.
+ * status_wire: converts progress events to StatusResponse messages, for Status calls and for the log in the history.
  *
  *	GPtrArray *messages = status_wire_pack(events);        of GBytes *, each at most about 1 MiB
  *
@@ -9,4 +9,4 @@
 #pragma once
 #include "progress/progress.h"
 
-GPtrArray *status_wire_pack(const GPtrArray *events /* of const struct progress_event * */);
+GPtrArray *status_wire_pack(const GPtrArray *events /* element type: const struct progress_event * */);

@@ -16,7 +16,7 @@ static json_t *metadata_json(build_result *result, const char *key)
 	return start ? json_read(start, n, (size_t)LIMIT_CONFIG_BYTES, key, NULL) : NULL;
 }
 
-/* Normalised platforms of a result: of its map, else of the single config. */
+/* Returns the normalised platforms of a result: from its map, or from the single image config. */
 static GPtrArray *result_platforms(build_result *result)
 {
 	GPtrArray *list = g_ptr_array_new_with_free_func(g_free);
@@ -34,7 +34,7 @@ static GPtrArray *result_platforms(build_result *result)
 		return list;
 	}
 	g_autoptr(json_t) config = metadata_json(result, "containerimage.config");
-	if (!config && result->ref) { /* of a frontend that says nothing */
+	if (!config && result->ref) { /* the frontend returned no config */
 		platform_host(&p);
 		platform_normalize(&p);
 		g_ptr_array_add(list, platform_format(&p));
@@ -53,7 +53,7 @@ static GPtrArray *result_platforms(build_result *result)
 	return list;
 }
 
-/* Those that say nothing, or nothing new, come to ret_odd as texts to warn of. */
+/* Invalid and duplicate platforms are appended to ret_odd, for the warning. */
 static GPtrArray *requested_platforms(build_result *result, GPtrArray *ret_odd)
 {
 	GPtrArray *list = g_ptr_array_new_with_free_func(g_free);
@@ -111,7 +111,7 @@ static char *problem_of(GPtrArray *wanted, GPtrArray *got, bool is_map)
 	return g_strdup_printf("Requested platforms %s do not match result platforms %s", a, b);
 }
 
-/* On the vertex of the first exporter, or on one of its own when nothing is exported. */
+/* Sends the warning on the vertex of the first exporter, or on a separate vertex if nothing is exported. */
 static void warn(struct build *build, const char *message)
 {
 	g_autofree char *text = g_strdup_printf("%s-export-0", build->request->session);
@@ -160,7 +160,7 @@ static void put_requested_labels(json_writer *w, GHashTable *attrs)
 	json_object_end(w);
 }
 
-/* What was asked for stands in the metadata of the result, where the record of the build shows it. */
+/* The requested platforms are stored in the result's metadata, and from there in the build record. */
 static void capture_request(struct build *build, build_result *result)
 {
 	GHashTable *attrs = build->request->frontend_attrs;
