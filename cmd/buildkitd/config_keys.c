@@ -16,7 +16,7 @@ static const char *const structured[] = {
 
 struct check {
 	const char *path;
-	GPtrArray *known; /* of char * */
+	GPtrArray *known; /* element type: char * */
 	GPtrArray *warnings;
 	guint n;
 };

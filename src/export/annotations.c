@@ -12,7 +12,7 @@ struct annotation {
 	char *key, *value;
 };
 struct annotation_group {
-	GPtrArray *list; /* of struct annotation *, later ones win */
+	GPtrArray *list; /* element type: struct annotation *, later ones win */
 };
 
 static void annotation_free(gpointer data)

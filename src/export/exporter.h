@@ -51,7 +51,7 @@ struct export_attestation {
 /* An image as the history keeps it: without its layers. */
 struct export_kept {
 	oci_descriptor *root; /* owned; NULL: no image was made */
-	GPtrArray *documents; /* of GBytes *: index, manifests, configs, attestations; NULL as root */
+	GPtrArray *documents; /* element type: GBytes *: index, manifests, configs, attestations; NULL as root */
 };
 void export_kept_clear(struct export_kept *k);
 struct export_input {

@@ -42,7 +42,7 @@ struct pushing {
 	const reference *ref;
 	struct registry_push_options options;
 	struct work work;       /* its cancel ends all when one fails */
-	const GPtrArray *blobs; /* of struct blob, borrowed: those under way */
+	const GPtrArray *blobs; /* element type: struct blob, borrowed: those under way */
 	GMutex mu;
 	GError *error; /* the first one */
 };

@@ -139,7 +139,7 @@ void export_keep(const image_tree *t, struct export_kept *kept)
 struct writing {
 	const struct image_write_input *in;
 	struct work *work;
-	GPtrArray *platforms; /* of struct result_platform *, owned */
+	GPtrArray *platforms; /* element type: struct result_platform *, owned */
 };
 
 /* What stays of a layer's annotations in an OCI manifest; Docker's has none. */

@@ -24,15 +24,15 @@ struct image_manifest {
 	GBytes *bytes;
 	oci_descriptor *config; /* owned */
 	GBytes *config_bytes;
-	GPtrArray *layers;     /* of struct cache_layer_result *, descriptors as the manifest has them */
-	GPtrArray *statements; /* of struct image_document *, in the place of layers; NULL: an image */
+	GPtrArray *layers;     /* element type: struct cache_layer_result *, descriptors as the manifest has them */
+	GPtrArray *statements; /* element type: struct image_document *, in the place of layers; NULL: an image */
 };
 struct image_manifest *image_manifest_new(void);
 void image_manifest_free(void *manifest);
 typedef struct image_tree {
 	oci_descriptor *root; /* owned; with annotations and platform as it is shown */
 	GBytes *index_bytes;  /* NULL when the root is a manifest */
-	GPtrArray *manifests; /* of struct image_manifest *: images, then their attestations */
+	GPtrArray *manifests; /* element type: struct image_manifest *: images, then their attestations */
 } image_tree;
 
 struct image_write_input {

@@ -34,7 +34,7 @@ struct llb_node {
 	size_t n_refs;
 	bool *owner_from_base;        /* file ops, one an action */
 	Pb__OpMetadata *metadata;     /* never NULL but for promises */
-	struct vec locations;         /* of Pb__Location; sourceindex is the graph's */
+	struct vec locations;         /* element type: Pb__Location; sourceindex is the graph's */
 	struct llb_mount_out *mounts; /* exec only */
 	size_t n_mounts;
 	/* once final: */
@@ -59,7 +59,7 @@ struct llb_op_draft {
 	Pb__Op op;
 	Pb__Platform platform;
 	Pb__WorkerConstraints constraints;
-	struct vec refs; /* of struct llb_out */
+	struct vec refs; /* element type: struct llb_out */
 	struct vec caps; /* borrowed texts */
 };
 

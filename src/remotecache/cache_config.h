@@ -30,9 +30,9 @@ struct cache_config_result {
 	int64_t created_ns;
 };
 typedef struct cache_config {
-	GArray *layers; /* of struct cache_config_layer */
+	GArray *layers; /* element type: struct cache_config_layer */
 	key_graph *keys;
-	GArray *results; /* of struct cache_config_result */
+	GArray *results; /* element type: struct cache_config_result */
 } cache_config;
 
 cache_config *cache_config_new(void);

@@ -6,7 +6,7 @@
 
 struct chain {
 	cache_ref *ref;    /* owned */
-	GPtrArray *layers; /* of struct cache_layer_result *, owned; NULL: none */
+	GPtrArray *layers; /* element type: struct cache_layer_result *, owned; NULL: none */
 	int64_t created_ns;
 	bool done, make;
 };
@@ -15,7 +15,7 @@ struct gathered {
 	const key_graph *keys;
 	struct gather_options options;
 	struct work *work;
-	GPtrArray *chains;     /* of struct chain *, one a result id */
+	GPtrArray *chains;     /* element type: struct chain *, one a result id */
 	GHashTable *by_result; /* result id (borrowed) to struct chain * */
 	struct chain **found;  /* one a record; NULL: none */
 	GMutex mu;

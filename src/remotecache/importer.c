@@ -24,7 +24,7 @@ struct remote_import {
 	struct remotecache_context context;
 	bool eager;
 	char id[IDENT_SIZE]; /* in names of results */
-	GPtrArray *parts;    /* of struct part * */
+	GPtrArray *parts;    /* element type: struct part * */
 	key_graph *keys;     /* until finished */
 	GHashTable *by_link; /* a root's digest, or a digest with a link of input 0, to record + 1 */
 	GHashTable *links;   /* set of "record input from selector" */

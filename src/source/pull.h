@@ -36,7 +36,7 @@ typedef struct pulled {
 	struct digest root;
 	oci_manifest *manifest;
 	GBytes *config_bytes;
-	GPtrArray *documents; /* of GBytes *: indexes on the way, manifest, config */
+	GPtrArray *documents; /* element type: GBytes *: indexes on the way, manifest, config */
 	oci_config *config;   /* NULL when it cannot be read as one */
 } pulled;
 pulled *pull(const struct pull_origin *o, const reference *ref, const struct platform *want, struct work *work,

@@ -33,7 +33,7 @@ struct state {
 
 struct command {
 	const struct instruction *i;
-	struct vec sources; /* of struct stage *: COPY --from (one), RUN mounts (one each) */
+	struct vec sources; /* element type: struct stage *: COPY --from (one), RUN mounts (one each) */
 	bool onbuild;
 };
 
@@ -68,10 +68,10 @@ struct stage {
 	const char *name;    /* "": unnamed */
 	const char *display; /* in vertex names, "": not shown */
 	struct span span;
-	struct vec commands;     /* of struct command * */
+	struct vec commands;     /* element type: struct command * */
 	struct vec instructions; /* as parsed, of struct instruction * */
 	struct stage *base;      /* another stage, or NULL */
-	struct vec deps;         /* of struct dependency * */
+	struct vec deps;         /* element type: struct dependency * */
 	struct state state;
 	struct image_config *image;
 	const struct image_config *base_image; /* as resolved, NULL: none */
@@ -80,7 +80,7 @@ struct stage {
 	const char *context_value; /* a named context stands for this stage, NULL */
 	const char *context_name;
 	bool unregistered, dispatched, resolved, onbuild_done, no_cache, workdir_set, in_onbuild;
-	struct vec args;                  /* of struct pair *: declared, with effective values */
+	struct vec args;                  /* element type: struct pair *: declared, with effective values */
 	GHashTable *paths;                /* used by others from this tree; shared with its base */
 	struct llb_out files_placeholder; /* local named context, made when all paths are known */
 	const char *files_local, *files_key, *files_name;
@@ -88,12 +88,12 @@ struct stage {
 	int index, total; /* of steps */
 	struct once cmd, entrypoint, healthcheck;
 	GHashTable *used_args, *arg_infos; /* outline; arg_infos: name to struct arg_info * */
-	struct vec secrets, ssh;           /* of struct secret_info * */
+	struct vec secrets, ssh;           /* element type: struct secret_info * */
 };
 
 typedef struct convert {
 	arena *a;
-	GPtrArray *tables; /* of GHashTable, freed with this */
+	GPtrArray *tables; /* element type: GHashTable, freed with this */
 	context *x;
 	const struct options *o;
 	const struct source_file *file;
@@ -108,9 +108,9 @@ typedef struct convert {
 	GHashTable *build_args; /* name to value, borrowed strings */
 	struct env *globals;
 	GHashTable *arg_infos; /* of global ARGs */
-	struct vec meta_args;  /* of struct instruction *: ARGs in front of the first FROM */
-	struct vec parsed;     /* of struct stage *, one a FROM */
-	struct vec stages;     /* of struct stage *, also those brought in */
+	struct vec meta_args;  /* element type: struct instruction *: ARGs in front of the first FROM */
+	struct vec parsed;     /* element type: struct stage *, one a FROM */
+	struct vec stages;     /* element type: struct stage *, also those brought in */
 	GHashTable *by_name;
 	struct stage *target_stage;
 	const char *target_name; /* the option, or "" */
@@ -123,7 +123,7 @@ typedef struct convert {
 	struct patterns *ignore;   /* NULL: none */
 	const char *marshal_error; /* what upstream finds only when it marshals, NULL */
 	bool unlocated;            /* the error is shown without lines */
-	struct vec where;          /* of struct span * */
+	struct vec where;          /* element type: struct span * */
 } convert;
 
 convert *convert_new(context *x, const struct source_file *file, const struct platform *target);

@@ -24,7 +24,7 @@ struct transfer {
 	struct owner owner;
 	struct llb_out from;
 	const char *name;
-	struct vec actions; /* of struct llb_file_action * */
+	struct vec actions; /* element type: struct llb_file_action * */
 };
 
 static const char *expand_flag(struct transfer *t, const char *flag, GError **error)

@@ -12,9 +12,9 @@ struct run {
 	struct stage *s;
 	const struct command *cmd;
 	struct vec args;
-	struct vec mounts;     /* of struct llb_exec_mount *: binds, caches, tmpfs */
+	struct vec mounts;     /* element type: struct llb_exec_mount *: binds, caches, tmpfs */
 	struct vec secrets;    /* secret and ssh mounts, in order */
-	struct vec secret_env; /* of Pb__SecretEnv * */
+	struct vec secret_env; /* element type: Pb__SecretEnv * */
 	struct vec masked;     /* names of variables that hold secrets */
 	const char *name;      /* text for the vertex name */
 };

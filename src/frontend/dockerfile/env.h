@@ -22,7 +22,7 @@ struct env {
 	arena *a;
 	GPtrArray *tables;  /* borrowed: of GHashTable */
 	GHashTable *index;  /* key to struct env_entry * */
-	struct vec entries; /* of struct env_entry * */
+	struct vec entries; /* element type: struct env_entry * */
 	struct vec texts;   /* of those that count; made when asked for, empty after a change */
 	size_t n_gone;      /* entries that do not count */
 	size_t bytes;

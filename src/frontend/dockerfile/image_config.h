@@ -33,7 +33,7 @@ struct image_config {
 	const char *user, *working_dir, *stop_signal;
 	struct vec env;            /* KEY=value */
 	struct vec ports, volumes; /* sets */
-	struct vec labels;         /* of struct pair * */
+	struct vec labels;         /* element type: struct pair * */
 	struct vec entrypoint, cmd, on_build, shell;
 	bool entrypoint_set, cmd_set; /* not null (an empty list and null are the same when written) */
 	bool args_escaped;

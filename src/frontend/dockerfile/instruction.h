@@ -75,7 +75,7 @@ struct node {
 	struct vec flags;     /* "--x=y" */
 	struct vec args;
 	bool json;
-	struct vec heredocs;  /* of struct heredoc * */
+	struct vec heredocs;  /* element type: struct heredoc * */
 	struct vec comments;  /* directly above it */
 	struct node *trigger; /* of ONBUILD */
 	struct span span;
@@ -112,7 +112,7 @@ struct instruction {
 	struct vec comments;
 	struct vec args;     /* words, sources, ports, volumes, command, or the one text */
 	bool json;           /* the command is in exec form */
-	struct vec pairs;    /* of struct pair *: ENV, LABEL, ARG */
+	struct vec pairs;    /* element type: struct pair *: ENV, LABEL, ARG */
 	struct vec heredocs; /* RUN: all of the line, COPY and ADD: those that are sources */
 	const char *dest;    /* COPY, ADD */
 	const char *from, *chown, *chmod, *checksum, *platform, *network, *security; /* flags, NULL: not given */

@@ -16,18 +16,18 @@ struct options {
 	GHashTable *all;          /* borrowed: char * to char * */
 	const char *target;       /* "" */
 	const char *resolve_mode; /* "default", "pull", "local" */
-	struct vec platforms;     /* of struct platform *: requested, normalised */
+	struct vec platforms;     /* element type: struct platform *: requested, normalised */
 	struct platform build_platform;
 	bool multi_platform;
 	const char *hostname, *cgroup_parent, *cache_namespace; /* "" */
-	struct vec hosts;                                       /* of Pb__HostIP * */
-	struct vec ulimits;                                     /* of Pb__Ulimit * */
+	struct vec hosts;                                       /* element type: Pb__HostIP * */
+	struct vec ulimits;                                     /* element type: Pb__Ulimit * */
 	Pb__LinuxResources *resources;                          /* NULL */
 	int64_t shm_size;
 	Pb__NetMode network;
 	bool no_cache; /* all stages */
 	struct vec no_cache_stages;
-	struct vec labels;        /* of struct pair * */
+	struct vec labels;        /* element type: struct pair * */
 	struct vec cache_imports; /* of Gateway__CacheOptionsEntry * */
 	const char *check;        /* build-arg:BUILDKIT_DOCKERFILE_CHECK, NULL */
 	const char *sbom;         /* image of the generator; NULL: none is asked for */

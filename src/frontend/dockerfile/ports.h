@@ -12,7 +12,7 @@
 #include "base/arena.h"
 
 struct ports {
-	struct vec list;   /* of char *: "80/tcp" */
+	struct vec list;   /* element type: char *: "80/tcp" */
 	bool upper_case;   /* the protocol has capitals */
 	bool host_mapping; /* an ip or host ports are given (and ignored) */
 };

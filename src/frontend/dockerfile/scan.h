@@ -12,8 +12,8 @@
 #include "frontend/dockerfile/instruction.h"
 
 struct scan {
-	struct vec nodes;              /* of struct node * */
-	struct vec empty_continuation; /* of struct span *: last line of each instruction that has blank lines */
+	struct vec nodes;              /* element type: struct node * */
+	struct vec empty_continuation; /* element type: struct span *: last lines of instructions with blank lines */
 	char escape;
 };
 bool scan_file(arena *a, const char *bytes, size_t n, struct scan *ret, struct span *ret_where, GError **error);

@@ -6,7 +6,7 @@
 
 struct collector {
 	arena *a;
-	struct vec findings; /* of struct lint_finding * */
+	struct vec findings; /* element type: struct lint_finding * */
 };
 
 static void collect(void *user, const struct lint_finding *f)

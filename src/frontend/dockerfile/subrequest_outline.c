@@ -6,8 +6,8 @@
 
 struct outline {
 	convert *c;
-	struct vec args;         /* of struct arg_info * */
-	struct vec secrets, ssh; /* of struct secret_info * */
+	struct vec args;         /* element type: struct arg_info * */
+	struct vec secrets, ssh; /* element type: struct secret_info * */
 };
 
 static const struct arg_info *find_arg(const convert *c, const struct stage *s, const char *name)
