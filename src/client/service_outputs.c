@@ -7,6 +7,7 @@
 #include "base/scope.h"
 #include "client/output_path.h"
 #include "client/services_internal.h"
+#include "export/kinds.h"
 #include "filesync.pb-c.h"
 #include "api/guard.h"
 #include "format/gotype.h"
@@ -49,20 +50,34 @@ static bool output_field(void *data, const char *key, const char *value, const c
 	return true;
 }
 
+#define DESTINATION(type, destination) {#type, destination},
+static const struct {
+	const char *type;
+	enum exporter_destination destination;
+} destinations[] = {EXPORTER_KINDS(DESTINATION)};
+
 /* Reports whether the exporter writes a file or a directory. */
 static enum target_kind target_kind_of(const struct services_output *o)
 {
-	if (g_str_equal(o->type, "local"))
-		return TARGET_DIR;
-	if (g_str_equal(o->type, "tar"))
-		return TARGET_FILE;
-	if (!g_str_equal(o->type, "oci") && !g_str_equal(o->type, "docker"))
-		return TARGET_NONE;
+	enum exporter_destination destination = EXPORTER_NO_DESTINATION;
+	for (size_t i = 0; i < G_N_ELEMENTS(destinations); i++)
+		if (g_str_equal(destinations[i].type, o->type))
+			destination = destinations[i].destination;
 	const char *text = g_hash_table_lookup(o->attrs, "tar");
-	bool tar = true;
-	if (text)
-		(void)bool_parse(text, &tar, NULL);
-	return tar ? TARGET_FILE : TARGET_DIR;
+	bool is_tar = true;
+	switch (destination) {
+	case EXPORTER_DIRECTORY:
+		return TARGET_DIR;
+	case EXPORTER_FILE:
+		return TARGET_FILE;
+	case EXPORTER_FILE_OR_LAYOUT:
+		if (text)
+			(void)bool_parse(text, &is_tar, NULL);
+		return is_tar ? TARGET_FILE : TARGET_DIR;
+	case EXPORTER_NO_DESTINATION:
+		break;
+	}
+	return TARGET_NONE;
 }
 
 /* Splits a path of the command line and opens its directory. */

@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "export/exporter.h"
-#include "export/classes.h"
 
 struct exporter {
 	const struct exporter_class *class;
 	void *self;
-	bool hides_codes;
 };
 
-static const struct exporter_row {
-	const char *type;
-	const struct exporter_class *class; /* NULL: not built in */
-} rows[] = {
-	{"image", &exporter_image_class}, {"oci", &exporter_oci_class}, {"docker", &exporter_docker_class},
-	{"local", &exporter_local_class}, {"tar", &exporter_tar_class},
-};
+#define CLASS_ADDRESS(type, destination) &exporter_##type##_class,
+static const struct exporter_class *const classes[] = {EXPORTER_KINDS(CLASS_ADDRESS)};
+
+static const struct exporter_class *class_find(const char *type)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(classes); i++)
+		if (g_str_equal(classes[i]->type, type))
+			return classes[i];
+	return NULL;
+}
 
 /*
- * Upstream's exporters make errors without a code, which clients show as they are; codes that serve us inside this room
- * would stand in front of the text ("InvalidArgument: ..."). What a client says while it
- * receives files keeps its code.
+ * Upstream's exporters return errors without a code, which clients print as they are. Codes used inside this module would
+ * be printed in front of the text ("InvalidArgument: ..."), so they are removed, except for those that clients act on.
  */
 static bool code_hide(bool ok, bool hides, GError **error)
 {
@@ -32,34 +32,24 @@ static bool code_hide(bool ok, bool hides, GError **error)
 
 exporter *exporter_open(const struct exporter_context *context, const char *type, GHashTable *attrs, GError **error)
 {
-	const struct exporter_row *row = NULL;
-	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)
-		if (g_str_equal(rows[i].type, type))
-			row = &rows[i];
-	if (!row) {
+	const struct exporter_class *class = class_find(type);
+	if (!class) {
 		error_set(error, ERROR_UNKNOWN, "exporter \"%s\" could not be found", type);
 		return NULL;
 	}
-	if (!row->class) {
-		error_set(error, ERROR_UNIMPLEMENTED, "exporter \"%s\" is not supported yet", type);
-		return NULL;
-	}
-	void *self = row->class->open(context, type, attrs, error);
+	void *self = class->open(context, type, attrs, error);
 	if (!code_hide(self != NULL, true, error))
 		return NULL;
 	exporter *e = g_new0(exporter, 1);
-	e->class = row->class;
+	e->class = class;
 	e->self = self;
-	e->hides_codes = !g_str_equal(row->type, "local") && !g_str_equal(row->type, "tar");
 	return e;
 }
 
 const char *exporter_vertex_name_of(const char *type)
 {
-	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)
-		if (g_str_equal(rows[i].type, type) && rows[i].class)
-			return rows[i].class->vertex_name;
-	return NULL;
+	const struct exporter_class *class = class_find(type);
+	return class ? class->vertex_name : NULL;
 }
 
 const char *exporter_vertex_name(const exporter *e)
@@ -67,22 +57,17 @@ const char *exporter_vertex_name(const exporter *e)
 	return e->class->vertex_name;
 }
 
-const char *exporter_type(const exporter *e)
-{
-	return e->class->type;
-}
-
 bool exporter_export(exporter *e, const struct export_input *input, struct work *work, GHashTable *response,
 		     bool *ret_has_finish, GError **error)
 {
 	*ret_has_finish = false;
-	return code_hide(e->class->export(e->self, input, work, response, ret_has_finish, error), e->hides_codes,
-			 error);
+	return code_hide(e->class->export(e->self, input, work, response, ret_has_finish, error),
+			 !e->class->keeps_codes, error);
 }
 
 bool exporter_finish(exporter *e, struct work *work, GError **error)
 {
-	return !e->class->finish || code_hide(e->class->finish(e->self, work, error), e->hides_codes, error);
+	return !e->class->finish || code_hide(e->class->finish(e->self, work, error), !e->class->keeps_codes, error);
 }
 
 void exporter_free(exporter *e)

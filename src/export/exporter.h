@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * exporter: what becomes of a result: image, oci, docker, local, tar. One file a kind, found in one table.
+ * exporter: writes the result of a build: image, oci, docker, local, tar. Each kind is one file and one row of kinds.h.
  *
  *	exporter *e = exporter_open(&context, "oci", attrs, error);         errors: exporter "x" could not be found
  *	exporter_export(e, &input, work, response, &finish, error);         inside its vertex, exporter_vertex_name(e)
@@ -11,6 +11,7 @@
  */
 #pragma once
 #include "cache/cache.h"
+#include "export/kinds.h"
 #include "registry/registry.h"
 #include "session/session.h"
 
@@ -70,18 +71,21 @@ typedef struct exporter exporter;
 struct exporter_class {
 	const char *type;
 	const char *vertex_name; /* "exporting to image" */
+	bool keeps_codes;        /* errors come from the client that receives the files: their codes stay */
 	void *(*open)(const struct exporter_context *context, const char *type, GHashTable *attrs, GError **error);
 	bool (*export)(void *self, const struct export_input *input, struct work *work,
 		       GHashTable *response /* char * to char * */, bool *ret_has_finish, GError **error);
 	bool (*finish)(void *self, struct work *work, GError **error);
 	void (*free)(void *self);
 };
+#define EXPORTER_CLASS_DECLARE(type, destination) extern const struct exporter_class exporter_##type##_class;
+EXPORTER_KINDS(EXPORTER_CLASS_DECLARE)
+
 /* The context stays the caller's and must outlive the exporter. */
 exporter *exporter_open(const struct exporter_context *context, const char *type, GHashTable *attrs, GError **error);
 const char *exporter_vertex_name(const exporter *e);
 /* The same for a type before its exporter is open; NULL when there is none. */
 const char *exporter_vertex_name_of(const char *type);
-const char *exporter_type(const exporter *e);
 bool exporter_export(exporter *e, const struct export_input *input, struct work *work, GHashTable *response,
 		     bool *ret_has_finish, GError **error);
 bool exporter_finish(exporter *e, struct work *work, GError **error);

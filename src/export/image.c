@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "export/classes.h"
+#include "export/exporter.h"
 #include "export/push.h"
 #include "export/store.h"
 #include <string.h>

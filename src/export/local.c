@@ -4,7 +4,7 @@
  * merges into what is there; mode=delete is one transfer of all of them, after which the client removes the rest.
  */
 #include "base/scope.h"
-#include "export/classes.h"
+#include "export/exporter.h"
 #include "export/result_tree.h"
 #include "fssync/call.h"
 #include "progress/progress.h"
@@ -176,6 +176,7 @@ static void local_free(void *self)
 
 const struct exporter_class exporter_local_class = {
 	.type = "local",
+	.keeps_codes = true,
 	.vertex_name = "exporting to client directory",
 	.open = local_open,
 	.export = local_export,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/scope.h"
 #include "export/archive.h"
-#include "export/classes.h"
+#include "export/exporter.h"
 #include "format/gotype.h"
 #include "progress/progress.h"
 #include <string.h>

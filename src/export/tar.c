@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Exporter "tar": the trees of a result as one archive, written while it is sent to a file of the client. */
 #include "base/scope.h"
-#include "export/classes.h"
+#include "export/exporter.h"
 #include "export/result_tree.h"
 #include "export/tar_stream.h"
 #include "os/path.h"
@@ -108,6 +108,7 @@ static void tar_free(void *self)
 
 const struct exporter_class exporter_tar_class = {
 	.type = "tar",
+	.keeps_codes = true,
 	.vertex_name = "exporting to client tarball",
 	.open = tar_open,
 	.export = tar_export,

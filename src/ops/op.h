@@ -23,6 +23,10 @@ static inline cache_ref *op_ref(void *result)
 }
 /* solver_op_class.prepare of ops that read their inputs. */
 bool op_prepare(void *op, struct work *work, unsigned input, void *result, GError **error);
+/* solver_op_class.cache_map of ops whose cache digest is that of their definition. */
+bool op_cache_map_other(void *op, struct work *work, unsigned phase, struct cache_map *ret, GError **error);
+/* Takes result (NULL: scratch) as the first output of an op that has one; nothing may use it. */
+void op_output(cache_ref *result, void **ret_outputs, size_t n_outputs);
 /* Content digest of a result over several selectors, with the record named in the error. */
 bool op_checksum(const struct op *op, cache_ref *r, const struct cache_selector *selectors, size_t n, struct work *work,
 		 struct digest *ret, GError **error);

@@ -4,9 +4,13 @@
 typedef bool (*op_new_fn)(worker *w, const struct llb_vertex *v, struct solver_op *ret, GError **error);
 
 static const op_new_fn makers[] = {
-	[LLB_SOURCE] = op_source_new,     [LLB_EXEC] = op_exec_new,  [LLB_FILE] = op_file_new,
-	[LLB_MERGE] = op_later_new,       [LLB_DIFF] = op_later_new, [LLB_BUILD] = op_later_new,
-	[LLB_PASSTHROUGH] = op_later_new,
+	[LLB_SOURCE] = op_source_new,
+	[LLB_EXEC] = op_exec_new,
+	[LLB_FILE] = op_file_new,
+	[LLB_MERGE] = op_merge_new,
+	[LLB_DIFF] = op_diff_new,
+	[LLB_BUILD] = op_build_new,
+	[LLB_PASSTHROUGH] = op_passthrough_new,
 };
 
 bool ops_resolve(void *data, const struct llb_vertex *v, solver_job *job, struct solver_op *ret, GError **error)
@@ -43,6 +47,23 @@ void op_free(void *data)
 bool op_prepare(void *data, struct work *work, unsigned input, void *result, GError **error)
 {
 	return cache_ref_unpack(result, work, error);
+}
+
+bool op_cache_map_other(void *data, struct work *work, unsigned phase, struct cache_map *ret, GError **error)
+{
+	const struct op *op = data;
+	if (!ops_cache_map_other(op->v, ret, error))
+		return false;
+	ret->last = true;
+	return true;
+}
+
+void op_output(cache_ref *result, void **ret_outputs, size_t n_outputs)
+{
+	if (n_outputs > 0)
+		ret_outputs[0] = result;
+	else if (result)
+		cache_ref_unref(result);
 }
 
 bool op_checksum(const struct op *op, cache_ref *r, const struct cache_selector *selectors, size_t n, struct work *work,

@@ -3,7 +3,7 @@
  * ops: one file a kind of step, as solver op classes. ops_resolve is the solver's resolve function.
  *
  * Results are cache_ref * (NULL: scratch). Cache digests: llb-and-solver.md section 10 (ops/cache_key.c).
- * Kinds of later parts answer UNIMPLEMENTED at exec time with their name.
+ * Build ops return UNIMPLEMENTED when they run.
  * Thread: as solver.h says.
  */
 #pragma once
@@ -14,7 +14,10 @@
 bool op_source_new(worker *w, const struct llb_vertex *v, struct solver_op *ret, GError **error);
 bool op_exec_new(worker *w, const struct llb_vertex *v, struct solver_op *ret, GError **error);
 bool op_file_new(worker *w, const struct llb_vertex *v, struct solver_op *ret, GError **error);
-bool op_later_new(worker *w, const struct llb_vertex *v, struct solver_op *ret, GError **error);
+bool op_merge_new(worker *w, const struct llb_vertex *v, struct solver_op *ret, GError **error);
+bool op_diff_new(worker *w, const struct llb_vertex *v, struct solver_op *ret, GError **error);
+bool op_build_new(worker *w, const struct llb_vertex *v, struct solver_op *ret, GError **error);
+bool op_passthrough_new(worker *w, const struct llb_vertex *v, struct solver_op *ret, GError **error);
 
 /* Dispatch by type; data is the worker. */
 bool ops_resolve(void *data, const struct llb_vertex *v, solver_job *job, struct solver_op *ret, GError **error);
