@@ -52,14 +52,18 @@ static bool record_clamp(void *data, const char *key, const char *value, size_t 
 	return true;
 }
 
-/* Lowers mtime; fills the device numbers, which Go's archive/tar writes for all entries and other programs do not. */
+/*
+ * Lowers mtime; fills the device numbers, which Go's archive/tar writes for all entries (not for extended headers) and
+ * other programs do not.
+ */
 static bool block_clamp(tar_clamp *t, struct tar_block *b, GError **error)
 {
 	static const char empty[sizeof b->device_major + sizeof b->device_minor];
 	int64_t mtime;
 	if (!tar_number_read(b->mtime, sizeof b->mtime, &mtime))
 		return invalid(error);
-	bool is_unnumbered = memcmp(b->magic, "ustar", 5) == 0 && memcmp(b->device_major, empty, sizeof empty) == 0;
+	bool is_unnumbered = !memchr("xgLK", b->type, 4) && memcmp(b->magic, "ustar", 5) == 0 &&
+			     memcmp(b->device_major, empty, sizeof empty) == 0;
 	if (is_unnumbered) {
 		tar_number_write(b->device_major, sizeof b->device_major, 0);
 		tar_number_write(b->device_minor, sizeof b->device_minor, 0);
