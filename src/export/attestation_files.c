@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "export/attestation_files.h"
 #include "base/scope.h"
+#include "base/time.h"
 #include "export/attestation.h"
 #include "os/path.h"
 #include "progress/progress.h"
@@ -9,7 +10,6 @@
 #include <sys/mman.h>
 
 #define FILE_MODE 0600
-#define NS_PER_S INT64_C(1000000000)
 #define READ_BYTES (256 * 1024)
 
 /* ---- subjects: the regular files of the tree */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "export/config.h"
 #include "base/limits.h"
+#include "base/time.h"
 #include "format/gotype.h"
 #include "format/json_writer.h"
 #include <string.h>
@@ -8,7 +9,6 @@
 #define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define COMMENT "buildkit.exporter.image.v0"
 #define NO_DESCRIPTION "created by buildkit"
-#define NS_PER_S INT64_C(1000000000)
 
 /* A moment with the text it is printed as, since a zone that somebody chose stays. */
 struct moment {

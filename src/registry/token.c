@@ -2,6 +2,7 @@
 #include "registry/token.h"
 #include "base/limits.h"
 #include "base/secret.h"
+#include "base/time.h"
 #include "format/gotype.h"
 #include "format/http_url.h"
 #include "format/json_writer.h"
@@ -10,7 +11,6 @@
 
 #define REPLY_BYTES_MAX MIB(1)
 #define TOKEN_BYTES_MAX KIB(64)
-#define NS_PER_S 1000000000LL
 #define CLIENT_ID "buildkit-client"
 
 void registry_token_clear(struct registry_token *t)
