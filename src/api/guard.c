@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/guard.h"
+#include "api/wire.h"
 #include "api/wire_fault.h"
 #include "base/limits.h"
-
-enum wire { WIRE_VARINT = 0, WIRE_64 = 1, WIRE_BYTES = 2, WIRE_32 = 5 };
 
 struct level {
 	const ProtobufCMessageDescriptor *descriptor;
@@ -26,46 +25,7 @@ static bool refuse(GError **error, const char *field, const char *what)
 
 static bool read_varint(struct walk *w, const uint8_t *end, uint64_t *ret)
 {
-	uint64_t value = 0;
-	for (unsigned shift = 0; shift < 70 && w->at < end; shift += 7) {
-		uint8_t byte = *w->at++;
-		if (shift == 63 && byte > 1)
-			return false;
-		value |= (uint64_t)(byte & 0x7f) << shift;
-		if (byte < 0x80) {
-			*ret = value;
-			return true;
-		}
-	}
-	return false;
-}
-
-static enum wire wire_of(ProtobufCType type)
-{
-	switch (type) {
-	case PROTOBUF_C_TYPE_FIXED32:
-	case PROTOBUF_C_TYPE_SFIXED32:
-	case PROTOBUF_C_TYPE_FLOAT:
-		return WIRE_32;
-	case PROTOBUF_C_TYPE_FIXED64:
-	case PROTOBUF_C_TYPE_SFIXED64:
-	case PROTOBUF_C_TYPE_DOUBLE:
-		return WIRE_64;
-	case PROTOBUF_C_TYPE_STRING:
-	case PROTOBUF_C_TYPE_BYTES:
-	case PROTOBUF_C_TYPE_MESSAGE:
-		return WIRE_BYTES;
-	case PROTOBUF_C_TYPE_INT32:
-	case PROTOBUF_C_TYPE_SINT32:
-	case PROTOBUF_C_TYPE_UINT32:
-	case PROTOBUF_C_TYPE_INT64:
-	case PROTOBUF_C_TYPE_SINT64:
-	case PROTOBUF_C_TYPE_UINT64:
-	case PROTOBUF_C_TYPE_BOOL:
-	case PROTOBUF_C_TYPE_ENUM:
-		return WIRE_VARINT;
-	}
-	return WIRE_VARINT;
+	return wire_read_varint(&w->at, end, ret) == WIRE_VARINT_OK;
 }
 
 /* Moves over a value that has no length of its own; false at a truncated one or an unknown wire type. */
@@ -110,7 +70,7 @@ static bool check_packed(struct walk *w, const ProtobufCFieldDescriptor *field, 
 {
 	size_t n = 0;
 	for (; w->at < end; n++)
-		if (!skip_scalar(w, end, wire_of(field->type)))
+		if (!skip_scalar(w, end, wire_type_of(field->type)))
 			return refuse(error, field->name, "truncated packed value");
 	return count_items(w, field->name, n, error);
 }
@@ -140,7 +100,7 @@ static bool check_bytes_field(struct walk *w, const ProtobufCFieldDescriptor *fi
 	}
 	if (field->type == PROTOBUF_C_TYPE_STRING && !g_utf8_validate_len((const char *)w->at, n, NULL))
 		return refuse(error, field->name, "not valid UTF-8");
-	if (wire_of(field->type) != WIRE_BYTES)
+	if (wire_type_of(field->type) != WIRE_BYTES)
 		return check_packed(w, field, w->at + n, error);
 	w->at += n;
 	return true;
@@ -158,8 +118,8 @@ static bool check_field(struct walk *w, const struct level *level, GError **erro
 	if (!field)
 		return check_unknown(w, start, level->end, wire, error);
 	bool repeated = field->label == PROTOBUF_C_LABEL_REPEATED;
-	bool packed = repeated && wire == WIRE_BYTES && wire_of(field->type) != WIRE_BYTES;
-	if (wire != wire_of(field->type) && !packed)
+	bool packed = repeated && wire == WIRE_BYTES && wire_type_of(field->type) != WIRE_BYTES;
+	if (wire != wire_type_of(field->type) && !packed)
 		return refuse(error, field->name, "wrong wire type");
 	if (repeated && !packed && !count_items(w, field->name, 1, error))
 		return false;

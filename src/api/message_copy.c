@@ -1,35 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/message_copy.h"
+#include "api/wire.h"
 #include <string.h>
-
-static size_t size_of(ProtobufCType type)
-{
-	switch (type) {
-	case PROTOBUF_C_TYPE_SINT64:
-	case PROTOBUF_C_TYPE_SFIXED64:
-	case PROTOBUF_C_TYPE_INT64:
-	case PROTOBUF_C_TYPE_UINT64:
-	case PROTOBUF_C_TYPE_FIXED64:
-	case PROTOBUF_C_TYPE_DOUBLE:
-		return sizeof(uint64_t);
-	case PROTOBUF_C_TYPE_BOOL:
-		return sizeof(protobuf_c_boolean);
-	case PROTOBUF_C_TYPE_STRING:
-	case PROTOBUF_C_TYPE_MESSAGE:
-		return sizeof(void *);
-	case PROTOBUF_C_TYPE_BYTES:
-		return sizeof(ProtobufCBinaryData);
-	case PROTOBUF_C_TYPE_INT32:
-	case PROTOBUF_C_TYPE_SINT32:
-	case PROTOBUF_C_TYPE_SFIXED32:
-	case PROTOBUF_C_TYPE_UINT32:
-	case PROTOBUF_C_TYPE_FIXED32:
-	case PROTOBUF_C_TYPE_FLOAT:
-	case PROTOBUF_C_TYPE_ENUM:
-		break;
-	}
-	return sizeof(uint32_t);
-}
 
 static void *bytes_copy(arena *a, const void *bytes, size_t n)
 {
@@ -57,7 +29,7 @@ static void value_own(arena *a, ProtobufCType type, void *value)
 
 static void list_own(arena *a, ProtobufCType type, void **list, size_t n)
 {
-	size_t size = size_of(type);
+	size_t size = wire_value_size(type);
 	*list = bytes_copy(a, *list, n * size);
 	for (size_t i = 0; i < n; i++)
 		value_own(a, type, (char *)*list + i * size);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/wire_fault.h"
+#include "api/wire.h"
 #include <glib.h>
 #include <stdbool.h>
 #include <string.h>
@@ -8,8 +9,6 @@
 #define OVERFLOW_TEXT "proto: integer overflow"
 #define LENGTH_TEXT "proto: negative length found during unmarshaling"
 #define GROUP_TEXT "proto: unexpected end of group"
-
-enum wire { WIRE_VARINT, WIRE_64, WIRE_BYTES, WIRE_GROUP, WIRE_GROUP_END, WIRE_32 };
 
 struct level {
 	const ProtobufCMessageDescriptor *descriptor;
@@ -30,18 +29,10 @@ static bool fault(struct scan *s, const char *text)
 
 static bool read_varint(struct scan *s, const uint8_t *end, uint64_t *ret)
 {
-	uint64_t value = 0;
-	for (unsigned shift = 0; shift < 64; shift += 7) {
-		if (s->at == end)
-			return fault(s, EOF_TEXT);
-		uint8_t byte = *s->at++;
-		value |= (uint64_t)(byte & 0x7f) << shift;
-		if (byte < 0x80) {
-			*ret = value;
-			return true;
-		}
-	}
-	return fault(s, OVERFLOW_TEXT);
+	enum wire_varint result = wire_read_varint(&s->at, end, ret);
+	if (result == WIRE_VARINT_SHORT || result == WIRE_VARINT_LONG)
+		return fault(s, result == WIRE_VARINT_SHORT ? EOF_TEXT : OVERFLOW_TEXT);
+	return true;
 }
 
 static bool skip_bytes(struct scan *s, const uint8_t *end, size_t n)
@@ -105,17 +96,6 @@ static bool skip_value(struct scan *s, const uint8_t *end, unsigned wire)
 	}
 }
 
-static enum wire wire_of(ProtobufCType type)
-{
-	if (type == PROTOBUF_C_TYPE_FIXED32 || type == PROTOBUF_C_TYPE_SFIXED32 || type == PROTOBUF_C_TYPE_FLOAT)
-		return WIRE_32;
-	if (type == PROTOBUF_C_TYPE_FIXED64 || type == PROTOBUF_C_TYPE_SFIXED64 || type == PROTOBUF_C_TYPE_DOUBLE)
-		return WIRE_64;
-	if (type == PROTOBUF_C_TYPE_STRING || type == PROTOBUF_C_TYPE_BYTES || type == PROTOBUF_C_TYPE_MESSAGE)
-		return WIRE_BYTES;
-	return WIRE_VARINT;
-}
-
 /* "lower_case" is LowerCase in Go. */
 static char *go_field_name(const char *name)
 {
@@ -158,7 +138,7 @@ static bool check_tag(struct scan *s, const ProtobufCMessageDescriptor *d, uint6
 static bool scan_packed(struct scan *s, const ProtobufCFieldDescriptor *field, const uint8_t *end)
 {
 	while (s->at < end)
-		if (!skip_value(s, end, wire_of(field->type)))
+		if (!skip_value(s, end, wire_type_of(field->type)))
 			return false;
 	return true;
 }
@@ -168,7 +148,7 @@ static bool scan_bytes(struct scan *s, const ProtobufCFieldDescriptor *field, co
 	size_t n;
 	if (!read_length(s, end, &n))
 		return false;
-	if (wire_of(field->type) != WIRE_BYTES)
+	if (wire_type_of(field->type) != WIRE_BYTES)
 		return scan_packed(s, field, s->at + n);
 	if (field->type == PROTOBUF_C_TYPE_MESSAGE && s->depth < G_N_ELEMENTS(s->levels)) {
 		s->levels[s->depth++] = (struct level){field->descriptor, s->at + n};
@@ -188,7 +168,7 @@ static bool scan_field(struct scan *s, const struct level *level)
 	if (!field)
 		return skip_value(s, level->end, wire);
 	bool packed = field->label == PROTOBUF_C_LABEL_REPEATED && wire == WIRE_BYTES;
-	if (wire != wire_of(field->type) && !packed && !is_map_entry(level->descriptor)) {
+	if (wire != wire_type_of(field->type) && !packed && !is_map_entry(level->descriptor)) {
 		g_autofree char *name = go_field_name(field->name);
 		s->fault = g_strdup_printf("proto: wrong wireType = %u for field %s", wire, name);
 		return false;

@@ -10,6 +10,7 @@
 #include "export/kinds.h"
 #include "filesync.pb-c.h"
 #include "api/guard.h"
+#include "api/wire.h"
 #include "format/gotype.h"
 #include "fssync/call.h"
 #include <fcntl.h>
@@ -194,33 +195,12 @@ static bool write_all(int fd, const char *path, const void *bytes, size_t n, GEr
 	return true;
 }
 
-/* Fast path for a BytesMessage that contains only data: returns a view into the message. */
-static bool plain_bytes(const uint8_t *bytes, size_t n, const uint8_t **ret, size_t *ret_n)
-{
-	size_t length = 0, at = 1;
-	if (n == 0) {
-		*ret_n = 0;
-		return true;
-	}
-	if (bytes[0] != 0x0A)
-		return false;
-	for (unsigned shift = 0; at < n && shift < 35; shift += 7) {
-		uint8_t byte = bytes[at++];
-		length |= (size_t)(byte & 0x7F) << shift;
-		if (byte < 0x80)
-			break;
-	}
-	*ret = bytes + at;
-	*ret_n = length;
-	return length == n - at && length > 0;
-}
-
 static bool write_message(int fd, const char *path, GBytes *message, GError **error)
 {
 	gsize n;
 	size_t n_data;
 	const uint8_t *bytes = g_bytes_get_data(message, &n), *data = bytes;
-	if (plain_bytes(bytes, n, &data, &n_data))
+	if (wire_read_bytes_message(bytes, n, &data, &n_data))
 		return write_all(fd, path, data, n_data, error);
 	g_autoptr(Filesync__BytesMessage) m = guard_unpack(&filesync__bytes_message__descriptor, bytes, n, error);
 	return m && write_all(fd, path, m->data.data, m->data.len, error);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/scope.h"
+#include "base/time.h"
 #include "export/archive.h"
 #include "export/exporter.h"
 #include "format/gotype.h"
@@ -8,7 +9,6 @@
 
 #define SESSION_WAIT_MS 5000
 #define CREATED "org.opencontainers.image.created"
-#define NS_PER_S INT64_C(1000000000)
 
 struct oci_exporter {
 	struct exporter_context context;

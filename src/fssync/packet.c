@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fssync/packet.h"
+#include "api/wire.h"
 #include "base/limits.h"
 #include <string.h>
-
-enum wire { WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_BYTES = 2, WIRE_FIXED32 = 5 };
 
 /* One field of a protobuf message. */
 struct field {
@@ -19,17 +18,10 @@ static bool malformed(GError **error)
 
 static bool varint_read(struct slice *s, uint64_t *ret)
 {
-	uint64_t value = 0;
-	for (unsigned shift = 0; shift < 64 && s->len > 0; shift += 7) {
-		uint8_t byte = *s->ptr++;
-		s->len--;
-		value |= (uint64_t)(byte & 0x7F) << shift;
-		if (byte < 0x80) {
-			*ret = value;
-			return true;
-		}
-	}
-	return false;
+	const uint8_t *end = s->ptr + s->len;
+	enum wire_varint result = wire_read_varint(&s->ptr, end, ret);
+	s->len = (size_t)(end - s->ptr);
+	return result == WIRE_VARINT_OK || result == WIRE_VARINT_WIDE;
 }
 
 static bool bytes_read(struct slice *s, uint64_t n, struct slice *ret)
@@ -54,9 +46,9 @@ static bool field_read(struct slice *s, struct field *ret)
 		return varint_read(s, &ret->value);
 	case WIRE_BYTES:
 		return varint_read(s, &n) && bytes_read(s, n, &ret->bytes);
-	case WIRE_FIXED64:
+	case WIRE_64:
 		return bytes_read(s, 8, &ret->bytes);
-	case WIRE_FIXED32:
+	case WIRE_32:
 		return bytes_read(s, 4, &ret->bytes);
 	default:
 		return false;
@@ -178,64 +170,46 @@ bool stat_decode(struct slice bytes, struct fssync_stat *ret, GError **error)
 	return true;
 }
 
-static size_t varint_write(uint8_t *out, uint64_t value)
-{
-	size_t n = 0;
-	for (; value >= 0x80; value >>= 7)
-		out[n++] = (uint8_t)(value | 0x80);
-	out[n++] = (uint8_t)value;
-	return n;
-}
-
 static size_t number_write(uint8_t *out, uint32_t field, uint64_t value)
 {
 	if (value == 0)
 		return 0;
-	size_t n = varint_write(out, (uint64_t)field << 3 | WIRE_VARINT);
-	return n + varint_write(out + n, value);
+	size_t n = wire_put_varint(out, (uint64_t)field << 3 | WIRE_VARINT);
+	return n + wire_put_varint(out + n, value);
 }
 
 size_t packet_head(uint8_t ret_head[PACKET_HEAD_SIZE], enum packet_type type, uint32_t id, size_t n_data)
 {
 	size_t n = number_write(ret_head, 1, type);
 	n += number_write(ret_head + n, 3, id);
-	if (n_data > 0) {
-		n += varint_write(ret_head + n, 4 << 3 | WIRE_BYTES);
-		n += varint_write(ret_head + n, n_data);
-	}
-	return n;
+	return n_data > 0 ? n + wire_put_head(ret_head + n, 4, n_data) : n;
 }
 
 static void append_number(GByteArray *out, uint32_t field, uint64_t value)
 {
-	uint8_t buf[24];
+	uint8_t buf[WIRE_HEAD_BYTES];
 	g_byte_array_append(out, buf, (guint)number_write(buf, field, value));
 }
 
 static void append_bytes(GByteArray *out, uint32_t field, const void *bytes, size_t n)
 {
-	uint8_t buf[24];
-	size_t head = varint_write(buf, (uint64_t)field << 3 | WIRE_BYTES);
-	head += varint_write(buf + head, n);
-	g_byte_array_append(out, buf, (guint)head);
+	uint8_t buf[WIRE_HEAD_BYTES];
+	g_byte_array_append(out, buf, (guint)wire_put_head(buf, field, n));
 	if (n > 0)
 		g_byte_array_append(out, bytes, (guint)n);
 }
 
-static size_t varint_size(uint64_t value)
+static size_t field_size(size_t n)
 {
-	uint8_t buf[16];
-	return varint_write(buf, value);
+	uint8_t head[WIRE_HEAD_BYTES];
+	return wire_put_head(head, 1, n) + n;
 }
 
 static void append_xattr(GByteArray *out, const struct fssync_xattr *x)
 {
-	uint8_t buf[24];
+	uint8_t buf[WIRE_HEAD_BYTES];
 	size_t n_name = strlen(x->name);
-	size_t n = 2 + varint_size(n_name) + n_name + varint_size(x->len) + x->len;
-	size_t head = varint_write(buf, 10 << 3 | WIRE_BYTES);
-	head += varint_write(buf + head, n);
-	g_byte_array_append(out, buf, (guint)head);
+	g_byte_array_append(out, buf, (guint)wire_put_head(buf, 10, field_size(n_name) + field_size(x->len)));
 	append_bytes(out, 1, x->name, n_name);
 	append_bytes(out, 2, x->value, x->len);
 }
@@ -265,9 +239,8 @@ void packet_append_stat(GByteArray *out, const struct fssync_stat *stat)
 	guint start = out->len;
 	g_byte_array_set_size(out, start + 8);
 	append_stat_fields(out, stat);
-	uint8_t head[16];
-	size_t n = out->len - start - 8, n_head = varint_write(head, 2 << 3 | WIRE_BYTES);
-	n_head += varint_write(head + n_head, n);
+	uint8_t head[WIRE_HEAD_BYTES];
+	size_t n = out->len - start - 8, n_head = wire_put_head(head, 2, n);
 	memcpy(out->data + start, head, n_head);
 	memmove(out->data + start + n_head, out->data + start + 8, n);
 	g_byte_array_set_size(out, (guint)(start + n_head + n));

@@ -4,23 +4,19 @@
  * then the member of the one-of; map entries by key, both their fields always written.
  */
 #include "llb/build.h"
+#include "api/wire.h"
 #include <string.h>
 
 static void put_varint(GByteArray *out, uint64_t value)
 {
-	guint8 bytes[10];
-	guint n = 0;
-	do {
-		bytes[n++] = (guint8)(value & 0x7f) | (value > 0x7f ? 0x80 : 0);
-		value >>= 7;
-	} while (value > 0);
-	g_byte_array_append(out, bytes, n);
+	uint8_t bytes[WIRE_VARINT_BYTES];
+	g_byte_array_append(out, bytes, (guint)wire_put_varint(bytes, value));
 }
 
 static void put_bytes(GByteArray *out, unsigned field, const void *bytes, size_t n)
 {
-	put_varint(out, field << 3 | 2);
-	put_varint(out, n);
+	uint8_t head[WIRE_HEAD_BYTES];
+	g_byte_array_append(out, head, (guint)wire_put_head(head, field, n));
 	if (n > 0)
 		g_byte_array_append(out, bytes, (guint)n);
 }

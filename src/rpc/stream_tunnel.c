@@ -8,6 +8,7 @@
  */
 #include "rpc/conn.h"
 #include "api/guard.h"
+#include "api/wire.h"
 #include "filesync.pb-c.h"
 
 #define OUT_BYTES ((size_t)512 * 1024)
@@ -53,24 +54,13 @@ void tunnel_notify(struct tunnel *t)
 	}
 }
 
-/* The payload of {0A length bytes}, which is the whole message nearly always. */
+/* The payload of the message, which nearly always is encoded in the usual way. */
 static bool unwrap(struct tunnel *t, struct slice *ret, GError **error)
 {
 	gsize n;
 	const uint8_t *p = g_bytes_get_data(t->message, &n);
-	uint64_t len = 0;
-	size_t at = 1;
-	if (n > 1 && p[0] == 0x0a) {
-		for (unsigned shift = 0; at < n && shift < 35; shift += 7) {
-			len |= (uint64_t)(p[at] & 0x7f) << shift;
-			if (p[at++] < 0x80)
-				break;
-		}
-		if (!(p[at - 1] & 0x80) && len == n - at) {
-			*ret = (struct slice){p + at, len};
-			return true;
-		}
-	}
+	if (wire_read_bytes_message(p, n, &ret->ptr, &ret->len))
+		return true;
 	t->unpacked = guard_unpack(&filesync__bytes_message__descriptor, p, n, error);
 	if (t->unpacked)
 		*ret = (struct slice){t->unpacked->data.data, t->unpacked->data.len};
@@ -96,13 +86,8 @@ static enum stream_state tunnel_read(struct stream *base, struct slice *ret, GEr
 
 static uint8_t *wrap(const struct iovec *iov, int n, size_t total, size_t *ret_len)
 {
-	uint8_t *message = g_malloc(total + 11);
-	size_t at = 0;
-	message[at++] = 0x0a;
-	uint64_t rest = total;
-	for (; rest >= 0x80; rest >>= 7)
-		message[at++] = (uint8_t)(rest | 0x80);
-	message[at++] = (uint8_t)rest;
+	uint8_t *message = g_malloc(total + WIRE_HEAD_BYTES);
+	size_t at = wire_put_head(message, 1, total);
 	for (int i = 0; i < n; i++) {
 		memcpy(message + at, iov[i].iov_base, iov[i].iov_len);
 		at += iov[i].iov_len;

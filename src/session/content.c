@@ -2,6 +2,7 @@
 /* content: containerd's content service as the client serves it. */
 #include "session/live.h"
 #include "api/guard.h"
+#include "api/wire.h"
 #include "base/limits.h"
 #include "content.pb-c.h"
 #include <poll.h>
@@ -105,18 +106,10 @@ static bool send_data(struct writer *w, const uint8_t *data, size_t n, GError **
 	g_autoptr(GBytes) packed = message_pack(&request);
 	gsize size;
 	const uint8_t *start = g_bytes_get_data(packed, &size);
-	g_autoptr(GByteArray) head = g_byte_array_new();
-	g_byte_array_append(head, start, (guint)size);
-	uint8_t tag = 6 << 3 | 2;
-	g_byte_array_append(head, &tag, 1);
-	for (size_t rest = n;; rest >>= 7) {
-		uint8_t byte = (uint8_t)(rest & 0x7f) | (rest >= 0x80 ? 0x80 : 0);
-		g_byte_array_append(head, &byte, 1);
-		if (rest < 0x80)
-			break;
-	}
+	g_autofree uint8_t *head = g_malloc(size + WIRE_HEAD_BYTES);
+	memcpy(head, start, size);
 	w->waiting++;
-	return rpc_call_send_parts(w->call, head->data, head->len, data, n, error);
+	return rpc_call_send_parts(w->call, head, size + wire_put_head(head + size, 6, n), data, n, error);
 }
 
 static bool take_answer(struct writer *w, int64_t *ret_offset, GError **error)

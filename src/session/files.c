@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* files: streams that carry files: FileSync, FileSend, Upload. */
 #include "session/live.h"
+#include "api/wire.h"
 
 #define SYNC "/moby.filesync.v1.FileSync/DiffCopy"
 #define SEND "/moby.filesync.v1.FileSend/DiffCopy"
@@ -80,14 +81,8 @@ rpc_call *session_send_open(session *s, unsigned exporter_index, const rpc_metad
 
 bool session_send_bytes(void *data, const void *bytes, size_t n, GError **error)
 {
-	uint8_t head[12] = {0x0a}; /* field 1, bytes */
-	size_t n_head = 1;
-	for (size_t rest = n;; rest >>= 7) {
-		head[n_head++] = (uint8_t)((rest & 0x7f) | (rest > 0x7f ? 0x80 : 0));
-		if (rest <= 0x7f)
-			break;
-	}
-	return rpc_call_send_parts(data, head, n_head, bytes, n, error);
+	uint8_t head[WIRE_HEAD_BYTES];
+	return rpc_call_send_parts(data, head, wire_put_head(head, 1, n), bytes, n, error);
 }
 
 rpc_call *session_upload_open(session *s, const char *url_path, const char *url_host, cancel *c, GError **error)
