@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "usage.h"
+#include "api/message.h"
 #include "format/gotype.h"
 #include "format/json_writer.h"
 
@@ -15,15 +16,10 @@ void usage_row(table *t, const Control__UsageRecord *r)
 	table_printf(t, "%-71s\t%-11s\t%s%s\t\n", id, r->inuse ? "false" : "true", size, r->shared ? "*" : "");
 }
 
-static int64_t to_ns(const Google__Timestamp *time)
-{
-	return time ? time->seconds * 1000000000LL + time->nanos : 0;
-}
-
 /* Formats like Go's time.Time.String in UTC: "2026-11-23 17:04:44.510696823 +0000 UTC". */
 static char *go_time(const Google__Timestamp *time)
 {
-	g_autofree char *iso = time_format_rfc3339(to_ns(time));
+	g_autofree char *iso = time_format_rfc3339(message_time_ns(time));
 	for (char *p = iso; *p; p++) {
 		if (*p == 'T')
 			*p = ' ';
@@ -67,7 +63,7 @@ void usage_verbose(table *t, const Control__UsageRecord *r)
 char *usage_json(const Control__UsageRecord *r)
 {
 	json_writer *w = json_writer_new(0);
-	g_autofree char *created = time_format_rfc3339(to_ns(r->createdat));
+	g_autofree char *created = time_format_rfc3339(message_time_ns(r->createdat));
 	json_object_begin(w);
 	json_put_string_member(w, "id", r->id);
 	json_key(w, "mutable");
@@ -79,7 +75,7 @@ char *usage_json(const Control__UsageRecord *r)
 	json_put_string_member(w, "createdAt", created);
 	json_key(w, "lastUsedAt");
 	if (r->lastusedat) {
-		g_autofree char *used = time_format_rfc3339(to_ns(r->lastusedat));
+		g_autofree char *used = time_format_rfc3339(message_time_ns(r->lastusedat));
 		json_put_string(w, used);
 	} else {
 		json_put_null(w);

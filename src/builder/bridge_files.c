@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/build_internal.h"
-#include "api/guard.h"
+#include "api/message.h"
 #include "base/limits.h"
 #include "base/scope.h"
 #include "format/patterns.h"
@@ -74,8 +74,7 @@ static Fsutil__Stat *stat_to_wire(int dir_fd, const char *name, const char *path
 		error_set_errno(error, errno, "lstat %s", path);
 		return NULL;
 	}
-	Fsutil__Stat *wire = g_new0(Fsutil__Stat, 1);
-	fsutil__stat__init(wire);
+	Fsutil__Stat *wire = message_new(Fsutil__Stat, fsutil__stat);
 	wire->path = g_strdup(path);
 	wire->mode = fssync_mode_from_st(st.st_mode);
 	wire->uid = st.st_uid;
@@ -131,8 +130,7 @@ Gateway__ReadDirResponse *build_read_dir(bridge *b, bridge_ref *ref, const char 
 	g_autoptr(GPtrArray) entries = g_ptr_array_new_with_free_func(guard_free);
 	if (!list_dir(dir_fd, matcher, entries, error))
 		return NULL;
-	Gateway__ReadDirResponse *reply = g_new0(Gateway__ReadDirResponse, 1);
-	gateway__read_dir_response__init(reply);
+	Gateway__ReadDirResponse *reply = message_new(Gateway__ReadDirResponse, gateway__read_dir_response);
 	gsize n = 0;
 	reply->entries = (Fsutil__Stat **)g_ptr_array_steal(entries, &n);
 	reply->n_entries = n;
@@ -155,8 +153,7 @@ Gateway__StatFileResponse *build_stat_file(bridge *b, bridge_ref *ref, const cha
 	Fsutil__Stat *wire = stat_to_wire(fd, "", base, error);
 	if (!wire)
 		return NULL;
-	Gateway__StatFileResponse *reply = g_new0(Gateway__StatFileResponse, 1);
-	gateway__stat_file_response__init(reply);
+	Gateway__StatFileResponse *reply = message_new(Gateway__StatFileResponse, gateway__stat_file_response);
 	reply->stat = wire;
 	return reply;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/build_internal.h"
+#include "api/message.h"
 #include "builder/provenance_scope.h"
-#include "api/guard.h"
 #include "base/ident.h"
 #include <string.h>
 
@@ -75,8 +75,8 @@ bool build_resolve_image(bridge *b, const struct bridge_image_request *r, struct
 
 static Gateway__ResolveSourceMetaResponse *meta_reply(const Gateway__ResolveSourceMetaRequest *r)
 {
-	Gateway__ResolveSourceMetaResponse *reply = g_new0(Gateway__ResolveSourceMetaResponse, 1);
-	gateway__resolve_source_meta_response__init(reply);
+	Gateway__ResolveSourceMetaResponse *reply =
+		message_new(Gateway__ResolveSourceMetaResponse, gateway__resolve_source_meta_response);
 	reply->source = message_copy(r->source);
 	return reply;
 }
@@ -86,13 +86,8 @@ static bool resolve_image_source(struct build *build, provenance_scope *scope,
 				 struct work *work, Gateway__ResolveSourceMetaResponse **ret, GError **error)
 {
 	struct platform platform = {0};
-	if (r->platform) {
-		g_strlcpy(platform.os, r->platform->os, sizeof platform.os);
-		g_strlcpy(platform.architecture, r->platform->architecture, sizeof platform.architecture);
-		g_strlcpy(platform.variant, r->platform->variant, sizeof platform.variant);
-		g_strlcpy(platform.os_version, r->platform->osversion, sizeof platform.os_version);
-		platform_normalize(&platform);
-	}
+	if (r->platform)
+		message_platform_read(r->platform, &platform);
 	if (r->image && (r->image->attestationchain || r->image->n_resolveattestations > 0))
 		return error_set(error, ERROR_UNIMPLEMENTED, "attestation chains of images are not supported yet");
 	const char *session_id = llb_source_attr(r->source, "oci.session");
@@ -111,13 +106,9 @@ static bool resolve_image_source(struct build *build, provenance_scope *scope,
 	if (!look_up_image(build, scope, &request, text, work, &found, error))
 		return false;
 	Gateway__ResolveSourceMetaResponse *reply = meta_reply(r);
-	reply->image = g_new0(Gateway__ResolveSourceImageResponse, 1);
-	gateway__resolve_source_image_response__init(reply->image);
+	reply->image = message_new(Gateway__ResolveSourceImageResponse, gateway__resolve_source_image_response);
 	reply->image->digest = g_strdup(found.digest.text);
-	gsize n = 0;
-	const void *bytes = found.config ? g_bytes_get_data(found.config, &n) : NULL;
-	reply->image->config.data = g_memdup2(bytes, n);
-	reply->image->config.len = n;
+	reply->image->config = message_bytes(found.config);
 	g_clear_pointer(&found.config, g_bytes_unref);
 	g_free(found.ref);
 	*ret = reply;
@@ -140,13 +131,6 @@ static bool git_lookup_run(void *data, struct work *work, GError **error)
 	bool objects = l->request->git && l->request->git->returnobject;
 	return source_git_resolve(&builder_worker(l->build->builder)->source_context, l->request->source, objects, &own,
 				  &l->found, error);
-}
-
-static ProtobufCBinaryData bytes_copy(GBytes *bytes)
-{
-	gsize n = 0;
-	const void *data = bytes ? g_bytes_get_data(bytes, &n) : NULL;
-	return (ProtobufCBinaryData){.data = g_memdup2(data, n), .len = n};
 }
 
 /* A git lookup that is displayed as a vertex. */
@@ -172,13 +156,12 @@ static bool resolve_git_source(struct build *build, const Gateway__ResolveSource
 	if (!run_lookup(build, r, work, git_lookup_run, &l, error))
 		return false;
 	Gateway__ResolveSourceMetaResponse *reply = meta_reply(r);
-	reply->git = g_new0(Gateway__ResolveSourceGitResponse, 1);
-	gateway__resolve_source_git_response__init(reply->git);
+	reply->git = message_new(Gateway__ResolveSourceGitResponse, gateway__resolve_source_git_response);
 	reply->git->ref = g_strdup(l.found.ref);
 	reply->git->checksum = g_strdup(l.found.checksum);
 	reply->git->commitchecksum = g_strdup(l.found.commit_checksum);
-	reply->git->commitobject = bytes_copy(l.found.commit_object);
-	reply->git->tagobject = bytes_copy(l.found.tag_object);
+	reply->git->commitobject = message_bytes(l.found.commit_object);
+	reply->git->tagobject = message_bytes(l.found.tag_object);
 	git_meta_clear(&l.found);
 	*ret = reply;
 	return true;
@@ -217,8 +200,7 @@ static bool read_checksum_request(const Gateway__ChecksumRequest *r, struct http
 
 static void set_checksum(Gateway__ResolveSourceHTTPResponse *reply, const struct http_checksum *c)
 {
-	reply->checksumresponse = g_new0(Gateway__ChecksumResponse, 1);
-	gateway__checksum_response__init(reply->checksumresponse);
+	reply->checksumresponse = message_new(Gateway__ChecksumResponse, gateway__checksum_response);
 	reply->checksumresponse->digest = g_strdup(c->digest.text);
 	reply->checksumresponse->suffix.data = g_memdup2(c->suffix, c->suffix_len);
 	reply->checksumresponse->suffix.len = c->suffix_len;
@@ -237,13 +219,11 @@ static bool resolve_http_source(struct build *build, const Gateway__ResolveSourc
 	if (!run_lookup(build, r, work, http_lookup_run, &l, error))
 		return false;
 	Gateway__ResolveSourceMetaResponse *reply = meta_reply(r);
-	reply->http = g_new0(Gateway__ResolveSourceHTTPResponse, 1);
-	gateway__resolve_source_httpresponse__init(reply->http);
+	reply->http = message_new(Gateway__ResolveSourceHTTPResponse, gateway__resolve_source_httpresponse);
 	reply->http->checksum = g_strdup(l.found.checksum.text);
 	reply->http->filename = g_steal_pointer(&l.found.filename);
 	if (l.found.has_modified) {
-		reply->http->lastmodified = g_new0(Google__Timestamp, 1);
-		google__timestamp__init(reply->http->lastmodified);
+		reply->http->lastmodified = message_new(Google__Timestamp, google__timestamp);
 		reply->http->lastmodified->seconds = l.found.modified_s;
 	}
 	if (l.checksum)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/history.h"
-#include "api/guard.h"
+#include "api/message.h"
 #include "builder/history_filter.h"
 #include "db/db.h"
 #include <string.h>
@@ -69,8 +69,7 @@ void history_close(history *h)
 static Control__BuildHistoryEvent *event_new(Control__BuildHistoryEventType type,
 					     const Control__BuildHistoryRecord *record)
 {
-	Control__BuildHistoryEvent *event = g_new0(Control__BuildHistoryEvent, 1);
-	control__build_history_event__init(event);
+	Control__BuildHistoryEvent *event = message_new(Control__BuildHistoryEvent, control__build_history_event);
 	event->type = type;
 	event->record = message_copy(record);
 	return event;
@@ -110,8 +109,7 @@ void history_started(history *h, Control__BuildHistoryRecord *record)
 
 static Control__Descriptor *descriptor_new(const char *media_type, GBytes *bytes)
 {
-	Control__Descriptor *d = g_new0(Control__Descriptor, 1);
-	control__descriptor__init(d);
+	Control__Descriptor *d = message_new(Control__Descriptor, control__descriptor);
 	struct digest digest;
 	gsize n = 0;
 	const void *start = g_bytes_get_data(bytes, &n);
@@ -120,11 +118,6 @@ static Control__Descriptor *descriptor_new(const char *media_type, GBytes *bytes
 	d->digest = g_strdup(digest.text);
 	d->size = (int64_t)n;
 	return d;
-}
-
-static int64_t to_ns(const Google__Timestamp *t)
-{
-	return t ? t->seconds * 1000000000LL + t->nanos : 0;
 }
 
 static bool store_blob(history *h, const char *ref, const Control__Descriptor *d, GBytes *bytes, GError **error)
@@ -141,7 +134,8 @@ static bool store_record(history *h, const Control__BuildHistoryRecord *record, 
 	gsize n = 0;
 	const void *start = g_bytes_get_data(bytes, &n);
 	return db_run(h->db, "INSERT OR REPLACE INTO records VALUES(?, ?, ?, ?, ?)", error, "siiib", record->ref,
-		      to_ns(record->createdat), to_ns(record->completedat), (int64_t)record->pinned, start, n);
+		      message_time_ns(record->createdat), message_time_ns(record->completedat), (int64_t)record->pinned,
+		      start, n);
 }
 
 /*
@@ -180,7 +174,7 @@ static bool store(history *h, Control__BuildHistoryRecord *record, GBytes *log, 
 		record->externalerror = descriptor_new(ERROR_MEDIA_TYPE, failure);
 	return store_record(h, record, error) && (!keep_log || store_blob(h, record->ref, record->logs, log, error)) &&
 	       (!failure || store_blob(h, record->ref, record->externalerror, failure, error)) &&
-	       store_blobs(h, record->ref, blobs, error) && expire(h, to_ns(record->completedat), error);
+	       store_blobs(h, record->ref, blobs, error) && expire(h, message_time_ns(record->completedat), error);
 }
 
 /* Commits without fsync: the last entries may be lost at a power failure. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/history_filter.h"
+#include "api/message.h"
 #include "format/filter.h"
 #include "format/gotype.h"
 #include "progress/progress.h"
@@ -135,14 +136,9 @@ static const char *lookup(const void *row, const char *const *path, size_t n_pat
 	return source ? source : attr(r, "context");
 }
 
-static int64_t to_ns(const Google__Timestamp *t)
-{
-	return t ? t->seconds * 1000000000LL + t->nanos : 0;
-}
-
 static bool term_match(const struct term *t, const Control__BuildHistoryRecord *r)
 {
-	int64_t started = to_ns(r->createdat), completed = to_ns(r->completedat);
+	int64_t started = message_time_ns(r->createdat), completed = message_time_ns(r->completedat);
 	const int64_t values[] = {started, completed, completed - started};
 	int64_t value = values[t->measure];
 	switch (t->comparison) {

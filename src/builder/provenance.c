@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/provenance.h"
+#include "api/message.h"
 #include "base/ident.h"
 #include "base/version.h"
 #include "builder/build_internal.h"
@@ -398,8 +399,7 @@ const struct export_attestation *provenance_attestations(const provenance *p, si
 
 static Control__Descriptor *descriptor_new(GBytes *bytes)
 {
-	Control__Descriptor *d = g_new0(Control__Descriptor, 1);
-	control__descriptor__init(d);
+	Control__Descriptor *d = message_new(Control__Descriptor, control__descriptor);
 	gsize n;
 	const void *start = g_bytes_get_data(bytes, &n);
 	struct digest digest;
@@ -408,8 +408,8 @@ static Control__Descriptor *descriptor_new(GBytes *bytes)
 	d->digest = g_strdup(digest.text);
 	d->size = (int64_t)n;
 	d->annotations = g_new0(Control__Descriptor__AnnotationsEntry *, 1);
-	Control__Descriptor__AnnotationsEntry *entry = g_new0(Control__Descriptor__AnnotationsEntry, 1);
-	control__descriptor__annotations_entry__init(entry);
+	Control__Descriptor__AnnotationsEntry *entry =
+		message_new(Control__Descriptor__AnnotationsEntry, control__descriptor__annotations_entry);
 	entry->key = g_strdup(EXPORT_PREDICATE_TYPE_KEY);
 	entry->value = g_strdup(PROVENANCE_V1);
 	d->annotations[d->n_annotations++] = entry;
@@ -418,8 +418,7 @@ static Control__Descriptor *descriptor_new(GBytes *bytes)
 
 static Control__BuildResultInfo *info_new(GBytes *bytes)
 {
-	Control__BuildResultInfo *info = g_new0(Control__BuildResultInfo, 1);
-	control__build_result_info__init(info);
+	Control__BuildResultInfo *info = message_new(Control__BuildResultInfo, control__build_result_info);
 	info->attestations = g_new0(Control__Descriptor *, 1);
 	info->attestations[info->n_attestations++] = descriptor_new(bytes);
 	return info;
@@ -457,8 +456,8 @@ bool provenance_record(provenance *p, struct work *work, Control__BuildHistoryRe
 			record->result = info_new(bytes);
 			continue;
 		}
-		Control__BuildHistoryRecord__ResultsEntry *entry = g_new0(Control__BuildHistoryRecord__ResultsEntry, 1);
-		control__build_history_record__results_entry__init(entry);
+		Control__BuildHistoryRecord__ResultsEntry *entry = message_new(
+			Control__BuildHistoryRecord__ResultsEntry, control__build_history_record__results_entry);
 		entry->key = g_strdup(s->key);
 		entry->value = info_new(bytes);
 		record->results[record->n_results++] = entry;

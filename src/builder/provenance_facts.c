@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/provenance_facts.h"
+#include "api/message.h"
 #include "format/git_address.h"
 #include "ops/ops.h"
 #include <string.h>
@@ -33,12 +34,8 @@ static void platform_of(const struct llb_vertex *v, struct provenance_source *s)
 {
 	const Pb__Platform *p = v->op->platform;
 	s->has_platform = p != NULL;
-	if (!p)
-		return;
-	g_strlcpy(s->platform.os, p->os, sizeof s->platform.os);
-	g_strlcpy(s->platform.architecture, p->architecture, sizeof s->platform.architecture);
-	g_strlcpy(s->platform.variant, p->variant, sizeof s->platform.variant);
-	g_strlcpy(s->platform.os_version, p->osversion, sizeof s->platform.os_version);
+	if (p)
+		message_platform_read(p, &s->platform);
 }
 
 /* Returns the repository address and the ref, without the subdirectory, which does not affect the fetch. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/build_internal.h"
+#include "api/message.h"
 #include "builder/provenance.h"
 #include "builder/status_wire.h"
-#include "api/guard.h"
 #include "base/log.h"
 #include "base/version.h"
 #include "format/json_writer.h"
@@ -11,61 +11,28 @@
 #include <string.h>
 #include <unistd.h>
 
-static Google__Timestamp *timestamp_new(int64_t ns)
-{
-	Google__Timestamp *t = g_new0(Google__Timestamp, 1);
-	google__timestamp__init(t);
-	t->seconds = ns / 1000000000;
-	t->nanos = (int32_t)(ns % 1000000000);
-	return t;
-}
-
-static void fill_attrs(Control__BuildHistoryRecord *record, GHashTable *attrs)
-{
-	GHashTableIter iter;
-	void *key, *value;
-	record->frontendattrs = g_new0(Control__BuildHistoryRecord__FrontendAttrsEntry *, g_hash_table_size(attrs));
-	g_hash_table_iter_init(&iter, attrs);
-	while (g_hash_table_iter_next(&iter, &key, &value)) {
-		Control__BuildHistoryRecord__FrontendAttrsEntry *entry =
-			g_new0(Control__BuildHistoryRecord__FrontendAttrsEntry, 1);
-		control__build_history_record__frontend_attrs_entry__init(entry);
-		entry->key = g_strdup(key);
-		entry->value = url_redact(value); /* the address of a context may contain a password */
-		record->frontendattrs[record->n_frontendattrs++] = entry;
-	}
-}
-
 static Control__Exporter *exporter_new(const struct build_target *target)
 {
-	Control__Exporter *e = g_new0(Control__Exporter, 1);
-	control__exporter__init(e);
+	Control__Exporter *e = message_new(Control__Exporter, control__exporter);
 	e->type = g_strdup(target->type);
-	GHashTableIter iter;
-	void *key, *value;
-	e->attrs = g_new0(Control__Exporter__AttrsEntry *, g_hash_table_size(target->attrs));
-	g_hash_table_iter_init(&iter, target->attrs);
-	while (g_hash_table_iter_next(&iter, &key, &value)) {
-		Control__Exporter__AttrsEntry *entry = g_new0(Control__Exporter__AttrsEntry, 1);
-		control__exporter__attrs_entry__init(entry);
-		entry->key = g_strdup(key);
-		entry->value = g_strdup(value);
-		e->attrs[e->n_attrs++] = entry;
-	}
+	message_set_map(e, attrs, target->attrs);
 	return e;
 }
 
 static Control__BuildHistoryRecord *record_new(struct build *b)
 {
-	Control__BuildHistoryRecord *record = g_new0(Control__BuildHistoryRecord, 1);
-	control__build_history_record__init(record);
+	Control__BuildHistoryRecord *record = message_new(Control__BuildHistoryRecord, control__build_history_record);
 	record->ref = g_strdup(b->ref);
 	record->frontend = g_strdup(b->request->frontend);
-	fill_attrs(record, b->request->frontend_attrs);
+	message_set_map(record, frontendattrs, b->request->frontend_attrs);
+	for (size_t i = 0; i < record->n_frontendattrs; i++) { /* a context's address may hold a password */
+		g_autofree char *value = record->frontendattrs[i]->value;
+		record->frontendattrs[i]->value = url_redact(value);
+	}
 	record->exporters = g_new0(Control__Exporter *, b->request->n_exporters);
 	for (; record->n_exporters < b->request->n_exporters; record->n_exporters++)
 		record->exporters[record->n_exporters] = exporter_new(&b->request->exporters[record->n_exporters]);
-	record->createdat = timestamp_new(b->started_ns);
+	record->createdat = message_time_new(b->started_ns);
 	return record;
 }
 
@@ -106,8 +73,8 @@ static void fill_metadata(Control__BuildHistoryRecord *record, build_result *res
 	g_hash_table_iter_init(&iter, result->metadata);
 	while (g_hash_table_iter_next(&iter, &key, &value)) {
 		Control__BuildHistoryRecord__ExporterResponseEntry *entry =
-			g_new0(Control__BuildHistoryRecord__ExporterResponseEntry, 1);
-		control__build_history_record__exporter_response_entry__init(entry);
+			message_new(Control__BuildHistoryRecord__ExporterResponseEntry,
+				    control__build_history_record__exporter_response_entry);
 		gsize n = 0;
 		const char *bytes = g_bytes_get_data(value, &n);
 		entry->key = g_strdup(key);
@@ -118,24 +85,11 @@ static void fill_metadata(Control__BuildHistoryRecord *record, build_result *res
 
 static Control__Descriptor *descriptor_new(const oci_descriptor *from)
 {
-	Control__Descriptor *d = g_new0(Control__Descriptor, 1);
-	control__descriptor__init(d);
+	Control__Descriptor *d = message_new(Control__Descriptor, control__descriptor);
 	d->media_type = g_strdup(from->media_type);
 	d->digest = g_strdup(from->digest.text);
 	d->size = from->size;
-	d->annotations = g_new0(Control__Descriptor__AnnotationsEntry *,
-				from->annotations ? g_hash_table_size(from->annotations) : 0);
-	GHashTableIter iter;
-	void *key, *value;
-	if (from->annotations)
-		g_hash_table_iter_init(&iter, from->annotations);
-	while (from->annotations && g_hash_table_iter_next(&iter, &key, &value)) {
-		Control__Descriptor__AnnotationsEntry *entry = g_new0(Control__Descriptor__AnnotationsEntry, 1);
-		control__descriptor__annotations_entry__init(entry);
-		entry->key = g_strdup(key);
-		entry->value = g_strdup(value);
-		d->annotations[d->n_annotations++] = entry;
-	}
+	message_set_map(d, annotations, from->annotations);
 	return d;
 }
 
@@ -155,16 +109,15 @@ static void fill_images(struct build *b, Control__BuildHistoryRecord *record, GP
 		if (!kept->root || !fits(kept))
 			continue;
 		if (!record->result) {
-			record->result = g_new0(Control__BuildResultInfo, 1);
-			control__build_result_info__init(record->result);
+			record->result = message_new(Control__BuildResultInfo, control__build_result_info);
 		}
 		Control__BuildResultInfo *info = record->result;
 		if (!info->resultdeprecated)
 			info->resultdeprecated = descriptor_new(kept->root);
 		if (!info->results)
 			info->results = g_new0(Control__BuildResultInfo__ResultsEntry *, b->request->n_exporters);
-		Control__BuildResultInfo__ResultsEntry *entry = g_new0(Control__BuildResultInfo__ResultsEntry, 1);
-		control__build_result_info__results_entry__init(entry);
+		Control__BuildResultInfo__ResultsEntry *entry =
+			message_new(Control__BuildResultInfo__ResultsEntry, control__build_result_info__results_entry);
 		entry->key = (int64_t)i;
 		entry->value = descriptor_new(kept->root);
 		info->results[info->n_results++] = entry;
@@ -222,7 +175,7 @@ void build_record_end(struct build *b, build_result *result, GHashTable *respons
 	if (b->request->internal)
 		return;
 	Control__BuildHistoryRecord *record = record_new(b);
-	record->completedat = timestamp_new(progress_now_ns());
+	record->completedat = message_time_new(progress_now_ns());
 	struct progress_counts counts = progress_log_counts(b->log);
 	record->numcachedsteps = counts.cached;
 	record->numtotalsteps = counts.total;
@@ -230,8 +183,7 @@ void build_record_end(struct build *b, build_result *result, GHashTable *respons
 	record->numwarnings = counts.warnings;
 	g_autoptr(GBytes) status = failure ? pack_failure(failure) : NULL;
 	if (failure) {
-		record->error = g_new0(Google__Status, 1);
-		google__status__init(record->error);
+		record->error = message_new(Google__Status, google__status);
 		record->error->code = (int32_t)error_get_code(failure);
 		record->error->message = g_strdup(failure->message);
 	}

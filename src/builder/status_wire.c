@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/status_wire.h"
-#include "api/guard.h"
+#include "api/message.h"
 #include "control.pb-c.h"
 #include <string.h>
 
@@ -33,8 +33,7 @@ static Google__Timestamp *timestamp(struct packer *p, int64_t ns)
 		return NULL;
 	Google__Timestamp *t = arena_new(p, sizeof *t);
 	google__timestamp__init(t);
-	t->seconds = ns / 1000000000;
-	t->nanos = (int32_t)(ns % 1000000000);
+	message_set_time(t, ns);
 	return t;
 }
 

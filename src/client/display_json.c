@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/display_mode.h"
+#include "api/message.h"
 #include "format/gotype.h"
 #include "format/json_writer.h"
 
@@ -18,7 +19,7 @@ static void put_time(json_writer *w, const char *key, const Google__Timestamp *t
 {
 	if (!t)
 		return;
-	g_autofree char *text = time_format_rfc3339(t->seconds * 1000000000LL + t->nanos);
+	g_autofree char *text = time_format_rfc3339(message_time_ns(t));
 	json_key(w, key);
 	json_put_string(w, text);
 }

@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/display_model.h"
+#include "api/message.h"
 #include "format/gotype.h"
 #include "progress/progress.h"
 #include <string.h>
 
 #define COLOR_BYTES_MAX 64
-
-static int64_t to_ns(const Google__Timestamp *t)
-{
-	return t ? t->seconds * 1000000000LL + t->nanos : 0;
-}
 
 static void status_free(gpointer data)
 {
@@ -208,8 +204,8 @@ static void update_vertex(struct model *m, const Control__Vertex *wire)
 		if (wire->progressgroup)
 			join_group(m, v, wire->progressgroup);
 	}
-	v->started_ns = to_ns(wire->started);
-	v->completed_ns = to_ns(wire->completed);
+	v->started_ns = message_time_ns(wire->started);
+	v->completed_ns = message_time_ns(wire->completed);
 	v->cached = wire->cached;
 	g_clear_pointer(&v->error, g_free);
 	if (*wire->error)
@@ -238,9 +234,9 @@ static void update_status(struct model *m, const Control__VertexStatus *wire)
 	}
 	s->current = wire->current;
 	s->total = wire->total;
-	s->started_ns = to_ns(wire->started);
-	s->completed_ns = to_ns(wire->completed);
-	s->time_ns = to_ns(wire->timestamp);
+	s->started_ns = message_time_ns(wire->started);
+	s->completed_ns = message_time_ns(wire->completed);
+	s->time_ns = message_time_ns(wire->timestamp);
 	s->updated = true;
 	touch(v);
 }
@@ -280,7 +276,7 @@ static void update_log(struct model *m, const Control__VertexLog *wire)
 		if (v->log_is_partial && v->logs->len > 0)
 			append_to_last(v, at, text);
 		else
-			g_ptr_array_add(v->logs, timed_line(v, to_ns(wire->timestamp), at, text));
+			g_ptr_array_add(v->logs, timed_line(v, message_time_ns(wire->timestamp), at, text));
 		v->log_is_partial = !newline;
 		if (newline)
 			tail_add(v, v->logs->pdata[v->logs->len - 1]);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "containerd/ctd_images.h"
-#include "api/guard.h"
+#include "api/message.h"
 #include "base/ident.h"
 #include "base/limits.h"
 #include "containerd/ctd_blobs.h"
@@ -102,24 +102,11 @@ static bool set_name(struct ctd_images *images, CtdImages__Image *image, Google_
 
 static Ctd__Descriptor *descriptor_to_wire(const oci_descriptor *d)
 {
-	Ctd__Descriptor *wire = g_new0(Ctd__Descriptor, 1);
-	ctd__descriptor__init(wire);
+	Ctd__Descriptor *wire = message_new(Ctd__Descriptor, ctd__descriptor);
 	wire->media_type = g_strdup(d->media_type);
 	wire->digest = g_strdup(d->digest.text);
 	wire->size = d->size;
-	if (!d->annotations)
-		return wire;
-	GHashTableIter iter;
-	void *key, *value;
-	wire->annotations = g_new0(Ctd__Descriptor__AnnotationsEntry *, g_hash_table_size(d->annotations));
-	g_hash_table_iter_init(&iter, d->annotations);
-	while (g_hash_table_iter_next(&iter, &key, &value)) {
-		Ctd__Descriptor__AnnotationsEntry *entry = g_new0(Ctd__Descriptor__AnnotationsEntry, 1);
-		ctd__descriptor__annotations_entry__init(entry);
-		entry->key = g_strdup(key);
-		entry->value = g_strdup(value);
-		wire->annotations[wire->n_annotations++] = entry;
-	}
+	message_set_map(wire, annotations, d->annotations);
 	return wire;
 }
 

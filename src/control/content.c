@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/control.h"
-#include "api/guard.h"
+#include "api/message.h"
 #include "base/scope.h"
 #include "content.pb-c.h"
 #include <string.h>
@@ -51,13 +51,12 @@ ProtobufCMessage *control_content_info(rpc_call *call, const ProtobufCMessage *r
 	scoped_blob blob;
 	if (!blob_open(data, m->digest, &blob, error))
 		return NULL;
-	Content__InfoResponse *reply = (void *)control_empty_reply(&content__info_response__descriptor);
-	reply->info = g_new0(Content__Info, 1);
-	content__info__init(reply->info);
+	Content__InfoResponse *reply = message_new(Content__InfoResponse, content__info_response);
+	reply->info = message_new(Content__Info, content__info);
 	reply->info->digest = g_strdup(m->digest);
 	reply->info->size = blob.size;
-	reply->info->created_at = control_timestamp(blob.created_ns);
-	reply->info->updated_at = control_timestamp(blob.created_ns);
+	reply->info->created_at = message_time_new(blob.created_ns);
+	reply->info->updated_at = message_time_new(blob.created_ns);
 	return &reply->base;
 }
 

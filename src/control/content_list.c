@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Listing calls of the content service: blobs of the default worker, followed by those that only the history has. */
 #include "control/control.h"
-#include "api/guard.h"
+#include "api/message.h"
 #include "content.pb-c.h"
 #include "format/filter.h"
 #include <string.h>
@@ -51,12 +51,11 @@ static const char *entry_field(const void *row, const char *const *path, size_t 
 
 static Content__Info *info_new(const struct entry *e)
 {
-	Content__Info *info = g_new(Content__Info, 1);
-	content__info__init(info);
+	Content__Info *info = message_new(Content__Info, content__info);
 	info->digest = g_strdup(e->digest.text);
 	info->size = e->size;
-	info->created_at = control_timestamp(e->created_ns);
-	info->updated_at = control_timestamp(e->created_ns);
+	info->created_at = message_time_new(e->created_ns);
+	info->updated_at = message_time_new(e->created_ns);
 	return info;
 }
 
@@ -89,9 +88,7 @@ bool control_content_list(rpc_call *call, void *data, GError **error)
 	Content__ListContentRequest *m = rpc_call_recv_message(call, &content__list_content_request__descriptor, error);
 	if (!m)
 		return false;
-	g_autofree const char **filters = g_new0(const char *, m->n_filters + 1);
-	for (size_t i = 0; i < m->n_filters; i++)
-		filters[i] = m->filters[i];
+	g_autofree const char **filters = message_texts(m->filters, m->n_filters);
 	g_autoptr(filter) f = filter_new(filters, error);
 	guard_free(m);
 	if (!f)
@@ -114,5 +111,5 @@ ProtobufCMessage *control_content_status(rpc_call *call, const ProtobufCMessage 
 
 ProtobufCMessage *control_content_statuses(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
 {
-	return control_empty_reply(&content__list_statuses_response__descriptor);
+	return &message_new(Content__ListStatusesResponse, content__list_statuses_response)->base;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/control.h"
+#include "api/message.h"
 #include "control.pb-c.h"
 #include "content.pb-c.h"
 #include "empty.pb-c.h"
@@ -10,24 +11,6 @@
 #define CONTROL "/moby.buildkit.v1.Control/"
 #define CONTENT "/containerd.services.content.v1.Content/"
 #define BUILD_WAIT_MS 3000 /* a client may call Status before its Solve has created the build */
-
-ProtobufCMessage *control_empty_reply(const ProtobufCMessageDescriptor *descriptor)
-{
-	ProtobufCMessage *reply = g_malloc0(descriptor->sizeof_message);
-	protobuf_c_message_init(descriptor, reply);
-	return reply;
-}
-
-Google__Timestamp *control_timestamp(int64_t ns)
-{
-	if (ns == 0)
-		return NULL;
-	Google__Timestamp *t = g_new0(Google__Timestamp, 1);
-	google__timestamp__init(t);
-	t->seconds = ns / 1000000000;
-	t->nanos = (int32_t)(ns % 1000000000);
-	return t;
-}
 
 bool control_send_timestamp(rpc_call *call, GError **error)
 {
@@ -51,7 +34,7 @@ void control_session_free(void *state, void *data)
 /* Accepts and discards trace exports, so that clients do not log errors. */
 static ProtobufCMessage *take_traces(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
 {
-	return control_empty_reply(&google__empty__descriptor);
+	return &message_new(Google__Empty, google__empty)->base;
 }
 
 static ProtobufCMessage *refuse_write(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)

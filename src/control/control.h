@@ -41,6 +41,3 @@ ProtobufCMessage *control_explain(rpc_call *call, const ProtobufCMessage *reques
 bool control_content_read(rpc_call *call, void *data, GError **error);
 /* Sends "buildkit-current-timestamp" immediately, so that clients can correct their clock. */
 bool control_send_timestamp(rpc_call *call, GError **error);
-/* Returns an empty reply. */
-ProtobufCMessage *control_empty_reply(const ProtobufCMessageDescriptor *descriptor);
-Google__Timestamp *control_timestamp(int64_t ns); /* Returns NULL for 0. */

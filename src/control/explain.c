@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Explain: compares the fingerprints of the steps of a build with those of an earlier run of each step. */
 #include "control/control.h"
+#include "api/message.h"
 #include "explain.pb-c.h"
 #include "ops/fingerprint.h"
 #include <string.h>
@@ -15,8 +16,7 @@ static void put_change(Explain__Step *step, const fingerprint_change *c)
 	step->facts = g_new0(Explain__Fact *, c->facts->len);
 	for (guint i = 0; i < c->facts->len; i++) {
 		const struct fingerprint_fact *f = c->facts->pdata[i];
-		Explain__Fact *wire = step->facts[step->n_facts++] = g_new0(Explain__Fact, 1);
-		explain__fact__init(wire);
+		Explain__Fact *wire = step->facts[step->n_facts++] = message_new(Explain__Fact, explain__fact);
 		wire->name = g_strdup(f->name);
 		wire->before = g_strdup(f->before ? f->before : "");
 		wire->after = g_strdup(f->after ? f->after : "");
@@ -25,8 +25,7 @@ static void put_change(Explain__Step *step, const fingerprint_change *c)
 	step->files = g_new0(Explain__File *, c->files->len);
 	for (guint i = 0; i < c->files->len; i++) {
 		const struct fingerprint_file *f = c->files->pdata[i];
-		Explain__File *wire = step->files[step->n_files++] = g_new0(Explain__File, 1);
-		explain__file__init(wire);
+		Explain__File *wire = step->files[step->n_files++] = message_new(Explain__File, explain__file);
 		wire->path = g_strdup(f->path);
 		wire->change = g_strdup(file_change(f->what));
 	}
@@ -48,8 +47,7 @@ static bool may_compare(const struct fingerprint_row *row, const struct fingerpr
 static Explain__Step *step_new(const struct fingerprint_row *row, GPtrArray *earlier, const char *against,
 			       int64_t against_ns)
 {
-	Explain__Step *step = g_new0(Explain__Step, 1);
-	explain__step__init(step);
+	Explain__Step *step = message_new(Explain__Step, explain__step);
 	step->name = g_strdup(row->name);
 	step->reason = g_strdup(*against ? "" : row->reason);
 	step->earlier = g_strdup("");
@@ -85,8 +83,7 @@ static int64_t last_of(GPtrArray *rows)
 
 static Explain__ExplainResponse *response_new(fingerprint_store *fingerprints, const char *ref, const char *against)
 {
-	Explain__ExplainResponse *reply = g_new0(Explain__ExplainResponse, 1);
-	explain__explain_response__init(reply);
+	Explain__ExplainResponse *reply = message_new(Explain__ExplainResponse, explain__explain_response);
 	reply->ref = g_strdup(ref);
 	g_autoptr(GPtrArray) rows = fingerprint_store_of_build(fingerprints, ref),
 			     other = fingerprint_store_of_build(fingerprints, against);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/control.h"
-#include "api/guard.h"
+#include "api/message.h"
 #include "control.pb-c.h"
 
 struct listening {
@@ -24,9 +24,7 @@ static struct listening *listening_new(rpc_call *call, struct control *control, 
 		bytes ? guard_unpack(&control__build_history_request__descriptor, start, n, error) : NULL;
 	if (!m)
 		return NULL;
-	g_autofree const char **filters = g_new0(const char *, m->n_filter + 1);
-	for (size_t i = 0; i < m->n_filter; i++)
-		filters[i] = m->filter[i];
+	g_autofree const char **filters = message_texts(m->filter, m->n_filter);
 	struct history_query query = {
 		.active_only = m->activeonly,
 		.ref = m->ref,
@@ -83,5 +81,5 @@ ProtobufCMessage *control_update_history(rpc_call *call, const ProtobufCMessage 
 	const Control__UpdateBuildHistoryRequest *m = (const void *)request;
 	if (!history_update(builder_history(control->builder), m->ref, m->pinned, m->delete_, m->finalize, error))
 		return NULL;
-	return control_empty_reply(&control__update_build_history_response__descriptor);
+	return &message_new(Control__UpdateBuildHistoryResponse, control__update_build_history_response)->base;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/control.h"
+#include "api/message.h"
 #include "control.pb-c.h"
 #include <string.h>
 
@@ -15,20 +16,13 @@ struct translation {
 	GPtrArray *entitlements; /* borrowed texts, NULL-terminated */
 };
 
-#define DEFINE_ENTRIES_TO_TABLE(name, type)                                                                            \
-	static GHashTable *name(struct translation *t, type *const *entries, size_t n)                                 \
-	{                                                                                                              \
-		GHashTable *table = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);                    \
-		for (size_t i = 0; i < n; i++)                                                                         \
-			g_hash_table_replace(table, g_strdup(entries[i]->key), g_strdup(entries[i]->value));           \
-		g_ptr_array_add(t->tables, table);                                                                     \
-		return table;                                                                                          \
-	}
-DEFINE_ENTRIES_TO_TABLE(frontend_attrs, Control__SolveRequest__FrontendAttrsEntry)
-DEFINE_ENTRIES_TO_TABLE(exporter_attrs, Control__Exporter__AttrsEntry)
-DEFINE_ENTRIES_TO_TABLE(old_exporter_attrs, Control__SolveRequest__ExporterAttrsDeprecatedEntry)
-DEFINE_ENTRIES_TO_TABLE(cache_attrs, Control__CacheOptionsEntry__AttrsEntry)
-DEFINE_ENTRIES_TO_TABLE(old_cache_attrs, Control__CacheOptions__ExportAttrsDeprecatedEntry)
+/* The map of the message's field, owned by the translation. */
+#define translate_map(t, m, field) keep_table(t, message_map(m, field))
+static GHashTable *keep_table(struct translation *t, GHashTable *table)
+{
+	g_ptr_array_add(t->tables, table);
+	return table;
+}
 
 static void add_target(GArray *targets, const char *type, GHashTable *attrs)
 {
@@ -38,7 +32,7 @@ static void add_target(GArray *targets, const char *type, GHashTable *attrs)
 
 static GHashTable *registry_ref(struct translation *t, const char *ref)
 {
-	GHashTable *attrs = cache_attrs(t, NULL, 0);
+	GHashTable *attrs = keep_table(t, g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free));
 	g_hash_table_replace(attrs, g_strdup("ref"), g_strdup(ref));
 	return attrs;
 }
@@ -48,14 +42,11 @@ static void translate_cache(struct translation *t, const Control__CacheOptions *
 	if (!options)
 		return;
 	for (size_t i = 0; i < options->n_exports; i++)
-		add_target(t->cache_exports, options->exports[i]->type,
-			   cache_attrs(t, options->exports[i]->attrs, options->exports[i]->n_attrs));
+		add_target(t->cache_exports, options->exports[i]->type, translate_map(t, options->exports[i], attrs));
 	for (size_t i = 0; i < options->n_imports; i++)
-		add_target(t->cache_imports, options->imports[i]->type,
-			   cache_attrs(t, options->imports[i]->attrs, options->imports[i]->n_attrs));
+		add_target(t->cache_imports, options->imports[i]->type, translate_map(t, options->imports[i], attrs));
 	if (*options->exportrefdeprecated) {
-		GHashTable *attrs =
-			old_cache_attrs(t, options->exportattrsdeprecated, options->n_exportattrsdeprecated);
+		GHashTable *attrs = translate_map(t, options, exportattrsdeprecated);
 		g_hash_table_replace(attrs, g_strdup("ref"), g_strdup(options->exportrefdeprecated));
 		add_target(t->cache_exports, "registry", attrs);
 	}
@@ -66,11 +57,9 @@ static void translate_cache(struct translation *t, const Control__CacheOptions *
 static void translate_exporters(struct translation *t, const Control__SolveRequest *m)
 {
 	for (size_t i = 0; i < m->n_exporters; i++)
-		add_target(t->exporters, m->exporters[i]->type,
-			   exporter_attrs(t, m->exporters[i]->attrs, m->exporters[i]->n_attrs));
+		add_target(t->exporters, m->exporters[i]->type, translate_map(t, m->exporters[i], attrs));
 	if (m->n_exporters == 0 && *m->exporterdeprecated)
-		add_target(t->exporters, m->exporterdeprecated,
-			   old_exporter_attrs(t, m->exporterattrsdeprecated, m->n_exporterattrsdeprecated));
+		add_target(t->exporters, m->exporterdeprecated, translate_map(t, m, exporterattrsdeprecated));
 }
 
 static bool check_compat(int64_t wanted, int64_t *ret, GError **error)
@@ -150,7 +139,7 @@ static bool translate(struct translation *t, const Control__SolveRequest *m, GEr
 		.ref = m->ref,
 		.session = m->session,
 		.frontend = m->frontend,
-		.frontend_attrs = frontend_attrs(t, m->frontendattrs, m->n_frontendattrs),
+		.frontend_attrs = translate_map(t, m, frontendattrs),
 		.frontend_inputs = translate_inputs(t, m),
 		.definition = m->definition,
 		.exporters = (const struct build_target *)(void *)t->exporters->data,
@@ -169,24 +158,6 @@ static bool translate(struct translation *t, const Control__SolveRequest *m, GEr
 	       check_compat(m->compatibilityversion, &t->request.compat_version, error);
 }
 
-static ProtobufCMessage *response_to_wire(GHashTable *response)
-{
-	Control__SolveResponse *reply = (void *)control_empty_reply(&control__solve_response__descriptor);
-	reply->exporterresponse = g_new0(Control__SolveResponse__ExporterResponseEntry *, g_hash_table_size(response));
-	GHashTableIter iter;
-	void *key, *value;
-	g_hash_table_iter_init(&iter, response);
-	while (g_hash_table_iter_next(&iter, &key, &value)) {
-		Control__SolveResponse__ExporterResponseEntry *entry =
-			g_new0(Control__SolveResponse__ExporterResponseEntry, 1);
-		control__solve_response__exporter_response_entry__init(entry);
-		entry->key = g_strdup(key);
-		entry->value = g_strdup(value);
-		reply->exporterresponse[reply->n_exporterresponse++] = entry;
-	}
-	return &reply->base;
-}
-
 ProtobufCMessage *control_solve(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
 {
 	struct control *control = data;
@@ -196,7 +167,11 @@ ProtobufCMessage *control_solve(rpc_call *call, const ProtobufCMessage *request,
 	bool ok = translate(&t, (const void *)request, error) &&
 		  builder_solve(control->builder, &t.request, rpc_call_cancel(call), &response, error);
 	translation_clear(&t);
-	if (!ok)
+	if (!ok) {
 		error_hide_code(error);
-	return ok ? response_to_wire(response) : NULL;
+		return NULL;
+	}
+	Control__SolveResponse *reply = message_new(Control__SolveResponse, control__solve_response);
+	message_set_map(reply, exporterresponse, response);
+	return &reply->base;
 }

@@ -1,35 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/control.h"
-#include "api/guard.h"
+#include "api/message.h"
 #include "control.pb-c.h"
 #include <string.h>
 
 static Control__UsageRecord *usage_to_wire(const struct cache_usage *u)
 {
-	Control__UsageRecord *wire = g_new0(Control__UsageRecord, 1);
-	control__usage_record__init(wire);
+	Control__UsageRecord *wire = message_new(Control__UsageRecord, control__usage_record);
 	wire->id = g_strdup(u->id);
 	wire->mutable_ = u->mutable_;
 	wire->inuse = u->in_use;
 	wire->size = u->size;
-	wire->createdat = control_timestamp(u->created_ns);
-	wire->lastusedat = control_timestamp(u->last_used_ns);
+	wire->createdat = message_time_new(u->created_ns);
+	wire->lastusedat = message_time_new(u->last_used_ns);
 	wire->usagecount = u->usage_count;
 	wire->description = g_strdup(u->description);
 	wire->recordtype = g_strdup(u->record_type);
 	wire->shared = u->shared;
-	wire->parents = g_strdupv(u->parents);
-	wire->n_parents = u->parents ? g_strv_length(u->parents) : 0;
+	message_set_texts(wire, parents, u->parents);
 	return wire;
-}
-
-/* Returns a repeated string field as a NULL-terminated list of borrowed strings. */
-static const char **list_of(char *const *texts, size_t n)
-{
-	const char **list = g_new0(const char *, n + 1);
-	for (size_t i = 0; i < n; i++)
-		list[i] = texts[i];
-	return list;
 }
 
 static void add_rows(Control__DiskUsageResponse *reply, const GPtrArray *rows, int64_t newest)
@@ -46,11 +35,11 @@ ProtobufCMessage *control_disk_usage(rpc_call *call, const ProtobufCMessage *req
 {
 	struct control *control = data;
 	const Control__DiskUsageRequest *m = (const void *)request;
-	g_autofree const char **filters = list_of(m->filter, m->n_filter);
+	g_autofree const char **filters = message_texts(m->filter, m->n_filter);
 	int64_t newest = m->agelimit > 0 ? progress_now_ns() - m->agelimit : INT64_MAX;
 	size_t n;
 	worker *const *workers = builder_workers(control->builder, &n);
-	Control__DiskUsageResponse *reply = (void *)control_empty_reply(&control__disk_usage_response__descriptor);
+	Control__DiskUsageResponse *reply = message_new(Control__DiskUsageResponse, control__disk_usage_response);
 	for (size_t i = 0; i < n; i++) {
 		g_autoptr(GPtrArray) rows = cache_disk_usage(workers[i]->cache, filters, error);
 		if (!rows) {
@@ -84,7 +73,7 @@ bool control_prune(rpc_call *call, void *data, GError **error)
 	Control__PruneRequest *m = rpc_call_recv_message(call, &control__prune_request__descriptor, error);
 	if (!m)
 		return false;
-	g_autofree const char **filters = list_of(m->filter, m->n_filter);
+	g_autofree const char **filters = message_texts(m->filter, m->n_filter);
 	struct cache_prune_options options = {
 		.filters = filters,
 		.all = m->all,

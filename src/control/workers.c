@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/control.h"
+#include "api/message.h"
 #include "control.pb-c.h"
 #include "format/filter.h"
 #include <string.h>
@@ -18,15 +19,13 @@ ProtobufCMessage *control_list_workers(rpc_call *call, const ProtobufCMessage *r
 {
 	struct control *control = data;
 	const Control__ListWorkersRequest *m = (const void *)request;
-	g_autofree const char **list = g_new0(const char *, m->n_filter + 1);
-	for (size_t i = 0; i < m->n_filter; i++)
-		list[i] = m->filter[i];
+	g_autofree const char **list = message_texts(m->filter, m->n_filter);
 	g_autoptr(filter) f = filter_new(list, error);
 	if (!f)
 		return NULL;
 	size_t n;
 	worker *const *workers = builder_workers(control->builder, &n);
-	Control__ListWorkersResponse *reply = (void *)control_empty_reply(&control__list_workers_response__descriptor);
+	Control__ListWorkersResponse *reply = message_new(Control__ListWorkersResponse, control__list_workers_response);
 	reply->record = g_new0(Types__WorkerRecord *, n);
 	for (size_t i = 0; i < n; i++)
 		if (filter_match(f, lookup, workers[i]))
@@ -36,7 +35,7 @@ ProtobufCMessage *control_list_workers(rpc_call *call, const ProtobufCMessage *r
 
 ProtobufCMessage *control_info(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
 {
-	Control__InfoResponse *reply = (void *)control_empty_reply(&control__info_response__descriptor);
+	Control__InfoResponse *reply = message_new(Control__InfoResponse, control__info_response);
 	reply->buildkitversion = version_record();
 	return &reply->base;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The op around a source: its key hashed, its tree as the result. */
 #include "ops/op.h"
+#include "api/message.h"
 
 struct op_source {
 	struct op op;
@@ -16,11 +17,7 @@ static void platform_of(const struct op *op, struct platform *ret)
 		*ret = op->worker->platforms[0];
 		return;
 	}
-	*ret = (struct platform){0};
-	g_strlcpy(ret->os, p->os, sizeof ret->os);
-	g_strlcpy(ret->architecture, p->architecture, sizeof ret->architecture);
-	g_strlcpy(ret->variant, p->variant, sizeof ret->variant);
-	g_strlcpy(ret->os_version, p->osversion, sizeof ret->os_version);
+	message_platform_read(p, ret);
 }
 
 static source *get_source(struct op_source *o, GError **error)

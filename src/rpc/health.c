@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* health: grpc.health.v1 (https://github.com/grpc/grpc/blob/master/doc/health-checking.md). */
 #include "rpc/server.h"
-#include "api/guard.h"
+#include "api/message.h"
 #include "health.pb-c.h"
 
 typedef Health__HealthCheckRequest request_message;
@@ -14,8 +14,7 @@ static bool is_served(rpc_server *s, const char *service)
 
 static ProtobufCMessage *new_response(Health__HealthCheckResponse__ServingStatus status)
 {
-	Health__HealthCheckResponse *reply = g_new(Health__HealthCheckResponse, 1);
-	health__health_check_response__init(reply);
+	Health__HealthCheckResponse *reply = message_new(Health__HealthCheckResponse, health__health_check_response);
 	reply->status = status;
 	return &reply->base;
 }
@@ -33,12 +32,11 @@ static ProtobufCMessage *list(rpc_call *call, const ProtobufCMessage *message, v
 {
 	g_auto(GStrv) names = server_services(data);
 	size_t n = g_strv_length(names) + 1;
-	Health__HealthListResponse *reply = g_new(Health__HealthListResponse, 1);
-	health__health_list_response__init(reply);
+	Health__HealthListResponse *reply = message_new(Health__HealthListResponse, health__health_list_response);
 	reply->statuses = g_new(Health__HealthListResponse__StatusesEntry *, n);
 	for (; reply->n_statuses < n; reply->n_statuses++) {
-		Health__HealthListResponse__StatusesEntry *entry = g_new(Health__HealthListResponse__StatusesEntry, 1);
-		health__health_list_response__statuses_entry__init(entry);
+		Health__HealthListResponse__StatusesEntry *entry = message_new(
+			Health__HealthListResponse__StatusesEntry, health__health_list_response__statuses_entry);
 		entry->key = g_strdup(reply->n_statuses ? names[reply->n_statuses - 1] : "");
 		entry->value = (void *)new_response(HEALTH__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING);
 		reply->statuses[reply->n_statuses] = entry;

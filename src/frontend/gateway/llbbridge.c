@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "frontend/gateway/gateway_internal.h"
+#include "api/message.h"
 #include "frontend/gateway/caps.h"
 #include "llb/definition.h"
 #include <jansson.h>
@@ -45,20 +46,12 @@ static void call_scope_end(struct call_scope *v)
 
 #define scoped_call __attribute__((cleanup(call_scope_end))) struct call_scope
 
-static ProtobufCMessage *empty_reply(const ProtobufCMessageDescriptor *descriptor)
-{
-	ProtobufCMessage *reply = g_malloc0(descriptor->sizeof_message);
-	protobuf_c_message_init(descriptor, reply);
-	return reply;
-}
-
 static Caps__APICap **caps_to_wire(const char *const *ids, size_t *ret_n)
 {
 	size_t n = g_strv_length((char **)ids);
 	Caps__APICap **caps = g_new0(Caps__APICap *, n);
 	for (size_t i = 0; i < n; i++) {
-		caps[i] = g_new0(Caps__APICap, 1);
-		caps__apicap__init(caps[i]);
+		caps[i] = message_new(Caps__APICap, caps__apicap);
 		caps[i]->id = g_strdup(ids[i]);
 		caps[i]->enabled = true;
 	}
@@ -71,27 +64,11 @@ static ProtobufCMessage *handle_ping(rpc_call *call, const ProtobufCMessage *req
 	scoped_call v = {0};
 	if (!call_scope_begin(&v, call, data, error))
 		return NULL;
-	Gateway__PongResponse *reply = (void *)empty_reply(&gateway__pong_response__descriptor);
+	Gateway__PongResponse *reply = message_new(Gateway__PongResponse, gateway__pong_response);
 	reply->frontendapicaps = caps_to_wire(gateway_caps, &reply->n_frontendapicaps);
 	reply->llbcaps = caps_to_wire(llb_caps(), &reply->n_llbcaps);
 	reply->workers = v.g->info.workers(v.g->info.data, &reply->n_workers);
 	return &reply->base;
-}
-
-static GHashTable *options_from_wire(const Gateway__SolveRequest *m)
-{
-	GHashTable *options = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-	for (size_t i = 0; i < m->n_frontendopt; i++)
-		g_hash_table_replace(options, g_strdup(m->frontendopt[i]->key), g_strdup(m->frontendopt[i]->value));
-	return options;
-}
-
-static GHashTable *inputs_from_wire(const Gateway__SolveRequest *m)
-{
-	GHashTable *inputs = g_hash_table_new(g_str_hash, g_str_equal);
-	for (size_t i = 0; i < m->n_frontendinputs; i++)
-		g_hash_table_replace(inputs, m->frontendinputs[i]->key, m->frontendinputs[i]->value);
-	return inputs;
 }
 
 static bool check_solve(const Gateway__SolveRequest *m, GError **error)
@@ -109,7 +86,7 @@ static ProtobufCMessage *solve_reply(gateway *g, const Gateway__SolveRequest *m,
 		error_set(error, ERROR_UNKNOWN, "solve did not return default result");
 		return NULL;
 	}
-	Gateway__SolveResponse *reply = (void *)empty_reply(&gateway__solve_response__descriptor);
+	Gateway__SolveResponse *reply = message_new(Gateway__SolveResponse, gateway__solve_response);
 	if (m->allowresultreturn) {
 		reply->result = gateway_result_to_wire(g, result, m->allowresultarrayref);
 	} else {
@@ -133,7 +110,8 @@ static bool exporter_attrs_read(const json_t *json, build_result *to, GError **e
 		gsize n = 0;
 		g_autofree guchar *bytes = text ? g_base64_decode(text, &n) : NULL;
 		if (!text && !json_is_null(value))
-			return error_set(error, ERROR_INVALID_ARGUMENT, "invalid ExporterAttr: %s is not a string", key);
+			return error_set(error, ERROR_INVALID_ARGUMENT, "invalid ExporterAttr: %s is not a string",
+					 key);
 		build_result_set_metadata(to, key, bytes, n);
 	}
 	return true;
@@ -163,8 +141,8 @@ static ProtobufCMessage *handle_solve(rpc_call *call, const ProtobufCMessage *re
 	scoped_call v = {0};
 	if (!call_scope_begin(&v, call, data, error) || !check_solve(m, error))
 		return NULL;
-	g_autoptr(GHashTable) options = options_from_wire(m);
-	g_autoptr(GHashTable) inputs = inputs_from_wire(m);
+	g_autoptr(GHashTable) options = message_map(m, frontendopt);
+	g_autoptr(GHashTable) inputs = message_map(m, frontendinputs);
 	struct bridge_solve_request solve = {
 		.definition = m->definition,
 		.frontend = *m->frontend ? m->frontend : NULL,
@@ -186,16 +164,6 @@ static ProtobufCMessage *handle_solve(rpc_call *call, const ProtobufCMessage *re
 	return solve_reply(v.g, m, result, error);
 }
 
-static void platform_from_wire(const Pb__Platform *wire, struct platform *ret)
-{
-	*ret = (struct platform){0};
-	g_strlcpy(ret->os, wire->os, sizeof ret->os);
-	g_strlcpy(ret->architecture, wire->architecture, sizeof ret->architecture);
-	g_strlcpy(ret->variant, wire->variant, sizeof ret->variant);
-	g_strlcpy(ret->os_version, wire->osversion, sizeof ret->os_version);
-	platform_normalize(ret);
-}
-
 static ProtobufCMessage *handle_resolve_image_config(rpc_call *call, const ProtobufCMessage *request, void *data,
 						     GError **error)
 {
@@ -205,7 +173,7 @@ static ProtobufCMessage *handle_resolve_image_config(rpc_call *call, const Proto
 		return NULL;
 	struct platform platform;
 	if (m->platform)
-		platform_from_wire(m->platform, &platform);
+		message_platform_read(m->platform, &platform);
 	struct bridge_image_request image = {
 		.ref = m->ref,
 		.platform = m->platform ? &platform : NULL,
@@ -223,13 +191,10 @@ static ProtobufCMessage *handle_resolve_image_config(rpc_call *call, const Proto
 		return NULL;
 	}
 	Gateway__ResolveImageConfigResponse *reply =
-		(void *)empty_reply(&gateway__resolve_image_config_response__descriptor);
+		message_new(Gateway__ResolveImageConfigResponse, gateway__resolve_image_config_response);
 	reply->digest = g_strdup(found.digest.text);
 	reply->ref = found.ref;
-	gsize n = 0;
-	const void *bytes = found.config ? g_bytes_get_data(found.config, &n) : NULL;
-	reply->config.data = g_memdup2(bytes, n);
-	reply->config.len = n;
+	reply->config = message_bytes(found.config);
 	g_clear_pointer(&found.config, g_bytes_unref);
 	return &reply->base;
 }
@@ -271,11 +236,8 @@ static ProtobufCMessage *handle_read_file(rpc_call *call, const ProtobufCMessage
 					      m->range ? m->range->length : 0, &v.work, error);
 	if (!bytes)
 		return NULL;
-	Gateway__ReadFileResponse *reply = (void *)empty_reply(&gateway__read_file_response__descriptor);
-	gsize n = 0;
-	const void *start = g_bytes_get_data(bytes, &n);
-	reply->data.data = g_memdup2(start, n);
-	reply->data.len = n;
+	Gateway__ReadFileResponse *reply = message_new(Gateway__ReadFileResponse, gateway__read_file_response);
+	reply->data = message_bytes(bytes);
 	return &reply->base;
 }
 
@@ -311,7 +273,7 @@ static ProtobufCMessage *handle_evaluate(rpc_call *call, const ProtobufCMessage 
 		error_hide_code(error);
 		return NULL;
 	}
-	return empty_reply(&gateway__evaluate_response__descriptor);
+	return &message_new(Gateway__EvaluateResponse, gateway__evaluate_response)->base;
 }
 
 static ProtobufCMessage *handle_warn(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
@@ -320,7 +282,7 @@ static ProtobufCMessage *handle_warn(rpc_call *call, const ProtobufCMessage *req
 	scoped_call v = {0};
 	if (!call_scope_begin(&v, call, data, error) || !v.g->bridge->class->warn(v.g->bridge, m, error))
 		return NULL;
-	return empty_reply(&gateway__warn_response__descriptor);
+	return &message_new(Gateway__WarnResponse, gateway__warn_response)->base;
 }
 
 static ProtobufCMessage *handle_inputs(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
@@ -328,20 +290,8 @@ static ProtobufCMessage *handle_inputs(rpc_call *call, const ProtobufCMessage *r
 	scoped_call v = {0};
 	if (!call_scope_begin(&v, call, data, error))
 		return NULL;
-	Gateway__InputsResponse *reply = (void *)empty_reply(&gateway__inputs_response__descriptor);
-	if (!v.g->inputs)
-		return &reply->base;
-	reply->definitions = g_new0(Gateway__InputsResponse__DefinitionsEntry *, g_hash_table_size(v.g->inputs));
-	GHashTableIter iter;
-	void *key, *value;
-	g_hash_table_iter_init(&iter, v.g->inputs);
-	while (g_hash_table_iter_next(&iter, &key, &value)) {
-		Gateway__InputsResponse__DefinitionsEntry *entry = g_new0(Gateway__InputsResponse__DefinitionsEntry, 1);
-		gateway__inputs_response__definitions_entry__init(entry);
-		entry->key = g_strdup(key);
-		entry->value = message_copy(value);
-		reply->definitions[reply->n_definitions++] = entry;
-	}
+	Gateway__InputsResponse *reply = message_new(Gateway__InputsResponse, gateway__inputs_response);
+	message_set_map(reply, definitions, v.g->inputs);
 	return &reply->base;
 }
 
@@ -370,7 +320,7 @@ static ProtobufCMessage *handle_return(rpc_call *call, const ProtobufCMessage *r
 	g_autoptr(build_result) result = failure ? NULL : gateway_result_from_wire(v.g, m->result, error);
 	if ((!result && !failure) || !gateway_return(v.g, result, failure, error))
 		return NULL;
-	return empty_reply(&gateway__return_response__descriptor);
+	return &message_new(Gateway__ReturnResponse, gateway__return_response)->base;
 }
 
 static ProtobufCMessage *handle_unimplemented(rpc_call *call, const ProtobufCMessage *request, void *data,

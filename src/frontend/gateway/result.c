@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "frontend/gateway/gateway_internal.h"
+#include "api/message.h"
 #include <string.h>
 
-/*
- * Wire messages are built with g_new0 and g_strdup: protobuf-c frees with the system allocator, which is the one
- * GLib uses since 2.46.
- */
 static char *hand_out_copy(gateway *g, bridge_ref *ref)
 {
 	if (ref)
@@ -15,8 +12,7 @@ static char *hand_out_copy(gateway *g, bridge_ref *ref)
 
 static Gateway__Ref *ref_to_wire(gateway *g, bridge_ref *ref)
 {
-	Gateway__Ref *wire = g_new0(Gateway__Ref, 1);
-	gateway__ref__init(wire);
+	Gateway__Ref *wire = message_new(Gateway__Ref, gateway__ref);
 	wire->id = hand_out_copy(g, ref);
 	const Pb__Definition *definition = ref ? g->bridge->class->definition(g->bridge, ref) : NULL;
 	if (definition)
@@ -26,15 +22,14 @@ static Gateway__Ref *ref_to_wire(gateway *g, bridge_ref *ref)
 
 static Gateway__RefMap *map_to_wire(gateway *g, GHashTable *refs)
 {
-	Gateway__RefMap *map = g_new0(Gateway__RefMap, 1);
-	gateway__ref_map__init(map);
+	Gateway__RefMap *map = message_new(Gateway__RefMap, gateway__ref_map);
 	map->refs = g_new0(Gateway__RefMap__RefsEntry *, g_hash_table_size(refs));
 	GHashTableIter iter;
 	void *key, *value;
 	g_hash_table_iter_init(&iter, refs);
 	while (g_hash_table_iter_next(&iter, &key, &value)) {
-		Gateway__RefMap__RefsEntry *entry = g_new0(Gateway__RefMap__RefsEntry, 1);
-		gateway__ref_map__refs_entry__init(entry);
+		Gateway__RefMap__RefsEntry *entry =
+			message_new(Gateway__RefMap__RefsEntry, gateway__ref_map__refs_entry);
 		entry->key = g_strdup(key);
 		entry->value = ref_to_wire(g, value);
 		map->refs[map->n_refs++] = entry;
@@ -44,15 +39,14 @@ static Gateway__RefMap *map_to_wire(gateway *g, GHashTable *refs)
 
 static Gateway__RefMapDeprecated *map_to_old_wire(gateway *g, GHashTable *refs)
 {
-	Gateway__RefMapDeprecated *map = g_new0(Gateway__RefMapDeprecated, 1);
-	gateway__ref_map_deprecated__init(map);
+	Gateway__RefMapDeprecated *map = message_new(Gateway__RefMapDeprecated, gateway__ref_map_deprecated);
 	map->refs = g_new0(Gateway__RefMapDeprecated__RefsEntry *, g_hash_table_size(refs));
 	GHashTableIter iter;
 	void *key, *value;
 	g_hash_table_iter_init(&iter, refs);
 	while (g_hash_table_iter_next(&iter, &key, &value)) {
-		Gateway__RefMapDeprecated__RefsEntry *entry = g_new0(Gateway__RefMapDeprecated__RefsEntry, 1);
-		gateway__ref_map_deprecated__refs_entry__init(entry);
+		Gateway__RefMapDeprecated__RefsEntry *entry =
+			message_new(Gateway__RefMapDeprecated__RefsEntry, gateway__ref_map_deprecated__refs_entry);
 		entry->key = g_strdup(key);
 		entry->value = hand_out_copy(g, value);
 		map->refs[map->n_refs++] = entry;
@@ -79,23 +73,9 @@ static void refs_to_wire(gateway *g, build_result *r, bool array_ref, Gateway__R
 
 Gateway__Result *gateway_result_to_wire(gateway *g, build_result *r, bool array_ref)
 {
-	Gateway__Result *wire = g_new0(Gateway__Result, 1);
-	gateway__result__init(wire);
+	Gateway__Result *wire = message_new(Gateway__Result, gateway__result);
 	refs_to_wire(g, r, array_ref, wire);
-	wire->metadata = g_new0(Gateway__Result__MetadataEntry *, g_hash_table_size(r->metadata));
-	GHashTableIter iter;
-	void *key, *value;
-	g_hash_table_iter_init(&iter, r->metadata);
-	while (g_hash_table_iter_next(&iter, &key, &value)) {
-		Gateway__Result__MetadataEntry *entry = g_new0(Gateway__Result__MetadataEntry, 1);
-		gateway__result__metadata_entry__init(entry);
-		entry->key = g_strdup(key);
-		gsize n = 0;
-		const void *bytes = g_bytes_get_data(value, &n);
-		entry->value.data = g_memdup2(bytes, n);
-		entry->value.len = n;
-		wire->metadata[wire->n_metadata++] = entry;
-	}
+	message_set_map(wire, metadata, r->metadata);
 	return wire;
 }
 
