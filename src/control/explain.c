@@ -101,8 +101,8 @@ static Explain__ExplainResponse *response_new(fingerprint_store *fingerprints, c
 static bool check_build(fingerprint_store *fingerprints, const char *ref, GError **error)
 {
 	g_autoptr(GPtrArray) rows = fingerprint_store_of_build(fingerprints, ref);
-	return rows->len > 0 ||
-	       error_set(error, ERROR_NOT_FOUND, "no fingerprints of build %s: it ran no step, or they were removed", ref);
+	return rows->len > 0 || error_set(error, ERROR_NOT_FOUND,
+					  "no fingerprints of build %s: it ran no step, or they were removed", ref);
 }
 
 ProtobufCMessage *control_explain(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
