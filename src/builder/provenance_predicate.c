@@ -152,7 +152,8 @@ static bool scrubs_inputs(GHashTable *inputs)
 		g_autoptr(provenance_capture) nothing = provenance_capture_new();
 		struct request_view v;
 		request_view_init(&v, &origin->request, nothing);
-		any |= request_view_scrub(&v) | scrubs_inputs(v.inputs);
+		any |= request_view_scrub(&v);
+		any |= scrubs_inputs(v.inputs);
 		request_view_clear(&v);
 	}
 	return any;
@@ -515,7 +516,8 @@ static bool prepare(struct writing *s, GError **error)
 		s->steps = provenance_steps_new(s->p->definition, error);
 		return s->steps != NULL;
 	}
-	s->scrubbed = request_view_scrub(&s->request) | scrubs_inputs(s->request.inputs);
+	s->scrubbed = request_view_scrub(&s->request);
+	s->scrubbed |= scrubs_inputs(s->request.inputs);
 	if (s->has_root)
 		s->scrubbed |= request_view_scrub(&s->root);
 	return true;

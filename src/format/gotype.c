@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "format/gotype.h"
 #include "format/gorune.h"
+#include <math.h>
 #include <string.h>
 
 static bool number_error(const char *function, const char *text, const char *why, GError **error)
@@ -101,7 +102,7 @@ static bool decimal_parse(const char *text, double *ret, GError **error)
 	if (!ok || *p)
 		return number_error("ParseFloat", text, "invalid syntax", error);
 	*ret = g_ascii_strtod(text, NULL);
-	if (*ret > 1.7976931348623157e308 || *ret < -1.7976931348623157e308)
+	if (isinf(*ret))
 		return number_error("ParseFloat", text, "value out of range", error);
 	return true;
 }

@@ -150,11 +150,11 @@ void rpc_conn_close(rpc_conn *c);
 cancel *rpc_conn_closed(rpc_conn *c);
 
 /* Starts a call. md is borrowed. timeout_ms 0: no deadline. The call is canceled with c. */
-rpc_call *rpc_call_start(rpc_conn *conn, const char *path, const rpc_metadata *md, cancel *c, int timeout_ms,
+rpc_call *rpc_call_start(rpc_conn *c, const char *path, const rpc_metadata *md, cancel *parent, int timeout_ms,
 			 GError **error);
 /* One request, one reply (guard_free). Errors carry the peer's code, text and details. */
-void *rpc_unary(rpc_conn *conn, const char *path, const rpc_metadata *md, const void *request,
-		const ProtobufCMessageDescriptor *reply, cancel *c, int timeout_ms, GError **error);
+void *rpc_unary(rpc_conn *c, const char *path, const rpc_metadata *md, const void *request,
+		const ProtobufCMessageDescriptor *reply, cancel *parent, int timeout_ms, GError **error);
 /* Client: waits for the trailers (messages not yet taken are dropped); false and the status as error unless OK. */
 bool rpc_call_finish(rpc_call *call, GError **error);
 

@@ -22,14 +22,28 @@
 #define PLAN_NO_FD UINT32_MAX
 
 /* Where a step failed before its program ran; a word for people in plan_phase_text. */
-#define PLAN_PHASES(X)                                                                                                 \
-	X(PLAN, "plan")                                                                                                \
-	X(CLONE, "clone")                                                                                              \
-	X(CGROUP, "cgroup")                                                                                            \
-	X(NAMESPACE, "namespace") X(ROOT, "root") X(MOUNT, "mount") X(DEVICE, "device") X(MASK, "mask")                \
-		X(SYSTEM, "system") X(CONSOLE, "console") X(PIVOT, "pivot") X(CWD, "cwd") X(USER, "user")              \
-			X(CAPABILITY, "capability") X(LIMIT, "limit") X(LABEL, "label") X(SECCOMP, "seccomp")          \
-				X(PROGRAM, "program") X(HOOK, "hook")
+/* clang-format off */
+#define PLAN_PHASES(X) \
+	X(PLAN, "plan") \
+	X(CLONE, "clone") \
+	X(CGROUP, "cgroup") \
+	X(NAMESPACE, "namespace") \
+	X(ROOT, "root") \
+	X(MOUNT, "mount") \
+	X(DEVICE, "device") \
+	X(MASK, "mask") \
+	X(SYSTEM, "system") \
+	X(CONSOLE, "console") \
+	X(PIVOT, "pivot") \
+	X(CWD, "cwd") \
+	X(USER, "user") \
+	X(CAPABILITY, "capability") \
+	X(LIMIT, "limit") \
+	X(LABEL, "label") \
+	X(SECCOMP, "seccomp") \
+	X(PROGRAM, "program") \
+	X(HOOK, "hook")
+/* clang-format on */
 #define PLAN_PHASE_ENUM(name, text) PHASE_##name,
 enum plan_phase { PLAN_PHASES(PLAN_PHASE_ENUM) PHASES };
 const char *plan_phase_text(unsigned phase);

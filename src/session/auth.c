@@ -60,7 +60,8 @@ bool session_credentials(session_group *g, const char *host, cancel *c, char **r
 	struct credentials q = {.host = host};
 	g_autoptr(GError) local = NULL;
 	if (!group_each(g, SERVICE "Credentials", AUTH_WAIT_MS, c, ask_credentials, &q, &local)) {
-		bool no_session = error_is(local, ERROR_FAILED_PRECONDITION) && g_str_equal(local->message, NO_SESSIONS);
+		bool no_session =
+			error_is(local, ERROR_FAILED_PRECONDITION) && g_str_equal(local->message, NO_SESSIONS);
 		if (!q.has_none && !no_session && !error_is(local, ERROR_UNIMPLEMENTED)) {
 			error_keep_text(local);
 			g_propagate_error(error, g_steal_pointer(&local));

@@ -6,7 +6,7 @@
 
 Blobs are the files DIR/blobs/<digest>, so that a test can damage them; which repository has which is in memory.
 """
-import hashlib, http.server, json, os, re, sys, threading, urllib.parse, uuid
+import hashlib, http.server, os, re, sys, threading, urllib.parse, uuid
 
 DIR = sys.argv[1]
 BLOBS = os.path.join(DIR, "blobs")

@@ -8,8 +8,8 @@
 
 Prints "threads A B", "resident_kib A B" (before and with the load) and "ready" when all is sent.
 """
-import os, socket, struct, sys, threading, time
-from http2 import PREFACE, DATA, HEADERS, SETTINGS, WINDOW, END_HEADERS, GOOD, block, frame, swap
+import os, socket, struct, sys, threading
+from http2 import PREFACE, DATA, HEADERS, SETTINGS, WINDOW, END_HEADERS, block, frame, swap
 
 address, pid, what, number = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
 

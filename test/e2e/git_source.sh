@@ -188,7 +188,7 @@ printf c4nary > "$WORK/token"
 build "$WORK/c" --secret id=GIT_AUTH_TOKEN,src="$WORK/token" > "$WORK/said" 2>&1 || { cat "$WORK/said"; fail "a token"; }
 is "$(tail -n 1 "$WORK/seen")" "basic $(printf x-access-token:c4nary | base64)"
 printf 'bearer c4nary\n' > "$WORK/token"
-build "$WORK/c" --no-cache --secret id="GIT_AUTH_HEADER.$H",src="$WORK/token" > "$WORK/said" 2>&1 || { cat "$WORK/said"; fail "a header"; }
+build "$WORK/c" --no-cache --secret "id=GIT_AUTH_HEADER.$H,src=$WORK/token" > "$WORK/said" 2>&1 || { cat "$WORK/said"; fail "a header"; }
 is "$(tail -n 1 "$WORK/seen")" "bearer c4nary"
 rm "$WORK/token" "$WORK/seen"
 stop_daemon

@@ -12,7 +12,7 @@
     peer.py statuses SOCKET         bytes that the content store says of writes under way
     peer.py solve SOCKET FILE HEX   Solve with FILE's definition and more fields; prints the same: no bytes are an error
 """
-import io, os, random, socket, struct, subprocess, sys, tarfile, time
+import io, os, random, socket, struct, sys, tarfile, time
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 

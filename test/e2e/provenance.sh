@@ -31,7 +31,7 @@ start_daemon
 
 attested() { # NAME PARAMETERS [OUTPUT-ATTRIBUTES]: an archive, its attestations in $WORK/NAME.att
 	name=$1
-	rm -rf "$WORK/$name"
+	rm -rf "${WORK:?}/$name"
 	mkdir "$WORK/$name"
 	build "$WORK/c" --secret id=token,src="$WORK/secret" --opt build-arg:A=argument-value \
 		--opt "attest:provenance=$2" --output "type=oci,dest=$WORK/$name.tar,name=h/n:1${3:-}" > "$WORK/said" 2>&1 ||

@@ -28,5 +28,6 @@ grep -q '"verifier.requestopts"' "$WORK/histories" || { cat "$WORK/histories"; f
 ! grep -q '"Generation"' "$WORK/histories" || { cat "$WORK/histories"; fail "$quirk: generation"; }
 
 quirk="a build that nobody began is waited for three seconds"
+# shellcheck disable=SC2046 # words are wanted
 set -- $(python3 "$HERE/peer.py" ping "$WORK/sock" nosuchbuild)
 [ "$1" = 0 ] && [ "$2" -ge 2 ] && [ "$2" -le 5 ] || fail "$quirk: $*"

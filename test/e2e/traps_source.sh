@@ -104,8 +104,10 @@ fails "does not match expected commit $three" "$WORK/said" build "$WORK/c"
 trap=35 # Status waits six seconds for a build that it does not know, and tells of one that has ended
 printf 'FROM scratch\nCOPY busybox /\n' > "$WORK/c/Dockerfile"
 good --ref-file "$WORK/ref"
+# shellcheck disable=SC2046 # words are wanted
 set -- $(python3 "$HERE/peer.py" status "$WORK/sock" "$(cat "$WORK/ref")")
 [ "$1" -gt 100 ] && [ "$2" -lt 3 ] || fail "trap 35: ended build: $*"
+# shellcheck disable=SC2046 # words are wanted
 set -- $(python3 "$HERE/peer.py" status "$WORK/sock" nosuchbuild)
 [ "$1" -lt 100 ] && [ "$2" -ge 5 ] && [ "$2" -le 8 ] || fail "trap 35: unknown build: $*"
 no_leftovers

@@ -17,7 +17,9 @@ static void test_output(void)
 		{"50%\r100%\r", "50%\n100%"},
 		{"crlf\r", "crlf"},
 		{"#1 DONE\b\b\b\b", "#1 DONE\\u0008\\u0008\\u0008\\u0008"},
-		{"\xc2\x9b" "31m", "\\u009b31m"},
+		{"\xc2\x9b"
+		 "31m",
+		 "\\u009b31m"},
 		{"\xe2\x80\xaeright", "\\u202eright"},
 	};
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
