@@ -1,48 +1,70 @@
 # SPDX-License-Identifier: Apache-2.0
 # A thin front of meson. See CONTRIBUTING.md.
 #
-#	make demo      install what is needed, build, start a daemon, build a real image, show it
-#	make test      install what is needed, build, run every test
-#	make build     programs in build/bin/, without the tests
+#	make demo      install packages, build, start a daemon, build an image, show it
+#	make test      install packages, build, run every test
+#	make setup     install the packages that the other targets need (Debian 12, as root)
+#	make build     programs in build/bin/, without the tests; installs nothing
+#	make lint      check format, scripts, layers, symbols, examples, documents
 
 BUILD ?= build/release
 REVISION := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 DESTDIR ?=
 PREFIX ?= /usr/local
 MESON_OPTIONS ?=
+# Passed to meson, also for a build directory that exists. Continuous integration sets it: WERROR=true.
+WERROR ?=
 
-.PHONY: build demo test install dist fuzz bench clean setup-build sanitize tsan
+.PHONY: build setup demo test lint check-clang coverage install dist fuzz bench clean sanitize tsan
 
-build: setup-build
-	@test -f $(BUILD)/build.ninja || meson setup $(BUILD) --buildtype=release -Ddebug=true -Drevision=$(REVISION) --prefix=$(PREFIX) $(MESON_OPTIONS)
+build:
+	@tools/setup --check build
+	@test -f $(BUILD)/build.ninja || meson setup $(BUILD) --buildtype=release -Ddebug=true -Drevision=$(REVISION) \
+		--prefix=$(PREFIX) $(WERROR:%=-Dwerror=%) $(MESON_OPTIONS)
+	@test -z "$(WERROR)" || meson configure $(BUILD) -Dwerror=$(WERROR)
 	ninja -C $(BUILD) programs
 	@mkdir -p build/bin
 	@for p in buildkitd buildctl buildkit-runc; do ln -sf ../../$(BUILD)/cmd/$$p/$$p build/bin/$$p; done
 
-setup-build:
-	@tools/setup build
+setup:
+	@tools/setup build dist demo test lint
 
-demo: build
-	@tools/setup demo
+demo:
+	@tools/setup build demo
+	@$(MAKE) build
 	test/demo build/bin
 
-test: build
-	@tools/setup dist test
+test:
+	@tools/setup build dist test
+	@$(MAKE) build
 	ninja -C $(BUILD)
-	tools/check-layers
-	tools/check-cloexec
-	tools/check-symbols $(BUILD)
-	tools/check-programs $(BUILD)
 	meson test -C $(BUILD) --print-errorlogs --no-rebuild
 	test/e2e/run build/bin
 	test/e2e/walkthrough
+
+# Needs the programs: some checks read their symbols and their help.
+lint:
+	@tools/setup build lint
+	@$(MAKE) build
+	tools/lint $(BUILD)
+
+# The programs with the other compiler, warnings as errors; nothing is run.
+check-clang:
+	@tools/setup build lint
+	@test -f build/clang/build.ninja || CC=clang meson setup build/clang --buildtype=debug -Dtests=false -Dwerror=true
+	ninja -C build/clang
+
+# Line coverage of src and cmd by the unit tests and the fuzz corpus; build/coverage/index.html has the lines.
+coverage:
+	@tools/setup build test lint
+	tools/coverage build/coverage
 
 # ASan and UBSan build of everything: unit and fuzz-corpus tests, then the end-to-end tests with a daemon, a client and a
 # runner that are checked too, for leaks as well. The runner is linked dynamically here, and what it clones for a step is
 # checked up to the execve. A report of UBSan alone would let a test pass: it ends the program. GLib's slices would hide
 # what is leaked or used too late in its lists, tables and strings.
-sanitize: setup-build
-	@tools/setup test
+sanitize:
+	@tools/setup build test
 	@test -f build/asan/build.ninja || meson setup build/asan -Db_sanitize=address,undefined
 	ninja -C build/asan
 	@mkdir -p build/asan-bin
@@ -51,21 +73,23 @@ sanitize: setup-build
 	$(SANITIZERS) E2E_SANITIZER=1 E2E_TIMEOUT=400 test/e2e/run build/asan-bin
 SANITIZERS = UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 G_SLICE=always-malloc
 
-# Thread sanitizer over the rooms with threads of their own.
-TSAN_ROOMS = rpc session solver cache progress fssync registry content executor containerd worker
-tsan: setup-build
+# Thread sanitizer over the modules with threads of their own.
+TSAN_MODULES = rpc session solver cache progress fssync registry content executor containerd worker
+tsan:
+	@tools/setup build
 	@test -f build/tsan/build.ninja || meson setup build/tsan -Db_sanitize=thread
-	meson test -C build/tsan --print-errorlogs --timeout-multiplier 5 $(TSAN_ROOMS:%=--suite %)
+	meson test -C build/tsan --print-errorlogs --timeout-multiplier 5 $(TSAN_MODULES:%=--suite %)
 
 install: build
 	DESTDIR=$(DESTDIR) meson install -C $(BUILD) --no-rebuild
 
-dist: setup-build
-	@tools/setup build dist
+dist:
+	@tools/setup --check build dist
 	tools/dist dist
 
-# SECONDS a target.
-fuzz: setup-build
+# SECONDS_EACH a target.
+fuzz:
+	@tools/setup build lint
 	tools/fuzz $${SECONDS_EACH:-60}
 
 bench: build
