@@ -122,7 +122,7 @@ static void add_images(provenance_capture *c, provenance_scope *scope, const GPt
 	g_autoptr(GPtrArray) images = provenance_scope_images(scope);
 	for (guint i = 0; i < images->len; i++)
 		if (!*key || !is_for_other_platform(images->pdata[i], images, platforms, key))
-			provenance_capture_add_source(c, PROVENANCE_IMAGE, images->pdata[i]);
+			provenance_capture_add_source(c, SOURCE_MATERIAL_IMAGE, images->pdata[i]);
 }
 
 /* Adds definitions built for the same request, such as the Dockerfile's, except the other refs of the result. */
@@ -185,7 +185,7 @@ static void capture_all(provenance *p, build_result *result, const GPtrArray *pl
 
 static bool incomplete(const provenance_capture *c, GError **error)
 {
-	const GPtrArray *locals = c->sources[PROVENANCE_LOCAL];
+	const GPtrArray *locals = c->sources[SOURCE_MATERIAL_LOCAL];
 	GString *text = g_string_new("provenance materials are incomplete\n\nThe build requested complete provenance "
 				     "materials, but not all dependencies could be captured.");
 	g_autoptr(json_writer) w = json_writer_new(0);

@@ -21,7 +21,7 @@ static void id_free(gpointer data)
 provenance_capture *provenance_capture_new(void)
 {
 	provenance_capture *c = g_new0(provenance_capture, 1);
-	for (size_t i = 0; i < PROVENANCE_KINDS; i++)
+	for (size_t i = 0; i < SOURCE_MATERIAL_COUNT; i++)
 		c->sources[i] = g_ptr_array_new_with_free_func(source_free);
 	c->secrets = g_ptr_array_new_with_free_func(id_free);
 	c->ssh = g_ptr_array_new_with_free_func(id_free);
@@ -39,7 +39,7 @@ void provenance_capture_free(provenance_capture *c)
 {
 	if (!c)
 		return;
-	for (size_t i = 0; i < PROVENANCE_KINDS; i++)
+	for (size_t i = 0; i < SOURCE_MATERIAL_COUNT; i++)
 		g_ptr_array_unref(c->sources[i]);
 	g_ptr_array_unref(c->secrets);
 	g_ptr_array_unref(c->ssh);
@@ -61,11 +61,11 @@ static bool same_source(const struct provenance_source *a, const struct provenan
 				    strcmp(a->platform.os_version, b->platform.os_version) == 0);
 }
 
-void provenance_capture_add_source(provenance_capture *c, enum provenance_kind kind,
+void provenance_capture_add_source(provenance_capture *c, enum source_material kind,
 				   const struct provenance_source *source)
 {
 	struct provenance_source one = *source;
-	bool is_address = kind == PROVENANCE_GIT || kind == PROVENANCE_HTTP;
+	bool is_address = kind == SOURCE_MATERIAL_GIT || kind == SOURCE_MATERIAL_HTTP;
 	g_autofree char *name = is_address ? url_redact(source->name) : g_strdup(source->name);
 	one.name = name;
 	for (guint i = 0; i < c->sources[kind]->len; i++)
@@ -105,9 +105,9 @@ void provenance_capture_add_ssh(provenance_capture *c, const char *id, bool opti
 
 void provenance_capture_merge(provenance_capture *c, const provenance_capture *from)
 {
-	for (size_t kind = 0; kind < PROVENANCE_KINDS; kind++)
+	for (size_t kind = 0; kind < SOURCE_MATERIAL_COUNT; kind++)
 		for (guint i = 0; i < from->sources[kind]->len; i++)
-			provenance_capture_add_source(c, (enum provenance_kind)kind, from->sources[kind]->pdata[i]);
+			provenance_capture_add_source(c, (enum source_material)kind, from->sources[kind]->pdata[i]);
 	for (guint i = 0; i < from->secrets->len; i++) {
 		const struct provenance_id *s = from->secrets->pdata[i];
 		add_id(c->secrets, s->id, s->optional);
@@ -162,8 +162,8 @@ static void drop_digests_beside_tags(GPtrArray *images)
 
 void provenance_capture_settle(provenance_capture *c)
 {
-	drop_digests_beside_tags(c->sources[PROVENANCE_IMAGE]);
-	for (size_t i = 0; i < PROVENANCE_KINDS; i++)
+	drop_digests_beside_tags(c->sources[SOURCE_MATERIAL_IMAGE]);
+	for (size_t i = 0; i < SOURCE_MATERIAL_COUNT; i++)
 		g_ptr_array_sort(c->sources[i], by_name);
 	g_ptr_array_sort(c->secrets, by_id);
 	g_ptr_array_sort(c->ssh, by_id);

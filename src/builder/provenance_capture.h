@@ -3,7 +3,7 @@
  * provenance_capture: facts about how a result was built, recorded by the solver and the bridge.
  *
  *	g_autoptr(provenance_capture) c = provenance_capture_new();
- *	provenance_capture_add_source(c, PROVENANCE_GIT, &(struct provenance_source){.name = url, .pin = commit});
+ *	provenance_capture_add_source(c, SOURCE_MATERIAL_GIT, &(struct provenance_source){.name = url, .pin = commit});
  *	provenance_capture_settle(c);
  *
  * Claims of frontends are not recorded. Credentials in addresses are masked when added; secrets are recorded by id
@@ -11,15 +11,8 @@
  */
 #pragma once
 #include "format/platform.h"
+#include "source/kinds.h"
 
-enum provenance_kind {
-	PROVENANCE_IMAGE,
-	PROVENANCE_IMAGE_BLOB,
-	PROVENANCE_GIT,
-	PROVENANCE_HTTP,
-	PROVENANCE_LOCAL,
-	PROVENANCE_KINDS
-};
 struct provenance_source {
 	char *name;    /* a reference, an address, or the name of a local directory */
 	char *pin;     /* a digest or a commit; NULL: none */
@@ -38,18 +31,18 @@ struct provenance_request {
 	GHashTable *inputs; /* owned, char * to provenance_origin *: origins of its inputs; NULL: none is known */
 };
 typedef struct provenance_capture {
-	GPtrArray *sources[PROVENANCE_KINDS]; /* element type: struct provenance_source * */
-	GPtrArray *secrets, *ssh;             /* element type: struct provenance_id * */
-	struct provenance_request request;    /* args NULL: no frontend */
-	struct provenance_request root;       /* the outermost request; args NULL: none */
-	bool network;                         /* a step had network access */
-	bool incomplete;                      /* an input has no known digest */
+	GPtrArray *sources[SOURCE_MATERIAL_COUNT]; /* element type: struct provenance_source * */
+	GPtrArray *secrets, *ssh;                  /* element type: struct provenance_id * */
+	struct provenance_request request;         /* args NULL: no frontend */
+	struct provenance_request root;            /* the outermost request; args NULL: none */
+	bool network;                              /* a step had network access */
+	bool incomplete;                           /* an input has no known digest */
 } provenance_capture;
 
 provenance_capture *provenance_capture_new(void);
 void provenance_capture_free(provenance_capture *c);
 /* Copies the argument; ignores duplicates. */
-void provenance_capture_add_source(provenance_capture *c, enum provenance_kind kind,
+void provenance_capture_add_source(provenance_capture *c, enum source_material kind,
 				   const struct provenance_source *source);
 void provenance_capture_add_secret(provenance_capture *c, const char *id, bool optional);
 void provenance_capture_add_ssh(provenance_capture *c, const char *id, bool optional);

@@ -5,31 +5,6 @@
 #include "ops/ops.h"
 #include <string.h>
 
-static const struct scheme_row {
-	const char *scheme;
-	enum provenance_kind kind;
-	bool is_local;
-	bool whole; /* the scheme is part of the address */
-} schemes[] = {
-	{"docker-image", PROVENANCE_IMAGE, false, false},
-	{"oci-layout", PROVENANCE_IMAGE, true, false},
-	{"docker-image+blob", PROVENANCE_IMAGE_BLOB, false, false},
-	{"oci-layout+blob", PROVENANCE_IMAGE_BLOB, true, false},
-	{"git", PROVENANCE_GIT, false, false},
-	{"http", PROVENANCE_HTTP, false, true},
-	{"https", PROVENANCE_HTTP, false, true},
-	{"local", PROVENANCE_LOCAL, false, false},
-};
-
-static const struct scheme_row *scheme_of(const char *identifier, const char *separator)
-{
-	for (size_t i = 0; i < G_N_ELEMENTS(schemes); i++)
-		if (strlen(schemes[i].scheme) == (size_t)(separator - identifier) &&
-		    memcmp(schemes[i].scheme, identifier, (size_t)(separator - identifier)) == 0)
-			return &schemes[i];
-	return NULL;
-}
-
 static void platform_of(const struct llb_vertex *v, struct provenance_source *s)
 {
 	const Pb__Platform *p = v->op->platform;
@@ -39,7 +14,7 @@ static void platform_of(const struct llb_vertex *v, struct provenance_source *s)
 }
 
 /* Returns the repository address and the ref, without the subdirectory, which does not affect the fetch. */
-static char *git_name(const Pb__SourceOp *op, const char *rest)
+static char *git_material_name(const Pb__SourceOp *op, const char *rest)
 {
 	const char *full = llb_source_attr(op, "git.fullurl");
 	g_auto(git_address) of_rest = {0}, of_full = {0};
@@ -69,25 +44,24 @@ static void add_git_access(provenance_capture *c, const Pb__SourceOp *op)
 static void add_source(provenance_capture *c, const struct solver_visit *visit)
 {
 	const Pb__SourceOp *op = visit->vertex->op->source;
-	const char *separator = strstr(op->identifier, "://");
-	const struct scheme_row *row = separator ? scheme_of(op->identifier, separator) : NULL;
-	if (!row) {
+	const char *rest;
+	const struct source_class *class = source_class_find(op->identifier, &rest);
+	if (!class) {
 		c->incomplete = true;
 		return;
 	}
-	const char *rest = separator + strlen("://");
 	g_autofree char *pin = ops_source_pin(visit->op);
-	g_autofree char *git = row->kind == PROVENANCE_GIT ? git_name(op, rest) : NULL;
-	struct provenance_source one = {.name = git ? git : (char *)(row->whole ? op->identifier : rest),
+	g_autofree char *git = class->material == SOURCE_MATERIAL_GIT ? git_material_name(op, rest) : NULL;
+	struct provenance_source one = {.name = git ? git : (char *)(class->is_address_whole ? op->identifier : rest),
 					.pin = pin,
-					.is_local = row->is_local};
-	if (row->kind == PROVENANCE_IMAGE)
+					.is_local = class->is_layout};
+	if (class->material == SOURCE_MATERIAL_IMAGE)
 		platform_of(visit->vertex, &one);
-	if (row->kind == PROVENANCE_GIT)
+	if (class->material == SOURCE_MATERIAL_GIT)
 		add_git_access(c, op);
-	c->incomplete |= row->kind != PROVENANCE_LOCAL && !pin;
-	if (pin || row->kind == PROVENANCE_LOCAL || row->kind == PROVENANCE_IMAGE)
-		provenance_capture_add_source(c, row->kind, &one);
+	c->incomplete |= class->material != SOURCE_MATERIAL_LOCAL && !pin;
+	if (pin || class->material == SOURCE_MATERIAL_LOCAL || class->material == SOURCE_MATERIAL_IMAGE)
+		provenance_capture_add_source(c, class->material, &one);
 }
 
 static void add_exec(provenance_capture *c, const Pb__ExecOp *op)

@@ -24,7 +24,7 @@ struct writing {
 
 bool provenance_is_complete(const provenance_capture *c)
 {
-	return !c->incomplete && c->sources[PROVENANCE_LOCAL]->len == 0;
+	return !c->incomplete && c->sources[SOURCE_MATERIAL_LOCAL]->len == 0;
 }
 
 /* ---- materials */
@@ -37,11 +37,11 @@ static void put_digest_set(json_writer *w, const char *algorithm, const char *he
 	json_object_end(w);
 }
 
-static void put_pin(json_writer *w, enum provenance_kind kind, const char *pin)
+static void put_pin(json_writer *w, enum source_material kind, const char *pin)
 {
 	if (!pin)
 		return;
-	if (kind == PROVENANCE_GIT) {
+	if (kind == SOURCE_MATERIAL_GIT) {
 		put_digest_set(w, git_digest_algorithm(pin), pin);
 		return;
 	}
@@ -49,22 +49,22 @@ static void put_pin(json_writer *w, enum provenance_kind kind, const char *pin)
 	put_digest_set(w, algorithm, pin + strcspn(pin, ":") + (strchr(pin, ':') ? 1 : 0));
 }
 
-static char *uri_of(enum provenance_kind kind, const struct provenance_source *s, GError **error)
+static char *uri_of(enum source_material kind, const struct provenance_source *s, GError **error)
 {
-	if (kind == PROVENANCE_GIT || kind == PROVENANCE_HTTP)
+	if (kind == SOURCE_MATERIAL_GIT || kind == SOURCE_MATERIAL_HTTP)
 		return g_strdup(s->name);
 	return purl_of_image(s->is_local ? "oci" : "docker", s->name, s->has_platform ? &s->platform : NULL,
-			     kind == PROVENANCE_IMAGE_BLOB ? "blob" : NULL, error);
+			     kind == SOURCE_MATERIAL_IMAGE_BLOB ? "blob" : NULL, error);
 }
 
 static bool put_materials(const struct writing *s, const char *key, GError **error)
 {
 	const provenance_capture *c = s->p->capture;
 	bool any = false;
-	for (int kind = 0; kind < PROVENANCE_LOCAL; kind++) {
+	for (int kind = 0; kind < SOURCE_MATERIAL_LOCAL; kind++) {
 		for (guint i = 0; i < c->sources[kind]->len; i++) {
 			const struct provenance_source *source = c->sources[kind]->pdata[i];
-			g_autofree char *uri = uri_of((enum provenance_kind)kind, source, error);
+			g_autofree char *uri = uri_of((enum source_material)kind, source, error);
 			if (!uri)
 				return false;
 			if (!any) {
@@ -74,7 +74,7 @@ static bool put_materials(const struct writing *s, const char *key, GError **err
 			any = true;
 			json_object_begin(s->w);
 			json_put_string_member(s->w, "uri", uri);
-			put_pin(s->w, (enum provenance_kind)kind, source->pin);
+			put_pin(s->w, (enum source_material)kind, source->pin);
 			json_object_end(s->w);
 		}
 	}
@@ -223,7 +223,7 @@ static void put_request(const struct writing *s, const char *key)
 		put_ids(s->w, "secrets", c->secrets);
 		put_ids(s->w, "ssh", c->ssh);
 	}
-	put_locals(s->w, c->sources[PROVENANCE_LOCAL]);
+	put_locals(s->w, c->sources[SOURCE_MATERIAL_LOCAL]);
 	put_inputs(s, s->request.inputs);
 	if (s->has_root)
 		put_root(s);

@@ -27,7 +27,7 @@ static char *git_uri(const char *text, bool with_directory)
 	return g_strconcat(a.remote, *ref || *directory ? "#" : "", ref, *directory ? ":" : "", directory, NULL);
 }
 
-static const struct provenance_source *find(const provenance_capture *c, enum provenance_kind kind, const char *name)
+static const struct provenance_source *find(const provenance_capture *c, enum source_material kind, const char *name)
 {
 	for (guint i = 0; i < c->sources[kind]->len; i++) {
 		const struct provenance_source *s = c->sources[kind]->pdata[i];
@@ -42,7 +42,7 @@ static void config_source(struct request_view *v, const char *context, const pro
 {
 	g_autofree char *git = git_uri(context, false);
 	g_autofree char *shown = git_uri(context, true), *masked = url_redact(git ? git : context);
-	const struct provenance_source *found = find(c, PROVENANCE_GIT, masked);
+	const struct provenance_source *found = find(c, SOURCE_MATERIAL_GIT, masked);
 	g_free(v->uri);
 	if (found) {
 		v->uri = url_redact(shown ? shown : context);
@@ -50,7 +50,7 @@ static void config_source(struct request_view *v, const char *context, const pro
 		v->digest = g_strdup(found->pin);
 		return;
 	}
-	found = find(c, PROVENANCE_HTTP, masked);
+	found = find(c, SOURCE_MATERIAL_HTTP, masked);
 	v->uri = found ? g_strdup(found->name) : url_redact(context);
 	if (found && g_str_has_prefix(found->pin, "sha256:")) {
 		v->digest_algorithm = "sha256";

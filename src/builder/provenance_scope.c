@@ -55,7 +55,7 @@ void provenance_scope_note_image(provenance_scope *s, const char *ref, const str
 	if (platform)
 		image.platform = *platform;
 	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&s->mu);
-	provenance_capture_add_source(s->images, PROVENANCE_IMAGE, &image);
+	provenance_capture_add_source(s->images, SOURCE_MATERIAL_IMAGE, &image);
 }
 
 void provenance_scope_note_built(provenance_scope *s, llb_definition *definition)
@@ -81,7 +81,7 @@ GPtrArray *provenance_scope_images(provenance_scope *s)
 {
 	g_autoptr(provenance_capture) all = provenance_capture_new();
 	collect(s, all, NULL);
-	return g_ptr_array_ref(all->sources[PROVENANCE_IMAGE]);
+	return g_ptr_array_ref(all->sources[SOURCE_MATERIAL_IMAGE]);
 }
 
 GPtrArray *provenance_scope_built(provenance_scope *s)

@@ -146,8 +146,10 @@ static int fact_order(gconstpointer a, gconstpointer b)
 
 static bool is_image(const struct llb_vertex *v)
 {
-	return v->type == LLB_SOURCE && (g_str_has_prefix(v->op->source->identifier, "docker-image://") ||
-					 g_str_has_prefix(v->op->source->identifier, "oci-layout://"));
+	const char *rest;
+	const struct source_class *class =
+		v->type == LLB_SOURCE ? source_class_find(v->op->source->identifier, &rest) : NULL;
+	return class && class->material == SOURCE_MATERIAL_IMAGE;
 }
 
 int fingerprint_path_order(const char *a, const char *b)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/scope.h"
 #include "format/json_writer.h"
-#include "source/classes.h"
+#include "source/source.h"
 #include "source/file_record.h"
 #include "source/pull.h"
 #include <string.h>
@@ -157,6 +157,7 @@ static char *blob_pin(void *self)
 
 const struct source_class source_image_blob_class = {
 	.scheme = "docker-image+blob",
+	.material = SOURCE_MATERIAL_IMAGE_BLOB,
 	.open = blob_open,
 	.cache_key = blob_cache_key,
 	.snapshot = blob_snapshot,
@@ -165,6 +166,8 @@ const struct source_class source_image_blob_class = {
 };
 const struct source_class source_oci_layout_blob_class = {
 	.scheme = "oci-layout+blob",
+	.material = SOURCE_MATERIAL_IMAGE_BLOB,
+	.is_layout = true,
 	.open = blob_open,
 	.cache_key = blob_cache_key,
 	.snapshot = blob_snapshot,

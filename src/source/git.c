@@ -4,7 +4,7 @@
 #include "format/git_address.h"
 #include "format/gotype.h"
 #include "os/path.h"
-#include "source/classes.h"
+#include "source/source.h"
 #include "source/pull.h"
 #include <string.h>
 
@@ -431,8 +431,30 @@ void git_meta_clear(struct git_meta *m)
 	g_clear_pointer(&m->tag_object, g_bytes_unref);
 }
 
+/* ---- names for policies */
+
+/* Host and path of the repository, from git.fullurl when it is set; without user and scheme. */
+static char *git_name(const Pb__SourceOp *op)
+{
+	g_auto(git_address) named = {0}, full = {0};
+	const char *full_url = source_attribute(op, "git.fullurl");
+	if (!address_of(op->identifier + strlen("git://"), &named, NULL) ||
+	    (full_url && !address_of(full_url, &full, NULL)))
+		return NULL;
+	const git_address *a = full_url ? &full : &named;
+	g_autofree char *path = path_join("/", a->path);
+	const char *fragment = named.fragment ? named.fragment : "", *colon = strchr(fragment, ':');
+	g_autofree char *directory = path_join("/", colon ? colon + 1 : "");
+	size_t n_ref = colon ? (size_t)(colon - fragment) : strlen(fragment);
+	bool in_directory = directory[1] != '\0';
+	return g_strdup_printf("git://%s%s%s%.*s%s%s", a->host, path, n_ref > 0 || in_directory ? "#" : "", (int)n_ref,
+			       fragment, in_directory ? ":" : "", in_directory ? directory + 1 : "");
+}
+
 const struct source_class source_git_class = {
 	.scheme = "git",
+	.material = SOURCE_MATERIAL_GIT,
+	.name = git_name,
 	.open = git_open,
 	.cache_key = git_cache_key,
 	.snapshot = git_snapshot,

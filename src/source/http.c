@@ -4,7 +4,7 @@
 #include "format/json_writer.h"
 #include "format/url_redact.h"
 #include "registry/transport.h"
-#include "source/classes.h"
+#include "source/source.h"
 #include "source/file_record.h"
 #include "source/http_name.h"
 #include "source/pull.h"
@@ -675,6 +675,8 @@ void http_meta_clear(struct http_meta *m)
 
 const struct source_class source_http_class = {
 	.scheme = "http",
+	.material = SOURCE_MATERIAL_HTTP,
+	.is_address_whole = true,
 	.open = http_open,
 	.cache_key = http_cache_key,
 	.snapshot = http_snapshot,
@@ -683,6 +685,8 @@ const struct source_class source_http_class = {
 };
 const struct source_class source_https_class = {
 	.scheme = "https",
+	.material = SOURCE_MATERIAL_HTTP,
+	.is_address_whole = true,
 	.open = http_open,
 	.cache_key = http_cache_key,
 	.snapshot = http_snapshot,

@@ -2,7 +2,7 @@
 #include "base/limits.h"
 #include "format/json_writer.h"
 #include "progress/progress.h"
-#include "source/classes.h"
+#include "source/source.h"
 #include "source/pull.h"
 #include <string.h>
 
@@ -366,8 +366,20 @@ static void *image_open(const struct source_context *context, const Pb__SourceOp
 	return q;
 }
 
+static char *image_name(const Pb__SourceOp *op)
+{
+	g_autoptr(reference) ref = reference_parse_normalized(op->identifier + strlen("docker-image://"), NULL);
+	if (!ref)
+		return NULL;
+	reference_tag_default(ref);
+	g_autofree char *full = reference_text(ref);
+	return g_strconcat("docker-image://", full, NULL);
+}
+
 const struct source_class source_image_class = {
 	.scheme = "docker-image",
+	.material = SOURCE_MATERIAL_IMAGE,
+	.name = image_name,
 	.open = image_open,
 	.cache_key = image_request_cache_key,
 	.snapshot = image_request_snapshot,

@@ -10,7 +10,7 @@
 #include "format/gotype.h"
 #include "fssync/call.h"
 #include "progress/progress.h"
-#include "source/classes.h"
+#include "source/source.h"
 #include <string.h>
 
 #define SESSION_WAIT_MS 5000
@@ -294,6 +294,8 @@ static bool local_snapshot(void *self, struct work *work, cache_ref **ret_ref, G
 
 const struct source_class source_local_class = {
 	.scheme = "local",
+	.material = SOURCE_MATERIAL_LOCAL,
+	.keeps_codes = true,
 	.open = local_open,
 	.cache_key = local_cache_key,
 	.snapshot = local_snapshot,

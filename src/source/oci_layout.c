@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "source/classes.h"
+#include "source/source.h"
 #include "source/pull.h"
 #include <string.h>
 
@@ -119,6 +119,8 @@ static void *layout_open(const struct source_context *context, const Pb__SourceO
 
 const struct source_class source_oci_layout_class = {
 	.scheme = "oci-layout",
+	.material = SOURCE_MATERIAL_IMAGE,
+	.is_layout = true,
 	.open = layout_open,
 	.cache_key = image_request_cache_key,
 	.snapshot = image_request_snapshot,

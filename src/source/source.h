@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * source: where trees come from. One file a scheme, found in one table.
+ * source: the trees that builds begin with. Each scheme is one file and one row of SOURCE_KINDS.
  *
  *	source *s = source_open(&context, op, &platform, error);         errors: "unknown scheme S: not found"
  *	source_cache_key(s, work, phase, &key, &last, error);
@@ -15,6 +15,7 @@
 #include "ops.pb-c.h"
 #include "registry/registry.h"
 #include "session/session.h"
+#include "source/kinds.h"
 
 /*
  * Where the root of an image with a tag is looked up: DEFAULT asks the registry, and the image store of the worker when that
@@ -32,18 +33,35 @@ struct source_context {
 	const char *user_agent;
 };
 typedef struct source source;
+
+/* A kind of source. A new one is its own file, which defines source_NAME_class, and one row of SOURCE_KINDS. */
 struct source_class {
 	const char *scheme; /* "docker-image", "local", ... */
+	enum source_material material;
+	bool is_layout;        /* the content comes from an OCI layout of the client, not from a registry */
+	bool is_address_whole; /* the identifier, with its scheme, is the address */
+	bool keeps_codes;      /* errors come from the client: their codes stay */
+	/*
+	 * The identifier that policies match: one name, however it was written; owned. NULL when it cannot be read. The member
+	 * is NULL when the identifier is used as it is.
+	 */
+	char *(*name)(const Pb__SourceOp *op);
 	/* Reads identifier (the part after "://") and attrs; the instance keeps context borrowed. */
 	void *(*open)(const struct source_context *context, const Pb__SourceOp *op, const struct platform *platform,
 		      GError **error);
 	bool (*cache_key)(void *self, struct work *work, unsigned phase, char **ret_key, bool *ret_last,
 			  GError **error);
 	bool (*snapshot)(void *self, struct work *work, cache_ref **ret_ref, GError **error); /* NULL ref: scratch */
-	/* What the source meant, once a key is there: a digest or a commit. Owned. NULL: it has none beside its key. */
+	/* The digest or commit that was resolved, once there is a cache key; owned. NULL: the source has none. */
 	char *(*pin)(void *self);
 	void (*free)(void *self);
 };
+
+#define SOURCE_CLASS_DECLARE(name) extern const struct source_class source_##name##_class;
+SOURCE_KINDS(SOURCE_CLASS_DECLARE)
+
+/* The class of an identifier "SCHEME://REST"; *ret_rest points behind "://". NULL: no such scheme. */
+const struct source_class *source_class_find(const char *identifier, const char **ret_rest);
 source *source_open(const struct source_context *context, const Pb__SourceOp *op, const struct platform *platform,
 		    GError **error);
 bool source_cache_key(source *s, struct work *work, unsigned phase, char **ret_key, bool *ret_last, GError **error);

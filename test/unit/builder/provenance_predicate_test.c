@@ -33,7 +33,7 @@ static GHashTable *options_new(void)
 	return options;
 }
 
-static void add(provenance_capture *c, enum provenance_kind kind, const char *name, const char *pin)
+static void add(provenance_capture *c, enum source_material kind, const char *name, const char *pin)
 {
 	provenance_capture_add_source(c, kind, &(struct provenance_source){.name = (char *)name, .pin = (char *)pin});
 }
@@ -44,11 +44,11 @@ static provenance_capture *capture_new(void)
 	struct provenance_source image = {
 		.name = (char *)"docker.io/library/base:1", .pin = (char *)"sha256:" HEX, .has_platform = true};
 	platform_parse("linux/amd64", &image.platform, NULL);
-	provenance_capture_add_source(c, PROVENANCE_IMAGE, &image);
+	provenance_capture_add_source(c, SOURCE_MATERIAL_IMAGE, &image);
 	image.name = (char *)"docker.io/library/base:1@sha256:" HEX;
-	provenance_capture_add_source(c, PROVENANCE_IMAGE, &image); /* the same one, by digest */
-	add(c, PROVENANCE_GIT, REPOSITORY, COMMIT);
-	add(c, PROVENANCE_HTTP, "https://u:p@h/file", "sha256:" HEX);
+	provenance_capture_add_source(c, SOURCE_MATERIAL_IMAGE, &image); /* the same one, by digest */
+	add(c, SOURCE_MATERIAL_GIT, REPOSITORY, COMMIT);
+	add(c, SOURCE_MATERIAL_HTTP, "https://u:p@h/file", "sha256:" HEX);
 	provenance_capture_add_secret(c, "token", true);
 	provenance_capture_add_secret(c, "token", false);
 	provenance_capture_add_ssh(c, "", true);
@@ -131,7 +131,7 @@ static void test_max(bool v02, const char *format)
 	g_strlcpy(last, of_last.text, sizeof last);
 	g_autoptr(provenance_capture) c = capture_new();
 	c->network = true;
-	add(c, PROVENANCE_LOCAL, "context", NULL);
+	add(c, SOURCE_MATERIAL_LOCAL, "context", NULL);
 	struct provenance_predicate p = predicate_of(c);
 	g_autoptr(oci_descriptor) layer = oci_descriptor_new(OCI_LAYER_GZIP, &of_last, 7);
 	g_autoptr(GPtrArray) chain = g_ptr_array_new(), layers = g_ptr_array_new();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "source/classes.h"
+#include "source/source.h"
 #include "source/git.h"
 #include <fcntl.h>
 #include <glib/gstdio.h>

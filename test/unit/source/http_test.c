@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "source/classes.h"
+#include "source/source.h"
 #include "unit/cache/rig.h"
 #include "unit/registry/server.h"
 

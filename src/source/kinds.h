@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * kinds: the table of sources.
+ *
+ *	#define NAME(kind) #kind,
+ *	static const char *const names[] = {SOURCE_KINDS(NAME)};
+ *
+ * A new source is its own file, which defines source_KIND_class, and one entry here. Thread: any, constants.
+ */
+#pragma once
+
+#define SOURCE_KINDS(X) X(image) X(oci_layout) X(image_blob) X(oci_layout_blob) X(http) X(https) X(local) X(git)
+
+/* What provenance records of a source, in the order of its lists; locals are never materials. */
+enum source_material {
+	SOURCE_MATERIAL_IMAGE,
+	SOURCE_MATERIAL_IMAGE_BLOB,
+	SOURCE_MATERIAL_GIT,
+	SOURCE_MATERIAL_HTTP,
+	SOURCE_MATERIAL_LOCAL,
+	SOURCE_MATERIAL_COUNT,
+};
