@@ -8,6 +8,7 @@
 #include "client/solve.h"
 #include "command.h"
 #include "control.pb-c.h"
+#include "os/file.h"
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -95,8 +96,7 @@ static bool write_metrics(int fd, const display *shown, gint64 begin_us, GError 
 	if (fd < 0)
 		return true;
 	g_autofree char *text = display_cache_report(shown, (g_get_monotonic_time() - begin_us) / 1000);
-	size_t n = strlen(text);
-	return write(fd, text, n) == (ssize_t)n || error_set_errno(error, errno, "write cache metrics");
+	return file_write_all(fd, text, strlen(text)) || error_set_errno(error, errno, "write cache metrics");
 }
 
 static bool run_solve(struct context *x, const flags *f, rpc_conn *conn, struct build_options *o, GError **error)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/scope.h"
 #include "command.h"
+#include "os/file.h"
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -37,26 +38,12 @@ static int connect_unix(const char *address, GError **error)
 	return fd_steal(&fd);
 }
 
-static bool write_all(int fd, const char *bytes, size_t n)
-{
-	while (n > 0) {
-		ssize_t done = write(fd, bytes, n);
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done <= 0)
-			return false;
-		bytes += done;
-		n -= (size_t)done;
-	}
-	return true;
-}
-
 static void flow_step(struct flow *f, char *buffer)
 {
 	ssize_t n = read(f->from, buffer, CHUNK);
 	if (n < 0 && errno == EINTR)
 		return;
-	if (n > 0 && write_all(f->to, buffer, (size_t)n))
+	if (n > 0 && file_write_all(f->to, buffer, (size_t)n))
 		return;
 	f->ended = true;
 	if (f->to_socket)

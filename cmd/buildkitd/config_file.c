@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config_file.h"
+#include "base/time.h"
 #include "config_keys.h"
 #include "base/log.h"
 #include "base/scope.h"
@@ -108,7 +109,7 @@ static bool disk_space_value(struct reader *r, const struct toml_value *v, const
 static bool duration_value(struct reader *r, const struct toml_value *v, const char *key, int64_t *ret)
 {
 	if (v->type == TOML_INTEGER) {
-		*ret = v->integer * 1000000000LL;
+		*ret = v->integer * NS_PER_S;
 		return true;
 	}
 	g_autoptr(GError) problem = NULL;

@@ -3,6 +3,7 @@
 #include "api/message.h"
 #include "base/limits.h"
 #include "base/scope.h"
+#include "base/time.h"
 #include "format/patterns.h"
 #include "fssync/fssync.h"
 #include "os/dirlist.h"
@@ -80,7 +81,7 @@ static Fsutil__Stat *stat_to_wire(int dir_fd, const char *name, const char *path
 	wire->uid = st.st_uid;
 	wire->gid = st.st_gid;
 	wire->size = S_ISDIR(st.st_mode) ? 0 : st.st_size; /* size of a link: the length of its target, as upstream */
-	wire->modtime = st.st_mtim.tv_sec * 1000000000LL + st.st_mtim.tv_nsec;
+	wire->modtime = timespec_to_ns(&st.st_mtim);
 	if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) {
 		wire->devmajor = major(st.st_rdev);
 		wire->devminor = minor(st.st_rdev);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/build_internal.h"
 #include "base/thread.h"
+#include "base/time.h"
 #include "builder/imports.h"
 #include "builder/provenance.h"
 #include "builder/provenance_origin.h"
@@ -11,7 +12,7 @@
 #include "format/url_redact.h"
 #include <string.h>
 
-#define READABLE_AFTER_NS (10 * 1000000000LL) /* Status finds a build this long after its end */
+#define READABLE_AFTER_NS (10 * NS_PER_S) /* Status finds a build this long after its end */
 
 struct watcher {
 	guint id;

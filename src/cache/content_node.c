@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cache/content_node.h"
+#include "base/time.h"
 #include <string.h>
 
 struct content_node *content_node_new(struct content_node *parent, const char *name, size_t len, enum content_type type)
@@ -152,7 +153,7 @@ static uint64_t mix(uint64_t h, uint64_t v)
 
 static uint64_t nanoseconds(const struct timespec *t)
 {
-	return (uint64_t)t->tv_sec * 1000000000ULL + (uint64_t)t->tv_nsec;
+	return (uint64_t)timespec_to_ns(t);
 }
 
 uint64_t content_stamp(const struct stat *st)

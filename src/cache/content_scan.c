@@ -6,6 +6,7 @@
 #include <string.h>
 #include "base/limits.h"
 #include "base/scope.h"
+#include "base/time.h"
 #include "os/path.h"
 
 #define HASH_BATCH 32 /* fewer files do not pay for threads */
@@ -117,7 +118,7 @@ static bool still_so(struct content_node *n, const struct entry *e)
 	if (n->flags & CONTENT_ANNOUNCED) {
 		if (e->type != CONTENT_FILE || e->special)
 			return true;
-		int64_t mtime_ns = e->st.st_mtim.tv_sec * 1000000000LL + e->st.st_mtim.tv_nsec;
+		int64_t mtime_ns = timespec_to_ns(&e->st.st_mtim);
 		if (n->stamp != content_stamp_announced(e->st.st_size, mtime_ns))
 			return false;
 		n->flags &= (uint8_t)~CONTENT_ANNOUNCED;

@@ -22,19 +22,6 @@ struct display {
 	GThread *thread;
 };
 
-void display_write(int fd, const char *bytes, size_t n)
-{
-	while (n > 0) {
-		ssize_t done = write(fd, bytes, n);
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done <= 0)
-			return;
-		bytes += done;
-		n -= (size_t)done;
-	}
-}
-
 void display_append_failures(GString *out, const struct model *m, bool terminal)
 {
 	for (guint i = 0; i < m->vertices->len; i++) {

@@ -3,6 +3,7 @@
 #include "api/message.h"
 #include "format/gotype.h"
 #include "format/json_writer.h"
+#include "os/file.h"
 
 struct raw {
 	int fd;
@@ -158,7 +159,7 @@ static void raw_message(void *self, const Control__StatusResponse *message)
 	size_t n = 0;
 	g_autofree char *text = json_writer_take(&w, &n);
 	text[n] = '\n'; /* replaces the final NUL */
-	display_write(r->fd, text, n + 1);
+	file_write_all(r->fd, text, n + 1);
 }
 
 const struct display_mode display_json = {.name = "rawjson", .open = raw_open, .message = raw_message, .close = g_free};

@@ -17,6 +17,5 @@ struct display_mode {
 };
 extern const struct display_mode display_plain, display_tty, display_json, display_quiet;
 
-void display_write(int fd, const char *bytes, size_t n);
 /* Prints the last log lines of each failed vertex; used by all modes. */
 void display_append_failures(GString *out, const struct model *m, bool terminal);

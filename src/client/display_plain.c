@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/display_mode.h"
+#include "base/time.h"
+#include "os/file.h"
 #include "progress/progress.h"
 #include <string.h>
 #include <unistd.h>
 
 #define HOLD_US (5 * G_USEC_PER_SEC)     /* the active vertex is displayed at least this long */
 #define STARVED_US (10 * G_USEC_PER_SEC) /* after this time without output, a vertex becomes the active one */
-#define STATUS_NS (5 * 1000000000LL)     /* interval at which a slow status is printed */
+#define STATUS_NS (5 * NS_PER_S)         /* interval at which a slow status is printed */
 #define STATUS_PERCENT 5
 #define NAME_BYTES 72
 
@@ -229,7 +231,7 @@ static void plain_print(void *self, struct model *m, bool last)
 		}
 		display_append_failures(p->out, m, p->terminal);
 	}
-	display_write(p->fd, p->out->str, p->out->len);
+	file_write_all(p->fd, p->out->str, p->out->len);
 	g_string_truncate(p->out, 0);
 }
 

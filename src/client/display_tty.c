@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/colors.h"
 #include "client/display_mode.h"
+#include "os/file.h"
 #include "progress/progress.h"
 #include <string.h>
 #include <sys/ioctl.h>
@@ -178,7 +179,7 @@ static void tty_print(void *self, struct model *m, bool last)
 	if (last)
 		display_append_failures(t->out, m, true);
 	g_string_append(t->out, SHOW_CURSOR);
-	display_write(t->fd, t->out->str, t->out->len);
+	file_write_all(t->fd, t->out->str, t->out->len);
 	g_string_truncate(t->out, 0);
 }
 

@@ -3,6 +3,7 @@
 #include "base/limits.h"
 #include "base/scope.h"
 #include "format/reference.h"
+#include "os/file.h"
 #include "os/path.h"
 #include <dirent.h>
 #include <fcntl.h>
@@ -166,7 +167,7 @@ static bool file_write(const struct layout *l, const char *name, const char *tex
 {
 	g_autofree char *temp = g_strconcat(name, ".new", NULL);
 	scoped_fd fd = openat(l->fd, temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-	if (fd >= 0 && write(fd, text, n) == (ssize_t)n && renameat(l->fd, temp, l->fd, name) == 0)
+	if (fd >= 0 && file_write_all(fd, text, n) && renameat(l->fd, temp, l->fd, name) == 0)
 		return true;
 	return error_set_errno(error, errno, "could not write %s/%s", l->path, name);
 }

@@ -16,6 +16,7 @@
 #include "format/http_url.h"
 #include "format/json_writer.h"
 #include "os/ca_roots.h"
+#include "os/file.h"
 #include "registry/token.h"
 #include <fcntl.h>
 #include <openssl/evp.h>
@@ -123,8 +124,7 @@ static bool seeds_write(int dir_fd, const json_t *seeds, GError **error)
 	scoped_fd fd = openat(dir_fd, ".token_seed", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return is_readonly(errno) || error_set_errno(error, errno, "open .token_seed");
-	ssize_t n = write(fd, text, strlen(text));
-	return n == (ssize_t)strlen(text) || error_set_errno(error, n < 0 ? errno : EIO, "write .token_seed");
+	return file_write_all(fd, text, strlen(text)) || error_set_errno(error, errno, "write .token_seed");
 }
 
 static void seed_take(json_t *seeds, const char *host, uint8_t ret[SEED_BYTES], bool *ret_new)

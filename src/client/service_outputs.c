@@ -13,6 +13,7 @@
 #include "api/wire.h"
 #include "format/gotype.h"
 #include "fssync/call.h"
+#include "os/file.h"
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -180,30 +181,21 @@ bool services_add_output(services *s, const char *value, struct services_output 
 
 /* ---- files */
 
-/* path is used in errors; they reach the user through the daemon, so they must say that the client failed. */
-static bool write_all(int fd, const char *path, const void *bytes, size_t n, GError **error)
-{
-	for (const char *p = bytes; n > 0;) {
-		ssize_t written = write(fd, p, n);
-		if (written < 0 && errno != EINTR)
-			return error_set_errno(error, errno, "the client could not write %s", path);
-		if (written > 0) {
-			p += written;
-			n -= (size_t)written;
-		}
-	}
-	return true;
-}
-
 static bool write_message(int fd, const char *path, GBytes *message, GError **error)
 {
 	gsize n;
 	size_t n_data;
 	const uint8_t *bytes = g_bytes_get_data(message, &n), *data = bytes;
-	if (wire_read_bytes_message(bytes, n, &data, &n_data))
-		return write_all(fd, path, data, n_data, error);
-	g_autoptr(Filesync__BytesMessage) m = guard_unpack(&filesync__bytes_message__descriptor, bytes, n, error);
-	return m && write_all(fd, path, m->data.data, m->data.len, error);
+	g_autoptr(Filesync__BytesMessage) m = NULL;
+	if (!wire_read_bytes_message(bytes, n, &data, &n_data)) {
+		m = guard_unpack(&filesync__bytes_message__descriptor, bytes, n, error);
+		if (!m)
+			return false;
+		data = m->data.data;
+		n_data = m->data.len;
+	}
+	/* The error reaches the user through the daemon, so it says that the client failed. */
+	return file_write_all(fd, data, n_data) || error_set_errno(error, errno, "the client could not write %s", path);
 }
 
 static bool write_stream(rpc_call *call, int fd, const char *path, GError **error)

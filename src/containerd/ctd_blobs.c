@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/scope.h"
 #include "content.pb-c.h"
+#include "os/file.h"
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -158,20 +159,6 @@ static int open_in_place(const struct blobs *b, const struct digest *digest, int
 	return fd_steal(&fd);
 }
 
-static bool write_full(int fd, const uint8_t *at, size_t n, GError **error)
-{
-	while (n > 0) {
-		ssize_t done = write(fd, at, n);
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done < 0)
-			return error_set_errno(error, errno, "write blob");
-		at += done;
-		n -= (size_t)done;
-	}
-	return true;
-}
-
 /* Until the stream ends; more than size is refused. */
 static bool receive(rpc_call *call, int fd, int64_t size, GError **error)
 {
@@ -187,10 +174,12 @@ static bool receive(rpc_call *call, int fd, int64_t size, GError **error)
 		if (!part)
 			break;
 		got += (int64_t)part->data.len;
-		if (got > size || !write_full(fd, part->data.data, part->data.len, error))
+		if (got > size)
 			break;
+		if (!file_write_all(fd, part->data.data, part->data.len))
+			return error_set_errno(error, errno, "write blob");
 	}
-	return got == size || (error && *error) ||
+	return got == size ||
 	       error_set(error, ERROR_DATA_LOSS,
 			 "containerd sent %" G_GINT64_FORMAT " bytes, expected %" G_GINT64_FORMAT, got, size);
 }

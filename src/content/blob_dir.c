@@ -2,7 +2,9 @@
 /* Blobs as files of a directory; a writer owns a file without a name until commit. */
 #include "base/ident.h"
 #include "base/scope.h"
+#include "base/time.h"
 #include "content/blob_backend.h"
+#include "os/file.h"
 #include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
@@ -109,7 +111,7 @@ static int64_t dir_created_ns(void *self, const struct digest *digest)
 	struct stat st;
 	if (fstatat(dir_of(self, digest), digest_hex(digest), &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return 0;
-	return st.st_mtim.tv_sec * 1000000000LL + st.st_mtim.tv_nsec;
+	return timespec_to_ns(&st.st_mtim);
 }
 
 static int64_t dir_remove(void *self, const struct digest *digest)
@@ -184,16 +186,7 @@ static void *dir_writer_open(void *self, const struct digest *expected, GError *
 static bool dir_writer_append(void *writer, const void *bytes, size_t n, GError **error)
 {
 	const struct dir_writer *w = writer;
-	for (const char *at = bytes; n > 0;) {
-		ssize_t done = write(w->fd, at, n);
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done < 0)
-			return error_set_errno(error, errno, "write blob");
-		at += done;
-		n -= (size_t)done;
-	}
-	return true;
+	return file_write_all(w->fd, bytes, n) || error_set_errno(error, errno, "write blob");
 }
 
 static bool dir_writer_reset(void *writer, GError **error)

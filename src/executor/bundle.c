@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "executor/bundle.h"
 #include "base/scope.h"
+#include "os/file.h"
 #include "os/mount.h"
 #include "os/tree.h"
 #include <fcntl.h>
@@ -90,12 +91,8 @@ bool bundle_write_secret(bundle *b, const char *name, const void *bytes, size_t 
 {
 	g_return_val_if_fail(b->secret_fd < 0, false);
 	b->secret_fd = memfd_create(name, MFD_CLOEXEC);
-	for (size_t done = 0; done < n || b->secret_fd < 0;) {
-		ssize_t written = b->secret_fd >= 0 ? write(b->secret_fd, (const char *)bytes + done, n - done) : -1;
-		if (written < 0)
-			return error_set_errno(error, errno, "write %s", name);
-		done += (size_t)written;
-	}
+	if (b->secret_fd < 0 || !file_write_all(b->secret_fd, bytes, n))
+		return error_set_errno(error, errno, "write %s", name);
 	g_autofree char *target = g_strdup_printf("/proc/%d/fd/%d", (int)getpid(), b->secret_fd);
 	return symlinkat(target, b->fd, name) == 0 || error_set_errno(error, errno, "symlink %s/%s", b->path, name);
 }

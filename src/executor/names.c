@@ -2,6 +2,8 @@
 #include "executor/names.h"
 #include "base/limits.h"
 #include "base/scope.h"
+#include "base/time.h"
+#include "os/file.h"
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -197,9 +199,8 @@ bool names_write_file(int dir_fd, const char *name, const char *text, GError **e
 {
 	g_autofree char *temporary = g_strconcat(name, ".tmp", NULL);
 	scoped_fd fd = openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-	size_t n = strlen(text);
 	/* The umask does not count: steps of any user read it. */
-	if (fd < 0 || write(fd, text, n) != (ssize_t)n || fchmod(fd, 0644) != 0)
+	if (fd < 0 || !file_write_all(fd, text, strlen(text)) || fchmod(fd, 0644) != 0)
 		return error_set_errno(error, errno, "write %s", name);
 	if (renameat(dir_fd, temporary, dir_fd, name) != 0)
 		return error_set_errno(error, errno, "rename %s", name);
@@ -216,7 +217,7 @@ static char *read_host_file(const char *path, int64_t *ret_mtime_ns)
 	scoped_fd fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	*ret_mtime_ns = 0;
 	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
-		*ret_mtime_ns = st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec;
+		*ret_mtime_ns = timespec_to_ns(&st.st_mtim);
 		while (n < KIB(64) && (got = read(fd, text + n, KIB(64) - n)) > 0)
 			n += (size_t)got;
 	}
@@ -242,7 +243,7 @@ static int64_t mtime_of(const char *path)
 	struct stat st;
 	if (stat(path, &st) != 0)
 		return 0;
-	return st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec;
+	return timespec_to_ns(&st.st_mtim);
 }
 
 static bool make_resolv(struct names_files *f, bool host_network, const char *name, GError **error)

@@ -3,6 +3,7 @@
 #include "base/scope.h"
 #include "base/time.h"
 #include "export/attestation.h"
+#include "os/file.h"
 #include "os/path.h"
 #include "progress/progress.h"
 #include <fcntl.h>
@@ -104,12 +105,8 @@ static bool add_file(GArray *files, const char *name, GBytes *bytes, GError **er
 	scoped_fd fd = memfd_create("attestation", MFD_CLOEXEC);
 	if (fd < 0)
 		return error_set_errno(error, errno, "memfd_create");
-	for (gsize done = 0; done < n;) {
-		ssize_t k = TEMP_FAILURE_RETRY(write(fd, (const char *)data + done, n - done));
-		if (k < 0)
-			return error_set_errno(error, errno, "write %s", name);
-		done += (gsize)k;
-	}
+	if (!file_write_all(fd, data, n))
+		return error_set_errno(error, errno, "write %s", name);
 	struct fssync_extra e = {.name = g_strdup(name),
 				 .fd = fd_steal(&fd),
 				 .size = (int64_t)n,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "export/result_tree.h"
 #include "base/scope.h"
+#include "base/time.h"
 #include "export/attestation_files.h"
 #include "export/options.h"
 #include "export/writer.h"
@@ -132,7 +133,7 @@ bool result_tree_map(void *tree, struct fssync_stat *stat)
 {
 	const struct result_tree *t = tree;
 	if (t->epoch_set)
-		stat->mtime_ns = t->epoch_s * 1000000000;
+		stat->mtime_ns = t->epoch_s * NS_PER_S;
 	return true;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "export/tar_stream.h"
 #include "base/scope.h"
+#include "base/time.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,16 +28,6 @@ static int compare_xattrs(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
-static int64_t rounded_seconds(int64_t ns)
-{
-	int64_t seconds = ns / 1000000000, rest = ns % 1000000000;
-	if (rest < 0) {
-		rest += 1000000000;
-		seconds--;
-	}
-	return seconds + (rest >= 500000000);
-}
-
 bool tar_stream_header(tar_writer *w, const struct fssync_stat *stat, GError **error)
 {
 	g_autofree char *name = g_strconcat(stat->path, stat->mode & FSSYNC_MODE_DIR ? "/" : "", NULL);
@@ -45,6 +36,7 @@ bool tar_stream_header(tar_writer *w, const struct fssync_stat *stat, GError **e
 		xattrs[i] = (struct tar_xattr){stat->xattrs[i].name, stat->xattrs[i].value, stat->xattrs[i].len};
 	if (stat->n_xattrs > 1)
 		qsort(xattrs, stat->n_xattrs, sizeof *xattrs, compare_xattrs);
+	struct timespec mtime = timespec_from_ns(stat->mtime_ns);
 	struct tar_entry e = {
 		.name = name,
 		.link = stat->linkname,
@@ -52,7 +44,7 @@ bool tar_stream_header(tar_writer *w, const struct fssync_stat *stat, GError **e
 		.mode = fssync_mode_to_st(stat->mode) & 07777,
 		.uid = stat->uid,
 		.gid = stat->gid,
-		.mtime_s = rounded_seconds(stat->mtime_ns),
+		.mtime_s = mtime.tv_sec + (mtime.tv_nsec >= NS_PER_S / 2),
 		.xattrs = xattrs,
 		.n_xattrs = stat->n_xattrs,
 	};

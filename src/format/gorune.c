@@ -58,33 +58,3 @@ char *text_trim_space(const char *text)
 	}
 	return first ? g_strndup(first, (gsize)(last - first)) : g_strdup("");
 }
-
-char *text_clean_path(const char *path)
-{
-	bool rooted = path[0] == '/';
-	g_autoptr(GString) out = g_string_new(rooted ? "/" : "");
-	size_t floor = out->len; /* ".." never takes away what is before this */
-	for (const char *p = path; *p;) {
-		size_t n = strcspn(p, "/");
-		if (n == 2 && p[0] == '.' && p[1] == '.') {
-			if (out->len > floor) {
-				size_t cut = out->len;
-				while (cut > floor && out->str[cut - 1] != '/')
-					cut--;
-				g_string_truncate(out, cut > floor ? cut - 1 : cut);
-			} else if (!rooted) {
-				g_string_append(out, out->len > 0 ? "/.." : "..");
-				floor = out->len;
-			}
-		} else if (n > 0 && !(n == 1 && p[0] == '.')) {
-			if (out->len > (rooted ? 1 : 0))
-				g_string_append_c(out, '/');
-			g_string_append_len(out, p, (gssize)n);
-		}
-		p += n;
-		p += strspn(p, "/");
-	}
-	if (out->len == 0)
-		g_string_append_c(out, '.');
-	return g_string_free(g_steal_pointer(&out), FALSE);
-}

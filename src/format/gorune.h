@@ -13,6 +13,5 @@
 
 /* p < end. Returns the bytes taken, at least 1. */
 size_t rune_decode(const char *p, const char *end, gunichar *ret_rune);
-/* strings.TrimSpace and path.Clean, newly allocated. */
+/* strings.TrimSpace, newly allocated. */
 char *text_trim_space(const char *text);
-char *text_clean_path(const char *path);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* time.Duration and RFC 3339 times, in nanoseconds. */
 #include "format/gotype.h"
+#include "base/time.h"
 #include <string.h>
-
-#define SECOND_NS 1000000000LL
 
 static bool duration_error(const char *format_text, const char *unit, const char *text, GError **error)
 {
@@ -19,8 +18,8 @@ static int64_t unit_ns(const char *unit, size_t n)
 	static const struct {
 		const char *name;
 		int64_t ns;
-	} table[] = {{"ns", 1},       {"us", 1000},     {"\xC2\xB5s", 1000},   {"\xCE\xBCs", 1000},
-		     {"ms", 1000000}, {"s", SECOND_NS}, {"m", 60 * SECOND_NS}, {"h", 3600 * SECOND_NS}};
+	} table[] = {{"ns", 1},         {"us", NS_PER_US}, {"\xC2\xB5s", NS_PER_US}, {"\xCE\xBCs", NS_PER_US},
+		     {"ms", NS_PER_MS}, {"s", NS_PER_S},   {"m", 60 * NS_PER_S},     {"h", 3600 * NS_PER_S}};
 	for (size_t i = 0; i < G_N_ELEMENTS(table); i++)
 		if (strlen(table[i].name) == n && memcmp(table[i].name, unit, n) == 0)
 			return table[i].ns;
@@ -112,27 +111,27 @@ char *duration_format(int64_t ns)
 	g_autoptr(GString) out = g_string_new(ns < 0 ? "-" : "");
 	if (value == 0)
 		return g_strdup("0s");
-	if (value < SECOND_NS) {
-		uint64_t scale = value < 1000 ? 1 : value < 1000000 ? 1000 : 1000000;
+	if (value < NS_PER_S) {
+		uint64_t scale = value < NS_PER_US ? 1 : value < NS_PER_MS ? NS_PER_US : NS_PER_MS;
 		append_fraction(out, value, scale);
-		g_string_append(out, scale == 1 ? "ns" : scale == 1000 ? "\xC2\xB5s" : "ms");
+		g_string_append(out, scale == 1 ? "ns" : scale == NS_PER_US ? "\xC2\xB5s" : "ms");
 		return g_string_free(g_steal_pointer(&out), FALSE);
 	}
-	uint64_t minutes = value / (60 * SECOND_NS);
+	uint64_t minutes = value / (60 * NS_PER_S);
 	if (minutes >= 60)
 		g_string_append_printf(out, "%" G_GUINT64_FORMAT "h", minutes / 60);
 	if (minutes > 0)
 		g_string_append_printf(out, "%" G_GUINT64_FORMAT "m", minutes % 60);
-	append_fraction(out, value % (60 * SECOND_NS), SECOND_NS);
+	append_fraction(out, value % (60 * NS_PER_S), NS_PER_S);
 	g_string_append_c(out, 's');
 	return g_string_free(g_steal_pointer(&out), FALSE);
 }
 
 char *time_format_rfc3339(int64_t ns)
 {
-	int64_t seconds = ns / SECOND_NS, rest = ns % SECOND_NS;
+	int64_t seconds = ns / NS_PER_S, rest = ns % NS_PER_S;
 	if (rest < 0) {
-		rest += SECOND_NS;
+		rest += NS_PER_S;
 		seconds--;
 	}
 	g_autoptr(GDateTime) time = g_date_time_new_from_unix_utc(seconds);
@@ -174,7 +173,7 @@ static bool fraction_parse(const char **p, int64_t *ret_ns)
 	++*p;
 	if (!g_ascii_isdigit(**p))
 		return false;
-	for (int64_t scale = SECOND_NS / 10; g_ascii_isdigit(**p); ++*p, scale /= 10)
+	for (int64_t scale = NS_PER_S / 10; g_ascii_isdigit(**p); ++*p, scale /= 10)
 		*ret_ns += scale * (**p - '0');
 	return true;
 }
@@ -207,7 +206,7 @@ bool time_parse_rfc3339(const char *text, int64_t *ret_ns, GError **error)
 		  zone_parse(&p, &zone) && !*p;
 	g_autoptr(GDateTime) time = ok ? g_date_time_new_utc(year, month, day, hour, minute, second) : NULL;
 	int64_t ns;
-	if (!time || __builtin_mul_overflow(g_date_time_to_unix(time) - zone, SECOND_NS, &ns) ||
+	if (!time || __builtin_mul_overflow(g_date_time_to_unix(time) - zone, NS_PER_S, &ns) ||
 	    __builtin_add_overflow(ns, fraction, &ns)) {
 		g_autofree char *quoted = go_quote(text);
 		return error_set(error, ERROR_INVALID_ARGUMENT,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "format/gorune.h"
+#include "base/path_text.h"
 #include "format/patterns.h"
 #include <string.h>
 
@@ -15,7 +16,7 @@ static char *read_line(const char *line)
 		return NULL;
 	bool negated = trimmed[0] == '!';
 	g_autofree char *body = negated ? text_trim_space(trimmed + 1) : g_strdup(trimmed);
-	g_autofree char *clean = *body ? text_clean_path(body) : g_strdup("");
+	g_autofree char *clean = *body ? path_clean(body) : g_strdup("");
 	bool rooted = clean[0] == '/' && clean[1];
 	return g_strconcat(negated ? "!" : "", clean + rooted, NULL);
 }

@@ -4,6 +4,7 @@
  * corner cases ("foo**" also matches "foobar"), so the classification is upstream's, character by character.
  */
 #include "format/patterns.h"
+#include "base/path_text.h"
 #include "format/gorune.h"
 #include "format/path_regex.h"
 #include <string.h>
@@ -128,7 +129,7 @@ static bool patterns_add(patterns *p, const char *line, GError **error)
 	g_autofree char *trimmed = text_trim_space(line);
 	if (!*trimmed)
 		return true;
-	g_autofree char *clean = text_clean_path(trimmed);
+	g_autofree char *clean = path_clean(trimmed);
 	struct pattern pattern = {.negated = clean[0] == '!'};
 	if (pattern.negated && !clean[1])
 		return error_set(error, ERROR_INVALID_ARGUMENT, "illegal exclusion pattern: \"!\"");

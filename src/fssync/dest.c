@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fssync/dest.h"
 #include "base/ident.h"
+#include "base/time.h"
+#include "os/file.h"
 #include "os/path.h"
 #include "os/tree.h"
 #include <limits.h>
@@ -45,12 +47,7 @@ static void temp_name(struct dest_how *how, char ret[40])
 
 static void times_of(int64_t mtime_ns, struct timespec ret[2])
 {
-	int64_t seconds = mtime_ns / 1000000000, ns = mtime_ns % 1000000000;
-	if (ns < 0) {
-		seconds--;
-		ns += 1000000000;
-	}
-	ret[0] = ret[1] = (struct timespec){.tv_sec = seconds, .tv_nsec = ns};
+	ret[0] = ret[1] = timespec_from_ns(mtime_ns);
 }
 
 /* What a peer may put on our files: nothing that the kernel, overlayfs or a security module reads as its own. */
@@ -291,17 +288,9 @@ bool dest_file_create(struct dest_how *how, dest_dir *d, const char *name, bool 
 
 bool dest_file_write(struct dest_file *f, const void *bytes, size_t n, GError **error)
 {
-	const uint8_t *p = bytes;
-	while (n > 0) {
-		ssize_t written = write(f->fd, p, n);
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written < 0)
-			return error_set_errno(error, errno, "write");
-		p += written;
-		n -= (size_t)written;
-		f->size += written;
-	}
+	if (!file_write_all(f->fd, bytes, n))
+		return error_set_errno(error, errno, "write");
+	f->size += (int64_t)n;
 	return true;
 }
 

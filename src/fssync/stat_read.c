@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fssync/stat_read.h"
 #include "base/limits.h"
+#include "base/time.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -106,7 +107,7 @@ enum stat_read_result stat_read(int dir_fd, const char *name, const char *path, 
 		.uid = st.st_uid,
 		.gid = st.st_gid,
 		.size = S_ISDIR(st.st_mode) || hard_link ? 0 : st.st_size,
-		.mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec,
+		.mtime_ns = timespec_to_ns(&st.st_mtim),
 		.linkname = g_strdup(linkname ? linkname : ""),
 		.devmajor = device ? major(st.st_rdev) : 0,
 		.devminor = device ? minor(st.st_rdev) : 0,

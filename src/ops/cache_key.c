@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Cache digests of ops: what of them decides the result, as the JSON that upstream hashes (llb-and-solver.md 10). */
 #include "format/gorune.h"
+#include "base/path_text.h"
 #include "llb/op_json.h"
 #include "ops/ops.h"
 #include <string.h>
@@ -165,7 +166,7 @@ static bool exec_selectors(const struct llb_vertex *v, struct cache_map *ret, GE
 		if (!is_tree || m->input < 0)
 			continue;
 		g_autofree char *rooted = g_strconcat("/", m->selector, NULL);
-		char *selector = text_clean_path(rooted);
+		char *selector = path_clean(rooted);
 		g_ptr_array_add(lists->pdata[m->input], selector);
 		if (!mount_content(m, selector, &ret->inputs[m->input].content, error))
 			return false;

@@ -3,6 +3,7 @@
 #include "base/scope.h"
 #include "ops/file_copy.h"
 #include "ops/file_match.h"
+#include "os/file.h"
 #include "os/path.h"
 #include "os/tree.h"
 #include "snapshot/apply.h"
@@ -88,20 +89,6 @@ static bool make_directory(const Pb__FileActionMkDir *a, int root_fd, struct fil
 	return true;
 }
 
-static bool write_all(int fd, const uint8_t *bytes, size_t n)
-{
-	while (n > 0) {
-		ssize_t written = write(fd, bytes, n);
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written < 0)
-			return false;
-		bytes += written;
-		n -= (size_t)written;
-	}
-	return true;
-}
-
 /*
  * A new file gets the mode whatever the umask; one that is there keeps its own. What is there may be a device node or
  * a FIFO that a step made, so only a regular file is opened.
@@ -138,7 +125,7 @@ static bool make_file(const Pb__FileActionMkFile *a, int root_fd, struct file_ow
 	scoped_fd fd = open_for_writing(&p, (mode_t)a->mode & 0777, error);
 	if (fd < 0)
 		return false;
-	if (!write_all(fd, a->data.data, a->data.len))
+	if (!file_write_all(fd, a->data.data, a->data.len))
 		return error_set_errno(error, errno, "write %s", p.path);
 	if (!file_set_owner(p.parent_fd, p.name, owner))
 		return error_set_errno(error, errno, "chown %s", p.path);

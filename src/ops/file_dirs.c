@@ -1,23 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/file_dirs.h"
 #include "base/scope.h"
+#include "base/time.h"
 #include "os/path.h"
-
-struct timespec file_timespec(int64_t time_ns)
-{
-	int64_t second = time_ns / 1000000000, rest = time_ns % 1000000000;
-	if (rest < 0) {
-		second--;
-		rest += 1000000000;
-	}
-	return (struct timespec){.tv_sec = second, .tv_nsec = rest};
-}
 
 bool file_set_time(int dir_fd, const char *name, int64_t time_ns)
 {
 	if (time_ns == -1)
 		return true;
-	struct timespec t = file_timespec(time_ns);
+	struct timespec t = timespec_from_ns(time_ns);
 	const struct timespec times[2] = {t, t};
 	return utimensat(dir_fd, *name != '\0' ? name : ".", times, AT_SYMLINK_NOFOLLOW) == 0;
 }

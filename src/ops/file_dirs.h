@@ -35,4 +35,3 @@ void file_dirs_done(struct file_dirs *d);
 /* Both times of an entry, links not followed; name "" is the directory itself. -1: leaves them. */
 bool file_set_time(int dir_fd, const char *name, int64_t time_ns);
 bool file_set_owner(int dir_fd, const char *name, struct file_owner owner);
-struct timespec file_timespec(int64_t time_ns);

@@ -6,6 +6,7 @@
  */
 #include "ops/file_walk.h"
 #include "base/scope.h"
+#include "base/time.h"
 #include "ops/file_mode.h"
 #include "os/dir_chain.h"
 #include "os/dirlist.h"
@@ -96,8 +97,8 @@ static bool mode_for(const struct file_copy *c, const struct stat *st, mode_t *r
 
 static void times_for(const struct file_copy *c, const struct stat *st, struct timespec ret[2])
 {
-	ret[0] = c->time_ns != -1 ? file_timespec(c->time_ns) : st->st_atim;
-	ret[1] = c->time_ns != -1 ? file_timespec(c->time_ns) : st->st_mtim;
+	ret[0] = c->time_ns != -1 ? timespec_from_ns(c->time_ns) : st->st_atim;
+	ret[1] = c->time_ns != -1 ? timespec_from_ns(c->time_ns) : st->st_mtim;
 }
 
 /* Of a file or directory by descriptor. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/secret_mount.h"
 #include "base/scope.h"
+#include "os/file.h"
 #include "os/mount.h"
 #include "session/session.h"
 #include <fcntl.h>
@@ -22,12 +23,8 @@ static bool write_secret(int dir_fd, const Pb__SecretOpt *pb, const uint8_t *byt
 	scoped_fd fd = openat(dir_fd, SECRET_MOUNT_NAME, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return error_set_errno(error, errno, "create secret");
-	for (size_t done = 0; done < n;) {
-		ssize_t written = write(fd, bytes + done, n - done);
-		if (written < 0)
-			return error_set_errno(error, errno, "write secret");
-		done += (size_t)written;
-	}
+	if (!file_write_all(fd, bytes, n))
+		return error_set_errno(error, errno, "write secret");
 	if (fchown(fd, pb->uid, pb->gid) != 0 || fchmod(fd, pb->mode & 0777) != 0)
 		return error_set_errno(error, errno, "set owner of secret");
 	return true;

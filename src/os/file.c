@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "os/file.h"
 #include "os/tree.h"
 #include "base/limits.h"
 #include "base/scope.h"
@@ -9,6 +10,20 @@
 #include <sys/xattr.h>
 
 enum { SMALL_FILE = 64 * 1024, BUFFER_BYTES = 1024 * 1024, RANGE_BYTES = 64 * 1024 * 1024 };
+
+bool file_write_all(int fd, const void *bytes, size_t n)
+{
+	for (const char *at = bytes; n > 0;) {
+		ssize_t done = TEMP_FAILURE_RETRY(write(fd, at, n));
+		if (done == 0)
+			errno = EIO;
+		if (done <= 0)
+			return false;
+		at += done;
+		n -= (size_t)done;
+	}
+	return true;
+}
 
 static bool write_all(int fd, const char *bytes, size_t n, off_t offset)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "os/path.h"
+#include "base/time.h"
 #include "os/path_walk.h"
 #include <linux/openat2.h>
 #include <limits.h>
@@ -127,7 +128,7 @@ static void set_times(int fd, int64_t time_ns)
 {
 	if (time_ns < 0)
 		return;
-	struct timespec t = {.tv_sec = time_ns / 1000000000, .tv_nsec = time_ns % 1000000000};
+	struct timespec t = timespec_from_ns(time_ns);
 	struct timespec both[2] = {t, t};
 	futimens(fd, both); /* a file system without times is no reason to fail */
 }
@@ -228,45 +229,4 @@ GBytes *path_read(int root_fd, const char *path, size_t max_bytes, enum path_mod
 		return NULL;
 	}
 	return read_all(fd, (size_t)st.st_size, max_bytes, path, error);
-}
-
-/* Go's path.Clean. */
-char *path_clean(const char *path)
-{
-	bool rooted = path[0] == '/';
-	GString *out = g_string_new(rooted ? "/" : "");
-	size_t floor = out->len; /* ".." does not climb below */
-	for (const char *p = path + strspn(path, "/"); *p;) {
-		size_t len = strcspn(p, "/");
-		bool dot = len == 1 && p[0] == '.';
-		bool dot_dot = len == 2 && p[0] == '.' && p[1] == '.';
-		if (dot_dot && out->len > floor) {
-			const char *slash = strrchr(out->str, '/');
-			size_t cut = slash ? (size_t)(slash - out->str) : 0;
-			g_string_truncate(out, MAX(cut, floor));
-		} else if (!dot && !(dot_dot && rooted)) {
-			if (out->len > (rooted ? 1U : 0U))
-				g_string_append_c(out, '/');
-			g_string_append_len(out, p, (gssize)len);
-			if (dot_dot)
-				floor = out->len;
-		}
-		p += len;
-		p += strspn(p, "/");
-	}
-	if (out->len == 0)
-		g_string_append_c(out, '.');
-	return g_string_free(out, FALSE);
-}
-
-char *path_join(const char *a, const char *b)
-{
-	if (*a == '\0' && *b == '\0')
-		return g_strdup("");
-	if (*a == '\0')
-		return path_clean(b);
-	if (*b == '\0')
-		return path_clean(a);
-	g_autofree char *joined = g_strconcat(a, "/", b, NULL);
-	return path_clean(joined);
 }

@@ -9,6 +9,7 @@
  * openat2 with a tested component walk where the kernel lacks it. Thread: any.
  */
 #pragma once
+#include "base/path_text.h"
 #include "base/scope.h"
 #include "base/error.h"
 #include <fcntl.h>
@@ -48,7 +49,3 @@ int path_make_dirs(int root_fd, const char *path, mode_t mode, uid_t uid, gid_t 
 char *path_resolve(int root_fd, const char *path, bool follow_last, GError **error);
 /* A regular file's bytes, at most max_bytes. FIFOs and devices never block. */
 GBytes *path_read(int root_fd, const char *path, size_t max_bytes, enum path_mode mode, GError **error);
-
-/* Go's path.Clean and path.Join on strings (no file system). */
-char *path_clean(const char *path);
-char *path_join(const char *a, const char *b);

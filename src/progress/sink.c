@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "progress/event.h"
+#include "base/time.h"
 #include <string.h>
 #include <time.h>
 
@@ -18,7 +19,7 @@ int64_t progress_now_ns(void)
 {
 	struct timespec now;
 	clock_gettime(CLOCK_REALTIME, &now);
-	return now.tv_sec * G_GINT64_CONSTANT(1000000000) + now.tv_nsec;
+	return timespec_to_ns(&now);
 }
 
 progress_sink *progress_sink_new(const struct progress_vertex *vertex)

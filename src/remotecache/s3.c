@@ -2,6 +2,7 @@
 #include "remotecache/s3.h"
 #include "base/limits.h"
 #include "base/secret.h"
+#include "base/time.h"
 #include "format/gotype.h"
 #include "progress/progress.h"
 #include "registry/libcurl.h"
@@ -13,7 +14,7 @@
 #define MAX_ATTEMPTS 20
 #define FIRST_WAIT_US (200 * 1000)
 #define MAX_PUT_BYTES GIB(5) /* above it S3 wants several parts */
-#define DAY_NS (24 * 3600 * 1000000000LL)
+#define DAY_NS (24 * 3600 * NS_PER_S)
 #define PROGRESS_US (150 * 1000)
 
 struct s3 {

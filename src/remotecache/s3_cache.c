@@ -2,6 +2,7 @@
 /* Caches in a bucket: the config is the manifest, so that it says itself what its layers are. */
 #include "base/limits.h"
 #include "base/scope.h"
+#include "base/time.h"
 #include "progress/progress.h"
 #include "remotecache/exporter.h"
 #include "remotecache/importer.h"
@@ -62,7 +63,7 @@ static bool send_layer(void *data, guint i, struct work *work, GError **error)
 	}
 	if (!there.found)
 		return put_layer(c, layer, key, work, error);
-	int64_t age_ns = progress_now_ns() - there.modified_s * 1000000000LL;
+	int64_t age_ns = progress_now_ns() - there.modified_s * NS_PER_S;
 	if (there.modified_s == 0 || age_ns <= s3_touch_refresh_ns(c->bucket) || s3_touch(c->bucket, key, work, error))
 		return true;
 	g_prefix_error(error, "failed to touch file: ");

@@ -5,6 +5,7 @@
  */
 #include "snapshot/apply.h"
 #include "base/thread.h"
+#include "base/time.h"
 #include "snapshot/byte_pipe.h"
 #include "snapshot/extract.h"
 #include "snapshot/libarchive.h"
@@ -140,7 +141,7 @@ static bool id_of(int64_t id, uint32_t *ret, const char *name, GError **error)
 static int64_t time_of(struct archive_entry *from)
 {
 	int64_t ns, s = libarchive.entry_mtime(from);
-	if (s < 0 || __builtin_mul_overflow(s, (int64_t)1000000000, &ns) ||
+	if (s < 0 || __builtin_mul_overflow(s, NS_PER_S, &ns) ||
 	    __builtin_add_overflow(ns, (int64_t)libarchive.entry_mtime_nsec(from), &ns))
 		return 0;
 	return ns;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "snapshot/extract.h"
+#include "base/time.h"
 #include "snapshot/whiteout.h"
 #include "base/limits.h"
 #include "base/scope.h"
@@ -101,8 +102,7 @@ static int64_t time_of(const extractor *x, const struct entry *e)
 
 static void times_of(const extractor *x, const struct entry *e, struct timespec ret[2])
 {
-	int64_t ns = time_of(x, e);
-	ret[0] = ret[1] = (struct timespec){.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
+	ret[0] = ret[1] = timespec_from_ns(time_of(x, e));
 }
 
 static bool note_made(extractor *x, int dir_fd, const char *name, GError **error)
@@ -366,7 +366,7 @@ static int find_linkable(extractor *x, const struct place *p, const struct entry
 		if (dir < 0 || fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
 		bool same = S_ISREG(st.st_mode) && st.st_size == e->size && (st.st_mode & 07777) == e->mode &&
-			    st.st_uid == e->uid && st.st_gid == e->gid && st.st_mtim.tv_sec == e->mtime_ns / 1000000000;
+			    st.st_uid == e->uid && st.st_gid == e->gid && st.st_mtim.tv_sec == e->mtime_ns / NS_PER_S;
 		return same ? fd_steal(&dir) : -1; /* what lies below is hidden by this one */
 	}
 	return -1;
@@ -625,7 +625,7 @@ bool extractor_finish(extractor *x, GError **error)
 	for (guint i = 0; i < x->dir_times->len; i++) {
 		const struct dir_time *d = &g_array_index(x->dir_times, struct dir_time, i);
 		scoped_fd fd = path_open_errno(x->root_fd, d->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, PATH_IN_ROOT);
-		struct timespec t = {.tv_sec = d->time_ns / 1000000000, .tv_nsec = d->time_ns % 1000000000};
+		struct timespec t = timespec_from_ns(d->time_ns);
 		const struct timespec times[2] = {t, t};
 		if (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP)
 			continue; /* a later entry replaced it */

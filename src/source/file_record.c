@@ -3,6 +3,7 @@
 #include "base/limits.h"
 #include "base/scope.h"
 #include "format/gotype.h"
+#include "os/file.h"
 #include "os/path.h"
 #include "os/tree.h"
 #include "source/pull.h"
@@ -86,14 +87,7 @@ bool file_record_write(file_record *f, const void *bytes, size_t n, GError **err
 				 f->size_max);
 	hasher_update(f->hash, bytes, n);
 	f->size += n;
-	for (const char *p = bytes; n > 0;) {
-		ssize_t done = TEMP_FAILURE_RETRY(write(f->fd, p, n));
-		if (done < 0)
-			return error_set_errno(error, errno, "write file");
-		p += done;
-		n -= (size_t)done;
-	}
-	return true;
+	return file_write_all(f->fd, bytes, n) || error_set_errno(error, errno, "write file");
 }
 
 bool file_record_copy(file_record *f, int from, int64_t size, cancel *c, GError **error)

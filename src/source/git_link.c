@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "base/secret.h"
 #include "base/scope.h"
+#include "os/file.h"
 #include "os/mount.h"
 #include <string.h>
 #include <sys/mman.h>
@@ -103,8 +104,7 @@ static bool make_known_hosts(git_link *l, const char *text, GError **error)
 	if (l->hosts_fd < 0)
 		return error_set_errno(error, errno, "create known hosts");
 	l->hosts_path = g_strdup_printf("/proc/%d/fd/%d", getpid(), l->hosts_fd);
-	size_t n = strlen(text);
-	if (TEMP_FAILURE_RETRY(write(l->hosts_fd, text, n)) != (ssize_t)n)
+	if (!file_write_all(l->hosts_fd, text, strlen(text)))
 		return error_set_errno(error, errno, "write known hosts");
 	return true;
 }

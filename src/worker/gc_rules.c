@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "os/service.h"
+#include "base/time.h"
 #include "worker/worker.h"
 
 #define GB 1000000000LL
-#define HOUR_NS (3600LL * 1000000000LL)
+#define HOUR_NS (3600 * NS_PER_S)
 
 /* Rounds a share of the disk as upstream: whole GiB plus one, counted as GB. */
 static int64_t disk_share(int64_t total, int64_t percent)

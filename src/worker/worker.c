@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/worker.h"
+#include "os/file.h"
 #include "worker/containerd.h"
 #include <fcntl.h>
 #include <string.h>
@@ -29,7 +30,7 @@ static bool write_new_id(int dir_fd, char *id, GError **error)
 {
 	ident_new(id);
 	scoped_fd fd = openat(dir_fd, "workerid.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0400);
-	if (fd < 0 || write(fd, id, IDENT_SIZE - 1) != IDENT_SIZE - 1 || fsync(fd) < 0 ||
+	if (fd < 0 || !file_write_all(fd, id, IDENT_SIZE - 1) || fsync(fd) < 0 ||
 	    renameat(dir_fd, "workerid.new", dir_fd, "workerid") < 0)
 		return error_set_errno(error, errno, "write workerid");
 	return true;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Instructions that change the image config and the environment, without a step of their own (WORKDIR has one). */
 #include "frontend/dockerfile/convert_shared.h"
+#include "base/time.h"
 #include "format/gotype.h"
 #include "frontend/dockerfile/owner.h"
 #include "frontend/dockerfile/ports.h"
@@ -299,7 +300,7 @@ static void make_dir(convert *c, struct stage *s, const struct instruction *i)
 	mkdir.path = text_path_clean(c->a, s->state.dir);
 	mkdir.mode = 0755;
 	mkdir.makeparents = true;
-	mkdir.timestamp = c->epoch ? c->epoch_s * G_GINT64_CONSTANT(1000000000) : -1;
+	mkdir.timestamp = c->epoch ? c->epoch_s * NS_PER_S : -1;
 	if (*s->image->user)
 		mkdir.owner = owner_parse(c->a, s->image->user, &owner);
 	struct llb_file_action action = {

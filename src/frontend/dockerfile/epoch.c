@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "frontend/dockerfile/convert.h"
+#include "base/time.h"
 #include "format/gotype.h"
 #include <inttypes.h>
 #include <string.h>
@@ -36,8 +37,8 @@ bool epoch_resolve(convert *c, GError **error)
 		if (!known)
 			return epoch_set(c, NULL, error);
 	}
-	if (c->epoch_s > G_MAXINT64 / 1000000000 || c->epoch_s < G_MININT64 / 1000000000)
+	if (c->epoch_s > G_MAXINT64 / NS_PER_S || c->epoch_s < G_MININT64 / NS_PER_S)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid SOURCE_DATE_EPOCH: %s", text);
-	c->epoch = arena_take(c->a, time_format_rfc3339(c->epoch_s * G_GINT64_CONSTANT(1000000000)));
+	c->epoch = arena_take(c->a, time_format_rfc3339(c->epoch_s * NS_PER_S));
 	return epoch_set(c, arena_printf(c->a, "%" PRId64, c->epoch_s), error);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "frontend/dockerfile/instruction.h"
+#include "base/time.h"
 #include "format/gotype.h"
 #include "frontend/dockerfile/builder_flags.h"
 #include "frontend/dockerfile/lint.h"
@@ -337,7 +338,7 @@ static bool parse_interval(const char *name, const char *text, int64_t *ret, GEr
 		return true;
 	if (!duration_parse(text, ret, error))
 		return false;
-	if (*ret != 0 && *ret < G_GINT64_CONSTANT(1000000))
+	if (*ret != 0 && *ret < NS_PER_MS)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "Interval \"%s\" cannot be less than 1ms", name);
 	return true;
 }

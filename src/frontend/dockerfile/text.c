@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "frontend/dockerfile/text.h"
+#include "base/path_text.h"
 #include <string.h>
 
 gunichar text_rune(const char *p, const char *end, size_t *ret_n)
@@ -69,38 +70,7 @@ char *text_trim(arena *a, const char *text)
 
 char *text_path_clean(arena *a, const char *path)
 {
-	size_t n = strlen(path);
-	bool rooted = path[0] == '/';
-	char *out = arena_alloc(a, n + 2);
-	size_t w = 0, floor = 0;
-	if (rooted)
-		out[w++] = '/', floor = 1;
-	for (const char *p = path; *p;) {
-		size_t len = strcspn(p, "/");
-		if (len == 2 && p[0] == '.' && p[1] == '.') {
-			if (w > floor) {
-				while (--w > floor && out[w] != '/')
-					;
-			} else if (!rooted) {
-				if (w)
-					out[w++] = '/';
-				out[w++] = '.', out[w++] = '.';
-				floor = w;
-			}
-		} else if (len && !(len == 1 && p[0] == '.')) {
-			if (w > (rooted ? 1U : 0U))
-				out[w++] = '/';
-			memcpy(out + w, p, len);
-			w += len;
-		}
-		p += len;
-		if (*p == '/')
-			p++;
-	}
-	if (!w)
-		out[w++] = '.';
-	out[w] = 0;
-	return out;
+	return arena_take(a, path_clean(path));
 }
 
 char *text_path_rooted(arena *a, const char *path)
