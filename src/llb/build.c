@@ -5,7 +5,7 @@
 
 /* ---- sources */
 
-/* A cap that an attribute of a scheme asks for; attr NULL: the scheme itself. */
+/* The cap for an attribute of a scheme; attr NULL: the cap for the scheme. */
 static const struct source_cap {
 	const char *scheme, *attr, *cap;
 } source_caps[] = {
@@ -28,7 +28,7 @@ static const struct source_cap {
 	{"git", "git.fullurl", "source.git.fullurl"},
 	{"git", "git.knownsshhosts", "source.git.knownsshhosts"},
 	{"git", "git.mountsshsock", "source.git.mountsshsock"},
-	{"git", "git.mountsshsock", "source.git.knownsshhosts"}, /* asked for whether there are any or not */
+	{"git", "git.mountsshsock", "source.git.knownsshhosts"}, /* required even without known hosts */
 	{"git", "git.checksum", "source.git.checksum"},
 	{"git", "git.skipsubmodules", "source.git.skipsubmodules"},
 	{"git", "git.mtime", "source.git.mtime"},
@@ -45,7 +45,7 @@ static const struct source_cap {
 	{"http", "http.sig.pubkey", "source.http.signatureverify"},
 };
 
-/* Caps of http headers hang on a prefix, of the resolve mode on a value; the rest is in the table. */
+/* Adds the caps from the table, and those that depend on the prefix of a header or on the value of the resolve mode. */
 static void source_add_caps(struct llb_op_draft *d, const char *identifier, const char *const *attrs)
 {
 	const char *end = strstr(identifier, "://");

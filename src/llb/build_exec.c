@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Exec ops: mounts sorted by destination, secrets and ssh behind them, outputs counted as upstream's client does. */
+/* Exec ops: mounts sorted by destination, followed by secrets and ssh; outputs are numbered as in upstream's client. */
 #include "llb/graph.h"
 #include <string.h>
 
@@ -72,7 +72,7 @@ static void add_mount(struct llb_op_draft *d, const struct llb_exec_mount *m, Pb
 	out->dest = arena_strdup(d->graph->arena, m->dest);
 	out->index = -1;
 	if (is_behind(m))
-		return; /* their output stays 0 on the wire, yet they have none */
+		return; /* these have no output, but 0 on the wire */
 	pm->readonly = m->readonly;
 	pm->contentcache = (Pb__MountContentCache)m->content_cache;
 	if (m->content_cache != PB__MOUNT_CONTENT_CACHE__DEFAULT)
@@ -142,7 +142,7 @@ static struct llb_exec_mount *mounts_sorted(struct llb_op_draft *d, const struct
 		if (!*ret_ssh_socket)
 			*ret_ssh_socket = mounts[i].dest;
 	}
-	g_qsort_with_data(mounts, (gint)n, sizeof *mounts, mount_compare, NULL); /* stable */
+	g_qsort_with_data(mounts, (gint)n, sizeof *mounts, mount_compare, NULL); /* stable sort */
 	return mounts;
 }
 

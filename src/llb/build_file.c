@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* File ops: a chain of actions, each working on what the one before it left. */
+/* File ops: a chain of actions; each works on the result of the previous one. */
 #include "llb/graph.h"
 
 struct llb_out llb_file(llb_graph *g, struct llb_out on, const struct llb_file_action *actions, size_t n,
@@ -15,8 +15,8 @@ struct llb_out llb_file(llb_graph *g, struct llb_out on, const struct llb_file_a
 		Pb__FileAction *a = llb_op_draft_alloc(&d, sizeof *a);
 		pb__file_action__init(a);
 		a->action_case = actions[i].type;
-		a->copy = (Pb__FileActionCopy *)actions[i].copy; /* every member of the union is a message pointer */
-		a->input = i == 0 ? base : -1; /* later ones: what the one before left, numbered when final */
+		a->copy = (Pb__FileActionCopy *)actions[i].copy; /* all members of the union are message pointers */
+		a->input = i == 0 ? base : -1;                   /* later actions: the previous result */
 		a->secondaryinput =
 			actions[i].type == PB__FILE_ACTION__ACTION_COPY ? llb_op_draft_input(&d, actions[i].from) : -1;
 		a->output = i == n - 1 ? 0 : -1;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The capabilities of LLB as upstream lists them (llb-and-solver.md section 3), and which of them work here. */
+/* The LLB capabilities in upstream's order, and whether they are supported here. */
 #include "llb/validate.h"
 #include <string.h>
 
 enum cap_state {
 	WORKS,
-	LATER,       /* known to clients, its part is not built yet: not advertised, refused at load */
-	UNADVERTISED /* upstream declares it without advertising it */
+	LATER,       /* known to clients but not supported yet: not advertised, refused at load */
+	UNADVERTISED /* declared by upstream but not advertised */
 };
 
 static const struct cap_row {
@@ -65,7 +65,7 @@ static const struct cap_row {
 	{"meta.ignorecache", WORKS},
 	{"passthroughop", WORKS},
 	{"platform", WORKS},
-	{"soruce.http.uidgid", WORKS}, /* spelt so on the wire */
+	{"soruce.http.uidgid", WORKS}, /* misspelt by upstream */
 	{"source.buildop.llbfilename", LATER},
 	{"source.git", WORKS},
 	{"source.git.bundle", LATER},

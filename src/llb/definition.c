@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "llb/definition_room.h"
+#include "llb/definition_internal.h"
 #include "api/guard.h"
 #include "base/limits.h"
 #include "format/platform.h"
@@ -75,7 +75,7 @@ static bool same_bytes(GBytes *a, const ProtobufCBinaryData *b)
 	return n == b->len && memcmp(bytes, b->data, n) == 0;
 }
 
-/* Ops in the order given, each once. ret_last: which one the last element is. */
+/* Reads the ops in the order given, without duplicates. ret_last: the index of the last element of def. */
 static bool read_ops(llb_definition *d, const Pb__Definition *pb, guint *ret_last, GError **error)
 {
 	for (size_t i = 0; i < pb->n_def; i++) {
@@ -97,7 +97,7 @@ static bool read_ops(llb_definition *d, const Pb__Definition *pb, guint *ret_las
 		if (!inputs_check(one.op, error))
 			return false;
 		*ret_last = d->ops->len - 1;
-		/* the array has its final size: the text does not move */
+		/* the array does not grow further: borrowed strings stay valid */
 		g_hash_table_insert(d->by_digest, op_at(d, *ret_last)->digest.text, GUINT_TO_POINTER(d->ops->len));
 	}
 	return true;
@@ -115,7 +115,7 @@ static bool edges_check(llb_definition *d, GError **error)
 	return true;
 }
 
-/* Metadata is named by the digests of what was sent. */
+/* Metadata is keyed by the digests of the bytes that were sent. */
 static void attach_metadata(llb_definition *d, const Pb__Definition *pb)
 {
 	Pb__Definition side = *pb;
@@ -128,7 +128,10 @@ static void attach_metadata(llb_definition *d, const Pb__Definition *pb)
 	}
 }
 
-/* Upstream looks locations up by the digest of the vertex: those of an op that got another one are not found. */
+/*
+ * Locations are keyed by the sent digest, too; upstream looks them up by the vertex digest, so ops with a new digest
+ * have none.
+ */
 static void attach_locations(llb_definition *d)
 {
 	const Pb__Source *source = d->side->source;
@@ -146,7 +149,7 @@ static void copy_field(char *to, size_t n, const char *from)
 	g_strlcpy(to, from, n);
 }
 
-/* Absent: this machine's. Changes the op after its digest was taken. */
+/* Fills a missing platform with the host's. Called after the digest of the op was computed. */
 static void platform_default(Pb__Op *op)
 {
 	struct platform p = {0};
@@ -216,7 +219,7 @@ static enum llb_op_type op_type(const Pb__Op *op)
 	return types[op->op_case];
 }
 
-/* First visit: checked, made, not yet with inputs and name. */
+/* First visit: validates the op and creates its vertex, without inputs and name. */
 static bool vertex_open(llb_definition *d, struct loaded_op *one, const struct llb_load_options *options,
 			GError **error)
 {
@@ -242,7 +245,7 @@ static bool vertex_open(llb_definition *d, struct loaded_op *one, const struct l
 	return true;
 }
 
-/* Last visit: all inputs have their vertices and names. */
+/* Last visit: the vertices of all inputs exist and have names. */
 static void vertex_close(llb_definition *d, struct loaded_op *one)
 {
 	const Pb__Op *op = one->op;
@@ -333,7 +336,7 @@ llb_definition *llb_load(const Pb__Definition *pb, const struct llb_load_options
 	return g_steal_pointer(&d);
 }
 
-/* ---- what an error says of its vertex */
+/* ---- error details of a vertex */
 
 static void annotate_location(const llb_definition *d, Pb__Location *location, GError *error)
 {
@@ -359,7 +362,7 @@ void llb_vertex_annotate_error(const struct llb_vertex *v, GError *error)
 	g_autofree char *json = json_writer_take(&w, NULL);
 	error_add_detail(error, "errdefs.Vertex", json);
 	const struct loaded_op *one = op_find((llb_definition *)v->owner, v->digest.text);
-	/* Upstream wraps the error in one location after the other, and the outermost comes first on the wire. */
+	/* Upstream wraps the error once per location, so the last location is the first detail on the wire. */
 	for (size_t i = one && one->locations ? one->locations->n_locations : 0; i > 0; i--)
 		annotate_location(v->owner, one->locations->locations[i - 1], error);
 }

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Nodes become final: promises resolved, equal inputs shared, indices and bytes as upstream's client makes them. */
+/*
+ * Makes nodes final: resolves promises, shares equal inputs, numbers indices and encodes bytes as upstream's client
+ * does.
+ */
 #include "llb/graph.h"
 #include <string.h>
 
-/* Of final nodes only. Ends, because every step goes to a node that was final before. */
+/* For final nodes only. Terminates, because each step leads to a node that became final earlier. */
 static struct llb_out resolve(struct llb_out out)
 {
 	while (out.node) {
@@ -69,7 +72,7 @@ static void renumber_file(struct llb_node *node, const int64_t *map)
 	int64_t base = file->n_actions > 0 ? renumbered(map, file->actions[0]->input) : -1;
 	for (size_t i = 0; i < file->n_actions; i++) {
 		Pb__FileAction *a = file->actions[i];
-		a->input = i == 0 ? base : (int64_t)(node->n_inputs + i - 1); /* what the action before it left */
+		a->input = i == 0 ? base : (int64_t)(node->n_inputs + i - 1); /* the result of the previous action */
 		a->secondaryinput = renumbered(map, a->secondaryinput);
 		if (node->owner_from_base[i])
 			owner_on_base(a, base);
@@ -89,7 +92,7 @@ static void renumber(struct llb_node *node, const int64_t *map)
 		op->diff->upper->input = renumbered(map, op->diff->upper->input);
 	} else if (op->op_case == PB__OP__OP_MERGE) {
 		size_t n = 0;
-		for (size_t i = 0; i < op->merge->n_inputs; i++) /* scratch among them is left out */
+		for (size_t i = 0; i < op->merge->n_inputs; i++) /* scratch inputs are dropped */
 			if (renumbered(map, op->merge->inputs[i]->input) >= 0)
 				n++;
 		for (size_t i = 0; i < op->merge->n_inputs; i++)
@@ -114,7 +117,7 @@ static GBytes *pack_with_inputs(llb_graph *g, struct llb_node *node)
 	return llb_op_pack(&op);
 }
 
-/* Merges of less than two trees, and diffs against nothing, are no ops of their own. */
+/* Merges of fewer than two trees and diffs against scratch become aliases, not ops. */
 static bool collapse(struct llb_node *node)
 {
 	if (!node->op) {

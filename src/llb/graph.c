@@ -44,7 +44,7 @@ static bool definition_same(const Pb__Definition *a, const Pb__Definition *b)
 	if (a->n_def == 0)
 		return true;
 	const ProtobufCBinaryData *x = &a->def[a->n_def - 1], *y = &b->def[b->n_def - 1];
-	return x->len == y->len && memcmp(x->data, y->data, x->len) == 0; /* the last op names all others by digest */
+	return x->len == y->len && memcmp(x->data, y->data, x->len) == 0; /* the last op depends on all others */
 }
 
 int llb_graph_intern_source(llb_graph *g, const Pb__SourceInfo *info)
@@ -95,7 +95,7 @@ void llb_op_draft_init(struct llb_op_draft *d, llb_graph *g, const struct llb_me
 	pb__op__init(&d->op);
 	pb__platform__init(&d->platform);
 	pb__worker_constraints__init(&d->constraints);
-	d->op.constraints = &d->constraints; /* always written, even when empty */
+	d->op.constraints = &d->constraints; /* always encoded, even if empty */
 	if (d->meta->constraints) {
 		d->constraints.filter = (char **)d->meta->constraints;
 		d->constraints.n_filter = g_strv_length((char **)d->meta->constraints);

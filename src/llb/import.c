@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A received definition becomes nodes of a graph, its bytes as they are. */
+/* Imports a received definition as nodes of a graph, with unchanged bytes. */
 #include "api/guard.h"
 #include "api/message_copy.h"
 #include "base/limits.h"
@@ -18,7 +18,7 @@ static void grafted_free(gpointer data)
 	g_free(g);
 }
 
-/* Each op as a node without inputs; ret_last: the terminal op, owned. */
+/* Creates a node without inputs for each op; ret_last: the terminal op, owned. */
 static GHashTable *graft_ops(llb_graph *g, const Pb__Definition *def, Pb__Op **ret_last, GError **error)
 {
 	g_autoptr(GHashTable) by_digest = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, grafted_free);
@@ -110,7 +110,7 @@ static bool graft_locations(llb_graph *g, GHashTable *by_digest, const Pb__Sourc
 	return true;
 }
 
-/* Nodes of a failed import must not stay: some have no metadata or inputs yet. */
+/* Removes the nodes of a failed import, because some have no metadata or inputs. */
 static struct llb_out graft_fail(llb_graph *g, guint first)
 {
 	g_ptr_array_set_size(g->nodes, (gint)first);

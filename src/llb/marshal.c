@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Everything a result needs as one definition: inputs before users, the terminal op last. */
+/* Marshals everything that a result depends on as one definition: inputs before users, the terminal op last. */
 #include "api/guard.h"
 #include "llb/graph.h"
 #include <string.h>
 
 struct marshal {
 	llb_graph *graph;
-	GHashTable *by_digest; /* digest text to GPtrArray of the nodes that have it */
-	GPtrArray *order;      /* of those arrays, inputs first; borrowed */
-	int *source_index;     /* per source file of the graph: its index in the definition, -1: not in it yet */
-	Pb__Source *source;    /* of the definition; infos are added as they are met */
+	GHashTable *by_digest; /* digest text to GPtrArray of the nodes with that digest */
+	GPtrArray *order;      /* element type: such arrays, inputs first; borrowed */
+	int *source_index;     /* per source file of the graph: its index in the definition; -1: not added yet */
+	Pb__Source *source;    /* element type: the definition's infos, in order of first use */
 };
 
 static void *scrap_alloc(struct marshal *m, size_t n)
@@ -39,8 +39,9 @@ static void visit_node(struct marshal *m, const struct llb_node *node)
 }
 
 /*
- * The i-th input that upstream's client visits, NULL: scratch. Inputs that one op names twice through different nodes are
- * visited both, and file ops go from the last action to the first: the order decides which name an op keeps.
+ * Returns the i-th input in the order of upstream's client; NULL: scratch. Inputs that an op has twice through
+ * different nodes are both visited, and file ops are visited from the last action to the first: the order decides which
+ * name an op keeps.
  */
 static const struct llb_node *visited_input(const struct llb_node *node, size_t i)
 {
@@ -51,7 +52,9 @@ static const struct llb_node *visited_input(const struct llb_node *node, size_t 
 	return node->refs[i].node;
 }
 
-/* Depth first with a stack of (node, next input); a node is marked when it is pushed: the graph has no cycles. */
+/*
+ * Depth-first walk with a stack of (node, next input). Nodes are marked when pushed, because the graph has no cycles.
+ */
 static void walk(struct marshal *m, const struct llb_node *root)
 {
 	struct frame {
@@ -77,7 +80,7 @@ static void walk(struct marshal *m, const struct llb_node *root)
 	}
 }
 
-/* Adds an entry unless the key is there: then the later one wins. */
+/* Adds an entry, or replaces the entry with the same key. */
 static void merge_entry(void **entries, size_t *n, void *entry, const char *(*key_of)(const void *))
 {
 	for (size_t i = 0; i < *n; i++) {
@@ -99,7 +102,7 @@ static const char *cap_key(const void *entry)
 	return ((const Pb__OpMetadata__CapsEntry *)entry)->key;
 }
 
-/* Metadata of equal ops made several times: flags add up, for the rest the later one wins. */
+/* Merges the metadata of equal ops: flags are OR-ed, for other members the last value is used. */
 static Pb__OpMetadata *metadata_merge(struct marshal *m, const GPtrArray *same)
 {
 	Pb__OpMetadata *to = scrap_alloc(m, sizeof *to);
@@ -129,7 +132,7 @@ static Pb__OpMetadata *metadata_merge(struct marshal *m, const GPtrArray *same)
 	return to;
 }
 
-/* What the terminal op asks of a server; used: metadata of the ops. */
+/* Returns the caps that the terminal op requires of a server. The definition has the metadata of its ops. */
 static Pb__OpMetadata *terminal_metadata(struct marshal *m, Pb__Definition *def)
 {
 	bool ignore = false, description = false, export_cache = false;
@@ -171,7 +174,7 @@ static void put_metadata(struct marshal *m, Pb__Definition *def, const char *dig
 	def->metadata[def->n_metadata++] = e;
 }
 
-/* Every op gets an entry, possibly empty. */
+/* Each op gets an entry, even if it is empty. */
 static Pb__Source__LocationsEntry *locations_entry(struct marshal *m, const GPtrArray *same)
 {
 	Pb__Source__LocationsEntry *e = scrap_alloc(m, sizeof *e);
@@ -214,7 +217,7 @@ static void put_locations(struct marshal *m)
 		source->locations[source->n_locations++] = locations_entry(m, m->order->pdata[i]);
 }
 
-/* The arena's. */
+/* The result is owned by the graph's arena. */
 static ProtobufCBinaryData terminal_op(struct marshal *m, struct llb_out result)
 {
 	Pb__Op op = PB__OP__INIT;

@@ -37,7 +37,7 @@ static void put_uint64(json_writer *w, uint64_t value, enum dialect dialect)
 		json_put_uint(w, value);
 }
 
-/* One value of a field, at p. The LLB messages use only these types. */
+/* Writes one value of a field, stored at p. LLB messages use only these types. */
 static void put_value(json_writer *w, const ProtobufCFieldDescriptor *f, const void *p, enum dialect dialect)
 {
 	if (f->type == PROTOBUF_C_TYPE_STRING) {
@@ -90,7 +90,7 @@ static bool is_zero(const ProtobufCFieldDescriptor *f, const void *p)
 	return memcmp(p, zeros, value_size(f)) == 0;
 }
 
-/* ---- maps: repeated messages named ...Entry with fields key and value */
+/* ---- maps: repeated messages named ...Entry with the fields key and value */
 
 static bool is_map(const ProtobufCFieldDescriptor *f)
 {
@@ -117,7 +117,7 @@ static void put_map(json_writer *w, ProtobufCMessage *const *entries, size_t n, 
 	json_object_begin(w);
 	for (size_t i = 0; i < n; i++) {
 		if (i + 1 < n && strcmp(entry_key(sorted[i]), entry_key(sorted[i + 1])) == 0)
-			continue; /* a key given twice: in a map only one is left */
+			continue; /* duplicate key: a map has only one */
 		const ProtobufCFieldDescriptor *value = &sorted[i]->descriptor->fields[1];
 		json_key(w, entry_key(sorted[i]));
 		put_value(w, value, (const char *)sorted[i] + value->offset, dialect);
@@ -172,7 +172,7 @@ static void put_field(json_writer *w, const ProtobufCMessage *m, const ProtobufC
 	json_array_end(w);
 }
 
-/* {"inputs":[...],"Op":{"exec":{...}},"platform":{...},"constraints":{}} */
+/* Writes {"inputs":[...],"Op":{"exec":{...}},"platform":{...},"constraints":{}}. */
 static void put_op(json_writer *w, const ProtobufCMessage *m)
 {
 	const Pb__Op *op = (const Pb__Op *)m;
@@ -189,7 +189,7 @@ static void put_op(json_writer *w, const ProtobufCMessage *m)
 	json_object_end(w);
 }
 
-/* Indices always; the Action of a symlink stays empty, as upstream's marshaller does not know it. */
+/* Indices are always written; the Action of a symlink is empty, because upstream's marshaller does not support it. */
 static void put_file_action(json_writer *w, const ProtobufCMessage *m)
 {
 	const Pb__FileAction *a = (const Pb__FileAction *)m;
@@ -209,7 +209,7 @@ static void put_file_action(json_writer *w, const ProtobufCMessage *m)
 	json_object_end(w);
 }
 
-/* Id 0 is left out: {"User":{}}. */
+/* Id 0 is omitted: {"User":{}}. */
 static void put_user(json_writer *w, const ProtobufCMessage *m)
 {
 	const Pb__UserOpt *user = (const Pb__UserOpt *)m;

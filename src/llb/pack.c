@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Ops as bytes in the order of Go's deterministic marshalling (llb-and-solver.md section 4): plain fields by number,
- * then the member of the one-of; map entries by key, both their fields always written.
+ * Encodes ops in the order of Go's deterministic marshalling: plain fields by number, then the member of the one-of;
+ * map entries by key, always with both fields.
  */
 #include "llb/build.h"
 #include "api/wire.h"
@@ -34,7 +34,7 @@ static void put_message(GByteArray *out, unsigned field, const ProtobufCMessage 
 	put_bytes(out, field, bytes, n);
 }
 
-/* Fields of a newer client keep their bytes and come last, as Go writes them. */
+/* Unknown fields of newer clients keep their bytes and come last, as in Go. */
 static void put_unknown(GByteArray *out, const ProtobufCMessage *message)
 {
 	for (unsigned i = 0; i < message->n_unknown_fields; i++) {
@@ -44,7 +44,7 @@ static void put_unknown(GByteArray *out, const ProtobufCMessage *message)
 	}
 }
 
-/* Map entries begin with their key: any kind of them sorts as this one. */
+/* All types of map entries begin with their key, so one function sorts all of them. */
 static int entry_compare(const void *a, const void *b)
 {
 	const Pb__SourceOp__AttrsEntry *const *x = a, *const *y = b;
@@ -111,7 +111,7 @@ static void put_body(GByteArray *out, const Pb__Op *op)
 	if (op->op_case == PB__OP__OP__NOT_SET)
 		return;
 	if (op->op_case != PB__OP__OP_SOURCE && op->op_case != PB__OP__OP_BUILD) {
-		put_message(out, op->op_case, (const ProtobufCMessage *)op->exec); /* every member is a message */
+		put_message(out, op->op_case, (const ProtobufCMessage *)op->exec); /* all members are messages */
 		return;
 	}
 	g_autoptr(GByteArray) body = op->op_case == PB__OP__OP_SOURCE ? source_pack(op->source) : build_pack(op->build);

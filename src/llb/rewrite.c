@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Digests of a loaded definition are those of its ops as they are written again (llb_op_pack), which is what upstream's
- * vertices are called: an op that was sent in another form than Go's deterministic one, a source that was replaced, and
- * all that is made of either, have other digests than the ones that the definition's metadata and locations name.
+ * Computes the final digests of a loaded definition from the encoding of llb_op_pack, as upstream computes vertex
+ * digests. An op has a new digest if it was sent in another encoding than Go's deterministic one, if a source was
+ * replaced, or if one of its inputs has a new digest. The definition's metadata and locations are keyed by the sent
+ * digests.
  */
-#include "llb/definition_room.h"
+#include "llb/definition_internal.h"
 #include "llb/build.h"
 
 struct rewrite {
 	llb_definition *d;
-	bool *changed; /* by index of the op */
+	bool *changed; /* indexed by op */
 	bool *done;
-	struct digest *digests; /* of those that are done */
+	struct digest *digests; /* valid for ops that are done */
 };
 
 static bool rewrite_sources(struct rewrite *r, const struct llb_load_options *options, GError **error)
@@ -38,7 +39,7 @@ static guint index_of(const struct rewrite *r, const struct loaded_op *one)
 	return (guint)(one - op_at(r->d, 0));
 }
 
-/* All inputs have their last digests; the table still knows the first ones. */
+/* Computes the digest of an op whose inputs are done; the table still has the sent digests. */
 static void digest_again(struct rewrite *r, struct loaded_op *one)
 {
 	guint index = index_of(r, one);
@@ -58,7 +59,7 @@ static void digest_again(struct rewrite *r, struct loaded_op *one)
 	digest_of(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), &r->digests[index]);
 }
 
-/* Inputs first. Digests make cycles impossible. */
+/* Visits inputs first. Digests make cycles impossible. */
 static void digest_from(struct rewrite *r, struct loaded_op *root)
 {
 	g_autoptr(GPtrArray) stack = g_ptr_array_new();
@@ -79,7 +80,7 @@ static void digest_from(struct rewrite *r, struct loaded_op *root)
 	}
 }
 
-/* Two that have become the same are one from here on. */
+/* Ops with equal new digests become one op. */
 static void take_digests(llb_definition *d, const struct digest *digests)
 {
 	g_hash_table_remove_all(d->by_digest);

@@ -71,7 +71,7 @@ static bool user_validate(const Pb__Op *op, const Pb__UserOpt *user, GError **er
 			 op->n_inputs);
 }
 
-/* The owner of an action; ret_body: is there a body at all. */
+/* Returns the owner of an action; ret_body: whether the action has a body. */
 static const Pb__ChownOpt *action_owner(const Pb__FileAction *a, bool *ret_body)
 {
 	*ret_body = a->action_case != PB__FILE_ACTION__ACTION__NOT_SET && a->copy;
@@ -88,7 +88,7 @@ static const Pb__ChownOpt *action_owner(const Pb__FileAction *a, bool *ret_body)
 	return NULL;
 }
 
-/* Indices from the number of inputs on name earlier actions. */
+/* Indices from the number of inputs upwards refer to earlier actions. */
 static bool action_validate(const Pb__Op *op, size_t i, GError **error)
 {
 	const Pb__FileAction *a = op->file->actions[i];
@@ -110,7 +110,7 @@ static bool action_validate(const Pb__Op *op, size_t i, GError **error)
 	return !owner || (user_validate(op, owner->user, error) && user_validate(op, owner->group, error));
 }
 
-/* Only the range: whether each output is there once, the op finds out when it runs, and says so then as upstream. */
+/* Checks only the range. The op checks at run time, as upstream, that each output occurs once. */
 static bool file_outputs_validate(const Pb__FileOp *file, size_t *outputs, GError **error)
 {
 	int64_t highest = 0;

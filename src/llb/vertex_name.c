@@ -3,7 +3,10 @@
 #include "llb/validate.h"
 #include <string.h>
 
-/* Names of merges hold those of their inputs: without an end, a chain of them would double at each step. */
+/*
+ * Names of merges contain the names of their inputs; without a limit, the name of a chain of merges would double at
+ * each step.
+ */
 #define NESTED_NAME_BYTES KIB(16)
 
 static void append_nested(GString *name, const char *inner)

@@ -12,7 +12,7 @@ static struct archive *open_tar(const void *bytes, size_t n)
 	libarchive.read_support_filter_xz(tar);
 	libarchive.read_support_filter_zstd(tar);
 	libarchive.read_support_format_tar(tar);
-	(void)libarchive.read_open_memory(tar, bytes, n); /* what is wrong shows at the first entry */
+	(void)libarchive.read_open_memory(tar, bytes, n); /* errors appear at the first entry */
 	return tar;
 }
 
@@ -30,7 +30,7 @@ bool archive_newest(const void *bytes, size_t n, bool *ret_known, int64_t *ret_s
 			newest = known ? MAX(newest, libarchive.entry_mtime(entry)) : libarchive.entry_mtime(entry);
 			known = true;
 		}
-		/* With what the next look for a header would have to unpack. */
+		/* Includes the bytes that reading the next header has to unpack. */
 		int64_t size = libarchive.entry_size(entry);
 		ok = (size <= LIMIT_ARCHIVE_TIME_BYTES &&
 		      libarchive.filter_bytes(tar, 0) + size <= LIMIT_ARCHIVE_TIME_BYTES) ||

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * archive_time: the newest regular file of a tar archive, compressed or not.
+ * archive_time: the time of the newest regular file of a tar archive, which may be compressed.
  *
- *	if (!archive_newest(bytes, n, &known, &seconds, error)) ...        known false: it has none
+ *	if (!archive_newest(bytes, n, &known, &seconds, error)) ...        known is false if it has no regular file
  *
- * Errors: what is no archive, and one that unpacks to more than L25t. Thread: any.
+ * Fails if the bytes are not an archive, or if it unpacks to more than LIMIT_ARCHIVE_TIME_BYTES. Thread: any.
  */
 #pragma once
 #include <stdbool.h>

@@ -14,7 +14,7 @@
 
 enum context_kind { LOCAL, REMOTE, INPUT };
 struct memo {
-	GMutex mu; /* held while the first auth_client resolves */
+	GMutex mu; /* held while the first thread resolves the image */
 	bool done;
 	struct bridge_image image;
 	GError *error;
@@ -110,7 +110,7 @@ GBytes *context_read_file(context *x, build_result *r, const char *path, int64_t
 	GBytes *bytes = x->b->class->read_file(x->b, r->ref, path, 0, length, x->work, &inner);
 	if (bytes)
 		return bytes;
-	/* A file that is not there is no missing object: upstream's answer has no code. */
+	/* A missing file is not reported as NOT_FOUND: upstream's answer has no code. */
 	if (error_is(inner, ERROR_NOT_FOUND) && g_str_has_prefix(inner->message, "open "))
 		inner->code = ERROR_UNKNOWN;
 	g_propagate_error(error, inner);
@@ -355,7 +355,7 @@ bool context_main_is_archive(const context *x)
 
 /* --- the Dockerfile and the ignore file --- */
 
-/* A small transfer of a few named files, not kept for the next. */
+/* A small transfer of a few named files, which later transfers do not use as their base. */
 static struct llb_out local_files(context *x, llb_graph *g, arena *a, const char *local, const char *hint,
 				  const char *name, const char *const *files)
 {
@@ -385,7 +385,7 @@ static const char *lower_name(context *x)
 static struct llb_out dockerfile_source(context *x, llb_graph *g, GError **error)
 {
 	const Pb__Definition *input = x->force_local ? NULL : context_input(x, x->dockerfile_local);
-	if (x->kind == REMOTE && !x->force_local) /* whatever the subdirectory of the context is */
+	if (x->kind == REMOTE && !x->force_local) /* independent of the subdirectory of the context */
 		return remote_tree(x, g);
 	if (input)
 		return llb_import(g, input, error);
@@ -549,7 +549,7 @@ static void prefetch_one(void *data, size_t i)
 
 void context_prefetch_images(context *x, const struct bridge_image_request *requests, size_t n)
 {
-	if (n < 2) /* the auth_client does it itself */
+	if (n < 2) /* the caller resolves a single image itself */
 		return;
 	struct prefetch p = {x, requests};
 	thread_each(n, 8, prefetch_one, &p);

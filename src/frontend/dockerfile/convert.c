@@ -164,7 +164,7 @@ static bool load_ignore(convert *c, GError **error)
 	return true;
 }
 
-/* Labels of the request, the forced platform: what the image gets at the end. */
+/* Applies labels of the request and the forced platform to the final image config. */
 static void finish_image(convert *c)
 {
 	struct image_config *image = c->target_stage->image;

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * convert: a Dockerfile into LLB and an image config, for one target platform.
+ * convert: converts a Dockerfile to LLB and an image config for one target platform.
  *
- *	g_autoptr(convert) c = convert_new(context, file, platform, error);      platform NULL: the build's own
- *	if (!convert_all(c, error)) ...                                          c->where: the lines to show
+ *	g_autoptr(convert) c = convert_new(context, file, platform, error);      platform NULL: the build platform
+ *	if (!convert_all(c, error)) ...                                          c->where: lines of the error
  *	llb_marshal(c->graph, c->target_stage->state.out); c->target_stage->image
  *
- * Order of work: scan, understand, stage table and names, dependencies, base images (again while ONBUILD adds
- * dependencies), then the instructions of the stages that are needed, then the main context. Parse errors of any stage
- * fail; base images and instructions of stages that nobody needs are never looked at.
- * Thread: one conversion.
+ * Order: scan, parse, stage table and names, dependencies, base images (repeated while ONBUILD adds dependencies),
+ * instructions of the needed stages, main context. A parse error in any stage fails the conversion; base images and
+ * instructions of unneeded stages are not processed. Thread: one conversion.
  */
 #pragma once
 #include "frontend/dockerfile/context.h"
@@ -21,19 +20,19 @@
 struct patterns;
 struct stage;
 
-/* What a step works on; a value, copied from a stage to its children. */
+/* State of a stage between instructions; copied by value to child stages. */
 struct state {
 	struct llb_out out;
 	struct env *env;
 	const char *dir, *user, *hostname; /* user, hostname: "" */
 	Pb__NetMode network;
-	bool has_platform; /* FROM scratch has none */
+	bool has_platform; /* false for FROM scratch */
 	struct platform platform;
 };
 
 struct command {
 	const struct instruction *i;
-	struct vec sources; /* element type: struct stage *: COPY --from (one), RUN mounts (one each) */
+	struct vec sources; /* element type: struct stage *: COPY --from (one), RUN mounts (one per mount) */
 	bool onbuild;
 };
 
@@ -42,16 +41,16 @@ struct dependency {
 	struct span span;
 };
 
-/* An instruction that counts only once in a stage. */
+/* An instruction of which only the last one in a stage counts. */
 struct once {
 	bool set;
 	struct span span;
 };
 
-/* What outline tells of a name. */
+/* A name in the answer to "outline". */
 struct arg_info {
 	const struct pair *definition;
-	const char *value; /* effective, "" */
+	const char *value; /* effective value, or "" */
 	struct span span;
 	struct vec deps; /* names that the default uses */
 };
@@ -62,38 +61,38 @@ struct secret_info {
 };
 
 struct stage {
-	const struct instruction *from; /* NULL: brought in by --from or a mount */
-	const char *base_name;          /* expanded; resolved to a full reference later */
+	const struct instruction *from; /* NULL: added for --from or a mount */
+	const char *base_name;          /* expanded; later resolved to a full reference */
 	const char *original_base;
-	const char *name;    /* "": unnamed */
-	const char *display; /* in vertex names, "": not shown */
+	const char *name;    /* "": no name */
+	const char *display; /* platform in vertex names, "": not written */
 	struct span span;
 	struct vec commands;     /* element type: struct command * */
-	struct vec instructions; /* as parsed, of struct instruction * */
+	struct vec instructions; /* element type: struct instruction *, as parsed */
 	struct stage *base;      /* another stage, or NULL */
 	struct vec deps;         /* element type: struct dependency * */
 	struct state state;
 	struct image_config *image;
-	const struct image_config *base_image; /* as resolved, NULL: none */
+	const struct image_config *base_image; /* resolved digest, NULL: none */
 	bool has_platform;
 	struct platform platform;
-	const char *context_value; /* a named context stands for this stage, NULL */
+	const char *context_value; /* the named context that replaces this stage, or NULL */
 	const char *context_name;
 	bool unregistered, dispatched, resolved, onbuild_done, no_cache, workdir_set, in_onbuild;
-	struct vec args;                  /* element type: struct pair *: declared, with effective values */
-	GHashTable *paths;                /* used by others from this tree; shared with its base */
-	struct llb_out files_placeholder; /* local named context, made when all paths are known */
+	struct vec args;                  /* element type: struct pair *: declared ARGs with effective values */
+	GHashTable *paths;                /* files that other stages use; shared with its base stage */
+	struct llb_out files_placeholder; /* local named context; its op is made when all paths are known */
 	const char *files_local, *files_key, *files_name;
 	const char *const *files_ignore;
-	int index, total; /* of steps */
+	int index, total; /* number of steps */
 	struct once cmd, entrypoint, healthcheck;
-	GHashTable *used_args, *arg_infos; /* outline; arg_infos: name to struct arg_info * */
+	GHashTable *used_args, *arg_infos; /* for "outline"; arg_infos: name to struct arg_info * */
 	struct vec secrets, ssh;           /* element type: struct secret_info * */
 };
 
 typedef struct convert {
 	arena *a;
-	GPtrArray *tables; /* element type: GHashTable, freed with this */
+	GPtrArray *tables; /* element type: GHashTable, freed with the conversion */
 	context *x;
 	const struct options *o;
 	const struct source_file *file;
@@ -107,35 +106,35 @@ typedef struct convert {
 	bool implicit_target;
 	GHashTable *build_args; /* name to value, borrowed strings */
 	struct env *globals;
-	GHashTable *arg_infos; /* of global ARGs */
-	struct vec meta_args;  /* element type: struct instruction *: ARGs in front of the first FROM */
-	struct vec parsed;     /* element type: struct stage *, one a FROM */
-	struct vec stages;     /* element type: struct stage *, also those brought in */
+	GHashTable *arg_infos; /* values of global ARGs */
+	struct vec meta_args;  /* element type: struct instruction *: ARGs before the first FROM */
+	struct vec parsed;     /* element type: struct stage *, one per FROM */
+	struct vec stages;     /* element type: struct stage *, including those added for --from and mounts */
 	GHashTable *by_name;
 	struct stage *target_stage;
 	const char *target_name; /* the option, or "" */
-	bool all_stages;         /* lint without a target */
+	bool all_stages;         /* lint without a target stage */
 	const char *epoch;       /* RFC 3339, NULL: none */
 	int64_t epoch_s;
 	Pb__ProxyEnv *proxy; /* NULL: none */
 	struct llb_out context_placeholder;
 	GHashTable *context_paths;
 	struct patterns *ignore;   /* NULL: none */
-	const char *marshal_error; /* what upstream finds only when it marshals, NULL */
-	bool unlocated;            /* the error is shown without lines */
+	const char *marshal_error; /* error that upstream reports only at marshalling, or NULL */
+	bool unlocated;            /* the error is reported without lines */
 	struct vec where;          /* element type: struct span * */
 } convert;
 
 convert *convert_new(context *x, const struct source_file *file, const struct platform *target);
 void convert_free(convert *c);
-/* What has to be set in between (all may be left): c->lint.sink and .user, c->target_name, c->all_stages. */
+/* Optional settings before convert_all: c->lint.sink and .user, c->target_name, c->all_stages. */
 bool convert_all(convert *c, GError **error);
-/* What upstream finds only when it marshals; to be asked when all is converted. */
+/* Returns an error that upstream reports only at marshalling; call after the conversion. */
 bool convert_check_marshal(const convert *c, GError **error);
-/* Scan and understand only: c->parsed and c->meta_args. */
+/* Scans and parses only: sets c->parsed and c->meta_args. */
 bool convert_parse(convert *c, GError **error);
 
-/* Adds lines to those shown with the error. Returns false. */
+/* Adds lines to the location of the error. Returns false. */
 bool convert_fail_at(convert *c, struct span span);
 GHashTable *convert_table(convert *c);
 
@@ -148,7 +147,7 @@ bool stages_resolve(convert *c, GHashTable **ret_needed, GError **error);
 GHashTable *stages_needed(convert *c, struct stage *target);
 struct stage *stages_by_name(convert *c, const char *name);
 bool stage_inherit(convert *c, struct stage *s, GError **error);
-/* Counts work against what a file may cause (L17w). */
+/* Adds to the work of this file; fails beyond the limit (L17w of docs/limits.md). */
 bool convert_spend(convert *c, size_t n, GError **error);
 bool stage_make_command(convert *c, struct stage *s, const struct instruction *i, bool onbuild, struct command **ret,
 			GError **error);
@@ -158,10 +157,10 @@ bool stage_resolve_base(convert *c, struct stage *s, bool needed, GError **error
 void stages_prefetch(convert *c, GHashTable *needed);
 
 /* --- named_context.c --- */
-/* The value of the context option for a name; NULL in *ret_value: there is none. */
+/* Looks up the context option for a name; *ret_value is NULL if there is none. */
 bool named_context_find(convert *c, const char *name, const struct platform *p, const char **ret_value,
 			const char **ret_name, GError **error);
-/* image NULL in *ret_image: it has no config. */
+/* *ret_image is NULL if the context has no image config. */
 bool named_context_load(convert *c, struct stage *s, const char *value, const char *name, const struct platform *p,
 			struct state *ret_state, struct image_config **ret_image, GError **error);
 void named_contexts_finish(convert *c);
@@ -173,7 +172,7 @@ void args_proxy(convert *c);
 
 /* --- convert_dispatch.c --- */
 bool convert_dispatch(convert *c, GHashTable *needed, GError **error);
-/* Expands a word of an instruction in the stage's environment; what is undefined is reported. NULL with an error. */
+/* Expands a word in the stage's environment and reports undefined variables. Returns NULL with an error. */
 const char *convert_expand(convert *c, struct stage *s, const struct command *cmd, const char *word, GError **error);
 void convert_report_undefined(convert *c, struct stage *s, const struct instruction *i, const struct vec *unmatched);
 void convert_commit(convert *c, struct stage *s, const char *text, bool layer);
@@ -187,12 +186,12 @@ INSTRUCTIONS(CONVERT_DECLARE)
 void stage_set_dir(convert *c, struct stage *s, const char *dir);
 
 /* --- names.c: vertex names --- */
-/* "[linux/arm64 build 2/7] " + text; takes a step number. platform NULL: not shown. */
+/* Returns "[linux/arm64 build 2/7] " + text and increments the step number. platform NULL: omitted. */
 const char *name_prefix(convert *c, struct stage *s, const char *text, const struct platform *platform, bool with_env);
-/* The instruction's text for display: variables expanded, keyword upper case. */
+/* Returns the text of the instruction for display: variables expanded, keyword in upper case. */
 const char *name_text(convert *c, const char *text, const struct words_env *env, bool run);
 
-/* --- validate.c: lint rules that look at several instructions --- */
+/* --- validate.c: lint rules that examine several instructions --- */
 void validate_stages(convert *c);
 void validate_default_args(convert *c);
 void validate_secret_key(convert *c, const struct instruction *i, const char *instruction, const char *key);
@@ -204,10 +203,10 @@ void validate_copy_source(convert *c, const struct instruction *i, const char *s
 
 /* --- epoch.c --- */
 bool epoch_resolve(convert *c, GError **error);
-/* The time of a source that SOURCE_DATE_EPOCH names, to c->epoch_s; ret_known false: it has none. */
+/* Sets c->epoch_s to the time of a source that SOURCE_DATE_EPOCH names; ret_known is false if it has none. */
 bool epoch_from_source(convert *c, const char *name, bool *ret_known, GError **error);
 
-/* Whether LLB with this capability can be solved here. */
+/* Reports whether LLB with this capability can be solved. */
 bool convert_has_cap(const char *cap);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(convert, convert_free)

@@ -3,7 +3,7 @@
 #include "frontend/dockerfile/text.h"
 #include <string.h>
 
-/* These say what to scan; they never reach the steps. */
+/* Arguments that control the SBOM scan; they are not passed to steps. */
 bool args_is_env(const char *name)
 {
 	return strcmp(name, "BUILDKIT_SBOM_SCAN_CONTEXT") != 0 && strcmp(name, "BUILDKIT_SBOM_SCAN_STAGE") != 0;
@@ -44,7 +44,7 @@ static struct env *default_args(convert *c, bool overrides, GError **error)
 	return env;
 }
 
-/* An ARG whose default names itself depends on what its former default depended on. */
+/* An ARG whose default refers to the ARG itself inherits the dependencies of its previous default. */
 static void inherit_deps(convert *c, struct arg_info *info, const char *key)
 {
 	struct vec deps = {0};
@@ -102,7 +102,7 @@ bool args_global(convert *c, GError **error)
 	struct env *plain = default_args(c, true, error);
 	if (!plain)
 		return false;
-	/* Do base images stay valid without any build argument? */
+	/* Check that base images are valid without build arguments. */
 	if (c->lint.sink && add_globals(c, plain, NULL, NULL, &where, NULL)) {
 		c->globals = plain;
 		validate_default_args(c);

@@ -82,7 +82,10 @@ static const char *metadata_name(convert *c, const struct platform *p, const cha
 	return arena_printf(c->a, "[%s internal] load metadata for %s", arena_take(c->a, platform_format_all(p)), ref);
 }
 
-/* The platform that an image without --platform turned out to have, when it is one we build on. */
+/*
+ * Returns the platform of an image without --platform: the build platform if the image has it, else the target
+ * platform.
+ */
 static struct platform detected_platform(convert *c, const struct image_config *image, const struct platform *target)
 {
 	if ((strcmp(target->os, image->os) != 0 || strcmp(target->architecture, image->architecture) != 0) &&
@@ -158,7 +161,7 @@ static bool resolve_image(convert *c, struct stage *s, bool needed, GError **err
 	struct platform platform = *wanted_platform(c, s);
 	reference_tag_default(ref);
 	s->base_name = arena_take(c->a, reference_text(ref));
-	if (!needed) /* nothing is made of it */
+	if (!needed) /* no vertex is made */
 		return true;
 	if (s->context_value)
 		return load_stage_context(c, s, error);
@@ -192,7 +195,7 @@ bool stage_resolve_base(convert *c, struct stage *s, bool needed, GError **error
 	return ok;
 }
 
-/* Whether the stage's config will be asked from a registry, and as what. */
+/* Reports whether the stage's image config will be resolved by a registry request, and returns that request. */
 static bool prefetchable(convert *c, struct stage *s, struct bridge_image_request *ret)
 {
 	if (s->base || s->dispatched || s->resolved || s->context_value || strcmp(s->base_name, "scratch") == 0)

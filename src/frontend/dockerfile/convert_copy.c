@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* COPY and ADD: each source a copy action, all of one instruction in one step. */
+/* COPY and ADD: each source is a copy action; all actions of an instruction are one step. */
 #include "frontend/dockerfile/convert_shared.h"
 #include "base/ident.h"
 #include "frontend/dockerfile/git_url.h"
@@ -8,14 +8,14 @@
 #include "format/gotype.h"
 #include <string.h>
 
-/* One instruction on its way. */
+/* State of the conversion of one instruction. */
 struct transfer {
 	convert *c;
 	struct stage *s;
 	const struct command *cmd;
 	bool add;
 	struct vec sources; /* expanded */
-	const char *dest;   /* expanded, then absolute in `target` */
+	const char *dest;   /* expanded, then made absolute in `target` */
 	const char *target;
 	const char *chown, *chmod, *checksum;
 	int keep_git_dir;
@@ -48,7 +48,7 @@ static bool expand_all(struct transfer *t, GError **error)
 	return t->dest != NULL;
 }
 
-/* A trailing "/" or "/." means a directory and stays. */
+/* A trailing "/" or "/." means a directory and is kept. */
 static const char *target_path(convert *c, const struct stage *s, const char *dest)
 {
 	if (!*dest || strcmp(dest, ".") == 0)
@@ -127,7 +127,7 @@ const char *url_file(arena *a, const char *url)
 	return strcmp(base, ".") == 0 || strcmp(base, "/") == 0 ? "__unnamed__" : base;
 }
 
-/* --checksum, with go-digest's words. */
+/* --checksum, with the error texts of go-digest. */
 static bool check_digest(const char *text, GError **error)
 {
 	static const struct {
@@ -320,7 +320,7 @@ static struct llb_out file_step(struct transfer *t, struct llb_out on, const str
 	return llb_file(t->c->graph, on, actions, t->actions.n, meta);
 }
 
-/* --link: a tree of its own, merged on top; the three names count as one step. */
+/* --link: the copy starts from scratch and is merged on top; the three vertices count as one step. */
 static struct llb_out link_step(struct transfer *t, const char *text, struct llb_meta meta)
 {
 	char id[IDENT_SIZE];

@@ -16,7 +16,7 @@ void convert_report_undefined(convert *c, struct stage *s, const struct instruct
 {
 	for (size_t n = 0; c->lint.sink && n < unmatched->n; n++) {
 		size_t weight = s->args.n + s->state.env->entries.n * 16;
-		if (!convert_spend(c, weight, NULL)) /* whatever comes next says so */
+		if (!convert_spend(c, weight, NULL)) /* the next instruction reports the error */
 			return;
 		const char *name = unmatched->items[n];
 		bool declared = !args_is_env(name);
@@ -78,7 +78,7 @@ const char *const *follow_paths(convert *c, GHashTable *paths)
 	return arena_strv(c->a, &list);
 }
 
-/* The directory as a WORKDIR sets it: an absolute one is taken as it is written. */
+/* Returns the directory of a WORKDIR instruction: an absolute path is used as written. */
 void stage_set_dir(convert *c, struct stage *s, const char *dir)
 {
 	const char *now = *s->image->working_dir ? s->image->working_dir : "/";
@@ -89,7 +89,7 @@ void stage_set_dir(convert *c, struct stage *s, const char *dir)
 	s->image->working_dir = s->state.dir = dir;
 }
 
-/* The config that the stage starts with becomes its state; no vertex, no history. */
+/* Applies the base image's config to the stage's state; adds neither a vertex nor history. */
 static bool begin_stage(convert *c, struct stage *s, GError **error)
 {
 	if (!stage_inherit(c, s, error))
@@ -145,7 +145,7 @@ bool convert_dispatch(convert *c, GHashTable *needed, GError **error)
 		if (wanted && !s->dispatched && !dispatch_stage(c, s, error))
 			return false;
 	}
-	/* All of the result is used. */
+	/* all files of the result are used */
 	g_hash_table_add(c->target_stage->paths, (char *)"/");
 	if (!c->target_stage->image)
 		c->target_stage->image = image_config_scratch(c->a, &c->target);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Instructions that change the image config and the environment, without a step of their own (WORKDIR has one). */
+/* Instructions that change only the image config and the environment (WORKDIR also has a step). */
 #include "frontend/dockerfile/convert_shared.h"
 #include "base/time.h"
 #include "format/gotype.h"
@@ -19,7 +19,7 @@ static bool expand_pair(convert *c, struct stage *s, const struct command *cmd, 
 	return ret->value != NULL;
 }
 
-/* All pairs are expanded before the first is set. */
+/* All pairs are expanded before the first variable is set. */
 static bool expand_pairs(convert *c, struct stage *s, const struct command *cmd, struct vec *ret, const char **ret_text,
 			 GError **error)
 {
@@ -78,7 +78,7 @@ bool convert_label(convert *c, struct stage *s, const struct command *cmd, GErro
 
 /* --- CMD, ENTRYPOINT, SHELL, HEALTHCHECK --- */
 
-/* Shell form: the words in one argument behind the shell. */
+/* Shell form: the command is one argument after the shell. */
 void command_with_shell(convert *c, const struct stage *s, struct vec *args)
 {
 	g_autofree char *line = vec_join(args, " ");
@@ -96,7 +96,7 @@ void command_with_shell(convert *c, const struct stage *s, struct vec *args)
 	*args = out;
 }
 
-/* ["a" "b"] as Go's %q, [a b] as %v. */
+/* Formats ["a" "b"] like Go's %q, [a b] like %v. */
 static const char *list_text(convert *c, const char *keyword, const struct vec *list, bool quoted)
 {
 	g_autoptr(GString) s = g_string_new(keyword);
@@ -285,7 +285,7 @@ bool convert_onbuild(convert *c, struct stage *s, const struct command *cmd, GEr
 	return true;
 }
 
-/* A FROM begins a stage; there is none inside. */
+/* FROM is handled when stages are made; it is never an instruction of a stage. */
 bool convert_from(convert *c, struct stage *s, const struct command *cmd, GError **error)
 {
 	return true;

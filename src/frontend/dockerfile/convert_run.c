@@ -6,7 +6,7 @@
 #include "frontend/dockerfile/text.h"
 #include <string.h>
 
-/* One RUN on its way. */
+/* State of the conversion of one RUN. */
 struct run {
 	convert *c;
 	struct stage *s;
@@ -15,7 +15,7 @@ struct run {
 	struct vec mounts;     /* element type: struct llb_exec_mount *: binds, caches, tmpfs */
 	struct vec secrets;    /* secret and ssh mounts, in order */
 	struct vec secret_env; /* element type: Pb__SecretEnv * */
-	struct vec masked;     /* names of variables that hold secrets */
+	struct vec masked;     /* names of variables with secret values */
 	const char *name;      /* text for the vertex name */
 };
 
@@ -39,7 +39,7 @@ static const char *summary(struct run *r, const char *content)
 	return arena_printf(r->c->a, "%.*s%s", (int)n, text, more ? "..." : "");
 }
 
-/* RUN <<EOF: the body is the command, or a file when it begins with "#!". */
+/* RUN <<EOF: the body is the command or, if it begins with "#!", a script file. */
 static void run_body(struct run *r, const struct heredoc *doc)
 {
 	convert *c = r->c;
@@ -48,7 +48,7 @@ static void run_body(struct run *r, const struct heredoc *doc)
 	if (strcmp(r->s->image->os, "windows") != 0 && g_str_has_prefix(content, "#!")) {
 		struct llb_exec_mount *m = add_mount(r, &r->mounts, "/dev/pipes/");
 		m->source = inline_file(c, r->s, doc->name, content, 0755);
-		m->selector = "/"; /* as upstream has it, whose digests ours equal */
+		m->selector = "/"; /* as upstream, so that digests are equal */
 		m->readonly = true;
 		arena_push(c->a, &r->args, text_path_clean(c->a, arena_printf(c->a, "/dev/pipes/%s", doc->name)));
 	} else {
@@ -68,7 +68,7 @@ static bool run_heredocs(struct run *r, GError **error)
 		run_body(r, i->heredocs.items[0]);
 		return true;
 	}
-	/* Anything more is for the shell to read. */
+	/* Otherwise the shell parses the here-documents. */
 	g_autoptr(GString) s = g_string_new(r->args.items[0]);
 	for (size_t n = 0; n < i->heredocs.n; n++) {
 		const struct heredoc *doc = i->heredocs.items[n];
@@ -135,7 +135,7 @@ static bool mount_ssh(struct run *r, const struct run_mount *m, GError **error)
 	return true;
 }
 
-/* A directory of its own below the cache, when its owner or mode is given. */
+/* A separate directory below the cache, if its owner or mode is given. */
 static struct llb_out owned_cache(struct run *r, struct llb_out on, const struct run_mount *m)
 {
 	Pb__UserOpt user = PB__USER_OPT__INIT, group = PB__USER_OPT__INIT;
@@ -179,7 +179,7 @@ static const char *mount_target(struct run *r, const struct run_mount *m, GError
 	return NULL;
 }
 
-/* bind, cache and tmpfs. source: the stage that "from" names. */
+/* Bind, cache and tmpfs mounts. source: the stage that "from" names. */
 static bool mount_tree(struct run *r, const struct run_mount *m, struct stage *source, GError **error)
 {
 	convert *c = r->c;
@@ -263,7 +263,7 @@ static const char *vertex_name(struct run *r)
 	return name_prefix(r->c, r->s, text, r->s->state.has_platform ? &r->s->state.platform : NULL, true);
 }
 
-/* What ARGs were worth here: "|2 A=1 B=2 ". */
+/* Returns the values of ARGs for the history: "|2 A=1 B=2 ". */
 static const char *args_prefix(struct run *r)
 {
 	const struct vec *args = &r->s->args;
@@ -273,7 +273,7 @@ static const char *args_prefix(struct run *r)
 	g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
 	for (size_t i = 0; i < args->n; i++) {
 		const struct pair *arg = args->items[i];
-		/* Of one declared several times the last value counts when the environment has none. */
+		/* If an ARG is declared several times and not in the environment, its last value is used. */
 		for (size_t k = i + 1; !env_get(r->s->state.env, arg->key) && k < args->n; k++)
 			if (strcmp(vec_at(args, struct pair *, k)->key, arg->key) == 0)
 				arg = args->items[k];
@@ -363,7 +363,7 @@ static bool run_step(struct run *r, GError **error)
 	spec.mounts = all_mounts(r, &spec.n_mounts);
 	spec.secret_env = (Pb__SecretEnv **)r->secret_env.items;
 	spec.n_secret_env = r->secret_env.n;
-	/* Upstream finds these only when it marshals: no lines are shown. */
+	/* Upstream reports these errors at marshalling, without lines. */
 	if (!r->args.n)
 		c->marshal_error = "arguments are required";
 	for (size_t k = 0; k < r->args.n; k++)
@@ -378,7 +378,7 @@ static bool run_step(struct run *r, GError **error)
 bool convert_run(convert *c, struct stage *s, const struct command *cmd, GError **error)
 {
 	struct run r = {.c = c, .s = s, .cmd = cmd, .args = cmd->i->args, .name = cmd->i->code};
-	g_hash_table_add(s->paths, (char *)"/"); /* a process can read any file */
+	g_hash_table_add(s->paths, (char *)"/"); /* the process can read all files */
 	if (!run_heredocs(&r, error))
 		return false;
 	if (!cmd->i->json)

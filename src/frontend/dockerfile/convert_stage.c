@@ -30,7 +30,7 @@ static void copy_table(GHashTable *to, GHashTable *from)
 		g_hash_table_replace(to, key, value);
 }
 
-/* The base is looked up by its name as written: names in the table are lower case. */
+/* The base is looked up by its name as written; names in the table are lower case. */
 static void stage_add(convert *c, struct stage *s)
 {
 	arena_push(c->a, &c->stages, s);
@@ -79,7 +79,7 @@ static bool expand_platform(convert *c, struct stage *s, GError **error)
 	for (size_t i = 0; i < r.unmatched.n; i++)
 		if (suggest_to(error, r.unmatched.items[i], env_keys(c->globals), true))
 			break;
-	if (*r.text) { /* shown twice, as upstream does */
+	if (*r.text) { /* in both places, as upstream */
 		g_prefix_error(error, "failed to parse platform %s: ", text);
 		convert_fail_at(c, s->span);
 	}
@@ -124,7 +124,7 @@ static bool stage_build(convert *c, struct stage *s, size_t number, GError **err
 		if (!named_context_find(c, s->name, s->has_platform ? &s->platform : NULL, &s->context_value,
 					&s->context_name, error))
 			return false;
-		if (s->context_value) { /* its instructions are not looked at */
+		if (s->context_value) { /* its instructions are not processed */
 			stage_add(c, s);
 			s->base = NULL;
 			s->instructions = (struct vec){0};
@@ -213,7 +213,7 @@ static bool copy_source(convert *c, const struct instruction *i, struct command 
 static void mount_sources(convert *c, const struct instruction *i, struct command *cmd)
 {
 	for (size_t n = 0; n < i->mounts.n; n++) {
-		/* One without "from" counts as scratch here: its type may still be a variable. */
+		/* A mount without "from" depends on scratch here, because its type may still be a variable. */
 		const char *from = mount_from(c->a, i->mounts.items[n]);
 		if (!*from)
 			from = "scratch";
@@ -262,22 +262,22 @@ bool stage_make_command(convert *c, struct stage *s, const struct instruction *i
 	return true;
 }
 
-/* One stage on the path of the search, and which of its dependencies comes next. */
-struct visit {
+/* A stage on the path of the search, and the index of its next dependency. */
+struct dependency_walk {
 	struct stage *stage;
 	size_t next;
 };
 
-/* Depth first from one stage; the lines of a circle go to c->where. */
-static bool find_circle(convert *c, struct stage *root, GHashTable *visited, GHashTable *path)
+/* Depth-first search from one stage; the lines of a cycle are added to c->where. */
+static bool find_cycle(convert *c, struct stage *root, GHashTable *visited, GHashTable *path)
 {
-	g_autoptr(GArray) stack = g_array_new(FALSE, FALSE, sizeof(struct visit));
-	struct visit first = {root, 0};
+	g_autoptr(GArray) stack = g_array_new(FALSE, FALSE, sizeof(struct dependency_walk));
+	struct dependency_walk first = {root, 0};
 	g_array_append_val(stack, first);
 	g_hash_table_add(visited, root);
 	g_hash_table_add(path, root);
 	while (stack->len) {
-		struct visit *v = &g_array_index(stack, struct visit, stack->len - 1);
+		struct dependency_walk *v = &g_array_index(stack, struct dependency_walk, stack->len - 1);
 		if (v->next == v->stage->deps.n) {
 			g_hash_table_remove(path, v->stage);
 			g_array_set_size(stack, stack->len - 1);
@@ -285,14 +285,14 @@ static bool find_circle(convert *c, struct stage *root, GHashTable *visited, GHa
 		}
 		struct stage *dep = vec_at(&v->stage->deps, struct dependency *, v->next++)->stage;
 		if (g_hash_table_contains(path, dep)) {
-			for (guint i = stack->len; i-- > 0;) { /* the end of the path is shown first */
-				const struct visit *at = &g_array_index(stack, struct visit, i);
+			for (guint i = stack->len; i-- > 0;) { /* the end of the path comes first */
+				const struct dependency_walk *at = &g_array_index(stack, struct dependency_walk, i);
 				convert_fail_at(c, vec_at(&at->stage->deps, struct dependency *, at->next - 1)->span);
 			}
 			return true;
 		}
 		if (g_hash_table_add(visited, dep)) {
-			struct visit next = {dep, 0};
+			struct dependency_walk next = {dep, 0};
 			g_hash_table_add(path, dep);
 			g_array_append_val(stack, next);
 		}
@@ -306,7 +306,7 @@ static bool refuse_circles(convert *c, GError **error)
 	g_autoptr(GHashTable) path = g_hash_table_new(NULL, NULL);
 	for (size_t i = 0; i < c->stages.n; i++) {
 		struct stage *s = c->stages.items[i];
-		if (!g_hash_table_contains(visited, s) && find_circle(c, s, visited, path))
+		if (!g_hash_table_contains(visited, s) && find_cycle(c, s, visited, path))
 			return error_set(error, ERROR_INVALID_ARGUMENT, "circular dependency detected on stage: %s",
 					 s->display);
 	}
@@ -315,7 +315,7 @@ static bool refuse_circles(convert *c, GError **error)
 
 bool stages_link(convert *c, GError **error)
 {
-	for (size_t n = 0; n < c->stages.n; n++) { /* grows while it runs */
+	for (size_t n = 0; n < c->stages.n; n++) { /* grows during the loop */
 		struct stage *s = c->stages.items[n];
 		for (size_t i = 0; i < s->instructions.n; i++) {
 			struct command *cmd;
@@ -412,7 +412,7 @@ static struct instruction *parse_trigger(convert *c, struct stage *s, const char
 	return i;
 }
 
-/* Triggers become the stage's first commands. */
+/* ONBUILD triggers become the stage's first commands. */
 static bool add_triggers(convert *c, struct stage *s, const struct vec *triggers, bool *ret_new, GError **error)
 {
 	struct vec commands = {0};
@@ -466,6 +466,6 @@ bool stages_resolve(convert *c, GHashTable **ret_needed, GError **error)
 			    !init_triggers(c, c->stages.items[i], &more, error))
 				return false;
 	}
-	/* A circle can come with triggers, too. */
+	/* Triggers can create a cycle, too. */
 	return refuse_circles(c, error);
 }

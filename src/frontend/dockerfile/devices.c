@@ -14,7 +14,7 @@ static bool unexpected_key(const char *key, const char *field, GError **error)
 	return false;
 }
 
-/* *name: the device's, NULL until a field tells it. */
+/* *name: name of the device; NULL until a field sets it. */
 static bool check_field(arena *a, const char *field, const char **name, GError **error)
 {
 	const char *equals = strchr(field, '=');

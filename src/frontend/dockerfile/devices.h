@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * devices: RUN --device, as far as it is understood: what is wrong with one is an error of its line.
+ * devices: checks the syntax of RUN --device; the option itself is not supported.
  *
  *	if (!devices_check(a, &i->devices, error)) ...        "vendor.com/class=name,required"
  *

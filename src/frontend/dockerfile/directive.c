@@ -12,7 +12,7 @@ static void fill(arena *a, const char *value, int line, struct directive *ret)
 	ret->span = (struct span){line, line};
 }
 
-/* Directives at the top in comments of one kind. */
+/* Reads directives at the top, in comments of one kind. */
 static bool find_in_comments(arena *a, const char *p, const char *end, const char *comment, const char *key, int line,
 			     struct directive *ret)
 {

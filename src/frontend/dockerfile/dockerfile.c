@@ -12,7 +12,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* A request. */
+/* One request. */
 struct request {
 	bridge *b;
 	GHashTable *options, *inputs;
@@ -23,14 +23,14 @@ struct request {
 	const struct source_file *file;
 };
 
-/* One platform of it. */
+/* One platform of the request. */
 struct job {
 	struct request *r;
-	const struct platform *platform; /* NULL: none was asked for */
+	const struct platform *platform; /* NULL: no platform requested */
 	size_t index;
 	build_result *result;
 	GBytes *config, *base_config; /* base_config NULL: none */
-	struct platform made;         /* of the config */
+	struct platform made;         /* epoch from the image config */
 	bool has_epoch;
 	int64_t epoch_s;
 	GError *error;
@@ -70,7 +70,7 @@ static void send_text(const struct request *r, arena *a, const char *text, const
 	while (w.ranges[w.n_ranges])
 		w.n_ranges++;
 	if (r->b->class->warn)
-		r->b->class->warn(r->b, &w, NULL); /* a warning that cannot be shown fails nothing */
+		r->b->class->warn(r->b, &w, NULL); /* failures to send warnings are ignored */
 }
 
 static void send_warning(void *user, const struct lint_finding *f)
@@ -239,7 +239,10 @@ static bool build(struct request *r, build_result **ret, GError **error)
 
 /* --- before the build --- */
 
-/* Names in "frontend.caps" that we do not know; one with "+forward" may be for whom the syntax line names. */
+/*
+ * Checks the names in "frontend.caps". An unknown one with "+forward" is reported only if the syntax line does not name
+ * another frontend.
+ */
 static bool check_caps(struct request *r, bool *ret_postponed, GError **error)
 {
 	static const char *const known[] = {"moby.buildkit.frontend.inputs", "moby.buildkit.frontend.subrequests",
@@ -283,7 +286,7 @@ static bool forward(struct request *r, const char *source, const char *cmdline, 
 	return r->b->class->solve(r->b, &request, r->work, ret, error);
 }
 
-/* The language is built in: whether the version that was asked for is. */
+/* Checks whether the requested version of the Dockerfile language is supported. */
 static bool check_version(const struct request *r, const char *source, struct span span, GError **error)
 {
 	g_autofree char *warning = NULL;
@@ -308,7 +311,9 @@ static bool check_directive_version(const struct request *r, const struct direct
 	return false;
 }
 
-/* A frontend image asked for by an argument or by the file's first line. *ret_done: it answered. */
+/*
+ * Forwards the request to the frontend image named by an argument or by the first line. *ret_done: *ret is the answer.
+ */
 static bool forward_syntax(struct request *r, build_result **ret, bool *ret_done, GError **error)
 {
 	struct directive d;
@@ -348,7 +353,10 @@ static bool forward_syntax(struct request *r, build_result **ret, bool *ret_done
 	return false;
 }
 
-/* As far as it goes: a generator that cannot be had is told as upstream does; one that can is not run. */
+/*
+ * Resolves the image of the SBOM generator, so that a missing image is reported as by upstream. Generators are never
+ * run.
+ */
 static bool refuse_sbom(struct request *r, GError **error)
 {
 	g_autoptr(reference) image = reference_parse_normalized(r->o.sbom, error);
@@ -400,7 +408,7 @@ static bool answer(struct request *r, build_result **ret, GError **error)
 	return build(r, ret, error);
 }
 
-/* What is wrong with a Dockerfile has no code of its own in upstream's answers; clients print any but this one. */
+/* In upstream's answers, Dockerfile errors have no code; clients print the name of any code but UNKNOWN. */
 static void without_code(GError **error)
 {
 	if (error && *error && error_is(*error, ERROR_INVALID_ARGUMENT))

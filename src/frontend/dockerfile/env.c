@@ -40,7 +40,10 @@ struct env *env_copy(const struct env *from)
 	return e;
 }
 
-/* Before the entries that are gone outnumber the others by far: every list of them costs what it gives. */
+/*
+ * Removes dead entries before they far outnumber live ones, so that listing the variables takes time linear in their
+ * number.
+ */
 static void sweep(struct env *e)
 {
 	size_t kept = 0;

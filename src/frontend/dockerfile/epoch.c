@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* The number replaces the argument everywhere, or the argument goes away. */
+/* Replaces the argument by the number everywhere, or removes it. */
 static bool epoch_set(convert *c, const char *value, GError **error)
 {
 	static const char key[] = "SOURCE_DATE_EPOCH";

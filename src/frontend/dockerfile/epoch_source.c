@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCE_DATE_EPOCH as the name of a source: the main context, a named context, or a stage that only downloads. */
+/* SOURCE_DATE_EPOCH with the name of a source: the main context, a named context, or a stage that only downloads. */
 #include "api/guard.h"
 #include "frontend/dockerfile/archive_time.h"
 #include "frontend/dockerfile/convert.h"
@@ -9,12 +9,12 @@
 #include "format/gotype.h"
 #include <string.h>
 
-/* A source op whose time is wanted. */
+/* A source op whose time is requested. */
 struct origin {
 	const char *identifier;   /* NULL: none */
 	const char *const *attrs; /* key, value, ..., NULL */
 	const char *log_name;
-	bool archive_only; /* the main context: only one that was found to be an archive is looked into */
+	bool archive_only; /* the main context: read its contents only if it is known to be an archive */
 };
 
 static bool refuse(GError **error, const char *text)
@@ -108,7 +108,7 @@ static bool stage_origin(convert *c, const struct stage *s, struct origin *ret, 
 	return true;
 }
 
-/* --- asking --- */
+/* --- source metadata --- */
 
 static void add_attrs(convert *c, Pb__SourceOp *op, const char *const *attrs)
 {
@@ -124,7 +124,7 @@ static void add_attrs(convert *c, Pb__SourceOp *op, const char *const *attrs)
 	op->attrs = (Pb__SourceOp__AttrsEntry **)list.items;
 }
 
-/* "committer NAME <MAIL> SECONDS ZONE" of a commit object. */
+/* Parses "committer NAME <MAIL> SECONDS ZONE" of a commit object. */
 static bool commit_time(const ProtobufCBinaryData *object, int64_t *ret)
 {
 	g_autofree char *text = g_strndup((const char *)object->data, object->len);
@@ -140,7 +140,7 @@ static bool commit_time(const ProtobufCBinaryData *object, int64_t *ret)
 	return int_parse(mail, 10, ret, NULL);
 }
 
-/* An http file without a date of its own: the newest file in it, when it is an archive. */
+/* For an http file without a date: the newest file in it, if it is an archive. */
 static bool archive_time(convert *c, const struct origin *o, const char *filename, bool *ret_known, GError **error)
 {
 	if (o->archive_only && !context_main_is_archive(c->x))

@@ -5,12 +5,12 @@
 #include "frontend/dockerfile/text.h"
 #include <string.h>
 
-/* The parts of an address, in the arena. query and fragment are NULL when absent. */
+/* The parts of an address, in the arena. query and fragment are NULL if missing. */
 struct address {
-	const char *scheme; /* lower case */
+	const char *scheme; /* scheme in lower case */
 	const char *host, *path;
 	const char *query, *fragment;
-	const char *remote; /* what git is given */
+	const char *remote; /* URL that is passed to git */
 };
 
 static const char *cut(arena *a, const char *text, char at, const char **ret_rest)

@@ -12,7 +12,7 @@ static size_t count_quotes(const char *text)
 	return n;
 }
 
-/* digits, "<<", maybe "-", blanks, then a word without "<": NULL when it is not that. */
+/* Parses digits, "<<", an optional "-", blanks and a word without "<"; returns NULL if the text differs. */
 static const char *heredoc_word(const char *word, bool *ret_chomp)
 {
 	while (g_ascii_isdigit(*word))
@@ -44,7 +44,7 @@ struct heredoc *heredoc_parse(arena *a, const char *text)
 	doc->name = bare.words.items[0];
 	doc->chomp = chomp;
 	doc->content = "";
-	/* A quote that lexing removed means that the body is taken as it is. */
+	/* If lexing removed a quote, the body is not expanded. */
 	doc->expand = count_quotes(bare.words.items[0]) == count_quotes(quoted.words.items[0]);
 	return doc;
 }

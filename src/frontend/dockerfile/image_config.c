@@ -7,7 +7,7 @@
 
 /* --- reading --- */
 
-/* Go's decoder matches member names whatever their case; the exact one is preferred. */
+/* Go's decoder matches member names in any case and prefers the exact name. */
 static const json_t *member(const json_t *object, const char *name)
 {
 	const json_t *exact = json_object_get(object, name);
@@ -248,7 +248,7 @@ void image_config_env_set(arena *a, struct image_config *c, const char *key, con
 		c->env.items[i] = entry;
 }
 
-/* Only added here: of several with one key the last counts when they are written. */
+/* Appends only: if a key occurs several times, the last entry is written. */
 void image_config_label_set(arena *a, struct image_config *c, const char *key, const char *value)
 {
 	struct pair *pair = arena_make(a, struct pair);

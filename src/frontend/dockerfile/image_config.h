@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * image_config: the image configuration that a Dockerfile builds up, and its JSON as upstream's frontend writes it.
+ * image_config: the image config that a Dockerfile produces, read and written as JSON in the form of upstream's
+ * frontend.
  *
  *	struct image_config *c = image_config_read(a, bytes, n, error);
  *	image_config_history(a, c, "ENV A=1", true, NULL);
  *	GBytes *json = image_config_write(c);
  *
- * Lives in the arena; image_config_copy makes one that can be changed. Members of a base image that are not known
- * here (docker's container_config and the like) are dropped, as upstream does.
- * Thread: one at a time.
+ * Lives in the arena; image_config_copy makes a copy that may be changed. Unknown members of a base image's config
+ * (such as docker's container_config) are dropped, as upstream does. Thread: one at a time.
  */
 #pragma once
 #include "base/error.h"
@@ -19,7 +19,7 @@ struct history {
 	const char *created; /* RFC 3339, NULL: none */
 	const char *created_by, *author, *comment;
 	bool empty_layer;
-	const struct history *before; /* the entry in front of it, NULL: the first */
+	const struct history *before; /* the previous entry; NULL: this is the first */
 };
 
 struct image_config {
@@ -28,23 +28,23 @@ struct image_config {
 	struct vec os_features;
 	const char *rootfs_type;
 	struct vec diff_ids;
-	const struct history *last; /* of the history, which children share; NULL: none */
+	const struct history *last; /* last history entry; entries are shared with child stages; NULL: none */
 	size_t n_history;
 	const char *user, *working_dir, *stop_signal;
-	struct vec env;            /* KEY=value */
-	struct vec ports, volumes; /* sets */
+	struct vec env;            /* element type: char *: KEY=value */
+	struct vec ports, volumes; /* sets of names */
 	struct vec labels;         /* element type: struct pair * */
 	struct vec entrypoint, cmd, on_build, shell;
-	bool entrypoint_set, cmd_set; /* not null (an empty list and null are the same when written) */
+	bool entrypoint_set, cmd_set; /* written as a list, not as null (empty lists are written as null) */
 	bool args_escaped;
 	const struct healthcheck *health;
 };
 
 struct image_config *image_config_read(arena *a, const void *bytes, size_t n, GError **error);
-/* What FROM scratch starts with. */
+/* Returns the config of FROM scratch. */
 struct image_config *image_config_scratch(arena *a, const struct platform *p);
 struct image_config *image_config_copy(arena *a, const struct image_config *c);
-size_t image_config_weight(const struct image_config *c); /* bytes that a copy takes */
+size_t image_config_weight(const struct image_config *c); /* number of bytes that a copy allocates */
 GBytes *image_config_write(const struct image_config *c);
 
 const char *image_config_env_get(arena *a, const struct image_config *c, const char *key); /* NULL: unset */
@@ -52,7 +52,7 @@ void image_config_env_set(arena *a, struct image_config *c, const char *key, con
 void image_config_label_set(arena *a, struct image_config *c, const char *key, const char *value);
 void image_config_set_add(arena *a, struct vec *set, const char *key);
 void image_config_history(arena *a, struct image_config *c, const char *created_by, bool layer, const char *created);
-/* FROM of another stage and of an image without layers. */
+/* Copies the config for FROM of another stage, or of an image without layers. */
 bool image_config_has_layers(const struct image_config *c);
 void image_config_platform(arena *a, const struct image_config *c, struct platform *ret);
 

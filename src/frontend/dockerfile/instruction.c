@@ -34,7 +34,7 @@ const char *keyword_upper(enum instruction_kind kind)
 	return upper_names[kind];
 }
 
-/* What a parse function works on. */
+/* Input and output of a parse function. */
 struct parse {
 	arena *a;
 	const struct node *node;
@@ -116,7 +116,7 @@ static bool parse_label(struct parse *p, GError **error)
 	return parse_pairs(p, error);
 }
 
-/* The comment that begins with the name. */
+/* Returns the comment that begins with the name. */
 static const char *doc_comment(const struct vec *comments, const char *name)
 {
 	size_t n = strlen(name);
@@ -167,7 +167,7 @@ static bool parse_arg(struct parse *p, GError **error)
 
 static const struct heredoc *heredoc_named(const struct vec *docs, const char *name)
 {
-	for (size_t i = docs->n; i > 0; i--) /* of two with one name the last body counts for both */
+	for (size_t i = docs->n; i > 0; i--) /* if two have the same name, the last body is used for both */
 		if (strcmp(vec_at(docs, struct heredoc *, i - 1)->name, name) == 0)
 			return docs->items[i - 1];
 	return NULL;
@@ -459,7 +459,7 @@ static bool parse_maintainer(struct parse *p, GError **error)
 	return parse_one_text(p, true, error);
 }
 
-/* The line without its ONBUILD, and the bodies of its here-documents. */
+/* Returns the line without its ONBUILD, and the bodies of its here-documents. */
 static const char *trigger_text(struct parse *p)
 {
 	const char *line = p->node->original, *end = line + strlen(line);

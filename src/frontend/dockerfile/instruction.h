@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * instruction: one instruction of a Dockerfile, as scanned (struct node) and as understood (struct instruction).
+ * instruction: an instruction of a Dockerfile, as scanned (struct node) and as parsed (struct instruction).
  *
  *	const struct keyword *k = keyword_find(node->keyword);
  *	struct instruction *i = instruction_parse(a, node, lint, error);
  *
- * Everything lives in the arena of the conversion and is not changed by it: expansion makes new values.
- * Errors: INVALID_ARGUMENT with upstream's texts, without the "dockerfile parse error on line N: " in front.
- * Thread: any.
+ * All data is in the arena of the conversion and constant: expansion makes new values. Errors: INVALID_ARGUMENT with
+ * upstream's texts, without the prefix "dockerfile parse error on line N: ". Thread: any.
  */
 #pragma once
 #include "base/error.h"
 #include "base/arena.h"
 
-/* How the text behind the keyword is split. */
+/* How the text after the keyword is split. */
 enum line_form {
 	FORM_JSON_OR_LIST, /* JSON array, else words at blanks */
 	FORM_JSON_OR_TEXT,
@@ -26,8 +25,8 @@ enum line_form {
 };
 
 /*
- * One row an instruction: name, how its line is split, whether here-documents may follow. instruction.c has a
- * parse function for each, convert.h a convert function.
+ * One row per instruction: name, how its line is split, whether here-documents may follow. instruction.c has a parse
+ * function for each, convert.h a convert function.
  */
 #define INSTRUCTIONS(X)                                                                                                \
 	X(ADD, add, FORM_JSON_OR_LIST, true)                                                                           \
@@ -56,7 +55,7 @@ enum instruction_kind {
 		INSTRUCTION_COUNT
 };
 
-/* First and last line, 1-based; {0} is nowhere. */
+/* First and last line, 1-based; {0}: no location. */
 struct span {
 	int first, last;
 };
@@ -65,24 +64,24 @@ struct heredoc {
 	const char *name;
 	const char *content;
 	bool chomp;  /* <<- */
-	bool expand; /* no quote in the word */
+	bool expand; /* no quote in the delimiter */
 };
 
-/* One instruction as scanned. */
+/* An instruction as scanned. */
 struct node {
 	const char *keyword;  /* as written */
-	const char *original; /* the logical line: continuations joined */
+	const char *original; /* the logical line: continuations are joined */
 	struct vec flags;     /* "--x=y" */
 	struct vec args;
 	bool json;
 	struct vec heredocs;  /* element type: struct heredoc * */
-	struct vec comments;  /* directly above it */
-	struct node *trigger; /* of ONBUILD */
+	struct vec comments;  /* comments directly above it */
+	struct node *trigger; /* node of the ONBUILD trigger */
 	struct span span;
 };
 
 struct keyword {
-	const char *name; /* lower case */
+	const char *name; /* keyword in lower case */
 	enum instruction_kind kind;
 	enum line_form form;
 	bool heredocs;
@@ -92,7 +91,7 @@ const char *keyword_upper(enum instruction_kind kind);
 
 struct pair {
 	const char *key;
-	const char *value; /* ARG: NULL when there is none */
+	const char *value; /* ARG: NULL if no default is given */
 	bool legacy;       /* ENV key value */
 	const char *doc;   /* ARG: its description comment, or "" */
 };
@@ -103,31 +102,31 @@ struct healthcheck {
 	int retries;
 };
 
-/* One instruction as understood. Members not named for it are zero. */
+/* An instruction as parsed. Members that do not apply to it are zero. */
 struct instruction {
 	enum instruction_kind kind;
 	const char *name; /* keyword as written */
 	const char *code; /* trimmed line */
 	struct span span;
 	struct vec comments;
-	struct vec args;     /* words, sources, ports, volumes, command, or the one text */
-	bool json;           /* the command is in exec form */
+	struct vec args;     /* words, sources, ports, volumes, the command, or one text */
+	bool json;           /* the command is in exec form (JSON) */
 	struct vec pairs;    /* element type: struct pair *: ENV, LABEL, ARG */
-	struct vec heredocs; /* RUN: all of the line, COPY and ADD: those that are sources */
+	struct vec heredocs; /* RUN: all here-documents; COPY and ADD: those that are sources */
 	const char *dest;    /* COPY, ADD */
 	const char *from, *chown, *chmod, *checksum, *platform, *network, *security; /* flags, NULL: not given */
 	bool link, parents;
 	int unpack, keep_git_dir; /* -1: not given */
 	struct vec exclude, mounts, devices;
 	const struct healthcheck *health;
-	const char *stage_name; /* FROM: lower case, "" without AS */
+	const char *stage_name; /* FROM: name in lower case, "" without AS */
 	const char *doc;        /* FROM: description comment, or "" */
 };
 
 struct lint;
-/* lint (may be NULL) hears about what is legal but not good. */
+/* lint (may be NULL) receives findings about valid but discouraged text. */
 struct instruction *instruction_parse(arena *a, const struct node *node, struct lint *lint, GError **error);
 
-/* A word such as <<EOF, or NULL. Content is not filled in. */
+/* Parses a word such as <<EOF; NULL if it is not one. The content is not set. */
 struct heredoc *heredoc_parse(arena *a, const char *word);
 char *heredoc_chomp(arena *a, const char *content);

@@ -85,7 +85,7 @@ bool lint_configure(struct lint *l, const char *options, GError **error)
 	return true;
 }
 
-/* The value of the first "check=" comment up to its first blank, or NULL. */
+/* Returns the value of the first "check=" comment up to its first blank, or NULL. */
 static const char *check_comment(arena *a, const struct vec *comments)
 {
 	for (size_t i = 0; i < comments->n; i++) {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * lint: the build checks: one table of rules, which of them are on, and what they found.
+ * lint: the build checks: a table of rules, the enabled rules, and their findings.
  *
  *	lint_configure(lint, "skip=all;error=true", error);
  *	lint_report(lint, &instruction->comments, LINT_UNDEFINED_VAR, span, "Usage of undefined variable '$%s'", name);
- *	if (!lint_finish(lint, error)) ...           error=true and something was found
+ *	if (!lint_finish(lint, error)) ...           fails if error=true and there are findings
  *
  * Thread: one conversion.
  */
@@ -67,7 +67,7 @@ enum lint_rule {
 };
 const char *lint_rule_name(enum lint_rule rule);
 const char *lint_rule_description(enum lint_rule rule);
-char *lint_rule_url(enum lint_rule rule); /* heap; "" when it has no page */
+char *lint_rule_url(enum lint_rule rule); /* heap; "" if the rule has no page */
 
 struct lint_finding {
 	enum lint_rule rule;
@@ -78,15 +78,15 @@ typedef void (*lint_sink)(void *user, const struct lint_finding *finding);
 
 struct lint {
 	arena *a;
-	lint_sink sink; /* NULL: nothing is checked */
+	lint_sink sink; /* NULL: checks are disabled */
 	void *user;
 	bool skip_all, experimental_all, as_error;
-	struct vec skip, experimental; /* names */
-	struct vec found;              /* names of rules that fired, each once */
+	struct vec skip, experimental; /* names of rules */
+	struct vec found;              /* names of rules with findings, without duplicates */
 };
 
 bool lint_configure(struct lint *l, const char *options, GError **error);
-/* comments: those above the instruction, where "check=..." changes what is on; NULL: none. */
+/* comments: those above the instruction, where "check=..." changes the enabled rules; NULL: none. */
 void lint_report(struct lint *l, const struct vec *comments, enum lint_rule rule, struct span span, const char *format,
 		 ...) G_GNUC_PRINTF(5, 6);
 bool lint_finish(const struct lint *l, GError **error);

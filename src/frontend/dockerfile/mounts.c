@@ -10,7 +10,7 @@ static const char *const type_names[] = {"bind", "cache", "tmpfs", "secret", "ss
 static const char *const sharing_names[] = {"shared", "private", "locked", NULL};
 
 struct field {
-	const char *text, *key, *value; /* key in lower case; value NULL: none */
+	const char *text, *key, *value; /* key in lower case; value NULL: not given */
 };
 struct state {
 	arena *a;
@@ -54,7 +54,7 @@ static bool bad_value(const struct field *f, GError **error)
 	return error_set(error, ERROR_INVALID_ARGUMENT, "invalid value for %s: %s", f->key, f->value);
 }
 
-/* One function a key; a bare key (value NULL) reaches only those marked for it. */
+/* One function per key; a key without a value (NULL) is passed only to functions marked for it. */
 static bool set_type(struct state *s, const struct field *f, GError **error)
 {
 	int type = name_index(type_names, text_lower(s->a, f->value));
@@ -175,7 +175,7 @@ static bool set_gid(struct state *s, const struct field *f, GError **error)
 static const struct {
 	const char *key;
 	bool (*set)(struct state *s, const struct field *f, GError **error);
-	bool bare; /* may stand without a value */
+	bool bare; /* value may be missing */
 } keys[] = {
 	{"type", set_type, false},       {"from", set_from, false},        {"source", set_source, false},
 	{"target", set_target, false},   {"readonly", set_readonly, true}, {"id", set_id, false},

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mounts: the grammar of RUN --mount=type=cache,target=/c,...
+ * mounts: parses RUN --mount=type=cache,target=/c,...
  *
  *	struct run_mount m;
  *	if (!mount_parse(a, "type=tmpfs,target=/t", expand, user, &m, error)) ...
@@ -28,7 +28,7 @@ struct run_mount {
 /* Expands variables in a value; NULL with an error. */
 typedef const char *(*mount_expand)(void *user, const char *value, GError **error);
 bool mount_parse(arena *a, const char *text, mount_expand expand, void *user, struct run_mount *ret, GError **error);
-/* What can be checked before variables are known; texts of --mount flags. */
+/* Checks what is known before variables are expanded; text: value of a --mount flag. */
 bool mounts_check(arena *a, const struct vec *texts, GError **error);
-/* The literal "from" of a checked mount, "" when it has none. */
+/* Returns the literal "from" of a checked mount, "" if it has none. */
 const char *mount_from(arena *a, const char *text);

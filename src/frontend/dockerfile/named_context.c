@@ -8,19 +8,19 @@
 #include "frontend/dockerfile/text.h"
 #include <string.h>
 
-#define REPLACED_MAX 10 /* upstream's */
+#define REPLACED_MAX 10 /* same as upstream */
 
-/* One named context being loaded. */
+/* A named context while it is loaded. */
 struct load {
 	convert *c;
 	struct stage *stage;
-	const char *value; /* as given */
-	const char *rest;  /* behind the scheme's colon */
-	const char *name;  /* with ::platform when the option had it */
+	const char *value; /* value as given */
+	const char *rest;  /* text after the scheme's colon */
+	const char *name;  /* name, with ::platform if the option has it */
 	const struct platform *platform;
 	struct state *state;
 	struct image_config *image;
-	int replaced; /* how often a policy put another source in the place of an image */
+	int replaced; /* number of times that a policy replaced the image by another source */
 };
 
 bool named_context_find(convert *c, const char *name, const struct platform *p, const char **ret_value,
@@ -53,7 +53,7 @@ static const char *context_label(struct load *l, const char *text)
 	return arena_printf(l->c->a, "[context %s] %s", l->name, text);
 }
 
-/* What llb's WithImageConfig takes from a config. */
+/* Applies the same members of an image config as llb.WithImageConfig. */
 static bool apply_config(struct load *l, GBytes *bytes, GError **error)
 {
 	size_t n = 0;
@@ -85,7 +85,7 @@ static const char *skip_slashes(const char *text)
 
 static bool load_value(struct load *l, const char *value, GError **error);
 
-/* A policy put a source of another kind in the place of the image: the context is that. */
+/* A policy replaced the image by a source of another kind: loads that source as the context. */
 static bool load_other(struct load *l, const char *identifier, GError **error)
 {
 	const char *rest = strstr(identifier, "://");
@@ -154,12 +154,12 @@ static bool load_http(struct load *l, GError **error)
 	return true;
 }
 
-/* name[:tag]@digest; only a name and a digest are of use. */
+/* Splits name[:tag]@digest; the tag is ignored. */
 static bool split_layout(struct load *l, const char **ret_name, const char **ret_digest, GError **error)
 {
 	const char *text = skip_slashes(l->rest), *at = strchr(text, '@');
 	const char *name = at ? arena_strndup(l->c->a, text, (size_t)(at - text)) : text;
-	if (text == at) /* no name for a digest is no reference at all */
+	if (text == at) /* "@digest" without a name is not a reference */
 		return error_set(error, ERROR_INVALID_ARGUMENT,
 				 "could not parse oci-layout reference \"%s\": invalid reference format", text);
 	if (!*name)
@@ -255,7 +255,7 @@ static bool load_local(struct load *l, GError **error)
 	return true;
 }
 
-/* Which files are used is known when all instructions were seen. */
+/* Sets the followpaths of local contexts after all instructions have recorded the files they use. */
 void named_contexts_finish(convert *c)
 {
 	for (size_t i = 0; i < c->stages.n; i++) {

@@ -3,7 +3,7 @@
 #include "frontend/dockerfile/text.h"
 #include <string.h>
 
-/* What the environment says that a step builds for, or false. Members not named stay empty. */
+/* Returns the target platform from the environment, or false. Missing members are empty. */
 static bool platform_of_env(const struct env *env, struct platform *ret)
 {
 	const char *full = env_get(env, "TARGETPLATFORM");
@@ -28,7 +28,7 @@ static bool platform_of_env(const struct env *env, struct platform *ret)
 	return set;
 }
 
-/* "->arm64": a step that runs on one platform for another. */
+/* Returns "->arm64" for a step that runs on one platform and builds for another. */
 static const char *cross_hint(convert *c, const struct platform *base, const struct env *env)
 {
 	struct platform p;

@@ -93,7 +93,7 @@ static bool read_resolve_mode(arena *a, struct options *o, GError **error)
 	return error_set(error, ERROR_INVALID_ARGUMENT, "invalid image-resolve-mode: %s", mode);
 }
 
-/* The address as Go prints it (an IPv4-mapped one as IPv4). */
+/* Formats an address like Go (an IPv4-mapped address as IPv4). */
 static const char *canonical_ip(arena *a, const char *text)
 {
 	unsigned char v4[4], v6[16];
@@ -210,15 +210,14 @@ static bool read_shm_size(arena *a, struct options *o, GError **error)
 	return false;
 }
 
-/* "0-3,7": what a cpuset file takes. */
-/* A number between blanks; false: none, or a negative one. */
+/* Parses a number with optional blanks around it; false if it is missing or negative. */
 static bool cpu_number(const char *text, int64_t *ret)
 {
 	g_autofree char *trimmed = g_strstrip(g_strdup(text));
 	return int_parse(trimmed, 10, ret, NULL) && *ret >= 0;
 }
 
-/* One "3" or "0-3" of a list. */
+/* Checks one element of a list, "3" or "0-3". */
 static bool cpu_element(const char *text, GError **error)
 {
 	int64_t first, last;
@@ -233,6 +232,7 @@ static bool cpu_element(const char *text, GError **error)
 	return true;
 }
 
+/* Checks a list such as "0-3,7", the format of cpuset files. */
 static bool cpu_list_check(const char *text, GError **error)
 {
 	g_auto(GStrv) parts = g_strsplit(text, ",", -1);
@@ -244,7 +244,7 @@ static bool cpu_list_check(const char *text, GError **error)
 	return true;
 }
 
-/* strconv.ParseUint, its bits as they are. */
+/* Like strconv.ParseUint, with the bits stored as int64_t. */
 static bool unsigned_parse(const char *text, int64_t *ret, GError **error)
 {
 	g_autofree char *quoted = go_quote(text);
@@ -473,7 +473,7 @@ static bool refuse_removed(arena *a, struct options *o, GError **error)
 	return true;
 }
 
-/* Here, so that every request is told, also those that check nothing. */
+/* Parsed here, so that errors are reported also by requests that run no checks. */
 static bool read_check(arena *a, struct options *o, GError **error)
 {
 	struct lint l = {.a = a};
@@ -486,7 +486,7 @@ static bool read_check(arena *a, struct options *o, GError **error)
 bool options_read(arena *a, GHashTable *table, const struct platform *platforms, size_t n_platforms,
 		  struct options *ret, GError **error)
 {
-	/* In the order in which upstream finds fault. */
+	/* In the order of upstream's checks. */
 	static bool (*const readers[])(arena * a, struct options * o, GError * *error) = {
 		read_resolve_mode,  read_hosts,        read_shm_size, read_ulimits,
 		read_resources,     read_network,      read_no_cache, read_multi_platform,

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * options: the attributes of a solve request that the Dockerfile frontend understands.
+ * options: the attributes of a solve request for the Dockerfile frontend.
  *
  *	struct options o;
  *	if (!options_read(a, table, platforms, n_platforms, &o, error)) ...
  *
- * Lives in the arena; the table is borrowed. Errors: INVALID_ARGUMENT with upstream's texts. Thread: any, immutable.
+ * Allocated in the arena; the table is borrowed. Errors: INVALID_ARGUMENT with upstream's texts. Thread: any,
+ * immutable.
  */
 #pragma once
 #include "format/platform.h"
@@ -25,16 +26,16 @@ struct options {
 	Pb__LinuxResources *resources;                          /* NULL */
 	int64_t shm_size;
 	Pb__NetMode network;
-	bool no_cache; /* all stages */
+	bool no_cache; /* applies to all stages */
 	struct vec no_cache_stages;
 	struct vec labels;        /* element type: struct pair * */
-	struct vec cache_imports; /* of Gateway__CacheOptionsEntry * */
+	struct vec cache_imports; /* element type: Gateway__CacheOptionsEntry * */
 	const char *check;        /* build-arg:BUILDKIT_DOCKERFILE_CHECK, NULL */
-	const char *sbom;         /* image of the generator; NULL: none is asked for */
+	const char *sbom;         /* image of the SBOM generator; NULL: not requested */
 };
 bool options_read(arena *a, GHashTable *table, const struct platform *platforms, size_t n_platforms,
 		  struct options *ret, GError **error);
 const char *options_get(const struct options *o, const char *key); /* NULL: not given */
-/* build-arg:NAME options, a new table of borrowed strings. */
+/* Returns the build-arg:NAME options as a new table of borrowed strings. */
 GHashTable *options_build_args(const struct options *o);
 bool options_no_cache(const struct options *o, const char *stage);

@@ -8,7 +8,7 @@ static void user_parse(arena *a, const char *text, Pb__UserOpt *user, Pb__NamedU
 	int64_t id = 0;
 	pb__user_opt__init(user);
 	bool number = int_parse(text, 10, &id, NULL) && id >= INT32_MIN && id <= INT32_MAX;
-	if (number || !*text || strcmp(text, "root") == 0) { /* root is 0 wherever it is asked for */
+	if (number || !*text || strcmp(text, "root") == 0) { /* root is always 0 */
 		user->user_case = PB__USER_OPT__USER_BY_ID;
 		user->byid = number ? (uint32_t)id : 0;
 		return;
@@ -33,7 +33,7 @@ Pb__ChownOpt *owner_parse(arena *a, const char *text, struct owner *ret)
 	return &ret->chown;
 }
 
-/* who, operator, permissions; several separated by commas (BSD chmod). */
+/* Checks symbolic modes: who, operator, permissions; several separated by commas (BSD chmod). */
 static bool is_symbolic(const char *p)
 {
 	for (;;) {

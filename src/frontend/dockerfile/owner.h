@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * owner: "user[:group]" and file modes as --chown and --chmod take them, in LLB's form.
+ * owner: converts the values of --chown ("user[:group]") and --chmod to LLB.
  *
  *	struct owner storage;
  *	copy.owner = owner_parse(a, "app:1000", &storage);
  *
- * Names stay names: they are looked up where the step runs. Thread: any.
+ * Names are not resolved here, but when the step runs. Thread: any.
  */
 #pragma once
 #include "base/error.h"
@@ -17,8 +17,8 @@ struct owner {
 	Pb__UserOpt user, group;
 	Pb__NamedUserOpt user_name, group_name;
 };
-/* Points into *ret. */
+/* The result points into *ret. */
 Pb__ChownOpt *owner_parse(arena *a, const char *text, struct owner *ret);
 
-/* Octal up to 07777 gives *ret_mode; a symbolic mode gives *ret_symbolic and 0. */
+/* An octal mode up to 07777 sets *ret_mode; a symbolic mode sets *ret_symbolic, and *ret_mode to 0. */
 bool mode_parse(arena *a, const char *text, int32_t *ret_mode, const char **ret_symbolic, GError **error);

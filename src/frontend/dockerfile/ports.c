@@ -8,7 +8,7 @@
 static bool parse_port(const char *text, size_t n, unsigned *ret)
 {
 	unsigned value = 0;
-	if (n && *text == '+') { /* a signed number is read */
+	if (n && *text == '+') { /* accepts a sign, like Go */
 		text++;
 		n--;
 	}
@@ -38,7 +38,7 @@ static bool parse_range(const char *text, unsigned *ret_first, unsigned *ret_las
 	       *ret_last >= *ret_first;
 }
 
-/* The last part is the container's, the one before the host's, all in front of it an address. */
+/* The last part is the container port, the one before it the host port, and the rest an IP address. */
 static void split_parts(arena *a, const char *text, const char **ret_ip, const char **ret_host, const char **ret_port)
 {
 	*ret_ip = *ret_host = "";

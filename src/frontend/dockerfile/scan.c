@@ -5,12 +5,12 @@
 #include "frontend/dockerfile/text.h"
 #include <string.h>
 
-/* Where the scanner is in the text. */
+/* Position of the scanner in the text. */
 struct reader {
 	const char *p, *end;
-	int line; /* lines read */
+	int line; /* number of lines read */
 	bool too_long;
-	const char *start, *stop; /* the line read last, with its end */
+	const char *start, *stop; /* the last line read, including its line end */
 };
 struct scanner {
 	arena *a;
@@ -29,7 +29,7 @@ static bool reader_next(struct reader *r)
 	const char *newline = memchr(r->p, '\n', (size_t)(r->end - r->p));
 	const char *stop = newline ? newline + 1 : r->end;
 	if ((newline ? newline : stop) - r->p > LIMIT_DOCKERFILE_LINE_BYTES) {
-		r->too_long = true; /* reported when all before it was good */
+		r->too_long = true; /* reported if everything before it is valid */
 		return false;
 	}
 	r->start = r->p;
@@ -51,8 +51,8 @@ static bool fail_at(struct scanner *s, int first, int last, GError **error, cons
 }
 
 /*
- * Where the line's continuation character begins, or NULL: the escape character, then only blanks, and not another
- * escape in front of it (so a doubled one is none).
+ * Returns the line's continuation character, or NULL: the escape character, followed by blanks only, and not preceded
+ * by another escape character.
  */
 static const char *continuation(const char *p, const char *end, char escape)
 {
@@ -82,7 +82,7 @@ static void comment_collect(struct scanner *s, const char *p, const char *end)
 		s->comments = (struct vec){0};
 }
 
-/* Lines of a continued instruction, up to its end or the end of the text. */
+/* Reads the lines of a continued instruction, up to its end or the end of the text. */
 static bool continue_instruction(struct scanner *s, bool *ret_empty, GError **error)
 {
 	struct reader *r = &s->r;
@@ -153,7 +153,7 @@ static bool add_node(struct scanner *s, int first, GError **error)
 	return true;
 }
 
-/* One line that is not inside an instruction, and the instruction that begins there. */
+/* Reads one line outside an instruction, and the instruction that begins there. */
 static bool scan_line(struct scanner *s, GError **error)
 {
 	struct reader *r = &s->r;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * scan: a Dockerfile's text into nodes: lines, continuations, comments, parser directives, here-documents.
+ * scan: splits a Dockerfile into nodes: lines, continuations, comments, parser directives, here-documents.
  *
  *	struct scan s;
- *	if (!scan_file(a, bytes, n, &s, &where, error)) ...     where: the lines to show
+ *	if (!scan_file(a, bytes, n, &s, &where, error)) ...     where: lines of the error
  *
- * Errors: INVALID_ARGUMENT with upstream's texts. Work is linear in the text; ceilings L16, L16l and L18i.
- * Thread: any.
+ * Errors: INVALID_ARGUMENT with upstream's texts. The work is linear in the size of the text. Limits: L16, L16l and
+ * L18i of docs/limits.md. Thread: any.
  */
 #pragma once
 #include "frontend/dockerfile/instruction.h"
@@ -19,11 +19,11 @@ struct scan {
 bool scan_file(arena *a, const char *bytes, size_t n, struct scan *ret, struct span *ret_where, GError **error);
 
 /*
- * A parser directive as the stand-alone detector sees it ("syntax", "check"): skips a BOM and a "#!" line, then
- * comments at the very top; for "syntax" also "//" comments and a file that is one JSON object.
+ * Finds a parser directive ("syntax", "check") with the rules of upstream's stand-alone detector: skips a BOM and a
+ * "#!" line, then reads comments at the top; for "syntax" also "//" comments, and a file that is one JSON object.
  */
 struct directive {
-	const char *word; /* up to the first space */
+	const char *word; /* the value up to the first blank */
 	const char *value;
 	struct span span;
 };

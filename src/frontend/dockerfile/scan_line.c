@@ -24,7 +24,7 @@ static bool is_blank(char c)
 	return c == ' ' || (c >= '\t' && c <= '\r' && c != '\v');
 }
 
-/* key = value; the value begins and ends with a character that is not blank. */
+/* Parses key = value; blanks around both are removed. */
 static bool directive_split(arena *a, const char *p, const char *end, const char **ret_key, const char **ret_value)
 {
 	const char *key = p;
@@ -105,7 +105,7 @@ static void split_list(arena *a, const char *text, struct vec *ret)
 	}
 }
 
-/* Words with their quotes and escapes kept (ENV, LABEL, ARG). */
+/* Splits into words that keep quotes and escapes (ENV, LABEL, ARG). */
 static void split_quoted(arena *a, const char *text, char escape, struct vec *ret)
 {
 	g_autoptr(GString) word = g_string_new(NULL);
@@ -125,7 +125,7 @@ static void split_quoted(arena *a, const char *text, char escape, struct vec *re
 			continue;
 		}
 		if (c == (gunichar)escape && quote != '\'') {
-			if (p == end) /* one at the very end is dropped */
+			if (p == end) /* an escape at the very end is dropped */
 				break;
 			size_t m;
 			text_rune(p, end, &m);
@@ -159,7 +159,7 @@ static bool split_pairs(arena *a, const char *text, const char *keyword, char es
 	split_quoted(a, text, escape, &words);
 	if (!words.n)
 		return true;
-	if (!strchr(words.items[0], '=')) { /* the old form: the rest of the line is the value */
+	if (!strchr(words.items[0], '=')) { /* old form: the rest of the line is the value */
 		const char *stop = separator(text), *value = stop;
 		while (is_separator(*value))
 			value++;
@@ -180,7 +180,7 @@ static bool split_pairs(arena *a, const char *text, const char *keyword, char es
 	return true;
 }
 
-/* A JSON array of strings. Not JSON is no error: the caller has another form then. */
+/* Parses a JSON array of strings. Other text is not an error: the caller then uses the shell form. */
 static bool is_hex4(const char *p, const char *end, unsigned *ret)
 {
 	*ret = 0;
@@ -192,7 +192,7 @@ static bool is_hex4(const char *p, const char *end, unsigned *ret)
 	return true;
 }
 
-/* Copies the escape at p and returns what follows it; half a surrogate pair becomes U+FFFD. */
+/* Copies the escape at p and returns the text after it; half a surrogate pair becomes U+FFFD. */
 static const char *copy_escape(const char *p, const char *end, GString *out)
 {
 	unsigned high, low;
@@ -210,7 +210,7 @@ static const char *copy_escape(const char *p, const char *end, GString *out)
 	return p + 6;
 }
 
-/* Go's reader takes what is no text in a string for U+FFFD, jansson refuses it. */
+/* Replaces invalid UTF-8 in strings by U+FFFD, as Go's decoder does; jansson rejects it. */
 static char *go_json(const char *text, const char *end)
 {
 	g_autofree char *valid = g_utf8_make_valid(text, end - text);
@@ -278,15 +278,15 @@ static bool split_healthcheck(arena *a, const char *text, struct node *node, GEr
 	return split_json_or(a, rest, false, node, error);
 }
 
-/* --- flags in front of the arguments --- */
+/* --- flags before the arguments --- */
 
-/* Bytes, not runes: one of 0x80 and above becomes the rune of that number. */
+/* Works on bytes, not runes: a byte of 0x80 and above becomes the rune of that number. */
 static void append_byte(GString *s, char c)
 {
 	text_append_rune(s, (unsigned char)c);
 }
 
-/* One word that begins with "--", quotes and escapes removed. Returns what follows it. */
+/* Reads one word that begins with "--" and removes quotes and escapes. Returns the text after it. */
 static const char *read_flag(const char *p, char escape, GString *word, bool *ret_quoted)
 {
 	char quote = 0;
@@ -382,7 +382,7 @@ struct node *node_split(arena *a, const char *line, char escape, GError **error)
 			outer->trigger = node;
 			arena_push(a, &outer->args, node->keyword);
 		}
-		/* The trigger of an ONBUILD is split too; one of a trigger is refused later. */
+		/* The trigger of an ONBUILD is split too; an ONBUILD as its trigger is refused later. */
 		if (outer || !k || k->form != FORM_ONBUILD || !*rest)
 			return outer ? outer : node;
 		line = rest;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * source_error: the places in a Dockerfile that an error is about, as details from which clients print the lines.
+ * source_error: adds the Dockerfile lines that an error refers to as details, from which clients print the lines.
  *
- *	source_error_add(*error, &file, &where);      where: of struct span *, one detail (one snippet) each
+ *	source_error_add(*error, &file, &where);      where: element type struct span *; one detail per span
  *
  * Thread: any.
  */
@@ -15,12 +15,12 @@ struct source_file {
 	const char *name;
 	const void *bytes;
 	size_t n;
-	const void *shown; /* the same without credentials in addresses: what leaves the frontend */
+	const void *shown; /* text with masked credentials, for messages to clients */
 	size_t n_shown;
-	const Pb__Definition *definition; /* how it was read */
-	struct digest vertex;             /* its last step, which warnings are attached to */
+	const Pb__Definition *definition; /* definition from which it was read */
+	struct digest vertex;             /* digest of its last op, to which warnings are attached */
 };
-/* error must not be NULL; one of another domain is converted. */
+/* error must not be NULL; an error of another domain is converted. */
 void source_error_add(GError **error, const struct source_file *file, const struct vec *where);
-/* {"line":1}.. of each line of the span, NULL-terminated, in the arena. */
+/* Returns {"line":1}.. for each line of the span, NULL-terminated, in the arena. */
 const Pb__Range *const *span_ranges(arena *a, struct span span);

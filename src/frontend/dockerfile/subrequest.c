@@ -4,7 +4,7 @@
 #include "frontend/dockerfile/text_table.h"
 #include <string.h>
 
-/* id, version, description, whether "describe" tells of it, its option, function */
+/* id, version, description, whether "describe" lists it, its option, function */
 #define SUBREQUESTS(X)                                                                                                 \
 	X("frontend.outline", "1.0.0", "List all parameters current build target supports", true, subrequest_outline)  \
 	X("frontend.targets", "1.0.0", "List all targets current build supports", true, subrequest_targets)            \
@@ -72,7 +72,7 @@ static void write_named(json_writer *w, const char *name, const char *descriptio
 	json_object_end(w);
 }
 
-/* Lists that are not set are null, an empty one is []. */
+/* Unset lists are null, empty ones are []. */
 static void write_options(json_writer *w, const char *id)
 {
 	json_key(w, "opts");

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* "frontend.convertllb": the definition that a build would solve, as JSON. */
+/* "frontend.convertllb": prints the definition that a build would solve, as JSON. */
 #include "api/guard.h"
 #include "base/digest.h"
 #include "frontend/dockerfile/subrequest_internal.h"
 #include "llb/op_json.h"
 #include <string.h>
 
-/* One operation under its digest. */
+/* Writes an op with its digest as the key. */
 struct entry {
 	struct digest digest;
 	Pb__Op *op; /* owned */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * subrequest_internal: what the answers to subrequests share.
+ * subrequest_internal: declarations shared by the handlers of subrequests.
  *
  *	static bool answer(struct question *q, GError **error) { ... question_set(q, "result.json", json); }
  *
@@ -13,12 +13,12 @@
 struct question {
 	context *x;
 	const struct source_file *file;
-	build_result *result; /* metadata is added to it */
-	lint_sink warn;       /* where warnings go, with warn_user */
+	build_result *result; /* the answer, added to its metadata */
+	lint_sink warn;       /* receives warnings, with warn_user */
 	void *warn_user;
 };
 void question_set(struct question *q, const char *key, const char *text);
-/* "location": {"ranges": [...]}, left out for no lines. */
+/* Writes "location": {"ranges": [...]}, or nothing if there are no lines. */
 void question_write_location(json_writer *w, struct span span);
 void question_write_ranges(json_writer *w, const struct vec *spans);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* "frontend.lint": all that the build checks find, also in stages that nobody needs. */
+/* "frontend.lint": lists the findings of the build checks, also in unneeded stages. */
 #include "frontend/dockerfile/subrequest_internal.h"
 #include "llb/op_json.h"
 #include <string.h>
@@ -112,7 +112,7 @@ static int by_line(const void *a, const void *b)
 	return (*(struct lint_finding *const *)a)->span.first - (*(struct lint_finding *const *)b)->span.first;
 }
 
-/* Stable: those of one line stay in the order found. */
+/* Stable sort: findings of the same line keep their order. */
 static void sort_findings(struct vec *v)
 {
 	for (size_t i = 1; i < v->n; i++)
@@ -123,7 +123,7 @@ static void sort_findings(struct vec *v)
 		}
 }
 
-/* The lines around, as clients print them below an error. */
+/* Prints the lines around the finding, as clients print them below an error. */
 static void print_lines(GString *out, const struct source_file *file, struct span span)
 {
 	g_autofree char *copy = g_strndup(file->shown, file->n_shown);

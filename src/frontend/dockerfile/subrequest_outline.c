@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* "frontend.outline": the arguments, secrets and ssh keys that a target and all that it needs can use. */
+/* "frontend.outline": lists the arguments, secrets and ssh keys that a target and its dependencies can use. */
 #include "frontend/dockerfile/subrequest_internal.h"
 #include "frontend/dockerfile/text_table.h"
 #include <string.h>
@@ -24,7 +24,7 @@ static void add_arg(struct outline *o, const struct arg_info *info)
 	arena_push(o->c->a, &o->args, info);
 }
 
-/* The names that a stage uses, and those that their defaults use. */
+/* Adds the names that a stage uses, and those that their defaults use. */
 static void add_args(struct outline *o, const struct stage *s)
 {
 	struct vec todo = {0};
@@ -80,7 +80,7 @@ static void sort(struct vec *v, int (*compare)(const void *, const void *))
 static void collect(struct outline *o)
 {
 	GHashTable *needed = stages_needed(o->c, o->c->target_stage);
-	/* The target's own come first: of one name its definition counts. */
+	/* The target comes first: its definition of a name has precedence. */
 	add_args(o, o->c->target_stage);
 	for (size_t i = o->c->stages.n; i > 0; i--) {
 		struct stage *s = o->c->stages.items[i - 1];

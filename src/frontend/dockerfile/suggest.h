@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * suggest: "did you mean" for names that were mistyped: the nearest option at an edit distance below 3.
+ * suggest: "did you mean" for mistyped names: the nearest option with an edit distance below 3.
  *
- *	suggest_to(error, "RUNN", options, false);      adds " (did you mean RUN?)" when there is one
+ *	suggest_to(error, "RUNN", options, false);      appends " (did you mean RUN?)" if there is one
  *
  * Thread: any.
  */
 #pragma once
 #include "base/error.h"
 
-/* The nearest option (heap), or NULL; none at all when an option equals the value. */
+/* Returns the nearest option (heap), or NULL; NULL if an option equals the value. */
 char *suggest_find(const char *value, const char *const *options, bool case_sensitive);
 /* Extends the message of *error; returns whether it did. */
 bool suggest_to(GError **error, const char *value, const char *const *options, bool case_sensitive);

@@ -6,7 +6,7 @@
 
 #define PARTS 3
 
-/* "1", "1.4" or "1.4.2": how many numbers, 0: it is no version. */
+/* Parses "1", "1.4" or "1.4.2"; returns how many numbers there are, 0 if it is not a version. */
 static int version_parse(const char *text, int64_t ret[PARTS])
 {
 	int n = 0;

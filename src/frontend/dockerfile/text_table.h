@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * text_table: columns as Go's text/tabwriter aligns them: each as wide as its widest cell and the padding, the last one
- * of a line unpadded.
+ * text_table: aligns columns like Go's text/tabwriter: a column is as wide as its widest cell plus padding; the last
+ * column is not padded.
  *
  *	const char *cells[] = {"NAME", "VERSION", "tok", "1.0.0"};
  *	text_table_append(out, cells, 2, 2, 1);
@@ -12,5 +12,5 @@
 #include <glib.h>
 #include <stddef.h>
 
-/* cells: row by row. */
+/* cells: listed row by row. */
 void text_table_append(GString *out, const char *const *cells, size_t rows, size_t columns, size_t padding);

@@ -123,7 +123,7 @@ void validate_once(convert *c, const struct instruction *i, struct once *once)
 	*once = (struct once){true, i->span};
 }
 
-/* Names that a FROM may use: the environment and the ARGs in front of it. */
+/* Returns the names that a FROM may use: the environment and the ARGs before the first FROM. */
 static const char *const *known_args(convert *c)
 {
 	struct vec names = {0};
@@ -187,7 +187,7 @@ void validate_base_platform(convert *c, const struct stage *s, const struct plat
 		    s->original_base, got, wanted);
 }
 
-/* "." and "/" are only ignored when a pattern takes all. */
+/* "." and "/" are ignored only if a pattern matches everything. */
 static bool ignores_root(const struct patterns *p)
 {
 	for (size_t i = 0; i < patterns_count(p); i++) {

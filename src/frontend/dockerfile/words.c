@@ -5,16 +5,16 @@
 #include "frontend/dockerfile/text.h"
 #include <string.h>
 
-/* What a character belongs to. All but TOP end with a character of their own. */
+/* Context of a character. All contexts except TOP end with a specific character. */
 enum { FRAMES = 64 }; /* L17d */
 enum frame_kind { TOP, QUOTED, WORD, PATTERN, REPLACEMENT };
 struct frame {
 	enum frame_kind kind;
 	bool raw_escapes;
 	GString *out;
-	char *name;         /* of the variable, in the arena */
-	char *modifier;     /* as written: ":-" */
-	gunichar operation; /* '-', '+', '?', '#', '%', or what else was there */
+	char *name;         /* name of the variable, in the arena */
+	char *modifier;     /* text of the modifier, e.g. ":-" */
+	gunichar operation; /* '-', '+', '?', '#', '%', or any other character found there */
 	bool null_is_unset;
 	bool all; /* // */
 	char *pattern;
@@ -26,10 +26,10 @@ struct lexer {
 	struct words_result *ret;
 	const char *p, *end;
 	struct frame frames[FRAMES];
-	size_t depth;  /* frames in use, at least 1 */
-	GString *part; /* of the word being collected */
+	size_t depth;  /* number of frames in use, at least 1 */
+	GString *part; /* bytes of the current word */
 	bool in_word;
-	bool split; /* anything seen that can make several words */
+	bool split; /* a character was seen that can produce several words */
 };
 
 static const char *empty_get(const struct words_env *env, const char *name)
@@ -69,7 +69,7 @@ static gunichar next(struct lexer *x)
 	return c;
 }
 
-/* --- words: only what the outermost frame gets is split --- */
+/* --- words: only the text of the outermost frame is split --- */
 
 static void word_end(struct lexer *x)
 {
@@ -93,7 +93,7 @@ static void word_add(struct lexer *x, gunichar c)
 		word_end(x);
 }
 
-/* Text made by a quote (kept together) or a variable (split again) reaches the frame below. */
+/* Text from a quote (not split) or a variable (split again) is appended to the frame below. */
 static bool deliver(struct lexer *x, const char *text, size_t n, bool quoted, GError **error)
 {
 	struct frame *f = top(x);
@@ -124,7 +124,7 @@ static bool push(struct lexer *x, enum frame_kind kind, bool raw_escapes, GError
 		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "expansions nested deeper than %d", FRAMES);
 	struct frame *f = &x->frames[x->depth++];
 	*f = (struct frame){.kind = kind, .raw_escapes = raw_escapes, .out = g_string_new(NULL)};
-	/* A nested word starts the word buffer anew: what stood before "${v:-" in the same word is not in `words`. */
+	/* A nested word starts a new word buffer: the text before "${v:-" in the same word is not in `words`. */
 	if (kind != QUOTED)
 		g_string_truncate(x->part, 0);
 	return true;
@@ -137,7 +137,7 @@ static const char *lookup(struct lexer *x, const char *name)
 	const char *value = x->env->get(x->env, name);
 	struct vec *list = value ? &x->ret->matched : &x->ret->unmatched;
 	if (x->w->work)
-		*x->w->work -= (int64_t)list->n; /* noticed when the value is delivered */
+		*x->w->work -= (int64_t)list->n; /* reported when the value is used */
 	if (!vec_has(list, name))
 		arena_push(x->a, list, name);
 	return value;
@@ -155,7 +155,7 @@ static bool is_digit(gunichar c)
 	return c < 0x80 ? g_ascii_isdigit((char)c) : g_unichar_type(c) == G_UNICODE_DECIMAL_NUMBER;
 }
 
-/* "" when there is no name here. A name that begins with a digit has digits only. */
+/* Reads a variable name; "" if there is none. A name that begins with a digit has only digits. */
 static char *read_name(struct lexer *x)
 {
 	const char *start = x->p;
@@ -181,7 +181,7 @@ static bool unsupported(const char *modifier, GError **error)
 	return error_set(error, ERROR_INVALID_ARGUMENT, "unsupported modifier (%s) in substitution", modifier);
 }
 
-/* ${name<modifier>: the word behind it becomes a frame. */
+/* Handles ${name<modifier>: pushes a frame for the word after it. */
 static bool open_modifier(struct lexer *x, char *name, GError **error)
 {
 	bool ended = at_end(x);
@@ -253,7 +253,7 @@ static bool require(const struct frame *f, const char *value, const char *word, 
 	return error_set(error, ERROR_INVALID_ARGUMENT, "%s: %s", f->name, text);
 }
 
-/* ${name<modifier>word} is complete. */
+/* Completes ${name<modifier>word}. */
 static bool close_word(struct lexer *x, struct frame *f, const char *word, GError **error)
 {
 	const char *value = lookup(x, f->name);
@@ -290,7 +290,7 @@ static bool close_replacement(struct lexer *x, struct frame *f, const char *repl
 	       deliver_text(x, replaced, error);
 }
 
-/* The frame's last character was read. */
+/* Handles the last character of a frame. */
 static bool close_frame(struct lexer *x, GError **error)
 {
 	struct frame f = x->frames[--x->depth];
@@ -337,7 +337,7 @@ static bool single_quote(struct lexer *x, GError **error)
 	return deliver(x, start + 1, (size_t)(close - start - 1), true, error);
 }
 
-/* "<<" may be followed by blanks before the word of a heredoc: they stay part of it. */
+/* Blanks between "<<" and the word of a here-document belong to the word. */
 static bool angle(struct lexer *x, GError **error)
 {
 	const char *start = x->p++;
@@ -369,7 +369,7 @@ static void plain(struct lexer *x)
 	}
 	if (top(x)->raw_escapes)
 		put(x, c, true);
-	if (!at_end(x)) /* at the end of a word it is dropped */
+	if (!at_end(x)) /* dropped at the end of a word */
 		put(x, next(x), true);
 }
 
@@ -427,7 +427,7 @@ static bool step(struct lexer *x, GError **error)
 	return true;
 }
 
-/* At the end of the text an open ${ is what the user is told about, whatever went wrong inside it. */
+/* At the end of the text, an open ${ is the error to report, even if another error occurred inside it. */
 static void explain(struct lexer *x, GError **error)
 {
 	if (!error || error_is(*error, ERROR_RESOURCE_EXHAUSTED) || !at_end(x))
@@ -454,7 +454,7 @@ static bool run(struct lexer *x, GError **error)
 	return true;
 }
 
-/* Nothing in it that expansion would change. */
+/* Reports whether expansion would not change the text. */
 static bool is_plain(const struct words *w, const char *word, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {

@@ -7,15 +7,15 @@
  *	struct words_result r;
  *	if (!words_expand(&w, a, "${X:-dflt}/y", env, &r, error)) ...       r.text
  *
- * Nested ${} are kept on a stack of fixed depth, not by recursion. Errors: INVALID_ARGUMENT with upstream's texts
- * ("failed to process \"<word>\": ..."), RESOURCE_EXHAUSTED beyond L17.
- * Results live in the arena. Thread: any.
+ * Nested ${} use a stack of fixed depth, no recursion. Errors: INVALID_ARGUMENT with upstream's texts ("failed to
+ * process \"<word>\": ..."), RESOURCE_EXHAUSTED beyond L17 (docs/limits.md). Results are allocated in the arena.
+ * Thread: any.
  */
 #pragma once
 #include "base/error.h"
 #include "base/arena.h"
 
-/* Where values come from; get returns NULL for an unset variable. */
+/* Source of values; get returns NULL for an unset variable. */
 struct words_env {
 	const char *(*get)(const struct words_env *env, const char *name);
 };
@@ -23,23 +23,23 @@ extern const struct words_env words_env_empty;
 
 struct words {
 	char escape;
-	bool keep_quotes; /* quotes work and stay (names for display) */
+	bool keep_quotes; /* quotes are processed and kept (names for display) */
 	bool keep_escapes;
-	bool plain_quotes; /* quotes are ordinary characters (heredoc bodies) */
-	bool keep_unset;   /* $unset stays as it is written */
-	int64_t *work;     /* bytes still allowed, counted down; NULL: unlimited */
+	bool plain_quotes; /* quotes are ordinary characters (here-document bodies) */
+	bool keep_unset;   /* $unset is kept as written */
+	int64_t *work;     /* remaining bytes of work, decreased; NULL: unlimited */
 };
 
 struct words_result {
 	char *text;
-	struct vec words;     /* the same split at white space outside quotes */
-	struct vec matched;   /* names used, each once */
-	struct vec unmatched; /* names that were not set */
+	struct vec words;     /* the text split at white space outside quotes */
+	struct vec matched;   /* names used, without duplicates */
+	struct vec unmatched; /* names that are not set */
 };
 bool words_expand(const struct words *w, arena *a, const char *word, const struct words_env *env,
 		  struct words_result *ret, GError **error);
 
-/* Shell patterns of ${v#p} and friends: '*', '?' and backslash escapes. What: '#', '%' (greedy when doubled) or '/'. */
+/* Shell patterns of ${v#p} and similar: '*', '?' and backslash escapes. what: '#', '%' (doubled: greedy) or '/'. */
 bool words_trim(arena *a, const char *pattern, const char *value, bool suffix, bool greedy, int64_t *work, char **ret,
 		GError **error);
 bool words_replace(arena *a, const char *pattern, const char *value, const char *replacement, bool all, int64_t *work,

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Shell patterns in ${v#p}, ${v%p} and ${v/p/r}: a set of positions is carried through the pattern, no backtracking. */
+/*
+ * Shell patterns in ${v#p}, ${v%p} and ${v/p/r}: matching advances a set of positions through the pattern, without
+ * backtracking.
+ */
 #include "base/limits.h"
 #include "frontend/dockerfile/text.h"
 #include "frontend/dockerfile/words.h"
@@ -7,11 +10,11 @@
 
 enum { ANY_STRING = -1, ANY_RUNE = -2 };
 struct pattern {
-	int32_t *tokens; /* a rune or one of the above */
+	int32_t *tokens; /* a rune, or one of the tokens above */
 	size_t n;
-	gunichar *runes; /* the value */
+	gunichar *runes; /* the value to match */
 	size_t len;
-	uint8_t *now, *then; /* len + 1 positions */
+	uint8_t *now, *then; /* sets of len + 1 positions */
 	int64_t *work;
 };
 
@@ -51,7 +54,7 @@ static void reverse(gunichar *r, size_t n)
 	}
 }
 
-/* Backwards, but each escape stays in front of its character. */
+/* Reverses the pattern; each escape character stays before the character it escapes. */
 static char *pattern_reversed(arena *a, const char *pattern)
 {
 	size_t n;
@@ -99,7 +102,7 @@ static bool pattern_compile(struct pattern *p, arena *a, const char *pattern, GE
 	return true;
 }
 
-/* One token takes the positions reached so far a step on. Returns whether any is left. */
+/* Advances the reached positions by one token. Returns whether any position is left. */
 static bool pattern_step(struct pattern *p, int32_t token, size_t *low, size_t *high)
 {
 	size_t from = *low, to = *high, first = SIZE_MAX, last = 0;
@@ -133,7 +136,7 @@ static bool pattern_step(struct pattern *p, int32_t token, size_t *low, size_t *
 	return first != SIZE_MAX;
 }
 
-/* The shortest or longest match that begins at start; *ret_end SIZE_MAX: none. */
+/* Finds the shortest or longest match that begins at start; *ret_end is SIZE_MAX if there is none. */
 static bool pattern_match(struct pattern *p, size_t start, bool greedy, size_t *ret_end, GError **error)
 {
 	*ret_end = SIZE_MAX;
@@ -183,7 +186,7 @@ bool words_trim(arena *a, const char *pattern, const char *value, bool suffix, b
 	return true;
 }
 
-/* A replacement of all matches is a template: $0 is the match, other $names are empty, $$ a dollar. */
+/* The replacement of all matches is a template: $0 is the match, $$ a dollar, other $names are empty. */
 static void append_template(GString *out, const char *template, const char *match)
 {
 	for (const char *p = template; *p;) {
@@ -228,7 +231,7 @@ bool words_replace(arena *a, const char *pattern, const char *value, const char 
 			continue;
 		}
 		g_string_append(out, text_of(a, p.runes + done, at - done));
-		if (end > done || at == 0) { /* an empty match right behind another is none */
+		if (end > done || at == 0) { /* an empty match directly after a match does not count */
 			if (all)
 				append_template(out, replacement, text_of(a, p.runes + at, end - at));
 			else

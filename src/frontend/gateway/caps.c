@@ -3,7 +3,7 @@
 #include <stddef.h>
 
 /*
- * Missing until their part is built: gateway.exec (+extrahosts, secretenv, signals, filesystem),
+ * Not supported yet and therefore missing: gateway.exec (+extrahosts, secretenv, signals, filesystem),
  * reference.attestations, source.metaresolver.image.attestations.
  */
 const char *const gateway_caps[] = {

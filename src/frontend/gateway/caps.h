@@ -2,5 +2,5 @@
 /* caps: the frontend API caps of LLBBridge.Ping, sorted. Thread: constant. */
 #pragma once
 
-/* The caps that work here, sorted by id, NULL-terminated. */
+/* Returns the supported caps, sorted by id, NULL-terminated. */
 extern const char *const gateway_caps[];

@@ -73,7 +73,7 @@ void gateway_close(gateway *g)
 	g_mutex_lock(&g->mu);
 	g->closed = true;
 	g_cond_broadcast(&g->changed);
-	/* Running calls use the bridge, whose owner goes away after this. Their work is canceled by then. */
+	/* Wait for running calls, whose work is already cancelled: the bridge is freed after this. */
 	while (g->calls > 0)
 		g_cond_wait(&g->changed, &g->mu);
 	g_hash_table_remove_all(g->handed_out);

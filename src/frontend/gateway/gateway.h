@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * gateway: the LLBBridge service (moby.buildkit.v1.frontend) over a bridge: how a client or a frontend container
- * drives a build.
+ * gateway: the LLBBridge service (moby.buildkit.v1.frontend) over a bridge, for builds that a client or a frontend
+ * container drives.
  *
- *	gateway *g = gateway_new(bridge, inputs, &info);       one a build
+ *	gateway *g = gateway_new(bridge, inputs, &info);       one per build
  *	llbbridge_register(server, &host);                     calls find the gateway by "buildkit-controlapi-buildid"
- *	build_result *r = gateway_wait(g, cancel, error);      until Return
+ *	build_result *r = gateway_wait(g, cancel, error);      blocks until Return
  *
- * A gateway is counted; it owns the refs that it handed out until it is closed. Rules: llb-and-solver.md section 27.
- * Thread: any.
+ * A gateway is counted; it owns the refs that it returned until it is closed. Thread: any.
  */
 #pragma once
 #include "rpc/rpc.h"
@@ -18,28 +17,28 @@
 typedef struct gateway gateway;
 
 struct gateway_info {
-	/* Fills Pong.Workers; the array and its records are guard_free'd one by one. */
+	/* Fills Pong.Workers; free each record and the array with guard_free. */
 	Types__WorkerRecord **(*workers)(void *data, size_t *ret_n);
 	void *data;
 };
 
 gateway *gateway_new(bridge *b /* borrowed until close */,
 		     GHashTable *inputs /* char * to Pb__Definition *, may be NULL */, const struct gateway_info *info,
-		     const struct work *work /* copied; members outlive the gateway */);
+		     const struct work *work /* copied; the members must outlive the gateway */);
 gateway *gateway_ref(gateway *g);
 void gateway_unref(gateway *g);
-/* Blocks until Return. The result is owned by the caller. Errors: what was returned, or the cancel's. */
+/* Blocks until Return. The caller owns the result. Errors: the error of Return, or of the cancel token. */
 build_result *gateway_wait(gateway *g, cancel *c, GError **error);
-/* No more calls: refs are let go, waiting calls end. */
+/* Refuses further calls, frees refs and ends waiting calls. */
 void gateway_close(gateway *g);
 
-/* Finds the gateway a call is for; counted. Errors: NOT_FOUND and others of section 3.2. */
+/* Finds the gateway of a call; counted. Errors: NOT_FOUND and others with upstream's texts. */
 typedef gateway *(*gateway_find_fn)(void *data, rpc_call *call, GError **error);
 struct llbbridge_host {
 	gateway_find_fn find;
 	void *data;
 };
-/* host is borrowed: it outlives the server. */
+/* host is borrowed; it must outlive the server. */
 void llbbridge_register(rpc_server *server, struct llbbridge_host *host);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(gateway, gateway_unref)

@@ -8,9 +8,9 @@
 
 #define SERVICE "/moby.buildkit.v1.frontend.LLBBridge/"
 
-/* A call on a gateway: the gateway stays open while it runs, and its work ends with the call. */
+/* A call on a gateway: the gateway stays open while it runs; its work is cancelled when the call ends. */
 struct call_scope {
-	gateway *g; /* ref */
+	gateway *g; /* counted */
 	struct work work;
 };
 
@@ -97,7 +97,7 @@ static ProtobufCMessage *solve_reply(gateway *g, const Gateway__SolveRequest *m,
 	return &reply->base;
 }
 
-/* Base64 values of a JSON object, as Go writes a map of bytes. */
+/* Decodes a JSON object of base64 values, the form in which Go writes a map of bytes. */
 static bool exporter_attrs_read(const json_t *json, build_result *to, GError **error)
 {
 	const char *key;
@@ -117,7 +117,10 @@ static bool exporter_attrs_read(const json_t *json, build_result *to, GError **e
 	return true;
 }
 
-/* What a client of the time before Return asks to be the build's result: metadata of the solve wins over its own. */
+/*
+ * Handles the request of an old client (before Return) to make this the build's result; metadata of the solve has
+ * precedence.
+ */
 static bool return_final(gateway *g, const Gateway__SolveRequest *m, const build_result *solved, GError **error)
 {
 	g_autoptr(build_result) final = build_result_new();
@@ -216,7 +219,7 @@ static ProtobufCMessage *handle_resolve_source_meta(rpc_call *call, const Protob
 	return &reply->base;
 }
 
-/* The ref of a read request; scratch has nothing to read. */
+/* Returns the ref of a read request; scratch cannot be read. */
 static bool find_readable(struct call_scope *v, const char *id, bridge_ref **ret, GError **error)
 {
 	if (!gateway_find_ref(v->g, id, ret, error))
@@ -295,14 +298,14 @@ static ProtobufCMessage *handle_inputs(rpc_call *call, const ProtobufCMessage *r
 	return &reply->base;
 }
 
-/* google.rpc.Status of the frontend as an error of ours, details kept. */
+/* Converts google.rpc.Status of the frontend to a GError; keeps the details. */
 static GError *status_to_error(const Google__Status *status)
 {
 	g_autoptr(GBytes) bytes = message_pack(status);
 	gsize n = 0;
 	const void *start = g_bytes_get_data(bytes, &n);
 	GError *error = rpc_status_unpack(start, n);
-	error_keep_code(error); /* it got no code from us that it may not show */
+	error_keep_code(error); /* the frontend's code is shown to clients */
 	return error;
 }
 

@@ -79,7 +79,7 @@ Gateway__Result *gateway_result_to_wire(gateway *g, build_result *r, bool array_
 	return wire;
 }
 
-/* A counted ref by id. */
+/* Returns a counted ref by id. */
 static bool take_ref(gateway *g, const char *id, bridge_ref **ret, GError **error)
 {
 	if (!gateway_find_ref(g, id, ret, error))

@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* definition_room: what a definition is made of while it is loaded. Room-internal. Thread: the loader's. */
+/* definition_internal: the parts of a definition while it is loaded. Internal to llb/. Thread: the loader's. */
 #pragma once
 #include "llb/definition.h"
 #include <stdlib.h>
 #include <string.h>
 
-/* One element of def. */
+/* An element of def. */
 struct loaded_op {
 	struct digest digest;
 	Pb__Op *op;                     /* owned */
-	bool is_canonical;              /* was sent as llb_op_pack writes it */
-	const Pb__OpMetadata *metadata; /* borrowed from the definition's copy */
+	bool is_canonical;              /* was sent in the encoding of llb_op_pack */
+	const Pb__OpMetadata *metadata; /* borrowed from side */
 	const Pb__Locations *locations;
 	struct llb_vertex *vertex; /* owned; NULL: not reachable from the result, or the terminal op */
 };
 
 struct llb_definition {
 	gint refs;
-	Pb__Definition *side;  /* owned: metadata and source, no ops */
-	GArray *ops;           /* struct loaded_op */
-	GHashTable *by_digest; /* text (of the op) to index + 1 */
+	Pb__Definition *side;  /* owned: metadata and source of the definition, without its ops */
+	GArray *ops;           /* element type: struct loaded_op */
+	GHashTable *by_digest; /* digest text (borrowed from the op) to index + 1 */
 	GPtrArray *vertices;   /* borrowed, inputs before users */
 	struct llb_input result;
 };
@@ -35,7 +35,7 @@ static inline struct loaded_op *op_find(llb_definition *d, const char *digest)
 	return index > 0 ? op_at(d, index - 1) : NULL;
 }
 
-/* A text of an unpacked message. */
+/* Replaces a string of an unpacked message. */
 static inline void replace_text(char **field, const char *text)
 {
 	if (*field != (const char *)protobuf_c_empty_string)
@@ -43,5 +43,8 @@ static inline void replace_text(char **field, const char *text)
 	*field = strdup(text);
 }
 
-/* Lets the options' hook see every source, then gives each op its last digest; inputs follow. All edges are there. */
+/*
+ * Passes all sources to the hook of the options, then computes the final digest of each op, inputs first. All edges
+ * must be resolved.
+ */
 bool definition_rewrite(llb_definition *d, const struct llb_load_options *options, GError **error);
