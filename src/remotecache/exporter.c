@@ -1,26 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "remotecache/exporter.h"
+#include "remotecache/backend.h"
 #include "format/gotype.h"
 #include "progress/progress.h"
+#include "remotecache/attributes.h"
 #include "remotecache/gather.h"
-#include "remotecache/later.h"
 #include <string.h>
 
 struct cache_exporter {
 	struct remotecache_context context;
-	const struct cache_exporter_class *class; /* NULL: inline */
+	const struct cache_backend *backend; /* NULL: inline */
 	void *self;
 	bool all, ignores_errors;
 	struct compression_attributes compression;
-};
-
-static const struct {
-	const char *type;
-	const struct cache_exporter_class *class;
-} kinds[] = {
-	{"registry", &registry_cache_class},
-	{"local", &local_cache_class},
-	{"s3", &s3_cache_class},
 };
 
 static cache_exporter *exporter_new(const struct remotecache_context *context, GHashTable *attrs)
@@ -37,27 +28,22 @@ static cache_exporter *exporter_new(const struct remotecache_context *context, G
 cache_exporter *cache_exporter_open(const struct remotecache_context *context, const char *type, GHashTable *attrs,
 				    GError **error)
 {
-	const struct cache_exporter_class *class = NULL;
-	for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++)
-		if (strcmp(kinds[i].type, type) == 0)
-			class = kinds[i].class;
-	if (cache_is_later(type)) {
-		cache_later_check(type, "export", attrs, error);
-		return NULL;
-	}
-	if (!class && strcmp(type, "inline") != 0) {
+	const struct cache_backend *backend = cache_backend_find(type);
+	if (!backend && strcmp(type, "inline") != 0) {
 		error_set(error, ERROR_UNKNOWN, "unknown cache exporter: \"%s\"", type);
 		return NULL;
 	}
+	if (backend && !cache_backend_check(backend, "export", attrs, error))
+		return NULL;
 	g_autoptr(cache_exporter) e = exporter_new(context, attrs);
-	if (!class)
+	if (!backend)
 		return g_steal_pointer(&e);
 	if (!attribute_compression(attrs, &e->compression, error) ||
-	    !(e->self = class->open(&e->context, attrs, error))) {
+	    !(e->self = backend->open(&e->context, attrs, error))) {
 		g_prefix_error(error, "failed to configure %s cache exporter: ", type);
 		return NULL;
 	}
-	e->class = class;
+	e->backend = backend;
 	return g_steal_pointer(&e);
 }
 
@@ -66,18 +52,18 @@ void cache_exporter_free(cache_exporter *e)
 	if (!e)
 		return;
 	if (e->self)
-		e->class->free(e->self);
+		e->backend->free(e->self);
 	g_free(e);
 }
 
 const char *cache_exporter_name(const cache_exporter *e)
 {
-	return e->class ? e->class->vertex_name : "exporting inline cache";
+	return e->backend ? e->backend->vertex_name : "exporting inline cache";
 }
 
 bool cache_exporter_is_inline(const cache_exporter *e)
 {
-	return !e->class;
+	return !e->backend;
 }
 
 bool cache_exporter_ignores_errors(const cache_exporter *e)
@@ -101,7 +87,7 @@ bool cache_exporter_run(cache_exporter *e, const key_graph *keys, struct work *w
 	g_autoptr(GPtrArray) layers = NULL;
 	g_autoptr(cache_config) config = gathered_config(g, keys, &layers);
 	progress_status_start(work->progress, "sending cache export", NULL, &started_ns);
-	if (!e->class->send(e->self, config, layers, work, response, error))
+	if (!e->backend->send(e->self, config, layers, work, response, error))
 		return false;
 	progress_status_end(work->progress, "sending cache export", NULL, started_ns);
 	return true;

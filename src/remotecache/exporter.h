@@ -1,25 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * exporter: the table of kinds behind cache_exporter, and what those share that write blobs and a manifest.
- *
- * A kind makes of a config, its layers and the context whatever it keeps; "preparing build cache for export" and
- * "sending cache export" are told around it. Thread: as remotecache.h.
+ * exporter: what cache backends share that store blobs and a manifest. Thread: as remotecache.h.
  */
 #pragma once
 #include "remotecache/attributes.h"
 #include "remotecache/cache_config.h"
 #include "remotecache/remotecache.h"
-
-struct cache_exporter_class {
-	const char *type;
-	const char *vertex_name;
-	void *(*open)(const struct remotecache_context *context, GHashTable *attrs, GError **error);
-	/* layers: of struct cache_layer_result *, one a layer of the config. */
-	bool (*send)(void *self, const cache_config *config, const GPtrArray *layers, struct work *work,
-		     GHashTable *response, GError **error);
-	void (*free)(void *self);
-};
-extern const struct cache_exporter_class registry_cache_class, local_cache_class, s3_cache_class;
 
 /* ---- blobs and a manifest (content_export.c) */
 

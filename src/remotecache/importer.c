@@ -2,7 +2,7 @@
 #include "remotecache/importer.h"
 #include "base/ident.h"
 #include "remotecache/attributes.h"
-#include "remotecache/later.h"
+#include "remotecache/backend.h"
 #include <string.h>
 
 #define SAME_TRIES 16 /* known records that a new one is compared with: bounds the work that a config can ask for */
@@ -356,10 +356,7 @@ unsigned remotecache_import_faults(solver_import *i)
 	return (unsigned)g_atomic_int_get(&r->faults->n);
 }
 
-/* ---- kinds */
-
-static const struct cache_importer_class *const kinds[] = {&registry_import_class, &local_import_class,
-							   &s3_import_class};
+/* ---- backends */
 
 char *remotecache_import_id(const char *type, GHashTable *attrs)
 {
@@ -380,12 +377,11 @@ char *remotecache_import_id(const char *type, GHashTable *attrs)
 solver_import *remotecache_import(const struct remotecache_context *context, const char *type, GHashTable *attrs,
 				  struct work *work, GError **error)
 {
-	for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++)
-		if (strcmp(kinds[i]->type, type) == 0)
-			return kinds[i]->open(context, attrs, work, error);
-	if (cache_is_later(type))
-		cache_later_check(type, "import", attrs, error);
-	else
+	const struct cache_backend *backend = cache_backend_find(type);
+	if (!backend) {
 		error_set(error, ERROR_UNKNOWN, "unknown cache importer: %s", type);
-	return NULL;
+		return NULL;
+	}
+	return cache_backend_check(backend, "import", attrs, error) ? backend->import(context, attrs, work, error)
+								    : NULL;
 }

@@ -35,11 +35,4 @@ solver_import *content_import(const struct remotecache_context *context, const s
 /* A layer from a descriptor with a cache's annotations; NULL when they do not say what it unpacks to. */
 oci_layer *import_layer(const oci_descriptor *d);
 
-struct cache_importer_class {
-	const char *type;
-	solver_import *(*open)(const struct remotecache_context *context, GHashTable *attrs, struct work *work,
-			       GError **error);
-};
-extern const struct cache_importer_class registry_import_class, local_import_class, s3_import_class;
-
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(remote_import, remote_import_free)

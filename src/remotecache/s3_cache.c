@@ -4,6 +4,7 @@
 #include "base/scope.h"
 #include "base/time.h"
 #include "progress/progress.h"
+#include "remotecache/backend.h"
 #include "remotecache/exporter.h"
 #include "remotecache/importer.h"
 #include "remotecache/s3.h"
@@ -106,14 +107,6 @@ static bool s3_send(void *self, const cache_config *config, const GPtrArray *lay
 	return true;
 }
 
-const struct cache_exporter_class s3_cache_class = {
-	.type = "s3",
-	.vertex_name = "exporting cache to Amazon S3",
-	.open = s3_open,
-	.send = s3_send,
-	.free = s3_close,
-};
-
 /* ---- import */
 
 static void layer_free(gpointer layer)
@@ -170,4 +163,11 @@ static solver_import *s3_import(const struct remotecache_context *context, GHash
 	return read_manifest(bucket, import, work, error) ? remote_import_finish(&import) : NULL;
 }
 
-const struct cache_importer_class s3_import_class = {.type = "s3", .open = s3_import};
+const struct cache_backend cache_backend_s3 = {
+	.type = "s3",
+	.vertex_name = "exporting cache to Amazon S3",
+	.open = s3_open,
+	.send = s3_send,
+	.free = s3_close,
+	.import = s3_import,
+};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "remotecache/later.h"
+#include "remotecache/backend.h"
 
 /* "key=value key=value" */
 static GHashTable *attributes(const char *text)
@@ -50,11 +50,13 @@ static void test_attributes(void)
 	for (size_t i = 0; i < G_N_ELEMENTS(table); i++) {
 		g_autoptr(GHashTable) attrs = attributes(table[i].attrs);
 		g_autoptr(GError) error = NULL;
-		g_assert_true(cache_is_later(table[i].type));
-		g_assert_false(cache_later_check(table[i].type, "export", attrs, &error));
+		const struct cache_backend *backend = cache_backend_find(table[i].type);
+		g_assert_nonnull(backend);
+		g_assert_false(cache_backend_check(backend, "export", attrs, &error));
 		g_assert_cmpstr(error->message, ==, table[i].text);
 	}
-	g_assert_false(cache_is_later("s3"));
+	g_assert_true(cache_backend_check(cache_backend_find("s3"), "export", NULL, NULL));
+	g_assert_null(cache_backend_find("nosuch"));
 }
 
 int main(int argc, char **argv)
@@ -62,6 +64,6 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_unsetenv("BUILDKIT_AZURE_STORAGE_ACCOUNT_URL");
 	g_unsetenv("BUILDKIT_AZURE_STORAGE_ACCOUNT_NAME");
-	g_test_add_func("/later/attributes", test_attributes);
+	g_test_add_func("/backend/attributes", test_attributes);
 	return g_test_run();
 }

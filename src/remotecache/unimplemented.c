@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "remotecache/later.h"
+/* Cache backends that are not implemented: a wrong attribute is reported as upstream reports it. */
+#include "remotecache/backend.h"
 #include "format/gotype.h"
 #include "format/http_url.h"
 #include <string.h>
@@ -80,29 +81,5 @@ static bool azblob_check(GHashTable *attrs, GError **error)
 	return false;
 }
 
-/* ---- both */
-
-static const struct {
-	const char *type;
-	bool (*check)(GHashTable *attrs, GError **error);
-} kinds[] = {{"gha", gha_check}, {"azblob", azblob_check}};
-
-bool cache_is_later(const char *type)
-{
-	for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++)
-		if (strcmp(kinds[i].type, type) == 0)
-			return true;
-	return false;
-}
-
-bool cache_later_check(const char *type, const char *what, GHashTable *attrs, GError **error)
-{
-	for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
-		if (strcmp(kinds[i].type, type) != 0 || kinds[i].check(attrs, error))
-			continue;
-		bool is_export = strcmp(what, "export") == 0;
-		g_prefix_error(error, "failed to configure %s cache %s: ", type, is_export ? "exporter" : "importer");
-		return false;
-	}
-	return error_set(error, ERROR_UNIMPLEMENTED, "cache %s of type \"%s\" is not supported", what, type);
-}
+const struct cache_backend cache_backend_gha = {.type = "gha", .check = gha_check};
+const struct cache_backend cache_backend_azblob = {.type = "azblob", .check = azblob_check};
