@@ -3,32 +3,11 @@
 #include "base/thread.h"
 #include "base/scope.h"
 #include "progress/progress.h"
+#include "registry/known.h"
 #include <string.h>
 
 #define SOURCE_PREFIX "containerd.io/distribution.source."
 #define PARALLEL 4
-#define SEEN_MAX 20000
-
-/* Where blobs were pushed to, so that another repository of the host can take them from there. */
-static GMutex seen_mu;
-static GHashTable *seen; /* "domain digest" to repository */
-
-static char *seen_find(const char *domain, const char *digest)
-{
-	g_autofree char *key = g_strconcat(domain, " ", digest, NULL);
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&seen_mu);
-	return seen ? g_strdup(g_hash_table_lookup(seen, key)) : NULL;
-}
-
-static void seen_add(const reference *ref, const char *digest)
-{
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&seen_mu);
-	if (!seen)
-		seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-	if (g_hash_table_size(seen) >= SEEN_MAX)
-		g_hash_table_remove_all(seen);
-	g_hash_table_replace(seen, g_strconcat(ref->domain, " ", digest, NULL), g_strdup(ref->path));
-}
 
 /* ---- blobs */
 
@@ -79,7 +58,9 @@ static char *mount_from(const struct pushing *p, const struct blob *b)
 	const char *host, *repository;
 	if (b->provider && blob_provider_origin(b->provider, &host, &repository) && g_str_equal(host, p->ref->domain))
 		mount_candidate(&best, repository, p->ref->path);
-	g_autofree char *earlier = best ? NULL : seen_find(p->ref->domain, b->descriptor->digest.text);
+	g_autofree char *earlier =
+		best ? NULL
+		     : registry_known_repository(p->context->registry, p->ref->domain, b->descriptor->digest.text);
 	if (earlier)
 		mount_candidate(&best, earlier, p->ref->path);
 	return best;
@@ -114,7 +95,7 @@ static void blob_task(void *data, size_t i)
 	const struct blob *b = p->blobs->pdata[i];
 	g_autoptr(GError) why = NULL;
 	if (!cancel_is_set(p->work.cancel) && blob_push(p, b, &why))
-		seen_add(p->ref, b->descriptor->digest.text);
+		registry_known_add_blob(p->context->registry, p->ref, b->descriptor->digest.text);
 	if (why) {
 		g_mutex_lock(&p->mu);
 		if (!p->error)

@@ -3,6 +3,7 @@
 #pragma once
 #include "registry/authorizer.h"
 #include "registry/hosts.h"
+#include "registry/known.h"
 
 #define DOCUMENT_ACCEPT "Accept: " DOCKER_MANIFEST ", " DOCKER_INDEX ", " OCI_MANIFEST ", " OCI_INDEX ", */*"
 
@@ -12,6 +13,7 @@ struct registry {
 	hosts *hosts;
 	char *user_agent;
 	int max_concurrency;
+	struct registry_known known;
 	GMutex mu;
 	GCond slot_free;
 	GHashTable *slots;      /* domain to number taken */

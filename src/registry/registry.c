@@ -12,6 +12,7 @@ registry *registry_new(const struct registry_config *config)
 	r->hosts = hosts_new(config->hosts, config->n_hosts);
 	r->user_agent = g_strdup(config->user_agent ? config->user_agent : "buildkit");
 	r->max_concurrency = config->max_concurrency > 0 ? config->max_concurrency : DEFAULT_CONCURRENCY;
+	registry_known_init(&r->known);
 	g_mutex_init(&r->mu);
 	g_cond_init(&r->slot_free);
 	r->slots = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -26,6 +27,7 @@ void registry_free(registry *r)
 	authorizer_free(r->authorizer);
 	hosts_free(r->hosts);
 	transport_free(r->transport);
+	registry_known_clear(&r->known);
 	g_hash_table_unref(r->slots);
 	g_hash_table_unref(r->plain_http);
 	g_cond_clear(&r->slot_free);

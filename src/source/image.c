@@ -2,11 +2,10 @@
 #include "base/limits.h"
 #include "format/json_writer.h"
 #include "progress/progress.h"
+#include "registry/known.h"
 #include "source/source.h"
 #include "source/pull.h"
 #include <string.h>
-
-#define KNOWN_MAX 10000
 
 const char *source_attribute(const Pb__SourceOp *op, const char *key)
 {
@@ -30,30 +29,14 @@ bool source_layer_limit_parse(const char *text, int64_t *ret, GError **error)
 
 /* ---- the registry as origin */
 
-/* Digests that a repository was seen to have, so that what is here may stand for what is there. */
-static GMutex known_mu;
-static GHashTable *known; /* set of "domain/path@digest" */
-
-static char *known_key(const reference *ref, const char *digest)
-{
-	return g_strconcat(ref->domain, "/", ref->path, "@", digest, NULL);
-}
-
 static bool registry_is_known(const struct pull_origin *o, const reference *ref, const char *digest)
 {
-	g_autofree char *key = known_key(ref, digest);
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&known_mu);
-	return known && g_hash_table_contains(known, key);
+	return registry_known_has_manifest(o->registry, ref, digest);
 }
 
 static void registry_learn(const struct pull_origin *o, const reference *ref, const char *digest)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&known_mu);
-	if (!known)
-		known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	if (g_hash_table_size(known) >= KNOWN_MAX)
-		g_hash_table_remove_all(known);
-	g_hash_table_add(known, known_key(ref, digest));
+	registry_known_add_manifest(o->registry, ref, digest);
 }
 
 /* The root of the image of that name in the worker's image store. A name with tag and digest may be stored with its tag only. */
