@@ -50,8 +50,11 @@ static char *file_read(int dir_fd, const char *path, size_t *ret_n)
 	return g_steal_pointer(&text);
 }
 
-/* Adds every CERTIFICATE block; other blocks and damaged ones are left out. */
-static void pem_add(X509_STORE *store, const char *text, size_t n)
+/*
+ * Adds every CERTIFICATE block; other blocks and damaged ones are left out. seen holds the DER of those that were added: a
+ * bundle and the directory beside it name the same certificates, and parsing one costs many times what finding it does.
+ */
+static void pem_add(X509_STORE *store, GHashTable *seen, const char *text, size_t n)
 {
 	BIO *bio = BIO_new_mem_buf(text, (int)n);
 	for (int left = (int)n + 1; bio && BIO_pending(bio) < left;) {
@@ -62,7 +65,9 @@ static void pem_add(X509_STORE *store, const char *text, size_t n)
 		if (PEM_read_bio(bio, &name, &header, &der, &der_n) != 1)
 			continue; /* a damaged block, or the end: nothing was consumed there */
 		const unsigned char *p = der;
-		X509 *certificate = strcmp(name, PEM_STRING_X509) == 0 && !*header ? d2i_X509(NULL, &p, der_n) : NULL;
+		bool is_certificate = strcmp(name, PEM_STRING_X509) == 0 && !*header;
+		bool is_new = is_certificate && g_hash_table_add(seen, g_bytes_new(der, (gsize)der_n));
+		X509 *certificate = is_new ? d2i_X509(NULL, &p, der_n) : NULL;
 		if (certificate)
 			X509_STORE_add_cert(store, certificate);
 		X509_free(certificate);
@@ -74,12 +79,12 @@ static void pem_add(X509_STORE *store, const char *text, size_t n)
 	ERR_clear_error();
 }
 
-static bool file_add(X509_STORE *store, int dir_fd, const char *path)
+static bool file_add(X509_STORE *store, GHashTable *seen, int dir_fd, const char *path)
 {
 	size_t n;
 	g_autofree char *text = file_read(dir_fd, path, &n);
 	if (text)
-		pem_add(store, text, n);
+		pem_add(store, seen, text, n);
 	return text != NULL;
 }
 
@@ -93,14 +98,19 @@ static bool is_link_beside(int dir_fd, const char *name)
 	return n > 0 && !memchr(target, '/', (size_t)n);
 }
 
-static void directory_add(X509_STORE *store, const char *path)
+static void directory_add(X509_STORE *store, GHashTable *seen, const char *path)
 {
 	g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
 	scoped_fd fd = dir ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 	const char *name;
 	while (fd >= 0 && (name = g_dir_read_name(dir)))
 		if (!is_link_beside(fd, name))
-			file_add(store, fd, name);
+			file_add(store, seen, fd, name);
+}
+
+static GHashTable *seen_new(void)
+{
+	return g_hash_table_new_full(g_bytes_hash, g_bytes_equal, (GDestroyNotify)g_bytes_unref, NULL);
 }
 
 static X509_STORE *store_new(void)
@@ -116,11 +126,12 @@ static X509_STORE *store_new(void)
 X509_STORE *ca_roots_load(const struct ca_places *places)
 {
 	X509_STORE *store = store_new();
+	g_autoptr(GHashTable) seen = seen_new();
 	for (const char *const *file = places->files; *file; file++)
-		if (file_add(store, AT_FDCWD, *file))
+		if (file_add(store, seen, AT_FDCWD, *file))
 			break;
 	for (const char *const *directory = places->directories; *directory; directory++)
-		directory_add(store, *directory);
+		directory_add(store, seen, *directory);
 	return store;
 }
 
@@ -145,9 +156,10 @@ X509_STORE *ca_roots_with(const char *const *files, GError **error)
 	for (int i = 0; i < sk_X509_num(shared); i++)
 		X509_STORE_add_cert(store, sk_X509_value(shared, i));
 	sk_X509_pop_free(shared, X509_free);
+	g_autoptr(GHashTable) seen = seen_new();
 	for (; files && *files; files++) {
 		errno = 0;
-		if (file_add(store, AT_FDCWD, *files))
+		if (file_add(store, seen, AT_FDCWD, *files))
 			continue;
 		error_set(error, ERROR_UNKNOWN, "failed to read %s: %s", *files, error_errno_text(errno));
 		X509_STORE_free(store);

@@ -304,10 +304,13 @@ static struct curl_slist *header_list(const struct transport_request *q, const c
 	return q->signature ? list : libcurl.slist_append(list, "Expect:");
 }
 
-/* The roots replace libcurl's, which are files of the distribution that it was built for. */
+/*
+ * The roots replace libcurl's, which are files of the distribution that it was built for. Those of the system are loaded
+ * here, for the first connection that speaks TLS: parsing them costs more than a small pull.
+ */
 static CURLcode on_ssl_context(CURL *easy, void *context, void *roots)
 {
-	return SSL_CTX_set1_cert_store(context, roots), CURLE_OK;
+	return SSL_CTX_set1_cert_store(context, roots ? roots : ca_roots_system()), CURLE_OK;
 }
 
 static bool set_tls(const struct handle *h, const struct transport_tls *tls, GError **error)
@@ -319,7 +322,7 @@ static bool set_tls(const struct handle *h, const struct transport_tls *tls, GEr
 	libcurl.easy_setopt(easy, CURLOPT_CAPATH, NULL);
 	libcurl.easy_setopt(easy, CURLOPT_PROXY_CAINFO, NULL);
 	libcurl.easy_setopt(easy, CURLOPT_PROXY_CAPATH, NULL);
-	libcurl.easy_setopt(easy, CURLOPT_SSL_CTX_DATA, h->roots ? h->roots : ca_roots_system());
+	libcurl.easy_setopt(easy, CURLOPT_SSL_CTX_DATA, h->roots);
 	if (libcurl.easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_ssl_context) != CURLE_OK)
 		return error_set(error, ERROR_FAILED_PRECONDITION, "libcurl was not built with OpenSSL");
 	if (!tls)

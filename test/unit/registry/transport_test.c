@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registry/transport.h"
 #include "format/compress.h"
+#include "os/ca_roots.h"
 #include "unit/registry/server.h"
+#include <glib/gstdio.h>
+#include <unistd.h>
 
 #define PLAIN "twelve bytes"
 
@@ -146,9 +149,41 @@ static void test_half_a_head(void)
 	transport_free(t);
 }
 
+/* Plain HTTP does not pay for parsing the roots: a bundle that is written after a request is still found. */
+static void test_roots_of_plain_requests(void)
+{
+	static const char pem[] = "-----BEGIN CERTIFICATE-----\n"
+				  "MIIBcTCCARegAwIBAgIUY/x7lGVMMgZmG3Gk4MEFa/ATHy0wCgYIKoZIzj0EAwIw\n"
+				  "DjEMMAoGA1UEAwwDb25lMB4XDTI2MTEzMDE4MTkyMloXDTI2MTIwMjE4MTkyMlow\n"
+				  "DjEMMAoGA1UEAwwDb25lMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAETF4TxwBW\n"
+				  "OFqIPSdUjEpUq3OTPjhVd2MZnBb7+J21dBHod7FeWTS16Ac7mLUd0KaG+JtpVoEe\n"
+				  "e42ZlU0DHoXMvaNTMFEwHQYDVR0OBBYEFHNltnRcIFwFhW24tnsc1H3AiugXMB8G\n"
+				  "A1UdIwQYMBaAFHNltnRcIFwFhW24tnsc1H3AiugXMA8GA1UdEwEB/wQFMAMBAf8w\n"
+				  "CgYIKoZIzj0EAwIDSAAwRQIgCdnwADxlCQ1V6aAfvT8ro62HeYGi4FKzWXsBy8kW\n"
+				  "cpUCIQCc1a4cx03clSXoIkzHeQg6g6tcfZkOzDK1rfMfgvfGig==\n"
+				  "-----END CERTIFICATE-----\n";
+	const char *path = g_getenv("SSL_CERT_FILE");
+	struct server *s = server_start(serve, NULL);
+	transport *t = transport_new();
+	g_autofree char *url = g_strdup_printf("http://%s/none?document", s->address);
+	g_autoptr(GError) error = NULL;
+	g_autofree char *got = get_document(t, url, 100, &error);
+	g_assert_no_error(error);
+	g_assert_cmpstr(got, ==, PLAIN);
+	g_assert_true(g_file_set_contents(path, pem, -1, &error));
+	g_assert_false(ca_roots_is_empty(ca_roots_system()));
+	g_unlink(path);
+	transport_free(t);
+	server_stop(s);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
+	g_autofree char *path = g_strdup_printf("%s/transport-roots-%d.pem", g_get_tmp_dir(), getpid());
+	g_setenv("SSL_CERT_FILE", path, TRUE);
+	g_setenv("SSL_CERT_DIR", "/nonexistent", TRUE);
+	g_test_add_func("/transport/roots-of-plain-requests", test_roots_of_plain_requests);
 	g_test_add_func("/transport/encodings", test_encodings);
 	g_test_add_func("/transport/documents", test_documents);
 	g_test_add_func("/transport/half-a-head", test_half_a_head);
