@@ -7,7 +7,7 @@
 
 #define READ_BYTES (256 * 1024)
 
-/* The blob is held for the caller until a record names it (blob_store_release). */
+/* The blob is pinned for the caller until a record names it (blob_store_release). */
 static oci_descriptor *commit_held(cache *c, layer_writer *w, struct digest *ret_diff_id, GError **error)
 {
 	g_rw_lock_reader_lock(&c->sweep_lock);
@@ -18,13 +18,15 @@ static oci_descriptor *commit_held(cache *c, layer_writer *w, struct digest *ret
 	return blob;
 }
 
-/* ---- from a tree */
+/* ---- blobs from trees */
 static int open_or_empty(cache *c, const cache_ref *r, struct work *work, GError **error)
 {
 	return r ? tree_open_merged(c, r->tree, error) : cache_ref_open_tree(c, NULL, CACHE_TREE_READ, work, error);
 }
 
-/* Two merged trees are compared: any pair of them, or a layer where trees are whole. */
+/*
+ * Compares two merged trees: always when the snapshotter keeps whole trees, and when either tree is a stack of layers.
+ */
 static bool stream_trees(cache_ref *r, const struct diff_options *options, bytes_sink_fn sink, void *data,
 			 GError **error)
 {
@@ -38,7 +40,7 @@ static bool stream_trees(cache_ref *r, const struct diff_options *options, bytes
 	return upper >= 0 && diff_trees(lower, upper, options, sink, data, error);
 }
 
-/* The upper directory alone tells the difference when the tree is one layer over the parent's. */
+/* The upper directory alone contains the difference when the tree is one layer on top of the parent's tree. */
 static bool is_one_layer(const cache_ref *r)
 {
 	if (r->kind != RECORD_LAYER || !snapshotter_is_stacked(r->cache->snapshotter))
@@ -108,7 +110,7 @@ static bool make_claimed_locked(cache_ref *r, enum compression compression, int 
 	return true;
 }
 
-/* Both trees that the difference is made of. */
+/* The two trees that the difference is computed from. */
 static bool unpack_sides(cache_ref *r, struct work *work, GError **error)
 {
 	for (guint i = 0; r->kind == RECORD_DIFF && i < r->inputs->len; i++)
@@ -125,7 +127,7 @@ bool blob_make(cache_ref *r, enum compression compression, int level, struct wor
 	g_mutex_lock(&c->mu);
 	bool ok = record_claim_locked(r, work, error);
 	if (ok) {
-		/* A blob that was made but vanished from the store is made again; the tar is the same. */
+		/* Makes the blob again if the store has lost it; the tar is the same. */
 		bool gone = r->blob && (r->tree || r->kind == RECORD_DIFF) && !r->provider &&
 			    !blob_store_has(c->blobs, &r->blob->digest);
 		if (gone)
@@ -137,7 +139,7 @@ bool blob_make(cache_ref *r, enum compression compression, int level, struct wor
 	return ok;
 }
 
-/* ---- from another blob */
+/* ---- blobs from other blobs */
 static bool pump(int fd, int64_t left, decompressor *d, cancel *stop, GError **error)
 {
 	g_autofree char *buffer = g_malloc(READ_BYTES);
@@ -166,7 +168,7 @@ static int blob_open(cache *c, const oci_descriptor *blob, GError **error)
 	return fd;
 }
 
-/* The diff id speaks for the blob as a whole: not for the tar alone when there is more. */
+/* The diff id covers the whole decompressed stream, so data after the end of the tar counts as well. */
 static bool check_tar(const cache_ref *r, bool is_whole, const struct digest *tar, GError **error)
 {
 	if (!is_whole || !digest_is_set(&r->diff_id) || digest_equal(tar, &r->diff_id))

@@ -9,7 +9,7 @@
 static int open_dir(int root_fd, const char *name, GError **error)
 {
 	if (mkdirat(root_fd, name, 0700) < 0 && errno != EEXIST) {
-		error_set_errno(error, errno, "make %s", name);
+		error_set_errno(error, errno, "create %s", name);
 		return -1;
 	}
 	int fd = openat(root_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -56,7 +56,7 @@ static cache *cache_new(const struct cache_options *options)
 	return c;
 }
 
-/* Mounts of an earlier life ended with its namespace; only those of a daemon without one can be left. */
+/* Mounts of a previous daemon ended with its mount namespace; they are left over only if it ran without one. */
 static void sweep_mounts(const struct cache_options *options)
 {
 	g_autofree char *path = g_build_filename(options->root_path, "mounts", NULL);
@@ -74,8 +74,8 @@ cache *cache_open(const struct cache_options *options, GError **error)
 		cache_close(c);
 		return NULL;
 	}
-	if (!options->keeper)         /* a keeper's leases end by themselves */
-		cache_sweep_blobs(c); /* what an earlier daemon was at when it was killed */
+	if (!options->keeper)         /* a keeper's leases expire without our help */
+		cache_sweep_blobs(c); /* removes blobs of builds that a previous daemon did not finish */
 	if (!store_start(c, error)) {
 		cache_close(c);
 		return NULL;
@@ -117,7 +117,7 @@ void cache_close(cache *c)
 	if (!c)
 		return;
 	if (c->records)
-		record_bury(c);
+		record_release_dead(c);
 	store_close(c);
 	free_tables(c);
 	g_clear_pointer(&c->snapshotter, snapshotter_close);

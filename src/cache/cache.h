@@ -7,10 +7,11 @@
  *	... write beneath root ...; close
  *	cache_ref *r = cache_commit(m, work, error);          m is consumed
  *
- * A ref is a counted handle on a record; a NULL ref is scratch. A record climbs a ladder: described (layers known,
- * nothing here) > fetched (blobs here) > unpacked (tree here), only as far as the next reader needs. Records are rows
- * of <root>/cache.db, trees are <root>/snapshots/<id>/, layers are blobs. A record becomes visible to lookups when
- * committed; nothing is synced per record (docs/durability.md): cache_sync does it once a build.
+ * A ref is a counted handle on a record; a NULL ref is scratch. A record has three states: described (layers known, no
+ * data here), fetched (blobs are local) and unpacked (the tree is local). It advances only to the state that the next
+ * reader needs. Records are rows of <root>/cache.db, trees are <root>/snapshots/<id>/, layers are blobs. A record
+ * becomes visible to lookups when committed; nothing is synced per record (docs/durability.md): cache_sync does it once
+ * per build.
  * Thread: any; calls may block on disk and network (work).
  */
 #pragma once
@@ -26,27 +27,27 @@ struct cache_options {
 	int root_fd;                          /* borrowed: the worker's state directory */
 	const char *root_path;                /* for messages and OCI runtimes only */
 	const char *snapshotter;              /* "auto", "overlayfs", "native" */
-	const struct snapshot_keeper *keeper; /* borrowed; who keeps trees instead of a snapshotter of ours, or NULL */
+	const struct snapshot_keeper *keeper; /* borrowed; keeps trees instead of our snapshotters; may be NULL */
 	blob_store *blobs;                    /* borrowed */
 	/*
-	 * What images elsewhere are made of, as a set of blob digests, bottom first and joined; NULL: nothing is shared.
-	 * Called without locks for each look at the whole; the set is the caller's.
+	 * Returns the layers of all images of other stores as a set of blob digests, joined bottom first. NULL: nothing
+	 * is shared. Called without locks whenever disk usage is computed; the caller owns the set.
 	 */
 	GHashTable *(*images)(void *data);
 	void *images_data;
 };
-/* Opens the store, adopts or removes what a crash left (P20-P24). Errors: UNIMPLEMENTED "unknown snapshotter name:
+/* Opens the store and adopts or removes the data that a crash left. Errors: UNIMPLEMENTED "unknown snapshotter name:
  * "x"". */
 cache *cache_open(const struct cache_options *options, GError **error);
 void cache_close(cache *c);
 const char *cache_snapshotter_name(const cache *c); /* "overlayfs" or "native" */
-/* Writes all rows that wait, without an fsync: what is committed outlives the process. */
+/* Writes all pending rows without fsync: committed records then survive the process, but not a power failure. */
 void cache_settle(cache *c);
-/* One syncfs and one full transaction: everything committed so far survives a power cut. */
+/* Runs one syncfs and one durable transaction: everything committed so far survives a power failure. */
 bool cache_sync(cache *c, GError **error);
 /*
- * Where the file system is short of space or inodes, frees what was dropped before it returns; elsewhere the cache does
- * that soon after. For callers that are about to report a failure: the next build finds the space.
+ * Frees dropped data synchronously if the file system is short of space or inodes; otherwise the writer thread does so
+ * soon afterwards. Call it before reporting a failure, so that the next build finds the space.
  */
 void cache_reclaim(cache *c);
 
@@ -58,54 +59,61 @@ struct cache_record_options {
 	enum cache_policy policy;
 	int64_t created_ns; /* 0: now */
 	/*
-	 * cache_add_layer: of the vertex that brings the layer, kept until it is unpacked (ref); NULL: none. Fetching
-	 * and extracting are told there instead of to whoever needs the tree, as an interval of that vertex unless it
-	 * is open.
+	 * For cache_add_layer: progress of the vertex that provides the layer, kept until the layer is unpacked (ref).
+	 * May be NULL. Fetching and extracting are reported on that vertex rather than on the one that needs the tree;
+	 * if the vertex has completed, as a new interval.
 	 */
 	progress_sink *progress;
 };
 cache_ref *cache_ref_ref(cache_ref *r);
-/* The last one of a mutable record with default policy removes it. NULL is fine. */
+/* Dropping the last ref of a mutable record with the default policy removes the record. NULL is allowed. */
 void cache_ref_unref(cache_ref *r);
 const char *cache_ref_id(const cache_ref *r);
 bool cache_ref_is_mutable(const cache_ref *r);
 const char *cache_ref_description(const cache_ref *r);
-/* Its tree can be had, as far as is known: it is here, or its layers are or can be fetched. */
+/* Reports whether the tree is available, as far as is known: unpacked, or its layers are local or can be fetched. */
 bool cache_ref_is_complete(cache_ref *r);
 int64_t cache_ref_created_ns(const cache_ref *r);
-/* Borrowed parent or NULL. */
+/* Returns the borrowed parent or NULL. */
 cache_ref *cache_ref_parent(const cache_ref *r);
 
-/* A tree to write into, child of parent (NULL: empty). parent is unpacked first. */
+/* Creates a writable tree as a child of parent (NULL: empty), which is unpacked first. */
 cache_ref *cache_new_mutable(cache *c, cache_ref *parent, const struct cache_record_options *options, struct work *work,
 			     GError **error);
-/* Makes an immutable record of it; takes the mutable ref. An untouched child of a parent is still a record of its own.
+/*
+ * Makes the record immutable and consumes the mutable ref. An unmodified child of a parent also becomes a separate
+ * record.
  */
 cache_ref *cache_commit(cache_ref *mutable_ref, struct work *work, GError **error);
 /*
- * Commits a retained mutable record without ending it: takes the mutable ref too, but the record stays; the immutable
- * twin shares its tree, and cache_get_mutable gives the mutable back once the twin is not used (local sources). A
- * child of the twin ends the mutable record.
+ * Commits a retained mutable record and keeps it. Consumes the mutable ref. The immutable twin shares the tree, and
+ * cache_get_mutable returns the mutable record once the twin is unused (local sources). Creating a child of the twin
+ * ends the mutable record.
  */
 cache_ref *cache_commit_twin(cache_ref *mutable_ref, struct work *work, GError **error);
-/* By id. NOT_FOUND when there is none. */
+/* Finds a record by id. Errors: NOT_FOUND. */
 cache_ref *cache_get(cache *c, const char *id, GError **error);
-/* The exclusive writer of a retained mutable record. FAILED_PRECONDITION "locked" while somebody holds it or its twin.
+/*
+ * Returns the exclusive writer of a retained mutable record. Errors: FAILED_PRECONDITION "locked" while it or its twin
+ * is in use.
  */
 cache_ref *cache_get_mutable(cache *c, const char *id, GError **error);
 
-/* Names for records: several records may carry one name; ids newest first, g_strfreev, never NULL. */
+/*
+ * Names of records; several records may have the same name. Lists ids, newest first; free with g_strfreev, never NULL.
+ */
 bool cache_ref_set_name(cache_ref *r, const char *name, GError **error);
 void cache_ref_clear_names(cache_ref *r);
 char **cache_find_named(cache *c, const char *name);
 /*
- * Records of that name (or of every name that begins so) lose it and their retain policy; mutable ones go now, or
- * when their last ref does.
+ * Removes the name (or every name with that prefix) and the retain policy from its records. Mutable records are removed
+ * now, or when their last ref is dropped.
  */
 void cache_forget_named(cache *c, const char *name, bool prefix);
 /*
- * Small values kept with a record ("http.etag"). CACHE_LAYER_OS: the system that a pulled layer is for, where it is not
- * Linux: layers of Windows have their files in a directory Files, beside Hives, and are refused when they are unpacked.
+ * Small values stored with a record ("http.etag"). CACHE_LAYER_OS: the operating system that a pulled layer is for,
+ * unless it is Linux. Windows layers keep their files below Files, beside Hives, and are refused when they are
+ * unpacked.
  */
 #define CACHE_LAYER_OS "layer.os"
 bool cache_ref_set_value(cache_ref *r, const char *key, const void *bytes, size_t n, GError **error);
@@ -117,17 +125,20 @@ bool cache_ref_set_description(cache_ref *r, const char *description, GError **e
 enum cache_tree_flags {
 	CACHE_TREE_READ = 0,
 	CACHE_TREE_WRITE = 1, /* mutable refs only */
-	CACHE_TREE_MOUNT = 2, /* a detached mount that os/mount can attach, not only a directory fd */
+	CACHE_TREE_MOUNT = 2, /* a detached mount that os/mount can attach, instead of a directory fd */
 };
-/* A lazy record climbs to its tree; nothing is opened. */
+/* Unpacks a lazy record without opening its tree. */
 bool cache_ref_unpack(cache_ref *r, struct work *work, GError **error);
-/* The root directory; NULL ref: an empty read-only directory. Unpacks lazy layers. The caller closes. */
+/*
+ * Opens the root directory after unpacking lazy layers; NULL ref: an empty read-only directory. The caller closes the
+ * fd.
+ */
 int cache_ref_open_tree(cache *c, cache_ref *r, unsigned flags, struct work *work, GError **error);
 
 /* ---- layers */
 /*
- * The record for a layer on top of parent (NULL: base). Found again by chain id and blob chain id; otherwise
- * described only: provider gives the blob when a reader needs it. layer is copied.
+ * Returns the record for a layer on top of parent (NULL: base). An existing record is found by chain id and blob chain
+ * id; otherwise a described one is created, whose blob provider supplies when a reader needs it. layer is copied.
  */
 cache_ref *cache_add_layer(cache *c, cache_ref *parent, const oci_layer *layer, blob_provider *provider,
 			   const struct cache_record_options *options, GError **error);
@@ -135,24 +146,24 @@ struct cache_layer_options {
 	enum compression compression;
 	int level;            /* -1: default */
 	bool force;           /* convert layers of another compression */
-	bool oci_media_types; /* of newly made layers and of what is reported */
+	bool oci_media_types; /* for new layers and for the reported descriptors */
 	bool prefer_nondist;
-	bool fetch;    /* lazy blobs must be here; otherwise they may stay remote */
-	bool existing; /* nothing is made or converted: NOT_FOUND when a layer has no blob as wanted */
+	bool fetch;    /* fetch lazy blobs; otherwise they may stay remote */
+	bool existing; /* neither make nor convert blobs: NOT_FOUND when a layer has no matching blob */
 };
 struct cache_layer_result {
 	oci_layer *layer;        /* owned */
-	blob_provider *provider; /* ref; set when the blob is not here */
+	blob_provider *provider; /* ref; set when the blob is not local */
 };
 /*
- * Layers of the whole chain, bottom first (of struct cache_layer_result *), making blobs that do not exist yet from
- * tree diffs, on all cores. NULL ref: an empty array. Status "exporting layers" is the caller's.
+ * Returns the layers of the whole chain, bottom first (of struct cache_layer_result *). Makes missing blobs from tree
+ * diffs, on all cores. NULL ref: an empty array. The caller reports the status "exporting layers".
  */
 GPtrArray *cache_ref_layers(cache *c, cache_ref *r, const struct cache_layer_options *options, struct work *work,
 			    GError **error);
 /*
- * Inputs applied one over the other (at least one that is not scratch), and what upper has beyond lower (upper NULL:
- * everything of lower deleted). Nothing is made before a tree or layers are asked for.
+ * A merge applies its inputs in order (at least one is not scratch); a diff is what upper adds to lower (upper NULL:
+ * everything of lower deleted). Nothing is made before a tree or layers are requested.
  */
 cache_ref *cache_merge(cache *c, cache_ref *const *refs, size_t n, const struct cache_record_options *options,
 		       struct work *work, GError **error);
@@ -161,51 +172,52 @@ cache_ref *cache_diff(cache *c, cache_ref *lower, cache_ref *upper, const struct
 
 /* ---- blobs beside layers */
 /*
- * Stores a document that says what the layers of r are (a manifest, an image config): its bytes count as the record's and
- * go with it.
+ * Stores a document that describes the layers of r (a manifest, an image config). Its size counts towards the record,
+ * and it is removed with the record.
  */
 bool cache_ref_add_document(cache_ref *r, GBytes *bytes, GError **error);
-/* Commits a layer that no record will name; holds keeps it. */
+/* Commits a layer that no record will name; holds keeps it from being removed. */
 struct layer_writer;
 oci_descriptor *cache_hold_layer(cache *c, struct layer_writer *w, blob_holds *holds, struct digest *ret_diff_id,
 				 GError **error);
-/* Releases them all and removes what no record names and no other build holds. */
+/* Releases all blobs of holds and removes those that no record names and no other build holds. */
 void cache_release_blobs(cache *c, blob_holds *holds);
 bool cache_names_blob(cache *c, const struct digest *digest);
 /* Removes every blob that no record names and no build holds. */
 void cache_sweep_blobs(cache *c);
 
-/* ---- content digests (llb-and-solver.md section 11) */
+/* ---- content digests */
 struct cache_selector {
 	const char *path; /* "/" for the whole tree */
 	bool wildcard;
 	bool follow_links;
-	const char *const *include; /* NULL or NULL-terminated */
+	const char *const *include; /* NULL, or NULL-terminated */
 	const char *const *exclude;
 	const char *const *required;
 };
-/* One selector: its digest; several: sha256 of the digests joined by NUL. */
+/* One selector: its digest. Several: the sha256 of the digests joined by NUL. */
 bool cache_ref_checksum(cache *c, cache_ref *r, const struct cache_selector *selectors, size_t n, struct work *work,
 			struct digest *ret, GError **error);
 struct cache_content_entry {
 	char *path;      /* owned; "/dir/file", directories "/dir/" */
-	uint64_t digest; /* the first bytes of it; of a directory that of its header */
+	uint64_t digest; /* its first 8 bytes; for a directory those of its header digest */
 };
 void cache_content_entry_free(void *entry);
 /*
- * What the selectors take, after a checksum of them: of struct cache_content_entry *, at most max. NULL when it cannot
- * be told; *ret_all: there are no more.
+ * Lists the entries that the selectors match (of struct cache_content_entry *), at most max; call it after a checksum
+ * of the same selectors. NULL if they cannot be determined. *ret_all: the list is complete.
  */
 GPtrArray *cache_ref_list(cache *c, cache_ref *r, const struct cache_selector *selectors, size_t n, guint max,
 			  struct work *work, bool *ret_all);
 /*
- * Tells the digest store of one entry while a transfer writes it, so that the tree is not read again. path as in
- * fssync ("dir/file"); content digest of a regular file may be NULL (hashed later on demand). removed: forget it.
+ * Reports one entry to the digest store while a transfer writes it, so that the tree is not read again. path as in
+ * fssync ("dir/file"). The content digest of a regular file may be NULL (hashed later on demand). removed: drop the
+ * entry.
  */
 struct fssync_stat;
 void cache_ref_note_entry(cache_ref *r, const struct fssync_stat *stat, const struct digest *content, bool removed);
 
-/* ---- usage and removal (llb-and-solver.md section 22) */
+/* ---- usage and removal */
 struct cache_usage {
 	char *id;
 	char **parents;
@@ -220,12 +232,15 @@ struct cache_prune_options {
 	bool all;
 	int64_t keep_duration_ns, reserved_bytes, max_used_bytes, min_free_bytes;
 };
-/* on_removed is called for each removed record, no locks held. Blobs nobody names any more go too. */
+/* on_removed is called for each removed record without locks held. Blobs that no record names are removed as well. */
 bool cache_prune(cache *c, const struct cache_prune_options *options, cancel *cancel,
 		 void (*on_removed)(void *data, const struct cache_usage *u), void *data, GError **error);
-/* One rule after the other, as a collector does; none: nothing. What the last one of them leaves stays. */
+/*
+ * Applies the rules in order, as garbage collection does; without rules nothing is removed. The last rule decides what
+ * remains.
+ */
 bool cache_collect(cache *c, const struct cache_prune_options *rules, size_t n_rules, cancel *cancel, GError **error);
-/* Called (no locks held) with the id of each record that is gone, so that the solver forgets its results. */
+/* Called without locks for the id of each removed record, so that the solver drops its results. */
 void cache_set_removed_hook(cache *c, void (*hook)(void *data, const char *id), void *data);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(cache_ref, cache_ref_unref)

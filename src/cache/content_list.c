@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a selector takes of a tree, entry by entry, with the digests that a sum has made already. */
+/* Lists the entries that a selector matches, with the digests that a preceding checksum computed. */
 #include <string.h>
 #include "cache/content_scan.h"
 #include "cache/content_state.h"
@@ -45,7 +45,7 @@ static bool list_selected(const GPtrArray *nodes, guint max, GPtrArray *ret)
 	return true;
 }
 
-/* The digests are there: the sum that came before made them. */
+/* The digests exist: the preceding checksum computed them. */
 static bool list(struct content_session *s, content_tree *t, const struct cache_selector *selector, guint max,
 		 GPtrArray *ret, bool *ret_all, GError **error)
 {

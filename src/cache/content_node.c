@@ -40,13 +40,13 @@ static int compare_names(const char *a, size_t a_len, const char *b, size_t b_le
 	return order ? order : (a_len > b_len) - (a_len < b_len);
 }
 
-/* Where name is, or would be inserted. */
+/* Index of name, or the index at which it would be inserted. */
 static uint32_t find(const struct content_node *dir, const char *name, size_t len, bool *ret_found)
 {
 	uint32_t low = 0, high = dir->n_children;
 	*ret_found = false;
 	while (low < high) {
-		/* Names arrive in order mostly: look at the end first. */
+		/* Names mostly arrive in order, so check the end first. */
 		uint32_t middle = high == dir->n_children && low == 0 ? high - 1 : low + (high - low) / 2;
 		const struct content_node *n = dir->children[middle];
 		int order = compare_names(n->name, n->name_len, name, len);

@@ -9,7 +9,7 @@
 #include "base/time.h"
 #include "os/path.h"
 
-#define HASH_BATCH 32 /* fewer files do not pay for threads */
+#define HASH_BATCH 32 /* hash fewer files without threads */
 #define HASH_THREADS_MAX 8
 
 void content_session_done(struct content_session *s)
@@ -26,7 +26,7 @@ static bool ensure_root(struct content_session *s, GError **error)
 	return s->root_fd >= 0;
 }
 
-/* Names are the tree's own: no links are followed, no length is too long. */
+/* Names come from the tree itself, so no links are followed and any length is allowed. */
 static int open_node(int root_fd, const struct content_node *n, int flags, GError **error)
 {
 	g_autoptr(GString) path = g_string_new(NULL);
@@ -34,7 +34,7 @@ static int open_node(int root_fd, const struct content_node *n, int flags, GErro
 	return path_open(root_fd, path->str, flags, PATH_BENEATH, error);
 }
 
-/* Device nodes, FIFOs and sockets have no content: they are never opened. */
+/* Device nodes, FIFOs and sockets have no content and are never opened. */
 static int open_content(int root_fd, const struct content_node *n, GError **error)
 {
 	g_autoptr(GString) path = g_string_new(NULL);
@@ -58,7 +58,7 @@ struct entry {
 	char *name; /* owned */
 	uint8_t type;
 	bool special;
-	struct stat st; /* with check only */
+	struct stat st; /* only with check */
 };
 
 static void entry_done(gpointer data)
@@ -112,7 +112,7 @@ static bool read_entries(struct content_session *s, const struct content_node *d
 	return ok;
 }
 
-/* An announced directory or device has nothing to compare: only transfers write such trees. */
+/* An announced directory or device has no inode to compare with: only transfers write such trees. */
 static bool still_so(struct content_node *n, const struct entry *e)
 {
 	if (n->flags & CONTENT_ANNOUNCED) {
@@ -271,7 +271,7 @@ static gpointer batch_run(gpointer data)
 	return NULL;
 }
 
-/* A node may stand in the list twice, and what is known needs no reading. */
+/* A node may occur twice in the list; known digests are not computed again. */
 static GPtrArray *unknown_of(GPtrArray *nodes)
 {
 	g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);

@@ -6,7 +6,7 @@
  *	content_list(&s, dir, error) && content_hash(&s, nodes, error)
  *	content_session_done(&s);
  *
- * Thread: the one that holds the tree's lock; content_hash has helpers of its own.
+ * Thread: the one that holds the tree's lock; content_hash starts threads internally.
  */
 #pragma once
 #include "cache/content_node.h"
@@ -14,19 +14,19 @@
 
 struct content_session {
 	const struct content_source *source;
-	int root_fd; /* owned, -1: not asked for yet */
+	int root_fd; /* owned, -1: not opened yet */
 	cancel *cancel;
-	bool changed; /* something was learned that is worth saving */
+	bool changed; /* new digests were computed that should be saved */
 };
 void content_session_done(struct content_session *s);
 
-/* Knows all children of dir from now on. */
+/* Reads the directory: afterwards all children of dir are known. */
 bool content_list(struct content_session *s, struct content_node *dir, GError **error);
-/* The same for everything beneath it. */
+/* The same for dir and everything beneath it. */
 bool content_list_below(struct content_session *s, struct content_node *top, GError **error);
-/* Compares every directory that was listed with the disk and forgets what is not so any more. */
+/* Compares every listed directory with the disk and drops the nodes that have changed. */
 bool content_validate(struct content_session *s, struct content_node *root, GError **error);
-/* The target of a link. */
+/* Reads the target of a link. */
 bool content_read_link(struct content_session *s, struct content_node *link, GError **error);
-/* Digests of nodes (of struct content_node *) that have none: of files, links and headers. */
+/* Computes missing digests of nodes (of struct content_node *): files, links and directory headers. */
 bool content_hash(struct content_session *s, GPtrArray *nodes, GError **error);

@@ -8,16 +8,16 @@
 
 struct included {
 	struct content_node *node;
-	char *path; /* as the request spells it; owned */
+	char *path; /* as spelled in the request; owned */
 	bool follow;
 };
 
-struct frame { /* a directory whose entries may be taken */
+struct frame { /* a directory whose entries may match */
 	struct content_node *dir;
 	uint32_t next;
 	char *path;                           /* owned */
-	uint8_t *include_bits, *exclude_bits; /* owned: what entries below inherit */
-	bool header;                          /* it has a header that goes before the first entry taken from it */
+	uint8_t *include_bits, *exclude_bits; /* owned: state that entries below inherit */
+	bool header;                          /* its header is due before the first matching entry beneath it */
 	bool taken;
 };
 
@@ -27,12 +27,12 @@ struct selection {
 	const struct cache_selector *selector;
 	patterns *include, *exclude; /* owned, may be NULL */
 	char *wanted;                /* cleaned path of the request */
-	char *prefix;                /* its part before the first wildcard */
+	char *prefix;                /* the part of wanted before the first wildcard */
 	bool skip_top;               /* the request ends in a slash: its own header is left out */
 	char **heads;   /* the first i + 1 components of wanted; NULL: they cannot be compared one by one */
 	GArray *frames; /* of struct frame */
 	GArray *ret;    /* of struct included */
-	char *matched;  /* the entry below which the wildcard takes everything; owned */
+	char *matched;  /* the entry below which the wildcard matches everything; owned */
 };
 
 static void included_done(gpointer data)
@@ -72,7 +72,7 @@ static bool has_wildcards(const char *name, size_t len)
 	return false;
 }
 
-/* The literal part of a cleaned pattern; "" when that is the root. */
+/* The literal prefix of a cleaned pattern; "" if that is the root. */
 static char *literal_prefix(const char *pattern)
 {
 	size_t end = 0;
@@ -85,7 +85,9 @@ static char *literal_prefix(const char *pattern)
 	return g_strndup(pattern, end);
 }
 
-/* A class may match a slash in Go's path.Match, an escape may hide one: such patterns are only tried as a whole. */
+/*
+ * In Go's path.Match, a class may match a slash and an escape may hide one: such patterns are only matched as a whole.
+ */
 static char **pattern_heads(const char *pattern)
 {
 	if (strpbrk(pattern, "[\\"))
@@ -143,7 +145,7 @@ static bool is_below(const char *path, const char *top)
 	return strncmp(path, top, len) == 0 && path[len] == '/';
 }
 
-/* Does the wildcard take this entry, or did it take a directory above? */
+/* Reports whether the wildcard matches this entry or matched a directory above it. */
 static bool wildcard_takes(struct selection *q, const char *path, bool *ret, GError **error)
 {
 	*ret = true;
@@ -168,7 +170,7 @@ static const struct frame *parent_frame(const struct selection *q)
 
 enum verdict { TAKE, NOT_INCLUDED, EXCLUDED };
 
-/* Applies the patterns; f gets the bits. */
+/* Applies the patterns and stores the resulting state in f. */
 static enum verdict patterns_decide(struct selection *q, const char *candidate, const struct frame *parent,
 				    struct frame *f)
 {
@@ -191,7 +193,7 @@ static void take(struct selection *q, struct content_node *n, const char *path, 
 	g_array_append_val(q->ret, one);
 }
 
-/* Headers of the directories above come first, once. */
+/* Headers of the directories above come first, once each. */
 static void take_headers(struct selection *q)
 {
 	for (guint i = 0; i < q->frames->len; i++) {
@@ -202,7 +204,7 @@ static void take_headers(struct selection *q)
 	}
 }
 
-/* Could the wildcard match something below a directory that it does not take itself? */
+/* Reports whether the wildcard could match an entry below a directory that it does not match itself. */
 static bool may_lead_to_match(const struct selection *q, const char *path)
 {
 	guint depth = 0, n = q->heads ? g_strv_length(q->heads) : 0;
@@ -223,7 +225,7 @@ static bool may_descend(const struct selection *q, const char *candidate, enum v
 	return verdict == TAKE || patterns_has_exclusions(q->exclude);
 }
 
-/* path is taken over. */
+/* Takes ownership of path. */
 static bool visit(struct selection *q, struct content_node *n, char *path, GError **error)
 {
 	struct frame f = {.dir = n, .path = path, .taken = true};
@@ -288,7 +290,7 @@ static bool check_required(const struct selection *q, GError **error)
 	return true;
 }
 
-/* Go's path.Base. */
+/* Behaves like Go's path.Base. */
 static char *base_name(const char *path)
 {
 	size_t len = strlen(path);
@@ -322,7 +324,7 @@ static bool included_digest(struct selection *q, const struct included *one, str
 	return true;
 }
 
-/* The path's key: NUL for '/', and a NUL for the top itself. */
+/* Key of a path: NUL for '/', and a NUL for the top directory. */
 static void feed_key(hasher *h, const char *path, const char *prefix)
 {
 	path = g_str_has_prefix(path, prefix) ? path + strlen(prefix) : path;

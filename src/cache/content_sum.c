@@ -23,10 +23,10 @@ bool content_not_found(const char *path, GError **error)
 	return error_set(error, ERROR_NOT_FOUND, "%s: not found", quoted);
 }
 
-/* ---- from a path to a node, links resolved inside the tree */
+/* ---- from a path to a node; links are resolved inside the tree */
 struct resolution {
 	struct content_node *at;
-	unsigned missing; /* components beyond at that do not exist */
+	unsigned missing; /* number of components beyond at that do not exist */
 	unsigned links;
 	GString *rest;
 	size_t pos;
@@ -60,7 +60,7 @@ static bool step(struct content_session *s, struct resolution *r, const char *na
 	return true;
 }
 
-/* Puts a link's target before what is left of the path. */
+/* Inserts a link's target before the rest of the path. */
 static bool expand(struct content_session *s, struct resolution *r, struct content_node *root, GError **error)
 {
 	struct content_node *link = r->at;
@@ -139,7 +139,7 @@ static bool sum_directory(struct content_session *s, hasher *h, struct content_n
 	g_autoptr(GPtrArray) nodes = nodes_below(top, false);
 	if (!content_hash(s, nodes, error))
 		return false;
-	/* Children stand behind their parents: backwards, each directory finds its own ready. */
+	/* Children come after their parents: walking backwards, the children of each directory are done first. */
 	g_autoptr(GPtrArray) directories = nodes_below(top, true);
 	for (guint i = directories->len; i > 0; i--)
 		join_children(h, directories->pdata[i - 1]);

@@ -40,7 +40,7 @@ void content_tree_unref(content_tree *t)
 void content_tree_distrust(content_tree *t)
 {
 	g_mutex_lock(&t->mu);
-	/* Of an empty table there is nothing to doubt: all that comes is announced or listed later. */
+	/* An empty table has nothing to verify: all entries are announced or listed later. */
 	if (t->root->flags != 0 || t->root->n_children > 0)
 		t->distrusted = true;
 	g_mutex_unlock(&t->mu);
@@ -52,7 +52,7 @@ static bool name_is_plain(const char *name, size_t len)
 	return len > 0 && len < 256 && !(len == 1 && name[0] == '.') && !(len == 2 && memcmp(name, "..", 2) == 0);
 }
 
-/* Upstream's transfers never announce the root itself: its header counts as the digest of nothing. */
+/* Upstream's transfers never announce the root: its header counts as the digest of empty input. */
 static void ensure_announced_root(struct content_node *root)
 {
 	if (root->flags & CONTENT_HAS_DIGEST)
@@ -63,7 +63,7 @@ static void ensure_announced_root(struct content_node *root)
 	root->flags |= CONTENT_HAS_DIGEST | CONTENT_ANNOUNCED | CONTENT_LISTED;
 }
 
-/* The parent directory and the last name; NULL for a path that no tree has. */
+/* Splits a path into parent directory and last name; NULL for a path that cannot occur in a tree. */
 static struct content_node *note_parent(content_tree *t, const char *path, bool make, const char **ret_name)
 {
 	struct content_node *dir = t->root;
@@ -103,7 +103,7 @@ static void note_file(struct content_node *n, const struct fssync_stat *stat, co
 		set_digest(n, raw, stamp);
 		return;
 	}
-	/* A digest made of an inode is checked against that inode later. */
+	/* A digest computed from an inode is verified against that inode later. */
 	bool doubtful = (n->flags & CONTENT_ANNOUNCED) && n->stamp != stamp;
 	if (!(n->flags & CONTENT_HAS_DIGEST) || doubtful) {
 		n->flags &= (uint8_t) ~(CONTENT_HAS_DIGEST | CONTENT_ANNOUNCED);
@@ -167,7 +167,7 @@ void content_tree_note(content_tree *t, const struct fssync_stat *stat, const st
 	g_mutex_unlock(&t->mu);
 }
 
-/* ---- persistence: a version byte, then nodes in order, each with the number of its children */
+/* ---- persistence: a version byte, then the nodes in order, each with the number of its children */
 bool content_tree_is_dirty(content_tree *t)
 {
 	return g_atomic_int_get(&t->dirty);
@@ -227,7 +227,9 @@ static bool take_digests(struct slice *in, struct content_node *n)
 	return !(n->flags & CONTENT_HAS_CONTENT) || take(in, n->content, RAW_DIGEST_SIZE);
 }
 
-/* Adds the node to parent, which still expects children; ret_children: how many of its own follow. */
+/*
+ * Adds the node to parent, which still expects children; ret_children: the number of children that follow for the node.
+ */
 static struct content_node *take_node(struct slice *in, struct content_node *parent, uint32_t *ret_children)
 {
 	uint8_t type, flags;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Blobs beside the layers: documents that a record names, and those of a build that nothing names. */
+/* Blobs that are not layers: documents that a record names, and blobs that only a build holds. */
 #include "cache/record.h"
 #include "content/blob_holds.h"
 #include "oci/layer_writer.h"

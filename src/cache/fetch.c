@@ -6,8 +6,8 @@
 #define FETCH_THREADS 4
 
 struct item {
-	blob_provider *provider; /* ref; NULL: the blob must be here */
-	progress_sink *progress; /* ref; NULL: that of the group's work */
+	blob_provider *provider; /* ref; NULL: the blob must be local */
+	progress_sink *progress; /* ref; NULL: use the progress of the group's work */
 	struct digest digest;
 	int64_t size;
 	bool done;
@@ -17,7 +17,7 @@ struct item {
 struct fetch_group {
 	cache *cache;
 	struct work *work;
-	pool *pool; /* NULL: all blobs were here */
+	pool *pool; /* NULL: all blobs were local */
 	GMutex mu;  /* guards done and error of items */
 	GCond done;
 	struct item *items;
@@ -29,7 +29,7 @@ static bool fetch(fetch_group *g, const struct item *item, GError **error)
 	if (blob_store_has(g->cache->blobs, &item->digest))
 		return true;
 	if (!item->provider)
-		return error_set(error, ERROR_NOT_FOUND, "blob %s is not here and nothing provides it",
+		return error_set(error, ERROR_NOT_FOUND, "blob %s is not in the store and has no provider",
 				 item->digest.text);
 	struct work work = *g->work;
 	if (item->progress)
@@ -44,7 +44,8 @@ static void run(void *data, void *group)
 	struct item *item = data;
 	GError *error = NULL;
 	if (!fetch(g, item, &error) && !error)
-		error_set(&error, ERROR_INTERNAL, "fetch %s failed without a reason", item->digest.text);
+		error_set(&error, ERROR_INTERNAL, "internal error: fetch of %s failed without setting an error",
+			  item->digest.text);
 	g_mutex_lock(&g->mu);
 	item->done = true;
 	item->error = error;
@@ -61,16 +62,16 @@ static void item_init(cache *c, struct item *item, const cache_ref *r)
 	item->size = r->blob->size;
 	item->provider = r->provider ? blob_provider_ref(r->provider) : NULL;
 	item->progress = r->progress ? progress_sink_ref(r->progress) : NULL;
-	/* A sweep must not take it between now and its use: let go in fetch_group_end. */
+	/* Hold the blob, so that a sweep does not remove it before its use. Released in fetch_group_end. */
 	blob_store_hold(c->blobs, &item->digest);
 }
 
 fetch_group *fetch_group_start(cache *c, GPtrArray *records, struct work *work)
 {
 	fetch_group *g = g_new0(fetch_group, 1);
-	static struct work nobody;
+	static struct work no_work;
 	g->cache = c;
-	g->work = work ? work : &nobody;
+	g->work = work ? work : &no_work;
 	g->n = records->len;
 	g->items = g_new0(struct item, g->n);
 	g_mutex_init(&g->mu);
@@ -87,7 +88,7 @@ fetch_group *fetch_group_start(cache *c, GPtrArray *records, struct work *work)
 	}
 	for (guint i = 0; g->pool && i < g->n; i++)
 		if (!g->items[i].done && !pool_push(g->pool, &g->items[i], NULL))
-			run(&g->items[i], g); /* without a thread: here and now */
+			run(&g->items[i], g); /* no thread: run it synchronously */
 	return g;
 }
 
@@ -123,7 +124,7 @@ void fetch_group_end(fetch_group *g)
 	g_free(g);
 }
 
-/* ---- whose work it is */
+/* ---- progress of the vertices that provide the layers */
 static void sink_unref(gpointer sink)
 {
 	progress_sink_unref(sink);
@@ -139,7 +140,7 @@ GPtrArray *record_sinks_start(cache *c, GPtrArray *records)
 			g_ptr_array_add(sinks, progress_sink_ref(sink));
 	}
 	g_mutex_unlock(&c->mu);
-	/* A result from the cache stays one while its layers come. */
+	/* A cached result stays marked as cached while its layers are fetched. */
 	for (guint i = 0; i < sinks->len; i++)
 		(progress_sink_is_cached(sinks->pdata[i]) ? progress_sink_start_cached
 							  : progress_sink_start)(sinks->pdata[i]);
@@ -154,7 +155,7 @@ void record_sinks_end(GPtrArray *sinks, const GError *error)
 	g_ptr_array_unref(sinks);
 }
 
-/* Those whose blobs are not here yet. */
+/* Lists the records whose blobs are not local yet. */
 static GPtrArray *absent(cache *c, GPtrArray *records)
 {
 	GPtrArray *ret = g_ptr_array_new();
@@ -168,7 +169,7 @@ static GPtrArray *absent(cache *c, GPtrArray *records)
 		}
 	}
 	g_mutex_unlock(&c->mu);
-	/* What the store only has to take over is not fetched: no vertex works again for it. */
+	/* Blobs that the store only has to adopt are not fetched, and their vertices are not reported again. */
 	for (guint i = ret->len; i > 0; i--)
 		if (blob_store_adopt(c->blobs, &g_array_index(digests, struct digest, i - 1)))
 			g_ptr_array_remove_index(ret, i - 1);

@@ -25,7 +25,7 @@ static gint xattr_compare(gconstpointer a, gconstpointer b)
 	return strcmp(((const struct xattr *)a)->name, ((const struct xattr *)b)->name);
 }
 
-/* overlay's own marks are no part of what a reader of the merged tree sees. */
+/* overlayfs's own extended attributes are not visible in the merged tree. */
 static bool xattr_counts(const char *name)
 {
 	if (strcmp(name, "security.capability") == 0)
@@ -89,7 +89,7 @@ static bool collect_xattrs(int fd, const char *names, size_t len, GArray *ret, G
 			continue;
 		x.owned = file_get_xattr(fd, name, &x.len, &gone);
 		if (gone)
-			continue; /* unreadable for us, as upstream treats it */
+			continue; /* cannot be read by this process; upstream ignores it too */
 		x.value = x.owned ? x.owned : "";
 		g_array_append_val(ret, x);
 	}

@@ -6,7 +6,7 @@
 #include "oci/layer_writer.h"
 #include "progress/progress.h"
 
-/* ---- a layer somebody describes */
+/* ---- layers from descriptors */
 static void set_layer(cache_ref *r, const oci_layer *layer, blob_provider *provider)
 {
 	r->blob = oci_descriptor_copy(layer->descriptor);
@@ -14,7 +14,10 @@ static void set_layer(cache_ref *r, const oci_layer *layer, blob_provider *provi
 	r->provider = provider ? blob_provider_ref(provider) : NULL;
 }
 
-/* The newest way to get the blob: its session, credentials and vertex are those that live. fresh gets the old ones. */
+/*
+ * Replaces the provider by the newest one, whose session, credentials and vertex still exist. fresh receives the old
+ * provider.
+ */
 static void renew_locked(cache_ref *have, cache_ref *fresh)
 {
 	blob_provider *provider = have->provider;
@@ -64,12 +67,12 @@ cache_ref *cache_add_layer(cache *c, cache_ref *parent, const oci_layer *layer, 
 	g_mutex_unlock(&c->mu);
 	if (have != fresh)
 		record_free(fresh);
-	record_bury(c);
+	record_release_dead(c);
 	return have;
 }
 
 /* ---- layers of a record */
-struct making { /* blobs of a chain, made at once */
+struct making { /* state of making the blobs of a chain in parallel */
 	const struct cache_layer_options *options;
 	struct work *work;
 	GPtrArray *todo; /* of cache_ref, borrowed */
@@ -193,7 +196,7 @@ static const oci_descriptor *chosen_blob(const cache_ref *r, const struct cache_
 	return r->blob;
 }
 
-/* A variant may unpack to another stream than the record's own blob: estargz has a table of contents in it. */
+/* A variant may decompress to a different stream than the record's own blob: estargz contains a table of contents. */
 static void report_diff_id(const cache_ref *r, const oci_descriptor *blob, struct digest *ret)
 {
 	const char *own = blob != r->blob ? oci_descriptor_annotation(blob, VARIANT_DIFF_ID) : NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cache/record.h"
 
-/* The record's first row, with everything else that waits. */
+/* Writes the record's first row together with all pending rows. */
 static bool keep(cache_ref *r, GError **error)
 {
 	cache *c = r->cache;
@@ -30,7 +30,7 @@ static cache_ref *add_mutable(cache *c, cache_ref *parent, const struct cache_re
 		record_seal_locked(parent);
 	record_add_locked(c, r);
 	g_mutex_unlock(&c->mu);
-	record_bury(c);
+	record_release_dead(c);
 	return r;
 }
 
@@ -100,7 +100,7 @@ cache_ref *cache_commit(cache_ref *mutable_ref, struct work *work, GError **erro
 	if (store_flush(c, false, error))
 		return g_steal_pointer(&r);
 	g_mutex_lock(&c->mu);
-	record_kill_locked(r); /* a result that a death would lose must not be found */
+	record_kill_locked(r); /* a record that a crash would lose must not be found */
 	g_mutex_unlock(&c->mu);
 	return NULL;
 }
@@ -151,7 +151,9 @@ static bool locked(const char *id, GError **error)
 	return error_set(error, ERROR_FAILED_PRECONDITION, "%s is locked: locked", id);
 }
 
-/* The record to hand out for id with a handle more; a mutable one that must be committed first in *ret_mutable. */
+/*
+ * Returns the record for id with one more handle; a mutable one that must be committed first is stored in *ret_mutable.
+ */
 static cache_ref *get_locked(cache *c, const char *id, cache_ref **ret_mutable, GError **error)
 {
 	cache_ref *r = g_hash_table_lookup(c->records, id);
@@ -216,6 +218,6 @@ cache_ref *cache_get_mutable(cache *c, const char *id, GError **error)
 	g_mutex_lock(&c->mu);
 	cache_ref *r = get_mutable_locked(c, id, error);
 	g_mutex_unlock(&c->mu);
-	record_bury(c);
+	record_release_dead(c);
 	return r;
 }

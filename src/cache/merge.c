@@ -10,7 +10,10 @@
 #define MAX_UNITS 10000
 
 /* ---- units */
-/* Parents that are plain layers, down to a record that knows its units; false when that does not know them yet. */
+/*
+ * Appends parents that are plain layers, down to a record whose units are known; false if that record's units are not
+ * known yet.
+ */
 static bool append_units(GPtrArray *to, cache_ref *r)
 {
 	guint first = to->len;
@@ -46,9 +49,9 @@ static bool begins_with(const GPtrArray *list, const GPtrArray *head)
 }
 
 /*
- * Layers of upper stand for the difference when they are those that it has beyond lower: of one more layer only when it
- * lies directly on lower, of several whenever those of lower come first. Otherwise the trees are compared and a new layer
- * is made: a layer of upper may delete what lower never had, or repeat what it has.
+ * The layers that upper has in addition to lower represent the difference: a single layer only if it lies directly on
+ * lower, several whenever upper starts with all layers of lower. Otherwise the trees are compared and a new layer is
+ * made, because a layer of upper may delete files that lower never had, or repeat files that it has.
  */
 static GPtrArray *units_of_diff(cache_ref *r)
 {
@@ -98,7 +101,7 @@ void merge_restore_units(cache *c)
 	}
 }
 
-/* ---- what a tree needs */
+/* ---- records whose trees are needed */
 static bool is_own_unit(const cache_ref *r)
 {
 	return r->kind == RECORD_DIFF && r->units->len == 1 && r->units->pdata[0] == r;
@@ -217,7 +220,7 @@ static void close_element(gpointer fd)
 	fd_close(fd);
 }
 
-/* Own directories of trees (of struct tree *), for as long as the array lives. */
+/* Opens the own directories of trees (of struct tree *); valid as long as the array lives. */
 static GArray *open_dirs(cache *c, const GPtrArray *trees, GError **error)
 {
 	g_autoptr(GArray) fds = g_array_new(FALSE, FALSE, sizeof(int));
@@ -232,7 +235,10 @@ static GArray *open_dirs(cache *c, const GPtrArray *trees, GError **error)
 	return g_steal_pointer(&fds);
 }
 
-/* Where the files lie that a unit's layer has: in its own directory, or anywhere below what a difference leads to. */
+/*
+ * Opens the directories that contain the files of a unit's layer: its own directory, or any directory below a diff's
+ * result.
+ */
 static GPtrArray *trees_of_unit(cache *c, const cache_ref *unit)
 {
 	const cache_ref *top = unit->kind == RECORD_DIFF ? unit->inputs->pdata[1] : unit;
@@ -266,7 +272,7 @@ static bool apply_unit(cache_ref *unit, int root_fd, const struct apply_options 
 	return ok;
 }
 
-/* Written below, not through a mount of the whole: a mount would not let files have names elsewhere. */
+/* Written to the directories, not through an overlay mount: a mount does not allow hard links to files elsewhere. */
 static bool apply_units(cache *c, struct tree *t, GPtrArray *units, guint first, cancel *stop, GError **error)
 {
 	bool over = t->parent && snapshotter_is_stacked(c->snapshotter);
@@ -287,7 +293,7 @@ static bool apply_units(cache *c, struct tree *t, GPtrArray *units, guint first,
 	return ok && tree_usage_own(root, &t->size, error);
 }
 
-/* A tree of its own over parent, with units from first on. */
+/* Makes a separate tree over parent with the units starting at first. */
 static struct tree *applied(cache_ref *r, struct tree *parent, GPtrArray *units, guint first, struct work *work,
 			    GError **error)
 {
@@ -305,7 +311,7 @@ static struct tree *applied(cache_ref *r, struct tree *parent, GPtrArray *units,
 }
 
 /* ---- trees of merges */
-/* A layer of its own on nothing: it can be laid over anything as it is. */
+/* A layer unpacked without a parent: overlayfs can stack it as it is. */
 static bool is_pure(const cache_ref *unit)
 {
 	return unit->kind == RECORD_LAYER && !unit->parent && !unit->tree->parent && !unit->tree->over;
@@ -327,7 +333,7 @@ static struct tree *merge_tree(cache_ref *r, struct work *work, GError **error)
 	if (first == r->units->len)
 		return stack;
 	struct tree *t = applied(r, stack, r->units, first, work, error);
-	tree_discard(c, stack); /* the upper one keeps it */
+	tree_discard(c, stack); /* the upper tree keeps it */
 	return t;
 }
 
@@ -356,7 +362,7 @@ static cache_ref *add(cache *c, enum record_kind kind, GPtrArray *inputs, const 
 		record_dirty_locked(r);
 	}
 	g_mutex_unlock(&c->mu);
-	record_bury(c);
+	record_release_dead(c);
 	if (ok && store_flush(c, false, error))
 		return r;
 	if (ok)
@@ -366,7 +372,7 @@ static cache_ref *add(cache *c, enum record_kind kind, GPtrArray *inputs, const 
 	return NULL;
 }
 
-/* Merges of merges are merges of all their inputs. */
+/* A merge of merges is a merge of all their inputs. */
 static void add_input(GPtrArray *inputs, cache_ref *r)
 {
 	if (!r)
@@ -393,7 +399,7 @@ cache_ref *cache_merge(cache *c, cache_ref *const *refs, size_t n, const struct 
 		}
 	}
 	if (inputs->len == 0) {
-		error_set(error, ERROR_INVALID_ARGUMENT, "merge of nothing");
+		error_set(error, ERROR_INVALID_ARGUMENT, "merge without inputs");
 		return NULL;
 	}
 	return inputs->len == 1 ? cache_ref_ref(inputs->pdata[0]) : add(c, RECORD_MERGE, inputs, options, error);

@@ -7,23 +7,23 @@
 #include <sys/statvfs.h>
 
 /*
- * How many go before the table is looked at again: without a bound as many as keep others waiting for no more than
- * some milliseconds; with one, a share of the candidates. Upstream ranks them anew after every single removal, which
- * takes the square of their number; the order differs only among those that lie within one share.
+ * Number of removals before the table is examined again. Without a bound: few enough to keep other threads waiting for
+ * only some milliseconds. With a bound: a share of the candidates. Upstream ranks the candidates again after every
+ * single removal, which is quadratic; the order differs only among candidates of the same share.
  */
 #define BATCH 512
 #define SHARE 16
 
 #define SHORT_BYTES GIB(1)
-#define SHORT_SHARE 10 /* of blocks and inodes: one part in so many */
+#define SHORT_SHARE 10 /* fraction of blocks and inodes: one part in this many */
 
 struct prune {
 	cache *c;
 	const struct cache_prune_options *options;
 	filter *filter; /* owned */
 	bool filtered;
-	GHashTable *images; /* owned; what others share, or NULL */
-	int64_t keep_bytes; /* 0: no bound */
+	GHashTable *images; /* owned; layers of images elsewhere; may be NULL */
+	int64_t keep_bytes; /* 0: no limit */
 	int64_t total_bytes;
 	guint removed;
 };
@@ -34,7 +34,7 @@ struct candidate {
 	double last_used_rank, uses_rank, rank;
 };
 
-/* ---- how much may stay */
+/* ---- how much may remain */
 static int64_t keep_bytes(const struct cache_prune_options *o, int64_t total, int64_t free_bytes)
 {
 	if (o->max_used_bytes == 0 && o->reserved_bytes == 0 && o->min_free_bytes == 0)
@@ -65,7 +65,7 @@ static bool measure(struct prune *p, GError **error)
 	return true;
 }
 
-/* ---- which */
+/* ---- selection of candidates */
 static bool is_candidate_locked(const struct prune *p, const cache_ref *r, int64_t now)
 {
 	const struct cache_prune_options *o = p->options;
@@ -73,7 +73,7 @@ static bool is_candidate_locked(const struct prune *p, const cache_ref *r, int64
 		return false;
 	if (!o->all && (strcmp(r->type, "internal") == 0 || strcmp(r->type, "frontend") == 0))
 		return false;
-	/* A last use in the future (a clock that was set back) counts as now. */
+	/* A last use in the future (the clock was set back) counts as now. */
 	if (o->keep_duration_ns != 0 && r->last_used_ns != 0 && MIN(r->last_used_ns, now) > now - o->keep_duration_ns)
 		return false;
 	bool shared = usage_is_shared_locked(r, p->images);
@@ -122,7 +122,7 @@ static int compare_rank(const void *a, const void *b, void *unused)
 	return (x > y) - (x < y);
 }
 
-/* Equal values share a rank; a value of none (0) has the first. */
+/* Equal values share a rank; the value 0 has the first rank. */
 static void sort_by_rank(GArray *list)
 {
 	struct candidate *all = (struct candidate *)(void *)list->data;
@@ -151,7 +151,7 @@ static void sort_by_rank(GArray *list)
 	g_qsort_with_data(all, n, sizeof *all, compare_rank, NULL);
 }
 
-/* ---- away with them */
+/* ---- removal */
 static struct cache_usage *remove_locked(struct prune *p, cache_ref *r)
 {
 	struct cache_usage *u = usage_of_locked(r);
@@ -174,7 +174,7 @@ static bool is_enough(const struct prune *p)
 	return p->keep_bytes != 0 && p->total_bytes < p->keep_bytes;
 }
 
-/* Rows of what one round removed; empty at the end. */
+/* Handles the rows that one round removed; the list is empty afterwards. */
 static GPtrArray *remove_some(struct prune *p)
 {
 	GPtrArray *removed = g_ptr_array_new_with_free_func(usage_free);
@@ -190,14 +190,14 @@ static GPtrArray *remove_some(struct prune *p)
 	for (guint i = 0; i < n && !is_enough(p); i++)
 		g_ptr_array_add(removed, remove_locked(p, g_array_index(list, struct candidate, i).record));
 	g_mutex_unlock(&p->c->mu);
-	record_bury(p->c);
+	record_release_dead(p->c);
 	return removed;
 }
 
 /* ---- blobs that no record names */
 struct naming {
 	cache *c;
-	GHashTable *names; /* digest texts, of a while ago */
+	GHashTable *names; /* digest texts; may be outdated */
 };
 
 static bool is_named(const struct digest *digest, void *data)
@@ -232,7 +232,7 @@ void cache_sweep_blobs(cache *c)
 	g_rw_lock_writer_unlock(&c->sweep_lock);
 }
 
-/* Space first: on a full disk the rows may only fit once directories are gone. */
+/* Free space first: on a full disk the rows may only fit once directories are removed. */
 static bool give_back_space(cache *c, GError **error)
 {
 	bool ok = store_flush(c, false, NULL);
@@ -259,7 +259,7 @@ void cache_reclaim(cache *c)
 		give_back_space(c, NULL);
 }
 
-/* Removes what the options give up, and its directories. */
+/* Removes the records that the options select, and their directories. */
 static bool prune_records(struct prune *p, cancel *stop, void (*on_removed)(void *data, const struct cache_usage *u),
 			  void *data, GError **error)
 {
@@ -310,7 +310,7 @@ bool cache_collect(cache *c, const struct cache_prune_options *rules, size_t n_r
 	for (size_t i = 0; ok && i < n_rules; i++) {
 		guint removed = 0;
 		ok = prune_run(c, &rules[i], stop, NULL, NULL, &removed, error);
-		/* The next rule looks at the free space. */
+		/* The next rule looks at the current free space. */
 		if (removed > 0 && i + 1 < n_rules)
 			ok = give_back_space(c, ok ? error : NULL) && ok;
 	}

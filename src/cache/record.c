@@ -126,7 +126,7 @@ void record_chain_locked(cache_ref *r)
 	chain_index_locked(r->cache->by_blob_chain, &r->blob_chain_id, r);
 }
 
-/* A mutable record that would go with its last handle needs no row. */
+/* A mutable record that is removed with its last handle needs no row. */
 static bool wants_row(const cache_ref *r)
 {
 	return !r->is_mutable || r->policy == CACHE_POLICY_RETAIN;
@@ -180,7 +180,7 @@ void record_seal_locked(cache_ref *r)
 	r->open = false;
 }
 
-void record_bury(cache *c)
+void record_release_dead(cache *c)
 {
 	GQueue removed = G_QUEUE_INIT, dead = G_QUEUE_INIT;
 	g_mutex_lock(&c->mu);
@@ -200,7 +200,7 @@ void record_bury(cache *c)
 	}
 }
 
-/* ---- one thread at a time on what is slow */
+/* ---- exclusive access for slow operations */
 static void wake_waiters(void *data)
 {
 	cache *c = data;
@@ -263,22 +263,22 @@ void cache_ref_unref(cache_ref *r)
 	cache *c = r->cache;
 	snapshot_view *idle = NULL;
 	g_mutex_lock(&c->mu);
-	bool last = --r->handles == 0, bury = false;
+	bool last = --r->handles == 0, release_dead = false;
 	if (last && r->dead) {
 		g_queue_push_tail(&c->dead, r);
-		bury = true;
+		release_dead = true;
 	} else if (last) {
 		idle = r->tree ? tree_take_idle_view_locked(r->tree) : NULL;
-		bury = r->is_mutable && r->policy == CACHE_POLICY_DEFAULT && r->children == 0 && !r->twin;
-		if (bury)
+		release_dead = r->is_mutable && r->policy == CACHE_POLICY_DEFAULT && r->children == 0 && !r->twin;
+		if (release_dead)
 			record_kill_locked(r);
 		else
 			used_now_locked(r);
 	}
 	g_mutex_unlock(&c->mu);
 	snapshot_view_close(idle);
-	if (bury)
-		record_bury(c);
+	if (release_dead)
+		record_release_dead(c);
 }
 
 void record_pin_locked(cache_ref *r)
@@ -406,7 +406,7 @@ void cache_forget_named(cache *c, const char *name, bool prefix)
 		for (GPtrArray *list; (list = g_hash_table_lookup(c->by_name, names->pdata[i]));)
 			forget_name_locked(list->pdata[0], names->pdata[i]);
 	g_mutex_unlock(&c->mu);
-	record_bury(c);
+	record_release_dead(c);
 }
 
 bool cache_ref_set_value(cache_ref *r, const char *key, const void *bytes, size_t n, GError **error)

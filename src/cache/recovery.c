@@ -9,20 +9,20 @@
 #include "cache/rows.h"
 
 /*
- * What a death can leave, and what is done about it:
- *   a directory in work/ or trash/          nobody's: removed
+ * States that a crash can leave, and how they are handled:
+ *   a directory in work/ or trash/          removed
  *   a directory in snapshots/ without row   killed between rename and row: removed
- *   a row without its directory             described again when its layer is known, dropped otherwise
+ *   a row without its directory             becomes described if its layer is known, otherwise dropped
  *   a row of another boot, not synced       its files may be torn: dropped, with blobs that only such rows name
  *   a row whose parent was dropped          dropped
- * and what only a damaged database has:
- *   a row that is its own ancestor, has a name that is none of ours, or lacks what its kind has   dropped
- *   a twin that names another               no twin
+ * States that only a damaged database has:
+ *   a row that is its own ancestor, has an invalid name or lacks a column of its kind   dropped
+ *   a twin that does not point back         loses its twin
  */
 struct recovery {
 	cache *c;
 	GPtrArray *rows;        /* of struct loaded_row * */
-	GHashTable *by_id;      /* id to loaded_row, borrowed; without the dropped */
+	GHashTable *by_id;      /* id to loaded_row, borrowed; without dropped rows */
 	GHashTable *torn_blobs; /* digest text; named by rows of another boot */
 };
 
@@ -32,7 +32,7 @@ static bool has_directory(cache *c, const char *id)
 	return fstatat(c->snapshots_fd, id, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
 }
 
-/* What it refers to is let go, so that trees of a cycle have an end. */
+/* Drops the row's references, so that the trees of a cycle are freed. */
 static void tree_break(struct tree *t)
 {
 	t->broken = true;
@@ -45,7 +45,7 @@ static void tree_break(struct tree *t)
 		g_ptr_array_set_size(t->over, 0);
 }
 
-/* A tree is whole when its directory and all those below it are there. */
+/* A tree is complete when its directory and those of all trees below it exist. */
 static void mark_broken_trees(cache *c)
 {
 	GHashTableIter iter;
@@ -92,7 +92,7 @@ static void name_blobs(GHashTable *set, const cache_ref *r)
 	record_each_blob(r, add_name, set);
 }
 
-/* Transfers rewrite local sources in place at any time; other mutable trees keep what the file system kept. */
+/* Transfers rewrite local sources in place at any time; other mutable trees have what the file system kept. */
 static bool may_be_torn(const cache *c, const struct loaded_row *row)
 {
 	const cache_ref *r = row->record;
@@ -101,7 +101,7 @@ static bool may_be_torn(const cache *c, const struct loaded_row *row)
 	return r->is_mutable ? strcmp(r->type, "source.local") == 0 : !r->synced;
 }
 
-/* A merge has inputs and all of them, a difference a lower one and an upper one that may be scratch. */
+/* A merge has all of its inputs; a difference has a lower and an upper one that may be scratch. */
 static bool is_well_formed(const struct loaded_row *row)
 {
 	guint n = row->inputs ? g_strv_length(row->inputs) : 0;
@@ -125,7 +125,7 @@ static void drop(struct recovery *v, const struct loaded_row *row)
 	g_queue_push_tail(&v->c->dirty, g_strdup(row->record->id));
 }
 
-/* Rows above a row that is not there, or above themselves. */
+/* Drops rows above a missing row, or above themselves. */
 static void drop_baseless(struct recovery *v)
 {
 	GHashTableIter iter;
@@ -210,7 +210,7 @@ static void enter_rows(struct recovery *v)
 	}
 }
 
-/* Chain ids follow from the layers, parents first. */
+/* Derives chain ids from the layers, parents first. */
 static void derive_chains(struct recovery *v)
 {
 	for (guint i = 0; i < v->rows->len; i++) {

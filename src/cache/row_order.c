@@ -3,7 +3,7 @@
 
 struct node {
 	void *item;
-	guint waits;      /* for so many that have not come */
+	guint waits;      /* number of needed nodes that have not come yet */
 	GPtrArray *users; /* of struct node *, NULL: none */
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * row_order: rows in an order in which each comes after those that it is made of. What a database says of itself is not
- * believed: rows of a cycle, above one, or above a row that is missing, never come.
+ * row_order: orders rows so that each comes after those that it depends on. The database is not trusted: rows of a
+ * cycle, above a cycle, or above a missing row are left out.
  *
  *	row_order *o = row_order_new();
  *	row_order_add(o, item);

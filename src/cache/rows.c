@@ -21,7 +21,7 @@ bool rows_delete_tree(db *d, const char *id, GError **error)
 	       db_run(d, "DELETE FROM digests WHERE tree = ?", error, "s", id);
 }
 
-/* Beside the annotations of a blob: where else a foreign layer is, as a list. */
+/* Stored with the annotations of a blob: the URLs of a foreign layer, as a list. */
 #define URLS_KEY "buildkit/urls"
 
 static char *annotations_text(const oci_descriptor *blob)
@@ -186,7 +186,7 @@ static oci_descriptor *load_blob(const char *media_type, const char *digest, int
 	return blob;
 }
 
-/* As ident_new makes them, with a suffix in trees: a name for a file, never a path. */
+/* Ids as ident_new makes them, in trees with a suffix: usable as a file name, never a path. */
 static bool is_name(const char *id, size_t max)
 {
 	size_t n = id ? strlen(id) : 0;
@@ -206,7 +206,7 @@ static struct loaded_row *load_row(cache *c, db_query *q)
 	cache_ref *r = row->record = record_new(c, &options);
 	g_strlcpy(r->id, db_text(q, 0), sizeof r->id);
 	row->parent = g_strdup(db_text(q, 1));
-	r->kind = (enum record_kind)db_int(q, 2); /* recovery.c drops those that are none */
+	r->kind = (enum record_kind)db_int(q, 2); /* recovery.c drops invalid kinds */
 	row->inputs = inputs ? g_strsplit(inputs, ";", -1) : NULL;
 	row->tree = g_strdup(db_text(q, 4));
 	row->twin = g_strdup(db_text(q, 5));
@@ -221,12 +221,12 @@ static struct loaded_row *load_row(cache *c, db_query *q)
 	bool is_layer = diff_id && digest_parse(diff_id, &r->diff_id, NULL);
 	if (!is_layer)
 		memset(&r->diff_id, 0, sizeof r->diff_id);
-	else /* a blob that nothing says the content of is none */
+	else /* a blob without a diff id is ignored */
 		r->blob = load_blob(db_text(q, 17), db_text(q, 18), db_int(q, 19), db_text(q, 20));
 	return row;
 }
 
-/* The trees over the parent of one that has no directory. */
+/* The trees stacked on the parent of a tree without a directory. */
 static void link_over(cache *c, struct tree *t, const char *ids)
 {
 	if (!ids)
@@ -251,7 +251,7 @@ static bool load_trees(cache *c, GError **error)
 		return false;
 	while (db_next(q, &failure)) {
 		if (!is_name(db_text(q, 0), TREE_NAME_SIZE))
-			continue; /* no tree of ours: nothing refers to it, nothing is removed for it */
+			continue; /* not a tree of ours: nothing refers to it and nothing is removed for it */
 		struct tree *t = tree_new(db_text(q, 0), NULL);
 		t->refs = 0;
 		t->has_row = true;

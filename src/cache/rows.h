@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * rows: records and trees as rows of cache.db, both ways.
+ * rows: reads and writes records and trees as rows of cache.db.
  *
  *	rows_put_record(db, r, boot_id, error)          inside a transaction of the caller
- *	rows_load(c, error)                              fills the tables in memory
+ *	rows_load(c, error)                              fills the in-memory tables
  *
- * Thread: the one that holds the db's lock; put wants the cache's mu.
+ * Thread: the one that holds the db's lock; put requires the cache's mu.
  */
 #pragma once
 #include "cache/record.h"
@@ -16,12 +16,12 @@ bool rows_put_record(db *d, const cache_ref *r, const char *boot_id, GError **er
 bool rows_delete_record(db *d, const char *id, GError **error);
 
 struct loaded_row {
-	cache_ref *record;          /* owned until it is entered */
+	cache_ref *record;          /* owned until it is in the tables */
 	char *parent, *tree, *twin; /* ids, NULL: none */
 	char **inputs;              /* "" for scratch; NULL: none */
 	char *boot;
-	bool taken; /* the record belongs to the cache now */
+	bool taken; /* the cache owns the record now */
 };
 void loaded_row_free(gpointer row);
-/* Of struct loaded_row *; trees are entered into c->trees with their parents. */
+/* Array of struct loaded_row *; trees are added to c->trees with their parents. */
 GPtrArray *rows_load(cache *c, GError **error);

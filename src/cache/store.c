@@ -6,9 +6,9 @@
 #include "cache/rows.h"
 
 /*
- * Rows are written behind the tables in memory: at once and together with everything else that waits when a record
- * is committed, after a short while otherwise. Nothing is synced here but on demand: a row says in which boot it was
- * written, and recovery.c drops rows of another boot that no cache_sync covered.
+ * Rows are written after the in-memory tables change: on commit immediately, together with all other pending rows;
+ * otherwise after a short delay. Data is synced only on demand: a row records the boot in which it was written, and
+ * recovery.c drops rows of another boot that no cache_sync covered.
  */
 #define BATCH_US (100 * 1000)
 #define CONTENTS_KEPT 20 /* digest tables of unused trees that stay in memory */
@@ -53,10 +53,10 @@ GBytes *store_read_digests(cache *c, const char *tree_id)
 }
 
 /* ---- flush */
-struct flush {            /* what one transaction took from the tables */
+struct flush {            /* the changes that one transaction writes */
 	GQueue ids;       /* of char * */
 	GPtrArray *trees; /* of char * */
-	GQueue doomed;    /* of struct tree * */
+	GQueue unlinked;  /* of struct tree * */
 };
 
 static void flush_take(cache *c, struct flush *f)
@@ -65,9 +65,9 @@ static void flush_take(cache *c, struct flush *f)
 	void *id;
 	g_mutex_lock(&c->mu);
 	f->ids = c->dirty;
-	f->doomed = c->doomed;
+	f->unlinked = c->unlinked;
 	g_queue_init(&c->dirty);
-	g_queue_init(&c->doomed);
+	g_queue_init(&c->unlinked);
 	f->trees = g_ptr_array_new_with_free_func(g_free);
 	g_hash_table_iter_init(&iter, c->dirty_trees);
 	while (g_hash_table_iter_next(&iter, &id, NULL)) {
@@ -78,7 +78,7 @@ static void flush_take(cache *c, struct flush *f)
 	g_mutex_unlock(&c->mu);
 }
 
-/* The lock is held for one row at a time, never while the transaction ends. */
+/* Takes the lock for one row at a time, never while the transaction commits. */
 static bool write_tree(cache *c, const char *id, GError **error)
 {
 	g_mutex_lock(&c->mu);
@@ -114,7 +114,7 @@ static bool flush_write(cache *c, struct flush *f, GError **error)
 	for (GList *l = f->ids.head; l; l = l->next)
 		if (!write_record(c, l->data, error))
 			return false;
-	for (GList *l = f->doomed.head; l; l = l->next) {
+	for (GList *l = f->unlinked.head; l; l = l->next) {
 		const struct tree *t = l->data;
 		if (!t->in_work && !rows_delete_tree(c->db, t->id, error))
 			return false;
@@ -122,7 +122,7 @@ static bool flush_write(cache *c, struct flush *f, GError **error)
 	return true;
 }
 
-/* Nothing was written: all of it waits again. */
+/* Nothing was written: all of it is pending again. */
 static void flush_give_back(cache *c, struct flush *f)
 {
 	g_mutex_lock(&c->mu);
@@ -139,7 +139,7 @@ static void flush_give_back(cache *c, struct flush *f)
 	g_mutex_unlock(&c->mu);
 }
 
-static void tree_bury(cache *c, struct tree *t)
+static void tree_remove(cache *c, struct tree *t)
 {
 	if (!t->in_trash)
 		trash_put(c, t->in_work ? c->work_fd : c->snapshots_fd, t->id);
@@ -149,18 +149,20 @@ static void tree_bury(cache *c, struct tree *t)
 	g_free(t);
 }
 
-/* Directories go even when their rows could not be deleted (a full disk): a row without a tree is dropped at start. */
-static void flush_bury(cache *c, struct flush *f)
+/*
+ * Removes directories even if their rows could not be deleted (a full disk): a row without a tree is dropped at start.
+ */
+static void flush_remove_trees(cache *c, struct flush *f)
 {
-	for (struct tree *t; (t = g_queue_pop_head(&f->doomed));)
-		tree_bury(c, t);
+	for (struct tree *t; (t = g_queue_pop_head(&f->unlinked));)
+		tree_remove(c, t);
 	g_queue_clear_full(&f->ids, g_free);
 	g_ptr_array_unref(f->trees);
 }
 
 static bool flush_is_empty(const struct flush *f)
 {
-	return g_queue_is_empty((GQueue *)&f->ids) && f->trees->len == 0 && g_queue_is_empty((GQueue *)&f->doomed);
+	return g_queue_is_empty((GQueue *)&f->ids) && f->trees->len == 0 && g_queue_is_empty((GQueue *)&f->unlinked);
 }
 
 static bool flush_run(cache *c, struct flush *f, bool durable, GError **error)
@@ -183,14 +185,14 @@ bool store_flush(cache *c, bool durable, GError **error)
 	bool ok = flush_run(c, &f, durable, error);
 	if (!ok)
 		flush_give_back(c, &f);
-	flush_bury(c, &f);
+	flush_remove_trees(c, &f);
 	g_mutex_unlock(&c->flush_mu);
 	return ok;
 }
 
 void cache_settle(cache *c)
 {
-	store_flush(c, false, NULL); /* what cannot be written waits for the next time */
+	store_flush(c, false, NULL); /* rows that cannot be written stay pending */
 }
 
 /* ---- sync */
@@ -202,7 +204,7 @@ static void mark_synced(cache *c, uint64_t serial)
 	g_hash_table_iter_init(&iter, c->records);
 	while (g_hash_table_iter_next(&iter, NULL, &r)) {
 		cache_ref *one = r;
-		/* What a transfer may be rewriting at any time is never durable. */
+		/* A tree that a transfer may rewrite at any time is never durable. */
 		bool rewritten = one->is_mutable && strcmp(one->type, "source.local") == 0;
 		if (one->has_row && one->content_serial <= serial && !rewritten)
 			one->synced = true;
@@ -221,7 +223,7 @@ bool cache_sync(cache *c, GError **error)
 		return error_set_errno(error, errno, "sync the state directory");
 	if (!snapshotter_sync(c->snapshotter, error))
 		return false;
-	/* No flush between the rows and the tables: it would write the old mark again. */
+	/* No flush may run between the rows and the tables: it would write the old mark again. */
 	g_mutex_lock(&c->flush_mu);
 	db_lock(c->db);
 	bool ok = db_begin(c->db, error) &&
@@ -239,7 +241,7 @@ bool cache_sync(cache *c, GError **error)
 	return ok;
 }
 
-/* ---- the writer: what nobody waits for */
+/* ---- the writer thread */
 static GPtrArray *contents_to_save(cache *c)
 {
 	GPtrArray *ids = g_ptr_array_new_with_free_func(g_free);
@@ -286,7 +288,7 @@ static void write_behind(cache *c)
 static gpointer writer_run(gpointer data)
 {
 	cache *c = data;
-	/* Idle class of ioprio_set(2): nobody waits for what this thread unlinks. Best effort. */
+	/* Idle class of ioprio_set(2): no caller waits for the unlinks of this thread. Best effort. */
 	syscall(SYS_ioprio_set, 1, 0, 3 << 13);
 	g_mutex_lock(&c->mu);
 	while (!c->closing) {

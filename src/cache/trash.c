@@ -4,7 +4,7 @@
 #include "cache/record.h"
 #include "os/tree.h"
 
-/* False: whoever keeps the tree could not be told, so that the directory must stay for another try. */
+/* Returns false if the keeper of the tree could not be reached: the directory must then stay for another attempt. */
 static bool discard(cache *c, int dir_fd, const char *name)
 {
 	scoped_fd fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -18,7 +18,7 @@ void trash_put(cache *c, int dir_fd, const char *name)
 		tree_remove_at(dir_fd, name, NULL);
 }
 
-/* How many went. */
+/* Returns the number of removed directories. */
 static guint empty_once(cache *c)
 {
 	guint n = 0;
@@ -41,6 +41,6 @@ void trash_empty(cache *c)
 		tree_remove_contents(c->trash_fd, NULL);
 	else
 		while (empty_once(c) > 0)
-			; /* a keeper lets go of a tree once none is over it */
+			; /* a keeper releases a tree once no other tree is stacked on it */
 	g_mutex_unlock(&c->trash_mu);
 }

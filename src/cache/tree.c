@@ -21,7 +21,7 @@ struct tree *tree_ref_locked(struct tree *t)
 	return t;
 }
 
-/* What lies over has nothing below it: no more than one level down. */
+/* Trees in over have no parent, so the recursion is one level deep. */
 static void release_over_locked(cache *c, struct tree *t)
 {
 	for (guint i = 0; t->over && i < t->over->len; i++)
@@ -38,7 +38,7 @@ void tree_unref_locked(cache *c, struct tree *t)
 		g_hash_table_remove(c->dirty_trees, t->id);
 		t->parent = NULL;
 		release_over_locked(c, t);
-		g_queue_push_tail(&c->doomed, t);
+		g_queue_push_tail(&c->unlinked, t);
 		store_wake_locked(c);
 		t = parent;
 	}
@@ -57,7 +57,7 @@ GPtrArray *tree_layers(cache *c, const struct tree *t)
 {
 	g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
 	GPtrArray *layers = g_ptr_array_new();
-	/* overlayfs takes a directory once: the uppermost counts. */
+	/* overlayfs accepts a directory only once: the uppermost one counts. */
 	for (; t; t = snapshotter_is_stacked(c->snapshotter) ? t->parent : NULL) {
 		for (guint i = t->over ? t->over->len : 0; i > 0; i--)
 			if (g_hash_table_add(seen, t->over->pdata[i - 1]))
@@ -82,7 +82,7 @@ struct tree *tree_stack(cache *c, const char *id, struct tree *parent, GPtrArray
 	return t;
 }
 
-/* ---- making */
+/* ---- creating trees */
 static bool prepare(cache *c, struct tree *t, bool share, cancel *stop, GError **error)
 {
 	scoped_fd dir = tree_open_dir(c, t, error);
@@ -99,7 +99,7 @@ struct tree *tree_create(cache *c, const char *id, struct tree *parent, bool sha
 {
 	trash_put(c, c->work_fd, id);
 	if (mkdirat(c->work_fd, id, 0700) < 0) {
-		error_set_errno(error, errno, "make snapshot %s", id);
+		error_set_errno(error, errno, "create snapshot %s", id);
 		return NULL;
 	}
 	g_mutex_lock(&c->mu);
@@ -126,7 +126,7 @@ bool tree_keep(cache *c, struct tree *t, GError **error)
 	return true;
 }
 
-/* The directory has the record's name, and the next try wants it before the writer buries this one. */
+/* The directory has the record's name, and the next attempt needs that name before the writer removes this tree. */
 void tree_discard(cache *c, struct tree *t)
 {
 	if (t->in_work)
@@ -145,7 +145,9 @@ static void close_dirs(int *dirs, size_t n)
 	g_free(dirs);
 }
 
-/* The directories of t and of all below it, top first; only t's own where trees are whole. */
+/*
+ * Lists the directories of t and of all trees below it, top first; only t's own if the snapshotter keeps whole trees.
+ */
 static int *open_dirs(cache *c, const struct tree *t, size_t *ret_n, GError **error)
 {
 	g_autoptr(GArray) dirs = g_array_new(FALSE, FALSE, sizeof(int));
@@ -191,7 +193,7 @@ snapshot_view *tree_get_view(cache *c, struct tree *t, bool write, GError **erro
 	if (!v) {
 		t->view_users--;
 	} else if (t->view && t->view_writes >= write) {
-		surplus = v; /* somebody was faster: two overlays over one upper directory must not be */
+		surplus = v; /* another thread was faster: two overlays over one upper directory must not exist */
 		v = t->view;
 	} else {
 		surplus = t->view_users == 1 ? t->view : NULL;
@@ -220,7 +222,7 @@ int tree_open_merged(cache *c, struct tree *t, GError **error)
 	t->view_users += shared != NULL;
 	g_mutex_unlock(&c->mu);
 	if (!shared) {
-		/* The directory keeps the mount. */
+		/* The directory fd keeps the mount alive. */
 		g_autoptr(snapshot_view) own = open_view(c, t, false, error);
 		return own ? snapshot_view_dir(own, error) : -1;
 	}

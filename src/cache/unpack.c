@@ -35,13 +35,13 @@ bool cache_ref_is_complete(cache_ref *r)
 	return complete;
 }
 
-/* ---- a layer becomes a tree */
+/* ---- extracting a layer */
 static void close_element(gpointer fd)
 {
 	fd_close(fd);
 }
 
-/* The layers below, top first: directories that a stream leaves out are as they are there. */
+/* Opens the layers below, top first: directories that the stream omits are taken from there. */
 static GArray *open_lowers(cache *c, const struct tree *t, GError **error)
 {
 	g_autoptr(GArray) fds = g_array_new(FALSE, FALSE, sizeof(int));
@@ -63,14 +63,14 @@ static bool apply(cache *c, struct tree *t, const oci_descriptor *blob, struct w
 	scoped_fd fd = blob_store_find(c->blobs, &blob->digest, error);
 	if (fd < 0) {
 		if (error && !*error)
-			error_set(error, ERROR_NOT_FOUND, "blob %s is gone", blob->digest.text);
+			error_set(error, ERROR_NOT_FOUND, "blob %s is no longer in the store", blob->digest.text);
 		return false;
 	}
 	scoped_fd dir = tree_open_dir(c, t, error);
 	scoped_fd fs = dir < 0 ? -1 : snapshotter_open_fs(c->snapshotter, dir, error);
 	if (fs < 0)
 		return false;
-	/* Below everything there is nothing to white out. */
+	/* The bottom layer has nothing to white out. */
 	bool over = t->parent && snapshotter_is_stacked(c->snapshotter);
 	g_autoptr(GArray) lowers = over ? open_lowers(c, t, error) : NULL;
 	if (over && !lowers)
@@ -84,7 +84,7 @@ static bool apply(cache *c, struct tree *t, const oci_descriptor *blob, struct w
 	return apply_blob(fd, fs, &options, ret, error);
 }
 
-/* A tree that belongs to nobody else yet; only its verified content may be found by others. */
+/* The tree is private; others find it only after its content is verified. */
 static struct tree *extract(cache_ref *r, guint layer, struct tree *parent, struct work *work, GError **error)
 {
 	cache *c = r->cache;
@@ -125,7 +125,7 @@ static bool extract_with_status(cache_ref *r, guint layer, struct tree *parent, 
 	return *ret != NULL;
 }
 
-/* Somebody else has the same content already. */
+/* Another record already has the same content. */
 static struct tree *shared_tree_locked(cache_ref *r)
 {
 	if (!digest_is_set(&r->chain_id))
@@ -191,7 +191,9 @@ static bool unpack_one(cache_ref *r, guint layer, fetch_group *blobs, struct wor
 	return ok;
 }
 
-/* What a tree for r needs, has no tree and cannot share one; each behind those it needs itself. */
+/*
+ * Lists the records that a tree for r needs and that have none and cannot share one; each after those it needs itself.
+ */
 static GPtrArray *missing_trees(cache *c, cache_ref *of)
 {
 	GPtrArray *missing = g_ptr_array_new();
@@ -246,12 +248,12 @@ bool cache_ref_unpack(cache_ref *r, struct work *work, GError **error)
 static int open_scratch(cache *c, GError **error)
 {
 	if (mkdirat(c->root_fd, "scratch", 0755) < 0 && errno != EEXIST) {
-		error_set_errno(error, errno, "make scratch");
+		error_set_errno(error, errno, "create the scratch directory");
 		return -1;
 	}
 	int fd = openat(c->root_fd, "scratch", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
-		error_set_errno(error, errno, "open scratch");
+		error_set_errno(error, errno, "open the scratch directory");
 	return fd;
 }
 
@@ -280,7 +282,7 @@ static int open_view(cache_ref *r, unsigned flags, GError **error)
 	return fd_steal(&fd);
 }
 
-/* What is known of the content is doubtful from now on, and so is the size. */
+/* The content is doubtful from now on, and so is the size. */
 static void begin_writing(cache_ref *r)
 {
 	cache *c = r->cache;
@@ -304,7 +306,7 @@ int cache_ref_open_tree(cache *c, cache_ref *r, unsigned flags, struct work *wor
 		return -1;
 	if (!r->is_mutable)
 		return open_view(r, flags, error);
-	/* One at a time: two overlays over one upper directory must not be. */
+	/* One at a time: two overlays over one upper directory must not exist. */
 	g_mutex_lock(&c->mu);
 	bool claimed = record_claim_locked(r, work, error);
 	g_mutex_unlock(&c->mu);

@@ -72,7 +72,7 @@ static int64_t size_of_locked(const cache_ref *r)
 {
 	int64_t size = 0;
 	if (r->is_mutable && r->handles > 0)
-		return 0; /* it is changing */
+		return 0; /* it is being changed */
 	if (r->tree)
 		size += MAX(r->tree->size, 0);
 	if (r->blob)
@@ -114,7 +114,7 @@ struct cache_usage *usage_of_locked(const cache_ref *r)
 	return u;
 }
 
-/* Counts of holders; what only unused records hold is not in use. */
+/* Counts holders; records that only unused records hold are not in use. */
 static void discount_unused_locked(cache *c, GHashTable *counts)
 {
 	GQueue queue = G_QUEUE_INIT;
@@ -147,7 +147,7 @@ static gint oldest_first(gconstpointer a, gconstpointer b)
 	return (x->created_ns > y->created_ns) - (x->created_ns < y->created_ns);
 }
 
-/* ---- what images elsewhere have too */
+/* ---- layers that images elsewhere share */
 GHashTable *usage_images(cache *c)
 {
 	return c->images ? c->images(c->images_data) : NULL;
@@ -166,7 +166,7 @@ bool usage_is_shared_locked(const cache_ref *r, GHashTable *images)
 	return g_hash_table_contains(images, chain->str);
 }
 
-/* Ids of records that an image shares, and of what they stand on. */
+/* Ids of records that an image shares, and of their ancestors. */
 static GHashTable *shared_ids_locked(cache *c, GHashTable *images)
 {
 	GHashTable *ids = g_hash_table_new(g_str_hash, g_str_equal);
@@ -260,7 +260,7 @@ GPtrArray *cache_disk_usage(cache *c, const char *const *filters, GError **error
 		return NULL;
 	}
 	usage_measure(c);
-	record_bury(c);
+	record_release_dead(c);
 	g_autoptr(GPtrArray) rows = all_usage(c);
 	GPtrArray *ret = g_ptr_array_new_with_free_func(usage_free);
 	for (guint i = 0; i < rows->len; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rig.h"
 
-/* Builds, pulls, digests, exports, du and prune at once. Worth most under TSan. */
+/* Builds, pulls, digests, exports, disk usage and prune run concurrently. Most useful under TSan. */
 #define THREADS 4
 #define ROUNDS 25
 

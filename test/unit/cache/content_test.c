@@ -4,7 +4,7 @@
 #include <sys/xattr.h>
 #include "tree_dir.h"
 
-/* Vectors: llb-and-solver.md section 11 and what follows from its rules. */
+/* Vectors for upstream's content hash and cases that follow from its rules. */
 #define FILE_DATA0 "sha256:cd8e75bca50f2d695f220d0cb0997d8ead387e4f926e8669a92d7f104cc9885b"
 #define FILE_DATA1 "sha256:c2b5e234f5f38fc5864da7def04782f82501a40d46192e4207d5b3f0c3c4732b"
 #define FILE_EMPTY "sha256:700591407496206b27e3739e92128dd4d3a119e929d3b3677835a1ab6627aa3d"
@@ -207,7 +207,7 @@ static void test_symlink_parents(struct fixture *f, gconstpointer unused)
 	}
 	expect(f, (struct cache_selector){.path = "link2/link1_rel/target_file", .follow_links = true}, FILE_DATA0);
 	expect_failure(f, (struct cache_selector){.path = "loop/x"}, "too many links");
-	/* A wildcard's literal prefix is resolved, names are told as requested. */
+	/* A wildcard's literal prefix is resolved; entries are reported as requested. */
 	EXPECT_JOINED(f, "\0file" FILE_DATA0, .path = "link3/target/f*", .wildcard = true);
 }
 
@@ -325,18 +325,18 @@ static void test_rewritten(struct fixture *f, gconstpointer unused)
 	note(f, "def", FSSYNC_MODE_SYMLINK | 0777, 0, "abc");
 	expect(f, (struct cache_selector){.path = "abc"}, FILE_DATA0);
 	g_autofree char *before = digest_with(f, (struct cache_selector){.path = "/"});
-	content_tree_distrust(f->tree); /* a writer comes */
+	content_tree_distrust(f->tree); /* a writer opens the tree */
 	tree_dir_write(f->fd, "abc", "data1");
 	note(f, "abc", 0644, 5, "");
 	g_autofree char *after = digest_with(f, (struct cache_selector){.path = "/"});
 	g_assert_cmpstr(before, !=, after);
 	expect(f, (struct cache_selector){.path = "abc"}, FILE_DATA1);
-	content_tree_distrust(f->tree); /* one that tells nothing */
+	content_tree_distrust(f->tree); /* it does not announce its changes */
 	tree_dir_write(f->fd, "abc", "data0");
 	tree_dir_write(f->fd, "new", "data0");
 	expect(f, (struct cache_selector){.path = "abc"}, FILE_DATA0);
 	expect(f, (struct cache_selector){.path = "new"}, FILE_DATA0);
-	content_tree_distrust(f->tree); /* and one that changes nothing: no file is read again */
+	content_tree_distrust(f->tree); /* it changes nothing: no file is read again */
 	g_assert_cmpint(fchmodat(f->fd, "abc", 0600, 0), ==, 0);
 	g_autofree char *mode = digest_with(f, (struct cache_selector){.path = "abc"});
 	g_assert_cmpstr(mode, !=, FILE_DATA0);
@@ -349,7 +349,7 @@ static uint64_t bytes_read(void)
 	return g_ascii_strtoull(strstr(io, "rchar: ") + strlen("rchar: "), NULL, 10);
 }
 
-/* A file whose inode says that it is the same is not read again, and any sign of a change is noticed. */
+/* A file whose inode is unchanged is not read again; any change of the inode is detected. */
 static void test_not_read_twice(struct fixture *f, gconstpointer unused)
 {
 	const uint64_t size = 4 << 20;
@@ -394,7 +394,7 @@ static void test_persistence(struct fixture *f, gconstpointer unused)
 	g_assert_cmpstr(before, ==, validated);
 }
 
-/* 20,000 files: the time is printed for people, the digests are compared with those of a second look. */
+/* 20,000 files: the time is printed for information; the digests are compared with those of a second sum. */
 static void test_many(struct fixture *f, gconstpointer unused)
 {
 	for (int d = 0; d < 100; d++) {
@@ -419,7 +419,7 @@ static void test_many(struct fixture *f, gconstpointer unused)
 	g_assert_cmpstr(first, !=, third);
 }
 
-/* Times do not count, extended attributes do; a link has mode 0777 whatever the disk says. */
+/* Times are not part of a digest, extended attributes are; a link always has mode 0777. */
 static void test_trap_17(struct fixture *f, gconstpointer unused)
 {
 	struct timespec times[] = {{1, 0}, {2, 0}};
@@ -438,7 +438,7 @@ static void test_trap_17(struct fixture *f, gconstpointer unused)
 	expect(f, (struct cache_selector){.path = "def"}, d.text);
 }
 
-/* A directory is told by its content digest, what a filter selects by every header and file. */
+/* A directory is listed with its content digest, filtered entries with every header and file. */
 static void test_trap_18(struct fixture *f, gconstpointer unused)
 {
 	const char *abc[] = {"d0/abc", NULL}, *all[] = {"d0", NULL};

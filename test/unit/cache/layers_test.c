@@ -87,7 +87,7 @@ static void test_round_trip(struct pair *p, gconstpointer unused)
 	g_assert_cmpuint(layers->len, ==, 3);
 	g_assert_cmpstr(layer_at(layers, 2)->descriptor->media_type, ==, OCI_LAYER_GZIP);
 	g_assert_null(((struct cache_layer_result *)layers->pdata[0])->provider);
-	/* Made once: the second answer is the same blobs. */
+	/* Made once: the second call returns the same blobs. */
 	g_autoptr(GPtrArray) again = layers_of(&p->a, r, (struct cache_layer_options){.compression = COMPRESSION_ZSTD});
 	for (guint i = 0; i < 3; i++)
 		g_assert_true(digest_equal(&layer_at(layers, i)->descriptor->digest,
@@ -107,7 +107,7 @@ static void test_round_trip(struct pair *p, gconstpointer unused)
 	rig_expect(&p->b, lazy, "one", NULL);
 	rig_expect(&p->b, cache_ref_parent(lazy), "one", "1");
 	g_assert_cmpint(p->fetches, ==, 3);
-	/* A child of what was imported reports the imported blobs as they are. */
+	/* A child of an imported record reports the imported blobs unchanged. */
 	g_autoptr(cache_ref) child = rig_record(&p->b, lazy, "three", "3");
 	g_autoptr(GPtrArray) four = layers_of(
 		&p->b, child, (struct cache_layer_options){.compression = COMPRESSION_GZIP, .oci_media_types = true});
@@ -132,7 +132,7 @@ static void expect_foreign(struct rig *g, cache_ref *r)
 	g_assert_null(layer_at(converted, 0)->descriptor->urls);
 }
 
-/* The addresses of a layer that is not to be distributed stay with it, also in the database. */
+/* The URLs of a non-distributable layer are kept, also in the database. */
 static void test_foreign(struct pair *p, gconstpointer unused)
 {
 	g_autoptr(cache_ref) r = three(&p->a);
@@ -145,7 +145,7 @@ static void test_foreign(struct pair *p, gconstpointer unused)
 	g_autoptr(blob_provider) provider = provider_new(p);
 	cache_ref *image = import(p, layers, provider);
 	expect_foreign(&p->b, image);
-	rig_expect(&p->b, image, "one", NULL); /* the blobs are there now */
+	rig_expect(&p->b, image, "one", NULL); /* the blobs are local now */
 	g_autofree char *id = g_strdup(cache_ref_id(image));
 	cache_ref_unref(image);
 	rig_reopen(&p->b);
@@ -198,7 +198,7 @@ static void expect_same_layers(GPtrArray *a, GPtrArray *b)
 	}
 }
 
-/* What is reported can be unpacked elsewhere: its diff ids are those of its blobs. */
+/* Reported layers can be unpacked elsewhere: their diff ids match their blobs. */
 static void expect_tree_elsewhere(struct pair *p, GPtrArray *layers)
 {
 	g_autoptr(blob_provider) provider = provider_new(p);
@@ -208,7 +208,7 @@ static void expect_tree_elsewhere(struct pair *p, GPtrArray *layers)
 	rig_expect(&p->b, there, "stargz.index.json", NULL);
 }
 
-/* Made as first, then forced to be second, and again after a restart: two sets of layers that unpack to one tree. */
+/* Made as first, then forced to second, and again after a restart: two sets of layers that unpack to the same tree. */
 static void estargz_both(struct pair *p, enum compression first, enum compression second)
 {
 	g_autoptr(cache_ref) r = three(&p->a);
@@ -291,12 +291,12 @@ static void test_failures(struct pair *p, gconstpointer unused)
 	g_clear_error(&error);
 	p->fail = false;
 	rig_expect(&p->b, lazy, "two", "changed");
-	/* A layer that is not what its config says is never found by anybody (P8). */
+	/* A layer that does not match its config's diff id is never found. */
 	g_autoptr(oci_layer) liar = oci_layer_copy(layer_at(layers, 1));
 	digest_of_text("something else", &liar->diff_id);
 	g_autoptr(cache_ref) bad = cache_add_layer(p->b.c, NULL, liar, provider, NULL, &error);
 	g_assert_no_error(error);
-	/* Many times, as the writer removes in its own time what the tries before have left. */
+	/* Repeated, because the writer removes the remains of failed attempts asynchronously. */
 	for (int i = 0; i < 60; i++) {
 		g_assert_cmpint(cache_ref_open_tree(p->b.c, bad, CACHE_TREE_READ, NULL, &error), ==, -1);
 		g_assert_error(error, error_domain(), ERROR_DATA_LOSS);
@@ -306,7 +306,7 @@ static void test_failures(struct pair *p, gconstpointer unused)
 	g_autoptr(oci_layer) honest = oci_layer_copy(layer_at(layers, 0));
 	g_autoptr(cache_ref) good = cache_add_layer(p->b.c, NULL, honest, provider, NULL, &error);
 	rig_expect(&p->b, good, "one", "1");
-	/* Cancellation leaves it retryable, too. */
+	/* A canceled fetch can be retried as well. */
 	g_autoptr(cancel) stop = cancel_new(NULL);
 	cancel_set(stop, ERROR_CANCELED, NULL);
 	struct work work = {.cancel = stop};
@@ -343,7 +343,7 @@ static void test_status(struct pair *p, gconstpointer unused)
 	g_assert_true(ended);
 }
 
-/* Work on a lazy layer is told to the vertex that brought it, as an interval of its own. */
+/* Work on a lazy layer is reported on the vertex that provides it, as a separate interval. */
 static void test_vertex_of_lazy_layer(struct pair *p, gconstpointer unused)
 {
 	g_autoptr(cache_ref) r = rig_record(&p->a, NULL, "one", "1");
@@ -382,7 +382,7 @@ static void test_vertex_of_lazy_layer(struct pair *p, gconstpointer unused)
 	g_assert_cmpuint(statuses, >=, 1);
 }
 
-/* After a restart a record without provider is only as good as what is here. */
+/* After a restart a record without provider is complete only if its data is local. */
 static void test_restart(struct pair *p, gconstpointer unused)
 {
 	g_autoptr(cache_ref) r = three(&p->a);

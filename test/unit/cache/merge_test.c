@@ -57,7 +57,7 @@ static void test_of_scratch_layers(struct rig *g, gconstpointer unused)
 	g_autoptr(cache_ref) b = rig_record(g, NULL, "two", "2");
 	g_autoptr(cache_ref) c = rig_record(g, NULL, "one", "over");
 	g_autoptr(cache_ref) m = merge_of(g, a, b, c);
-	g_assert_null(m->tree); /* nothing is made before somebody looks */
+	g_assert_null(m->tree); /* nothing is made before the tree is opened */
 	rig_expect(g, m, "one", "over");
 	rig_expect(g, m, "two", "2");
 	g_assert_cmpuint(entries(g, m), ==, 2);
@@ -93,7 +93,7 @@ static void test_of_chains(struct rig *g, gconstpointer unused)
 	rig_expect(g, m, "one", "1");
 	rig_expect(g, m, "two", "2");
 	rig_expect(g, m, "three", "3");
-	rig_expect(g, m, "shared", NULL); /* a deletion counts for what is below, too */
+	rig_expect(g, m, "shared", NULL); /* a deletion applies to the layers below as well */
 	g_assert_cmpuint(entries(g, m), ==, 3);
 	g_assert_cmpuint(n_layers(g, m), ==, 6);
 	g_autoptr(cache_ref) n = merge_of(g, a, pure, b);
@@ -141,7 +141,10 @@ static void test_diff_of_strangers(struct rig *g, gconstpointer unused)
 	g_clear_error(&error);
 }
 
-/* One layer more than lower, which does not lie on it: trees are compared, and lower never had what the layer deletes. */
+/*
+ * One layer more than lower, but not stacked on it: trees are compared, and lower never had the file that the layer
+ * deletes.
+ */
 static void test_diff_of_diffs(struct rig *g, gconstpointer unused)
 {
 	g_autoptr(cache_ref) bottom = rig_record(g, NULL, "one", "1");
@@ -155,11 +158,11 @@ static void test_diff_of_diffs(struct rig *g, gconstpointer unused)
 	g_autoptr(cache_ref) other = rig_record(g, NULL, "two", "other");
 	g_autoptr(cache_ref) m = merge_of(g, other, d, NULL);
 	rig_expect(g, m, "two", "other");
-	/* The same layer, seen from the record that it lies on, does delete. */
+	/* Compared with the record that it lies on, the same layer does delete. */
 	g_autoptr(cache_ref) direct = diff_of(g, fewer, fewest);
 	g_autoptr(cache_ref) n = merge_of(g, other, direct, NULL);
 	rig_expect(g, n, "two", NULL);
-	/* And so does the second of two layers: those stay what they are. */
+	/* The second of two layers deletes as well: both layers are reused. */
 	g_autoptr(cache_ref) more = rig_record(g, fewest, "three", "3");
 	g_autoptr(cache_ref) upmost = diff_of(g, base, more);
 	g_autoptr(cache_ref) two = diff_of(g, lower, upmost);
@@ -167,7 +170,7 @@ static void test_diff_of_diffs(struct rig *g, gconstpointer unused)
 	g_autoptr(cache_ref) o = merge_of(g, other, two, NULL);
 	rig_expect(g, o, "two", NULL);
 	rig_expect(g, o, "three", "3");
-	/* A merge is no layer on its first input: what both have alike is no difference. */
+	/* A merge is not a layer on its first input: files that both have are not a difference. */
 	g_autoptr(cache_ref) merged = merge_of(g, base, other, NULL);
 	g_autoptr(cache_ref) added = diff_of(g, base, merged);
 	g_autoptr(GPtrArray) units = merge_units(added);
@@ -197,7 +200,7 @@ static int64_t size_of(struct rig *g, const cache_ref *r)
 	return -1;
 }
 
-/* Files of a merge are other names of its inputs' files; they cost nothing, and writing above changes no input. */
+/* Files of a merge are hard links to its inputs' files: they use no space, and writing above changes no input. */
 static void test_links(struct rig *g, gconstpointer unused)
 {
 	g_autofree char *large = g_strnfill(1 << 20, 'l');
@@ -246,7 +249,7 @@ static cache_ref *replaced(struct rig *g, cache_ref *parent, const char *path, b
 	return rig_commit(m);
 }
 
-/* What a directory that was replaced held before does not come back, whatever replaced it on the way. */
+/* The previous contents of a replaced directory do not reappear, whatever replaced it in between. */
 static void test_opaque(struct rig *g, gconstpointer unused)
 {
 	g_autoptr(cache_ref) lower = replaced(g, NULL, "d", true, "old");

@@ -173,7 +173,7 @@ static void test_usage(struct rig *g, gconstpointer unused)
 	g_assert_cmpuint(rows->len, ==, 3);
 	const struct cache_usage *u = rows->pdata[0], *v = rows->pdata[1], *w = rows->pdata[2];
 	g_assert_cmpstr(u->id, ==, a);
-	g_assert_true(u->in_use); /* by its child, which somebody holds */
+	g_assert_true(u->in_use); /* by its child, which has a handle */
 	g_assert_cmpint(u->size, >=, 1 << 20);
 	g_assert_cmpint(u->usage_count, ==, 2);
 	g_assert_cmpint(u->last_used_ns, >, u->created_ns);
@@ -213,7 +213,7 @@ static void expect_mutable(struct rig *g, const char *id, bool want)
 	g_assert_true(found);
 }
 
-/* What was committed and is not used is listed as mutable until something builds on it, also after a restart. */
+/* A committed, unused record is listed as mutable until something builds on it, also after a restart. */
 static void test_open_records(struct rig *g, gconstpointer unused)
 {
 	cache_ref *r = rig_record(g, NULL, "f", "x");

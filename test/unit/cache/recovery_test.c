@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rig.h"
 
-/* Death is played by closing, changing what lies on disk, and opening again. */
+/* Crashes are simulated by closing the cache, changing its files and opening it again. */
 static void run_sql(struct rig *g, const char *sql)
 {
 	static const char *const known[] = {"", NULL};
@@ -95,7 +95,7 @@ static void test_lost_tree_of_known_layer(struct rig *g, gconstpointer unused)
 	expect_kept(g, id, "x", "1"); /* unpacked again from its own blob */
 }
 
-/* SIGKILL: what was committed is there though nobody closed anything. */
+/* SIGKILL: committed records exist although the cache was not closed. */
 static void test_kill(struct rig *g, gconstpointer unused)
 {
 	g_autoptr(cache_ref) r = rig_record(g, NULL, "x", "1");
@@ -118,7 +118,7 @@ static void test_kill(struct rig *g, gconstpointer unused)
 	g_assert_true(tree_remove_at(AT_FDCWD, copy, NULL));
 }
 
-/* Power cut: another boot keeps what a sync covered. */
+/* Power failure: after a reboot the records that a sync covered are kept. */
 static void test_power_cut(struct rig *g, gconstpointer unused)
 {
 	GError *error = NULL;
@@ -143,7 +143,7 @@ static void test_power_cut(struct rig *g, gconstpointer unused)
 	g_assert_false(blob_store_has(g->blobs, &blob));
 	g_autoptr(cache_ref) m = cache_get_mutable(g->c, mount, &error);
 	g_assert_no_error(error);
-	/* What is used again stays synced. */
+	/* A record that is used again stays synced. */
 	rig_close(g);
 	run_sql(g, "UPDATE record SET boot = 'yet another one'");
 	rig_open(g);
@@ -163,7 +163,7 @@ static void test_damaged_database(struct rig *g, gconstpointer unused)
 	expect_kept(g, again, "x", "1");
 }
 
-/* Rows that no daemon writes: each is dropped, and what has nothing to do with it stays. */
+/* Rows that no daemon writes: each is dropped, and unrelated records are kept. */
 static void test_strange_rows(struct rig *g, gconstpointer unused)
 {
 	/* %1$s a record, %2$s one on top of it. */
@@ -205,7 +205,7 @@ static void test_strange_rows(struct rig *g, gconstpointer unused)
 	}
 }
 
-/* A twin that does not point back is none. */
+/* A twin that does not point back is ignored. */
 static void test_strange_twin(struct rig *g, gconstpointer unused)
 {
 	g_autofree char *a = id_of(rig_record(g, NULL, "x", "1"));
@@ -227,7 +227,7 @@ static void test_digests(struct rig *g, gconstpointer unused)
 	g_assert_true(cache_ref_checksum(g->c, r, &all, 1, NULL, &before, NULL));
 	g_autofree char *id = id_of(r);
 	rig_reopen(g);
-	/* Taken from the row: the file may be gone. */
+	/* The size comes from the row, because the file may be missing. */
 	g_autofree char *file = g_strdup_printf("snapshots/%s/fs/x", id);
 	g_assert_cmpint(unlinkat(g->root, file, 0), ==, 0);
 	g_autoptr(cache_ref) again = cache_get(g->c, id, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rig: a cache in a temporary directory, with small words to make records. */
+/* rig: a cache in a temporary directory, with short helpers that make records. */
 #pragma once
 #include "cache/record.h"
 #include "tree_dir.h"
