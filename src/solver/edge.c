@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The applier of edge_decide: gathers facts, carries out the plan, tells those who watch. */
+/* Applies edge_decide: collects facts, carries out the plan, notifies the watchers. */
 #include "solver/graph.h"
 #include <string.h>
 
@@ -125,7 +125,7 @@ static enum edge_state desired_now(const struct edge *e)
 	return desired;
 }
 
-static void tell_watchers(struct edge *e)
+static void notify_watchers(struct edge *e)
 {
 	for (guint i = e->watchers->len; i > 0; i--) {
 		struct watcher w = g_array_index(e->watchers, struct watcher, i - 1);
@@ -139,9 +139,9 @@ static void tell_watchers(struct edge *e)
 		g_array_remove_index_fast(e->watchers, i - 1);
 		w.request->edge = NULL;
 		if (e->has_result)
-			tell_answer(e->vertex->solver, w.request, result_ref(e->vertex->solver, e->result), NULL);
+			report_answer(e->vertex->solver, w.request, result_ref(e->vertex->solver, e->result), NULL);
 		else
-			tell_answer(e->vertex->solver, w.request, NULL, failure_ref(failure));
+			report_answer(e->vertex->solver, w.request, NULL, failure_ref(failure));
 	}
 }
 
@@ -210,10 +210,10 @@ static void complete(struct edge *e, void *result /* taken */)
 	e->result = result;
 	e->state = EDGE_COMPLETE;
 	g_array_set_size(e->records, 0);
-	tell_watchers(e);
+	notify_watchers(e);
 }
 
-/* The vertex ran: what this edge is of it. */
+/* The vertex ran: completes the edge with its output. */
 static void take_output(struct edge *e)
 {
 	struct vertex *v = e->vertex;
@@ -223,14 +223,14 @@ static void take_output(struct edge *e)
 			  "invalid response from exec need %" G_GINT64_FORMAT " index but %zu results received",
 			  e->index, v->llb->n_outputs);
 		e->failure = failure_new(error, NULL);
-		tell_watchers(e);
+		notify_watchers(e);
 		return;
 	}
 	edge_save(e, v->output_ids[e->index]);
 	complete(e, result_ref(v->solver, v->outputs[e->index]));
 }
 
-/* Newest first; of equal age any. */
+/* Newest first; records of equal age in any order. */
 static guint best_record(const struct edge *e)
 {
 	guint best = 0;
@@ -260,7 +260,7 @@ void edge_load_done(struct edge *e, const struct task *t, void *result)
 			g_array_remove_index_fast(e->records, i - 1);
 }
 
-/* A result that is lost was a record that is not found again, so that the edge runs, or takes another one. */
+/* If a result is lost, its record is not found again, so that the edge runs or loads another one. */
 void edge_reopen(struct edge *e)
 {
 	solver *s = e->vertex->solver;
@@ -273,7 +273,7 @@ void edge_reopen(struct edge *e)
 	e->state = EDGE_SLOW;
 }
 
-/* What nobody asks for any more stops. Work of the vertex goes on while another of its edges wants it. */
+/* Stops work that is no longer desired. Work of the vertex continues while another of its edges needs it. */
 void edge_stop_undesired(struct edge *e)
 {
 	struct vertex *v = e->vertex;
@@ -298,8 +298,10 @@ static void apply_deps(struct edge *e, const struct edge_plan *plan)
 	for (size_t i = 0; i < e->vertex->n_inputs; i++) {
 		struct dep *d = &e->deps[i];
 		enum edge_state wanted = plan->deps[i].desired;
-		/* What was reached is not taken back: it asks for nothing, and taking it back would travel down the
-		 * graph. */
+		/*
+		 * A state that was reached is kept: it requests nothing, and lowering it would propagate through the
+		 * graph.
+		 */
 		if (d->desired == wanted || (wanted < d->desired && edge_resolve(d->edge)->state >= d->desired))
 			continue;
 		d->desired = plan->deps[i].desired;
@@ -314,7 +316,7 @@ static void apply(struct edge *e, const struct edge_plan *plan)
 {
 	if (plan->state != e->state) {
 		e->state = plan->state;
-		tell_watchers(e);
+		notify_watchers(e);
 	}
 	edge_stop_undesired(e);
 	if (e->deps)
@@ -324,7 +326,7 @@ static void apply(struct edge *e, const struct edge_plan *plan)
 	else if (plan->exec)
 		task_start_exec(e);
 	if (plan->want_map)
-		task_start_map(e->vertex); /* last: a pure one answers at once */
+		task_start_map(e->vertex); /* last: a pure cache map completes immediately */
 }
 
 /* A failed input fails the edge with the same reason. */
@@ -349,7 +351,7 @@ void edge_evaluate(struct edge *e)
 	if (e->desired > e->state)
 		deps_ensure(e);
 	if (inherit_failure(e) || e->has_result) {
-		tell_watchers(e);
+		notify_watchers(e);
 	} else {
 		edge_absorb(e);
 		if (e->keys_changed && edge_merge(e))

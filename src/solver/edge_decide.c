@@ -7,7 +7,7 @@ static bool content_open(const struct edge_dep_facts *d)
 	return d->has_content && !d->content_known;
 }
 
-/* An input that has no match and, without running more than is asked for anyway, will not get one. */
+/* An input without a match that will not get one unless more is run than is requested anyway. */
 static bool match_impossible(const struct edge_facts *f)
 {
 	for (size_t i = 0; i < f->n_deps; i++)
@@ -16,7 +16,7 @@ static bool match_impossible(const struct edge_facts *f)
 	return false;
 }
 
-/* Something cheaper than running could still lead the input to a (further) match. */
+/* Something cheaper than running could still find a (further) match for the input. */
 static bool dep_is_open(const struct edge_dep_facts *d)
 {
 	return d->state < EDGE_SLOW || content_open(d);
@@ -66,7 +66,7 @@ static void dep_want_content(const struct edge_dep_facts *d, struct edge_dep_pla
 	p->compute_content = d->state == EDGE_COMPLETE && !d->content_running;
 }
 
-/* One step further for an input whose match is looked for. */
+/* Requests the next state of an input whose match is being looked up. */
 static void dep_open_further(const struct edge_dep_facts *d, struct edge_dep_plan *p)
 {
 	if (d->state < EDGE_SLOW)
@@ -75,7 +75,7 @@ static void dep_open_further(const struct edge_dep_facts *d, struct edge_dep_pla
 		dep_want_content(d, p);
 }
 
-/* Inputs without a match first; those that match only once all do and yet no common key was found. */
+/* Inputs without a match first; inputs that match only if all of them match and still no common key was found. */
 static void plan_matching(const struct edge_facts *f, struct edge_plan *plan)
 {
 	bool all_match = true;

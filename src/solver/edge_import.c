@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What imports know of an edge, and how their results become ours. */
+/* Records of cache imports for an edge, and how their results are adopted. */
 #include "solver/graph.h"
 
 typedef void (*import_fn)(solver_import *i, void *data);
 
-/* Those of every job that holds the vertex: it is one step for all of them. */
+/* Imports of every job that holds the vertex: the step is the same for all of them. */
 static void each_import(const struct vertex *v, import_fn fn, void *data)
 {
 	for (guint j = 0; j < v->jobs->len; j++) {
@@ -80,7 +80,7 @@ struct adoption {
 	void *result; /* borrowed */
 };
 
-/* By what contents the step is found: the build did not need to know, others will. */
+/* Links the step by the content of its inputs: this build did not need those keys, later builds will. */
 static void adopt_contents(struct edge *e, const solver_import *i, guint record, const char *key)
 {
 	const struct key_record *r = import_get(i, record);
@@ -94,7 +94,7 @@ static void adopt_contents(struct edge *e, const solver_import *i, guint record,
 	}
 }
 
-/* The result of a step before, when the loaded one contains it. */
+/* The result of an earlier step, if the loaded result contains it. */
 static void adopt_part(struct edge *e, const struct adoption *a, guint record, const char *key)
 {
 	solver *s = e->vertex->solver;
@@ -111,7 +111,7 @@ static void adopt_part(struct edge *e, const struct adoption *a, guint record, c
 	}
 }
 
-/* A step before the loaded one: its inputs have been through this. */
+/* A step before the loaded one: its inputs were already processed. */
 static void adopt_input(struct edge *e, const struct adoption *a)
 {
 	e->adopted = true;
@@ -133,11 +133,11 @@ static bool wants_adoption(const struct edge *e, const struct adoption *a)
 	       edge_import_record(e, a->loaded->import) >= 0;
 }
 
-/* Inputs before users, with a stack of its own. */
+/* Inputs before users; iterative, with an explicit stack. */
 static void adopt_inputs(struct edge *e, const struct adoption *a)
 {
 	g_autoptr(GPtrArray) stack = g_ptr_array_new();
-	g_autoptr(GHashTable) next = g_hash_table_new(NULL, NULL); /* edge to the input to look at */
+	g_autoptr(GHashTable) next = g_hash_table_new(NULL, NULL); /* edge to the next input to examine */
 	g_ptr_array_add(stack, e);
 	while (stack->len > 0) {
 		struct edge *top = stack->pdata[stack->len - 1];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Keys of an edge: found from those of its inputs, saved with its result. */
+/* Keys of an edge: derived from those of its inputs and saved with its result. */
 #include "solver/graph.h"
 #include <string.h>
 
@@ -54,7 +54,7 @@ void edge_add_key(struct edge *e, const char *key)
 		}
 		g_free(r.id);
 	}
-	edge_import_records(e, key); /* last: of equal age ours are taken */
+	edge_import_records(e, key); /* last: of equal age our own records are preferred */
 }
 
 /* Follows the links of one key of an input, for every cache map. */
@@ -69,8 +69,8 @@ static void probe(struct edge *e, size_t dep, const char *key, bool is_content)
 }
 
 /*
- * What the content of an input leads to, its definition leads to as well; said at once, as the record may never be
- * loaded (trap 29).
+ * A key that follows from the content of an input also follows from its definition; linked immediately, because the
+ * record may never be loaded.
  */
 static void link_definition(struct edge *e, size_t dep, const char *content_key)
 {
@@ -118,7 +118,7 @@ static bool absorb_dep(struct edge *e, size_t i, bool probing)
 	return changed;
 }
 
-/* Keys that every input leads to. */
+/* Keys that follow from every input. */
 static void add_common_keys(struct edge *e)
 {
 	GHashTableIter iter;
@@ -176,7 +176,7 @@ static void each_own(struct edge *e, const GPtrArray *keys, const struct key_lin
 			fn(e, keys->pdata[k], link, data);
 }
 
-/* Every key of ours that stands for an input: by definition, of its result, of its content, of equal edges. */
+/* Every own key that represents an input: by definition, of its result, of its content, of equal edges. */
 static void each_alternative(struct edge *e, size_t i, alternative_fn fn, void *data)
 {
 	struct dep *d = &e->deps[i];
@@ -209,7 +209,10 @@ static void note_lasting(struct edge *e, const char *key, const struct key_link 
 		*(bool *)data = true;
 }
 
-/* The key that all inputs lead to already, or a new one; it lasts if every input can be known without a session. */
+/*
+ * The key that follows from all inputs already, or a new one; it is stored if every input's key is independent of
+ * sessions.
+ */
 static char *key_for_inputs(struct edge *e)
 {
 	g_autoptr(GHashTable) common = NULL;
@@ -251,13 +254,13 @@ static void add_missing_alternative(struct edge *e, const char *key, const struc
 		key_store_add_link(e->vertex->solver->keys, key, link, to);
 }
 
-/* Users of an edge that ignores the cache must not match through it, yet they save under its key. */
+/* Users of an edge that ignores the cache must not match through it, but they save their results under its key. */
 static void save_under(struct edge *e, const char *key, const char *result_id)
 {
 	if (result_id)
 		key_store_add_result(e->vertex->solver->keys, key, result_id, e->vertex->created_ns);
 	g_ptr_array_add(e->result_keys, g_strdup(key));
-	e->has_result = true; /* so that the key is told without looking for records */
+	e->has_result = true; /* so that the key is reported without looking for records */
 	if (!e->vertex->ignore_cache)
 		edge_add_key(e, key);
 }
@@ -300,7 +303,7 @@ void edge_add_root_link(struct edge *e, size_t input, const char *selector, cons
 	}
 }
 
-/* A record was found through some of the keys: next time any of them will do. */
+/* A record was found through some of the keys: link the others, so that any of them finds it next time. */
 void edge_link_record(struct edge *e, const char *key)
 {
 	for (size_t i = 0; e->deps && i < e->vertex->n_inputs; i++)

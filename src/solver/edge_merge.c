@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Equal edges of different vertices become one. Two are equal when cache digest and output are, and each input shares
- * an edge or a key (with selector). They are found through an index by the first input.
+ * Merges equal edges of different vertices. Two edges are equal if their cache digest and output are equal and each
+ * input shares an edge or a key (with selector). They are found through an index by the first input.
  */
 #include "solver/graph.h"
 #include <string.h>
@@ -11,7 +11,7 @@ static const char *map_digest(const struct edge *e, guint m)
 	return g_array_index(e->vertex->maps, struct cache_map, m).digest;
 }
 
-/* What stands for input i: its edge, keys with selector, the content key. Sorted out by the caller. */
+/* Identities of input i: its edge, its keys with selector, the content key. The caller compares them. */
 static void input_texts(const struct edge *e, size_t i, guint m, GPtrArray *ret)
 {
 	const struct edge *from = edge_resolve(e->deps[i].edge);
@@ -57,7 +57,7 @@ static bool equal_edges(const struct edge *a, const struct edge *b)
 {
 	if (a->vertex->n_inputs != b->vertex->n_inputs)
 		return false;
-	for (size_t i = 1; i < a->vertex->n_inputs; i++) /* the first one brought them together */
+	for (size_t i = 1; i < a->vertex->n_inputs; i++) /* the index matched the first input */
 		if (!input_shared(a, b, i))
 			return false;
 	return true;
@@ -97,7 +97,7 @@ static void index_add(struct edge *e, const char *text)
 	g_ptr_array_add(e->index_texts, g_strdup(text));
 }
 
-/* An edge that ignores the cache must not become one that uses it; one must not depend on the other. */
+/* An edge that ignores the cache must not become one that uses it, and neither may depend on the other. */
 static bool may_merge(const struct edge *from, const struct edge *into)
 {
 	return into != from && !into->forward && !edge_failure(into) &&
@@ -117,7 +117,7 @@ static struct edge *find_equal(struct edge *e, const GPtrArray *texts)
 	return NULL;
 }
 
-/* Builds that hold the one vertex now hold the other, with all that it needs, and watch it. */
+/* Jobs that hold one vertex now also hold and watch the other, with everything that it needs. */
 static void join_jobs(const struct vertex *from, struct vertex *into)
 {
 	g_autoptr(GPtrArray) all = vertex_closure(into);
@@ -126,7 +126,7 @@ static void join_jobs(const struct vertex *from, struct vertex *into)
 			job_add_vertex(from->jobs->pdata[j], all->pdata[i]);
 }
 
-/* Keys of the inputs of the one lead to the result of the other as well. */
+/* Links the keys of one edge's inputs to the result of the other. */
 static void join_keys(const struct edge *from, struct edge *into)
 {
 	for (size_t i = 0; into->deps && from->deps && i < from->vertex->n_inputs; i++) {
@@ -153,7 +153,7 @@ static void merge(struct edge *from, struct edge *into)
 		if (w.request)
 			w.request->edge = into;
 		else
-			edge_touch(w.edge); /* it will find the keys of the other */
+			edge_touch(w.edge); /* it will find the keys of the other edge */
 		g_array_append_val(into->watchers, w);
 	}
 	g_array_set_size(from->watchers, 0);
@@ -162,7 +162,7 @@ static void merge(struct edge *from, struct edge *into)
 		edge_unwatch(edge_resolve(from->deps[i].edge), from, NULL);
 	from->forward = into;
 	edge_touch(into);
-	edge_stop_undesired(from); /* what only this edge wanted of its vertex */
+	edge_stop_undesired(from); /* work of its vertex that only this edge needed */
 }
 
 bool edge_merge(struct edge *e)

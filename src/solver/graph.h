@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * graph: the insides of the solver, shared by its files: vertices, edges, jobs, tasks and the thread that owns them.
+ * graph: internals of the solver, shared by its files: vertices, edges, jobs, tasks and the thread that owns them.
  *
- *	vertex ---- edges (one an output) ---- deps (one an input of the vertex) ----> edges of other vertices
+ *	vertex ---- edges (one per output) ---- deps (one per input of the vertex) ----> edges of other vertices
  *	   |           `-- watchers: deps of other edges, and requests of jobs
- *	   `-- jobs that hold it; tasks under way for it
+ *	   `-- jobs that hold it; its running tasks
  *
- * A vertex is alive as long as a job holds it; when the last one leaves it is detached: its tasks are canceled, and it
- * is freed when they are back. An edge that merged into another forwards to it and is never looked at again.
- * Thread: solver, unless said otherwise.
+ * A vertex is active as long as a job holds it. When the last job leaves, it is detached: its tasks are canceled, and
+ * it is freed when they have finished. An edge that was merged into another forwards to it and is not evaluated again.
+ * Thread: solver, unless stated otherwise.
  */
 #pragma once
 #include "base/pool.h"
@@ -21,11 +21,11 @@ struct vertex;
 struct edge;
 struct task;
 
-/* Why a vertex cannot be had. Counted. */
+/* The reason why a vertex failed. Counted. */
 struct failure {
 	gint refs;
 	GError *error;                   /* owned; without vertex and source details */
-	const struct llb_vertex *vertex; /* NULL: none in particular */
+	const struct llb_vertex *vertex; /* NULL: no particular vertex */
 	llb_definition *definition;      /* ref; keeps vertex */
 };
 struct failure *failure_new(GError *error /* taken */, const struct llb_vertex *vertex);
@@ -36,7 +36,7 @@ void failure_unref(struct failure *f);
 
 struct content_key {
 	char digest[DIGEST_TEXT_SIZE]; /* "": not known */
-	struct task *task;             /* borrowed, under way */
+	struct task *task;             /* borrowed, while running */
 };
 struct vertex_input {
 	struct vertex *vertex; /* borrowed: held by the same jobs */
@@ -44,14 +44,14 @@ struct vertex_input {
 };
 struct vertex {
 	solver *solver;
-	struct digest digest; /* as active: that of an ignore-cache twin differs from llb's */
+	struct digest digest; /* key in the active table; that of an ignore-cache twin differs from llb's */
 	const struct llb_vertex *llb;
 	llb_definition *definition;  /* ref; keeps llb */
 	struct vertex_input *inputs; /* owned */
 	size_t n_inputs;
 	bool ignore_cache;
-	GPtrArray *jobs;         /* borrowed solver_job; first: who asked first */
-	session_group *sessions; /* ref; those of all jobs; its work asks one after the other */
+	GPtrArray *jobs;         /* borrowed solver_job; in the order in which they requested it */
+	session_group *sessions; /* ref; those of all jobs, asked one after the other */
 	bool detached;
 	unsigned n_tasks;
 	progress_sink *sink;           /* ref */
@@ -59,15 +59,15 @@ struct vertex {
 
 	struct solver_op op;
 	bool op_made;
-	GArray *maps; /* struct cache_map, one a phase */
+	GArray *maps; /* struct cache_map, one per phase */
 	bool maps_done;
 	struct task *map_task, *exec_task; /* borrowed */
 	struct content_key *content;       /* n_inputs */
 	void **outputs;                    /* owned results, n_outputs; NULL: not run */
-	char **output_ids;                 /* owned; what they are called in the key store, NULL: not saved */
+	char **output_ids;                 /* owned; ids of the results in the key store, NULL: not saved */
 	int64_t created_ns;
-	struct failure *failure;     /* owned; of its own work; remembered as long as the vertex is active */
-	struct llb_vertex *resolved; /* owned; llb with merged resources, what the op was made of; NULL: llb itself */
+	struct failure *failure;     /* owned; failure of the op; kept as long as the vertex is active */
+	struct llb_vertex *resolved; /* owned; llb with merged resources, as the op was made; NULL: llb itself */
 	GPtrArray *edges;            /* owned struct edge */
 };
 
@@ -75,10 +75,10 @@ struct vertex {
 
 struct dep {
 	struct edge *edge;       /* borrowed; follow edge_resolve */
-	enum edge_state desired; /* what this edge asks of it now */
-	guint keys_seen;         /* of the other edge's keys */
+	enum edge_state desired; /* state that this edge currently requests of it */
+	guint keys_seen;         /* number of the other edge's keys already processed */
 	bool content_seen;
-	GHashTable *matches;   /* set of own keys that this input leads to */
+	GHashTable *matches;   /* set of this edge's keys that follow from the input */
 	GPtrArray *extra_keys; /* further keys of equal edges that merged into this one: text, selector, ...; or NULL */
 };
 struct watcher {
@@ -89,42 +89,42 @@ struct watcher {
 struct record {
 	char *key, *result; /* owned */
 	int64_t created_ns;
-	solver_import *import; /* ref; NULL: one of ours, else: */
+	solver_import *import; /* ref; NULL: a record of ours, otherwise an import's */
 	guint import_record, import_result;
 };
 struct edge {
 	struct vertex *vertex;
 	int64_t index;
-	struct edge *forward; /* merged into */
+	struct edge *forward; /* the edge it was merged into */
 	enum edge_state state;
 	enum edge_state desired;
 	bool queued;
-	bool keys_changed; /* since the last look for an equal edge */
-	struct dep *deps;  /* owned, vertex->n_inputs; NULL: not asked for yet */
+	bool keys_changed; /* since the last search for an equal edge */
+	struct dep *deps;  /* owned, vertex->n_inputs; NULL: not requested yet */
 	guint maps_seen;
 	GArray *watchers;        /* struct watcher */
-	GPtrArray *keys;         /* owned texts, in the order found; what users of it may match */
+	GPtrArray *keys;         /* owned texts, in the order found; users of the edge may match them */
 	GHashTable *key_set;     /* the same, borrowed */
-	GPtrArray *result_keys;  /* owned texts: keys of the result, for those who save under it */
+	GPtrArray *result_keys;  /* owned texts: keys of the result, under which users save theirs */
 	GArray *records;         /* struct record, not tried yet */
-	GHashTable *tried;       /* results that were loaded in vain */
-	bool adopted;            /* has a key of our own for all that an import told of it */
+	GHashTable *tried;       /* results that failed to load */
+	bool adopted;            /* has its own key for everything that an import knows of it */
 	struct task *load_task;  /* borrowed */
 	struct failure *failure; /* owned; of an input, or of this output */
 	bool has_result;
 	void *result;           /* owned, NULL is scratch */
-	GPtrArray *index_texts; /* owned: where it stands in the index of equal edges */
+	GPtrArray *index_texts; /* owned: its entries in the index of equal edges */
 };
 
 struct edge *edge_resolve(struct edge *e);
-/* The edge of an output, made when it is not there. */
+/* Returns the edge of an output, creating it if necessary. */
 struct edge *vertex_edge(struct vertex *v, int64_t index);
 struct edge *vertex_edge_find(const struct vertex *v, int64_t index);
 void edge_free(struct edge *e);
-/* Of the edge or of its vertex; borrowed, NULL: none. */
+/* Returns the failure of the edge or of its vertex; borrowed, NULL: none. */
 struct failure *edge_failure(const struct edge *e);
 void edge_touch(struct edge *e);
-/* All edges of a vertex. */
+/* Evaluates all edges of a vertex again. */
 void vertex_touch(struct vertex *v);
 void edge_evaluate(struct edge *e);
 void edge_stop_undesired(struct edge *e);
@@ -143,24 +143,24 @@ void edge_save(struct edge *e, const char *result_id);
 void edge_link_record(struct edge *e, const char *key);
 void edge_add_key(struct edge *e, const char *key);
 
-/* edge_import.c: what imports of its jobs know of an edge. */
+/* edge_import.c: records of the jobs' imports for an edge. */
 void edge_import_find(const struct edge *e, const char *from, const struct key_link *link, GHashTable *ret_targets);
 void edge_import_records(struct edge *e, const char *key);
-/* A result of an import was loaded: it is ours from now on, with what it contains of the steps before. */
+/* A result of an import was loaded: adopts it, with the results of earlier steps that it contains. */
 void edge_adopt(struct edge *e, const struct record *loaded, void *result, const char *result_id);
-/* The record of an import that the edge was found as, or -1. */
+/* The import's record that matches the edge, or -1. */
 int64_t edge_import_record(const struct edge *e, const solver_import *i);
-/* A key of our own for the edge, linked with all its inputs, which have theirs. Owned. */
+/* A key of ours for the edge, linked with the keys of all its inputs, which exist. Owned. */
 char *edge_own_key(struct edge *e);
-/* A root (of some content) leads to a key too, for the cache map that makes the record's digest. */
+/* Links a root (of some content) to a key as well, for the cache map that gives the record's digest. */
 void edge_add_root_link(struct edge *e, size_t input, const char *selector, const char *root, const char *record_digest,
 			const char *key);
 
-/* edge_merge.c: finds an active edge with the same key; true when e merged into it. */
+/* edge_merge.c: finds an active edge with the same key; true if e was merged into it. */
 bool edge_merge(struct edge *e);
 void edge_index_remove(struct edge *e);
 
-/* ---- tasks: what leaves for the worker pool and comes back */
+/* ---- tasks: work that runs on the worker pool */
 
 enum task_kind { TASK_MAP, TASK_CONTENT, TASK_EXEC, TASK_LOAD };
 struct task {
@@ -169,7 +169,7 @@ struct task {
 	struct edge *edge;       /* loads */
 	cancel *cancel;          /* owned */
 	session_group *sessions; /* ref or NULL */
-	GPtrArray *jobs;         /* that it started for; only compared */
+	GPtrArray *jobs;         /* the jobs for which it was started; only compared */
 	pins **pins;             /* owned refs, those of all jobs; ends with NULL */
 	int64_t compat_version;  /* of the first job */
 	int64_t compat_conflict; /* of a later job that differs, or 0 */
@@ -180,7 +180,7 @@ struct task {
 	struct record record; /* loads; owned */
 	bool waits_for_slot;
 	bool has_slot;
-	/* answers */
+	/* results */
 	bool ok;
 	GError *error; /* owned */
 	struct cache_map map;
@@ -189,10 +189,10 @@ struct task {
 	char **output_ids;
 	int64_t created_ns, completed_ns;
 	void *result;
-	char *result_id; /* owned; of an import's result, as ours */
+	char *result_id; /* owned; our id for an import's result */
 };
 struct task *task_start(struct vertex *v, enum task_kind kind, const struct task *what);
-/* The cancel token is set; the task comes back later, or at once when it waited for a slot. */
+/* Sets the cancel token. The task is answered later, or immediately if it was waiting for a slot. */
 void task_cancel(struct task *t);
 void task_start_map(struct vertex *v);
 void task_start_content(struct vertex *v, size_t input, void *result);
@@ -209,10 +209,10 @@ struct request {
 	const struct llb_vertex *llb; /* borrowed from definition */
 	llb_definition *definition;   /* ref */
 	int64_t index;
-	struct edge *edge; /* NULL before it is loaded and when done */
+	struct edge *edge; /* NULL until it is loaded and when it is done */
 	GMutex mu;
 	GCond changed;
-	bool done; /* mu guards this and what follows */
+	bool done; /* mu guards this and the following members */
 	void *result;
 	struct failure *failure;
 	bool canceled;
@@ -230,7 +230,7 @@ struct solver_job {
 	pins *pins;              /* ref; closed with the job */
 	void *data;
 	int64_t compat_version;
-	GHashTable *vertices; /* set of struct vertex that it holds; solver thread */
+	GHashTable *vertices; /* set of struct vertex that the job holds; solver thread */
 	GPtrArray *imports;   /* of solver_import * (refs); solver thread */
 	GMutex mu;
 	GHashTable *sinks; /* digest text to ref; mu guards it */
@@ -239,11 +239,11 @@ void job_add_vertex(solver_job *job, struct vertex *v);
 void job_drop_all(solver_job *job);
 const struct llb_vertex *vertex_resolved(struct vertex *v);
 struct vertex *job_load_vertex(solver_job *job, const struct llb_vertex *llb);
-/* Its lost results are not there any more, nor its failures. */
+/* Drops the vertex's lost results and its failures. */
 void vertex_reopen(struct vertex *v);
 void vertex_drop_job(struct vertex *v, solver_job *job);
 void vertex_free_if_idle(struct vertex *v);
-/* Everything it needs, itself included, forwards followed. Borrowed pointers; g_ptr_array_unref. */
+/* Returns everything that it needs, itself included, with forwards resolved. Borrowed pointers; g_ptr_array_unref. */
 GPtrArray *vertex_closure(struct vertex *v);
 
 /* ---- the solver */
@@ -259,36 +259,36 @@ struct solver {
 	GQueue dirty;           /* of struct edge */
 	GHashTable *edge_index; /* text to GPtrArray of struct edge */
 	int slots_used;
-	GQueue slot_queue;    /* of struct task */
-	GArray *news;         /* of struct news (tell.c): told at the end of this turn, or once the keys are written */
-	GThread *writer;      /* of keys */
-	GAsyncQueue *batches; /* of the writer */
-	bool flush_running, telling;          /* the writer is at work; with something to tell */
+	GQueue slot_queue; /* of struct task */
+	GArray *reports; /* of struct report (report.c): sent at the end of this turn, or after the keys are written */
+	GThread *writer; /* writes keys */
+	GAsyncQueue *batches;                 /* input of the writer */
+	bool flush_running, reporting;        /* the writer is running; with reports to send */
 	gint64 flush_at_us;                   /* monotonic; 0: nothing to write */
 	gint running, n_vertices, n_requests; /* atomic */
 	GMutex mu;
 	GHashTable *jobs; /* id to solver_job, borrowed; mu guards it */
 };
-/* tell.c: success is told to clients after the keys that make it last are written. */
+/* report.c: success is reported to clients after the keys that make it durable are written. */
 #define FLUSH_DELAY_US 200000
-bool tell_start(solver *s, GError **error);
-void tell_stop(solver *s); /* after the solver thread has ended */
-void tell_complete(solver *s, progress_sink *sink, int64_t completed_ns, bool cached);
-void tell_answer(solver *s, struct request *r, void *result /* taken */,
-		 struct failure *failure /* ref taken, or NULL */);
-/* Something is still to be told; then tasks are dispatched after it. */
-bool tell_is_pending(const solver *s);
-void tell_then_dispatch(solver *s, struct task *t);
-/* At the end of each turn of the solver thread. */
-void tell_turn(solver *s);
+bool report_start(solver *s, GError **error);
+void report_stop(solver *s); /* call after the solver thread has ended */
+void report_complete(solver *s, progress_sink *sink, int64_t completed_ns, bool cached);
+void report_answer(solver *s, struct request *r, void *result /* taken */,
+		   struct failure *failure /* ref taken, or NULL */);
+/* Reports are pending; tasks must then be dispatched after them. */
+bool report_is_pending(const solver *s);
+void report_then_dispatch(solver *s, struct task *t);
+/* Called at the end of each turn of the solver thread. */
+void report_turn(solver *s);
 /* Thread: any. fn runs on the solver thread. */
 void solver_post(solver *s, message_fn fn, void *data);
-/* Runs fn on a worker: for what may take long and answers to nobody. */
+/* Runs fn on a worker, for operations that may take long and have no result. */
 void solver_defer(solver *s, void (*fn)(solver *s, void *data), void *data);
 void solver_pool_push(solver *s, struct task *t);
 void task_run(struct task *t);             /* on a worker */
-void task_done(solver *s, void *task);     /* message */
-void task_dispatch(solver *s, void *task); /* message: to a worker, or to wait for a slot */
+void task_done(solver *s, void *task);     /* message: the task has finished */
+void task_dispatch(solver *s, void *task); /* message: hand it to a worker, or queue it for a slot */
 void *result_ref(solver *s, void *result);
-/* On a worker: the last reference may remove files. */
+/* Drops the reference on a worker, because the last one may remove files. */
 void result_unref_later(solver *s, void *result);

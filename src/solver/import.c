@@ -15,23 +15,23 @@ struct solver_import {
 	GHashTable *follow; /* "from input digest selector" to GArray of guint */
 };
 
-/* Those that live, so that a result can be had by its id alone. */
+/* The existing imports, so that a result is found by its id alone. */
 static GMutex living_mu;
-static GHashTable *living; /* number to solver_import *, borrowed */
+static GHashTable *live_imports; /* number to solver_import *, borrowed */
 
 static void living_add(solver_import *i)
 {
 	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&living_mu);
-	if (!living)
-		living = g_hash_table_new(NULL, NULL);
-	g_hash_table_insert(living, GUINT_TO_POINTER(i->number), i);
+	if (!live_imports)
+		live_imports = g_hash_table_new(NULL, NULL);
+	g_hash_table_insert(live_imports, GUINT_TO_POINTER(i->number), i);
 }
 
-/* One that is on its way out is not given out again. */
+/* Does not return an import whose last reference was dropped. */
 static solver_import *living_find(guint number)
 {
 	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&living_mu);
-	solver_import *i = living ? g_hash_table_lookup(living, GUINT_TO_POINTER(number)) : NULL;
+	solver_import *i = live_imports ? g_hash_table_lookup(live_imports, GUINT_TO_POINTER(number)) : NULL;
 	for (gint refs = i ? g_atomic_int_get(&i->refs) : 0; refs > 0; refs = g_atomic_int_get(&i->refs))
 		if (g_atomic_int_compare_and_exchange(&i->refs, refs, refs + 1))
 			return i;
@@ -41,7 +41,7 @@ static solver_import *living_find(guint number)
 static void living_remove(const solver_import *i)
 {
 	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&living_mu);
-	g_hash_table_remove(living, GUINT_TO_POINTER(i->number));
+	g_hash_table_remove(live_imports, GUINT_TO_POINTER(i->number));
 }
 
 static void array_unref(gpointer array)
@@ -140,7 +140,7 @@ bool import_load_id(const char *id, struct work *work, void **ret_result, GError
 	g_autoptr(solver_import) i =
 		sscanf(id, PREFIX "%u:%u:%u", &number, &record, &result) == 3 ? living_find(number) : NULL;
 	if (!i)
-		return error_set(error, ERROR_NOT_FOUND, "%s: its import is gone", id);
+		return error_set(error, ERROR_NOT_FOUND, "%s: the cache import no longer exists", id);
 	return import_load(i, record, result, work, ret_result, error);
 }
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * import: keys and results that others made, looked up beside the key store by the jobs that asked for them.
+ * import: keys and results of a cache import, looked up in addition to the key store by the jobs that requested it.
  *
  *	solver_import *i = solver_import_new(graph, &class, self);     graph: taken, checked
  *	solver_job_add_import(job, i);
  *
- * A record without inputs is found under its digest, any other under "import:<number>:<record>", which means nothing
- * beyond this process and is never written down. A result of it that is loaded is saved under keys of our own, with
- * those of the steps before it that it contains.
- * Thread: immutable after new; class functions as they say.
+ * A record without inputs is found under its digest, any other under "import:<number>:<record>", which is valid only
+ * inside this process and is never stored. A loaded result is saved under our own keys, together with the results of
+ * earlier steps that it contains.
+ * Thread: immutable after new; class functions as stated.
  */
 #pragma once
 #include "solver/key_graph.h"
@@ -17,11 +17,11 @@
 typedef struct solver_import solver_import;
 
 struct solver_import_class {
-	/* A result (by its place in the record) as one of ours, owned by the caller. Thread: worker. */
+	/* Returns a result (by its index in the record) as one of ours, owned by the caller. Thread: worker. */
 	bool (*load)(void *self, guint record, guint result, struct work *work, void **ret_result, GError **error);
 	/*
-	 * The part of a loaded result that another one is (layers below its own); owned by the caller, NULL when it is
-	 * none. Thread: solver.
+	 * Returns the part of a loaded result that another result consists of (its lower layers); owned by the caller,
+	 * NULL if it does not contain that result. Thread: solver.
 	 */
 	void *(*part)(void *self, guint of_record, guint of_result, void *loaded, guint record, guint result);
 	void (*free)(void *self);
@@ -33,11 +33,11 @@ void solver_import_unref(solver_import *i);
 void *solver_import_self(solver_import *i); /* borrowed */
 
 bool key_is_import(const char *key);
-/* A result among others: "import:<number>:<record>:<result>", as long as the import lives. */
+/* A result of an import has the id "import:<number>:<record>:<result>", valid as long as the import exists. */
 char *import_result_id(const solver_import *i, guint record, guint result);
-/* The result of such an id; NOT_FOUND when its import is gone. */
+/* Returns the result of such an id. Errors: NOT_FOUND if its import no longer exists. */
 bool import_load_id(const char *id, struct work *work, void **ret_result, GError **error);
-/* The record that a key names here, or -1. */
+/* Returns the import's record that a key names, or -1. */
 int64_t import_record(const solver_import *i, const char *key);
 /* Adds the keys that follow from a key through a link. */
 void import_find(const solver_import *i, const char *from, const struct key_link *link, GHashTable *ret_targets);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Jobs and their requests: the side of the solver that callers see. */
+/* Jobs and their requests: the public API of the solver. */
 #include "solver/graph.h"
 #include "session/session.h"
 #include <string.h>
@@ -95,7 +95,7 @@ static void add_import(solver *s, void *data)
 	g_free(a);
 }
 
-/* The job is there when the message arrives: it ends with one of its own. */
+/* The job still exists when the message arrives, because it ends with a message of the same queue. */
 void solver_job_add_import(solver_job *job, solver_import *import)
 {
 	struct addition *a = g_new(struct addition, 1);
@@ -113,7 +113,7 @@ void solver_job_free(solver_job *job)
 	g_mutex_unlock(&job->solver->mu);
 	g_clear_pointer(&job->sessions, session_group_unref);
 	g_clear_pointer(&job->log, progress_log_unref);
-	pins_close(job->pins); /* here and not with the last task: it may remove files */
+	pins_close(job->pins); /* not with the last task, because it may remove files */
 	pins_unref(job->pins);
 	g_hash_table_unref(job->vertices);
 	g_ptr_array_unref(job->imports);
@@ -160,7 +160,7 @@ void request_unref(struct request *r)
 {
 	if (!g_atomic_int_dec_and_test(&r->refs))
 		return;
-	result_unref_later(r->solver, r->result); /* answered after its caller gave up */
+	result_unref_later(r->solver, r->result); /* the caller gave up before the answer came */
 	failure_unref(r->failure);
 	llb_definition_unref(r->definition);
 	g_mutex_clear(&r->mu);
@@ -200,7 +200,7 @@ static void request_close(solver *s, void *data)
 		r->edge = NULL;
 	}
 	g_mutex_lock(&r->mu);
-	r->done = true; /* with the answer that came meanwhile, or none */
+	r->done = true; /* with the answer that arrived meanwhile, if any */
 	g_cond_signal(&r->changed);
 	g_mutex_unlock(&r->mu);
 	request_unref(r);
@@ -215,7 +215,7 @@ static void request_cancel(void *data)
 	solver_post(r->solver, request_close, request_ref(r));
 }
 
-/* Source lines are those of the build that asks, also when another build's vertex failed. */
+/* Source locations are those of the requesting build, even if another build's vertex failed. */
 static void annotate(const struct request *r, const struct failure *f, GError *error)
 {
 	if (!f->vertex)

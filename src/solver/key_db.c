@@ -77,7 +77,7 @@ void key_db_close(key_db *d)
 	g_free(d);
 }
 
-/* A read that fails is a miss: the step runs again. So is all of a damaged file. */
+/* A failed read is a miss: the step runs again. The same holds for a damaged file. */
 void key_db_targets(key_db *d, const char *from, const struct key_link *link, GHashTable *ret_targets)
 {
 	g_autoptr(db_query) q = db_select(
@@ -137,7 +137,7 @@ static bool collect(db *d, const char *sql, const char *value, GPtrArray *ret_te
 	return q && !(error && *error);
 }
 
-/* Drops keys that lead to no result and to no other key, and then those that led only to them. */
+/* Drops keys that lead to no result and to no other key, and then keys that led only to them. */
 static bool drop_dead(db *d, GPtrArray *work, GError **error)
 {
 	while (work->len > 0) {

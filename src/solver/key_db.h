@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * key_db: the file behind key_store: tables, single-row reads, batches of writes.
+ * key_db: the database of key_store: tables, single-row reads, batches of writes.
  *
  *	key_db *d = key_db_open(root_fd, error);
  *	key_db_targets(d, from, &link, set);
  *	key_db_write(d, changes, true, error);
  *
- * Reads and writes go through two handles, so that a batch that is being written does not hold up a lookup.
+ * Reads and writes go through two handles, so that writing a batch does not block lookups.
  * A damaged file, or one of a newer format, is set aside. Thread: any; reads one thread at a time, writes too.
  */
 #pragma once

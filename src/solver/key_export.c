@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What leads to results of a job, collected on the solver thread a little at a time while a caller waits. */
+/* Collects the keys that lead to results of a job: on the solver thread in small batches, while the caller waits. */
 #include "solver/graph.h"
 #include "solver/key_walk.h"
 
@@ -26,7 +26,7 @@ static void add_target(struct collection *c, const struct solver_target *t)
 			key_walk_from(c->walk, keys->pdata[i]);
 }
 
-/* What the job's definitions say of steps: under every key that the step goes by. */
+/* Export options that the job's definitions give for steps: applied to every key of the step. */
 static void add_overrides(struct collection *c)
 {
 	GHashTableIter iter;
@@ -51,7 +51,7 @@ static void add_result(struct collection *c, const GPtrArray *keys, const char *
 			key_walk_add_result(c->walk, keys->pdata[k], id, created_ns);
 }
 
-/* What imports hold of a step that has keys of ours, and that nobody had to load. */
+/* Results of imports for a step that has keys of ours and was not loaded. */
 static void add_imported(struct collection *c, const struct edge *e, solver_import *i)
 {
 	int64_t record = edge_import_record(e, i);
@@ -83,7 +83,7 @@ static void collect_step(solver *s, void *data)
 {
 	struct collection *c = data;
 	if (!cancel_is_set(c->cancel) && key_walk_step(c->walk, s->keys, KEYS_A_TURN)) {
-		solver_post(s, collect_step, c); /* others have their turn */
+		solver_post(s, collect_step, c); /* let other messages run */
 		return;
 	}
 	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&c->mu);

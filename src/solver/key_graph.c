@@ -71,7 +71,7 @@ void key_graph_add_result(key_graph *g, guint record, const char *id, int64_t cr
 	g_array_append_val(key_graph_get(g, record)->results, result);
 }
 
-/* How many links lead to each record's inputs; an order exists when all can be taken away, roots first. */
+/* Counts the links into each record's inputs; an order exists if all can be removed, starting with the roots. */
 GArray *key_graph_order(const key_graph *g)
 {
 	guint n = g->records->len;

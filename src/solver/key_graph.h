@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * key_graph: cache keys as a table of records that lead to each other, on their way out of a key store or into a build.
+ * key_graph: cache keys as a table of records that lead to each other, exported from a key store or imported into a
+ * build.
  *
  *	key_graph *g = key_graph_new();
  *	guint base = key_graph_add(g, "sha256:...", 0);            a root
  *	guint step = key_graph_add(g, "sha256:...", 1);
- *	key_graph_link(g, step, 0, "", base);                      input 0 of step may be base
- *	if (!key_graph_check(g, error)) ...                        no cycle, no input without a link
+ *	key_graph_link(g, step, 0, "", base);                      base is an alternative for input 0
+ *	if (!key_graph_check(g, error)) ...                        no cycle, every input has a link
  *
- * The digest of a record is that of "<cache map digest>@<output>"; an input lists alternatives.
- * Plain owned data. Thread: one at a time; any number once nobody changes it.
+ * The digest of a record is that of "<cache map digest>@<output>"; an input lists alternatives. Plain owned data.
+ * Thread: one at a time; any number once it is no longer changed.
  */
 #pragma once
 #include "solver/key_store.h"
@@ -22,9 +23,9 @@ struct key_record {
 	char *digest;    /* owned */
 	GArray **inputs; /* owned, of struct key_input; n_inputs */
 	guint n_inputs;
-	GArray *results;  /* of struct key_result, the one to prefer first */
-	bool is_target;   /* stands for what was asked for */
-	int export_cache; /* what the definition says of it: -1 nothing, 0, 1 */
+	GArray *results;  /* of struct key_result, most preferred first */
+	bool is_target;   /* represents a requested result */
+	int export_cache; /* the definition's export option: -1 unset, 0, 1 */
 };
 typedef struct key_graph {
 	GPtrArray *records; /* of struct key_record * */
@@ -38,7 +39,7 @@ void key_graph_link(key_graph *g, guint record, guint input, const char *selecto
 void key_graph_add_result(key_graph *g, guint record, const char *id, int64_t created_ns);
 /* Errors: INVALID_ARGUMENT "invalid record ID: N", "invalid empty input for record N", "invalid looping record". */
 bool key_graph_check(const key_graph *g, GError **error);
-/* Records in an order in which each comes after those that it leads from; of guint. NULL: there is a cycle. */
+/* Returns the records ordered so that each comes after those it depends on; of guint. NULL: there is a cycle. */
 GArray *key_graph_order(const key_graph *g);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(key_graph, key_graph_free)

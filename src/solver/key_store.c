@@ -5,8 +5,8 @@
 #include <string.h>
 
 #define SESSION_PREFIX "random:"
-#define TABLE_MAX 4096    /* entries in memory; then what is on disk too is let go */
-#define PENDING_MAX 65536 /* changes that wait for a disk that takes none */
+#define TABLE_MAX 4096    /* maximum entries in memory; then entries that are also on disk are dropped */
+#define PENDING_MAX 65536 /* maximum changes kept while the disk accepts none */
 #define SESSION_TABLE_MAX 4096
 
 struct table {
@@ -19,7 +19,7 @@ struct key_store {
 	key_db *db; /* NULL: in memory only */
 	struct table lasting, session;
 	GMutex write_mu;    /* held while a batch is written; taken before mu */
-	GMutex mu;          /* guards what follows */
+	GMutex mu;          /* guards the following members */
 	GPtrArray *pending; /* struct key_change */
 	bool writing;
 };
@@ -123,7 +123,7 @@ static struct table *table_of(key_store *k, const char *key)
 
 /* ---- memory */
 
-/* What is on disk as well, or belonged to sessions long gone, makes room. */
+/* Drops entries that are also on disk, or belong to old sessions. */
 static void make_room(key_store *k)
 {
 	if (table_size(&k->session) > SESSION_TABLE_MAX)
@@ -290,8 +290,8 @@ void key_store_forget_pair(key_store *k, const char *key, const char *result)
 		queue(k, (struct key_change){.type = KEY_FORGET_PAIR, .key = (char *)key, .other = (char *)result});
 }
 
-/* "from input output digest selector", as link_text wrote it. */
-static void tell_link(const char *text, key_backlink_fn fn, void *data)
+/* Parses "from input output digest selector", as written by link_text. */
+static void report_link(const char *text, key_backlink_fn fn, void *data)
 {
 	g_auto(GStrv) part = g_strsplit(text, " ", 5);
 	if (g_strv_length(part) != 5)
@@ -316,7 +316,7 @@ void key_store_backlinks(key_store *k, const char *key, key_backlink_fn fn, void
 	g_hash_table_iter_init(&iter, k->lasting.links);
 	while (g_hash_table_iter_next(&iter, &text, &targets))
 		if (g_hash_table_contains(targets, key))
-			tell_link(text, fn, data);
+			report_link(text, fn, data);
 }
 
 bool key_store_needs_flush(key_store *k)
@@ -326,8 +326,8 @@ bool key_store_needs_flush(key_store *k)
 }
 
 /*
- * Nothing was written: it waits again, in front of what came meanwhile. When too much waits, the oldest is given up:
- * keys without it lead nowhere or to steps that run again.
+ * Nothing was written: the batch is pending again, before the changes that came meanwhile. If too much is pending, the
+ * oldest changes are dropped: keys without them lead nowhere or to steps that run again.
  */
 static void give_back(key_store *k, GPtrArray **batch)
 {

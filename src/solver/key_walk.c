@@ -5,10 +5,10 @@
 #include <string.h>
 
 struct node;
-struct way { /* one link that leads here */
+struct way { /* one link that leads to the node */
 	struct node *from;
 	guint input;
-	char *digest;   /* owned: of the record that it makes of this key */
+	char *digest;   /* owned: digest of the record for this key */
 	char *selector; /* owned */
 };
 enum state { NEW, OPEN, DONE };
@@ -16,10 +16,10 @@ struct node {
 	char *key; /* owned */
 	GArray *ways;
 	GArray *results; /* of struct key_result */
-	GArray *records; /* of guint: what it became */
+	GArray *records; /* of guint: records made for the node */
 	bool is_target;
 	enum state state;
-	guint next; /* way to follow */
+	guint next; /* index of the next way to follow */
 };
 struct key_walk {
 	GHashTable *nodes; /* key to struct node * (owned) */
@@ -127,7 +127,7 @@ static void take_added(const key_walk *w, struct node *n)
 	}
 }
 
-/* ---- gathering */
+/* ---- collecting */
 
 struct visit {
 	key_walk *walk;
@@ -157,7 +157,7 @@ static int newest_first(gconstpointer a, gconstpointer b)
 	const struct key_result *x = a, *y = b;
 	if (x->created_ns != y->created_ns)
 		return x->created_ns < y->created_ns ? 1 : -1;
-	bool foreign_x = key_is_import(x->id), foreign_y = key_is_import(y->id); /* of equal age ours */
+	bool foreign_x = key_is_import(x->id), foreign_y = key_is_import(y->id); /* of equal age prefer our own */
 	return foreign_x != foreign_y ? foreign_x - foreign_y : strcmp(x->id, y->id);
 }
 
@@ -206,7 +206,7 @@ static void record_finish(key_walk *w, key_graph *g, struct node *n, guint recor
 	g_array_append_val(n->records, record);
 }
 
-/* Ways of one digest, from..to: a record if every input is there. Those that are still open would close a circle. */
+/* Ways of one digest, from..to: a record if every input is resolved. Unresolved inputs would close a cycle. */
 static void group_add(key_walk *w, key_graph *g, struct node *n, guint from, guint to)
 {
 	guint n_inputs = way_at(n, to - 1)->input + 1, covered = 0;
@@ -242,7 +242,7 @@ static void node_finish(key_walk *w, key_graph *g, struct node *n)
 	}
 }
 
-/* Depth first, with a stack of its own: chains are as long as users make them. */
+/* Depth first with an explicit stack, because chains can be arbitrarily long. */
 static void node_visit(key_walk *w, key_graph *g, struct node *start)
 {
 	g_autoptr(GPtrArray) stack = g_ptr_array_new();

@@ -21,7 +21,10 @@ static int64_t relax_swap(int64_t a, int64_t b)
 	return a == -1 || b == -1 ? -1 : MAX(a, b);
 }
 
-/* The pair that gives more time; of equal ones the shorter period. Quota 0 is unlimited. Pairs are never mixed. */
+/*
+ * Returns the pair that allows more time; of equal ones the shorter period. Quota 0 is unlimited. Pairs are never
+ * mixed.
+ */
 static bool bandwidth_is_wider(const Pb__LinuxResources *a, const Pb__LinuxResources *b)
 {
 	if (a->cpuquota == 0 || b->cpuquota == 0)
@@ -83,7 +86,7 @@ static char *cpuset_format(const bool *set)
 	return g_string_free(s, FALSE);
 }
 
-/* Empty is all; otherwise what either allows. One that cannot be read gives way to the other. */
+/* Empty means all; otherwise the union of both. An invalid list is replaced by the other one. */
 static char *relax_cpuset(const char *a, const char *b)
 {
 	if (!*a || !*b)

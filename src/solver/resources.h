@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * resources: one limit out of two, when builds that share a step ask for different ones: the least restrictive.
+ * resources: combines the limits of builds that share a step: the least restrictive one applies.
  *
  *	Pb__LinuxResources *merged = resources_relax(a, b);
  *	guard_free(merged);

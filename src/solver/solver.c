@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The solver thread: messages in, edges evaluated until nothing changes, keys written behind. */
+/* The solver thread: processes messages, evaluates edges until nothing changes, and has keys written asynchronously. */
 #include "solver/graph.h"
 #include "base/thread.h"
 
@@ -7,7 +7,7 @@ struct message {
 	message_fn fn;
 	void *data;
 };
-/* What the pool runs: a task, or a deferred call. */
+/* An item of the pool: a task, or a deferred call. */
 struct pool_item {
 	struct task *task;
 	void (*fn)(solver *s, void *data);
@@ -83,7 +83,7 @@ static void evaluate_dirty(solver *s)
 
 static struct message *next_message(solver *s)
 {
-	if (s->flush_at_us == 0 || s->flush_running) /* whose end is a message */
+	if (s->flush_at_us == 0 || s->flush_running) /* a running flush ends with a message */
 		return g_async_queue_pop(s->messages);
 	gint64 wait = s->flush_at_us - g_get_monotonic_time();
 	return wait > 0 ? g_async_queue_timeout_pop(s->messages, (guint64)wait) : g_async_queue_try_pop(s->messages);
@@ -105,12 +105,12 @@ static gpointer run(gpointer data)
 		else if (m)
 			m->fn(s, m->data);
 		evaluate_dirty(s);
-		tell_turn(s);
+		report_turn(s);
 	}
 	return NULL;
 }
 
-/* Messages that came while the pool ended: tasks of vertices that were detached. */
+/* Handles messages that arrived while the pool was shut down: tasks of detached vertices. */
 static void drain(solver *s)
 {
 	for (struct message *m = g_async_queue_try_pop(s->messages); m; m = g_async_queue_try_pop(s->messages)) {
@@ -121,7 +121,7 @@ static void drain(solver *s)
 
 static void solver_clear(solver *s)
 {
-	tell_stop(s);
+	report_stop(s);
 	pool_free(s->pool);
 	drain(s);
 	key_store_close(s->keys);
@@ -150,7 +150,7 @@ solver *solver_new(const struct solver_options *options, GError **error)
 	g_queue_init(&s->slot_queue);
 	g_mutex_init(&s->mu);
 	s->jobs = g_hash_table_new(g_str_hash, g_str_equal);
-	bool ok = tell_start(s, error) && pool_keep(s->pool, error);
+	bool ok = report_start(s, error) && pool_keep(s->pool, error);
 	s->thread = ok ? thread_start("solver", run, s, error) : NULL;
 	if (s->thread)
 		return s;
@@ -162,7 +162,7 @@ void solver_free(solver *s)
 {
 	if (!s)
 		return;
-	while (g_atomic_int_get(&s->n_vertices) > 0) /* canceled tasks come home */
+	while (g_atomic_int_get(&s->n_vertices) > 0) /* wait for canceled tasks to finish */
 		g_usleep(1000);
 	solver_post(s, stop, NULL);
 	g_thread_join(s->thread);

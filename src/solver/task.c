@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Work of ops: cache maps, content keys, runs, loads. Started and answered on the solver thread, done on a worker. */
+/*
+ * Work of ops: cache maps, content keys, runs, loads. Tasks start and are answered on the solver thread and run on a
+ * worker.
+ */
 #include "solver/graph.h"
 #include <string.h>
 
@@ -66,11 +69,11 @@ void task_dispatch(solver *s, void *data)
 	solver_pool_push(s, t);
 }
 
-/* Steps start after clients have been told of those that ended before. */
+/* Steps start after the completion of earlier ones was reported to clients. */
 static void dispatch(solver *s, struct task *t)
 {
-	if ((t->kind == TASK_EXEC || t->kind == TASK_LOAD) && tell_is_pending(s))
-		tell_then_dispatch(s, t);
+	if ((t->kind == TASK_EXEC || t->kind == TASK_LOAD) && report_is_pending(s))
+		report_then_dispatch(s, t);
 	else
 		task_dispatch(s, t);
 }
@@ -131,7 +134,7 @@ void tasks_cancel_all(struct vertex *v)
 		task_cancel(((struct edge *)v->edges->pdata[i])->load_task);
 }
 
-/* The op is made when it is first needed; what the resolver refuses is an error of its cache key. */
+/* Creates the op when it is first needed; an error of the resolver is reported as a cache-key error. */
 static bool op_ensure(struct vertex *v)
 {
 	if (v->op_made)
@@ -161,7 +164,7 @@ static void map_run(struct task *t)
 {
 	struct vertex *v = t->vertex;
 	struct work work = work_of(t);
-	bool visible = v->n_inputs == 0; /* sources tell of their key and of their snapshot */
+	bool visible = v->n_inputs == 0; /* sources report their key and their snapshot */
 	if (visible)
 		progress_sink_start(v->sink);
 	t->ok = v->op.class->cache_map(v->op.self, &work, t->phase, &t->map, &t->error);
@@ -299,18 +302,19 @@ void task_run(struct task *t)
 	if (cancel_check(t->cancel, &t->error))
 		runs[t->kind](t);
 	if (!t->ok && !t->error)
-		error_set(&t->error, ERROR_INTERNAL, "%s failed without a reason", t->vertex->llb->name);
+		error_set(&t->error, ERROR_INTERNAL, "internal error: %s failed without setting an error",
+			  t->vertex->llb->name);
 	for (size_t i = 0; i < t->n_inputs; i++) /* here, because the last reference may remove files */
 		if (t->inputs[i])
 			t->vertex->solver->options.results->unref(t->inputs[i]);
 	t->n_inputs = 0;
 }
 
-/* ---- answers */
+/* ---- results */
 
 /*
- * A failure that is no answer: the task was canceled, or it may have spoken to the session of a build that has left while
- * others still wait.
+ * A failure that is not a result: the task was canceled, or it may have used the session of a build that has left while
+ * other builds still wait.
  */
 static bool is_stale(const struct task *t)
 {
@@ -353,7 +357,10 @@ static void content_done(struct task *t)
 		g_strlcpy(v->content[t->input].digest, t->digest.text, DIGEST_TEXT_SIZE);
 		return;
 	}
-	/* Shown only now: a key that nobody wants any more is no failure, and its vertex did not start. */
+	/*
+	 * Reported only now: an error of a key that is no longer needed does not count as a failure, and its vertex did
+	 * not start.
+	 */
 	progress_sink_start(v->sink);
 	progress_sink_complete(v->sink, t->error->message, false);
 	vertex_fail(v, g_steal_pointer(&t->error), KEY_FAILED);
@@ -435,7 +442,7 @@ void task_done(solver *s, void *data)
 	if (!v->detached)
 		answers[t->kind](t);
 	if (t->ok && (t->kind == TASK_EXEC || t->kind == TASK_LOAD))
-		tell_complete(s, v->sink, t->completed_ns, t->kind == TASK_LOAD);
+		report_complete(s, v->sink, t->completed_ns, t->kind == TASK_LOAD);
 	task_free(t);
 	v->n_tasks--;
 	if (v->detached)

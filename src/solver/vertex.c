@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Active vertices: found or made when a job loads a definition, gone when the last job has left and no task is out. */
+/*
+ * Active vertices: found or created when a job loads a definition, freed when the last job has left and no task runs.
+ */
 #include "api/guard.h"
 #include "solver/graph.h"
 #include "solver/resources.h"
@@ -14,7 +16,7 @@ static char *twin_digest(const struct digest *digest, struct digest *ret)
 
 /*
  * A vertex joins an active twin that ignores the cache. One that ignores the cache does not join one that uses it, but
- * becomes such a twin. ret_digest: what it is active as.
+ * becomes such a twin. ret_digest: its key in the active table.
  */
 static struct vertex *vertex_find(solver *s, const struct llb_vertex *llb, struct digest *ret_digest)
 {
@@ -73,7 +75,7 @@ static struct vertex *vertex_new(solver *s, const struct llb_vertex *llb, const 
 	return v;
 }
 
-/* An op goes on a worker, with what it was made of. */
+/* Frees an op on a worker, with the data that it was made from. */
 struct old_op {
 	struct solver_op op;
 	struct llb_vertex *resolved;
@@ -121,7 +123,7 @@ void vertex_free_if_idle(struct vertex *v)
 	g_atomic_int_add(&s->n_vertices, -1);
 }
 
-/* Nobody asks for it any more: out of the graph at once, freed when its tasks are back. */
+/* The last job has left: removes it from the graph at once and frees it when its tasks have finished. */
 static void vertex_detach(struct vertex *v)
 {
 	solver *s = v->solver;
@@ -158,7 +160,7 @@ static void relax_resources(struct vertex *v, const Pb__LinuxResources *r)
 	v->resources = merged;
 }
 
-/* What the op is made of: with the resources of all jobs at that time. */
+/* Returns the vertex that the op is made from: with the resources of all jobs at that time. */
 const struct llb_vertex *vertex_resolved(struct vertex *v)
 {
 	if (!v->resources || v->resolved)
@@ -206,7 +208,7 @@ GPtrArray *vertex_closure(struct vertex *v)
 	return all;
 }
 
-/* An active vertex whose outputs merged into others brings those along. */
+/* Holding an active vertex whose outputs merged into others includes those as well. */
 static void job_add_merged(solver_job *job, struct vertex *v)
 {
 	for (guint i = 0; i < v->edges->len; i++) {
@@ -238,7 +240,7 @@ static struct vertex *load_one(solver_job *job, const struct llb_vertex *llb, GH
 	return v;
 }
 
-/* Marks what the vertex needs, so that only that is loaded. */
+/* Marks the vertices that the target needs, so that only those are loaded. */
 static GHashTable *needed_by(const struct llb_vertex *llb)
 {
 	GHashTable *needed = g_hash_table_new(NULL, NULL);
@@ -255,8 +257,8 @@ static GHashTable *needed_by(const struct llb_vertex *llb)
 }
 
 /*
- * An active vertex found under its digest was made with the inputs of that time: the job must hold those, not only
- * the ones that its own definition leads to.
+ * An active vertex found under its digest has the inputs with which it was created: the job must hold those, not only
+ * those of the new definition.
  */
 static void job_add_inputs(solver_job *job, struct vertex *v)
 {
@@ -287,7 +289,7 @@ void vertex_reopen(struct vertex *v)
 			edge_reopen(v->edges->pdata[i]);
 }
 
-/* ---- the end of a job, on the solver thread */
+/* ---- end of a job, on the solver thread */
 
 void job_drop_all(solver_job *job)
 {
@@ -302,7 +304,7 @@ void job_drop_all(solver_job *job)
 			g_ptr_array_add(dead, v);
 	}
 	g_hash_table_remove_all(job->vertices);
-	for (guint i = 0; i < dead->len; i++) /* all of them before the first is freed: they point at each other */
+	for (guint i = 0; i < dead->len; i++) /* detach all before the first is freed: they point at each other */
 		vertex_detach(dead->pdata[i]);
 	for (guint i = 0; i < dead->len; i++)
 		vertex_free_if_idle(dead->pdata[i]);

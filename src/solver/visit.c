@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a job's results were made of, told on the solver thread while a caller waits. */
+/* Visits the vertices of a job's results, on the solver thread while the caller waits. */
 #include "solver/graph.h"
 
 struct visiting {
@@ -13,7 +13,7 @@ struct visiting {
 	bool done;
 };
 
-/* What imports have would first have to be fetched. */
+/* Results of imports would have to be fetched first. */
 static const struct record *newest_of_ours(const struct edge *e)
 {
 	const struct record *best = NULL;
@@ -25,7 +25,7 @@ static const struct record *newest_of_ours(const struct edge *e)
 	return best;
 }
 
-static void tell(const struct visiting *call, const struct vertex *v)
+static void report_vertex(const struct visiting *call, const struct vertex *v)
 {
 	g_autofree struct solver_output *outputs = g_new0(struct solver_output, v->edges->len + 1);
 	size_t n = 0;
@@ -53,7 +53,7 @@ static void visit_all(solver *s, void *data)
 	}
 	for (guint next = 0; next < queue->len; next++) {
 		const struct vertex *v = queue->pdata[next];
-		tell(call, v);
+		report_vertex(call, v);
 		for (size_t i = 0; i < v->n_inputs; i++)
 			if (g_hash_table_add(seen, v->inputs[i].vertex))
 				g_ptr_array_add(queue, v->inputs[i].vertex);

@@ -2,7 +2,7 @@
 #include "solver/edge_decide.h"
 #include <glib.h>
 
-static void test_nobody_asks(void)
+static void test_not_desired(void)
 {
 	struct edge_facts f = {0};
 	struct edge_plan p;
@@ -11,7 +11,7 @@ static void test_nobody_asks(void)
 	g_assert_cmpint(p.state, ==, EDGE_INITIAL);
 }
 
-/* Map and inputs are asked for at the same time. */
+/* Map and inputs are requested at the same time. */
 static void test_first_step(void)
 {
 	struct edge_dep_facts deps[2] = {0};
@@ -41,12 +41,12 @@ static void test_load_beats_everything(void)
 	g_assert_false(p.exec);
 	g_assert_cmpint(p.state, ==, EDGE_SLOW);
 	g_assert_cmpint(wants[0].desired, ==, EDGE_INITIAL);
-	f.desired = EDGE_FAST; /* somebody only wants the keys */
+	f.desired = EDGE_FAST; /* the watcher only needs the keys */
 	edge_decide(&f, &p);
 	g_assert_false(p.load);
 }
 
-/* Trap 28: an input that matches by definition waits for the one that does not. */
+/* An input that matches by definition waits for the one that does not. */
 static void test_two_phases(void)
 {
 	struct edge_dep_facts deps[2] = {
@@ -67,7 +67,7 @@ static void test_two_phases(void)
 	deps[1].content_known = deps[1].has_match = true; /* all match, no common key */
 	edge_decide(&f, &p);
 	g_assert_true(wants[0].compute_content);
-	deps[1].has_match = false; /* can match no more */
+	deps[1].has_match = false; /* can no longer match */
 	edge_decide(&f, &p);
 	g_assert_cmpint(p.state, ==, EDGE_SLOW);
 	g_assert_false(wants[0].compute_content);
@@ -92,7 +92,7 @@ static void test_ignore_cache(void)
 			       .n_deps = 1};
 	struct edge_plan p = {.deps = wants};
 	edge_decide(&f, &p);
-	g_assert_cmpint(p.state, ==, EDGE_SLOW); /* nothing to learn but by running */
+	g_assert_cmpint(p.state, ==, EDGE_SLOW); /* nothing can be learned without running */
 	f.desired = EDGE_COMPLETE;
 	edge_decide(&f, &p);
 	g_assert_cmpint(wants[0].desired, ==, EDGE_COMPLETE);
@@ -113,7 +113,7 @@ static void test_phases_of_the_map(void)
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
-	g_test_add_func("/decide/nobody-asks", test_nobody_asks);
+	g_test_add_func("/decide/not-desired", test_not_desired);
 	g_test_add_func("/decide/first-step", test_first_step);
 	g_test_add_func("/decide/load-beats-everything", test_load_beats_everything);
 	g_test_add_func("/decide/two-phases", test_two_phases);

@@ -62,7 +62,7 @@ static guint result_count(key_store *k, const char *key)
 	return results->len;
 }
 
-/* Solver-level ids: section 10. */
+/* Ids of the solver as upstream computes them. */
 static void test_ids(void)
 {
 	g_autofree char *key = key_root("sha256:a", 0), *content = key_root("sha256:a", -1),
@@ -107,7 +107,7 @@ static void test_survives(void)
 	teardown();
 }
 
-/* A result that is gone takes the keys that led only to it. */
+/* Removing a result removes the keys that led only to it. */
 static void test_forget(void)
 {
 	setup();
@@ -133,7 +133,7 @@ static void test_forget(void)
 	teardown();
 }
 
-/* P23: a damaged or foreign file is set aside, the store starts empty. */
+/* A damaged or foreign file is renamed, the store starts empty. */
 static void test_damaged(void)
 {
 	setup();
@@ -159,7 +159,7 @@ static void test_foreign_version(void)
 	g_autofree char *bytes = NULL;
 	gsize n;
 	g_assert_true(g_file_get_contents(path, &bytes, &n, NULL));
-	bytes[60] = 0x7f; /* user_version of the header: from another time */
+	bytes[60] = 0x7f; /* user_version of the header: another format version */
 	g_assert_true(g_file_set_contents(path, bytes, (gssize)n, NULL));
 	k = open_store();
 	g_assert_cmpuint(result_count(k, "a"), ==, 0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Keys on their way out of a store, and beside one as an import. */
+/* Exports keys from a store and imports them into a build. */
 #include "solver/import.h"
 #include "solver/key_walk.h"
 
@@ -33,7 +33,7 @@ static const struct key_record *find(const key_graph *g, const char *digest)
 	return NULL;
 }
 
-/* base -> one -> two, and two of a content as well; what lacks an input or only leads away is left out. */
+/* base -> one -> two, and two from a content as well; keys that lack an input or lead away are left out. */
 static void test_walk(void)
 {
 	key_store *k = key_store_open(-1, NULL);
@@ -60,7 +60,7 @@ static void test_walk(void)
 	key_store_close(k);
 }
 
-/* A step whose result is its own input, and two that lead to each other. */
+/* A step whose result is its own input, and two steps that lead to each other. */
 static void test_circles(void)
 {
 	key_store *k = key_store_open(-1, NULL);

@@ -137,7 +137,7 @@ static char *value_text(const struct mock_vertex *v, const char *const *inputs, 
 				       inputs[i]);
 	if (v->n_inputs > 0)
 		g_string_append_c(s, ')');
-	if (s->len > 200) { /* shared inputs double the text at every level */
+	if (s->len > 200) { /* shared inputs double the length of the text at every level */
 		g_autofree char *hash = g_compute_checksum_for_string(G_CHECKSUM_SHA256, s->str, -1);
 		g_string_assign(s, hash);
 	}
@@ -169,7 +169,7 @@ static GPtrArray *in_order(const struct mock *m)
 char *mock_reference(const struct mock_vertex *target, int64_t index)
 {
 	g_autoptr(GPtrArray) order = in_order(target->mock);
-	g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free); /* MOCK_OUTPUTS a vertex */
+	g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free); /* MOCK_OUTPUTS per vertex */
 	for (guint i = 0; i < order->len; i++) {
 		const struct mock_vertex *v = order->pdata[i];
 		const char *inputs[MOCK_INPUTS] = {0};

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Random graphs against a reference that only evaluates them: several builds at once, failures of keys, contents and
- * runs, delays, cancellations, lost results, restarts. Whatever way a result is got, it is the right one; an error is
- * one that a needed vertex has; and at the end nothing is left, neither a vertex nor a result nor a run.
+ * Random graphs compared with a reference that only evaluates them: several builds at once, failures of keys, contents
+ * and runs, delays, cancellations, lost results, restarts. Every result must be right however it was obtained; an error
+ * must be one of a needed vertex; at the end no vertex, result or run remains.
  *
  *	random                     some hundreds of graphs
- *	random --graphs 10000      so many; SOLVER_SEED=N plays the graphs of one seed only
+ *	random --graphs 10000      that many; SOLVER_SEED=N runs the graphs of one seed only
  */
-#include "mock.c" /* a test is one program of one file */
+#include "mock.c" /* each test is one program of one source file */
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <unistd.h>
 
 #define VERTICES 10
-#define ROUNDS 6 /* graphs a seed */
+#define ROUNDS 6 /* graphs per seed */
 #define BUILDS 3
 
 static guint n_graphs = 300;
@@ -23,14 +23,14 @@ struct one_build {
 	struct mock_vertex *target;
 	int64_t index;
 	unsigned number;
-	guint cancel_after_us; /* 0: not */
+	guint cancel_after_us; /* 0: never */
 };
 
 /* ---- graphs */
 
 /*
- * Some keys always fail to run, so that no result of theirs is ever found, and some to read the content of inputs: all
- * vertices of a key, as equal ones become one.
+ * Some keys always fail to run, so that they never have a result, and some always fail to read the content of inputs:
+ * this applies to all vertices of a key, because equal ones are merged.
  */
 static bool key_is(const char *key, const char *kind)
 {
@@ -89,7 +89,7 @@ static void vertex_make(GRand *r, struct mock *m, int n)
 	vertex_change(r, v);
 }
 
-/* The next graph: some vertices are others, some have other inputs. */
+/* The next graph: some vertices are replaced, some get other inputs. */
 static void graph_change(GRand *r, struct mock *m)
 {
 	int changes = g_rand_int_range(r, 1, 4);
@@ -104,9 +104,9 @@ static void graph_change(GRand *r, struct mock *m)
 /* ---- the reference */
 
 struct outlook {
-	bool must_fail;  /* a key or a run that fails is needed whatever is cached */
+	bool must_fail;  /* a failing key or run is needed regardless of the cache */
 	bool may_fail;   /* content that cannot be read may not be needed */
-	bool runs_again; /* something ignores the cache, and so does what is built of it */
+	bool runs_again; /* it or one of its inputs ignores the cache */
 };
 
 static void outlook_of(const struct mock_vertex *v, GHashTable *seen, struct outlook *ret)
@@ -184,7 +184,7 @@ static gpointer build_run(gpointer data)
 	return NULL;
 }
 
-/* Every vertex, every edge's result and every run is accounted for. */
+/* Accounts for every vertex, every edge's result and every run. */
 static void wait_idle(struct mock *m)
 {
 	for (int i = 0;; i++) {
@@ -196,7 +196,7 @@ static void wait_idle(struct mock *m)
 	}
 }
 
-/* When nothing failed, nobody left and the cache counts, no vertex ran twice for builds that came together. */
+/* Without failures, cancellations and ignored caches, no vertex ran twice for concurrent builds. */
 static void check_runs(struct mock *m, const struct one_build *builds)
 {
 	struct outlook outlook = {0};

@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Scenarios of test/scenario/solver/ (NAME.txt), one command a line:
+ * Scenarios of test/scenario/solver/ (NAME.txt), one command per line:
  *
  *	vertex NAME [in=A,B:1] [key=K] [key1=K] [content=0,1] [selector0=T] [outputs=N] [version=T] [value=T]
  *	            [ignore] [random] [slot] [pure] [gate=G] [fail_map=T] [fail_exec=T] [fail_content=T]
  *	                             adds or changes; _ in texts is a space
- *	build JOB NAME[:INDEX]       starts a build in a job of its own and waits for it
- *	start JOB NAME[:INDEX]       the same without waiting for more than that it is in the graph
+ *	build JOB NAME[:INDEX]       starts a build in a new job and waits for it
+ *	start JOB NAME[:INDEX]       starts it and waits until it is in the graph
  *	running NAME                 waits until the vertex runs
- *	settle N                     waits until the solver has evaluated all it knows and only N ops run
+ *	settle N                     waits until nothing is left to evaluate and only N ops run
  *	open GATE, cancel JOB, wait JOB, end JOB
  *	expect JOB TEXT              the result; "= right" is the text that the spec gives
  *	expect JOB error TEXT
  *	count NAME map=N content=N exec=N load=N
- *	reset                        counts to zero
+ *	reset                        sets the counts to zero
  *	drop all | drop VALUE        results vanish; break all: loading them fails
  *	restart                      a new solver on the same keys
- *	parallel N                   most runs at once so far
+ *	parallel N                   maximum number of concurrent runs so far
  *	idle                         no vertex is left
  */
-#include "mock.c" /* a test is one program of one file */
+#include "mock.c" /* each test is one program of one source file */
 #include "solver/graph.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -279,7 +279,10 @@ static void note_turn(solver *s, void *data)
 	g_atomic_int_set((gint *)data, 1);
 }
 
-/* Returns after the solver's thread has handled every message sent so far; one more turn shows that it evaluated the last. */
+/*
+ * Returns after the solver's thread has handled every message sent so far; a second round trip shows that it evaluated
+ * the last one.
+ */
 static void await_turns(struct scenario *s)
 {
 	for (int turn = 0; turn < 2; turn++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a build sees of the solver beyond results: events, error details, jobs, and what it costs. */
-#include "mock.c" /* a test is one program of one file */
+/* Behaviour of the solver that builds see besides results: events, error details, jobs, and cost. */
+#include "mock.c" /* each test is one program of one source file */
 #include "solver/resources.h"
 #include "api/guard.h"
 
@@ -71,7 +71,7 @@ static struct mock_vertex *chain(struct mock *m, unsigned n)
 	return last;
 }
 
-/* Section 15, trap 33: a source tells of its key and of its snapshot; what is cached and why. */
+/* A source reports its key and its snapshot, each with whether it is cached. */
 static void test_events(void)
 {
 	struct mock *m = mock_new(-1);
@@ -114,7 +114,7 @@ static gpointer open_when_asked_for_key(gpointer data)
 	return NULL;
 }
 
-/* A key that is being made when nobody wants it any more: its vertex neither started nor failed. */
+/* A key that is computed when it is no longer needed: its vertex neither started nor failed. */
 static void test_events_of_unwanted_key(void)
 {
 	struct mock *m = mock_new(-1);
@@ -132,7 +132,7 @@ static void test_events_of_unwanted_key(void)
 	g_assert_false(run(&r, m, "j1", "top"));
 	g_thread_join(opener);
 	g_assert_cmpstr(r.error->message, ==, "bad");
-	while (solver_get_stats(m->solver).running > 0) /* the key's task sees that it is canceled */
+	while (solver_get_stats(m->solver).running > 0) /* the key's task notices the cancellation */
 		g_usleep(500);
 	g_autofree char *got = events(m, &r);
 	g_assert_null(strstr(got, "v1:"));
@@ -141,7 +141,7 @@ static void test_events_of_unwanted_key(void)
 	mock_free(m);
 }
 
-/* Trap 37: the digest in the details is that of the definition, not of the ignore-cache twin. */
+/* The digest in the details is that of the definition, not of the ignore-cache twin. */
 static void test_error_details(void)
 {
 	struct mock *m = mock_new(-1);
@@ -195,7 +195,7 @@ static void test_jobs(void)
 	mock_free(m);
 }
 
-/* Ops learn which compatibility version their build wants. */
+/* Ops receive the compatibility version of their build. */
 static void test_compat_version(void)
 {
 	struct mock *m = mock_new(-1);
@@ -253,7 +253,7 @@ static double build_ms(struct mock *m, const char *id, const char *target)
 	return ms;
 }
 
-/* A fully cached build of 20 steps costs the solver next to nothing. */
+/* A fully cached build of 20 steps needs almost no solver time. */
 static void test_cached_chain_is_cheap(void)
 {
 	struct mock *m = mock_new(-1);
