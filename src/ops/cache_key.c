@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Cache digests of ops: what of them decides the result, as the JSON that upstream hashes (llb-and-solver.md 10). */
+/* Cache digests of ops: the members that decide the result, encoded as the JSON that upstream hashes. */
 #include "format/gorune.h"
 #include "base/path_text.h"
 #include "llb/op_json.h"
@@ -21,7 +21,7 @@ static void inputs_init(const struct llb_vertex *v, struct cache_map *ret)
 	ret->last = true;
 }
 
-/* Texts joined by NUL. */
+/* Joins texts with NUL. */
 static char *digest_list(const GPtrArray *texts)
 {
 	g_autoptr(hasher) h = hasher_new_sha256();
@@ -49,7 +49,7 @@ static void inputs_clear(struct cache_map *ret, size_t n)
 
 /* ---- exec */
 
-/* Cache mounts keep their id only in the form that a Dockerfile gives them: "[namespace/]<dest>", shared. */
+/* The id of a cache mount is kept only in the form that a Dockerfile gives it: "[namespace/]<dest>", shared. */
 static bool cache_id_counts(const Pb__Mount *m)
 {
 	if (m->cacheopt->sharing != PB__CACHE_SHARING_OPT__SHARED)
@@ -58,7 +58,7 @@ static bool cache_id_counts(const Pb__Mount *m)
 	return strcmp(m->cacheopt->id, m->dest) == 0 || (slash && strcmp(slash + 1, m->dest) == 0);
 }
 
-/* A plain writable root alone is left out: older versions never counted mounts, and their keys stay valid. */
+/* A single plain writable root is left out: older versions never included mounts, and their keys stay valid. */
 static bool only_plain_root(const Pb__ExecOp *exec)
 {
 	if (exec->n_mounts != 1)
@@ -75,7 +75,7 @@ struct exec_copy {
 	Pb__HostIP *host_values, **hosts;
 };
 
-/* What does not decide the result is blanked, in a copy that borrows everything else. */
+/* Clears the members that do not affect the result, in a copy that borrows everything else. */
 static void exec_normalize(const Pb__ExecOp *from, struct exec_copy *c)
 {
 	static Pb__CacheOpt no_cache = PB__CACHE_OPT__INIT;
@@ -140,8 +140,8 @@ static void digest_exec(const struct llb_vertex *v, struct cache_map *ret)
 }
 
 /*
- * Content may stand for a tree when nothing that the mount does not show can reach the result; for the root it is
- * not done unless asked for, as hashing it costs more than it saves.
+ * The content of an input may identify it if nothing outside the mounted part can affect the result. For the root this
+ * is done only on request, because hashing it costs more than it saves.
  */
 static bool mount_content(const Pb__Mount *m, const char *selector, bool *ret, GError **error)
 {
@@ -189,9 +189,9 @@ bool ops_cache_map_exec(const struct llb_vertex *v, struct cache_map *ret, GErro
 
 /* ---- file */
 
-/* What the actions read of each input, and which inputs are worked on. */
+/* Collects the paths that the actions read of each input, and the inputs that actions modify. */
 struct file_inputs {
-	GPtrArray **paths; /* a list an input */
+	GPtrArray **paths; /* one list per input */
 	bool *is_base;
 	size_t n;
 };
@@ -202,7 +202,7 @@ static void add_path(struct file_inputs *in, int64_t input, const char *path)
 		g_ptr_array_add(in->paths[input], g_strdup(path));
 }
 
-/* As upstream: a user that names no input keeps the group from being looked at. */
+/* As upstream: a user without an input keeps the group from being examined. */
 static void add_owner(struct file_inputs *in, const Pb__ChownOpt *owner)
 {
 	if (!owner)
@@ -216,7 +216,7 @@ static void add_owner(struct file_inputs *in, const Pb__ChownOpt *owner)
 		add_path(in, owner->group->byname->input, "/etc/group");
 }
 
-/* Go's path.Base. */
+/* Behaves like Go's path.Base. */
 static char *base_name(const char *path)
 {
 	size_t end = strlen(path);
@@ -230,7 +230,7 @@ static char *base_name(const char *path)
 	return g_strndup(path + start, end - start);
 }
 
-/* The body of an action as JSON; of copies from an input only the last name of the source counts. */
+/* Writes the body of an action as JSON; for a copy from an input only the last name of the source is included. */
 static char *action_json(const Pb__FileAction *a, struct file_inputs *in)
 {
 	json_writer *w = json_writer_new(0);
@@ -253,7 +253,7 @@ static char *action_json(const Pb__FileAction *a, struct file_inputs *in)
 	return json_writer_take(&w, NULL);
 }
 
-/* The pattern that a chain of actions on the first input has; then indices are left out, as older versions did. */
+/* Recognizes a chain of actions on the first input; its indices are left out, as older versions did. */
 static bool default_indices(const Pb__FileOp *file)
 {
 	for (size_t i = 0; i < file->n_actions; i++) {
@@ -327,7 +327,7 @@ bool ops_cache_map_file(const struct llb_vertex *v, struct cache_map *ret, GErro
 	return true;
 }
 
-/* ---- merge, diff, build, passthrough: the op itself */
+/* ---- merge, diff, build, passthrough: the op message */
 
 bool ops_cache_map_other(const struct llb_vertex *v, struct cache_map *ret, GError **error)
 {
@@ -353,5 +353,5 @@ bool ops_cache_map_other(const struct llb_vertex *v, struct cache_map *ret, GErr
 		inputs_init(v, ret);
 		return true;
 	}
-	return error_set(error, ERROR_INTERNAL, "op of %s has no cache digest of its own", v->name);
+	return error_set(error, ERROR_INTERNAL, "internal error: no cache digest is defined for the op of %s", v->name);
 }

@@ -4,16 +4,16 @@
 #include <poll.h>
 
 #define POLL_MS 100
-#define KEY_NAME "cache-dir:"   /* + key: index of what a step looks for */
-#define ID_NAME "cache-dir-id:" /* + id: index of what a drop looks for, whatever the input */
+#define KEY_NAME "cache-dir:"   /* + key: index used by steps */
+#define ID_NAME "cache-dir-id:" /* + id: index used to drop the mount, for any input */
 
 /* A live writer of a record, used by one or more steps. */
 struct writer {
 	unsigned users;
 	cache_ref *ref; /* ref, mutable */
 	char *key;
-	bool shared; /* others may join */
-	int fd;      /* owned; the one tree all use, when it must not be mounted twice; else -1 */
+	bool shared; /* other steps may share it */
+	int fd;      /* owned; the single tree that all use if it must not be mounted twice; else -1 */
 	char *held;  /* executor_hold name */
 };
 struct use {
@@ -70,7 +70,7 @@ static void writer_leave(worker *w, struct writer *wr)
 	g_free(wr);
 }
 
-/* A record nobody uses. NULL with ret_locked when there are only used ones. */
+/* Finds an unused record. NULL with ret_locked if all are in use. */
 static cache_ref *take_free_record(worker *w, const char *key, bool *ret_locked)
 {
 	g_autofree char *name = g_strconcat(KEY_NAME, key, NULL);
@@ -107,7 +107,7 @@ static cache_ref *new_record(cache_mounts *m, const Pb__Mount *pb, const char *k
 	return r;
 }
 
-/* ---- a step's view */
+/* ---- the mount of one step */
 
 cache_mounts *cache_mounts_new(worker *w, const char *owner)
 {
@@ -119,7 +119,7 @@ cache_mounts *cache_mounts_new(worker *w, const char *owner)
 	return m;
 }
 
-/* Sleeps without the mutex; false when canceled. */
+/* Waits without the mutex; false when canceled. */
 static bool wait_a_little(worker *w, struct work *work, GError **error)
 {
 	g_mutex_unlock(&w->cache_mounts_mu);
@@ -153,8 +153,8 @@ static struct writer *get_writer(cache_mounts *m, const Pb__Mount *pb, const cha
 }
 
 /*
- * A tree without layers below it is a plain directory, bound as often as one likes. One upper directory in two overlay
- * mounts is undefined, so there all steps use the one mount of the writer.
+ * A tree without layers below it is a plain directory, which can be bound any number of times. Using one upper
+ * directory in two overlay mounts is undefined, so in that case all steps share the mount of the writer.
  */
 static bool open_use(worker *w, struct writer *wr, struct work *work, int *ret_fd, GError **error)
 {

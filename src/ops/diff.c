@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Diff ops: what the upper tree adds to the lower one. */
+/* Diff ops: the changes between a lower and an upper tree. */
 #include "ops/op.h"
 
-/* As with a merge the place decides, not the index: the first input is the lower one when there is a lower one. */
+/* As in a merge, positions decide, not the indices: the first input is the lower one if there is a lower one. */
 static bool diff_input(int64_t index, const char *which, void *const *inputs, size_t n_inputs, size_t *next,
 		       cache_ref **ret, GError **error)
 {

@@ -35,7 +35,10 @@ static bool is_beneath(const char *path, const char *directory)
 	return strncmp(path, directory, n) == 0 && path[n] == '/';
 }
 
-/* Paths of one input that mounts show, sorted, without those beneath another; empty when the whole tree counts. */
+/*
+ * Lists the paths of one input that mounts show, sorted, without those beneath another; empty if the whole tree is
+ * relevant.
+ */
 static GPtrArray *selected_paths(const Pb__ExecOp *pb, unsigned input)
 {
 	GPtrArray *all = g_ptr_array_new_with_free_func(g_free);
@@ -94,7 +97,7 @@ static bool exec_content_key(void *self, struct work *work, unsigned input, void
 			   selectors->len, work, ret, error);
 }
 
-/* ---- the step as data */
+/* ---- struct step of the op */
 
 struct plan {
 	GPtrArray *env;  /* of owned strings, NULL-terminated */
@@ -156,7 +159,7 @@ static bool add_secret_env(GPtrArray *env, const Pb__SecretEnv *s, struct work *
 	const void *bytes = value != NULL ? g_bytes_get_data(value, &n) : "";
 	if (memchr(bytes, 0, n) != NULL)
 		return error_set(error, ERROR_INVALID_ARGUMENT,
-				 "secret %s holds a NUL byte and cannot be an environment variable", s->id);
+				 "secret %s contains a NUL byte and cannot be an environment variable", s->id);
 	char *text = g_malloc(n_name + n + 2);
 	memcpy(text, s->name, n_name);
 	text[n_name] = '=';
@@ -166,7 +169,7 @@ static bool add_secret_env(GPtrArray *env, const Pb__SecretEnv *s, struct work *
 	return true;
 }
 
-/* Given variables, proxies, a default PATH, secrets. */
+/* Collects the op's variables, proxies, a default PATH and secrets. */
 static bool plan_env(struct plan *p, const struct op *op, struct work *work, GError **error)
 {
 	const Pb__ExecOp *pb = op->v->op->exec;
@@ -220,7 +223,7 @@ static void plan_rest(struct plan *p, const Pb__Meta *meta)
 
 static bool fill_modes(struct step *step, const Pb__ExecOp *pb, GError **error)
 {
-	/* Values nobody knows are refused, not taken for the default. */
+	/* Unknown values are refused rather than treated as the default. */
 	switch (pb->network) {
 	case PB__NET_MODE__UNSET:
 		step->network = STEP_NETWORK_DEFAULT;
@@ -293,9 +296,9 @@ static bool fill_step(struct step *step, struct plan *p, const struct op *op, st
 	return true;
 }
 
-/* ---- running it */
+/* ---- running the step */
 
-/* A list of valid codes replaces success: without 0 in it, 0 fails. */
+/* A list of valid exit codes replaces the check for 0: if 0 is not in it, 0 is a failure. */
 static bool is_valid_exit(const Pb__Meta *meta, int code)
 {
 	if (meta->n_validexitcodes == 0)

@@ -8,7 +8,7 @@
 
 struct output {
 	int64_t index;
-	cache_ref *ref; /* owned; mutable ones are committed, others returned as they are */
+	cache_ref *ref; /* owned; mutable ones are committed, others returned unchanged */
 };
 struct exec_mounts {
 	const struct op *op;
@@ -56,7 +56,7 @@ static bool is_root(const Pb__Mount *pb)
 	return g_str_equal(pb->dest, "/");
 }
 
-/* A child of the input for this step to write into. */
+/* Creates a child of the input that the step can write to. */
 static cache_ref *new_child(exec_mounts *m, const Pb__Mount *pb, cache_ref *parent, struct work *work, GError **error)
 {
 	g_autofree char *args = exec_args_text(m->op->v->op->exec);
@@ -71,13 +71,16 @@ static void add_output(exec_mounts *m, const Pb__Mount *pb, cache_ref *ref)
 	g_array_append_val(m->outputs, o);
 }
 
-/* The tree a bind mount shows; what must be kept for it goes to outputs or temporary. -1 and error on failure. */
+/*
+ * Opens the tree that a bind mount shows and adds what must be kept for it to outputs or temporary. -1 and error on
+ * failure.
+ */
 static int open_bind(exec_mounts *m, const Pb__Mount *pb, cache_ref *input, struct work *work, GError **error)
 {
 	cache *c = m->op->worker->cache;
 	bool has_output = pb->output >= 0;
 	bool unchanged = pb->readonly && input != NULL && !is_root(pb);
-	/* A root that gives nothing and does not say it is read-only is, all the same, the input itself. */
+	/* A root that is neither an output nor marked read-only still uses the input itself. */
 	bool plain_root = is_root(pb) && !has_output && !pb->readonly;
 	if (plain_root && input == NULL) {
 		error_set(error, ERROR_INVALID_ARGUMENT, "mount %s has no input", pb->dest);
@@ -88,7 +91,7 @@ static int open_bind(exec_mounts *m, const Pb__Mount *pb, cache_ref *input, stru
 			add_output(m, pb, cache_ref_ref(input));
 		return cache_ref_open_tree(c, input, CACHE_TREE_READ | CACHE_TREE_MOUNT, work, error);
 	}
-	/* A read-only root needs a child of its own: mount points are made in it. */
+	/* A read-only root needs its own child, because mount points are created in it. */
 	cache_ref *child = new_child(m, pb, input, work, error);
 	if (child == NULL)
 		return -1;
@@ -124,7 +127,7 @@ static bool fill_cache(exec_mounts *m, const Pb__Mount *pb, cache_ref *input, st
 	return cache_mounts_get(m->caches, pb, input, work, ret, error);
 }
 
-/* ret->fd stays -1 when an optional secret or agent is not there. */
+/* ret->fd stays -1 if an optional secret or agent does not exist. */
 static bool fill_secret(exec_mounts *m, const Pb__Mount *pb, struct work *work, struct step_mount *ret, GError **error)
 {
 	if (pb->secretopt == NULL)
@@ -232,14 +235,14 @@ static bool add_mount(exec_mounts *m, const Pb__Mount *pb, struct work *work, GE
 	return ok;
 }
 
-/* ---- all of them */
+/* ---- all mounts */
 
 static int by_dest(const void *a, const void *b)
 {
 	return strcmp(((const struct step_mount *)a)->dest, ((const struct step_mount *)b)->dest);
 }
 
-/* Parents before children; equal ones in the order given (insertion sort: a handful of mounts). */
+/* Parents before children; equal ones in the given order (insertion sort, because there are few mounts). */
 static void sort_mounts(GArray *mounts)
 {
 	struct step_mount *m = (struct step_mount *)(void *)mounts->data;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A file op is a small graph: values 0..n-1 are the op's inputs, n.. the results of its actions. An action writes into
- * a child of its input. The child becomes a record only when it is an output or somebody else uses it too; otherwise
- * the next action goes on writing in it.
+ * a child of its input. The child is committed as a record only if it is an output or has another user; otherwise the
+ * next action continues to write to it.
  */
 #include "base/scope.h"
 #include "ops/file_action.h"
@@ -13,8 +13,8 @@
 #include <fcntl.h>
 
 struct value {
-	cache_ref *ref;  /* committed or an input; owned for actions */
-	cache_ref *open; /* owned; being written */
+	cache_ref *ref;  /* committed, or an input; owned for actions */
+	cache_ref *open; /* owned; the child being written */
 	int fd;          /* owned; the tree of open, -1 */
 	unsigned uses;
 	bool is_output, done, busy;
@@ -102,7 +102,7 @@ static const Pb__NamedUserOpt *named(const Pb__UserOpt *u)
 	return u != NULL && u->user_case == PB__USER_OPT__USER_BY_NAME ? u->byname : NULL;
 }
 
-/* A tree to read names or files from; the caller's. */
+/* Opens a tree to read names or files from; the caller closes it. */
 static int open_value(struct file_run *r, const struct value *v, GError **error)
 {
 	if (v->open != NULL) {
@@ -123,7 +123,7 @@ static int open_named_tree(struct file_run *r, const Pb__NamedUserOpt *n, GError
 	return open_value(r, &r->values[n->input], error);
 }
 
-/* By id without a group: the group of the same number; by name: the user's own. Unknown names are 0. */
+/* By id without a group: the group of the same number; by name: the user's primary group. Unknown names are 0. */
 static bool find_owner(struct file_run *r, const Pb__ChownOpt *o, struct file_owner *ret, GError **error)
 {
 	*ret = (struct file_owner){.set = o != NULL};
@@ -147,7 +147,7 @@ static bool find_owner(struct file_run *r, const Pb__ChownOpt *o, struct file_ow
 	return true;
 }
 
-/* The tree an action writes into: a new child, or what the action before left open. */
+/* Opens the tree that an action writes to: a new child, or the one that the preceding action left open. */
 static bool open_target(struct file_run *r, const Pb__FileAction *a, struct value *v, GError **error)
 {
 	struct value *base = a->input >= 0 ? &r->values[a->input] : NULL;
@@ -197,9 +197,9 @@ static bool run_action(struct file_run *r, size_t index, GError **error)
 	return finish_value(r, v, error);
 }
 
-/* ---- all of them */
+/* ---- all actions */
 
-/* What an action needs first; -1 when nothing any more. */
+/* Returns the next unresolved input of an action; -1 if there is none. */
 static int64_t next_missing(const struct file_run *r, const Pb__FileAction *a)
 {
 	const Pb__ChownOpt *o = file_action_owner(a);
@@ -214,7 +214,7 @@ static int64_t next_missing(const struct file_run *r, const Pb__FileAction *a)
 	return -1;
 }
 
-/* Depth first with a stack of our own. */
+/* Depth first with an explicit stack. */
 static bool evaluate(struct file_run *r, size_t index, GError **error)
 {
 	g_autoptr(GArray) stack = g_array_new(FALSE, FALSE, sizeof(size_t));

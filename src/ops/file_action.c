@@ -27,12 +27,12 @@ const Pb__ChownOpt *file_action_owner(const Pb__FileAction *a)
 	}
 }
 
-/* ---- one place in the tree */
+/* ---- one path in the tree */
 
 struct place {
 	char *path;       /* owned; clean, links resolved */
 	int parent_fd;    /* owned; -1 when the parent is missing */
-	int why;          /* errno then */
+	int why;          /* errno in that case */
 	const char *name; /* in path; "" for the root */
 };
 
@@ -75,7 +75,9 @@ static bool make_directory(const Pb__FileActionMkDir *a, int root_fd, struct fil
 		file_dirs_done(&dirs);
 		if (fd < 0)
 			return false;
-		/* Only the last keeps the time: the others changed when something was made in them. */
+		/*
+		 * Only the last one keeps its time: the times of the others changed when an entry was created in them.
+		 */
 		return !made || file_set_time(fd, "", a->timestamp) ||
 		       error_set_errno(error, errno, "utime %s", p.path);
 	}
@@ -90,8 +92,8 @@ static bool make_directory(const Pb__FileActionMkDir *a, int root_fd, struct fil
 }
 
 /*
- * A new file gets the mode whatever the umask; one that is there keeps its own. What is there may be a device node or
- * a FIFO that a step made, so only a regular file is opened.
+ * A new file gets the mode regardless of the umask; an existing one keeps its mode. The existing entry may be a device
+ * node or a FIFO that a step made, so only a regular file is opened.
  */
 static int open_for_writing(const struct place *p, mode_t mode, GError **error)
 {
@@ -182,12 +184,12 @@ static bool remove_action(const Pb__FileActionRm *a, int root_fd, GError **error
 
 /* ---- copy */
 
-/* An archive is unpacked into the destination, whatever it is called: 1 done, 0 no archive, -1 error. */
+/* Extracts an archive into the destination, whatever its name: 1 extracted, 0 not an archive, -1 error. */
 static int try_unpack(const Pb__FileActionCopy *a, const struct file_copy *copy, GError **error)
 {
 	scoped_fd src = path_open_regular_errno(copy->src_root, copy->src, O_RDONLY, PATH_IN_ROOT, NULL);
 	if (src == -ENOENT || src == -ENOTDIR || path_is_irregular(src))
-		return 0; /* a missing source is the copy's error */
+		return 0; /* the copy reports a missing source */
 	if (src < 0) {
 		error_set_errno(error, -src, "open %s", copy->src);
 		return -1;
@@ -226,7 +228,9 @@ static bool copy_one(const Pb__FileActionCopy *a, struct file_copy *copy, const 
 	return unpacked == 0 ? file_copy_run(copy, error) : unpacked > 0;
 }
 
-/* Sources of a copy; NULL and error, or NULL without one when nothing matches and that is fine. */
+/*
+ * Lists the sources of a copy. NULL and error on failure; NULL without one if no match is allowed and nothing matches.
+ */
 static GPtrArray *find_sources(const Pb__FileActionCopy *a, int source_fd, const char *src, GError **error)
 {
 	if (!a->allowwildcard) {
@@ -242,7 +246,7 @@ static GPtrArray *find_sources(const Pb__FileActionCopy *a, int source_fd, const
 	return NULL;
 }
 
-/* Where the tree is on this machine, which upstream's text of this one error tells; "" when it has no place. */
+/* Host path of the tree, which upstream includes in this one error text; "" if it has no path. */
 static char *tree_path(int root_fd)
 {
 	g_autofree char *link = g_strdup_printf("/proc/self/fd/%d", root_fd);
@@ -267,7 +271,7 @@ static bool check_parent(const Pb__FileActionCopy *a, int root_fd, GError **erro
 	return true;
 }
 
-/* NULL without an error when there are no patterns. */
+/* NULL without an error if there are no patterns. */
 static patterns *compile(char *const *list, size_t n, const char *what, GError **error)
 {
 	if (n == 0)

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * file_action: what one action of a file op does to a tree (llb-and-solver.md section 8).
+ * file_action: applies one action of a file op to a tree.
  *
  *	file_action_run(action, root_fd, source_fd, owner, cancel, error);
  *
  * All paths are resolved inside the tree. Errors name paths as they are in the tree, as "open /x: no such file or
- * directory". Thread: one at a time a tree.
+ * directory". Thread: one at a time per tree.
  */
 #pragma once
 #include "base/cancel.h"
 #include "ops.pb-c.h"
 #include "ops/file_dirs.h"
 
-/* source_fd: the tree that a copy reads; else unused. */
+/* source_fd: the tree that a copy reads; otherwise unused. */
 bool file_action_run(const Pb__FileAction *action, int root_fd, int source_fd, struct file_owner owner, cancel *c,
 		     GError **error);
-/* The owner an action asks for, or NULL. */
+/* Returns the owner that an action requests, or NULL. */
 const Pb__ChownOpt *file_action_owner(const Pb__FileAction *action);

@@ -21,7 +21,7 @@ char *file_clean_path(const char *path)
 	return with_tail;
 }
 
-/* The directory part of a destination: itself when it ends in "/" or "/.". */
+/* The directory part of a destination: the destination itself if it ends in "/" or "/.". */
 static char *destination_directory(const char *dst)
 {
 	const char *slash = strrchr(dst, '/');
@@ -53,7 +53,7 @@ static void split(const char *path, char **ret_parent, const char **ret_name)
 	*ret_parent = g_strndup(path, MAX((gsize)(slash - path), 1));
 }
 
-/* Where the source is, and what. */
+/* Location and type of the source. */
 static int open_source(const struct file_copy *c, char **ret_name, struct stat *ret_st, GError **error)
 {
 	g_autofree char *rooted = g_strconcat("/", c->src, NULL);
@@ -76,7 +76,7 @@ static int open_source(const struct file_copy *c, char **ret_name, struct stat *
 	return fd_steal(&fd);
 }
 
-/* What is at a resolved destination: 1 something, 0 nothing, -1 error. */
+/* Checks a resolved destination: 1 exists, 0 does not exist, -1 error. */
 static int stat_destination(const struct file_copy *c, const char *path, struct stat *ret, GError **error)
 {
 	int fd = path_open_errno(c->dst_root, path, O_PATH | O_NOFOLLOW, PATH_BENEATH);
@@ -91,7 +91,7 @@ static int stat_destination(const struct file_copy *c, const char *path, struct 
 	return 1;
 }
 
-/* The path that the source itself is to have, and the directory to make for it. */
+/* Determines the path of the copied source, and the directory to create for it. */
 static bool plan_target(const struct file_copy *c, bool is_directory, char **ret_path, char **ret_directory,
 			GError **error)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * file_copy: one source path copied to a destination, as COPY means it (llb-and-solver.md section 8, copy 4 to 9).
+ * file_copy: copies one source path to a destination with the semantics of COPY.
  *
  *	struct file_copy copy = {.src_root = s, .dst_root = d, .src = "/dir", .dst = "/to/", ...};
  *	if (!file_copy_run(&copy, error)) ...
@@ -15,18 +15,18 @@
 
 struct file_copy { /* all borrowed */
 	int src_root, dst_root;
-	const char *src; /* clean, absolute or relative; "/." and "/" at the end mean what they say */
+	const char *src; /* clean, absolute or relative; "/." and "/" at the end are significant */
 	const char *dst; /* the same */
 	struct file_owner owner;
 	int mode;                          /* -1: the source's; permission and set-id bits */
-	const char *mode_text;             /* symbolic, NULL: none; counts before mode */
+	const char *mode_text;             /* symbolic, NULL: none; takes precedence over mode */
 	int64_t time_ns;                   /* -1: the source's */
-	bool contents;                     /* of a directory, not the directory */
-	bool follow_links;                 /* of src itself */
+	bool contents;                     /* copy the contents of a directory instead of the directory */
+	bool follow_links;                 /* of src only */
 	bool replace;                      /* targets of another type are removed first */
 	const patterns *include, *exclude; /* NULL: none */
 	cancel *cancel;
 };
 bool file_copy_run(const struct file_copy *copy, GError **error);
-/* A path cleaned, but a "/" or "/." at the end kept. */
+/* Cleans a path, but keeps a "/" or "/." at the end. */
 char *file_clean_path(const char *path);

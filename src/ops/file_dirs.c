@@ -24,7 +24,7 @@ void file_dirs_init(struct file_dirs *d, int root_fd, struct file_owner owner, i
 	*d = (struct file_dirs){root_fd, owner, time_ns, g_ptr_array_new_with_free_func(g_free)};
 }
 
-/* The text up to the end of component i of a clean path. */
+/* Returns the path up to the end of component i of a clean path. */
 static char *path_until(char *const *names, size_t i)
 {
 	GString *text = g_string_new(NULL);
@@ -33,7 +33,7 @@ static char *path_until(char *const *names, size_t i)
 	return g_string_free(text, FALSE);
 }
 
-/* Enters or makes one component; -1 and errno. */
+/* Enters or creates one component; -1 and errno. */
 static int enter(struct file_dirs *d, int at, char *const *names, size_t i, mode_t mode)
 {
 	int fd = openat(at, names[i], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -42,7 +42,7 @@ static int enter(struct file_dirs *d, int at, char *const *names, size_t i, mode
 	if (mkdirat(at, names[i], mode & 0777) != 0)
 		return -1;
 	fd = openat(at, names[i], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	/* The umask does not count. */
+	/* The umask does not apply. */
 	if (fd >= 0 && (fchmod(fd, mode & 0777) != 0 || !file_set_owner(fd, "", d->owner)))
 		fd_close(&fd);
 	if (fd >= 0)
@@ -72,7 +72,7 @@ int file_dirs_make(struct file_dirs *d, const char *path, mode_t mode, GError **
 
 void file_dirs_done(struct file_dirs *d)
 {
-	/* Inner ones first: nothing is made in them any more. */
+	/* Inner directories first: no further entries are created in them. */
 	for (guint i = d->made->len; i > 0 && d->time_ns != -1; i--) {
 		scoped_fd fd = path_open_errno(d->root_fd, g_ptr_array_index(d->made, i - 1),
 					       O_PATH | O_DIRECTORY | O_NOFOLLOW, PATH_BENEATH);

@@ -13,7 +13,7 @@ static void selector_clear(void *data)
 	g_free((void *)s->required);
 }
 
-/* The vector as NULL-terminated list, strings borrowed. */
+/* Returns the vector as a NULL-terminated list; strings are borrowed. */
 static const char *const *as_list(char *const *strings, size_t n)
 {
 	if (n == 0)
@@ -73,7 +73,7 @@ static bool is_beneath(const char *path, const char *directory)
 	       (path[n] == '/' || (n > 0 && directory[n - 1] == '/' && path[n] != '\0'));
 }
 
-/* Is what s names in another plain selector of the same kind, or the same as an earlier one? */
+/* Reports whether another plain selector of the same kind covers s, or s repeats an earlier one. */
 static bool is_covered(const GArray *list, guint index)
 {
 	const struct cache_selector *s = &g_array_index(list, struct cache_selector, index);
@@ -106,7 +106,7 @@ GArray *file_key_selectors(const Pb__FileOp *pb, unsigned input)
 		if (a->action_case == PB__FILE_ACTION__ACTION_COPY && a->secondaryinput == (int64_t)input)
 			add_copy(all, a->copy);
 	}
-	/* Plain paths lose required paths: only filtered ones check them. */
+	/* Required paths of plain selectors are dropped: only filtered selectors check them. */
 	for (guint i = 0; i < all->len; i++) {
 		struct cache_selector *s = &g_array_index(all, struct cache_selector, i);
 		bool filtered = is_filtered(s);

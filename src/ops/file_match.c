@@ -17,7 +17,7 @@ bool file_has_wildcard(const char *name)
 	return false;
 }
 
-/* Adds the entries of a directory that match, sorted. Patterns that are none match nothing. */
+/* Adds the matching entries of a directory, sorted. Invalid patterns match nothing. */
 static bool match_directory(const char *directory, int fd, const char *pattern, GPtrArray *found, GError **error)
 {
 	struct dirlist list = {0};
@@ -32,7 +32,7 @@ static bool match_directory(const char *directory, int fd, const char *pattern, 
 	return ok;
 }
 
-/* One level down from each of the directories; NULL with error. */
+/* Descends one level from each of the directories; NULL with error. */
 static GPtrArray *match_level(int root_fd, const GPtrArray *directories, const char *pattern, GError **error)
 {
 	g_autoptr(GPtrArray) found = g_ptr_array_new_with_free_func(g_free);
@@ -40,7 +40,7 @@ static GPtrArray *match_level(int root_fd, const GPtrArray *directories, const c
 		const char *directory = g_ptr_array_index(directories, i);
 		scoped_fd fd = path_open_errno(root_fd, directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, PATH_BENEATH);
 		if (fd == -ENOTDIR || fd == -ELOOP)
-			continue; /* what matched is no directory */
+			continue; /* the match is not a directory */
 		if (fd < 0) {
 			error_set_errno(error, -fd, "open %s", directory);
 			return NULL;
@@ -51,7 +51,7 @@ static GPtrArray *match_level(int root_fd, const GPtrArray *directories, const c
 	return g_steal_pointer(&found);
 }
 
-/* How many bytes of a clean path come before the first component with a wildcard. */
+/* Length of a clean path before the first component with a wildcard. */
 static size_t literal_length(const char *path)
 {
 	g_auto(GStrv) parts = g_strsplit(path, "/", -1);

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * file_match: which paths of a tree a pattern with wildcards names.
+ * file_match: finds the paths of a tree that a pattern with wildcards matches.
  *
  *	g_autoptr(GPtrArray) paths = file_match(root_fd, "/dir/x*.txt", false, error);     of char *
  *
- * The part before the first component with a wildcard is resolved inside the root, links followed when asked; the
- * rest is matched component by component as path.Match does, real directories only. Sorted. Thread: any.
+ * The part before the first component with a wildcard is resolved inside the root, following links on request; the rest
+ * is matched component by component as path.Match does, in real directories only. Sorted. Thread: any.
  */
 #pragma once
 #include "base/error.h"
 
-/* A path without wildcards is its own match, there or not. Errors: "lstat /dir: no such file or directory". */
+/*
+ * A path without wildcards matches itself, whether it exists or not. Errors: "lstat /dir: no such file or directory".
+ */
 GPtrArray *file_match(int root_fd, const char *pattern, bool follow_links, GError **error);
 bool file_has_wildcard(const char *name);

@@ -6,7 +6,7 @@ enum { PERMISSIONS = 0777, SET_IDS = S_ISUID | S_ISGID, EXECUTE = 0111 };
 
 /* One clause of a symbolic mode: who, then operators with permissions. */
 struct clause {
-	mode_t who; /* bits that u, g, o, a name; 0: none named */
+	mode_t who; /* bits named by u, g, o, a; 0: none named */
 	mode_t old, mode;
 	bool directory;
 };
@@ -56,7 +56,7 @@ static mode_t read_who(const char **p)
 
 static void change(struct clause *c, char op, mode_t bits)
 {
-	/* Nobody named: everybody, under an umask of 0. */
+	/* No class was named: all classes, under an umask of 0. */
 	bits &= c->who != 0 ? c->who : (mode_t)~0;
 	if (op == '-')
 		c->mode &= ~bits;
@@ -69,7 +69,7 @@ static void clear_who(struct clause *c)
 	c->mode &= ~(c->who != 0 ? c->who : (mode_t)(PERMISSIONS | SET_IDS));
 }
 
-/* "g=u": the bits of one class for others. */
+/* "g=u": copies the bits of one class to others. */
 static void copy_class(struct clause *c, char op, char from)
 {
 	mode_t value = from == 'u' ? c->mode >> 6 & 7 : from == 'g' ? c->mode >> 3 & 7 : c->mode & 7;
@@ -86,13 +86,13 @@ static void copy_class(struct clause *c, char op, char from)
 	}
 }
 
-/* Set-id and sticky bits mean nothing where only others are named. */
+/* Set-id and sticky bits are ignored if only other classes are named. */
 static bool named_more_than_others(const struct clause *c)
 {
 	return c->who == 0 || (c->who & ~(mode_t)S_IRWXO) != 0;
 }
 
-/* Permissions after an operator; p ends behind them. */
+/* Parses permissions after an operator; p is advanced behind them. */
 static void apply_operator(struct clause *c, char op, const char **p)
 {
 	mode_t bits = 0, conditional = 0;

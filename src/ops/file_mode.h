@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * file_mode: modes as chmod(1) takes them, "u=rwX,go=rX" or octal, applied to each source mode.
+ * file_mode: applies a mode in the syntax of chmod(1), "u=rwX,go=rX" or octal, to a source mode.
  *
  *	if (!file_mode_apply("g+w", st.st_mode, &mode, error)) ...
  *
- * The umask counts as 0. Pure. Thread: any.
+ * The umask is taken as 0. Pure. Thread: any.
  */
 #pragma once
 #include "base/error.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The walk keeps a frame for each directory it is in, and the fds of a few of them: trees may be deeper than a process
- * may have open files. A directory that the patterns do not include is made only when something below it is. Metadata
+ * The walk keeps a frame for each directory on the current path, but only a few open fds: trees may be deeper than the
+ * limit of open files. A directory that the patterns do not include is created only if an entry below it is. Metadata
  * of a directory is set when its frame ends, because filling it changes its times.
  */
 #include "ops/file_walk.h"
@@ -15,16 +15,16 @@
 #include <sys/sysmacros.h>
 
 struct frame {
-	size_t rel_len;         /* of its path in walk.rel */
-	size_t name_at;         /* where its name starts there */
-	struct dirlist entries; /* sorted; none when no entries are wanted */
+	size_t rel_len;         /* length of its path in walk.rel */
+	size_t name_at;         /* offset of its name in walk.rel */
+	struct dirlist entries; /* sorted; empty if no entries are needed */
 	size_t next;
 	uint8_t *include_bits, *exclude_bits; /* owned */
 	struct stat st;
 	bool made;     /* exists in the destination: its fd is in walk.dst */
-	bool fresh;    /* made by this copy: empty before */
-	bool set_info; /* all metadata at the end */
-	bool set_time; /* times only */
+	bool fresh;    /* created by this copy: empty before */
+	bool set_info; /* set all metadata at the end */
+	bool set_time; /* set times only */
 };
 struct inode {
 	dev_t dev;
@@ -33,13 +33,13 @@ struct inode {
 struct walk {
 	const struct file_copy *c;
 	int dst_parent;       /* borrowed */
-	const char *dst_name; /* of the top in dst_parent; "" for a top that is the root */
-	const char *dst_path; /* of the top, for messages */
+	const char *dst_name; /* name of the top in dst_parent; "" for a top that is the root */
+	const char *dst_path; /* path of the top, for messages */
 	GArray *frames;       /* of struct frame */
-	dir_chain *src;       /* owned; one a frame */
-	dir_chain *dst;       /* owned; one a frame that is made, which are the outer ones */
-	GString *rel;         /* path of the entry at hand from the top, "" at the top; patterns see it */
-	GHashTable *links;    /* struct inode * to char *: where the first name went, from dst_parent */
+	dir_chain *src;       /* owned; one per frame */
+	dir_chain *dst;       /* owned; one per frame that exists in the destination, which are the outer ones */
+	GString *rel;         /* path of the current entry relative to the top, "" for the top; matched by patterns */
+	GHashTable *links;    /* struct inode * to char *: path of the first copy, relative to dst_parent */
 };
 
 static void frame_clear(void *data)
@@ -60,14 +60,14 @@ static struct frame *frame_top(const struct walk *w)
 	return w->frames->len > 0 ? frame_at(w, w->frames->len - 1) : NULL;
 }
 
-/* The destination of the entry at rel[0, rel_len), for messages. */
+/* Destination path of the entry at rel[0, rel_len), for messages. */
 static char *path_of(const struct walk *w, size_t rel_len)
 {
 	g_autofree char *rel = g_strndup(w->rel->str, rel_len);
 	return path_join(w->dst_path, rel);
 }
 
-/* The name that a directory of the walk has in the destination. */
+/* Name of a directory of the walk in the destination. */
 static char *target_name(const struct walk *w, const struct frame *f)
 {
 	if (f->rel_len == 0)
@@ -101,7 +101,7 @@ static void times_for(const struct file_copy *c, const struct stat *st, struct t
 	ret[1] = c->time_ns != -1 ? timespec_from_ns(c->time_ns) : st->st_mtim;
 }
 
-/* Of a file or directory by descriptor. */
+/* Sets metadata of a file or directory by descriptor. */
 static bool set_info(const struct file_copy *c, int fd, const struct stat *st, const char *path, GError **error)
 {
 	struct file_owner owner = owner_for(c, st);
@@ -110,7 +110,7 @@ static bool set_info(const struct file_copy *c, int fd, const struct stat *st, c
 	times_for(c, st, times);
 	if (!mode_for(c, st, &mode, error))
 		return false;
-	/* Owner first: a change of it takes the set-id bits away. */
+	/* Owner first: changing it clears the set-id bits. */
 	if (fchown(fd, owner.uid, owner.gid) != 0)
 		return error_set_errno(error, errno, "failed to copy file info: failed to chown %s", path);
 	if (fchmod(fd, mode) != 0)
@@ -120,7 +120,7 @@ static bool set_info(const struct file_copy *c, int fd, const struct stat *st, c
 	return true;
 }
 
-/* Of a link or special file by name. */
+/* Sets metadata of a link or special file by name. */
 static bool set_info_at(const struct file_copy *c, int dir_fd, const char *name, const struct stat *st,
 			const char *path, GError **error)
 {
@@ -141,7 +141,7 @@ static bool set_info_at(const struct file_copy *c, int dir_fd, const char *name,
 
 /* ---- the destination of an entry */
 
-/* Makes or enters the directory of a frame; existing ones below the top take the source's mode. */
+/* Creates or enters the directory of a frame; existing ones below the top get the source's mode. */
 static bool enter_directory(struct walk *w, struct frame *f, GError **error)
 {
 	bool top = f->rel_len == 0;
@@ -162,7 +162,7 @@ static bool enter_directory(struct walk *w, struct frame *f, GError **error)
 	return dir_chain_push(w->dst, fd, error);
 }
 
-/* An excluded directory on the way to something included: made with its metadata, or left as it is but for the mode. */
+/* An excluded directory above an included entry: created with its metadata; if it exists, only its mode is changed. */
 static bool enter_parent_directory(struct walk *w, struct frame *f, GError **error)
 {
 	if (!enter_directory(w, f, error))
@@ -175,7 +175,7 @@ static bool enter_parent_directory(struct walk *w, struct frame *f, GError **err
 	return error_set_errno(error, errno, "failed to chmod on %s", path);
 }
 
-/* Makes the directories of all frames that were put off on the way. */
+/* Creates the directories of all frames that were deferred. */
 static bool ensure_parents(struct walk *w, GError **error)
 {
 	for (guint i = (guint)dir_chain_depth(w->dst); i < w->frames->len; i++) {
@@ -185,7 +185,7 @@ static bool ensure_parents(struct walk *w, GError **error)
 	return true;
 }
 
-/* What is in the way of an entry goes, or is an error. */
+/* Removes an existing entry that blocks the destination, or fails. */
 static bool clear_target(struct walk *w, int dst_fd, const char *name, bool is_directory, const char *path,
 			 GError **error)
 {
@@ -202,7 +202,7 @@ static bool clear_target(struct walk *w, int dst_fd, const char *name, bool is_d
 	return unlinkat(dst_fd, name, 0) == 0 || error_set_errno(error, errno, "remove %s", path);
 }
 
-/* ---- entries that are no directories */
+/* ---- entries other than directories */
 
 static guint inode_hash(gconstpointer key)
 {
@@ -216,7 +216,7 @@ static gboolean inode_equal(gconstpointer a, gconstpointer b)
 	return x->dev == y->dev && x->ino == y->ino;
 }
 
-/* The path of the entry at hand from dst_parent, as links remember it. */
+/* Path of the current entry relative to dst_parent, as stored in links. */
 static char *path_from_parent(const struct walk *w)
 {
 	if (w->rel->len == 0 || *w->dst_name == '\0')
@@ -224,7 +224,7 @@ static char *path_from_parent(const struct walk *w)
 	return g_strconcat(w->dst_name, "/", w->rel->str, NULL);
 }
 
-/* A further name of a file that was copied already: true with *ret_done when it was linked. */
+/* Handles another name of an already copied file: true with *ret_done if it was linked. */
 static bool try_link(struct walk *w, const struct stat *st, int dst_fd, const char *name, bool *ret_done,
 		     GError **error)
 {
@@ -267,7 +267,7 @@ static bool copy_regular(struct walk *w, int src_dir, const char *src_name, cons
 	}
 	if (!set_info(w->c, dst, st, path, error))
 		return false;
-	/* Last, since a change of owner drops capabilities. A target without xattrs is no reason to fail. */
+	/* Last, because changing the owner drops capabilities. A target without xattr support is not an error. */
 	file_copy_xattrs(src, dst, NULL);
 	return true;
 }
@@ -337,7 +337,7 @@ static void verdict_clear(struct verdict *v)
 	g_free(v->exclude_bits);
 }
 
-/* Nothing below an excluded directory can be wanted without a pattern that excepts. */
+/* Nothing below an excluded directory can match without an exception pattern. */
 static bool wants_entries(const struct walk *w, const struct verdict *v)
 {
 	return !v->excluded || patterns_has_exclusions(w->c->exclude);
@@ -345,7 +345,7 @@ static bool wants_entries(const struct walk *w, const struct verdict *v)
 
 /* ---- the walk */
 
-/* Reads the names of a directory and puts its frame on the stack. Takes the bits out of v. */
+/* Reads the names of a directory and pushes its frame. Takes the bits out of v. */
 static bool push_directory(struct walk *w, int src_dir, const char *src_name, const struct stat *st, struct verdict *v,
 			   GError **error)
 {
@@ -376,7 +376,7 @@ static bool push_directory(struct walk *w, int src_dir, const char *src_name, co
 	return ok;
 }
 
-/* The entry at w->rel, which is name in src_dir and is to be dst_name. */
+/* Copies the entry at w->rel, which is name in src_dir, to dst_name. */
 static bool visit(struct walk *w, int src_dir, const char *name, const char *dst_name, GError **error)
 {
 	struct stat st;
@@ -421,7 +421,7 @@ static bool finish_directory(struct walk *w, struct frame *f, GError **error)
 	return dir_chain_pop(w->dst, error);
 }
 
-/* The next entry of the innermost directory, or its end. */
+/* Processes the next entry of the innermost directory, or its end. */
 static bool step(struct walk *w, GError **error)
 {
 	struct frame *f = frame_top(w);

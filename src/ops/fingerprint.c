@@ -6,14 +6,14 @@
 #include <string.h>
 #include <zstd.h>
 
-#define ANCESTORS 8     /* whose names tell steps of equal names apart */
-#define SHOWN_BYTES 300 /* longer texts are kept as hashes */
+#define ANCESTORS 8     /* number of ancestors whose names distinguish steps of equal names */
+#define SHOWN_BYTES 300 /* longer values are stored as hashes */
 #define PACKED_MAX (64 * 1024 * 1024)
 #define FORMAT "(ssa(ssb)a(ssbbay))"
 
 /* ---- names */
 
-/* "[stage-0 2/5] RUN x": where the part in brackets ends, and the stage without its count. */
+/* "[stage-0 2/5] RUN x": finds the end of the bracketed part, and the stage without its count. */
 static const char *after_brackets(const char *name, char **ret_stage)
 {
 	const char *end = *name == '[' ? strstr(name, "] ") : NULL;
@@ -35,14 +35,14 @@ static char *short_name(const struct llb_vertex *v)
 	return g_strdup(after_brackets(v->name, &stage));
 }
 
-/* A digest that pins an image moves when the image does. */
+/* Removes the digest that pins an image, because it changes whenever the image does. */
 static void feed_name(hasher *h, const struct llb_vertex *v)
 {
 	g_autofree char *stage = NULL;
 	const char *text = after_brackets(v->name, &stage);
 	const char *pin = v->type == LLB_SOURCE ? strstr(text, "@sha256:") : NULL;
 	hasher_update(h, stage ? stage : "", stage ? strlen(stage) + 1 : 1);
-	if (v->type == LLB_EXEC) /* its name shows what variables stand for, its arguments do not */
+	if (v->type == LLB_EXEC) /* the name contains unexpanded variables, the arguments expanded ones */
 		for (size_t i = 0; i < v->op->exec->meta->n_args; i++)
 			hasher_update(h, v->op->exec->meta->args[i], strlen(v->op->exec->meta->args[i]) + 1);
 	else
@@ -167,7 +167,7 @@ static int file_order(gconstpointer a, gconstpointer b)
 	return fingerprint_path_order(x->path, y->path);
 }
 
-/* One selector's entries are in order as they come. */
+/* The entries of one selector are sorted already. */
 static void sort_files(GPtrArray *files)
 {
 	for (guint i = 1; i < files->len; i++) {
@@ -206,7 +206,7 @@ static void add_input(fingerprint *s, const struct op *op, unsigned i, bool cont
 	g_ptr_array_add(s->inputs, in);
 }
 
-/* ---- all */
+/* ---- complete fingerprint */
 
 static void fact_free(void *data)
 {
@@ -285,16 +285,16 @@ const char *fingerprint_name(const fingerprint *s)
 	return s->name;
 }
 
-/* ---- bytes */
+/* ---- serialization */
 
-/* What is no UTF-8 would not survive as a text. */
+/* Bytes that are not valid UTF-8 cannot be stored as text. */
 static void add_text(GVariantBuilder *b, const char *text)
 {
 	g_autofree char *valid = g_utf8_make_valid(text, -1);
 	g_variant_builder_add(b, "s", valid);
 }
 
-/* Path, NUL, digest; there may be many. */
+/* Path, NUL, digest; compressed because there may be many. */
 static GByteArray *pack_files(const GPtrArray *files)
 {
 	GByteArray *bytes = g_byte_array_new();
@@ -366,7 +366,7 @@ static GVariant *unpack_variant(GBytes *bytes)
 	gsize n;
 	const void *data = g_bytes_get_data(bytes, &n);
 	unsigned long long size = n ? ZSTD_getFrameContentSize(data, n) : 0;
-	if (size == 0 || size > PACKED_MAX) /* errors are larger */
+	if (size == 0 || size > PACKED_MAX) /* invalid sizes are errors */
 		return NULL;
 	void *plain = g_malloc(size);
 	size_t got = ZSTD_decompress(plain, size, data, n);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How two runs of a step differ, in words; and what a running op says and keeps of it. */
+/* Describes how two runs of a step differ, and reports that for a running op. */
 #include "ops/fingerprint_internal.h"
 #include "progress/progress.h"
 #include <string.h>
 
-#define NAMED 3 /* files and facts in the one line */
+#define NAMED 3 /* maximum number of files and facts named in the reason */
 #define REASON_BYTES 400
-#define ALIKE 200  /* of a score: twenty files */
-#define COMPARED 4 /* earlier runs that a running op is compared with */
+#define ALIKE 200  /* score that counts as similar: twenty files */
+#define COMPARED 4 /* number of earlier runs that a running op is compared with */
 
 void fingerprint_change_free(fingerprint_change *c)
 {
@@ -50,7 +50,7 @@ static const struct fact *find_fact(const fingerprint *s, const char *name)
 	return NULL;
 }
 
-/* Variables are called after what set them, in either run. */
+/* Variables are named after the instruction that set them, in either run. */
 static char *spoken_name(const fingerprint *before, const fingerprint *now, const char *name)
 {
 	if (!g_str_has_prefix(name, VARIABLE_FACT))
@@ -194,7 +194,7 @@ static char *input_reason(const struct input *before, const struct input *now)
 	return g_strdup_printf("%s ran again", now->what);
 }
 
-/* Files of all inputs; the first other input that differs, in words. */
+/* Describes changed files of all inputs and the first other input that differs. */
 static char *compare_inputs(fingerprint_change *c, const fingerprint *before, const fingerprint *now)
 {
 	char *reason = NULL;
@@ -233,9 +233,9 @@ fingerprint_change *fingerprint_compare(const fingerprint *before, const fingerp
 	return c;
 }
 
-/* ---- of a running op */
+/* ---- the running op */
 
-/* The run that is most like this one: equal steps of several projects are kept under one identity. */
+/* Finds the most similar earlier run: equal steps of several projects share one identity. */
 static char *reason_of(GPtrArray *rows, const fingerprint *now)
 {
 	g_autofree char *best = NULL;
@@ -249,7 +249,7 @@ static char *reason_of(GPtrArray *rows, const fingerprint *now)
 		if (score >= best_score)
 			continue;
 		if (score <= ALIKE && i == 0 && *c->reason)
-			return g_steal_pointer(&c->reason); /* others would hardly be more alike */
+			return g_steal_pointer(&c->reason); /* other runs would hardly be more similar */
 		best_score = score;
 		g_free(best);
 		best = g_steal_pointer(&c->reason);
@@ -265,7 +265,7 @@ static void tell(const fingerprint *s, struct work *work)
 	g_autofree char *valid = g_utf8_make_valid(cut, -1);
 	g_autofree char *id = g_strdup_printf("cache miss: %s", valid);
 	int64_t now = progress_now_ns();
-	/* An open one would keep clients from showing that the vertex is done. */
+	/* An incomplete status would keep clients from showing the vertex as done. */
 	progress_status(work->progress, &(struct progress_status){.id = id, .started_ns = now, .completed_ns = now});
 }
 

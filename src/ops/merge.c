@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Merge ops: one tree out of several, later inputs over earlier ones. */
+/* Merge ops: combine several trees, later inputs over earlier ones. */
 #include "ops/op.h"
 
 /*
- * Upstream merges the inputs of the op in their order and does not look at the indices of the merge; scratch inputs add
- * nothing, one input is its own merge. Fewer indices than inputs are no definition that a client makes.
+ * Upstream merges the inputs of the op in their order and ignores the indices of the merge. Scratch inputs add nothing; a
+ * merge of one input is that input. Clients never send fewer indices than inputs.
  */
 static bool merge_exec(void *self, struct work *work, void *const *inputs, size_t n_inputs, void **ret_outputs,
 		       size_t n_outputs, GError **error)

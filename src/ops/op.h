@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* op: what all ops of this room begin with. Thread: one call at a time an op. */
+/* op: the members that all ops of this module begin with. Thread: one call at a time per op. */
 #pragma once
 #include "ops/ops.h"
 
@@ -7,16 +7,16 @@ struct op {
 	worker *worker;             /* borrowed: outlives the solver */
 	const struct llb_vertex *v; /* borrowed from definition */
 	llb_definition *definition; /* ref */
-	/* What counts of an input that counts by content (owned struct cache_selector); NULL: no input does. */
+	/* Selectors of each input that is identified by content (owned struct cache_selector); NULL: no input is. */
 	GArray *(*selectors)(const struct op *op, unsigned input);
-	char *ref;         /* owned; the first build that wants it, NULL: none */
+	char *ref;         /* owned; ref of the first build that uses it, NULL: none */
 	GHashTable *attrs; /* ref; the options of that build, NULL: none */
 };
 
-/* A cleared struct of size bytes that begins with a struct op. */
+/* Allocates a cleared struct of size bytes that begins with a struct op. */
 void *op_new(size_t size, worker *w, const struct llb_vertex *v);
-void op_free(void *op); /* solver_op_class.free of ops with nothing of their own */
-/* The record of a result, borrowed; NULL: scratch. */
+void op_free(void *op); /* solver_op_class.free of ops without further members */
+/* Returns the record of a result, borrowed; NULL: scratch. */
 static inline cache_ref *op_ref(void *result)
 {
 	return result;
@@ -27,6 +27,6 @@ bool op_prepare(void *op, struct work *work, unsigned input, void *result, GErro
 bool op_cache_map_other(void *op, struct work *work, unsigned phase, struct cache_map *ret, GError **error);
 /* Takes result (NULL: scratch) as the first output of an op that has one; nothing may use it. */
 void op_output(cache_ref *result, void **ret_outputs, size_t n_outputs);
-/* Content digest of a result over several selectors, with the record named in the error. */
+/* Computes the content digest of a result over several selectors; errors name the record. */
 bool op_checksum(const struct op *op, cache_ref *r, const struct cache_selector *selectors, size_t n, struct work *work,
 		 struct digest *ret, GError **error);

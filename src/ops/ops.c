@@ -70,7 +70,10 @@ bool op_checksum(const struct op *op, cache_ref *r, const struct cache_selector 
 		 struct digest *ret, GError **error)
 {
 	if (cache_ref_checksum(op->worker->cache, r, selectors, n, work, ret, error)) {
-		/* A content key is of a list of digests, also when there is one: caches are shared by it. */
+		/*
+		 * A content key is computed over a list of digests, even of a single one, because caches are shared
+		 * with upstream.
+		 */
 		if (n == 1)
 			digest_of_text(ret->text, ret);
 		return true;

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ops: one file a kind of step, as solver op classes. ops_resolve is the solver's resolve function.
+ * ops: the solver's op classes, one file per op type. ops_resolve is the solver's resolve function.
  *
- * Results are cache_ref * (NULL: scratch). Cache digests: llb-and-solver.md section 10 (ops/cache_key.c).
- * Build ops return UNIMPLEMENTED when they run.
- * Thread: as solver.h says.
+ * Results are cache_ref * (NULL: scratch). ops/cache_key.c computes cache digests. Build ops fail with
+ * UNIMPLEMENTED when they run. Thread: as in solver.h.
  */
 #pragma once
 #include "solver/solver.h"
 #include "worker/worker.h"
 
-/* Each makes the op of a vertex of its type. The vertex is kept by reference. */
+/* Each creates the op of a vertex of its type. The vertex is kept by reference. */
 bool op_source_new(worker *w, const struct llb_vertex *v, struct solver_op *ret, GError **error);
 bool op_exec_new(worker *w, const struct llb_vertex *v, struct solver_op *ret, GError **error);
 bool op_file_new(worker *w, const struct llb_vertex *v, struct solver_op *ret, GError **error);
@@ -25,15 +24,18 @@ bool ops_resolve(void *data, const struct llb_vertex *v, solver_job *job, struct
 extern const struct solver_result_class ops_results;
 
 /*
- * Forgets the cache mounts of steps that a definition runs without cache; once a load, before anything of it is built,
- * so that the steps of the build share what they write.
+ * Drops the cache mounts of steps that a definition runs without cache. Called once per load, before the build starts,
+ * so that the steps of the build share their new cache mounts.
  */
 void ops_drop_cache_mounts(worker *w, const llb_definition *d);
 
-/* What a source came to: a digest or a commit. Owned; NULL: no source, not asked yet, or without (local). Any thread. */
+/*
+ * Returns the digest or commit that a source resolved to. Owned; NULL: not a source, not resolved yet, or without
+ * (local). Thread: any.
+ */
 char *ops_source_pin(const struct solver_op *op);
 
-/* Cache digests of ops, pure (known-answer vectors). inputs of ret: n_inputs. */
+/* Cache digests of ops; pure (known-answer vectors). inputs of ret: n_inputs. */
 bool ops_cache_map_exec(const struct llb_vertex *v, struct cache_map *ret, GError **error);
 bool ops_cache_map_file(const struct llb_vertex *v, struct cache_map *ret, GError **error);
 bool ops_cache_map_other(const struct llb_vertex *v, struct cache_map *ret,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Passthrough ops: outputs are inputs of the op; nothing runs. */
+/* Passthrough ops: return inputs as outputs without running anything. */
 #include "ops/op.h"
 
 static bool passthrough_exec(void *self, struct work *work, void *const *inputs, size_t n_inputs, void **ret_outputs,

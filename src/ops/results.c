@@ -23,7 +23,7 @@ static char *result_save(void *data, void *result, int64_t *ret_created_ns)
 	return g_strconcat(w->id, "::", cache_ref_id(result), NULL);
 }
 
-/* The record id in a result id of this worker; NULL when it is another's. */
+/* Returns the record id in a result id of this worker; NULL if it belongs to another worker. */
 static const char *record_id(const worker *w, const char *id)
 {
 	size_t n = strlen(w->id);

@@ -32,7 +32,7 @@ static bool write_secret(int dir_fd, const Pb__SecretOpt *pb, const uint8_t *byt
 
 int secret_mount_make(const Pb__SecretOpt *pb, const void *bytes, size_t n, GError **error)
 {
-	/* Whole pages, and one to spare. */
+	/* Whole pages, plus one. */
 	int64_t size = ((int64_t)n + 4095) / 4096 * 4096 + 4096;
 	scoped_fd fd = mount_tmpfs(size, 0711, error);
 	if (fd < 0) {

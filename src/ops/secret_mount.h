@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * secret_mount: a secret of the client as a file in memory.
+ * secret_mount: a file in memory with a secret of the client.
  *
  *	int fd = secret_mount_open(pb, work, &found, error);
  *	... mount fd with selector SECRET_MOUNT_NAME ...
@@ -14,9 +14,12 @@
 
 #define SECRET_MOUNT_NAME "secret"
 
-/* A detached tmpfs of the caller's; -1 without an error: optional and absent. Errors: "secret x: not found". */
+/*
+ * Returns a detached tmpfs owned by the caller; -1 without an error: optional and absent. Errors: "secret x: not
+ * found".
+ */
 int secret_mount_open(const Pb__SecretOpt *pb, struct work *work, GError **error);
-/* The same of given bytes. */
+/* The same for given bytes. */
 int secret_mount_make(const Pb__SecretOpt *pb, const void *bytes, size_t n, GError **error);
-/* The value for an environment variable; NULL without an error: optional and absent. */
+/* Returns the value for an environment variable; NULL without an error: optional and absent. */
 GBytes *secret_mount_value(const char *id, bool optional, struct work *work, GError **error);

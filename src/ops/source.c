@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The op around a source: its key hashed, its tree as the result. */
+/* The source op: hashes the key of a source, and returns its tree as the result. */
 #include "ops/op.h"
 #include "api/message.h"
 
 struct op_source {
 	struct op op;
 	GMutex mu;
-	source *source; /* owned; made at first use, so that its errors are errors of the vertex */
-	char *pin;      /* owned; mu; NULL: not known yet, or none */
+	source *source; /* owned; created at first use, so that its errors are errors of the vertex */
+	char *pin;      /* owned; guarded by mu; NULL: not known yet, or none */
 };
 
 static void platform_of(const struct op *op, struct platform *ret)
@@ -50,7 +50,7 @@ static bool source_cache_map(void *self, struct work *work, unsigned phase, stru
 	g_autofree char *text = g_strconcat("buildkit.source.v0:", key, NULL);
 	struct digest d;
 	digest_of_text(text, &d);
-	/* What a client sends has no identity beyond its session: only its contents have. */
+	/* Files sent by a client have no identity beyond its session; only their contents identify them. */
 	if (g_str_has_prefix(key, "session:"))
 		g_snprintf(ret->digest, sizeof ret->digest, "random:%s", digest_hex(&d));
 	else

@@ -10,7 +10,7 @@ struct ssh_mount {
 	int fd;             /* owned */
 };
 
-/* The session that offers the agent; NULL without an error when it need not be there. */
+/* Returns the session that offers the agent; NULL without an error if the agent is optional. */
 static session *find_session(const Pb__SSHOpt *pb, struct work *work, GError **error)
 {
 	GError *why = NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Known-answer vectors of llb-and-solver.md section 10. */
+/* Known-answer vectors recorded from upstream. */
 #include "api/guard.h"
 #include "llb/build.h"
 #include "ops/ops.h"
@@ -7,7 +7,7 @@
 #define PATH_ENV "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 static llb_graph *graph;
-static size_t n_env_max = SIZE_MAX; /* what the graph adds to an environment beyond is taken away again */
+static size_t n_env_max = SIZE_MAX; /* entries that the graph adds to an environment beyond this number are removed */
 
 static struct llb_out image(const char *name)
 {
@@ -15,7 +15,7 @@ static struct llb_out image(const char *name)
 	return llb_source(graph, id, NULL, NULL);
 }
 
-/* Through marshal and load, as a client's would go. */
+/* Marshals and loads it, as a client's definition would be. */
 static llb_definition *load_out(struct llb_out out)
 {
 	g_autoptr(GError) error = NULL;
@@ -140,7 +140,7 @@ static void test_exec_everything(void)
 			"sha256:54fae40d857b06f54c7c320992e02adf1e21ba8243de5e7511abf115c248d07d");
 	g_assert_true(m.inputs[1].content);
 	struct cache_map same, other;
-	/* Neither the proxy, nor the address of a host, nor a selector, nor the id of a locked cache mount counts. */
+	/* Proxies, addresses of hosts, selectors and ids of locked cache mounts do not affect the key. */
 	meta.proxy_env = NULL;
 	host.ip = (char *)"10.0.0.2";
 	mounts[1].selector = "/b.txt";
@@ -148,7 +148,7 @@ static void test_exec_everything(void)
 	map_of(llb_exec(graph, &spec, NULL), &same);
 	g_assert_cmpstr(same.digest, ==, m.digest);
 	g_assert_cmpstr(same.inputs[1].selector, !=, m.inputs[1].selector);
-	mounts[2].cache_id = "other"; /* that of the default form does */
+	mounts[2].cache_id = "other"; /* an id of the default form does */
 	map_of(llb_exec(graph, &spec, NULL), &other);
 	g_assert_cmpstr(other.digest, !=, m.digest);
 	n_env_max = SIZE_MAX;
@@ -232,7 +232,7 @@ static void test_merge_diff(void)
 	clear(&m, 2);
 }
 
-/* ---- traps of llb-and-solver.md section 35 */
+/* ---- special cases */
 
 static void meta_init(Pb__Meta *meta, char **args, size_t n)
 {
@@ -251,7 +251,7 @@ static char *exec_digest(Pb__Meta *meta, struct llb_exec_mount *mounts, size_t n
 	return digest;
 }
 
-/* What stays in the key of a step: host names, ulimits, the cgroup parent, ids of secrets. */
+/* Host names, ulimits, the cgroup parent and ids of secrets affect the key of a step. */
 static void test_trap_9(void)
 {
 	char *args[] = {(char *)"x"};
@@ -310,7 +310,7 @@ static void expect_actions(struct llb_out out, const char *first, const char *se
 	clear(&m, 2);
 }
 
-/* An owner of id 0 is an empty object, not an absent one. */
+/* An owner with id 0 is an empty object, not an absent one. */
 static void test_trap_13(void)
 {
 	Pb__FileActionMkDir mkdir = PB__FILE_ACTION_MK_DIR__INIT;
@@ -367,7 +367,7 @@ static void test_trap_14(void)
 	clear(&m, 2);
 }
 
-/* Indices are left out when an action's input is the number of *actions* plus its place, not that of inputs. */
+/* Indices are left out when an action's input is the number of *actions* plus its position, not that of inputs. */
 static void test_trap_15(void)
 {
 	Pb__FileActionMkDir mkdir = PB__FILE_ACTION_MK_DIR__INIT;
@@ -391,7 +391,7 @@ static void test_trap_15(void)
 		"");
 }
 
-/* An input that is worked on and copied from has no content key. */
+/* An input that is both modified and copied from has no content key. */
 static void test_trap_16(void)
 {
 	Pb__FileActionCopy copy;
@@ -405,7 +405,7 @@ static void test_trap_16(void)
 	clear(&m, 1);
 }
 
-/* Sources, steps and file ops count against max-parallelism, nothing else does. */
+/* Sources, steps and file ops count against max-parallelism; other ops do not. */
 static void test_trap_36(void)
 {
 	Pb__FileActionMkDir mkdir = PB__FILE_ACTION_MK_DIR__INIT;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Actions on trees in a temporary directory, seen as a listing: "name type mode uid:gid [content] [time]". */
+/* Actions on trees in a temporary directory, checked as a listing: "name type mode uid:gid [content] [time]". */
 #include "ops/file_action.h"
 #include "base/scope.h"
 #include "ops/file_copy.h"
@@ -12,7 +12,7 @@
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
-/* Message fields are char *, what a test puts in them is constant. */
+/* Message fields are char *, but tests set them to constants. */
 #pragma GCC diagnostic ignored "-Wwrite-strings"
 #pragma GCC diagnostic ignored "-Wdiscarded-qualifiers"
 
@@ -80,7 +80,7 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Below a test's own trees: recursion is fine. */
+/* Only used on the tests' own trees, so recursion is safe. */
 static void list_into(GPtrArray *lines, int root, const char *prefix)
 {
 	int fd = openat(root, *prefix != '\0' ? prefix : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -122,7 +122,7 @@ static void assert_tree(int root, const char *expected)
 	g_string_free(text, TRUE);
 }
 
-static const struct file_owner nobody = {0};
+static const struct file_owner default_owner = {0};
 
 static bool run(struct fixture *f, Pb__FileAction *a, struct file_owner owner, GError **error)
 {
@@ -140,7 +140,7 @@ static void run_ok(struct fixture *f, Pb__FileAction *a, struct file_owner owner
 static void run_fails(struct fixture *f, Pb__FileAction *a, const char *message)
 {
 	g_autoptr(GError) error = NULL;
-	g_assert_false(run(f, a, nobody, &error));
+	g_assert_false(run(f, a, default_owner, &error));
 	g_assert_cmpstr(error->message, ==, message);
 }
 
@@ -166,18 +166,18 @@ static void test_mkdir(struct fixture *f, gconstpointer data)
 	m.timestamp = INT64_C(1234000000000);
 	run_ok(f, &a, (struct file_owner){true, 5, 6});
 	assert_tree(f->dst, "a d 777 5:6\na/b d 777 5:6 set\n");
-	/* There already: nothing changes. */
+	/* It exists already: nothing changes. */
 	a = mkdir_action(&m, "/a/b", 0700, false);
 	run_ok(f, &a, (struct file_owner){true, 7, 8});
 	put_file(f->dst, "file", "x", 0644);
 	a = mkdir_action(&m, "/file", 0700, false);
-	run_ok(f, &a, nobody);
+	run_ok(f, &a, default_owner);
 	a = mkdir_action(&m, "/file/x", 0700, true);
 	run_fails(f, &a, "mkdir /file: not a directory");
 	assert_tree(f->dst, "a d 777 5:6\na/b d 777 5:6 set\nfile f 644 0:0 x old\n");
 	put_link(f->dst, "/../..", "up");
 	a = mkdir_action(&m, "/up/in", 0750, false);
-	run_ok(f, &a, nobody);
+	run_ok(f, &a, default_owner);
 	g_assert_cmpint(faccessat(f->dst, "in", F_OK, 0), ==, 0);
 }
 
@@ -191,7 +191,7 @@ static void test_mkfile(struct fixture *f, gconstpointer data)
 	m.mode = 0666;
 	m.timestamp = -1;
 	m.data = (ProtobufCBinaryData){2, (uint8_t *)"hi"};
-	run_ok(f, &a, nobody);
+	run_ok(f, &a, default_owner);
 	assert_tree(f->dst, "up f 666 0:0 hi\n");
 	m.data = (ProtobufCBinaryData){1, (uint8_t *)"y"};
 	m.mode = 0600;
@@ -202,7 +202,7 @@ static void test_mkfile(struct fixture *f, gconstpointer data)
 	run_fails(f, &a, "open /no/such/f: no such file or directory");
 	put_link(f->dst, "/dangling-target", "link");
 	m.path = "/link";
-	run_ok(f, &a, nobody);
+	run_ok(f, &a, default_owner);
 	assert_tree(f->dst,
 		    "dangling-target f 600 0:0 y set\nlink l 777 0:0 /dangling-target old\nup f 666 1:2 y set\n");
 	m.path = "/";
@@ -240,24 +240,24 @@ static void test_rm(struct fixture *f, gconstpointer data)
 	m.path = "/nope";
 	run_fails(f, &a, "stat /nope: no such file or directory");
 	m.allownotfound = true;
-	run_ok(f, &a, nobody);
+	run_ok(f, &a, default_owner);
 	m.path = "/no/such/place";
-	run_ok(f, &a, nobody);
+	run_ok(f, &a, default_owner);
 	m.path = "/";
 	run_fails(f, &a, "rmPath: invalid empty path");
 	m.path = "x*";
 	m.allowwildcard = true;
-	run_ok(f, &a, nobody);
+	run_ok(f, &a, default_owner);
 	m.path = "/z*";
 	m.allownotfound = false;
-	run_ok(f, &a, nobody);
-	/* Links on the way are followed, the last one is not. */
+	run_ok(f, &a, default_owner);
+	/* Links in the parent path are followed, a link at the end is not. */
 	m.path = "/ld/e";
 	m.allowwildcard = false;
-	run_ok(f, &a, nobody);
+	run_ok(f, &a, default_owner);
 	assert_tree(f->dst, "d d 755 0:0\nld l 777 0:0 d old\n");
 	m.path = "/ld";
-	run_ok(f, &a, nobody);
+	run_ok(f, &a, default_owner);
 	assert_tree(f->dst, "d d 755 0:0\n");
 }
 
@@ -286,7 +286,7 @@ static void copy_ok(struct fixture *f, char *src, char *dst)
 {
 	Pb__FileActionCopy c = copy_message(src, dst);
 	Pb__FileAction a = copy_action(&c);
-	run_ok(f, &a, nobody);
+	run_ok(f, &a, default_owner);
 }
 
 static void copy_fails(struct fixture *f, char *src, char *dst, const char *message)
@@ -326,7 +326,9 @@ static void test_copy_directory(struct fixture *f, gconstpointer data)
 	g_assert_cmpint(fstatat(f->dst, "new/place/a.txt", &one, 0), ==, 0);
 	g_assert_cmpint(fstatat(f->dst, "new/place/sub/hard", &two, 0), ==, 0);
 	g_assert_cmpint(one.st_ino, ==, two.st_ino);
-	/* Again with other modes there: the top keeps its own, what is nested takes the source's. */
+	/*
+	 * Repeated with other modes in the destination: the top keeps its mode, nested directories take the source's.
+	 */
 	g_assert_cmpint(fchmodat(f->dst, "new/place", 0700, 0), ==, 0);
 	g_assert_cmpint(fchmodat(f->dst, "new/place/sub", 0700, 0), ==, 0);
 	copy_ok(f, "/dl", "/new/place/");
@@ -342,8 +344,8 @@ static void test_copy_directory_itself(struct fixture *f, gconstpointer data)
 	Pb__FileAction a = copy_action(&c);
 	c.dircopycontents = false;
 	fill_source(f);
-	run_ok(f, &a, nobody);
-	run_ok(f, &a, nobody);
+	run_ok(f, &a, default_owner);
+	run_ok(f, &a, default_owner);
 	assert_tree(f->dst, "x d 711 0:0\nx/b.md f 4755 9:10 b old\nx/hard f 640 0:0 a old\nx/sub d 711 0:0 old\n"
 			    "x/sub/b.md f 4755 9:10 b old\nx/sub/hard f 640 0:0 a old\n");
 }
@@ -396,7 +398,7 @@ static void test_copy_conflicts(struct fixture *f, gconstpointer data)
 	put_dir(f->dst, "in", 0755);
 	put_dir(f->dst, "in/a.txt", 0755);
 	put_link(f->dst, "..", "in/sub");
-	run_ok(f, &a, nobody);
+	run_ok(f, &a, default_owner);
 	struct stat st;
 	g_assert_cmpint(fstatat(f->dst, "in/sub/b.md", &st, AT_SYMLINK_NOFOLLOW), ==, 0);
 	g_assert_cmpint(fstatat(f->dst, "b.md", &st, AT_SYMLINK_NOFOLLOW), ==, -1);
@@ -443,7 +445,7 @@ static void put_archive(int dir, const char *name)
 	g_assert_cmpint(write(fd, block, sizeof block), ==, sizeof block);
 }
 
-/* What is an archive, its bytes say and not its name; the owner is that of all members. */
+/* An archive is recognized by its bytes, not its name; the owner applies to all members. */
 static void test_trap_48(struct fixture *f, gconstpointer data)
 {
 	put_archive(f->src, "plain.txt");
@@ -453,7 +455,7 @@ static void test_trap_48(struct fixture *f, gconstpointer data)
 	c.attemptunpackdockercompatibility = true;
 	run_ok(f, &a, (struct file_owner){true, 4, 5});
 	c.src = "/x.tar.gz";
-	run_ok(f, &a, nobody);
+	run_ok(f, &a, default_owner);
 	struct stat st;
 	g_assert_cmpint(fstatat(f->dst, "to/t/f", &st, 0), ==, 0);
 	g_assert_cmpint(st.st_uid, ==, 4);
@@ -477,7 +479,7 @@ static void test_copy_overrides(struct fixture *f, gconstpointer data)
 	c.mode = 0;
 	c.src = "/d/a.txt";
 	c.dest = "/sym/f";
-	run_ok(f, &a, nobody);
+	run_ok(f, &a, default_owner);
 	struct stat st;
 	g_assert_cmpint(fstatat(f->dst, "sym/f", &st, 0), ==, 0);
 	g_assert_cmpint(st.st_mode & 07777, ==, 0666);
@@ -493,20 +495,20 @@ static void test_copy_patterns(struct fixture *f, gconstpointer data)
 	char *include[] = {"d/sub/*.md"};
 	c.include_patterns = include;
 	c.n_include_patterns = 1;
-	run_ok(f, &a, nobody);
+	run_ok(f, &a, default_owner);
 	assert_tree(f->dst, "o d 755 0:0\no/d d 750 0:0 old\no/d/sub d 711 0:0 old\no/d/sub/b.md f 4755 9:10 b old\n");
 	g_assert_true(tree_remove_at(f->dst, "o", NULL));
 	char *exclude[] = {"d", "!d/a.txt", "top"};
 	c.n_include_patterns = 0;
 	c.exclude_patterns = exclude;
 	c.n_exclude_patterns = 3;
-	run_ok(f, &a, nobody);
+	run_ok(f, &a, default_owner);
 	assert_tree(f->dst, "o d 755 0:0\no/d d 750 0:0 old\no/d/a.txt f 640 0:0 a old\no/dl l 777 0:0 d old\n");
 	char *bad[] = {"["};
 	c.exclude_patterns = bad;
 	c.n_exclude_patterns = 1;
 	g_autoptr(GError) error = NULL;
-	g_assert_false(run(f, &a, nobody, &error));
+	g_assert_false(run(f, &a, default_owner, &error));
 }
 
 static void test_copy_wildcards(struct fixture *f, gconstpointer data)
@@ -525,7 +527,7 @@ static void test_copy_wildcards(struct fixture *f, gconstpointer data)
 	Pb__FileActionCopy c = copy_message("/zz*", "/none/");
 	Pb__FileAction a = copy_action(&c);
 	c.allowemptywildcard = true;
-	run_ok(f, &a, nobody);
+	run_ok(f, &a, default_owner);
 	g_assert_cmpint(fstatat(f->dst, "none", &st, 0), ==, -1);
 }
 
@@ -539,7 +541,7 @@ static void test_copy_no_parents(struct fixture *f, gconstpointer data)
 		g_strdup_printf("failed to stat /p/q/one: lstat %s/dst/p/q: no such file or directory", f->path);
 	run_fails(f, &a, message);
 	c.dest = "/one";
-	run_ok(f, &a, nobody);
+	run_ok(f, &a, default_owner);
 }
 
 static void test_copy_escape(struct fixture *f, gconstpointer data)
@@ -569,7 +571,7 @@ static void test_copy_xattrs(struct fixture *f, gconstpointer data)
 	g_assert_cmpint(fgetxattr(dst, "user.test", value, sizeof value), ==, 1);
 }
 
-/* Far deeper than the process may have open files, and than PATH_MAX; a hard link at the end finds its first name. */
+/* Much deeper than the limit of open files, and than PATH_MAX; a hard link at the end refers to its first name. */
 static void test_deep(struct fixture *f, gconstpointer data)
 {
 	struct rlimit before, few;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How two runs of a step differ, in words; fingerprints there and back. */
+/* Descriptions of how two runs of a step differ; fingerprints serialized and parsed. */
 #include "ops/fingerprint_internal.h"
 
 static void entry_free(void *data)
@@ -31,7 +31,7 @@ static void add_fact(fingerprint *s, const char *name, const char *value, bool s
 	g_ptr_array_add(s->facts, f);
 }
 
-/* "a=1 b=2": files and what stands for their digests, in order. */
+/* "a=1 b=2": files and stand-ins for their digests, in order. */
 static struct input *add_input(fingerprint *s, const char *what, const char *result, const char *files)
 {
 	struct input *in = g_new0(struct input, 1);
@@ -97,7 +97,7 @@ static void test_reasons(void)
 	expect(make("d", "v", "record1", "/a=1"), make("d", "v", "record2", "/a=1"), "FROM x ran again");
 }
 
-/* A variable is called after the argument that set it, in whichever run. */
+/* A variable is named after the argument that set it, in either run. */
 static void test_argument(void)
 {
 	fingerprint *before = make("d", "v", IMAGE1, NULL), *now = make("e", "v", IMAGE1, NULL);
@@ -132,7 +132,7 @@ static void test_pack(void)
 	g_assert_cmpuint(((struct cache_content_entry *)in->files->pdata[1])->digest, ==, 2);
 	gsize n;
 	const uint8_t *data = g_bytes_get_data(bytes, &n);
-	for (gsize i = 0; i < n; i++) { /* cut anywhere: refused */
+	for (gsize i = 0; i < n; i++) { /* truncated anywhere: refused */
 		g_autoptr(GBytes) cut = g_bytes_new(data, i);
 		g_assert_null(fingerprint_unpack(cut));
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Every kind of node that a step can leave in a tree, under every operation that looks at files of a tree: a device
- * node, a FIFO or a socket is never opened. inotify tells of each open but those with O_PATH.
+ * Every type of node that a step can leave in a tree, under every operation that reads files of a tree: a device node,
+ * a FIFO or a socket is never opened. inotify reports each open except those with O_PATH.
  */
 #include "base/scope.h"
 #include "ops/file_action.h"
@@ -165,12 +165,12 @@ static const struct {
 	{"remove", remove_tree},
 };
 
-/* /dev/null and the loop device opens if anything opens them; the number of an unknown device would hide it. */
+/* /dev/null and the loop device can be opened, so an open would be detected; an unknown device number would hide it. */
 static const struct {
 	const char *name;
 	mode_t type;
 	unsigned major, minor;
-	bool is_openable; /* as what it is, by some operations */
+	bool is_openable; /* some operations may open this type */
 } nodes[] = {
 	{"char", S_IFCHR, 1, 3, false},    {"block", S_IFBLK, 7, 0, false},  {"fifo", S_IFIFO, 0, 0, false},
 	{"socket", S_IFSOCK, 0, 0, false}, {"symlink", S_IFLNK, 0, 0, true}, {"directory", S_IFDIR, 0, 0, true},
@@ -232,7 +232,7 @@ static void test_table(void)
 			run_pair(op, node);
 }
 
-/* What a client sees of a file that cannot be written. */
+/* A client's view of a file that cannot be written. */
 static void test_mkfile_error(void)
 {
 	struct trees t;
