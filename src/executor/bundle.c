@@ -13,9 +13,9 @@
 struct bundle {
 	int executor_fd; /* borrowed */
 	int fd;          /* owned */
-	int secret_fd;   /* owned, -1: what bundle_write_secret keeps in memory */
+	int secret_fd;   /* owned, -1: the file in memory of bundle_write_secret */
 	char *id, *path;
-	GPtrArray *paths; /* of char *: attached, in order */
+	GPtrArray *paths; /* of char *: mounted paths, in order */
 };
 
 bundle *bundle_new(int executor_fd, const char *executor_path, const char *id, GError **error)
@@ -39,7 +39,10 @@ bundle *bundle_new(int executor_fd, const char *executor_path, const char *id, G
 	return b;
 }
 
-/* A mount of its own: the root of a mount is taken as it is (nobody sees a detached one), anything else is cloned. */
+/*
+ * Returns a separate mount: the root of a detached mount is used as it is (it is not visible elsewhere), anything else
+ * is cloned.
+ */
 static bool attach(int fd, bool move, int dir_fd, const char *name, GError **error)
 {
 	struct statx st;
@@ -115,7 +118,7 @@ void bundle_free(bundle *b)
 	}
 	fd_close(&b->fd);
 	fd_close(&b->secret_fd);
-	/* Never crosses a mount: should one have stayed, its tree is safe. */
+	/* Never crosses a mount, so that a leftover mount's tree is not deleted. */
 	tree_remove_at(b->executor_fd, b->id, NULL);
 	g_ptr_array_unref(b->paths);
 	g_free(b->id);

@@ -50,19 +50,19 @@ char *cgroup_path_for(const char *parent, const char *id)
 	return path_clean(raw);
 }
 
-/* The path as openat wants it, or NULL when it is not ours to touch. */
+/* Returns the path as openat expects it, or NULL if we do not manage that cgroup. */
 static const char *relative(const char *path)
 {
 	return path != NULL && path[0] == '/' && path[1] != '\0' ? path + 1 : NULL;
 }
 
-/* ---- limits of all steps */
+/* ---- limits for all steps together */
 
 static void write_value(int dir_fd, const char *file, const char *value)
 {
 	scoped_fd fd = openat(dir_fd, file, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd >= 0 && write(fd, value, strlen(value)) < 0)
-		return; /* not ours to set here */
+		return; /* we may not set limits here */
 }
 
 static void limit(int fd)
@@ -102,7 +102,7 @@ void cgroup_limit_directory(const struct cgroups *g, const char *path)
 	for (size_t i = 0; i < g->n; i++) {
 		scoped_fd at = openat(g->fds[i], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		for (size_t k = 0; at >= 0 && names[k] != NULL; k++) {
-			/* v2: children have only the controllers that their parents hand down. */
+			/* v2: children have only the controllers that their parents enable. */
 			write_value(at, "cgroup.subtree_control", "+pids");
 			write_value(at, "cgroup.subtree_control", "+memory");
 			mkdirat(at, names[k], 0755);
@@ -135,7 +135,7 @@ static bool kill_all_at(int dir_fd)
 	long pid;
 	while (procs != NULL && fscanf(procs, "%ld", &pid) == 1) {
 		any = true;
-		/* 0 is a process of another pid namespace; never the caller's group. */
+		/* 0 is a process of another pid namespace; never signal the caller's group. */
 		if (!killed && pid > 1)
 			kill((pid_t)pid, SIGKILL);
 	}
@@ -144,7 +144,10 @@ static bool kill_all_at(int dir_fd)
 	return any;
 }
 
-/* A directory and all below it, parents first; strings relative to dir_fd. Bounded by what one step may make. */
+/*
+ * Lists a directory and everything below it, parents first; strings relative to dir_fd. Bounded by the limits of a
+ * step.
+ */
 static GPtrArray *list_tree(int dir_fd, const char *path)
 {
 	GPtrArray *list = g_ptr_array_new_with_free_func(g_free);
@@ -168,7 +171,7 @@ static GPtrArray *list_tree(int dir_fd, const char *path)
 	return list;
 }
 
-/* v1: a frozen group forks no more while its processes are killed one by one; they die when it thaws. */
+/* v1: processes of a frozen group do not fork while they are killed one by one; they exit when the group is thawed. */
 static void freeze(const struct cgroups *g, const char *name, const char *state)
 {
 	g_autofree char *file = g_strconcat(name, "/freezer.state", NULL);
@@ -198,7 +201,7 @@ bool cgroup_kill(const struct cgroups *g, const char *path)
 	return any;
 }
 
-/* One try over all hierarchies; false when something is still busy. */
+/* Makes one attempt for all hierarchies; false if a cgroup is still busy. */
 static bool remove_once(const struct cgroups *g, const char *name)
 {
 	bool done = true;
@@ -218,7 +221,7 @@ bool cgroup_remove(const struct cgroups *g, const char *path, int wait_ms)
 	const char *name = relative(path);
 	if (name == NULL)
 		return true;
-	/* The kernel lets go of a dead process a moment after its parent saw the exit. */
+	/* The kernel removes an exited process from its cgroup a moment after its parent was notified. */
 	for (int waited_ms = 0, pause_ms = 1;; waited_ms += pause_ms, pause_ms = MIN(pause_ms * 2, 50)) {
 		if (remove_once(g, name))
 			return true;

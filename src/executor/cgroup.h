@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cgroup: the control groups of steps, found on v1, hybrid and v2 systems alike.
+ * cgroup: the control groups of steps, on v1, hybrid and v2 systems.
  *
  *	struct cgroups g;
  *	cgroups_init(&g);
  *	g_autofree char *path = cgroup_path_for(parent, id);         "/buildkit/<id>"
- *	... the runtime makes and joins it ...
+ *	... the runtime creates and joins it ...
  *	cgroup_kill(&g, path); cgroup_remove(&g, path);
  *
  * Paths are relative to every hierarchy's mount point below /sys/fs/cgroup, as runtimes use them. A systemd name
- * ("x.slice:...:id") is left to the runtime: all calls do nothing for it. Thread: any, immutable after init.
+ * ("x.slice:...:id") is handled by the runtime: all calls ignore it. Thread: any, immutable after init.
  */
 #pragma once
 #include "base/error.h"
@@ -20,27 +20,27 @@
 
 struct cgroups {
 	int fds[CGROUP_MAX_HIERARCHIES];      /* owned; directory of each mounted hierarchy */
-	char *points[CGROUP_MAX_HIERARCHIES]; /* owned; where it is mounted: CGROUP_ROOT or a path below */
+	char *points[CGROUP_MAX_HIERARCHIES]; /* owned; its mount point: CGROUP_ROOT or a path below */
 	size_t n;
-	bool v2; /* unified only: steps get a cgroup namespace */
+	bool v2; /* unified hierarchy only: steps get a cgroup namespace */
 };
 void cgroups_init(struct cgroups *g);
 void cgroups_done(struct cgroups *g);
 
-/* Where a step goes: "/<parent>/buildkit/<id>", or "<parent><id>" for a parent of systemd's form. */
+/* Returns the cgroup of a step: "/<parent>/buildkit/<id>", or "<parent><id>" for a parent of systemd's form. */
 char *cgroup_path_for(const char *parent, const char *id);
-/* The directories of a path that no hierarchy has yet, as absolute paths, outer ones first. g_ptr_array_unref. */
+/* Lists the directories of a path that no hierarchy has yet, as absolute paths, outer ones first. g_ptr_array_unref. */
 GPtrArray *cgroup_missing(const struct cgroups *g, const char *path);
 /*
- * Makes a directory in which steps are and bounds them together, so that what they take is bounded: at most 32768
- * processes and all memory but 512 MiB. What the system does not let us set is left.
+ * Creates a directory for the cgroups of steps and limits all of them together: at most 32768 processes and all memory
+ * except 512 MiB. Limits that the system does not allow us to set are skipped.
  */
 void cgroup_limit_directory(const struct cgroups *g, const char *path);
-/* SIGKILL to all processes below; false when there were none. */
+/* Sends SIGKILL to all processes below; false if there were none. */
 bool cgroup_kill(const struct cgroups *g, const char *path);
-/* Removes it and everything below, killing what still lives there, at most wait_ms. */
+/* Removes it and everything below, killing remaining processes, for at most wait_ms. */
 bool cgroup_remove(const struct cgroups *g, const char *path, int wait_ms);
-/* Removes the cgroups of our runner in a directory: those whose names begin with the name of the instance and a dot. */
+/* Removes our runner's cgroups in a directory: those whose names begin with the name of the instance and a dot. */
 void cgroup_remove_named(const struct cgroups *g, const char *directory, const char *instance, int wait_ms);
-/* Did the kernel kill one of its processes for want of memory? */
+/* Reports whether the OOM killer killed one of its processes. */
 bool cgroup_oom_killed(const struct cgroups *g, const char *path);

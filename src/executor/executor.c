@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "executor/executor_room.h"
+#include "executor/executor_internal.h"
 #include "executor/bundle.h"
 #include "executor/seccomp.h"
 #include "executor/spec.h"
@@ -20,11 +20,11 @@
 
 #define STATE_DIR "runc"
 #define OWN_RUNNER "buildkit-runc"
-#define VERSION_WORD "buildkit-runc version" /* runc installed under our name says otherwise */
+#define VERSION_WORD "buildkit-runc version" /* runc installed under our name prints something else */
 
-/* ---- start and end */
+/* ---- creation and release */
 
-/* What lies beside the daemon, under the name it was started by or as the file it is. */
+/* Looks for the program in the daemon's directory, by the name it was started with or its real path. */
 static char *find_beside(const char *name)
 {
 	g_autofree char *file = g_file_read_link("/proc/self/exe", NULL);
@@ -41,7 +41,7 @@ static char *find_beside(const char *name)
 	return NULL;
 }
 
-/* Distributions give runc the name that ours has: its version tells them apart. */
+/* Distributions install runc under the name of ours: the version output distinguishes them. */
 static bool is_own_runner(const char *path)
 {
 	const char *argv[] = {path, "--version", NULL};
@@ -86,7 +86,7 @@ static char *find_binary(const char *wanted, bool *ret_own, GError **error)
 	return path;
 }
 
-/* The cgroup of a step of an earlier life, as its bundle tells. */
+/* Reads the cgroup of a leftover step from its bundle. */
 static char *leftover_cgroup(int bundle_fd)
 {
 	g_autoptr(GBytes) bytes = path_read(bundle_fd, BUNDLE_CGROUP_FILE, PATH_MAX, PATH_BENEATH, NULL);
@@ -104,7 +104,7 @@ static void remove_leftover(executor *e, const char *id)
 	tree_remove_at(e->fd, id, NULL);
 }
 
-/* Processes first: the mounts of their namespaces go with them. Then mounts of ours, then files. */
+/* Processes first: the mounts of their namespaces end with them. Then our mounts, then files. */
 static void remove_leftovers(executor *e)
 {
 	g_autoptr(GPtrArray) ids = g_ptr_array_new_with_free_func(g_free);
@@ -232,7 +232,7 @@ const char *executor_binary(const executor *e)
 
 /* ---- a step */
 
-/* On every road to a running process, so asked here and not where requests are read (CVE-2024-23653). */
+/* Every start path comes through here, so check once (CVE-2024-23653). */
 static bool check_step(const executor *e, const struct step *step, GError **error)
 {
 	switch (step->network) {
@@ -246,7 +246,7 @@ static bool check_step(const executor *e, const struct step *step, GError **erro
 	default:
 		return error_set(error, ERROR_INVALID_ARGUMENT, "unknown network mode %d", (int)step->network);
 	}
-	/* Unlabelled, a step of a system that labels would be less confined than was asked for. */
+	/* Without a label, a step on a system that labels would be less confined than requested. */
 	if (e->selinux && !g_file_test("/sys/fs/selinux/enforce", G_FILE_TEST_EXISTS))
 		return error_set(error, ERROR_UNKNOWN, "selinux is not available");
 	if (e->selinux && !step->insecure)
@@ -264,7 +264,7 @@ static bool is_below(const char *path, const char *directory)
 	return strncmp(path, directory, n) == 0 && path[n] == '/';
 }
 
-/* Is the mount point in the root itself, not in something mounted there before? */
+/* Reports whether the mount point is in the root itself rather than in an earlier mount. */
 bool executor_is_in_root(const struct step *step, size_t index)
 {
 	static const char *const kernel[] = {"/proc", "/dev", "/sys"};
@@ -319,20 +319,23 @@ bool executor_needs_own_hosts(const struct step *step)
 	return step->n_hosts > 0 || !default_name;
 }
 
-/* Runtimes make device links by path: through a link in place of /dev they would make them outside (CVE-2026-41579). */
+/*
+ * Runtimes create device links by path: with a link in place of /dev they would create them outside (CVE-2026-41579).
+ */
 static bool check_kernel_directories(const struct step *step, GError **error)
 {
 	static const char *const names[] = {"dev", "proc", "sys"};
 	for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
 		struct stat st;
 		if (fstatat(step->root_fd, names[i], &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISDIR(st.st_mode))
-			return error_set(error, ERROR_FAILED_PRECONDITION, "/%s of the root is %s, not a directory",
-					 names[i], S_ISLNK(st.st_mode) ? "a symbolic link" : "a file");
+			return error_set(error, ERROR_FAILED_PRECONDITION,
+					 "/%s of the root file system is %s, not a directory", names[i],
+					 S_ISLNK(st.st_mode) ? "a symbolic link" : "a file");
 	}
 	return true;
 }
 
-/* A runtime that opens a FIFO in place of a user table waits for a writer for ever. */
+/* A runtime that opens a FIFO in place of a user table would wait for a writer forever. */
 static bool check_tables(const struct step *step, GError **error)
 {
 	static const char *const paths[] = {"/etc/passwd", "/etc/group"};
@@ -340,8 +343,8 @@ static bool check_tables(const struct step *step, GError **error)
 		scoped_fd fd = path_open_errno(step->root_fd, paths[i], O_PATH | O_CLOEXEC, PATH_IN_ROOT);
 		struct stat st;
 		if (fd >= 0 && fstat(fd, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
-			return error_set(error, ERROR_FAILED_PRECONDITION, "%s of the root is not a regular file",
-					 paths[i]);
+			return error_set(error, ERROR_FAILED_PRECONDITION,
+					 "%s of the root file system is not a regular file", paths[i]);
 	}
 	return true;
 }
@@ -377,7 +380,7 @@ bool executor_run(executor *e, const struct step *step, struct work *work, struc
 	return ran;
 }
 
-/* ---- mounts that several steps share */
+/* ---- mounts shared by several steps */
 
 char *executor_hold(executor *e, int mount_fd, GError **error)
 {

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * executor: a step as data, then an OCI runtime spec, then one process.
+ * executor: runs a step: converts it to an OCI runtime spec or a runner plan, and starts one process.
  *
  *	struct step step = {.args = argv, .root_fd = root, ...};
  *	struct step_exit exit;
  *	if (!executor_run(e, &step, work, &exit, error)) ...        could not be run, or was canceled
  *	if (exit.code != 0) ...
  *
- * Spec, files, users, network and cleanup: llb-and-solver.md sections 30 to 33. A step is plain borrowed data, so that
- * another runner (buildkit-runc) can take it as it is. Entitlements are checked here (P3).
+ * A step is plain borrowed data, so that OCI runtimes and buildkit-runc can both use it. Entitlements are checked here.
  * Thread: any; executor_run blocks one thread.
  */
 #pragma once
@@ -19,31 +18,31 @@
 typedef struct executor executor;
 
 struct executor_options {
-	int root_fd;                               /* borrowed: <root>/executor is made beneath it */
+	int root_fd;                               /* borrowed: <root>/executor is created beneath it */
 	const char *root_path;                     /* absolute, because OCI runtimes take paths */
 	const char *binary;                        /* NULL: first of buildkit-runc, runc found in PATH */
-	const struct bundle_runner *bundle_runner; /* borrowed; who runs bundles instead of a program, or NULL */
+	const struct bundle_runner *bundle_runner; /* borrowed; runs bundles in place of a program; may be NULL */
 	const char *cgroup_parent;
 	const char *apparmor_profile;
 	const char *const *dns_nameservers, *const *dns_options, *const *dns_search; /* NULL: the host's */
-	const char *instance; /* for runners that name things by it; leftovers are found by their bundles */
+	const char *instance; /* prefix of names that runners give; leftover steps are found by their bundles */
 	bool allow_network_host, allow_security_insecure;
 	bool no_seccomp;
-	bool selinux; /* steps are to be labelled */
+	bool selinux; /* label steps */
 };
-/* Errors: NOT_FOUND "failed to find runc binary". Kills and removes what an earlier life left. */
+/* Errors: NOT_FOUND "failed to find runc binary". Kills and removes steps that a previous daemon left. */
 executor *executor_new(const struct executor_options *options, GError **error);
 void executor_free(executor *e);
 const char *executor_binary(const executor *e);
-/* Is there a program to run steps with? As executor_new looks for it. */
+/* Reports whether a program to run steps exists, with the search of executor_new. */
 bool executor_finds_binary(const char *binary);
 
 enum step_network { STEP_NETWORK_DEFAULT, STEP_NETWORK_HOST, STEP_NETWORK_NONE };
 enum step_mount_type { STEP_MOUNT_TREE, STEP_MOUNT_TMPFS };
 struct step_mount {
 	enum step_mount_type type;
-	int fd;      /* TREE: a detached mount, which moves into the step, or any file or directory; borrowed */
-	bool shared; /* TREE: a mount that executor_hold keeps; it is bound, not moved */
+	int fd;      /* TREE: a detached mount, which is moved into the step, or any file or directory; borrowed */
+	bool shared; /* TREE: a mount kept by executor_hold; it is bound, not moved */
 	const char *selector; /* TREE: path inside it, resolved beneath; NULL: all */
 	const char *dest;     /* absolute, clean */
 	bool readonly;
@@ -64,12 +63,12 @@ struct step_resources { /* LinuxResources; 0 or NULL: unset */
 };
 struct step {
 	const char *const *args;   /* NULL-terminated */
-	const char *const *env;    /* complete: PATH default, proxies and secrets are in it already */
+	const char *const *env;    /* complete: includes the default PATH, proxies and secrets */
 	const char *cwd;           /* absolute */
 	const char *user;          /* "", "name", "uid:gid", ... */
 	const char *hostname;      /* NULL or "": buildkitsandbox */
 	const char *cgroup_parent; /* NULL: the executor's */
-	int root_fd;               /* detached mount of the root; moves into the step */
+	int root_fd;               /* detached mount of the root; it is moved into the step */
 	bool root_readonly;
 	const struct step_mount *mounts; /* sorted by dest; a selector is resolved inside the tree, links included */
 	size_t n_mounts;
@@ -82,7 +81,10 @@ struct step {
 	bool insecure; /* security mode */
 	bool remove_stubs_recursive;
 	int stdin_fd; /* -1: none */
-	/* Output as it comes; stream 1 or 2; on the calling thread. NULL: to work->progress with the step log limits. */
+	/*
+	 * Receives output as it arrives; stream 1 or 2; on the calling thread. NULL: to work->progress with the step
+	 * log limits.
+	 */
 	void (*output)(void *data, int stream, const void *bytes, size_t n);
 	void *output_data;
 };
@@ -90,12 +92,12 @@ struct step_exit {
 	int code; /* as the runtime reports it: 128 + signal when killed; 255 unknown */
 	bool oom_killed;
 };
-/* Returns false when the step could not run or was canceled; a non-zero exit is true. */
+/* Returns false if the step could not run or was canceled; true for any exit code. */
 bool executor_run(executor *e, const struct step *step, struct work *work, struct step_exit *ret_exit, GError **error);
 
 /*
- * Keeps a detached mount attached out of sight, so that several steps can use the one mount (step_mount.shared).
- * The name is for executor_release, which frees it; the descriptor stays the caller's.
+ * Keeps a detached mount attached at a hidden path, so that several steps can share it (step_mount.shared). The name is
+ * for executor_release, which frees it; the caller keeps the descriptor.
  */
 char *executor_hold(executor *e, int mount_fd, GError **error);
 void executor_release(executor *e, char *name);

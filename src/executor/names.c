@@ -28,7 +28,7 @@ char *names_hosts_text(const char *hostname, const struct step_host *hosts, size
 
 /* ---- addresses */
 
-/* The canonical text of an address, zone kept; NULL when it is none. */
+/* Returns the canonical text of an address, zone kept; NULL if it is not an address. */
 static char *address_text(const char *text, bool *ret_loopback)
 {
 	struct in_addr v4;
@@ -199,7 +199,7 @@ bool names_write_file(int dir_fd, const char *name, const char *text, GError **e
 {
 	g_autofree char *temporary = g_strconcat(name, ".tmp", NULL);
 	scoped_fd fd = openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-	/* The umask does not count: steps of any user read it. */
+	/* The umask does not apply, because steps of any user read the file. */
 	if (fd < 0 || !file_write_all(fd, text, strlen(text)) || fchmod(fd, 0644) != 0)
 		return error_set_errno(error, errno, "write %s", name);
 	if (renameat(dir_fd, temporary, dir_fd, name) != 0)
@@ -207,7 +207,7 @@ bool names_write_file(int dir_fd, const char *name, const char *text, GError **e
 	return true;
 }
 
-/* At most 64 KiB of a file of the host; "" and 0 when there is none. */
+/* Reads at most 64 KiB of a file of the host; "" and 0 if it does not exist. */
 static char *read_host_file(const char *path, int64_t *ret_mtime_ns)
 {
 	char *text = g_malloc(KIB(64) + 1);

@@ -5,8 +5,8 @@
 #include "os/path.h"
 #include <unistd.h>
 
-#define FILE_NAME "cgroup-parents" /* a line for each parent and, absolute, each directory that was made for it */
-#define MAX_PARENT 180             /* with the names below it, a path of the runner's messages */
+#define FILE_NAME "cgroup-parents" /* one line per parent and, absolute, per directory that was created for it */
+#define MAX_PARENT 180             /* with the names below it, it must fit into a message of the runner */
 #define RECOVER_MS 5000
 
 struct parent {
@@ -56,7 +56,9 @@ bool parents_is_default(const parents *p, const char *parent)
 	return g_str_equal(parent, p->default_parent);
 }
 
-/* The directory of a parent's steps, beneath each hierarchy; a name of systemd's form where that is not ours. */
+/*
+ * The directory of a parent's steps, beneath each hierarchy; a name of systemd's form if we do not manage that parent.
+ */
 static char *directory_of(const parents *p, const char *parent)
 {
 	if (!p->own)
@@ -70,7 +72,7 @@ static char *directory_of(const parents *p, const char *parent)
 static void remove_directories(const GPtrArray *made)
 {
 	for (guint i = made->len; i > 0; i--)
-		rmdir(g_ptr_array_index(made, i - 1)); /* in use by another daemon: stays */
+		rmdir(g_ptr_array_index(made, i - 1)); /* not removed if another daemon uses it */
 }
 
 static bool write_file(const parents *p, GError **error)
@@ -114,9 +116,9 @@ void parents_recover(parents *p, const char *instance)
 	cgroup_limit_directory(p->cgroups, directory);
 }
 
-/* ---- use */
+/* ---- usage */
 
-/* Without a slash in front, so that no line of the file is taken for a directory. */
+/* Removes leading slashes, so that no line of the file is taken for a directory. */
 static char *clean_parent(const parents *p, const char *chosen, GError **error)
 {
 	g_autofree char *rooted = g_strconcat("/", chosen, NULL);

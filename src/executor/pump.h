@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pump: the two outputs of a running step, its end and its cancellation: one poll loop on the calling thread.
+ * pump: handles the two outputs of a running step, its exit and its cancellation in one poll loop on the calling
+ * thread.
  *
  *	struct pump p;
  *	if (!pump_init(&p, &call, error)) ...
  *	... the step gets p.write_fds; pump_close_write_ends(&p) ...
- *	pump_run(&p, exit_fd)                  until exit_fd is readable; kill() again and again once canceled
+ *	pump_run(&p, exit_fd)                  until exit_fd is readable; calls kill() repeatedly once canceled
  *	pump_drain(&p)
  *	pump_done(&p)
  *
@@ -20,7 +21,7 @@ struct pump_call { /* all borrowed */
 	pump_output_fn output;
 	void *output_data;
 	cancel *cancel;
-	/* Ends the step's processes; called every 50 ms from cancellation on; late: patience (7 s) is over. */
+	/* Kills the step's processes; called every 50 ms after cancellation; late: the time limit (7 s) has passed. */
 	void (*kill)(void *data, bool late);
 	void *kill_data;
 };
@@ -33,6 +34,8 @@ struct pump {
 bool pump_init(struct pump *p, const struct pump_call *call, GError **error);
 void pump_close_write_ends(struct pump *p);
 void pump_run(struct pump *p, int exit_fd);
-/* What is still in the pipes. Whoever keeps them open after the step's end is killed, and not waited for long. */
+/*
+ * Reads the rest of the pipes. Processes that keep them open after the step's exit are killed, with a short time limit.
+ */
 void pump_drain(struct pump *p);
 void pump_done(struct pump *p);

@@ -9,7 +9,10 @@
 #include <sys/socket.h>
 
 #define CONTROL_FD 3 /* in the program */
-/* On v1 a process waits some ms for its cgroups, longer than a short step runs: the one after the next is begun too. */
+/*
+ * On v1 a process waits some ms for its cgroups, longer than a short step runs: so two processes are requested in
+ * advance.
+ */
 #define IN_ADVANCE 2
 #define STOP_MS 2000
 
@@ -18,7 +21,7 @@ struct runner {
 	char *binary, *instance, *parent;
 	process *process; /* owned; NULL: not running */
 	int control_fd;   /* owned; -1 */
-	unsigned asked;   /* requests for the default parent that are under way or answered */
+	unsigned asked;   /* requests for the default parent that are pending or answered */
 };
 
 runner *runner_new(const char *binary, const char *instance, const char *cgroup_parent)
@@ -35,7 +38,7 @@ runner *runner_new(const char *binary, const char *instance, const char *cgroup_
 static void stop(runner *r)
 {
 	fd_close(&r->control_fd);
-	/* It hangs up with us, kills what it runs and ends by itself; killed, all it runs dies all the same. */
+	/* Closes the socket: the runner then kills its steps and exits. If it is killed, its steps die as well. */
 	struct pollfd end = {.fd = r->process != NULL ? process_pidfd(r->process) : -1, .events = POLLIN};
 	while (r->process != NULL && poll(&end, 1, STOP_MS) < 0 && errno == EINTR)
 		continue;
@@ -81,7 +84,7 @@ static bool request(runner *r, const char *parent)
 	return r->control_fd >= 0 && send(r->control_fd, &q, sizeof q, MSG_NOSIGNAL) == (ssize_t)sizeof q;
 }
 
-/* Bytes and the descriptors with them; -1 in fds where there were fewer. */
+/* Receives bytes and their descriptors; -1 in fds for missing ones. */
 static ssize_t receive(int fd, void *bytes, size_t n, int *fds, size_t n_fds)
 {
 	char control[CMSG_SPACE(4 * sizeof(int))];
@@ -102,7 +105,7 @@ static ssize_t receive(int fd, void *bytes, size_t n, int *fds, size_t n_fds)
 	return got;
 }
 
-/* The answer to the oldest request; false: the program is gone. */
+/* Receives the answer to the oldest request; false: the program has exited. */
 static bool take_offer(runner *r, struct runner_step *ret, int *ret_errno)
 {
 	struct runner_offer offer;
@@ -126,7 +129,7 @@ static bool has_died(const struct runner_step *s)
 	return s->pidfd >= 0 && poll(&p, 1, 0) == 1;
 }
 
-/* One that was asked for in advance; false: the program is gone. */
+/* Receives a process requested in advance; false: the program has exited. */
 static bool take_ready(runner *r, struct runner_step *ret, int *ret_errno)
 {
 	r->asked--;
@@ -142,8 +145,8 @@ static bool take_running(runner *r, const char *parent, struct runner_step *ret,
 		if (!other && (*ret_errno != 0 || !has_died(ret)))
 			return true;
 		/*
-		 * It died while it waited, with the program or for want of memory; or answers come in order, and what
-		 * waits for the usual place stands before what is wanted: it goes back by being closed.
+		 * The process died while it waited, with the program or by the OOM killer. Answers also come in order,
+		 * so a process for the default parent may precede the requested one: it is returned by closing it.
 		 */
 		runner_step_done(ret);
 	}
@@ -155,7 +158,8 @@ bool runner_take(runner *r, const char *parent, struct runner_step *ret, GError 
 	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&r->mu);
 	int errnum = 0;
 	if (parent != NULL && strlen(parent) >= sizeof((struct runner_request *)0)->parent)
-		return error_set(error, ERROR_INVALID_ARGUMENT, "cgroup parent of %zu bytes", strlen(parent));
+		return error_set(error, ERROR_INVALID_ARGUMENT, "cgroup parent is too long (%zu bytes)",
+				 strlen(parent));
 	*ret = (struct runner_step){.socket_fd = -1, .pidfd = -1};
 	for (int attempt = 0;; attempt++) {
 		if (r->process == NULL && !start(r, error))
@@ -164,7 +168,7 @@ bool runner_take(runner *r, const char *parent, struct runner_step *ret, GError 
 			break;
 		stop(r);
 		if (attempt == 1)
-			return error_set(error, ERROR_UNAVAILABLE, "%s ended", r->binary);
+			return error_set(error, ERROR_UNAVAILABLE, "%s exited unexpectedly", r->binary);
 	}
 	while (r->asked < IN_ADVANCE && request(r, ""))
 		r->asked++;
@@ -190,7 +194,7 @@ static bool send_with(int fd, const void *bytes, size_t n, const int *fds, size_
 	while (part.iov_len > 0) {
 		ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL);
 		if (sent < 0 && errno != EINTR)
-			return error_set_errno(error, errno, "send a step to its runner");
+			return error_set_errno(error, errno, "send a step to the runner");
 		if (sent < 0)
 			continue;
 		part.iov_base = (char *)part.iov_base + sent;
@@ -229,7 +233,7 @@ bool runner_receive(struct runner_step *s, struct runner_report *ret, int *ret_f
 {
 	ssize_t n = receive(s->socket_fd, ret, sizeof *ret, ret_fd, 1);
 	if (n != (ssize_t)sizeof *ret)
-		return error_set(error, ERROR_UNAVAILABLE, "the step's runner ended");
+		return error_set(error, ERROR_UNAVAILABLE, "the runner of the step exited");
 	ret->text[sizeof ret->text - 1] = '\0';
 	return true;
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A step's way through our own runner: a process that waits ready, user, mount stubs, working directory, mounts as
- * descriptors, plan, output until it ends, stubs removed. Nothing is written to disk and nothing is mounted where the
- * daemon could see it.
+ * Runs a step with buildkit-runc: takes a waiting process, then prepares user, mount stubs, working directory, mounts
+ * as descriptors and the plan, forwards output until it exits, and removes the stubs. Nothing is written to disk, and
+ * no mount is visible in the daemon's mount namespace.
  */
-#include "executor/executor_room.h"
+#include "executor/executor_internal.h"
 #include "executor/step_plan.h"
 #include "base/limits.h"
 #include "base/scope.h"
@@ -52,9 +52,9 @@ static int open_selected(int fd, const char *selector, GError **error)
 }
 
 /*
- * A detached copy of a mount, or of the place in it that the selector names: what was looked up is what gets mounted,
- * no name is resolved twice (CVE-2024-23651). Before Linux 6.15 a detached mount cannot be copied: whole it goes as it
- * is, for a part it is attached first.
+ * Returns a detached copy of a mount, or of the path in it that the selector names. The mount uses the opened path; no
+ * name is resolved twice (CVE-2024-23651). Before Linux 6.15 a detached mount cannot be copied: as a whole it is used
+ * itself, for a part it is attached first.
  */
 static int take_mount(struct prepared *p, const struct step_mount *m, GError **error)
 {
@@ -96,7 +96,7 @@ static bool prepare_mounts(struct prepared *p, const struct step *step, GError *
 	return true;
 }
 
-/* ---- everything that the plan is made of */
+/* ---- the parts of the plan */
 
 static char *resolv_text(executor *e, const struct step *step, GError **error)
 {
@@ -149,14 +149,14 @@ static bool send_plan(const struct prepared *p, const struct step *step, struct 
 	return runner_send(s, step_plan_get(plan), fds, n, error);
 }
 
-/* ---- until it ends */
+/* ---- running the step */
 
 static void kill_step(void *data, bool late)
 {
 	struct runner_step *s = data;
 	runner_kill(s);
 	if (late)
-		runner_abandon(s); /* it hangs in the kernel: the runner goes on waiting for it, we do not */
+		runner_abandon(s); /* it hangs in the kernel: the runner continues to wait for it, we do not */
 }
 
 static int exit_code(int status)
@@ -166,7 +166,7 @@ static int exit_code(int status)
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : 255;
 }
 
-/* Trouble of our own making is an error; what the step asked for in vain is its failure, told on its stderr. */
+/* Internal errors are returned; errors caused by the step's settings are its failure, reported on its stderr. */
 static bool is_ours(unsigned phase)
 {
 	return phase == PHASE_PLAN || phase == PHASE_CLONE || phase == PHASE_CGROUP;
@@ -239,8 +239,8 @@ static bool run_process(const struct prepared *p, const struct step_run *run, st
 }
 
 /*
- * Without the runner a step goes on that has given up its death signal. The process is the first of its pid namespace:
- * with it die all others.
+ * A step that cleared its death signal would continue without the runner. The process is the first of its pid
+ * namespace, so killing it kills all others.
  */
 static void end_orphan(executor *e, const struct runner_step *s)
 {
@@ -263,6 +263,6 @@ bool runner_step_run(executor *e, const struct step_run *run, struct step_exit *
 		end_orphan(e, &process);
 	else if (!parents_is_default(e->parents, run->cgroup_parent))
 		cgroup_remove(&e->cgroups, process.cgroup,
-			      ORPHAN_MS); /* before its parent goes; else the runner does it */
+			      ORPHAN_MS); /* before its parent exits; otherwise the runner does it */
 	return ended;
 }

@@ -14,7 +14,7 @@ struct run {
 
 extern char **environ;
 
-/* For processes that no cgroup of ours holds (systemd's naming): the runtime knows where they are. */
+/* For processes outside our cgroups (systemd's naming): the runtime knows their cgroup. */
 static void kill_by_runtime(const struct run *r)
 {
 	const char *argv[] = {r->call->binary, "--root", r->call->state_root, "--log", "/dev/null", "kill", r->call->id,
@@ -38,7 +38,7 @@ static void kill_step(void *data, bool late)
 static bool start(struct run *r, int out_fd, int err_fd, GError **error)
 {
 	const struct runtime_call *c = r->call;
-	/* The runtime's own message still comes on stderr: a log file would only say it twice. */
+	/* The runtime's own message still appears on stderr: a log file would only repeat it. */
 	const char *argv[] = {c->binary, "--root",   c->state_root, "--log", "/dev/null", "run",
 			      "--keep",  "--bundle", c->bundle,     c->id,   NULL};
 	const int fds[] = {c->stdin_fd, out_fd, err_fd};

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * runtime: one run of an OCI runtime program (runc, crun, buildkit-runc) from start to end.
+ * runtime: runs an OCI runtime program (runc, crun, buildkit-runc) once, from start to exit.
  *
  *	struct runtime_call call = {.binary = "runc", .bundle = path, .id = id, ...};
  *	if (!runtime_run(&call, &code, error)) ...
  *
- * On cancellation the step's processes get SIGKILL until the runtime ends by itself, at most 7 s; then the runtime is
- * killed (pump.h).
+ * On cancellation the step's processes get SIGKILL until the runtime exits, for at most 7 s; then the runtime is killed
+ * (pump.h).
  * Thread: any; blocks.
  */
 #pragma once

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A step's way through an OCI runtime: bundle directory with the root and mount sources attached, user, working
- * directory, mount stubs, spec, one run of the runtime, cgroup and state removed, stubs removed, bundle gone. The
- * bundle exists before anything else of a step does and goes last, so that what a crash left is found by the bundles
- * alone.
+ * Runs a step with an OCI runtime: bundle directory with the root and mount sources attached, user, working directory,
+ * mount stubs, spec, one run of the runtime, then removal of cgroup, state, stubs and bundle. The bundle is created
+ * first and removed last, so that leftover steps of a crash are found by their bundles alone.
  */
-#include "executor/executor_room.h"
+#include "executor/executor_internal.h"
 #include "executor/bundle.h"
 #include "executor/runtime.h"
 #include "executor/spec.h"
@@ -22,7 +21,7 @@ static const char *attach_mount(bundle *b, const struct step_mount *m, bool *ret
 	g_autofree char *selector = executor_selector(m);
 	if (whole == NULL || selector == NULL)
 		return whole;
-	/* What was looked up is what gets mounted: no name is resolved twice (CVE-2024-23651). */
+	/* The mount uses the opened path; no name is resolved twice (CVE-2024-23651). */
 	scoped_fd fd = path_open_errno(m->fd, selector, O_PATH | O_CLOEXEC, PATH_IN_ROOT);
 	if (fd < 0) {
 		error_set_errno(error, -fd, "open %s", m->selector);
@@ -90,8 +89,10 @@ static bool prepare(executor *e, const struct step *step, bundle *b, stubs *s, c
 	};
 	size_t n;
 	scoped_secret json = spec_json(&input, &n);
-	/* The file names the cgroup to a later daemon; config.json holds secrets of the environment, so no disk sees
-	 * it. */
+	/*
+	 * The file names the cgroup for a later daemon; config.json contains secrets of the environment, so it is kept
+	 * in memory.
+	 */
 	return names_write_file(bundle_fd(b), BUNDLE_CGROUP_FILE, cgroup_path, error) &&
 	       bundle_write_secret(b, "config.json", json, n, error);
 }

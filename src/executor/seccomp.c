@@ -9,7 +9,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
-/* Names separated by blanks, by subject. Unknown ones are skipped by the runtime. */
+/* Names separated by blanks, grouped by purpose. The runtime skips unknown ones. */
 static const char *const always[] = {
 	/* files by name */
 	"access creat open openat openat2 faccessat faccessat2 stat stat64 lstat lstat64 fstatat64 newfstatat statx "
@@ -106,19 +106,19 @@ static const char *const architectures[] = {
 
 struct rule {
 	const char *names;
-	const char *cap; /* needed; "!CAP": must be absent; NULL: no matter */
+	const char *cap; /* required capability; "!CAP": must be absent; NULL: any */
 	int arch;
 	const char *op; /* NULL: any arguments */
 	unsigned index;
 	uint64_t value;
-	int error; /* 0: allowed, else refused with this errno */
+	int error; /* 0: allowed, otherwise refused with this errno */
 };
 static const struct rule rules[] = {
-	/* All families but AF_ALG (kernel crypto) and AF_VSOCK (the hypervisor), which no namespace separates. */
+	/* All families except AF_ALG (kernel crypto) and AF_VSOCK (the hypervisor), which namespaces do not isolate. */
 	{"socket", .op = "SCMP_CMP_LT", .value = AF_ALG},
 	{"socket", .op = "SCMP_CMP_EQ", .value = AF_ALG + 1},
 	{"socket", .op = "SCMP_CMP_GT", .value = AF_VSOCK},
-	/* PER_LINUX, PER_LINUX32, UNAME26, both, and the query */
+	/* PER_LINUX, PER_LINUX32, UNAME26, both, and the query. */
 	{"personality", .op = "SCMP_CMP_EQ", .value = 0x0},
 	{"personality", .op = "SCMP_CMP_EQ", .value = 0x0008},
 	{"personality", .op = "SCMP_CMP_EQ", .value = 0x20000},
@@ -136,7 +136,7 @@ static const struct rule rules[] = {
 	 "setdomainname "
 	 "sethostname setns syslog umount umount2 unshare",
 	 .cap = "CAP_SYS_ADMIN"},
-	/* Processes yes, namespaces no; clone3 hides its flags from filters, so libc has to fall back to clone. */
+	/* Allows processes but not namespaces; clone3 hides its flags from filters, so libc must fall back to clone. */
 	{"clone", .cap = "!CAP_SYS_ADMIN", .arch = ARCH_NOT_S390, .op = "SCMP_CMP_MASKED_EQ", .value = NEW_NAMESPACES},
 	{"clone", .cap = "!CAP_SYS_ADMIN", .arch = ARCH_S390, .op = "SCMP_CMP_MASKED_EQ", .index = 1,
 	 .value = NEW_NAMESPACES},
@@ -235,7 +235,7 @@ char *seccomp_json(const char *const *caps)
 	return json_writer_take(&w, NULL);
 }
 
-/* ---- compiled */
+/* ---- compiled filter */
 
 static int add_names(syscall_filter *f, const char *names, uint32_t action, const struct scmp_arg_cmp *args,
 		     unsigned n_args)
@@ -263,7 +263,7 @@ static int add_rule(syscall_filter *f, const struct rule *r)
 		if (g_str_equal(r->op, ops[i].name))
 			arg.op = ops[i].op;
 	}
-	/* datum_a is the mask then, and datum_b, 0, what is left of the argument. */
+	/* In this case datum_a is the mask, and datum_b, 0, the expected masked argument. */
 	return add_names(f, r->names, r->error != 0 ? SCMP_ACT_ERRNO((uint32_t)r->error) : SCMP_ACT_ALLOW, &arg,
 			 r->op != NULL);
 }
@@ -303,6 +303,6 @@ GBytes *seccomp_program(const char *const *caps, GError **error)
 
 bool seccomp_is_supported(void)
 {
-	/* EFAULT: filters are known, only this one (none) is not readable. */
+	/* EFAULT: filters are supported, only this one (NULL) is not readable. */
 	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL, 0, 0) == -1 && errno == EFAULT;
 }

@@ -34,7 +34,9 @@ static const char *const masked_paths[] = {
 };
 #define CPU_DIRECTORY "/sys/devices/system/cpu"
 
-/* Counters of thermal events tell what other users of the machine compute. Where the kernel has none, there is no mask. */
+/*
+ * Counters of thermal events reveal what other users of the machine compute. On kernels without them, there is no mask.
+ */
 static void add_thermal_throttle(GPtrArray *paths)
 {
 	GDir *cpus = g_dir_open(CPU_DIRECTORY, 0, NULL);
@@ -64,7 +66,7 @@ const char *const *spec_masked_paths(void)
 const char *const spec_readonly_paths[] = {"/proc/bus",           "/proc/fs", "/proc/irq", "/proc/sys",
 					   "/proc/sysrq-trigger", NULL};
 
-/* Options are comma-separated; "ro" of the kernel's trees is "rw" for insecure steps. */
+/* Options are comma-separated; "ro" of the kernel's trees becomes "rw" for insecure steps. */
 struct fixed_mount {
 	const char *dest, *type, *source, *options, *insecure_options;
 };
@@ -90,7 +92,7 @@ const struct spec_device spec_insecure_devices[] = {
 	{NULL},
 };
 
-/* ---- small pieces */
+/* ---- helpers */
 
 static void put_list(json_writer *w, const char *key, const char *const *list)
 {
@@ -143,7 +145,7 @@ static void put_user(json_writer *w, const struct passwd_user *user)
 	bool has_primary = false;
 	for (size_t i = 0; i < user->n_groups; i++)
 		has_primary |= user->groups[i] == user->gid;
-	/* Always there, so that the runtime calls setgroups and no group of its own survives (CVE-2022-2990). */
+	/* Always present, so that the runtime calls setgroups and drops its previous groups (CVE-2022-2990). */
 	if (!has_primary)
 		json_put_uint(w, user->gid);
 	for (size_t i = 0; i < user->n_groups; i++)
@@ -184,7 +186,7 @@ static void put_process(json_writer *w, const struct spec_input *in)
 	put_string(w, "cwd", step->cwd != NULL && *step->cwd != '\0' ? step->cwd : "/");
 	put_capabilities(w, in);
 	put_limits(w, step);
-	/* When memory runs out, a step goes before the daemon. */
+	/* When memory runs out, a step is killed before the daemon. */
 	put_int(w, "oomScoreAdj", 500);
 	if (!step->insecure)
 		json_put_string_member_nonempty(w, "apparmorProfile", in->apparmor_profile);
@@ -200,7 +202,7 @@ static void spec_mount_clear(void *data)
 	g_free(row->options);
 }
 
-/* The same destination again replaces the earlier mount in its place. Takes row. */
+/* Replaces an earlier mount of the same destination. Takes row. */
 static void add_mount(GArray *rows, struct spec_mount *row)
 {
 	for (guint i = 0; i < rows->len; i++) {
@@ -349,7 +351,9 @@ static void put_namespaces(json_writer *w, const struct spec_input *in)
 	json_array_begin(w);
 	const char *names[7] = {"pid", "ipc", "uts", "mount"};
 	size_t n = 4;
-	/* Without a network of its own the step uses the host's: the default where no other provider is set up. */
+	/*
+	 * Without its own network namespace the step uses the host's: the default if no other provider is configured.
+	 */
 	if (in->step->network == STEP_NETWORK_NONE)
 		names[n++] = "network";
 	if (in->cgroup_namespace)
@@ -434,7 +438,7 @@ char **spec_current_caps(void)
 		if (cap_get_flag(caps, c, CAP_EFFECTIVE, &set) != 0 || set != CAP_SET)
 			continue;
 		char *name = cap_to_name(c);
-		/* A number instead of a name: newer than the library, and so than the runtime. */
+		/* A number instead of a name: the capability is newer than the library, and so than the runtime. */
 		if (name != NULL && !g_ascii_isdigit(*name))
 			g_ptr_array_add(list, g_ascii_strup(name, -1));
 		cap_free(name);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * spec: a step as an OCI runtime spec (opencontainers/runtime-spec, config.md and config-linux.md).
+ * spec: converts a step to an OCI runtime spec (opencontainers/runtime-spec, config.md and config-linux.md).
  *
  *	struct spec_input in = {.step = step, .cgroup_path = path, ...};
  *	g_autofree char *json = spec_json(&in, &len);
  *
- * Pure: what is in the spec is in the input. Everything is borrowed. Thread: any.
+ * Pure: the spec depends only on the input. Everything is borrowed. Thread: any.
  */
 #pragma once
 #include "executor/executor.h"
@@ -14,22 +14,22 @@ struct passwd_user;
 struct spec_input {
 	const struct step *step;
 	const struct passwd_user *user;
-	const char *root_path; /* of the root file system, as the runtime sees it; NULL: "rootfs" in the bundle */
+	const char *root_path; /* path of the root file system for the runtime; NULL: "rootfs" in the bundle */
 	const char *cgroup_path;
 	const char *resolv_path, *hosts_path;
-	const char *const *sources;   /* a path a mount of the step; NULL for tmpfs */
+	const char *const *sources;   /* one path per mount of the step; NULL for tmpfs */
 	const char *seccomp;          /* JSON; NULL: none */
 	const char *apparmor_profile; /* NULL or "": none */
-	const char *const *all_caps;  /* those of the daemon, for insecure steps */
+	const char *const *all_caps;  /* the daemon's capabilities, for insecure steps */
 	bool cgroup_namespace;
 	int free_loop; /* next free loop device, for insecure steps */
 };
 char *spec_json(const struct spec_input *in, size_t *ret_len);
 
-/* ---- what the spec and the plan of our own runner have in common */
+/* ---- shared by the spec and the plan for buildkit-runc */
 
 struct spec_mount {
-	const char *dest, *type, *source; /* borrowed; source of "bind": what it shows */
+	const char *dest, *type, *source; /* borrowed; source of "bind": what it mounts */
 	char *clean_dest, *options;       /* owned; options comma-separated */
 	size_t index;                     /* in step->mounts, or SPEC_FIXED_MOUNT */
 };
@@ -44,12 +44,12 @@ struct spec_device {
 };
 extern const struct spec_device spec_insecure_devices[]; /* ends with a NULL path */
 #define SPEC_SPARE_LOOPS 7                               /* loop devices beyond the first free one */
-/* Those of this machine, NULL-terminated; for the life of the program. */
+/* Capabilities known to this machine, NULL-terminated; valid for the lifetime of the program. */
 const char *const *spec_masked_paths(void);
 extern const char *const spec_readonly_paths[];
 
-/* The capabilities of a sandboxed step, NULL-terminated. */
+/* Capabilities of a sandboxed step, NULL-terminated. */
 extern const char *const spec_default_caps[];
-/* Those this process has ("CAP_..."), NULL-terminated; g_strfreev. */
+/* Capabilities of this process ("CAP_..."), NULL-terminated; g_strfreev. */
 char **spec_current_caps(void);
 int spec_free_loop(void);

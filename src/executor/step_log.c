@@ -2,7 +2,7 @@
 #include "executor/step_log.h"
 #include "base/limits.h"
 
-/* An integer of 32 bits from the environment; anything else leaves the default. */
+/* Reads a 32-bit integer from the environment; anything else leaves the default. */
 static int64_t limit_from_env(const char *name, int64_t otherwise)
 {
 	const char *text = g_getenv(name);
@@ -39,7 +39,7 @@ char *step_log_size_text(int64_t bytes)
 	return g_strdup_printf("%g%s", value, units[u]);
 }
 
-/* How many of n more bytes pass; ret_by_speed says which limit counts now. */
+/* Returns how many of n more bytes pass; ret_by_speed: the speed limit applied. */
 static size_t stream_allowance(const struct step_log *log, struct step_log_stream *s, size_t n, bool *ret_by_speed)
 {
 	int64_t before = s->size, max = -1;
@@ -89,7 +89,7 @@ void step_log_write(struct step_log *log, int stream, const void *bytes, size_t 
 	if (allowed > 0 && !(clipped && !s->clipping))
 		progress_output(log->sink, stream, bytes, allowed);
 	if (clipped && !s->clipping) {
-		/* The line belongs to the bytes before it: one event. */
+		/* The notice belongs to the preceding bytes: one event. */
 		g_autofree char *limit = step_log_size_text(by_speed ? log->max_speed : log->max_size);
 		g_autoptr(GString) text = g_string_new_len(bytes, (gssize)allowed);
 		g_string_append_printf(text, "\n[output clipped, log limit %s%s reached]\n", limit,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * step_log: the output of a step on its way to the progress stream, clipped at the step log limits.
+ * step_log: forwards the output of a step to the progress stream, clipped at the step log limits.
  *
  *	struct step_log log;
  *	step_log_init(&log, work->progress);
@@ -8,7 +8,7 @@
  *	if (failed) step_log_flush_tail(&log);
  *	step_log_done(&log);
  *
- * 2 MiB and 200 KiB for each second begun, per stream; BUILDKIT_STEP_LOG_MAX_SIZE and BUILDKIT_STEP_LOG_MAX_SPEED
+ * 2 MiB in total and 200 KiB per started second, per stream; BUILDKIT_STEP_LOG_MAX_SIZE and BUILDKIT_STEP_LOG_MAX_SPEED
  * change that (-1: off). The last 256 KiB of a clipped stream are kept for a step that fails.
  * Thread: one at a time.
  */
@@ -33,8 +33,8 @@ struct step_log {
 void step_log_init(struct step_log *log, progress_sink *sink);
 /* stream: 1 stdout, 2 stderr. */
 void step_log_write(struct step_log *log, int stream, const void *bytes, size_t n);
-/* Sends what the limits held back at the end, once. */
+/* Sends the retained end of the output, once. */
 void step_log_flush_tail(struct step_log *log);
 void step_log_done(struct step_log *log);
-/* "2MiB", "200KiB", "1.5KiB": binary units as the clipped line names them; owned by the caller. */
+/* Formats "2MiB", "200KiB", "1.5KiB": binary units as in the notice about clipped output; owned by the caller. */
 char *step_log_size_text(int64_t bytes);

@@ -123,7 +123,7 @@ static bool plan_process(step_plan *p, const struct step_plan_input *in, GError 
 	plan->uid = in->spec.user->uid;
 	plan->gid = in->spec.user->gid;
 	plan->umask = 0022;
-	plan->oom_score = 500; /* when memory runs out, a step goes before the daemon */
+	plan->oom_score = 500; /* when memory runs out, a step is killed before the daemon */
 	plan->death_signal = SIGKILL;
 	plan->keyring = "_ses";
 	plan->apparmor = step->insecure ? "" : in->spec.apparmor_profile;
@@ -244,7 +244,9 @@ static void plan_resources(struct plan *plan, const struct step_resources *r)
 static void plan_namespaces(struct plan *plan, const struct spec_input *in)
 {
 	plan->namespaces = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
-	/* Without a network of its own the step uses the host's: the default where no other provider is set up. */
+	/*
+	 * Without its own network namespace the step uses the host's: the default if no other provider is configured.
+	 */
 	if (in->step->network == STEP_NETWORK_NONE)
 		plan->namespaces |= CLONE_NEWNET;
 	if (in->cgroup_namespace)

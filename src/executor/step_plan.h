@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * step_plan: a step as our own runner takes it (runner/plan.h).
+ * step_plan: converts a step to a plan for buildkit-runc (runner/plan.h).
  *
  *	step_plan *p = step_plan_new(&input, error);
  *	runner_send(&process, step_plan_get(p), step_plan_fds(p, &n), n, error);
  *
- * Names, modes and masks are those of the runtime spec (spec.h). Thread: one at a time.
+ * Names, modes and masks are the same as in the runtime spec (spec.h). Thread: one at a time.
  */
 #pragma once
 #include "executor/spec.h"

@@ -8,7 +8,7 @@
 struct plan {
 	char *path; /* owned; resolved: absolute, without links */
 	enum stub_kind kind;
-	guint n_present; /* components that were there when it was planned */
+	guint n_present; /* components that existed when it was planned */
 };
 struct stub {
 	int parent_fd, fd; /* owned; fd O_PATH: holds the inode, so that its number is not used again */
@@ -83,7 +83,7 @@ static int make_node(int parent_fd, const char *name, enum stub_kind kind)
 	return kind == STUB_TMPFS ? fchmodat(parent_fd, name, 01777, 0) : 0;
 }
 
-/* NULL: the node is not in the list. */
+/* Returns NULL if the node is not in the list. */
 static struct stub *find_stub(const stubs *s, const struct stat *node)
 {
 	for (guint i = 0; i < s->list->len; i++) {
@@ -94,7 +94,7 @@ static struct stub *find_stub(const stubs *s, const struct stat *node)
 	return NULL;
 }
 
-/* Enters a node, whose parent had these times before it was made. Takes nothing. False: there is no descriptor left. */
+/* Adds a node, with its parent's times before it was created. Takes nothing. False: no descriptor available. */
 static bool add_stub(stubs *s, int parent_fd, int fd, const char *name, const struct stat *before, bool keep)
 {
 	struct stat node, after;
@@ -119,7 +119,7 @@ static bool add_stub(stubs *s, int parent_fd, int fd, const char *name, const st
 	return true;
 }
 
-/* Makes one component; its descriptor (owned) or -1. */
+/* Creates one component; returns its descriptor (owned) or -1. */
 static int make_one(stubs *s, int parent_fd, const char *name, enum stub_kind kind, bool keep)
 {
 	struct stat before;
@@ -132,7 +132,9 @@ static int make_one(stubs *s, int parent_fd, const char *name, enum stub_kind ki
 	return -1;
 }
 
-/* A component that was missing when it was planned and is there now: made for an earlier plan or as working directory. */
+/*
+ * A component that was missing when it was planned and exists now: created for an earlier plan or as working directory.
+ */
 static void adopt(stubs *s, int parent_fd, int fd, const char *name, bool keep)
 {
 	struct stat node, before;
@@ -183,7 +185,7 @@ static void stub_remove(const struct stub *s)
 		return;
 	if (unlinkat(s->parent_fd, s->name, s->directory ? AT_REMOVEDIR : 0) != 0)
 		return;
-	/* Times: as before the stub, unless the step changed the directory in between. */
+	/* Restores the times from before the stub, unless the step changed the directory. */
 	bool untouched = same_time(&parent.st_mtim, &s->made_mtime);
 	const struct timespec times[2] = {
 		untouched ? s->before[0] : parent.st_atim,

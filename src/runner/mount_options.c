@@ -42,7 +42,7 @@ static const struct {
 
 static void set_or_clear(uint64_t *set, uint64_t *clear, uint64_t attribute, bool clears)
 {
-	/* The last word counts. */
+	/* The last option of a kind wins. */
 	*(clears ? set : clear) &= ~attribute;
 	*(clears ? clear : set) |= attribute;
 }

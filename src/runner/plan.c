@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One walk over the plan's members writes and reads: what is written can always be read, in one order. */
+/* One walk over the members both writes and reads a plan, so that the order cannot differ. */
 #include "runner/plan.h"
 #include <errno.h>
 #include <string.h>
@@ -75,7 +75,7 @@ static void codec_bytes(struct plan_codec *c, struct plan_bytes *value)
 	c->used += value->len;
 }
 
-/* With its NUL, so that a reader can use it in place. */
+/* Includes the NUL, so that a reader can use the string in place. */
 static void codec_string(struct plan_codec *c, const char **value)
 {
 	struct plan_bytes b = {0};
@@ -92,7 +92,7 @@ static void codec_string(struct plan_codec *c, const char **value)
 		*value = b.ptr;
 }
 
-/* A list of n items of a size: reading makes room for it and one more, zeroed. False: nothing to walk. */
+/* A list of n items of one size: reading allocates it with one extra zeroed item. False: there are no items to walk. */
 static bool codec_list(struct plan_codec *c, void *list, uint32_t *n, size_t size)
 {
 	codec_u32(c, n);
@@ -100,7 +100,7 @@ static bool codec_list(struct plan_codec *c, void *list, uint32_t *n, size_t siz
 		return false;
 	if (!c->reading)
 		return true;
-	/* An item takes four bytes of the message at least: a short one cannot ask for much. */
+	/* Each item takes at least four bytes of the message, so that a short message cannot request a large list. */
 	size_t need = ((size_t)*n + 1) * size, start = (c->arena_used + 15) & ~(size_t)15;
 	if (*n > PLAN_MAX_ITEMS || *n > (c->n - c->used) / 4) {
 		fail(c, EBADMSG);
@@ -246,7 +246,7 @@ static void codec_plan(struct plan_codec *c, struct plan *p)
 	codec_resources(c, &p->resources);
 }
 
-/* ---- both ways */
+/* ---- encode and decode */
 
 void plan_codec_init_write(struct plan_codec *c, void *bytes, size_t n)
 {
@@ -266,7 +266,7 @@ static bool fd_is_valid(uint32_t fd, uint32_t n_fds)
 	return fd == PLAN_NO_FD || fd < n_fds;
 }
 
-/* What the members must be for the rest of the runner to use them without asking. */
+/* Checks the members, so that the runner can use them without further checks. */
 static bool is_valid(const struct plan *p, uint32_t n_fds)
 {
 	bool ok = fd_is_valid(p->root_fd, n_fds) && p->args.n > 0 && p->seccomp.len % 8 == 0 &&
@@ -301,7 +301,6 @@ int plan_decode(const void *bytes, size_t n, void *arena, size_t n_arena, uint32
 
 size_t plan_arena_size(size_t n_bytes)
 {
-	/* The dearest item for its bytes is a string: 5 of them become a pointer; a few lists' rounding comes on top.
-	 */
+	/* Strings need the most memory per byte: 5 bytes become a pointer; the rounding of a few lists is added. */
 	return n_bytes * 4 + 64 * sizeof(struct plan_mount);
 }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * plan: a step as buildkit-runc runs it, and how it travels over a socket together with its descriptors.
+ * plan: a step in the form that buildkit-runc runs, and its encoding for a socket, together with its descriptors.
  *
  *	struct plan_codec c;
  *	plan_codec_init_write(&c, NULL, 0);              measures
  *	plan_encode(&c, &plan); ... again with c.used bytes of memory: the plan as bytes ...
  *	plan_decode(bytes, n, arena, n_arena, &plan)     0, or -errno; the plan points into both
  *
- * Plain C and no allocation: this is all that the daemon (with GLib) and the runner (without) share. The reader of
- * a plan trusts neither lengths nor indices. Descriptors are named by their place in the list sent with the plan.
+ * Plain C and no allocation: the daemon (with GLib) and the runner (without) share it. Decoding trusts neither lengths
+ * nor indices. Descriptors are identified by their index in the list sent with the plan.
  * Thread: any.
  */
 #pragma once
@@ -16,12 +16,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PLAN_MAX_BYTES (16u << 20) /* environment and arguments; the kernel takes far less */
+#define PLAN_MAX_BYTES (16u << 20) /* environment and arguments; the kernel's limit is much lower */
 #define PLAN_MAX_FDS 4096
 #define PLAN_MAX_ITEMS 65536 /* in any one list */
 #define PLAN_NO_FD UINT32_MAX
 
-/* Where a step failed before its program ran; a word for people in plan_phase_text. */
+/* The phase in which a step failed before its program ran; plan_phase_text gives the text for error messages. */
 /* clang-format off */
 #define PLAN_PHASES(X) \
 	X(PLAN, "plan") \
@@ -49,7 +49,7 @@ enum plan_phase { PLAN_PHASES(PLAN_PHASE_ENUM) PHASES };
 const char *plan_phase_text(unsigned phase);
 
 struct plan_strings {
-	const char **list; /* not NULL-terminated by itself: args and env are (decode adds the NULL) */
+	const char **list; /* args and env are NULL-terminated (decode adds the NULL), other lists are not */
 	uint32_t n;
 };
 struct plan_bytes {
@@ -68,14 +68,14 @@ struct plan_mount {
 	uint32_t kind;
 	uint32_t fd;
 	const char *dest;                        /* absolute, resolved inside the root */
-	const char *type, *source, *data;        /* TYPE; data: the file system's own options, comma-separated */
+	const char *type, *source, *data;        /* TYPE; data: options of the file system, comma-separated */
 	uint64_t set, clear;                     /* MOUNT_ATTR_* of the mount itself */
 	uint64_t set_recursive, clear_recursive; /* MOUNT_ATTR_* of it and all below */
 	uint64_t propagation;                    /* MS_SHARED, ... with MS_REC; 0: private */
 	struct plan_bytes bytes;                 /* FILE */
-	uint32_t directory;                      /* TREE, FILE: what a missing mount point becomes */
-	uint32_t copy_up;                        /* TYPE tmpfs: filled with what lies beneath */
-	uint32_t user_fd;                        /* TREE: a user namespace whose ids it shows, or PLAN_NO_FD */
+	uint32_t directory;                      /* TREE, FILE: a missing mount point becomes a directory */
+	uint32_t copy_up;                        /* TYPE tmpfs: filled with the contents below it */
+	uint32_t user_fd;                        /* TREE: a user namespace for id mapping, or PLAN_NO_FD */
 };
 struct plan_device {
 	const char *path; /* absolute, inside the root */
@@ -93,7 +93,7 @@ struct plan_limit {
 	uint32_t resource; /* RLIMIT_* */
 	uint64_t soft, hard;
 };
-struct plan_setting { /* a file and what is written to it: sysctl "net.core.x", cgroup "pids.max" */
+struct plan_setting { /* a file and the value written to it: sysctl "net.core.x", cgroup "pids.max" */
 	const char *name, *value;
 };
 struct plan_join {     /* an existing namespace */
@@ -107,7 +107,7 @@ struct plan_resources { /* linux.resources of the runtime spec; unset: INT64_MIN
 	int64_t memory, memory_swap, memory_reservation, pids, cpu_quota, cpu_burst, cpu_idle, swappiness, oom_disable;
 	int64_t cpu_shares, cpu_period, rt_runtime, rt_period, blkio_weight;
 	const char *cpus, *mems;
-	struct plan_setting *unified; /* v2 files as they are */
+	struct plan_setting *unified; /* v2 files and values */
 	uint32_t n_unified;
 	struct plan_device_rule *devices;
 	uint32_t n_devices;
@@ -118,7 +118,7 @@ struct plan {
 	/* process */
 	struct plan_strings args, env; /* NULL-terminated */
 	const char *cwd;
-	uint32_t uid, gid, umask; /* umask: UINT32_MAX leaves it */
+	uint32_t uid, gid, umask; /* umask: UINT32_MAX keeps it */
 	uint32_t *groups, n_groups;
 	uint64_t caps[5]; /* PLAN_CAPS_*: bit sets */
 	struct plan_limit *limits;
@@ -131,18 +131,18 @@ struct plan {
 	struct plan_bytes seccomp;      /* struct sock_filter[] */
 	uint32_t seccomp_flags;
 	const char *keyring;   /* name of a new session keyring; "": keep */
-	uint32_t death_signal; /* when whoever started the step dies; 0: none */
+	uint32_t death_signal; /* sent when the process that started the step exits; 0: none */
 	/* namespaces */
 	uint64_t namespaces; /* CLONE_NEW* of new ones */
 	struct plan_join *joins;
 	uint32_t n_joins;
 	struct plan_id_map *uid_maps, *gid_maps;
 	uint32_t n_uid_maps, n_gid_maps;
-	const char *hostname, *domainname; /* "" : as it is */
+	const char *hostname, *domainname; /* "" : unchanged */
 	struct plan_setting *sysctls;
 	uint32_t n_sysctls;
 	/* tree */
-	uint32_t root_fd; /* a detached mount, or PLAN_NO_FD: the caller's root as it is (exec) */
+	uint32_t root_fd; /* a detached mount, or PLAN_NO_FD: the caller's root (exec) */
 	uint32_t root_readonly;
 	uint64_t root_propagation;
 	struct plan_mount *mounts;
@@ -150,59 +150,62 @@ struct plan {
 	struct plan_device *devices;
 	uint32_t n_devices;
 	struct plan_strings masked, readonly;
-	uint32_t default_devices; /* null, zero, ..., links, console: what every container has */
+	uint32_t default_devices; /* null, zero, ..., links, console: the devices of every container */
 	/* cgroup */
-	const char *cgroup; /* "" : where the runner put it */
+	const char *cgroup; /* "" : the cgroup set by the runner */
 	struct plan_resources resources;
 };
 enum { PLAN_CAPS_BOUNDING, PLAN_CAPS_EFFECTIVE, PLAN_CAPS_INHERITABLE, PLAN_CAPS_PERMITTED, PLAN_CAPS_AMBIENT };
 
-/* A plan in which nothing is asked: no descriptor, no limit, empty texts. */
+/* Initializes a plan without requests: no descriptors, no limits, empty texts. */
 void plan_init(struct plan *plan);
 
 struct plan_codec {
-	uint8_t *bytes; /* write: NULL only measures */
+	uint8_t *bytes; /* write: NULL only counts */
 	size_t n, used;
-	uint8_t *arena; /* read: where lists go */
+	uint8_t *arena; /* read: memory for lists */
 	size_t n_arena, arena_used;
 	bool reading;
-	int error; /* errno of the first trouble */
+	int error; /* errno of the first error */
 };
 void plan_codec_init_write(struct plan_codec *c, void *bytes, size_t n);
-/* 0 or -errno (EMSGSIZE: no room). c->used: bytes written or needed. */
+/* Returns 0 or -errno (EMSGSIZE: buffer too small). c->used: bytes written or needed. */
 int plan_encode(struct plan_codec *c, struct plan *plan);
-/* The bytes stay the plan's; so does the arena, of at least plan_arena_size(n). 0, -EBADMSG, -ENOMEM. */
+/* The plan refers to bytes and to the arena, of at least plan_arena_size(n). Returns 0, -EBADMSG, -ENOMEM. */
 int plan_decode(const void *bytes, size_t n, void *arena, size_t n_arena, uint32_t n_fds, struct plan *ret_plan);
 size_t plan_arena_size(size_t n_bytes);
 
 /* ---- messages */
 
-/* On the control socket (SOCK_SEQPACKET), daemon to runner: one more step wanted. */
+/* On the control socket (SOCK_SEQPACKET), daemon to runner: a request for one more step. */
 struct runner_request {
 	uint32_t magic, pad;
-	uint64_t namespaces; /* CLONE_NEW* that only clone can give */
-	char parent[256];    /* cgroup under which the step's is made, relative to each hierarchy; "": the default */
+	uint64_t namespaces; /* CLONE_NEW* that must be given to clone */
+	char parent[256];    /* cgroup above the step's, relative to each hierarchy; "": the default */
 };
-/* ... and back, with the daemon's end of the step's socket and a pidfd; in the order of the requests. */
+/* The reply, with the daemon's end of the step's socket and a pidfd; in the order of the requests. */
 struct runner_offer {
 	uint32_t magic;
-	int32_t error; /* errno: there is no step */
+	int32_t error; /* errno: the step could not be created */
 	int32_t pid;
 	uint32_t pad;
-	char cgroup[256]; /* its place beneath each hierarchy, with a slash in front */
+	char cgroup[256]; /* its path beneath each hierarchy, with a leading slash */
 };
-/* On the step's socket (SOCK_STREAM), daemon to step: this, the plan, and with them n_fds descriptors. */
+/* On the step's socket (SOCK_STREAM), daemon to step: this header, the plan, and n_fds descriptors. */
 struct runner_header {
 	uint32_t magic, n_bytes, n_fds;
 };
-/* ... and back: why it did not start; a console; the process in a joined pid namespace (pidfd); how it ended. */
+/*
+ * The reply: the reason why it did not start; a console; the process in a joined pid namespace (pidfd); its exit
+ * status.
+ */
 enum runner_report_kind { RUNNER_FAILED = 1, RUNNER_CONSOLE, RUNNER_PROCESS, RUNNER_EXITED, RUNNER_READY };
 struct runner_report {
 	uint32_t kind, phase;
 	int32_t error;       /* FAILED: errno */
 	int32_t status;      /* EXITED: as from waitpid */
 	uint32_t oom_killed; /* EXITED */
-	char text[1004];     /* FAILED: what was tried */
+	char text[1004];     /* FAILED: the operation that failed */
 };
 #define RUNNER_MAGIC 0x31636b62u
 #define RUNNER_FDS_A_MESSAGE 250

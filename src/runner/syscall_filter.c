@@ -17,7 +17,7 @@ struct syscall_filter {
 	uint32_t default_action;
 	struct {
 		uint32_t token;
-		int newest; /* number of the newest call that a rule names; -1: none */
+		int newest; /* number of the newest call named by a rule; -1: none */
 	} architectures[MAX_ARCHITECTURES];
 	size_t n;
 };
@@ -35,7 +35,7 @@ syscall_filter *syscall_filter_new(uint32_t default_action)
 	}
 	f->architectures[f->n].token = seccomp_arch_native();
 	f->architectures[f->n++].newest = -1;
-	/* We say ourselves when no_new_privs is set. The tree is quicker for every call of every step. */
+	/* The caller sets no_new_privs itself. The binary tree is faster for each call of a step. */
 	seccomp_attr_set(f->context, SCMP_FLTATR_CTL_NNP, 0);
 	seccomp_attr_set(f->context, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	return f;
@@ -85,11 +85,11 @@ int syscall_filter_add_rule(syscall_filter *f, uint32_t action, const char *name
 		return 0;
 	note_newest(f, name);
 	if (action == f->default_action)
-		return 0; /* libseccomp refuses what goes without saying */
+		return 0; /* libseccomp refuses rules that equal the default action */
 	return seccomp_rule_add_array(f->context, action, number, n_args, args);
 }
 
-/* ---- what is too new */
+/* ---- calls that are too new */
 
 static bool refuses(uint32_t action)
 {
@@ -97,8 +97,8 @@ static bool refuses(uint32_t action)
 }
 
 /*
- * architecture? number? newer than all: ENOSYS. Everything else falls through to the profile. libseccomp's tokens are
- * the kernel's, but for x32, which is x86_64 with a bit in the number.
+ * Tests the architecture and number: calls newer than all known ones get ENOSYS, others continue with the profile.
+ * libseccomp's tokens are the kernel's, except for x32, which is x86_64 with a bit set in the number.
  */
 static size_t prologue(const syscall_filter *f, struct sock_filter *code)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Steps in a tiny root, each test with our own runner and with runc, where that is installed; skipped without root rights
- * or a static busybox.
+ * Runs steps in a small root, each test with buildkit-runc and, if installed, with runc. Skipped without root or
+ * without a static busybox.
  */
 #include "executor/executor.h"
 #include "base/scope.h"
@@ -15,19 +15,19 @@
 #define BUSYBOX "/bin/busybox"
 
 struct fixture {
-	char *path; /* temporary directory: root/ (the daemon's), image/ (the step's) */
+	char *path; /* temporary directory: root/ (of the daemon), image/ (of the step) */
 	int root_fd, image_fd;
 	executor *e;
 	GString *out, *err;
 	cancel *cancel_at_output; /* borrowed */
 };
 struct variant {
-	const char *binary; /* NULL: not there */
+	const char *binary; /* NULL: not installed */
 	bool own, grants;
 };
 
 static const char *unavailable;
-/* Of this run alone: others of the same test may run beside it, and an executor removes what its name left. */
+/* Unique to this run: others of the same test may run at the same time, and an executor removes steps with its name. */
 static char instance[32];
 
 static void make_image(const char *path)
@@ -104,7 +104,7 @@ static int count_entries(const char *path)
 	return n;
 }
 
-/* Beneath the executor only its own files stay; in /buildkit of the first hierarchy no step stays. */
+/* Only the executor's own files remain beneath it, and no step in /buildkit of the first hierarchy. */
 static void assert_nothing_left(const struct fixture *f)
 {
 	g_autofree char *own = g_strconcat(f->path, "/root/executor", NULL);
@@ -165,7 +165,7 @@ static bool run_step(struct fixture *f, struct step *step, struct work *work, st
 	return executor_run(f->e, step, work != NULL ? work : &none, ret, error);
 }
 
-/* Runs a shell line that must be startable; its exit status. */
+/* Runs a shell line, which must start; returns its exit status. */
 static int sh(struct fixture *f, struct step *step, const char *line)
 {
 	g_autoptr(GError) error = NULL;
@@ -198,7 +198,7 @@ static void test_output_and_exit(struct fixture *f, gconstpointer data)
 	g_assert_cmpint(f->out->len, ==, 3000000);
 	g_assert_cmpint(sh(f, &step, "read x; echo \"[$x]\""), ==, 0);
 	g_assert_cmpstr(f->out->str, ==, "[]\n");
-	/* A child that keeps the pipe does not outlive the step. */
+	/* A child that keeps the pipe open does not outlive the step. */
 	g_assert_cmpint(sh(f, &step, "busybox sleep 1000 & echo done"), ==, 0);
 	g_assert_cmpstr(f->out->str, ==, "done\n");
 }
@@ -271,7 +271,7 @@ static void test_hosts(struct fixture *f, gconstpointer data)
 	g_assert_cmpstr(f->out->str, ==,
 			"127.0.0.1\tlocalhost box\n::1\tlocalhost ip6-localhost "
 			"ip6-loopback\n10.0.0.1\tdb\nfe80::1\tsix\nbox\n");
-	/* The stubs are gone again. */
+	/* The stubs are removed. */
 	g_assert_cmpint(faccessat(f->image_fd, "etc/hosts", F_OK, AT_SYMLINK_NOFOLLOW), ==, -1);
 	g_assert_cmpint(faccessat(f->image_fd, "etc/resolv.conf", F_OK, AT_SYMLINK_NOFOLLOW), ==, -1);
 }
@@ -287,7 +287,7 @@ static void test_stub_times(struct fixture *f, gconstpointer data)
 	g_assert_cmpint(fstatat(f->image_fd, "etc", &st, 0), ==, 0);
 	g_assert_cmpint(st.st_mtim.tv_sec, ==, 2000000);
 	g_assert_cmpint(st.st_mtim.tv_nsec, ==, 7);
-	/* What the step changed itself counts. */
+	/* Changes by the step are kept. */
 	g_assert_cmpint(utimensat(f->image_fd, "etc", old, 0), ==, 0);
 	g_assert_cmpint(sh(f, &step, "echo > /etc/new"), ==, 0);
 	g_assert_cmpint(fstatat(f->image_fd, "etc", &st, 0), ==, 0);
@@ -307,7 +307,7 @@ static void test_users(struct fixture *f, gconstpointer data)
 	step = (struct step){.user = "1234:5678"};
 	g_assert_cmpint(sh(f, &step, "busybox id; echo $HOME"), ==, 0);
 	g_assert_cmpstr(f->out->str, ==, "uid=1234 gid=5678 groups=5678\n/\n");
-	/* Output belongs to the user: /dev/stdout can be opened again. */
+	/* The user owns the output: /dev/stdout can be opened again. */
 	g_assert_cmpint(sh(f, &step, "echo again > /dev/stdout"), ==, 0);
 	g_assert_cmpstr(f->out->str, ==, "again\n");
 
@@ -354,14 +354,14 @@ static void test_mounts(struct fixture *f, gconstpointer data)
 	g_assert_true(g_file_test(made, G_FILE_TEST_EXISTS));
 	for (const char *const *name = (const char *const[]){"made", "run", "t", NULL}; *name != NULL; name++)
 		g_assert_cmpint(faccessat(f->image_fd, *name, F_OK, 0), ==, -1);
-	/* Only the mount point itself goes without the recursive flag. */
+	/* Without the recursive flag only the mount point itself is removed. */
 	step = (struct step){.mounts = mounts, .n_mounts = 1};
 	g_assert_cmpint(sh(f, &step, "true"), ==, 0);
 	g_assert_cmpint(faccessat(f->image_fd, "made/here", F_OK, 0), ==, 0);
 	g_assert_cmpint(faccessat(f->image_fd, "made/here/dir", F_OK, 0), ==, -1);
 }
 
-/* A tmpfs over a directory that the root lacks is open to all; over one that it has, it has that one's mode. */
+/* A tmpfs over a missing directory is open to all; over an existing one it has that directory's mode. */
 static void test_tmpfs_mode(struct fixture *f, gconstpointer data)
 {
 	SKIP_IF_UNAVAILABLE();
@@ -384,7 +384,7 @@ static void test_tmpfs_mode(struct fixture *f, gconstpointer data)
 	g_assert_cmpint(faccessat(f->image_fd, "private", F_OK, 0), ==, 0);
 }
 
-/* The working directory is made before the mount points: what it needs belongs to the user. */
+/* The working directory is created before the mount points: its parents belong to the user. */
 static void test_cwd_below_mount_points(struct fixture *f, gconstpointer data)
 {
 	SKIP_IF_UNAVAILABLE();
@@ -403,7 +403,7 @@ static void test_cwd_below_mount_points(struct fixture *f, gconstpointer data)
 		g_assert_cmpint(st.st_uid, ==, 1000);
 		g_assert_cmpint(st.st_mode & 07777, ==, 0755);
 	}
-	/* A working directory that is a mount point itself goes with the mount points. */
+	/* A working directory that is a mount point itself is removed with the mount points. */
 	step = (struct step){.user = "ann", .cwd = "/work", .mounts = &mounts[1], .n_mounts = 1};
 	g_assert_cmpint(sh(f, &step, "busybox stat -c '%a %u' ."), ==, 0);
 	g_assert_cmpstr(f->out->str, ==, "755 0\n");
@@ -512,13 +512,13 @@ static void test_cancel(struct fixture *f, gconstpointer data)
 	g_assert_false(ran);
 	g_assert_cmpstr(error->message, ==, "exit code: 137: context canceled");
 	g_assert_cmpint(error_get_code(error), ==, ERROR_CANCELED);
-	/* Canceled before it began. */
+	/* Canceled before the start. */
 	g_clear_error(&error);
 	g_assert_false(run_step(f, &step, &work, &code, &error));
 	g_assert_cmpint(error_get_code(error), ==, ERROR_CANCELED);
 }
 
-/* Has a process this word in its command line? */
+/* Reports whether a process has this word in its command line. */
 static bool is_running(const char *word)
 {
 	bool found = false;
@@ -539,7 +539,7 @@ struct killer {
 	const char *word, *command;
 };
 
-/* Once the step runs. */
+/* Called once the step runs. */
 static void *kill_runner(void *data)
 {
 	const struct killer *k = data;
@@ -550,7 +550,7 @@ static void *kill_runner(void *data)
 	return NULL;
 }
 
-/* A process that runs a step and dies with it running; the next executor cleans up. */
+/* A process that is killed while it runs a step; the next executor cleans up. */
 static void test_killed_daemon(struct fixture *f, gconstpointer data)
 {
 	SKIP_IF_UNAVAILABLE();
@@ -567,7 +567,7 @@ static void test_killed_daemon(struct fixture *f, gconstpointer data)
 		executor_run(f->e, &step, &none, &code, NULL);
 		_exit(1);
 	}
-	/* Running as far as its state shows. */
+	/* Running according to its state. */
 	g_autofree char *state = g_strconcat(f->path, "/root/executor/runc", NULL);
 	for (int i = 0; i < 200 && count_entries(state) == 0; i++)
 		g_usleep(20 * 1000);
@@ -579,7 +579,7 @@ static void test_killed_daemon(struct fixture *f, gconstpointer data)
 	g_assert_false(is_running(seconds));
 }
 
-/* The pids controller's directory of a cgroup, or NULL when there is none. Owned. */
+/* The pids controller's directory of a cgroup, or NULL if there is none. Owned. */
 static char *pids_directory(const char *path)
 {
 	static const char *const roots[] = {"/sys/fs/cgroup/pids", "/sys/fs/cgroup"};
@@ -618,7 +618,7 @@ static void look_at_limit(void *data, int stream, const void *bytes, size_t n)
 	collect(l->f, stream, bytes, n);
 }
 
-/* A parent that a build chooses is limited, and gone with its last step; one that was there stays. */
+/* A parent that a build chooses is limited, and removed with its last step; a parent that existed before is kept. */
 static void test_cgroup_parent(struct fixture *f, gconstpointer data)
 {
 	SKIP_IF_UNAVAILABLE();
@@ -643,14 +643,14 @@ static void test_cgroup_parent(struct fixture *f, gconstpointer data)
 		g_assert_no_error(error);
 		g_assert_cmpint(code.code, ==, 0);
 		g_assert_nonnull(strstr(f->out->str, parent));
-		/* On v1 it is in every hierarchy that the host has mounted. */
+		/* On v1 it exists in every hierarchy that the host has mounted. */
 		g_assert_null(strstr(f->out->str, ":cpuset:/\n"));
 		g_assert_null(strstr(f->out->str, ":freezer:/\n"));
 		g_assert_cmpstr(l.pids_max, ==, "32768\n");
 		g_clear_pointer(&l.pids_max, g_free);
 		g_assert_cmpint(count_cgroups(parent), ==, 0);
 	}
-	/* The administrator's own directory. */
+	/* A directory that the administrator created. */
 	g_autofree char *usual = pids_directory("/buildkit");
 	g_autofree char *kept = g_path_get_dirname(usual);
 	g_autofree char *directory = g_strconcat(kept, "/", parent, NULL);
@@ -659,14 +659,14 @@ static void test_cgroup_parent(struct fixture *f, gconstpointer data)
 	g_assert_cmpint(sh(f, &step, "true"), ==, 0);
 	g_assert_cmpint(count_cgroups(parent), ==, 1);
 	g_assert_cmpint(rmdir(directory), ==, 0);
-	/* What is no name of a directory. */
+	/* Invalid directory names. */
 	g_autoptr(GError) error = NULL;
 	step = (struct step){.args = args, .cgroup_parent = "a\nb"};
 	g_assert_false(run_step(f, &step, NULL, &code, &error));
 	g_assert_cmpint(error_get_code(error), ==, ERROR_INVALID_ARGUMENT);
 }
 
-/* A program that is set-user-ID has no parent-death signal: without its runner, the daemon ends it. */
+/* A set-user-ID program has no parent-death signal: if its runner exits, the daemon kills it. */
 static void test_dead_runner(struct fixture *f, gconstpointer data)
 {
 	SKIP_IF_UNAVAILABLE();
@@ -745,7 +745,7 @@ int main(int argc, char **argv)
 {
 	g_snprintf(instance, sizeof instance, "executortest%d", (int)getpid());
 	g_test_init(&argc, &argv, NULL);
-	/* Before the mount namespace: in a chroot the link then names the place outside of it. */
+	/* Checked before the mount namespace exists: in a chroot the link would refer to a place outside of it. */
 	g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
 	g_autofree char *directory = g_path_get_dirname(self);
 	g_autofree char *own = g_build_filename(directory, "cmd/buildkit-runc/buildkit-runc", NULL);

@@ -5,7 +5,7 @@
 #include <sys/mount.h>
 
 static const struct {
-	const char *options; /* with blanks between */
+	const char *options; /* separated by blanks */
 	uint64_t set, clear, set_recursive, propagation;
 	const char *data;
 	enum mount_bind bind;

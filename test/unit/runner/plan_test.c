@@ -101,7 +101,7 @@ static void test_round_trip(void)
 	g_assert_cmpstr(q.hostname, ==, "");
 }
 
-/* Each cut is an error, never a plan and never a read beyond. */
+/* Each truncation is an error, never a plan and never a read beyond the end. */
 static void test_cut(void)
 {
 	struct plan p = sample(), q;
@@ -141,7 +141,7 @@ static void test_refused(void)
 	}
 }
 
-/* The arena is enough for the dearest plan of its bytes: nothing but empty strings. */
+/* The arena is large enough for the worst plan of its size: only empty strings. */
 static void test_arena(void)
 {
 	enum { MANY = 60000 };

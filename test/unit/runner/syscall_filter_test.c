@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Programs are installed in children, which then tell by their exit status what a call answers. */
+/* Filters are installed in child processes, whose exit status reports the result of a system call. */
 #include "runner/syscall_filter.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* The errno of a call under the filter; 0: it worked. Bare calls only: the child lives by the filter. */
+/*
+ * The errno of a call under the filter; 0: it succeeded. Raw system calls only, because the child is under the filter.
+ */
 static int errno_under(syscall_filter *f, long number, long argument)
 {
 	static char bytes[SYSCALL_FILTER_MAX_BYTES];
@@ -57,7 +59,7 @@ static void test_default_and_rules(void)
 	syscall_filter_free(f);
 }
 
-/* Newer than all that the profile names: as on a kernel that has not got it. */
+/* Newer than all calls of the profile: as on a kernel that does not have it. */
 static void test_too_new(void)
 {
 	syscall_filter *f = allowing();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the two ways to run a step share: an OCI runtime on a bundle (runtime_step.c), our own runner (runner_step.c).
+ * executor_internal: shared by the two ways to run a step: an OCI runtime on a bundle (runtime_step.c) and
+ * buildkit-runc (runner_step.c). Thread: as in executor.h.
  */
 #pragma once
 #include "executor/bundle_runner.h"
@@ -19,7 +20,7 @@ struct executor {
 	char *binary, *cgroup_parent, *apparmor_profile;
 	char *seccomp;                             /* JSON; NULL: none */
 	GBytes *seccomp_program;                   /* the same for buildkit-runc */
-	runner *runner;                            /* NULL: an OCI runtime does it */
+	runner *runner;                            /* NULL: an OCI runtime is used */
 	const struct bundle_runner *bundle_runner; /* borrowed; NULL: binary runs bundles */
 	char *instance;
 	parents *parents; /* owned */
@@ -41,12 +42,12 @@ struct step_run { /* all borrowed */
 bool runtime_step_run(executor *e, const struct step_run *run, struct step_exit *ret_exit, GError **error);
 bool runner_step_run(executor *e, const struct step_run *run, struct step_exit *ret_exit, GError **error);
 
-/* A missing working directory is made, belongs to the user and stays in the result. */
+/* Creates a missing working directory, which belongs to the user and stays in the result. */
 bool executor_ensure_cwd(const struct step *step, const struct passwd_user *user, GError **error);
-/* Is the mount point of this mount in the root itself, not in something mounted there before? */
+/* Reports whether the mount point of this mount is in the root itself rather than in an earlier mount. */
 bool executor_is_in_root(const struct step *step, size_t index);
 enum stub_kind executor_stub_kind(const struct step_mount *m, bool directory);
-/* A selector as a clean absolute path; NULL: the whole tree. Owned. */
+/* Returns a selector as a clean absolute path; NULL: the whole tree. Owned. */
 char *executor_selector(const struct step_mount *m);
-/* Is the hosts file the step's own, not that of all? */
+/* Reports whether the hosts file is specific to the step rather than shared. */
 bool executor_needs_own_hosts(const struct step *step);
