@@ -36,7 +36,7 @@ static struct block *block_add(arena *a, size_t n)
 	size_t size = MAX((size_t)BLOCK_BYTES, n);
 	struct block *b = g_malloc0(sizeof *b + size);
 	b->size = size;
-	/* A large piece goes behind the block in use, whose rest is not lost. */
+	/* A large block is linked behind the current one, whose free space stays usable. */
 	if (a->blocks && n > BLOCK_BYTES / 4) {
 		b->next = a->blocks->next;
 		a->blocks->next = b;

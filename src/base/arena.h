@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * arena: memory of one conversion, released at once, and the growing lists that live in it.
+ * arena: memory that is released at once, and growable lists allocated from it.
  *
  *	g_autoptr(arena) a = arena_new();
  *	char *name = arena_printf(a, "stage-%d", i);
@@ -31,7 +31,7 @@ char *arena_printf(arena *a, const char *format, ...) G_GNUC_PRINTF(2, 3);
 char *arena_concat(arena *a, const char *one, const char *two, const char *three);
 char *arena_take(arena *a, char *heap); /* copies and frees a heap string */
 void arena_push(arena *a, struct vec *v, const void *item);
-/* The items with a NULL behind them, as a string vector. */
+/* Returns the items as a NULL-terminated string vector. */
 const char **arena_strv(arena *a, const struct vec *v);
 bool vec_has(const struct vec *v, const char *text);
 char *vec_join(const struct vec *v, const char *separator); /* heap */

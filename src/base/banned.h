@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* banned: calls this project does not make, refused by the compiler (given with -include). See CONTRIBUTING.md. */
+/* banned: functions that must not be called; the compiler rejects them (given with -include). See CONTRIBUTING.md. */
 #pragma once
 #include <stdio.h>
 #include <stdlib.h>

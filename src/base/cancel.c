@@ -14,19 +14,19 @@ struct cancel {
 	gint refs;
 	gint set; /* atomic */
 	GMutex mu;
-	GCond idle; /* signalled when no callback runs any more */
+	GCond idle; /* signalled when no callback is running */
 	enum error_code code;
 	char *text;       /* owned, under mu until set */
-	int fd;           /* owned, -1 until asked for */
+	int fd;           /* owned, -1 until first requested */
 	GArray *watchers; /* of struct watcher */
 	guint next_id;
-	guint running_id; /* the watcher that runs now, 0 when none */
+	guint running_id; /* the watcher whose callback is running, 0 if none */
 	GThread *runner;  /* the thread that runs it */
 	cancel *parent;   /* ref */
 	guint parent_id;
 };
 
-/* A child whose last reference is just being dropped stays dead: its memory lives until cancel_remove returns. */
+/* A child whose last reference is being dropped is not revived: its memory stays valid until cancel_remove returns. */
 static bool ref_if_alive(cancel *c)
 {
 	for (gint refs = g_atomic_int_get(&c->refs); refs > 0; refs = g_atomic_int_get(&c->refs))
@@ -167,7 +167,7 @@ void cancel_remove(cancel *c, guint id)
 			break;
 		}
 	}
-	/* From inside the callback itself (it dropped what it watched for): it is not called again anyway. */
+	/* Called from the callback itself (it dropped the watched object): it will not be called again. */
 	while (c->running_id == id && c->runner != g_thread_self())
 		g_cond_wait(&c->idle, &c->mu);
 	g_mutex_unlock(&c->mu);

@@ -6,7 +6,7 @@
  *	digest_of(bytes, n, &d);                           sha256 of bytes in memory
  *	if (!digest_parse(text, &d, error)) return false;  text of a peer
  *
- * A struct digest is plain data and always holds a valid text once set; d.text is what maps are keyed by.
+ * A struct digest is plain data and always contains a valid text once set; maps use d.text as key.
  * Thread: any; a hasher belongs to one thread at a time.
  */
 #pragma once
@@ -36,9 +36,9 @@ void digest_of_text(const char *text, struct digest *ret);
 /* algorithm: "sha256", "sha384" or "sha512". */
 hasher *hasher_new(const char *algorithm);
 hasher *hasher_new_sha256(void);
-hasher *hasher_copy(const hasher *h); /* goes on from the same state */
+hasher *hasher_copy(const hasher *h); /* continues from the same state */
 void hasher_update(hasher *h, const void *bytes, size_t n);
-/* Ends the hash; the hasher may be reset and used again. */
+/* Finishes the hash; the hasher may be reset and used again. */
 void hasher_finish(hasher *h, struct digest *ret);
 void hasher_reset(hasher *h);
 void hasher_free(hasher *h);

@@ -95,7 +95,7 @@ static enum error_code code_of_errno(int errnum)
 	}
 }
 
-/* strerror(3) differs from Go's table only in capitals and a few words that users know from upstream. */
+/* strerror(3) differs from Go's table only in capitals and in these texts, which users know from upstream. */
 const char *error_errno_text(int errnum)
 {
 	static const struct {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * error: the one error domain. Its codes are gRPC's, its details travel to the client as they are.
+ * error: the error domain of all modules. Its codes are gRPC's; its details are sent to clients unchanged.
  *
  *	if (fd < 0) return error_set_errno(error, errno, "open %s", name);
  *	if (n > max) return error_set(error, ERROR_RESOURCE_EXHAUSTED, "message of %zu bytes", n);
  *	if (!step_run(step, error)) { error_add_detail(*error, "errdefs.Vertex", json); return false; }
  *
- * A GError of another domain (GIO, GLib) counts as ERROR_UNKNOWN when it leaves the process.
+ * A GError of another domain (GIO, GLib) is sent to peers as ERROR_UNKNOWN.
  * Thread: any; an error belongs to one thread at a time.
  */
 #pragma once
@@ -34,7 +34,7 @@ enum error_code {
 	ERROR_UNAUTHENTICATED = 16,
 };
 
-/* A detail as upstream's clients read it: Any{type_url "github.com/moby/buildkit/<type>+json", value json}. */
+/* A detail in the encoding of upstream's clients: Any{type_url "github.com/moby/buildkit/<type>+json", value json}. */
 struct error_detail {
 	char *type; /* owned: "errdefs.Vertex", "errdefs.Source", "errdefs.Solve", "gatewayapi.ExitMessage", ... */
 	char *json; /* owned */
@@ -42,7 +42,7 @@ struct error_detail {
 
 GQuark error_domain(void);
 
-/* Sets the error and returns false, so that it can be returned at once. */
+/* Sets the error and returns false, so that callers can return the result. */
 bool error_set(GError **error, enum error_code code, const char *format, ...) G_GNUC_PRINTF(3, 4);
 
 /*
@@ -51,7 +51,7 @@ bool error_set(GError **error, enum error_code code, const char *format, ...) G_
  */
 bool error_set_errno(GError **error, int errnum, const char *format, ...) G_GNUC_PRINTF(3, 4);
 
-/* The text of an errno value as the Go runtime prints it ("no such file or directory"). */
+/* The text of an errno value as printed by the Go runtime ("no such file or directory"). */
 const char *error_errno_text(int errnum);
 
 /* The gRPC code of any GError; ERROR_UNKNOWN for other domains. */
@@ -59,25 +59,25 @@ enum error_code error_get_code(const GError *error);
 bool error_is(const GError *error, enum error_code code);
 const char *error_code_name(enum error_code code); /* "NotFound", as Go prints it */
 
-/* Adds a detail (innermost first). Does nothing when the error is of another domain: convert it first. */
+/* Adds a detail (innermost first). Does nothing if the error is of another domain: convert it first. */
 void error_add_detail(GError *error, const char *type, const char *json);
-/* The details, innermost first; borrowed from the error. NULL when there are none. */
+/* The details, innermost first; borrowed from the error. NULL if there are none. */
 const GPtrArray *error_get_details(const GError *error); /* of struct error_detail */
 bool error_has_detail(const GError *error, const char *type);
 
 /*
- * What a build's client sees: upstream gives failures of a build no code but Unknown, and clients print any other code
- * in front of the text. Codes that say how the call itself fared (canceled, deadline, not implemented, no room,
- * unavailable, internal) stay.
+ * Converts the code to the one that clients of a build see: upstream reports build failures as Unknown, and clients
+ * print any other code before the text. Codes that describe the call itself (canceled, deadline exceeded,
+ * unimplemented, resource exhausted, unavailable, internal) are kept.
  */
 void error_hide_code(GError **error);
-/* The code is what a peer answered to a call of ours: error_hide_code leaves it. */
+/* Marks the code as a peer's answer to one of our calls: error_hide_code keeps it. */
 void error_keep_code(GError *error);
 /*
- * The text is what a client answered to a call of ours. Callers may put more in front of it for logs and vertices, but
- * error_hide_code takes that away again: upstream answers such errors with the text of the client alone.
+ * Marks the text as a client's answer to one of our calls. Callers may prefix it for logs and vertices, but
+ * error_hide_code removes the prefixes: upstream reports such errors with the client's text alone.
  */
 void error_keep_text(GError *error);
 
-/* Makes any GError one of this domain, text and code kept, so that details can be added. */
+/* Converts any GError to this domain, keeping text and code, so that details can be added. */
 void error_convert(GError **error);

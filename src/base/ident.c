@@ -44,7 +44,7 @@ void ident_new(char ret_id[IDENT_SIZE])
 	size_t len = 27;
 	for (size_t i = len; i-- > 0;)
 		text[i] = digits[divide_by_36(number, sizeof number)];
-	/* The first digit is never zero because the top bit is set; upstream drops it. */
+	/* The first digit is never zero because the top bit is set; upstream removes it. */
 	memcpy(ret_id, text + 1, IDENT_SIZE - 1);
 	ret_id[IDENT_SIZE - 1] = '\0';
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ident: random identifiers as BuildKit makes them.
+ * ident: random identifiers in BuildKit's format.
  *
  *	char id[IDENT_SIZE];
  *	ident_new(id);
@@ -14,5 +14,5 @@
 #define IDENT_SIZE 26 /* with NUL */
 
 void ident_new(char ret_id[IDENT_SIZE]);
-/* n bytes from the kernel's generator. */
+/* Fills n bytes from the kernel's random generator. */
 void random_bytes(void *ret_bytes, size_t n);

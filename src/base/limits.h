@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * limits: every ceiling that a peer can reach, in one table. The L-ids are those of docs/limits.md.
+ * limits: the limits that peers can reach, in one table. docs/limits.md lists them by L-id.
  *
  *	if (n > LIMIT_MESSAGE_BYTES) return error_set(error, ERROR_RESOURCE_EXHAUSTED, ...);
  *
@@ -12,7 +12,7 @@
 #define MIB(n) ((n)*1024LL * 1024)
 #define GIB(n) ((n)*1024LL * 1024 * 1024)
 
-/* One row a limit: id, name, value, text. docs/limits.md shows them. */
+/* One row per limit: id, name, value, description. docs/limits.md is generated from them. */
 #define LIMITS(X)                                                                                                      \
 	X(L1, MESSAGE_BYTES, MIB(16), "gRPC message")                                                                  \
 	X(L2, MESSAGE_STEP_BYTES, KIB(64), "growth step of a message buffer")                                          \

@@ -27,7 +27,10 @@ static const char *level_name(enum log_level level)
 
 #define CUT_MARK "... (cut)"
 
-/* Where a text of more than max bytes is cut without splitting a character. The end of the mark fits. */
+/*
+ * Length at which a text of more than max bytes is cut without splitting a character. Leaves space for the truncation
+ * mark.
+ */
 static size_t cut_at(const char *text, size_t max)
 {
 	size_t at = max - sizeof(CUT_MARK);
@@ -36,7 +39,7 @@ static size_t cut_at(const char *text, size_t max)
 	return at;
 }
 
-/* Both logrus formats quote like this; control bytes never reach a terminal or forge a line. */
+/* Both logrus formats quote like this; control bytes never reach a terminal or fake a log line. */
 static void append_quoted(GString *line, const char *text)
 {
 	g_string_append_c(line, '"');
@@ -77,7 +80,7 @@ void log_write(enum log_level level, const char *format, ...)
 	if (json)
 		g_string_append_printf(line, ",\"time\":\"%s\"}", time);
 	g_string_append_c(line, '\n');
-	/* One write a line, so that lines of several threads never mix. */
+	/* One write per line, so that lines of several threads are not mixed. */
 	ssize_t written = write(STDERR_FILENO, line->str, line->len);
 	(void)written;
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * log: lines on stderr, in the formats people's tools know from BuildKit (logrus text and json).
+ * log: writes lines to stderr in BuildKit's formats (logrus text and json).
  *
  *	log_info("running server on %s", path);
  *	log_warn("...");
  *
- * Untrusted text is escaped and cut at LIMIT_LOG_LINE_BYTES. Only the edges log (one failure, one line); libraries return errors.
+ * Untrusted text is escaped and cut at LIMIT_LOG_LINE_BYTES. Only request handlers and main programs log, one line per
+ * failure; libraries return errors.
  * Thread: any.
  */
 #pragma once

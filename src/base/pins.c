@@ -44,7 +44,7 @@ void pins_unref(pins *p)
 	g_free(p);
 }
 
-/* Answers are released outside of the lock: the last reference to a record may remove files. */
+/* Answers are released without the lock, because the last reference to a record may remove files. */
 void pins_close(pins *p)
 {
 	g_mutex_lock(&p->mu);
@@ -69,7 +69,7 @@ void *pins_find(pins *const *list, const char *key)
 	return found;
 }
 
-/* The answer that p has afterwards, as a reference; NULL: p is closed. */
+/* Returns p's answer after the call, as a reference; NULL: p is closed. */
 static void *settle(pins *p, const char *key, void *answer, const struct pin_class *class)
 {
 	g_autoptr(GMutexLocker) locked = g_mutex_locker_new(&p->mu);

@@ -13,13 +13,13 @@ struct pool {
 	GCond gone;
 	GQueue items;
 	unsigned max, threads, idle;
-	bool keep; /* the last thread stays */
+	bool keep; /* keep the last thread */
 	bool quit;
 };
 
 static bool grow(pool *p, GError **error);
 
-/* mu held. False when the thread may end. */
+/* Call with mu held. False if the thread may end. */
 static bool next_item(pool *p, void **ret)
 {
 	gint64 until = g_get_monotonic_time() + IDLE_US;
@@ -34,7 +34,7 @@ static bool next_item(pool *p, void **ret)
 	bool have = !g_queue_is_empty(&p->items);
 	if (have)
 		*ret = g_queue_pop_head(&p->items);
-	/* The start of a thread may have failed when this item's followers came. */
+	/* Starting a thread may have failed when later items were pushed. */
 	if (p->items.length > p->idle)
 		grow(p, NULL);
 	return have;
@@ -56,7 +56,7 @@ static gpointer pool_main(gpointer data)
 	return NULL;
 }
 
-/* mu held. */
+/* Call with mu held. */
 static bool grow(pool *p, GError **error)
 {
 	if (p->threads >= p->max)
@@ -70,7 +70,7 @@ static bool grow(pool *p, GError **error)
 	return true;
 }
 
-/* mu held. */
+/* Call with mu held. */
 static void add(pool *p, void *item)
 {
 	g_queue_push_tail(&p->items, item);

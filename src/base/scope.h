@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * scope: things that end with their block, where GLib has no word for them.
+ * scope: automatic cleanup at the end of a block, for types that GLib does not cover.
  *
  *	scoped_fd fd = openat(...);
  *	if (fd < 0) return error_set_errno(error, errno, "open %s", name);
@@ -34,7 +34,7 @@ static inline int fd_steal(int *fd)
 
 #define scoped_fd __attribute__((cleanup(fd_close))) int
 
-/* A view of bytes that somebody else owns. */
+/* A borrowed view of bytes. */
 struct slice {
 	const uint8_t *ptr;
 	size_t len;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * secret: passwords, tokens and other texts that are overwritten before their memory is freed.
+ * secret: passwords, tokens and other texts whose memory is overwritten before it is freed.
  *
  *	scoped_secret pair = g_strconcat(user, ":", password, NULL);
  *	secret_free(entry->token);
@@ -11,7 +11,7 @@
 #include <string.h>
 #include <glib.h>
 
-/* Overwrites a text of g_malloc and frees it. NULL does nothing. */
+/* Overwrites and frees a text allocated with g_malloc. NULL is allowed. */
 static inline void secret_free(void *text)
 {
 	if (text != NULL)

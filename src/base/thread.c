@@ -58,7 +58,7 @@ GThread *thread_start(const char *name, GThreadFunc fn, void *data, GError **err
 	return NULL;
 }
 
-/* ---- many pieces of one work */
+/* ---- thread_each */
 
 #define HELPERS_MAX 64
 

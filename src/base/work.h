@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * work: who asks, in one pointer that every blocking piece of work is handed.
+ * work: per-request context of blocking functions: cancellation, sessions, progress.
  *
  *	if (!cancel_check(work->cancel, error)) return false;
  *	progress_status(work->progress, ...);            progress/progress.h
  *	session_secret_get(work->sessions, id, ...);     session/session.h
  *
- * Plain data: all pointers are borrowed from the caller, which outlives the work. Any may be NULL
- * (never canceled, nobody asking, nobody watching).
+ * Plain data: all pointers are borrowed from the caller, which outlives the work. Any may be NULL (never canceled, no
+ * client session, no progress).
  * Thread: any.
  */
 #pragma once
@@ -20,8 +20,8 @@ typedef struct progress_sink progress_sink; /* progress/progress.h */
 struct work {
 	cancel *cancel;
 	session_group *sessions;
-	progress_sink *progress; /* of the vertex that the work belongs to */
-	pins *const *pins;       /* of the builds that the work belongs to; ends with NULL */
-	int64_t compat_version;  /* of its builds: 10, 20 or 30; 0: the newest */
-	int64_t compat_conflict; /* of another build of it, when that wants a different one; else 0 */
+	progress_sink *progress; /* of the vertex to which the work belongs */
+	pins *const *pins;       /* of the builds to which the work belongs; ends with NULL */
+	int64_t compat_version;  /* of these builds: 10, 20 or 30; 0: the newest */
+	int64_t compat_conflict; /* a different version that another of these builds requests; else 0 */
 };

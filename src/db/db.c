@@ -11,7 +11,7 @@
 
 #define BUSY_MS 10000
 #define LOCK_TRIES 8
-/* A larger file is read through beside its use: at some 500 MB/s this much holds up a start for 16 ms. */
+/* A larger file is checked while it is in use: reading this much delays a start by 16 ms at about 500 MB/s. */
 #define CHECK_AT_OPEN_BYTES (8 << 20)
 
 struct db {
@@ -21,7 +21,7 @@ struct db {
 	char *name; /* the file, for messages */
 	int dir_fd; /* owned */
 	GThread *checker;
-	sqlite3 *checked;      /* the checker's own connection; mu, NULL: not there or no longer */
+	sqlite3 *checked;      /* the checker's connection; guarded by mu, NULL: none */
 	gint closing, damaged; /* atomic */
 };
 
@@ -30,7 +30,7 @@ struct db_query {
 	sqlite3_stmt *statement;
 };
 
-/* A full disk and a damaged file call for other measures than a mistake of ours. */
+/* A full disk and a damaged file need other handling than a programming error. */
 static enum error_code code_of(int rc)
 {
 	switch (rc & 0xff) {
@@ -52,7 +52,7 @@ static enum error_code code_of(int rc)
 static bool fail(db *d, const char *what, GError **error)
 {
 	int rc = d->handle ? sqlite3_extended_errcode(d->handle) : SQLITE_NOMEM;
-	/* "disk I/O error" says little; what the system said is behind it. */
+	/* "disk I/O error" is not specific; the system's error text is appended. */
 	int number = (rc & 0xff) == SQLITE_IOERR ? sqlite3_system_errno(d->handle) : 0;
 	return error_set(error, code_of(rc), "%s: %s: %s%s%s", d->name, what,
 			 d->handle ? sqlite3_errmsg(d->handle) : "out of memory", number ? ": " : "",
@@ -122,8 +122,8 @@ static bool quick_check(const char *name, sqlite3 *handle, GError **error)
 }
 
 /*
- * sqlite's fcntl. It goes on when a lock cannot be given back, and its own table then says for ever that it is held, so
- * that every later build waits for a lock without a holder: a call that the system refuses for a moment is repeated.
+ * sqlite's fcntl. sqlite continues when a lock cannot be released, and its table then lists it as held forever, so that
+ * every later build waits for a lock without a holder. Therefore a temporarily refused call is repeated.
  */
 static int patient_fcntl(int fd, int command, ...)
 {
@@ -135,13 +135,13 @@ static int patient_fcntl(int fd, int command, ...)
 	for (int i = 0; rc < 0 && (command == F_SETLK || command == F_SETLKW) && i < LOCK_TRIES; i++) {
 		bool is_unlock = ((const struct flock *)argument)->l_type == F_UNLCK;
 		if (!is_unlock && (errno == EACCES || errno == EAGAIN))
-			break; /* held by another, which is an answer */
+			break; /* another process holds the lock, which is a result */
 		rc = fcntl(fd, command, argument);
 	}
 	return rc;
 }
 
-/* Each connection would take 20 pages and 48 KB before it needs any. */
+/* Otherwise each connection would allocate 20 pages and 48 KB in advance. */
 static void configure_library(void)
 {
 	static gsize done;
@@ -155,7 +155,7 @@ static void configure_library(void)
 	}
 }
 
-/* sqlite takes path names only; it resolves this one and keeps its -wal and -shm beside the file. */
+/* sqlite only accepts path names; it resolves this one and keeps -wal and -shm files next to it. */
 static int open_handle(const db *d, const char *name, int flags, sqlite3 **ret)
 {
 	g_autofree char *path = g_strdup_printf("/proc/self/fd/%d/%s", d->dir_fd, name);
@@ -206,8 +206,9 @@ static bool fill_new(int dir_fd, const char *name, const char *const *migrations
 }
 
 /*
- * Under another name and without syncing, then one fsync and a rename: a database that has its name is whole. Created in
- * place, its dozen small transactions would cost three syncs each, which is most of a daemon's first start on a disk.
+ * Creates the database under another name without syncing, then calls fsync and renames it, so that a database with its
+ * final name is complete. Creating it in place would take a dozen small transactions with three syncs each, which is
+ * most of a daemon's first start.
  */
 static bool create(int dir_fd, const char *name, const char *const *migrations, GError **error)
 {
@@ -222,12 +223,12 @@ static bool create(int dir_fd, const char *name, const char *const *migrations, 
 		return false;
 	if (fsync(fd) < 0)
 		return error_set_errno(error, errno, "sync %s", temporary);
-	/* A log without its database must not be played into the new one. */
+	/* A log without its database must not be replayed into the new one. */
 	return remove_all(dir_fd, name, of_new + 1, error) && (renameat(dir_fd, temporary, dir_fd, name) == 0 ||
 							       error_set_errno(error, errno, "rename %s", temporary));
 }
 
-/* An empty file is none: it is what a crash of an older version left. */
+/* An empty file is not a database: a crash of an older version left it. */
 static bool size_of(int dir_fd, const char *name, int64_t *ret, GError **error)
 {
 	struct stat st;
@@ -295,7 +296,7 @@ bool db_is_damaged(const db *d)
 }
 
 /* ---- open and close */
-/* cache_size: half a MiB a connection; what falls out of it is still in the system's page cache. */
+/* cache_size: half a MiB per connection; the system's page cache still has evicted pages. */
 static const char settings_in_use[] =
 	"PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;"
 	"PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF; PRAGMA journal_size_limit = 4194304;"
@@ -307,7 +308,7 @@ db *db_open(int dir_fd, const char *name, const char *const *migrations, GError 
 	if (!size_of(dir_fd, name, &size, error) || (size == 0 && !create(dir_fd, name, migrations, error)))
 		return NULL;
 	g_autoptr(db) d = db_new(dir_fd, name);
-	/* No fd of ours on the file from here on: closing one would give up the locks that sqlite has on it. */
+	/* From here on we keep no fd of the file: closing one would release the locks that sqlite has on it. */
 	if (!connect_to(d, name, 0, settings_in_use, error))
 		return NULL;
 	if (size > 0 && size <= CHECK_AT_OPEN_BYTES && !quick_check(d->name, d->handle, error))
@@ -315,7 +316,7 @@ db *db_open(int dir_fd, const char *name, const char *const *migrations, GError 
 	if (!migrate(d, migrations, true, error))
 		return NULL;
 	if (size > CHECK_AT_OPEN_BYTES)
-		d->checker = thread_start("db-check", check_run, d, NULL); /* if not, the next start checks */
+		d->checker = thread_start("db-check", check_run, d, NULL); /* if it fails, the next start checks */
 	return g_steal_pointer(&d);
 }
 
@@ -351,7 +352,7 @@ void db_close(db *d)
 		sqlite3_close_v2(d->handle);
 	}
 	if (d->damaged)
-		set_aside(d->dir_fd, d->name, NULL); /* if it stays, the next start finds the same */
+		set_aside(d->dir_fd, d->name, NULL); /* if the rename fails, the next start detects the damage again */
 	if (d->dir_fd >= 0)
 		close(d->dir_fd);
 	g_rec_mutex_clear(&d->mu);
@@ -382,7 +383,7 @@ bool db_begin(db *d, GError **error)
 	return db_run(d, "BEGIN IMMEDIATE", error, "");
 }
 
-/* What synchronous=FULL does after a commit; NORMAL leaves it to checkpoints. */
+/* Syncs like synchronous=FULL after a commit; NORMAL only does so at checkpoints. */
 static bool sync_log(db *d, GError **error)
 {
 	g_autofree char *log = g_strconcat(d->name, "-wal", NULL);

@@ -25,7 +25,7 @@ static const char *const system_directories[] = {"/etc/ssl/certs", "/etc/pki/tls
 
 /* ---- one file */
 
-/* NULL and an error in errno when it cannot be read. A directory of certificates may hold anything: FIFOs too. */
+/* Returns NULL with errno if it cannot be read. A directory of certificates may contain any node type, FIFOs too. */
 static char *file_read(int dir_fd, const char *path, size_t *ret_n)
 {
 	struct stat st;
@@ -63,7 +63,7 @@ static void pem_add(X509_STORE *store, GHashTable *seen, const char *text, size_
 		long der_n = 0;
 		left = BIO_pending(bio);
 		if (PEM_read_bio(bio, &name, &header, &der, &der_n) != 1)
-			continue; /* a damaged block, or the end: nothing was consumed there */
+			continue; /* a damaged block, or the end: nothing was consumed */
 		const unsigned char *p = der;
 		bool is_certificate = strcmp(name, PEM_STRING_X509) == 0 && !*header;
 		bool is_new = is_certificate && g_hash_table_add(seen, g_bytes_new(der, (gsize)der_n));
@@ -88,9 +88,9 @@ static bool file_add(X509_STORE *store, GHashTable *seen, int dir_fd, const char
 	return text != NULL;
 }
 
-/* ---- a list of places */
+/* ---- lists of files and directories */
 
-/* The hashed names that OpenSSL wants are links to files of the same directory: those files are read anyway. */
+/* The hashed names for OpenSSL are links to files of the same directory, which are read anyway. */
 static bool is_link_beside(int dir_fd, const char *name)
 {
 	char target[256];
@@ -118,7 +118,7 @@ static X509_STORE *store_new(void)
 	X509_STORE *store = X509_STORE_new();
 	if (!store)
 		g_error("out of memory");
-	/* Any certificate among the roots ends a chain, as in Go, also one that another one has issued. */
+	/* Any certificate among the roots ends a chain, as in Go, even if another certificate issued it. */
 	X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_TRUSTED_FIRST);
 	return store;
 }

@@ -4,7 +4,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-enum { OPEN_MAX_LINKS = 8 }; /* real trees are rarely deeper */
+enum { OPEN_MAX_LINKS = 8 }; /* most trees are not deeper */
 
 struct link {
 	int fd; /* owned; -1 while closed */
@@ -57,7 +57,7 @@ bool dir_chain_push(dir_chain *c, int fd, GError **error)
 	return true;
 }
 
-/* Opens a directory that was closed again, from its child. */
+/* Reopens a directory that was closed, from its child. */
 static bool reopen(struct link *l, int child_fd, GError **error)
 {
 	struct stat st;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * dir_chain: the directories from a top down to the one at hand, with a bounded number of open fds at any depth.
+ * dir_chain: the directories from a top directory down to the current one, with a bounded number of open fds at any
+ * depth.
  *
  *	g_autoptr(dir_chain) chain = dir_chain_new();
  *	dir_chain_push(chain, fd, error);              takes fd; dir_chain_fd(chain) is the innermost directory
  *	dir_chain_pop(chain, error);                   the parent is the innermost again
  *
- * A directory far up is closed, and opened again through ".." of its child; it must then be the same inode.
+ * Outer directories are closed and reopened through ".." of their child; the inode must be unchanged.
  * Thread: one at a time.
  */
 #pragma once
@@ -16,11 +17,11 @@ typedef struct dir_chain dir_chain;
 
 dir_chain *dir_chain_new(void);
 void dir_chain_free(dir_chain *c);
-/* Takes fd, a directory, also on failure. */
+/* Takes fd, a directory, even on failure. */
 bool dir_chain_push(dir_chain *c, int fd, GError **error);
-/* Errors: ABORTED when the child was moved to another directory meanwhile. */
+/* Errors: ABORTED if the child was moved to another directory meanwhile. */
 bool dir_chain_pop(dir_chain *c, GError **error);
-/* The innermost directory, borrowed until the next push or pop; -1 when the chain is empty. */
+/* The innermost directory, borrowed until the next push or pop; -1 if the chain is empty. */
 int dir_chain_fd(const dir_chain *c);
 size_t dir_chain_depth(const dir_chain *c);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * dirlist: the names of one directory, sorted by bytes, read at once.
+ * dirlist: reads the names of one directory, sorted by bytes.
  *
  *	struct dirlist list;
  *	if (!dirlist_read(&list, fd, error)) ...        fd's offset is moved
@@ -14,7 +14,7 @@
 
 struct dirlist_item {
 	uint32_t offset; /* of the name */
-	uint8_t type;    /* DT_DIR, ...; DT_UNKNOWN where the file system does not say */
+	uint8_t type;    /* DT_DIR, ...; DT_UNKNOWN if the file system does not provide it */
 };
 struct dirlist {
 	char *names;

@@ -40,7 +40,7 @@ static bool write_all(int fd, const char *bytes, size_t n, off_t offset)
 	return true;
 }
 
-/* Bytes [start, end) through a buffer. */
+/* Copies bytes [start, end) through a buffer. */
 static bool copy_by_buffer(int src_fd, int dst_fd, off_t start, off_t end, cancel *c, GError **error)
 {
 	size_t size = (size_t)MIN(end - start, BUFFER_BYTES);
@@ -62,7 +62,7 @@ static bool copy_by_buffer(int src_fd, int dst_fd, off_t start, off_t end, cance
 	return true;
 }
 
-/* Bytes [start, end) within the kernel, else through a buffer. */
+/* Copies bytes [start, end) inside the kernel, otherwise through a buffer. */
 static bool copy_range(int src_fd, int dst_fd, off_t start, off_t end, cancel *c, GError **error)
 {
 	while (start < end) {
@@ -74,7 +74,7 @@ static bool copy_range(int src_fd, int dst_fd, off_t start, off_t end, cancel *c
 			continue;
 		if (n < 0 && (errno == ENOSPC || errno == EDQUOT || errno == EIO || errno == EFBIG))
 			return error_set_errno(error, errno, "copy");
-		if (n <= 0) /* not between these file systems, or not of this file; a short file is found out there */
+		if (n <= 0) /* not supported for these file systems or this file; copy_buffered detects a short file */
 			return copy_by_buffer(src_fd, dst_fd, start, end, c, error);
 		start += n;
 	}
@@ -105,7 +105,7 @@ bool file_copy_data(int src_fd, int dst_fd, int64_t size, cancel *c, GError **er
 	return true;
 }
 
-/* The name of an fd that also serves O_PATH fds of links and devices; it never leaves this file. */
+/* A path for an fd that also works for O_PATH fds of links and devices; used only in this file. */
 static void fd_name(int fd, char ret[32])
 {
 	g_snprintf(ret, 32, "/proc/self/fd/%d", fd);
@@ -175,7 +175,7 @@ bool file_set_xattr(int fd, const char *name, const void *value, size_t len, GEr
 	return error_set_errno(error, errno, "set extended attribute %s", name);
 }
 
-/* What overlayfs and security modules keep for themselves. */
+/* Attributes that overlayfs and security modules manage themselves. */
 static bool is_private_xattr(const char *name)
 {
 	return g_str_has_prefix(name, "trusted.overlay.") || g_str_has_prefix(name, "user.overlay.") ||
@@ -193,7 +193,7 @@ static bool copy_xattr(int src_fd, int dst_fd, const char *name, GError **error)
 		return false;
 	}
 	if (!value)
-		return true; /* gone meanwhile */
+		return true; /* it was removed meanwhile */
 	char path[32];
 	fd_name(dst_fd, path);
 	if (setxattr(path, name, value, len, 0) == 0 || errno == ENOTSUP)

@@ -3,7 +3,7 @@
 #include <dlfcn.h>
 #include <string.h>
 
-static GMutex mu; /* one load at a time */
+static GMutex mu; /* allows one load at a time */
 
 static bool fill(const struct library *library, void *handle, char *calls, GError **error)
 {
@@ -18,12 +18,12 @@ static bool fill(const struct library *library, void *handle, char *calls, GErro
 	return true;
 }
 
-/* Leaves NULL when all of it is linked in. */
+/* Leaves the symbol NULL unless all of the library is linked in. */
 static bool open_handle(const struct library *library, void **ret_handle, GError **error)
 {
 	if (library->n_symbols > 0 && library->symbols[0].linked)
 		return true;
-	/* All symbols now: a library that lacks one must fail here and not in the middle of a transfer. */
+	/* Binds all symbols now, so that a missing one fails here rather than in the middle of a transfer. */
 	*ret_handle = dlopen(library->soname, RTLD_NOW | RTLD_LOCAL);
 	if (*ret_handle)
 		return true;

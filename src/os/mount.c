@@ -105,7 +105,7 @@ bool mount_detach(int dir_fd, const char *name, GError **error)
 	return error_set_errno(error, errno, "unmount %s", name);
 }
 
-/* Paths in mountinfo have blanks and backslashes as \ooo. */
+/* Paths in mountinfo encode blanks and backslashes as \ooo. */
 static char *mount_point_of(const char *line)
 {
 	g_auto(GStrv) fields = g_strsplit(line, " ", 6);
@@ -119,7 +119,7 @@ void mount_sweep_below(const char *path)
 	if (!g_file_get_contents("/proc/self/mountinfo", &table, NULL, NULL))
 		return;
 	g_auto(GStrv) lines = g_strsplit(table, "\n", -1);
-	for (guint i = g_strv_length(lines); i-- > 0;) { /* later mounts may lie on earlier ones */
+	for (guint i = g_strv_length(lines); i-- > 0;) { /* later mounts may be stacked on earlier ones */
 		g_autofree char *point = mount_point_of(lines[i]);
 		if (point && g_str_has_prefix(point, prefix))
 			umount2(point, MNT_DETACH | UMOUNT_NOFOLLOW);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Three ways to the same overlay, newest first: one lowerdir+ a layer (Linux 6.8), one lowerdir string of at most 255
- * bytes (Linux 5.2, the limit of fsconfig values), and mount(2) in a private directory, where names relative to
- * /proc/self/fd bring several hundred layers into its one page of options. Layers are always named by our own fds, so
- * that no name of theirs can carry ':' or ','.
+ * Three methods of mounting an overlay, newest first: one lowerdir+ option per layer (Linux 6.8), one lowerdir string
+ * of at most 255 bytes (Linux 5.2, the limit of fsconfig values), and mount(2) in a private directory, where names
+ * relative to /proc/self/fd allow several hundred layers in its one page of options. Layers are always named by our own
+ * fds, so that names never contain ':' or ','.
  */
 #include "os/mount.h"
 #include "base/thread.h"
@@ -16,7 +16,7 @@
 
 enum { FSCONFIG_VALUE_MAX = 255, OPTIONS_MAX = 4095 };
 
-/* Explicit, so that the host's module parameters cannot give an image's xattrs a meaning. */
+/* Explicit, so that the host's module parameters cannot change how an image's xattrs are interpreted. */
 static const char *const fixed_options[][2] = {
 	{"index", "off"}, {"redirect_dir", "off"}, {"metacopy", "off"}, {"xino", "off"}};
 
@@ -81,7 +81,7 @@ static bool set_options(int context, const struct overlay *o)
 	return set_dir(context, "upperdir", o->upper_fd) && set_dir(context, "workdir", o->work_fd);
 }
 
-/* A detached mount, or -errno. */
+/* Returns a detached mount, or -errno. */
 static int overlay_by_context(const struct overlay *o, bool each)
 {
 	scoped_fd context = fsopen("overlay", FSOPEN_CLOEXEC);
@@ -95,7 +95,7 @@ static int overlay_by_context(const struct overlay *o, bool each)
 	return fd < 0 ? -errno : fd;
 }
 
-/* The option string of mount(2), with names relative to /proc/self/fd. */
+/* Returns the option string of mount(2), with names relative to /proc/self/fd. */
 static char *option_string(const struct overlay *o)
 {
 	GString *all = g_string_new("lowerdir=");
@@ -117,7 +117,7 @@ struct legacy {
 	int result;
 };
 
-/* On a thread of its own, because it needs a working directory of its own. */
+/* Runs on a separate thread, because it changes the thread's working directory. */
 static gpointer legacy_thread(gpointer data)
 {
 	struct legacy *l = data;
@@ -157,7 +157,7 @@ int overlay_by(enum overlay_way way, const struct overlay *o)
 
 static int overlay_any_way(const struct overlay *o)
 {
-	static int each_unsupported; /* found out once */
+	static int each_unsupported; /* detected once */
 	int fd = -EINVAL;
 	if (!g_atomic_int_get(&each_unsupported))
 		fd = overlay_by(OVERLAY_EACH, o);
@@ -172,7 +172,7 @@ static int overlay_any_way(const struct overlay *o)
 	return fd;
 }
 
-/* What needs no overlay: one layer alone. */
+/* A single layer needs no overlay. */
 static int single(int fd, bool readonly, GError **error)
 {
 	scoped_fd clone = mount_clone(fd, false, error);

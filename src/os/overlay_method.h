@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * overlay_method: the ways to make an overlay one by one, so that each is tested on any kernel. Inside os only.
+ * overlay_method: the individual methods of mounting an overlay, so that each is tested on any kernel. Private to os.
  *
  *	int fd = overlay_by(OVERLAY_MOUNT, &overlay);        -errno on failure
  *

@@ -15,13 +15,13 @@ void passwd_user_clear(struct passwd_user *user)
 	*user = (struct passwd_user){0};
 }
 
-/* Says whether an image simply has no such file; a lack of fds or a failing disk must not look like that. */
+/* Reports whether an image simply lacks the file; missing fds or disk errors must not count as that. */
 static bool is_missing(int open_result)
 {
 	return open_result == -ENOENT || open_result == -ENOTDIR || path_is_irregular(open_result);
 }
 
-/* A file of the image; NULL with no error when there is no such regular file. Too large is an error. */
+/* Reads a file of the image; NULL without an error if there is no such regular file. Errors: too large. */
 static GBytes *read_lenient(int root_fd, const char *path, GError **error)
 {
 	g_autoptr(GError) problem = NULL;
@@ -50,7 +50,7 @@ static struct slice bytes_slice(GBytes *bytes)
 
 enum number { NOT_A_NUMBER, NUMBER, NUMBER_OUT_OF_RANGE };
 
-/* strconv.Atoi with a range of 0 to 2^31-1: names that look like numbers are never looked up as names. */
+/* Behaves like strconv.Atoi with a range of 0 to 2^31-1: names that look like numbers are never looked up as names. */
 static enum number parse_number(const char *text, uint32_t *ret)
 {
 	const char *digits = text + (*text == '+' || *text == '-');
@@ -74,7 +74,7 @@ static bool out_of_range(GError **error)
 	return error_set(error, ERROR_INVALID_ARGUMENT, "uids and gids must be in range 0-%d", INT32_MAX);
 }
 
-/* A user specification and what the files of the root say. */
+/* A user specification and the files of the root that it is looked up in. */
 struct lookup {
 	char *user, *group;      /* owned; group "" when not given */
 	GBytes *passwd, *groups; /* owned, NULL when missing */
@@ -138,7 +138,7 @@ static bool find_group(struct lookup *l, struct passwd_user *u, GError **error)
 	return true;
 }
 
-/* The primary gid first, and once. */
+/* The primary gid first, without repeating it. */
 static void set_groups(struct passwd_user *u, const GArray *others)
 {
 	GArray *all = g_array_new(FALSE, FALSE, sizeof(gid_t));
@@ -175,7 +175,7 @@ static bool is_plain_id(const char *text, uint32_t *ret)
 	return g_ascii_isdigit(text[0]) && parse_number(text, ret) == NUMBER;
 }
 
-/* "uid:gid": the files only tell the home directory, and need not exist. */
+/* "uid:gid": the files are only used for the home directory and may be missing. */
 static bool resolve_plain(struct lookup *l, struct passwd_user *u)
 {
 	uint32_t uid, gid;
@@ -237,7 +237,7 @@ bool passwd_resolve(int root_fd, const char *spec, struct passwd_user *ret, GErr
 	return true;
 }
 
-/* For file operations a missing file is no entry, anything else that is no regular file an error. */
+/* For file operations a missing file counts as no entry; any other type than a regular file is an error. */
 static bool read_or_missing(int root_fd, const char *path, GBytes **ret, GError **error)
 {
 	int fd = path_open_errno(root_fd, path, O_PATH, PATH_IN_ROOT);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * passwd: users and groups of an image root, read by us alone (no NSS), at most LIMIT_PASSWD_BYTES.
+ * passwd: looks up users and groups in the files of an image root (without NSS), of at most LIMIT_PASSWD_BYTES.
  *
  *	passwd_find_user(root_fd, "www", &user, error);
  *
@@ -21,11 +21,11 @@ struct passwd_user {
 void passwd_user_clear(struct passwd_user *user);
 
 /*
- * "user", "uid", "user:group", "uid:gid" as RUN and USER mean it (llb-and-solver: executor users). Empty is root.
- * Errors: NOT_FOUND-class texts of upstream ("unable to find user X: no matching entries in passwd file").
+ * Resolves "user", "uid", "user:group" or "uid:gid" as RUN and USER do. Empty means root. Errors: upstream's texts
+ * ("unable to find user X: no matching entries in passwd file").
  */
 bool passwd_resolve(int root_fd, const char *spec, struct passwd_user *ret, GError **error);
 /* For COPY --chown by name: missing files or entries give 0 and true. */
 bool passwd_lookup_uid(int root_fd, const char *name, uid_t *ret_uid, gid_t *ret_gid, GError **error);
-/* The same, but a missing group leaves *ret_gid, that of the user before it. */
+/* The same, but for a missing group *ret_gid is unchanged: the gid of the user looked up before. */
 bool passwd_lookup_gid(int root_fd, const char *name, gid_t *ret_gid, GError **error);

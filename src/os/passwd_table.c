@@ -22,7 +22,7 @@ static struct slice trim(struct slice s)
 	return s;
 }
 
-/* Takes what is before the next separator (or everything) off rest. */
+/* Removes the text before the next separator (or everything) from rest. */
 static struct slice take_until(struct slice *rest, char separator)
 {
 	const uint8_t *at = rest->len > 0 ? memchr(rest->ptr, separator, rest->len) : NULL;
@@ -33,7 +33,7 @@ static struct slice take_until(struct slice *rest, char separator)
 	return taken;
 }
 
-/* The next line that says something: 1, 0 at the end, -1. */
+/* Reads the next line that is not empty or a comment: 1, 0 at the end, -1. */
 static int next_line(struct slice *rest, size_t max, struct slice *ret, GError **error)
 {
 	while (rest->len > 0) {

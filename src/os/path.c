@@ -7,8 +7,8 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-enum { PIECE_BYTES = 3072 }; /* of a long path; the kernel takes 4096 bytes at once */
-enum { AGAIN_MAX = 128 };    /* openat2 gives EAGAIN when something was renamed meanwhile */
+enum { PIECE_BYTES = 3072 }; /* per openat of a long path; the kernel accepts 4096 bytes */
+enum { AGAIN_MAX = 128 };    /* openat2 returns EAGAIN if something was renamed meanwhile */
 
 static bool has_dot_dot(const char *path)
 {
@@ -45,7 +45,7 @@ static int open_piece(int root_fd, const char *path, int flags, enum path_mode m
 	return fd;
 }
 
-/* Without links and ".." the pieces of a path are opened one after the other: the tree may be deeper than PATH_MAX. */
+/* Without links and "..", the parts of a path are opened one after the other: the tree may be deeper than PATH_MAX. */
 static int open_long(int root_fd, const char *path, int flags)
 {
 	g_autofree char *copy = g_strdup(path);
@@ -130,7 +130,7 @@ static void set_times(int fd, int64_t time_ns)
 		return;
 	struct timespec t = timespec_from_ns(time_ns);
 	struct timespec both[2] = {t, t};
-	futimens(fd, both); /* a file system without times is no reason to fail */
+	futimens(fd, both); /* a file system without times is not an error */
 }
 
 static int open_real_dir(int dir, const char *name)
@@ -139,7 +139,7 @@ static int open_real_dir(int dir, const char *name)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Opens name in dir, making it when it is missing: *ret_made tells. */
+/* Opens name in dir, creating it if it is missing; *ret_made: it was created. */
 static int enter_or_make(int dir, const char *name, const struct dir_attributes *attributes, bool *ret_made)
 {
 	int fd = open_real_dir(dir, name);
@@ -178,7 +178,7 @@ int path_make_dirs(int root_fd, const char *path, mode_t mode, uid_t uid, gid_t 
 		bool parent_made = made;
 		int next = names[i][0] ? enter_or_make(cur, names[i], &attributes, &made) : open_real_dir(cur, ".");
 		if (next >= 0 && parent_made)
-			set_times(cur, time_ns); /* its own entry changed them */
+			set_times(cur, time_ns); /* creating the entry changed its parent's times */
 		fd_close(&cur);
 		cur = next;
 	}
@@ -189,7 +189,7 @@ int path_make_dirs(int root_fd, const char *path, mode_t mode, uid_t uid, gid_t 
 	return fd_steal(&cur);
 }
 
-/* All bytes to the end of a file whose size is only a hint. */
+/* Reads all bytes up to the end of a file whose size is only a hint. */
 static GBytes *read_all(int fd, size_t hint, size_t max_bytes, const char *path, GError **error)
 {
 	size_t size = MIN(hint, max_bytes) + 1, n = 0;

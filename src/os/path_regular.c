@@ -7,7 +7,7 @@ bool path_is_irregular(int negative_errno)
 	return negative_errno == -EISDIR || negative_errno == -ELOOP || negative_errno == -ENXIO;
 }
 
-/* 0 for a regular file, else what path_open_regular_errno gives. */
+/* Returns 0 for a regular file, else the errno of path_open_regular_errno. */
 static int check_type(const struct stat *st)
 {
 	if (S_ISREG(st->st_mode))
@@ -17,7 +17,7 @@ static int check_type(const struct stat *st)
 	return S_ISLNK(st->st_mode) ? -ELOOP : -ENXIO;
 }
 
-/* A client may run without /proc. The name is looked up again then, and must still lead to the same inode. */
+/* A client may run without /proc. The name is then looked up again and must still refer to the same inode. */
 static int reopen_by_name(int root_fd, const char *path, int flags, enum path_mode mode, const struct stat *st)
 {
 	struct stat now;

@@ -7,8 +7,8 @@
 enum { LINKS_MAX = 40 }; /* as the kernel's MAXSYMLINKS */
 
 /*
- * cur is the directory reached so far, text its name from the root ("" is the root); rest is what is still to be
- * looked up, with the targets of links put in front.
+ * cur is the directory reached so far, text its path from the root ("" is the root); rest is the path still to be
+ * looked up; targets of links are inserted before it.
  */
 struct walk {
 	int root_fd; /* borrowed */
@@ -18,7 +18,7 @@ struct walk {
 	enum path_mode mode;
 	bool follow_last;
 	unsigned links;
-	char name[NAME_MAX + 1]; /* the component at hand */
+	char name[NAME_MAX + 1]; /* the current component */
 	bool last;               /* nothing follows it */
 	bool trailing_slash;     /* only slashes follow it */
 };
@@ -45,7 +45,7 @@ static int walk_init(struct walk *w, int root_fd, const char *path, enum path_mo
 	return w->cur < 0 ? w->cur : 0;
 }
 
-/* Takes the next component off rest: 1 there is one, 0 none is left, -errno. */
+/* Removes the next component from rest: 1 found, 0 end of path, -errno. */
 static int walk_next(struct walk *w)
 {
 	const char *start = w->rest->str + strspn(w->rest->str, "/");
@@ -91,7 +91,7 @@ static int walk_up(struct walk *w)
 	return walk_to(w, fd < 0 ? -errno : fd);
 }
 
-/* Puts a link's target in front of what is left. */
+/* Inserts a link's target before the rest of the path. */
 static int walk_link(struct walk *w, int fd)
 {
 	if (w->mode == PATH_BENEATH || ++w->links > LINKS_MAX)
@@ -122,8 +122,8 @@ static void walk_enter(struct walk *w, int fd)
 }
 
 /*
- * Goes on until the last component, which stays in w->name, not looked up further: 1; or until nothing is left and
- * cur is the answer: 0; -errno otherwise. A missing component gives -ENOENT with w->name set.
+ * Walks up to the last component, which is kept in w->name without being looked up: 1. If no component is left, cur is
+ * the result: 0; -errno otherwise. A missing component gives -ENOENT with w->name set.
  */
 static int walk_run(struct walk *w)
 {
@@ -194,7 +194,7 @@ int path_walk_resolve(int root_fd, const char *path, bool follow_last, char **re
 	if (r < 0)
 		return r;
 	r = walk_run(&w);
-	/* What lies behind a file is as missing as what lies behind nothing. */
+	/* A path below a file is treated as missing, like a path below a missing entry. */
 	if (r < 0 && r != -ENOENT && r != -ENOTDIR)
 		return r;
 	*ret_path = join_clean(&w, r != 0);

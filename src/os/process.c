@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * PR_SET_PDEATHSIG is not used: the kernel ties it to the thread that started the child, and our threads come and go,
- * so that it would kill children at random. What a dead daemon leaves is found by the next one (steps live in named
- * cgroups), and helpers with pipes end when the other side is gone.
+ * PR_SET_PDEATHSIG is not used: the kernel ties it to the thread that started the child, and our threads are
+ * short-lived, so that it would kill children at random. Steps of a killed daemon are found by the next one (they run
+ * in named cgroups), and helpers with pipes exit when the other end is closed.
  */
 #include "os/process.h"
 #include "base/scope.h"
@@ -24,8 +24,8 @@ struct process {
 };
 
 /*
- * Where child fd i comes from: numbers that no child fd has, so that filling one never hides another. Closed by the
- * parent afterwards.
+ * Source of child fd i: a number that no child fd has, so that assigning one never overwrites another. The parent
+ * closes them afterwards.
  */
 struct sources {
 	int *fds; /* owned */
@@ -105,7 +105,7 @@ process *process_start(const struct process_spec *spec, GError **error)
 	pid_t pid;
 	if (!sources_init(&sources, spec, error) || !spawn(spec, &sources, &pid, error))
 		return NULL;
-	int pidfd = pidfd_open(pid, 0); /* close-on-exec by itself; the pid is ours until we wait */
+	int pidfd = pidfd_open(pid, 0); /* is close-on-exec; the pid stays valid until we wait */
 	if (pidfd < 0) {
 		int err = errno;
 		kill(pid, SIGKILL);
@@ -136,7 +136,7 @@ bool process_signal(process *p, int signal)
 	return pidfd_send_signal(p->pidfd, signal, NULL, 0) == 0;
 }
 
-/* Takes the status of a child that has ended: 1, 0 when it still runs, -errno. */
+/* Reaps a child that has exited: 1, 0 if it still runs, -errno. */
 static int reap(process *p, int options)
 {
 	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&p->mu);
@@ -173,7 +173,7 @@ void process_free(process *p)
 		return;
 	if (reap(p, WNOHANG) == 0) {
 		if (p->group)
-			kill(-p->pid, SIGKILL); /* ours until it is reaped */
+			kill(-p->pid, SIGKILL); /* the pid is valid until it is reaped */
 		process_signal(p, SIGKILL);
 		reap(p, 0);
 	}

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * process: programs started with an explicit fd map and awaited by pidfd.
+ * process: starts programs with an explicit fd map and waits for them by pidfd.
  *
  *	struct process_spec spec = {.argv = argv, .envp = envp, .fds = fds, .n_fds = 3};
  *	g_autoptr(process) p = process_start(&spec, error);
  *	process_wait(p, cancel, &status, error);
  *
- * posix_spawn only; every other fd is closed in the child, signals are at their defaults.
- * Thread: any (why there is no PR_SET_PDEATHSIG: see .c).
+ * Uses posix_spawn; every other fd is closed in the child, and signals have their defaults. PR_SET_PDEATHSIG is not
+ * used (see process.c). Thread: any.
  */
 #pragma once
 #include "base/cancel.h"
@@ -23,17 +23,20 @@ struct process_spec {
 	int cwd_fd; /* used when has_cwd */
 	bool has_cwd;
 	bool new_session;        /* setsid */
-	bool kill_group;         /* with new_session: what is still running goes with all that it started */
-	struct stall_rule stall; /* with new_session, process_run only: a stall is an error and ends the program */
+	bool kill_group;         /* with new_session: process_free also kills the whole process group */
+	struct stall_rule stall; /* with new_session, process_run only: a stall is an error and kills the program */
 };
 process *process_start(const struct process_spec *spec, GError **error);
 pid_t process_pid(const process *p);
 int process_pidfd(const process *p); /* borrowed */
 bool process_signal(process *p, int signal);
-/* ret_status as from waitpid. On cancel: CANCELED, the process still runs. c may be NULL. */
+/* ret_status as from waitpid. On cancellation: CANCELED, the process still runs. c may be NULL. */
 bool process_wait(process *p, cancel *c, int *ret_status, GError **error);
-void process_free(process *p); /* kills and reaps when still running */
-/* Runs to the end with stdout and stderr captured (each at most max_bytes). Non-zero exit is not an error here. */
+void process_free(process *p); /* kills and reaps it if it still runs */
+/*
+ * Runs the program until it exits and captures stdout and stderr (each at most max_bytes). A non-zero exit status is
+ * not an error here.
+ */
 bool process_run(const struct process_spec *spec, const void *input, size_t n_input, size_t max_bytes, cancel *c,
 		 int *ret_status, GBytes **ret_stdout, GBytes **ret_stderr, GError **error);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(process, process_free)

@@ -8,14 +8,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SAMPLES 12        /* a window */
-#define BYTES_PER_TICK 64 /* what a hundredth of a second of processor time counts for */
+#define SAMPLES 12        /* per window */
+#define BYTES_PER_TICK 64 /* equivalent of 10 ms of processor time */
 #define FILE_BYTES 4096
 
 struct activity {
 	uint64_t amount;
 	uint64_t members;
-	bool on_disk; /* a process waits for a disk */
+	bool on_disk; /* a process is waiting for a disk */
 };
 
 static bool read_small(int dir_fd, const char *name, char text[static FILE_BYTES])
@@ -34,7 +34,7 @@ static uint64_t field(const char *text, const char *name)
 	return at ? g_ascii_strtoull(at + strlen(name), NULL, 10) : 0;
 }
 
-/* proc(5): the name in parentheses may hold anything, all that counts comes after it. */
+/* proc(5): the name in parentheses may contain anything; the needed fields come after it. */
 static void add_process(int dir_fd, const char *pid, pid_t session, struct activity *a)
 {
 	char text[FILE_BYTES], state;
@@ -98,7 +98,7 @@ bool stall_watch_check(struct stall_watch *w)
 		return false;
 	w->measured_us = now_us;
 	struct activity a = measure(w->session);
-	/* Nothing seen means that nothing can be said. */
+	/* Without any visible process nothing can be concluded. */
 	if (a.members == 0 || a.on_disk || a.members != w->members || a.amount - w->begun_with >= w->rule.bytes)
 		begin(w, &a);
 	return now_us - w->begun_us >= w->rule.window_ms * 1000;

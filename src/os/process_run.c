@@ -31,7 +31,7 @@ static void run_clear(struct run *r)
 	g_clear_pointer(&r->err.bytes, g_byte_array_unref);
 }
 
-/* Ours is non-blocking, the child's an ordinary one. */
+/* Our end is non-blocking, the child's is not. */
 static bool make_pipe(int *ret_ours, int *ret_theirs, bool we_read, GError **error)
 {
 	int ends[2];
@@ -72,7 +72,7 @@ static bool is_retry(int errnum)
 	return errnum == EAGAIN || errnum == EINTR;
 }
 
-/* Reads what is there; closes the fd at its end. */
+/* Reads the available bytes; closes the fd at end of file. */
 static bool output_read(struct output *o, size_t max_bytes, GError **error)
 {
 	uint8_t chunk[PIPE_CHUNK];
@@ -92,7 +92,7 @@ static bool output_read(struct output *o, size_t max_bytes, GError **error)
 	}
 }
 
-/* A child that does not read its input is no error. (Every program here ignores SIGPIPE.) */
+/* A child that does not read its input is not an error. (All our programs ignore SIGPIPE.) */
 static void input_write(struct run *r)
 {
 	ssize_t n = write(r->input_fd, r->input, r->n_input);
@@ -106,7 +106,10 @@ static void input_write(struct run *r)
 		fd_close(&r->input_fd);
 }
 
-/* Until the child has ended; then what is left in the pipes is read, without waiting for others that hold them. */
+/*
+ * Waits until the child has exited, then reads the rest of the pipes, without waiting for other processes that keep
+ * them open.
+ */
 static bool run_loop(struct run *r, cancel *c, GError **error)
 {
 	bool ended = false;

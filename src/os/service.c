@@ -17,7 +17,7 @@ static guint64 number_of_env(const char *name, guint64 max)
 	return value;
 }
 
-static char *notify_socket; /* owned, for ever; NULL: nobody listens */
+static char *notify_socket; /* never freed; NULL: no service manager */
 static int64_t watchdog_us;
 
 void service_begin(void)
@@ -37,7 +37,7 @@ int64_t service_watchdog_us(void)
 	return notify_socket ? watchdog_us : 0;
 }
 
-/* sd_notify(3): one datagram to the socket that NOTIFY_SOCKET named; a leading '@' is an abstract name. */
+/* sd_notify(3): sends one datagram to the socket of NOTIFY_SOCKET; a leading '@' is an abstract name. */
 bool service_notify(const char *state)
 {
 	const char *name = notify_socket;

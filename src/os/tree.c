@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-/* An immutable or append-only entry refuses removal, also to root. */
+/* Immutable and append-only entries cannot be removed, not even by root. */
 static void clear_flags(int dir_fd, const char *name)
 {
 	scoped_fd fd = path_open_regular_at(dir_fd, name, O_RDONLY, NULL);
@@ -21,7 +21,7 @@ static void clear_flags(int dir_fd, const char *name)
 	ioctl(fd, FS_IOC_SETFLAGS, &flags);
 }
 
-/* 0 or -errno; absent is 0. */
+/* Returns 0 or -errno; a missing entry is 0. */
 static int unlink_entry(int dir_fd, const char *name, int flags)
 {
 	if (unlinkat(dir_fd, name, flags) == 0 || errno == ENOENT)
@@ -33,7 +33,7 @@ static int unlink_entry(int dir_fd, const char *name, int flags)
 	return unlinkat(dir_fd, name, flags) == 0 || errno == ENOENT ? 0 : -errno;
 }
 
-/* Removes an entry that is no directory, or goes into one that is. */
+/* Removes an entry that is not a directory, or enters a directory. */
 static void remove_entry(tree_walk *w, const struct dirent *entry, GError **problem)
 {
 	int fd = tree_walk_fd(w);
@@ -97,8 +97,8 @@ bool tree_remove_at(int parent_fd, const char *name, GError **error)
 
 struct usage {
 	int64_t bytes, inodes;
-	GHashTable *seen; /* struct inode_key to how many of its names were met */
-	bool own;         /* only what has no name elsewhere */
+	GHashTable *seen; /* struct inode_key to the number of its names seen */
+	bool own;         /* only files without names elsewhere */
 };
 struct inode_key {
 	uint64_t dev, ino;
@@ -133,7 +133,7 @@ static void usage_entry(tree_walk *w, const struct dirent *entry, struct usage *
 {
 	struct stat st;
 	if (fstatat(tree_walk_fd(w), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
-		if (errno != ENOENT) /* a tree in use may lose entries meanwhile */
+		if (errno != ENOENT) /* entries of a tree in use may disappear meanwhile */
 			error_set_errno(problem, errno, "stat %s", entry->d_name);
 		return;
 	}
@@ -142,7 +142,7 @@ static void usage_entry(tree_walk *w, const struct dirent *entry, struct usage *
 		tree_walk_enter(w, entry->d_name, problem);
 }
 
-/* One step: false when the walk is over. */
+/* Makes one step: false when the walk is done. */
 static bool usage_step(tree_walk *w, struct usage *u, GError **problem)
 {
 	const struct dirent *entry = tree_walk_next(w, problem);

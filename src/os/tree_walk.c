@@ -16,7 +16,7 @@ struct frame {
 };
 
 struct tree_walk {
-	GArray *frames; /* of struct frame, the directory at hand last */
+	GArray *frames; /* of struct frame, the current directory last */
 	uint64_t mount_id;
 	bool restart;
 };
@@ -124,7 +124,7 @@ enum tree_walk_result tree_walk_enter(tree_walk *w, const char *name, GError **e
 	return push(w, fd_steal(&fd), &st, name, error) ? TREE_WALK_ENTERED : TREE_WALK_FAILED;
 }
 
-/* Opens a directory that was closed to save fds again, from its child. */
+/* Reopens a directory that was closed to save fds, from its child. */
 static bool reopen(struct frame *f, int child_fd, bool restart, GError **error)
 {
 	scoped_fd fd = openat(child_fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tree_walk: a walk through a directory tree with a bounded number of open fds, however deep it is.
+ * tree_walk: walks a directory tree of any depth with a bounded number of open fds.
  *
  *	tree_walk *w = tree_walk_new(dir_fd, false, error);
  *	while ((entry = tree_walk_next(w, error))) ... tree_walk_enter(w, entry->d_name, error) ...
- *	tree_walk_leave(w, error)                                back to the parent, which goes on where it was
+ *	tree_walk_leave(w, error)                                returns to the parent and continues there
  *
- * A directory far up is closed and opened again through ".." (checked by device and inode); then it goes on where it
- * was, or from its start for walks that remove what they have seen. Directories on other mounts are not entered.
+ * Outer directories are closed and reopened through ".." (checked by device and inode). The walk then continues at the
+ * same position, or at the start for walks that remove the entries they visit. Directories on other mounts are not
+ * entered.
  * Thread: one at a time.
  */
 #pragma once
@@ -18,9 +19,9 @@ typedef struct tree_walk tree_walk;
 
 tree_walk *tree_walk_new(int dir_fd, bool restart, GError **error);
 void tree_walk_free(tree_walk *w);
-/* The next entry of the directory at hand, without "." and ".."; NULL at its end, or with error. */
+/* The next entry of the current directory, without "." and ".."; NULL at its end, or with error. */
 const struct dirent *tree_walk_next(tree_walk *w, GError **error);
-int tree_walk_fd(const tree_walk *w);           /* the directory at hand, borrowed */
+int tree_walk_fd(const tree_walk *w);           /* the current directory, borrowed */
 const char *tree_walk_name(const tree_walk *w); /* its name in its parent, "" at the top */
 size_t tree_walk_depth(const tree_walk *w);     /* 0 at the top */
 enum tree_walk_result { TREE_WALK_ENTERED, TREE_WALK_OTHER_MOUNT, TREE_WALK_FAILED };

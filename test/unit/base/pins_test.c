@@ -39,7 +39,7 @@ static void test_first_stays(void)
 	pins_unref(one);
 }
 
-/* A step that two builds share: the first build's answer is the other's too, unless that has another answer. */
+/* A step that two builds share: the first build's answer is used for both, unless the other has an answer already. */
 static void test_builds(void)
 {
 	struct answer a = {1}, b = {1}, c = {1};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A pool loses no item, also when threads cannot be started. */
+/* A pool loses no item, even if threads cannot be started. */
 #include "base/pool.h"
 #include "base/thread.h"
 
@@ -41,7 +41,7 @@ static void release(struct load *w)
 	g_mutex_unlock(&w->mu);
 }
 
-/* Threads of a pool end a moment after it. */
+/* Threads of a pool end shortly after it. */
 static void all_gone(void)
 {
 	while (thread_count() > 0)
@@ -75,7 +75,7 @@ static void test_grows_to_max(void)
 	g_assert_cmpuint(w.most, ==, 3);
 }
 
-/* One thread is all there is: items wait for it. */
+/* Only one thread can be started: items wait for it. */
 static void test_cannot_grow(void)
 {
 	g_autoptr(GError) error = NULL;
@@ -97,7 +97,7 @@ static void test_cannot_grow(void)
 	g_assert_cmpuint(w.most, ==, 1);
 }
 
-/* Items that came while no thread could be started get one when it can. */
+/* Items pushed while no thread could be started get one later. */
 static void test_grows_later(void)
 {
 	struct load w = {.held = true};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Threads that cannot be started are errors, and work goes on with those that there are. */
+/* Threads that cannot be started are errors, and work continues with the existing ones. */
 #include "base/thread.h"
 #include <sys/resource.h>
 
@@ -48,7 +48,10 @@ static void test_limit(void)
 }
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-/* The kernel refuses: no address space for a stack. First of all: the C library keeps stacks of threads that ended. */
+/*
+ * The kernel refuses: no address space for a stack. Must run first, because the C library keeps stacks of ended
+ * threads.
+ */
 static void test_kernel(void)
 {
 	struct rlimit before;
@@ -96,7 +99,7 @@ static void test_each(void)
 	each(100, 100);
 }
 
-/* Where none can be started, the caller does all. */
+/* If no thread can be started, the caller runs all items. */
 static void test_each_alone(void)
 {
 	gint busy = 1;

@@ -8,7 +8,7 @@
 #include <unistd.h>
 #include "base/scope.h"
 
-/* Stands in for the C library's, also for sqlite: the n-th call from now on fails as strace would make it. */
+/* Replaces the C library's function, also for sqlite: the n-th call from now on fails. */
 static int fail_after = -1;
 int fcntl64(int fd, int command, ...);
 int fcntl64(int fd, int command, ...)
@@ -142,7 +142,7 @@ static void test_damage(struct fixture *f, gconstpointer unused)
 	g_assert_cmpint(count(d), ==, 0);
 }
 
-/* What a process wrote and did not close is there for the next one, as after SIGKILL. */
+/* The next process sees the writes of a process that did not close the file, as after SIGKILL. */
 static void test_no_close(struct fixture *f, gconstpointer unused)
 {
 	g_autoptr(db) d = open_db(f, steps);
@@ -151,7 +151,7 @@ static void test_no_close(struct fixture *f, gconstpointer unused)
 	g_assert_cmpint(count(other), ==, 1);
 }
 
-/* A file too large to be read through at start is checked beside its use, and set aside when it is damaged. */
+/* A file too large to be checked at start is checked while in use, and renamed if it is damaged. */
 static void test_large(struct fixture *f, gconstpointer damage)
 {
 	db *d = open_db(f, steps);
@@ -187,7 +187,7 @@ static void test_large(struct fixture *f, gconstpointer damage)
 	db_close(d);
 }
 
-/* A lock that could not be given back at once is given back: nothing waits for it later. */
+/* A lock that could not be released at once is released later: no caller waits for it. */
 static void test_failing_locks(struct fixture *f, gconstpointer unused)
 {
 	GError *error = NULL;

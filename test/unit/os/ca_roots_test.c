@@ -37,7 +37,7 @@ static int compare(gconstpointer a, gconstpointer b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* The names in a store, sorted, with spaces between. Takes over the store. */
+/* The names in a store, sorted, separated by blanks. Takes the store. */
 static char *names(X509_STORE *store)
 {
 	g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func(g_free);
@@ -95,7 +95,7 @@ static void tear_down(struct fixture *x, gconstpointer data)
 	g_free(x->dir);
 }
 
-/* The first file that is there, and every directory. */
+/* The first existing file, and every directory. */
 static void test_places(struct fixture *x, gconstpointer data)
 {
 	g_autofree char *one = certificate("one"), *two = certificate("two"), *three = certificate("three");
@@ -126,7 +126,7 @@ static void test_places(struct fixture *x, gconstpointer data)
 	X509_STORE_free(none);
 }
 
-/* What does not parse is left out, what follows it is not. */
+/* Invalid blocks are skipped, following ones are read. */
 static void test_damaged(struct fixture *x, gconstpointer data)
 {
 	g_autofree char *one = certificate("one"), *two = certificate("two");
@@ -141,7 +141,7 @@ static void test_damaged(struct fixture *x, gconstpointer data)
 	g_assert_cmpstr(got, ==, "one two");
 }
 
-/* SSL_CERT_FILE and SSL_CERT_DIR are set by main; a file of a registry adds to them, a missing one is an error. */
+/* main sets SSL_CERT_FILE and SSL_CERT_DIR; a registry's file adds to them, a missing one is an error. */
 static void test_environment(struct fixture *x, gconstpointer data)
 {
 	g_autofree char *own = certificate("own");

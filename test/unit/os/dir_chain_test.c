@@ -69,7 +69,7 @@ static void test_deep(void)
 	remove_tree(path);
 }
 
-/* The child lies elsewhere when the walk wants to go back to its parent. */
+/* The child was moved when the walk returns to its parent. */
 static void test_moved(void)
 {
 	g_autofree char *path = g_dir_make_tmp("chain-XXXXXX", NULL);

@@ -16,7 +16,7 @@ static void test_loads_once(void)
 	g_assert_true(library_load(&library, &calls, &error));
 	g_assert_no_error(error);
 	g_assert_true(calls.cosine(0) == 1);
-	calls.cosine = NULL; /* a second load would fill it again */
+	calls.cosine = NULL; /* a second load would set it again */
 	g_assert_true(library_load(&library, &calls, &error));
 	g_assert_null(calls.cosine);
 }

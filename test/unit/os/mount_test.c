@@ -62,7 +62,7 @@ static void test_overlay(void)
 	g_assert_cmpint(openat(one, "z", O_CREAT | O_WRONLY, 0600), ==, -1);
 }
 
-/* The ways of older kernels work on this one too. */
+/* The methods of older kernels also work on this one. */
 static void test_each_way(void)
 {
 	if (skip_unprivileged())
@@ -124,7 +124,7 @@ static void test_attach(void)
 	g_assert_no_error(error);
 	assert_text(at, "point/file", "text");
 	g_assert_false(mount_attach(m, at, "../x", NULL));
-	g_assert_false(tree_remove_at(top_fd, "at", NULL)); /* a mount is in the way, and stays whole */
+	g_assert_false(tree_remove_at(top_fd, "at", NULL)); /* a mount blocks removal, and is kept */
 	assert_text(src, "file", "text");
 	g_assert_true(mount_detach(at, "point", &error));
 	scoped_fd tmpfs = mount_tmpfs(1 << 20, 01777, &error);

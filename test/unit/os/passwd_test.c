@@ -111,7 +111,7 @@ static void test_lookup(void)
 	g_assert_cmpuint(gid, ==, 77);
 }
 
-/* No files, links that lead out, pipes, endless files. */
+/* Missing files, links to outside, pipes, endless files. */
 static void test_hostile_files(void)
 {
 	struct passwd_user u = {0};
@@ -120,7 +120,7 @@ static void test_hostile_files(void)
 	g_autoptr(GError) error = NULL;
 	unlinkat(root_fd, "etc/passwd", 0);
 	g_assert_cmpint(symlinkat("/../../../../etc/passwd", root_fd, "etc/passwd"), ==,
-			0); /* leads to itself, inside */
+			0); /* the link is resolved inside the root, to itself */
 	g_assert_false(passwd_resolve(root_fd, "root2", &u, NULL));
 	unlinkat(root_fd, "etc/passwd", 0);
 	mkfifoat(root_fd, "etc/passwd", 0600);

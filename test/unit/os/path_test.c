@@ -7,7 +7,7 @@
 static int root_fd;
 static char *top;
 
-/* A canary outside of the root, and a root full of traps. */
+/* A canary file outside of the root, and a root full of attempts to reach it. */
 static void make_tree(void)
 {
 	top = g_dir_make_tmp("path-test-XXXXXX", NULL);

@@ -29,16 +29,16 @@ static void test_run(void)
 	g_assert_cmpstr(b, ==, "done\n");
 }
 
-/* Nothing but 0, 1 and 2 reaches the child; signals are not ignored in it. */
+/* The child gets only fds 0, 1 and 2; it does not ignore signals. */
 static void test_inherits_nothing(void)
 {
 	int status, open_one = open("/dev/null", O_RDONLY); /* without close-on-exec */
 	g_autofree char *fds = run("ls /proc/self/fd | wc -l", NULL, &status);
-	g_assert_cmpint((int)g_ascii_strtoll(fds, NULL, 10), ==, 4); /* and the one ls reads the directory with */
+	g_assert_cmpint((int)g_ascii_strtoll(fds, NULL, 10), ==, 4); /* and the fd that ls reads the directory with */
 	g_autofree char *blocked = run("sed -n 's/^SigBlk:.//p' /proc/self/status", NULL, &status);
 	g_autofree char *ignored = run("sed -n 's/^SigIgn:.//p' /proc/self/status", NULL, &status);
 	g_assert_cmpuint(g_ascii_strtoull(blocked, NULL, 16), ==, 0);
-	g_assert_cmpuint(g_ascii_strtoull(ignored, NULL, 16) & 0x7fffffff, ==, 0); /* 32 and 33 are the C library's */
+	g_assert_cmpuint(g_ascii_strtoull(ignored, NULL, 16) & 0x7fffffff, ==, 0); /* 32, 33: C library */
 	close(open_one);
 }
 
@@ -112,7 +112,7 @@ static void test_background_child_does_not_hang(void)
 	kill(pid, SIGKILL);
 }
 
-/* Of the session that sh begins: what sleeps stalls, what writes, computes or starts others does not. */
+/* For the session started by sh: sleeping is a stall; writing, computing and starting processes is not. */
 static void test_stall(void)
 {
 	static const struct {

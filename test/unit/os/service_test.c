@@ -19,7 +19,7 @@ static void test_notify(void)
 	g_setenv("WATCHDOG_USEC", "3000000", TRUE);
 	service_begin();
 	g_assert_false(service_notify("READY=1"));
-	g_assert_cmpint(service_watchdog_us(), ==, 0); /* without a socket to say it to */
+	g_assert_cmpint(service_watchdog_us(), ==, 0); /* there is no socket */
 	g_setenv("NOTIFY_SOCKET", path, TRUE);
 	g_setenv("WATCHDOG_USEC", "3000000", TRUE);
 	service_begin();
@@ -30,7 +30,7 @@ static void test_notify(void)
 	g_setenv("WATCHDOG_USEC", "3000000", TRUE);
 	g_setenv("WATCHDOG_PID", "1", TRUE);
 	service_begin();
-	g_assert_cmpint(service_watchdog_us(), ==, 0); /* another process is meant */
+	g_assert_cmpint(service_watchdog_us(), ==, 0); /* set for another process */
 	g_assert_true(service_notify("READY=1"));
 	char text[16] = "";
 	g_assert_cmpint(recv(fd, text, sizeof text - 1, 0), ==, 7);

@@ -47,7 +47,7 @@ static void make_deep(int fd, int depth, int files)
 
 static void test_remove_deep(struct fixture *f, gconstpointer data)
 {
-	make_deep(f->fd, 700, 2); /* far deeper than PATH_MAX */
+	make_deep(f->fd, 700, 2); /* much deeper than PATH_MAX */
 	g_autoptr(GError) error = NULL;
 	int64_t bytes, inodes;
 	g_assert_true(tree_usage(f->fd, &bytes, &inodes, &error));
