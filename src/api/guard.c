@@ -28,7 +28,7 @@ static bool read_varint(struct walk *w, const uint8_t *end, uint64_t *ret)
 	return wire_read_varint(&w->at, end, ret) == WIRE_VARINT_OK;
 }
 
-/* Moves over a value that has no length of its own; false at a truncated one or an unknown wire type. */
+/* Skips a value without a length prefix; false if it is truncated or has an unknown wire type. */
 static bool skip_scalar(struct walk *w, const uint8_t *end, unsigned wire)
 {
 	uint64_t ignored;

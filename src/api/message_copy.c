@@ -8,7 +8,7 @@ static void *bytes_copy(arena *a, const void *bytes, size_t n)
 	return n ? memcpy(arena_alloc(a, n), bytes, n) : NULL;
 }
 
-/* value is a copy of the original's bits: what it points at becomes the arena's. */
+/* value is a bitwise copy of the original: replaces its pointers by copies in the arena. */
 static void value_own(arena *a, ProtobufCType type, void *value)
 {
 	if (type == PROTOBUF_C_TYPE_STRING) {

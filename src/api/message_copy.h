@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * message_copy: messages copied into an arena: no encoding in between, and nothing to free one by one.
+ * message_copy: copies messages into an arena, without encoding them and without freeing members individually.
  *
  *	Pb__Op *op = message_copy_in(a, &draft);
  *
- * Never given to guard_free: the copy goes with its arena. Thread: the arena's.
+ * Do not call guard_free: the copy is freed with its arena. Thread: as the arena.
  */
 #pragma once
 #include "base/arena.h"
 #include <protobuf-c/protobuf-c.h>
 
-/* A deep copy. Of one-ofs the member that is set; as deep as the message is nested. */
+/* Returns a deep copy. Copies the member of a one-of that is set; recurses as deep as the message is nested. */
 void *message_copy_in(arena *a, const void *message);

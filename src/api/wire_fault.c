@@ -16,7 +16,7 @@ struct level {
 };
 struct scan {
 	const uint8_t *at;
-	struct level levels[100]; /* LIMIT_PROTO_DEPTH; deeper ones are passed over */
+	struct level levels[100]; /* LIMIT_PROTO_DEPTH; deeper ones are skipped */
 	size_t depth;
 	char *fault; /* owned; set once */
 };
@@ -56,7 +56,7 @@ static bool read_length(struct scan *s, const uint8_t *end, size_t *ret)
 	return true;
 }
 
-/* A field that is not known, groups within it included. */
+/* Skips an unknown field, including groups within it. */
 static bool skip_value(struct scan *s, const uint8_t *end, unsigned wire)
 {
 	uint64_t value;
@@ -96,7 +96,7 @@ static bool skip_value(struct scan *s, const uint8_t *end, unsigned wire)
 	}
 }
 
-/* "lower_case" is LowerCase in Go. */
+/* Go's name of a field: "lower_case" becomes LowerCase. */
 static char *go_field_name(const char *name)
 {
 	GString *go = g_string_new(NULL);
@@ -109,7 +109,7 @@ static char *go_field_name(const char *name)
 	return g_string_free(go, FALSE);
 }
 
-/* Without its package; that of a message inside another is Outer_Inner. */
+/* The name without its package; a nested message is Outer_Inner. */
 static char *go_message_name(const ProtobufCMessageDescriptor *d)
 {
 	size_t package = strlen(d->package_name);

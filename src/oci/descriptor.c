@@ -227,7 +227,7 @@ static bool data_read(const json_t *json, oci_descriptor *d, GError **error)
 	d->data = g_bytes_new_take(bytes, n);
 	struct digest digest;
 	digest_of(bytes, n, &digest);
-	/* Only sha256 can be checked here, so data under any other name is left alone. */
+	/* Only sha256 can be verified here, so data with any other algorithm is ignored. */
 	if ((int64_t)n != d->size ||
 	    (g_str_has_prefix(d->digest.text, "sha256:") && !digest_equal(&digest, &d->digest)))
 		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid descriptor: data of %s does not match",

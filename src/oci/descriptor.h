@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * descriptor: readers and writers of JSON members that all documents of this room share.
+ * descriptor: reads and writes JSON members that all documents of this module share.
  *
  *	if (!oci_read_string(json, "mediaType", &text, error)) return false;
  *
@@ -14,5 +14,5 @@ bool oci_read_strings(const json_t *object, const char *key, char ***ret, GError
 bool oci_read_annotations(const json_t *object, GHashTable **ret, GError **error);
 GHashTable *oci_annotations_new(void);
 GHashTable *oci_annotations_copy(GHashTable *from);
-/* The member "annotations", keys sorted; nothing when there are none. */
+/* Writes the member "annotations" with sorted keys; nothing if there are none. */
 void oci_annotations_write(json_writer *w, GHashTable *annotations);

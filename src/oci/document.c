@@ -58,8 +58,8 @@ static bool has_list(const json_t *json, const char *key)
 }
 
 /*
- * One document has one meaning: what it is called outside and inside must agree, and members of the other kind make it
- * ambiguous (GHSA-5j5w-g665-5m35).
+ * A document must be unambiguous: its media types outside and inside must agree, and members of the other kind are
+ * refused (GHSA-5j5w-g665-5m35).
  */
 static bool document_check(const json_t *json, const char *media_type, bool is_index, GError **error)
 {
@@ -148,7 +148,7 @@ oci_index *oci_index_parse(const void *bytes, size_t n, const char *media_type, 
 	return g_steal_pointer(&i);
 }
 
-/* ---- choosing */
+/* ---- selection */
 
 static bool is_attestation(const oci_descriptor *d)
 {
@@ -162,7 +162,7 @@ static bool is_image(const oci_descriptor *d)
 	return oci_media_type_is_manifest(d->media_type) || oci_media_type_is_index(d->media_type);
 }
 
-/* 1 for a manifest without a platform: the last choice; its config decides. */
+/* 1 for a manifest without a platform: the lowest priority; its config decides. */
 static int descriptor_rank(const oci_descriptor *d, const struct platform *want)
 {
 	if (!is_image(d) || is_attestation(d))

@@ -17,9 +17,9 @@ static const char *const media_types[] = {
 
 struct layer_writer {
 	enum compression compression;
-	hasher *plain; /* owned: what the blob unpacks to */
+	hasher *plain; /* owned: hashes the uncompressed stream */
 	uint64_t n_plain;
-	compressor *stage;       /* owned; NULL: stored as it is, or estargz */
+	compressor *stage;       /* owned; NULL: uncompressed, or estargz */
 	estargz_writer *estargz; /* owned, or NULL */
 	blob_writer *blob;       /* owned */
 };

@@ -5,7 +5,7 @@
 #define OCI_FOREIGN "application/vnd.oci.image.layer.nondistributable.v1.tar"
 #define DOCKER_FOREIGN "application/vnd.docker.image.rootfs.foreign.diff.tar"
 
-/* Every layer type that we read, with its twin. A row is one meaning in both families. */
+/* Every supported layer type, with its counterpart. A row is the same type in both families. */
 static const struct layer_type {
 	const char *oci, *docker;
 	bool foreign;

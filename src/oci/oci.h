@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * oci: descriptors, manifests, indexes and image configs (OCI image-spec v1.1, Docker schema 2), read and written.
+ * oci: descriptors, manifests, indexes and image configs (OCI image-spec v1.1, Docker schema 2), parsed and written.
  *
  *	g_autoptr(oci_manifest) m = oci_manifest_parse(bytes, n, media_type, error);
  *	oci_index_select(index, &platform, &descriptor)
  *
- * What is read is untrusted: sizes, depth, digests and media types are checked; a document that is both manifest and
- * index is refused. Writers give the exact bytes of upstream (two-space manifests, sorted compact configs).
+ * Input is untrusted: sizes, depth, digests and media types are checked; a document that is both manifest and index is
+ * refused. Writers produce exactly upstream's bytes (two-space manifests, sorted compact configs).
  * Thread: any; values are plain owned data.
  */
 #pragma once
@@ -45,13 +45,15 @@ oci_descriptor *oci_descriptor_copy(const oci_descriptor *d);
 void oci_descriptor_free(oci_descriptor *d);
 void oci_descriptor_annotate(oci_descriptor *d, const char *key, const char *value);
 const char *oci_descriptor_annotation(const oci_descriptor *d, const char *key);
-/* Takes a copy of the platform with its features. */
+/* Copies the platform with its features. */
 void oci_descriptor_set_platform(oci_descriptor *d, const struct platform *platform);
 oci_descriptor *oci_descriptor_read(const json_t *json, GError **error);
 void oci_descriptor_write(json_writer *w, const oci_descriptor *d); /* Go's field order, annotations sorted */
 
-/* The members of a platform object (architecture, os, os.version, os.features, variant); features go to *ret_features
- * (g_strfreev, NULL: none), which ret borrows. */
+/*
+ * Reads the members of a platform object (architecture, os, os.version, os.features, variant); features are stored in
+ * *ret_features (g_strfreev, NULL: none), which ret borrows.
+ */
 bool oci_platform_read(const json_t *json, struct platform *ret, char ***ret_features, GError **error);
 void oci_platform_write(json_writer *w, const struct platform *p);
 
@@ -70,7 +72,10 @@ typedef struct oci_index {
 } oci_index;
 oci_manifest *oci_manifest_new(const char *media_type);
 oci_index *oci_index_new(const char *media_type);
-/* What the bytes say they are: "mediaType", else by their members. NULL when neither manifest nor index. Owned. */
+/*
+ * Returns the media type of a document: its "mediaType", otherwise derived from its members. NULL if it is neither
+ * manifest nor index. Owned.
+ */
 char *oci_media_type_detect(const void *bytes, size_t n);
 oci_manifest *oci_manifest_parse(const void *bytes, size_t n, const char *media_type, GError **error);
 oci_index *oci_index_parse(const void *bytes, size_t n, const char *media_type, GError **error);
@@ -81,27 +86,27 @@ bool oci_media_type_is_manifest(const char *media_type);
 bool oci_media_type_is_layer(const char *media_type);
 bool oci_media_type_is_foreign(const char *media_type);
 bool oci_media_type_is_config(const char *media_type);
-/* The type of the same layer in the other family (OCI or Docker); itself when it has no twin. */
+/* Returns the type of the same layer in the other family (OCI or Docker); the type itself if it has no counterpart. */
 const char *oci_media_type_convert(const char *media_type, bool oci, bool keep_foreign);
-/* The best match for the platform, or NULL; attestation manifests (unknown/unknown) never match. Borrowed. */
+/* Returns the best match for the platform, or NULL; attestation manifests (unknown/unknown) never match. Borrowed. */
 const oci_descriptor *oci_index_select(const oci_index *index, const struct platform *want);
-/* Two-space indented documents as the image exporter writes them. */
+/* Writes documents with two-space indentation, as the image exporter does. */
 char *oci_manifest_write(const oci_manifest *m, size_t *ret_len);
 char *oci_index_write(const oci_index *i, size_t *ret_len);
 
-/* The parts of an image config that the builder reads; the raw JSON stays with the caller. */
+/* The parts of an image config that the builder reads; the caller keeps the raw JSON. */
 typedef struct oci_config {
 	struct platform platform;
 	GPtrArray *diff_ids; /* of char *, checked digests */
 	json_t *json;        /* the whole document, owned */
-	char **os_features;  /* owned; what platform points at */
+	char **os_features;  /* owned; referenced by platform */
 } oci_config;
 oci_config *oci_config_parse(const void *bytes, size_t n, GError **error);
 void oci_config_free(oci_config *c);
 
-/* A layer of a tree: what a manifest and a config say of it together. */
+/* A layer of a tree, described by a manifest and a config together. */
 typedef struct oci_layer {
-	oci_descriptor *descriptor; /* of the (compressed) blob; digest unset when not made yet */
+	oci_descriptor *descriptor; /* of the (compressed) blob; digest unset if the blob does not exist yet */
 	struct digest diff_id;
 	int64_t created_ns; /* 0: unknown */
 	char *description;  /* NULL: none */

@@ -60,7 +60,7 @@ static void test_malformed(void)
 		refused(&fsutil__packet__descriptor, cases[i].bytes, cases[i].n, cases[i].text);
 }
 
-/* pb.Definition.Source.locations... nest only so far; a message that holds itself is made here. */
+/* Nesting in pb.Definition.Source.locations... is limited; a message type that contains itself is constructed here. */
 static const ProtobufCMessageDescriptor loop_descriptor;
 static const ProtobufCFieldDescriptor loop_fields[] = {
 	{"self", 1, PROTOBUF_C_LABEL_NONE, PROTOBUF_C_TYPE_MESSAGE, 0, 0, &loop_descriptor, NULL, 0, 0, NULL, NULL},
@@ -87,7 +87,7 @@ static const ProtobufCMessageDescriptor loop_descriptor = {
 
 static GBytes *nest(size_t levels)
 {
-	/* From the inside out, in reverse. */
+	/* Encoded from the innermost message outwards, in reverse. */
 	g_autoptr(GByteArray) reversed = g_byte_array_new();
 	for (size_t i = 1; i < levels; i++) {
 		size_t n = reversed->len;

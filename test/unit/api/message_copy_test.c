@@ -11,7 +11,7 @@ static void assert_same(const void *a, const void *b)
 	g_assert_cmpuint(g_bytes_get_size(x), >, 0);
 }
 
-/* The original is overwritten and freed before the copy is looked at. */
+/* The original is overwritten and freed before the copy is examined. */
 static void test_exec(void)
 {
 	char text[] = "KEY=value", cwd[] = "/";
@@ -45,7 +45,7 @@ static void test_exec(void)
 	guard_free(wanted);
 }
 
-/* Map entries, bytes, unknown fields; a one-of that is not set is not followed. */
+/* Map entries, bytes, unknown fields; an unset one-of is not followed. */
 static void test_definition(void)
 {
 	static const uint8_t encoded[] = {0x0a, 2, 'a', 'b', 0x12, 5, 0x0a, 1, 'd', 0x12, 0, 0xa2, 0x06, 2, 'u', 'v'};

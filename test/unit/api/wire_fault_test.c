@@ -39,7 +39,7 @@ static void test_definitions(void)
 	g_assert_null(wire_fault(&pb__definition__descriptor, NULL, 0));
 }
 
-/* Message and field names as Go has them. */
+/* Message and field names as in Go. */
 static void test_names(void)
 {
 	g_autofree char *field = wire_fault(&pb__op__descriptor, (const uint8_t *)"\x22\x02\x08\x01", 4);
@@ -53,7 +53,7 @@ static void test_names(void)
 	g_assert_cmpstr(group, ==, "proto: ExecOp: wiretype end group for non-group");
 }
 
-/* What Go lets pass keeps the guard's own words. */
+/* Messages that Go accepts get the guard's own texts. */
 static void test_preferred(void)
 {
 	static const struct {

@@ -118,7 +118,7 @@ static void test_index(void)
 	g_assert_cmpint(oci_index_select(index, &amd64)->size, ==, 2);
 	g_assert_null(oci_index_select(index, &arm64));
 	g_assert_null(oci_index_select(index, &unknown));
-	/* A copy owns everything, features too. */
+	/* A copy owns all of its members, features too. */
 	g_autoptr(oci_descriptor) copy = oci_descriptor_copy(g_ptr_array_index(index->manifests, 1));
 	g_assert_cmpstr(copy->platform.os_features[0], ==, "f");
 }
