@@ -35,7 +35,7 @@ struct addrinfo *address_resolve(const char *host_port, bool passive, GError **e
 		error_set(error, ERROR_INVALID_ARGUMENT, "address %s: missing port in address", host_port);
 		return NULL;
 	}
-	/* getaddrinfo takes a number modulo 65536. */
+	/* getaddrinfo reduces a number modulo 65536. */
 	const char *port = strrchr(host_port, ':') + 1;
 	guint64 number;
 	if (*port && strspn(port, "0123456789") == strlen(port) &&

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * address: "unix:///path" and "tcp://host:port".
+ * address: parses "unix:///path" and "tcp://host:port".
  *
  *	switch (address_parse(text, &rest, error)) ...
  *	struct addrinfo *list = address_resolve("host:port", passive, error);      freeaddrinfo
@@ -13,8 +13,8 @@
 
 enum address_kind { ADDRESS_INVALID, ADDRESS_UNIX, ADDRESS_TCP };
 
-/* ret_rest is borrowed from the text: the path, or host:port. */
+/* ret_rest is borrowed from text: the path, or host:port. */
 enum address_kind address_parse(const char *text, const char **ret_rest, GError **error);
-/* The host of "host:port" without brackets; NULL when malformed. Newly allocated. */
+/* Returns the host of "host:port" without brackets; NULL if it is malformed. Newly allocated. */
 char *address_host(const char *host_port);
 struct addrinfo *address_resolve(const char *host_port, bool passive, GError **error);

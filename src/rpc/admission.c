@@ -7,7 +7,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* ---- who connected */
+/* ---- peers */
 
 static void peer_init_unix(struct peer *p, int fd)
 {
@@ -30,7 +30,7 @@ static void peer_init_tcp6(struct peer *p, const struct sockaddr_in6 *address)
 	} else if (IN6_IS_ADDR_LOOPBACK(&net)) {
 		p->source = g_strdup("::1");
 	} else {
-		/* Who has one address of such a network has all of them. */
+		/* A client that has one address of such a network can use all of them. */
 		memset(net.s6_addr + 8, 0, 8);
 		p->source = g_strdup_printf("%s/64", inet_ntop(AF_INET6, &net, text, sizeof(text)));
 		inet_ntop(AF_INET6, &address->sin6_addr, text, sizeof(text));

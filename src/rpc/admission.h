@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * admission: how many connections a server takes, in all and from one source.
+ * admission: limits the connections of a server, in total and per source.
  *
  *	struct peer peer;
- *	peer_init(&peer, fd, &address);                  who connected
- *	switch (admission_look(a, &peer)) ...            OK, or which limit is reached
+ *	peer_init(&peer, fd, &address);                  identifies the peer
+ *	switch (admission_look(a, &peer)) ...            OK, or the limit that is reached
  *	admission_enter(a, &peer); ... admission_leave(a, &peer);
  *
  * A source is a uid on unix sockets, an IPv4 address, or an IPv6 network of 64 bits. The owner (root and the uid of the
- * daemon, on unix sockets) is limited by the total only, and the last OWNER_RESERVE places of unix sockets are kept for it.
+ * daemon, on unix sockets) is limited only by the total, and the last OWNER_RESERVE connections of unix sockets are
+ * reserved for it.
  * Thread: the caller serializes (rpc_server.mu).
  */
 #pragma once
@@ -35,7 +36,7 @@ struct admission {
 	guint n[N_SLOTS];
 	GHashTable *sources; /* source (owned) -> count */
 };
-/* The limits of limits.h, lower where RLIMIT_NOFILE is low: a connection must not take the last descriptors. */
+/* Sets the limits of limits.h, lowered if RLIMIT_NOFILE is low, so that connections do not use the last descriptors. */
 void admission_init(struct admission *a);
 void admission_clear(struct admission *a);
 

@@ -10,7 +10,7 @@
 #define UNIX_PATH_BYTES 104
 #define BACKLOG 1024
 
-/* A socket that answers is in use; one that refuses is what a dead daemon left. */
+/* A socket that accepts connections is in use; one that refuses them was left by a terminated daemon. */
 static bool remove_stale(const char *path, const struct sockaddr_un *address, GError **error)
 {
 	struct stat st;
@@ -64,7 +64,7 @@ static bool bind_unix(const char *path, const struct rpc_listen_options *options
 	scoped_fd fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return error_set_errno(error, errno, "socket");
-	/* No client connects before mode and owner are set: listen comes last. */
+	/* Listens last, so that no client connects before mode and owner are set. */
 	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
 		return error_set_errno(error, errno, "listen unix %s: bind", path);
 	if (!give_to(path, options, error))
@@ -78,7 +78,7 @@ static bool bind_unix(const char *path, const struct rpc_listen_options *options
 	return true;
 }
 
-/* -1 and errno. */
+/* Returns -1 and errno on failure. */
 static int bind_one(const struct addrinfo *address)
 {
 	scoped_fd fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -98,7 +98,7 @@ static bool bind_host(const char *host_port, struct bound *ret, GError **error)
 	struct addrinfo *list = address_resolve(host_port, true, error);
 	if (!list)
 		return false;
-	/* No host means all addresses, which an IPv6 socket has where there is IPv6. */
+	/* Without a host it listens on all addresses, with an IPv6 socket if IPv6 is available. */
 	scoped_fd fd = -1;
 	for (const struct addrinfo *one = list; *host_port == ':' && one && fd < 0; one = one->ai_next)
 		if (one->ai_family == AF_INET6)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bind: listening sockets at "unix:///path" and "tcp://host:port".
+ * bind: creates listening sockets at "unix:///path" and "tcp://host:port".
  *
  *	struct bound b;
  *	if (!bind_address("unix:///run/x.sock", &options, &b, error)) ...
- *	bound_clear(&b);                                 closes, and removes the socket file unless another replaced it
+ *	bound_clear(&b);                                 closes it and removes the socket file unless it was replaced
  *
- * A socket that answers is never taken over; one that a dead daemon left is.
+ * A socket in use is never replaced; one that a terminated daemon left is.
  * Thread: any.
  */
 #pragma once
@@ -19,6 +19,6 @@ struct bound {
 	struct stat made; /* the socket file */
 };
 
-/* options may be NULL; tls in it is not used here. */
+/* options may be NULL; its tls member is not used here. */
 bool bind_address(const char *address, const struct rpc_listen_options *options, struct bound *ret, GError **error);
 void bound_clear(struct bound *b);

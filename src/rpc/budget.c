@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * budget: what the connections of a server may hold in messages that are not taken.
+ * budget: limits the memory that a server's connections use for messages that handlers have not taken.
  *
- * A connection may hold as much as is free (and LIMIT_CONNECTION_BUFFER_BYTES): n connections that take all they get
- * end with a share of 1/(n + 1) each, and the last share stays free for the next one. Beyond its share the window of
- * the connection is withheld, which is looked at again when it gives something up and every RETRY_US. A message that
- * stalls for LIMIT_STALL_MS is refused, so that unfinished messages do not hold the budget for ever. What clients sent
- * before their window was withheld is taken as long as the whole is within the budget.
+ * A connection may use as much as is free (and LIMIT_CONNECTION_BUFFER_BYTES): n connections that use all they can end
+ * with a share of 1/(n + 1) each, and the last share stays free for the next one. Above its share, the window updates
+ * of the connection are withheld; this is checked again when it frees memory and every RETRY_US. A message that stalls
+ * for LIMIT_STALL_MS is refused, so that unfinished messages do not use the budget forever. Data that clients sent
+ * before their window was withheld is accepted as long as the total is within the budget.
  */
 #include "rpc/server.h"
 
 #define RETRY_US 50000
-/* What a connection may always hold: a call of one stream window gets through. */
+/* Minimum that a connection may always use: enough for a call with one stream window. */
 #define SHARE_MIN ((size_t)LIMIT_STREAM_WINDOW_BYTES)
 /* For the owner of the socket. */
 #define OWNER_BYTES ((size_t)LIMIT_BUFFER_BYTES / 4)
@@ -80,7 +80,7 @@ bool budget_error(const rpc_call *call, GError **error)
 			 own ? "the connection" : "all connections of the daemon");
 }
 
-/* The message that holds most of what its handler waits for. */
+/* Finds the message that holds most of the data for which its handler waits. */
 static rpc_call *largest_unfinished(rpc_conn *c)
 {
 	rpc_call *largest = NULL;

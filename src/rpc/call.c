@@ -66,7 +66,7 @@ void rpc_call_unref(rpc_call *call)
 	rpc_conn *c = call->conn;
 	g_mutex_lock(&c->mu);
 	if (!call->closed && call->is_server && call->out_end) {
-		/* Answered, but not all of it has left: the connection keeps it until then. */
+		/* Finished, but part of its output is unsent: the connection keeps it until then. */
 		g_atomic_int_set(&call->refs, 1);
 		call->dispatched = false;
 		g_mutex_unlock(&c->mu);
@@ -204,7 +204,7 @@ void call_set_window(rpc_call *call, size_t bytes)
 	nghttp2_session_set_local_window_size(c->session, NGHTTP2_FLAG_NONE, call->id, (int32_t)bytes);
 }
 
-/* Whoever waits for a message lets its beginning through, however large it is; the rest waits until it is taken. */
+/* A reader that waits accepts the beginning of a message of any size; the rest waits until it is taken. */
 void call_give_back(rpc_call *call)
 {
 	bool waiting = g_queue_is_empty(&call->messages) && call->recv_waiting;
@@ -262,7 +262,7 @@ void call_received(rpc_call *call, const uint8_t *bytes, size_t n)
 		ok = budget_error(call, &error);
 	if (!ok) {
 		size_t whole = queued_bytes(call);
-		buffered_less(c, before + n - whole); /* what was read of a bad message counts no more */
+		buffered_less(c, before + n - whole); /* an invalid message no longer counts */
 		call->queued = whole;
 		call_input_failed(call, error);
 		return;
@@ -280,14 +280,14 @@ void call_received(rpc_call *call, const uint8_t *bytes, size_t n)
 	}
 }
 
-/* mu held. */
+/* Call with mu held. */
 void call_wait_input(rpc_call *call)
 {
 	call->recv_asleep = true;
 	g_cond_wait(&call->recv_cond, &call->conn->mu);
 }
 
-/* What a reader finds when no message is queued: true when there is nothing to wait for. */
+/* Checks the call when no message is queued: true if there is nothing to wait for. */
 static bool recv_ended(rpc_call *call, GError **error)
 {
 	if (call->closed && call->error) {
@@ -305,7 +305,7 @@ static bool recv_ended(rpc_call *call, GError **error)
 	return call->closed || (call->is_server && call->remote_end);
 }
 
-/* mu held. The next message or NULL. */
+/* Call with mu held. Returns the next message or NULL. */
 GBytes *call_take(rpc_call *call)
 {
 	GBytes *message = g_queue_pop_head(&call->messages);

@@ -2,7 +2,7 @@
 #include "rpc/conn.h"
 #include "api/guard.h"
 
-/* ---- how a call ended (PROTOCOL-HTTP2.md, "Errors", and http-grpc-status-mapping.md) */
+/* ---- status of a finished call (PROTOCOL-HTTP2.md, "Errors", and http-grpc-status-mapping.md) */
 
 GError *client_reset_error(uint32_t code)
 {
@@ -136,7 +136,7 @@ static bool start_on_wire(rpc_call *call, const rpc_metadata *md, int timeout_ms
 	return true;
 }
 
-/* Without the pump: unary calls send headers and message in one write. */
+/* Does not run the pump, so that unary calls send headers and message in one write. */
 static rpc_call *prepare(rpc_conn *c, const char *path, const rpc_metadata *md, cancel *parent, int timeout_ms,
 			 GError **error)
 {
@@ -233,7 +233,7 @@ void *rpc_unary(rpc_conn *c, const char *path, const rpc_metadata *md, const voi
 	const void *data = g_bytes_get_data(bytes, &n);
 	void *message = guard_unpack(reply, data, n, error);
 	if (n > 0)
-		explicit_bzero((void *)(gsize)data, n); /* it may hold a secret or a token; the bytes are ours alone */
+		explicit_bzero((void *)(gsize)data, n); /* it may contain a secret or a token, and we own the bytes */
 	return message;
 }
 

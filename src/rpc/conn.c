@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rpc/server.h"
 
-/* Reads in a row before other connections have their turn. */
+/* Maximum consecutive reads before other connections are served. */
 #define READ_ROUNDS 16
 #define HEADER_BLOCK_US (LIMIT_PREFACE_MS * 1000)
 
@@ -53,9 +53,9 @@ cancel *rpc_conn_closed(rpc_conn *c)
 	return c->closed;
 }
 
-/* ---- the end */
+/* ---- closing */
 
-/* On the loop's thread, where callbacks of others may run. */
+/* On the loop's thread, where external callbacks may run. */
 static void announce_end(void *data)
 {
 	rpc_conn *c = data;
@@ -119,7 +119,7 @@ void conn_note_activity(rpc_conn *c)
 		conn_wake_at(c, g_get_monotonic_time() + LIMIT_IDLE_MS * 1000);
 }
 
-/* mu held. */
+/* Call with mu held. */
 static void close_with_goaway(rpc_conn *c, const char *why)
 {
 	nghttp2_session_terminate_session(c->session, NGHTTP2_NO_ERROR);
@@ -137,7 +137,7 @@ bool conn_close_idle(rpc_conn *c, const char *why)
 	return idle;
 }
 
-/* When a connection without calls is closed; 0: not. */
+/* Time at which a connection without calls is closed; 0: never. */
 static gint64 idle_deadline_us(const rpc_conn *c, gint64 now)
 {
 	if (c->peer.slot == SLOT_NONE || g_atomic_int_get(&((rpc_conn *)c)->activity) != ACTIVITY_IDLE)
@@ -171,7 +171,7 @@ void conn_drain(rpc_conn *c)
 
 /* ---- input */
 
-/* What a client speaks that does not begin with HTTP/2's preface. */
+/* Names the protocol of a client that does not start with HTTP/2's preface. */
 static const char *other_protocol(const rpc_conn *c)
 {
 	if (c->n_first == 2 && c->first[0] == 0x16 && c->first[1] == 0x03)
@@ -225,7 +225,7 @@ static bool read_once(rpc_conn *c)
 	c->input_us = g_get_monotonic_time();
 	c->ping_us = 0;
 	if (!conn_input(c, bytes.ptr, bytes.len, &error)) {
-		conn_pump(c); /* the GOAWAY that says why */
+		conn_pump(c); /* sends the GOAWAY with the reason */
 		if (!c->dead)
 			conn_fail(c, g_steal_pointer(&error));
 		return false;
@@ -250,7 +250,7 @@ static void on_ready(void *data)
 	rpc_conn *c = data;
 	bool more = true;
 	for (int round = 0; more && round < READ_ROUNDS; round++) {
-		/* Let go in between: senders and readers of the calls wait for mu. */
+		/* Unlock in between: senders and readers of the calls wait for mu. */
 		g_mutex_lock(&c->mu);
 		more = !c->dead && read_once(c);
 		if (!c->dead)
@@ -299,7 +299,7 @@ static void expire_calls(rpc_conn *c, gint64 now)
 			call_reset(call, error);
 			continue;
 		}
-		/* The handler answers with the status; only what it waits for ends here. */
+		/* The handler sends the status; here only its waiting ends. */
 		call->aborted = true;
 		if (!call->recv_error)
 			call->recv_error = error;
@@ -316,8 +316,9 @@ static void expire_calls(rpc_conn *c, gint64 now)
 }
 
 /*
- * A peer on tcp can vanish: ask after silence, give up when nothing comes for as long again. Only servers ask: grpc-go
- * ends connections of clients that ping more often than every five minutes; a client has the kernel's keepalive.
+ * A peer on tcp can vanish: send a ping after silence, and close the connection if no data arrives for the same time
+ * again. Only servers do: grpc-go closes connections of clients that ping more often than every five minutes; clients
+ * rely on the kernel's keepalive.
  */
 static gint64 keep_alive(rpc_conn *c, gint64 now)
 {
@@ -369,7 +370,7 @@ static void on_timer(void *data)
 	g_mutex_unlock(&c->mu);
 }
 
-/* ---- the beginning */
+/* ---- start */
 
 rpc_conn *conn_new(rpc_loop *loop, struct stream *stream, rpc_server *server, const char *authority)
 {
@@ -398,7 +399,7 @@ bool conn_start(rpc_conn *c, GError **error)
 	g_autoptr(GError) local = NULL;
 	g_mutex_lock(&c->mu);
 	h2_start(c);
-	if (c->greeted) { /* it has been sent */
+	if (c->greeted) { /* it was sent already */
 		const uint8_t *ignored;
 		while (nghttp2_session_mem_send(c->session, &ignored) > 0)
 			;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* dial: connecting, on the caller's thread: it may block, the loop may not. */
+/* dial: connects on the caller's thread, because connecting may block and the loop must not. */
 #include "rpc/address.h"
 #include "rpc/conn.h"
 #include "rpc/dial.h"
@@ -69,7 +69,7 @@ static int dial_unix(const char *path, gint64 deadline_us, cancel *c, GError **e
 	return fd;
 }
 
-/* A server that vanished is noticed after a minute. */
+/* Detects a vanished server after a minute. */
 static void set_tcp_options(int fd)
 {
 	int on = 1;
@@ -101,7 +101,7 @@ static int dial_tcp(const char *host_port, gint64 deadline_us, cancel *c, GError
 	return fd;
 }
 
-/* Everything but a cancel or a deadline is UNAVAILABLE, as callers know it. */
+/* Every error except cancellation and deadline becomes UNAVAILABLE, as callers expect. */
 static void as_unavailable(GError **error, GError *local)
 {
 	if (!error_is(local, ERROR_CANCELED) && !error_is(local, ERROR_DEADLINE_EXCEEDED) &&

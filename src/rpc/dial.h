@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * dial: waiting for a socket on the caller's thread.
+ * dial: waits for a socket on the caller's thread.
  *
  *	if (!dial_wait(fd, POLLIN, deadline_us, c, error)) ...
  *
@@ -9,5 +9,5 @@
 #pragma once
 #include "base/cancel.h"
 
-/* deadline_us of g_get_monotonic_time, 0: none. Errors: DEADLINE_EXCEEDED, the token's. */
+/* deadline_us as g_get_monotonic_time, 0: none. Errors: DEADLINE_EXCEEDED, the token's error. */
 bool dial_wait(int fd, short events, gint64 deadline_us, cancel *c, GError **error);

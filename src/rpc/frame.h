@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * frame: gRPC's length-prefixed messages, taken out of a stream of bytes.
+ * frame: extracts gRPC's length-prefixed messages from a stream of bytes.
  *
  *	struct frame_reader r = {.max = LIMIT_MESSAGE_BYTES};
- *	if (!frame_feed(&r, bytes, n, &queue, error)) ...        whole messages are appended to the queue
+ *	if (!frame_feed(&r, bytes, n, &queue, error)) ...        complete messages are appended to the queue
  *	frame_done(&r);
  *
- * Memory grows with the bytes that came, never with the claimed length.
+ * Memory grows with the received bytes, not with the announced length.
  * Thread: one at a time.
  */
 #pragma once
@@ -26,7 +26,7 @@ struct frame_reader {
 
 /* Errors: RESOURCE_EXHAUSTED (too large), INTERNAL (compressed flag). queue: of GBytes. */
 bool frame_feed(struct frame_reader *r, const uint8_t *bytes, size_t n, GQueue *queue, GError **error);
-/* Bytes of the unfinished message, with its prefix. */
+/* Returns the number of bytes of the unfinished message, with its prefix. */
 size_t frame_partial(const struct frame_reader *r);
 void frame_done(struct frame_reader *r);
 void frame_write_prefix(uint8_t prefix[FRAME_PREFIX], size_t size);

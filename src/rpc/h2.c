@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* h2: what nghttp2 tells, and the limits that it does not keep itself. All under conn->mu; nothing here writes. */
+/* h2: nghttp2's callbacks, and limits that nghttp2 does not enforce. All under conn->mu; nothing here writes. */
 #include "rpc/conn.h"
 #include "rpc/server.h"
 
 #define FRAME_BYTES ((size_t)64 * 1024)
-/* Trailers carry error details with whole Dockerfiles. */
-#define CLIENT_HEADER_BYTES ((size_t)MIB(16)) /* as clients of gRPC in Go take */
+/* Trailers may carry error details with complete Dockerfiles. */
+#define CLIENT_HEADER_BYTES ((size_t)MIB(16)) /* the limit of gRPC clients in Go */
 #define CLIENT_CONTINUATIONS 512
-/* Control frames that a peer may answer each of our DATA frames with: two window updates and a ping. */
+/* Control frames that a peer may send for each of our DATA frames: two window updates and a ping. */
 #define GLITCHES_PER_DATA 3
 #define QUEUE_FRAMES 10000
 
@@ -31,7 +31,7 @@ static bool is_glitch(const nghttp2_frame_hd *hd)
 {
 	switch (hd->type) {
 	case NGHTTP2_HEADERS:
-	case NGHTTP2_RST_STREAM: /* nghttp2 counts these */
+	case NGHTTP2_RST_STREAM: /* nghttp2 limits these */
 	case NGHTTP2_CONTINUATION:
 	case NGHTTP2_GOAWAY:
 		return false;
@@ -58,7 +58,7 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, 
 	return 0;
 }
 
-/* ---- headers in */
+/* ---- received headers */
 
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *data)
 {
@@ -72,7 +72,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
 	return 0;
 }
 
-/* What the protocol keeps for itself; true when it took the field. */
+/* Handles fields reserved by the protocol; true if the field was one. */
 static bool take_reserved(rpc_call *call, const char *name, const char *value, size_t n)
 {
 	if (strcmp(name, ":path") == 0)
@@ -116,7 +116,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
 		call_end(call, g_error_new_literal(error_domain(), ERROR_RESOURCE_EXHAUSTED, "header list too large"));
 		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 	}
-	/* nghttp2 terminates both with NUL. */
+	/* nghttp2 NUL-terminates both. */
 	bool trailers = frame->headers.cat == NGHTTP2_HCAT_HEADERS && call->headers_here;
 	if (!trailers && take_reserved(call, (const char *)name, (const char *)value, n_value))
 		return 0;
@@ -126,7 +126,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
 	return 0;
 }
 
-/* ---- frames and data in */
+/* ---- received frames and data */
 
 static void on_headers_end(rpc_conn *c, rpc_call *call, const nghttp2_frame *frame)
 {
@@ -180,7 +180,7 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
 {
 	rpc_conn *c = data;
 	rpc_call *call = call_find(c, id);
-	/* The connection's window is not the reader's: a slow call must not stop the others. */
+	/* The connection's window does not depend on the reader: a slow call must not stop the others. */
 	budget_window(c, n);
 	if (call)
 		call_received(call, bytes, n);
@@ -197,7 +197,7 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, 
 	return 0;
 }
 
-/* ---- frames and data out */
+/* ---- sent frames and data */
 
 static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void *data)
 {
@@ -210,14 +210,14 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
 	}
 	if (!c->server || frame->hd.type != NGHTTP2_HEADERS || !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
 		return 0;
-	/* The status is out: a client that still sends may stop. */
+	/* The status was sent: a client that is still sending may stop. */
 	rpc_call *call = call_find(c, frame->hd.stream_id);
 	if (!call || !call->remote_end)
 		nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_NO_ERROR);
 	return 0;
 }
 
-/* A request that never left, e.g. because of a GOAWAY. */
+/* A request that was never sent, e.g. because of a GOAWAY. */
 static int on_frame_not_send(nghttp2_session *session, const nghttp2_frame *frame, int why, void *data)
 {
 	rpc_conn *c = data;
@@ -277,7 +277,7 @@ static ssize_t frame_room(nghttp2_session *session, uint8_t type, int32_t id, in
 
 /* ---- the session */
 
-/* Unknown frames are ignored, as they must be, but not uncounted: nghttp2 reports only those that somebody wants. */
+/* Unknown frames must be ignored but are still counted: nghttp2 reports only frame types that were requested. */
 static int drop_extension(nghttp2_session *session, void **payload, const nghttp2_frame_hd *hd, void *data)
 {
 	return NGHTTP2_ERR_CANCEL;
@@ -294,7 +294,7 @@ static void set_options(nghttp2_option *option, bool strict_headers)
 	nghttp2_option_set_max_continuations(option,
 					     strict_headers ? (size_t)LIMIT_CONTINUATION_FRAMES : CLIENT_CONTINUATIONS);
 	nghttp2_option_set_no_closed_streams(option, 1);
-	/* Go's servers send a grpc-message that ends with a space as it is. */
+	/* Go's servers do not escape a trailing space of a grpc-message. */
 	nghttp2_option_set_no_rfc9113_leading_and_trailing_ws_validation(option, 1);
 }
 
@@ -329,7 +329,7 @@ nghttp2_session *h2_session_new(rpc_conn *c)
 	nghttp2_option_del(option);
 	nghttp2_session_callbacks_del(callbacks);
 	if (failed)
-		g_error("nghttp2: %s", nghttp2_strerror(failed)); /* only for want of memory */
+		g_error("nghttp2: %s", nghttp2_strerror(failed)); /* only on memory exhaustion */
 	return session;
 }
 

@@ -7,18 +7,18 @@
 #define VALUE_BYTES_MAX 65536 /* nghttp2's NGHTTP2_HD_MAX_NV */
 #define BLOCK_BYTES_MAX MIB(16)
 #define BLOCK_FRAMES_MAX 4096
-#define FRAME_PAYLOAD 16384 /* every peer takes that much */
+#define FRAME_PAYLOAD 16384 /* every peer accepts that much */
 
 enum { TYPE_HEADERS = 1, TYPE_CONTINUATION = 9 };
 enum { FLAG_END_STREAM = 1, FLAG_END_HEADERS = 4, FLAG_PADDED = 8, FLAG_PRIORITY = 0x20 };
 
 struct header_filter {
 	uint8_t head[HEAD_BYTES];
-	size_t n_head;     /* bytes of the head that are here */
-	size_t left;       /* of the frame's payload */
+	size_t n_head;     /* bytes of the frame header received so far */
+	size_t left;       /* rest of the frame's payload */
 	bool collecting;   /* a header block that may need rewriting */
-	guint frames;      /* of it */
-	GByteArray *raw;   /* owned: its frames as they came */
+	guint frames;      /* number of its frames */
+	GByteArray *raw;   /* owned: its frames as received */
 	GByteArray *block; /* owned: their fragments */
 	size_t payload_at; /* of the current frame, in raw */
 	uint8_t stream[4], end_stream;
@@ -41,14 +41,14 @@ void header_filter_free(header_filter *f)
 	g_free(f);
 }
 
-/* ---- HPACK, as far as the lengths of fields go */
+/* ---- HPACK: only the lengths of fields */
 
 struct block {
 	const uint8_t *bytes;
 	size_t n, at;
 };
 
-/* An integer whose first byte has `bits` bits of it. */
+/* Decodes an integer whose first byte contains `bits` bits of it. */
 static bool take_integer(struct block *b, unsigned bits, size_t *ret)
 {
 	uint8_t mask = (uint8_t)((1u << bits) - 1);
@@ -75,7 +75,7 @@ static bool take_string(struct block *b, size_t *ret_n)
 	return true;
 }
 
-/* One field or table size; *ret_drop: it enters no table and its value is too long. */
+/* Parses one field or table size; *ret_drop: it does not change the table and its value is too long. */
 static bool take_field(struct block *b, bool *ret_drop)
 {
 	uint8_t first = b->at < b->n ? b->bytes[b->at] : 0;
@@ -93,7 +93,7 @@ static bool take_field(struct block *b, bool *ret_drop)
 	return true;
 }
 
-/* The block without what is too long; NULL: it is damaged, or all of it can be decoded. */
+/* Returns the block without overlong fields; NULL: it is damaged, or needs no change. */
 static GByteArray *block_shorten(const GByteArray *block)
 {
 	struct block b = {block->data, block->len, 0};
@@ -138,7 +138,7 @@ static bool collect_end(header_filter *f, header_sink_fn sink, void *data, GErro
 	return ok;
 }
 
-/* The payload of a frame of the block is here. A frame that is not one goes on as it is: the session refuses it. */
+/* The payload of a frame of the block is complete. Another frame type is passed on: the session refuses it. */
 static bool collect_frame(header_filter *f, header_sink_fn sink, void *data, GError **error)
 {
 	const uint8_t *payload = f->raw->data + f->payload_at;
@@ -159,7 +159,7 @@ static bool collect_frame(header_filter *f, header_sink_fn sink, void *data, GEr
 	return !(flags & FLAG_END_HEADERS) || collect_end(f, sink, data, error);
 }
 
-/* The head of a frame is here. */
+/* The header of a frame is complete. */
 static bool frame_begin(header_filter *f, header_sink_fn sink, void *data, GError **error)
 {
 	const uint8_t *h = f->head;

@@ -46,7 +46,7 @@ static ProtobufCMessage *list(rpc_call *call, const ProtobufCMessage *message, v
 
 static const char told[] = "";
 
-/* The status never changes while the server lives: after the first answer the call waits for its end. */
+/* The status never changes while the server runs: after the first answer the call waits for its end. */
 static enum rpc_turn watch(rpc_call *call, void **state, void *data, GError **error)
 {
 	if (*state)

@@ -25,7 +25,7 @@ static void report(rpc_server *s, const struct peer *peer, const char *reason)
 		s->refused_hook(peer->label, reason, s->refused_data);
 }
 
-/* An empty SETTINGS and a GOAWAY that says why; as far as the socket takes it. */
+/* Sends an empty SETTINGS and a GOAWAY with the reason, as much as the socket accepts. */
 static void send_goaway(int fd, const char *reason)
 {
 	uint8_t frames[9 + 9 + 8 + 255] = {
@@ -35,7 +35,7 @@ static void send_goaway(int fd, const char *reason)
 	frames[9 + 2] = (uint8_t)(n + 8);
 	memcpy(frames + 9 + 9 + 8, reason, n);
 	if (send(fd, frames, 9 + 9 + 8 + n, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-		return; /* the peer sees the end of the connection */
+		return; /* the peer sees that the connection is closed */
 }
 
 static bool admit(struct listener *l, int fd, const struct peer *peer)
@@ -106,7 +106,7 @@ static void on_accept(void *data, uint32_t events)
 			serve(l, fd, &address);
 			continue;
 		}
-		/* Without a descriptor: one of an idle connection is given up, or what waits stays in the backlog. */
+		/* No descriptor is free: closes an idle connection, or leaves new ones in the backlog. */
 		bool none = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
 		if (none && !server_make_room(l->server, NULL)) {
 			pause_accepting(l);
@@ -126,7 +126,7 @@ static void on_retry(void *data)
 	g_mutex_unlock(&l->server->mu);
 }
 
-/* ---- the end */
+/* ---- stopping */
 
 struct closing {
 	rpc_server *server;
@@ -174,7 +174,7 @@ static void run_on_loop(rpc_server *s, loop_fn fn)
 	g_mutex_clear(&closing.mu);
 }
 
-/* Once more round the loop: an event of the same batch may still have been on its way to a listener. */
+/* Runs after one more iteration of the loop: an event of the same batch may still refer to a listener. */
 static void pass(void *data)
 {
 	struct closing *closing = data;
@@ -196,7 +196,7 @@ void listeners_close(rpc_server *s)
 		listener_free(all->pdata[i]);
 }
 
-/* ---- the beginning */
+/* ---- starting */
 
 static void note_port(rpc_server *s, int fd)
 {
@@ -246,7 +246,7 @@ bool rpc_server_listen_fd(rpc_server *s, int fd, const struct rpc_tls *tls, GErr
 	note_port(s, fd);
 	if (listener_start(l, error))
 		return true;
-	l->bound.fd = -1; /* the caller's again */
+	l->bound.fd = -1; /* the caller keeps it */
 	listener_free(l);
 	return false;
 }

@@ -17,7 +17,7 @@ struct rpc_loop {
 	int event_fd;
 	GThread *thread;
 	uint8_t *buffer; /* owned */
-	GMutex mu;       /* guards all below; taken last, nothing is taken under it */
+	GMutex mu;       /* guards all members below; taken last */
 	GArray *posts;   /* of struct posted */
 	GPtrArray *heap; /* of struct loop_timer, earliest first; borrowed */
 	bool quit;
@@ -162,7 +162,7 @@ static void run_timers(rpc_loop *loop)
 	g_mutex_unlock(&loop->mu);
 }
 
-/* Runs what was posted up to now; false once the loop may end. */
+/* Runs the functions posted so far; false once the loop may end. */
 static bool run_posts(rpc_loop *loop)
 {
 	g_mutex_lock(&loop->mu);
@@ -210,7 +210,7 @@ static void *loop_main(void *data)
 	return NULL;
 }
 
-/* Pipes and TLS sockets have no MSG_NOSIGNAL; a peer that leaves must not end the program. */
+/* Pipes and TLS sockets have no MSG_NOSIGNAL, so SIGPIPE must not kill the program when a peer closes. */
 static void ignore_sigpipe(void)
 {
 	struct sigaction now;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * loop: the one I/O thread: epoll, timers, and functions that other threads post.
+ * loop: the I/O thread: epoll, timers, and functions posted by other threads.
  *
  *	loop_watch_set(loop, &watch, EPOLLIN);           watch.ready runs on the loop's thread
  *	loop_timer_set(loop, &timer, g_get_monotonic_time() + 1000);
  *	loop_post(loop, fn, data);
  *
- * epoll and not GMainContext: a thousand idle connections then cost nothing a wakeup. Watches and timers are embedded
- * in their owner, which removes them first and then frees itself in a posted function, so that no event of the batch
- * in hand finds it gone. Functions that run on the loop never block.
+ * It uses epoll instead of GMainContext, so that idle connections cost nothing per wakeup. Watches and timers are
+ * embedded in their owner, which removes them first and then frees itself in a posted function, so that no event of the
+ * current batch refers to freed memory. Functions that run on the loop never block.
  * Thread: any; callbacks on the loop's.
  */
 #pragma once
@@ -17,14 +17,14 @@
 
 struct loop_watch {
 	int fd;
-	uint32_t events; /* set now; 0: not registered */
+	uint32_t events; /* current events; 0: not registered */
 	void (*ready)(void *data, uint32_t events);
 	void *data;
 };
 
 struct loop_timer {
-	gint64 at_us; /* of g_get_monotonic_time */
-	size_t index; /* place in the heap plus one, 0: not set */
+	gint64 at_us; /* time as g_get_monotonic_time */
+	size_t index; /* index in the heap plus one, 0: not set */
 	void (*fire)(void *data);
 	void *data;
 };
@@ -33,11 +33,11 @@ typedef void (*loop_fn)(void *data);
 
 void loop_post(rpc_loop *loop, loop_fn fn, void *data);
 bool loop_is_current(const rpc_loop *loop);
-/* events 0 removes. Error: errno (EPERM for files that cannot be polled). */
+/* events 0 unregisters it. Error: errno (EPERM for files that cannot be polled). */
 bool loop_watch_set(rpc_loop *loop, struct loop_watch *watch, uint32_t events);
 void loop_timer_set(rpc_loop *loop, struct loop_timer *timer, gint64 at_us);
-/* Unless it is set to an earlier time. */
+/* Keeps an earlier time that is already set. */
 void loop_timer_set_earlier(rpc_loop *loop, struct loop_timer *timer, gint64 at_us);
 void loop_timer_clear(rpc_loop *loop, struct loop_timer *timer);
-/* Scratch memory of the loop's thread, for one read. */
+/* Scratch memory of the loop's thread, valid for one read. */
 uint8_t *loop_buffer(rpc_loop *loop, size_t *ret_size);

@@ -49,7 +49,7 @@ void metadata_add_wire(rpc_metadata *md, const char *name, const char *value, si
 		metadata_add_bytes(md, name, value, n);
 		return;
 	}
-	/* Padding is optional on the wire, g_base64_decode wants it. */
+	/* Padding is optional on the wire, but g_base64_decode requires it. */
 	g_autoptr(GString) padded = g_string_new_len(value, (gssize)n);
 	while (padded->len % 4)
 		g_string_append_c(padded, '=');
@@ -153,7 +153,7 @@ char *percent_decode(const char *text, size_t n)
 	return g_string_free(out, FALSE);
 }
 
-/* In microseconds; n rounds up. */
+/* In microseconds; rounds up. */
 static const struct {
 	char unit;
 	gint64 us;

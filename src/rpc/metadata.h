@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * metadata: pairs of a call, and their text forms on the wire.
+ * metadata: metadata pairs of a call, and their encoding.
  *
- *	metadata_add_wire(md, "x-bin", "AAE", 3);        base64 of "-bin" names is decoded
+ *	metadata_add_wire(md, "x-bin", "AAE", 3);        decodes base64 of "-bin" names
  *	char *text = metadata_wire_value(name, value, n);
  *
  * Thread: a set belongs to one thread at a time.
@@ -12,7 +12,7 @@
 
 struct metadata_pair {
 	char *name;  /* owned, lower-case */
-	char *value; /* owned, NUL behind it */
+	char *value; /* owned, NUL-terminated */
 	size_t len;
 };
 
@@ -23,14 +23,16 @@ struct rpc_metadata {
 void metadata_add_bytes(rpc_metadata *md, const char *name, const void *value, size_t n);
 void metadata_add_wire(rpc_metadata *md, const char *name, const char *value, size_t n);
 const struct metadata_pair *metadata_find(const rpc_metadata *md, const char *name);
-/* Values of names without "-bin" are printable ASCII; others are an error of the caller, before anything is sent. */
+/*
+ * Values of names without "-bin" must be printable ASCII; otherwise the caller gets an error before anything is sent.
+ */
 bool metadata_check(const rpc_metadata *md, GError **error);
-/* The value as sent: base64 for "-bin" names. Newly allocated. */
+/* Returns the value as sent: base64 for "-bin" names. Newly allocated. */
 char *metadata_wire_value(const struct metadata_pair *pair);
 
 /* Percent-encoding of grpc-message (PROTOCOL-HTTP2.md, "Status-Message"). Newly allocated. */
 char *percent_encode(const char *text);
 char *percent_decode(const char *text, size_t n);
-/* grpc-timeout: "100m" and back. 0 when malformed. */
+/* Formats and parses grpc-timeout: "100m". 0 if malformed. */
 gint64 timeout_parse_us(const char *text);
 char *timeout_format(gint64 us);

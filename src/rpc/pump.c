@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pump: from nghttp2's frames to one gathered write, payloads not copied. */
+/* pump: collects nghttp2's frames into one vectored write, without copying payloads. */
 #include "rpc/conn.h"
 
-/* About what a unix socket takes at once. */
+/* About the amount that a unix socket accepts at once. */
 #define BATCH_BYTES ((size_t)192 * 1024)
 
 void chunks_add(struct chunks *c, const void *data, size_t n, void *owned)
@@ -109,7 +109,7 @@ static int chunks_within(const struct chunks *from, size_t n)
 
 void batch_add_chunks(struct batch *b, struct chunks *from, size_t n)
 {
-	/* Many small messages in one frame: copying is cheaper than an iovec each, and the array is finite. */
+	/* For many small messages in one frame, copying is cheaper than an iovec each, and the array is limited. */
 	int count = chunks_within(from, n);
 	if (count > 4 && (n / (size_t)count < 512 || b->n + count > (int)G_N_ELEMENTS(b->iov) - 4)) {
 		batch_join(b, from, n);
@@ -137,7 +137,7 @@ static void batch_done(struct batch *b)
 	}
 }
 
-/* What was not written is copied: the memory of a batch belongs to senders that go on. */
+/* Copies unwritten data: the memory of a batch belongs to senders that continue. */
 static void keep_rest(rpc_conn *c, const struct batch *b, size_t written)
 {
 	g_byte_array_set_size(c->pending, 0);
@@ -150,14 +150,14 @@ static void keep_rest(rpc_conn *c, const struct batch *b, size_t written)
 	}
 }
 
-/* Takes the error. A peer that no longer reads is unavailable, as one that no longer writes is. */
+/* Takes the error. A peer that no longer reads is reported as UNAVAILABLE, like one that no longer writes. */
 static void write_failed(rpc_conn *c, GError *error)
 {
 	conn_fail(c, g_error_new(error_domain(), ERROR_UNAVAILABLE, "error writing to server: %s", error->message));
 	g_error_free(error);
 }
 
-/* False when the stream is still blocked, or failed. */
+/* False if the stream is still blocked, or failed. */
 static bool flush_pending(rpc_conn *c)
 {
 	size_t left = c->pending->len - c->pending_at;
@@ -175,7 +175,7 @@ static bool flush_pending(rpc_conn *c)
 	return (size_t)n == left && !c->stream->blocked;
 }
 
-/* One gathered write; false when it is pointless to go on. */
+/* Makes one vectored write; false if continuing is pointless. */
 static bool pump_once(rpc_conn *c)
 {
 	struct batch b;

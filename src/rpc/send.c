@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* send: the output of a call: messages, headers and trailers into nghttp2. */
+/* send: output of a call: passes messages, headers and trailers to nghttp2. */
 #include "rpc/conn.h"
 #include "api/guard.h"
 #include "base/version.h"
@@ -12,7 +12,7 @@ static nghttp2_nv nv_of(const char *name, const char *value)
 	return (nghttp2_nv){(uint8_t *)name, (uint8_t *)value, strlen(name), strlen(value), NGHTTP2_NV_FLAG_NONE};
 }
 
-/* ---- what nghttp2 asks for */
+/* ---- data provider for nghttp2 */
 
 static void submit_trailers(rpc_call *call)
 {
@@ -169,7 +169,7 @@ static char *message_value(const GError *error, size_t max)
 	return text;
 }
 
-/* A client refuses a header list beyond its announced size. */
+/* A client refuses a header list larger than its announced size. */
 static GPtrArray *make_trailers(rpc_call *call, const GError *error)
 {
 	GPtrArray *list = g_ptr_array_new_with_free_func(g_free);
@@ -261,7 +261,7 @@ void call_push_owned(rpc_call *call, uint8_t *body, size_t n)
 	wake_provider(call);
 }
 
-/* The caller's memory goes away: what is still queued of it is copied, at most a window. */
+/* The caller's memory becomes invalid: copies the part that is still queued, at most a window. */
 static void own_borrowed(struct chunks *out)
 {
 	for (struct chunk *chunk = out->head; chunk; chunk = chunk->next)
@@ -300,7 +300,7 @@ bool rpc_call_send_parts(rpc_call *call, const void *head, size_t n_head, const 
 		call_submit_headers(call);
 		wake_provider(call);
 		conn_pump(c);
-		/* Done once a window is left; a call that ended meanwhile has dropped its output. */
+		/* Finished once at most a window is left; a call that ended meanwhile has dropped its output. */
 		wait_for_room(call);
 		own_borrowed(&call->out);
 		ok = !call->closed && !call->aborted;
@@ -372,7 +372,7 @@ bool rpc_call_close_send(rpc_call *call, GError **error)
 		wake_provider(call);
 		conn_pump(call->conn);
 	}
-	/* A peer that has answered already needs no end. */
+	/* A peer that has answered already needs no END_STREAM. */
 	bool ok = !over || !call->error || send_error(call, error);
 	g_mutex_unlock(&call->conn->mu);
 	return ok;

@@ -3,7 +3,7 @@
 #include "api/guard.h"
 #include <poll.h>
 
-/* Turns do not wait for peers; some read a database. */
+/* Turns do not wait for peers, but some read a database. */
 #define TURN_THREADS 4
 
 struct method_entry {
@@ -52,7 +52,7 @@ bool server_has_service(rpc_server *s, const char *name)
 	return has;
 }
 
-/* conn->mu held. */
+/* Call with conn->mu held. */
 static void refuse(rpc_call *call, enum error_code code, const char *format, ...) G_GNUC_PRINTF(3, 4);
 static void refuse(rpc_call *call, enum error_code code, const char *format, ...)
 {
@@ -87,9 +87,9 @@ static bool find_method(rpc_server *s, rpc_call *call)
 	return entry;
 }
 
-/* ---- a call's way to its handler; conn->mu held */
+/* ---- starting handlers; conn->mu held */
 
-/* Takes a place among the calls that hold a thread. */
+/* Counts the call among those that hold a thread. */
 static bool take_thread(rpc_server *s, rpc_call *call, GError **error)
 {
 	rpc_conn *c = call->conn;
@@ -182,7 +182,7 @@ bool server_starts_on_message(const rpc_call *call)
 	return !call->method->unary && !call->out_end;
 }
 
-/* The input ended: a unary call runs now, readers of a stream look again. */
+/* The input ended: starts a unary call, wakes readers of a stream. */
 void server_data(rpc_call *call)
 {
 	if (call->dispatched) {
@@ -202,7 +202,7 @@ void server_data(rpc_call *call)
 						    : "none came");
 }
 
-/* ---- on the call's own thread */
+/* ---- on the call's thread */
 
 static ProtobufCMessage *run_unary(rpc_call *call, GError **error)
 {
@@ -296,7 +296,7 @@ rpc_conn *server_add_stream(rpc_server *s, struct stream *stream, struct peer *p
 	}
 	g_mutex_unlock(&s->mu);
 	if (stopping) {
-		c->server = NULL; /* never seen by it */
+		c->server = NULL; /* the server has not seen it */
 		rpc_conn_unref(c);
 		error_set(error, ERROR_UNAVAILABLE, "the server is stopping");
 		return NULL;
@@ -307,7 +307,7 @@ rpc_conn *server_add_stream(rpc_server *s, struct stream *stream, struct peer *p
 	return NULL;
 }
 
-/* s->mu held. Once, when the connection ends or when another takes its place. */
+/* Call with s->mu held. Runs once: when the connection ends or when another replaces it. */
 static void give_up_place(rpc_server *s, rpc_conn *c)
 {
 	if (c->peer.slot == SLOT_NONE)
@@ -323,7 +323,7 @@ void server_closed(rpc_server *s, rpc_conn *c)
 	bool was = g_hash_table_remove(s->conns, c);
 	if (was)
 		give_up_place(s, c);
-	/* The last touch of the server: rpc_server_stop goes on when the set is empty. */
+	/* The last access to the server: rpc_server_stop continues when the set is empty. */
 	g_cond_broadcast(&s->changed);
 	g_mutex_unlock(&s->mu);
 	if (drop_user)
@@ -332,7 +332,7 @@ void server_closed(rpc_server *s, rpc_conn *c)
 		conn_release(c);
 }
 
-/* A client that has just connected is about to call: it is closed only when no other connection can be. */
+/* A client that has just connected is about to make a call: it is closed only if no other connection can be. */
 #define SETTLED_MS 1000
 
 struct candidate {
@@ -349,7 +349,7 @@ static bool is_better(const struct candidate *a, const struct candidate *b)
 	return a->of_source != b->of_source ? a->of_source > b->of_source : a->age_ms > b->age_ms;
 }
 
-/* s->mu held. */
+/* Call with s->mu held. */
 static void consider(rpc_server *s, rpc_conn *c, const char *source, struct candidate *best)
 {
 	enum activity activity = (enum activity)g_atomic_int_get(&c->activity);
@@ -416,7 +416,7 @@ bool rpc_server_serve_tunnel(rpc_server *s, rpc_call *call, GError **error)
 	return !failed;
 }
 
-/* ---- life */
+/* ---- creating and stopping */
 
 void rpc_server_take_large_headers(rpc_server *s)
 {
@@ -491,7 +491,7 @@ static void cancel_calls(rpc_conn *c)
 	g_mutex_unlock(&c->mu);
 }
 
-/* until_us 0: for ever. */
+/* until_us 0: without a time limit. */
 static void wait_calls(rpc_server *s, gint64 until_us)
 {
 	g_mutex_lock(&s->mu);

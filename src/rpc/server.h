@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * server: methods, connections and running calls of a server, inside the room.
+ * server: methods, connections and running calls of a server; private to this module.
  *
  * Lock order: a connection's mu, then the server's.
  */
@@ -13,15 +13,15 @@ struct listener;
 struct rpc_server {
 	rpc_loop *loop; /* borrowed */
 	pool *handlers; /* owned: calls that hold a thread */
-	pool *turns;    /* owned: the others */
+	pool *turns;    /* owned: runs calls in turns */
 	GMutex mu;
-	GCond changed;        /* open_calls or conns went down */
+	GCond changed;        /* open_calls or conns decreased */
 	GHashTable *methods;  /* path (borrowed) -> struct method_entry */
 	GHashTable *services; /* set of owned names */
 	GHashTable *conns;    /* set of rpc_conn, memory references */
 	struct admission admission;
 	GPtrArray *listeners; /* of struct listener, owned */
-	gsize buffered;       /* atomic: message bytes of all connections that are not taken */
+	gsize buffered;       /* atomic: message bytes of all connections that handlers have not taken */
 	size_t open_calls;
 	bool large_headers;
 	bool stopping;
@@ -33,18 +33,18 @@ struct rpc_server {
 };
 
 /* ---- server.c */
-/* Serves a stream; NULL and an error when the server stops. Takes the peer. */
+/* Serves a stream; NULL with an error if the server is stopping. Takes the peer. */
 rpc_conn *server_add_stream(rpc_server *s, struct stream *stream, struct peer *peer, GError **error);
 /*
- * Loop's thread. Closes a connection without calls, of this source or (NULL) of any: one that has not finished its
- * preface, or that has been idle for longest, first of the source with the most connections. False when there is none.
+ * Thread: the loop's. Closes a connection without calls, of this source or (NULL) of any: one that has not finished its
+ * preface, or the one idle for longest, preferring the source with the most connections. False if there is none.
  */
 bool server_make_room(rpc_server *s, const char *source);
-/* Ends a call: the packed reply (taken, may be NULL) and the status. Not under a lock. */
+/* Ends a call with the packed reply (taken, may be NULL) and the status. Call without locks. */
 void server_answer(rpc_call *call, uint8_t *packed, size_t n, const GError *error);
 char **server_services(rpc_server *s);
 bool server_has_service(rpc_server *s, const char *name);
 
 /* ---- listener.c */
-/* Stops accepting; the sockets are gone when it returns. Takes no locks of connections. */
+/* Stops accepting; the sockets are closed when it returns. Takes no connection locks. */
 void listeners_close(rpc_server *s);

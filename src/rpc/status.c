@@ -6,7 +6,7 @@
 #define TYPE_PREFIX "github.com/moby/buildkit/"
 #define TYPE_SUFFIX "+json"
 
-/* A detail of another form keeps its whole type_url as the type, and its bytes when they are text. */
+/* A detail of another form keeps its complete type_url as type, and its bytes if they are text. */
 static char *url_of_type(const char *type)
 {
 	return strchr(type, '/') ? g_strdup(type) : g_strconcat(TYPE_PREFIX, type, TYPE_SUFFIX, NULL);
@@ -32,7 +32,7 @@ static bool detail_fits(const struct error_detail *detail, size_t *room)
 
 static char *text_within(const char *text, size_t room)
 {
-	g_autofree char *cut = g_strndup(text, strnlen(text, room)); /* g_strndup allocates all of its n */
+	g_autofree char *cut = g_strndup(text, strnlen(text, room)); /* g_strndup always allocates n bytes */
 	return g_utf8_make_valid(cut, -1);
 }
 

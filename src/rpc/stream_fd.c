@@ -6,7 +6,7 @@
 struct fd_stream {
 	struct stream base;
 	struct loop_watch in;  /* owns its fd */
-	struct loop_watch out; /* the same fd as in for a socket, then never registered */
+	struct loop_watch out; /* for a socket the same fd as in, then never registered */
 	bool is_pipe;          /* out: no sendmsg */
 };
 
@@ -130,7 +130,7 @@ static void set_nonblocking(int fd)
 	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
 }
 
-/* AF_UNSPEC for what is no socket. */
+/* AF_UNSPEC if it is not a socket. */
 static int domain_of(int fd)
 {
 	int domain = AF_UNSPEC;

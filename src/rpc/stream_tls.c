@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * stream_tls: TLS over a nonblocking socket, TLS 1.2 at least. A client demands ALPN "h2". A server selects "h2" where
- * it is offered and serves clients that send no ALPN extension too: the HTTP/2 preface decides what they speak.
+ * stream_tls: TLS over a nonblocking socket, at least TLS 1.2. A client requires ALPN "h2". A server selects "h2" if it
+ * is offered and also serves clients that send no ALPN extension: the HTTP/2 preface then shows their protocol.
  */
 #include "rpc/stream.h"
 #include "os/ca_roots.h"
@@ -19,7 +19,7 @@ struct tls_stream {
 	struct stream base;
 	struct loop_watch watch; /* owns its fd */
 	SSL *ssl;
-	/* One record on its way: OpenSSL wants a blocked write repeated with the same bytes. */
+	/* One record being written: OpenSSL requires that a blocked write is repeated with the same bytes. */
 	uint8_t out[RECORD_BYTES];
 	size_t out_len;
 };
@@ -71,7 +71,7 @@ static enum stream_state tls_read(struct stream *base, struct slice *ret, GError
 	int why = ok == 1 ? SSL_ERROR_NONE : SSL_get_error(s->ssl, 0);
 	*ret = (struct slice){buffer, have};
 	if (have > 0)
-		return STREAM_OK; /* an end or a failure comes again at the next read */
+		return STREAM_OK; /* the next read reports the end or failure again */
 	if (why == SSL_ERROR_WANT_WRITE)
 		arm(s, true);
 	if (why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE)
@@ -82,7 +82,7 @@ static enum stream_state tls_read(struct stream *base, struct slice *ret, GError
 	return STREAM_FAILED;
 }
 
-/* 1: all of it is out, 0: blocked, -1: failed. */
+/* Returns 1: all of it was written, 0: blocked, -1: failed. */
 static int flush_record(struct tls_stream *s, GError **error)
 {
 	while (s->out_len > 0) {
@@ -94,7 +94,7 @@ static int flush_record(struct tls_stream *s, GError **error)
 			continue;
 		}
 		int why = SSL_get_error(s->ssl, 0);
-		/* While shaking hands the next read goes on with it. */
+		/* During the handshake the next read continues it. */
 		if (why == SSL_ERROR_WANT_WRITE)
 			arm(s, true);
 		if (why == SSL_ERROR_WANT_WRITE || why == SSL_ERROR_WANT_READ)
@@ -213,7 +213,7 @@ static SSL_CTX *new_context(const SSL_METHOD *method, const struct rpc_tls *tls,
 
 static const unsigned char alpn_http1[] = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
 
-/* As Go's servers do: a client that offers only http/1.1 is served as if it had not offered anything. */
+/* As in Go's servers: a client that offers only http/1.1 is served as if it had offered nothing. */
 static int choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in, unsigned n,
 		       void *data)
 {
@@ -248,7 +248,7 @@ void tls_context_free(struct ssl_ctx_st *context)
 	SSL_CTX_free(context);
 }
 
-/* ---- both ends */
+/* ---- client and server streams */
 
 struct stream *stream_tls_accept(rpc_loop *loop, struct ssl_ctx_st *context, int fd, GError **error)
 {
@@ -301,7 +301,7 @@ static SSL *client_ssl(const struct rpc_tls *tls, const char *host, int fd, GErr
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
 	SSL_CTX_set_alpn_protos(ctx, alpn, sizeof(alpn));
 	SSL *ssl = SSL_new(ctx);
-	SSL_CTX_free(ctx); /* the SSL keeps it */
+	SSL_CTX_free(ctx); /* the SSL keeps a reference */
 	const char *name = tls->server_name && *tls->server_name ? tls->server_name : host;
 	if (ssl && SSL_set_fd(ssl, fd) == 1 && expect_name(ssl, name))
 		return ssl;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * stream_tunnel: the bytes of an HTTP/2 connection as BytesMessage{1 data} messages of another call.
+ * stream_tunnel: transports the bytes of an HTTP/2 connection as BytesMessage{1 data} messages of another call.
  *
- * The outer call reports messages and room by posting tunnel_run, so that the inner connection is only ever entered
+ * The outer call reports messages and free space by posting tunnel_run, so that the inner connection is entered only
  * from the loop or from its own users, with its lock taken before the outer one. Outer messages are always taken;
- * output is taken while the outer call holds less than OUT_BYTES.
+ * output is accepted while the outer call holds less than OUT_BYTES.
  */
 #include "rpc/conn.h"
 #include "api/guard.h"
@@ -20,7 +20,7 @@ struct tunnel {
 	gint closed;                      /* atomic */
 	rpc_call *call;                   /* ref */
 	GBytes *message;                  /* owned: of the last read */
-	Filesync__BytesMessage *unpacked; /* owned: when it had an unusual form */
+	Filesync__BytesMessage *unpacked; /* owned: set if the message has an unusual encoding */
 	bool wants_room;                  /* outer mu */
 };
 
@@ -54,7 +54,7 @@ void tunnel_notify(struct tunnel *t)
 	}
 }
 
-/* The payload of the message, which nearly always is encoded in the usual way. */
+/* Returns the payload of the message, which nearly always has the usual encoding. */
 static bool unwrap(struct tunnel *t, struct slice *ret, GError **error)
 {
 	gsize n;
@@ -133,7 +133,7 @@ static bool tunnel_start(struct stream *base, GError **error)
 	call->tunnel = t;
 	call->recv_waiting = true;
 	call_give_back(call);
-	call_set_window(call, WINDOW_MAX_BYTES); /* nothing stays in the outer call */
+	call_set_window(call, WINDOW_MAX_BYTES); /* messages are never kept in the outer call */
 	tunnel_notify(t);
 	conn_pump(call->conn);
 	g_mutex_unlock(&call->conn->mu);

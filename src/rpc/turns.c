@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * turns: calls whose handler holds no thread while it waits (rpc.h).
+ * turns: calls whose handler uses no thread while it waits (rpc.h).
  *
- * A call is in one phase. A kick moves IDLE to QUEUED, which hands a reference to the pool, and RUNNING to AGAIN; in
- * all other phases it changes nothing. Only the pool's thread leaves RUNNING, so that turns never overlap.
+ * A call is in one phase. A kick moves IDLE to QUEUED, which passes a reference to the pool, and RUNNING to AGAIN; in
+ * other phases it has no effect. Only the pool's thread leaves RUNNING, so that turns never overlap.
  */
 #include "rpc/server.h"
 
@@ -76,7 +76,7 @@ GBytes *rpc_call_poll(rpc_call *call, bool *ret_end, GError **error)
 	return message;
 }
 
-/* Why no further turn is needed; NULL: there may be one. */
+/* The reason why no further turn is needed; NULL: there may be one. */
 static GError *why_over(rpc_call *call)
 {
 	g_mutex_lock(&call->conn->mu);
@@ -91,7 +91,7 @@ static GError *why_over(rpc_call *call)
 	return why;
 }
 
-/* On the loop's thread, so that a timer in hand has fired before. */
+/* On the loop's thread, so that a timer that is due has fired before. */
 static void drop(void *data)
 {
 	rpc_call_unref(data);
@@ -124,7 +124,7 @@ void turns_run(void *item, void *server)
 	if (turn != RPC_TURN_WAIT) {
 		finish(s, call, error);
 	} else if (!move(call, TURN_RUNNING, TURN_IDLE)) {
-		/* Kicked meanwhile. Others have their turn first. */
+		/* Kicked meanwhile: queued behind other calls. */
 		g_atomic_int_set(&call->turn, TURN_QUEUED);
 		pool_push(s->turns, call, NULL);
 		return;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How many connections of one source a server takes, and what is kept for the owner. */
+/* Connection limits per source, and the connections reserved for the owner. */
 #include "rpc/admission.h"
 #include "base/limits.h"
 #include <arpa/inet.h>
@@ -92,7 +92,7 @@ static void test_address(void)
 	admission_clear(&a);
 }
 
-/* Other uids fill their places one after the other; the last ones are the owner's. */
+/* Other uids use their limits one after the other; the last connections are reserved for the owner. */
 static void test_owner(void)
 {
 	struct admission a = start();
@@ -111,7 +111,7 @@ static void test_owner(void)
 	admission_clear(&a);
 }
 
-/* Without others the owner has all places. */
+/* Without other uids the owner may use all connections. */
 static void test_owner_alone(void)
 {
 	struct admission a = start();

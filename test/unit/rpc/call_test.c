@@ -35,8 +35,8 @@ static void test_errors_with_details(void)
 	g_assert_cmpstr(first->json, ==, "{\"digest\":\"sha256:abc\"}");
 }
 
-/* A header field has 64 KiB: what does not fit is cut, the connection lives. */
-/* A space at either end of a message is no reason to lose the stream. */
+/* A header field is limited to 64 KiB: a longer text is truncated, and the connection is kept. */
+/* A space at either end of a message must not fail the stream. */
 static void test_error_edges(void)
 {
 	g_autofree char *encoded = percent_encode(" a b ");
@@ -246,7 +246,7 @@ static void test_server_stop(void)
 	g_assert_true(error_is(error, ERROR_UNAVAILABLE));
 }
 
-/* A peer that stops reading: what is written fails before the end of input can be seen. */
+/* A peer that stops reading: writes fail before the end of input can be detected. */
 static void test_write_error(void)
 {
 	g_autoptr(GError) error = NULL;
@@ -277,7 +277,7 @@ static void test_write_error(void)
 
 /* ---- threads */
 
-/* Streams that only wait hold no thread each. */
+/* Streams that only wait use no thread each. */
 static void test_idle_streams(void)
 {
 	enum { N = 300 };
@@ -302,7 +302,7 @@ static void test_idle_streams(void)
 	}
 }
 
-/* A call that gets no thread is refused; the server lives and serves the next one. */
+/* A call that gets no thread is refused; the server continues and serves the next one. */
 static void test_no_thread(void)
 {
 	scoped_rig r = {0};

@@ -21,7 +21,7 @@ static nghttp2_nv field(const char *name, const char *value)
 	return (nghttp2_nv){(uint8_t *)(uintptr_t)name, (uint8_t *)(uintptr_t)value, strlen(name), strlen(value), 0};
 }
 
-/* SETTINGS, a response, trailers whose details are as long as asked, and a frame after them. */
+/* SETTINGS, a response, trailers with details of the given length, and a frame after them. */
 static GByteArray *stream_make(size_t n_details)
 {
 	GByteArray *out = g_byte_array_new();
@@ -76,7 +76,7 @@ static void test_unchanged(void)
 	}
 }
 
-/* What a decoder makes of the header blocks: names in order. */
+/* Decodes the header blocks: names in order. */
 static char *names_of(const GByteArray *stream)
 {
 	GString *names = g_string_new(NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a peer that does not keep to the protocol gets: its own connection ends, the others do not notice. */
+/* Peers that violate the protocol: their own connection is closed, others are not affected. */
 #include "rig.h"
 #include <nghttp2/nghttp2.h>
 #include <sys/time.h>
@@ -21,7 +21,7 @@ static int raw_peer(struct rig *r, rpc_conn **ret_conn)
 	return sv[1];
 }
 
-/* Writes the same bytes until the server closes; false when it took all of them. */
+/* Writes the same bytes until the server closes the connection; false if it accepted all of them. */
 static bool flood(int fd, const void *bytes, size_t n, size_t times)
 {
 	for (size_t i = 0; i < times; i++)
@@ -172,7 +172,7 @@ static void test_continuations(void)
 	others_are_fine(&r);
 }
 
-/* ---- a peer that speaks HTTP/2 well and gRPC badly */
+/* ---- a peer with valid HTTP/2 and invalid gRPC */
 
 struct reply {
 	char *http;

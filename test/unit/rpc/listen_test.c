@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Listeners and what connects to them: unix sockets, tcp, TLS and mutual TLS. */
+/* Listeners and their clients: unix sockets, tcp, TLS and mutual TLS. */
 #include "rig.h"
 #include <openssl/evp.h>
 #include <arpa/inet.h>
@@ -183,7 +183,7 @@ static void test_modes(void)
 	g_assert_cmpint(st.st_mode & 07777, ==, 0660);
 	g_autofree char *parent = g_path_get_dirname(r.address + 7);
 	g_assert_cmpint(stat(parent, &st), ==, 0);
-	/* Somebody answers there. */
+	/* The socket is in use. */
 	rpc_server *second = rpc_server_new(r.loop);
 	g_assert_false(rpc_server_listen(second, r.address, NULL, &error));
 	g_assert_true(error_is(error, ERROR_ALREADY_EXISTS));
@@ -256,14 +256,14 @@ struct held {
 	rpc_call *call;
 };
 
-/* A connection with a running call; false when it was refused. */
+/* Opens a connection with a running call; false if it was refused. */
 static bool hold(struct rig *r, const char *address, struct held *h)
 {
 	h->conn = rpc_connect(r->loop, address, NULL, NULL, NULL);
 	h->call = h->conn ? rpc_call_start(h->conn, "/test.Rig/Hang", NULL, NULL, 0, NULL) : NULL;
 	if (!h->call)
 		return false;
-	rpc_call_metadata(h->call); /* the handler runs, or the connection has ended */
+	rpc_call_metadata(h->call); /* the handler runs, or the connection was closed */
 	g_autoptr(bytes_message) reply = rig_unary(h->conn, "/test.Rig/Echo", "x", 1, NULL);
 	return reply;
 }
@@ -276,7 +276,7 @@ static void let_go(struct held *h)
 	rpc_conn_unref(h->conn);
 }
 
-/* One address has its share of tcp connections with running calls, no more; idle ones make room. */
+/* One address may have its limit of tcp connections with running calls; idle ones are closed to admit new ones. */
 static void test_connections_of_one_source(void)
 {
 	scoped_rig r = {0};
@@ -289,7 +289,7 @@ static void test_connections_of_one_source(void)
 	for (size_t i = 0; i < G_N_ELEMENTS(all); i++)
 		served += hold(&r, address, &all[i]);
 	g_assert_cmpuint(served, ==, LIMIT_ADDRESS_CONNECTIONS);
-	rpc_call_abort(all[0].call); /* its connection stays, idle */
+	rpc_call_abort(all[0].call); /* its connection stays open, idle */
 	struct held late = {0};
 	for (int i = 0; i < 600 && !hold(&r, address, &late); i++) {
 		let_go(&late);
@@ -303,7 +303,7 @@ static void test_connections_of_one_source(void)
 		let_go(&all[i]);
 }
 
-/* ---- who is refused, and why */
+/* ---- refused connections, with source and reason */
 
 struct refusals {
 	GMutex mu;
@@ -372,7 +372,10 @@ static void test_refused(void)
 	}
 }
 
-/* The first frame that the server sends to a client with these protocols in ALPN (NULL: no extension); -1: refused. */
+/*
+ * Returns the first frame that the server sends to a client with these protocols in ALPN (NULL: no extension); -1:
+ * refused.
+ */
 static int first_frame(int port, const char *alpn)
 {
 	static const uint8_t preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0";

@@ -59,7 +59,7 @@ static inline ProtobufCMessage *rig_fail_huge(rpc_call *call, const ProtobufCMes
 	return NULL;
 }
 
-/* Sends back every message. */
+/* Echoes every message. */
 static inline bool rig_echo_stream(rpc_call *call, void *data, GError **error)
 {
 	for (;;) {
@@ -94,7 +94,7 @@ static inline bool rig_sink(rpc_call *call, void *data, GError **error)
 	}
 }
 
-/* Sends as many bytes as the first message says, in pieces of 64 KiB. */
+/* Sends the number of bytes that the first message requests, in parts of 64 KiB. */
 static inline bool rig_source(rpc_call *call, void *data, GError **error)
 {
 	g_autoptr(GBytes) bytes = rpc_call_recv(call, error);
@@ -109,7 +109,7 @@ static inline bool rig_source(rpc_call *call, void *data, GError **error)
 	return true;
 }
 
-/* Waits until the call is canceled and counts that. */
+/* Waits until the call is canceled, and counts that. */
 static inline bool rig_hang(rpc_call *call, void *data, GError **error)
 {
 	cancel *c = rpc_call_cancel(call);
@@ -164,13 +164,13 @@ static inline void rig_down(struct rig *r)
 	rpc_server_free(r->server);
 	rpc_loop_free(r->loop);
 	g_rmdir(sub);
-	g_assert_cmpint(g_rmdir(r->dir), ==, 0); /* the socket is gone */
+	g_assert_cmpint(g_rmdir(r->dir), ==, 0); /* the socket was removed */
 	g_free(r->dir);
 	g_free(r->address);
 	*r = (struct rig){0};
 }
 
-/* Declared first in a test, so that it goes last. */
+/* Declared first in a test, so that it is cleaned up last. */
 #define scoped_rig __attribute__((cleanup(rig_down))) struct rig
 
 static inline bytes_message *rig_unary(rpc_conn *c, const char *path, const void *data, size_t n, GError **error)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rig.h"
 
-/* The daemon's end: a client inside the call, as Control.Session has it. */
+/* The daemon side: a client inside the call, as in Control.Session. */
 struct daemon {
 	GMutex mu;
 	GCond cond;
-	rpc_conn *inner; /* set while a session lives */
+	rpc_conn *inner; /* set while a session exists */
 };
 
 static bool session_method(rpc_call *call, void *data, GError **error)
@@ -94,7 +94,7 @@ static void test_unary(void)
 	tunnel_down(&c);
 }
 
-/* ---- many at once */
+/* ---- concurrent transfers */
 
 struct worker {
 	rpc_conn *inner;
@@ -166,7 +166,7 @@ static void test_large_both_ways(void)
 	tunnel_down(&c);
 }
 
-/* A reader that never reads holds only itself back. */
+/* A reader that never reads blocks only its own call. */
 static void test_stuck_reader(void)
 {
 	scoped_rig r = {0};
