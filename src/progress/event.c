@@ -37,7 +37,7 @@ void vertex_info_unref(struct vertex_info *info)
 	g_free(info);
 }
 
-/* extra: bytes behind the struct for what the event points at. */
+/* extra: number of bytes after the struct for data of the event. */
 static struct event *event_new(struct vertex_info *info, enum progress_event_type type, size_t extra)
 {
 	struct event *e = g_malloc0(sizeof *e + extra);
@@ -84,7 +84,7 @@ struct event *event_new_vertex(struct vertex_info *info, const struct vertex_tim
 	return e;
 }
 
-/* ---- events that carry data of their own, in the room behind the struct */
+/* ---- events with variable-length data, stored after the struct */
 
 struct room {
 	char *next;

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * event: the insides of progress.h: counted events and the part of a vertex that all its events share.
+ * event: internals of progress.h: counted events and the vertex data that all events of a vertex share.
  *
  *	struct event *e = event_new_output(info, 1, bytes, n);
- *	log_append(log, e);          takes a reference of its own
+ *	log_append(log, e);          takes an additional reference
  *	event_unref(e);
  *
- * Immutable once handed to a log. Thread: any.
+ * Immutable once appended to a log. Thread: any.
  */
 #pragma once
 #include "progress/progress.h"
 
-/* What never changes of a vertex. */
+/* Immutable data of a vertex. */
 struct vertex_info {
 	gint refs;
 	char *digest, *name, *group_id, *group_name; /* owned */
@@ -24,7 +24,7 @@ struct vertex_info *vertex_info_ref(struct vertex_info *info);
 void vertex_info_unref(struct vertex_info *info);
 
 struct event {
-	struct progress_event public; /* first: readers see only this */
+	struct progress_event public; /* first: readers only see this */
 	gint refs;
 	struct vertex_info *info; /* ref */
 	char *error;              /* owned; vertex events */

@@ -2,10 +2,10 @@
 #include "progress/event.h"
 #include <string.h>
 
-/* What a log knows of a vertex: enough for implicit events and counts. */
+/* State of a vertex in a log: enough for implicit events and counts. */
 struct log_vertex {
 	struct event *last; /* ref; the last vertex event */
-	bool seen_cached;   /* it, or a vertex that needs it, was cached */
+	bool seen_cached;   /* it, or a vertex that depends on it, was cached */
 	bool counted_cached, counted_completed;
 };
 
@@ -13,12 +13,12 @@ struct progress_log {
 	gint refs;
 	GMutex mu; /* guards everything below */
 	GCond more;
-	unsigned waiting;     /* readers that wait for a first event */
+	unsigned waiting;     /* number of readers that wait for a first event */
 	GPtrArray *armed;     /* of progress_reader *, borrowed: to be notified of the next event */
-	GPtrArray *followers; /* likewise: to be notified of the end */
+	GPtrArray *followers; /* of progress_reader *, borrowed: to be notified of the end */
 	bool closed;
 	GPtrArray *events;    /* struct event, ref */
-	guint read_to;        /* the furthest that any reader got */
+	guint read_to;        /* highest position of any reader */
 	GHashTable *vertices; /* digest (of the info) to struct log_vertex */
 	GHashTable *statuses; /* status event to itself, by vertex and id; value: index in events + 1 */
 	struct progress_counts counts;
@@ -82,7 +82,7 @@ struct progress_reader {
 	cancel *cancel;    /* ref, or NULL */
 	guint on_cancel;
 	guint next;
-	void (*notify)(void *data, bool end); /* NULL: it waits */
+	void (*notify)(void *data, bool end); /* NULL: the reader waits */
 	void *notify_data;
 };
 
@@ -106,7 +106,7 @@ static void push(progress_log *log, struct event *e)
 		notify_armed(log);
 }
 
-/* A counter that nobody read yet is overwritten: a slow reader sees its last value only. */
+/* A counter that no reader has read yet is overwritten: a slow reader only sees its last value. */
 static void push_status(progress_log *log, struct event *e)
 {
 	guint at = GPOINTER_TO_UINT(g_hash_table_lookup(log->statuses, e));
@@ -142,7 +142,7 @@ static struct log_vertex *vertex_note(progress_log *log, struct event *e)
 	return v;
 }
 
-/* Everything below a cached vertex counts as seen, each vertex once. */
+/* Marks everything that a cached vertex depends on as cached, each vertex once. */
 static void mark_cached(progress_log *log, struct log_vertex *first)
 {
 	g_autoptr(GPtrArray) stack = g_ptr_array_new();
@@ -166,8 +166,8 @@ static bool is_unfinished(const struct log_vertex *v)
 }
 
 /*
- * A vertex that starts has its inputs: those that never completed came from the cache without being asked for. Their
- * inputs likewise. Inputs are written before the vertex.
+ * A vertex that starts has all of its inputs: inputs that never completed came from the cache without being loaded, and
+ * so did their inputs. Events of inputs are written before the vertex.
  */
 static void push_vertex(progress_log *log, struct event *first)
 {
@@ -184,7 +184,7 @@ static void push_vertex(progress_log *log, struct event *first)
 						  .completed_ns = e->public.v.started_ns,
 						  .cached = true};
 			struct event *cached = event_new_vertex(in->last->info, &at);
-			event_unref(in->last); /* noted now, so that another user of it finds it finished */
+			event_unref(in->last); /* recorded now, so that another user of it finds it completed */
 			in->last = event_ref(cached);
 			g_ptr_array_add(implied, cached);
 		}
@@ -282,7 +282,7 @@ void progress_reader_free(progress_reader *r)
 	g_free(r);
 }
 
-/* Locked. False: the end. */
+/* Call locked. False: the end. */
 static bool wait_for_events(progress_reader *r, int wait_ms)
 {
 	progress_log *log = r->log;
@@ -300,7 +300,7 @@ static bool wait_for_events(progress_reader *r, int wait_ms)
 	return !cancel_is_set(r->cancel);
 }
 
-/* Locked. */
+/* Call locked. */
 static GPtrArray *take(progress_reader *r)
 {
 	progress_log *log = r->log;

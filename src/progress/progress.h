@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * progress: what a build tells its watchers. A sink belongs to one vertex, a log to one build.
+ * progress: progress events of builds. A sink belongs to one vertex, a log to one build.
  *
  *	progress_log *log = progress_log_new();
  *	progress_sink *sink = progress_sink_new(&(struct progress_vertex){.digest = d, .name = "[1/2] RUN x"});
- *	progress_sink_add(sink, log);          every build that shares the vertex; earlier events are replayed to it
+ *	progress_sink_add(sink, log);          call for every build that shares the vertex; replays earlier events
  *	progress_sink_start(sink);
  *	progress_status(sink, &(struct progress_status){.id = "transferring context:", .current = n});
  *	progress_sink_complete(sink, NULL, false);
@@ -12,7 +12,7 @@
  *	progress_reader *r = progress_reader_new(log, cancel);
  *	while ((events = progress_reader_next(r, timeout_ms))) ...
  *
- * Reference counted. Every function takes a NULL sink and does nothing. Times are nanoseconds since the epoch.
+ * Reference counted. Every function accepts a NULL sink and then does nothing. Times are nanoseconds since the epoch.
  * Events are immutable; a log keeps them so that a second reader sees all of them from the start.
  * Thread: any.
  */
@@ -38,7 +38,7 @@ struct progress_vertex {
 };
 
 struct progress_status {
-	const char *id; /* the text shown */
+	const char *id; /* the displayed text */
 	const char *name;
 	int64_t current;
 	int64_t total;
@@ -65,7 +65,7 @@ struct progress_warning {
 
 enum progress_event_type { PROGRESS_VERTEX, PROGRESS_STATUS, PROGRESS_LOG, PROGRESS_WARNING };
 
-/* One event; strings belong to it. Only the member of its type is set. */
+/* One event, which owns its strings. Only the member of its type is set. */
 struct progress_event {
 	enum progress_event_type type;
 	const char *vertex; /* digest */
@@ -85,49 +85,48 @@ struct progress_event {
 int64_t progress_now_ns(void);
 
 /* ---- sinks */
-progress_sink *progress_sink_new(const struct progress_vertex *vertex); /* copied; nothing is sent yet */
+progress_sink *progress_sink_new(const struct progress_vertex *vertex); /* copies it; sends nothing yet */
 progress_sink *progress_sink_ref(progress_sink *s);
 void progress_sink_unref(progress_sink *s);
 const char *progress_sink_digest(const progress_sink *s);
-/* Adds a watcher and replays; announces the vertex without times if it has not started. Idempotent. */
+/* Adds a log and replays; announces the vertex without times if it has not started. Idempotent. */
 void progress_sink_add(progress_sink *s, progress_log *log);
 void progress_sink_remove(progress_sink *s, progress_log *log);
-/* All watchers of `from` also watch `to` from now on (merged edges). */
+/* All logs of `from` also receive the events of `to` from now on (merged edges). */
 void progress_sink_join(progress_sink *to, progress_sink *from);
 /* A vertex may start and complete several times (intervals). */
 void progress_sink_start(progress_sink *s);
-/* The same with cached set from the start (a result that is loaded from the cache). */
+/* The same with cached set from the start (a result loaded from the cache). */
 void progress_sink_start_cached(progress_sink *s);
 void progress_sink_complete(progress_sink *s, const char *error, bool cached);
-/* It succeeded at that time, which is told only now. */
+/* Completes it successfully with an earlier time, which is reported only now. */
 void progress_sink_complete_at(progress_sink *s, int64_t completed_ns, bool cached);
 bool progress_sink_is_open(const progress_sink *s);   /* started and not completed */
-bool progress_sink_is_cached(const progress_sink *s); /* as it was told last */
+bool progress_sink_is_cached(const progress_sink *s); /* as last reported */
 bool progress_sink_was_completed(const progress_sink *s);
-/* Cached with started = completed = now, unless it completed before (an input of a vertex that starts). */
+/* Reports it cached with started = completed = now, unless it completed before (an input of a vertex that starts). */
 void progress_sink_complete_implicitly(progress_sink *s);
 
 void progress_status(progress_sink *s, const struct progress_status *status);
-/* Begin and end of a status line without counts; end with the error's absence only (upstream leaves failed ones open).
- */
+/* Starts and ends a status without counts; do not end it after an error (upstream leaves failed ones open). */
 void progress_status_start(progress_sink *s, const char *id, const char *name, int64_t *ret_started_ns);
 void progress_status_end(progress_sink *s, const char *id, const char *name, int64_t started_ns);
 void progress_output(progress_sink *s, int stream, const void *bytes, size_t n);
 void progress_warn(progress_sink *s, const struct progress_warning *warning);
-/* The same for one watcher of a vertex that has no sink (yet). */
+/* The same for a single log and a vertex that has no sink (yet). */
 void progress_log_warn(progress_log *log, const char *digest, const struct progress_warning *warning);
 
 /*
- * ---- logs
- * A log completes what nobody reports: inputs of a vertex that starts, when they never completed themselves, appear as
- * cached with both times those of the start. Counters (statuses) that no reader took yet keep only their last value.
+ * ---- logs A log completes vertices that are not reported: inputs of a vertex that starts, if they never completed
+ * themselves, appear as cached, with both times equal to the start. For counters (statuses) that no reader has read yet
+ * only the last value is kept.
  */
 progress_log *progress_log_new(void);
 progress_log *progress_log_ref(progress_log *log);
 void progress_log_unref(progress_log *log);
-/* No more events: open vertices get "context canceled" unless cached; readers end. */
+/* Ends the log: open vertices get "context canceled" unless cached; readers end. */
 void progress_log_close(progress_log *log);
-/* Counts over vertex digests, for the build's history. */
+/* Counts vertex digests, for the build's history. */
 struct progress_counts {
 	int32_t cached, total, completed, warnings;
 };
@@ -136,14 +135,15 @@ struct progress_counts progress_log_counts(progress_log *log);
 /* ---- readers */
 progress_reader *progress_reader_new(progress_log *log, cancel *c);
 /*
- * Events since the last call (borrowed array of const struct progress_event *, free the array with
- * g_ptr_array_unref), waiting for the first one. NULL at the end of the log or when canceled. Batches: within a
- * batch the caller sorts as it likes. wait_ms: after the first event, how long more may gather.
+ * Returns the events since the last call (borrowed array of const struct progress_event *, free the array with
+ * g_ptr_array_unref), waiting for the first one. NULL at the end of the log or when canceled. Within a batch the caller
+ * may reorder events. wait_ms: time to collect more events after the first one.
  */
 GPtrArray *progress_reader_next(progress_reader *r, int wait_ms);
 /*
- * For readers that do not wait: events since the last call, NULL when there are none now, or (ret_end) ever. After a
- * NULL, notify(data, end) runs once when there is something to take. It runs under the log's lock and must not use the log.
+ * For readers that do not wait: returns the events since the last call; NULL if there are none yet, or (ret_end) no
+ * more. After a NULL, notify(data, end) runs once when there are events. It runs under the log's lock and must not use
+ * the log.
  */
 void progress_reader_set_notify(progress_reader *r, void (*notify)(void *data, bool end), void *data);
 GPtrArray *progress_reader_take(progress_reader *r, bool *ret_end);

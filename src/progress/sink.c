@@ -7,12 +7,12 @@
 struct progress_sink {
 	gint refs;
 	struct vertex_info *info;
-	GMutex mu;         /* guards what follows; taken before that of a log */
+	GMutex mu;         /* guards the following members; taken before that of a log */
 	GPtrArray *logs;   /* of progress_log, ref */
-	GPtrArray *events; /* of struct event, ref: for watchers that come later */
+	GPtrArray *events; /* of struct event, ref: for logs added later */
 	int64_t started_ns, completed_ns;
 	bool was_completed;
-	bool cached; /* as it was told last */
+	bool cached; /* as last reported */
 };
 
 int64_t progress_now_ns(void)
@@ -203,7 +203,7 @@ void progress_status(progress_sink *s, const struct progress_status *status)
 	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&s->mu);
 	for (guint i = 0; i < s->logs->len; i++)
 		log_append(s->logs->pdata[i], e);
-	for (guint i = s->events->len; i > 0; i--) { /* of a counter only the last value is kept; it is near the end */
+	for (guint i = s->events->len; i > 0; i--) { /* only the last value of a counter is kept; it is near the end */
 		struct event *old = s->events->pdata[i - 1];
 		if (old->public.type != PROGRESS_STATUS || s->events->len - i > 64)
 			break;

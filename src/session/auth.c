@@ -2,8 +2,8 @@
 /*
  * auth: registry credentials of the client.
  *
- * A client with a stable key proves that it holds it by signing a payload of ours (NaCl's sign: the ed25519 signature,
- * then the payload); such a client fetches tokens itself and its password never comes here.
+ * A client with a stable key proves that it has the key by signing our payload (NaCl's sign: the ed25519 signature,
+ * then the payload). Such a client fetches tokens itself, so that its password never leaves it.
  */
 #include "session/live.h"
 #include "api/guard.h"
@@ -32,7 +32,7 @@ struct credentials {
 	const char *host;
 	char *user;
 	char *secret;
-	bool has_none; /* a client said that it has none */
+	bool has_none; /* a client has no credentials */
 };
 
 static bool ask_credentials(session *s, cancel *c, void *data, GError **error)
@@ -67,7 +67,7 @@ bool session_credentials(session_group *g, const char *host, cancel *c, char **r
 			g_propagate_error(error, g_steal_pointer(&local));
 			return false;
 		}
-		/* A client without the service has no credentials, which is an answer. */
+		/* A client without the service has no credentials; this is a valid answer. */
 		q.user = g_strdup("");
 		q.secret = g_strdup("");
 	}
@@ -76,7 +76,7 @@ bool session_credentials(session_group *g, const char *host, cancel *c, char **r
 	return true;
 }
 
-/* ---- who fetches tokens */
+/* ---- token authority */
 
 struct authority {
 	const char *host;

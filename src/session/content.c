@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* content: containerd's content service as the client serves it. */
+/* content: containerd's content service, served by the client. */
 #include "session/live.h"
 #include "api/guard.h"
 #include "api/wire.h"
@@ -11,9 +11,9 @@
 
 #define SERVICE "/containerd.services.content.v1.Content/"
 #define STORE_KEY "buildkit-attachable-store-id"
-/* Below the 4 MiB that a client's server receives. */
+/* Below the 4 MiB receive limit of a client's server. */
 #define WRITE_BYTES ((size_t)MIB(1))
-/* Answers are one a message; that many may be under way. */
+/* Number of messages that may be unanswered; each message is answered. */
 #define WRITES_AHEAD 4
 #define LOCK_WAIT_FIRST_MS 16
 #define LOCK_WAIT_MAX_MS 2048
@@ -84,7 +84,7 @@ struct writer {
 	const uint8_t *bytes;
 	int64_t size;
 	int64_t sent;
-	int waiting; /* answers under way */
+	int waiting; /* number of outstanding answers */
 	uint8_t *buffer;
 };
 
@@ -129,7 +129,7 @@ static bool take_answer(struct writer *w, int64_t *ret_offset, GError **error)
 	return true;
 }
 
-/* Where a former write of the same ref ended. */
+/* Offset at which an earlier write of the same ref ended. */
 static bool start_write(struct writer *w, GError **error)
 {
 	Content__WriteContentRequest request;
@@ -189,7 +189,7 @@ static bool write_all(struct writer *w, void (*on_progress)(void *data, int64_t 
 	return rpc_call_finish(w->call, error);
 }
 
-/* A failed send says less than the status that the peer ended the call with. */
+/* The status of the call is more specific than the error of a failed send. */
 static void prefer_status(rpc_call *call, GError **local)
 {
 	g_autoptr(GError) status = NULL;
@@ -222,7 +222,7 @@ static bool write_once(session *s, const char *store, const char *digest, int fd
 	return false;
 }
 
-/* containerd's words for a blob that another client writes into the same directory: "ref X locked ...: unavailable". */
+/* containerd's error for a blob that another client writes to the same directory: "ref X locked ...: unavailable". */
 static bool is_locked(const GError *error)
 {
 	return error_is(error, ERROR_UNAVAILABLE) && strstr(error->message, " locked");
@@ -241,7 +241,7 @@ static bool lock_wait(cancel *c, int ms, GError **error)
 bool session_content_write(session *s, const char *store, const char *digest, int fd, const void *bytes, int64_t size,
 			   cancel *c, void (*on_progress)(void *data, int64_t done), void *data, GError **error)
 {
-	/* Until the other writer is done or the build is canceled, as upstream does. */
+	/* Retries until the other writer is done or the build is canceled, as upstream does. */
 	for (int wait_ms = LOCK_WAIT_FIRST_MS;; wait_ms = MIN(wait_ms * 2, LOCK_WAIT_MAX_MS)) {
 		GError *local = NULL;
 		if (write_once(s, store, digest, fd, bytes, size, c, on_progress, data, &local))

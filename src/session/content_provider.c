@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Blobs of a client's content store, on demand. */
+/* Provides blobs of a client's content store on demand. */
 #include "base/limits.h"
 #include "progress/progress.h"
 #include "session/session.h"
@@ -54,7 +54,7 @@ GBytes *session_content_fetch(session *s, const char *store, const struct digest
 /* ---- layers */
 
 struct content_provider {
-	session_registry *sessions; /* borrowed: the daemon outlives its records */
+	session_registry *sessions; /* borrowed: the daemon frees it after its records */
 	char *session_id, *store;   /* owned */
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* files: streams that carry files: FileSync, FileSend, Upload. */
+/* files: streams that transfer files: FileSync, FileSend, Upload. */
 #include "session/live.h"
 #include "api/wire.h"
 
@@ -16,7 +16,7 @@ static bool is_ascii(const char *const *values)
 	return true;
 }
 
-/* Go's url.QueryEscape. */
+/* Implements Go's url.QueryEscape. */
 static char *query_escape(const char *text)
 {
 	GString *out = g_string_new(NULL);
@@ -31,7 +31,7 @@ static char *query_escape(const char *text)
 	return g_string_free(out, FALSE);
 }
 
-/* Metadata is ASCII: when one value is not, all of the key are escaped and "<key>-encoded" says so. */
+/* Metadata must be ASCII: if any value of a key is not, all values are escaped and "<key>-encoded" is set. */
 static void add_values(rpc_metadata *md, const char *key, const char *const *values)
 {
 	if (!values)

@@ -4,10 +4,9 @@
 struct session_group {
 	gint refs;
 	GMutex mu;
-	session_registry
-		*registry; /* borrowed: lives as long as the daemon; NULL: that of the first group that joins */
-	GPtrArray *ids;    /* of owned strings */
-	GPtrArray *joined; /* of session_group, refs */
+	session_registry *registry; /* borrowed: freed with the daemon; NULL: that of the first group that joins */
+	GPtrArray *ids;             /* of owned strings */
+	GPtrArray *joined;          /* of session_group, refs */
 };
 
 session_group *session_group_new(session_registry *r, const char *id)
@@ -71,7 +70,7 @@ session_registry *group_registry(session_group *g)
 	return g->registry;
 }
 
-/* Those of joined groups come in the order in which they joined. One group is locked at a time. */
+/* Ids of joined groups follow in the order in which they joined. Locks one group at a time. */
 char **group_ids(session_group *g)
 {
 	g_autoptr(GPtrArray) ids = g_ptr_array_new();
@@ -103,7 +102,7 @@ bool session_group_is_empty(session_group *g)
 	return !ids[0];
 }
 
-struct round { /* of questions to a group */
+struct round { /* one round of requests to a group */
 	session_group *group;
 	const char *method;
 	ask_fn ask;
@@ -120,7 +119,7 @@ static bool ask_one(struct round *r, session *s, cancel *c)
 	return r->ask(s, c, r->data, &r->last);
 }
 
-/* Each session once, also those that join while others are asked. until_us 0: absent ones are not waited for. */
+/* Asks each session once, including those that join meanwhile. until_us 0: does not wait for absent ones. */
 static bool ask_all(struct round *r, gint64 until_us, cancel *c)
 {
 	g_auto(GStrv) ids = group_ids(r->group);
@@ -143,7 +142,7 @@ static bool ask_all(struct round *r, gint64 until_us, cancel *c)
 	return false;
 }
 
-/* Living sessions are asked before the absent ones are waited for, with one time limit for all. */
+/* Connected sessions are asked first; then absent ones are waited for, with one time limit for all. */
 static bool ask_living(struct round *r, cancel *c)
 {
 	for (guint before = G_MAXUINT; before != g_hash_table_size(r->asked);) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * live: sessions and groups, inside the room.
+ * live: sessions and groups; private to this module.
  *
  *	g_auto(GStrv) ids = group_ids(g);
- *	group_each(g, METHOD, timeout_ms, c, ask, &state, error)    until one answers
+ *	group_each(g, METHOD, timeout_ms, c, ask, &state, error)    asks until one answers
  *
  * Locks: a group's mu, or the registry's, never both.
  */
@@ -21,13 +21,13 @@ struct session {
 	char *name;          /* owned */
 	GHashTable *methods; /* set of lower-case full methods, owned */
 	rpc_call *call;      /* ref: the tunnel */
-	cancel *closed;      /* owned: set when the session is over */
+	cancel *closed;      /* owned: set when the session ends */
 	GMutex mu;
-	rpc_conn *conn; /* ref; mu; NULL until it is used: session_conn makes it */
+	rpc_conn *conn; /* ref; mu; NULL until its first use: session_conn creates it */
 	bool serving;   /* mu: the call is open and may be kicked */
 };
 
-/* A token that is set when health ends the session. */
+/* A token that is set when a failed health check ends the session. */
 struct session_guard {
 	char *id;  /* owned */
 	cancel *c; /* borrowed until session_unguard */
@@ -38,15 +38,15 @@ struct session_registry {
 	GCond changed;
 	GHashTable *sessions; /* id (borrowed) -> session (ref) */
 	GArray *guards;       /* of struct session_guard */
-	uint8_t salt[32];     /* of this daemon's start */
+	uint8_t salt[32];     /* random, created at the daemon's start */
 };
 
 session_registry *group_registry(session_group *g);
 char **group_ids(session_group *g);
 
 /*
- * Asks the sessions of a group in turn. ask returns true when answered; on false the next session is asked and the last
- * error stays. A session that does not offer the method counts as UNIMPLEMENTED.
+ * Asks the sessions of a group in turn. ask returns true if it has an answer; on false the next session is asked and
+ * the last error is kept. A session that does not offer the method counts as UNIMPLEMENTED.
  */
 typedef bool (*ask_fn)(session *s, cancel *c, void *data, GError **error);
 bool group_each(session_group *g, const char *method, int timeout_ms, cancel *c, ask_fn ask, void *data,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* policy: the client's PolicyVerifier service, which decides what a build may do with a source. */
+/* policy: the client's PolicyVerifier service, which decides how a build may use a source. */
 #include "session/live.h"
 #include "policysession.pb-c.h"
 

@@ -115,10 +115,10 @@ rpc_conn *session_conn(session *s)
 {
 	g_mutex_lock(&s->mu);
 	if (!s->conn) {
-		/* On a tunnel that has ended it is a connection that fails every call. */
+		/* If the tunnel has ended, the result is a connection on which every call fails. */
 		s->conn = rpc_connect_tunnel(s->call, NULL);
 		if (s->serving)
-			rpc_call_kick(s->call); /* health checks begin */
+			rpc_call_kick(s->call); /* starts health checks */
 	}
 	rpc_conn *conn = s->conn;
 	g_mutex_unlock(&s->mu);
@@ -143,9 +143,9 @@ struct health {
 	int timeout_ms;
 	int failures_allowed;
 	int failures;
-	gint64 next_us;  /* when the next check is due; 0: none yet */
-	gint64 begun_us; /* of the check under way */
-	rpc_call *check; /* owned: under way, or NULL */
+	gint64 next_us;  /* time of the next check; 0: none yet */
+	gint64 begun_us; /* start of the running check */
+	rpc_call *check; /* owned: the running check, or NULL */
 };
 
 static struct health health_of(const rpc_metadata *md)
@@ -160,7 +160,7 @@ static struct health health_of(const rpc_metadata *md)
 	return h;
 }
 
-/* What a Session call keeps between its turns. */
+/* State of a Session call between its turns. */
 struct serving {
 	session *session; /* ref */
 	guint on_closed;  /* of the connection's token; 0: not watched */
@@ -189,12 +189,14 @@ static void health_end(struct serving *v, gint64 now)
 	gint64 took_ms = (now - h->begun_us) / 1000;
 	g_clear_pointer(&h->check, rpc_call_unref);
 	h->failures = ok ? 0 : h->failures + 1;
-	/* A slow link is no dead link: the next one may take longer. */
+	/* A slow link is not a broken link: the next check may take longer. */
 	if (h->failures_allowed > 1)
 		h->timeout_ms = (int)CLAMP(took_ms * 3 / 2, HEALTH_TIMEOUT_MS, HEALTH_TIMEOUT_MAX_MS);
 }
 
-/* False once the client counts as gone. A check that took long is followed by the next one. */
+/*
+ * Returns false once the client counts as disconnected. A check that took long is followed by another one immediately.
+ */
 static bool health_turn(struct serving *v)
 {
 	struct health *h = &v->health;
@@ -225,7 +227,7 @@ void session_guard(session_registry *r, const char *id, cancel *c)
 		session_ref(s);
 	g_mutex_unlock(&r->mu);
 	if (s)
-		session_conn(s); /* from now on its health is watched */
+		session_conn(s); /* starts health checks for it */
 	session_unref(s);
 }
 
@@ -238,7 +240,7 @@ void session_unguard(session_registry *r, cancel *c)
 	g_mutex_unlock(&r->mu);
 }
 
-/* Callbacks of a token run where it is set: not under the lock. */
+/* Callbacks of a token run on the setting thread, so set it without the lock. */
 static void guards_fire(session_registry *r, const char *id)
 {
 	g_autoptr(GPtrArray) tokens = g_ptr_array_new_with_free_func((GDestroyNotify)cancel_unref);
@@ -339,7 +341,7 @@ void session_turn_free(session_registry *r, void *state)
 	g_free(v);
 }
 
-/* ---- finding */
+/* ---- lookup */
 
 static void on_cancel(void *data)
 {

@@ -19,7 +19,7 @@ static void wiped_free(void *data)
 	g_free(w);
 }
 
-/* Takes the memory. */
+/* Takes ownership of the memory. */
 static GBytes *wiped_bytes(uint8_t *bytes, size_t n)
 {
 	struct wiped *w = g_new(struct wiped, 1);

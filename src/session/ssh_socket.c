@@ -19,18 +19,18 @@ struct ssh_socket {
 	session *session; /* ref */
 	char *id;
 	int listen_fd;  /* owned */
-	cancel *cancel; /* ref; set at the end */
+	cancel *cancel; /* ref; set when it is freed */
 	GThread *acceptor;
-	GPtrArray *threads; /* of GThread *, the acceptor's */
+	GPtrArray *threads; /* of GThread *, used by the acceptor */
 };
 struct connection {
 	ssh_socket *socket; /* borrowed: outlives the thread */
 	int fd;             /* owned */
 };
 
-/* ---- one connection */
+/* ---- connections */
 
-/* True when fd is readable, false at the end or on cancellation. */
+/* Returns true when fd is readable, false at the end or on cancellation. */
 static bool wait_readable(int fd, cancel *c)
 {
 	struct pollfd fds[] = {{.fd = fd, .events = POLLIN}, {.fd = cancel_fd(c), .events = POLLIN}};
@@ -59,7 +59,7 @@ static bool write_all(int fd, const void *bytes, size_t n, cancel *c)
 	return true;
 }
 
-/* ---- one direction a thread */
+/* ---- one thread per direction */
 
 struct back {
 	int fd; /* borrowed */
@@ -67,7 +67,7 @@ struct back {
 	cancel *cancel;
 };
 
-/* From the agent to the step. The end of the agent's bytes is an end of input for the step, which may still send. */
+/* From the agent to the step. The end of the agent's bytes becomes end of input for the step, which may still send. */
 static void *back_thread(void *data)
 {
 	const struct back *b = data;
@@ -85,7 +85,7 @@ static void *back_thread(void *data)
 	return NULL;
 }
 
-/* From the step to the agent, until the step sends no more. False: the connection is broken. */
+/* From the step to the agent, until the step stops sending. False: the connection is broken. */
 static bool forward(int fd, const struct ssh_pipe *agent, cancel *c)
 {
 	uint8_t chunk[CHUNK_BYTES];
@@ -155,13 +155,13 @@ static void *acceptor_thread(void *data)
 	ssh_socket *s = data;
 	while (wait_readable(s->listen_fd, s->cancel)) {
 		int fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC);
-		if (fd < 0) { /* without a descriptor the connection stays in the backlog: later again */
+		if (fd < 0) { /* no descriptor is free: the connection stays in the backlog for a retry */
 			struct pollfd end = {.fd = cancel_fd(s->cancel), .events = POLLIN};
 			poll(&end, 1, ACCEPT_RETRY_MS);
 			continue;
 		}
 		if (s->threads->len >= MAX_CONNECTIONS) {
-			/* A step that opens many has long closed the first: the oldest is waited for. */
+			/* A step that opens many connections has usually closed the first: waits for the oldest. */
 			g_thread_join(g_ptr_array_index(s->threads, 0));
 			g_ptr_array_remove_index(s->threads, 0);
 		}
@@ -170,7 +170,7 @@ static void *acceptor_thread(void *data)
 		GThread *thread = thread_start("ssh-agent", connection_thread, c, NULL);
 		if (thread) {
 			g_ptr_array_add(s->threads, thread);
-		} else { /* the step's program sees an agent that hangs up */
+		} else { /* the step's program sees a closed connection */
 			close(fd);
 			g_free(c);
 		}
@@ -180,7 +180,7 @@ static void *acceptor_thread(void *data)
 	return NULL;
 }
 
-/* A socket file of any length of path: named through the directory's descriptor. */
+/* Creates a socket file at a path of any length: named through the directory's descriptor. */
 static bool listen_beneath(ssh_socket *s, const struct ssh_socket_file *file, GError **error)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -220,7 +220,7 @@ ssh_socket *ssh_socket_new(session *from, const char *id, const struct ssh_socke
 		ssh_socket_free(s);
 		return NULL;
 	}
-	/* Without the descriptor the acceptor would not see the end of the step. */
+	/* Without the descriptor the acceptor would not notice the end of the step. */
 	if (cancel_fd(s->cancel) < 0)
 		error_set_errno(error, errno, "create ssh agent socket");
 	else

@@ -66,7 +66,7 @@ static void test_replay(void)
 	g_assert_cmpint(c.warnings, ==, 1);
 }
 
-/* Trap 33: inputs of a vertex that starts are reported cached; the whole chain, each once. */
+/* Inputs of a vertex that starts are reported as cached; the whole chain, each once. */
 static void test_implicit(void)
 {
 	g_autoptr(progress_log) log = progress_log_new();
@@ -84,7 +84,7 @@ static void test_implicit(void)
 	g_assert_cmpint(progress_log_counts(log).cached, ==, 2);
 }
 
-/* Trap 34: unfinished vertices end with "context canceled" unless they were seen cached. */
+/* Unfinished vertices end with "context canceled" unless they were seen cached. */
 static void test_close(void)
 {
 	g_autoptr(progress_log) log = progress_log_new();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fake_client: a daemon with the Session method, and a client that serves what sessions offer. */
+/* fake_client: a daemon with the Session method, and a client that serves the session services. */
 #pragma once
 #include "session/session.h"
 #include "api/guard.h"
@@ -21,10 +21,10 @@ struct fake {
 	void *policy_data;
 	bool no_authority;
 	bool false_signature;
-	bool sick; /* health never answers well */
+	bool sick; /* health checks always fail */
 	EVP_PKEY *key;
 	GString *metadata; /* of the last stream, "key=value\n" */
-	GByteArray *blob;  /* what content Read gives and Write makes */
+	GByteArray *blob;  /* content returned by Read and stored by Write */
 	bool have_blob;
 	gint writes;
 };
@@ -139,7 +139,7 @@ static inline void note_metadata(struct fake *f, rpc_call *call)
 		g_string_append_printf(f->metadata, "%s=%s\n", key, value);
 }
 
-/* Sends the first message back. */
+/* Echoes the first message. */
 static inline bool fake_stream(rpc_call *call, void *data, GError **error)
 {
 	note_metadata(data, call);
@@ -235,7 +235,7 @@ static const struct rpc_method fake_methods[] = {
 	{"/containerd.services.content.v1.Content/Write", .stream = fake_write},
 };
 
-/* ---- the pair */
+/* ---- daemon and client */
 
 struct pair {
 	rpc_loop *loop;
@@ -323,7 +323,7 @@ static inline void client_start(struct client *c, struct pair *p, const char *id
 	c->thread = g_thread_new("client", client_main, c);
 }
 
-/* The error that the daemon ended the session with, or NULL. */
+/* Returns the error with which the daemon ended the session, or NULL. */
 static inline void client_join(struct client *c)
 {
 	g_thread_join(c->thread);

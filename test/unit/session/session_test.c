@@ -186,7 +186,7 @@ static void test_streams(void)
 	pair_down(&p);
 }
 
-/* The check of a policy may be the first thing that a session is asked. */
+/* The check of a policy may be the first request to a session. */
 static void test_policy_first(void)
 {
 	struct pair p = {0};
@@ -196,7 +196,7 @@ static void test_policy_first(void)
 	client_start(&c, &p, "one", NULL);
 	Policysession__CheckPolicyRequest request = POLICYSESSION__CHECK_POLICY_REQUEST__INIT;
 	g_assert_null(session_policy_check(p.registry, "one", &request, NULL, &error));
-	g_assert_true(error_is(error, ERROR_UNIMPLEMENTED)); /* this client verifies nothing */
+	g_assert_true(error_is(error, ERROR_UNIMPLEMENTED)); /* this client has no verifier */
 	client_stop(&c);
 	pair_down(&p);
 }

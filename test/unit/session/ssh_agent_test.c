@@ -24,10 +24,10 @@ static void test_look(void)
 	g_assert_cmpint(ssh_agent_look(largest, 5, &len), ==, SSH_AGENT_MORE);
 }
 
-/* A peer that sends back all it gets, and "bye" when that ends. */
+/* A peer that echoes its input, and sends "bye" when that ends. */
 struct agent {
 	GByteArray *seen;
-	GAsyncQueue *pending; /* of GBytes *; an empty one: the end */
+	GAsyncQueue *pending; /* of GBytes *; an empty one marks the end */
 };
 
 static bool agent_send(void *data, const uint8_t *bytes, size_t n, GError **error)
@@ -96,7 +96,7 @@ static void read_exactly(int fd, void *bytes, size_t n)
 	}
 }
 
-/* Any bytes go both ways, and each way ends by itself. */
+/* Any bytes pass in both directions, and each direction ends separately. */
 static void test_serve(void)
 {
 	struct serving s;
