@@ -111,7 +111,8 @@ static bool apply_keep_storage(struct worker_config *w, const char *flag, GError
 {
 	if (!*w->gc_keep_storage)
 		return true;
-	int64_t *members[] = {&w->reserved_space, &w->min_free_space, &w->max_used_space};
+	struct gc_options *gc = &w->options.gc;
+	int64_t *members[] = {&gc->reserved_bytes, &gc->min_free_bytes, &gc->max_used_bytes};
 	g_auto(GStrv) parts = g_strsplit(w->gc_keep_storage, ",", -1);
 	for (size_t i = 0; parts[i]; i++) {
 		int64_t mb;
@@ -230,8 +231,8 @@ void config_clear(struct config *config)
 		else if (options[i].type == OPTION_LABELS || options[i].type == OPTION_TABLE)
 			g_clear_pointer((GHashTable **)member, g_hash_table_unref);
 	}
-	gc_rules_free(config->oci.gc_rules, config->oci.n_gc_rules);
-	gc_rules_free(config->containerd.gc_rules, config->containerd.n_gc_rules);
+	gc_rules_free(config->oci.options.gc.rules, config->oci.options.gc.n_rules);
+	gc_rules_free(config->containerd.options.gc.rules, config->containerd.options.gc.n_rules);
 	hosts_free(config->hosts, config->n_hosts);
 	g_clear_pointer(&config->inactive, g_ptr_array_unref);
 	g_clear_pointer(&config->warnings, g_ptr_array_unref);

@@ -16,18 +16,9 @@
 enum tristate { TRISTATE_AUTO = -1, TRISTATE_FALSE = 0, TRISTATE_TRUE = 1 };
 
 struct worker_config {
-	int enabled; /* enum tristate */
-	GHashTable *labels;
-	char **platforms;
-	bool rootless, no_process_sandbox, selinux, gc;
-	char *snapshotter, *binary, *address, *containerd_namespace, *cgroup_parent, *apparmor_profile, *network_mode;
-	char *runtime_name, *runtime_path;
-	GHashTable *runtime_options;                            /* char * to char * */
-	char *gc_keep_storage;                                  /* flag: Reserved[,Free[,Maximum]] in MB */
-	int64_t reserved_space, max_used_space, min_free_space; /* bytes, -1: computed */
-	int64_t max_parallelism;
-	struct gc_rule *gc_rules;
-	size_t n_gc_rules;
+	int enabled;                   /* enum tristate */
+	char *gc_keep_storage;         /* flag: Reserved[,Free[,Maximum]] in MB */
+	struct worker_options options; /* its texts, lists and tables are owned by the configuration */
 };
 struct config {
 	char *path; /* path of the configuration file */

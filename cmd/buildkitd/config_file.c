@@ -203,36 +203,36 @@ static bool set_options(struct reader *r, const struct option *rows, size_t n, v
 	return true;
 }
 
-static bool read_gc(struct reader *r, const struct toml_value *worker_table, struct worker_config *w)
+static bool read_gc(struct reader *r, const struct toml_value *worker_table, struct gc_options *gc)
 {
 	const struct toml_value *list = toml_find(worker_table, "gcpolicy");
 	if (!list)
 		return true;
 	if (list->type != TOML_ARRAY)
 		return fail_type(r, list, "gcpolicy", "list of tables");
-	w->gc_rules = g_new0(struct gc_rule, list->items->len + 1);
-	for (; w->n_gc_rules < list->items->len; w->n_gc_rules++) {
-		const struct toml_value *table = list->items->pdata[w->n_gc_rules];
+	gc->rules = g_new0(struct gc_rule, list->items->len + 1);
+	for (; gc->n_rules < list->items->len; gc->n_rules++) {
+		const struct toml_value *table = list->items->pdata[gc->n_rules];
 		if (table->type != TOML_TABLE)
 			return fail_type(r, table, "gcpolicy", "table");
-		if (!set_options(r, gc_options, gc_options_count, &w->gc_rules[w->n_gc_rules], table))
+		if (!set_options(r, gc_options, gc_options_count, &gc->rules[gc->n_rules], table))
 			return false;
 	}
 	return true;
 }
 
 /* gckeepstorage is the oldest name of reservedSpace; plain numbers were MB in early versions. */
-static bool read_keep_storage(struct reader *r, const struct toml_value *worker_table, struct worker_config *w)
+static bool read_keep_storage(struct reader *r, const struct toml_value *worker_table, struct gc_options *gc)
 {
 	const struct toml_value *v = toml_find(worker_table, "gckeepstorage");
-	if (!v || w->reserved_space >= 0 || w->max_used_space >= 0 || w->min_free_space >= 0)
+	if (!v || gc->reserved_bytes >= 0 || gc->max_used_bytes >= 0 || gc->min_free_bytes >= 0)
 		return true;
-	if (!disk_space_value(r, v, "gckeepstorage", &w->reserved_space))
+	if (!disk_space_value(r, v, "gckeepstorage", &gc->reserved_bytes))
 		return false;
 	bool mb = v->type == TOML_INTEGER && v->integer < MB_OR_BYTES;
 	if (mb)
-		w->reserved_space *= 1000000;
-	g_autofree char *size = size_format(w->reserved_space);
+		gc->reserved_bytes *= 1000000;
+	g_autofree char *size = size_format(gc->reserved_bytes);
 	log_info("gckeepstorage: interpreted as %s%s", size, mb ? " (numbers below 1000000 are in MB)" : "");
 	return true;
 }
@@ -240,7 +240,7 @@ static bool read_keep_storage(struct reader *r, const struct toml_value *worker_
 static bool read_worker(struct reader *r, const struct toml_value *root, const char *key, struct worker_config *w)
 {
 	const struct toml_value *table = find(root, key);
-	return !table || (read_gc(r, table, w) && read_keep_storage(r, table, w));
+	return !table || (read_gc(r, table, &w->options.gc) && read_keep_storage(r, table, &w->options.gc));
 }
 
 static bool read_key_pairs(struct reader *r, const struct toml_value *table, struct registry_host *host)

@@ -8,6 +8,48 @@
 #define CTRD(member) offsetof(struct config, containerd.member)
 #define NOT_YET OPTION_INACTIVE
 
+/* clang-format off */
+/* The options that both workers have. NAME is the key below "worker" and the beginning of the flags. */
+#define W(name, member) offsetof(struct config, name.member)
+#define WORKER_OPTIONS(NAME, what)                                                                                     \
+	{#NAME "-worker", "worker." #NAME ".enabled", OPTION_TRISTATE, W(NAME, enabled), "auto", NULL,                 \
+	 "enable " what ": true, false or auto"},                                                                      \
+	{#NAME "-worker-labels", "worker." #NAME ".labels", OPTION_LABELS, W(NAME, options.labels), NULL, NULL,        \
+	 "worker label, e.g. com.example.kind=fast"},                                                                  \
+	{#NAME "-worker-net", "worker." #NAME ".networkMode", OPTION_STRING, W(NAME, options.network_mode), "auto",    \
+	 NULL, "network mode of steps: auto, host, cni or bridge"},                                                    \
+	{#NAME "-cni-config-path", "worker." #NAME ".cniConfigPath", OPTION_STRING, NOT_YET, NULL, NULL,               \
+	 "CNI configuration file"},                                                                                    \
+	{#NAME "-cni-binary-dir", "worker." #NAME ".cniBinaryPath", OPTION_STRING, NOT_YET, NULL, NULL,                \
+	 "directory of CNI plugin binaries"},                                                                          \
+	{#NAME "-cni-pool-size", "worker." #NAME ".cniPoolSize", OPTION_INT, NOT_YET, NULL, NULL,                      \
+	 "number of network namespaces to create in advance"},                                                         \
+	{NULL, "worker." #NAME ".bridgeName", OPTION_STRING, NOT_YET, NULL, NULL,                                      \
+	 "name of the bridge (network mode bridge)"},                                                                  \
+	{NULL, "worker." #NAME ".bridgeSubnet", OPTION_STRING, NOT_YET, NULL, NULL,                                    \
+	 "subnet of the bridge (network mode bridge)"},                                                                \
+	{#NAME "-worker-apparmor-profile", "worker." #NAME ".apparmor-profile", OPTION_STRING,                         \
+	 W(NAME, options.executor.apparmor_profile), NULL, NULL, "AppArmor profile of steps"},                         \
+	{#NAME "-worker-selinux", "worker." #NAME ".selinux", OPTION_BOOL, W(NAME, options.executor.selinux), NULL,    \
+	 NULL, "apply SELinux labels to steps"},                                                                       \
+	{#NAME "-max-parallelism", "worker." #NAME ".max-parallelism", OPTION_INT, W(NAME, options.max_parallelism),   \
+	 "0", NULL, "maximum number of steps that run in parallel; 0: no limit"},                                      \
+	{#NAME "-worker-rootless", "worker." #NAME ".rootless", OPTION_BOOL, NOT_YET, NULL, NULL,                      \
+	 "run steps in rootless mode"},                                                                                \
+	{#NAME "-worker-gc", "worker." #NAME ".gc", OPTION_BOOL, W(NAME, options.gc.enabled), "true", NULL,            \
+	 "enable automatic garbage collection"},                                                                       \
+	{#NAME "-worker-gc-keepstorage", NULL, OPTION_STRING, W(NAME, gc_keep_storage), NULL, NULL,                    \
+	 "disk space for the cache in MB: \"Reserved[,Free[,Maximum]]\""},                                             \
+	{NULL, "worker." #NAME ".reservedSpace", OPTION_DISK_SPACE, W(NAME, options.gc.reserved_bytes), "-1", NULL,    \
+	 "cache size below which garbage collection removes nothing"},                                                 \
+	{NULL, "worker." #NAME ".maxUsedSpace", OPTION_DISK_SPACE, W(NAME, options.gc.max_used_bytes), "-1", NULL,     \
+	 "maximum cache size"},                                                                                        \
+	{NULL, "worker." #NAME ".minFreeSpace", OPTION_DISK_SPACE, W(NAME, options.gc.min_free_bytes), "-1", NULL,     \
+	 "free disk space that garbage collection tries to maintain"},                                                 \
+	{NULL, "worker." #NAME ".defaultCgroupParent", OPTION_STRING, W(NAME, options.executor.cgroup_parent), NULL,   \
+	 NULL, "parent control group of steps"}
+/* clang-format on */
+
 const struct option options[] = {
 	{"rootless", NULL, OPTION_BOOL, NOT_YET, NULL, NULL, "use the defaults for rootless containers"},
 	{"config", NULL, OPTION_STRING, AT(path), "/etc/buildkit/buildkitd.toml", NULL, "configuration file"},
@@ -73,105 +115,39 @@ const struct option options[] = {
 	 "repositories from which frontend images may be pulled"},
 	{NULL, "cache.gha.sign.command", OPTION_STRINGS, NOT_YET, NULL, NULL, "program that signs cache entries"},
 	{NULL, "cache.gha.verify.required", OPTION_BOOL, NOT_YET, NULL, NULL, "accept only signed cache entries"},
-
-	{"containerd-worker", "worker.containerd.enabled", OPTION_TRISTATE, CTRD(enabled), "auto", NULL,
-	 "enable the containerd worker: true, false or auto"},
-	{"containerd-worker-addr", "worker.containerd.address", OPTION_STRING, CTRD(address),
+	WORKER_OPTIONS(containerd, "the containerd worker"),
+	{"containerd-worker-addr", "worker.containerd.address", OPTION_STRING, CTRD(options.containerd.address),
 	 "/run/containerd/containerd.sock", NULL, "path of the containerd socket"},
-	{"containerd-worker-labels", "worker.containerd.labels", OPTION_LABELS, CTRD(labels), NULL, NULL,
-	 "worker label, e.g. com.example.kind=fast"},
-	{"containerd-worker-platform", "worker.containerd.platforms", OPTION_STRINGS, CTRD(platforms), NULL, NULL,
-	 "platform to build for (default: the detected platforms)", .hidden = true},
-	{"containerd-worker-namespace", "worker.containerd.namespace", OPTION_STRING, CTRD(containerd_namespace),
-	 "buildkit", NULL, "containerd namespace", .hidden = true},
-	{"containerd-worker-runtime", "worker.containerd.runtime.name", OPTION_STRING, CTRD(runtime_name),
-	 "io.containerd.runc.v2", NULL, "containerd runtime that runs steps", .hidden = true},
-	{NULL, "worker.containerd.runtime.path", OPTION_STRING, CTRD(runtime_path), NULL, NULL,
+	{"containerd-worker-namespace", "worker.containerd.namespace", OPTION_STRING,
+	 CTRD(options.containerd.namespace), "buildkit", NULL, "containerd namespace", .hidden = true},
+	{"containerd-worker-runtime", "worker.containerd.runtime.name", OPTION_STRING,
+	 CTRD(options.containerd.runtime.name), "io.containerd.runc.v2", NULL, "containerd runtime that runs steps",
+	 .hidden = true},
+	{NULL, "worker.containerd.runtime.path", OPTION_STRING, CTRD(options.containerd.runtime.path), NULL, NULL,
 	 "path of the runtime binary"},
-	{NULL, "worker.containerd.runtime.options", OPTION_TABLE, CTRD(runtime_options), NULL, NULL,
+	{NULL, "worker.containerd.runtime.options", OPTION_TABLE, CTRD(options.containerd.runtime.options), NULL, NULL,
 	 "options passed to the runtime, named as the runtime names them"},
-	{"containerd-worker-net", "worker.containerd.networkMode", OPTION_STRING, CTRD(network_mode), "auto", NULL,
-	 "network mode of steps: auto, host, cni or bridge"},
-	{"containerd-cni-config-path", "worker.containerd.cniConfigPath", OPTION_STRING, NOT_YET, NULL, NULL,
-	 "CNI configuration file"},
-	{"containerd-cni-binary-dir", "worker.containerd.cniBinaryPath", OPTION_STRING, NOT_YET, NULL, NULL,
-	 "directory of CNI plugin binaries"},
-	{"containerd-cni-pool-size", "worker.containerd.cniPoolSize", OPTION_INT, NOT_YET, NULL, NULL,
-	 "number of network namespaces to create in advance"},
-	{NULL, "worker.containerd.bridgeName", OPTION_STRING, NOT_YET, NULL, NULL,
-	 "name of the bridge (network mode bridge)"},
-	{NULL, "worker.containerd.bridgeSubnet", OPTION_STRING, NOT_YET, NULL, NULL,
-	 "subnet of the bridge (network mode bridge)"},
-	{"containerd-worker-snapshotter", "worker.containerd.snapshotter", OPTION_STRING, CTRD(snapshotter),
+	{"containerd-worker-platform", "worker.containerd.platforms", OPTION_STRINGS, CTRD(options.platforms), NULL,
+	 NULL, "platform to build for (default: the detected platforms)", .hidden = true},
+	{"containerd-worker-snapshotter", "worker.containerd.snapshotter", OPTION_STRING, CTRD(options.snapshotter),
 	 "overlayfs", NULL, "containerd snapshotter to use"},
-	{"containerd-worker-apparmor-profile", "worker.containerd.apparmor-profile", OPTION_STRING,
-	 CTRD(apparmor_profile), NULL, NULL, "AppArmor profile of steps"},
-	{"containerd-worker-selinux", "worker.containerd.selinux", OPTION_BOOL, CTRD(selinux), NULL, NULL,
-	 "apply SELinux labels to steps"},
-	{"containerd-max-parallelism", "worker.containerd.max-parallelism", OPTION_INT, CTRD(max_parallelism), "0",
-	 NULL, "maximum number of steps that run in parallel; 0: no limit"},
-	{"containerd-worker-rootless", "worker.containerd.rootless", OPTION_BOOL, NOT_YET, NULL, NULL,
-	 "run steps in rootless mode"},
-	{"containerd-worker-gc", "worker.containerd.gc", OPTION_BOOL, CTRD(gc), "true", NULL,
-	 "enable automatic garbage collection"},
-	{"containerd-worker-gc-keepstorage", NULL, OPTION_STRING, CTRD(gc_keep_storage), NULL, NULL,
-	 "disk space for the cache in MB: \"Reserved[,Free[,Maximum]]\""},
-	{NULL, "worker.containerd.reservedSpace", OPTION_DISK_SPACE, CTRD(reserved_space), "-1", NULL,
-	 "cache size below which garbage collection removes nothing"},
-	{NULL, "worker.containerd.maxUsedSpace", OPTION_DISK_SPACE, CTRD(max_used_space), "-1", NULL,
-	 "maximum cache size"},
-	{NULL, "worker.containerd.minFreeSpace", OPTION_DISK_SPACE, CTRD(min_free_space), "-1", NULL,
-	 "free disk space that garbage collection tries to maintain"},
-	{NULL, "worker.containerd.defaultCgroupParent", OPTION_STRING, CTRD(cgroup_parent), NULL, NULL,
-	 "parent control group of steps"},
 
-	{"oci-worker", "worker.oci.enabled", OPTION_TRISTATE, OCI(enabled), "auto", NULL,
-	 "enable the OCI worker: true, false or auto"},
-	{"oci-worker-labels", "worker.oci.labels", OPTION_LABELS, OCI(labels), NULL, NULL,
-	 "worker label, e.g. com.example.kind=fast"},
-	{"oci-worker-snapshotter", "worker.oci.snapshotter", OPTION_STRING, OCI(snapshotter), "auto", NULL,
+	WORKER_OPTIONS(oci, "the OCI worker"),
+	{"oci-worker-binary", "worker.oci.binary", OPTION_STRING, OCI(options.executor.binary), NULL, NULL,
+	 "OCI runtime that runs steps (name or path)"},
+	{"oci-worker-platform", "worker.oci.platforms", OPTION_STRINGS, OCI(options.platforms), NULL, NULL,
+	 "platform to build for (default: the detected platforms)"},
+	{"oci-worker-snapshotter", "worker.oci.snapshotter", OPTION_STRING, OCI(options.snapshotter), "auto", NULL,
 	 "snapshotter: auto, overlayfs or native"},
 	{"oci-worker-proxy-snapshotter-path", "worker.oci.proxySnapshotterPath", OPTION_STRING, NOT_YET, NULL, NULL,
 	 "socket of a proxy snapshotter (a path without unix://)"},
 	{NULL, "worker.oci.stargzSnapshotter", OPTION_STRING, NOT_YET, NULL, NULL,
 	 "configuration of the stargz snapshotter"},
-	{"oci-worker-platform", "worker.oci.platforms", OPTION_STRINGS, OCI(platforms), NULL, NULL,
-	 "platform to build for (default: the detected platforms)"},
-	{"oci-worker-net", "worker.oci.networkMode", OPTION_STRING, OCI(network_mode), "auto", NULL,
-	 "network mode of steps: auto, host, cni or bridge"},
-	{"oci-cni-config-path", "worker.oci.cniConfigPath", OPTION_STRING, NOT_YET, NULL, NULL,
-	 "CNI configuration file"},
-	{"oci-cni-binary-dir", "worker.oci.cniBinaryPath", OPTION_STRING, NOT_YET, NULL, NULL,
-	 "directory of CNI plugin binaries"},
-	{"oci-cni-pool-size", "worker.oci.cniPoolSize", OPTION_INT, NOT_YET, NULL, NULL,
-	 "number of network namespaces to create in advance"},
-	{NULL, "worker.oci.bridgeName", OPTION_STRING, NOT_YET, NULL, NULL, "name of the bridge (network mode bridge)"},
-	{NULL, "worker.oci.bridgeSubnet", OPTION_STRING, NOT_YET, NULL, NULL,
-	 "subnet of the bridge (network mode bridge)"},
 	{NULL, "worker.oci.userRemapUnsupported", OPTION_STRING, NOT_YET, NULL, NULL,
 	 "compatibility with upstream's test suite"},
-	{"oci-worker-binary", "worker.oci.binary", OPTION_STRING, OCI(binary), NULL, NULL,
-	 "OCI runtime that runs steps (name or path)"},
-	{"oci-worker-apparmor-profile", "worker.oci.apparmor-profile", OPTION_STRING, OCI(apparmor_profile), NULL, NULL,
-	 "AppArmor profile of steps"},
-	{"oci-worker-selinux", "worker.oci.selinux", OPTION_BOOL, OCI(selinux), NULL, NULL,
-	 "apply SELinux labels to steps"},
-	{"oci-max-parallelism", "worker.oci.max-parallelism", OPTION_INT, OCI(max_parallelism), "0", NULL,
-	 "maximum number of steps that run in parallel; 0: no limit"},
-	{"oci-worker-rootless", "worker.oci.rootless", OPTION_BOOL, NOT_YET, NULL, NULL, "run steps in rootless mode"},
 	{"oci-worker-no-process-sandbox", "worker.oci.noProcessSandbox", OPTION_BOOL, NOT_YET, NULL, NULL,
 	 "share the host's PID namespace and /proc with steps (WARNING: steps can then kill and inspect host "
 	 "processes)"},
-	{"oci-worker-gc", "worker.oci.gc", OPTION_BOOL, OCI(gc), "true", NULL, "enable automatic garbage collection"},
-	{"oci-worker-gc-keepstorage", NULL, OPTION_STRING, OCI(gc_keep_storage), NULL, NULL,
-	 "disk space for the cache in MB: \"Reserved[,Free[,Maximum]]\""},
-	{NULL, "worker.oci.reservedSpace", OPTION_DISK_SPACE, OCI(reserved_space), "-1", NULL,
-	 "cache size below which garbage collection removes nothing"},
-	{NULL, "worker.oci.maxUsedSpace", OPTION_DISK_SPACE, OCI(max_used_space), "-1", NULL, "maximum cache size"},
-	{NULL, "worker.oci.minFreeSpace", OPTION_DISK_SPACE, OCI(min_free_space), "-1", NULL,
-	 "free disk space that garbage collection tries to maintain"},
-	{NULL, "worker.oci.defaultCgroupParent", OPTION_STRING, OCI(cgroup_parent), NULL, NULL,
-	 "parent control group of steps"},
 };
 const size_t options_count = G_N_ELEMENTS(options);
 

@@ -17,7 +17,7 @@ static bool wants_oci(const struct config *config)
 {
 	const struct worker_config *w = &config->oci;
 	/* A program that is configured explicitly but missing is an error. */
-	bool usable = (w->binary && *w->binary) || executor_finds_binary(NULL);
+	bool usable = *w->options.executor.binary || executor_finds_binary(NULL);
 	return w->enabled == TRISTATE_TRUE || (w->enabled == TRISTATE_AUTO && usable);
 }
 
@@ -38,7 +38,8 @@ static bool listens(const char *address)
 bool workers_want_private_mounts(const struct config *config)
 {
 	const struct worker_config *w = &config->containerd;
-	bool containerd = w->enabled == TRISTATE_TRUE || (w->enabled == TRISTATE_AUTO && listens(w->address));
+	bool containerd =
+		w->enabled == TRISTATE_TRUE || (w->enabled == TRISTATE_AUTO && listens(w->options.containerd.address));
 	return wants_oci(config) || !containerd;
 }
 
@@ -48,11 +49,11 @@ static bool wants_containerd(const struct workers_input *input)
 	g_autoptr(GError) failure = NULL;
 	if (w->enabled != TRISTATE_AUTO)
 		return w->enabled == TRISTATE_TRUE;
-	if (!listens(w->address)) {
-		log_debug("skipping containerd worker: no process listens on \"%s\"", w->address);
+	if (!listens(w->options.containerd.address)) {
+		log_debug("skipping containerd worker: no process listens on \"%s\"", w->options.containerd.address);
 		return false;
 	}
-	if (ctd_server_answers(input->loop, w->address, w->containerd_namespace, &failure))
+	if (ctd_server_answers(input->loop, w->options.containerd.address, w->options.containerd.namespace, &failure))
 		return true;
 	log_warn("skipping containerd worker: %s", failure->message);
 	return false;
@@ -63,40 +64,19 @@ static struct worker_options options_of(const struct workers_input *input, const
 					const struct registry_config *hosts)
 {
 	const struct config *config = input->config;
-	return (struct worker_options){
-		.root_fd = input->root_fd,
-		.root_path = config->root,
-		.sessions = input->sessions,
-		.snapshotter = w->snapshotter,
-		.binary = w->binary,
-		.cgroup_parent = w->cgroup_parent,
-		.apparmor_profile = w->apparmor_profile,
-		.network_mode = w->network_mode,
-		.dns_nameservers = (const char *const *)config->dns_nameservers,
-		.dns_options = (const char *const *)config->dns_options,
-		.dns_search = (const char *const *)config->dns_search,
-		.platforms = (const char *const *)w->platforms,
-		.labels = w->labels,
-		.registry = hosts,
-		.gc = w->gc_rules,
-		.n_gc = w->n_gc_rules,
-		.gc_enabled = w->gc,
-		.reserved_bytes = w->reserved_space,
-		.max_used_bytes = w->max_used_space,
-		.min_free_bytes = w->min_free_space,
-		.max_parallelism = (int)w->max_parallelism,
-		.selinux = w->selinux,
-		.explain_misses = config->explain_misses,
-		.allow_network_host = config_allows(config, "network.host"),
-		.allow_security_insecure = config_allows(config, "security.insecure"),
-		.containerd =
-			{
-				.loop = input->loop,
-				.address = w->address,
-				.namespace = w->containerd_namespace,
-				.runtime = {w->runtime_name, w->runtime_path, w->runtime_options},
-			},
-	};
+	struct worker_options o = w->options;
+	o.root_fd = input->root_fd;
+	o.root_path = config->root;
+	o.sessions = input->sessions;
+	o.registry = hosts;
+	o.explain_misses = config->explain_misses;
+	o.executor.dns_nameservers = (const char *const *)config->dns_nameservers;
+	o.executor.dns_options = (const char *const *)config->dns_options;
+	o.executor.dns_search = (const char *const *)config->dns_search;
+	o.executor.allow_network_host = config_allows(config, "network.host");
+	o.executor.allow_security_insecure = config_allows(config, "security.insecure");
+	o.containerd.loop = input->loop;
+	return o;
 }
 
 static void log_worker(const worker *w)

@@ -65,9 +65,9 @@ static void set_labels(worker *w, const struct worker_options *options)
 		containerd_labels(w->backing, set_label, w);
 	else
 		set_label(w, "oci.process-mode", "sandbox");
-	set_label(w, "selinux.enabled", options->selinux ? "true" : "false");
-	if (options->apparmor_profile && *options->apparmor_profile)
-		set_label(w, "apparmor.profile", options->apparmor_profile);
+	set_label(w, "selinux.enabled", options->executor.selinux ? "true" : "false");
+	if (options->executor.apparmor_profile && *options->executor.apparmor_profile)
+		set_label(w, "apparmor.profile", options->executor.apparmor_profile);
 	GHashTableIter iter;
 	void *key, *value;
 	if (!options->labels)
@@ -79,7 +79,7 @@ static void set_labels(worker *w, const struct worker_options *options)
 
 static bool set_platforms(worker *w, const struct worker_options *options, GError **error)
 {
-	size_t n = options->platforms ? g_strv_length((char **)options->platforms) : 0;
+	size_t n = options->platforms ? g_strv_length(options->platforms) : 0;
 	if (n == 0) {
 		w->platforms = w->backing ? containerd_platforms(w->backing, &w->n_platforms)
 					  : platforms_detect(&w->n_platforms);
@@ -94,17 +94,17 @@ static bool set_platforms(worker *w, const struct worker_options *options, GErro
 
 static void set_gc(worker *w, const struct worker_options *options)
 {
-	if (!options->gc_enabled)
+	if (!options->gc.enabled)
 		return;
-	if (options->n_gc == 0) {
-		w->gc = gc_rules_default(options->root_fd, options->reserved_bytes, options->max_used_bytes,
-					 options->min_free_bytes, &w->n_gc);
+	if (options->gc.n_rules == 0) {
+		w->gc = gc_rules_default(options->root_fd, options->gc.reserved_bytes, options->gc.max_used_bytes,
+					 options->gc.min_free_bytes, &w->n_gc);
 		return;
 	}
-	w->gc = g_memdup2(options->gc, options->n_gc * sizeof *options->gc);
-	w->n_gc = options->n_gc;
+	w->gc = g_memdup2(options->gc.rules, options->gc.n_rules * sizeof *options->gc.rules);
+	w->n_gc = options->gc.n_rules;
 	for (size_t i = 0; i < w->n_gc; i++)
-		w->gc[i].filters = g_strdupv(options->gc[i].filters);
+		w->gc[i].filters = g_strdupv(options->gc.rules[i].filters);
 }
 
 static bool check_network_mode(const char *mode, GError **error)
@@ -152,21 +152,13 @@ static bool open_cache(worker *w, const struct worker_options *options, GError *
 
 static bool open_executor(worker *w, const struct worker_options *options, GError **error)
 {
-	struct executor_options executor_options = {
-		.root_fd = w->root_fd,
-		.root_path = w->root_path,
-		.binary = options->binary && *options->binary ? options->binary : NULL,
-		.bundle_runner = w->backing ? containerd_runner(w->backing) : NULL,
-		.cgroup_parent = options->cgroup_parent,
-		.apparmor_profile = options->apparmor_profile,
-		.dns_nameservers = options->dns_nameservers,
-		.dns_options = options->dns_options,
-		.dns_search = options->dns_search,
-		.instance = w->id,
-		.allow_network_host = options->allow_network_host,
-		.allow_security_insecure = options->allow_security_insecure,
-		.selinux = options->selinux,
-	};
+	struct executor_options executor_options = options->executor;
+	if (executor_options.binary && !*executor_options.binary)
+		executor_options.binary = NULL;
+	executor_options.root_fd = w->root_fd;
+	executor_options.root_path = w->root_path;
+	executor_options.bundle_runner = w->backing ? containerd_runner(w->backing) : NULL;
+	executor_options.instance = w->id;
 	w->executor = executor_new(&executor_options, error);
 	return w->executor != NULL;
 }
@@ -177,7 +169,7 @@ static worker *worker_new(const struct worker_options *options)
 	w->root_fd = -1;
 	g_mutex_init(&w->cache_mounts_mu);
 	w->sessions = options->sessions;
-	w->max_parallelism = options->max_parallelism;
+	w->max_parallelism = (int)options->max_parallelism;
 	return w;
 }
 

@@ -47,30 +47,31 @@ typedef struct worker {
 	GMutex cache_mounts_mu;
 } worker;
 
+struct gc_options {
+	bool enabled;
+	struct gc_rule *rules; /* n_rules 0: the default policy */
+	size_t n_rules;
+	int64_t reserved_bytes, max_used_bytes, min_free_bytes; /* limits of the default policy; -1: computed */
+};
 struct containerd_options {
 	rpc_loop *loop; /* borrowed */
 	const char *address, *namespace;
 	struct ctd_runtime runtime;
 };
+/* Everything is borrowed and must outlive the worker. */
 struct worker_options {
-	int root_fd; /* borrowed: the daemon's root */
+	int root_fd; /* the daemon's root */
 	const char *root_path;
-	session_registry *sessions; /* borrowed */
-	const char *snapshotter;    /* "auto" or a mode */
-	const char *binary;         /* OCI runtime; NULL: found in PATH */
-	const char *cgroup_parent, *apparmor_profile, *network_mode;
-	const char *const *dns_nameservers, *const *dns_options, *const *dns_search;
-	const char *const *platforms; /* NULL or empty: detected */
-	GHashTable *labels;           /* in addition to the default labels; may be NULL */
+	session_registry *sessions;
 	const struct registry_config *registry;
-	const struct gc_rule *gc; /* copied; n_gc 0 with gc_enabled: the default policy */
-	size_t n_gc;
-	bool gc_enabled;
-	int64_t reserved_bytes, max_used_bytes, min_free_bytes; /* limits of the default policy; -1: computed */
-	int max_parallelism;
-	bool allow_network_host, allow_security_insecure;
-	bool selinux;
+	const char *snapshotter; /* "auto" or a mode */
+	const char *network_mode;
+	char **platforms;   /* NULL or empty: detected */
+	GHashTable *labels; /* in addition to the default labels; may be NULL */
+	int64_t max_parallelism;
 	bool explain_misses;
+	struct gc_options gc;
+	struct executor_options executor; /* the worker sets root_fd, root_path, bundle_runner and instance */
 	struct containerd_options containerd;
 };
 /* Opens <root>/runc-<snapshotter>/. Errors name the object that could not be opened. */
