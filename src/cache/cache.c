@@ -97,7 +97,7 @@ static void free_tables(cache *c)
 	while (g_hash_table_iter_next(&iter, NULL, &value)) {
 		struct tree *t = value;
 		snapshot_view_close(t->view);
-		content_tree_unref(t->content);
+		contenthash_unref(t->content);
 		g_clear_pointer(&t->over, g_ptr_array_unref);
 		g_free(t->id);
 		g_free(t);

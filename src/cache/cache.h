@@ -17,6 +17,7 @@
 #pragma once
 #include "base/work.h"
 #include "content/blob_holds.h"
+#include "contenthash/contenthash.h"
 #include "format/compress.h"
 #include "oci/oci.h"
 
@@ -187,27 +188,14 @@ bool cache_names_blob(cache *c, const struct digest *digest);
 void cache_sweep_blobs(cache *c);
 
 /* ---- content digests */
-struct cache_selector {
-	const char *path; /* "/" for the whole tree */
-	bool wildcard;
-	bool follow_links;
-	const char *const *include; /* NULL, or NULL-terminated */
-	const char *const *exclude;
-	const char *const *required;
-};
 /* One selector: its digest. Several: the sha256 of the digests joined by NUL. */
-bool cache_ref_checksum(cache *c, cache_ref *r, const struct cache_selector *selectors, size_t n, struct work *work,
-			struct digest *ret, GError **error);
-struct cache_content_entry {
-	char *path;      /* owned; "/dir/file", directories "/dir/" */
-	uint64_t digest; /* its first 8 bytes; for a directory those of its header digest */
-};
-void cache_content_entry_free(void *entry);
+bool cache_ref_checksum(cache *c, cache_ref *r, const struct contenthash_selector *selectors, size_t n,
+			struct work *work, struct digest *ret, GError **error);
 /*
- * Lists the entries that the selectors match (of struct cache_content_entry *), at most max; call it after a checksum
+ * Lists the entries that the selectors match (of struct contenthash_entry *), at most max; call it after a checksum
  * of the same selectors. NULL if they cannot be determined. *ret_all: the list is complete.
  */
-GPtrArray *cache_ref_list(cache *c, cache_ref *r, const struct cache_selector *selectors, size_t n, guint max,
+GPtrArray *cache_ref_list(cache *c, cache_ref *r, const struct contenthash_selector *selectors, size_t n, guint max,
 			  struct work *work, bool *ret_all);
 /*
  * Reports one entry to the digest store while a transfer writes it, so that the tree is not read again. path as in

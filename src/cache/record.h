@@ -20,14 +20,14 @@
  *   twinned  -> sealed     first child of the twin         (drops the mutable record)
  *   described -> unpacked  record_unpack
  *   any unused -> dead     record_kill
- * Locks: flush_mu before mu; content_tree has its own, taken with none of these held or inside mu.
+ * Locks: flush_mu before mu; contenthash has its own, taken with none of these held or inside mu.
  * Thread: any; functions named *_locked require mu.
  */
 #pragma once
 #include "base/ident.h"
 #include "base/scope.h"
 #include "cache/cache.h"
-#include "cache/content_tree.h"
+#include "contenthash/contenthash.h"
 #include "db/db.h"
 #include "format/filter.h"
 #include "snapshot/snapshotter.h"
@@ -40,11 +40,11 @@ struct tree {
 	bool in_work;  /* below work/, not snapshots/ */
 	bool in_trash; /* the directory may be deleted */
 	bool has_row;
-	bool broken;           /* its directory or parent is missing (during load) */
-	bool rewritable;       /* stored digests must be compared with the disk */
-	int64_t size;          /* allocated bytes; -1: not measured */
-	content_tree *content; /* ref, NULL: not loaded */
-	snapshot_view *view;   /* owned: the merged root, kept open for the next user */
+	bool broken;          /* its directory or parent is missing (during load) */
+	bool rewritable;      /* stored digests must be compared with the disk */
+	int64_t size;         /* allocated bytes; -1: not measured */
+	contenthash *content; /* ref, NULL: not loaded */
+	snapshot_view *view;  /* owned: the merged root, kept open for the next user */
 	bool view_writes;
 	int view_users;
 	bool view_unwanted; /* close view once view_users is 0 */
@@ -192,7 +192,7 @@ void tree_put_view(cache *c, struct tree *t);
 int tree_open_merged(cache *c, struct tree *t, GError **error);
 /* Closes an unused view that was kept open. */
 snapshot_view *tree_take_idle_view_locked(struct tree *t);
-content_tree *tree_content(cache *c, struct tree *t); /* returns a new reference */
+contenthash *tree_content(cache *c, struct tree *t); /* returns a new reference */
 int64_t tree_measure(cache *c, struct tree *t);
 
 /* ---- unpack.c */

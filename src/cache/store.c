@@ -144,7 +144,7 @@ static void tree_remove(cache *c, struct tree *t)
 	if (!t->in_trash)
 		trash_put(c, t->in_work ? c->work_fd : c->snapshots_fd, t->id);
 	snapshot_view_close(t->view);
-	content_tree_unref(t->content);
+	contenthash_unref(t->content);
 	g_free(t->id);
 	g_free(t);
 }
@@ -253,10 +253,10 @@ static GPtrArray *contents_to_save(cache *c)
 		struct tree *t = value;
 		if (!t->content)
 			continue;
-		if (content_tree_is_dirty(t->content))
+		if (contenthash_is_dirty(t->content))
 			g_ptr_array_add(ids, g_strdup(t->id));
 		else if (++loaded > CONTENTS_KEPT && !t->view)
-			g_clear_pointer(&t->content, content_tree_unref);
+			g_clear_pointer(&t->content, contenthash_unref);
 	}
 	return ids;
 }
@@ -265,9 +265,9 @@ static void save_content(cache *c, const char *id)
 {
 	g_mutex_lock(&c->mu);
 	struct tree *t = g_hash_table_lookup(c->trees, id);
-	g_autoptr(content_tree) content = t && t->content ? content_tree_ref(t->content) : NULL;
+	g_autoptr(contenthash) content = t && t->content ? contenthash_ref(t->content) : NULL;
 	g_mutex_unlock(&c->mu);
-	g_autoptr(GBytes) bytes = content ? content_tree_save(content) : NULL;
+	g_autoptr(GBytes) bytes = content ? contenthash_save(content) : NULL;
 	gsize n = 0;
 	const void *p = bytes ? g_bytes_get_data(bytes, &n) : NULL;
 	if (p)

@@ -241,10 +241,10 @@ snapshot_view *tree_take_idle_view_locked(struct tree *t)
 }
 
 /* ---- digests and size */
-content_tree *tree_content(cache *c, struct tree *t)
+contenthash *tree_content(cache *c, struct tree *t)
 {
 	g_mutex_lock(&c->mu);
-	content_tree *have = t->content ? content_tree_ref(t->content) : NULL;
+	contenthash *have = t->content ? contenthash_ref(t->content) : NULL;
 	bool has_row = t->has_row;
 	g_mutex_unlock(&c->mu);
 	if (have)
@@ -252,15 +252,15 @@ content_tree *tree_content(cache *c, struct tree *t)
 	g_autoptr(GBytes) stored = has_row ? store_read_digests(c, t->id) : NULL;
 	gsize n = 0;
 	const void *bytes = stored ? g_bytes_get_data(stored, &n) : NULL;
-	g_autoptr(content_tree) loaded = bytes ? content_tree_load(bytes, n) : NULL;
+	g_autoptr(contenthash) loaded = bytes ? contenthash_load(bytes, n) : NULL;
 	if (!loaded)
-		loaded = content_tree_new();
+		loaded = contenthash_new();
 	g_mutex_lock(&c->mu);
 	if (t->rewritable)
-		content_tree_distrust(loaded);
+		contenthash_distrust(loaded);
 	if (!t->content)
 		t->content = g_steal_pointer(&loaded);
-	have = content_tree_ref(t->content);
+	have = contenthash_ref(t->content);
 	g_mutex_unlock(&c->mu);
 	return have;
 }

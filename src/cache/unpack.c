@@ -286,8 +286,8 @@ static int open_view(cache_ref *r, unsigned flags, GError **error)
 static void begin_writing(cache_ref *r)
 {
 	cache *c = r->cache;
-	g_autoptr(content_tree) content = tree_content(c, r->tree);
-	content_tree_distrust(content);
+	g_autoptr(contenthash) content = tree_content(c, r->tree);
+	contenthash_distrust(content);
 	g_mutex_lock(&c->mu);
 	r->tree->size = -1;
 	r->tree->rewritable = true;
@@ -333,24 +333,24 @@ static int open_root(void *data, GError **error)
 	return cache_ref_open_tree(of->ref->cache, of->ref, CACHE_TREE_READ, of->work, error);
 }
 
-static bool sum_nothing(const struct cache_selector *selector, struct digest *ret, GError **error)
+static bool sum_nothing(const struct contenthash_selector *selector, struct digest *ret, GError **error)
 {
 	digest_of("", 0, ret);
 	return g_strcmp0(selector->path, "/") == 0 ||
 	       error_set(error, ERROR_NOT_FOUND, "%s: no such file or directory", selector->path);
 }
 
-bool cache_ref_checksum(cache *c, cache_ref *r, const struct cache_selector *selectors, size_t n, struct work *work,
-			struct digest *ret, GError **error)
+bool cache_ref_checksum(cache *c, cache_ref *r, const struct contenthash_selector *selectors, size_t n,
+			struct work *work, struct digest *ret, GError **error)
 {
 	struct root_of of = {r, work};
-	struct content_source source = {.open_root = open_root, .data = &of};
+	struct contenthash_source source = {.open_root = open_root, .data = &of};
 	if (r && !record_unpack(r, work, error))
 		return false;
-	g_autoptr(content_tree) content = r ? tree_content(c, r->tree) : NULL;
+	g_autoptr(contenthash) content = r ? tree_content(c, r->tree) : NULL;
 	g_autoptr(GString) joined = g_string_new(NULL);
 	for (size_t i = 0; i < n; i++) {
-		if (!(r ? content_tree_sum(content, &source, &selectors[i], work ? work->cancel : NULL, ret, error)
+		if (!(r ? contenthash_sum(content, &source, &selectors[i], work ? work->cancel : NULL, ret, error)
 			: sum_nothing(&selectors[i], ret, error)))
 			return false;
 		if (i > 0)
@@ -359,7 +359,7 @@ bool cache_ref_checksum(cache *c, cache_ref *r, const struct cache_selector *sel
 	}
 	if (n != 1)
 		digest_of(joined->str, joined->len, ret);
-	if (r && content_tree_is_dirty(content)) {
+	if (r && contenthash_is_dirty(content)) {
 		g_mutex_lock(&c->mu);
 		store_wake_locked(c);
 		g_mutex_unlock(&c->mu);
@@ -367,20 +367,20 @@ bool cache_ref_checksum(cache *c, cache_ref *r, const struct cache_selector *sel
 	return true;
 }
 
-GPtrArray *cache_ref_list(cache *c, cache_ref *r, const struct cache_selector *selectors, size_t n, guint max,
+GPtrArray *cache_ref_list(cache *c, cache_ref *r, const struct contenthash_selector *selectors, size_t n, guint max,
 			  struct work *work, bool *ret_all)
 {
 	struct root_of of = {r, work};
-	struct content_source source = {.open_root = open_root, .data = &of};
-	g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func(cache_content_entry_free);
+	struct contenthash_source source = {.open_root = open_root, .data = &of};
+	g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func(contenthash_entry_free);
 	*ret_all = true;
 	if (!r)
 		return g_steal_pointer(&list);
-	g_autoptr(content_tree) content = tree_content(c, r->tree);
+	g_autoptr(contenthash) content = tree_content(c, r->tree);
 	for (size_t i = 0; i < n; i++) {
 		bool all = true;
-		if (!content_tree_list(content, &source, &selectors[i], work ? work->cancel : NULL, max, list, &all,
-				       NULL))
+		if (!contenthash_list(content, &source, &selectors[i], work ? work->cancel : NULL, max, list, &all,
+				      NULL))
 			return NULL;
 		*ret_all &= all;
 	}
@@ -389,6 +389,6 @@ GPtrArray *cache_ref_list(cache *c, cache_ref *r, const struct cache_selector *s
 
 void cache_ref_note_entry(cache_ref *r, const struct fssync_stat *stat, const struct digest *content, bool removed)
 {
-	g_autoptr(content_tree) known = tree_content(r->cache, r->tree);
-	content_tree_note(known, stat, content, removed);
+	g_autoptr(contenthash) known = tree_content(r->cache, r->tree);
+	contenthash_note(known, stat, content, removed);
 }

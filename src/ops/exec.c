@@ -70,19 +70,19 @@ static GPtrArray *selected_paths(const Pb__ExecOp *pb, unsigned input)
 
 static void selector_clear(void *data)
 {
-	g_free((char *)((struct cache_selector *)data)->path);
+	g_free((char *)((struct contenthash_selector *)data)->path);
 }
 
 static GArray *exec_selectors(const struct op *op, unsigned input)
 {
-	GArray *selectors = g_array_new(FALSE, FALSE, sizeof(struct cache_selector));
+	GArray *selectors = g_array_new(FALSE, FALSE, sizeof(struct contenthash_selector));
 	g_autoptr(GPtrArray) paths = selected_paths(op->v->op->exec, input);
 	g_array_set_clear_func(selectors, selector_clear);
-	struct cache_selector whole = {.path = paths->len == 0 ? g_strdup("/") : NULL};
+	struct contenthash_selector whole = {.path = paths->len == 0 ? g_strdup("/") : NULL};
 	if (whole.path)
 		g_array_append_val(selectors, whole);
 	for (guint i = 0; i < paths->len; i++) {
-		struct cache_selector one = {.path = g_strdup(g_ptr_array_index(paths, i)), .follow_links = true};
+		struct contenthash_selector one = {.path = g_strdup(g_ptr_array_index(paths, i)), .follow_links = true};
 		g_array_append_val(selectors, one);
 	}
 	return selectors;
@@ -93,7 +93,7 @@ static bool exec_content_key(void *self, struct work *work, unsigned input, void
 {
 	const struct op *op = self;
 	g_autoptr(GArray) selectors = exec_selectors(op, input);
-	return op_checksum(op, op_ref(result), (const struct cache_selector *)(const void *)selectors->data,
+	return op_checksum(op, op_ref(result), (const struct contenthash_selector *)(const void *)selectors->data,
 			   selectors->len, work, ret, error);
 }
 

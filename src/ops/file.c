@@ -289,7 +289,7 @@ static bool file_content_key(void *self, struct work *work, unsigned input, void
 {
 	const struct op *op = self;
 	g_autoptr(GArray) selectors = file_selectors(op, input);
-	return op_checksum(op, op_ref(result), (const struct cache_selector *)(const void *)selectors->data,
+	return op_checksum(op, op_ref(result), (const struct contenthash_selector *)(const void *)selectors->data,
 			   selectors->len, work, ret, error);
 }
 

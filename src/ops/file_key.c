@@ -6,7 +6,7 @@
 
 static void selector_clear(void *data)
 {
-	struct cache_selector *s = data;
+	struct contenthash_selector *s = data;
 	g_free((void *)s->path);
 	g_free((void *)s->include);
 	g_free((void *)s->exclude);
@@ -32,7 +32,7 @@ static char *rooted(const char *path)
 
 static void add_plain(GArray *list, const char *path)
 {
-	struct cache_selector s = {.path = g_strdup(path), .follow_links = true};
+	struct contenthash_selector s = {.path = g_strdup(path), .follow_links = true};
 	g_array_append_val(list, s);
 }
 
@@ -50,7 +50,7 @@ static void add_owner(GArray *list, const Pb__ChownOpt *o, unsigned input)
 
 static void add_copy(GArray *list, const Pb__FileActionCopy *c)
 {
-	struct cache_selector s = {
+	struct contenthash_selector s = {
 		.path = g_strdup(c->src),
 		.wildcard = c->allowwildcard && file_has_wildcard(c->src),
 		.follow_links = c->followsymlink,
@@ -61,7 +61,7 @@ static void add_copy(GArray *list, const Pb__FileActionCopy *c)
 	g_array_append_val(list, s);
 }
 
-static bool is_filtered(const struct cache_selector *s)
+static bool is_filtered(const struct contenthash_selector *s)
 {
 	return s->wildcard || s->include != NULL || s->exclude != NULL;
 }
@@ -76,9 +76,9 @@ static bool is_beneath(const char *path, const char *directory)
 /* Reports whether another plain selector of the same kind covers s, or s repeats an earlier one. */
 static bool is_covered(const GArray *list, guint index)
 {
-	const struct cache_selector *s = &g_array_index(list, struct cache_selector, index);
+	const struct contenthash_selector *s = &g_array_index(list, struct contenthash_selector, index);
 	for (guint i = 0; i < list->len; i++) {
-		const struct cache_selector *o = &g_array_index(list, struct cache_selector, i);
+		const struct contenthash_selector *o = &g_array_index(list, struct contenthash_selector, i);
 		if (i == index || is_filtered(o) || o->follow_links != s->follow_links)
 			continue;
 		if (is_beneath(s->path, o->path) || (i < index && g_str_equal(s->path, o->path)))
@@ -89,14 +89,14 @@ static bool is_covered(const GArray *list, guint index)
 
 static int order(const void *a, const void *b)
 {
-	const struct cache_selector *x = a, *y = b;
+	const struct contenthash_selector *x = a, *y = b;
 	return strcmp(x->path, y->path);
 }
 
 GArray *file_key_selectors(const Pb__FileOp *pb, unsigned input)
 {
-	g_autoptr(GArray) all = g_array_new(FALSE, FALSE, sizeof(struct cache_selector));
-	GArray *kept = g_array_new(FALSE, FALSE, sizeof(struct cache_selector));
+	g_autoptr(GArray) all = g_array_new(FALSE, FALSE, sizeof(struct contenthash_selector));
+	GArray *kept = g_array_new(FALSE, FALSE, sizeof(struct contenthash_selector));
 	g_array_set_clear_func(all, selector_clear);
 	g_array_set_clear_func(kept, selector_clear);
 	for (size_t i = 0; i < pb->n_actions; i++) {
@@ -108,11 +108,11 @@ GArray *file_key_selectors(const Pb__FileOp *pb, unsigned input)
 	}
 	/* Required paths of plain selectors are dropped: only filtered selectors check them. */
 	for (guint i = 0; i < all->len; i++) {
-		struct cache_selector *s = &g_array_index(all, struct cache_selector, i);
+		struct contenthash_selector *s = &g_array_index(all, struct contenthash_selector, i);
 		bool filtered = is_filtered(s);
 		if (!filtered && is_covered(all, i))
 			continue;
-		struct cache_selector copy = {.follow_links = s->follow_links, .wildcard = s->wildcard};
+		struct contenthash_selector copy = {.follow_links = s->follow_links, .wildcard = s->wildcard};
 		copy.path = rooted(s->path);
 		copy.include = g_steal_pointer(&s->include);
 		copy.exclude = g_steal_pointer(&s->exclude);
@@ -120,7 +120,7 @@ GArray *file_key_selectors(const Pb__FileOp *pb, unsigned input)
 		g_array_append_val(kept, copy);
 	}
 	if (kept->len == 0) {
-		struct cache_selector whole = {.path = g_strdup("/")};
+		struct contenthash_selector whole = {.path = g_strdup("/")};
 		g_array_append_val(kept, whole);
 	}
 	g_array_sort(kept, order);

@@ -10,5 +10,5 @@
 #include "cache/cache.h"
 #include "ops.pb-c.h"
 
-/* Array of struct cache_selector, sorted by path, at least one; strings belong to pb and to the array. */
+/* Array of struct contenthash_selector, sorted by path, at least one; strings belong to pb and to the array. */
 GArray *file_key_selectors(const Pb__FileOp *pb, unsigned input);

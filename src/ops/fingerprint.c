@@ -162,8 +162,8 @@ int fingerprint_path_order(const char *a, const char *b)
 
 static int file_order(gconstpointer a, gconstpointer b)
 {
-	const struct cache_content_entry *x = *(struct cache_content_entry *const *)a,
-					 *y = *(struct cache_content_entry *const *)b;
+	const struct contenthash_entry *x = *(struct contenthash_entry *const *)a,
+				       *y = *(struct contenthash_entry *const *)b;
 	return fingerprint_path_order(x->path, y->path);
 }
 
@@ -181,7 +181,7 @@ static void sort_files(GPtrArray *files)
 static void list_files(struct input *in, const struct op *op, unsigned i, cache_ref *r, struct work *work)
 {
 	g_autoptr(GArray) selectors = op->selectors(op, i);
-	const struct cache_selector *list = (const struct cache_selector *)(const void *)selectors->data;
+	const struct contenthash_selector *list = (const struct contenthash_selector *)(const void *)selectors->data;
 	struct digest digest;
 	if (op_checksum(op, r, list, selectors->len, work, &digest, NULL))
 		in->result = g_strdup(digest.text);
@@ -200,7 +200,7 @@ static void add_input(fingerprint *s, const struct op *op, unsigned i, bool cont
 	if (in->content)
 		list_files(in, op, i, r, work);
 	if (!in->files)
-		in->files = g_ptr_array_new_with_free_func(cache_content_entry_free);
+		in->files = g_ptr_array_new_with_free_func(contenthash_entry_free);
 	if (!in->result)
 		in->result = g_strdup(is_image(from) ? from->op->source->identifier : r ? cache_ref_id(r) : "");
 	g_ptr_array_add(s->inputs, in);
@@ -299,7 +299,7 @@ static GByteArray *pack_files(const GPtrArray *files)
 {
 	GByteArray *bytes = g_byte_array_new();
 	for (guint i = 0; i < files->len; i++) {
-		const struct cache_content_entry *e = files->pdata[i];
+		const struct contenthash_entry *e = files->pdata[i];
 		g_byte_array_append(bytes, (const guint8 *)e->path, (guint)strlen(e->path) + 1);
 		g_byte_array_append(bytes, (const guint8 *)&e->digest, sizeof e->digest);
 	}
@@ -308,12 +308,12 @@ static GByteArray *pack_files(const GPtrArray *files)
 
 static GPtrArray *unpack_files(const char *at, size_t n)
 {
-	GPtrArray *files = g_ptr_array_new_with_free_func(cache_content_entry_free);
+	GPtrArray *files = g_ptr_array_new_with_free_func(contenthash_entry_free);
 	const char *end = at + n;
 	for (const char *nul; at < end && (nul = memchr(at, '\0', (size_t)(end - at)));) {
 		if ((size_t)(end - nul - 1) < sizeof(uint64_t))
 			break;
-		struct cache_content_entry *e = g_new(struct cache_content_entry, 1);
+		struct contenthash_entry *e = g_new(struct contenthash_entry, 1);
 		e->path = g_strndup(at, (gsize)(nul - at));
 		memcpy(&e->digest, nul + 1, sizeof e->digest);
 		g_ptr_array_add(files, e);

@@ -119,14 +119,14 @@ static bool is_dir(const char *path)
 	return g_str_has_suffix(path, "/");
 }
 
-static void note_file(fingerprint_change *c, const struct cache_content_entry *e, char what)
+static void note_file(fingerprint_change *c, const struct contenthash_entry *e, char what)
 {
 	struct fingerprint_file *f = g_new(struct fingerprint_file, 1);
 	*f = (struct fingerprint_file){g_strdup(e->path[0] == '/' && e->path[1] ? e->path + 1 : e->path), what};
 	g_ptr_array_add(c->files, f);
 }
 
-static int entry_compare(const struct cache_content_entry *a, const struct cache_content_entry *b)
+static int entry_compare(const struct contenthash_entry *a, const struct contenthash_entry *b)
 {
 	return !a ? 1 : !b ? -1 : fingerprint_path_order(a->path, b->path);
 }
@@ -134,8 +134,8 @@ static int entry_compare(const struct cache_content_entry *a, const struct cache
 static void compare_files(fingerprint_change *c, const struct input *before, const struct input *now)
 {
 	for (guint i = 0, k = 0; i < before->files->len || k < now->files->len;) {
-		const struct cache_content_entry *x = i < before->files->len ? before->files->pdata[i] : NULL;
-		const struct cache_content_entry *y = k < now->files->len ? now->files->pdata[k] : NULL;
+		const struct contenthash_entry *x = i < before->files->len ? before->files->pdata[i] : NULL;
+		const struct contenthash_entry *y = k < now->files->len ? now->files->pdata[k] : NULL;
 		int order = entry_compare(x, y);
 		c->total += !is_dir((order <= 0 ? x : y)->path);
 		if (order == 0 && x->digest != y->digest)

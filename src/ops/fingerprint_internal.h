@@ -18,7 +18,7 @@ struct fact {
 struct input {
 	char *what, *result; /* owned; result: the record, image or digest that the step used */
 	bool content, all;   /* compare files instead of the result's name; all of them are listed */
-	GPtrArray *files;    /* of struct cache_content_entry *, by path */
+	GPtrArray *files;    /* of struct contenthash_entry *, by path */
 };
 /* Compares paths in walk order: the contents of a directory directly follow it, whatever bytes names contain. */
 int fingerprint_path_order(const char *a, const char *b);

@@ -7,7 +7,7 @@ struct op {
 	worker *worker;             /* borrowed: outlives the solver */
 	const struct llb_vertex *v; /* borrowed from definition */
 	llb_definition *definition; /* ref */
-	/* Selectors of each input that is identified by content (owned struct cache_selector); NULL: no input is. */
+	/* Selectors of each input that is identified by content (owned struct contenthash_selector); NULL: no input is. */
 	GArray *(*selectors)(const struct op *op, unsigned input);
 	char *ref;         /* owned; ref of the first build that uses it, NULL: none */
 	GHashTable *attrs; /* ref; the options of that build, NULL: none */
@@ -28,5 +28,5 @@ bool op_cache_map_other(void *op, struct work *work, unsigned phase, struct cach
 /* Takes result (NULL: scratch) as the first output of an op that has one; nothing may use it. */
 void op_output(cache_ref *result, void **ret_outputs, size_t n_outputs);
 /* Computes the content digest of a result over several selectors; errors name the record. */
-bool op_checksum(const struct op *op, cache_ref *r, const struct cache_selector *selectors, size_t n, struct work *work,
-		 struct digest *ret, GError **error);
+bool op_checksum(const struct op *op, cache_ref *r, const struct contenthash_selector *selectors, size_t n,
+		 struct work *work, struct digest *ret, GError **error);

@@ -66,8 +66,8 @@ void op_output(cache_ref *result, void **ret_outputs, size_t n_outputs)
 		cache_ref_unref(result);
 }
 
-bool op_checksum(const struct op *op, cache_ref *r, const struct cache_selector *selectors, size_t n, struct work *work,
-		 struct digest *ret, GError **error)
+bool op_checksum(const struct op *op, cache_ref *r, const struct contenthash_selector *selectors, size_t n,
+		 struct work *work, struct digest *ret, GError **error)
 {
 	if (cache_ref_checksum(op->worker->cache, r, selectors, n, work, ret, error)) {
 		/*

@@ -50,7 +50,7 @@ static gpointer builder(gpointer data)
 	for (int i = 0; i < ROUNDS; i++) {
 		GError *error = NULL;
 		struct digest d;
-		const struct cache_selector all = {.path = "/"};
+		const struct contenthash_selector all = {.path = "/"};
 		struct cache_layer_options options = {.compression = COMPRESSION_GZIP, .level = 1};
 		g_autoptr(cache_ref) image = pull(s, provider);
 		g_autofree char *text = g_strdup_printf("%p %d", data, i);

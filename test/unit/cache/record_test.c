@@ -179,8 +179,8 @@ static void test_checksum(struct rig *g, gconstpointer unused)
 {
 	struct digest d, e;
 	GError *error = NULL;
-	const struct cache_selector all = {.path = "/"}, one = {.path = "x"};
-	const struct cache_selector two[] = {one, all};
+	const struct contenthash_selector all = {.path = "/"}, one = {.path = "x"};
+	const struct contenthash_selector two[] = {one, all};
 	g_assert_true(cache_ref_checksum(g->c, NULL, &all, 1, NULL, &d, &error));
 	digest_of("", 0, &e);
 	g_assert_cmpstr(d.text, ==, e.text);

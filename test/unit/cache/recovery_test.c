@@ -222,7 +222,7 @@ static void test_strange_twin(struct rig *g, gconstpointer unused)
 static void test_digests(struct rig *g, gconstpointer unused)
 {
 	struct digest before, after;
-	const struct cache_selector all = {.path = "/"};
+	const struct contenthash_selector all = {.path = "/"};
 	cache_ref *r = rig_record(g, NULL, "x", "1");
 	g_assert_true(cache_ref_checksum(g->c, r, &all, 1, NULL, &before, NULL));
 	g_autofree char *id = id_of(r);

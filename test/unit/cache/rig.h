@@ -2,7 +2,7 @@
 /* rig: a cache in a temporary directory, with short helpers that make records. */
 #pragma once
 #include "cache/record.h"
-#include "tree_dir.h"
+#include "unit/tree_dir.h"
 
 struct rig {
 	char *path;

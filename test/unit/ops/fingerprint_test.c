@@ -4,7 +4,7 @@
 
 static void entry_free(void *data)
 {
-	cache_content_entry_free(data);
+	contenthash_entry_free(data);
 }
 
 static void fact_free(void *data)
@@ -42,7 +42,7 @@ static struct input *add_input(fingerprint *s, const char *what, const char *res
 	in->files = g_ptr_array_new_with_free_func(entry_free);
 	g_auto(GStrv) list = g_strsplit(files ? files : "", " ", -1);
 	for (char **f = list; *f && **f; f++) {
-		struct cache_content_entry *e = g_new(struct cache_content_entry, 1);
+		struct contenthash_entry *e = g_new(struct contenthash_entry, 1);
 		char *equals = strchr(*f, '=');
 		e->path = g_strndup(*f, (gsize)(equals - *f));
 		e->digest = g_ascii_strtoull(equals + 1, NULL, 10);
@@ -129,7 +129,7 @@ static void test_pack(void)
 	const struct input *in = again->inputs->pdata[1];
 	g_assert_true(in->content && in->all);
 	g_assert_cmpuint(in->files->len, ==, 3);
-	g_assert_cmpuint(((struct cache_content_entry *)in->files->pdata[1])->digest, ==, 2);
+	g_assert_cmpuint(((struct contenthash_entry *)in->files->pdata[1])->digest, ==, 2);
 	gsize n;
 	const uint8_t *data = g_bytes_get_data(bytes, &n);
 	for (gsize i = 0; i < n; i++) { /* truncated anywhere: refused */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cache/file_digest.h"
+#include "contenthash/file_digest.h"
 #include <inttypes.h>
 #include <string.h>
 #include <sys/sysmacros.h>

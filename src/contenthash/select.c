@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 #include "base/scope.h"
-#include "cache/content_scan.h"
-#include "cache/content_state.h"
+#include "contenthash/scan.h"
+#include "contenthash/state.h"
 #include "format/gotype.h"
 #include "format/patterns.h"
 
 struct included {
-	struct content_node *node;
+	struct contenthash_node *node;
 	char *path; /* as spelled in the request; owned */
 	bool follow;
 };
 
 struct frame { /* a directory whose entries may match */
-	struct content_node *dir;
+	struct contenthash_node *dir;
 	uint32_t next;
 	char *path;                           /* owned */
 	uint8_t *include_bits, *exclude_bits; /* owned: state that entries below inherit */
@@ -22,9 +22,9 @@ struct frame { /* a directory whose entries may match */
 };
 
 struct selection {
-	struct content_session *session;
-	content_tree *tree;
-	const struct cache_selector *selector;
+	struct contenthash_session *session;
+	contenthash *tree;
+	const struct contenthash_selector *selector;
 	patterns *include, *exclude; /* owned, may be NULL */
 	char *wanted;                /* cleaned path of the request */
 	char *prefix;                /* the part of wanted before the first wildcard */
@@ -115,9 +115,9 @@ static bool compile(const char *const *list, const char *what, patterns **ret, G
 
 static bool selection_init(struct selection *q, GError **error)
 {
-	const struct cache_selector *w = q->selector;
+	const struct contenthash_selector *w = q->selector;
 	size_t len = strlen(w->path);
-	q->wanted = content_clean(w->path);
+	q->wanted = contenthash_clean(w->path);
 	q->skip_top = len > 0 && w->path[len - 1] == '/';
 	q->prefix = w->wildcard ? literal_prefix(q->wanted) : g_strdup(q->wanted);
 	q->heads = w->wildcard ? pattern_heads(q->wanted) : NULL;
@@ -187,7 +187,7 @@ static enum verdict patterns_decide(struct selection *q, const char *candidate, 
 	return TAKE;
 }
 
-static void take(struct selection *q, struct content_node *n, const char *path, bool follow)
+static void take(struct selection *q, struct contenthash_node *n, const char *path, bool follow)
 {
 	struct included one = {.node = n, .path = g_strdup(path), .follow = follow};
 	g_array_append_val(q->ret, one);
@@ -226,7 +226,7 @@ static bool may_descend(const struct selection *q, const char *candidate, enum v
 }
 
 /* Takes ownership of path. */
-static bool visit(struct selection *q, struct content_node *n, char *path, GError **error)
+static bool visit(struct selection *q, struct contenthash_node *n, char *path, GError **error)
 {
 	struct frame f = {.dir = n, .path = path, .taken = true};
 	bool is_dir = n->type == CONTENT_DIR, is_top = is_dir && q->skip_top && strcmp(path, q->wanted) == 0;
@@ -256,10 +256,10 @@ static bool visit(struct selection *q, struct content_node *n, char *path, GErro
 		return true;
 	}
 	g_array_append_val(q->frames, f);
-	return content_list(q->session, n, error);
+	return contenthash_list_directory(q->session, n, error);
 }
 
-static bool walk(struct selection *q, struct content_node *base, GError **error)
+static bool walk(struct selection *q, struct contenthash_node *base, GError **error)
 {
 	if (!visit(q, base, g_strdup(q->prefix), error))
 		return false;
@@ -269,7 +269,7 @@ static bool walk(struct selection *q, struct content_node *base, GError **error)
 			g_array_set_size(q->frames, q->frames->len - 1);
 			continue;
 		}
-		struct content_node *n = f->dir->children[f->next++];
+		struct contenthash_node *n = f->dir->children[f->next++];
 		if (!visit(q, n, g_strconcat(f->path, "/", n->name, NULL), error))
 			return false;
 	}
@@ -285,7 +285,7 @@ static bool check_required(const struct selection *q, GError **error)
 			found = g_str_has_prefix(g_array_index(q->ret, struct included, j).path,
 						 q->selector->required[i]);
 		if (!found)
-			return content_not_found(q->selector->required[i], error);
+			return contenthash_not_found(q->selector->required[i], error);
 	}
 	return true;
 }
@@ -313,13 +313,13 @@ static bool hash_included(struct selection *q, GError **error)
 		if (!one->follow)
 			g_ptr_array_add(nodes, one->node);
 	}
-	return content_hash(q->session, nodes, error);
+	return contenthash_hash(q->session, nodes, error);
 }
 
 static bool included_digest(struct selection *q, const struct included *one, struct digest *ret, GError **error)
 {
 	if (one->follow)
-		return content_sum_path(q->session, q->tree, one->path, true, ret, error);
+		return contenthash_sum_path(q->session, q->tree, one->path, true, ret, error);
 	raw_digest_text(one->node->digest, ret);
 	return true;
 }
@@ -365,16 +365,16 @@ static bool join(struct selection *q, struct digest *ret, GError **error)
 
 static bool select_all(struct selection *q, GError **error)
 {
-	struct content_node *base = NULL;
+	struct contenthash_node *base = NULL;
 	if (!selection_init(q, error))
 		return false;
 	bool follow = q->selector->wildcard && strcmp(q->prefix, q->wanted) != 0;
-	return content_resolve(q->session, q->tree->root, q->prefix, follow, &base, error) &&
+	return contenthash_resolve(q->session, q->tree->root, q->prefix, follow, &base, error) &&
 	       (!base || walk(q, base, error));
 }
 
-bool content_select(struct content_session *s, content_tree *t, const struct cache_selector *selector,
-		    struct digest *ret, GError **error)
+bool contenthash_select(struct contenthash_session *s, contenthash *t, const struct contenthash_selector *selector,
+			struct digest *ret, GError **error)
 {
 	struct selection q = {.session = s, .tree = t, .selector = selector};
 	bool ok = select_all(&q, error) && join(&q, ret, error);
@@ -382,17 +382,17 @@ bool content_select(struct content_session *s, content_tree *t, const struct cac
 	return ok;
 }
 
-bool content_select_nodes(struct content_session *s, content_tree *t, const struct cache_selector *selector,
-			  GPtrArray *ret, GError **error)
+bool contenthash_select_nodes(struct contenthash_session *s, contenthash *t,
+			      const struct contenthash_selector *selector, GPtrArray *ret, GError **error)
 {
 	struct selection q = {.session = s, .tree = t, .selector = selector};
 	bool ok = select_all(&q, error) && hash_included(&q, error);
 	for (guint i = 0; ok && i < q.ret->len; i++) {
 		const struct included *one = &g_array_index(q.ret, struct included, i);
-		struct content_node *n = one->node;
+		struct contenthash_node *n = one->node;
 		struct digest ignored;
-		ok = !one->follow || (content_sum_path(s, t, one->path, true, &ignored, error) &&
-				      content_resolve(s, t->root, one->path, true, &n, error));
+		ok = !one->follow || (contenthash_sum_path(s, t, one->path, true, &ignored, error) &&
+				      contenthash_resolve(s, t->root, one->path, true, &n, error));
 		if (ok && n)
 			g_ptr_array_add(ret, n);
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cache/content_scan.h"
+#include "contenthash/scan.h"
 #include "base/thread.h"
 #include <dirent.h>
 #include <fcntl.h>
@@ -12,14 +12,14 @@
 #define HASH_BATCH 32 /* hash fewer files without threads */
 #define HASH_THREADS_MAX 8
 
-void content_session_done(struct content_session *s)
+void contenthash_session_done(struct contenthash_session *s)
 {
 	if (s->root_fd >= 0)
 		close(s->root_fd);
 	s->root_fd = -1;
 }
 
-static bool ensure_root(struct content_session *s, GError **error)
+static bool ensure_root(struct contenthash_session *s, GError **error)
 {
 	if (s->root_fd < 0)
 		s->root_fd = s->source->open_root(s->source->data, error);
@@ -27,18 +27,18 @@ static bool ensure_root(struct content_session *s, GError **error)
 }
 
 /* Names come from the tree itself, so no links are followed and any length is allowed. */
-static int open_node(int root_fd, const struct content_node *n, int flags, GError **error)
+static int open_node(int root_fd, const struct contenthash_node *n, int flags, GError **error)
 {
 	g_autoptr(GString) path = g_string_new(NULL);
-	content_node_path(n, path);
+	contenthash_node_path(n, path);
 	return path_open(root_fd, path->str, flags, PATH_BENEATH, error);
 }
 
 /* Device nodes, FIFOs and sockets have no content and are never opened. */
-static int open_content(int root_fd, const struct content_node *n, GError **error)
+static int open_content(int root_fd, const struct contenthash_node *n, GError **error)
 {
 	g_autoptr(GString) path = g_string_new(NULL);
-	content_node_path(n, path);
+	contenthash_node_path(n, path);
 	if (n->type == CONTENT_DIR)
 		return path_open(root_fd, path->str, O_RDONLY | O_DIRECTORY, PATH_BENEATH, error);
 	if (n->type == CONTENT_FILE) {
@@ -85,7 +85,7 @@ static bool entry_read(int dir_fd, const struct dirent *d, bool check, struct en
 	return true;
 }
 
-static bool read_entries(struct content_session *s, const struct content_node *dir, bool check, GArray *ret,
+static bool read_entries(struct contenthash_session *s, const struct contenthash_node *dir, bool check, GArray *ret,
 			 GError **error)
 {
 	scoped_fd fd = ensure_root(s, error) ? open_node(s->root_fd, dir, O_RDONLY | O_DIRECTORY, error) : -1;
@@ -113,38 +113,38 @@ static bool read_entries(struct content_session *s, const struct content_node *d
 }
 
 /* An announced directory or device has no inode to compare with: only transfers write such trees. */
-static bool still_so(struct content_node *n, const struct entry *e)
+static bool still_so(struct contenthash_node *n, const struct entry *e)
 {
 	if (n->flags & CONTENT_ANNOUNCED) {
 		if (e->type != CONTENT_FILE || e->special)
 			return true;
 		int64_t mtime_ns = timespec_to_ns(&e->st.st_mtim);
-		if (n->stamp != content_stamp_announced(e->st.st_size, mtime_ns))
+		if (n->stamp != contenthash_stamp_announced(e->st.st_size, mtime_ns))
 			return false;
 		n->flags &= (uint8_t)~CONTENT_ANNOUNCED;
-		n->stamp = content_stamp(&e->st);
+		n->stamp = contenthash_stamp(&e->st);
 		return true;
 	}
-	return n->stamp == content_stamp(&e->st);
+	return n->stamp == contenthash_stamp(&e->st);
 }
 
-static void merge_entry(struct content_session *s, struct content_node *dir, const struct entry *e, bool check)
+static void merge_entry(struct contenthash_session *s, struct contenthash_node *dir, const struct entry *e, bool check)
 {
 	size_t len = strlen(e->name);
-	struct content_node *old = content_node_child(dir, e->name, len);
-	struct content_node *n = content_node_insert(dir, e->name, len, e->type);
+	struct contenthash_node *old = contenthash_node_child(dir, e->name, len);
+	struct contenthash_node *n = contenthash_node_insert(dir, e->name, len, e->type);
 	if (n != old)
-		content_node_touch(dir);
+		contenthash_node_touch(dir);
 	n->flags = (uint8_t)(e->special ? n->flags | CONTENT_SPECIAL : n->flags & ~CONTENT_SPECIAL);
 	if (n != old || !check || !(n->flags & CONTENT_HAS_DIGEST) || still_so(n, e))
 		return;
 	n->flags &= (uint8_t) ~(CONTENT_HAS_DIGEST | CONTENT_ANNOUNCED);
 	g_clear_pointer(&n->link, g_free);
-	content_node_touch(n);
+	contenthash_node_touch(n);
 	s->changed = true;
 }
 
-static void remove_missing(struct content_node *dir, const GArray *entries)
+static void remove_missing(struct contenthash_node *dir, const GArray *entries)
 {
 	guint e = 0;
 	for (uint32_t i = 0; i < dir->n_children;) {
@@ -156,12 +156,12 @@ static void remove_missing(struct content_node *dir, const GArray *entries)
 			i++;
 			continue;
 		}
-		content_node_remove(dir->children[i]);
-		content_node_touch(dir);
+		contenthash_node_remove(dir->children[i]);
+		contenthash_node_touch(dir);
 	}
 }
 
-static bool list(struct content_session *s, struct content_node *dir, bool check, GError **error)
+static bool list(struct contenthash_session *s, struct contenthash_node *dir, bool check, GError **error)
 {
 	g_autoptr(GArray) entries = g_array_new(FALSE, FALSE, sizeof(struct entry));
 	g_array_set_clear_func(entries, entry_done);
@@ -175,20 +175,20 @@ static bool list(struct content_session *s, struct content_node *dir, bool check
 	return true;
 }
 
-bool content_list(struct content_session *s, struct content_node *dir, GError **error)
+bool contenthash_list_directory(struct contenthash_session *s, struct contenthash_node *dir, GError **error)
 {
 	return (dir->flags & CONTENT_LISTED) || list(s, dir, false, error);
 }
 
-bool content_list_below(struct content_session *s, struct content_node *top, GError **error)
+bool contenthash_list_below(struct contenthash_session *s, struct contenthash_node *top, GError **error)
 {
-	for (struct content_node *n = top; n; n = content_node_next(n, top, true))
-		if (n->type == CONTENT_DIR && !content_list(s, n, error))
+	for (struct contenthash_node *n = top; n; n = contenthash_node_next(n, top, true))
+		if (n->type == CONTENT_DIR && !contenthash_list_directory(s, n, error))
 			return false;
 	return true;
 }
 
-bool content_validate(struct content_session *s, struct content_node *root, GError **error)
+bool contenthash_validate(struct contenthash_session *s, struct contenthash_node *root, GError **error)
 {
 	if (!ensure_root(s, error))
 		return false;
@@ -197,15 +197,15 @@ bool content_validate(struct content_session *s, struct content_node *root, GErr
 		return error_set_errno(error, errno, "stat tree");
 	if ((root->flags & CONTENT_HAS_DIGEST) && !still_so(root, &top)) {
 		root->flags &= (uint8_t)~CONTENT_HAS_DIGEST;
-		content_node_touch(root);
+		contenthash_node_touch(root);
 	}
-	for (struct content_node *n = root; n; n = content_node_next(n, root, true))
+	for (struct contenthash_node *n = root; n; n = contenthash_node_next(n, root, true))
 		if (n->type == CONTENT_DIR && (n->flags & CONTENT_LISTED) && !list(s, n, true, error))
 			return false;
 	return true;
 }
 
-bool content_read_link(struct content_session *s, struct content_node *link, GError **error)
+bool contenthash_read_link(struct contenthash_session *s, struct contenthash_node *link, GError **error)
 {
 	char target[4097];
 	if (link->link)
@@ -222,7 +222,7 @@ bool content_read_link(struct content_session *s, struct content_node *link, GEr
 
 /* ---- hashing */
 struct batch {
-	struct content_session *session;
+	struct contenthash_session *session;
 	GPtrArray *nodes;
 	gint next;   /* atomic */
 	gint failed; /* atomic */
@@ -230,23 +230,23 @@ struct batch {
 	GError *error; /* of the first failure; guarded by mu */
 };
 
-static bool hash_node(struct content_session *s, hasher *h, struct content_node *n, GError **error)
+static bool hash_node(struct contenthash_session *s, hasher *h, struct contenthash_node *n, GError **error)
 {
 	struct stat st;
 	scoped_fd fd = open_content(s->root_fd, n, error);
 	if (fd < 0 || !file_digest_of(h, fd, &st, n->digest, error))
 		return false;
-	n->stamp = content_stamp(&st);
+	n->stamp = contenthash_stamp(&st);
 	n->flags = (uint8_t)((n->flags & ~CONTENT_ANNOUNCED) | CONTENT_HAS_DIGEST);
 	return true;
 }
 
-static void batch_fail(struct batch *b, GError *failure, const struct content_node *n)
+static void batch_fail(struct batch *b, GError *failure, const struct contenthash_node *n)
 {
 	g_mutex_lock(&b->mu);
 	if (!b->error) {
 		g_autoptr(GString) path = g_string_new(NULL);
-		content_node_path(n, path);
+		contenthash_node_path(n, path);
 		g_prefix_error(&failure, "failed to create hash for %s: ", path->str);
 		b->error = g_steal_pointer(&failure);
 	}
@@ -263,7 +263,7 @@ static gpointer batch_run(gpointer data)
 		guint i = (guint)g_atomic_int_add(&b->next, 1);
 		if (i >= b->nodes->len)
 			break;
-		struct content_node *n = b->nodes->pdata[i];
+		struct contenthash_node *n = b->nodes->pdata[i];
 		GError *failure = NULL;
 		if (!cancel_check(b->session->cancel, &failure) || !hash_node(b->session, h, n, &failure))
 			batch_fail(b, failure, n);
@@ -277,14 +277,14 @@ static GPtrArray *unknown_of(GPtrArray *nodes)
 	g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
 	GPtrArray *ret = g_ptr_array_new();
 	for (guint i = 0; i < nodes->len; i++) {
-		struct content_node *n = nodes->pdata[i];
+		struct contenthash_node *n = nodes->pdata[i];
 		if (!(n->flags & CONTENT_HAS_DIGEST) && g_hash_table_add(seen, n))
 			g_ptr_array_add(ret, n);
 	}
 	return ret;
 }
 
-bool content_hash(struct content_session *s, GPtrArray *nodes, GError **error)
+bool contenthash_hash(struct contenthash_session *s, GPtrArray *nodes, GError **error)
 {
 	g_autoptr(GPtrArray) unknown = unknown_of(nodes);
 	if (unknown->len == 0)
@@ -304,7 +304,7 @@ bool content_hash(struct content_session *s, GPtrArray *nodes, GError **error)
 	g_mutex_clear(&b.mu);
 	s->changed = true;
 	for (guint i = 0; i < unknown->len; i++)
-		content_node_touch(((struct content_node *)unknown->pdata[i])->parent);
+		contenthash_node_touch(((struct contenthash_node *)unknown->pdata[i])->parent);
 	if (!b.error)
 		return true;
 	g_propagate_error(error, b.error);

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 #include "base/scope.h"
-#include "cache/content_scan.h"
-#include "cache/content_state.h"
+#include "contenthash/scan.h"
+#include "contenthash/state.h"
 #include "format/gotype.h"
 #include "os/path.h"
 
 #define MAX_LINKS 255
 #define MAX_PATH_BYTES (1 << 20)
 
-char *content_clean(const char *path)
+char *contenthash_clean(const char *path)
 {
 	char *clean_path = path_join("/", path);
 	if (strcmp(clean_path, "/") == 0)
@@ -17,7 +17,7 @@ char *content_clean(const char *path)
 	return clean_path;
 }
 
-bool content_not_found(const char *path, GError **error)
+bool contenthash_not_found(const char *path, GError **error)
 {
 	g_autofree char *quoted = go_quote(path);
 	return error_set(error, ERROR_NOT_FOUND, "%s: not found", quoted);
@@ -25,14 +25,14 @@ bool content_not_found(const char *path, GError **error)
 
 /* ---- from a path to a node; links are resolved inside the tree */
 struct resolution {
-	struct content_node *at;
+	struct contenthash_node *at;
 	unsigned missing; /* number of components beyond at that do not exist */
 	unsigned links;
 	GString *rest;
 	size_t pos;
 };
 
-static bool step(struct content_session *s, struct resolution *r, const char *name, size_t len, GError **error)
+static bool step(struct contenthash_session *s, struct resolution *r, const char *name, size_t len, GError **error)
 {
 	if (len == 0 || (len == 1 && name[0] == '.'))
 		return true;
@@ -47,11 +47,11 @@ static bool step(struct content_session *s, struct resolution *r, const char *na
 		r->missing++;
 		return true;
 	}
-	struct content_node *next = content_node_child(r->at, name, len);
+	struct contenthash_node *next = contenthash_node_child(r->at, name, len);
 	if (!next && !(r->at->flags & CONTENT_LISTED)) {
-		if (!content_list(s, r->at, error))
+		if (!contenthash_list_directory(s, r->at, error))
 			return false;
-		next = content_node_child(r->at, name, len);
+		next = contenthash_node_child(r->at, name, len);
 	}
 	if (next)
 		r->at = next;
@@ -61,12 +61,12 @@ static bool step(struct content_session *s, struct resolution *r, const char *na
 }
 
 /* Inserts a link's target before the rest of the path. */
-static bool expand(struct content_session *s, struct resolution *r, struct content_node *root, GError **error)
+static bool expand(struct contenthash_session *s, struct resolution *r, struct contenthash_node *root, GError **error)
 {
-	struct content_node *link = r->at;
+	struct contenthash_node *link = r->at;
 	if (++r->links > MAX_LINKS)
 		return error_set(error, ERROR_UNKNOWN, "too many links");
-	if (!content_read_link(s, link, error))
+	if (!contenthash_read_link(s, link, error))
 		return false;
 	g_string_erase(r->rest, 0, (gssize)r->pos);
 	r->pos = 0;
@@ -78,8 +78,8 @@ static bool expand(struct content_session *s, struct resolution *r, struct conte
 	return true;
 }
 
-bool content_resolve(struct content_session *s, struct content_node *root, const char *path, bool follow,
-		     struct content_node **ret, GError **error)
+bool contenthash_resolve(struct contenthash_session *s, struct contenthash_node *root, const char *path, bool follow,
+			 struct contenthash_node **ret, GError **error)
 {
 	g_autoptr(GString) rest = g_string_new(path);
 	struct resolution r = {.at = root, .rest = rest};
@@ -103,13 +103,13 @@ bool content_resolve(struct content_session *s, struct content_node *root, const
 }
 
 /* ---- digests of whole entries */
-static void join_children(hasher *h, struct content_node *dir)
+static void join_children(hasher *h, struct contenthash_node *dir)
 {
 	hasher_reset(h);
 	hasher_update(h, "\0", 1);
 	raw_digest_feed(h, dir->digest);
 	for (uint32_t i = 0; i < dir->n_children; i++) {
-		const struct content_node *n = dir->children[i];
+		const struct contenthash_node *n = dir->children[i];
 		hasher_update(h, "\0", 1);
 		hasher_update(h, n->name, n->name_len);
 		raw_digest_feed(h, n->type == CONTENT_DIR ? n->content : n->digest);
@@ -118,26 +118,26 @@ static void join_children(hasher *h, struct content_node *dir)
 	dir->flags |= CONTENT_HAS_CONTENT;
 }
 
-static GPtrArray *nodes_below(struct content_node *top, bool directories_only)
+static GPtrArray *nodes_below(struct contenthash_node *top, bool directories_only)
 {
 	GPtrArray *nodes = g_ptr_array_new();
-	for (struct content_node *n = top; n;) {
+	for (struct contenthash_node *n = top; n;) {
 		bool known = n->type == CONTENT_DIR && (n->flags & CONTENT_HAS_CONTENT);
 		if (!known && (!directories_only || n->type == CONTENT_DIR))
 			g_ptr_array_add(nodes, n);
-		n = content_node_next(n, top, !known);
+		n = contenthash_node_next(n, top, !known);
 	}
 	return nodes;
 }
 
-static bool sum_directory(struct content_session *s, hasher *h, struct content_node *top, GError **error)
+static bool sum_directory(struct contenthash_session *s, hasher *h, struct contenthash_node *top, GError **error)
 {
 	if (top->flags & CONTENT_HAS_CONTENT)
 		return true;
-	if (!content_list_below(s, top, error))
+	if (!contenthash_list_below(s, top, error))
 		return false;
 	g_autoptr(GPtrArray) nodes = nodes_below(top, false);
-	if (!content_hash(s, nodes, error))
+	if (!contenthash_hash(s, nodes, error))
 		return false;
 	/* Children come after their parents: walking backwards, the children of each directory are done first. */
 	g_autoptr(GPtrArray) directories = nodes_below(top, true);
@@ -147,7 +147,8 @@ static bool sum_directory(struct content_session *s, hasher *h, struct content_n
 	return true;
 }
 
-static bool sum_node(struct content_session *s, hasher *h, struct content_node *n, struct digest *ret, GError **error)
+static bool sum_node(struct contenthash_session *s, hasher *h, struct contenthash_node *n, struct digest *ret,
+		     GError **error)
 {
 	if (n->type == CONTENT_DIR) {
 		if (!sum_directory(s, h, n, error))
@@ -157,39 +158,39 @@ static bool sum_node(struct content_session *s, hasher *h, struct content_node *
 	}
 	g_autoptr(GPtrArray) one = g_ptr_array_new();
 	g_ptr_array_add(one, n);
-	if (!content_hash(s, one, error))
+	if (!contenthash_hash(s, one, error))
 		return false;
 	raw_digest_text(n->digest, ret);
 	return true;
 }
 
-bool content_sum_path(struct content_session *s, content_tree *t, const char *path, bool follow, struct digest *ret,
-		      GError **error)
+bool contenthash_sum_path(struct contenthash_session *s, contenthash *t, const char *path, bool follow,
+			  struct digest *ret, GError **error)
 {
-	struct content_node *n;
-	g_autofree char *key = content_clean(path);
-	if (!content_resolve(s, t->root, key, follow, &n, error))
+	struct contenthash_node *n;
+	g_autofree char *key = contenthash_clean(path);
+	if (!contenthash_resolve(s, t->root, key, follow, &n, error))
 		return false;
-	return n ? sum_node(s, t->hasher, n, ret, error) : content_not_found(key, error);
+	return n ? sum_node(s, t->hasher, n, ret, error) : contenthash_not_found(key, error);
 }
 
-bool content_tree_sum(content_tree *t, const struct content_source *source, const struct cache_selector *selector,
-		      cancel *c, struct digest *ret, GError **error)
+bool contenthash_sum(contenthash *t, const struct contenthash_source *source,
+		     const struct contenthash_selector *selector, cancel *c, struct digest *ret, GError **error)
 {
-	struct content_session s = {.source = source, .root_fd = -1, .cancel = c};
+	struct contenthash_session s = {.source = source, .root_fd = -1, .cancel = c};
 	bool filtered = selector->wildcard || (selector->include && *selector->include) ||
 			(selector->exclude && *selector->exclude);
 	g_mutex_lock(&t->mu);
-	bool ok = !t->distrusted || content_validate(&s, t->root, error);
+	bool ok = !t->distrusted || contenthash_validate(&s, t->root, error);
 	if (ok)
 		t->distrusted = false;
 	if (ok && filtered)
-		ok = content_select(&s, t, selector, ret, error);
+		ok = contenthash_select(&s, t, selector, ret, error);
 	else if (ok)
-		ok = content_sum_path(&s, t, selector->path, selector->follow_links, ret, error);
+		ok = contenthash_sum_path(&s, t, selector->path, selector->follow_links, ret, error);
 	if (s.changed)
 		g_atomic_int_set(&t->dirty, true);
 	g_mutex_unlock(&t->mu);
-	content_session_done(&s);
+	contenthash_session_done(&s);
 	return ok;
 }

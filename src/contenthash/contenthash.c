@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cache/content_tree.h"
+#include "contenthash/contenthash.h"
 #include <string.h>
 #include "base/scope.h"
-#include "cache/content_state.h"
+#include "contenthash/state.h"
 
 #define FORMAT_VERSION 1
 
-static content_tree *tree_new(struct content_node *root)
+static contenthash *tree_new(struct contenthash_node *root)
 {
-	content_tree *t = g_new0(content_tree, 1);
+	contenthash *t = g_new0(contenthash, 1);
 	t->refs = 1;
 	g_mutex_init(&t->mu);
 	t->root = root;
@@ -16,28 +16,28 @@ static content_tree *tree_new(struct content_node *root)
 	return t;
 }
 
-content_tree *content_tree_new(void)
+contenthash *contenthash_new(void)
 {
-	return tree_new(content_node_new(NULL, "", 0, CONTENT_DIR));
+	return tree_new(contenthash_node_new(NULL, "", 0, CONTENT_DIR));
 }
 
-content_tree *content_tree_ref(content_tree *t)
+contenthash *contenthash_ref(contenthash *t)
 {
 	g_atomic_int_inc(&t->refs);
 	return t;
 }
 
-void content_tree_unref(content_tree *t)
+void contenthash_unref(contenthash *t)
 {
 	if (!t || !g_atomic_int_dec_and_test(&t->refs))
 		return;
-	content_node_free(t->root);
+	contenthash_node_free(t->root);
 	hasher_free(t->hasher);
 	g_mutex_clear(&t->mu);
 	g_free(t);
 }
 
-void content_tree_distrust(content_tree *t)
+void contenthash_distrust(contenthash *t)
 {
 	g_mutex_lock(&t->mu);
 	/* An empty table has nothing to verify: all entries are announced or listed later. */
@@ -53,7 +53,7 @@ static bool name_is_plain(const char *name, size_t len)
 }
 
 /* Upstream's transfers never announce the root: its header counts as the digest of empty input. */
-static void ensure_announced_root(struct content_node *root)
+static void ensure_announced_root(struct contenthash_node *root)
 {
 	if (root->flags & CONTENT_HAS_DIGEST)
 		return;
@@ -64,9 +64,9 @@ static void ensure_announced_root(struct content_node *root)
 }
 
 /* Splits a path into parent directory and last name; NULL for a path that cannot occur in a tree. */
-static struct content_node *note_parent(content_tree *t, const char *path, bool make, const char **ret_name)
+static struct contenthash_node *note_parent(contenthash *t, const char *path, bool make, const char **ret_name)
 {
-	struct content_node *dir = t->root;
+	struct contenthash_node *dir = t->root;
 	for (;;) {
 		while (*path == '/')
 			path++;
@@ -78,27 +78,28 @@ static struct content_node *note_parent(content_tree *t, const char *path, bool 
 			*ret_name = path;
 			return dir;
 		}
-		dir = make ? content_node_insert(dir, path, len, CONTENT_DIR) : content_node_child(dir, path, len);
+		dir = make ? contenthash_node_insert(dir, path, len, CONTENT_DIR)
+			   : contenthash_node_child(dir, path, len);
 		if (!dir || dir->type != CONTENT_DIR)
 			return NULL;
 		path = slash + 1;
 	}
 }
 
-static void set_digest(struct content_node *n, const uint8_t *raw, uint64_t stamp)
+static void set_digest(struct contenthash_node *n, const uint8_t *raw, uint64_t stamp)
 {
 	bool same = (n->flags & CONTENT_HAS_DIGEST) && memcmp(n->digest, raw, RAW_DIGEST_SIZE) == 0;
 	memcpy(n->digest, raw, RAW_DIGEST_SIZE);
 	n->flags |= CONTENT_HAS_DIGEST | CONTENT_ANNOUNCED;
 	n->stamp = stamp;
 	if (!same)
-		content_node_touch(n);
+		contenthash_node_touch(n);
 }
 
-static void note_file(struct content_node *n, const struct fssync_stat *stat, const struct digest *given)
+static void note_file(struct contenthash_node *n, const struct fssync_stat *stat, const struct digest *given)
 {
 	uint8_t raw[RAW_DIGEST_SIZE];
-	uint64_t stamp = content_stamp_announced(stat->size, stat->mtime_ns);
+	uint64_t stamp = contenthash_stamp_announced(stat->size, stat->mtime_ns);
 	if (given && raw_digest_from(given, raw)) {
 		set_digest(n, raw, stamp);
 		return;
@@ -107,23 +108,23 @@ static void note_file(struct content_node *n, const struct fssync_stat *stat, co
 	bool doubtful = (n->flags & CONTENT_ANNOUNCED) && n->stamp != stamp;
 	if (!(n->flags & CONTENT_HAS_DIGEST) || doubtful) {
 		n->flags &= (uint8_t) ~(CONTENT_HAS_DIGEST | CONTENT_ANNOUNCED);
-		content_node_touch(n);
+		contenthash_node_touch(n);
 	}
 }
 
-static void note(content_tree *t, const struct fssync_stat *stat, const struct digest *given)
+static void note(contenthash *t, const struct fssync_stat *stat, const struct digest *given)
 {
 	const char *name = NULL;
-	struct content_node *dir = note_parent(t, stat->path, true, &name);
+	struct contenthash_node *dir = note_parent(t, stat->path, true, &name);
 	if (!dir)
 		return;
 	mode_t mode = fssync_mode_to_st(stat->mode);
-	enum content_type type = S_ISDIR(mode) ? CONTENT_DIR : S_ISLNK(mode) ? CONTENT_LINK : CONTENT_FILE;
+	enum contenthash_type type = S_ISDIR(mode) ? CONTENT_DIR : S_ISLNK(mode) ? CONTENT_LINK : CONTENT_FILE;
 	size_t len = strcspn(name, "/");
-	struct content_node *old = content_node_child(dir, name, len);
-	struct content_node *n = content_node_insert(dir, name, len, type);
+	struct contenthash_node *old = contenthash_node_child(dir, name, len);
+	struct contenthash_node *n = contenthash_node_insert(dir, name, len, type);
 	if (n != old)
-		content_node_touch(dir);
+		contenthash_node_touch(dir);
 	if (type == CONTENT_FILE && !S_ISREG(mode))
 		n->flags |= CONTENT_SPECIAL;
 	if (type == CONTENT_FILE && S_ISREG(mode) && (stat->size > 0 || (stat->linkname && *stat->linkname))) {
@@ -133,8 +134,8 @@ static void note(content_tree *t, const struct fssync_stat *stat, const struct d
 	uint8_t raw[RAW_DIGEST_SIZE];
 	file_digest_of_announced(t->hasher, stat, raw);
 	set_digest(n, raw,
-		   content_stamp_announced(type == CONTENT_FILE ? stat->size : 0,
-					   type == CONTENT_FILE ? stat->mtime_ns : 0));
+		   contenthash_stamp_announced(type == CONTENT_FILE ? stat->size : 0,
+					       type == CONTENT_FILE ? stat->mtime_ns : 0));
 	if (type == CONTENT_DIR)
 		n->flags |= CONTENT_LISTED;
 	if (type == CONTENT_LINK) {
@@ -143,19 +144,18 @@ static void note(content_tree *t, const struct fssync_stat *stat, const struct d
 	}
 }
 
-static void note_removal(content_tree *t, const char *path)
+static void note_removal(contenthash *t, const char *path)
 {
 	const char *name = NULL;
-	struct content_node *dir = note_parent(t, path, false, &name);
-	struct content_node *n = dir ? content_node_child(dir, name, strcspn(name, "/")) : NULL;
+	struct contenthash_node *dir = note_parent(t, path, false, &name);
+	struct contenthash_node *n = dir ? contenthash_node_child(dir, name, strcspn(name, "/")) : NULL;
 	if (!n)
 		return;
-	content_node_touch(dir);
-	content_node_remove(n);
+	contenthash_node_touch(dir);
+	contenthash_node_remove(n);
 }
 
-void content_tree_note(content_tree *t, const struct fssync_stat *stat, const struct digest *record_digest,
-		       bool removed)
+void contenthash_note(contenthash *t, const struct fssync_stat *stat, const struct digest *record_digest, bool removed)
 {
 	g_mutex_lock(&t->mu);
 	ensure_announced_root(t->root);
@@ -168,7 +168,7 @@ void content_tree_note(content_tree *t, const struct fssync_stat *stat, const st
 }
 
 /* ---- persistence: a version byte, then the nodes in order, each with the number of its children */
-bool content_tree_is_dirty(content_tree *t)
+bool contenthash_is_dirty(contenthash *t)
 {
 	return g_atomic_int_get(&t->dirty);
 }
@@ -178,7 +178,7 @@ static void put(GByteArray *out, const void *bytes, size_t n)
 	g_byte_array_append(out, bytes, (guint)n);
 }
 
-static void put_node(GByteArray *out, const struct content_node *n)
+static void put_node(GByteArray *out, const struct contenthash_node *n)
 {
 	uint16_t link_len = (uint16_t)(n->link ? strlen(n->link) + 1 : 0);
 	put(out, &n->type, 1);
@@ -196,13 +196,13 @@ static void put_node(GByteArray *out, const struct content_node *n)
 		put(out, n->content, RAW_DIGEST_SIZE);
 }
 
-GBytes *content_tree_save(content_tree *t)
+GBytes *contenthash_save(contenthash *t)
 {
 	const uint8_t version = FORMAT_VERSION;
 	GByteArray *out = g_byte_array_new();
 	g_mutex_lock(&t->mu);
 	put(out, &version, 1);
-	for (struct content_node *n = t->root; n; n = content_node_next(n, t->root, true))
+	for (struct contenthash_node *n = t->root; n; n = contenthash_node_next(n, t->root, true))
 		put_node(out, n);
 	g_atomic_int_set(&t->dirty, false);
 	g_mutex_unlock(&t->mu);
@@ -219,7 +219,7 @@ static bool take(struct slice *in, void *ret, size_t n)
 	return true;
 }
 
-static bool take_digests(struct slice *in, struct content_node *n)
+static bool take_digests(struct slice *in, struct contenthash_node *n)
 {
 	if ((n->flags & CONTENT_HAS_DIGEST) &&
 	    (!take(in, n->digest, RAW_DIGEST_SIZE) || !take(in, &n->stamp, sizeof n->stamp)))
@@ -230,7 +230,7 @@ static bool take_digests(struct slice *in, struct content_node *n)
 /*
  * Adds the node to parent, which still expects children; ret_children: the number of children that follow for the node.
  */
-static struct content_node *take_node(struct slice *in, struct content_node *parent, uint32_t *ret_children)
+static struct contenthash_node *take_node(struct slice *in, struct contenthash_node *parent, uint32_t *ret_children)
 {
 	uint8_t type, flags;
 	uint16_t name_len, link_len;
@@ -244,10 +244,10 @@ static struct content_node *take_node(struct slice *in, struct content_node *par
 		return NULL;
 	take(in, name, name_len);
 	bool odd = memchr(name, '/', name_len) || memchr(name, '\0', name_len) || !name_is_plain(name, name_len);
-	if (parent && (odd || content_node_child(parent, name, name_len)))
+	if (parent && (odd || contenthash_node_child(parent, name, name_len)))
 		return NULL;
-	struct content_node *n =
-		parent ? content_node_insert(parent, name, name_len, type) : content_node_new(NULL, "", 0, type);
+	struct contenthash_node *n = parent ? contenthash_node_insert(parent, name, name_len, type)
+					    : contenthash_node_new(NULL, "", 0, type);
 	n->flags = flags;
 	if (link_len > 0) {
 		n->link = g_strndup((const char *)in->ptr, link_len - 1u);
@@ -257,16 +257,16 @@ static struct content_node *take_node(struct slice *in, struct content_node *par
 	if (take_digests(in, n))
 		return n;
 	if (!parent)
-		content_node_free(n);
+		contenthash_node_free(n);
 	return NULL;
 }
 
 struct pending {
-	struct content_node *dir;
+	struct contenthash_node *dir;
 	uint32_t left;
 };
 
-static bool take_children(struct slice *in, struct content_node *root, uint32_t n_root)
+static bool take_children(struct slice *in, struct contenthash_node *root, uint32_t n_root)
 {
 	g_autoptr(GArray) stack = g_array_new(FALSE, FALSE, sizeof(struct pending));
 	struct pending top = {root, n_root};
@@ -288,17 +288,17 @@ static bool take_children(struct slice *in, struct content_node *root, uint32_t 
 	return in->len == 0;
 }
 
-content_tree *content_tree_load(const void *bytes, size_t n)
+contenthash *contenthash_load(const void *bytes, size_t n)
 {
 	struct slice in = {bytes, n};
 	uint8_t version;
 	uint32_t n_children;
 	if (!take(&in, &version, 1) || version != FORMAT_VERSION)
 		return NULL;
-	struct content_node *root = take_node(&in, NULL, &n_children);
+	struct contenthash_node *root = take_node(&in, NULL, &n_children);
 	if (root && root->type == CONTENT_DIR && take_children(&in, root, n_children))
 		return tree_new(root);
 	if (root)
-		content_node_free(root);
+		contenthash_node_free(root);
 	return NULL;
 }

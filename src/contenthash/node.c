@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cache/content_node.h"
+#include "contenthash/node.h"
 #include "base/time.h"
 #include <string.h>
 
-struct content_node *content_node_new(struct content_node *parent, const char *name, size_t len, enum content_type type)
+struct contenthash_node *contenthash_node_new(struct contenthash_node *parent, const char *name, size_t len,
+					      enum contenthash_type type)
 {
-	struct content_node *n = g_malloc0(sizeof *n + len + 1);
+	struct contenthash_node *n = g_malloc0(sizeof *n + len + 1);
 	n->parent = parent;
 	n->type = (uint8_t)type;
 	n->name_len = (uint16_t)len;
@@ -13,22 +14,22 @@ struct content_node *content_node_new(struct content_node *parent, const char *n
 	return n;
 }
 
-static void node_release(struct content_node *n)
+static void node_release(struct contenthash_node *n)
 {
 	g_free(n->children);
 	g_free(n->link);
 	g_free(n);
 }
 
-void content_node_free(struct content_node *n)
+void contenthash_node_free(struct contenthash_node *n)
 {
-	struct content_node *top = n;
+	struct contenthash_node *top = n;
 	while (n) {
 		if (n->n_children > 0) {
 			n = n->children[--n->n_children];
 			continue;
 		}
-		struct content_node *up = n == top ? NULL : n->parent;
+		struct contenthash_node *up = n == top ? NULL : n->parent;
 		node_release(n);
 		n = up;
 	}
@@ -41,14 +42,14 @@ static int compare_names(const char *a, size_t a_len, const char *b, size_t b_le
 }
 
 /* Index of name, or the index at which it would be inserted. */
-static uint32_t find(const struct content_node *dir, const char *name, size_t len, bool *ret_found)
+static uint32_t find(const struct contenthash_node *dir, const char *name, size_t len, bool *ret_found)
 {
 	uint32_t low = 0, high = dir->n_children;
 	*ret_found = false;
 	while (low < high) {
 		/* Names mostly arrive in order, so check the end first. */
 		uint32_t middle = high == dir->n_children && low == 0 ? high - 1 : low + (high - low) / 2;
-		const struct content_node *n = dir->children[middle];
+		const struct contenthash_node *n = dir->children[middle];
 		int order = compare_names(n->name, n->name_len, name, len);
 		if (order == 0) {
 			*ret_found = true;
@@ -62,30 +63,31 @@ static uint32_t find(const struct content_node *dir, const char *name, size_t le
 	return low;
 }
 
-struct content_node *content_node_child(const struct content_node *dir, const char *name, size_t len)
+struct contenthash_node *contenthash_node_child(const struct contenthash_node *dir, const char *name, size_t len)
 {
 	bool found;
 	uint32_t i = find(dir, name, len, &found);
 	return found ? dir->children[i] : NULL;
 }
 
-static void make_room(struct content_node *dir)
+static void make_room(struct contenthash_node *dir)
 {
 	if (dir->n_children < dir->room)
 		return;
 	dir->room = dir->room ? dir->room * 2 : 4;
-	dir->children = g_renew(struct content_node *, dir->children, dir->room);
+	dir->children = g_renew(struct contenthash_node *, dir->children, dir->room);
 }
 
-struct content_node *content_node_insert(struct content_node *dir, const char *name, size_t len, enum content_type type)
+struct contenthash_node *contenthash_node_insert(struct contenthash_node *dir, const char *name, size_t len,
+						 enum contenthash_type type)
 {
 	bool found;
 	uint32_t i = find(dir, name, len, &found);
 	if (found && dir->children[i]->type == type)
 		return dir->children[i];
-	struct content_node *n = content_node_new(dir, name, len, type);
+	struct contenthash_node *n = contenthash_node_new(dir, name, len, type);
 	if (found) {
-		content_node_free(dir->children[i]);
+		contenthash_node_free(dir->children[i]);
 		dir->children[i] = n;
 		return n;
 	}
@@ -96,48 +98,49 @@ struct content_node *content_node_insert(struct content_node *dir, const char *n
 	return n;
 }
 
-void content_node_remove(struct content_node *n)
+void contenthash_node_remove(struct contenthash_node *n)
 {
-	struct content_node *dir = n->parent;
+	struct contenthash_node *dir = n->parent;
 	bool found;
 	uint32_t i = find(dir, n->name, n->name_len, &found);
 	dir->n_children--;
 	memmove(dir->children + i, dir->children + i + 1, (dir->n_children - i) * sizeof *dir->children);
-	content_node_free(n);
+	contenthash_node_free(n);
 }
 
-void content_node_touch(struct content_node *n)
+void contenthash_node_touch(struct contenthash_node *n)
 {
 	for (; n; n = n->parent)
 		n->flags &= (uint8_t)~CONTENT_HAS_CONTENT;
 }
 
-static struct content_node *next_sibling(const struct content_node *n)
+static struct contenthash_node *next_sibling(const struct contenthash_node *n)
 {
 	bool found;
 	uint32_t i = find(n->parent, n->name, n->name_len, &found);
 	return i + 1 < n->parent->n_children ? n->parent->children[i + 1] : NULL;
 }
 
-struct content_node *content_node_next(struct content_node *n, const struct content_node *top, bool deep)
+struct contenthash_node *contenthash_node_next(struct contenthash_node *n, const struct contenthash_node *top,
+					       bool deep)
 {
 	if (deep && n->n_children > 0)
 		return n->children[0];
 	for (; n != top; n = n->parent) {
-		struct content_node *next = next_sibling(n);
+		struct contenthash_node *next = next_sibling(n);
 		if (next)
 			return next;
 	}
 	return NULL;
 }
 
-void content_node_path(const struct content_node *n, GString *ret)
+void contenthash_node_path(const struct contenthash_node *n, GString *ret)
 {
 	g_autoptr(GPtrArray) chain = g_ptr_array_new();
 	for (; n->parent; n = n->parent)
 		g_ptr_array_add(chain, (gpointer)n);
 	for (guint i = chain->len; i > 0; i--) {
-		const struct content_node *part = chain->pdata[i - 1];
+		const struct contenthash_node *part = chain->pdata[i - 1];
 		g_string_append_c(ret, '/');
 		g_string_append_len(ret, part->name, part->name_len);
 	}
@@ -156,7 +159,7 @@ static uint64_t nanoseconds(const struct timespec *t)
 	return (uint64_t)timespec_to_ns(t);
 }
 
-uint64_t content_stamp(const struct stat *st)
+uint64_t contenthash_stamp(const struct stat *st)
 {
 	uint64_t h = mix(1, st->st_ino);
 	h = mix(h, (uint64_t)st->st_size);
@@ -165,7 +168,7 @@ uint64_t content_stamp(const struct stat *st)
 	return mix(h, nanoseconds(&st->st_ctim));
 }
 
-uint64_t content_stamp_announced(int64_t size, int64_t mtime_ns)
+uint64_t contenthash_stamp_announced(int64_t size, int64_t mtime_ns)
 {
 	return mix(mix(2, (uint64_t)size), (uint64_t)mtime_ns);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cache/content_tree.h"
+#include "contenthash/contenthash.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 
@@ -13,16 +13,16 @@ static int no_root(void *data, GError **error)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
 	static const char *const include[] = {"a*", "!ab", NULL};
-	static const struct cache_selector selectors[] = {{.path = "/"},
-							  {.path = "/a/../b", .follow_links = true},
-							  {.path = "*", .wildcard = true, .include = include}};
-	struct content_source source = {.open_root = no_root};
-	g_autoptr(content_tree) t = content_tree_load(bytes, n);
+	static const struct contenthash_selector selectors[] = {{.path = "/"},
+								{.path = "/a/../b", .follow_links = true},
+								{.path = "*", .wildcard = true, .include = include}};
+	struct contenthash_source source = {.open_root = no_root};
+	g_autoptr(contenthash) t = contenthash_load(bytes, n);
 	for (size_t i = 0; t && i < G_N_ELEMENTS(selectors); i++) {
 		struct digest d;
-		content_tree_sum(t, &source, &selectors[i], NULL, &d, NULL);
+		contenthash_sum(t, &source, &selectors[i], NULL, &d, NULL);
 	}
 	if (t)
-		g_bytes_unref(content_tree_save(t));
+		g_bytes_unref(contenthash_save(t));
 	return 0;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cache/content_tree.h"
+#include "contenthash/contenthash.h"
 #include "fssync/fssync.h"
 #include <sys/xattr.h>
-#include "tree_dir.h"
+#include "unit/tree_dir.h"
 
 /* Vectors for upstream's content hash and cases that follow from its rules. */
 #define FILE_DATA0 "sha256:cd8e75bca50f2d695f220d0cb0997d8ead387e4f926e8669a92d7f104cc9885b"
@@ -17,7 +17,7 @@
 struct fixture {
 	char *path;
 	int fd;
-	content_tree *tree;
+	contenthash *tree;
 	unsigned opened;
 };
 
@@ -26,12 +26,12 @@ static void set_up(struct fixture *f, gconstpointer lines)
 	umask(0);
 	f->path = tree_dir_new(&f->fd);
 	tree_dir_fill(f->fd, lines);
-	f->tree = content_tree_new();
+	f->tree = contenthash_new();
 }
 
 static void tear_down(struct fixture *f, gconstpointer unused)
 {
-	content_tree_unref(f->tree);
+	contenthash_unref(f->tree);
 	tree_dir_free(f->path, f->fd);
 }
 
@@ -42,13 +42,13 @@ static int open_root(void *data, GError **error)
 	return openat(f->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-static bool sum(struct fixture *f, const struct cache_selector *s, struct digest *ret, GError **error)
+static bool sum(struct fixture *f, const struct contenthash_selector *s, struct digest *ret, GError **error)
 {
-	struct content_source source = {.open_root = open_root, .data = f};
-	return content_tree_sum(f->tree, &source, s, NULL, ret, error);
+	struct contenthash_source source = {.open_root = open_root, .data = f};
+	return contenthash_sum(f->tree, &source, s, NULL, ret, error);
 }
 
-static char *digest_with(struct fixture *f, struct cache_selector s)
+static char *digest_with(struct fixture *f, struct contenthash_selector s)
 {
 	struct digest d;
 	GError *error = NULL;
@@ -57,14 +57,14 @@ static char *digest_with(struct fixture *f, struct cache_selector s)
 	return g_strdup(d.text);
 }
 
-static void expect(struct fixture *f, struct cache_selector s, const char *digest)
+static void expect(struct fixture *f, struct contenthash_selector s, const char *digest)
 {
 	g_autofree char *got = digest_with(f, s);
 	if (strcmp(got, digest) != 0)
 		g_error("%s: expected %s, got %s", s.path, digest, got);
 }
 
-static void expect_failure(struct fixture *f, struct cache_selector s, const char *text)
+static void expect_failure(struct fixture *f, struct contenthash_selector s, const char *text)
 {
 	struct digest d;
 	GError *error = NULL;
@@ -75,17 +75,17 @@ static void expect_failure(struct fixture *f, struct cache_selector s, const cha
 
 static void fresh(struct fixture *f)
 {
-	content_tree_unref(f->tree);
-	f->tree = content_tree_new();
+	contenthash_unref(f->tree);
+	f->tree = contenthash_new();
 }
 
-static void expect_joined(struct fixture *f, struct cache_selector s, const char *text, size_t n)
+static void expect_joined(struct fixture *f, struct contenthash_selector s, const char *text, size_t n)
 {
 	struct digest d;
 	digest_of(text, n, &d);
 	expect(f, s, d.text);
 }
-#define EXPECT_JOINED(f, text, ...) expect_joined(f, (struct cache_selector){__VA_ARGS__}, text, sizeof text - 1)
+#define EXPECT_JOINED(f, text, ...) expect_joined(f, (struct contenthash_selector){__VA_ARGS__}, text, sizeof text - 1)
 
 static const char *const basic_lines[] = {"ADD foo file data0",
 					  "ADD bar file data1",
@@ -98,29 +98,30 @@ static const char *const basic_lines[] = {"ADD foo file data0",
 					  NULL};
 static void test_basic(struct fixture *f, gconstpointer unused)
 {
-	expect(f, (struct cache_selector){.path = "foo", .follow_links = true}, FILE_DATA0);
-	expect(f, (struct cache_selector){.path = "/bar", .follow_links = true}, FILE_DATA1);
-	expect(f, (struct cache_selector){.path = "empty"}, FILE_EMPTY);
-	expect(f, (struct cache_selector){.path = "ln"}, LINK_FOO);
-	expect(f, (struct cache_selector){.path = "ln", .follow_links = true}, FILE_DATA0);
-	expect(f, (struct cache_selector){.path = "d0/abc", .follow_links = true}, FILE_DATA0);
-	expect(f, (struct cache_selector){.path = "d0/def", .follow_links = true}, FILE_DATA0);
-	expect(f, (struct cache_selector){.path = "d0/", .follow_links = true}, DIR_D0);
-	expect(f, (struct cache_selector){.path = "d0/../d0/./abc"}, FILE_DATA0);
-	expect_failure(f, (struct cache_selector){.path = "nosuch"}, "\"/nosuch\": not found");
-	expect_failure(f, (struct cache_selector){.path = "d0/ghi", .follow_links = true}, "\"/d0/ghi\": not found");
-	expect_failure(f, (struct cache_selector){.path = "foo/x"}, "\"/foo/x\": not found");
+	expect(f, (struct contenthash_selector){.path = "foo", .follow_links = true}, FILE_DATA0);
+	expect(f, (struct contenthash_selector){.path = "/bar", .follow_links = true}, FILE_DATA1);
+	expect(f, (struct contenthash_selector){.path = "empty"}, FILE_EMPTY);
+	expect(f, (struct contenthash_selector){.path = "ln"}, LINK_FOO);
+	expect(f, (struct contenthash_selector){.path = "ln", .follow_links = true}, FILE_DATA0);
+	expect(f, (struct contenthash_selector){.path = "d0/abc", .follow_links = true}, FILE_DATA0);
+	expect(f, (struct contenthash_selector){.path = "d0/def", .follow_links = true}, FILE_DATA0);
+	expect(f, (struct contenthash_selector){.path = "d0/", .follow_links = true}, DIR_D0);
+	expect(f, (struct contenthash_selector){.path = "d0/../d0/./abc"}, FILE_DATA0);
+	expect_failure(f, (struct contenthash_selector){.path = "nosuch"}, "\"/nosuch\": not found");
+	expect_failure(f, (struct contenthash_selector){.path = "d0/ghi", .follow_links = true},
+		       "\"/d0/ghi\": not found");
+	expect_failure(f, (struct contenthash_selector){.path = "foo/x"}, "\"/foo/x\": not found");
 }
 
 static const char *const d0_lines[] = {"ADD abc file data0", "ADD def symlink abc", "ADD ghi symlink nosuchfile", NULL};
 static void test_root(struct fixture *f, gconstpointer unused)
 {
-	expect(f, (struct cache_selector){.path = "/"}, DIR_D0);
-	expect(f, (struct cache_selector){.path = ""}, DIR_D0);
+	expect(f, (struct contenthash_selector){.path = "/"}, DIR_D0);
+	expect(f, (struct contenthash_selector){.path = ""}, DIR_D0);
 	g_assert_cmpint(unlinkat(f->fd, "ghi", 0), ==, 0);
-	expect(f, (struct cache_selector){.path = "/"}, DIR_D0); /* a tree is not read twice */
-	content_tree_distrust(f->tree);
-	expect(f, (struct cache_selector){.path = "/"},
+	expect(f, (struct contenthash_selector){.path = "/"}, DIR_D0); /* a tree is not read twice */
+	contenthash_distrust(f->tree);
+	expect(f, (struct contenthash_selector){.path = "/"},
 	       "sha256:555ffa3028630d97ba37832b749eda85ab676fd64ffb629fbf0f4ec8c1e3bff1");
 }
 
@@ -138,17 +139,18 @@ static const char *const wildcard_lines[] = {"ADD bar file data1",
 static void test_wildcards(struct fixture *f, gconstpointer unused)
 {
 	EXPECT_JOINED(f, "\0foo" FILE_DATA0, .path = "f*o", .wildcard = true);
-	expect(f, (struct cache_selector){.path = "f*", .wildcard = true},
+	expect(f, (struct contenthash_selector){.path = "f*", .wildcard = true},
 	       "sha256:0b6731924f0a32a812bf8a729202e55e54ded331f9e4ff2397f681e43694e086");
-	expect(f, (struct cache_selector){.path = "f[^a]*", .wildcard = true},
+	expect(f, (struct contenthash_selector){.path = "f[^a]*", .wildcard = true},
 	       "sha256:0b6731924f0a32a812bf8a729202e55e54ded331f9e4ff2397f681e43694e086");
-	expect(f, (struct cache_selector){.path = "x/d?", .wildcard = true}, DIR_D0_LISTED);
-	expect(f, (struct cache_selector){.path = "x/d?/def", .wildcard = true, .follow_links = true}, FILE_DATA0);
-	expect(f, (struct cache_selector){.path = "y*", .wildcard = true, .follow_links = true},
+	expect(f, (struct contenthash_selector){.path = "x/d?", .wildcard = true}, DIR_D0_LISTED);
+	expect(f, (struct contenthash_selector){.path = "x/d?/def", .wildcard = true, .follow_links = true},
+	       FILE_DATA0);
+	expect(f, (struct contenthash_selector){.path = "y*", .wildcard = true, .follow_links = true},
 	       "sha256:982153600b9653a1decb0f961e09e2bc1be335cfcaac9b39dbd1120b65fdf92c");
-	expect(f, (struct cache_selector){.path = "nosuch*", .wildcard = true}, NOTHING);
-	expect(f, (struct cache_selector){.path = "nosuch/*", .wildcard = true}, NOTHING);
-	struct cache_selector bad = {.path = "a[", .wildcard = true};
+	expect(f, (struct contenthash_selector){.path = "nosuch*", .wildcard = true}, NOTHING);
+	expect(f, (struct contenthash_selector){.path = "nosuch/*", .wildcard = true}, NOTHING);
+	struct contenthash_selector bad = {.path = "a[", .wildcard = true};
 	expect_failure(f, bad, "syntax error in pattern");
 }
 
@@ -164,17 +166,17 @@ static void test_links_not_followed(struct fixture *f, gconstpointer unused)
 	static const char sym[] = "sha256:a2ba571981f48ec34eb79c9a3ab091b6491e825c2f7e9914ea86e8e958be7fae";
 	static const char foo[] = "sha256:9b761577efcb1239cf4be971914c5d7404914dd32ff436401af1764dc5446b83";
 	const char *git[] = {"*.git", NULL};
-	expect(f, (struct cache_selector){.path = "sym", .wildcard = true}, sym);
-	expect(f, (struct cache_selector){.path = "foo/ghi", .wildcard = true}, sym);
-	struct cache_selector broken = {.path = "foo/ghi", .wildcard = true, .follow_links = true};
+	expect(f, (struct contenthash_selector){.path = "sym", .wildcard = true}, sym);
+	expect(f, (struct contenthash_selector){.path = "foo/ghi", .wildcard = true}, sym);
+	struct contenthash_selector broken = {.path = "foo/ghi", .wildcard = true, .follow_links = true};
 	expect_failure(f, broken, "\"/foo/ghi\": not found");
 	broken.path = "y1";
 	expect_failure(f, broken, "\"/y1\": not found");
-	expect(f, (struct cache_selector){.path = "sym"}, sym);
-	expect(f, (struct cache_selector){.path = "foo", .follow_links = true}, foo);
-	expect(f, (struct cache_selector){.path = "fo?", .wildcard = true, .follow_links = true},
+	expect(f, (struct contenthash_selector){.path = "sym"}, sym);
+	expect(f, (struct contenthash_selector){.path = "foo", .follow_links = true}, foo);
+	expect(f, (struct contenthash_selector){.path = "fo?", .wildcard = true, .follow_links = true},
 	       "sha256:2797e710c6d1a89ff2d91c834b828b1dc500f2982430a58241df8e146f4c4bb4");
-	expect(f, (struct cache_selector){.path = "foo", .follow_links = true, .exclude = git}, foo);
+	expect(f, (struct contenthash_selector){.path = "foo", .follow_links = true, .exclude = git}, foo);
 }
 
 static const char *const parent_lines[] = {"ADD target dir",
@@ -202,11 +204,12 @@ static void test_symlink_parents(struct fixture *f, gconstpointer unused)
 					    "out/file"};
 	for (size_t i = 0; i < G_N_ELEMENTS(paths); i++) {
 		fresh(f);
-		expect(f, (struct cache_selector){.path = paths[i]}, FILE_DATA0);
-		expect(f, (struct cache_selector){.path = paths[i], .follow_links = true}, FILE_DATA0);
+		expect(f, (struct contenthash_selector){.path = paths[i]}, FILE_DATA0);
+		expect(f, (struct contenthash_selector){.path = paths[i], .follow_links = true}, FILE_DATA0);
 	}
-	expect(f, (struct cache_selector){.path = "link2/link1_rel/target_file", .follow_links = true}, FILE_DATA0);
-	expect_failure(f, (struct cache_selector){.path = "loop/x"}, "too many links");
+	expect(f, (struct contenthash_selector){.path = "link2/link1_rel/target_file", .follow_links = true},
+	       FILE_DATA0);
+	expect_failure(f, (struct contenthash_selector){.path = "loop/x"}, "too many links");
 	/* A wildcard's literal prefix is resolved; entries are reported as requested. */
 	EXPECT_JOINED(f, "\0file" FILE_DATA0, .path = "link3/target/f*", .wildcard = true);
 }
@@ -218,10 +221,10 @@ static const char *const filter_lines[] = {
 static char *filtered(struct fixture *f, const char *path, bool wildcard, const char *include, const char *exclude)
 {
 	const char *in[] = {include, NULL}, *out[] = {exclude, NULL};
-	return digest_with(f, (struct cache_selector){.path = path,
-						      .wildcard = wildcard,
-						      .include = include ? in : NULL,
-						      .exclude = exclude ? out : NULL});
+	return digest_with(f, (struct contenthash_selector){.path = path,
+							    .wildcard = wildcard,
+							    .include = include ? in : NULL,
+							    .exclude = exclude ? out : NULL});
 }
 
 static void check_filters(struct fixture *f, bool wildcard)
@@ -259,30 +262,30 @@ static void test_filters(struct fixture *f, gconstpointer unused)
 	g_autofree char *joined = g_strdup_printf("%cd0" HEADER "%cd0%cabc%s", 1, 1, 1, file.text);
 	for (char *p = joined; *p; p++)
 		*p = *p == 1 ? '\0' : *p;
-	expect_joined(f, (struct cache_selector){.path = "/", .include = abc}, joined,
+	expect_joined(f, (struct contenthash_selector){.path = "/", .include = abc}, joined,
 		      3 + strlen(HEADER) + 7 + strlen(file.text));
-	struct cache_selector required = {.path = "/", .include = foo, .required = d0};
+	struct contenthash_selector required = {.path = "/", .include = foo, .required = d0};
 	expect_failure(f, required, "\"/d0\": not found");
 	required.include = abc;
 	g_autofree char *ok = digest_with(f, required);
 	g_assert_cmpstr(ok, !=, NOTHING);
-	struct cache_selector invalid = {.path = "/", .include = bad};
+	struct contenthash_selector invalid = {.path = "/", .include = bad};
 	expect_failure(f, invalid, "invalid includepatterns: [a[]: syntax error in pattern");
 }
 
 static const char *const hard_lines[] = {"ADD abc dir", "ADD abc/foo file data0", "ADD ln link abc/foo", NULL};
 static void test_hard_links_and_types(struct fixture *f, gconstpointer unused)
 {
-	expect(f, (struct cache_selector){.path = "abc/foo"}, FILE_DATA0);
-	expect(f, (struct cache_selector){.path = "ln"}, FILE_DATA0);
+	expect(f, (struct contenthash_selector){.path = "abc/foo"}, FILE_DATA0);
+	expect(f, (struct contenthash_selector){.path = "ln"}, FILE_DATA0);
 	g_assert_cmpint(mkfifoat(f->fd, "fifo", 0600), ==, 0);
 	g_assert_cmpint(fchmodat(f->fd, "abc/foo", 04755, 0), ==, 0);
 	fresh(f);
 	struct digest d;
 	digest_of_text("namemode384uid0gid0size0typeflag6linknameunamegnamedevmajor0devminor0", &d);
-	expect(f, (struct cache_selector){.path = "fifo"}, d.text);
+	expect(f, (struct contenthash_selector){.path = "fifo"}, d.text);
 	digest_of_text("namemode2541uid0gid0size5typeflag0linknameunamegnamedevmajor0devminor0data0", &d);
-	expect(f, (struct cache_selector){.path = "ln"}, d.text);
+	expect(f, (struct contenthash_selector){.path = "ln"}, d.text);
 }
 
 /* ---- announced entries */
@@ -292,7 +295,7 @@ static void note(struct fixture *f, const char *path, uint32_t mode, int64_t siz
 	struct stat st;
 	if (fstatat(f->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		stat.mtime_ns = st.st_mtim.tv_sec * 1000000000LL + st.st_mtim.tv_nsec;
-	content_tree_note(f->tree, &stat, NULL, false);
+	contenthash_note(f->tree, &stat, NULL, false);
 }
 
 static void test_announced(struct fixture *f, gconstpointer unused)
@@ -301,10 +304,11 @@ static void test_announced(struct fixture *f, gconstpointer unused)
 	note(f, "def", FSSYNC_MODE_SYMLINK | 0777, 0, "abc");
 	note(f, "sub", FSSYNC_MODE_DIR | 0755, 0, "");
 	note(f, "sub/empty", 0644, 0, "");
-	expect(f, (struct cache_selector){.path = "sub/empty"}, FILE_EMPTY);
+	expect(f, (struct contenthash_selector){.path = "sub/empty"}, FILE_EMPTY);
 	g_assert_cmpuint(f->opened, ==, 0); /* nothing had to be read */
-	expect(f, (struct cache_selector){.path = "def", .follow_links = true}, FILE_DATA0);
-	expect_failure(f, (struct cache_selector){.path = "ghi"}, "\"/ghi\": not found"); /* on disk, not announced */
+	expect(f, (struct contenthash_selector){.path = "def", .follow_links = true}, FILE_DATA0);
+	expect_failure(f, (struct contenthash_selector){.path = "ghi"},
+		       "\"/ghi\": not found"); /* on disk, not announced */
 	/* The root is never announced: its header is the digest of nothing. */
 	struct digest link;
 	digest_of_text("namemode511uid0gid0size0typeflag2linknameabcunamegnamedevmajor0devminor0", &link);
@@ -313,32 +317,32 @@ static void test_announced(struct fixture *f, gconstpointer unused)
 	size_t n = strlen(joined);
 	for (size_t i = 0; i < n; i++)
 		joined[i] = joined[i] == 1 ? '\0' : joined[i];
-	expect_joined(f, (struct cache_selector){.path = "", .include = files}, joined, n);
+	expect_joined(f, (struct contenthash_selector){.path = "", .include = files}, joined, n);
 	struct fssync_stat gone = {.path = (char *)"sub"};
-	content_tree_note(f->tree, &gone, NULL, true);
-	expect_failure(f, (struct cache_selector){.path = "sub/empty"}, "\"/sub/empty\": not found");
+	contenthash_note(f->tree, &gone, NULL, true);
+	expect_failure(f, (struct contenthash_selector){.path = "sub/empty"}, "\"/sub/empty\": not found");
 }
 
 static void test_rewritten(struct fixture *f, gconstpointer unused)
 {
 	note(f, "abc", 0644, 5, "");
 	note(f, "def", FSSYNC_MODE_SYMLINK | 0777, 0, "abc");
-	expect(f, (struct cache_selector){.path = "abc"}, FILE_DATA0);
-	g_autofree char *before = digest_with(f, (struct cache_selector){.path = "/"});
-	content_tree_distrust(f->tree); /* a writer opens the tree */
+	expect(f, (struct contenthash_selector){.path = "abc"}, FILE_DATA0);
+	g_autofree char *before = digest_with(f, (struct contenthash_selector){.path = "/"});
+	contenthash_distrust(f->tree); /* a writer opens the tree */
 	tree_dir_write(f->fd, "abc", "data1");
 	note(f, "abc", 0644, 5, "");
-	g_autofree char *after = digest_with(f, (struct cache_selector){.path = "/"});
+	g_autofree char *after = digest_with(f, (struct contenthash_selector){.path = "/"});
 	g_assert_cmpstr(before, !=, after);
-	expect(f, (struct cache_selector){.path = "abc"}, FILE_DATA1);
-	content_tree_distrust(f->tree); /* it does not announce its changes */
+	expect(f, (struct contenthash_selector){.path = "abc"}, FILE_DATA1);
+	contenthash_distrust(f->tree); /* it does not announce its changes */
 	tree_dir_write(f->fd, "abc", "data0");
 	tree_dir_write(f->fd, "new", "data0");
-	expect(f, (struct cache_selector){.path = "abc"}, FILE_DATA0);
-	expect(f, (struct cache_selector){.path = "new"}, FILE_DATA0);
-	content_tree_distrust(f->tree); /* it changes nothing: no file is read again */
+	expect(f, (struct contenthash_selector){.path = "abc"}, FILE_DATA0);
+	expect(f, (struct contenthash_selector){.path = "new"}, FILE_DATA0);
+	contenthash_distrust(f->tree); /* it changes nothing: no file is read again */
 	g_assert_cmpint(fchmodat(f->fd, "abc", 0600, 0), ==, 0);
-	g_autofree char *mode = digest_with(f, (struct cache_selector){.path = "abc"});
+	g_autofree char *mode = digest_with(f, (struct contenthash_selector){.path = "abc"});
 	g_assert_cmpstr(mode, !=, FILE_DATA0);
 }
 
@@ -356,41 +360,41 @@ static void test_not_read_twice(struct fixture *f, gconstpointer unused)
 	g_autofree char *text = g_strnfill(size, 'x');
 	tree_dir_write(f->fd, "large", text);
 	uint64_t start = bytes_read();
-	g_autofree char *first = digest_with(f, (struct cache_selector){.path = "/"});
+	g_autofree char *first = digest_with(f, (struct contenthash_selector){.path = "/"});
 	uint64_t hashed = bytes_read();
 	g_assert_cmpuint(hashed - start, >=, size);
-	content_tree_distrust(f->tree);
-	g_autofree char *second = digest_with(f, (struct cache_selector){.path = "/"});
+	contenthash_distrust(f->tree);
+	g_autofree char *second = digest_with(f, (struct contenthash_selector){.path = "/"});
 	uint64_t validated = bytes_read();
 	g_assert_cmpstr(first, ==, second);
 	g_assert_cmpuint(validated - hashed, <, size / 8);
 	scoped_fd fd = openat(f->fd, "large", O_WRONLY | O_CLOEXEC);
 	g_assert_cmpint(pwrite(fd, "y", 1, 5), ==, 1);
-	content_tree_distrust(f->tree);
-	g_autofree char *third = digest_with(f, (struct cache_selector){.path = "/"});
+	contenthash_distrust(f->tree);
+	g_autofree char *third = digest_with(f, (struct contenthash_selector){.path = "/"});
 	g_assert_cmpstr(first, !=, third);
 	g_assert_cmpuint(bytes_read() - validated, >=, size);
 }
 
 static void test_persistence(struct fixture *f, gconstpointer unused)
 {
-	g_autofree char *before = digest_with(f, (struct cache_selector){.path = "/"});
-	g_assert_true(content_tree_is_dirty(f->tree));
-	g_autoptr(GBytes) saved = content_tree_save(f->tree);
-	g_assert_false(content_tree_is_dirty(f->tree));
+	g_autofree char *before = digest_with(f, (struct contenthash_selector){.path = "/"});
+	g_assert_true(contenthash_is_dirty(f->tree));
+	g_autoptr(GBytes) saved = contenthash_save(f->tree);
+	g_assert_false(contenthash_is_dirty(f->tree));
 	gsize n;
 	const char *bytes = g_bytes_get_data(saved, &n);
-	content_tree_unref(f->tree);
-	f->tree = content_tree_load(bytes, n);
+	contenthash_unref(f->tree);
+	f->tree = contenthash_load(bytes, n);
 	f->opened = 0;
-	g_autofree char *after = digest_with(f, (struct cache_selector){.path = "/"});
+	g_autofree char *after = digest_with(f, (struct contenthash_selector){.path = "/"});
 	g_assert_cmpstr(before, ==, after);
-	expect(f, (struct cache_selector){.path = "d0/def", .follow_links = true}, FILE_DATA0);
+	expect(f, (struct contenthash_selector){.path = "d0/def", .follow_links = true}, FILE_DATA0);
 	g_assert_cmpuint(f->opened, <=, 1);
 	for (gsize i = 0; i < n; i++) /* cut anywhere: refused, never a crash */
-		g_assert_null(content_tree_load(bytes, i));
-	content_tree_distrust(f->tree);
-	g_autofree char *validated = digest_with(f, (struct cache_selector){.path = "/"});
+		g_assert_null(contenthash_load(bytes, i));
+	contenthash_distrust(f->tree);
+	g_autofree char *validated = digest_with(f, (struct contenthash_selector){.path = "/"});
 	g_assert_cmpstr(before, ==, validated);
 }
 
@@ -406,12 +410,12 @@ static void test_many(struct fixture *f, gconstpointer unused)
 		}
 	}
 	gint64 start = g_get_monotonic_time();
-	g_autofree char *first = digest_with(f, (struct cache_selector){.path = "/"});
+	g_autofree char *first = digest_with(f, (struct contenthash_selector){.path = "/"});
 	gint64 hashed = g_get_monotonic_time();
-	content_tree_distrust(f->tree);
-	g_autofree char *second = digest_with(f, (struct cache_selector){.path = "/"});
+	contenthash_distrust(f->tree);
+	g_autofree char *second = digest_with(f, (struct contenthash_selector){.path = "/"});
 	gint64 validated = g_get_monotonic_time();
-	g_autofree char *third = digest_with(f, (struct cache_selector){.path = "/*", .wildcard = true});
+	g_autofree char *third = digest_with(f, (struct contenthash_selector){.path = "/*", .wildcard = true});
 	gint64 selected = g_get_monotonic_time();
 	g_test_message("hash %" G_GINT64_FORMAT " us, validate %" G_GINT64_FORMAT " us, select %" G_GINT64_FORMAT " us",
 		       hashed - start, validated - hashed, selected - validated);
@@ -424,7 +428,7 @@ static void test_trap_17(struct fixture *f, gconstpointer unused)
 {
 	struct timespec times[] = {{1, 0}, {2, 0}};
 	g_assert_cmpint(utimensat(f->fd, "abc", times, 0), ==, 0);
-	expect(f, (struct cache_selector){.path = "abc"}, FILE_DATA0);
+	expect(f, (struct contenthash_selector){.path = "abc"}, FILE_DATA0);
 	scoped_fd fd = openat(f->fd, "abc", O_RDONLY | O_CLOEXEC);
 	g_assert_cmpint(fsetxattr(fd, "trusted.skipped", "v", 1, 0), ==, 0);
 	g_assert_cmpint(fsetxattr(fd, "trusted.a", "x", 1, 0), ==, 0);
@@ -433,9 +437,9 @@ static void test_trap_17(struct fixture *f, gconstpointer unused)
 	digest_of_text(
 		"namemode420uid0gid0size5typeflag0linknameunamegnamedevmajor0devminor0trusted.axtrusted.skippedvdata0",
 		&d);
-	expect(f, (struct cache_selector){.path = "abc"}, d.text);
+	expect(f, (struct contenthash_selector){.path = "abc"}, d.text);
 	digest_of_text("namemode511uid0gid0size0typeflag2linknameabcunamegnamedevmajor0devminor0", &d);
-	expect(f, (struct cache_selector){.path = "def"}, d.text);
+	expect(f, (struct contenthash_selector){.path = "def"}, d.text);
 }
 
 /* A directory is listed with its content digest, filtered entries with every header and file. */
@@ -446,9 +450,9 @@ static void test_trap_18(struct fixture *f, gconstpointer unused)
 	size_t n = strlen(joined);
 	for (size_t i = 0; i < n; i++)
 		joined[i] = joined[i] == 1 ? '\0' : joined[i];
-	expect(f, (struct cache_selector){.path = "d0"}, DIR_D0);
-	expect_joined(f, (struct cache_selector){.path = "/", .include = abc}, joined, n);
-	g_autofree char *listed = digest_with(f, (struct cache_selector){.path = "/", .include = all});
+	expect(f, (struct contenthash_selector){.path = "d0"}, DIR_D0);
+	expect_joined(f, (struct contenthash_selector){.path = "/", .include = abc}, joined, n);
+	g_autofree char *listed = digest_with(f, (struct contenthash_selector){.path = "/", .include = all});
 	g_assert_cmpstr(listed, !=, DIR_D0);
 }
 
