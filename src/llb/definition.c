@@ -72,7 +72,7 @@ static bool same_bytes(GBytes *a, const ProtobufCBinaryData *b)
 {
 	gsize n;
 	const void *bytes = g_bytes_get_data(a, &n);
-	return n == b->len && memcmp(bytes, b->data, n) == 0;
+	return n == b->len && (n == 0 || memcmp(bytes, b->data, n) == 0);
 }
 
 /* Reads the ops in the order given, without duplicates. ret_last: the index of the last element of def. */

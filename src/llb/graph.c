@@ -44,7 +44,8 @@ static bool definition_same(const Pb__Definition *a, const Pb__Definition *b)
 	if (a->n_def == 0)
 		return true;
 	const ProtobufCBinaryData *x = &a->def[a->n_def - 1], *y = &b->def[b->n_def - 1];
-	return x->len == y->len && memcmp(x->data, y->data, x->len) == 0; /* the last op depends on all others */
+	/* The last op depends on all others. */
+	return x->len == y->len && (x->len == 0 || memcmp(x->data, y->data, x->len) == 0);
 }
 
 int llb_graph_intern_source(llb_graph *g, const Pb__SourceInfo *info)

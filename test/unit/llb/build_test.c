@@ -290,6 +290,15 @@ static void test_source_order(void)
 	g_assert_cmpuint(def->source->locations[0]->value->n_locations, ==, 2);
 	g_assert_cmpint(def->source->locations[0]->value->locations[1]->sourceindex, ==, 2);
 	guard_free(def);
+	/* Definitions that end with an empty op are compared as well. */
+	Pb__Definition ends[2] = {PB__DEFINITION__INIT, PB__DEFINITION__INIT};
+	ProtobufCBinaryData nothing = {0};
+	for (int i = 0; i < 2; i++) {
+		ends[i].n_def = 1;
+		ends[i].def = &nothing;
+	}
+	int d = llb_graph_add_source(g, "d", "", "d", 1, &ends[0]);
+	g_assert_cmpint(llb_graph_add_source(g, "d", "", "d", 1, &ends[1]), ==, d);
 }
 
 static void test_import(void)

@@ -107,6 +107,15 @@ static void test_shape(void)
 	size_t n;
 	llb_definition_vertices(ok, &n);
 	g_assert_cmpuint(n, ==, 1); /* y is not needed */
+	g_autoptr(GPtrArray) twice_empty = def_new();
+	add_source(twice_empty, "docker-image://x", &image);
+	for (int i = 0; i < 2; i++)
+		g_ptr_array_add(twice_empty, g_bytes_new(NULL, 0));
+	add_terminal(twice_empty, &image, 0);
+	g_autoptr(llb_definition) with_empty = load(twice_empty, NULL, &error);
+	g_assert_no_error(error);
+	llb_definition_vertices(with_empty, &n);
+	g_assert_cmpuint(n, ==, 1);
 	struct digest missing;
 	digest_of_text("missing", &missing);
 	add_terminal(def, &missing, 0);
