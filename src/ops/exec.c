@@ -156,14 +156,15 @@ static bool add_secret_env(GPtrArray *env, const Pb__SecretEnv *s, struct work *
 		return false;
 	}
 	size_t n = 0, n_name = strlen(s->name);
-	const void *bytes = value != NULL ? g_bytes_get_data(value, &n) : "";
-	if (memchr(bytes, 0, n) != NULL)
+	const void *bytes = value != NULL ? g_bytes_get_data(value, &n) : NULL;
+	if (n > 0 && memchr(bytes, 0, n) != NULL)
 		return error_set(error, ERROR_INVALID_ARGUMENT,
 				 "secret %s contains a NUL byte and cannot be an environment variable", s->id);
 	char *text = g_malloc(n_name + n + 2);
 	memcpy(text, s->name, n_name);
 	text[n_name] = '=';
-	memcpy(text + n_name + 1, bytes, n);
+	if (n > 0)
+		memcpy(text + n_name + 1, bytes, n);
 	text[n_name + 1 + n] = '\0';
 	g_ptr_array_add(env, text);
 	return true;

@@ -14,7 +14,8 @@ struct wiped {
 static void wiped_free(void *data)
 {
 	struct wiped *w = data;
-	explicit_bzero(w->bytes, w->n);
+	if (w->n > 0) /* an empty secret has no memory */
+		explicit_bzero(w->bytes, w->n);
 	free(w->bytes);
 	g_free(w);
 }

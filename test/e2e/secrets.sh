@@ -3,20 +3,22 @@
 make_context "$WORK/c"
 value="canary-$(cat /proc/sys/kernel/random/uuid)"
 printf '%s' "$value" > "$WORK/token"
+: > "$WORK/empty"
 { cat "$WORK/c/base"; cat <<'DOCKERFILE'
 RUN --mount=type=secret,id=token md5sum < /run/secrets/token > /sum && stat -c '%a %u %g' /run/secrets/token > /mode
 RUN --mount=type=secret,id=env,env=TOKEN printf '%s' "$TOKEN" | md5sum > /sum2
 RUN --mount=type=secret,id=token,target=/etc/deep/token,mode=0440,uid=7,gid=8 stat -c '%a %u %g' /etc/deep/token > /mode2
 RUN --mount=type=secret,id=none echo ok > /none
+RUN --mount=type=secret,id=empty,env=EMPTY --mount=type=secret,id=empty test "${EMPTY-unset}" = "" && test ! -s /run/secrets/empty
 RUN test ! -s /run/secrets/token && test -z "$TOKEN"
 DOCKERFILE
 } > "$WORK/c/Dockerfile"
 start_daemon --debug
 VALUE=$value "$BIN/buildctl" build --progress=plain --frontend=dockerfile.v0 --local context="$WORK/c" --local dockerfile="$WORK/c" \
-	--secret id=token,src="$WORK/token" --secret id=env,env=VALUE --metadata-file "$WORK/meta" \
+	--secret id=token,src="$WORK/token" --secret id=env,env=VALUE --secret id=empty,src="$WORK/empty" --metadata-file "$WORK/meta" \
 	--output type=oci,dest="$WORK/out.tar" > "$WORK/log1" 2>&1 || { cat "$WORK/log1"; fail "build"; }
 build "$WORK/c" --secret id=token,src="$WORK/token" --output type=local,dest="$WORK/out" 2> "$WORK/log2" || true
-VALUE=$value build "$WORK/c" --secret id=token,src="$WORK/token" --secret id=env,env=VALUE --output type=local,dest="$WORK/out" 2> "$WORK/log2"
+VALUE=$value build "$WORK/c" --secret id=token,src="$WORK/token" --secret id=env,env=VALUE --secret id=empty,src="$WORK/empty" --output type=local,dest="$WORK/out" 2> "$WORK/log2"
 [ "$(cut -d ' ' -f 1 "$WORK/out/sum")" = "$(md5sum < "$WORK/token" | cut -d ' ' -f 1)" ] || fail "the step saw something else"
 cmp "$WORK/out/sum" "$WORK/out/sum2" || fail "secret as variable"
 [ "$(cat "$WORK/out/mode" "$WORK/out/mode2")" = "400 0 0
