@@ -54,7 +54,7 @@ except (OSError, socket.timeout):
     pass
 PYTHON
 proxy=$!
-for _ in $(seq 50); do [ ! -S "$WORK/proxy" ] || break; sleep 0.1; done
+await test -S "$WORK/proxy"
 "$BIN/buildctl" --addr "unix://$WORK/proxy" build --progress=plain --frontend=dockerfile.v0 --local context="$WORK/c" \
 	--local dockerfile="$WORK/c" --output type=tar,dest="$WORK/out.tar" 2> "$WORK/log4" || { cat "$WORK/log4"; fail "dial-stdio"; }
 tar -xOf "$WORK/out.tar" bin/busybox | cmp - "$WORK/c/busybox" || fail "bytes through dial-stdio"

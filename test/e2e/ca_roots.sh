@@ -15,7 +15,7 @@ mkdir "$WORK/files"
 echo content > "$WORK/files/file"
 TARS="$WORK/files" python3 "$HERE/registry.py" "$WORK/requests" --tls "$WORK/pki/host.crt" "$WORK/pki/host.key" > "$WORK/port" 2> "$WORK/registry.err" &
 undo "kill $!"
-for _ in $(seq 100); do [ -s "$WORK/port" ] && break; sleep 0.1; done
+await test -s "$WORK/port"
 HOST=127.0.0.1:$(cat "$WORK/port")
 printf '{"auths":{"%s":{"auth":"a2l0OnNlY3JldA=="}}}' "$HOST" > "$WORK/home/config.json"
 printf '[registry."%s"]\nhttp = false\n' "$HOST" >> "$WORK/buildkitd.toml"

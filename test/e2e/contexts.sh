@@ -23,7 +23,7 @@ server.serve_forever()
 P
 SERVER=$!
 undo "kill $SERVER"
-for _ in $(seq 100); do [ -s "$WORK/port" ] && break; sleep 0.1; done
+await test -s "$WORK/port"
 U="http://127.0.0.1:$(cat "$WORK/port")"
 start_daemon
 

@@ -6,10 +6,7 @@ mkdir -p "$WORK/reg"
 python3 "$HERE/counting_registry.py" "$WORK/reg" &
 REGISTRY=$!
 undo "kill $REGISTRY; wait $REGISTRY 2>/dev/null"
-for _ in $(seq 100); do
-	[ -s "$WORK/reg/port" ] && break
-	sleep 0.1
-done
+await test -s "$WORK/reg/port"
 REG="127.0.0.1:$(cat "$WORK/reg/port")"
 printf '[worker.oci]\ngc = false\ndefaultCgroupParent = "/%s"\n' "$CGROUP" > "$WORK/buildkitd.toml" # nothing but the build tidies up
 start_daemon

@@ -30,10 +30,7 @@ chmod 755 "$WORK/bin/git"
 port=$((20000 + $$ % 20000))
 git daemon --reuseaddr --listen=127.0.0.1 --port=$port --base-path="$WORK/git" --export-all "$WORK/git" > "$WORK/git.log" 2>&1 &
 undo "kill $!"
-for _ in $(seq 50); do
-	git ls-remote "git://127.0.0.1:$port/repo.git" > /dev/null 2>&1 && break
-	sleep 0.1
-done
+await git ls-remote "git://127.0.0.1:$port/repo.git"
 PATH="$WORK/bin:$PATH" start_daemon
 U="git://127.0.0.1:$port/repo.git#main"
 printf 'FROM scratch AS a\nADD %s /plain\nFROM scratch\nCOPY --from=a /plain /plain\nADD --keep-git-dir=true %s /kept\n' "$U" "$U" > "$WORK/c/Dockerfile"

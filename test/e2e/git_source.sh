@@ -36,10 +36,7 @@ port=$((20000 + $$ % 20000))
 git daemon --reuseaddr --listen=127.0.0.1 --port=$port --base-path="$G" --export-all "$G" > "$WORK/git.log" 2>&1 &
 git_daemon=$!
 undo "kill $git_daemon"
-for _ in $(seq 50); do
-	git ls-remote "git://127.0.0.1:$port/repo.git" > /dev/null 2>&1 && break
-	sleep 0.1
-done
+await git ls-remote "git://127.0.0.1:$port/repo.git"
 U="git://127.0.0.1:$port"
 start_daemon
 

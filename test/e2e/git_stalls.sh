@@ -39,10 +39,7 @@ git clone -q --bare "$WORK/tree" "$WORK/git/repo.git"
 port=$((20000 + $$ % 20000))
 git daemon --reuseaddr --listen=127.0.0.1 --port=$port --base-path="$WORK/git" --export-all "$WORK/git" > "$WORK/git.log" 2>&1 &
 undo "kill $!"
-for _ in $(seq 50); do
-	git ls-remote "git://127.0.0.1:$port/repo.git" > /dev/null 2>&1 && break
-	sleep 0.1
-done
+await git ls-remote "git://127.0.0.1:$port/repo.git"
 start_daemon
 cases="git://127.0.0.1:$silent/x.git http://127.0.0.1:$silent/x.git http://127.0.0.1:$drip/x.git git://127.0.0.1:$port/repo.git"
 agent=

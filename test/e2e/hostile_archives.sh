@@ -7,7 +7,7 @@ chmod 640 "$WORK/canary/secret"
 python3 "$HERE/tars.py" "$WORK/tars" "$WORK/canary"
 TARS="$WORK/tars" python3 "$HERE/registry.py" "$WORK/requests" > "$WORK/port" 2> "$WORK/registry.err" &
 undo "kill $!"
-for _ in $(seq 100); do [ -s "$WORK/port" ] && break; sleep 0.1; done
+await test -s "$WORK/port"
 PORT=$(cat "$WORK/port")
 [ -n "$PORT" ] || { cat "$WORK/registry.err"; fail "no registry"; }
 look() { find "$WORK/canary" -printf '%y %m %U %G %n %s %T@ %p\n' | sort; cat "$WORK/canary/secret"; }

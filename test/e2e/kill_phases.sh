@@ -24,7 +24,7 @@ http: {addr: 127.0.0.1:$(cat "$WORK/push.port")}
 YAML
 docker-registry serve "$WORK/registry.yml" > "$WORK/push.err" 2>&1 &
 undo "kill $!"
-for _ in $(seq 100); do [ -s "$WORK/port" ] && break; sleep 0.1; done
+await test -s "$WORK/port"
 {
 	cat "$WORK/c/base"
 	echo "FROM 127.0.0.1:$(cat "$WORK/port")/tar-large/app"

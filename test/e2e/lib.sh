@@ -87,6 +87,15 @@ wait_for() {
 	fail "no \"$1\" in $2"
 }
 
+# await COMMAND...: until COMMAND succeeds, at most 60 s: a server of the test may start slowly on a busy machine.
+await() {
+	for _ in $(seq 600); do
+		"$@" > /dev/null 2>&1 && return 0
+		sleep 0.1
+	done
+	fail "not within 60 s: $*"
+}
+
 # A context whose base is busybox and nothing else.
 make_context() { # DIR
 	mkdir -p "$1"

@@ -9,10 +9,7 @@ port=$((20000 + $$ % 20000))
 python3 -m http.server --bind 127.0.0.1 --directory "$WORK/web" $port > "$WORK/web.log" 2>&1 &
 web=$!
 undo "kill $web"
-for _ in $(seq 50); do
-	python3 -c "import socket; socket.create_connection(('127.0.0.1', $port))" 2>/dev/null && break
-	sleep 0.1
-done
+await python3 -c "import socket; socket.create_connection(('127.0.0.1', $port))"
 {
 	cat "$WORK/c/base"
 	cat <<DOCKERFILE

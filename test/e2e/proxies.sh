@@ -5,7 +5,7 @@ mkdir -p "$WORK/c" "$WORK/home" "$WORK/files"
 export DOCKER_CONFIG="$WORK/home"
 unset http_proxy https_proxy no_proxy all_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY ALL_PROXY
 echo content > "$WORK/files/file"
-port_of() { for _ in $(seq 100); do [ -s "$1" ] && break; sleep 0.1; done; cat "$1"; }
+port_of() { await test -s "$1"; cat "$1"; }
 TARS="$WORK/files" python3 "$HERE/registry.py" "$WORK/requests" > "$WORK/port" 2> "$WORK/registry.err" &
 undo "kill $!"
 REAL=127.0.0.1:$(port_of "$WORK/port")

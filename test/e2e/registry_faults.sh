@@ -4,7 +4,7 @@
 mkdir -p "$WORK/c" "$WORK/home"
 export DOCKER_CONFIG="$WORK/home"
 PORT=$(python3 "$HERE/registry.py" "$WORK/requests" > "$WORK/port" 2> "$WORK/registry.err" & echo $! > "$WORK/pid"
-	for _ in $(seq 100); do [ -s "$WORK/port" ] && break; sleep 0.1; done; cat "$WORK/port")
+	await test -s "$WORK/port"; cat "$WORK/port")
 undo "kill $(cat "$WORK/pid")"
 [ -n "$PORT" ] || { cat "$WORK/registry.err"; fail "no registry"; }
 HOST=127.0.0.1:$PORT

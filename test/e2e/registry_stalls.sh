@@ -4,7 +4,7 @@
 # second: an error that names the host after two minutes at most, and a cancelled build meanwhile ends at once.
 python3 "$HERE/registry.py" "$WORK/requests" > "$WORK/port" 2> "$WORK/registry.err" &
 undo "kill $!"
-for _ in $(seq 100); do [ -s "$WORK/port" ] && break; sleep 0.1; done
+await test -s "$WORK/port"
 HOST=127.0.0.1:$(cat "$WORK/port")
 start_daemon
 for mode in silent stall drip; do

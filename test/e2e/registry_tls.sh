@@ -28,7 +28,7 @@ serve() { # NAME ARGS...: a registry; its address in $WORK/NAME.host
 	shift
 	python3 "$HERE/registry.py" "$WORK/$name.requests" "$@" > "$WORK/$name.port" 2> "$WORK/$name.err" &
 	undo "kill $!"
-	for _ in $(seq 100); do [ -s "$WORK/$name.port" ] && break; sleep 0.1; done
+	await test -s "$WORK/$name.port"
 	echo "127.0.0.1:$(cat "$WORK/$name.port")" > "$WORK/$name.host"
 }
 host() { cat "$WORK/$1.host"; }

@@ -5,10 +5,7 @@ mkdir -p "$WORK/reg" "$WORK/out"
 python3 "$HERE/counting_registry.py" "$WORK/reg" &
 REGISTRY=$!
 undo "kill $REGISTRY; wait $REGISTRY 2>/dev/null"
-for _ in $(seq 100); do
-	[ -s "$WORK/reg/port" ] && break
-	sleep 0.1
-done
+await test -s "$WORK/reg/port"
 REG="127.0.0.1:$(cat "$WORK/reg/port")"
 start_daemon
 

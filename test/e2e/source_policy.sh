@@ -9,7 +9,8 @@ undo "kill $web"
 python3 "$HERE/registry.py" "$WORK/registry" > "$WORK/registry.port" 2> /dev/null &
 registry=$!
 undo "kill $registry"
-for _ in $(seq 100); do [ -s "$WORK/web.txt" ] && [ -s "$WORK/registry.port" ] && break; sleep 0.1; done
+await test -s "$WORK/web.txt"
+await test -s "$WORK/registry.port"
 U="http://127.0.0.1:$(sed -n 's/.* port \([0-9]*\).*/\1/p' "$WORK/web.txt")"
 R="127.0.0.1:$(cat "$WORK/registry.port")"
 start_daemon

@@ -15,14 +15,14 @@ with open(sys.argv[2], "w", buffering=1) as out:
 PYTHON
 listener=$!
 undo "kill $listener; wait $listener"
-for _ in $(seq 50); do [ ! -S "$WORK/notify" ] || break; sleep 0.1; done
+await test -S "$WORK/notify"
 
 # activate LISTEN_ARGS -- ARGS: systemd-socket-activate starts the daemon at the first connection and becomes it.
 activate() {
 	NOTIFY_SOCKET="$WORK/notify" WATCHDOG_USEC=400000 systemd-socket-activate -E NOTIFY_SOCKET -E WATCHDOG_USEC "$@" \
 		"$BIN/buildkitd" --addr fd:// --root "$WORK/root" --config "$WORK/none" 2>> "$WORK/daemon.log" &
 	DAEMON=$!
-	for _ in $(seq 50); do grep -q 'Listening on' "$WORK/daemon.log" && break; sleep 0.1; done
+	await grep -q 'Listening on' "$WORK/daemon.log"
 }
 
 # One socket. The steps must not see the manager's socket: runc would wait for a READY of theirs.
@@ -51,9 +51,16 @@ stop_daemon
 
 # What is no listening socket is refused, and so is fd:// without sockets.
 rm -f "$WORK/sock"
-fails 'not a listening stream socket' "$WORK/log2" timeout 20 sh -c "
-	(sleep 2; printf x | timeout 5 python3 -c \"
-import socket; socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b'x', '$WORK/sock')\") &
+fails 'not a listening stream socket' "$WORK/log2" timeout 60 sh -c "
+	timeout 60 python3 -c \"
+import socket, time
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+while True:
+    try:
+        s.sendto(b'x', '$WORK/sock')
+        break
+    except OSError:
+        time.sleep(0.1)\" &
 	exec systemd-socket-activate --datagram --listen='$WORK/sock' '$BIN/buildkitd' --addr fd:// --root '$WORK/root' --config '$WORK/none'"
 fails 'no sockets found via socket activation' "$WORK/log3" "$BIN/buildkitd" --addr fd:// --root "$WORK/root" --config "$WORK/none"
 

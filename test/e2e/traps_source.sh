@@ -76,10 +76,7 @@ port=$((20000 + $$ % 20000))
 "$real" daemon --reuseaddr --listen=127.0.0.1 --port=$port --base-path="$WORK/git" --export-all "$WORK/git" > "$WORK/git.log" 2>&1 &
 git_daemon=$!
 undo "kill $git_daemon"
-for _ in $(seq 50); do
-	! "$real" ls-remote "git://127.0.0.1:$port/repo.git" > /dev/null 2>&1 || break
-	sleep 0.1
-done
+await "$real" ls-remote "git://127.0.0.1:$port/repo.git"
 add() { rm -rf "$WORK/og"; printf 'FROM scratch\nADD %s git://127.0.0.1:%s/repo.git#%s /\n' "$1" "$port" "$2" > "$WORK/c/Dockerfile"; good --output type=local,dest="$WORK/og"; }
 add '' "$one"
 add '' v1
