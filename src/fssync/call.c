@@ -11,7 +11,7 @@ static GBytes *call_recv(void *data, GError **error)
 	return rpc_call_recv(data, error);
 }
 
-/* What the peer answers is shown as Go's gRPC shows it: that is what clients of upstream print. */
+/* Formats the peer's error as Go's gRPC does, because upstream's clients print that text. */
 static GBytes *call_recv_of_client(void *data, GError **error)
 {
 	GError *status = NULL;

@@ -6,7 +6,7 @@
  *	struct fssync_channel channel = fssync_channel_of_server(call);     we serve it
  *
  * The call is borrowed. A client's channel half-closes at the end; the caller still finishes the call.
- * Thread: as fssync.h says.
+ * Thread: as in fssync.h.
  */
 #pragma once
 #include "fssync/fssync.h"

@@ -18,12 +18,12 @@ struct dest_dir {
 	ino_t ino;
 	bool has_time;
 	int64_t mtime_ns;
-	bool late_mode; /* could not have its final mode while entries are made in it */
+	bool late_mode; /* its final mode would prevent creating entries in it */
 	mode_t mode;
-	bool inherits_group; /* setgid: what is made in it needs a chown */
+	bool inherits_group; /* setgid: entries created in it need a chown */
 };
 
-/* The umask without changing it, which is the process's. */
+/* Reads the process's umask without changing it. */
 static mode_t read_umask(void)
 {
 	g_autofree char *text = NULL;
@@ -50,7 +50,7 @@ static void times_of(int64_t mtime_ns, struct timespec ret[2])
 	ret[0] = ret[1] = timespec_from_ns(mtime_ns);
 }
 
-/* What a peer may put on our files: nothing that the kernel, overlayfs or a security module reads as its own. */
+/* Attributes that a peer may set on our files: none that the kernel, overlayfs or a security module interprets. */
 static bool xattr_is_welcome(const char *name)
 {
 	if (g_str_has_prefix(name, "user."))
@@ -58,7 +58,7 @@ static bool xattr_is_welcome(const char *name)
 	return strcmp(name, "security.capability") == 0 || g_str_has_prefix(name, "system.posix_acl_");
 }
 
-/* Attributes that a file system does not take are left out, as upstream does. */
+/* Ignores attributes that a file system does not support, as upstream does. */
 static void set_xattrs(int fd, const struct fssync_stat *stat)
 {
 	for (size_t i = 0; i < stat->n_xattrs; i++)
@@ -189,7 +189,7 @@ dest_dir *dest_dir_open(struct dest_how *how, dest_dir *parent, const char *name
 	return g_steal_pointer(&d);
 }
 
-/* ---- everything but regular files */
+/* ---- entries other than regular files */
 
 static bool rename_in(dest_dir *d, const char *from, const char *to, GError **error)
 {
@@ -248,7 +248,7 @@ bool dest_make_link(struct dest_how *how, dest_dir *d, const char *name, bool ex
 		return true;
 	if (!rename_in(d, temp, name, error))
 		return false;
-	unlinkat(d->fd, temp, 0); /* still there when both were the same file */
+	unlinkat(d->fd, temp, 0); /* still exists if both names were the same file */
 	return true;
 }
 
@@ -267,7 +267,7 @@ bool dest_file_create(struct dest_how *how, dest_dir *d, const char *name, bool 
 	mode_t mode = fssync_mode_to_st(stat->mode) & 07777;
 	struct dest_file f = {0};
 	bool owner = needs_owner(how, d, stat);
-	/* Final permissions at once where nothing else has to change, so that most files need no chmod. */
+	/* Sets the final permissions at creation if nothing else has to change, so that most files need no chmod. */
 	f.exact_mode = !owner && !(mode & 07000) && !(mode & how->umask);
 	temp_name(how, f.temp);
 	f.fd = openat(d->fd, exists ? f.temp : name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
@@ -300,7 +300,7 @@ static bool file_set_attributes(struct dest_file *f, const struct fssync_stat *s
 	times_of(stat->mtime_ns, times);
 	if (!f->exact_mode && fchmod(f->fd, fssync_mode_to_st(stat->mode) & 07777) < 0)
 		return fails("chmod", stat->path, error);
-	set_xattrs(f->fd, stat); /* after the data: writing takes security.capability away */
+	set_xattrs(f->fd, stat); /* after the data, because writing clears security.capability */
 	return futimens(f->fd, times) == 0 || fails("chtimes", stat->path, error);
 }
 

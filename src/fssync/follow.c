@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A worklist of (resolved directory, rest of the path). Each step takes one component: a link puts its target and the
- * rest back on the list, a wildcard does so for each link that matches; anything else moves on. What is resolved is
- * noted as a pattern, links themselves included.
+ * A worklist of (resolved directory, rest of the path). Each step processes one component: a link adds its target with
+ * the rest to the list, a wildcard does so for each matching link; other components are kept. Resolved paths are
+ * recorded as patterns, including the links themselves.
  */
 #include "fssync/follow.h"
 #include "base/scope.h"
@@ -13,15 +13,15 @@
 #include <limits.h>
 #include <string.h>
 
-#define STEPS_MAX 100000 /* of all paths: a bound on link mazes, far beyond real trees */
+#define STEPS_MAX 100000 /* for all paths: a limit for link loops, far beyond real trees */
 
 struct follower {
 	int root_fd;
 	GQueue todo;          /* of char *, clean relative paths */
-	GHashTable *seen;     /* set of char *: paths that were on the list */
+	GHashTable *seen;     /* set of char *: paths that were on the list before */
 	GHashTable *resolved; /* set of char * */
 	unsigned steps;
-	GError *error; /* owned: the first failure, after which nothing is followed */
+	GError *error; /* owned: the first error, after which no path is followed */
 };
 
 static void follower_push(struct follower *f, const char *path)
@@ -44,7 +44,7 @@ static bool has_wildcard(const char *name)
 	return false;
 }
 
-/* The directory of a path, opened; -1 when it is not there or not for us to read, or with f->error. */
+/* Opens the directory of a path; -1 if it does not exist or cannot be read, or with f->error. */
 static int open_directory(struct follower *f, const char *directory)
 {
 	int fd = path_open_errno(f->root_fd, directory, O_RDONLY | O_DIRECTORY, PATH_BENEATH);
@@ -54,7 +54,7 @@ static int open_directory(struct follower *f, const char *directory)
 	return MAX(fd, -1);
 }
 
-/* Pushes the target of a link joined with rest. False when name is no link. */
+/* Pushes the target of a link joined with rest. False if name is not a link. */
 static bool follow_link(struct follower *f, int dir_fd, const char *directory, const char *name, const char *rest)
 {
 	char target[PATH_MAX];
@@ -87,7 +87,7 @@ static bool follow_matches(struct follower *f, int dir_fd, const char *directory
 	return any;
 }
 
-/* Is the component at path[start, end) a link (or does its wildcard match one)? Then its targets are on the list. */
+/* Reports whether the component at path[start, end) is a link (or its wildcard matches one) and pushes the targets. */
 static bool follow_component(struct follower *f, const char *path, size_t start, size_t end)
 {
 	g_autofree char *directory = start > 0 ? g_strndup(path, start - 1) : g_strdup(".");
@@ -119,7 +119,7 @@ static int compare_strings(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Drops what lies below the path before it; false when the root is among them. */
+/* Drops paths below the path before them; false if the root is one of them. */
 static bool dedupe(const GPtrArray *in, GPtrArray *out)
 {
 	const char *last = "";
@@ -136,7 +136,7 @@ static bool dedupe(const GPtrArray *in, GPtrArray *out)
 	return true;
 }
 
-/* All that follow resolves to, sorted; *ret_everything when that is the root. */
+/* Returns all resolved paths, sorted; *ret_everything if the root is one of them. */
 static bool resolve_all(int root_fd, const char *const *follow, GPtrArray *ret, bool *ret_everything, GError **error)
 {
 	struct follower f = {.root_fd = root_fd};

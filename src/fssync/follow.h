@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * follow: paths that a peer wants whole, resolved through the links beneath a root into include patterns.
+ * follow: resolves the links of requested paths beneath a root, and converts them to include patterns.
  *
  *	g_auto(GStrv) includes = follow_includes(root_fd, include, follow, error);
  *
@@ -9,5 +9,5 @@
 #pragma once
 #include "base/error.h"
 
-/* include (may be NULL) and the resolved paths; empty when everything is wanted. */
+/* Returns include (may be NULL) and the resolved paths; empty if everything is included. */
 char **follow_includes(int root_fd, const char *const *include, const char *const *follow, GError **error);

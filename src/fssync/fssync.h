@@ -5,10 +5,10 @@
  *	fssync_send(&channel, roots, n_roots, &filter, &options, cancel, error);
  *	fssync_receive(&channel, dest_fd, &options, cancel, error);
  *
- * The sender walks beneath root_fd in path order; the receiver compares with what dest_fd holds, asks for what
- * differs, and removes what was not announced (unless merge). Files travel interleaved; reading the stream never
- * waits for the disk of one file longer than the bounded queue, so that neither side can block the other.
- * Thread: blocking; one thread a call (helpers inside).
+ * The sender walks beneath root_fd in path order; the receiver compares with the contents of dest_fd, requests
+ * differing files, and removes entries that were not announced (unless merge). File data is interleaved. Reading the
+ * stream waits for the disk only when a bounded queue is full, so that neither side can block the other. Thread: calls
+ * block; one thread per call (they start threads internally).
  */
 #pragma once
 #include "base/cancel.h"
@@ -20,7 +20,7 @@ struct fssync_xattr {
 	size_t len;
 };
 
-/* One entry, as it travels. mode holds Go's os.FileMode bits. */
+/* One entry as transferred. mode contains Go's os.FileMode bits. */
 struct fssync_stat {
 	char *path; /* relative, slash-separated, clean */
 	uint32_t mode;
@@ -32,7 +32,7 @@ struct fssync_stat {
 	struct fssync_xattr *xattrs;
 	size_t n_xattrs;
 };
-/* Bits of mode beside the permissions (Go's os.FileMode). */
+/* Bits of mode in addition to the permissions (Go's os.FileMode). */
 #define FSSYNC_MODE_DIR (1u << 31)
 #define FSSYNC_MODE_SYMLINK (1u << 27)
 #define FSSYNC_MODE_DEVICE (1u << 26)
@@ -50,27 +50,26 @@ uint32_t fssync_mode_from_st(mode_t st_mode);
 mode_t fssync_mode_to_st(uint32_t mode);
 void fssync_stat_clear(struct fssync_stat *stat);
 
-/* The stream of packets: messages of type fsutil.types.Packet, encoded. recv gives NULL and no error at the end. */
+/* The packet stream: encoded messages of type fsutil.types.Packet. recv returns NULL without an error at the end. */
 struct fssync_channel {
 	bool (*send)(void *data, const void *head, size_t n_head, const void *body, size_t n_body, GError **error);
 	GBytes *(*recv)(void *data, GError **error);
 	bool (*close_send)(void *data, GError **error); /* may be NULL */
-	/* Ends the stream now: whatever is blocked in send or recv returns an error. Any thread. May be NULL (tests).
-	 */
+	/* Ends the stream: blocked send and recv calls return an error. Any thread. May be NULL (tests). */
 	void (*abort)(void *data);
 	void *data;
 };
 
 struct fssync_filter {
-	const char *const *include; /* NULL or NULL-terminated .dockerignore-style patterns */
+	const char *const *include; /* NULL, or NULL-terminated .dockerignore-style patterns */
 	const char *const *exclude;
-	const char *const *follow; /* paths resolved through symlinks beneath the root, added to include */
+	const char *const *follow; /* paths whose symlinks are resolved beneath the root, added to include */
 };
 
-/* A file that appears at the top of a tree without being in it, instead of one of its name. */
+/* A file that appears at the top of a tree although it is not in it; it replaces an entry of the same name. */
 struct fssync_extra {
 	const char *name;
-	int fd; /* borrowed, readable from its start */
+	int fd; /* borrowed, read from offset 0 */
 	int64_t size, mtime_ns;
 	mode_t mode;
 };
@@ -79,14 +78,14 @@ struct fssync_root {
 	int fd;                            /* borrowed, O_PATH or O_RDONLY directory */
 	const char *name;                  /* "" or "linux_amd64" */
 	mode_t mode;                       /* of the named directory */
-	const struct fssync_extra *extras; /* borrowed, sorted by name; filters do not touch them */
+	const struct fssync_extra *extras; /* borrowed, sorted by name; not filtered */
 	size_t n_extras;
 };
 
 /*
- * The walk itself, for those who write the tree elsewhere (tar). Entries come in path order, hard links name the
- * first member that was visited; parent_fd and name are where the entry lies (-1 for the directory of a root and for
- * extras, found by fssync_root_extra).
+ * Walks the trees, for callers that write them in another format (tar). Entries come in path order; hard links name the
+ * first member that was visited. parent_fd and name locate the entry (-1 for the directory of a root and for extras,
+ * which fssync_root_extra finds).
  */
 struct fssync_walk_options {
 	bool (*map)(void *data, struct fssync_stat *stat); /* as in fssync_send_options */
@@ -97,14 +96,14 @@ struct fssync_walk_options {
 bool fssync_walk(const struct fssync_root *roots, size_t n_roots, const struct fssync_filter *filter,
 		 const struct fssync_walk_options *options, cancel *c, GError **error);
 
-/* The extra of that name, or NULL. */
+/* Returns the extra of that name, or NULL. */
 const struct fssync_extra *fssync_root_extra(const struct fssync_root *root, const char *name);
 
 struct fssync_send_options {
-	/* Changes an entry before it travels (reset ids, clamp times); false leaves it out. NULL: none. */
+	/* Changes an entry before it is sent (reset ids, clamp times); false omits it. May be NULL. */
 	bool (*map)(void *data, struct fssync_stat *stat);
 	void *map_data;
-	/* Total of packet bytes sent so far. NULL: none. */
+	/* Receives the total of packet bytes sent so far. May be NULL. */
 	void (*progress)(void *data, int64_t bytes, bool done);
 	void *progress_data;
 };
@@ -115,19 +114,21 @@ bool fssync_send(const struct fssync_channel *channel, const struct fssync_root 
 enum fssync_change { FSSYNC_ADDED, FSSYNC_MODIFIED, FSSYNC_UNCHANGED, FSSYNC_REMOVED };
 
 struct fssync_receive_options {
-	bool merge;     /* keep what was not announced (client exports) */
-	bool diff_none; /* ask for every file again */
+	bool merge;     /* keep entries that were not announced (client exports) */
+	bool diff_none; /* request every file again */
 	bool set_owner; /* use owner_uid and owner_gid instead of the announced ids */
 	uid_t owner_uid;
 	gid_t owner_gid;
 	bool as_root; /* may chown, mknod and set trusted attributes */
-	/* Every entry as it now is beneath dest, in path order, on the calling thread after its data is whole. NULL:
-	 * none. */
+	/*
+	 * Receives every entry as it is beneath dest, in path order, on the calling thread after its data is complete.
+	 * May be NULL.
+	 */
 	void (*on_entry)(void *data, enum fssync_change change, const struct fssync_stat *stat);
 	void *on_entry_data;
 	void (*progress)(void *data, int64_t bytes, bool done);
 	void *progress_data;
 };
-/* Every path is opened beneath dest_fd without following links. Errors of the protocol: INVALID_ARGUMENT. */
+/* Every path is opened beneath dest_fd without following links. Protocol errors: INVALID_ARGUMENT. */
 bool fssync_receive(const struct fssync_channel *channel, int dest_fd, const struct fssync_receive_options *options,
 		    cancel *c, GError **error);

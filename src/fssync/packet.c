@@ -234,8 +234,8 @@ static void append_stat_fields(GByteArray *out, const struct fssync_stat *stat)
 void packet_append_stat(GByteArray *out, const struct fssync_stat *stat)
 {
 	if (!stat)
-		return; /* STAT is type 0 and no stat is no field: the empty message */
-	/* The length comes first but is known last: leave the widest room, then close the gap. */
+		return; /* STAT is type 0, and without a stat there is no field: the empty message */
+	/* The length is stored first but known last: reserve the maximum, then remove the gap. */
 	guint start = out->len;
 	g_byte_array_set_size(out, start + 8);
 	append_stat_fields(out, stat);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Entries beneath the destination, in the order they are announced. The directories from the root down to the one at
- * hand are open; in each the names it held before are compared with those announced, both sorted: what is passed over
- * was not announced and goes. So nothing below a directory is touched but through its open fd, and no path of the
- * peer is ever looked up as a whole (but for the parents of hard link targets, beneath the root and without links).
+ * Creates announced entries beneath the destination in order. The directories from the root down to the current one are
+ * open; in each, the previous names are compared with the announced ones, both sorted: names that are skipped were not
+ * announced and are removed. So entries are only modified through the open fd of their directory, and a path of the
+ * peer is never looked up as a whole (except for the parents of hard link targets, beneath the root and without
+ * following links).
  */
 #include "base/ident.h"
 #include "base/limits.h"
@@ -14,14 +15,14 @@
 #include "os/path.h"
 #include <string.h>
 
-enum { OPEN_LEVELS = 8 }; /* directories further up are closed, unless files of theirs are still coming */
+enum { OPEN_LEVELS = 8 }; /* outer directories are closed, unless their files are still being received */
 
-/* A directory on the way down. */
+/* A directory of the current path. */
 struct frame {
 	dest_dir *dir;       /* ref */
 	char *path;          /* owned, "" for the root */
 	char *last;          /* owned: the last announced name in it */
-	struct dirlist list; /* what it held before, unless merging or new */
+	struct dirlist list; /* its previous entries, unless merging or new */
 	size_t next;
 	bool is_new;
 };
@@ -30,9 +31,9 @@ struct placer {
 	struct receiver *r;
 	int dest_fd;
 	GArray *frames;      /* of struct frame */
-	inode_table *inodes; /* of what the destination held: hard links compare by name */
-	GHashTable *files;   /* set of hashes of announced paths that a hard link may name */
-	GHashTable *changed; /* set of hashes of those that are not what they were: links to them are made anew */
+	inode_table *inodes; /* of previous entries in the destination: hard links are compared by name */
+	GHashTable *files;   /* set of hashes of announced paths that a hard link may refer to */
+	GHashTable *changed; /* set of hashes of changed paths: links to them are created again */
 	uint64_t seed;
 };
 
@@ -55,7 +56,7 @@ static bool bad_path(const char *what, const char *path, GError **error)
 	return error_set(error, ERROR_INVALID_ARGUMENT, "%s %s: invalid argument", what, path);
 }
 
-/* Clean, relative, below the root. */
+/* Checks that a path is clean, relative and below the root. */
 static bool path_check(const char *path, GError **error)
 {
 	unsigned depth = 0;
@@ -80,7 +81,7 @@ static const char *base_of(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* Is directory f the one that holds path, or above it? */
+/* Reports whether directory f contains path, directly or indirectly. */
 static bool frame_holds(const struct frame *f, const char *path, bool *ret_directly)
 {
 	size_t n = strlen(f->path);
@@ -90,7 +91,7 @@ static bool frame_holds(const struct frame *f, const char *path, bool *ret_direc
 	return true;
 }
 
-/* FNV-1a with a seed of our own, so that a peer cannot choose collisions. */
+/* FNV-1a with a random seed, so that a peer cannot construct collisions. */
 static void *path_hash(const struct placer *p, const char *path)
 {
 	uint64_t hash = p->seed ^ 0xcbf29ce484222325;
@@ -99,7 +100,7 @@ static void *path_hash(const struct placer *p, const char *path)
 	return GSIZE_TO_POINTER(hash ^ hash >> 32);
 }
 
-/* ---- what goes */
+/* ---- removal */
 
 static bool remove_entry(struct placer *p, struct frame *f, const char *name, GError **error)
 {
@@ -114,7 +115,7 @@ static bool remove_entry(struct placer *p, struct frame *f, const char *name, GE
 	return receiver_report(p->r, e, error);
 }
 
-/* Removes what lies before name (NULL: all that is left). ret_found: name itself was there. */
+/* Removes entries before name (NULL: all remaining ones). ret_found: name itself existed. */
 static bool frame_advance(struct placer *p, struct frame *f, const char *name, bool *ret_found, GError **error)
 {
 	*ret_found = false;
@@ -144,7 +145,7 @@ static bool frame_pop(struct placer *p, GError **error)
 	return ok;
 }
 
-/* Takes dir. */
+/* Takes ownership of dir. */
 static bool frame_push(struct placer *p, dest_dir *dir, const char *path, bool is_new, GError **error)
 {
 	struct frame f = {.dir = dir, .path = g_strdup(path), .is_new = is_new};
@@ -155,9 +156,9 @@ static bool frame_push(struct placer *p, dest_dir *dir, const char *path, bool i
 	return ok;
 }
 
-/* ---- what comes */
+/* ---- creation */
 
-/* Makes the frame of path's directory the top one and checks the order. */
+/* Makes the frame of path's directory the top one, and checks the order. */
 static bool enter_parent(struct placer *p, const char *path, GError **error)
 {
 	bool directly = false;
@@ -190,7 +191,7 @@ static bool check_link(struct placer *p, const struct fssync_stat *stat, GError 
 	return error_set(error, ERROR_INVALID_ARGUMENT, "invalid link %s to unknown path: %s", stat->path, quoted);
 }
 
-/* What the destination has under the name. */
+/* Finds the destination's entry of that name. */
 static bool look_up(struct placer *p, struct frame *f, const char *path, bool *ret_exists, struct fssync_stat *ret_old,
 		    GError **error)
 {
@@ -236,7 +237,7 @@ static bool place_link(struct placer *p, struct entry *e, bool exists, GError **
 {
 	const char *target = e->stat.linkname, *slash = strrchr(target, '/');
 	g_autofree char *directory = slash ? g_strndup(target, (gsize)(slash - target)) : g_strdup(".");
-	/* A target that replaces something gets its name only when it is whole. */
+	/* A file that replaces an entry gets its name only when it is complete. */
 	if (!path_check(target, error) || !receiver_wait(p->r, target, error))
 		return false;
 	scoped_fd fd = path_open(p->dest_fd, directory, O_PATH | O_DIRECTORY | O_CLOEXEC, PATH_BENEATH, error);
@@ -268,7 +269,7 @@ static bool place_by_type(struct placer *p, struct entry *e, bool exists, GError
 	return place_file(p, e, exists, error);
 }
 
-/* Puts one entry where it belongs. */
+/* Creates one entry. */
 static bool place(struct placer *p, struct entry *e, GError **error)
 {
 	struct fssync_stat old = {0};
@@ -293,7 +294,7 @@ static bool place(struct placer *p, struct entry *e, GError **error)
 	return place_by_type(p, e, exists, error);
 }
 
-/* Takes stat. */
+/* Takes ownership of stat. */
 static bool place_stat(struct placer *p, struct fssync_stat *stat, GError **error)
 {
 	const struct fssync_receive_options *o = p->r->options;
@@ -313,7 +314,7 @@ static bool place_stat(struct placer *p, struct fssync_stat *stat, GError **erro
 	bool ok = place(p, e, error);
 	if (ok && !e->requested)
 		e->done = true;
-	/* A requested file is the reader's as well: from here on only the queue frees it. */
+	/* The reader also uses a requested file: from here on only the queue frees it. */
 	return receiver_report(p->r, e, ok ? error : NULL) && ok;
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The receiving side. The reader thread takes every packet at once: announcements go into a queue of their encoded
- * bytes, data goes straight to its file. It waits for nothing but the stream and the disk, so the peer can always
- * send. The caller's thread places entries and asks for data; it may wait for the reader (at most FILES_MAX files are
- * open, ORDER_MAX entries unreported), never the other way round.
+ * The receiving side. The reader thread takes every packet at once: announcements are queued in encoded form, data is
+ * written to its file. It waits only for the stream and the disk, so the peer can always send. The caller's thread
+ * creates entries and requests data; it may wait for the reader (at most FILES_MAX files are open, ORDER_MAX entries
+ * unreported), never the reverse.
  */
 #include "base/limits.h"
 #include "base/thread.h"
@@ -11,11 +11,11 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#define FILES_MAX 256  /* open at once, where the process may have that many */
-#define FILES_SHARE 16 /* of all fds that the process may have */
+#define FILES_MAX 256  /* maximum of open files, if the process may have that many */
+#define FILES_SHARE 16 /* fraction of the process's fd limit */
 #define ORDER_MAX 8192
-#define STATS_BYTES_MAX MIB(256) /* announced and not placed yet */
-#define GRACE_MS 5000            /* for the peer to end the stream after we failed */
+#define STATS_BYTES_MAX MIB(256) /* announced and not created yet */
+#define GRACE_MS 5000            /* time for the peer to end the stream after we failed */
 
 void entry_free(struct entry *e)
 {
@@ -38,7 +38,7 @@ void receiver_fail(struct receiver *r, GError *error)
 	g_mutex_unlock(&r->mu);
 }
 
-/* mu held. */
+/* Call with mu held. */
 static void wake_caller(struct receiver *r)
 {
 	if (r->waiting)
@@ -94,7 +94,7 @@ static bool take_data(struct receiver *r, const struct packet *p, GError **error
 	struct entry *e = g_hash_table_lookup(r->pending, GUINT_TO_POINTER(p->id));
 	g_mutex_unlock(&r->mu);
 	if (failed)
-		return true; /* the caller cleans up; only the stream is still drained */
+		return true; /* the caller cleans up; the stream is only drained */
 	if (!e)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid file request %u", p->id);
 	if (p->data.len == 0)
@@ -105,7 +105,7 @@ static bool take_data(struct receiver *r, const struct packet *p, GError **error
 	return false;
 }
 
-/* False at the end of the transfer or with error. */
+/* Returns false at the end of the transfer or with an error. */
 static bool take_message(struct receiver *r, GBytes *bytes, GError **error)
 {
 	struct packet p;
@@ -156,7 +156,7 @@ static void *read_stream(void *data)
 
 /* ---- caller's thread */
 
-/* mu held. Waits for a change; false and the failure when there is one. */
+/* Call with mu held. Waits for a change; false with the error if there is one. */
 static bool wait_changed(struct receiver *r, GError **error)
 {
 	if (!r->error) {
@@ -171,7 +171,7 @@ static bool wait_changed(struct receiver *r, GError **error)
 	return false;
 }
 
-/* Takes all queued announcements at once. False with no error at the end. */
+/* Takes all queued announcements. False without an error at the end. */
 static bool take_chunk(struct receiver *r, GError **error)
 {
 	bool ok = true;
@@ -209,7 +209,7 @@ bool receiver_next_stat(struct receiver *r, struct fssync_stat *ret, GError **er
 	return stat_decode(stat, ret, error);
 }
 
-/* Reports what is done from the front on. mu held; it is let go for each report. */
+/* Reports completed entries in order. Call with mu held; it is released during each report. */
 static void report_done(struct receiver *r)
 {
 	for (struct entry *e; (e = g_queue_peek_head(&r->order)) && e->done;) {
@@ -226,7 +226,10 @@ bool receiver_request(struct receiver *r, struct entry *e, GError **error)
 {
 	bool ok = true;
 	g_mutex_lock(&r->mu);
-	/* Woken for every file, the two threads would take turns at each; half of the files keep the peer busy meanwhile. */
+	/*
+	 * Waking it for every file would make the threads alternate; with half of the files pending the peer stays
+	 * busy.
+	 */
 	r->wake_pending = r->files_max / 2;
 	while (ok && g_hash_table_size(r->pending) >= r->files_max)
 		ok = wait_changed(r, error);
@@ -253,7 +256,7 @@ bool receiver_report(struct receiver *r, struct entry *e, GError **error)
 	return ok;
 }
 
-/* mu held. */
+/* Call with mu held. */
 static bool is_pending(struct receiver *r, const char *path)
 {
 	if (!path)
@@ -295,7 +298,7 @@ static bool finish(struct receiver *r, GError **error)
 	return ok;
 }
 
-/* Tells the peer why, and gives it time to end the stream before we do. */
+/* Sends the error to the peer, and gives it time to end the stream before we do. */
 static void give_up(struct receiver *r, const char *text)
 {
 	g_mutex_lock(&r->mu);
@@ -350,7 +353,7 @@ static bool run(struct receiver *r, int dest_fd, GError **error)
 	return false;
 }
 
-/* A share of the fds of the process, so that several transfers fit. */
+/* A fraction of the process's fds, so that several transfers can run. */
 static guint files_max(void)
 {
 	struct rlimit limit;

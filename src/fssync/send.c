@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The sending side. The caller's thread walks and announces; a reader takes requests at any time and never waits for
- * anything but the stream, so that the peer can always be heard; a few senders stream files, each a chunk at a time,
- * and the caller joins them once the walk is over. All writes to the stream go through one lock.
+ * The sending side. The caller's thread walks and announces; a reader accepts requests at any time and waits only for
+ * the stream, so that the peer can always send; a few sender threads stream files, one chunk of each in turn, and the
+ * caller joins them once the walk is done. All writes to the stream use one lock.
  */
 #include "base/limits.h"
 #include "base/thread.h"
@@ -13,15 +13,15 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define SENDERS 3            /* beside the caller */
-#define CHUNK_BYTES KIB(128) /* of file data a packet; far below the 4 MiB a client takes */
-#define GRACE_MS 5000        /* for the peer to end the stream after we failed */
+#define SENDERS 3            /* in addition to the caller */
+#define CHUNK_BYTES KIB(128) /* file data per packet; far below a client's limit of 4 MiB */
+#define GRACE_MS 5000        /* time for the peer to end the stream after we failed */
 
 struct file {
 	guint root;
 	bool requested;
 	int64_t size; /* as announced */
-	char *path;   /* owned: beneath the root; NULL when there is no data to be had */
+	char *path;   /* owned: path beneath the root; NULL if it has no data */
 };
 
 struct sender {
@@ -31,15 +31,15 @@ struct sender {
 	const struct fssync_send_options *options;
 	cancel *cancel;
 
-	GMutex send_mu; /* the stream's sending side and the progress */
+	GMutex send_mu; /* guards sending and the progress */
 	int64_t sent;
 
-	GMutex mu; /* guards what follows */
+	GMutex mu; /* guards the following members */
 	GCond changed;
 	GArray *files;  /* of struct file by id */
 	GArray *wanted; /* of uint32_t: requested ids */
 	guint next;     /* in wanted */
-	bool fin;       /* the peer has everything */
+	bool fin;       /* the peer has received everything */
 	bool reader_done;
 	GError *error; /* owned: the first failure */
 };
@@ -49,7 +49,7 @@ static void file_clear(void *data)
 	g_free(((struct file *)data)->path);
 }
 
-/* The first failure wins; everybody stops. */
+/* Records the first failure and stops all threads. */
 static void sender_fail(struct sender *s, GError *error)
 {
 	g_mutex_lock(&s->mu);
@@ -83,11 +83,14 @@ static bool send_packet(struct sender *s, enum packet_type type, uint32_t id, co
 
 /* ---- files */
 
-/* 1 with *ret_fd; 0 when there is nothing to read: the file is gone, or a socket, announced as an empty file; -1. */
+/*
+ * Returns 1 with *ret_fd; 0 if there is nothing to read: the file was removed, or is a socket, announced as an empty
+ * file; -1.
+ */
 static int open_file(struct sender *s, const struct file *file, int *ret_fd, GError **error)
 {
 	const struct fssync_extra *extra = fssync_root_extra(&s->roots[file->root], file->path);
-	if (extra) { /* asked for once at most, so that nothing else moves its offset */
+	if (extra) { /* requested at most once, so that nothing else moves its offset */
 		scoped_fd own = fcntl(extra->fd, F_DUPFD_CLOEXEC, 0);
 		if (own < 0 || lseek(own, 0, SEEK_SET) < 0) {
 			error_set_errno(error, errno, "open %s", file->path);
@@ -130,7 +133,7 @@ static bool send_file(struct sender *s, uint32_t id, const struct file *file, vo
 	return send_packet(s, PACKET_DATA, id, NULL, 0, error);
 }
 
-/* The next requested file, waiting for one. False when all is done or somebody failed. */
+/* Returns the next requested file, waiting for one. False when all is done or a thread failed. */
 static bool take_request(struct sender *s, uint32_t *ret_id, struct file *ret_file)
 {
 	g_mutex_lock(&s->mu);
@@ -183,7 +186,7 @@ static bool add_request(struct sender *s, uint32_t id, GError **error)
 	return ok || error_set(error, ERROR_INVALID_ARGUMENT, "invalid file id %u", id);
 }
 
-/* One message of the receiver. */
+/* Handles one message of the receiver. */
 static bool take_message(struct sender *s, GBytes *bytes, GError **error)
 {
 	struct packet p;
@@ -272,7 +275,7 @@ static bool walk_and_announce(struct sender *s, const struct fssync_filter *filt
 	       sender_send(s, NULL, 0, NULL, 0, error);
 }
 
-/* Tells the peer why, and gives it time to end the stream before we do. */
+/* Sends the error to the peer, and gives it time to end the stream before we do. */
 static void give_up(struct sender *s)
 {
 	g_mutex_lock(&s->mu);
@@ -304,7 +307,7 @@ static void run(struct sender *s, const struct fssync_filter *filter)
 	GError *error = NULL;
 	guint id = s->cancel ? cancel_add(s->cancel, abort_stream, s) : 0;
 	threads[0] = thread_start("fssync-read", read_requests, s, &error);
-	/* What further threads do not send, this one sends. */
+	/* This thread sends files as well, so the transfer also works without further threads. */
 	for (size_t i = 0; threads[0] && i < SENDERS; i++)
 		threads[i + 1] = thread_start("fssync-send", send_files, s, NULL);
 	if (threads[0] && walk_and_announce(s, filter, &error))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Modes between stat(2) and Go's os.FileMode, and the life of a struct fssync_stat. */
+/* Converts modes between stat(2) and Go's os.FileMode; copies and frees struct fssync_stat. */
 #include "fssync/packet.h"
 #include <sys/stat.h>
 
@@ -22,7 +22,7 @@ uint32_t fssync_mode_from_st(mode_t st_mode)
 	case S_IFCHR:
 		mode |= FSSYNC_MODE_DEVICE | FSSYNC_MODE_CHAR_DEVICE;
 		break;
-	default: /* a socket travels as an empty file */
+	default: /* a socket is sent as an empty file */
 		break;
 	}
 	mode |= st_mode & S_ISUID ? FSSYNC_MODE_SETUID : 0;

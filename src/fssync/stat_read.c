@@ -129,7 +129,7 @@ static void add_xattr(const char *file, const char *name, struct fssync_stat *st
 	stat->xattrs[stat->n_xattrs++] = (struct fssync_xattr){g_strdup(name), g_memdup2(value, (gsize)n), (size_t)n};
 }
 
-/* The file is gone, has none, or the client has no /proc or no right to see them. */
+/* The file was removed, has no xattrs, or the client has no /proc or no permission to read them. */
 static bool xattrs_absent(int errnum)
 {
 	return errnum == ENOENT || errnum == ENOTSUP || errnum == ENOSYS || errnum == EACCES || errnum == EPERM;
@@ -137,7 +137,7 @@ static bool xattrs_absent(int errnum)
 
 bool stat_read_xattrs(int dir_fd, const char *name, struct fssync_stat *stat, GError **error)
 {
-	/* There is no listxattrat in the kernels we run on; the magic link names the directory without a path to it. */
+	/* Supported kernels have no listxattrat; the magic link refers to the directory without a path. */
 	char file[32 + NAME_MAX], few[1024];
 	g_snprintf(file, sizeof(file), "/proc/self/fd/%d/%s", dir_fd, *name ? name : ".");
 	ssize_t n = llistxattr(file, few, sizeof(few));

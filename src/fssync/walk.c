@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The walk of the sending side: depth first, each directory by the bytes of its names, which is the order of paths
- * with '/' before every other byte. A directory that is only walked for what may be below it is announced when the
- * first wanted entry below it turns up.
+ * The walk of the sending side: depth first, each directory by the bytes of its names, which is the order of paths with
+ * '/' before every other byte. A directory that is only walked for entries below it is announced when the first of them
+ * is found.
  */
 #include "base/limits.h"
 #include "base/scope.h"
@@ -15,14 +15,14 @@
 #include <fcntl.h>
 #include <string.h>
 
-/* A directory on the way down. */
+/* A directory of the current path. */
 struct frame {
 	struct dirlist list;
 	size_t next;
-	size_t path_len; /* of its own path in walk.path */
-	size_t name_at;  /* where its name starts there */
+	size_t path_len; /* length of its path in walk.path */
+	size_t name_at;  /* offset of its name in walk.path */
 	bool announced;
-	uint8_t *bits; /* owned: what matched here */
+	uint8_t *bits; /* owned: matching state of its path */
 };
 
 struct walk {
@@ -32,9 +32,9 @@ struct walk {
 	walk_filter *filter; /* owned, NULL: none */
 	inode_table *inodes; /* owned */
 	GArray *frames;      /* of struct frame */
-	dir_chain *dirs;     /* owned; one a frame */
-	GString *path;       /* of the entry at hand, beneath the root */
-	size_t next_extra;   /* of the root */
+	dir_chain *dirs;     /* owned; one per frame */
+	GString *path;       /* path of the current entry, beneath the root */
+	size_t next_extra;   /* index of the root's next extra */
 };
 
 static void frame_clear(void *data)
@@ -54,7 +54,7 @@ static struct frame *frame_top(struct walk *w)
 	return frame_at(w, w->frames->len - 1);
 }
 
-/* Puts the name of the root in front of what an entry says of itself. */
+/* Adds the name of the root before the paths of an entry. */
 static void rename_beneath(const char *root, struct fssync_stat *stat)
 {
 	if (!*root)
@@ -71,7 +71,7 @@ static void rename_beneath(const char *root, struct fssync_stat *stat)
 		stat->linkname = target[0] == '/' ? path_join(top, target) : g_steal_pointer(&target);
 }
 
-/* Reads, maps and visits one entry. name in dir_fd; path beneath the root. */
+/* Reads, maps and visits one entry: name in dir_fd; path beneath the root. */
 static bool announce(struct walk *w, int dir_fd, const char *name, const char *path, GError **error)
 {
 	const struct fssync_walk_options *o = w->options;
@@ -92,7 +92,7 @@ static bool announce(struct walk *w, int dir_fd, const char *name, const char *p
 	return ok;
 }
 
-/* Announces the directories above that were not yet. */
+/* Announces parent directories that were not announced yet. */
 static bool announce_parents(struct walk *w, GError **error)
 {
 	for (guint i = 1; i < w->frames->len; i++) {
@@ -111,7 +111,7 @@ static bool announce_parents(struct walk *w, GError **error)
 	return true;
 }
 
-/* Takes fd. */
+/* Takes ownership of fd. */
 static bool frame_push(struct walk *w, int fd, size_t name_at, bool announced, uint8_t *bits, GError **error)
 {
 	struct frame f = {.path_len = w->path->len, .name_at = name_at, .announced = announced, .bits = bits};
@@ -125,7 +125,7 @@ static bool frame_push(struct walk *w, int fd, size_t name_at, bool announced, u
 	return ok;
 }
 
-/* Takes bits. */
+/* Takes ownership of bits. */
 static bool enter(struct walk *w, int parent_fd, const char *name, bool wanted, uint8_t *bits, GError **error)
 {
 	scoped_fd fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
@@ -141,7 +141,7 @@ static bool enter(struct walk *w, int parent_fd, const char *name, bool wanted, 
 	return frame_push(w, fd_steal(&fd), w->path->len - strlen(name), wanted, bits, error);
 }
 
-/* 1, 0 also when it is gone, or -1. */
+/* Returns 1; 0 also if it was removed; or -1. */
 static int is_directory(int dir_fd, const char *name, uint8_t type, GError **error)
 {
 	struct stat st;
@@ -180,7 +180,7 @@ static bool announce_extra(struct walk *w, const struct fssync_extra *e, GError 
 	return ok;
 }
 
-/* Extras that come before a name at the top; NULL: all that are left. */
+/* Visits extras that come before a name at the top; NULL: all remaining ones. */
 static bool announce_extras(struct walk *w, const char *before, GError **error)
 {
 	for (; w->next_extra < w->root->n_extras; w->next_extra++) {
@@ -193,7 +193,7 @@ static bool announce_extras(struct walk *w, const char *before, GError **error)
 	return true;
 }
 
-/* The next entry of the directory at hand. */
+/* Visits the next entry of the current directory. */
 static bool step(struct walk *w, GError **error)
 {
 	struct frame *f = frame_top(w);
@@ -245,7 +245,7 @@ static bool walk_root(struct walk *w, GError **error)
 	return true;
 }
 
-/* The directory under which a root appears. */
+/* Announces the directory under which a root appears. */
 static bool announce_root(const struct fssync_root *root, const struct fssync_walk_options *o, GError **error)
 {
 	if (!*root->name)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Packets that no honest peer sends, against both roles. */
+/* Invalid packets, sent to both roles. */
 #include "pair.h"
 #include "base/scope.h"
 #include "fssync/packet.h"
@@ -29,7 +29,7 @@ static void send_simple(struct fssync_channel *c, enum packet_type type, uint32_
 	g_assert_true(c->send(c->data, head, n, data, strlen(data), NULL));
 }
 
-/* Ends the stream once the receiver complains. */
+/* Ends the stream when the receiver reports an error. */
 static void *close_on_error(void *data)
 {
 	struct fssync_channel *c = data;
@@ -38,7 +38,7 @@ static void *close_on_error(void *data)
 	return NULL;
 }
 
-/* The error of a receiver that is told these entries; end: and then nothing more. */
+/* Returns the error of a receiver that gets these entries; end: and then the end of the tree. */
 static char *receive_script(const struct script *script, size_t n, bool end, int dst)
 {
 	struct pair *pair = pair_new(1 << 20);
@@ -133,7 +133,7 @@ static void test_data(void)
 	drop_root(fd, dir);
 }
 
-/* A receiver that asks for what was not announced, or twice. */
+/* A receiver that requests files that were not announced, or twice. */
 static void test_requests(void)
 {
 	static const uint32_t ids[][2] = {{5, 5}, {0, 0}};
@@ -144,7 +144,7 @@ static void test_requests(void)
 		struct fssync_root root = {.fd = fd, .name = ""};
 		struct pair *pair = pair_new(1 << 20);
 		g_autoptr(GError) error = NULL;
-		/* Requests after a short while, when the walk is over. */
+		/* Requests after a short delay, when the walk is done. */
 		for (int k = 0; k < 2; k++)
 			send_simple(&pair->b, PACKET_REQ, ids[i][k], "");
 		pair->b.close_send(pair->b.data, NULL);

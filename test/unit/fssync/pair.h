@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pair: two channels joined back to back, with a window so small that a side which waits for the wrong thing hangs.
+ * pair: two connected channels, with a small window, so that a side that waits for the wrong event hangs.
  *
  *	struct pair *p = pair_new(4096);  &p->a and &p->b are the channels; pair_free(p);
  */

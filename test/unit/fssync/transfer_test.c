@@ -88,7 +88,7 @@ static void *send_thread(void *data)
 	return NULL;
 }
 
-/* "A path", "M path", "U path", "R path", joined by spaces. */
+/* "A path", "M path", "U path", "R path", separated by blanks. */
 static void note_change(void *data, enum fssync_change change, const struct fssync_stat *stat)
 {
 	g_string_append_printf(data, "%s%c:%s", ((GString *)data)->len ? " " : "", "AMUR"[change], stat -> path);
@@ -230,7 +230,7 @@ static void test_filters(void)
 	trees_clear(&t);
 }
 
-/* The first member of a link set is filtered away: the next one becomes the file. */
+/* The first member of a link set is excluded: the next one becomes the file. */
 static void test_hard_link_reset(void)
 {
 	struct trees t;
@@ -360,7 +360,7 @@ static void test_cancel(void)
 	trees_clear(&t);
 }
 
-/* A file that is something else when it is asked for: an error, never an empty file. */
+/* A file that has another type when it is requested: an error, never an empty file. */
 static bool turn_into_directory(void *data, struct fssync_stat *stat)
 {
 	const struct trees *t = data;
@@ -391,7 +391,7 @@ static void test_turned_file(void)
 	trees_clear(&t);
 }
 
-/* Both sides walk deeper than the process may have open files. */
+/* Both sides walk deeper than the limit of open files. */
 static void test_few_fds(void)
 {
 	struct trees t;
@@ -418,7 +418,7 @@ static void test_few_fds(void)
 	trees_clear(&t);
 }
 
-/* A socket travels as an empty file. */
+/* A socket is sent as an empty file. */
 static void test_socket(void)
 {
 	struct trees t;
