@@ -76,7 +76,7 @@ static bool document_check(const json_t *json, const char *media_type, bool is_i
 	bool ambiguous = is_index ? has_list(json, "layers") || has_list(json, "config") : has_list(json, "manifests");
 	if (ambiguous || has_list(json, "fsLayers"))
 		return error_set(error, ERROR_INVALID_ARGUMENT,
-				 "invalid %s: it holds members of another kind of document", what);
+				 "invalid %s: it contains members of another kind of document", what);
 	const char *said = json_string_value(json_object_get(json, "mediaType"));
 	if (said && said[0] && !g_str_equal(said, media_type))
 		return error_set(error, ERROR_INVALID_ARGUMENT,

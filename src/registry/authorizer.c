@@ -8,10 +8,10 @@
 #include <string.h>
 
 #define TOKENS_MAX 4096
-#define TOKEN_LIFE_S 60 /* when the server does not say */
+#define TOKEN_LIFE_S 60 /* if the server does not state a lifetime */
 #define TOKEN_LIFE_MAX_S (24 * 3600)
 
-/* What an origin asked of a client: the value of known_key. */
+/* The challenge that an origin sent to a client: value of known_key. */
 struct known {
 	gint refs;
 	struct challenge challenge;
@@ -71,7 +71,7 @@ void authorizer_free(authorizer *a)
 	g_free(a);
 }
 
-/* The name under which clients keep the credentials: host and port as the URL has them. */
+/* The key of clients for the credentials: host and port as in the URL. */
 static char *host_of(const char *url)
 {
 	g_auto(http_url) u = {0};
@@ -88,7 +88,7 @@ static char *known_key(const struct auth_client *client, const char *url)
 			       u.is_https ? "https" : "http", u.host, u.port);
 }
 
-/* ---- asking for a token */
+/* ---- requesting a token */
 
 static bool credentials_get(const struct auth_client *client, const char *host, char **ret_user, char **ret_secret,
 			    GError **error)
@@ -109,7 +109,7 @@ static cancel *client_cancel(const struct auth_client *client)
 	return client->work ? client->work->cancel : NULL;
 }
 
-/* The client's own token when it makes them, else one asked for with its credentials. */
+/* Returns the client's token if it fetches tokens itself, otherwise requests one with its credentials. */
 static bool token_get(authorizer *a, const struct auth_client *client, const char *url, const struct challenge *c,
 		      const char *const *scopes, struct registry_token *ret, GError **error)
 {
@@ -143,14 +143,14 @@ static bool token_get(authorizer *a, const struct auth_client *client, const cha
 	return token_fetch(&q, ret, error);
 }
 
-/* ---- tokens that are kept */
+/* ---- cached tokens */
 
 static gboolean token_is_over(gpointer key, gpointer value, gpointer now)
 {
 	return ((struct kept_token *)value)->expires_us <= *(gint64 *)now;
 }
 
-/* How long a token may still be used: it is asked for again before it ends. */
+/* Remaining lifetime of a token: a new one is requested before it ends. */
 static int64_t token_life_s(const struct registry_token *t)
 {
 	int64_t life = (t->expires_s > 0 ? MIN(t->expires_s, TOKEN_LIFE_MAX_S) : TOKEN_LIFE_S) * 9 / 10;
@@ -159,7 +159,7 @@ static int64_t token_life_s(const struct registry_token *t)
 	return MAX(life, 1);
 }
 
-/* With mu held. */
+/* Call with mu held. */
 static void token_keep(authorizer *a, const char *key, const char *header, int64_t life_s)
 {
 	gint64 now = g_get_monotonic_time();
@@ -180,7 +180,7 @@ static void wake(void *data)
 	g_mutex_unlock(&a->mu);
 }
 
-/* A kept token, or NULL with the right (and duty: token_done) to fetch it. False when canceled. */
+/* Returns a cached token, or NULL with the obligation to fetch it and call token_done. False when canceled. */
 static bool token_find_or_claim(authorizer *a, const char *key, cancel *c, char **ret_header, GError **error)
 {
 	guint watch = c ? cancel_add(c, wake, a) : 0;
@@ -232,7 +232,7 @@ static bool bearer_header(authorizer *a, const struct auth_client *client, const
 	bool ok = token_get(a, client, url, c, (const char *const *)merged, &token, error);
 	if (ok && !token_is_clean(token.text)) {
 		g_autofree char *host = host_of(url);
-		ok = error_set(error, ERROR_UNAUTHENTICATED, "token for %s is not one that can be sent", host);
+		ok = error_set(error, ERROR_UNAUTHENTICATED, "token for %s is not a valid HTTP header value", host);
 	}
 	*ret_header = ok ? g_strconcat("Bearer ", token.text, NULL) : NULL;
 	token_done(a, key, *ret_header, token_life_s(&token));
@@ -262,7 +262,7 @@ bool authorizer_header(authorizer *a, const struct auth_client *client, const ch
 
 /* ---- challenges */
 
-/* The challenge to answer: Bearer before Basic. */
+/* Returns the challenge to answer: Bearer before Basic. */
 static bool challenge_find(const struct transport_reply *reply, struct challenge *ret)
 {
 	bool found = false;
@@ -290,7 +290,7 @@ static gboolean belongs_to(gpointer key, gpointer value, gpointer prefix)
 	return g_str_has_prefix(key, prefix);
 }
 
-/* What was known of the host and did not help: a token that was refused is not offered again. */
+/* Drops what is known of the host, because it was refused: a refused token is not sent again. */
 static void forget(authorizer *a, const char *key)
 {
 	g_autofree char *prefix = g_strconcat(key, "\n", NULL);
@@ -301,8 +301,8 @@ static void forget(authorizer *a, const char *key)
 }
 
 /*
- * A header was sent and refused: what is known of the origin is forgotten and asked for once more, because a token may
- * have been revoked before its time. Final is only that a token with all the scopes is not enough.
+ * A header was sent and refused: the origin's state is dropped and requested once more, because a token may have been
+ * revoked early. Only a refused token with all scopes is final.
  */
 static bool rejection_learn(authorizer *a, const char *key, struct challenge *c, GError **error)
 {
@@ -320,7 +320,7 @@ static bool rejection_learn(authorizer *a, const char *key, struct challenge *c,
 	return true;
 }
 
-/* *ret_usable: false when there are no credentials for Basic. */
+/* *ret_usable: false if there are no credentials for Basic. */
 static bool known_fill(const struct auth_client *client, const char *url, struct known *k, bool *ret_usable,
 		       GError **error)
 {

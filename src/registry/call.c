@@ -12,7 +12,7 @@
 
 #define RETRY_AFTER_MAX_S 60
 
-/* ---- begin and end */
+/* ---- start and end */
 
 static char *identity_of(registry *r, const struct registry_auth *auth, struct work *work)
 {
@@ -140,7 +140,7 @@ static bool sleep_ms(cancel *c, int ms, GError **error)
 
 bool call_back_off(struct call *call, unsigned n, int wait_s, const char *why, GError **error)
 {
-	/* The first one is quick: most faults are gone at once, and a build waits. */
+	/* The first wait is short, because most failures are transient and a build waits. */
 	int ms = wait_s > 0 ? wait_s * 1000 : n == 0 ? 250 : 1000 << MIN(n - 1, 3);
 	progress_sink *sink = call->auth_client.work ? call->auth_client.work->progress : NULL;
 	if (sink && (n > 0 || wait_s > 0)) {
@@ -150,7 +150,7 @@ bool call_back_off(struct call *call, unsigned n, int wait_s, const char *why, G
 	return sleep_ms(call_cancel(call), ms, error);
 }
 
-/* Seconds, or a date; 0 when there is none or it is garbage. */
+/* Seconds, or a date; 0 if missing or invalid. */
 static int64_t retry_after(const transport_reply *reply)
 {
 	const char *text = transport_reply_header(reply, "retry-after");
@@ -170,13 +170,13 @@ static bool is_transient(int status)
 	return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 || status == 504;
 }
 
-/* A host that said nothing for a minute gets one more. */
+/* A host that sent nothing for a minute gets one more minute. */
 static bool is_retryable(enum transport_failure failure, unsigned n)
 {
 	return failure == TRANSPORT_BROKEN || (failure == TRANSPORT_TIMEOUT && n == 0);
 }
 
-/* https first where both are allowed; what plain http answered to stays plain. */
+/* https first if both are allowed; a host that answered over plain http is always asked that way. */
 static bool fall_back(struct call *call, const struct endpoint *e, char **url, enum transport_failure failure)
 {
 	bool has_port = strchr(strrchr(e->host, ']') ? strrchr(e->host, ']') : e->host, ':') != NULL;
@@ -204,7 +204,7 @@ static char **headers_with_agent(const char *const *headers, const char *agent)
 
 /* ---- authorization */
 
-/* The request of one attempt, for what asks for its authorization. */
+/* The request of one attempt, for authorize_redirect. */
 struct attempt {
 	struct call *call;
 	const struct endpoint *endpoint;
@@ -212,8 +212,8 @@ struct attempt {
 };
 
 /*
- * Credentials go to the endpoint and to hosts that it leads to, each with the credentials that the client has for that
- * host; but in the clear only to the endpoint itself and to hosts that are configured for plain http.
+ * Credentials are sent to the endpoint and to hosts that it redirects to, each with the client's credentials for that
+ * host; without TLS only to the endpoint itself and to hosts configured for plain http.
  */
 static bool may_authorize(const struct attempt *a, const char *url)
 {
@@ -235,9 +235,9 @@ static bool authorize(void *data, const char *url, char **ret_header, GError **e
 	return true;
 }
 
-/* ---- the answer of a localhost registry that speaks only TLS */
+/* ---- localhost registries with TLS */
 
-/* A certificate that is refused is an answer too: nothing is sent then. */
+/* A refused certificate also shows that the host uses TLS; nothing is sent in that case. */
 static bool has_tls_answer(struct call *call, const struct endpoint *e)
 {
 	g_autofree char *url = g_strconcat("https://", e->host, e->path, "/", NULL);
@@ -248,7 +248,7 @@ static bool has_tls_answer(struct call *call, const struct endpoint *e)
 	       failure == TRANSPORT_TLS;
 }
 
-/* A connection over plain http that ends without a word is not worth waiting for when the other end speaks TLS. */
+/* A plain http connection that ends without an answer is not retried if the host uses TLS. */
 static bool is_tls_only(struct call *call, const struct endpoint *e, const char *url, enum transport_failure failure,
 			unsigned n, GError *why)
 {
@@ -266,7 +266,7 @@ static bool is_tls_only(struct call *call, const struct endpoint *e, const char 
 
 enum verdict { VERDICT_FINAL, VERDICT_AGAIN, VERDICT_ERROR };
 
-/* What an answer means for the next step. n counts the retries so far. */
+/* Decides the next step for an answer. n is the number of retries so far. */
 static enum verdict judge(struct attempt *a, struct transport_request *q, const struct call_options *o,
 			  const transport_reply *reply, unsigned *rounds, unsigned n, GError **error)
 {
@@ -280,13 +280,15 @@ static enum verdict judge(struct attempt *a, struct transport_request *q, const 
 		return again ? VERDICT_AGAIN : VERDICT_FINAL;
 	}
 	if (reply->status == 405 && g_str_equal(q->method, "HEAD") && strstr(q->url, "/manifests/")) {
-		q->method = "GET"; /* registries that know no HEAD for manifests */
+		q->method = "GET"; /* registries without HEAD for manifests */
 		return VERDICT_AGAIN;
 	}
 	bool waits = reply->status == 429 || reply->status == 408;
 	if (!is_transient(reply->status) || n >= o->retries || !(o->is_last || waits))
 		return VERDICT_FINAL;
-	/* A registry that asks for more than a build waits for is asked again in our own time, as upstream does. */
+	/*
+	 * A registry that requests a longer delay than a build waits is retried with our own delay, as upstream does.
+	 */
 	int64_t after = retry_after(reply);
 	g_autoptr(GError) why = NULL;
 	errors_bare(q->method, reply, &why);
@@ -294,7 +296,7 @@ static enum verdict judge(struct attempt *a, struct transport_request *q, const 
 												       : VERDICT_ERROR;
 }
 
-/* No answer: false when it is not worth another try. */
+/* No answer: returns false if it should not be retried. */
 static bool retry_failure(struct attempt *a, char **url, const struct call_options *o, unsigned *n, GError *why,
 			  GError **error)
 {

@@ -24,7 +24,9 @@ static char *token_read(const char **p)
 	return *p > begin ? g_strndup(begin, (gsize)(*p - begin)) : NULL;
 }
 
-/* A token or a quoted string with backslash escapes; NULL when unterminated or empty where a token is due. */
+/*
+ * Parses a token or a quoted string with backslash escapes; NULL if unterminated, or empty where a token is required.
+ */
 static char *value_read(const char **p)
 {
 	if (**p != '"')
@@ -33,7 +35,7 @@ static char *value_read(const char **p)
 	for ((*p)++; **p && **p != '"'; (*p)++) {
 		if (**p == '\\' && (*p)[1])
 			(*p)++;
-		if ((unsigned char)**p < 0x20) /* no value of ours may carry a line break into a header */
+		if ((unsigned char)**p < 0x20) /* values must not add a line break to a header */
 			return NULL;
 		g_string_append_c(text, **p);
 	}
@@ -58,7 +60,7 @@ static void parameter_set(struct challenge *c, const char *name, char *value)
 	*slot = value;
 }
 
-/* name=value, ... until what follows is no parameter (the next scheme); *p is left there. */
+/* Parses name=value, ... until the next text is not a parameter (the next scheme), where *p is left. */
 static void parameters_read(const char **p, struct challenge *c)
 {
 	for (;;) {
@@ -107,7 +109,7 @@ bool challenge_parse(const char *header, struct challenge *ret)
 			return true;
 		}
 		challenge_clear(&c);
-		while (*p && *p != ',') /* a token68 or what we cannot read */
+		while (*p && *p != ',') /* a token68 or an unknown form */
 			p++;
 	}
 	return false;
@@ -126,7 +128,7 @@ static void scope_add(GHashTable *by_name, const char *scope)
 	const char *second = first ? strchr(first + 1, ':') : NULL;
 	const char *end = second ? second : scope + strlen(scope);
 	if (first && first + 1 == end && !second)
-		end = first; /* "name:" is what a name without a resource has become */
+		end = first; /* a name without a resource ends up as "name:" */
 	g_autofree char *name = g_strndup(scope, (gsize)(end - scope));
 	GHashTable *actions = g_hash_table_lookup(by_name, name);
 	if (!actions) {

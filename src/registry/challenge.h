@@ -5,7 +5,7 @@
  *	struct challenge c;
  *	if (challenge_parse(header_value, &c)) ... challenge_clear(&c);
  *
- * Input is a peer's; what does not parse is no challenge. Thread: any.
+ * Input comes from a peer; text that does not parse is not a challenge. Thread: any.
  */
 #pragma once
 #include <stdbool.h>
@@ -19,11 +19,14 @@ struct challenge {
 	char *scope;   /* owned; "" when absent */
 	char *error;   /* owned; "" when absent */
 };
-/* The first Basic or Bearer challenge of one header line. */
+/* Parses the first Basic or Bearer challenge of one header line. */
 bool challenge_parse(const char *header, struct challenge *ret);
 void challenge_clear(struct challenge *c);
 
-/* Scopes ("repository:a:pull") merged by name and sorted, actions too. Each input may hold several, space-separated. */
+/*
+ * Merges scopes ("repository:a:pull") by name and sorts them and their actions. Each input may contain several,
+ * space-separated.
+ */
 char **scopes_merge(const char *const *scopes);
-/* All of wanted, space-separated, is among scopes; true for an empty wanted. */
+/* Reports whether all of wanted (space-separated) is in scopes; true for an empty wanted. */
 bool scopes_contain(const char *scopes, const char *wanted);

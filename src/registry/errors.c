@@ -19,7 +19,7 @@ static const struct registry_code {
 	{"TOOMANYREQUESTS", "too many requests"},
 };
 
-/* One entry of "errors", as containerd words it: "denied: text", "denied" for the usual text. */
+/* Formats one entry of "errors" as containerd does: "denied: text", or "denied" for the default text. */
 static char *entry_text(const json_t *entry, bool with_detail)
 {
 	const char *code = json_string_value(json_object_get(entry, "code"));
@@ -49,7 +49,7 @@ static bool is_text_or_none(const json_t *value)
 	return !value || json_is_null(value) || json_is_string(value);
 }
 
-/* One entry of another form makes the whole list useless, as it does for upstream. */
+/* One entry of another form invalidates the whole list, as in upstream. */
 static bool entries_are_usable(const json_t *list)
 {
 	for (size_t i = 0; i < json_array_size(list); i++) {
@@ -61,7 +61,7 @@ static bool entries_are_usable(const json_t *list)
 	return true;
 }
 
-/* NULL when the body has none. */
+/* Returns NULL if the body has no errors. */
 static char *words_text(const json_t *json, bool with_detail)
 {
 	const json_t *list = json_object_get(json, "errors");

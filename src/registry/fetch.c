@@ -7,12 +7,12 @@
 #include <string.h>
 
 #define PROGRESS_US (150 * 1000)
-/* A download that moves on between faults may break this often; one that does not, LIMIT_RETRIES times. */
+/* Maximum interruptions of a download that makes progress in between; without progress the limit is LIMIT_RETRIES. */
 #define BREAKS_MAX 50
 #define STALLS_MAX 1
 #define GOOD_PIECE_BYTES MIB(1)
 
-/* ---- one blob, as it streams */
+/* ---- streaming one blob */
 
 struct download {
 	struct call *call;
@@ -20,9 +20,9 @@ struct download {
 	int64_t size; /* -1: unknown */
 	const char *media_type;
 	blob_writer *writer;
-	int64_t offset; /* asked for */
+	int64_t offset; /* requested offset */
 	bool opened;    /* the last request was answered with content */
-	bool decoded;   /* the content was decoded: it cannot be resumed */
+	bool decoded;   /* the content was decoded, so it cannot be resumed */
 	bool is_short;  /* it ended too early */
 	int64_t started_ns;
 	gint64 next_status_us;
@@ -63,7 +63,7 @@ static bool on_head(void *data, const struct transport_reply *reply, GError **er
 		if (!range_matches(transport_reply_header(reply, "content-range"), d->offset))
 			return error_set(error, ERROR_UNKNOWN, "unhandled content range in response: %.200s",
 					 transport_reply_header(reply, "content-range"));
-	} else if (d->offset > 0) { /* a server that does not resume */
+	} else if (d->offset > 0) { /* the server does not support resuming */
 		d->offset = 0;
 		if (!blob_writer_reset(d->writer, error))
 			return false;
@@ -107,7 +107,7 @@ static bool short_read(struct download *d, GError **error)
 			 d->size, (int64_t)blob_writer_size(d->writer));
 }
 
-/* One request from where the writer stands. *ret_broken: worth going on; *ret_stalled: nothing came for long. */
+/* Requests the rest of the blob. *ret_broken: retry; *ret_stalled: no data arrived for a long time. */
 static bool download_try(struct download *d, const struct endpoint *e, bool is_last, bool *ret_broken,
 			 bool *ret_stalled, GError **error)
 {
@@ -142,7 +142,7 @@ static bool download_try(struct download *d, const struct endpoint *e, bool is_l
 	}
 	if (reply.status == 404)
 		return error_set(error, ERROR_NOT_FOUND, "content at %s not found: not found", reply.url);
-	if (reply.status == 416 && d->offset > 0) { /* it has less than what we got before: start over */
+	if (reply.status == 416 && d->offset > 0) { /* it has less than we received before: start over */
 		*ret_broken = true;
 		return blob_writer_reset(d->writer, error) && error_set(error, ERROR_UNKNOWN, "range not satisfiable");
 	}
@@ -154,7 +154,7 @@ static bool download_try(struct download *d, const struct endpoint *e, bool is_l
 	return short_read(d, error);
 }
 
-/* An endpoint until it has given everything, resuming where it broke. */
+/* Uses one endpoint until the blob is complete, resuming interrupted downloads. */
 static bool download_from(struct download *d, const struct endpoint *e, bool is_last, GError **error)
 {
 	unsigned idle = 0, stalls = 0;
@@ -167,7 +167,7 @@ static bool download_from(struct download *d, const struct endpoint *e, bool is_
 		stalls += stalled;
 		bool moved = (int64_t)blob_writer_size(d->writer) - before >= GOOD_PIECE_BYTES;
 		idle = moved ? 0 : idle + 1;
-		/* A mirror is worth no waiting: there is another place to go. */
+		/* Does not wait for a mirror, because there are other endpoints. */
 		if (!broken || breaks == BREAKS_MAX || stalls > STALLS_MAX || idle > (is_last ? LIMIT_RETRIES : 1)) {
 			g_propagate_error(error, g_steal_pointer(&why));
 			return false;
@@ -196,7 +196,7 @@ static bool download_all(struct download *d, GError **error)
 			break;
 	}
 	if (error_is(first, ERROR_NOT_FOUND) && g_str_equal(fetch_kind(d->media_type), "blobs")) {
-		g_clear_error(&first); /* without a code, as upstream has it: clients would show it */
+		g_clear_error(&first); /* without a code, as in upstream: clients would print it */
 		error_set(&first, ERROR_UNKNOWN, "could not fetch content descriptor %s (%s) from remote: not found",
 			  d->digest->text, d->media_type);
 	}
@@ -237,7 +237,7 @@ static bool download_run(struct download *d, blob_store *into, GError **error)
 /* ---- provider */
 
 struct remote {
-	registry *r;                      /* borrowed: the worker outlives its records */
+	registry *r;                      /* borrowed: the worker frees it after its records */
 	reference ref;                    /* owned strings */
 	const struct registry_auth *auth; /* borrowed: static tables */
 	GHashTable *media_types;          /* digest text to media type; immutable */

@@ -13,7 +13,7 @@ struct host_config {
 	char **mirrors, **ca_files, **key_files, **cert_files, **tls_config_dirs;
 	int http, insecure;
 	X509_STORE *roots;  /* hosts.mu; owned; NULL: not loaded yet */
-	char *roots_stamps; /* hosts.mu; owned; names and times of the files in roots */
+	char *roots_stamps; /* hosts.mu; owned; names and modification times of the files in roots */
 };
 struct hosts {
 	GMutex mu;
@@ -86,7 +86,7 @@ static void endpoint_free(gpointer data)
 	g_free(e);
 }
 
-/* The documented loopback names: no address is looked up. */
+/* The documented loopback names; no address lookup is made. */
 static bool is_localhost(const char *host)
 {
 	g_autofree char *url = g_strconcat("http://", host, NULL);
@@ -103,7 +103,7 @@ static bool is_localhost(const char *host)
 
 /* ---- TLS material */
 
-/* The files of a directory with this suffix; what cannot be listed holds none, as upstream has it. */
+/* Lists the files of a directory with this suffix; a directory that cannot be read counts as empty, as in upstream. */
 static void directory_list(const char *directory, const char *suffix, GPtrArray *to)
 {
 	g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
@@ -127,7 +127,7 @@ static char *file_stamps(const GPtrArray *files)
 	return g_string_free(stamps, FALSE);
 }
 
-/* The system's roots and these, loaded once: connections are told apart by the store that verified them. */
+/* The system's roots and these, loaded once: connections are distinguished by the store that verified them. */
 static X509_STORE *roots_take(hosts *h, struct host_config *c, GPtrArray *files, GError **error)
 {
 	g_autofree char *stamps = file_stamps(files);
@@ -185,8 +185,8 @@ bool hosts_speaks_http(hosts *h, const char *host)
 }
 
 /*
- * http by configuration, or by default for a loopback host. insecure goes without verification, and where http would be
- * allowed tries https first.
+ * Uses http by configuration, or by default for a loopback host. insecure skips verification, and tries https first
+ * where http would be allowed.
  */
 static bool security_fill(hosts *h, struct endpoint *e, struct host_config *c, GError **error)
 {
@@ -211,7 +211,7 @@ static struct endpoint *endpoint_new(const char *host, const char *path)
 	return e;
 }
 
-/* host[:port][/path], a scheme in front is read and left out as upstream does. */
+/* Parses host[:port][/path]; a scheme prefix is skipped, as in upstream. */
 static struct endpoint *mirror_new(const char *mirror, const char *domain)
 {
 	const char *scheme = strstr(mirror, "://");

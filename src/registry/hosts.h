@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * hosts: where the images of a domain are asked for: its mirrors, then itself, each with scheme, path and TLS settings.
+ * hosts: the endpoints of a registry domain: its mirrors, then the registry itself, each with scheme, path and TLS
+ * settings.
  *
  *	g_autoptr(GPtrArray) endpoints = hosts_find(hosts, "docker.io", insecure, error);   of struct endpoint *
  *
- * Built from buildkitd.toml's [registry] tables (daemon-and-client.md section 2.5). CA
- * files are read again when they change. Thread: any.
+ * Configured by buildkitd.toml's [registry] tables. CA files are read again when they change. Thread: any.
  */
 #pragma once
 #include "registry/registry.h"
@@ -15,7 +15,7 @@ struct endpoint {
 	char *scheme;    /* owned; "http" or "https" */
 	char *host;      /* owned; with port */
 	char *path;      /* owned; "/v2" or "/v2/prefix" */
-	char *namespace; /* owned; the domain asked for when a mirror stands in for it, or NULL */
+	char *namespace; /* owned; the requested domain, if a mirror replaces it; or NULL */
 	bool is_mirror;
 	bool may_fall_back;         /* https first, then http */
 	struct transport_tls tls;   /* roots: a reference of the endpoint */
@@ -25,7 +25,7 @@ struct endpoint {
 typedef struct hosts hosts;
 hosts *hosts_new(const struct registry_host *list, size_t n);
 void hosts_free(hosts *h);
-/* insecure: registry.insecure=true of a push: no mirrors, no verification, http as fall-back. */
-/* Is this host (with port) reached over plain http by configuration, or because it is a loopback address? */
+/* insecure: registry.insecure=true of a push: no mirrors, no verification, fallback to http. */
+/* Reports whether this host (with port) uses plain http by configuration, or because it is a loopback address. */
 bool hosts_speaks_http(hosts *h, const char *host);
 GPtrArray *hosts_find(hosts *h, const char *domain, bool insecure, GError **error);

@@ -51,7 +51,7 @@ static char *host_port(const struct http_url *u)
 	return g_strdup_printf(strchr(u->host, ':') ? "[%s]:%d" : "%s:%d", u->host, u->port);
 }
 
-/* What is dialed: the proxy, where there is one. */
+/* The address that is dialed: the proxy, if there is one. */
 static void dialed(const struct http_failure *f, char **ret_host, char **ret_host_port)
 {
 	g_auto(http_url) proxy = {0};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * http_failure: why an exchange has no answer, from what libcurl says, in Go's words where users know them.
+ * http_failure: the reason why a request has no response, derived from libcurl's error, with Go's text where users know
+ * it.
  *
  *	struct http_failure f = {.code = code, .detail = text, .os_error = errnum, .url = &url, .proxy = proxy};
  *	*ret_failure = http_failure_kind(&f);
@@ -17,9 +18,9 @@
 
 struct http_failure {
 	CURLcode code;
-	const char *detail; /* libcurl's text, "" when it has none */
+	const char *detail; /* libcurl's text, "" if it has none */
 	long os_error;      /* errno of the socket, or 0 */
-	long proxy_status;  /* what a proxy answered to CONNECT, or 0 */
+	long proxy_status;  /* status of a proxy's answer to CONNECT, or 0 */
 	const struct http_url *url;
 	const char *proxy; /* NULL: none */
 	bool no_roots;     /* the machine has no CA certificates */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* internal: what a registry is made of, for the files of this room. Thread: mu guards slots; the rest is immutable. */
+/* internal: the members of a registry, for the files of this module. Thread: mu guards slots; the rest is immutable. */
 #pragma once
 #include "registry/authorizer.h"
 #include "registry/hosts.h"
@@ -16,12 +16,12 @@ struct registry {
 	struct registry_known known;
 	GMutex mu;
 	GCond slot_free;
-	GHashTable *slots;      /* domain to number taken */
-	GHashTable *plain_http; /* set of hosts where https was tried and plain http answered */
-	guint64 auth_clients;   /* auth_clients without an identity so far */
+	GHashTable *slots;      /* domain to number of used slots */
+	GHashTable *plain_http; /* set of hosts that failed https and answered plain http */
+	guint64 auth_clients;   /* number of auth_clients without an identity so far */
 };
 
-/* "manifests" or "blobs": under which path of a repository a thing of this type lies. */
+/* "manifests" or "blobs": the path segment in a repository for this media type. */
 const char *fetch_kind(const char *media_type);
-/* containerd's name of what is fetched, as users see it in messages: "layer-sha256:...". Owned. */
+/* containerd's name of a fetched object, used in messages: "layer-sha256:...". Owned. */
 char *fetch_ref_key(const char *media_type, const char *digest);

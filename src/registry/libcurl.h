@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * libcurl: the HTTP client library, loaded when the first request is made. With what it pulls in (Kerberos, LDAP, SSH,
- * GnuTLS, ...) it would be half of an idle daemon's memory and most of the time that a client takes to start.
+ * libcurl: the HTTP client library, loaded when the first request is made. With its dependencies (Kerberos, LDAP, SSH,
+ * GnuTLS, ...) it would use half of an idle daemon's memory and most of a client's start time.
  *
  *	if (!libcurl_load(error)) return false;
  *	CURL *easy = libcurl.easy_init();
  *
- * Thread: any; the calls are there after libcurl_load answered true.
+ * Thread: any; the functions are available after libcurl_load returned true.
  */
 #pragma once
 #include "os/library.h"
@@ -40,5 +40,5 @@ struct libcurl_calls {
 
 extern struct libcurl_calls libcurl;
 
-/* Loads and initializes it once a process. */
+/* Loads and initializes it once per process. */
 bool libcurl_load(GError **error);

@@ -31,7 +31,7 @@ struct proxy_config {
 
 /* ---- addresses */
 
-/* An IPv4 address in IPv6 form is the IPv4 address. */
+/* Converts an IPv4 address in IPv6 form to the IPv4 address. */
 static bool address_read(const char *text, struct address *ret)
 {
 	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
@@ -96,7 +96,7 @@ static bool prefix_read(const char *text, struct rule *ret)
 	return true;
 }
 
-/* "host:port" and "[v6]:port" in two; any other text is a host. NULL: nothing that counts. */
+/* Splits "host:port" and "[v6]:port"; any other text is a host. NULL: the entry is ignored. */
 static char *host_split(const char *text, char **ret_port)
 {
 	const char *colon = strrchr(text, ':');
@@ -180,9 +180,12 @@ static bool rule_matches(const struct rule *r, const char *host, const struct ad
 	return false;
 }
 
-/* ---- the configuration */
+/* ---- configuration */
 
-/* A bare "host:port" is an http proxy. Go lets a SOCKS proxy look up names; with "socks5" libcurl would do so itself. */
+/*
+ * A bare "host:port" is an http proxy. In Go a SOCKS proxy resolves names; with "socks5" libcurl would resolve them
+ * itself.
+ */
 static char *proxy_address(const char *text)
 {
 	if (!text || !*text)

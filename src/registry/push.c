@@ -10,7 +10,7 @@
 
 struct push {
 	struct call *call;
-	const struct endpoint *endpoint; /* the registry itself; mirrors take no pushes */
+	const struct endpoint *endpoint; /* the registry itself; mirrors do not accept pushes */
 	const oci_descriptor *d;
 };
 
@@ -40,7 +40,7 @@ static bool simple(struct push *p, const char *method, const char *url, const ch
 	return call_do(p->call, p->endpoint, &q, &o, ret_reply, error);
 }
 
-/* Is it there already? A refused HEAD is asked again as GET for the registry's words. */
+/* Checks whether it exists already. A refused HEAD is repeated as GET to get the registry's error. */
 static bool head(struct push *p, const char *kind, const char *name, bool *ret_exists, GError **error)
 {
 	g_autofree char *url = call_url(p->call, p->endpoint, kind, name);
@@ -49,7 +49,7 @@ static bool head(struct push *p, const char *kind, const char *name, bool *ret_e
 	*ret_exists = false;
 	GError *why = NULL;
 	if (!simple(p, "HEAD", url, accept, -1, &reply, &why)) {
-		/* A token that may push but not pull: go on without knowing. */
+		/* The token may push but not pull: continue without knowing. */
 		bool denied =
 			error_is(why, ERROR_UNAUTHENTICATED) && g_str_has_prefix(why->message, "server message: ");
 		if (denied)
@@ -84,9 +84,9 @@ static char *upload_url(struct push *p, const char *mount_from)
 }
 
 /*
- * Where the upload goes: the Location of the answer as given, with the digest in its query. What has no host is at the
- * endpoint that was asked. Layers do not leave TLS: an http Location of an https registry is refused, unless the registry
- * is configured as insecure.
+ * Returns the URL of the upload: the Location of the answer, with the digest in its query. Without a host it refers to
+ * the endpoint. Layers must stay on TLS: an http Location of an https registry is refused, unless the registry is
+ * configured as insecure.
  */
 static char *upload_target(const struct push *p, const transport_reply *reply, GError **error)
 {
@@ -122,14 +122,14 @@ static char *upload_target(const struct push *p, const transport_reply *reply, G
 	return g_strdup_printf("%s%cdigest=%s", absolute, strchr(absolute, '?') ? '&' : '?', p->d->digest.text);
 }
 
-/* Credentials go along to the registry and to the host that the POST ended at, nowhere else. */
+/* Credentials are sent to the registry and to the host that the POST was redirected to, but to no other host. */
 static bool upload_is_anonymous(const struct push *p, const transport_reply *reply, const char *target)
 {
 	g_autofree char *origin = call_origin(p->call, p->endpoint);
 	return !http_url_same_origin(origin, target) && !http_url_same_origin(reply->url, target);
 }
 
-/* POST: mounted or known (*ret_target stays NULL), or the URL of an upload. */
+/* Sends the POST: mounted or existing (*ret_target stays NULL), or returns the URL of an upload. */
 static bool upload_start(struct push *p, const char *mount_from, char **ret_target, bool *ret_anonymous, GError **error)
 {
 	g_auto(transport_reply) reply = {0};
@@ -145,7 +145,7 @@ static bool upload_start(struct push *p, const char *mount_from, char **ret_targ
 						   "pushing with mount from %s: ", mount_from);
 			return false;
 		}
-		/* A source that may not be read does not stop the push: it is uploaded then. */
+		/* If the source cannot be read, the push continues with an upload. */
 		if (answered && (reply.status == 401 || reply.status == 403 || reply.status == 404))
 			transport_reply_clear(&reply);
 	}
@@ -170,7 +170,7 @@ static bool upload_start(struct push *p, const char *mount_from, char **ret_targ
 	return *ret_target != NULL;
 }
 
-/* Upstream's words for a PUT that got no answer or a wrong one. */
+/* Upstream's text for a PUT without an answer or with a wrong one. */
 static void commit_prefix(const struct push *p, GError **error)
 {
 	g_autofree char *key = fetch_ref_key(p->d->media_type, p->d->digest.text);
@@ -185,7 +185,7 @@ static void put_failure_prefix(const struct push *p, enum transport_failure fail
 		commit_prefix(p, error);
 }
 
-/* 201 by the specification; some registries answer 200, 202 or 204. What they say they stored must be what was sent. */
+/* 201 by the specification; some registries answer 200, 202 or 204. The digest in the answer must match the blob's. */
 static bool put_check(const struct push *p, const transport_reply *reply, GError **error)
 {
 	if (reply->status != 200 && reply->status != 201 && reply->status != 204)
@@ -276,7 +276,7 @@ bool registry_has_blob(registry *r, const reference *ref, const oci_descriptor *
 		return false;
 	bool ok = head(&p, "blobs", d->digest.text, ret_has, error);
 	if (ok && !*ret_has && mount_from && !g_str_equal(mount_from, ref->path)) {
-		/* An upload that was opened in vain is left to the registry's own sweep. */
+		/* An unused upload session is left for the registry to expire. */
 		g_autofree char *target = NULL;
 		bool anonymous;
 		ok = upload_start(&p, mount_from, &target, &anonymous, error);

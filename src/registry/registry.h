@@ -7,9 +7,9 @@
  *	blob_provider *p = registry_provider(r, ref, &auth);
  *	registry_push_blob(...); registry_push_manifest(...);
  *
- * Hosts, mirrors, http/insecure/CA and client certificates per host come from the configuration. Credentials come
- * through the auth callbacks and go only to the host they belong to; tokens are cached per scope. Digests are
- * verified while streaming; broken downloads resume; 5xx, 429 and resets are retried with back-off and Retry-After.
+ * Hosts, mirrors, http/insecure/CA and client certificates per host come from the configuration. Credentials come from
+ * the auth callbacks and are sent only to the host they belong to; tokens are cached per scope. Digests are verified
+ * while streaming; interrupted downloads are resumed; 5xx, 429 and resets are retried with back-off and Retry-After.
  * Thread: any; calls block.
  */
 #pragma once
@@ -40,46 +40,55 @@ struct registry_config {
 registry *registry_new(const struct registry_config *config);
 void registry_free(registry *r);
 
-/* How the asking build proves who it is; reads sessions from work->sessions (set by worker). */
+/* Authentication of the requesting build; reads sessions from work->sessions (set by worker). */
 struct registry_auth {
 	bool (*credentials)(struct work *work, const char *host, char **ret_user, char **ret_secret, GError **error);
-	/* UNIMPLEMENTED when the client does not fetch tokens itself. */
+	/* Errors: UNIMPLEMENTED if the client does not fetch tokens itself. */
 	bool (*fetch_token)(struct work *work, const char *host, const char *realm, const char *service,
 			    const char *const *scopes, char **ret_token, int64_t *ret_expires_s, GError **error);
-	/* Whose credentials these are (a session id), so that tokens are reused only for the same auth_client. Owned by the
-	 * caller; NULL member or result: nothing is kept between calls. */
+	/*
+	 * Returns the owner of these credentials (a session id), so that tokens are reused only for the same
+	 * auth_client. Owned by the caller. NULL member or result: nothing is cached between calls.
+	 */
 	char *(*identity)(struct work *work);
-	bool insecure; /* registry.insecure=true of what is asked for: no mirrors, no verification, http as fall-back */
+	bool insecure; /* registry.insecure=true of the request: no mirrors, no verification, fallback to http */
 };
 
-/* Root descriptor of a reference and its bytes (manifest or index, hashed by us). ret_bytes NULL: one HEAD request
- * unless the registry does not tell the digest. Errors: upstream's texts
- * ("docker.io/library/x:latest: not found", "pull access denied, repository does not exist or may require ..."). */
+/*
+ * Resolves a reference to its root descriptor and bytes (manifest or index, hashed locally). ret_bytes NULL: one HEAD
+ * request unless the registry omits the digest. Errors: upstream's texts ("docker.io/library/x:latest: not found",
+ * "pull access denied, repository does not exist or may require ...").
+ */
 bool registry_resolve(registry *r, const reference *ref, const struct registry_auth *auth, struct work *work,
 		      oci_descriptor **ret_descriptor, GBytes **ret_bytes, GError **error);
-/* A manifest, index or config by descriptor, verified, at most max_bytes. */
+/* Fetches a manifest, index or config by descriptor, verified, at most max_bytes. */
 GBytes *registry_fetch_small(registry *r, const reference *ref, const oci_descriptor *d, size_t max_bytes,
 			     const struct registry_auth *auth, struct work *work, GError **error);
-/* Layers of the repository on demand; status lines are progress_status(work->progress, digest, "downloading"). */
+/* Provides layers of the repository on demand; reports progress_status(work->progress, digest, "downloading"). */
 blob_provider *registry_provider(registry *r, const reference *ref, const struct registry_auth *auth);
-/* The same, told what the blobs are (of oci_descriptor): media types go into Accept headers and messages. */
+/*
+ * The same with the descriptors of the blobs (of oci_descriptor): media types are used in Accept headers and messages.
+ */
 blob_provider *registry_provider_of(registry *r, const reference *ref, const struct registry_auth *auth,
 				    const GPtrArray *layers);
-/* The HTTP client beneath, for sources that fetch from elsewhere. Borrowed. */
+/* Returns the HTTP client, for sources that fetch from other servers. Borrowed. */
 struct transport *registry_transport(registry *r);
 
 struct registry_push_options {
 	bool insecure; /* registry.insecure=true */
 };
-/* HEAD, then mount from another repository of the same host (mount_from NULL: none), then upload from fd. */
+/* Sends HEAD, then mounts from another repository of the same host (mount_from NULL: none), then uploads from fd. */
 bool registry_push_blob(registry *r, const reference *ref, const oci_descriptor *d, int fd, const char *mount_from,
 			const struct registry_auth *auth, const struct registry_push_options *o, struct work *work,
 			GError **error);
-/* Is it there, or can it be mounted from another repository? Then a lazy blob need not be fetched to be pushed. */
+/*
+ * Checks whether the blob exists or can be mounted from another repository, so that a lazy blob need not be fetched to
+ * push it.
+ */
 bool registry_has_blob(registry *r, const reference *ref, const oci_descriptor *d, const char *mount_from,
 		       const struct registry_auth *auth, const struct registry_push_options *o, struct work *work,
 		       bool *ret_has, GError **error);
-/* by_tag: the tag of ref, else by digest. */
+/* by_tag: with the tag of ref, otherwise by digest. */
 bool registry_push_manifest(registry *r, const reference *ref, const oci_descriptor *d, const void *bytes, bool by_tag,
 			    const struct registry_auth *auth, const struct registry_push_options *o, struct work *work,
 			    GError **error);

@@ -5,17 +5,17 @@
 #include "registry/internal.h"
 #include <string.h>
 
-/* How far a failed endpoint got; the error of the one that got furthest is the one to show. */
+/* Progress of a failed endpoint; the error of the one that got furthest is returned. */
 enum progress { NOTHING, NO_ANSWER, NOT_FOUND, BAD_STATUS, TOO_LARGE };
 
 struct resolution {
 	struct call *call;
-	const char *text; /* the reference as asked */
+	const char *text; /* the reference as requested */
 	bool want_bytes;
 	oci_descriptor *descriptor; /* the result */
 	GBytes *bytes;
 	enum progress furthest;
-	GError *error; /* owned; of the furthest */
+	GError *error; /* owned; of the endpoint that got furthest */
 };
 
 static bool fail(struct resolution *s, enum progress how_far, GError *why)
@@ -54,7 +54,7 @@ static char *media_type_of(const transport_reply *reply)
 	if (!type)
 		return g_strdup("");
 	g_autofree char *bare = g_strstrip(g_strndup(type, strcspn(type, ";")));
-	if (g_str_equal(bare, "text/plain")) /* registries of old that serve schema 1 */
+	if (g_str_equal(bare, "text/plain")) /* old registries that serve schema 1 */
 		return g_strdup("application/vnd.docker.distribution.manifest.v1+prettyjws");
 	return g_steal_pointer(&bare);
 }
@@ -67,7 +67,7 @@ static bool status_fail(struct resolution *s, const struct endpoint *e, const ch
 		error_set(&why, ERROR_NOT_FOUND, "%s: not found", s->text);
 		return fail(s, NOT_FOUND, why);
 	}
-	/* A HEAD carries no reason, so a refused one is asked again for its words. */
+	/* HEAD responses have no error text, so a refused one is repeated as GET. */
 	g_auto(transport_reply) words = {0};
 	if (reply->status == 403 && reply->body->len == 0 && send(s, e, "GET", kind, name, false, &words, NULL) &&
 	    words.status == 403) {
@@ -87,7 +87,7 @@ static bool size_check(struct resolution *s, int64_t size)
 	return fail(s, TOO_LARGE, why);
 }
 
-/* The document itself, where HEAD did not tell enough or the caller wants it. */
+/* Fetches the document itself, if HEAD was not sufficient or the caller needs it. */
 static bool take_document(struct resolution *s, const transport_reply *reply, const struct digest *expected,
 			  GError **error)
 {
@@ -108,7 +108,7 @@ static bool take_document(struct resolution *s, const transport_reply *reply, co
 	return true;
 }
 
-/* The digest that a HEAD told, checked; false when it did not. */
+/* Returns the verified digest of a HEAD response; false if it has none. */
 static bool digest_told(const transport_reply *reply, struct digest *ret)
 {
 	const char *text = transport_reply_header(reply, "docker-content-digest");
@@ -126,7 +126,7 @@ static bool fetch_document(struct resolution *s, const struct endpoint *e, const
 	return take_document(s, &reply, expected, error);
 }
 
-/* One endpoint. True ends the search: with a descriptor, or with *error set. */
+/* Tries one endpoint. True ends the search: with a descriptor, or with *error set. */
 static bool try_endpoint(struct resolution *s, const struct endpoint *e, bool is_last, const char *kind,
 			 const char *name, const struct digest *pinned, GError **error)
 {
@@ -160,7 +160,7 @@ static bool try_endpoint(struct resolution *s, const struct endpoint *e, bool is
 		s->descriptor = oci_descriptor_new(type, digest, reply.content_length);
 		return true;
 	}
-	/* What a tag led to is what is fetched: a tag that moves meanwhile does not mix two versions. */
+	/* Fetches by the resolved digest, so that a tag that moves meanwhile does not mix two versions. */
 	fetch_document(s, e, kind, digest ? digest->text : name, digest, error);
 	return true;
 }
@@ -184,7 +184,7 @@ static bool resolve(struct resolution *s, const reference *ref, GError **error)
 	const char *name = ref->digest ? pinned.text : ref->tag ? ref->tag : "latest";
 	if (try_all(s, "manifests", name, ref->digest ? &pinned : NULL, error))
 		return true;
-	/* Old registries keep manifests as blobs; only where nothing but "not found" came back. */
+	/* Old registries store manifests as blobs; tried only if every answer was "not found". */
 	return ref->digest && s->furthest <= NOT_FOUND && try_all(s, "blobs", name, &pinned, error);
 }
 

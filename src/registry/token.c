@@ -18,7 +18,7 @@ void registry_token_clear(struct registry_token *t)
 	secret_clear(&t->text);
 }
 
-/* ---- what is sent */
+/* ---- request parameters */
 
 static bool realm_check(const struct token_request *q, GError **error)
 {
@@ -51,10 +51,10 @@ static void pair_add(GPtrArray *pairs, const char *key, const char *value)
 	g_ptr_array_add(pairs, g_strconcat(key, "=", escaped, NULL));
 }
 
-/* Joined as Go's url.Values.Encode does: sorted by key, values of one key in their order. */
+/* Encodes like Go's url.Values.Encode: sorted by key, values of one key in their order. */
 static char *pairs_join(GPtrArray *pairs)
 {
-	for (guint i = 1; i < pairs->len; i++) /* an insertion sort is stable, and there are few */
+	for (guint i = 1; i < pairs->len; i++) /* insertion sort is stable, and there are few pairs */
 		for (guint k = i; k > 0 && pair_compare(&pairs->pdata[k - 1], &pairs->pdata[k]) > 0; k--) {
 			gpointer moved = pairs->pdata[k];
 			pairs->pdata[k] = pairs->pdata[k - 1];
@@ -160,7 +160,8 @@ static bool reply_read(const struct token_request *q, const transport_reply *rep
 		return error_set(error, ERROR_UNAUTHENTICATED,
 				 "authorization server did not include a token in the response");
 	if (!token_is_clean(text))
-		return error_set(error, ERROR_UNAUTHENTICATED, "token for %s is not one that can be sent", q->host);
+		return error_set(error, ERROR_UNAUTHENTICATED, "token for %s is not a valid HTTP header value",
+				 q->host);
 	const char *issued = json_string_value(json_object_get(json, "issued_at"));
 	int64_t issued_ns = 0;
 	if (issued)
@@ -190,7 +191,7 @@ bool token_fetch(const struct token_request *q, struct registry_token *ret, GErr
 	g_autoptr(GError) why = NULL;
 	int status = 0;
 	bool ok = realm_check(q, &why) && token_ask(q, with_secret && q->post_first, ret, &status, &why);
-	/* A server that knows only the other way says so in one of these. */
+	/* A server that only supports the other method answers with one of these. */
 	bool other_way = status == 404 || status == 401 || (status == 405 && *q->user);
 	if (!ok && with_secret && other_way) {
 		g_clear_error(&why);

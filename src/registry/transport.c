@@ -19,11 +19,11 @@
 #define HEADERS_BYTES_MAX ((size_t)MIB(10))
 #define CONNECT_MS 30000L
 #define STALL_BYTES_PER_SECOND 64L
-#define ANSWER_SECONDS 600L /* a registry may take long to take in a large upload */
+#define ANSWER_SECONDS 600L /* a registry may take long to process a large upload */
 
 /*
- * A handle with its own multi: connections live in the multi, and curl_multi_poll waits for a cancel fd too. libcurl does
- * not see by which roots a connection was verified, so a handle serves requests with one set of roots only.
+ * A handle with its own multi: connections belong to the multi, and curl_multi_poll also waits for a cancel fd. libcurl
+ * does not record which roots verified a connection, so a handle serves requests with one set of roots only.
  */
 struct handle {
 	CURL *easy;
@@ -33,10 +33,10 @@ struct handle {
 
 struct transport {
 	GMutex mu;
-	GQueue idle; /* of struct handle *, newest first: warm connections are used first */
+	GQueue idle; /* of struct handle *, newest first: open connections are used first */
 };
 
-/* One exchange (a redirect makes another one). */
+/* One request and its response (a redirect makes another one). */
 struct exchange {
 	const struct transport_request *q;
 	const char *method;
@@ -46,14 +46,14 @@ struct exchange {
 	struct curl_slist *headers; /* owned */
 	struct transport_reply *reply;
 	size_t header_bytes;
-	bool head_complete;   /* its last line came */
+	bool head_complete;   /* the last line of the head was received */
 	bool head_done;       /* on_head ran */
 	bool streaming;       /* bytes go to on_bytes */
-	decompressor *gunzip; /* owned; NULL: the bytes are as they came */
+	decompressor *gunzip; /* owned; NULL: bytes are passed unchanged */
 	int64_t sent;
-	bool stopped; /* a callback said no */
+	bool stopped; /* a callback returned false */
 	bool oversized;
-	GError *error; /* owned, of a callback */
+	GError *error; /* owned, set by a callback */
 	char detail[CURL_ERROR_SIZE];
 };
 
@@ -125,7 +125,7 @@ static void handle_give_back(transport *t, struct handle *h)
 		handle_free(oldest);
 }
 
-/* ---- replies */
+/* ---- responses */
 
 void transport_reply_clear(struct transport_reply *reply)
 {
@@ -198,7 +198,7 @@ static bool is_success(const struct transport_reply *reply)
 	return reply->status >= 200 && reply->status < 300;
 }
 
-/* Bytes for reply.body; false when there are more than body_max. */
+/* Appends to reply.body; false if there are more than body_max bytes. */
 static bool keep_bytes(void *data, const void *bytes, size_t n, GError **error)
 {
 	struct exchange *x = data;
@@ -206,7 +206,7 @@ static bool keep_bytes(void *data, const void *bytes, size_t n, GError **error)
 	g_byte_array_append(x->reply->body, bytes, (guint)MIN(n, room));
 	if (n <= room)
 		return true;
-	/* Too much: fatal for a document, of no interest in the text of an error. */
+	/* Too many bytes: fatal for a document, ignored in an error text. */
 	x->oversized = is_success(x->reply);
 	x->stopped = true;
 	return false;
@@ -218,7 +218,7 @@ static bool take_bytes(void *data, const void *bytes, size_t n, GError **error)
 	return x->streaming ? x->q->on_bytes(x->q->data, bytes, n, error) : keep_bytes(x, bytes, n, error);
 }
 
-/* Go's HTTP client undoes gzip and containerd does so for registries. Any other label belongs to the file. */
+/* Go's HTTP client decodes gzip, and so does containerd for registries. Any other encoding is part of the file. */
 static void exchange_decode(struct exchange *x)
 {
 	const char *encoding = transport_reply_header(x->reply, "content-encoding");
@@ -286,7 +286,7 @@ static int on_seek(void *data, curl_off_t offset, int origin)
 	return CURL_SEEKFUNC_OK;
 }
 
-/* ---- one exchange */
+/* ---- one request */
 
 static struct curl_slist *header_list(const struct transport_request *q, const char *authorization, bool with_body)
 {
@@ -300,13 +300,13 @@ static struct curl_slist *header_list(const struct transport_request *q, const c
 	}
 	if (q->ask_gzip)
 		list = libcurl.slist_append(list, "Accept-Encoding: gzip");
-	/* No round trip before a body; where headers are signed this would be, too, though it is not sent. */
+	/* Avoids the round trip before a body; signed requests would also sign this header although it is not sent. */
 	return q->signature ? list : libcurl.slist_append(list, "Expect:");
 }
 
 /*
- * The roots replace libcurl's, which are files of the distribution that it was built for. Those of the system are loaded
- * here, for the first connection that speaks TLS: parsing them costs more than a small pull.
+ * Replaces libcurl's roots, which are files of the distribution that it was built for. The system's roots are loaded
+ * here, for the first TLS connection, because parsing them costs more than a small pull.
  */
 static CURLcode on_ssl_context(CURL *easy, void *context, void *roots)
 {
@@ -356,7 +356,7 @@ static void set_body(CURL *easy, struct exchange *x)
 		libcurl.easy_setopt(easy, CURLOPT_CUSTOMREQUEST, x->method);
 }
 
-/* The choice is made here: libcurl would read other variables by other rules. */
+/* Selected here, because libcurl would use other variables and rules. */
 static void set_proxy(CURL *easy, const struct exchange *x)
 {
 	libcurl.easy_setopt(easy, CURLOPT_PROXY, x->proxy ? x->proxy : "");
@@ -365,7 +365,7 @@ static void set_proxy(CURL *easy, const struct exchange *x)
 	libcurl.easy_setopt(easy, CURLOPT_SOCKS5_AUTH, (long)CURLAUTH_BASIC);
 }
 
-/* libcurl is given the origin alone and the request target by itself, so that it changes nothing in that. */
+/* libcurl gets the origin and the request target separately, so that it does not modify the target. */
 static void set_url(CURL *easy, const struct exchange *x)
 {
 	const struct http_url *u = &x->url;
@@ -416,9 +416,9 @@ static CURLcode multi_run(struct handle *h, cancel *c)
 	return result;
 }
 
-/* ---- the end of an exchange */
+/* ---- end of a request */
 
-/* "Get", as Go's url.Error names a method. */
+/* "Get": the name of a method in Go's url.Error. */
 static char *method_text(const char *method)
 {
 	char *text = g_ascii_strdown(method, -1);
@@ -440,7 +440,7 @@ static void set_failure(const struct exchange *x, const struct handle *h, CURLco
 		  x->url.authority, x->url.target, text);
 }
 
-/* True: there is an answer; its text may have been cut where no more of it was read. */
+/* Returns true if there is a response; its text may be truncated if the rest was not read. */
 static bool exchange_end(struct exchange *x, const struct handle *h, CURLcode code, cancel *c,
 			 enum transport_failure *ret_failure, GError **error)
 {
@@ -461,7 +461,7 @@ static bool exchange_end(struct exchange *x, const struct handle *h, CURLcode co
 	return false;
 }
 
-/* The exchange's method, with_body, url and headers are set. False with an error when there is no answer. */
+/* The method, with_body, url and headers are set. Returns false with an error if there is no response. */
 static bool exchange_run(transport *t, struct exchange *x, cancel *c, enum transport_failure *ret_failure,
 			 GError **error)
 {
@@ -490,8 +490,8 @@ static bool exchange_run(transport *t, struct exchange *x, cancel *c, enum trans
 	set_limits(easy, !x->with_body);
 	CURLcode code = multi_run(h, c);
 	if (code == CURLE_OK && !x->head_complete)
-		code = CURLE_PARTIAL_FILE; /* libcurl takes a head that ends anywhere for an answer */
-	/* An answer without a body has its head looked at here. */
+		code = CURLE_PARTIAL_FILE; /* libcurl accepts a truncated head as a response */
+	/* Checks the head of a response without a body. */
 	if (code == CURLE_OK && x->reply->headers &&
 	    (!exchange_head(x) || (x->gunzip && !decompressor_finish(x->gunzip, &x->error)))) {
 		x->stopped = true;
@@ -512,7 +512,7 @@ static bool is_redirect(const struct transport_reply *reply)
 	return (s == 301 || s == 302 || s == 303 || s == 307 || s == 308) && location && *location;
 }
 
-/* A chain of requests. */
+/* A chain of redirected requests. */
 struct chain {
 	transport *t;
 	const struct transport_request *q;
@@ -545,7 +545,7 @@ static bool redirect_check(const struct chain *chain, const char *next, GError *
 	return true;
 }
 
-/* The request that the answer leads to, by the rules of Go's net/http. */
+/* Determines the next request for a response, by the rules of Go's net/http. */
 static bool redirect_follow(struct chain *chain, const struct transport_reply *reply, GError **error)
 {
 	const char *location = transport_reply_header(reply, "location");

@@ -75,8 +75,8 @@ null-layers mismatched image rootfs and manifest layers
 deep nested more than 64 levels deep
 large rejecting 9437192 byte manifest
 twin-keys duplicate object key
-both holds members of another kind of document
-wrong-type holds members of another kind of document
+both contains members of another kind of document
+wrong-type contains members of another kind of document
 trailing end of file expected
 config-text failed to parse image config
 config-deep nested more than 64 levels deep
@@ -116,7 +116,7 @@ auth-broken no realm specified for token auth challenge
 auth-loop 401 Unauthorized
 auth-empty did not include a token
 auth-large is larger than 1048576 bytes
-auth-crlf is not one that can be sent
+auth-crlf is not a valid HTTP header value
 auth-text failed to parse token response
 auth-short =auth-short
 ok =honest

@@ -18,7 +18,7 @@ static void assert_direct(const char *no_proxy, const char *url, bool direct)
 		g_error("no_proxy \"%s\", %s: %s", no_proxy, url, got ? got : "direct");
 }
 
-/* The answers are those of golang.org/x/net/http/httpproxy. */
+/* Expected results are those of golang.org/x/net/http/httpproxy. */
 static void test_no_proxy(void)
 {
 	static const struct {
@@ -89,7 +89,7 @@ static void test_choice(void)
 	g_autoptr(proxy_config) one = proxy_config_new("", "socks5://s:1080", NULL, false);
 	assert_proxy(one, "http://example.com/", NULL);
 	assert_proxy(one, "https://example.com/", "socks5h://s:1080");
-	/* A CGI program gets HTTP_PROXY from a header of its client. */
+	/* In a CGI program HTTP_PROXY comes from a header of its client. */
 	g_autoptr(proxy_config) cgi = proxy_config_new("p", "q", NULL, true);
 	g_auto(http_url) u = {0};
 	char *proxy = NULL;
@@ -100,7 +100,7 @@ static void test_choice(void)
 	assert_proxy(cgi, "https://example.com/", "http://q");
 }
 
-/* Names in capitals come first, empty ones count as unset, all_proxy never counts. Set by main. */
+/* Upper-case names take precedence, empty ones count as unset, all_proxy is ignored. main sets them. */
 static void test_environment(void)
 {
 	assert_proxy(proxy_from_environment(), "http://example.com/", "http://upper:1");

@@ -2,10 +2,13 @@
 #include "registry/transport.h"
 #include "unit/registry/server.h"
 
-/* "/hop/N" redirects to "/hop/N-1"; "/status/N?to=URL" answers N with that Location; anything else answers the method. */
+/*
+ * "/hop/N" redirects to "/hop/N-1"; "/status/N?to=URL" answers N with that Location; other paths answer with the
+ * method.
+ */
 struct fake {
 	struct server *other;
-	char *seen; /* of the other server's last request: method, target, Authorization, Content-Type and body */
+	char *seen; /* last request to the other server: method, target, Authorization, Content-Type and body */
 };
 
 static void handle(struct server *s, const struct server_request *q, struct server_reply *r, void *data)
@@ -55,7 +58,7 @@ static void tear_down(struct fixture *x, gconstpointer data)
 	g_free(x->fake.seen);
 }
 
-/* "STATUS BODY", or the error with HOST and OTHER for the addresses. */
+/* "STATUS BODY", or the error with HOST and OTHER in place of the addresses. */
 static char *ask(struct fixture *x, const char *method, const char *target, const char *body)
 {
 	g_autofree char *url = g_strdup_printf("http://%s%s", x->server->address, target);
@@ -85,7 +88,7 @@ static void expect(struct fixture *x, const char *method, const char *target, co
 	g_assert_cmpstr(got, ==, answer);
 }
 
-/* What the server reads is what was given. */
+/* The server receives the target unchanged. */
 static void test_request_lines(struct fixture *x, gconstpointer data)
 {
 	static const char *const table[][2] = {
@@ -117,7 +120,7 @@ static void test_hops(struct fixture *x, gconstpointer data)
 	       "scheme \"file\" of \"file:///etc/passwd\"");
 }
 
-/* 307 and 308 repeat method and body, the others become GET; the header for the first origin stays there. */
+/* 307 and 308 repeat method and body, others become GET; the header for the first origin is not sent to others. */
 static void test_methods(struct fixture *x, gconstpointer data)
 {
 	static const struct {

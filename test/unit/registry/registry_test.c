@@ -7,20 +7,20 @@
 #include <glib/gstdio.h>
 
 /*
- * The server keeps blobs and manifests by digest for every repository alike; the first component of a repository's name
- * chooses how it misbehaves ("truncate/x").
+ * The server stores blobs and manifests by digest for all repositories; the first component of a repository's name
+ * selects its misbehaviour ("truncate/x").
  */
 struct fake {
 	GHashTable *blobs; /* digest to GBytes */
-	GHashTable *once;  /* set of what failed once */
+	GHashTable *once;  /* set of requests that already failed once */
 	GByteArray *layer;
 	struct digest layer_digest;
 	char *manifest;
 	struct digest manifest_digest;
-	struct server *other; /* where redirects lead */
-	bool leaked;          /* the other host was sent an Authorization */
-	char *tag;            /* pushed */
-	const char *put_mode; /* how uploads misbehave, or NULL */
+	struct server *other; /* target of redirects */
+	bool leaked;          /* the other host received an Authorization header */
+	char *tag;            /* pushed tag */
+	const char *put_mode; /* misbehaviour of uploads, or NULL */
 };
 
 static bool first_time(struct fake *f, const char *what)
@@ -321,7 +321,7 @@ static char *resolve_error(struct fixture *x, const char *repository)
 		oci_descriptor_free(d);
 		return NULL;
 	}
-	/* The port differs from run to run. */
+	/* The port differs between runs. */
 	g_auto(GStrv) parts = g_strsplit(error->message, x->server->address, -1);
 	return g_strjoinv("HOST", parts);
 }
@@ -370,7 +370,7 @@ static void test_resolve(struct fixture *x, gconstpointer data)
 	resolve_fails(x, "403/app",
 		      "unexpected status from HEAD request to http://HOST/v2/403/app/manifests/latest: 403 Forbidden\n"
 		      "denied: injected");
-	/* A wait of an hour is not kept to: it is asked again in our own time, five times in all. */
+	/* A Retry-After of an hour is not respected: it is retried with our delay, five times in all. */
 	resolve_fails(x, "429long/app",
 		      "unexpected status from HEAD request to http://HOST/v2/429long/app/manifests/latest: 429 Status");
 	g_assert_cmpuint(server_count(x->server, "HEAD /v2/429long/"), ==, 5);
@@ -436,7 +436,7 @@ static void test_auth(struct fixture *x, gconstpointer data)
 	secret = "secret";
 	resolve_ok(x, "basic/app");
 	resolve_ok(x, "token/app");
-	/* The second time the token is there before it is asked for. */
+	/* The second time the token exists before it is needed. */
 	guint asked = server_count(x->server, "GET /token"), heads = server_count(x->server, "HEAD ");
 	resolve_ok(x, "token/app");
 	g_assert_cmpuint(server_count(x->server, "GET /token"), ==, asked);
@@ -446,7 +446,7 @@ static void test_auth(struct fixture *x, gconstpointer data)
 	g_assert_nonnull(strstr(error, "refusing to send credentials for HOST to http://127.0.0.2:1/token"));
 }
 
-/* A token that is refused before its time is asked for again; what one repository needs is not asked for another. */
+/* A token that is refused early is requested again; a token for one repository is not used for another. */
 static void test_tokens(struct fixture *x, gconstpointer data)
 {
 	user = "kit";
@@ -460,7 +460,7 @@ static void test_tokens(struct fixture *x, gconstpointer data)
 			 ==, 1);
 }
 
-/* A host that a redirect leads to is given its own credentials, and only when it asks for them. */
+/* The target of a redirect gets its own credentials, and only if it requests them. */
 static void test_redirect_asks(struct fixture *x, gconstpointer data)
 {
 	user = "kit";
@@ -475,7 +475,7 @@ static void test_fetch(struct fixture *x, gconstpointer data)
 {
 	fetch_ok(x, "plain/app");
 	guint gets = server_count(x->server, "GET ");
-	fetch_ok(x, "plain/app"); /* it is there */
+	fetch_ok(x, "plain/app"); /* the blob exists */
 	g_assert_cmpuint(server_count(x->server, "GET "), ==, gets);
 }
 
@@ -489,7 +489,7 @@ static void test_fetch_redirect(struct fixture *x, gconstpointer data)
 {
 	user = "kit";
 	secret = "secret";
-	/* Make the client know credentials for this host, so that there is something to leak. */
+	/* Makes the client have credentials for this host, so that a leak would be detected. */
 	resolve_ok(x, "basic/app");
 	fetch_ok(x, "redirect/app");
 	g_assert_cmpuint(server_count(x->fake.other, "GET /elsewhere/"), ==, 1);
@@ -540,7 +540,7 @@ static void test_push(struct fixture *x, gconstpointer data)
 	g_assert_cmpstr(x->fake.tag, ==, "v1");
 	guint puts = server_count(x->server, "PUT /v2/upload-session");
 	g_assert_cmpuint(puts, ==, 1);
-	g_assert_true(push(x, "push/app:v2", NULL, &error)); /* the blob is there */
+	g_assert_true(push(x, "push/app:v2", NULL, &error)); /* the blob exists */
 	g_assert_cmpuint(server_count(x->server, "PUT /v2/upload-session"), ==, puts);
 }
 
@@ -553,7 +553,7 @@ static void test_push_retry(struct fixture *x, gconstpointer data)
 	g_assert_cmpuint(server_count(x->server, "POST "), ==, 2);
 }
 
-/* Redirects of POST and PUT are followed with the body; some registries answer 200; the answer's digest counts. */
+/* Redirects of POST and PUT repeat the body; some registries answer 200; the digest of the answer is checked. */
 static void test_push_answers(struct fixture *x, gconstpointer data)
 {
 	g_autoptr(GError) error = NULL;

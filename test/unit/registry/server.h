@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * server: a small HTTP/1.1 server on the loopback for tests; the handler decides, every request is logged.
+ * server: a small HTTP/1.1 server on the loopback address for tests; a handler answers, every request is logged.
  *
  *	struct server *s = server_start(handler, data);        s->port, s->address ("127.0.0.1:port")
  *	... server_log(s) gives "GET /v2/..." lines ...
  *	server_stop(s);
  *
- * Thread: the handler runs on threads of its own, one a connection, under the server's lock.
+ * Thread: the handler runs on one thread per connection, under the server's lock.
  */
 #pragma once
 #include <gio/gio.h>
 #include <string.h>
 
 struct server_request {
-	char *method, *path, *query; /* query "" when none */
+	char *method, *path, *query; /* query "" if there is none */
 	GHashTable *headers;         /* lower-case names */
 	GByteArray *body;
 };
@@ -21,7 +21,7 @@ struct server_reply {
 	int status;
 	GString *headers; /* "Name: value\r\n" lines */
 	GByteArray *body;
-	gssize cut; /* send only so many bytes of the body, then close; -1: all */
+	gssize cut; /* send only that many bytes of the body, then close; -1: all */
 };
 struct server;
 typedef void (*server_handler)(struct server *s, const struct server_request *q, struct server_reply *r, void *data);
@@ -29,7 +29,7 @@ struct server {
 	GSocketListener *listener;
 	GCancellable *stop;
 	GThread *thread;
-	GPtrArray *threads; /* one a connection */
+	GPtrArray *threads; /* one per connection */
 	GMutex mu;
 	GPtrArray *log; /* "METHOD path?query" */
 	server_handler handler;
@@ -181,7 +181,7 @@ static inline struct server *server_start(server_handler handler, void *data)
 	return s;
 }
 
-/* Connections must be gone: free the client first. */
+/* Connections must be closed: free the client first. */
 static inline void server_stop(struct server *s)
 {
 	g_cancellable_cancel(s->stop);
@@ -197,7 +197,7 @@ static inline void server_stop(struct server *s)
 	g_free(s);
 }
 
-/* How many logged requests have this beginning. */
+/* Number of logged requests with this prefix. */
 static inline guint server_count(struct server *s, const char *prefix)
 {
 	guint n = 0;

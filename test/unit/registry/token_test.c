@@ -2,10 +2,10 @@
 #include "registry/token.h"
 #include "unit/registry/server.h"
 
-/* A token server: the first part of the path chooses how it answers. */
+/* A token server: the first component of the path selects the answer. */
 struct fake {
-	struct server *other; /* where redirects lead */
-	char *sent;           /* what came in the last request to the other server: Authorization and body */
+	struct server *other; /* target of redirects */
+	char *sent;           /* last request to the other server: Authorization and body */
 };
 
 static void handle(struct server *s, const struct server_request *q, struct server_reply *r, void *data)
@@ -66,7 +66,7 @@ static void tear_down(struct fixture *x, gconstpointer data)
 	g_free(x->fake.sent);
 }
 
-/* The error with HOST for the address of the server, or NULL. */
+/* The error with HOST in place of the server's address, or NULL. */
 static char *fetch(struct fixture *x, const char *path, const char *user, const char *secret, bool post_first)
 {
 	g_autofree char *origin = g_strdup_printf("http://%s", x->server->address);
@@ -102,7 +102,7 @@ static void expect(struct fixture *x, const char *path, const char *secret, bool
 	g_assert_cmpstr(error, ==, text);
 }
 
-/* The order and the encoding are those of Go's url.Values. */
+/* Order and encoding are those of Go's url.Values. */
 static void test_requests(struct fixture *x, gconstpointer data)
 {
 	expect(x, "/token?z=1&account=kit", "", false, NULL);
@@ -137,10 +137,10 @@ static void test_errors(struct fixture *x, gconstpointer data)
 	expect(x, "/none", "", true,
 	       "failed to fetch anonymous token: authorization server did not include a token in the response");
 	g_autofree char *split = fetch(x, "/split", "", "", false);
-	g_assert_nonnull(strstr(split, "is not one that can be sent"));
+	g_assert_nonnull(strstr(split, "is not a valid HTTP header value"));
 }
 
-/* A password goes to the registry's own scheme, host and port, or over https. */
+/* A password is sent to the registry's own scheme, host and port, or over https. */
 static void test_secrets_stay(struct fixture *x, gconstpointer data)
 {
 	static const char *const forms[] = {
@@ -158,7 +158,7 @@ static void test_secrets_stay(struct fixture *x, gconstpointer data)
 		}
 	}
 	g_assert_null(x->fake.sent);
-	/* Redirects: a GET goes on without the password, a POST not at all. */
+	/* Redirects: a GET continues without the password, a POST fails. */
 	g_autofree char *got = fetch(x, "/away", "kit", "secret", false);
 	g_assert_cmpstr(got, ==, NULL);
 	g_assert_cmpstr(x->fake.sent, ==, "");
@@ -166,7 +166,7 @@ static void test_secrets_stay(struct fixture *x, gconstpointer data)
 	g_assert_nonnull(strstr(posted, "refusing redirect to "));
 	g_assert_nonnull(strstr(posted, "the request carries credentials"));
 	g_assert_cmpuint(server_count(x->fake.other, "POST"), ==, 0);
-	/* Without a password there is nothing to keep. */
+	/* Without a password there is nothing to protect. */
 	g_autofree char *other = g_strdup_printf("http://%s/token", x->fake.other->address);
 	expect(x, other, "", false, NULL);
 }

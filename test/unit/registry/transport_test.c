@@ -32,7 +32,7 @@ static void serve(struct server *s, const struct server_request *q, struct serve
 	g_byte_array_append(r->body, bytes->data, bytes->len);
 }
 
-/* The bytes in reply.body, without having asked for an encoding. */
+/* The bytes in reply.body, without requesting an encoding. */
 static char *get_document(transport *t, const char *url, size_t max, GError **error)
 {
 	g_auto(transport_reply) reply = {0};
@@ -64,7 +64,7 @@ static void test_encodings(void)
 {
 	static const struct {
 		const char *path;
-		bool gzip; /* the bytes arrive as a gzip */
+		bool gzip; /* the server sends gzip */
 		const char *want;
 	} rows[] = {
 		{"none", false, PLAIN},
@@ -117,7 +117,7 @@ static void test_documents(void)
 	server_stop(s);
 }
 
-/* A head that ends early is no answer. */
+/* A truncated head is not a response. */
 static gpointer serve_half_a_head(gpointer listener)
 {
 	g_autoptr(GSocketConnection) c = g_socket_listener_accept(listener, NULL, NULL, NULL);
