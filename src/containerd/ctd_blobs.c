@@ -21,15 +21,15 @@ DEFINE_MESSAGE_AUTOPTR(Content__ReadContentResponse)
 
 struct blobs {
 	ctd_client *client; /* borrowed */
-	int content_fd;     /* owned; -1: bytes come through the API only */
+	int content_fd;     /* owned; -1: bytes are read through the API only */
 	int root_fd;        /* borrowed */
 	GMutex mu;
-	GHashTable *sizes; /* digest text to int64_t *; those that the lease holds */
-	GPtrArray *let_go; /* of char *: out of the table, not yet out of the lease */
+	GHashTable *sizes;   /* digest text to int64_t *; blobs that the lease holds */
+	GPtrArray *released; /* of char *: removed from the table, but not yet from the lease */
 	GRWLock commits;
 };
 
-/* ---- what is ours */
+/* ---- blobs of the lease */
 static void enter(struct blobs *b, const char *digest, int64_t size)
 {
 	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&b->mu);
@@ -44,7 +44,7 @@ static int64_t blobs_size(void *self, const struct digest *digest)
 	return size ? *size : -1;
 }
 
-/* Bytes, or -1: containerd does not have it (no error), or could not say. */
+/* Returns the size, or -1: containerd does not have it (no error), or failed. */
 static int64_t ask_size(struct blobs *b, const char *digest, GError **error)
 {
 	Content__InfoRequest request = CONTENT__INFO_REQUEST__INIT;
@@ -84,11 +84,11 @@ static int64_t blobs_remove(void *self, const struct digest *digest)
 	const int64_t *known = g_hash_table_lookup(b->sizes, digest->text);
 	int64_t size = known ? *known : 0;
 	if (g_hash_table_remove(b->sizes, digest->text))
-		g_ptr_array_add(b->let_go, g_strdup(digest->text));
+		g_ptr_array_add(b->released, g_strdup(digest->text));
 	return size;
 }
 
-/* Not only let go of: whoever else has it has it damaged. */
+/* Deletes the content instead of only releasing it, because it is damaged for its other users as well. */
 static int64_t blobs_destroy(void *self, const struct digest *digest)
 {
 	struct blobs *b = self;
@@ -99,8 +99,8 @@ static int64_t blobs_destroy(void *self, const struct digest *digest)
 	return size;
 }
 
-/* False: containerd could not be told; another time. */
-static bool let_go(struct blobs *b, const char *digest)
+/* Returns false if containerd could not be reached; to be retried later. */
+static bool lease_release(struct blobs *b, const char *digest)
 {
 	g_rw_lock_writer_lock(&b->commits);
 	g_mutex_lock(&b->mu);
@@ -115,14 +115,14 @@ static void blobs_swept(void *self)
 {
 	struct blobs *b = self;
 	g_mutex_lock(&b->mu);
-	g_autoptr(GPtrArray) list = g_steal_pointer(&b->let_go);
-	b->let_go = g_ptr_array_new_with_free_func(g_free);
+	g_autoptr(GPtrArray) list = g_steal_pointer(&b->released);
+	b->released = g_ptr_array_new_with_free_func(g_free);
 	g_mutex_unlock(&b->mu);
 	for (guint i = 0; i < list->len; i++) {
-		if (let_go(b, list->pdata[i]))
+		if (lease_release(b, list->pdata[i]))
 			continue;
 		g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&b->mu);
-		g_ptr_array_add(b->let_go, g_strdup(list->pdata[i]));
+		g_ptr_array_add(b->released, g_strdup(list->pdata[i]));
 	}
 	ctd_lease_collect(b->client, NULL);
 }
@@ -159,7 +159,7 @@ static int open_in_place(const struct blobs *b, const struct digest *digest, int
 	return fd_steal(&fd);
 }
 
-/* Until the stream ends; more than size is refused. */
+/* Reads until the stream ends; more than size is an error. */
 static bool receive(rpc_call *call, int fd, int64_t size, GError **error)
 {
 	int64_t got = 0;
@@ -216,7 +216,7 @@ static int blobs_open_one(void *self, const struct digest *digest, GError **erro
 	GError *failure = NULL;
 	fd = open_through_api(b, digest, size, &failure);
 	if (failure && error_is(failure, ERROR_NOT_FOUND)) {
-		/* Somebody took it away in spite of the lease. */
+		/* It was deleted despite the lease. */
 		g_mutex_lock(&b->mu);
 		g_hash_table_remove(b->sizes, digest->text);
 		g_mutex_unlock(&b->mu);
@@ -233,9 +233,9 @@ static int blobs_open_one(void *self, const struct digest *digest, GError **erro
 /* ---- writing */
 struct writer {
 	struct blobs *blobs; /* borrowed */
-	rpc_call *call;      /* ref; NULL: nothing was sent yet */
+	rpc_call *call;      /* ref; NULL: nothing sent yet */
 	char *ref;
-	GByteArray *pending; /* up to SEND_BYTES that wait */
+	GByteArray *pending; /* up to SEND_BYTES of unsent data */
 	int64_t sent;
 };
 
@@ -254,14 +254,14 @@ static void *writer_open(void *self, const struct digest *expected, GError **err
 static bool exchange(struct writer *w, const Content__WriteContentRequest *request, GError **error)
 {
 	GError *failure = NULL;
-	/* When it cannot be sent, why the peer ended the call says more. */
+	/* If sending fails, the status of the call is more specific. */
 	rpc_call_send_message(w->call, request, NULL);
 	g_autoptr(Content__WriteContentResponse) reply =
 		rpc_call_recv_message(w->call, &content__write_content_response__descriptor, &failure);
 	if (reply)
 		return true;
 	if (!failure)
-		error_set(&failure, ERROR_UNAVAILABLE, "it ended the write of a blob");
+		error_set(&failure, ERROR_UNAVAILABLE, "the stream ended before the blob was committed");
 	ctd_name_peer(w->blobs->client, failure);
 	g_propagate_error(error, failure);
 	return false;
@@ -316,7 +316,7 @@ static bool writer_append(void *writer, const void *bytes, size_t n, GError **er
 	return true;
 }
 
-/* What was sent goes: the transaction in containerd, and its lease on it. */
+/* Aborts the write: the ingest in containerd, and the lease's reference to it. */
 static void forget_sent(struct writer *w)
 {
 	Content__AbortRequest request = CONTENT__ABORT_REQUEST__INIT;
@@ -414,19 +414,19 @@ bool ctd_blobs_label(ctd_client *client, const struct digest *digest, const char
 	return reply != NULL;
 }
 
-/* ---- start and end */
+/* ---- open and close */
 static void blobs_close(void *self)
 {
 	struct blobs *b = self;
 	fd_close(&b->content_fd);
 	g_hash_table_unref(b->sizes);
-	g_ptr_array_unref(b->let_go);
+	g_ptr_array_unref(b->released);
 	g_mutex_clear(&b->mu);
 	g_rw_lock_clear(&b->commits);
 	g_free(b);
 }
 
-/* Transactions of streams that ended with their connection, or of an earlier life. */
+/* Ingests of streams that ended with their connection, or of a previous daemon. */
 static void abort_ingests(struct blobs *b)
 {
 	g_autoptr(GPtrArray) refs = ctd_lease_list(b->client, INGEST_TYPE, NULL);
@@ -438,7 +438,7 @@ static void abort_ingests(struct blobs *b)
 	}
 }
 
-/* What the lease holds no more is ours no more. */
+/* Drops blobs that the lease no longer holds. */
 static void forget_others(struct blobs *b, const GPtrArray *held)
 {
 	g_autoptr(GHashTable) set = g_hash_table_new(g_str_hash, g_str_equal);
@@ -459,7 +459,7 @@ static bool is_known(struct blobs *b, const char *digest)
 	return g_hash_table_contains(b->sizes, digest);
 }
 
-/* The table follows the lease: also what was committed though the answer was lost is ours. */
+/* The table follows the lease: blobs that were committed although the answer was lost are included. */
 static bool load(struct blobs *b, GError **error)
 {
 	g_autoptr(GPtrArray) held = ctd_lease_list(b->client, LEASE_TYPE, error);
@@ -496,7 +496,7 @@ void *ctd_blobs_open(ctd_client *client, const char *content_root, int root_fd, 
 	b->root_fd = root_fd;
 	b->content_fd = content_root ? open(content_root, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 	b->sizes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-	b->let_go = g_ptr_array_new_with_free_func(g_free);
+	b->released = g_ptr_array_new_with_free_func(g_free);
 	g_mutex_init(&b->mu);
 	g_rw_lock_init(&b->commits);
 	abort_ingests(b);

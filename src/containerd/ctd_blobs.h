@@ -5,9 +5,9 @@
  *	void *self = ctd_blobs_open(client, content_root, root_fd, error);
  *	blob_store *blobs = blob_store_new(&ctd_blobs_backend, self);
  *
- * Ours is what our lease holds; which that is we know without asking. Bytes are written through the API. They are read
- * where containerd keeps them when that can be opened and has the right size, else through the API into a file without
- * a name. Thread: any (.mu guards the table; .commits is held for reading while a blob becomes ours).
+ * The store consists of the blobs that our lease holds; a table caches them. Bytes are written through the API. They
+ * are read from containerd's directory if the file can be opened and has the right size, otherwise through the API into
+ * an unnamed file. Thread: any (.mu guards the table; .commits is read-locked while a blob is added to the lease).
  */
 #pragma once
 #include "containerd/ctd_client.h"
@@ -16,6 +16,6 @@
 extern const struct blob_backend ctd_blobs_backend;
 /* client is borrowed; content_root may be NULL; root_fd is borrowed. */
 void *ctd_blobs_open(ctd_client *client, const char *content_root, int root_fd, GError **error);
-/* A label of a blob of ours. */
+/* Sets a label of one of our blobs. */
 bool ctd_blobs_label(ctd_client *client, const struct digest *digest, const char *const *keys,
 		     const char *const *values, size_t n, GError **error);

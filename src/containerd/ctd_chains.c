@@ -12,15 +12,15 @@ DEFINE_MESSAGE_AUTOPTR(Content__ReadContentResponse)
 struct ctd_chains {
 	ctd_client *client; /* borrowed */
 	GMutex mu;
-	GHashTable *known; /* digest of a document to its chains (GPtrArray of char *) */
+	GHashTable *known; /* digest of a document to the chains of its images (GPtrArray of char *) */
 };
 
 struct look {
 	ctd_chains *chains;
-	GHashTable *used; /* as known: what this look met */
+	GHashTable *used; /* as known: the documents of the current read */
 };
 
-/* A whole small blob, whoever keeps it alive; NULL: not to be had. */
+/* Reads a small blob of any lease; NULL: not available. */
 static GByteArray *read_document(ctd_client *c, const char *digest)
 {
 	Content__ReadContentRequest request = CONTENT__READ_CONTENT_REQUEST__INIT;
@@ -66,7 +66,7 @@ static void add_index(struct look *look, GPtrArray *chains, const GByteArray *by
 	}
 }
 
-/* Borrowed from the look; NULL: not to be had. */
+/* Borrowed from the current read; NULL: not available. */
 static const GPtrArray *chains_of(struct look *look, const char *digest, const char *media_type, int depth)
 {
 	GPtrArray *chains = g_hash_table_lookup(look->used, digest);

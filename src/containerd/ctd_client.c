@@ -9,7 +9,7 @@
 #define CALL_MS 60000
 #define LONG_CALL_MS 600000
 
-/* ---- the connection */
+/* ---- connection */
 static char *full_address(const char *address)
 {
 	return strstr(address, "://") ? g_strdup(address) : g_strconcat("unix://", address, NULL);
@@ -41,7 +41,7 @@ static bool is_alive(ctd_client *c)
 	return c->conn && !cancel_is_set(rpc_conn_closed(c->conn));
 }
 
-/* The hooks use the connection while nobody else has it. */
+/* The hooks use the new connection before other threads do. */
 static void renew_locked(ctd_client *c)
 {
 	ctd_lease_forget(c);

@@ -78,7 +78,7 @@ static bool update(struct ctd_images *images, CtdImages__Image *image, Google__T
 	return reply != NULL;
 }
 
-/* As often as somebody else makes or deletes the name in between. */
+/* Retries as often as other clients create or delete the name in between. */
 static bool set_name(struct ctd_images *images, CtdImages__Image *image, Google__Timestamp *epoch, cancel *stop,
 		     GError **error)
 {
@@ -126,9 +126,9 @@ static bool images_name(void *self, const char *name, const oci_descriptor *targ
 /* ---- trees */
 struct unpacking {
 	struct ctd_images *images;
-	const char *lease, *type; /* of snapshots in leases */
+	const char *lease, *type; /* of snapshots, in leases */
 	cancel *cancel;
-	struct digest chain; /* of what is there */
+	struct digest chain; /* of the existing snapshot */
 };
 
 static bool apply(const struct unpacking *u, const oci_layer *layer, CtdSnapshots__PrepareSnapshotResponse *mounts,
@@ -165,7 +165,7 @@ static bool extract(const struct unpacking *u, const oci_layer *layer, const str
 	if (!mounts)
 		return false;
 	ctd_snapshot_remove(images->client, images->snapshotter, key, NULL);
-	if (error_is(failure, ERROR_ALREADY_EXISTS)) { /* somebody was faster */
+	if (error_is(failure, ERROR_ALREADY_EXISTS)) { /* another client was faster */
 		g_clear_error(&failure);
 		return ctd_lease_other_add(images->client, u->lease, u->type, chain->text, error);
 	}
@@ -179,7 +179,7 @@ static bool unpack_layer(struct unpacking *u, const oci_layer *layer, GError **e
 	struct digest chain;
 	GError *failure = NULL;
 	oci_chain_id(&u->chain, &layer->diff_id, &chain);
-	/* Under the lease first: what is there then stays. */
+	/* Adds it to the lease first, so that an existing one is kept. */
 	bool ok = ctd_lease_other_add(images->client, u->lease, u->type, chain.text, &failure) &&
 		  (ctd_snapshot_exists(images->client, images->snapshotter, chain.text, &failure) ||
 		   (!failure && extract(u, layer, &chain, &failure)));

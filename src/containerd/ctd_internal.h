@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ctd_internal: the client's inside, shared by ctd_client.c and ctd_lease.c. */
+/* ctd_internal: members of the client, shared by ctd_client.c and ctd_lease.c. */
 #pragma once
 #include "containerd/ctd_client.h"
 
@@ -10,20 +10,20 @@ struct ctd_hook {
 struct ctd_client {
 	rpc_loop *loop; /* borrowed */
 	char *address, *namespace, *worker, *lease;
-	GMutex mu;         /* guards conn; held while it is made */
-	rpc_conn *conn;    /* ref; NULL: none yet, or lost */
+	GMutex mu;         /* guards conn; held while connecting */
+	rpc_conn *conn;    /* ref; NULL: not connected */
 	GArray *hooks;     /* of struct ctd_hook */
 	GThread *renewing; /* the thread that runs them */
 
-	GMutex lease_mu; /* guards what follows; held while the lease is made or deleted */
+	GMutex lease_mu; /* guards the following members; held while the lease is created or deleted */
 	bool lease_made;
 	int lease_users;
-	gint dirty; /* atomic: something was let go of */
+	gint dirty; /* atomic: objects were released */
 
 	GMutex others_mu;
-	GHashTable *others; /* ids (owned) of leases that somebody works under */
+	GHashTable *others; /* ids (owned) of temporary leases in use */
 };
-/* The connection is new: nothing is known of the lease. */
+/* The connection is new: the lease's state is unknown. */
 void ctd_lease_forget(ctd_client *c);
-/* Other leases of this worker that nobody works under: left by an earlier life or connection. */
+/* Deletes unused temporary leases of this worker, which a previous daemon or connection left. */
 void ctd_lease_sweep(ctd_client *c);

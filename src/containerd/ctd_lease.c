@@ -18,14 +18,14 @@ const char *ctd_lease_id(const ctd_client *c)
 
 void ctd_lease_forget(ctd_client *c)
 {
-	/* Whoever holds the lock makes or deletes the lease over the connection that is gone, and will fail. */
+	/* The thread that holds the lock uses the lost connection to create or delete the lease, and will fail. */
 	if (!g_mutex_trylock(&c->lease_mu))
 		return;
 	c->lease_made = false;
 	g_mutex_unlock(&c->lease_mu);
 }
 
-/* A flat lease: nothing is kept for being named by what it holds. */
+/* A flat lease: it does not hold objects through references of the ones it holds. */
 static bool create(ctd_client *c, const char *id, GError **error)
 {
 	CtdLeases__CreateRequest request = CTD_LEASES__CREATE_REQUEST__INIT;
@@ -77,7 +77,7 @@ void ctd_lease_leave(ctd_client *c)
 	c->lease_users--;
 }
 
-/* ---- what it holds */
+/* ---- resources of the lease */
 static CtdLeases__ListResourcesResponse *list_all(ctd_client *c, GError **error)
 {
 	CtdLeases__ListResourcesRequest request = CTD_LEASES__LIST_RESOURCES_REQUEST__INIT;
@@ -134,7 +134,7 @@ bool ctd_lease_drop(ctd_client *c, const char *type, const char *id, GError **er
 	return ctd_remove(c, CTD_PLAIN, LEASES "DeleteResource", &request, error);
 }
 
-/* ---- leases for a while */
+/* ---- temporary leases */
 char *ctd_lease_other(ctd_client *c, const char *word, GError **error)
 {
 	char random[IDENT_SIZE];
@@ -145,7 +145,7 @@ char *ctd_lease_other(ctd_client *c, const char *word, GError **error)
 	g_mutex_unlock(&c->others_mu);
 	if (create(c, id, error))
 		return g_steal_pointer(&id);
-	ctd_lease_other_end(c, g_steal_pointer(&id)); /* the answer may have been lost */
+	ctd_lease_other_end(c, g_steal_pointer(&id)); /* the reply may have been lost */
 	return NULL;
 }
 
@@ -188,7 +188,7 @@ void ctd_lease_mark(ctd_client *c)
 	g_atomic_int_set(&c->dirty, 1);
 }
 
-/* A lease that goes away makes containerd collect before it answers. */
+/* Deleting a lease makes containerd collect before it replies. */
 static bool collect_by_another(ctd_client *c, GError **error)
 {
 	char *id = ctd_lease_other(c, "gc", error);
@@ -197,7 +197,7 @@ static bool collect_by_another(ctd_client *c, GError **error)
 	return id != NULL;
 }
 
-/* Is there nothing that the lease keeps, and nobody who is about to make something? */
+/* Reports whether the lease holds nothing and no call is about to create something. */
 static bool is_idle_locked(ctd_client *c, bool *ret_idle, GError **error)
 {
 	GError *failure = NULL;

@@ -44,7 +44,7 @@ bool ctd_snapshot_remove(ctd_client *c, const char *snapshotter, const char *key
 	request.snapshotter = borrow(snapshotter);
 	request.key = borrow(key);
 	GError *failure = NULL;
-	/* Under the lease, which lets go of it in the same transaction. */
+	/* With the lease, from which containerd removes it in the same transaction. */
 	void *reply = ctd_call_under(c, ctd_lease_id(c), CTD_PLAIN, SNAPSHOTS "Remove", &request,
 				     &google__empty__descriptor, NULL, &failure);
 	guard_free(reply);

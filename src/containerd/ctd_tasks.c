@@ -14,7 +14,7 @@
 #define CONTAINERS "/containerd.services.containers.v1.Containers/"
 #define TASKS "/containerd.services.tasks.v1.Tasks/"
 #define SPEC_TYPE "types.containerd.io/opencontainers/runtime-spec/1/Spec"
-#define LABEL "buildkit/worker" /* of our containers: the worker's id */
+#define LABEL "buildkit/worker" /* label of our containers; its value is the worker's id */
 #define KILL_INTERVAL_MS 50
 #define KILL_PATIENCE_US (7 * G_USEC_PER_SEC)
 #define DRAIN_US (1 * G_USEC_PER_SEC)
@@ -33,7 +33,7 @@ struct ctd_tasks {
 	const char *options_type;
 	struct bundle_runner runner;
 	GMutex mu;
-	GHashTable *steps; /* set of ids (owned) that run has and end has not yet */
+	GHashTable *steps; /* set of ids (owned) of steps between run and end */
 };
 
 static char *borrow(const char *text)
@@ -106,7 +106,7 @@ static void kill_task(ctd_tasks *t, const char *id)
 	ctd_remove(t->client, CTD_PLAIN, TASKS "Kill", &request, NULL);
 }
 
-/* True: there is no task, or none any more. ret_was: there was one. */
+/* Returns true if there is no task (any more). ret_was: there was one. */
 static bool delete_task(ctd_tasks *t, const char *id, bool *ret_was, GError **error)
 {
 	CtdTasks__DeleteTaskRequest request = CTD_TASKS__DELETE_TASK_REQUEST__INIT;
@@ -123,7 +123,7 @@ static bool delete_task(ctd_tasks *t, const char *id, bool *ret_was, GError **er
 	return gone;
 }
 
-/* Did it have a task? */
+/* Reports whether it had a task. */
 static bool remove_container(ctd_tasks *t, const char *id)
 {
 	CtdContainers__DeleteContainerRequest request = CTD_CONTAINERS__DELETE_CONTAINER_REQUEST__INIT;
@@ -133,8 +133,7 @@ static bool remove_container(ctd_tasks *t, const char *id)
 		g_autoptr(GError) failure = NULL;
 		if (delete_task(t, id, &had_task, &failure))
 			break;
-		/* It may be the shim that is gone; if it is containerd, this is done when there is a connection again.
-		 */
+		/* The shim may have exited; if containerd has, this is done after reconnecting. */
 		if (error_is(failure, ERROR_UNAVAILABLE) && i >= UNAVAILABLE_TRIES)
 			return true;
 		kill_task(t, id);
@@ -144,12 +143,12 @@ static bool remove_container(ctd_tasks *t, const char *id)
 	return had_task;
 }
 
-/* ---- a step while it runs */
+/* ---- running steps */
 enum { SLOT_OUT, SLOT_ERR, SLOT_EXIT, SLOT_CANCEL, SLOTS };
 struct run {
 	ctd_tasks *tasks;
 	const struct runtime_call *call;
-	struct pollfd fds[SLOTS]; /* fd -1: done with */
+	struct pollfd fds[SLOTS]; /* fd -1: done */
 	uint8_t *buffer;
 	int64_t killing_since_us; /* 0: not canceled */
 };
@@ -170,7 +169,7 @@ static void read_ready(struct run *r)
 			read_output(r, slot);
 }
 
-/* Until the task has ended; false: it does not end though it was killed. */
+/* Waits until the task has exited; false: it did not exit although it was killed. */
 static bool run_loop(struct run *r)
 {
 	for (;;) {
@@ -191,7 +190,9 @@ static bool run_loop(struct run *r)
 	}
 }
 
-/* What is still in the pipes. Whoever keeps them open after the step's end is killed, and not waited for long. */
+/*
+ * Reads the rest of the pipes. Processes that keep them open after the step's exit are killed, with a short time limit.
+ */
 static void drain(struct run *r)
 {
 	int64_t until_us = g_get_monotonic_time() + DRAIN_US;
@@ -207,7 +208,7 @@ static void drain(struct run *r)
 	}
 }
 
-/* Both ends come open at once, so that neither side waits for the other; we keep the reading one. */
+/* Opens both ends at once, so that neither side waits for the other; we keep the reading end. */
 static int open_fifo(const char *path, GError **error)
 {
 	if (mkfifo(path, 0600) < 0) {
@@ -270,7 +271,7 @@ static bool tasks_run(void *self, const struct runtime_call *call, int *ret_code
 	GError *failure = NULL;
 	if (run_task(t, call, ret_code, &failure))
 		return true;
-	/* containerd may be gone, its shim and what it runs are not. */
+	/* containerd may have exited while its shim and the task still run. */
 	cgroup_kill(call->cgroups, call->cgroup_path);
 	g_propagate_error(error, failure);
 	return false;
@@ -285,10 +286,10 @@ static void tasks_end(void *self, const char *id)
 	g_mutex_unlock(&t->mu);
 }
 
-/* ---- leftovers */
+/* ---- cleanup */
 /*
- * A task that was being made when its maker died: containerd gives up, but what it had started may still be on its way.
- * No more is waited for than a start takes.
+ * A task that was being created when its creator exited: containerd gives up, but processes that it started may still
+ * appear. Waits no longer than a start takes.
  */
 static void end_starts(GHashTable *ids)
 {

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define ACTIVE_SUFFIX "-active" /* of a snapshot's name until it is committed */
+#define ACTIVE_SUFFIX "-active" /* suffix of a snapshot's name until it is committed */
 
 DEFINE_MESSAGE_AUTOPTR(CtdSnapshots__PrepareSnapshotResponse)
 
@@ -19,11 +19,11 @@ struct ctd_trees {
 	ctd_client *client; /* borrowed */
 	char *snapshotter, *lease_type;
 	struct snapshot_keeper keeper;
-	int kept_fd; /* owned: a directory on the file system where containerd keeps trees */
+	int kept_fd; /* owned: a directory on the file system of containerd's snapshots */
 	int root_fd; /* borrowed */
 };
 
-/* ---- a tree's directory */
+/* ---- directory of a tree */
 static char *read_link(int dir_fd, const char *name, GError **error)
 {
 	char text[PATH_MAX];
@@ -37,7 +37,7 @@ static char *read_link(int dir_fd, const char *name, GError **error)
 
 static bool make_link(int dir_fd, const char *name, const char *target, GError **error)
 {
-	return symlinkat(target, dir_fd, name) == 0 || error_set_errno(error, errno, "make %s of tree", name);
+	return symlinkat(target, dir_fd, name) == 0 || error_set_errno(error, errno, "create %s of tree", name);
 }
 
 static bool is_sealed(int dir_fd)
@@ -48,7 +48,7 @@ static bool is_sealed(int dir_fd)
 static bool mark_sealed(int dir_fd, GError **error)
 {
 	return symlinkat(".", dir_fd, "sealed") == 0 || errno == EEXIST ||
-	       error_set_errno(error, errno, "make sealed of tree");
+	       error_set_errno(error, errno, "create sealed of tree");
 }
 
 static char *active_key(const char *key)
@@ -56,9 +56,9 @@ static char *active_key(const char *key)
 	return g_strconcat(key, ACTIVE_SUFFIX, NULL);
 }
 
-/* ---- where containerd keeps it */
+/* ---- directories of the snapshot */
 struct place {
-	const char *fs, *work; /* borrowed from the mounts; work NULL: beside fs */
+	const char *fs, *work; /* borrowed from the mounts; work NULL: next to fs */
 };
 
 static const char *option_value(const Ctd__Mount *m, const char *prefix)
@@ -95,7 +95,7 @@ static bool make_links(const ctd_trees *t, int dir_fd, const struct place *p, GE
 	       (!t->keeper.is_stacked || make_link(dir_fd, "work", p->work ? p->work : beside, error));
 }
 
-/* ---- verbs */
+/* ---- operations */
 static bool trees_seal(void *self, int dir_fd, GError **error)
 {
 	ctd_trees *t = self;
@@ -107,7 +107,7 @@ static bool trees_seal(void *self, int dir_fd, GError **error)
 	g_autofree char *active = active_key(key);
 	GError *failure = NULL;
 	bool ok = ctd_snapshot_commit(t->client, ctd_lease_id(t->client), t->snapshotter, key, active, &failure);
-	/* Another thread was faster, or the answer to an earlier try was lost. */
+	/* Another thread was faster, or the reply to an earlier attempt was lost. */
 	bool maybe = !ok && (error_is(failure, ERROR_NOT_FOUND) || error_is(failure, ERROR_ALREADY_EXISTS));
 	if (maybe && ctd_snapshot_exists(t->client, t->snapshotter, key, NULL)) {
 		g_clear_error(&failure);
@@ -157,7 +157,7 @@ static bool trees_discard(void *self, int dir_fd, GError **error)
 	ctd_trees *t = self;
 	g_autofree char *key = read_link(dir_fd, "key", NULL);
 	if (!key)
-		return true; /* nothing was asked for */
+		return true; /* the directory has no snapshot */
 	g_autofree char *active = active_key(key);
 	if (!is_sealed(dir_fd) && !ctd_snapshot_remove(t->client, t->snapshotter, active, error))
 		return false;
@@ -170,7 +170,7 @@ static bool trees_sync(void *self, GError **error)
 	return syncfs(t->kept_fd) == 0 || error_set_errno(error, errno, "sync containerd's snapshots");
 }
 
-/* ---- which kind of snapshotter */
+/* ---- type of snapshotter */
 static bool look(ctd_trees *t, const CtdSnapshots__PrepareSnapshotResponse *base,
 		 const CtdSnapshots__PrepareSnapshotResponse *top, GError **error)
 {
@@ -179,7 +179,7 @@ static bool look(ctd_trees *t, const CtdSnapshots__PrepareSnapshotResponse *base
 		return false;
 	t->keeper.is_stacked = strcmp(top->mounts[0]->type, "overlay") == 0;
 	t->kept_fd = open(place.fs, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return t->kept_fd >= 0 || error_set_errno(error, errno, "open %s, where containerd keeps a snapshot", place.fs);
+	return t->kept_fd >= 0 || error_set_errno(error, errno, "open snapshot directory %s of containerd", place.fs);
 }
 
 static bool probe_under(ctd_trees *t, const char *key, GError **error)
@@ -198,7 +198,7 @@ static bool probe_under(ctd_trees *t, const char *key, GError **error)
 	       ctd_snapshot_remove(t->client, t->snapshotter, key, ok ? error : NULL) && ok;
 }
 
-/* Two snapshots, one on the other, show what its mounts are like. */
+/* Creates two snapshots, one on top of the other, to examine the snapshotter's mounts. */
 static bool probe(ctd_trees *t, GError **error)
 {
 	char random[IDENT_SIZE];
@@ -214,7 +214,7 @@ static bool probe(ctd_trees *t, GError **error)
 	return ok;
 }
 
-/* ---- what an earlier life left */
+/* ---- remains of a previous daemon */
 static const char *const places[] = {"work", "snapshots", "trash"};
 
 static void collect_keys(const ctd_trees *t, GHashTable *keys, GHashTable *held, const char *place)
@@ -241,7 +241,7 @@ static void collect_keys(const ctd_trees *t, GHashTable *keys, GHashTable *held,
 	closedir(dir);
 }
 
-/* Those that others build on go in a later round. */
+/* Snapshots that others are based on are removed in a later round. */
 static void remove_unknown(ctd_trees *t, GHashTable *held, GHashTable *keys)
 {
 	GHashTableIter iter;

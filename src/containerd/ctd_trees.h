@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ctd_trees: a snapshotter of containerd as the keeper of trees.
+ * ctd_trees: keeps the trees of the cache in a snapshotter of containerd.
  *
  *	ctd_trees *t = ctd_trees_open(client, "overlayfs", root_fd, error);
  *	struct cache_options options = {.keeper = ctd_trees_keeper(t), ...};
  *
- * A tree's directory holds the link "key" (its snapshot's name), "fs" and "work" (where containerd keeps it) and, once
- * committed, "sealed". The key comes first and goes last, so that what a crash left is found from either side: at
- * open, snapshots of our lease without a directory are removed, and directories without a snapshot.
- * Only snapshotters whose mounts are directories can be used: overlay, or a bind of a whole tree.
+ * A tree's directory contains the links "key" (its snapshot's name), "fs" and "work" (containerd's directories) and,
+ * once committed, "sealed". The key is created first and removed last, so that remains of a crash are found: at open,
+ * snapshots of our lease without a directory are removed, and directories without a snapshot. Only snapshotters whose
+ * mounts are directories can be used: overlay, or a bind of a whole tree.
  * Thread: any, immutable after open.
  */
 #pragma once
@@ -18,8 +18,8 @@
 typedef struct ctd_trees ctd_trees;
 
 /*
- * client and root_fd (the worker's state directory) are borrowed. Errors: of containerd for a snapshotter it does not
- * have; UNIMPLEMENTED for one with other mounts.
+ * client and root_fd (the worker's state directory) are borrowed. Errors: containerd's for an unknown snapshotter;
+ * UNIMPLEMENTED for one with other mounts.
  */
 ctd_trees *ctd_trees_open(ctd_client *client, const char *name, int root_fd, GError **error);
 void ctd_trees_close(ctd_trees *t);

@@ -10,7 +10,7 @@
 #define COMMAND_BYTES 4096
 #define PROGRAM "containerd-shim"
 
-/* Arguments, NUL-terminated each; their length in bytes. */
+/* Arguments, each NUL-terminated; their total length in bytes. */
 static size_t read_command(int proc_fd, const char *pid, char *text)
 {
 	g_autofree char *path = g_strconcat(pid, "/cmdline", NULL);
@@ -22,7 +22,7 @@ static size_t read_command(int proc_fd, const char *pid, char *text)
 	return (size_t)n;
 }
 
-/* The value of "-id" when it is a shim's command line; borrowed from the text. */
+/* Returns the value of "-id" if it is a shim's command line; borrowed from the text. */
 static const char *container_of(const char *text, size_t n)
 {
 	const char *slash = strrchr(text, '/');
@@ -43,7 +43,7 @@ static void kill_if_listed(int proc_fd, const char *pid, GHashTable *ids)
 	guint64 number = 0;
 	if (!g_ascii_string_to_unsigned(pid, 10, 1, G_MAXINT32, &number, NULL))
 		return;
-	/* The descriptor first: what is read then is of the process that is killed. */
+	/* Opens the pidfd first, so that the data read belongs to the process that is killed. */
 	scoped_fd fd = (int)syscall(SYS_pidfd_open, (pid_t)number, 0);
 	size_t n = fd < 0 ? 0 : read_command(proc_fd, pid, text);
 	const char *id = n > 0 ? container_of(text, n) : NULL;

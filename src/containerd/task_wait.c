@@ -12,7 +12,7 @@ struct task_wait {
 	cancel *stop;    /* ref */
 	GThread *thread; /* NULL: joined */
 	int fd;          /* owned */
-	int code;        /* these two are the thread's until it is joined */
+	int code;        /* this and the next member belong to the thread until it is joined */
 	GError *error;
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Blobs as files of a directory; a writer owns a file without a name until commit. */
+/* Stores blobs as files of a directory; a writer uses an unnamed file until commit. */
 #include "base/ident.h"
 #include "base/scope.h"
 #include "base/time.h"
@@ -18,9 +18,9 @@ struct blob_dir {
 };
 
 struct dir_writer {
-	struct blob_dir *dir; /* borrowed: outlives us */
+	struct blob_dir *dir; /* borrowed: outlives the writer */
 	int fd;               /* owned, a file without a name */
-	char *temporary;      /* owned; its name where O_TMPFILE is missing, else NULL */
+	char *temporary;      /* owned; its name if O_TMPFILE is not supported, else NULL */
 };
 
 static int dir_of(const struct blob_dir *d, const struct digest *digest)
@@ -44,7 +44,7 @@ static int make_dir(int parent, const char *name, GError **error)
 	return fd;
 }
 
-/* Files that have a name before they are whole exist only where O_TMPFILE is missing: a crash may leave one. */
+/* Incomplete files with a name exist only without O_TMPFILE: a crash may leave one. */
 static void remove_temporaries(int dir_fd)
 {
 	scoped_fd fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -148,7 +148,7 @@ static void dir_each(void *self, void (*fn)(const struct digest *digest, void *d
 
 /* ---- writers */
 
-/* A file without a name; with one that start removes where the file system has no O_TMPFILE. */
+/* Opens an unnamed file; without O_TMPFILE, a named one that the next start removes. */
 static bool open_unnamed(struct dir_writer *w, GError **error)
 {
 	int dir = w->dir->dirs[0];
@@ -197,7 +197,7 @@ static bool dir_writer_reset(void *writer, GError **error)
 	return true;
 }
 
-/* A name that is there already is fine, since names are digests. */
+/* An existing name is fine, because names are digests. */
 static bool dir_writer_commit(void *writer, const struct digest *digest, uint64_t size, bool *ret_fresh, GError **error)
 {
 	const struct dir_writer *w = writer;
@@ -208,7 +208,7 @@ static bool dir_writer_commit(void *writer, const struct digest *digest, uint64_
 	int r = w->temporary ? linkat(w->dir->dirs[0], w->temporary, dir, hex, 0)
 			     : linkat(AT_FDCWD, self, dir, hex, AT_SYMLINK_FOLLOW);
 	*ret_fresh = r == 0;
-	return r == 0 || errno == EEXIST || error_set_errno(error, errno, "name blob %s", digest->text);
+	return r == 0 || errno == EEXIST || error_set_errno(error, errno, "link blob %s", digest->text);
 }
 
 const struct blob_backend blob_dir_backend = {

@@ -2,7 +2,7 @@
 #include "content/blob_holds.h"
 
 struct blob_holds {
-	blob_store *store; /* borrowed: outlives us */
+	blob_store *store; /* borrowed: outlives this object */
 	GMutex mu;
 	GHashTable *digests; /* set of texts, owned */
 };

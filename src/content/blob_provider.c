@@ -48,7 +48,7 @@ bool blob_provider_can(blob_provider *p, const struct digest *digest)
 	return !p->class->can || p->class->can(p->self, digest);
 }
 
-/* ---- one fetch of a digest into a store at a time */
+/* ---- one fetch per digest and store at a time */
 
 struct flight {
 	blob_store *store; /* borrowed; only compared */
@@ -56,7 +56,7 @@ struct flight {
 };
 static GMutex flights_mu;
 static GCond flights_changed;
-static GHashTable *flights; /* set of struct flight, borrowed from the stacks of those who fetch */
+static GHashTable *flights; /* set of struct flight, borrowed from the stacks of the fetching threads */
 
 static guint flight_hash(gconstpointer data)
 {
@@ -76,7 +76,7 @@ static void wake_waiters(void *data)
 	g_cond_broadcast(&flights_changed);
 }
 
-/* Waits for another fetch of the same. True when it is our turn. */
+/* Waits for another fetch of the same blob. Returns true when the caller may fetch. */
 static bool flight_enter(struct flight *f, cancel *c, GError **error)
 {
 	guint id = c ? cancel_add(c, wake_waiters, NULL) : 0;

@@ -20,7 +20,7 @@ struct blob_store {
 };
 
 struct blob_writer {
-	blob_store *store; /* borrowed: outlives us */
+	blob_store *store; /* borrowed: outlives the writer */
 	struct digest expected;
 	uint64_t size, size_max;
 	hasher *hasher; /* owned */
@@ -62,7 +62,7 @@ int blob_store_find(blob_store *store, const struct digest *digest, GError **err
 	return store->backend->open(store->self, digest, error);
 }
 
-/* ---- damage: what the disk did to blobs of an earlier life */
+/* ---- blobs damaged on disk */
 
 static void set_verified(blob_store *store, const struct digest *digest, bool verified)
 {
@@ -260,7 +260,7 @@ struct sweep {
 	int64_t freed;
 };
 
-/* keep is asked without the lock, so that it may call us; a hold taken meanwhile still counts. */
+/* keep is called without the lock, so that it may call the store; a hold added meanwhile is respected. */
 static void sweep_one(const struct digest *digest, void *data)
 {
 	struct sweep *s = data;

@@ -70,7 +70,7 @@ static void test_put(struct rig *r, gconstpointer data)
 	g_assert_true(lease_holds(r, resource));
 	g_assert_cmpint(blob_store_size(r->blobs, &digest), ==, 5);
 	assert_reads(r, &digest, "hello");
-	put(r, "hello"); /* containerd says that it exists: fine */
+	put(r, "hello"); /* containerd reports that it exists, which is a success */
 	digest = put(r, "");
 	g_assert_cmpint(blob_store_size(r->blobs, &digest), ==, 0);
 	g_assert_cmpint(g_hash_table_size(r->fake.ingests), ==, 0);
@@ -82,7 +82,7 @@ static void test_adopt(struct rig *r, gconstpointer data)
 	digest_of("other", 5, &digest);
 	g_assert_false(blob_store_adopt(r->blobs, &digest));
 	g_hash_table_replace(r->fake.content, g_strdup(digest.text), g_bytes_new("other", 5));
-	g_assert_false(blob_store_has(r->blobs, &digest)); /* somebody else's */
+	g_assert_false(blob_store_has(r->blobs, &digest)); /* it belongs to another client */
 	g_assert_true(blob_store_adopt(r->blobs, &digest));
 	g_assert_cmpint(blob_store_size(r->blobs, &digest), ==, 5);
 	g_autofree char *resource = g_strconcat("content ", digest.text, NULL);
@@ -98,15 +98,15 @@ static void test_sweep(struct rig *r, gconstpointer data)
 	g_assert_false(blob_store_has(r->blobs, &gone));
 	g_autofree char *resource = g_strconcat("content ", gone.text, NULL);
 	g_assert_false(lease_holds(r, resource));
-	g_assert_cmpint(r->fake.collections, ==, 1); /* by a lease of its own */
+	g_assert_cmpint(r->fake.collections, ==, 1); /* with a separate lease */
 	g_assert_cmpint(g_hash_table_size(r->fake.leases), ==, 1);
 	blob_store_release(r->blobs, &kept);
 	blob_store_sweep(r->blobs, never, NULL);
 	g_assert_cmpint(g_hash_table_size(r->fake.leases), ==, 0);
 	g_assert_cmpint(r->fake.collections, ==, 2);
-	blob_store_sweep(r->blobs, never, NULL); /* nothing was let go of */
+	blob_store_sweep(r->blobs, never, NULL); /* nothing was released */
 	g_assert_cmpint(r->fake.collections, ==, 2);
-	put(r, "again"); /* the lease is made again */
+	put(r, "again"); /* the lease is created again */
 	g_assert_cmpint(g_hash_table_size(r->fake.leases), ==, 1);
 }
 
@@ -137,7 +137,7 @@ static void test_refused_write(struct rig *r, gconstpointer data)
 	put(r, "x");
 }
 
-/* What it had is had again; what was half-way is aborted by the next connection. */
+/* Its blobs are available again; an interrupted write is aborted by the next connection. */
 static void test_gone_and_back(struct rig *r, gconstpointer data)
 {
 	g_autoptr(GError) error = NULL;
@@ -152,7 +152,7 @@ static void test_gone_and_back(struct rig *r, gconstpointer data)
 	g_assert_nonnull(strstr(error->message, "containerd at unix://"));
 	blob_writer_free(w);
 	g_assert_cmpint(g_hash_table_size(r->fake.ingests), ==, 1);
-	/* A commit whose answer was lost, and a blob that went with the old containerd. */
+	/* A commit whose reply was lost, and a blob that was lost with the old containerd. */
 	struct digest lost, unanswered;
 	digest_of("unanswered", 10, &unanswered);
 	GHashTable *held = g_hash_table_lookup(r->fake.leases, "buildkit-w");
@@ -170,7 +170,7 @@ static void test_gone_and_back(struct rig *r, gconstpointer data)
 	g_assert_cmpint(g_hash_table_size(r->fake.ingests), ==, 0);
 }
 
-/* An earlier life's: its blobs are ours, its leases of work are not. */
+/* Of a previous daemon: its blobs are taken over, its temporary leases are not. */
 static void test_reopen(struct rig *r, gconstpointer data)
 {
 	g_autoptr(GError) error = NULL;
@@ -188,13 +188,13 @@ static void test_reopen(struct rig *r, gconstpointer data)
 	ctd_client_free(client);
 }
 
-/* What the disk did to it meanwhile is found, and it is made again. */
+/* Damage on disk is detected, and the blob is stored again. */
 static void test_damage(struct rig *r, gconstpointer data)
 {
 	g_autoptr(GError) error = NULL;
 	struct digest digest = put(r, "sound");
 	int fd = blob_store_find_verified(r->blobs, &digest, &error);
-	g_assert_cmpint(fd, >=, 0); /* containerd has hashed it for us */
+	g_assert_cmpint(fd, >=, 0); /* containerd has verified it */
 	close(fd);
 	g_hash_table_replace(r->fake.content, g_strdup(digest.text), g_bytes_new("s0und", 5));
 	blob_store *again = blob_store_new(&ctd_blobs_backend, ctd_blobs_open(r->client, NULL, r->root, &error));
@@ -208,7 +208,7 @@ static void test_damage(struct rig *r, gconstpointer data)
 	blob_store_close(again);
 }
 
-static void test_nobody_there(struct rig *r, gconstpointer data)
+static void test_no_containerd(struct rig *r, gconstpointer data)
 {
 	g_autoptr(GError) error = NULL;
 	const struct ctd_client_options options = {
@@ -232,7 +232,7 @@ int main(int argc, char **argv)
 		{"/blobs/gone-and-back", test_gone_and_back},
 		{"/blobs/reopen", test_reopen},
 		{"/blobs/damage", test_damage},
-		{"/blobs/nobody-there", test_nobody_there},
+		{"/blobs/no-containerd", test_no_containerd},
 	};
 	g_test_init(&argc, &argv, NULL);
 	for (size_t i = 0; i < G_N_ELEMENTS(tests); i++)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fake: as much of containerd as leases and content need, on a unix socket; its state outlives the server. */
+/* fake: the parts of containerd that leases and content need, on a unix socket; its state outlives the server. */
 #pragma once
 #include "api/guard.h"
 #include "content.pb-c.h"
@@ -80,7 +80,7 @@ static inline ProtobufCMessage *lease_list(rpc_call *call, const ProtobufCMessag
 	return &reply->base;
 }
 
-/* The resources of a lease, or NULL and an error. Locked. */
+/* Returns the resources of a lease, or NULL with an error. Call locked. */
 static inline GHashTable *resources_of(struct fake *f, const char *lease, GError **error)
 {
 	GHashTable *set = g_hash_table_lookup(f->leases, lease);
@@ -181,7 +181,7 @@ static inline ProtobufCMessage *content_abort(rpc_call *call, const ProtobufCMes
 	return NULL;
 }
 
-/* One byte a message, so that the reader has to put them together. */
+/* One byte per message, so that the reader must join them. */
 static inline bool content_read(rpc_call *call, void *data, GError **error)
 {
 	struct fake *f = data;
@@ -246,7 +246,7 @@ static inline bool content_write(rpc_call *call, void *data, GError **error)
 		Content__WriteContentRequest *m =
 			rpc_call_recv_message(call, &content__write_content_request__descriptor, &failure);
 		if (!m) {
-			g_clear_error(&failure); /* the writer is done, or gone */
+			g_clear_error(&failure); /* the writer has finished or disconnected */
 			return true;
 		}
 		g_mutex_lock(&f->mu);

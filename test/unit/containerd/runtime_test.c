@@ -22,7 +22,7 @@ static void test_runc(void)
 	const uint8_t expected[] = {9 << 3, 1};
 	g_assert_cmpmem(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), expected, sizeof expected);
 	g_autoptr(GBytes) name =
-		pack("io.containerd.runc.v2", "binaryname", "crun", &type, &error); /* as Go reads it */
+		pack("io.containerd.runc.v2", "binaryname", "crun", &type, &error); /* as Go decodes it */
 	CtdRunc__Options *m = guard_unpack(&ctd_runc__options__descriptor, g_bytes_get_data(name, NULL),
 					   g_bytes_get_size(name), &error);
 	g_assert_cmpstr(m->binary_name, ==, "crun");

@@ -35,7 +35,7 @@ static void tear_down(void)
 	g_free(root_path);
 }
 
-/* Held by two builds: it stays until both are over. */
+/* Held by two builds: it is kept until both have ended. */
 static void test_two_builds(void)
 {
 	set_up();
@@ -57,7 +57,7 @@ static void test_two_builds(void)
 	tear_down();
 }
 
-/* What is remembered is on no disk, and does not grow without an end. */
+/* Blobs in memory are not on disk, and their total is limited. */
 static void test_memory(void)
 {
 	set_up();

@@ -112,7 +112,7 @@ static void test_other_algorithms(struct fixture *f, gconstpointer data)
 	g_assert_true(blob_store_has(f->store, &d));
 }
 
-/* A process that is killed while it writes leaves no trace. */
+/* A process that is killed while it writes leaves no data. */
 static void test_killed_writer(struct fixture *f, gconstpointer data)
 {
 	int64_t before = inodes(f);
