@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Two threads a blob: one reads, decompresses and hashes, the other parses (libarchive, tar formats only, no filters)
- * and extracts. What the parser leaves unread is read to the end all the same, because the digest covers it.
+ * Uses two threads per blob: one reads, decompresses and hashes, the other parses (libarchive, tar formats only, no
+ * filters) and extracts. Data that the parser leaves unread is still read to the end, because the digest covers it.
  */
 #include "snapshot/apply.h"
 #include "base/thread.h"
@@ -17,17 +17,17 @@
 
 enum { READ_BYTES = 256 * 1024 };
 
-/* The next bytes of a plain tar stream, valid until the next call; 0 at the end, -1 with error. */
+/* Returns the next bytes of a plain tar stream, valid until the next call; 0 at the end, -1 with error. */
 typedef ssize_t (*next_fn)(void *data, const void **ret, GError **error);
 
 struct reader {
 	struct archive *tar; /* owned */
 	next_fn next;
 	void *next_data;
-	GError *problem; /* owned: of next, which libarchive cannot carry */
+	GError *problem; /* owned: error of next, which libarchive cannot pass on */
 	const struct apply_options *options;
-	int64_t claimed_bytes; /* sizes as the entries claim them */
-	bool has_bytes;        /* a stream of nothing is an archive of nothing */
+	int64_t claimed_bytes; /* sizes stated by the entries */
+	bool has_bytes;        /* an empty stream is an empty archive */
 };
 
 static void reader_clear(struct reader *r)
@@ -75,14 +75,14 @@ static bool reader_init(struct reader *r, next_fn next, void *data, const struct
 	return opened || is_empty(r) || reader_failed(r, error);
 }
 
-/* A name that is not in our character set is no problem: its bytes are kept. Any other warning is a broken header. */
+/* A name that is not in our character set is accepted: its bytes are kept. Any other warning is an invalid header. */
 static bool is_harmless(struct archive *tar)
 {
 	const char *text = libarchive.error_string(tar);
 	return text && strstr(text, "converted");
 }
 
-/* 1 an entry, 0 the end, -1. */
+/* Returns 1 for an entry, 0 at the end, -1. */
 static int reader_next(struct reader *r, struct archive_entry **ret, GError **error)
 {
 	int code = libarchive.read_next_header(r->tar, ret);
@@ -94,7 +94,7 @@ static int reader_next(struct reader *r, struct archive_entry **ret, GError **er
 	return -1;
 }
 
-/* ---- from libarchive's entry to ours */
+/* ---- converting libarchive's entries */
 
 static bool kind_of(struct archive_entry *from, struct entry *e, GError **error)
 {
@@ -137,7 +137,7 @@ static bool id_of(int64_t id, uint32_t *ret, const char *name, GError **error)
 	return true;
 }
 
-/* Times before 1970 and those that nanoseconds cannot count become 1970, as upstream. */
+/* Times before 1970 and those beyond the range of nanoseconds become 1970, as upstream. */
 static int64_t time_of(struct archive_entry *from)
 {
 	int64_t ns, s = libarchive.entry_mtime(from);
@@ -203,7 +203,7 @@ static bool write_at(int fd, const char *bytes, size_t n, off_t offset)
 	return true;
 }
 
-/* Holes stay holes; a file that ends in one gets its length at the end. */
+/* Holes stay holes; a file that ends with a hole gets its length at the end. */
 static bool copy_data(struct reader *r, const struct entry *e, int fd, GError **error)
 {
 	int64_t end = 0;
@@ -269,11 +269,11 @@ static bool apply_tar(next_fn next, void *data, int root_fd, const struct apply_
 	__attribute__((cleanup(reader_clear))) struct reader r = {0};
 	if (!reader_init(&r, next, data, options, error) || !extract_all(&r, root_fd, result, error))
 		return false;
-	/* A layer's digest covers all of it. Whatever follows the end of an archive that ADD unpacks decides nothing. */
+	/* A layer's digest covers the whole stream. Data after the end of an archive that ADD unpacks is ignored. */
 	return options->mode == APPLY_ARCHIVE || drain(&r, error);
 }
 
-/* ---- a plain stream */
+/* ---- plain streams */
 
 struct plain_source {
 	bytes_source_fn source;
@@ -310,7 +310,7 @@ bool apply_stream(bytes_source_fn source, void *data, int root_fd, const struct 
 	return true;
 }
 
-/* ---- a blob */
+/* ---- blobs */
 
 struct unpacker {
 	int fd; /* borrowed */
@@ -325,7 +325,7 @@ static bool on_plain_bytes(void *data, const void *bytes, size_t n, GError **err
 	struct unpacker *u = data;
 	u->n_out += (int64_t)n;
 	if (!u->allow_high_ratio && u->n_out > GIB(1) && u->n_out / LIMIT_EXPANSION_RATIO > u->n_in)
-		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "compressed more than %lld to 1",
+		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "compression ratio exceeds %lld to 1",
 				 LIMIT_EXPANSION_RATIO);
 	hasher_update(u->hasher, bytes, n);
 	return byte_pipe_write(u->pipe, bytes, n, error);
@@ -387,7 +387,7 @@ bool apply_blob(int blob_fd, int root_fd, const struct apply_options *options, s
 	return true;
 }
 
-/* ---- is it an archive */
+/* ---- archive detection */
 
 struct probe {
 	GByteArray *head;
@@ -412,7 +412,7 @@ static ssize_t probe_next(void *data, const void **ret, GError **error)
 	return (ssize_t)p->head->len;
 }
 
-/* The first MiB unpacked of the first 256 KiB is enough for any first header. */
+/* The first MiB of output from the first 256 KiB of input is enough for any first header. */
 int apply_is_archive(int fd, GError **error)
 {
 	struct stat st;
@@ -430,7 +430,7 @@ int apply_is_archive(int fd, GError **error)
 	struct probe p = {head, false};
 	g_autoptr(decompressor) d = decompressor_new(true, UINT64_MAX, on_probe_bytes, &p);
 	if (decompressor_write(d, buffer, (size_t)n, NULL))
-		decompressor_finish(d, NULL); /* a short plain file is only looked at now; cut streams do not matter */
+		decompressor_finish(d, NULL); /* flushes a short plain file; truncation is ignored */
 	const struct apply_options options = {.mode = APPLY_ARCHIVE};
 	__attribute__((cleanup(reader_clear))) struct reader r = {0};
 	struct archive_entry *entry;

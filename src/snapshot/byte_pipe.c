@@ -10,15 +10,15 @@ struct chunk {
 };
 
 /*
- * A ring. The writer fills chunk (first + ready), which nobody else sees, and hands it over by counting it; the reader
- * has the chunk at first until its next read.
+ * A ring. The writer fills chunk (first + ready), which the reader does not access, and passes it on by incrementing
+ * ready; the reader uses the chunk at first until its next read.
  */
 struct byte_pipe {
 	struct chunk chunks[CHUNKS];
-	GMutex mu; /* guards what follows */
+	GMutex mu; /* guards the following members */
 	GCond changed;
 	size_t first, ready;
-	bool reading; /* the reader holds the chunk at first */
+	bool reading; /* the reader uses the chunk at first */
 	bool ended, closed;
 	GError *problem; /* owned */
 };
@@ -43,7 +43,7 @@ void byte_pipe_free(byte_pipe *p)
 	g_free(p);
 }
 
-/* The chunk to fill, once there is a free one; NULL when the reader is gone. */
+/* Returns the chunk to fill, once one is free; NULL when the reader has closed. */
 static struct chunk *filling(byte_pipe *p)
 {
 	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&p->mu);
@@ -67,7 +67,7 @@ bool byte_pipe_write(byte_pipe *p, const void *bytes, size_t n, GError **error)
 	while (n > 0) {
 		struct chunk *c = filling(p);
 		if (!c)
-			return error_set(error, ERROR_CANCELED, "nobody reads any more");
+			return error_set(error, ERROR_CANCELED, "the reader has closed the pipe");
 		if (!c->bytes)
 			c->bytes = g_malloc(CHUNK_BYTES);
 		size_t take = MIN(n, CHUNK_BYTES - c->n);

@@ -18,8 +18,8 @@ struct change_writer {
 	struct diff_options options;
 	tar_writer *tar;        /* owned */
 	GHashTable *added_dirs; /* set of paths (owned) whose entry was written */
-	GHashTable *links;      /* inode number to the path (owned) that carries its data */
-	GHashTable *unchanged;  /* inode number to GPtrArray of paths of unchanged names of it */
+	GHashTable *links;      /* inode number to the path (owned) of the entry that has its data */
+	GHashTable *unchanged;  /* inode number to GPtrArray of paths of its unchanged names */
 	uint8_t *buffer;        /* owned */
 };
 
@@ -64,7 +64,7 @@ bool change_writer_finish(change_writer *w, GError **error)
 	return tar_writer_finish(w->tar, error);
 }
 
-/* ---- xattrs: capabilities alone, as upstream's layers carry them */
+/* ---- xattrs: capabilities only, as in upstream's layers */
 
 static bool is_wanted_xattr(const char *name)
 {
@@ -144,7 +144,7 @@ static bool copy_data(change_writer *w, int fd, int64_t size, GError **error)
 		if (n < 0)
 			return error_set_errno(error, errno, "read");
 		if (n == 0)
-			return error_set(error, ERROR_ABORTED, "file became shorter meanwhile");
+			return error_set(error, ERROR_ABORTED, "file was truncated while it was read");
 		if (!tar_writer_data(w->tar, w->buffer, (size_t)n, error))
 			return false;
 		size -= n;
@@ -152,7 +152,7 @@ static bool copy_data(change_writer *w, int fd, int64_t size, GError **error)
 	return true;
 }
 
-/* Writes one entry with its data; h is filled but for xattrs and link target. */
+/* Writes one entry with its data; h is filled except for xattrs and link target. */
 static bool put_entry(change_writer *w, const struct change *c, struct tar_entry *h, GError **error)
 {
 	g_autoptr(GArray) xattrs = g_array_new(FALSE, FALSE, sizeof(struct tar_xattr));
@@ -205,7 +205,7 @@ static bool put_dir(change_writer *w, const struct change *c, GError **error)
 	return put_entry(w, c, &h, error);
 }
 
-/* Directories that lead to a change and have no entry yet get one. */
+/* Writes entries for parent directories of a change that have none yet. */
 static bool put_parents(change_writer *w, const char *path, GError **error)
 {
 	const char *last = strrchr(path, '/');
@@ -241,7 +241,7 @@ static bool put_whiteout(change_writer *w, const char *path, GError **error)
 	return put_parents(w, name, error) && tar_writer_entry(w->tar, &h, error);
 }
 
-/* Unchanged names of an inode whose data was just written: they would be cut from it otherwise. */
+/* Writes unchanged names of an inode whose data was just written, which would otherwise no longer be linked to it. */
 static bool put_other_names(change_writer *w, const struct change *c, GError **error)
 {
 	GPtrArray *names = g_hash_table_lookup(w->unchanged, &(guint64){c->st->st_ino});
@@ -290,7 +290,7 @@ static bool put(change_writer *w, const struct change *c, GError **error)
 {
 	if (c->kind == CHANGE_DELETE)
 		return put_whiteout(w, c->path, error);
-	if (S_ISSOCK(c->st->st_mode)) /* archives have none */
+	if (S_ISSOCK(c->st->st_mode)) /* archives cannot contain sockets */
 		return true;
 	if (!S_ISDIR(c->st->st_mode))
 		return put_other(w, c, error);

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * change_writer: changes of a tree, in walk order, as the entries of a layer: parents first, whiteouts, hard links.
+ * change_writer: writes the changes of a tree, in walk order, as entries of a layer: parents first, whiteouts, hard
+ * links.
  *
  *	change_writer_put(w, &change, error); ... change_writer_finish(w, error);
  *
- * Inside snapshot only. Thread: one at a time.
+ * Private to snapshot. Thread: one at a time.
  */
 #pragma once
 #include "snapshot/diff.h"
 #include <sys/stat.h>
 
-enum change_kind { CHANGE_PUT, CHANGE_DELETE, CHANGE_NONE /* unchanged, told because of its hard links */ };
+enum change_kind { CHANGE_PUT, CHANGE_DELETE, CHANGE_NONE /* unchanged, reported because of its hard links */ };
 struct change {
 	enum change_kind kind;
-	const char *path;      /* from the root, without a slash in front */
-	int dir_fd;            /* borrowed: the directory of the new tree that has it; unused for DELETE */
+	const char *path;      /* relative to the root, without a leading slash */
+	int dir_fd;            /* borrowed: the entry's directory in the new tree; unused for DELETE */
 	const char *name;      /* in dir_fd */
 	const struct stat *st; /* of the new tree; unused for DELETE */
 };

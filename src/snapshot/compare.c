@@ -22,7 +22,7 @@ static int open_entry(int dir_fd, const char *name, int flags, GError **error)
 	return fd;
 }
 
-/* 1 the same (also both without), 0 not, -1. */
+/* Returns 1 if equal (also if both have none), 0 if not, -1. */
 static int same_capabilities(int lower_fd, int upper_fd, const char *name, GError **error)
 {
 	size_t n_a = 0, n_b = 0;

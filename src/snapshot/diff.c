@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One walk for both ways to see a change: an overlay's upper directory names what changed, two trees are compared name
- * by name. Inside an opaque directory the first becomes the second, with whiteouts taken for nothing.
+ * One walk for two kinds of input: an overlay's upper directory lists the changed names; two trees are compared name by
+ * name. Inside an opaque directory the first kind becomes the second, with whiteouts ignored.
  */
 #include "snapshot/diff.h"
 #include "snapshot/change_writer.h"
@@ -17,19 +17,19 @@
 #include <sys/xattr.h>
 
 struct frame {
-	int upper_fd, lower_fd; /* borrowed, in a frame that is being visited; lower -1: nothing is there */
+	int upper_fd, lower_fd; /* borrowed, in a frame that is being visited; lower -1: does not exist */
 	bool has_lower;
-	bool is_overlay;     /* names come from upper alone, and whiteouts speak */
-	bool hide_whiteouts; /* below an opaque directory: whiteouts are nothing */
+	bool is_overlay;     /* names come from upper alone, and whiteouts are interpreted */
+	bool hide_whiteouts; /* below an opaque directory: whiteouts are ignored */
 	GPtrArray *names;    /* owned, sorted */
 	guint next;
-	size_t path_len; /* of the walk's path, up to this directory */
+	size_t path_len; /* length of the walk's path up to this directory */
 };
 
 struct walk {
 	GArray *frames;   /* of struct frame */
-	dir_chain *upper; /* owned; one a frame */
-	dir_chain *lower; /* owned; one a frame that has it, which are the outer ones */
+	dir_chain *upper; /* owned; one per frame */
+	dir_chain *lower; /* owned; one per frame with a lower directory, which are the outer ones */
 	GString *path;
 	change_writer *writer; /* owned */
 };
@@ -80,7 +80,7 @@ static void drop_doubles(GPtrArray *names)
 	g_ptr_array_set_size(names, (gint)kept);
 }
 
-/* Takes both fds. */
+/* Takes ownership of both fds. */
 static bool push(struct walk *w, int upper_fd, int lower_fd, bool is_overlay, bool hide_whiteouts, GError **error)
 {
 	scoped_fd upper = upper_fd, lower = lower_fd;
@@ -117,7 +117,7 @@ static bool is_whiteout(const struct stat *st)
 	return S_ISCHR(st->st_mode) && st->st_rdev == makedev(0, 0);
 }
 
-/* 1 there, 0 not, -1. */
+/* Returns 1 if it exists, 0 if not, -1. */
 static int stat_in(int dir_fd, const char *name, struct stat *ret, GError **error)
 {
 	if (dir_fd < 0)
@@ -142,10 +142,10 @@ static bool check_redirect(int fd, GError **error)
 {
 	char value[1];
 	ssize_t n = fgetxattr(fd, "trusted.overlay.redirect", value, 0);
-	return n <= 0 || error_set(error, ERROR_UNIMPLEMENTED, "redirect_dir is used, which a diff cannot follow");
+	return n <= 0 || error_set(error, ERROR_UNIMPLEMENTED, "diff does not support overlayfs with redirect_dir");
 }
 
-/* Goes into a directory of the upper tree. */
+/* Enters a directory of the upper tree. */
 static bool descend(struct walk *w, const struct frame *f, const char *name, const struct stat *lower, GError **error)
 {
 	bool is_overlay = f->is_overlay, hide_whiteouts = f->hide_whiteouts;
@@ -177,7 +177,7 @@ static bool tell(struct walk *w, enum change_kind kind, const struct frame *f, c
 	return change_writer_put(w->writer, &c, error);
 }
 
-/* An entry of the upper tree that is no whiteout. */
+/* Handles an entry of the upper tree that is not a whiteout. */
 static bool visit_present(struct walk *w, const struct frame *f, const char *name, const struct stat *upper,
 			  const struct stat *lower, GError **error)
 {
@@ -219,7 +219,7 @@ static bool walk_run(struct walk *w, GError **error)
 		if (f->path_len > 0)
 			g_string_append_c(w->path, '/');
 		g_string_append(w->path, name);
-		struct frame at = *f; /* a deeper one may move the array */
+		struct frame at = *f; /* entering a directory may move the array */
 		at.upper_fd = dir_chain_fd(w->upper);
 		at.lower_fd = f->has_lower ? dir_chain_fd(w->lower) : -1;
 		if (!visit(w, &at, name, error))

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
-/* A directory whose times are set at the end, because its entries change them. */
+/* A directory whose times are set at the end, because creating entries changes them. */
 struct dir_time {
 	char *path; /* owned, clean and absolute */
 	int64_t time_ns;
@@ -19,17 +19,17 @@ struct dir_time {
 struct extractor {
 	int root_fd; /* borrowed */
 	struct apply_options options;
-	char *parent_path; /* owned: the parent of the entry before, most often of the next one too */
+	char *parent_path; /* owned: parent of the previous entry, often also of the next one */
 	int parent_fd;     /* owned */
 	GArray *dir_times; /* of struct dir_time */
-	GHashTable *made;  /* NATIVE, or over earlier streams: inode numbers that this stream made */
+	GHashTable *made;  /* NATIVE, or over earlier streams: inode numbers created by this stream */
 	int64_t dropped_xattrs;
-	bool error_is_whole; /* the error names the entry by itself */
+	bool error_is_whole; /* the error already names the entry */
 };
 
-/* Where an entry goes. */
+/* Destination of an entry. */
 struct place {
-	int fd; /* borrowed: its parent */
+	int fd; /* borrowed: its parent directory */
 	char name[NAME_MAX + 1];
 	char *clean; /* owned */
 };
@@ -78,7 +78,7 @@ int64_t extractor_dropped_xattrs(const extractor *x)
 	return x->dropped_xattrs;
 }
 
-/* Something was removed: what led to the parent may lead elsewhere now. */
+/* An entry was removed, so the cached parent may be outdated. */
 static void forget_parent(extractor *x)
 {
 	g_clear_pointer(&x->parent_path, g_free);
@@ -117,7 +117,7 @@ static bool note_made(extractor *x, int dir_fd, const char *name, GError **error
 	return true;
 }
 
-/* A parent that the stream left out looks as it does in the layers below, where it is there. */
+/* A parent missing in the stream gets its attributes from the layers below, if it exists there. */
 static bool copy_lower_attributes(extractor *x, int dir_fd, const char *path, GError **error)
 {
 	for (size_t i = 0; i < x->options.n_lowers; i++) {
@@ -138,7 +138,7 @@ static bool copy_lower_attributes(extractor *x, int dir_fd, const char *path, GE
 	return true;
 }
 
-/* Makes what is missing of a parent, one directory at a time so that each finds its like below. */
+/* Creates missing parents, one directory at a time, so that each finds its counterpart below. */
 static int make_parents(extractor *x, const char *path, GError **error)
 {
 	const struct apply_options *o = &x->options;
@@ -160,21 +160,21 @@ static int make_parents(extractor *x, const char *path, GError **error)
 	return fd_steal(&fd);
 }
 
-/* Cleans a name into a path from the root; ".." never leads out of it. */
+/* Cleans a name into a path from the root; ".." never leaves it. */
 static char *clean_name(const char *name)
 {
 	g_autofree char *rooted = g_strconcat("/", name, NULL);
 	return path_clean(rooted);
 }
 
-/* Is there a link that leads nowhere? ADD does not make what it points at. */
+/* Reports whether there is a dangling link. ADD does not create its target. */
 static bool is_dangling(const extractor *x, const char *path)
 {
 	scoped_fd link = path_open_errno(x->root_fd, path, O_PATH | O_NOFOLLOW, PATH_IN_ROOT);
 	return link >= 0;
 }
 
-/* ADD names the call that failed and the path of the entry, as upstream does. */
+/* ADD's errors name the failed call and the path of the entry, as upstream does. */
 static bool call_failed(extractor *x, const struct entry *e, const char *clean, int errnum, GError **error)
 {
 	x->error_is_whole = true;
@@ -189,7 +189,7 @@ static bool call_failed(extractor *x, const struct entry *e, const char *clean, 
 	return error_set_errno(error, errnum, "open %s", clean);
 }
 
-/* ADD makes no directory in place of a link that leads nowhere, on the way to the parent or as the parent itself. */
+/* ADD does not create a directory in place of a dangling link, neither as the parent nor above it. */
 static bool check_dangling(extractor *x, const char *path, const struct entry *e, const char *clean, GError **error)
 {
 	for (const char *end = strchr(path + 1, '/'); end; end = strchr(end + 1, '/')) {
@@ -234,10 +234,10 @@ static bool check_length(const char *name, GError **error)
 	for (const char *p = name; (p = strchr(p, '/')); p++)
 		depth++;
 	return depth <= (size_t)LIMIT_PATH_DEPTH ||
-	       error_set(error, ERROR_INVALID_ARGUMENT, "archive entry in %zu directories", depth);
+	       error_set(error, ERROR_INVALID_ARGUMENT, "archive entry is nested in %zu directories", depth);
 }
 
-/* 1: p is set; 0: the entry is the root itself; -1. */
+/* Returns 1: p is set; 0: the entry is the root itself; -1. */
 static int place_of(extractor *x, const struct entry *e, struct place *p, GError **error)
 {
 	const char *name = e->name;
@@ -298,12 +298,12 @@ static bool set_xattrs(extractor *x, int fd, const struct entry *e, GError **err
 	return true;
 }
 
-/* Of an entry without an fd of its own. Owner first: it takes away what mode and capabilities then set. */
+/* Sets attributes of an entry without an fd. Owner first, because changing it clears set-id bits and capabilities. */
 static bool set_attributes_at(extractor *x, const struct place *p, const struct entry *e, GError **error)
 {
 	if (fchownat(p->fd, p->name, owner_uid(x, e), owner_gid(x, e), AT_SYMLINK_NOFOLLOW) < 0)
 		return error_set_errno(error, errno, "chown");
-	if (e->type != ENTRY_SYMLINK && fchmodat(p->fd, p->name, e->mode, 0) < 0) /* nobody else is here: no link */
+	if (e->type != ENTRY_SYMLINK && fchmodat(p->fd, p->name, e->mode, 0) < 0) /* not a link: the tree is private */
 		return error_set_errno(error, errno, "chmod");
 	if (e->n_xattrs > 0) {
 		scoped_fd fd = openat(p->fd, p->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -324,11 +324,11 @@ static bool set_attributes_at(extractor *x, const struct place *p, const struct 
 	return true;
 }
 
-/* ---- kinds of entries */
+/* ---- entry types */
 
 static bool remove_existing(extractor *x, const struct place *p, GError **error)
 {
-	int fd = fcntl(p->fd, F_DUPFD_CLOEXEC, 3); /* forgetting the parent closes it */
+	int fd = fcntl(p->fd, F_DUPFD_CLOEXEC, 3); /* clearing the cached parent closes it */
 	if (fd < 0)
 		return error_set_errno(error, errno, "dup");
 	scoped_fd parent = fd;
@@ -337,8 +337,8 @@ static bool remove_existing(extractor *x, const struct place *p, GError **error)
 	return tree_remove_at(x->parent_fd, p->name, error);
 }
 
-/* Runs make until it works or fails for another reason than something in its way, which is removed. */
-#define LINKED INT_MAX /* make_file: there is nothing to fill */
+/* Runs make until it succeeds or fails for another reason than an existing entry, which is removed. */
+#define LINKED INT_MAX /* make_file: the file is a link and needs no data */
 typedef int (*make_fn)(extractor *x, const struct place *p, const struct entry *e);
 
 static bool make_new(extractor *x, struct place *p, const struct entry *e, make_fn make, int *ret, GError **error)
@@ -357,7 +357,7 @@ static bool make_new(extractor *x, struct place *p, const struct entry *e, make_
 	return true;
 }
 
-/* The file itself, in one of the trees that the stream was made of; -1. */
+/* Opens the file itself in one of the trees that the stream was made from; -1. */
 static int find_linkable(extractor *x, const struct place *p, const struct entry *e, char name[static 256])
 {
 	for (size_t i = 0; i < x->options.n_links; i++) {
@@ -367,7 +367,7 @@ static int find_linkable(extractor *x, const struct place *p, const struct entry
 			continue;
 		bool same = S_ISREG(st.st_mode) && st.st_size == e->size && (st.st_mode & 07777) == e->mode &&
 			    st.st_uid == e->uid && st.st_gid == e->gid && st.st_mtim.tv_sec == e->mtime_ns / NS_PER_S;
-		return same ? fd_steal(&dir) : -1; /* what lies below is hidden by this one */
+		return same ? fd_steal(&dir) : -1; /* this entry hides those below */
 	}
 	return -1;
 }
@@ -455,7 +455,7 @@ static bool add_dir(extractor *x, struct place *p, const struct entry *e, GError
 				return error_set_errno(error, errno, "mkdir");
 		}
 	}
-	if (was_other) { /* what a whiteout or a file hid stays hidden */
+	if (was_other) { /* entries that a whiteout or a file hid stay hidden */
 		scoped_fd fd = openat(p->fd, p->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (fd < 0 || !whiteout_set_opaque(fd, x->options.user_xattrs, error))
 			return false;
@@ -472,7 +472,7 @@ static bool add_special(extractor *x, struct place *p, const struct entry *e, GE
 	return make_new(x, p, e, make_special, NULL, error) && set_attributes_at(x, p, e, error);
 }
 
-/* ADD gives owner, mode and time of a hard link's entry to the file it links to. */
+/* ADD applies owner, mode and time of a hard link's entry to the file it links to. */
 static bool set_linked_attributes(extractor *x, struct place *p, const struct entry *e, GError **error)
 {
 	struct stat st;
@@ -481,7 +481,7 @@ static bool set_linked_attributes(extractor *x, struct place *p, const struct en
 	if (fstatat(p->fd, p->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return error_set_errno(error, errno, "stat");
 	if (S_ISLNK(st.st_mode))
-		as.type = ENTRY_SYMLINK; /* nothing may follow it */
+		as.type = ENTRY_SYMLINK; /* must not be followed */
 	return set_attributes_at(x, p, &as, error);
 }
 
@@ -513,12 +513,12 @@ static bool add_at(extractor *x, struct place *p, const struct entry *e, int *re
 	case ENTRY_BLOCK:
 		return add_special(x, p, e, error);
 	}
-	return error_set(error, ERROR_INTERNAL, "unknown kind of entry");
+	return error_set(error, ERROR_INTERNAL, "unknown entry type");
 }
 
 /* ---- whiteouts */
 
-/* The parent without following any link: a whiteout says something of this very directory. */
+/* Opens the parent without following links: a whiteout applies to this very directory. */
 static int open_lexical_parent(extractor *x, const char *clean, bool make, GError **error)
 {
 	g_autofree char *parent = g_path_get_dirname(clean);
@@ -530,7 +530,7 @@ static int open_lexical_parent(extractor *x, const char *clean, bool make, GErro
 	return fd < 0 ? -1 : fd;
 }
 
-/* clean: the path of the whiteout, whose name hides hidden. */
+/* clean: the path of the whiteout; its name contains hidden. */
 static bool add_whiteout(extractor *x, const char *clean, const char *hidden, enum whiteout_kind kind, GError **error)
 {
 	bool is_overlay = x->options.mode == APPLY_OVERLAY;
@@ -557,13 +557,13 @@ static bool add_whiteout(extractor *x, const char *clean, const char *hidden, en
 	return whiteout_clear_entry(dir, hidden, x->made, error);
 }
 
-/* An overlay whiteout that a tool stored in a layer as the device that it is hides its own name. */
+/* A device 0:0 in a layer, stored by a tool that copied overlay whiteouts, hides its own name. */
 static bool is_overlay_whiteout(const extractor *x, const struct entry *e)
 {
 	return x->options.mode != APPLY_ARCHIVE && e->type == ENTRY_CHAR && e->device == 0;
 }
 
-/* ---- all */
+/* ---- the archive */
 
 static bool add(extractor *x, const struct entry *e, int *ret_fd, GError **error)
 {
@@ -583,7 +583,7 @@ static bool add(extractor *x, const struct entry *e, int *ret_fd, GError **error
 	int r = place_of(x, e, &p, error);
 	if (r < 0)
 		return false;
-	if (r == 0) /* as upstream: the root keeps what it has */
+	if (r == 0) /* as upstream: the root keeps its attributes */
 		return e->type == ENTRY_DIR ||
 		       error_set(error, ERROR_INVALID_ARGUMENT, "the root can only be a directory");
 	if (!add_at(x, &p, e, ret_fd, error))

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * extract: one archive entry after the other becomes part of a tree; the rules of reliability-and-security 4.2.
+ * extract: adds archive entries to a tree, one after the other, without leaving the root.
  *
  *	g_autoptr(extractor) x = extractor_new(root_fd, options);
  *	extractor_add(x, &entry, &writer_fd, error);   a regular file's data goes to writer_fd, then extractor_end_file
- *	extractor_finish(x, error);                    directory times
+ *	extractor_finish(x, error);                    sets directory times
  *
- * Inside snapshot only; tar parsing is apply.c's. Thread: one at a time.
+ * Private to snapshot; apply.c parses the tar. Thread: one at a time.
  */
 #pragma once
 #include "snapshot/apply.h"
@@ -19,7 +19,7 @@ struct entry_xattr {
 };
 struct entry {
 	enum entry_type type;
-	const char *name, *link; /* as the stream has them */
+	const char *name, *link; /* as in the stream */
 	mode_t mode;             /* permission bits */
 	uid_t uid;
 	gid_t gid;
@@ -33,7 +33,7 @@ typedef struct extractor extractor;
 
 extractor *extractor_new(int root_fd, const struct apply_options *options);
 void extractor_free(extractor *x);
-/* *ret_fd is -1 but for regular files: a new file, the caller's, to be filled. */
+/* *ret_fd is -1 except for regular files: a new file for the caller to fill, owned. */
 bool extractor_add(extractor *x, const struct entry *e, int *ret_fd, GError **error);
 bool extractor_end_file(extractor *x, const struct entry *e, int fd, GError **error);
 bool extractor_finish(extractor *x, GError **error);

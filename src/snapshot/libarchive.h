@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * libarchive: the tar parser, loaded when the first archive is read. It pulls in libxml2 and ICU, for formats that we
- * never ask it for.
+ * libarchive: the tar parser, loaded when the first archive is read. It depends on libxml2 and ICU, for formats that
+ * are not used here.
  *
  *	if (!libarchive_load(error)) return false;
  *	struct archive *tar = libarchive.read_new();
  *
- * Thread: any; the calls are there after libarchive_load answered true.
+ * Thread: any; the functions are available after libarchive_load returned true.
  */
 #pragma once
 #include "os/library.h"

@@ -10,7 +10,7 @@
 #include "os/path.h"
 #include "os/tree.h"
 
-/* One directory that is being copied. */
+/* A directory being copied. */
 struct level {
 	struct dirlist names; /* of the source */
 	size_t next, path_len;
@@ -20,10 +20,10 @@ struct level {
 struct copy {
 	int root_fd;          /* borrowed: destination */
 	GArray *levels;       /* of struct level, the root first */
-	dir_chain *from, *to; /* owned; one a level */
+	dir_chain *from, *to; /* owned; one per level */
 	GString *path;        /* of the current level, relative to the root, with a trailing slash */
 	GHashTable *links;    /* "dev:ino" to the path of the first copy */
-	bool share;           /* files become other names of what they are in the source */
+	bool share;           /* hard-link files to the source's files */
 	cancel *cancel;
 };
 
@@ -67,7 +67,7 @@ static bool copy_symlink(int from_dir, int to_dir, const char *name, const struc
 	target[n] = '\0';
 	if (symlinkat(target, to_dir, name) < 0 ||
 	    fchownat(to_dir, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0)
-		return error_set_errno(error, errno, "make link %s", name);
+		return error_set_errno(error, errno, "create link %s", name);
 	return set_times(to_dir, name, st, error);
 }
 
@@ -76,11 +76,11 @@ static bool copy_special(int to_dir, const char *name, const struct stat *st, GE
 	if (mknodat(to_dir, name, st->st_mode, st->st_rdev) < 0 ||
 	    fchownat(to_dir, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    fchmodat(to_dir, name, st->st_mode & 07777, 0) < 0)
-		return error_set_errno(error, errno, "make %s", name);
+		return error_set_errno(error, errno, "create %s", name);
 	return set_times(to_dir, name, st, error);
 }
 
-/* True when the file is another name of one copied before, and was linked. */
+/* Returns true if the file is another name of one copied before, and was linked. */
 static bool copy_link(struct copy *c, int to_dir, const char *name, const struct stat *st)
 {
 	if (st->st_nlink < 2)
@@ -93,7 +93,7 @@ static bool copy_link(struct copy *c, int to_dir, const char *name, const struct
 	return false;
 }
 
-/* Takes both fds. */
+/* Takes ownership of both fds. */
 static bool push(struct copy *c, int from_fd, int to_fd, const char *name, const struct stat *st, GError **error)
 {
 	struct level l = {.path_len = c->path->len, .st = *st};
@@ -117,14 +117,14 @@ static bool enter(struct copy *c, int from_dir, int to_dir, const char *name, co
 	if (from < 0)
 		return error_set_errno(error, errno, "open %s", name);
 	if (mkdirat(to_dir, name, 0700) < 0)
-		return error_set_errno(error, errno, "make %s", name);
+		return error_set_errno(error, errno, "create %s", name);
 	scoped_fd to = openat(to_dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (to < 0)
 		return error_set_errno(error, errno, "open %s", name);
 	return push(c, fd_steal(&from), fd_steal(&to), name, st, error);
 }
 
-/* Times last: making the children changed them. */
+/* Times last, because creating children changed them. */
 static bool leave(struct copy *c, GError **error)
 {
 	const struct level *l = &g_array_index(c->levels, struct level, c->levels->len - 1);
@@ -145,7 +145,7 @@ static bool copy_entry(struct copy *c, const char *name, GError **error)
 	if (S_ISDIR(st.st_mode))
 		return enter(c, from, to, name, &st, error);
 	if (c->share && S_ISREG(st.st_mode) && linkat(from, name, to, name, 0) == 0)
-		return true; /* where that cannot be (too many names, another device), it is copied */
+		return true; /* if that fails (too many links, another device), it is copied */
 	if (copy_link(c, to, name, &st))
 		return true;
 	if (S_ISREG(st.st_mode))

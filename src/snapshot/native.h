@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * native: a child tree is a full copy of its parent (reflinks where the file system has them).
+ * native: makes child trees as full copies of their parents (with reflinks if the file system supports them).
  *
  *	native_copy_tree(src_fd, dst_fd, false, cancel, error);
  *
@@ -9,5 +9,8 @@
 #pragma once
 #include "base/cancel.h"
 
-/* Everything beneath src_fd into the empty directory dst_fd, then the directory's own metadata; share: files are linked. */
+/*
+ * Copies everything beneath src_fd to the empty directory dst_fd, then the directory's own metadata; share: hard-links
+ * files.
+ */
 bool native_copy_tree(int src_fd, int dst_fd, bool share, cancel *stop, GError **error);

@@ -13,7 +13,7 @@
 static bool make_dir(int dir_fd, const char *name, GError **error)
 {
 	if (mkdirat(dir_fd, name, 0755) < 0)
-		return error_set_errno(error, errno, "make %s", name);
+		return error_set_errno(error, errno, "create %s", name);
 	return true;
 }
 
@@ -66,7 +66,7 @@ static int make_fresh(int dir_fd, const char *name, GError **error)
 	return open_dir(dir_fd, name, error);
 }
 
-/* A fresh one for each mount: a volatile mount leaves a mark that forbids the next. */
+/* A new directory for each mount: a volatile mount leaves a mark that prevents the next one. */
 static int make_work(int dir_fd, bool linked, GError **error)
 {
 	if (!linked)
@@ -134,7 +134,7 @@ bool overlay_probe(int root_fd, bool *ret_can_clone, GError **error)
 	char name[6 + IDENT_SIZE] = "probe-";
 	ident_new(name + 6);
 	if (mkdirat(root_fd, name, 0700) < 0)
-		return error_set_errno(error, errno, "make %s", name);
+		return error_set_errno(error, errno, "create %s", name);
 	scoped_fd probe = open_dir(root_fd, name, error);
 	bool ok = probe >= 0 && probe_in(probe, ret_can_clone, error);
 	tree_remove_at(root_fd, name, NULL);

@@ -12,14 +12,14 @@
 struct snapshotter {
 	const char *name;
 	bool stacked;
-	const struct snapshot_keeper *keeper; /* borrowed; NULL: trees are in their directories */
-	bool can_clone;                       /* detached mounts can be cloned as they are */
-	int mounts_fd; /* owned: where mounts are attached when they cannot be cloned otherwise */
+	const struct snapshot_keeper *keeper; /* borrowed; NULL: trees are stored in their directories */
+	bool can_clone;                       /* detached mounts can be cloned directly */
+	int mounts_fd; /* owned: directory for attaching mounts that cannot be cloned otherwise */
 	gint next_mount;
 };
 
 struct snapshot_view {
-	snapshotter *snapshotter; /* borrowed: outlives us */
+	snapshotter *snapshotter; /* borrowed: outlives the view */
 	int root_fd;              /* owned: a plain directory, or the root of the mount */
 	bool is_mount;
 	bool write;
@@ -30,7 +30,7 @@ struct snapshot_view {
 static int open_mounts(int root_fd, GError **error)
 {
 	if (mkdirat(root_fd, "mounts", 0700) < 0 && errno != EEXIST) {
-		error_set_errno(error, errno, "make mounts");
+		error_set_errno(error, errno, "create the mounts directory");
 		return -1;
 	}
 	int fd = openat(root_fd, "mounts", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -106,7 +106,7 @@ int snapshotter_open_fs(const snapshotter *s, int dir_fd, GError **error)
 static bool native_prepare(const snapshotter *s, int dir_fd, int parent_dir_fd, bool share, cancel *c, GError **error)
 {
 	if (mkdirat(dir_fd, "fs", 0755) < 0)
-		return error_set_errno(error, errno, "make tree");
+		return error_set_errno(error, errno, "create tree");
 	scoped_fd fs = snapshotter_open_fs(s, dir_fd, error);
 	if (fs < 0)
 		return false;
@@ -195,7 +195,7 @@ int snapshot_view_dir(snapshot_view *v, GError **error)
 	return fd;
 }
 
-/* Older kernels clone only what is attached in our namespace. */
+/* Older kernels only clone mounts that are attached in our namespace. */
 static bool view_ensure_attached(snapshot_view *v, GError **error)
 {
 	snapshotter *s = v->snapshotter;
@@ -203,7 +203,7 @@ static bool view_ensure_attached(snapshot_view *v, GError **error)
 		return true;
 	g_autofree char *name = g_strdup_printf("%d", g_atomic_int_add(&s->next_mount, 1));
 	if (mkdirat(s->mounts_fd, name, 0700) < 0 && errno != EEXIST)
-		return error_set_errno(error, errno, "make mount point");
+		return error_set_errno(error, errno, "create mount point");
 	if (!mount_attach(v->root_fd, s->mounts_fd, name, error)) {
 		unlinkat(s->mounts_fd, name, AT_REMOVEDIR);
 		return false;

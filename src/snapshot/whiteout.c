@@ -47,7 +47,7 @@ int whiteout_is_opaque(int dir_fd, GError **error)
 	return 0;
 }
 
-/* What the same layer put there stays; a directory then hides what is below it in lower layers. */
+/* Entries created by the same layer stay; a directory then hides its counterpart in lower layers. */
 static bool hide_below(int dir_fd, const char *name, bool user_xattrs, GError **error)
 {
 	scoped_fd fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -64,7 +64,7 @@ bool whiteout_make(int dir_fd, const char *name, bool user_xattrs, GError **erro
 		return true;
 	if (errno == EEXIST)
 		return hide_below(dir_fd, name, user_xattrs, error);
-	return error_set_errno(error, errno, "make whiteout of %s", name);
+	return error_set_errno(error, errno, "create whiteout of %s", name);
 }
 
 static bool is_made(GHashTable *made, const struct stat *st)
@@ -73,7 +73,7 @@ static bool is_made(GHashTable *made, const struct stat *st)
 	return g_hash_table_contains(made, &ino);
 }
 
-/* A directory that the stream did not make goes when nothing is left in it: the stream may have put something there. */
+/* A directory that the stream did not create is removed if it is empty: the stream may have created entries in it. */
 static bool remove_if_empty(int dir_fd, const char *name, GError **error)
 {
 	if (unlinkat(dir_fd, name, AT_REMOVEDIR) == 0 || errno == ENOTEMPTY || errno == ENOENT)
@@ -96,7 +96,7 @@ bool whiteout_clear_entry(int dir_fd, const char *name, GHashTable *made, GError
 	return whiteout_clear_dir(fd, made, error) && (is_made(made, &st) || remove_if_empty(dir_fd, name, error));
 }
 
-/* One entry of the walk: gone, kept, or entered. */
+/* Handles one entry of the walk: removed, kept, or entered. */
 static void clear_step(tree_walk *w, const struct dirent *entry, GHashTable *made, GError **problem)
 {
 	struct stat st;

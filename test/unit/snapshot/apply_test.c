@@ -21,7 +21,7 @@ static void set_up(struct fixture *f, gconstpointer data)
 	f->root = openat(f->top_fd, "root", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-/* Whatever was extracted, nothing outside has changed. */
+/* Nothing outside of the root has changed after extraction. */
 static void tear_down(struct fixture *f, gconstpointer data)
 {
 	g_autoptr(GBytes) canary = path_read(f->top_fd, "canary", 10, PATH_BENEATH, NULL);
@@ -226,7 +226,7 @@ static void test_whiteouts_native(struct fixture *f, gconstpointer data)
 	g_assert_false(exists(f, "gone"));
 	g_assert_false(exists(f, "nowhere"));
 	assert_text(f, "dir/sub/new", "2");
-	assert_text(f, "dir/both", "2"); /* not through the link, and not what the layer itself brings */
+	assert_text(f, "dir/both", "2"); /* neither through the link nor the entry of the layer itself */
 	assert_text(f, "file", "2");
 }
 
@@ -300,7 +300,7 @@ static void test_archive_mode(struct fixture *f, gconstpointer data)
 	g_assert_cmpint(stat_of(f, "made/file").st_mtim.tv_sec, ==, 5);
 }
 
-/* A parent that is not in the stream looks as below. */
+/* A parent that is not in the stream looks as in the layer below. */
 static void test_lower_attributes(struct fixture *f, gconstpointer data)
 {
 	g_assert_cmpint(mkdirat(f->top_fd, "lower", 0755), ==, 0);
@@ -317,7 +317,7 @@ static void test_lower_attributes(struct fixture *f, gconstpointer data)
 	g_assert_cmpuint(stat_of(f, "tmp/new").st_mode, ==, S_IFDIR | 0755);
 }
 
-/* Cut anywhere, an archive gives an error or less, and never a crash. */
+/* A truncated archive gives an error or fewer entries, and never a crash. */
 static void test_cut(struct fixture *f, gconstpointer data)
 {
 	g_autoptr(GByteArray) tar = maker_tar(base, G_N_ELEMENTS(base));
@@ -330,7 +330,7 @@ static void test_cut(struct fixture *f, gconstpointer data)
 	}
 }
 
-/* A header that promises more than there is. */
+/* A header with a larger size than the stream. */
 static void test_huge_claim(struct fixture *f, gconstpointer data)
 {
 	static const struct made_entry entries[] = {{"file", '0', "text"}};
@@ -381,7 +381,7 @@ static void test_blob(struct fixture *f, gconstpointer data)
 	blob_round(f, COMPRESSION_ZSTD);
 }
 
-/* L35: what follows the archive is only hashed, so that no disk is needed for it. */
+/* Data after the archive is only hashed, so that it needs no disk space. */
 static void test_ratio(struct fixture *f, gconstpointer data)
 {
 	g_autoptr(GByteArray) tar = maker_tar(base, G_N_ELEMENTS(base)), packed = g_byte_array_new();
@@ -399,7 +399,7 @@ static void test_ratio(struct fixture *f, gconstpointer data)
 	struct apply_result result;
 	g_assert_false(apply_blob(fd, f->root, &native, &result, &error));
 	g_assert_error(error, error_domain(), ERROR_RESOURCE_EXHAUSTED);
-	g_assert_cmpstr(error->message, ==, "compressed more than 1000 to 1");
+	g_assert_cmpstr(error->message, ==, "compression ratio exceeds 1000 to 1");
 	g_clear_error(&error);
 	lseek(fd, 0, SEEK_SET);
 	const struct apply_options allowed = {.mode = APPLY_NATIVE, .allow_high_ratio = true};
@@ -420,7 +420,7 @@ static void test_is_archive(struct fixture *f, gconstpointer data)
 	g_assert_cmpint(apply_is_archive(zeros, NULL), ==, 0);
 }
 
-/* An early error while the other side has much to say must end at once. */
+/* An early error while the other side has more data must end immediately. */
 static void test_early_error(struct fixture *f, gconstpointer data)
 {
 	g_autofree char *large = g_strnfill(20 << 20, 'x');
@@ -454,7 +454,7 @@ static void test_empty(struct fixture *f, gconstpointer data)
 	g_assert_no_error(error);
 }
 
-/* A layer that stores overlay whiteouts as the devices that they are. */
+/* A layer that contains overlay whiteouts as devices. */
 static void test_device_whiteout(struct fixture *f, gconstpointer data)
 {
 	static const struct made_entry first[] = {{"dir/", '5', NULL}, {"dir/gone", '0', "1"}, {"dir/kept", '0', "1"}};
@@ -469,12 +469,12 @@ static void test_device_whiteout(struct fixture *f, gconstpointer data)
 	refused(f, second, 1, &(struct apply_options){.mode = APPLY_ARCHIVE});
 }
 
-/* ADD stops where the archive ends: damage and bytes behind it decide nothing. A layer's digest covers them. */
+/* ADD stops at the end of the archive and ignores damage and bytes after it. A layer's digest covers them. */
 static void test_behind_the_end(struct fixture *f, gconstpointer data)
 {
 	const struct {
 		enum compression type;
-		guint cut; /* bytes of the trailer; none: text is appended */
+		guint cut; /* number of bytes cut from the trailer; none: text is appended */
 	} rows[] = {{COMPRESSION_GZIP, 0}, {COMPRESSION_ZSTD, 0}, {COMPRESSION_GZIP, 4}};
 	const struct apply_options add = {.mode = APPLY_ARCHIVE};
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
@@ -509,7 +509,7 @@ static void test_cut_text(struct fixture *f, gconstpointer data)
 	g_assert_cmpstr(error->message, ==, "unexpected EOF");
 }
 
-/* With an owner, directories that the archive does not name are root's. */
+/* With an owner, directories that the archive does not contain belong to root. */
 /* ADD's errors name the call and the path of the entry. */
 static void test_add_errors(struct fixture *f, gconstpointer data)
 {

@@ -22,7 +22,7 @@ static int make_dir(struct fixture *f, const char *name)
 static void set_up(struct fixture *f, gconstpointer data)
 {
 	f->top = g_dir_make_tmp("diff-test-XXXXXX", NULL);
-	mount("tmpfs", f->top, "tmpfs", 0, NULL); /* one that has trusted xattrs */
+	mount("tmpfs", f->top, "tmpfs", 0, NULL); /* a file system with trusted xattrs */
 	f->top_fd = open(f->top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	f->lower = make_dir(f, "lower");
 	f->upper = make_dir(f, "upper");
@@ -117,7 +117,7 @@ static void test_trees(struct fixture *f, gconstpointer data)
 		    "d dir/|f dir/a|d dir/sub/|f dir/sub/.wh.y|f .wh.dir-x|f file|f .wh.new-dir");
 }
 
-/* The second name of a changed inode is unchanged, and comes along as a link. */
+/* The second name of a changed inode is unchanged, and is included as a link. */
 static void test_hard_links(struct fixture *f, gconstpointer data)
 {
 	static const struct made_entry first[] = {{"a", '0', "1"}, {"z/z", '0', "1"}};
@@ -163,7 +163,7 @@ static bool mounted(struct fixture *f, int *ret_mount, int *ret_upper)
 	return *ret_mount >= 0;
 }
 
-/* What the kernel itself leaves in an upper directory, there and back. */
+/* Real overlayfs upper directories, diffed and applied. */
 static void test_overlay_mount(struct fixture *f, gconstpointer data)
 {
 	fill(f->lower, base, G_N_ELEMENTS(base), &native);
@@ -179,7 +179,7 @@ static void test_overlay_mount(struct fixture *f, gconstpointer data)
 	assert_list(f->lower, upper, true, "d dir/|f dir/.wh.a|d dir/sub/|f dir/sub/.wh.x");
 	g_autoptr(GByteArray) tar = diff_of(f->lower, upper, true, &no_options);
 	g_autoptr(GError) error = NULL;
-	maker_apply(tar, f->lower, &native, NULL, &error); /* lower becomes what the mount shows */
+	maker_apply(tar, f->lower, &native, NULL, &error); /* lower becomes the content of the mount */
 	g_assert_no_error(error);
 	struct stat st;
 	g_assert_cmpint(fstatat(f->lower, "dir/a", &st, 0), ==, -1);
@@ -257,7 +257,7 @@ static void test_errors(struct fixture *f, gconstpointer data)
 	}
 }
 
-/* Headers byte for byte as Go's archive/tar writes them. */
+/* Headers are equal byte for byte to those of Go's archive/tar. */
 static void test_header_bytes(void)
 {
 	static const struct made_entry entries[] = {{"dir/", '5', NULL, 0755}, {"dir/\xc3\xa9", '0', NULL, 0644}};

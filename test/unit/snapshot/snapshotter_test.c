@@ -139,7 +139,7 @@ static void test_mounts(struct fixture *f, gconstpointer unused)
 	expect_text(second, "x", "1"); /* a mount outlives its view */
 	close(fd_steal(&first));
 	close(fd_steal(&second));
-	/* A second life of a tree that was mounted for writing before. */
+	/* Mounts a tree again that was mounted for writing before. */
 	v = snapshot_view_open(f->s, (const int[]){b, a}, 2, true, &error);
 	g_assert_no_error(error);
 	scoped_fd again = view_dir(v);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tar_maker: archives for tests, honest and hostile, from one line an entry. */
+/* tar_maker: archives for tests, valid and malicious, from one line per entry. */
 #pragma once
 #include "os/tree.h"
 #include "base/scope.h"
