@@ -248,7 +248,7 @@ static bool set_aside(int dir_fd, const char *name, GError **error)
 		g_autofree char *from = g_strconcat(name, suffixes[i], NULL);
 		g_autofree char *to = g_strdup_printf("%s.damaged-%" PRId64 "%s", name, now, suffixes[i]);
 		if (renameat(dir_fd, from, dir_fd, to) < 0 && errno != ENOENT)
-			return error_set_errno(error, errno, "set aside %s", from);
+			return error_set_errno(error, errno, "rename damaged %s", from);
 	}
 	return true;
 }
@@ -274,7 +274,7 @@ static gpointer check_run(gpointer data)
 	if (!error_is(error, ERROR_DATA_LOSS))
 		return NULL;
 	g_atomic_int_set(&d->damaged, 1);
-	log_error("%s; the next start begins without it", error->message);
+	log_error("%s; the next start will rename it and create an empty one", error->message);
 	return NULL;
 }
 

@@ -54,7 +54,7 @@ static bool copy_by_buffer(int src_fd, int dst_fd, off_t start, off_t end, cance
 		if (n < 0)
 			return error_set_errno(error, errno, "read");
 		if (n == 0)
-			return error_set(error, ERROR_ABORTED, "file became shorter while it was copied");
+			return error_set(error, ERROR_ABORTED, "file was truncated while it was copied");
 		if (!write_all(dst_fd, buffer, (size_t)n, start))
 			return error_set_errno(error, errno, "write");
 		start += n;

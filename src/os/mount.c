@@ -72,7 +72,7 @@ int mount_tmpfs(int64_t size_bytes, mode_t mode, GError **error)
 	    fsconfig(context, FSCONFIG_SET_STRING, "mode", octal, 0) < 0 ||
 	    (size_bytes > 0 && fsconfig(context, FSCONFIG_SET_STRING, "size", size, 0) < 0) ||
 	    fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0) {
-		error_set_errno(error, errno, "make tmpfs");
+		error_set_errno(error, errno, "create tmpfs");
 		return -1;
 	}
 	int fd = fsmount(context, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID);
@@ -84,7 +84,7 @@ int mount_tmpfs(int64_t size_bytes, mode_t mode, GError **error)
 bool mount_attach(int mount_fd, int dir_fd, const char *name, GError **error)
 {
 	if (strchr(name, '/'))
-		return error_set(error, ERROR_INVALID_ARGUMENT, "mount point %s is no plain name", name);
+		return error_set(error, ERROR_INVALID_ARGUMENT, "mount point %s is not a plain file name", name);
 	unsigned flags = MOVE_MOUNT_F_EMPTY_PATH | (*name ? 0 : MOVE_MOUNT_T_EMPTY_PATH);
 	if (move_mount(mount_fd, "", dir_fd, name, flags) == 0)
 		return true;
@@ -95,7 +95,7 @@ bool mount_detach(int dir_fd, const char *name, GError **error)
 {
 	g_autofree char *path = NULL;
 	if (strchr(name, '/'))
-		return error_set(error, ERROR_INVALID_ARGUMENT, "mount point %s is no plain name", name);
+		return error_set(error, ERROR_INVALID_ARGUMENT, "mount point %s is not a plain file name", name);
 	if (*name)
 		path = g_strdup_printf("/proc/self/fd/%d/%s", dir_fd, name);
 	else

@@ -150,23 +150,23 @@ static int overlay_by_mount(const struct overlay *o)
 	return fd;
 }
 
-int overlay_by(enum overlay_way way, const struct overlay *o)
+int overlay_mount_with(enum overlay_method method, const struct overlay *o)
 {
-	return way == OVERLAY_MOUNT ? overlay_by_mount(o) : overlay_by_context(o, way == OVERLAY_EACH);
+	return method == OVERLAY_MOUNT ? overlay_by_mount(o) : overlay_by_context(o, method == OVERLAY_EACH);
 }
 
-static int overlay_any_way(const struct overlay *o)
+static int overlay_any_method(const struct overlay *o)
 {
 	static int each_unsupported; /* detected once */
 	int fd = -EINVAL;
 	if (!g_atomic_int_get(&each_unsupported))
-		fd = overlay_by(OVERLAY_EACH, o);
+		fd = overlay_mount_with(OVERLAY_EACH, o);
 	if (fd >= 0)
 		return fd;
 	int newest = fd;
-	fd = overlay_by(OVERLAY_JOINED, o);
+	fd = overlay_mount_with(OVERLAY_JOINED, o);
 	if (fd < 0)
-		fd = overlay_by(OVERLAY_MOUNT, o);
+		fd = overlay_mount_with(OVERLAY_MOUNT, o);
 	if (fd >= 0 && newest == -EINVAL)
 		g_atomic_int_set(&each_unsupported, 1);
 	return fd;
@@ -192,7 +192,7 @@ int mount_overlay(const int *lower_fds, size_t n_lowers, int upper_fd, int work_
 	if (n_lowers == 1 && upper_fd < 0)
 		return single(lower_fds[0], true, error);
 	const struct overlay o = {lower_fds, n_lowers, upper_fd, work_fd, volatile_upper};
-	int fd = overlay_any_way(&o);
+	int fd = overlay_any_method(&o);
 	if (fd < 0)
 		error_set_errno(error, -fd, "mount overlay of %zu layers", n_lowers);
 	return fd;

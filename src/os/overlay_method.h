@@ -2,7 +2,7 @@
 /*
  * overlay_method: the individual methods of mounting an overlay, so that each is tested on any kernel. Private to os.
  *
- *	int fd = overlay_by(OVERLAY_MOUNT, &overlay);        -errno on failure
+ *	int fd = overlay_mount_with(OVERLAY_MOUNT, &overlay);        -errno on failure
  *
  * Thread: any.
  */
@@ -10,11 +10,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum overlay_way { OVERLAY_EACH, OVERLAY_JOINED, OVERLAY_MOUNT };
+enum overlay_method { OVERLAY_EACH, OVERLAY_JOINED, OVERLAY_MOUNT };
 struct overlay {
 	const int *lower_fds; /* borrowed, top first */
 	size_t n_lowers;
 	int upper_fd, work_fd; /* upper_fd -1: read-only */
 	bool is_volatile;
 };
-int overlay_by(enum overlay_way way, const struct overlay *o);
+int overlay_mount_with(enum overlay_method method, const struct overlay *o);

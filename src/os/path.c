@@ -94,7 +94,7 @@ int path_open_parent(int root_fd, const char *path, char ret_name[256], GError *
 	g_autofree char *clean = path_clean(rooted);
 	char *slash = strrchr(clean, '/');
 	if (slash[1] == '\0') {
-		error_set(error, ERROR_INVALID_ARGUMENT, "path %s names no entry", path);
+		error_set(error, ERROR_INVALID_ARGUMENT, "path %s does not name an entry of a directory", path);
 		return -1;
 	}
 	if (strlen(slash + 1) > NAME_MAX) {

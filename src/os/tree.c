@@ -45,7 +45,7 @@ static void remove_entry(tree_walk *w, const struct dirent *entry, GError **prob
 	if (r != -EISDIR)
 		error_set_errno(problem, -r, "remove %s", entry->d_name);
 	else if (tree_walk_enter(w, entry->d_name, problem) == TREE_WALK_OTHER_MOUNT)
-		error_set_errno(problem, EBUSY, "remove %s: something is mounted there", entry->d_name);
+		error_set_errno(problem, EBUSY, "remove %s: a file system is mounted on it", entry->d_name);
 }
 
 static void leave_and_remove(tree_walk *w, GError **problem)

@@ -130,12 +130,12 @@ static bool reopen(struct frame *f, int child_fd, bool restart, GError **error)
 	scoped_fd fd = openat(child_fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct statx st;
 	if (fd < 0 || statx(fd, "", AT_EMPTY_PATH, STATX_INO, &st) < 0)
-		return error_set_errno(error, errno, "open directory %s again", f->name);
+		return error_set_errno(error, errno, "reopen directory %s", f->name);
 	if (st.stx_ino != f->ino || st.stx_dev_major != f->dev_major || st.stx_dev_minor != f->dev_minor)
-		return error_set(error, ERROR_ABORTED, "directory %s was moved meanwhile", f->name);
+		return error_set(error, ERROR_ABORTED, "directory %s was moved while the tree was walked", f->name);
 	f->dir = fdopendir(fd);
 	if (!f->dir)
-		return error_set_errno(error, errno, "open directory %s again", f->name);
+		return error_set_errno(error, errno, "reopen directory %s", f->name);
 	fd_steal(&fd);
 	if (!restart)
 		seekdir(f->dir, f->position);

@@ -158,7 +158,8 @@ static bool next_piece(struct writer *w, const uint8_t **ret_data, size_t n, GEr
 		if (got < 0)
 			return error_set_errno(error, errno, "read %s", w->digest);
 		if (got == 0)
-			return error_set(error, ERROR_DATA_LOSS, "%s ends too early", w->digest);
+			return error_set(error, ERROR_DATA_LOSS, "blob %s ended before its size was reached",
+					 w->digest);
 		have += (size_t)got;
 	}
 	*ret_data = w->buffer;

@@ -59,7 +59,7 @@ static session *session_new(rpc_call *call, GError **error)
 	const rpc_metadata *md = rpc_call_metadata(call);
 	const char *id = rpc_metadata_get(md, KEY_ID);
 	if (!id || !*id || strlen(id) > ID_BYTES) {
-		error_set(error, ERROR_INVALID_ARGUMENT, "session without a usable %s", KEY_ID);
+		error_set(error, ERROR_INVALID_ARGUMENT, "session without a valid %s", KEY_ID);
 		return NULL;
 	}
 	const char *key = rpc_metadata_get(md, KEY_SHARED);

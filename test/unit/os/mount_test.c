@@ -72,15 +72,15 @@ static void test_each_way(void)
 	touch(a, "x", "top");
 	touch(b, "y", "bottom");
 	const int lowers[] = {a, b};
-	static const enum overlay_way ways[] = {OVERLAY_JOINED, OVERLAY_MOUNT};
-	for (size_t i = 0; i < G_N_ELEMENTS(ways); i++) {
+	static const enum overlay_method methods[] = {OVERLAY_JOINED, OVERLAY_MOUNT};
+	for (size_t i = 0; i < G_N_ELEMENTS(methods); i++) {
 		const struct overlay ro = {lowers, 2, -1, -1, false}, rw = {lowers, 2, upper, work, false};
-		scoped_fd r = overlay_by(ways[i], &ro);
+		scoped_fd r = overlay_mount_with(methods[i], &ro);
 		g_assert_cmpint(r, >=, 0);
 		assert_text(r, "x", "top");
 		assert_text(r, "y", "bottom");
 		g_assert_cmpint(openat(r, "z", O_CREAT | O_WRONLY, 0600), ==, -1);
-		scoped_fd w = overlay_by(ways[i], &rw);
+		scoped_fd w = overlay_mount_with(methods[i], &rw);
 		g_assert_cmpint(w, >=, 0);
 		touch(w, "z", "new");
 		assert_text(upper, "z", "new");
@@ -104,7 +104,7 @@ static void test_many_layers(void)
 	g_assert_no_error(error);
 	assert_text(m, "layer0", "layer0");
 	assert_text(m, "layer299", "layer299");
-	scoped_fd old_way = overlay_by(OVERLAY_MOUNT, &all);
+	scoped_fd old_way = overlay_mount_with(OVERLAY_MOUNT, &all);
 	g_assert_cmpint(old_way, >=, 0);
 	assert_text(old_way, "layer299", "layer299");
 	for (int i = 0; i < N; i++)
