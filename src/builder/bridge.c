@@ -323,37 +323,14 @@ static bool solve(bridge *b, const struct bridge_solve_request *request, struct 
 	return true;
 }
 
-static bool warn(bridge *b, const Gateway__WarnRequest *r, GError **error)
+static bool warn(bridge *b, const char *vertex, const struct progress_warning *warning, GError **error)
 {
-	g_autofree struct progress_range *ranges = g_new0(struct progress_range, r->n_ranges + 1);
-	for (size_t i = 0; i < r->n_ranges; i++) {
-		if (!r->ranges[i]->start || !r->ranges[i]->end)
-			return error_set(error, ERROR_INVALID_ARGUMENT, "invalid source range");
-		ranges[i] = (struct progress_range){r->ranges[i]->start->line, r->ranges[i]->start->character,
-						    r->ranges[i]->end->line, r->ranges[i]->end->character};
-	}
-	g_autofree char *text = g_strndup((const char *)r->short_.data, r->short_.len);
-	g_auto(GStrv) detail = g_new0(char *, r->n_detail + 1);
-	for (size_t i = 0; i < r->n_detail; i++)
-		detail[i] = g_strndup((const char *)r->detail[i].data, r->detail[i].len);
-	struct progress_warning warning = {
-		.level = r->level ? r->level : 1,
-		.text = text,
-		.detail = (const char *const *)detail,
-		.url = r->url,
-		.source_name = r->info ? r->info->filename : "",
-		.source_language = r->info ? r->info->language : "",
-		.source_bytes = r->info ? r->info->data.data : NULL,
-		.source_len = r->info ? r->info->data.len : 0,
-		.ranges = ranges,
-		.n_ranges = r->n_ranges,
-	};
 	struct build *build = build_of_bridge(b);
-	g_autoptr(progress_sink) sink = solver_job_find_sink(build->job, r->digest);
+	g_autoptr(progress_sink) sink = solver_job_find_sink(build->job, vertex);
 	if (sink)
-		progress_warn(sink, &warning);
+		progress_warn(sink, warning);
 	else /* the vertex was not requested yet */
-		progress_log_warn(build->log, r->digest, &warning);
+		progress_log_warn(build->log, vertex, warning);
 	return true;
 }
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/build_internal.h"
-#include "api/message.h"
 #include "base/limits.h"
 #include "base/scope.h"
 #include "base/time.h"
@@ -68,35 +67,34 @@ GBytes *build_read_file(bridge *b, bridge_ref *ref, const char *path, int64_t of
 	return g_bytes_new_take(g_steal_pointer(&bytes), (gsize)done);
 }
 
-static Fsutil__Stat *stat_to_wire(int dir_fd, const char *name, const char *path, GError **error)
+static bool read_stat(int dir_fd, const char *name, const char *path, struct fssync_stat *ret, GError **error)
 {
 	struct stat st;
-	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW | (*name ? 0 : AT_EMPTY_PATH)) < 0) {
-		error_set_errno(error, errno, "lstat %s", path);
-		return NULL;
-	}
-	Fsutil__Stat *wire = message_new(Fsutil__Stat, fsutil__stat);
-	wire->path = g_strdup(path);
-	wire->mode = fssync_mode_from_st(st.st_mode);
-	wire->uid = st.st_uid;
-	wire->gid = st.st_gid;
-	wire->size = S_ISDIR(st.st_mode) ? 0 : st.st_size; /* size of a link: the length of its target, as upstream */
-	wire->modtime = timespec_to_ns(&st.st_mtim);
-	if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) {
-		wire->devmajor = major(st.st_rdev);
-		wire->devminor = minor(st.st_rdev);
-	}
-	if (S_ISLNK(st.st_mode)) {
-		char target[4096]; /* LIMIT_SYMLINK_BYTES and a NUL */
-		ssize_t n = readlinkat(dir_fd, name, target, sizeof target - 1);
-		if (n < 0) {
-			error_set_errno(error, errno, "readlink %s", path);
-			guard_free(wire);
-			return NULL;
-		}
-		wire->linkname = g_strndup(target, (gsize)n);
-	}
-	return wire;
+	char target[4096] = ""; /* LIMIT_SYMLINK_BYTES and a NUL */
+	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW | (*name ? 0 : AT_EMPTY_PATH)) < 0)
+		return error_set_errno(error, errno, "lstat %s", path);
+	if (S_ISLNK(st.st_mode) && readlinkat(dir_fd, name, target, sizeof target - 1) < 0)
+		return error_set_errno(error, errno, "readlink %s", path);
+	bool is_device = S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode);
+	*ret = (struct fssync_stat){
+		.path = g_strdup(path),
+		.mode = fssync_mode_from_st(st.st_mode),
+		.uid = st.st_uid,
+		.gid = st.st_gid,
+		.size = S_ISDIR(st.st_mode) ? 0
+					    : st.st_size, /* size of a link: the length of its target, as upstream */
+		.mtime_ns = timespec_to_ns(&st.st_mtim),
+		.linkname = g_strdup(target),
+		.devmajor = is_device ? major(st.st_rdev) : 0,
+		.devminor = is_device ? minor(st.st_rdev) : 0,
+	};
+	return true;
+}
+
+static void stat_free(void *data)
+{
+	fssync_stat_clear(data);
+	g_free(data);
 }
 
 /* Lists one directory, sorted; with an include pattern, only the names that match. */
@@ -106,19 +104,19 @@ static bool list_dir(int dir_fd, const patterns *include, GPtrArray *entries, GE
 	bool ok = dirlist_read(&list, dir_fd, error);
 	for (size_t i = 0; ok && i < list.n; i++) {
 		const char *name = dirlist_name(&list, i);
+		struct fssync_stat stat;
 		if (include && !patterns_match(include, name))
 			continue;
-		Fsutil__Stat *wire = stat_to_wire(dir_fd, name, name, error);
-		ok = wire != NULL;
-		if (wire)
-			g_ptr_array_add(entries, wire);
+		ok = read_stat(dir_fd, name, name, &stat, error);
+		if (ok)
+			g_ptr_array_add(entries, g_memdup2(&stat, sizeof stat));
 	}
 	dirlist_clear(&list);
 	return ok;
 }
 
-Gateway__ReadDirResponse *build_read_dir(bridge *b, bridge_ref *ref, const char *path, const char *include,
-					 struct work *work, GError **error)
+GPtrArray *build_read_dir(bridge *b, bridge_ref *ref, const char *path, const char *include, struct work *work,
+			  GError **error)
 {
 	scoped_fd root_fd = open_root(b, ref, work, error);
 	scoped_fd dir_fd =
@@ -128,33 +126,22 @@ Gateway__ReadDirResponse *build_read_dir(bridge *b, bridge_ref *ref, const char 
 	g_autoptr(patterns) matcher = NULL;
 	if (include && *include && !(matcher = patterns_new((const char *const[]){include, NULL}, error)))
 		return NULL;
-	g_autoptr(GPtrArray) entries = g_ptr_array_new_with_free_func(guard_free);
-	if (!list_dir(dir_fd, matcher, entries, error))
-		return NULL;
-	Gateway__ReadDirResponse *reply = message_new(Gateway__ReadDirResponse, gateway__read_dir_response);
-	gsize n = 0;
-	reply->entries = (Fsutil__Stat **)g_ptr_array_steal(entries, &n);
-	reply->n_entries = n;
-	return reply;
+	g_autoptr(GPtrArray) entries = g_ptr_array_new_with_free_func(stat_free);
+	return list_dir(dir_fd, matcher, entries, error) ? g_steal_pointer(&entries) : NULL;
 }
 
-Gateway__StatFileResponse *build_stat_file(bridge *b, bridge_ref *ref, const char *path, struct work *work,
-					   GError **error)
+bool build_stat_file(bridge *b, bridge_ref *ref, const char *path, struct work *work, struct fssync_stat *ret,
+		     GError **error)
 {
 	scoped_fd root_fd = open_root(b, ref, work, error);
 	if (root_fd < 0)
-		return NULL;
+		return false;
 	scoped_fd fd = path_open_errno(root_fd, path, O_PATH | O_CLOEXEC, PATH_IN_ROOT);
 	if (fd < 0) {
 		error_set_errno(error, -fd, "lstat %s", path);
 		fd = -1;
-		return NULL;
+		return false;
 	}
 	g_autofree char *base = g_path_get_basename(path);
-	Fsutil__Stat *wire = stat_to_wire(fd, "", base, error);
-	if (!wire)
-		return NULL;
-	Gateway__StatFileResponse *reply = message_new(Gateway__StatFileResponse, gateway__stat_file_response);
-	reply->stat = wire;
-	return reply;
+	return read_stat(fd, "", base, ret, error);
 }

@@ -73,163 +73,90 @@ bool build_resolve_image(bridge *b, const struct bridge_image_request *r, struct
 	return ok;
 }
 
-static Gateway__ResolveSourceMetaResponse *meta_reply(const Gateway__ResolveSourceMetaRequest *r)
-{
-	Gateway__ResolveSourceMetaResponse *reply =
-		message_new(Gateway__ResolveSourceMetaResponse, gateway__resolve_source_meta_response);
-	reply->source = message_copy(r->source);
-	return reply;
-}
-
-static bool resolve_image_source(struct build *build, provenance_scope *scope,
-				 const Gateway__ResolveSourceMetaRequest *r, const char *text, bool oci_layout,
-				 struct work *work, Gateway__ResolveSourceMetaResponse **ret, GError **error)
+static bool resolve_image_source(struct build *build, provenance_scope *scope, const struct bridge_source_request *r,
+				 const char *text, bool oci_layout, struct work *work, struct bridge_source *ret,
+				 GError **error)
 {
 	struct platform platform = {0};
 	if (r->platform)
 		message_platform_read(r->platform, &platform);
-	if (r->image && (r->image->attestationchain || r->image->n_resolveattestations > 0))
+	if (r->attestations)
 		return error_set(error, ERROR_UNIMPLEMENTED, "attestation chains of images are not supported yet");
-	const char *session_id = llb_source_attr(r->source, "oci.session");
-	const char *store_id = llb_source_attr(r->source, "oci.store");
 	struct bridge_image_request request = {
 		.ref = text,
 		.platform = r->platform ? &platform : NULL,
-		.resolve_mode = r->resolvemode,
-		.log_name = *r->logname ? r->logname : NULL,
-		.no_config = r->image && r->image->noconfig,
+		.resolve_mode = r->resolve_mode,
+		.log_name = r->log_name,
+		.no_config = r->no_config,
 		.oci_layout = oci_layout,
-		.session_id = session_id,
-		.store_id = store_id,
+		.session_id = llb_source_attr(r->source, "oci.session"),
+		.store_id = llb_source_attr(r->source, "oci.store"),
 	};
-	struct bridge_image found = {0};
-	if (!look_up_image(build, scope, &request, text, work, &found, error))
+	if (!look_up_image(build, scope, &request, text, work, &ret->image, error))
 		return false;
-	Gateway__ResolveSourceMetaResponse *reply = meta_reply(r);
-	reply->image = message_new(Gateway__ResolveSourceImageResponse, gateway__resolve_source_image_response);
-	reply->image->digest = g_strdup(found.digest.text);
-	reply->image->config = message_bytes(found.config);
-	g_clear_pointer(&found.config, g_bytes_unref);
-	g_free(found.ref);
-	*ret = reply;
+	g_clear_pointer(&ret->image.ref, g_free);
+	ret->kind = BRIDGE_SOURCE_IMAGE;
 	return true;
 }
 
-/* ---- git */
+/* ---- git and http */
 
-struct git_lookup {
+struct source_lookup {
 	struct build *build;
-	const Gateway__ResolveSourceMetaRequest *request;
-	struct git_meta found;
+	const struct bridge_source_request *request;
+	struct bridge_source *found;
 };
 
-static bool git_lookup_run(void *data, struct work *work, GError **error)
+/* A lookup that is displayed as a vertex. */
+static bool run_lookup(struct source_lookup *l, enum bridge_source_kind kind, struct work *work,
+		       bool (*run)(void *data, struct work *work, GError **error), GError **error)
 {
-	struct git_lookup *l = data;
-	struct work own = *work;
-	own.sessions = l->build->sessions;
-	bool objects = l->request->git && l->request->git->returnobject;
-	return source_git_resolve(&builder_worker(l->build->builder)->source_context, l->request->source, objects, &own,
-				  &l->found, error);
-}
-
-/* A git lookup that is displayed as a vertex. */
-static bool run_lookup(struct build *build, const Gateway__ResolveSourceMetaRequest *r, struct work *work,
-		       bool (*run)(void *data, struct work *work, GError **error), void *data, GError **error)
-{
-	g_autofree char *name = *r->logname ? g_strdup(r->logname)
+	const struct bridge_source_request *r = l->request;
+	g_autofree char *name = r->log_name ? g_strdup(r->log_name)
 					    : g_strdup_printf("resolve image config for %s", r->source->identifier);
 	char id[IDENT_SIZE];
 	ident_new(id);
 	struct digest digest;
 	digest_of(id, strlen(id), &digest);
-	if (solver_job_run_vertex(build->job, digest.text, name, work->cancel, run, data, error))
-		return true;
-	g_prefix_error(error, "failed to resolve source metadata for %s: ", r->source->identifier);
-	return false;
-}
-
-static bool resolve_git_source(struct build *build, const Gateway__ResolveSourceMetaRequest *r, struct work *work,
-			       Gateway__ResolveSourceMetaResponse **ret, GError **error)
-{
-	struct git_lookup l = {.build = build, .request = r};
-	if (!run_lookup(build, r, work, git_lookup_run, &l, error))
+	if (!solver_job_run_vertex(l->build->job, digest.text, name, work->cancel, run, l, error)) {
+		g_prefix_error(error, "failed to resolve source metadata for %s: ", r->source->identifier);
 		return false;
-	Gateway__ResolveSourceMetaResponse *reply = meta_reply(r);
-	reply->git = message_new(Gateway__ResolveSourceGitResponse, gateway__resolve_source_git_response);
-	reply->git->ref = g_strdup(l.found.ref);
-	reply->git->checksum = g_strdup(l.found.checksum);
-	reply->git->commitchecksum = g_strdup(l.found.commit_checksum);
-	reply->git->commitobject = message_bytes(l.found.commit_object);
-	reply->git->tagobject = message_bytes(l.found.tag_object);
-	git_meta_clear(&l.found);
-	*ret = reply;
+	}
+	l->found->kind = kind;
 	return true;
 }
 
-/* ---- http */
-
-struct http_lookup {
-	struct build *build;
-	const Gateway__ResolveSourceMetaRequest *request;
-	struct http_checksum *checksum; /* NULL: not requested */
-	struct http_meta found;
-};
+static bool git_lookup_run(void *data, struct work *work, GError **error)
+{
+	struct source_lookup *l = data;
+	struct work own = *work;
+	own.sessions = l->build->sessions;
+	return source_git_resolve(&builder_worker(l->build->builder)->source_context, l->request->source,
+				  l->request->objects, &own, &l->found->git, error);
+}
 
 static bool http_lookup_run(void *data, struct work *work, GError **error)
 {
-	struct http_lookup *l = data;
+	struct source_lookup *l = data;
 	struct work own = *work;
 	own.sessions = l->build->sessions;
-	return source_http_resolve(&builder_worker(l->build->builder)->source_context, l->request->source, l->checksum,
-				   &own, &l->found, error);
+	struct http_checksum *checksum = l->found->checksum.algorithm ? &l->found->checksum : NULL;
+	return source_http_resolve(&builder_worker(l->build->builder)->source_context, l->request->source, checksum,
+				   &own, &l->found->http, error);
 }
 
-static bool read_checksum_request(const Gateway__ChecksumRequest *r, struct http_checksum *ret, GError **error)
+static bool read_checksum_request(const struct bridge_source_request *r, struct http_checksum *ret, GError **error)
 {
 	static const char *const algorithms[] = {"sha256", "sha384", "sha512"};
-	if (r->suffix.len > CHECKSUM_SUFFIX_MAX)
+	if (r->checksum.suffix_len > CHECKSUM_SUFFIX_MAX)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "http checksum request suffix exceeds max size %d",
 				 CHECKSUM_SUFFIX_MAX);
-	if ((int)r->algo < 0 || (size_t)r->algo >= G_N_ELEMENTS(algorithms))
-		return error_set(error, ERROR_INVALID_ARGUMENT, "unsupported checksum algorithm %d", (int)r->algo);
-	*ret = (struct http_checksum){
-		.algorithm = algorithms[r->algo], .suffix = r->suffix.data, .suffix_len = r->suffix.len};
-	return true;
-}
-
-static void set_checksum(Gateway__ResolveSourceHTTPResponse *reply, const struct http_checksum *c)
-{
-	reply->checksumresponse = message_new(Gateway__ChecksumResponse, gateway__checksum_response);
-	reply->checksumresponse->digest = g_strdup(c->digest.text);
-	reply->checksumresponse->suffix.data = g_memdup2(c->suffix, c->suffix_len);
-	reply->checksumresponse->suffix.len = c->suffix_len;
-}
-
-static bool resolve_http_source(struct build *build, const Gateway__ResolveSourceMetaRequest *r, struct work *work,
-				Gateway__ResolveSourceMetaResponse **ret, GError **error)
-{
-	struct http_lookup l = {.build = build, .request = r};
-	struct http_checksum checksum;
-	if (r->http && r->http->checksumrequest) {
-		if (!read_checksum_request(r->http->checksumrequest, &checksum, error))
-			return false;
-		l.checksum = &checksum;
-	}
-	if (!run_lookup(build, r, work, http_lookup_run, &l, error))
-		return false;
-	Gateway__ResolveSourceMetaResponse *reply = meta_reply(r);
-	reply->http = message_new(Gateway__ResolveSourceHTTPResponse, gateway__resolve_source_httpresponse);
-	reply->http->checksum = g_strdup(l.found.checksum.text);
-	reply->http->filename = g_steal_pointer(&l.found.filename);
-	if (l.found.has_modified) {
-		reply->http->lastmodified = message_new(Google__Timestamp, google__timestamp);
-		reply->http->lastmodified->seconds = l.found.modified_s;
-	}
-	if (l.checksum)
-		set_checksum(reply->http, l.checksum);
-	http_meta_clear(&l.found);
-	*ret = reply;
+	if (r->checksum.algorithm < 0 || (size_t)r->checksum.algorithm >= G_N_ELEMENTS(algorithms))
+		return error_set(error, ERROR_INVALID_ARGUMENT, "unsupported checksum algorithm %d",
+				 r->checksum.algorithm);
+	*ret = (struct http_checksum){.algorithm = algorithms[r->checksum.algorithm],
+				      .suffix = r->checksum.suffix,
+				      .suffix_len = r->checksum.suffix_len};
 	return true;
 }
 
@@ -243,33 +170,46 @@ static bool has_no_metadata(const char *scheme)
 	return false;
 }
 
-bool build_lookup_source(struct build *b, provenance_scope *scope, const Gateway__ResolveSourceMetaRequest *r,
-			 struct work *work, Gateway__ResolveSourceMetaResponse **ret, GError **error)
+static bool look_up_source(struct build *b, provenance_scope *scope, const struct bridge_source_request *r,
+			   struct work *work, struct bridge_source *ret, GError **error)
 {
 	const char *rest = strstr(r->source->identifier, "://");
 	if (!rest)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "failed to parse %s: invalid", r->source->identifier);
 	g_autofree char *scheme = g_strndup(r->source->identifier, (gsize)(rest - r->source->identifier));
+	struct source_lookup l = {.build = b, .request = r, .found = ret};
 	if (strcmp(scheme, "docker-image") == 0 || strcmp(scheme, "oci-layout") == 0)
 		return resolve_image_source(b, scope, r, rest + 3, scheme[0] == 'o', work, ret, error);
 	if (strcmp(scheme, "git") == 0)
-		return resolve_git_source(b, r, work, ret, error);
+		return run_lookup(&l, BRIDGE_SOURCE_GIT, work, git_lookup_run, error);
 	if (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0)
-		return resolve_http_source(b, r, work, ret, error);
-	if (!has_no_metadata(scheme))
-		return error_set(error, ERROR_UNIMPLEMENTED, "metadata of %s:// sources is not supported yet", scheme);
-	*ret = meta_reply(r);
+		return (!r->checksum.wanted || read_checksum_request(r, &ret->checksum, error)) &&
+		       run_lookup(&l, BRIDGE_SOURCE_HTTP, work, http_lookup_run, error);
+	return has_no_metadata(scheme) ||
+	       error_set(error, ERROR_UNIMPLEMENTED, "metadata of %s:// sources is not supported yet", scheme);
+}
+
+bool build_lookup_source(struct build *b, provenance_scope *scope, const struct bridge_source_request *r,
+			 struct work *work, struct bridge_source *ret, GError **error)
+{
+	struct bridge_source found = {0};
+	if (!look_up_source(b, scope, r, work, &found, error))
+		return false;
+	found.source = message_copy(r->source);
+	*ret = found;
 	return true;
 }
 
-bool build_resolve_source(bridge *b, const Gateway__ResolveSourceMetaRequest *r, struct work *work,
-			  Gateway__ResolveSourceMetaResponse **ret, GError **error)
+bool build_resolve_source(bridge *b, const struct bridge_source_request *r, struct work *work,
+			  struct bridge_source *ret, GError **error)
 {
-	Gateway__ResolveSourceMetaRequest *judged = NULL;
-	if (!build_policy_source(build_of_bridge(b), r, work, &judged, error))
+	Pb__SourceOp *changed = NULL;
+	if (!build_policy_source(build_of_bridge(b), r, work, &changed, error))
 		return false;
-	bool ok = build_lookup_source(build_of_bridge(b), build_scope_of_bridge(b), judged ? judged : r, work, ret,
-				      error);
-	guard_free(judged);
+	struct bridge_source_request request = *r;
+	if (changed)
+		request.source = changed;
+	bool ok = build_lookup_source(build_of_bridge(b), build_scope_of_bridge(b), &request, work, ret, error);
+	guard_free(changed);
 	return ok;
 }

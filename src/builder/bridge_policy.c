@@ -145,20 +145,20 @@ bool build_policy_image(struct build *b, struct bridge_image_request *r, struct 
 	return ok;
 }
 
-bool build_policy_source(struct build *b, const Gateway__ResolveSourceMetaRequest *r, struct work *work,
-			 Gateway__ResolveSourceMetaRequest **ret, GError **error)
+bool build_policy_source(struct build *b, const struct bridge_source_request *r, struct work *work, Pb__SourceOp **ret,
+			 GError **error)
 {
 	g_autoptr(source_policy) p = NULL;
-	if (!lookup_policy(b, r->sourcepolicies, r->n_sourcepolicies, &p, error))
+	if (!lookup_policy(b, r->source_policies, r->n_source_policies, &p, error))
 		return false;
 	if (!p)
 		return true;
 	bool changed = false;
-	Gateway__ResolveSourceMetaRequest *judged = message_copy(r);
-	bool ok = judge(b, p, judged->source, r->platform, work, &changed, error);
+	Pb__SourceOp *op = message_copy(r->source);
+	bool ok = judge(b, p, op, r->platform, work, &changed, error);
 	if (ok && changed)
-		*ret = judged;
+		*ret = op;
 	else
-		guard_free(judged);
+		guard_free(op);
 	return ok;
 }

@@ -275,14 +275,6 @@ static bool allow_entitlements(struct build *build, GError **error)
 	return true;
 }
 
-static struct gateway_info gateway_info_of(builder *b)
-{
-	return (struct gateway_info){
-		.workers = (Types__WorkerRecord * *(*)(void *, size_t *)) worker_records,
-		.data = b,
-	};
-}
-
 /* Creates everything except the job, which needs a free id. */
 static struct build *build_new(builder *b, const struct build_request *request, cancel *c)
 {
@@ -306,36 +298,11 @@ static struct build *build_new(builder *b, const struct build_request *request, 
 	g_mutex_init(&build->mu);
 	/* A definition without ops is scratch; a request without a definition is driven by its client. */
 	if (!*request->frontend && !request->definition) {
-		struct gateway_info info = gateway_info_of(b);
 		struct work work = {.cancel = build->cancel, .sessions = build->sessions};
-		build->gateway = gateway_new(build->bridge, request->frontend_inputs, &info, &work);
+		build->gateway = gateway_new(build->bridge, request->frontend_inputs, b->options.workers,
+					     b->options.n_workers, &work);
 	}
 	return build;
-}
-
-/* Converts the request's imports to the form of frontends and clients. */
-static GPtrArray *wire_imports(const struct build_request *r)
-{
-	GPtrArray *entries = g_ptr_array_new_with_free_func(guard_free);
-	for (size_t i = 0; i < r->n_cache_imports; i++) {
-		Gateway__CacheOptionsEntry *e = g_new0(Gateway__CacheOptionsEntry, 1);
-		gateway__cache_options_entry__init(e);
-		e->type = g_strdup(r->cache_imports[i].type);
-		GHashTable *attrs = r->cache_imports[i].attrs;
-		e->attrs = g_new0(Gateway__CacheOptionsEntry__AttrsEntry *, g_hash_table_size(attrs));
-		GHashTableIter iter;
-		gpointer key, value;
-		g_hash_table_iter_init(&iter, attrs);
-		while (g_hash_table_iter_next(&iter, &key, &value)) {
-			Gateway__CacheOptionsEntry__AttrsEntry *a = g_new0(Gateway__CacheOptionsEntry__AttrsEntry, 1);
-			gateway__cache_options_entry__attrs_entry__init(a);
-			a->key = g_strdup(key);
-			a->value = g_strdup(value);
-			e->attrs[e->n_attrs++] = a;
-		}
-		g_ptr_array_add(entries, e);
-	}
-	return entries;
 }
 
 /*
@@ -346,14 +313,13 @@ static build_result *build_frontend(struct build *build, struct work *work, GErr
 {
 	if (build->gateway)
 		return gateway_wait(build->gateway, build->cancel, error);
-	g_autoptr(GPtrArray) entries = wire_imports(build->request);
 	struct bridge_solve_request request = {
 		.definition = build->request->definition,
 		.frontend = *build->request->frontend ? build->request->frontend : NULL,
 		.options = build->request->frontend_attrs,
 		.inputs = build->request->frontend_inputs,
-		.cache_imports = (Gateway__CacheOptionsEntry **)entries->pdata,
-		.n_cache_imports = entries->len,
+		.cache_imports = build->request->cache_imports,
+		.n_cache_imports = build->request->n_cache_imports,
 	};
 	build_result *result = NULL;
 	build->bridge->class->solve(build->bridge, &request, work, &result, error);

@@ -33,7 +33,7 @@ struct build_request {
 	size_t n_exporters;
 	const struct build_target *cache_exports;
 	size_t n_cache_exports;
-	const struct build_target *cache_imports;
+	const struct cache_import *cache_imports;
 	size_t n_cache_imports;
 	const char *const *entitlements;     /* NULL-terminated */
 	const Policy__Policy *source_policy; /* NULL: none */
@@ -76,9 +76,3 @@ guint builder_watch(builder *b, void (*fn)(void *data), void *data);
 void builder_unwatch(builder *b, guint id);
 /* Returns the gateway of a running build, counted. Waits up to timeout_ms. NOT_FOUND "no such job X". */
 gateway *builder_find_gateway(builder *b, const char *ref, int timeout_ms, cancel *c, GError **error);
-
-/* Returns the answer to Info; guard_free. */
-Types__BuildkitVersion *version_record(void);
-Types__WorkerRecord *worker_record(worker *w); /* guard_free */
-/* Returns records of all workers, default first; free each with guard_free, the array with g_free. */
-Types__WorkerRecord **worker_records(builder *b, size_t *ret_n);

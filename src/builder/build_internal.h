@@ -56,11 +56,11 @@ bool build_evaluate(struct build *build, build_result *result, cancel *c, GError
 /* ---- bridge_image.c */
 bool build_resolve_image(bridge *b, const struct bridge_image_request *r, struct work *work, struct bridge_image *ret,
 			 GError **error);
-bool build_resolve_source(bridge *b, const Gateway__ResolveSourceMetaRequest *r, struct work *work,
-			  Gateway__ResolveSourceMetaResponse **ret, GError **error);
+bool build_resolve_source(bridge *b, const struct bridge_source_request *r, struct work *work,
+			  struct bridge_source *ret, GError **error);
 /* Returns the metadata of a source without checking policies. scope (may be NULL) records the images that were used. */
-bool build_lookup_source(struct build *b, provenance_scope *scope, const Gateway__ResolveSourceMetaRequest *r,
-			 struct work *work, Gateway__ResolveSourceMetaResponse **ret, GError **error);
+bool build_lookup_source(struct build *b, provenance_scope *scope, const struct bridge_source_request *r,
+			 struct work *work, struct bridge_source *ret, GError **error);
 struct build *build_of_bridge(bridge *b);
 
 /* ---- bridge_policy.c */
@@ -74,17 +74,17 @@ llb_definition *build_load(struct build *b, const struct bridge_solve_request *r
  */
 bool build_policy_image(struct build *b, struct bridge_image_request *r, struct work *work, Pb__SourceOp **ret_owner,
 			char **ret_other, GError **error);
-/* ret: the replacement request (guard_free); unchanged if no policy changes anything. */
-bool build_policy_source(struct build *b, const Gateway__ResolveSourceMetaRequest *r, struct work *work,
-			 Gateway__ResolveSourceMetaRequest **ret, GError **error);
+/* ret: the source to resolve instead (guard_free), unchanged if policies do not change it. */
+bool build_policy_source(struct build *b, const struct bridge_source_request *r, struct work *work, Pb__SourceOp **ret,
+			 GError **error);
 
 /* ---- bridge_files.c */
 GBytes *build_read_file(bridge *b, bridge_ref *ref, const char *path, int64_t offset, int64_t length, struct work *work,
 			GError **error);
-Gateway__ReadDirResponse *build_read_dir(bridge *b, bridge_ref *ref, const char *path, const char *include,
-					 struct work *work, GError **error);
-Gateway__StatFileResponse *build_stat_file(bridge *b, bridge_ref *ref, const char *path, struct work *work,
-					   GError **error);
+GPtrArray *build_read_dir(bridge *b, bridge_ref *ref, const char *path, const char *include, struct work *work,
+			  GError **error);
+bool build_stat_file(bridge *b, bridge_ref *ref, const char *path, struct work *work, struct fssync_stat *ret,
+		     GError **error);
 
 /* Drops the result: it is built again at the next request. No other thread may use it meanwhile. */
 void build_ref_reopen(bridge_ref *ref);

@@ -98,19 +98,10 @@ void imports_free(imports *i)
 	g_free(i);
 }
 
-static GHashTable *attrs_of(const Gateway__CacheOptionsEntry *entry)
-{
-	GHashTable *attrs = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-	for (size_t i = 0; i < entry->n_attrs; i++)
-		g_hash_table_replace(attrs, g_strdup(entry->attrs[i]->key), g_strdup(entry->attrs[i]->value));
-	return attrs;
-}
-
 /* *ret_new is set if this call created it; the caller starts it. */
-static struct import *import_ensure(imports *all, const Gateway__CacheOptionsEntry *entry, bool *ret_new)
+static struct import *import_ensure(imports *all, const struct cache_import *requested, bool *ret_new)
 {
-	g_autoptr(GHashTable) attrs = attrs_of(entry);
-	g_autofree char *id = remotecache_import_id(entry->type, attrs);
+	g_autofree char *id = remotecache_import_id(requested->type, requested->attrs);
 	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&all->mu);
 	struct import *i = g_hash_table_lookup(all->by_id, id);
 	if (i)
@@ -118,8 +109,8 @@ static struct import *import_ensure(imports *all, const Gateway__CacheOptionsEnt
 	i = g_new0(struct import, 1);
 	i->build = all->build;
 	i->id = g_steal_pointer(&id);
-	i->type = g_strdup(entry->type);
-	i->attrs = g_steal_pointer(&attrs);
+	i->type = g_strdup(requested->type);
+	i->attrs = g_hash_table_ref(requested->attrs);
 	g_mutex_init(&i->mu);
 	g_cond_init(&i->changed);
 	g_hash_table_insert(all->by_id, i->id, i);
@@ -127,12 +118,12 @@ static struct import *import_ensure(imports *all, const Gateway__CacheOptionsEnt
 	return i;
 }
 
-GPtrArray *imports_start(imports *i, Gateway__CacheOptionsEntry *const *entries, size_t n)
+GPtrArray *imports_start(imports *i, const struct cache_import *requested, size_t n)
 {
 	GPtrArray *wanted = g_ptr_array_new();
 	for (size_t k = 0; k < n; k++) {
 		bool fresh = false;
-		struct import *one = import_ensure(i, entries[k], &fresh);
+		struct import *one = import_ensure(i, &requested[k], &fresh);
 		g_ptr_array_add(wanted, one);
 		if (fresh && !(one->thread = thread_start("import", import_run, one, NULL)))
 			import_run(one);

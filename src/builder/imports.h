@@ -17,7 +17,7 @@ typedef struct imports imports;
 
 imports *imports_new(struct build *b);
 void imports_free(imports *i);
-GPtrArray *imports_start(imports *i, Gateway__CacheOptionsEntry *const *entries, size_t n);
+GPtrArray *imports_start(imports *i, const struct cache_import *requested, size_t n);
 bool imports_wait(const GPtrArray *wanted, cancel *c, GError **error);
 /* Returns the number of layers found missing or damaged so far; each new one is reported in a vertex. */
 unsigned imports_losses(imports *i);

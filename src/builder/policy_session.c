@@ -6,6 +6,7 @@
 #include "builder/build_internal.h"
 #include "format/gotype.h"
 #include "format/json_writer.h"
+#include "frontend/gateway/wire.h"
 #include "policysession.pb-c.h"
 #include <stdlib.h>
 #include <string.h>
@@ -14,10 +15,10 @@
 
 typedef Policysession__CheckPolicyResponse policy_response;
 typedef Gateway__ResolveSourceMetaResponse source_meta;
-typedef Gateway__ResolveSourceMetaRequest source_request;
+typedef Pb__SourceOp source_op;
 DEFINE_MESSAGE_AUTOPTR(policy_response)
 DEFINE_MESSAGE_AUTOPTR(source_meta)
-DEFINE_MESSAGE_AUTOPTR(source_request)
+DEFINE_MESSAGE_AUTOPTR(source_op)
 
 void source_check_init(struct source_check *c, struct build *build, source_policy *policy)
 {
@@ -61,45 +62,43 @@ static bool attrs_equal(const Pb__SourceOp *a, const Pb__SourceOp *b)
 }
 
 /* Builds the request to execute: the identifier of the checked source, and only the attributes of its scheme. */
-static source_request *lookup_request(const source_request *asked, const Pb__SourceOp *op, const char *name,
-				      GError **error)
+static bool lookup_request(const struct bridge_source_request *asked, const Pb__SourceOp *op, const char *name,
+			   struct bridge_source_request *ret, GError **error)
 {
 	if (!asked->source || strcmp(asked->source->identifier, name) != 0) {
 		g_autofree char *other = go_quote(asked->source ? asked->source->identifier : "");
 		g_autofree char *own = go_quote(name);
-		error_set(error, ERROR_UNKNOWN, "policy requested different source identifier: %s != %s", other, own);
-		return NULL;
+		return error_set(error, ERROR_UNKNOWN, "policy requested different source identifier: %s != %s", other,
+				 own);
 	}
-	if (!attrs_equal(op, asked->source)) {
-		error_set(error, ERROR_UNKNOWN, "policy requested different source attrs for %s", name);
-		return NULL;
-	}
-	source_request *r = message_copy(asked);
-	replace_text(&r->source->identifier, op->identifier);
+	if (!attrs_equal(op, asked->source))
+		return error_set(error, ERROR_UNKNOWN, "policy requested different source attrs for %s", name);
 	bool image = g_str_has_prefix(name, "docker-image://");
-	if (!image)
-		replace_text(&r->resolvemode, "");
-	if (!image && !g_str_has_prefix(name, "oci-layout://") && r->platform) {
-		guard_free(r->platform);
-		r->platform = NULL;
-	}
-	return r;
+	*ret = *asked;
+	ret->resolve_mode = image ? asked->resolve_mode : "";
+	ret->platform = image || g_str_has_prefix(name, "oci-layout://") ? asked->platform : NULL;
+	return true;
 }
 
-static source_meta *look_up(struct source_check *c, const source_request *asked, const Pb__SourceOp *op,
+static source_meta *look_up(struct source_check *c, const struct bridge_source_request *asked, const Pb__SourceOp *op,
 			    const char *name, struct work *work, GError **error)
 {
-	g_autoptr(source_request) r = lookup_request(asked, op, name, error);
-	if (!r)
+	struct bridge_source_request r;
+	if (!lookup_request(asked, op, name, &r, error))
 		return NULL;
 	bool changed = false;
-	source_meta *found = NULL;
-	if (!apply_rules(c, r->source, &changed, error)) {
+	struct bridge_source found;
+	g_autoptr(source_op) copy = message_copy(asked->source);
+	replace_text(&copy->identifier, op->identifier);
+	r.source = copy;
+	if (!apply_rules(c, copy, &changed, error)) {
 		g_prefix_error(error, "could not resolve image due to policy: ");
-	} else if (build_lookup_source(c->build, NULL, r, work, &found, error)) {
-		g_autofree char *text = source_name(found->source);
-		replace_text(&found->source->identifier, text);
-		return found;
+	} else if (build_lookup_source(c->build, NULL, &r, work, &found, error)) {
+		g_autofree char *text = source_name(found.source);
+		replace_text(&found.source->identifier, text);
+		source_meta *reply = gateway_source_new(&found);
+		bridge_source_clear(&found);
+		return reply;
 	}
 	g_prefix_error(error, "error resolving source metadata from policy request: ");
 	return NULL;
@@ -188,19 +187,19 @@ static bool consult(struct source_check *c, Pb__SourceOp *op, const Pb__Platform
 	g_autofree char *name = source_name(op);
 	Pb__SourceOp named = *op;
 	named.identifier = name;
-	source_meta first = GATEWAY__RESOLVE_SOURCE_META_RESPONSE__INIT;
-	first.source = &named;
-	g_autoptr(source_meta) found = NULL;
+	g_autoptr(source_meta) found = gateway_source_new(&(struct bridge_source){.source = &named});
 	Policysession__CheckPolicyRequest request = POLICYSESSION__CHECK_POLICY_REQUEST__INIT;
 	request.platform = (Pb__Platform *)(uintptr_t)platform;
-	request.source = &first;
+	request.source = found;
 	for (;;) {
 		g_autoptr(policy_response) reply = ask(c, &request, left, work, error);
 		if (!reply)
 			return false;
 		if (reply->result_case == POLICYSESSION__CHECK_POLICY_RESPONSE__RESULT_REQUEST && reply->request) {
 			guard_free(found);
-			found = look_up(c, reply->request, op, name, work, error);
+			struct bridge_source_request asked;
+			gateway_source_request_read(reply->request, &asked);
+			found = look_up(c, &asked, op, name, work, error);
 			if (!found)
 				return false;
 			request.source = found;

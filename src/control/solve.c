@@ -30,9 +30,9 @@ static void add_target(GArray *targets, const char *type, GHashTable *attrs)
 	g_array_append_val(targets, target);
 }
 
-static GHashTable *registry_ref(struct translation *t, const char *ref)
+static GHashTable *registry_ref(const char *ref)
 {
-	GHashTable *attrs = keep_table(t, g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free));
+	GHashTable *attrs = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	g_hash_table_replace(attrs, g_strdup("ref"), g_strdup(ref));
 	return attrs;
 }
@@ -44,14 +44,14 @@ static void translate_cache(struct translation *t, const Control__CacheOptions *
 	for (size_t i = 0; i < options->n_exports; i++)
 		add_target(t->cache_exports, options->exports[i]->type, translate_map(t, options->exports[i], attrs));
 	for (size_t i = 0; i < options->n_imports; i++)
-		add_target(t->cache_imports, options->imports[i]->type, translate_map(t, options->imports[i], attrs));
+		cache_imports_add(t->cache_imports, options->imports[i]->type, message_map(options->imports[i], attrs));
 	if (*options->exportrefdeprecated) {
 		GHashTable *attrs = translate_map(t, options, exportattrsdeprecated);
 		g_hash_table_replace(attrs, g_strdup("ref"), g_strdup(options->exportrefdeprecated));
 		add_target(t->cache_exports, "registry", attrs);
 	}
 	for (size_t i = 0; i < options->n_importrefsdeprecated; i++)
-		add_target(t->cache_imports, "registry", registry_ref(t, options->importrefsdeprecated[i]));
+		cache_imports_add(t->cache_imports, "registry", registry_ref(options->importrefsdeprecated[i]));
 }
 
 static void translate_exporters(struct translation *t, const Control__SolveRequest *m)
@@ -90,7 +90,7 @@ static void translation_init(struct translation *t)
 {
 	t->exporters = g_array_new(FALSE, TRUE, sizeof(struct build_target));
 	t->cache_exports = g_array_new(FALSE, TRUE, sizeof(struct build_target));
-	t->cache_imports = g_array_new(FALSE, TRUE, sizeof(struct build_target));
+	t->cache_imports = cache_imports_new();
 	t->tables = g_ptr_array_new_with_free_func((GDestroyNotify)g_hash_table_unref);
 	t->entitlements = g_ptr_array_new();
 }
@@ -146,7 +146,7 @@ static bool translate(struct translation *t, const Control__SolveRequest *m, GEr
 		.n_exporters = t->exporters->len,
 		.cache_exports = (const struct build_target *)(void *)t->cache_exports->data,
 		.n_cache_exports = t->cache_exports->len,
-		.cache_imports = (const struct build_target *)(void *)t->cache_imports->data,
+		.cache_imports = (const struct cache_import *)(void *)t->cache_imports->data,
 		.n_cache_imports = t->cache_imports->len,
 		.entitlements = (const char *const *)t->entitlements->pdata,
 		.source_policy = m->sourcepolicy,

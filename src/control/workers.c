@@ -3,6 +3,7 @@
 #include "api/message.h"
 #include "control.pb-c.h"
 #include "format/filter.h"
+#include "frontend/gateway/wire.h"
 #include <string.h>
 
 static const char *lookup(const void *row, const char *const *path, size_t n_path)
@@ -29,13 +30,13 @@ ProtobufCMessage *control_list_workers(rpc_call *call, const ProtobufCMessage *r
 	reply->record = g_new0(Types__WorkerRecord *, n);
 	for (size_t i = 0; i < n; i++)
 		if (filter_match(f, lookup, workers[i]))
-			reply->record[reply->n_record++] = worker_record(workers[i]);
+			reply->record[reply->n_record++] = gateway_worker_record_new(workers[i]);
 	return &reply->base;
 }
 
 ProtobufCMessage *control_info(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
 {
 	Control__InfoResponse *reply = message_new(Control__InfoResponse, control__info_response);
-	reply->buildkitversion = version_record();
+	reply->buildkitversion = gateway_version_new();
 	return &reply->base;
 }

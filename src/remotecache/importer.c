@@ -32,6 +32,28 @@ struct remote_import {
 	struct faults *faults;
 };
 
+/* ---- requests */
+
+static void cache_import_clear(void *data)
+{
+	struct cache_import *i = data;
+	g_free(i->type);
+	g_hash_table_unref(i->attrs);
+}
+
+GArray *cache_imports_new(void)
+{
+	GArray *imports = g_array_new(FALSE, FALSE, sizeof(struct cache_import));
+	g_array_set_clear_func(imports, cache_import_clear);
+	return imports;
+}
+
+void cache_imports_add(GArray *imports, const char *type, GHashTable *attrs)
+{
+	struct cache_import i = {.type = g_strdup(type), .attrs = attrs};
+	g_array_append_val(imports, i);
+}
+
 /* ---- faults */
 
 static void faults_unref(struct faults *f)

@@ -15,6 +15,7 @@
 #pragma once
 #include "cache/cache.h"
 #include "registry/registry.h"
+#include "remotecache/cache_import.h"
 #include "session/session.h"
 #include "solver/solver.h"
 

@@ -16,6 +16,7 @@
 #include "registry/registry.h"
 #include "session/session.h"
 #include "source/kinds.h"
+#include "source/meta.h"
 
 /*
  * Where the root of an image with a tag is looked up: DEFAULT asks the registry, and the image store of the worker when that
@@ -95,31 +96,11 @@ bool source_oci_layout_resolve(const struct source_context *context, const char 
 			       const char *store_id, const struct platform *platform, struct work *work,
 			       struct image_meta *ret, GError **error);
 
-/* What a git source means (LLBBridge.ResolveSourceMeta). */
-struct git_meta {
-	char *ref, *checksum, *commit_checksum; /* owned; commit_checksum is "" unless checksum is an annotated tag's */
-	GBytes *commit_object, *tag_object;     /* owned or NULL */
-};
-/* objects: fetched too. ret is set on success. */
+/* Metadata of sources (LLBBridge.ResolveSourceMeta). objects: fetched too. ret is set on success. */
 bool source_git_resolve(const struct source_context *context, const Pb__SourceOp *op, bool objects, struct work *work,
 			struct git_meta *ret, GError **error);
-void git_meta_clear(struct git_meta *m);
-
-/* What an http source means; the file is downloaded unless it is known. ret is set on success. */
-struct http_meta {
-	struct digest checksum;
-	char *filename; /* owned */
-	bool has_modified;
-	int64_t modified_s;
-};
-/* A digest of the file's bytes and a suffix together, for signatures that cover both. */
-struct http_checksum {
-	const char *algorithm; /* "sha256", "sha384", "sha512" */
-	const void *suffix;
-	size_t suffix_len;
-	struct digest digest; /* set on success */
-};
-/* checksum: NULL: none is wanted, else the file is downloaded in any case. */
+/*
+ * The file is downloaded unless it is known, or if a checksum is requested (NULL: none). ret is set on success.
+ */
 bool source_http_resolve(const struct source_context *context, const Pb__SourceOp *op, struct http_checksum *checksum,
 			 struct work *work, struct http_meta *ret, GError **error);
-void http_meta_clear(struct http_meta *m);

@@ -13,8 +13,16 @@
 #include "base/digest.h"
 #include "base/work.h"
 #include "format/platform.h"
-#include "gateway.pb-c.h"
-#include "ops.pb-c.h"
+#include "fssync/fssync.h"
+#include "progress/progress.h"
+#include "remotecache/cache_import.h"
+#include "source/meta.h"
+
+/* LLB (ops.pb-c.h) and source policies (policy.pb-c.h) are passed on as they were received. */
+typedef struct Pb__Definition Pb__Definition;
+typedef struct Pb__Platform Pb__Platform;
+typedef struct Pb__SourceOp Pb__SourceOp;
+typedef struct Policy__Policy Policy__Policy;
 
 typedef struct bridge bridge;
 typedef struct bridge_ref bridge_ref; /* NULL: scratch */
@@ -39,7 +47,7 @@ struct bridge_solve_request {
 	GHashTable *options;              /* char * to char * */
 	GHashTable *inputs;               /* char * to Pb__Definition * */
 	bool evaluate;
-	Gateway__CacheOptionsEntry **cache_imports; /* borrowed */
+	const struct cache_import *cache_imports; /* borrowed */
 	size_t n_cache_imports;
 	Policy__Policy *const *source_policies; /* policies for the definition, after the build's; borrowed */
 	size_t n_source_policies;
@@ -61,21 +69,59 @@ struct bridge_image {
 	struct digest digest;
 	GBytes *config; /* owned; NULL if no_config */
 };
+/* What is asked about a source without fetching it as a tree. All members are borrowed. */
+struct bridge_source_request {
+	const Pb__SourceOp *source;
+	const Pb__Platform *platform; /* as requested; NULL: the worker's */
+	const char *resolve_mode;     /* as in struct bridge_image_request */
+	const char *log_name;         /* vertex name, NULL: "resolve image config for <identifier>" */
+	bool no_config;               /* images: only the digest */
+	bool attestations;            /* images: attestations too */
+	bool objects;                 /* git: the commit and tag objects too */
+	/* http: a digest of the file's bytes and the suffix together. */
+	struct {
+		bool wanted;
+		int algorithm; /* as received */
+		const void *suffix;
+		size_t suffix_len;
+	} checksum;
+	Policy__Policy *const *source_policies; /* before the build's */
+	size_t n_source_policies;
+};
+enum bridge_source_kind {
+	BRIDGE_SOURCE_PLAIN /* has no metadata */,
+	BRIDGE_SOURCE_IMAGE,
+	BRIDGE_SOURCE_GIT,
+	BRIDGE_SOURCE_HTTP
+};
+struct bridge_source {
+	Pb__SourceOp *source; /* owned; possibly changed by policy */
+	enum bridge_source_kind kind;
+	struct bridge_image image;     /* owned; without .other and .ref */
+	struct git_meta git;           /* owned */
+	struct http_meta http;         /* owned */
+	struct http_checksum checksum; /* .algorithm NULL: none was wanted; .suffix is the request's */
+};
+void bridge_source_clear(struct bridge_source *s);
 struct bridge_class {
 	bool (*solve)(bridge *b, const struct bridge_solve_request *r, struct work *work, build_result **ret,
 		      GError **error);
 	bool (*resolve_image)(bridge *b, const struct bridge_image_request *r, struct work *work,
 			      struct bridge_image *ret, GError **error);
-	bool (*resolve_source)(bridge *b, const Gateway__ResolveSourceMetaRequest *r, struct work *work,
-			       Gateway__ResolveSourceMetaResponse **ret, GError **error);
+	/* ret is set on success; bridge_source_clear. */
+	bool (*resolve_source)(bridge *b, const struct bridge_source_request *r, struct work *work,
+			       struct bridge_source *ret, GError **error);
 	GBytes *(*read_file)(bridge *b, bridge_ref *ref, const char *path, int64_t offset, int64_t length,
 			     struct work *work, GError **error);
-	Gateway__ReadDirResponse *(*read_dir)(bridge *b, bridge_ref *ref, const char *path, const char *include,
-					      struct work *work, GError **error);
-	Gateway__StatFileResponse *(*stat_file)(bridge *b, bridge_ref *ref, const char *path, struct work *work,
-						GError **error);
+	/* Element type: struct fssync_stat * (owned); sorted by name. include: a pattern, or NULL or "" for all. */
+	GPtrArray *(*read_dir)(bridge *b, bridge_ref *ref, const char *path, const char *include, struct work *work,
+			       GError **error);
+	/* fssync_stat_clear. */
+	bool (*stat_file)(bridge *b, bridge_ref *ref, const char *path, struct work *work, struct fssync_stat *ret,
+			  GError **error);
 	bool (*evaluate)(bridge *b, bridge_ref *ref, struct work *work, GError **error);
-	bool (*warn)(bridge *b, const Gateway__WarnRequest *r, GError **error);
+	/* vertex: the digest of the vertex that the warning is about. */
+	bool (*warn)(bridge *b, const char *vertex, const struct progress_warning *warning, GError **error);
 	/* Returns the definition of a ref, for use as an input of further ones. Borrowed; NULL for scratch. */
 	const Pb__Definition *(*definition)(bridge *b, bridge_ref *ref);
 	/* Returns the platforms of the worker, default first. Borrowed. */

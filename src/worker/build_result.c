@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/bridge.h"
+#include "api/guard.h"
 
 static void ref_free(gpointer data)
 {
@@ -41,4 +42,15 @@ void build_result_make_map(build_result *r)
 void build_result_set_metadata(build_result *r, const char *key, const void *bytes, size_t n)
 {
 	g_hash_table_replace(r->metadata, g_strdup(key), g_bytes_new(bytes, n));
+}
+
+void bridge_source_clear(struct bridge_source *s)
+{
+	guard_free(s->source);
+	g_clear_pointer(&s->image.config, g_bytes_unref);
+	if (s->kind == BRIDGE_SOURCE_GIT)
+		git_meta_clear(&s->git);
+	if (s->kind == BRIDGE_SOURCE_HTTP)
+		http_meta_clear(&s->http);
+	*s = (struct bridge_source){0};
 }

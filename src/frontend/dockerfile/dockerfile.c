@@ -52,25 +52,25 @@ bool dockerfile_serves_source(const char *source)
 static void send_text(const struct request *r, arena *a, const char *text, const char *description, const char *url,
 		      struct span span)
 {
-	Gateway__WarnRequest w = GATEWAY__WARN_REQUEST__INIT;
-	Pb__SourceInfo info = PB__SOURCE_INFO__INIT;
-	ProtobufCBinaryData detail = {strlen(description), (uint8_t *)description};
-	info.filename = (char *)r->file->name;
-	info.language = (char *)"Dockerfile";
-	info.data = (ProtobufCBinaryData){r->file->n_shown, (uint8_t *)r->file->shown};
-	info.definition = (Pb__Definition *)r->file->definition;
-	w.digest = (char *)r->file->vertex.text;
-	w.level = 1;
-	w.short_ = (ProtobufCBinaryData){strlen(text), (uint8_t *)text};
-	w.n_detail = 1;
-	w.detail = &detail;
-	w.url = (char *)url;
-	w.info = &info;
-	w.ranges = (Pb__Range **)span_ranges(a, span);
-	while (w.ranges[w.n_ranges])
-		w.n_ranges++;
+	size_t n = span.first > 0 && span.last >= span.first ? (size_t)(span.last - span.first) + 1 : 0;
+	struct progress_range *ranges = arena_alloc(a, n * sizeof *ranges);
+	for (size_t i = 0; i < n; i++)
+		ranges[i].start_line = ranges[i].end_line = span.first + (int)i;
+	struct progress_warning warning = {
+		.level = 1,
+		.text = text,
+		.detail = (const char *const[]){description, NULL},
+		.url = url,
+		.source_name = r->file->name,
+		.source_language = "Dockerfile",
+		.source_bytes = r->file->shown,
+		.source_len = r->file->n_shown,
+		.ranges = ranges,
+		.n_ranges = n,
+	};
 	if (r->b->class->warn)
-		r->b->class->warn(r->b, &w, NULL); /* failures to send warnings are ignored */
+		r->b->class->warn(r->b, r->file->vertex.text, &warning,
+				  NULL); /* failures to send warnings are ignored */
 }
 
 static void send_warning(void *user, const struct lint_finding *f)
@@ -93,10 +93,10 @@ static bool job_solve(struct job *j, convert *c, GError **error)
 		return false;
 	}
 	const Pb__Definition *definition = llb_assemble(c->graph, target->state.out);
+	const GArray *imports = j->r->o.cache_imports;
 	struct bridge_solve_request request = {.definition = definition,
-					       .cache_imports =
-						       (Gateway__CacheOptionsEntry **)j->r->o.cache_imports.items,
-					       .n_cache_imports = j->r->o.cache_imports.n};
+					       .cache_imports = (const struct cache_import *)(void *)imports->data,
+					       .n_cache_imports = imports->len};
 	if (!j->r->b->class->solve(j->r->b, &request, j->r->work, &j->result, error))
 		return false;
 	j->config = image_config_write(target->image);
@@ -433,6 +433,7 @@ static bool solve(bridge *b, GHashTable *options, GHashTable *inputs, struct wor
 	const struct platform *platforms = b->class->platforms ? b->class->platforms(b, &n) : NULL;
 	bool ok = options_read(a, options, platforms, n, &r.o, error) && answer(&r, ret, error);
 	context_free(r.x);
+	options_clear(&r.o);
 	if (!ok) {
 		without_code(error);
 		without_credentials(error);

@@ -125,9 +125,11 @@ static void add_attrs(convert *c, Pb__SourceOp *op, const char *const *attrs)
 }
 
 /* Parses "committer NAME <MAIL> SECONDS ZONE" of a commit object. */
-static bool commit_time(const ProtobufCBinaryData *object, int64_t *ret)
+static bool commit_time(GBytes *object, int64_t *ret)
 {
-	g_autofree char *text = g_strndup((const char *)object->data, object->len);
+	gsize n;
+	const char *bytes = g_bytes_get_data(object, &n);
+	g_autofree char *text = g_strndup(bytes, n);
 	char *end = strstr(text, "\n\n"), *line;
 	if (end)
 		*end = 0;
@@ -162,32 +164,31 @@ static bool archive_time(convert *c, const struct origin *o, const char *filenam
 static bool ask(convert *c, const struct origin *o, bool *ret_known, GError **error)
 {
 	bridge *b = context_bridge(c->x);
-	Gateway__ResolveSourceMetaRequest request = GATEWAY__RESOLVE_SOURCE_META_REQUEST__INIT;
-	Gateway__ResolveSourceGitRequest git = GATEWAY__RESOLVE_SOURCE_GIT_REQUEST__INIT;
 	Pb__SourceOp op = PB__SOURCE_OP__INIT;
-	Gateway__ResolveSourceMetaResponse *answer = NULL;
+	struct bridge_source_request request = {
+		.source = &op,
+		.resolve_mode = "",
+		.log_name = o->log_name,
+		.objects = g_str_has_prefix(o->identifier, "git://"),
+	};
+	struct bridge_source found;
 	bool ok = true;
 	op.identifier = (char *)o->identifier;
 	add_attrs(c, &op, o->attrs);
-	request.source = &op;
-	request.logname = (char *)o->log_name;
-	if (g_str_has_prefix(o->identifier, "git://")) {
-		git.returnobject = true;
-		request.git = &git;
-	}
 	if (!b->class->resolve_source)
 		return error_set(error, ERROR_UNIMPLEMENTED, "resolving the time of a source is not supported");
-	if (!b->class->resolve_source(b, &request, context_work(c->x), &answer, error))
+	if (!b->class->resolve_source(b, &request, context_work(c->x), &found, error))
 		return false;
-	if (answer->git && answer->git->commitobject.len) {
-		*ret_known = commit_time(&answer->git->commitobject, &c->epoch_s);
-	} else if (answer->http && answer->http->lastmodified) {
-		c->epoch_s = answer->http->lastmodified->seconds;
+	if (found.kind == BRIDGE_SOURCE_GIT && found.git.commit_object &&
+	    g_bytes_get_size(found.git.commit_object) > 0) {
+		*ret_known = commit_time(found.git.commit_object, &c->epoch_s);
+	} else if (found.kind == BRIDGE_SOURCE_HTTP && found.http.has_modified) {
+		c->epoch_s = found.http.modified_s;
 		*ret_known = true;
-	} else if (answer->http) {
-		ok = archive_time(c, o, answer->http->filename, ret_known, error);
+	} else if (found.kind == BRIDGE_SOURCE_HTTP) {
+		ok = archive_time(c, o, found.http.filename, ret_known, error);
 	}
-	guard_free(answer);
+	bridge_source_clear(&found);
 	return ok;
 }
 

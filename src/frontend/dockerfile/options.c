@@ -339,32 +339,18 @@ static bool read_no_cache(arena *a, struct options *o, GError **error)
 	return true;
 }
 
-static void add_import(arena *a, struct options *o, const char *type, const json_t *attrs, const char *ref)
+/* Values that are not strings count as empty. */
+static GHashTable *import_attrs(const json_t *json)
 {
-	Gateway__CacheOptionsEntry *entry = arena_make(a, Gateway__CacheOptionsEntry);
-	gateway__cache_options_entry__init(entry);
-	entry->type = arena_strdup(a, type);
-	size_t n = ref ? 1 : json_object_size(attrs);
-	entry->attrs = arena_alloc(a, n * sizeof *entry->attrs);
-	for (size_t i = 0; i < n; i++) {
-		entry->attrs[i] = arena_make(a, Gateway__CacheOptionsEntry__AttrsEntry);
-		gateway__cache_options_entry__attrs_entry__init(entry->attrs[i]);
-	}
+	GHashTable *attrs = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	const char *key;
 	json_t *value;
-	if (ref) {
-		entry->attrs[0]->key = arena_strdup(a, "ref");
-		entry->attrs[0]->value = arena_strdup(a, ref);
-		entry->n_attrs = 1;
-	} else {
-		json_object_foreach((json_t *)attrs, key, value)
-		{
-			entry->attrs[entry->n_attrs]->key = arena_strdup(a, key);
-			entry->attrs[entry->n_attrs++]->value =
-				arena_strdup(a, json_is_string(value) ? json_string_value(value) : "");
-		}
+	json_object_foreach((json_t *)json, key, value)
+	{
+		g_hash_table_insert(attrs, g_strdup(key),
+				    g_strdup(json_is_string(value) ? json_string_value(value) : ""));
 	}
-	arena_push(a, &o->cache_imports, entry);
+	return attrs;
 }
 
 static bool read_cache_imports(arena *a, struct options *o, GError **error)
@@ -383,14 +369,18 @@ static bool read_cache_imports(arena *a, struct options *o, GError **error)
 		for (size_t i = 0; i < json_array_size(list); i++) {
 			const json_t *entry = json_array_get(list, i);
 			const char *type = json_string_value(json_object_get(entry, "Type"));
-			add_import(a, o, type ? type : "", json_object_get(entry, "Attrs"), NULL);
+			cache_imports_add(o->cache_imports, type ? type : "",
+					  import_attrs(json_object_get(entry, "Attrs")));
 		}
 	}
 	if (!*get(o, "cache-from"))
 		return true;
 	g_auto(GStrv) refs = g_strsplit(get(o, "cache-from"), ",", -1);
-	for (size_t i = 0; refs[i]; i++)
-		add_import(a, o, "registry", NULL, refs[i]);
+	for (size_t i = 0; refs[i]; i++) {
+		GHashTable *attrs = import_attrs(NULL);
+		g_hash_table_insert(attrs, g_strdup("ref"), g_strdup(refs[i]));
+		cache_imports_add(o->cache_imports, "registry", attrs);
+	}
 	return true;
 }
 
@@ -492,11 +482,16 @@ bool options_read(arena *a, GHashTable *table, const struct platform *platforms,
 		read_resources,     read_network,      read_no_cache, read_multi_platform,
 		read_cache_imports, read_attestations, read_texts,    read_check,
 	};
-	*ret = (struct options){.all = table};
+	*ret = (struct options){.all = table, .cache_imports = cache_imports_new()};
 	if (!refuse_removed(a, ret, error) || !read_platforms(a, ret, platforms, n_platforms, error))
 		return false;
 	for (size_t i = 0; i < G_N_ELEMENTS(readers); i++)
 		if (!readers[i](a, ret, error))
 			return false;
 	return true;
+}
+
+void options_clear(struct options *o)
+{
+	g_clear_pointer(&o->cache_imports, g_array_unref);
 }

@@ -11,7 +11,8 @@
 #pragma once
 #include "format/platform.h"
 #include "base/arena.h"
-#include "gateway.pb-c.h"
+#include "ops.pb-c.h"
+#include "remotecache/cache_import.h"
 
 struct options {
 	GHashTable *all;          /* borrowed: char * to char * */
@@ -28,13 +29,15 @@ struct options {
 	Pb__NetMode network;
 	bool no_cache; /* applies to all stages */
 	struct vec no_cache_stages;
-	struct vec labels;        /* element type: struct pair * */
-	struct vec cache_imports; /* element type: Gateway__CacheOptionsEntry * */
-	const char *check;        /* build-arg:BUILDKIT_DOCKERFILE_CHECK, NULL */
-	const char *sbom;         /* image of the SBOM generator; NULL: not requested */
+	struct vec labels;     /* element type: struct pair * */
+	GArray *cache_imports; /* element type: struct cache_import; owned */
+	const char *check;     /* build-arg:BUILDKIT_DOCKERFILE_CHECK, NULL */
+	const char *sbom;      /* image of the SBOM generator; NULL: not requested */
 };
+/* After true and false: options_clear. */
 bool options_read(arena *a, GHashTable *table, const struct platform *platforms, size_t n_platforms,
 		  struct options *ret, GError **error);
+void options_clear(struct options *o);
 const char *options_get(const struct options *o, const char *key); /* NULL: not given */
 /* Returns the build-arg:NAME options as a new table of borrowed strings. */
 GHashTable *options_build_args(const struct options *o);

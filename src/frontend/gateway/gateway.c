@@ -9,13 +9,14 @@ static void ref_free(gpointer data)
 		ref->class->ref_unref(ref);
 }
 
-gateway *gateway_new(bridge *b, GHashTable *inputs, const struct gateway_info *info, const struct work *work)
+gateway *gateway_new(bridge *b, GHashTable *inputs, worker *const *workers, size_t n_workers, const struct work *work)
 {
 	gateway *g = g_new0(gateway, 1);
 	g->refs = 1;
 	g->bridge = b;
 	g->inputs = inputs;
-	g->info = *info;
+	g->workers = workers;
+	g->n_workers = n_workers;
 	g->work = *work;
 	g_mutex_init(&g->mu);
 	g_cond_init(&g->changed);

@@ -3,7 +3,7 @@
  * gateway: the LLBBridge service (moby.buildkit.v1.frontend) over a bridge, for builds that a client or a frontend
  * container drives.
  *
- *	gateway *g = gateway_new(bridge, inputs, &info);       one per build
+ *	gateway *g = gateway_new(bridge, inputs, workers, n, &work);      one per build
  *	llbbridge_register(server, &host);                     calls find the gateway by "buildkit-controlapi-buildid"
  *	build_result *r = gateway_wait(g, cancel, error);      blocks until Return
  *
@@ -12,19 +12,15 @@
 #pragma once
 #include "rpc/rpc.h"
 #include "worker/bridge.h"
-#include "types.pb-c.h"
+#include "worker/worker.h"
 
 typedef struct gateway gateway;
 
-struct gateway_info {
-	/* Fills Pong.Workers; free each record and the array with guard_free. */
-	Types__WorkerRecord **(*workers)(void *data, size_t *ret_n);
-	void *data;
-};
-
-gateway *gateway_new(bridge *b /* borrowed until close */,
-		     GHashTable *inputs /* char * to Pb__Definition *, may be NULL */, const struct gateway_info *info,
-		     const struct work *work /* copied; the members must outlive the gateway */);
+/*
+ * bridge and workers are borrowed until close. inputs: char * to Pb__Definition *, borrowed, may be NULL. work is copied;
+ * its members outlive the gateway.
+ */
+gateway *gateway_new(bridge *b, GHashTable *inputs, worker *const *workers, size_t n_workers, const struct work *work);
 gateway *gateway_ref(gateway *g);
 void gateway_unref(gateway *g);
 /* Blocks until Return. The caller owns the result. Errors: the error of Return, or of the cancel token. */

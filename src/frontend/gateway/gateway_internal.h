@@ -6,12 +6,14 @@
 #pragma once
 #include "frontend/gateway/gateway.h"
 #include "api/guard.h"
+#include "gateway.pb-c.h"
 
 struct gateway {
 	gint refs;
-	bridge *bridge;     /* borrowed until closed */
-	GHashTable *inputs; /* borrowed */
-	struct gateway_info info;
+	bridge *bridge;         /* borrowed until closed */
+	GHashTable *inputs;     /* borrowed */
+	worker *const *workers; /* borrowed until closed */
+	size_t n_workers;
 	struct work work;
 	GMutex mu;
 	GCond changed;

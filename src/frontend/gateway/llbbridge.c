@@ -2,6 +2,7 @@
 #include "frontend/gateway/gateway_internal.h"
 #include "api/message.h"
 #include "frontend/gateway/caps.h"
+#include "frontend/gateway/wire.h"
 #include "llb/definition.h"
 #include <jansson.h>
 #include <string.h>
@@ -67,15 +68,18 @@ static ProtobufCMessage *handle_ping(rpc_call *call, const ProtobufCMessage *req
 	Gateway__PongResponse *reply = message_new(Gateway__PongResponse, gateway__pong_response);
 	reply->frontendapicaps = caps_to_wire(gateway_caps, &reply->n_frontendapicaps);
 	reply->llbcaps = caps_to_wire(llb_caps(), &reply->n_llbcaps);
-	reply->workers = v.g->info.workers(v.g->info.data, &reply->n_workers);
+	for (size_t i = 0; i < v.g->n_workers; i++)
+		message_append(reply, workers, gateway_worker_record_new(v.g->workers[i]));
 	return &reply->base;
 }
 
-static bool check_solve(const Gateway__SolveRequest *m, GError **error)
+static bool imports_from_wire(const Gateway__SolveRequest *m, GArray *ret, GError **error)
 {
-	for (size_t i = 0; i < m->n_cacheimports; i++)
+	for (size_t i = 0; i < m->n_cacheimports; i++) {
 		if (!m->cacheimports[i])
 			return error_set(error, ERROR_INVALID_ARGUMENT, "invalid nil cache import");
+		cache_imports_add(ret, m->cacheimports[i]->type, message_map(m->cacheimports[i], attrs));
+	}
 	return true;
 }
 
@@ -142,7 +146,8 @@ static ProtobufCMessage *handle_solve(rpc_call *call, const ProtobufCMessage *re
 {
 	const Gateway__SolveRequest *m = (const void *)request;
 	scoped_call v = {0};
-	if (!call_scope_begin(&v, call, data, error) || !check_solve(m, error))
+	g_autoptr(GArray) imports = cache_imports_new();
+	if (!call_scope_begin(&v, call, data, error) || !imports_from_wire(m, imports, error))
 		return NULL;
 	g_autoptr(GHashTable) options = message_map(m, frontendopt);
 	g_autoptr(GHashTable) inputs = message_map(m, frontendinputs);
@@ -152,8 +157,8 @@ static ProtobufCMessage *handle_solve(rpc_call *call, const ProtobufCMessage *re
 		.options = options,
 		.inputs = inputs,
 		.evaluate = m->evaluate,
-		.cache_imports = m->cacheimports,
-		.n_cache_imports = m->n_cacheimports,
+		.cache_imports = (const struct cache_import *)(void *)imports->data,
+		.n_cache_imports = imports->len,
 		.source_policies = m->sourcepolicies,
 		.n_source_policies = m->n_sourcepolicies,
 	};
@@ -213,9 +218,13 @@ static ProtobufCMessage *handle_resolve_source_meta(rpc_call *call, const Protob
 		error_set(error, ERROR_INVALID_ARGUMENT, "source is required");
 		return NULL;
 	}
-	Gateway__ResolveSourceMetaResponse *reply = NULL;
-	if (!v.g->bridge->class->resolve_source(v.g->bridge, m, &v.work, &reply, error))
+	struct bridge_source_request wanted;
+	struct bridge_source found;
+	gateway_source_request_read(m, &wanted);
+	if (!v.g->bridge->class->resolve_source(v.g->bridge, &wanted, &v.work, &found, error))
 		return NULL;
+	Gateway__ResolveSourceMetaResponse *reply = gateway_source_new(&found);
+	bridge_source_clear(&found);
 	return &reply->base;
 }
 
@@ -251,8 +260,14 @@ static ProtobufCMessage *handle_read_dir(rpc_call *call, const ProtobufCMessage 
 	bridge_ref *ref;
 	if (!call_scope_begin(&v, call, data, error) || !find_readable(&v, m->ref, &ref, error))
 		return NULL;
-	return (ProtobufCMessage *)v.g->bridge->class->read_dir(v.g->bridge, ref, m->dirpath, m->includepattern,
-								&v.work, error);
+	g_autoptr(GPtrArray) entries =
+		v.g->bridge->class->read_dir(v.g->bridge, ref, m->dirpath, m->includepattern, &v.work, error);
+	if (!entries)
+		return NULL;
+	Gateway__ReadDirResponse *reply = message_new(Gateway__ReadDirResponse, gateway__read_dir_response);
+	for (guint i = 0; i < entries->len; i++)
+		message_append(reply, entries, gateway_stat_new(entries->pdata[i]));
+	return &reply->base;
 }
 
 static ProtobufCMessage *handle_stat_file(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
@@ -262,7 +277,13 @@ static ProtobufCMessage *handle_stat_file(rpc_call *call, const ProtobufCMessage
 	bridge_ref *ref;
 	if (!call_scope_begin(&v, call, data, error) || !find_readable(&v, m->ref, &ref, error))
 		return NULL;
-	return (ProtobufCMessage *)v.g->bridge->class->stat_file(v.g->bridge, ref, m->path, &v.work, error);
+	struct fssync_stat stat;
+	if (!v.g->bridge->class->stat_file(v.g->bridge, ref, m->path, &v.work, &stat, error))
+		return NULL;
+	Gateway__StatFileResponse *reply = message_new(Gateway__StatFileResponse, gateway__stat_file_response);
+	reply->stat = gateway_stat_new(&stat);
+	fssync_stat_clear(&stat);
+	return &reply->base;
 }
 
 static ProtobufCMessage *handle_evaluate(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
@@ -283,7 +304,34 @@ static ProtobufCMessage *handle_warn(rpc_call *call, const ProtobufCMessage *req
 {
 	const Gateway__WarnRequest *m = (const void *)request;
 	scoped_call v = {0};
-	if (!call_scope_begin(&v, call, data, error) || !v.g->bridge->class->warn(v.g->bridge, m, error))
+	if (!call_scope_begin(&v, call, data, error))
+		return NULL;
+	g_autofree struct progress_range *ranges = g_new0(struct progress_range, m->n_ranges + 1);
+	for (size_t i = 0; i < m->n_ranges; i++) {
+		const Pb__Position *start = m->ranges[i]->start, *end = m->ranges[i]->end;
+		if (!start || !end) {
+			error_set(error, ERROR_INVALID_ARGUMENT, "invalid source range");
+			return NULL;
+		}
+		ranges[i] = (struct progress_range){start->line, start->character, end->line, end->character};
+	}
+	g_autofree char *text = g_strndup((const char *)m->short_.data, m->short_.len);
+	g_auto(GStrv) detail = g_new0(char *, m->n_detail + 1);
+	for (size_t i = 0; i < m->n_detail; i++)
+		detail[i] = g_strndup((const char *)m->detail[i].data, m->detail[i].len);
+	struct progress_warning warning = {
+		.level = m->level ? m->level : 1,
+		.text = text,
+		.detail = (const char *const *)detail,
+		.url = m->url,
+		.source_name = m->info ? m->info->filename : "",
+		.source_language = m->info ? m->info->language : "",
+		.source_bytes = m->info ? m->info->data.data : NULL,
+		.source_len = m->info ? m->info->data.len : 0,
+		.ranges = ranges,
+		.n_ranges = m->n_ranges,
+	};
+	if (!v.g->bridge->class->warn(v.g->bridge, m->digest, &warning, error))
 		return NULL;
 	return &message_new(Gateway__WarnResponse, gateway__warn_response)->base;
 }

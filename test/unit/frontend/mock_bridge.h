@@ -11,6 +11,7 @@
  */
 #pragma once
 #include "api/guard.h"
+#include "ops.pb-c.h"
 #include "worker/bridge.h"
 #include <string.h>
 
@@ -105,11 +106,11 @@ static GBytes *mock_read(bridge *b, bridge_ref *ref, const char *path, int64_t o
 	return g_bytes_new(text, length > 0 ? MIN(n, (size_t)length) : n);
 }
 
-static bool mock_warn(bridge *b, const Gateway__WarnRequest *r, GError **error)
+static bool mock_warn(bridge *b, const char *vertex, const struct progress_warning *w, GError **error)
 {
 	struct mock_bridge *m = (struct mock_bridge *)b;
 	g_mutex_lock(&m->mu);
-	g_string_append_printf(m->warnings, "warning %.*s [%s]\n", (int)r->short_.len, (char *)r->short_.data, r->url);
+	g_string_append_printf(m->warnings, "warning %s [%s]\n", w->text, w->url);
 	g_mutex_unlock(&m->mu);
 	return true;
 }
