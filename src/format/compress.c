@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Output depends on the input and the level alone, never on the number of cores: gzip is cut into members of 1 MiB,
- * zstd below 1 MiB is made in one piece and above by libzstd's jobs, whose size does not depend on how many work.
+ * The output depends on the input and the level only, never on the number of cores: gzip is split into members of 1
+ * MiB; zstd input below 1 MiB is compressed at once, larger input by libzstd's jobs, whose size does not depend on the
+ * number of workers.
  */
 #include "format/compress.h"
 #include "base/pool.h"
@@ -20,13 +21,13 @@ enum {
 	WORKERS_MAX = 16,
 };
 
-/* One gzip member on its way: filled by the caller, compressed by a pool thread, written by the caller, in order. */
+/* One gzip member: filled by the caller, compressed by a pool thread, written by the caller, in order. */
 struct member {
 	uint8_t *in, *out; /* owned */
 	size_t n_in, n_out, out_size;
 	struct libdeflate_compressor *deflate; /* owned */
 	bool done;                             /* guarded by compressor.mu */
-	bool is_cut;                           /* begins where the caller wants to find it again */
+	bool is_cut;                           /* begins at a position that the caller requested */
 	struct compressor *owner;
 };
 
@@ -38,14 +39,14 @@ struct compressor {
 	/* gzip */
 	struct member *members; /* owned, a ring */
 	size_t n_members, oldest, n_busy;
-	bool is_first; /* no member was handed out yet */
+	bool is_first; /* no member was passed to the pool yet */
 	GArray *cuts;  /* owned: of uint64_t */
 	uint64_t n_written;
 	GMutex mu;
 	GCond changed;
 	/* zstd */
 	ZSTD_CCtx *zstd;  /* owned */
-	GByteArray *head; /* owned: what came so far, until it is too much for one piece */
+	GByteArray *head; /* owned: input so far, until it is too large to compress at once */
 	uint8_t *out;     /* owned */
 	size_t out_size;
 };
@@ -74,7 +75,7 @@ static void member_run(void *data, void *unused)
 	g_mutex_unlock(&c->mu);
 }
 
-/* All compressors of the process share the cores. */
+/* Shared by all compressors of the process. */
 static pool *pool_get(void)
 {
 	static pool *shared;
@@ -122,7 +123,7 @@ static bool member_write(compressor *c, struct member *m, GError **error)
 	return c->sink(c->sink_data, m->out, n, error);
 }
 
-/* Writes the oldest member that a pool thread has. */
+/* Writes the oldest pending member. */
 static bool gzip_retire(compressor *c, GError **error)
 {
 	struct member *m = &c->members[c->oldest];
@@ -153,7 +154,7 @@ static bool gzip_write(compressor *c, const uint8_t *bytes, size_t n, GError **e
 		struct member *m = member_filling(c);
 		if (!member_ready(m, c->level, error))
 			return false;
-		if (m->n_in == BLOCK_BYTES) { /* more follows, so that this is not the last one */
+		if (m->n_in == BLOCK_BYTES) { /* more input follows, so this is not the last member */
 			if (!gzip_submit(c, error))
 				return false;
 			continue;
@@ -181,7 +182,7 @@ const GArray *compressor_cuts(const compressor *c)
 	return c->cuts;
 }
 
-/* The last member is made here, beside those still with the pool; an empty input is one empty member. */
+/* The last member is compressed here, in parallel with pending ones; an empty input gives one empty member. */
 static bool gzip_finish(compressor *c, GError **error)
 {
 	struct member *last = member_filling(c);
@@ -198,7 +199,7 @@ static bool gzip_finish(compressor *c, GError **error)
 
 static void gzip_free(compressor *c)
 {
-	for (; c->n_busy > 0; c->n_busy--) { /* nobody may write into what we free */
+	for (; c->n_busy > 0; c->n_busy--) { /* wait: threads still write to the memory to be freed */
 		member_wait(c, &c->members[c->oldest]);
 		c->oldest = (c->oldest + 1) % c->n_members;
 	}
@@ -233,10 +234,10 @@ static bool zstd_stream(compressor *c, const void *bytes, size_t n, ZSTD_EndDire
 	}
 }
 
-/* Too much for one piece: what came so far begins a stream that several threads work on. */
+/* The input is too large to compress at once: starts a stream that several threads work on. */
 static bool zstd_begin_stream(compressor *c, GError **error)
 {
-	ZSTD_CCtx_setParameter(c->zstd, ZSTD_c_nbWorkers, (int)n_workers()); /* refused by single-threaded libraries */
+	ZSTD_CCtx_setParameter(c->zstd, ZSTD_c_nbWorkers, (int)n_workers()); /* single-threaded libraries refuse this */
 	c->out_size = ZSTD_CStreamOutSize();
 	c->out = g_malloc(c->out_size);
 	g_autoptr(GByteArray) head = g_steal_pointer(&c->head);
@@ -277,7 +278,7 @@ static bool zstd_init(compressor *c, GError **error)
 	return true;
 }
 
-/* ---- all */
+/* ---- public functions */
 
 static int level_or_default(enum compression type, int level)
 {
@@ -289,7 +290,7 @@ static int level_or_default(enum compression type, int level)
 compressor *compressor_new(enum compression type, int level, bytes_sink_fn sink, void *data, GError **error)
 {
 	if (type == COMPRESSION_ESTARGZ) {
-		error_set(error, ERROR_INVALID_ARGUMENT, "estargz is made of a tar stream");
+		error_set(error, ERROR_INVALID_ARGUMENT, "estargz requires a tar stream as input");
 		return NULL;
 	}
 	g_autoptr(compressor) c = g_new0(compressor, 1);

@@ -7,7 +7,7 @@ static bool csv_error(size_t position, const char *text, GError **error)
 	return error_set(error, ERROR_INVALID_ARGUMENT, "parse error on line 1, column %zu: %s", position + 1, text);
 }
 
-/* Reads a quoted field whose opening quote is at *pos; *pos is left behind the closing quote. */
+/* Reads a quoted field whose opening quote is at *pos; sets *pos behind the closing quote. */
 static bool quoted_field(const char *text, size_t n, size_t *pos, GString *field, GError **error)
 {
 	size_t i = *pos + 1;

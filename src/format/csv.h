@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * csv: one record with the quoting rules of Go's encoding/csv, as options are written (type=image,"name=a,b").
+ * csv: parses one record with the quoting rules of Go's encoding/csv, as used by options (type=image,"name=a,b").
  *
  *	g_auto(GStrv) fields = csv_parse(text, error);
  *
@@ -11,5 +11,5 @@
 #include "base/error.h"
 
 char **csv_parse(const char *text, GError **error);
-/* Splits a field at the first '='; false when there is none. Both owned by the caller. */
+/* Splits a field at the first '='; false if there is none. The caller owns both. */
 bool csv_split(const char *field, char **ret_key, char **ret_value);

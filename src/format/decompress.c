@@ -10,12 +10,12 @@
 enum { OUT_BYTES = 256 * 1024, MAGIC_BYTES = 6, ZSTD_WINDOW_LOG_MAX = 27 };
 static const uint64_t XZ_MEMORY_MAX = 256 * 1024 * 1024;
 
-/* One row a format. feed takes all of its input; finish says whether the stream was whole. */
+/* One row per format. feed consumes all of its input; finish reports whether the stream was complete. */
 struct format {
 	const char *name;
 	uint8_t magic[MAGIC_BYTES];
 	size_t n_magic;
-	bool only_any; /* for archives, not for layers */
+	bool only_any; /* only for archives, not for layers */
 	bool (*open)(decompressor *d, GError **error);
 	bool (*feed)(decompressor *d, const uint8_t *bytes, size_t n, GError **error);
 	bool (*finish)(decompressor *d, GError **error);
@@ -24,14 +24,14 @@ struct format {
 
 struct decompressor {
 	bool any;
-	bool gzip_only; /* whatever the first bytes are */
+	bool gzip_only; /* regardless of the first bytes */
 	uint64_t max_bytes, n_out;
 	bytes_sink_fn sink;
 	void *sink_data;
-	uint8_t head[MAGIC_BYTES]; /* until the format is known */
+	uint8_t head[MAGIC_BYTES]; /* input until the format is known */
 	size_t n_head;
 	const struct format *format; /* NULL until then */
-	bool at_boundary;            /* between two members: a good place to end */
+	bool at_boundary;            /* between two members: the stream may end here */
 	uint8_t *out;                /* owned */
 	union {
 		inflater *gzip;  /* owned */
@@ -173,7 +173,7 @@ static void bzip2_close(decompressor *d)
 	BZ2_bzDecompressEnd(&d->u.bzip2);
 }
 
-/* Streams may follow each other. */
+/* Streams may be concatenated. */
 static bool bzip2_next_stream(decompressor *d, GError **error)
 {
 	bz_stream rest = d->u.bzip2;
@@ -189,7 +189,7 @@ static bool bzip2_next_stream(decompressor *d, GError **error)
 static bool bzip2_feed(decompressor *d, const uint8_t *bytes, size_t n, GError **error)
 {
 	bz_stream *s = &d->u.bzip2;
-	s->next_in = (char *)(gpointer)bytes; /* only read */
+	s->next_in = (char *)(gpointer)bytes; /* not modified */
 	s->avail_in = (unsigned)n;
 	do {
 		if (d->at_boundary && s->avail_in == 0)
@@ -253,7 +253,7 @@ static void xz_close(decompressor *d)
 	lzma_end(&d->u.xz);
 }
 
-/* ---- all */
+/* ---- public functions */
 
 static const struct format formats[] = {
 	{"gzip", {0x1f, 0x8b, 0x08}, 3, false, gzip_open, gzip_feed, finish_at_boundary, gzip_close},
@@ -263,7 +263,7 @@ static const struct format formats[] = {
 };
 static const struct format plain = {"plain", {0}, 0, false, plain_open, plain_feed, plain_finish, plain_close};
 
-/* A zstd stream may begin with a frame that says nothing: magic 0x184D2A50 to 0x184D2A5F. */
+/* A zstd stream may begin with a skippable frame: magic 0x184D2A50 to 0x184D2A5F. */
 static bool is_zstd_skippable(const uint8_t *bytes, size_t n)
 {
 	return n >= 4 && (bytes[0] & 0xf0) == 0x50 && bytes[1] == 0x2a && bytes[2] == 0x4d && bytes[3] == 0x18;
@@ -333,7 +333,7 @@ bool decompressor_write(decompressor *d, const void *bytes, size_t n, GError **e
 		if (!begin(d, error))
 			return false;
 	}
-	while (n > 0) { /* the libraries count in 32 bits */
+	while (n > 0) { /* the libraries use 32-bit sizes */
 		size_t part = MIN(n, (size_t)G_MAXINT32);
 		if (!d->format->feed(d, p, part, error))
 			return false;

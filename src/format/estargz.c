@@ -10,9 +10,9 @@
 #define OFFSET_DIGITS 16
 #define MAGIC "STARGZ"
 #define DIGEST_BYTES 71                /* "sha256:" and 64 digits */
-#define NEWEST_S INT64_C(253402300799) /* the last second that RFC 3339 can write */
+#define NEWEST_S INT64_C(253402300799) /* the last second that RFC 3339 can represent */
 
-struct hole { /* where in the table an offset belongs that is known later */
+struct hole { /* position in the table of an offset that is known later */
 	gsize at;
 	guint cut; /* index into compressor_cuts */
 };
@@ -29,11 +29,11 @@ struct estargz_writer {
 	guint n_cuts;
 	GString *tail; /* owned; NULL before finish */
 	struct digest table_digest;
-	/* the file whose contents pass */
+	/* the file whose contents are being read */
 	hasher *whole, *chunk; /* owned */
 	char *name;            /* owned */
 	int64_t left, chunk_left, offset;
-	gsize whole_at, chunk_at; /* where their digests belong in the table */
+	gsize whole_at, chunk_at; /* positions of their digests in the table */
 };
 
 static bool count_out(void *data, const void *bytes, size_t n, GError **error)
@@ -59,7 +59,7 @@ static const char *type_name(char type)
 	return NULL;
 }
 
-/* "stargz.index.json", however it is written. */
+/* Recognizes "stargz.index.json" in any spelling of the path. */
 static bool is_table(const char *name)
 {
 	while (g_str_has_prefix(name, "./") || *name == '/')
@@ -124,7 +124,7 @@ static char *chunk_json(const estargz_writer *w)
 	return json_writer_take(&j, NULL);
 }
 
-/* An object whose last brace is still to come. */
+/* Begins an object whose closing brace follows later. */
 static bool table_open(estargz_writer *w, const char *json, GError **error)
 {
 	if (w->table->len > (gsize)LIMIT_TABLE_BYTES)
@@ -136,7 +136,7 @@ static bool table_open(estargz_writer *w, const char *json, GError **error)
 	return true;
 }
 
-/* Room for a digest that is known later; where it is. */
+/* Reserves space for a digest that is known later; returns its position. */
 static gsize table_reserve(estargz_writer *w, const char *key)
 {
 	g_string_append_printf(w->table, ",\"%s\":\"", key);
@@ -155,9 +155,9 @@ static void table_fill(estargz_writer *w, gsize at, hasher *h)
 	memcpy(w->table->str + at, d.text, DIGEST_BYTES);
 }
 
-/* ---- contents of a file */
+/* ---- contents of files */
 
-/* The open object describes the bytes that come next; it is closed. */
+/* The open object describes the following bytes; closes it. */
 static bool chunk_begin(estargz_writer *w, GError **error)
 {
 	if (!compressor_cut(w->gzip, error))
@@ -243,7 +243,7 @@ static bool on_frame(void *data, const void *bytes, size_t n, bool is_end, GErro
 
 /* ---- the end */
 
-/* The header of the archive that has the table. */
+/* Writes the header of the archive with the table. */
 static struct tar_block tail_header(size_t n_table)
 {
 	struct tar_block b = {.name = ESTARGZ_TABLE_NAME, .type = '0', .magic = "ustar", .version = {'0', '0'}};
@@ -256,7 +256,7 @@ static struct tar_block tail_header(size_t n_table)
 	return b;
 }
 
-/* The table with all offsets in their places, as a tar archive. */
+/* Builds the table with all offsets filled in, as a tar archive. */
 static GString *tail_make(estargz_writer *w)
 {
 	const GArray *cuts = compressor_cuts(w->gzip);
@@ -281,7 +281,7 @@ static GString *tail_make(estargz_writer *w)
 	return tail;
 }
 
-/* An empty gzip member that carries where the table is. */
+/* Builds an empty gzip member that contains the offset of the table. */
 static bool footer_write(estargz_writer *w, uint64_t table_at, GError **error)
 {
 	static const uint8_t head[FOOTER_AT_OFFSET] = {0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 0xff, 26, 0, 'S', 'G', 22, 0};
@@ -315,7 +315,7 @@ const struct digest *estargz_writer_table_digest(const estargz_writer *w)
 	return &w->table_digest;
 }
 
-/* ---- life */
+/* ---- creating and finishing */
 
 bool estargz_writer_write(estargz_writer *w, const void *bytes, size_t n, GError **error)
 {
@@ -359,7 +359,7 @@ void estargz_writer_free(estargz_writer *w)
 
 /* ---- reading */
 
-/* "STARGZ" and where the table is, in an empty member at the very end. */
+/* Parses "STARGZ" and the offset of the table, in an empty member at the end of the blob. */
 bool estargz_footer_read(const uint8_t footer[static ESTARGZ_FOOTER_BYTES], int64_t *ret_table_at)
 {
 	static const uint8_t extra[] = {26, 0, 'S', 'G', 22, 0};

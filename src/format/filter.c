@@ -11,7 +11,7 @@ struct selector {
 	GPtrArray *path; /* of char * */
 	enum operator op;
 	char *value;   /* NULL for presence */
-	GRegex *regex; /* NULL: the expression does not compile and matches nothing */
+	GRegex *regex; /* NULL: the expression does not compile and never matches */
 };
 struct filter {
 	GPtrArray *alternatives; /* of GPtrArray of struct selector; an empty one matches everything */
@@ -33,7 +33,7 @@ enum token {
 struct scanner {
 	const char *input;
 	size_t len, pos, next; /* pos: start of the current rune, next: behind it */
-	bool value;            /* an operator was seen: a value comes */
+	bool value;            /* an operator was read: a value follows */
 	const char *problem;
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * filter: containerd's filter language (field==value, !=, ~=regex, presence; ',' is and, several strings are or).
+ * filter: matches containerd's filter language (field==value, !=, ~=regex, presence; ',' is and, several strings are
+ * or).
  *
  *	g_autoptr(filter) f = filter_new(list, error);           an empty list matches everything
  *	filter_match(f, lookup, row)
@@ -11,7 +12,7 @@
 #include "base/error.h"
 
 typedef struct filter filter;
-/* The value of a field ("labels.x" arrives as field "labels", "x"): NULL when absent. */
+/* Returns the value of a field ("labels.x" arrives as field "labels", "x"); NULL if it does not exist. */
 typedef const char *(*filter_lookup_fn)(const void *row, const char *const *path, size_t n_path);
 
 filter *filter_new(const char *const *list, GError **error);

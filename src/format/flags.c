@@ -7,7 +7,7 @@
 struct flags {
 	const struct flag *table;
 	size_t n;
-	GPtrArray **values; /* of char *, one NULL-terminated array a row; NULL: not given */
+	GPtrArray **values; /* of char *, one NULL-terminated array per row; NULL: not given */
 	GPtrArray *rest;    /* of char *, NULL-terminated */
 };
 
@@ -67,7 +67,7 @@ static bool value_add(flags *f, const struct flag *flag, const char *value, GErr
 	return true;
 }
 
-/* Handles argv[*at], which begins with a dash; moves *at past it. */
+/* Parses argv[*at], which begins with a dash, and advances *at. */
 static bool parse_flag(flags *f, int argc, char *const *argv, int *at, GError **error)
 {
 	const char *word = argv[(*at)++];
@@ -206,7 +206,7 @@ static const char *placeholder(enum flag_type type)
 	return "";
 }
 
-/* "--output string, -o string", and once more in brackets for what may be repeated. */
+/* "--output string, -o string", repeated in brackets for repeatable flags. */
 static char *help_names(const struct flag *flag)
 {
 	const char *value = placeholder(flag->type);

@@ -18,7 +18,7 @@ void git_address_clear(git_address *a)
 	*a = (git_address){0};
 }
 
-/* Ends text at the first `at` and gives what follows, or NULL. */
+/* Terminates text at the first `at` and returns the rest, or NULL. */
 static char *cut(char *text, char at)
 {
 	char *found = strchr(text, at);
@@ -73,7 +73,7 @@ static size_t span(const char *text, const char *extra)
 	return n;
 }
 
-/* user@host:path, as git and ssh understand it: git@github.com:a/b.git */
+/* user@host:path, as git and ssh interpret it: git@github.com:a/b.git */
 static bool parse_scp(const char *text, git_address *ret)
 {
 	size_t user = span(text, "-_");

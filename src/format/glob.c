@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Go's path/filepath.Match for Unix: the pattern is checked whole first, then matched with one remembered star. */
+/*
+ * Go's path/filepath.Match for Unix: checks the whole pattern first, then matches with backtracking to the last star.
+ */
 #include "format/gorune.h"
 #include "format/patterns.h"
 #include <string.h>
 
-/* One character of a class, maybe escaped. False when malformed. */
+/* Reads one character of a class, possibly escaped. False if malformed. */
 static bool class_char(const char **p, const char *end, gunichar *ret_rune)
 {
 	if (*p == end || **p == '-' || **p == ']')
@@ -18,7 +20,7 @@ static bool class_char(const char **p, const char *end, gunichar *ret_rune)
 	return *p < end;
 }
 
-/* *p is behind '['; left behind ']'. rune is tested against the class. */
+/* *p is behind '['; advances it behind ']'. Tests rune against the class. */
 static bool class_match(const char **p, const char *end, gunichar rune, bool *ret_match)
 {
 	bool negated = *p < end && **p == '^', match = false;

@@ -3,21 +3,21 @@
 #include "base/limits.h"
 #include <string.h>
 
-#define REPEAT_MAX 1000 /* Go's */
+#define REPEAT_MAX 1000 /* the limit of Go */
 
 struct go_regex {
 	char *text;
 	GRegex *compiled;
 };
 
-/* ---- what Go knows, of what GLib would take */
+/* ---- checking for Go's syntax before GLib compiles it */
 
 static bool syntax_error(const char *text, const char *what, GError **error)
 {
 	return error_set(error, ERROR_INVALID_ARGUMENT, "error parsing regexp: %s: `%s`", what, text);
 }
 
-/* \x: letters are those that mean the same to both; every sign stands for itself. ret_n: bytes it takes. */
+/* Checks an escape: letters with the same meaning in both engines, or punctuation. ret_n: its length. */
 static bool check_escape(const char *p, bool in_class, size_t *ret_n)
 {
 	const char *letters = in_class ? "aftnrxdDsSwWpP0" : "aftnrxdDsSwWpP0bBAzQ";
@@ -28,7 +28,7 @@ static bool check_escape(const char *p, bool in_class, size_t *ret_n)
 	return true;
 }
 
-/* Groups are plain, without capture, named, or with flags. */
+/* Groups may be plain, non-capturing, named, or with flags. */
 static bool check_group(const char *p)
 {
 	if (p[1] == '*')
@@ -42,7 +42,7 @@ static bool check_group(const char *p)
 	return p[2 + n] == ':' || (n > 0 && p[2 + n] == ')');
 }
 
-/* {n}, {n,} or {n,m}; anything else that begins so is text. ret_n: 0 for text. */
+/* {n}, {n,} or {n,m}; other text with that beginning is literal. ret_n: 0 for literal text. */
 static bool check_repeat(const char *p, size_t *ret_n)
 {
 	char *end;
@@ -63,7 +63,7 @@ static bool check_repeat(const char *p, size_t *ret_n)
 struct scan {
 	const char *p;
 	bool in_class;
-	bool repeated; /* a repetition has just ended */
+	bool repeated; /* the previous element was a repetition */
 };
 
 static const char *scan_class(struct scan *s)
@@ -81,12 +81,12 @@ static const char *scan_class(struct scan *s)
 static const char *scan_open_class(struct scan *s)
 {
 	s->p += s->p[1] == '^' ? 2 : 1;
-	s->p += *s->p == ']'; /* the first one is text */
+	s->p += *s->p == ']'; /* a leading ']' is literal */
 	s->in_class = true;
 	return NULL;
 }
 
-/* One piece of the expression; what is wrong with it, or NULL. */
+/* Checks one element of the expression; returns its error, or NULL. */
 static const char *scan_piece(struct scan *s)
 {
 	size_t n = 1;
@@ -123,7 +123,7 @@ static bool check_syntax(const char *text, GError **error)
 
 /* ---- compiling and matching */
 
-/* Without the expression, which has our limits in front. */
+/* The message without the expression, which contains our prefix with limits. */
 static const char *reason_of(const GError *why)
 {
 	const char *what = g_strrstr(why->message, ": ");
@@ -162,12 +162,12 @@ void go_regex_free(go_regex *re)
 	g_free(re);
 }
 
-/* The first match at or after start; false without an error: none. */
+/* Finds the first match at or after start; false without an error: none. */
 static bool find_match(const go_regex *re, const char *subject, size_t start, GMatchInfo **ret, GError **error)
 {
 	g_autoptr(GError) why = NULL;
 	g_autoptr(GMatchInfo) info = NULL;
-	if (!g_utf8_validate(subject, -1, NULL)) /* the engine would look at no such text */
+	if (!g_utf8_validate(subject, -1, NULL)) /* the engine requires valid UTF-8 */
 		return error_set(error, ERROR_INVALID_ARGUMENT, "text to match is not UTF-8");
 	bool found = g_regex_match_full(re->compiled, subject, -1, (gint)start, 0, &info, &why);
 	if (why)
@@ -203,7 +203,7 @@ static bool find_group(void *data, const char *name, int number, const char **re
 	return true;
 }
 
-/* An empty match right behind another one is none. */
+/* Ignores an empty match directly after another match. */
 static bool replace_one(GMatchInfo *info, const char *subject, size_t *last, size_t *next, const char *template,
 			size_t max, GString *out)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * gorune: text read rune by rune and trimmed the way Go does it, for the readers of this room.
+ * gorune: decodes runes and trims text as Go does, for the parsers of this module.
  *
  *	gunichar r; p += rune_decode(p, end, &r);      an invalid byte is U+FFFD of width 1
  *
@@ -11,7 +11,7 @@
 
 #define RUNE_ERROR 0xFFFD
 
-/* p < end. Returns the bytes taken, at least 1. */
+/* Requires p < end. Returns the number of bytes consumed, at least 1. */
 size_t rune_decode(const char *p, const char *end, gunichar *ret_rune);
-/* strings.TrimSpace, newly allocated. */
+/* Implements strings.TrimSpace, newly allocated. */
 char *text_trim_space(const char *text);

@@ -15,15 +15,15 @@ enum kind { KIND_TEXT, KIND_OUTPUT, KIND_IF, KIND_WITH, KIND_RANGE, KIND_ELSE, K
 struct node {
 	enum kind kind;
 	char *text;       /* owned: the text, or the pipeline */
-	guint other, end; /* of a block: where else (or end) and end stand; of else: end */
+	guint other, end; /* of a block: index of its else (or end), and of its end; of else: end */
 };
 
-/* A block that runs. */
+/* A block being executed. */
 struct frame {
 	enum kind kind;
 	guint node;
-	json_t *dot;   /* owned: what "." was outside */
-	json_t *items; /* owned: of range */
+	json_t *dot;   /* owned: the outer value of "." */
+	json_t *items; /* owned: the list of range */
 	size_t next;
 };
 
@@ -58,7 +58,7 @@ static const char *skip_quoted(const char *p)
 	return *p ? p + 1 : NULL;
 }
 
-/* Where the action's "}}" stands. */
+/* Finds the action's "}}". */
 static const char *action_end(const char *p)
 {
 	if (g_str_has_prefix(p, "/*") && (p = strstr(p, "*/")))
@@ -121,7 +121,7 @@ static bool split(const char *p, GArray *nodes, GError **error)
 	return true;
 }
 
-/* Tells each block where its else and its end are. */
+/* Links each block with its else and end. */
 static bool match_blocks(GArray *nodes, GError **error)
 {
 	guint open[DEPTH_MAX];
@@ -156,7 +156,7 @@ static bool match_blocks(GArray *nodes, GError **error)
 	return depth == 0 || fail(error, "unexpected EOF after", "{{");
 }
 
-/* "GCPolicy" is gcPolicy, "MediaType" media_type, "OSVersion" os.version. */
+/* Matches Go field names: "GCPolicy" is gcPolicy, "MediaType" media_type, "OSVersion" os.version. */
 static bool same_name(const char *key, const char *field)
 {
 	for (;; key++, field++) {
@@ -185,7 +185,7 @@ static json_t *field_of(json_t *object, const char *name)
 	return shown ? shown : member_of(object, name);
 }
 
-/* A copy without GOTEMPLATE_FIELDS. The depth is that of a parsed document, which is bounded. */
+/* Returns a copy without GOTEMPLATE_FIELDS. The depth is limited by the parser. */
 static json_t *without_fields(const json_t *v)
 {
 	json_t *copy, *value;
@@ -207,7 +207,7 @@ static json_t *without_fields(const json_t *v)
 	return copy;
 }
 
-/* Follows ".A.B" from a value; what is absent is null. */
+/* Follows ".A.B" from a value; a missing member gives null. */
 static json_t *follow(json_t *value, const char *path, GError **error)
 {
 	g_auto(GStrv) names = g_strsplit(*path == '.' ? path + 1 : path, ".", -1);
@@ -231,7 +231,7 @@ static json_t *literal_string(const char *word)
 	return json_string(plain ? plain : inner);
 }
 
-/* The value of an operand, NULL with no error when the word is not one. */
+/* Returns the value of an operand, NULL without an error if the word is not an operand. */
 static json_t *operand(struct render *r, const char *word, GError **error)
 {
 	int64_t number;
@@ -392,7 +392,7 @@ static json_t *call(const char *name, GPtrArray *args, GError **error)
 	}
 }
 
-/* The next word of a pipeline, "|" being one; NULL at the end and at an unclosed string. */
+/* Returns the next word of a pipeline, including "|"; NULL at the end and at an unterminated string. */
 static char *next_word(const char **at)
 {
 	const char *p = *at;
@@ -412,7 +412,7 @@ static char *next_word(const char **at)
 	return g_strndup(p, (size_t)(end - p));
 }
 
-/* One command of a pipeline; input is the value of the command before it, or NULL. */
+/* Runs one command of a pipeline; input is the value of the preceding command, or NULL. */
 static json_t *command(struct render *r, const char **at, json_t *input, GError **error)
 {
 	g_autoptr(GPtrArray) args = g_ptr_array_new_with_free_func(unref);
@@ -468,7 +468,7 @@ static int compare_keys(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* What range goes over: a list as it is, a map's values in the order of their keys. */
+/* Returns the items of range: a list itself, or a map's values in the order of their keys. */
 static json_t *items_of(json_t *v)
 {
 	json_t *all = json_array(), *value;
@@ -492,7 +492,7 @@ static void set_dot(struct render *r, json_t *dot)
 	r->dot = dot;
 }
 
-/* Returns the node to go on with. */
+/* Returns the next node to execute. */
 static guint enter(struct render *r, guint at, json_t *value)
 {
 	const struct node *n = &g_array_index(r->nodes, struct node, at);

@@ -26,7 +26,7 @@ static int64_t unit_ns(const char *unit, size_t n)
 	return 0;
 }
 
-/* "1.5" at *p: whole part and fraction/scale. False when there is no digit or too many. */
+/* Parses "1.5" at *p: integer part and fraction/scale. False without digits or with too many. */
 static bool number_parse(const char **p, uint64_t *ret_whole, double *ret_fraction)
 {
 	bool digits = false, overflow = false;
@@ -46,7 +46,7 @@ static bool number_parse(const char **p, uint64_t *ret_whole, double *ret_fracti
 	return digits && !overflow;
 }
 
-/* One "1.5h" at *p, added to *sum. */
+/* Adds one "1.5h" at *p to *sum. */
 static bool duration_part(const char *text, const char **p, uint64_t *sum, GError **error)
 {
 	uint64_t whole, value;
@@ -91,7 +91,7 @@ bool duration_parse(const char *text, int64_t *ret_ns, GError **error)
 	return true;
 }
 
-/* value/scale with no trailing zeros behind the point. */
+/* Formats value/scale without trailing zeros. */
 static void append_fraction(GString *out, uint64_t value, uint64_t scale)
 {
 	g_string_append_printf(out, "%" G_GUINT64_FORMAT, value / scale);
@@ -147,7 +147,7 @@ char *time_format_rfc3339(int64_t ns)
 	return g_string_free(g_steal_pointer(&out), FALSE);
 }
 
-/* n digits at *p within [low, high]. */
+/* Parses n digits at *p within [low, high]. */
 static bool digits_parse(const char **p, int n, int low, int high, int *ret)
 {
 	int value = 0;
@@ -178,7 +178,7 @@ static bool fraction_parse(const char **p, int64_t *ret_ns)
 	return true;
 }
 
-/* "Z" or "+hh:mm" at the end of the text, in seconds. */
+/* Parses "Z" or "+hh:mm" at the end of the text, in seconds. */
 static bool zone_parse(const char **p, int *ret_seconds)
 {
 	int hours = 0, minutes = 0;

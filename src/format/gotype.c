@@ -20,7 +20,7 @@ bool bool_parse(const char *text, bool *ret, GError **error)
 	return true;
 }
 
-/* Base 0: the prefix decides; *p is moved behind it. */
+/* Base 0: the prefix decides; *p is advanced behind it. */
 static int base_of_prefix(const char **p)
 {
 	if ((*p)[0] != '0' || !(*p)[1])
@@ -48,7 +48,7 @@ static int digit_value(char c)
 	return g_ascii_isalpha(c) ? g_ascii_tolower(c) - 'a' + 10 : 99;
 }
 
-/* Underscores only between digits or behind a prefix (Go's rule for base 0). */
+/* Underscores only between digits or after a prefix (Go's rule for base 0). */
 static bool underscores_ok(const char *start, const char *digits)
 {
 	for (const char *p = digits; *p; p++)
@@ -84,7 +84,7 @@ bool int_parse(const char *text, int base, int64_t *ret, GError **error)
 	return true;
 }
 
-/* strconv.ParseFloat for plain decimal numbers. */
+/* Implements strconv.ParseFloat for plain decimal numbers. */
 static bool decimal_parse(const char *text, double *ret, GError **error)
 {
 	const char *p = text + (*text == '+' || *text == '-');
@@ -107,7 +107,7 @@ static bool decimal_parse(const char *text, double *ret, GError **error)
 	return true;
 }
 
-/* The factor of a unit ("", "b", "k", "kb", "kib" in any case); 0 when there is no such unit. */
+/* Returns the factor of a unit ("", "b", "k", "kb", "kib" in any case); 0 if it is unknown. */
 static double unit_factor(const char *suffix)
 {
 	size_t n = strlen(suffix);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * gotype: values written the way Go's strconv, time and docker/go-units read and print them.
+ * gotype: parses and formats values as Go's strconv, time and docker/go-units do.
  *
  *	int64_t ns; if (!duration_parse("1h2m3.5s", &ns, error)) ...
  *	int64_t bytes; if (!size_parse("512MB", &bytes, error)) ...
@@ -13,7 +13,7 @@
 
 /* strconv.ParseBool: 1 t T TRUE true True 0 f F FALSE false False. */
 bool bool_parse(const char *text, bool *ret, GError **error);
-/* strconv.ParseInt(text, base, 64): whole string, no spaces; base 0 as in Go. Errors: Go's text. */
+/* strconv.ParseInt(text, base, 64): complete string, no spaces; base 0 as in Go. Errors: Go's text. */
 bool int_parse(const char *text, int base, int64_t *ret, GError **error);
 /* time.ParseDuration. */
 bool duration_parse(const char *text, int64_t *ret_ns, GError **error);
@@ -21,9 +21,9 @@ bool duration_parse(const char *text, int64_t *ret_ns, GError **error);
 char *duration_format(int64_t ns);
 /* units.RAMInBytes: 1024-based, "512MB" = 536870912. */
 bool size_parse(const char *text, int64_t *ret_bytes, GError **error);
-/* 1000-based "%.2f" with unit as buildctl prints sizes: "24.39MB", "0B". */
+/* 1000-based "%.2f" with unit, as buildctl prints sizes: "24.39MB", "0B". */
 char *size_format(int64_t bytes);
-/* RFC3339 with as many nanosecond digits as needed, UTC ("Z"); and back. */
+/* Formats RFC 3339 with the necessary nanosecond digits, UTC ("Z"); and parses it. */
 char *time_format_rfc3339(int64_t ns);
 bool time_parse_rfc3339(const char *text, int64_t *ret_ns, GError **error);
 /* strconv.Quote and %q. */

@@ -21,7 +21,7 @@ static bool is_unreserved(char c)
 	return g_ascii_isalnum(c) || (c && strchr("-_.~", c));
 }
 
-/* Bytes that Go writes as they are when it encodes a path. */
+/* Bytes that Go does not escape in a path. */
 static bool is_path_byte(char c)
 {
 	return is_unreserved(c) || (c && strchr("$&+,/:;=@", c));
@@ -46,7 +46,7 @@ static bool escapes_check(const char *text, const char *shown, GError **error)
 	return true;
 }
 
-/* A path that has only bytes of RFC 3986 is sent as it is; another one is decoded and encoded again. */
+/* A path with only RFC 3986 characters is sent unchanged; others are decoded and encoded again. */
 static char *path_encode(const char *path)
 {
 	bool valid = true;
@@ -69,7 +69,7 @@ static char *path_encode(const char *path)
 	return g_string_free(out, FALSE);
 }
 
-/* As it is, except that a space would end the request target. */
+/* Unchanged, except that spaces are escaped, because a space would end the request target. */
 static void append_query(GString *out, const char *query)
 {
 	for (const char *p = query; *p; p++)
@@ -200,7 +200,7 @@ bool http_url_parse(const char *text, struct http_url *ret, GError **error)
 
 /* ---- resolve */
 
-/* RFC 3986, 5.2.4: the path with "." and ".." taken away. */
+/* RFC 3986, 5.2.4: removes "." and "..". */
 static char *dots_remove(const char *path)
 {
 	g_auto(GStrv) parts = g_strsplit(path, "/", -1);
@@ -263,7 +263,7 @@ char *http_url_resolve(const char *base, const char *location, GError **error)
 	return resolve_absolute(text, error);
 }
 
-/* ---- compare and show */
+/* ---- comparison and messages */
 
 bool http_url_same_origin(const char *a, const char *b)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * http_url: http and https URLs, read and resolved as Go's net/url and net/http do, so that a request line has the bytes
- * that upstream sends: no re-encoding, no removal of "..", except in the Location of a redirect.
+ * http_url: parses and resolves http and https URLs as Go's net/url and net/http do, so that request lines have the
+ * same bytes as upstream's: no re-encoding, no removal of "..", except in the Location of a redirect.
  *
  *	g_auto(http_url) u = {0};
  *	if (!http_url_parse("https://registry:5000/v2/a%2Fb?x=1", &u, error)) return false;
@@ -17,8 +17,8 @@ struct http_url {
 	char *userinfo;  /* owned, encoded as in the text; NULL: none */
 	char *authority; /* owned: host with brackets and port as in the text, without userinfo */
 	char *host;      /* owned: lower case, without brackets */
-	int port;        /* 80 or 443 when the text has none */
-	char *target;    /* owned: path and query, the request target */
+	int port;        /* 80 or 443 if the text has none */
+	char *target;    /* owned: request target: path and query */
 };
 typedef struct http_url http_url;
 
@@ -26,14 +26,14 @@ bool http_url_parse(const char *text, struct http_url *ret, GError **error);
 void http_url_clear(struct http_url *u);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(http_url, http_url_clear)
 
-/* The URL that a Location header of the answer of base names. The scheme may change, but stays http or https. Owned. */
+/* Returns the URL of a Location header in the answer of base. The scheme may change to http or https only. Owned. */
 char *http_url_resolve(const char *base, const char *location, GError **error);
 
-/* Same scheme, host and port; false when one of them is no URL. */
+/* Compares scheme, host and port; false if one of them is not a URL. */
 bool http_url_same_origin(const char *a, const char *b);
 
-/* The URL without user and password, for messages; a text that is no URL becomes "invalid URL". Owned. */
+/* Returns the URL without user and password, for messages; an invalid URL becomes "invalid URL". Owned. */
 char *http_url_show(const char *text);
 
-/* A query component as Go's url.QueryEscape writes it (space becomes "+"). Owned. */
+/* Escapes a query component as Go's url.QueryEscape (space becomes "+"). Owned. */
 char *http_url_query_escape(const char *text);

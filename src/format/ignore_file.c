@@ -6,7 +6,7 @@
 
 #define LINE_BYTES_MAX 65536 /* Go's bufio.Scanner */
 
-/* One line of the file; NULL when it holds no pattern. */
+/* Returns one line of the file; NULL if it contains no pattern. */
 static char *read_line(const char *line)
 {
 	if (line[0] == '#')

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * inflate: one gzip member after the other, by ISA-L, or by zlib in a self-contained build (ISA-L has no static
- *library).
+ * inflate: decompresses gzip members, with ISA-L, or with zlib in a self-contained build (ISA-L has no static library).
  *
  *	inflater *i = inflater_new();
  *	while (in.len > 0)
  *		if (inflater_run(i, &in, out, sizeof out, &n_out) == INFLATE_END) inflater_next_member(i);
  *
- * Header and trailer of each member are read and checked. Thread: one at a time.
+ * Header and trailer of each member are parsed and checked. Thread: one at a time.
  */
 #pragma once
 #include "base/scope.h"
@@ -18,5 +17,5 @@ typedef struct inflater inflater;
 inflater *inflater_new(void);
 void inflater_free(inflater *i);
 void inflater_next_member(inflater *i);
-/* Takes from in and fills out until one of them ends or the member does; in moves on. */
+/* Consumes in and fills out until one of them or the member ends; advances in. */
 enum inflate_result inflater_run(inflater *i, struct slice *in, uint8_t *out, size_t out_bytes, size_t *ret_n_out);

@@ -27,7 +27,7 @@ void inflater_next_member(inflater *i)
 enum inflate_result inflater_run(inflater *i, struct slice *in, uint8_t *out, size_t out_bytes, size_t *ret_n_out)
 {
 	struct inflate_state *s = &i->state;
-	s->next_in = (uint8_t *)(gpointer)in->ptr; /* only read */
+	s->next_in = (uint8_t *)(gpointer)in->ptr; /* not modified */
 	s->avail_in = (uint32_t)in->len;
 	s->next_out = out;
 	s->avail_out = (uint32_t)out_bytes;

@@ -13,7 +13,7 @@ inflater *inflater_new(void)
 {
 	inflater *i = g_new0(inflater, 1);
 	if (inflateInit2(&i->stream, GZIP_WINDOW_BITS) != Z_OK)
-		g_error("zlib: no memory"); /* as g_new does */
+		g_error("zlib: out of memory"); /* aborts like g_new */
 	return i;
 }
 
@@ -29,7 +29,7 @@ void inflater_next_member(inflater *i)
 	inflateReset(&i->stream);
 }
 
-/* zlib tells what is wrong in words only. */
+/* zlib describes errors only by text. */
 static enum inflate_result result_of(int r, const char *words)
 {
 	if (r == Z_STREAM_END)
@@ -44,7 +44,7 @@ static enum inflate_result result_of(int r, const char *words)
 enum inflate_result inflater_run(inflater *i, struct slice *in, uint8_t *out, size_t out_bytes, size_t *ret_n_out)
 {
 	z_stream *s = &i->stream;
-	s->next_in = (uint8_t *)(gpointer)in->ptr; /* only read */
+	s->next_in = (uint8_t *)(gpointer)in->ptr; /* not modified */
 	s->avail_in = (uInt)in->len;
 	s->next_out = out;
 	s->avail_out = (uInt)out_bytes;

@@ -8,8 +8,8 @@
 struct json_writer {
 	GString *out;
 	int indent;
-	GByteArray *open; /* '{' or '[' a level */
-	bool first;       /* nothing in the innermost container yet */
+	GByteArray *open; /* '{' or '[' per level */
+	bool first;       /* the innermost container is empty so far */
 	bool after_key;
 };
 
@@ -54,7 +54,7 @@ static void line_break(json_writer *w)
 		g_string_append_c(w->out, ' ');
 }
 
-/* Comma and line break that stand before a key or an array item. */
+/* Writes comma and line break before a key or an array item. */
 static void item_begin(json_writer *w)
 {
 	if (w->open->len == 0)
@@ -146,7 +146,9 @@ static void escape_append(GString *out, unsigned char c)
 	}
 }
 
-/* One bit a character of ASCII that stands for itself: all but controls, quote, backslash and what HTML would read. */
+/*
+ * One bit per ASCII character that needs no escape: all but controls, quote, backslash and characters special in HTML.
+ */
 static bool is_plain(unsigned char c)
 {
 	static const uint32_t plain[8] = {0,
@@ -156,7 +158,7 @@ static bool is_plain(unsigned char c)
 	return plain[c >> 5] >> (c & 31) & 1;
 }
 
-/* Length of the UTF-8 sequence at text, 0 when it is not one (surrogates and overlong forms are not). */
+/* Returns the length of the UTF-8 sequence at text, 0 if it is invalid (also for surrogates and overlong forms). */
 static size_t sequence_length(const char *text, size_t n)
 {
 	gunichar c = g_utf8_get_char_validated(text, (gssize)MIN(n, 4));
@@ -234,7 +236,7 @@ void json_put_uint(json_writer *w, uint64_t value)
 	g_string_append_printf(w->out, "%" G_GUINT64_FORMAT, value);
 }
 
-/* The fewest digits that read back as the same number, in the form that printf("%e") gives: "d.ddde+xx". */
+/* Formats with the fewest digits that give the same number, as printf("%e"): "d.ddde+xx". */
 static void double_shortest(double value, char ret_text[32])
 {
 	for (int digits = 0; digits <= 16; digits++) {
@@ -249,7 +251,7 @@ static void double_shortest(double value, char ret_text[32])
 void json_put_double(json_writer *w, double value)
 {
 	value_begin(w);
-	if (!isfinite(value)) { /* Go refuses them; nothing that we write can hold one */
+	if (!isfinite(value)) { /* Go refuses them, and our values are always finite */
 		g_string_append(w->out, "null");
 		return;
 	}
@@ -258,7 +260,7 @@ void json_put_double(json_writer *w, double value)
 	char *e = strchr(text, 'e');
 	int exponent = (int)g_ascii_strtoll(e + 1, NULL, 10);
 	if (value != 0 && (exponent < -6 || exponent >= 21)) {
-		*e = '\0'; /* Go cleans e-09 to e-9 */
+		*e = '\0'; /* Go writes e-9 instead of e-09 */
 		g_string_append_printf(w->out, "%se%+d", text, exponent);
 		return;
 	}
@@ -287,7 +289,10 @@ void json_put_base64(json_writer *w, const void *bytes, size_t n)
 	g_string_append_printf(w->out, "\"%s\"", text);
 }
 
-/* A string of raw JSON, escapes kept; what Go's compact escapes for HTML is escaped. Returns what follows it. */
+/*
+ * Copies a string of raw JSON with its escapes; escapes characters special in HTML as Go's compact does. Returns the
+ * rest.
+ */
 static size_t raw_string(json_writer *w, const char *json, size_t n, size_t i)
 {
 	g_string_append_c(w->out, json[i++]);
@@ -347,7 +352,7 @@ void json_put_raw(json_writer *w, const char *json, size_t n)
 	w->first = false;
 }
 
-/* ---- values read by jansson: walked with a stack of what is open, never by recursion */
+/* ---- jansson values: iterative, with a stack of open containers */
 
 struct open_value {
 	const json_t *value;
@@ -470,9 +475,9 @@ void json_put_bool_member_true(json_writer *w, const char *key, bool value)
 	json_put_bool(w, true);
 }
 
-/* ---- reading */
+/* ---- parsing */
 
-/* Depth of nesting without parsing; jansson recurses, so this comes first. */
+/* Determines the nesting depth without parsing; must precede jansson, which recurses. */
 static size_t depth_of(const char *json, size_t n)
 {
 	size_t depth = 0, max = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * json_writer: JSON exactly as Go's encoding/json writes it (bytes that are hashed must agree).
+ * json_writer: writes JSON exactly as Go's encoding/json does (hashed bytes must be equal).
  *
  *	g_autoptr(json_writer) w = json_writer_new(0);           0: compact, 2: two-space MarshalIndent
  *	json_object_begin(w);
@@ -8,8 +8,8 @@
  *	json_object_end(w);
  *	g_autofree char *text = json_writer_take(&w, NULL);
  *
- * Escapes <, >, & and U+2028/9 as \u00XX, invalid UTF-8 as \ufffd; []byte as base64. Key order is the caller's.
- * Misnesting is an assert. Thread: one at a time.
+ * Escapes <, >, & and U+2028/9 as \u00XX, invalid UTF-8 as \ufffd; []byte as base64. The caller determines the key
+ * order. Invalid nesting is an assertion failure. Thread: one at a time.
  */
 #pragma once
 #include <jansson.h>
@@ -22,7 +22,7 @@ typedef struct json_writer json_writer;
 
 json_writer *json_writer_new(int indent);
 void json_writer_free(json_writer *w);
-/* Ends the document; the writer is freed and *w becomes NULL. ret_len may be NULL. */
+/* Finishes the document; frees the writer and sets *w to NULL. ret_len may be NULL. */
 char *json_writer_take(json_writer **w, size_t *ret_len);
 
 void json_object_begin(json_writer *w);
@@ -34,25 +34,27 @@ void json_put_string(json_writer *w, const char *text);
 void json_put_string_len(json_writer *w, const char *text, size_t n);
 void json_put_int(json_writer *w, int64_t value);
 void json_put_uint(json_writer *w, uint64_t value);
-void json_put_double(json_writer *w, double value); /* as Go prints a float64 */
+void json_put_double(json_writer *w, double value); /* formatted like Go's float64 */
 void json_put_bool(json_writer *w, bool value);
 void json_put_null(json_writer *w);
 void json_put_base64(json_writer *w, const void *bytes, size_t n);
-/* Valid compact JSON as it is (json.RawMessage), re-indented when the writer indents. */
+/* Writes valid compact JSON unchanged (json.RawMessage), or re-indented if the writer indents. */
 void json_put_raw(json_writer *w, const char *json, size_t n);
-/* Any value read by jansson, object keys sorted (map) or in the order read (ordered). */
+/* Writes any jansson value; object keys sorted (map) or in their original order (ordered). */
 void json_put_value(json_writer *w, const json_t *value, bool sorted);
 
-/* key and value, left out when empty, zero or false ("omitempty"). */
+/* Write key and value; omitted if empty, zero or false ("omitempty"). */
 void json_put_string_member(json_writer *w, const char *key, const char *text);
 void json_put_string_member_nonempty(json_writer *w, const char *key, const char *text);
 void json_put_int_member_nonzero(json_writer *w, const char *key, int64_t value);
 void json_put_bool_member_true(json_writer *w, const char *key, bool value);
 
-/* Reads untrusted JSON: duplicate keys and trailing bytes refused, depth limited, at most max_bytes. */
+/* Parses untrusted JSON: duplicate keys and trailing bytes are refused; depth is limited; at most max_bytes. */
 json_t *json_read(const void *bytes, size_t n, size_t max_bytes, const char *what, GError **error);
-/* The value at the begin of a stream, as Go's json.Decoder reads it: what follows it is ignored, the last of two equal keys
- * counts. */
+/*
+ * Parses the value at the beginning of a stream, as Go's json.Decoder does: following bytes are ignored, and the last
+ * of several equal keys is used.
+ */
 json_t *json_read_first(const void *bytes, size_t n, size_t max_bytes, const char *what, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(json_writer, json_writer_free)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A list of tokens, run as a set of states (Thompson): state i means "tokens before i have matched". A rune moves
- * every state at most one step, so a path costs tokens times runes at worst, whatever the pattern says.
+ * A list of tokens, run as a set of states (Thompson): state i means "the tokens before i have matched". A rune
+ * advances every state at most one step, so the cost is at most tokens times runes for any pattern.
  */
 #include "format/path_regex.h"
 #include "format/gorune.h"
@@ -12,7 +12,7 @@ enum token_kind {
 	TOKEN_CLASS,    /* one rune of a class */
 	TOKEN_STAR,     /* any number of runes of a class */
 	TOKEN_DIRS,     /* "(.*\/)?": skips itself and TOKEN_INSIDE, or enters that */
-	TOKEN_INSIDE,   /* in the middle of "(.*\/)?": leaves behind a slash */
+	TOKEN_INSIDE,   /* inside "(.*\/)?": left after a slash */
 	TOKEN_BEGIN,    /* ^ \A */
 	TOKEN_END,      /* \z */
 	TOKEN_WORD,     /* \b */
@@ -34,7 +34,7 @@ struct token {
 struct path_regex {
 	GArray *tokens; /* of struct token */
 	GArray *ranges; /* of struct range */
-	char *prefix;   /* literal start and end, for a quick no */
+	char *prefix;   /* literal prefix and suffix, for quick rejection */
 	char *suffix;
 	size_t n_prefix, n_suffix;
 	size_t min_runes;
@@ -84,7 +84,7 @@ static void token_add(path_regex *re, struct token t)
 	g_array_append_val(re->tokens, t);
 }
 
-/* The ranges of \d \s \w; upper case adds the complement. False when c names no class. */
+/* Adds the ranges of \d \s \w; upper case adds the complement. False if c is not a class. */
 static bool perl_class(path_regex *re, char c)
 {
 	static const struct range digit[] = {{'0', '9'}};
@@ -114,7 +114,7 @@ static bool perl_class(path_regex *re, char c)
 	return false;
 }
 
-/* \xHH and \x{H..}; *p is behind the x. */
+/* Parses \xHH and \x{H..}; *p is behind the x. */
 static bool hex_escape(struct parser *s, gunichar *ret)
 {
 	gunichar value = 0;
@@ -127,7 +127,7 @@ static bool hex_escape(struct parser *s, gunichar *ret)
 	return digits == 2;
 }
 
-/* A literal escape; s->p is behind the backslash. */
+/* Parses a literal escape; s->p is behind the backslash. */
 static bool escaped_rune(struct parser *s, gunichar *ret)
 {
 	static const char letters[] = "afnrtv", values[] = "\a\f\n\r\t\v";
@@ -157,7 +157,7 @@ static bool class_rune(struct parser *s, gunichar *ret)
 	return true;
 }
 
-/* "[:alpha:]" inside a class. ret_found is false when there is none here. */
+/* Parses "[:alpha:]" inside a class. ret_found is false if there is none. */
 static bool posix_class(struct parser *s, bool *ret_found)
 {
 	static const struct {
@@ -208,7 +208,7 @@ static bool class_item(struct parser *s)
 	return true;
 }
 
-/* s->p is behind '['. */
+/* Call with s->p behind '['. */
 static bool parse_class(struct parser *s)
 {
 	struct token t = {.kind = TOKEN_CLASS, .first_range = s->re->ranges->len};
@@ -233,7 +233,7 @@ static bool parse_class(struct parser *s)
 	return true;
 }
 
-/* s->p is behind the backslash. */
+/* Call with s->p behind the backslash. */
 static bool parse_escape(struct parser *s)
 {
 	static const struct {
@@ -329,7 +329,7 @@ static bool parse(struct parser *s)
 	return true;
 }
 
-/* The literal text of tokens from `from` on in the given direction. */
+/* Returns the literal text of tokens from `from` on in the given direction. */
 static void find_literals(path_regex *re)
 {
 	g_autoptr(GString) prefix = g_string_new(NULL);
@@ -385,7 +385,7 @@ static bool assert_holds(enum token_kind kind, const char *path, size_t n, size_
 	return kind == TOKEN_BEGIN ? pos == 0 : kind == TOKEN_END ? pos == n : boundary == (kind == TOKEN_WORD);
 }
 
-/* Adds what can be reached without a rune. Edges go forward only, so one pass does it. */
+/* Adds states reachable without a rune. Edges only go forward, so one pass is enough. */
 static void close_states(const path_regex *re, uint8_t *states, const char *path, size_t n, size_t pos)
 {
 	for (guint i = 0; i < re->tokens->len; i++) {
@@ -413,7 +413,7 @@ static void close_states(const path_regex *re, uint8_t *states, const char *path
 	}
 }
 
-/* Moves every state over one rune; in and out do not overlap, out is zero. False when none is left. */
+/* Advances every state by one rune; in and out do not overlap, out is zeroed. False if no state is left. */
 static bool step_states(const path_regex *re, const uint8_t *in, uint8_t *out, gunichar rune)
 {
 	bool any = false;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * path_regex: the regular expressions that ignore patterns turn into, matched in time linear in the path.
+ * path_regex: regular expressions for ignore patterns, matched in time linear in the path.
  *
  *	path_regex *re = path_regex_new("(.*\/)?[^/]*\\.o", error);
  *	path_regex_match(re, "dir/a.o", 7);
  *
- * The subset of RE2 that patterns.c can write: literals, classes, "[..]*", ".*", "(.*\/)?", escapes; anchored at both
+ * The subset of RE2 that patterns.c generates: literals, classes, "[..]*", ".*", "(.*\/)?", escapes; anchored at both
  * ends. Everything else is a syntax error. Thread: any, immutable after new.
  */
 #pragma once

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A pattern is exact, a prefix ("X**"), a suffix ("**X") or a regular expression; the kind decides the meaning in
- * corner cases ("foo**" also matches "foobar"), so the classification is upstream's, character by character.
+ * A pattern is exact, a prefix ("X**"), a suffix ("**X") or a regular expression. The kind affects corner cases
+ * ("foo**" also matches "foobar"), so the classification is the same as upstream's, character by character.
  */
 #include "format/patterns.h"
 #include "base/path_text.h"
@@ -13,7 +13,7 @@ enum pattern_kind { PATTERN_EXACT, PATTERN_PREFIX, PATTERN_SUFFIX, PATTERN_REGEX
 
 struct pattern {
 	char *text;          /* owned, cleaned */
-	const char *literal; /* what the kind compares with, in text */
+	const char *literal; /* the text that the kind compares with, inside text */
 	size_t n_literal;
 	enum pattern_kind kind;
 	bool negated;
@@ -23,7 +23,7 @@ struct pattern {
 struct patterns {
 	GArray *items; /* of struct pattern */
 	bool has_exclusions;
-	bool plain_includes;   /* no wildcard in a pattern without "!", but for a trailing one */
+	bool plain_includes;   /* no wildcard in patterns without "!", except at the end */
 	bool plain_exclusions; /* the same for those with "!" */
 };
 
@@ -39,7 +39,7 @@ static struct pattern *pattern_at(const patterns *p, size_t i)
 	return &g_array_index(p->items, struct pattern, i);
 }
 
-/* "**" at p (the second star was seen). Returns what follows. */
+/* Converts "**" at p (the second star was read). Returns the rest. */
 static const char *compile_double_star(const char *p, const char *end, enum pattern_kind *kind, GString *regex)
 {
 	if (p < end && *p == '/')
@@ -56,7 +56,7 @@ static const char *compile_double_star(const char *p, const char *end, enum patt
 	return p;
 }
 
-/* One element of the pattern to regular expression text. */
+/* Converts one element of the pattern to regular expression text. */
 static const char *compile_element(const char *p, const char *end, bool first, enum pattern_kind *kind, GString *regex)
 {
 	gunichar rune;
@@ -103,7 +103,7 @@ static bool pattern_compile(struct pattern *pattern, GError **error)
 	return kind != PATTERN_REGEX || pattern->regex;
 }
 
-/* The length of a pattern without a trailing slash and "**", then without a slash and "*". */
+/* Length of a pattern without a trailing slash and "**", then without a slash and "*". */
 static size_t length_without_glob(const char *text)
 {
 	size_t n = strlen(text);
@@ -205,7 +205,7 @@ static bool pattern_match(const struct pattern *p, const char *path, size_t n)
 	return false;
 }
 
-/* The path itself, then its parents from the top. */
+/* Matches the path itself, then its parents from the top. */
 static bool pattern_match_with_parents(const struct pattern *p, const char *path)
 {
 	if (pattern_match(p, path, strlen(path)))
@@ -239,7 +239,7 @@ bool patterns_match_in(const patterns *p, const char *path, const uint8_t *paren
 	return matched;
 }
 
-/* Is directory a prefix, by whole components, of a pattern with (or without) "!"? */
+/* Reports whether directory is a prefix, by whole components, of a pattern with (or without) "!". */
 static bool leads_to_pattern(const patterns *p, const char *directory, bool negated)
 {
 	size_t n = strlen(directory);

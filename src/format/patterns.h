@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * patterns: .dockerignore patterns as github.com/moby/patternmatcher matches them, and Go's filepath.Match.
+ * patterns: matches .dockerignore patterns like github.com/moby/patternmatcher, and Go's filepath.Match.
  *
  *	g_autoptr(patterns) p = patterns_new(list, error);      "!" negates, "**" crosses slashes
  *	patterns_match(p, "dir/file")                           also true when a parent matched
  *
- * A matcher compiles once and keeps no state of its own; for a walk, patterns_match_in carries the parent's results
- * so that each entry costs its own name only. Bounded work on hostile patterns. Thread: any, immutable after new.
+ * A matcher is compiled once and has no mutable state. In a walk, patterns_match_in uses the parent's results, so that
+ * each entry only costs matching its name. The work for malicious patterns is bounded. Thread: any, immutable after
+ * new.
  */
 #pragma once
 #include "base/error.h"
@@ -23,18 +24,22 @@ size_t patterns_count(const patterns *p);
 bool patterns_match(const patterns *p, const char *path);
 
 /*
- * One step of a walk (MatchesUsingParentResults). parent_bits and ret_bits hold one byte a pattern (patterns_count);
- * parent_bits NULL at the top. ret_bits may be NULL.
+ * One step of a walk (MatchesUsingParentResults). parent_bits and ret_bits contain one byte per pattern
+ * (patterns_count); parent_bits is NULL at the top. ret_bits may be NULL.
  */
 bool patterns_match_in(const patterns *p, const char *path, const uint8_t *parent_bits, uint8_t *ret_bits);
-/* Could anything below this directory match (prefix test for include patterns)? False only when surely not. */
+/*
+ * Reports whether anything below this directory could match (prefix test for include patterns). False only if certain.
+ */
 bool patterns_may_match_below(const patterns *p, const char *directory);
-/* The same for the patterns with "!" (an excluded directory is left out whole when this is false). */
+/* The same for the patterns with "!" (an excluded directory is skipped completely if this is false). */
 bool patterns_may_except_below(const patterns *p, const char *directory);
-/* The i-th pattern, cleaned, without "!". */
+/* Returns the i-th pattern, cleaned, without "!". */
 const char *patterns_text(const patterns *p, size_t i, bool *ret_negated);
 
-/* Lines of an ignore file: comments, blanks, trimming, cleaning, leading "/" as upstream's ignorefile.ReadAll. */
+/*
+ * Parses lines of an ignore file: comments, blanks, trimming, cleaning, leading "/" as upstream's ignorefile.ReadAll.
+ */
 char **patterns_read_ignore_file(const char *bytes, size_t n, GError **error);
 
 /* Go's path/filepath.Match: * ? [..] and backslash. Errors: "syntax error in pattern". */

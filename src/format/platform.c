@@ -67,7 +67,7 @@ static void os_normalize(struct platform *p)
 		SET(p->os, "darwin");
 }
 
-/* Names that mean another one; a variant NULL stays as it is. */
+/* Aliases; with variant NULL the variant is unchanged. */
 static const struct alias {
 	const char *architecture, *to, *variant;
 } aliases[] = {
@@ -128,7 +128,7 @@ static bool copy_part(char *to, size_t size, const char *from, size_t n, const c
 	return true;
 }
 
-/* os, os(version) or os(version+feature...); features are read and left out (none of our platforms has any). */
+/* Parses os, os(version) or os(version+feature...); features are ignored (no supported platform has any). */
 static bool os_read(const char *part, const char *specifier, struct platform *p, GError **error)
 {
 	size_t n = strspn(part, OS_BYTES);
@@ -188,7 +188,7 @@ bool platform_parse(const char *text, struct platform *ret, GError **error)
 	g_auto(GStrv) parts = g_strsplit(text, "/", 4);
 	guint n = g_strv_length(parts);
 	struct platform p = {0};
-	/* Go's Split of the empty text is one empty part, GLib's none. */
+	/* Go's Split of the empty text gives one empty part, GLib's none. */
 	if (!os_read(n > 0 ? parts[0] : "", text, &p, error))
 		return false;
 	for (guint i = 1; i < n; i++)
@@ -225,7 +225,7 @@ char *platform_format(const struct platform *p)
 	return p->os[0] ? join(p->os, p) : g_strdup("unknown");
 }
 
-/* Escapes what os_read would not take back. */
+/* Escapes characters that os_read would not accept. */
 static void option_append(GString *out, const char *value)
 {
 	for (; *value; value++) {
@@ -283,7 +283,7 @@ static bool features_fit(const struct platform *want, const struct platform *hav
 	return true;
 }
 
-/* The number after "v", or def for no variant; -1 when it is none. */
+/* Returns the number after "v", or def without a variant; -1 if it is invalid. */
 static int variant_number(const char *variant, int def)
 {
 	if (!variant[0])
@@ -293,7 +293,7 @@ static int variant_number(const char *variant, int def)
 	return variant[1] - '0';
 }
 
-/* arm64 "v8.2" as 8 and 2; no variant is 8.0. */
+/* Parses arm64 "v8.2" as 8 and 2; without a variant 8.0. */
 static bool arm64_version(const char *variant, int *ret_major, int *ret_minor)
 {
 	*ret_major = 8;
@@ -327,14 +327,14 @@ static int arm64_rank(const struct platform *want, const struct platform *have)
 	if (!arm64_version(want->variant, &major, &minor))
 		return 0;
 	if (g_str_equal(have->architecture, "arm")) {
-		int rank = arm_rank(8, have->variant); /* every 64-bit arm is taken to run 32-bit v8 */
+		int rank = arm_rank(8, have->variant); /* every 64-bit arm is assumed to run 32-bit v8 */
 		return rank ? rank - 30 : 0;
 	}
 	if (!g_str_equal(have->architecture, "arm64") || !arm64_version(have->variant, &have_major, &have_minor))
 		return 0;
 	if (have_major == major)
 		return have_minor <= minor ? EXACT - (minor - have_minor) : 0;
-	/* v9.n contains v8.(n+5), at most v8.9 */
+	/* v9.n includes v8.(n+5), at most v8.9 */
 	int contained = MIN(minor + 5, 9);
 	return major == 9 && have_major == 8 && have_minor <= contained ? EXACT - 10 - (contained - have_minor) : 0;
 }

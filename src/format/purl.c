@@ -23,7 +23,7 @@ static void append_qualifier(GString *to, bool *first, const char *key, const ch
 	*first = false;
 }
 
-/* "a/b/c": each part of its own, the slashes as they are. */
+/* "a/b/c": escapes each part separately and keeps the slashes. */
 static void append_name(GString *to, const char *name)
 {
 	g_auto(GStrv) parts = g_strsplit(name, "/", -1);

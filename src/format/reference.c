@@ -22,8 +22,8 @@ void reference_free(reference *r)
 }
 
 /*
- * The grammar of a reference, read by hand-made matchers over [p, end): each gives the end of what it matched, or NULL.
- * Greedy matching is exact here, since no part can begin with a character that may end the part before it.
+ * Hand-written matchers over [p, end) for the grammar of a reference: each returns the end of its match, or NULL.
+ * Greedy matching is exact, because no part can begin with a character that may end the preceding part.
  */
 
 static bool is_lower_alnum(char c)
@@ -58,7 +58,7 @@ static bool is_digit(char c)
 	return g_ascii_isdigit(c);
 }
 
-/* Labels joined by dots, no label begins or ends with a dash. */
+/* Labels joined by dots; no label begins or ends with a dash. */
 static bool is_host_name(const char *p, const char *end)
 {
 	for (;;) {
@@ -73,7 +73,7 @@ static bool is_host_name(const char *p, const char *end)
 	}
 }
 
-/* host or [ipv6], with :port or without. */
+/* host or [ipv6], with or without :port. */
 static bool is_domain(const char *p, const char *end)
 {
 	const char *host_end;
@@ -95,7 +95,7 @@ static bool is_domain(const char *p, const char *end)
 	return *host_end == ':' && port_end == end && port_end > host_end + 1;
 }
 
-/* Between two runs of letters and digits: one of ".", "_", "__" or any number of "-". */
+/* Separator between letters and digits: one of ".", "_", "__" or any number of "-". */
 static const char *separator_end(const char *p, const char *end)
 {
 	if (p == end)
@@ -121,7 +121,7 @@ static const char *component_end(const char *p, const char *end)
 			return at;
 		const char *next = skip(after, end, is_lower_alnum);
 		if (next == after)
-			return at; /* what follows is no part of the path */
+			return at; /* the rest is not part of the path */
 		at = next;
 	}
 }
@@ -144,7 +144,7 @@ static const char *tag_end(const char *p, const char *end)
 	return at;
 }
 
-/* algorithm[+_.-algorithm]...:hex, 32 or more of it. */
+/* algorithm[+_.-algorithm]...:hex, at least 32 digits. */
 static bool is_digest_shape(const char *p, const char *end)
 {
 	for (;;) {
@@ -166,7 +166,7 @@ static bool is_digest_shape(const char *p, const char *end)
 	return p == end && p - hex >= DIGEST_HEX_MIN;
 }
 
-/* path[:tag][@digest] into r; false when the text is none. */
+/* Parses path[:tag][@digest] into r; false if the text is invalid. */
 static bool remainder_read(reference *r, const char *text)
 {
 	const char *end = text + strlen(text);
@@ -204,7 +204,7 @@ static bool has_upper(const char *text, size_t n)
 	return false;
 }
 
-/* Docker's rule for what is a registry and what a name on Docker Hub. */
+/* Docker's rule that distinguishes registries from names on Docker Hub. */
 static void domain_split(const char *text, char **ret_domain, char **ret_remainder)
 {
 	const char *slash = strchr(text, '/');
@@ -223,7 +223,7 @@ static bool is_bare_identifier(const char *text)
 	return strlen(text) == 64 && strspn(text, "0123456789abcdef") == 64;
 }
 
-/* Why the grammar said no: upper case that alone is wrong has a text of its own. */
+/* The reason why the grammar did not match: wrong upper case alone has its own text. */
 static bool set_grammar_error(const char *domain, const char *remainder, GError **error)
 {
 	reference lower = {0};

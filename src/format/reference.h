@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * reference: image references, as github.com/distribution/reference reads and normalises them.
+ * reference: parses and normalises image references like github.com/distribution/reference.
  *
  *	g_autoptr(reference) r = reference_parse_normalized("busybox", error);   docker.io/library/busybox
- *	reference_tag_default(r);                                               :latest when neither tag nor digest
+ *	reference_tag_default(r);                                               :latest if it has neither tag nor digest
  *	g_autofree char *text = reference_text(r);
  *
  * Plain data, owned strings. Errors: INVALID_ARGUMENT with upstream's texts ("invalid reference format: ...").

@@ -11,7 +11,7 @@ struct selector {
 	go_regex *regex; /* REGEX */
 };
 
-/* What the stars stand for. */
+/* The texts that the stars match. */
 struct star {
 	const char *text;
 	size_t n;
@@ -37,7 +37,7 @@ selector *selector_new(enum selector_kind kind, const char *text, GError **error
 		return NULL;
 	}
 	if (kind == SELECTOR_WILDCARD) {
-		s->pieces = g_strsplit(text, "*", -1); /* none of an empty text */
+		s->pieces = g_strsplit(text, "*", -1); /* empty for an empty text */
 		s->n_stars = MAX(g_strv_length(s->pieces), 1) - 1;
 	}
 	return g_steal_pointer(&s);
@@ -53,7 +53,7 @@ void selector_free(selector *s)
 	g_free(s);
 }
 
-/* The last place in [start, end) where the piece lies; NULL: none. */
+/* Finds the last occurrence of the piece in [start, end); NULL: none. */
 static const char *find_last(const char *start, const char *end, const char *piece)
 {
 	size_t n = strlen(piece);
@@ -63,7 +63,7 @@ static const char *find_last(const char *start, const char *end, const char *pie
 	return NULL;
 }
 
-/* The last piece ends the subject, the others lie as far back as they can. */
+/* The last piece must end the subject; the others are placed as far to the end as possible. */
 static const char *find_piece(const selector *s, size_t i, const char *start, const char *end)
 {
 	const char *piece = s->pieces[i];
@@ -74,8 +74,8 @@ static const char *find_piece(const selector *s, size_t i, const char *start, co
 }
 
 /*
- * As the first star takes as much as it can, then the second, and so on, all pieces can be found from the end, without
- * ever going back. stars: room for n_stars.
+ * The first star matches as much as possible, then the second, and so on, so all pieces can be located from the end
+ * without backtracking. stars: space for n_stars.
  */
 static bool match_stars(const selector *s, const char *subject, struct star *stars)
 {
@@ -88,7 +88,7 @@ static bool match_stars(const selector *s, const char *subject, struct star *sta
 		end = find_piece(s, i, start, end);
 		if (!end)
 			return false;
-		stars[i - 1].text = end; /* for now: where it ends */
+		stars[i - 1].text = end; /* temporarily its end */
 	}
 	for (size_t i = 0; i < s->n_stars; i++) {
 		end = stars[i].text;
@@ -113,7 +113,7 @@ bool selector_match(const selector *s, const char *subject, bool *ret, GError **
 	return true;
 }
 
-/* Group 0 is the whole subject. */
+/* Group 0 is the complete subject. */
 static bool find_star(void *data, const char *name, int number, const char **ret_text, size_t *ret_n)
 {
 	const struct stars *found = data;

@@ -61,7 +61,7 @@ size_t tar_padding(int64_t size)
 void tar_record_write(GByteArray *pax, const char *prefix, const char *key, const void *value, size_t len)
 {
 	size_t rest = strlen(prefix) + strlen(key) + len + 3, size = rest + 1;
-	for (size_t limit = 10; size >= limit; limit *= 10) /* the length counts its digits */
+	for (size_t limit = 10; size >= limit; limit *= 10) /* the length includes its own digits */
 		size++;
 	g_autofree char *head = g_strdup_printf("%zu %s%s=", size, prefix, key);
 	g_byte_array_append(pax, (const guint8 *)head, (guint)strlen(head));

@@ -16,7 +16,7 @@
 
 enum { TAR_BLOCK = 512 };
 
-/* The header of a member, POSIX.1-1988. Texts that fill their field have no NUL. */
+/* The header of a member, POSIX.1-1988. A text that fills its field has no NUL. */
 struct tar_block {
 	char name[100], mode[8], uid[8], gid[8], size[12], mtime[12], checksum[8], type, link[100];
 	char magic[6], version[2], user[32], group[32], device_major[8], device_minor[8], prefix[155], rest[12];
@@ -29,7 +29,9 @@ struct tar_xattr {
 	size_t len;
 };
 
-/* One member. A reader never leaves a text NULL; it borrows everything from the scanner until the callback returns. */
+/*
+ * One member. A reader never sets a text to NULL; everything is borrowed from the scanner until the callback returns.
+ */
 struct tar_entry {
 	const char *name;         /* directories end in '/' */
 	const char *link;         /* NULL or "": none */
@@ -40,18 +42,18 @@ struct tar_entry {
 	int64_t size; /* bytes of data that follow */
 	int64_t mtime_s;
 	int64_t device_major, device_minor;
-	bool is_sparse; /* read only: the contents are a GNU map and pieces (pax), not those of the file */
+	bool is_sparse;                 /* read only: the contents are GNU sparse data (pax), not those of the file */
 	const struct tar_xattr *xattrs; /* sorted by name */
 	size_t n_xattrs;
 };
 
 /* ---- fields and records */
 
-/* Fills the field with octal digits and a NUL. False: the value does not fit, and the field is 0. */
+/* Fills the field with octal digits and a NUL. False: the value does not fit, and the field is set to 0. */
 bool tar_number_write(char *field, size_t size, int64_t value);
 /* Reads octal text, or base-256 when the top bit is set (GNU). False: neither. */
 bool tar_number_read(const char *field, size_t size, int64_t *ret);
-/* The sum of the block's bytes, those of the checksum field taken as blanks. */
+/* Returns the sum of the block's bytes, with the checksum field taken as blanks. */
 unsigned tar_checksum(const struct tar_block *b);
 void tar_checksum_write(struct tar_block *b);
 bool tar_block_is_zero(const struct tar_block *b);
@@ -64,15 +66,15 @@ void tar_record_write(GByteArray *pax, const char *prefix, const char *key, cons
 bool tar_records_read(const void *bytes, size_t n,
 		      bool (*visit)(void *data, const char *key, const char *value, size_t len), void *data);
 
-/* ---- writer: the same bytes for the same input, as Go's archive/tar chooses them, so that layers equal upstream's */
+/* ---- writer: the same output for the same input, equal to Go's archive/tar, so that layers equal upstream's */
 
 typedef struct tar_writer tar_writer;
 tar_writer *tar_writer_new(bytes_sink_fn sink, void *data);
 void tar_writer_free(tar_writer *w);
-/* Errors: INTERNAL when data of the previous entry is missing; those of the sink. */
+/* Errors: INTERNAL if data of the previous entry is missing; errors of the sink. */
 bool tar_writer_entry(tar_writer *w, const struct tar_entry *e, GError **error);
 bool tar_writer_data(tar_writer *w, const void *bytes, size_t n, GError **error);
-/* Writes the end of the archive and what is buffered. */
+/* Writes the end of the archive and buffered data. */
 bool tar_writer_finish(tar_writer *w, GError **error);
 
 /* ---- scanner: passes all bytes of a stream to the handler in order */
@@ -80,10 +82,10 @@ bool tar_writer_finish(tar_writer *w, GError **error);
 struct tar_scan_handler {
 	/*
 	 * A header block; for extended headers ('x', 'g', 'L', 'K') with its body, which is n_body bytes and padding;
-	 * NULL for others. The handler may change the block. May be NULL: the bytes go to frame().
+	 * NULL for others. The handler may change the block. May be NULL: frame() then receives the bytes.
 	 */
 	bool (*header)(void *data, struct tar_block *b, const void *body, size_t n_body, GError **error);
-	/* Bytes that are neither contents nor in header(): padding, the zero blocks and what follows them. */
+	/* Bytes that are neither contents nor passed to header(): padding, the zero blocks and the bytes after them. */
 	bool (*frame)(void *data, const void *bytes, size_t n, bool is_end, GError **error);
 	/* Follows the header of a member. May be NULL. */
 	bool (*entry)(void *data, const struct tar_entry *e, GError **error);
@@ -93,7 +95,7 @@ struct tar_scan_handler {
 /* GNU sparse members (type 'S') are refused. Memory: one entry with its extended headers, at most 1 MiB each. */
 typedef struct tar_scan tar_scan;
 tar_scan *tar_scan_new(const struct tar_scan_handler *handler, void *data);
-/* Errors: INVALID_ARGUMENT when it is no tar stream; those of the handler. */
+/* Errors: INVALID_ARGUMENT if the input is not a tar stream; errors of the handler. */
 bool tar_scan_write(tar_scan *t, const void *bytes, size_t n, GError **error);
 bool tar_scan_finish(tar_scan *t, GError **error);
 void tar_scan_free(tar_scan *t);

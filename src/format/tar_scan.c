@@ -7,12 +7,12 @@
 #define XATTR_PREFIX "SCHILY.xattr."
 
 /*
- * HEADER gathers one block; EXTENDED the body of a PAX or GNU header; CONTENTS and PADDING pass on; END passes
- * everything on (after the first zero block).
+ * HEADER collects one block; EXTENDED the body of a PAX or GNU header; CONTENTS and PADDING pass bytes on; END passes
+ * everything after the first zero block.
  */
 enum state { STATE_HEADER, STATE_EXTENDED, STATE_CONTENTS, STATE_PADDING, STATE_END };
 
-/* What extended headers say of the next entry instead of its own header; NULL, -1 or false: nothing. */
+/* Members that extended headers set for the next entry; NULL, -1 or false: not set. */
 struct overrides {
 	char *name, *link, *user, *group; /* owned */
 	int64_t size, uid, gid, mtime_s;
@@ -25,9 +25,9 @@ struct tar_scan {
 	void *data;
 	enum state state;
 	struct tar_block header;
-	size_t have;      /* bytes of header */
+	size_t have;      /* bytes of the header received so far */
 	GByteArray *body; /* owned: of the extended header */
-	int64_t left;     /* of the extended body, contents or padding */
+	int64_t left;     /* rest of the extended body, contents or padding */
 	int64_t padding;  /* after contents */
 	struct overrides next;
 };
@@ -71,7 +71,7 @@ static bool frame(tar_scan *t, const void *bytes, size_t n, GError **error)
 	return n == 0 || t->handler.frame(t->data, bytes, n, t->state == STATE_END, error);
 }
 
-/* body: of an extended header, padded, n_body bytes without padding; or NULL. */
+/* body: padded body of an extended header, n_body bytes without padding; or NULL. */
 static bool header_pass(tar_scan *t, const void *body, int64_t n_body, GError **error)
 {
 	if (t->handler.header)
@@ -108,7 +108,7 @@ static bool put_number(int64_t *at, const char *value, size_t n)
 	return true;
 }
 
-/* Decimal seconds, with a fraction perhaps. */
+/* Decimal seconds, optionally with a fraction. */
 static bool put_mtime(struct overrides *o, const char *value, size_t n)
 {
 	g_autofree char *digits = g_strndup(value, n);
@@ -145,7 +145,7 @@ static bool put_record(void *data, const char *key, const char *value, size_t n)
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
 		if (!g_str_equal(key, rows[i].key))
 			continue;
-		if (n == 0) /* the header's value counts, as in Go's reader */
+		if (n == 0) /* the header's value is used, as in Go's reader */
 			return true;
 		if (rows[i].number)
 			return put_number(rows[i].number, value, n);
@@ -189,7 +189,7 @@ static bool extended_begin(tar_scan *t, int64_t size, GError **error)
 
 /* ---- headers */
 
-/* Links, devices and directories have no data, whatever their size says. */
+/* Links, devices and directories have no data, regardless of their size field. */
 static bool is_header_only(char type)
 {
 	return type >= '1' && type <= '6';
@@ -219,7 +219,7 @@ static int xattr_compare(gconstpointer a, gconstpointer b)
 	return strcmp(x->name, y->name);
 }
 
-/* Sorted by name; what it points to belongs to the table. */
+/* Sorted by name; the table owns the referenced data. */
 static GArray *xattrs_sort(GHashTable *table)
 {
 	GArray *list = g_array_new(FALSE, FALSE, sizeof(struct tar_xattr));

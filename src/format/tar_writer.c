@@ -9,7 +9,7 @@ struct tar_writer {
 	void *sink_data;
 	uint8_t *buffer; /* owned */
 	size_t n;
-	int64_t left; /* data bytes the entry at hand still wants */
+	int64_t left; /* remaining data bytes of the current entry */
 	size_t padding;
 };
 
@@ -65,7 +65,7 @@ static bool is_ascii(const char *text)
 	return true;
 }
 
-/* As much as fits of the ASCII in it: readers that know PAX do not look here. */
+/* As much of the ASCII text as fits: readers that support PAX ignore this field. */
 static void set_text(char *field, size_t width, const char *text)
 {
 	g_autofree char *ascii = g_malloc(strlen(text) + 1);
@@ -75,7 +75,7 @@ static void set_text(char *field, size_t width, const char *text)
 			ascii[n++] = *text;
 	memset(field, 0, width);
 	memcpy(field, ascii, MIN(n, width));
-	if (n > width && field[width - 1] == '/') { /* some readers take it for a directory */
+	if (n > width && field[width - 1] == '/') { /* some readers would treat it as a directory */
 		size_t keep = width - 1;
 		while (keep > 0 && field[keep - 1] == '/')
 			keep--;
@@ -83,7 +83,7 @@ static void set_text(char *field, size_t width, const char *text)
 	}
 }
 
-/* Where a long ASCII name is split into prefix and name, or 0. */
+/* Offset at which a long ASCII name is split into prefix and name, or 0. */
 static size_t split_at(const char *name)
 {
 	const struct tar_block *b = NULL;
@@ -123,7 +123,7 @@ static void add_text(GByteArray *pax, const char *key, const char *text)
 	tar_record_write(pax, "", key, text, strlen(text));
 }
 
-/* Fills the block; what does not fit goes to pax, sorted by key. */
+/* Fills the block; values that do not fit are added to pax, sorted by key. */
 static void block_fill(struct tar_block *b, const struct tar_entry *e, GByteArray *pax)
 {
 	b->type = e->type;
@@ -190,7 +190,7 @@ bool tar_writer_entry(tar_writer *w, const struct tar_entry *e, GError **error)
 bool tar_writer_data(tar_writer *w, const void *bytes, size_t n, GError **error)
 {
 	if ((int64_t)n > w->left)
-		return error_set(error, ERROR_INTERNAL, "more data than the header says");
+		return error_set(error, ERROR_INTERNAL, "more data than the size in the header");
 	w->left -= (int64_t)n;
 	return put(w, bytes, n, error);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The templates of Go's regexp.Expand. */
+/* Expands the templates of Go's regexp.Expand. */
 #include "format/go_regex.h"
 #include <string.h>
 
-/* Reads "$name" or "${name}"; NULL: the dollar is one. ret_end: behind it. */
+/* Parses "$name" or "${name}"; NULL: a literal dollar. ret_end: behind it. */
 static char *read_name(const char *dollar, const char **ret_end)
 {
 	const char *start = dollar + 1;
@@ -18,7 +18,7 @@ static char *read_name(const char *dollar, const char **ret_end)
 	return g_strndup(start, (gsize)(end - start));
 }
 
-/* -1: a name. Leading zeros make one. */
+/* Returns a group number; -1: a name, also with leading zeros. */
 static int group_number(const char *name)
 {
 	size_t n = strlen(name);

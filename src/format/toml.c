@@ -24,7 +24,7 @@ static struct toml_value *value_new(enum toml_type type, const struct toml_scan 
 	return v;
 }
 
-/* Nesting is at most DEPTH_MAX, so that this recursion is bounded by us, not by the input. */
+/* Nesting is limited to DEPTH_MAX, so the depth of this recursion is bounded. */
 static void value_free(gpointer data)
 {
 	struct toml_value *v = data;
@@ -50,7 +50,7 @@ static void table_add(struct toml_value *table, const char *key, struct toml_val
 	g_ptr_array_add(table->items, value);
 }
 
-/* The table that a key part names inside another: made, entered, or the last one of an array of tables. */
+/* Returns the table that a key part names inside another: new, existing, or the last one of an array of tables. */
 static struct toml_value *enter(struct toml_scan *s, struct toml_value *table, const char *key, bool dotted,
 				GError **error)
 {
@@ -112,7 +112,7 @@ static struct toml_value *open_array_table(struct toml_scan *s, struct toml_valu
 	return table;
 }
 
-/* "[a.b]" and "[[a.b]]"; returns the table that following keys go into. */
+/* Parses "[a.b]" and "[[a.b]]"; returns the table for the following keys. */
 static struct toml_value *parse_header(struct toml_scan *s, struct toml_value *root, GError **error)
 {
 	bool array = toml_scan_take(s, "[[");
@@ -134,7 +134,7 @@ static struct toml_value *parse_header(struct toml_scan *s, struct toml_value *r
 	return table;
 }
 
-/* Places a value under a dotted key of a table. */
+/* Adds a value under a dotted key of a table. */
 static bool place(struct toml_scan *s, struct toml_value *table, GPtrArray *parts, struct toml_value *value,
 		  GError **error)
 {
@@ -151,10 +151,10 @@ static bool place(struct toml_scan *s, struct toml_value *table, GPtrArray *part
 	return parent != NULL;
 }
 
-/* An open array or inline table while its items are read. */
+/* An open array or inline table whose items are being read. */
 struct frame {
 	struct toml_value *container;
-	GPtrArray *key; /* inline table: the key whose value comes next, owned */
+	GPtrArray *key; /* inline table: the key of the next value, owned */
 };
 
 static void frame_clear(gpointer data)
@@ -180,8 +180,8 @@ static struct toml_value *scalar(struct toml_scan *s, GError **error)
 }
 
 /*
- * After a finished item: a comma or the end of the innermost container, as often as containers end. Gives whether a
- * further item follows (false: the outermost value is finished). ended: the item just finished, for the parent.
+ * After an item: reads a comma or the ends of containers. Returns whether a further item follows (false: the outermost
+ * value is complete). ended: the completed item, for the parent.
  */
 static int close_containers(struct toml_scan *s, GArray *frames, GError **error)
 {
@@ -203,7 +203,7 @@ static int close_containers(struct toml_scan *s, GArray *frames, GError **error)
 	return 0;
 }
 
-/* Reads "key =" of an inline table into the top frame. */
+/* Parses "key =" of an inline table into the top frame. */
 static bool frame_key(struct toml_scan *s, struct frame *top, GError **error)
 {
 	g_clear_pointer(&top->key, g_ptr_array_unref);
@@ -217,7 +217,7 @@ static bool frame_key(struct toml_scan *s, struct frame *top, GError **error)
 	return true;
 }
 
-/* Hands a new value to the innermost container. */
+/* Adds a new value to the innermost container. */
 static bool add_to_container(struct toml_scan *s, GArray *frames, struct toml_value *value, GError **error)
 {
 	struct frame *top = &g_array_index(frames, struct frame, frames->len - 1);
@@ -227,7 +227,7 @@ static bool add_to_container(struct toml_scan *s, GArray *frames, struct toml_va
 	return true;
 }
 
-/* One item at the cursor: a scalar or the opening of a container. *ret_opened tells which. */
+/* Parses one item at the cursor: a scalar or the opening of a container (*ret_opened). */
 static struct toml_value *parse_item(struct toml_scan *s, bool *ret_opened, GError **error)
 {
 	char c = toml_scan_peek(s);
@@ -249,14 +249,14 @@ static bool open_frame(struct toml_scan *s, GArray *frames, struct toml_value *c
 	return true;
 }
 
-/* The rest of a container that was just opened, and all that it holds; iterative. */
+/* Parses the rest of a container that was just opened; iterative. */
 static bool parse_container(struct toml_scan *s, struct toml_value *outer, GError **error)
 {
 	g_autoptr(GArray) frames = g_array_new(FALSE, TRUE, sizeof(struct frame));
 	g_array_set_clear_func(frames, frame_clear);
 	if (!open_frame(s, frames, outer, error))
 		return false;
-	bool fresh = true; /* the innermost container has no item yet: it may end at once */
+	bool fresh = true; /* the innermost container is empty so far: it may end */
 	for (;;) {
 		struct frame *top = &g_array_index(frames, struct frame, frames->len - 1);
 		bool table = top->container->type == TOML_TABLE, opened = false;

@@ -123,7 +123,7 @@ static bool append_escape(struct toml_scan *s, GString *out, GError **error)
 	return true;
 }
 
-/* A backslash at the end of a line swallows the line break and the blanks that follow. */
+/* A backslash at the end of a line removes the line break and the following blanks. */
 static bool take_line_continuation(struct toml_scan *s)
 {
 	const char *p = s->at;
@@ -141,7 +141,7 @@ static bool take_line_continuation(struct toml_scan *s)
 	return true;
 }
 
-/* The body of a string up to its closing quotes. quote: ' or "; multi: three of them. */
+/* Parses the body of a string up to its closing quotes. quote: ' or "; multi: three of them. */
 static char *string_body(struct toml_scan *s, char quote, bool multi, GError **error)
 {
 	g_autoptr(GString) out = g_string_new(NULL);
@@ -151,7 +151,7 @@ static char *string_body(struct toml_scan *s, char quote, bool multi, GError **e
 	while (s->at < s->end) {
 		if (looking_at(s, close)) {
 			s->at += strlen(close);
-			/* Up to two quotes may stand right before the closing three. */
+			/* Up to two quotes may precede the closing three. */
 			for (int i = 0; multi && i < 2 && toml_scan_peek(s) == quote; i++, s->at++)
 				g_string_append_c(out, quote);
 			return g_string_free(g_steal_pointer(&out), FALSE);
@@ -282,7 +282,7 @@ static bool scan_float(const char *digits, double *ret)
 	return *end == '\0';
 }
 
-/* YYYY-MM-DD, HH:MM:SS and their combinations: recognised by shape, kept as text. */
+/* YYYY-MM-DD, HH:MM:SS and their combinations: recognised by shape, stored as text. */
 static bool is_datetime(const char *word)
 {
 	size_t n = strlen(word);
@@ -321,7 +321,7 @@ bool toml_scan_scalar(struct toml_scan *s, struct toml_token *ret, GError **erro
 	size_t n = 0;
 	while (s->at + n < s->end && !strchr(" \t\r\n,]}#", s->at[n]))
 		n++;
-	/* A date and a time may have one space between them. */
+	/* One space may separate a date and a time. */
 	if (n == 10 && s->end - s->at > 13 && s->at[10] == ' ' && g_ascii_isdigit(s->at[11]) && s->at[13] == ':')
 		for (n = 11; s->at + n < s->end && !strchr(" \t\r\n,]}#", s->at[n]);)
 			n++;

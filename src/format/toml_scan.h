@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * toml_scan: the characters of a TOML document: blanks, keys and scalar values.
+ * toml_scan: scans the blanks, keys and scalar values of a TOML document.
  *
  *	struct toml_scan s;
  *	toml_scan_init(&s, bytes, n, error);
  *	toml_scan_blank(&s, true); toml_scan_key(&s, error); toml_scan_scalar(&s, &token, error);
  *
- * Room-internal. The bytes are borrowed. Thread: one at a time.
+ * Private to format. The bytes are borrowed. Thread: one at a time.
  */
 #pragma once
 #include "format/toml.h"
@@ -22,16 +22,16 @@ struct toml_token {
 	double number;
 	bool boolean;
 };
-/* Checks the size and that the document is UTF-8 without NUL. */
+/* Checks the size, and that the document is UTF-8 without NUL. */
 bool toml_scan_init(struct toml_scan *s, const char *bytes, size_t n, GError **error);
 int toml_scan_column(const struct toml_scan *s);
 bool toml_scan_fail(const struct toml_scan *s, GError **error, const char *format, ...) G_GNUC_PRINTF(3, 4);
 char toml_scan_peek(const struct toml_scan *s); /* NUL at the end */
 bool toml_scan_take(struct toml_scan *s, const char *text);
-/* Spaces and tabs; with lines also newlines and comments. */
+/* Skips spaces and tabs; with lines also newlines and comments. */
 void toml_scan_blank(struct toml_scan *s, bool lines);
-/* Optional comment, then a newline or the end. */
+/* Skips an optional comment, then a newline or the end. */
 bool toml_scan_end_of_line(struct toml_scan *s, GError **error);
-/* A dotted key: its parts. */
+/* Parses a dotted key to its parts. */
 GPtrArray *toml_scan_key(struct toml_scan *s, GError **error);
 bool toml_scan_scalar(struct toml_scan *s, struct toml_token *ret, GError **error);

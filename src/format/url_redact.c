@@ -19,7 +19,7 @@ char *url_redact(const char *url)
 	return g_strdup_printf("%.*s%s%s", (int)(start - url), url, mask, at);
 }
 
-/* The authority ends where no address goes on: at its path, or at what separates words. */
+/* Finds the end of an authority: the path, or a character that separates words. */
 static size_t authority_length(const char *p, const char *end)
 {
 	const char *start = p;
@@ -39,7 +39,7 @@ static bool is_http(const char *scheme, size_t n)
 	       (n == 5 && g_ascii_strncasecmp(scheme, "https", 5) == 0);
 }
 
-/* What stands for the user part [user, at), or NULL: it may be shown. */
+/* Returns the replacement of the user part [user, at), or NULL if it may be shown. */
 static const char *mask_of(const char *text, const char *separator, const char *user, const char *at)
 {
 	const char *colon = memchr(user, ':', (size_t)(at - user)), *scheme = separator;

@@ -19,7 +19,7 @@ static bool refuse(void *data, const void *bytes, size_t n, GError **error)
 	return error_set(error, ERROR_CANCELED, "enough");
 }
 
-/* Bytes that compress somewhat and repeat nowhere. */
+/* Bytes that compress slightly and do not repeat. */
 static GByteArray *sample(size_t n)
 {
 	GByteArray *all = g_byte_array_sized_new((guint)n);
@@ -99,7 +99,7 @@ static void test_zstd(void)
 	round_trip(COMPRESSION_ZSTD, 1);
 }
 
-/* The same bytes whatever the pieces they came in. */
+/* The output is the same however the input is split. */
 static void test_output_is_a_function_of_input(void)
 {
 	static const enum compression types[] = {COMPRESSION_GZIP, COMPRESSION_ZSTD};
@@ -157,7 +157,7 @@ static void test_archives(void)
 		}
 		g_autoptr(GByteArray) out = g_byte_array_new();
 		g_assert_true(unpack(packed[i], false, MIB(1), 4096, out, NULL));
-		assert_same(packed[i], out); /* a layer is not looked into further */
+		assert_same(packed[i], out); /* compressed layers are not decompressed again */
 		g_byte_array_set_size(packed[i], packed[i]->len - 9);
 		g_autoptr(GError) error = NULL;
 		g_assert_false(unpack(packed[i], true, MIB(1), 4096, out, &error));

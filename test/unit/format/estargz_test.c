@@ -131,7 +131,7 @@ static struct packed pack(const GByteArray *tar, int level, size_t step)
 	return p;
 }
 
-/* The one gzip member at an offset. */
+/* Returns the gzip member at an offset. */
 static GByteArray *member_at(const GByteArray *blob, uint64_t offset)
 {
 	GByteArray *out = g_byte_array_new();
@@ -193,7 +193,7 @@ static void check_digest(const char *expected, const guint8 *bytes, size_t n)
 	g_assert_cmpstr(expected, ==, d.text);
 }
 
-/* All contents of the file whose entry is at i, each chunk checked by itself. */
+/* Returns all contents of the file with entry i; each chunk is verified separately. */
 static GByteArray *contents_of(const struct packed *p, const json_t *entries, size_t i)
 {
 	const json_t *entry = json_array_get(entries, i);
@@ -282,7 +282,7 @@ static void test_rows(void)
 	g_assert_cmpstr(text_of(json_object_get(pax, "xattrs"), "user.a"), ==, "//54eQ==");
 }
 
-/* Readers of gzip get the tar as it was, then the table; how the stream was cut changes nothing. */
+/* Readers of gzip get the original tar, then the table; the splitting of the input has no effect. */
 static void test_stream(void)
 {
 	static const size_t steps[] = {1, 511, 512, 65537, 1 << 30};
@@ -323,7 +323,7 @@ static void test_footer(void)
 	int64_t at;
 	g_assert_true(estargz_footer_read(footer, &at));
 	g_assert_cmpint(at, ==, (gint64)table_offset(p.blob));
-	/* A wrong byte in what tells it apart, a digit that is none, more than a file can have. */
+	/* A wrong byte in the magic, an invalid digit, an offset beyond any file size. */
 	static const size_t wrong[] = {0, 1, 2, 3, 10, 12, 13, 14, 16, 31, 32, 37};
 	for (size_t i = 0; i < G_N_ELEMENTS(wrong); i++) {
 		guint8 copy[ESTARGZ_FOOTER_BYTES];

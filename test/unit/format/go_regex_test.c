@@ -43,7 +43,7 @@ static void test_syntax(void)
 	}
 }
 
-/* What Go's regexp.ReplaceAllString makes of them. */
+/* Expected results are those of Go's regexp.ReplaceAllString. */
 static void test_replace(void)
 {
 	static const struct {

@@ -46,7 +46,7 @@ static void test_good(void)
 	json_decref(v);
 }
 
-/* Fields that the JSON leaves out are there for templates, and only for them; names stand for enumerated values. */
+/* Fields that the JSON omits are available to templates only; names represent enumerated values. */
 static void test_fields(void)
 {
 	static const char *const rows[][2] = {

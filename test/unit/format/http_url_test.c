@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "format/http_url.h"
 
-/* The request targets are those that Go's net/http sends. */
+/* Expected request targets are those that Go's net/http sends. */
 static void test_targets(void)
 {
 	static const struct {

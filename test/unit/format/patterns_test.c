@@ -148,7 +148,7 @@ static void test_glob(void)
 		     {"[^a]", "/", 1}};
 	for (size_t i = 0; i < G_N_ELEMENTS(table); i++) {
 		bool match = false, ok = glob_match(table[i].pattern, table[i].name, &match, NULL);
-		/* TAP is UTF-8, and not all of these are. */
+		/* TAP requires UTF-8, and not all of these are. */
 		g_autofree char *pattern = g_strescape(table[i].pattern, NULL),
 				*name = g_strescape(table[i].name, NULL);
 		g_test_message("%s against %s", pattern, name);
@@ -156,7 +156,7 @@ static void test_glob(void)
 	}
 }
 
-/* A pattern that explodes in a backtracking matcher, on the longest path. */
+/* A pattern with exponential cost in a backtracking matcher, on the longest path. */
 static void test_hostile(void)
 {
 	g_autoptr(GString) pattern = g_string_new(NULL);

@@ -34,7 +34,7 @@ static void test_good(void)
 		g_autofree char *full = reference_text(r), *familiar = reference_familiar(r);
 		g_assert_cmpstr(full, ==, rows[i].full);
 		g_assert_cmpstr(familiar, ==, rows[i].familiar);
-		/* What is printed is read as the same again. */
+		/* The printed text parses to the same reference. */
 		g_autoptr(reference) again = reference_parse_normalized(full, &error);
 		g_assert_no_error(error);
 		g_autofree char *twice = reference_text(again);

@@ -9,7 +9,7 @@ static bool append(void *data, const void *bytes, size_t n, GError **error)
 	return true;
 }
 
-/* The blocks of an entry; of its data, if it has any, only the begin. */
+/* The blocks of an entry; only the beginning of its data. */
 static GByteArray *written(const struct tar_entry *e)
 {
 	static const uint8_t data[1 << 20];
@@ -27,14 +27,14 @@ static GByteArray *written(const struct tar_entry *e)
 	return out;
 }
 
-/* The field's text, without what follows a NUL. */
+/* The text of a field up to a NUL. */
 #define assert_field(block, field, want)                                                                               \
 	do {                                                                                                           \
 		g_autofree char *have = g_strndup((block)->field, sizeof(block)->field);                               \
 		g_assert_cmpstr(have, ==, want);                                                                       \
 	} while (0)
 
-/* A member that fits: all fields as Go's archive/tar writes them. */
+/* A member that fits: all fields as written by Go's archive/tar. */
 static void test_plain(void)
 {
 	g_autoptr(GByteArray) out = written(&(struct tar_entry){
@@ -56,7 +56,7 @@ static void test_plain(void)
 	g_assert_cmpuint(g_ascii_strtoull(b->checksum, NULL, 8), ==, tar_checksum(b));
 }
 
-/* What needs pax records: their text, the name of their member, and the fields that remain. */
+/* Members that need pax records: the records' text, the name of their member, and the remaining fields. */
 static void test_pax(void)
 {
 	g_autofree char *deep = g_strnfill(120, 'd'), *base = g_strnfill(90, 'n');
@@ -163,7 +163,7 @@ static void test_round_trip(void)
 	g_assert_cmpstr(error->message, ==, "unexpected EOF in tar stream");
 }
 
-/* Records of an extended header, one row each. */
+/* Records of an extended header, one per row. */
 static void test_records(void)
 {
 	static const struct {

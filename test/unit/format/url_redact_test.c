@@ -8,7 +8,7 @@ static void test_url(void)
 		{"https://host/x", "https://host/x"},
 		{"ssh://git@host/x", "ssh://xxxxx@host/x"},
 		{"https://:pw@host", "https://:xxxxx@host"},
-		{"https://u:p@w@host/a@b", "https://xxxxx:xxxxx@host/a@b"}, /* all up to the last of the authority */
+		{"https://u:p@w@host/a@b", "https://xxxxx:xxxxx@host/a@b"}, /* up to the last @ of the authority */
 		{"https://host/?q=a@b", "https://host/?q=a@b"},
 		{"git@host:x/y", "git@host:x/y"},
 	};
@@ -29,7 +29,7 @@ static void test_text(void)
 		{"ADD https://token@github.com/a/b.git /", "ADD https://xxxxx@github.com/a/b.git /"},
 		{"http://token:@h", "http://xxxxx@h"},
 		{"{\"a\":\"http://u:p\\u0026w@h\"}", "{\"a\":\"http://xxxxx:xxxxx@h\"}"},
-		/* shown as they are */
+		/* shown unchanged */
 		{"ADD ssh://git@h/x /", NULL},
 		{"ADD git@h:a/b.git /", NULL},
 		{"RUN sed -i s@http://deb.debian.org@http://mirror@ /etc/apt/sources.list", NULL},
