@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * message: the values of protobuf-c's messages from and to ours: maps, lists, bytes, times, platforms.
+ * message: converts members of protobuf-c's messages to our types and back: maps, lists, bytes, times, platforms.
  *
  *	Control__Exporter *e = message_new(Control__Exporter, control__exporter);
  *	message_set_map(e, attrs, table);
  *	g_autoptr(GHashTable) attrs = message_map(e, attrs);
  *	guard_free(e);
  *
- * Messages own what is set here: it is freed with guard_free, because protobuf-c and GLib use the same allocator.
+ * Messages own the values set here: guard_free frees them, because protobuf-c and GLib use the same allocator.
  * Fields are named as members, so that the compiler checks them. Thread: any.
  */
 #pragma once
@@ -17,7 +17,7 @@
 #include "timestamp.pb-c.h"
 #include <glib.h>
 
-/* A message of the type with default values. name: the prefix of its generated functions. guard_free. */
+/* Allocates a message of the type with default values. name: the prefix of its generated functions. guard_free. */
 #define message_new(type, name)                                                                                        \
 	({                                                                                                             \
 		type *message_ = g_malloc(sizeof(type));                                                               \
@@ -34,7 +34,7 @@
 
 /*
  * The map as a table that owns its keys. Values: char * (owned) of strings, GBytes * (owned) of bytes, the message
- * (borrowed from m; NULL if there is none) of messages. Of equal keys the last one counts. Never NULL.
+ * (borrowed from m; NULL if there is none) of messages. The last of several equal keys is used. Never NULL.
  */
 #define message_map(m, field) message_map_read(&(m)->base, MESSAGE_MAP_OFFSET(m, field))
 /* Replaces an empty map by copies of the table's entries, in the table's order, values as above. NULL: leaves it empty. */
@@ -48,7 +48,7 @@ void message_map_write(ProtobufCMessage *m, size_t offset, GHashTable *table);
 
 /* ---- lists of strings */
 
-/* The list with a NULL behind it. The array is g_free'd, its strings are borrowed. */
+/* Returns the list with a terminating NULL. The array is g_free'd, its strings are borrowed. */
 const char **message_texts(char *const *list, size_t n);
 /* Sets an empty repeated string field to copies of the NULL-terminated list. NULL: leaves it empty. */
 #define message_set_texts(m, field, list)                                                                              \
@@ -57,14 +57,14 @@ char **message_texts_copy(const char *const *list, size_t *ret_n);
 
 /* ---- bytes */
 
-/* A copy for a field of a message. NULL: no bytes. */
+/* Returns a copy for a field of a message. NULL: no bytes. */
 ProtobufCBinaryData message_bytes(GBytes *bytes);
 
 /* ---- times, in nanoseconds since 1970 */
 
 int64_t message_time_ns(const Google__Timestamp *time); /* 0 for NULL */
 void message_set_time(Google__Timestamp *time, int64_t ns);
-/* NULL for 0, which is no time. */
+/* Returns NULL for 0, which means no time. */
 Google__Timestamp *message_time_new(int64_t ns);
 
 /* ---- platforms */

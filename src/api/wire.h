@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * wire: the protobuf encoding itself: wire types, varints, and the heads of length-delimited fields.
+ * wire: the protobuf encoding: wire types, varints, and the headers of length-delimited fields.
  *
  *	uint8_t head[WIRE_HEAD_BYTES];
  *	size_t n_head = wire_put_head(head, 1, n);              data = 1; the n bytes follow
@@ -23,9 +23,9 @@ enum wire_type {
 	WIRE_GROUP_END = 4,
 	WIRE_32 = 5,
 };
-/* How a single value of the type is encoded. */
+/* Returns the encoding of a single value of the type. */
 enum wire_type wire_type_of(ProtobufCType type);
-/* Bytes of a single value of the type inside a struct of protobuf-c. */
+/* Returns the size of a single value of the type in protobuf-c's structs. */
 size_t wire_value_size(ProtobufCType type);
 
 #define WIRE_VARINT_BYTES 10 /* at most */
@@ -37,15 +37,15 @@ enum wire_varint {
 	WIRE_VARINT_SHORT, /* the input ends inside it */
 	WIRE_VARINT_LONG,  /* more than WIRE_VARINT_BYTES */
 };
-/* Moves *at behind the varint, and behind what was read of a bad one; ret is set by OK and WIDE. */
+/* Advances *at behind the varint, or the part of an invalid one that was read; sets ret for OK and WIDE. */
 enum wire_varint wire_read_varint(const uint8_t **at, const uint8_t *end, uint64_t *ret);
-/* Returns the number of bytes that were written to out, at most WIRE_VARINT_BYTES. */
+/* Returns the number of bytes written to out, at most WIRE_VARINT_BYTES. */
 size_t wire_put_varint(uint8_t *out, uint64_t value);
-/* Tag and length of a field of n bytes. Returns the number of bytes written, at most WIRE_HEAD_BYTES. */
+/* Writes tag and length of a field of n bytes. Returns the number of bytes written, at most WIRE_HEAD_BYTES. */
 size_t wire_put_head(uint8_t *out, uint32_t field, size_t n);
 
 /*
- * The payload of a message whose one field is "bytes data = 1" (BytesMessage), without a copy. False: the message is
- * encoded in an unusual way, or is malformed; then guard_unpack decides.
+ * Returns the payload of a message whose only field is "bytes data = 1" (BytesMessage), without a copy. False: the
+ * encoding is unusual or malformed; then use guard_unpack.
  */
 bool wire_read_bytes_message(const uint8_t *message, size_t n, const uint8_t **ret, size_t *ret_n);

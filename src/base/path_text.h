@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * path_text: Go's path.Clean and path.Join on strings (no file system).
+ * path_text: implements Go's path.Clean and path.Join on strings (without file system access).
  *
  *	g_autofree char *clean = path_clean("a//b/../c");        "a/c"
  *
@@ -8,7 +8,7 @@
  */
 #pragma once
 
-/* "" is ".". */
+/* "" becomes ".". */
 char *path_clean(const char *path);
-/* Empty parts are left out; "" when both are empty. */
+/* Skips empty parts; "" if both are empty. */
 char *path_join(const char *a, const char *b);

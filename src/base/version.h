@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* version: the versions reported by the programs and the Info call. Set by the build (meson.build). */
+/* version: the versions reported by the programs and the Info call. Set by the build (meson.build). Thread: constants. */
 #pragma once
 #include "base/revision.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ctd_internal: members of the client, shared by ctd_client.c and ctd_lease.c. */
+/* ctd_internal: members of the client, shared by ctd_client.c and ctd_lease.c. Thread: any, with the locks below. */
 #pragma once
 #include "containerd/ctd_client.h"
 

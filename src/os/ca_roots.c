@@ -51,8 +51,8 @@ static char *file_read(int dir_fd, const char *path, size_t *ret_n)
 }
 
 /*
- * Adds every CERTIFICATE block; other blocks and damaged ones are left out. seen holds the DER of those that were added: a
- * bundle and the directory beside it name the same certificates, and parsing one costs many times what finding it does.
+ * Adds every CERTIFICATE block; other blocks and damaged ones are skipped. seen contains the DER of added ones: a bundle
+ * and its directory contain the same certificates, and parsing one is much slower than finding it in the table.
  */
 static void pem_add(X509_STORE *store, GHashTable *seen, const char *text, size_t n)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * file: writes to descriptors. For copies and attributes of files see os/tree.h.
+ * file: writes to file descriptors. For copies and attributes of files see os/tree.h.
  *
  *	if (!file_write_all(fd, bytes, n))
  *		return error_set_errno(error, errno, "write %s", name);
@@ -11,5 +11,5 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Writes all n bytes, also after short writes and interruptions. False: errno tells why. Blocks if the descriptor does. */
+/* Writes all n bytes, also after short writes and interruptions. False with errno. Blocks if the descriptor does. */
 bool file_write_all(int fd, const void *bytes, size_t n);

@@ -2,7 +2,8 @@
 /*
  * passwd: looks up users and groups in the files of an image root (without NSS), of at most LIMIT_PASSWD_BYTES.
  *
- *	passwd_find_user(root_fd, "www", &user, error);
+ *	passwd_resolve(root_fd, "www", &user, error);
+ *	passwd_user_clear(&user);
  *
  * Thread: any.
  */

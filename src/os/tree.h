@@ -3,7 +3,7 @@
  * tree: removes, copies and measures directory trees. Uses fds and iteration, so trees may be deeper than PATH_MAX.
  *
  *	tree_remove_at(parent_fd, "name", error);
- *	file_copy(src_fd, dst_fd, &stat, error);
+ *	file_copy_data(src_fd, dst_fd, stat.st_size, cancel, error);
  *
  * Thread: any.
  */

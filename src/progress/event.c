@@ -86,21 +86,21 @@ struct event *event_new_vertex(struct vertex_info *info, const struct vertex_tim
 
 /* ---- events with variable-length data, stored after the struct */
 
-struct room {
+struct buffer {
 	char *next;
 };
 
-static struct room room_of(struct event *e)
+static struct buffer buffer_of(struct event *e)
 {
-	return (struct room){.next = (char *)(e + 1)};
+	return (struct buffer){.next = (char *)(e + 1)};
 }
 
-static void *room_put(struct room *room, const void *bytes, size_t n)
+static void *buffer_put(struct buffer *buffer, const void *bytes, size_t n)
 {
-	void *at = room->next;
+	void *at = buffer->next;
 	if (n > 0)
 		memcpy(at, bytes, n);
-	room->next += n;
+	buffer->next += n;
 	return at;
 }
 
@@ -109,28 +109,28 @@ static size_t text_size(const char *text)
 	return text ? strlen(text) + 1 : 0;
 }
 
-static const char *room_put_text(struct room *room, const char *text)
+static const char *buffer_put_text(struct buffer *buffer, const char *text)
 {
-	return text ? room_put(room, text, strlen(text) + 1) : NULL;
+	return text ? buffer_put(buffer, text, strlen(text) + 1) : NULL;
 }
 
 struct event *event_new_status(struct vertex_info *info, const struct progress_status *status)
 {
 	struct event *e = event_new(info, PROGRESS_STATUS, text_size(status->id) + text_size(status->name));
-	struct room room = room_of(e);
+	struct buffer buffer = buffer_of(e);
 	e->public.status = *status;
-	e->public.status.id = room_put_text(&room, status->id);
-	e->public.status.name = room_put_text(&room, status->name);
+	e->public.status.id = buffer_put_text(&buffer, status->id);
+	e->public.status.name = buffer_put_text(&buffer, status->name);
 	return e;
 }
 
 struct event *event_new_output(struct vertex_info *info, int stream, const void *bytes, size_t n)
 {
 	struct event *e = event_new(info, PROGRESS_LOG, n);
-	struct room room = room_of(e);
+	struct buffer buffer = buffer_of(e);
 	e->public.log.stream = stream;
 	e->public.log.len = n;
-	e->public.log.bytes = room_put(&room, bytes, n);
+	e->public.log.bytes = buffer_put(&buffer, bytes, n);
 	return e;
 }
 
@@ -142,19 +142,19 @@ struct event *event_new_warning(struct vertex_info *info, const struct progress_
 	for (size_t i = 0; i < n_detail; i++)
 		size += text_size(w->detail[i]);
 	struct event *e = event_new(info, PROGRESS_WARNING, size);
-	struct room room = room_of(e);
+	struct buffer buffer = buffer_of(e);
 	struct progress_warning *to = &e->public.warning;
 	*to = *w;
-	const char **detail = room_put(&room, w->detail, n_detail * sizeof *detail); /* pointers first: aligned */
-	room.next += sizeof *detail;
-	to->ranges = room_put(&room, w->ranges, w->n_ranges * sizeof *w->ranges);
+	const char **detail = buffer_put(&buffer, w->detail, n_detail * sizeof *detail); /* pointers first: aligned */
+	buffer.next += sizeof *detail;
+	to->ranges = buffer_put(&buffer, w->ranges, w->n_ranges * sizeof *w->ranges);
 	for (size_t i = 0; i < n_detail; i++)
-		detail[i] = room_put_text(&room, w->detail[i]);
+		detail[i] = buffer_put_text(&buffer, w->detail[i]);
 	to->detail = w->detail ? detail : NULL;
-	to->text = room_put_text(&room, w->text);
-	to->url = room_put_text(&room, w->url);
-	to->source_name = room_put_text(&room, w->source_name);
-	to->source_language = room_put_text(&room, w->source_language);
-	to->source_bytes = room_put(&room, w->source_bytes, w->source_len);
+	to->text = buffer_put_text(&buffer, w->text);
+	to->url = buffer_put_text(&buffer, w->url);
+	to->source_name = buffer_put_text(&buffer, w->source_name);
+	to->source_language = buffer_put_text(&buffer, w->source_language);
+	to->source_bytes = buffer_put(&buffer, w->source_bytes, w->source_len);
 	return e;
 }

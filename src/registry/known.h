@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * known: digests that repositories were seen to hold. Bounded; the oldest knowledge is dropped as a whole.
+ * known: remembers digests that repositories contain. Bounded: when it is full, all old entries are dropped.
  *
  *	registry_known_add_manifest(r, ref, digest);
  *	if (registry_known_has_manifest(r, ref, digest)) ...           a local copy may be used without a request
@@ -22,6 +22,6 @@ void registry_known_clear(struct registry_known *k);
 
 void registry_known_add_manifest(registry *r, const reference *ref, const char *digest);
 bool registry_known_has_manifest(registry *r, const reference *ref, const char *digest);
-/* The blob was pushed to the repository, from where others of the same registry can mount it. */
+/* Records that the blob is in the repository, from which others of the same registry can mount it. */
 void registry_known_add_blob(registry *r, const reference *ref, const char *digest);
 char *registry_known_repository(registry *r, const char *domain, const char *digest); /* owned; NULL: none */

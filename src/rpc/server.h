@@ -2,7 +2,7 @@
 /*
  * server: methods, connections and running calls of a server; private to this module.
  *
- * Lock order: a connection's mu, then the server's.
+ * Lock order: a connection's mu, then the server's. Thread: any, unless stated otherwise.
  */
 #pragma once
 #include "rpc/conn.h"

@@ -5,7 +5,7 @@
  *	g_auto(GStrv) ids = group_ids(g);
  *	group_each(g, METHOD, timeout_ms, c, ask, &state, error)    asks until one answers
  *
- * Locks: a group's mu, or the registry's, never both.
+ * Locks: a group's mu, or the registry's, never both. Thread: any.
  */
 #pragma once
 #include "session/session.h"
