@@ -58,7 +58,7 @@ static const char *add(bundle *b, int fd, bool move, const char *name, bool *ret
 {
 	struct stat st;
 	char next[16];
-	if (name == NULL) {
+	if (!name) {
 		g_snprintf(next, sizeof next, "m%u", b->paths->len);
 		name = next;
 	}
@@ -75,7 +75,7 @@ static const char *add(bundle *b, int fd, bool move, const char *name, bool *ret
 		return NULL;
 	char *path = g_strconcat(b->path, "/", name, NULL);
 	g_ptr_array_add(b->paths, path);
-	if (ret_directory != NULL)
+	if (ret_directory)
 		*ret_directory = directory;
 	return path;
 }

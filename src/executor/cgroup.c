@@ -17,8 +17,7 @@ void cgroups_init(struct cgroups *g)
 	FILE *mounts = setmntent("/proc/self/mounts", "re");
 	char buffer[8192];
 	struct mntent entry;
-	while (mounts != NULL && g->n < CGROUP_MAX_HIERARCHIES &&
-	       getmntent_r(mounts, &entry, buffer, sizeof buffer) != NULL) {
+	while (mounts && g->n < CGROUP_MAX_HIERARCHIES && getmntent_r(mounts, &entry, buffer, sizeof buffer) != NULL) {
 		if (!g_str_equal(entry.mnt_type, "cgroup") && !g_str_equal(entry.mnt_type, "cgroup2"))
 			continue;
 		if (!g_str_has_prefix(entry.mnt_dir, CGROUP_ROOT))
@@ -29,7 +28,7 @@ void cgroups_init(struct cgroups *g)
 		g->points[g->n] = g_strdup(entry.mnt_dir);
 		g->fds[g->n++] = fd;
 	}
-	if (mounts != NULL)
+	if (mounts)
 		endmntent(mounts);
 }
 
@@ -44,16 +43,16 @@ void cgroups_done(struct cgroups *g)
 
 char *cgroup_path_for(const char *parent, const char *id)
 {
-	if (parent != NULL && strstr(parent, ".slice") != NULL && g_str_has_suffix(parent, ":"))
+	if (parent && strstr(parent, ".slice") && g_str_has_suffix(parent, ":"))
 		return g_strconcat(parent, id, NULL);
-	g_autofree char *raw = g_strconcat("/", parent != NULL ? parent : "", "/buildkit/", id, NULL);
+	g_autofree char *raw = g_strconcat("/", parent ? parent : "", "/buildkit/", id, NULL);
 	return path_clean(raw);
 }
 
 /* Returns the path as openat expects it, or NULL if we do not manage that cgroup. */
 static const char *relative(const char *path)
 {
-	return path != NULL && path[0] == '/' && path[1] != '\0' ? path + 1 : NULL;
+	return path && path[0] == '/' && path[1] != '\0' ? path + 1 : NULL;
 }
 
 /* ---- limits for all steps together */
@@ -82,10 +81,10 @@ static void limit(int fd)
 GPtrArray *cgroup_missing(const struct cgroups *g, const char *path)
 {
 	GPtrArray *missing = g_ptr_array_new_with_free_func(g_free);
-	g_auto(GStrv) names = g_strsplit(relative(path) != NULL ? relative(path) : "", "/", -1);
+	g_auto(GStrv) names = g_strsplit(relative(path) ? relative(path) : "", "/", -1);
 	for (size_t i = 0; i < g->n; i++) {
 		g_autoptr(GString) at = g_string_new(g->points[i]);
-		for (size_t k = 0; names[k] != NULL; k++) {
+		for (size_t k = 0; names[k]; k++) {
 			g_string_append_printf(at, "/%s", names[k]);
 			if (access(at->str, F_OK) != 0)
 				g_ptr_array_add(missing, g_strdup(at->str));
@@ -96,12 +95,12 @@ GPtrArray *cgroup_missing(const struct cgroups *g, const char *path)
 
 void cgroup_limit_directory(const struct cgroups *g, const char *path)
 {
-	if (relative(path) == NULL)
+	if (!relative(path))
 		return;
 	g_auto(GStrv) names = g_strsplit(relative(path), "/", -1);
 	for (size_t i = 0; i < g->n; i++) {
 		scoped_fd at = openat(g->fds[i], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		for (size_t k = 0; at >= 0 && names[k] != NULL; k++) {
+		for (size_t k = 0; at >= 0 && names[k]; k++) {
 			/* v2: children have only the controllers that their parents enable. */
 			write_value(at, "cgroup.subtree_control", "+pids");
 			write_value(at, "cgroup.subtree_control", "+memory");
@@ -121,7 +120,7 @@ static FILE *open_text(int dir_fd, const char *name)
 	if (fd < 0)
 		return NULL;
 	FILE *f = fdopen(fd, "re");
-	if (f == NULL)
+	if (!f)
 		close(fd);
 	return f;
 }
@@ -133,13 +132,13 @@ static bool kill_all_at(int dir_fd)
 	bool killed = all >= 0 && write(all, "1", 1) == 1;
 	FILE *procs = open_text(dir_fd, "cgroup.procs");
 	long pid;
-	while (procs != NULL && fscanf(procs, "%ld", &pid) == 1) {
+	while (procs && fscanf(procs, "%ld", &pid) == 1) {
 		any = true;
 		/* 0 is a process of another pid namespace; never signal the caller's group. */
 		if (!killed && pid > 1)
 			kill((pid_t)pid, SIGKILL);
 	}
-	if (procs != NULL)
+	if (procs)
 		fclose(procs);
 	return any;
 }
@@ -156,16 +155,15 @@ static GPtrArray *list_tree(int dir_fd, const char *path)
 		const char *at = g_ptr_array_index(list, i);
 		int fd = openat(dir_fd, at, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 		DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
-		if (d == NULL) {
+		if (!d) {
 			if (fd >= 0)
 				close(fd);
 			continue;
 		}
 		const struct dirent *e;
-		while ((e = readdir(d)) != NULL) {
+		while ((e = readdir(d)) != NULL)
 			if (e->d_type == DT_DIR && !g_str_equal(e->d_name, ".") && !g_str_equal(e->d_name, ".."))
 				g_ptr_array_add(list, g_strconcat(at, "/", e->d_name, NULL));
-		}
 		closedir(d);
 	}
 	return list;
@@ -183,7 +181,7 @@ bool cgroup_kill(const struct cgroups *g, const char *path)
 {
 	const char *name = relative(path);
 	bool any = false;
-	if (name == NULL)
+	if (!name)
 		return false;
 	freeze(g, name, "FROZEN");
 	for (size_t i = 0; i < g->n; i++) {
@@ -219,7 +217,7 @@ static bool remove_once(const struct cgroups *g, const char *name)
 bool cgroup_remove(const struct cgroups *g, const char *path, int wait_ms)
 {
 	const char *name = relative(path);
-	if (name == NULL)
+	if (!name)
 		return true;
 	/* The kernel removes an exited process from its cgroup a moment after its parent was notified. */
 	for (int waited_ms = 0, pause_ms = 1;; waited_ms += pause_ms, pause_ms = MIN(pause_ms * 2, 50)) {
@@ -237,14 +235,13 @@ static void collect_named(int dir_fd, const char *path, const char *prefix, GHas
 	int fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
 	const struct dirent *e;
-	if (d == NULL) {
+	if (!d) {
 		fd_close(&fd);
 		return;
 	}
-	while ((e = readdir(d)) != NULL) {
+	while ((e = readdir(d)) != NULL)
 		if (e->d_type == DT_DIR && g_str_has_prefix(e->d_name, prefix))
 			g_hash_table_add(ret, g_strconcat("/", path, "/", e->d_name, NULL));
-	}
 	closedir(d);
 }
 
@@ -252,7 +249,7 @@ void cgroup_remove_named(const struct cgroups *g, const char *path, const char *
 {
 	g_autofree char *prefix = g_strconcat(instance, ".", NULL);
 	g_autoptr(GHashTable) found = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	for (size_t i = 0; relative(path) != NULL && i < g->n; i++)
+	for (size_t i = 0; relative(path) && i < g->n; i++)
 		collect_named(g->fds[i], relative(path), prefix, found);
 	GHashTableIter iter;
 	void *key;
@@ -271,9 +268,9 @@ static bool file_counts_oom(int dir_fd, const char *dir, const char *file)
 	char key[64];
 	unsigned long long value;
 	bool found = false;
-	while (f != NULL && !found && fscanf(f, "%63s %llu", key, &value) == 2)
+	while (f && !found && fscanf(f, "%63s %llu", key, &value) == 2)
 		found = g_str_equal(key, "oom_kill") && value > 0;
-	if (f != NULL)
+	if (f)
 		fclose(f);
 	return found;
 }
@@ -281,10 +278,9 @@ static bool file_counts_oom(int dir_fd, const char *dir, const char *file)
 bool cgroup_oom_killed(const struct cgroups *g, const char *path)
 {
 	const char *name = relative(path);
-	for (size_t i = 0; name != NULL && i < g->n; i++) {
+	for (size_t i = 0; name && i < g->n; i++)
 		if (file_counts_oom(g->fds[i], name, "memory.events") ||
 		    file_counts_oom(g->fds[i], name, "memory.oom_control"))
 			return true;
-	}
 	return false;
 }

@@ -31,7 +31,7 @@ static char *find_beside(const char *name)
 	const char *started = (const char *)getauxval(AT_EXECFN);
 	const char *const programs[] = {started, file};
 	for (size_t i = 0; i < G_N_ELEMENTS(programs); i++) {
-		if (programs[i] == NULL || strchr(programs[i], '/') == NULL)
+		if (!programs[i] || !strchr(programs[i], '/'))
 			continue;
 		g_autofree char *directory = g_path_get_dirname(programs[i]);
 		g_autofree char *relative = g_build_filename(directory, name, NULL);
@@ -61,10 +61,10 @@ static char *look_for_binary(const char *wanted)
 {
 	static const char *const candidates[] = {OWN_RUNNER, "runc", NULL};
 	const char *const one[] = {wanted, NULL};
-	bool any = wanted == NULL || *wanted == '\0';
+	bool any = !wanted || *wanted == '\0';
 	const char *const *list = any ? candidates : one;
 	char *path = any ? find_beside(OWN_RUNNER) : NULL;
-	for (size_t i = 0; path == NULL && list[i] != NULL; i++)
+	for (size_t i = 0; !path && list[i]; i++)
 		path = g_find_program_in_path(list[i]);
 	return path;
 }
@@ -78,11 +78,11 @@ bool executor_finds_binary(const char *binary)
 static char *find_binary(const char *wanted, bool *ret_own, GError **error)
 {
 	char *path = look_for_binary(wanted);
-	if (path != NULL)
+	if (path)
 		*ret_own = is_own_runner(path);
 	else
 		error_set(error, ERROR_NOT_FOUND, "failed to find %s binary",
-			  wanted != NULL && *wanted != '\0' ? wanted : "runc");
+			  wanted && *wanted != '\0' ? wanted : "runc");
 	return path;
 }
 
@@ -99,7 +99,7 @@ static void remove_leftover(executor *e, const char *id)
 	if (fd < 0)
 		return;
 	g_autofree char *cgroup = leftover_cgroup(fd);
-	if (cgroup != NULL)
+	if (cgroup)
 		cgroup_remove(&e->cgroups, cgroup, 5000);
 	tree_remove_at(e->fd, id, NULL);
 }
@@ -111,11 +111,10 @@ static void remove_leftovers(executor *e)
 	int fd = openat(e->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
 	const struct dirent *entry;
-	while (d != NULL && (entry = readdir(d)) != NULL) {
+	while (d && (entry = readdir(d)) != NULL)
 		if (entry->d_name[0] != '.' && !g_str_equal(entry->d_name, STATE_DIR))
 			g_ptr_array_add(ids, g_strdup(entry->d_name));
-	}
-	if (d != NULL)
+	if (d)
 		closedir(d);
 	if (ids->len > 0)
 		mount_sweep_below(e->path);
@@ -153,7 +152,7 @@ static bool set_seccomp(executor *e, bool own, GError **error)
 		e->seccomp_program = seccomp_program(spec_default_caps, error);
 	else
 		e->seccomp = seccomp_json(spec_default_caps);
-	return !own || e->seccomp_program != NULL;
+	return !own || e->seccomp_program;
 }
 
 executor *executor_new(const struct executor_options *options, GError **error)
@@ -162,14 +161,13 @@ executor *executor_new(const struct executor_options *options, GError **error)
 	e->fd = e->state_fd = -1;
 	bool own = false;
 	e->bundle_runner = options->bundle_runner;
-	e->binary =
-		e->bundle_runner != NULL ? g_strdup(e->bundle_runner->name) : find_binary(options->binary, &own, error);
-	if (e->binary == NULL || !executor_open_directories(e, options, error)) {
+	e->binary = e->bundle_runner ? g_strdup(e->bundle_runner->name) : find_binary(options->binary, &own, error);
+	if (!e->binary || !executor_open_directories(e, options, error)) {
 		executor_free(e);
 		return NULL;
 	}
 	e->cgroup_parent = g_strdup(options->cgroup_parent);
-	e->instance = g_strdup(options->instance != NULL ? options->instance : "unnamed");
+	e->instance = g_strdup(options->instance ? options->instance : "unnamed");
 	e->apparmor_profile = g_strdup(options->apparmor_profile);
 	e->allow_network_host = options->allow_network_host;
 	e->allow_security_insecure = options->allow_security_insecure;
@@ -202,7 +200,7 @@ executor *executor_new(const struct executor_options *options, GError **error)
 
 void executor_free(executor *e)
 {
-	if (e == NULL)
+	if (!e)
 		return;
 	runner_free(e->runner);
 	names_files_done(&e->names);
@@ -253,7 +251,7 @@ static bool check_step(const executor *e, const struct step *step, GError **erro
 		return error_set(error, ERROR_UNIMPLEMENTED, "SELinux labels of steps are not supported yet");
 	if (step->insecure && !e->allow_security_insecure)
 		return error_set(error, ERROR_PERMISSION_DENIED, "security.insecure is not allowed");
-	if (step->args == NULL || step->args[0] == NULL)
+	if (!step->args || !step->args[0])
 		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid exec op with no args");
 	return true;
 }
@@ -269,14 +267,12 @@ bool executor_is_in_root(const struct step *step, size_t index)
 {
 	static const char *const kernel[] = {"/proc", "/dev", "/sys"};
 	const char *dest = step->mounts[index].dest;
-	for (size_t i = 0; i < G_N_ELEMENTS(kernel); i++) {
+	for (size_t i = 0; i < G_N_ELEMENTS(kernel); i++)
 		if (g_str_equal(dest, kernel[i]) || is_below(dest, kernel[i]))
 			return false;
-	}
-	for (size_t i = 0; i < index; i++) {
+	for (size_t i = 0; i < index; i++)
 		if (is_below(dest, step->mounts[i].dest))
 			return false;
-	}
 	return true;
 }
 
@@ -298,7 +294,7 @@ char *executor_selector(const struct step_mount *m)
 
 bool executor_ensure_cwd(const struct step *step, const struct passwd_user *user, GError **error)
 {
-	const char *cwd = step->cwd != NULL && *step->cwd != '\0' ? step->cwd : "/";
+	const char *cwd = step->cwd && *step->cwd != '\0' ? step->cwd : "/";
 	scoped_fd fd = path_open_errno(step->root_fd, cwd, O_PATH | O_CLOEXEC, PATH_IN_ROOT);
 	if (fd >= 0)
 		return true;
@@ -314,8 +310,8 @@ bool executor_ensure_cwd(const struct step *step, const struct passwd_user *user
 
 bool executor_needs_own_hosts(const struct step *step)
 {
-	bool default_name = step->hostname == NULL || *step->hostname == '\0' ||
-			    g_str_equal(step->hostname, NAMES_DEFAULT_HOSTNAME);
+	bool default_name =
+		!step->hostname || *step->hostname == '\0' || g_str_equal(step->hostname, NAMES_DEFAULT_HOSTNAME);
 	return step->n_hosts > 0 || !default_name;
 }
 
@@ -360,7 +356,7 @@ bool executor_run(executor *e, const struct step *step, struct work *work, struc
 	    !check_kernel_directories(step, error) || !check_tables(step, error))
 		return false;
 	g_autofree char *parent = parents_enter(e->parents, step->cgroup_parent, error);
-	if (parent == NULL)
+	if (!parent)
 		return false;
 	struct step_log log;
 	step_log_init(&log, work->progress);
@@ -368,11 +364,10 @@ bool executor_run(executor *e, const struct step *step, struct work *work, struc
 		.step = step,
 		.cgroup_parent = parent,
 		.work = work,
-		.output = step->output != NULL ? step->output : output_to_log,
-		.output_data = step->output != NULL ? step->output_data : &log,
+		.output = step->output ? step->output : output_to_log,
+		.output_data = step->output ? step->output_data : &log,
 	};
-	bool ran = e->runner != NULL ? runner_step_run(e, &run, ret_exit, error)
-				     : runtime_step_run(e, &run, ret_exit, error);
+	bool ran = e->runner ? runner_step_run(e, &run, ret_exit, error) : runtime_step_run(e, &run, ret_exit, error);
 	if (!ran || ret_exit->code != 0)
 		step_log_flush_tail(&log);
 	step_log_done(&log);

@@ -17,7 +17,7 @@ static const char *const public_nameservers[] = {"8.8.8.8", "8.8.4.4", "2001:486
 
 char *names_hosts_text(const char *hostname, const struct step_host *hosts, size_t n_hosts)
 {
-	if (hostname == NULL || *hostname == '\0')
+	if (!hostname || *hostname == '\0')
 		hostname = NAMES_DEFAULT_HOSTNAME;
 	GString *text = g_string_new(NULL);
 	g_string_append_printf(text, "127.0.0.1\tlocalhost %s\n::1\tlocalhost ip6-localhost ip6-loopback\n", hostname);
@@ -39,8 +39,8 @@ static char *address_text(const char *text, bool *ret_loopback)
 		return g_strdup(inet_ntop(AF_INET, &v4, buffer, sizeof buffer));
 	}
 	const char *zone = strchr(text, '%');
-	g_autofree char *bare = zone != NULL ? g_strndup(text, (gsize)(zone - text)) : g_strdup(text);
-	if (inet_pton(AF_INET6, bare, &v6) != 1 || (zone != NULL && zone[1] == '\0'))
+	g_autofree char *bare = zone ? g_strndup(text, (gsize)(zone - text)) : g_strdup(text);
+	if (inet_pton(AF_INET6, bare, &v6) != 1 || (zone && zone[1] == '\0'))
 		return NULL;
 	*ret_loopback = IN6_IS_ADDR_LOOPBACK(&v6);
 	return g_strconcat(inet_ntop(AF_INET6, &v6, buffer, sizeof buffer), zone, NULL);
@@ -65,10 +65,9 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(resolv, resolv_done)
 
 static void append_fields(GPtrArray *to, char *const *fields)
 {
-	for (size_t i = 0; fields[i] != NULL; i++) {
+	for (size_t i = 0; fields[i]; i++)
 		if (*fields[i] != '\0')
 			g_ptr_array_add(to, g_strdup(fields[i]));
-	}
 }
 
 static void resolv_read_line(struct resolv *r, const char *line)
@@ -78,16 +77,16 @@ static void resolv_read_line(struct resolv *r, const char *line)
 	g_autofree char *copy = g_strdup(line);
 	g_strdelimit(copy, "\t\r\v\f", ' ');
 	g_auto(GStrv) fields = g_strsplit(g_strstrip(copy), " ", -1);
-	if (fields[0] == NULL)
+	if (!fields[0])
 		return;
 	bool more = fields[1] != NULL;
 	if (g_str_equal(fields[0], "nameserver")) {
 		bool loopback;
 		const char *word = NULL;
-		for (size_t i = 1; word == NULL && fields[i] != NULL; i++)
+		for (size_t i = 1; !word && fields[i]; i++)
 			word = *fields[i] != '\0' ? fields[i] : NULL;
-		char *address = word != NULL ? address_text(word, &loopback) : NULL;
-		if (address != NULL)
+		char *address = word ? address_text(word, &loopback) : NULL;
+		if (address)
 			g_ptr_array_add(r->nameservers, address);
 	} else if (g_str_equal(fields[0], "search") || g_str_equal(fields[0], "domain")) {
 		if (more)
@@ -109,24 +108,24 @@ static struct resolv resolv_read(const char *text)
 		.other = g_ptr_array_new_with_free_func(g_free),
 	};
 	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
-	for (size_t i = 0; lines[i] != NULL; i++)
+	for (size_t i = 0; lines[i]; i++)
 		resolv_read_line(&r, lines[i]);
 	return r;
 }
 
 static bool list_given(const char *const *list)
 {
-	return list != NULL && list[0] != NULL;
+	return list && list[0];
 }
 
 static bool resolv_override(struct resolv *r, const struct names_overrides *o, GError **error)
 {
 	if (list_given(o->nameservers)) {
 		g_ptr_array_set_size(r->nameservers, 0);
-		for (size_t i = 0; o->nameservers[i] != NULL; i++) {
+		for (size_t i = 0; o->nameservers[i]; i++) {
 			bool loopback;
 			char *address = address_text(o->nameservers[i], &loopback);
-			if (address == NULL)
+			if (!address)
 				return error_set(error, ERROR_INVALID_ARGUMENT,
 						 "bad nameserver address: ParseAddr(\"%s\"): unable to parse IP",
 						 o->nameservers[i]);
@@ -135,10 +134,9 @@ static bool resolv_override(struct resolv *r, const struct names_overrides *o, G
 	}
 	if (list_given(o->search)) {
 		g_ptr_array_set_size(r->search, 0);
-		for (size_t i = 0; o->search[i] != NULL; i++) {
+		for (size_t i = 0; o->search[i]; i++)
 			if (!g_str_equal(o->search[i], "."))
 				g_ptr_array_add(r->search, g_strdup(o->search[i]));
-		}
 	}
 	if (list_given(o->options)) {
 		g_ptr_array_set_size(r->options, 0);
@@ -155,7 +153,7 @@ static void drop_loopback(struct resolv *r)
 		if (loopback)
 			g_ptr_array_remove_index(r->nameservers, i - 1);
 	}
-	for (size_t i = 0; r->nameservers->len == 0 || (i > 0 && public_nameservers[i] != NULL); i++)
+	for (size_t i = 0; r->nameservers->len == 0 || (i > 0 && public_nameservers[i]); i++)
 		g_ptr_array_add(r->nameservers, g_strdup(public_nameservers[i]));
 }
 
@@ -255,7 +253,7 @@ static bool make_resolv(struct names_files *f, bool host_network, const char *na
 		source = read_host_file(RESOLVED_PATH, &stub_mtime_ns);
 	}
 	g_autofree char *text = names_resolv_text(source, &f->overrides, host_network, error);
-	if (text == NULL || !names_write_file(f->dir_fd, name, text, error))
+	if (!text || !names_write_file(f->dir_fd, name, text, error))
 		return false;
 	f->resolv[host_network].made = true;
 	f->resolv[host_network].source_ns = MAX(mtime_ns, mtime_of(RESOLVED_PATH));

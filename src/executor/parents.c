@@ -34,7 +34,7 @@ parents *parents_new(const struct cgroups *g, int executor_fd, const char *defau
 	parents *p = g_new0(parents, 1);
 	p->cgroups = g;
 	p->executor_fd = executor_fd;
-	p->default_parent = g_strdup(default_parent != NULL ? default_parent : "");
+	p->default_parent = g_strdup(default_parent ? default_parent : "");
 	p->own = own;
 	p->used = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, parent_free);
 	g_mutex_init(&p->mu);
@@ -43,7 +43,7 @@ parents *parents_new(const struct cgroups *g, int executor_fd, const char *defau
 
 void parents_free(parents *p)
 {
-	if (p == NULL)
+	if (!p)
 		return;
 	g_hash_table_unref(p->used);
 	g_mutex_clear(&p->mu);
@@ -101,9 +101,9 @@ void parents_recover(parents *p, const char *instance)
 	cgroup_remove_named(p->cgroups, directory, instance, RECOVER_MS);
 	g_autoptr(GBytes) bytes = path_read(p->executor_fd, FILE_NAME, MIB(1), PATH_BENEATH, NULL);
 	g_autofree char *text =
-		bytes != NULL ? g_strndup(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes)) : g_strdup("");
+		bytes ? g_strndup(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes)) : g_strdup("");
 	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
-	for (size_t i = 0; lines[i] != NULL; i++) {
+	for (size_t i = 0; lines[i]; i++) {
 		if (g_str_has_prefix(lines[i], CGROUP_ROOT "/")) {
 			g_ptr_array_add(made, lines[i]);
 		} else if (*lines[i] != '\0') {
@@ -123,7 +123,7 @@ static char *clean_parent(const parents *p, const char *chosen, GError **error)
 {
 	g_autofree char *rooted = g_strconcat("/", chosen, NULL);
 	g_autofree char *clean = path_clean(rooted);
-	if (strpbrk(chosen, "\n") != NULL || strlen(clean) > MAX_PARENT) {
+	if (strpbrk(chosen, "\n") || strlen(clean) > MAX_PARENT) {
 		error_set(error, ERROR_INVALID_ARGUMENT, "cgroup parent \"%.64s\": %s", chosen,
 			  strlen(clean) > MAX_PARENT ? "too long" : "has a line feed");
 		return NULL;
@@ -133,14 +133,14 @@ static char *clean_parent(const parents *p, const char *chosen, GError **error)
 
 char *parents_enter(parents *p, const char *chosen, GError **error)
 {
-	if (chosen == NULL || *chosen == '\0' || parents_is_default(p, chosen))
+	if (!chosen || *chosen == '\0' || parents_is_default(p, chosen))
 		return g_strdup(p->default_parent);
 	g_autofree char *parent = clean_parent(p, chosen, error);
-	if (parent == NULL)
+	if (!parent)
 		return NULL;
 	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&p->mu);
 	struct parent *one = g_hash_table_lookup(p->used, parent);
-	if (one == NULL) {
+	if (!one) {
 		g_autofree char *directory = directory_of(p, parent);
 		one = g_new0(struct parent, 1);
 		one->made = cgroup_missing(p->cgroups, directory);
@@ -161,7 +161,7 @@ void parents_leave(parents *p, const char *parent)
 		return;
 	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&p->mu);
 	struct parent *one = g_hash_table_lookup(p->used, parent);
-	if (one == NULL || --one->users > 0)
+	if (!one || --one->users > 0)
 		return;
 	remove_directories(one->made);
 	g_hash_table_remove(p->used, parent);

@@ -59,10 +59,9 @@ static void read_one(struct pump *p, int i)
 
 static void read_ready(struct pump *p, const struct pollfd *fds)
 {
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 2; i++)
 		if (p->read_fds[i] >= 0 && fds[i].revents != 0)
 			read_one(p, i);
-	}
 }
 
 static void kill_step(struct pump *p)

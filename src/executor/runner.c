@@ -30,7 +30,7 @@ runner *runner_new(const char *binary, const char *instance, const char *cgroup_
 	g_mutex_init(&r->mu);
 	r->binary = g_strdup(binary);
 	r->instance = g_strdup(instance);
-	r->parent = g_strdup(cgroup_parent != NULL ? cgroup_parent : "");
+	r->parent = g_strdup(cgroup_parent ? cgroup_parent : "");
 	r->control_fd = -1;
 	return r;
 }
@@ -39,8 +39,8 @@ static void stop(runner *r)
 {
 	fd_close(&r->control_fd);
 	/* Closes the socket: the runner then kills its steps and exits. If it is killed, its steps die as well. */
-	struct pollfd end = {.fd = r->process != NULL ? process_pidfd(r->process) : -1, .events = POLLIN};
-	while (r->process != NULL && poll(&end, 1, STOP_MS) < 0 && errno == EINTR)
+	struct pollfd end = {.fd = r->process ? process_pidfd(r->process) : -1, .events = POLLIN};
+	while (r->process && poll(&end, 1, STOP_MS) < 0 && errno == EINTR)
 		continue;
 	g_clear_pointer(&r->process, process_free);
 	r->asked = 0;
@@ -48,7 +48,7 @@ static void stop(runner *r)
 
 void runner_free(runner *r)
 {
-	if (r == NULL)
+	if (!r)
 		return;
 	stop(r);
 	g_mutex_clear(&r->mu);
@@ -71,7 +71,7 @@ static bool start(runner *r, GError **error)
 	const int fds[] = {-1, -1, STDERR_FILENO, theirs};
 	struct process_spec spec = {.argv = argv, .fds = fds, .n_fds = G_N_ELEMENTS(fds), .new_session = true};
 	r->process = process_start(&spec, error);
-	if (r->process == NULL)
+	if (!r->process)
 		fd_close(&r->control_fd);
 	return r->process != NULL;
 }
@@ -100,7 +100,7 @@ static ssize_t receive(int fd, void *bytes, size_t n, int *fds, size_t n_fds)
 		got = recvmsg(fd, &message, MSG_CMSG_CLOEXEC | MSG_WAITALL);
 	while (got < 0 && errno == EINTR);
 	const struct cmsghdr *c = got >= 0 ? CMSG_FIRSTHDR(&message) : NULL;
-	if (c != NULL && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
 		memcpy(fds, CMSG_DATA(c), MIN(c->cmsg_len - CMSG_LEN(0), n_fds * sizeof(int)));
 	return got;
 }
@@ -138,7 +138,7 @@ static bool take_ready(runner *r, struct runner_step *ret, int *ret_errno)
 
 static bool take_running(runner *r, const char *parent, struct runner_step *ret, int *ret_errno)
 {
-	bool other = parent != NULL && !g_str_equal(parent, r->parent);
+	bool other = parent && !g_str_equal(parent, r->parent);
 	while (r->asked > 0) {
 		if (!take_ready(r, ret, ret_errno))
 			return false;
@@ -157,12 +157,12 @@ bool runner_take(runner *r, const char *parent, struct runner_step *ret, GError 
 {
 	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&r->mu);
 	int errnum = 0;
-	if (parent != NULL && strlen(parent) >= sizeof((struct runner_request *)0)->parent)
+	if (parent && strlen(parent) >= sizeof((struct runner_request *)0)->parent)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "cgroup parent is too long (%zu bytes)",
 				 strlen(parent));
 	*ret = (struct runner_step){.socket_fd = -1, .pidfd = -1};
 	for (int attempt = 0;; attempt++) {
-		if (r->process == NULL && !start(r, error))
+		if (!r->process && !start(r, error))
 			return false;
 		if (take_running(r, parent, ret, &errnum))
 			break;

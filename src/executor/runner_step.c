@@ -28,7 +28,7 @@ struct prepared {
 
 static void prepared_clear(struct prepared *p)
 {
-	if (p->stubs != NULL)
+	if (p->stubs)
 		stubs_remove(p->stubs);
 	for (size_t i = 0; i < p->n_mounts; i++)
 		fd_close(&p->mount_fds[i]);
@@ -59,17 +59,16 @@ static int open_selected(int fd, const char *selector, GError **error)
 static int take_mount(struct prepared *p, const struct step_mount *m, GError **error)
 {
 	g_autofree char *selector = executor_selector(m);
-	scoped_fd selected =
-		selector != NULL ? open_selected(m->fd, selector, error) : fcntl(m->fd, F_DUPFD_CLOEXEC, 3);
+	scoped_fd selected = selector ? open_selected(m->fd, selector, error) : fcntl(m->fd, F_DUPFD_CLOEXEC, 3);
 	if (selected < 0)
 		return -1;
 	int clone = mount_clone(selected, true, NULL);
 	if (clone >= 0)
 		return clone;
-	if (selector == NULL)
+	if (!selector)
 		return fd_steal(&selected);
 	char *name = executor_hold(p->e, m->fd, error);
-	if (name == NULL)
+	if (!name)
 		return -1;
 	g_ptr_array_add(p->held, name);
 	return mount_clone(selected, true, error);
@@ -101,15 +100,15 @@ static bool prepare_mounts(struct prepared *p, const struct step *step, GError *
 static char *resolv_text(executor *e, const struct step *step, GError **error)
 {
 	const char *name = names_files_resolv(&e->names, step->network == STEP_NETWORK_HOST, error);
-	g_autoptr(GBytes) bytes = name != NULL ? path_read(e->fd, name, MIB(1), PATH_BENEATH, error) : NULL;
-	return bytes != NULL ? g_strndup(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes)) : NULL;
+	g_autoptr(GBytes) bytes = name ? path_read(e->fd, name, MIB(1), PATH_BENEATH, error) : NULL;
+	return bytes ? g_strndup(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes)) : NULL;
 }
 
 static bool prepare(struct prepared *p, const struct step *step, GError **error)
 {
 	p->held = g_ptr_array_new();
 	p->resolv = resolv_text(p->e, step, error);
-	if (p->resolv == NULL || !passwd_resolve(step->root_fd, step->user != NULL ? step->user : "", &p->user, error))
+	if (!p->resolv || !passwd_resolve(step->root_fd, step->user ? step->user : "", &p->user, error))
 		return false;
 	p->hosts = names_hosts_text(step->hostname, step->hosts, step->n_hosts);
 	p->stubs = stubs_new(step->root_fd, step->remove_stubs_recursive);
@@ -143,7 +142,7 @@ static bool send_plan(const struct prepared *p, const struct step *step, struct 
 	};
 	g_autoptr(step_plan) plan = step_plan_new(&input, error);
 	size_t n;
-	if (plan == NULL)
+	if (!plan)
 		return false;
 	const int *fds = step_plan_fds(plan, &n);
 	return runner_send(s, step_plan_get(plan), fds, n, error);
@@ -181,9 +180,8 @@ static bool tell_failure(const struct step_run *run, const struct runner_report 
 		return report->error != 0
 			       ? error_set_errno(error, report->error, "start step: %s: %s", phase, report->text)
 			       : error_set(error, ERROR_UNKNOWN, "start step: %s: %s", phase, report->text);
-	g_autofree char *line =
-		g_strdup_printf("buildkit-runc: %s%s%s%s%s\n", phase != NULL ? phase : "", phase != NULL ? ": " : "",
-				report->text, why != NULL ? ": " : "", why != NULL ? why : "");
+	g_autofree char *line = g_strdup_printf("buildkit-runc: %s%s%s%s%s\n", phase ? phase : "", phase ? ": " : "",
+						report->text, why ? ": " : "", why ? why : "");
 	run->output(run->output_data, 2, line, strlen(line));
 	return true;
 }
@@ -230,7 +228,7 @@ static bool run_process(const struct prepared *p, const struct step_run *run, st
 		g_prefix_error(error, "exit code: %d: ", result.code);
 		return false;
 	}
-	if (trouble != NULL) {
+	if (trouble) {
 		g_propagate_error(error, g_steal_pointer(&trouble));
 		return false;
 	}

@@ -19,7 +19,7 @@ static const char *attach_mount(bundle *b, const struct step_mount *m, bool *ret
 	const char *whole = m->shared ? bundle_bind(b, m->fd, ret_directory, error)
 				      : bundle_attach(b, m->fd, NULL, ret_directory, error);
 	g_autofree char *selector = executor_selector(m);
-	if (whole == NULL || selector == NULL)
+	if (!whole || !selector)
 		return whole;
 	/* The mount uses the opened path; no name is resolved twice (CVE-2024-23651). */
 	scoped_fd fd = path_open_errno(m->fd, selector, O_PATH | O_CLOEXEC, PATH_IN_ROOT);
@@ -37,7 +37,7 @@ static bool attach_mounts(const struct step *step, bundle *b, stubs *s, const ch
 		bool directory = true;
 		if (m->type == STEP_MOUNT_TREE) {
 			ret_sources[i] = attach_mount(b, m, &directory, error);
-			if (ret_sources[i] == NULL)
+			if (!ret_sources[i])
 				return false;
 		}
 		if (executor_is_in_root(step, i))
@@ -61,7 +61,7 @@ static bool prepare(executor *e, const struct step *step, bundle *b, stubs *s, c
 	__attribute__((cleanup(passwd_user_clear))) struct passwd_user user = {0};
 	g_autofree const char **sources = g_new0(const char *, step->n_mounts + 1);
 	const char *resolv = names_files_resolv(&e->names, step->network == STEP_NETWORK_HOST, error);
-	if (resolv == NULL || !passwd_resolve(step->root_fd, step->user != NULL ? step->user : "", &user, error))
+	if (!resolv || !passwd_resolve(step->root_fd, step->user ? step->user : "", &user, error))
 		return false;
 	stubs_plan(s, "/etc/resolv.conf", STUB_FILE);
 	stubs_plan(s, "/etc/hosts", STUB_FILE);
@@ -69,13 +69,13 @@ static bool prepare(executor *e, const struct step *step, bundle *b, stubs *s, c
 		return false;
 	stubs_make(s);
 	g_autofree char *hosts = hosts_path(e, step, b, error);
-	if (hosts == NULL)
+	if (!hosts)
 		return false;
 	g_autofree char *resolv_path = g_strconcat(e->path, "/", resolv, NULL);
 	g_autofree char *root_path = g_strconcat(bundle_path(b), "/" BUNDLE_ROOT, NULL);
 	const struct spec_input input = {
 		.step = step,
-		.root_path = e->bundle_runner != NULL ? root_path : NULL,
+		.root_path = e->bundle_runner ? root_path : NULL,
 		.user = &user,
 		.cgroup_path = cgroup_path,
 		.resolv_path = resolv_path,
@@ -101,11 +101,10 @@ static bool run_prepared(executor *e, const struct runtime_call *call, struct st
 {
 	struct step_exit result = {0};
 	const struct bundle_runner *other = e->bundle_runner;
-	bool ran = other != NULL ? other->run(other->self, call, &result.code, error)
-				 : runtime_run(call, &result.code, error);
+	bool ran = other ? other->run(other->self, call, &result.code, error) : runtime_run(call, &result.code, error);
 	if (ran && result.code != 0)
 		result.oom_killed = cgroup_oom_killed(&e->cgroups, call->cgroup_path);
-	if (other != NULL)
+	if (other)
 		other->end(other->self, call->id);
 	cgroup_remove(&e->cgroups, call->cgroup_path, 2000);
 	tree_remove_at(e->state_fd, call->id, NULL);
@@ -120,7 +119,7 @@ bool runtime_step_run(executor *e, const struct step_run *run, struct step_exit 
 	const struct step *step = run->step;
 	ident_new(id);
 	g_autoptr(bundle) b = bundle_new(e->fd, e->path, id, error);
-	if (b == NULL || bundle_attach(b, step->root_fd, BUNDLE_ROOT, NULL, error) == NULL)
+	if (!b || !bundle_attach(b, step->root_fd, BUNDLE_ROOT, NULL, error))
 		return false;
 	g_autoptr(stubs) s = stubs_new(step->root_fd, step->remove_stubs_recursive);
 	g_autofree char *cgroup_path = cgroup_path_for(run->cgroup_parent, id);

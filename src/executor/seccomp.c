@@ -170,7 +170,7 @@ static bool rule_applies(const struct rule *r, const char *const *caps)
 {
 	if (r->arch != ARCH_ANY && (r->arch & host_arch) == 0)
 		return false;
-	if (r->cap == NULL)
+	if (!r->cap)
 		return true;
 	bool absent = r->cap[0] == '!';
 	return g_strv_contains(caps, r->cap + absent) != absent;
@@ -186,7 +186,7 @@ static void put_rule(json_writer *w, const struct rule *r)
 	json_key(w, "action");
 	json_put_string(w, r->error != 0 ? "SCMP_ACT_ERRNO" : "SCMP_ACT_ALLOW");
 	json_put_int_member_nonzero(w, "errnoRet", r->error);
-	if (r->op != NULL) {
+	if (r->op) {
 		json_key(w, "args");
 		json_array_begin(w);
 		json_object_begin(w);
@@ -212,7 +212,7 @@ char *seccomp_json(const char *const *caps)
 	json_put_int(w, EPERM);
 	json_key(w, "architectures");
 	json_array_begin(w);
-	for (size_t i = 0; architectures[i] != NULL; i++)
+	for (size_t i = 0; architectures[i]; i++)
 		json_put_string(w, architectures[i]);
 	json_array_end(w);
 	json_key(w, "syscalls");
@@ -226,10 +226,9 @@ char *seccomp_json(const char *const *caps)
 	json_key(w, "action");
 	json_put_string(w, "SCMP_ACT_ALLOW");
 	json_object_end(w);
-	for (size_t i = 0; i < G_N_ELEMENTS(rules); i++) {
+	for (size_t i = 0; i < G_N_ELEMENTS(rules); i++)
 		if (rule_applies(&rules[i], caps))
 			put_rule(w, &rules[i]);
-	}
 	json_array_end(w);
 	json_object_end(w);
 	return json_writer_take(&w, NULL);
@@ -242,10 +241,9 @@ static int add_names(syscall_filter *f, const char *names, uint32_t action, cons
 {
 	g_auto(GStrv) list = g_strsplit(names, " ", -1);
 	int r = 0;
-	for (size_t i = 0; r == 0 && list[i] != NULL; i++) {
+	for (size_t i = 0; r == 0 && list[i]; i++)
 		if (*list[i] != '\0')
 			r = syscall_filter_add_rule(f, action, list[i], args, n_args);
-	}
 	return r;
 }
 
@@ -259,10 +257,9 @@ static int add_rule(syscall_filter *f, const struct rule *r)
 		   {"SCMP_CMP_GT", SCMP_CMP_GT},
 		   {"SCMP_CMP_MASKED_EQ", SCMP_CMP_MASKED_EQ}};
 	struct scmp_arg_cmp arg = {.arg = r->index, .op = SCMP_CMP_EQ, .datum_a = r->value};
-	for (size_t i = 0; r->op != NULL && i < G_N_ELEMENTS(ops); i++) {
+	for (size_t i = 0; r->op && i < G_N_ELEMENTS(ops); i++)
 		if (g_str_equal(r->op, ops[i].name))
 			arg.op = ops[i].op;
-	}
 	/* In this case datum_a is the mask, and datum_b, 0, the expected masked argument. */
 	return add_names(f, r->names, r->error != 0 ? SCMP_ACT_ERRNO((uint32_t)r->error) : SCMP_ACT_ALLOW, &arg,
 			 r->op != NULL);
@@ -271,7 +268,7 @@ static int add_rule(syscall_filter *f, const struct rule *r)
 static int add_architectures(syscall_filter *f)
 {
 	int r = 0;
-	for (size_t i = 0; r == 0 && architectures[i] != NULL; i++) {
+	for (size_t i = 0; r == 0 && architectures[i]; i++) {
 		g_autofree char *name = g_ascii_strdown(architectures[i] + strlen("SCMP_ARCH_"), -1);
 		uint32_t token = seccomp_arch_resolve_name(name);
 		if (token != 0)
@@ -284,13 +281,12 @@ GBytes *seccomp_program(const char *const *caps, GError **error)
 {
 	g_autofree uint8_t *bytes = g_malloc(SYSCALL_FILTER_MAX_BYTES);
 	syscall_filter *f = syscall_filter_new(SCMP_ACT_ERRNO(EPERM));
-	ssize_t n = f != NULL ? add_architectures(f) : -ENOMEM;
+	ssize_t n = f ? add_architectures(f) : -ENOMEM;
 	for (size_t i = 0; n == 0 && i < G_N_ELEMENTS(always); i++)
 		n = add_names(f, always[i], SCMP_ACT_ALLOW, NULL, 0);
-	for (size_t i = 0; n == 0 && i < G_N_ELEMENTS(rules); i++) {
+	for (size_t i = 0; n == 0 && i < G_N_ELEMENTS(rules); i++)
 		if (rule_applies(&rules[i], caps))
 			n = add_rule(f, &rules[i]);
-	}
 	if (n == 0)
 		n = syscall_filter_export(f, bytes, SYSCALL_FILTER_MAX_BYTES);
 	syscall_filter_free(f);

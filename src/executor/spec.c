@@ -40,12 +40,12 @@ static const char *const masked_paths[] = {
 static void add_thermal_throttle(GPtrArray *paths)
 {
 	GDir *cpus = g_dir_open(CPU_DIRECTORY, 0, NULL);
-	for (const char *name; cpus != NULL && (name = g_dir_read_name(cpus)) != NULL;) {
+	for (const char *name; cpus && (name = g_dir_read_name(cpus)) != NULL;) {
 		g_autofree char *path = g_strconcat(CPU_DIRECTORY "/", name, "/thermal_throttle", NULL);
 		if (g_str_has_prefix(name, "cpu") && g_ascii_isdigit(name[3]) && access(path, F_OK) == 0)
 			g_ptr_array_add(paths, g_steal_pointer(&path));
 	}
-	if (cpus != NULL)
+	if (cpus)
 		g_dir_close(cpus);
 }
 
@@ -98,7 +98,7 @@ static void put_list(json_writer *w, const char *key, const char *const *list)
 {
 	json_key(w, key);
 	json_array_begin(w);
-	for (size_t i = 0; list != NULL && list[i] != NULL; i++)
+	for (size_t i = 0; list && list[i]; i++)
 		json_put_string(w, list[i]);
 	json_array_end(w);
 }
@@ -183,7 +183,7 @@ static void put_process(json_writer *w, const struct spec_input *in)
 	put_user(w, in->user);
 	put_list(w, "args", step->args);
 	put_list(w, "env", step->env);
-	put_string(w, "cwd", step->cwd != NULL && *step->cwd != '\0' ? step->cwd : "/");
+	put_string(w, "cwd", step->cwd && *step->cwd != '\0' ? step->cwd : "/");
 	put_capabilities(w, in);
 	put_limits(w, step);
 	/* When memory runs out, a step is killed before the daemon. */
@@ -238,7 +238,7 @@ GArray *spec_mounts(const struct spec_input *in)
 	g_array_set_clear_func(rows, spec_mount_clear);
 	for (size_t i = 0; i < G_N_ELEMENTS(fixed_mounts); i++) {
 		const struct fixed_mount *f = &fixed_mounts[i];
-		bool insecure = in->step->insecure && f->insecure_options != NULL;
+		bool insecure = in->step->insecure && f->insecure_options;
 		struct spec_mount row = {
 			.dest = f->dest,
 			.type = f->type,
@@ -246,7 +246,7 @@ GArray *spec_mounts(const struct spec_input *in)
 			.options = g_strdup(insecure ? f->insecure_options : f->options),
 			.index = SPEC_FIXED_MOUNT,
 		};
-		if (row.source == NULL)
+		if (!row.source)
 			row.source = g_str_equal(f->dest, "/etc/hosts") ? in->hosts_path : in->resolv_path;
 		add_mount(rows, &row);
 	}
@@ -256,7 +256,7 @@ GArray *spec_mounts(const struct spec_input *in)
 		struct spec_mount row = {
 			.type = m->type == STEP_MOUNT_TMPFS ? "tmpfs" : "bind",
 			.source = m->type == STEP_MOUNT_TMPFS ? "tmpfs"
-				  : in->sources != NULL       ? in->sources[i]
+				  : in->sources               ? in->sources[i]
 							      : "",
 			.clean_dest = path_clean(rooted),
 			.options = step_mount_options(m),
@@ -323,7 +323,7 @@ static void put_cpu(json_writer *w, const struct step_resources *r)
 
 static bool given(const char *text)
 {
-	return text != NULL && *text != '\0';
+	return text && *text != '\0';
 }
 
 static void put_resources(json_writer *w, const struct step *step)
@@ -381,7 +381,7 @@ static void put_devices(json_writer *w, const struct spec_input *in)
 {
 	json_key(w, "devices");
 	json_array_begin(w);
-	for (const struct spec_device *d = spec_insecure_devices; d->path != NULL; d++)
+	for (const struct spec_device *d = spec_insecure_devices; d->path; d++)
 		put_device(w, d);
 	for (int i = 0; i <= in->free_loop + SPEC_SPARE_LOOPS; i++) {
 		char path[32];
@@ -401,7 +401,7 @@ static void put_linux(json_writer *w, const struct spec_input *in)
 	if (in->step->insecure) {
 		put_devices(w, in);
 	} else {
-		if (in->seccomp != NULL) {
+		if (in->seccomp) {
 			json_key(w, "seccomp");
 			json_put_raw(w, in->seccomp, strlen(in->seccomp));
 		}
@@ -433,13 +433,13 @@ char **spec_current_caps(void)
 {
 	GPtrArray *list = g_ptr_array_new();
 	cap_t caps = cap_get_proc();
-	for (cap_value_t c = 0; caps != NULL && c < cap_max_bits(); c++) {
+	for (cap_value_t c = 0; caps && c < cap_max_bits(); c++) {
 		cap_flag_value_t set = CAP_CLEAR;
 		if (cap_get_flag(caps, c, CAP_EFFECTIVE, &set) != 0 || set != CAP_SET)
 			continue;
 		char *name = cap_to_name(c);
 		/* A number instead of a name: the capability is newer than the library, and so than the runtime. */
-		if (name != NULL && !g_ascii_isdigit(*name))
+		if (name && !g_ascii_isdigit(*name))
 			g_ptr_array_add(list, g_ascii_strup(name, -1));
 		cap_free(name);
 	}

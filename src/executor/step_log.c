@@ -7,7 +7,7 @@ static int64_t limit_from_env(const char *name, int64_t otherwise)
 {
 	const char *text = g_getenv(name);
 	char *end;
-	if (text == NULL || *text == '\0')
+	if (!text || *text == '\0')
 		return otherwise;
 	errno = 0;
 	int64_t value = g_ascii_strtoll(text, &end, 10);
@@ -82,9 +82,9 @@ void step_log_write(struct step_log *log, int stream, const void *bytes, size_t 
 	size_t allowed = stream_allowance(log, s, n, &by_speed);
 	bool clipped = allowed < n;
 
-	if (clipped && s->tail == NULL)
+	if (clipped && !s->tail)
 		s->tail = g_malloc(STEP_LOG_TAIL_BYTES);
-	if (s->tail != NULL)
+	if (s->tail)
 		tail_write(s, bytes, n);
 	if (allowed > 0 && !(clipped && !s->clipping))
 		progress_output(log->sink, stream, bytes, allowed);
@@ -102,7 +102,7 @@ void step_log_write(struct step_log *log, int stream, const void *bytes, size_t 
 static void stream_flush_tail(struct step_log *log, int stream)
 {
 	struct step_log_stream *s = &log->streams[stream == 2];
-	if (s->tail == NULL)
+	if (!s->tail)
 		return;
 	size_t at = s->n_tail % STEP_LOG_TAIL_BYTES;
 	if (s->n_tail <= STEP_LOG_TAIL_BYTES) {

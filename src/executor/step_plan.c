@@ -36,7 +36,7 @@ static uint32_t add_fd(step_plan *p, int fd)
 static uint64_t caps_mask(const char *const *names)
 {
 	uint64_t mask = 0;
-	for (size_t i = 0; names != NULL && names[i] != NULL; i++) {
+	for (size_t i = 0; names && names[i]; i++) {
 		cap_value_t value;
 		if (cap_from_name(names[i], &value) == 0 && value < 64)
 			mask |= (uint64_t)1 << value;
@@ -49,13 +49,13 @@ static uint64_t caps_mask(const char *const *names)
 static void plan_env(step_plan *p, const struct step *step, const struct passwd_user *user)
 {
 	bool has_home = false;
-	for (size_t i = 0; step->env != NULL && step->env[i] != NULL; i++) {
+	for (size_t i = 0; step->env && step->env[i]; i++) {
 		has_home |= g_str_has_prefix(step->env[i], "HOME=") && step->env[i][5] != '\0';
 		g_ptr_array_add(p->env, (void *)(gsize)step->env[i]);
 	}
 	if (!has_home) {
 		g_autofree char *home =
-			g_strconcat("HOME=", user->home != NULL && *user->home != '\0' ? user->home : "/", NULL);
+			g_strconcat("HOME=", user->home && *user->home != '\0' ? user->home : "/", NULL);
 		g_ptr_array_add(p->env, g_string_chunk_insert(p->texts, home));
 	}
 	p->plan.env = (struct plan_strings){(const char **)p->env->pdata, p->env->len};
@@ -119,7 +119,7 @@ static bool plan_process(step_plan *p, const struct step_plan_input *in, GError 
 	const struct step *step = in->spec.step;
 	struct plan *plan = &p->plan;
 	plan->args = (struct plan_strings){(const char **)(gsize)step->args, g_strv_length((char **)(gsize)step->args)};
-	plan->cwd = step->cwd != NULL && *step->cwd != '\0' ? step->cwd : "/";
+	plan->cwd = step->cwd && *step->cwd != '\0' ? step->cwd : "/";
 	plan->uid = in->spec.user->uid;
 	plan->gid = in->spec.user->gid;
 	plan->umask = 0022;
@@ -129,7 +129,7 @@ static bool plan_process(step_plan *p, const struct step_plan_input *in, GError 
 	plan->apparmor = step->insecure ? "" : in->spec.apparmor_profile;
 	for (int i = 0; i < 3; i++)
 		plan->stdio[i] = add_fd(p, in->stdio[i]);
-	if (in->seccomp != NULL && !step->insecure)
+	if (in->seccomp && !step->insecure)
 		plan->seccomp = (struct plan_bytes){g_bytes_get_data(in->seccomp, NULL),
 						    (uint32_t)g_bytes_get_size(in->seccomp)};
 	plan_env(p, step, in->spec.user);
@@ -144,10 +144,9 @@ static bool plan_mount_options(step_plan *p, struct plan_mount *m, const char *o
 {
 	char data[DATA_BYTES] = "";
 	g_auto(GStrv) list = g_strsplit(options, ",", -1);
-	for (size_t i = 0; list[i] != NULL; i++) {
+	for (size_t i = 0; list[i]; i++)
 		if (mount_option(m, list[i], data, sizeof data, NULL) != 0)
 			return error_set(error, ERROR_INVALID_ARGUMENT, "mount options of %s are too long", m->dest);
-	}
 	m->data = g_string_chunk_insert(p->texts, data);
 	return true;
 }
@@ -180,7 +179,7 @@ static bool plan_mount(step_plan *p, const struct step_plan_input *in, const str
 static void plan_devices(step_plan *p, const struct spec_input *in)
 {
 	struct plan *plan = &p->plan;
-	for (const struct spec_device *d = spec_insecure_devices; d->path != NULL; d++) {
+	for (const struct spec_device *d = spec_insecure_devices; d->path; d++) {
 		struct plan_device device = {
 			d->path, d->type == 'b' ? S_IFBLK : S_IFCHR, (uint32_t)d->major, (uint32_t)d->minor, 0666, 0,
 			0};
@@ -203,10 +202,9 @@ static bool plan_tree(step_plan *p, const struct step_plan_input *in, GError **e
 	const struct step *step = in->spec.step;
 	struct plan *plan = &p->plan;
 	p->rows = spec_mounts(&in->spec);
-	for (guint i = 0; i < p->rows->len; i++) {
+	for (guint i = 0; i < p->rows->len; i++)
 		if (!plan_mount(p, in, &g_array_index(p->rows, struct spec_mount, i), error))
 			return false;
-	}
 	plan->mounts = (struct plan_mount *)(void *)p->mounts->data;
 	plan->n_mounts = p->mounts->len;
 	plan->root_fd = add_fd(p, step->root_fd);
@@ -252,7 +250,7 @@ static void plan_namespaces(struct plan *plan, const struct spec_input *in)
 	if (in->cgroup_namespace)
 		plan->namespaces |= CLONE_NEWCGROUP;
 	plan->hostname =
-		in->step->hostname != NULL && *in->step->hostname != '\0' ? in->step->hostname : NAMES_DEFAULT_HOSTNAME;
+		in->step->hostname && *in->step->hostname != '\0' ? in->step->hostname : NAMES_DEFAULT_HOSTNAME;
 }
 
 step_plan *step_plan_new(const struct step_plan_input *in, GError **error)
@@ -286,7 +284,7 @@ const int *step_plan_fds(const step_plan *p, size_t *ret_n)
 
 void step_plan_free(step_plan *p)
 {
-	if (p == NULL)
+	if (!p)
 		return;
 	g_array_unref(p->fds);
 	g_array_unref(p->mounts);
@@ -295,7 +293,7 @@ void step_plan_free(step_plan *p)
 	g_array_unref(p->groups);
 	g_ptr_array_unref(p->env);
 	g_string_chunk_free(p->texts);
-	if (p->rows != NULL)
+	if (p->rows)
 		g_array_unref(p->rows);
 	g_free(p);
 }

@@ -59,13 +59,13 @@ static int open_root(const stubs *s)
 void stubs_plan(stubs *s, const char *path, enum stub_kind kind)
 {
 	struct plan p = {.path = path_resolve(s->root_fd, path, true, NULL), .kind = kind};
-	if (p.path == NULL || g_str_equal(p.path, "/")) {
+	if (!p.path || g_str_equal(p.path, "/")) {
 		g_free(p.path);
 		return;
 	}
 	g_auto(GStrv) names = g_strsplit(p.path + 1, "/", -1);
 	scoped_fd at = open_root(s);
-	while (at >= 0 && names[p.n_present] != NULL) {
+	while (at >= 0 && names[p.n_present]) {
 		int next = openat(at, names[p.n_present], O_PATH | O_NOFOLLOW | O_CLOEXEC);
 		fd_close(&at);
 		at = next;
@@ -141,7 +141,7 @@ static void adopt(stubs *s, int parent_fd, int fd, const char *name, bool keep)
 	if (keep || fstat(fd, &node) != 0 || fstat(parent_fd, &before) != 0)
 		return;
 	struct stub *known = find_stub(s, &node);
-	if (known != NULL)
+	if (known)
 		known->keep = false;
 	else
 		add_stub(s, parent_fd, fd, name, &before, false);
@@ -151,7 +151,7 @@ static void make_planned(stubs *s, const struct plan *p)
 {
 	g_auto(GStrv) names = g_strsplit(p->path + 1, "/", -1);
 	scoped_fd at = open_root(s);
-	for (guint i = 0; at >= 0 && names[i] != NULL; i++) {
+	for (guint i = 0; at >= 0 && names[i]; i++) {
 		bool last = names[i + 1] == NULL, keep = !last && !s->recursive;
 		int next = openat(at, names[i], O_PATH | O_NOFOLLOW | O_CLOEXEC);
 		if (next < 0 && errno == ENOENT)

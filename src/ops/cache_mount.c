@@ -31,7 +31,7 @@ struct cache_mounts {
 
 static GHashTable *writers_of(worker *w)
 {
-	if (w->cache_mounts == NULL)
+	if (!w->cache_mounts)
 		w->cache_mounts = g_hash_table_new(g_str_hash, g_str_equal);
 	return w->cache_mounts;
 }
@@ -62,7 +62,7 @@ static void writer_leave(worker *w, struct writer *wr)
 	if (--wr->users > 0)
 		return;
 	g_hash_table_remove(writers_of(w), cache_ref_id(wr->ref));
-	if (wr->held != NULL)
+	if (wr->held)
 		executor_release(w->executor, wr->held);
 	fd_close(&wr->fd);
 	cache_ref_unref(wr->ref);
@@ -76,10 +76,10 @@ static cache_ref *take_free_record(worker *w, const char *key, bool *ret_locked)
 	g_autofree char *name = g_strconcat(KEY_NAME, key, NULL);
 	g_auto(GStrv) ids = cache_find_named(w->cache, name);
 	*ret_locked = false;
-	for (size_t i = 0; ids[i] != NULL; i++) {
+	for (size_t i = 0; ids[i]; i++) {
 		g_autoptr(GError) why = NULL;
 		cache_ref *r = cache_get_mutable(w->cache, ids[i], &why);
-		if (r != NULL)
+		if (r)
 			return r;
 		*ret_locked |= error_is(why, ERROR_FAILED_PRECONDITION);
 	}
@@ -102,7 +102,7 @@ static cache_ref *new_record(cache_mounts *m, const Pb__Mount *pb, const char *k
 	cache_ref *r = cache_new_mutable(m->worker->cache, base, &options, work, error);
 	g_autofree char *key_name = g_strconcat(KEY_NAME, key, NULL);
 	g_autofree char *id_name = g_strconcat(ID_NAME, id, NULL);
-	if (r != NULL && (!cache_ref_set_name(r, key_name, error) || !cache_ref_set_name(r, id_name, error)))
+	if (r && (!cache_ref_set_name(r, key_name, error) || !cache_ref_set_name(r, id_name, error)))
 		g_clear_pointer(&r, cache_ref_unref);
 	return r;
 }
@@ -134,18 +134,18 @@ static struct writer *get_writer(cache_mounts *m, const Pb__Mount *pb, const cha
 {
 	Pb__CacheSharingOpt sharing = pb->cacheopt->sharing;
 	struct writer *wr = g_hash_table_lookup(m->by_key, key);
-	if (wr == NULL && sharing == PB__CACHE_SHARING_OPT__SHARED)
+	if (!wr && sharing == PB__CACHE_SHARING_OPT__SHARED)
 		wr = find_shared(m->worker, key);
-	for (bool locked; wr == NULL;) {
+	for (bool locked; !wr;) {
 		cache_ref *r = take_free_record(m->worker, key, &locked);
-		if (r == NULL && locked && sharing == PB__CACHE_SHARING_OPT__LOCKED) {
+		if (!r && locked && sharing == PB__CACHE_SHARING_OPT__LOCKED) {
 			if (!wait_a_little(m->worker, work, error))
 				return NULL;
 			continue;
 		}
-		if (r == NULL)
+		if (!r)
 			r = new_record(m, pb, key, base, work, error);
-		if (r == NULL)
+		if (!r)
 			return NULL;
 		wr = writer_new(m->worker, r, key, sharing == PB__CACHE_SHARING_OPT__SHARED);
 	}
@@ -160,7 +160,7 @@ static bool open_use(worker *w, struct writer *wr, struct work *work, int *ret_f
 {
 	const unsigned flags = CACHE_TREE_WRITE | CACHE_TREE_MOUNT;
 	*ret_fd = -1;
-	if (cache_ref_parent(wr->ref) == NULL) {
+	if (!cache_ref_parent(wr->ref)) {
 		*ret_fd = cache_ref_open_tree(w->cache, wr->ref, flags, work, error);
 		return *ret_fd >= 0;
 	}
@@ -176,14 +176,14 @@ static bool open_use(worker *w, struct writer *wr, struct work *work, int *ret_f
 bool cache_mounts_get(cache_mounts *m, const Pb__Mount *pb, cache_ref *base, struct work *work, struct step_mount *ret,
 		      GError **error)
 {
-	if (pb->cacheopt == NULL)
+	if (!pb->cacheopt)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "missing cache mount options");
-	g_autofree char *key = base != NULL ? g_strconcat(pb->cacheopt->id, ":", cache_ref_id(base), NULL)
-					    : g_strdup(pb->cacheopt->id);
+	g_autofree char *key =
+		base ? g_strconcat(pb->cacheopt->id, ":", cache_ref_id(base), NULL) : g_strdup(pb->cacheopt->id);
 	struct use use = {0};
 	g_autoptr(GMutexLocker) locked = g_mutex_locker_new(&m->worker->cache_mounts_mu);
 	use.writer = get_writer(m, pb, key, base, work, error);
-	if (use.writer == NULL)
+	if (!use.writer)
 		return false;
 	use.writer->users++;
 	if (!open_use(m->worker, use.writer, work, &use.fd, error)) {
@@ -223,15 +223,15 @@ void cache_mounts_drop(worker *w, const char *id)
 	g_autofree char *name = g_strconcat(ID_NAME, id, NULL);
 	g_autoptr(GMutexLocker) locked = g_mutex_locker_new(&w->cache_mounts_mu);
 	g_auto(GStrv) ids = cache_find_named(w->cache, name);
-	for (size_t i = 0; ids[i] != NULL; i++) {
+	for (size_t i = 0; ids[i]; i++) {
 		struct writer *wr = g_hash_table_lookup(writers_of(w), ids[i]);
-		if (wr != NULL) {
+		if (wr) {
 			wr->shared = false;
 			drop_record(wr->ref);
 			continue;
 		}
 		g_autoptr(cache_ref) r = cache_get_mutable(w->cache, ids[i], NULL);
-		if (r != NULL)
+		if (r)
 			drop_record(r);
 	}
 }

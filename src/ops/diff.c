@@ -28,7 +28,7 @@ static bool diff_exec(void *self, struct work *work, void *const *inputs, size_t
 		return false;
 	if (next < n_inputs)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "diff op names %zu of its %zu inputs", next, n_inputs);
-	if (lower == upper || lower == NULL) {
+	if (lower == upper || !lower) {
 		op_output(lower == upper || !upper ? NULL : cache_ref_ref(upper), ret_outputs, n_outputs);
 		return true;
 	}

@@ -118,7 +118,7 @@ static void plan_init(struct plan *p)
 
 static void plan_done(struct plan *p)
 {
-	g_ptr_array_set_size(p->env, (int)p->env->len - (p->env->len > 0 && p->env->pdata[p->env->len - 1] == NULL));
+	g_ptr_array_set_size(p->env, (int)p->env->len - (p->env->len > 0 && !p->env->pdata[p->env->len - 1]));
 	g_ptr_array_unref(p->env);
 	g_ptr_array_unref(p->args);
 	g_array_unref(p->hosts);
@@ -128,7 +128,7 @@ static void plan_done(struct plan *p)
 
 static void add_proxy(GPtrArray *env, const char *name, const char *value)
 {
-	if (value == NULL || *value == '\0')
+	if (!value || *value == '\0')
 		return;
 	g_autofree char *lower = g_ascii_strdown(name, -1);
 	g_ptr_array_add(env, g_strconcat(name, "=", value, NULL));
@@ -137,10 +137,9 @@ static void add_proxy(GPtrArray *env, const char *name, const char *value)
 
 static bool has_path(const GPtrArray *env)
 {
-	for (guint i = 0; i < env->len; i++) {
+	for (guint i = 0; i < env->len; i++)
 		if (g_str_has_prefix(g_ptr_array_index(env, i), "PATH="))
 			return true;
-	}
 	return false;
 }
 
@@ -151,13 +150,13 @@ static bool add_secret_env(GPtrArray *env, const Pb__SecretEnv *s, struct work *
 				 s->name);
 	g_autoptr(GError) why = NULL;
 	g_autoptr(GBytes) value = secret_mount_value(s->id, s->optional, work, &why);
-	if (why != NULL) {
+	if (why) {
 		g_propagate_error(error, g_steal_pointer(&why));
 		return false;
 	}
 	size_t n = 0, n_name = strlen(s->name);
-	const void *bytes = value != NULL ? g_bytes_get_data(value, &n) : NULL;
-	if (n > 0 && memchr(bytes, 0, n) != NULL)
+	const void *bytes = value ? g_bytes_get_data(value, &n) : NULL;
+	if (n > 0 && memchr(bytes, 0, n))
 		return error_set(error, ERROR_INVALID_ARGUMENT,
 				 "secret %s contains a NUL byte and cannot be an environment variable", s->id);
 	char *text = g_malloc(n_name + n + 2);
@@ -178,19 +177,18 @@ static bool plan_env(struct plan *p, const struct op *op, struct work *work, GEr
 	const Pb__Platform *platform = op->v->op->platform;
 	for (size_t i = 0; i < pb->meta->n_env; i++)
 		g_ptr_array_add(p->env, g_strdup(pb->meta->env[i]));
-	if (proxy != NULL) {
+	if (proxy) {
 		add_proxy(p->env, "HTTP_PROXY", proxy->http_proxy);
 		add_proxy(p->env, "HTTPS_PROXY", proxy->https_proxy);
 		add_proxy(p->env, "FTP_PROXY", proxy->ftp_proxy);
 		add_proxy(p->env, "NO_PROXY", proxy->no_proxy);
 		add_proxy(p->env, "ALL_PROXY", proxy->all_proxy);
 	}
-	if (!has_path(p->env) && !(platform != NULL && g_str_equal(platform->os, "windows")))
+	if (!has_path(p->env) && !(platform && g_str_equal(platform->os, "windows")))
 		g_ptr_array_add(p->env, g_strdup(DEFAULT_PATH));
-	for (size_t i = 0; i < pb->n_secretenv; i++) {
+	for (size_t i = 0; i < pb->n_secretenv; i++)
 		if (!add_secret_env(p->env, pb->secretenv[i], work, error))
 			return false;
-	}
 	g_ptr_array_add(p->env, NULL);
 	return true;
 }
@@ -201,7 +199,7 @@ static bool plan_hosts(struct plan *p, const Pb__Meta *meta, GError **error)
 		const Pb__HostIP *h = meta->extrahosts[i];
 		unsigned char address[sizeof(struct in6_addr)];
 		char text[INET6_ADDRSTRLEN];
-		int family = strchr(h->ip, ':') != NULL ? AF_INET6 : AF_INET;
+		int family = strchr(h->ip, ':') ? AF_INET6 : AF_INET;
 		if (inet_pton(family, h->ip, address) != 1)
 			return error_set(error, ERROR_INVALID_ARGUMENT, "failed to parse IP %s", h->ip);
 		g_ptr_array_add(p->ips, g_strdup(inet_ntop(family, address, text, sizeof text)));
@@ -261,7 +259,7 @@ static bool fill_modes(struct step *step, const Pb__ExecOp *pb, GError **error)
 
 static void fill_resources(struct step *step, const Pb__LinuxResources *r)
 {
-	if (r == NULL)
+	if (!r)
 		return;
 	step->resources = (struct step_resources){
 		.memory = r->memory,
@@ -304,10 +302,9 @@ static bool is_valid_exit(const Pb__Meta *meta, int code)
 {
 	if (meta->n_validexitcodes == 0)
 		return code == 0;
-	for (size_t i = 0; i < meta->n_validexitcodes; i++) {
+	for (size_t i = 0; i < meta->n_validexitcodes; i++)
 		if (meta->validexitcodes[i] == code)
 			return true;
-	}
 	return false;
 }
 
@@ -323,7 +320,7 @@ static void add_details(const struct op *op, int code, GError *error)
 	g_autofree char *exit_json = g_strdup_printf("{\"Code\":%d}", code);
 	error_add_detail(error, "gatewayapi.ExitMessage", exit_json);
 	g_autofree char *op_json = llb_op_json(op->v->op);
-	if (op_json != NULL) {
+	if (op_json) {
 		g_autofree char *solve = g_strdup_printf("{\"op\":%s}", op_json);
 		error_add_detail(error, "errdefs.Solve", solve);
 	}
@@ -367,7 +364,7 @@ static bool exec_run(void *self, struct work *work, void *const *inputs, size_t 
 	const struct op *op = self;
 	g_autoptr(fingerprint) s = fingerprint_begin(op, inputs, n_inputs, work);
 	g_autoptr(exec_mounts) mounts = exec_mounts_new(op, inputs, n_inputs, work, error);
-	if (mounts == NULL)
+	if (!mounts)
 		return false;
 	__attribute__((cleanup(plan_done))) struct plan plan;
 	struct step step = {0};
@@ -412,7 +409,7 @@ void ops_drop_cache_mounts(worker *w, const llb_definition *d)
 		const Pb__ExecOp *pb = vertices[i]->op->exec;
 		for (size_t k = 0; k < pb->n_mounts; k++) {
 			const Pb__Mount *m = pb->mounts[k];
-			if (m->mounttype == PB__MOUNT_TYPE__CACHE && m->cacheopt != NULL &&
+			if (m->mounttype == PB__MOUNT_TYPE__CACHE && m->cacheopt &&
 			    g_hash_table_add(done, m->cacheopt->id))
 				cache_mounts_drop(w, m->cacheopt->id);
 		}

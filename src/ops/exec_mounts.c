@@ -79,10 +79,10 @@ static int open_bind(exec_mounts *m, const Pb__Mount *pb, cache_ref *input, stru
 {
 	cache *c = m->op->worker->cache;
 	bool has_output = pb->output >= 0;
-	bool unchanged = pb->readonly && input != NULL && !is_root(pb);
+	bool unchanged = pb->readonly && input && !is_root(pb);
 	/* A root that is neither an output nor marked read-only still uses the input itself. */
 	bool plain_root = is_root(pb) && !has_output && !pb->readonly;
-	if (plain_root && input == NULL) {
+	if (plain_root && !input) {
 		error_set(error, ERROR_INVALID_ARGUMENT, "mount %s has no input", pb->dest);
 		return -1;
 	}
@@ -93,7 +93,7 @@ static int open_bind(exec_mounts *m, const Pb__Mount *pb, cache_ref *input, stru
 	}
 	/* A read-only root needs its own child, because mount points are created in it. */
 	cache_ref *child = new_child(m, pb, input, work, error);
-	if (child == NULL)
+	if (!child)
 		return -1;
 	if (has_output)
 		add_output(m, pb, child);
@@ -116,12 +116,12 @@ static bool fill_bind(exec_mounts *m, const Pb__Mount *pb, cache_ref *input, str
 static bool fill_cache(exec_mounts *m, const Pb__Mount *pb, cache_ref *input, struct work *work, struct step_mount *ret,
 		       GError **error)
 {
-	if (m->caches == NULL) {
+	if (!m->caches) {
 		g_autofree char *args = exec_args_text(m->op->v->op->exec);
 		g_autofree char *owner = g_strconcat("exec ", args, NULL);
 		m->caches = cache_mounts_new(m->op->worker, owner);
 	}
-	if (pb->output >= 0 && input != NULL)
+	if (pb->output >= 0 && input)
 		add_output(m, pb, cache_ref_ref(input));
 	ret->selector = pb->selector;
 	return cache_mounts_get(m->caches, pb, input, work, ret, error);
@@ -130,12 +130,12 @@ static bool fill_cache(exec_mounts *m, const Pb__Mount *pb, cache_ref *input, st
 /* ret->fd stays -1 if an optional secret or agent does not exist. */
 static bool fill_secret(exec_mounts *m, const Pb__Mount *pb, struct work *work, struct step_mount *ret, GError **error)
 {
-	if (pb->secretopt == NULL)
+	if (!pb->secretopt)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid secret mount options");
 	g_autoptr(GError) why = NULL;
 	int fd = secret_mount_open(pb->secretopt, work, &why);
 	if (fd < 0) {
-		if (why == NULL)
+		if (!why)
 			return true;
 		g_propagate_error(error, g_steal_pointer(&why));
 		return false;
@@ -151,9 +151,9 @@ static bool fill_ssh(exec_mounts *m, const Pb__Mount *pb, struct work *work, str
 {
 	const Pb__SSHOpt none = PB__SSHOPT__INIT;
 	g_autoptr(GError) why = NULL;
-	ssh_mount *agent = ssh_mount_new(pb->sshopt != NULL ? pb->sshopt : &none, work, &why);
-	if (agent == NULL) {
-		if (why == NULL)
+	ssh_mount *agent = ssh_mount_new(pb->sshopt ? pb->sshopt : &none, work, &why);
+	if (!agent) {
+		if (!why)
 			return true;
 		g_propagate_error(error, g_steal_pointer(&why));
 		return false;
@@ -180,8 +180,8 @@ static bool add_root(exec_mounts *m, const Pb__Mount *pb, cache_ref *input, stru
 	if (pb->mounttype != PB__MOUNT_TYPE__BIND) {
 		const ProtobufCEnumValue *type =
 			protobuf_c_enum_descriptor_get_value(&pb__mount_type__descriptor, (int)pb->mounttype);
-		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid mount type %s for %s",
-				 type != NULL ? type->name : "?", pb->dest);
+		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid mount type %s for %s", type ? type->name : "?",
+				 pb->dest);
 	}
 	fd_close(&m->root_fd);
 	m->root_fd = open_bind(m, pb, input, work, error);
@@ -217,7 +217,7 @@ static bool add_mount(exec_mounts *m, const Pb__Mount *pb, struct work *work, GE
 		break;
 	case PB__MOUNT_TYPE__TMPFS:
 		mount.type = STEP_MOUNT_TMPFS;
-		mount.tmpfs_size = pb->tmpfsopt != NULL ? pb->tmpfsopt->size : 0;
+		mount.tmpfs_size = pb->tmpfsopt ? pb->tmpfsopt->size : 0;
 		ok = true;
 		break;
 	case PB__MOUNT_TYPE__SECRET:
@@ -272,10 +272,9 @@ exec_mounts *exec_mounts_new(const struct op *op, void *const *inputs, size_t n_
 	m->temporary = g_ptr_array_new_with_free_func((GDestroyNotify)cache_ref_unref);
 	m->agents = g_ptr_array_new_with_free_func((GDestroyNotify)ssh_mount_free);
 	const Pb__ExecOp *pb = op->v->op->exec;
-	for (size_t i = 0; i < pb->n_mounts; i++) {
+	for (size_t i = 0; i < pb->n_mounts; i++)
 		if (!add_mount(m, pb->mounts[i], work, error))
 			return NULL;
-	}
 	if (m->root_fd < 0) {
 		error_set(error, ERROR_INVALID_ARGUMENT, "invalid exec op with no rootfs");
 		return NULL;
@@ -306,7 +305,7 @@ bool exec_mounts_commit(exec_mounts *m, struct work *work, void **ret_outputs, s
 	bool ok = true;
 	for (guint i = 0; ok && i < m->outputs->len; i++) {
 		struct output *o = &g_array_index(m->outputs, struct output, i);
-		if (o->index < 0 || (uint64_t)o->index >= n || results[o->index] != NULL)
+		if (o->index < 0 || (uint64_t)o->index >= n || results[o->index])
 			continue;
 		cache_ref *r = g_steal_pointer(&o->ref);
 		if (cache_ref_is_mutable(r))
@@ -314,12 +313,11 @@ bool exec_mounts_commit(exec_mounts *m, struct work *work, void **ret_outputs, s
 		results[o->index] = r;
 		ok = r != NULL;
 	}
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n; i++)
 		if (ok)
 			ret_outputs[i] = results[i];
 		else
 			cache_ref_unref(results[i]);
-	}
 	return ok;
 }
 

@@ -66,10 +66,9 @@ static bool check_outputs(struct file_run *r, size_t *ret_n, GError **error)
 	}
 	if (n == 0)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "no outputs specified");
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n; i++)
 		if (!seen[i])
 			return error_set(error, ERROR_INVALID_ARGUMENT, "missing output index %zu", i);
-	}
 	*ret_n = n;
 	return true;
 }
@@ -83,7 +82,7 @@ static bool file_run_init(struct file_run *r, void *const *inputs, size_t n_inpu
 		r->values[i].fd = -1;
 	for (size_t i = 0; i < n_inputs; i++) {
 		cache_ref *input = op_ref(inputs[i]);
-		r->values[i].ref = input != NULL ? cache_ref_ref(input) : NULL;
+		r->values[i].ref = input ? cache_ref_ref(input) : NULL;
 		r->values[i].done = true;
 	}
 	for (size_t i = 0; i < r->pb->n_actions; i++) {
@@ -99,13 +98,13 @@ static bool file_run_init(struct file_run *r, void *const *inputs, size_t n_inpu
 
 static const Pb__NamedUserOpt *named(const Pb__UserOpt *u)
 {
-	return u != NULL && u->user_case == PB__USER_OPT__USER_BY_NAME ? u->byname : NULL;
+	return u && u->user_case == PB__USER_OPT__USER_BY_NAME ? u->byname : NULL;
 }
 
 /* Opens a tree to read names or files from; the caller closes it. */
 static int open_value(struct file_run *r, const struct value *v, GError **error)
 {
-	if (v->open != NULL) {
+	if (v->open) {
 		int fd = openat(v->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (fd < 0)
 			error_set_errno(error, errno, "open tree");
@@ -127,21 +126,21 @@ static int open_named_tree(struct file_run *r, const Pb__NamedUserOpt *n, GError
 static bool find_owner(struct file_run *r, const Pb__ChownOpt *o, struct file_owner *ret, GError **error)
 {
 	*ret = (struct file_owner){.set = o != NULL};
-	if (o == NULL)
+	if (!o)
 		return true;
-	if (named(o->user) != NULL) {
+	if (named(o->user)) {
 		scoped_fd fd = open_named_tree(r, named(o->user), error);
 		if (fd < 0 || !passwd_lookup_uid(fd, named(o->user)->name, &ret->uid, &ret->gid, error))
 			return false;
-	} else if (o->user != NULL && o->user->user_case == PB__USER_OPT__USER_BY_ID) {
+	} else if (o->user && o->user->user_case == PB__USER_OPT__USER_BY_ID) {
 		ret->uid = o->user->byid;
 		ret->gid = o->user->byid;
 	}
-	if (named(o->group) != NULL) {
+	if (named(o->group)) {
 		scoped_fd fd = open_named_tree(r, named(o->group), error);
 		if (fd < 0 || !passwd_lookup_gid(fd, named(o->group)->name, &ret->gid, error))
 			return false;
-	} else if (o->group != NULL && o->group->user_case == PB__USER_OPT__USER_BY_ID) {
+	} else if (o->group && o->group->user_case == PB__USER_OPT__USER_BY_ID) {
 		ret->gid = o->group->byid;
 	}
 	return true;
@@ -152,17 +151,17 @@ static bool open_target(struct file_run *r, const Pb__FileAction *a, struct valu
 {
 	struct value *base = a->input >= 0 ? &r->values[a->input] : NULL;
 	cache *c = r->op->worker->cache;
-	if (base != NULL && base->open != NULL) {
+	if (base && base->open) {
 		v->open = g_steal_pointer(&base->open);
 		v->fd = fd_steal(&base->fd);
 		return true;
 	}
 	const char *name = r->op->v->name;
 	const struct cache_record_options options = {
-		.description = name != NULL && *name != '\0' ? name : "fileop target",
+		.description = name && *name != '\0' ? name : "fileop target",
 	};
-	v->open = cache_new_mutable(c, base != NULL ? base->ref : NULL, &options, r->work, error);
-	if (v->open == NULL)
+	v->open = cache_new_mutable(c, base ? base->ref : NULL, &options, r->work, error);
+	if (!v->open)
 		return false;
 	v->fd = cache_ref_open_tree(c, v->open, CACHE_TREE_WRITE, r->work, error);
 	return v->fd >= 0;
@@ -203,14 +202,12 @@ static bool run_action(struct file_run *r, size_t index, GError **error)
 static int64_t next_missing(const struct file_run *r, const Pb__FileAction *a)
 {
 	const Pb__ChownOpt *o = file_action_owner(a);
-	const Pb__NamedUserOpt *user = o != NULL ? named(o->user) : NULL;
-	const Pb__NamedUserOpt *group = o != NULL ? named(o->group) : NULL;
-	const int64_t needs[] = {a->input, a->secondaryinput, user != NULL ? user->input : -1,
-				 group != NULL ? group->input : -1};
-	for (size_t i = 0; i < G_N_ELEMENTS(needs); i++) {
+	const Pb__NamedUserOpt *user = o ? named(o->user) : NULL;
+	const Pb__NamedUserOpt *group = o ? named(o->group) : NULL;
+	const int64_t needs[] = {a->input, a->secondaryinput, user ? user->input : -1, group ? group->input : -1};
+	for (size_t i = 0; i < G_N_ELEMENTS(needs); i++)
 		if (needs[i] >= 0 && needs[i] < (int64_t)r->n && !r->values[needs[i]].done)
 			return needs[i];
-	}
 	return -1;
 }
 
@@ -246,10 +243,9 @@ static bool file_run(const struct op *op, struct work *work, void *const *inputs
 	size_t n;
 	if (!file_run_init(&r, inputs, n_inputs, error) || !check_outputs(&r, &n, error))
 		return false;
-	for (size_t i = r.n_inputs; i < r.n; i++) {
+	for (size_t i = r.n_inputs; i < r.n; i++)
 		if (r.values[i].is_output && !evaluate(&r, i, error))
 			return false;
-	}
 	for (size_t i = 0; i < n_outputs; i++)
 		ret_outputs[i] = NULL;
 	for (size_t i = 0; i < r.pb->n_actions; i++) {

@@ -49,7 +49,7 @@ static bool place_find(int root_fd, const char *path, bool follow_last, struct p
 	g_autofree char *clean = path_clean(rooted);
 	ret->parent_fd = -1;
 	ret->path = path_resolve(root_fd, clean, follow_last, error);
-	if (ret->path == NULL)
+	if (!ret->path)
 		return false;
 	char *slash = strrchr(ret->path, '/');
 	ret->name = slash + 1;
@@ -175,10 +175,9 @@ static bool remove_action(const Pb__FileActionRm *a, int root_fd, GError **error
 	if (!a->allowwildcard)
 		return remove_path(root_fd, a->path, a->allownotfound, error);
 	g_autoptr(GPtrArray) paths = file_match(root_fd, a->path, false, error);
-	for (guint i = 0; paths != NULL && i < paths->len; i++) {
+	for (guint i = 0; paths && i < paths->len; i++)
 		if (!remove_path(root_fd, g_ptr_array_index(paths, i), a->allownotfound, error))
 			return false;
-	}
 	return paths != NULL;
 }
 
@@ -199,7 +198,7 @@ static int try_unpack(const Pb__FileActionCopy *a, const struct file_copy *copy,
 		return is_archive;
 	g_autofree char *clean = path_clean(copy->dst);
 	g_autofree char *path = path_resolve(copy->dst_root, clean, true, error);
-	if (path == NULL)
+	if (!path)
 		return -1;
 	struct file_dirs dirs;
 	file_dirs_init(&dirs, copy->dst_root, copy->owner, -1);
@@ -239,7 +238,7 @@ static GPtrArray *find_sources(const Pb__FileActionCopy *a, int source_fd, const
 		return one;
 	}
 	g_autoptr(GPtrArray) paths = file_match(source_fd, src, a->followsymlink, error);
-	if (paths == NULL || paths->len > 0)
+	if (!paths || paths->len > 0)
 		return g_steal_pointer(&paths);
 	if (!a->allowemptywildcard)
 		error_set(error, ERROR_NOT_FOUND, "%s not found", src);
@@ -251,9 +250,9 @@ static char *tree_path(int root_fd)
 {
 	g_autofree char *link = g_strdup_printf("/proc/self/fd/%d", root_fd);
 	char *path = g_file_read_link(link, NULL);
-	if (path == NULL || g_str_equal(path, "/"))
+	if (!path || g_str_equal(path, "/"))
 		g_clear_pointer(&path, g_free);
-	return path != NULL ? path : g_strdup("");
+	return path ? path : g_strdup("");
 }
 
 static bool check_parent(const Pb__FileActionCopy *a, int root_fd, GError **error)
@@ -281,7 +280,7 @@ static patterns *compile(char *const *list, size_t n, const char *what, GError *
 		g_ptr_array_add(texts, list[i]);
 	g_ptr_array_add(texts, NULL);
 	patterns *p = patterns_new((const char *const *)texts->pdata, error);
-	if (p == NULL)
+	if (!p)
 		g_prefix_error(error, "invalid %s: ", what);
 	return p;
 }
@@ -293,12 +292,12 @@ static bool copy_action(const Pb__FileActionCopy *a, int root_fd, int source_fd,
 	g_autofree char *dst = file_clean_path(a->dest);
 	g_autoptr(patterns) include = compile(a->include_patterns, a->n_include_patterns, "includepatterns", error);
 	g_autoptr(patterns) exclude = compile(a->exclude_patterns, a->n_exclude_patterns, "excludepatterns", error);
-	if ((include == NULL && a->n_include_patterns > 0) || (exclude == NULL && a->n_exclude_patterns > 0) ||
+	if ((!include && a->n_include_patterns > 0) || (!exclude && a->n_exclude_patterns > 0) ||
 	    !check_parent(a, root_fd, error))
 		return false;
 	GError *why = NULL;
 	g_autoptr(GPtrArray) sources = find_sources(a, source_fd, src, &why);
-	if (sources == NULL && why != NULL) {
+	if (!sources && why) {
 		g_propagate_error(error, why);
 		return false;
 	}
@@ -317,10 +316,9 @@ static bool copy_action(const Pb__FileActionCopy *a, int root_fd, int source_fd,
 		.exclude = exclude,
 		.cancel = c,
 	};
-	for (guint i = 0; sources != NULL && i < sources->len; i++) {
+	for (guint i = 0; sources && i < sources->len; i++)
 		if (!copy_one(a, &copy, g_ptr_array_index(sources, i), error))
 			return false;
-	}
 	return true;
 }
 

@@ -25,24 +25,24 @@ char *file_clean_path(const char *path)
 static char *destination_directory(const char *dst)
 {
 	const char *slash = strrchr(dst, '/');
-	const char *last = slash != NULL ? slash + 1 : dst;
+	const char *last = slash ? slash + 1 : dst;
 	if (*last == '\0' || g_str_equal(last, "."))
 		return g_strdup(dst);
-	return slash != NULL ? g_strndup(dst, (gsize)(slash - dst + 1)) : g_strdup("/");
+	return slash ? g_strndup(dst, (gsize)(slash - dst + 1)) : g_strdup("/");
 }
 
 static char *last_name(const char *path)
 {
 	g_autofree char *clean = path_clean(path);
 	const char *slash = strrchr(clean, '/');
-	const char *name = slash != NULL ? slash + 1 : clean;
+	const char *name = slash ? slash + 1 : clean;
 	/* The root and "." add nothing to a destination. */
 	return g_strdup(g_str_equal(name, ".") ? "" : name);
 }
 
 static mode_t directory_mode(const struct file_copy *c)
 {
-	return c->mode_text == NULL && c->mode != -1 ? (mode_t)c->mode & 0777 : 0755;
+	return !c->mode_text && c->mode != -1 ? (mode_t)c->mode & 0777 : 0755;
 }
 
 /* Splits a clean absolute path; the root has an empty name. */
@@ -59,7 +59,7 @@ static int open_source(const struct file_copy *c, char **ret_name, struct stat *
 	g_autofree char *rooted = g_strconcat("/", c->src, NULL);
 	g_autofree char *clean = path_clean(rooted);
 	g_autofree char *real = path_resolve(c->src_root, clean, c->follow_links, error);
-	if (real == NULL)
+	if (!real)
 		return -1;
 	g_autofree char *parent = NULL;
 	const char *name;
@@ -98,7 +98,7 @@ static bool plan_target(const struct file_copy *c, bool is_directory, char **ret
 	g_autofree char *clean = path_clean(c->dst);
 	g_autofree char *path = path_resolve(c->dst_root, clean, true, error);
 	struct stat st = {0};
-	int there = path != NULL ? stat_destination(c, path, &st, error) : -1;
+	int there = path ? stat_destination(c, path, &st, error) : -1;
 	if (there < 0)
 		return false;
 	bool into = is_directory ? !c->contents && there : there && S_ISDIR(st.st_mode);
@@ -122,7 +122,7 @@ static bool make_destination(const struct file_copy *c, struct file_dirs *dirs, 
 	g_autofree char *wanted = destination_directory(c->dst);
 	g_autofree char *clean = path_clean(wanted);
 	g_autofree char *path = path_resolve(c->dst_root, clean, true, error);
-	scoped_fd fd = path != NULL ? file_dirs_make(dirs, path, directory_mode(c), error) : -1;
+	scoped_fd fd = path ? file_dirs_make(dirs, path, directory_mode(c), error) : -1;
 	return fd >= 0;
 }
 

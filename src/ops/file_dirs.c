@@ -54,7 +54,7 @@ int file_dirs_make(struct file_dirs *d, const char *path, mode_t mode, GError **
 {
 	g_auto(GStrv) names = g_strsplit(path + 1, "/", -1);
 	scoped_fd at = openat(d->root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	for (size_t i = 0; names[i] != NULL && *names[i] != '\0'; i++) {
+	for (size_t i = 0; names[i] && *names[i] != '\0'; i++) {
 		int next = at >= 0 ? enter(d, at, names, i, mode) : -1;
 		if (next < 0) {
 			int why = errno == ELOOP ? ENOTDIR : errno;

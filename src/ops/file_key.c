@@ -38,13 +38,11 @@ static void add_plain(GArray *list, const char *path)
 
 static void add_owner(GArray *list, const Pb__ChownOpt *o, unsigned input)
 {
-	if (o == NULL)
+	if (!o)
 		return;
-	if (o->user != NULL && o->user->user_case == PB__USER_OPT__USER_BY_NAME &&
-	    o->user->byname->input == (int64_t)input)
+	if (o->user && o->user->user_case == PB__USER_OPT__USER_BY_NAME && o->user->byname->input == (int64_t)input)
 		add_plain(list, "/etc/passwd");
-	if (o->group != NULL && o->group->user_case == PB__USER_OPT__USER_BY_NAME &&
-	    o->group->byname->input == (int64_t)input)
+	if (o->group && o->group->user_case == PB__USER_OPT__USER_BY_NAME && o->group->byname->input == (int64_t)input)
 		add_plain(list, "/etc/group");
 }
 
@@ -63,7 +61,7 @@ static void add_copy(GArray *list, const Pb__FileActionCopy *c)
 
 static bool is_filtered(const struct contenthash_selector *s)
 {
-	return s->wildcard || s->include != NULL || s->exclude != NULL;
+	return s->wildcard || s->include || s->exclude;
 }
 
 static bool is_beneath(const char *path, const char *directory)

@@ -8,12 +8,11 @@
 
 bool file_has_wildcard(const char *name)
 {
-	for (; *name != '\0'; name++) {
+	for (; *name != '\0'; name++)
 		if (*name == '\\' && name[1] != '\0')
 			name++;
 		else if (*name == '*' || *name == '?' || *name == '[')
 			return true;
-	}
 	return false;
 }
 
@@ -56,7 +55,7 @@ static size_t literal_length(const char *path)
 {
 	g_auto(GStrv) parts = g_strsplit(path, "/", -1);
 	size_t n = 0;
-	for (size_t i = 0; parts[i] != NULL; i++) {
+	for (size_t i = 0; parts[i]; i++) {
 		if (file_has_wildcard(parts[i]))
 			return n;
 		n += strlen(parts[i]) + 1;
@@ -76,7 +75,7 @@ GPtrArray *file_match(int root_fd, const char *pattern, bool follow_links, GErro
 	}
 	g_autofree char *prefix = g_strndup(clean, MAX(n - 1, 1));
 	char *base = path_resolve(root_fd, prefix, follow_links, error);
-	if (base == NULL)
+	if (!base)
 		return NULL;
 	g_ptr_array_add(paths, base);
 	scoped_fd there = path_open_errno(root_fd, base, O_PATH | O_NOFOLLOW, PATH_BENEATH);
@@ -85,7 +84,7 @@ GPtrArray *file_match(int root_fd, const char *pattern, bool follow_links, GErro
 		return NULL;
 	}
 	g_auto(GStrv) parts = g_strsplit(clean + n, "/", -1);
-	for (size_t i = 0; parts[i] != NULL; i++) {
+	for (size_t i = 0; parts[i]; i++) {
 		GPtrArray *next = match_level(root_fd, paths, parts[i], error);
 		g_ptr_array_unref(paths);
 		paths = next;

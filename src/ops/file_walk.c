@@ -89,7 +89,7 @@ static struct file_owner owner_for(const struct file_copy *c, const struct stat 
 
 static bool mode_for(const struct file_copy *c, const struct stat *st, mode_t *ret, GError **error)
 {
-	if (c->mode_text != NULL)
+	if (c->mode_text)
 		return file_mode_apply(c->mode_text, st->st_mode, ret, error);
 	*ret = c->mode != -1 ? (mode_t)c->mode & 07777 : st->st_mode & 07777;
 	return true;
@@ -178,10 +178,9 @@ static bool enter_parent_directory(struct walk *w, struct frame *f, GError **err
 /* Creates the directories of all frames that were deferred. */
 static bool ensure_parents(struct walk *w, GError **error)
 {
-	for (guint i = (guint)dir_chain_depth(w->dst); i < w->frames->len; i++) {
+	for (guint i = (guint)dir_chain_depth(w->dst); i < w->frames->len; i++)
 		if (!enter_parent_directory(w, frame_at(w, i), error))
 			return false;
-	}
 	return true;
 }
 
@@ -233,7 +232,7 @@ static bool try_link(struct walk *w, const struct stat *st, int dst_fd, const ch
 	if (st->st_nlink < 2)
 		return true;
 	const char *first = g_hash_table_lookup(w->links, &key);
-	if (first == NULL) {
+	if (!first) {
 		struct inode *copy = g_new(struct inode, 1);
 		*copy = key;
 		g_hash_table_insert(w->links, copy, path_from_parent(w));
@@ -319,11 +318,11 @@ static struct verdict judge(const struct walk *w, const char *rel, const struct 
 	struct verdict v = {.included = true};
 	if (*rel == '\0')
 		return v;
-	if (c->include != NULL) {
+	if (c->include) {
 		v.include_bits = g_malloc0(patterns_count(c->include));
 		v.included = patterns_match_in(c->include, rel, parent->include_bits, v.include_bits);
 	}
-	if (c->exclude != NULL) {
+	if (c->exclude) {
 		v.exclude_bits = g_malloc0(patterns_count(c->exclude));
 		v.excluded = patterns_match_in(c->exclude, rel, parent->exclude_bits, v.exclude_bits);
 	}
@@ -382,7 +381,7 @@ static bool visit(struct walk *w, int src_dir, const char *name, const char *dst
 	struct stat st;
 	const struct frame *parent = frame_top(w);
 	__attribute__((cleanup(verdict_clear))) struct verdict v = judge(w, w->rel->str, parent);
-	if (!v.included && w->c->include == NULL && !patterns_has_exclusions(w->c->exclude))
+	if (!v.included && !w->c->include && !patterns_has_exclusions(w->c->exclude))
 		return true;
 	if (!cancel_check(w->c->cancel, error))
 		return false;
@@ -396,7 +395,7 @@ static bool visit(struct walk *w, int src_dir, const char *name, const char *dst
 	if (!ensure_parents(w, error))
 		return false;
 	int dst_fd = target_directory(w);
-	bool fresh = parent != NULL && parent->fresh;
+	bool fresh = parent && parent->fresh;
 	return (fresh || clear_target(w, dst_fd, dst_name, false, path, error)) &&
 	       copy_entry(w, src_dir, name, &st, dst_fd, dst_name, path, error);
 }

@@ -16,7 +16,7 @@ static bool merge_exec(void *self, struct work *work, void *const *inputs, size_
 				 n_inputs);
 	g_autofree cache_ref **refs = g_new0(cache_ref *, n_inputs + 1);
 	for (size_t i = 0; i < n_inputs; i++)
-		if (inputs[i] != NULL)
+		if (inputs[i])
 			refs[n++] = inputs[i];
 	if (n <= 1) {
 		op_output(n == 1 ? cache_ref_ref(refs[0]) : NULL, ret_outputs, n_outputs);

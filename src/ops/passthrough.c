@@ -6,10 +6,9 @@ static bool passthrough_exec(void *self, struct work *work, void *const *inputs,
 			     size_t n_outputs, GError **error)
 {
 	const Pb__PassthroughOp *pb = ((const struct op *)self)->v->op->passthrough;
-	for (size_t i = 0; i < n_outputs; i++) {
+	for (size_t i = 0; i < n_outputs; i++)
 		if (i >= pb->n_outputs || pb->outputs[i] < 0 || (size_t)pb->outputs[i] >= n_inputs)
 			return error_set(error, ERROR_INVALID_ARGUMENT, "invalid passthrough op output index %zu", i);
-	}
 	for (size_t i = 0; i < n_outputs; i++) {
 		cache_ref *r = inputs[pb->outputs[i]];
 		ret_outputs[i] = r ? cache_ref_ref(r) : NULL;

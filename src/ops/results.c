@@ -4,7 +4,7 @@
 
 static void *result_ref(void *result)
 {
-	return result != NULL ? cache_ref_ref(result) : NULL;
+	return result ? cache_ref_ref(result) : NULL;
 }
 
 static void result_unref(void *result)
@@ -15,7 +15,7 @@ static void result_unref(void *result)
 static char *result_save(void *data, void *result, int64_t *ret_created_ns)
 {
 	const worker *w = data;
-	if (result == NULL) {
+	if (!result) {
 		*ret_created_ns = 0;
 		return g_strdup("");
 	}
@@ -38,10 +38,10 @@ static bool result_load(void *data, const char *id, struct work *work, void **re
 		return true;
 	}
 	const char *record = record_id(w, id);
-	if (record == NULL)
+	if (!record)
 		return error_set(error, ERROR_NOT_FOUND, "worker of result %s not found", id);
 	cache_ref *r = cache_get(w->cache, record, error);
-	if (r == NULL)
+	if (!r)
 		return false;
 	*ret_result = r;
 	return true;
@@ -53,7 +53,7 @@ static bool result_exists(void *data, const char *id)
 	if (*id == '\0')
 		return true;
 	const char *record = record_id(w, id);
-	g_autoptr(cache_ref) r = record != NULL ? cache_get(w->cache, record, NULL) : NULL;
+	g_autoptr(cache_ref) r = record ? cache_get(w->cache, record, NULL) : NULL;
 	return r != NULL;
 }
 

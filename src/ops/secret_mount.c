@@ -49,7 +49,7 @@ int secret_mount_open(const Pb__SecretOpt *pb, struct work *work, GError **error
 		return -1;
 	}
 	g_autoptr(GBytes) value = secret_mount_value(pb->id, pb->optional, work, error);
-	if (value == NULL)
+	if (!value)
 		return -1;
 	size_t n;
 	const void *bytes = g_bytes_get_data(value, &n);

@@ -13,7 +13,7 @@ struct op_source {
 static void platform_of(const struct op *op, struct platform *ret)
 {
 	const Pb__Platform *p = op->v->op->platform;
-	if (p == NULL) {
+	if (!p) {
 		*ret = op->worker->platforms[0];
 		return;
 	}
@@ -23,7 +23,7 @@ static void platform_of(const struct op *op, struct platform *ret)
 static source *get_source(struct op_source *o, GError **error)
 {
 	g_autoptr(GMutexLocker) locked = g_mutex_locker_new(&o->mu);
-	if (o->source == NULL) {
+	if (!o->source) {
 		struct platform platform;
 		platform_of(&o->op, &platform);
 		o->source = source_open(&o->op.worker->source_context, o->op.v->op->source, &platform, error);
@@ -44,7 +44,7 @@ static bool source_cache_map(void *self, struct work *work, unsigned phase, stru
 	source *s = get_source(self, error);
 	g_autofree char *key = NULL;
 	bool last;
-	if (s == NULL || !source_cache_key(s, work, phase, &key, &last, error))
+	if (!s || !source_cache_key(s, work, phase, &key, &last, error))
 		return false;
 	note_pin(self, s);
 	g_autofree char *text = g_strconcat("buildkit.source.v0:", key, NULL);
@@ -65,7 +65,7 @@ static bool source_exec(void *self, struct work *work, void *const *inputs, size
 {
 	source *s = get_source(self, error);
 	cache_ref *ref = NULL;
-	if (s == NULL || !source_snapshot(s, work, &ref, error))
+	if (!s || !source_snapshot(s, work, &ref, error))
 		return false;
 	for (size_t i = 1; i < n_outputs; i++)
 		ret_outputs[i] = NULL;
@@ -79,7 +79,7 @@ static bool source_exec(void *self, struct work *work, void *const *inputs, size
 static void op_source_free(void *self)
 {
 	struct op_source *o = self;
-	if (o->source != NULL)
+	if (o->source)
 		source_free(o->source);
 	g_free(o->pin);
 	g_mutex_clear(&o->mu);

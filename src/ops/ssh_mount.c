@@ -15,7 +15,7 @@ static session *find_session(const Pb__SSHOpt *pb, struct work *work, GError **e
 {
 	GError *why = NULL;
 	session *found = ssh_socket_find_session(work->sessions, pb->id, work->cancel, &why);
-	if (found != NULL)
+	if (found)
 		return found;
 	if (pb->optional && !error_is(why, ERROR_CANCELED))
 		g_error_free(why);
@@ -27,13 +27,13 @@ static session *find_session(const Pb__SSHOpt *pb, struct work *work, GError **e
 ssh_mount *ssh_mount_new(const Pb__SSHOpt *pb, struct work *work, GError **error)
 {
 	g_autoptr(session) from = find_session(pb, work, error);
-	if (from == NULL)
+	if (!from)
 		return NULL;
 	ssh_mount *s = g_new0(ssh_mount, 1);
 	s->fd = mount_tmpfs(KIB(64), 0711, error);
 	struct ssh_socket_file file = {s->fd, SSH_MOUNT_NAME, pb->uid, pb->gid, pb->mode};
 	s->socket = s->fd >= 0 ? ssh_socket_new(from, pb->id, &file, work->cancel, error) : NULL;
-	if (s->socket == NULL) {
+	if (!s->socket) {
 		ssh_mount_free(s);
 		return NULL;
 	}
