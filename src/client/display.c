@@ -5,6 +5,7 @@
 #include "client/cache_report.h"
 #include "client/display_mode.h"
 #include "format/gotype.h"
+#include "progress/progress.h"
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -101,7 +102,7 @@ static gpointer run(gpointer data)
 
 void display_trace(display *d, int fd)
 {
-	d->trace = display_json.open(&(struct display_output){.fd = fd});
+	d->trace = display_json.open(&(struct display_output){.fd = fd, .now_ns = progress_now_ns});
 }
 
 display *display_new(const char *mode, int fd, GError **error)
@@ -112,7 +113,7 @@ display *display_new(const char *mode, int fd, GError **error)
 	display *d = g_new0(display, 1);
 	d->mode = found;
 	model_init(&d->model);
-	struct display_output out = {.fd = fd};
+	struct display_output out = {.fd = fd, .now_ns = progress_now_ns};
 	int64_t rate_ms = 0;
 	const char *rate = g_getenv("TTY_DISPLAY_RATE");
 	d->tick_us = rate && int_parse(rate, 10, &rate_ms, NULL) && rate_ms > 0 && rate_ms <= TICK_MS_MAX

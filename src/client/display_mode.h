@@ -5,6 +5,7 @@
 
 struct display_output {
 	int fd;
+	int64_t (*now_ns)(void); /* the clock by which running vertices are shown: progress_now_ns */
 };
 struct display_mode {
 	const char *name;

@@ -2,7 +2,6 @@
 #include "client/display_mode.h"
 #include "base/time.h"
 #include "os/file.h"
-#include "progress/progress.h"
 #include <string.h>
 #include <unistd.h>
 
@@ -14,6 +13,7 @@
 
 struct plain {
 	int fd;
+	int64_t (*now_ns)(void);
 	GString *out;
 	struct model_vertex *current; /* borrowed from the model */
 	int last_index;
@@ -26,6 +26,7 @@ static void *plain_open(const struct display_output *output)
 {
 	struct plain *p = g_new0(struct plain, 1);
 	p->fd = output->fd;
+	p->now_ns = output->now_ns;
 	p->terminal = isatty(p->fd);
 	p->out = g_string_new(NULL);
 	p->truncate = g_strcmp0(g_getenv("PROGRESS_NO_TRUNC"), "0") == 0;
@@ -39,14 +40,20 @@ static void plain_close(void *self)
 	g_free(p);
 }
 
+/* Ends a line of step output that is on the screen in part; it is printed again from its beginning. */
+static void break_line(struct plain *p, struct model_vertex *v)
+{
+	if (v->log_is_partial && v->log_printed > 0)
+		g_string_append_c(p->out, '\n');
+	v->log_printed = 0;
+}
+
 /* Prints a mark for the unfinished vertex and the header of the new one. */
 static void switch_to(struct plain *p, struct model_vertex *v)
 {
 	struct model_vertex *old = p->current;
 	if (old) {
-		if (old->log_is_partial && old->log_printed > 0)
-			g_string_append_c(p->out, '\n');
-		old->log_printed = 0;
+		break_line(p, old);
 		old->count = 0;
 		g_string_append_printf(p->out, "#%d ...\n", old->index);
 	}
@@ -78,6 +85,7 @@ static bool print_statuses(struct plain *p, struct model_vertex *v)
 		struct model_status *s = v->statuses->pdata[i];
 		if (status_is_due(s)) {
 			g_autofree char *text = model_status_text(s);
+			break_line(p, v);
 			g_string_append_printf(p->out, "#%d %s\n", v->index, text);
 			s->shown = true;
 			s->shown_current = s->current;
@@ -128,9 +136,7 @@ static void print_logs(struct plain *p, struct model_vertex *v)
 
 static void print_end(struct plain *p, struct model_vertex *v)
 {
-	if (v->log_is_partial && v->log_printed > 0)
-		g_string_append_c(p->out, '\n');
-	v->log_printed = 0;
+	break_line(p, v);
 	if (v->error && model_vertex_is_canceled(v))
 		g_string_append_printf(p->out, "#%d CANCELED\n", v->index);
 	else if (v->error)
@@ -138,8 +144,7 @@ static void print_end(struct plain *p, struct model_vertex *v)
 	else if (v->cached)
 		g_string_append_printf(p->out, "#%d CACHED\n", v->index);
 	else
-		g_string_append_printf(p->out, "#%d DONE %.1fs\n", v->index,
-				       model_vertex_seconds(v, progress_now_ns()));
+		g_string_append_printf(p->out, "#%d DONE %.1fs\n", v->index, model_vertex_seconds(v, p->now_ns()));
 }
 
 static void print_vertex(struct plain *p, struct model_vertex *v)
@@ -149,9 +154,11 @@ static void print_vertex(struct plain *p, struct model_vertex *v)
 	if (v != p->current)
 		switch_to(p, v);
 	bool open = print_statuses(p, v);
-	for (; v->warnings_shown < v->warnings->len; v->warnings_shown++)
+	for (; v->warnings_shown < v->warnings->len; v->warnings_shown++) {
+		break_line(p, v);
 		g_string_append_printf(p->out, "#%d WARN: %s\n", v->index,
 				       (char *)v->warnings->pdata[v->warnings_shown]);
+	}
 	print_logs(p, v);
 	p->current = v;
 	if (v->completed_ns && !open) {

@@ -2,7 +2,6 @@
 #include "client/colors.h"
 #include "client/display_mode.h"
 #include "os/file.h"
-#include "progress/progress.h"
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -15,6 +14,7 @@
 
 struct tty {
 	int fd;
+	int64_t (*now_ns)(void);
 	struct colors colors;
 	int log_lines;
 	int printed; /* number of screen lines that the next frame overwrites */
@@ -39,6 +39,7 @@ static void *tty_open(const struct display_output *output)
 {
 	struct tty *t = g_new0(struct tty, 1);
 	t->fd = output->fd;
+	t->now_ns = output->now_ns;
 	colors_read(&t->colors, g_getenv("BUILDKIT_COLORS"), g_getenv("NO_COLOR"));
 	t->out = g_string_new(NULL);
 	const char *lines = g_getenv("BUILDKIT_TTY_LOG_LINES");
@@ -120,7 +121,7 @@ static GArray *make_rows(struct tty *t, struct model *m)
 {
 	GArray *rows = g_array_new(FALSE, TRUE, sizeof(struct row));
 	g_array_set_clear_func(rows, row_clear);
-	int64_t now_ns = progress_now_ns();
+	int64_t now_ns = t->now_ns();
 	for (guint i = 0; i < m->vertices->len; i++) {
 		const struct model_vertex *v = m->vertices->pdata[i];
 		if (v->group || v->hidden || !v->started_ns)
@@ -169,7 +170,7 @@ static void tty_print(void *self, struct model *m, bool last)
 	if (old > 0)
 		g_string_append_printf(t->out, "\x1b[%dA\r", old);
 	g_string_append_printf(t->out, "[+] Building %.1fs (%d/%d)%s\x1b[K\n",
-			       (double)(progress_now_ns() - m->started_ns) / 1e9, done, total, last ? " FINISHED" : "");
+			       (double)(t->now_ns() - m->started_ns) / 1e9, done, total, last ? " FINISHED" : "");
 	t->printed = 1;
 	guint first = !last && (int)rows->len > height - 2 ? rows->len - (guint)MAX(height - 2, 0) : 0;
 	for (guint i = first; i < rows->len; i++)
