@@ -8,11 +8,11 @@ static const char *const kind_names[ANNOTATION_KINDS] = {"manifest", "manifest-d
 
 struct annotation {
 	enum annotation_kind kind;
-	char *platform; /* "" for all */
+	char *platform; /* "" for all platforms */
 	char *key, *value;
 };
 struct annotation_group {
-	GPtrArray *list; /* element type: struct annotation *, later ones win */
+	GPtrArray *list; /* element type: struct annotation *; later ones replace earlier ones */
 };
 
 static void annotation_free(gpointer data)
@@ -47,7 +47,7 @@ static void append(annotation_group *g, enum annotation_kind kind, const char *p
 	g_ptr_array_add(g->list, a);
 }
 
-/* The three groups of the key's expression; type and platform are owned, "" when absent. */
+/* Returns the three groups of the regular expression for the key; type and platform are owned, "" if missing. */
 static bool key_split(const char *text, char **ret_type, char **ret_platform, const char **ret_key)
 {
 	if (!g_str_has_prefix(text, "annotation"))
@@ -108,7 +108,7 @@ void annotation_group_merge(annotation_group *g, const annotation_group *other)
 	}
 }
 
-/* Two passes, so that what is said for the platform stands over what is said for all. */
+/* Two passes: annotations for the platform replace those for all platforms. */
 GHashTable *annotation_group_get(const annotation_group *g, enum annotation_kind kind, const char *platform_id)
 {
 	GHashTable *found = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);

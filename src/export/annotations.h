@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * annotations: annotation[-<type>][[<platform>]].<key> attributes and metadata (daemon-and-client.md section 4.2).
+ * annotations: annotations of manifests, indexes and their descriptors, from annotation[-<type>][[<platform>]].<key>
+ * attributes and metadata.
  *
  *	g_autoptr(annotation_group) g = annotation_group_new();
  *	annotation_group_add(g, key, value, &is_annotation, error);
@@ -22,14 +23,16 @@ typedef struct annotation_group annotation_group;
 
 annotation_group *annotation_group_new(void);
 void annotation_group_free(annotation_group *g);
-/* Keys of other attributes are left alone. Errors: "unrecognized annotation type X". */
+/* Other keys are ignored. Errors: "unrecognized annotation type X". */
 bool annotation_group_add(annotation_group *g, const char *key, const char *value, bool *ret_is_annotation,
 			  GError **error);
-/* Adds all of another group; its values win. */
+/* Adds the annotations of another group; its values replace existing ones. */
 void annotation_group_merge(annotation_group *g, const annotation_group *other);
-/* What applies to a platform id (NULL: to none in particular); index kinds come from all platforms. Owned, NULL when
- * empty. */
+/*
+ * Returns the annotations for a platform id (NULL: those without a platform). Index kinds include all platforms. Owned,
+ * NULL if empty.
+ */
 GHashTable *annotation_group_get(const annotation_group *g, enum annotation_kind kind, const char *platform_id);
-/* Platform ids that are named, NULL-terminated; g_free the array only. */
+/* Returns the platform ids used, NULL-terminated; g_free the array only. */
 const char **annotation_group_platforms(const annotation_group *g);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(annotation_group, annotation_group_free)

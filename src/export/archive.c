@@ -14,8 +14,8 @@
 struct entry {
 	char *name; /* owned */
 	unsigned mode;
-	GBytes *bytes;      /* ref, or: */
-	struct digest blob; /* of the store */
+	GBytes *bytes;      /* counted; or a document: */
+	struct digest blob; /* in the blob store */
 	int64_t size;
 	bool is_directory;
 };
@@ -143,7 +143,7 @@ static char *docker_text(const struct archive *a, size_t *ret_len)
 	return json_writer_take(&w, ret_len);
 }
 
-/* ---- the whole */
+/* ---- archive */
 
 static int entry_compare(gconstpointer a, gconstpointer b)
 {
@@ -159,7 +159,7 @@ static GPtrArray *entries(const struct archive *a)
 	size_t n;
 	g_autofree char *index = index_text(a, &n);
 	text_add(list, "index.json", 0644, index, n);
-	/* Of an image alone: an index says by itself what there is, and what of it is an image. */
+	/* For a single image only: an index describes its images itself. */
 	if (a->docker && !a->tree->index_bytes) {
 		g_autofree char *docker = docker_text(a, &n);
 		text_add(list, "manifest.json", 0644, docker, n);
@@ -182,7 +182,7 @@ static GPtrArray *entries(const struct archive *a)
 	for (guint i = 0, count = list->len; i < count; i++) {
 		const struct entry *e = g_ptr_array_index(list, i);
 		g_autofree char *algorithm = g_strndup(e->blob.text, strcspn(e->blob.text, ":"));
-		const char *known = g_intern_string(algorithm); /* one of the three that digests may have */
+		const char *known = g_intern_string(algorithm); /* one of the three digest algorithms */
 		if (*known && g_hash_table_add(algorithms, (gpointer)known)) {
 			g_autofree char *name = g_strconcat("blobs/", known, "/", NULL);
 			directory_add(list, name);
@@ -236,7 +236,7 @@ bool archive_write(const struct archive *a, bytes_sink_fn sink, void *data, canc
 	const char *previous = "";
 	for (guint i = 0; i < list->len; i++) {
 		const struct entry *e = g_ptr_array_index(list, i);
-		if (g_str_equal(e->name, previous)) /* a blob that several manifests name */
+		if (g_str_equal(e->name, previous)) /* several manifests may contain the same blob */
 			continue;
 		previous = e->name;
 		if (!entry_write(a, e, w, c, error))

@@ -13,7 +13,7 @@
 #define FILE_MODE 0600
 #define READ_BYTES (256 * 1024)
 
-/* ---- subjects: the regular files of the tree */
+/* ---- subjects: regular files of the tree */
 
 struct reading {
 	GArray *subjects;
@@ -45,7 +45,7 @@ static bool add_subject(void *data, const struct fssync_stat *stat, int parent_f
 		return true;
 	scoped_fd fd = path_open_regular_at(parent_fd, name, O_RDONLY, NULL);
 	if (fd == -ENXIO && stat->size == 0)
-		return true; /* a socket, which is announced as an empty file */
+		return true; /* fssync sends sockets as empty files */
 	if (fd < 0)
 		return error_set_errno(error, -fd, "open %s", stat->path);
 	struct attestation_subject s = {0};
@@ -75,7 +75,7 @@ static void extra_clear(void *data)
 	fd_close(&e->fd);
 }
 
-/* "p-provenance.json", or "p-provenance.linux_amd64.json" where trees of several platforms lie in one directory. */
+/* Returns "p-provenance.json", or "p-provenance.linux_amd64.json" if several platforms share a directory. */
 static char *file_name(const struct export_attestation *a, const struct result_tree *tree, const char *prefix,
 		       bool with_platform)
 {

@@ -61,7 +61,7 @@ static bool write_statements(struct image_manifest *m, const struct attestation_
 	return subjects != NULL;
 }
 
-/* Of the older form: an image of no platform whose layers are the statements. */
+/* Old form: an image without a platform, whose layers are the statements. */
 static GBytes *plain_config(const struct image_manifest *m)
 {
 	json_writer *w = json_writer_new(0);

@@ -10,7 +10,7 @@
 #define COMMENT "buildkit.exporter.image.v0"
 #define NO_DESCRIPTION "created by buildkit"
 
-/* A moment with the text it is printed as, since a zone that somebody chose stays. */
+/* A time with its text, which preserves the time zone of the input. */
 struct moment {
 	bool set;
 	int64_t ns;
@@ -22,7 +22,7 @@ struct entry {
 	bool empty_layer;
 };
 
-/* Years that nobody means end at what nanoseconds can hold. */
+/* Converts seconds to ns; clamps years beyond the range of int64 nanoseconds. */
 static int64_t epoch_ns(int64_t seconds)
 {
 	return CLAMP(seconds, -INT64_MAX / NS_PER_S, INT64_MAX / NS_PER_S) * NS_PER_S;
@@ -50,7 +50,7 @@ static void moment_copy(struct moment *to, const struct moment *from)
 	*to = (struct moment){from->set, from->ns, text};
 }
 
-/* Go prints a fraction without trailing zeros and UTC as Z; a zone that is none of these is kept. */
+/* Go prints fractions without trailing zeros and UTC as Z; other zones are kept. */
 static char *moment_text(const char *text, int64_t ns)
 {
 	size_t n = strlen(text);
@@ -119,7 +119,10 @@ static bool history_read(const json_t *config, GArray *to, GError **error)
 
 #define HISTORY_AT(history, i) (&g_array_index((history), struct entry, (i)))
 
-/* More layers in the history than there are: those beyond are made empty. Fewer: the records tell of the rest. */
+/*
+ * Adjusts the number of layers in the history: surplus entries become empty layers, missing ones are added from the
+ * cache records.
+ */
 static void history_count(GArray *history, const struct config_input *in)
 {
 	size_t layers = 0;
@@ -154,7 +157,10 @@ static void history_layer_times(GArray *history, const struct config_input *in)
 	}
 }
 
-/* The first time after a gap, so that a command before the first new layer is not as old as the base; else the last. */
+/*
+ * Returns the first time after a gap, so that commands before the first new layer are not as old as the base image;
+ * else the last time.
+ */
 static const struct moment *history_first_new(GArray *history)
 {
 	const struct moment *found = NULL;
@@ -196,7 +202,7 @@ static bool entry_equal(const struct entry *a, const struct entry *b)
 	       g_strcmp0(a->comment, b->comment) == 0 && a->empty_layer == b->empty_layer;
 }
 
-/* No time after the epoch, but for what the base image said of itself. */
+/* Lowers times to the epoch, except in entries of the base image. */
 static void history_clamp(GArray *history, const GArray *base, int64_t limit_ns)
 {
 	bool diverged = false;
@@ -228,7 +234,7 @@ static void history_write(json_writer *w, const GArray *history)
 	json_array_end(w);
 }
 
-/* ---- the document */
+/* ---- config */
 
 static json_t *default_config(void)
 {
@@ -324,7 +330,7 @@ static char *document_write(json_t *config, const GArray *history, const struct 
 	return json_writer_take(&w, ret_len);
 }
 
-/* What "created" becomes: *ret_change is false when the input's own stays. */
+/* Determines "created": *ret_change is false if the value of the input is kept. */
 static bool created_settle(const json_t *config, const GArray *history, const struct config_input *in,
 			   struct moment *ret, bool *ret_change, GError **error)
 {

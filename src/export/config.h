@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * config: the image config that goes out: the frontend's, with rootfs, history, times and inline cache put right.
+ * config: the image config of an export: the frontend's config with rootfs, history, times and inline cache of the
+ * export.
  *
  *	struct config_input in = {.config = bytes, .base = NULL, .layers = layers, .n_layers = n, ...};
  *	char *json = config_write(&in, &len, error);
  *
- * Rules: daemon-and-client.md section 4.3. The result is compact JSON with sorted keys at the top, the rest in the
- *order of the input. Thread: any.
+ * The result is compact JSON with sorted keys at the top level; other keys keep the order of the input. Thread: any.
  */
 #pragma once
 #include "base/digest.h"
@@ -18,7 +18,7 @@ struct config_layer {
 	int64_t created_ns;      /* 0: unknown */
 };
 struct config_input {
-	GBytes *config; /* NULL: the default one of this machine */
+	GBytes *config; /* NULL: the host's default platform */
 	GBytes *base;   /* config of the base image, NULL: none */
 	const struct config_layer *layers;
 	size_t n_layers;

@@ -3,11 +3,11 @@
  * exporter: writes the result of a build: image, oci, docker, local, tar. Each kind is one file and one row of kinds.h.
  *
  *	exporter *e = exporter_open(&context, "oci", attrs, error);         errors: exporter "x" could not be found
- *	exporter_export(e, &input, work, response, &finish, error);         inside its vertex, exporter_vertex_name(e)
+ *	exporter_export(e, &input, work, response, &finish, error);         in its vertex, exporter_vertex_name(e)
  *	if (finish) exporter_finish(e, finish, work, error);                push: after all exporters, same vertex again
  *
- * Attributes, statuses, response keys, documents: daemon-and-client.md section 4.
- * Thread: one at a time an instance.
+ * Attributes, statuses, response keys and documents are upstream's. Thread: an instance is used by one thread at a
+ * time.
  */
 #pragma once
 #include "cache/cache.h"
@@ -18,38 +18,41 @@
 struct exporter_context {
 	cache *cache;
 	blob_store *blobs;
-	blob_holds *holds;                /* the build's: of blobs that exports make and no cache record names */
+	blob_holds *holds;                /* the build's; for blobs that exports create and no cache record refers to */
 	const struct image_store *images; /* NULL: the worker has none */
 	registry *registry;
 	session_registry *sessions;
-	const struct registry_auth *registry_auth; /* source_registry_auth: this room lies beside that of sources */
-	const char *session_id;                    /* of the client that gets local results */
-	int64_t compat_version;                    /* 10, 20, 30 */
+	const struct registry_auth *registry_auth; /* source_registry_auth, unless NULL */
+	const char *session_id;                    /* session of the client that receives local results */
+	int64_t compat_version;                    /* compatibility version: 10, 20 or 30 */
 };
-/* A result: one ref, or one a platform. */
+/* A result: a single ref, or one ref per platform. */
 struct export_ref {
 	const char *platform_id; /* key of the map ("linux/amd64"), "" for a single ref */
 	cache_ref *ref;          /* borrowed; NULL: scratch */
 };
 struct inline_cache {
-	/* platform_id: of the ref; layers: of struct cache_layer_result *. *ret_records: NULL when there is nothing. */
+	/*
+	 * platform_id: of the ref; layers: element type struct cache_layer_result *. *ret_records: NULL if there are
+	 * none.
+	 */
 	bool (*records)(void *data, const char *platform_id, const GPtrArray *layers, enum compression compression,
 			struct work *work, char **ret_records, GError **error);
 	void *data;
 };
 #define EXPORT_IN_TOTO_TYPE "application/vnd.in-toto+json"
 #define EXPORT_PREDICATE_TYPE_KEY "in-toto.io/predicate-type"
-/* What is said of one ref of a result. */
+/* An attestation of one ref of a result. */
 struct export_attestation {
-	const char *platform_id;    /* of a platform of the result */
+	const char *platform_id;    /* key of the ref in the result's map */
 	const char *predicate_type; /* "https://slsa.dev/provenance/v1" */
-	const char *file_name;      /* what local and tar call it */
-	bool inline_only;           /* only for those who write images anyway with an index */
-	/* Compact JSON. Asked for once the layers are there; from any thread. */
+	const char *file_name;      /* file name used by the exporters local and tar */
+	bool inline_only;           /* for images only if an index is written anyway */
+	/* Returns compact JSON. Called after the layers exist; from any thread. */
 	GBytes *(*predicate)(void *data, struct work *work, GError **error);
 	void *data;
 };
-/* An image as the history keeps it: without its layers. */
+/* An exported image as the history keeps it, without layers. */
 struct export_kept {
 	oci_descriptor *root; /* owned; NULL: no image was made */
 	GPtrArray *documents; /* element type: GBytes *: index, manifests, configs, attestations; NULL as root */
@@ -62,16 +65,16 @@ struct export_input {
 	GHashTable *metadata; /* char * to GBytes *: containerimage.config[/p], refs.platforms, ... */
 	const struct export_attestation *attestations;
 	size_t n_attestations;
-	struct export_kept *kept; /* filled by exporters of images; NULL: not wanted */
-	unsigned index;           /* of this exporter in the request */
+	struct export_kept *kept; /* set by image exporters; NULL: not wanted */
+	unsigned index;           /* index of this exporter in the request */
 	const struct inline_cache
-		*inline_cache; /* what an image's config says of the keys that made it; NULL: nothing */
+		*inline_cache; /* creates the cache keys in an image's config; NULL: no inline cache */
 };
 typedef struct exporter exporter;
 struct exporter_class {
 	const char *type;
 	const char *vertex_name; /* "exporting to image" */
-	bool keeps_codes;        /* errors come from the client that receives the files: their codes stay */
+	bool keeps_codes;        /* errors of the client that receives the files: codes are kept */
 	void *(*open)(const struct exporter_context *context, const char *type, GHashTable *attrs, GError **error);
 	bool (*export)(void *self, const struct export_input *input, struct work *work,
 		       GHashTable *response /* char * to char * */, bool *ret_has_finish, GError **error);
@@ -81,10 +84,10 @@ struct exporter_class {
 #define EXPORTER_CLASS_DECLARE(type, destination) extern const struct exporter_class exporter_##type##_class;
 EXPORTER_KINDS(EXPORTER_CLASS_DECLARE)
 
-/* The context stays the caller's and must outlive the exporter. */
+/* context is borrowed; it must outlive the exporter. */
 exporter *exporter_open(const struct exporter_context *context, const char *type, GHashTable *attrs, GError **error);
 const char *exporter_vertex_name(const exporter *e);
-/* The same for a type before its exporter is open; NULL when there is none. */
+/* Same for a type, before its exporter is open; NULL if there is no such type. */
 const char *exporter_vertex_name_of(const char *type);
 bool exporter_export(exporter *e, const struct export_input *input, struct work *work, GHashTable *response,
 		     bool *ret_has_finish, GError **error);

@@ -5,16 +5,16 @@
 #include <string.h>
 
 /*
- * Without an image store (the OCI worker) store, unpack and name-canonical are read and change nothing, as with
- * upstream; the image itself lives in the blob store for as long as something names it, and is pushed from there.
+ * Without an image store (OCI worker), the options store, unpack and name-canonical are accepted and have no effect, as
+ * in upstream. The image is then kept in the blob store while something refers to it, and is pushed from there.
  */
 struct image_exporter {
 	struct exporter_context context;
 	struct image_options options;
 	bool push, push_by_digest, insecure, unpack, store, name_canonical, dangling_empty_only, allow_incomplete;
 	char *dangling_prefix; /* owned or NULL */
-	image_tree *tree;      /* owned: what finish pushes */
-	char **names;          /* owned: to these */
+	image_tree *tree;      /* owned; images that finish pushes */
+	char **names;          /* owned; names to push them to */
 };
 
 static void image_free(void *self)
@@ -39,7 +39,7 @@ static bool attributes_take(struct image_exporter *e, GError **error)
 		{"unpack", &e->unpack},
 		{"store", &e->store},
 		{"name-canonical", &e->name_canonical},
-		{"danging-name-empty-only", &e->dangling_empty_only}, /* spelled so upstream */
+		{"danging-name-empty-only", &e->dangling_empty_only}, /* misspelt by upstream */
 		{"unsafe-internal-store-allow-incomplete", &e->allow_incomplete},
 	};
 	for (size_t i = 0; i < G_N_ELEMENTS(bools); i++)
@@ -59,7 +59,7 @@ static struct push_options push_options_of(const struct image_exporter *e)
 	return (struct push_options){.by_digest = e->push_by_digest, .insecure = e->insecure};
 }
 
-/* Names that are given; those that the frontend says are looked at when they are known. */
+/* Validates names that are given; names from the frontend are validated when they are known. */
 static bool names_check(const struct image_exporter *e, GError **error)
 {
 	const struct push_options options = push_options_of(e);
@@ -68,8 +68,7 @@ static bool names_check(const struct image_exporter *e, GError **error)
 		return true;
 	if (!*e->options.name && !dangling)
 		return error_set(error, ERROR_INVALID_ARGUMENT,
-				 "exporter option \"push=true\" needs the option \"name\": nothing says where to push "
-				 "the image");
+				 "exporter option \"push=true\" needs the option \"name\"");
 	g_auto(GStrv) names = g_strsplit(e->options.name, ",", -1);
 	for (char **name = names; *name; name++) {
 		if (push_check_name(*name, &options, error))
@@ -80,7 +79,7 @@ static bool names_check(const struct image_exporter *e, GError **error)
 	return true;
 }
 
-/* Everything about the request that is known to be wrong without a result. */
+/* Validates everything that does not depend on the result. */
 static bool request_check(const struct image_exporter *e, GError **error)
 {
 	if (stores(e) && e->unpack && e->options.rewrite_timestamp)
@@ -102,7 +101,7 @@ static void *image_open(const struct exporter_context *context, const char *type
 	return e;
 }
 
-/* The names of this export: given, from the frontend ("*"), and the dangling one. */
+/* Returns the names of this export: given ones, the frontend's ("*"), and the dangling name. */
 static char *names_of(const struct image_exporter *e, GHashTable *metadata, const image_tree *tree)
 {
 	g_autofree char *name = export_names(&e->options, metadata);

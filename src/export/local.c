@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Exporter "local": the trees of a result into a directory of the client. Each platform is a transfer of its own that
- * merges into what is there; mode=delete is one transfer of all of them, after which the client removes the rest.
+ * Exporter "local": writes the trees of a result into a directory of the client. Each platform is a separate transfer,
+ * merged into the existing directory. With mode=delete, one transfer has all platforms, and the client deletes all
+ * other files.
  */
 #include "base/scope.h"
 #include "export/exporter.h"
@@ -17,7 +18,7 @@ struct local {
 	struct tree_options options;
 };
 
-/* ---- one transfer */
+/* ---- transfers */
 
 struct transfer {
 	struct work *work;
@@ -40,7 +41,7 @@ static void transfer_progress(void *data, int64_t bytes, bool done)
 								     .completed_ns = done ? now : 0});
 }
 
-/* Entries say by their first component which tree they are of. */
+/* The first component of a path determines the tree of an entry. */
 static bool map_entry(void *data, struct fssync_stat *stat)
 {
 	struct transfer *t = data;
@@ -73,7 +74,7 @@ static bool send_roots(struct transfer *t, struct local *l, const struct export_
 /* ---- several platforms in one directory */
 
 struct overlap {
-	GHashTable *seen; /* path to id of the platform that has it */
+	GHashTable *seen; /* path to the id of the platform that has it */
 	const char *id;
 };
 
@@ -120,7 +121,7 @@ static void *local_open(const struct exporter_context *context, const char *type
 	return l;
 }
 
-/* One transfer a platform. */
+/* One transfer per platform. */
 static bool export_merging(struct local *l, const struct export_input *input, session *s, GPtrArray *trees, bool split,
 			   struct work *work, GError **error)
 {
@@ -138,7 +139,7 @@ static bool export_merging(struct local *l, const struct export_input *input, se
 	return true;
 }
 
-/* All in one transfer: what is in none of them goes. */
+/* One transfer with all platforms: the client deletes files that are not in it. */
 static bool export_deleting(struct local *l, const struct export_input *input, session *s, GPtrArray *trees, bool split,
 			    struct work *work, GError **error)
 {

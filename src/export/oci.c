@@ -23,7 +23,7 @@ static void oci_free(void *self)
 	g_free(e);
 }
 
-/* Names with a tag each. NULL and an error when one is none. */
+/* Returns names, each with a tag. NULL and an error if one is invalid. */
 static char **names_parse(const char *text, GError **error)
 {
 	g_auto(GStrv) raw = g_strsplit(text, ",", -1);
@@ -42,10 +42,10 @@ static char **names_parse(const char *text, GError **error)
 	return (char **)g_ptr_array_free(g_steal_pointer(&names), FALSE);
 }
 
-/* Everything about the request that is known to be wrong without a result. */
+/* Validates everything that does not depend on the result. */
 static bool request_check(const struct oci_exporter *e, const char *type, GError **error)
 {
-	bool given = !g_str_equal(e->options.name, "*"); /* otherwise the frontend says */
+	bool given = !g_str_equal(e->options.name, "*"); /* otherwise the frontend's value is used */
 	g_auto(GStrv) names = given ? names_parse(e->options.name, error) : NULL;
 	return (names || !given) && image_options_check_compat(&e->options, e->context.compat_version, type, error);
 }
@@ -75,13 +75,13 @@ static char *created_text(const struct oci_exporter *e, GHashTable *metadata)
 	return time_format_rfc3339(CLAMP(s, -INT64_MAX / NS_PER_S, INT64_MAX / NS_PER_S) * NS_PER_S);
 }
 
-/* ---- to the client, as a tar stream */
+/* ---- tar stream to the client */
 
 static bool stream_end(rpc_call *call, GError **error)
 {
 	if (!rpc_call_close_send(call, error))
 		return false;
-	/* The client answers with the end of its side once everything is on its disk. */
+	/* The client closes its side when it has written everything to disk. */
 	for (;;) {
 		GError *why = NULL;
 		g_autoptr(GBytes) message = rpc_call_recv(call, &why);
@@ -120,13 +120,13 @@ static bool tar_send(const struct oci_exporter *e, session *client, unsigned ind
 	g_autoptr(GError) why = NULL;
 	bool sent = archive_write(a, session_send_bytes, call, work->cancel, &why) && stream_end(call, &why);
 	g_autoptr(GError) status = NULL;
-	/* A send that fails only says that the stream ended; its status says why. */
+	/* A failed send only shows that the stream ended; the status has the reason. */
 	bool finished = rpc_call_finish(call, &status);
 	if (!sent && !finished && !cancel_is_set(work->cancel)) {
 		g_clear_error(&why);
 		why = g_steal_pointer(&status);
 	}
-	if (!sent && !error_is(why, ERROR_ALREADY_EXISTS)) { /* the client has it and wants none */
+	if (!sent && !error_is(why, ERROR_ALREADY_EXISTS)) { /* the client has the image already */
 		if (!cancel_is_set(work->cancel))
 			g_prefix_error(&why, "failed to copy to tar: ");
 		g_propagate_error(error, g_steal_pointer(&why));
@@ -136,7 +136,7 @@ static bool tar_send(const struct oci_exporter *e, session *client, unsigned ind
 	return true;
 }
 
-/* ---- to the client's content store */
+/* ---- content store of the client */
 
 static bool blob_send(session *client, const oci_descriptor *d, int fd, GBytes *bytes, struct work *work,
 		      GError **error)

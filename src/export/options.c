@@ -3,7 +3,7 @@
 #include "format/gotype.h"
 #include <string.h>
 
-#define ZSTD_COMPAT 20 /* the first compatibility version with zstd */
+#define ZSTD_COMPAT 20 /* first compatibility version with zstd */
 
 bool epoch_parse(const char *key, const char *text, bool *ret_set, int64_t *ret_s, GError **error)
 {
@@ -31,7 +31,7 @@ bool epoch_from_metadata(GHashTable *metadata, const char *platform_id, bool *re
 	return false;
 }
 
-/* ---- readers of single attributes, found in one table */
+/* ---- readers of attributes, with their table */
 
 static bool read_name(struct image_options *o, const char *key, const char *value, GError **error)
 {
@@ -129,9 +129,9 @@ static const struct option_row {
 	{"rewrite-timestamp", read_rewrite},
 };
 
-/* ---- all of them */
+/* ---- all attributes */
 
-/* Annotations leave rest and go into the group. */
+/* Moves annotations from rest to the group. */
 static bool annotations_take(struct image_options *o, GError **error)
 {
 	GHashTableIter iter;

@@ -60,7 +60,7 @@ static bool mapping_read(GBytes *bytes, GPtrArray *to, GError **error)
 	return true;
 }
 
-/* What a single result runs on: its config's word, or this machine. */
+/* Returns the platform of a single result: from its image config, else the host's. */
 static bool single_read(GHashTable *metadata, GPtrArray *to, GError **error)
 {
 	GBytes *config = g_hash_table_lookup(metadata, "containerimage.config");
@@ -71,7 +71,7 @@ static bool single_read(GHashTable *metadata, GPtrArray *to, GError **error)
 		const void *data = g_bytes_get_data(config, &n);
 		g_autoptr(json_t) json = json_read(data, n, LIMIT_CONFIG_BYTES, "image config for export", error);
 		struct platform own = {0};
-		/* What "null" is wrong for says so itself: an image, not a directory. */
+		/* "null" is valid here; exporters that need a config report the error (image, not directory). */
 		if (!json || (!json_is_null(json) && !oci_platform_read(json, &own, &p->os_features, error)))
 			return false;
 		if (!own.os[0] != !own.architecture[0])

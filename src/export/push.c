@@ -13,20 +13,20 @@
 
 struct blob {
 	const oci_descriptor *descriptor; /* borrowed from the tree */
-	const oci_layer *layer;           /* NULL: a config */
+	const oci_layer *layer;           /* NULL: this is a config */
 	blob_provider *provider;          /* borrowed or NULL */
 };
 struct pushing {
 	const struct exporter_context *context;
 	const reference *ref;
 	struct registry_push_options options;
-	struct work work;       /* its cancel ends all when one fails */
-	const GPtrArray *blobs; /* element type: struct blob, borrowed: those under way */
+	struct work work;       /* cancels all uploads when one fails */
+	const GPtrArray *blobs; /* element type: struct blob, borrowed: running uploads */
 	GMutex mu;
-	GError *error; /* the first one */
+	GError *error; /* the first error */
 };
 
-/* Components that two repositories share at their beginning. */
+/* Returns the number of leading path components that two repositories share. */
 static size_t shared_components(const char *a, const char *b)
 {
 	size_t n = 0;
@@ -35,7 +35,7 @@ static size_t shared_components(const char *a, const char *b)
 	return n;
 }
 
-/* Of "repo,repo" the one most like the target; never the target itself. */
+/* Returns the repository in "repo,repo" that is most similar to the target, but not the target itself. */
 static void mount_candidate(char **best, const char *list, const char *target)
 {
 	g_auto(GStrv) repositories = g_strsplit(list, ",", -1);
@@ -176,7 +176,7 @@ static bool with_status(struct pushing *p, const char *id, bool ok_so_far, int64
 	return ok_so_far;
 }
 
-/* The reference behind a name; NULL and an error when nothing can be pushed there. */
+/* Returns the reference for a name, or NULL with an error if it cannot be pushed to. */
 static reference *push_reference(const char *name, const struct push_options *options, GError **error)
 {
 	g_autoptr(reference) ref = reference_parse_normalized(name, error);
@@ -202,7 +202,7 @@ bool push_image(const struct exporter_context *context, const image_tree *tree, 
 	g_autoptr(reference) ref = push_reference(name, options, error);
 	if (!ref)
 		return false;
-	/* What is named is always the root, so a digest in the name only stands for "no tag". */
+	/* A name refers to the root manifest, so a digest in it only means that there is no tag. */
 	if (!options->by_digest && !ref->digest)
 		reference_tag_default(ref);
 	g_clear_pointer(&ref->digest, g_free);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * result_tree: the trees of a result as local and tar send them: one root a platform, times set by the epoch.
+ * result_tree: the trees of a result for the exporters local and tar: one root per platform, times set by the epoch.
  *
  *	struct tree_options o;
  *	if (!tree_options_load(&o, attrs, error)) ...
- *	GPtrArray *trees = result_trees_open(&o, context, input, work, error);     of struct result_tree *
+ *	GPtrArray *trees = result_trees_open(&o, context, input, work, error);     element type struct result_tree *
  *
  * Thread: one at a time.
  */
@@ -13,12 +13,12 @@
 #include "fssync/fssync.h"
 
 struct tree_options {
-	bool has_epoch; /* given, maybe empty: then the frontend's is not asked */
+	bool has_epoch; /* the attribute is given (maybe empty): the frontend's value is ignored */
 	bool epoch_set;
 	int64_t epoch_s;
-	int split; /* platform-split: -1 not given */
+	int split; /* platform-split; -1: not given */
 	bool delete_rest;
-	char *attestation_prefix; /* owned; "" when none */
+	char *attestation_prefix; /* owned; "" if none */
 };
 /* Errors: "non-bool value for platform-split: X: ...", "invalid local exporter mode "X"". */
 bool tree_options_load(struct tree_options *ret, GHashTable *attrs, GError **error);
@@ -30,17 +30,17 @@ struct result_tree {
 	int fd;         /* owned */
 	bool epoch_set;
 	int64_t epoch_s;
-	GArray *extras; /* owned, of struct fssync_extra: what is said of it; NULL: not made */
+	GArray *extras; /* owned; element type struct fssync_extra: attestations; NULL: not made */
 };
 GPtrArray *result_trees_open(const struct tree_options *o, const struct exporter_context *context,
 			     const struct export_input *input, struct work *work, GError **error);
-/* Adds what is said of each tree as files. split: each tree is in a directory of its own. */
+/* Adds the attestations of each tree as files. split: each tree is in its own directory. */
 bool result_trees_attest(const struct tree_options *o, const struct export_input *input, GPtrArray *trees, bool split,
 			 struct work *work, GError **error);
-/* The map function for fssync: data is a struct result_tree. */
+/* Map function for fssync; data is a struct result_tree. */
 bool result_tree_map(void *tree, struct fssync_stat *stat);
-/* The tree as a root, below its directory when wrapped. Borrows from t. */
+/* Returns the tree as a root, below its directory if it is wrapped. Borrows from t. */
 struct fssync_root result_tree_root(const struct result_tree *t, bool wrapped);
 
-/* The client that gets the result. */
+/* Returns the session of the client that receives the result. */
 session *export_session(const struct exporter_context *context, struct work *work, GError **error);

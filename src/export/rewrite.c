@@ -12,7 +12,7 @@
 #define COPY_BYTES MIB(1)
 #define ANNOTATION "buildkit/rewritten-timestamp"
 
-/* blob > decompressor > tar_clamp > layer_writer, one stream. */
+/* Stream: blob > decompressor > tar_clamp > layer_writer. */
 static bool to_clamp(void *clamp, const void *bytes, size_t n, GError **error)
 {
 	return tar_clamp_write(clamp, bytes, n, error);
@@ -73,7 +73,7 @@ static bool layer_rewrite(oci_layer *l, const struct rewrite_options *o, struct 
 	return true;
 }
 
-/* Go's time.Time.String() of a second in UTC. */
+/* Formats seconds like Go's time.Time.String in UTC. */
 static char *go_time_text(int64_t seconds)
 {
 	time_t when = (time_t)seconds;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * rewrite: layers with all file times lowered to an epoch (rewrite-timestamp=true).
+ * rewrite: rewrites layers with all file times lowered to an epoch (rewrite-timestamp=true).
  *
- *	rewrite_layers(layers, &options, work, error)      of struct cache_layer_result *, changed in place
+ *	rewrite_layers(layers, &options, work, error)      element type struct cache_layer_result *, changed in place
  *
- * A layer of the base image stays as it is. For what changes in an entry see export/tar_clamp.h. Thread: any.
+ * Layers of the base image are not changed. export/tar_clamp.h describes the changes. Thread: any.
  */
 #pragma once
 #include "cache/cache.h"
@@ -12,7 +12,7 @@
 struct rewrite_options {
 	cache *cache;
 	blob_store *blobs;
-	blob_holds *holds; /* of the rewritten layers */
+	blob_holds *holds; /* compression of the rewritten layers */
 	GBytes *base;      /* config of the base image or NULL */
 	int64_t epoch_s;
 	enum compression compression;

@@ -11,7 +11,7 @@ struct storing {
 	struct work *work;
 };
 
-/* ---- what keeps what alive: a config, then its layers; an index, its manifests */
+/* ---- references for garbage collection: index to manifests, config to layers */
 static bool refer_manifest(const struct storing *s, const struct image_manifest *m, GError **error)
 {
 	g_autoptr(GArray) children = g_array_new(FALSE, FALSE, sizeof(struct digest));
@@ -67,7 +67,7 @@ static bool unpack(const struct storing *s, const char *name, GError **error)
 {
 	const struct image_manifest *m = manifest_of_host(s->tree);
 	if (!m)
-		return true; /* nothing of it runs here */
+		return true; /* no platform of this host */
 	g_autofree char *id = g_strdup_printf("unpacking to %s", name);
 	int64_t started_ns = 0;
 	progress_status_start(s->work->progress, id, NULL, &started_ns);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * store: a written image gets its names in the worker's image store.
+ * store: names a written image in the worker's image store.
  *
  *	struct store_options options = {.canonical = true};
  *	if (!store_image(context, tree, names, &options, work, error)) ...
@@ -11,11 +11,11 @@
 #include "export/writer.h"
 
 struct store_options {
-	bool canonical; /* NAME@DIGEST as well */
+	bool canonical; /* also NAME@DIGEST */
 	bool unpack;
 	bool has_epoch;
 	int64_t epoch_s;
 };
-/* names: NULL-terminated, as given. The context has an image store. */
+/* names: NULL-terminated, as given. The context must have an image store. */
 bool store_image(const struct exporter_context *context, const image_tree *tree, char *const *names,
 		 const struct store_options *options, struct work *work, GError **error);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Exporter "tar": the trees of a result as one archive, written while it is sent to a file of the client. */
+/* Exporter "tar": writes the trees of a result as one archive, while it is sent to the client. */
 #include "base/scope.h"
 #include "export/exporter.h"
 #include "export/result_tree.h"
@@ -17,7 +17,7 @@ struct tar {
 struct upload {
 	tar_writer *tar; /* borrowed */
 	cancel *cancel;
-	const struct fssync_root *root; /* that is being walked */
+	const struct fssync_root *root; /* tree that is being walked */
 };
 
 static bool add_entry(void *data, const struct fssync_stat *stat, int parent_fd, const char *name, GError **error)

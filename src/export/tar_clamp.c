@@ -8,8 +8,8 @@ struct tar_clamp {
 	bytes_sink_fn sink;
 	void *data;
 	tar_scan *scan;  /* owned */
-	int64_t n_end;   /* bytes from the first zero block on */
-	GByteArray *pax; /* owned: of the extended header at hand */
+	int64_t n_end;   /* bytes after the first zero block */
+	GByteArray *pax; /* owned; content of the current extended header */
 };
 
 static bool invalid(GError **error)
@@ -28,7 +28,7 @@ static bool pass_zeros(tar_clamp *t, size_t n, GError **error)
 	return pass(t, zeros, n, error);
 }
 
-/* Is a time of decimal seconds, with a fraction perhaps, after the epoch? */
+/* Reports whether a decimal time in seconds, with an optional fraction, is after the epoch. */
 static bool is_late(const tar_clamp *t, const char *value, size_t n)
 {
 	g_autofree char *text = g_strndup(value, n);
@@ -45,7 +45,7 @@ static bool record_clamp(void *data, const char *key, const char *value, size_t 
 	bool is_time = is_mtime || g_str_equal(key, "atime") || g_str_equal(key, "ctime");
 	if (!is_time || !is_late(t, value, n)) {
 		tar_record_write(t->pax, "", key, value, n);
-	} else if (!is_mtime) { /* the header has mtime in full seconds */
+	} else if (!is_mtime) { /* the header stores mtime in seconds */
 		g_autofree char *epoch = g_strdup_printf("%" G_GINT64_FORMAT, t->epoch_s);
 		tar_record_write(t->pax, "", key, epoch, strlen(epoch));
 	}

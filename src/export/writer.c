@@ -8,7 +8,7 @@
 #include "progress/progress.h"
 #include <string.h>
 
-#define OCI_COMPAT 30 /* from this version on media types are OCI's by default */
+#define OCI_COMPAT 30 /* from this version on, OCI media types are the default */
 #define SOURCE_PREFIX "containerd.io/distribution.source."
 
 void image_document_free(void *document)
@@ -46,7 +46,7 @@ void image_tree_free(image_tree *t)
 	g_free(t);
 }
 
-/* ---- options and metadata of one export */
+/* ---- options and metadata of an export */
 
 GHashTable *export_metadata(const struct export_input *input, GHashTable *rest)
 {
@@ -142,7 +142,9 @@ struct writing {
 	GPtrArray *platforms; /* element type: struct result_platform *, owned */
 };
 
-/* What stays of a layer's annotations in an OCI manifest; Docker's has none. */
+/*
+ * Removes annotations of a layer that its manifest must not have: all for Docker's media types, internal ones for OCI.
+ */
 static void annotations_clean(oci_descriptor *d, bool oci)
 {
 	if (!d->annotations)
@@ -219,7 +221,7 @@ static bool config_make(struct writing *s, struct image_manifest *m, const char 
 	return *ret_text != NULL;
 }
 
-/* Manifest, then config, in the order in which upstream announces them. */
+/* Writes the config and the manifest, and starts their statuses in upstream's order (manifest first). */
 static bool documents_make(struct writing *s, struct image_manifest *m, const char *platform_id, char *config,
 			   size_t n_config, GError **error)
 {
@@ -259,7 +261,7 @@ static bool epoch_of(struct writing *s, const char *platform_id, bool *ret_set, 
 	return true;
 }
 
-/* Of the layers as the cache has them: those with other timestamps unpack to something else. */
+/* Uses the layers in the form that the cache has; layers with rewritten timestamps have other diff ids. */
 static bool inline_cache_make(struct writing *s, const struct image_manifest *m, const char *platform_id,
 			      char **ret_records, GError **error)
 {
@@ -354,7 +356,7 @@ static bool layers_make(struct writing *s, GPtrArray *manifests, GError **error)
 	return true;
 }
 
-/* ---- the whole */
+/* ---- image and index */
 
 static bool request_check(const struct writing *s, GError **error)
 {
@@ -368,7 +370,7 @@ static bool request_check(const struct writing *s, GError **error)
 	return true;
 }
 
-/* Kinds that only OCI media types can carry. */
+/* Refuses annotations that only OCI media types, or only an index, can have. */
 static bool annotations_check(const struct writing *s, bool is_index, GError **error)
 {
 	const struct image_options *o = s->in->options;
@@ -388,7 +390,7 @@ static bool annotations_check(const struct writing *s, bool is_index, GError **e
 	return true;
 }
 
-/* An index holds the attestations of all its images, those for indexes only too. */
+/* An index contains the attestations of all its images, including those marked inline_only. */
 static bool attestations_make(struct writing *s, image_tree *t, GError **error)
 {
 	for (guint i = 0; i < s->platforms->len; i++) {
@@ -435,7 +437,7 @@ static bool index_make(struct writing *s, image_tree *t, GError **error)
 	return true;
 }
 
-/* Several images, or one with something that is said of it. */
+/* Reports whether an index is needed: for several images, or for an image with attestations. */
 static bool wants_index(const struct writing *s)
 {
 	bool with_inline = s->in->options->inline_attestations > 0, any = s->in->input->is_map;
@@ -462,7 +464,7 @@ static bool write_all(struct writing *s, image_tree *t, GError **error)
 		return false;
 	for (guint i = 0; i < t->manifests->len; i++) {
 		const struct result_platform *p = g_ptr_array_index(s->platforms, i);
-		/* A single image has only what is said for all platforms, as upstream has it. */
+		/* Without an index, only annotations for all platforms apply, as upstream. */
 		if (!manifest_make(s, g_ptr_array_index(t->manifests, i), p, is_index ? p->id : NULL, error))
 			return false;
 	}
