@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * attributes: what several kinds of caches read from theirs.
+ * attributes: attributes that several cache backends have.
  *
  *	if (!attribute_bool(attrs, "oci-mediatypes", true, &oci, error)) return NULL;
  *
@@ -10,16 +10,16 @@
 #include "format/compress.h"
 #include "format/reference.h"
 
-/* Empty when it is not there. Borrowed. */
+/* Returns "" if the attribute is missing. Borrowed. */
 const char *attribute(GHashTable *attrs, const char *key);
 /* Errors: "failed to parse KEY: strconv.ParseBool: ...". */
 bool attribute_bool(GHashTable *attrs, const char *key, bool fallback, bool *ret, GError **error);
-/* compression, compression-level, force-compression (empty: true). */
+/* Reads compression, compression-level, force-compression (empty: true). */
 struct compression_attributes {
 	enum compression compression;
 	int level; /* -1: default */
 	bool force;
 };
 bool attribute_compression(GHashTable *attrs, struct compression_attributes *ret, GError **error);
-/* "ref", normalized, with a tag. Errors: "missing ref". */
+/* Reads "ref" and normalises it, with a tag. Errors: "missing ref". */
 reference *attribute_ref(GHashTable *attrs, GError **error);

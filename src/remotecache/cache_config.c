@@ -88,7 +88,7 @@ GArray *cache_config_chain(const cache_config *c, const struct cache_config_resu
 
 struct parsing {
 	cache_config *config;
-	long long left; /* records, links, results and layers that may still come */
+	long long left; /* remaining number of records, links, results and layers */
 	GError *error;
 };
 
@@ -107,7 +107,7 @@ static bool spend(struct parsing *p, size_t n)
 			 LIMIT_CACHE_RECORDS);
 }
 
-/* A member that must be an array or missing; *ret_n elements. */
+/* A member that must be an array, or missing; *ret_n: number of elements. */
 static json_t *array_of(struct parsing *p, const json_t *object, const char *key, size_t *ret_n)
 {
 	json_t *list = json_object_get(object, key);
@@ -157,11 +157,11 @@ static bool read_layer(struct parsing *p, const json_t *json)
 	struct digest blob;
 	if (!digest_member(p, json, "blob", &blob))
 		return false;
-	guint at = cache_config_add_layer(p->config, &blob, json_integer_value(parent)); /* left out: 0 */
+	guint at = cache_config_add_layer(p->config, &blob, json_integer_value(parent)); /* missing: 0 */
 	return read_annotations(p, json, cache_config_layer(p->config, at));
 }
 
-/* Parents that exist, no circles, and no chain that is too long. */
+/* Validates parents: they must exist, without cycles and without chains that are too long. */
 static bool check_layers(struct parsing *p)
 {
 	const cache_config *c = p->config;
@@ -197,7 +197,7 @@ static bool read_layers(struct parsing *p, const json_t *root)
 	return !p->error && check_layers(p);
 }
 
-/* An index into something; what is no number counts as 0, as in Go. */
+/* Reads an index; a value that is not a number counts as 0, as in Go. */
 static bool read_index(struct parsing *p, const json_t *value, guint n, const char *what, guint *ret)
 {
 	int64_t i = json_integer_value(value);

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A cache config as bytes, in an order that depends on nothing but what it holds. */
+/* Writes a cache config in an order that depends only on its contents. */
 #include "format/gotype.h"
 #include "remotecache/cache_config.h"
 #include <string.h>
 
 struct sorting {
 	const cache_config *config;
-	struct digest *chains; /* a layer with all below it */
-	guint *layer_at;       /* new place of each layer */
+	struct digest *chains; /* a layer and all layers below it */
+	guint *layer_at;       /* new index of each layer */
 	guint *record_at;
-	GArray *layers, *records; /* old places in the new order */
+	GArray *layers, *records; /* old indices in the new order */
 };
 
 static int compare_layers(gconstpointer a, gconstpointer b, gpointer data)
@@ -255,7 +255,7 @@ char *cache_config_write_records(const cache_config *c, size_t *ret_n)
 {
 	struct sorting s;
 	sorting_init(&s, c);
-	/* Layers stay where they are in the image. */
+	/* Layers keep the indices that they have in the image. */
 	for (guint i = 0; i < c->layers->len; i++)
 		s.layer_at[i] = i;
 	json_writer *w = json_writer_new(0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Layers, config and manifest of a cache, to wherever blobs go. */
+/* Writes layers, config and manifest of a cache to a destination. */
 #include "base/scope.h"
 #include "base/thread.h"
 #include "format/gotype.h"
@@ -43,13 +43,13 @@ int layer_open(const struct remotecache_context *context, const struct cache_lay
 	return fd;
 }
 
-/* ---- several at once */
+/* ---- parallel uploads */
 
 struct each {
 	layer_fn fn;
 	void *data;
-	struct work work; /* its cancel ends all when one fails */
-	GArray *items;    /* of guint: indices of layers */
+	struct work work; /* cancels all uploads when one fails */
+	GArray *items;    /* element type: guint: indices of layers */
 	GMutex mu;
 	GError *error;
 };
@@ -97,7 +97,7 @@ bool layers_each(const GPtrArray *layers, int parallel, layer_fn fn, void *data,
 struct content {
 	const struct content_target *target;
 	const struct content_format *format;
-	GPtrArray *descriptors; /* of oci_descriptor *, one a layer */
+	GPtrArray *descriptors; /* element type: oci_descriptor *, one per layer */
 	const GPtrArray *layers;
 	struct work *work;
 };
@@ -134,7 +134,7 @@ static oci_descriptor *send_document(const struct content *c, const char *text, 
 	return g_steal_pointer(&d);
 }
 
-/* An image manifest whose config is the cache's, or an index that names everything as if it were manifests. */
+/* Writes an image manifest whose config is the cache config, or an index with layers as its entries. */
 static char *manifest_write(const struct content *c, const oci_descriptor *config, const char *type, size_t *ret_n)
 {
 	bool image = c->format->image_manifest;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A cache behind a manifest: one of its own, or the keys inside images. */
+/* Imports a cache by manifest: a cache manifest, or the inline caches of images. */
 #include "base/limits.h"
 #include "format/gotype.h"
 #include "progress/progress.h"
@@ -12,7 +12,7 @@ struct reading {
 	void *self;
 	struct work *work;
 	remote_import *import;
-	GHashTable *seen; /* digests of manifests, for images */
+	GHashTable *seen; /* digests of manifests, to detect images */
 };
 
 static void layer_free(gpointer layer)
@@ -45,9 +45,9 @@ static GBytes *read_small(struct reading *r, const oci_descriptor *d, long long 
 	return r->origin->small(r->self, d, (size_t)max, r->work, error);
 }
 
-/* ---- a cache of its own */
+/* ---- cache manifests */
 
-/* Layers of the config as the manifest describes them. */
+/* Describes the layers of the config by the manifest. */
 static GPtrArray *match_layers(const cache_config *config, const GPtrArray *descriptors)
 {
 	g_autoptr(GHashTable) by_digest = g_hash_table_new(g_str_hash, g_str_equal);
@@ -76,9 +76,9 @@ static bool read_config(struct reading *r, const oci_descriptor *d, const GPtrAr
 	return true;
 }
 
-/* ---- keys inside images */
+/* ---- inline caches */
 
-/* Times and commands of the layers, from the history's entries that made one. */
+/* Sets creation times and commands of layers from the history entries with a layer. */
 static void read_history(const json_t *config, GPtrArray *layers)
 {
 	const json_t *history = json_object_get(config, "history");
@@ -124,7 +124,7 @@ static bool read_image(struct reading *r, const oci_manifest *m, GError **error)
 		return false;
 	const char *text = json_string_value(json_object_get(config->json, "moby.buildkit.cache.v0"));
 	if (!text || config->diff_ids->len != m->layers->len)
-		return true; /* no keys, or a config of another image */
+		return true; /* no keys, or the config of another image */
 	gsize n;
 	g_autofree guchar *records = g_base64_decode(text, &n);
 	g_autoptr(GPtrArray) layers = g_ptr_array_new_with_free_func(layer_free);
@@ -144,7 +144,7 @@ static bool read_document(struct reading *r, GBytes *bytes, unsigned depth, GErr
 static bool read_images(struct reading *r, const oci_index *index, unsigned depth, GError **error)
 {
 	if (depth >= LIMIT_INDEX_NESTING)
-		return error_set(error, ERROR_INVALID_ARGUMENT, "more than %lld indexes in each other",
+		return error_set(error, ERROR_INVALID_ARGUMENT, "indexes are nested more than %lld levels deep",
 				 LIMIT_INDEX_NESTING);
 	for (guint i = 0; i < index->manifests->len; i++) {
 		const oci_descriptor *d = index->manifests->pdata[i];
@@ -157,7 +157,7 @@ static bool read_images(struct reading *r, const oci_index *index, unsigned dept
 	return true;
 }
 
-/* ---- which of them it is */
+/* ---- detection of the kind */
 
 static bool read_index(struct reading *r, const oci_index *index, unsigned depth, GError **error)
 {

@@ -18,7 +18,7 @@ static cache_exporter *exporter_new(const struct remotecache_context *context, G
 {
 	cache_exporter *e = g_new0(cache_exporter, 1);
 	e->context = *context;
-	e->all = strcmp(attribute(attrs, "mode"), "max") == 0; /* anything else is min */
+	e->all = strcmp(attribute(attrs, "mode"), "max") == 0; /* any other value means min */
 	e->compression = (struct compression_attributes){.compression = COMPRESSION_GZIP, .level = -1};
 	if (!bool_parse(attribute(attrs, "ignore-error"), &e->ignores_errors, NULL))
 		e->ignores_errors = false;

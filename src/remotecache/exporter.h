@@ -9,15 +9,15 @@
 
 /* ---- blobs and a manifest (content_export.c) */
 
-/* Where they go to. */
+/* Destination of blobs and documents. */
 struct content_target {
 	bool (*blob)(void *self, const oci_descriptor *d, const struct cache_layer_result *layer, struct work *work,
 		     GError **error);
-	/* A config or (is_root) the manifest. */
+	/* Writes a config or (is_root) the manifest. */
 	bool (*document)(void *self, const oci_descriptor *d, const void *bytes, bool is_root, struct work *work,
 			 GError **error);
 	void *self;
-	int parallel; /* blobs at once */
+	int parallel; /* number of blobs in parallel */
 };
 struct content_format {
 	bool oci, image_manifest;
@@ -27,13 +27,16 @@ bool content_export(const struct content_target *target, const struct content_fo
 		    const cache_config *config, const GPtrArray *layers, struct work *work, GHashTable *response,
 		    GError **error);
 /*
- * The descriptor of a layer as caches have it: containerd.io/uncompressed and buildkit/createdat say what its config
- * does not.
+ * Returns the descriptor of a layer in a cache manifest. containerd.io/uncompressed and buildkit/createdat are added,
+ * because the cache config does not contain them.
  */
 oci_descriptor *layer_descriptor(const struct cache_layer_result *layer, bool oci);
-/* The blob of a layer as a file: fetched when it is not here. The caller closes; -1 and an error. */
+/*
+ * Returns the blob of a layer as a file; fetches it if it is not local. The caller closes it; -1 and an error on
+ * failure.
+ */
 int layer_open(const struct remotecache_context *context, const struct cache_layer_result *layer, struct work *work,
 	       GError **error);
-/* fn for each layer whose blob was not given yet, several at once; stops at the first error. */
+/* Calls fn for each distinct layer blob, several in parallel; stops at the first error. */
 typedef bool (*layer_fn)(void *data, guint layer, struct work *work, GError **error);
 bool layers_each(const GPtrArray *layers, int parallel, layer_fn fn, void *data, struct work *work, GError **error);

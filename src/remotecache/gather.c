@@ -15,11 +15,11 @@ struct gathered {
 	const key_graph *keys;
 	struct gather_options options;
 	struct work *work;
-	GPtrArray *chains;     /* element type: struct chain *, one a result id */
+	GPtrArray *chains;     /* element type: struct chain *, one per result id */
 	GHashTable *by_result; /* result id (borrowed) to struct chain * */
-	struct chain **found;  /* one a record; NULL: none */
+	struct chain **found;  /* one per record; NULL: none */
 	GMutex mu;
-	GError *error; /* owned; the first */
+	GError *error; /* owned; the first error */
 };
 
 static void chain_free(gpointer data)
@@ -42,7 +42,7 @@ void gathered_free(gathered *g)
 	g_free(g);
 }
 
-/* The newest result of a record that is still here. Results that several keys share are looked up once. */
+/* Returns the newest result of a record that still exists. Results of several keys are looked up once. */
 static struct chain *chain_of(gathered *g, guint record)
 {
 	const struct key_record *r = key_graph_get(g->keys, record);
@@ -99,7 +99,10 @@ static bool gather_chains(gathered *g, GError **error)
 	return false;
 }
 
-/* Sources are had from where they come from; and a definition may keep a step's result at home. */
+/*
+ * Reports whether results of a record are exported: sources are not (they are fetched again), and a definition can
+ * exclude a step.
+ */
 static bool has_place(const struct key_record *r)
 {
 	return r->n_inputs > 0 && r->export_cache != 0;
@@ -111,8 +114,8 @@ static bool has_layers(const struct chain *c)
 }
 
 /*
- * Blobs are made for what was asked for; when that has none (it is scratch, or gone), for what comes before it, and so
- * on. Users before their inputs, so that the answer of the one is known when the other is looked at.
+ * Creates blobs for the targets. If a target has none (scratch, or removed), creates them for its inputs, and so on.
+ * Users are visited before their inputs, because the result of a user decides about its inputs.
  */
 static bool gather_wanted(gathered *g, const GArray *order, GError **error)
 {
@@ -158,7 +161,7 @@ gathered *gather(const struct remotecache_context *context, const key_graph *key
 {
 	g_autoptr(GArray) order = key_graph_order(keys);
 	if (!order) {
-		error_set(error, ERROR_INTERNAL, "cache keys lead in a circle");
+		error_set(error, ERROR_INTERNAL, "cache keys form a cycle");
 		return NULL;
 	}
 	g_autoptr(gathered) g = g_new0(gathered, 1);
@@ -175,7 +178,7 @@ gathered *gather(const struct remotecache_context *context, const key_graph *key
 	return g_steal_pointer(&g);
 }
 
-/* ---- as a config */
+/* ---- conversion to a config */
 
 struct numbering {
 	cache_config *config;

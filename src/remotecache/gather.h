@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * gather: the layers behind cache keys, made, converted or only looked up, several chains at once.
+ * gather: creates, converts or looks up the layers of cache keys, several chains in parallel.
  *
  *	g_autoptr(gathered) g = gather(&context, keys, &options, work, error);
  *	cache_config *c = gathered_config(g, keys, &layers);
  *
- * Holds its records, so that no blob goes before it is sent. Thread: one at a time.
+ * Keeps its cache records referenced, so that no blob is removed before it is sent. Thread: one at a time.
  */
 #pragma once
 #include "remotecache/cache_config.h"
 #include "remotecache/remotecache.h"
 
 struct gather_options {
-	bool all; /* mode=max: results of every step; otherwise of what was asked for, and what is there anyway */
+	bool all; /* mode=max: results of all steps; otherwise of the targets, and existing blobs */
 	enum compression compression;
 	int level; /* -1: default */
 	bool force;
@@ -23,8 +23,8 @@ gathered *gather(const struct remotecache_context *context, const key_graph *key
 		 struct work *work, GError **error);
 void gathered_free(gathered *g);
 /*
- * The keys with what was found for them. ret_layers: a layer of the config each, of struct cache_layer_result
- * (borrowed from g).
+ * Returns the keys with the results found. ret_layers: one struct cache_layer_result per layer of the config (borrowed
+ * from g).
  */
 cache_config *gathered_config(const gathered *g, const key_graph *keys, GPtrArray **ret_layers);
 

@@ -5,28 +5,28 @@
 #include "remotecache/backend.h"
 #include <string.h>
 
-#define SAME_TRIES 16 /* known records that a new one is compared with: bounds the work that a config can ask for */
+#define SAME_TRIES 16 /* limit of known records that a new one is compared with, because the config is untrusted */
 
 struct part {
 	cache_config *config; /* owned */
-	GPtrArray *layers;    /* of oci_layer *, owned; NULL elements: unknown */
+	GPtrArray *layers;    /* element type: oci_layer *, owned; NULL elements: unknown */
 	blob_provider *provider;
 };
-struct place {                      /* of a result */
-	guint part, record, result; /* in the part */
+struct place {                      /* A result: */
+	guint part, record, result; /* index in the part */
 };
 struct faults { /* shared with the providers, which outlive the import */
 	gint refs, n;
 	GMutex mu;
-	GHashTable *digests; /* set of texts */
+	GHashTable *digests; /* set of record digests */
 };
 struct remote_import {
 	struct remotecache_context context;
 	bool eager;
-	char id[IDENT_SIZE]; /* in names of results */
+	char id[IDENT_SIZE]; /* indexed by the results' names */
 	GPtrArray *parts;    /* element type: struct part * */
-	key_graph *keys;     /* until finished */
-	GHashTable *by_link; /* a root's digest, or a digest with a link of input 0, to record + 1 */
+	key_graph *keys;     /* until remote_import_finish */
+	GHashTable *by_link; /* digest of a root, or digest with a link of input 0, to record + 1 */
 	GHashTable *links;   /* set of "record input from selector" */
 	GHashTable *places;  /* "record result" to struct place * */
 	struct faults *faults;
@@ -87,10 +87,10 @@ static void faults_add(struct faults *f, const struct digest *digest)
 		g_atomic_int_inc(&f->n);
 }
 
-/* ---- a provider that remembers what it could not give */
+/* ---- a provider that records which blobs it could not read */
 
 struct wary {
-	blob_provider *from; /* ref */
+	blob_provider *from; /* counted */
 	struct faults *faults;
 };
 
@@ -134,7 +134,7 @@ static blob_provider *fault_tracking_provider(blob_provider *from, struct faults
 	return blob_provider_new(&class, w);
 }
 
-/* ---- making one */
+/* ---- import of a config */
 
 static void part_free(gpointer data)
 {
@@ -188,7 +188,7 @@ static bool is_known(const struct part *p, guint record, guint result)
 	return true;
 }
 
-/* Results of layers that the manifest does not name are left out. */
+/* Drops results with layers that the manifest does not contain. */
 static void add_results(remote_import *r, const struct part *p, guint record, guint as)
 {
 	const struct key_record *from = key_graph_get(p->config->keys, record);
@@ -203,11 +203,11 @@ static void add_results(remote_import *r, const struct part *p, guint record, gu
 	}
 }
 
-/* ---- several configs as one graph */
+/* ---- merge of several configs into one graph */
 
 /*
- * A key that two configs (or two records of one config) have in common is one record of the import: the solver looks a
- * key up once, and what follows from it and its results must be found whichever config they come from.
+ * A key that occurs in two configs (or in two records of a config) becomes one record of the import: the solver looks a
+ * key up once and must find the keys and results that follow from it in all configs.
  */
 static char *link_name(const struct key_record *record, const char *selector, guint from)
 {
@@ -220,14 +220,17 @@ static bool has_link(const remote_import *r, guint as, guint input, const char *
 	return g_hash_table_contains(r->links, name);
 }
 
-/* Each input of the known record and of the new one has a link in common, and no new link leads to a later record. */
+/*
+ * Reports whether the known record and the new one are the same: each input has a common link, and no new link refers
+ * to a later record.
+ */
 static bool is_same(const remote_import *r, guint as, const struct key_record *from, const guint *map)
 {
 	for (guint i = 0; i < from->n_inputs; i++) {
 		bool common = false;
 		for (guint k = 0; k < from->inputs[i]->len; k++) {
 			const struct key_input *link = &g_array_index(from->inputs[i], struct key_input, k);
-			if (map[link->from] >= as) /* links lead to earlier records only: there is no cycle */
+			if (map[link->from] >= as) /* links refer to earlier records only, so there is no cycle */
 				return false;
 			common = common || has_link(r, as, i, link->selector, map[link->from]);
 		}
@@ -237,7 +240,10 @@ static bool is_same(const remote_import *r, guint as, const struct key_record *f
 	return true;
 }
 
-/* The record of the import that a record of a config is; -1: none yet. map: records of the config to ours. */
+/*
+ * Returns the import's record for a record of a config; -1: none yet. map: records of the config to records of the
+ * import.
+ */
 static int64_t find_same(const remote_import *r, const struct key_record *from, const guint *map)
 {
 	if (from->n_inputs == 0) {
@@ -276,7 +282,7 @@ void remote_import_add(remote_import *r, cache_config *config, GPtrArray *layers
 	struct part *p = g_new0(struct part, 1);
 	*p = (struct part){config, layers, fault_tracking_provider(provider, r->faults)};
 	g_ptr_array_add(r->parts, p);
-	g_autoptr(GArray) order = key_graph_order(config->keys); /* the config was checked: there is one */
+	g_autoptr(GArray) order = key_graph_order(config->keys); /* exists, because the config was validated */
 	g_autofree guint *map = g_new0(guint, order->len + 1);
 	for (guint at = 0; at < order->len; at++) {
 		guint record = g_array_index(order, guint, at);
@@ -289,7 +295,7 @@ void remote_import_add(remote_import *r, cache_config *config, GPtrArray *layers
 	}
 }
 
-/* ---- what the solver asks */
+/* ---- functions for the solver */
 
 static const struct part *find_result(const remote_import *r, guint record, guint result, GArray **ret_chain)
 {
@@ -306,7 +312,7 @@ static cache_ref *add_layer(const remote_import *r, const struct part *p, guint 
 	const oci_layer *layer = p->layers->pdata[at];
 	const struct digest *digest = &layer->descriptor->digest;
 	if (faults_has(r->faults, digest)) {
-		error_set(error, ERROR_NOT_FOUND, "layer %s could not be had before", digest->text);
+		error_set(error, ERROR_NOT_FOUND, "layer %s: a previous attempt to read it failed", digest->text);
 		return NULL;
 	}
 	g_autofree char *description =
@@ -343,7 +349,7 @@ static bool import_result(void *self, guint record, guint result, struct work *w
 	return true;
 }
 
-/* Layers of the one that are the first of the other. */
+/* Reports whether the layers of one result are the first layers of the other. */
 static void *import_sub(void *self, guint of_record, guint of_result, void *loaded, guint record, guint result)
 {
 	const remote_import *r = self;
@@ -389,7 +395,7 @@ char *remotecache_import_id(const char *type, GHashTable *attrs)
 	g_autoptr(GString) text = g_string_new(type);
 	for (const GList *k = keys; k; k = k->next)
 		g_string_append_printf(text, "\n%s=%s", (char *)k->data, (char *)g_hash_table_lookup(attrs, k->data));
-	/* Upstream shows a hash of its own making; a number of the same kind serves the same end. */
+	/* Upstream displays a hash in its own format; this is a number of the same size. */
 	struct digest digest;
 	digest_of_text(text->str, &digest);
 	g_autofree char *head = g_strndup(digest_hex(&digest), 16);

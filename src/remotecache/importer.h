@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * importer: a cache from elsewhere as keys and results of a build.
+ * importer: provides an imported cache as keys and results of a build.
  *
  *	g_autoptr(remote_import) r = remote_import_new(&context, eager);
- *	remote_import_add(r, config, layers, provider);        one config, or one a manifest of an image
+ *	remote_import_add(r, config, layers, provider);        one config, or one per manifest of an image
  *	solver_import *i = remote_import_finish(&r);
  *
- * A layer that cannot be had when it is read counts as a fault, and results with it are not found again: a damaged
- * cache is a miss. Thread: one at a time until finished, then any.
+ * A layer that cannot be read counts as a fault, and its results are not found again: a damaged cache is a cache miss.
+ * Thread: one at a time until finished, then any.
  */
 #pragma once
 #include "remotecache/cache_config.h"
@@ -15,24 +15,27 @@
 
 typedef struct remote_import remote_import;
 
-/* eager: layers are fetched as soon as a result is taken, for their origin goes away. */
+/* eager: layers are fetched when a result is used, because their source is available for a short time only. */
 remote_import *remote_import_new(const struct remotecache_context *context, bool eager);
 void remote_import_free(remote_import *r);
-/* Takes config. layers: of oci_layer *, one a layer of the config, NULL where nothing is known (taken). */
+/*
+ * Takes ownership of config and layers. layers: element type oci_layer *, one per layer of the config; NULL elements:
+ * unknown.
+ */
 void remote_import_add(remote_import *r, cache_config *config, GPtrArray *layers, blob_provider *provider);
 solver_import *remote_import_finish(remote_import **r);
 
-/* ---- where a manifest and its blobs come from */
+/* ---- source of a manifest and its blobs */
 struct import_origin {
 	GBytes *(*root)(void *self, struct work *work, GError **error);
 	GBytes *(*small)(void *self, const oci_descriptor *d, size_t max, struct work *work, GError **error);
-	/* layers: of oci_descriptor *. Owned by the caller. */
+	/* layers: element type oci_descriptor *. Owned by the caller. */
 	blob_provider *(*provider)(void *self, const GPtrArray *layers);
 	bool eager;
 };
 solver_import *content_import(const struct remotecache_context *context, const struct import_origin *origin, void *self,
 			      struct work *work, GError **error);
-/* A layer from a descriptor with a cache's annotations; NULL when they do not say what it unpacks to. */
+/* Creates a layer from a descriptor with the annotations of a cache; NULL if they do not contain the diff id. */
 oci_layer *import_layer(const oci_descriptor *d);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(remote_import, remote_import_free)

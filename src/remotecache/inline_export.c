@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Keys inside an image: results are layers of that image, by number. */
+/* Inline cache: results refer to layers of the image by index. */
 #include "remotecache/gather.h"
 #include "remotecache/remotecache.h"
 
 struct image {
 	const GPtrArray *layers;
-	GHashTable *by_blob, *by_diff; /* digest text to place + 1 */
+	GHashTable *by_blob, *by_diff; /* digest text to index + 1 */
 };
 
 static const oci_layer *layer_at(const GPtrArray *layers, guint i)
@@ -36,7 +36,7 @@ static bool same_layer(const oci_layer *a, const oci_layer *b)
 	return digest_equal(&a->descriptor->digest, &b->descriptor->digest) || digest_equal(&a->diff_id, &b->diff_id);
 }
 
-/* Where the layer is in the image: there if it can be, else anywhere, else -1. */
+/* Returns the index of the layer in the image: the expected one if possible, else any, else -1. */
 static int64_t find_layer(const struct image *im, const oci_layer *l, guint there)
 {
 	if (there < im->layers->len && same_layer(layer_at(im->layers, there), l))
@@ -47,7 +47,7 @@ static int64_t find_layer(const struct image *im, const oci_layer *l, guint ther
 	return at ? (int64_t)GPOINTER_TO_UINT(at) - 1 : -1;
 }
 
-/* A result whose layers are the image's first ones is named by the last of them, any other by all. */
+/* A result that consists of the image's first layers refers to the last of them, any other result to all its layers. */
 static bool add_result(const struct image *im, const cache_config *from, const GPtrArray *layers, guint record,
 		       cache_config *to)
 {

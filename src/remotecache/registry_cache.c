@@ -7,7 +7,7 @@
 #define PARALLEL 4
 
 struct registry_cache {
-	const struct remotecache_context *context; /* borrowed: the exporter's */
+	const struct remotecache_context *context; /* borrowed from the exporter */
 	reference *ref;
 	struct content_format format;
 	struct registry_push_options push;
@@ -32,7 +32,7 @@ static void *registry_open(const struct remotecache_context *context, GHashTable
 	return NULL;
 }
 
-/* A layer that lies in another repository of the same registry is taken from there. */
+/* A layer in another repository of the same registry is mounted from there. */
 static const char *mount_from(const struct registry_cache *c, const struct cache_layer_result *layer)
 {
 	const char *host, *repository;
@@ -59,7 +59,7 @@ static bool registry_blob(void *self, const oci_descriptor *d, const struct cach
 	return fd >= 0 && registry_push_blob(x->registry, c->ref, d, fd, from, x->registry_auth, &c->push, work, error);
 }
 
-/* The config is small, yet pushed as blobs are: from a file. */
+/* The config is small, but pushed from a file like other blobs. */
 static bool push_small(const struct registry_cache *c, const oci_descriptor *d, const void *bytes, struct work *work,
 		       GError **error)
 {

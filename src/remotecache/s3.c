@@ -13,14 +13,14 @@
 #define DEFAULT_ATTEMPTS 3
 #define MAX_ATTEMPTS 20
 #define FIRST_WAIT_US (200 * 1000)
-#define MAX_PUT_BYTES GIB(5) /* above it S3 wants several parts */
+#define MAX_PUT_BYTES GIB(5) /* larger objects need a multipart upload */
 #define DAY_NS (24 * 3600 * NS_PER_S)
 #define PROGRESS_US (150 * 1000)
 
 struct s3 {
 	gint refs;
 	transport *transport; /* borrowed */
-	char *bucket, *base;  /* base: URL that keys follow, with a slash */
+	char *bucket, *base;  /* base: URL before the key, with a slash */
 	char *prefix, *manifests_prefix, *blobs_prefix;
 	char **names;
 	char *scope, *user_password, *session_token;
@@ -72,7 +72,7 @@ static bool read_credentials(s3 *s, GHashTable *attrs, GError **error)
 	return true;
 }
 
-/* Path style only beside an endpoint; otherwise the bucket is the first part of the host. */
+/* Path style only with endpoint_url; otherwise the bucket is the first label of the host name. */
 static bool read_endpoint(s3 *s, GHashTable *attrs, const char *region, GError **error)
 {
 	const char *given = attribute(attrs, "endpoint_url");
@@ -175,10 +175,10 @@ char *s3_manifest_key(const s3 *s, const char *name)
 struct call {
 	const char *method, *key;
 	const char *const *more; /* headers, or NULL */
-	const char *payload;     /* hex sha256 of the body */
+	const char *payload;     /* hex SHA-256 of the body */
 };
 
-/* A key as S3 wants it in a path, and in the text that is signed. */
+/* Escapes a key for a path and for the signed text. */
 static char *escape(const char *key)
 {
 	return g_uri_escape_string(key, "/", FALSE);
@@ -209,7 +209,7 @@ static bool is_passing(int status)
 	return status >= 500 || status == 429 || status == 408;
 }
 
-/* The answer, or an error after all attempts. Each attempt begins with again(data), when there is one. */
+/* Returns the reply, or an error after all attempts. Calls again(data), if set, before each attempt. */
 static bool request(s3 *s, const struct call *c, struct transport_request *q, bool (*again)(void *, GError **),
 		    struct work *work, transport_reply *ret, GError **error)
 {

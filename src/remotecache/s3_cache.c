@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Caches in a bucket: the config is the manifest, so that it says itself what its layers are. */
+/* Caches in an S3 bucket. The config is the manifest, so it describes the layers itself. */
 #include "base/limits.h"
 #include "base/scope.h"
 #include "base/time.h"
@@ -12,8 +12,8 @@
 /* ---- export */
 
 struct s3_cache {
-	const struct remotecache_context *context; /* borrowed: the exporter's */
-	s3 *bucket;                                /* ref */
+	const struct remotecache_context *context; /* borrowed from the exporter */
+	s3 *bucket;                                /* counted */
 	const GPtrArray *layers;                   /* while sending */
 };
 
@@ -51,7 +51,7 @@ static bool put_layer(const struct s3_cache *c, const struct cache_layer_result 
 	return true;
 }
 
-/* What is there is not sent again, only kept from expiring. */
+/* An existing object is not sent again, but touched so that it does not expire. */
 static bool send_layer(void *data, guint i, struct work *work, GError **error)
 {
 	const struct s3_cache *c = data;
@@ -139,7 +139,7 @@ static bool read_manifest(s3 *bucket, remote_import *import, struct work *work, 
 	g_autoptr(GBytes) bytes = NULL;
 	if (!s3_get(bucket, key, (size_t)LIMIT_CACHE_CONFIG_BYTES, &bytes, work, error))
 		return false;
-	if (!bytes) /* nobody has exported yet */
+	if (!bytes) /* no cache has been exported yet */
 		return true;
 	g_autoptr(cache_config) config =
 		cache_config_parse(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), error);

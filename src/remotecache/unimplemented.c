@@ -7,7 +7,7 @@
 
 /* ---- GitHub Actions */
 
-/* The token is a JWT: three parts. */
+/* A token is a JWT with three parts. */
 static bool gha_token_check(const char *token, GError **error)
 {
 	const char *first = strchr(token, '.'), *second = first ? strchr(first + 1, '.') : NULL;
@@ -42,7 +42,7 @@ static bool gha_check(GHashTable *attrs, GError **error)
 
 /* ---- Azure blobs */
 
-/* An attribute that is there counts even when it is empty; so does a variable. */
+/* An attribute that is given overrides the variable even if it is empty. */
 static const char *attr_or_env(GHashTable *attrs, const char *key, const char *variable)
 {
 	const char *value = g_hash_table_lookup(attrs, key);
