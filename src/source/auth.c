@@ -27,7 +27,7 @@ static bool fetch_token(struct work *work, const char *host, const char *realm, 
 		g_propagate_error(error, g_steal_pointer(&why));
 		return false;
 	}
-	/* A client without a stable key lends its credentials instead. */
+	/* A client without a stable key sends its credentials instead. */
 	return error_set(error, ERROR_UNIMPLEMENTED, "no client makes tokens for %s", host);
 }
 

@@ -6,15 +6,15 @@
 #include "source/pull.h"
 #include <string.h>
 
-/* docker-image+blob and oci-layout+blob: one blob as a file. */
+/* docker-image+blob and oci-layout+blob: a blob as a file. */
 struct blob_source {
 	const struct source_context *context; /* borrowed */
 	reference *ref;                       /* owned; with digest */
-	char *text;                           /* owned: as shown */
+	char *text;                           /* owned: for messages */
 	struct digest digest;
 	struct file_spec spec;
 	bool is_layout;
-	char *session_id, *store; /* owned, of a layout */
+	char *session_id, *store; /* owned, OCI layout only */
 };
 
 static void blob_free(void *self)
@@ -109,7 +109,7 @@ static bool blob_fetch(struct blob_source *b, struct work *work, GError **error)
 	GError *why = NULL;
 	if (fetch_as(b, "", work, &why))
 		return true;
-	/* A digest may be that of a manifest, which registries keep elsewhere. */
+	/* The digest may be that of a manifest, for which registries have another endpoint. */
 	if (b->is_layout || cancel_is_set(work->cancel) || !fetch_as(b, OCI_MANIFEST, work, NULL)) {
 		g_propagate_error(error, why);
 		return false;
@@ -146,7 +146,7 @@ static bool blob_snapshot(void *self, struct work *work, cache_ref **ret_ref, GE
 	g_autoptr(blob_holds) holds = blob_holds_new(b->context->blobs);
 	blob_holds_add(holds, &b->digest);
 	bool ok = blob_fetch(b, work, error) && blob_to_record(b, work, ret_ref, error);
-	cache_release_blobs(b->context->cache, holds); /* the record has a copy */
+	cache_release_blobs(b->context->cache, holds); /* the record has its own copy */
 	return ok;
 }
 

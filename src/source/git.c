@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* git://HOST/PATH[#REF[:SUBDIR]] (llb-and-solver.md section 6.5): which commit is meant, and its files. */
+/* git://HOST/PATH[#REF[:SUBDIR]]: resolves the commit and checks out its files. */
 #include "source/git.h"
 #include "format/git_address.h"
 #include "format/gotype.h"
@@ -27,9 +27,9 @@ static void git_free(void *self)
 }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(git_source, git_free)
 
-/* ---- the identifier and attributes */
+/* ---- identifier and attributes */
 
-/* The address with xxxxx for what is secret or might be. */
+/* Returns the address with xxxxx for everything that may be secret. */
 static char *shown_of(const git_address *a)
 {
 	if (!a->user_info || a->scp)
@@ -42,7 +42,7 @@ static char *shown_of(const git_address *a)
 	return g_strdup_printf("%s://%s%s", a->scheme, mask, rest);
 }
 
-/* http is given its credentials apart; others have no use for a password in the address. */
+/* Credentials of http addresses are passed separately; for other schemes the password is not used. */
 static char *without_secret(bool http, const git_address *a)
 {
 	const char *rest = strstr(a->remote, "://") + 3 + strlen(a->user_info) + 1;
@@ -70,7 +70,7 @@ static bool take_remote(struct git_source *s, const git_address *a, GError **err
 	return true;
 }
 
-/* Anything without a scheme of git's is taken for https. */
+/* An address without a scheme of git is taken as https. */
 static bool address_of(const char *text, git_address *ret, GError **error)
 {
 	if (git_address_parse(text, ret))
@@ -146,7 +146,7 @@ static void *git_open(const struct source_context *context, const Pb__SourceOp *
 	return identifier_read(s, op, error) && attributes_read(s, op, error) ? g_steal_pointer(&s) : NULL;
 }
 
-/* ---- which commit */
+/* ---- resolving the commit */
 
 static bool has_checksum(const struct git_source *s, const git_listing *l)
 {
@@ -160,7 +160,7 @@ static bool mismatch(const struct git_source *s, GError **error)
 			 f->sha, *f->peeled ? " or " : "", f->peeled);
 }
 
-/* A ref that is a commit, or a commit given beside it: nobody needs to be asked. */
+/* The ref is a commit, or the commit is given: no request is needed. */
 static bool take_commit(struct git_source *s, const char *commit, const char *full_ref)
 {
 	s->found.ref = g_strdup(s->ref ? s->ref : commit);
@@ -225,7 +225,7 @@ static bool resolve_by_listing(struct git_source *s, struct work *work, GError *
 	return has_checksum(s, &s->found) || mismatch(s, error);
 }
 
-/* ---- one answer a build: the ref may move while it runs */
+/* ---- one reply per build, because the ref may move while it runs */
 
 struct git_pin {
 	gint refs;
@@ -257,7 +257,7 @@ static void listing_copy(git_listing *to, const git_listing *from)
 	to->full_ref = g_strdup(from->full_ref);
 }
 
-/* Whoever fetches with other credentials may see another repository. */
+/* With other credentials, the remote may show another repository. */
 static char *git_pin_key(const struct git_source *s)
 {
 	g_autofree char *who = g_compute_checksum_for_string(G_CHECKSUM_SHA256, s->user_info ? s->user_info : "", -1);
@@ -329,7 +329,7 @@ static char *git_pin(void *self)
 	return s->resolved ? g_strdup(s->found.sha) : NULL;
 }
 
-/* ---- its files */
+/* ---- checkout */
 
 static cache_ref *find_snapshot(const struct git_source *s, const char *name)
 {
@@ -433,7 +433,7 @@ void git_meta_clear(struct git_meta *m)
 
 /* ---- names for policies */
 
-/* Host and path of the repository, from git.fullurl when it is set; without user and scheme. */
+/* Returns host and path of the repository, from git.fullurl if it is set; without scheme and user. */
 static char *git_name(const Pb__SourceOp *op)
 {
 	g_auto(git_address) named = {0}, full = {0};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A tree of files out of the shared repository, with or without a repository of its own. */
+/* Checks out files of the shared repository, with or without a .git directory. */
 #include "source/git.h"
 #include "base/ident.h"
 #include "base/scope.h"
@@ -9,7 +9,7 @@
 #include "os/tree_walk.h"
 #include <string.h>
 
-#define OPEN_MODES_COMPAT 10 /* the compatibility version whose checkouts ignore the umask */
+#define OPEN_MODES_COMPAT 10 /* compatibility version in which checkouts ignore the umask */
 
 struct checkout {
 	const git_repo *repo;
@@ -18,9 +18,9 @@ struct checkout {
 	cache_ref *ref;     /* owned until committed */
 	int root;           /* owned */
 	char *path;         /* owned: of root */
-	char *tree;         /* owned: where files go, path itself or a directory in it */
-	char *git_dir;      /* owned: whose files they are */
-	char temporary[64]; /* name of the directory in root, "" when there is none */
+	char *tree;         /* owned: destination of the files: path itself or a directory in it */
+	char *git_dir;      /* owned: git directory of the files */
+	char temporary[64]; /* name of the directory in root, "" if none */
 };
 
 static void checkout_clear(struct checkout *c)
@@ -55,7 +55,7 @@ static struct git_how how_of(const struct checkout *c)
 	return how;
 }
 
-/* ---- a work tree of the shared repository */
+/* ---- checkout from the shared repository */
 
 static bool write_files(struct checkout *c, GError **error)
 {
@@ -75,9 +75,12 @@ static bool write_files(struct checkout *c, GError **error)
 		       c->work, NULL, error);
 }
 
-/* ---- a repository of its own */
+/* ---- checkout with a .git directory */
 
-/* The shared repository keeps named refs as tags, so that an exact tag is followed. "SOURCE:TARGET", or a commit. */
+/*
+ * Returns the refspec "SOURCE:TARGET", or a commit. The shared repository keeps named refs as tags, so an exact tag
+ * must be followed.
+ */
 static char *own_refspec(const struct checkout *c, GError **error)
 {
 	const struct git_source *s = c->source;
@@ -95,7 +98,7 @@ static char *own_refspec(const struct checkout *c, GError **error)
 	return g_strconcat(kept, ":", below, ref, NULL);
 }
 
-/* Through file:// on purpose: git's short cut for local paths has copied what links lead to. */
+/* Uses file:// because git's optimisation for local paths has copied the targets of links. */
 static bool fetch_from_shared(struct checkout *c, const char *refspec, GError **error)
 {
 	g_autofree char *url = g_filename_to_uri(c->repo->dir, NULL, error);
@@ -129,7 +132,7 @@ static bool make_repository(struct checkout *c, GError **error)
 	return true;
 }
 
-/* ---- what follows for both */
+/* ---- after both kinds of checkout */
 
 static bool update_submodules(struct checkout *c, GError **error)
 {
@@ -151,7 +154,7 @@ static bool update_submodules(struct checkout *c, GError **error)
 	return false;
 }
 
-/* Every component is a directory of the repository: no link decides what becomes the root. */
+/* Every component must be a directory of the repository: links are not followed. */
 static bool check_components(int top, const char *subdir, GError **error)
 {
 	for (const char *end = subdir; *end;) {
@@ -208,7 +211,7 @@ static bool open_mode(int dir, const char *name, mode_t mode, GError **error)
 	return fchmodat(dir, name, (mode & 07777) | 0222, 0) == 0 || error_set_errno(error, errno, "chmod %s", name);
 }
 
-/* Nothing changes the tree meanwhile, so that the name is still the regular file that it was. */
+/* The tree does not change meanwhile, so the name still refers to the regular file. */
 bool git_open_modes(int root, GError **error)
 {
 	g_autoptr(tree_walk) w = tree_walk_new(root, false, error);
@@ -246,7 +249,7 @@ static bool apply_compat_version(struct checkout *c, GError **error)
 	return false;
 }
 
-/* Directories after what is in them. */
+/* Directories are handled after their contents. */
 static bool set_times(int root, const struct timespec times[2], GError **error)
 {
 	g_autoptr(tree_walk) w = tree_walk_new(root, false, error);

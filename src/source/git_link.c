@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is needed to talk to a remote: credentials of the clients, the forwarded agent, known hosts. */
+/* The connection to a git remote: credentials of the clients, the forwarded agent, known hosts. */
 #include "source/git.h"
 #include "base/limits.h"
 #include "base/secret.h"
@@ -13,7 +13,7 @@
 
 static const char *const wide_scopes[] = {"https://github.com/", "https://www.github.com/"};
 
-/* One token serves all of GitHub, submodules too; elsewhere credentials are for the remote alone. */
+/* One token is used for all of github.com, including submodules; other credentials are used for the remote only. */
 static const char *scope_of(const char *remote)
 {
 	for (size_t i = 0; i < G_N_ELEMENTS(wide_scopes); i++)
@@ -44,7 +44,9 @@ static void add_basic(git_config *config, const struct git_source *s, const char
 	add_header(config, s, value);
 }
 
-/* 1 found, 0 none, -1 canceled. Failures to ask count as none: the remote says what it thinks of that. */
+/*
+ * Returns 1 (found), 0 (none) or -1 (cancelled). Failures count as none: the remote then reports missing credentials.
+ */
 static int ask(const struct git_source *s, const char *id, bool is_token, git_config *config, struct work *work,
 	       GError **error)
 {
@@ -63,11 +65,11 @@ static int ask(const struct git_source *s, const char *id, bool is_token, git_co
 		add_header(config, s, text);
 		return 1;
 	}
-	error_set(error, ERROR_INVALID_ARGUMENT, "secret %s is no header value", id);
+	error_set(error, ERROR_INVALID_ARGUMENT, "secret %s contains characters not allowed in an HTTP header", id);
 	return -1;
 }
 
-/* Secrets of the host before those for all, and headers before tokens. */
+/* Secrets of the host have precedence over general ones, headers over tokens. */
 static int ask_all(const struct git_source *s, git_config *config, struct work *work, GError **error)
 {
 	if (!work->sessions || session_group_is_empty(work->sessions))
@@ -97,7 +99,7 @@ static bool add_credentials(const struct git_source *s, git_config *config, stru
 	return found >= 0;
 }
 
-/* Without a file: ssh opens it through our descriptor. */
+/* ssh opens the file through this process's descriptor; the file has no name. */
 static bool make_known_hosts(git_link *l, const char *text, GError **error)
 {
 	l->hosts_fd = memfd_create("known_hosts", MFD_CLOEXEC);
@@ -109,7 +111,7 @@ static bool make_known_hosts(git_link *l, const char *text, GError **error)
 	return true;
 }
 
-/* Its socket lies in a file system that only our descriptor leads to. */
+/* The socket is in a file system that is reachable only through this process's descriptor. */
 static bool make_agent(git_link *l, const char *id, struct work *work, GError **error)
 {
 	if (!work->sessions)

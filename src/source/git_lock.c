@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Locks by name, for work that takes long: waiting ends with its cancel token. */
+/* Locks by name for long work: waiting ends when the caller's cancel token is set. */
 #include "source/git.h"
 
 static GMutex mu;

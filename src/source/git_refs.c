@@ -46,7 +46,7 @@ void git_listing_clear(git_listing *l)
 	g_clear_pointer(&l->full_ref, g_free);
 }
 
-/* One line; false at the end. Ends both parts in place. */
+/* Reads one line; returns false at the end. Terminates both fields in place. */
 static bool next_line(char **text, const char **ret_left, const char **ret_right)
 {
 	char *line = *text;
@@ -71,7 +71,7 @@ static bool take(char sha[GIT_SHA_SIZE], const char *text)
 	return true;
 }
 
-/* "ref: refs/heads/main\tHEAD" and "<sha>\tHEAD": the name of the default branch. */
+/* Returns the default branch from "ref: refs/heads/main\tHEAD" and "<sha>\tHEAD". */
 static bool default_branch(git_listing *l, char *text)
 {
 	const char *left, *right;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The shared repository of a remote: a retained record named by the address, into which commits are fetched as builds
- * need them, shallow where the server lets us.
+ * The shared repository of a remote: a retained cache record named by the address. Commits are fetched into it when
+ * builds need them, shallow if the server supports it.
  */
 #include "source/git.h"
 #include "base/scope.h"
@@ -11,7 +11,7 @@
 
 #define NAME "git-remote::"
 
-/* What a git that was killed leaves; nobody else works here. */
+/* Removes lock files of a killed git; the repository is locked by the caller. */
 static const char *const stale[] = {"shallow.lock", "index.lock", "packed-refs.lock", "config.lock", "HEAD.lock"};
 
 char *git_tree_path(int fd, GError **error)
@@ -26,7 +26,7 @@ char *git_tree_path(int fd, GError **error)
 	return NULL;
 }
 
-/* Repositories reached with credentials are shared by those who have the same. */
+/* Repositories that need credentials are shared by builds with the same credentials. */
 static char *record_name(const struct git_source *s)
 {
 	if (!s->user_info)
@@ -115,7 +115,7 @@ bool git_lacks_depth(const GError *error)
 	return says(error, "--depth") || says(error, "shallow");
 }
 
-/* Servers of plain files have no depth. */
+/* Servers of plain files (dumb HTTP) do not support shallow fetches. */
 static bool fetch_shallow(const git_repo *r, const char *refspec, struct work *work, GError **error)
 {
 	g_autoptr(GError) why = NULL;
@@ -133,7 +133,7 @@ static const char *unshallow(const git_repo *r)
 	return access(file, F_OK) == 0 ? "--unshallow" : NULL;
 }
 
-/* Some servers do not give a commit by its name: then all branches are asked for, which may have it. */
+/* Some servers do not send a commit by its id: then fetch all branches, which may contain it. */
 static bool fetch_all(const git_repo *r, const char *commit, struct work *work, GError **error)
 {
 	g_autoptr(GError) why = NULL;
@@ -145,7 +145,7 @@ static bool fetch_all(const git_repo *r, const char *commit, struct work *work, 
 	return false;
 }
 
-/* A kept .git directory gets the tags of its commit, so that git describe works there. */
+/* A kept .git directory gets the tags of its commit, so that git describe works in it. */
 static bool fetch_commit(const git_repo *r, struct work *work, GError **error)
 {
 	const struct git_source *s = r->source;
@@ -163,7 +163,7 @@ static bool fetch_named(const git_repo *r, struct work *work, GError **error)
 	return fetch_shallow(r, refspec, work, error);
 }
 
-/* The ref may have moved since it was resolved: what counts is the commit. */
+/* The ref may have moved since it was resolved; the resolved commit is used. */
 static bool bring(const git_repo *r, struct work *work, GError **error)
 {
 	const struct git_source *s = r->source;
@@ -185,7 +185,10 @@ static bool bring(const git_repo *r, struct work *work, GError **error)
 		       s->found.ref, s->found.sha);
 }
 
-/* A tag that moved, a branch that became a directory of branches, a lock of a git that died: a new one has none. */
+/*
+ * A fetch can fail because of a moved tag, a branch that became a directory of branches, or a lock of a killed git. A
+ * new repository has none of these.
+ */
 static bool is_worn_out(const GError *why)
 {
 	return (says(why, "rejected") && says(why, "(would clobber existing tag)")) ||

@@ -13,7 +13,7 @@
 
 #define OUTPUT_MAX MIB(16)
 #define HIDDEN "xxxxx:xxxxx"
-/* What talks to a remote ends when less than 64 bytes a second move for a minute, as downloads do. */
+/* A transfer is ended when it moves less than 64 bytes per second for a minute, the same limit as for downloads. */
 #define STALL_MS 60000
 #define STALL_BYTES (64 * STALL_MS / 1000)
 
@@ -42,7 +42,7 @@ void git_config_add(git_config *c, const char *key, const char *value)
 	g_ptr_array_add(c->pairs, g_strdup(value));
 }
 
-/* No repository decides what runs: neither hooks nor a monitor nor other repositories of this host. */
+/* Repositories must not determine what runs: no hooks, no fsmonitor, no alternates on this host. */
 static const char *const settings[][2] = {
 	{"core.hooksPath", "/dev/null"},     {"core.fsmonitor", "false"},      {"protocol.ext.allow", "never"},
 	{"submodule.fetchJobs", "1"},        {"init.defaultBranch", "master"}, {"gc.autoDetach", "false"},
@@ -110,7 +110,7 @@ struct run {
 	bool ok;
 };
 
-/* A thread of its own, because the umask is the daemon's otherwise (0), and files of a checkout have modes by 022. */
+/* Runs on a separate thread, because the umask is 022 for checkouts but 0 in the rest of the daemon. */
 static void *run_thread(void *data)
 {
 	struct run *r = data;
@@ -123,7 +123,7 @@ static void *run_thread(void *data)
 	return NULL;
 }
 
-/* Lines of --progress, which is asked for so that a remote that prepares for long says something meanwhile. */
+/* Lines of --progress, which is requested so that a slow remote shows progress. */
 static const char *const meters[] = {
 	"Enumerating objects:", "Counting objects:",  "Compressing objects:", "Total ",
 	"Receiving objects:",   "Unpacking objects:", "Resolving deltas:",    "Updating files:"};
@@ -151,7 +151,7 @@ GString *git_text(const char *bytes, size_t n)
 	return text;
 }
 
-/* As text, with the address's credentials hidden. */
+/* Returns the output as text, with the credentials of the address masked. */
 static GString *text_of(const struct git_how *how, GBytes *bytes)
 {
 	gsize n;
@@ -172,7 +172,7 @@ static void show(const struct git_how *how, struct work *work, int stream, GByte
 	g_string_free(text, TRUE);
 }
 
-/* Programs that are not there, as git says it, and where they come from. */
+/* Missing programs, by git's error text, and the packages that contain them. */
 static const char *missing_package(const char *text)
 {
 	if (strstr(text, "cannot run ssh"))

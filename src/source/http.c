@@ -23,13 +23,13 @@
 #define ERROR_BODY_MAX KIB(64)
 
 /*
- * What is known of the file: nothing; resolved (digest and name; ref unless the digest was pinned); then its record.
- * An instance resolves once.
+ * An instance resolves once: first nothing is known, then digest and name (and ref, unless the digest was pinned), then
+ * the cache record.
  */
 struct http_source {
 	const struct source_context *context; /* borrowed */
 	char *url;                            /* owned */
-	char *shown;                          /* owned: without credentials */
+	char *shown;                          /* owned: without credentials, for messages */
 	struct file_spec spec;
 	struct digest pinned; /* unset: none */
 	char *auth_secret;    /* owned or NULL */
@@ -138,7 +138,7 @@ static void hash_document(json_writer **w, struct digest *ret)
 	digest_of(text, n, ret);
 }
 
-/* The name under which records of this request are found again. */
+/* Returns the name by which records of this request are found again. */
 static void url_hash(const struct http_source *h, struct digest *ret)
 {
 	g_autoptr(GString) name = g_string_new(h->url);
@@ -181,7 +181,7 @@ static void cache_key(const struct http_source *h, struct digest *ret)
 
 /* ---- authorization */
 
-/* Clears what it held: the text of a secret. */
+/* Wipes and frees a secret. */
 static bool secret_get(const struct work *work, const char *id, const char *prefix, char **ret, GError **error)
 {
 	g_autoptr(GBytes) value = NULL;
@@ -201,10 +201,14 @@ static bool secret_get(const struct work *work, const char *id, const char *pref
 	if (strlen(text) == strlen(prefix) + n && is_clean_header(text))
 		return true;
 	secret_clear(ret);
-	return error_set(error, ERROR_INVALID_ARGUMENT, "secret %s is no header value", id);
+	return error_set(error, ERROR_INVALID_ARGUMENT, "secret %s contains characters not allowed in an HTTP header",
+			 id);
 }
 
-/* The header of the named secret, or of those that belong to the host; the token wins over the header. */
+/*
+ * Returns the Authorization header from the named secret, or from the secrets of the host; the token has precedence
+ * over the header.
+ */
 static bool authorization_get(const struct http_source *h, struct work *work, char **ret, GError **error)
 {
 	if (h->auth_secret) {
@@ -342,8 +346,7 @@ static const char *etag_strong(const char *etag)
 	return etag && g_str_has_prefix(etag, "W/") ? etag + 2 : etag;
 }
 
-/* The record that an answer says is still right, or NULL. Some servers leave the tag out of a 304 when asked for one.
- */
+/* Returns the record that a reply confirms, or NULL. Some servers omit the ETag in a 304 reply. */
 static struct earlier *earlier_match(const GPtrArray *list, const transport_reply *reply)
 {
 	const char *etag = etag_strong(transport_reply_header(reply, "etag"));
@@ -369,16 +372,16 @@ static bool use_earlier(struct http_source *h, const struct earlier *e, const tr
 	return true;
 }
 
-/* ---- what the URL means in this build */
+/* ---- one reply per build and URL */
 
-/* The answer to a URL, shared by all look-ups of a build. */
+/* The reply for a URL, shared by all requests of a build. */
 struct http_pin {
 	gint refs;
 	struct digest digest;
 	char *name; /* owned */
 	int64_t modified_s;
 	bool has_modified;
-	cache_ref *ref; /* owned: held, so that a prune leaves the record */
+	cache_ref *ref; /* owned: keeps the record from being pruned */
 };
 
 static void *http_pin_ref(void *data)
@@ -418,7 +421,7 @@ static void http_pin_apply(const struct http_pin *p, struct http_source *h)
 	h->ref = ref;
 }
 
-/* An earlier look-up of this build has answered; of a pinned digest only that answer counts. */
+/* Uses the reply of an earlier request of this build; with a pinned digest only if it has that digest. */
 static bool http_pin_use(struct http_source *h, struct work *work)
 {
 	g_autofree char *key = http_pin_key(h);
@@ -478,7 +481,7 @@ static bool download_finish(struct download *d, const transport_reply *reply, ca
 	return true;
 }
 
-/* The Upload service of the client stands behind http://buildkit-session/<id>. */
+/* http://buildkit-session/<id> is received from the Upload service of the client. */
 static bool upload_receive(struct download *d, rpc_call *call, GError **error)
 {
 	if (!download_begin(d, NULL, error))
@@ -518,7 +521,7 @@ static bool is_upload(const struct http_source *h)
 	return uri && g_strcmp0(g_uri_get_host(uri), SESSION_HOST) == 0;
 }
 
-/* GET with the tags known so far: a new record, or an earlier one (*ret_earlier). */
+/* Sends GET with the known ETags: returns a new record, or an earlier one (*ret_earlier). */
 static bool download(struct http_source *h, struct work *work, const GPtrArray *known, cache_ref **ret,
 		     struct digest *ret_digest, struct earlier **ret_earlier, transport_reply *ret_reply,
 		     GError **error)
@@ -545,7 +548,7 @@ static bool resolve_by_request(struct http_source *h, struct work *work, GError 
 {
 	g_autoptr(GPtrArray) known = earlier_find(h);
 	if (known->len > 0 && !is_upload(h)) {
-		/* Servers that mishandle If-None-Match often answer HEAD right, so tags are compared here first. */
+		/* Some servers handle If-None-Match incorrectly for GET but not for HEAD, so ask with HEAD first. */
 		g_autofree char *etags = etag_list(known);
 		g_auto(transport_reply) head = {0};
 		bool answered = request(h, work, "HEAD", etags, NULL, &head, NULL);
@@ -567,7 +570,7 @@ static bool resolve(struct http_source *h, struct work *work, GError **error)
 {
 	if (h->resolved)
 		return true;
-	if (digest_is_set(&h->pinned)) { /* nothing to ask: what comes later must have this digest */
+	if (digest_is_set(&h->pinned)) { /* no request: the download is verified against this digest */
 		h->digest = h->pinned;
 		h->name = http_file_name(h->url, h->spec.name, NULL);
 	} else if (!http_pin_use(h, work)) {

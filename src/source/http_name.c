@@ -7,7 +7,7 @@
 
 #define TOKEN_BYTES G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "!#$%&'*+-.^_`|~"
 
-/* A token or a quoted string; *p is moved behind it. NULL when it is neither. */
+/* Parses a token or a quoted string and advances *p behind it. Returns NULL if it is neither. */
 static char *value_read(const char **p)
 {
 	if (**p != '"') {
@@ -28,7 +28,7 @@ static char *value_read(const char **p)
 	return g_string_free(g_steal_pointer(&text), FALSE);
 }
 
-/* charset'language'percent-encoded, UTF-8 and ASCII only. */
+/* Decodes charset'language'percent-encoded; UTF-8 and ASCII only. */
 static char *extended_decode(const char *value)
 {
 	const char *first = strchr(value, '\'');
@@ -102,7 +102,7 @@ char *http_date_format(int64_t seconds)
 
 bool http_date_parse(const char *text, int64_t *ret_seconds)
 {
-	if (!libcurl_load(NULL)) /* no: the answer that has this date came through it */
+	if (!libcurl_load(NULL)) /* does not fail: libcurl received this date */
 		return false;
 	time_t when = libcurl.getdate(text, NULL);
 	if (when == (time_t)-1)

@@ -27,7 +27,7 @@ bool source_layer_limit_parse(const char *text, int64_t *ret, GError **error)
 	return true;
 }
 
-/* ---- the registry as origin */
+/* ---- registry sources */
 
 static bool registry_is_known(const struct pull_origin *o, const reference *ref, const char *digest)
 {
@@ -39,7 +39,10 @@ static void registry_learn(const struct pull_origin *o, const reference *ref, co
 	registry_known_add_manifest(o->registry, ref, digest);
 }
 
-/* The root of the image of that name in the worker's image store. A name with tag and digest may be stored with its tag only. */
+/*
+ * Returns the root of the image with that name in the worker's image store. A name with tag and digest may be stored
+ * with its tag only.
+ */
 static bool store_find(const struct pull_origin *o, const reference *ref, struct work *work, oci_descriptor **ret,
 		       GError **error)
 {
@@ -93,7 +96,7 @@ static GBytes *origin_fetch(const struct pull_origin *o, const reference *ref, c
 	GBytes *bytes = registry_fetch_small(o->registry, ref, d, max, &source_registry_auth, work, &why);
 	if (bytes)
 		return bytes;
-	/* Upstream copies documents into its content store. */
+	/* Prefix of upstream, which copies documents into its content store. */
 	bool copying = g_str_has_prefix(why->message, "httpReadSeeker: ");
 	g_propagate_prefixed_error(error, why, "%s", copying ? "failed to copy: " : "");
 	return NULL;
@@ -113,7 +116,7 @@ void pull_origin_registry(struct pull_origin *ret, const struct source_context *
 	};
 }
 
-/* ---- what all image sources do */
+/* ---- common to all image sources */
 
 void image_request_free(void *self)
 {
@@ -161,7 +164,7 @@ static bool request_pull(struct image_request *q, struct work *work, GError **er
 	return true;
 }
 
-/* Once an instance, shown as "resolve REF". */
+/* Resolves once per instance, displayed as "resolve REF". */
 static bool request_ensure(struct image_request *q, struct work *work, GError **error)
 {
 	if (q->pulled)
@@ -204,8 +207,8 @@ static char *manifest_key(const struct image_request *q)
 }
 
 /*
- * A chain over blobs and diff ids of the layers, NULL when there are none. Not over the diff ids alone, as upstream has
- * it: they are claims of a config, and with them an image could pass for another one before any layer was looked at.
+ * Returns a chain over the blobs and diff ids of the layers, or NULL if there are none. Upstream uses the diff ids
+ * alone; but these are claims of the config, so an image could pass for another one before its layers are verified.
  */
 static char *layers_key(const struct image_request *q)
 {

@@ -11,7 +11,7 @@
 
 #define SOURCE_KINDS(X) X(image) X(oci_layout) X(image_blob) X(oci_layout_blob) X(http) X(https) X(local) X(git)
 
-/* What provenance records of a source, in the order of its lists; locals are never materials. */
+/* Kinds of provenance materials, in the order of upstream's lists; local sources are never materials. */
 enum source_material {
 	SOURCE_MATERIAL_IMAGE,
 	SOURCE_MATERIAL_IMAGE_BLOB,

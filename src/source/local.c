@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * local://NAME: a directory of a client. The tree is kept in a mutable record named by what the client is likely to
- * send again, so that the next build transfers only what changed; each build sees an immutable twin of it. The key is
- * the session's: what depends on a local source is found again by content.
+ * local://NAME: a directory of a client. The tree is kept in a mutable cache record that later builds of the same
+ * client and directory find, so that only changes are transferred; each build uses an immutable snapshot of it. The
+ * cache key is random per session: vertices that depend on a local source are found by content.
  */
 #include "base/limits.h"
 #include "base/scope.h"
@@ -20,7 +20,7 @@
 struct local {
 	const struct source_context *context; /* borrowed */
 	char *name;
-	char *session_id; /* NULL: any of the build's */
+	char *session_id; /* NULL: any session of the build */
 	char *hint;
 	char **include, **exclude, **follow; /* NULL: not given */
 	bool diff_none;
@@ -40,7 +40,7 @@ static void local_free(void *self)
 
 /* ---- attributes */
 
-/* A JSON array of strings; null is none. */
+/* Parses a JSON array of strings; null is an empty one. */
 static bool list_parse(const char *key, const char *text, char ***ret, GError **error)
 {
 	g_autoptr(json_t) json = json_read(text, strlen(text), (size_t)LIMIT_POLICY_BYTES, key, error);
@@ -65,7 +65,7 @@ static bool list_parse(const char *key, const char *text, char ***ret, GError **
 	return true;
 }
 
-/* "ID" or "PREFIX:ID", whose prefix goes before the name. */
+/* Parses "ID" or "PREFIX:ID"; the prefix is put before the name. */
 static void session_attr(struct local *l, const char *value)
 {
 	const char *colon = strchr(value, ':');
@@ -210,7 +210,7 @@ static bool receive(struct local *l, session *s, struct transfer *t, int dest_fd
 	transfer_progress(t, 0, false);
 	if (!fssync_receive(&channel, dest_fd, &options, c, error))
 		return false;
-	/* Everything is here; how the client ends the stream changes nothing. */
+	/* All files are transferred; an error at the end of the stream is ignored. */
 	(void)rpc_call_close_send(call, NULL);
 	(void)rpc_call_finish(call, NULL);
 	return true;
@@ -231,7 +231,7 @@ static bool transfer(struct local *l, session *s, cache_ref *record, struct work
 
 /* ---- record */
 
-/* The record of an earlier transfer that nobody uses, or a new one. */
+/* Returns the record of an earlier transfer that is not in use, or a new one. */
 static cache_ref *take_record(struct local *l, const char *index_name, struct work *work, bool *ret_named,
 			      GError **error)
 {
@@ -258,7 +258,7 @@ static bool sync_from(struct local *l, session *s, struct work *work, cache_ref 
 	if (!record)
 		return false;
 	if (!transfer(l, s, record, work, error) || (!named && !cache_ref_set_name(record, index_name, error))) {
-		/* Half a transfer: what is noted of its content is not to be trusted. The last unref removes it. */
+		/* A failed transfer: discard its metadata. The last unref removes the record. */
 		(void)cache_ref_set_policy(record, CACHE_POLICY_DEFAULT, NULL);
 		return false;
 	}
@@ -266,7 +266,7 @@ static bool sync_from(struct local *l, session *s, struct work *work, cache_ref 
 	return *ret != NULL;
 }
 
-/* The session named by the source while it is there, else any of the build's. */
+/* Returns the session named by the source if it exists, else any of the build's. */
 static session *find_session(struct local *l, struct work *work, GError **error)
 {
 	session *s = NULL;

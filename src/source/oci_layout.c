@@ -57,7 +57,7 @@ static GBytes *layout_fetch(const struct pull_origin *o, const reference *ref, c
 	return session_content_fetch(s, store, &d->digest, max, work->cancel, error);
 }
 
-/* A layout is read by digest alone: whoever can name the bytes may as well have ours. */
+/* Layouts are content-addressed: a client that knows the digest may use the worker's copy. */
 static bool layout_is_known(const struct pull_origin *o, const reference *ref, const char *digest)
 {
 	return true;

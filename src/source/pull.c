@@ -15,7 +15,7 @@ static size_t document_max(const char *media_type)
 						      : MAX(LIMIT_CONFIG_BYTES, LIMIT_INDEX_BYTES);
 }
 
-/* A document that needs no fetch: remembered, of a cache record, or of an image that only containerd knows. */
+/* Returns a document without a request: from memory, a cache record, or an image that only containerd has. */
 static GBytes *document_find(blob_store *blobs, const struct digest *digest, size_t max)
 {
 	GBytes *bytes = blob_store_recall(blobs, digest);
@@ -24,7 +24,7 @@ static GBytes *document_find(blob_store *blobs, const struct digest *digest, siz
 	return blob_store_read(blobs, digest, max, NULL);
 }
 
-/* Added to documents. */
+/* Returns a document and adds it to documents. */
 static GBytes *document(const struct pull_origin *o, const reference *ref, const oci_descriptor *d,
 			GPtrArray *documents, struct work *work, GError **error)
 {
@@ -58,7 +58,7 @@ static bool root_find(const struct pull_origin *o, const reference *ref, struct 
 	return true;
 }
 
-/* What a document without a usable declared type is. */
+/* Detects the type of a document without a usable media type. */
 static bool type_settle(oci_descriptor *d, GBytes *bytes, GError **error)
 {
 	if (g_str_has_prefix(d->media_type, SCHEMA1_PREFIX))
@@ -83,7 +83,7 @@ static bool no_match(GError **error)
 	return error_set(error, ERROR_NOT_FOUND, "no match for platform in manifest: not found");
 }
 
-/* Down through indexes to the manifest of the platform. *ret_by_index: some index led there. */
+/* Follows indexes down to the manifest of the platform. *ret_by_index: whether there was an index. */
 static oci_manifest *manifest_find(const struct pull_origin *o, const reference *ref, const oci_descriptor *root,
 				   const struct platform *want, GPtrArray *documents, struct work *work,
 				   bool *ret_platform_open, GError **error)
@@ -168,7 +168,7 @@ GPtrArray *pulled_layers(const pulled *p, GError **error)
 	const GPtrArray *blobs = p->manifest->layers;
 	guint n = p->config ? p->config->diff_ids->len : 0;
 	if (!p->config) {
-		error_set(error, ERROR_INVALID_ARGUMENT, "failed to resolve rootfs: config %s is no image config",
+		error_set(error, ERROR_INVALID_ARGUMENT, "failed to resolve rootfs: config %s is not an image config",
 			  p->manifest->config->digest.text);
 		return NULL;
 	}

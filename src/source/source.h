@@ -6,8 +6,8 @@
  *	source_cache_key(s, work, phase, &key, &last, error);
  *	source_snapshot(s, work, &ref, error);
  *
- * KEY is what llb-and-solver.md section 10 gives for the scheme, before hashing; "session:" keys are random.
- * Thread: one at a time an instance; contexts are shared.
+ * The cache key has upstream's text, before hashing; "session:" keys are random. Thread: an instance is used by one
+ * thread at a time; contexts are shared.
  */
 #pragma once
 #include "cache/cache.h"
@@ -19,8 +19,9 @@
 #include "source/meta.h"
 
 /*
- * Where the root of an image with a tag is looked up: DEFAULT asks the registry, and the image store of the worker when that
- * fails; PULL asks the registry only; LOCAL asks the image store first. Workers without an image store have the registry only.
+ * How the root of an image with a tag is resolved: DEFAULT asks the registry and, if that fails, the worker's image
+ * store; PULL asks the registry only; LOCAL asks the image store first. Workers without an image store ask the registry
+ * only.
  */
 enum image_resolve_mode { IMAGE_RESOLVE_DEFAULT, IMAGE_RESOLVE_PULL, IMAGE_RESOLVE_LOCAL };
 
@@ -41,10 +42,10 @@ struct source_class {
 	enum source_material material;
 	bool is_layout;        /* the content comes from an OCI layout of the client, not from a registry */
 	bool is_address_whole; /* the identifier, with its scheme, is the address */
-	bool keeps_codes;      /* errors come from the client: their codes stay */
+	bool keeps_codes;      /* errors of the client: codes are kept */
 	/*
-	 * The identifier that policies match: one name, however it was written; owned. NULL when it cannot be read. The member
-	 * is NULL when the identifier is used as it is.
+	 * Returns the identifier that policies match, normalised; owned. NULL if it is invalid. The member is NULL if
+	 * the identifier is used unchanged.
 	 */
 	char *(*name)(const Pb__SourceOp *op);
 	/* Reads identifier (the part after "://") and attrs; the instance keeps context borrowed. */
@@ -61,33 +62,33 @@ struct source_class {
 #define SOURCE_CLASS_DECLARE(name) extern const struct source_class source_##name##_class;
 SOURCE_KINDS(SOURCE_CLASS_DECLARE)
 
-/* The class of an identifier "SCHEME://REST"; *ret_rest points behind "://". NULL: no such scheme. */
+/* Returns the class of an identifier "SCHEME://REST"; *ret_rest points behind "://". NULL: no such scheme. */
 const struct source_class *source_class_find(const char *identifier, const char **ret_rest);
 source *source_open(const struct source_context *context, const Pb__SourceOp *op, const struct platform *platform,
 		    GError **error);
 bool source_cache_key(source *s, struct work *work, unsigned phase, char **ret_key, bool *ret_last, GError **error);
 bool source_snapshot(source *s, struct work *work, cache_ref **ret_ref, GError **error);
-/* Owned, NULL: none. After source_cache_key. */
+/* Owned, NULL: none. Call after source_cache_key. */
 char *source_pin(source *s);
 void source_free(source *s);
-/* Schemes of later parts answer UNIMPLEMENTED. */
+/* Returns UNIMPLEMENTED for schemes that are not supported yet. */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(source, source_free)
 
 /*
- * The identifier as policies see it; owned. Names of images in full; of git repositories host and path of what is
- * fetched, whatever git.fullurl says. What cannot be read stays.
+ * Returns the identifier for policies; owned. Image names are complete; git repositories have the host and path of the
+ * fetched repository, also with git.fullurl. Invalid identifiers are returned unchanged.
  */
 char *source_name(const Pb__SourceOp *op);
 
 /* Registry auth callbacks through work->sessions, shared by sources and exporters (source/auth.c). */
 extern const struct registry_auth source_registry_auth;
 
-/* Config of an image without its layers (LLBBridge.ResolveImageConfig / ResolveSourceMeta). */
+/* Resolves the config of an image without its layers (LLBBridge.ResolveImageConfig / ResolveSourceMeta). */
 struct image_meta {
-	struct digest digest; /* of the root descriptor (index or manifest) */
+	struct digest digest; /* media type of the root descriptor (index or manifest) */
 	GBytes *config;
 };
-/* The mode of an attribute or option; "" and NULL are the default. INVALID_ARGUMENT for other texts. */
+/* Parses the mode of an attribute or option; "" and NULL are the default. INVALID_ARGUMENT for other texts. */
 bool source_resolve_mode_parse(const char *text, enum image_resolve_mode *ret, GError **error);
 bool source_image_resolve(const struct source_context *context, const char *reference_text,
 			  const struct platform *platform, enum image_resolve_mode mode, bool no_config,

@@ -40,9 +40,9 @@ diff-fewer =
 diff-more mismatched image rootfs and manifest layers
 twice =j
 empty-layers =
-diff-id0 is no image config
-diff-id2 is no image config
-diff-id3 is no image config
+diff-id0 is not an image config
+diff-id2 is not an image config
+diff-id3 is not an image config
 # F10 to F13
 cut =cut
 cut-norange =cut-norange

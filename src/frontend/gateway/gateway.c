@@ -82,7 +82,7 @@ void gateway_close(gateway *g)
 	g_mutex_unlock(&g->mu);
 }
 
-const char *gateway_hand_out(gateway *g, bridge_ref *ref)
+const char *gateway_ref_add(gateway *g, bridge_ref *ref)
 {
 	if (!ref)
 		return "";

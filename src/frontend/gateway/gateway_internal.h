@@ -26,7 +26,7 @@ struct gateway {
 };
 
 /* Takes ownership of a ref and returns its new id, borrowed from the gateway. "" for scratch. */
-const char *gateway_hand_out(gateway *g, bridge_ref *ref);
+const char *gateway_ref_add(gateway *g, bridge_ref *ref);
 /* Returns a borrowed ref, valid while the call runs. Errors: "no such ref: X, all [...]". */
 bool gateway_find_ref(gateway *g, const char *id, bridge_ref **ret, GError **error);
 /* Converts a result to its wire form and registers its refs with the gateway; guard_free. */

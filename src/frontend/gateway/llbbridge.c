@@ -96,7 +96,7 @@ static ProtobufCMessage *solve_reply(gateway *g, const Gateway__SolveRequest *m,
 	} else {
 		if (result->ref)
 			result->ref->class->ref_ref(result->ref);
-		reply->ref = g_strdup(gateway_hand_out(g, result->ref));
+		reply->ref = g_strdup(gateway_ref_add(g, result->ref));
 	}
 	return &reply->base;
 }

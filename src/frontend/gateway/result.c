@@ -3,17 +3,17 @@
 #include "api/message.h"
 #include <string.h>
 
-static char *hand_out_copy(gateway *g, bridge_ref *ref)
+static char *ref_add_copy(gateway *g, bridge_ref *ref)
 {
 	if (ref)
 		ref->class->ref_ref(ref);
-	return g_strdup(gateway_hand_out(g, ref));
+	return g_strdup(gateway_ref_add(g, ref));
 }
 
 static Gateway__Ref *ref_to_wire(gateway *g, bridge_ref *ref)
 {
 	Gateway__Ref *wire = message_new(Gateway__Ref, gateway__ref);
-	wire->id = hand_out_copy(g, ref);
+	wire->id = ref_add_copy(g, ref);
 	const Pb__Definition *definition = ref ? g->bridge->class->definition(g->bridge, ref) : NULL;
 	if (definition)
 		wire->def = message_copy(definition);
@@ -48,7 +48,7 @@ static Gateway__RefMapDeprecated *map_to_old_wire(gateway *g, GHashTable *refs)
 		Gateway__RefMapDeprecated__RefsEntry *entry =
 			message_new(Gateway__RefMapDeprecated__RefsEntry, gateway__ref_map_deprecated__refs_entry);
 		entry->key = g_strdup(key);
-		entry->value = hand_out_copy(g, value);
+		entry->value = ref_add_copy(g, value);
 		map->refs[map->n_refs++] = entry;
 	}
 	return map;
@@ -67,7 +67,7 @@ static void refs_to_wire(gateway *g, build_result *r, bool array_ref, Gateway__R
 		wire->ref = ref_to_wire(g, r->ref);
 	} else {
 		wire->result_case = GATEWAY__RESULT__RESULT_REF_DEPRECATED;
-		wire->refdeprecated = hand_out_copy(g, r->ref);
+		wire->refdeprecated = ref_add_copy(g, r->ref);
 	}
 }
 
