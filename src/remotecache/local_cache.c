@@ -9,10 +9,10 @@
 #define SESSION_WAIT_MS 5000
 
 struct local_cache {
-	const struct remotecache_context *context; /* borrowed: the exporter's */
+	const struct remotecache_context *context; /* borrowed from the exporter */
 	char *store;                               /* owned: "local:<directory>" */
 	struct content_format format;
-	session *session; /* ref while sending */
+	session *session; /* counted; while sending */
 };
 
 static void local_close(void *self)
@@ -124,7 +124,7 @@ static bool read_attributes(struct local_origin *o, GHashTable *attrs, GError **
 static solver_import *local_import(const struct remotecache_context *context, GHashTable *attrs, struct work *work,
 				   GError **error)
 {
-	/* The client takes its directory with it: what is used must be here before it leaves. */
+	/* The directory is available only while the client is connected, so results are fetched when they are used. */
 	static const struct import_origin origin = {
 		.root = local_root, .small = local_small, .provider = local_layers, .eager = true};
 	struct local_origin o = {.context = context};

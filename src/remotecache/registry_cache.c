@@ -96,7 +96,9 @@ struct registry_origin {
 	reference *ref;
 };
 
-/* The same without asking for certificates; layers are fetched with it as long as the daemon lives. */
+/*
+ * A copy without the callback for credentials of the build: layers are fetched with it during the life of the daemon.
+ */
 static const struct registry_auth *insecure_auth(const struct registry_auth *auth)
 {
 	static struct registry_auth copy;
