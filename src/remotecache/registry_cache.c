@@ -96,9 +96,7 @@ struct registry_origin {
 	reference *ref;
 };
 
-/*
- * A copy without the callback for credentials of the build: layers are fetched with it during the life of the daemon.
- */
+/* Same without verification of certificates. Static, because layers are fetched with it until the daemon ends. */
 static const struct registry_auth *insecure_auth(const struct registry_auth *auth)
 {
 	static struct registry_auth copy;

@@ -97,7 +97,7 @@ bool source_oci_layout_resolve(const struct source_context *context, const char 
 			       const char *store_id, const struct platform *platform, struct work *work,
 			       struct image_meta *ret, GError **error);
 
-/* Metadata of sources (LLBBridge.ResolveSourceMeta). objects: fetched too. ret is set on success. */
+/* Metadata of sources (LLBBridge.ResolveSourceMeta). objects: also fetches the commit object and tag. ret is set on success. */
 bool source_git_resolve(const struct source_context *context, const Pb__SourceOp *op, bool objects, struct work *work,
 			struct git_meta *ret, GError **error);
 /*
