@@ -43,7 +43,7 @@ static void plain_close(void *self)
 /* Ends a line of step output that is on the screen in part; it is printed again from its beginning. */
 static void break_line(struct plain *p, struct model_vertex *v)
 {
-	if (v->log_is_partial && v->log_printed > 0)
+	if (v->log_printed > 0)
 		g_string_append_c(p->out, '\n');
 	v->log_printed = 0;
 }
