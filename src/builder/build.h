@@ -9,9 +9,9 @@
  * calls of the client). The builder must outlive all builds. Thread: any.
  */
 #pragma once
-#include "builder/history.h"
 #include "format/json_writer.h"
 #include "frontend/gateway/gateway.h"
+#include "history/history.h"
 #include "progress/progress.h"
 #include "solver/solver.h"
 #include "worker/worker.h"

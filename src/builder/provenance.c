@@ -397,31 +397,18 @@ const struct export_attestation *provenance_attestations(const provenance *p, si
 
 /* ---- for the history */
 
-static Control__Descriptor *descriptor_new(GBytes *bytes)
+static void attestation_clear(void *data)
 {
-	Control__Descriptor *d = message_new(Control__Descriptor, control__descriptor);
-	gsize n;
-	const void *start = g_bytes_get_data(bytes, &n);
-	struct digest digest;
-	digest_of(start, n, &digest);
-	d->media_type = g_strdup(EXPORT_IN_TOTO_TYPE);
-	d->digest = g_strdup(digest.text);
-	d->size = (int64_t)n;
-	d->annotations = g_new0(Control__Descriptor__AnnotationsEntry *, 1);
-	Control__Descriptor__AnnotationsEntry *entry =
-		message_new(Control__Descriptor__AnnotationsEntry, control__descriptor__annotations_entry);
-	entry->key = g_strdup(EXPORT_PREDICATE_TYPE_KEY);
-	entry->value = g_strdup(PROVENANCE_V1);
-	d->annotations[d->n_annotations++] = entry;
-	return d;
+	struct history_attestation *a = data;
+	oci_descriptor_free((oci_descriptor *)(uintptr_t)a->descriptor);
+	g_bytes_unref(a->bytes);
 }
 
-static Control__BuildResultInfo *info_new(GBytes *bytes)
+GArray *provenance_records_new(void)
 {
-	Control__BuildResultInfo *info = message_new(Control__BuildResultInfo, control__build_result_info);
-	info->attestations = g_new0(Control__Descriptor *, 1);
-	info->attestations[info->n_attestations++] = descriptor_new(bytes);
-	return info;
+	GArray *records = g_array_new(FALSE, FALSE, sizeof(struct history_attestation));
+	g_array_set_clear_func(records, attestation_clear);
+	return records;
 }
 
 /* Stores the predicate alone, indented: the subjects of a statement are not known to the history. */
@@ -440,27 +427,23 @@ static GBytes *record_blob(const struct subject *s, struct work *work, GError **
 	return g_bytes_new_take(indented, n);
 }
 
-bool provenance_record(provenance *p, struct work *work, Control__BuildHistoryRecord *record, GPtrArray *ret_blobs,
-		       GError **error)
+bool provenance_record(provenance *p, struct work *work, GArray *records, GError **error)
 {
-	record->results = g_new0(Control__BuildHistoryRecord__ResultsEntry *, p->subjects->len + 1);
 	for (guint i = 0; i < p->subjects->len; i++) {
 		const struct subject *s = p->subjects->pdata[i];
 		g_autoptr(GBytes) bytes = record_blob(s, work, error);
 		if (!bytes)
 			return false;
-		if (g_bytes_get_size(bytes) > HISTORY_BLOB_BYTES)
+		gsize n;
+		const void *start = g_bytes_get_data(bytes, &n);
+		if (n > HISTORY_BLOB_BYTES)
 			return error_set(error, ERROR_RESOURCE_EXHAUSTED, "more than %d bytes", HISTORY_BLOB_BYTES);
-		g_ptr_array_add(ret_blobs, g_bytes_ref(bytes));
-		if (!*s->key) {
-			record->result = info_new(bytes);
-			continue;
-		}
-		Control__BuildHistoryRecord__ResultsEntry *entry = message_new(
-			Control__BuildHistoryRecord__ResultsEntry, control__build_history_record__results_entry);
-		entry->key = g_strdup(s->key);
-		entry->value = info_new(bytes);
-		record->results[record->n_results++] = entry;
+		struct digest digest;
+		digest_of(start, n, &digest);
+		oci_descriptor *d = oci_descriptor_new(EXPORT_IN_TOTO_TYPE, &digest, (int64_t)n);
+		oci_descriptor_annotate(d, EXPORT_PREDICATE_TYPE_KEY, PROVENANCE_V1);
+		struct history_attestation a = {.key = s->key, .descriptor = d, .bytes = g_steal_pointer(&bytes)};
+		g_array_append_val(records, a);
 	}
 	return true;
 }

@@ -12,8 +12,8 @@
  */
 #pragma once
 #include "builder/provenance_scope.h"
-#include "control.pb-c.h"
 #include "export/exporter.h"
+#include "history/history.h"
 #include "worker/bridge.h"
 
 struct build;
@@ -31,6 +31,9 @@ bool provenance_wants_sbom(const provenance *p);
 bool provenance_capture_result(provenance *p, build_result *result, GError **error);
 /* Returns the attestations for exporters; empty unless requested. Borrowed. */
 const struct export_attestation *provenance_attestations(const provenance *p, size_t *ret_n);
-/* Sets Result and Results of a record, and ret_blobs (GBytes *) to the blobs of their descriptors. */
-bool provenance_record(provenance *p, struct work *work, Control__BuildHistoryRecord *record, GPtrArray *ret_blobs,
-		       GError **error);
+/*
+ * Appends an attestation for each result to records, of those before an error, too. Keys are borrowed from p, the rest is
+ * owned by records.
+ */
+bool provenance_record(provenance *p, struct work *work, GArray *records, GError **error);
+GArray *provenance_records_new(void); /* element type: struct history_attestation */

@@ -1,45 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/build_internal.h"
-#include "api/message.h"
 #include "builder/provenance.h"
-#include "builder/status_wire.h"
 #include "base/log.h"
 #include "base/version.h"
 #include "format/json_writer.h"
+#include "history/status_wire.h"
+#include "progress/log_file.h"
 #include "rpc/rpc.h"
 #include "format/url_redact.h"
 #include <string.h>
 #include <unistd.h>
 
-static Control__Exporter *exporter_new(const struct build_target *target)
+/* ret borrows from the build. ret->exporters: g_free. */
+static void describe(const struct build *b, struct history_build *ret)
 {
-	Control__Exporter *e = message_new(Control__Exporter, control__exporter);
-	e->type = g_strdup(target->type);
-	message_set_map(e, attrs, target->attrs);
-	return e;
-}
-
-static Control__BuildHistoryRecord *record_new(struct build *b)
-{
-	Control__BuildHistoryRecord *record = message_new(Control__BuildHistoryRecord, control__build_history_record);
-	record->ref = g_strdup(b->ref);
-	record->frontend = g_strdup(b->request->frontend);
-	message_set_map(record, frontendattrs, b->request->frontend_attrs);
-	for (size_t i = 0; i < record->n_frontendattrs; i++) { /* a context's address may hold a password */
-		g_autofree char *value = record->frontendattrs[i]->value;
-		record->frontendattrs[i]->value = url_redact(value);
-	}
-	record->exporters = g_new0(Control__Exporter *, b->request->n_exporters);
-	for (; record->n_exporters < b->request->n_exporters; record->n_exporters++)
-		record->exporters[record->n_exporters] = exporter_new(&b->request->exporters[record->n_exporters]);
-	record->createdat = message_time_new(b->started_ns);
-	return record;
+	const struct build_request *r = b->request;
+	struct history_exporter *exporters = g_new0(struct history_exporter, r->n_exporters);
+	for (size_t i = 0; i < r->n_exporters; i++)
+		exporters[i] = (struct history_exporter){.type = r->exporters[i].type, .attrs = r->exporters[i].attrs};
+	*ret = (struct history_build){
+		.ref = b->ref,
+		.frontend = r->frontend,
+		.frontend_attrs = r->frontend_attrs,
+		.exporters = exporters,
+		.n_exporters = r->n_exporters,
+		.started_ns = b->started_ns,
+	};
 }
 
 void build_record_start(struct build *b)
 {
-	if (!b->request->internal)
-		history_started(builder_history(b->builder), record_new(b));
+	if (b->request->internal)
+		return;
+	struct history_build start;
+	describe(b, &start);
+	history_started(builder_history(b->builder), &start);
+	g_free((void *)(uintptr_t)start.exporters);
 }
 
 /* Stores the complete status stream, for later Status calls. */
@@ -52,89 +48,21 @@ static GBytes *pack_log(struct build *b)
 		if (!events)
 			break;
 		g_autoptr(GPtrArray) messages = status_wire_pack(events);
-		for (guint i = 0; i < messages->len; i++) {
-			gsize n = 0;
-			const guint8 *message = g_bytes_get_data(messages->pdata[i], &n);
-			guint32 length = GUINT32_TO_LE((guint32)n);
-			g_byte_array_append(bytes, (const guint8 *)&length, sizeof length);
-			g_byte_array_append(bytes, message, (guint)n);
-		}
+		for (guint i = 0; i < messages->len; i++)
+			log_file_append(bytes, messages->pdata[i]);
 	}
 	return g_byte_array_free_to_bytes(g_steal_pointer(&bytes));
 }
 
-/* Stores the result's metadata without the exporters' keys, as upstream. */
-static void fill_metadata(Control__BuildHistoryRecord *record, build_result *result)
+/* The exported images with their documents: a prune may remove the worker's copies. g_free. */
+static struct history_image *list_images(const struct build *b, size_t *ret_n)
 {
-	GHashTableIter iter;
-	void *key, *value;
-	record->exporterresponse =
-		g_new0(Control__BuildHistoryRecord__ExporterResponseEntry *, g_hash_table_size(result->metadata));
-	g_hash_table_iter_init(&iter, result->metadata);
-	while (g_hash_table_iter_next(&iter, &key, &value)) {
-		Control__BuildHistoryRecord__ExporterResponseEntry *entry =
-			message_new(Control__BuildHistoryRecord__ExporterResponseEntry,
-				    control__build_history_record__exporter_response_entry);
-		gsize n = 0;
-		const char *bytes = g_bytes_get_data(value, &n);
-		entry->key = g_strdup(key);
-		entry->value = g_strndup(bytes ? bytes : "", n);
-		record->exporterresponse[record->n_exporterresponse++] = entry;
-	}
-}
-
-static Control__Descriptor *descriptor_new(const oci_descriptor *from)
-{
-	Control__Descriptor *d = message_new(Control__Descriptor, control__descriptor);
-	d->media_type = g_strdup(from->media_type);
-	d->digest = g_strdup(from->digest.text);
-	d->size = from->size;
-	message_set_map(d, annotations, from->annotations);
-	return d;
-}
-
-static bool fits(const struct export_kept *kept)
-{
-	for (guint i = 0; i < kept->documents->len; i++)
-		if (g_bytes_get_size(kept->documents->pdata[i]) > HISTORY_BLOB_BYTES)
-			return false;
-	return true;
-}
-
-/* Stores the exported images and their manifests by exporter, because a prune may remove the worker's copies. */
-static void fill_images(struct build *b, Control__BuildHistoryRecord *record, GPtrArray *ret_blobs)
-{
-	for (size_t i = 0; b->kept && i < b->request->n_exporters; i++) {
-		const struct export_kept *kept = &b->kept[i];
-		if (!kept->root || !fits(kept))
-			continue;
-		if (!record->result) {
-			record->result = message_new(Control__BuildResultInfo, control__build_result_info);
-		}
-		Control__BuildResultInfo *info = record->result;
-		if (!info->resultdeprecated)
-			info->resultdeprecated = descriptor_new(kept->root);
-		if (!info->results)
-			info->results = g_new0(Control__BuildResultInfo__ResultsEntry *, b->request->n_exporters);
-		Control__BuildResultInfo__ResultsEntry *entry =
-			message_new(Control__BuildResultInfo__ResultsEntry, control__build_result_info__results_entry);
-		entry->key = (int64_t)i;
-		entry->value = descriptor_new(kept->root);
-		info->results[info->n_results++] = entry;
-		for (guint k = 0; k < kept->documents->len; k++)
-			g_ptr_array_add(ret_blobs, g_bytes_ref(kept->documents->pdata[k]));
-	}
-}
-
-static void fill_result(struct build *b, build_result *result, Control__BuildHistoryRecord *record,
-			GPtrArray *ret_blobs)
-{
-	struct work work = {.cancel = b->cancel, .sessions = b->sessions};
-	g_autoptr(GError) why = NULL;
-	fill_metadata(record, result);
-	if (!provenance_record(b->provenance, &work, record, ret_blobs, &why))
-		log_warn("provenance of build %s: %s", b->ref, why->message);
-	fill_images(b, record, ret_blobs);
+	struct history_image *images = g_new0(struct history_image, b->request->n_exporters);
+	*ret_n = 0;
+	for (size_t i = 0; b->kept && i < b->request->n_exporters; i++)
+		if (b->kept[i].root)
+			images[(*ret_n)++] = (struct history_image){i, b->kept[i].root, b->kept[i].documents};
+	return images;
 }
 
 /* Adds the daemon's version in the field in which BuildKit's error details have the process's stack. */
@@ -174,24 +102,30 @@ void build_record_end(struct build *b, build_result *result, GHashTable *respons
 {
 	if (b->request->internal)
 		return;
-	Control__BuildHistoryRecord *record = record_new(b);
-	record->completedat = message_time_new(progress_now_ns());
-	struct progress_counts counts = progress_log_counts(b->log);
-	record->numcachedsteps = counts.cached;
-	record->numtotalsteps = counts.total;
-	record->numcompletedsteps = counts.completed;
-	record->numwarnings = counts.warnings;
-	g_autoptr(GBytes) status = failure ? pack_failure(failure) : NULL;
-	if (failure) {
-		record->error = message_new(Google__Status, google__status);
-		record->error->code = (int32_t)error_get_code(failure);
-		record->error->message = g_strdup(failure->message);
+	struct work work = {.cancel = b->cancel, .sessions = b->sessions};
+	g_autoptr(GError) error = NULL, why = NULL;
+	g_autoptr(GBytes) status = failure ? pack_failure(failure) : NULL, log = NULL;
+	g_autoptr(GArray) attestations = provenance_records_new();
+	struct history_build start;
+	struct history_end end = {
+		.completed_ns = progress_now_ns(),
+		.counts = progress_log_counts(b->log),
+		.failure = failure,
+		.status = status,
+	};
+	g_autofree struct history_image *images = NULL;
+	if (result) {
+		if (!provenance_record(b->provenance, &work, attestations, &why))
+			log_warn("provenance of build %s: %s", b->ref, why->message);
+		images = list_images(b, &end.n_images);
+		end.metadata = result->metadata;
+		end.attestations = (const struct history_attestation *)(void *)attestations->data;
+		end.n_attestations = attestations->len;
+		end.images = images;
 	}
-	g_autoptr(GPtrArray) blobs = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
-	if (result)
-		fill_result(b, result, record, blobs);
-	g_autoptr(GBytes) log = pack_log(b);
-	g_autoptr(GError) error = NULL;
-	if (!history_completed(builder_history(b->builder), record, log, status, blobs, &error))
+	end.log = log = pack_log(b);
+	describe(b, &start);
+	if (!history_completed(builder_history(b->builder), &start, &end, &error))
 		log_warn("history of build %s: %s", b->ref, error->message);
+	g_free((void *)(uintptr_t)start.exporters);
 }

@@ -58,17 +58,15 @@ enum rpc_turn control_listen_history(rpc_call *call, void **state, void *data, G
 	while (rpc_call_has_room(call)) {
 		bool end = false;
 		g_autoptr(GError) failure = NULL;
-		Control__BuildHistoryEvent *event = history_listener_take(l->listener, &end, &failure);
+		g_autoptr(GBytes) event = history_listener_take(l->listener, &end, &failure);
 		if (failure) {
 			g_propagate_error(error, g_steal_pointer(&failure));
 			return RPC_TURN_FAILED;
 		}
 		if (!event)
 			return end ? RPC_TURN_OK : RPC_TURN_WAIT;
-		g_autoptr(GBytes) packed = message_pack(event);
-		guard_free(event);
 		gsize n = 0;
-		const void *bytes = g_bytes_get_data(packed, &n);
+		const void *bytes = g_bytes_get_data(event, &n);
 		if (!rpc_call_offer(call, bytes, n, error))
 			return RPC_TURN_FAILED;
 	}

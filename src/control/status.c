@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/control.h"
-#include "builder/status_wire.h"
 #include "control.pb-c.h"
+#include "history/status_wire.h"
 #include "api/guard.h"
+#include "progress/log_file.h"
 #include <string.h>
 
 #define BUILD_WAIT_US (6 * G_USEC_PER_SEC)
@@ -18,7 +19,8 @@ struct follow {
 	char *ref;
 	gint64 wait_until_us; /* deadline for the build to begin */
 	guint watch;          /* 0: not waiting for the build */
-	GBytes *stored;       /* owned; unsent rest of a stored log */
+	GBytes *stored;       /* owned; a stored log (log_file.h) */
+	size_t stored_at;     /* its first message that is not sent yet */
 	progress_log *log;
 	progress_reader *reader;
 	GPtrArray *messages; /* element type: GBytes, owned: packed messages; those from next on are unsent */
@@ -104,29 +106,21 @@ static enum rpc_turn find(struct follow *f, GError **error)
 	return RPC_TURN_WAIT;
 }
 
-/* A stored log is a sequence of (u32 LE length, StatusResponse). */
 static enum rpc_turn send_stored(struct follow *f, GError **error)
 {
-	for (;;) {
-		gsize n = 0;
-		const uint8_t *at = g_bytes_get_data(f->stored, &n);
-		guint32 length;
-		if (n < sizeof length)
-			return RPC_TURN_OK;
+	const uint8_t *message;
+	size_t n, next = f->stored_at;
+	g_autoptr(GError) why = NULL;
+	for (; log_file_next(f->stored, &next, &message, &n, &why); f->stored_at = next) {
 		if (!rpc_call_has_room(f->call))
 			return RPC_TURN_WAIT;
-		memcpy(&length, at, sizeof length);
-		length = GUINT32_FROM_LE(length);
-		if (length > n - sizeof length) {
-			error_set(error, ERROR_DATA_LOSS, "the stored log of build %s is truncated", f->ref);
+		if (!rpc_call_offer(f->call, message, n, error))
 			return RPC_TURN_FAILED;
-		}
-		if (!rpc_call_offer(f->call, at + sizeof length, length, error))
-			return RPC_TURN_FAILED;
-		GBytes *rest = g_bytes_new_from_bytes(f->stored, sizeof length + length, n - sizeof length - length);
-		g_bytes_unref(f->stored);
-		f->stored = rest;
 	}
+	if (!why)
+		return RPC_TURN_OK;
+	error_set(error, ERROR_DATA_LOSS, "the stored log of build %s is %s", f->ref, why->message);
+	return RPC_TURN_FAILED;
 }
 
 /* Returns OK when all messages are sent. */

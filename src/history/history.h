@@ -3,16 +3,17 @@
  * history: persistent build records, their blobs, and listeners for events.
  *
  *	history *h = history_open(root_fd, root_path, &limits, error);
- *	history_started(h, record); ... history_completed(h, record, status_bytes, error_status_bytes);
+ *	history_started(h, &build); ... history_completed(h, &build, &end, error);
  *
  * Records are BuildHistoryRecord messages in <root>/history.db. A record is deleted when it is not among the newest
  * max_entries and is older than max_age; pinned records are kept. Blobs of records are stored in the same file, at most
- * HISTORY_BLOB_BYTES each. Thread: any.
+ * HISTORY_BLOB_BYTES each. The messages of the Control service stay inside this module. Thread: any.
  */
 #pragma once
 #include "base/digest.h"
 #include "base/cancel.h"
-#include "control.pb-c.h"
+#include "oci/oci.h"
+#include "progress/progress.h"
 
 #define HISTORY_BLOB_BYTES (16 * 1024 * 1024) /* longer logs are not stored */
 
@@ -26,19 +27,49 @@ struct history_limits {
 history *history_open(int root_fd, const char *root_path, const struct history_limits *limits, GError **error);
 void history_close(history *h);
 
-/* Takes ownership of the record (its events share it). Internal builds create no events. */
-void history_started(history *h, Control__BuildHistoryRecord *record);
-/*
- * Ends the build with the same Ref: stores the record. log and failure may be NULL; blobs (GBytes *) are the blobs of
- * its attestations. Takes ownership of the record.
- */
-bool history_completed(history *h, Control__BuildHistoryRecord *record, GBytes *log, GBytes *failure,
-		       const GPtrArray *blobs, GError **error);
+/* A build when it starts; all members are borrowed. */
+struct history_exporter {
+	const char *type;
+	GHashTable *attrs; /* char * to char * */
+};
+struct history_build {
+	const char *ref, *frontend;
+	GHashTable *frontend_attrs; /* char * to char *; passwords in addresses are not stored */
+	const struct history_exporter *exporters;
+	size_t n_exporters;
+	int64_t started_ns;
+};
+/* The same build when it is complete; all members are borrowed. */
+struct history_attestation {
+	const char *key; /* of the result; "": the single one */
+	const oci_descriptor *descriptor;
+	GBytes *bytes;
+};
+struct history_image {
+	size_t exporter; /* index in the request */
+	const oci_descriptor *root;
+	const GPtrArray *documents; /* element type: GBytes * */
+};
+struct history_end {
+	int64_t completed_ns;
+	struct progress_counts counts;
+	GBytes *log;           /* (log_file.h) of messages of status_wire.h */
+	const GError *failure; /* NULL: the build succeeded */
+	GBytes *status;        /* of the failure, as rpc_status_pack encodes it; NULL: none */
+	GHashTable *metadata;  /* of the result: char * to GBytes *; NULL: there is none */
+	const struct history_attestation *attestations;
+	size_t n_attestations;
+	const struct history_image *images;
+	size_t n_images;
+};
+
+void history_started(history *h, const struct history_build *build);
+/* Stores the record, its log, its status, and the blobs that it names. Internal builds are not passed here. */
+bool history_completed(history *h, const struct history_build *build, const struct history_end *end, GError **error);
 /* Errors: "failed to retrieve ref X: file does not exist". */
 bool history_update(history *h, const char *ref, bool pinned, bool delete_it, bool finalize, GError **error);
 /*
- * Returns the status log of a completed build: concatenated (u32 LE length, StatusResponse). NULL without an error:
- * unknown build.
+ * Returns the log of a completed build (log_file.h; StatusResponse messages). NULL without an error: unknown build.
  */
 GBytes *history_log(history *h, const char *ref);
 /* Returns a blob of a record, or NULL if there is none. */
@@ -63,12 +94,12 @@ struct history_query {
 history_listener *history_listen(history *h, const struct history_query *query, void (*notify)(void *data), void *data,
 				 GError **error);
 /*
- * Returns the next event (guard_free), or NULL if there is none now or, with ret_end, no further one (the query is
+ * Returns the next event (an encoded BuildHistoryEvent), or NULL if there is none now or, with ret_end, no further one (the query is
  * complete, or the history is closed). After NULL, notify(data) is called when an event arrives; it runs under the
  * history's lock and must not call history functions. A listener with LISTENER_EVENTS unread events is dropped. Errors:
  * RESOURCE_EXHAUSTED.
  */
-Control__BuildHistoryEvent *history_listener_take(history_listener *l, bool *ret_end, GError **error);
+GBytes *history_listener_take(history_listener *l, bool *ret_end, GError **error);
 void history_listener_free(history_listener *l);
 /* No further events are sent once no build is active (the daemon is stopping). */
 void history_stop(history *h);

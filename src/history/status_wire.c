@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "builder/status_wire.h"
+#include "history/status_wire.h"
 #include "api/message.h"
 #include "control.pb-c.h"
 #include <string.h>

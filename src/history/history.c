@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "builder/history.h"
+#include "history/history.h"
 #include "api/message.h"
-#include "builder/history_filter.h"
 #include "db/db.h"
+#include "history/history_filter.h"
+#include "history/record.h"
 #include <string.h>
 
 #define STATUS_MEDIA_TYPE "application/vnd.buildkit.status.v0"
@@ -29,7 +30,7 @@ struct history {
 
 struct history_listener {
 	history *history;
-	GQueue events; /* element type: Control__BuildHistoryEvent *; history->mu */
+	GQueue events; /* element type: GBytes *, an encoded BuildHistoryEvent (owned); history->mu */
 	char *ref;     /* "" for all */
 	bool early_exit;
 	bool too_slow; /* events were lost; history->mu */
@@ -66,13 +67,12 @@ void history_close(history *h)
 /* Limit of unread events per listener. */
 #define LISTENER_EVENTS 10000
 
-static Control__BuildHistoryEvent *event_new(Control__BuildHistoryEventType type,
-					     const Control__BuildHistoryRecord *record)
+static GBytes *event_new(Control__BuildHistoryEventType type, const Control__BuildHistoryRecord *record)
 {
-	Control__BuildHistoryEvent *event = message_new(Control__BuildHistoryEvent, control__build_history_event);
-	event->type = type;
-	event->record = message_copy(record);
-	return event;
+	Control__BuildHistoryEvent event = CONTROL__BUILD_HISTORY_EVENT__INIT;
+	event.type = type;
+	event.record = (Control__BuildHistoryRecord *)(uintptr_t)record; /* only read */
+	return message_pack(&event);
 }
 
 /* Requires mu. */
@@ -87,20 +87,24 @@ static void notify_all(history *h)
 /* Sends the event to all listeners of this ref and type. Requires mu. */
 static void tell(history *h, Control__BuildHistoryEventType type, const Control__BuildHistoryRecord *record)
 {
+	g_autoptr(GBytes) event = NULL;
 	for (guint i = 0; i < h->listeners->len; i++) {
 		history_listener *l = h->listeners->pdata[i];
 		bool wanted = !*l->ref || strcmp(l->ref, record->ref) == 0;
 		if (l->early_exit || !wanted || l->too_slow)
 			continue;
 		l->too_slow = l->events.length >= LISTENER_EVENTS;
+		if (!l->too_slow && !event)
+			event = event_new(type, record);
 		if (!l->too_slow)
-			g_queue_push_tail(&l->events, event_new(type, record));
+			g_queue_push_tail(&l->events, g_bytes_ref(event));
 	}
 	notify_all(h);
 }
 
-void history_started(history *h, Control__BuildHistoryRecord *record)
+void history_started(history *h, const struct history_build *build)
 {
+	Control__BuildHistoryRecord *record = history_record_new(build);
 	g_mutex_lock(&h->mu);
 	tell(h, CONTROL__BUILD_HISTORY_EVENT_TYPE__STARTED, record);
 	g_hash_table_replace(h->active, record->ref, record);
@@ -149,50 +153,60 @@ static bool expire(history *h, int64_t now_ns, GError **error)
 		      error, "ii", now_ns - h->limits.max_age_ns, h->limits.max_entries);
 }
 
-/* Blobs of attestations, by digest. */
-static bool store_blobs(history *h, const char *ref, const GPtrArray *blobs, GError **error)
+/* By its digest: a record names it. */
+static bool store_named_blob(history *h, const char *ref, GBytes *bytes, GError **error)
 {
-	for (guint i = 0; i < blobs->len; i++) {
-		gsize n;
-		const void *start = g_bytes_get_data(blobs->pdata[i], &n);
-		struct digest digest;
-		digest_of(start, n, &digest);
-		if (!db_run(h->db, "INSERT OR REPLACE INTO blobs VALUES(?, ?, ?)", error, "ssb", ref, digest.text,
-			    start, n))
+	struct digest digest;
+	gsize n;
+	const void *start = g_bytes_get_data(bytes, &n);
+	digest_of(start, n, &digest);
+	return db_run(h->db, "INSERT OR REPLACE INTO blobs VALUES(?, ?, ?)", error, "ssb", ref, digest.text, start, n);
+}
+
+/* Stores the attestations and the documents of images. */
+static bool store_blobs(history *h, const char *ref, const struct history_end *end, GError **error)
+{
+	for (size_t i = 0; i < end->n_attestations; i++)
+		if (!store_named_blob(h, ref, end->attestations[i].bytes, error))
 			return false;
+	for (size_t i = 0; i < end->n_images; i++) {
+		const GPtrArray *documents = end->images[i].documents;
+		for (guint k = 0; history_image_fits(&end->images[i]) && k < documents->len; k++)
+			if (!store_named_blob(h, ref, documents->pdata[k], error))
+				return false;
 	}
 	return true;
 }
 
-static bool store(history *h, Control__BuildHistoryRecord *record, GBytes *log, GBytes *failure, const GPtrArray *blobs,
-		  GError **error)
+static bool store(history *h, Control__BuildHistoryRecord *record, const struct history_end *end, GError **error)
 {
-	bool keep_log = log && g_bytes_get_size(log) <= HISTORY_BLOB_BYTES;
+	bool keep_log = g_bytes_get_size(end->log) <= HISTORY_BLOB_BYTES;
 	if (keep_log)
-		record->logs = descriptor_new(STATUS_MEDIA_TYPE, log);
-	if (failure)
-		record->externalerror = descriptor_new(ERROR_MEDIA_TYPE, failure);
-	return store_record(h, record, error) && (!keep_log || store_blob(h, record->ref, record->logs, log, error)) &&
-	       (!failure || store_blob(h, record->ref, record->externalerror, failure, error)) &&
-	       store_blobs(h, record->ref, blobs, error) && expire(h, message_time_ns(record->completedat), error);
+		record->logs = descriptor_new(STATUS_MEDIA_TYPE, end->log);
+	if (end->status)
+		record->externalerror = descriptor_new(ERROR_MEDIA_TYPE, end->status);
+	return store_record(h, record, error) &&
+	       (!keep_log || store_blob(h, record->ref, record->logs, end->log, error)) &&
+	       (!end->status || store_blob(h, record->ref, record->externalerror, end->status, error)) &&
+	       store_blobs(h, record->ref, end, error) && expire(h, end->completed_ns, error);
 }
 
-/* Commits without fsync: the last entries may be lost at a power failure. */
-static bool store_all(history *h, Control__BuildHistoryRecord *record, GBytes *log, GBytes *failure,
-		      const GPtrArray *blobs, GError **error)
+/* Uses one transaction that is not durable: a power loss may lose the latest records. */
+static bool store_all(history *h, Control__BuildHistoryRecord *record, const struct history_end *end, GError **error)
 {
 	db_lock(h->db);
 	bool ok = db_begin(h->db, error);
-	if (ok && !(ok = store(h, record, log, failure, blobs, error) && db_commit(h->db, false, error)))
+	if (ok && !(ok = store(h, record, end, error) && db_commit(h->db, false, error)))
 		db_rollback(h->db);
 	db_unlock(h->db);
 	return ok;
 }
 
-bool history_completed(history *h, Control__BuildHistoryRecord *record, GBytes *log, GBytes *failure,
-		       const GPtrArray *blobs, GError **error)
+bool history_completed(history *h, const struct history_build *build, const struct history_end *end, GError **error)
 {
-	bool ok = store_all(h, record, log, failure, blobs, error);
+	Control__BuildHistoryRecord *record = history_record_new(build);
+	history_record_end(record, end);
+	bool ok = store_all(h, record, end, error);
 	g_mutex_lock(&h->mu);
 	g_hash_table_remove(h->active, record->ref);
 	tell(h, CONTROL__BUILD_HISTORY_EVENT_TYPE__COMPLETE, record);
@@ -336,11 +350,11 @@ history_listener *history_listen(history *h, const struct history_query *query, 
 	return NULL;
 }
 
-Control__BuildHistoryEvent *history_listener_take(history_listener *l, bool *ret_end, GError **error)
+GBytes *history_listener_take(history_listener *l, bool *ret_end, GError **error)
 {
 	history *h = l->history;
 	g_mutex_lock(&h->mu);
-	Control__BuildHistoryEvent *event = g_queue_pop_head(&l->events);
+	GBytes *event = g_queue_pop_head(&l->events);
 	bool drained = h->stopping && g_hash_table_size(h->active) == 0;
 	bool too_slow = !event && l->too_slow;
 	*ret_end = !event && (l->early_exit || drained || too_slow);
@@ -358,7 +372,7 @@ void history_listener_free(history_listener *l)
 	g_ptr_array_remove_fast(l->history->listeners, l);
 	g_mutex_unlock(&l->history->mu);
 	for (void *event = g_queue_pop_head(&l->events); event; event = g_queue_pop_head(&l->events))
-		guard_free(event);
+		g_bytes_unref(event);
 	g_free(l->ref);
 	g_free(l);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "builder/history_filter.h"
+#include "history/history_filter.h"
 #include "api/message.h"
 #include "format/filter.h"
 #include "format/gotype.h"

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "history/history.h"
+#include "api/guard.h"
+#include "base/scope.h"
+#include "control.pb-c.h"
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <unistd.h>
+
+struct fixture {
+	char *dir;
+	int fd;
+	history *h;
+	GHashTable *attrs, *metadata;
+};
+
+static void setup(struct fixture *f, gconstpointer data)
+{
+	f->dir = g_dir_make_tmp("history-XXXXXX", NULL);
+	f->fd = open(f->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	f->h = history_open(f->fd, f->dir, &(struct history_limits){.max_age_ns = 1, .max_entries = 2}, NULL);
+	g_assert_nonnull(f->h);
+	f->attrs = g_hash_table_new(g_str_hash, g_str_equal);
+	g_hash_table_insert(f->attrs, (void *)"context", (void *)"https://user:secret@example.com/r.git");
+	f->metadata = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)g_bytes_unref);
+	g_hash_table_insert(f->metadata, (void *)"key", g_bytes_new("value", 5));
+}
+
+static void teardown(struct fixture *f, gconstpointer data)
+{
+	history_close(f->h);
+	g_hash_table_unref(f->attrs);
+	g_hash_table_unref(f->metadata);
+	static const char *const names[] = {"history.db", "history.db-wal", "history.db-shm"};
+	for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
+		unlinkat(f->fd, names[i], 0);
+	fd_close(&f->fd);
+	g_assert_cmpint(g_rmdir(f->dir), ==, 0);
+	g_free(f->dir);
+}
+
+static struct history_build build_of(const struct fixture *f, const char *ref, int64_t started_ns)
+{
+	return (struct history_build){
+		.ref = ref, .frontend = "dockerfile.v0", .frontend_attrs = f->attrs, .started_ns = started_ns};
+}
+
+static void on_event(void *data)
+{
+	++*(int *)data;
+}
+
+/* The next event; NULL: none now. */
+static Control__BuildHistoryEvent *take(history_listener *l, bool *ret_end)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GBytes) bytes = history_listener_take(l, ret_end, &error);
+	g_assert_no_error(error);
+	gsize n = 0;
+	const uint8_t *data = bytes ? g_bytes_get_data(bytes, &n) : NULL;
+	return bytes ? guard_unpack(&control__build_history_event__descriptor, data, n, NULL) : NULL;
+}
+
+static void complete(struct fixture *f, const char *ref, int64_t started_ns)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GBytes) log = g_bytes_new("log", 3);
+	struct history_build build = build_of(f, ref, started_ns);
+	struct history_end end = {.completed_ns = started_ns + 10, .log = log, .metadata = f->metadata};
+	history_started(f->h, &build);
+	g_assert_true(history_completed(f->h, &build, &end, &error));
+}
+
+/* Refs of the stored records that match, oldest first. */
+static char *stored(struct fixture *f, const char *filter)
+{
+	const char *const filters[] = {filter, NULL};
+	int calls = 0;
+	bool end = false;
+	history_listener *l = history_listen(
+		f->h, &(struct history_query){.ref = "", .early_exit = true, .filters = filter ? filters : NULL},
+		on_event, &calls, NULL);
+	GString *refs = g_string_new(NULL);
+	for (Control__BuildHistoryEvent *e; (e = take(l, &end));) {
+		g_assert_cmpint(e->type, ==, CONTROL__BUILD_HISTORY_EVENT_TYPE__COMPLETE);
+		g_string_append_printf(refs, "%s ", e->record->ref);
+		guard_free(e);
+	}
+	g_assert_true(end);
+	history_listener_free(l);
+	return g_string_free(refs, FALSE);
+}
+
+static void test_events(struct fixture *f, gconstpointer data)
+{
+	int calls = 0;
+	bool end;
+	history_listener *l =
+		history_listen(f->h, &(struct history_query){.ref = "", .active_only = true}, on_event, &calls, NULL);
+	g_assert_null(take(l, &end));
+	g_assert_false(end);
+	struct digest digest;
+	digest_of_text("image", &digest);
+	g_autoptr(GPtrArray) documents = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
+	g_ptr_array_add(documents, g_bytes_new("image", 5));
+	oci_descriptor *root = oci_descriptor_new("application/vnd.oci.image.manifest.v1+json", &digest, 5);
+	g_autoptr(GBytes) predicate = g_bytes_new("{}", 2);
+	struct digest predicate_digest;
+	digest_of_text("{}", &predicate_digest);
+	oci_descriptor *statement = oci_descriptor_new("application/vnd.in-toto+json", &predicate_digest, 2);
+	oci_descriptor_annotate(statement, "in-toto.io/predicate-type", "type");
+	const struct history_attestation attestations[] = {{"", statement, predicate},
+							   {"linux/arm64", statement, predicate}};
+	const struct history_image images[] = {{1, root, documents}};
+	const struct history_exporter exporters[] = {{"local", f->attrs}, {"image", f->attrs}};
+	g_autoptr(GBytes) log = g_bytes_new("log", 3), status = g_bytes_new("status", 6);
+	struct history_build build = build_of(f, "r1", 1000000005);
+	build.exporters = exporters;
+	build.n_exporters = G_N_ELEMENTS(exporters);
+	g_autoptr(GError) failure = NULL, error = NULL;
+	error_set(&failure, ERROR_CANCELED, "stopped");
+	struct history_end fin = {.completed_ns = 2000000006,
+				  .counts = {.cached = 1, .total = 4, .completed = 3, .warnings = 2},
+				  .log = log,
+				  .failure = failure,
+				  .status = status,
+				  .metadata = f->metadata,
+				  .attestations = attestations,
+				  .n_attestations = G_N_ELEMENTS(attestations),
+				  .images = images,
+				  .n_images = G_N_ELEMENTS(images)};
+	history_started(f->h, &build);
+	g_assert_true(history_completed(f->h, &build, &fin, &error));
+	g_assert_cmpint(calls, ==, 2);
+
+	Control__BuildHistoryEvent *e = take(l, &end);
+	g_assert_cmpint(e->type, ==, CONTROL__BUILD_HISTORY_EVENT_TYPE__STARTED);
+	g_assert_cmpstr(e->record->ref, ==, "r1");
+	g_assert_null(e->record->completedat);
+	g_assert_cmpint(e->record->createdat->seconds, ==, 1);
+	g_assert_cmpint(e->record->createdat->nanos, ==, 5);
+	g_assert_cmpuint(e->record->n_exporters, ==, 2);
+	g_assert_cmpstr(e->record->exporters[1]->type, ==, "image");
+	g_assert_cmpstr(e->record->frontendattrs[0]->key, ==, "context");
+	g_assert_null(strstr(e->record->frontendattrs[0]->value, "secret"));
+	guard_free(e);
+
+	e = take(l, &end);
+	const Control__BuildHistoryRecord *r = e->record;
+	g_assert_cmpint(e->type, ==, CONTROL__BUILD_HISTORY_EVENT_TYPE__COMPLETE);
+	g_assert_cmpint(r->completedat->seconds, ==, 2);
+	g_assert_cmpint(r->numcachedsteps, ==, 1);
+	g_assert_cmpint(r->numtotalsteps, ==, 4);
+	g_assert_cmpint(r->numcompletedsteps, ==, 3);
+	g_assert_cmpint(r->numwarnings, ==, 2);
+	g_assert_cmpint(r->error->code, ==, ERROR_CANCELED);
+	g_assert_cmpstr(r->error->message, ==, "stopped");
+	g_assert_cmpstr(r->exporterresponse[0]->value, ==, "value");
+	g_assert_cmpint(r->logs->size, ==, 3);
+	g_assert_cmpint(r->externalerror->size, ==, 6);
+	g_assert_cmpstr(r->result->resultdeprecated->digest, ==, digest.text);
+	g_assert_cmpint(r->result->results[0]->key, ==, 1);
+	g_assert_cmpstr(r->result->attestations[0]->digest, ==, predicate_digest.text);
+	g_assert_cmpstr(r->results[0]->key, ==, "linux/arm64");
+	g_assert_cmpstr(r->results[0]->value->attestations[0]->annotations[0]->value, ==, "type");
+	guard_free(e);
+	g_autoptr(GBytes) image_blob = history_blob(f->h, digest.text),
+			  predicate_blob = history_blob(f->h, predicate_digest.text);
+	g_autoptr(GBytes) stored_log = history_log(f->h, "r1"), none = history_log(f->h, "r2");
+	g_assert_true(g_bytes_equal(image_blob, documents->pdata[0]));
+	g_assert_true(g_bytes_equal(predicate_blob, predicate));
+	g_assert_true(g_bytes_equal(stored_log, log));
+	g_assert_null(none);
+	history_stop(f->h);
+	g_assert_null(take(l, &end));
+	g_assert_true(end);
+	history_listener_free(l);
+	oci_descriptor_free(root);
+	oci_descriptor_free(statement);
+}
+
+/* The two newest stay, and a pinned one. */
+static void test_retention(struct fixture *f, gconstpointer data)
+{
+	complete(f, "a", 100);
+	g_autoptr(GError) error = NULL;
+	g_assert_true(history_update(f->h, "a", true, false, false, &error));
+	complete(f, "b", 200);
+	complete(f, "c", 300);
+	complete(f, "d", 400);
+	g_autofree char *all = stored(f, NULL), *filtered = stored(f, "ref==c"), *failed = stored(f, "status==error");
+	g_assert_cmpstr(all, ==, "a c d ");
+	g_assert_cmpstr(filtered, ==, "c ");
+	g_assert_cmpstr(failed, ==, "");
+	g_assert_true(history_update(f->h, "c", false, true, false, &error));
+	g_assert_false(history_update(f->h, "c", false, true, false, &error));
+	g_assert_cmpstr(error->message, ==, "failed to retrieve ref c: file does not exist");
+	g_autofree char *rest = stored(f, NULL);
+	g_assert_cmpstr(rest, ==, "a d ");
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_test_add("/events", struct fixture, NULL, setup, test_events, teardown);
+	g_test_add("/retention", struct fixture, NULL, setup, test_retention, teardown);
+	return g_test_run();
+}
