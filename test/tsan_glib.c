@@ -122,6 +122,28 @@ gboolean g_cond_wait_until(GCond *c, GMutex *m, gint64 end)
 	return ok;
 }
 
+/* ---- once: the macro before g_once_init_enter loads the value itself, which acquires what g_once_init_leave released */
+
+#undef g_once_init_enter
+gboolean g_once_init_enter(volatile void *location)
+{
+	REAL(g_once_init_enter);
+	gboolean first = real(location);
+	if (!first)
+		__tsan_acquire((void *)(gsize)location);
+	return first;
+}
+
+#undef g_once_init_leave
+void g_once_init_leave(volatile void *location, gsize result)
+{
+	REAL(g_once_init_leave);
+	__tsan_release((void *)(gsize)location);
+	real(location, result);
+}
+
+/* ---- queues */
+
 void g_async_queue_push(GAsyncQueue *q, gpointer item)
 {
 	REAL(g_async_queue_push);
