@@ -70,7 +70,7 @@ sanitize:
 	@mkdir -p build/asan-bin
 	@for p in buildkitd buildctl buildkit-runc; do ln -sf ../asan/cmd/$$p/$$p build/asan-bin/$$p; done
 	$(SANITIZERS) meson test -C build/asan --print-errorlogs --no-rebuild --timeout-multiplier 3
-	$(SANITIZERS) E2E_SANITIZER=1 E2E_TIMEOUT=400 test/e2e/run build/asan-bin
+	$(SANITIZERS) E2E_SANITIZER=1 E2E_TIMEOUT=900 test/e2e/run build/asan-bin
 SANITIZERS = UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 G_SLICE=always-malloc
 
 # Thread sanitizer over the modules with threads of their own.

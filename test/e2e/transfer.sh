@@ -18,7 +18,7 @@ for i in range(12000):
 PYTHON
 printf 'FROM scratch\nCOPY data /data\n' > "$WORK/c/Dockerfile"
 start_daemon
-timeout 80 "$BIN/buildctl" build --progress=plain --frontend=dockerfile.v0 --local context="$WORK/c" --local dockerfile="$WORK/c" \
+timeout $((80 + ${E2E_SANITIZER:-0} * 720)) "$BIN/buildctl" build --progress=plain --frontend=dockerfile.v0 --local context="$WORK/c" --local dockerfile="$WORK/c" \
 	--output type=local,dest="$WORK/out" > "$WORK/first" 2>&1 || { tail "$WORK/first"; fail "transfer"; }
 [ "$(find "$WORK/out" -type f | wc -l)" = 12000 ] || fail "files are missing"
 diff -r "$WORK/c/data" "$WORK/out/data" || fail "other bytes came back"
