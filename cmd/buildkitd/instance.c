@@ -2,7 +2,7 @@
 #include "instance.h"
 #include "base/log.h"
 #include "base/scope.h"
-#include "builder/provenance_env.h"
+#include "provenance/env.h"
 #include "collector.h"
 #include "control/control.h"
 #include "debug_http.h"

@@ -2,7 +2,7 @@
 #include "builder/build_internal.h"
 #include "builder/imports.h"
 #include "builder/provenance.h"
-#include "builder/provenance_origin.h"
+#include "provenance/origin.h"
 #include "api/guard.h"
 #include "format/reference.h"
 #include "frontend/dockerfile/dockerfile.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/build_internal.h"
 #include "api/message.h"
-#include "builder/provenance_scope.h"
+#include "provenance/scope.h"
 #include "base/ident.h"
 #include <string.h>
 

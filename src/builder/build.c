@@ -4,7 +4,7 @@
 #include "base/time.h"
 #include "builder/imports.h"
 #include "builder/provenance.h"
-#include "builder/provenance_origin.h"
+#include "provenance/origin.h"
 #include "remotecache/remotecache.h"
 #include "base/ident.h"
 #include "api/guard.h"

@@ -4,10 +4,10 @@
 #include "base/ident.h"
 #include "base/version.h"
 #include "builder/build_internal.h"
-#include "builder/provenance_facts.h"
-#include "builder/provenance_options.h"
-#include "builder/provenance_origin.h"
-#include "builder/provenance_predicate.h"
+#include "provenance/facts.h"
+#include "provenance/options.h"
+#include "provenance/origin.h"
+#include "provenance/predicate.h"
 #include "export/writer.h"
 #include <string.h>
 

@@ -11,7 +11,7 @@
  * Thread: one at a time; predicates of attestations: any.
  */
 #pragma once
-#include "builder/provenance_scope.h"
+#include "provenance/scope.h"
 #include "export/exporter.h"
 #include "history/history.h"
 #include "worker/bridge.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "builder/provenance_origin.h"
-#include "builder/provenance_predicate.h"
+#include "provenance/origin.h"
+#include "provenance/predicate.h"
 #include "api/guard.h"
 #include <string.h>
 

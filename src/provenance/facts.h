@@ -7,7 +7,7 @@
  * Thread: any, while the job lives.
  */
 #pragma once
-#include "builder/provenance_capture.h"
+#include "provenance/capture.h"
 #include "solver/solver.h"
 
 /* Adds the sources, secrets, SSH agents and network use of all vertices that the targets depend on. */

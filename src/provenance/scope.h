@@ -11,7 +11,7 @@
  * Thread: any.
  */
 #pragma once
-#include "builder/provenance_capture.h"
+#include "provenance/capture.h"
 #include "llb/definition.h"
 
 typedef struct provenance_scope provenance_scope;

@@ -9,7 +9,7 @@
  * Thread: one at a time.
  */
 #pragma once
-#include "builder/provenance_capture.h"
+#include "provenance/capture.h"
 
 struct request_view {
 	const char *frontend;      /* borrowed from the capture; "": none */

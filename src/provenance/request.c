@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "builder/provenance_request.h"
-#include "builder/provenance_origin.h"
+#include "provenance/request.h"
+#include "provenance/origin.h"
 #include "format/git_address.h"
 #include "format/url_redact.h"
 #include <string.h>

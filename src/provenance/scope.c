@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "builder/provenance_scope.h"
+#include "provenance/scope.h"
 #include <string.h>
 
 struct provenance_scope {

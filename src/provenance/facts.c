@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "builder/provenance_facts.h"
+#include "provenance/facts.h"
 #include "api/message.h"
 #include "format/git_address.h"
 #include "ops/ops.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "builder/provenance_origin.h"
+#include "provenance/origin.h"
 #include "api/guard.h"
 #include <string.h>
 

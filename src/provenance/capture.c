@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "builder/provenance_capture.h"
+#include "provenance/capture.h"
 #include "format/reference.h"
 #include "format/url_redact.h"
 #include <string.h>

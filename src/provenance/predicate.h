@@ -8,7 +8,7 @@
  * SSH agents, and the definition. Thread: any.
  */
 #pragma once
-#include "builder/provenance_capture.h"
+#include "provenance/capture.h"
 #include "format/json_writer.h"
 #include "ops.pb-c.h"
 

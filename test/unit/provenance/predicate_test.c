@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "builder/provenance_predicate.h"
+#include "provenance/predicate.h"
 #include "llb/build.h"
 #include "oci/oci.h"
 #include "api/guard.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "builder/provenance_options.h"
+#include "provenance/options.h"
 #include "format/csv.h"
 #include "format/gotype.h"
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "builder/provenance_env.h"
+#include "provenance/env.h"
 #include "base/limits.h"
 #include "base/scope.h"
 #include "os/path.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "builder/provenance_options.h"
+#include "provenance/options.h"
 
 static GHashTable *attrs_of(const char *key, const char *value)
 {

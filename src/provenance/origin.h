@@ -11,7 +11,7 @@
  * requests drops its inputs, because the number of nested inputs can grow exponentially. Thread: any.
  */
 #pragma once
-#include "builder/provenance_capture.h"
+#include "provenance/capture.h"
 #include "ops.pb-c.h"
 
 #define ORIGIN_WEIGHT_MAX 1000

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "builder/provenance_steps.h"
+#include "provenance/steps.h"
 #include "api/guard.h"
 #include "base/digest.h"
 #include "llb/op_json.h"
