@@ -56,9 +56,10 @@
 	X(L19m, MEMORY_BLOBS_BYTES, MIB(16), "image documents kept in memory")                                         \
 	X(L19p, POLICY_BYTES, MIB(4), "source policy")                                                                 \
 	X(L19s, SOURCE_IDENTIFIER_BYTES, KIB(16), "identifier of a source that policies look at")                      \
-	X(L19x, REGEX_BYTES, KIB(16), "regular expression of a source policy")                                         \
-	X(L19y, REGEX_STEPS, 1000000, "steps of matching one")                                                         \
-	X(L19z, REGEX_HEAP_KIB, 16384, "KiB of memory for that")                                                       \
+	X(L19x, REGEX_BYTES, KIB(16), "regular expression")                                                            \
+	X(L19y, REGEX_STEPS, 50000000, "steps of matching one")                                                        \
+	X(L19z, REGEX_PROGRAM, 20000, "instructions of one")                                                           \
+	X(L19g, REGEX_SLOTS, 1000000, "instructions of one, times twice its groups")                                   \
 	X(L20, JSON_DEPTH, 64, "JSON nesting")                                                                         \
 	X(L21, INDEX_NESTING, 4, "index nesting")                                                                      \
 	X(L21m, INDEX_MANIFESTS, 10000, "manifests in an index")                                                       \

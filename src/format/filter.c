@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "format/filter.h"
+#include "format/go_regex.h"
 #include <string.h>
 
 /* Grammar: github.com/containerd/containerd/pkg/filters. selectors := selector ("," selector)* */
 #define MAX_FILTER_BYTES 65536
-#define MAX_MATCHED_BYTES 65536
 
 enum operator{ OP_PRESENT, OP_EQUAL, OP_NOT_EQUAL, OP_MATCHES };
 struct selector {
 	GPtrArray *path; /* of char * */
 	enum operator op;
-	char *value;   /* NULL for presence */
-	GRegex *regex; /* NULL: the expression does not compile and never matches */
+	char *value;     /* NULL for presence */
+	go_regex *regex; /* NULL: the expression does not compile and never matches */
 };
 struct filter {
 	GPtrArray *alternatives; /* of GPtrArray of struct selector; an empty one matches everything */
@@ -49,7 +49,7 @@ static void selector_free(gpointer data)
 	struct selector *s = data;
 	g_ptr_array_unref(s->path);
 	g_free(s->value);
-	g_clear_pointer(&s->regex, g_regex_unref);
+	g_clear_pointer(&s->regex, go_regex_free);
 	g_free(s);
 }
 
@@ -326,7 +326,7 @@ static bool parse_value(struct scanner *s, struct selector *into, GError **error
 		return blame(s, l.pos, l.token == TOKEN_ILLEGAL && s->problem ? s->problem : "expected value or quoted",
 			     error);
 	if (into->value && into->op == OP_MATCHES)
-		into->regex = g_regex_new(into->value, G_REGEX_OPTIMIZE, 0, NULL);
+		into->regex = go_regex_new(into->value, NULL);
 	return into->value != NULL;
 }
 
@@ -406,10 +406,8 @@ static bool selector_match(const struct selector *s, filter_lookup_fn lookup, co
 	case OP_MATCHES:
 		break;
 	}
-	if (!value)
-		value = "";
-	return s->regex && strlen(value) <= MAX_MATCHED_BYTES && g_utf8_validate(value, -1, NULL) &&
-	       g_regex_match(s->regex, value, 0, NULL);
+	bool matches = false;
+	return s->regex && go_regex_match(s->regex, value ? value : "", &matches, NULL) && matches;
 }
 
 static bool all_match(const GPtrArray *selectors, filter_lookup_fn lookup, const void *row)

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * go_regex: regular expressions with the syntax of Go's regexp package, on top of GLib's, with limited work per match.
+ * go_regex: regular expressions with the syntax and results of Go's regexp package (RE2), without backtracking.
  *
  *	go_regex *re = go_regex_new("golang:(.*)", error);
  *	go_regex_match(re, "golang:1.19", &matches, error);
  *	char *text = go_regex_replace_all(re, "golang:1.19", "go:${1}", max, error);           "go:1.19"
  *
- * Features of backtracking engines (back references, lookaround, atomic groups) are syntax errors, as is everything
- * else that Go does not support. Not supported although Go does: octal escapes other than \0, and \v. Unlike in Go, \d,
- * \w, \s and \b also match non-ASCII letters and digits.
+ * The time of a match grows with the length of the expression times that of the text; both are bounded (LIMIT_REGEX_*).
+ * A byte that is not UTF-8 is read as U+FFFD. Scripts and categories are those of GLib's Unicode.
  * Thread: any, immutable after new.
  */
 #pragma once
@@ -19,8 +18,10 @@ typedef struct go_regex go_regex;
 /* Errors: INVALID_ARGUMENT "error parsing regexp: ...". */
 go_regex *go_regex_new(const char *text, GError **error);
 void go_regex_free(go_regex *re);
-/* Reports whether it matches anywhere. Errors: RESOURCE_EXHAUSTED if the match takes too long. */
+/* Reports whether it matches anywhere. Errors: RESOURCE_EXHAUSTED after LIMIT_REGEX_STEPS. */
 bool go_regex_match(const go_regex *re, const char *subject, bool *ret, GError **error);
+/* Reports whether it matches all n bytes, which are few (a path): LIMIT_REGEX_STEPS does not apply. */
+bool go_regex_match_whole(const go_regex *re, const char *subject, size_t n);
 /* Replaces every match by the template; owned. Errors: as above, also for more than max bytes. */
 char *go_regex_replace_all(const go_regex *re, const char *subject, const char *template, size_t max, GError **error);
 

@@ -6,7 +6,7 @@
 #include "format/patterns.h"
 #include "base/path_text.h"
 #include "format/gorune.h"
-#include "format/path_regex.h"
+#include "format/go_regex.h"
 #include <string.h>
 
 enum pattern_kind { PATTERN_EXACT, PATTERN_PREFIX, PATTERN_SUFFIX, PATTERN_REGEX };
@@ -17,7 +17,7 @@ struct pattern {
 	size_t n_literal;
 	enum pattern_kind kind;
 	bool negated;
-	path_regex *regex; /* owned */
+	go_regex *regex; /* owned */
 };
 
 struct patterns {
@@ -31,7 +31,7 @@ static void pattern_clear(void *data)
 {
 	struct pattern *p = data;
 	g_free(p->text);
-	path_regex_free(p->regex);
+	go_regex_free(p->regex);
 }
 
 static struct pattern *pattern_at(const patterns *p, size_t i)
@@ -45,7 +45,7 @@ static const char *compile_double_star(const char *p, const char *end, enum patt
 	if (p < end && *p == '/')
 		p++;
 	if (p < end) {
-		g_string_append(regex, "(.*/)?");
+		g_string_append(regex, "(?:.*/)?");
 		*kind = PATTERN_REGEX;
 	} else if (*kind == PATTERN_EXACT) {
 		*kind = PATTERN_PREFIX;
@@ -99,8 +99,9 @@ static bool pattern_compile(struct pattern *pattern, GError **error)
 	pattern->literal = kind == PATTERN_SUFFIX ? text + 2 : text;
 	pattern->n_literal = (size_t)(end - pattern->literal) - (kind == PATTERN_PREFIX ? 2 : 0);
 	if (kind == PATTERN_REGEX)
-		pattern->regex = path_regex_new(regex->str, error);
-	return kind != PATTERN_REGEX || pattern->regex;
+		pattern->regex = go_regex_new(regex->str, NULL);
+	return kind != PATTERN_REGEX || pattern->regex ||
+	       error_set(error, ERROR_INVALID_ARGUMENT, "syntax error in pattern");
 }
 
 /* Length of a pattern without a trailing slash and "**", then without a slash and "*". */
@@ -200,7 +201,7 @@ static bool pattern_match(const struct pattern *p, const char *path, size_t n)
 			return true;
 		return p->literal[0] == '/' && n + 1 == p->n_literal && memcmp(path, p->literal + 1, n) == 0;
 	case PATTERN_REGEX:
-		return path_regex_match(p->regex, path, n);
+		return go_regex_match_whole(p->regex, path, n);
 	}
 	return false;
 }
