@@ -68,7 +68,7 @@
 	X(L23a, AUTH_ROUNDS, 2, "authentication rounds")                                                               \
 	X(L23r, RETRIES, 4, "retries")                                                                                 \
 	X(L25, HTTP_SOURCE_BYTES, GIB(16), "http source")                                                              \
-	X(L25t, ARCHIVE_TIME_BYTES, GIB(4), "unpacked archive whose newest file is looked for")                        \
+	X(L25t, ARCHIVE_TIME_BYTES, GIB(4), "unpacked size of an archive of which the newest file is determined")                        \
 	X(L30, TAR_ENTRIES, 10000000, "entries a layer")                                                               \
 	X(L31, PATH_BYTES, 4096, "path")                                                                               \
 	X(L31d, PATH_DEPTH, 1000, "path components")                                                                   \
