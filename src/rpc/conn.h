@@ -143,6 +143,7 @@ struct rpc_conn {
 	size_t n_first;
 	const char *fault; /* static: our reason for closing; NULL: nghttp2's error text */
 	bool refused;      /* the peer caused the end: call the refused hook */
+	bool peer_leaves;  /* a GOAWAY came that nghttp2 refuses: its answer is no refusal of the connection */
 	bool ready;        /* the peer's SETTINGS were received */
 	bool draining;     /* GOAWAY sent */
 	bool dead;

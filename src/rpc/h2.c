@@ -173,6 +173,9 @@ static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame
 	rpc_conn *c = data;
 	if (frame->hd.type == NGHTTP2_HEADERS)
 		c->block_us = 0;
+	/* A client of grpc-go that closes names a stream of its own as the last one, which nghttp2 does not accept. */
+	if (frame->hd.type == NGHTTP2_GOAWAY && frame->hd.stream_id == 0)
+		c->peer_leaves = true;
 	return 0;
 }
 
@@ -204,7 +207,7 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
 	rpc_conn *c = data;
 	if (frame->hd.type == NGHTTP2_DATA && c->glitches.tokens < LIMIT_GLITCH_BURST)
 		c->glitches.tokens += GLITCHES_PER_DATA;
-	if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR) {
+	if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR && !c->peer_leaves) {
 		c->refused = true;
 		c->fault = c->fault ? c->fault : nghttp2_http2_strerror(frame->goaway.error_code);
 	}

@@ -372,6 +372,31 @@ static void test_refused(void)
 	}
 }
 
+/* A client of grpc-go that closes sends the number of its own last stream: the connection was not refused. */
+static void test_leaving(void)
+{
+	static const char bytes[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+				    "\0\0\0\4\0\0\0\0\0"                            /* SETTINGS */
+				    "\0\0\x10\7\0\0\0\0\0\0\0\0\1\0\0\0\0shutdown"; /* GOAWAY, last stream 1 */
+	scoped_rig r = {0};
+	struct refusals seen = {0};
+	g_autoptr(GError) error = NULL;
+	rig_up_server(&r);
+	rpc_server_set_refused_hook(r.server, on_refused, &seen);
+	g_assert_true(rpc_server_listen(r.server, "tcp://127.0.0.1:0", NULL, &error));
+	int fd = dial_port(rpc_server_port(r.server));
+	g_assert_cmpint(write(fd, bytes, sizeof(bytes) - 1), ==, sizeof(bytes) - 1);
+	char answer[256];
+	while (read(fd, answer, sizeof(answer)) > 0)
+		;
+	close(fd);
+	/* Ends are reported in order: the first report must be of the second connection. */
+	fd = dial_port(rpc_server_port(r.server));
+	g_assert_cmpint(write(fd, "GET / HTTP/1.1\r\n\r\n", 18), ==, 18);
+	expect_refusal(&seen, "the client speaks HTTP/1, not HTTP/2");
+	close(fd);
+}
+
 /*
  * Returns the first frame that the server sends to a client with these protocols in ALPN (NULL: no extension); -1:
  * refused.
@@ -446,6 +471,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/listen/connections-of-one-source", test_connections_of_one_source);
 	g_test_add_func("/listen/pipes", test_pipes);
 	g_test_add_func("/listen/refused", test_refused);
+	g_test_add_func("/listen/leaving", test_leaving);
 	g_test_add_func("/listen/alpn", test_alpn);
 	return g_test_run();
 }
