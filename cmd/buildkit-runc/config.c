@@ -16,7 +16,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
-uint32_t config_add_source(struct config *c, const char *path, bool recursive, bool is_namespace)
+static uint32_t config_add_source(struct config *c, const char *path, bool recursive, bool is_namespace)
 {
 	if (c->n_sources == c->room) {
 		uint32_t room = c->room > 0 ? c->room * 2 : 16;
@@ -77,7 +77,7 @@ static void read_mount(struct config *c, struct plan_mount *m, const json_t *one
 	}
 }
 
-void config_mounts(struct config *c, const json_t *mounts)
+static void config_mounts(struct config *c, const json_t *mounts)
 {
 	struct plan *p = &c->plan;
 	p->n_mounts = (uint32_t)json_array_size(mounts);

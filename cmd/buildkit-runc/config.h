@@ -35,5 +35,3 @@ void config_seccomp(struct plan *plan, const json_t *seccomp);
 void config_resources(struct plan *plan, const json_t *resources);
 /* Opens one descriptor per source, in order. */
 int *config_open(struct config *c);
-uint32_t config_add_source(struct config *c, const char *path, bool recursive, bool is_namespace);
-void config_mounts(struct config *c, const json_t *mounts);

@@ -142,7 +142,7 @@ static bool open_server(instance *d, const struct config *config, GError **error
 	return listeners_open(d->server, config, error);
 }
 
-struct instance_counters instance_get_counters(instance *d)
+static struct instance_counters instance_get_counters(instance *d)
 {
 	struct solver_stats stats = solver_get_stats(d->solver);
 	return (struct instance_counters){

@@ -24,6 +24,5 @@ void instance_free(instance *d);
 struct instance_counters {
 	size_t builds, calls, sessions, vertices, running_ops;
 };
-struct instance_counters instance_get_counters(instance *d);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(instance, instance_free)

@@ -9,6 +9,8 @@
 #include "ops/ops.h"
 #include <string.h>
 
+static const struct bridge_class solver_bridge_class;
+
 struct solver_bridge {
 	bridge base;
 	struct build *build;     /* borrowed: the build outlives the bridge */
@@ -346,7 +348,7 @@ static const char *session_of(bridge *b)
 	return build_of_bridge(b)->request->session;
 }
 
-const struct bridge_class solver_bridge_class = {
+static const struct bridge_class solver_bridge_class = {
 	.solve = solve,
 	.resolve_image = build_resolve_image,
 	.resolve_source = build_resolve_source,

@@ -44,7 +44,6 @@ const struct builder_options *builder_get_options(builder *b);
 provenance_origins *builder_origins(builder *b);
 
 /* ---- bridge.c */
-extern const struct bridge_class solver_bridge_class;
 bridge *build_bridge_new(struct build *b);
 void build_bridge_free(bridge *b);
 /* Returns the evaluated result of a ref; borrowed from the ref, NULL for scratch. */

@@ -120,7 +120,6 @@ void cache_forget_named(cache *c, const char *name, bool prefix);
 bool cache_ref_set_value(cache_ref *r, const char *key, const void *bytes, size_t n, GError **error);
 GBytes *cache_ref_get_value(cache_ref *r, const char *key);
 bool cache_ref_set_policy(cache_ref *r, enum cache_policy policy, GError **error);
-bool cache_ref_set_description(cache_ref *r, const char *description, GError **error);
 
 /* ---- trees */
 enum cache_tree_flags {

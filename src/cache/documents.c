@@ -16,7 +16,7 @@ void record_each_blob(const cache_ref *r, void (*fn)(const struct digest *digest
 
 /* ---- documents of a record */
 
-void record_add_document_locked(cache_ref *r, const struct digest *digest, int64_t size)
+static void record_add_document_locked(cache_ref *r, const struct digest *digest, int64_t size)
 {
 	for (guint i = 0; i < r->documents->len; i++)
 		if (digest_equal(&g_array_index(r->documents, struct record_document, i).digest, digest))

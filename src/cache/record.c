@@ -78,7 +78,7 @@ static void chain_unindex_locked(GHashTable *table, const struct digest *id, con
 		g_hash_table_remove(table, id->text);
 }
 
-void record_index_locked(cache_ref *r)
+static void record_index_locked(cache_ref *r)
 {
 	chain_index_locked(r->cache->by_chain, &r->chain_id, r);
 	chain_index_locked(r->cache->by_blob_chain, &r->blob_chain_id, r);
@@ -429,16 +429,4 @@ GBytes *cache_ref_get_value(cache_ref *r, const char *key)
 		g_bytes_ref(bytes);
 	g_mutex_unlock(&r->cache->mu);
 	return bytes;
-}
-
-bool cache_ref_set_description(cache_ref *r, const char *description, GError **error)
-{
-	g_mutex_lock(&r->cache->mu);
-	if (strcmp(r->description, description) != 0) {
-		g_free(r->description);
-		r->description = url_redact_copy(description);
-		record_dirty_locked(r);
-	}
-	g_mutex_unlock(&r->cache->mu);
-	return true;
 }

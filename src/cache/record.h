@@ -143,7 +143,6 @@ void record_add_locked(cache *c, cache_ref *r);
  * kept.
  */
 void record_kill_locked(cache_ref *r);
-void record_index_locked(cache_ref *r);
 void record_dirty_locked(cache_ref *r);
 /* Marks the record dirty with new data on disk: it is not durable before the next sync. */
 void record_changed_locked(cache_ref *r);
@@ -166,7 +165,6 @@ void record_release_dead(cache *c);
 /* ---- documents.c */
 /* Calls fn with the digest of each blob that the record names: its layer, variants, documents. */
 void record_each_blob(const cache_ref *r, void (*fn)(const struct digest *digest, void *data), void *data);
-void record_add_document_locked(cache_ref *r, const struct digest *digest, int64_t size);
 
 /* ---- tree.c */
 struct tree *tree_new(const char *id, struct tree *parent);

@@ -146,7 +146,7 @@ bool rows_delete_record(db *d, const char *id, GError **error)
 }
 
 /* ---- reading */
-void loaded_row_free(gpointer data)
+static void loaded_row_free(gpointer data)
 {
 	struct loaded_row *row = data;
 	if (row->record)

@@ -141,7 +141,11 @@ static const struct helper helpers[] = {
 	{"ssh", ssh_argv},
 };
 
-char **connection_helper_argv(const char *address, GError **error)
+/*
+ * Returns the command line of a helper address ("docker-container://x"), or NULL without an error for other addresses.
+ * Free with g_strfreev.
+ */
+static char **connection_helper_argv(const char *address, GError **error)
 {
 	g_autoptr(GUri) uri = g_uri_parse(address, G_URI_FLAGS_HAS_PASSWORD, NULL);
 	for (size_t i = 0; uri && i < G_N_ELEMENTS(helpers); i++) {

@@ -16,8 +16,3 @@ struct connection_options {
 /* Errors: UNAVAILABLE. */
 rpc_conn *connection_open(rpc_loop *loop, const char *address, const struct connection_options *options, cancel *c,
 			  GError **error);
-/*
- * Returns the command line of a helper address ("docker-container://x"), or NULL without an error for other addresses.
- * Free with g_strfreev.
- */
-char **connection_helper_argv(const char *address, GError **error);

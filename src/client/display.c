@@ -43,7 +43,7 @@ static void *quiet_open(const struct display_output *out)
 	return NULL;
 }
 
-const struct display_mode display_quiet = {.name = "quiet", .open = quiet_open};
+static const struct display_mode display_quiet = {.name = "quiet", .open = quiet_open};
 
 static const struct display_mode *const modes[] = {&display_plain, &display_tty, &display_json, &display_quiet};
 

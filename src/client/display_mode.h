@@ -16,7 +16,7 @@ struct display_mode {
 	void (*print)(void *self, struct model *m, bool last);
 	void (*close)(void *self);
 };
-extern const struct display_mode display_plain, display_tty, display_json, display_quiet;
+extern const struct display_mode display_plain, display_tty, display_json;
 
 /* Prints the last log lines of each failed vertex; used by all modes. */
 void display_append_failures(GString *out, const struct model *m, bool terminal);

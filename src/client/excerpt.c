@@ -32,7 +32,9 @@ static void widen(int *start, int *end, int n_lines)
 	}
 }
 
-void excerpt_print(GString *out, const char *name, const char *bytes, size_t n, const int (*ranges)[2], size_t n_ranges)
+/* Prints name:line, then the marked lines with two lines of context. ranges: pairs of first and last line. */
+static void excerpt_print(GString *out, const char *name, const char *bytes, size_t n, const int (*ranges)[2],
+			  size_t n_ranges)
 {
 	g_autofree char *text = g_strndup(bytes, n);
 	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);

@@ -10,6 +10,3 @@
 #include "base/error.h"
 
 void excerpt_print_all(GString *out, const GError *error);
-/* Prints name:line, then the marked lines with two lines of context. ranges: pairs of first and last line. */
-void excerpt_print(GString *out, const char *name, const char *bytes, size_t n, const int (*ranges)[2],
-		   size_t n_ranges);

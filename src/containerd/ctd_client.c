@@ -107,11 +107,6 @@ void ctd_client_free(ctd_client *c)
 	g_free(c);
 }
 
-const char *ctd_client_address(const ctd_client *c)
-{
-	return c->address;
-}
-
 const char *ctd_client_worker(const ctd_client *c)
 {
 	return c->worker;

@@ -26,7 +26,6 @@ struct ctd_client_options {
 /* Connects once, so that a wrong address is reported immediately. */
 ctd_client *ctd_client_new(const struct ctd_client_options *options, GError **error);
 void ctd_client_free(ctd_client *c);
-const char *ctd_client_address(const ctd_client *c);
 const char *ctd_client_worker(const ctd_client *c);
 /* Calls fn on the thread that makes a new connection, before other threads use it; fn may make calls without lease. */
 void ctd_client_on_connect(ctd_client *c, void (*fn)(void *data), void *data);

@@ -19,13 +19,13 @@ bool control_send_timestamp(rpc_call *call, GError **error)
 	return rpc_call_send_headers(call, error);
 }
 
-enum rpc_turn control_session(rpc_call *call, void **state, void *data, GError **error)
+static enum rpc_turn control_session(rpc_call *call, void **state, void *data, GError **error)
 {
 	struct control *control = data;
 	return session_turn(control->sessions, call, state, error);
 }
 
-void control_session_free(void *state, void *data)
+static void control_session_free(void *state, void *data)
 {
 	struct control *control = data;
 	session_turn_free(control->sessions, state);

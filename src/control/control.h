@@ -24,8 +24,6 @@ void control_register(rpc_server *server, struct control *control);
 ProtobufCMessage *control_solve(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error);
 enum rpc_turn control_status(rpc_call *call, void **state, void *data, GError **error);
 void control_status_free(void *state, void *data);
-enum rpc_turn control_session(rpc_call *call, void **state, void *data, GError **error);
-void control_session_free(void *state, void *data);
 ProtobufCMessage *control_list_workers(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error);
 ProtobufCMessage *control_info(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error);
 ProtobufCMessage *control_disk_usage(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error);

@@ -59,7 +59,8 @@ static bool fail(db *d, const char *what, GError **error)
 			 number ? error_errno_text(number) : "");
 }
 
-bool db_script(db *d, const char *sql, GError **error)
+/* Several statements, without values. */
+static bool db_script(db *d, const char *sql, GError **error)
 {
 	db_lock(d);
 	bool ok = sqlite3_exec(d->handle, sql, NULL, NULL, NULL) == SQLITE_OK || fail(d, "run script", error);
@@ -461,11 +462,6 @@ bool db_run(db *d, const char *sql, GError **error, const char *types, ...)
 	}
 	db_unlock(d);
 	return ok;
-}
-
-int64_t db_changes(db *d)
-{
-	return sqlite3_changes64(d->handle);
 }
 
 db_query *db_select(db *d, const char *sql, GError **error, const char *types, ...)

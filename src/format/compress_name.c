@@ -12,14 +12,6 @@ static const struct {
 	{"zstd", COMPRESSION_ZSTD},
 };
 
-const char *compression_name(enum compression c)
-{
-	for (size_t i = 0; i < G_N_ELEMENTS(compressions); i++)
-		if (compressions[i].type == c)
-			return compressions[i].name;
-	return "";
-}
-
 bool compression_parse(const char *text, enum compression *ret, GError **error)
 {
 	for (size_t i = 0; i < G_N_ELEMENTS(compressions); i++) {

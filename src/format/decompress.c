@@ -283,14 +283,6 @@ static const struct format *format_of(const uint8_t *bytes, size_t n, bool any)
 	return &plain;
 }
 
-enum compression compression_detect(const void *bytes, size_t n)
-{
-	const struct format *f = format_of(bytes, n, false);
-	if (f->open == gzip_open)
-		return COMPRESSION_GZIP;
-	return f->open == zstd_open ? COMPRESSION_ZSTD : COMPRESSION_NONE;
-}
-
 decompressor *decompressor_new(bool any, uint64_t max_bytes, bytes_sink_fn sink, void *data)
 {
 	decompressor *d = g_new0(decompressor, 1);

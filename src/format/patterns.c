@@ -166,11 +166,6 @@ void patterns_free(patterns *p)
 	g_free(p);
 }
 
-bool patterns_is_empty(const patterns *p)
-{
-	return p->items->len == 0;
-}
-
 bool patterns_has_exclusions(const patterns *p)
 {
 	return p->has_exclusions;

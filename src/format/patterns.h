@@ -17,7 +17,6 @@ typedef struct patterns patterns;
 /* Errors: INVALID_ARGUMENT "illegal exclusion pattern: "!"", "syntax error in pattern". */
 patterns *patterns_new(const char *const *list, GError **error);
 void patterns_free(patterns *p);
-bool patterns_is_empty(const patterns *p);
 bool patterns_has_exclusions(const patterns *p); /* any "!" */
 size_t patterns_count(const patterns *p);
 /* MatchesOrParentMatches. */

@@ -86,7 +86,7 @@ dest_dir *dest_dir_new(int fd)
 	return d;
 }
 
-dest_dir *dest_dir_ref(dest_dir *d)
+static dest_dir *dest_dir_ref(dest_dir *d)
 {
 	g_atomic_int_inc(&d->refs);
 	return d;

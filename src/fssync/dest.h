@@ -28,7 +28,6 @@ void dest_how_init(struct dest_how *how, bool as_root);
 typedef struct dest_dir dest_dir;
 /* Takes fd. */
 dest_dir *dest_dir_new(int fd);
-dest_dir *dest_dir_ref(dest_dir *d);
 void dest_dir_unref(dest_dir *d);
 /* Closes the fd of a directory that only the caller references, and reopens it from an open child. */
 void dest_dir_suspend(dest_dir *d);

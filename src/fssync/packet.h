@@ -33,4 +33,3 @@ void packet_append_stat(GByteArray *out, const struct fssync_stat *stat);
 
 /* Checks strings for NUL, LIMIT_PATH_BYTES and the xattr limits. The caller clears ret on success. */
 bool stat_decode(struct slice bytes, struct fssync_stat *ret, GError **error);
-void stat_copy(const struct fssync_stat *from, struct fssync_stat *ret);

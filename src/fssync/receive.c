@@ -27,7 +27,8 @@ void entry_free(struct entry *e)
 	g_free(e);
 }
 
-void receiver_fail(struct receiver *r, GError *error)
+/* Any thread. The first failure wins; takes error. */
+static void receiver_fail(struct receiver *r, GError *error)
 {
 	g_mutex_lock(&r->mu);
 	if (r->error)

@@ -63,15 +63,3 @@ void fssync_stat_clear(struct fssync_stat *stat)
 	g_free(stat->linkname);
 	*stat = (struct fssync_stat){0};
 }
-
-void stat_copy(const struct fssync_stat *from, struct fssync_stat *ret)
-{
-	*ret = *from;
-	ret->path = g_strdup(from->path);
-	ret->linkname = g_strdup(from->linkname);
-	ret->xattrs = from->n_xattrs ? g_new(struct fssync_xattr, from->n_xattrs) : NULL;
-	for (size_t i = 0; i < from->n_xattrs; i++) {
-		const struct fssync_xattr *x = &from->xattrs[i];
-		ret->xattrs[i] = (struct fssync_xattr){g_strdup(x->name), g_memdup2(x->value, x->len), x->len};
-	}
-}

@@ -52,7 +52,8 @@ static bool is_linkable(const struct stat *st)
 	return st->st_nlink > 1 && !S_ISDIR(st->st_mode) && !S_ISLNK(st->st_mode);
 }
 
-const char *inode_table_find(const inode_table *t, const struct stat *st)
+/* The path under which the inode was noted, or NULL. */
+static const char *inode_table_find(const inode_table *t, const struct stat *st)
 {
 	struct inode key = {.dev = st->st_dev, .ino = st->st_ino};
 	const struct inode *found = is_linkable(st) ? g_hash_table_lookup(t->inodes, &key) : NULL;

@@ -24,7 +24,7 @@ bool oci_read_string(const json_t *object, const char *key, char **ret, GError *
 	return true;
 }
 
-bool oci_read_strings(const json_t *object, const char *key, char ***ret, GError **error)
+static bool oci_read_strings(const json_t *object, const char *key, char ***ret, GError **error)
 {
 	const json_t *list = json_object_get(object, key);
 	*ret = NULL;
@@ -45,6 +45,8 @@ bool oci_read_strings(const json_t *object, const char *key, char ***ret, GError
 	*ret = (char **)g_ptr_array_free(g_steal_pointer(&strings), FALSE);
 	return true;
 }
+
+static GHashTable *oci_annotations_new(void);
 
 bool oci_read_annotations(const json_t *object, GHashTable **ret, GError **error)
 {
@@ -68,12 +70,12 @@ bool oci_read_annotations(const json_t *object, GHashTable **ret, GError **error
 	return true;
 }
 
-GHashTable *oci_annotations_new(void)
+static GHashTable *oci_annotations_new(void)
 {
 	return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 }
 
-GHashTable *oci_annotations_copy(GHashTable *from)
+static GHashTable *oci_annotations_copy(GHashTable *from)
 {
 	if (!from)
 		return NULL;
@@ -146,7 +148,7 @@ bool oci_platform_read(const json_t *json, struct platform *ret, char ***ret_fea
 	return true;
 }
 
-void oci_platform_write(json_writer *w, const struct platform *p)
+static void oci_platform_write(json_writer *w, const struct platform *p)
 {
 	json_object_begin(w);
 	json_put_string_member(w, "architecture", p->architecture);

@@ -55,7 +55,6 @@ void oci_descriptor_write(json_writer *w, const oci_descriptor *d); /* Go's fiel
  * *ret_features (g_strfreev, NULL: none), which ret borrows.
  */
 bool oci_platform_read(const json_t *json, struct platform *ret, char ***ret_features, GError **error);
-void oci_platform_write(json_writer *w, const struct platform *p);
 
 typedef struct oci_manifest {
 	char *media_type;

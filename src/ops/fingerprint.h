@@ -19,8 +19,6 @@
 typedef struct fingerprint fingerprint;
 fingerprint *fingerprint_new(const struct op *op, void *const *inputs, size_t n_inputs, struct work *work);
 void fingerprint_free(fingerprint *s);
-const char *fingerprint_identity(const fingerprint *s);
-const char *fingerprint_name(const fingerprint *s); /* short: "COPY . /src" */
 GBytes *fingerprint_pack(const fingerprint *s);
 /* Returns NULL if the bytes are not a valid fingerprint. */
 fingerprint *fingerprint_unpack(GBytes *bytes);

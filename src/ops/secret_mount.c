@@ -30,7 +30,8 @@ static bool write_secret(int dir_fd, const Pb__SecretOpt *pb, const uint8_t *byt
 	return true;
 }
 
-int secret_mount_make(const Pb__SecretOpt *pb, const void *bytes, size_t n, GError **error)
+/* The same of given bytes. */
+static int secret_mount_make(const Pb__SecretOpt *pb, const void *bytes, size_t n, GError **error)
 {
 	/* Whole pages, plus one. */
 	int64_t size = ((int64_t)n + 4095) / 4096 * 4096 + 4096;

@@ -86,11 +86,6 @@ int tree_walk_fd(const tree_walk *w)
 	return dirfd(frame_at(w, 0)->dir);
 }
 
-const char *tree_walk_name(const tree_walk *w)
-{
-	return frame_at(w, 0)->name;
-}
-
 size_t tree_walk_depth(const tree_walk *w)
 {
 	return w->frames->len - 1;

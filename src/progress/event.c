@@ -19,7 +19,7 @@ struct vertex_info *vertex_info_new(const struct progress_vertex *v)
 	return info;
 }
 
-struct vertex_info *vertex_info_ref(struct vertex_info *info)
+static struct vertex_info *vertex_info_ref(struct vertex_info *info)
 {
 	g_atomic_int_inc(&info->refs);
 	return info;

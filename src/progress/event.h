@@ -20,7 +20,6 @@ struct vertex_info {
 	bool group_weak;
 };
 struct vertex_info *vertex_info_new(const struct progress_vertex *v);
-struct vertex_info *vertex_info_ref(struct vertex_info *info);
 void vertex_info_unref(struct vertex_info *info);
 
 struct event {

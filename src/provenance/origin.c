@@ -63,6 +63,8 @@ static bool texts_equal(const void *a, const void *b)
 	return g_strcmp0(a, b) == 0;
 }
 
+static bool provenance_origin_equal(const provenance_origin *a, const provenance_origin *b);
+
 static bool origins_equal(const void *a, const void *b)
 {
 	return b && provenance_origin_equal(a, b);
@@ -88,7 +90,7 @@ bool provenance_inputs_equal(GHashTable *a, GHashTable *b)
 	return tables_equal(a, b, origins_equal);
 }
 
-bool provenance_origin_equal(const provenance_origin *a, const provenance_origin *b)
+static bool provenance_origin_equal(const provenance_origin *a, const provenance_origin *b)
 {
 	return a == b || (strcmp(a->request.frontend, b->request.frontend) == 0 &&
 			  tables_equal(a->request.args, b->request.args, texts_equal) &&

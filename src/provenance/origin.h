@@ -28,7 +28,6 @@ provenance_origin *provenance_origin_ref(provenance_origin *o);
 void provenance_origin_unref(void *o);
 /* Tables of inputs; NULL: no inputs. */
 bool provenance_inputs_equal(GHashTable *a, GHashTable *b);
-bool provenance_origin_equal(const provenance_origin *a, const provenance_origin *b);
 
 provenance_origins *provenance_origins_new(void);
 void provenance_origins_free(provenance_origins *o);

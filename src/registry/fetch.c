@@ -295,8 +295,3 @@ blob_provider *registry_provider_of(registry *r, const reference *ref, const str
 	}
 	return blob_provider_new(&remote_class, m);
 }
-
-blob_provider *registry_provider(registry *r, const reference *ref, const struct registry_auth *auth)
-{
-	return registry_provider_of(r, ref, auth, NULL);
-}

@@ -12,7 +12,11 @@ bool content_format_read(GHashTable *attrs, struct content_format *ret, GError *
 	       attribute_bool(attrs, "image-manifest", ret->oci, &ret->image_manifest, error);
 }
 
-oci_descriptor *layer_descriptor(const struct cache_layer_result *layer, bool oci)
+/*
+ * The descriptor of a layer as caches have it: containerd.io/uncompressed and buildkit/createdat say what its config
+ * does not.
+ */
+static oci_descriptor *layer_descriptor(const struct cache_layer_result *layer, bool oci)
 {
 	oci_descriptor *d = oci_descriptor_copy(layer->layer->descriptor);
 	const char *type = oci_media_type_convert(d->media_type, oci, true);

@@ -21,7 +21,8 @@ static void layer_free(gpointer layer)
 		oci_layer_free(layer);
 }
 
-oci_layer *import_layer(const oci_descriptor *d)
+/* A layer from a descriptor with a cache's annotations; NULL when they do not say what it unpacks to. */
+static oci_layer *import_layer(const oci_descriptor *d)
 {
 	const char *diff_id = oci_descriptor_annotation(d, "containerd.io/uncompressed");
 	const char *created = oci_descriptor_annotation(d, "buildkit/createdat");

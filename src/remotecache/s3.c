@@ -123,7 +123,7 @@ s3 *s3_new(GHashTable *attrs, transport *t, GError **error)
 	return g_steal_pointer(&s);
 }
 
-s3 *s3_ref(s3 *s)
+static s3 *s3_ref(s3 *s)
 {
 	g_atomic_int_inc(&s->refs);
 	return s;

@@ -21,7 +21,6 @@ typedef struct s3 s3;
  * object.
  */
 s3 *s3_new(GHashTable *attrs, transport *t, GError **error);
-s3 *s3_ref(s3 *s);
 void s3_unref(s3 *s);
 const char *const *s3_names(const s3 *s); /* names of manifests, at least one */
 int s3_parallelism(const s3 *s);

@@ -41,11 +41,6 @@ static void call_free(rpc_call *call)
 	conn_release(c);
 }
 
-void call_free_undispatched(rpc_call *call)
-{
-	call_free(call);
-}
-
 rpc_call *call_find(rpc_conn *c, int32_t id)
 {
 	return g_hash_table_lookup(c->calls, GINT_TO_POINTER(id));

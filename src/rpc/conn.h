@@ -210,14 +210,12 @@ void call_reset(rpc_call *call, GError *error);
 void call_give_back(rpc_call *call);
 void call_set_window(rpc_call *call, size_t bytes);
 void call_set_token(rpc_call *call, enum error_code code, const char *text);
-void call_free_undispatched(rpc_call *call);
 GBytes *call_take(rpc_call *call);
 /* Call with mu held. Waits until there is input or the call has ended. */
 void call_wait_input(rpc_call *call);
 /* Marks the input as invalid. Takes the error. */
 void call_input_failed(rpc_call *call, GError *error);
 void call_received(rpc_call *call, const uint8_t *bytes, size_t n);
-void call_submit_headers(rpc_call *call);
 bool call_submit_request(rpc_call *call, const rpc_metadata *md, gint64 timeout_us, GError **error);
 /* Server: answers with an HTTP status without a gRPC status. */
 void call_refuse_http(rpc_call *call, const char *status);

@@ -25,7 +25,7 @@ struct rpc_loop {
 
 static _Thread_local const rpc_loop *current;
 
-bool loop_is_current(const rpc_loop *loop)
+static bool loop_is_current(const rpc_loop *loop)
 {
 	return current == loop;
 }

@@ -94,7 +94,7 @@ static void submit_response(rpc_call *call, const char *status, bool with_data)
 				with_data ? &provider : NULL);
 }
 
-void call_submit_headers(rpc_call *call)
+static void call_submit_headers(rpc_call *call)
 {
 	if (call->is_server && !call->headers_sent)
 		submit_response(call, "200", true);

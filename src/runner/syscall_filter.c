@@ -63,11 +63,6 @@ int syscall_filter_add_architecture(syscall_filter *f, uint32_t token)
 	return 0;
 }
 
-int syscall_filter_set(syscall_filter *f, enum scmp_filter_attr attribute, uint32_t value)
-{
-	return seccomp_attr_set(f->context, attribute, value);
-}
-
 static void note_newest(syscall_filter *f, const char *name)
 {
 	for (size_t i = 0; i < f->n; i++) {

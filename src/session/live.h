@@ -42,7 +42,6 @@ struct session_registry {
 };
 
 session_registry *group_registry(session_group *g);
-char **group_ids(session_group *g);
 
 /*
  * Asks the sessions of a group in turn. ask returns true if it has an answer; on false the next session is asked and

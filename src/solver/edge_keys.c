@@ -25,7 +25,7 @@ const char *edge_selector(const struct edge *e, size_t dep, guint map)
 }
 
 /* Adds the key and the records found under it. */
-void edge_add_key(struct edge *e, const char *key)
+static void edge_add_key(struct edge *e, const char *key)
 {
 	solver *s = e->vertex->solver;
 	if (g_hash_table_contains(e->key_set, key))

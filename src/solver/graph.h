@@ -141,7 +141,6 @@ const char *vertex_content_root(const struct vertex *v, size_t input);
 void edge_absorb(struct edge *e);
 void edge_save(struct edge *e, const char *result_id);
 void edge_link_record(struct edge *e, const char *key);
-void edge_add_key(struct edge *e, const char *key);
 
 /* edge_import.c: records of the jobs' imports for an edge. */
 void edge_import_find(const struct edge *e, const char *from, const struct key_link *link, GHashTable *ret_targets);
@@ -241,7 +240,6 @@ const struct llb_vertex *vertex_resolved(struct vertex *v);
 struct vertex *job_load_vertex(solver_job *job, const struct llb_vertex *llb);
 /* Drops the vertex's lost results and its failures. */
 void vertex_reopen(struct vertex *v);
-void vertex_drop_job(struct vertex *v, solver_job *job);
 void vertex_free_if_idle(struct vertex *v);
 /* Returns everything that it needs, itself included, with forwards resolved. Borrowed pointers; g_ptr_array_unref. */
 GPtrArray *vertex_closure(struct vertex *v);

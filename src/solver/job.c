@@ -128,11 +128,6 @@ const char *solver_job_id(const solver_job *job)
 	return job->id;
 }
 
-session_group *solver_job_sessions(const solver_job *job)
-{
-	return job->sessions;
-}
-
 void solver_job_set_data(solver_job *job, void *data)
 {
 	job->data = data;

@@ -141,7 +141,7 @@ static void vertex_detach(struct vertex *v)
 	tasks_cancel_all(v);
 }
 
-void vertex_drop_job(struct vertex *v, solver_job *job)
+static void vertex_drop_job(struct vertex *v, solver_job *job)
 {
 	g_ptr_array_remove(v->jobs, job);
 	if (job->sessions)

@@ -39,7 +39,8 @@ static char *extended_decode(const char *value)
 	return g_uri_unescape_string(second + 1, NULL);
 }
 
-char *content_disposition_filename(const char *header)
+/* The filename parameter of Content-Disposition (RFC 6266: quoted, token, or filename*=UTF-8''...), or NULL. */
+static char *content_disposition_filename(const char *header)
 {
 	g_autofree char *plain = NULL, *extended = NULL;
 	const char *p = header + strcspn(header, ";");

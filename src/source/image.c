@@ -102,7 +102,8 @@ static GBytes *origin_fetch(const struct pull_origin *o, const reference *ref, c
 	return NULL;
 }
 
-void pull_origin_registry(struct pull_origin *ret, const struct source_context *context, enum image_resolve_mode mode)
+static void pull_origin_registry(struct pull_origin *ret, const struct source_context *context,
+				 enum image_resolve_mode mode)
 {
 	*ret = (struct pull_origin){
 		.blobs = context->blobs,

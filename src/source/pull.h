@@ -84,7 +84,6 @@ bool source_plain_error(bool ok, GError **error);
 const char *source_attribute(const Pb__SourceOp *op, const char *key);
 bool source_layer_limit_parse(const char *text, int64_t *ret, GError **error);
 
-void pull_origin_registry(struct pull_origin *ret, const struct source_context *context, enum image_resolve_mode mode);
 void pull_origin_layout(struct pull_origin *ret, const struct source_context *context, const char *session_id,
 			const char *store);
 /* Fetches from an OCI layout of a session. Strings are copied. */

@@ -27,7 +27,7 @@ struct fingerprint_store {
 	size_t rows, bytes; /* added since the last trim; write_mu */
 };
 
-void fingerprint_row_clear(struct fingerprint_row *row)
+static void fingerprint_row_clear(struct fingerprint_row *row)
 {
 	g_free(row->identity);
 	g_free(row->ref);

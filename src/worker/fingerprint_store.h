@@ -27,7 +27,6 @@ struct fingerprint_row {
 	int64_t created_ns;
 	GBytes *bytes; /* owned; the fingerprint */
 };
-void fingerprint_row_clear(struct fingerprint_row *row);
 
 fingerprint_store *fingerprint_store_open(int root_fd, GError **error);
 /* Writes pending rows. */

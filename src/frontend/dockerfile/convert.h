@@ -145,12 +145,9 @@ bool stages_link(convert *c, GError **error);
 /* Resolves base images of the needed stages; ret_needed: set of struct stage *. */
 bool stages_resolve(convert *c, GHashTable **ret_needed, GError **error);
 GHashTable *stages_needed(convert *c, struct stage *target);
-struct stage *stages_by_name(convert *c, const char *name);
 bool stage_inherit(convert *c, struct stage *s, GError **error);
 /* Adds to the work of this file; fails beyond the limit (L17w of docs/limits.md). */
 bool convert_spend(convert *c, size_t n, GError **error);
-bool stage_make_command(convert *c, struct stage *s, const struct instruction *i, bool onbuild, struct command **ret,
-			GError **error);
 
 /* --- convert_base.c --- */
 bool stage_resolve_base(convert *c, struct stage *s, bool needed, GError **error);

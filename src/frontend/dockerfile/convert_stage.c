@@ -9,7 +9,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-struct stage *stages_by_name(convert *c, const char *name)
+static struct stage *stages_by_name(convert *c, const char *name)
 {
 	return g_hash_table_lookup(c->by_name, text_lower(c->a, name));
 }
@@ -238,8 +238,8 @@ static void depend(convert *c, struct stage *s, struct stage *on, struct span sp
 	arena_push(c->a, &s->deps, d);
 }
 
-bool stage_make_command(convert *c, struct stage *s, const struct instruction *i, bool onbuild, struct command **ret,
-			GError **error)
+static bool stage_make_command(convert *c, struct stage *s, const struct instruction *i, bool onbuild,
+			       struct command **ret, GError **error)
 {
 	struct command *cmd = arena_make(c->a, struct command);
 	*cmd = (struct command){.i = i, .onbuild = onbuild};

@@ -4,6 +4,9 @@
 #include "frontend/dockerfile/text_table.h"
 #include <string.h>
 
+static bool subrequest_describe(struct question *q, GError **error);
+static bool subrequest_targets(struct question *q, GError **error);
+
 /* id, version, description, whether "describe" lists it, its option, function */
 #define SUBREQUESTS(X)                                                                                                 \
 	X("frontend.outline", "1.0.0", "List all parameters current build target supports", true, subrequest_outline)  \
@@ -106,7 +109,7 @@ static void write_row(json_writer *w, size_t i)
 	json_object_end(w);
 }
 
-bool subrequest_describe(struct question *q, GError **error)
+static bool subrequest_describe(struct question *q, GError **error)
 {
 	g_autoptr(json_writer) w = json_writer_new(2);
 	g_autoptr(GString) text = g_string_new(NULL);
@@ -143,7 +146,7 @@ static void write_target(json_writer *w, const struct stage *s, bool last)
 	json_object_end(w);
 }
 
-bool subrequest_targets(struct question *q, GError **error)
+static bool subrequest_targets(struct question *q, GError **error)
 {
 	g_autoptr(convert) c = convert_new(q->x, q->file, NULL);
 	g_autoptr(json_writer) w = json_writer_new(2);

@@ -22,8 +22,6 @@ void question_set(struct question *q, const char *key, const char *text);
 void question_write_location(json_writer *w, struct span span);
 void question_write_ranges(json_writer *w, const struct vec *spans);
 
-bool subrequest_describe(struct question *q, GError **error);
 bool subrequest_outline(struct question *q, GError **error);
-bool subrequest_targets(struct question *q, GError **error);
 bool subrequest_lint(struct question *q, GError **error);
 bool subrequest_convertllb(struct question *q, GError **error);

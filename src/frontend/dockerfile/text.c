@@ -46,7 +46,7 @@ const char *text_skip_space(const char *p, const char *end)
 	return p;
 }
 
-const char *text_trim_right(const char *p, const char *end)
+static const char *text_trim_right(const char *p, const char *end)
 {
 	while (end > p) {
 		const char *last = end - 1;

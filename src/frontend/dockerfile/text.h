@@ -15,7 +15,6 @@ gunichar text_rune(const char *p, const char *end, size_t *ret_n);
 void text_append_rune(GString *s, gunichar c);
 bool text_is_space(gunichar c);
 const char *text_skip_space(const char *p, const char *end);
-const char *text_trim_right(const char *p, const char *end); /* returns the new end */
 char *text_trim(arena *a, const char *text);
 /* path.Clean, and path.Join("/", p). */
 char *text_path_clean(arena *a, const char *path);

@@ -171,8 +171,6 @@ static void test_names(struct rig *g, gconstpointer unused)
 	g_assert_cmpuint(g_strv_length(one), ==, 1);
 	g_auto(GStrv) none = cache_find_named(g->c, "m");
 	g_assert_cmpuint(g_strv_length(none), ==, 0);
-	cache_ref_set_description(a, "other", NULL);
-	g_assert_cmpstr(cache_ref_description(a), ==, "other");
 }
 
 static void test_checksum(struct rig *g, gconstpointer unused)

@@ -67,8 +67,6 @@ static void round_trip(enum compression type, int level)
 	for (size_t i = 0; i < G_N_ELEMENTS(sizes); i++) {
 		g_autoptr(GByteArray) in = sample(sizes[i]);
 		g_autoptr(GByteArray) packed = pack(type, level, in, 4096);
-		g_assert_true(compression_detect(packed->data, packed->len) ==
-			      (packed->len < 3 ? COMPRESSION_NONE : type));
 		for (size_t s = 0; s < G_N_ELEMENTS(steps); s++) {
 			if (steps[s] < 100 && sizes[i] > 1000)
 				continue;
