@@ -6,7 +6,7 @@
  *	cgroups_find(&all);
  *	struct cgroup g;
  *	cgroup_make(&all, "/buildkit/x", &g);       in every hierarchy
- *	cgroup_join(&g, 0); cgroup_limit(&g, &plan->resources);
+ *	cgroup_join(&g, 0, true); cgroup_limit(&g, &plan->resources, &what);
  *	cgroup_remove(&all, "/buildkit/x");
  *
  * Paths are relative to the mount point of each hierarchy beneath /sys/fs/cgroup. All functions return 0 or -errno.

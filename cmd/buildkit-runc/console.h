@@ -3,7 +3,6 @@
  * console: a terminal from the step's devpts.
  *
  *	struct console c = console_open(devpts_fd, plan);      before the root changes
- *	console_send(&c, socket_fd);                           sends the master
  *	console_take(&c);                                      makes it fds 0 to 2 and the controlling terminal
  */
 #pragma once

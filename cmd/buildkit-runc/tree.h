@@ -4,7 +4,7 @@
  *
  *	tree_init(&t); t.root_fd = ...; t.staging = ...; t.fds = fds;
  *	tree_build(&t, plan);      the tree is complete; the process still has the old root
- *	tree_enter(&t);            makes the tree the root and detaches the old one
+ *	tree_enter(&t, plan);      makes the tree the root and detaches the old one
  *
  * Every mount point is resolved once beneath root_fd and used by descriptor. Kernel file systems are mounted on
  * directories only; a symbolic link in the image is refused.

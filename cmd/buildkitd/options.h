@@ -2,7 +2,7 @@
 /*
  * options: table of buildkitd's options: flag, TOML key, type, default, help, and the member that holds the value.
  *
- *	for (size_t i = 0; i < options_count; i++) use(&options[i]);
+ *	for (size_t i = 0; i < options_count; i++) g_print("%s\n", options[i].name);
  *
  * Thread: any (constant data).
  */

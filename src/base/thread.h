@@ -3,7 +3,7 @@
  * thread: starts threads. Failing to start one is a returned error, never an abort.
  *
  *	GThread *t = thread_start("export", run, data, error);    g_thread_join(t)
- *	thread_each(n, 8, run_one, data);                         run_one(data, 0) to run_one(data, n - 1)
+ *	thread_each(n, 8, run_one, data);                         calls run_one for 0 to n - 1
  *
  * All threads of the program are started here (or by pool.h, which calls thread_start) and counted: at most
  * LIMIT_THREADS exist at a time. The kernel may refuse earlier (pids.max of the cgroup, RLIMIT_NPROC, memory).

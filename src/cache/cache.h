@@ -3,7 +3,7 @@
  * cache: records of trees (refs), mutable, immutable and lazy; their layers, content digests, usage and removal.
  *
  *	cache_ref *m = cache_new_mutable(c, parent, &options, work, error);
- *	scoped_fd root = cache_ref_open_tree(m, CACHE_TREE_MOUNT | CACHE_TREE_WRITE, work, error);
+ *	scoped_fd root = cache_ref_open_tree(c, m, CACHE_TREE_MOUNT | CACHE_TREE_WRITE, work, error);
  *	... write beneath root ...; close
  *	cache_ref *r = cache_commit(m, work, error);          m is consumed
  *

@@ -4,7 +4,7 @@
  *
  *	g_autoptr(services) s = services_new();
  *	services_add_local(s, "context=.", error);           values of the command line
- *	services_register(s, server);                         then rpc_server_serve_tunnel(server, call)
+ *	services_register(s, server);                         then rpc_server_serve_tunnel(server, call, error)
  *	for (m = services_methods(s); *m; m++) metadata "x-docker-expose-session-grpc-method"
  *
  * A daemon has access only to what was added: directories and outputs are opened once, as file descriptors, and every

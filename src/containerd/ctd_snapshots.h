@@ -2,7 +2,7 @@
 /*
  * ctd_snapshots: the calls of containerd's snapshots service.
  *
- *	mounts = ctd_snapshot_prepare(client, CTD_LEASED, "overlayfs", key, parent, &error);
+ *	mounts = ctd_snapshot_prepare(client, CTD_LEASED, "overlayfs", key, parent, stop, error);
  *
  * Thread: any.
  */

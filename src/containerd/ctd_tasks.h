@@ -2,7 +2,7 @@
 /*
  * ctd_tasks: runs steps as containerd tasks.
  *
- *	ctd_tasks *t = ctd_tasks_new(client, &runtime);
+ *	ctd_tasks *t = ctd_tasks_new(client, &runtime, error);
  *	executor_new(&(struct executor_options){.bundle_runner = ctd_tasks_runner(t), ...}, error);
  *
  * A step is a container with our label, and one task; its output comes through FIFOs in the bundle. When a connection

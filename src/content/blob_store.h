@@ -3,7 +3,7 @@
  * blob_store: stores immutable bytes by digest.
  *
  *	g_autoptr(blob_writer) w = blob_store_write(store, &expected, size_max, error);
- *	while ((n = next(buf)) > 0)
+ *	while ((n = read(fd, buf, sizeof buf)) > 0)
  *		if (!blob_writer_append(w, buf, n, error)) return false;
  *	return blob_writer_commit(w, &digest, error);
  *

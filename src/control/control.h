@@ -3,7 +3,7 @@
  * control: the Control service (moby.buildkit.v1) and the other services of a listener: LLBBridge for builds that a
  * client drives, content (read-only), health, traces (accepted and discarded).
  *
- *	control_register(server, builder, sessions);
+ *	control_register(server, &control);
  *
  * Wire types end here. The builder and registry are borrowed for the server's life. Thread: handlers run on any.
  */

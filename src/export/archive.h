@@ -2,7 +2,7 @@
 /*
  * archive: writes an image as an OCI layout in a tar stream, with manifest.json for docker load.
  *
- *	archive_write(&archive, sink, data, error)
+ *	archive_write(&archive, sink, data, cancel, error)
  *
  * Entries are sorted by name; times and ids are zero. Blobs are copied from the blob store to the sink. Thread: any.
  */

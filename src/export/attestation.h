@@ -3,7 +3,7 @@
  * attestation: in-toto statements about a result, for image indexes and as files.
  *
  *	g_autoptr(GPtrArray) of = attestations_of(input, "linux/amd64", true);
- *	GBytes *statement = attestation_statement(of->pdata[0], subjects, n, 0, work, error);
+ *	GBytes *statement = attestation_statement(of->pdata[0], subjects, 0, work, error);
  *
  * The subjects of a statement are the images or files of this exporter. Thread: one at a time.
  */

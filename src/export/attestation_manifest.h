@@ -2,7 +2,7 @@
 /*
  * attestation_manifest: the manifest with the attestations of an image, as an entry of the same index.
  *
- *	struct image_manifest *m = attestation_manifest_write(&in, of, image, names, work, error);
+ *	struct image_manifest *m = attestation_manifest_write(&request, work, error);
  *
  * An OCI artifact whose subject is the image, or (oci-artifact=false) the old form, an image without a platform. Status
  * "exporting attestation manifest sha256:...". Thread: one at a time.

@@ -3,7 +3,7 @@
  * flags: parses command lines by one table per command, and prints help texts, both as BuildKit's programs do.
  *
  *	static const struct flag table[] = {{"addr", NULL, FLAG_STRINGS, "ADDR", NULL, "listening address"}, ...};
- *	g_autoptr(flags) f = flags_parse(table, n, argc, argv, error);      argv[0] is skipped
+ *	g_autoptr(flags) f = flags_parse(table, n, argc, argv, true, error);      argv[0] is skipped
  *	flags_string(f, "addr"); flags_given(f, "debug"); flags_rest(f)
  *
  * -name and --name, =value or the next argument; "--" ends; parsing stops at the first word that is not a flag (this

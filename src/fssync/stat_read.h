@@ -3,7 +3,7 @@
  * stat_read: reads one entry of a directory for transfer; hard links refer to the first member seen.
  *
  *	inode_table *t = inode_table_new();
- *	enum stat_read_result r = stat_read(dir_fd, "name", "dir/name", t, &stat, error);
+ *	enum stat_read_result r = stat_read(dir_fd, "name", "dir/name", t, &stat, NULL, error);
  *
  * Thread: one at a time per table.
  */

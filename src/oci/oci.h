@@ -3,7 +3,7 @@
  * oci: descriptors, manifests, indexes and image configs (OCI image-spec v1.1, Docker schema 2), parsed and written.
  *
  *	g_autoptr(oci_manifest) m = oci_manifest_parse(bytes, n, media_type, error);
- *	oci_index_select(index, &platform, &descriptor)
+ *	const oci_descriptor *d = oci_index_select(index, &platform);
  *
  * Input is untrusted: sizes, depth, digests and media types are checked; a document that is both manifest and index is
  * refused. Writers produce exactly upstream's bytes (two-space manifests, sorted compact configs).

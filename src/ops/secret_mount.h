@@ -2,7 +2,7 @@
 /*
  * secret_mount: a file in memory with a secret of the client.
  *
- *	int fd = secret_mount_open(pb, work, &found, error);
+ *	int fd = secret_mount_open(pb, work, error);
  *	... mount fd with selector SECRET_MOUNT_NAME ...
  *
  * Thread: any.

@@ -2,7 +2,7 @@
 /*
  * ssh_mount: a socket in a step that forwards to the client's SSH agent, for listing keys and signing only.
  *
- *	ssh_mount *s = ssh_mount_new(pb, work, &skipped, error);
+ *	ssh_mount *s = ssh_mount_new(pb, work, error);
  *	... mount ssh_mount_fd(s) with selector SSH_MOUNT_NAME ...
  *	ssh_mount_free(s);                    closes its connections
  *

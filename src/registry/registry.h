@@ -4,7 +4,7 @@
  *
  *	registry *r = registry_new(&config);
  *	registry_resolve(r, ref, &auth, work, &descriptor, &manifest_bytes, error);
- *	blob_provider *p = registry_provider(r, ref, &auth);
+ *	blob_provider *p = registry_provider_of(r, ref, &auth, NULL);
  *	registry_push_blob(...); registry_push_manifest(...);
  *
  * Hosts, mirrors, http/insecure/CA and client certificates per host come from the configuration. Credentials come from

@@ -4,8 +4,8 @@
  * results are chains of layers.
  *
  *	g_autoptr(cache_config) c = cache_config_parse(bytes, n, error);
- *	GArray *layers = cache_config_chain(c, &result, error);            bottom first
- *	char *text = cache_config_write(c, &n);
+ *	GArray *layers = cache_config_chain(c, &result);                   bottom first
+ *	char *text = cache_config_write(c, &n, &layers);
  *
  * Results of c->keys are named by their index in c->results ("12"). The input is untrusted: all indices are validated,
  * cycles are refused, sizes are limited (LIMIT_CACHE_CONFIG_BYTES, LIMIT_CACHE_RECORDS, LIMIT_LAYERS). Thread: one at a

@@ -3,7 +3,7 @@
  * stream: the byte stream of a connection: a socket or pipe pair, TLS over one, or a tunnel inside another call.
  *
  *	s = stream_fd_new(loop, fd, fd);
- *	stream_start(s, on_ready, conn);                 on_ready runs on the loop's thread
+ *	stream_start(s, on_ready, conn, error);          on_ready runs on the loop's thread
  *	switch (s->class->read(s, &bytes, error)) ...    until STREAM_AGAIN
  *
  * No function blocks unless stated otherwise. The owner holds its lock around every call; after close no events are

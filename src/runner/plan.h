@@ -5,7 +5,7 @@
  *	struct plan_codec c;
  *	plan_codec_init_write(&c, NULL, 0);              measures
  *	plan_encode(&c, &plan); ... again with c.used bytes of memory: the plan as bytes ...
- *	plan_decode(bytes, n, arena, n_arena, &plan)     0, or -errno; the plan points into both
+ *	plan_decode(bytes, n, arena, n_arena, n_fds, &plan)     0, or -errno; the plan points into both
  *
  * Plain C and no allocation: the daemon (with GLib) and the runner (without) share it. Decoding trusts neither lengths
  * nor indices. Descriptors are identified by their index in the list sent with the plan.

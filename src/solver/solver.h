@@ -4,7 +4,7 @@
  *
  *	solver *s = solver_new(&options, error);
  *	solver_job *job = solver_job_new(s, id, sessions, log, error);
- *	void *result = solver_job_build(job, vertex, index, cancel, error);     blocks; a counted result
+ *	solver_job_build(job, vertex, index, cancel, &result, error);     blocks; a counted result
  *	solver_job_free(job);
  *
  * One thread owns the graph and runs edge_decide (pure) and its applier; ops run on a worker pool and come back as

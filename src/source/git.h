@@ -5,8 +5,8 @@
  *
  *	g_auto(git_link) link = {0};
  *	g_auto(git_repo) repo = {0};
- *	git_link_open(&link, s, work, error) && git_repo_open(&repo, s, &link, false, work, error) &&
- *	git_repo_fetch(&repo, work, error) && (ref = git_checkout(&repo, work, error))
+ *	git_link_open(&link, s, work, error) && git_repo_open(&repo, s, &link, work, error) &&
+ *	(ref = git_checkout(&repo, work, error))
  *
  * A source is used by one thread at a time; the repository of a remote by one caller at a time (git_lock.c).
  */

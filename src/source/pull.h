@@ -4,7 +4,7 @@
  *
  *	struct pull_origin origin = {.class = ..., .blobs = blobs};
  *	g_autoptr(pulled) p = pull(&origin, reference, &platform, work, error);
- *	pull_layers(p, error)
+ *	pulled_layers(p, error)
  *
  * Fetched documents are cached for some minutes, so that a build fetches them once; the documents of an image that
  * becomes cache records are stored with them. Thread: any.

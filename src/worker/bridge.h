@@ -3,8 +3,8 @@
  * bridge: the calls that a frontend can make. Implemented by the daemon over the solver, by tests and by LLBBridge
  * clients.
  *
- *	bridge_solve(b, &request, work, &result, error);
- *	GBytes *text = bridge_read_file(b, result->ref, "Dockerfile", 0, 0, work, error);
+ *	b->class->solve(b, &request, work, &result, error);
+ *	GBytes *text = b->class->read_file(b, result->ref, "Dockerfile", 0, 0, work, error);
  *
  * A build_result holds counted refs and metadata. Refs are evaluated lazily: at the first read, or by evaluate. Thread:
  * any; calls block.

@@ -3,8 +3,8 @@
  * context: loads the input of a build: the Dockerfile, the main context, its ignore file, image configs.
  *
  *	struct context *x = context_new(bridge, &options, inputs, work, error);
- *	context_read_dockerfile(x, &file, error);
- *	struct llb_out files = context_main(x, graph, follow_paths, error);
+ *	const struct source_file *file = context_read_dockerfile(x, error);
+ *	context_main(x, graph, follow_paths, &files, error);
  *
  * One instance serves all platforms of a request and caches its results. Borrows bridge, options, inputs and work.
  * Thread: any (.mu guards the cached results).

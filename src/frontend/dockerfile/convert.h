@@ -2,7 +2,7 @@
 /*
  * convert: converts a Dockerfile to LLB and an image config for one target platform.
  *
- *	g_autoptr(convert) c = convert_new(context, file, platform, error);      platform NULL: the build platform
+ *	g_autoptr(convert) c = convert_new(context, file, platform);             platform NULL: the build platform
  *	if (!convert_all(c, error)) ...                                          c->where: lines of the error
  *	llb_marshal(c->graph, c->target_stage->state.out); c->target_stage->image
  *
