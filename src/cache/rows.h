@@ -22,6 +22,5 @@ struct loaded_row {
 	char *boot;
 	bool taken; /* the cache owns the record now */
 };
-void loaded_row_free(gpointer row);
 /* Array of struct loaded_row *; trees are added to c->trees with their parents. */
 GPtrArray *rows_load(cache *c, GError **error);

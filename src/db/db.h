@@ -8,7 +8,7 @@
  *		db_commit(d, false, error);
  *	db_query *q = db_select(d, "SELECT k FROM t WHERE v > ?", error, "i", (int64_t)3);
  *	while (db_next(q, error))
- *		use(db_text(q, 0));
+ *		g_print("%s\n", db_text(q, 0));
  *	db_query_done(q);
  *
  * Commits are not synced unless requested (synchronous=NORMAL): sqlite's WAL survives a killed process, and a durable
@@ -56,9 +56,6 @@ void db_rollback(db *d);
  * 'b' const void * and size_t, 'd' double.
  */
 bool db_run(db *d, const char *sql, GError **error, const char *types, ...);
-/* Runs several statements without values. */
-bool db_script(db *d, const char *sql, GError **error);
-int64_t db_changes(db *d); /* rows of the last statement */
 
 /* Returns rows; NULL on error. End it with db_query_done before another query with the same text. */
 db_query *db_select(db *d, const char *sql, GError **error, const char *types, ...);

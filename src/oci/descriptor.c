@@ -48,6 +48,8 @@ static bool oci_read_strings(const json_t *object, const char *key, char ***ret,
 
 static GHashTable *oci_annotations_new(void);
 
+static GHashTable *oci_annotations_new(void);
+
 bool oci_read_annotations(const json_t *object, GHashTable **ret, GError **error)
 {
 	json_t *map = json_object_get(object, "annotations");

@@ -10,9 +10,6 @@
 #include "oci/oci.h"
 
 bool oci_read_string(const json_t *object, const char *key, char **ret, GError **error);
-bool oci_read_strings(const json_t *object, const char *key, char ***ret, GError **error);
 bool oci_read_annotations(const json_t *object, GHashTable **ret, GError **error);
-GHashTable *oci_annotations_new(void);
-GHashTable *oci_annotations_copy(GHashTable *from);
 /* Writes the member "annotations" with sorted keys; nothing if there are none. */
 void oci_annotations_write(json_writer *w, GHashTable *annotations);

@@ -275,11 +275,6 @@ void fingerprint_free(fingerprint *s)
 	g_free(s);
 }
 
-const char *fingerprint_identity(const fingerprint *s)
-{
-	return s->identity;
-}
-
 const char *fingerprint_name(const fingerprint *s)
 {
 	return s->name;

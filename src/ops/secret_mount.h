@@ -19,7 +19,5 @@
  * found".
  */
 int secret_mount_open(const Pb__SecretOpt *pb, struct work *work, GError **error);
-/* The same for given bytes. */
-int secret_mount_make(const Pb__SecretOpt *pb, const void *bytes, size_t n, GError **error);
 /* Returns the value for an environment variable; NULL without an error: optional and absent. */
 GBytes *secret_mount_value(const char *id, bool optional, struct work *work, GError **error);

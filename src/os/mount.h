@@ -2,7 +2,7 @@
 /*
  * mount: the new mount API (fsopen, fsmount, open_tree, move_mount, mount_setattr) with mount(2) as fallback.
  *
- *	scoped_fd m = mount_overlay(lower_fds, n, upper_fd, work_fd, error);    detached; unmounted with its fd
+ *	scoped_fd m = mount_overlay(lower_fds, n, upper_fd, work_fd, false, error);    detached; unmounted with its fd
  *	mount_attach(m, dir_fd, "rootfs", error);
  *
  * The daemon lives in a private mount namespace (mount_make_private_namespace at start), so that its mounts end with

@@ -92,8 +92,6 @@ const char *progress_sink_digest(const progress_sink *s);
 /* Adds a log and replays; announces the vertex without times if it has not started. Idempotent. */
 void progress_sink_add(progress_sink *s, progress_log *log);
 void progress_sink_remove(progress_sink *s, progress_log *log);
-/* All logs of `from` also receive the events of `to` from now on (merged edges). */
-void progress_sink_join(progress_sink *to, progress_sink *from);
 /* A vertex may start and complete several times (intervals). */
 void progress_sink_start(progress_sink *s);
 /* The same with cached set from the start (a result loaded from the cache). */
@@ -103,9 +101,6 @@ void progress_sink_complete(progress_sink *s, const char *error, bool cached);
 void progress_sink_complete_at(progress_sink *s, int64_t completed_ns, bool cached);
 bool progress_sink_is_open(const progress_sink *s);   /* started and not completed */
 bool progress_sink_is_cached(const progress_sink *s); /* as last reported */
-bool progress_sink_was_completed(const progress_sink *s);
-/* Reports it cached with started = completed = now, unless it completed before (an input of a vertex that starts). */
-void progress_sink_complete_implicitly(progress_sink *s);
 
 void progress_status(progress_sink *s, const struct progress_status *status);
 /* Starts and ends a status without counts; do not end it after an error (upstream leaves failed ones open). */

@@ -11,7 +11,6 @@ struct progress_sink {
 	GPtrArray *logs;   /* of progress_log, ref */
 	GPtrArray *events; /* of struct event, ref: for logs added later */
 	int64_t started_ns, completed_ns;
-	bool was_completed;
 	bool cached; /* as last reported */
 };
 
@@ -86,17 +85,6 @@ void progress_sink_remove(progress_sink *s, progress_log *log)
 	g_ptr_array_remove_fast(s->logs, log);
 }
 
-void progress_sink_join(progress_sink *to, progress_sink *from)
-{
-	if (!to || !from || to == from)
-		return;
-	g_mutex_lock(&from->mu);
-	g_autoptr(GPtrArray) logs = g_ptr_array_copy(from->logs, (GCopyFunc)(void (*)(void))progress_log_ref, NULL);
-	g_mutex_unlock(&from->mu);
-	for (guint i = 0; i < logs->len; i++)
-		progress_sink_add(to, logs->pdata[i]);
-}
-
 /* Locked. */
 static void emit_vertex(progress_sink *s, const char *error, bool cached)
 {
@@ -139,7 +127,6 @@ static void sink_complete(progress_sink *s, int64_t now, const char *error, bool
 	if (s->started_ns == 0 || s->completed_ns != 0)
 		s->started_ns = now;
 	s->completed_ns = MAX(now, s->started_ns);
-	s->was_completed = true;
 	emit_vertex(s, error, cached);
 }
 
@@ -167,26 +154,6 @@ bool progress_sink_is_cached(const progress_sink *s)
 		return false;
 	g_autoptr(GMutexLocker) locker = g_mutex_locker_new((GMutex *)&s->mu);
 	return s->cached;
-}
-
-bool progress_sink_was_completed(const progress_sink *s)
-{
-	if (!s)
-		return false;
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new((GMutex *)&s->mu);
-	return s->was_completed;
-}
-
-void progress_sink_complete_implicitly(progress_sink *s)
-{
-	if (!s)
-		return;
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&s->mu);
-	if (s->was_completed)
-		return;
-	s->was_completed = true;
-	s->started_ns = s->completed_ns = progress_now_ns();
-	emit_vertex(s, NULL, true);
 }
 
 static void emit_locking(progress_sink *s, struct event *e)

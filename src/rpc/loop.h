@@ -32,7 +32,6 @@ struct loop_timer {
 typedef void (*loop_fn)(void *data);
 
 void loop_post(rpc_loop *loop, loop_fn fn, void *data);
-bool loop_is_current(const rpc_loop *loop);
 /* events 0 unregisters it. Error: errno (EPERM for files that cannot be polled). */
 bool loop_watch_set(rpc_loop *loop, struct loop_watch *watch, uint32_t events);
 void loop_timer_set(rpc_loop *loop, struct loop_timer *timer, gint64 at_us);

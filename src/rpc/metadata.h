@@ -3,7 +3,7 @@
  * metadata: metadata pairs of a call, and their encoding.
  *
  *	metadata_add_wire(md, "x-bin", "AAE", 3);        decodes base64 of "-bin" names
- *	char *text = metadata_wire_value(name, value, n);
+ *	char *text = metadata_wire_value(pair);
  *
  * Thread: a set belongs to one thread at a time.
  */

@@ -3,7 +3,7 @@
  * mount_options: parses mount options in the syntax of runtime specs and fstab.
  *
  *	struct plan_mount m = {...};
- *	mount_option(&m, "ro", data, sizeof data);     one option; options of the file system are appended to data
+ *	mount_option(&m, "ro", data, sizeof data, &bind);     one option; options of the file system are appended to data
  *
  * Plain C. Thread: any.
  */

@@ -19,15 +19,13 @@
 #define SYSCALL_FILTER_MAX_BYTES (4096 * 8)
 
 typedef struct syscall_filter syscall_filter;
-syscall_filter *
-syscall_filter_new(uint32_t default_action); /* NULL: out of memory, or an action that the kernel does not support */
+/* NULL: out of memory, or an action that the kernel does not support. */
+syscall_filter *syscall_filter_new(uint32_t default_action);
 void syscall_filter_free(syscall_filter *f);
 /* The native architecture is included already. Returns 0 or -errno. */
 int syscall_filter_add_architecture(syscall_filter *f, uint32_t token);
 /* Ignores names that libseccomp does not know and calls that an architecture does not have. Returns 0 or -errno. */
 int syscall_filter_add_rule(syscall_filter *f, uint32_t action, const char *name, const struct scmp_arg_cmp *args,
 			    unsigned n_args);
-/* attribute: SCMP_FLTATR_CTL_*. */
-int syscall_filter_set(syscall_filter *f, enum scmp_filter_attr attribute, uint32_t value);
 /* Returns the number of bytes written, or -errno. */
 ssize_t syscall_filter_export(syscall_filter *f, void *bytes, size_t size);

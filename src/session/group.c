@@ -71,7 +71,7 @@ session_registry *group_registry(session_group *g)
 }
 
 /* Ids of joined groups follow in the order in which they joined. Locks one group at a time. */
-char **group_ids(session_group *g)
+static char **group_ids(session_group *g)
 {
 	g_autoptr(GPtrArray) ids = g_ptr_array_new();
 	g_mutex_lock(&g->mu);

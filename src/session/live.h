@@ -2,7 +2,6 @@
 /*
  * live: sessions and groups; private to this module.
  *
- *	g_auto(GStrv) ids = group_ids(g);
  *	group_each(g, METHOD, timeout_ms, c, ask, &state, error)    asks until one answers
  *
  * Locks: a group's mu, or the registry's, never both. Thread: any.

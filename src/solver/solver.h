@@ -94,7 +94,6 @@ bool solver_sync(solver *s, GError **error);
 
 solver_job *solver_job_new(solver *s, const char *id, session_group *sessions, progress_log *log, GError **error);
 const char *solver_job_id(const solver_job *job);
-session_group *solver_job_sessions(const solver_job *job); /* borrowed */
 /* Data for the op resolver: the options of the build (char * to char *), which must not change afterwards. */
 void solver_job_set_data(solver_job *job, void *data);
 void *solver_job_data(const solver_job *job);
