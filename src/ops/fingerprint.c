@@ -275,11 +275,6 @@ void fingerprint_free(fingerprint *s)
 	g_free(s);
 }
 
-const char *fingerprint_name(const fingerprint *s)
-{
-	return s->name;
-}
-
 /* ---- serialization */
 
 /* Bytes that are not valid UTF-8 cannot be stored as text. */

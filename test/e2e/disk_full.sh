@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# F40: a full disk fails the build and says so; space comes back; the daemon goes on; prune works.
+# F40a, F40b, F40d, F40e: a full disk fails the build and says so; space comes back; the daemon goes on; prune works.
 make_context "$WORK/c"
 truncate -s 64M "$WORK/disk"
 mkfs.ext4 -q -F "$WORK/disk"
@@ -11,7 +11,7 @@ start_daemon
 used() { df -k --output=used "$WORK/root" | tail -n 1; }
 fails 'No space left on device' "$WORK/first" build "$WORK/c"
 "$BIN/buildctl" debug workers > /dev/null || fail "the daemon does not go on"
-# G6: what failed gives its space back before the error is told.
+# What failed gives its space back before the error is told.
 given_back() { [ "$(used)" -lt 30000 ] || fail "the failed $1 keeps $(used) kB"; }
 given_back step
 # The next build, begun as soon as one has failed, finds the space.

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # TIMEOUT 200
-# F2, I4, I6: SIGKILL of the daemon in the middle of a pull, an unpacking, an export to a file and to a registry, and a
+# F2, P7, P20: SIGKILL of the daemon in the middle of a pull, an unpacking, an export to a file and to a registry, and a
 # prune: each next start is ready and right, blobs hash to their names, databases are whole, half a file is no file.
 mkdir "$WORK/tars" "$WORK/store"
 make_context "$WORK/c"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# G2, P20: SIGKILL of the daemon at random moments: each next start works and answers with what is right; steps seen as DONE stay cached.
+# F1, P20: SIGKILL of the daemon at random moments: each next start works and answers with what is right; steps seen as DONE stay cached.
 make_context "$WORK/c"
 {
 	cat "$WORK/c/base"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # TIMEOUT 300
-# G9, P28: 200 builds one after another and 32 at once leave no descriptor, thread, mount, process, cgroup or temporary
+# P28: 200 builds one after another and 32 at once leave no descriptor, thread, mount, process, cgroup or temporary
 # file, and the memory does not grow with them.
 make_context "$WORK/c"
 { cat "$WORK/c/base"; echo 'ARG N'; echo 'RUN echo $N > /n'; } > "$WORK/c/Dockerfile"

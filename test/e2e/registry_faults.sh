@@ -121,7 +121,7 @@ auth-text failed to parse token response
 auth-short =auth-short
 ok =honest
 TABLE
-# L23: one try and four more. L24: what is sent too much is not taken.
+# L23: one try and four more. Bytes beyond the declared size are not taken.
 [ "$(grep -c '^HEAD /v2/500/' "$WORK/requests")" -le 5 ] || fail "too many retries"
 [ "$(grep -c '^HEAD /v2/auth-loop/' "$WORK/requests")" -le 3 ] || fail "too many rounds"
 # P11: no password at the host that a redirect led to, none without having been asked for one.

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # TIMEOUT 300
-# G9, P24, P28: many steps in a row and at once leave nothing, and a daemon that is killed takes all its steps along.
+# P24, P28: many steps in a row and at once leave nothing, and a daemon that is killed takes all its steps along.
 # STEPS and AT_ONCE make it longer: STEPS=10000 AT_ONCE=64.
 make_context "$WORK/c"
 chain() { { cat "$WORK/c/base"; echo 'ARG N'; for _ in $(seq 25); do echo 'RUN true'; done; } > "$WORK/c/Dockerfile"; }

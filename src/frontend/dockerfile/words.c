@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* Context of a character. All contexts except TOP end with a specific character. */
-enum { FRAMES = 64 }; /* L17d */
+enum { FRAMES = 64 }; /* nested contexts; more are an error */
 enum frame_kind { TOP, QUOTED, WORD, PATTERN, REPLACEMENT };
 struct frame {
 	enum frame_kind kind;

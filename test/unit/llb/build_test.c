@@ -25,7 +25,7 @@ static char *text_hex(const char *text)
 	return hex(&b);
 }
 
-/* Vectors of llb-and-solver.md section 4. */
+/* Vectors: bytes that upstream's client marshals for the same operations. */
 static void test_vector_mkfile(void)
 {
 	g_autoptr(llb_graph) g = graph();
