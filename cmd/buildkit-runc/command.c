@@ -18,65 +18,17 @@
 #define DEFAULT_ROOT "/run/buildkit-runc"
 
 const struct command commands[] = {
-	{"create", "--bundle DIR [--console-socket SOCKET] [--pid-file FILE] [--preserve-fds N] ID", COMMAND_CREATE, 1,
-	 1, command_create},
-	{"run", "--bundle DIR [--detach] [--keep] [--console-socket SOCKET] [--pid-file FILE] [--preserve-fds N] ID",
-	 COMMAND_RUN, 1, 1, command_run},
-	{"start", "ID", COMMAND_START, 1, 1, command_start},
-	{"state", "ID", COMMAND_STATE, 1, 1, command_state},
-	{"kill", "[--all] ID [SIGNAL]", COMMAND_KILL, 1, 2, command_kill},
-	{"delete", "[--force] ID", COMMAND_DELETE, 1, 1, command_delete},
-	{"exec",
-	 "[--process FILE] [--detach] [--tty] [--cwd DIR] [--env NAME=VALUE] [--user UID[:GID]] [--cap CAP] ID [ARGS]",
-	 COMMAND_EXEC, 1, -1, command_exec},
-	{"features", "", COMMAND_FEATURES, 0, 0, command_features},
+	{"create", "ID", "create a container; its program waits for start", COMMAND_CREATE, 1, 1, command_create},
+	{"run", "ID", "create a container, start it and wait for its end", COMMAND_RUN, 1, 1, command_run},
+	{"start", "ID", "start the program of a created container", COMMAND_START, 1, 1, command_start},
+	{"state", "ID", "print the state of a container as JSON", COMMAND_STATE, 1, 1, command_state},
+	{"kill", "ID [SIGNAL]", "send a signal to a container, SIGTERM by default", COMMAND_KILL, 1, 2, command_kill},
+	{"delete", "ID", "remove a stopped container", COMMAND_DELETE, 1, 1, command_delete},
+	{"exec", "ID [ARGS...]", "run another process in a running container", COMMAND_EXEC, 1, -1, command_exec},
+	{"features", "", "print the supported features of the runtime specification as JSON", COMMAND_FEATURES, 0, 0,
+	 command_features},
 	{NULL},
 };
-
-/* ---- options */
-
-enum option_kind { TEXT, LIST, FLAG, NUMBER, IGNORED, IGNORED_TEXT, REFUSED };
-static const struct option_row {
-	const char *name;
-	char letter;
-	enum option_kind kind;
-	unsigned commands; /* 0: before the command only */
-	size_t offset;
-} rows[] = {
-#define AT(member) offsetof(struct command_options, member)
-	{"root", 0, TEXT, 0, AT(root)},
-	{"log", 0, TEXT, 0, AT(log)},
-	{"log-format", 0, TEXT, 0, SIZE_MAX},
-	{"debug", 0, IGNORED, 0, 0},
-	{"rootless", 0, IGNORED_TEXT, 0, 0},
-	{"criu", 0, IGNORED_TEXT, 0, 0},
-	{"systemd-cgroup", 0, REFUSED, 0, 0},
-	{"bundle", 'b', TEXT, COMMAND_CREATE | COMMAND_RUN, AT(bundle)},
-	{"console-socket", 0, TEXT, COMMAND_CREATE | COMMAND_RUN | COMMAND_EXEC, AT(console_socket)},
-	{"pid-file", 0, TEXT, COMMAND_CREATE | COMMAND_RUN | COMMAND_EXEC, AT(pid_file)},
-	{"preserve-fds", 0, NUMBER, COMMAND_CREATE | COMMAND_RUN | COMMAND_EXEC, AT(preserve)},
-	{"no-new-keyring", 0, FLAG, COMMAND_CREATE | COMMAND_RUN, AT(no_keyring)},
-	{"no-pivot", 0, REFUSED, COMMAND_CREATE | COMMAND_RUN, 0},
-	{"no-subreaper", 0, IGNORED, COMMAND_RUN | COMMAND_EXEC, 0},
-	{"detach", 'd', FLAG, COMMAND_RUN | COMMAND_EXEC, AT(detach)},
-	{"keep", 0, FLAG, COMMAND_RUN, AT(keep)},
-	{"all", 'a', FLAG, COMMAND_KILL, AT(all)},
-	{"force", 'f', FLAG, COMMAND_DELETE, AT(force)},
-	{"process", 'p', TEXT, COMMAND_EXEC, AT(process)},
-	{"tty", 't', FLAG, COMMAND_EXEC, AT(tty)},
-	{"cwd", 0, TEXT, COMMAND_EXEC, AT(cwd)},
-	{"user", 'u', TEXT, COMMAND_EXEC, AT(user)},
-	{"env", 'e', LIST, COMMAND_EXEC, AT(env)},
-	{"cap", 'c', LIST, COMMAND_EXEC, AT(caps)},
-	{"no-new-privs", 0, FLAG, COMMAND_EXEC, AT(no_new_privs)},
-	{"ignore-paused", 0, IGNORED, COMMAND_EXEC, 0},
-#undef AT
-};
-
-static bool takes_value(const struct option_row *r)
-{
-	return r->kind == TEXT || r->kind == LIST || r->kind == NUMBER || r->kind == IGNORED_TEXT;
-}
 
 static void append(struct plan_strings *s, const char *text)
 {
@@ -88,40 +40,41 @@ static void append(struct plan_strings *s, const char *text)
 	s->list = list;
 }
 
-static void set(struct command_options *o, const struct option_row *r, const char *value)
+static void set(struct command_options *o, const struct command_option *r, const char *value)
 {
 	void *at = (char *)o + r->offset;
 	switch (r->kind) {
-	case TEXT:
+	case OPTION_TEXT:
 		if (r->offset == SIZE_MAX)
 			o->log_json = strcmp(value, "json") == 0;
 		else
 			*(const char **)at = value;
 		break;
-	case LIST:
+	case OPTION_LIST:
 		append(at, value);
 		break;
-	case FLAG:
+	case OPTION_FLAG:
 		*(bool *)at = true;
 		break;
-	case NUMBER:
+	case OPTION_NUMBER:
 		if (!names_number(value, 0, 1024, at))
 			fail(PHASE_PLAN, 0, "--%s %s: not a number from 0 to 1024", r->name, value);
 		break;
-	case REFUSED:
+	case OPTION_HELP:
+		o->help = true;
+		break;
+	case OPTION_REFUSED:
 		fail(PHASE_PLAN, 0, "--%s is not supported", r->name);
-	case IGNORED:
-	case IGNORED_TEXT:
+	case OPTION_IGNORED:
+	case OPTION_IGNORED_TEXT:
 		break;
 	}
 }
 
-static const struct option_row *find_option(const char *name, size_t n, char letter, unsigned command)
+static const struct command_option *find_option(const char *name, size_t n, char letter, unsigned command)
 {
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		const struct option_row *r = &rows[i];
-		bool here = command == 0 ? r->commands == 0 : (r->commands & command) != 0;
-		if (here &&
+	for (const struct command_option *r = command_option_rows; r->name != NULL; r++) {
+		if (command_option_of(r, command) &&
 		    (letter != 0 ? r->letter == letter : strlen(r->name) == n && strncmp(r->name, name, n) == 0))
 			return r;
 	}
@@ -142,11 +95,11 @@ static int read_options(struct command_options *o, unsigned command, int argc, c
 		bool is_long = word[1] == '-' || word[2] != '\0';
 		const char *name = word + (word[1] == '-' ? 2 : 1), *equals = strchr(name, '=');
 		size_t n = equals != NULL ? (size_t)(equals - name) : strlen(name);
-		const struct option_row *r = find_option(name, n, is_long ? 0 : word[1], command);
+		const struct command_option *r = find_option(name, n, is_long ? 0 : word[1], command);
 		if (r == NULL)
 			fail(PHASE_PLAN, 0, "flag provided but not defined: %s", word);
 		const char *value = equals != NULL ? equals + 1 : NULL;
-		if (takes_value(r) && value == NULL) {
+		if (r->value != NULL && value == NULL) {
 			if (++i == argc)
 				fail(PHASE_PLAN, 0, "flag needs an argument: %s", word);
 			value = argv[i];
@@ -220,29 +173,28 @@ static void say(const struct runner_report *r)
 
 /* ---- main */
 
-static int usage(FILE *to)
-{
-	fprintf(to, "usage: buildkit-runc [--root DIR] [--log FILE] [--log-format text|json] COMMAND\n\n");
-	for (const struct command *c = commands; c->name != NULL; c++)
-		fprintf(to, "  %s %s\n", c->name, c->usage);
-	return to == stdout ? 0 : 1;
-}
-
 int command_main(int argc, char **argv)
 {
 	fail_by(say);
 	options.root = DEFAULT_ROOT;
 	int used = 1 + read_options(&options, 0, argc - 1, argv + 1);
-	if (used >= argc)
-		return usage(stderr);
-	if (strcmp(argv[used], "help") == 0)
-		return usage(stdout);
+	if (options.help)
+		return command_help(stdout, NULL);
+	if (used >= argc) {
+		command_help(stderr, NULL);
+		return 1;
+	}
+	bool asks_help = strcmp(argv[used], "help") == 0;
+	if (asks_help && ++used >= argc)
+		return command_help(stdout, NULL);
 	for (current = commands; current->name != NULL && strcmp(current->name, argv[used]) != 0;)
 		current++;
 	if (current->name == NULL) {
 		current = NULL;
 		fail(PHASE_PLAN, 0, "no such command: %s", argv[used]);
 	}
+	if (asks_help)
+		return command_help(stdout, current);
 	used++;
 	used += read_options(&options, current->bit, argc - used, argv + used);
 	options.args = argv + used;
@@ -254,8 +206,10 @@ int command_main(int argc, char **argv)
 		options.args += more;
 		options.n_args -= more;
 	}
+	if (options.help)
+		return command_help(stdout, current);
 	if (options.n_args < current->min_args || (current->max_args >= 0 && options.n_args > current->max_args))
-		fail(PHASE_PLAN, 0, "usage: %s %s", current->name, current->usage);
+		fail(PHASE_PLAN, 0, "usage: buildkit-runc %s [OPTIONS] %s", current->name, current->arguments);
 	int code = current->run(&options);
 	json_release();
 	return code;

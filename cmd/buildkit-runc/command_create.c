@@ -54,9 +54,10 @@ static void check_terminal(const struct plan *p, const struct command_options *o
 static void create(struct created *r, const struct command_options *o, bool detached, bool gated)
 {
 	static struct config c;
-	char *bundle = realpath(o->bundle != NULL ? o->bundle : ".", NULL);
+	const char *given = o->bundle != NULL ? o->bundle : ".";
+	char *bundle = realpath(given, NULL);
 	if (bundle == NULL)
-		fail(PHASE_PLAN, errno, "bundle %s", o->bundle);
+		fail(PHASE_PLAN, errno, "bundle %s", given);
 	container_check_id(o->args[0]);
 	config_load(&c, bundle);
 	check_terminal(&c.plan, o, detached);

@@ -4,7 +4,7 @@ build=$(dirname "$(readlink -f "$BIN/buildctl")")/../..
 DESTDIR="$WORK/image" meson install -C "$build" --no-rebuild > "$WORK/out" || { cat "$WORK/out"; fail "meson install"; }
 top="$WORK/image/usr/local"
 for file in bin/buildctl bin/buildkitd lib/systemd/system/buildkit.service lib/systemd/system/buildkit.socket \
-	lib/systemd/user/buildkit.service lib/systemd/user/buildkit.socket share/man/man1/buildctl.1 share/man/man8/buildkitd.8 \
+	lib/systemd/user/buildkit.service lib/systemd/user/buildkit.socket share/man/man1/buildctl.1 share/man/man8/buildkitd.8 share/man/man8/buildkit-runc.8 \
 	share/man/man5/buildkitd.toml.5 share/bash-completion/completions/buildctl share/zsh/site-functions/_buildctl \
 	share/fish/vendor_completions.d/buildctl.fish share/doc/buildkit-c/buildkitd.toml.example; do
 	[ -s "$top/$file" ] || { find "$top" -type f; fail "no $file"; }
@@ -13,7 +13,7 @@ grep -q '^ExecStart=/usr/local/bin/buildkitd --addr fd://$' "$top/lib/systemd/sy
 "$top/bin/buildctl" --version | grep -q '^buildctl ' || fail "the installed client does not run"
 
 # A page has every flag of --help, and nothing that mandoc minds.
-for page in man1/buildctl.1 man8/buildkitd.8 man5/buildkitd.toml.5; do
+for page in man1/buildctl.1 man8/buildkitd.8 man8/buildkit-runc.8 man5/buildkitd.toml.5; do
 	mandoc -Tlint "$top/share/man/$page" > "$WORK/lint" 2>&1 || { cat "$WORK/lint"; fail "lint of $page"; }
 	[ ! -s "$WORK/lint" ] || { cat "$WORK/lint"; fail "lint of $page"; }
 done
@@ -23,6 +23,23 @@ mandoc -Tascii "$top/share/man/man8/buildkitd.8" | col -b > "$WORK/page"
 while read -r flag; do
 	grep -qF -- "$flag" "$WORK/page" || fail "no $flag in buildkitd(8)"
 done < "$WORK/flags"
+"$BIN/buildkit-runc" --help > "$WORK/runc.help"
+mandoc -Tascii "$top/share/man/man8/buildkit-runc.8" | col -b > "$WORK/page"
+"$BIN/buildkit-runc" help | sed -n '/^Commands:/,/^Options:/s/^  \([a-z]*\) .*/\1/p' | grep -v '^help$' > "$WORK/commands"
+[ "$(wc -l < "$WORK/commands")" = 8 ] || { cat "$WORK/runc.help"; fail "commands of buildkit-runc --help"; }
+while read -r command; do
+	"$BIN/buildkit-runc" "$command" --help > "$WORK/one"
+	"$BIN/buildkit-runc" help "$command" | cmp - "$WORK/one" || fail "help of buildkit-runc $command"
+	grep -q "^usage: buildkit-runc \[GLOBAL OPTIONS\] $command \[OPTIONS\]" "$WORK/one" || fail "usage of buildkit-runc $command"
+	sed -n 's/^  \(--[a-z-]*\).*/\1/p' "$WORK/one"
+done < "$WORK/commands" > "$WORK/flags"
+sed -n 's/^  \(--[a-z-]*\).*/\1/p' "$WORK/runc.help" >> "$WORK/flags"
+[ "$(sort -u "$WORK/flags" | wc -l)" -gt 20 ] || fail "too few flags of buildkit-runc"
+grep -vx -- --help "$WORK/flags" | while read -r flag; do
+	grep -qF -- "$flag" "$WORK/page" || { echo "no $flag in buildkit-runc(8)"; exit 1; }
+done || fail "flags in buildkit-runc(8)"
+"$BIN/buildkit-runc" nosuch 2> "$WORK/said" && fail "an unknown command succeeds"
+grep -qF 'no such command: nosuch' "$WORK/said" || fail "an unknown command: $(cat "$WORK/said")"
 grep -qF 'worker.oci.max-parallelism' "$top/share/man/man5/buildkitd.toml.5" && fail "dashes of keys would be typeset as hyphens"
 mandoc -Tascii "$top/share/man/man5/buildkitd.toml.5" | col -b | grep -qF 'worker.oci.max-parallelism' || fail "no max-parallelism"
 
