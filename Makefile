@@ -73,7 +73,7 @@ sanitize:
 	$(SANITIZERS) E2E_SANITIZER=1 E2E_TIMEOUT=900 test/e2e/run build/asan-bin
 SANITIZERS = UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 G_SLICE=always-malloc
 
-# Thread sanitizer over the modules with threads of their own.
+# Thread sanitizer over the modules that start threads.
 TSAN_MODULES = rpc session solver cache progress fssync registry content executor containerd worker
 tsan:
 	@tools/setup build

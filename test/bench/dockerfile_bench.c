@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * dockerfile [CASE]: scans and compiles large and hostile Dockerfiles, each in a process of its own. One line a case:
+ * dockerfile [CASE]: scans and compiles large and hostile Dockerfiles, each in a separate process. One line a case:
  * processor time, peak memory, and what came of it. Nothing is judged here.
  */
 #include "frontend/dockerfile/dockerfile.h"
