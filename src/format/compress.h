@@ -5,7 +5,7 @@
  *	g_autoptr(compressor) c = compressor_new(COMPRESSION_GZIP, -1, sink, data, error);
  *	compressor_write(c, bytes, n, error); ... compressor_finish(c, error);
  *
- *	g_autoptr(decompressor) d = decompressor_new(sink, data);        detects the format by its first bytes
+ *	g_autoptr(decompressor) d = decompressor_new(false, max_bytes, sink, data);   detects the format by its first bytes
  *	decompressor_write(d, bytes, n, error); ... decompressor_finish(d, error);
  *
  * gzip output depends only on the input (members of 1 MiB compressed in parallel by libdeflate), so equal layers have
@@ -24,7 +24,6 @@ typedef struct decompressor decompressor;
  * Parses names as in attributes: "uncompressed", "gzip", "estargz", "zstd". Errors: "unsupported compression type T".
  */
 bool compression_parse(const char *text, enum compression *ret, GError **error);
-const char *compression_name(enum compression c);
 
 /* level: -1 default; gzip 0-9, zstd 0-22. estargz needs a tar stream: use format/estargz.h. */
 compressor *compressor_new(enum compression type, int level, bytes_sink_fn sink, void *data, GError **error);
@@ -38,7 +37,6 @@ void compressor_free(compressor *c);
 /* Compresses all bytes to one gzip member. */
 bool gzip_member(int level, const void *bytes, size_t n, bytes_sink_fn sink, void *data, GError **error);
 
-enum compression compression_detect(const void *bytes, size_t n); /* by magic number, n should be at least 6 */
 /* Detects gzip (several members), zstd or plain; also bzip2 and xz if any is true (ADD of archives). */
 decompressor *decompressor_new(bool any, uint64_t max_bytes, bytes_sink_fn sink, void *data);
 /* Always decompresses gzip: other formats are an error. Empty input gives empty output. */

@@ -5,7 +5,7 @@
  *
  *	receiver_next_stat(r, &stat, error)         the next announced entry
  *	receiver_request(r, entry, error)           requests the data of a file; the reader finishes it
- *	receiver_report(r, entry)                   calls on_entry in path order
+ *	receiver_report(r, entry, error)            calls on_entry in path order
  *
  * Thread: as stated for each function; mu guards members marked so.
  */
@@ -51,8 +51,6 @@ struct receiver {
 	int64_t received;    /* reader */
 };
 
-/* Any thread. Records the first failure; takes error. */
-void receiver_fail(struct receiver *r, GError *error);
 /* Caller's thread. Returns false without an error at the end of the tree. The caller clears stat. */
 bool receiver_next_stat(struct receiver *r, struct fssync_stat *ret, GError **error);
 /* Caller's thread. e must have a file. */

@@ -14,8 +14,6 @@
 typedef struct inode_table inode_table;
 inode_table *inode_table_new(void);
 void inode_table_free(inode_table *t);
-/* Returns the path under which the inode was recorded, or NULL. */
-const char *inode_table_find(const inode_table *t, const struct stat *st);
 void inode_table_note(inode_table *t, const struct stat *st, const char *path);
 
 enum stat_read_result { STAT_READ_OK, STAT_READ_GONE, STAT_READ_FAILED };

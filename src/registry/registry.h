@@ -64,10 +64,9 @@ bool registry_resolve(registry *r, const reference *ref, const struct registry_a
 /* Fetches a manifest, index or config by descriptor, verified, at most max_bytes. */
 GBytes *registry_fetch_small(registry *r, const reference *ref, const oci_descriptor *d, size_t max_bytes,
 			     const struct registry_auth *auth, struct work *work, GError **error);
-/* Provides layers of the repository on demand; reports progress_status(work->progress, digest, "downloading"). */
-blob_provider *registry_provider(registry *r, const reference *ref, const struct registry_auth *auth);
 /*
- * The same with the descriptors of the blobs (of oci_descriptor): media types are used in Accept headers and messages.
+ * Provides layers of the repository on demand; reports progress_status(work->progress, digest, "downloading"). layers
+ * (of oci_descriptor, may be NULL) give the media types for Accept headers and messages.
  */
 blob_provider *registry_provider_of(registry *r, const reference *ref, const struct registry_auth *auth,
 				    const GPtrArray *layers);

@@ -3,8 +3,8 @@
  * snapshotter: stores trees based on other trees, and mounts the merged result.
  *
  *	snapshotter *s = snapshotter_open(root_fd, "auto", error);
- *	snapshotter_prepare(s, dir_fd, parent_dir_fd, cancel, error);       makes a tree of an empty directory
- *	snapshot_view *v = snapshot_view_open(s, dirs, n, true, error);     ... write beneath snapshot_view_dir(v)
+ *	snapshotter_prepare(s, dir_fd, parent_dir_fd, false, cancel, error);       makes a tree of an empty directory
+ *	snapshot_view *v = snapshot_view_open(s, dirs, n, true, error);     ... write beneath snapshot_view_dir(v, error)
  *
  * A tree is a directory with "fs" (and "work" while it is written to). overlay: fs contains the differences from the
  * trees below, and a view stacks them; native: fs contains everything. The caller records which tree is below which. A
