@@ -100,14 +100,6 @@ bool annotation_group_add(annotation_group *g, const char *key, const char *valu
 	return true;
 }
 
-void annotation_group_merge(annotation_group *g, const annotation_group *other)
-{
-	for (guint i = 0; i < other->list->len; i++) {
-		const struct annotation *a = g_ptr_array_index(other->list, i);
-		append(g, a->kind, a->platform, a->key, a->value);
-	}
-}
-
 /* Two passes: annotations for the platform replace those for all platforms. */
 GHashTable *annotation_group_get(const annotation_group *g, enum annotation_kind kind, const char *platform_id)
 {

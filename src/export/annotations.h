@@ -26,8 +26,6 @@ void annotation_group_free(annotation_group *g);
 /* Other keys are ignored. Errors: "unrecognized annotation type X". */
 bool annotation_group_add(annotation_group *g, const char *key, const char *value, bool *ret_is_annotation,
 			  GError **error);
-/* Adds the annotations of another group; its values replace existing ones. */
-void annotation_group_merge(annotation_group *g, const annotation_group *other);
 /*
  * Returns the annotations for a platform id (NULL: those without a platform). Index kinds include all platforms. Owned,
  * NULL if empty.

@@ -3,8 +3,8 @@
  * exporter: writes the result of a build: image, oci, docker, local, tar. Each kind is one file and one row of kinds.h.
  *
  *	exporter *e = exporter_open(&context, "oci", attrs, error);         errors: exporter "x" could not be found
- *	exporter_export(e, &input, work, response, &finish, error);         in its vertex, exporter_vertex_name(e)
- *	if (finish) exporter_finish(e, finish, work, error);                push: after all exporters, same vertex again
+ *	exporter_export(e, &input, work, response, &has_finish, error);     in its vertex, exporter_vertex_name(e)
+ *	if (has_finish) exporter_finish(e, work, error);                    push: after all exporters, same vertex again
  *
  * Attributes, statuses, response keys and documents are upstream's. Thread: an instance is used by one thread at a
  * time.

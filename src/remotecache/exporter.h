@@ -27,11 +27,6 @@ bool content_export(const struct content_target *target, const struct content_fo
 		    const cache_config *config, const GPtrArray *layers, struct work *work, GHashTable *response,
 		    GError **error);
 /*
- * Returns the descriptor of a layer in a cache manifest. containerd.io/uncompressed and buildkit/createdat are added,
- * because the cache config does not contain them.
- */
-oci_descriptor *layer_descriptor(const struct cache_layer_result *layer, bool oci);
-/*
  * Returns the blob of a layer as a file; fetches it if it is not local. The caller closes it; -1 and an error on
  * failure.
  */

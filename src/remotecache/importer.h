@@ -35,7 +35,5 @@ struct import_origin {
 };
 solver_import *content_import(const struct remotecache_context *context, const struct import_origin *origin, void *self,
 			      struct work *work, GError **error);
-/* Creates a layer from a descriptor with the annotations of a cache; NULL if they do not contain the diff id. */
-oci_layer *import_layer(const oci_descriptor *d);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(remote_import, remote_import_free)

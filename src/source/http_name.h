@@ -16,8 +16,6 @@
  * always a plain name.
  */
 char *http_file_name(const char *url, const char *asked, const char *content_disposition);
-/* Returns the filename parameter of Content-Disposition (RFC 6266: quoted, token, or filename*=UTF-8''...), or NULL. */
-char *content_disposition_filename(const char *header);
 /* Parse and format "Mon, 02 Jan 2006 15:04:05 GMT". */
 char *http_date_format(int64_t seconds);
 bool http_date_parse(const char *text, int64_t *ret_seconds);
