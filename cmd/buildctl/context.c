@@ -119,8 +119,8 @@ rpc_conn *context_connect(struct context *x, const char *what, GError **error)
 			connect_failed(what, g_steal_pointer(&problem), error);
 			return NULL;
 		}
-		if (!x->conn)
-			g_usleep(G_USEC_PER_SEC);
+		if (!x->conn && !cancel_sleep(x->cancel, 1000, error))
+			return NULL;
 	}
 	return x->conn;
 }

@@ -62,12 +62,9 @@ static bool run(struct context *x, const flags *f, GError **error)
 		struct pollfd fds[] = {
 			{.fd = up.ended ? -1 : up.from, .events = POLLIN},
 			{.fd = down.from, .events = POLLIN},
-			{.fd = cancel_fd(x->cancel), .events = POLLIN},
 		};
-		if (poll(fds, G_N_ELEMENTS(fds), -1) < 0 && errno != EINTR)
-			return error_set_errno(error, errno, "poll");
-		if (fds[2].revents)
-			return cancel_check(x->cancel, error);
+		if (cancel_poll(x->cancel, fds, G_N_ELEMENTS(fds), -1, error) < 0)
+			return false;
 		if (fds[0].revents)
 			flow_step(&up, buffer);
 		if (fds[1].revents)

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/cancel.h"
-#include <poll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
+#include <pthread.h>
+#include <signal.h>
 
 struct watcher {
 	guint id;
 	cancel_fn fn;
 	void *data;
+};
+
+/* A thread in cancel_poll; on its stack. */
+struct poller {
+	pthread_t thread;
+	struct poller *next;
 };
 
 struct cancel {
@@ -16,8 +21,8 @@ struct cancel {
 	GMutex mu;
 	GCond idle; /* signalled when no callback is running */
 	enum error_code code;
-	char *text;       /* owned, under mu until set */
-	int fd;           /* owned, -1 until first requested */
+	char *text; /* owned, under mu until set */
+	struct poller *pollers;
 	GArray *watchers; /* of struct watcher */
 	guint next_id;
 	guint running_id; /* the watcher whose callback is running, 0 if none */
@@ -48,7 +53,6 @@ cancel *cancel_new(cancel *parent)
 {
 	cancel *c = g_new0(cancel, 1);
 	c->refs = 1;
-	c->fd = -1;
 	c->next_id = 1;
 	c->watchers = g_array_new(FALSE, FALSE, sizeof(struct watcher));
 	g_mutex_init(&c->mu);
@@ -75,8 +79,6 @@ void cancel_unref(cancel *c)
 			cancel_remove(c->parent, c->parent_id);
 		cancel_unref(c->parent);
 	}
-	if (c->fd >= 0)
-		close(c->fd);
 	g_array_unref(c->watchers);
 	g_free(c->text);
 	g_mutex_clear(&c->mu);
@@ -111,8 +113,8 @@ void cancel_set(cancel *c, enum error_code code, const char *text)
 	c->code = code;
 	c->text = g_strdup(text ? text : "context canceled");
 	g_atomic_int_set(&c->set, 1);
-	if (c->fd >= 0)
-		eventfd_write(c->fd, 1);
+	for (const struct poller *p = c->pollers; p; p = p->next)
+		pthread_kill(p->thread, SIGURG);
 	g_mutex_unlock(&c->mu);
 	cancel_ref(c);
 	run_watchers(c);
@@ -131,18 +133,92 @@ bool cancel_check(cancel *c, GError **error)
 	return error_set(error, c->code, "%s", c->text);
 }
 
-int cancel_fd(cancel *c)
+/* ---- waiting for descriptors */
+
+static void do_nothing(int number)
 {
-	if (!c)
-		return -1;
-	g_mutex_lock(&c->mu);
-	if (c->fd < 0) {
-		c->fd = eventfd(g_atomic_int_get(&c->set) ? 1 : 0, EFD_CLOEXEC | EFD_NONBLOCK);
-	}
-	int fd = c->fd;
-	g_mutex_unlock(&c->mu);
-	return fd;
+	(void)number;
 }
+
+/* A signal without a handler, or one that is ignored, does not end ppoll. */
+static void install_handler(void)
+{
+	struct sigaction action = {.sa_handler = do_nothing, .sa_flags = SA_RESTART};
+	sigaction(SIGURG, &action, NULL);
+}
+
+/* False: c is already set. */
+static bool poller_enter(cancel *c, struct poller *p)
+{
+	g_mutex_lock(&c->mu);
+	bool ok = !g_atomic_int_get(&c->set);
+	if (ok) {
+		*p = (struct poller){pthread_self(), c->pollers};
+		c->pollers = p;
+	}
+	g_mutex_unlock(&c->mu);
+	return ok;
+}
+
+static void poller_leave(cancel *c, const struct poller *p)
+{
+	g_mutex_lock(&c->mu);
+	struct poller **at = &c->pollers;
+	while (*at != p)
+		at = &(*at)->next;
+	*at = p->next;
+	g_mutex_unlock(&c->mu);
+}
+
+/* ppoll until until_us of the monotonic clock, -1 for ever; c is NULL or this thread is one of its pollers. */
+static int poll_until(const cancel *c, struct pollfd *fds, size_t n_fds, int64_t until_us, const sigset_t *mask)
+{
+	for (;;) {
+		int64_t left_us = until_us < 0 ? 0 : MAX(until_us - g_get_monotonic_time(), 0);
+		struct timespec left = {.tv_sec = left_us / G_USEC_PER_SEC, .tv_nsec = left_us % G_USEC_PER_SEC * 1000};
+		/* A signal that came before is pending, and ends ppoll at once. */
+		int n = ppoll(fds, (nfds_t)n_fds, until_us < 0 ? NULL : &left, mask);
+		if (n >= 0 || errno != EINTR || cancel_is_set(c))
+			return n;
+	}
+}
+
+int cancel_poll(cancel *c, struct pollfd *fds, size_t n_fds, int64_t timeout_ms, GError **error)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	int64_t until_us = timeout_ms < 0 ? -1 : g_get_monotonic_time() + timeout_ms * 1000;
+	sigset_t wake, saved, inside;
+	struct poller self;
+	if (c) {
+		pthread_once(&once, install_handler);
+		sigemptyset(&wake);
+		sigaddset(&wake, SIGURG);
+		pthread_sigmask(SIG_BLOCK, &wake, &saved);
+		inside = saved;
+		sigdelset(&inside, SIGURG);
+	}
+	int n = -1, failure = 0;
+	if (!c || poller_enter(c, &self)) {
+		n = poll_until(c, fds, n_fds, until_us, c ? &inside : NULL);
+		failure = errno;
+		if (c)
+			poller_leave(c, &self);
+	}
+	if (c)
+		pthread_sigmask(SIG_SETMASK, &saved, NULL);
+	if (!cancel_check(c, error))
+		return -1;
+	if (n < 0)
+		error_set_errno(error, failure, "poll");
+	return n;
+}
+
+bool cancel_sleep(cancel *c, int64_t ms, GError **error)
+{
+	return cancel_poll(c, NULL, 0, MAX(ms, 0), error) == 0;
+}
+
+/* ---- callbacks */
 
 guint cancel_add(cancel *c, cancel_fn fn, void *data)
 {
@@ -171,4 +247,28 @@ void cancel_remove(cancel *c, guint id)
 	while (c->running_id == id && c->runner != g_thread_self())
 		g_cond_wait(&c->idle, &c->mu);
 	g_mutex_unlock(&c->mu);
+}
+
+/* ---- waiting for a condition */
+
+static void watch_broadcast(void *data)
+{
+	const cancel_watch *w = data;
+	g_mutex_lock(w->mu);
+	g_cond_broadcast(w->cond);
+	g_mutex_unlock(w->mu);
+}
+
+void cancel_watch_start(cancel_watch *w, cancel *c, GMutex *mu, GCond *cond)
+{
+	*w = (cancel_watch){.c = c, .mu = mu, .cond = cond};
+	if (c)
+		w->id = cancel_add(c, watch_broadcast, w);
+}
+
+void cancel_watch_clear(cancel_watch *w)
+{
+	if (w->id)
+		cancel_remove(w->c, w->id);
+	w->id = 0;
 }

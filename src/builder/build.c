@@ -182,19 +182,12 @@ static void end_build(builder *b, struct build *build)
 		b->options.on_idle(b->options.on_idle_data);
 }
 
-static void wake(void *data)
-{
-	builder *b = data;
-	g_mutex_lock(&b->mu);
-	g_cond_broadcast(&b->changed);
-	g_mutex_unlock(&b->mu);
-}
-
 /* Waits up to timeout_ms for the build: clients may look it up before Solve has created it. */
 static struct build *find_build(builder *b, const char *ref, bool running, int timeout_ms, cancel *c, GError **error)
 {
 	gint64 until = g_get_monotonic_time() + timeout_ms * 1000LL;
-	guint watch = c ? cancel_add(c, wake, b) : 0;
+	g_auto(cancel_watch) watch = {0};
+	cancel_watch_start(&watch, c, &b->mu, &b->changed);
 	struct build *found = NULL;
 	g_mutex_lock(&b->mu);
 	for (;;) {
@@ -207,8 +200,6 @@ static struct build *find_build(builder *b, const char *ref, bool running, int t
 	if (found)
 		g_atomic_int_inc(&found->refs);
 	g_mutex_unlock(&b->mu);
-	if (watch)
-		cancel_remove(c, watch);
 	if (!found && cancel_check(c, error))
 		error_set(error, ERROR_NOT_FOUND, "no such job %s", ref);
 	return found;

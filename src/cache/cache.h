@@ -99,6 +99,13 @@ cache_ref *cache_get(cache *c, const char *id, GError **error);
  * is in use.
  */
 cache_ref *cache_get_mutable(cache *c, const char *id, GError **error);
+/*
+ * A number that grows whenever a record loses its last handle or goes. A caller that waits for a locked record takes it,
+ * tries cache_get_mutable, and waits until it is no longer seen before it tries again. stop may be NULL; false and its
+ * error when it is set.
+ */
+uint64_t cache_releases(cache *c);
+bool cache_wait_release(cache *c, uint64_t seen, cancel *stop, GError **error);
 
 /*
  * Names of records; several records may have the same name. Lists ids, newest first; free with g_strfreev, never NULL.

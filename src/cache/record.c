@@ -154,6 +154,8 @@ void record_kill_locked(cache_ref *r)
 	if (r->dead)
 		return;
 	r->dead = true;
+	c->releases++;
+	g_cond_broadcast(&c->changed);
 	g_hash_table_remove(c->records, r->id);
 	unindex_locked(r);
 	count_parents(r, -1);
@@ -201,14 +203,6 @@ void record_release_dead(cache *c)
 }
 
 /* ---- exclusive access for slow operations */
-static void wake_waiters(void *data)
-{
-	cache *c = data;
-	g_mutex_lock(&c->mu);
-	g_cond_broadcast(&c->changed);
-	g_mutex_unlock(&c->mu);
-}
-
 bool record_claim_locked(cache_ref *r, struct work *work, GError **error)
 {
 	cache *c = r->cache;
@@ -218,7 +212,8 @@ bool record_claim_locked(cache_ref *r, struct work *work, GError **error)
 		return true;
 	}
 	g_mutex_unlock(&c->mu);
-	guint id = stop ? cancel_add(stop, wake_waiters, c) : 0;
+	cancel_watch watch;
+	cancel_watch_start(&watch, stop, &c->mu, &c->changed);
 	g_mutex_lock(&c->mu);
 	while (r->busy && !cancel_is_set(stop))
 		g_cond_wait(&c->changed, &c->mu);
@@ -226,8 +221,7 @@ bool record_claim_locked(cache_ref *r, struct work *work, GError **error)
 	if (ok)
 		r->busy = true;
 	g_mutex_unlock(&c->mu);
-	if (id)
-		cancel_remove(stop, id);
+	cancel_watch_clear(&watch);
 	g_mutex_lock(&c->mu);
 	return ok || cancel_check(stop, error);
 }
@@ -236,6 +230,22 @@ void record_unclaim_locked(cache_ref *r)
 {
 	r->busy = false;
 	g_cond_broadcast(&r->cache->changed);
+}
+
+uint64_t cache_releases(cache *c)
+{
+	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&c->mu);
+	return c->releases;
+}
+
+bool cache_wait_release(cache *c, uint64_t seen, cancel *stop, GError **error)
+{
+	g_auto(cancel_watch) watch = {0};
+	cancel_watch_start(&watch, stop, &c->mu, &c->changed);
+	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&c->mu);
+	while (c->releases == seen && !cancel_is_set(stop))
+		g_cond_wait(&c->changed, &c->mu);
+	return cancel_check(stop, error);
 }
 
 /* ---- handles */
@@ -247,6 +257,16 @@ cache_ref *cache_ref_ref(cache_ref *r)
 	r->handles++;
 	g_mutex_unlock(&r->cache->mu);
 	return r;
+}
+
+/* True when it was the last one. */
+static bool handle_drop_locked(cache_ref *r)
+{
+	if (--r->handles > 0)
+		return false;
+	r->cache->releases++;
+	g_cond_broadcast(&r->cache->changed);
+	return true;
 }
 
 static void used_now_locked(cache_ref *r)
@@ -263,7 +283,7 @@ void cache_ref_unref(cache_ref *r)
 	cache *c = r->cache;
 	snapshot_view *idle = NULL;
 	g_mutex_lock(&c->mu);
-	bool last = --r->handles == 0, release_dead = false;
+	bool last = handle_drop_locked(r), release_dead = false;
 	if (last && r->dead) {
 		g_queue_push_tail(&c->dead, r);
 		release_dead = true;
@@ -288,7 +308,7 @@ void record_pin_locked(cache_ref *r)
 
 void record_unpin_locked(cache_ref *r)
 {
-	if (--r->handles == 0 && r->dead)
+	if (handle_drop_locked(r) && r->dead)
 		g_queue_push_tail(&r->cache->dead, r);
 }
 

@@ -108,7 +108,8 @@ struct cache {
 	void *images_data;
 
 	GMutex mu;
-	GCond changed;        /* busy ended, or the work of a waiting thread was canceled */
+	GCond changed;        /* busy ended, releases grew, or the work of a waiting thread was canceled */
+	uint64_t releases;    /* cache_releases */
 	GHashTable *records;  /* id to cache_ref * */
 	GHashTable *trees;    /* id to struct tree * */
 	GHashTable *by_chain; /* chain id to cache_ref * */

@@ -144,7 +144,7 @@ static bool remove_container(ctd_tasks *t, const char *id)
 }
 
 /* ---- running steps */
-enum { SLOT_OUT, SLOT_ERR, SLOT_EXIT, SLOT_CANCEL, SLOTS };
+enum { SLOT_OUT, SLOT_ERR, SLOT_EXIT, SLOTS };
 struct run {
 	ctd_tasks *tasks;
 	const struct runtime_call *call;
@@ -173,13 +173,14 @@ static void read_ready(struct run *r)
 static bool run_loop(struct run *r)
 {
 	for (;;) {
-		int n = poll(r->fds, SLOTS, r->killing_since_us ? KILL_INTERVAL_MS : -1);
+		bool killing = r->killing_since_us != 0;
+		cancel *c = killing ? NULL : r->call->cancel;
+		int n = cancel_poll(c, r->fds, SLOTS, killing ? KILL_INTERVAL_MS : -1, NULL);
 		if (n > 0)
 			read_ready(r);
 		if (n > 0 && r->fds[SLOT_EXIT].revents != 0)
 			return true;
-		if (n > 0 && r->fds[SLOT_CANCEL].fd >= 0 && r->fds[SLOT_CANCEL].revents != 0) {
-			r->fds[SLOT_CANCEL].fd = -1;
+		if (n < 0) {
 			r->killing_since_us = g_get_monotonic_time();
 			kill_task(r->tasks, r->call->id);
 		}
@@ -230,7 +231,6 @@ static bool follow(struct run *r, int out_fd, int err_fd, int *ret_code, GError 
 	r->fds[SLOT_OUT] = (struct pollfd){.fd = out_fd, .events = POLLIN};
 	r->fds[SLOT_ERR] = (struct pollfd){.fd = err_fd, .events = POLLIN};
 	r->fds[SLOT_EXIT] = (struct pollfd){.fd = task_wait_fd(wait), .events = POLLIN};
-	r->fds[SLOT_CANCEL] = (struct pollfd){.fd = cancel_fd(call->cancel), .events = POLLIN};
 	int code = 255;
 	bool known = run_loop(r) && task_wait_result(wait, &code, error);
 	drain(r);

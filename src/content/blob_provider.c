@@ -70,16 +70,11 @@ static gboolean flight_equal(gconstpointer a, gconstpointer b)
 	return x->store == y->store && digest_equal(&x->digest, &y->digest);
 }
 
-static void wake_waiters(void *data)
-{
-	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&flights_mu);
-	g_cond_broadcast(&flights_changed);
-}
-
 /* Waits for another fetch of the same blob. Returns true when the caller may fetch. */
 static bool flight_enter(struct flight *f, cancel *c, GError **error)
 {
-	guint id = c ? cancel_add(c, wake_waiters, NULL) : 0;
+	g_auto(cancel_watch) watch = {0};
+	cancel_watch_start(&watch, c, &flights_mu, &flights_changed);
 	g_mutex_lock(&flights_mu);
 	if (!flights)
 		flights = g_hash_table_new(flight_hash, flight_equal);
@@ -89,8 +84,6 @@ static bool flight_enter(struct flight *f, cancel *c, GError **error)
 	if (ours)
 		g_hash_table_add(flights, f);
 	g_mutex_unlock(&flights_mu);
-	if (id)
-		cancel_remove(c, id);
 	return ours || cancel_check(c, error);
 }
 

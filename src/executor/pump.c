@@ -8,7 +8,7 @@
 #define DRAIN_US (1 * G_USEC_PER_SEC)
 #define CHUNK_BYTES (64 * 1024)
 
-enum { SLOT_OUT, SLOT_ERR, SLOT_EXIT, SLOT_CANCEL, SLOTS };
+enum { SLOT_OUT, SLOT_ERR, SLOT_EXIT, SLOTS };
 
 static bool open_pipe(int *ret_read, int *ret_write, GError **error)
 {
@@ -71,29 +71,26 @@ static void kill_step(struct pump *p)
 
 void pump_run(struct pump *p, int exit_fd)
 {
-	int cancel_slot = cancel_fd(p->call->cancel);
 	for (;;) {
 		struct pollfd fds[SLOTS] = {
 			[SLOT_OUT] = {.fd = p->read_fds[0], .events = POLLIN},
 			[SLOT_ERR] = {.fd = p->read_fds[1], .events = POLLIN},
 			[SLOT_EXIT] = {.fd = exit_fd, .events = POLLIN},
-			[SLOT_CANCEL] = {.fd = cancel_slot, .events = POLLIN},
 		};
-		int n = poll(fds, SLOTS, p->killing_since_us != 0 ? KILL_INTERVAL_MS : -1);
-		if (n < 0 && errno != EINTR)
+		bool killing = p->killing_since_us != 0;
+		cancel *c = killing ? NULL : p->call->cancel;
+		int n = cancel_poll(c, fds, SLOTS, killing ? KILL_INTERVAL_MS : -1, NULL);
+		if (n < 0 && !cancel_is_set(c))
 			return;
 		if (n > 0) {
 			read_ready(p, fds);
 			if (fds[SLOT_EXIT].revents != 0)
 				return;
 		}
-		if (n > 0 && cancel_slot >= 0 && fds[SLOT_CANCEL].revents != 0) {
-			cancel_slot = -1;
+		if (n < 0)
 			p->killing_since_us = g_get_monotonic_time();
+		if (n <= 0)
 			kill_step(p);
-		} else if (n == 0 && p->killing_since_us != 0) {
-			kill_step(p);
-		}
 	}
 }
 

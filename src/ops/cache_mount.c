@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/cache_mount.h"
 #include "base/scope.h"
-#include <poll.h>
 
-#define POLL_MS 100
 #define KEY_NAME "cache-dir:"   /* + key: index used by steps */
 #define ID_NAME "cache-dir-id:" /* + id: index used to drop the mount, for any input */
 
@@ -119,14 +117,13 @@ cache_mounts *cache_mounts_new(worker *w, const char *owner)
 	return m;
 }
 
-/* Waits without the mutex; false when canceled. */
-static bool wait_a_little(worker *w, struct work *work, GError **error)
+/* Waits without the mutex until a record was released since seen; false when canceled. */
+static bool wait_release(worker *w, uint64_t seen, struct work *work, GError **error)
 {
 	g_mutex_unlock(&w->cache_mounts_mu);
-	struct pollfd fd = {.fd = cancel_fd(work->cancel), .events = POLLIN};
-	poll(&fd, 1, POLL_MS);
+	bool ok = cache_wait_release(w->cache, seen, work->cancel, error);
 	g_mutex_lock(&w->cache_mounts_mu);
-	return cancel_check(work->cancel, error);
+	return ok;
 }
 
 static struct writer *get_writer(cache_mounts *m, const Pb__Mount *pb, const char *key, cache_ref *base,
@@ -137,9 +134,10 @@ static struct writer *get_writer(cache_mounts *m, const Pb__Mount *pb, const cha
 	if (!wr && sharing == PB__CACHE_SHARING_OPT__SHARED)
 		wr = find_shared(m->worker, key);
 	for (bool locked; !wr;) {
+		uint64_t seen = cache_releases(m->worker->cache);
 		cache_ref *r = take_free_record(m->worker, key, &locked);
 		if (!r && locked && sharing == PB__CACHE_SHARING_OPT__LOCKED) {
-			if (!wait_a_little(m->worker, work, error))
+			if (!wait_release(m->worker, seen, work, error))
 				return NULL;
 			continue;
 		}

@@ -155,11 +155,9 @@ bool process_wait(process *p, cancel *c, int *ret_status, GError **error)
 {
 	int r;
 	while ((r = reap(p, WNOHANG)) == 0) {
-		if (!cancel_check(c, error))
+		struct pollfd fd = {.fd = p->pidfd, .events = POLLIN};
+		if (cancel_poll(c, &fd, 1, -1, error) < 0)
 			return false;
-		struct pollfd fds[2] = {{.fd = p->pidfd, .events = POLLIN}, {.fd = cancel_fd(c), .events = POLLIN}};
-		if (poll(fds, 2, -1) < 0 && errno != EINTR)
-			return error_set_errno(error, errno, "poll");
 	}
 	if (r < 0)
 		return error_set_errno(error, -r, "wait");

@@ -117,15 +117,12 @@ static bool run_loop(struct run *r, cancel *c, GError **error)
 		struct pollfd fds[] = {{.fd = process_pidfd(r->child), .events = POLLIN},
 				       {.fd = r->out.fd, .events = POLLIN},
 				       {.fd = r->err.fd, .events = POLLIN},
-				       {.fd = r->input_fd, .events = POLLOUT},
-				       {.fd = cancel_fd(c), .events = POLLIN}};
-		if (poll(fds, G_N_ELEMENTS(fds), stall_watch_interval_ms(&r->watch)) < 0 && errno != EINTR)
-			return error_set_errno(error, errno, "poll");
+				       {.fd = r->input_fd, .events = POLLOUT}};
+		if (cancel_poll(c, fds, G_N_ELEMENTS(fds), stall_watch_interval_ms(&r->watch), error) < 0)
+			return false;
 		if (fds[0].revents == 0 && stall_watch_check(&r->watch))
 			return error_set(error, ERROR_DEADLINE_EXCEEDED, "no data for %g s: i/o timeout",
 					 (double)r->watch.rule.window_ms / 1000);
-		if (!cancel_check(c, error))
-			return false;
 		ended = fds[0].revents != 0;
 		if (r->out.fd >= 0 && !output_read(&r->out, r->max_bytes, error))
 			return false;

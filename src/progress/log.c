@@ -80,7 +80,7 @@ void progress_log_unref(progress_log *log)
 struct progress_reader {
 	progress_log *log; /* ref */
 	cancel *cancel;    /* ref, or NULL */
-	guint on_cancel;
+	cancel_watch watch;
 	guint next;
 	void (*notify)(void *data, bool end); /* NULL: the reader waits */
 	void *notify_data;
@@ -248,20 +248,13 @@ struct progress_counts progress_log_counts(progress_log *log)
 
 /* ---- readers */
 
-static void wake(void *data)
-{
-	progress_log *log = data;
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&log->mu);
-	g_cond_broadcast(&log->more);
-}
-
 progress_reader *progress_reader_new(progress_log *log, cancel *c)
 {
 	progress_reader *r = g_new0(progress_reader, 1);
 	r->log = progress_log_ref(log);
 	if (c) {
 		r->cancel = cancel_ref(c);
-		r->on_cancel = cancel_add(c, wake, log);
+		cancel_watch_start(&r->watch, c, &log->mu, &log->more);
 	}
 	return r;
 }
@@ -270,8 +263,7 @@ void progress_reader_free(progress_reader *r)
 {
 	if (!r)
 		return;
-	if (r->on_cancel)
-		cancel_remove(r->cancel, r->on_cancel);
+	cancel_watch_clear(&r->watch);
 	if (r->notify) {
 		g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&r->log->mu);
 		g_ptr_array_remove_fast(r->log->armed, r);

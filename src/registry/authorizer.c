@@ -172,18 +172,11 @@ static void token_keep(authorizer *a, const char *key, const char *header, int64
 	g_hash_table_replace(a->tokens, g_strdup(key), t);
 }
 
-static void wake(void *data)
-{
-	authorizer *a = data;
-	g_mutex_lock(&a->mu);
-	g_cond_broadcast(&a->fetched);
-	g_mutex_unlock(&a->mu);
-}
-
 /* Returns a cached token, or NULL with the obligation to fetch it and call token_done. False when canceled. */
 static bool token_find_or_claim(authorizer *a, const char *key, cancel *c, char **ret_header, GError **error)
 {
-	guint watch = c ? cancel_add(c, wake, a) : 0;
+	g_auto(cancel_watch) watch = {0};
+	cancel_watch_start(&watch, c, &a->mu, &a->fetched);
 	bool claimed = false;
 	*ret_header = NULL;
 	g_mutex_lock(&a->mu);
@@ -197,8 +190,6 @@ static bool token_find_or_claim(authorizer *a, const char *key, cancel *c, char 
 			claimed = g_hash_table_add(a->fetching, g_strdup(key));
 	}
 	g_mutex_unlock(&a->mu);
-	if (watch)
-		cancel_remove(c, watch);
 	return *ret_header || claimed || cancel_check(c, error);
 }
 

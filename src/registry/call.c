@@ -77,14 +77,6 @@ static int slot_count(registry *r, const char *domain)
 	return GPOINTER_TO_INT(g_hash_table_lookup(r->slots, domain));
 }
 
-static void wake(void *data)
-{
-	registry *r = data;
-	g_mutex_lock(&r->mu);
-	g_cond_broadcast(&r->slot_free);
-	g_mutex_unlock(&r->mu);
-}
-
 static cancel *call_cancel(const struct call *call)
 {
 	return call->auth_client.work ? call->auth_client.work->cancel : NULL;
@@ -96,7 +88,8 @@ bool call_slot_take(struct call *call, bool is_document, GError **error)
 	const char *domain = call->ref->domain;
 	int max = r->max_concurrency + (is_document ? 1 : 0);
 	cancel *c = call_cancel(call);
-	guint watch = c ? cancel_add(c, wake, r) : 0;
+	g_auto(cancel_watch) watch = {0};
+	cancel_watch_start(&watch, c, &r->mu, &r->slot_free);
 	g_mutex_lock(&r->mu);
 	while (slot_count(r, domain) >= max && !cancel_is_set(c))
 		g_cond_wait(&r->slot_free, &r->mu);
@@ -104,8 +97,6 @@ bool call_slot_take(struct call *call, bool is_document, GError **error)
 	if (taken)
 		g_hash_table_replace(r->slots, g_strdup(domain), GINT_TO_POINTER(slot_count(r, domain) + 1));
 	g_mutex_unlock(&r->mu);
-	if (watch)
-		cancel_remove(c, watch);
 	return taken || cancel_check(c, error);
 }
 
@@ -125,19 +116,6 @@ void call_slot_give(struct call *call)
 
 /* ---- waiting */
 
-static bool sleep_ms(cancel *c, int ms, GError **error)
-{
-	gint64 end = g_get_monotonic_time() + ms * G_GINT64_CONSTANT(1000);
-	struct pollfd p = {.fd = cancel_fd(c), .events = POLLIN};
-	for (;;) {
-		int left = (int)((end - g_get_monotonic_time() + 999) / 1000);
-		if (left <= 0 || cancel_is_set(c))
-			break;
-		poll(&p, p.fd >= 0 ? 1 : 0, left);
-	}
-	return cancel_check(c, error);
-}
-
 bool call_back_off(struct call *call, unsigned n, int wait_s, const char *why, GError **error)
 {
 	/* The first wait is short, because most failures are transient and a build waits. */
@@ -147,7 +125,7 @@ bool call_back_off(struct call *call, unsigned n, int wait_s, const char *why, G
 		g_autofree char *line = g_strdup_printf("error: %s\nretrying in %ds\n", why, ms / 1000);
 		progress_output(sink, 2, line, strlen(line));
 	}
-	return sleep_ms(call_cancel(call), ms, error);
+	return cancel_sleep(call_cancel(call), ms, error);
 }
 
 /* Seconds, or a date; 0 if missing or invalid. */

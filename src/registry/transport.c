@@ -22,8 +22,9 @@
 #define ANSWER_SECONDS 600L /* a registry may take long to process a large upload */
 
 /*
- * A handle with its own multi: connections belong to the multi, and curl_multi_poll also waits for a cancel fd. libcurl
- * does not record which roots verified a connection, so a handle serves requests with one set of roots only.
+ * A handle with its own multi: connections belong to the multi, and curl_multi_wakeup ends its wait when the request is
+ * canceled. libcurl does not record which roots verified a connection, so a handle serves requests with one set of roots
+ * only.
  */
 struct handle {
 	CURL *easy;
@@ -103,9 +104,13 @@ static struct handle *handle_take(transport *t, X509_STORE *roots, GError **erro
 	h = g_new0(struct handle, 1);
 	h->easy = libcurl.easy_init();
 	h->multi = libcurl.multi_init();
-	if (!h->easy || !h->multi) {
+	/* Without a descriptor for its wake-up a multi comes into being all the same, but could not be canceled. */
+	bool can_wake = h->multi && libcurl.multi_wakeup(h->multi) == CURLM_OK;
+	if (!h->easy || !can_wake) {
+		bool no_memory = !h->easy || !h->multi;
 		handle_free(h);
-		error_set(error, ERROR_RESOURCE_EXHAUSTED, "create HTTP client: out of memory");
+		error_set(error, ERROR_RESOURCE_EXHAUSTED, "create HTTP client: %s",
+			  no_memory ? "out of memory" : "no descriptor for its wake-up");
 		return NULL;
 	}
 	if (roots)
@@ -394,11 +399,16 @@ static void set_limits(CURL *easy, bool is_read)
 	libcurl.easy_setopt(easy, CURLOPT_BUFFERSIZE, 512 * 1024L);
 }
 
+static void multi_wake(void *multi)
+{
+	libcurl.multi_wakeup(multi);
+}
+
 static CURLcode multi_run(struct handle *h, cancel *c)
 {
 	CURLcode result = CURLE_ABORTED_BY_CALLBACK;
 	libcurl.multi_add_handle(h->multi, h->easy);
-	struct curl_waitfd wait = {.fd = cancel_fd(c), .events = CURL_WAIT_POLLIN};
+	guint watch = c ? cancel_add(c, multi_wake, h->multi) : 0;
 	while (!cancel_is_set(c)) {
 		int running = 0, left;
 		if (libcurl.multi_perform(h->multi, &running) != CURLM_OK) {
@@ -410,8 +420,11 @@ static CURLcode multi_run(struct handle *h, cancel *c)
 			result = message->data.result;
 			break;
 		}
-		libcurl.multi_poll(h->multi, wait.fd >= 0 ? &wait : NULL, wait.fd >= 0 ? 1 : 0, 1000, NULL);
+		/* libcurl's own timers end it sooner. */
+		libcurl.multi_poll(h->multi, NULL, 0, 1000, NULL);
 	}
+	if (watch)
+		cancel_remove(c, watch);
 	libcurl.multi_remove_handle(h->multi, h->easy);
 	return result;
 }

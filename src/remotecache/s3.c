@@ -12,7 +12,7 @@
 #define ERROR_BODY_MAX 4096
 #define DEFAULT_ATTEMPTS 3
 #define MAX_ATTEMPTS 20
-#define FIRST_WAIT_US (200 * 1000)
+#define FIRST_WAIT_MS 200
 #define MAX_PUT_BYTES GIB(5) /* larger objects need a multipart upload */
 #define DAY_NS (24 * 3600 * NS_PER_S)
 #define PROGRESS_US (150 * 1000)
@@ -196,14 +196,6 @@ static GPtrArray *headers_of(const s3 *s, const struct call *c)
 	return list;
 }
 
-static bool wait_a_little(int attempt, cancel *c, GError **error)
-{
-	gint64 until = g_get_monotonic_time() + ((gint64)FIRST_WAIT_US << MIN(attempt, 6));
-	while (!cancel_is_set(c) && g_get_monotonic_time() < until)
-		g_usleep(20000);
-	return cancel_check(c, error);
-}
-
 static bool is_passing(int status)
 {
 	return status >= 500 || status == 429 || status == 408;
@@ -234,7 +226,7 @@ static bool request(s3 *s, const struct call *c, struct transport_request *q, bo
 			return answered;
 		}
 		transport_reply_clear(ret);
-		if (!wait_a_little(attempt, work->cancel, error))
+		if (!cancel_sleep(work->cancel, (int64_t)FIRST_WAIT_MS << MIN(attempt, 6), error))
 			return false;
 	}
 }

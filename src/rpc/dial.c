@@ -11,19 +11,10 @@
 
 bool dial_wait(int fd, short events, gint64 deadline_us, cancel *c, GError **error)
 {
-	struct pollfd p[] = {{.fd = fd, .events = events}, {.fd = cancel_fd(c), .events = POLLIN}};
-	for (;;) {
-		gint64 left_ms = deadline_us ? (deadline_us - g_get_monotonic_time() + 999) / 1000 : -1;
-		if (deadline_us && left_ms <= 0)
-			return error_set(error, ERROR_DEADLINE_EXCEEDED, "context deadline exceeded");
-		if (!cancel_check(c, error))
-			return false;
-		int n = poll(p, 2, (int)MIN(left_ms, 3600 * 1000));
-		if (n < 0 && errno != EINTR)
-			return error_set_errno(error, errno, "poll");
-		if (n > 0 && p[0].revents)
-			return true;
-	}
+	struct pollfd p = {.fd = fd, .events = events};
+	int64_t left_ms = deadline_us ? (deadline_us - g_get_monotonic_time() + 999) / 1000 : -1;
+	int n = deadline_us && left_ms <= 0 ? 0 : cancel_poll(c, &p, 1, left_ms, error);
+	return n > 0 || (n == 0 && error_set(error, ERROR_DEADLINE_EXCEEDED, "context deadline exceeded"));
 }
 
 static bool finish_connect(int fd, gint64 deadline_us, cancel *c, GError **error)

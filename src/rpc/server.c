@@ -392,19 +392,13 @@ rpc_conn *rpc_server_attach(rpc_server *s, int fd_in, int fd_out)
 	return server_add_stream(s, stream_fd_new(s->loop, fd_in, fd_out), NULL, NULL);
 }
 
-static void wait_set(cancel *c)
-{
-	struct pollfd p = {.fd = cancel_fd(c), .events = POLLIN};
-	while (!cancel_is_set(c))
-		poll(&p, 1, -1);
-}
-
 bool rpc_server_serve_tunnel(rpc_server *s, rpc_call *call, GError **error)
 {
 	g_autoptr(rpc_conn) c = server_add_stream(s, stream_tunnel_new(s->loop, call), NULL, error);
 	if (!c)
 		return false;
-	wait_set(c->closed);
+	while (!cancel_is_set(c->closed))
+		cancel_poll(c->closed, NULL, 0, -1, NULL);
 	g_mutex_lock(&call->conn->mu);
 	bool ended = call->closed;
 	bool failed = call->error;

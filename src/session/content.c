@@ -229,16 +229,6 @@ static bool is_locked(const GError *error)
 	return error_is(error, ERROR_UNAVAILABLE) && strstr(error->message, " locked");
 }
 
-static bool lock_wait(cancel *c, int ms, GError **error)
-{
-	gint64 until_us = g_get_monotonic_time() + ms * G_GINT64_CONSTANT(1000);
-	struct pollfd p = {.fd = cancel_fd(c), .events = POLLIN};
-	for (gint64 left_ms = ms; left_ms > 0 && !cancel_is_set(c);
-	     left_ms = (until_us - g_get_monotonic_time() + 999) / 1000)
-		poll(&p, 1, (int)left_ms);
-	return cancel_check(c, error);
-}
-
 bool session_content_write(session *s, const char *store, const char *digest, int fd, const void *bytes, int64_t size,
 			   cancel *c, void (*on_progress)(void *data, int64_t done), void *data, GError **error)
 {
@@ -252,7 +242,7 @@ bool session_content_write(session *s, const char *store, const char *digest, in
 			return false;
 		}
 		g_error_free(local);
-		if (!lock_wait(c, wait_ms, error))
+		if (!cancel_sleep(c, wait_ms, error))
 			return false;
 	}
 }

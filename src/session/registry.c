@@ -343,16 +343,10 @@ void session_turn_free(session_registry *r, void *state)
 
 /* ---- lookup */
 
-static void on_cancel(void *data)
-{
-	session_registry *r = data;
-	g_mutex_lock(&r->mu);
-	g_cond_broadcast(&r->changed);
-	g_mutex_unlock(&r->mu);
-}
-
 static session *wait_for(session_registry *r, const char *id, gint64 until_us, cancel *c)
 {
+	g_auto(cancel_watch) watch = {0};
+	cancel_watch_start(&watch, c, &r->mu, &r->changed);
 	g_mutex_lock(&r->mu);
 	session *s = g_hash_table_lookup(r->sessions, id);
 	while (!s && !cancel_is_set(c) && g_cond_wait_until(&r->changed, &r->mu, until_us))
@@ -369,10 +363,7 @@ session *session_find(session_registry *r, const char *id, int timeout_ms, cance
 {
 	const char *colon = strchr(id, ':');
 	const char *plain = colon ? colon + 1 : id;
-	guint watch = c ? cancel_add(c, on_cancel, r) : 0;
 	session *s = wait_for(r, plain, g_get_monotonic_time() + (gint64)timeout_ms * 1000, c);
-	if (watch)
-		cancel_remove(c, watch);
 	if (s)
 		return s;
 	if (cancel_check(c, error))

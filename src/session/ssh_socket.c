@@ -30,16 +30,11 @@ struct connection {
 
 /* ---- connections */
 
-/* Returns true when fd is readable, false at the end or on cancellation. */
-static bool wait_readable(int fd, cancel *c)
+/* False when c is set. */
+static bool wait_ready(int fd, short events, cancel *c)
 {
-	struct pollfd fds[] = {{.fd = fd, .events = POLLIN}, {.fd = cancel_fd(c), .events = POLLIN}};
-	for (;;) {
-		int n = poll(fds, G_N_ELEMENTS(fds), -1);
-		if (n < 0 && errno == EINTR)
-			continue;
-		return n > 0 && fds[1].revents == 0;
-	}
+	struct pollfd p = {.fd = fd, .events = events};
+	return cancel_poll(c, &p, 1, -1, NULL) > 0;
 }
 
 static bool write_all(int fd, const void *bytes, size_t n, cancel *c)
@@ -52,8 +47,7 @@ static bool write_all(int fd, const void *bytes, size_t n, cancel *c)
 			n -= (size_t)written;
 			continue;
 		}
-		struct pollfd fds[] = {{.fd = fd, .events = POLLOUT}, {.fd = cancel_fd(c), .events = POLLIN}};
-		if ((errno != EAGAIN && errno != EINTR) || poll(fds, G_N_ELEMENTS(fds), -1) < 0 || fds[1].revents != 0)
+		if ((errno != EAGAIN && errno != EINTR) || !wait_ready(fd, POLLOUT, c))
 			return false;
 	}
 	return true;
@@ -89,7 +83,7 @@ static void *back_thread(void *data)
 static bool forward(int fd, const struct ssh_pipe *agent, cancel *c)
 {
 	uint8_t chunk[CHUNK_BYTES];
-	while (wait_readable(fd, c)) {
+	while (wait_ready(fd, POLLIN, c)) {
 		ssize_t n = recv(fd, chunk, sizeof chunk, 0);
 		if (n < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
@@ -153,11 +147,10 @@ static void *connection_thread(void *data)
 static void *acceptor_thread(void *data)
 {
 	ssh_socket *s = data;
-	while (wait_readable(s->listen_fd, s->cancel)) {
+	while (wait_ready(s->listen_fd, POLLIN, s->cancel)) {
 		int fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC);
-		if (fd < 0) { /* no descriptor is free: the connection stays in the backlog for a retry */
-			struct pollfd end = {.fd = cancel_fd(s->cancel), .events = POLLIN};
-			poll(&end, 1, ACCEPT_RETRY_MS);
+		if (fd < 0) { /* without a descriptor the connection stays in the backlog: later again */
+			cancel_sleep(s->cancel, ACCEPT_RETRY_MS, NULL);
 			continue;
 		}
 		if (s->threads->len >= MAX_CONNECTIONS) {
@@ -220,11 +213,7 @@ ssh_socket *ssh_socket_new(session *from, const char *id, const struct ssh_socke
 		ssh_socket_free(s);
 		return NULL;
 	}
-	/* Without the descriptor the acceptor would not notice the end of the step. */
-	if (cancel_fd(s->cancel) < 0)
-		error_set_errno(error, errno, "create ssh agent socket");
-	else
-		s->acceptor = thread_start("ssh-accept", acceptor_thread, s, error);
+	s->acceptor = thread_start("ssh-accept", acceptor_thread, s, error);
 	if (s->acceptor)
 		return s;
 	ssh_socket_free(s);

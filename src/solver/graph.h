@@ -265,6 +265,7 @@ struct solver {
 	gint64 flush_at_us;                   /* monotonic; 0: nothing to write */
 	gint running, n_vertices, n_requests; /* atomic */
 	GMutex mu;
+	GCond emptied;    /* with mu: n_vertices became 0 */
 	GHashTable *jobs; /* id to solver_job, borrowed; mu guards it */
 };
 /* report.c: success is reported to clients after the keys that make it durable are written. */

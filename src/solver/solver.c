@@ -129,6 +129,7 @@ static void solver_clear(solver *s)
 	g_hash_table_unref(s->active);
 	g_hash_table_unref(s->edge_index);
 	g_hash_table_unref(s->jobs);
+	g_cond_clear(&s->emptied);
 	g_mutex_clear(&s->mu);
 	g_free(s);
 }
@@ -149,6 +150,7 @@ solver *solver_new(const struct solver_options *options, GError **error)
 	g_queue_init(&s->dirty);
 	g_queue_init(&s->slot_queue);
 	g_mutex_init(&s->mu);
+	g_cond_init(&s->emptied);
 	s->jobs = g_hash_table_new(g_str_hash, g_str_equal);
 	bool ok = report_start(s, error) && pool_keep(s->pool, error);
 	s->thread = ok ? thread_start("solver", run, s, error) : NULL;
@@ -162,8 +164,10 @@ void solver_free(solver *s)
 {
 	if (!s)
 		return;
-	while (g_atomic_int_get(&s->n_vertices) > 0) /* wait for canceled tasks to finish */
-		g_usleep(1000);
+	g_mutex_lock(&s->mu);
+	while (g_atomic_int_get(&s->n_vertices) > 0) /* canceled tasks end */
+		g_cond_wait(&s->emptied, &s->mu);
+	g_mutex_unlock(&s->mu);
 	solver_post(s, stop, NULL);
 	g_thread_join(s->thread);
 	solver_clear(s);

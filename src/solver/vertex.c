@@ -120,7 +120,10 @@ void vertex_free_if_idle(struct vertex *v)
 	g_free(v->outputs);
 	g_free(v->output_ids);
 	g_free(v);
-	g_atomic_int_add(&s->n_vertices, -1);
+	if (g_atomic_int_dec_and_test(&s->n_vertices)) {
+		g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&s->mu);
+		g_cond_broadcast(&s->emptied);
+	}
 }
 
 /* The last job has left: removes it from the graph at once and frees it when its tasks have finished. */

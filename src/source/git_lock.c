@@ -6,27 +6,16 @@ static GMutex mu;
 static GCond freed;
 static GHashTable *held; /* set of owned names; mu */
 
-static void wake(void *data)
-{
-	g_autoptr(GMutexLocker) locked = g_mutex_locker_new(&mu);
-	g_cond_broadcast(&freed);
-}
-
 bool git_lock_take(const char *name, cancel *c, GError **error)
 {
-	guint watch = c ? cancel_add(c, wake, NULL) : 0;
-	g_mutex_lock(&mu);
+	g_auto(cancel_watch) watch = {0};
+	cancel_watch_start(&watch, c, &mu, &freed);
+	g_autoptr(GMutexLocker) locked = g_mutex_locker_new(&mu);
 	if (!held)
 		held = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	while (g_hash_table_contains(held, name) && !cancel_is_set(c))
 		g_cond_wait(&freed, &mu);
-	bool ok = !cancel_is_set(c);
-	if (ok)
-		g_hash_table_add(held, g_strdup(name));
-	g_mutex_unlock(&mu);
-	if (watch)
-		cancel_remove(c, watch);
-	return ok || cancel_check(c, error);
+	return cancel_check(c, error) && g_hash_table_add(held, g_strdup(name));
 }
 
 void git_lock_release(const char *name)

@@ -42,17 +42,10 @@ void gateway_unref(gateway *g)
 	g_free(g);
 }
 
-static void wake(void *data)
-{
-	gateway *g = data;
-	g_mutex_lock(&g->mu);
-	g_cond_broadcast(&g->changed);
-	g_mutex_unlock(&g->mu);
-}
-
 build_result *gateway_wait(gateway *g, cancel *c, GError **error)
 {
-	guint id = c ? cancel_add(c, wake, g) : 0;
+	g_auto(cancel_watch) watch = {0};
+	cancel_watch_start(&watch, c, &g->mu, &g->changed);
 	build_result *result = NULL;
 	g_mutex_lock(&g->mu);
 	while (!g->returned && !g->closed && !cancel_is_set(c))
@@ -64,8 +57,6 @@ build_result *gateway_wait(gateway *g, cancel *c, GError **error)
 	else if (cancel_check(c, error))
 		error_set(error, ERROR_UNKNOWN, "no result for incomplete build");
 	g_mutex_unlock(&g->mu);
-	if (id)
-		cancel_remove(c, id);
 	return result;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rig.h"
+#include "base/thread.h"
 
 static void test_commit(struct rig *g, gconstpointer unused)
 {
@@ -120,6 +121,52 @@ static void test_twins(struct rig *g, gconstpointer unused)
 	cache_ref_unref(i);
 }
 
+/* As a step waits for a locked cache mount; ends with the writer's ref. */
+struct wait {
+	struct rig *rig;
+	const char *id;
+	cancel *c;
+	gint tries; /* atomic */
+	cache_ref *got;
+};
+
+static gpointer wait_for_record(gpointer data)
+{
+	struct wait *w = data;
+	do {
+		uint64_t seen = cache_releases(w->rig->c);
+		w->got = cache_get_mutable(w->rig->c, w->id, NULL);
+		g_atomic_int_inc(&w->tries);
+		if (w->got || !cache_wait_release(w->rig->c, seen, w->c, NULL))
+			return NULL;
+	} while (true);
+}
+
+static void wait_case(struct rig *g, cache_ref *m, bool give)
+{
+	g_autofree char *id = g_strdup(cache_ref_id(m));
+	g_autoptr(cancel) c = cancel_new(NULL);
+	struct wait w = {.rig = g, .id = id, .c = c};
+	GThread *thread = thread_start("wait", wait_for_record, &w, NULL);
+	while (g_atomic_int_get(&w.tries) == 0)
+		g_thread_yield();
+	if (give)
+		cache_ref_unref(m);
+	else
+		cancel_set(c, ERROR_CANCELED, NULL);
+	g_thread_join(thread);
+	g_assert_true((w.got != NULL) == give);
+	cache_ref_unref(give ? w.got : m);
+}
+
+static void test_wait_release(struct rig *g, gconstpointer unused)
+{
+	for (int i = 0; i < 20; i++) {
+		wait_case(g, rig_mutable(g, NULL, CACHE_POLICY_RETAIN, "exec.cachemount"), true);
+		wait_case(g, rig_mutable(g, NULL, CACHE_POLICY_RETAIN, "exec.cachemount"), false);
+	}
+}
+
 static void test_retained(struct rig *g, gconstpointer unused)
 {
 	cache_ref *m = rig_mutable(g, NULL, CACHE_POLICY_RETAIN, "exec.cachemount");
@@ -226,7 +273,7 @@ int main(int argc, char **argv)
 		{"mounts", test_mounts},        {"forgotten", test_forgotten_mutable},
 		{"twins", test_twins},          {"retained", test_retained},
 		{"names", test_names},          {"checksum", test_checksum},
-		{"speed", test_commit_is_fast},
+		{"speed", test_commit_is_fast}, {"wait-release", test_wait_release},
 	};
 	g_test_init(&argc, &argv, NULL);
 	for (size_t s = 0; s < G_N_ELEMENTS(snapshotters); s++)

@@ -113,10 +113,8 @@ static inline bool rig_source(rpc_call *call, void *data, GError **error)
 static inline bool rig_hang(rpc_call *call, void *data, GError **error)
 {
 	cancel *c = rpc_call_cancel(call);
-	struct pollfd p = {.fd = cancel_fd(c), .events = POLLIN};
 	rpc_call_send_headers(call, NULL);
-	while (!cancel_is_set(c))
-		poll(&p, 1, -1);
+	cancel_poll(c, NULL, 0, -1, NULL);
 	g_atomic_int_inc((gint *)data);
 	return cancel_check(c, error);
 }

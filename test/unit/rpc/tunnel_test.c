@@ -18,8 +18,7 @@ static bool session_method(rpc_call *call, void *data, GError **error)
 	d->inner = inner;
 	g_cond_broadcast(&d->cond);
 	g_mutex_unlock(&d->mu);
-	struct pollfd p = {.fd = cancel_fd(rpc_conn_closed(inner)), .events = POLLIN};
-	poll(&p, 1, -1);
+	cancel_poll(rpc_conn_closed(inner), NULL, 0, -1, NULL);
 	g_mutex_lock(&d->mu);
 	d->inner = NULL;
 	g_cond_broadcast(&d->cond);
