@@ -143,9 +143,11 @@ static void inherit_cpuset(int parent_fd, int fd)
 /* Opens the directory of a path in one hierarchy; creates it if make is set. Returns -errno on failure. */
 static int open_in(const struct hierarchy *h, const char *path, bool make)
 {
-	int at = fcntl(h->fd, F_DUPFD_CLOEXEC, 3);
+	int at = sys_dup(h->fd);
 	char name[NAME_MAX + 1];
-	for (const char *begin = path; at >= 0;) {
+	if (at < 0)
+		return at;
+	for (const char *begin = path;;) {
 		begin += strspn(begin, "/");
 		size_t n = strcspn(begin, "/");
 		if (n == 0)
@@ -172,8 +174,7 @@ static int open_in(const struct hierarchy *h, const char *path, bool make)
 			return -error;
 		at = next;
 	}
-	if (at >= 0)
-		close(at);
+	close(at);
 	return -EINVAL;
 }
 

@@ -307,9 +307,9 @@ int *config_open(struct config *c)
 		auto_fd fd = open(s->path, (s->is_namespace ? O_RDONLY : O_PATH) | O_CLOEXEC);
 		if (fd < 0)
 			fail(s->is_namespace ? PHASE_NAMESPACE : PHASE_MOUNT, errno, "open %s", s->path);
-		fds[i] = s->is_namespace ? fcntl(fd, F_DUPFD_CLOEXEC, 3) : mountfd_clone(fd, s->recursive);
+		fds[i] = s->is_namespace ? sys_dup(fd) : mountfd_clone(fd, s->recursive);
 		if (fds[i] < 0)
-			fail(PHASE_MOUNT, s->is_namespace ? errno : -fds[i], "clone %s", s->path);
+			fail(PHASE_MOUNT, -fds[i], "clone %s", s->path);
 	}
 	return fds;
 }

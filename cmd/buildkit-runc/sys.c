@@ -21,6 +21,12 @@ int sys_openat2(int dir_fd, const char *path, uint64_t flags, uint64_t mode, uin
 	}
 }
 
+int sys_dup(int fd)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	return copy < 0 ? -errno : copy;
+}
+
 pid_t sys_clone(uint64_t flags, int cgroup_fd, int *ret_pidfd)
 {
 	struct clone_args args = {

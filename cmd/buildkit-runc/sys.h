@@ -7,6 +7,8 @@
 #include <sys/types.h>
 
 int sys_openat2(int dir_fd, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve);
+/* A close-on-exec copy above the standard streams, owned; -errno. */
+int sys_dup(int fd);
 /* clone3 without a stack: returns twice, like fork. cgroup_fd -1: the caller's cgroup. */
 pid_t sys_clone(uint64_t flags, int cgroup_fd, int *ret_pidfd);
 /* Sends a small message with n_fds <= RUNNER_FDS_A_MESSAGE descriptors. Returns 0 or -errno. */

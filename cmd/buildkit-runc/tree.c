@@ -87,7 +87,11 @@ static int mount_type(struct tree *t, const struct plan_mount *m, int place, boo
 			   : strcmp(m->dest, "/dev") == 0   ? &t->dev_fd
 							    : NULL;
 	if (known != NULL && *known < 0)
-		*known = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+		*known = r = sys_dup(fd);
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
 	return fd;
 }
 
@@ -103,7 +107,7 @@ static int mount_tree(const struct tree *t, const struct plan_mount *m, int plac
 		.user_fd = m->user_fd != PLAN_NO_FD ? t->fds[m->user_fd] : -1,
 	};
 	int fd = mountfd_attach(place, t->fds[m->fd], &change);
-	return fd < 0 ? fd : fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	return fd < 0 ? fd : sys_dup(fd);
 }
 
 /* Writes the bytes to a tmpfs of this step. */

@@ -173,6 +173,11 @@ static rpc_conn *open_helper(rpc_loop *loop, char **argv, GError **error)
 	}
 	scoped_fd ours = pair[0];
 	scoped_fd theirs = pair[1];
+	scoped_fd copy = fcntl(ours, F_DUPFD_CLOEXEC, 3);
+	if (copy < 0) {
+		error_set_errno(error, errno, "duplicate socket");
+		return NULL;
+	}
 	g_auto(GStrv) environment = g_get_environ();
 	int fds[] = {theirs, theirs, STDERR_FILENO};
 	struct process_spec spec = {
@@ -187,8 +192,7 @@ static rpc_conn *open_helper(rpc_loop *loop, char **argv, GError **error)
 		g_prefix_error(error, "%s: ", argv[0]);
 		return NULL;
 	}
-	int copy = fcntl(ours, F_DUPFD_CLOEXEC, 3);
-	return rpc_connect_fds(loop, fd_steal(&ours), copy, "localhost", error);
+	return rpc_connect_fds(loop, fd_steal(&ours), fd_steal(&copy), "localhost", error);
 }
 
 rpc_conn *connection_open(rpc_loop *loop, const char *address, const struct connection_options *options, cancel *c,

@@ -142,11 +142,12 @@ static bool take_running(runner *r, const char *parent, struct runner_step *ret,
 	while (r->asked > 0) {
 		if (!take_ready(r, ret, ret_errno))
 			return false;
-		if (!other && (*ret_errno != 0 || !has_died(ret)))
+		if (!other && *ret_errno == 0 && !has_died(ret))
 			return true;
 		/*
-		 * The process died while it waited, with the program or by the OOM killer. Answers also come in order,
-		 * so a process for the default parent may precede the requested one: it is returned by closing it.
+		 * The start failed when it was requested, which need not hold any more; or the process died while it
+		 * waited, with the program or by the OOM killer. Answers also come in order, so a process for the
+		 * default parent may precede the requested one: it is returned by closing it.
 		 */
 		runner_step_done(ret);
 	}
