@@ -124,6 +124,12 @@ bool error_set_errno(GError **error, int errnum, const char *format, ...)
 	return error_set(error, code_of_errno(errnum), "%s: %s", text, error_errno_text(errnum));
 }
 
+bool error_errno_is_shortage(int errnum)
+{
+	return errnum == EMFILE || errnum == ENFILE || errnum == ENOMEM || errnum == ENOSPC || errnum == EDQUOT ||
+	       errnum == EIO;
+}
+
 enum error_code error_get_code(const GError *error)
 {
 	if (error->domain == error_domain())

@@ -54,6 +54,12 @@ bool error_set_errno(GError **error, int errnum, const char *format, ...) G_GNUC
 /* The text of an errno value as printed by the Go runtime ("no such file or directory"). */
 const char *error_errno_text(int errnum);
 
+/*
+ * True for EMFILE, ENFILE, ENOMEM, ENOSPC, EDQUOT and EIO: what the machine lacks or failed at, which says nothing about
+ * the object. Such a failure is reported even where an object that is missing or of another type is passed over.
+ */
+bool error_errno_is_shortage(int errnum);
+
 /* The gRPC code of any GError; ERROR_UNKNOWN for other domains. */
 enum error_code error_get_code(const GError *error);
 bool error_is(const GError *error, enum error_code code);

@@ -178,12 +178,17 @@ static void statement_free(gpointer s)
 	sqlite3_finalize(s);
 }
 
-static db *db_new(int dir_fd, const char *name)
+static db *db_new(int dir_fd, const char *name, GError **error)
 {
+	scoped_fd copy = fcntl(dir_fd, F_DUPFD_CLOEXEC, 3);
+	if (copy < 0) {
+		error_set_errno(error, errno, "open %s", name);
+		return NULL;
+	}
 	db *d = g_new0(db, 1);
 	g_rec_mutex_init(&d->mu);
 	d->name = g_strdup(name);
-	d->dir_fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 3);
+	d->dir_fd = fd_steal(&copy);
 	d->statements = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, statement_free);
 	return d;
 }
@@ -202,8 +207,8 @@ static bool fill_new(int dir_fd, const char *name, const char *const *migrations
 {
 	static const char settings[] = "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA synchronous = OFF;"
 				       "PRAGMA journal_mode = WAL;";
-	g_autoptr(db) d = db_new(dir_fd, name);
-	return connect_to(d, name, SQLITE_OPEN_CREATE, settings, error) && migrate(d, migrations, false, error);
+	g_autoptr(db) d = db_new(dir_fd, name, error);
+	return d && connect_to(d, name, SQLITE_OPEN_CREATE, settings, error) && migrate(d, migrations, false, error);
 }
 
 /*
@@ -308,9 +313,9 @@ db *db_open(int dir_fd, const char *name, const char *const *migrations, GError 
 	int64_t size = 0;
 	if (!size_of(dir_fd, name, &size, error) || (size == 0 && !create(dir_fd, name, migrations, error)))
 		return NULL;
-	g_autoptr(db) d = db_new(dir_fd, name);
+	g_autoptr(db) d = db_new(dir_fd, name, error);
 	/* From here on we keep no fd of the file: closing one would release the locks that sqlite has on it. */
-	if (!connect_to(d, name, 0, settings_in_use, error))
+	if (!d || !connect_to(d, name, 0, settings_in_use, error))
 		return NULL;
 	if (size > 0 && size <= CHECK_AT_OPEN_BYTES && !quick_check(d->name, d->handle, error))
 		return NULL;
@@ -323,8 +328,8 @@ db *db_open(int dir_fd, const char *name, const char *const *migrations, GError 
 
 db *db_open_again(const db *first, GError **error)
 {
-	g_autoptr(db) d = db_new(first->dir_fd, first->name);
-	return connect_to(d, d->name, 0, settings_in_use, error) ? g_steal_pointer(&d) : NULL;
+	g_autoptr(db) d = db_new(first->dir_fd, first->name, error);
+	return d && connect_to(d, d->name, 0, settings_in_use, error) ? g_steal_pointer(&d) : NULL;
 }
 
 db *db_open_or_reset(int dir_fd, const char *name, const char *const *migrations, bool *ret_reset, GError **error)

@@ -28,8 +28,7 @@ struct prepared {
 
 static void prepared_clear(struct prepared *p)
 {
-	if (p->stubs)
-		stubs_remove(p->stubs);
+	stubs_free(p->stubs);
 	for (size_t i = 0; i < p->n_mounts; i++)
 		fd_close(&p->mount_fds[i]);
 	for (guint i = 0; i < p->held->len; i++)
@@ -60,6 +59,8 @@ static int take_mount(struct prepared *p, const struct step_mount *m, GError **e
 {
 	g_autofree char *selector = executor_selector(m);
 	scoped_fd selected = selector ? open_selected(m->fd, selector, error) : fcntl(m->fd, F_DUPFD_CLOEXEC, 3);
+	if (selected < 0 && !selector)
+		error_set_errno(error, errno, "mount on %s", m->dest);
 	if (selected < 0)
 		return -1;
 	int clone = mount_clone(selected, true, NULL);
@@ -89,8 +90,13 @@ static bool prepare_mounts(struct prepared *p, const struct step *step, GError *
 		if (m->type == STEP_MOUNT_TREE && fd < 0)
 			return false;
 		p->mount_fds[p->n_mounts] = fd;
-		if (executor_is_in_root(step, p->n_mounts))
-			stubs_plan(p->stubs, m->dest, executor_stub_kind(m, fd < 0 || is_directory(fd)));
+		if (!executor_is_in_root(step, p->n_mounts))
+			continue;
+		enum stub_kind kind = executor_stub_kind(m, fd < 0 || is_directory(fd));
+		if (!stubs_plan(p->stubs, m->dest, kind, error)) {
+			p->n_mounts++; /* its descriptor is closed with the others */
+			return false;
+		}
 	}
 	return true;
 }
@@ -112,12 +118,9 @@ static bool prepare(struct prepared *p, const struct step *step, GError **error)
 		return false;
 	p->hosts = names_hosts_text(step->hostname, step->hosts, step->n_hosts);
 	p->stubs = stubs_new(step->root_fd, step->remove_stubs_recursive);
-	stubs_plan(p->stubs, "/etc/resolv.conf", STUB_FILE);
-	stubs_plan(p->stubs, "/etc/hosts", STUB_FILE);
-	if (!prepare_mounts(p, step, error) || !executor_ensure_cwd(step, &p->user, error))
-		return false;
-	stubs_make(p->stubs);
-	return true;
+	return stubs_plan(p->stubs, "/etc/resolv.conf", STUB_FILE, error) &&
+	       stubs_plan(p->stubs, "/etc/hosts", STUB_FILE, error) && prepare_mounts(p, step, error) &&
+	       executor_ensure_cwd(step, &p->user, error) && stubs_make(p->stubs, error);
 }
 
 static bool send_plan(const struct prepared *p, const struct step *step, struct runner_step *s, const struct pump *pump,
@@ -262,5 +265,5 @@ bool runner_step_run(executor *e, const struct step_run *run, struct step_exit *
 	else if (!parents_is_default(e->parents, run->cgroup_parent))
 		cgroup_remove(&e->cgroups, process.cgroup,
 			      ORPHAN_MS); /* before its parent exits; otherwise the runner does it */
-	return ended;
+	return ended && stubs_remove(p.stubs, error);
 }

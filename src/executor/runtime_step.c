@@ -40,8 +40,8 @@ static bool attach_mounts(const struct step *step, bundle *b, stubs *s, const ch
 			if (!ret_sources[i])
 				return false;
 		}
-		if (executor_is_in_root(step, i))
-			stubs_plan(s, m->dest, executor_stub_kind(m, directory));
+		if (executor_is_in_root(step, i) && !stubs_plan(s, m->dest, executor_stub_kind(m, directory), error))
+			return false;
 	}
 	return true;
 }
@@ -63,11 +63,10 @@ static bool prepare(executor *e, const struct step *step, bundle *b, stubs *s, c
 	const char *resolv = names_files_resolv(&e->names, step->network == STEP_NETWORK_HOST, error);
 	if (!resolv || !passwd_resolve(step->root_fd, step->user ? step->user : "", &user, error))
 		return false;
-	stubs_plan(s, "/etc/resolv.conf", STUB_FILE);
-	stubs_plan(s, "/etc/hosts", STUB_FILE);
-	if (!attach_mounts(step, b, s, sources, error) || !executor_ensure_cwd(step, &user, error))
+	if (!stubs_plan(s, "/etc/resolv.conf", STUB_FILE, error) || !stubs_plan(s, "/etc/hosts", STUB_FILE, error) ||
+	    !attach_mounts(step, b, s, sources, error) || !executor_ensure_cwd(step, &user, error) ||
+	    !stubs_make(s, error))
 		return false;
-	stubs_make(s);
 	g_autofree char *hosts = hosts_path(e, step, b, error);
 	if (!hosts)
 		return false;
@@ -137,5 +136,5 @@ bool runtime_step_run(executor *e, const struct step_run *run, struct step_exit 
 		.cgroup_path = cgroup_path,
 		.cancel = run->work->cancel,
 	};
-	return run_prepared(e, &call, ret_exit, error);
+	return run_prepared(e, &call, ret_exit, error) && stubs_remove(s, error);
 }

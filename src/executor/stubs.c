@@ -2,6 +2,7 @@
 #include "executor/stubs.h"
 #include "base/scope.h"
 #include "os/path.h"
+#include "os/path_walk.h"
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -56,31 +57,45 @@ static int open_root(const stubs *s)
 	return path_open_errno(s->root_fd, "/", O_PATH | O_DIRECTORY | O_CLOEXEC, PATH_BENEATH);
 }
 
-void stubs_plan(stubs *s, const char *path, enum stub_kind kind)
+/* 0 or -errno of what was attempted on a mount point, as a result: only a shortage is an error. */
+static bool outcome(int r, const char *what, const char *path, GError **error)
 {
-	struct plan p = {.path = path_resolve(s->root_fd, path, true, NULL), .kind = kind};
-	if (!p.path || g_str_equal(p.path, "/")) {
-		g_free(p.path);
-		return;
-	}
-	g_auto(GStrv) names = g_strsplit(p.path + 1, "/", -1);
-	scoped_fd at = open_root(s);
-	while (at >= 0 && names[p.n_present]) {
-		int next = openat(at, names[p.n_present], O_PATH | O_NOFOLLOW | O_CLOEXEC);
-		fd_close(&at);
-		at = next;
-		p.n_present += next >= 0;
-	}
-	g_array_append_val(s->plans, p);
+	return r >= 0 || !error_errno_is_shortage(-r) || error_set_errno(error, -r, "%s mount point %s", what, path);
 }
 
+static int open_component(int dir_fd, const char *name)
+{
+	int fd = openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+bool stubs_plan(stubs *s, const char *path, enum stub_kind kind, GError **error)
+{
+	struct plan p = {.kind = kind};
+	int r = path_walk_resolve(s->root_fd, path, true, &p.path);
+	if (r < 0 || g_str_equal(p.path, "/")) {
+		g_free(p.path);
+		return outcome(r, "resolve", path, error);
+	}
+	g_auto(GStrv) names = g_strsplit(p.path + 1, "/", -1);
+	scoped_fd at = r = open_root(s);
+	while (r >= 0 && names[p.n_present]) {
+		r = open_component(at, names[p.n_present]);
+		fd_close(&at);
+		at = r;
+		p.n_present += r >= 0;
+	}
+	g_array_append_val(s->plans, p);
+	return outcome(r, "resolve", path, error);
+}
+
+/* 0 or -errno. */
 static int make_node(int parent_fd, const char *name, enum stub_kind kind)
 {
-	if (kind == STUB_FILE)
-		return mknodat(parent_fd, name, S_IFREG | 0755, 0);
-	if (mkdirat(parent_fd, name, 0755) != 0)
-		return -1;
-	return kind == STUB_TMPFS ? fchmodat(parent_fd, name, 01777, 0) : 0;
+	int r = kind == STUB_FILE ? mknodat(parent_fd, name, S_IFREG | 0755, 0) : mkdirat(parent_fd, name, 0755);
+	if (r == 0 && kind == STUB_TMPFS)
+		r = fchmodat(parent_fd, name, 01777, 0);
+	return r != 0 ? -errno : 0;
 }
 
 /* Returns NULL if the node is not in the list. */
@@ -94,16 +109,16 @@ static struct stub *find_stub(const stubs *s, const struct stat *node)
 	return NULL;
 }
 
-/* Adds a node, with its parent's times before it was created. Takes nothing. False: no descriptor available. */
-static bool add_stub(stubs *s, int parent_fd, int fd, const char *name, const struct stat *before, bool keep)
+/* Adds a node, with its parent's times before it was created. Takes nothing. 0 or -errno. */
+static int add_stub(stubs *s, int parent_fd, int fd, const char *name, const struct stat *before, bool keep)
 {
 	struct stat node, after;
 	if (fstat(fd, &node) != 0 || fstat(parent_fd, &after) != 0)
-		return false;
+		return -errno;
 	scoped_fd own = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-	scoped_fd parent = fcntl(parent_fd, F_DUPFD_CLOEXEC, 3);
-	if (own < 0 || parent < 0)
-		return false;
+	scoped_fd parent = own < 0 ? -1 : fcntl(parent_fd, F_DUPFD_CLOEXEC, 3);
+	if (parent < 0)
+		return -errno;
 	struct stub stub = {
 		.name = g_strdup(name),
 		.dev = node.st_dev,
@@ -116,58 +131,74 @@ static bool add_stub(stubs *s, int parent_fd, int fd, const char *name, const st
 	stub.fd = fd_steal(&own);
 	stub.parent_fd = fd_steal(&parent);
 	g_array_append_val(s->list, stub);
-	return true;
+	return 0;
 }
 
-/* Creates one component; returns its descriptor (owned) or -1. */
+/* Creates one component; returns its descriptor (owned) or -errno, and then nothing is left of it. */
 static int make_one(stubs *s, int parent_fd, const char *name, enum stub_kind kind, bool keep)
 {
 	struct stat before;
-	if (fstat(parent_fd, &before) != 0 || make_node(parent_fd, name, kind) != 0)
-		return -1;
-	scoped_fd fd = openat(parent_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	if (fd >= 0 && add_stub(s, parent_fd, fd, name, &before, keep))
-		return fd_steal(&fd);
+	if (fstat(parent_fd, &before) != 0)
+		return -errno;
+	int r = make_node(parent_fd, name, kind);
+	if (r == -EEXIST)
+		return r;
+	int fd = r < 0 ? r : open_component(parent_fd, name);
+	r = fd < 0 ? fd : add_stub(s, parent_fd, fd, name, &before, keep);
+	if (r == 0)
+		return fd;
+	fd_close(&fd);
 	unlinkat(parent_fd, name, kind == STUB_FILE ? 0 : AT_REMOVEDIR);
-	return -1;
+	return r;
 }
 
 /*
  * A component that was missing when it was planned and exists now: created for an earlier plan or as working directory.
+ * Returns 0 or -errno.
  */
-static void adopt(stubs *s, int parent_fd, int fd, const char *name, bool keep)
+static int adopt(stubs *s, int parent_fd, int fd, const char *name, bool keep)
 {
 	struct stat node, before;
-	if (keep || fstat(fd, &node) != 0 || fstat(parent_fd, &before) != 0)
-		return;
+	if (keep)
+		return 0;
+	if (fstat(fd, &node) != 0 || fstat(parent_fd, &before) != 0)
+		return -errno;
 	struct stub *known = find_stub(s, &node);
-	if (known)
-		known->keep = false;
-	else
-		add_stub(s, parent_fd, fd, name, &before, false);
+	if (!known)
+		return add_stub(s, parent_fd, fd, name, &before, false);
+	known->keep = false;
+	return 0;
 }
 
-static void make_planned(stubs *s, const struct plan *p)
+/* 0 or -errno. */
+static int make_planned(stubs *s, const struct plan *p)
 {
 	g_auto(GStrv) names = g_strsplit(p->path + 1, "/", -1);
-	scoped_fd at = open_root(s);
-	for (guint i = 0; at >= 0 && names[i]; i++) {
+	int r = open_root(s);
+	scoped_fd at = r;
+	for (guint i = 0; r >= 0 && names[i]; i++) {
 		bool last = names[i + 1] == NULL, keep = !last && !s->recursive;
-		int next = openat(at, names[i], O_PATH | O_NOFOLLOW | O_CLOEXEC);
-		if (next < 0 && errno == ENOENT)
-			next = make_one(s, at, names[i], last ? p->kind : STUB_DIRECTORY, keep);
+		int next = open_component(at, names[i]);
+		r = next;
+		if (next == -ENOENT)
+			r = next = make_one(s, at, names[i], last ? p->kind : STUB_DIRECTORY, keep);
 		else if (next >= 0 && i >= p->n_present)
-			adopt(s, at, next, names[i], keep);
+			r = adopt(s, at, next, names[i], keep);
 		fd_close(&at);
 		at = next;
 	}
+	return r;
 }
 
-void stubs_make(stubs *s)
+bool stubs_make(stubs *s, GError **error)
 {
-	for (guint i = 0; i < s->plans->len; i++)
-		make_planned(s, &g_array_index(s->plans, struct plan, i));
+	bool ok = true;
+	for (guint i = 0; ok && i < s->plans->len; i++) {
+		const struct plan *p = &g_array_index(s->plans, struct plan, i);
+		ok = outcome(make_planned(s, p), "make", p->path, error);
+	}
 	g_array_set_size(s->plans, 0);
+	return ok;
 }
 
 static bool same_time(const struct timespec *a, const struct timespec *b)
@@ -175,29 +206,43 @@ static bool same_time(const struct timespec *a, const struct timespec *b)
 	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
 }
 
-static void stub_remove(const struct stub *s)
+/* 0 or -errno. */
+static int stub_remove(const struct stub *s)
 {
 	struct stat there, parent;
-	if (s->keep || fstat(s->parent_fd, &parent) != 0 ||
-	    fstatat(s->parent_fd, s->name, &there, AT_SYMLINK_NOFOLLOW) != 0)
-		return;
+	if (s->keep)
+		return 0;
+	if (fstat(s->parent_fd, &parent) != 0 || fstatat(s->parent_fd, s->name, &there, AT_SYMLINK_NOFOLLOW) != 0)
+		return -errno;
 	if (s->dev != there.st_dev || s->ino != there.st_ino || (!s->directory && there.st_size != 0))
-		return;
+		return 0;
 	if (unlinkat(s->parent_fd, s->name, s->directory ? AT_REMOVEDIR : 0) != 0)
-		return;
+		return -errno;
 	/* Restores the times from before the stub, unless the step changed the directory. */
 	bool untouched = same_time(&parent.st_mtim, &s->made_mtime);
 	const struct timespec times[2] = {
 		untouched ? s->before[0] : parent.st_atim,
 		untouched ? s->before[1] : parent.st_mtim,
 	};
-	utimensat(s->parent_fd, ".", times, 0);
+	return utimensat(s->parent_fd, ".", times, 0) != 0 ? -errno : 0;
 }
 
-void stubs_remove(stubs *s)
+bool stubs_remove(stubs *s, GError **error)
 {
-	for (guint i = s->list->len; i > 0; i--)
-		stub_remove(&g_array_index(s->list, struct stub, i - 1));
+	bool ok = true;
+	for (guint i = s->list->len; i > 0; i--) {
+		const struct stub *one = &g_array_index(s->list, struct stub, i - 1);
+		ok = outcome(stub_remove(one), "remove", one->name, ok ? error : NULL) && ok;
+	}
+	g_array_set_size(s->list, 0);
+	return ok;
+}
+
+void stubs_free(stubs *s)
+{
+	if (!s)
+		return;
+	stubs_remove(s, NULL);
 	g_array_unref(s->list);
 	g_array_unref(s->plans);
 	g_free(s);

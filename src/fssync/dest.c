@@ -12,9 +12,10 @@
 #include <sys/xattr.h>
 
 struct dest_dir {
-	gint refs; /* atomic */
-	int fd;    /* owned; -1 while suspended */
-	dev_t dev; /* while suspended */
+	gint refs;            /* atomic */
+	struct dest_how *how; /* borrowed; NULL: it gets no time */
+	int fd;               /* owned; -1 while suspended */
+	dev_t dev;            /* while suspended */
 	ino_t ino;
 	bool has_time;
 	int64_t mtime_ns;
@@ -58,12 +59,19 @@ static bool xattr_is_welcome(const char *name)
 	return strcmp(name, "security.capability") == 0 || g_str_has_prefix(name, "system.posix_acl_");
 }
 
-/* Ignores attributes that a file system does not support, as upstream does. */
-static void set_xattrs(int fd, const struct fssync_stat *stat)
+/*
+ * Ignores attributes that a file system does not support, as upstream does; some fail with ENOSPC for one that is too
+ * large.
+ */
+static bool set_xattrs(int fd, const struct fssync_stat *stat, GError **error)
 {
-	for (size_t i = 0; i < stat->n_xattrs; i++)
-		if (xattr_is_welcome(stat->xattrs[i].name))
-			(void)fsetxattr(fd, stat->xattrs[i].name, stat->xattrs[i].value, stat->xattrs[i].len, 0);
+	for (size_t i = 0; i < stat->n_xattrs; i++) {
+		const struct fssync_xattr *x = &stat->xattrs[i];
+		if (xattr_is_welcome(x->name) && fsetxattr(fd, x->name, x->value, x->len, 0) < 0 && errno != ENOSPC &&
+		    error_errno_is_shortage(errno))
+			return error_set_errno(error, errno, "setxattr %s", stat->path);
+	}
+	return true;
 }
 
 static bool needs_owner(const struct dest_how *how, const dest_dir *parent, const struct fssync_stat *stat)
@@ -92,16 +100,23 @@ static dest_dir *dest_dir_ref(dest_dir *d)
 	return d;
 }
 
+static void note_late(struct dest_how *how, int errnum)
+{
+	if (error_errno_is_shortage(errnum))
+		g_atomic_int_set(&how->late_errno, errnum);
+}
+
 void dest_dir_unref(dest_dir *d)
 {
 	if (!d || !g_atomic_int_dec_and_test(&d->refs))
 		return;
-	if (d->late_mode)
-		(void)fchmod(d->fd, d->mode);
+	if (d->late_mode && fchmod(d->fd, d->mode) < 0)
+		note_late(d->how, errno);
 	if (d->has_time) {
 		struct timespec times[2];
 		times_of(d->mtime_ns, times);
-		(void)futimens(d->fd, times);
+		if (futimens(d->fd, times) < 0)
+			note_late(d->how, errno);
 	}
 	fd_close(&d->fd);
 	g_free(d);
@@ -148,12 +163,12 @@ static bool dir_set_attributes(struct dest_how *how, dest_dir *d, const struct f
 	}
 	if (fchmod(d->fd, mode) < 0)
 		return fails("chmod", stat->path, error);
-	set_xattrs(d->fd, stat);
 	d->inherits_group = mode & S_ISGID;
-	return true;
+	return set_xattrs(d->fd, stat, error);
 }
 
-static dest_dir *dir_open(dest_dir *parent, const char *name, const struct fssync_stat *stat, GError **error)
+static dest_dir *dir_open(struct dest_how *how, dest_dir *parent, const char *name, const struct fssync_stat *stat,
+			  GError **error)
 {
 	int fd = openat(parent->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0) {
@@ -161,6 +176,7 @@ static dest_dir *dir_open(dest_dir *parent, const char *name, const struct fssyn
 		return NULL;
 	}
 	dest_dir *d = dest_dir_new(fd);
+	d->how = how;
 	d->has_time = true;
 	d->mtime_ns = stat->mtime_ns;
 	d->inherits_group = stat->mode & FSSYNC_MODE_SETGID;
@@ -174,7 +190,7 @@ dest_dir *dest_dir_make(struct dest_how *how, dest_dir *parent, const char *name
 		fails("mkdir", stat->path, error);
 		return NULL;
 	}
-	g_autoptr(dest_dir) d = dir_open(parent, name, stat, error);
+	g_autoptr(dest_dir) d = dir_open(how, parent, name, stat, error);
 	if (!d || !dir_set_attributes(how, d, stat, error))
 		return NULL;
 	return g_steal_pointer(&d);
@@ -183,7 +199,7 @@ dest_dir *dest_dir_make(struct dest_how *how, dest_dir *parent, const char *name
 dest_dir *dest_dir_open(struct dest_how *how, dest_dir *parent, const char *name, const struct fssync_stat *stat,
 			bool update, GError **error)
 {
-	g_autoptr(dest_dir) d = dir_open(parent, name, stat, error);
+	g_autoptr(dest_dir) d = dir_open(how, parent, name, stat, error);
 	if (!d || (update && !dir_set_attributes(how, d, stat, error)))
 		return NULL;
 	return g_steal_pointer(&d);
@@ -300,7 +316,9 @@ static bool file_set_attributes(struct dest_file *f, const struct fssync_stat *s
 	times_of(stat->mtime_ns, times);
 	if (!f->exact_mode && fchmod(f->fd, fssync_mode_to_st(stat->mode) & 07777) < 0)
 		return fails("chmod", stat->path, error);
-	set_xattrs(f->fd, stat); /* after the data, because writing clears security.capability */
+	/* After the data, because writing clears security.capability. */
+	if (!set_xattrs(f->fd, stat, error))
+		return false;
 	return futimens(f->fd, times) == 0 || fails("chtimes", stat->path, error);
 }
 

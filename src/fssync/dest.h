@@ -22,6 +22,8 @@ struct dest_how {
 	mode_t umask;
 	uint64_t seed; /* of temporary names */
 	gint counter;  /* atomic */
+	/* Atomic; errno of a shortage when a directory got its time or mode in dest_dir_unref; 0: none. */
+	gint late_errno;
 };
 void dest_how_init(struct dest_how *how, bool as_root);
 

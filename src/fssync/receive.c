@@ -378,6 +378,10 @@ bool fssync_receive(const struct fssync_channel *channel, int dest_fd, const str
 	bool ok = run(&r, dest_fd, error);
 	for (struct entry *e; (e = g_queue_pop_head(&r.order));)
 		entry_free(e);
+	/* The last reference of every directory is gone. */
+	int late = g_atomic_int_get(&r.how.late_errno);
+	if (ok && late != 0)
+		ok = error_set_errno(error, late, "set the attributes of a directory");
 	g_clear_pointer(&r.chunk, g_bytes_unref);
 	g_byte_array_unref(r.stats);
 	g_hash_table_unref(r.pending);

@@ -118,16 +118,20 @@ enum stat_read_result stat_read(int dir_fd, const char *name, const char *path, 
 	return STAT_READ_OK;
 }
 
-static void add_xattr(const char *file, const char *name, struct fssync_stat *stat, size_t *room)
+/* False on a shortage; a value that cannot be read for another reason is left out. */
+static bool add_xattr(const char *file, const char *name, struct fssync_stat *stat, size_t *room, GError **error)
 {
 	g_autofree char *value = g_malloc(*room + 1);
 	ssize_t n = lgetxattr(file, name, value, *room);
 	size_t n_name = strlen(name);
+	if (n < 0 && error_errno_is_shortage(errno))
+		return error_set_errno(error, errno, "getxattr %s of %s", name, stat->path);
 	if (n < 0 || (size_t)n + n_name > *room || stat->n_xattrs == (size_t)LIMIT_XATTRS)
-		return;
+		return true;
 	*room -= (size_t)n + n_name;
 	stat->xattrs = g_renew(struct fssync_xattr, stat->xattrs, stat->n_xattrs + 1);
 	stat->xattrs[stat->n_xattrs++] = (struct fssync_xattr){g_strdup(name), g_memdup2(value, (gsize)n), (size_t)n};
+	return true;
 }
 
 /* The file was removed, has no xattrs, or the client has no /proc or no permission to read them. */
@@ -153,7 +157,7 @@ bool stat_read_xattrs(int dir_fd, const char *name, struct fssync_stat *stat, GE
 		       error_set_errno(error, errno, "list extended attributes of %s", stat->path);
 	size_t room = (size_t)LIMIT_XATTR_BYTES;
 	for (const char *list = many ? many : few, *p = list; p < list + n; p += strlen(p) + 1)
-		if (!g_str_has_prefix(p, "com.apple."))
-			add_xattr(file, p, stat, &room);
+		if (!g_str_has_prefix(p, "com.apple.") && !add_xattr(file, p, stat, &room, error))
+			return false;
 	return true;
 }

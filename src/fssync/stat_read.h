@@ -23,7 +23,7 @@ enum stat_read_result { STAT_READ_OK, STAT_READ_GONE, STAT_READ_FAILED };
  */
 enum stat_read_result stat_read(int dir_fd, const char *name, const char *path, const inode_table *table,
 				struct fssync_stat *ret, struct stat *ret_st, GError **error);
-/* Adds the xattrs of a regular file or directory; values that cannot be read are omitted. */
+/* Adds the xattrs of a regular file or directory; values that may not be read or are too large are omitted. */
 bool stat_read_xattrs(int dir_fd, const char *name, struct fssync_stat *stat, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(inode_table, inode_table_free)

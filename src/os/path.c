@@ -124,13 +124,14 @@ struct dir_attributes {
 	int64_t time_ns;
 };
 
-static void set_times(int fd, int64_t time_ns)
+/* 0 or -errno. A file system without times is no reason to fail. */
+static int set_times(int fd, int64_t time_ns)
 {
 	if (time_ns < 0)
-		return;
+		return 0;
 	struct timespec t = timespec_from_ns(time_ns);
 	struct timespec both[2] = {t, t};
-	futimens(fd, both); /* a file system without times is not an error */
+	return futimens(fd, both) < 0 && error_errno_is_shortage(errno) ? -errno : 0;
 }
 
 static int open_real_dir(int dir, const char *name)
@@ -158,7 +159,11 @@ static int enter_or_make(int dir, const char *name, const struct dir_attributes 
 		close(fd);
 		return -err;
 	}
-	set_times(fd, attributes->time_ns);
+	int r = set_times(fd, attributes->time_ns);
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
 	return fd;
 }
 
@@ -177,8 +182,11 @@ int path_make_dirs(int root_fd, const char *path, mode_t mode, uid_t uid, gid_t 
 	for (size_t i = 0; cur >= 0 && names[i]; i++) {
 		bool parent_made = made;
 		int next = names[i][0] ? enter_or_make(cur, names[i], &attributes, &made) : open_real_dir(cur, ".");
-		if (next >= 0 && parent_made)
-			set_times(cur, time_ns); /* creating the entry changed its parent's times */
+		int r = next >= 0 && parent_made ? set_times(cur, time_ns) : 0; /* its own entry changed them */
+		if (r < 0) {
+			fd_close(&next);
+			next = r;
+		}
 		fd_close(&cur);
 		cur = next;
 	}
