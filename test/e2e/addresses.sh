@@ -11,7 +11,7 @@ wait_ready
 build "$WORK/c" 2> "$WORK/log1" || { cat "$WORK/log1"; fail "fd://"; }
 stop_daemon
 
-# mutual TLS, with the certificates that the documentation tells people to make
+# Mutual TLS, with the certificates of docs/network.md.
 "$HERE/../../examples/create-certs" "$WORK/certs" localhost 127.0.0.1 > "$WORK/hint" || fail "create-certs"
 "$HERE/../../examples/create-certs" "$WORK/strangers" localhost 127.0.0.1 > /dev/null || fail "create-certs"
 grep -q -- "--tlsdir $WORK/certs/client" "$WORK/hint" || fail "create-certs does not say what to do"
@@ -36,7 +36,7 @@ try: s.sendall(sys.stdin.buffer.read())
 except OSError: pass"
 alive
 
-# dial-stdio: the socket as a pair of pipes, through a proxy that is nothing but that.
+# dial-stdio: a proxy that only copies between the socket and two pipes.
 python3 - "$BIN/buildctl" "$WORK/proxy" <<'PYTHON' &
 import os, socket, subprocess, sys, threading
 s = socket.socket(socket.AF_UNIX)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# F106: definitions that are no definitions, a Dockerfile that is none: a clear error, the daemon goes on.
+# F106: invalid definitions and Dockerfiles are reported with an error; the daemon continues.
 make_context "$WORK/c"
 start_daemon
 python3 - "$WORK" <<'PYTHON'

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Certificates of the machine: a daemon and a client find the bundle of their distribution, SSL_CERT_FILE and SSL_CERT_DIR,
-# and use it for registries, token servers and http sources.
+# CA certificates: daemon and client find the distribution's bundle, SSL_CERT_FILE and SSL_CERT_DIR, and use them for
+# registries, token servers and http sources.
 own_mounts
 mkdir -p "$WORK/pki" "$WORK/home" "$WORK/c"
 export DOCKER_CONFIG="$WORK/home"
@@ -37,7 +37,7 @@ works() { # WHERE
 	stop_daemon
 	echo "$1: fine"
 }
-# A bundle and a directory; every place is in unit/os/ca_roots.
+# A bundle and a directory; unit/os/ca_roots tests all locations.
 for place in pki/tls/certs/ca-bundle.crt ssl/certs/one.pem; do
 	rm -rf /etc/ssl /etc/pki
 	mkdir -p "/etc/$(dirname "$place")"

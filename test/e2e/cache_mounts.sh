@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Cache mounts: kept between builds; locked ones one at a time, private ones apart, shared ones together.
+# Cache mounts are kept between builds; locked ones are exclusive, private ones separate, shared ones common.
 make_context "$WORK/c"
 start_daemon
 { cat "$WORK/c/base"; echo 'ARG N'; echo 'RUN --mount=type=cache,id=keep,target=/k echo $N >> /k/f; cp /k/f /f'; } > "$WORK/c/Dockerfile"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# P26: Ctrl-C ends the build and its step; a killed client too; the daemon goes on.
+# Ctrl-C cancels the build and its step; so does killing the client; the daemon continues.
 make_context "$WORK/c"
 start_daemon
 for signal in INT KILL; do

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# P32, P24: steps below a parent that a build chooses are limited, and its directories go: with the last step, and after a
-# kill with the next start.
+# Steps below a cgroup parent that a build chooses are limited. The parent's directories are removed with the last
+# step and, after a kill, at the next start.
 make_context "$WORK/c"
 PARENT="buildkit-parent-$$"
 parents() { find /sys/fs/cgroup -maxdepth 2 -name "$PARENT*" -type d; }

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Mistakes in what a user types or writes are told, where they were silent: flags, configuration, a daemon that is not there;
-# and nothing that a build says can drive the user's terminal.
+# User errors are reported: wrong flags, wrong configuration, a daemon that is not running; and the output of a build
+# cannot control the user's terminal.
 
 # ---- unknown commands have a separate exit status
 for words in nosuch "debug nosuch" "help nosuch" "help debug nosuch"; do
@@ -10,7 +10,7 @@ for words in nosuch "debug nosuch" "help nosuch" "help debug nosuch"; do
 	[ "$(cat "$WORK/out")" = "No help topic for 'nosuch'" ] || { cat "$WORK/out"; fail "buildctl $words"; }
 done
 
-# ---- nothing answers: the error of the first call
+# ---- no daemon: the error of the first call
 none() { # TEXT ARGS
 	text=$1
 	shift
@@ -58,7 +58,7 @@ warned 'unknown key \"registry.docker.io.mirors\" is ignored: did you mean \"mir
 warned 'unknown key \"registry.docker.io.x\" is ignored'
 [ "$(grep -c 'unknown key' "$WORK/daemon.log")" = 5 ] || { cat "$WORK/daemon.log"; fail "warnings about known keys"; }
 
-# ---- the client's own
+# ---- options of the client
 fails 'secret a: src=/etc/passwd and env=HOME exclude each other' "$WORK/out" build "$WORK/c" --secret id=a,src=/etc/passwd,env=HOME
 
 # ---- a client without local sources
@@ -97,7 +97,7 @@ if sys.argv[2] == 'plain':
     assert b'\\u001b]0;owned\\u0007' in rest and b'\x1b[31mred' in text, 'the output of the step'
 PYTHON
 done
-# A file gets what the step printed.
+# A file gets the step's output unchanged.
 build "$WORK/t" --no-cache > "$WORK/out" 2>&1 && fail "the step must fail"
 grep -q "$(printf '\033]0;owned\007')" "$WORK/out" || fail "bytes of the output are changed for a file"
 stop_daemon

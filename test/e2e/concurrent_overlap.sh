@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# 32 clients whose graphs overlap: what they share runs once, what is each one's own runs once; a client that leaves
-# takes only its own step; a shared step that fails, fails for all, and the next build runs it again.
+# 32 clients with overlapping graphs: common steps run once, other steps once per client. A client that disconnects
+# cancels only its own step. A common step that fails, fails for all, and the next build runs it again.
 make_context "$WORK/c"
 start_daemon
 mkdir "$WORK/p"
@@ -23,7 +23,7 @@ for i in $(seq 32); do
 	client "$i"
 	if [ "$i" = 32 ]; then leaver=$!; else pids="$pids $!"; fi
 done
-# One leaves while the shared step runs.
+# One client disconnects while the common step runs.
 for _ in $(seq 100); do ! grep -q 'RUN sleep 1' "$WORK"/p/*  || break; sleep .1; done
 kill -INT $leaver
 wait $leaver && fail "the one who left ended well"
@@ -47,7 +47,7 @@ for pid in $pids; do ! wait "$pid" || fail "a build of a failing step ended well
 for i in $(seq 8); do grep -q 'exit code: 1' "$WORK/p/$i" || { cat "$WORK/p/$i"; fail "client $i has another error"; }; done
 echo good > "$WORK/c/way"
 build "$WORK/c" --output type=local,dest="$WORK/again" > "$WORK/said" 2>&1 || { cat "$WORK/said"; fail "the next build"; }
-# Builds that came after the failure was told ran it again; those that waited together did not.
+# Builds that began after the failure ran the step again; those that waited for it did not.
 [ "$(wc -l < "$WORK/again/runs")" -lt 9 ] || fail "every client ran the shared step: $(wc -l < "$WORK/again/runs")"
 echo bad > "$WORK/c/way"
 ! build "$WORK/c" --opt build-arg:WAY=1 > "$WORK/said" 2>&1 || fail "should fail"

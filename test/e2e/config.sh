@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# buildkitd.toml: GC policy and registry tables are taken, shown and acted on; keys that do nothing yet are reported.
+# buildkitd.toml: GC policies and registry tables take effect and are listed; keys without effect are reported.
 make_context "$WORK/c"
 cp "$WORK/c/base" "$WORK/c/Dockerfile"
 port=$((20000 + $$ % 20000))
@@ -33,7 +33,7 @@ build "$WORK/c" --output type=local,dest="$WORK/out" 2> "$WORK/log1" || { cat "$
 cmp "$WORK/out/bin/busybox" "$WORK/c/busybox" || fail "wrong result"
 stop_daemon
 
-# A registry of that table, where one is installed.
+# A registry of that table, if a registry program is installed.
 registry=$(command -v docker-registry || true)
 [ -n "$registry" ] || { echo "no docker-registry: push and pull not tried"; exit 0; }
 cat > "$WORK/registry.yml" <<YAML

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# buildkitd.toml: every key is taken, what does not act is named once, sizes and durations in every form, flags win.
+# buildkitd.toml: all keys are accepted, keys without effect are reported once, sizes and durations have all forms,
+# flags override the file.
 make_context "$WORK/c"
 cp "$WORK/c/base" "$WORK/c/Dockerfile"
 workers() { "$BIN/buildctl" debug workers -v > "$WORK/workers"; }
@@ -11,7 +12,7 @@ shows() {
 config() { cat > "$WORK/buildkitd.toml"; }
 one() { [ "$(grep -cF -- "$1" "$WORK/daemon.log")" = 1 ] || { cat "$WORK/daemon.log"; fail "not once in the log: $1"; }; }
 
-# Every key there is. Those that wait for later parts are named, once each, and nothing else is.
+# All keys. Each key without effect is reported once, and no other.
 config <<TOML
 root = "$WORK/root"
 debug = false
@@ -93,7 +94,7 @@ printf 'FROM scratch AS b\nCOPY --chmod=755 busybox /busybox\nRUN ["/busybox","c
 grep -q 'nameserver 192.0.2.1' "$WORK/out/r" && grep -q 'search example.com' "$WORK/out/r" && grep -q edns0 "$WORK/out/r" || { cat "$WORK/out/r"; fail "dns"; }
 stop_daemon
 
-# gckeepstorage: MB below a million, bytes from there on, with a unit what it says; nothing when a new key is there.
+# gckeepstorage: MB below a million, else bytes; with a unit, that unit; ignored if a new key is set.
 keep() { # VALUE PATTERN
 	: > "$WORK/daemon.log"
 	printf '[worker.oci]\n%s\n' "$1" > "$WORK/buildkitd.toml"
@@ -113,7 +114,7 @@ shows 'Reserved space:.*2GB'
 grep -q gckeepstorage "$WORK/daemon.log" && fail "gckeepstorage beside reservedSpace"
 stop_daemon
 
-# Flags win over the file; gc = false leaves no rules.
+# Flags override the file; gc = false disables the rules.
 config <<TOML
 [grpc]
   address = ["unix://$WORK/from-file"]
@@ -137,13 +138,13 @@ start_daemon --oci-worker-gc=true --oci-worker-gc-keepstorage 1000,2000,3000
 shows 'Reserved space:.*1GB' 'Minimum free space:.*2GB' 'Maximum used space:.*3GB'
 stop_daemon
 
-# A frontend that is not served.
+# A frontend that is disabled.
 printf '[frontend."dockerfile.v0"]\nenabled = false\n' > "$WORK/buildkitd.toml"
 start_daemon
 fails 'dockerfile.v0' "$WORK/log2" build "$WORK/c"
 stop_daemon
 
-# Files that are wrong: one error that says where.
+# Invalid files: one error with the position.
 wrong() { # TEXT FILE
 	printf '%b' "$2" > "$WORK/buildkitd.toml"
 	fails "$1" "$WORK/log3" timeout 10 "$BIN/buildkitd" --root "$WORK/root" --addr "$BUILDKIT_HOST" --config "$WORK/buildkitd.toml"
@@ -161,7 +162,7 @@ wrong 'maxRegistryConcurrency must be greater than zero' '[system]\nmaxRegistryC
 wrong 'you must specify key and cert file if one is specified' '[grpc.tls]\ncert = "x"\n'
 wrong 'unsupported log type' '[log]\nformat = "xml"\n'
 
-# Registries: TLS with an authority and a certificate of our own, and as a mirror of another host.
+# Registries: TLS with a private CA and a client certificate, also as a mirror of another host.
 registry=$(command -v docker-registry || fail "no docker-registry (tools/setup test)")
 port=$((20000 + $$ % 20000))
 "$HERE/../../examples/create-certs" "$WORK/certs" localhost 127.0.0.1 > /dev/null

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-# The containerd worker: the image is named, unpacked and runnable there; prune and the end leave the namespace as it was.
+# The containerd worker: images are named, unpacked and runnable there; after prune, the namespace is as before.
 . "$HERE/containerd.inc"
 make_context "$WORK/c"
 { cat "$WORK/c/base"; echo 'RUN echo one > /one && id -u'; echo 'CMD ["cat", "/one"]'; } > "$WORK/c/Dockerfile"
 
-# Nobody there: the error names the socket.
+# No containerd: the error names the socket.
 fails "containerd at unix://$CTD_SOCKET: " "$WORK/away" "$BIN/buildkitd" --root "$WORK/root" --addr "$BUILDKIT_HOST" \
 	--oci-worker=false --containerd-worker=true --containerd-worker-addr "$CTD_SOCKET"
 
@@ -18,7 +18,7 @@ ctr_ images check | grep -q 'complete.*true' || { ctr_ images check; fail "the i
 containerd_is_empty containers tasks ingests
 no_containerd_leftovers
 
-# Names: several, canonical, dangling; and none at all.
+# Image names: several, canonical, dangling, none.
 build "$WORK/c" --output '"type=image","name=a.io/x:1,a.io/y:2","name-canonical=true","dangling-name-prefix=d"' > "$WORK/names" 2>&1 \
 	|| { cat "$WORK/names"; fail "names"; }
 [ "$(ctr_ images ls -q | sed 's/@sha256:.*/@/' | sort | tr '\n' ' ')" = "a.io/x:1 a.io/x:1@ a.io/y:2 a.io/y:2@ d@ docker.io/u/i:t " ] \
@@ -27,7 +27,7 @@ build "$WORK/c" --output type=image,name=a.io/no:1,store=false > "$WORK/unstored
 ctr_ images ls -q | grep -q a.io/no && fail "store=false has a name"
 grep -q 'CACHED' "$WORK/names" || fail "nothing is cached"
 
-# A restart finds what is there.
+# A restart finds the existing state.
 stop_daemon
 start_containerd_daemon
 build "$WORK/c" > "$WORK/again" 2>&1 || fail "build after a restart"
@@ -50,13 +50,13 @@ done
 ctr_ images rm --sync "$base" > /dev/null
 fails "127.0.0.1:9" "$WORK/log" build "$WORK/child" --opt image-resolve-mode=local
 
-# What an image has too is shared: a plain prune keeps it.
+# Records that an image shares are kept by a plain prune.
 "$BIN/buildctl" du --verbose --filter shared > "$WORK/shared"
 grep -q '^Shared:.*true' "$WORK/shared" || { "$BIN/buildctl" du --verbose; fail "nothing is shared"; }
 "$BIN/buildctl" prune > /dev/null
 "$BIN/buildctl" du --filter shared | grep -q 'true' || fail "prune took what is shared"
 
-# What the images need survives prune, and runs; nothing else is left.
+# Data of the images survives prune and is usable; everything else is removed.
 "$BIN/buildctl" prune --all > /dev/null
 containerd_is_empty leases containers tasks
 [ "$(timeout 30 ctr -a "$CTD_SOCKET" -n "$CTD_NAMESPACE" run --rm --cgroup "$CGROUP-run" docker.io/u/i:t e2e)" = one ] || fail "the image does not run"
@@ -65,7 +65,7 @@ containerd_is_empty
 stop_daemon
 no_containerd_leftovers
 
-# Other snapshotters and options of the runtime; what containerd does not have.
+# Other snapshotters and runtime options; options that containerd does not have.
 start_containerd_daemon --containerd-worker-snapshotter=native
 build "$WORK/c" --output type=local,dest="$WORK/native" > "$WORK/log" 2>&1 || { cat "$WORK/log"; fail "snapshotter native"; }
 [ "$(cat "$WORK/native/one")" = one ] || fail "wrong result of the snapshotter native"
@@ -83,7 +83,7 @@ MORE=
 stop_daemon
 no_containerd_leftovers
 
-# Both workers: the OCI worker is the default, lists and prune know both.
+# Both workers: the OCI worker is the default; lists and prune include both.
 start_containerd_daemon --oci-worker=true
 "$BIN/buildctl" debug workers -v > "$WORK/workers"
 [ "$(grep 'worker.executor:' "$WORK/workers" | awk '{ print $2 }' | tr '\n' ' ')" = "oci containerd " ] || { cat "$WORK/workers"; fail "wrong workers"; }
@@ -93,7 +93,7 @@ containerd_is_empty snapshots content
 "$BIN/buildctl" prune --all > /dev/null
 stop_daemon
 
-# "auto": with nobody at the socket there is only the OCI worker.
+# "auto": without containerd's socket there is only the OCI worker.
 kill_containerd TERM
 start_containerd_daemon --oci-worker=auto --containerd-worker=auto
 [ "$("$BIN/buildctl" debug workers | tail -n +2 | wc -l)" = 1 ] || fail "a worker without its containerd"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# SIGKILL of containerd while the daemon builds on it, twenty times: builds fail and say why, the next one works once
-# containerd is back, nothing is left.
+# SIGKILL of containerd during builds, twenty times: builds fail with the reason, the next one works when containerd
+# has been restarted, and there are no leftovers.
 . "$HERE/containerd.inc"
 make_context "$WORK/c"
 start_containerd

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# SIGKILL of the daemon while it builds on containerd, twenty times: the next build works, nothing is left.
+# SIGKILL of the daemon during builds on containerd, twenty times: the next build works; no leftovers.
 . "$HERE/containerd.inc"
 make_context "$WORK/c"
 start_containerd

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# The content store as clients list it: blobs of images, what the history has, nothing after all of it was removed.
+# The content store as listed by clients: blobs of images and of the history; empty after all are removed.
 make_context "$WORK/c"
 printf 'FROM scratch\nCOPY base /f\n' > "$WORK/c/Dockerfile"
 start_daemon
@@ -22,7 +22,7 @@ list 'labels.x==y'
 [ ! -s "$WORK/list" ] || fail "a label that no blob has"
 [ "$(python3 "$HERE/peer.py" statuses "$WORK/sock")" = 0 ] || fail "writes under way"
 
-# The record of the build names the image, and keeps its documents, but not its layers, when all else is removed.
+# The build record refers to the image and keeps its manifests and config, but not its layers.
 "$BIN/buildctl" prune --all > /dev/null || fail "prune"
 "$BIN/buildctl" debug histories --format '{{json .}}' > "$WORK/histories" || fail "histories"
 python3 - "$WORK/histories" "$digest" <<'PYTHON' || { cat "$WORK/histories"; fail "the record does not name the image"; }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Where a build's files come from: an archive or a Dockerfile behind http, a subdirectory, named contexts of each kind.
+# Sources of a build's files: an archive or a Dockerfile from http, a subdirectory, all kinds of named contexts.
 make_context "$WORK/c"
 mkdir -p "$WORK/web" "$WORK/tree/sub" "$WORK/more/deep" "$WORK/far"
 printf 'FROM scratch\nCOPY . /\n' > "$WORK/tree/Dockerfile"
@@ -66,7 +66,7 @@ P
 created 2014-05-13T16:53:20Z --opt context="$U/c.tar" --opt build-arg:SOURCE_DATE_EPOCH=context
 created 2017-07-14T02:40:00Z --opt context="$U/undated/c.tar" --opt build-arg:SOURCE_DATE_EPOCH=context
 
-# Named contexts: a directory with an ignore file of its own, of which only what is used travels; a file; a layout.
+# Named contexts: a directory with its ignore file, of which only used files are transferred; a file; a layout.
 echo skipped > "$WORK/more/.dockerignore"
 for f in used skipped unused deep/file; do echo "$f" > "$WORK/more/$f"; done
 mkdir -p "$WORK/far/df"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# P4, P5: what one client takes of a daemon leaves enough for the others: idle sessions need no threads and little memory,
-# unread messages have a budget, idle connections make room.
+# One client cannot use up the daemon: idle sessions need no threads and little memory, the size of unread messages is
+# limited, idle connections are closed for new ones.
 start_daemon
 
 crowd() { # WHAT N: holds the load until done_crowd.

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# F87, X13: a working directory that names descriptors or processes is an error or lies inside the step's root; no
-# descriptor beyond the usual three is open in a step.
+# F87: a working directory that names descriptors or processes is an error or is inside the step's root; a step has no
+# open descriptors except the usual three.
 make_context "$WORK/c"
 echo secret-of-the-host > "$WORK/canary"
 start_daemon

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # TIMEOUT 240
-# F7, F8, P23: each database and blob truncated, overwritten, flipped or deleted, trees deleted: the daemon starts, the same
-# build works and its result is right; nothing damaged is handed out.
+# F7, F8: each database and blob is truncated, overwritten, flipped or deleted, trees are deleted: the daemon starts,
+# the same build works with the correct result, and damaged data is not used.
 make_context "$WORK/c"
 {
 	cat "$WORK/c/base"
@@ -36,7 +36,7 @@ check() { # WHAT: start, build, compare
 	cmp -s "$WORK/out/data" "$WORK/c/data" || fail "$1: wrong bytes"
 	[ "$(cut -c 1-32 "$WORK/out/sum")" = "$(md5sum < "$WORK/c/data" | cut -c 1-32)" ] || fail "$1: wrong sum"
 	if ! build "$WORK/c" --output type=oci,dest="$WORK/out.tar" > "$WORK/log1" 2>&1; then
-		# What is of the right size is only seen to be wrong when it is read: once, and then it is gone.
+		# Damage that keeps the size is detected when the data is read: once, then the data is removed.
 		grep -q 'is damaged and was removed: build again' "$WORK/log1" || { cat "$WORK/log1"; fail "$1: the export"; }
 		build "$WORK/c" --output type=oci,dest="$WORK/out.tar" > "$WORK/log1" 2>&1 || { cat "$WORK/log1"; fail "$1: the second export"; }
 	fi

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Every blob on the disk is in a row of du, and prune --all leaves none: of images that were pulled (manifests and configs),
-# of exports (attestations, rewritten layers, cache configs), and of a daemon that was killed.
+# Every blob on disk is counted by du, and prune --all removes all: blobs of pulled images (manifests and configs), of
+# exports (attestations, rewritten layers, cache configs), and of a killed daemon.
 
 mkdir -p "$WORK/reg"
 python3 "$HERE/counting_registry.py" "$WORK/reg" &
@@ -20,12 +20,12 @@ none_left() {
 	[ "$(in_du)" = 0 ] || fail "$1: records are left by prune --all"
 }
 
-# An image for two platforms with attestations, whose layers are made here and written again with other times.
+# An image for two platforms with attestations, whose layers are created here and rewritten with other times.
 { cat "$WORK/c/base"; echo 'RUN echo made > /made'; } > "$WORK/c/Dockerfile"
 build "$WORK/c" --opt attest:provenance=mode=max --opt build-arg:SOURCE_DATE_EPOCH=1600000000 --export-cache type=inline \
 	--export-cache "type=registry,ref=$REG/cache:c,mode=max" --output "type=oci,dest=$WORK/o.tar" \
 	--output "type=image,name=$REG/app:a,push=true,rewrite-timestamp=true" > "$WORK/said" 2>&1 || { cat "$WORK/said"; fail "no build"; }
-# Layers made here are named by records; everything else has gone with the build.
+# Layers that were created here belong to records; all other blobs are removed at the end of the build.
 [ "$(blobs | wc -l)" -gt 0 ] || fail "no layers are kept"
 python3 - "$WORK"/root <<'PYTHON' || fail "a document or a rewritten layer of an export is left"
 import glob, os, sqlite3, sys
@@ -39,7 +39,7 @@ sys.exit(bool(left))
 PYTHON
 none_left "after exports"
 
-# An image of which only the documents are here: its records say how much that is.
+# An image of which only manifests and config are local: its records include their size.
 printf 'FROM %s/app:a\nLABEL a=b\n' "$REG" > "$WORK/c/Dockerfile"
 build "$WORK/c" --output "type=image,name=$REG/label:a,push=true" > "$WORK/said" 2>&1 || { cat "$WORK/said"; fail "no build from the registry"; }
 [ "$(on_disk)" -gt 0 ] || fail "no documents of the image are kept"
@@ -49,12 +49,12 @@ start_daemon
 [ "$(in_du)" = "$(on_disk)" ] || fail "after a restart du says $(in_du), $(on_disk) bytes are on the disk"
 none_left "after a pull"
 
-# Only resolved, not used: nothing comes to the disk.
+# Resolved but not used: nothing is written to disk.
 printf 'FROM %s/app:a AS unused\nFROM scratch\nCOPY busybox /\n' "$REG" > "$WORK/c/Dockerfile"
 build "$WORK/c" --opt target=unused --opt requestid=frontend.lint --frontend dockerfile.v0 > "$WORK/said" 2>&1 || true
 [ "$(blobs | wc -l)" = 0 ] || fail "documents that no record names are on the disk"
 
-# Killed: what it was at is gone when the next one starts.
+# Killed: incomplete data is removed at the next start.
 dir=$(dirname "$(find "$WORK/root" -type d -name sha256 -path '*content/blobs*' | head -n 1)")
 end_daemon KILL
 echo leftover > "$dir/sha256/$(echo leftover | sha256sum | cut -d' ' -f1)"

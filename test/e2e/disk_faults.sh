@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# F40c, F40d, F40f, F40g, L45, P22: an export larger than what is free, a start on a full disk, no inodes left:
-# errors that say so, no half files, and the daemon goes on when the disk does.
+# F40c, F40d, F40f, F40g, L45: an export larger than the free space, a start on a full disk, no free inodes: errors
+# with the reason, no partial files, and the daemon works when there is space.
 own_mounts
 make_context "$WORK/c"
 mkdir "$WORK/root"
@@ -20,7 +20,7 @@ works() { # after a fault, with the daemon that had it
 	[ "$(cat "$WORK/out/fine")" = "$1" ] || fail "wrong result after: $1"
 }
 
-# F40c: the step fits, its layer does not fit beside it.
+# F40c: there is space for the step, but not also for its layer.
 disk 128M
 { cat "$WORK/c/base"; echo 'RUN head -c 70000000 /dev/urandom > /big'; } > "$WORK/c/Dockerfile"
 start_daemon
@@ -33,7 +33,7 @@ sleep 1
 "$BIN/buildctl" prune --all > /dev/null || fail "prune"
 works export
 
-# F40f: started on a full disk it answers; prune makes room.
+# F40f: started on a full disk, the daemon answers; prune frees space.
 stop_daemon
 dd if=/dev/zero of="$WORK/root/filler" bs=4k 2> /dev/null || true
 grep -q 'released the reserved space' "$WORK/daemon.log" && fail "the reserved space was released too early"

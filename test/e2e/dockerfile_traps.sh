@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Traps of the language (docs/dockerfile.md) that show only when steps run; the others are golden files.
+# Traps of the Dockerfile language (docs/dockerfile.md) that need running steps; golden files test the others.
 make_context "$WORK/c"
 start_daemon
 mkdir -p "$WORK/c/d/x" "$WORK/c/e/x" "$WORK/c/src/1" "$WORK/c/src/2"

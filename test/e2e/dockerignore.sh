@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# .dockerignore: excluded files do not travel and do not count; Dockerfile.dockerignore comes first.
+# .dockerignore: excluded files are not transferred and not part of the key; Dockerfile.dockerignore has precedence.
 make_context "$WORK/c"
 mkdir -p "$WORK/c/src/deep" "$WORK/c/.git" "$WORK/c/node_modules/x"
 for f in a.txt b.log src/a.c src/a.o src/deep/b.o src/deep/keep.o .git/HEAD node_modules/x/i.js; do echo "$f" > "$WORK/c/$f"; done
@@ -18,7 +18,7 @@ build "$WORK/c" --output type=local,dest="$WORK/out" 2> "$WORK/log1" || { cat "$
 [ "$(cd "$WORK/out" && find . -type f)" = ./a.txt ] || { find "$WORK/out"; fail "wrong files of Dockerfile.dockerignore"; }
 printf '[\n' > "$WORK/c/Dockerfile.dockerignore"
 build "$WORK/c" > "$WORK/log3" 2>&1 || grep -q '^error: ' "$WORK/log3" || fail "a broken pattern without an error"
-# Each pattern travels as a header field of the session's call.
+# Each pattern is sent as a header field of the session's call.
 seq -f 'none%g/**/x' 2000 > "$WORK/c/Dockerfile.dockerignore"
 build "$WORK/c" > "$WORK/log3" 2>&1 || { cat "$WORK/log3"; fail "a .dockerignore of 2,000 lines"; }
 alive

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# SIGKILL of the daemon at the moment when a client sees a step as DONE (or CACHED): the step is found again by the next
-# daemon. ROUNDS=150 test/e2e/run BIN done_kept runs more of them.
+# SIGKILL of the daemon when a client sees a step as DONE (or CACHED): the next daemon has the step in its cache.
+# ROUNDS=150 test/e2e/run BIN done_kept runs more of them.
 make_context "$WORK/c"
 cat > "$WORK/kills.py" <<'PYTHON'
 import os, random, re, subprocess, sys

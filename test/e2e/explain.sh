@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# A step that ran before and runs again says why, once and under the step; buildctl debug explain has the whole fingerprint.
+# A step that missed the cache has a status with the reason, once; buildctl debug explain prints the whole
+# fingerprint.
 make_context "$WORK/c"
 mkdir -p "$WORK/c/src/lib"
 for i in $(seq 20); do echo "$i" > "$WORK/c/src/f$i"; done
@@ -50,7 +51,7 @@ assert {(f["path"], f["change"]) for f in copy["files"]} == {("src/f0", "new"), 
 "$BIN/buildctl" debug explain --against "$first" > "$WORK/fingerprint" || fail "debug explain --against"
 grep -q 'VERSION' "$WORK/fingerprint" || { cat "$WORK/fingerprint"; fail "against"; }
 fails 'no fingerprints of build nosuch' "$WORK/log1" "$BIN/buildctl" debug explain nosuch
-# Restarted, the fingerprints are still there; switched off, nothing is reported and keys are the same.
+# After a restart, the fingerprints still exist; if disabled, nothing is reported and keys are unchanged.
 stop_daemon
 start_daemon
 echo 3 > "$WORK/c/src/lib/a.c"
@@ -64,7 +65,7 @@ fails 'cache misses is disabled' "$WORK/log1" "$BIN/buildctl" debug explain
 echo 3 > "$WORK/c/src/lib/a.c"
 run --opt build-arg:VERSION=2
 grep -q 'RUN cat.*' "$WORK/said" && [ "$(grep -c ' CACHED' "$WORK/said")" -ge 4 ] || { cat "$WORK/said"; fail "the keys are others"; }
-# What a variable holds is nowhere.
+# Values of variables are not stored.
 run --opt build-arg:HIDDEN=c4nary-value
 stop_daemon
 start_daemon

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# A daemon and clients that may have few open files: a result is right or there is none.
+# A daemon and clients with a low limit of open files: a result is correct, or there is an error.
 mkdir -p "$WORK/c/d/1/2/3/4/5/6/7/8/9/10/11/12/13/14/15"
 for i in $(seq 60); do echo "content $i" > "$WORK/c/d/f$i"; done
 echo end > "$WORK/c/d/1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/end"

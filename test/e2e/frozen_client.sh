@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# F19, P26: a client that is frozen in the middle of a step loses its build within 45 s; nothing of it runs on.
+# F19: the build of a client that is frozen during a step is cancelled within 45 s, with its step.
 make_context "$WORK/c"
 { cat "$WORK/c/base"; echo "RUN echo be\"\"gun && sleep $NAP"; } > "$WORK/c/Dockerfile"
 start_daemon
@@ -17,7 +17,7 @@ took=$(($(date +%s) - begin))
 echo "the step ended after $took s"
 [ $took -le 45 ] || fail "it took $took s"
 no_leftovers
-# Awake again, the client learns what happened.
+# When it continues, the client reports the cancellation.
 kill -CONT "$CLIENT"
 if wait_client; then fail "the client ended well"; fi
 tail -n 3 "$WORK/first"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# F22 to F33: what is no HTTP/2, breaks its rules or lies about lengths costs its sender the connection and nobody else.
+# F22 to F33: input that is not HTTP/2, violates it or has wrong lengths closes that connection and no other.
 make_context "$WORK/c"
 cp "$WORK/c/base" "$WORK/c/Dockerfile"
 start_daemon

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Sources from git: what a name means, what a checkout holds, what may not leave it, and who sees credentials.
+# Git sources: resolving of names, contents of checkouts, isolation of the repository, and secrecy of credentials.
 command -v git > /dev/null || skip "no git"
 [ -x "$(git --exec-path)/git-daemon" ] || skip "no git daemon"
 make_context "$WORK/c"
@@ -16,7 +16,7 @@ git init -q -b main "$WORK/tree"
 echo one > "$WORK/tree/dir/a.txt"
 ln -s /etc "$WORK/tree/out"
 ln -s dir "$WORK/tree/alias"
-# What would run if a repository could decide it.
+# Programs that a repository could make git run.
 echo '* filter=evil' > "$WORK/tree/.gitattributes"
 printf '[submodule "m"]\n\tpath = m\n\turl = ../sub.git\n' > "$WORK/tree/.gitmodules"
 in_tree add .
@@ -27,7 +27,7 @@ in_tree tag -am annotated v1
 first=$(in_tree rev-parse HEAD)
 git clone -q --bare "$WORK/tree" "$G/repo.git"
 git -C "$G/repo.git" config uploadpack.allowAnySHA1InWant true
-# A submodule that is not from a server.
+# A submodule with a local path as its address.
 printf '[submodule "m"]\n\tpath = m\n\turl = file://%s/sub.git\n' "$G" > "$WORK/tree/.gitmodules"
 in_tree add .gitmodules && in_tree commit -qm evil
 git clone -q --bare "$WORK/tree" "$G/evil.git"
@@ -76,7 +76,7 @@ bad 'contains non-directory "alias"' "$U/repo.git#main:alias"
 bad 'contains non-directory "dir/a.txt"' "$U/repo.git#main:dir/a.txt"
 bad 'no such file or directory' "$U/repo.git#main:../../etc"
 
-# What is kept.
+# Options that keep parts of the repository.
 good --keep-git-dir=true "$U/repo.git#v1"
 is "$(git -C "$WORK/out" describe)" v1
 is "$(git -C "$WORK/out" rev-parse HEAD)" "$first"
@@ -87,7 +87,7 @@ good "$U/repo.git?submodules=false"
 is "$(ls "$WORK/out/m")" ''
 bad "transport 'file' not allowed" "$U/evil.git"
 
-# A branch and a tag that move.
+# A branch and a tag that change.
 printf '[submodule "m"]\n\tpath = m\n\turl = ../sub.git\n' > "$WORK/tree/.gitmodules"
 echo two > "$WORK/tree/dir/a.txt"
 in_tree add .gitmodules dir && in_tree commit -qm two
@@ -111,7 +111,7 @@ rm -rf "$WORK/out"
 is "$(ls "$WORK/out")" a.txt
 is "$(stat -c %Y "$WORK/out/a.txt")" 1500000000
 
-# Servers of plain files know no --depth, for submodules either.
+# Dumb HTTP servers do not support --depth, also for submodules.
 command -v python3 > /dev/null || { no_leftovers; skip "no python3 for the rest"; }
 wait_file() { for _ in $(seq 50); do [ ! -s "$1" ] || return 0; sleep 0.1; done; fail "no $1"; }
 for repo in repo sub; do git -C "$G/$repo.git" update-server-info; done
@@ -128,7 +128,7 @@ F="http://127.0.0.1:$(cat "$WORK/files")"
 good "$F/repo.git"
 is "$(cat "$WORK/out/dir/a.txt" "$WORK/out/m/sub.txt" | tr '\n' ' ')" "two sub "
 
-# Cancelling ends git: a server that takes and says nothing.
+# Cancelling kills git: a server that accepts and does not reply.
 python3 -c 'import socket, time
 s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen(8); print(s.getsockname()[1], flush=True); time.sleep(600)' > "$WORK/port" &
 silent=$!
@@ -147,7 +147,7 @@ for _ in $(seq 50); do
 	sleep 0.1
 done
 
-# Credentials reach the server and nobody else.
+# Credentials are sent to the server only.
 cat > "$WORK/server.py" <<'PYTHON'
 import http.server, os, subprocess, sys
 class H(http.server.BaseHTTPRequestHandler):

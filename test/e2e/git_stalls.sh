@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # TIMEOUT 240
-# Remotes of git that accept and say nothing, or a byte a second, while refs are listed and while submodules are fetched:
-# an error after a minute, whatever the protocol, and nothing is left running.
+# Git remotes that do not reply, or send a byte per second, while refs are listed and submodules are fetched: an error
+# after a minute with every protocol, and no process is left.
 command -v git > /dev/null || skip "no git"
 command -v python3 > /dev/null || skip "no python3"
 [ -x "$(git --exec-path)/git-daemon" ] || skip "no git daemon"

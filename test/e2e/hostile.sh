@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# F35, F51 to F63: contexts and archives that try to leave the tree: an error or a file inside, the outside untouched.
+# F35, F51 to F63: contexts and archives with paths outside the tree: an error or a file inside; files outside are
+# unchanged.
 make_context "$WORK/c"
 export CANARY="$WORK/canary"
 mkdir "$CANARY"
@@ -20,7 +21,7 @@ for kind in parent middle absolute symlink symlink-parent hardlink hardlink-pare
 	echo "$kind: $(grep '^error: ' "$WORK/log1" || tar -tf "$WORK/out.tar" 2> /dev/null | tail -n 1 | cut -c 1-60)"
 	intact "$kind"
 done
-# Archives cut in the middle are errors or plain files, never a hang.
+# Truncated archives are errors or plain files; the build never hangs.
 python3 "$HERE/peer.py" tar whiteout "$WORK/c/x.tar"
 head -c 700 "$WORK/c/x.tar" | gzip > "$WORK/c/cut"
 mv "$WORK/c/cut" "$WORK/c/x.tar"
@@ -28,7 +29,7 @@ if timeout 20 "$BIN/buildctl" build --progress=plain --frontend=dockerfile.v0 --
 	> "$WORK/log1" 2>&1; then fail "a cut archive was taken"; else [ $? = 1 ] || fail "cut archive: hang"; fi
 rm "$WORK/c/x.tar"
 
-# Symbolic links of the context lead nowhere outside of it.
+# Symbolic links of the context do not refer to files outside it.
 ln -s "$CANARY" "$WORK/c/away"
 ln -s "$CANARY/secret" "$WORK/c/file"
 ln -s ../../../../../../../../../../../../etc/passwd "$WORK/c/up"
@@ -43,7 +44,7 @@ printf 'FROM scratch\nCOPY . /all\n' > "$WORK/c/Dockerfile"
 build "$WORK/c" --output type=tar,dest="$WORK/all.tar" > "$WORK/log1" 2>&1 || { cat "$WORK/log1"; fail "links and a FIFO in a context"; }
 [ "$(tar -tvf "$WORK/all.tar" | grep -c '^l.* -> ')" = 3 ] || { tar -tvf "$WORK/all.tar"; fail "links are not kept as links"; }
 
-# A step that plants links where later steps and mounts write.
+# A step creates links where later steps and mounts write.
 { cat "$WORK/c/base"; cat <<DOCKERFILE
 RUN ln -s $CANARY /away && ln -s /../../../../..$CANARY /up && rm -f /etc/resolv.conf && mkdir -p /etc && ln -s $CANARY/secret /etc/motd
 COPY base /away/x
@@ -56,7 +57,7 @@ DOCKERFILE
 rm "$WORK/c/away" "$WORK/c/up" "$WORK/c/file" "$WORK/c/fifo"
 build "$WORK/c" > "$WORK/log1" 2>&1 || grep -q '^error: ' "$WORK/log1" || { cat "$WORK/log1"; fail "planted links: no error"; }
 intact "a planted link"
-# The exported tree stays below its directory although an older export left a link there.
+# The exported tree stays below its directory although an earlier export created a link there.
 printf 'FROM scratch\nCOPY base /away/secret\n' > "$WORK/c/Dockerfile"
 rm -rf "$WORK/out"
 mkdir "$WORK/out"

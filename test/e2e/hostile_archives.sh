@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# F51, F53, F54, F61 to F63c, P1: hostile archives on three roads, as a layer, as what ADD unpacks and as a context: a clear
-# error or something inside the tree; the outside untouched, no hang, nothing left.
+# F51, F53, F54, F61 to F63c: hostile archives as a layer, unpacked by ADD, and as a context: an error or a file
+# inside the tree; files outside are unchanged, no hang, no leftovers.
 mkdir "$WORK/canary" "$WORK/tars" "$WORK/c"
 echo untouched > "$WORK/canary/secret"
 chmod 640 "$WORK/canary/secret"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# make install: everything is where people look for it, the manual pages are sound, the completion completes.
+# make install: files are in the usual places, the manual pages are valid, shell completion works.
 build=$(dirname "$(readlink -f "$BIN/buildctl")")/../..
 DESTDIR="$WORK/image" meson install -C "$build" --no-rebuild > "$WORK/out" || { cat "$WORK/out"; fail "meson install"; }
 top="$WORK/image/usr/local"
@@ -12,7 +12,7 @@ done
 grep -q '^ExecStart=/usr/local/bin/buildkitd --addr fd://$' "$top/lib/systemd/system/buildkit.service" || fail "unit"
 "$top/bin/buildctl" --version | grep -q '^buildctl ' || fail "the installed client does not run"
 
-# A page has every flag of --help, and nothing that mandoc minds.
+# Each page has all flags of --help, and no warning of mandoc.
 for page in man1/buildctl.1 man8/buildkitd.8 man8/buildkit-runc.8 man5/buildkitd.toml.5; do
 	mandoc -Tlint "$top/share/man/$page" > "$WORK/lint" 2>&1 || { cat "$WORK/lint"; fail "lint of $page"; }
 	[ ! -s "$WORK/lint" ] || { cat "$WORK/lint"; fail "lint of $page"; }

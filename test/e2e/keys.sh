@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# What is part of a step's cache key, one rule after the other: "same" must find the step, "other" must run it again.
+# The parts of a step's cache key, one by one: "same" must find the step in the cache, "other" must run it again.
 make_context "$WORK/c"
 start_daemon
 CTX="$WORK/c/ctx"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# F1, F2, P20, P24: SIGKILL of the daemon while it builds: the next start works, done steps are cached, nothing is left.
+# F1, F2: SIGKILL of the daemon during builds: the next start works, completed steps are cached, no leftovers.
 make_context "$WORK/c"
 { cat "$WORK/c/base"; echo 'RUN echo one > /one'; echo 'RUN echo two > /two'; echo "RUN sleep $NAP"; } > "$WORK/c/Dockerfile"
 start_daemon

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # TIMEOUT 200
-# F2, P7, P20: SIGKILL of the daemon in the middle of a pull, an unpacking, an export to a file and to a registry, and a
-# prune: each next start is ready and right, blobs hash to their names, databases are whole, half a file is no file.
+# F2: SIGKILL of the daemon during a pull, unpacking, an export to a file and to a registry, and a prune: after each
+# start, the daemon is ready, results are correct, blobs match their digests, databases are intact, and there are no
+# partial files.
 mkdir "$WORK/tars" "$WORK/store"
 make_context "$WORK/c"
 python3 - "$WORK/tars/large" <<'PYTHON'

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# F1, P20: SIGKILL of the daemon at random moments: each next start works and answers with what is right; steps seen as DONE stay cached.
+# F1: SIGKILL of the daemon at random moments: after each start, results are correct, and steps seen as DONE are
+# cached.
 make_context "$WORK/c"
 {
 	cat "$WORK/c/base"
@@ -22,7 +23,7 @@ done
 start_daemon
 no_leftovers
 build "$WORK/c" --output type=local,dest="$WORK/out" > "$WORK/last" 2>&1 || { cat "$WORK/last"; fail "the build after the kills"; }
-# What any of the killed daemons reported as DONE is cached now.
+# All steps that any of the killed daemons reported as DONE are cached now.
 python3 - "$WORK" <<'PYTHON'
 import glob, re, sys
 def vertices(path):

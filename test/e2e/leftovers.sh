@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # TIMEOUT 300
-# P28: 200 builds one after another and 32 at once leave no descriptor, thread, mount, process, cgroup or temporary
-# file, and the memory does not grow with them.
+# 200 builds in sequence and 32 in parallel leave no descriptor, thread, mount, process, cgroup or temporary file, and
+# memory does not grow with their number.
 make_context "$WORK/c"
 { cat "$WORK/c/base"; echo 'ARG N'; echo 'RUN echo $N > /n'; } > "$WORK/c/Dockerfile"
 start_daemon
 descriptors() { ls "/proc/$DAEMON/fd" | wc -l; }
 threads() { ls "/proc/$DAEMON/task" | wc -l; }
-# What the daemon itself wrote to: neither mapped libraries nor what the kernel keeps for it.
+# Private memory that the daemon wrote to, without mapped libraries and memory of the kernel.
 memory_kb() { awk '/^RssAnon:/ { print $2 }' "/proc/$DAEMON/status"; }
 one_by_one() { # FROM TO
 	for i in $(seq "$1" "$2"); do
@@ -33,7 +33,7 @@ at_rest() {
 	cat /proc/"$DAEMON"/task/*/comm | sort | uniq -c
 	fail "threads are left: $idle before, $(threads) now"
 }
-# Warm: both ways of building were gone, the build history is at its length.
+# Warm-up: both kinds of builds have run, and the build history has reached its length.
 idle=$(threads)
 at_once a
 at_once b
@@ -46,13 +46,13 @@ at_once again
 at_rest
 echo "descriptors $fds to $(descriptors), memory $kb kB to $(memory_kb) kB"
 [ "$(descriptors)" -le $((fds + 4)) ] || { ls -l "/proc/$DAEMON/fd"; fail "descriptors are left"; }
-# It goes back to the system some seconds after the last build; sanitizers keep it for longer.
+# Memory is returned to the system some seconds after the last build; sanitizers keep it for longer.
 for _ in $(seq 100); do
 	[ "$(memory_kb)" -gt $((kb + 8192)) ] || break
 	sleep 0.1
 done
 [ "${E2E_SANITIZER:-}" = 1 ] || [ "$(memory_kb)" -le $((kb + 8192)) ] || fail "the memory grew"
-# The state directory itself is mounted on itself, nodev, for as long as the daemon runs.
+# The daemon keeps one mount: the state directory on itself, nodev.
 left=$(awk -v work="$WORK" 'index($5, work) == 1 && $5 != work "/root"' "/proc/$DAEMON/mountinfo")
 [ -z "$left" ] || { echo "$left"; fail "a mount is left"; }
 no_leftovers

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# lib: what end-to-end tests share. Sourced by run.
+# lib: functions for end-to-end tests. Sourced by run.
 
 DAEMON=
 CLIENT=
@@ -12,7 +12,7 @@ napping() { pgrep -f "^sleep $NAP\$" > /dev/null; }
 
 fail() { echo "FAIL: $*"; exit 1; }
 
-# The test is over without having been asked for: "skip REASON" counts as passed and says why.
+# skip REASON: ends the test, which counts as passed; the reason is printed.
 skip() { echo "SKIP: $*"; exit 0; }
 
 # own_mounts: the first line of a test that unmounts what it mounted: a daemon that began elsewhere meanwhile has a copy of
@@ -57,7 +57,7 @@ finish() {
 trap finish EXIT
 trap 'exit 1' INT TERM
 
-# The cgroups of this test's steps are below one of its own: other daemons run on this machine too.
+# The cgroups of this test's steps have a separate parent, because other daemons run on this host.
 CGROUP="buildkit-e2e-$$"
 printf '[worker.oci]\ndefaultCgroupParent = "/%s"\n' "$CGROUP" > "$WORK/buildkitd.toml"
 new_cgroups() { find /sys/fs/cgroup -mindepth 3 -maxdepth 4 -path "*/$CGROUP/buildkit/*" -type d 2>/dev/null || true; }
@@ -96,7 +96,7 @@ await() {
 	fail "not within 60 s: $*"
 }
 
-# A context whose base is busybox and nothing else.
+# A context with only busybox as the base image.
 make_context() { # DIR
 	mkdir -p "$1"
 	cp "$(command -v busybox)" "$1/busybox"
@@ -141,7 +141,7 @@ fails() {
 	grep -qF -- "$text" "$log" || { cat "$log"; fail "no \"$text\" from: $*"; }
 }
 
-# children: processes of the daemon but its runner and the two that this keeps ready for the next steps.
+# children: processes of the daemon except its runner and the two processes that it keeps for the next steps.
 children() {
 	for child in $(pgrep -P "$DAEMON" || true); do
 		if tr '\0' ' ' < "/proc/$child/cmdline" 2> /dev/null | grep -q '^[^ ]*buildkit-runc serve '; then

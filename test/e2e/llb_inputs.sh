@@ -6,7 +6,7 @@ cat > "$WORK/cases.py" <<'PYTHON'
 import itertools, json, os, subprocess, sys
 work, here, bin = sys.argv[1:]
 
-# Of different lengths: files of one length and one time are taken for equal by a comparison of trees.
+# Different lengths, because comparisons of trees take files of equal length and time as equal.
 texts = {"x": "x", "y": "yy", "z": "zzz"}
 
 def file_op(name):
@@ -30,7 +30,7 @@ build.n = 0
 
 names = ["x", "y", "z"]
 files = [file_op(n) for n in names]
-# Every case is an op on the files; one file op copies what they are into separate directories.
+# Every case is an op on the files; a file op copies the results into separate directories.
 ops, cases = [], []
 
 def case(want, *more, index=0):
@@ -40,12 +40,12 @@ def case(want, *more, index=0):
 def common(*names):
     return {"common": texts[names[-1]], **{n: texts[n] for n in names}}
 
-# op inputs in all orders and with repetitions; indices in several orders.
+# Op inputs in all orders and with repetitions; indices in several orders.
 for places in [p for n in (2, 3) for p in itertools.product(range(3), repeat=n) if len(set(p)) > 1]:
     for indices in (list(range(len(places)))[::-1], [0] * len(places)):
         case(common(*[names[i] for i in places]),
              {"in": [[i, 0] for i in places], "merge": {"inputs": [{"input": i} for i in indices]}})
-# The lower side is the first input, whatever it is called.
+# The lower side is the first input, independent of its index.
 for lower, upper in ((0, 1), (1, 0)):
     both = {"in": [[0, 0], [1, 0]], "merge": {"inputs": [{"input": 0}, {"input": 1}]}}
     case(common("y"), both, {"in": [[0, 0], [len(files) + len(ops), 0]], "diff": {"lower": {"input": lower}, "upper": {"input": upper}}})
@@ -71,25 +71,25 @@ print(len(cases), "cases")
 build({"ops": files + [{"in": [[0, 0], [1, 0]], "merge": {"inputs": [{"input": 1}]}}], "result": [3, 0]}, "merge op names 1 of its 2 inputs")
 diff = {"in": [[1, 0]], "diff": {"lower": {"input": 0}, "upper": {"input": 0}}}
 build({"ops": files + [diff], "result": [3, 0]}, "invalid upper input index 1 for diff op with 1 inputs")
-# Nothing of nothing is scratch.
+# A diff of scratch and scratch is scratch.
 for diff in ({"in": [[1, 0], [1, 0]], "diff": {"lower": {"input": 0}, "upper": {"input": 1}}},
              {"in": [], "diff": {"lower": {"input": -1}, "upper": {"input": -1}}}):
     assert os.listdir(build({"ops": files + [diff], "result": [3, 0]})) == []
 PYTHON
 python3 "$WORK/cases.py" "$WORK" "$HERE" "$BIN" || fail "inputs"
 
-# Scratch, as a definition without ops; a client that waits for it is answered.
+# Scratch, as a definition without ops; a client that waits for it gets an answer.
 : > "$WORK/empty.llb"
 solve() { python3 "$HERE/peer.py" solve "$WORK/sock" "$@" | cut -d ' ' -f 1; }
 [ "$(solve "$WORK/empty.llb")" -ge 5 ] || fail "a definition without ops"
-# Asked for and not there: an error, not a result without it.
+# A missing input is an error, not a result without it.
 echo '{"ops": [{"file": {"actions": [{"input": -1, "secondaryInput": -1, "output": 0, "mkdir": {"path": "/d", "mode": 493}}]}}],
 	"result": [0, 0]}' | python3 "$HERE/llb.py" > "$WORK/plain.llb"
 [ "$(solve "$WORK/plain.llb")" -ge 5 ] || fail "a plain definition"
 [ "$(solve "$WORK/plain.llb" 7001)" = 0 ] || fail "session exporters were ignored"
 [ "$(solve "$WORK/plain.llb" "3a0d0a0b$(printf attest:sbom | od -An -tx1 | tr -d ' \n')")" = 0 ] || fail "attest:sbom was ignored"
 
-# An error of a definition that was sent as it is says where the failing op comes from, the last place first.
+# The error of a definition contains the source locations of the failing op, the last location first.
 python3 "$HERE/llb.py" > "$WORK/located.llb" <<'JSON'
 {"ops": [{"file": {"actions": [{"input": -1, "secondaryInput": -1, "output": 0, "mkdir": {"path": "/a/b", "mode": 493}}]}}],
  "result": [0, 0], "source": {"filename": "made.from", "data": "one\ntwo\nthree\nfour\nfive\n", "lines": {"0": [[2, 2], [4, 4]]}}}

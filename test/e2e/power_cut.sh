@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# F5, F6, F40h, P21: the file system of the state directory is shut down without its log being written, as a power cut or a
-# dying disk does it. Builds fail, the daemon does not; after the "reboot" what was answered with success is cached, what
-# was not is made again, and nothing is half there.
+# F5, F6, F40h: the file system of the state directory is shut down without writing its log, like a power failure or a
+# failing disk. Builds fail, the daemon does not; after the "reboot", successful builds are cached, others run again,
+# and there are no partial results.
 own_mounts
 make_context "$WORK/c"
 mkdir "$WORK/root"
@@ -10,7 +10,7 @@ mkfs.ext4 -q -F "$WORK/disk"
 mount -o loop "$WORK/disk" "$WORK/root" || skip "no loop devices"
 undo "umount '$WORK/root' 2> /dev/null"
 boot=0
-# The daemon of another boot: the kernel's id of this one is hidden from it.
+# The daemon of another boot: the kernel's boot id is hidden from it.
 start_boot() {
 	boot=$((boot + 1))
 	python3 -c 'import uuid; print(uuid.uuid4())' > "$WORK/boot"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Provenance: what it says of images, of files and in the history, and what it must never say.
+# Provenance of images, of files and in the history, and data that it must not contain.
 make_context "$WORK/c"
 mkdir -p "$WORK/web"
 echo data > "$WORK/web/file"
@@ -75,13 +75,13 @@ print(json.load(open(sys.argv[1]))['subject'][0]['digest']['sha256'])" "$WORK/ma
 attested v02 mode=min,version=v0.2
 holds v02 "s['predicateType'] == 'https://slsa.dev/provenance/v0.2' and p['buildType'] == 'https://mobyproject.org/buildkit@v1'"
 
-# What buildx asks for when nobody asked: nothing in an archive unless that says so.
+# buildx requests provenance by default; an archive has it only if requested explicitly.
 attested inline mode=min,inline-only=true
 [ ! -s "$WORK/inline.list" ] || fail "an inline-only attestation is in the archive"
 attested inline mode=min,inline-only=true ,attestation-inline=true
 [ -s "$WORK/inline.list" ] || fail "no attestation with attestation-inline=true"
 
-# Files: the subjects are what lies beside them.
+# Files: the subjects are the other files of the result.
 build "$WORK/c" --secret id=token,src="$WORK/secret" --opt attest:provenance=mode=max,filename=p.json \
 	--opt vcs:source=https://me:address-secret@127.0.0.1/x \
 	--output type=local,dest="$WORK/files",attestation-prefix=a- > "$WORK/said" 2>&1 || { cat "$WORK/said"; fail "local"; }
@@ -91,7 +91,8 @@ holds files "{x['name']: x['digest']['sha256'] for x in s['subject']} == {
 	'f': '$(sha256sum < "$WORK/files/f" | cut -d' ' -f1)'}"
 never password "$WORK/files/a-p.json"
 
-# The gateway with the built-in frontend as its source is that frontend; the administrator's files are in it.
+# The gateway frontend with the built-in frontend as its source is recorded as that frontend; the administrator's
+# files are included.
 build "$WORK/c" --secret id=token,src="$WORK/secret" --frontend gateway.v0 --opt source=dockerfile.v0 --opt cmdline=dockerfile.v0 \
 	--opt attest:provenance=mode=max,filename=p.json --output type=local,dest="$WORK/gateway" > "$WORK/said" 2>&1 ||
 	{ cat "$WORK/said"; fail "gateway.v0 with source=dockerfile.v0"; }
@@ -103,12 +104,12 @@ holds gateway "list(p['buildDefinition']['internalParameters']) == sorted(p['bui
 fails 'frontends from contexts are not supported yet' "$WORK/said" build "$WORK/c" --frontend gateway.v0 \
 	--opt source=dockerfile.v0 --opt context:dockerfile.v0=docker-image://nowhere.invalid/x
 
-# All materials, or no build.
+# complete-materials: an incomplete list fails the build.
 ! build "$WORK/c" --secret id=token,src="$WORK/secret" --opt attest:provenance=complete-materials=true > "$WORK/said" 2>&1 ||
 	fail "local sources are complete materials"
 grep -q 'provenance materials are incomplete' "$WORK/said" || { cat "$WORK/said"; fail "another error"; }
 
-# The history has it whether anybody asked or not.
+# The history has provenance even if it was not requested.
 "$BIN/buildctl" debug histories --format '{{json .}}' > "$WORK/histories"
 digest=$(python3 -c "import json, sys
 for line in open(sys.argv[1]):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# The proxy of the environment by Go's rules: HTTP_PROXY in capitals, for registries, their token servers (asked by the
-# client) and http sources; NO_PROXY with a port; ALL_PROXY and the address of a loopback host never count.
+# Proxy variables with Go's rules: HTTP_PROXY in upper case, for registries, their token servers (requested by the
+# client) and http sources; NO_PROXY with a port; ALL_PROXY is ignored and loopback hosts are not proxied.
 mkdir -p "$WORK/c" "$WORK/home" "$WORK/files"
 export DOCKER_CONFIG="$WORK/home"
 unset http_proxy https_proxy no_proxy all_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY ALL_PROXY
@@ -24,18 +24,18 @@ export HTTP_PROXY="http://user:word@$PROXY"
 start_daemon
 run 'FROM registry.test:5000/auth-token/app' 'ADD http://web.test/files/file /file' || { cat "$WORK/log1"; fail "no build through the proxy"; }
 [ "$(cat "$WORK/out/name" "$WORK/out/file")" = auth-tokencontent ] || fail "wrong bytes"
-# The whole URL and the proxy's own credentials; the token was fetched by the client, through the proxy too.
+# The request has the whole URL and the proxy's credentials; the client fetched the token through the proxy, too.
 for line in 'GET http://web.test/files/file Basic dXNlcjp3b3Jk' 'HEAD http://registry.test:5000/v2/auth-token/app/manifests/latest Basic dXNlcjp3b3Jk' \
 	'POST http://registry.test:5000/token/auth-token Basic dXNlcjp3b3Jk'; do
 	grep -qF -- "$line" "$WORK/proxied" || { cat "$WORK/proxied"; fail "the proxy was not asked: $line"; }
 done
-# The proxy refuses what it does not know; https is not proxied by HTTP_PROXY.
+# The proxy refuses unknown hosts; HTTP_PROXY does not apply to https.
 if run 'FROM scratch' 'ADD http://other.test/x /'; then fail "no error of the proxy"; fi
 grep -qF 'invalid response status 403' "$WORK/log1" || { cat "$WORK/log1"; fail "no status of the proxy"; }
 run 'FROM scratch' "ADD http://$REAL/files/file /file" || { cat "$WORK/log1"; fail "a loopback address through the proxy"; }
 ! grep -qF "http://$REAL" "$WORK/proxied" || fail "a loopback address was proxied"
 stop_daemon
-# Exceptions, and what is no exception.
+# Exceptions, and hosts that are not exceptions.
 export NO_PROXY=web.test:80,10.0.0.0/8
 export ALL_PROXY="http://$PROXY"
 start_daemon

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# What prune says it freed is what df shows, record by record and as a whole; what is in use stays.
+# The sizes that prune reports are those of df, per record and in total; records in use are kept.
 make_context "$WORK/c"
 truncate -s 512M "$WORK/disk"
 mkfs.ext4 -q -F -m 0 "$WORK/disk"
@@ -39,7 +39,7 @@ one() { # FILTER
 }
 one type==exec.cachemount
 one type==source.local
-# A running build keeps what it needs, however much is pruned.
+# A running build keeps the records it needs during a prune.
 { cat "$WORK/c/base"; echo 'RUN head -c 9000000 /dev/urandom > /nine'; echo 'RUN sleep 4; md5sum /nine'; } > "$WORK/c/Dockerfile"
 start_build "$WORK/second" "$WORK/c"
 wait_for '[4/4] RUN' "$WORK/second"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Quirks that clients and files rely on (docs/traps.md): kept, each on purpose.
+# Quirks on which clients and files rely (docs/traps.md).
 make_context "$WORK/c"
 cat > "$WORK/buildkitd.toml" <<'TOML'
 [ghacache]

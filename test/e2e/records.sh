@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-# buildctl debug logs, get, ctl, monitor and --trace: what can be seen of builds afterwards and while they run.
+# buildctl debug logs, get, ctl, monitor and --trace: information about completed and running builds.
 make_context "$WORK/c"
 cp "$WORK/c/base" "$WORK/c/Dockerfile"
 echo 'RUN echo said in the build' >> "$WORK/c/Dockerfile"
 start_daemon
 
-# Watching, from before the first build.
+# Monitoring, from before the first build.
 "$BIN/buildctl" debug monitor > "$WORK/monitor" 2>&1 &
 watcher=$!
 undo "kill $watcher 2> /dev/null; wait $watcher"
@@ -23,7 +23,7 @@ wait $watcher || status=$?
 timeout 5 "$BIN/buildctl" debug monitor --completed --ref "$ref" > "$WORK/monitor2" 2>&1 || true
 grep -q "event: COMPLETE ref:$ref" "$WORK/monitor2" || { cat "$WORK/monitor2"; fail "no finished build"; }
 
-# The trace: a JSON object a line, private, and appended to.
+# The trace: a JSON object per line, a private file, appended to.
 python3 - "$WORK/trace" <<'PYTHON' || fail "trace"
 import json, os, sys
 lines = [json.loads(line) for line in open(sys.argv[1])]
@@ -34,7 +34,7 @@ before=$(wc -l < "$WORK/trace")
 build "$WORK/c" --trace "$WORK/trace" --progress=quiet || fail "second build"
 [ "$(wc -l < "$WORK/trace")" -gt "$before" ] || fail "the trace was not appended to"
 
-# What missed the cache: nothing the second time, and the changed step later.
+# Cache misses: none the second time, then the changed step.
 build "$WORK/c" --debug-json-cache-metrics "$WORK/metrics" --progress=quiet || fail "build with metrics"
 grep -q 'cache miss' "$WORK/metrics" && { cat "$WORK/metrics"; fail "a miss in a cached build"; }
 echo 'RUN echo changed' >> "$WORK/c/Dockerfile"
@@ -43,7 +43,7 @@ grep -q '^cache miss: .*RUN echo changed' "$WORK/metrics" || { cat "$WORK/metric
 tail -n 1 "$WORK/metrics" | python3 -c 'import json, sys; m = json.load(sys.stdin); assert m["miss"] == 1 and m["total"] == m["completed"]' ||
 	{ cat "$WORK/metrics"; fail "counts"; }
 
-# The logs again.
+# The logs of a recorded build.
 "$BIN/buildctl" debug logs --progress=plain "$ref" > "$WORK/logs" || fail "logs"
 grep -q 'said in the build' "$WORK/logs" || { cat "$WORK/logs"; fail "the step's output is not in the logs"; }
 fails 'no such job' "$WORK/log2" "$BIN/buildctl" debug logs nobody
@@ -56,7 +56,7 @@ digest=$(python3 -c "import json; print(json.loads(open('$WORK/record').readline
 [ "sha256:$(sha256sum < "$WORK/blob" | cut -d' ' -f1)" = "$digest" ] || fail "another blob"
 fails 'error' "$WORK/log3" "$BIN/buildctl" debug get sha256:0000000000000000000000000000000000000000000000000000000000000000
 
-# Pinned records stay when the others go.
+# Pinned records are kept when the others are deleted.
 pinned() { "$BIN/buildctl" debug histories | grep "$ref" | grep -c '\*$' || true; }
 "$BIN/buildctl" debug ctl --pin "$ref" || fail "pin"
 [ "$(pinned)" = 1 ] || fail "not pinned"

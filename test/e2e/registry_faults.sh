@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# F10 to F16, F20, F21, F55 to F59, F69 to F72, P7, P8, P9, P11: what a registry may do wrong, one image name a fault. Every build ends
-# soon with the named error or with the right bytes; nothing of a refused blob stays; the daemon goes on.
+# F10 to F16, F20, F21, F55 to F59, F69 to F72: faults of a registry, one image name per fault. Every build ends soon
+# with the expected error or the correct bytes; nothing of a refused blob is kept; the daemon continues.
 mkdir -p "$WORK/c" "$WORK/home"
 export DOCKER_CONFIG="$WORK/home"
 PORT=$(python3 "$HERE/registry.py" "$WORK/requests" > "$WORK/port" 2> "$WORK/registry.err" & echo $! > "$WORK/pid"
@@ -31,7 +31,7 @@ while read -r mode wanted; do
 	esac
 	echo "$mode: $got ($((($(date +%s%N) - begin) / 1000000)) ms)"
 done <<'TABLE'
-# F14, F15: an image that claims the diff id of another one never passes for it, whichever comes first.
+# F14, F15: an image that claims the diff id of another one never passes for it, in either order.
 claims diff id mismatch
 ok =honest
 claims diff id mismatch
@@ -121,14 +121,14 @@ auth-text failed to parse token response
 auth-short =auth-short
 ok =honest
 TABLE
-# L23: one try and four more. Bytes beyond the declared size are not taken.
+# L23: one attempt and four retries. Surplus bytes are not read.
 [ "$(grep -c '^HEAD /v2/500/' "$WORK/requests")" -le 5 ] || fail "too many retries"
 [ "$(grep -c '^HEAD /v2/auth-loop/' "$WORK/requests")" -le 3 ] || fail "too many rounds"
-# P11: no password at the host that a redirect led to, none without having been asked for one.
+# No password is sent to the host of a redirect, and none without a challenge.
 grep -q '^GET /elsewhere/auth-redirect/.* -$' "$WORK/requests" || { cat "$WORK/requests"; fail "the redirect was not followed"; }
 ! grep -E '^[A-Z]+ (/elsewhere/|/v2/(ok|urls|cut)/).* (Basic|Bearer)' "$WORK/requests" || fail "credentials were given away"
 alive
 no_leftovers
 "$BIN/buildctl" prune --all > /dev/null
-# Documents are held for some minutes, layers are not.
+# Manifests and configs are cached for some minutes, layers are not.
 [ -z "$(find "$WORK/root" -path '*/content/*' -size +200k -size -3000k)" ] || { find "$WORK/root" -size +200k -ls; fail "layers are left"; }

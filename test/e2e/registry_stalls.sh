@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # TIMEOUT 240
-# F17, F18, P6: a registry that accepts and says nothing, one that stops in the middle of a blob and one that gives a byte a
-# second: an error that names the host after two minutes at most, and a cancelled build meanwhile ends at once.
+# F17, F18: a registry that accepts and does not reply, one that stops within a blob, and one that sends a byte per
+# second: an error with the host after two minutes at most; a build that is cancelled meanwhile ends at once.
 python3 "$HERE/registry.py" "$WORK/requests" > "$WORK/port" 2> "$WORK/registry.err" &
 undo "kill $!"
 await test -s "$WORK/port"

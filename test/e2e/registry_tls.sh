@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# F73, P12: registries under TLS: an own authority, a self-signed, expired or foreign certificate, one that wants a
-# certificate of the client, TLS 1.1; an error stays an error, and nothing is sent in the clear.
+# F73: registries with TLS: a private CA, a self-signed, expired or foreign certificate, one that requires a client
+# certificate, TLS 1.1; errors are reported, and nothing is sent unencrypted.
 mkdir "$WORK/c" "$WORK/pki" "$WORK/home"
 export DOCKER_CONFIG="$WORK/home"
 cd "$WORK/pki"
@@ -49,7 +49,7 @@ serve tlsonly --tls "$WORK/pki/good.crt" "$WORK/pki/good.key"
 		"$WORK/pki/ours.crt" "$(host mutual)" "$WORK/pki/client.key" "$WORK/pki/client.crt"
 	printf '[registry."%s"]\nhttp = false\ninsecure = true\n' "$(host lax)"
 } >> "$WORK/buildkitd.toml"
-# Credentials are there for all of them.
+# Credentials exist for all of them.
 python3 - "$WORK" > "$WORK/home/config.json" <<'PYTHON'
 import glob, json, sys
 hosts = [open(f).read().strip() for f in glob.glob(sys.argv[1] + "/*.host")]

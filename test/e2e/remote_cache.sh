@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Caches in a registry, in a directory and inside images: written, read, read again after damage; what lazy layers cost.
+# Caches in a registry, in a directory and inside images: export, import, import after damage; cost of lazy layers.
 
 mkdir -p "$WORK/reg" "$WORK/out"
 python3 "$HERE/counting_registry.py" "$WORK/reg" &
@@ -51,13 +51,13 @@ for cache in "type=registry,ref=$REG/cache:max" "type=local,src=$WORK/out/min" "
 	all_cached "$cache"
 done
 
-# Two at once, one of them of a kind that does not exist: the other serves.
+# Two imports, one of an unknown type: the other is used.
 prune
 build "$WORK/ctx" --import-cache "type=nosuch,x=y" --import-cache "type=registry,ref=$REG/cache:max" > "$WORK/said" 2>&1 || fail "unknown importer"
 all_cached "two imports"
 grep -q "unknown cache importer: nosuch" "$WORK/said" || fail "an unknown importer is not named"
 
-# ---- lazy: a result that nobody reads costs no layer
+# ---- lazy: layers of a result that is not read are not fetched
 prune
 reset_log
 build "$WORK/ctx" --import-cache "type=registry,ref=$REG/cache:max" > "$WORK/said" 2>&1
@@ -65,7 +65,7 @@ all_cached "lazy import"
 same "$(requests GET '/v2/cache/blobs/')" 1 "blobs read for a result that nobody reads (the config is one)"
 "$BIN/buildctl" du -v > "$WORK/du"
 
-# A new last step reads the chain below it, and not what only the other stage needed.
+# A new last step fetches the layers below it, and not those of the other stage.
 sed -i 's/RAN-end/RAN-end2/' "$WORK/ctx/Dockerfile"
 prune
 reset_log
@@ -75,7 +75,7 @@ ran end2 || fail "the changed step did not run"
 same "$(requests GET '/v2/cache/blobs/')" 4 "config and the three layers below the new step"
 sed -i 's/RAN-end2/RAN-end/' "$WORK/ctx/Dockerfile"
 
-# What nobody loaded goes on to the next cache as well, without being read from this one.
+# Layers that were not loaded are exported to the next cache without being fetched.
 prune
 reset_log
 build "$WORK/ctx" --import-cache "type=registry,ref=$REG/cache:max" --export-cache "type=registry,ref=$REG/cache:again,mode=max" > "$WORK/said" 2>&1
@@ -99,7 +99,7 @@ build "$WORK/ctx" --opt filename=Dockerfile.base --output "type=image,name=$REG/
 same "$(requests GET '/v2/app/blobs/')" 0 "blobs read of a base that no step reads (its config was read before)"
 same "$(requests PUT '/v2/label/blobs/')" 1 "blobs uploaded for a label (the config)"
 
-# ---- an image for two platforms: the keys inside of both serve
+# ---- an image for two platforms: the inline caches of both are used
 cat > "$WORK/ctx/Dockerfile.multi" <<'DOCKERFILE'
 FROM --platform=$BUILDPLATFORM scratch AS base
 COPY --chmod=755 busybox /bin/busybox
@@ -123,7 +123,7 @@ for n in 1 2; do
 	all_cached "inline cache of two platforms ($n)"
 done
 
-# ---- damage: a miss, never a failure
+# ---- damage: a cache miss, never a failure
 damage() { # COMMAND on every layer of the cache: then the build must work and run its steps again.
 	for digest in $(layers max); do
 		cp "$WORK/reg/blobs/$digest" "$WORK/out/kept-$digest"
@@ -143,7 +143,7 @@ damage 'truncate -s 10 "$WORK/reg/blobs/$digest"'
 damage 'echo garbage > "$WORK/reg/blobs/$digest"'
 alive
 
-# A directory of a client: config edited, blob missing, garbage.
+# A directory of a client: edited config, missing blob, garbage.
 build "$WORK/ctx" --export-cache "type=local,dest=$WORK/out/max,mode=max" > "$WORK/said" 2>&1
 manifest=$(json "$WORK/out/max/index.json" 'd["manifests"][0]["digest"]')
 config=$(json "$WORK/out/max/blobs/sha256/${manifest#*:}" 'd["config"]["digest"]')
@@ -167,7 +167,7 @@ for what in "echo '{}' >" "echo '[[[[' >" rm; do
 done
 alive
 
-# ---- reset=true: only what index.json names stays
+# ---- reset=true: only blobs that index.json refers to are kept
 touch "$WORK/out/max/blobs/sha256/$(printf '%064d' 7)"
 build "$WORK/ctx" --export-cache "type=local,dest=$WORK/out/max,mode=max,reset=true,tag=two" > "$WORK/said" 2>&1
 [ ! -e "$WORK/out/max/blobs/sha256/$(printf '%064d' 7)" ] || fail "reset left a blob that nothing names"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# In a chroot the runner's containers have the same roots as outside of one: the command line, exec above all, and a step of
-# a daemon; nothing of the host is in the mount namespace of a step.
+# In a chroot, the runner's containers have the same roots as outside of one: with the command line, especially exec,
+# and as steps of a daemon; no file of the host is in the mount namespace of a step.
 own_mounts
 top="$WORK/top"
 mkdir "$top"

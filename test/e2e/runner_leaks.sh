@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # TIMEOUT 300
-# P24, P28: many steps in a row and at once leave nothing, and a daemon that is killed takes all its steps along.
-# STEPS and AT_ONCE make it longer: STEPS=10000 AT_ONCE=64.
+# Many steps in sequence and in parallel leave nothing; a daemon that is killed takes all its steps with it. STEPS and
+# AT_ONCE make it longer: STEPS=10000 AT_ONCE=64.
 make_context "$WORK/c"
 chain() { { cat "$WORK/c/base"; echo 'ARG N'; for _ in $(seq 25); do echo 'RUN true'; done; } > "$WORK/c/Dockerfile"; }
 wide() { # COUNT LINE: so many stages at once, which one step needs together
@@ -21,7 +21,7 @@ step_pids() { new_cgroups | while read -r cgroup; do cat "$cgroup/cgroup.procs";
 
 echo 'max-parallelism = 256' >> "$WORK/buildkitd.toml"
 start_daemon
-# Nothing of what the daemon ignores, and of what whoever started it ignored, is left to a step.
+# Signals that the daemon or its parent ignores are reset for steps.
 { cat "$WORK/c/base"; echo 'RUN [ "$(sed -n "s/^SigIgn:.//p" /proc/self/status)" = 0000000000000000 ]'; } > "$WORK/c/Dockerfile"
 build "$WORK/c" > "$WORK/log1" 2>&1 || { cat "$WORK/log1"; fail "signals are ignored"; }
 chain
@@ -44,7 +44,7 @@ echo "descriptors of the daemon and its runner, processes of the runner: $before
 [ "$(memory)" -le $((memory_before + 400)) ] || fail "the runner grew from $memory_before to $(memory) KiB"
 [ "$(new_cgroups | sed 's,.*/,,' | sort -u | wc -l)" -le 2 ] || { new_cgroups; fail "a cgroup is left"; }
 
-# The runner alone dies: its steps with it, the build fails, the next one works.
+# The runner is killed: its steps are killed, the build fails, the next one works.
 wide 3 "sleep $NAP"
 start_build "$WORK/log2" "$WORK/c"
 for _ in $(seq 100); do [ "$(step_pids | wc -l)" -lt 5 ] || break; sleep 0.1; done
@@ -54,7 +54,7 @@ napping && fail "a step outlived its runner"
 chain
 build "$WORK/c" --opt build-arg:N=again > "$WORK/log1" 2>&1 || { cat "$WORK/log1"; fail "the build after the runner's death"; }
 
-# The daemon is killed while many run.
+# The daemon is killed while many steps run.
 wide "${KILLED:-60}" "sleep $NAP"
 start_build "$WORK/log3" "$WORK/c"
 for _ in $(seq 200); do [ "$(step_pids | wc -l)" -le $((${KILLED:-60} + 1)) ] || break; sleep 0.1; done

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Caches in a bucket whose server checks signatures.
+# Caches in a bucket of a server that verifies signatures.
 
 mkdir -p "$WORK/s3"
 python3 "$HERE/s3.py" "$WORK/s3" AKID 'se/cr+et' &
@@ -22,7 +22,7 @@ ran() { grep -qE "^#[0-9]+ [0-9.]+ RAN-($1)" "$WORK/said"; }
 requests() { grep -cE "^$1" "$WORK/s3/log" || true; }
 try() { build "$WORK/ctx" "$@" > "$WORK/said" 2>&1 || { cat "$WORK/said"; fail "build $*"; }; }
 
-# Nobody has exported yet: nothing is found, and nothing fails.
+# No cache was exported yet: a miss without an error.
 try --import-cache "$bucket,$key"
 ran two || fail "nothing ran"
 
@@ -33,7 +33,7 @@ prune
 try --import-cache "$bucket,$key,prefix=p/,name=a" --output "type=oci,dest=$WORK/o.tar"
 ! ran '.*' || fail "a step ran"
 
-# What is there is not sent again; what is old is touched.
+# Existing objects are not sent again; old ones are touched.
 : > "$WORK/s3/log"
 try --export-cache "$bucket,$key,mode=max,prefix=p/,name=a"
 [ "$(requests 'PUT /b/p/blobs/')" = 0 ] || fail "layers were sent again"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Caches in a bucket of s3rver, a server that others use; it is installed from the npm registry for this test.
+# Caches in a bucket of s3rver, an independent server, which is installed from the npm registry for this test.
 
 command -v npm > /dev/null || skip "npm is not there"
 mkdir -p "$WORK/npm"

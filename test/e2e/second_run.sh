@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# The main road: build, build again from the cache, after a restart too; prune gives everything back.
+# The basic use: build, build again from the cache, also after a restart; prune frees all space.
 make_context "$WORK/c"
 { cat "$WORK/c/base"; echo 'COPY file /file'; echo 'RUN ["/bin/cp", "/proc/sys/kernel/random/uuid", "/stamp"]'; } > "$WORK/c/Dockerfile"
 echo hello > "$WORK/c/file"

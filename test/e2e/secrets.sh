@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# F74: a secret reaches its step and nothing else: not the disk, databases, logs, image or history.
+# F74: a secret is visible to its step only: not on disk, in databases, logs, the image or the history.
 make_context "$WORK/c"
 value="canary-$(cat /proc/sys/kernel/random/uuid)"
 printf '%s' "$value" > "$WORK/token"
@@ -25,7 +25,7 @@ cmp "$WORK/out/sum" "$WORK/out/sum2" || fail "secret as variable"
 440 7 8" ] || { cat "$WORK/out/mode"*; fail "mode and owner"; }
 { cat "$WORK/c/base"; echo 'RUN --mount=type=secret,id=gone,required=true true'; } > "$WORK/c/Dockerfile"
 fails 'secret gone: not found' "$WORK/log3" build "$WORK/c"
-# A kill while a step holds the secret.
+# A kill while a step has the secret.
 { cat "$WORK/c/base"; echo 'RUN --mount=type=secret,id=token --mount=type=secret,id=token,env=TOKEN echo holds; sleep 602'; } > "$WORK/c/Dockerfile"
 start_build "$WORK/log4" "$WORK/c" --secret id=token,src="$WORK/token"
 for _ in $(seq 100); do pgrep -f '^sleep 602$' > /dev/null && break; sleep 0.1; done

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# A step that two clients wait for asks both: one that has no secret is served by the other's.
+# A step of two clients asks both: if one has no secret, the other's is used.
 make_context "$WORK/c"
 { cat "$WORK/c/base"; cat <<'DOCKERFILE'
 RUN --mount=type=cache,id=gate,target=/gate touch /gate/running; for i in $(seq 300); do [ -e /gate/open ] && break; sleep .1; done; [ -e /gate/open ]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# F4, P27: SIGTERM ends an idle daemon at once, a building one within 10 s; status 0, nothing left.
+# F4: SIGTERM ends an idle daemon at once, a building one within 10 s; exit status 0, no leftovers.
 make_context "$WORK/c"
 { cat "$WORK/c/base"; echo 'RUN trap "" TERM INT; echo deaf; sleep '"$NAP"; } > "$WORK/c/Dockerfile"
 for signal in TERM INT; do
@@ -7,7 +7,7 @@ for signal in TERM INT; do
 	begin=$(date +%s%N)
 	stop_daemon $signal
 	took=$((($(date +%s%N) - begin) / 1000000))
-	# A sanitizer looks for leaks at the end.
+	# Leak sanitizers run at the end of the process.
 	[ $took -lt $((2000 + ${E2E_SANITIZER:-0} * 8000)) ] || fail "an idle daemon takes $took ms to end"
 done
 start_daemon

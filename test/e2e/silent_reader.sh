@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# F36: for a minute nothing of an export is taken, once because the directory it goes to hangs, once because nobody reads
-# the pipe: both builds complete, and others are served meanwhile.
+# F36: an export is not read for a minute, once because its directory hangs, once because the pipe is not read: both
+# builds complete, and others are served meanwhile.
 make_context "$WORK/c"
 mkdir "$WORK/c/data" "$WORK/out"
 for i in $(seq 400); do head -c 100000 /dev/urandom > "$WORK/c/data/f$i"; done

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# F36, F37: a client that is stopped during the export, and a reader of the tar that pauses: both complete.
+# F36, F37: a client that is stopped during the export, and a reader of the tar that pauses: both builds complete.
 make_context "$WORK/c"
 head -c 60000000 /dev/urandom > "$WORK/c/big"
 printf 'FROM scratch\nCOPY big /big\n' > "$WORK/c/Dockerfile"
@@ -21,7 +21,7 @@ wait "$reader"
 tar -xOf "$WORK/slow.tar" big | cmp - "$WORK/c/big" || fail "bytes differ"
 build "$WORK/c" --output type=tar,dest=- 2> "$WORK/second" | { sleep 3; cat; } > "$WORK/piped.tar"
 cmp "$WORK/slow.tar" "$WORK/piped.tar" || { cat "$WORK/second"; fail "piped tar differs"; }
-# A reader that goes away ends the build with an error, not the daemon.
+# A reader that closes the pipe ends the build with an error; the daemon continues.
 if "$BIN/buildctl" build --progress=plain --frontend=dockerfile.v0 --local context="$WORK/c" --local dockerfile="$WORK/c" \
 	--output type=tar,dest="$WORK/none/x.tar" 2> "$WORK/third"; then fail "wrote into a missing directory"; fi
 { build "$WORK/c" --output type=tar,dest=- 2> /dev/null || echo "$?" > "$WORK/status"; } | head -c 1000 > /dev/null

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Source policies: what they replace and refuse, in definitions, base images and lookups, and that caches know the difference.
+# Source policies replace and refuse sources in definitions, base images and lookups; the cache distinguishes them.
 make_context "$WORK/c"
 mkdir -p "$WORK/web"
 for f in a b; do echo "$f" > "$WORK/web/$f"; done
@@ -22,25 +22,25 @@ judged() { run --source-policy-file "$WORK/policy.json" "$@"; }
 good() { rm -rf "$WORK/out"; "$@" > "$WORK/said" 2>&1 || { cat "$WORK/said"; fail "$*"; }; }
 is() { [ "$1" = "$2" ] || { cat "$WORK/said"; fail "got \"$1\", not \"$2\""; }; }
 
-# A download becomes another one; afterwards the first is itself again, and so is what was made of it.
+# A download is replaced by another one; without the policy, the first one and its results are used again.
 printf 'FROM scratch AS x\nADD %s/a /f\nFROM scratch\nCOPY --from=x /f /g\n' "$U" > "$WORK/c/Dockerfile"
 policy "$(rule CONVERT "$U/*" WILDCARD "$U/b"),$(rule DENY "$U/a")"
 for want in judged:b run:a judged:b run:a; do
 	good "${want%:*}"
 	is "$(cat "$WORK/out/g")" "${want#*:}"
 done
-# A group of an expression; the file name of what was asked for is the Dockerfile's, not the policy's.
+# A group of a regular expression; the file name is that of the Dockerfile, not of the replacement.
 policy "$(rule CONVERT '/(?P<name>a)$' REGEX '/b')"
 good judged
 is "$(cat "$WORK/out/g")" b
 policy "$(rule CONVERT "$U/a" EXACT "$U/\${1}")"
 fails 'invalid response status 404' "$WORK/said" judged
-# An attribute: what it asks for is checked.
+# An attribute: a checksum that is set is verified.
 none=$(printf '0%.0s' $(seq 64))
 policy '{"action":"CONVERT","selector":{"identifier":"'"$U/a"'"},"updates":{"attrs":{"http.checksum":"sha256:'"$none"'"}}}'
 fails 'digest mismatch' "$WORK/said" judged
 
-# What is denied is not even asked for.
+# No request is sent for a denied source.
 : > "$WORK/requests"
 policy "$(rule DENY 'http*')"
 fails "failed to load LLB: error evaluating the source policy: source \"$U/a\" denied by policy: source denied by policy" \
@@ -51,7 +51,7 @@ good judged
 policy "$(rule CONVERT "$U/a" EXACT "$U/b"),$(rule CONVERT "$U/b" EXACT "$U/a")"
 fails 'too many mutations on a single source: too many operations' "$WORK/said" judged
 
-# The config of a base image is looked up under the name that counts.
+# The config of a base image is resolved under the replaced name.
 printf 'FROM %s/nowhere/x:1\nCOPY base /copied\n' "$R" > "$WORK/c/Dockerfile"
 policy "$(rule CONVERT "docker-image://$R/nowhere/*:*" WILDCARD "docker-image://$R/ok/\$1:latest")"
 good judged
@@ -63,7 +63,7 @@ fails "failed to resolve source metadata for $R/nowhere/x:1: could not resolve i
 policy "$(rule CONVERT "docker-image://$R/*" WILDCARD "$U/a")"
 fails "ref mutated by policy to non-image: docker-image://$R/nowhere/x:1 -> $U/a" "$WORK/said" judged
 
-# A named context is what the policy puts in the image's place; a stage's base has to be an image.
+# A named context becomes the source that replaces its image; the base of a stage must be an image.
 mkdir -p "$WORK/other"
 echo replaced > "$WORK/other/foo"
 printf 'FROM scratch AS replace\nFROM scratch\nCOPY --from=replace /foo /\n' > "$WORK/c/Dockerfile"
@@ -74,7 +74,7 @@ is "$(cat "$WORK/out/foo")" replaced
 policy "$(rule CONVERT "docker-image://$R/*" WILDCARD "nonsense://x")"
 fails 'unsupported context source nonsense for replace' "$WORK/said" named
 
-# A definition that comes as it is.
+# A definition without a frontend.
 printf '{"ops":[{"source":{"identifier":"%s/a"}}],"result":[0,0]}' "$U" | python3 "$HERE/llb.py" > "$WORK/a.llb"
 policy "$(rule CONVERT "$U/a" EXACT "$U/b")"
 rm -rf "$WORK/out"
@@ -82,7 +82,7 @@ rm -rf "$WORK/out"
 	{ cat "$WORK/said"; fail "a definition"; }
 is "$(cat "$WORK/out/b")" b
 
-# Policies of one request of a client that drives the build itself.
+# Policies of a request in a build that a client drives.
 cat > "$WORK/driver.py" <<'PYTHON'
 import hashlib, os, sys
 sys.path.insert(0, os.environ["HERE"])
@@ -119,7 +119,7 @@ assert b"local://y" in call("ResolveSourceMeta", local + field(8, policy(2, b"lo
 assert b"local://x" in call("ResolveSourceMeta", local)
 assert call("ResolveSourceMeta", local + field(8, policy(1, b"local://*"))) is None
 assert call("ResolveImageConfig", field(1, b"127.0.0.1:1/x:y") + field(8, policy(2, b"*", b"local://y"))) is None
-# A checksum of the file and a suffix; an algorithm that does not exist is refused.
+# A checksum of the file and a suffix; an unknown algorithm is refused.
 def checksum(algorithm, suffix):
     return call("ResolveSourceMeta", field(1, field(1, url + b"/b")) +
                 field(7, field(1, varint(8) + varint(algorithm) + field(2, suffix))))
@@ -139,7 +139,7 @@ PYTHON
 HERE=$HERE python3 "$WORK/driver.py" "$WORK/sock" "$U" "$WORK/a.llb" > "$WORK/said" 2>&1 || { cat "$WORK/said"; fail "policies of requests"; }
 ! grep -q ' /a ' "$WORK/requests" || { cat "$WORK/requests"; fail "what a request's policy replaced was asked for"; }
 
-# What is wrong with a policy.
+# Invalid policies.
 for bad in '[]:a policy is an object' '{"rules":[{"action":"deny"}]}:unrecognized enum ALLOW value "deny"' \
 	'{"rules":[{"action":"DENY"}]}:invalid nil selector in policy'; do
 	printf '%s' "${bad%:*}" > "$WORK/policy.json"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# A step with --mount=type=ssh talks to the client's agent, and only to list and sign; keys of files stand for an agent.
+# A step with --mount=type=ssh can list keys and sign with the client's agent; key files can replace an agent.
 command -v ssh-agent > /dev/null && command -v ssh-add > /dev/null || skip "no ssh-agent"
 make_context "$WORK/c"
 eval "$(ssh-agent -s)" > /dev/null
@@ -15,7 +15,7 @@ start_daemon
 build "$WORK/c" --ssh default --output type=local,dest="$WORK/out" 2> "$WORK/log1" || { cat "$WORK/log1"; fail "build"; }
 fails 'ssh' "$WORK/log3" build "$WORK/c" --no-cache
 
-# OpenSSH itself asks from within a step: it lists, has something signed and verifies that, and may change nothing.
+# OpenSSH in a step lists the keys, signs and verifies; other requests are refused.
 ssh-keygen -q -m PEM -t rsa -b 2048 -N '' -C e2e -f "$WORK/rsa"
 openssl ecparam -name secp384r1 -genkey -noout -out "$WORK/ec"
 chmod 600 "$WORK/ec"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# F97, F9, P19: a state directory that belongs to somebody else, is a symbolic link, holds what others may have left or
-# cannot be written is refused; an empty one is closed to others.
+# F97, F9: a state directory that is owned by another user, is a symbolic link, was writable by others or is not
+# writable is refused; permissions of an empty one are restricted.
 refused() { # TEXT
 	fails "$1" "$WORK/refused" timeout 20 "$BIN/buildkitd" --root "$WORK/root" --addr "$BUILDKIT_HOST" --config "$WORK/none"
 	[ ! -S "$WORK/sock" ] || fail "the socket was made"
@@ -18,7 +18,7 @@ rm "$WORK/root"
 mkdir -m 777 "$WORK/root"
 touch "$WORK/root/trap"
 refused 'writable by others'
-# An empty one that was left open is closed.
+# An empty one with open permissions is restricted.
 rm "$WORK/root/trap"
 start_daemon
 [ "$(stat -c %a "$WORK/root")" = 700 ] || fail "the directory stays open to all"

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-# Under a service manager: sockets it passes, what it is told (READY, STOPPING, WATCHDOG), and that the units are sound.
+# Under a service manager: passed sockets, notifications (READY, STOPPING, WATCHDOG), and valid units.
 command -v systemd-socket-activate > /dev/null || fail "no systemd-socket-activate (tools/setup test)"
 make_context "$WORK/c"
 cp "$WORK/c/base" "$WORK/c/Dockerfile"
 
-# One that listens for notifications and writes each down, one a line.
+# A process that receives notifications and writes one per line.
 python3 - "$WORK/notify" "$WORK/notified" <<'PYTHON' &
 import os, socket, sys
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -25,7 +25,7 @@ activate() {
 	await grep -q 'Listening on' "$WORK/daemon.log"
 }
 
-# One socket. The steps must not see the manager's socket: runc would wait for a READY of theirs.
+# One socket. Steps must not have the manager's socket: runc would wait for READY from them.
 activate --listen="$WORK/sock"
 wait_ready
 wait_for READY=1 "$WORK/notified"
@@ -38,7 +38,7 @@ wait_for STOPPING=1 "$WORK/notified"
 [ -S "$WORK/sock" ] || fail "the manager's socket was unlinked"
 grep -q "running server on $WORK/sock" "$WORK/daemon.log" || fail "the log does not name the socket"
 
-# Several at once, of both kinds.
+# Several sockets of both kinds.
 port=$((20000 + $$ % 20000))
 rm -f "$WORK/sock" "$WORK/daemon.log"
 activate --listen="$WORK/sock" --listen="$WORK/sock2" --listen="127.0.0.1:$port"
@@ -49,7 +49,7 @@ done
 grep -q "running server on 127.0.0.1:$port" "$WORK/daemon.log" || fail "the log does not name the port"
 stop_daemon
 
-# What is no listening socket is refused, and so is fd:// without sockets.
+# Sockets that do not listen are refused, and so is fd:// without sockets.
 rm -f "$WORK/sock"
 fails 'not a listening stream socket' "$WORK/log2" timeout 60 sh -c "
 	timeout 60 python3 -c \"
@@ -64,7 +64,7 @@ while True:
 	exec systemd-socket-activate --datagram --listen='$WORK/sock' '$BIN/buildkitd' --addr fd:// --root '$WORK/root' --config '$WORK/none'"
 fails 'no sockets found via socket activation' "$WORK/log3" "$BIN/buildkitd" --addr fd:// --root "$WORK/root" --config "$WORK/none"
 
-# The units, with the program where it is.
+# The units, with the path of the program replaced.
 for kind in . user; do
 	mkdir -p "$WORK/units/$kind"
 	for unit in buildkit.socket buildkit.service; do

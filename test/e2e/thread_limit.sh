@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# P4: a daemon that may have few threads (pids.max) refuses or delays work, and neither ends nor loses a build.
+# A daemon with a low limit of threads (pids.max) refuses or delays work, but neither ends nor loses a build.
 POOL=
 for top in /sys/fs/cgroup/pids /sys/fs/cgroup; do
 	mkdir "$top/$CGROUP-threads" 2>/dev/null || continue

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# 1 GB in 12,000 small and large files goes in as context and comes out as type=local.
+# A context of 1 GB in 12,000 small and large files is exported as type=local.
 make_context "$WORK/c"
 [ "$(df -k --output=avail "$WORK" | tail -n 1)" -gt 6000000 ] || skip "needs 6 GB of disk"
 python3 - "$WORK/c/data" <<'PYTHON'

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-# Traps of docs/traps.md that take a real step: what mounts, secrets, exit codes and directories do.
+# Traps of docs/traps.md that need running steps: mounts, secrets, exit codes and directories.
 make_context "$WORK/c"
 printf s3cret > "$WORK/secret"
 start_daemon
 dockerfile() { { cat "$WORK/c/base"; cat; } > "$WORK/c/Dockerfile"; }
 good() { build "$WORK/c" "$@" > "$WORK/said" 2>&1 || { cat "$WORK/said"; fail "trap $trap"; }; }
 is() { [ "$1" = "$2" ] || { cat "$WORK/said"; fail "trap $trap: got \"$1\", not \"$2\""; }; }
-# llb ARGS: the definition that stands on standard input as JSON
+# llb ARGS: prints the definition for the JSON on standard input
 llb() { python3 "$HERE/llb.py" > "$WORK/llb"; "$BIN/buildctl" build --progress=plain --local context="$WORK/c" "$@" < "$WORK/llb" > "$WORK/said" 2>&1; }
 root='{"source":{"identifier":"local://context"}}'
 

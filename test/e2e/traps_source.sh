@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-# Traps of docs/traps.md about sources and about who may still read a build's status.
+# Traps of docs/traps.md about sources and about the status of ended builds.
 make_context "$WORK/c"
 good() { build "$WORK/c" "$@" > "$WORK/said" 2>&1 || { cat "$WORK/said"; fail "trap $trap"; }; }
 is() { [ "$1" = "$2" ] || { cat "$WORK/said"; fail "trap $trap: got \"$1\", not \"$2\""; }; }
 
-# A git that moves the branch before its first fetch, as somebody else's push would.
+# A git program that moves the branch before its first fetch, like a push by another user.
 mkdir "$WORK/bin" "$WORK/git"
 real=$(command -v git)
 cat > "$WORK/bin/git" <<WRAPPER
@@ -90,7 +90,7 @@ add '' main
 [ "$("$real" -C "$WORK/git/repo.git" rev-parse main)" = "$one" ] || fail "trap 24: the branch did not move"
 is "$(cat "$WORK/og/f")" two
 rm -rf "$WORK/moved"
-# Without the commit anywhere (it was only pushed, so that it can be pruned): an error, not another tree.
+# A commit that exists in no repository (pruned after its push): an error, not another tree.
 three=$(commit three)
 tree push -q "$WORK/git/repo.git" main
 echo "$two" > "$WORK/move"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# F41, F42: a second daemon on the same root or the same socket refuses and changes nothing.
+# F41, F42: a second daemon on the same root or socket is refused and changes nothing.
 make_context "$WORK/c"
 cp "$WORK/c/base" "$WORK/c/Dockerfile"
 start_daemon
@@ -10,7 +10,7 @@ done
 fails "$WORK/sock" "$WORK/third" timeout 5 "$BIN/buildkitd" --root "$WORK/elsewhere" --addr "$BUILDKIT_HOST" --config "$WORK/none"
 build "$WORK/c" 2> "$WORK/fourth"
 grep -q CACHED "$WORK/fourth" || fail "the first daemon lost its cache"
-# A socket file that nobody serves is taken over; the lock ends with its owner.
+# A stale socket file is replaced; the lock ends with its owner.
 stop_daemon KILL
 start_daemon
 build "$WORK/c" 2> "$WORK/fifth"

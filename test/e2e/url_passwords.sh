@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Passwords and tokens in addresses reach the server and nothing that is shown or kept.
+# Passwords and tokens in addresses are sent to the server and neither displayed nor stored.
 command -v git > /dev/null || skip "no git"
 command -v python3 > /dev/null || skip "no python3"
 make_context "$WORK/c"
@@ -40,7 +40,7 @@ mkdir "$WORK/x"
 tar xf "$WORK/o.tar" -C "$WORK/x"
 hidden -r "$WORK/x"
 
-# Errors: not found, no server, not a repository, a step that fails, a line that is wrong.
+# Errors: not found, no server, not a repository, a failing step, an invalid line.
 n=0
 while read -r line; do
 	n=$((n + 1))
@@ -66,7 +66,8 @@ EOF
 hidden "$WORK/said"
 stop_daemon
 hidden "$WORK/daemon.log"
-# A file that was sent, such as the Dockerfile itself, is kept as it is; all else of the state has no password.
+# Files that were sent, such as the Dockerfile itself, are stored unchanged; no other part of the state has a
+# password.
 grep -rlaF "$C" "$WORK/root" | grep -v '/snapshots/' > "$WORK/found" || true
 [ ! -s "$WORK/found" ] || { cat "$WORK/found"; fail "kept"; }
 no_leftovers

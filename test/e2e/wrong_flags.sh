@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# What a new user mistypes gets one clear line and a failing status.
+# A mistyped command line is reported in one line with a non-zero exit status.
 expect() { # TEXT COMMAND...
 	text=$1
 	shift

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-# Outputs and caches that can never work are refused before a step runs, with the daemon's or the client's word for it.
+# Invalid outputs and caches are refused before a step runs, with the error text of the daemon or the client.
 start_daemon
 make_context "$WORK/c"
 { cat "$WORK/c/base"; echo 'ARG N'; echo 'RUN echo STEP-RAN-$N'; } > "$WORK/c/Dockerfile"
 n=0
-# refused TEXT ARGS: fails with TEXT, and no step ran.
+# refused TEXT ARGS: the command fails with TEXT, and no step ran.
 refused() {
 	text=$1
 	shift
@@ -29,14 +29,14 @@ refused 'failed to parse BAD//x: invalid reference format' --output "type=oci,$O
 refused 'failed to push BAD//x: invalid reference format' --output type=image,name=BAD//x,push=true
 refused "can't push tagged ref docker.io/x/y:z by digest" --output type=image,name=x/y:z,push=true,push-by-digest=true
 refused 'exporter option "push=true" needs the option "name"' --output type=image,push=true
-# Any of several.
+# One of several outputs.
 refused 'unsupported compression type lzma' --output "type=oci,$O" --output "type=oci,dest=$WORK/y.tar,compression=lzma"
 refused 'unknown cache exporter: "foo"' --export-cache type=foo
 refused 'failed to configure registry cache exporter: unsupported compression type lzma' --export-cache type=registry,ref=127.0.0.1:1/a,compression=lzma
 refused 'failed to configure registry cache exporter: invalid reference format' --export-cache type=inline --export-cache type=registry,ref=A//b
 refused 'duplicate cache exports [registry]' --export-cache type=registry,ref=a/b --export-cache type=registry,ref=a/b
 
-# Files of the client.
+# Output files of the client.
 mkdir "$WORK/dir"
 for flag in metadata-file ref-file; do
 	refused "--$flag: write $WORK/none/file: no such file or directory" --$flag "$WORK/none/file"
@@ -47,7 +47,7 @@ refused "dest: write $WORK/c/busybox: not a directory" --output "type=local,dest
 refused "dest: write $WORK/c/busybox/deep/er: not a directory" --output "type=local,dest=$WORK/c/busybox/deep/er"
 refused 'destination file is a directory' --output "type=oci,dest=$WORK/dir"
 [ -z "$(ls -A "$WORK/dir")" ] && [ ! -e "$WORK/lo" ] || fail "a check left something"
-# What is not a regular file is written through: a link here, a device elsewhere.
+# Devices, pipes and links are opened for writing: a link here, a device elsewhere.
 ln -s target "$WORK/dir/link"
 build "$WORK/c" --metadata-file "$WORK/dir/m" --ref-file "$WORK/dir/link" --output "type=local,dest=$WORK/deep/er/out" > "$WORK/said" 2>&1 || { cat "$WORK/said"; fail "right paths are refused"; }
 [ -L "$WORK/dir/link" ] && [ -s "$WORK/dir/target" ] || fail "a link was replaced by a file"
