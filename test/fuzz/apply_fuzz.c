@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any stream, in every mode: nothing outside of the root changes, and no sanitizer complains. */
+/* Any stream, in every mode: nothing outside the root changes, and there is no sanitizer report. */
 #include "snapshot/apply.h"
 #include "base/scope.h"
 #include "os/tree.h"

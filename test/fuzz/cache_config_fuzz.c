@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is accepted is written the same again, and every chain of it can be followed. */
+/* An accepted config is equal after it is written and parsed again, and all its chains can be followed. */
 #include "base/limits.h"
 #include "remotecache/cache_config.h"
 #include <string.h>

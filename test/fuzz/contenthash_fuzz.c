@@ -9,7 +9,7 @@ static int no_root(void *data, GError **error)
 	return -1;
 }
 
-/* Stored digests that were damaged: loaded, asked and written again. */
+/* Damaged stored digests: loaded, queried and written again. */
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
 	static const char *const include[] = {"a*", "!ab", NULL};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* In one piece or byte by byte, a stream gives the same answer and the same bytes, and never more than allowed. */
+/* A stream in one piece and byte by byte: same result, same bytes, and never more output than allowed. */
 #include "format/compress.h"
 #include <string.h>
 

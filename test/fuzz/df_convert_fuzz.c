@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A whole build of a Dockerfile before anything runs: Dockerfile, NUL, option lines (key=value), NUL, ignore file.
- * What comes out of it must be LLB that a daemon takes.
+ * The conversion of a Dockerfile: input is Dockerfile, NUL, option lines (key=value), NUL, ignore file. The result must
+ * be LLB that a daemon accepts.
  */
 #include "frontend/dockerfile/dockerfile.h"
 #include "llb/definition.h"
@@ -10,7 +10,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 
-/* The text up to the next NUL; *bytes and *n move behind it. */
+/* Returns the text up to the next NUL and advances *bytes and *n behind it. */
 static char *next_part(const uint8_t **bytes, size_t *n)
 {
 	const uint8_t *nul = *n ? memchr(*bytes, 0, *n) : NULL;
@@ -21,7 +21,7 @@ static char *next_part(const uint8_t **bytes, size_t *n)
 	return part;
 }
 
-/* Options reach a frontend as valid UTF-8: a message with anything else is refused before. */
+/* Options of a frontend are valid UTF-8: other messages are refused earlier. */
 static GHashTable *read_options(const char *text)
 {
 	GHashTable *options = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);

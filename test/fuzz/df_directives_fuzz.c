@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The first lines of a file, where directives may stand, and the options of a check directive. */
+/* The first lines of a file, which may contain directives, and the options of a check directive. */
 #include "frontend/dockerfile/lint.h"
 #include "frontend/dockerfile/scan.h"
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A Dockerfile: scanned, understood, and its mounts and ports read. */
+/* A Dockerfile: scans and parses it, with its mounts and ports. */
 #include "frontend/dockerfile/mounts.h"
 #include "frontend/dockerfile/ports.h"
 #include "frontend/dockerfile/scan.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A word with variables, in each of the ways that words are expanded. */
+/* A word with variables, with all kinds of expansion. */
 #include "frontend/dockerfile/env.h"
 #include <stddef.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The invariants that edge_decide.h lists, for any facts. */
+/* Checks the invariants listed in edge_decide.h for any facts. */
 #include "solver/edge_decide.h"
 #include <glib.h>
 #include <stdint.h>
@@ -96,7 +96,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 		deps[i].content_running =
 			deps[i].has_content && !deps[i].content_known && deps[i].state == EDGE_COMPLETE && (b & 32);
 	}
-	/* A state that was reached stays explained by the facts, but for records that failed to load. */
+	/* A state that was reached remains consistent with the facts, except for records that failed to load. */
 	if (!f.maps_done && f.n_records == 0)
 		f.state = EDGE_INITIAL;
 	struct edge_plan plan = {.deps = wants};

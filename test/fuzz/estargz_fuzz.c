@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any stream: the same answer however it is cut; what is accepted comes back, followed by the table. */
+/*
+ * Any stream: the result does not depend on the size of the pieces; an accepted stream is returned, followed by its
+ * table of contents.
+ */
 #include "format/estargz.h"
 
 #define CEILING (1 << 20)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A hostile sender: the input is a list of messages, each after its length (one byte; 255: the rest). The receiver
- * must end with an error or not, but never reach outside its directory.
+ * A hostile sender: the input is a list of messages, each after its length (one byte; 255: the rest). The receiver may
+ * fail, but must not access files outside its directory.
  */
 #include "base/scope.h"
 #include "fssync/fssync.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A hostile receiver: patterns up to the first NUL (a line each; "+" includes, ">" follows, others exclude), then
+ * A hostile receiver: patterns up to the first NUL (one per line; "+" includes, ">" follows, others exclude), then
  * messages, each after its length.
  */
 #include "base/scope.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An address that passes for safe is printed the same when it is parsed again. */
+/* An address that is accepted as safe is equal after it is printed and parsed again. */
 #include "format/git_address.h"
 #include <stddef.h>
 #include <stdint.h>

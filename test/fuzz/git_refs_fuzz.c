@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a server lists: the first line is the ref that is looked for ("" the default branch), the rest is output. */
+/* A listing of refs: the first line is the requested ref ("": the default branch), the rest is the output of git. */
 #include "source/git_refs.h"
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A reference to a git repository, and the source that it becomes. */
+/* A reference to a git repository, and its source op. */
 #include "frontend/dockerfile/git_url.h"
 #include <stddef.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The first byte says in what pieces the rest arrives. */
+/* The first byte determines the size of the pieces in which the rest arrives. */
 #include "rpc/frame.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the guard lets through, protobuf-c unpacks, and Go's decoders have nothing against it; the first byte chooses the message. */
+/*
+ * A message that the guard accepts can be unpacked by protobuf-c and is valid for Go's decoder; the first byte selects
+ * the type.
+ */
 #include "api/guard.h"
 #include "api/wire_fault.h"
 #include "content.pb-c.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The client's side of a connection with two open calls (streams 1 and 3). */
+/* The client side of a connection with two open calls (streams 1 and 3). */
 #include "h2_fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);

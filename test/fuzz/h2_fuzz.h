@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* h2_fuzz: a byte stream without a file, so that a connection takes its input from the fuzzer. */
+/* h2_fuzz: a byte stream without a descriptor, so that a connection reads the fuzzer's input. */
 #pragma once
 #include "rpc/server.h"
 #include "api/guard.h"
@@ -50,7 +50,7 @@ static void feed(rpc_conn *c, const uint8_t *bytes, size_t n)
 	g_mutex_unlock(&c->mu);
 }
 
-/* Waits for what earlier inputs left to the loop. */
+/* Waits for work that earlier inputs left in the loop. */
 static void settle_done(void *data)
 {
 	g_atomic_int_set((gint *)data, 1);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The server's side of a connection; the input follows the client's preface. */
+/* The server side of a connection; the input follows the client's preface. */
 #include "h2_fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is accepted must survive a round trip, and raw copies must read back equal. */
+/* Accepted input must be equal after a round trip, and raw copies must be read back unchanged. */
 #include "format/json_writer.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
@@ -29,7 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	g_autofree char *text = written(value, &len);
 	g_autoptr(json_t) again = read_again(text, len); /* 1.0 has become 1, as in Go: texts agree, values need not */
 	g_autofree char *text_again = again ? written(again, &len_again) : NULL;
-	/* "-0", which Go writes for a negative zero, reads back as the integer 0: the second copy is the one that stays. */
+	/* "-0", which Go writes for a negative zero, is read as the integer 0: compare the second copy. */
 	g_autoptr(json_t) third = again ? read_again(text_again, len_again) : NULL;
 	g_autofree char *text_third = third ? written(third, &len) : NULL;
 	if (third)

@@ -10,7 +10,7 @@ static const char key_text[] = "-----BEGIN PRIVATE KEY-----\n"
 			       "MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n"
 			       "-----END PRIVATE KEY-----\n";
 
-/* Every request has an answer: failure, the list if that was asked for, a signature if that was. */
+/* Every request has an answer: failure, the list for a list request, a signature for a sign request. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static key_agent *agent;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A definition that is accepted has its vertices in order, its indices in range, and can be printed and digested. */
+/* The vertices of an accepted definition are in order, its indices in range, and it can be printed and digested. */
 #include "api/guard.h"
 #include "base/error.h"
 #include "llb/definition.h"

@@ -10,7 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	g_autoptr(oci_config) config = oci_config_parse(data, size, NULL);
 	g_autoptr(oci_index) index = oci_index_parse(data, size, OCI_INDEX, NULL);
 	g_autoptr(oci_manifest) manifest = oci_manifest_parse(data, size, OCI_MANIFEST, NULL);
-	g_assert(!index || !manifest || !manifest->config); /* one document, one meaning */
+	g_assert(!index || !manifest || !manifest->config); /* a document has one meaning only */
 	if (index) {
 		oci_index_select(index, &host);
 		size_t n;

@@ -4,7 +4,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* The decoded bytes of a key, and a file of one: both are a key or an error. */
+/* The decoded bytes of a key, and a key file: either is a key or an error. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	g_autoptr(GError) parse_error = NULL;

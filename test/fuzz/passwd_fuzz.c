@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any file: what is found has the name or the id that was asked for. */
+/* Any file: a found entry has the requested name or id. */
 #include "os/passwd_table.h"
 #include <string.h>
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* openat2 and the walk without it agree on every path through a root full of links, and neither leaves it. */
+/*
+ * openat2 and the walk without it give the same result for every path in a root full of links, and never leave the
+ * root.
+ */
 #include "os/path.h"
 #include "os/path_walk.h"
 #include "os/tree.h"

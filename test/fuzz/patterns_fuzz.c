@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ignore file up to the first NUL, then a path: both ways of matching agree, and nothing takes long. */
+/* Ignore file up to the first NUL, then a path: both ways of matching give the same result in bounded time. */
 #include "format/patterns.h"
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 
-/* The result of a walk down to path, as the file sync does it. */
+/* Returns the result of a walk down to the path, as in the file sync. */
 static bool match_by_walk(const patterns *p, const char *path)
 {
 	g_autofree uint8_t *bits = NULL;

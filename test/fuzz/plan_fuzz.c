@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A step's plan, as its process reads it from the socket: what is taken can be walked, and encodes to the same bytes. */
+/* The plan of a step as read from the socket: an accepted plan can be walked, and is encoded to the same bytes. */
 #include "runner/plan.h"
 #include <stdlib.h>
 #include <string.h>

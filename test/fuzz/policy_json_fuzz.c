@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	g_assert((p == NULL) == (error != NULL));
 	if (!p)
 		return 0;
-	guard_free(message_copy(p)); /* it can be sent */
+	guard_free(message_copy(p)); /* it can be packed */
 	guard_free(p);
 	return 0;
 }

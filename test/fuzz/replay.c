@@ -4,7 +4,7 @@
  *
  *	fuzz_x test/fuzz/corpus/x
  *
- * Each input is handed over in a heap block of its exact size, so that the address sanitizer sees any overread.
+ * Each input is passed in a heap block of its exact size, so that the address sanitizer detects reads beyond it.
  */
 #include <stdint.h>
 #include <stdio.h>

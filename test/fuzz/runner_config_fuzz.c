@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A bundle's config.json: refused with a report, or a plan that goes over the wire and comes back. */
+/* config.json of a bundle: refused with a report, or converted to a plan that can be encoded and decoded. */
 #include "config.h"
 #include "fail.h"
 #include <setjmp.h>
@@ -22,7 +22,7 @@ static void check_plan(struct config *c)
 	struct plan again;
 	plan_codec_init_write(&codec, NULL, 0);
 	if (plan_encode(&codec, &c->plan) != 0)
-		return; /* more than fits into a message */
+		return; /* too large for a message */
 	size_t n = codec.used, n_arena = plan_arena_size(n);
 	void *bytes = json_room(n, 1), *arena = json_room(n_arena, 1);
 	plan_codec_init_write(&codec, bytes, n);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A kind, then selector, subject and template, each a line. */
+/* A kind, then selector, subject and template, one per line. */
 #include "format/selector.h"
 #include <string.h>
 

@@ -5,7 +5,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Message by message, as a connection is read: what passes is one of two kinds and lies within the bytes. */
+/* Reads messages as from a connection: a message that passes is of one of two types and inside the bytes. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	for (size_t at = 0; at < size;) {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any stream: the same answer however it is cut; the result is accepted and stays as it is. */
+/*
+ * Any stream: the result does not depend on the size of the pieces, and is accepted and unchanged when processed again.
+ */
 #include "export/tar_clamp.h"
 
 static bool append(void *data, const void *bytes, size_t n, GError **error)

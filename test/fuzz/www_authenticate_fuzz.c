@@ -10,7 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct challenge c;
 	if (!challenge_parse(text, &c))
 		return 0;
-	/* Nothing of it can break out of a header or a query. */
+	/* No value can escape from a header or a query. */
 	g_assert(!strpbrk(c.realm, "\r\n") && !strpbrk(c.scope, "\r\n") && !strpbrk(c.service, "\r\n"));
 	const char *scopes[] = {c.scope, "repository:x:pull", NULL};
 	g_auto(GStrv) merged = scopes_merge(scopes);

@@ -3,7 +3,7 @@
 #include "../session/fake_client.h"
 #include "builder/build_internal.h"
 
-/* A build whose client answers through a function of the test. */
+/* A build whose client answers with a function of the test. */
 struct rig {
 	struct pair pair;
 	struct client client;
@@ -122,7 +122,7 @@ static void test_decisions(void)
 	g_autofree char *left = NULL;
 	bool changed = true;
 	rig_init(&r, by_name, NULL);
-	/* The client judges the full name; what was written stays. */
+	/* The client checks the full name; the identifier keeps its form. */
 	g_assert_true(run(&r, "docker-image://allowed", &left, &changed, &error));
 	g_assert_cmpstr(left, ==, "docker-image://allowed");
 	g_assert_false(changed);
@@ -186,7 +186,7 @@ static void test_conversions(void)
 	g_autofree char *left = NULL;
 	bool changed = false;
 	rig_init(&r, convert_once, asked);
-	/* The new source is judged again. */
+	/* The new source is checked again. */
 	g_assert_true(run(&r, "docker-image://a", &left, &changed, &error));
 	g_assert_cmpstr(left, ==, "docker-image://b:1");
 	g_assert_true(changed);
@@ -248,7 +248,7 @@ struct meeting {
 	int here;
 };
 
-/* Answers once both are asked for. */
+/* Answers when both sources have been sent. */
 static Policysession__CheckPolicyResponse *meet(const Policysession__CheckPolicyRequest *m, void *data, GError **error)
 {
 	struct meeting *t = data;

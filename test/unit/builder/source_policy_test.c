@@ -22,12 +22,12 @@ enum {
 struct rule {
 	int action, kind;
 	const char *selector, *to; /* to: NULL, no update */
-	const char *attr, *value;  /* attribute that is set */
+	const char *attr, *value;  /* name of an attribute that is set */
 	int condition;             /* of key */
 	const char *key, *wanted;  /* constraint */
 };
 
-/* Owned by nobody else; guard_free. */
+/* Creates a policy; guard_free. */
 static Policy__Policy *policy_of(const struct rule *rules, size_t n)
 {
 	Policy__Policy *p = g_new0(Policy__Policy, 1);
@@ -111,10 +111,10 @@ static void test_rules(void)
 	static const struct {
 		struct rule rules[4];
 		const char *from, *value;
-		const char *to, *attr; /* NULL: as it was */
+		const char *to, *attr; /* NULL: unchanged */
 		const char *error;
 	} cases[] = {
-		/* the last that fits decides */
+		/* the last matching rule decides */
 		{{{ALLOW, WILDCARD, BUSYBOX}, {DENY, WILDCARD, BUSYBOX}, {ALLOW, WILDCARD, BUSYBOX}},
 		 BUSYBOX,
 		 NULL,
@@ -124,7 +124,7 @@ static void test_rules(void)
 		{{{ALLOW, WILDCARD, BUSYBOX}, {DENY, WILDCARD, "*"}}, BUSYBOX, NULL, NULL, NULL, DENIED(BUSYBOX)},
 		{{{DENY, EXACT, "docker-image://*"}}, BUSYBOX, NULL, NULL, NULL, NULL},
 		{{{DENY, WILDCARD, BUSYBOX}}, "docker-image://busybox", NULL, NULL, NULL, DENIED(BUSYBOX)},
-		/* conversions are judged again */
+		/* converted sources are checked again */
 		{{{CONVERT, EXACT, BUSYBOX, ALPINE}, {CONVERT, EXACT, ALPINE, DEBIAN}},
 		 BUSYBOX,
 		 NULL,
@@ -197,7 +197,7 @@ static void test_rules(void)
 		 NULL,
 		 "bar",
 		 NULL},
-		/* what is wrong with a rule shows when it is asked */
+		/* an invalid rule is an error only when it is evaluated */
 		{{{DENY, WILDCARD, "*", NULL, NULL, NULL, 7, "a", ""}},
 		 "https://h/f",
 		 NULL,
@@ -248,7 +248,9 @@ static void test_several(void)
 	const struct rule allow = {ALLOW, WILDCARD, "*"}, deny = {DENY, WILDCARD, ALPINE},
 			  convert = {CONVERT, WILDCARD, BUSYBOX, ALPINE};
 	Policy__Policy *policies[] = {policy_of(&allow, 1), policy_of(&deny, 1), policy_of(&convert, 1)};
-	/* one that allows does not speak for another; a later one's conversion is judged by the earlier ones */
+	/*
+	 * ALLOW in one policy does not override another; a conversion by a later policy is checked by the earlier ones
+	 */
 	struct verdict v = apply(policies, 2, ALPINE, NULL);
 	g_assert_cmpstr(v.error, ==, DENIED(ALPINE));
 	verdict_clear(&v);

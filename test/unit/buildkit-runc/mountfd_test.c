@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The same table by the new mount API and by mount(2); each in a process with a mount namespace of its own. */
+/*
+ * Runs the same table with the new mount API and with mount(2); each case in a process with a separate mount namespace.
+ */
 #include "mountfd.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -43,7 +45,7 @@ static void test_type(void)
 	g_assert_cmpint(fstat(fd, &st), ==, 0);
 	g_assert_cmpint(st.st_mode & 07777, ==, 0711);
 	g_assert_cmpint(flags_of(fd) & (ST_NOSUID | ST_NODEV | ST_NOEXEC | ST_RDONLY), ==, ST_NOSUID | ST_NODEV);
-	/* The name leads to it. */
+	/* The path leads to the mount. */
 	g_autofree char *path = g_strconcat(work, "/type", NULL);
 	struct stat there;
 	g_assert_cmpint(stat(path, &there), ==, 0);
@@ -60,15 +62,15 @@ static void test_bind(void)
 	g_assert_cmpint(file, >=, 0);
 	int fd = mountfd_bind(at, tree, &(struct mountfd_change){.set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC});
 	g_assert_cmpint(fd, >=, 0);
-	/* What the source had is kept. */
+	/* Attributes of the source are kept. */
 	g_assert_cmpint(flags_of(fd) & (ST_RDONLY | ST_NOEXEC | ST_NODEV), ==, ST_RDONLY | ST_NOEXEC | ST_NODEV);
 	g_assert_cmpint(openat(fd, "new", O_WRONLY | O_CREAT | O_CLOEXEC, 0644), ==, -1);
 	g_assert_cmpint(errno, ==, EROFS);
-	/* The source goes on as it was. */
+	/* The source mount is unchanged. */
 	g_assert_cmpint(flags_of(tree) & ST_RDONLY, ==, 0);
 	g_assert_cmpint(mountfd_change(fd, &(struct mountfd_change){.clear = MOUNT_ATTR_RDONLY}), ==, 0);
 	g_assert_cmpint(flags_of(fd) & (ST_RDONLY | ST_NOEXEC), ==, ST_NOEXEC);
-	/* A file onto a file. */
+	/* A file mounted on a file. */
 	int onto = openat(tree, "onto", O_RDWR | O_CREAT | O_CLOEXEC, 0644);
 	int bound = mountfd_bind(onto, file, &(struct mountfd_change){.set = MOUNT_ATTR_RDONLY});
 	g_assert_cmpint(bound, >=, 0);

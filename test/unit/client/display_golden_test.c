@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Golden tests of the progress displays: test/golden/display/NAME/script in; plain, tty and rawjson out, each in the file of
- * that name. GOLDEN_UPDATE=1 writes the expected files. The lines of a script (times in seconds; "-": unset):
+ * Golden tests of the progress displays: test/golden/display/NAME/script in; plain, tty and rawjson out, each in the
+ * file of that name. GOLDEN_UPDATE=1 writes the expected files. The lines of a script (times in seconds; "-": unset):
  *
  *	vertex ID STARTED COMPLETED cached|- ERROR|- GROUP|- NAME...
  *	status ID CURRENT TOTAL STARTED COMPLETED STATUS-ID...
  *	log ID SECONDS TEXT     C escapes
  *	warning ID TEXT
- *	print SECONDS           what came so far is one message; the clock is SECONDS when the display prints
+ *	print SECONDS           sends the previous lines as one message; the clock is SECONDS when the display prints
  *
  * The end of the script is the end of the build.
  */
@@ -124,7 +124,7 @@ static void take(const struct display_mode *mode, void *self, struct model *mode
 	guard_free(m);
 }
 
-/* Everything that a mode writes during the script. */
+/* Returns everything that a mode writes during the script. */
 static char *run_script(const struct display_mode *mode, const char *script)
 {
 	scoped_fd fd = memfd_create("display", MFD_CLOEXEC);

@@ -28,7 +28,7 @@ static void test_output(void)
 	}
 }
 
-/* Messages keep their lines and lose even colours. */
+/* Messages keep line breaks but lose colours. */
 static void test_lines(void)
 {
 	g_autofree char *shown = model_safe_lines("one\r\n\ttwo \x1b[31mred\n");

@@ -48,13 +48,13 @@ static void test_config(void)
 		{"{\"auths\": {\"h\": {\"auth\": \"OnBhc3M=\"}}}", NULL, "h", NULL, NULL, NULL,
 		 "invalid auth configuration file"},
 		{"{\"auths\"", NULL, "h", NULL, NULL, NULL, "config.json"},
-		/* The environment has precedence, for the hosts that it names. */
+		/* The environment variable has precedence for the hosts that it contains. */
 		{"{\"auths\": {\"h\": {\"auth\": \"" AUTH "\"}}}",
 		 "{\"auths\": {\"h\": {\"username\": \"e\", \"password\": \"f\"}}}", "h", "e", "f", "", NULL},
 		{"{\"auths\": {\"h\": {\"auth\": \"" AUTH "\"}}}",
 		 "{\"auths\": {\"other\": {\"username\": \"e\", \"password\": \"f\"}}}", "h", "user", "pa:ss", "",
 		 NULL},
-		/* Helpers: one of a host before the general one; "<token>" is an identity token. */
+		/* Helpers: a host's helper has precedence over the general one; "<token>" marks an identity token. */
 		{"{\"credsStore\": \"all\"}", NULL, "h", "helped", "h", "", NULL},
 		{"{\"credsStore\": \"all\"}", NULL, "docker.io", "helped", "https://index.docker.io/v1/", "", NULL},
 		{"{\"credsStore\": \"all\", \"credHelpers\": {\"h\": \"token\"}}", NULL, "h", "", "identity", "", NULL},
@@ -91,7 +91,7 @@ static void test_config(void)
 	}
 }
 
-/* The answer of a helper is kept: it runs once for several requests. */
+/* The answer of a helper is cached: it runs once for several requests. */
 static void test_cached(void)
 {
 	g_unsetenv("DOCKER_AUTH_CONFIG");

@@ -22,7 +22,7 @@ static void take(key_agent *a, size_t i)
 
 static GByteArray *ask(const key_agent *a, const void *request, size_t n)
 {
-	/* Of its exact size, for the sanitizer. */
+	/* Passes a block of the exact size, for the sanitizer. */
 	g_autofree uint8_t *exact = g_memdup2(request, n);
 	return key_agent_answer(a, (struct slice){exact, n});
 }
@@ -37,7 +37,7 @@ static GByteArray *sign_request(struct slice public, const char *text, uint32_t 
 	return request;
 }
 
-/* What the list has in place i; out of bytes. */
+/* Returns field i of the list; fails beyond the end. */
 static struct slice listed(const GByteArray *answer, guint i, guint n)
 {
 	struct ssh_reader r = {{answer->data + 1, answer->len - 1}, false};
@@ -98,7 +98,7 @@ static void assert_failure(const key_agent *a, const void *request, size_t n)
 	g_assert_cmpmem(answer->data, answer->len, "\5", 1);
 }
 
-/* Everything that changes an agent, and what is malformed. */
+/* Requests that would change an agent, and malformed requests. */
 static void test_refuses(void)
 {
 	g_autoptr(key_agent) a = key_agent_new();

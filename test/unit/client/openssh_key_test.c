@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What ssh-keygen writes is read in ssh_key_test.c; here are files that it does not write. */
+/* ssh_key_test.c reads files of ssh-keygen; these are files that ssh-keygen does not write. */
 #include "client/openssh_key.h"
 #include "client/ssh_wire.h"
 #include <string.h>
 
-/* An Ed25519 key and what a case changes in it. */
+/* An Ed25519 key, and the change of a test case. */
 struct file {
 	const char *magic, *cipher, *kdf, *kdf_options, *type;
 	const char *padding;
@@ -84,7 +84,7 @@ static void test_cases(void)
 	CASE("ssh: malformed OpenSSH key", f.short_pair = true);
 }
 
-/* Cut anywhere, a key is no key. */
+/* A truncated key is refused. */
 static void test_truncated(void)
 {
 	g_autoptr(GByteArray) bytes = file_new(&plain);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The session services over a real connection (a socket pair), asked as a daemon asks. */
+/* The session services over a real connection (a socket pair), with the requests of a daemon. */
 #include "api/guard.h"
 #include "auth.pb-c.h"
 #include "base/digest.h"
@@ -397,7 +397,7 @@ static void test_auth(void)
 			  &auth__verify_token_authority_response__descriptor, NULL, 0, NULL);
 	g_assert_cmpmem(a->signed_.data + 64, a->signed_.len - 64, "payload", 7);
 	guard_free(a);
-	/* A password is not sent in the clear to somebody else. */
+	/* A password is not sent unencrypted to another host. */
 	g_autoptr(GError) error = NULL;
 	Auth__FetchTokenRequest f = AUTH__FETCH_TOKEN_REQUEST__INIT;
 	f.host = q.host;
@@ -443,7 +443,7 @@ static void test_ssh(void)
 	rig_connect(&r);
 	g_autoptr(rpc_call) call = rpc_call_start(r.conn, "/moby.sshforward.v1.SSH/ForwardAgent", NULL, NULL, 0, NULL);
 	Ssh__BytesMessage m = SSH__BYTES_MESSAGE__INIT;
-	/* A request to list in two pieces, then one to remove all keys, which the agent never sees. */
+	/* A list request in two pieces, then a request to remove all keys, which is not passed to the agent. */
 	static const char *const pieces[] = {"\0\0", "\0\x01\x0b", "\0\0\0\x01\x13"};
 	static const size_t lengths[] = {2, 3, 5};
 	for (size_t i = 0; i < 3; i++) {
@@ -462,7 +462,7 @@ static void test_ssh(void)
 	rig_clear(&r);
 }
 
-/* A key of a file instead of an agent: the same requests over the same call. */
+/* A key file instead of an agent: the same requests in one call. */
 static void test_ssh_keys(void)
 {
 	struct rig r;
@@ -492,7 +492,7 @@ static void test_ssh_keys(void)
 	rig_clear(&r);
 }
 
-/* What sockets and keys cannot be together. KEY and SOCKET stand for files. */
+/* Invalid combinations of sockets and keys. KEY and SOCKET are replaced by files. */
 static void test_ssh_refusals(void)
 {
 	static const struct {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Keys that ssh-keygen and openssl make now; their own words for the public half, and OpenSSL for the signature. */
+/*
+ * Keys that ssh-keygen and openssl create now: the public key is compared with theirs, signatures are verified by
+ * OpenSSL.
+ */
 #include "client/ssh_key.h"
 #include "client/ssh_wire.h"
 #include "os/tree.h"
@@ -41,7 +44,7 @@ static char *path_in(struct rig *r, const char *name)
 	return g_build_filename(r->dir, name, NULL);
 }
 
-/* ---- what must verify */
+/* ---- verification */
 
 /* "key.pub", the line of an authorized_keys file. */
 static void assert_public(struct rig *r, const ssh_key *key)
@@ -56,7 +59,7 @@ static void assert_public(struct rig *r, const ssh_key *key)
 	g_assert_cmpmem(public, n, expected, expected_n);
 }
 
-/* "key.pem", or of an Ed25519 key without one the end of key.pub. */
+/* "key.pem", or the end of key.pub for an Ed25519 key. */
 static EVP_PKEY *read_public(struct rig *r, const ssh_key *key)
 {
 	g_autofree char *path = path_in(r, "key.pem"), *pub = path_in(r, "key.pub");
@@ -73,7 +76,7 @@ static EVP_PKEY *read_public(struct rig *r, const ssh_key *key)
 	return public;
 }
 
-/* Of ECDSA, what SSH sends as OpenSSL wants it. */
+/* Converts an ECDSA signature from SSH's to OpenSSL's encoding. */
 static GBytes *to_der(struct slice signature)
 {
 	struct ssh_reader r = {signature, false};
@@ -169,7 +172,7 @@ static void test_key(gconstpointer data)
 	rig_clear(&r);
 }
 
-/* ---- no keys */
+/* ---- invalid keys */
 
 static const struct {
 	const char *script, *error;

@@ -19,7 +19,7 @@ static void test_read(void)
 	g_assert_true(r.failed);
 }
 
-/* A length beyond the end, and what is read after it. */
+/* A length beyond the end, and reads after it. */
 static void test_read_short(void)
 {
 	struct ssh_reader r = reader_of("\0\0\0\4abc\0\0\0\1x", 12), endless = reader_of("\377\377\377\377a", 5);
@@ -35,7 +35,7 @@ static void test_read_short(void)
 	g_assert_true(cut.failed);
 }
 
-/* RFC 4251, section 5: the examples of mpint that are not negative, and 0x7f, which needs no zero in front. */
+/* RFC 4251, section 5: the non-negative examples of mpint, and 0x7f, which needs no leading zero. */
 static void test_numbers(void)
 {
 	static const struct {

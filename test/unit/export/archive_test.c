@@ -40,7 +40,7 @@ static image_tree *tree_new(blob_store *blobs)
 	m->descriptor = store(blobs, OCI_MANIFEST, "manifest", &m->bytes);
 	m->config = store(blobs, OCI_CONFIG, "config", &m->config_bytes);
 	m->layers = g_ptr_array_new_with_free_func(layer_free);
-	for (int i = 0; i < 2; i++) { /* the same layer twice is one entry */
+	for (int i = 0; i < 2; i++) { /* a layer that occurs twice is one entry */
 		struct cache_layer_result *r = g_new0(struct cache_layer_result, 1);
 		r->layer = g_new0(oci_layer, 1);
 		r->layer->descriptor = store(blobs, OCI_LAYER, "layer", NULL);
@@ -110,8 +110,7 @@ static void test_layout(void)
 		struct digest digest;
 		digest_of_text("manifest", &digest);
 		char *at = strstr(body, digest.text);
-		if (at && rows[n].body &&
-		    strstr(rows[n].body, "schemaVersion")) /* the golden text has a placeholder there */
+		if (at && rows[n].body && strstr(rows[n].body, "schemaVersion")) /* placeholder in the golden text */
 			memcpy(at, strstr(rows[n].body, "sha256:"), strlen(digest.text));
 		if (rows[n].body)
 			g_assert_true(g_str_has_prefix(body, rows[n].body));

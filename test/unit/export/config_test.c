@@ -34,7 +34,7 @@ static void golden(const char *config, const char *base, size_t n_layers, int64_
 	g_assert_cmpstr(text, ==, expected);
 }
 
-/* Missing entries come from the records; the input's own order and texts stay. */
+/* Missing entries are added from the records; order and texts of the input are kept. */
 static void test_history_added(void)
 {
 	golden("{\"os\":\"linux\",\"architecture\":\"amd64\",\"config\":{\"b\":\"<\",\"a\":1}}", NULL, 2, -1,
@@ -47,7 +47,7 @@ static void test_history_added(void)
 	       "ids\":[\"" A "\",\"" B "\"]}}");
 }
 
-/* A command before the first new layer gets that layer's time, not the base's; surplus layers become empty. */
+/* A command before the first new layer gets that layer's time, not the base image's; surplus layers become empty. */
 static void test_history_times(void)
 {
 	golden("{\"os\":\"linux\",\"architecture\":\"amd64\",\"history\":[{\"created\":\"1970-01-01T00:00:01Z\","
@@ -75,7 +75,7 @@ static void test_epoch(void)
 	       "\"2020-01-01T00:00:00Z\",\"created_by\":\"b\"},{\"created\":\"1970-01-01T00:00:10Z\",\"created_by\":"
 	       "\"c\"}],"
 	       "\"os\":\"linux\",\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"" A "\",\"" B "\"]}}");
-	/* Far beyond what nanoseconds hold. */
+	/* Beyond the range of nanoseconds. */
 	g_autofree char *text = run("{\"os\":\"l\",\"architecture\":\"a\"}", NULL, 1, INT64_MAX, NULL);
 	g_assert_nonnull(text);
 }

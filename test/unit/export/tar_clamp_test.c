@@ -89,14 +89,14 @@ static void test_clamp(void)
 	}
 	archive_read_free(a);
 	g_assert_cmpuint(n, ==, 4);
-	/* However the bytes come, the result is the same; and what was lowered stays as it is. */
+	/* The result does not depend on the size of the pieces, and is unchanged when processed again. */
 	g_autoptr(GByteArray) small = clamp(in, 7, &error);
 	g_assert_cmpmem(small->data, small->len, out->data, out->len);
 	g_autoptr(GByteArray) again = clamp(out, 512, &error);
 	g_assert_cmpmem(again->data, again->len, out->data, out->len);
 }
 
-/* The end is two zero blocks, however it was: padded to records, with bytes behind it, or missing. */
+/* The end is two zero blocks, whether the input's end is padded, followed by bytes, or missing. */
 static void test_end(void)
 {
 	g_autoptr(GByteArray) in = sample();
@@ -127,7 +127,7 @@ static void test_end(void)
 	g_assert_cmpstr(error->message, ==, "archive/tar: invalid tar header");
 }
 
-/* Empty device numbers, as tar programs other than Go's leave them in files, become zeros; others stay. */
+/* Empty device numbers of other tar programs become zeros; other values are kept. */
 static void test_device_numbers(void)
 {
 	g_autoptr(GByteArray) in = g_byte_array_new();
@@ -157,7 +157,7 @@ static void test_device_numbers(void)
 	       16);
 	g_autoptr(GByteArray) kept = clamp(in, 512, &error);
 	g_assert_cmpmem(kept->data, 512, in->data, 512);
-	/* Nor does Go give device numbers to an extended header. */
+	/* Go writes no device numbers for extended headers either. */
 	memset(in->data + 329, 0, 16);
 	in->data[156] = 'L';
 	g_autoptr(GByteArray) extended = clamp(in, 512, &error);

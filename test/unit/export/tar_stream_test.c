@@ -63,7 +63,7 @@ static void test_round_trip(void)
 	g_assert_cmpint(archive_entry_rdevminor(e), ==, 3);
 	assert_next(a, split, S_IFREG | 0644, &e);
 	assert_next(a, very, S_IFREG | 0644, &e);
-	/* A warning where the locale has no such letter. */
+	/* libarchive warns if the locale cannot represent the letter. */
 	g_assert_cmpint(archive_read_next_header(a, &e), >=, ARCHIVE_WARN);
 	g_assert_cmpint(archive_entry_xattr_count(e), ==, 1);
 	assert_next(a, "big-id", S_IFREG | 0600, &e);

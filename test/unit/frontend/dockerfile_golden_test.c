@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Golden tests: test/golden/dockerfile/NAME/Dockerfile in, its LLB, image config and warnings as text out (`expect`).
- * Beside it may stand `options` (key=value lines), `dockerignore` and `images` (ref, space, config JSON).
- * GOLDEN_UPDATE=1 writes `expect` anew.
+ * Optional files: `options` (key=value lines), `dockerignore` and `images` (ref, space, config JSON). GOLDEN_UPDATE=1
+ * writes `expect`.
  */
 #include "frontend/dockerfile/dockerfile.h"
 #include "llb/definition.h"
@@ -56,7 +56,7 @@ static void print_metadata(GString *out, const Pb__Definition *d, const char *di
 	}
 }
 
-/* Ops in order, inputs by number instead of by digest. */
+/* Prints the ops in order, with numbers instead of digests for inputs. */
 static void print_definition(GString *out, const Pb__Definition *d)
 {
 	g_autoptr(GHashTable) numbers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -93,7 +93,7 @@ static void print_sorted(GString *out, GPtrArray *texts)
 		g_string_append(out, g_ptr_array_index(texts, i));
 }
 
-/* Lines in an order that threads do not change. */
+/* Sorts lines, so that their order does not depend on threads. */
 static void print_lines(GString *out, const char *text)
 {
 	g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(g_free);
@@ -104,7 +104,7 @@ static void print_lines(GString *out, const char *text)
 	print_sorted(out, lines);
 }
 
-/* The last definition; of several platforms all that are not for a Dockerfile or an ignore file. */
+/* Prints the last definition; with several platforms all that do not load a Dockerfile or ignore file. */
 static void print_definitions(GString *out, const struct mock_bridge *m, bool all)
 {
 	g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);

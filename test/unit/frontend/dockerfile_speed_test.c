@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A large Dockerfile converts at once; hostile ones end with an error in bounded time. */
+/* A large Dockerfile is converted quickly; hostile ones end with an error in bounded time. */
 #include "frontend/dockerfile/dockerfile.h"
 #include "unit/frontend/mock_bridge.h"
 #include <time.h>
 
-/* Of processor time: the machine may be busy. */
+/* Processor time, because the machine may be busy. */
 static double solve_ms(const char *text, GError **error)
 {
 	struct mock_bridge *m = mock_bridge_new();
@@ -20,7 +20,7 @@ static double solve_ms(const char *text, GError **error)
 	return ms;
 }
 
-/* 5,000 lines: the aim is 20 ms; here a bound that also holds under sanitizers. */
+/* 5,000 lines: the target is 20 ms; this limit also holds under sanitizers. */
 static void test_large(void)
 {
 	g_autoptr(GString) s = g_string_new("FROM alpine\nARG A=1\n");

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "frontend/gateway/gateway_internal.h"
 
-/* What a frontend says of its own result is no provenance: it is not taken, so that nothing it says can pass for ours.
- */
+/* Provenance in a frontend's result is refused, so that a frontend cannot forge it. */
 static void test_attestations(void)
 {
 	Gateway__Result wire = GATEWAY__RESULT__INIT;

@@ -59,7 +59,7 @@ static void test_source(void)
 	g_assert_true(!m->image && !m->git);
 	g_assert_cmpstr(m->http->filename, ==, "f");
 	g_assert_cmpstr(m->http->checksum, ==, s.http.checksum.text);
-	g_assert_nonnull(m->http->lastmodified); /* 1970 is a time */
+	g_assert_nonnull(m->http->lastmodified); /* 1970 is a valid time */
 	g_assert_null(m->http->checksumresponse);
 	guard_free(m);
 

@@ -2,7 +2,7 @@
 #include "frontend/dockerfile/dockerfile.h"
 #include "unit/frontend/mock_bridge.h"
 
-/* A client's nil definition arrives as an empty one: an error, whichever input it is. */
+/* A client's nil definition arrives as an empty one: an error for every input. */
 static void test_nil(void)
 {
 	static const char *const names[] = {"context", "dockerfile", "other"};

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mock_bridge: a bridge for tests of frontends: files from a table, images that always exist, solves that are kept.
+ * mock_bridge: a bridge for tests of frontends: files from a table, images that always exist, recorded solves.
  *
  *	struct mock_bridge *m = mock_bridge_new();
  *	mock_bridge_file(m, "Dockerfile", "FROM scratch");
  *	dockerfile_frontend.solve(&m->bridge, options, NULL, NULL, &result, &error);
- *	m->last                                                the definition solved last
+ *	m->last                                                the last definition
  *
  * Thread: any (.mu guards all).
  */
@@ -19,12 +19,12 @@ struct mock_bridge {
 	bridge bridge;
 	GMutex mu;
 	GHashTable *files;      /* path to text */
-	GHashTable *images;     /* ref (without digest) to config JSON; others get the default one */
+	GHashTable *images;     /* ref (without digest) to config JSON; other images have the default config */
 	GPtrArray *definitions; /* of Pb__Definition, in the order solved */
 	GString *warnings;
-	GString *requests; /* what was asked, one a line */
+	GString *requests; /* recorded requests, one per line */
 	struct platform platform;
-	bool forget; /* definitions are not kept */
+	bool forget; /* do not record definitions */
 };
 struct mock_ref {
 	bridge_ref ref;

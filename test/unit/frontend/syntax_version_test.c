@@ -8,7 +8,7 @@ static void test_versions(void)
 {
 	static const struct {
 		const char *source;
-		char want; /* y: served, w: with a warning, n: not */
+		char want; /* y: accepted, w: with a warning, n: refused */
 	} rows[] = {
 		{"dockerfile.v0", 'y'},
 		{"docker/dockerfile", 'y'},

@@ -4,7 +4,7 @@
 #include <string.h>
 
 struct row {
-	const char *word, *want; /* want NULL: an error with `text` */
+	const char *word, *want; /* want NULL: expect an error with `text` */
 	const char *text;
 };
 /* v=/a/b/c.tar.gz e= p=a*b*c f=foo.bar.foo; u is unset. */
@@ -132,7 +132,7 @@ static void test_split(struct fixture *f, const void *data)
 	g_assert_true(words_expand(&w, f->a, "x $two \"$two\" y\\ z", &f->env->words, &r, NULL));
 	g_autofree char *joined = vec_join(&r.words, "|");
 	g_assert_cmpstr(joined, ==, "x|a|b|a b|y z");
-	/* What stands in front of a nested word is lost from the words (as upstream does). */
+	/* The text before a nested word is missing in the words (as upstream). */
 	g_assert_true(words_expand(&w, f->a, "80${u:-1}", &f->env->words, &r, NULL));
 	g_assert_cmpstr(r.text, ==, "801");
 	g_assert_cmpstr(r.words.items[0], ==, "1");
@@ -148,7 +148,7 @@ static void test_matches(struct fixture *f, const void *data)
 	g_assert_cmpstr(unmatched, ==, "u,x");
 }
 
-/* L17: work, size and depth have ceilings. */
+/* L17: limits of work, size and depth. */
 static void test_limits(struct fixture *f, const void *data)
 {
 	int64_t work = 1 << 20;

@@ -91,7 +91,7 @@ static void test_vector_exec(void)
 	guard_free(def);
 }
 
-/* Map entries are sorted and both fields always written. */
+/* Map entries are sorted and always have both fields. */
 static void test_source_attrs(void)
 {
 	g_autoptr(llb_graph) g = graph();
@@ -170,7 +170,7 @@ static void test_readonly_root(void)
 	g_assert_cmpint(llb_exec_mount_out(out, "/out").index, ==, 0);
 }
 
-/* Equal ops marshal once; descriptions and locations of both are kept; diamonds are walked once. */
+/* Equal ops are marshalled once with descriptions and locations of both; diamonds are visited once. */
 static void test_equal_nodes(void)
 {
 	g_autoptr(llb_graph) g = graph();
@@ -219,7 +219,7 @@ static struct llb_out named_source(llb_graph *g, const char *identifier, const c
 	return llb_source(g, identifier, NULL, &meta);
 }
 
-/* A mount whose source equals the root is visited after the root: its name is kept, and the locations of both. */
+/* A mount with the same source as the root is visited after the root: its name and the locations of both are kept. */
 static void test_equal_inputs(void)
 {
 	g_autoptr(llb_graph) g = graph();
@@ -244,7 +244,7 @@ static void test_equal_inputs(void)
 	guard_free(def);
 }
 
-/* Sources of a chain of copies are visited from the last action to the first, after what the chain works on. */
+/* Sources of a chain of copies are visited from the last action to the first, after the base. */
 static void test_file_visits(void)
 {
 	for (int with_base = 0; with_base < 2; with_base++) {
@@ -274,7 +274,7 @@ static void test_file_visits(void)
 	}
 }
 
-/* Source files are numbered in the order of visits, those of equal ops too. */
+/* Source files are numbered in the order of visits, also those of equal ops. */
 static void test_source_order(void)
 {
 	g_autoptr(llb_graph) g = graph();

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- definitions made by hand */
+/* ---- hand-made definitions */
 
 static GPtrArray *def_new(void)
 {
@@ -133,7 +133,7 @@ static void test_shape(void)
 	g_assert_true(g_str_has_prefix(error->message, "failed to parse llb proto op: "));
 }
 
-/* Hook of test_rewrite: x becomes y, and data says what else is an error. */
+/* Hook of test_rewrite: replaces x by y; data names a source that is an error. */
 static bool replace_x(void *data, struct llb_source *sources, size_t n, GError **error)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -149,7 +149,7 @@ static bool replace_x(void *data, struct llb_source *sources, size_t n, GError *
 	return true;
 }
 
-/* A merge of both images, put together again: every vertex but y gets the digest it has when y was meant from the start. */
+/* Rewrites a merge of both images: each vertex has the digest that it would have if y had been the original source. */
 static GPtrArray *merge_of(const char *first, const char *second)
 {
 	GPtrArray *def = def_new();
@@ -192,7 +192,7 @@ static void test_rewrite(void)
 	g_assert_cmpuint(n, ==, 2);
 	llb_vertex_annotate_error(v, error_set(&error, ERROR_UNKNOWN, "x") ? NULL : error); /* finds itself */
 	g_clear_error(&error);
-	/* nothing changed: the digests of the bytes that came */
+	/* unchanged: digests of the received bytes */
 	g_autoptr(llb_definition) c = load(meant, &options, &error);
 	g_assert_cmpstr(llb_definition_result(c, &index)->digest.text, ==, want->digest.text);
 	options.rewrite_data = (char *)"docker-image://y";
@@ -266,7 +266,7 @@ static void test_file(void)
 	a.mkdir = b.mkdir = &mkdir;
 	b.output = 2;
 	check_op(&op, "missing output index 0");
-	/* What outputs there are is the op's to judge. */
+	/* The op checks at run time which outputs exist. */
 	a.output = b.output = 1;
 	check_op(&op, NULL);
 	a.output = 0;
@@ -375,7 +375,7 @@ static void test_caps(void)
 	g_assert_false(g_strv_contains(all, "file.copy.modestring"));
 }
 
-/* The spelling of one cap is part of the protocol; two that are declared elsewhere are not offered. */
+/* One cap is misspelt in the protocol; two that are declared are not advertised. */
 static void test_trap_5(void)
 {
 	const char *const *all = llb_caps();
@@ -386,7 +386,7 @@ static void test_trap_5(void)
 	g_assert_false(g_strv_contains(all, "file.copy.modestring"));
 }
 
-/* Caps are demanded of every op, also of the one that only names the result. */
+/* Caps are checked for every op, including the terminal one. */
 static void test_trap_6(void)
 {
 	g_autoptr(GError) error = NULL;
@@ -412,7 +412,7 @@ static void test_trap_6(void)
 	guard_free(pb);
 }
 
-/* Digests stay those of the bytes, though the platform is filled in afterwards (trap 4). */
+/* Digests are those of the received bytes, although the platform is filled in afterwards (trap 4). */
 static void test_platform_and_names(void)
 {
 	g_autoptr(GError) error = NULL;
@@ -439,7 +439,7 @@ static void test_platform_and_names(void)
 	struct digest digest;
 	llb_out_digest(g, image, &digest);
 	g_assert_true(digest_equal(&digest, &source->digest));
-	g_assert_nonnull(v->op->platform); /* this machine's */
+	g_assert_nonnull(v->op->platform); /* the host's platform */
 }
 
 static void test_annotate(void)
@@ -532,7 +532,7 @@ static void test_op_json(void)
 			"{\"secondaryInput\":\"-1\",\"mkdir\":{\"path\":\"/d\",\"owner\":{\"user\":{\"byID\":0}}}}");
 }
 
-/* L15, and a graph whose every level names the one below twice: each vertex is walked once. */
+/* L15, and a graph in which each level refers to the one below twice: each vertex is visited once. */
 static void test_deep_diamonds(void)
 {
 	g_autoptr(GError) error = NULL;
@@ -549,8 +549,8 @@ static void test_deep_diamonds(void)
 }
 
 /*
- * An op in another order of fields than Go writes: its vertex has the digest of what Go writes, its metadata is named by
- * what was sent, and its locations are found by the former.
+ * An op with another order of fields than Go's: its vertex has the digest of Go's encoding, its metadata is keyed by
+ * the sent digest, and its locations by the former.
  */
 static void test_other_form(void)
 {
@@ -564,7 +564,7 @@ static void test_other_form(void)
 	op.source = &source;
 	op.platform = &platform;
 	struct digest sent, canonical;
-	GBytes *bytes = message_pack(&op); /* by number: the member of the one-of comes before the platform */
+	GBytes *bytes = message_pack(&op); /* sorted by number: the member of the one-of precedes the platform */
 	g_autoptr(GBytes) again = llb_op_pack(&op);
 	g_assert_false(g_bytes_equal(bytes, again));
 	digest_of(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), &sent);

@@ -9,8 +9,8 @@
 #define TIME "2026-11-26T13:09:05.375052671Z"
 
 /*
- * Written by the original daemon. What it wrote is read, and written again to the byte where its order follows from the
- * content (it lists layers that share a blob as they come).
+ * Written by upstream's daemon. Parsing and writing it again gives equal bytes where the order is determined by the
+ * content (layers that share a blob are listed in arbitrary order).
  */
 static void test_recorded(void)
 {
@@ -58,10 +58,10 @@ static void test_made(void)
 		"\",\"inputs\":[[{\"link\":1},{\"selector\":\"" B "\",\"link\":1}]]},{\"digest\":\"" C "\"}]}");
 	g_assert_cmpuint(g_array_index(order, guint, 0), ==, top);
 	g_autofree char *records = cache_config_write_records(c, NULL);
-	g_assert_nonnull(strstr(records, "\"layer\":1")); /* places stay those of the image */
+	g_assert_nonnull(strstr(records, "\"layer\":1")); /* layers keep their indices in the image */
 }
 
-/* Two layers and two records, entered in one order or the other. */
+/* Two layers and two records, added in either order. */
 static char *written(bool backwards)
 {
 	g_autoptr(cache_config) c = cache_config_new();
@@ -80,14 +80,14 @@ static char *written(bool backwards)
 	return cache_config_write(c, NULL, NULL);
 }
 
-/* Parent 0 is left out as Go's omitempty does, -1 is written. */
+/* Parent 0 is omitted as by Go's omitempty, -1 is written. */
 static void test_trap_53(void)
 {
 	g_autofree char *text = written(false);
 	g_assert_true(g_str_has_prefix(text, "{\"layers\":[{\"blob\":\"" A "\",\"parent\":-1},{\"blob\":\"" B "\"}],"));
 }
 
-/* The same bytes, in whatever order the graph was told. */
+/* Equal bytes for every order in which the graph was built. */
 static void test_trap_54(void)
 {
 	g_autofree char *one = written(false), *other = written(true);
@@ -141,13 +141,13 @@ static void test_refused(void)
 	}
 }
 
-/* Many records and links: the limit itself is read, one more is refused. */
+/* Many records and links: the limit is accepted, one more is refused. */
 static void test_limit(void)
 {
 	for (int over = 0; over < 2; over++) {
 		g_autoptr(GString) text =
 			g_string_new("{\"records\":[{\"digest\":\"" A "\"},{\"digest\":\"" B "\",\"inputs\":[[");
-		/* Two records and one input are there. */
+		/* The graph already has two records and one input. */
 		for (long long i = 0; i < LIMIT_CACHE_RECORDS - 3 + over; i++)
 			g_string_append(text, i == 0 ? "{\"link\":0}" : ",{\"link\":0}");
 		g_string_append(text, "]]}]}");
@@ -158,7 +158,7 @@ static void test_limit(void)
 	}
 }
 
-/* A chain of the longest length is read, one layer more is refused, however they are numbered. */
+/* A chain of the maximum length is accepted, one more layer is refused, for every numbering. */
 static void test_chain_limit(void)
 {
 	for (int over = 0; over < 2; over++) {

@@ -28,7 +28,9 @@ static char *output_digest(const char *of)
 	return g_strdup(digest.text);
 }
 
-/* A config: ROOT, on it each of the steps (NULL-terminated list) in a chain; the last one has a result of one layer. */
+/*
+ * Creates a config: ROOT, followed by a chain of steps (NULL-terminated list); the last step has a result of one layer.
+ */
 static void add_config(remote_import *r, const char *layer_text, const char *const *steps)
 {
 	struct digest layer;
@@ -52,7 +54,7 @@ static void add_config(remote_import *r, const char *layer_text, const char *con
 	remote_import_add(r, c, layers, provider);
 }
 
-/* Keys that follow from one through a step; the only one, NULL when there is none. */
+/* Returns the key that follows from a key through a step, or NULL if there is none. */
 static char *follow(const solver_import *i, const char *from, const char *step)
 {
 	g_autoptr(GHashTable) targets = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -72,7 +74,7 @@ static guint results_of(const solver_import *i, const char *key)
 	return import_results(i, (guint)record)->len;
 }
 
-/* An image for two platforms has a config for each: what follows from their common key is found in both. */
+/* An image for two platforms has a config for each: keys that follow from their common key are found in both. */
 static void test_common_root(void)
 {
 	struct remotecache_context context = {0};
@@ -87,7 +89,7 @@ static void test_common_root(void)
 	g_assert_cmpuint(results_of(i, arm64), ==, 1);
 }
 
-/* So is what follows from a step in common, and a step has the results of both. */
+/* Keys that follow from a common step are found, too, and the step has the results of both. */
 static void test_common_step(void)
 {
 	struct remotecache_context context = {0};
@@ -105,7 +107,7 @@ static void test_common_step(void)
 	g_assert_cmpuint(results_of(i, arm64), ==, 1);
 }
 
-/* Records of one config that stand in any order, and twice, are one each. */
+/* Records of a config that occur in any order, and twice, become one record each. */
 static void test_one_config(void)
 {
 	struct remotecache_context context = {0};

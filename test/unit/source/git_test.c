@@ -37,7 +37,7 @@ static void test_refs(void)
 static void test_listing(void)
 {
 	static const struct {
-		const char *ref, *output, *want; /* NULL: not found; "full sha peeled" */
+		const char *ref, *output, *want; /* NULL: not found; else "full sha peeled" */
 	} cases[] = {
 		{"main", A "\trefs/heads/main\n", "refs/heads/main " A " "},
 		{"v1", A "\trefs/tags/v1\n" B "\trefs/tags/v1^{}\n", "refs/tags/v1 " A " " B},
@@ -104,7 +104,7 @@ static void test_open(void)
 	static const struct {
 		const char *identifier;
 		struct attribute attribute;
-		const char *want; /* remote shown user ref subdir, or "!error" */
+		const char *want; /* remote, address for messages, user, ref, subdir; or "!error" */
 	} cases[] = {
 		{"git://h/a.git", {NULL, NULL}, "https://h/a.git https://h/a.git - - "},
 		{"git://h/a.git#v1:x/../y/", {NULL, NULL}, "https://h/a.git https://h/a.git - v1 y"},
@@ -167,7 +167,7 @@ static void test_no_network(void)
 	}
 }
 
-/* Neither credentials in arguments, nor settings of the host, nor a umask of 0. */
+/* No credentials in arguments, no settings of the host, no umask of 0. */
 static void test_run(void)
 {
 	struct work work = {0};
@@ -231,7 +231,7 @@ static mode_t mode_of(int dir, const char *name)
 	return st.st_mode & 07777;
 }
 
-/* Only regular files that are not executable; what a link names stays as it is. */
+/* Only regular files without execute permission are changed; targets of links are not. */
 static void test_open_modes(void)
 {
 	g_autofree char *dir = g_dir_make_tmp("git-modes-XXXXXX", NULL);

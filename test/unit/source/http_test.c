@@ -6,7 +6,7 @@
 struct fixture {
 	struct rig rig;
 	struct server *server;
-	char *text; /* what the server answers, under an ETag that is the same text */
+	char *text; /* body of the server's reply, also used as its ETag */
 	registry *registry;
 	struct source_context context;
 };
@@ -40,13 +40,13 @@ static void set_up(struct fixture *x, gconstpointer path)
 
 static void tear_down(struct fixture *x, gconstpointer path)
 {
-	registry_free(x->registry); /* with its connections, which the server waits for */
+	registry_free(x->registry); /* closes its connections, for which the server waits */
 	server_stop(x->server);
 	g_free(x->text);
 	rig_tear_down(&x->rig, NULL);
 }
 
-/* What the file holds in a build with these pins; checksum may be NULL. */
+/* Returns the content of the file in a build with these pins; checksum may be NULL. */
 static char *content(struct fixture *x, const char *path, const char *checksum, pins *build)
 {
 	g_autofree char *url = g_strdup_printf("http://%s%s", x->server->address, path);
@@ -81,7 +81,7 @@ static void expect(struct fixture *x, const char *path, const char *checksum, pi
 	g_assert_cmpstr(got, ==, want);
 }
 
-/* The URL is asked once a build, whatever the server says afterwards and whatever a prune removes. */
+/* A URL is requested once per build, even if the server's reply changes or a prune removes the record. */
 static void test_once_a_build(struct fixture *x, gconstpointer path)
 {
 	pins *first = pins_new(), *second = pins_new();

@@ -48,7 +48,7 @@ static void add(struct fixture *f, const char *identity, const char *ref, size_t
 							      .bytes = bytes});
 }
 
-static guint count(GPtrArray *rows /* taken */)
+static guint count(GPtrArray *rows /* takes ownership */)
 {
 	guint n = rows->len;
 	g_ptr_array_unref(rows);
@@ -64,7 +64,7 @@ static void test_rows(struct fixture *f, gconstpointer unused)
 		add(f, "b", "one", 10);
 	}
 	g_autoptr(GPtrArray) rows = fingerprint_store_find(f->s, "a", 2);
-	g_assert_cmpuint(rows->len, ==, 2); /* what waited to be written is found too */
+	g_assert_cmpuint(rows->len, ==, 2); /* pending rows are found, too */
 	g_assert_cmpstr(((struct fingerprint_row *)rows->pdata[0])->ref, ==, "build10");
 	g_assert_cmpstr(((struct fingerprint_row *)rows->pdata[1])->ref, ==, "build9");
 	g_assert_cmpuint(count(fingerprint_store_find(f->s, "a", 100)), ==, FINGERPRINTS_PER_STEP);
@@ -76,7 +76,7 @@ static void test_rows(struct fixture *f, gconstpointer unused)
 	g_assert_cmpstr(last, ==, "one");
 }
 
-/* Neither rows nor bytes grow without end. */
+/* The numbers of rows and bytes are limited. */
 static void test_bounds(struct fixture *f, gconstpointer unused)
 {
 	for (int i = 0; i < 1024; i++) {
@@ -88,7 +88,7 @@ static void test_bounds(struct fixture *f, gconstpointer unused)
 	g_assert_cmpuint(n, >=, 400);
 }
 
-/* Nor by starts that each add a little. */
+/* Also over several starts that each add a little. */
 static void test_bounds_of_starts(struct fixture *f, gconstpointer unused)
 {
 	for (int i = 0; i < 15; i++) {
