@@ -18,14 +18,14 @@
 	X(L2, MESSAGE_STEP_BYTES, KIB(64), "growth step of a message buffer")                                          \
 	X(L3, HEADER_BYTES, KIB(256), "decoded header list")                                                           \
 	X(L3n, HEADER_FIELDS, 512, "header fields")                                                                    \
-	X(L4, CONTINUATION_FRAMES, 8, "CONTINUATION frames a header block")                                            \
+	X(L4, CONTINUATION_FRAMES, 8, "CONTINUATION frames per header block")                                          \
 	X(L5, HPACK_TABLE_BYTES, KIB(4), "HPACK table")                                                                \
 	X(L6, RESET_BURST, 1000, "RST_STREAM burst")                                                                   \
-	X(L6r, RESET_PER_SECOND, 33, "RST_STREAM a second")                                                            \
+	X(L6r, RESET_PER_SECOND, 33, "RST_STREAM per second")                                                          \
 	X(L7, GLITCH_BURST, 10000, "control frame burst")                                                              \
-	X(L7r, GLITCH_PER_SECOND, 330, "control frames a second")                                                      \
-	X(L8, UNSENT_ACKS, 1000, "unsent acknowledgements a connection")                                               \
-	X(L9, STREAMS, 1000, "open streams a connection")                                                              \
+	X(L7r, GLITCH_PER_SECOND, 330, "control frames per second")                                                    \
+	X(L8, UNSENT_ACKS, 1000, "unsent acknowledgements per connection")                                             \
+	X(L9, STREAMS, 1000, "open streams per connection")                                                            \
 	X(L10, STREAM_WINDOW_BYTES, KIB(256), "HTTP/2 stream window")                                                  \
 	X(L10c, CONNECTION_WINDOW_BYTES, MIB(4), "HTTP/2 connection window")                                           \
 	X(L11, UNIX_CONNECTIONS, 1024, "unix connections")                                                             \
@@ -38,13 +38,13 @@
 	X(L13, PROTO_DEPTH, 100, "protobuf nesting")                                                                   \
 	X(L13u, PROTO_UNKNOWN_BYTES, MIB(1), "unknown protobuf fields")                                                \
 	X(L13r, PROTO_REPEATED, 1000000, "repeated protobuf fields")                                                   \
-	X(L15, LLB_OPS, 100000, "ops a definition")                                                                    \
-	X(L15i, LLB_INPUTS, 10000, "inputs an op")                                                                     \
+	X(L15, LLB_OPS, 100000, "ops per definition")                                                                  \
+	X(L15i, LLB_INPUTS, 10000, "inputs per op")                                                                    \
 	X(L16, DOCKERFILE_BYTES, MIB(16), "Dockerfile")                                                                \
 	X(L16l, DOCKERFILE_LINE_BYTES, 65535, "Dockerfile line")                                                       \
 	X(L17, WORD_BYTES, MIB(1), "expanded word")                                                                    \
 	X(L17e, ENV_BYTES, MIB(4), "environment of a stage")                                                           \
-	X(L17w, EXPANSION_WORK, MIB(256), "expansion work a file")                                                     \
+	X(L17w, EXPANSION_WORK, MIB(256), "expansion work per file")                                                   \
 	X(L18, STAGES, 50000, "stages")                                                                                \
 	X(L18c, CPU_INDEX, 8192, "number of a CPU or memory node")                                                     \
 	X(L18i, INSTRUCTIONS, 500000, "instructions")                                                                  \
@@ -55,31 +55,31 @@
 	X(L19r, CACHE_RECORDS, 200000, "records and links of a cache config")                                          \
 	X(L19m, MEMORY_BLOBS_BYTES, MIB(16), "image documents kept in memory")                                         \
 	X(L19p, POLICY_BYTES, MIB(4), "source policy")                                                                 \
-	X(L19s, SOURCE_IDENTIFIER_BYTES, KIB(16), "identifier of a source that policies look at")                      \
+	X(L19s, SOURCE_IDENTIFIER_BYTES, KIB(16), "identifier of a source that is matched against policies")           \
 	X(L19x, REGEX_BYTES, KIB(16), "regular expression")                                                            \
-	X(L19y, REGEX_STEPS, 50000000, "steps of matching one")                                                        \
-	X(L19z, REGEX_PROGRAM, 20000, "instructions of one")                                                           \
-	X(L19g, REGEX_SLOTS, 1000000, "instructions of one, times twice its groups")                                   \
+	X(L19y, REGEX_STEPS, 50000000, "steps of matching a regular expression")                                       \
+	X(L19z, REGEX_PROGRAM, 20000, "instructions of a compiled expression")                                         \
+	X(L19g, REGEX_SLOTS, 1000000, "instructions of a compiled expression, times twice its groups")                 \
 	X(L20, JSON_DEPTH, 64, "JSON nesting")                                                                         \
 	X(L21, INDEX_NESTING, 4, "index nesting")                                                                      \
 	X(L21m, INDEX_MANIFESTS, 10000, "manifests in an index")                                                       \
-	X(L22, LAYERS, 500, "layers an image")                                                                         \
+	X(L22, LAYERS, 500, "layers per image")                                                                        \
 	X(L23, REDIRECTS, 10, "requests of a chain of redirects")                                                      \
 	X(L23a, AUTH_ROUNDS, 2, "authentication rounds")                                                               \
 	X(L23r, RETRIES, 4, "retries")                                                                                 \
 	X(L25, HTTP_SOURCE_BYTES, GIB(16), "http source")                                                              \
-	X(L25t, ARCHIVE_TIME_BYTES, GIB(4), "unpacked size of an archive of which the newest file is determined")                        \
-	X(L30, TAR_ENTRIES, 10000000, "entries a layer")                                                               \
+	X(L25t, ARCHIVE_TIME_BYTES, GIB(4), "unpacked size of an archive of which the newest file is determined")      \
+	X(L30, TAR_ENTRIES, 10000000, "entries per layer")                                                             \
 	X(L31, PATH_BYTES, 4096, "path")                                                                               \
 	X(L31d, PATH_DEPTH, 1000, "path components")                                                                   \
-	X(L33, XATTRS, 256, "xattrs a file")                                                                           \
-	X(L33b, XATTR_BYTES, KIB(64), "xattr bytes a file")                                                            \
+	X(L33, XATTRS, 256, "xattrs per file")                                                                         \
+	X(L33b, XATTR_BYTES, KIB(64), "xattr bytes per file")                                                          \
 	X(L34, LAYER_BYTES, GIB(256), "unpacked layer")                                                                \
 	X(L35, EXPANSION_RATIO, 1000, "compression ratio after the first GiB")                                         \
 	X(L36t, TABLE_BYTES, GIB(1), "estargz table of contents")                                                      \
 	X(L37, SYMLINK_BYTES, 4095, "symlink target")                                                                  \
 	X(L40, STEP_LOG_BYTES, MIB(2), "log of a step")                                                                \
-	X(L40s, STEP_LOG_BYTES_PER_SECOND, KIB(200), "log of a step a second")                                         \
+	X(L40s, STEP_LOG_BYTES_PER_SECOND, KIB(200), "log of a step per second")                                       \
 	X(L42, SECRET_BYTES, 500 * 1024LL, "secret")                                                                   \
 	X(L42a, SSH_AGENT_BYTES, KIB(256), "ssh agent message")                                                        \
 	X(L42k, SSH_KEY_BYTES, KIB(100), "ssh key file")                                                               \
