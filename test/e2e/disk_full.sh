@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# F40: a full disk fails the build with that error; the space is freed; the daemon continues; prune works.
+# F40a, F40b, F40d, F40e: a full disk fails the build with that error; the space is freed; the daemon continues; prune works.
 make_context "$WORK/c"
 truncate -s 64M "$WORK/disk"
 mkfs.ext4 -q -F "$WORK/disk"
