@@ -147,6 +147,9 @@ for bad in '[]:a policy is an object' '{"rules":[{"action":"deny"}]}:unrecognize
 done
 policy "$(rule DENY '(a+' REGEX)"
 fails 'error matching source policy: error parsing regexp: missing ' "$WORK/said" judged
+# A backtracking matcher would not finish with this one, which does not match.
 policy "$(rule DENY '^(.|.|.|.)+(#|%)$' REGEX)"
-fails 'matching regexp' "$WORK/said" judged
+fails 'lstat /foo: no such file or directory' "$WORK/said" judged
+policy "$(rule DENY '(?:abcdefghijklmnopqrstu){1000}' REGEX)"
+fails 'error parsing regexp: expression too large' "$WORK/said" judged
 alive
