@@ -39,14 +39,7 @@ static void put_gc(json_writer *w, const Types__GCPolicy *g)
 	json_key(w, "all");
 	json_put_bool(w, g->all);
 	json_key(w, "filter");
-	if (g->n_filters == 0) {
-		json_put_null(w);
-	} else {
-		json_array_begin(w);
-		for (size_t i = 0; i < g->n_filters; i++)
-			json_put_string(w, g->filters[i]);
-		json_array_end(w);
-	}
+	json_put_strings_or_null(w, g->filters, g->n_filters);
 	put_int(w, "keepDuration", g->keepduration);
 	put_int(w, "reservedSpace", g->reservedspace);
 	put_int(w, "maxUsedSpace", g->maxusedspace);

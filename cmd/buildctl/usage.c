@@ -83,14 +83,7 @@ char *usage_json(const Control__UsageRecord *r)
 	json_key(w, "usageCount");
 	json_put_int(w, r->usagecount);
 	json_key(w, "parents");
-	if (r->n_parents == 0)
-		json_put_null(w);
-	else
-		json_array_begin(w);
-	for (size_t i = 0; i < r->n_parents; i++)
-		json_put_string(w, r->parents[i]);
-	if (r->n_parents > 0)
-		json_array_end(w);
+	json_put_strings_or_null(w, r->parents, r->n_parents);
 	json_put_string_member(w, "description", r->description);
 	json_put_string_member(w, "recordType", r->recordtype);
 	json_key(w, "shared");

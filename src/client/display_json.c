@@ -41,13 +41,7 @@ static void put_vertex(json_writer *w, const Control__Vertex *v)
 {
 	json_object_begin(w);
 	json_put_string_member(w, "digest", v->digest);
-	if (v->n_inputs > 0) {
-		json_key(w, "inputs");
-		json_array_begin(w);
-		for (size_t i = 0; i < v->n_inputs; i++)
-			json_put_string(w, v->inputs[i]);
-		json_array_end(w);
-	}
+	json_put_strings_member_nonempty(w, "inputs", v->inputs, v->n_inputs);
 	json_put_string_member_nonempty(w, "name", v->name);
 	put_time(w, "started", v->started);
 	put_time(w, "completed", v->completed);

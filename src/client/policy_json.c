@@ -9,14 +9,7 @@
 /* Finds a member by its name or, failing that, by a name that differs in case only. Returns NULL if missing or null. */
 static const json_t *member(const json_t *object, const char *name)
 {
-	const json_t *value = json_object_get(object, name);
-	const char *key;
-	json_t *other;
-	json_object_foreach((json_t *)object, key, other)
-	{
-		if (!value && g_ascii_strcasecmp(key, name) == 0)
-			value = other;
-	}
+	const json_t *value = json_member_any_case(object, name);
 	return value && !json_is_null(value) ? value : NULL;
 }
 

@@ -97,10 +97,7 @@ const struct spec_device spec_insecure_devices[] = {
 static void put_list(json_writer *w, const char *key, const char *const *list)
 {
 	json_key(w, key);
-	json_array_begin(w);
-	for (size_t i = 0; list && list[i]; i++)
-		json_put_string(w, list[i]);
-	json_array_end(w);
+	json_put_strings(w, (char *const *)list, list ? g_strv_length((char **)list) : 0);
 }
 
 static void put_string(json_writer *w, const char *key, const char *value)

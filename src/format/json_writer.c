@@ -475,7 +475,53 @@ void json_put_bool_member_true(json_writer *w, const char *key, bool value)
 	json_put_bool(w, true);
 }
 
+void json_put_strings(json_writer *w, char *const *list, size_t n)
+{
+	json_array_begin(w);
+	for (size_t i = 0; i < n; i++)
+		json_put_string(w, list[i]);
+	json_array_end(w);
+}
+
+void json_put_strings_or_null(json_writer *w, char *const *list, size_t n)
+{
+	if (n > 0)
+		json_put_strings(w, list, n);
+	else
+		json_put_null(w);
+}
+
+void json_put_strings_member_nonempty(json_writer *w, const char *key, char *const *list, size_t n)
+{
+	if (n == 0)
+		return;
+	json_key(w, key);
+	json_put_strings(w, list, n);
+}
+
+void json_put_map_member_nonempty(json_writer *w, const char *key, GHashTable *table)
+{
+	if (!table || g_hash_table_size(table) == 0)
+		return;
+	g_autoptr(GList) keys = g_list_sort(g_hash_table_get_keys(table), (GCompareFunc)g_strcmp0);
+	json_key(w, key);
+	json_object_begin(w);
+	for (const GList *k = keys; k; k = k->next)
+		json_put_string_member(w, k->data, g_hash_table_lookup(table, k->data));
+	json_object_end(w);
+}
+
 /* ---- parsing */
+
+json_t *json_member_any_case(const json_t *object, const char *name)
+{
+	json_t *exact = json_object_get(object, name), *value;
+	const char *key;
+	if (exact || !json_is_object(object))
+		return exact;
+	json_object_foreach((json_t *)object, key, value) if (g_ascii_strcasecmp(key, name) == 0) return value;
+	return NULL;
+}
 
 /* Determines the nesting depth without parsing; must precede jansson, which recurses. */
 static size_t depth_of(const char *json, size_t n)

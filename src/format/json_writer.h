@@ -48,6 +48,12 @@ void json_put_string_member(json_writer *w, const char *key, const char *text);
 void json_put_string_member_nonempty(json_writer *w, const char *key, const char *text);
 void json_put_int_member_nonzero(json_writer *w, const char *key, int64_t value);
 void json_put_bool_member_true(json_writer *w, const char *key, bool value);
+void json_put_strings_member_nonempty(json_writer *w, const char *key, char *const *list, size_t n);
+/* table: char * to char *, or NULL; keys are sorted. */
+void json_put_map_member_nonempty(json_writer *w, const char *key, GHashTable *table);
+/* A list of strings; or null instead of an empty list, as Go writes a nil slice. */
+void json_put_strings(json_writer *w, char *const *list, size_t n);
+void json_put_strings_or_null(json_writer *w, char *const *list, size_t n);
 
 /* Parses untrusted JSON: duplicate keys and trailing bytes are refused; depth is limited; at most max_bytes. */
 json_t *json_read(const void *bytes, size_t n, size_t max_bytes, const char *what, GError **error);
@@ -56,6 +62,9 @@ json_t *json_read(const void *bytes, size_t n, size_t max_bytes, const char *wha
  * of several equal keys is used.
  */
 json_t *json_read_first(const void *bytes, size_t n, size_t max_bytes, const char *what, GError **error);
+
+/* The member of that name, else one whose name differs in case only, as Go's decoder has it. NULL: none. Borrowed. */
+json_t *json_member_any_case(const json_t *object, const char *name);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(json_writer, json_writer_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(json_t, json_decref)

@@ -90,35 +90,6 @@ static GHashTable *oci_annotations_copy(GHashTable *from)
 	return to;
 }
 
-static int text_compare(gconstpointer a, gconstpointer b)
-{
-	return strcmp(a, b);
-}
-
-void oci_annotations_write(json_writer *w, GHashTable *annotations)
-{
-	if (!annotations || g_hash_table_size(annotations) == 0)
-		return;
-	json_key(w, "annotations");
-	json_object_begin(w);
-	GList *keys = g_list_sort(g_hash_table_get_keys(annotations), text_compare);
-	for (GList *k = keys; k; k = k->next)
-		json_put_string_member(w, k->data, g_hash_table_lookup(annotations, k->data));
-	g_list_free(keys);
-	json_object_end(w);
-}
-
-static void strings_write(json_writer *w, const char *key, char *const *strings)
-{
-	if (!strings || !strings[0])
-		return;
-	json_key(w, key);
-	json_array_begin(w);
-	for (; *strings; strings++)
-		json_put_string(w, *strings);
-	json_array_end(w);
-}
-
 /* ---- platform */
 
 static bool read_fixed(const json_t *object, const char *key, char *to, size_t size, GError **error)
@@ -156,7 +127,8 @@ static void oci_platform_write(json_writer *w, const struct platform *p)
 	json_put_string_member(w, "architecture", p->architecture);
 	json_put_string_member(w, "os", p->os);
 	json_put_string_member_nonempty(w, "os.version", p->os_version);
-	strings_write(w, "os.features", p->os_features);
+	json_put_strings_member_nonempty(w, "os.features", p->os_features,
+					 p->os_features ? g_strv_length((char **)p->os_features) : 0);
 	json_put_string_member_nonempty(w, "variant", p->variant);
 	json_object_end(w);
 }
@@ -287,8 +259,8 @@ void oci_descriptor_write(json_writer *w, const oci_descriptor *d)
 	json_put_string_member(w, "digest", d->digest.text);
 	json_key(w, "size");
 	json_put_int(w, d->size);
-	strings_write(w, "urls", d->urls);
-	oci_annotations_write(w, d->annotations);
+	json_put_strings_member_nonempty(w, "urls", d->urls, d->urls ? g_strv_length((char **)d->urls) : 0);
+	json_put_map_member_nonempty(w, "annotations", d->annotations);
 	if (d->data && g_bytes_get_size(d->data) > 0) {
 		json_key(w, "data");
 		json_put_base64(w, g_bytes_get_data(d->data, NULL), g_bytes_get_size(d->data));

@@ -11,5 +11,3 @@
 
 bool oci_read_string(const json_t *object, const char *key, char **ret, GError **error);
 bool oci_read_annotations(const json_t *object, GHashTable **ret, GError **error);
-/* Writes the member "annotations" with sorted keys; nothing if there are none. */
-void oci_annotations_write(json_writer *w, GHashTable *annotations);

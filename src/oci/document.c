@@ -221,7 +221,7 @@ char *oci_manifest_write(const oci_manifest *m, size_t *ret_len)
 		json_key(w, "subject");
 		oci_descriptor_write(w, m->subject);
 	}
-	oci_annotations_write(w, m->annotations);
+	json_put_map_member_nonempty(w, "annotations", m->annotations);
 	json_object_end(w);
 	return json_writer_take(&w, ret_len);
 }
@@ -230,7 +230,7 @@ char *oci_index_write(const oci_index *i, size_t *ret_len)
 {
 	json_writer *w = document_begin(i->media_type, NULL);
 	descriptors_write(w, "manifests", i->manifests);
-	oci_annotations_write(w, i->annotations);
+	json_put_map_member_nonempty(w, "annotations", i->annotations);
 	json_object_end(w);
 	return json_writer_take(&w, ret_len);
 }

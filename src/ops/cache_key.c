@@ -127,13 +127,7 @@ static void digest_exec(const struct llb_vertex *v, struct cache_map *ret)
 	json_put_string_member(w, "Arch", p->architecture);
 	json_put_string_member_nonempty(w, "Variant", p->variant);
 	json_put_string_member_nonempty(w, "OSVersion", p->osversion);
-	if (p->n_osfeatures > 0) {
-		json_key(w, "OSFeatures");
-		json_array_begin(w);
-		for (size_t i = 0; i < p->n_osfeatures; i++)
-			json_put_string(w, p->osfeatures[i]);
-		json_array_end(w);
-	}
+	json_put_strings_member_nonempty(w, "OSFeatures", p->osfeatures, p->n_osfeatures);
 	json_object_end(w);
 	digest_json(w, ret);
 	exec_copy_clear(&copy);

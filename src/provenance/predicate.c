@@ -96,18 +96,6 @@ static void put_config_source(json_writer *w, const struct request_view *v, cons
 	json_object_end(w);
 }
 
-static void put_args(json_writer *w, const struct request_view *v)
-{
-	if (g_hash_table_size(v->args) == 0)
-		return;
-	g_autoptr(GList) keys = g_list_sort(g_hash_table_get_keys(v->args), (GCompareFunc)(void (*)(void))strcmp);
-	json_key(w, "args");
-	json_object_begin(w);
-	for (const GList *k = keys; k; k = k->next)
-		json_put_string_member(w, k->data, g_hash_table_lookup(v->args, k->data));
-	json_object_end(w);
-}
-
 static void put_ids(json_writer *w, const char *key, const GPtrArray *ids)
 {
 	if (ids->len == 0)
@@ -174,7 +162,7 @@ static void put_origin(const struct writing *s, const provenance_origin *origin)
 	json_key(s->w, "request");
 	json_object_begin(s->w);
 	json_put_string_member_nonempty(s->w, "frontend", v.frontend);
-	put_args(s->w, &v);
+	json_put_map_member_nonempty(s->w, "args", v.args);
 	put_inputs(s, v.inputs);
 	json_object_end(s->w);
 	json_object_end(s->w);
@@ -206,7 +194,7 @@ static void put_root(const struct writing *s)
 	json_key(w, "request");
 	json_object_begin(w);
 	json_put_string_member_nonempty(w, "frontend", root->frontend);
-	put_args(w, root);
+	json_put_map_member_nonempty(w, "args", root->args);
 	put_inputs(s, root->inputs);
 	json_object_end(w);
 	json_object_end(w);
@@ -218,7 +206,7 @@ static void put_request(const struct writing *s, const char *key)
 	json_key(s->w, key);
 	json_object_begin(s->w);
 	json_put_string_member_nonempty(s->w, "frontend", s->request.frontend);
-	put_args(s->w, &s->request);
+	json_put_map_member_nonempty(s->w, "args", s->request.args);
 	if (s->p->max) {
 		put_ids(s->w, "secrets", c->secrets);
 		put_ids(s->w, "ssh", c->ssh);
@@ -323,24 +311,11 @@ static void put_layers(const struct writing *s)
 	json_object_end(s->w);
 }
 
-static void put_vcs(const struct writing *s)
-{
-	if (g_hash_table_size(s->request.vcs) == 0)
-		return;
-	g_autoptr(GList) keys =
-		g_list_sort(g_hash_table_get_keys(s->request.vcs), (GCompareFunc)(void (*)(void))strcmp);
-	json_key(s->w, "vcs");
-	json_object_begin(s->w);
-	for (const GList *k = keys; k; k = k->next)
-		json_put_string_member(s->w, k->data, g_hash_table_lookup(s->request.vcs, k->data));
-	json_object_end(s->w);
-}
-
 static bool put_metadata(const struct writing *s, const char *key, GError **error)
 {
 	json_key(s->w, key);
 	json_object_begin(s->w);
-	put_vcs(s);
+	json_put_map_member_nonempty(s->w, "vcs", s->request.vcs);
 	if (s->steps && !provenance_source_write(s->w, s->p->definition, s->steps, error))
 		return false;
 	put_layers(s);

@@ -189,13 +189,8 @@ static char *manifest_key(const struct image_request *q)
 	json_put_string_member(w, "Arch", q->platform.architecture);
 	json_put_string_member_nonempty(w, "Variant", q->platform.variant);
 	json_put_string_member_nonempty(w, "OSVersion", q->platform.os_version);
-	if (q->platform.os_features && q->platform.os_features[0]) {
-		json_key(w, "OSFeatures");
-		json_array_begin(w);
-		for (char *const *f = q->platform.os_features; *f; f++)
-			json_put_string(w, *f);
-		json_array_end(w);
-	}
+	char *const *features = q->platform.os_features;
+	json_put_strings_member_nonempty(w, "OSFeatures", features, features ? g_strv_length((char **)features) : 0);
 	if (q->layer_limit >= 0) {
 		json_key(w, "Limit");
 		json_put_int(w, q->layer_limit);

@@ -128,14 +128,10 @@ static void *local_open(const struct source_context *context, const Pb__SourceOp
 static void put_list(json_writer *w, const char *key, char **list)
 {
 	json_key(w, key);
-	if (!list) {
+	if (list)
+		json_put_strings(w, list, g_strv_length(list));
+	else
 		json_put_null(w);
-		return;
-	}
-	json_array_begin(w);
-	for (; *list; list++)
-		json_put_string(w, *list);
-	json_array_end(w);
 }
 
 static bool local_cache_key(void *self, struct work *work, unsigned phase, char **ret_key, bool *ret_last,

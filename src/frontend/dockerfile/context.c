@@ -82,10 +82,7 @@ const Pb__Definition *context_input(const context *x, const char *name)
 char *context_json_list(arena *a, const char *const *list)
 {
 	g_autoptr(json_writer) w = json_writer_new(0);
-	json_array_begin(w);
-	for (size_t i = 0; list[i]; i++)
-		json_put_string(w, list[i]);
-	json_array_end(w);
+	json_put_strings(w, (char *const *)list, g_strv_length((char **)list));
 	return arena_take(a, json_writer_take(&w, NULL));
 }
 

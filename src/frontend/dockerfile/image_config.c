@@ -7,18 +7,6 @@
 
 /* --- reading --- */
 
-/* Go's decoder matches member names in any case and prefers the exact name. */
-static const json_t *member(const json_t *object, const char *name)
-{
-	const json_t *exact = json_object_get(object, name);
-	if (exact || !json_is_object(object))
-		return exact;
-	const char *key;
-	json_t *value;
-	json_object_foreach((json_t *)object, key, value) if (g_ascii_strcasecmp(key, name) == 0) return value;
-	return NULL;
-}
-
 static bool wrong_type(const char *name, GError **error)
 {
 	return error_set(error, ERROR_INVALID_ARGUMENT, "member \"%s\" has a wrong type", name);
@@ -26,7 +14,7 @@ static bool wrong_type(const char *name, GError **error)
 
 static bool read_text(arena *a, const json_t *object, const char *name, const char **ret, GError **error)
 {
-	const json_t *v = member(object, name);
+	const json_t *v = json_member_any_case(object, name);
 	if (!v || json_is_null(v))
 		return true;
 	if (!json_is_string(v))
@@ -37,7 +25,7 @@ static bool read_text(arena *a, const json_t *object, const char *name, const ch
 
 static bool read_list(arena *a, const json_t *object, const char *name, struct vec *ret, GError **error)
 {
-	const json_t *v = member(object, name);
+	const json_t *v = json_member_any_case(object, name);
 	if (!v || json_is_null(v))
 		return true;
 	if (!json_is_array(v))
@@ -53,7 +41,7 @@ static bool read_list(arena *a, const json_t *object, const char *name, struct v
 
 static bool read_set(arena *a, const json_t *object, const char *name, struct vec *ret, GError **error)
 {
-	const json_t *v = member(object, name);
+	const json_t *v = json_member_any_case(object, name);
 	if (!v || json_is_null(v))
 		return true;
 	if (!json_is_object(v))
@@ -67,7 +55,7 @@ static bool read_set(arena *a, const json_t *object, const char *name, struct ve
 
 static bool read_labels(arena *a, const json_t *object, struct image_config *c, GError **error)
 {
-	const json_t *v = member(object, "Labels");
+	const json_t *v = json_member_any_case(object, "Labels");
 	if (!v || json_is_null(v))
 		return true;
 	if (!json_is_object(v))
@@ -85,12 +73,12 @@ static bool read_labels(arena *a, const json_t *object, struct image_config *c, 
 
 static int64_t number(const json_t *object, const char *name)
 {
-	return json_integer_value(member(object, name));
+	return json_integer_value(json_member_any_case(object, name));
 }
 
 static bool read_health(arena *a, const json_t *object, struct image_config *c, GError **error)
 {
-	const json_t *v = member(object, "Healthcheck");
+	const json_t *v = json_member_any_case(object, "Healthcheck");
 	if (!v || json_is_null(v))
 		return true;
 	struct healthcheck *h = arena_make(a, struct healthcheck);
@@ -113,7 +101,7 @@ static bool read_config(arena *a, const json_t *config, struct image_config *c, 
 		return true;
 	if (!json_is_object(config))
 		return wrong_type("config", error);
-	c->args_escaped = json_is_true(member(config, "ArgsEscaped"));
+	c->args_escaped = json_is_true(json_member_any_case(config, "ArgsEscaped"));
 	return read_text(a, config, "User", &c->user, error) && read_set(a, config, "ExposedPorts", &c->ports, error) &&
 	       read_list(a, config, "Env", &c->env, error) &&
 	       read_list(a, config, "Entrypoint", &c->entrypoint, error) &&
@@ -132,11 +120,11 @@ static void history_add(struct image_config *c, struct history *h)
 
 static bool read_history(arena *a, const json_t *root, struct image_config *c, GError **error)
 {
-	const json_t *list = member(root, "history");
+	const json_t *list = json_member_any_case(root, "history");
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *entry = json_array_get(list, i);
 		struct history *h = arena_make(a, struct history);
-		h->empty_layer = json_is_true(member(entry, "empty_layer"));
+		h->empty_layer = json_is_true(json_member_any_case(entry, "empty_layer"));
 		if (!read_text(a, entry, "created", &h->created, error) ||
 		    !read_text(a, entry, "created_by", &h->created_by, error) ||
 		    !read_text(a, entry, "author", &h->author, error) ||
@@ -158,7 +146,7 @@ struct image_config *image_config_read(arena *a, const void *bytes, size_t n, GE
 	struct image_config *c = arena_make(a, struct image_config);
 	c->architecture = c->os = c->os_version = c->variant = c->rootfs_type = "";
 	c->user = c->working_dir = c->stop_signal = "";
-	const json_t *rootfs = member(root, "rootfs");
+	const json_t *rootfs = json_member_any_case(root, "rootfs");
 	if (!json_is_object(root)) {
 		wrong_type("image config", error);
 		return NULL;
@@ -171,7 +159,7 @@ struct image_config *image_config_read(arena *a, const void *bytes, size_t n, GE
 		  read_text(a, root, "variant", &c->variant, error) &&
 		  read_text(a, rootfs, "type", &c->rootfs_type, error) &&
 		  read_list(a, rootfs, "diff_ids", &c->diff_ids, error) &&
-		  read_config(a, member(root, "config"), c, error) && read_history(a, root, c, error);
+		  read_config(a, json_member_any_case(root, "config"), c, error) && read_history(a, root, c, error);
 	return ok ? c : NULL;
 }
 
@@ -295,17 +283,6 @@ void image_config_platform(arena *a, const struct image_config *c, struct platfo
 
 /* --- writing --- */
 
-static void write_list(json_writer *w, const char *key, const struct vec *list)
-{
-	if (!list->n)
-		return;
-	json_key(w, key);
-	json_array_begin(w);
-	for (size_t i = 0; i < list->n; i++)
-		json_put_string(w, list->items[i]);
-	json_array_end(w);
-}
-
 static int by_text(const void *a, const void *b)
 {
 	return strcmp(*(char *const *)a, *(char *const *)b);
@@ -329,23 +306,12 @@ static void write_set(json_writer *w, const char *key, const struct vec *set)
 
 static void write_labels(json_writer *w, const struct vec *labels)
 {
-	if (!labels->n)
-		return;
 	g_autoptr(GHashTable) last = g_hash_table_new(g_str_hash, g_str_equal);
 	for (size_t i = 0; i < labels->n; i++) {
 		const struct pair *pair = labels->items[i];
 		g_hash_table_replace(last, (char *)pair->key, (char *)pair->value);
 	}
-	guint n;
-	g_autofree char **keys = (char **)g_hash_table_get_keys_as_array(last, &n);
-	qsort(keys, n, sizeof *keys, by_text);
-	json_key(w, "Labels");
-	json_object_begin(w);
-	for (guint i = 0; i < n; i++) {
-		json_key(w, keys[i]);
-		json_put_string(w, g_hash_table_lookup(last, keys[i]));
-	}
-	json_object_end(w);
+	json_put_map_member_nonempty(w, "Labels", last);
 }
 
 static void write_health(json_writer *w, const struct healthcheck *h)
@@ -354,13 +320,8 @@ static void write_health(json_writer *w, const struct healthcheck *h)
 		return;
 	json_key(w, "Healthcheck");
 	json_object_begin(w);
-	if (h->test && h->test[0]) {
-		json_key(w, "Test");
-		json_array_begin(w);
-		for (size_t i = 0; h->test[i]; i++)
-			json_put_string(w, h->test[i]);
-		json_array_end(w);
-	}
+	json_put_strings_member_nonempty(w, "Test", (char *const *)h->test,
+					 h->test ? g_strv_length((char **)h->test) : 0);
 	json_put_int_member_nonzero(w, "Interval", h->interval_ns);
 	json_put_int_member_nonzero(w, "Timeout", h->timeout_ns);
 	json_put_int_member_nonzero(w, "StartPeriod", h->start_period_ns);
@@ -375,24 +336,18 @@ static void write_config(json_writer *w, const struct image_config *c)
 	json_object_begin(w);
 	json_put_string_member_nonempty(w, "User", c->user);
 	write_set(w, "ExposedPorts", &c->ports);
-	write_list(w, "Env", &c->env);
-	write_list(w, "Entrypoint", &c->entrypoint);
-	write_list(w, "Cmd", &c->cmd);
+	json_put_strings_member_nonempty(w, "Env", (char *const *)c->env.items, c->env.n);
+	json_put_strings_member_nonempty(w, "Entrypoint", (char *const *)c->entrypoint.items, c->entrypoint.n);
+	json_put_strings_member_nonempty(w, "Cmd", (char *const *)c->cmd.items, c->cmd.n);
 	write_set(w, "Volumes", &c->volumes);
 	json_put_string_member_nonempty(w, "WorkingDir", c->working_dir);
 	write_labels(w, &c->labels);
 	json_put_string_member_nonempty(w, "StopSignal", c->stop_signal);
 	json_put_bool_member_true(w, "ArgsEscaped", c->args_escaped);
 	write_health(w, c->health);
-	write_list(w, "OnBuild", &c->on_build);
-	write_list(w, "Shell", &c->shell);
+	json_put_strings_member_nonempty(w, "OnBuild", (char *const *)c->on_build.items, c->on_build.n);
+	json_put_strings_member_nonempty(w, "Shell", (char *const *)c->shell.items, c->shell.n);
 	json_object_end(w);
-}
-
-static void write_text(json_writer *w, const char *key, const char *text)
-{
-	if (text && *text)
-		json_put_string_member(w, key, text);
 }
 
 static void write_history(json_writer *w, const struct image_config *c)
@@ -408,10 +363,10 @@ static void write_history(json_writer *w, const struct image_config *c)
 	for (size_t i = 0; i < c->n_history; i++) {
 		const struct history *h = list[i];
 		json_object_begin(w);
-		write_text(w, "created", h->created);
-		write_text(w, "created_by", h->created_by);
-		write_text(w, "author", h->author);
-		write_text(w, "comment", h->comment);
+		json_put_string_member_nonempty(w, "created", h->created);
+		json_put_string_member_nonempty(w, "created_by", h->created_by);
+		json_put_string_member_nonempty(w, "author", h->author);
+		json_put_string_member_nonempty(w, "comment", h->comment);
 		json_put_bool_member_true(w, "empty_layer", h->empty_layer);
 		json_object_end(w);
 	}
@@ -424,14 +379,7 @@ static void write_rootfs(json_writer *w, const struct image_config *c)
 	json_object_begin(w);
 	json_put_string_member(w, "type", c->rootfs_type);
 	json_key(w, "diff_ids");
-	if (c->diff_ids.n) {
-		json_array_begin(w);
-		for (size_t i = 0; i < c->diff_ids.n; i++)
-			json_put_string(w, c->diff_ids.items[i]);
-		json_array_end(w);
-	} else {
-		json_put_null(w);
-	}
+	json_put_strings_or_null(w, (char *const *)c->diff_ids.items, c->diff_ids.n);
 	json_object_end(w);
 }
 
@@ -439,13 +387,13 @@ GBytes *image_config_write(const struct image_config *c)
 {
 	g_autoptr(json_writer) w = json_writer_new(0);
 	json_object_begin(w);
-	write_text(w, "created", c->created);
-	write_text(w, "author", c->author);
+	json_put_string_member_nonempty(w, "created", c->created);
+	json_put_string_member_nonempty(w, "author", c->author);
 	json_put_string_member(w, "architecture", c->architecture);
 	json_put_string_member(w, "os", c->os);
-	write_text(w, "os.version", c->os_version);
-	write_list(w, "os.features", &c->os_features);
-	write_text(w, "variant", c->variant);
+	json_put_string_member_nonempty(w, "os.version", c->os_version);
+	json_put_strings_member_nonempty(w, "os.features", (char *const *)c->os_features.items, c->os_features.n);
+	json_put_string_member_nonempty(w, "variant", c->variant);
 	write_rootfs(w, c);
 	write_history(w, c);
 	write_config(w, c);

@@ -128,6 +128,34 @@ static void test_read_refuses(void)
 	g_assert_null(json_read("[1]", 3, 2, "test", NULL));
 }
 
+static void test_members(void)
+{
+	char *list[] = {(char *)"a", (char *)"<b>"};
+	g_autoptr(GHashTable) table = g_hash_table_new(g_str_hash, g_str_equal);
+	g_hash_table_insert(table, (char *)"y", (char *)"2");
+	g_hash_table_insert(table, (char *)"x", (char *)"");
+	json_writer *w = json_writer_new(0);
+	json_object_begin(w);
+	json_put_strings_member_nonempty(w, "absent", NULL, 0);
+	json_put_map_member_nonempty(w, "absent", NULL);
+	json_put_strings_member_nonempty(w, "list", list, 2);
+	json_put_map_member_nonempty(w, "map", table);
+	json_key(w, "empty");
+	json_put_strings(w, NULL, 0);
+	json_key(w, "null");
+	json_put_strings_or_null(w, list, 0);
+	json_object_end(w);
+	g_autofree char *text = json_writer_take(&w, NULL);
+	g_assert_cmpstr(
+		text, ==,
+		"{\"list\":[\"a\",\"\\u003cb\\u003e\"],\"map\":{\"x\":\"\",\"y\":\"2\"},\"empty\":[],\"null\":null}");
+	g_autoptr(json_t) json = json_read("{\"AB\":1,\"aB\":2,\"c\":3}", 21, 100, "test", NULL);
+	g_assert_cmpint(json_integer_value(json_member_any_case(json, "aB")), ==, 2);
+	g_assert_cmpint(json_integer_value(json_member_any_case(json, "C")), ==, 3);
+	g_assert_null(json_member_any_case(json, "d"));
+	g_assert_null(json_member_any_case(NULL, "d"));
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -137,5 +165,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/json/raw", test_raw);
 	g_test_add_func("/json/value", test_value);
 	g_test_add_func("/json/read-refuses", test_read_refuses);
+	g_test_add_func("/json/members", test_members);
 	return g_test_run();
 }
