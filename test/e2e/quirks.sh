@@ -27,7 +27,7 @@ grep -q '"verifier.requestopts"' "$WORK/histories" || { cat "$WORK/histories"; f
 ! grep -q '"containerimage.digest"' "$WORK/histories" || { cat "$WORK/histories"; fail "$quirk"; }
 ! grep -q '"Generation"' "$WORK/histories" || { cat "$WORK/histories"; fail "$quirk: generation"; }
 
-quirk="a build that nobody began is waited for three seconds"
+quirk="a call for an unknown build waits three seconds"
 # shellcheck disable=SC2046 # words are wanted
 set -- $(python3 "$HERE/peer.py" ping "$WORK/sock" nosuchbuild)
 [ "$1" = 0 ] && [ "$2" -ge 2 ] && [ "$2" -le 5 ] || fail "$quirk: $*"

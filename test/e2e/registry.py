@@ -152,7 +152,7 @@ SEEN = {}
 
 
 def image_of(mode):
-    """Faults of the transport each have an image of their own, so that nothing is there already."""
+    """Each transport fault has a separate image, so that no blob is cached."""
     with LOCK:
         if mode not in IMAGES:
             IMAGES[mode] = Image(mode).seal()

@@ -62,7 +62,7 @@ prune
 reset_log
 build "$WORK/ctx" --import-cache "type=registry,ref=$REG/cache:max" > "$WORK/said" 2>&1
 all_cached "lazy import"
-same "$(requests GET '/v2/cache/blobs/')" 1 "blobs read for a result that nobody reads (the config is one)"
+same "$(requests GET '/v2/cache/blobs/')" 1 "blobs read for an unused result (the config is one)"
 "$BIN/buildctl" du -v > "$WORK/du"
 
 # A new last step fetches the layers below it, and not those of the other stage.

@@ -28,7 +28,7 @@ def check(ok, what):
 
 
 class Box:
-    """A bundle with a root of its own; change() edits the root, spec the configuration."""
+    """A bundle with a separate root; change() edits the root, spec the configuration."""
     count = 0
 
     def __init__(self, change=None, **process):
@@ -151,7 +151,7 @@ def linked_mount_points():
         intact(dest)
 
 
-# X15: somebody exchanges the mount point's parent for a link all the time
+# Another process continuously replaces the parent of the mount point by a link
 def swapped_mount_points():
     libc = ctypes.CDLL(None, use_errno=True)
     stop = threading.Event()

@@ -8,7 +8,7 @@ refused() { # TEXT
 mkdir "$WORK/root"
 chown 1234 "$WORK/root"
 refused 'is owned by uid 1234'
-[ -z "$(ls -A "$WORK/root")" ] || { ls -lA "$WORK/root"; fail "wrote into somebody else's directory"; }
+[ -z "$(ls -A "$WORK/root")" ] || { ls -lA "$WORK/root"; fail "wrote into another user's directory"; }
 rmdir "$WORK/root"
 mkdir "$WORK/elsewhere"
 ln -s "$WORK/elsewhere" "$WORK/root"

@@ -44,7 +44,7 @@ rm -f "$WORK/sock" "$WORK/daemon.log"
 activate --listen="$WORK/sock" --listen="$WORK/sock2" --listen="127.0.0.1:$port"
 wait_ready
 for address in "unix://$WORK/sock" "unix://$WORK/sock2" "tcp://127.0.0.1:$port"; do
-	timeout 20 "$BIN/buildctl" --addr "$address" debug workers > /dev/null || fail "nobody answers on $address"
+	timeout 20 "$BIN/buildctl" --addr "$address" debug workers > /dev/null || fail "no daemon answers on $address"
 done
 grep -q "running server on 127.0.0.1:$port" "$WORK/daemon.log" || fail "the log does not name the port"
 stop_daemon

@@ -76,7 +76,7 @@ good --output type=local,dest="$WORK/o43"
 good --no-cache --output type=local,dest="$WORK/o43"
 is "$(cat "$WORK/o43/seen")" ''
 
-trap=59 # names that nobody has: an error for steps, 0 for files
+trap=59 # unknown names: an error for steps, 0 for files
 dockerfile <<'DOCKERFILE'
 USER nobodyknows
 RUN true
