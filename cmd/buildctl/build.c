@@ -54,8 +54,7 @@ static const struct flag build_flags[] = {
 /* Every client calls ListWorkers first: it proves that a BuildKit daemon answers at this address. */
 static bool list_workers(struct context *x, rpc_conn *conn, GError **error)
 {
-	Control__ListWorkersRequest request;
-	control__list_workers_request__init(&request);
+	Control__ListWorkersRequest request = CONTROL__LIST_WORKERS_REQUEST__INIT;
 	void *reply = rpc_unary(conn, "/moby.buildkit.v1.Control/ListWorkers", NULL, &request,
 				&control__list_workers_response__descriptor, x->cancel, 0, error);
 	guard_free(reply);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build_options.h"
-#include "api/guard.h"
+#include "api/message.h"
 #include "base/digest.h"
 #include "base/limits.h"
 #include <stdio.h>
@@ -159,11 +159,10 @@ static void ignore_cache(Pb__Definition *d)
 		digest_of(d->def[i].data, d->def[i].len, &digest);
 		if (g_hash_table_contains(known, digest.text))
 			continue;
-		Pb__Definition__MetadataEntry *entry = g_new0(Pb__Definition__MetadataEntry, 1);
-		pb__definition__metadata_entry__init(entry);
+		Pb__Definition__MetadataEntry *entry =
+			message_new(Pb__Definition__MetadataEntry, pb__definition__metadata_entry);
 		entry->key = g_strdup(digest.text);
-		entry->value = g_new0(Pb__OpMetadata, 1);
-		pb__op_metadata__init(entry->value);
+		entry->value = message_new(Pb__OpMetadata, pb__op_metadata);
 		entry->value->ignore_cache = true;
 		d->metadata[d->n_metadata++] = entry;
 	}

@@ -114,8 +114,7 @@ static bool run_workers(struct context *x, const flags *f, GError **error)
 	rpc_conn *conn = context_connect(x, "failed to list workers", error);
 	if (!conn)
 		return false;
-	Control__ListWorkersRequest request;
-	control__list_workers_request__init(&request);
+	Control__ListWorkersRequest request = CONTROL__LIST_WORKERS_REQUEST__INIT;
 	request.filter = (char **)(uintptr_t)flags_strings(f, "filter");
 	request.n_filter = g_strv_length(request.filter);
 	Control__ListWorkersResponse *m = rpc_unary(conn, "/moby.buildkit.v1.Control/ListWorkers", NULL, &request,
@@ -148,8 +147,7 @@ static bool run_info(struct context *x, const flags *f, GError **error)
 	rpc_conn *conn = context_connect(x, "failed to call info", error);
 	if (!conn)
 		return false;
-	Control__InfoRequest request;
-	control__info_request__init(&request);
+	Control__InfoRequest request = CONTROL__INFO_REQUEST__INIT;
 	Control__InfoResponse *m = rpc_unary(conn, "/moby.buildkit.v1.Control/Info", NULL, &request,
 					     &control__info_response__descriptor, x->cancel, 0, error);
 	if (!m || !m->buildkitversion) {

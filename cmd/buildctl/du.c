@@ -75,8 +75,7 @@ static bool run(struct context *x, const flags *f, GError **error)
 	if (!conn)
 		return false;
 	const char *format = flags_string(f, "format");
-	Control__DiskUsageRequest request;
-	control__disk_usage_request__init(&request);
+	Control__DiskUsageRequest request = CONTROL__DISK_USAGE_REQUEST__INIT;
 	request.filter = (char **)(uintptr_t)flags_strings(f, "filter");
 	request.n_filter = g_strv_length(request.filter);
 	Control__DiskUsageResponse *m = rpc_unary(conn, "/moby.buildkit.v1.Control/DiskUsage", NULL, &request,

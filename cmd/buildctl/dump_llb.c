@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "api/guard.h"
 #include "base/limits.h"
+#include "api/message.h"
 #include "debug_commands.h"
 #include "format/gotype.h"
 #include "llb/definition.h"
@@ -201,9 +201,7 @@ static bool run(struct context *x, const flags *f, GError **error)
 	g_autoptr(GBytes) bytes = read_input(flags_rest(f)[0], error);
 	if (!bytes)
 		return false;
-	gsize n = 0;
-	const void *start = g_bytes_get_data(bytes, &n);
-	Pb__Definition *d = guard_unpack(&pb__definition__descriptor, start, n, error);
+	Pb__Definition *d = message_unpack(&pb__definition__descriptor, bytes, error);
 	g_autoptr(GPtrArray) ops = d ? read_ops(d, error) : NULL;
 	g_autoptr(GString) out = g_string_new(NULL);
 	if (ops && flags_bool(f, "dot"))

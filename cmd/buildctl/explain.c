@@ -100,8 +100,7 @@ static bool run_explain(struct context *x, const flags *f, GError **error)
 	rpc_conn *conn = context_connect(x, "failed to explain", error);
 	if (!conn)
 		return false;
-	Explain__ExplainRequest request;
-	explain__explain_request__init(&request);
+	Explain__ExplainRequest request = EXPLAIN__EXPLAIN_REQUEST__INIT;
 	request.ref = *arguments ? *arguments : (char *)"";
 	request.against = (char *)flags_string(f, "against");
 	Explain__ExplainResponse *m = rpc_unary(conn, "/buildkitc.explain.v1.Explain/Explain", NULL, &request,

@@ -42,8 +42,7 @@ static const char *type_name(const Control__BuildHistoryEvent *e)
 /* Returns all current events; freeing the array frees each event with guard_free. */
 static GPtrArray *list_events(struct context *x, rpc_conn *conn, GError **error)
 {
-	Control__BuildHistoryRequest request;
-	control__build_history_request__init(&request);
+	Control__BuildHistoryRequest request = CONTROL__BUILD_HISTORY_REQUEST__INIT;
 	request.earlyexit = true;
 	g_autoptr(GPtrArray) events = g_ptr_array_new_with_free_func(guard_free);
 	g_autoptr(rpc_call) call =
@@ -102,8 +101,7 @@ static bool run_histories(struct context *x, const flags *f, GError **error)
 
 static bool delete_record(struct context *x, rpc_conn *conn, char *ref, GError **error)
 {
-	Control__UpdateBuildHistoryRequest request;
-	control__update_build_history_request__init(&request);
+	Control__UpdateBuildHistoryRequest request = CONTROL__UPDATE_BUILD_HISTORY_REQUEST__INIT;
 	request.ref = ref;
 	request.delete_ = true;
 	void *reply = rpc_unary(conn, "/moby.buildkit.v1.Control/UpdateBuildHistory", NULL, &request,

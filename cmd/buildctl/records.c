@@ -70,8 +70,7 @@ static const struct flag logs_flags[] = {
 /* Returns the event with the record of a completed build. Free it with guard_free. */
 static Control__BuildHistoryEvent *find_record(struct context *x, const char *ref, GError **error)
 {
-	Control__BuildHistoryRequest request;
-	control__build_history_request__init(&request);
+	Control__BuildHistoryRequest request = CONTROL__BUILD_HISTORY_REQUEST__INIT;
 	request.ref = (char *)(uintptr_t)ref;
 	request.earlyexit = true;
 	g_autoptr(rpc_call) call = ask(x, CONTROL "ListenBuildHistory", &request, error);
@@ -99,8 +98,7 @@ static bool write_trace(struct context *x, const char *ref, GError **error)
 
 static bool show_logs(struct context *x, const char *ref, display *shown, GError **error)
 {
-	Control__StatusRequest request;
-	control__status_request__init(&request);
+	Control__StatusRequest request = CONTROL__STATUS_REQUEST__INIT;
 	request.ref = (char *)(uintptr_t)ref;
 	g_autoptr(rpc_call) call = ask(x, CONTROL "Status", &request, error);
 	g_autoptr(GError) failure = NULL;
@@ -147,8 +145,7 @@ static bool run_ctl(struct context *x, const flags *f, GError **error)
 	rpc_conn *conn = context_connect(x, "failed to update record", error);
 	if (!conn)
 		return false;
-	Control__UpdateBuildHistoryRequest request;
-	control__update_build_history_request__init(&request);
+	Control__UpdateBuildHistoryRequest request = CONTROL__UPDATE_BUILD_HISTORY_REQUEST__INIT;
 	request.ref = (char *)(uintptr_t)ref;
 	request.pinned = flags_bool(f, "pin");
 	request.delete_ = flags_bool(f, "delete");
@@ -213,8 +210,7 @@ static char *event_text(const Control__BuildHistoryEvent *e)
 
 static bool run_monitor(struct context *x, const flags *f, GError **error)
 {
-	Control__BuildHistoryRequest request;
-	control__build_history_request__init(&request);
+	Control__BuildHistoryRequest request = CONTROL__BUILD_HISTORY_REQUEST__INIT;
 	request.activeonly = !flags_bool(f, "completed");
 	request.ref = (char *)(uintptr_t)flags_string(f, "ref");
 	g_autoptr(rpc_call) call = ask(x, CONTROL "ListenBuildHistory", &request, error);

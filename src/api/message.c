@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/message.h"
 #include "api/wire.h"
+#include <stdlib.h>
+#include <string.h>
 #include "base/time.h"
 
 static const ProtobufCFieldDescriptor *field_at(const ProtobufCMessageDescriptor *d, size_t offset)
@@ -51,6 +53,18 @@ GHashTable *message_map_read(const ProtobufCMessage *m, size_t offset)
 	return table;
 }
 
+const char *message_map_find_text(const ProtobufCMessage *m, size_t offset, const char *key)
+{
+	const ProtobufCFieldDescriptor *map = field_at(m->descriptor, offset), *value = value_field(map);
+	const ProtobufCFieldDescriptor *name = value - 1;
+	size_t n = *(const size_t *)member(m, map->quantifier_offset);
+	ProtobufCMessage *const *entries = *(ProtobufCMessage *const **)member(m, map->offset);
+	for (size_t i = 0; i < n; i++)
+		if (g_str_equal(*(char **)member(entries[i], name->offset), key))
+			return *(char **)member(entries[i], value->offset);
+	return NULL;
+}
+
 static ProtobufCMessage *entry_new(const ProtobufCMessageDescriptor *d, const char *key, void *value)
 {
 	ProtobufCMessage *entry = g_malloc(d->sizeof_message);
@@ -82,7 +96,21 @@ void message_map_write(ProtobufCMessage *m, size_t offset, GHashTable *table)
 	*(size_t *)member(m, map->quantifier_offset) = n;
 }
 
-/* ---- lists and bytes */
+/* ---- lists, strings and bytes */
+
+void message_replace_text(char **member, const char *text)
+{
+	if (*member != (const char *)protobuf_c_empty_string)
+		free(*member);
+	*member = strdup(text);
+}
+
+void *message_unpack(const ProtobufCMessageDescriptor *descriptor, GBytes *bytes, GError **error)
+{
+	gsize n = 0;
+	const uint8_t *data = bytes ? g_bytes_get_data(bytes, &n) : NULL;
+	return bytes ? guard_unpack(descriptor, data, n, error) : NULL;
+}
 
 const char **message_texts(char *const *list, size_t n)
 {

@@ -43,10 +43,16 @@
 	(offsetof(typeof(*(m)), field) +                                                                               \
 	 0 * sizeof(char[__builtin_types_compatible_p(typeof((*(m)->field)->key), char *) ? 1 : -1]) +                 \
 	 0 * sizeof((*(m)->field)->value))
+/* The value of the first entry with the key in a map<string, string>; borrowed. NULL: there is none. */
+#define message_map_find(m, field, key) message_map_find_text(&(m)->base, MESSAGE_MAP_OFFSET(m, field), key)
 GHashTable *message_map_read(const ProtobufCMessage *m, size_t offset);
+const char *message_map_find_text(const ProtobufCMessage *m, size_t offset, const char *key);
 void message_map_write(ProtobufCMessage *m, size_t offset, GHashTable *table);
 
-/* ---- lists of strings */
+/* ---- strings */
+
+/* Replaces a string member of a message that guard_free frees. */
+void message_replace_text(char **member, const char *text);
 
 /* Returns the list with a terminating NULL. The array is g_free'd, its strings are borrowed. */
 const char **message_texts(char *const *list, size_t n);
@@ -56,6 +62,9 @@ const char **message_texts(char *const *list, size_t n);
 char **message_texts_copy(const char *const *list, size_t *ret_n);
 
 /* ---- bytes */
+
+/* As guard_unpack. bytes may be NULL: then NULL without an error. */
+void *message_unpack(const ProtobufCMessageDescriptor *descriptor, GBytes *bytes, GError **error);
 
 /* Returns a copy for a field of a message. NULL: no bytes. */
 ProtobufCBinaryData message_bytes(GBytes *bytes);

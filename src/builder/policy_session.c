@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/policy_session.h"
+#include "api/message.h"
 #include "base/thread.h"
-#include "api/guard.h"
 #include "base/limits.h"
 #include "builder/build_internal.h"
 #include "format/gotype.h"
@@ -40,13 +40,6 @@ static bool apply_rules(struct source_check *c, Pb__SourceOp *op, bool *ret_chan
 {
 	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&c->mu);
 	return source_policy_apply(c->policy, op, ret_changed, error);
-}
-
-static void replace_text(char **field, const char *text)
-{
-	if (*field != (const char *)protobuf_c_empty_string)
-		free(*field);
-	*field = strdup(text);
 }
 
 /* ---- source metadata for the client */
@@ -89,13 +82,13 @@ static source_meta *look_up(struct source_check *c, const struct bridge_source_r
 	bool changed = false;
 	struct bridge_source found;
 	g_autoptr(source_op) copy = message_copy(asked->source);
-	replace_text(&copy->identifier, op->identifier);
+	message_replace_text(&copy->identifier, op->identifier);
 	r.source = copy;
 	if (!apply_rules(c, copy, &changed, error)) {
 		g_prefix_error(error, "could not resolve image due to policy: ");
 	} else if (build_lookup_source(c->build, NULL, &r, work, &found, error)) {
 		g_autofree char *text = source_name(found.source);
-		replace_text(&found.source->identifier, text);
+		message_replace_text(&found.source->identifier, text);
 		source_meta *reply = gateway_source_new(&found);
 		bridge_source_clear(&found);
 		return reply;

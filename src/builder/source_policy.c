@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/source_policy.h"
+#include "api/message.h"
 #include "base/limits.h"
 #include "format/go_regex.h"
 #include "format/gotype.h"
@@ -125,13 +126,6 @@ static bool rule_matches(struct rule *r, const Pb__SourceOp *op, bool *ret, GErr
 
 /* ---- actions */
 
-static void replace_text(char **field, const char *text)
-{
-	if (*field != (const char *)protobuf_c_empty_string)
-		free(*field);
-	*field = strdup(text);
-}
-
 /* Returns whether the value changed. */
 static bool set_attribute(Pb__SourceOp *op, const char *key, const char *value)
 {
@@ -140,17 +134,15 @@ static bool set_attribute(Pb__SourceOp *op, const char *key, const char *value)
 			continue;
 		if (strcmp(op->attrs[i]->value, value) == 0)
 			return false;
-		replace_text(&op->attrs[i]->value, value);
+		message_replace_text(&op->attrs[i]->value, value);
 		return true;
 	}
 	if (!*value) /* treated as missing */
 		return false;
-	Pb__SourceOp__AttrsEntry *entry = malloc(sizeof *entry);
-	pb__source_op__attrs_entry__init(entry);
-	entry->key = strdup(key);
-	entry->value = strdup(value);
-	op->attrs = realloc(op->attrs, (op->n_attrs + 1) * sizeof(Pb__SourceOp__AttrsEntry *));
-	op->attrs[op->n_attrs++] = entry;
+	Pb__SourceOp__AttrsEntry *entry = message_new(Pb__SourceOp__AttrsEntry, pb__source_op__attrs_entry);
+	entry->key = g_strdup(key);
+	entry->value = g_strdup(value);
+	message_append(op, attrs, entry);
 	return true;
 }
 
@@ -170,7 +162,7 @@ static bool convert(struct rule *r, Pb__SourceOp *op, bool *ret_changed, GError 
 	}
 	*ret_changed = *to && strcmp(op->identifier, to) != 0;
 	if (*ret_changed)
-		replace_text(&op->identifier, to);
+		message_replace_text(&op->identifier, to);
 	for (size_t i = 0; i < u->n_attrs; i++)
 		*ret_changed |= set_attribute(op, u->attrs[i]->key, u->attrs[i]->value);
 	return true;
@@ -241,14 +233,14 @@ bool source_policy_apply(source_policy *p, Pb__SourceOp *op, bool *ret_changed, 
 	if (source_policy_is_empty(p))
 		return true;
 	g_autofree char *given = g_strdup(op->identifier), *name = source_name(op);
-	replace_text(&op->identifier, name);
+	message_replace_text(&op->identifier, name);
 	if (!apply_all(p, op, &changed, error)) {
 		if (error && error_is(*error, ERROR_INVALID_ARGUMENT)) /* the policy is invalid, not the call */
 			(*error)->code = ERROR_UNKNOWN;
 		return false;
 	}
 	if (strcmp(op->identifier, name) == 0) /* keep the identifier as written */
-		replace_text(&op->identifier, given);
+		message_replace_text(&op->identifier, given);
 	*ret_changed |= changed;
 	return true;
 }

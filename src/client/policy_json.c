@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/policy_json.h"
-#include "api/guard.h"
+#include "api/message.h"
 #include "base/limits.h"
 #include "format/gotype.h"
 #include "format/json_writer.h"
@@ -101,8 +101,8 @@ static bool read_selector(const json_t *json, Policy__Selector *s, GError **erro
 	s->match_type = (Policy__MatchType)kind;
 	s->constraints = g_new0(Policy__AttrConstraint *, n);
 	while (s->n_constraints < n) {
-		Policy__AttrConstraint *c = s->constraints[s->n_constraints] = g_new0(Policy__AttrConstraint, 1);
-		policy__attr_constraint__init(c);
+		Policy__AttrConstraint *c = s->constraints[s->n_constraints] =
+			message_new(Policy__AttrConstraint, policy__attr_constraint);
 		if (!read_constraint(json_array_get(list, s->n_constraints++), c, error))
 			return false;
 	}
@@ -121,8 +121,8 @@ static bool read_update(const json_t *json, Policy__Update *u, GError **error)
 	{
 		if (!json_is_string(value) && !json_is_null(value))
 			return wrong_type("attrs", "an object of strings", error);
-		Policy__Update__AttrsEntry *entry = u->attrs[u->n_attrs++] = g_new0(Policy__Update__AttrsEntry, 1);
-		policy__update__attrs_entry__init(entry);
+		Policy__Update__AttrsEntry *entry = u->attrs[u->n_attrs++] =
+			message_new(Policy__Update__AttrsEntry, policy__update__attrs_entry);
 		entry->key = g_strdup(key);
 		entry->value = g_strdup(json_is_string(value) ? json_string_value(value) : "");
 	}
@@ -142,12 +142,10 @@ static bool read_rule(const json_t *json, Policy__Rule *r, GError **error)
 		return false;
 	r->action = (Policy__PolicyAction)action;
 	if (select) {
-		r->selector = g_new0(Policy__Selector, 1);
-		policy__selector__init(r->selector);
+		r->selector = message_new(Policy__Selector, policy__selector);
 	}
 	if (updates) {
-		r->updates = g_new0(Policy__Update, 1);
-		policy__update__init(r->updates);
+		r->updates = message_new(Policy__Update, policy__update);
 	}
 	return (!select || read_selector(select, r->selector, error)) &&
 	       (!updates || read_update(updates, r->updates, error));
@@ -166,8 +164,7 @@ static bool read_policy(const json_t *json, Policy__Policy *p, GError **error)
 	p->version = version ? json_integer_value(version) : 0;
 	p->rules = g_new0(Policy__Rule *, n);
 	while (p->n_rules < n) {
-		Policy__Rule *r = p->rules[p->n_rules] = g_new0(Policy__Rule, 1);
-		policy__rule__init(r);
+		Policy__Rule *r = p->rules[p->n_rules] = message_new(Policy__Rule, policy__rule);
 		if (!read_rule(json_array_get(list, p->n_rules++), r, error))
 			return false;
 	}
@@ -179,8 +176,7 @@ Policy__Policy *policy_json_read(const void *bytes, size_t n, GError **error)
 	g_autoptr(json_t) json = json_read(bytes, n, LIMIT_POLICY_BYTES, "source policy", error);
 	if (!json)
 		return NULL;
-	Policy__Policy *p = g_new0(Policy__Policy, 1);
-	policy__policy__init(p);
+	Policy__Policy *p = message_new(Policy__Policy, policy__policy);
 	if (read_policy(json, p, error))
 		return p;
 	guard_free(p);

@@ -92,8 +92,7 @@ static void status_heard(struct run *r, bool ended)
 static gpointer status_follow(gpointer data)
 {
 	struct run *r = data;
-	Control__StatusRequest request;
-	control__status_request__init(&request);
+	Control__StatusRequest request = CONTROL__STATUS_REQUEST__INIT;
 	request.ref = (char *)(uintptr_t)r->options->ref;
 	g_autoptr(rpc_call) call = rpc_call_start(r->conn, CONTROL "Status", NULL, r->status_stop, 0, NULL);
 	if (call && rpc_call_send_message(call, &request, NULL) && rpc_call_close_send(call, NULL)) {
@@ -136,8 +135,7 @@ static rpc_metadata *build_metadata(struct run *r)
 
 static bool gateway_ping(struct run *r, const rpc_metadata *md, GError **error)
 {
-	Gateway__PingRequest request;
-	gateway__ping_request__init(&request);
+	Gateway__PingRequest request = GATEWAY__PING_REQUEST__INIT;
 	void *pong = rpc_unary(r->conn, BRIDGE "Ping", md, &request, &gateway__pong_response__descriptor, r->cancel,
 			       PING_MS, error);
 	guard_free(pong);
@@ -157,8 +155,7 @@ static Gateway__SolveResponse *gateway_solve(struct run *r, const rpc_metadata *
 static bool gateway_return(struct run *r, const rpc_metadata *md, Gateway__Result *result, const GError *failure,
 			   GError **error)
 {
-	Gateway__ReturnRequest request;
-	gateway__return_request__init(&request);
+	Gateway__ReturnRequest request = GATEWAY__RETURN_REQUEST__INIT;
 	request.result = result;
 	request.error = failure ? solve_wire_status(failure) : NULL;
 	void *reply = rpc_unary(r->conn, BRIDGE "Return", md, &request, &gateway__return_response__descriptor,

@@ -115,9 +115,7 @@ Gateway__SolveRequest *solve_wire_gateway(const struct solve_options *o)
 Google__Status *solve_wire_status(const GError *error)
 {
 	g_autoptr(GBytes) bytes = rpc_status_pack(error);
-	gsize n = 0;
-	const void *start = g_bytes_get_data(bytes, &n);
-	return guard_unpack(&google__status__descriptor, start, n, NULL);
+	return message_unpack(&google__status__descriptor, bytes, NULL);
 }
 
 GHashTable *solve_wire_response(const Control__SolveResponse *response)

@@ -63,8 +63,7 @@ ProtobufCMessage *control_content_info(rpc_call *call, const ProtobufCMessage *r
 static bool send_chunk(rpc_call *call, const struct blob *blob, int64_t at, int64_t offset, size_t n, GError **error)
 {
 	uint8_t buffer[READ_CHUNK];
-	Content__ReadContentResponse reply;
-	content__read_content_response__init(&reply);
+	Content__ReadContentResponse reply = CONTENT__READ_CONTENT_RESPONSE__INIT;
 	reply.offset = offset;
 	reply.data.len = n;
 	reply.data.data = buffer;

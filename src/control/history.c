@@ -18,10 +18,7 @@ static struct listening *listening_new(rpc_call *call, struct control *control, 
 {
 	bool end;
 	g_autoptr(GBytes) bytes = rpc_call_poll(call, &end, error);
-	gsize n = 0;
-	const void *start = bytes ? g_bytes_get_data(bytes, &n) : NULL;
-	Control__BuildHistoryRequest *m =
-		bytes ? guard_unpack(&control__build_history_request__descriptor, start, n, error) : NULL;
+	Control__BuildHistoryRequest *m = message_unpack(&control__build_history_request__descriptor, bytes, error);
 	if (!m)
 		return NULL;
 	g_autofree const char **filters = message_texts(m->filter, m->n_filter);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/control.h"
+#include "api/message.h"
 #include "control.pb-c.h"
 #include "history/status_wire.h"
-#include "api/guard.h"
 #include "progress/log_file.h"
 #include <string.h>
 
@@ -65,9 +65,7 @@ static struct follow *follow_new(rpc_call *call, struct control *control, GError
 {
 	bool end;
 	g_autoptr(GBytes) bytes = rpc_call_poll(call, &end, error);
-	gsize n = 0;
-	const void *start = bytes ? g_bytes_get_data(bytes, &n) : NULL;
-	Control__StatusRequest *m = bytes ? guard_unpack(&control__status_request__descriptor, start, n, error) : NULL;
+	Control__StatusRequest *m = message_unpack(&control__status_request__descriptor, bytes, error);
 	if (!m)
 		return NULL;
 	struct follow *f = g_new0(struct follow, 1);

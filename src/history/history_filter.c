@@ -104,14 +104,6 @@ history_filter *history_filter_new(const char *const *list, GError **error)
 	return g_steal_pointer(&f);
 }
 
-static const char *attr(const Control__BuildHistoryRecord *r, const char *key)
-{
-	for (size_t i = 0; i < r->n_frontendattrs; i++)
-		if (strcmp(r->frontendattrs[i]->key, key) == 0)
-			return r->frontendattrs[i]->value;
-	return NULL;
-}
-
 static const char *status_of(const Control__BuildHistoryRecord *r)
 {
 	if (!r->completedat)
@@ -132,8 +124,8 @@ static const char *lookup(const void *row, const char *const *path, size_t n_pat
 		return status_of(r);
 	if (strcmp(path[0], "repository") != 0)
 		return NULL;
-	const char *source = attr(r, "vcs:source");
-	return source ? source : attr(r, "context");
+	const char *address = message_map_find(r, frontendattrs, "vcs:source");
+	return address ? address : message_map_find(r, frontendattrs, "context");
 }
 
 static bool term_match(const struct term *t, const Control__BuildHistoryRecord *r)

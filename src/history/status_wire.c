@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "history/status_wire.h"
 #include "api/message.h"
+#include "api/message_copy.h"
 #include "control.pb-c.h"
 #include <string.h>
 
@@ -11,7 +12,7 @@
  * arena per batch.
  */
 struct packer {
-	GPtrArray *arena;    /* element type: g_malloc'd block */
+	arena *arena;        /* owned */
 	GPtrArray *vertexes; /* element type: Control__Vertex * */
 	GPtrArray *statuses;
 	GPtrArray *logs;
@@ -20,19 +21,11 @@ struct packer {
 	GPtrArray *messages; /* result */
 };
 
-static void *arena_new(struct packer *p, size_t n)
-{
-	void *block = g_malloc0(n);
-	g_ptr_array_add(p->arena, block);
-	return block;
-}
-
 static Google__Timestamp *timestamp(struct packer *p, int64_t ns)
 {
 	if (ns == 0)
 		return NULL;
-	Google__Timestamp *t = arena_new(p, sizeof *t);
-	google__timestamp__init(t);
+	Google__Timestamp *t = message_new_in(p->arena, Google__Timestamp, google__timestamp);
 	message_set_time(t, ns);
 	return t;
 }
@@ -45,8 +38,7 @@ static char *text(const char *s)
 
 static void add_vertex(struct packer *p, const struct progress_event *e)
 {
-	Control__Vertex *v = arena_new(p, sizeof *v);
-	control__vertex__init(v);
+	Control__Vertex *v = message_new_in(p->arena, Control__Vertex, control__vertex);
 	v->digest = text(e->v.digest);
 	v->inputs = (char **)(uintptr_t)e->v.inputs;
 	v->n_inputs = e->v.n_inputs;
@@ -56,8 +48,7 @@ static void add_vertex(struct packer *p, const struct progress_event *e)
 	v->completed = timestamp(p, e->v.completed_ns);
 	v->error = text(e->v.error);
 	if (e->v.group_id) {
-		v->progressgroup = arena_new(p, sizeof *v->progressgroup);
-		pb__progress_group__init(v->progressgroup);
+		v->progressgroup = message_new_in(p->arena, Pb__ProgressGroup, pb__progress_group);
 		v->progressgroup->id = text(e->v.group_id);
 		v->progressgroup->name = text(e->v.group_name);
 		v->progressgroup->weak = e->v.group_weak;
@@ -67,8 +58,7 @@ static void add_vertex(struct packer *p, const struct progress_event *e)
 
 static void add_status(struct packer *p, const struct progress_event *e)
 {
-	Control__VertexStatus *s = arena_new(p, sizeof *s);
-	control__vertex_status__init(s);
+	Control__VertexStatus *s = message_new_in(p->arena, Control__VertexStatus, control__vertex_status);
 	s->id = text(e->status.id);
 	s->vertex = text(e->vertex);
 	s->name = text(e->status.name);
@@ -82,36 +72,31 @@ static void add_status(struct packer *p, const struct progress_event *e)
 
 static void add_warning(struct packer *p, const struct progress_event *e)
 {
-	Control__VertexWarning *w = arena_new(p, sizeof *w);
-	control__vertex_warning__init(w);
+	Control__VertexWarning *w = message_new_in(p->arena, Control__VertexWarning, control__vertex_warning);
 	w->vertex = text(e->vertex);
 	w->level = e->warning.level;
 	w->short_.data = (uint8_t *)text(e->warning.text);
 	w->short_.len = strlen(text(e->warning.text));
 	w->url = text(e->warning.url);
 	w->n_detail = e->warning.detail ? g_strv_length((char **)(uintptr_t)e->warning.detail) : 0;
-	w->detail = arena_new(p, (w->n_detail + 1) * sizeof *w->detail);
+	w->detail = arena_alloc(p->arena, (w->n_detail + 1) * sizeof *w->detail);
 	for (size_t i = 0; i < w->n_detail; i++)
 		w->detail[i] =
 			(ProtobufCBinaryData){strlen(e->warning.detail[i]), (uint8_t *)text(e->warning.detail[i])};
 	if (e->warning.source_name && *e->warning.source_name) {
-		w->info = arena_new(p, sizeof *w->info);
-		pb__source_info__init(w->info);
+		w->info = message_new_in(p->arena, Pb__SourceInfo, pb__source_info);
 		w->info->filename = text(e->warning.source_name);
 		w->info->language = text(e->warning.source_language);
 		w->info->data =
 			(ProtobufCBinaryData){e->warning.source_len, (uint8_t *)(uintptr_t)e->warning.source_bytes};
 	}
 	w->n_ranges = e->warning.n_ranges;
-	w->ranges = arena_new(p, (w->n_ranges + 1) * sizeof *w->ranges);
+	w->ranges = arena_alloc(p->arena, (w->n_ranges + 1) * sizeof *w->ranges);
 	for (size_t i = 0; i < w->n_ranges; i++) {
 		const struct progress_range *from = &e->warning.ranges[i];
-		Pb__Range *range = w->ranges[i] = arena_new(p, sizeof *range);
-		pb__range__init(range);
-		range->start = arena_new(p, sizeof *range->start);
-		range->end = arena_new(p, sizeof *range->end);
-		pb__position__init(range->start);
-		pb__position__init(range->end);
+		Pb__Range *range = w->ranges[i] = message_new_in(p->arena, Pb__Range, pb__range);
+		range->start = message_new_in(p->arena, Pb__Position, pb__position);
+		range->end = message_new_in(p->arena, Pb__Position, pb__position);
 		range->start->line = from->start_line;
 		range->start->character = from->start_character;
 		range->end->line = from->end_line;
@@ -126,8 +111,7 @@ static void add_log(struct packer *p, const struct progress_event *e)
 {
 	if (p->log_bytes > 0 && p->log_bytes + e->log.len > LOG_BYTES_PER_MESSAGE)
 		flush(p);
-	Control__VertexLog *l = arena_new(p, sizeof *l);
-	control__vertex_log__init(l);
+	Control__VertexLog *l = message_new_in(p->arena, Control__VertexLog, control__vertex_log);
 	l->vertex = text(e->vertex);
 	l->timestamp = timestamp(p, e->time_ns);
 	l->stream = e->log.stream;
@@ -163,8 +147,7 @@ static void flush(struct packer *p)
 		return;
 	g_ptr_array_sort(p->vertexes, compare_vertexes);
 	g_ptr_array_sort(p->statuses, compare_statuses);
-	Control__StatusResponse message;
-	control__status_response__init(&message);
+	Control__StatusResponse message = CONTROL__STATUS_RESPONSE__INIT;
 	message.vertexes = (Control__Vertex **)p->vertexes->pdata;
 	message.n_vertexes = p->vertexes->len;
 	message.statuses = (Control__VertexStatus **)p->statuses->pdata;
@@ -183,7 +166,7 @@ static void flush(struct packer *p)
 GPtrArray *status_wire_pack(const GPtrArray *events)
 {
 	struct packer p = {
-		.arena = g_ptr_array_new_with_free_func(g_free),
+		.arena = arena_new(),
 		.vertexes = g_ptr_array_new(),
 		.statuses = g_ptr_array_new(),
 		.logs = g_ptr_array_new(),
@@ -201,7 +184,8 @@ GPtrArray *status_wire_pack(const GPtrArray *events)
 		add[e->type](&p, e);
 	}
 	flush(&p);
-	GPtrArray *done[] = {p.arena, p.vertexes, p.statuses, p.logs, p.warnings};
+	arena_free(p.arena);
+	GPtrArray *done[] = {p.vertexes, p.statuses, p.logs, p.warnings};
 	for (size_t i = 0; i < G_N_ELEMENTS(done); i++)
 		g_ptr_array_unref(done[i]);
 	return p.messages;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "llb/build.h"
+#include "api/message_copy.h"
 #include "llb/graph.h"
 #include <string.h>
 
@@ -78,8 +79,8 @@ struct llb_out llb_source(llb_graph *g, const char *identifier, const char *cons
 	size_t n = attrs ? g_strv_length((char **)attrs) / 2 : 0;
 	source.attrs = llb_op_draft_alloc(&d, n * sizeof *source.attrs);
 	for (size_t i = 0; i < n; i++) {
-		Pb__SourceOp__AttrsEntry *e = llb_op_draft_alloc(&d, sizeof *e);
-		pb__source_op__attrs_entry__init(e);
+		Pb__SourceOp__AttrsEntry *e =
+			message_new_in(d.graph->arena, Pb__SourceOp__AttrsEntry, pb__source_op__attrs_entry);
 		e->key = (char *)attrs[2 * i];
 		e->value = (char *)attrs[2 * i + 1];
 		source.attrs[source.n_attrs++] = e;
@@ -102,8 +103,7 @@ struct llb_out llb_merge(llb_graph *g, const struct llb_out *inputs, size_t n, c
 	for (size_t i = 0; i < n; i++) {
 		if (!inputs[i].node)
 			continue;
-		Pb__MergeInput *in = llb_op_draft_alloc(&d, sizeof *in);
-		pb__merge_input__init(in);
+		Pb__MergeInput *in = message_new_in(d.graph->arena, Pb__MergeInput, pb__merge_input);
 		in->input = llb_op_draft_input(&d, inputs[i]);
 		merge.inputs[merge.n_inputs++] = in;
 	}

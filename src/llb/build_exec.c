@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Exec ops: mounts sorted by destination, followed by secrets and ssh; outputs are numbered as in upstream's client. */
 #include "llb/graph.h"
+#include "api/message_copy.h"
 #include <string.h>
 
 static bool is_behind(const struct llb_exec_mount *m)
@@ -26,22 +27,19 @@ static const char *ssh_dest(struct llb_op_draft *d, const struct llb_exec_mount 
 static void mount_options(struct llb_op_draft *d, const struct llb_exec_mount *m, Pb__Mount *pm)
 {
 	if (m->type == PB__MOUNT_TYPE__CACHE) {
-		pm->cacheopt = llb_op_draft_alloc(d, sizeof *pm->cacheopt);
-		pb__cache_opt__init(pm->cacheopt);
+		pm->cacheopt = message_new_in(d->graph->arena, Pb__CacheOpt, pb__cache_opt);
 		pm->cacheopt->id = (char *)(m->cache_id ? m->cache_id : "");
 		pm->cacheopt->sharing = m->sharing;
 		llb_op_draft_cap(d, "exec.mount.cache");
 		llb_op_draft_cap(d, "exec.mount.cache.sharing");
 	} else if (m->type == PB__MOUNT_TYPE__TMPFS) {
-		pm->tmpfsopt = llb_op_draft_alloc(d, sizeof *pm->tmpfsopt);
-		pb__tmpfs_opt__init(pm->tmpfsopt);
+		pm->tmpfsopt = message_new_in(d->graph->arena, Pb__TmpfsOpt, pb__tmpfs_opt);
 		pm->tmpfsopt->size = m->tmpfs_size;
 		llb_op_draft_cap(d, "exec.mount.tmpfs");
 		if (m->tmpfs_size > 0)
 			llb_op_draft_cap(d, "exec.mount.tmpfs.size");
 	} else if (m->type == PB__MOUNT_TYPE__SECRET) {
-		pm->secretopt = llb_op_draft_alloc(d, sizeof *pm->secretopt);
-		pb__secret_opt__init(pm->secretopt);
+		pm->secretopt = message_new_in(d->graph->arena, Pb__SecretOpt, pb__secret_opt);
 		pm->secretopt->id = (char *)(m->secret_id ? m->secret_id : "");
 		pm->secretopt->uid = m->uid;
 		pm->secretopt->gid = m->gid;
@@ -49,8 +47,7 @@ static void mount_options(struct llb_op_draft *d, const struct llb_exec_mount *m
 		pm->secretopt->optional = m->optional;
 		llb_op_draft_cap(d, "exec.mount.secret");
 	} else if (m->type == PB__MOUNT_TYPE__SSH) {
-		pm->sshopt = llb_op_draft_alloc(d, sizeof *pm->sshopt);
-		pb__sshopt__init(pm->sshopt);
+		pm->sshopt = message_new_in(d->graph->arena, Pb__SSHOpt, pb__sshopt);
 		pm->sshopt->id = (char *)(m->secret_id ? m->secret_id : "");
 		pm->sshopt->uid = m->uid;
 		pm->sshopt->gid = m->gid;
@@ -168,8 +165,7 @@ struct llb_out llb_exec(llb_graph *g, const struct llb_exec_spec *spec, const st
 	struct llb_out result = {.index = LLB_ROOT_READONLY};
 	int next_output = 0;
 	for (size_t i = 0; i < spec->n_mounts; i++) {
-		Pb__Mount *pm = llb_op_draft_alloc(&d, sizeof *pm);
-		pb__mount__init(pm);
+		Pb__Mount *pm = message_new_in(d.graph->arena, Pb__Mount, pb__mount);
 		add_mount(&d, &mounts[i], pm, &outs[i], &next_output);
 		exec.mounts[exec.n_mounts++] = pm;
 		if (strcmp(mounts[i].dest, "/") == 0)

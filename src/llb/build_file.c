@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* File ops: a chain of actions; each works on the result of the previous one. */
 #include "llb/graph.h"
+#include "api/message_copy.h"
 
 struct llb_out llb_file(llb_graph *g, struct llb_out on, const struct llb_file_action *actions, size_t n,
 			const struct llb_meta *meta)
@@ -12,8 +13,7 @@ struct llb_out llb_file(llb_graph *g, struct llb_out on, const struct llb_file_a
 	file.actions = llb_op_draft_alloc(&d, n * sizeof *file.actions);
 	int64_t base = llb_op_draft_input(&d, on);
 	for (size_t i = 0; i < n; i++) {
-		Pb__FileAction *a = llb_op_draft_alloc(&d, sizeof *a);
-		pb__file_action__init(a);
+		Pb__FileAction *a = message_new_in(d.graph->arena, Pb__FileAction, pb__file_action);
 		a->action_case = actions[i].type;
 		a->copy = (Pb__FileActionCopy *)actions[i].copy; /* all members of the union are message pointers */
 		a->input = i == 0 ? base : -1;                   /* later actions: the previous result */

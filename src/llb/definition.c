@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "llb/definition_internal.h"
-#include "api/guard.h"
+#include "api/message.h"
 #include "base/limits.h"
 #include "format/platform.h"
 #include "format/url_redact.h"
@@ -164,10 +164,10 @@ static void platform_default(Pb__Op *op)
 		copy_field(p.os_version, sizeof p.os_version, op->platform->osversion);
 		platform_normalize(&p);
 	}
-	replace_text(&op->platform->os, p.os);
-	replace_text(&op->platform->architecture, p.architecture);
-	replace_text(&op->platform->variant, p.variant);
-	replace_text(&op->platform->osversion, p.os_version);
+	message_replace_text(&op->platform->os, p.os);
+	message_replace_text(&op->platform->architecture, p.architecture);
+	message_replace_text(&op->platform->variant, p.variant);
+	message_replace_text(&op->platform->osversion, p.os_version);
 }
 
 static bool platform_check(const Pb__Op *op, GError **error)
@@ -195,14 +195,6 @@ static bool entitlements_check(const Pb__Op *op, const struct llb_load_options *
 			return error_set(error, ERROR_UNIMPLEMENTED, "required device \"%s\" is not registered",
 					 op->exec->cdidevices[i]->name);
 	return true;
-}
-
-static const char *custom_name(const Pb__OpMetadata *metadata)
-{
-	for (size_t i = 0; metadata && i < metadata->n_description; i++)
-		if (strcmp(metadata->description[i]->key, "llb.customname") == 0)
-			return metadata->description[i]->value;
-	return NULL;
 }
 
 static enum llb_op_type op_type(const Pb__Op *op)
@@ -256,7 +248,7 @@ static void vertex_close(llb_definition *d, struct loaded_op *one)
 	}
 	one->vertex->inputs = inputs;
 	one->vertex->n_inputs = op->n_inputs;
-	const char *custom = custom_name(one->metadata);
+	const char *custom = one->metadata ? message_map_find(one->metadata, description, "llb.customname") : NULL;
 	g_autofree char *name = custom ? g_strdup(custom) : llb_op_name(op, inputs);
 	one->vertex->name = url_redact_copy(name);
 	g_ptr_array_add(d->vertices, one->vertex);
@@ -369,8 +361,5 @@ void llb_vertex_annotate_error(const struct llb_vertex *v, GError *error)
 
 const char *llb_source_attr(const Pb__SourceOp *source, const char *key)
 {
-	for (size_t i = 0; i < source->n_attrs; i++)
-		if (strcmp(source->attrs[i]->key, key) == 0)
-			return source->attrs[i]->value;
-	return NULL;
+	return message_map_find(source, attrs, key);
 }

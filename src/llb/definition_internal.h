@@ -35,14 +35,6 @@ static inline struct loaded_op *op_find(llb_definition *d, const char *digest)
 	return index > 0 ? op_at(d, index - 1) : NULL;
 }
 
-/* Replaces a string of an unpacked message. */
-static inline void replace_text(char **field, const char *text)
-{
-	if (*field != (const char *)protobuf_c_empty_string)
-		free(*field);
-	*field = strdup(text);
-}
-
 /*
  * Passes all sources to the hook of the options, then computes the final digest of each op, inputs first. All edges
  * must be resolved.

@@ -143,8 +143,8 @@ static void draft_description(struct llb_op_draft *d, Pb__OpMetadata *m)
 		bool is_name = i == pairs - 1;
 		if (is_name && !meta->custom_name)
 			break;
-		Pb__OpMetadata__DescriptionEntry *e = llb_op_draft_alloc(d, sizeof *e);
-		pb__op_metadata__description_entry__init(e);
+		Pb__OpMetadata__DescriptionEntry *e = message_new_in(d->graph->arena, Pb__OpMetadata__DescriptionEntry,
+								     pb__op_metadata__description_entry);
 		e->key = (char *)(is_name ? "llb.customname" : meta->description[2 * i]);
 		e->value = (char *)(is_name ? meta->custom_name : meta->description[2 * i + 1]);
 		m->description[m->n_description++] = e;

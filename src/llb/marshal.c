@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Marshals everything that a result depends on as one definition: inputs before users, the terminal op last. */
 #include "api/guard.h"
+#include "api/message_copy.h"
 #include "llb/graph.h"
 #include <string.h>
 
@@ -105,8 +106,7 @@ static const char *cap_key(const void *entry)
 /* Merges the metadata of equal ops: flags are OR-ed, for other members the last value is used. */
 static Pb__OpMetadata *metadata_merge(struct marshal *m, const GPtrArray *same)
 {
-	Pb__OpMetadata *to = scrap_alloc(m, sizeof *to);
-	pb__op_metadata__init(to);
+	Pb__OpMetadata *to = message_new_in(m->graph->arena, Pb__OpMetadata, pb__op_metadata);
 	size_t n_description = 0, n_caps = 0;
 	for (guint i = 0; i < same->len; i++) {
 		n_description += ((const struct llb_node *)same->pdata[i])->metadata->n_description;
@@ -150,14 +150,13 @@ static Pb__OpMetadata *terminal_metadata(struct marshal *m, Pb__Definition *def)
 		    {"meta.exportcache", export_cache},
 		    {"meta.ignorecache", ignore},
 		    {"platform", true}};
-	Pb__OpMetadata *meta = scrap_alloc(m, sizeof *meta);
-	pb__op_metadata__init(meta);
+	Pb__OpMetadata *meta = message_new_in(m->graph->arena, Pb__OpMetadata, pb__op_metadata);
 	meta->caps = scrap_alloc(m, G_N_ELEMENTS(rows) * sizeof *meta->caps);
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
 		if (!rows[i].wanted)
 			continue;
-		Pb__OpMetadata__CapsEntry *e = scrap_alloc(m, sizeof *e);
-		pb__op_metadata__caps_entry__init(e);
+		Pb__OpMetadata__CapsEntry *e =
+			message_new_in(m->graph->arena, Pb__OpMetadata__CapsEntry, pb__op_metadata__caps_entry);
 		e->key = (char *)rows[i].cap;
 		e->value = true;
 		meta->caps[meta->n_caps++] = e;
@@ -167,8 +166,8 @@ static Pb__OpMetadata *terminal_metadata(struct marshal *m, Pb__Definition *def)
 
 static void put_metadata(struct marshal *m, Pb__Definition *def, const char *digest, Pb__OpMetadata *metadata)
 {
-	Pb__Definition__MetadataEntry *e = scrap_alloc(m, sizeof *e);
-	pb__definition__metadata_entry__init(e);
+	Pb__Definition__MetadataEntry *e =
+		message_new_in(m->graph->arena, Pb__Definition__MetadataEntry, pb__definition__metadata_entry);
 	e->key = (char *)digest;
 	e->value = metadata;
 	def->metadata[def->n_metadata++] = e;
@@ -177,8 +176,8 @@ static void put_metadata(struct marshal *m, Pb__Definition *def, const char *dig
 /* Each op gets an entry, even if it is empty. */
 static Pb__Source__LocationsEntry *locations_entry(struct marshal *m, const GPtrArray *same)
 {
-	Pb__Source__LocationsEntry *e = scrap_alloc(m, sizeof *e);
-	pb__source__locations_entry__init(e);
+	Pb__Source__LocationsEntry *e =
+		message_new_in(m->graph->arena, Pb__Source__LocationsEntry, pb__source__locations_entry);
 	e->key = (char *)((const struct llb_node *)same->pdata[0])->digest.text;
 	e->value = scrap_alloc(m, sizeof *e->value);
 	pb__locations__init(e->value);
@@ -243,8 +242,7 @@ static Pb__Definition *assemble(struct marshal *m, struct llb_out result)
 {
 	source_init(m);
 	walk(m, result.node);
-	Pb__Definition *def = scrap_alloc(m, sizeof *def);
-	pb__definition__init(def);
+	Pb__Definition *def = message_new_in(m->graph->arena, Pb__Definition, pb__definition);
 	def->source = m->source;
 	ProtobufCBinaryData last = terminal_op(m, result);
 	struct digest *last_digest = scrap_alloc(m, sizeof *last_digest);

@@ -6,6 +6,7 @@
  * digests.
  */
 #include "llb/definition_internal.h"
+#include "api/message.h"
 #include "llb/build.h"
 
 struct rewrite {
@@ -48,7 +49,7 @@ static void digest_again(struct rewrite *r, struct loaded_op *one)
 		const struct loaded_op *in = op_find(r->d, op->inputs[i]->digest);
 		if (!r->changed[index_of(r, in)])
 			continue;
-		replace_text(&op->inputs[i]->digest, r->digests[index_of(r, in)].text);
+		message_replace_text(&op->inputs[i]->digest, r->digests[index_of(r, in)].text);
 		r->changed[index] = true;
 	}
 	r->done[index] = true;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rpc/conn.h"
-#include "api/guard.h"
+#include "api/message.h"
 
 rpc_call *call_new(rpc_conn *c, bool is_server, const char *path)
 {
@@ -339,11 +339,7 @@ GBytes *rpc_call_recv(rpc_call *call, GError **error)
 void *rpc_call_recv_message(rpc_call *call, const ProtobufCMessageDescriptor *descriptor, GError **error)
 {
 	g_autoptr(GBytes) bytes = rpc_call_recv(call, error);
-	if (!bytes)
-		return NULL;
-	gsize n;
-	const void *data = g_bytes_get_data(bytes, &n);
-	return guard_unpack(descriptor, data, n, error);
+	return message_unpack(descriptor, bytes, error);
 }
 
 const rpc_metadata *rpc_call_metadata(rpc_call *call)

@@ -53,10 +53,7 @@ static enum rpc_turn watch(rpc_call *call, void **state, void *data, GError **er
 		return RPC_TURN_WAIT;
 	bool end;
 	g_autoptr(GBytes) bytes = rpc_call_poll(call, &end, error);
-	gsize n = 0;
-	const void *start = bytes ? g_bytes_get_data(bytes, &n) : NULL;
-	g_autoptr(request_message) request =
-		bytes ? guard_unpack(&health__health_check_request__descriptor, start, n, error) : NULL;
+	g_autoptr(request_message) request = message_unpack(&health__health_check_request__descriptor, bytes, error);
 	if (!request)
 		return RPC_TURN_FAILED;
 	Health__HealthCheckResponse reply = HEALTH__HEALTH_CHECK_RESPONSE__INIT;
@@ -65,7 +62,8 @@ static enum rpc_turn watch(rpc_call *call, void **state, void *data, GError **er
 			       : HEALTH__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVICE_UNKNOWN;
 	g_autoptr(GBytes) packed = message_pack(&reply);
 	*state = (void *)told;
-	start = g_bytes_get_data(packed, &n);
+	gsize n = 0;
+	const void *start = g_bytes_get_data(packed, &n);
 	return rpc_call_offer(call, start, n, error) ? RPC_TURN_WAIT : RPC_TURN_FAILED;
 }
 

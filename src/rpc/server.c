@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rpc/server.h"
-#include "api/guard.h"
+#include "api/message.h"
 #include <poll.h>
 
 /* Turns do not wait for peers, but some read a database. */
@@ -213,9 +213,7 @@ static ProtobufCMessage *run_unary(rpc_call *call, GError **error)
 		error_set(error, ERROR_CANCELED, "context canceled");
 		return NULL;
 	}
-	gsize n;
-	const void *data = g_bytes_get_data(bytes, &n);
-	ProtobufCMessage *request = guard_unpack(call->method->request, data, n, error);
+	ProtobufCMessage *request = message_unpack(call->method->request, bytes, error);
 	if (!request)
 		return NULL;
 	g_clear_pointer(&bytes, g_bytes_unref);

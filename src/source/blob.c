@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/scope.h"
+#include "api/message.h"
 #include "format/json_writer.h"
 #include "source/source.h"
 #include "source/file_record.h"
@@ -50,8 +51,8 @@ static bool attributes_read(struct blob_source *b, const Pb__SourceOp *op, GErro
 	}
 	if (!b->is_layout)
 		return true;
-	b->session_id = g_strdup(source_attribute(op, "oci.session"));
-	b->store = g_strdup(source_attribute(op, "oci.store"));
+	b->session_id = g_strdup(message_map_find(op, attrs, "oci.session"));
+	b->store = g_strdup(message_map_find(op, attrs, "oci.store"));
 	if (!b->store || !*b->store)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "oci-layout blob source requires store id");
 	return true;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "source/file_record.h"
+#include "api/message.h"
 #include "base/limits.h"
 #include "base/scope.h"
 #include "format/gotype.h"
@@ -14,7 +15,7 @@
 
 static bool number_read(const Pb__SourceOp *op, const char *key, int64_t *ret, GError **error)
 {
-	const char *text = source_attribute(op, key);
+	const char *text = message_map_find(op, attrs, key);
 	*ret = 0;
 	return !text || int_parse(text, 0, ret, error);
 }
@@ -27,7 +28,7 @@ bool file_spec_read(struct file_spec *ret, const Pb__SourceOp *op, GError **erro
 		return false;
 	if (s.uid < 0 || s.uid > UINT32_MAX - 1 || s.gid < 0 || s.gid > UINT32_MAX - 1)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid owner of a file source");
-	const char *name = source_attribute(op, "http.filename");
+	const char *name = message_map_find(op, attrs, "http.filename");
 	s.name = g_strdup(name ? name : "");
 	*ret = s;
 	return true;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* git://HOST/PATH[#REF[:SUBDIR]]: resolves the commit and checks out its files. */
 #include "source/git.h"
+#include "api/message.h"
 #include "format/git_address.h"
 #include "format/gotype.h"
 #include "os/path.h"
@@ -83,7 +84,7 @@ static bool address_of(const char *text, git_address *ret, GError **error)
 static bool identifier_read(struct git_source *s, const Pb__SourceOp *op, GError **error)
 {
 	g_auto(git_address) a = {0}, full = {0};
-	const char *full_url = source_attribute(op, "git.fullurl");
+	const char *full_url = message_map_find(op, attrs, "git.fullurl");
 	if (!address_of(op->identifier + strlen("git://"), &a, error) ||
 	    (full_url && !address_of(full_url, &full, error)) || !take_remote(s, full_url ? &full : &a, error))
 		return false;
@@ -102,12 +103,12 @@ static bool identifier_read(struct git_source *s, const Pb__SourceOp *op, GError
 
 static bool is_on(const Pb__SourceOp *op, const char *key)
 {
-	return g_strcmp0(source_attribute(op, key), "true") == 0;
+	return g_strcmp0(message_map_find(op, attrs, key), "true") == 0;
 }
 
 static char *text_attribute(const Pb__SourceOp *op, const char *key)
 {
-	const char *value = source_attribute(op, key);
+	const char *value = message_map_find(op, attrs, key);
 	return value && *value ? g_strdup(value) : NULL;
 }
 
@@ -116,7 +117,7 @@ static bool refuse_unimplemented_parts(const Pb__SourceOp *op, GError **error)
 	for (size_t i = 0; i < op->n_attrs; i++)
 		if (g_str_has_prefix(op->attrs[i]->key, "git.sig."))
 			return error_set(error, ERROR_UNIMPLEMENTED, "signatures of git sources are not supported yet");
-	if (source_attribute(op, "git.bundle") || is_on(op, "git.checkoutbundle"))
+	if (message_map_find(op, attrs, "git.bundle") || is_on(op, "git.checkoutbundle"))
 		return error_set(error, ERROR_UNIMPLEMENTED, "git bundles are not supported yet");
 	return true;
 }
@@ -437,7 +438,7 @@ void git_meta_clear(struct git_meta *m)
 static char *git_name(const Pb__SourceOp *op)
 {
 	g_auto(git_address) named = {0}, full = {0};
-	const char *full_url = source_attribute(op, "git.fullurl");
+	const char *full_url = message_map_find(op, attrs, "git.fullurl");
 	if (!address_of(op->identifier + strlen("git://"), &named, NULL) ||
 	    (full_url && !address_of(full_url, &full, NULL)))
 		return NULL;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/limits.h"
+#include "api/message.h"
 #include "base/secret.h"
 #include "format/json_writer.h"
 #include "format/url_redact.h"
@@ -68,10 +69,10 @@ static bool is_clean_header(const char *value)
 
 static bool attributes_read(struct http_source *h, const Pb__SourceOp *op, GError **error)
 {
-	const char *checksum = source_attribute(op, "http.checksum");
+	const char *checksum = message_map_find(op, attrs, "http.checksum");
 	if ((checksum && !digest_parse(checksum, &h->pinned, error)) || !file_spec_read(&h->spec, op, error))
 		return false;
-	if (source_attribute(op, "http.sig.pubkey") || source_attribute(op, "http.sig.signature"))
+	if (message_map_find(op, attrs, "http.sig.pubkey") || message_map_find(op, attrs, "http.sig.signature"))
 		return error_set(error, ERROR_UNIMPLEMENTED, "signatures of http sources are not supported yet");
 	for (size_t i = 0; i < op->n_attrs; i++) {
 		const char *key = op->attrs[i]->key, *value = op->attrs[i]->value;
@@ -85,7 +86,7 @@ static bool attributes_read(struct http_source *h, const Pb__SourceOp *op, GErro
 		g_free(*slot);
 		*slot = g_strdup(value);
 	}
-	const char *secret = source_attribute(op, "http.authheadersecret");
+	const char *secret = message_map_find(op, attrs, "http.authheadersecret");
 	h->auth_secret = secret && *secret ? g_strdup(secret) : NULL;
 	return true;
 }

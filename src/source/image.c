@@ -1,19 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/limits.h"
+#include "api/message.h"
 #include "format/json_writer.h"
 #include "progress/progress.h"
 #include "registry/known.h"
 #include "source/source.h"
 #include "source/pull.h"
 #include <string.h>
-
-const char *source_attribute(const Pb__SourceOp *op, const char *key)
-{
-	for (size_t i = 0; i < op->n_attrs; i++)
-		if (g_str_equal(op->attrs[i]->key, key))
-			return op->attrs[i]->value;
-	return NULL;
-}
 
 bool source_layer_limit_parse(const char *text, int64_t *ret, GError **error)
 {
@@ -313,15 +306,15 @@ bool source_resolve_mode_parse(const char *text, enum image_resolve_mode *ret, G
 
 static bool attributes_read(struct image_request *q, const Pb__SourceOp *op, GError **error)
 {
-	if (!source_resolve_mode_parse(source_attribute(op, "image.resolvemode"), &q->origin.mode, error))
+	if (!source_resolve_mode_parse(message_map_find(op, attrs, "image.resolvemode"), &q->origin.mode, error))
 		return false;
-	const char *checksum = source_attribute(op, "image.checksum");
+	const char *checksum = message_map_find(op, attrs, "image.checksum");
 	struct digest digest;
 	if (checksum && !digest_parse(checksum, &digest, error))
 		return false;
 	q->checksum = checksum ? g_strdup(digest.text) : NULL;
-	return record_type_read(source_attribute(op, "image.recordtype"), &q->record_type, error) &&
-	       source_layer_limit_parse(source_attribute(op, "image.layerlimit"), &q->layer_limit, error);
+	return record_type_read(message_map_find(op, attrs, "image.recordtype"), &q->record_type, error) &&
+	       source_layer_limit_parse(message_map_find(op, attrs, "image.layerlimit"), &q->layer_limit, error);
 }
 
 static void *image_open(const struct source_context *context, const Pb__SourceOp *op, const struct platform *platform,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "source/source.h"
+#include "api/message.h"
 #include "source/pull.h"
 #include <string.h>
 
@@ -101,12 +102,13 @@ static void *layout_open(const struct source_context *context, const Pb__SourceO
 	const char *text = strstr(op->identifier, "://") + 3;
 	struct image_request *q = g_new0(struct image_request, 1);
 	q->ref = pull_layout_reference(text, error);
-	if (!q->ref || !source_layer_limit_parse(source_attribute(op, "oci.layerlimit"), &q->layer_limit, error)) {
+	if (!q->ref ||
+	    !source_layer_limit_parse(message_map_find(op, attrs, "oci.layerlimit"), &q->layer_limit, error)) {
 		image_request_free(q);
 		return NULL;
 	}
-	const char *store = source_attribute(op, "oci.store");
-	q->session_id = g_strdup(source_attribute(op, "oci.session"));
+	const char *store = message_map_find(op, attrs, "oci.store");
+	q->session_id = g_strdup(message_map_find(op, attrs, "oci.session"));
 	q->store = g_strdup(store && *store ? store : q->ref->path);
 	q->text = g_strdup(text);
 	q->platform = *platform;

@@ -80,8 +80,6 @@ bool image_request_snapshot(void *self, struct work *work, cache_ref **ret_ref, 
  * Removes the error codes of this module: upstream's sources return errors without a code, and clients would print it.
  */
 bool source_plain_error(bool ok, GError **error);
-/* Returns an attribute of the op, or NULL. */
-const char *source_attribute(const Pb__SourceOp *op, const char *key);
 bool source_layer_limit_parse(const char *text, int64_t *ret, GError **error);
 
 void pull_origin_layout(struct pull_origin *ret, const struct source_context *context, const char *session_id,

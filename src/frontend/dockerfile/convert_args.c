@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "frontend/dockerfile/convert.h"
+#include "api/message_copy.h"
 #include "frontend/dockerfile/text.h"
 #include <string.h>
 
@@ -116,8 +117,7 @@ bool args_global(convert *c, GError **error)
 void args_proxy(convert *c)
 {
 	g_autoptr(GList) names = g_list_sort(g_hash_table_get_keys(c->build_args), (GCompareFunc)strcmp);
-	Pb__ProxyEnv *p = arena_make(c->a, Pb__ProxyEnv);
-	pb__proxy_env__init(p);
+	Pb__ProxyEnv *p = message_new_in(c->a, Pb__ProxyEnv, pb__proxy_env);
 	const struct {
 		const char *name;
 		char **member;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* COPY and ADD: each source is a copy action; all actions of an instruction are one step. */
 #include "frontend/dockerfile/convert_shared.h"
+#include "api/message_copy.h"
 #include "base/ident.h"
 #include "frontend/dockerfile/git_url.h"
 #include "frontend/dockerfile/owner.h"
@@ -65,8 +66,7 @@ static const char *target_path(convert *c, const struct stage *s, const char *de
 static Pb__FileActionCopy *add_copy(struct transfer *t, struct llb_out from, const char *src)
 {
 	arena *a = t->c->a;
-	Pb__FileActionCopy *copy = arena_make(a, Pb__FileActionCopy);
-	pb__file_action_copy__init(copy);
+	Pb__FileActionCopy *copy = message_new_in(a, Pb__FileActionCopy, pb__file_action_copy);
 	copy->src = (char *)src;
 	copy->dest = (char *)t->target;
 	copy->createdestpath = true;

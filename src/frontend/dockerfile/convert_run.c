@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* RUN: one exec step with its mounts. */
 #include "frontend/dockerfile/convert_shared.h"
+#include "api/message_copy.h"
 #include "format/gotype.h"
 #include "frontend/dockerfile/mounts.h"
 #include "frontend/dockerfile/text.h"
@@ -105,8 +106,7 @@ static bool mount_secret(struct run *r, const struct run_mount *m, GError **erro
 	const char *id = *m->source ? m->source : *m->id ? m->id : text_path_base(a, m->target);
 	secret_record(r, &r->s->secrets, id, m->required);
 	if (m->env) {
-		Pb__SecretEnv *env = arena_make(a, Pb__SecretEnv);
-		pb__secret_env__init(env);
+		Pb__SecretEnv *env = message_new_in(a, Pb__SecretEnv, pb__secret_env);
 		env->id = (char *)id;
 		env->name = (char *)m->env;
 		env->optional = !m->required;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SOURCE_DATE_EPOCH with the name of a source: the main context, a named context, or a stage that only downloads. */
 #include "api/guard.h"
+#include "api/message_copy.h"
 #include "frontend/dockerfile/archive_time.h"
 #include "frontend/dockerfile/convert.h"
 #include "frontend/dockerfile/convert_shared.h"
@@ -114,8 +115,8 @@ static void add_attrs(convert *c, Pb__SourceOp *op, const char *const *attrs)
 {
 	struct vec list = {0};
 	for (size_t i = 0; attrs && attrs[i]; i += 2) {
-		Pb__SourceOp__AttrsEntry *entry = arena_make(c->a, Pb__SourceOp__AttrsEntry);
-		pb__source_op__attrs_entry__init(entry);
+		Pb__SourceOp__AttrsEntry *entry =
+			message_new_in(c->a, Pb__SourceOp__AttrsEntry, pb__source_op__attrs_entry);
 		entry->key = (char *)attrs[i];
 		entry->value = (char *)attrs[i + 1];
 		arena_push(c->a, &list, entry);

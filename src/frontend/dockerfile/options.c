@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "frontend/dockerfile/options.h"
+#include "api/message_copy.h"
 #include "frontend/dockerfile/lint.h"
 #include "base/limits.h"
 #include "format/csv.h"
@@ -113,8 +114,7 @@ static bool add_host(arena *a, struct options *o, const char *field, GError **er
 	const char *lower = text_lower(a, field), *equals = strchr(lower, '=');
 	if (!equals)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid key-value pair %s", field);
-	Pb__HostIP *host = arena_make(a, Pb__HostIP);
-	pb__host_ip__init(host);
+	Pb__HostIP *host = message_new_in(a, Pb__HostIP, pb__host_ip);
 	host->host = arena_strndup(a, lower, (size_t)(equals - lower));
 	host->ip = (char *)canonical_ip(a, equals + 1);
 	if (!host->ip)
@@ -172,8 +172,7 @@ static bool add_ulimit(arena *a, struct options *o, const char *field, GError **
 	const char *equals = strchr(field, '=');
 	if (!equals)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid ulimit argument: %s", field);
-	Pb__Ulimit *u = arena_make(a, Pb__Ulimit);
-	pb__ulimit__init(u);
+	Pb__Ulimit *u = message_new_in(a, Pb__Ulimit, pb__ulimit);
 	u->name = arena_strndup(a, field, (size_t)(equals - field));
 	if (!is_ulimit(u->name))
 		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid ulimit type: %s", u->name);
@@ -306,8 +305,7 @@ static bool read_resources(arena *a, struct options *o, GError **error)
 		if (!*value)
 			continue;
 		if (!o->resources) {
-			o->resources = arena_make(a, Pb__LinuxResources);
-			pb__linux_resources__init(o->resources);
+			o->resources = message_new_in(a, Pb__LinuxResources, pb__linux_resources);
 		}
 		if (!read_resource(a, o->resources, i, value, error)) {
 			g_prefix_error(error, "failed to parse resource limits: ");

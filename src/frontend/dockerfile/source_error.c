@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "frontend/dockerfile/source_error.h"
+#include "api/message_copy.h"
 #include "format/json_writer.h"
 #include "llb/op_json.h"
 
@@ -54,10 +55,8 @@ const Pb__Range *const *span_ranges(arena *a, struct span span)
 {
 	struct vec ranges = {0};
 	for (int line = span.first; line > 0 && line <= span.last; line++) {
-		Pb__Range *r = arena_make(a, Pb__Range);
-		Pb__Position *p = arena_make(a, Pb__Position);
-		pb__range__init(r);
-		pb__position__init(p);
+		Pb__Range *r = message_new_in(a, Pb__Range, pb__range);
+		Pb__Position *p = message_new_in(a, Pb__Position, pb__position);
 		p->line = line;
 		r->start = r->end = p;
 		arena_push(a, &ranges, r);

@@ -62,10 +62,19 @@ static void test_definition(void)
 	g_assert_true(((Pb__Op *)message_copy_in(a, &op))->op_case == PB__OP__OP__NOT_SET);
 }
 
+static void test_new(void)
+{
+	g_autoptr(arena) a = arena_new();
+	Pb__Mount *m = message_new_in(a, Pb__Mount, pb__mount);
+	g_assert_true(m->base.descriptor == &pb__mount__descriptor);
+	g_assert_cmpstr(m->dest, ==, "");
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/api/message-copy/exec", test_exec);
 	g_test_add_func("/api/message-copy/definition", test_definition);
+	g_test_add_func("/api/message-copy/new", test_new);
 	return g_test_run();
 }

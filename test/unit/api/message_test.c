@@ -60,6 +60,8 @@ static void test_last_key_counts(void)
 	g_autoptr(GHashTable) got = message_map(&e, attrs);
 	g_assert_cmpuint(g_hash_table_size(got), ==, 1);
 	g_assert_cmpstr(g_hash_table_lookup(got, "k"), ==, "last");
+	g_assert_cmpstr(message_map_find(&e, attrs, "k"), ==, "first");
+	g_assert_null(message_map_find(&e, attrs, "K"));
 }
 
 static void test_bytes_map(void)
@@ -133,6 +135,30 @@ static void test_bytes(void)
 	g_free(copy.data);
 }
 
+static void test_replace_text(void)
+{
+	Pb__Platform *p = message_new(Pb__Platform, pb__platform);
+	message_replace_text(&p->os, "linux"); /* instead of the shared empty string */
+	message_replace_text(&p->os, "other");
+	g_assert_cmpstr(p->os, ==, "other");
+	guard_free(p);
+}
+
+static void test_unpack(void)
+{
+	Pb__Platform wire = PB__PLATFORM__INIT;
+	wire.os = (char *)"linux";
+	g_autoptr(GBytes) bytes = message_pack(&wire), bad = g_bytes_new("\x0a\x05x", 3);
+	g_autoptr(GError) error = NULL;
+	Pb__Platform *p = message_unpack(&pb__platform__descriptor, bytes, &error);
+	g_assert_cmpstr(p->os, ==, "linux");
+	guard_free(p);
+	g_assert_null(message_unpack(&pb__platform__descriptor, NULL, &error));
+	g_assert_no_error(error);
+	g_assert_null(message_unpack(&pb__platform__descriptor, bad, &error));
+	g_assert_true(error_is(error, ERROR_INVALID_ARGUMENT));
+}
+
 static void test_time(void)
 {
 	g_assert_null(message_time_new(0));
@@ -177,6 +203,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/map/messages", test_message_map);
 	g_test_add_func("/texts", test_texts);
 	g_test_add_func("/bytes", test_bytes);
+	g_test_add_func("/replace-text", test_replace_text);
+	g_test_add_func("/unpack", test_unpack);
 	g_test_add_func("/time", test_time);
 	g_test_add_func("/platform", test_platform);
 	return g_test_run();
