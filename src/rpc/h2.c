@@ -173,7 +173,7 @@ static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame
 	rpc_conn *c = data;
 	if (frame->hd.type == NGHTTP2_HEADERS)
 		c->block_us = 0;
-	/* A client of grpc-go that closes names a stream of its own as the last one, which nghttp2 does not accept. */
+	/* A closing client of grpc-go names a client stream as the last one, which nghttp2 does not accept. */
 	if (frame->hd.type == NGHTTP2_GOAWAY && frame->hd.stream_id == 0)
 		c->peer_leaves = true;
 	return 0;

@@ -61,7 +61,7 @@ WORKDIR /v
 USER root
 RUN [ "$(stat -c %u:%g /w)" = 12:34 ] && [ "$(stat -c %u:%g /v)" = 12:56 ]
 COPY --chown=app:grp a /a
-COPY --chown=nobody-here a /b
+COPY --chown=nosuch-user a /b
 RUN [ "$(stat -c %u:%g /a)" = 12:56 ] && [ "$(stat -c %u:%g /b)" = 0:0 ]
 D
 
@@ -149,7 +149,7 @@ rm "$WORK/c/.dockerignore"
 cat > "$WORK/c/Dockerfile" <<'D'
 # check=error=true
 FROM scratch
-MAINTAINER somebody
+MAINTAINER someone
 D
 fails 'lint violation found for rules: MaintainerDeprecated' "$WORK/build.log" build "$WORK/c"
 grep -q 'WARN: MaintainerDeprecated' "$WORK/build.log" || { cat "$WORK/build.log"; fail "trap 59: no warning"; }

@@ -46,7 +46,7 @@ tail -n 1 "$WORK/metrics" | python3 -c 'import json, sys; m = json.load(sys.stdi
 # The logs of a recorded build.
 "$BIN/buildctl" debug logs --progress=plain "$ref" > "$WORK/logs" || fail "logs"
 grep -q 'said in the build' "$WORK/logs" || { cat "$WORK/logs"; fail "the step's output is not in the logs"; }
-fails 'no such job' "$WORK/log2" "$BIN/buildctl" debug logs nobody
+fails 'no such job' "$WORK/log2" "$BIN/buildctl" debug logs nosuch
 fails 'build ref must be specified' "$WORK/log2" "$BIN/buildctl" debug logs
 
 # A blob of the record, checked by its digest.

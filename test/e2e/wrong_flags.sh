@@ -8,7 +8,7 @@ expect() { # TEXT COMMAND...
 }
 expect 'flag provided but not defined: -nope' "$BIN/buildctl" --nope
 expect "No help topic for 'nope'" "$BIN/buildctl" nope
-expect 'make sure buildkitd is running' "$BIN/buildctl" --addr "unix://$WORK/nobody" du
+expect 'make sure buildkitd is running' "$BIN/buildctl" --addr "unix://$WORK/nosuch" du
 expect 'please specify --frontend or pipe LLB definition to stdin' "$BIN/buildctl" build
 expect 'flag needs an argument: --frontend' "$BIN/buildctl" build --frontend
 : > "$WORK/empty"

@@ -372,7 +372,7 @@ static void test_refused(void)
 	}
 }
 
-/* A client of grpc-go that closes sends the number of its own last stream: the connection was not refused. */
+/* A closing client of grpc-go sends the number of its last stream: the connection was not refused. */
 static void test_leaving(void)
 {
 	static const char bytes[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
