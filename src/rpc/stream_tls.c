@@ -278,7 +278,8 @@ static bool shake_hands(SSL *ssl, int fd, gint64 deadline_us, cancel *c, GError 
 		ERR_clear_error();
 		int done = SSL_connect(ssl);
 		if (done == 1)
-			return selected_h2(ssl) || error_set(error, ERROR_UNAVAILABLE, "the server does not support HTTP/2 (ALPN \"h2\")");
+			return selected_h2(ssl) ||
+			       error_set(error, ERROR_UNAVAILABLE, "the server does not support HTTP/2 (ALPN \"h2\")");
 		int why = SSL_get_error(ssl, done);
 		long verified = SSL_get_verify_result(ssl);
 		if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE && verified != X509_V_OK)

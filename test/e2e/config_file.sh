@@ -51,7 +51,7 @@ unknown = "ignored"
 [system]
   platformsCacheMaxAge = "20s"
   maxRegistryConcurrency = 4
-[nobody]
+[nosuch]
   key = 1
 [worker.oci]
   enabled = true
@@ -81,8 +81,8 @@ done
 sed -n 's/.*option \([^ ]*\) is accepted but has no effect.*/\1/p' "$WORK/daemon.log" | sort > "$WORK/inactive"
 [ -z "$(uniq -d "$WORK/inactive")" ] || fail "a key is named twice"
 grep -qE 'proxyNetwork|rootless|noProcessSandbox' "$WORK/inactive" && fail "a key that asks for nothing is named"
-[ "$(grep -c 'unknown key' "$WORK/daemon.log")" = "$(grep -c 'unknown key .*\(nobody\|\"unknown\)' "$WORK/daemon.log")" ] || fail "a known key is called unknown"
-grep -q 'unknown key .*\(nobody\|\"unknown\)' "$WORK/daemon.log" || fail "an unknown key is not reported"
+[ "$(grep -c 'unknown key' "$WORK/daemon.log")" = "$(grep -c 'unknown key .*\(nosuch\|\"unknown\)' "$WORK/daemon.log")" ] || fail "a known key is called unknown"
+grep -q 'unknown key .*\(nosuch\|\"unknown\)' "$WORK/daemon.log" || fail "an unknown key is not reported"
 total=$(df --output=size -B1 "$WORK" | tail -n 1)
 gb=$((total / 100 * 10 / 1073741824 + 1))
 shows 'kind:.*e2e' 'snapshotter:.*native' 'Platforms:.*linux/amd64$' 'Reserved space:.*536.871MB' \
