@@ -9,6 +9,7 @@
  */
 #pragma once
 #include "builder/build.h"
+#include "control/methods.h"
 #include "rpc/rpc.h"
 #include "session/session.h"
 
@@ -21,21 +22,14 @@ struct control {
 void control_register(rpc_server *server, struct control *control);
 
 /* ---- handlers, one file per subject (data is struct control *) */
-ProtobufCMessage *control_solve(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error);
-enum rpc_turn control_status(rpc_call *call, void **state, void *data, GError **error);
-void control_status_free(void *state, void *data);
-ProtobufCMessage *control_list_workers(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error);
-ProtobufCMessage *control_info(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error);
-ProtobufCMessage *control_disk_usage(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error);
-bool control_prune(rpc_call *call, void *data, GError **error);
-enum rpc_turn control_listen_history(rpc_call *call, void **state, void *data, GError **error);
-void control_listen_history_free(void *state, void *data);
-ProtobufCMessage *control_update_history(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error);
-ProtobufCMessage *control_content_info(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error);
-bool control_content_list(rpc_call *call, void *data, GError **error);
-ProtobufCMessage *control_content_status(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error);
-ProtobufCMessage *control_content_statuses(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error);
-ProtobufCMessage *control_explain(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error);
-bool control_content_read(rpc_call *call, void *data, GError **error);
+#define DECLARE_UNARY(path, message, handler)                                                                          \
+	ProtobufCMessage *handler(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error);
+#define DECLARE_STREAM(path, request, handler) bool handler(rpc_call *call, void *data, GError **error);
+#define DECLARE_TURN(path, handler, headers)                                                                           \
+	enum rpc_turn handler(rpc_call *call, void **state, void *data, GError **error);                               \
+	void handler##_free(void *state, void *data);
+CONTROL_UNARY_METHODS(DECLARE_UNARY)
+CONTROL_STREAM_METHODS(DECLARE_STREAM)
+CONTROL_TURN_METHODS(DECLARE_TURN)
 /* Sends "buildkit-current-timestamp" immediately, so that clients can correct their clock. */
 bool control_send_timestamp(rpc_call *call, GError **error);
