@@ -27,7 +27,10 @@ int inroot_open_kernel(int fs_fd, const char *path, uint64_t flags)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Creates one component in an open directory. Returns a descriptor or -errno (EEXIST: a dangling symbolic link). */
+/*
+ * Creates one component in an open directory. Returns a descriptor or -errno (EEXIST: a dangling symbolic link, or another
+ * step that shares the directory was faster).
+ */
 static int make_at(int dir_fd, const char *name, bool directory)
 {
 	if (directory ? mkdirat(dir_fd, name, 0755) != 0 : mknodat(dir_fd, name, S_IFREG | 0755, 0) != 0)
@@ -52,7 +55,7 @@ static int follow(int dir_fd, const char *name, size_t n_prefix, char path[PATH_
 	return 0;
 }
 
-/* Walks the path and creates missing components. Returns a descriptor, -errno, or -ELOOP to start over. */
+/* Walks the path and creates missing components. Returns a descriptor or -errno, and whether to start over. */
 static int walk(int root_fd, char path[PATH_MAX], bool directory, bool *ret_again)
 {
 	int at = inroot_open(root_fd, "/", O_PATH | O_DIRECTORY);
@@ -74,8 +77,10 @@ static int walk(int root_fd, char path[PATH_MAX], bool directory, bool *ret_agai
 		*end = saved;
 		if (next == -ENOENT)
 			next = make_at(at, name, last ? directory : true);
-		if (next == -EEXIST && follow(at, name, (size_t)(end - path), path) == 0)
-			*ret_again = true;
+		if (next == -EEXIST) {
+			int followed = follow(at, name, (size_t)(end - path), path);
+			*ret_again = followed == 0 || followed == -EINVAL || followed == -ENOENT;
+		}
 		close(at);
 		at = next;
 	}
