@@ -160,33 +160,31 @@ static bool read_checksum_request(const struct bridge_source_request *r, struct 
 	return true;
 }
 
-/* Sources that are fully described by their identifiers. */
-static bool has_no_metadata(const char *scheme)
-{
-	static const char *const schemes[] = {"local", "docker-image+blob", "oci-layout+blob"};
-	for (size_t i = 0; i < G_N_ELEMENTS(schemes); i++)
-		if (strcmp(scheme, schemes[i]) == 0)
-			return true;
-	return false;
-}
-
 static bool look_up_source(struct build *b, provenance_scope *scope, const struct bridge_source_request *r,
 			   struct work *work, struct bridge_source *ret, GError **error)
 {
-	const char *rest = strstr(r->source->identifier, "://");
-	if (!rest)
-		return error_set(error, ERROR_INVALID_ARGUMENT, "failed to parse %s: invalid", r->source->identifier);
-	g_autofree char *scheme = g_strndup(r->source->identifier, (gsize)(rest - r->source->identifier));
+	const char *rest, *identifier = r->source->identifier, *separator = strstr(identifier, "://");
+	if (!separator)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "failed to parse %s: invalid", identifier);
+	const struct source_class *class = source_class_find(identifier, &rest);
+	if (!class)
+		return error_set(error, ERROR_UNKNOWN, "unknown scheme %.*s: not found", (int)(separator - identifier),
+				 identifier);
 	struct source_lookup l = {.build = b, .request = r, .found = ret};
-	if (strcmp(scheme, "docker-image") == 0 || strcmp(scheme, "oci-layout") == 0)
-		return resolve_image_source(b, scope, r, rest + 3, scheme[0] == 'o', work, ret, error);
-	if (strcmp(scheme, "git") == 0)
+	switch (class->material) {
+	case SOURCE_MATERIAL_IMAGE:
+		return resolve_image_source(b, scope, r, rest, class->is_layout, work, ret, error);
+	case SOURCE_MATERIAL_GIT:
 		return run_lookup(&l, BRIDGE_SOURCE_GIT, work, git_lookup_run, error);
-	if (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0)
+	case SOURCE_MATERIAL_HTTP:
 		return (!r->checksum.wanted || read_checksum_request(r, &ret->checksum, error)) &&
 		       run_lookup(&l, BRIDGE_SOURCE_HTTP, work, http_lookup_run, error);
-	return has_no_metadata(scheme) ||
-	       error_set(error, ERROR_UNIMPLEMENTED, "metadata of %s:// sources is not supported yet", scheme);
+	case SOURCE_MATERIAL_IMAGE_BLOB:
+	case SOURCE_MATERIAL_LOCAL:
+	case SOURCE_MATERIAL_COUNT:
+		break;
+	}
+	return true; /* the identifier describes the source in full */
 }
 
 bool build_lookup_source(struct build *b, provenance_scope *scope, const struct bridge_source_request *r,
