@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/build_internal.h"
+#include "base/text.h"
 #include "base/thread.h"
 #include "base/time.h"
 #include "builder/imports.h"
@@ -378,10 +379,8 @@ static void add_frontend_keys(build_result *result, GHashTable *response)
 	void *key, *value;
 	g_hash_table_iter_init(&iter, result->metadata);
 	while (g_hash_table_iter_next(&iter, &key, &value)) {
-		gsize n = 0;
-		const char *bytes = g_bytes_get_data(value, &n);
 		if (g_str_has_prefix(key, "frontend.") || g_str_has_prefix(key, "result."))
-			g_hash_table_replace(response, g_strdup(key), g_strndup(bytes ? bytes : "", n));
+			g_hash_table_replace(response, g_strdup(key), text_from_bytes(value));
 	}
 }
 

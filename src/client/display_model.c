@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/display_model.h"
 #include "api/message.h"
+#include "base/text.h"
 #include "format/gotype.h"
 #include "progress/progress.h"
 #include <string.h>
@@ -290,7 +291,7 @@ static void update_warning(struct model *m, const Control__VertexWarning *wire)
 	struct model_vertex *v = row_find(m, wire->vertex);
 	if (!v)
 		return;
-	g_autofree char *text = g_strndup((const char *)wire->short_.data, wire->short_.len);
+	g_autofree char *text = text_from_data(wire->short_.data, wire->short_.len);
 	g_ptr_array_add(v->warnings, model_safe_text(text));
 	touch(v);
 }

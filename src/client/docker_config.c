@@ -3,6 +3,7 @@
 #include "base/limits.h"
 #include "base/secret.h"
 #include "base/scope.h"
+#include "base/text.h"
 #include "format/json_writer.h"
 #include "os/process.h"
 #include <fcntl.h>
@@ -193,7 +194,7 @@ static bool helper_failed(GBytes *out, int status, struct docker_credentials *re
 {
 	gsize n;
 	const char *bytes = g_bytes_get_data(out, &n);
-	g_autofree char *text = g_strstrip(g_strndup(bytes ? bytes : "", MIN(n, 1024)));
+	g_autofree char *text = g_strstrip(text_from_data(bytes, MIN(n, 1024)));
 	if (g_str_equal(text, "credentials not found in native keychain")) {
 		*ret = (struct docker_credentials){g_strdup(""), g_strdup(""), g_strdup("")};
 		return true;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "executor/executor_internal.h"
+#include "base/text.h"
 #include "executor/bundle.h"
 #include "executor/seccomp.h"
 #include "executor/spec.h"
@@ -90,7 +91,7 @@ static char *find_binary(const char *wanted, bool *ret_own, GError **error)
 static char *leftover_cgroup(int bundle_fd)
 {
 	g_autoptr(GBytes) bytes = path_read(bundle_fd, BUNDLE_CGROUP_FILE, PATH_MAX, PATH_BENEATH, NULL);
-	return bytes ? g_strndup(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes)) : NULL;
+	return bytes && g_bytes_get_size(bytes) > 0 ? text_from_bytes(bytes) : NULL;
 }
 
 static void remove_leftover(executor *e, const char *id)

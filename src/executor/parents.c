@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "executor/parents.h"
+#include "base/text.h"
 #include "executor/names.h"
 #include "base/limits.h"
 #include "os/path.h"
@@ -100,8 +101,7 @@ void parents_recover(parents *p, const char *instance)
 	g_autofree char *directory = directory_of(p, p->default_parent);
 	cgroup_remove_named(p->cgroups, directory, instance, RECOVER_MS);
 	g_autoptr(GBytes) bytes = path_read(p->executor_fd, FILE_NAME, MIB(1), PATH_BENEATH, NULL);
-	g_autofree char *text =
-		bytes ? g_strndup(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes)) : g_strdup("");
+	g_autofree char *text = bytes ? text_from_bytes(bytes) : g_strdup("");
 	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
 	for (size_t i = 0; lines[i]; i++) {
 		if (g_str_has_prefix(lines[i], CGROUP_ROOT "/")) {

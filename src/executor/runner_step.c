@@ -5,6 +5,7 @@
  * no mount is visible in the daemon's mount namespace.
  */
 #include "executor/executor_internal.h"
+#include "base/text.h"
 #include "executor/step_plan.h"
 #include "base/limits.h"
 #include "base/scope.h"
@@ -107,7 +108,7 @@ static char *resolv_text(executor *e, const struct step *step, GError **error)
 {
 	const char *name = names_files_resolv(&e->names, step->network == STEP_NETWORK_HOST, error);
 	g_autoptr(GBytes) bytes = name ? path_read(e->fd, name, MIB(1), PATH_BENEATH, error) : NULL;
-	return bytes ? g_strndup(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes)) : NULL;
+	return bytes ? text_from_bytes(bytes) : NULL;
 }
 
 static bool prepare(struct prepared *p, const struct step *step, GError **error)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "export/options.h"
+#include "base/text.h"
 #include "format/gotype.h"
 #include <string.h>
 
@@ -23,7 +24,7 @@ bool epoch_from_metadata(GHashTable *metadata, const char *platform_id, bool *re
 		bytes = g_hash_table_lookup(metadata, "source.date.epoch");
 	if (!bytes)
 		return true;
-	g_autofree char *text = g_strndup(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
+	g_autofree char *text = text_from_bytes(bytes);
 	if (epoch_parse("", text, ret_set, ret_s, error))
 		return true;
 	g_autofree char *quoted = go_quote(text);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "export/writer.h"
+#include "base/text.h"
 #include "export/attestation.h"
 #include "export/attestation_manifest.h"
 #include "export/config.h"
@@ -67,7 +68,7 @@ GHashTable *export_metadata(const struct export_input *input, GHashTable *rest)
 char *export_names(const struct image_options *o, GHashTable *metadata)
 {
 	GBytes *said = g_str_equal(o->name, "*") ? g_hash_table_lookup(metadata, "image.name") : NULL;
-	return said ? g_strndup(g_bytes_get_data(said, NULL), g_bytes_get_size(said)) : g_strdup(o->name);
+	return said ? text_from_bytes(said) : g_strdup(o->name);
 }
 
 bool export_options_settle(struct image_options *o, const struct exporter_context *context,
@@ -77,7 +78,7 @@ bool export_options_settle(struct image_options *o, const struct exporter_contex
 	gpointer key, value;
 	g_hash_table_iter_init(&iter, metadata);
 	while (g_hash_table_iter_next(&iter, &key, &value)) {
-		g_autofree char *text = g_strndup(g_bytes_get_data(value, NULL), g_bytes_get_size(value));
+		g_autofree char *text = text_from_bytes(value);
 		bool is_annotation;
 		if (!annotation_group_add(o->annotations, key, text, &is_annotation, error))
 			return false;

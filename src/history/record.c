@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "history/record.h"
 #include "api/message.h"
+#include "base/text.h"
 #include "format/url_redact.h"
 #include "status.pb-c.h"
 
@@ -34,10 +35,8 @@ static void add_metadata(Control__BuildHistoryRecord *r, GHashTable *metadata)
 		Control__BuildHistoryRecord__ExporterResponseEntry *entry =
 			message_new(Control__BuildHistoryRecord__ExporterResponseEntry,
 				    control__build_history_record__exporter_response_entry);
-		gsize n = 0;
-		const char *bytes = g_bytes_get_data(value, &n);
 		entry->key = g_strdup(key);
-		entry->value = g_strndup(bytes ? bytes : "", n);
+		entry->value = text_from_bytes(value);
 		message_append(r, exporterresponse, entry);
 	}
 }

@@ -2,6 +2,7 @@
 #include "remotecache/s3.h"
 #include "base/limits.h"
 #include "base/secret.h"
+#include "base/text.h"
 #include "base/time.h"
 #include "format/gotype.h"
 #include "progress/progress.h"
@@ -234,7 +235,7 @@ static bool request(s3 *s, const struct call *c, struct transport_request *q, bo
 static bool refuse(const s3 *s, const struct call *c, const transport_reply *reply, GError **error)
 {
 	g_autofree char *body =
-		reply->body ? g_strndup((const char *)reply->body->data, MIN(reply->body->len, 300)) : g_strdup("");
+		reply->body ? text_from_data(reply->body->data, MIN(reply->body->len, 300)) : g_strdup("");
 	return error_set(error, reply->status == 404 ? ERROR_NOT_FOUND : ERROR_UNKNOWN,
 			 "s3: %s %s in bucket %s: status %d %s: %s", c->method, c->key, s->bucket, reply->status,
 			 reply->reason ? reply->reason : "", body);

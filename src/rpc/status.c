@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rpc/conn.h"
 #include "api/guard.h"
+#include "base/text.h"
 #include "status.pb-c.h"
 
 #define TYPE_PREFIX "github.com/moby/buildkit/"
@@ -83,7 +84,7 @@ GError *rpc_status_unpack(const uint8_t *bytes, size_t n)
 		if (value->len && !g_utf8_validate_len((const char *)value->data, value->len, NULL))
 			continue;
 		g_autofree char *type = type_of_url(status->details[i]->type_url);
-		g_autofree char *json = g_strndup((const char *)value->data, value->len);
+		g_autofree char *json = text_from_data(value->data, value->len);
 		error_add_detail(error, type, json);
 	}
 	guard_free(status);

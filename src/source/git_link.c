@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "base/secret.h"
 #include "base/scope.h"
+#include "base/text.h"
 #include "os/file.h"
 #include "os/mount.h"
 #include <string.h>
@@ -53,9 +54,7 @@ static int ask(const struct git_source *s, const char *id, bool is_token, git_co
 	g_autoptr(GBytes) bytes = NULL;
 	if (!session_secret_get(work->sessions, id, work->cancel, &bytes, NULL))
 		return cancel_check(work->cancel, error) ? 0 : -1;
-	gsize n;
-	const char *data = g_bytes_get_data(bytes, &n);
-	scoped_secret text = g_strndup(data ? data : "", n);
+	scoped_secret text = text_from_bytes(bytes);
 	if (is_token) {
 		scoped_secret basic = g_strconcat("x-access-token:", text, NULL);
 		add_basic(config, s, basic);

@@ -2,6 +2,7 @@
 /* SOURCE_DATE_EPOCH with the name of a source: the main context, a named context, or a stage that only downloads. */
 #include "api/guard.h"
 #include "api/message_copy.h"
+#include "base/text.h"
 #include "frontend/dockerfile/archive_time.h"
 #include "frontend/dockerfile/convert.h"
 #include "frontend/dockerfile/convert_shared.h"
@@ -128,9 +129,7 @@ static void add_attrs(convert *c, Pb__SourceOp *op, const char *const *attrs)
 /* Parses "committer NAME <MAIL> SECONDS ZONE" of a commit object. */
 static bool commit_time(GBytes *object, int64_t *ret)
 {
-	gsize n;
-	const char *bytes = g_bytes_get_data(object, &n);
-	g_autofree char *text = g_strndup(bytes, n);
+	g_autofree char *text = text_from_bytes(object);
 	char *end = strstr(text, "\n\n"), *line;
 	if (end)
 		*end = 0;

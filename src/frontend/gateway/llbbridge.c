@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "frontend/gateway/gateway_internal.h"
 #include "api/message.h"
+#include "base/text.h"
 #include "frontend/gateway/caps.h"
 #include "frontend/gateway/wire.h"
 #include "llb/definition.h"
@@ -315,10 +316,10 @@ static ProtobufCMessage *handle_warn(rpc_call *call, const ProtobufCMessage *req
 		}
 		ranges[i] = (struct progress_range){start->line, start->character, end->line, end->character};
 	}
-	g_autofree char *text = g_strndup((const char *)m->short_.data, m->short_.len);
+	g_autofree char *text = text_from_data(m->short_.data, m->short_.len);
 	g_auto(GStrv) detail = g_new0(char *, m->n_detail + 1);
 	for (size_t i = 0; i < m->n_detail; i++)
-		detail[i] = g_strndup((const char *)m->detail[i].data, m->detail[i].len);
+		detail[i] = text_from_data(m->detail[i].data, m->detail[i].len);
 	struct progress_warning warning = {
 		.level = m->level ? m->level : 1,
 		.text = text,

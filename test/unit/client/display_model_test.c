@@ -35,10 +35,30 @@ static void test_lines(void)
 	g_assert_cmpstr(shown, ==, "one\n\ttwo \\u001b[31mred\n");
 }
 
+/* Bytes of length 0 have no address. */
+static void test_empty_bytes(void)
+{
+	Control__Vertex vertex = CONTROL__VERTEX__INIT, *vertices[] = {&vertex};
+	Control__VertexWarning warning = CONTROL__VERTEX_WARNING__INIT, *warnings[] = {&warning};
+	Control__StatusResponse message = CONTROL__STATUS_RESPONSE__INIT;
+	vertex.digest = warning.vertex = (char *)"sha256:0";
+	message.vertexes = vertices;
+	message.warnings = warnings;
+	message.n_vertexes = message.n_warnings = 1;
+	struct model m;
+	model_init(&m);
+	model_update(&m, &message);
+	const struct model_vertex *v = m.vertices->pdata[0];
+	g_assert_cmpuint(v->warnings->len, ==, 1);
+	g_assert_cmpstr(v->warnings->pdata[0], ==, "");
+	model_clear(&m);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/display_model/output", test_output);
 	g_test_add_func("/display_model/lines", test_lines);
+	g_test_add_func("/display_model/empty-bytes", test_empty_bytes);
 	return g_test_run();
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "export/options.h"
+#include "export/writer.h"
 #include <string.h>
 
 static GHashTable *attrs(const char *key, const char *value)
@@ -102,12 +103,39 @@ static void test_annotations(void)
 	}
 }
 
+/* A frontend may return metadata without a value. */
+static void test_empty_metadata(void)
+{
+	g_autoptr(GHashTable) none = attrs("name", "*");
+	g_autoptr(GHashTable) metadata =
+		g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)g_bytes_unref);
+	static const char *const keys[] = {"source.date.epoch", "image.name", "annotation.x"};
+	for (size_t i = 0; i < G_N_ELEMENTS(keys); i++)
+		g_hash_table_insert(metadata, (gpointer)keys[i], g_bytes_new(NULL, 0));
+	g_autoptr(GError) error = NULL;
+	bool is_set = true;
+	int64_t epoch_s = 0;
+	g_assert_true(epoch_from_metadata(metadata, "linux/amd64", &is_set, &epoch_s, &error));
+	g_assert_false(is_set);
+	struct image_options o;
+	g_assert_true(image_options_load(&o, none, &error));
+	g_autofree char *names = export_names(&o, metadata);
+	g_assert_cmpstr(names, ==, "");
+	struct exporter_context context = {0};
+	struct export_input input = {0};
+	g_assert_true(export_options_settle(&o, &context, &input, metadata, true, &error));
+	g_autoptr(GHashTable) found = annotation_group_get(o.annotations, ANNOTATION_MANIFEST, "linux/amd64");
+	g_assert_cmpstr(g_hash_table_lookup(found, "x"), ==, "");
+	image_options_clear(&o);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/options/errors", test_errors);
 	g_test_add_func("/options/values", test_values);
 	g_test_add_func("/options/conflicts", test_conflicts);
+	g_test_add_func("/options/empty-metadata", test_empty_metadata);
 	g_test_add_func("/options/annotations", test_annotations);
 	return g_test_run();
 }

@@ -35,6 +35,26 @@ static void test_errors_with_details(void)
 	g_assert_cmpstr(first->json, ==, "{\"digest\":\"sha256:abc\"}");
 }
 
+/* An error may be passed on with details of a peer that have no value. */
+static void test_empty_detail(void)
+{
+	g_autoptr(GError) error = NULL;
+	error_set(&error, ERROR_NOT_FOUND, "gone");
+	error_add_detail(error, "errdefs.Vertex", "");
+	for (int i = 0; i < 2; i++) {
+		g_autoptr(GBytes) packed = rpc_status_pack(error);
+		gsize n;
+		const uint8_t *bytes = g_bytes_get_data(packed, &n);
+		g_clear_error(&error);
+		error = rpc_status_unpack(bytes, n);
+		g_assert_cmpstr(error->message, ==, "gone");
+		g_assert_cmpuint(error_get_details(error)->len, ==, 1);
+		const struct error_detail *detail = error_get_details(error)->pdata[0];
+		g_assert_cmpstr(detail->type, ==, "errdefs.Vertex");
+		g_assert_cmpstr(detail->json, ==, "");
+	}
+}
+
 /* A header field is limited to 64 KiB: a longer text is truncated, and the connection is kept. */
 /* A space at either end of a message must not fail the stream. */
 static void test_error_edges(void)
@@ -351,6 +371,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/call/unary", test_unary);
 	g_test_add_func("/call/errors-with-details", test_errors_with_details);
+	g_test_add_func("/call/empty-detail", test_empty_detail);
 	g_test_add_func("/call/error-edges", test_error_edges);
 	g_test_add_func("/call/huge-errors", test_huge_errors);
 	g_test_add_func("/call/unknown", test_unknown);

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * text: NUL-terminated copies of bytes that a peer or a file supplied, which may be none.
+ *
+ *	g_autofree char *short_text = text_from_data(m->short_.data, m->short_.len);
+ *	g_autofree char *epoch = text_from_bytes(g_hash_table_lookup(metadata, key));
+ *
+ * Empty bytes have no address in GLib and protobuf-c, and g_strndup returns NULL for them; these functions return an
+ * empty text. The caller owns the copy. Pure. Thread: any.
+ */
+#pragma once
+#include <glib.h>
+
+/* Copies n bytes up to the first NUL. data may be NULL when n is 0. */
+static inline char *text_from_data(const void *data, gsize n)
+{
+	return g_strndup(n > 0 ? data : "", n);
+}
+
+/* Copies the contents up to the first NUL. */
+static inline char *text_from_bytes(GBytes *bytes)
+{
+	gsize n;
+	const void *data = g_bytes_get_data(bytes, &n);
+	return text_from_data(data, n);
+}
