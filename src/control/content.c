@@ -103,3 +103,15 @@ bool control_content_read(rpc_call *call, void *data, GError **error)
 	guard_free(m);
 	return ok;
 }
+
+/* Clients cannot write blobs. */
+ProtobufCMessage *control_content_refuse(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
+{
+	error_set(error, ERROR_FAILED_PRECONDITION, "the content store is read-only (%s)", rpc_call_path(call));
+	return NULL;
+}
+
+bool control_content_refuse_stream(rpc_call *call, void *data, GError **error)
+{
+	return error_set(error, ERROR_FAILED_PRECONDITION, "the content store is read-only (%s)", rpc_call_path(call));
+}

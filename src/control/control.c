@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/control.h"
-#include "api/message.h"
 #include "control.pb-c.h"
 #include "content.pb-c.h"
 #include "empty.pb-c.h"
@@ -15,35 +14,6 @@ bool control_send_timestamp(rpc_call *call, GError **error)
 	g_autofree char *now = time_format_rfc3339(progress_now_ns());
 	rpc_call_add_header(call, "buildkit-current-timestamp", now);
 	return rpc_call_send_headers(call, error);
-}
-
-enum rpc_turn control_session(rpc_call *call, void **state, void *data, GError **error)
-{
-	struct control *control = data;
-	return session_turn(control->sessions, call, state, error);
-}
-
-void control_session_free(void *state, void *data)
-{
-	struct control *control = data;
-	session_turn_free(control->sessions, state);
-}
-
-/* Accepts and discards trace exports, so that clients do not log errors. */
-ProtobufCMessage *control_discard(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
-{
-	return &message_new(Google__Empty, google__empty)->base;
-}
-
-ProtobufCMessage *control_content_refuse(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
-{
-	error_set(error, ERROR_FAILED_PRECONDITION, "the content store is read-only (%s)", rpc_call_path(call));
-	return NULL;
-}
-
-bool control_content_refuse_stream(rpc_call *call, void *data, GError **error)
-{
-	return error_set(error, ERROR_FAILED_PRECONDITION, "the content store is read-only (%s)", rpc_call_path(call));
 }
 
 #define UNARY_ROW(path, message, handler) {path, &message##__descriptor, handler, NULL},
