@@ -17,6 +17,8 @@ static void peer_init_unix(struct peer *p, int fd)
 	p->slot = SLOT_UNIX;
 	p->is_owner = who.uid == 0 || who.uid == geteuid();
 	p->source = g_strdup_printf("uid %u", who.uid);
+	if (p->is_owner)
+		p->process = g_strdup_printf("process %d of uid %u", who.pid, who.uid);
 	p->label = g_strdup_printf("uid %u (pid %d)", who.uid, who.pid);
 }
 
@@ -56,6 +58,7 @@ void peer_init(struct peer *p, int fd, const struct sockaddr_storage *address)
 void peer_clear(struct peer *p)
 {
 	g_clear_pointer(&p->source, g_free);
+	g_clear_pointer(&p->process, g_free);
 	g_clear_pointer(&p->label, g_free);
 }
 
@@ -84,27 +87,50 @@ guint admission_of_source(const struct admission *a, const char *source)
 	return GPOINTER_TO_UINT(g_hash_table_lookup(a->sources, source));
 }
 
+guint admission_max_process(const struct admission *a)
+{
+	return MAX(a->max[SLOT_UNIX] / 2, 1);
+}
+
+guint admission_of_peer(const struct admission *a, const struct peer *p)
+{
+	return admission_of_source(a, p->process ? p->process : p->source);
+}
+
+static bool may_use_reserve(const struct admission *a, const struct peer *p)
+{
+	return p->slot != SLOT_UNIX || (p->is_owner && admission_of_peer(a, p) < PROCESS_RESERVE);
+}
+
 enum admission_verdict admission_look(const struct admission *a, const struct peer *p)
 {
-	guint reserve = p->slot == SLOT_UNIX && !p->is_owner ? MIN(OWNER_RESERVE, a->max[p->slot] / 4) : 0;
+	guint reserve = may_use_reserve(a, p) ? 0 : MIN(OWNER_RESERVE, a->max[p->slot] / 4);
 	if (!p->is_owner && admission_of_source(a, p->source) >= a->max_source[p->slot])
 		return ADMIT_SOURCE_FULL;
+	if (p->process && admission_of_source(a, p->process) >= admission_max_process(a))
+		return ADMIT_PROCESS_FULL;
 	return a->n[p->slot] + reserve >= a->max[p->slot] ? ADMIT_FULL : ADMIT;
+}
+
+static void count(struct admission *a, const char *source, int change)
+{
+	guint n = source ? admission_of_source(a, source) + (guint)change : 0;
+	if (n > 0)
+		g_hash_table_replace(a->sources, g_strdup(source), GUINT_TO_POINTER(n));
+	else if (source)
+		g_hash_table_remove(a->sources, source);
 }
 
 void admission_enter(struct admission *a, const struct peer *p)
 {
-	guint now = admission_of_source(a, p->source);
 	a->n[p->slot]++;
-	g_hash_table_replace(a->sources, g_strdup(p->source), GUINT_TO_POINTER(now + 1));
+	count(a, p->source, 1);
+	count(a, p->process, 1);
 }
 
 void admission_leave(struct admission *a, const struct peer *p)
 {
-	guint now = admission_of_source(a, p->source);
 	a->n[p->slot]--;
-	if (now <= 1)
-		g_hash_table_remove(a->sources, p->source);
-	else
-		g_hash_table_replace(a->sources, g_strdup(p->source), GUINT_TO_POINTER(now - 1));
+	count(a, p->source, -1);
+	count(a, p->process, -1);
 }

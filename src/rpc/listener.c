@@ -48,14 +48,20 @@ static bool admit(struct listener *l, int fd, const struct peer *peer)
 		g_mutex_unlock(&s->mu);
 		if (verdict == ADMIT)
 			return true;
-		if (!server_make_room(s, verdict == ADMIT_SOURCE_FULL ? peer->source : NULL))
+		const char *of = verdict == ADMIT_SOURCE_FULL ? peer->source : NULL;
+		if (!server_make_room(s, verdict == ADMIT_PROCESS_FULL ? peer->process : of))
 			break;
 	}
-	g_autofree char *reason = verdict == ADMIT_SOURCE_FULL
-					  ? g_strdup_printf("too many connections of %s (%u), all with running calls",
-							    peer->source, s->admission.max_source[peer->slot])
-					  : g_strdup_printf("too many connections (%u), all with running calls",
-							    s->admission.max[peer->slot]);
+	g_autofree char *reason = NULL;
+	if (verdict == ADMIT_FULL)
+		reason = g_strdup_printf("too many connections (%u), all with running calls",
+					 s->admission.max[peer->slot]);
+	else if (verdict == ADMIT_PROCESS_FULL)
+		reason = g_strdup_printf("too many connections of %s (%u), all with running calls", peer->process,
+					 admission_max_process(&s->admission));
+	else
+		reason = g_strdup_printf("too many connections of %s (%u), all with running calls", peer->source,
+					 s->admission.max_source[peer->slot]);
 	if (!l->tls)
 		send_goaway(fd, reason);
 	report(s, peer, reason);

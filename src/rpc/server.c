@@ -352,11 +352,13 @@ static void consider(rpc_server *s, rpc_conn *c, const char *source, struct cand
 {
 	enum activity activity = (enum activity)g_atomic_int_get(&c->activity);
 	struct candidate one = {.conn = c};
-	if (c->peer.slot == SLOT_NONE || activity == ACTIVITY_BUSY || (source && strcmp(c->peer.source, source) != 0))
+	bool is_of = !source || g_str_equal(c->peer.source ? c->peer.source : "", source) ||
+		     g_strcmp0(c->peer.process, source) == 0;
+	if (c->peer.slot == SLOT_NONE || activity == ACTIVITY_BUSY || !is_of)
 		return;
 	one.age_ms = (guint)(g_get_monotonic_time() / 1000) - (guint)g_atomic_int_get(&c->activity_ms);
 	one.is_settled = one.age_ms >= SETTLED_MS;
-	one.of_source = admission_of_source(&s->admission, c->peer.source);
+	one.of_source = admission_of_peer(&s->admission, &c->peer);
 	if (is_better(&one, best))
 		*best = one;
 }

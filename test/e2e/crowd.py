@@ -5,6 +5,7 @@
     crowd.py SOCKET PID sessions N      N Session streams (1,000 a connection), held until a line comes on stdin
     crowd.py SOCKET PID unread N        N connections that each send five messages of 16 MiB without their last bytes
     crowd.py SOCKET PID idle N          N connections without calls
+    crowd.py SOCKET PID busy N          as many of N connections as are let in, with a Session stream each
 
 Prints "threads A B", "resident_kib A B" (before and with the load) and "ready" when all is sent.
 """
@@ -129,8 +130,24 @@ def idle():
     return all_of
 
 
+def busy():
+    all_of = []
+    for i in range(number):
+        try:
+            c = Connection()
+            c.wait(lambda: c.settled, 30)
+            c.open(1, "/moby.buildkit.v1.Control/Session", ("x-docker-expose-session-uuid", f"busy{i}"))
+            c.wait(lambda: c.headers >= 1, 30)
+        except OSError:     # refused
+            continue
+        if not c.ended:
+            all_of.append(c)
+    print("held", len(all_of))
+    return all_of
+
+
 threads_before, resident_before = threads(), resident()
-held = {"sessions": sessions, "unread": unread, "idle": idle}[what]()
+held = {"sessions": sessions, "unread": unread, "idle": idle, "busy": busy}[what]()
 print("threads", threads_before, threads())
 print("resident_kib", resident_before, resident())
 print("ready", flush=True)

@@ -40,4 +40,13 @@ for _ in 1 2 3; do
 	"$BIN/buildctl" --timeout 20 du > /dev/null || fail "no service beside idle connections"
 done
 done_crowd
+
+echo "# connections with an open call each, of one process of the owner"
+crowd busy 540
+HELD=$(awk '$1 == "held" { print $2 }' "$WORK/crowd.out")
+[ "$HELD" -eq 512 ] || fail "$HELD connections of one process"
+"$BIN/buildctl" --timeout 20 du > /dev/null || fail "no service beside busy connections"
+grep -q 'too many connections of process [0-9]* of uid [0-9]* (512), all with running calls' "$WORK/daemon.log" ||
+	fail "no log line about the refused connections"
+done_crowd
 alive

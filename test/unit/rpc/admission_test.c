@@ -49,6 +49,8 @@ static void test_peers(void)
 	g_assert_cmpint(p.slot, ==, SLOT_UNIX);
 	g_assert_true(p.is_owner);
 	g_assert_cmpstr(p.source, ==, source);
+	g_autofree char *process = g_strdup_printf("process %d of uid %u", getpid(), geteuid());
+	g_assert_cmpstr(p.process, ==, process);
 	peer_clear(&p);
 	close(pair[0]);
 	close(pair[1]);
@@ -106,17 +108,41 @@ static void test_owner(void)
 		others += n;
 	}
 	g_assert_cmpuint(others, ==, LIMIT_UNIX_CONNECTIONS - OWNER_RESERVE);
-	g_assert_cmpuint(fill(&a, &owner), ==, OWNER_RESERVE);
+	/* Each process of the owner uses a part of the reserve. */
+	for (guint i = 0; i < OWNER_RESERVE / PROCESS_RESERVE; i++) {
+		g_autofree char *process = g_strdup_printf("process %u of uid 0", i);
+		owner.process = process;
+		g_assert_cmpuint(fill(&a, &owner), ==, PROCESS_RESERVE);
+	}
 	g_assert_cmpint(admission_look(&a, &owner), ==, ADMIT_FULL);
 	admission_clear(&a);
 }
 
-/* Without other uids the owner may use all connections. */
-static void test_owner_alone(void)
+/* One process of the owner gets half; two leave the reserve to the owner's other processes. */
+static void test_owner_processes(void)
 {
 	struct admission a = start();
-	struct peer owner = {.slot = SLOT_UNIX, .is_owner = true, .source = (char *)"uid 0"};
-	g_assert_cmpuint(fill(&a, &owner), ==, LIMIT_UNIX_CONNECTIONS);
+	struct peer first = {
+		.slot = SLOT_UNIX, .is_owner = true, .source = (char *)"uid 0", .process = (char *)"first"};
+	struct peer second = first, third = first;
+	second.process = (char *)"second";
+	third.process = (char *)"third";
+	g_assert_cmpuint(fill(&a, &first), ==, LIMIT_UNIX_CONNECTIONS / 2);
+	g_assert_cmpint(admission_look(&a, &first), ==, ADMIT_PROCESS_FULL);
+	g_assert_cmpuint(fill(&a, &second), ==, LIMIT_UNIX_CONNECTIONS / 2 - OWNER_RESERVE);
+	g_assert_cmpint(admission_look(&a, &second), ==, ADMIT_FULL);
+	g_assert_cmpuint(fill(&a, &third), ==, PROCESS_RESERVE);
+	admission_leave(&a, &first);
+	g_assert_cmpint(admission_look(&a, &third), ==, ADMIT_FULL);
+	while (admission_of_source(&a, first.process) > 0)
+		admission_leave(&a, &first);
+	g_assert_cmpint(admission_look(&a, &third), ==, ADMIT);
+	while (admission_of_source(&a, second.process) > 0)
+		admission_leave(&a, &second);
+	while (admission_of_source(&a, third.process) > 0)
+		admission_leave(&a, &third);
+	g_assert_cmpuint(a.n[SLOT_UNIX], ==, 0);
+	g_assert_cmpuint(g_hash_table_size(a.sources), ==, 0);
 	admission_clear(&a);
 }
 
@@ -126,6 +152,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/admission/peers", test_peers);
 	g_test_add_func("/admission/address", test_address);
 	g_test_add_func("/admission/owner", test_owner);
-	g_test_add_func("/admission/owner-alone", test_owner_alone);
+	g_test_add_func("/admission/owner-processes", test_owner_processes);
 	return g_test_run();
 }
