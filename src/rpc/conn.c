@@ -4,6 +4,9 @@
 /* Maximum consecutive reads before other connections are served. */
 #define READ_ROUNDS 16
 #define HEADER_BLOCK_US (LIMIT_PREFACE_MS * 1000)
+/* Of a client, for a server that stopped answering. */
+#define PROBE_US (20 * G_USEC_PER_SEC)
+#define PING_INTERVAL_US (300 * G_USEC_PER_SEC)
 
 static void conn_destroy(void *data)
 {
@@ -316,14 +319,41 @@ static void expire_calls(rpc_conn *c, gint64 now)
 }
 
 /*
- * A peer on tcp can vanish: send a ping after silence, and close the connection if no data arrives for the same time
- * again. Only servers do: grpc-go closes connections of clients that ping more often than every five minutes; clients
- * rely on the kernel's keepalive.
+ * A server that is frozen keeps its connections: it is pinged once it has been silent for answer_us during a call, and
+ * given up if nothing comes in PROBE_US, the time that grpc-go gives. grpc-go closes connections of clients that ping more
+ * often than every five minutes.
+ */
+static gint64 probe_server(rpc_conn *c, gint64 now)
+{
+	if (!c->answer_us || !c->ready)
+		return 0;
+	if (c->ping_us && now - c->ping_us >= PROBE_US) {
+		conn_lost(c, ERROR_UNAVAILABLE, "the server stopped answering");
+		return 0;
+	}
+	if (c->ping_us)
+		return c->ping_us + PROBE_US;
+	if (g_hash_table_size(c->calls) == 0)
+		return now + c->answer_us;
+	gint64 due = MAX(c->input_us + c->answer_us, c->next_ping_us);
+	if (now < due)
+		return due;
+	nghttp2_submit_ping(c->session, NGHTTP2_FLAG_NONE, NULL);
+	c->ping_us = now;
+	c->next_ping_us = now + PING_INTERVAL_US;
+	return now + PROBE_US;
+}
+
+/*
+ * A peer on tcp can vanish: servers send a ping after silence, and close the connection if no data arrives for the same
+ * time again.
  */
 static gint64 keep_alive(rpc_conn *c, gint64 now)
 {
+	if (!c->server)
+		return probe_server(c, now);
 	gint64 idle_us = LIMIT_KEEPALIVE_MS * 1000;
-	if (!c->stream->tcp || !c->server)
+	if (!c->stream->tcp)
 		return 0;
 	if (c->ping_us && now - c->ping_us >= idle_us) {
 		conn_lost(c, ERROR_UNAVAILABLE, "keepalive ping not acknowledged");

@@ -135,11 +135,13 @@ struct rpc_conn {
 	struct bucket glitches;
 	gint64 deadline_us; /* the earliest deadline of the calls, 0: none */
 	gint64 born_us;
-	gint64 ready_by_us; /* client: time limit for the server's SETTINGS; 0: none */
-	gint64 input_us;    /* time of the last input */
-	gint64 ping_us;     /* time of an unanswered keepalive ping, 0: none */
-	gint64 block_us;    /* time at which an unfinished header block began, 0: none */
-	uint8_t first[2];   /* the first received bytes */
+	gint64 ready_by_us;  /* client: time limit for the server's SETTINGS; 0: none */
+	gint64 input_us;     /* time of the last input */
+	gint64 ping_us;      /* time of an unanswered keepalive ping, 0: none */
+	gint64 answer_us;    /* of a client: silence during a call after which the server is pinged; 0: never */
+	gint64 next_ping_us; /* of a client: not before */
+	gint64 block_us;     /* time at which an unfinished header block began, 0: none */
+	uint8_t first[2];    /* the first received bytes */
 	size_t n_first;
 	const char *fault; /* static: our reason for closing; NULL: nghttp2's error text */
 	bool refused;      /* the peer caused the end: call the refused hook */

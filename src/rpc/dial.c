@@ -145,6 +145,8 @@ rpc_conn *rpc_connect(rpc_loop *loop, const char *text, const struct rpc_dial_op
 		conn->scheme = "https";
 	if (options && options->timeout_ms > 0)
 		conn->ready_by_us = g_get_monotonic_time() + (gint64)options->timeout_ms * 1000;
+	if (options && options->timeout_ms > 0)
+		conn->answer_us = (gint64)options->timeout_ms * 1000;
 	if (conn_start(conn, error))
 		return conn;
 	rpc_conn_unref(conn);

@@ -132,7 +132,11 @@ size_t rpc_server_open_calls(const rpc_server *s);
 struct rpc_dial_options {
 	const struct rpc_tls *tls;
 	const char *authority; /* NULL: "localhost" */
-	int timeout_ms;        /* 0: none */
+	/*
+	 * Until the server is connected and has sent its settings. Later, a server that is silent for as long during a
+	 * call is pinged and given up after 20 s without an answer (UNAVAILABLE). 0: no limit.
+	 */
+	int timeout_ms;
 };
 
 /* address: unix://PATH, tcp://HOST:PORT. Errors: UNAVAILABLE. */

@@ -82,3 +82,23 @@ s.settimeout(0.5)
 try: s.sendall(sys.stdin.buffer.read() + b'\r\n\r\n'); s.recv(9)
 except OSError: pass"; done
 alive
+stop_daemon
+
+# debug address on a unix socket
+start_daemon --debugaddr "unix://$WORK/debug.sock"
+[ "$(stat -c %a "$WORK/debug.sock")" = 660 ] || fail "mode of the debug socket: $(stat -c %a "$WORK/debug.sock")"
+python3 - "$WORK/debug.sock" > "$WORK/index" <<'PYTHON'
+import http.client, socket, sys
+c = http.client.HTTPConnection("localhost")
+c.sock = socket.socket(socket.AF_UNIX)
+c.sock.settimeout(10)
+c.sock.connect(sys.argv[1])
+c.request("GET", "/debug/vars")
+r = c.getresponse()
+print(r.status)
+print(r.read().decode())
+PYTHON
+grep -q '^200$' "$WORK/index" || { cat "$WORK/index"; fail "debug server on a unix socket"; }
+alive
+stop_daemon
+[ ! -e "$WORK/debug.sock" ] || fail "the debug socket is left"
