@@ -3,35 +3,28 @@
 #include "api/message.h"
 #include "format/json_writer.h"
 
-static Control__CacheOptionsEntry **cache_entries(const struct solve_target *targets, size_t n)
-{
-	Control__CacheOptionsEntry **entries = g_new0(Control__CacheOptionsEntry *, n);
-	for (size_t i = 0; i < n; i++) {
-		entries[i] = message_new(Control__CacheOptionsEntry, control__cache_options_entry);
-		entries[i]->type = g_strdup(targets[i].type);
-		message_set_map(entries[i], attrs, targets[i].attrs);
+/* Appends targets to a repeated field whose messages (type_name, generated functions name__...) have type and attrs. */
+#define PUT_TARGETS(m, field, type_name, name, targets, n)                                                             \
+	for (size_t i = 0; i < (n); i++) {                                                                             \
+		type_name *e = message_new(type_name, name);                                                           \
+		e->type = g_strdup((targets)[i].type);                                                                 \
+		message_set_map(e, attrs, (targets)[i].attrs);                                                         \
+		message_append(m, field, e);                                                                           \
 	}
-	return entries;
-}
 
 static Control__CacheOptions *cache_options(const struct solve_options *o)
 {
 	Control__CacheOptions *cache = message_new(Control__CacheOptions, control__cache_options);
-	cache->exports = cache_entries(o->cache_exports, o->n_cache_exports);
-	cache->n_exports = o->n_cache_exports;
-	cache->imports = cache_entries(o->cache_imports, o->n_cache_imports);
-	cache->n_imports = o->n_cache_imports;
+	PUT_TARGETS(cache, exports, Control__CacheOptionsEntry, control__cache_options_entry, o->cache_exports,
+		    o->n_cache_exports)
+	PUT_TARGETS(cache, imports, Control__CacheOptionsEntry, control__cache_options_entry, o->cache_imports,
+		    o->n_cache_imports)
 	return cache;
 }
 
 static void put_exporters(const struct solve_options *o, Control__SolveRequest *m)
 {
-	m->exporters = g_new0(Control__Exporter *, o->n_exporters);
-	for (; m->n_exporters < o->n_exporters; m->n_exporters++) {
-		Control__Exporter *e = m->exporters[m->n_exporters] = message_new(Control__Exporter, control__exporter);
-		e->type = g_strdup(o->exporters[m->n_exporters].type);
-		message_set_map(e, attrs, o->exporters[m->n_exporters].attrs);
-	}
+	PUT_TARGETS(m, exporters, Control__Exporter, control__exporter, o->exporters, o->n_exporters)
 	if (o->n_exporters == 0)
 		return;
 	/* Daemons without support for several exporters read the first one from this field. */
@@ -89,17 +82,6 @@ Control__SolveRequest *solve_wire_control(const struct solve_options *o, const c
 	return m;
 }
 
-static void put_gateway_imports(const struct solve_options *o, Gateway__SolveRequest *m)
-{
-	m->cacheimports = g_new0(Gateway__CacheOptionsEntry *, o->n_cache_imports);
-	for (; m->n_cacheimports < o->n_cache_imports; m->n_cacheimports++) {
-		Gateway__CacheOptionsEntry *e = m->cacheimports[m->n_cacheimports] =
-			message_new(Gateway__CacheOptionsEntry, gateway__cache_options_entry);
-		e->type = g_strdup(o->cache_imports[m->n_cacheimports].type);
-		message_set_map(e, attrs, o->cache_imports[m->n_cacheimports].attrs);
-	}
-}
-
 Gateway__SolveRequest *solve_wire_gateway(const struct solve_options *o)
 {
 	Gateway__SolveRequest *m = message_new(Gateway__SolveRequest, gateway__solve_request);
@@ -108,7 +90,8 @@ Gateway__SolveRequest *solve_wire_gateway(const struct solve_options *o)
 	message_set_map(m, frontendopt, attrs);
 	m->allowresultreturn = true;
 	m->allowresultarrayref = true;
-	put_gateway_imports(o, m);
+	PUT_TARGETS(m, cacheimports, Gateway__CacheOptionsEntry, gateway__cache_options_entry, o->cache_imports,
+		    o->n_cache_imports)
 	return m;
 }
 

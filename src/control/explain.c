@@ -13,21 +13,21 @@ static const char *file_change(char what)
 
 static void put_change(Explain__Step *step, const fingerprint_change *c)
 {
-	step->facts = g_new0(Explain__Fact *, c->facts->len);
 	for (guint i = 0; i < c->facts->len; i++) {
 		const struct fingerprint_fact *f = c->facts->pdata[i];
-		Explain__Fact *wire = step->facts[step->n_facts++] = message_new(Explain__Fact, explain__fact);
+		Explain__Fact *wire = message_new(Explain__Fact, explain__fact);
 		wire->name = g_strdup(f->name);
 		wire->before = g_strdup(f->before ? f->before : "");
 		wire->after = g_strdup(f->after ? f->after : "");
 		wire->change = g_strdup(!f->before ? "new" : !f->after ? "gone" : "changed");
+		message_append(step, facts, wire);
 	}
-	step->files = g_new0(Explain__File *, c->files->len);
 	for (guint i = 0; i < c->files->len; i++) {
 		const struct fingerprint_file *f = c->files->pdata[i];
-		Explain__File *wire = step->files[step->n_files++] = message_new(Explain__File, explain__file);
+		Explain__File *wire = message_new(Explain__File, explain__file);
 		wire->path = g_strdup(f->path);
 		wire->change = g_strdup(file_change(f->what));
+		message_append(step, files, wire);
 	}
 	step->total = c->total;
 }

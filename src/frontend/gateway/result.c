@@ -23,7 +23,6 @@ static Gateway__Ref *ref_to_wire(gateway *g, bridge_ref *ref)
 static Gateway__RefMap *map_to_wire(gateway *g, GHashTable *refs)
 {
 	Gateway__RefMap *map = message_new(Gateway__RefMap, gateway__ref_map);
-	map->refs = g_new0(Gateway__RefMap__RefsEntry *, g_hash_table_size(refs));
 	GHashTableIter iter;
 	void *key, *value;
 	g_hash_table_iter_init(&iter, refs);
@@ -32,7 +31,7 @@ static Gateway__RefMap *map_to_wire(gateway *g, GHashTable *refs)
 			message_new(Gateway__RefMap__RefsEntry, gateway__ref_map__refs_entry);
 		entry->key = g_strdup(key);
 		entry->value = ref_to_wire(g, value);
-		map->refs[map->n_refs++] = entry;
+		message_append(map, refs, entry);
 	}
 	return map;
 }
@@ -40,7 +39,6 @@ static Gateway__RefMap *map_to_wire(gateway *g, GHashTable *refs)
 static Gateway__RefMapDeprecated *map_to_old_wire(gateway *g, GHashTable *refs)
 {
 	Gateway__RefMapDeprecated *map = message_new(Gateway__RefMapDeprecated, gateway__ref_map_deprecated);
-	map->refs = g_new0(Gateway__RefMapDeprecated__RefsEntry *, g_hash_table_size(refs));
 	GHashTableIter iter;
 	void *key, *value;
 	g_hash_table_iter_init(&iter, refs);
@@ -49,7 +47,7 @@ static Gateway__RefMapDeprecated *map_to_old_wire(gateway *g, GHashTable *refs)
 			message_new(Gateway__RefMapDeprecated__RefsEntry, gateway__ref_map_deprecated__refs_entry);
 		entry->key = g_strdup(key);
 		entry->value = ref_add_copy(g, value);
-		map->refs[map->n_refs++] = entry;
+		message_append(map, refs, entry);
 	}
 	return map;
 }
