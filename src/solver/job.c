@@ -226,8 +226,10 @@ static void annotate(const struct request *r, const struct failure *f, GError *e
 	llb_vertex_annotate_error(f->vertex, error);
 }
 
+/* A canceled request may get its answer from the writer of keys at the same time. */
 static bool request_answer(struct request *r, cancel *c, void **ret_result, GError **error)
 {
+	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&r->mu);
 	if (r->failure) {
 		g_autoptr(GError) copy = g_error_copy(r->failure->error);
 		annotate(r, r->failure, copy);
