@@ -114,6 +114,7 @@ static void test_owner(void)
 		owner.process = process;
 		g_assert_cmpuint(fill(&a, &owner), ==, PROCESS_RESERVE);
 	}
+	owner.process = (char *)"one more";
 	g_assert_cmpint(admission_look(&a, &owner), ==, ADMIT_FULL);
 	admission_clear(&a);
 }
