@@ -96,6 +96,11 @@ static void conn_lost(rpc_conn *c, enum error_code code, const char *text)
 	conn_fail(c, g_error_new_literal(error_domain(), (int)code, text));
 }
 
+void conn_note_failure(rpc_conn *c)
+{
+	c->refused |= !c->ready && c->stream->heard;
+}
+
 static void conn_refuse(rpc_conn *c, enum error_code code, const char *text)
 {
 	c->refused = true;
@@ -178,9 +183,9 @@ void conn_drain(rpc_conn *c)
 static const char *other_protocol(const rpc_conn *c)
 {
 	if (c->n_first == 2 && c->first[0] == 0x16 && c->first[1] == 0x03)
-		return "the client speaks TLS, which this address does not";
+		return "the client uses TLS, but this address does not";
 	if (c->n_first > 0 && g_ascii_isupper(c->first[0]) && c->first[0] != 'P')
-		return "the client speaks HTTP/1, not HTTP/2";
+		return "the client uses HTTP/1, not HTTP/2";
 	return "the client does not begin with the HTTP/2 preface";
 }
 
@@ -218,7 +223,7 @@ static bool read_once(rpc_conn *c)
 			  c->server ? "error reading from client: EOF" : "error reading from server: EOF");
 		return false;
 	case STREAM_FAILED:
-		c->refused = !c->ready;
+		conn_note_failure(c);
 		conn_fail(c, g_error_new(error_domain(), ERROR_UNAVAILABLE, "error reading from %s: %s",
 					 c->server ? "client" : "server", error->message));
 		return false;

@@ -168,6 +168,11 @@ rpc_conn *conn_keep(rpc_conn *c);
 void conn_release(rpc_conn *c);
 /* Call with mu held. Takes the error. */
 void conn_fail(rpc_conn *c, GError *error);
+/*
+ * Call with mu held, after a read or write failed: the peer is refused if it has sent bytes but no HTTP/2 settings. One
+ * that connected and left, such as a probe, is not.
+ */
+void conn_note_failure(rpc_conn *c);
 /* Call with mu held: writes pending output. */
 void conn_pump(rpc_conn *c);
 /* Call with mu held: makes the timer check again at at_us or earlier. */

@@ -153,7 +153,8 @@ static void keep_rest(rpc_conn *c, const struct batch *b, size_t written)
 /* Takes the error. A peer that no longer reads is reported as UNAVAILABLE, like one that no longer writes. */
 static void write_failed(rpc_conn *c, GError *error)
 {
-	conn_fail(c, g_error_new(error_domain(), ERROR_UNAVAILABLE, "error writing to server: %s", error->message));
+	conn_fail(c, g_error_new(error_domain(), ERROR_UNAVAILABLE, "error writing to %s: %s",
+				 c->server ? "client" : "server", error->message));
 	g_error_free(error);
 }
 
@@ -167,7 +168,7 @@ static bool flush_pending(rpc_conn *c)
 	struct iovec iov = {c->pending->data + c->pending_at, left};
 	ssize_t n = c->stream->class->write(c->stream, &iov, left ? 1 : 0, &error);
 	if (n < 0) {
-		c->refused |= !c->ready; /* a TLS handshake may fail here too */
+		conn_note_failure(c); /* a TLS handshake may fail here too */
 		write_failed(c, g_steal_pointer(&error));
 		return false;
 	}
@@ -193,12 +194,13 @@ static bool pump_once(rpc_conn *c)
 		keep_rest(c, &b, (size_t)written);
 	bool more = written >= 0 && batch_is_full(&b) && (size_t)written == b.bytes && !c->stream->blocked;
 	batch_done(&b);
-	c->refused |= written < 0 && !c->ready;
-	if (written < 0)
+	if (written < 0) {
+		conn_note_failure(c);
 		write_failed(c, g_steal_pointer(&error));
-	else if (failed)
+	} else if (failed) {
 		conn_fail(c, g_error_new(error_domain(), ERROR_UNAVAILABLE, "connection error: %s",
 					 nghttp2_strerror(failed)));
+	}
 	return more && !failed;
 }
 

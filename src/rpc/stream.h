@@ -39,6 +39,7 @@ struct stream {
 	bool blocked; /* the last write was not accepted completely */
 	bool tcp;     /* a peer can vanish without closing */
 	bool far;     /* the transport is tcp */
+	bool heard;   /* the peer has sent bytes; with TLS, set when a read or write fails */
 };
 
 bool stream_start(struct stream *s, void (*ready)(void *data), void *data, GError **error);

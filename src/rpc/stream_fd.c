@@ -44,6 +44,7 @@ static enum stream_state fd_read(struct stream *base, struct slice *ret, GError 
 		error_set_errno(error, errno, "read");
 		return STREAM_FAILED;
 	}
+	base->heard = true;
 	base->drained = (size_t)n < size;
 	*ret = (struct slice){buffer, (size_t)n};
 	return STREAM_OK;

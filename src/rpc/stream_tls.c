@@ -57,6 +57,12 @@ static bool selected_h2(SSL *ssl)
 	return len == 2 && memcmp(name, "h2", 2) == 0;
 }
 
+/* Bytes of the handshake count as well. */
+static void note_heard(struct tls_stream *s)
+{
+	s->base.heard = BIO_number_read(SSL_get_rbio(s->ssl)) > 0;
+}
+
 static enum stream_state tls_read(struct stream *base, struct slice *ret, GError **error)
 {
 	struct tls_stream *s = (struct tls_stream *)base;
@@ -78,6 +84,7 @@ static enum stream_state tls_read(struct stream *base, struct slice *ret, GError
 		return STREAM_AGAIN;
 	if (why == SSL_ERROR_ZERO_RETURN)
 		return STREAM_END;
+	note_heard(s);
 	tls_error(error, "tls");
 	return STREAM_FAILED;
 }
@@ -99,6 +106,7 @@ static int flush_record(struct tls_stream *s, GError **error)
 			arm(s, true);
 		if (why == SSL_ERROR_WANT_WRITE || why == SSL_ERROR_WANT_READ)
 			return 0;
+		note_heard(s);
 		tls_error(error, "tls");
 		return -1;
 	}

@@ -357,10 +357,10 @@ static void test_refused(void)
 	static const struct {
 		const char *bytes, *reason;
 	} cases[] = {
-		{"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "the client speaks HTTP/1, not HTTP/2"},
+		{"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "the client uses HTTP/1, not HTTP/2"},
 		{"\x16\x03\x01\x02\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01"
 		 "\x01",
-		 "the client speaks TLS, which this address does not"},
+		 "the client uses TLS, but this address does not"},
 		{"PRX * HTTP/2.0\r\n\r\nSM\r\n\r\n", "the client does not begin with the HTTP/2 preface"},
 		{"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01", "PROTOCOL_ERROR"},
 	};
@@ -370,6 +370,26 @@ static void test_refused(void)
 		expect_refusal(&seen, cases[i].reason);
 		close(fd);
 	}
+}
+
+/* A probe, which connects and leaves without sending anything, was not refused. */
+static void test_probe(void)
+{
+	scoped_rig r = {0};
+	struct refusals seen = {0};
+	g_autoptr(GError) error = NULL;
+	rig_up_server(&r);
+	rpc_server_set_refused_hook(r.server, on_refused, &seen);
+	g_assert_true(rpc_server_listen(r.server, "tcp://127.0.0.1:0", NULL, &error));
+	int fd = dial_port(rpc_server_port(r.server));
+	char first;
+	g_assert_cmpint(read(fd, &first, 1), ==, 1); /* the server has accepted the connection */
+	/* Unread data is left, so that the server's next read or write fails instead of returning the end. */
+	close(fd);
+	fd = dial_port(rpc_server_port(r.server));
+	g_assert_cmpint(write(fd, "GET / HTTP/1.1\r\n\r\n", 18), ==, 18);
+	expect_refusal(&seen, "the client uses HTTP/1, not HTTP/2");
+	close(fd);
 }
 
 /* A closing client of grpc-go sends the number of its last stream: the connection was not refused. */
@@ -393,7 +413,7 @@ static void test_leaving(void)
 	/* Ends are reported in order: the first report must be of the second connection. */
 	fd = dial_port(rpc_server_port(r.server));
 	g_assert_cmpint(write(fd, "GET / HTTP/1.1\r\n\r\n", 18), ==, 18);
-	expect_refusal(&seen, "the client speaks HTTP/1, not HTTP/2");
+	expect_refusal(&seen, "the client uses HTTP/1, not HTTP/2");
 	close(fd);
 }
 
@@ -472,6 +492,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/listen/pipes", test_pipes);
 	g_test_add_func("/listen/refused", test_refused);
 	g_test_add_func("/listen/leaving", test_leaving);
+	g_test_add_func("/listen/probe", test_probe);
 	g_test_add_func("/listen/alpn", test_alpn);
 	return g_test_run();
 }
