@@ -80,7 +80,7 @@
 	X(L37, SYMLINK_BYTES, 4095, "symlink target")                                                                  \
 	X(L40, STEP_LOG_BYTES, MIB(2), "log of a step")                                                                \
 	X(L40s, STEP_LOG_BYTES_PER_SECOND, KIB(200), "log of a step per second")                                       \
-	X(L42, SECRET_BYTES, 500 * 1024LL, "secret")                                                                   \
+	X(L42, SECRET_BYTES, KIB(500), "secret")                                                                       \
 	X(L42a, SSH_AGENT_BYTES, KIB(256), "ssh agent message")                                                        \
 	X(L42k, SSH_KEY_BYTES, KIB(100), "ssh key file")                                                               \
 	X(L42r, SSH_RSA_BITS, 16384, "bits of an RSA key")                                                             \
