@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# A thin front of meson. See CONTRIBUTING.md.
+# Runs meson and the scripts of the project. See CONTRIBUTING.md.
 #
 #	make demo      install packages, build, start a daemon, build an image, show it
 #	make test      install packages, build, run every test

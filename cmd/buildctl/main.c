@@ -126,7 +126,7 @@ static bool run(int argc, char *const *argv, GError **error)
 
 int main(int argc, char **argv)
 {
-	umask(0);
+	umask(0); /* as upstream's buildctl: exported files and directories get exactly the modes of the result */
 	g_autoptr(GError) error = NULL;
 	if (run(argc, argv, &error))
 		return 0;

@@ -64,7 +64,8 @@ static bool run_get(struct context *x, const flags *f, GError **error)
 static const struct flag logs_flags[] = {
 	{"progress", NULL, FLAG_STRING, "auto", NULL,
 	 "progress display on standard output: auto, plain, tty, rawjson or quiet"},
-	{"trace", NULL, FLAG_BOOL, NULL, NULL, "print the recorded trace instead of the logs"},
+	{"trace", NULL, FLAG_BOOL, NULL, NULL,
+	 "print the OpenTelemetry trace that the daemon recorded of the build (buildkit-c records none)"},
 };
 
 /* Returns the event with the record of a completed build. Free it with guard_free. */

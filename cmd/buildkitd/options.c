@@ -134,7 +134,8 @@ const struct option options[] = {
 
 	WORKER_OPTIONS(oci, "the OCI worker"),
 	{"oci-worker-binary", "worker.oci.binary", OPTION_STRING, OCI(options.executor.binary), NULL, NULL,
-	 "OCI runtime that runs steps (name or path)"},
+	 "OCI runtime that runs steps, name or path (default: buildkit-runc in the daemon's directory, else "
+	 "buildkit-runc or runc in PATH)"},
 	{"oci-worker-platform", "worker.oci.platforms", OPTION_STRINGS, OCI(options.platforms), NULL, NULL,
 	 "platform to build for (default: the detected platforms)"},
 	{"oci-worker-snapshotter", "worker.oci.snapshotter", OPTION_STRING, OCI(options.snapshotter), "auto", NULL,
@@ -200,6 +201,14 @@ static enum flag_type flag_type_of(enum option_type type)
 	return FLAG_STRING;
 }
 
+const char *option_help(const struct option *o)
+{
+	if (!o->usage || o->offset != OPTION_INACTIVE)
+		return o->usage;
+	g_autofree char *text = g_strconcat(o->usage, " (no effect yet)", NULL);
+	return g_intern_string(text);
+}
+
 GArray *options_flags(void)
 {
 	static const struct flag fixed[] = {
@@ -210,7 +219,7 @@ GArray *options_flags(void)
 	for (size_t i = 0; i < options_count; i++) {
 		const struct option *o = &options[i];
 		struct flag flag = {o->flag,          NULL,   flag_type_of(o->type),
-				    o->default_value, o->env, o->hidden ? NULL : o->usage};
+				    o->default_value, o->env, o->hidden ? NULL : option_help(o)};
 		if (o->flag)
 			g_array_append_val(table, flag);
 	}

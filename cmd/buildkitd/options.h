@@ -35,6 +35,8 @@ extern const size_t options_count;
 /* Keys of a [[worker.*.gcpolicy]] table (struct gc_rule) and of a [registry."host"] table (struct registry_host). */
 extern const struct option gc_options[], registry_options[];
 extern const size_t gc_options_count, registry_options_count;
+/* Returns the help, which ends with "(no effect yet)" for options without effect. NULL: none. Borrowed from the process. */
+const char *option_help(const struct option *o);
 /*
  * Returns the command line flags (element type struct flag), including --help and --version. Free with g_array_unref.
  */

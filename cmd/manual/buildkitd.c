@@ -25,9 +25,8 @@ static const char *type_word(enum option_type type)
 
 static void write_key(GString *out, const struct option *o)
 {
-	g_autofree char *text = g_strconcat(o->usage, o->offset == OPTION_INACTIVE ? "; has no effect yet" : "", NULL);
 	/* The meaning of -1 is part of the help text. */
-	roff_entry(out, o->key, type_word(o->type), text,
+	roff_entry(out, o->key, type_word(o->type), option_help(o),
 		   g_strcmp0(o->default_value, "-1") == 0 ? NULL : o->default_value, NULL);
 }
 

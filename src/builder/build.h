@@ -47,7 +47,7 @@ struct builder_options {
 	solver *solver;   /* borrowed */
 	history *history; /* borrowed */
 	bool allow_network_host, allow_security_insecure;
-	const json_t *provenance_env; /* borrowed (provenance_env.h); NULL: none */
+	const json_t *provenance_env; /* borrowed (provenance/env.h); NULL: none */
 	bool dockerfile_enabled, gateway_enabled;
 	/* Called after the end of a build, e.g. to schedule garbage collection. */
 	void (*on_idle)(void *data);

@@ -162,7 +162,7 @@ static int blob_open(cache *c, const oci_descriptor *blob, GError **error)
 	GError *why = NULL;
 	int fd = blob_store_find(c->blobs, &blob->digest, &why);
 	if (fd < 0 && !why)
-		error_set(&why, ERROR_NOT_FOUND, "blob %s is gone", blob->digest.text);
+		error_set(&why, ERROR_NOT_FOUND, "blob %s no longer exists", blob->digest.text);
 	if (why)
 		g_propagate_error(error, why);
 	return fd;

@@ -19,7 +19,7 @@
  *   twinned  -> mutable    cache_get_mutable               (drops the immutable record)
  *   twinned  -> sealed     first child of the twin         (drops the mutable record)
  *   described -> unpacked  record_unpack
- *   any unused -> dead     record_kill
+ *   any unused -> dead     record_kill_locked
  * Locks: flush_mu before mu; contenthash has its own, taken with none of these held or inside mu.
  * Thread: any; functions named *_locked require mu.
  */

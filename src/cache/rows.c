@@ -251,7 +251,7 @@ static bool load_trees(cache *c, GError **error)
 		return false;
 	while (db_next(q, &failure)) {
 		if (!is_name(db_text(q, 0), TREE_NAME_SIZE))
-			continue; /* not a tree of ours: nothing refers to it and nothing is removed for it */
+			continue; /* not a name that this daemon gives: nothing refers to it and nothing is removed for it */
 		struct tree *t = tree_new(db_text(q, 0), NULL);
 		t->refs = 0;
 		t->has_row = true;

@@ -286,7 +286,7 @@ static struct service_target *find_target(services *s, const rpc_metadata *md, i
 	return *ret_id >= 0 && *ret_id < s->targets->len ? s->targets->pdata[*ret_id] : NULL;
 }
 
-static bool speaks_multi_platform(const rpc_metadata *md)
+static bool supports_multi_platform(const rpc_metadata *md)
 {
 	g_auto(GStrv) values = rpc_metadata_get_all(md, "buildkit-exporter-multi-platform");
 	return g_strv_contains((const char *const *)values, "1");
@@ -299,7 +299,7 @@ static bool outputs_diff_copy(rpc_call *call, void *data, GError **error)
 	struct service_target *t = find_target(data, md, &id);
 	switch (t ? t->kind : TARGET_NONE) {
 	case TARGET_DIR:
-		if (t->delete_rest && !speaks_multi_platform(md))
+		if (t->delete_rest && !supports_multi_platform(md))
 			return error_set(error, ERROR_UNKNOWN,
 					 "local exporter mode=delete requires a BuildKit daemon with "
 					 "multi-platform local export support");

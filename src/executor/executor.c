@@ -42,7 +42,7 @@ static char *find_beside(const char *name)
 	return NULL;
 }
 
-/* Distributions install runc under the name of ours: the version output distinguishes them. */
+/* Some distributions install runc as buildkit-runc: the version output distinguishes them. */
 static bool is_own_runner(const char *path)
 {
 	const char *argv[] = {path, "--version", NULL};

@@ -18,9 +18,9 @@
 typedef struct executor executor;
 
 struct executor_options {
-	int root_fd;                               /* borrowed: <root>/executor is created beneath it */
-	const char *root_path;                     /* absolute, because OCI runtimes take paths */
-	const char *binary;                        /* NULL: first of buildkit-runc, runc found in PATH */
+	int root_fd;           /* borrowed: <root>/executor is created beneath it */
+	const char *root_path; /* absolute, because OCI runtimes take paths */
+	const char *binary;    /* NULL, "": buildkit-runc beside the daemon, else buildkit-runc or runc in PATH */
 	const struct bundle_runner *bundle_runner; /* borrowed; runs bundles in place of a program; may be NULL */
 	const char *cgroup_parent;
 	const char *apparmor_profile;

@@ -170,17 +170,17 @@ static int exit_code(int status)
 }
 
 /* Internal errors are returned; errors caused by the step's settings are its failure, reported on its stderr. */
-static bool is_ours(unsigned phase)
+static bool is_internal(unsigned phase)
 {
 	return phase == PHASE_PLAN || phase == PHASE_CLONE || phase == PHASE_CGROUP;
 }
 
-static bool tell_failure(const struct step_run *run, const struct runner_report *report, GError **error)
+static bool report_failure(const struct step_run *run, const struct runner_report *report, GError **error)
 {
 	const char *why = report->error != 0 ? error_errno_text(report->error) : NULL;
 	const char *phase =
 		report->phase == PHASE_PROGRAM || report->phase == PHASE_CWD ? NULL : plan_phase_text(report->phase);
-	if (is_ours(report->phase))
+	if (is_internal(report->phase))
 		return report->error != 0
 			       ? error_set_errno(error, report->error, "start step: %s: %s", phase, report->text)
 			       : error_set(error, ERROR_UNKNOWN, "start step: %s: %s", phase, report->text);
@@ -199,7 +199,7 @@ static bool wait_for_end(const struct step_run *run, struct runner_step *s, stru
 		pump_run(pump, s->socket_fd);
 		if (!runner_receive(s, &report, &fd, error))
 			return false;
-		if (report.kind == RUNNER_FAILED && !tell_failure(run, &report, error))
+		if (report.kind == RUNNER_FAILED && !report_failure(run, &report, error))
 			return false;
 		if (report.kind == RUNNER_EXITED) {
 			*ret_exit = (struct step_exit){exit_code(report.status), report.oom_killed != 0};

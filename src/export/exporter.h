@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * exporter: writes the result of a build: image, oci, docker, local, tar. Each kind is one file and one row of kinds.h.
+ * exporter: writes the result of a build: image, oci, docker, local, tar. Each kind is one file, its
+ * name in meson.build, and one row of kinds.h.
  *
  *	exporter *e = exporter_open(&context, "oci", attrs, error);         errors: exporter "x" could not be found
  *	exporter_export(e, &input, work, response, &has_finish, error);     in its vertex, exporter_vertex_name(e)
@@ -76,8 +77,12 @@ struct exporter_class {
 	const char *vertex_name; /* "exporting to image" */
 	bool keeps_codes;        /* errors of the client that receives the files: codes are kept */
 	void *(*open)(const struct exporter_context *context, const char *type, GHashTable *attrs, GError **error);
-	bool (*export)(void *self, const struct export_input *input, struct work *work,
-		       GHashTable *response /* char * to char * */, bool *ret_has_finish, GError **error);
+	/*
+	 * response: char * to char *; the table owns keys and values and frees them with g_free. *ret_has_finish is
+	 * false on entry; true: call finish after all exporters.
+	 */
+	bool (*export)(void *self, const struct export_input *input, struct work *work, GHashTable *response,
+		       bool *ret_has_finish, GError **error);
 	bool (*finish)(void *self, struct work *work, GError **error);
 	void (*free)(void *self);
 };
@@ -89,6 +94,10 @@ exporter *exporter_open(const struct exporter_context *context, const char *type
 const char *exporter_vertex_name(const exporter *e);
 /* Same for a type, before its exporter is open; NULL if there is no such type. */
 const char *exporter_vertex_name_of(const char *type);
+/*
+ * Adds to response, whose keys and values are allocated with g_malloc and owned by the table. Sets *ret_has_finish on
+ * failure as well. Blocks; call in the vertex exporter_vertex_name.
+ */
 bool exporter_export(exporter *e, const struct export_input *input, struct work *work, GHashTable *response,
 		     bool *ret_has_finish, GError **error);
 bool exporter_finish(exporter *e, struct work *work, GError **error);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * kinds: the table of exporters. A new exporter is its own file, which defines exporter_TYPE_class, and one row here; the
- * daemon and the client read the same rows.
+ * kinds: the table of exporters. A new exporter is a file, which defines exporter_TYPE_class, the file's name in
+ * meson.build, and one row here; the daemon and the client read the same rows.
  *
  *	#define NAME(type, destination) #type,
  *	static const char *const names[] = {EXPORTER_KINDS(NAME)};

@@ -74,7 +74,7 @@ static bool copy_range(int src_fd, int dst_fd, off_t start, off_t end, cancel *c
 			continue;
 		if (n < 0 && (errno == ENOSPC || errno == EDQUOT || errno == EIO || errno == EFBIG))
 			return error_set_errno(error, errno, "copy");
-		if (n <= 0) /* not supported for these file systems or this file; copy_buffered detects a short file */
+		if (n <= 0) /* not supported for these file systems or this file; copy_by_buffer detects a short file */
 			return copy_by_buffer(src_fd, dst_fd, start, end, c, error);
 		start += n;
 	}

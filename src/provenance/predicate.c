@@ -255,7 +255,7 @@ static void put_env(const struct writing *s, size_t *at, const char *key)
 		provenance_env_write(s->w, s->p->env, at, key);
 }
 
-/* A value of the administrator (provenance_env.h) replaces it. */
+/* A value of the administrator (provenance/env.h) replaces it. */
 static void put_dockerfile_version(const struct writing *s)
 {
 	if (!s->p->env || !json_object_get(s->p->env, "dockerfileVersion"))

@@ -26,7 +26,7 @@ struct provenance_predicate {
 	const char *builder_id; /* "": none */
 	const char *builder_platform;
 	const char *dockerfile_version; /* written if the frontend is dockerfile.v0 */
-	const json_t *env;              /* members added by the administrator (provenance_env.h); NULL: none */
+	const json_t *env;              /* members added by the administrator (provenance/env.h); NULL: none */
 	const char *invocation_id;
 	int64_t started_ns, finished_ns;
 	int64_t compat_version;

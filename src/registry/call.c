@@ -199,7 +199,7 @@ static bool may_authorize(const struct attempt *a, const char *url)
 	g_autofree char *origin = call_origin(a->call, a->endpoint);
 	if (!http_url_parse(url, &u, NULL))
 		return false;
-	return u.is_https || http_url_same_origin(url, origin) || hosts_speaks_http(a->call->r->hosts, u.authority);
+	return u.is_https || http_url_same_origin(url, origin) || hosts_uses_http(a->call->r->hosts, u.authority);
 }
 
 static bool authorize(void *data, const char *url, char **ret_header, GError **error)
@@ -234,7 +234,7 @@ static bool is_tls_only(struct call *call, const struct endpoint *e, const char 
 	if (!silent || n > 0 || !g_str_has_prefix(url, "http://") || !has_tls_answer(call, e))
 		return false;
 	g_autofree char *text =
-		g_strdup_printf("%s (%s speaks TLS: set http = false for it in buildkitd.toml)", why->message, e->host);
+		g_strdup_printf("%s (%s uses TLS: set http = false for it in buildkitd.toml)", why->message, e->host);
 	g_free(why->message);
 	why->message = g_steal_pointer(&text);
 	return true;

@@ -179,7 +179,7 @@ static bool is_plain(const struct host_config *c, const char *host)
 	return c && c->http >= 0 ? c->http > 0 : is_localhost(host);
 }
 
-bool hosts_speaks_http(hosts *h, const char *host)
+bool hosts_uses_http(hosts *h, const char *host)
 {
 	return is_plain(config_find(h, host), host);
 }

@@ -27,5 +27,5 @@ hosts *hosts_new(const struct registry_host *list, size_t n);
 void hosts_free(hosts *h);
 /* insecure: registry.insecure=true of a push: no mirrors, no verification, fallback to http. */
 /* Reports whether this host (with port) uses plain http by configuration, or because it is a loopback address. */
-bool hosts_speaks_http(hosts *h, const char *host);
+bool hosts_uses_http(hosts *h, const char *host);
 GPtrArray *hosts_find(hosts *h, const char *domain, bool insecure, GError **error);

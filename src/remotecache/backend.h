@@ -5,9 +5,9 @@
  *	const struct cache_backend *b = cache_backend_find("registry");
  *	if (b && cache_backend_check(b, "export", attrs, error)) ...
  *
- * A new backend is its own file, which defines cache_backend_TYPE, and one entry of CACHE_BACKENDS. An exporter turns a
- * config, its layers and the context into what it stores; the progress of both steps is reported around it. Thread: as
- * remotecache.h.
+ * A new backend is a file that defines cache_backend_TYPE, its name in meson.build, and one entry of CACHE_BACKENDS. An
+ * exporter turns a config, its layers and the context into what it stores; the progress of both steps is reported around
+ * it. Thread: as remotecache.h.
  */
 #pragma once
 #include "remotecache/cache_config.h"

@@ -89,7 +89,7 @@ struct watcher {
 struct record {
 	char *key, *result; /* owned */
 	int64_t created_ns;
-	solver_import *import; /* ref; NULL: a record of ours, otherwise an import's */
+	solver_import *import; /* ref; NULL: a local record, otherwise a record of this import */
 	guint import_record, import_result;
 };
 struct edge {
@@ -149,7 +149,7 @@ void edge_import_records(struct edge *e, const char *key);
 void edge_adopt(struct edge *e, const struct record *loaded, void *result, const char *result_id);
 /* The import's record that matches the edge, or -1. */
 int64_t edge_import_record(const struct edge *e, const solver_import *i);
-/* A key of ours for the edge, linked with the keys of all its inputs, which exist. Owned. */
+/* Returns the local key of the edge, linked with the keys of all its inputs, which exist. Owned. */
 char *edge_own_key(struct edge *e);
 /* Links a root (of some content) to a key as well, for the cache map that gives the record's digest. */
 void edge_add_root_link(struct edge *e, size_t input, const char *selector, const char *root, const char *record_digest,

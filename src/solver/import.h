@@ -17,7 +17,7 @@
 typedef struct solver_import solver_import;
 
 struct solver_import_class {
-	/* Returns a result (by its index in the record) as one of ours, owned by the caller. Thread: worker. */
+	/* Loads a result (by its index in the record) as a local result, owned by the caller. Thread: worker. */
 	bool (*load)(void *self, guint record, guint result, struct work *work, void **ret_result, GError **error);
 	/*
 	 * Returns the part of a loaded result that another result consists of (its lower layers); owned by the caller,

@@ -51,7 +51,7 @@ static void add_result(struct collection *c, const GPtrArray *keys, const char *
 			key_walk_add_result(c->walk, keys->pdata[k], id, created_ns);
 }
 
-/* Results of imports for a step that has keys of ours and was not loaded. */
+/* Results of imports for a step that has local keys and was not loaded. */
 static void add_imported(struct collection *c, const struct edge *e, solver_import *i)
 {
 	int64_t record = edge_import_record(e, i);

@@ -71,7 +71,7 @@ static bool take_remote(struct git_source *s, const git_address *a, GError **err
 	return true;
 }
 
-/* An address without a scheme of git is taken as https. */
+/* An address without "://" that is not in scp form is parsed as an https address. */
 static bool address_of(const char *text, git_address *ret, GError **error)
 {
 	if (git_address_parse(text, ret))

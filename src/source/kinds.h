@@ -5,7 +5,8 @@
  *	#define NAME(kind) #kind,
  *	static const char *const names[] = {SOURCE_KINDS(NAME)};
  *
- * A new source is its own file, which defines source_KIND_class, and one entry here. Thread: any, constants.
+ * A new source is a file that defines source_KIND_class, its name in meson.build, and one entry here. Thread: any,
+ * constants.
  */
 #pragma once
 

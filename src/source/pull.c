@@ -83,7 +83,7 @@ static bool no_match(GError **error)
 	return error_set(error, ERROR_NOT_FOUND, "no match for platform in manifest: not found");
 }
 
-/* Follows indexes down to the manifest of the platform. *ret_by_index: whether there was an index. */
+/* Follows indexes down to the manifest of the platform. *ret_platform_open: the manifest's descriptor names no platform. */
 static oci_manifest *manifest_find(const struct pull_origin *o, const reference *ref, const oci_descriptor *root,
 				   const struct platform *want, GPtrArray *documents, struct work *work,
 				   bool *ret_platform_open, GError **error)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * source: the trees that builds begin with. Each scheme is one file and one row of SOURCE_KINDS.
+ * source: the trees that builds begin with. Each scheme is one file, its name in meson.build, and one
+ * row of SOURCE_KINDS.
  *
  *	source *s = source_open(&context, op, &platform, error);         errors: "unknown scheme S: not found"
  *	source_cache_key(s, work, phase, &key, &last, error);
@@ -36,7 +37,7 @@ struct source_context {
 };
 typedef struct source source;
 
-/* A kind of source. A new one is its own file, which defines source_NAME_class, and one row of SOURCE_KINDS. */
+/* A kind of source. A new one is a file that defines source_NAME_class, its name in meson.build, and one row. */
 struct source_class {
 	const char *scheme; /* "docker-image", "local", ... */
 	enum source_material material;
@@ -71,7 +72,6 @@ bool source_snapshot(source *s, struct work *work, cache_ref **ret_ref, GError *
 /* Owned, NULL: none. Call after source_cache_key. */
 char *source_pin(source *s);
 void source_free(source *s);
-/* Returns UNIMPLEMENTED for schemes that are not supported yet. */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(source, source_free)
 
 /*

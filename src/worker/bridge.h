@@ -3,8 +3,10 @@
  * bridge: the calls that a frontend can make. Implemented by the daemon over the solver, by tests and by LLBBridge
  * clients.
  *
- *	b->class->solve(b, &request, work, &result, error);
- *	GBytes *text = b->class->read_file(b, result->ref, "Dockerfile", 0, 0, work, error);
+ *	struct bridge_solve_request request = {.definition = definition};
+ *	g_autoptr(build_result) result = NULL;
+ *	if (!b->class->solve(b, &request, work, &result, error)) return false;
+ *	g_autoptr(GBytes) text = b->class->read_file(b, result->ref, "Dockerfile", 0, 0, work, error);
  *
  * A build_result holds counted refs and metadata. Refs are evaluated lazily: at the first read, or by evaluate. Thread:
  * any; calls block.
@@ -30,8 +32,8 @@ typedef struct bridge_ref bridge_ref; /* NULL: scratch */
 /* Result of a frontend, passed to exporters. */
 typedef struct build_result {
 	gint refs_count;      /* reference count of this struct */
-	bridge_ref *ref;      /* char * to bridge_ref * (owned, may be NULL); NULL: single ref */
-	GHashTable *refs;     /* char * to bridge_ref * (owned, NULL values allowed), or NULL: then it is a single */
+	bridge_ref *ref;      /* owned: the single ref, if refs is NULL; NULL: scratch */
+	GHashTable *refs;     /* owned: char * to bridge_ref * (owned; NULL: scratch); NULL: the result is ref */
 	GHashTable *metadata; /* char * to GBytes *, never NULL */
 } build_result;
 build_result *build_result_new(void);

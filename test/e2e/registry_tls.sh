@@ -80,6 +80,6 @@ self self-signed
 nocert certificate required|tls: |broken pipe|connection reset|EOF
 old protocol version|unsupported protocol|tls: 
 plain gave HTTP response to HTTPS client
-tlsonly speaks TLS: set http = false
+tlsonly uses TLS: set http = false
 TABLE
 alive

@@ -25,6 +25,13 @@ start_daemon
 expect 'another instance running?' "$BIN/buildkitd" --root "$WORK/root" --addr "unix://$WORK/other" --config "$WORK/none"
 "$BIN/buildctl" --version | grep -Eq '^buildctl github.com/moby/buildkit v0\.(3[2-9]|[4-9][0-9])\.[0-9]+\+buildkit-c\.[0-9.]+ [^ ]*$' || fail "version"
 "$BIN/buildctl" --help > /dev/null || fail "help"
+"$BIN/buildkitd" --help > "$WORK/help"
+for flag in proxy-network oci-cni-config-path; do
+	grep -q -- "--$flag .*(no effect yet)\$" "$WORK/help" || fail "help of --$flag"
+done
+for flag in debug oci-worker-binary; do
+	grep -- "--$flag " "$WORK/help" | grep -q 'no effect' && fail "help of --$flag"
+done
 "$BIN/buildctl" build --help | grep -q -- --frontend || fail "build help"
 "$BIN/buildctl" help debug workers | grep -q 'buildctl debug workers - ' || fail "help of a topic"
 expect "No help topic for 'nope'" "$BIN/buildctl" help debug nope
