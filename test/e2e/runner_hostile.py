@@ -73,7 +73,7 @@ def intact(what):
     check(not any(CANARY in l for l in open("/proc/self/mountinfo")), f"{what}: something is mounted outside")
 
 
-# X13: nothing of ours is open inside, and no working directory leads out by it
+# X13: no descriptor of the runner is open inside, and no working directory leads out of the root by one
 def leaked_descriptors():
     fd = os.open("/", os.O_RDONLY)
     os.set_inheritable(fd, True)
