@@ -280,8 +280,10 @@ static patterns *compile(char *const *list, size_t n, const char *what, GError *
 		g_ptr_array_add(texts, list[i]);
 	g_ptr_array_add(texts, NULL);
 	patterns *p = patterns_new((const char *const *)texts->pdata, error);
-	if (!p)
-		g_prefix_error(error, "invalid %s: ", what);
+	if (!p) {
+		g_autofree char *joined = g_strjoinv(" ", (char **)texts->pdata);
+		g_prefix_error(error, "invalid %s: [%s]: ", what, joined);
+	}
 	return p;
 }
 

@@ -31,12 +31,15 @@ static char *destination_directory(const char *dst)
 	return slash ? g_strndup(dst, (gsize)(slash - dst + 1)) : g_strdup("/");
 }
 
+/* The name that a source gets in a destination directory; "" for the root and for a path that ends in "/.". */
 static char *last_name(const char *path)
 {
-	g_autofree char *clean = path_clean(path);
-	const char *slash = strrchr(clean, '/');
-	const char *name = slash ? slash + 1 : clean;
-	/* The root and "." add nothing to a destination. */
+	size_t n = strlen(path);
+	while (n > 0 && path[n - 1] == '/')
+		n--;
+	g_autofree char *plain = g_strndup(path, n);
+	const char *slash = strrchr(plain, '/');
+	const char *name = slash ? slash + 1 : plain;
 	return g_strdup(g_str_equal(name, ".") ? "" : name);
 }
 

@@ -189,8 +189,11 @@ static bool clear_target(struct walk *w, int dst_fd, const char *name, bool is_d
 			 GError **error)
 {
 	struct stat st;
-	if (*name == '\0' || fstatat(dst_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-		return *name == '\0' || errno == ENOENT || error_set_errno(error, errno, "failed to stat %s", path);
+	if (*name == '\0') /* the root is never replaced */
+		return is_directory ||
+		       error_set(error, ERROR_UNKNOWN, "cannot replace to directory %s with file", path);
+	if (fstatat(dst_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return errno == ENOENT || error_set_errno(error, errno, "failed to stat %s", path);
 	bool same_kind = is_directory && S_ISDIR(st.st_mode);
 	if (w->c->replace && !same_kind)
 		return tree_remove_at(dst_fd, name, error);

@@ -350,6 +350,56 @@ static void test_copy_directory_itself(struct fixture *f, gconstpointer data)
 			    "x/sub/b.md f 4755 9:10 b old\nx/sub/hard f 640 0:0 a old\n");
 }
 
+/* A source that ends in "/." has no name of its own: it takes the place of the destination. */
+static void test_copy_dot(struct fixture *f, gconstpointer data)
+{
+	Pb__FileActionCopy c = copy_message("/d/sub/.", "/x");
+	Pb__FileAction a = copy_action(&c);
+	c.dircopycontents = c.allowwildcard = false;
+	fill_source(f);
+	run_ok(f, &a, default_owner);
+	run_ok(f, &a, default_owner);
+	assert_tree(f->dst, "x d 711 0:0 old\nx/b.md f 4755 9:10 b old\nx/hard f 640 0:0 a old\n");
+	/* The search for wildcards removes the "/.". */
+	c.allowwildcard = true;
+	run_ok(f, &a, default_owner);
+	struct stat st;
+	g_assert_cmpint(fstatat(f->dst, "x/sub/b.md", &st, 0), ==, 0);
+	c.allowwildcard = false;
+	c.src = "/top/.";
+	c.dest = "/x/";
+	run_fails(f, &a, "cannot replace to directory /x with file");
+	c.dest = "/";
+	run_fails(f, &a, "cannot replace to directory / with file");
+	c.alwaysreplaceexistingdestpaths = true;
+	run_fails(f, &a, "cannot replace to directory / with file");
+	c.dest = "/x";
+	run_ok(f, &a, default_owner);
+	assert_tree(f->dst, "x f 644 0:0 t old\n");
+}
+
+static void test_copy_bad_patterns(struct fixture *f, gconstpointer data)
+{
+	Pb__FileActionCopy c = copy_message("/d", "/x");
+	Pb__FileAction a = copy_action(&c);
+	char *bad[] = {"a", "\\"}, *negative[] = {"!"};
+	fill_source(f);
+	c.include_patterns = bad;
+	c.n_include_patterns = 2;
+	run_fails(f, &a, "invalid includepatterns: [a \\]: syntax error in pattern");
+	c.n_include_patterns = 0;
+	c.exclude_patterns = negative;
+	c.n_exclude_patterns = 1;
+	run_fails(f, &a, "invalid excludepatterns: [!]: illegal exclusion pattern: \"!\"");
+}
+
+static void test_copy_loop(struct fixture *f, gconstpointer data)
+{
+	fill_source(f);
+	put_link(f->src, "loop", "loop");
+	copy_fails(f, "/loop/a", "/x", "too many links");
+}
+
 static void test_copy_root(struct fixture *f, gconstpointer data)
 {
 	fill_source(f);
@@ -656,6 +706,9 @@ int main(int argc, char **argv)
 	TREE_TEST("rm", test_rm);
 	TREE_TEST("copy/directory", test_copy_directory);
 	TREE_TEST("copy/directory-itself", test_copy_directory_itself);
+	TREE_TEST("copy/dot", test_copy_dot);
+	TREE_TEST("copy/bad-patterns", test_copy_bad_patterns);
+	TREE_TEST("copy/loop", test_copy_loop);
 	TREE_TEST("copy/root", test_copy_root);
 	TREE_TEST("copy/file", test_copy_file);
 	TREE_TEST("copy/conflicts", test_copy_conflicts);

@@ -147,7 +147,8 @@ static void test_resolve(void)
 	}
 	g_autoptr(GError) error = NULL;
 	g_assert_null(path_resolve(root_fd, "loop1", true, &error));
-	g_assert_nonnull(error);
+	g_assert_error(error, error_domain(), ERROR_UNKNOWN);
+	g_assert_cmpstr(error->message, ==, "too many links");
 }
 
 static void test_parent(void)
