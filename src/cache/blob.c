@@ -61,7 +61,7 @@ static bool stream_upper(cache_ref *r, const struct diff_options *options, bytes
 
 bool blob_stream(cache_ref *r, cancel *stop, bytes_sink_fn sink, void *data, GError **error)
 {
-	struct diff_options options = {.cancel = stop};
+	struct diff_options options = {.exact = true, .cancel = stop};
 	return (is_one_layer(r) ? stream_upper : stream_trees)(r, &options, sink, data, error);
 }
 

@@ -18,5 +18,5 @@ bool blob_make(cache_ref *r, enum compression compression, int level, struct wor
  */
 const oci_descriptor *blob_convert(cache_ref *r, enum compression compression, int level, struct work *work,
 				   GError **error);
-/* Writes what the record adds to its parent's tree, as a tar. Both trees must be unpacked. */
+/* Writes what the record adds to its parent's tree, as a tar for another tree. Both trees must be unpacked. */
 bool blob_stream(cache_ref *r, cancel *stop, bytes_sink_fn sink, void *data, GError **error);

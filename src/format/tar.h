@@ -41,6 +41,7 @@ struct tar_entry {
 	int64_t uid, gid;
 	int64_t size; /* bytes of data that follow */
 	int64_t mtime_s;
+	int64_t mtime_ns; /* nanoseconds after mtime_s, 0 to 999,999,999; not read */
 	int64_t device_major, device_minor;
 	bool is_sparse;                 /* read only: the contents are GNU sparse data (pax), not those of the file */
 	const struct tar_xattr *xattrs; /* sorted by name */

@@ -123,6 +123,19 @@ static void add_text(GByteArray *pax, const char *key, const char *text)
 	tar_record_write(pax, "", key, text, strlen(text));
 }
 
+/* Times before 1970 are written without their nanoseconds. */
+static void add_mtime(struct tar_block *b, const struct tar_entry *e, GByteArray *pax)
+{
+	bool fits = tar_number_write(b->mtime, sizeof b->mtime, e->mtime_s);
+	if (e->mtime_ns > 0 && e->mtime_s >= 0) {
+		g_autofree char *text =
+			g_strdup_printf("%" G_GINT64_FORMAT ".%09" G_GINT64_FORMAT, e->mtime_s, e->mtime_ns);
+		add_text(pax, "mtime", text);
+	} else if (!fits) {
+		add_number(pax, "mtime", e->mtime_s);
+	}
+}
+
 /* Fills the block; values that do not fit are added to pax, sorted by key. */
 static void block_fill(struct tar_block *b, const struct tar_entry *e, GByteArray *pax)
 {
@@ -137,8 +150,7 @@ static void block_fill(struct tar_block *b, const struct tar_entry *e, GByteArra
 	if (e->link && needs_record(e->link))
 		add_text(pax, "linkpath", e->link);
 	set_text(b->link, sizeof b->link, e->link ? e->link : "");
-	if (!tar_number_write(b->mtime, sizeof b->mtime, e->mtime_s))
-		add_number(pax, "mtime", e->mtime_s);
+	add_mtime(b, e, pax);
 	bool size_fits = tar_number_write(b->size, sizeof b->size, e->size);
 	bool uid_fits = tar_number_write(b->uid, sizeof b->uid, e->uid);
 	size_t at = split_at(e->name);

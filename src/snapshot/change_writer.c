@@ -64,11 +64,17 @@ bool change_writer_finish(change_writer *w, GError **error)
 	return tar_writer_finish(w->tar, error);
 }
 
-/* ---- xattrs: capabilities only, as in upstream's layers */
+/* ---- xattrs: capabilities only, as in upstream's layers, unless the changes are for another tree */
 
-static bool is_wanted_xattr(const char *name)
+static bool is_wanted_xattr(const change_writer *w, const char *name)
 {
-	return strcmp(name, "security.capability") == 0;
+	if (strcmp(name, "security.capability") == 0)
+		return true;
+	if (!w->options.exact)
+		return false;
+	if (g_str_has_prefix(name, "user."))
+		return !g_str_has_prefix(name, "user.overlay.");
+	return strcmp(name, "system.posix_acl_access") == 0 || strcmp(name, "system.posix_acl_default") == 0;
 }
 
 static void xattr_clear(gpointer data)
@@ -84,13 +90,13 @@ static int xattr_compare(gconstpointer a, gconstpointer b)
 	return strcmp(x->name, y->name);
 }
 
-static bool read_xattrs(int fd, GArray *xattrs, GError **error)
+static bool read_xattrs(const change_writer *w, int fd, GArray *xattrs, GError **error)
 {
 	size_t n_names;
 	GError *problem = NULL;
 	g_autofree char *names = file_list_xattrs(fd, &n_names, &problem);
 	for (size_t at = 0; !problem && at < n_names; at += strlen(names + at) + 1) {
-		if (!is_wanted_xattr(names + at))
+		if (!is_wanted_xattr(w, names + at))
 			continue;
 		struct tar_xattr a = {.name = g_strdup(names + at)};
 		a.value = file_get_xattr(fd, a.name, &a.len, &problem);
@@ -172,7 +178,7 @@ static bool put_entry(change_writer *w, const struct change *c, struct tar_entry
 			    : path_open_regular_at(c->dir_fd, c->name, O_RDONLY, NULL);
 		if (fd < 0)
 			return error_set_errno(error, -fd, "open");
-		if (!read_xattrs(fd, xattrs, error))
+		if (!read_xattrs(w, fd, xattrs, error))
 			return false;
 	}
 	h->xattrs = (const struct tar_xattr *)(const void *)xattrs->data;
@@ -188,6 +194,8 @@ static struct tar_entry header_of(const change_writer *w, const struct stat *st,
 			      .uid = st->st_uid,
 			      .gid = st->st_gid,
 			      .mtime_s = mtime_of(w, st)};
+	if (w->options.exact)
+		h.mtime_ns = st->st_mtim.tv_nsec;
 	if (h.type == '0')
 		h.size = st->st_size;
 	if (h.type == '3' || h.type == '4') {
@@ -270,6 +278,8 @@ static void remember_unchanged(change_writer *w, const struct change *c)
 static bool put_other(change_writer *w, const struct change *c, GError **error)
 {
 	struct tar_entry h = header_of(w, c->st, c->path);
+	if (c->kind == CHANGE_NONE && w->options.exact)
+		return true;
 	if (c->st->st_nlink < 2)
 		return c->kind == CHANGE_NONE || (put_parents(w, c->path, error) && put_entry(w, c, &h, error));
 	const char *first = g_hash_table_lookup(w->links, &(guint64){c->st->st_ino});

@@ -15,6 +15,11 @@
 struct diff_options {
 	bool clamp_times; /* times later than max_time_s become max_time_s (rewrite-timestamp) */
 	int64_t max_time_s;
+	/*
+	 * For another tree instead of a layer: user attributes, access control lists and nanoseconds are written, and
+	 * unchanged names of changed inodes are not.
+	 */
+	bool exact;
 	cancel *cancel; /* may be NULL */
 };
 

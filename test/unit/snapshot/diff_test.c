@@ -130,6 +130,33 @@ static void test_hard_links(struct fixture *f, gconstpointer data)
 	assert_list(-1, f->upper, false, "f a|h m>a|d z/|h z/z>a");
 }
 
+/* For another tree: all attributes and nanoseconds are written, the unchanged second name is not. */
+static void test_exact(struct fixture *f, gconstpointer data)
+{
+	static const struct made_entry both[] = {{"a", '0', "1"}, {"d/", '5', NULL}, {"z", '0', "1"}};
+	const struct diff_options exact = {.exact = true};
+	fill(f->lower, both, G_N_ELEMENTS(both), &native);
+	fill(f->upper, both, G_N_ELEMENTS(both), &native);
+	g_assert_cmpint(unlinkat(f->upper, "z", 0), ==, 0);
+	g_assert_cmpint(linkat(f->upper, "a", f->upper, "z", 0), ==, 0);
+	g_assert_cmpint(fchownat(f->lower, "z", 1, 1, 0), ==, 0);
+	g_assert_cmpint(fchownat(f->upper, "d", 1, 1, 0), ==, 0);
+	const struct timespec times[2] = {{7, 0}, {8, 12345678}};
+	g_assert_cmpint(utimensat(f->upper, "d", times, 0), ==, 0);
+	scoped_fd fd = openat(f->upper, "d", O_RDONLY);
+	if (fsetxattr(fd, "user.k", "v", 1, 0) < 0) {
+		g_test_skip("no user xattrs here");
+		return;
+	}
+	g_autoptr(GByteArray) layer = diff_of(f->lower, f->upper, false, &no_options);
+	g_autofree char *in_layer = list(layer);
+	g_assert_cmpstr(in_layer, ==, "d d/|f z|h a>z");
+	g_autoptr(GByteArray) tar = diff_of(f->lower, f->upper, false, &exact);
+	g_autofree char *got = list(tar);
+	g_assert_cmpstr(got, ==, "d d/+x|f z");
+	g_assert_nonnull(memmem(tar->data, tar->len, "mtime=8.012345678\n", 18));
+}
+
 static void test_overlay_upper(struct fixture *f, gconstpointer data)
 {
 	fill(f->lower, base, G_N_ELEMENTS(base), &native);
@@ -293,6 +320,7 @@ int main(int argc, char **argv)
 		{"/diff/whole", test_whole},
 		{"/diff/trees", test_trees},
 		{"/diff/hard-links", test_hard_links},
+		{"/diff/exact", test_exact},
 		{"/diff/overlay-upper", test_overlay_upper},
 		{"/diff/overlay-mount", test_overlay_mount},
 		{"/diff/round-trip", test_round_trip},
