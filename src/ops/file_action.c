@@ -163,10 +163,10 @@ static bool remove_path(int root_fd, const char *path, bool allow_missing, GErro
 		if (there == -ENOENT)
 			return error_set_errno(error, ENOENT, "stat %s", p.path);
 	}
-	if (p.why == ENOENT || p.why == ENOTDIR)
+	if (p.why == ENOENT)
 		return true;
 	if (p.why != 0)
-		return error_set_errno(error, p.why, "remove %s", p.path);
+		return error_set_errno(error, p.why, "unlinkat %s", p.path);
 	return tree_remove_at(p.parent_fd, p.name, error);
 }
 

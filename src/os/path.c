@@ -112,11 +112,16 @@ char *path_resolve(int root_fd, const char *path, bool follow_last, GError **err
 {
 	char *resolved = NULL;
 	int r = path_walk_resolve(root_fd, path, follow_last, &resolved);
+	if (r == 0)
+		return resolved;
+	g_autofree char *below = resolved;
 	if (r == -ELOOP)
 		error_set(error, ERROR_UNKNOWN, "too many links");
-	else if (r < 0)
+	else if (r == -ENOTDIR)
+		error_set_errno(error, ENOTDIR, "lstat %s", below);
+	else
 		error_set_errno(error, -r, "resolve %s", path);
-	return resolved;
+	return NULL;
 }
 
 struct dir_attributes {

@@ -43,7 +43,8 @@ int path_open_parent(int root_fd, const char *path, char ret_name[256], GError *
 int path_make_dirs(int root_fd, const char *path, mode_t mode, uid_t uid, gid_t gid, int64_t time_ns, GError **error);
 /*
  * Resolves a path inside the root with all links (parents always, the last component if follow) to a clean absolute
- * path. Missing components at the end are kept unchanged. Too many links: UNKNOWN, with the text of upstream.
+ * path. Missing components at the end are kept unchanged; a path below a file is an error. Texts are those of upstream;
+ * too many links: UNKNOWN.
  */
 char *path_resolve(int root_fd, const char *path, bool follow_last, GError **error);
 /* Reads a regular file, at most max_bytes. FIFOs and devices never block. */

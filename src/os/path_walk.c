@@ -185,6 +185,17 @@ static char *join_clean(const struct walk *w, bool with_name)
 	return path_clean(all->str);
 }
 
+/* The component below the file at which a walk ended; NULL if the walk would not have looked one up. */
+static char *below_file(const struct walk *w)
+{
+	size_t n = strcspn(w->rest->str, "/");
+	g_autofree char *next = g_strndup(w->rest->str, n);
+	bool is_last = w->rest->str[n] == '\0';
+	if (n == 0 || strcmp(next, ".") == 0 || strcmp(next, "..") == 0 || (is_last && !w->follow_last))
+		return NULL;
+	return g_strdup_printf("%s/%s/%s", w->text->str, w->name, next);
+}
+
 int path_walk_resolve(int root_fd, const char *path, bool follow_last, char **ret_path)
 {
 	if (strlen(path) >= (size_t)LIMIT_PATH_BYTES)
@@ -194,8 +205,9 @@ int path_walk_resolve(int root_fd, const char *path, bool follow_last, char **re
 	if (r < 0)
 		return r;
 	r = walk_run(&w);
-	/* A path below a file is treated as missing, like a path below a missing entry. */
 	if (r < 0 && r != -ENOENT && r != -ENOTDIR)
+		return r;
+	if (r == -ENOTDIR && (*ret_path = below_file(&w)))
 		return r;
 	*ret_path = join_clean(&w, r != 0);
 	return 0;

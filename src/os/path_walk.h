@@ -10,5 +10,8 @@
 #include "os/path.h"
 
 int path_walk_open(int root_fd, const char *path, int flags, enum path_mode mode);
-/* Returns 0 or -errno; *ret_path (owned) is clean and absolute, missing components at the end are kept. */
+/*
+ * Returns 0 or -errno; *ret_path (owned) is clean and absolute, missing components at the end are kept. -ENOTDIR: a path
+ * below a file, and *ret_path is the component below it.
+ */
 int path_walk_resolve(int root_fd, const char *path, bool follow_last, char **ret_path);

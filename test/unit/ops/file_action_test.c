@@ -173,7 +173,7 @@ static void test_mkdir(struct fixture *f, gconstpointer data)
 	a = mkdir_action(&m, "/file", 0700, false);
 	run_ok(f, &a, default_owner);
 	a = mkdir_action(&m, "/file/x", 0700, true);
-	run_fails(f, &a, "mkdir /file: not a directory");
+	run_fails(f, &a, "lstat /file/x: not a directory");
 	assert_tree(f->dst, "a d 777 5:6\na/b d 777 5:6 set\nfile f 644 0:0 x old\n");
 	put_link(f->dst, "/../..", "up");
 	a = mkdir_action(&m, "/up/in", 0750, false);
@@ -243,6 +243,10 @@ static void test_rm(struct fixture *f, gconstpointer data)
 	run_ok(f, &a, default_owner);
 	m.path = "/no/such/place";
 	run_ok(f, &a, default_owner);
+	m.path = "/x1/below";
+	run_fails(f, &a, "unlinkat /x1/below: not a directory");
+	m.path = "/x1/far/below";
+	run_fails(f, &a, "lstat /x1/far: not a directory");
 	m.path = "/";
 	run_fails(f, &a, "rmPath: invalid empty path");
 	m.path = "x*";

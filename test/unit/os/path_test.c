@@ -149,6 +149,11 @@ static void test_resolve(void)
 	g_assert_null(path_resolve(root_fd, "loop1", true, &error));
 	g_assert_error(error, error_domain(), ERROR_UNKNOWN);
 	g_assert_cmpstr(error->message, ==, "too many links");
+	g_clear_error(&error);
+	g_assert_null(path_resolve(root_fd, "etc/ab/file/x/y", true, &error));
+	g_assert_cmpstr(error->message, ==, "lstat /a/b/file/x: not a directory");
+	g_autofree char *entry = path_resolve(root_fd, "etc/ab/file/x", false, NULL);
+	g_assert_cmpstr(entry, ==, "/a/b/file/x"); /* the last component is not looked up */
 }
 
 static void test_parent(void)
