@@ -354,7 +354,7 @@ static void test_copy_directory_itself(struct fixture *f, gconstpointer data)
 			    "x/sub/b.md f 4755 9:10 b old\nx/sub/hard f 640 0:0 a old\n");
 }
 
-/* A source that ends in "/." has no name of its own: it takes the place of the destination. */
+/* A source that ends in "/." adds no name: it takes the place of the destination. */
 static void test_copy_dot(struct fixture *f, gconstpointer data)
 {
 	Pb__FileActionCopy c = copy_message("/d/sub/.", "/x");
