@@ -138,7 +138,7 @@ ProtobufCBinaryData message_bytes(GBytes *bytes)
 
 int64_t message_time_ns(const Google__Timestamp *time)
 {
-	return time ? time->seconds * NS_PER_S + time->nanos : 0;
+	return time ? seconds_to_ns(time->seconds, time->nanos) : 0;
 }
 
 void message_set_time(Google__Timestamp *time, int64_t ns)

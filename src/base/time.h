@@ -15,6 +15,15 @@
 #define NS_PER_MS INT64_C(1000000)
 #define NS_PER_US INT64_C(1000)
 
+/* seconds and a rest of nanoseconds; the nearest time that can be represented if they are too large. */
+static inline int64_t seconds_to_ns(int64_t seconds, int64_t rest_ns)
+{
+	int64_t ns;
+	if (__builtin_mul_overflow(seconds, NS_PER_S, &ns) || __builtin_add_overflow(ns, rest_ns, &ns))
+		return seconds < 0 ? INT64_MIN : INT64_MAX;
+	return ns;
+}
+
 /* tv_nsec is 0 to 999,999,999 before 1970, too. */
 static inline struct timespec timespec_from_ns(int64_t ns)
 {

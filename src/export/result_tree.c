@@ -133,7 +133,7 @@ bool result_tree_map(void *tree, struct fssync_stat *stat)
 {
 	const struct result_tree *t = tree;
 	if (t->epoch_set)
-		stat->mtime_ns = t->epoch_s * NS_PER_S;
+		stat->mtime_ns = seconds_to_ns(t->epoch_s, 0);
 	return true;
 }
 

@@ -300,7 +300,7 @@ static void make_dir(convert *c, struct stage *s, const struct instruction *i)
 	mkdir.path = text_path_clean(c->a, s->state.dir);
 	mkdir.mode = 0755;
 	mkdir.makeparents = true;
-	mkdir.timestamp = c->epoch ? c->epoch_s * NS_PER_S : -1;
+	mkdir.timestamp = c->epoch ? seconds_to_ns(c->epoch_s, 0) : -1;
 	if (*s->image->user)
 		mkdir.owner = owner_parse(c->a, s->image->user, &owner);
 	struct llb_file_action action = {

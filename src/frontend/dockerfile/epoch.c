@@ -39,6 +39,6 @@ bool epoch_resolve(convert *c, GError **error)
 	}
 	if (c->epoch_s > G_MAXINT64 / NS_PER_S || c->epoch_s < G_MININT64 / NS_PER_S)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid SOURCE_DATE_EPOCH: %s", text);
-	c->epoch = arena_take(c->a, time_format_rfc3339(c->epoch_s * NS_PER_S));
+	c->epoch = arena_take(c->a, time_format_rfc3339(seconds_to_ns(c->epoch_s, 0)));
 	return epoch_set(c, arena_printf(c->a, "%" PRId64, c->epoch_s), error);
 }

@@ -163,6 +163,15 @@ static void test_time(void)
 {
 	g_assert_null(message_time_new(0));
 	g_assert_cmpint(message_time_ns(NULL), ==, 0);
+	/* Times of a peer that do not fit. */
+	Google__Timestamp far = GOOGLE__TIMESTAMP__INIT;
+	far.seconds = INT64_MAX;
+	g_assert_cmpint(message_time_ns(&far), ==, INT64_MAX);
+	far.seconds = INT64_MIN;
+	g_assert_cmpint(message_time_ns(&far), ==, INT64_MIN);
+	far.seconds = INT64_MAX / 1000000000;
+	far.nanos = 999999999;
+	g_assert_cmpint(message_time_ns(&far), ==, INT64_MAX);
 	static const int64_t rows[] = {1, 1700000000123456789, -1500000000};
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
 		Google__Timestamp *t = message_time_new(rows[i]);
