@@ -40,6 +40,7 @@
 	X(L13r, PROTO_REPEATED, 1000000, "repeated protobuf fields")                                                   \
 	X(L15, LLB_OPS, 100000, "ops per definition")                                                                  \
 	X(L15i, LLB_INPUTS, 10000, "inputs per op")                                                                    \
+	X(L15n, NESTED_DEFINITIONS, 1000, "definitions read by build ops of a build")                                  \
 	X(L16, DOCKERFILE_BYTES, MIB(16), "Dockerfile")                                                                \
 	X(L16l, DOCKERFILE_LINE_BYTES, 65535, "Dockerfile line")                                                       \
 	X(L17, WORD_BYTES, MIB(1), "expanded word")                                                                    \

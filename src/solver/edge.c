@@ -138,7 +138,9 @@ static void notify_watchers(struct edge *e)
 			continue;
 		g_array_remove_index_fast(e->watchers, i - 1);
 		w.request->edge = NULL;
-		if (e->has_result)
+		if (w.request->vertex)
+			nest_answer(w.request, e);
+		else if (e->has_result)
 			report_answer(e->vertex->solver, w.request, result_ref(e->vertex->solver, e->result), NULL);
 		else
 			report_answer(e->vertex->solver, w.request, NULL, failure_ref(failure));
@@ -195,7 +197,7 @@ static void edge_facts(const struct edge *e, struct edge_dep_facts *deps, struct
 		.n_keys = e->keys->len,
 		.n_records = e->records->len,
 		.load_running = e->load_task != NULL,
-		.exec_running = v->exec_task != NULL,
+		.exec_running = v->exec_task || v->nest,
 		.has_result = e->has_result,
 		.deps = deps,
 		.n_deps = v->n_inputs,
@@ -287,8 +289,10 @@ void edge_stop_undesired(struct edge *e)
 	}
 	if (!any)
 		task_cancel(v->map_task);
-	if (!any_complete)
+	if (!any_complete) {
 		task_cancel(v->exec_task);
+		nest_stop(v);
+	}
 	for (size_t i = 0; i < v->n_inputs && !any; i++)
 		task_cancel(v->content[i].task);
 }

@@ -172,7 +172,7 @@ bool edge_merge(struct edge *e)
 	if (v->n_inputs > 0 && !e->deps)
 		return false;
 	g_autoptr(GPtrArray) texts = index_texts(e);
-	bool busy = e->load_task || v->exec_task || v->outputs || e->has_result;
+	bool busy = e->load_task || v->exec_task || v->nest || v->outputs || e->has_result;
 	struct edge *equal = busy || e->desired == EDGE_INITIAL ? NULL : find_equal(e, texts);
 	if (equal) {
 		merge(e, equal);

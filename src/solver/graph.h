@@ -66,6 +66,8 @@ struct vertex {
 	void **outputs;                    /* owned results, n_outputs; NULL: not run */
 	char **output_ids;                 /* owned; ids of the results in the key store, NULL: not saved */
 	int64_t created_ns;
+	struct request *nest;        /* ref; waits for the result of a nested definition; NULL: does not */
+	struct vertex *nested;       /* borrowed: held by the same jobs; that definition's result; NULL: none */
 	struct failure *failure;     /* owned; failure of the op; kept as long as the vertex is active */
 	struct llb_vertex *resolved; /* owned; llb with merged resources, as the op was made; NULL: llb itself */
 	GPtrArray *edges;            /* owned struct edge */
@@ -172,6 +174,7 @@ struct task {
 	pins **pins;             /* owned refs, those of all jobs; ends with NULL */
 	int64_t compat_version;  /* of the first job */
 	int64_t compat_conflict; /* of a later job that differs, or 0 */
+	solver_job *nest_job;    /* loads nested definitions; it is not freed until the task returns it */
 	unsigned phase;
 	size_t input;
 	void **inputs; /* owned results */
@@ -188,7 +191,8 @@ struct task {
 	char **output_ids;
 	int64_t created_ns, completed_ns;
 	void *result;
-	char *result_id; /* owned; our id for an import's result */
+	llb_definition *nested; /* owned */
+	char *result_id;        /* owned; our id for an import's result */
 };
 struct task *task_start(struct vertex *v, enum task_kind kind, const struct task *what);
 /* Sets the cancel token. The task is answered later, or immediately if it was waiting for a slot. */
@@ -205,6 +209,7 @@ struct request {
 	gint refs;
 	solver *solver;
 	solver_job *job;              /* borrowed until done */
+	struct vertex *vertex;        /* borrowed; answered by nest_answer for this vertex; NULL: by request_finish */
 	const struct llb_vertex *llb; /* borrowed from definition */
 	llb_definition *definition;   /* ref */
 	int64_t index;
@@ -216,6 +221,7 @@ struct request {
 	struct failure *failure;
 	bool canceled;
 };
+struct request *request_new(solver_job *job, const struct llb_vertex *llb, int64_t index);
 struct request *request_ref(struct request *r);
 void request_unref(struct request *r);
 /* Thread: any. */
@@ -233,6 +239,11 @@ struct solver_job {
 	GPtrArray *imports;   /* of solver_import * (refs); solver thread */
 	GMutex mu;
 	GHashTable *sinks; /* digest text to ref; mu guards it */
+	solver_load_fn load;
+	void *load_data;
+	unsigned n_nested; /* nested definitions; solver thread */
+	unsigned n_loads;  /* tasks that may call load; mu */
+	GCond loaded;      /* with mu: n_loads changed */
 };
 void job_add_vertex(solver_job *job, struct vertex *v);
 void job_drop_all(solver_job *job);
@@ -243,6 +254,22 @@ void vertex_reopen(struct vertex *v);
 void vertex_free_if_idle(struct vertex *v);
 /* Returns everything that it needs, itself included, with forwards resolved. Borrowed pointers; g_ptr_array_unref. */
 GPtrArray *vertex_closure(struct vertex *v);
+
+/* ---- nested definitions (nest.c) */
+
+/* The job of a task whose op has a definition; solver thread. */
+void nest_borrow_job(struct task *t);
+/* Thread: any. */
+void nest_return_job(struct task *t);
+void nest_wait_for_loads(solver_job *job);
+/* Sets t->nested; on a worker. */
+bool nest_load(struct task *t, struct work *work);
+/* The vertex's op has read a definition (NULL: scratch): builds its result. */
+void nest_open(struct vertex *v, const llb_definition *definition);
+/* The edge has a result or failed. */
+void nest_answer(struct request *r, const struct edge *e);
+/* No longer waits. */
+void nest_stop(struct vertex *v);
 
 /* ---- the solver */
 

@@ -52,6 +52,7 @@ solver_job *solver_job_new(solver *s, const char *id, session_group *sessions, p
 	job->vertices = g_hash_table_new(NULL, NULL);
 	job->imports = g_ptr_array_new_with_free_func((GDestroyNotify)solver_import_unref);
 	g_mutex_init(&job->mu);
+	g_cond_init(&job->loaded);
 	job->sinks = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)progress_sink_unref);
 	g_hash_table_insert(s->jobs, job->id, job);
 	return job;
@@ -108,6 +109,7 @@ void solver_job_free(solver_job *job)
 	if (!job)
 		return;
 	call_and_wait(job, leave);
+	nest_wait_for_loads(job);
 	g_mutex_lock(&job->solver->mu);
 	g_hash_table_remove(job->solver->jobs, job->id);
 	g_mutex_unlock(&job->solver->mu);
@@ -119,6 +121,7 @@ void solver_job_free(solver_job *job)
 	g_ptr_array_unref(job->imports);
 	g_hash_table_unref(job->sinks);
 	g_mutex_clear(&job->mu);
+	g_cond_clear(&job->loaded);
 	g_free(job->id);
 	g_free(job);
 }
@@ -133,6 +136,12 @@ void solver_job_set_data(solver_job *job, void *data)
 	job->data = data;
 }
 
+void solver_job_set_load(solver_job *job, solver_load_fn load, void *data)
+{
+	job->load = load;
+	job->load_data = data;
+}
+
 void solver_job_set_compat_version(solver_job *job, int64_t version)
 {
 	job->compat_version = version;
@@ -144,6 +153,20 @@ void *solver_job_data(const solver_job *job)
 }
 
 /* ---- requests */
+
+struct request *request_new(solver_job *job, const struct llb_vertex *llb, int64_t index)
+{
+	struct request *r = g_new0(struct request, 1);
+	r->refs = 1;
+	r->solver = job->solver;
+	r->job = job;
+	r->llb = llb;
+	r->definition = llb_definition_ref(llb->owner);
+	r->index = index;
+	g_mutex_init(&r->mu);
+	g_cond_init(&r->changed);
+	return r;
+}
 
 struct request *request_ref(struct request *r)
 {
@@ -247,15 +270,7 @@ bool solver_job_build(solver_job *job, const struct llb_vertex *vertex, int64_t 
 {
 	if (!cancel_check(c, error))
 		return false;
-	struct request *r = g_new0(struct request, 1);
-	r->refs = 1;
-	r->solver = job->solver;
-	r->job = job;
-	r->llb = vertex;
-	r->definition = llb_definition_ref(vertex->owner);
-	r->index = index;
-	g_mutex_init(&r->mu);
-	g_cond_init(&r->changed);
+	struct request *r = request_new(job, vertex, index);
 	solver_post(job->solver, request_open, request_ref(r));
 	guint on_cancel = c ? cancel_add(c, request_cancel, r) : 0;
 	g_mutex_lock(&r->mu);

@@ -47,6 +47,12 @@ struct solver_op_class {
 	/* inputs: borrowed results, NULL allowed. ret_outputs: n_outputs results, owned by the caller. */
 	bool (*exec)(void *op, struct work *work, void *const *inputs, size_t n_inputs, void **ret_outputs,
 		     size_t n_outputs, GError **error);
+	/*
+	 * Instead of exec, may be NULL: returns the definition whose result becomes the only output (guard_free). It is
+	 * loaded with the function of solver_job_set_load.
+	 */
+	Pb__Definition *(*definition)(void *op, struct work *work, void *const *inputs, size_t n_inputs,
+				      GError **error);
 	bool takes_slot; /* counts against max_parallelism (source, exec, file) */
 	/* cache_map neither blocks nor reads anything outside the op: it may run on the solver thread. */
 	bool map_is_pure;
@@ -97,6 +103,13 @@ const char *solver_job_id(const solver_job *job);
 /* Data for the op resolver: the options of the build (char * to char *), which must not change afterwards. */
 void solver_job_set_data(solver_job *job, void *data);
 void *solver_job_data(const solver_job *job);
+/*
+ * Sets the function that loads nested definitions. *ret: owned; NULL: scratch. It runs on worker threads until
+ * solver_job_free returns. Call before building.
+ */
+typedef bool (*solver_load_fn)(void *data, const Pb__Definition *definition, struct work *work, llb_definition **ret,
+			       GError **error);
+void solver_job_set_load(solver_job *job, solver_load_fn load, void *data);
 /* The compatibility version passed to the job's work (base/work.h). Call before building. 0: the newest. */
 void solver_job_set_compat_version(solver_job *job, int64_t version);
 /*

@@ -99,6 +99,8 @@ static struct task *task_new(struct vertex *v, enum task_kind kind)
 	for (guint i = 0; i < v->jobs->len; i++)
 		task_add_job(t, i, v->jobs->pdata[i]);
 	v->n_tasks++;
+	if (kind == TASK_EXEC)
+		nest_borrow_job(t);
 	return t;
 }
 
@@ -253,6 +255,12 @@ static void exec_run(struct task *t)
 		g_prefix_error(&t->error, KEY_FAILED);
 		return;
 	}
+	if (v->op.class->definition) {
+		t->ok = nest_load(t, &work);
+		if (!t->ok)
+			progress_sink_complete(v->sink, t->error->message, false);
+		return;
+	}
 	t->ok = v->op.class->exec(v->op.self, &work, t->inputs, t->n_inputs, t->outputs, n, &t->error);
 	for (size_t i = 0; t->ok && i < n; i++) {
 		int64_t created = 0;
@@ -308,6 +316,7 @@ void task_run(struct task *t)
 		if (t->inputs[i])
 			t->vertex->solver->options.results->unref(t->inputs[i]);
 	t->n_inputs = 0;
+	nest_return_job(t);
 }
 
 /* ---- results */
@@ -370,7 +379,9 @@ static void exec_done(struct task *t)
 {
 	struct vertex *v = t->vertex;
 	v->exec_task = NULL;
-	if (t->ok && !v->outputs) {
+	if (t->ok && v->op.class->definition) {
+		nest_open(v, t->nested);
+	} else if (t->ok && !v->outputs) {
 		v->outputs = g_steal_pointer(&t->outputs);
 		v->output_ids = g_steal_pointer(&t->output_ids);
 		v->created_ns = t->created_ns;
@@ -406,6 +417,8 @@ static void task_free(struct task *t)
 	for (size_t i = 0; t->output_ids && i < n_outputs; i++)
 		g_free(t->output_ids[i]);
 	result_unref_later(s, t->result);
+	nest_return_job(t);
+	llb_definition_unref(t->nested);
 	map_clear(&t->map, t->vertex->n_inputs);
 	g_free(t->inputs);
 	g_free(t->outputs);
@@ -441,7 +454,7 @@ void task_done(solver *s, void *data)
 	}
 	if (!v->detached)
 		answers[t->kind](t);
-	if (t->ok && (t->kind == TASK_EXEC || t->kind == TASK_LOAD))
+	if (t->ok && ((t->kind == TASK_EXEC && !v->op.class->definition) || t->kind == TASK_LOAD))
 		report_complete(s, v->sink, t->completed_ns, t->kind == TASK_LOAD);
 	task_free(t);
 	v->n_tasks--;

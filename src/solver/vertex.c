@@ -141,6 +141,7 @@ static void vertex_detach(struct vertex *v)
 		for (size_t k = 0; e->deps && k < v->n_inputs; k++)
 			edge_unwatch(edge_resolve(e->deps[k].edge), e, NULL);
 	}
+	nest_stop(v);
 	tasks_cancel_all(v);
 }
 
@@ -202,6 +203,8 @@ GPtrArray *vertex_closure(struct vertex *v)
 			if (in != one->inputs[i].vertex && g_hash_table_add(seen, one->inputs[i].vertex))
 				g_ptr_array_add(all, one->inputs[i].vertex);
 		}
+		if (one->nested && g_hash_table_add(seen, one->nested))
+			g_ptr_array_add(all, one->nested);
 		for (guint i = 0; i < one->edges->len; i++) {
 			struct edge *e = edge_resolve(one->edges->pdata[i]);
 			if (g_hash_table_add(seen, e->vertex))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mock.h"
 #include "api/guard.h"
+#include "api/message.h"
 #include "llb/build.h"
 
 /* ---- results */
@@ -127,6 +128,8 @@ static bool op_content_key(void *op, struct work *work, unsigned input, void *re
 
 static char *value_text(const struct mock_vertex *v, const char *const *inputs, int64_t index)
 {
+	if (v->nest)
+		return strcmp(v->nest, "-") == 0 ? g_strdup("") : mock_reference(mock_vertex_find(v->mock, v->nest), 0);
 	if (v->value)
 		return g_strdup(v->value);
 	GString *s = g_string_new(v->keys[v->n_keys - 1]);
@@ -210,11 +213,29 @@ static bool op_exec(void *op, struct work *work, void *const *inputs, size_t n_i
 		return error_set(error, ERROR_UNKNOWN, "%s", v->fail_exec);
 	const char *texts[MOCK_INPUTS] = {0};
 	for (size_t i = 0; i < n_inputs; i++)
-		texts[i] = ((struct value *)inputs[i])->text;
+		texts[i] = inputs[i] ? ((struct value *)inputs[i])->text : "";
 	for (size_t i = 0; i < n_outputs; i++)
 		ret_outputs[i] = value_new(m, value_text(v, texts, (int64_t)i), NULL);
 	return true;
 }
+
+static Pb__Definition *marshal(struct mock *m, const char *name, int64_t index);
+
+static Pb__Definition *op_definition(void *op, struct work *work, void *const *inputs, size_t n_inputs, GError **error)
+{
+	struct mock_vertex *v = ((struct mock_op *)op)->spec;
+	g_atomic_int_inc(&v->n_exec);
+	if (!gate_wait(v->mock, v->gate, work, error))
+		return NULL;
+	if (v->fail_exec) {
+		error_set(error, ERROR_UNKNOWN, "%s", v->fail_exec);
+		return NULL;
+	}
+	return marshal(v->mock, v->nest, 0);
+}
+
+static const struct solver_op_class nest_class = {
+	.cache_map = op_cache_map, .content_key = op_content_key, .definition = op_definition, .free = g_free};
 
 #define OP_CLASS(slot, pure)                                                                                           \
 	{                                                                                                              \
@@ -230,7 +251,7 @@ static bool resolve(void *data, const struct llb_vertex *vertex, solver_job *job
 	struct mock_op *op = g_new0(struct mock_op, 1);
 	op->spec = v;
 	ret->self = op;
-	ret->class = &op_classes[v->slot][v->pure];
+	ret->class = v->nest ? &nest_class : &op_classes[v->slot][v->pure];
 	return true;
 }
 
@@ -276,6 +297,7 @@ static void vertex_clear(struct mock_vertex *v)
 	g_free(v->fail_exec);
 	g_free(v->fail_content);
 	g_free(v->value);
+	g_free(v->nest);
 	g_free(v->gate);
 	g_free(v->content_gate);
 	g_free(v);
@@ -354,27 +376,49 @@ static struct llb_out vertex_out(llb_graph *g, const struct mock_vertex *v, GHas
 	return llb_exec(g, &(struct llb_exec_spec){.meta = &meta, .mounts = mounts, .n_mounts = n}, &lm);
 }
 
-llb_definition *mock_definition(struct mock *m, const char *name, int64_t index)
+static Pb__Definition *marshal(struct mock *m, const char *name, int64_t index)
 {
 	g_autoptr(llb_graph) g = llb_graph_new();
 	g_autoptr(GPtrArray) order = in_order(m);
 	g_autoptr(GHashTable) made = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+	if (strcmp(name, "-") == 0) {
+		static const Pb__Definition scratch = PB__DEFINITION__INIT;
+		return message_copy(&scratch);
+	}
 	for (guint i = 0; i < order->len; i++) {
 		struct llb_out out = vertex_out(g, order->pdata[i], made);
 		g_hash_table_insert(made, order->pdata[i], g_memdup2(&out, sizeof out));
 	}
 	const struct llb_out *target = g_hash_table_lookup(made, mock_vertex_find(m, name));
-	Pb__Definition *pb = llb_marshal(g, out_at(*target, index));
-	g_autoptr(GError) error = NULL;
-	llb_definition *d = llb_load(pb, NULL, &error);
-	g_assert_no_error(error);
-	guard_free(pb);
+	return llb_marshal(g, out_at(*target, index));
+}
+
+bool mock_load(void *data, const Pb__Definition *definition, struct work *work, llb_definition **ret, GError **error)
+{
+	struct mock *m = data;
+	*ret = NULL;
+	if (definition->n_def == 0)
+		return true;
+	*ret = llb_load(definition, NULL, error);
+	if (!*ret)
+		return false;
 	size_t n;
-	const struct llb_vertex *const *vertices = llb_definition_vertices(d, &n);
+	const struct llb_vertex *const *vertices = llb_definition_vertices(*ret, &n);
 	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&m->mu);
 	for (size_t i = 0; i < n; i++)
 		g_hash_table_insert(m->by_digest, g_strdup(vertices[i]->digest.text),
 				    mock_vertex_find(m, vertices[i]->op->exec->meta->args[0]));
+	return true;
+}
+
+llb_definition *mock_definition(struct mock *m, const char *name, int64_t index)
+{
+	g_autoptr(GError) error = NULL;
+	Pb__Definition *pb = marshal(m, name, index);
+	llb_definition *d = NULL;
+	mock_load(m, pb, NULL, &d, &error);
+	g_assert_no_error(error);
+	guard_free(pb);
 	return d;
 }
 

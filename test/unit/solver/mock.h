@@ -28,6 +28,7 @@ struct mock_vertex {
 	char *version;    /* part of the digest */
 	char *fail_map, *fail_exec, *fail_content;
 	char *value;        /* replaces the computed one */
+	char *nest;         /* the vertex whose definition this one reads and whose result it has; "-": scratch */
 	char *gate;         /* exec waits until it opens */
 	char *content_gate; /* content keys wait until it opens */
 	unsigned delay_us;
@@ -55,6 +56,8 @@ void mock_restart(struct mock *m, int root_fd);
 struct mock_vertex *mock_vertex_add(struct mock *m, const char *name);
 struct mock_vertex *mock_vertex_find(struct mock *m, const char *name);
 void mock_vertex_set_key(struct mock_vertex *v, unsigned phase, const char *key);
+/* A solver_load_fn; data: the mock. */
+bool mock_load(void *data, const Pb__Definition *definition, struct work *work, llb_definition **ret, GError **error);
 /* Returns the definition whose result is the vertex's output. */
 llb_definition *mock_definition(struct mock *m, const char *name, int64_t index);
 bool mock_build(struct mock *m, solver_job *job, const char *name, int64_t index, cancel *c, char **ret_value,

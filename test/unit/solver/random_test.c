@@ -78,6 +78,14 @@ static void vertex_change(GRand *r, struct mock_vertex *v)
 	v->delay_us = (unsigned)g_rand_int_range(r, 0, 300);
 }
 
+/* Reads the definition of an earlier vertex. */
+static void vertex_nest(GRand *r, struct mock *m, struct mock_vertex *v, int n)
+{
+	const struct mock_vertex *target = m->vertices->pdata[g_rand_int_range(r, 0, n)];
+	v->nest = g_strdup(target->name);
+	v->outputs = 1;
+}
+
 static void vertex_make(GRand *r, struct mock *m, int n)
 {
 	g_autofree char *name = g_strdup_printf("v%d", n);
@@ -85,8 +93,28 @@ static void vertex_make(GRand *r, struct mock *m, int n)
 	v->outputs = g_rand_int_range(r, 0, 4) == 0 ? 2 : 1;
 	v->pure = g_rand_boolean(r);
 	v->slot = g_rand_boolean(r);
+	if (n > 0 && g_rand_int_range(r, 0, 5) == 0)
+		vertex_nest(r, m, v, n);
 	vertex_wire(r, m, v, n);
 	vertex_change(r, v);
+}
+
+/* The key of a vertex that reads a definition stands for the file in which it found that. */
+static void nests_update(struct mock *m)
+{
+	for (guint i = 0; i < m->vertices->len; i++) {
+		struct mock_vertex *v = m->vertices->pdata[i];
+		if (!v->nest)
+			continue;
+		g_autofree char *text = mock_reference(mock_vertex_find(m, v->nest), 0);
+		g_autofree char *key = g_strdup_printf("nest-%s-%s", v->nest, text);
+		v->n_keys = 0;
+		mock_vertex_set_key(v, 0, key);
+		g_free(v->version);
+		v->version = g_steal_pointer(&key);
+		g_clear_pointer(&v->fail_exec, g_free);
+		v->random = false;
+	}
 }
 
 /* The next graph: some vertices are replaced, some get other inputs. */
@@ -99,6 +127,7 @@ static void graph_change(GRand *r, struct mock *m)
 			vertex_wire(r, m, m->vertices->pdata[n], n);
 		vertex_change(r, m->vertices->pdata[n]);
 	}
+	nests_update(m);
 }
 
 /* ---- the reference */
@@ -118,6 +147,12 @@ static void outlook_of(const struct mock_vertex *v, GHashTable *seen, struct out
 	ret->runs_again |= v->ignore_cache;
 	for (size_t i = 0; i < v->n_inputs; i++)
 		outlook_of(v->inputs[i], seen, ret);
+	if (!v->nest)
+		return;
+	struct outlook nested = {0}; /* not needed if the result is cached */
+	outlook_of(mock_vertex_find(v->mock, v->nest), seen, &nested);
+	ret->may_fail |= nested.must_fail || nested.may_fail;
+	ret->runs_again |= nested.runs_again;
 }
 
 static bool known_failure(const GError *error)
@@ -174,6 +209,7 @@ static gpointer build_run(gpointer data)
 	g_autofree char *value = NULL;
 	solver_job *job = solver_job_new(b->mock->solver, id, NULL, log, &error);
 	g_assert_no_error(error);
+	solver_job_set_load(job, mock_load, b->mock);
 	struct canceler canceler = {c, b->cancel_after_us};
 	GThread *thread = b->cancel_after_us ? g_thread_new("cancel", cancel_later, &canceler) : NULL;
 	bool ok = mock_build(b->mock, job, b->target->name, b->index, c, &value, &error);
@@ -257,6 +293,7 @@ static void play(guint32 seed, int root_fd)
 	struct mock *m = mock_new(root_fd);
 	for (int n = 0; n < VERTICES; n++)
 		vertex_make(r, m, n);
+	nests_update(m);
 	unsigned number = 0;
 	for (unsigned round = 0; round < ROUNDS; round++) {
 		play_round(r, m, &number);

@@ -2,7 +2,7 @@
 /*
  * Scenarios of test/scenario/solver/ (NAME.txt), one command per line:
  *
- *	vertex NAME [in=A,B:1] [key=K] [key1=K] [content=0,1] [selector0=T] [outputs=N] [version=T] [value=T]
+ *	vertex NAME [in=A,B:1] [key=K] [key1=K] [content=0,1] [selector0=T] [outputs=N] [version=T] [value=T] [nest=NAME]
  *	            [ignore] [random] [slot] [pure] [gate=G] [fail_map=T] [fail_exec=T] [fail_content=T]
  *	                             adds or changes; _ in texts is a space
  *	build JOB NAME[:INDEX]       starts a build in a new job and waits for it
@@ -111,6 +111,7 @@ static void command_start(struct scenario *s, char **words)
 	g_autoptr(GError) error = NULL;
 	b->job = solver_job_new(s->mock->solver, b->id, NULL, b->log, &error);
 	g_assert_no_error(error);
+	solver_job_set_load(b->job, mock_load, s->mock);
 	g_hash_table_insert(s->builds, b->id, b);
 	size_t before = solver_get_stats(s->mock->solver).requests;
 	b->thread = g_thread_new("build", build_run, b);
@@ -177,6 +178,7 @@ static void set_attribute(struct scenario *s, struct mock_vertex *v, const char 
 	} rows[] = {
 		{"version", &v->version, NULL},
 		{"value", &v->value, NULL},
+		{"nest", &v->nest, NULL},
 		{"gate", &v->gate, NULL},
 		{"fail_map", &v->fail_map, NULL},
 		{"fail_exec", &v->fail_exec, NULL},

@@ -17,6 +17,7 @@ static bool run(struct run *r, struct mock *m, const char *id, const char *targe
 	g_autoptr(GError) error = NULL;
 	r->job = solver_job_new(m->solver, id, NULL, r->log, &error);
 	g_assert_no_error(error);
+	solver_job_set_load(r->job, mock_load, m);
 	return mock_build(m, r->job, target, 0, NULL, &r->value, &r->error);
 }
 
