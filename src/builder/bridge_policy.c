@@ -3,6 +3,7 @@
 #include "builder/build_internal.h"
 #include "api/guard.h"
 #include "builder/policy_session.h"
+#include "ops/ops.h"
 #include <string.h>
 
 static bool add_all(source_policy *p, Policy__Policy *const *list, size_t n, GError **error)
@@ -54,6 +55,33 @@ llb_definition *build_load(struct build *b, const struct bridge_solve_request *r
 	if (!d)
 		g_prefix_error(error, "failed to load LLB: ");
 	return d;
+}
+
+static void cancel_child(void *data)
+{
+	cancel_set(data, ERROR_CANCELED, NULL);
+}
+
+bool build_load_nested(void *data, const Pb__Definition *definition, struct work *work, llb_definition **ret,
+		       GError **error)
+{
+	struct build *b = data;
+	*ret = NULL;
+	if (definition->n_def == 0)
+		return true;
+	/* The step may belong to several builds; loading asks the sessions of this one. */
+	cancel *either = cancel_new(work->cancel);
+	guint watch = cancel_add(b->cancel, cancel_child, either);
+	struct work own = *work;
+	own.cancel = either;
+	own.sessions = b->sessions;
+	struct bridge_solve_request request = {.definition = definition};
+	*ret = build_load(b, &request, &own, error);
+	if (*ret)
+		ops_drop_cache_mounts(builder_worker(b->builder), *ret);
+	cancel_remove(b->cancel, watch);
+	cancel_unref(either);
+	return *ret;
 }
 
 /* ---- lookups */

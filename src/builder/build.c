@@ -480,6 +480,7 @@ static bool run_with_job(struct build *build, GHashTable *response, GError **err
 	if (!build->job)
 		return false;
 	solver_job_set_data(build->job, build->request->frontend_attrs);
+	solver_job_set_load(build->job, build_load_nested, build);
 	solver_job_set_compat_version(build->job, build->request->compat_version);
 	bool ok = register_build(b, build, error);
 	if (ok) {

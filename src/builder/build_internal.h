@@ -67,6 +67,9 @@ struct build *build_of_bridge(bridge *b);
 bool build_check_policy(const struct build *b, GError **error);
 /* Returns the request's definition after its policies were applied. */
 llb_definition *build_load(struct build *b, const struct bridge_solve_request *r, struct work *work, GError **error);
+/* A solver_load_fn: loads the definition that a build op of the build (data) has read, with the build's policies. */
+bool build_load_nested(void *data, const Pb__Definition *definition, struct work *work, llb_definition **ret,
+		       GError **error);
 /*
  * Writes the checked request to r; *ret_owner, if set, owns its strings (guard_free). *ret_other: owned; set on error
  * if a policy replaced the image by a source of another kind.

@@ -66,7 +66,7 @@ static const struct cap_row {
 	{"passthroughop", WORKS},
 	{"platform", WORKS},
 	{"soruce.http.uidgid", WORKS}, /* misspelt by upstream */
-	{"source.buildop.llbfilename", LATER},
+	{"source.buildop.llbfilename", WORKS},
 	{"source.git", WORKS},
 	{"source.git.bundle", LATER},
 	{"source.git.checkoutbundle", LATER},

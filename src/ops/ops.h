@@ -2,8 +2,7 @@
 /*
  * ops: the solver's op classes, one file per op type. ops_resolve is the solver's resolve function.
  *
- * Results are cache_ref * (NULL: scratch). ops/cache_key.c computes cache digests. Build ops fail with
- * UNIMPLEMENTED when they run. Thread: as in solver.h.
+ * Results are cache_ref * (NULL: scratch). ops/cache_key.c computes cache digests. Thread: as in solver.h.
  */
 #pragma once
 #include "solver/solver.h"

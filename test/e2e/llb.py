@@ -18,7 +18,7 @@ OWNER = {"user": (1, "User"), "group": (2, "User")}
 TYPES = {
     "Input": {"digest": (1, "s"), "index": (2, "i")},
     "Op": {"inputs": (1, "*Input"), "platform": (10, "Platform"), "constraints": (11, "Empty"), "exec": (2, "Exec"),
-           "source": (3, "Source"), "file": (4, "File"), "merge": (6, "Merge"), "diff": (7, "Diff"), "passthrough": (8, "Passthrough")},
+           "source": (3, "Source"), "file": (4, "File"), "build": (5, "Build"), "merge": (6, "Merge"), "diff": (7, "Diff"), "passthrough": (8, "Passthrough")},
     "Empty": {},
     "Platform": {"Architecture": (1, "s"), "OS": (2, "s")},
     "Source": {"identifier": (1, "s"), "attrs": (2, "map")},
@@ -41,6 +41,8 @@ TYPES = {
     "Symlink": {"oldpath": (1, "s"), "newpath": (2, "s"), "timestamp": (4, "i")},
     "Owner": OWNER, "User": {"byName": (1, "Named"), "byID": (2, "i")}, "Named": {"name": (1, "s"), "input": (2, "i")},
     "Merge": {"inputs": (1, "*One")}, "Diff": {"lower": (1, "One"), "upper": (2, "One")}, "One": {"input": (1, "i")},
+    "Build": {"builder": (1, "i"), "inputs": (2, "*BuildEntry"), "attrs": (4, "map")},
+    "BuildEntry": {"key": (1, "s"), "value": (2, "BuildInput")}, "BuildInput": {"input": (1, "i")},
     "Passthrough": {"id": (1, "s"), "outputs": (2, "packed")},
     "Metadata": {"ignore_cache": (1, "i"), "description": (2, "map"), "caps": (5, "set")},
     "Locations": {"locations": (1, "*Location")}, "Location": {"ranges": (2, "*Range")},
