@@ -7,7 +7,6 @@
 #include "ctd_containers.pb-c.h"
 #include "ctd_tasks.pb-c.h"
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <sys/stat.h>
 
@@ -16,13 +15,10 @@
 #define SPEC_TYPE "types.containerd.io/opencontainers/runtime-spec/1/Spec"
 #define LABEL "buildkit/worker" /* label of our containers; its value is the worker's id */
 #define KILL_INTERVAL_MS 50
-#define KILL_PATIENCE_US (7 * G_USEC_PER_SEC)
-#define DRAIN_US (1 * G_USEC_PER_SEC)
 #define DELETE_TRIES 100
 #define UNAVAILABLE_TRIES 5
 #define SHIM_TRIES 20
 #define SHIM_INTERVAL_US (100 * 1000)
-#define CHUNK_BYTES (64 * 1024)
 
 DEFINE_MESSAGE_AUTOPTR(CtdContainers__ListContainersResponse)
 
@@ -144,69 +140,20 @@ static bool remove_container(ctd_tasks *t, const char *id)
 }
 
 /* ---- running steps */
-enum { SLOT_OUT, SLOT_ERR, SLOT_EXIT, SLOTS };
 struct run {
 	ctd_tasks *tasks;
 	const struct runtime_call *call;
-	struct pollfd fds[SLOTS]; /* fd -1: done */
-	uint8_t *buffer;
-	int64_t killing_since_us; /* 0: not canceled */
+	bool is_started; /* containerd has not been asked to kill it, and it has not exited */
 };
 
-static void read_output(struct run *r, int slot)
+static bool kill_step(void *data, bool late)
 {
-	ssize_t n = read(r->fds[slot].fd, r->buffer, CHUNK_BYTES);
-	if (n > 0)
-		r->call->output(r->call->output_data, slot == SLOT_OUT ? 1 : 2, r->buffer, (size_t)n);
-	else if (n == 0 || (errno != EAGAIN && errno != EINTR))
-		r->fds[slot].fd = -1;
-}
-
-static void read_ready(struct run *r)
-{
-	for (int slot = SLOT_OUT; slot <= SLOT_ERR; slot++)
-		if (r->fds[slot].fd >= 0 && r->fds[slot].revents != 0)
-			read_output(r, slot);
-}
-
-/* Waits until the task has exited; false: it did not exit although it was killed. */
-static bool run_loop(struct run *r)
-{
-	for (;;) {
-		bool killing = r->killing_since_us != 0;
-		cancel *c = killing ? NULL : r->call->cancel;
-		int n = cancel_poll(c, r->fds, SLOTS, killing ? KILL_INTERVAL_MS : -1, NULL);
-		if (n > 0)
-			read_ready(r);
-		if (n > 0 && r->fds[SLOT_EXIT].revents != 0)
-			return true;
-		if (n < 0) {
-			r->killing_since_us = g_get_monotonic_time();
-			kill_task(r->tasks, r->call->id);
-		}
-		if (r->killing_since_us)
-			cgroup_kill(r->call->cgroups, r->call->cgroup_path);
-		if (r->killing_since_us && g_get_monotonic_time() - r->killing_since_us > KILL_PATIENCE_US)
-			return false;
-	}
-}
-
-/*
- * Reads the rest of the pipes. Processes that keep them open after the step's exit are killed, with a short time limit.
- */
-static void drain(struct run *r)
-{
-	int64_t until_us = g_get_monotonic_time() + DRAIN_US;
-	while (r->fds[SLOT_OUT].fd >= 0 || r->fds[SLOT_ERR].fd >= 0) {
-		int n = poll(r->fds, SLOT_ERR + 1, 10);
-		if (n > 0) {
-			read_ready(r);
-		} else {
-			cgroup_kill(r->call->cgroups, r->call->cgroup_path);
-			if (g_get_monotonic_time() > until_us)
-				return;
-		}
-	}
+	struct run *r = data;
+	if (r->is_started)
+		kill_task(r->tasks, r->call->id);
+	r->is_started = false;
+	cgroup_kill(r->call->cgroups, r->call->cgroup_path);
+	return !late;
 }
 
 /* Opens both ends at once, so that neither side waits for the other; we keep the reading end. */
@@ -222,29 +169,6 @@ static int open_fifo(const char *path, GError **error)
 	return fd;
 }
 
-static bool follow(struct run *r, int out_fd, int err_fd, int *ret_code, GError **error)
-{
-	const struct runtime_call *call = r->call;
-	g_autoptr(task_wait) wait = task_wait_start(r->tasks->client, call->id, error);
-	if (!wait || !start_task(r->tasks, call, error))
-		return false;
-	r->fds[SLOT_OUT] = (struct pollfd){.fd = out_fd, .events = POLLIN};
-	r->fds[SLOT_ERR] = (struct pollfd){.fd = err_fd, .events = POLLIN};
-	r->fds[SLOT_EXIT] = (struct pollfd){.fd = task_wait_fd(wait), .events = POLLIN};
-	int code = 255;
-	bool known = run_loop(r) && task_wait_result(wait, &code, error);
-	drain(r);
-	if (cancel_is_set(call->cancel)) {
-		g_clear_error(error);
-		cancel_check(call->cancel, error);
-		g_prefix_error(error, "exit code: %d: ", code);
-		return false;
-	}
-	if (known)
-		*ret_code = code;
-	return known;
-}
-
 static bool run_task(ctd_tasks *t, const struct runtime_call *call, int *ret_code, GError **error)
 {
 	g_autofree char *out_path = g_build_filename(call->bundle, "stdout", NULL);
@@ -254,9 +178,32 @@ static bool run_task(ctd_tasks *t, const struct runtime_call *call, int *ret_cod
 	scoped_fd err = out < 0 ? -1 : open_fifo(err_path, error);
 	if (err < 0 || !create_container(t, call, error) || !create_task(t, call, fifos, error))
 		return false;
-	g_autofree uint8_t *buffer = g_malloc(CHUNK_BYTES);
-	struct run r = {.tasks = t, .call = call, .buffer = buffer};
-	return follow(&r, out, err, ret_code, error);
+	g_autoptr(task_wait) wait = task_wait_start(t->client, call->id, error);
+	if (!wait || !start_task(t, call, error))
+		return false;
+	struct run r = {.tasks = t, .call = call, .is_started = true};
+	const struct pump_call pump_call = {
+		.output = call->output,
+		.output_data = call->output_data,
+		.cancel = call->cancel,
+		.kill = kill_step,
+		.kill_data = &r,
+	};
+	__attribute__((cleanup(pump_done))) struct pump pump;
+	pump_init_fds(&pump, &pump_call, fd_steal(&out), fd_steal(&err));
+	int code = 255;
+	bool known = pump_run(&pump, task_wait_fd(wait)) && task_wait_result(wait, &code, error);
+	r.is_started = false;
+	pump_drain(&pump);
+	if (cancel_is_set(call->cancel)) {
+		g_clear_error(error);
+		cancel_check(call->cancel, error);
+		g_prefix_error(error, "exit code: %d: ", code);
+		return false;
+	}
+	if (known)
+		*ret_code = code;
+	return known;
 }
 
 static bool tasks_run(void *self, const struct runtime_call *call, int *ret_code, GError **error)

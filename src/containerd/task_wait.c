@@ -39,7 +39,10 @@ task_wait *task_wait_start(ctd_client *client, const char *id, GError **error)
 	w->id = g_strdup(id);
 	w->stop = cancel_new(NULL);
 	w->fd = eventfd(0, EFD_CLOEXEC);
-	w->thread = thread_start("wait", run, w, error);
+	if (w->fd < 0)
+		error_set_errno(error, errno, "eventfd");
+	else
+		w->thread = thread_start("wait", run, w, error);
 	if (w->thread)
 		return w;
 	task_wait_free(w);

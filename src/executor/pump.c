@@ -21,17 +21,19 @@ static bool open_pipe(int *ret_read, int *ret_write, GError **error)
 	return true;
 }
 
+void pump_init_fds(struct pump *p, const struct pump_call *call, int out_fd, int err_fd)
+{
+	*p = (struct pump){.call = call, .read_fds = {out_fd, err_fd}, .write_fds = {-1, -1}};
+	p->buffer = g_malloc(CHUNK_BYTES);
+}
+
 bool pump_init(struct pump *p, const struct pump_call *call, GError **error)
 {
-	*p = (struct pump){.call = call, .read_fds = {-1, -1}, .write_fds = {-1, -1}};
-	for (int i = 0; i < 2; i++) {
-		if (!open_pipe(&p->read_fds[i], &p->write_fds[i], error)) {
-			pump_done(p);
-			return false;
-		}
-	}
-	p->buffer = g_malloc(CHUNK_BYTES);
-	return true;
+	pump_init_fds(p, call, -1, -1);
+	if (open_pipe(&p->read_fds[0], &p->write_fds[0], error) && open_pipe(&p->read_fds[1], &p->write_fds[1], error))
+		return true;
+	pump_done(p);
+	return false;
 }
 
 void pump_close_write_ends(struct pump *p)
@@ -64,12 +66,7 @@ static void read_ready(struct pump *p, const struct pollfd *fds)
 			read_one(p, i);
 }
 
-static void kill_step(struct pump *p)
-{
-	p->call->kill(p->call->kill_data, g_get_monotonic_time() - p->killing_since_us > KILL_PATIENCE_US);
-}
-
-void pump_run(struct pump *p, int exit_fd)
+bool pump_run(struct pump *p, int exit_fd)
 {
 	for (;;) {
 		struct pollfd fds[SLOTS] = {
@@ -81,16 +78,18 @@ void pump_run(struct pump *p, int exit_fd)
 		cancel *c = killing ? NULL : p->call->cancel;
 		int n = cancel_poll(c, fds, SLOTS, killing ? KILL_INTERVAL_MS : -1, NULL);
 		if (n < 0 && !cancel_is_set(c))
-			return;
+			return true;
 		if (n > 0) {
 			read_ready(p, fds);
 			if (fds[SLOT_EXIT].revents != 0)
-				return;
+				return true;
 		}
+		int64_t now_us = g_get_monotonic_time();
 		if (n < 0)
-			p->killing_since_us = g_get_monotonic_time();
-		if (n <= 0)
-			kill_step(p);
+			p->killing_since_us = now_us;
+		bool late = now_us - p->killing_since_us > KILL_PATIENCE_US;
+		if (p->killing_since_us != 0 && !p->call->kill(p->call->kill_data, late))
+			return false;
 	}
 }
 

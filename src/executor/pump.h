@@ -6,9 +6,9 @@
  *	struct pump p;
  *	if (!pump_init(&p, &call, error)) ...
  *	... the step gets p.write_fds; pump_close_write_ends(&p) ...
- *	pump_run(&p, exit_fd)                  until exit_fd is readable; calls kill() repeatedly once canceled
- *	pump_drain(&p)
- *	pump_done(&p)
+ *	pump_run(&p, exit_fd);                 until exit_fd is readable; calls kill() repeatedly once canceled
+ *	pump_drain(&p);
+ *	pump_done(&p);
  *
  * Thread: the one that runs the step; blocks.
  */
@@ -21,8 +21,11 @@ struct pump_call { /* all borrowed */
 	pump_output_fn output;
 	void *output_data;
 	cancel *cancel;
-	/* Kills the step's processes; called every 50 ms after cancellation; late: the time limit (7 s) has passed. */
-	void (*kill)(void *data, bool late);
+	/*
+	 * Kills the step's processes; called at least every 50 ms after cancellation; late: the time limit (7 s) has
+	 * passed. Returns false to stop waiting for the exit.
+	 */
+	bool (*kill)(void *data, bool late);
 	void *kill_data;
 };
 struct pump {
@@ -31,9 +34,13 @@ struct pump {
 	uint8_t *buffer;               /* owned */
 	int64_t killing_since_us;      /* 0: not canceled */
 };
+/* Creates the pipes for the two outputs. */
 bool pump_init(struct pump *p, const struct pump_call *call, GError **error);
+/* For outputs that come through other descriptors: out_fd and err_fd are owned and non-blocking. */
+void pump_init_fds(struct pump *p, const struct pump_call *call, int out_fd, int err_fd);
 void pump_close_write_ends(struct pump *p);
-void pump_run(struct pump *p, int exit_fd);
+/* False: the step did not exit, and kill() stopped the wait. */
+bool pump_run(struct pump *p, int exit_fd);
 /*
  * Reads the rest of the pipes. Processes that keep them open after the step's exit are killed, with a short time limit.
  */

@@ -11,9 +11,9 @@
 #include "base/scope.h"
 #include "os/mount.h"
 #include "os/path.h"
+#include "os/process.h"
 #include <poll.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 #define ORPHAN_MS 2000
 
@@ -154,19 +154,13 @@ static bool send_plan(const struct prepared *p, const struct step *step, struct 
 
 /* ---- running the step */
 
-static void kill_step(void *data, bool late)
+static bool kill_step(void *data, bool late)
 {
 	struct runner_step *s = data;
 	runner_kill(s);
 	if (late)
 		runner_abandon(s); /* it hangs in the kernel: the runner continues to wait for it, we do not */
-}
-
-static int exit_code(int status)
-{
-	if (WIFEXITED(status))
-		return WEXITSTATUS(status);
-	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : 255;
+	return true;
 }
 
 /* Internal errors are returned; errors caused by the step's settings are its failure, reported on its stderr. */
@@ -202,7 +196,7 @@ static bool wait_for_end(const struct step_run *run, struct runner_step *s, stru
 		if (report.kind == RUNNER_FAILED && !report_failure(run, &report, error))
 			return false;
 		if (report.kind == RUNNER_EXITED) {
-			*ret_exit = (struct step_exit){exit_code(report.status), report.oom_killed != 0};
+			*ret_exit = (struct step_exit){process_exit_code(report.status), report.oom_killed != 0};
 			return true;
 		}
 	}
@@ -256,15 +250,15 @@ static void end_orphan(executor *e, const struct runner_step *s)
 
 bool runner_step_run(executor *e, const struct step_run *run, struct step_exit *ret_exit, GError **error)
 {
-	__attribute__((cleanup(runner_step_done))) struct runner_step process = {.socket_fd = -1, .pidfd = -1};
+	__attribute__((cleanup(runner_step_done))) struct runner_step child = {.socket_fd = -1, .pidfd = -1};
 	__attribute__((cleanup(prepared_clear))) struct prepared p = {.e = e};
-	if (!prepare(&p, run->step, error) || !runner_take(e->runner, run->cgroup_parent, &process, error))
+	if (!prepare(&p, run->step, error) || !runner_take(e->runner, run->cgroup_parent, &child, error))
 		return false;
-	bool ended = run_process(&p, run, &process, ret_exit, error);
+	bool ended = run_process(&p, run, &child, ret_exit, error);
 	if (!ended)
-		end_orphan(e, &process);
+		end_orphan(e, &child);
 	else if (!parents_is_default(e->parents, run->cgroup_parent))
-		cgroup_remove(&e->cgroups, process.cgroup,
+		cgroup_remove(&e->cgroups, child.cgroup,
 			      ORPHAN_MS); /* before its parent exits; otherwise the runner does it */
 	return ended && stubs_remove(p.stubs, error);
 }

@@ -4,7 +4,6 @@
 #include "base/scope.h"
 #include "os/process.h"
 #include <signal.h>
-#include <sys/wait.h>
 
 struct run {
 	const struct runtime_call *call;
@@ -24,7 +23,7 @@ static void kill_by_runtime(const struct run *r)
 	process_run(&spec, NULL, 0, KIB(4), NULL, &status, NULL, NULL, NULL);
 }
 
-static void kill_step(void *data, bool late)
+static bool kill_step(void *data, bool late)
 {
 	struct run *r = data;
 	bool any = cgroup_kill(r->call->cgroups, r->call->cgroup_path);
@@ -33,6 +32,7 @@ static void kill_step(void *data, bool late)
 		kill_by_runtime(r);
 	if (late)
 		process_signal(r->process, SIGKILL);
+	return true;
 }
 
 static bool start(struct run *r, int out_fd, int err_fd, GError **error)
@@ -51,13 +51,6 @@ static bool start(struct run *r, int out_fd, int err_fd, GError **error)
 	};
 	r->process = process_start(&spec, error);
 	return r->process != NULL;
-}
-
-static int exit_code(int status)
-{
-	if (WIFEXITED(status))
-		return WEXITSTATUS(status);
-	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : 255;
 }
 
 bool runtime_run(const struct runtime_call *call, int *ret_code, GError **error)
@@ -81,7 +74,7 @@ bool runtime_run(const struct runtime_call *call, int *ret_code, GError **error)
 	if (!process_wait(r.process, NULL, &status, error))
 		return false;
 	pump_drain(&pump);
-	int code = exit_code(status);
+	int code = process_exit_code(status);
 	if (!cancel_check(call->cancel, error)) {
 		g_prefix_error(error, "exit code: %d: ", code);
 		return false;

@@ -165,6 +165,11 @@ bool process_wait(process *p, cancel *c, int *ret_status, GError **error)
 	return true;
 }
 
+int process_exit_code(int status)
+{
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
 void process_free(process *p)
 {
 	if (!p)

@@ -32,7 +32,8 @@ int process_pidfd(const process *p); /* borrowed */
 bool process_signal(process *p, int signal);
 /* ret_status as from waitpid. On cancellation: CANCELED, the process still runs. c may be NULL. */
 bool process_wait(process *p, cancel *c, int *ret_status, GError **error);
-void process_free(process *p); /* kills and reaps it if it still runs */
+int process_exit_code(int status); /* of a status as from waitpid; 128 + signal when a signal ended the process */
+void process_free(process *p);     /* kills and reaps it if it still runs */
 /*
  * Runs the program until it exits and captures stdout and stderr (each at most max_bytes). A non-zero exit status is
  * not an error here.

@@ -24,7 +24,9 @@ static void test_run(void)
 	int status;
 	g_autofree char *a = run("cat; echo $KEY $HOME; exit 3", "input\n", &status);
 	g_assert_cmpstr(a, ==, "input\nvalue\n");
-	g_assert_cmpint(WEXITSTATUS(status), ==, 3);
+	g_assert_cmpint(process_exit_code(status), ==, 3);
+	g_autofree char *killed = run("kill -9 $$", NULL, &status);
+	g_assert_cmpint(process_exit_code(status), ==, 128 + 9);
 	g_autofree char *b = run("exec <&-; sleep 0.05; echo done", "not read", &status);
 	g_assert_cmpstr(b, ==, "done\n");
 }
