@@ -14,13 +14,13 @@ static const char *as_it_is(void *user, const char *value, GError **error)
 
 static void look_deeper(arena *a, const struct instruction *i)
 {
-	for (size_t k = 0; k < i->mounts.n; k++) {
+	for (size_t k = 0; i->kind == INSTRUCTION_RUN && k < i->run.mounts.n; k++) {
 		struct run_mount m;
-		mount_parse(a, i->mounts.items[k], as_it_is, NULL, &m, NULL);
+		mount_parse(a, i->run.mounts.items[k], as_it_is, NULL, &m, NULL);
 	}
-	for (size_t k = 0; i->kind == INSTRUCTION_EXPOSE && k < i->args.n; k++) {
+	for (size_t k = 0; i->kind == INSTRUCTION_EXPOSE && k < i->words.n; k++) {
 		struct ports p = {0};
-		ports_parse(a, i->args.items[k], &p, NULL);
+		ports_parse(a, i->words.items[k], &p, NULL);
 	}
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "frontend/dockerfile/convert.h"
+#include "frontend/dockerfile/convert_shared.h"
 #include "base/limits.h"
 #include "format/patterns.h"
 #include "llb/definition.h"
@@ -8,19 +8,19 @@
 convert *convert_new(context *x, const struct source_file *file, const struct platform *target)
 {
 	convert *c = g_new0(convert, 1);
-	c->a = arena_new();
+	c->arena = arena_new();
 	c->tables = g_ptr_array_new_with_free_func((GDestroyNotify)g_hash_table_unref);
-	c->x = x;
-	c->o = context_options(x);
+	c->context = x;
+	c->options = context_options(x);
 	c->file = file;
 	c->graph = llb_graph_new();
-	c->lint.a = c->a;
+	c->lint.a = c->arena;
 	c->work_left = LIMIT_EXPANSION_WORK;
-	c->build = c->o->build_platform;
+	c->build = c->options->build_platform;
 	c->implicit_target = !target;
 	c->target = target ? *target : c->build;
-	c->target_name = c->o->target;
-	c->build_args = options_build_args(c->o);
+	c->target_name = c->options->target;
+	c->build_args = options_build_args(c->options);
 	g_ptr_array_add(c->tables, c->build_args);
 	c->by_name = convert_table(c);
 	c->arg_infos = convert_table(c);
@@ -38,7 +38,7 @@ void convert_free(convert *c)
 	patterns_free(c->ignore);
 	llb_graph_free(c->graph);
 	g_ptr_array_unref(c->tables);
-	arena_free(c->a);
+	arena_free(c->arena);
 	g_free(c);
 }
 
@@ -51,9 +51,9 @@ GHashTable *convert_table(convert *c)
 
 bool convert_fail_at(convert *c, struct span span)
 {
-	struct span *at = arena_make(c->a, struct span);
+	struct span *at = arena_make(c->arena, struct span);
 	*at = span;
-	arena_push(c->a, &c->where, at);
+	arena_push(c->arena, &c->where, at);
 	return false;
 }
 
@@ -84,36 +84,31 @@ bool convert_has_cap(const char *cap)
 static bool configure_lint(convert *c, GError **error)
 {
 	struct directive check;
-	if (c->o->check)
-		return lint_configure(&c->lint, c->o->check, error);
-	if (!directive_find(c->a, c->file->bytes, c->file->n, "check", &check) ||
+	if (c->options->check)
+		return lint_configure(&c->lint, c->options->check, error);
+	if (!directive_find(c->arena, c->file->bytes, c->file->n, "check", &check) ||
 	    lint_configure(&c->lint, check.value, error))
 		return true;
 	g_prefix_error(error, "failed to parse check options: ");
 	return false;
 }
 
-static struct stage *stage_from(convert *c, const struct instruction *i)
-{
-	struct stage *s = arena_make(c->a, struct stage);
-	s->from = i;
-	s->base_name = s->original_base = i->from;
-	s->name = i->stage_name;
-	s->span = i->span;
-	return s;
-}
-
 static bool sort_instruction(convert *c, const struct node *node, struct instruction *i, GError **error)
 {
 	if (i->kind == INSTRUCTION_FROM) {
-		arena_push(c->a, &c->parsed, stage_from(c, i));
+		struct stage *s = arena_make(c->arena, struct stage);
+		s->from = i;
+		s->base_name = s->original_base = i->from.image;
+		s->name = i->from.stage_name;
+		s->span = i->span;
+		arena_push(c->arena, &c->parsed, s);
 		if (c->parsed.n > (size_t)LIMIT_STAGES)
 			return error_set(error, ERROR_RESOURCE_EXHAUSTED, "Dockerfile with more than %lld stages",
 					 LIMIT_STAGES);
 	} else if (c->parsed.n) {
-		arena_push(c->a, &vec_at(&c->parsed, struct stage *, c->parsed.n - 1)->instructions, i);
+		arena_push(c->arena, &vec_at(&c->parsed, struct stage *, c->parsed.n - 1)->instructions, i);
 	} else if (i->kind == INSTRUCTION_ARG) {
-		arena_push(c->a, &c->meta_args, i);
+		arena_push(c->arena, &c->meta_args, i);
 	} else {
 		error_set(error, ERROR_INVALID_ARGUMENT, "no build stage in current context");
 		return convert_fail_at(c, node->span);
@@ -125,7 +120,7 @@ static bool understand(convert *c, GError **error)
 {
 	for (size_t n = 0; n < c->scan.nodes.n; n++) {
 		const struct node *node = c->scan.nodes.items[n];
-		struct instruction *i = instruction_parse(c->a, node, &c->lint, error);
+		struct instruction *i = instruction_parse(c->arena, node, &c->lint, error);
 		if (!i) {
 			g_prefix_error(error, "dockerfile parse error on line %d: ", node->span.first);
 			return convert_fail_at(c, node->span);
@@ -145,7 +140,7 @@ bool convert_parse(convert *c, GError **error)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "the Dockerfile cannot be empty");
 	if (!configure_lint(c, error))
 		return false;
-	if (!scan_file(c->a, c->file->bytes, c->file->n, &c->scan, &where, error))
+	if (!scan_file(c->arena, c->file->bytes, c->file->n, &c->scan, &where, error))
 		return convert_fail_at(c, where);
 	c->words = (struct words){.escape = c->scan.escape, .work = &c->work_left};
 	for (size_t i = 0; i < c->scan.empty_continuation.n; i++)
@@ -154,28 +149,17 @@ bool convert_parse(convert *c, GError **error)
 	return understand(c, error);
 }
 
-static bool load_ignore(convert *c, GError **error)
-{
-	const char *const *list;
-	if (!context_ignore(c->x, &list, error))
-		return false;
-	if (list && !(c->ignore = patterns_new(list, error)))
-		return false;
-	return true;
-}
-
 /* Applies labels of the request and the forced platform to the final image config. */
 static void finish_image(convert *c)
 {
 	struct image_config *image = c->target_stage->image;
-	for (size_t i = 0; i < c->o->labels.n; i++) {
-		const struct pair *label = c->o->labels.items[i];
-		image_config_label_set(c->a, image, label->key, label->value);
+	for (size_t i = 0; i < c->options->labels.n; i++) {
+		const struct pair *label = c->options->labels.items[i];
+		image_config_label_set(c->arena, image, label->key, label->value);
 	}
-	struct platform p;
 	if (!c->implicit_target) {
 		const struct platform *t = &c->target;
-		bool same = strcmp(t->os, image->os) == 0 && strcmp(t->architecture, image->architecture) == 0;
+		bool same = image_config_fits(image, t);
 		image->os = t->os;
 		image->architecture = t->architecture;
 		if (*t->variant || !same)
@@ -183,25 +167,17 @@ static void finish_image(convert *c)
 		if (*t->os_version || !same)
 			image->os_version = t->os_version;
 	}
-	image_config_platform(c->a, image, &p);
-	platform_normalize(&p);
-	image->os = arena_strdup(c->a, p.os);
-	image->architecture = arena_strdup(c->a, p.architecture);
-	image->variant = arena_strdup(c->a, p.variant);
-}
-
-static bool make_context(convert *c, GError **error)
-{
-	struct llb_out out;
-	if (!context_main(c->x, c->graph, follow_paths(c, c->context_paths), &out, error))
-		return false;
-	llb_promise_set(c->graph, c->context_placeholder, out);
-	named_contexts_finish(c);
-	return true;
+	struct platform *p = image_config_platform(c->arena, image);
+	platform_normalize(p);
+	image->os = p->os;
+	image->architecture = p->architecture;
+	image->variant = p->variant;
 }
 
 bool convert_all(convert *c, GError **error)
 {
+	const char *const *ignored;
+	struct llb_out files;
 	GHashTable *needed;
 	if (!convert_parse(c, error))
 		return false;
@@ -209,13 +185,15 @@ bool convert_all(convert *c, GError **error)
 	args_proxy(c);
 	if (!args_global(c, error) || !epoch_resolve(c, error) || !stages_build(c, error) ||
 	    !stages_find_target(c, error) || !stages_link(c, error) || !stages_resolve(c, &needed, error) ||
-	    !load_ignore(c, error))
+	    !context_ignore(c->context, &ignored, error) || (ignored && !(c->ignore = patterns_new(ignored, error))))
 		return false;
 	c->context_placeholder = llb_promise(c->graph);
-	if (!convert_dispatch(c, needed, error))
-		return false;
-	if (!lint_finish(&c->lint, error))
+	if (!convert_dispatch(c, needed, error) || !lint_finish(&c->lint, error))
 		return false;
 	finish_image(c);
-	return make_context(c, error);
+	if (!context_main(c->context, c->graph, follow_paths(c, c->context_paths), &files, error))
+		return false;
+	llb_promise_set(c->graph, c->context_placeholder, files);
+	named_contexts_finish(c);
+	return true;
 }

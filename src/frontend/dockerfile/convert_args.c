@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "frontend/dockerfile/convert.h"
+#include "frontend/dockerfile/convert_shared.h"
 #include "api/message_copy.h"
 #include "frontend/dockerfile/text.h"
 #include <string.h>
@@ -14,12 +14,12 @@ static bool add_default(convert *c, struct env *env, const char *name, const cha
 			GError **error)
 {
 	const char *given = overrides ? g_hash_table_lookup(c->build_args, name) : NULL;
-	return env_set(env, name, given ? given : arena_strdup(c->a, value), error);
+	return env_set(env, name, given ? given : arena_strdup(c->arena, value), error);
 }
 
 static struct env *default_args(convert *c, bool overrides, GError **error)
 {
-	struct env *env = env_new(c->a, c->tables);
+	struct env *env = env_new(c->arena, c->tables);
 	g_autofree char *build = platform_format(&c->build), *target = platform_format_all(&c->target);
 	const char *stage = c->target_name;
 	if (!*stage)
@@ -54,22 +54,22 @@ static void inherit_deps(convert *c, struct arg_info *info, const char *key)
 		return;
 	for (size_t i = 0; i < info->deps.n; i++)
 		if (strcmp(info->deps.items[i], key) != 0)
-			arena_push(c->a, &deps, info->deps.items[i]);
+			arena_push(c->arena, &deps, info->deps.items[i]);
 	for (size_t i = 0; old && i < old->deps.n; i++)
 		if (!vec_has(&deps, old->deps.items[i]))
-			arena_push(c->a, &deps, old->deps.items[i]);
+			arena_push(c->arena, &deps, old->deps.items[i]);
 	info->deps = deps;
 }
 
 static bool add_global(convert *c, struct env *env, const struct instruction *i, const struct pair *pair,
 		       GHashTable *args, GHashTable *infos, GError **error)
 {
-	struct arg_info *info = arena_make(c->a, struct arg_info);
+	struct arg_info *info = arena_make(c->arena, struct arg_info);
 	*info = (struct arg_info){.definition = pair, .value = "", .span = i->span};
 	const char *value = args ? g_hash_table_lookup(args, pair->key) : NULL;
 	if (!value && pair->value) {
 		struct words_result r;
-		if (!words_expand(&c->words, c->a, pair->value, &env->words, &r, error))
+		if (!words_expand(&c->words, c->arena, pair->value, &env->words, &r, error))
 			return false;
 		value = r.text;
 		info->deps = r.matched;
@@ -117,7 +117,7 @@ bool args_global(convert *c, GError **error)
 void args_proxy(convert *c)
 {
 	g_autoptr(GList) names = g_list_sort(g_hash_table_get_keys(c->build_args), (GCompareFunc)strcmp);
-	Pb__ProxyEnv *p = message_new_in(c->a, Pb__ProxyEnv, pb__proxy_env);
+	Pb__ProxyEnv *p = message_new_in(c->arena, Pb__ProxyEnv, pb__proxy_env);
 	const struct {
 		const char *name;
 		char **member;
@@ -141,7 +141,7 @@ void args_proxy(convert *c)
 static bool stage_arg(convert *c, struct stage *s, const struct command *cmd, const struct pair *pair, GString *text,
 		      GError **error)
 {
-	validate_secret_key(c, cmd->i, "ARG", pair->key);
+	validate_secret_key(c, cmd->instruction, "ARG", pair->key);
 	const char *given = g_hash_table_lookup(c->build_args, pair->key), *value = given;
 	bool inherited = false;
 	if (!given && pair->value) {
@@ -155,14 +155,15 @@ static bool stage_arg(convert *c, struct stage *s, const struct command *cmd, co
 	if (value && args_is_env(pair->key) && !env_set(s->state.env, pair->key, value, error))
 		return false;
 	if (!inherited) {
-		struct arg_info *info = arena_make(c->a, struct arg_info);
-		*info = (struct arg_info){.definition = pair, .value = value ? value : "", .span = cmd->i->span};
+		struct arg_info *info = arena_make(c->arena, struct arg_info);
+		*info = (struct arg_info){
+			.definition = pair, .value = value ? value : "", .span = cmd->instruction->span};
 		g_hash_table_replace(s->arg_infos, (char *)pair->key, info);
 	}
 	g_hash_table_add(s->used_args, (char *)pair->key);
-	struct pair *declared = arena_make(c->a, struct pair);
+	struct pair *declared = arena_make(c->arena, struct pair);
 	*declared = (struct pair){pair->key, value, false, pair->doc};
-	arena_push(c->a, &s->args, declared);
+	arena_push(c->arena, &s->args, declared);
 	g_string_append_printf(text, " %s%s%s", pair->key, value ? "=" : "", value ? value : "");
 	return true;
 }
@@ -170,9 +171,9 @@ static bool stage_arg(convert *c, struct stage *s, const struct command *cmd, co
 bool convert_arg(convert *c, struct stage *s, const struct command *cmd, GError **error)
 {
 	g_autoptr(GString) text = g_string_new("ARG");
-	for (size_t i = 0; i < cmd->i->pairs.n; i++)
-		if (!stage_arg(c, s, cmd, cmd->i->pairs.items[i], text, error))
+	for (size_t i = 0; i < cmd->instruction->pairs.n; i++)
+		if (!stage_arg(c, s, cmd, cmd->instruction->pairs.items[i], text, error))
 			return false;
-	convert_commit(c, s, arena_strndup(c->a, text->str, text->len), false);
+	convert_commit(c, s, arena_strndup(c->arena, text->str, text->len), false);
 	return true;
 }

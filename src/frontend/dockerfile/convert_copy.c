@@ -14,6 +14,7 @@ struct transfer {
 	convert *c;
 	struct stage *s;
 	const struct command *cmd;
+	const struct instruction_copy *copy;
 	bool add;
 	struct vec sources; /* expanded */
 	const char *dest;   /* expanded, then made absolute in `target` */
@@ -28,25 +29,25 @@ struct transfer {
 	struct vec actions; /* element type: struct llb_file_action * */
 };
 
-static const char *expand_flag(struct transfer *t, const char *flag, GError **error)
-{
-	return convert_expand(t->c, t->s, t->cmd, flag ? flag : "", error);
-}
-
 static bool expand_all(struct transfer *t, GError **error)
 {
-	const struct instruction *i = t->cmd->i;
-	if (!(t->chown = expand_flag(t, i->chown, error)) || !(t->chmod = expand_flag(t, i->chmod, error)) ||
-	    !(t->checksum = expand_flag(t, i->checksum, error)))
-		return false;
-	for (size_t n = 0; n < i->args.n; n++) {
-		const char *source = convert_expand(t->c, t->s, t->cmd, i->args.items[n], error);
+	const struct instruction_copy *copy = t->copy;
+	const struct {
+		const char *word, **ret;
+	} rows[] = {{copy->chown, &t->chown},
+		    {copy->chmod, &t->chmod},
+		    {copy->checksum, &t->checksum},
+		    {copy->dest, &t->dest}};
+	for (size_t n = 0; n < G_N_ELEMENTS(rows); n++)
+		if (!(*rows[n].ret = convert_expand(t->c, t->s, t->cmd, rows[n].word ? rows[n].word : "", error)))
+			return false;
+	for (size_t n = 0; n < copy->sources.n; n++) {
+		const char *source = convert_expand(t->c, t->s, t->cmd, copy->sources.items[n], error);
 		if (!source)
 			return false;
-		arena_push(t->c->a, &t->sources, source);
+		arena_push(t->c->arena, &t->sources, source);
 	}
-	t->dest = convert_expand(t->c, t->s, t->cmd, i->dest, error);
-	return t->dest != NULL;
+	return true;
 }
 
 /* A trailing "/" or "/." means a directory and is kept. */
@@ -54,18 +55,18 @@ static const char *target_path(convert *c, const struct stage *s, const char *de
 {
 	if (!*dest || strcmp(dest, ".") == 0)
 		dest = "./";
-	const char *joined = *dest == '/' ? dest : arena_printf(c->a, "/%s/%s", s->state.dir, dest);
-	const char *clean = text_path_clean(c->a, joined);
+	const char *joined = *dest == '/' ? dest : arena_printf(c->arena, "/%s/%s", s->state.dir, dest);
+	const char *clean = text_path_clean(c->arena, joined);
 	if (g_str_has_suffix(dest, "/"))
-		return clean[1] ? arena_printf(c->a, "%s/", clean) : clean;
+		return clean[1] ? arena_printf(c->arena, "%s/", clean) : clean;
 	if (g_str_has_suffix(dest, "/."))
-		return arena_printf(c->a, "%s%s.", clean, clean[1] ? "/" : "");
+		return arena_printf(c->arena, "%s%s.", clean, clean[1] ? "/" : "");
 	return clean;
 }
 
 static Pb__FileActionCopy *add_copy(struct transfer *t, struct llb_out from, const char *src)
 {
-	arena *a = t->c->a;
+	arena *a = t->c->arena;
 	Pb__FileActionCopy *copy = message_new_in(a, Pb__FileActionCopy, pb__file_action_copy);
 	copy->src = (char *)src;
 	copy->dest = (char *)t->target;
@@ -76,8 +77,8 @@ static Pb__FileActionCopy *add_copy(struct transfer *t, struct llb_out from, con
 		copy->modestr = (char *)t->symbolic;
 	if (*t->chown)
 		copy->owner = &t->owner.chown;
-	copy->n_exclude_patterns = t->cmd->i->exclude.n;
-	copy->exclude_patterns = (char **)t->cmd->i->exclude.items;
+	copy->n_exclude_patterns = t->copy->exclude.n;
+	copy->exclude_patterns = (char **)t->copy->exclude.items;
 	struct llb_file_action *action = arena_make(a, struct llb_file_action);
 	*action = (struct llb_file_action){
 		.type = PB__FILE_ACTION__ACTION_COPY, .copy = copy, .from = from, .owner_from_base = true};
@@ -109,7 +110,7 @@ static bool add_git(struct transfer *t, const struct git_url *u, GError **error)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "source can't be a git ref for COPY");
 	if (!merge_options(t, u, error))
 		return false;
-	const char *id = git_url_source(t->c->a, u, t->keep_git_dir == 1, t->checksum, "", &attrs);
+	const char *id = git_url_source(t->c->arena, u, t->keep_git_dir == 1, t->checksum, "", &attrs);
 	struct llb_meta meta = LLB_META_INIT;
 	meta.custom_name = t->name;
 	add_copy(t, llb_source(t->c->graph, id, attrs, &meta), "/");
@@ -157,15 +158,15 @@ static bool add_http(struct transfer *t, const char *url, GError **error)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "source can't be a URL for COPY");
 	if (*t->checksum && !check_digest(t->checksum, error))
 		return false;
-	const char *file = url_file(t->c->a, url);
+	const char *file = url_file(t->c->arena, url);
 	const char *attrs[] = {"http.filename", file, *t->checksum ? "http.checksum" : NULL, t->checksum, NULL};
 	const char *description[] = {"com.docker.dockerfile.v1.command", "", NULL};
 	struct llb_meta meta = LLB_META_INIT;
 	meta.custom_name = t->name;
 	meta.description = description;
 	Pb__FileActionCopy *copy =
-		add_copy(t, llb_source(t->c->graph, url, attrs, &meta), text_path_rooted(t->c->a, file));
-	copy->attemptunpackdockercompatibility = t->cmd->i->unpack == 1;
+		add_copy(t, llb_source(t->c->graph, url, attrs, &meta), text_path_rooted(t->c->arena, file));
+	copy->attemptunpackdockercompatibility = t->copy->unpack == 1;
 	return true;
 }
 
@@ -191,12 +192,11 @@ static char **one_string(arena *a, const char *text)
 
 static void add_path(struct transfer *t, const char *source)
 {
-	arena *a = t->c->a;
-	const struct instruction *i = t->cmd->i;
+	arena *a = t->c->arena;
 	const char *pattern = NULL, *required = NULL;
-	if (!i->from || !*i->from)
-		validate_copy_source(t->c, i, source);
-	if (i->parents) {
+	if (!t->copy->from || !*t->copy->from)
+		validate_copy_source(t->c, t->cmd->instruction, source);
+	if (t->copy->parents) {
 		const char *pivot = strstr(source, "/./");
 		pattern = pivot ? pivot + strlen("/./") : source;
 		source = pivot ? arena_strndup(a, source, (size_t)(pivot - source)) : "/";
@@ -206,7 +206,7 @@ static void add_path(struct transfer *t, const char *source)
 	}
 	Pb__FileActionCopy *copy = add_copy(t, t->from, text_path_rooted(a, source));
 	copy->followsymlink = copy->dircopycontents = copy->allowwildcard = copy->allowemptywildcard = true;
-	copy->attemptunpackdockercompatibility = i->unpack >= 0 ? i->unpack == 1 : t->add;
+	copy->attemptunpackdockercompatibility = t->copy->unpack >= 0 ? t->copy->unpack == 1 : t->add;
 	if (pattern) {
 		copy->n_include_patterns = 1;
 		copy->include_patterns = one_string(a, pattern + (*pattern == '/'));
@@ -226,7 +226,7 @@ static bool add_source(struct transfer *t, const char *source, GError **error)
 {
 	struct git_url u;
 	bool is_git;
-	if (!git_url_parse(t->c->a, source, &u, &is_git, error))
+	if (!git_url_parse(t->c->arena, source, &u, &is_git, error))
 		return false;
 	if (is_git && !u.local_looking)
 		return add_git(t, &u, error);
@@ -241,7 +241,7 @@ static bool add_source(struct transfer *t, const char *source, GError **error)
 struct llb_out inline_file(convert *c, const struct stage *s, const char *name, const char *content, int mode)
 {
 	Pb__FileActionMkFile mkfile = PB__FILE_ACTION_MK_FILE__INIT;
-	mkfile.path = text_path_rooted(c->a, name);
+	mkfile.path = text_path_rooted(c->arena, name);
 	mkfile.mode = mode;
 	mkfile.data.data = (uint8_t *)content;
 	mkfile.data.len = strlen(content);
@@ -258,13 +258,13 @@ static bool add_heredoc(struct transfer *t, const struct heredoc *doc, GError **
 	if (doc->expand) {
 		struct words w = {.escape = '\\', .plain_quotes = true, .work = &t->c->work_left};
 		struct words_result r;
-		bool ok = words_expand(&w, t->c->a, content, &t->s->state.env->words, &r, error);
-		convert_report_undefined(t->c, t->s, t->cmd->i, &r.unmatched);
+		bool ok = words_expand(&w, t->c->arena, content, &t->s->state.env->words, &r, error);
+		convert_report_undefined(t->c, t->s, t->cmd->instruction, &r.unmatched);
 		if (!ok)
 			return false;
 		content = r.text;
 	}
-	add_copy(t, inline_file(t->c, t->s, doc->name, content, 0644), text_path_rooted(t->c->a, doc->name));
+	add_copy(t, inline_file(t->c, t->s, doc->name, content, 0644), text_path_rooted(t->c->arena, doc->name));
 	return true;
 }
 
@@ -278,27 +278,17 @@ static bool check_checksum(const struct transfer *t, GError **error)
 		return true;
 	if (t->sources.n != 1)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "checksum can't be specified for multiple sources");
-	git_url_parse(t->c->a, t->sources.items[0], &u, &is_git, NULL);
+	git_url_parse(t->c->arena, t->sources.items[0], &u, &is_git, NULL);
 	if (!is_git && !is_http(t->sources.items[0]))
 		return error_set(error, ERROR_INVALID_ARGUMENT, "checksum requires HTTP(S) or Git sources");
 	return true;
 }
 
-static bool parse_flags(struct transfer *t, GError **error)
-{
-	t->mode = -1;
-	if (*t->chown)
-		owner_parse(t->c->a, t->chown, &t->owner);
-	if (*t->chmod && !mode_parse(t->c->a, t->chmod, &t->mode, &t->symbolic, error))
-		return false;
-	return check_checksum(t, error);
-}
-
 static const char *history_text(const struct transfer *t)
 {
-	const struct instruction *i = t->cmd->i;
+	const struct vec *heredocs = &t->copy->heredocs;
 	g_autoptr(GString) s = g_string_new(t->add ? "ADD" : "COPY");
-	if (i->parents)
+	if (t->copy->parents)
 		g_string_append(s, " --parents");
 	if (*t->chown)
 		g_string_append_printf(s, " --chown=%s", t->chown);
@@ -306,10 +296,10 @@ static const char *history_text(const struct transfer *t)
 		g_string_append_printf(s, " --chmod=%s", t->chmod);
 	for (size_t n = 0; n < t->sources.n; n++)
 		g_string_append_printf(s, " %s", vec_at(&t->sources, char *, n));
-	for (size_t n = 0; n < i->heredocs.n; n++)
-		g_string_append_printf(s, " <<%s", vec_at(&i->heredocs, struct heredoc *, n)->name);
+	for (size_t n = 0; n < heredocs->n; n++)
+		g_string_append_printf(s, " <<%s", vec_at(heredocs, struct heredoc *, n)->name);
 	g_string_append_printf(s, " %s # buildkit", t->dest);
-	return arena_strndup(t->c->a, s->str, s->len);
+	return arena_strndup(t->c->arena, s->str, s->len);
 }
 
 static struct llb_out file_step(struct transfer *t, struct llb_out on, const struct llb_meta *meta)
@@ -326,15 +316,15 @@ static struct llb_out link_step(struct transfer *t, const char *text, struct llb
 	char id[IDENT_SIZE];
 	ident_new(id);
 	t->s->index--;
-	const char *group = name_prefix(t->c, t->s, text, &t->s->platform, true);
+	const char *group = name_prefix(t->c, t->s, text, t->s->platform, true);
 	struct llb_meta copy = meta;
-	copy.platform = &t->s->platform;
+	copy.platform = t->s->platform;
 	copy.group_id = meta.group_id = id;
 	copy.group_name = meta.group_name = group;
 	copy.group_weak = true;
 	struct llb_out inputs[] = {t->s->state.out, file_step(t, (struct llb_out){0}, &copy)};
 	t->s->index--;
-	meta.custom_name = name_prefix(t->c, t->s, arena_printf(t->c->a, "LINK %s", text), &t->s->platform, true);
+	meta.custom_name = name_prefix(t->c, t->s, arena_printf(t->c->arena, "LINK %s", text), t->s->platform, true);
 	return llb_merge(t->c->graph, inputs, G_N_ELEMENTS(inputs), &meta);
 }
 
@@ -342,22 +332,27 @@ static bool transfer_run(struct transfer *t, GError **error)
 {
 	convert *c = t->c;
 	struct stage *s = t->s;
-	const struct instruction *i = t->cmd->i;
-	t->keep_git_dir = i->keep_git_dir;
+	const struct instruction *i = t->cmd->instruction;
+	t->keep_git_dir = t->copy->keep_git_dir;
 	t->target = target_path(c, s, t->dest);
-	if (!parse_flags(t, error))
+	t->mode = -1;
+	if (*t->chown)
+		owner_parse(c->arena, t->chown, &t->owner);
+	if (*t->chmod && !mode_parse(c->arena, t->chmod, &t->mode, &t->symbolic, error))
+		return false;
+	if (!check_checksum(t, error))
 		return false;
 	const char *text = name_text(c, i->code, &s->state.env->words, false);
-	t->name = name_prefix(c, s, text, &s->platform, true);
+	t->name = name_prefix(c, s, text, s->platform, true);
 	for (size_t n = 0; n < t->sources.n; n++)
 		if (!add_source(t, t->sources.items[n], error))
 			return false;
-	for (size_t n = 0; n < i->heredocs.n; n++)
-		if (!add_heredoc(t, i->heredocs.items[n], error))
+	for (size_t n = 0; n < t->copy->heredocs.n; n++)
+		if (!add_heredoc(t, t->copy->heredocs.items[n], error))
 			return false;
 	struct llb_meta meta = convert_meta(c, t->name, i->span);
 	meta.ignore_cache = s->no_cache;
-	if (i->link && !*t->chmod && convert_has_cap("mergeop"))
+	if (t->copy->link && !*t->chmod && convert_has_cap("mergeop"))
 		s->state.out = link_step(t, text, meta);
 	else
 		s->state.out = file_step(t, s->state.out, &meta);
@@ -365,36 +360,38 @@ static bool transfer_run(struct transfer *t, GError **error)
 	return true;
 }
 
-static void use_paths(struct transfer *t, GHashTable *paths)
+static bool transfer_convert(convert *c, struct stage *s, const struct command *cmd, bool add, GError **error)
 {
-	for (size_t n = 0; n < t->sources.n; n++)
-		if (!t->add || !is_http(t->sources.items[n]))
-			g_hash_table_add(paths, text_path_rooted(t->c->a, t->sources.items[n]));
-}
-
-bool convert_add(convert *c, struct stage *s, const struct command *cmd, GError **error)
-{
-	struct transfer t = {.c = c, .s = s, .cmd = cmd, .add = true, .from = c->context_placeholder};
-	if (!expand_all(&t, error) || !transfer_run(&t, error))
-		return false;
-	use_paths(&t, c->context_paths);
-	return true;
-}
-
-bool convert_copy(convert *c, struct stage *s, const struct command *cmd, GError **error)
-{
-	struct transfer t = {.c = c, .s = s, .cmd = cmd, .from = c->context_placeholder};
+	struct transfer t = {.c = c,
+			     .s = s,
+			     .cmd = cmd,
+			     .copy = &cmd->instruction->copy,
+			     .add = add,
+			     .from = c->context_placeholder};
 	struct stage *source = cmd->sources.n ? cmd->sources.items[0] : NULL;
 	if (!expand_all(&t, error))
 		return false;
 	if (source && !source->dispatched)
 		return error_set(error, ERROR_INVALID_ARGUMENT,
 				 "cannot copy from stage \"%s\", it needs to be defined before current stage \"%s\"",
-				 cmd->i->from, s->display);
+				 t.copy->from, s->display);
 	if (source)
 		t.from = source->state.out;
 	if (!transfer_run(&t, error))
 		return false;
-	use_paths(&t, source ? source->paths : c->context_paths);
+	for (size_t n = 0; n < t.sources.n; n++)
+		if (!add || !is_http(t.sources.items[n]))
+			g_hash_table_add(source ? source->paths : c->context_paths,
+					 text_path_rooted(c->arena, t.sources.items[n]));
 	return true;
+}
+
+bool convert_add(convert *c, struct stage *s, const struct command *cmd, GError **error)
+{
+	return transfer_convert(c, s, cmd, true, error);
+}
+
+bool convert_copy(convert *c, struct stage *s, const struct command *cmd, GError **error)
+{
+	return transfer_convert(c, s, cmd, false, error);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "frontend/dockerfile/convert.h"
+#include "frontend/dockerfile/convert_shared.h"
 #include "format/url_redact.h"
 #include "frontend/dockerfile/suggest.h"
 #include "frontend/dockerfile/text.h"
@@ -34,15 +34,15 @@ void convert_report_undefined(convert *c, struct stage *s, const struct instruct
 const char *convert_expand(convert *c, struct stage *s, const struct command *cmd, const char *word, GError **error)
 {
 	struct words_result r;
-	bool ok = words_expand(&c->words, c->a, word, &s->state.env->words, &r, error);
-	convert_report_undefined(c, s, cmd->i, &r.unmatched);
+	bool ok = words_expand(&c->words, c->arena, word, &s->state.env->words, &r, error);
+	convert_report_undefined(c, s, cmd->instruction, &r.unmatched);
 	return ok ? r.text : NULL;
 }
 
 void convert_commit(convert *c, struct stage *s, const char *text, bool layer)
 {
 	char *shown = url_redact_text(text, -1);
-	image_config_history(c->a, s->image, shown ? arena_take(c->a, shown) : text, layer, c->epoch);
+	image_config_history(c->arena, s->image, shown ? arena_take(c->arena, shown) : text, layer, c->epoch);
 }
 
 struct llb_meta convert_meta(convert *c, const char *name, struct span span)
@@ -51,7 +51,7 @@ struct llb_meta convert_meta(convert *c, const char *name, struct span span)
 	meta.custom_name = name;
 	if (span.first > 0) {
 		meta.source_index = c->source_index;
-		meta.ranges = span_ranges(c->a, span);
+		meta.ranges = span_ranges(c->arena, span);
 	}
 	return meta;
 }
@@ -70,12 +70,12 @@ const char *const *follow_paths(convert *c, GHashTable *paths)
 	while (g_hash_table_iter_next(&iter, (void **)&path, NULL)) {
 		if (strcmp(path, "/") == 0)
 			return NULL;
-		arena_push(c->a, &list, path + 1);
+		arena_push(c->arena, &list, path + 1);
 	}
 	if (!list.n)
 		return NULL;
 	qsort(list.items, list.n, sizeof *list.items, by_text);
-	return arena_strv(c->a, &list);
+	return arena_strv(c->arena, &list);
 }
 
 /* Returns the directory of a WORKDIR instruction: an absolute path is used as written. */
@@ -83,9 +83,9 @@ void stage_set_dir(convert *c, struct stage *s, const char *dir)
 {
 	const char *now = *s->image->working_dir ? s->image->working_dir : "/";
 	if (!*dir)
-		dir = *now == '/' ? now : text_path_rooted(c->a, now);
+		dir = *now == '/' ? now : text_path_rooted(c->arena, now);
 	else if (*dir != '/')
-		dir = text_path_rooted(c->a, arena_printf(c->a, "%s/%s", now, dir));
+		dir = text_path_rooted(c->arena, arena_printf(c->arena, "%s/%s", now, dir));
 	s->image->working_dir = s->state.dir = dir;
 }
 
@@ -95,32 +95,30 @@ static bool begin_stage(convert *c, struct stage *s, GError **error)
 	if (!stage_inherit(c, s, error))
 		return false;
 	if (!s->image)
-		s->image = image_config_scratch(c->a, &c->target);
+		s->image = image_config_scratch(c->arena, &c->target);
 	if (!s->state.env)
-		s->state.env = env_new(c->a, c->tables);
+		s->state.env = env_new(c->arena, c->tables);
 	if (!s->state.dir)
 		s->state = (struct state){
 			.out = s->state.out, .env = s->state.env, .dir = "/", .user = "", .hostname = ""};
 	s->dispatched = true;
-	if (!s->has_platform) {
-		s->has_platform = true;
-		s->platform = c->target;
-	}
-	if (!image_config_env_get(c->a, s->image, "PATH") && strcmp(s->platform.os, "windows") != 0)
-		image_config_env_set(c->a, s->image, "PATH", DEFAULT_PATH);
+	if (!s->platform)
+		s->platform = &c->target;
+	if (!image_config_env_get(c->arena, s->image, "PATH") && strcmp(s->platform->os, "windows") != 0)
+		image_config_env_set(c->arena, s->image, "PATH", DEFAULT_PATH);
 	for (size_t i = 0; i < s->image->env.n; i++) {
 		const char *entry = s->image->env.items[i], *equals = strchr(entry, '=');
-		const char *key = equals ? arena_strndup(c->a, entry, (size_t)(equals - entry)) : entry;
+		const char *key = equals ? arena_strndup(c->arena, entry, (size_t)(equals - entry)) : entry;
 		if (!env_set(s->state.env, key, equals ? equals + 1 : "", error))
 			return false;
 	}
-	if (*c->o->hostname)
-		s->state.hostname = c->o->hostname;
+	if (*c->options->hostname)
+		s->state.hostname = c->options->hostname;
 	if (*s->image->working_dir)
 		stage_set_dir(c, s, s->image->working_dir);
 	if (*s->image->user)
 		s->state.user = s->image->user;
-	s->state.network = c->o->network;
+	s->state.network = c->options->network;
 	return true;
 }
 
@@ -131,8 +129,8 @@ static bool dispatch_stage(convert *c, struct stage *s, GError **error)
 	for (size_t i = 0; i < s->commands.n; i++) {
 		const struct command *cmd = s->commands.items[i];
 		s->in_onbuild = cmd->onbuild;
-		if (!functions[cmd->i->kind](c, s, cmd, error))
-			return convert_fail_at(c, cmd->i->span);
+		if (!functions[cmd->instruction->kind](c, s, cmd, error))
+			return convert_fail_at(c, cmd->instruction->span);
 	}
 	return true;
 }
@@ -148,6 +146,6 @@ bool convert_dispatch(convert *c, GHashTable *needed, GError **error)
 	/* all files of the result are used */
 	g_hash_table_add(c->target_stage->paths, (char *)"/");
 	if (!c->target_stage->image)
-		c->target_stage->image = image_config_scratch(c->a, &c->target);
+		c->target_stage->image = image_config_scratch(c->arena, &c->target);
 	return true;
 }

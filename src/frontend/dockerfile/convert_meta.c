@@ -10,28 +10,21 @@
 
 /* --- ENV, LABEL --- */
 
-static bool expand_pair(convert *c, struct stage *s, const struct command *cmd, const struct pair *from,
-			struct pair *ret, GError **error)
-{
-	*ret = *from;
-	ret->key = convert_expand(c, s, cmd, from->key, error);
-	ret->value = ret->key ? convert_expand(c, s, cmd, from->value, error) : NULL;
-	return ret->value != NULL;
-}
-
 /* All pairs are expanded before the first variable is set. */
 static bool expand_pairs(convert *c, struct stage *s, const struct command *cmd, struct vec *ret, const char **ret_text,
 			 GError **error)
 {
-	g_autoptr(GString) text = g_string_new(keyword_upper(cmd->i->kind));
-	for (size_t i = 0; i < cmd->i->pairs.n; i++) {
-		struct pair *pair = arena_make(c->a, struct pair);
-		if (!expand_pair(c, s, cmd, cmd->i->pairs.items[i], pair, error))
+	g_autoptr(GString) text = g_string_new(keyword_upper(cmd->instruction->kind));
+	for (size_t i = 0; i < cmd->instruction->pairs.n; i++) {
+		struct pair *pair = arena_make(c->arena, struct pair);
+		*pair = *vec_at(&cmd->instruction->pairs, struct pair *, i);
+		if (!(pair->key = convert_expand(c, s, cmd, pair->key, error)) ||
+		    !(pair->value = convert_expand(c, s, cmd, pair->value, error)))
 			return false;
-		arena_push(c->a, ret, pair);
+		arena_push(c->arena, ret, pair);
 		g_string_append_printf(text, " %s=%s", pair->key, pair->value);
 	}
-	*ret_text = arena_strndup(c->a, text->str, text->len);
+	*ret_text = arena_strndup(c->arena, text->str, text->len);
 	return true;
 }
 
@@ -51,11 +44,11 @@ bool convert_env(convert *c, struct stage *s, const struct command *cmd, GError 
 		return false;
 	for (size_t i = 0; i < pairs.n; i++) {
 		const struct pair *pair = pairs.items[i];
-		check_legacy(c, cmd->i, pair);
-		validate_secret_key(c, cmd->i, "ENV", pair->key);
+		check_legacy(c, cmd->instruction, pair);
+		validate_secret_key(c, cmd->instruction, "ENV", pair->key);
 		if (!env_set(s->state.env, pair->key, pair->value, error) || !convert_spend(c, s->image->env.n, error))
 			return false;
-		image_config_env_set(c->a, s->image, pair->key, pair->value);
+		image_config_env_set(c->arena, s->image, pair->key, pair->value);
 	}
 	convert_commit(c, s, text, false);
 	return true;
@@ -69,8 +62,8 @@ bool convert_label(convert *c, struct stage *s, const struct command *cmd, GErro
 		return false;
 	for (size_t i = 0; i < pairs.n; i++) {
 		const struct pair *pair = pairs.items[i];
-		check_legacy(c, cmd->i, pair);
-		image_config_label_set(c->a, s->image, pair->key, pair->value);
+		check_legacy(c, cmd->instruction, pair);
+		image_config_label_set(c->arena, s->image, pair->key, pair->value);
 	}
 	convert_commit(c, s, text, false);
 	return true;
@@ -85,14 +78,14 @@ void command_with_shell(convert *c, const struct stage *s, struct vec *args)
 	bool windows = strcmp(s->image->os, "windows") == 0;
 	struct vec out = {0};
 	for (size_t i = 0; i < s->image->shell.n; i++)
-		arena_push(c->a, &out, s->image->shell.items[i]);
+		arena_push(c->arena, &out, s->image->shell.items[i]);
 	if (!out.n) {
-		arena_push(c->a, &out, windows ? "cmd" : "/bin/sh");
-		arena_push(c->a, &out, windows ? "/S" : "-c");
+		arena_push(c->arena, &out, windows ? "cmd" : "/bin/sh");
+		arena_push(c->arena, &out, windows ? "/S" : "-c");
 		if (windows)
-			arena_push(c->a, &out, "/C");
+			arena_push(c->arena, &out, "/C");
 	}
-	arena_push(c->a, &out, arena_strdup(c->a, line));
+	arena_push(c->arena, &out, arena_strdup(c->arena, line));
 	*args = out;
 }
 
@@ -106,16 +99,14 @@ static const char *list_text(convert *c, const char *keyword, const struct vec *
 		g_string_append_printf(s, "%s%s", i ? " " : "", item);
 	}
 	g_string_append_c(s, ']');
-	return arena_strndup(c->a, s->str, s->len);
+	return arena_strndup(c->arena, s->str, s->len);
 }
 
-static struct vec command_line(convert *c, struct stage *s, const struct instruction *i, struct once *once)
+static struct vec command_line(convert *c, struct stage *s, const struct instruction *i, struct span *last)
 {
-	struct vec args = {0};
-	validate_once(c, i, once);
-	for (size_t n = 0; n < i->args.n; n++)
-		arena_push(c->a, &args, i->args.items[n]);
-	if (i->json)
+	struct vec args = i->command.args;
+	validate_once(c, i, last);
+	if (i->command.json)
 		return args;
 	if (!s->image->shell.n)
 		lint_report(&c->lint, &i->comments, LINT_JSON_ARGS_RECOMMENDED, i->span,
@@ -127,7 +118,7 @@ static struct vec command_line(convert *c, struct stage *s, const struct instruc
 
 bool convert_cmd(convert *c, struct stage *s, const struct command *cmd, GError **error)
 {
-	s->image->cmd = command_line(c, s, cmd->i, &s->cmd);
+	s->image->cmd = command_line(c, s, cmd->instruction, &s->cmd);
 	s->image->args_escaped = true;
 	convert_commit(c, s, list_text(c, "CMD", &s->image->cmd, true), false);
 	return true;
@@ -135,8 +126,8 @@ bool convert_cmd(convert *c, struct stage *s, const struct command *cmd, GError 
 
 bool convert_entrypoint(convert *c, struct stage *s, const struct command *cmd, GError **error)
 {
-	s->image->entrypoint = command_line(c, s, cmd->i, &s->entrypoint);
-	if (!s->cmd.set)
+	s->image->entrypoint = command_line(c, s, cmd->instruction, &s->entrypoint);
+	if (!s->cmd.first)
 		s->image->cmd = (struct vec){0};
 	convert_commit(c, s, list_text(c, "ENTRYPOINT", &s->image->entrypoint, true), false);
 	return true;
@@ -144,15 +135,15 @@ bool convert_entrypoint(convert *c, struct stage *s, const struct command *cmd, 
 
 bool convert_shell(convert *c, struct stage *s, const struct command *cmd, GError **error)
 {
-	s->image->shell = cmd->i->args;
-	convert_commit(c, s, list_text(c, "SHELL", &cmd->i->args, false), false);
+	s->image->shell = cmd->instruction->command.args;
+	convert_commit(c, s, list_text(c, "SHELL", &s->image->shell, false), false);
 	return true;
 }
 
 bool convert_healthcheck(convert *c, struct stage *s, const struct command *cmd, GError **error)
 {
-	const struct healthcheck *h = cmd->i->health;
-	validate_once(c, cmd->i, &s->healthcheck);
+	const struct healthcheck *h = &cmd->instruction->health;
+	validate_once(c, cmd->instruction, &s->healthcheck);
 	s->image->health = h;
 	g_autofree char *test = g_strjoinv(" ", (char **)h->test);
 	g_autofree char *interval = duration_format(h->interval_ns), *timeout = duration_format(h->timeout_ns);
@@ -160,7 +151,7 @@ bool convert_healthcheck(convert *c, struct stage *s, const struct command *cmd,
 	convert_commit(
 		c, s,
 		arena_printf(
-			c->a,
+			c->arena,
 			"HEALTHCHECK {Test:[%s] Interval:%s Timeout:%s StartPeriod:%s StartInterval:%s Retries:%d}",
 			test, interval, timeout, start, between, h->retries),
 		false);
@@ -169,34 +160,34 @@ bool convert_healthcheck(convert *c, struct stage *s, const struct command *cmd,
 
 /* --- EXPOSE, VOLUME, STOPSIGNAL, USER, MAINTAINER, ONBUILD --- */
 
-static void check_port(convert *c, const struct instruction *i, const struct ports *p, const char *raw)
-{
-	if (p->upper_case)
-		lint_report(&c->lint, &i->comments, LINT_EXPOSE_PROTO_CASING, i->span,
-			    "Defined protocol '%s' in EXPOSE instruction should be lowercase", raw);
-	if (p->host_mapping)
-		lint_report(&c->lint, &i->comments, LINT_EXPOSE_INVALID_FORMAT, i->span,
-			    "EXPOSE instruction should not define an IP address or host-port mapping, found '%s'", raw);
-}
-
 bool convert_expose(convert *c, struct stage *s, const struct command *cmd, GError **error)
 {
+	const struct vec *comments = &cmd->instruction->comments;
 	struct vec words = {0}, all = {0};
-	for (size_t i = 0; i < cmd->i->args.n; i++) {
+	for (size_t i = 0; i < cmd->instruction->words.n; i++) {
 		struct words_result r;
-		if (!words_expand(&c->words, c->a, cmd->i->args.items[i], &s->state.env->words, &r, error))
+		if (!words_expand(&c->words, c->arena, cmd->instruction->words.items[i], &s->state.env->words, &r,
+				  error))
 			return false;
 		for (size_t n = 0; n < r.words.n; n++)
-			arena_push(c->a, &words, r.words.items[n]);
+			arena_push(c->arena, &words, r.words.items[n]);
 	}
 	for (size_t i = 0; i < words.n; i++) {
 		struct ports p = {0};
-		bool ok = ports_parse(c->a, words.items[i], &p, error);
-		check_port(c, cmd->i, &p, words.items[i]);
+		const char *raw = words.items[i];
+		bool ok = ports_parse(c->arena, raw, &p, error);
+		if (p.upper_case)
+			lint_report(&c->lint, comments, LINT_EXPOSE_PROTO_CASING, cmd->instruction->span,
+				    "Defined protocol '%s' in EXPOSE instruction should be lowercase", raw);
+		if (p.host_mapping)
+			lint_report(&c->lint, comments, LINT_EXPOSE_INVALID_FORMAT, cmd->instruction->span,
+				    "EXPOSE instruction should not define an IP address or host-port mapping, found "
+				    "'%s'",
+				    raw);
 		if (!ok)
 			return false;
 		for (size_t n = 0; n < p.list.n; n++)
-			arena_push(c->a, &all, p.list.items[n]);
+			arena_push(c->arena, &all, p.list.items[n]);
 		if (!convert_spend(c, p.list.n * 16, error))
 			return false;
 	}
@@ -205,7 +196,7 @@ bool convert_expose(convert *c, struct stage *s, const struct command *cmd, GErr
 		g_hash_table_add(known, s->image->ports.items[i]);
 	for (size_t i = 0; i < all.n; i++)
 		if (g_hash_table_add(known, all.items[i]))
-			arena_push(c->a, &s->image->ports, all.items[i]);
+			arena_push(c->arena, &s->image->ports, all.items[i]);
 	convert_commit(c, s, list_text(c, "EXPOSE", &all, false), false);
 	return true;
 }
@@ -213,18 +204,18 @@ bool convert_expose(convert *c, struct stage *s, const struct command *cmd, GErr
 bool convert_volume(convert *c, struct stage *s, const struct command *cmd, GError **error)
 {
 	struct vec list = {0};
-	for (size_t i = 0; i < cmd->i->args.n; i++) {
-		const char *path = convert_expand(c, s, cmd, cmd->i->args.items[i], error);
+	for (size_t i = 0; i < cmd->instruction->words.n; i++) {
+		const char *path = convert_expand(c, s, cmd, cmd->instruction->words.items[i], error);
 		if (!path)
 			return false;
-		arena_push(c->a, &list, path);
+		arena_push(c->arena, &list, path);
 	}
 	for (size_t i = 0; i < list.n; i++) {
 		if (!*vec_at(&list, char *, i))
 			return error_set(error, ERROR_INVALID_ARGUMENT, "VOLUME specified can not be an empty string");
 		if (!convert_spend(c, s->image->volumes.n, error))
 			return false;
-		image_config_set_add(c->a, &s->image->volumes, list.items[i]);
+		image_config_set_add(c->arena, &s->image->volumes, list.items[i]);
 	}
 	convert_commit(c, s, list_text(c, "VOLUME", &list, false), false);
 	return true;
@@ -252,36 +243,36 @@ static bool is_signal(const char *text)
 
 bool convert_stopsignal(convert *c, struct stage *s, const struct command *cmd, GError **error)
 {
-	const char *text = convert_expand(c, s, cmd, cmd->i->args.items[0], error);
+	const char *text = convert_expand(c, s, cmd, cmd->instruction->text, error);
 	if (!text)
 		return false;
 	if (!is_signal(text))
 		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid signal: %s", text);
 	s->image->stop_signal = text;
-	convert_commit(c, s, arena_printf(c->a, "STOPSIGNAL %s", text), false);
+	convert_commit(c, s, arena_printf(c->arena, "STOPSIGNAL %s", text), false);
 	return true;
 }
 
 bool convert_user(convert *c, struct stage *s, const struct command *cmd, GError **error)
 {
-	const char *user = convert_expand(c, s, cmd, cmd->i->args.items[0], error);
+	const char *user = convert_expand(c, s, cmd, cmd->instruction->text, error);
 	if (!user)
 		return false;
 	s->state.user = s->image->user = user;
-	convert_commit(c, s, arena_printf(c->a, "USER %s", user), false);
+	convert_commit(c, s, arena_printf(c->arena, "USER %s", user), false);
 	return true;
 }
 
 bool convert_maintainer(convert *c, struct stage *s, const struct command *cmd, GError **error)
 {
-	s->image->author = cmd->i->args.items[0];
-	convert_commit(c, s, arena_printf(c->a, "MAINTAINER %s", s->image->author), false);
+	s->image->author = cmd->instruction->text;
+	convert_commit(c, s, arena_printf(c->arena, "MAINTAINER %s", s->image->author), false);
 	return true;
 }
 
 bool convert_onbuild(convert *c, struct stage *s, const struct command *cmd, GError **error)
 {
-	arena_push(c->a, &s->image->on_build, cmd->i->args.items[0]);
+	arena_push(c->arena, &s->image->on_build, cmd->instruction->text);
 	return true;
 }
 
@@ -297,34 +288,34 @@ static void make_dir(convert *c, struct stage *s, const struct instruction *i)
 {
 	struct owner owner;
 	Pb__FileActionMkDir mkdir = PB__FILE_ACTION_MK_DIR__INIT;
-	mkdir.path = text_path_clean(c->a, s->state.dir);
+	mkdir.path = text_path_clean(c->arena, s->state.dir);
 	mkdir.mode = 0755;
 	mkdir.makeparents = true;
 	mkdir.timestamp = c->epoch ? seconds_to_ns(c->epoch_s, 0) : -1;
 	if (*s->image->user)
-		mkdir.owner = owner_parse(c->a, s->image->user, &owner);
+		mkdir.owner = owner_parse(c->arena, s->image->user, &owner);
 	struct llb_file_action action = {
 		.type = PB__FILE_ACTION__ACTION_MKDIR, .mkdir = &mkdir, .owner_from_base = true};
 	const char *text = name_text(c, i->code, &s->state.env->words, false);
-	struct llb_meta meta = convert_meta(c, name_prefix(c, s, text, &s->platform, true), i->span);
+	struct llb_meta meta = convert_meta(c, name_prefix(c, s, text, s->platform, true), i->span);
 	s->state.out = llb_file(c->graph, s->state.out, &action, 1, &meta);
 }
 
 bool convert_workdir(convert *c, struct stage *s, const struct command *cmd, GError **error)
 {
-	const char *path = convert_expand(c, s, cmd, cmd->i->args.items[0], error);
+	const char *path = convert_expand(c, s, cmd, cmd->instruction->text, error);
 	if (!path)
 		return false;
 	if (!s->workdir_set && *path != '/') {
 		g_autofree char *quoted = go_quote(path);
-		lint_report(&c->lint, &cmd->i->comments, LINT_WORKDIR_RELATIVE_PATH, cmd->i->span,
+		lint_report(&c->lint, &cmd->instruction->comments, LINT_WORKDIR_RELATIVE_PATH, cmd->instruction->span,
 			    "Relative workdir %s can have unexpected results if the base image changes", quoted);
 	}
 	s->workdir_set = true;
 	stage_set_dir(c, s, path);
 	bool layer = strcmp(s->state.dir, "/") != 0;
 	if (layer)
-		make_dir(c, s, cmd->i);
-	convert_commit(c, s, arena_printf(c->a, "WORKDIR %s", s->state.dir), layer);
+		make_dir(c, s, cmd->instruction);
+	convert_commit(c, s, arena_printf(c->arena, "WORKDIR %s", s->state.dir), layer);
 	return true;
 }

@@ -12,6 +12,7 @@ struct run {
 	convert *c;
 	struct stage *s;
 	const struct command *cmd;
+	const struct instruction_run *flags;
 	struct vec args;
 	struct vec mounts;     /* element type: struct llb_exec_mount *: binds, caches, tmpfs */
 	struct vec secrets;    /* secret and ssh mounts, in order */
@@ -22,61 +23,57 @@ struct run {
 
 static struct llb_exec_mount *add_mount(struct run *r, struct vec *list, const char *dest)
 {
-	struct llb_exec_mount *m = arena_make(r->c->a, struct llb_exec_mount);
+	struct llb_exec_mount *m = arena_make(r->c->arena, struct llb_exec_mount);
 	m->dest = dest;
-	arena_push(r->c->a, list, m);
+	arena_push(r->c->arena, list, m);
 	return m;
 }
 
 /* --- here-documents --- */
 
-static const char *summary(struct run *r, const char *content)
-{
-	const char *text = text_trim(r->c->a, content);
-	size_t n = strcspn(text, "\n");
-	bool more = text[n];
-	if (n && more && text[n - 1] == '\r')
-		n--;
-	return arena_printf(r->c->a, "%.*s%s", (int)n, text, more ? "..." : "");
-}
-
 /* RUN <<EOF: the body is the command or, if it begins with "#!", a script file. */
 static void run_body(struct run *r, const struct heredoc *doc)
 {
 	convert *c = r->c;
-	const char *content = doc->chomp ? heredoc_chomp(c->a, doc->content) : doc->content;
+	const char *content = doc->chomp ? heredoc_chomp(c->arena, doc->content) : doc->content;
 	r->args = (struct vec){0};
 	if (strcmp(r->s->image->os, "windows") != 0 && g_str_has_prefix(content, "#!")) {
 		struct llb_exec_mount *m = add_mount(r, &r->mounts, "/dev/pipes/");
 		m->source = inline_file(c, r->s, doc->name, content, 0755);
 		m->selector = "/"; /* as upstream, so that digests are equal */
 		m->readonly = true;
-		arena_push(c->a, &r->args, text_path_clean(c->a, arena_printf(c->a, "/dev/pipes/%s", doc->name)));
+		arena_push(c->arena, &r->args,
+			   text_path_clean(c->arena, arena_printf(c->arena, "/dev/pipes/%s", doc->name)));
 	} else {
-		arena_push(c->a, &r->args, content);
+		arena_push(c->arena, &r->args, content);
 	}
-	r->name = arena_printf(c->a, "%s (%s)", r->name, summary(r, doc->content));
+	const char *text = text_trim(c->arena, doc->content); /* the vertex name shows its first line */
+	size_t n = strcspn(text, "\n");
+	bool more = text[n];
+	if (n && more && text[n - 1] == '\r')
+		n--;
+	r->name = arena_printf(c->arena, "%s (%.*s%s)", r->name, (int)n, text, more ? "..." : "");
 }
 
 static bool run_heredocs(struct run *r, GError **error)
 {
-	const struct instruction *i = r->cmd->i;
-	if (!i->heredocs.n)
+	const struct vec *heredocs = &r->flags->heredocs;
+	if (!heredocs->n)
 		return true;
-	if (r->args.n != 1 || i->json)
+	if (r->args.n != 1 || r->flags->command.json)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "parsing produced an invalid run command");
-	if (heredoc_parse(r->c->a, r->args.items[0])) {
-		run_body(r, i->heredocs.items[0]);
+	if (heredoc_parse(r->c->arena, r->args.items[0])) {
+		run_body(r, heredocs->items[0]);
 		return true;
 	}
 	/* Otherwise the shell parses the here-documents. */
 	g_autoptr(GString) s = g_string_new(r->args.items[0]);
-	for (size_t n = 0; n < i->heredocs.n; n++) {
-		const struct heredoc *doc = i->heredocs.items[n];
+	for (size_t n = 0; n < heredocs->n; n++) {
+		const struct heredoc *doc = heredocs->items[n];
 		g_string_append_printf(s, "\n%s%s", doc->content, doc->name);
 	}
 	r->args = (struct vec){0};
-	arena_push(r->c->a, &r->args, arena_strndup(r->c->a, s->str, s->len));
+	arena_push(r->c->arena, &r->args, arena_strndup(r->c->arena, s->str, s->len));
 	return true;
 }
 
@@ -87,9 +84,9 @@ static void secret_record(struct run *r, struct vec *list, const char *id, bool 
 	for (size_t i = 0; i < list->n; i++)
 		if (strcmp(vec_at(list, struct secret_info *, i)->id, id) == 0)
 			return;
-	struct secret_info *info = arena_make(r->c->a, struct secret_info);
-	*info = (struct secret_info){id, required, r->cmd->i->span};
-	arena_push(r->c->a, list, info);
+	struct secret_info *info = arena_make(r->c->arena, struct secret_info);
+	*info = (struct secret_info){id, required, r->cmd->instruction->span};
+	arena_push(r->c->arena, list, info);
 }
 
 static void mount_owner(struct llb_exec_mount *to, const struct run_mount *m, uint32_t mode)
@@ -102,7 +99,7 @@ static void mount_owner(struct llb_exec_mount *to, const struct run_mount *m, ui
 
 static bool mount_secret(struct run *r, const struct run_mount *m, GError **error)
 {
-	arena *a = r->c->a;
+	arena *a = r->c->arena;
 	const char *id = *m->source ? m->source : *m->id ? m->id : text_path_base(a, m->target);
 	secret_record(r, &r->s->secrets, id, m->required);
 	if (m->env) {
@@ -158,10 +155,10 @@ static struct llb_out owned_cache(struct run *r, struct llb_out on, const struct
 
 static void cache_options(struct run *r, const struct run_mount *m, struct llb_exec_mount *to)
 {
-	arena *a = r->c->a;
+	arena *a = r->c->arena;
 	const char *id = *m->id ? m->id : text_path_clean(a, m->target);
 	to->type = PB__MOUNT_TYPE__CACHE;
-	to->cache_id = arena_printf(a, "%s/%s", r->c->o->cache_namespace, id);
+	to->cache_id = arena_printf(a, "%s/%s", r->c->options->cache_namespace, id);
 	if (m->sharing == RUN_SHARING_PRIVATE)
 		to->sharing = PB__CACHE_SHARING_OPT__PRIVATE;
 	if (m->sharing == RUN_SHARING_LOCKED)
@@ -172,7 +169,7 @@ static const char *mount_target(struct run *r, const struct run_mount *m, GError
 {
 	const char *target = m->target;
 	if (*target != '/')
-		target = text_path_rooted(r->c->a, arena_printf(r->c->a, "%s/%s", r->s->state.dir, target));
+		target = text_path_rooted(r->c->arena, arena_printf(r->c->arena, "%s/%s", r->s->state.dir, target));
 	if (strcmp(target, "/") != 0)
 		return target;
 	error_set(error, ERROR_INVALID_ARGUMENT, "invalid mount target \"/\"");
@@ -205,7 +202,7 @@ static bool mount_tree(struct run *r, const struct run_mount *m, struct stage *s
 		to->no_output = !m->readonly && convert_has_cap("exec.mount.bind.readwrite-nooutput");
 	if (m->type == RUN_MOUNT_CACHE)
 		cache_options(r, m, to);
-	const char *selector = text_path_rooted(c->a, m->source);
+	const char *selector = text_path_rooted(c->arena, m->source);
 	if (strcmp(selector, "/") != 0) {
 		to->selector = selector;
 	} else if (m->has_uid || m->has_gid || m->has_mode) {
@@ -224,13 +221,12 @@ static const char *expand_value(void *user, const char *value, GError **error)
 
 static bool run_mounts(struct run *r, GError **error)
 {
-	const struct instruction *i = r->cmd->i;
 	struct vec parsed = {0};
-	for (size_t n = 0; n < i->mounts.n; n++) {
-		struct run_mount *m = arena_make(r->c->a, struct run_mount);
-		if (!mount_parse(r->c->a, i->mounts.items[n], expand_value, r, m, error))
+	for (size_t n = 0; n < r->flags->mounts.n; n++) {
+		struct run_mount *m = arena_make(r->c->arena, struct run_mount);
+		if (!mount_parse(r->c->arena, r->flags->mounts.items[n], expand_value, r, m, error))
 			return false;
-		arena_push(r->c->a, &parsed, m);
+		arena_push(r->c->arena, &parsed, m);
 	}
 	for (size_t n = 0; n < parsed.n; n++) {
 		const struct run_mount *m = parsed.items[n];
@@ -260,7 +256,7 @@ static const char *vertex_name(struct run *r)
 {
 	struct masked_env env = {{masked_get}, r};
 	const char *text = name_text(r->c, r->name, &env.words, true);
-	return name_prefix(r->c, r->s, text, r->s->state.has_platform ? &r->s->state.platform : NULL, true);
+	return name_prefix(r->c, r->s, text, r->s->state.platform, true);
 }
 
 /* Returns the values of ARGs for the history: "|2 A=1 B=2 ". */
@@ -283,18 +279,12 @@ static const char *args_prefix(struct run *r)
 		g_string_append_printf(s, "%s=%s ", arg->key, value ? value : arg->value ? arg->value : "");
 	}
 	guint n = g_hash_table_size(seen);
-	return n ? arena_printf(r->c->a, "|%u %s", n, s->str) : "";
-}
-
-static void run_history(struct run *r)
-{
-	g_autofree char *args = vec_join(&r->args, " ");
-	convert_commit(r->c, r->s, arena_printf(r->c->a, "RUN %s%s # buildkit", args_prefix(r), args), true);
+	return n ? arena_printf(r->c->arena, "|%u %s", n, s->str) : "";
 }
 
 static bool run_meta(struct run *r, Pb__Meta *meta, GError **error)
 {
-	const struct options *o = r->c->o;
+	const struct options *o = r->c->options;
 	pb__meta__init(meta);
 	meta->n_args = r->args.n;
 	meta->args = (char **)r->args.items;
@@ -316,7 +306,7 @@ static bool run_meta(struct run *r, Pb__Meta *meta, GError **error)
 
 static struct llb_exec_mount *all_mounts(struct run *r, size_t *ret_n)
 {
-	const struct options *o = r->c->o;
+	const struct options *o = r->c->options;
 	struct llb_exec_mount *root = add_mount(r, &r->mounts, "/");
 	root->source = r->s->state.out;
 	if (o->shm_size > 0 && convert_has_cap("exec.mount.tmpfs.size")) {
@@ -325,7 +315,7 @@ static struct llb_exec_mount *all_mounts(struct run *r, size_t *ret_n)
 		shm->tmpfs_size = o->shm_size;
 	}
 	*ret_n = r->mounts.n + r->secrets.n;
-	struct llb_exec_mount *list = arena_alloc(r->c->a, *ret_n * sizeof *list);
+	struct llb_exec_mount *list = arena_alloc(r->c->arena, *ret_n * sizeof *list);
 	for (size_t i = 0; i < r->mounts.n; i++)
 		list[i] = *vec_at(&r->mounts, struct llb_exec_mount *, i);
 	for (size_t i = 0; i < r->secrets.n; i++)
@@ -333,20 +323,10 @@ static struct llb_exec_mount *all_mounts(struct run *r, size_t *ret_n)
 	return list;
 }
 
-static Pb__NetMode run_network(const struct run *r)
-{
-	const char *network = r->cmd->i->network;
-	if (network && strcmp(network, "none") == 0)
-		return PB__NET_MODE__NONE;
-	if (network && strcmp(network, "host") == 0)
-		return PB__NET_MODE__HOST;
-	return r->s->state.network;
-}
-
 static bool run_step(struct run *r, GError **error)
 {
 	convert *c = r->c;
-	const struct instruction *i = r->cmd->i;
+	const struct instruction *i = r->cmd->instruction;
 	Pb__Meta process;
 	if (!run_meta(r, &process, error))
 		return false;
@@ -354,11 +334,15 @@ static bool run_step(struct run *r, GError **error)
 	struct llb_meta meta = convert_meta(c, vertex_name(r), i->span);
 	meta.description = description;
 	meta.ignore_cache = r->s->no_cache;
-	meta.platform = r->s->state.has_platform ? &r->s->state.platform : NULL;
+	meta.platform = r->s->state.platform;
 	if (convert_has_cap("exec.meta.linux.resources"))
-		meta.resources = c->o->resources;
-	struct llb_exec_spec spec = {.meta = &process, .network = run_network(r)};
-	if (i->security && strcmp(i->security, "insecure") == 0)
+		meta.resources = c->options->resources;
+	struct llb_exec_spec spec = {.meta = &process, .network = r->s->state.network};
+	if (g_strcmp0(r->flags->network, "none") == 0)
+		spec.network = PB__NET_MODE__NONE;
+	if (g_strcmp0(r->flags->network, "host") == 0)
+		spec.network = PB__NET_MODE__HOST;
+	if (g_strcmp0(r->flags->security, "insecure") == 0)
 		spec.security = PB__SECURITY_MODE__INSECURE;
 	spec.mounts = all_mounts(r, &spec.n_mounts);
 	spec.secret_env = (Pb__SecretEnv **)r->secret_env.items;
@@ -377,19 +361,26 @@ static bool run_step(struct run *r, GError **error)
 
 bool convert_run(convert *c, struct stage *s, const struct command *cmd, GError **error)
 {
-	struct run r = {.c = c, .s = s, .cmd = cmd, .args = cmd->i->args, .name = cmd->i->code};
+	const struct instruction_run *flags = &cmd->instruction->run;
+	struct run r = {.c = c,
+			.s = s,
+			.cmd = cmd,
+			.flags = flags,
+			.args = flags->command.args,
+			.name = cmd->instruction->code};
 	g_hash_table_add(s->paths, (char *)"/"); /* the process can read all files */
 	if (!run_heredocs(&r, error))
 		return false;
-	if (!cmd->i->json)
+	if (!flags->command.json)
 		command_with_shell(c, s, &r.args);
 	if (!run_mounts(&r, error))
 		return false;
-	if (cmd->i->devices.n)
+	if (flags->devices.n)
 		return error_set(error, ERROR_INVALID_ARGUMENT,
 				 "device feature is only supported in Dockerfile frontend 1.14.0-labs or later");
 	if (!run_step(&r, error))
 		return false;
-	run_history(&r);
+	g_autofree char *args = vec_join(&r.args, " ");
+	convert_commit(c, s, arena_printf(c->arena, "RUN %s%s # buildkit", args_prefix(&r), args), true);
 	return true;
 }

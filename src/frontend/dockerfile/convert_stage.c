@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "frontend/dockerfile/convert.h"
+#include "frontend/dockerfile/convert_shared.h"
 #include "base/limits.h"
 #include "format/gotype.h"
 #include "frontend/dockerfile/mounts.h"
@@ -11,7 +11,7 @@
 
 static struct stage *stages_by_name(convert *c, const char *name)
 {
-	return g_hash_table_lookup(c->by_name, text_lower(c->a, name));
+	return g_hash_table_lookup(c->by_name, text_lower(c->arena, name));
 }
 
 static void stage_tables(convert *c, struct stage *s)
@@ -33,7 +33,7 @@ static void copy_table(GHashTable *to, GHashTable *from)
 /* The base is looked up by its name as written; names in the table are lower case. */
 static void stage_add(convert *c, struct stage *s)
 {
-	arena_push(c->a, &c->stages, s);
+	arena_push(c->arena, &c->stages, s);
 	s->base = g_hash_table_lookup(c->by_name, s->base_name);
 	if (s->base) {
 		copy_table(s->used_args, s->base->used_args);
@@ -45,11 +45,10 @@ static void stage_add(convert *c, struct stage *s)
 
 static struct stage *stage_unregistered(convert *c, const char *base_name, struct span span)
 {
-	struct stage *s = arena_make(c->a, struct stage);
+	struct stage *s = arena_make(c->arena, struct stage);
 	s->base_name = s->original_base = base_name;
 	s->name = s->display = "";
 	s->span = span;
-	s->unregistered = true;
 	stage_tables(c, s);
 	return s;
 }
@@ -58,11 +57,12 @@ static struct stage *stage_unregistered(convert *c, const char *base_name, struc
 
 static bool expand_platform(convert *c, struct stage *s, GError **error)
 {
-	const char *text = s->from->platform;
+	const char *text = s->from->from.platform;
+	struct platform *platform = arena_make(c->arena, struct platform);
 	struct words_result r;
 	if (!text || !*text)
 		return true;
-	if (!words_expand(&c->words, c->a, text, &c->globals->words, &r, error)) {
+	if (!words_expand(&c->words, c->arena, text, &c->globals->words, &r, error)) {
 		g_prefix_error(error, "failed to process arguments for platform : ");
 		return convert_fail_at(c, s->span);
 	}
@@ -70,8 +70,8 @@ static bool expand_platform(convert *c, struct stage *s, GError **error)
 	validate_from_platform(c, s, &r);
 	if (!*r.text) {
 		error_set(error, ERROR_INVALID_ARGUMENT, "empty platform value from expression %s", text);
-	} else if (platform_parse(r.text, &s->platform, error)) {
-		s->has_platform = true;
+	} else if (platform_parse(r.text, platform, error)) {
+		s->platform = platform;
 		for (size_t i = 0; i < r.matched.n; i++)
 			g_hash_table_add(s->used_args, r.matched.items[i]);
 		return true;
@@ -89,7 +89,7 @@ static bool expand_platform(convert *c, struct stage *s, GError **error)
 static bool expand_from(convert *c, struct stage *s, struct vec *ret_used, GError **error)
 {
 	struct words_result r;
-	bool ok = words_expand(&c->words, c->a, s->base_name, &c->globals->words, &r, error);
+	bool ok = words_expand(&c->words, c->arena, s->base_name, &c->globals->words, &r, error);
 	validate_from(c, s, &r.unmatched);
 	if (!ok)
 		return convert_fail_at(c, s->span);
@@ -121,8 +121,7 @@ static bool stage_build(convert *c, struct stage *s, size_t number, GError **err
 	if (!expand_from(c, s, &used, error))
 		return false;
 	if (*s->name) {
-		if (!named_context_find(c, s->name, s->has_platform ? &s->platform : NULL, &s->context_value,
-					&s->context_name, error))
+		if (!named_context_find(c, s->name, s->platform, &s->context_value, &s->context_name, error))
 			return false;
 		if (s->context_value) { /* its instructions are not processed */
 			stage_add(c, s);
@@ -131,7 +130,7 @@ static bool stage_build(convert *c, struct stage *s, size_t number, GError **err
 			return true;
 		}
 	} else {
-		s->display = arena_printf(c->a, "stage-%zu", number);
+		s->display = arena_printf(c->arena, "stage-%zu", number);
 	}
 	GHashTable *platform_args = s->used_args;
 	s->used_args = convert_table(c);
@@ -140,7 +139,7 @@ static bool stage_build(convert *c, struct stage *s, size_t number, GError **err
 	for (size_t i = 0; i < used.n; i++)
 		g_hash_table_add(s->used_args, used.items[i]);
 	s->total = count_steps(s);
-	s->no_cache = options_no_cache(c->o, s->name);
+	s->no_cache = options_no_cache(c->options, s->name);
 	return true;
 }
 
@@ -158,9 +157,9 @@ static const char *const *stage_names(convert *c)
 	for (size_t i = 0; i < c->stages.n; i++) {
 		const char *name = vec_at(&c->stages, struct stage *, i)->display;
 		if (*name)
-			arena_push(c->a, &names, name);
+			arena_push(c->arena, &names, name);
 	}
-	return arena_strv(c->a, &names);
+	return arena_strv(c->arena, &names);
 }
 
 bool stages_find_target(convert *c, GError **error)
@@ -187,40 +186,41 @@ static bool is_integer(const char *text)
 
 static bool copy_source(convert *c, const struct instruction *i, struct command *cmd, GError **error)
 {
+	const char *from = i->copy.from;
 	struct words_result r;
-	if (!words_expand(&c->words, c->a, i->from, &words_env_empty, &r, error))
+	if (!words_expand(&c->words, c->arena, from, &words_env_empty, &r, error))
 		return false;
-	if (strcmp(r.text, i->from) != 0)
+	if (strcmp(r.text, from) != 0)
 		return error_set(
 			error, ERROR_INVALID_ARGUMENT,
 			"variable expansion is not supported for --from, define a new stage with FROM using ARG "
 			"from global scope as a workaround");
 	struct stage *source;
 	int64_t n;
-	if (is_integer(i->from) && int_parse(i->from, 10, &n, NULL)) {
+	if (is_integer(from) && int_parse(from, 10, &n, NULL)) {
 		if (n < 0 || (size_t)n >= c->stages.n)
 			return error_set(error, ERROR_INVALID_ARGUMENT, "invalid stage index %" PRId64, n);
 		source = c->stages.items[n];
 	} else {
-		source = stages_by_name(c, i->from);
+		source = stages_by_name(c, from);
 		if (!source)
-			source = stage_unregistered(c, i->from, i->span);
+			source = stage_unregistered(c, from, i->span);
 	}
-	arena_push(c->a, &cmd->sources, source);
+	arena_push(c->arena, &cmd->sources, source);
 	return true;
 }
 
 static void mount_sources(convert *c, const struct instruction *i, struct command *cmd)
 {
-	for (size_t n = 0; n < i->mounts.n; n++) {
+	for (size_t n = 0; n < i->run.mounts.n; n++) {
 		/* A mount without "from" depends on scratch here, because its type may still be a variable. */
-		const char *from = mount_from(c->a, i->mounts.items[n]);
+		const char *from = mount_from(c->arena, i->run.mounts.items[n]);
 		if (!*from)
 			from = "scratch";
 		struct stage *source = stages_by_name(c, from);
 		if (!source)
 			source = stage_unregistered(c, from, (struct span){0});
-		arena_push(c->a, &cmd->sources, source);
+		arena_push(c->arena, &cmd->sources, source);
 	}
 }
 
@@ -233,17 +233,17 @@ static void depend(convert *c, struct stage *s, struct stage *on, struct span sp
 			return;
 		}
 	}
-	struct dependency *d = arena_make(c->a, struct dependency);
+	struct dependency *d = arena_make(c->arena, struct dependency);
 	*d = (struct dependency){on, span};
-	arena_push(c->a, &s->deps, d);
+	arena_push(c->arena, &s->deps, d);
 }
 
 static bool stage_make_command(convert *c, struct stage *s, const struct instruction *i, bool onbuild,
 			       struct command **ret, GError **error)
 {
-	struct command *cmd = arena_make(c->a, struct command);
-	*cmd = (struct command){.i = i, .onbuild = onbuild};
-	if (i->kind == INSTRUCTION_COPY && i->from && *i->from && !copy_source(c, i, cmd, error))
+	struct command *cmd = arena_make(c->arena, struct command);
+	*cmd = (struct command){.instruction = i, .onbuild = onbuild};
+	if (i->kind == INSTRUCTION_COPY && i->copy.from && *i->copy.from && !copy_source(c, i, cmd, error))
 		return false;
 	if (i->kind == INSTRUCTION_RUN)
 		mount_sources(c, i, cmd);
@@ -252,7 +252,7 @@ static bool stage_make_command(convert *c, struct stage *s, const struct instruc
 	for (size_t n = 0; n < cmd->sources.n; n++) {
 		struct stage *source = cmd->sources.items[n];
 		depend(c, s, source, i->span);
-		if (source->unregistered)
+		if (!source->from)
 			stage_add(c, source);
 	}
 	if (c->stages.n > 2 * (size_t)LIMIT_STAGES)
@@ -321,7 +321,7 @@ bool stages_link(convert *c, GError **error)
 			struct command *cmd;
 			if (!stage_make_command(c, s, s->instructions.items[i], false, &cmd, error))
 				return false;
-			arena_push(c->a, &s->commands, cmd);
+			arena_push(c->arena, &s->commands, cmd);
 		}
 	}
 	if (!refuse_circles(c, error))
@@ -362,17 +362,16 @@ bool stage_inherit(convert *c, struct stage *s, GError **error)
 	s->state = base->state;
 	if (s->state.env)
 		s->state.env = env_copy(base->state.env);
-	s->has_platform = base->has_platform;
 	s->platform = base->platform;
 	if (base->image) {
-		s->image = image_config_copy(c->a, base->image);
+		s->image = image_config_copy(c->arena, base->image);
 		s->image->on_build = (struct vec){0};
 	}
 	s->base_image = base->base_image;
 	s->paths = base->paths;
 	s->workdir_set = base->workdir_set;
 	for (size_t i = 0; i < base->args.n; i++)
-		arena_push(c->a, &s->args, base->args.items[i]);
+		arena_push(c->arena, &s->args, base->args.items[i]);
 	return true;
 }
 
@@ -396,7 +395,7 @@ static struct instruction *parse_trigger(convert *c, struct stage *s, const char
 {
 	struct scan scan;
 	struct span where;
-	if (!scan_file(c->a, text, strlen(text), &scan, &where, error))
+	if (!scan_file(c->arena, text, strlen(text), &scan, &where, error))
 		return NULL;
 	if (scan.nodes.n != 1) {
 		error_set(error, ERROR_INVALID_ARGUMENT, "onbuild trigger should be a single expression");
@@ -404,7 +403,7 @@ static struct instruction *parse_trigger(convert *c, struct stage *s, const char
 	}
 	struct node *node = scan.nodes.items[0];
 	node->span = s->span;
-	struct instruction *i = instruction_parse(c->a, node, NULL, error);
+	struct instruction *i = instruction_parse(c->arena, node, NULL, error);
 	if (i && i->kind == INSTRUCTION_FROM) {
 		error_set(error, ERROR_INVALID_ARGUMENT, "*instructions.Stage is not a command type");
 		return NULL;
@@ -422,10 +421,10 @@ static bool add_triggers(convert *c, struct stage *s, const struct vec *triggers
 		if (!i || !stage_make_command(c, s, i, true, &cmd, error))
 			return false;
 		*ret_new = *ret_new || cmd->sources.n;
-		arena_push(c->a, &commands, cmd);
+		arena_push(c->arena, &commands, cmd);
 	}
 	for (size_t i = 0; i < s->commands.n; i++)
-		arena_push(c->a, &commands, s->commands.items[i]);
+		arena_push(c->arena, &commands, s->commands.items[i]);
 	s->commands = commands;
 	s->total += (int)triggers->n;
 	return true;
@@ -437,11 +436,11 @@ static bool init_triggers(convert *c, struct stage *s, bool *ret_new, GError **e
 	if (s->onbuild_done)
 		return true;
 	for (size_t i = 0; s->image && !s->base && i < s->image->on_build.n; i++)
-		arena_push(c->a, &triggers, s->image->on_build.items[i]);
+		arena_push(c->arena, &triggers, s->image->on_build.items[i]);
 	for (size_t i = 0; s->base && i < s->base->commands.n; i++) {
-		const struct instruction *trigger = vec_at(&s->base->commands, struct command *, i)->i;
+		const struct instruction *trigger = vec_at(&s->base->commands, struct command *, i)->instruction;
 		if (trigger->kind == INSTRUCTION_ONBUILD)
-			arena_push(c->a, &triggers, trigger->args.items[0]);
+			arena_push(c->arena, &triggers, trigger->text);
 	}
 	s->onbuild_done = s->base || s->image;
 	if (!triggers.n)

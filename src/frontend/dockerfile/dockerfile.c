@@ -102,7 +102,7 @@ static bool job_solve(struct job *j, convert *c, GError **error)
 	j->config = image_config_write(target->image);
 	if (target->base_image)
 		j->base_config = image_config_write(target->base_image);
-	image_config_platform(c->a, target->image, &j->made);
+	j->made = *image_config_platform(c->arena, target->image);
 	j->made.os_features = NULL;
 	j->has_epoch = c->epoch != NULL;
 	j->epoch_s = c->epoch_s;

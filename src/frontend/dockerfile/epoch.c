@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "frontend/dockerfile/convert.h"
+#include "frontend/dockerfile/convert_shared.h"
 #include "base/time.h"
 #include "format/gotype.h"
 #include <inttypes.h>
@@ -39,6 +39,6 @@ bool epoch_resolve(convert *c, GError **error)
 	}
 	if (c->epoch_s > G_MAXINT64 / NS_PER_S || c->epoch_s < G_MININT64 / NS_PER_S)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid SOURCE_DATE_EPOCH: %s", text);
-	c->epoch = arena_take(c->a, time_format_rfc3339(seconds_to_ns(c->epoch_s, 0)));
-	return epoch_set(c, arena_printf(c->a, "%" PRId64, c->epoch_s), error);
+	c->epoch = arena_take(c->arena, time_format_rfc3339(seconds_to_ns(c->epoch_s, 0)));
+	return epoch_set(c, arena_printf(c->arena, "%" PRId64, c->epoch_s), error);
 }

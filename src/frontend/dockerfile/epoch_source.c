@@ -4,7 +4,6 @@
 #include "api/message_copy.h"
 #include "base/text.h"
 #include "frontend/dockerfile/archive_time.h"
-#include "frontend/dockerfile/convert.h"
 #include "frontend/dockerfile/convert_shared.h"
 #include "frontend/dockerfile/git_url.h"
 #include "frontend/dockerfile/text.h"
@@ -26,24 +25,24 @@ static bool refuse(GError **error, const char *text)
 
 /* --- a stage that is FROM scratch with ARGs and one remote ADD --- */
 
-static bool stage_source(convert *c, const struct instruction *add, const struct env *env, struct origin *ret,
+static bool stage_source(convert *c, const struct instruction_copy *add, const struct env *env, struct origin *ret,
 			 GError **error)
 {
 	struct words_result source, checksum;
 	struct git_url u;
 	bool is_git;
-	if (add->heredocs.n || add->args.n != 1)
+	if (add->heredocs.n || add->sources.n != 1)
 		return refuse(error, "must contain exactly one remote ADD source");
-	if (!words_expand(&c->words, c->a, add->args.items[0], &env->words, &source, error) ||
-	    !words_expand(&c->words, c->a, add->checksum ? add->checksum : "", &env->words, &checksum, error) ||
-	    !git_url_parse(c->a, source.text, &u, &is_git, error))
+	if (!words_expand(&c->words, c->arena, add->sources.items[0], &env->words, &source, error) ||
+	    !words_expand(&c->words, c->arena, add->checksum ? add->checksum : "", &env->words, &checksum, error) ||
+	    !git_url_parse(c->arena, source.text, &u, &is_git, error))
 		return false;
 	if (is_git && !u.local_looking) {
 		const char *sum = *checksum.text ? checksum.text : u.checksum;
 		u.mtime = "";
 		u.fetch_by_commit = false;
-		ret->identifier =
-			git_url_source(c->a, &u, add->keep_git_dir == 1 || u.keep_git_dir == 1, sum, "", &ret->attrs);
+		ret->identifier = git_url_source(c->arena, &u, add->keep_git_dir == 1 || u.keep_git_dir == 1, sum, "",
+						 &ret->attrs);
 		return true;
 	}
 	if (!g_str_has_prefix(source.text, "http://") && !g_str_has_prefix(source.text, "https://"))
@@ -52,14 +51,14 @@ static bool stage_source(convert *c, const struct instruction *add, const struct
 	if (*checksum.text && !digest_parse(checksum.text, &digest, error))
 		return false;
 	struct vec attrs = {0};
-	arena_push(c->a, &attrs, "http.filename");
-	arena_push(c->a, &attrs, url_file(c->a, source.text));
+	arena_push(c->arena, &attrs, "http.filename");
+	arena_push(c->arena, &attrs, url_file(c->arena, source.text));
 	if (*checksum.text) {
-		arena_push(c->a, &attrs, "http.checksum");
-		arena_push(c->a, &attrs, checksum.text);
+		arena_push(c->arena, &attrs, "http.checksum");
+		arena_push(c->arena, &attrs, checksum.text);
 	}
 	ret->identifier = source.text;
-	ret->attrs = arena_strv(c->a, &attrs);
+	ret->attrs = arena_strv(c->arena, &attrs);
 	return true;
 }
 
@@ -71,7 +70,7 @@ static bool stage_args(convert *c, const struct instruction *i, struct env *env,
 		struct words_result r = {0};
 		if (!value && !pair->value)
 			continue;
-		if (!value && !words_expand(&c->words, c->a, pair->value, &env->words, &r, error))
+		if (!value && !words_expand(&c->words, c->arena, pair->value, &env->words, &r, error))
 			return false;
 		if (!env_set(env, pair->key, value ? value : r.text, error))
 			return false;
@@ -84,7 +83,7 @@ static bool stage_origin(convert *c, const struct stage *s, struct origin *ret, 
 	struct env *env = env_copy(c->globals);
 	struct words_result base;
 	env_unset(env, "SOURCE_DATE_EPOCH");
-	if (!words_expand(&c->words, c->a, s->base_name, &env->words, &base, error))
+	if (!words_expand(&c->words, c->arena, s->base_name, &env->words, &base, error))
 		return false;
 	if (strcmp(base.text, "scratch") != 0)
 		return refuse(error, "must use FROM scratch");
@@ -95,18 +94,18 @@ static bool stage_origin(convert *c, const struct stage *s, struct origin *ret, 
 				return false;
 		} else if (i->kind != INSTRUCTION_ADD) {
 			return refuse(error,
-				      arena_printf(c->a,
+				      arena_printf(c->arena,
 						   "does not meet source-only requirements: unsupported %s instruction",
 						   i->name));
 		} else if (ret->identifier) {
 			return refuse(error, "must contain exactly one remote ADD");
-		} else if (!stage_source(c, i, env, ret, error)) {
+		} else if (!stage_source(c, &i->copy, env, ret, error)) {
 			return false;
 		}
 	}
 	if (!ret->identifier)
 		return refuse(error, "must contain exactly one remote ADD");
-	ret->log_name = arena_printf(c->a, "[internal] resolve SOURCE_DATE_EPOCH source stage %s", s->name);
+	ret->log_name = arena_printf(c->arena, "[internal] resolve SOURCE_DATE_EPOCH source stage %s", s->name);
 	return true;
 }
 
@@ -117,10 +116,10 @@ static void add_attrs(convert *c, Pb__SourceOp *op, const char *const *attrs)
 	struct vec list = {0};
 	for (size_t i = 0; attrs && attrs[i]; i += 2) {
 		Pb__SourceOp__AttrsEntry *entry =
-			message_new_in(c->a, Pb__SourceOp__AttrsEntry, pb__source_op__attrs_entry);
+			message_new_in(c->arena, Pb__SourceOp__AttrsEntry, pb__source_op__attrs_entry);
 		entry->key = (char *)attrs[i];
 		entry->value = (char *)attrs[i + 1];
-		arena_push(c->a, &list, entry);
+		arena_push(c->arena, &list, entry);
 	}
 	op->n_attrs = list.n;
 	op->attrs = (Pb__SourceOp__AttrsEntry **)list.items;
@@ -145,15 +144,15 @@ static bool commit_time(GBytes *object, int64_t *ret)
 /* For an http file without a date: the newest file in it, if it is an archive. */
 static bool archive_time(convert *c, const struct origin *o, const char *filename, bool *ret_known, GError **error)
 {
-	if (o->archive_only && !context_main_is_archive(c->x))
+	if (o->archive_only && !context_main_is_archive(c->context))
 		return true;
 	g_autoptr(llb_graph) g = llb_graph_new();
 	g_autoptr(build_result) r = NULL;
 	struct llb_meta meta = LLB_META_INIT;
 	meta.custom_name = o->log_name;
-	if (!context_solve(c->x, g, llb_source(g, o->identifier, o->attrs, &meta), false, &r, error))
+	if (!context_solve(c->context, g, llb_source(g, o->identifier, o->attrs, &meta), false, &r, error))
 		return false;
-	g_autoptr(GBytes) bytes = context_read_file(c->x, r, filename, 0, error);
+	g_autoptr(GBytes) bytes = context_read_file(c->context, r, filename, 0, error);
 	if (!bytes)
 		return false;
 	size_t n;
@@ -163,7 +162,7 @@ static bool archive_time(convert *c, const struct origin *o, const char *filenam
 
 static bool ask(convert *c, const struct origin *o, bool *ret_known, GError **error)
 {
-	bridge *b = context_bridge(c->x);
+	bridge *b = context_bridge(c->context);
 	Pb__SourceOp op = PB__SOURCE_OP__INIT;
 	struct bridge_source_request request = {
 		.source = &op,
@@ -177,7 +176,7 @@ static bool ask(convert *c, const struct origin *o, bool *ret_known, GError **er
 	add_attrs(c, &op, o->attrs);
 	if (!b->class->resolve_source)
 		return error_set(error, ERROR_UNIMPLEMENTED, "resolving the time of a source is not supported");
-	if (!b->class->resolve_source(b, &request, context_work(c->x), &found, error))
+	if (!b->class->resolve_source(b, &request, context_work(c->context), &found, error))
 		return false;
 	if (found.kind == BRIDGE_SOURCE_GIT && found.git.commit_object &&
 	    g_bytes_get_size(found.git.commit_object) > 0) {
@@ -197,11 +196,11 @@ static bool named_origin(convert *c, const char *value, const char *name, struct
 	static const char *const attrs[] = {"http.filename", "context", NULL};
 	struct git_url u;
 	bool is_git;
-	if (!git_url_parse(c->a, value, &u, &is_git, error))
+	if (!git_url_parse(c->arena, value, &u, &is_git, error))
 		return false;
-	ret->log_name = arena_printf(c->a, "[internal] resolve SOURCE_DATE_EPOCH named context %s", name);
+	ret->log_name = arena_printf(c->arena, "[internal] resolve SOURCE_DATE_EPOCH named context %s", name);
 	if (is_git) {
-		ret->identifier = git_url_source(c->a, &u, u.keep_git_dir == 1, u.checksum, u.mtime, &ret->attrs);
+		ret->identifier = git_url_source(c->arena, &u, u.keep_git_dir == 1, u.checksum, u.mtime, &ret->attrs);
 	} else if (g_str_has_prefix(value, "http://") || g_str_has_prefix(value, "https://")) {
 		ret->identifier = value;
 		ret->attrs = attrs;
@@ -213,7 +212,7 @@ static bool find_origin(convert *c, const char *name, struct origin *ret, GError
 {
 	const char *value, *label;
 	if (strcmp(name, "context") == 0) {
-		ret->identifier = context_main_source(c->x, &ret->attrs);
+		ret->identifier = context_main_source(c->context, &ret->attrs);
 		ret->log_name = "[internal] resolve main build context metadata";
 		ret->archive_only = true;
 		return true;

@@ -270,15 +270,21 @@ bool image_config_has_layers(const struct image_config *c)
 	return false;
 }
 
-void image_config_platform(arena *a, const struct image_config *c, struct platform *ret)
+struct platform *image_config_platform(arena *a, const struct image_config *c)
 {
-	*ret = (struct platform){0};
-	g_strlcpy(ret->os, c->os, sizeof ret->os);
-	g_strlcpy(ret->architecture, c->architecture, sizeof ret->architecture);
-	g_strlcpy(ret->variant, c->variant, sizeof ret->variant);
-	g_strlcpy(ret->os_version, c->os_version, sizeof ret->os_version);
+	struct platform *p = arena_make(a, struct platform);
+	g_strlcpy(p->os, c->os, sizeof p->os);
+	g_strlcpy(p->architecture, c->architecture, sizeof p->architecture);
+	g_strlcpy(p->variant, c->variant, sizeof p->variant);
+	g_strlcpy(p->os_version, c->os_version, sizeof p->os_version);
 	if (c->os_features.n)
-		ret->os_features = (char *const *)arena_strv(a, &c->os_features);
+		p->os_features = (char *const *)arena_strv(a, &c->os_features);
+	return p;
+}
+
+bool image_config_fits(const struct image_config *c, const struct platform *p)
+{
+	return strcmp(c->os, p->os) == 0 && strcmp(c->architecture, p->architecture) == 0;
 }
 
 /* --- writing --- */

@@ -52,8 +52,9 @@ void image_config_env_set(arena *a, struct image_config *c, const char *key, con
 void image_config_label_set(arena *a, struct image_config *c, const char *key, const char *value);
 void image_config_set_add(arena *a, struct vec *set, const char *key);
 void image_config_history(arena *a, struct image_config *c, const char *created_by, bool layer, const char *created);
-/* Copies the config for FROM of another stage, or of an image without layers. */
 bool image_config_has_layers(const struct image_config *c);
-void image_config_platform(arena *a, const struct image_config *c, struct platform *ret);
+struct platform *image_config_platform(arena *a, const struct image_config *c);
+/* Reports whether os and architecture are those of the platform. */
+bool image_config_fits(const struct image_config *c, const struct platform *p);
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -39,6 +39,7 @@ struct parse {
 	arena *a;
 	const struct node *node;
 	struct instruction *i;
+	const struct builder_flag *flags; /* those that the instruction has */
 	struct lint *lint;
 };
 
@@ -47,27 +48,32 @@ struct parse {
 		word, type, offsetof(struct instruction, member)                                                       \
 	}
 static const struct builder_flag add_flags[] = {
-	FLAG("chown", FLAG_TEXT, chown),       FLAG("chmod", FLAG_TEXT, chmod),
-	FLAG("link", FLAG_BOOL, link),         FLAG("keep-git-dir", FLAG_MAYBE, keep_git_dir),
-	FLAG("checksum", FLAG_TEXT, checksum), FLAG("unpack", FLAG_MAYBE, unpack),
-	FLAG("exclude", FLAG_LIST, exclude),   {0}};
-static const struct builder_flag copy_flags[] = {FLAG("chown", FLAG_TEXT, chown),
-						 FLAG("from", FLAG_TEXT, from),
-						 FLAG("chmod", FLAG_TEXT, chmod),
-						 FLAG("link", FLAG_BOOL, link),
-						 FLAG("exclude", FLAG_LIST, exclude),
-						 FLAG("parents", FLAG_BOOL, parents),
-						 {0}};
-static const struct builder_flag from_flags[] = {FLAG("platform", FLAG_TEXT, platform), {0}};
-static const struct builder_flag run_flags[] = {FLAG("mount", FLAG_LIST, mounts),
-						FLAG("network", FLAG_TEXT, network),
-						FLAG("security", FLAG_TEXT, security),
-						FLAG("device", FLAG_LIST, devices),
-						{0}};
+	FLAG("chown", FLAG_TEXT, copy.chown),       FLAG("chmod", FLAG_TEXT, copy.chmod),
+	FLAG("link", FLAG_BOOL, copy.link),         FLAG("keep-git-dir", FLAG_MAYBE, copy.keep_git_dir),
+	FLAG("checksum", FLAG_TEXT, copy.checksum), FLAG("unpack", FLAG_MAYBE, copy.unpack),
+	FLAG("exclude", FLAG_LIST, copy.exclude),   {0},
+};
+static const struct builder_flag copy_flags[] = {
+	FLAG("chown", FLAG_TEXT, copy.chown),
+	FLAG("from", FLAG_TEXT, copy.from),
+	FLAG("chmod", FLAG_TEXT, copy.chmod),
+	FLAG("link", FLAG_BOOL, copy.link),
+	FLAG("exclude", FLAG_LIST, copy.exclude),
+	FLAG("parents", FLAG_BOOL, copy.parents),
+	{0},
+};
+static const struct builder_flag from_flags[] = {FLAG("platform", FLAG_TEXT, from.platform), {0}};
+static const struct builder_flag run_flags[] = {
+	FLAG("mount", FLAG_LIST, run.mounts),
+	FLAG("network", FLAG_TEXT, run.network),
+	FLAG("security", FLAG_TEXT, run.security),
+	FLAG("device", FLAG_LIST, run.devices),
+	{0},
+};
 
-static bool read_flags(struct parse *p, const struct builder_flag *rows, GError **error)
+static bool read_flags(struct parse *p, GError **error)
 {
-	return builder_flags_parse(p->a, &p->node->flags, rows, p->i, error);
+	return builder_flags_parse(p->a, &p->node->flags, p->flags, p->i, error);
 }
 
 static bool need_one(struct parse *p, GError **error)
@@ -75,13 +81,6 @@ static bool need_one(struct parse *p, GError **error)
 	if (p->node->args.n)
 		return true;
 	return error_set(error, ERROR_INVALID_ARGUMENT, "%s requires at least one argument", keyword_upper(p->i->kind));
-}
-
-static bool need_exactly_one(struct parse *p, GError **error)
-{
-	if (p->node->args.n == 1)
-		return true;
-	return error_set(error, ERROR_INVALID_ARGUMENT, "%s requires exactly one argument", keyword_upper(p->i->kind));
 }
 
 /* --- ENV, LABEL, ARG --- */
@@ -93,7 +92,7 @@ static bool blank_name(struct parse *p, GError **error)
 
 static bool parse_pairs(struct parse *p, GError **error)
 {
-	if (!read_flags(p, NULL, error) || !need_one(p, error))
+	if (!read_flags(p, error) || !need_one(p, error))
 		return false;
 	const struct vec *args = &p->node->args;
 	for (size_t i = 0; i + 2 < args->n; i += 3) {
@@ -104,16 +103,6 @@ static bool parse_pairs(struct parse *p, GError **error)
 		arena_push(p->a, &p->i->pairs, pair);
 	}
 	return true;
-}
-
-static bool parse_env(struct parse *p, GError **error)
-{
-	return parse_pairs(p, error);
-}
-
-static bool parse_label(struct parse *p, GError **error)
-{
-	return parse_pairs(p, error);
 }
 
 /* Returns the comment that begins with the name. */
@@ -165,67 +154,47 @@ static bool parse_arg(struct parse *p, GError **error)
 
 /* --- COPY, ADD --- */
 
-static const struct heredoc *heredoc_named(const struct vec *docs, const char *name)
-{
-	for (size_t i = docs->n; i > 0; i--) /* if two have the same name, the last body is used for both */
-		if (strcmp(vec_at(docs, struct heredoc *, i - 1)->name, name) == 0)
-			return docs->items[i - 1];
-	return NULL;
-}
-
-static bool parse_sources(struct parse *p, GError **error)
+static bool parse_copy(struct parse *p, GError **error)
 {
 	const struct vec *args = &p->node->args;
-	p->i->dest = args->items[args->n - 1];
-	if (heredoc_parse(p->a, p->i->dest))
-		return error_set(error, ERROR_INVALID_ARGUMENT, "%s cannot accept a heredoc as a destination",
-				 keyword_upper(p->i->kind));
-	for (size_t i = 0; i + 1 < args->n; i++) {
-		struct heredoc *doc = heredoc_parse(p->a, args->items[i]);
-		if (!doc) {
-			arena_push(p->a, &p->i->args, args->items[i]);
-			continue;
-		}
-		const struct heredoc *body = heredoc_named(&p->node->heredocs, doc->name);
-		doc->content = body ? body->content : "";
-		if (doc->chomp)
-			doc->content = heredoc_chomp(p->a, doc->content);
-		arena_push(p->a, &p->i->heredocs, doc);
-	}
-	return true;
-}
-
-static bool parse_transfer(struct parse *p, const struct builder_flag *rows, GError **error)
-{
-	if (p->node->args.n < 2)
+	struct instruction_copy *copy = &p->i->copy;
+	copy->unpack = copy->keep_git_dir = -1;
+	if (args->n < 2)
 		return error_set(
 			error, ERROR_INVALID_ARGUMENT,
 			"%s requires at least two arguments, but only one was provided. Destination could not be "
 			"determined",
 			keyword_upper(p->i->kind));
-	return read_flags(p, rows, error) && parse_sources(p, error);
-}
-
-static bool parse_add(struct parse *p, GError **error)
-{
-	return parse_transfer(p, add_flags, error);
-}
-
-static bool parse_copy(struct parse *p, GError **error)
-{
-	return parse_transfer(p, copy_flags, error);
+	if (!read_flags(p, error))
+		return false;
+	copy->dest = args->items[args->n - 1];
+	if (heredoc_parse(p->a, copy->dest))
+		return error_set(error, ERROR_INVALID_ARGUMENT, "%s cannot accept a heredoc as a destination",
+				 keyword_upper(p->i->kind));
+	for (size_t i = 0; i + 1 < args->n; i++) {
+		struct heredoc *doc = heredoc_parse(p->a, args->items[i]);
+		if (!doc) {
+			arena_push(p->a, &copy->sources, args->items[i]);
+			continue;
+		}
+		for (size_t k = 0; k < p->node->heredocs.n;
+		     k++) { /* of several with the same name, the last body is used */
+			const struct heredoc *body = p->node->heredocs.items[k];
+			if (strcmp(body->name, doc->name) == 0)
+				doc->content = body->content;
+		}
+		if (doc->chomp)
+			doc->content = heredoc_chomp(p->a, doc->content);
+		arena_push(p->a, &copy->heredocs, doc);
+	}
+	return true;
 }
 
 /* --- FROM --- */
 
 static bool is_stage_name(const char *name)
 {
-	if (!g_ascii_islower(*name))
-		return false;
-	for (; *name; name++)
-		if (!g_ascii_islower(*name) && !g_ascii_isdigit(*name) && !strchr("-_.", *name))
-			return false;
-	return true;
+	return g_ascii_islower(*name) && !name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_.")];
 }
 
 static void check_from(struct parse *p)
@@ -249,11 +218,12 @@ static void check_from(struct parse *p)
 static bool parse_from(struct parse *p, GError **error)
 {
 	const struct vec *args = &p->node->args;
+	struct instruction_from *from = &p->i->from;
 	check_from(p);
-	p->i->stage_name = "";
+	from->stage_name = "";
 	if (args->n == 3 && g_ascii_strcasecmp(args->items[1], "as") == 0) {
-		p->i->stage_name = text_lower(p->a, args->items[2]);
-		if (!is_stage_name(p->i->stage_name)) {
+		from->stage_name = text_lower(p->a, args->items[2]);
+		if (!is_stage_name(from->stage_name)) {
 			g_autofree char *quoted = go_quote(args->items[2]);
 			return error_set(
 				error, ERROR_INVALID_ARGUMENT,
@@ -263,85 +233,61 @@ static bool parse_from(struct parse *p, GError **error)
 	} else if (args->n != 1) {
 		return error_set(error, ERROR_INVALID_ARGUMENT, "FROM requires either one or three arguments");
 	}
-	if (!read_flags(p, from_flags, error))
+	if (!read_flags(p, error))
 		return false;
-	p->i->from = args->items[0];
-	p->i->doc = doc_comment(&p->node->comments, p->i->stage_name);
-	if (*p->i->stage_name)
-		check_description(p, &p->i->stage_name, 1);
+	from->image = args->items[0];
+	from->doc = doc_comment(&p->node->comments, from->stage_name);
+	if (*from->stage_name)
+		check_description(p, &from->stage_name, 1);
 	return true;
 }
 
 /* --- commands --- */
 
-static bool parse_command(struct parse *p, const struct builder_flag *rows, GError **error)
+static bool parse_command(struct parse *p, GError **error)
 {
-	if (!read_flags(p, rows, error))
-		return false;
-	p->i->args = p->node->args;
-	p->i->json = p->node->json;
-	p->i->heredocs = p->node->heredocs;
-	return true;
+	p->i->command = (struct instruction_command){p->node->args, p->node->json};
+	return read_flags(p, error);
 }
 
 static bool parse_run(struct parse *p, GError **error)
 {
-	if (!parse_command(p, run_flags, error) || !devices_check(p->a, &p->i->devices, error) ||
-	    !mounts_check(p->a, &p->i->mounts, error))
+	struct instruction_run *run = &p->i->run;
+	run->command = (struct instruction_command){p->node->args, p->node->json};
+	run->heredocs = p->node->heredocs;
+	if (!read_flags(p, error) || !devices_check(p->a, &run->devices, error) ||
+	    !mounts_check(p->a, &run->mounts, error))
 		return false;
-	if (p->i->network && strcmp(p->i->network, "default") != 0 && strcmp(p->i->network, "none") != 0 &&
-	    strcmp(p->i->network, "host") != 0) {
-		g_autofree char *quoted = go_quote(p->i->network);
+	if (run->network && strcmp(run->network, "default") != 0 && strcmp(run->network, "none") != 0 &&
+	    strcmp(run->network, "host") != 0) {
+		g_autofree char *quoted = go_quote(run->network);
 		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid network mode %s", quoted);
 	}
-	if (p->i->security && strcmp(p->i->security, "sandbox") != 0 && strcmp(p->i->security, "insecure") != 0) {
-		g_autofree char *quoted = go_quote(p->i->security);
+	if (run->security && strcmp(run->security, "sandbox") != 0 && strcmp(run->security, "insecure") != 0) {
+		g_autofree char *quoted = go_quote(run->security);
 		return error_set(error, ERROR_INVALID_ARGUMENT, "security %s is not valid", quoted);
 	}
 	return true;
 }
 
-static bool parse_cmd(struct parse *p, GError **error)
-{
-	return parse_command(p, NULL, error);
-}
-
-static bool parse_entrypoint(struct parse *p, GError **error)
-{
-	return parse_command(p, NULL, error);
-}
-
 static bool parse_shell(struct parse *p, GError **error)
 {
-	if (!parse_command(p, NULL, error) || !need_one(p, error))
+	if (!parse_command(p, error) || !need_one(p, error))
 		return false;
-	if (!p->i->json)
-		return error_set(error, ERROR_INVALID_ARGUMENT, "SHELL requires the arguments to be in JSON form");
-	return true;
+	return p->node->json ||
+	       error_set(error, ERROR_INVALID_ARGUMENT, "SHELL requires the arguments to be in JSON form");
 }
 
-static const char *const health_names[] = {"interval", "timeout", "start-period", "start-interval"};
 struct health_flags {
-	const char *interval[4], *retries;
+	const char *times[4], *retries;
 };
 #define HEALTH(word, member)                                                                                           \
 	{                                                                                                              \
 		word, FLAG_TEXT, offsetof(struct health_flags, member)                                                 \
 	}
-static const struct builder_flag health_flags[] = {
-	HEALTH("interval", interval[0]),       HEALTH("timeout", interval[1]), HEALTH("start-period", interval[2]),
-	HEALTH("start-interval", interval[3]), HEALTH("retries", retries),     {0}};
-
-static bool parse_interval(const char *name, const char *text, int64_t *ret, GError **error)
-{
-	if (!text || !*text)
-		return true;
-	if (!duration_parse(text, ret, error))
-		return false;
-	if (*ret != 0 && *ret < NS_PER_MS)
-		return error_set(error, ERROR_INVALID_ARGUMENT, "Interval \"%s\" cannot be less than 1ms", name);
-	return true;
-}
+static const struct builder_flag health_flags[] = {HEALTH("interval", times[0]),     HEALTH("timeout", times[1]),
+						   HEALTH("start-period", times[2]), HEALTH("start-interval", times[3]),
+						   HEALTH("retries", retries),       {0}};
 
 static bool parse_retries(const char *text, int *ret, GError **error)
 {
@@ -361,41 +307,42 @@ static bool parse_retries(const char *text, int *ret, GError **error)
 	return true;
 }
 
-static const char **health_test(struct parse *p, const char *type, bool command)
-{
-	struct vec test = {0};
-	arena_push(p->a, &test, type);
-	for (size_t i = 1; command && i < p->node->args.n; i++)
-		arena_push(p->a, &test, p->node->args.items[i]);
-	return arena_strv(p->a, &test);
-}
-
 static bool parse_healthcheck(struct parse *p, GError **error)
 {
+	const struct vec *args = &p->node->args;
+	struct healthcheck *h = &p->i->health;
+	struct health_flags f = {0};
+	struct vec test = {0};
 	if (!need_one(p, error))
 		return false;
-	struct healthcheck *h = arena_make(p->a, struct healthcheck);
-	p->i->health = h;
-	const char *type = text_upper(p->a, p->node->args.items[0]);
+	const char *type = text_upper(p->a, args->items[0]);
 	if (strcmp(type, "NONE") == 0) {
-		h->test = health_test(p, type, false);
-		return p->node->args.n == 1 ||
-		       error_set(error, ERROR_INVALID_ARGUMENT, "HEALTHCHECK NONE takes no arguments");
+		arena_push(p->a, &test, type);
+		h->test = arena_strv(p->a, &test);
+		return args->n == 1 || error_set(error, ERROR_INVALID_ARGUMENT, "HEALTHCHECK NONE takes no arguments");
 	}
-	struct health_flags f = {0};
-	if (!builder_flags_parse(p->a, &p->node->flags, health_flags, &f, error))
+	if (!builder_flags_parse(p->a, &p->node->flags, p->flags, &f, error))
 		return false;
 	if (strcmp(type, "CMD") != 0) {
 		g_autofree char *quoted = go_quote(type);
 		return error_set(error, ERROR_INVALID_ARGUMENT, "Unknown type %s in HEALTHCHECK (try CMD)", quoted);
 	}
-	if (p->node->args.n < 2)
+	if (args->n < 2)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "Missing command after HEALTHCHECK CMD");
-	h->test = health_test(p, p->node->json ? "CMD" : "CMD-SHELL", true);
+	arena_push(p->a, &test, p->node->json ? "CMD" : "CMD-SHELL");
+	for (size_t i = 1; i < args->n; i++)
+		arena_push(p->a, &test, args->items[i]);
+	h->test = arena_strv(p->a, &test);
 	int64_t *times[] = {&h->interval_ns, &h->timeout_ns, &h->start_period_ns, &h->start_interval_ns};
-	for (size_t i = 0; i < G_N_ELEMENTS(times); i++)
-		if (!parse_interval(health_names[i], f.interval[i], times[i], error))
+	for (size_t i = 0; i < G_N_ELEMENTS(times); i++) {
+		if (!f.times[i] || !*f.times[i])
+			continue;
+		if (!duration_parse(f.times[i], times[i], error))
 			return false;
+		if (*times[i] != 0 && *times[i] < NS_PER_MS)
+			return error_set(error, ERROR_INVALID_ARGUMENT, "Interval \"%s\" cannot be less than 1ms",
+					 p->flags[i].name);
+	}
 	return parse_retries(f.retries, &h->retries, error);
 }
 
@@ -408,55 +355,41 @@ static int by_text(const void *a, const void *b)
 
 static bool parse_expose(struct parse *p, GError **error)
 {
-	if (!need_one(p, error) || !read_flags(p, NULL, error))
+	if (!need_one(p, error) || !read_flags(p, error))
 		return false;
 	for (size_t i = 0; i < p->node->args.n; i++)
-		arena_push(p->a, &p->i->args, p->node->args.items[i]);
-	qsort(p->i->args.items, p->i->args.n, sizeof(void *), by_text);
+		arena_push(p->a, &p->i->words, p->node->args.items[i]);
+	qsort(p->i->words.items, p->i->words.n, sizeof(void *), by_text);
 	return true;
 }
 
 static bool parse_volume(struct parse *p, GError **error)
 {
-	if (!need_one(p, error) || !read_flags(p, NULL, error))
+	if (!need_one(p, error) || !read_flags(p, error))
 		return false;
 	for (size_t i = 0; i < p->node->args.n; i++) {
 		char *path = text_trim(p->a, p->node->args.items[i]);
 		if (!*path)
 			return error_set(error, ERROR_INVALID_ARGUMENT, "VOLUME specified can not be an empty string");
-		arena_push(p->a, &p->i->args, path);
+		arena_push(p->a, &p->i->words, path);
 	}
 	return true;
 }
 
-static bool parse_one_text(struct parse *p, bool flags, GError **error)
+static bool parse_text(struct parse *p, GError **error)
 {
-	if (!need_exactly_one(p, error) || (flags && !read_flags(p, NULL, error)))
-		return false;
-	p->i->args = p->node->args;
-	return true;
-}
-
-static bool parse_user(struct parse *p, GError **error)
-{
-	return parse_one_text(p, true, error);
-}
-
-static bool parse_workdir(struct parse *p, GError **error)
-{
-	return parse_one_text(p, true, error);
-}
-
-static bool parse_stopsignal(struct parse *p, GError **error)
-{
-	return parse_one_text(p, false, error);
+	if (p->node->args.n != 1)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "%s requires exactly one argument",
+				 keyword_upper(p->i->kind));
+	p->i->text = p->node->args.items[0];
+	return p->i->kind == INSTRUCTION_STOPSIGNAL || read_flags(p, error);
 }
 
 static bool parse_maintainer(struct parse *p, GError **error)
 {
 	lint_report(p->lint, &p->node->comments, LINT_MAINTAINER_DEPRECATED, p->node->span,
 		    "Maintainer instruction is deprecated in favor of using label");
-	return parse_one_text(p, true, error);
+	return parse_text(p, error);
 }
 
 /* Returns the line without its ONBUILD, and the bodies of its here-documents. */
@@ -474,22 +407,39 @@ static const char *trigger_text(struct parse *p)
 
 static bool parse_onbuild(struct parse *p, GError **error)
 {
-	if (!need_one(p, error) || !read_flags(p, NULL, error))
+	if (!need_one(p, error) || !read_flags(p, error))
 		return false;
 	const char *word = text_upper(p->a, text_trim(p->a, p->node->args.items[0]));
 	if (strcmp(word, "ONBUILD") == 0)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed");
 	if (strcmp(word, "MAINTAINER") == 0 || strcmp(word, "FROM") == 0)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "%s isn't allowed as an ONBUILD trigger", word);
-	arena_push(p->a, &p->i->args, trigger_text(p));
+	p->i->text = trigger_text(p);
 	return true;
 }
 
-typedef bool (*parse_function)(struct parse *p, GError **error);
-static const parse_function parse_functions[] = {
-#define PARSE_ROW(NAME, name, form, heredocs) parse_##name,
-	INSTRUCTIONS(PARSE_ROW)
-#undef PARSE_ROW
+static const struct {
+	bool (*parse)(struct parse *p, GError **error);
+	const struct builder_flag *flags;
+} parsers[INSTRUCTION_COUNT] = {
+	[INSTRUCTION_ADD] = {parse_copy, add_flags},
+	[INSTRUCTION_ARG] = {parse_arg, NULL},
+	[INSTRUCTION_CMD] = {parse_command, NULL},
+	[INSTRUCTION_COPY] = {parse_copy, copy_flags},
+	[INSTRUCTION_ENTRYPOINT] = {parse_command, NULL},
+	[INSTRUCTION_ENV] = {parse_pairs, NULL},
+	[INSTRUCTION_EXPOSE] = {parse_expose, NULL},
+	[INSTRUCTION_FROM] = {parse_from, from_flags},
+	[INSTRUCTION_HEALTHCHECK] = {parse_healthcheck, health_flags},
+	[INSTRUCTION_LABEL] = {parse_pairs, NULL},
+	[INSTRUCTION_MAINTAINER] = {parse_maintainer, NULL},
+	[INSTRUCTION_ONBUILD] = {parse_onbuild, NULL},
+	[INSTRUCTION_RUN] = {parse_run, run_flags},
+	[INSTRUCTION_SHELL] = {parse_shell, NULL},
+	[INSTRUCTION_STOPSIGNAL] = {parse_text, NULL},
+	[INSTRUCTION_USER] = {parse_text, NULL},
+	[INSTRUCTION_VOLUME] = {parse_volume, NULL},
+	[INSTRUCTION_WORKDIR] = {parse_text, NULL},
 };
 
 struct instruction *instruction_parse(arena *a, const struct node *node, struct lint *lint, GError **error)
@@ -506,7 +456,6 @@ struct instruction *instruction_parse(arena *a, const struct node *node, struct 
 	i->code = text_valid(a, text_trim(a, node->original));
 	i->span = node->span;
 	i->comments = node->comments;
-	i->unpack = i->keep_git_dir = -1;
-	struct parse p = {a, node, i, lint};
-	return parse_functions[k->kind](&p, error) ? i : NULL;
+	struct parse p = {a, node, i, parsers[k->kind].flags, lint};
+	return parsers[k->kind].parse(&p, error) ? i : NULL;
 }

@@ -25,8 +25,8 @@ enum line_form {
 };
 
 /*
- * One row per instruction: name, how its line is split, whether here-documents may follow. instruction.c has a parse
- * function for each, convert.h a convert function.
+ * One row per instruction: name, how its line is split, whether here-documents may follow. instruction.c has a parser
+ * for each, convert_shared.h a convert function.
  */
 #define INSTRUCTIONS(X)                                                                                                \
 	X(ADD, add, FORM_JSON_OR_LIST, true)                                                                           \
@@ -102,25 +102,52 @@ struct healthcheck {
 	int retries;
 };
 
-/* An instruction as parsed. Members that do not apply to it are zero. */
+struct instruction_copy {
+	struct vec sources;  /* without those that are here-documents */
+	struct vec heredocs; /* element type: struct heredoc * */
+	const char *dest;
+	const char *from, *chown, *chmod, *checksum; /* flags, NULL: not given */
+	bool link, parents;
+	int unpack, keep_git_dir; /* -1: not given */
+	struct vec exclude;
+};
+
+struct instruction_from {
+	const char *image;
+	const char *platform;   /* flag, NULL: not given */
+	const char *stage_name; /* in lower case, "" without AS */
+	const char *doc;        /* description comment, or "" */
+};
+
+struct instruction_command {
+	struct vec args;
+	bool json; /* in exec form */
+};
+
+struct instruction_run {
+	struct instruction_command command;
+	struct vec heredocs;            /* element type: struct heredoc * */
+	struct vec mounts, devices;     /* values of the flags */
+	const char *network, *security; /* flags, NULL: not given */
+};
+
+/* An instruction as parsed. */
 struct instruction {
 	enum instruction_kind kind;
 	const char *name; /* keyword as written */
 	const char *code; /* trimmed line */
 	struct span span;
 	struct vec comments;
-	struct vec args;     /* words, sources, ports, volumes, the command, or one text */
-	bool json;           /* the command is in exec form (JSON) */
-	struct vec pairs;    /* element type: struct pair *: ENV, LABEL, ARG */
-	struct vec heredocs; /* RUN: all here-documents; COPY and ADD: those that are sources */
-	const char *dest;    /* COPY, ADD */
-	const char *from, *chown, *chmod, *checksum, *platform, *network, *security; /* flags, NULL: not given */
-	bool link, parents;
-	int unpack, keep_git_dir; /* -1: not given */
-	struct vec exclude, mounts, devices;
-	const struct healthcheck *health;
-	const char *stage_name; /* FROM: name in lower case, "" without AS */
-	const char *doc;        /* FROM: description comment, or "" */
+	union {
+		struct instruction_copy copy; /* ADD, COPY */
+		struct instruction_from from;
+		struct instruction_run run;
+		struct instruction_command command; /* CMD, ENTRYPOINT, SHELL */
+		struct healthcheck health;
+		struct vec pairs; /* ARG, ENV, LABEL; element type: struct pair * */
+		struct vec words; /* EXPOSE, VOLUME */
+		const char *text; /* MAINTAINER, ONBUILD, STOPSIGNAL, USER, WORKDIR */
+	};
 };
 
 struct lint;

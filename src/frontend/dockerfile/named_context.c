@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "frontend/dockerfile/convert.h"
+#include "frontend/dockerfile/convert_shared.h"
 #include "base/limits.h"
 #include "format/json_writer.h"
 #include "format/patterns.h"
@@ -34,15 +34,16 @@ bool named_context_find(convert *c, const char *name, const struct platform *p, 
 		g_prefix_error(error, "invalid context name %s: ", name);
 		return false;
 	}
-	char *familiar = arena_take(c->a, reference_familiar(ref));
+	char *familiar = arena_take(c->arena, reference_familiar(ref));
 	if (g_str_has_suffix(familiar, ":latest"))
 		familiar[strlen(familiar) - strlen(":latest")] = 0;
 	struct platform wanted = p ? *p : c->target;
 	platform_normalize(&wanted);
-	const char *names[] = {arena_printf(c->a, "%s::%s", familiar, arena_take(c->a, platform_format_all(&wanted))),
-			       familiar};
+	const char *names[] = {
+		arena_printf(c->arena, "%s::%s", familiar, arena_take(c->arena, platform_format_all(&wanted))),
+		familiar};
 	for (size_t i = 0; i < G_N_ELEMENTS(names) && !*ret_value; i++) {
-		*ret_value = options_get(c->o, arena_printf(c->a, "context:%s", names[i]));
+		*ret_value = options_get(c->options, arena_printf(c->arena, "context:%s", names[i]));
 		*ret_name = names[i];
 	}
 	return true;
@@ -50,7 +51,7 @@ bool named_context_find(convert *c, const char *name, const struct platform *p, 
 
 static const char *context_label(struct load *l, const char *text)
 {
-	return arena_printf(l->c->a, "[context %s] %s", l->name, text);
+	return arena_printf(l->c->arena, "[context %s] %s", l->name, text);
 }
 
 /* Applies the same members of an image config as llb.WithImageConfig. */
@@ -58,15 +59,13 @@ static bool apply_config(struct load *l, GBytes *bytes, GError **error)
 {
 	size_t n = 0;
 	const void *p = bytes ? g_bytes_get_data(bytes, &n) : "";
-	l->image = image_config_read(l->c->a, p, n, error);
+	l->image = image_config_read(l->c->arena, p, n, error);
 	if (!l->image)
 		return false;
 	if (*l->image->working_dir)
-		l->state->dir = arena_strdup(l->c->a, l->image->working_dir);
-	if (*l->image->os && *l->image->architecture) {
-		l->state->has_platform = true;
-		image_config_platform(l->c->a, l->image, &l->state->platform);
-	}
+		l->state->dir = arena_strdup(l->c->arena, l->image->working_dir);
+	if (*l->image->os && *l->image->architecture)
+		l->state->platform = image_config_platform(l->c->arena, l->image);
 	return true;
 }
 
@@ -97,7 +96,8 @@ static bool load_other(struct load *l, const char *identifier, GError **error)
 				 "policies: %s",
 				 l->value);
 	return load_value(
-		l, arena_printf(l->c->a, "%.*s:%s", (int)(rest - identifier), identifier, rest + strlen("://")), error);
+		l, arena_printf(l->c->arena, "%.*s:%s", (int)(rest - identifier), identifier, rest + strlen("://")),
+		error);
 }
 
 static bool load_image(struct load *l, GError **error)
@@ -111,19 +111,19 @@ static bool load_image(struct load *l, GError **error)
 	reference_tag_default(ref);
 	g_autofree char *full = reference_text(ref);
 	struct context_image found;
-	struct bridge_image_request r = {.ref = full,
-					 .platform = l->platform,
-					 .resolve_mode = l->c->o->resolve_mode,
-					 .log_name =
-						 context_label(l, arena_printf(l->c->a, "load metadata for %s", text))};
+	struct bridge_image_request r = {
+		.ref = full,
+		.platform = l->platform,
+		.resolve_mode = l->c->options->resolve_mode,
+		.log_name = context_label(l, arena_printf(l->c->arena, "load metadata for %s", text))};
 	g_autoptr(GError) why = NULL;
-	if (!context_resolve_image(l->c->x, &r, &found, &why)) {
+	if (!context_resolve_image(l->c->context, &r, &found, &why)) {
 		if (found.other)
 			return load_other(l, found.other, error);
 		g_propagate_error(error, g_steal_pointer(&why));
 		return false;
 	}
-	source(l, arena_printf(l->c->a, "docker-image://%s", found.ref), NULL, context_label(l, text));
+	source(l, arena_printf(l->c->arena, "docker-image://%s", found.ref), NULL, context_label(l, text));
 	return apply_config(l, found.config, error);
 }
 
@@ -132,12 +132,12 @@ static bool load_git(struct load *l, GError **error)
 	struct git_url u;
 	bool is_git;
 	const char *const *attrs;
-	if (!git_url_parse(l->c->a, l->value, &u, &is_git, error))
+	if (!git_url_parse(l->c->arena, l->value, &u, &is_git, error))
 		return false;
 	if (!is_git)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid git context %s", l->value);
-	const char *id = git_url_source(l->c->a, &u, u.keep_git_dir == 1, u.checksum, u.mtime, &attrs);
-	source(l, id, attrs, arena_printf(l->c->a, "[internal] load git source %s", l->value));
+	const char *id = git_url_source(l->c->arena, &u, u.keep_git_dir == 1, u.checksum, u.mtime, &attrs);
+	source(l, id, attrs, arena_printf(l->c->arena, "[internal] load git source %s", l->value));
 	return true;
 }
 
@@ -146,7 +146,7 @@ static bool load_http(struct load *l, GError **error)
 	static const char *const attrs[] = {"http.filename", "context", NULL};
 	struct git_url u;
 	bool is_git;
-	if (!git_url_parse(l->c->a, l->value, &u, &is_git, error))
+	if (!git_url_parse(l->c->arena, l->value, &u, &is_git, error))
 		return false;
 	if (is_git)
 		return load_git(l, error);
@@ -158,7 +158,7 @@ static bool load_http(struct load *l, GError **error)
 static bool split_layout(struct load *l, const char **ret_name, const char **ret_digest, GError **error)
 {
 	const char *text = skip_slashes(l->rest), *at = strchr(text, '@');
-	const char *name = at ? arena_strndup(l->c->a, text, (size_t)(at - text)) : text;
+	const char *name = at ? arena_strndup(l->c->arena, text, (size_t)(at - text)) : text;
 	if (text == at) /* "@digest" without a name is not a reference */
 		return error_set(error, ERROR_INVALID_ARGUMENT,
 				 "could not parse oci-layout reference \"%s\": invalid reference format", text);
@@ -170,7 +170,7 @@ static bool split_layout(struct load *l, const char **ret_name, const char **ret
 		return error_set(error, ERROR_INVALID_ARGUMENT,
 				 "could not parse oci-layout reference \"%s\": invalid reference format", text);
 	const char *slash = strrchr(name, '/'), *colon = strrchr(slash ? slash : name, ':');
-	*ret_name = colon ? arena_strndup(l->c->a, name, (size_t)(colon - name)) : name;
+	*ret_name = colon ? arena_strndup(l->c->arena, name, (size_t)(colon - name)) : name;
 	*ret_digest = at + 1;
 	return true;
 }
@@ -181,7 +181,7 @@ static bool load_layout(struct load *l, GError **error)
 	if (!split_layout(l, &store, &digest, error))
 		return false;
 	const char *colons = strstr(l->name, "::");
-	const char *plain = colons ? arena_strndup(l->c->a, l->name, (size_t)(colons - l->name)) : l->name;
+	const char *plain = colons ? arena_strndup(l->c->arena, l->name, (size_t)(colons - l->name)) : l->name;
 	g_autoptr(reference) ref = reference_parse_normalized(plain, error);
 	if (!ref) {
 		g_prefix_error(error, "could not parse oci-layout reference \"%s\": ", plain);
@@ -189,19 +189,19 @@ static bool load_layout(struct load *l, GError **error)
 	}
 	g_free(ref->digest);
 	ref->digest = g_strdup(digest);
-	const char *full = arena_take(l->c->a, reference_text(ref)), *session = context_session(l->c->x, "");
+	const char *full = arena_take(l->c->arena, reference_text(ref)), *session = context_session(l->c->context, "");
 	struct context_image found;
-	struct bridge_image_request r = {.ref = full,
-					 .platform = l->platform,
-					 .oci_layout = true,
-					 .session_id = session,
-					 .store_id = store,
-					 .log_name =
-						 context_label(l, arena_printf(l->c->a, "load metadata for %s", full))};
-	if (!context_resolve_image(l->c->x, &r, &found, error))
+	struct bridge_image_request r = {
+		.ref = full,
+		.platform = l->platform,
+		.oci_layout = true,
+		.session_id = session,
+		.store_id = store,
+		.log_name = context_label(l, arena_printf(l->c->arena, "load metadata for %s", full))};
+	if (!context_resolve_image(l->c->context, &r, &found, error))
 		return false;
 	const char *attrs[] = {"oci.session", session, "oci.store", store, NULL};
-	source(l, arena_printf(l->c->a, "oci-layout://%s", full), attrs, context_label(l, "OCI load from client"));
+	source(l, arena_printf(l->c->arena, "oci-layout://%s", full), attrs, context_label(l, "OCI load from client"));
 	return apply_config(l, found.config, error);
 }
 
@@ -210,11 +210,11 @@ static bool read_local_ignore(struct load *l, const char *local, GError **error)
 	convert *c = l->c;
 	const char *const files[] = {".dockerignore", NULL};
 	const char *attrs[] = {"local.session",
-			       context_session(c->x, local),
+			       context_session(c->context, local),
 			       "local.followpaths",
-			       context_json_list(c->a, files),
+			       context_json_list(c->arena, files),
 			       "local.sharedkeyhint",
-			       arena_printf(c->a, "context:%s-.dockerignore", l->name),
+			       arena_printf(c->arena, "context:%s-.dockerignore", l->name),
 			       "local.differ",
 			       "none",
 			       NULL};
@@ -222,10 +222,10 @@ static bool read_local_ignore(struct load *l, const char *local, GError **error)
 	meta.custom_name = context_label(l, "load .dockerignore");
 	g_autoptr(llb_graph) g = llb_graph_new();
 	g_autoptr(build_result) result = NULL;
-	struct llb_out out = llb_source(g, arena_printf(c->a, "local://%s", local), attrs, &meta);
-	if (!context_solve(c->x, g, out, true, &result, error))
+	struct llb_out out = llb_source(g, arena_printf(c->arena, "local://%s", local), attrs, &meta);
+	if (!context_solve(c->context, g, out, true, &result, error))
 		return false;
-	g_autoptr(GBytes) bytes = context_read_file(c->x, result, files[0], 0, NULL);
+	g_autoptr(GBytes) bytes = context_read_file(c->context, result, files[0], 0, NULL);
 	size_t n = 0;
 	const char *text = bytes ? g_bytes_get_data(bytes, &n) : NULL;
 	if (!n)
@@ -237,8 +237,8 @@ static bool read_local_ignore(struct load *l, const char *local, GError **error)
 	}
 	struct vec copy = {0};
 	for (size_t i = 0; list[i]; i++)
-		arena_push(c->a, &copy, arena_strdup(c->a, list[i]));
-	l->stage->files_ignore = arena_strv(c->a, &copy);
+		arena_push(c->arena, &copy, arena_strdup(c->arena, list[i]));
+	l->stage->files_ignore = arena_strv(c->arena, &copy);
 	return true;
 }
 
@@ -247,10 +247,10 @@ static bool load_local(struct load *l, GError **error)
 	convert *c = l->c;
 	if (!read_local_ignore(l, l->rest, error))
 		return false;
-	const char *key = options_get(c->o, arena_printf(c->a, "sharedkey:localdir:%s", l->name));
+	const char *key = options_get(c->options, arena_printf(c->arena, "sharedkey:localdir:%s", l->name));
 	l->stage->files_local = l->rest;
 	l->stage->files_name = context_label(l, "load from client");
-	l->stage->files_key = arena_printf(c->a, "context:%s-%s", l->name, key ? key : "");
+	l->stage->files_key = arena_printf(c->arena, "context:%s-%s", l->name, key ? key : "");
 	l->state->out = l->stage->files_placeholder = llb_promise(c->graph);
 	return true;
 }
@@ -263,24 +263,24 @@ void named_contexts_finish(convert *c)
 		if (!s->files_local)
 			continue;
 		struct vec attrs = {0};
-		const char *pairs[] = {"local.session", context_session(c->x, s->files_local), "local.sharedkeyhint",
-				       s->files_key};
+		const char *pairs[] = {"local.session", context_session(c->context, s->files_local),
+				       "local.sharedkeyhint", s->files_key};
 		for (size_t k = 0; k < G_N_ELEMENTS(pairs); k++)
-			arena_push(c->a, &attrs, pairs[k]);
+			arena_push(c->arena, &attrs, pairs[k]);
 		if (s->files_ignore && s->files_ignore[0]) {
-			arena_push(c->a, &attrs, "local.excludepatterns");
-			arena_push(c->a, &attrs, context_json_list(c->a, s->files_ignore));
+			arena_push(c->arena, &attrs, "local.excludepatterns");
+			arena_push(c->arena, &attrs, context_json_list(c->arena, s->files_ignore));
 		}
 		const char *const *paths = follow_paths(c, s->paths);
 		if (paths) {
-			arena_push(c->a, &attrs, "local.followpaths");
-			arena_push(c->a, &attrs, context_json_list(c->a, paths));
+			arena_push(c->arena, &attrs, "local.followpaths");
+			arena_push(c->arena, &attrs, context_json_list(c->arena, paths));
 		}
 		struct llb_meta meta = LLB_META_INIT;
 		meta.custom_name = s->files_name;
 		llb_promise_set(c->graph, s->files_placeholder,
-				llb_source(c->graph, arena_printf(c->a, "local://%s", s->files_local),
-					   arena_strv(c->a, &attrs), &meta));
+				llb_source(c->graph, arena_printf(c->arena, "local://%s", s->files_local),
+					   arena_strv(c->arena, &attrs), &meta));
 	}
 }
 
@@ -302,7 +302,7 @@ static bool load_input_config(struct load *l, const char *text, GError **error)
 
 static bool load_input(struct load *l, GError **error)
 {
-	const Pb__Definition *input = context_input(l->c->x, l->rest);
+	const Pb__Definition *input = context_input(l->c->context, l->rest);
 	if (!input)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid input %s for %s", l->rest, l->name);
 	GError *inner = NULL;
@@ -311,7 +311,7 @@ static bool load_input(struct load *l, GError **error)
 		g_propagate_error(error, inner);
 		return false;
 	}
-	const char *metadata = options_get(l->c->o, arena_printf(l->c->a, "input-metadata:%s", l->rest));
+	const char *metadata = options_get(l->c->options, arena_printf(l->c->arena, "input-metadata:%s", l->rest));
 	return !metadata || load_input_config(l, metadata, error);
 }
 
@@ -328,7 +328,7 @@ static bool load_value(struct load *l, const char *value, GError **error)
 	const char *colon = strchr(value, ':');
 	if (!colon)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid context specifier %s for %s", value, l->name);
-	const char *scheme = arena_strndup(l->c->a, value, (size_t)(colon - value));
+	const char *scheme = arena_strndup(l->c->arena, value, (size_t)(colon - value));
 	if (g_str_has_prefix(scheme, "git@"))
 		scheme = "git";
 	l->value = value;
@@ -342,7 +342,7 @@ static bool load_value(struct load *l, const char *value, GError **error)
 bool named_context_load(convert *c, struct stage *s, const char *value, const char *name, const struct platform *p,
 			struct state *ret_state, struct image_config **ret_image, GError **error)
 {
-	*ret_state = (struct state){.dir = "/", .user = "", .hostname = ""};
+	*ret_state = STATE_INIT;
 	struct load l = {.c = c, .stage = s, .name = name, .platform = p, .state = ret_state};
 	if (!load_value(&l, value, error))
 		return false;

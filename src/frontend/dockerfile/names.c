@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "frontend/dockerfile/convert.h"
+#include "frontend/dockerfile/convert_shared.h"
 #include "frontend/dockerfile/text.h"
 #include <string.h>
 
@@ -40,10 +40,10 @@ static const char *cross_hint(convert *c, const struct platform *base, const str
 		g_strlcpy(p.architecture, base->architecture, sizeof p.architecture);
 	platform_normalize(&p);
 	if (strcmp(p.os, base->os) != 0)
-		return arena_printf(c->a, "->%s", arena_take(c->a, platform_format_all(&p)));
+		return arena_printf(c->arena, "->%s", arena_take(c->arena, platform_format_all(&p)));
 	if (strcmp(p.architecture, base->architecture) == 0)
 		return "";
-	return arena_printf(c->a, "->%s%s%s", p.architecture, *p.variant ? "/" : "", p.variant);
+	return arena_printf(c->arena, "->%s%s%s", p.architecture, *p.variant ? "/" : "", p.variant);
 }
 
 static int digits(int n)
@@ -59,12 +59,12 @@ const char *name_prefix(convert *c, struct stage *s, const char *text, const str
 	if (!s->total)
 		return text;
 	const char *where = "";
-	if (c->o->multi_platform && platform)
-		where = arena_printf(c->a, "%s%s ", arena_take(c->a, platform_format_all(platform)),
+	if (c->options->multi_platform && platform)
+		where = arena_printf(c->arena, "%s%s ", arena_take(c->arena, platform_format_all(platform)),
 				     cross_hint(c, platform, with_env ? s->state.env : NULL));
 	s->index++;
-	return arena_printf(c->a, "[%s%s%s%*d/%d] %s%s", where, s->display, *s->display ? " " : "", digits(s->total),
-			    s->index, s->total, s->in_onbuild ? "ONBUILD " : "", text);
+	return arena_printf(c->arena, "[%s%s%s%*d/%d] %s%s", where, s->display, *s->display ? " " : "",
+			    digits(s->total), s->index, s->total, s->in_onbuild ? "ONBUILD " : "", text);
 }
 
 const char *name_text(convert *c, const char *text, const struct words_env *env, bool run)
@@ -72,8 +72,8 @@ const char *name_text(convert *c, const char *text, const struct words_env *env,
 	struct words w = c->words;
 	struct words_result r;
 	w.keep_quotes = w.keep_unset = run;
-	if (!words_expand(&w, c->a, text, env, &r, NULL))
+	if (!words_expand(&w, c->arena, text, env, &r, NULL))
 		r.text = (char *)text;
 	size_t n = strcspn(r.text, " ");
-	return arena_printf(c->a, "%s%s", text_upper(c->a, arena_strndup(c->a, r.text, n)), r.text + n);
+	return arena_printf(c->arena, "%s%s", text_upper(c->arena, arena_strndup(c->arena, r.text, n)), r.text + n);
 }

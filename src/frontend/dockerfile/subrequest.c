@@ -139,9 +139,9 @@ static void write_target(json_writer *w, const struct stage *s, bool last)
 	json_object_begin(w);
 	json_put_string_member_nonempty(w, "name", s->name);
 	json_put_bool_member_true(w, "default", last);
-	json_put_string_member_nonempty(w, "description", s->from->doc);
+	json_put_string_member_nonempty(w, "description", s->from->from.doc);
 	json_put_string_member_nonempty(w, "base", s->base_name);
-	json_put_string_member_nonempty(w, "platform", s->from->platform ? s->from->platform : "");
+	json_put_string_member_nonempty(w, "platform", s->from->from.platform ? s->from->from.platform : "");
 	question_write_location(w, s->span);
 	json_object_end(w);
 }
@@ -154,8 +154,8 @@ static bool subrequest_targets(struct question *q, GError **error)
 	struct vec cells = {0};
 	if (!convert_parse(c, error))
 		return false;
-	arena_push(c->a, &cells, "TARGET");
-	arena_push(c->a, &cells, "DESCRIPTION");
+	arena_push(c->arena, &cells, "TARGET");
+	arena_push(c->arena, &cells, "DESCRIPTION");
 	json_object_begin(w);
 	json_key(w, "targets");
 	json_array_begin(w);
@@ -163,9 +163,10 @@ static bool subrequest_targets(struct question *q, GError **error)
 		const struct stage *s = c->parsed.items[i];
 		bool last = i + 1 == c->parsed.n;
 		write_target(w, s, last);
-		arena_push(c->a, &cells,
-			   arena_printf(c->a, "%s%s%s", s->name, last && *s->name ? " " : "", last ? "(default)" : ""));
-		arena_push(c->a, &cells, s->from->doc);
+		arena_push(c->arena, &cells,
+			   arena_printf(c->arena, "%s%s%s", s->name, last && *s->name ? " " : "",
+					last ? "(default)" : ""));
+		arena_push(c->arena, &cells, s->from->from.doc);
 	}
 	json_array_end(w);
 	json_key(w, "sources");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* "frontend.outline": lists the arguments, secrets and ssh keys that a target and its dependencies can use. */
+#include "frontend/dockerfile/convert_shared.h"
 #include "frontend/dockerfile/subrequest_internal.h"
 #include "frontend/dockerfile/text_table.h"
 #include <string.h>
@@ -21,7 +22,7 @@ static void add_arg(struct outline *o, const struct arg_info *info)
 	for (size_t i = 0; i < o->args.n; i++)
 		if (strcmp(vec_at(&o->args, struct arg_info *, i)->definition->key, info->definition->key) == 0)
 			return;
-	arena_push(o->c->a, &o->args, info);
+	arena_push(o->c->arena, &o->args, info);
 }
 
 /* Adds the names that a stage uses, and those that their defaults use. */
@@ -33,7 +34,7 @@ static void add_args(struct outline *o, const struct stage *s)
 	void *name;
 	g_hash_table_iter_init(&iter, s->used_args);
 	while (g_hash_table_iter_next(&iter, &name, NULL))
-		arena_push(o->c->a, &todo, name);
+		arena_push(o->c->arena, &todo, name);
 	while (todo.n) {
 		const char *key = todo.items[--todo.n];
 		const struct arg_info *info = g_hash_table_add(seen, (char *)key) ? find_arg(o->c, s, key) : NULL;
@@ -41,7 +42,7 @@ static void add_args(struct outline *o, const struct stage *s)
 			continue;
 		add_arg(o, info);
 		for (size_t i = 0; i < info->deps.n; i++)
-			arena_push(o->c->a, &todo, info->deps.items[i]);
+			arena_push(o->c->arena, &todo, info->deps.items[i]);
 	}
 }
 
@@ -53,7 +54,7 @@ static void add_secrets(struct outline *o, struct vec *to, const struct vec *fro
 		for (size_t k = 0; k < to->n && !known; k++)
 			known = strcmp(vec_at(to, struct secret_info *, k)->id, info->id) == 0;
 		if (!known)
-			arena_push(o->c->a, to, info);
+			arena_push(o->c->arena, to, info);
 	}
 }
 
@@ -136,7 +137,7 @@ static char *outline_json(const struct outline *o, const struct source_file *fil
 	const struct stage *t = o->c->target_stage;
 	json_object_begin(w);
 	json_put_string_member_nonempty(w, "name", t->name);
-	json_put_string_member_nonempty(w, "description", t->from->doc);
+	json_put_string_member_nonempty(w, "description", t->from->from.doc);
 	write_args(w, &o->args);
 	write_secrets(w, "secrets", &o->secrets);
 	write_secrets(w, "ssh", &o->ssh);
@@ -151,16 +152,16 @@ static char *outline_json(const struct outline *o, const struct source_file *fil
 static void head_text(const struct outline *o, GString *out)
 {
 	const struct stage *t = o->c->target_stage;
-	const char *cells[] = {"TARGET:", *t->name ? t->name : "(default)", "DESCRIPTION:", t->from->doc};
-	if (!*t->name && !*t->from->doc)
+	const char *cells[] = {"TARGET:", *t->name ? t->name : "(default)", "DESCRIPTION:", t->from->from.doc};
+	if (!*t->name && !*t->from->from.doc)
 		return;
-	text_table_append(out, cells, *t->from->doc ? 2 : 1, 2, 1);
+	text_table_append(out, cells, *t->from->from.doc ? 2 : 1, 2, 1);
 	g_string_append_c(out, '\n');
 }
 
 static void args_text(const struct outline *o, GString *out)
 {
-	arena *a = o->c->a;
+	arena *a = o->c->arena;
 	struct vec cells = {0};
 	if (!o->args.n)
 		return;
@@ -182,12 +183,12 @@ static void secrets_text(const struct outline *o, const char *head, const struct
 	struct vec cells = {0};
 	if (!list->n)
 		return;
-	arena_push(o->c->a, &cells, head);
-	arena_push(o->c->a, &cells, "REQUIRED");
+	arena_push(o->c->arena, &cells, head);
+	arena_push(o->c->arena, &cells, "REQUIRED");
 	for (size_t i = 0; i < list->n; i++) {
 		const struct secret_info *info = list->items[i];
-		arena_push(o->c->a, &cells, info->id);
-		arena_push(o->c->a, &cells, info->required ? "true" : "");
+		arena_push(o->c->arena, &cells, info->id);
+		arena_push(o->c->arena, &cells, info->required ? "true" : "");
 	}
 	text_table_append(out, (const char *const *)cells.items, cells.n / 2, 2, 3);
 	g_string_append_c(out, '\n');

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "frontend/dockerfile/convert.h"
+#include "frontend/dockerfile/convert_shared.h"
 #include "format/gotype.h"
 #include "format/patterns.h"
 #include "format/reference.h"
@@ -81,7 +81,7 @@ void validate_default_args(convert *c)
 	for (size_t n = 0; n < c->parsed.n; n++) {
 		const struct stage *s = c->parsed.items[n];
 		struct words_result r;
-		if (!words_expand(&c->words, c->a, s->base_name, &c->globals->words, &r, NULL))
+		if (!words_expand(&c->words, c->arena, s->base_name, &c->globals->words, &r, NULL))
 			return;
 		g_autoptr(reference) ref = reference_parse_normalized(r.text, NULL);
 		if (!ref)
@@ -113,14 +113,14 @@ void validate_secret_key(convert *c, const struct instruction *i, const char *in
 		    "Do not use ARG or ENV instructions for sensitive data (%s %s)", instruction, quoted);
 }
 
-void validate_once(convert *c, const struct instruction *i, struct once *once)
+void validate_once(convert *c, const struct instruction *i, struct span *last)
 {
-	if (once->set)
-		lint_report(&c->lint, &i->comments, LINT_MULTIPLE_INSTRUCTIONS_DISALLOWED, once->span,
+	if (last->first)
+		lint_report(&c->lint, &i->comments, LINT_MULTIPLE_INSTRUCTIONS_DISALLOWED, *last,
 			    "Multiple %s instructions should not be used in the same stage because only the last one "
 			    "will be used",
 			    i->name);
-	*once = (struct once){true, i->span};
+	*last = i->span;
 }
 
 /* Returns the names that a FROM may use: the environment and the ARGs before the first FROM. */
@@ -128,14 +128,14 @@ static const char *const *known_args(convert *c)
 {
 	struct vec names = {0};
 	for (const char **key = env_keys(c->globals); *key; key++)
-		arena_push(c->a, &names, *key);
+		arena_push(c->arena, &names, *key);
 	GHashTableIter iter;
 	const char *key;
 	g_hash_table_iter_init(&iter, c->arg_infos);
 	while (g_hash_table_iter_next(&iter, (void **)&key, NULL))
 		if (!env_get(c->globals, key))
-			arena_push(c->a, &names, key);
-	return arena_strv(c->a, &names);
+			arena_push(c->arena, &names, key);
+	return arena_strv(c->arena, &names);
 }
 
 void validate_from(convert *c, const struct stage *s, const struct vec *unmatched)
@@ -163,7 +163,7 @@ void validate_from_platform(convert *c, const struct stage *s, const struct word
 	    g_strcmp0(env_get(c->globals, "TARGETPLATFORM"), r->text) == 0)
 		lint_report(&c->lint, comments, LINT_REDUNDANT_TARGET_PLATFORM, s->span,
 			    "Setting platform to predefined %s in FROM is redundant as this is the default behavior",
-			    s->from->platform);
+			    s->from->from.platform);
 	if (r->matched.n || r->unmatched.n || !platform_parse(r->text, &p, NULL))
 		return;
 	if (strstr(s->name, p.os) || strstr(s->name, p.architecture))
@@ -175,10 +175,9 @@ void validate_from_platform(convert *c, const struct stage *s, const struct word
 
 void validate_base_platform(convert *c, const struct stage *s, const struct platform *expected)
 {
-	if (strcmp(expected->os, s->image->os) == 0 && strcmp(expected->architecture, s->image->architecture) == 0)
+	if (image_config_fits(s->image, expected))
 		return;
-	struct platform want = *expected, have;
-	image_config_platform(c->a, s->image, &have);
+	struct platform want = *expected, have = *image_config_platform(c->arena, s->image);
 	platform_normalize(&want);
 	platform_normalize(&have);
 	g_autofree char *wanted = platform_format_all(&want), *got = platform_format_all(&have);
@@ -203,7 +202,7 @@ void validate_copy_source(convert *c, const struct instruction *i, const char *s
 {
 	if (!c->lint.sink || !c->ignore || patterns_has_exclusions(c->ignore))
 		return;
-	const char *path = text_path_clean(c->a, source);
+	const char *path = text_path_clean(c->arena, source);
 	if ((strcmp(path, ".") == 0 || strcmp(path, "/") == 0) && !ignores_root(c->ignore))
 		return;
 	if (!patterns_match(c->ignore, path))
