@@ -748,7 +748,7 @@ int main(int argc, char **argv)
 	/* Checked before the mount namespace exists: in a chroot the link would refer to a place outside of it. */
 	g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
 	g_autofree char *directory = g_path_get_dirname(self);
-	g_autofree char *own = g_build_filename(directory, "cmd/buildkit-runc/buildkit-runc", NULL);
+	g_autofree char *own = g_build_filename(directory, "../cmd/buildkit-runc/buildkit-runc", NULL);
 	unavailable = why_unavailable();
 	if (unavailable == NULL && !mount_make_private_namespace(NULL))
 		unavailable = "needs a mount namespace";
