@@ -74,19 +74,8 @@ static ProtobufCMessage *handle_ping(rpc_call *call, const ProtobufCMessage *req
 	return &reply->base;
 }
 
-static bool imports_from_wire(const Gateway__SolveRequest *m, GArray *ret, GError **error)
-{
-	for (size_t i = 0; i < m->n_cacheimports; i++) {
-		if (!m->cacheimports[i])
-			return error_set(error, ERROR_INVALID_ARGUMENT, "invalid nil cache import");
-		cache_imports_add(ret, m->cacheimports[i]->type, message_map(m->cacheimports[i], attrs));
-	}
-	return true;
-}
-
 static ProtobufCMessage *solve_reply(gateway *g, const Gateway__SolveRequest *m, build_result *result, GError **error)
 {
-	g_autofree char *no_ref = NULL;
 	if (!m->allowresultreturn && result->refs) {
 		error_set(error, ERROR_UNKNOWN, "solve did not return default result");
 		return NULL;
@@ -148,8 +137,10 @@ static ProtobufCMessage *handle_solve(rpc_call *call, const ProtobufCMessage *re
 	const Gateway__SolveRequest *m = (const void *)request;
 	scoped_call v = {0};
 	g_autoptr(GArray) imports = cache_imports_new();
-	if (!call_scope_begin(&v, call, data, error) || !imports_from_wire(m, imports, error))
+	if (!call_scope_begin(&v, call, data, error))
 		return NULL;
+	for (size_t i = 0; i < m->n_cacheimports; i++)
+		cache_imports_add(imports, m->cacheimports[i]->type, message_map(m->cacheimports[i], attrs));
 	g_autoptr(GHashTable) options = message_map(m, frontendopt);
 	g_autoptr(GHashTable) inputs = message_map(m, frontendinputs);
 	struct bridge_solve_request solve = {
@@ -365,7 +356,7 @@ static ProtobufCMessage *handle_return(rpc_call *call, const ProtobufCMessage *r
 	if (!call_scope_begin(&v, call, data, error))
 		return NULL;
 	g_autoptr(GError) failure = m->error ? status_to_error(m->error) : NULL;
-	if ((failure != NULL) == (m->result != NULL)) {
+	if (!failure && (m->error || !m->result)) {
 		error_set(error, ERROR_UNKNOWN, "gateway return must be either result or err");
 		return NULL;
 	}
