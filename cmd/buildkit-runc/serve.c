@@ -34,6 +34,7 @@ struct served {
 	int socket_fd; /* owned; copy of the step's end; POLLHUP when the daemon has closed its end */
 	int retries;
 	bool killed;
+	bool joins; /* a further process of a step: the cgroup is removed with the step */
 	char cgroup[256];
 };
 static struct server {
@@ -94,7 +95,7 @@ static void receive_plan(int socket_fd, struct plan *ret_plan, int *fds)
 		fail(PHASE_PLAN, -r, "read the plan");
 }
 
-static _Noreturn void be_step(struct cgroup *cgroup, int socket_fd, bool born)
+static _Noreturn void be_step(struct cgroup *cgroup, int socket_fd, bool born, bool joins)
 {
 	static int fds[PLAN_MAX_FDS];
 	struct plan plan;
@@ -105,7 +106,8 @@ static _Noreturn void be_step(struct cgroup *cgroup, int socket_fd, bool born)
 	int r = cgroup_join(cgroup, 0, born);
 	if (r != 0)
 		fail(PHASE_CGROUP, -r, "join %s", cgroup->path);
-	r = cgroup_filter_devices(cgroup, cgroup_default_devices, cgroup_n_default_devices);
+	/* A further process is subject to the rules and limits of its step. */
+	r = joins ? 0 : cgroup_filter_devices(cgroup, cgroup_default_devices, cgroup_n_default_devices);
 	if (r != 0)
 		fail(PHASE_CGROUP, -r, "filter devices");
 	receive_plan(socket_fd, &plan, fds);
@@ -115,6 +117,7 @@ static _Noreturn void be_step(struct cgroup *cgroup, int socket_fd, bool born)
 		.staging = RUNNER_ROOT_STAGING,
 		.cgroup_root = RUNNER_ROOT_CGROUP,
 		.cgroup = cgroup,
+		.limited = joins,
 		.life_fd = server.life_fds[0],
 		.socket_fd = socket_fd,
 		.device_source = runner_root_device,
@@ -157,18 +160,40 @@ static void remove_old_cgroups(void)
 	cgroup_sweep(&server.cgroups, directory, prefix);
 }
 
-static int start(struct served *s, const struct runner_request *q, int *ret_daemon_fd)
+static bool is_step_cgroup(const char *path)
 {
-	struct cgroup g;
-	int ends[2];
+	for (size_t i = 0; i < server.n; i++)
+		if (server.steps[i].pid != 0 && !server.steps[i].joins && strcmp(server.steps[i].cgroup, path) == 0)
+			return true;
+	return false;
+}
+
+static int make_cgroup(struct served *s, const char *parent, struct cgroup *g)
+{
 	char directory[200];
-	if (!directory_of(q->parent[0] != '\0' ? q->parent : server.parent, directory, sizeof directory))
+	if (!directory_of(parent[0] != '\0' ? parent : server.parent, directory, sizeof directory))
 		return -ENAMETOOLONG;
 	int n = snprintf(s->cgroup, sizeof s->cgroup, "%s/%s.%llu", directory, server.instance,
 			 (unsigned long long)server.serial++);
 	if (n < 0 || (size_t)n >= sizeof s->cgroup)
 		return -ENAMETOOLONG;
-	int r = cgroup_make(&server.cgroups, s->cgroup, &g);
+	return cgroup_make(&server.cgroups, s->cgroup, g);
+}
+
+static int open_cgroup(struct served *s, const char *path, struct cgroup *g)
+{
+	if (!is_step_cgroup(path))
+		return -ESRCH; /* the step has exited */
+	s->joins = true;
+	memcpy(s->cgroup, path, strlen(path) + 1);
+	return cgroup_open(&server.cgroups, path, g);
+}
+
+static int start(struct served *s, const struct runner_request *q, int *ret_daemon_fd)
+{
+	struct cgroup g;
+	int ends[2];
+	int r = q->kind == RUNNER_JOIN ? open_cgroup(s, q->cgroup, &g) : make_cgroup(s, q->cgroup, &g);
 	if (r != 0)
 		return r;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
@@ -183,7 +208,7 @@ static int start(struct served *s, const struct runner_request *q, int *ret_daem
 	}
 	if (s->pid == 0) {
 		close(ends[0]);
-		be_step(&g, ends[1], born >= 0);
+		be_step(&g, ends[1], born >= 0, s->joins);
 	}
 	r = s->pid < 0 ? -errno : 0;
 	cgroup_close(&g);
@@ -199,7 +224,8 @@ static void answer(const struct runner_request *q)
 	struct served *s = server.n < MAX_STEPS ? add() : NULL;
 	if (s == NULL)
 		offer.error = EAGAIN;
-	else if ((q->namespaces & ~(uint64_t)CLONED) != 0 || memchr(q->parent, 0, sizeof q->parent) == NULL)
+	else if ((q->namespaces & ~(uint64_t)CLONED) != 0 || q->kind > RUNNER_JOIN ||
+		 memchr(q->cgroup, 0, sizeof q->cgroup) == NULL)
 		offer.error = EINVAL;
 	else
 		offer.error = -start(s, q, &fds[0]);
@@ -223,7 +249,7 @@ static void reap(struct served *s)
 	struct runner_report report = {.kind = RUNNER_EXITED};
 	if (waitpid(s->pid, &report.status, WNOHANG) != s->pid)
 		return;
-	report.oom_killed = report.status != 0 && cgroup_oom_killed(&server.cgroups, s->cgroup);
+	report.oom_killed = report.status != 0 && !s->joins && cgroup_oom_killed(&server.cgroups, s->cgroup);
 	report_send(s->socket_fd, &report, -1);
 	sys_close(&s->socket_fd);
 	sys_close(&s->pidfd);
@@ -233,7 +259,7 @@ static void reap(struct served *s)
 /* Returns true when the step's cgroup is removed. */
 static bool remove_ended(struct served *s)
 {
-	int r = s->cgroup[0] != '\0' ? cgroup_remove(&server.cgroups, s->cgroup) : 0;
+	int r = s->cgroup[0] != '\0' && !s->joins ? cgroup_remove(&server.cgroups, s->cgroup) : 0;
 	if (r == 0 || ++s->retries > RETRIES)
 		return true;
 	if (s->retries > 2)

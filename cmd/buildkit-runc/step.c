@@ -73,7 +73,9 @@ static void fork_into_pid_namespace(struct plan *p, const struct step_place *pla
 		report_send(place->socket_fd, &(struct runner_report){.kind = RUNNER_PROCESS, .status = pid}, pidfd);
 	if (place->replaces)
 		_exit(0);
-	close(place->socket_fd);
+	/* Only the end of the pipe stays open: the streams of the child are closed when the child closes them. */
+	if (dup2(ends[1], 0) < 0 || syscall(SYS_close_range, 1, ~0u, 0) != 0)
+		fail(PHASE_SYSTEM, errno, "close descriptors");
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		continue;
 	end_like(status);

@@ -209,7 +209,7 @@ static bool run_task(ctd_tasks *t, const struct runtime_call *call, int *ret_cod
 static bool tasks_run(void *self, const struct runtime_call *call, int *ret_code, GError **error)
 {
 	ctd_tasks *t = self;
-	if (call->stdin_fd >= 0)
+	if (call->io)
 		return error_set(error, ERROR_UNIMPLEMENTED,
 				 "input for a step is not supported yet by the containerd worker");
 	g_mutex_lock(&t->mu);

@@ -346,6 +346,8 @@ static bool check_tables(const struct step *step, GError **error)
 	return true;
 }
 
+/* ---- running */
+
 static void output_to_log(void *data, int stream, const void *bytes, size_t n)
 {
 	step_log_write(data, stream, bytes, n);
@@ -361,18 +363,66 @@ bool executor_run(executor *e, const struct step *step, struct work *work, struc
 		return false;
 	struct step_log log;
 	step_log_init(&log, work->progress);
+	g_autoptr(step_process) handle = step_process_new();
 	const struct step_run run = {
 		.step = step,
+		.io = step->io,
 		.cgroup_parent = parent,
 		.work = work,
 		.output = step->output ? step->output : output_to_log,
 		.output_data = step->output ? step->output_data : &log,
+		.process = handle,
 	};
 	bool ran = e->runner ? runner_step_run(e, &run, ret_exit, error) : runtime_step_run(e, &run, ret_exit, error);
 	if (!ran || ret_exit->code != 0)
 		step_log_flush_tail(&log);
 	step_log_done(&log);
 	parents_leave(e->parents, parent);
+	return ran;
+}
+
+static bool is_given(const char *text)
+{
+	return text && *text != '\0';
+}
+
+static bool exec_in(executor *e, void *first, const struct step_command *c, struct work *work,
+		    struct step_exit *ret_exit, GError **error)
+{
+	struct step step = *(e->runner ? runner_step_of(first) : runtime_step_of(first));
+	struct step_log log;
+	step.args = c->args;
+	step.env = c->env && c->env[0] ? c->env : step.env;
+	step.cwd = is_given(c->cwd) ? c->cwd : step.cwd;
+	step.user = is_given(c->user) ? c->user : step.user;
+	step_log_init(&log, work->progress);
+	g_autoptr(step_process) handle = step_process_new();
+	const struct step_run run = {
+		.step = &step,
+		.io = c->io,
+		.work = work,
+		.output = c->output ? c->output : output_to_log,
+		.output_data = c->output ? c->output_data : &log,
+		.process = handle,
+	};
+	bool ran = e->runner ? runner_step_exec(e, first, &run, ret_exit, error)
+			     : runtime_step_exec(e, first, &run, ret_exit, error);
+	step_log_done(&log);
+	return ran;
+}
+
+bool executor_exec(executor *e, step_process *first, const struct step_command *command, struct work *work,
+		   struct step_exit *ret_exit, GError **error)
+{
+	if (!command->args || !command->args[0])
+		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid exec op with no args");
+	if (!cancel_check(work->cancel, error))
+		return false;
+	void *self = step_process_enter(first);
+	if (!self)
+		return error_set(error, ERROR_FAILED_PRECONDITION, "the step has exited");
+	bool ran = exec_in(e, self, command, work, ret_exit, error);
+	step_process_leave(first);
 	return ran;
 }
 

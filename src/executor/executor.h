@@ -7,8 +7,22 @@
  *	if (!executor_run(e, &step, work, &exit, error)) ...        could not be run, or was canceled
  *	if (exit.code != 0) ...
  *
+ * A caller that talks to the step requests pipes or a terminal, and gets its ends and a handle when the step has started:
+ *
+ *	static void started(void *data, step_process *process, const int *fds)
+ *	{
+ *		struct talk *t = data;
+ *		t->process = step_process_ref(process);          step_process_signal(t->process, SIGTERM, error)
+ *		t->in = fds[0], t->out = fds[1];                 taken; close(t->in) is the end of the step's input
+ *	}
+ *	const struct step_io io = {.streams = {STEP_STREAM_PIPE, STEP_STREAM_PIPE, STEP_STREAM_LOG},
+ *				   .started = started, .data = &talk};
+ *	step.io = &io;
+ *	executor_run(e, &step, work, &exit, error)               meanwhile, on another thread:
+ *	executor_exec(e, talk.process, &further, work, &exit, error)
+ *
  * A step is plain borrowed data, so that OCI runtimes and buildkit-runc can both use it. Entitlements are checked here.
- * Thread: any; executor_run blocks one thread.
+ * Thread: any; executor_run and executor_exec block one thread.
  */
 #pragma once
 #include "base/work.h"
@@ -61,6 +75,30 @@ struct step_resources { /* LinuxResources; 0 or NULL: unset */
 	uint64_t cpu_shares, cpu_period;
 	const char *cpuset_cpus, *cpuset_mems;
 };
+
+/* A running process: the first one of a step or a further one. Counted. Thread: any. */
+typedef struct step_process step_process;
+enum step_stream {
+	STEP_STREAM_LOG,  /* stdout, stderr: step.output; stdin: as NULL */
+	STEP_STREAM_NULL, /* /dev/null */
+	STEP_STREAM_PIPE, /* a pipe whose other end the caller gets */
+};
+struct step_size {
+	uint32_t rows, columns;
+};
+struct step_io {
+	enum step_stream streams[3]; /* stdin, stdout, stderr */
+	bool terminal;               /* a new terminal in place of the three streams */
+	struct step_size size;       /* of the terminal; 0: not set */
+	/*
+	 * Called once on the thread that runs the process, when it has been started, or has failed after its streams were
+	 * created. fds (taken, non-blocking, -1: none): stdin's write end, the read ends of stdout and stderr; with a
+	 * terminal the first two are the terminal's. A read returns EIO when a terminal has no user any more. NULL: not
+	 * called, if no stream is a pipe.
+	 */
+	void (*started)(void *data, step_process *process, const int *fds);
+	void *data;
+};
 struct step {
 	const char *const *args;   /* NULL-terminated */
 	const char *const *env;    /* complete: includes the default PATH, proxies and secrets */
@@ -80,7 +118,7 @@ struct step {
 	enum step_network network;
 	bool insecure; /* security mode */
 	bool remove_stubs_recursive;
-	int stdin_fd; /* -1: none */
+	const struct step_io *io; /* NULL: stdin is empty; stdout and stderr go to output */
 	/*
 	 * Receives output as it arrives; stream 1 or 2; on the calling thread. NULL: to work->progress with the step
 	 * log limits.
@@ -92,8 +130,35 @@ struct step_exit {
 	int code; /* as the runtime reports it: 128 + signal when killed; 255 unknown */
 	bool oom_killed;
 };
-/* Returns false if the step could not run or was canceled; true for any exit code. */
+/*
+ * Returns false if the step could not run or was canceled; true for any exit code. When its first process exits, the
+ * kernel kills the others; it returns after every executor_exec in it.
+ */
 bool executor_run(executor *e, const struct step *step, struct work *work, struct step_exit *ret_exit, GError **error);
+
+/* A further process in a running step; it has the step's tree, namespaces, cgroup, limits and privileges. */
+struct step_command {
+	const char *const *args; /* NULL-terminated */
+	const char *const *env;  /* NULL or empty: the step's */
+	const char *cwd;         /* NULL or "": the step's */
+	const char *user;        /* NULL or "": the step's */
+	const struct step_io *io;
+	void (*output)(void *data, int stream, const void *bytes, size_t n); /* as in struct step */
+	void *output_data;
+};
+/*
+ * first is the handle of the step's first process. On cancellation this process is killed, the step continues. Errors:
+ * FAILED_PRECONDITION "the step has exited", and those of executor_run.
+ */
+bool executor_exec(executor *e, step_process *first, const struct step_command *command, struct work *work,
+		   struct step_exit *ret_exit, GError **error);
+
+step_process *step_process_ref(step_process *p);
+void step_process_unref(step_process *p);
+/* No effect after the process has exited. Errors: INVALID_ARGUMENT for an unknown signal. */
+bool step_process_signal(step_process *p, int signal, GError **error);
+/* Sets the size of the terminal. No effect without a terminal and after the process has exited. */
+bool step_process_resize(step_process *p, struct step_size size, GError **error);
 
 /*
  * Keeps a detached mount attached at a hidden path, so that several steps can share it (step_mount.shared). The name is
@@ -101,3 +166,5 @@ bool executor_run(executor *e, const struct step *step, struct work *work, struc
  */
 char *executor_hold(executor *e, int mount_fd, GError **error);
 void executor_release(executor *e, char *name);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(step_process, step_process_unref)

@@ -11,6 +11,7 @@
 #include "executor/parents.h"
 #include "executor/pump.h"
 #include "executor/runner.h"
+#include "executor/step_process.h"
 #include "executor/stubs.h"
 #include "os/passwd.h"
 
@@ -34,13 +35,25 @@ struct executor {
 
 struct step_run { /* all borrowed */
 	const struct step *step;
+	const struct step_io *io;  /* may be NULL */
 	const char *cgroup_parent; /* "": none */
 	struct work *work;
 	pump_output_fn output;
 	void *output_data;
+	step_process *process; /* the handle for io->started */
 };
 bool runtime_step_run(executor *e, const struct step_run *run, struct step_exit *ret_exit, GError **error);
 bool runner_step_run(executor *e, const struct step_run *run, struct step_exit *ret_exit, GError **error);
+/*
+ * A further process: first is what step_process_enter returned for the step; run->step is the step with the arguments,
+ * environment, directory and user of the process.
+ */
+bool runtime_step_exec(executor *e, void *first, const struct step_run *run, struct step_exit *ret_exit,
+		       GError **error);
+bool runner_step_exec(executor *e, void *first, const struct step_run *run, struct step_exit *ret_exit, GError **error);
+/* Returns the step that runs in a handle's process. */
+const struct step *runtime_step_of(void *first);
+const struct step *runner_step_of(void *first);
 
 /* Creates a missing working directory, which belongs to the user and stays in the result. */
 bool executor_ensure_cwd(const struct step *step, const struct passwd_user *user, GError **error);

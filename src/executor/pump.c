@@ -30,10 +30,13 @@ void pump_init_fds(struct pump *p, const struct pump_call *call, int out_fd, int
 bool pump_init(struct pump *p, const struct pump_call *call, GError **error)
 {
 	pump_init_fds(p, call, -1, -1);
-	if (open_pipe(&p->read_fds[0], &p->write_fds[0], error) && open_pipe(&p->read_fds[1], &p->write_fds[1], error))
-		return true;
-	pump_done(p);
-	return false;
+	for (int i = 0; i < 2; i++) {
+		if (!call->skip[i] && !open_pipe(&p->read_fds[i], &p->write_fds[i], error)) {
+			pump_done(p);
+			return false;
+		}
+	}
+	return true;
 }
 
 void pump_close_write_ends(struct pump *p)

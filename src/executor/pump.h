@@ -27,6 +27,7 @@ struct pump_call { /* all borrowed */
 	 */
 	bool (*kill)(void *data, bool late);
 	void *kill_data;
+	bool skip[2]; /* this output is not read here: no pipe is created for it */
 };
 struct pump {
 	const struct pump_call *call;  /* borrowed */

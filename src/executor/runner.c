@@ -21,7 +21,10 @@ struct runner {
 	char *binary, *instance, *parent;
 	process *process; /* owned; NULL: not running */
 	int control_fd;   /* owned; -1 */
-	unsigned asked;   /* requests for the default parent that are pending or answered */
+	unsigned asked;   /* requests for the default parent whose answers have not been received */
+	struct runner_step
+		ready[IN_ADVANCE]; /* received processes for the default parent; asked + n_ready <= IN_ADVANCE */
+	unsigned n_ready;
 };
 
 runner *runner_new(const char *binary, const char *instance, const char *cgroup_parent)
@@ -44,6 +47,8 @@ static void stop(runner *r)
 		continue;
 	g_clear_pointer(&r->process, process_free);
 	r->asked = 0;
+	while (r->n_ready > 0)
+		runner_step_done(&r->ready[--r->n_ready]);
 }
 
 void runner_free(runner *r)
@@ -76,11 +81,12 @@ static bool start(runner *r, GError **error)
 	return r->process != NULL;
 }
 
-static bool request(runner *r, const char *parent)
+static bool request(runner *r, enum runner_request_kind kind, const char *cgroup)
 {
-	struct runner_request q = {.magic = RUNNER_MAGIC,
-				   .namespaces = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS};
-	g_strlcpy(q.parent, parent, sizeof q.parent);
+	struct runner_request q = {.magic = RUNNER_MAGIC, .kind = kind};
+	if (kind == RUNNER_STEP)
+		q.namespaces = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
+	g_strlcpy(q.cgroup, cgroup, sizeof q.cgroup);
 	return r->control_fd >= 0 && send(r->control_fd, &q, sizeof q, MSG_NOSIGNAL) == (ssize_t)sizeof q;
 }
 
@@ -129,51 +135,99 @@ static bool has_died(const struct runner_step *s)
 	return s->pidfd >= 0 && poll(&p, 1, 0) == 1;
 }
 
-/* Receives a process requested in advance; false: the program has exited. */
-static bool take_ready(runner *r, struct runner_step *ret, int *ret_errno)
+/*
+ * Receives a process that was requested in advance. It is not usable if the start failed then, which need not hold any
+ * more, or if it died while it waited, with the program or by the OOM killer. False: the program has exited.
+ */
+static bool take_advance(runner *r, struct runner_step *ret, bool *ret_usable)
 {
+	int errnum = 0;
 	r->asked--;
-	return take_offer(r, ret, ret_errno);
+	if (!take_offer(r, ret, &errnum))
+		return false;
+	*ret_usable = errnum == 0 && !has_died(ret);
+	if (!*ret_usable)
+		runner_step_done(ret);
+	return true;
 }
 
-static bool take_running(runner *r, const char *parent, struct runner_step *ret, int *ret_errno)
+/* Answers come in the order of the requests: receives those that precede the answer to the next request. */
+static bool receive_advance(runner *r)
 {
-	bool other = parent && !g_str_equal(parent, r->parent);
 	while (r->asked > 0) {
-		if (!take_ready(r, ret, ret_errno))
+		bool usable;
+		struct runner_step s = {.socket_fd = -1, .pidfd = -1};
+		if (!take_advance(r, &s, &usable))
 			return false;
-		if (!other && *ret_errno == 0 && !has_died(ret))
+		if (usable)
+			r->ready[r->n_ready++] = s;
+	}
+	return true;
+}
+
+static bool take_default(runner *r, struct runner_step *ret, int *ret_errno)
+{
+	bool usable = false;
+	while (r->n_ready > 0) {
+		*ret = r->ready[--r->n_ready];
+		if (!has_died(ret))
 			return true;
-		/*
-		 * The start failed when it was requested, which need not hold any more; or the process died while it
-		 * waited, with the program or by the OOM killer. Answers also come in order, so a process for the
-		 * default parent may precede the requested one: it is returned by closing it.
-		 */
 		runner_step_done(ret);
 	}
-	return request(r, other ? parent : "") && take_offer(r, ret, ret_errno);
+	while (r->asked > 0) {
+		if (!take_advance(r, ret, &usable))
+			return false;
+		if (usable)
+			return true;
+	}
+	return request(r, RUNNER_STEP, "") && take_offer(r, ret, ret_errno);
+}
+
+/* Receives a process of a kind; false: the program has exited. */
+static bool take_running(runner *r, enum runner_request_kind kind, const char *cgroup, struct runner_step *ret,
+			 int *ret_errno)
+{
+	if (kind == RUNNER_STEP && (!cgroup || g_str_equal(cgroup, r->parent)))
+		return take_default(r, ret, ret_errno);
+	return receive_advance(r) && request(r, kind, cgroup) && take_offer(r, ret, ret_errno);
+}
+
+static bool check_cgroup(const char *cgroup, GError **error)
+{
+	return !cgroup || strlen(cgroup) < sizeof((struct runner_request *)0)->cgroup ||
+	       error_set(error, ERROR_INVALID_ARGUMENT, "cgroup parent is too long (%zu bytes)", strlen(cgroup));
 }
 
 bool runner_take(runner *r, const char *parent, struct runner_step *ret, GError **error)
 {
 	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&r->mu);
 	int errnum = 0;
-	if (parent && strlen(parent) >= sizeof((struct runner_request *)0)->parent)
-		return error_set(error, ERROR_INVALID_ARGUMENT, "cgroup parent is too long (%zu bytes)",
-				 strlen(parent));
+	if (!check_cgroup(parent, error))
+		return false;
 	*ret = (struct runner_step){.socket_fd = -1, .pidfd = -1};
 	for (int attempt = 0;; attempt++) {
 		if (!r->process && !start(r, error))
 			return false;
-		if (take_running(r, parent, ret, &errnum))
+		if (take_running(r, RUNNER_STEP, parent, ret, &errnum))
 			break;
 		stop(r);
 		if (attempt == 1)
 			return error_set(error, ERROR_UNAVAILABLE, "%s exited unexpectedly", r->binary);
 	}
-	while (r->asked < IN_ADVANCE && request(r, ""))
+	while (r->asked + r->n_ready < IN_ADVANCE && request(r, RUNNER_STEP, ""))
 		r->asked++;
 	return errnum == 0 || error_set_errno(error, errnum, "start a step");
+}
+
+bool runner_join(runner *r, const struct runner_step *step, struct runner_step *ret, GError **error)
+{
+	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&r->mu);
+	int errnum = 0;
+	*ret = (struct runner_step){.socket_fd = -1, .pidfd = -1};
+	/* A runner that has exited has killed the step: a new one is not started for a process in it. */
+	if (!r->process || !take_running(r, RUNNER_JOIN, step->cgroup, ret, &errnum))
+		return error_set(error, ERROR_UNAVAILABLE, "%s exited unexpectedly", r->binary);
+	return errnum == 0 || error_set_errno(error, errnum, "start a process in a running step");
 }
 
 /* ---- one step */

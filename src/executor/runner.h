@@ -26,6 +26,11 @@ struct runner_step {
 };
 /* parent: the cgroup that contains the step's; NULL: the runner's. Errors: UNAVAILABLE, RESOURCE_EXHAUSTED. */
 bool runner_take(runner *r, const char *parent, struct runner_step *ret, GError **error);
+/*
+ * A further process in the cgroup of a running step; its plan joins the step's namespaces by step->pidfd. Errors:
+ * UNAVAILABLE, the runner has exited; UNKNOWN, the step has exited.
+ */
+bool runner_join(runner *r, const struct runner_step *step, struct runner_step *ret, GError **error);
 bool runner_send(struct runner_step *s, struct plan *plan, const int *fds, size_t n_fds, GError **error);
 /* Receives the next report and its descriptor ret_fd (owned, -1: none). Errors: UNAVAILABLE, the runner has exited. */
 bool runner_receive(struct runner_step *s, struct runner_report *ret, int *ret_fd, GError **error);

@@ -6,12 +6,11 @@
  */
 #include "executor/executor_internal.h"
 #include "base/text.h"
-#include "executor/step_plan.h"
+#include "executor/runner_process.h"
 #include "base/limits.h"
 #include "base/scope.h"
 #include "os/mount.h"
 #include "os/path.h"
-#include "os/process.h"
 #include <poll.h>
 #include <sys/stat.h>
 
@@ -124,11 +123,11 @@ static bool prepare(struct prepared *p, const struct step *step, GError **error)
 	       executor_ensure_cwd(step, &p->user, error) && stubs_make(p->stubs, error);
 }
 
-static bool send_plan(const struct prepared *p, const struct step *step, struct runner_step *s, const struct pump *pump,
-		      GError **error)
+static step_plan *make_plan(const struct prepared *p, const struct step *step, const struct runner_streams *streams,
+			    GError **error)
 {
 	const executor *e = p->e;
-	const struct step_plan_input input = {
+	struct step_plan_input input = {
 		.spec =
 			{
 				.step = step,
@@ -142,96 +141,25 @@ static bool send_plan(const struct prepared *p, const struct step *step, struct 
 		.hosts = p->hosts,
 		.resolv = p->resolv,
 		.mount_fds = p->mount_fds,
-		.stdio = {step->stdin_fd, pump->write_fds[0], pump->write_fds[1]},
 	};
-	g_autoptr(step_plan) plan = step_plan_new(&input, error);
-	size_t n;
-	if (!plan)
-		return false;
-	const int *fds = step_plan_fds(plan, &n);
-	return runner_send(s, step_plan_get(plan), fds, n, error);
-}
-
-/* ---- running the step */
-
-static bool kill_step(void *data, bool late)
-{
-	struct runner_step *s = data;
-	runner_kill(s);
-	if (late)
-		runner_abandon(s); /* it hangs in the kernel: the runner continues to wait for it, we do not */
-	return true;
-}
-
-/* Internal errors are returned; errors caused by the step's settings are its failure, reported on its stderr. */
-static bool is_internal(unsigned phase)
-{
-	return phase == PHASE_PLAN || phase == PHASE_CLONE || phase == PHASE_CGROUP;
-}
-
-static bool report_failure(const struct step_run *run, const struct runner_report *report, GError **error)
-{
-	const char *why = report->error != 0 ? error_errno_text(report->error) : NULL;
-	const char *phase =
-		report->phase == PHASE_PROGRAM || report->phase == PHASE_CWD ? NULL : plan_phase_text(report->phase);
-	if (is_internal(report->phase))
-		return report->error != 0
-			       ? error_set_errno(error, report->error, "start step: %s: %s", phase, report->text)
-			       : error_set(error, ERROR_UNKNOWN, "start step: %s: %s", phase, report->text);
-	g_autofree char *line = g_strdup_printf("buildkit-runc: %s%s%s%s%s\n", phase ? phase : "", phase ? ": " : "",
-						report->text, why ? ": " : "", why ? why : "");
-	run->output(run->output_data, 2, line, strlen(line));
-	return true;
-}
-
-static bool wait_for_end(const struct step_run *run, struct runner_step *s, struct pump *pump,
-			 struct step_exit *ret_exit, GError **error)
-{
-	for (;;) {
-		struct runner_report report;
-		scoped_fd fd = -1;
-		pump_run(pump, s->socket_fd);
-		if (!runner_receive(s, &report, &fd, error))
-			return false;
-		if (report.kind == RUNNER_FAILED && !report_failure(run, &report, error))
-			return false;
-		if (report.kind == RUNNER_EXITED) {
-			*ret_exit = (struct step_exit){process_exit_code(report.status), report.oom_killed != 0};
-			return true;
-		}
-	}
+	runner_streams_plan(streams, &input);
+	return step_plan_new(&input, error);
 }
 
 static bool run_process(const struct prepared *p, const struct step_run *run, struct runner_step *s,
 			struct step_exit *ret_exit, GError **error)
 {
-	const struct pump_call call = {
-		.output = run->output,
-		.output_data = run->output_data,
-		.cancel = run->work->cancel,
-		.kill = kill_step,
-		.kill_data = s,
-	};
-	__attribute__((cleanup(pump_done))) struct pump pump;
-	struct step_exit result = {0};
-	if (!pump_init(&pump, &call, error) || !send_plan(p, run->step, s, &pump, error))
+	__attribute__((cleanup(runner_process_clear))) struct runner_process process;
+	if (!runner_process_init(&process, p->e, run, s, error))
 		return false;
-	pump_close_write_ends(&pump);
-	g_autoptr(GError) trouble = NULL;
-	if (wait_for_end(run, s, &pump, &result, &trouble))
-		pump_drain(&pump);
-	else
-		result = (struct step_exit){.code = 255};
-	if (!cancel_check(run->work->cancel, error)) {
-		g_prefix_error(error, "exit code: %d: ", result.code);
-		return false;
+	g_autoptr(step_plan) plan = make_plan(p, run->step, &process.streams, error);
+	bool ended = plan && runner_process_run(&process, plan, ret_exit, error);
+	if (!ended) {
+		/* Further processes end before the handle does. */
+		runner_kill(s);
+		cgroup_kill(&p->e->cgroups, s->cgroup);
 	}
-	if (trouble) {
-		g_propagate_error(error, g_steal_pointer(&trouble));
-		return false;
-	}
-	*ret_exit = result;
-	return true;
+	return ended;
 }
 
 /*
@@ -250,15 +178,58 @@ static void end_orphan(executor *e, const struct runner_step *s)
 
 bool runner_step_run(executor *e, const struct step_run *run, struct step_exit *ret_exit, GError **error)
 {
-	__attribute__((cleanup(runner_step_done))) struct runner_step child = {.socket_fd = -1, .pidfd = -1};
+	__attribute__((cleanup(runner_step_done))) struct runner_step process = {.socket_fd = -1, .pidfd = -1};
 	__attribute__((cleanup(prepared_clear))) struct prepared p = {.e = e};
-	if (!prepare(&p, run->step, error) || !runner_take(e->runner, run->cgroup_parent, &child, error))
+	if (!prepare(&p, run->step, error) || !runner_take(e->runner, run->cgroup_parent, &process, error))
 		return false;
-	bool ended = run_process(&p, run, &child, ret_exit, error);
+	bool ended = run_process(&p, run, &process, ret_exit, error);
 	if (!ended)
-		end_orphan(e, &child);
+		end_orphan(e, &process);
 	else if (!parents_is_default(e->parents, run->cgroup_parent))
-		cgroup_remove(&e->cgroups, child.cgroup,
+		cgroup_remove(&e->cgroups, process.cgroup,
 			      ORPHAN_MS); /* before its parent exits; otherwise the runner does it */
 	return ended && stubs_remove(p.stubs, error);
+}
+
+/* ---- further processes */
+
+const struct step *runner_step_of(void *first)
+{
+	const struct runner_process *p = first;
+	return p->run->step;
+}
+
+static step_plan *make_join_plan(const struct runner_process *p, const struct passwd_user *user, int pidfd,
+				 GError **error)
+{
+	const executor *e = p->e;
+	struct step_plan_input input = {
+		.spec =
+			{
+				.step = p->run->step,
+				.user = user,
+				.apparmor_profile = e->apparmor_profile,
+				.all_caps = (const char *const *)e->caps,
+				.cgroup_namespace = e->cgroups.v2,
+			},
+		.seccomp = e->seccomp_program,
+	};
+	runner_streams_plan(&p->streams, &input);
+	return step_plan_new_join(&input, pidfd, error);
+}
+
+bool runner_step_exec(executor *e, void *first, const struct step_run *run, struct step_exit *ret_exit, GError **error)
+{
+	const struct runner_process *step = first;
+	__attribute__((cleanup(passwd_user_clear))) struct passwd_user user = {0};
+	__attribute__((cleanup(runner_step_done))) struct runner_step s = {.socket_fd = -1, .pidfd = -1};
+	__attribute__((cleanup(runner_process_clear))) struct runner_process process;
+	if (!runner_process_init(&process, e, run, &s, error))
+		return false;
+	process.joins = true;
+	if (!passwd_resolve(run->step->root_fd, run->step->user ? run->step->user : "", &user, error) ||
+	    !runner_join(e->runner, step->step, &s, error))
+		return false;
+	g_autoptr(step_plan) plan = make_join_plan(&process, &user, step->step->pidfd, error);
+	return plan && runner_process_run(&process, plan, ret_exit, error);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * runtime: runs an OCI runtime program (runc, crun, buildkit-runc) once, from start to exit.
+ * runtime: runs an OCI runtime program (runc, crun, buildkit-runc) for one process of a container, from start to exit.
  *
  *	struct runtime_call call = {.binary = "runc", .bundle = path, .id = id, ...};
  *	if (!runtime_run(&call, &code, error)) ...
@@ -12,17 +12,27 @@
 #pragma once
 #include "executor/cgroup.h"
 #include "executor/pump.h"
+#include "executor/step_process.h"
 
 struct runtime_call { /* all borrowed */
 	const char *binary;
 	const char *state_root; /* --root */
 	const char *bundle, *id;
-	int stdin_fd; /* -1: none */
+	/* A further process in the container id: its name, its description, a path of that. NULL: the first process. */
+	const char *exec_id, *process_json, *process_path;
+	size_t n_process_json;
+	const struct step *step;
+	const struct step_io *io; /* NULL: only output */
+	step_process *process;
 	pump_output_fn output;
 	void *output_data;
 	const struct cgroups *cgroups;
 	const char *cgroup_path;
 	cancel *cancel;
+};
+/* First member of what is given to step_process_start. */
+struct runtime_self {
+	const struct runtime_call *call;
 };
 /*
  * ret_code: the step's exit status as the runtime reports it, 128 + signal when the runtime was killed.

@@ -84,6 +84,8 @@ static bool prepare(executor *e, const struct step *step, bundle *b, stubs *s, c
 		.apparmor_profile = e->apparmor_profile,
 		.all_caps = (const char *const *)e->caps,
 		.cgroup_namespace = e->cgroups.v2,
+		.terminal = step->io && step->io->terminal,
+		.size = step->io ? step->io->size : (struct step_size){0},
 		.free_loop = step->insecure ? spec_free_loop() : 0,
 	};
 	size_t n;
@@ -129,7 +131,9 @@ bool runtime_step_run(executor *e, const struct step_run *run, struct step_exit 
 		.state_root = e->state_path,
 		.bundle = bundle_path(b),
 		.id = id,
-		.stdin_fd = step->stdin_fd,
+		.step = step,
+		.io = run->io,
+		.process = run->process,
 		.output = run->output,
 		.output_data = run->output_data,
 		.cgroups = &e->cgroups,

@@ -175,8 +175,15 @@ static void put_limits(json_writer *w, const struct step *step)
 static void put_process(json_writer *w, const struct spec_input *in)
 {
 	const struct step *step = in->step;
-	json_key(w, "process");
 	json_object_begin(w);
+	json_put_bool_member_true(w, "terminal", in->terminal);
+	if (in->size.rows != 0 && in->size.columns != 0) {
+		json_key(w, "consoleSize");
+		json_object_begin(w);
+		put_int(w, "height", in->size.rows);
+		put_int(w, "width", in->size.columns);
+		json_object_end(w);
+	}
 	put_user(w, in->user);
 	put_list(w, "args", step->args);
 	put_list(w, "env", step->env);
@@ -413,6 +420,7 @@ char *spec_json(const struct spec_input *in, size_t *ret_len)
 	json_writer *w = json_writer_new(0);
 	json_object_begin(w);
 	put_string(w, "ociVersion", "1.0.2");
+	json_key(w, "process");
 	put_process(w, in);
 	json_key(w, "root");
 	json_object_begin(w);
@@ -423,6 +431,13 @@ char *spec_json(const struct spec_input *in, size_t *ret_len)
 	put_mounts(w, in);
 	put_linux(w, in);
 	json_object_end(w);
+	return json_writer_take(&w, ret_len);
+}
+
+char *spec_process_json(const struct spec_input *in, size_t *ret_len)
+{
+	json_writer *w = json_writer_new(0);
+	put_process(w, in);
 	return json_writer_take(&w, ret_len);
 }
 

@@ -22,9 +22,13 @@ struct spec_input {
 	const char *apparmor_profile; /* NULL or "": none */
 	const char *const *all_caps;  /* the daemon's capabilities, for insecure steps */
 	bool cgroup_namespace;
-	int free_loop; /* next free loop device, for insecure steps */
+	bool terminal;
+	struct step_size size; /* of the terminal; 0: not set */
+	int free_loop;         /* next free loop device, for insecure steps */
 };
 char *spec_json(const struct spec_input *in, size_t *ret_len);
+/* The process alone, for a further process of the step. */
+char *spec_process_json(const struct spec_input *in, size_t *ret_len);
 
 /* ---- shared by the spec and the plan for buildkit-runc */
 

@@ -18,7 +18,8 @@ struct step_plan {
 	GArray *devices; /* of struct plan_device */
 	GArray *limits;  /* of struct plan_limit */
 	GArray *groups;  /* of uint32_t */
-	GPtrArray *env;  /* of borrowed strings */
+	struct plan_join joins[1];
+	GPtrArray *env; /* of borrowed strings */
 	GStringChunk *texts;
 	GArray *rows; /* of struct spec_mount: owns destinations */
 };
@@ -129,6 +130,9 @@ static bool plan_process(step_plan *p, const struct step_plan_input *in, GError 
 	plan->apparmor = step->insecure ? "" : in->spec.apparmor_profile;
 	for (int i = 0; i < 3; i++)
 		plan->stdio[i] = add_fd(p, in->stdio[i]);
+	plan->terminal = in->terminal;
+	plan->rows = in->size.rows;
+	plan->columns = in->size.columns;
 	if (in->seccomp && !step->insecure)
 		plan->seccomp = (struct plan_bytes){g_bytes_get_data(in->seccomp, NULL),
 						    (uint32_t)g_bytes_get_size(in->seccomp)};
@@ -239,23 +243,20 @@ static void plan_resources(struct plan *plan, const struct step_resources *r)
 	plan->resources.mems = r->cpuset_mems;
 }
 
-static void plan_namespaces(struct plan *plan, const struct spec_input *in)
+static uint64_t step_namespaces(const struct spec_input *in)
 {
-	plan->namespaces = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
+	uint64_t flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
 	/*
 	 * Without its own network namespace the step uses the host's: the default if no other provider is configured.
 	 */
 	if (in->step->network == STEP_NETWORK_NONE)
-		plan->namespaces |= CLONE_NEWNET;
-	if (in->cgroup_namespace)
-		plan->namespaces |= CLONE_NEWCGROUP;
-	plan->hostname =
-		in->step->hostname && *in->step->hostname != '\0' ? in->step->hostname : NAMES_DEFAULT_HOSTNAME;
+		flags |= CLONE_NEWNET;
+	return in->cgroup_namespace ? flags | CLONE_NEWCGROUP : flags;
 }
 
-step_plan *step_plan_new(const struct step_plan_input *in, GError **error)
+static step_plan *step_plan_alloc(void)
 {
-	g_autoptr(step_plan) p = g_new0(step_plan, 1);
+	step_plan *p = g_new0(step_plan, 1);
 	plan_init(&p->plan);
 	p->fds = g_array_new(FALSE, FALSE, sizeof(int));
 	p->mounts = g_array_new(FALSE, FALSE, sizeof(struct plan_mount));
@@ -264,10 +265,29 @@ step_plan *step_plan_new(const struct step_plan_input *in, GError **error)
 	p->groups = g_array_new(FALSE, FALSE, sizeof(uint32_t));
 	p->env = g_ptr_array_new();
 	p->texts = g_string_chunk_new(256);
+	return p;
+}
+
+step_plan *step_plan_new(const struct step_plan_input *in, GError **error)
+{
+	const struct step *step = in->spec.step;
+	g_autoptr(step_plan) p = step_plan_alloc();
 	if (!plan_process(p, in, error) || !plan_tree(p, in, error))
 		return NULL;
-	plan_namespaces(&p->plan, &in->spec);
-	plan_resources(&p->plan, &in->spec.step->resources);
+	p->plan.namespaces = step_namespaces(&in->spec);
+	p->plan.hostname = step->hostname && *step->hostname != '\0' ? step->hostname : NAMES_DEFAULT_HOSTNAME;
+	plan_resources(&p->plan, &step->resources);
+	return g_steal_pointer(&p);
+}
+
+step_plan *step_plan_new_join(const struct step_plan_input *in, int pidfd, GError **error)
+{
+	g_autoptr(step_plan) p = step_plan_alloc();
+	if (!plan_process(p, in, error))
+		return NULL;
+	p->joins[0] = (struct plan_join){.type = step_namespaces(&in->spec), .fd = add_fd(p, pidfd)};
+	p->plan.joins = p->joins;
+	p->plan.n_joins = G_N_ELEMENTS(p->joins);
 	return g_steal_pointer(&p);
 }
 

@@ -17,9 +17,13 @@ struct step_plan_input {
 	const char *hosts, *resolv; /* texts of these files */
 	const int *mount_fds;       /* a detached mount for each of step->mounts, -1 for tmpfs */
 	int stdio[3];               /* -1: /dev/null */
+	bool terminal;              /* a new terminal in place of stdio, reported as RUNNER_CONSOLE */
+	struct step_size size;
 };
 typedef struct step_plan step_plan;
 step_plan *step_plan_new(const struct step_plan_input *in, GError **error);
+/* A further process in the namespaces of the running step whose first process is pidfd. The tree is not used. */
+step_plan *step_plan_new_join(const struct step_plan_input *in, int pidfd, GError **error);
 struct plan *step_plan_get(step_plan *p);
 const int *step_plan_fds(const step_plan *p, size_t *ret_n); /* borrowed */
 void step_plan_free(step_plan *p);

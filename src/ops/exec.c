@@ -290,7 +290,6 @@ static bool fill_step(struct step *step, struct plan *p, const struct op *op, st
 	step->limits = (const struct step_limit *)(const void *)p->limits->data;
 	step->n_limits = p->limits->len;
 	step->remove_stubs_recursive = meta->removemountstubsrecursive;
-	step->stdin_fd = -1;
 	fill_resources(step, op->v->resources);
 	return true;
 }

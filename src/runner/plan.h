@@ -177,11 +177,16 @@ size_t plan_arena_size(size_t n_bytes);
 
 /* ---- messages */
 
-/* On the control socket (SOCK_SEQPACKET), daemon to runner: a request for one more step. */
+/* On the control socket (SOCK_SEQPACKET), daemon to runner: a request for one more process. */
+enum runner_request_kind {
+	RUNNER_STEP, /* the first process of a step, in a new cgroup */
+	RUNNER_JOIN, /* a further process of a running step, in that step's cgroup; its plan joins the namespaces */
+};
 struct runner_request {
-	uint32_t magic, pad;
-	uint64_t namespaces; /* CLONE_NEW* that must be given to clone */
-	char parent[256];    /* cgroup above the step's, relative to each hierarchy; "": the default */
+	uint32_t magic, kind;
+	uint64_t namespaces; /* STEP: CLONE_NEW* that must be given to clone */
+	/* STEP: cgroup above the step's, relative to each hierarchy, "": the default; JOIN: the step's cgroup. */
+	char cgroup[256];
 };
 /* The reply, with the daemon's end of the step's socket and a pidfd; in the order of the requests. */
 struct runner_offer {

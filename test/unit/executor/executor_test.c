@@ -1,141 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Runs steps in a small root, each test with buildkit-runc and, if installed, with runc. Skipped without root or
- * without a static busybox.
- */
-#include "executor/executor.h"
-#include "base/scope.h"
-#include "os/mount.h"
-#include "os/tree.h"
-#include <fcntl.h>
-#include <stdio.h>
-#include <sys/stat.h>
+/* Runs steps in a small root (step_fixture.h). */
+#include "step_fixture.h"
 #include <sys/wait.h>
-
-#define BUSYBOX "/bin/busybox"
-
-struct fixture {
-	char *path; /* temporary directory: root/ (of the daemon), image/ (of the step) */
-	int root_fd, image_fd;
-	executor *e;
-	GString *out, *err;
-	cancel *cancel_at_output; /* borrowed */
-};
-struct variant {
-	const char *binary; /* NULL: not installed */
-	bool own, grants;
-};
-
-static const char *unavailable;
-/* Unique to this run: others of the same test may run at the same time, and an executor removes steps with its name. */
-static char instance[32];
-
-static void make_image(const char *path)
-{
-	static const char *const directories[] = {"", "/bin", "/etc", "/tmp", NULL};
-	for (size_t i = 0; directories[i] != NULL; i++) {
-		g_autofree char *directory = g_strconcat(path, directories[i], NULL);
-		g_assert_cmpint(mkdir(directory, 0755), ==, 0);
-	}
-	g_autofree char *busybox = g_strconcat(path, "/bin/busybox", NULL);
-	g_autofree char *sh = g_strconcat(path, "/bin/sh", NULL);
-	g_autofree char *passwd = g_strconcat(path, "/etc/passwd", NULL);
-	g_autofree char *group = g_strconcat(path, "/etc/group", NULL);
-	g_autofree char *bytes = NULL;
-	gsize n;
-	g_assert_true(g_file_get_contents(BUSYBOX, &bytes, &n, NULL));
-	g_assert_true(g_file_set_contents_full(busybox, bytes, (gssize)n, G_FILE_SET_CONTENTS_NONE, 0755, NULL));
-	g_assert_cmpint(chmod(busybox, 0755), ==, 0);
-	g_assert_cmpint(symlink("busybox", sh), ==, 0);
-	g_assert_true(g_file_set_contents(passwd, "root:x:0:0::/root:/bin/sh\nann:x:1000:1000::/home/ann:/bin/sh\n", -1,
-					  NULL));
-	g_assert_true(g_file_set_contents(group, "root:x:0:\nann:x:1000:\nstaff:x:50:ann\n", -1, NULL));
-	chmod(passwd, 0644);
-	chmod(group, 0644);
-}
-
-static executor *new_executor(struct fixture *f, const struct variant *v)
-{
-	g_autoptr(GError) error = NULL;
-	g_autofree char *root = g_strconcat(f->path, "/root", NULL);
-	const struct executor_options options = {
-		.root_fd = f->root_fd,
-		.root_path = root,
-		.binary = v->binary,
-		.instance = instance,
-		.allow_network_host = v->grants,
-		.allow_security_insecure = v->grants,
-	};
-	executor *e = executor_new(&options, &error);
-	g_assert_no_error(error);
-	return e;
-}
-
-static bool is_unavailable(const struct variant *v)
-{
-	return unavailable != NULL || v->binary == NULL;
-}
-
-static void setup(struct fixture *f, gconstpointer data)
-{
-	if (is_unavailable(data))
-		return;
-	f->path = g_dir_make_tmp("executor-XXXXXX", NULL);
-	chmod(f->path, 0755);
-	g_autofree char *root = g_strconcat(f->path, "/root", NULL);
-	g_autofree char *image = g_strconcat(f->path, "/image", NULL);
-	g_assert_cmpint(mkdir(root, 0755), ==, 0);
-	make_image(image);
-	f->root_fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	f->image_fd = open(image, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	f->out = g_string_new(NULL);
-	f->err = g_string_new(NULL);
-	f->e = new_executor(f, data);
-}
-
-static int count_entries(const char *path)
-{
-	GDir *d = g_dir_open(path, 0, NULL);
-	int n = 0;
-	while (d != NULL && g_dir_read_name(d) != NULL)
-		n++;
-	if (d != NULL)
-		g_dir_close(d);
-	return n;
-}
-
-/* Only the executor's own files remain beneath it, and no step in /buildkit of the first hierarchy. */
-static void assert_nothing_left(const struct fixture *f)
-{
-	g_autofree char *own = g_strconcat(f->path, "/root/executor", NULL);
-	g_autofree char *state = g_strconcat(own, "/runc", NULL);
-	g_autofree char *mounts = NULL;
-	g_assert_cmpint(count_entries(state), ==, 0);
-	GDir *d = g_dir_open(own, 0, NULL);
-	const char *name;
-	while ((name = g_dir_read_name(d)) != NULL)
-		g_assert_true(g_str_equal(name, "runc") || g_str_has_prefix(name, "hosts") ||
-			      g_str_has_prefix(name, "resolv"));
-	g_dir_close(d);
-	g_assert_true(g_file_get_contents("/proc/self/mounts", &mounts, NULL, NULL));
-	g_assert_null(strstr(mounts, f->path));
-}
-
-static void teardown(struct fixture *f, gconstpointer data)
-{
-	if (is_unavailable(data))
-		return;
-	assert_nothing_left(f);
-	executor_free(f->e);
-	close(f->root_fd);
-	close(f->image_fd);
-	g_string_free(f->out, TRUE);
-	g_string_free(f->err, TRUE);
-	g_autofree char *name = g_path_get_basename(f->path);
-	scoped_fd tmp = open(g_get_tmp_dir(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	tree_remove_at(tmp, name, NULL);
-	g_free(f->path);
-}
 
 static void collect(void *data, int stream, const void *bytes, size_t n)
 {
@@ -145,15 +11,12 @@ static void collect(void *data, int stream, const void *bytes, size_t n)
 		cancel_set(f->cancel_at_output, ERROR_CANCELED, NULL);
 }
 
-static const char *const default_env[] = {"PATH=/bin", NULL};
-
 static bool run_step(struct fixture *f, struct step *step, struct work *work, struct step_exit *ret, GError **error)
 {
 	scoped_fd root = mount_clone(f->image_fd, false, error);
 	g_assert_cmpint(root, >=, 0);
 	struct work none = {0};
 	step->root_fd = root;
-	step->stdin_fd = -1;
 	step->output = collect;
 	step->output_data = f;
 	if (step->env == NULL)
@@ -177,14 +40,6 @@ static int sh(struct fixture *f, struct step *step, const char *line)
 	g_assert_true(ok);
 	return code.code;
 }
-
-#define SKIP_IF_UNAVAILABLE()                                                                                          \
-	do {                                                                                                           \
-		if (is_unavailable(data)) {                                                                            \
-			g_test_skip(unavailable != NULL ? unavailable : "needs runc");                                 \
-			return;                                                                                        \
-		}                                                                                                      \
-	} while (0)
 
 static void test_output_and_exit(struct fixture *f, gconstpointer data)
 {
@@ -559,7 +414,7 @@ static void test_killed_daemon(struct fixture *f, gconstpointer data)
 	pid_t child = fork();
 	if (child == 0) {
 		const char *args[] = {"/bin/sh", "-c", line_of_step, NULL};
-		struct step step = {.args = args, .env = default_env, .cwd = "/", .stdin_fd = -1};
+		struct step step = {.args = args, .env = default_env, .cwd = "/"};
 		struct step_exit code;
 		struct work none = {0};
 		step.root_fd = mount_clone(f->image_fd, false, NULL);
@@ -633,7 +488,6 @@ static void test_cgroup_parent(struct fixture *f, gconstpointer data)
 		struct step step = {.args = args,
 				    .env = default_env,
 				    .cwd = "/",
-				    .stdin_fd = -1,
 				    .root_fd = root,
 				    .cgroup_parent = parent,
 				    .output = look_at_limit,
@@ -704,20 +558,7 @@ static void test_readonly_root(struct fixture *f, gconstpointer data)
 	g_assert_cmpint(sh(f, &step, "busybox cat /etc/hosts > /dev/null"), ==, 0);
 }
 
-static const char *why_unavailable(void)
-{
-	if (geteuid() != 0)
-		return "needs root";
-	if (access(BUSYBOX, X_OK) != 0)
-		return "needs a static busybox";
-	return NULL;
-}
-
-static const struct step_test {
-	const char *name;
-	bool grants;
-	void (*fn)(struct fixture *f, gconstpointer data);
-} step_tests[] = {
+static const struct step_test step_tests[] = {
 	{"output-and-exit", false, test_output_and_exit},
 	{"missing-program", false, test_missing_program},
 	{"sandbox", false, test_sandbox},
@@ -743,25 +584,6 @@ static const struct step_test {
 
 int main(int argc, char **argv)
 {
-	g_snprintf(instance, sizeof instance, "executortest%d", (int)getpid());
 	g_test_init(&argc, &argv, NULL);
-	/* Checked before the mount namespace exists: in a chroot the link would refer to a place outside of it. */
-	g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
-	g_autofree char *directory = g_path_get_dirname(self);
-	g_autofree char *own = g_build_filename(directory, "../cmd/buildkit-runc/buildkit-runc", NULL);
-	unavailable = why_unavailable();
-	if (unavailable == NULL && !mount_make_private_namespace(NULL))
-		unavailable = "needs a mount namespace";
-	g_autofree char *runc = g_find_program_in_path("runc");
-	g_assert_cmpint(access(own, X_OK), ==, 0);
-	const struct variant variants[] = {
-		{own, true, false}, {own, true, true}, {runc, false, false}, {runc, false, true}};
-	for (size_t i = 0; i < G_N_ELEMENTS(step_tests); i++) {
-		const struct step_test *t = &step_tests[i];
-		for (int k = 0; k < 2; k++) {
-			g_autofree char *path = g_strconcat("/executor/", k == 0 ? "own/" : "runc/", t->name, NULL);
-			g_test_add(path, struct fixture, &variants[2 * k + t->grants], setup, t->fn, teardown);
-		}
-	}
-	return g_test_run();
+	return run_step_tests("executor", step_tests, G_N_ELEMENTS(step_tests));
 }
