@@ -4,7 +4,7 @@
  * processor time, peak memory, and what came of it. Nothing is judged here.
  */
 #include "frontend/dockerfile/dockerfile.h"
-#include "unit/frontend/mock_bridge.h"
+#include "lib/mock_bridge.h"
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/wait.h>

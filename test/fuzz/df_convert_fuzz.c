@@ -5,7 +5,7 @@
  */
 #include "frontend/dockerfile/dockerfile.h"
 #include "llb/definition.h"
-#include "unit/frontend/mock_bridge.h"
+#include "lib/mock_bridge.h"
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);

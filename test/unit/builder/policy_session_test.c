@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/policy_session.h"
-#include "../session/fake_client.h"
+#include "lib/fake_client.h"
 #include "builder/build_internal.h"
 
 /* A build whose client answers with a function of the test. */

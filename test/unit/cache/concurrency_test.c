@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "rig.h"
+#include "lib/cache_rig.h"
 
 /* Builds, pulls, digests, exports, disk usage and prune run concurrently. Most useful under TSan. */
 #define THREADS 4

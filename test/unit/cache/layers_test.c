@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "progress/progress.h"
-#include "rig.h"
+#include "lib/cache_rig.h"
 
 struct pair {
 	struct rig a, b; /* layers are made in a and imported in b */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cache/merge.h"
-#include "rig.h"
+#include "lib/cache_rig.h"
 
 static cache_ref *merge_of(struct rig *g, cache_ref *a, cache_ref *b, cache_ref *c)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "rig.h"
+#include "lib/cache_rig.h"
 
 static char *new_record(struct rig *g, cache_ref *parent, const char *type, size_t bytes)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "rig.h"
+#include "lib/cache_rig.h"
 #include "base/thread.h"
 
 static void test_commit(struct rig *g, gconstpointer unused)

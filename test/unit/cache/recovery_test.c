@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "rig.h"
+#include "lib/cache_rig.h"
 
 /* Crashes are simulated by closing the cache, changing its files and opening it again. */
 static void run_sql(struct rig *g, const char *sql)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "containerd/ctd_blobs.h"
-#include "fake.h"
+#include "lib/fake_containerd.h"
 #include "os/tree.h"
 #include <fcntl.h>
 #include <unistd.h>

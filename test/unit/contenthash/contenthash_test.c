@@ -2,7 +2,7 @@
 #include "contenthash/contenthash.h"
 #include "fssync/fssync.h"
 #include <sys/xattr.h>
-#include "unit/tree_dir.h"
+#include "lib/tree_dir.h"
 
 /* Vectors for upstream's content hash and cases that follow from its rules. */
 #define FILE_DATA0 "sha256:cd8e75bca50f2d695f220d0cb0997d8ead387e4f926e8669a92d7f104cc9885b"

@@ -6,7 +6,7 @@
  */
 #include "frontend/dockerfile/dockerfile.h"
 #include "llb/definition.h"
-#include "unit/frontend/mock_bridge.h"
+#include "lib/mock_bridge.h"
 
 /* Beside this file, as the compiler was given it (relative to the build directory, where tests run). */
 static const char *golden_root(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A large Dockerfile is converted quickly; hostile ones end with an error in bounded time. */
 #include "frontend/dockerfile/dockerfile.h"
-#include "unit/frontend/mock_bridge.h"
+#include "lib/mock_bridge.h"
 #include <time.h>
 
 /* Processor time, because the machine may be busy. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "frontend/dockerfile/dockerfile.h"
-#include "unit/frontend/mock_bridge.h"
+#include "lib/mock_bridge.h"
 
 /* A client's nil definition arrives as an empty one: an error for every input. */
 static void test_nil(void)

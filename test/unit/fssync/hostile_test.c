@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Invalid packets, sent to both roles. */
-#include "pair.h"
+#include "lib/fssync_pair.h"
 #include "base/scope.h"
 #include "fssync/packet.h"
 #include "os/tree.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "pair.h"
+#include "lib/fssync_pair.h"
 #include "base/scope.h"
 #include "os/tree.h"
 #include <fcntl.h>

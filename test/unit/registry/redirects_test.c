@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registry/transport.h"
-#include "unit/registry/server.h"
+#include "lib/http_server.h"
 
 /*
  * "/hop/N" redirects to "/hop/N-1"; "/status/N?to=URL" answers N with that Location; other paths answer with the
@@ -14,7 +14,8 @@ struct fake {
 static void handle(struct server *s, const struct server_request *q, struct server_reply *r, void *data)
 {
 	struct fake *f = data;
-	const char *authorization = server_header(q, "authorization"), *type = server_header(q, "content-type");
+	const char *authorization = http_server_header(q, "authorization"),
+		   *type = http_server_header(q, "content-type");
 	if (s == f->other) {
 		g_autofree char *body = g_strdup_printf("%.*s", (int)q->body->len, (const char *)q->body->data);
 		g_free(f->seen);
@@ -24,17 +25,17 @@ static void handle(struct server *s, const struct server_request *q, struct serv
 	if (g_str_has_prefix(q->path, "/hop/") && !g_str_equal(q->path, "/hop/0")) {
 		g_autofree char *to = g_strdup_printf("%" G_GUINT64_FORMAT,
 						      g_ascii_strtoull(q->path + strlen("/hop/"), NULL, 10) - 1);
-		server_reply_header(r, "Location", to);
+		http_server_reply_header(r, "Location", to);
 		r->status = 302;
 		return;
 	}
 	if (g_str_has_prefix(q->path, "/status/")) {
 		if (*q->query)
-			server_reply_header(r, "Location", q->query + strlen("to="));
+			http_server_reply_header(r, "Location", q->query + strlen("to="));
 		r->status = (int)g_ascii_strtoull(q->path + strlen("/status/"), NULL, 10);
 		return;
 	}
-	server_reply_text(r, 200, q->method);
+	http_server_reply_text(r, 200, q->method);
 }
 
 struct fixture {
@@ -45,16 +46,16 @@ struct fixture {
 
 static void set_up(struct fixture *x, gconstpointer data)
 {
-	x->server = server_start(handle, &x->fake);
-	x->fake.other = server_start(handle, &x->fake);
+	x->server = http_server_start(handle, &x->fake);
+	x->fake.other = http_server_start(handle, &x->fake);
 	x->transport = transport_new();
 }
 
 static void tear_down(struct fixture *x, gconstpointer data)
 {
 	transport_free(x->transport);
-	server_stop(x->server);
-	server_stop(x->fake.other);
+	http_server_stop(x->server);
+	http_server_stop(x->fake.other);
 	g_free(x->fake.seen);
 }
 

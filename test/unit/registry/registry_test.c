@@ -2,7 +2,7 @@
 #include "registry/registry.h"
 #include "base/scope.h"
 #include "format/compress.h"
-#include "unit/registry/server.h"
+#include "lib/http_server.h"
 #include <fcntl.h>
 #include <glib/gstdio.h>
 
@@ -31,33 +31,34 @@ static bool first_time(struct fake *f, const char *what)
 static void fail_json(struct server_reply *r, int status, const char *code, const char *message)
 {
 	g_autofree char *text = g_strdup_printf("{\"errors\":[{\"code\":\"%s\",\"message\":\"%s\"}]}", code, message);
-	server_reply_text(r, status, text);
+	http_server_reply_text(r, status, text);
 }
 
 static bool authorize(struct server *s, struct fake *f, const struct server_request *q, struct server_reply *r,
 		      const char *mode)
 {
-	const char *sent = server_header(q, "authorization");
+	const char *sent = http_server_header(q, "authorization");
 	if (g_str_equal(mode, "token-revoked") && sent && first_time(f, "revoked")) {
 		g_autofree char *again = g_strdup_printf(
 			"Bearer realm=\"http://%s/token\",service=\"kit\",error=\"invalid_token\"", s->address);
-		server_reply_header(r, "WWW-Authenticate", again);
+		http_server_reply_header(r, "WWW-Authenticate", again);
 		fail_json(r, 401, "UNAUTHORIZED", "authentication required");
 		return false;
 	}
 	if (g_str_equal(mode, "basic")) {
 		if (g_strcmp0(sent, "Basic a2l0OnNlY3JldA==") == 0)
 			return true;
-		server_reply_header(r, "WWW-Authenticate", "Basic realm=\"kit\"");
+		http_server_reply_header(r, "WWW-Authenticate", "Basic realm=\"kit\"");
 	} else if (g_str_has_prefix(mode, "token")) {
 		if (g_strcmp0(sent, "Bearer good") == 0)
 			return true;
 		g_autofree char *challenge = g_strdup_printf(
 			"Bearer realm=\"http://%s/token\",service=\"kit\",scope=\"repository:x:pull\"%s", s->address,
 			g_str_equal(mode, "token-scope") && sent ? ",error=\"insufficient_scope\"" : "");
-		server_reply_header(r, "WWW-Authenticate", challenge);
+		http_server_reply_header(r, "WWW-Authenticate", challenge);
 	} else if (g_str_equal(mode, "foreign-realm")) {
-		server_reply_header(r, "WWW-Authenticate", "Bearer realm=\"http://127.0.0.2:1/token\",service=\"kit\"");
+		http_server_reply_header(r, "WWW-Authenticate",
+					 "Bearer realm=\"http://127.0.0.2:1/token\",service=\"kit\"");
 	} else {
 		return true;
 	}
@@ -67,9 +68,9 @@ static bool authorize(struct server *s, struct fake *f, const struct server_requ
 
 static void serve_token(struct server *s, const struct server_request *q, struct server_reply *r)
 {
-	const char *sent = server_header(q, "authorization");
+	const char *sent = http_server_header(q, "authorization");
 	bool good = g_strcmp0(sent, "Basic a2l0OnNlY3JldA==") == 0;
-	server_reply_text(r, 200, good ? "{\"token\":\"good\",\"expires_in\":300}" : "{\"token\":\"anon\"}");
+	http_server_reply_text(r, 200, good ? "{\"token\":\"good\",\"expires_in\":300}" : "{\"token\":\"anon\"}");
 }
 
 static void serve_manifest(struct fake *f, const struct server_request *q, struct server_reply *r, const char *mode,
@@ -91,21 +92,21 @@ static void serve_manifest(struct fake *f, const struct server_request *q, struc
 	if (g_str_equal(mode, "500"))
 		return fail_json(r, 500, "UNKNOWN", "injected");
 	if (g_str_equal(mode, "429") && first_time(f, "429")) {
-		server_reply_header(r, "Retry-After", "1");
+		http_server_reply_header(r, "Retry-After", "1");
 		return fail_json(r, 429, "TOOMANYREQUESTS", "slow down");
 	}
 	if (g_str_equal(mode, "429long")) {
-		server_reply_header(r, "Retry-After", "3600");
+		http_server_reply_header(r, "Retry-After", "3600");
 		return fail_json(r, 429, "TOOMANYREQUESTS", "slow down");
 	}
 	if (g_str_equal(mode, "403"))
 		return fail_json(r, 403, "DENIED", "injected");
-	server_reply_header(r, "Content-Type", DOCKER_MANIFEST);
+	http_server_reply_header(r, "Content-Type", DOCKER_MANIFEST);
 	if (!g_str_equal(mode, "nodigest"))
-		server_reply_header(r, "Docker-Content-Digest", f->manifest_digest.text);
-	server_reply_text(r, 200, f->manifest);
+		http_server_reply_header(r, "Docker-Content-Digest", f->manifest_digest.text);
+	http_server_reply_text(r, 200, f->manifest);
 	if (g_str_equal(mode, "badmanifest") && g_str_equal(q->method, "GET"))
-		server_reply_text(r, 200, " ");
+		http_server_reply_text(r, 200, " ");
 }
 
 static bool append(void *data, const void *bytes, size_t n, GError **error)
@@ -128,23 +129,23 @@ static void serve_blob(struct server *s, struct fake *f, const struct server_req
 		g_autofree char *to =
 			g_strdup_printf("http://%s/%s/%s", f->other->address,
 					g_str_equal(mode, "redirect-auth") ? "guarded" : "elsewhere", name);
-		server_reply_header(r, "Location", to);
+		http_server_reply_header(r, "Location", to);
 		r->status = 307;
 		return;
 	}
 	gsize from = 0;
-	const char *range = server_header(q, "range");
+	const char *range = http_server_header(q, "range");
 	if (range && !g_str_equal(mode, "norange") && !g_str_equal(mode, "gzip-label")) {
 		from = (gsize)g_ascii_strtoull(range + strlen("bytes="), NULL, 10);
 		g_autofree char *text = g_strdup_printf("bytes %zu-%zu/%zu", from, n - 1, n);
-		server_reply_header(r, "Content-Range", text);
+		http_server_reply_header(r, "Content-Range", text);
 		r->status = 206;
 	}
 	g_byte_array_append(r->body, data + from, (guint)(n - from));
 	bool truncates = g_str_equal(mode, "truncate") || g_str_equal(mode, "norange");
 	if (truncates && first_time(f, mode)) {
 		g_autofree char *length = g_strdup_printf("%zu", n - from);
-		server_reply_header(r, "Content-Length", length);
+		http_server_reply_header(r, "Content-Length", length);
 		r->cut = (gssize)((n - from) / 2);
 	}
 	if (g_str_equal(mode, "gzip-label")) {
@@ -152,10 +153,10 @@ static void serve_blob(struct server *s, struct fake *f, const struct server_req
 		g_assert_true(gzip_member(1, (const char *)r->body->data, r->body->len, append, packed, NULL));
 		g_byte_array_set_size(r->body, 0);
 		g_byte_array_append(r->body, packed->data, packed->len);
-		server_reply_header(r, "Content-Encoding", "gzip");
+		http_server_reply_header(r, "Content-Encoding", "gzip");
 		if (first_time(f, mode)) {
 			g_autofree char *length = g_strdup_printf("%u", packed->len);
-			server_reply_header(r, "Content-Length", length);
+			http_server_reply_header(r, "Content-Length", length);
 			r->cut = packed->len / 2;
 		}
 	}
@@ -174,7 +175,7 @@ static void serve_upload(struct server *s, struct fake *f, const struct server_r
 			r->status = 201;
 			return;
 		}
-		server_reply_header(r, "Location", "/v2/upload-session?state=1");
+		http_server_reply_header(r, "Location", "/v2/upload-session?state=1");
 		r->status = 202;
 		return;
 	}
@@ -190,7 +191,7 @@ static void serve_upload(struct server *s, struct fake *f, const struct server_r
 	g_hash_table_replace(f->blobs, g_strdup(got.text), g_bytes_new(q->body->data, q->body->len));
 	r->status = g_str_equal(mode, "put200") ? 200 : 201;
 	if (g_str_equal(mode, "putlie"))
-		server_reply_header(r, "Docker-Content-Digest", f->manifest_digest.text);
+		http_server_reply_header(r, "Docker-Content-Digest", f->manifest_digest.text);
 }
 
 static void handle(struct server *s, const struct server_request *q, struct server_reply *r, void *data)
@@ -199,22 +200,22 @@ static void handle(struct server *s, const struct server_request *q, struct serv
 	if (g_str_equal(q->path, "/token"))
 		return serve_token(s, q, r);
 	if (g_str_has_prefix(q->path, "/elsewhere/")) {
-		f->leaked = f->leaked || server_header(q, "authorization");
+		f->leaked = f->leaked || http_server_header(q, "authorization");
 		return serve_blob(s, f, q, r, "", q->path + strlen("/elsewhere/"));
 	}
 	if (g_str_has_prefix(q->path, "/guarded/")) {
-		const char *sent = server_header(q, "authorization");
+		const char *sent = http_server_header(q, "authorization");
 		f->leaked = f->leaked || (sent && first_time(f, "guarded"));
 		if (g_strcmp0(sent, "Basic a2l0OnNlY3JldA==") == 0)
 			return serve_blob(s, f, q, r, "", q->path + strlen("/guarded/"));
 		g_hash_table_add(f->once, g_strdup("guarded"));
-		server_reply_header(r, "WWW-Authenticate", "Basic realm=\"other\"");
+		http_server_reply_header(r, "WWW-Authenticate", "Basic realm=\"other\"");
 		return fail_json(r, 401, "UNAUTHORIZED", "authentication required");
 	}
 	bool is_write = g_str_equal(q->method, "POST") || g_str_equal(q->method, "PUT");
 	if (f->put_mode && g_str_equal(f->put_mode, "307") && is_write && !strstr(q->query, "moved=1")) {
 		g_autofree char *to = g_strdup_printf("%s?moved=1%s%s", q->path, *q->query ? "&" : "", q->query);
-		server_reply_header(r, "Location", to);
+		http_server_reply_header(r, "Location", to);
 		r->status = 307;
 		return;
 	}
@@ -271,8 +272,8 @@ static void set_up(struct fixture *x, gconstpointer data)
 	g_hash_table_insert(f->blobs, g_strdup(f->layer_digest.text), g_bytes_new(f->layer->data, f->layer->len));
 	f->manifest = g_strdup("{\"schemaVersion\":2,\"layers\":[]}");
 	digest_of_text(f->manifest, &f->manifest_digest);
-	x->server = server_start(handle, f);
-	f->other = server_start(handle, f);
+	x->server = http_server_start(handle, f);
+	f->other = http_server_start(handle, f);
 	x->registry = registry_new(&(struct registry_config){.user_agent = "test"});
 	x->directory = g_dir_make_tmp("registry-test-XXXXXX", NULL);
 	scoped_fd fd = open(x->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -285,8 +286,8 @@ static void set_up(struct fixture *x, gconstpointer data)
 static void tear_down(struct fixture *x, gconstpointer data)
 {
 	registry_free(x->registry);
-	server_stop(x->server);
-	server_stop(x->fake.other);
+	http_server_stop(x->server);
+	http_server_stop(x->fake.other);
 	blob_store_close(x->blobs);
 	g_hash_table_unref(x->fake.blobs);
 	g_hash_table_unref(x->fake.once);
@@ -363,8 +364,8 @@ static void fetch_ok(struct fixture *x, const char *repository)
 static void test_resolve(struct fixture *x, gconstpointer data)
 {
 	resolve_ok(x, "plain/app");
-	g_assert_cmpuint(server_count(x->server, "HEAD "), ==, 1);
-	g_assert_cmpuint(server_count(x->server, "GET "), ==, 0);
+	g_assert_cmpuint(http_server_count(x->server, "HEAD "), ==, 1);
+	g_assert_cmpuint(http_server_count(x->server, "GET "), ==, 0);
 	resolve_ok(x, "nodigest/app");
 	resolve_fails(x, "plain/app:none", "HOST/plain/app:none: not found");
 	resolve_fails(x, "403/app",
@@ -373,7 +374,7 @@ static void test_resolve(struct fixture *x, gconstpointer data)
 	/* A Retry-After of an hour is not respected: it is retried with our delay, five times in all. */
 	resolve_fails(x, "429long/app",
 		      "unexpected status from HEAD request to http://HOST/v2/429long/app/manifests/latest: 429 Status");
-	g_assert_cmpuint(server_count(x->server, "HEAD /v2/429long/"), ==, 5);
+	g_assert_cmpuint(http_server_count(x->server, "HEAD /v2/429long/"), ==, 5);
 }
 
 static void test_resolve_bytes(struct fixture *x, gconstpointer data)
@@ -437,10 +438,10 @@ static void test_auth(struct fixture *x, gconstpointer data)
 	resolve_ok(x, "basic/app");
 	resolve_ok(x, "token/app");
 	/* The second time the token exists before it is needed. */
-	guint asked = server_count(x->server, "GET /token"), heads = server_count(x->server, "HEAD ");
+	guint asked = http_server_count(x->server, "GET /token"), heads = http_server_count(x->server, "HEAD ");
 	resolve_ok(x, "token/app");
-	g_assert_cmpuint(server_count(x->server, "GET /token"), ==, asked);
-	g_assert_cmpuint(server_count(x->server, "HEAD "), ==, heads + 1);
+	g_assert_cmpuint(http_server_count(x->server, "GET /token"), ==, asked);
+	g_assert_cmpuint(http_server_count(x->server, "HEAD "), ==, heads + 1);
 	fetch_ok(x, "token/app");
 	g_autofree char *error = resolve_error(x, "foreign-realm/app");
 	g_assert_nonnull(strstr(error, "refusing to send credentials for HOST to http://127.0.0.2:1/token"));
@@ -452,12 +453,13 @@ static void test_tokens(struct fixture *x, gconstpointer data)
 	user = "kit";
 	secret = "secret";
 	resolve_ok(x, "token-revoked/app");
-	g_assert_cmpuint(server_count(x->server, "GET /token"), ==, 2);
+	g_assert_cmpuint(http_server_count(x->server, "GET /token"), ==, 2);
 	resolve_ok(x, "token/one");
 	resolve_ok(x, "token/two");
-	g_assert_cmpuint(server_count(x->server,
-				      "GET /token?scope=repository%3Atoken%2Ftwo%3Apull&scope=repository%3Ax%3Apull&"),
-			 ==, 1);
+	g_assert_cmpuint(
+		http_server_count(x->server,
+				  "GET /token?scope=repository%3Atoken%2Ftwo%3Apull&scope=repository%3Ax%3Apull&"),
+		==, 1);
 }
 
 /* The target of a redirect gets its own credentials, and only if it requests them. */
@@ -468,21 +470,21 @@ static void test_redirect_asks(struct fixture *x, gconstpointer data)
 	resolve_ok(x, "basic/app");
 	fetch_ok(x, "redirect-auth/app");
 	g_assert_false(x->fake.leaked);
-	g_assert_cmpuint(server_count(x->fake.other, "GET /guarded/"), ==, 2);
+	g_assert_cmpuint(http_server_count(x->fake.other, "GET /guarded/"), ==, 2);
 }
 
 static void test_fetch(struct fixture *x, gconstpointer data)
 {
 	fetch_ok(x, "plain/app");
-	guint gets = server_count(x->server, "GET ");
+	guint gets = http_server_count(x->server, "GET ");
 	fetch_ok(x, "plain/app"); /* the blob exists */
-	g_assert_cmpuint(server_count(x->server, "GET "), ==, gets);
+	g_assert_cmpuint(http_server_count(x->server, "GET "), ==, gets);
 }
 
 static void test_fetch_resumes(struct fixture *x, gconstpointer data)
 {
 	fetch_ok(x, data);
-	g_assert_cmpuint(server_count(x->server, "GET "), ==, 2);
+	g_assert_cmpuint(http_server_count(x->server, "GET "), ==, 2);
 }
 
 static void test_fetch_redirect(struct fixture *x, gconstpointer data)
@@ -492,7 +494,7 @@ static void test_fetch_redirect(struct fixture *x, gconstpointer data)
 	/* Makes the client have credentials for this host, so that a leak would be detected. */
 	resolve_ok(x, "basic/app");
 	fetch_ok(x, "redirect/app");
-	g_assert_cmpuint(server_count(x->fake.other, "GET /elsewhere/"), ==, 1);
+	g_assert_cmpuint(http_server_count(x->fake.other, "GET /elsewhere/"), ==, 1);
 	g_assert_false(x->fake.leaked);
 }
 
@@ -538,10 +540,10 @@ static void test_push(struct fixture *x, gconstpointer data)
 	g_assert_true(push(x, "push/app:v1", NULL, &error));
 	g_assert_no_error(error);
 	g_assert_cmpstr(x->fake.tag, ==, "v1");
-	guint puts = server_count(x->server, "PUT /v2/upload-session");
+	guint puts = http_server_count(x->server, "PUT /v2/upload-session");
 	g_assert_cmpuint(puts, ==, 1);
 	g_assert_true(push(x, "push/app:v2", NULL, &error)); /* the blob exists */
-	g_assert_cmpuint(server_count(x->server, "PUT /v2/upload-session"), ==, puts);
+	g_assert_cmpuint(http_server_count(x->server, "PUT /v2/upload-session"), ==, puts);
 }
 
 static void test_push_retry(struct fixture *x, gconstpointer data)
@@ -550,7 +552,7 @@ static void test_push_retry(struct fixture *x, gconstpointer data)
 	x->fake.put_mode = data;
 	g_assert_true(push(x, "push/app:v1", NULL, &error));
 	g_assert_no_error(error);
-	g_assert_cmpuint(server_count(x->server, "POST "), ==, 2);
+	g_assert_cmpuint(http_server_count(x->server, "POST "), ==, 2);
 }
 
 /* Redirects of POST and PUT repeat the body; some registries answer 200; the digest of the answer is checked. */
@@ -567,7 +569,7 @@ static void test_push_answers(struct fixture *x, gconstpointer data)
 	}
 	g_assert_no_error(error);
 	g_assert_cmpstr(x->fake.tag, ==, "v1");
-	g_assert_cmpuint(server_count(x->server, "PUT /v2/push/app/manifests/v1"), ==,
+	g_assert_cmpuint(http_server_count(x->server, "PUT /v2/push/app/manifests/v1"), ==,
 			 g_str_equal(data, "307") ? 2 : 1);
 }
 
@@ -575,9 +577,9 @@ static void test_push_mount(struct fixture *x, gconstpointer data)
 {
 	GError *error = NULL;
 	g_assert_true(push(x, "push/app:v1", "library/base", &error));
-	g_assert_cmpuint(server_count(x->server, "PUT /v2/upload-session"), ==, 0);
+	g_assert_cmpuint(http_server_count(x->server, "PUT /v2/upload-session"), ==, 0);
 	g_assert_true(push(x, "push/app:v1", "library/other", &error));
-	g_assert_cmpuint(server_count(x->server, "PUT /v2/upload-session"), ==, 1);
+	g_assert_cmpuint(http_server_count(x->server, "PUT /v2/upload-session"), ==, 1);
 }
 
 static void test_push_denied(struct fixture *x, gconstpointer data)
@@ -603,7 +605,7 @@ static void test_mirrors(struct fixture *x, gconstpointer data)
 	GError *error = NULL;
 	g_assert_true(registry_resolve(r, ref, &auth, &x->work, &d, NULL, &error));
 	g_assert_no_error(error);
-	g_assert_cmpuint(server_count(x->server, "HEAD /v2/plain/app/manifests/latest?ns=mirror.invalid"), ==, 1);
+	g_assert_cmpuint(http_server_count(x->server, "HEAD /v2/plain/app/manifests/latest?ns=mirror.invalid"), ==, 1);
 }
 
 #define ADD(path, data, fn) g_test_add("/registry/" path, struct fixture, data, set_up, fn, tear_down)

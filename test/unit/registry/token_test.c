@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registry/token.h"
-#include "unit/registry/server.h"
+#include "lib/http_server.h"
 
 /* A token server: the first component of the path selects the answer. */
 struct fake {
@@ -11,7 +11,7 @@ struct fake {
 static void handle(struct server *s, const struct server_request *q, struct server_reply *r, void *data)
 {
 	struct fake *f = data;
-	const char *authorization = server_header(q, "authorization");
+	const char *authorization = http_server_header(q, "authorization");
 	g_autofree char *body = g_strndup((const char *)q->body->data, q->body->len);
 	if (s == f->other) {
 		g_free(f->sent);
@@ -19,28 +19,28 @@ static void handle(struct server *s, const struct server_request *q, struct serv
 	}
 	bool post = g_str_equal(q->method, "POST");
 	if (g_str_equal(q->path, "/wrong"))
-		return server_reply_text(r, 401,
-					 "{\"errors\":[{\"code\":\"UNAUTHORIZED\",\"message\":\"bad credentials\"}]}");
+		return http_server_reply_text(
+			r, 401, "{\"errors\":[{\"code\":\"UNAUTHORIZED\",\"message\":\"bad credentials\"}]}");
 	if (g_str_equal(q->path, "/details"))
-		return server_reply_text(r, 403, "{\"details\":\"incorrect username or password\"}");
+		return http_server_reply_text(r, 403, "{\"details\":\"incorrect username or password\"}");
 	if (g_str_equal(q->path, "/text"))
-		return server_reply_text(r, 403, "no");
+		return http_server_reply_text(r, 403, "no");
 	if (g_str_equal(q->path, "/get-only") && post)
-		return server_reply_text(r, 404, "");
+		return http_server_reply_text(r, 404, "");
 	if (g_str_equal(q->path, "/post-only") && !post)
-		return server_reply_text(r, 405, "");
+		return http_server_reply_text(r, 405, "");
 	if (g_str_equal(q->path, "/moved") || g_str_equal(q->path, "/away")) {
 		g_autofree char *to = g_strdup_printf("http://%s/token",
 						      g_str_equal(q->path, "/away") ? f->other->address : s->address);
-		server_reply_header(r, "Location", to);
+		http_server_reply_header(r, "Location", to);
 		r->status = 307;
 		return;
 	}
 	if (g_str_equal(q->path, "/none"))
-		return server_reply_text(r, 200, "{}");
+		return http_server_reply_text(r, 200, "{}");
 	if (g_str_equal(q->path, "/split"))
-		return server_reply_text(r, 200, "{\"token\":\"a\\r\\nX: y\"}");
-	server_reply_text(
+		return http_server_reply_text(r, 200, "{\"token\":\"a\\r\\nX: y\"}");
+	http_server_reply_text(
 		r, 200,
 		"{\"token\":\"t\",\"access_token\":\"a\",\"expires_in\":300,\"issued_at\":\"2020-01-02T03:04:05Z\"}");
 }
@@ -53,16 +53,16 @@ struct fixture {
 
 static void set_up(struct fixture *x, gconstpointer data)
 {
-	x->server = server_start(handle, &x->fake);
-	x->fake.other = server_start(handle, &x->fake);
+	x->server = http_server_start(handle, &x->fake);
+	x->fake.other = http_server_start(handle, &x->fake);
 	x->transport = transport_new();
 }
 
 static void tear_down(struct fixture *x, gconstpointer data)
 {
 	transport_free(x->transport);
-	server_stop(x->server);
-	server_stop(x->fake.other);
+	http_server_stop(x->server);
+	http_server_stop(x->fake.other);
 	g_free(x->fake.sent);
 }
 
@@ -106,15 +106,15 @@ static void expect(struct fixture *x, const char *path, const char *secret, bool
 static void test_requests(struct fixture *x, gconstpointer data)
 {
 	expect(x, "/token?z=1&account=kit", "", false, NULL);
-	g_assert_cmpuint(server_count(x->server, "GET /token?account=kit&scope=repository%3Aa%2Fb%3Apull&"
-						 "scope=repository%3Ac%3Apull%2Cpush&service=the+kit&z=1"),
+	g_assert_cmpuint(http_server_count(x->server, "GET /token?account=kit&scope=repository%3Aa%2Fb%3Apull&"
+						      "scope=repository%3Ac%3Apull%2Cpush&service=the+kit&z=1"),
 			 ==, 1);
 	expect(x, "/get-only", "secret", true, NULL);
 	expect(x, "/post-only", "secret", false, NULL);
 	expect(x, "/moved", "secret", false, NULL);
 	expect(x, "/moved", "secret", true, NULL);
-	g_assert_cmpuint(server_count(x->server, "POST /get-only"), ==, 1);
-	g_assert_cmpuint(server_count(x->server, "POST /token"), ==, 1);
+	g_assert_cmpuint(http_server_count(x->server, "POST /get-only"), ==, 1);
+	g_assert_cmpuint(http_server_count(x->server, "POST /token"), ==, 1);
 	g_autofree char *identity = fetch(x, "/token", "", "refresh", true);
 	g_assert_cmpstr(identity, ==, NULL);
 }
@@ -165,7 +165,7 @@ static void test_secrets_stay(struct fixture *x, gconstpointer data)
 	g_autofree char *posted = fetch(x, "/away", "kit", "secret", true);
 	g_assert_nonnull(strstr(posted, "refusing redirect to "));
 	g_assert_nonnull(strstr(posted, "the request carries credentials"));
-	g_assert_cmpuint(server_count(x->fake.other, "POST"), ==, 0);
+	g_assert_cmpuint(http_server_count(x->fake.other, "POST"), ==, 0);
 	/* Without a password there is nothing to protect. */
 	g_autofree char *other = g_strdup_printf("http://%s/token", x->fake.other->address);
 	expect(x, other, "", false, NULL);

@@ -2,7 +2,7 @@
 #include "registry/transport.h"
 #include "format/compress.h"
 #include "os/ca_roots.h"
-#include "unit/registry/server.h"
+#include "lib/http_server.h"
 #include <glib/gstdio.h>
 #include <unistd.h>
 
@@ -20,9 +20,9 @@ static void serve(struct server *s, const struct server_request *q, struct serve
 	g_auto(GStrv) parts = g_strsplit(q->path + 1, "/", 2);
 	g_autoptr(GByteArray) bytes = g_byte_array_new();
 	r->status = 200;
-	g_assert_cmpstr(server_header(q, "accept-encoding"), ==, *q->query ? NULL : "gzip");
+	g_assert_cmpstr(http_server_header(q, "accept-encoding"), ==, *q->query ? NULL : "gzip");
 	if (!g_str_equal(parts[0], "none"))
-		server_reply_header(r, "Content-Encoding", parts[0]);
+		http_server_reply_header(r, "Content-Encoding", parts[0]);
 	if (parts[1] && g_str_has_prefix(parts[1], "gzip"))
 		g_assert_true(gzip_member(6, PLAIN, strlen(PLAIN), append, bytes, NULL));
 	else if (!parts[1])
@@ -85,7 +85,7 @@ static void test_encodings(void)
 		{"br/gzip", true, NULL},
 		{"gzip,gzip/gzip", true, NULL},
 	};
-	struct server *s = server_start(serve, NULL);
+	struct server *s = http_server_start(serve, NULL);
 	transport *t = transport_new();
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
 		g_autoptr(GError) error = NULL;
@@ -99,12 +99,12 @@ static void test_encodings(void)
 			g_assert_cmpstr(said, ==, rows[i].want);
 	}
 	transport_free(t);
-	server_stop(s);
+	http_server_stop(s);
 }
 
 static void test_documents(void)
 {
-	struct server *s = server_start(serve, NULL);
+	struct server *s = http_server_start(serve, NULL);
 	transport *t = transport_new();
 	g_autoptr(GError) error = NULL;
 	g_autofree char *url = g_strdup_printf("http://%s/gzip/gzip?", s->address);
@@ -114,7 +114,7 @@ static void test_documents(void)
 	g_assert_null(get_document(t, labelled, strlen(PLAIN) - 1, &error));
 	g_assert_nonnull(strstr(error->message, "is larger than 11 bytes"));
 	transport_free(t);
-	server_stop(s);
+	http_server_stop(s);
 }
 
 /* A truncated head is not a response. */
@@ -163,7 +163,7 @@ static void test_roots_of_plain_requests(void)
 				  "cpUCIQCc1a4cx03clSXoIkzHeQg6g6tcfZkOzDK1rfMfgvfGig==\n"
 				  "-----END CERTIFICATE-----\n";
 	const char *path = g_getenv("SSL_CERT_FILE");
-	struct server *s = server_start(serve, NULL);
+	struct server *s = http_server_start(serve, NULL);
 	transport *t = transport_new();
 	g_autofree char *url = g_strdup_printf("http://%s/none?document", s->address);
 	g_autoptr(GError) error = NULL;
@@ -174,7 +174,7 @@ static void test_roots_of_plain_requests(void)
 	g_assert_false(ca_roots_is_empty(ca_roots_system()));
 	g_unlink(path);
 	transport_free(t);
-	server_stop(s);
+	http_server_stop(s);
 }
 
 int main(int argc, char **argv)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "rig.h"
+#include "lib/rpc_rig.h"
 #include "base/thread.h"
 #include "rpc/metadata.h"
 #include <sys/un.h>
@@ -192,7 +192,6 @@ static void test_cancel(void)
 {
 	scoped_rig r = {0};
 	rig_up(&r);
-	g_atomic_int_set(&rig_hangs_ended, 0);
 	g_autoptr(GError) error = NULL;
 	g_autoptr(cancel) c = cancel_new(NULL);
 	rpc_call *by_token = rpc_call_start(r.conn, "/test.Rig/Hang", NULL, c, 0, &error);
@@ -202,13 +201,13 @@ static void test_cancel(void)
 	g_assert_true(error_is(error, ERROR_CANCELED));
 	g_assert_cmpstr(error->message, ==, "because");
 	rpc_call_unref(by_token);
-	wait_until(&rig_hangs_ended, 1);
+	event_wait(&r.hangs, 1);
 	g_clear_error(&error);
 
 	rpc_call *dropped = rpc_call_start(r.conn, "/test.Rig/Hang", NULL, NULL, 0, &error);
 	rpc_call_metadata(dropped);
 	rpc_call_unref(dropped);
-	wait_until(&rig_hangs_ended, 2);
+	event_wait(&r.hangs, 2);
 
 	rpc_call *aborted = rpc_call_start(r.conn, "/test.Rig/Hang", NULL, NULL, 0, &error);
 	rpc_call_metadata(aborted);
@@ -217,20 +216,19 @@ static void test_cancel(void)
 	g_assert_true(error_is(error, ERROR_CANCELED));
 	g_assert_true(cancel_is_set(rpc_call_cancel(aborted)));
 	rpc_call_unref(aborted);
-	wait_until(&rig_hangs_ended, 3);
+	event_wait(&r.hangs, 3);
 }
 
 static void test_deadline(void)
 {
 	scoped_rig r = {0};
 	rig_up(&r);
-	g_atomic_int_set(&rig_hangs_ended, 0);
 	g_autoptr(GError) error = NULL;
 	g_autoptr(rpc_call) call = rpc_call_start(r.conn, "/test.Rig/Hang", NULL, NULL, 50, &error);
 	g_assert_null(rpc_call_recv(call, &error));
 	g_assert_true(error_is(error, ERROR_DEADLINE_EXCEEDED));
 	g_assert_cmpstr(error->message, ==, "context deadline exceeded");
-	wait_until(&rig_hangs_ended, 1);
+	event_wait(&r.hangs, 1);
 }
 
 static void test_message_limit(void)
@@ -253,12 +251,11 @@ static void test_server_stop(void)
 {
 	scoped_rig r = {0};
 	rig_up(&r);
-	g_atomic_int_set(&rig_hangs_ended, 0);
 	g_autoptr(GError) error = NULL;
 	g_autoptr(rpc_call) call = rpc_call_start(r.conn, "/test.Rig/Hang", NULL, NULL, 0, &error);
 	rpc_call_metadata(call);
 	rpc_server_stop(r.server, 20);
-	g_assert_cmpint(g_atomic_int_get(&rig_hangs_ended), ==, 1);
+	g_assert_cmpuint(event_count(&r.hangs), ==, 1);
 	g_assert_cmpuint(rpc_server_open_calls(r.server), ==, 0);
 	g_assert_false(rpc_call_finish(call, &error));
 	g_clear_error(&error);

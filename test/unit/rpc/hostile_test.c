@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Peers that violate the protocol: their own connection is closed, others are not affected. */
-#include "rig.h"
+#include "lib/rpc_rig.h"
 #include <nghttp2/nghttp2.h>
 #include <sys/time.h>
 

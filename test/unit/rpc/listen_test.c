@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Listeners and their clients: unix sockets, tcp, TLS and mutual TLS. */
-#include "rig.h"
+#include "lib/rpc_rig.h"
 #include <openssl/evp.h>
 #include <arpa/inet.h>
 #include <netinet/in.h>

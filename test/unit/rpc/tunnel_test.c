@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "rig.h"
+#include "lib/rpc_rig.h"
 
 /* The daemon side: a client inside the call, as in Control.Session. */
 struct daemon {
@@ -32,6 +32,7 @@ struct client {
 	rpc_call *call;
 	GThread *thread;
 	bool ok;
+	struct event hangs;
 };
 
 static gpointer client_main(gpointer data)
@@ -52,7 +53,7 @@ static rpc_conn *tunnel_up(struct rig *r, struct client *c)
 	rpc_server_add(r->server, session_methods, 1, &the_daemon);
 	c->rig = r;
 	c->server = rpc_server_new(r->loop);
-	rpc_server_add(c->server, rig_methods, G_N_ELEMENTS(rig_methods), &rig_hangs_ended);
+	rig_add_methods(c->server, &c->hangs);
 	c->call = rpc_call_start(r->conn, "/test.Rig/Session", NULL, NULL, 0, &error);
 	g_assert_no_error(error);
 	c->thread = g_thread_new("client", client_main, c);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "fake_client.h"
+#include "lib/fake_client.h"
 
 static void test_find(void)
 {

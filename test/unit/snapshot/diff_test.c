@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tar_maker.h"
+#include "lib/tar_maker.h"
 #include "snapshot/diff.h"
 #include "os/mount.h"
 #include <archive.h>

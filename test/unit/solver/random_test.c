@@ -7,7 +7,7 @@
  *	random                     some hundreds of graphs
  *	random --graphs 10000      that many; SOLVER_SEED=N runs the graphs of one seed only
  */
-#include "mock.c" /* each test is one program of one source file */
+#include "lib/solver_mock.h"
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <unistd.h>

@@ -19,7 +19,7 @@
  *	parallel N                   maximum number of concurrent runs so far
  *	idle                         no vertex is left
  */
-#include "mock.c" /* each test is one program of one source file */
+#include "lib/solver_mock.h"
 #include "solver/graph.h"
 #include <errno.h>
 #include <fcntl.h>

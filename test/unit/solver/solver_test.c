@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Behaviour of the solver that builds see besides results: events, error details, jobs, and cost. */
-#include "mock.c" /* each test is one program of one source file */
+#include "lib/solver_mock.h"
 #include "solver/resources.h"
 #include "api/guard.h"
 

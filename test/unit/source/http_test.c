@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "source/source.h"
-#include "unit/cache/rig.h"
-#include "unit/registry/server.h"
+#include "lib/cache_rig.h"
+#include "lib/http_server.h"
 
 struct fixture {
 	struct rig rig;
@@ -16,8 +16,8 @@ static void serve(struct server *s, const struct server_request *q, struct serve
 	struct fixture *x = data;
 	g_autofree char *tag = g_strdup_printf("\"%s\"", x->text);
 	if (g_str_equal(q->path, "/tagged"))
-		server_reply_header(r, "ETag", tag);
-	server_reply_text(r, 200, x->text);
+		http_server_reply_header(r, "ETag", tag);
+	http_server_reply_text(r, 200, x->text);
 }
 
 static void answer(struct fixture *x, const char *text)
@@ -31,7 +31,7 @@ static void answer(struct fixture *x, const char *text)
 static void set_up(struct fixture *x, gconstpointer path)
 {
 	rig_set_up(&x->rig, "native");
-	x->server = server_start(serve, x);
+	x->server = http_server_start(serve, x);
 	answer(x, "one");
 	x->registry = registry_new(&(struct registry_config){.user_agent = "test"});
 	x->context = (struct source_context){
@@ -41,7 +41,7 @@ static void set_up(struct fixture *x, gconstpointer path)
 static void tear_down(struct fixture *x, gconstpointer path)
 {
 	registry_free(x->registry); /* closes its connections, for which the server waits */
-	server_stop(x->server);
+	http_server_stop(x->server);
 	g_free(x->text);
 	rig_tear_down(&x->rig, NULL);
 }

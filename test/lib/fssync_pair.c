@@ -1,27 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * pair: two connected channels, with a small window, so that a side that waits for the wrong event hangs.
- *
- *	struct pair *p = pair_new(4096);  &p->a and &p->b are the channels; pair_free(p);
- */
-#pragma once
-#include "fssync/fssync.h"
-
-struct pair_pipe {
-	GMutex mu;
-	GCond changed;
-	GQueue messages; /* of GBytes * */
-	size_t bytes, window;
-	bool closed, aborted;
-};
-struct pair_end {
-	struct pair_pipe *out, *in;
-};
-struct pair {
-	struct pair_pipe pipes[2];
-	struct pair_end ends[2];
-	struct fssync_channel a, b;
-};
+#include "lib/fssync_pair.h"
 
 static bool pair_send(void *data, const void *head, size_t n_head, const void *body, size_t n_body, GError **error)
 {
@@ -75,14 +53,14 @@ static bool pair_close(void *data, GError **error)
 	return true;
 }
 
-static void pair_abort(void *data)
+void pair_abort(void *data)
 {
 	struct pair_end *end = data;
 	pair_pipe_set(end->out, &end->out->aborted);
 	pair_pipe_set(end->in, &end->in->aborted);
 }
 
-static inline struct pair *pair_new(size_t window)
+struct pair *pair_new(size_t window)
 {
 	struct pair *p = g_new0(struct pair, 1);
 	for (int i = 0; i < 2; i++) {
@@ -102,7 +80,7 @@ static inline struct pair *pair_new(size_t window)
 	return p;
 }
 
-static inline void pair_free(struct pair *p)
+void pair_free(struct pair *p)
 {
 	for (int i = 0; i < 2; i++) {
 		for (GBytes *b; (b = g_queue_pop_head(&p->pipes[i].messages));)

@@ -1,14 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tree_dir: a temporary directory filled from lines: "ADD x dir", "ADD x file TEXT", "ADD x symlink TO", "ADD x link
- * FROM". */
-#pragma once
-#include <fcntl.h>
-#include <string.h>
-#include <sys/stat.h>
-#include "base/scope.h"
-#include "os/tree.h"
+#include "lib/tree_dir.h"
 
-static inline char *tree_dir_new(int *ret_fd)
+char *tree_dir_new(int *ret_fd)
 {
 	char *path = g_dir_make_tmp("cache-test-XXXXXX", NULL);
 	g_assert_cmpint(chmod(path, 0755), ==, 0);
@@ -17,14 +10,14 @@ static inline char *tree_dir_new(int *ret_fd)
 	return path;
 }
 
-static inline void tree_dir_free(char *path, int fd)
+void tree_dir_free(char *path, int fd)
 {
 	close(fd);
 	g_assert_true(tree_remove_at(AT_FDCWD, path, NULL));
 	g_free(path);
 }
 
-static inline void tree_dir_write(int fd, const char *name, const char *text)
+void tree_dir_write(int fd, const char *name, const char *text)
 {
 	scoped_fd file = openat(fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	g_assert_cmpint(file, >=, 0);
@@ -32,7 +25,7 @@ static inline void tree_dir_write(int fd, const char *name, const char *text)
 	g_assert_cmpint(write(file, text, strlen(text)), ==, (ssize_t)strlen(text));
 }
 
-static inline char *tree_dir_read(int fd, const char *name)
+char *tree_dir_read(int fd, const char *name)
 {
 	char text[4096] = "";
 	scoped_fd file = openat(fd, name, O_RDONLY | O_CLOEXEC);
@@ -42,7 +35,7 @@ static inline char *tree_dir_read(int fd, const char *name)
 	return g_strdup(text);
 }
 
-static inline void tree_dir_fill(int fd, const char *const *lines)
+void tree_dir_fill(int fd, const char *const *lines)
 {
 	for (; lines && *lines; lines++) {
 		g_auto(GStrv) word = g_strsplit(*lines, " ", 4);

@@ -1,28 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rig: a server with test methods on a unix socket, and a client of it. */
-#pragma once
-#include "rpc/rpc.h"
-#include "api/guard.h"
-#include "base/limits.h"
-#include "filesync.pb-c.h"
-#include <glib/gstdio.h>
-#include <poll.h>
-#include <sys/socket.h>
+#include "lib/rpc_rig.h"
 
-typedef Filesync__BytesMessage bytes_message;
-DEFINE_MESSAGE_AUTOPTR(bytes_message)
-
-struct rig {
-	rpc_loop *loop;
-	rpc_server *server;
-	rpc_conn *conn;
-	char *dir;
-	char *address;
-};
-
-/* ---- methods */
-
-static inline ProtobufCMessage *new_bytes(const void *data, size_t n)
+static ProtobufCMessage *new_bytes(const void *data, size_t n)
 {
 	bytes_message *reply = g_new(bytes_message, 1);
 	filesync__bytes_message__init(reply);
@@ -31,7 +10,7 @@ static inline ProtobufCMessage *new_bytes(const void *data, size_t n)
 	return &reply->base;
 }
 
-static inline ProtobufCMessage *rig_echo(rpc_call *call, const ProtobufCMessage *m, void *data, GError **error)
+static ProtobufCMessage *rig_echo(rpc_call *call, const ProtobufCMessage *m, void *data, GError **error)
 {
 	const bytes_message *request = (const void *)m;
 	const char *want = rpc_metadata_get(rpc_call_metadata(call), "x-echo-header");
@@ -40,7 +19,7 @@ static inline ProtobufCMessage *rig_echo(rpc_call *call, const ProtobufCMessage 
 	return new_bytes(request->data.data, request->data.len);
 }
 
-static inline ProtobufCMessage *rig_fail(rpc_call *call, const ProtobufCMessage *m, void *data, GError **error)
+static ProtobufCMessage *rig_fail(rpc_call *call, const ProtobufCMessage *m, void *data, GError **error)
 {
 	error_set(error, ERROR_NOT_FOUND, "no such job 100%% \xc3\xa4\n");
 	error_add_detail(*error, "errdefs.Vertex", "{\"digest\":\"sha256:abc\"}");
@@ -48,7 +27,7 @@ static inline ProtobufCMessage *rig_fail(rpc_call *call, const ProtobufCMessage 
 	return NULL;
 }
 
-static inline ProtobufCMessage *rig_fail_huge(rpc_call *call, const ProtobufCMessage *m, void *data, GError **error)
+static ProtobufCMessage *rig_fail_huge(rpc_call *call, const ProtobufCMessage *m, void *data, GError **error)
 {
 	g_autoptr(GString) text = g_string_new(NULL);
 	for (int i = 0; i < 50000; i++)
@@ -60,7 +39,7 @@ static inline ProtobufCMessage *rig_fail_huge(rpc_call *call, const ProtobufCMes
 }
 
 /* Echoes every message. */
-static inline bool rig_echo_stream(rpc_call *call, void *data, GError **error)
+static bool rig_echo_stream(rpc_call *call, void *data, GError **error)
 {
 	for (;;) {
 		g_autoptr(GError) local = NULL;
@@ -78,7 +57,7 @@ static inline bool rig_echo_stream(rpc_call *call, void *data, GError **error)
 }
 
 /* Answers with the number of bytes received. */
-static inline bool rig_sink(rpc_call *call, void *data, GError **error)
+static bool rig_sink(rpc_call *call, void *data, GError **error)
 {
 	guint64 total = 0;
 	for (;;) {
@@ -95,7 +74,7 @@ static inline bool rig_sink(rpc_call *call, void *data, GError **error)
 }
 
 /* Sends the number of bytes that the first message requests, in parts of 64 KiB. */
-static inline bool rig_source(rpc_call *call, void *data, GError **error)
+static bool rig_source(rpc_call *call, void *data, GError **error)
 {
 	g_autoptr(GBytes) bytes = rpc_call_recv(call, error);
 	if (!bytes)
@@ -110,16 +89,14 @@ static inline bool rig_source(rpc_call *call, void *data, GError **error)
 }
 
 /* Waits until the call is canceled, and counts that. */
-static inline bool rig_hang(rpc_call *call, void *data, GError **error)
+static bool rig_hang(rpc_call *call, void *data, GError **error)
 {
 	cancel *c = rpc_call_cancel(call);
 	rpc_call_send_headers(call, NULL);
 	cancel_poll(c, NULL, 0, -1, NULL);
-	g_atomic_int_inc((gint *)data);
+	event_raise(data);
 	return cancel_check(c, error);
 }
-
-static gint rig_hangs_ended;
 
 static const struct rpc_method rig_methods[] = {
 	{"/test.Rig/Echo", &filesync__bytes_message__descriptor, .unary = rig_echo},
@@ -131,21 +108,24 @@ static const struct rpc_method rig_methods[] = {
 	{"/test.Rig/Hang", .stream = rig_hang},
 };
 
-/* ---- set up */
+void rig_add_methods(rpc_server *server, struct event *hangs)
+{
+	rpc_server_add(server, rig_methods, G_N_ELEMENTS(rig_methods), hangs);
+}
 
-static inline void rig_up_server(struct rig *r)
+void rig_up_server(struct rig *r)
 {
 	g_autoptr(GError) error = NULL;
 	r->loop = rpc_loop_new(NULL);
 	r->server = rpc_server_new(r->loop);
-	rpc_server_add(r->server, rig_methods, G_N_ELEMENTS(rig_methods), &rig_hangs_ended);
+	rig_add_methods(r->server, &r->hangs);
 	rpc_server_add_health(r->server);
 	r->dir = g_dir_make_tmp("rpc-XXXXXX", &error);
 	g_assert_no_error(error);
 	r->address = g_strdup_printf("unix://%s/s/x.sock", r->dir);
 }
 
-static inline void rig_up(struct rig *r)
+void rig_up(struct rig *r)
 {
 	g_autoptr(GError) error = NULL;
 	rig_up_server(r);
@@ -155,7 +135,7 @@ static inline void rig_up(struct rig *r)
 	g_assert_no_error(error);
 }
 
-static inline void rig_down(struct rig *r)
+void rig_down(struct rig *r)
 {
 	g_autofree char *sub = g_build_filename(r->dir, "s", NULL);
 	rpc_conn_unref(r->conn);
@@ -168,20 +148,10 @@ static inline void rig_down(struct rig *r)
 	*r = (struct rig){0};
 }
 
-/* Declared first in a test, so that it is cleaned up last. */
-#define scoped_rig __attribute__((cleanup(rig_down))) struct rig
-
-static inline bytes_message *rig_unary(rpc_conn *c, const char *path, const void *data, size_t n, GError **error)
+bytes_message *rig_unary(rpc_conn *c, const char *path, const void *data, size_t n, GError **error)
 {
 	bytes_message request = FILESYNC__BYTES_MESSAGE__INIT;
 	request.data.data = (uint8_t *)data;
 	request.data.len = n;
 	return rpc_unary(c, path, NULL, &request, &filesync__bytes_message__descriptor, NULL, 0, error);
-}
-
-static inline void wait_until(gint *value, gint want)
-{
-	for (int i = 0; i < 2000 && g_atomic_int_get(value) < want; i++)
-		g_usleep(5000);
-	g_assert_cmpint(g_atomic_int_get(value), >=, want);
 }

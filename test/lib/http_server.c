@@ -1,60 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * server: a small HTTP/1.1 server on the loopback address for tests; a handler answers, every request is logged.
- *
- *	struct server *s = server_start(handler, data);        s->port, s->address ("127.0.0.1:port")
- *	... server_log(s) gives "GET /v2/..." lines ...
- *	server_stop(s);
- *
- * Thread: the handler runs on one thread per connection, under the server's lock.
- */
-#pragma once
-#include <gio/gio.h>
-#include <string.h>
+#include "lib/http_server.h"
 
-struct server_request {
-	char *method, *path, *query; /* query "" if there is none */
-	GHashTable *headers;         /* lower-case names */
-	GByteArray *body;
-};
-struct server_reply {
-	int status;
-	GString *headers; /* "Name: value\r\n" lines */
-	GByteArray *body;
-	gssize cut; /* send only that many bytes of the body, then close; -1: all */
-};
-struct server;
-typedef void (*server_handler)(struct server *s, const struct server_request *q, struct server_reply *r, void *data);
-struct server {
-	GSocketListener *listener;
-	GCancellable *stop;
-	GThread *thread;
-	GPtrArray *threads; /* one per connection */
-	GMutex mu;
-	GPtrArray *log; /* "METHOD path?query" */
-	server_handler handler;
-	void *data;
-	guint16 port;
-	char address[32];
+struct server_connection {
+	struct server *s;
+	GSocketConnection *socket; /* owned */
 };
 
-static inline const char *server_header(const struct server_request *q, const char *name)
+const char *http_server_header(const struct server_request *q, const char *name)
 {
 	return g_hash_table_lookup(q->headers, name);
 }
 
-static inline void server_reply_header(struct server_reply *r, const char *name, const char *value)
+void http_server_reply_header(struct server_reply *r, const char *name, const char *value)
 {
 	g_string_append_printf(r->headers, "%s: %s\r\n", name, value);
 }
 
-static inline void server_reply_text(struct server_reply *r, int status, const char *text)
+void http_server_reply_text(struct server_reply *r, int status, const char *text)
 {
 	r->status = status;
 	g_byte_array_append(r->body, (const guint8 *)text, (guint)strlen(text));
 }
 
-static inline gboolean server_read_request(GDataInputStream *in, struct server_request *q)
+static gboolean server_read_request(GDataInputStream *in, struct server_request *q)
 {
 	g_autofree char *line = g_data_input_stream_read_line(in, NULL, NULL, NULL);
 	if (!line)
@@ -82,13 +50,13 @@ static inline gboolean server_read_request(GDataInputStream *in, struct server_r
 		*colon = '\0';
 		g_hash_table_replace(q->headers, g_ascii_strdown(header, -1), g_strstrip(g_strdup(colon + 1)));
 	}
-	const char *length = server_header(q, "content-length");
+	const char *length = http_server_header(q, "content-length");
 	gsize n = length ? (gsize)g_ascii_strtoull(length, NULL, 10) : 0, got = 0;
 	g_byte_array_set_size(q->body, (guint)n);
 	return n == 0 || (g_input_stream_read_all(G_INPUT_STREAM(in), q->body->data, n, &got, NULL, NULL) && got == n);
 }
 
-static inline void server_request_clear(struct server_request *q)
+static void server_request_clear(struct server_request *q)
 {
 	g_free(q->method);
 	g_free(q->path);
@@ -97,7 +65,7 @@ static inline void server_request_clear(struct server_request *q)
 	g_clear_pointer(&q->body, g_byte_array_unref);
 }
 
-static inline gboolean server_answer(struct server *s, GOutputStream *out, const struct server_request *q)
+static gboolean server_answer(struct server *s, GOutputStream *out, const struct server_request *q)
 {
 	struct server_reply r = {.status = 200, .headers = g_string_new(NULL), .body = g_byte_array_new(), .cut = -1};
 	g_mutex_lock(&s->mu);
@@ -122,12 +90,7 @@ static inline gboolean server_answer(struct server *s, GOutputStream *out, const
 	return keep;
 }
 
-struct server_connection {
-	struct server *s;
-	GSocketConnection *socket; /* owned */
-};
-
-static inline gpointer server_serve(gpointer data)
+static gpointer server_serve(gpointer data)
 {
 	struct server_connection *c = data;
 	GIOStream *stream = G_IO_STREAM(c->socket);
@@ -145,7 +108,7 @@ static inline gpointer server_serve(gpointer data)
 	return NULL;
 }
 
-static inline gpointer server_accept(gpointer data)
+static gpointer server_accept(gpointer data)
 {
 	struct server *s = data;
 	GSocketConnection *socket;
@@ -158,7 +121,7 @@ static inline gpointer server_accept(gpointer data)
 	return NULL;
 }
 
-static inline struct server *server_start(server_handler handler, void *data)
+struct server *http_server_start(server_handler handler, void *data)
 {
 	struct server *s = g_new0(struct server, 1);
 	s->handler = handler;
@@ -181,8 +144,7 @@ static inline struct server *server_start(server_handler handler, void *data)
 	return s;
 }
 
-/* Connections must be closed: free the client first. */
-static inline void server_stop(struct server *s)
+void http_server_stop(struct server *s)
 {
 	g_cancellable_cancel(s->stop);
 	g_thread_join(s->thread);
@@ -197,8 +159,7 @@ static inline void server_stop(struct server *s)
 	g_free(s);
 }
 
-/* Number of logged requests with this prefix. */
-static inline guint server_count(struct server *s, const char *prefix)
+guint http_server_count(struct server *s, const char *prefix)
 {
 	guint n = 0;
 	g_mutex_lock(&s->mu);

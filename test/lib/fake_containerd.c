@@ -1,40 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fake: the parts of containerd that leases and content need, on a unix socket; its state outlives the server. */
-#pragma once
-#include "api/guard.h"
-#include "content.pb-c.h"
-#include "containerd/ctd_client.h"
-#include "ctd_leases.pb-c.h"
-#include "empty.pb-c.h"
-#include "base/digest.h"
-#include <glib/gstdio.h>
+#include "lib/fake_containerd.h"
 
-struct fake {
-	rpc_loop *loop;
-	rpc_server *server;
-	char *dir, *address;
-	GMutex mu;
-	GHashTable *leases;  /* id to set of "type id" */
-	GHashTable *content; /* digest to GBytes */
-	GHashTable *ingests; /* ref to GByteArray */
-	int collections;     /* leases deleted with sync */
-	bool refuse_writes;
-};
-
-static inline ProtobufCMessage *empty_reply(void)
+static ProtobufCMessage *empty_reply(void)
 {
 	Google__Empty *reply = g_new0(Google__Empty, 1);
 	google__empty__init(reply);
 	return &reply->base;
 }
 
-static inline GHashTable *text_set(void)
+static GHashTable *text_set(void)
 {
 	return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 }
 
-/* ---- leases */
-static inline ProtobufCMessage *lease_create(rpc_call *call, const ProtobufCMessage *m, void *data, GError **error)
+static ProtobufCMessage *lease_create(rpc_call *call, const ProtobufCMessage *m, void *data, GError **error)
 {
 	const CtdLeases__CreateRequest *request = (const void *)m;
 	struct fake *f = data;
@@ -49,7 +28,7 @@ static inline ProtobufCMessage *lease_create(rpc_call *call, const ProtobufCMess
 	return &reply->base;
 }
 
-static inline ProtobufCMessage *lease_delete(rpc_call *call, const ProtobufCMessage *m, void *data, GError **error)
+static ProtobufCMessage *lease_delete(rpc_call *call, const ProtobufCMessage *m, void *data, GError **error)
 {
 	const CtdLeases__DeleteRequest *request = (const void *)m;
 	struct fake *f = data;
@@ -61,7 +40,7 @@ static inline ProtobufCMessage *lease_delete(rpc_call *call, const ProtobufCMess
 	return NULL;
 }
 
-static inline ProtobufCMessage *lease_list(rpc_call *call, const ProtobufCMessage *m, void *data, GError **error)
+static ProtobufCMessage *lease_list(rpc_call *call, const ProtobufCMessage *m, void *data, GError **error)
 {
 	struct fake *f = data;
 	GHashTableIter iter;
@@ -81,7 +60,7 @@ static inline ProtobufCMessage *lease_list(rpc_call *call, const ProtobufCMessag
 }
 
 /* Returns the resources of a lease, or NULL with an error. Call locked. */
-static inline GHashTable *resources_of(struct fake *f, const char *lease, GError **error)
+static GHashTable *resources_of(struct fake *f, const char *lease, GError **error)
 {
 	GHashTable *set = g_hash_table_lookup(f->leases, lease);
 	if (!set)
@@ -89,7 +68,7 @@ static inline GHashTable *resources_of(struct fake *f, const char *lease, GError
 	return set;
 }
 
-static inline ProtobufCMessage *lease_add(rpc_call *call, const ProtobufCMessage *m, void *data, GError **error)
+static ProtobufCMessage *lease_add(rpc_call *call, const ProtobufCMessage *m, void *data, GError **error)
 {
 	const CtdLeases__AddResourceRequest *request = (const void *)m;
 	struct fake *f = data;
@@ -101,7 +80,7 @@ static inline ProtobufCMessage *lease_add(rpc_call *call, const ProtobufCMessage
 	return empty_reply();
 }
 
-static inline ProtobufCMessage *lease_drop(rpc_call *call, const ProtobufCMessage *m, void *data, GError **error)
+static ProtobufCMessage *lease_drop(rpc_call *call, const ProtobufCMessage *m, void *data, GError **error)
 {
 	const CtdLeases__DeleteResourceRequest *request = (const void *)m;
 	struct fake *f = data;
@@ -114,7 +93,7 @@ static inline ProtobufCMessage *lease_drop(rpc_call *call, const ProtobufCMessag
 	return empty_reply();
 }
 
-static inline ProtobufCMessage *lease_resources(rpc_call *call, const ProtobufCMessage *m, void *data, GError **error)
+static ProtobufCMessage *lease_resources(rpc_call *call, const ProtobufCMessage *m, void *data, GError **error)
 {
 	const CtdLeases__ListResourcesRequest *request = (const void *)m;
 	struct fake *f = data;
@@ -139,8 +118,7 @@ static inline ProtobufCMessage *lease_resources(rpc_call *call, const ProtobufCM
 	return &reply->base;
 }
 
-/* ---- content */
-static inline ProtobufCMessage *content_info(rpc_call *call, const ProtobufCMessage *m, void *data, GError **error)
+static ProtobufCMessage *content_info(rpc_call *call, const ProtobufCMessage *m, void *data, GError **error)
 {
 	const Content__InfoRequest *request = (const void *)m;
 	struct fake *f = data;
@@ -159,7 +137,7 @@ static inline ProtobufCMessage *content_info(rpc_call *call, const ProtobufCMess
 	return &reply->base;
 }
 
-static inline ProtobufCMessage *content_delete(rpc_call *call, const ProtobufCMessage *m, void *data, GError **error)
+static ProtobufCMessage *content_delete(rpc_call *call, const ProtobufCMessage *m, void *data, GError **error)
 {
 	const Content__DeleteContentRequest *request = (const void *)m;
 	struct fake *f = data;
@@ -170,7 +148,7 @@ static inline ProtobufCMessage *content_delete(rpc_call *call, const ProtobufCMe
 	return NULL;
 }
 
-static inline ProtobufCMessage *content_abort(rpc_call *call, const ProtobufCMessage *m, void *data, GError **error)
+static ProtobufCMessage *content_abort(rpc_call *call, const ProtobufCMessage *m, void *data, GError **error)
 {
 	const Content__AbortRequest *request = (const void *)m;
 	struct fake *f = data;
@@ -182,7 +160,7 @@ static inline ProtobufCMessage *content_abort(rpc_call *call, const ProtobufCMes
 }
 
 /* One byte per message, so that the reader must join them. */
-static inline bool content_read(rpc_call *call, void *data, GError **error)
+static bool content_read(rpc_call *call, void *data, GError **error)
 {
 	struct fake *f = data;
 	Content__ReadContentRequest *request =
@@ -207,7 +185,7 @@ static inline bool content_read(rpc_call *call, void *data, GError **error)
 	return ok;
 }
 
-static inline bool write_step(struct fake *f, const char *lease, const Content__WriteContentRequest *m, GError **error)
+static bool write_step(struct fake *f, const char *lease, const Content__WriteContentRequest *m, GError **error)
 {
 	g_autofree char *ingest = g_strconcat("ingests ", m->ref, NULL);
 	GByteArray *bytes = g_hash_table_lookup(f->ingests, m->ref);
@@ -237,7 +215,7 @@ static inline bool write_step(struct fake *f, const char *lease, const Content__
 	return !exists || error_set(error, ERROR_ALREADY_EXISTS, "content %s: already exists", digest.text);
 }
 
-static inline bool content_write(rpc_call *call, void *data, GError **error)
+static bool content_write(rpc_call *call, void *data, GError **error)
 {
 	struct fake *f = data;
 	const char *lease = rpc_metadata_get(rpc_call_metadata(call), "containerd-lease");
@@ -262,6 +240,7 @@ static inline bool content_write(rpc_call *call, void *data, GError **error)
 
 #define LEASES "/containerd.services.leases.v1.Leases/"
 #define CONTENT "/containerd.services.content.v1.Content/"
+
 static const struct rpc_method fake_methods[] = {
 	{LEASES "Create", &ctd_leases__create_request__descriptor, lease_create, NULL},
 	{LEASES "Delete", &ctd_leases__delete_request__descriptor, lease_delete, NULL},
@@ -276,7 +255,7 @@ static const struct rpc_method fake_methods[] = {
 	{CONTENT "Write", NULL, NULL, content_write},
 };
 
-static inline void fake_start(struct fake *f)
+void fake_start(struct fake *f)
 {
 	g_autoptr(GError) error = NULL;
 	f->server = rpc_server_new(f->loop);
@@ -285,14 +264,14 @@ static inline void fake_start(struct fake *f)
 	g_assert_no_error(error);
 }
 
-static inline void fake_stop(struct fake *f)
+void fake_stop(struct fake *f)
 {
 	rpc_server_stop(f->server, 0);
 	rpc_server_free(f->server);
 	f->server = NULL;
 }
 
-static inline void fake_init(struct fake *f)
+void fake_init(struct fake *f)
 {
 	f->loop = rpc_loop_new(NULL);
 	f->dir = g_dir_make_tmp("ctd-test-XXXXXX", NULL);
@@ -304,7 +283,7 @@ static inline void fake_init(struct fake *f)
 	fake_start(f);
 }
 
-static inline void fake_done(struct fake *f)
+void fake_done(struct fake *f)
 {
 	if (f->server)
 		fake_stop(f);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mock: a solver with ops and results that are texts. Each vertex is described by a spec; its result is a text
+ * solver_mock: a solver with ops and results that are texts. Each vertex is described by a spec; its result is a text
  * made of its key and those of its inputs, so that every way to compute it must give the same text.
  *
  *	struct mock *m = mock_new(root_fd);

@@ -1,36 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * mock_bridge: a bridge for tests of frontends: files from a table, images that always exist, recorded solves.
- *
- *	struct mock_bridge *m = mock_bridge_new();
- *	mock_bridge_file(m, "Dockerfile", "FROM scratch");
- *	dockerfile_frontend.solve(&m->bridge, options, NULL, NULL, &result, &error);
- *	m->last                                                the last definition
- *
- * Thread: any (.mu guards all).
- */
-#pragma once
-#include "api/guard.h"
-#include "ops.pb-c.h"
-#include "worker/bridge.h"
-#include <string.h>
-
-struct mock_bridge {
-	bridge bridge;
-	GMutex mu;
-	GHashTable *files;      /* path to text */
-	GHashTable *images;     /* ref (without digest) to config JSON; other images have the default config */
-	GPtrArray *definitions; /* of Pb__Definition, in the order solved */
-	GString *warnings;
-	GString *requests; /* recorded requests, one per line */
-	struct platform platform;
-	bool forget; /* do not record definitions */
-};
-struct mock_ref {
-	bridge_ref ref;
-	int count;
-	struct mock_bridge *m;
-};
+#include "lib/mock_bridge.h"
 
 static void mock_ref_unref(bridge_ref *ref)
 {
@@ -137,7 +106,7 @@ static const struct bridge_class mock_class = {
 	.ref_unref = mock_ref_unref,
 };
 
-static inline struct mock_bridge *mock_bridge_new(void)
+struct mock_bridge *mock_bridge_new(void)
 {
 	struct mock_bridge *m = g_new0(struct mock_bridge, 1);
 	m->bridge.class = &mock_class;
@@ -152,12 +121,12 @@ static inline struct mock_bridge *mock_bridge_new(void)
 	return m;
 }
 
-static inline void mock_bridge_file(struct mock_bridge *m, const char *path, const char *text)
+void mock_bridge_file(struct mock_bridge *m, const char *path, const char *text)
 {
 	g_hash_table_replace(m->files, g_strdup(path), g_strdup(text));
 }
 
-static inline void mock_bridge_free(struct mock_bridge *m)
+void mock_bridge_free(struct mock_bridge *m)
 {
 	g_hash_table_unref(m->files);
 	g_hash_table_unref(m->images);

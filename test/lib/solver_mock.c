@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "mock.h"
+#include "lib/solver_mock.h"
 #include "api/guard.h"
 #include "api/message.h"
 #include "llb/build.h"

@@ -1,39 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fake_client: a daemon with the Session method, and a client that serves the session services. */
-#pragma once
-#include "session/session.h"
-#include "api/guard.h"
-#include "auth.pb-c.h"
-#include "content.pb-c.h"
-#include "filesync.pb-c.h"
-#include "health.pb-c.h"
-#include "policysession.pb-c.h"
-#include "secrets.pb-c.h"
-#include "ssh.pb-c.h"
-#include <openssl/evp.h>
+#include "lib/fake_client.h"
 
-/* ---- services */
-
-typedef Policysession__CheckPolicyResponse *(*fake_policy_fn)(const Policysession__CheckPolicyRequest *m, void *data,
-							      GError **error);
-struct fake {
-	fake_policy_fn policy; /* NULL: none */
-	void *policy_data;
-	bool no_authority;
-	bool false_signature;
-	bool sick; /* health checks always fail */
-	EVP_PKEY *key;
-	GString *metadata; /* of the last stream, "key=value\n" */
-	GByteArray *blob;  /* content returned by Read and stored by Write */
-	bool have_blob;
-	gint writes;
-};
-
-#define NEW_REPLY(type, init_fn)                                                                                       \
-	type *reply = g_new(type, 1);                                                                                  \
-	init_fn(reply)
-
-static inline ProtobufCMessage *fake_check(rpc_call *call, const ProtobufCMessage *m, void *data, GError **error)
+static ProtobufCMessage *fake_check(rpc_call *call, const ProtobufCMessage *m, void *data, GError **error)
 {
 	struct fake *f = data;
 	if (f->sick) {
@@ -45,7 +13,7 @@ static inline ProtobufCMessage *fake_check(rpc_call *call, const ProtobufCMessag
 	return &reply->base;
 }
 
-static inline ProtobufCMessage *fake_secret(rpc_call *call, const ProtobufCMessage *m, void *data, GError **error)
+static ProtobufCMessage *fake_secret(rpc_call *call, const ProtobufCMessage *m, void *data, GError **error)
 {
 	const Secrets__GetSecretRequest *request = (const void *)m;
 	if (strcmp(request->id, "mysecret") != 0) {
@@ -58,7 +26,7 @@ static inline ProtobufCMessage *fake_secret(rpc_call *call, const ProtobufCMessa
 	return &reply->base;
 }
 
-static inline ProtobufCMessage *fake_credentials(rpc_call *call, const ProtobufCMessage *m, void *data, GError **error)
+static ProtobufCMessage *fake_credentials(rpc_call *call, const ProtobufCMessage *m, void *data, GError **error)
 {
 	NEW_REPLY(Auth__CredentialsResponse, auth__credentials_response__init);
 	reply->username = g_strdup("user");
@@ -66,7 +34,7 @@ static inline ProtobufCMessage *fake_credentials(rpc_call *call, const ProtobufC
 	return &reply->base;
 }
 
-static inline ProtobufCMessage *fake_authority(rpc_call *call, const ProtobufCMessage *m, void *data, GError **error)
+static ProtobufCMessage *fake_authority(rpc_call *call, const ProtobufCMessage *m, void *data, GError **error)
 {
 	struct fake *f = data;
 	if (f->no_authority) {
@@ -81,7 +49,7 @@ static inline ProtobufCMessage *fake_authority(rpc_call *call, const ProtobufCMe
 	return &reply->base;
 }
 
-static inline ProtobufCMessage *fake_verify(rpc_call *call, const ProtobufCMessage *m, void *data, GError **error)
+static ProtobufCMessage *fake_verify(rpc_call *call, const ProtobufCMessage *m, void *data, GError **error)
 {
 	struct fake *f = data;
 	const Auth__VerifyTokenAuthorityRequest *request = (const void *)m;
@@ -98,7 +66,7 @@ static inline ProtobufCMessage *fake_verify(rpc_call *call, const ProtobufCMessa
 	return &reply->base;
 }
 
-static inline ProtobufCMessage *fake_token(rpc_call *call, const ProtobufCMessage *m, void *data, GError **error)
+static ProtobufCMessage *fake_token(rpc_call *call, const ProtobufCMessage *m, void *data, GError **error)
 {
 	const Auth__FetchTokenRequest *request = (const void *)m;
 	NEW_REPLY(Auth__FetchTokenResponse, auth__fetch_token_response__init);
@@ -108,7 +76,7 @@ static inline ProtobufCMessage *fake_token(rpc_call *call, const ProtobufCMessag
 	return &reply->base;
 }
 
-static inline ProtobufCMessage *fake_agent(rpc_call *call, const ProtobufCMessage *m, void *data, GError **error)
+static ProtobufCMessage *fake_agent(rpc_call *call, const ProtobufCMessage *m, void *data, GError **error)
 {
 	const Ssh__CheckAgentRequest *request = (const void *)m;
 	if (strcmp(request->id, "default") != 0) {
@@ -119,7 +87,7 @@ static inline ProtobufCMessage *fake_agent(rpc_call *call, const ProtobufCMessag
 	return &reply->base;
 }
 
-static inline ProtobufCMessage *fake_policy(rpc_call *call, const ProtobufCMessage *m, void *data, GError **error)
+static ProtobufCMessage *fake_policy(rpc_call *call, const ProtobufCMessage *m, void *data, GError **error)
 {
 	struct fake *f = data;
 	if (!f->policy) {
@@ -130,7 +98,7 @@ static inline ProtobufCMessage *fake_policy(rpc_call *call, const ProtobufCMessa
 	return reply ? &reply->base : NULL;
 }
 
-static inline void note_metadata(struct fake *f, rpc_call *call)
+static void note_metadata(struct fake *f, rpc_call *call)
 {
 	const char *key;
 	const char *value;
@@ -140,7 +108,7 @@ static inline void note_metadata(struct fake *f, rpc_call *call)
 }
 
 /* Echoes the first message. */
-static inline bool fake_stream(rpc_call *call, void *data, GError **error)
+static bool fake_stream(rpc_call *call, void *data, GError **error)
 {
 	note_metadata(data, call);
 	g_autoptr(GBytes) bytes = rpc_call_recv(call, error);
@@ -149,7 +117,7 @@ static inline bool fake_stream(rpc_call *call, void *data, GError **error)
 	return bytes && rpc_call_send(call, p, n, error);
 }
 
-static inline ProtobufCMessage *fake_info(rpc_call *call, const ProtobufCMessage *m, void *data, GError **error)
+static ProtobufCMessage *fake_info(rpc_call *call, const ProtobufCMessage *m, void *data, GError **error)
 {
 	struct fake *f = data;
 	NEW_REPLY(Content__InfoResponse, content__info_response__init);
@@ -159,7 +127,7 @@ static inline ProtobufCMessage *fake_info(rpc_call *call, const ProtobufCMessage
 	return &reply->base;
 }
 
-static inline bool fake_read(rpc_call *call, void *data, GError **error)
+static bool fake_read(rpc_call *call, void *data, GError **error)
 {
 	struct fake *f = data;
 	Content__ReadContentRequest *request =
@@ -179,7 +147,7 @@ static inline bool fake_read(rpc_call *call, void *data, GError **error)
 	return true;
 }
 
-static inline bool fake_write_one(struct fake *f, const Content__WriteContentRequest *request, GError **error)
+static bool fake_write_one(struct fake *f, const Content__WriteContentRequest *request, GError **error)
 {
 	if (f->have_blob)
 		return error_set(error, ERROR_ALREADY_EXISTS, "content %s: already exists", request->expected);
@@ -194,7 +162,7 @@ static inline bool fake_write_one(struct fake *f, const Content__WriteContentReq
 	return true;
 }
 
-static inline bool fake_write(rpc_call *call, void *data, GError **error)
+static bool fake_write(rpc_call *call, void *data, GError **error)
 {
 	struct fake *f = data;
 	for (;;) {
@@ -235,31 +203,12 @@ static const struct rpc_method fake_methods[] = {
 	{"/containerd.services.content.v1.Content/Write", .stream = fake_write},
 };
 
-/* ---- daemon and client */
-
-struct pair {
-	rpc_loop *loop;
-	rpc_server *daemon;
-	session_registry *registry;
-	rpc_conn *conn;
-	char *dir;
-};
-
-struct client {
-	struct pair *pair;
-	struct fake fake;
-	rpc_server *server;
-	rpc_call *call;
-	GThread *thread;
-	GError *error;
-};
-
-static inline enum rpc_turn pair_session(rpc_call *call, void **state, void *data, GError **error)
+static enum rpc_turn pair_session(rpc_call *call, void **state, void *data, GError **error)
 {
 	return session_turn(data, call, state, error);
 }
 
-static inline void pair_session_free(void *state, void *data)
+static void pair_session_free(void *state, void *data)
 {
 	session_turn_free(data, state);
 }
@@ -267,7 +216,7 @@ static inline void pair_session_free(void *state, void *data)
 static const struct rpc_method pair_methods[] = {{"/moby.buildkit.v1.Control/Session", .turn = pair_session,
 						  .free_state = pair_session_free, .headers_only = true}};
 
-static inline void pair_up(struct pair *p)
+void pair_up(struct pair *p)
 {
 	p->loop = rpc_loop_new(NULL);
 	p->daemon = rpc_server_new(p->loop);
@@ -282,7 +231,7 @@ static inline void pair_up(struct pair *p)
 	g_assert_no_error(error);
 }
 
-static inline void pair_down(struct pair *p)
+void pair_down(struct pair *p)
 {
 	g_autofree char *sub = g_build_filename(p->dir, "s", NULL);
 	rpc_conn_unref(p->conn);
@@ -294,7 +243,7 @@ static inline void pair_down(struct pair *p)
 	g_free(p->dir);
 }
 
-static inline gpointer client_main(gpointer data)
+static gpointer client_main(gpointer data)
 {
 	struct client *c = data;
 	rpc_server_serve_tunnel(c->server, c->call, NULL);
@@ -302,7 +251,7 @@ static inline gpointer client_main(gpointer data)
 	return NULL;
 }
 
-static inline void client_start(struct client *c, struct pair *p, const char *id, const char *health_ms)
+void client_start(struct client *c, struct pair *p, const char *id, const char *health_ms)
 {
 	g_autoptr(GError) error = NULL;
 	g_autoptr(rpc_metadata) md = rpc_metadata_new();
@@ -323,8 +272,7 @@ static inline void client_start(struct client *c, struct pair *p, const char *id
 	c->thread = g_thread_new("client", client_main, c);
 }
 
-/* Returns the error with which the daemon ended the session, or NULL. */
-static inline void client_join(struct client *c)
+void client_join(struct client *c)
 {
 	g_thread_join(c->thread);
 	rpc_call_unref(c->call);
@@ -334,7 +282,7 @@ static inline void client_join(struct client *c)
 	g_byte_array_unref(c->fake.blob);
 }
 
-static inline void client_stop(struct client *c)
+void client_stop(struct client *c)
 {
 	rpc_call_abort(c->call);
 	client_join(c);

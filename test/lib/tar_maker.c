@@ -1,30 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tar_maker: archives for tests, valid and malicious, from one line per entry. */
-#pragma once
-#include "os/tree.h"
-#include "base/scope.h"
-#include "snapshot/apply.h"
-#include "format/tar.h"
-#include <fcntl.h>
-#include <string.h>
-#include <sys/stat.h>
+#include "lib/tar_maker.h"
 
-struct made_entry {
-	const char *name;
-	char type;
-	const char *text; /* contents or link target */
-	mode_t mode;      /* 0: 0644 or 0755 */
-	unsigned uid, major, minor;
-	const char *xattr, *xattr_value;
+struct maker_source {
+	const GByteArray *bytes;
+	size_t at, step;
 };
 
-static inline bool maker_append(void *data, const void *bytes, size_t n, GError **error)
+bool maker_append(void *data, const void *bytes, size_t n, GError **error)
 {
 	g_byte_array_append(data, bytes, (guint)n);
 	return true;
 }
 
-static inline GByteArray *maker_tar(const struct made_entry *entries, size_t n)
+GByteArray *maker_tar(const struct made_entry *entries, size_t n)
 {
 	GByteArray *out = g_byte_array_new();
 	g_autoptr(tar_writer) w = tar_writer_new(maker_append, out);
@@ -56,12 +44,7 @@ static inline GByteArray *maker_tar(const struct made_entry *entries, size_t n)
 	return out;
 }
 
-struct maker_source {
-	const GByteArray *bytes;
-	size_t at, step;
-};
-
-static inline ssize_t maker_read(void *data, void *buffer, size_t n, GError **error)
+static ssize_t maker_read(void *data, void *buffer, size_t n, GError **error)
 {
 	struct maker_source *s = data;
 	size_t take = MIN(MIN(n, s->step), s->bytes->len - s->at);
@@ -71,8 +54,8 @@ static inline ssize_t maker_read(void *data, void *buffer, size_t n, GError **er
 	return (ssize_t)take;
 }
 
-static inline bool maker_apply(const GByteArray *tar, int root_fd, const struct apply_options *options,
-			       struct apply_result *result, GError **error)
+bool maker_apply(const GByteArray *tar, int root_fd, const struct apply_options *options, struct apply_result *result,
+		 GError **error)
 {
 	struct maker_source s = {tar, 0, 100000};
 	struct apply_result unused;

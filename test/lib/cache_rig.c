@@ -1,18 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rig: a cache in a temporary directory, with short helpers that make records. */
-#pragma once
-#include "cache/record.h"
-#include "unit/tree_dir.h"
+#include "lib/cache_rig.h"
 
-struct rig {
-	char *path;
-	int root;
-	blob_store *blobs;
-	cache *c;
-	const char *snapshotter;
-};
-
-static inline void rig_open(struct rig *g)
+void rig_open(struct rig *g)
 {
 	GError *error = NULL;
 	g->blobs = blob_store_open(g->root, &error);
@@ -23,19 +12,19 @@ static inline void rig_open(struct rig *g)
 	g_assert_no_error(error);
 }
 
-static inline void rig_close(struct rig *g)
+void rig_close(struct rig *g)
 {
 	g_clear_pointer(&g->c, cache_close);
 	g_clear_pointer(&g->blobs, blob_store_close);
 }
 
-static inline void rig_reopen(struct rig *g)
+void rig_reopen(struct rig *g)
 {
 	rig_close(g);
 	rig_open(g);
 }
 
-static inline void rig_set_up(struct rig *g, gconstpointer name)
+void rig_set_up(struct rig *g, gconstpointer name)
 {
 	umask(022);
 	g->path = tree_dir_new(&g->root);
@@ -43,13 +32,13 @@ static inline void rig_set_up(struct rig *g, gconstpointer name)
 	rig_open(g);
 }
 
-static inline void rig_tear_down(struct rig *g, gconstpointer unused)
+void rig_tear_down(struct rig *g, gconstpointer unused)
 {
 	rig_close(g);
 	tree_dir_free(g->path, g->root);
 }
 
-static inline cache_ref *rig_mutable(struct rig *g, cache_ref *parent, enum cache_policy policy, const char *type)
+cache_ref *rig_mutable(struct rig *g, cache_ref *parent, enum cache_policy policy, const char *type)
 {
 	GError *error = NULL;
 	struct cache_record_options options = {.description = "a test", .policy = policy, .record_type = type};
@@ -58,7 +47,7 @@ static inline cache_ref *rig_mutable(struct rig *g, cache_ref *parent, enum cach
 	return m;
 }
 
-static inline int rig_tree(struct rig *g, cache_ref *r, unsigned flags)
+int rig_tree(struct rig *g, cache_ref *r, unsigned flags)
 {
 	GError *error = NULL;
 	int fd = cache_ref_open_tree(g->c, r, flags, NULL, &error);
@@ -67,20 +56,20 @@ static inline int rig_tree(struct rig *g, cache_ref *r, unsigned flags)
 	return fd;
 }
 
-static inline void rig_write(struct rig *g, cache_ref *m, const char *name, const char *text)
+void rig_write(struct rig *g, cache_ref *m, const char *name, const char *text)
 {
 	scoped_fd fd = rig_tree(g, m, CACHE_TREE_WRITE);
 	tree_dir_write(fd, name, text);
 }
 
-static inline void rig_expect(struct rig *g, cache_ref *r, const char *name, const char *text)
+void rig_expect(struct rig *g, cache_ref *r, const char *name, const char *text)
 {
 	scoped_fd fd = rig_tree(g, r, CACHE_TREE_READ);
 	g_autofree char *got = tree_dir_read(fd, name);
 	g_assert_cmpstr(got, ==, text);
 }
 
-static inline cache_ref *rig_commit(cache_ref *m)
+cache_ref *rig_commit(cache_ref *m)
 {
 	GError *error = NULL;
 	cache_ref *r = cache_commit(m, NULL, &error);
@@ -89,15 +78,14 @@ static inline cache_ref *rig_commit(cache_ref *m)
 	return r;
 }
 
-/* A committed record with one file. */
-static inline cache_ref *rig_record(struct rig *g, cache_ref *parent, const char *name, const char *text)
+cache_ref *rig_record(struct rig *g, cache_ref *parent, const char *name, const char *text)
 {
 	cache_ref *m = rig_mutable(g, parent, CACHE_POLICY_DEFAULT, NULL);
 	rig_write(g, m, name, text);
 	return rig_commit(m);
 }
 
-static inline guint rig_count(struct rig *g, const char *dir)
+guint rig_count(struct rig *g, const char *dir)
 {
 	g_autofree char *path = g_build_filename(g->path, dir, NULL);
 	GDir *d = g_dir_open(path, 0, NULL);
@@ -109,22 +97,20 @@ static inline guint rig_count(struct rig *g, const char *dir)
 	return n;
 }
 
-static inline void rig_prune(struct rig *g, const struct cache_prune_options *options, GPtrArray *ret_ids);
-
 static void rig_prune_row(void *data, const struct cache_usage *u)
 {
 	if (data)
 		g_ptr_array_add(data, g_strdup(u->id));
 }
 
-static inline void rig_prune(struct rig *g, const struct cache_prune_options *options, GPtrArray *ret_ids)
+void rig_prune(struct rig *g, const struct cache_prune_options *options, GPtrArray *ret_ids)
 {
 	GError *error = NULL;
 	cache_prune(g->c, options, NULL, rig_prune_row, ret_ids, &error);
 	g_assert_no_error(error);
 }
 
-static inline guint rig_usage(struct rig *g)
+guint rig_usage(struct rig *g)
 {
 	GError *error = NULL;
 	g_autoptr(GPtrArray) rows = cache_disk_usage(g->c, NULL, &error);
