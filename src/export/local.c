@@ -11,8 +11,6 @@
 #include "progress/progress.h"
 #include <string.h>
 
-#define PROGRESS_NS 100000000
-
 struct local {
 	const struct exporter_context *context; /* borrowed */
 	struct tree_options options;
@@ -20,55 +18,35 @@ struct local {
 
 /* ---- transfers */
 
-struct transfer {
-	struct work *work;
-	GPtrArray *trees; /* borrowed, of struct result_tree * */
-	const char *status_id;
-	int64_t started_ns, last_ns;
-};
-
-static void transfer_progress(void *data, int64_t bytes, bool done)
-{
-	struct transfer *t = data;
-	int64_t now = progress_now_ns();
-	if (!done && now - t->last_ns < PROGRESS_NS)
-		return;
-	t->last_ns = now;
-	progress_status(t->work->progress, &(struct progress_status){.id = t->status_id,
-								     .name = "transferring",
-								     .current = bytes,
-								     .started_ns = t->started_ns,
-								     .completed_ns = done ? now : 0});
-}
-
 /* The first component of a path determines the tree of an entry. */
 static bool map_entry(void *data, struct fssync_stat *stat)
 {
-	struct transfer *t = data;
-	for (guint i = 0; i < t->trees->len && t->trees->len > 1; i++) {
-		struct result_tree *tree = t->trees->pdata[i];
+	const GPtrArray *trees = data; /* of struct result_tree * */
+	for (guint i = 0; i < trees->len && trees->len > 1; i++) {
+		struct result_tree *tree = trees->pdata[i];
 		size_t n = strlen(tree->dir_name);
 		if (strncmp(stat->path, tree->dir_name, n) == 0 && (stat->path[n] == '/' || !stat->path[n]))
 			return result_tree_map(tree, stat);
 	}
-	return result_tree_map(t->trees->pdata[0], stat);
+	return result_tree_map(trees->pdata[0], stat);
 }
 
-static bool send_roots(struct transfer *t, struct local *l, const struct export_input *input, session *s,
-		       const struct fssync_root *roots, size_t n, GError **error)
+static bool send_roots(struct local *l, const struct export_input *input, session *s, GPtrArray *trees,
+		       const struct fssync_root *roots, size_t n, const char *status_id, struct work *work,
+		       GError **error)
 {
 	g_autoptr(rpc_metadata) md = rpc_metadata_new();
 	if (l->options.delete_rest)
 		rpc_metadata_add(md, "buildkit-exporter-multi-platform", "1");
+	struct progress_transfer progress = {.sink = work->progress, .id = status_id, .name = "transferring"};
 	struct fssync_send_options options = {
-		.map = map_entry, .map_data = t, .progress = transfer_progress, .progress_data = t};
-	g_autoptr(rpc_call) call = session_send_open(s, input->index, md, t->work->cancel, error);
+		.map = map_entry, .map_data = trees, .progress = progress_transfer_report, .progress_data = &progress};
+	g_autoptr(rpc_call) call = session_send_open(s, input->index, md, work->cancel, error);
 	if (!call)
 		return false;
 	struct fssync_channel channel = fssync_channel_of_client(call);
-	t->started_ns = progress_now_ns();
-	transfer_progress(t, 0, false);
-	return fssync_send(&channel, roots, n, NULL, &options, t->work->cancel, error) && rpc_call_finish(call, error);
+	progress_transfer_report(&progress, 0, false);
+	return fssync_send(&channel, roots, n, NULL, &options, work->cancel, error) && rpc_call_finish(call, error);
 }
 
 /* ---- several platforms in one directory */
@@ -131,9 +109,8 @@ static bool export_merging(struct local *l, const struct export_input *input, se
 			split ? g_strconcat("copying files ", tree->id, NULL) : g_strdup("copying files");
 		g_autoptr(GPtrArray) one = g_ptr_array_new();
 		g_ptr_array_add(one, tree);
-		struct transfer t = {.work = work, .trees = one, .status_id = status};
 		struct fssync_root root = result_tree_root(tree, split);
-		if (!send_roots(&t, l, input, s, &root, 1, error))
+		if (!send_roots(l, input, s, one, &root, 1, status, work, error))
 			return false;
 	}
 	return true;
@@ -149,8 +126,7 @@ static bool export_deleting(struct local *l, const struct export_input *input, s
 	g_autofree struct fssync_root *roots = g_new0(struct fssync_root, trees->len);
 	for (guint i = 0; i < trees->len; i++)
 		roots[i] = result_tree_root(trees->pdata[i], split);
-	struct transfer t = {.work = work, .trees = trees, .status_id = "copying files"};
-	return send_roots(&t, l, input, s, roots, trees->len, error);
+	return send_roots(l, input, s, trees, roots, trees->len, "copying files", work, error);
 }
 
 static bool local_export(void *self, const struct export_input *input, struct work *work, GHashTable *response,

@@ -3,11 +3,11 @@
 #include "base/time.h"
 #include "export/archive.h"
 #include "export/exporter.h"
+#include "export/result_tree.h"
 #include "format/gotype.h"
 #include "progress/progress.h"
 #include <string.h>
 
-#define SESSION_WAIT_MS 5000
 #define CREATED "org.opencontainers.image.created"
 
 struct oci_exporter {
@@ -218,8 +218,7 @@ static bool oci_export(void *self, const struct export_input *input, struct work
 		return false;
 	if (names[0])
 		g_hash_table_replace(response, g_strdup("image.name"), g_strjoinv(",", names));
-	g_autoptr(session) client =
-		session_find(e->context.sessions, e->context.session_id, SESSION_WAIT_MS, work->cancel, error);
+	g_autoptr(session) client = export_session(&e->context, work, error);
 	if (!client)
 		return false;
 	if (!e->tar)

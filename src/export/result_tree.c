@@ -7,8 +7,6 @@
 #include "export/writer.h"
 #include "format/gotype.h"
 
-#define SESSION_WAIT_MS 5000
-
 static bool mode_parse(const char *text, bool *ret_delete, GError **error)
 {
 	g_autofree char *lower = g_strstrip(g_ascii_strdown(text, -1));

@@ -106,6 +106,17 @@ void progress_status(progress_sink *s, const struct progress_status *status);
 /* Starts and ends a status without counts; do not end it after an error (upstream leaves failed ones open). */
 void progress_status_start(progress_sink *s, const char *id, const char *name, int64_t *ret_started_ns);
 void progress_status_end(progress_sink *s, const char *id, const char *name, int64_t started_ns);
+
+/* A counter of transferred bytes. */
+struct progress_transfer {
+	progress_sink *sink;   /* borrowed, or NULL */
+	const char *id, *name; /* borrowed */
+	int64_t total;         /* 0: never known; -1: known at the end */
+	int64_t started_ns;    /* set by the first report */
+	int64_t next_us;
+};
+/* data: struct progress_transfer. Reports at most ten values a second, and the first and last one. */
+void progress_transfer_report(void *data, int64_t bytes, bool done);
 void progress_output(progress_sink *s, int stream, const void *bytes, size_t n);
 void progress_warn(progress_sink *s, const struct progress_warning *warning);
 /* The same for a single log and a vertex that has no sink (yet). */

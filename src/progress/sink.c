@@ -4,6 +4,8 @@
 #include <string.h>
 #include <time.h>
 
+#define TRANSFER_INTERVAL_US (100 * 1000)
+
 struct progress_sink {
 	gint refs;
 	struct vertex_info *info;
@@ -194,6 +196,25 @@ void progress_status_end(progress_sink *s, const char *id, const char *name, int
 	progress_status(s,
 			&(struct progress_status){
 				.id = id, .name = name, .started_ns = started_ns, .completed_ns = progress_now_ns()});
+}
+
+void progress_transfer_report(void *data, int64_t bytes, bool done)
+{
+	struct progress_transfer *t = data;
+	int64_t now_us = g_get_monotonic_time();
+	if (!done && now_us < t->next_us)
+		return;
+	t->next_us = now_us + TRANSFER_INTERVAL_US;
+	if (!t->started_ns)
+		t->started_ns = progress_now_ns();
+	progress_status(t->sink, &(struct progress_status){.id = t->id,
+							   .name = t->name,
+							   .current = bytes,
+							   .total = t->total >= 0 ? t->total
+								    : done        ? bytes
+										  : 0,
+							   .started_ns = t->started_ns,
+							   .completed_ns = done ? progress_now_ns() : 0});
 }
 
 void progress_output(progress_sink *s, int stream, const void *bytes, size_t n)

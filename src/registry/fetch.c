@@ -6,7 +6,6 @@
 #include "registry/internal.h"
 #include <string.h>
 
-#define PROGRESS_US (150 * 1000)
 /* Maximum interruptions of a download that makes progress in between; without progress the limit is LIMIT_RETRIES. */
 #define BREAKS_MAX 50
 #define STALLS_MAX 1
@@ -24,29 +23,8 @@ struct download {
 	bool opened;    /* the last request was answered with content */
 	bool decoded;   /* the content was decoded, so it cannot be resumed */
 	bool is_short;  /* it ended too early */
-	int64_t started_ns;
-	gint64 next_status_us;
+	struct progress_transfer progress;
 };
-
-static void download_status(struct download *d, bool done)
-{
-	progress_sink *sink = d->call->auth_client.work ? d->call->auth_client.work->progress : NULL;
-	gint64 now = g_get_monotonic_time();
-	if (!sink || (!done && now < d->next_status_us))
-		return;
-	d->next_status_us = now + PROGRESS_US;
-	int64_t got = (int64_t)blob_writer_size(d->writer);
-	progress_status(sink, &(struct progress_status){
-				      .id = d->digest->text,
-				      .name = "downloading",
-				      .current = got,
-				      .total = d->size >= 0 ? d->size
-					       : done       ? got
-							    : 0,
-				      .started_ns = d->started_ns,
-				      .completed_ns = done ? progress_now_ns() : 0,
-			      });
-}
 
 static bool range_matches(const char *content_range, int64_t offset)
 {
@@ -84,7 +62,7 @@ static bool on_bytes(void *data, const void *bytes, size_t n, GError **error)
 				 d->size);
 	if (!blob_writer_append(d->writer, bytes, n, error))
 		return false;
-	download_status(d, false);
+	progress_transfer_report(&d->progress, (int64_t)blob_writer_size(d->writer), false);
 	return true;
 }
 
@@ -214,14 +192,18 @@ static bool download_run(struct download *d, blob_store *into, GError **error)
 	if (!writer)
 		return false;
 	d->writer = writer;
-	d->started_ns = progress_now_ns();
-	download_status(d, false);
+	if (d->call->auth_client.work)
+		d->progress.sink = d->call->auth_client.work->progress;
+	d->progress.id = d->digest->text;
+	d->progress.name = "downloading";
+	d->progress.total = d->size;
+	progress_transfer_report(&d->progress, 0, false);
 	if (!download_all(d, error))
 		return false;
 	g_autofree char *key = fetch_ref_key(d->media_type, d->digest->text);
 	GError *why = NULL;
 	if (blob_writer_commit(writer, NULL, &why)) {
-		download_status(d, true);
+		progress_transfer_report(&d->progress, (int64_t)blob_writer_size(writer), true);
 		return true;
 	}
 	if (error_is(why, ERROR_DATA_LOSS)) {

@@ -6,7 +6,6 @@
 #include "remotecache/importer.h"
 
 #define PARALLEL 4
-#define SESSION_WAIT_MS 5000
 
 struct local_cache {
 	const struct remotecache_context *context; /* borrowed from the exporter */

@@ -16,7 +16,6 @@
 #define FIRST_WAIT_MS 200
 #define MAX_PUT_BYTES GIB(5) /* larger objects need a multipart upload */
 #define DAY_NS (24 * 3600 * NS_PER_S)
-#define PROGRESS_US (150 * 1000)
 
 struct s3 {
 	gint refs;
@@ -311,32 +310,15 @@ bool s3_get(s3 *s, const char *key, size_t max, GBytes **ret, struct work *work,
 
 struct download {
 	blob_writer *writer;
-	const struct digest *digest;
-	struct work *work;
-	int64_t size, started_ns;
-	gint64 next_us;
+	struct progress_transfer progress;
 };
-
-static void tell(struct download *d, bool done)
-{
-	gint64 now = g_get_monotonic_time();
-	if (!done && now < d->next_us)
-		return;
-	d->next_us = now + PROGRESS_US;
-	progress_status(d->work->progress, &(struct progress_status){.id = d->digest->text,
-								     .name = "downloading",
-								     .current = (int64_t)blob_writer_size(d->writer),
-								     .total = d->size,
-								     .started_ns = d->started_ns,
-								     .completed_ns = done ? progress_now_ns() : 0});
-}
 
 static bool take_bytes(void *data, const void *bytes, size_t n, GError **error)
 {
 	struct download *d = data;
 	if (!blob_writer_append(d->writer, bytes, n, error))
 		return false;
-	tell(d, false);
+	progress_transfer_report(&d->progress, (int64_t)blob_writer_size(d->writer), false);
 	return true;
 }
 
@@ -354,7 +336,8 @@ static bool provider_fetch(void *self, blob_store *into, const struct digest *di
 	if (!writer)
 		return false;
 	g_autofree char *payload = empty_payload(), *key = s3_blob_key(s, digest);
-	struct download d = {writer, digest, work, size, progress_now_ns(), 0};
+	struct download d = {writer,
+			     {.sink = work->progress, .id = digest->text, .name = "downloading", .total = size}};
 	struct call c = {"GET", key, NULL, payload};
 	struct transport_request q = {.body_size = -1, .body_max = ERROR_BODY_MAX, .on_bytes = take_bytes, .data = &d};
 	g_auto(transport_reply) reply = {0};
@@ -364,7 +347,7 @@ static bool provider_fetch(void *self, blob_store *into, const struct digest *di
 		return refuse(s, &c, &reply, error);
 	if (!blob_writer_commit(writer, NULL, error))
 		return false;
-	tell(&d, true);
+	progress_transfer_report(&d.progress, (int64_t)blob_writer_size(writer), true);
 	return true;
 }
 

@@ -4,9 +4,7 @@
 #include "progress/progress.h"
 #include "session/session.h"
 
-#define SESSION_WAIT_MS 5000
 #define CONTENT_INFO "/containerd.services.content.v1.Content/Info"
-#define PROGRESS_US (150 * 1000)
 
 session *session_with_content(session_registry *sessions, const char *id, struct work *work, GError **error)
 {
@@ -60,34 +58,15 @@ struct content_provider {
 
 struct transfer {
 	blob_writer *writer;
-	const struct digest *digest;
-	struct work *work;
-	int64_t size, started_ns;
-	gint64 next_us;
+	struct progress_transfer progress;
 };
-
-static void transfer_status(struct transfer *t, bool done)
-{
-	gint64 now = g_get_monotonic_time();
-	if (!done && now < t->next_us)
-		return;
-	t->next_us = now + PROGRESS_US;
-	progress_status(t->work->progress, &(struct progress_status){
-						   .id = t->digest->text,
-						   .name = "downloading",
-						   .current = (int64_t)blob_writer_size(t->writer),
-						   .total = t->size,
-						   .started_ns = t->started_ns,
-						   .completed_ns = done ? progress_now_ns() : 0,
-					   });
-}
 
 static bool transfer_add(void *data, const void *bytes, size_t n, GError **error)
 {
 	struct transfer *t = data;
 	if (!blob_writer_append(t->writer, bytes, n, error))
 		return false;
-	transfer_status(t, false);
+	progress_transfer_report(&t->progress, (int64_t)blob_writer_size(t->writer), false);
 	return true;
 }
 
@@ -102,12 +81,13 @@ static bool provider_fetch(void *self, blob_store *into, const struct digest *di
 		s ? blob_store_write(into, digest, (uint64_t)(size >= 0 ? size : LIMIT_LAYER_BYTES), error) : NULL;
 	if (!writer)
 		return false;
-	struct transfer t = {writer, digest, work, size, progress_now_ns(), 0};
-	transfer_status(&t, false);
+	struct transfer t = {writer,
+			     {.sink = work->progress, .id = digest->text, .name = "downloading", .total = size}};
+	progress_transfer_report(&t.progress, 0, false);
 	if (!session_content_read(s, p->store, digest->text, 0, work->cancel, transfer_add, &t, error) ||
 	    !blob_writer_commit(writer, NULL, error))
 		return false;
-	transfer_status(&t, true);
+	progress_transfer_report(&t.progress, (int64_t)blob_writer_size(writer), true);
 	return true;
 }
 

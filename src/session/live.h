@@ -9,7 +9,6 @@
 #pragma once
 #include "session/session.h"
 
-#define SESSION_WAIT_MS 5000
 #define AUTH_WAIT_MS 60000
 #define NO_SESSIONS "no active sessions"
 

@@ -38,6 +38,7 @@ void session_turn_free(session_registry *r, void *state);
  * Finds a session by id ("prefix:id" uses the part after the colon), waiting up to timeout_ms for it to connect.
  * Errors: "no active session for <id>: context deadline exceeded".
  */
+#define SESSION_WAIT_MS 5000
 session *session_find(session_registry *r, const char *id, int timeout_ms, cancel *c, GError **error);
 session *session_ref(session *s);
 void session_unref(session *s);

@@ -19,7 +19,6 @@
 #define KEY_CHECKSUM "http.checksum"
 #define KEY_MODTIME "http.modtime"
 #define SESSION_HOST "buildkit-session"
-#define SESSION_WAIT_MS 5000
 #define ETAGS_MAX 64
 #define ERROR_BODY_MAX KIB(64)
 

@@ -13,8 +13,6 @@
 #include "source/source.h"
 #include <string.h>
 
-#define SESSION_WAIT_MS 5000
-#define PROGRESS_NS 100000000
 #define DIFF_COPY "/moby.filesync.v1.FileSync/DiffCopy"
 
 struct local {
@@ -159,70 +157,38 @@ static bool local_cache_key(void *self, struct work *work, unsigned phase, char 
 
 /* ---- transfer */
 
-struct transfer {
-	cache_ref *record; /* borrowed */
-	progress_sink *progress;
-	char *status_id; /* owned */
-	int64_t started_ns, last_ns;
-};
-
-static void transfer_progress(void *data, int64_t bytes, bool done)
+static void note_entry(void *record, enum fssync_change change, const struct fssync_stat *stat)
 {
-	struct transfer *t = data;
-	int64_t now = progress_now_ns();
-	if (!done && now - t->last_ns < PROGRESS_NS)
-		return;
-	t->last_ns = now;
-	progress_status(t->progress, &(struct progress_status){.id = t->status_id,
-							       .name = "transferring",
-							       .current = bytes,
-							       .started_ns = t->started_ns,
-							       .completed_ns = done ? now : 0});
-}
-
-static void transfer_entry(void *data, enum fssync_change change, const struct fssync_stat *stat)
-{
-	struct transfer *t = data;
-	cache_ref_note_entry(t->record, stat, NULL, change == FSSYNC_REMOVED);
-}
-
-static bool receive(struct local *l, session *s, struct transfer *t, int dest_fd, cancel *c, GError **error)
-{
-	struct fssync_receive_options options = {
-		.diff_none = l->diff_none,
-		.as_root = geteuid() == 0,
-		.on_entry = transfer_entry,
-		.on_entry_data = t,
-		.progress = transfer_progress,
-		.progress_data = t,
-	};
-	g_autoptr(rpc_call) call =
-		session_files_open(s, l->name, (const char *const *)l->include, (const char *const *)l->exclude,
-				   (const char *const *)l->follow, c, error);
-	if (!call)
-		return false;
-	struct fssync_channel channel = fssync_channel_of_client(call);
-	t->started_ns = progress_now_ns();
-	transfer_progress(t, 0, false);
-	if (!fssync_receive(&channel, dest_fd, &options, c, error))
-		return false;
-	/* All files are transferred; an error at the end of the stream is ignored. */
-	(void)rpc_call_close_send(call, NULL);
-	(void)rpc_call_finish(call, NULL);
-	return true;
+	cache_ref_note_entry(record, stat, NULL, change == FSSYNC_REMOVED);
 }
 
 static bool transfer(struct local *l, session *s, cache_ref *record, struct work *work, GError **error)
 {
 	scoped_fd dest = cache_ref_open_tree(l->context->cache, record, CACHE_TREE_WRITE, work, error);
-	if (dest < 0)
+	g_autoptr(rpc_call) call = dest < 0 ? NULL
+					    : session_files_open(s, l->name, (const char *const *)l->include,
+								 (const char *const *)l->exclude,
+								 (const char *const *)l->follow, work->cancel, error);
+	if (!call)
 		return false;
-	struct transfer t = {.record = record,
-			     .progress = work->progress,
-			     .status_id = g_strdup_printf("transferring %s:", l->name)};
-	bool ok = receive(l, s, &t, dest, work->cancel, error);
-	g_free(t.status_id);
-	return ok;
+	g_autofree char *status_id = g_strdup_printf("transferring %s:", l->name);
+	struct progress_transfer progress = {.sink = work->progress, .id = status_id, .name = "transferring"};
+	struct fssync_receive_options options = {
+		.diff_none = l->diff_none,
+		.as_root = geteuid() == 0,
+		.on_entry = note_entry,
+		.on_entry_data = record,
+		.progress = progress_transfer_report,
+		.progress_data = &progress,
+	};
+	struct fssync_channel channel = fssync_channel_of_client(call);
+	progress_transfer_report(&progress, 0, false);
+	if (!fssync_receive(&channel, dest, &options, work->cancel, error))
+		return false;
+	/* All files are transferred; an error at the end of the stream is ignored. */
+	(void)rpc_call_close_send(call, NULL);
+	(void)rpc_call_finish(call, NULL);
+	return true;
 }
 
 /* ---- record */
