@@ -15,6 +15,11 @@
 #include <sys/types.h>
 
 typedef struct process process;
+/* A resource limit (setrlimit(2)), soft and hard. */
+struct process_limit {
+	int resource;
+	uint64_t max;
+};
 struct process_spec {
 	const char *const *argv; /* argv[0] is looked up in PATH unless it has a slash */
 	const char *const *envp; /* NULL: empty */
@@ -22,8 +27,10 @@ struct process_spec {
 	size_t n_fds;
 	int cwd_fd; /* used when has_cwd */
 	bool has_cwd;
-	bool new_session;        /* setsid */
-	bool kill_group;         /* with new_session: process_free also kills the whole process group */
+	bool new_session;                   /* setsid */
+	bool kill_group;                    /* with new_session: process_free also kills the whole process group */
+	const struct process_limit *limits; /* set directly after the start */
+	size_t n_limits;
 	struct stall_rule stall; /* with new_session, process_run only: a stall is an error and kills the program */
 };
 process *process_start(const struct process_spec *spec, GError **error);
