@@ -25,9 +25,13 @@ static bool lookup_run(void *data, struct work *work, GError **error)
 	if (r->oci_layout)
 		return source_oci_layout_resolve(context, r->ref, r->session_id, r->store_id, l->platform, &own,
 						 &l->found, error);
-	enum image_resolve_mode mode;
-	return source_resolve_mode_parse(r->resolve_mode, &mode, error) &&
-	       source_image_resolve(context, r->ref, l->platform, mode, r->no_config, &own, &l->found, error);
+	struct image_query q = {.platform = l->platform,
+				.no_config = r->no_config,
+				.attestations = r->attestations,
+				.predicate_types = r->predicate_types,
+				.n_predicate_types = r->n_predicate_types};
+	return source_resolve_mode_parse(r->resolve_mode, &q.mode, error) &&
+	       source_image_resolve(context, r->ref, &q, &own, &l->found, error);
 }
 
 /* asked: the name before policies, for error texts. */
@@ -57,6 +61,7 @@ static bool look_up_image(struct build *build, provenance_scope *scope, const st
 	ret->ref = g_strdup(wanted->ref);
 	ret->digest = l.found.digest;
 	ret->config = l.found.config;
+	ret->attestations = l.found.attestations;
 	return true;
 }
 
@@ -80,14 +85,15 @@ static bool resolve_image_source(struct build *build, provenance_scope *scope, c
 	struct platform platform = {0};
 	if (r->platform)
 		message_platform_read(r->platform, &platform);
-	if (r->attestations)
-		return error_set(error, ERROR_UNIMPLEMENTED, "attestation chains of images are not supported yet");
 	struct bridge_image_request request = {
 		.ref = text,
 		.platform = r->platform ? &platform : NULL,
 		.resolve_mode = r->resolve_mode,
 		.log_name = r->log_name,
 		.no_config = r->no_config,
+		.attestations = r->attestations && !oci_layout,
+		.predicate_types = r->predicate_types,
+		.n_predicate_types = r->n_predicate_types,
 		.oci_layout = oci_layout,
 		.session_id = llb_source_attr(r->source, "oci.session"),
 		.store_id = llb_source_attr(r->source, "oci.store"),

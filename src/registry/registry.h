@@ -65,6 +65,12 @@ bool registry_resolve(registry *r, const reference *ref, const struct registry_a
 GBytes *registry_fetch_small(registry *r, const reference *ref, const oci_descriptor *d, size_t max_bytes,
 			     const struct registry_auth *auth, struct work *work, GError **error);
 /*
+ * Lists the documents whose subject is the given one, by the referrers API or its fallback tag. query: the URL query,
+ * "" for none; registries may ignore it. An empty list is a success.
+ */
+bool registry_referrers(registry *r, const reference *ref, const struct digest *subject, const char *query,
+			const struct registry_auth *auth, struct work *work, oci_index **ret, GError **error);
+/*
  * Provides layers of the repository on demand; reports progress_status(work->progress, digest, "downloading"). layers
  * (of oci_descriptor, may be NULL) give the media types for Accept headers and messages.
  */

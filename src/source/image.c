@@ -4,8 +4,8 @@
 #include "format/json_writer.h"
 #include "progress/progress.h"
 #include "registry/known.h"
+#include "source/attestation.h"
 #include "source/source.h"
-#include "source/pull.h"
 #include <string.h>
 
 bool source_layer_limit_parse(const char *text, int64_t *ret, GError **error)
@@ -364,15 +364,15 @@ const struct source_class source_image_class = {
 
 /* ---- configs without layers */
 
-static bool meta_fill(const struct pull_origin *o, const reference *ref, const struct platform *want, bool no_config,
-		      struct work *work, struct image_meta *ret, GError **error)
+static bool meta_fill(const struct pull_origin *o, const reference *ref, const struct image_query *q, struct work *work,
+		      struct image_meta *ret, GError **error)
 {
 	struct image_meta meta = {0};
-	if (no_config) {
+	if (q->no_config && !q->attestations) {
 		if (!pull_root(o, ref, work, &meta.digest, error))
 			return false;
-	} else {
-		g_autoptr(pulled) p = pull(o, ref, want, work, error);
+	} else if (!q->no_config) {
+		g_autoptr(pulled) p = pull(o, ref, q->platform, work, error);
 		if (!p)
 			return false;
 		meta.digest = p->root;
@@ -382,17 +382,44 @@ static bool meta_fill(const struct pull_origin *o, const reference *ref, const s
 	return true;
 }
 
+static bool add_attestations(const struct pull_origin *o, const reference *ref, const struct image_query *q,
+			     struct work *work, struct image_meta *meta, GError **error)
+{
+	struct attestation_request r = {q->platform, q->predicate_types, q->n_predicate_types};
+	struct digest root;
+	if (!attestation_chain_resolve(o, ref, &r, work, &root, &meta->attestations, error))
+		return false;
+	if (!digest_is_set(&meta->digest))
+		meta->digest = root;
+	return digest_equal(&meta->digest, &root) ||
+	       error_set(error, ERROR_UNKNOWN, "attestation chain root digest %s does not match image digest %s",
+			 root.text, meta->digest.text);
+}
+
+static void meta_clear(struct image_meta *m)
+{
+	g_clear_pointer(&m->config, g_bytes_unref);
+	g_clear_pointer(&m->attestations, attestation_chain_free);
+}
+
 bool source_image_resolve(const struct source_context *context, const char *reference_text_,
-			  const struct platform *platform, enum image_resolve_mode mode, bool no_config,
-			  struct work *work, struct image_meta *ret, GError **error)
+			  const struct image_query *q, struct work *work, struct image_meta *ret, GError **error)
 {
 	g_autoptr(reference) ref = reference_parse_normalized(reference_text_, error);
 	if (!ref)
 		return source_plain_error(false, error);
 	reference_tag_default(ref);
 	struct pull_origin origin;
-	pull_origin_registry(&origin, context, mode);
-	return source_plain_error(meta_fill(&origin, ref, platform, no_config, work, ret, error), error);
+	struct image_meta meta;
+	pull_origin_registry(&origin, context, q->mode);
+	if (!meta_fill(&origin, ref, q, work, &meta, error))
+		return source_plain_error(false, error);
+	if (q->attestations && !add_attestations(&origin, ref, q, work, &meta, error)) {
+		meta_clear(&meta);
+		return source_plain_error(false, error);
+	}
+	*ret = meta;
+	return true;
 }
 
 bool source_oci_layout_resolve(const struct source_context *context, const char *reference_text_,
@@ -404,5 +431,6 @@ bool source_oci_layout_resolve(const struct source_context *context, const char 
 		return source_plain_error(false, error);
 	struct pull_origin origin;
 	pull_origin_layout(&origin, context, session_id, store_id && *store_id ? store_id : ref->path);
-	return source_plain_error(meta_fill(&origin, ref, platform, false, work, ret, error), error);
+	struct image_query q = {.platform = platform};
+	return source_plain_error(meta_fill(&origin, ref, &q, work, ret, error), error);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * meta: what is known about a git or http source without a tree of it.
+ * meta: what is known about a source without a tree of it.
  *
  *	struct git_meta m;
  *	if (!source_git_resolve(&context, op, false, work, &m, error)) ...
@@ -10,7 +10,23 @@
  */
 #pragma once
 #include "base/digest.h"
+#include "oci/oci.h"
 #include <glib.h>
+
+struct attestation_blob {
+	oci_descriptor *descriptor; /* owned */
+	GBytes *bytes;              /* owned */
+};
+typedef struct attestation_chain {
+	struct digest root;        /* the index */
+	struct digest image;       /* the manifest of the platform; not among the blobs */
+	struct digest attestation; /* unset: the image has no attestations, and the chain ends here */
+	struct digest signature;   /* manifest of the signature of the attestation manifest; unset: none */
+	GPtrArray *blobs;          /* owned; element type: struct attestation_blob * */
+	size_t size;               /* bytes of all blobs */
+} attestation_chain;
+void attestation_chain_free(attestation_chain *c);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(attestation_chain, attestation_chain_free)
 
 struct git_meta {
 	char *ref, *checksum, *commit_checksum; /* owned; commit_checksum is "" unless checksum is an annotated tag's */

@@ -24,18 +24,24 @@ static GBytes *document_find(blob_store *blobs, const struct digest *digest, siz
 	return blob_store_read(blobs, digest, max, NULL);
 }
 
+GBytes *pull_document(const struct pull_origin *o, const reference *ref, const oci_descriptor *d, size_t max,
+		      struct work *work, GError **error)
+{
+	GBytes *bytes = document_find(o->blobs, &d->digest, max);
+	if (!bytes)
+		bytes = o->fetch(o, ref, d, max, work, error);
+	if (bytes)
+		blob_store_remember(o->blobs, &d->digest, bytes);
+	return bytes;
+}
+
 /* Returns a document and adds it to documents. */
 static GBytes *document(const struct pull_origin *o, const reference *ref, const oci_descriptor *d,
 			GPtrArray *documents, struct work *work, GError **error)
 {
-	size_t max = document_max(d->media_type);
-	GBytes *bytes = document_find(o->blobs, &d->digest, max);
-	if (!bytes)
-		bytes = o->fetch(o, ref, d, max, work, error);
-	if (!bytes)
-		return NULL;
-	blob_store_remember(o->blobs, &d->digest, bytes);
-	g_ptr_array_add(documents, g_bytes_ref(bytes));
+	GBytes *bytes = pull_document(o, ref, d, document_max(d->media_type), work, error);
+	if (bytes)
+		g_ptr_array_add(documents, g_bytes_ref(bytes));
 	return bytes;
 }
 
@@ -75,6 +81,21 @@ static bool type_settle(oci_descriptor *d, GBytes *bytes, GError **error)
 				 found ? found : d->media_type);
 	g_free(d->media_type);
 	d->media_type = g_steal_pointer(&found);
+	return true;
+}
+
+bool pull_root_document(const struct pull_origin *o, const reference *ref, struct work *work, oci_descriptor **ret,
+			GBytes **ret_bytes, GError **error)
+{
+	g_autoptr(oci_descriptor) root = NULL;
+	if (!root_find(o, ref, work, &root, error))
+		return false;
+	g_autoptr(GBytes) bytes = pull_document(o, ref, root, document_max(root->media_type), work, error);
+	if (!bytes || !type_settle(root, bytes, error))
+		return false;
+	root->size = (int64_t)g_bytes_get_size(bytes);
+	*ret = g_steal_pointer(&root);
+	*ret_bytes = g_steal_pointer(&bytes);
 	return true;
 }
 

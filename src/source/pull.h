@@ -46,6 +46,12 @@ pulled *pull(const struct pull_origin *o, const reference *ref, const struct pla
 /* Resolves the root descriptor only. */
 bool pull_root(const struct pull_origin *o, const reference *ref, struct work *work, struct digest *ret,
 	       GError **error);
+/* Resolves the root and fetches its document; the media type of ret is that of an index or a manifest. */
+bool pull_root_document(const struct pull_origin *o, const reference *ref, struct work *work, oci_descriptor **ret,
+			GBytes **ret_bytes, GError **error);
+/* Returns a document of at most max bytes from memory or from the origin. */
+GBytes *pull_document(const struct pull_origin *o, const reference *ref, const oci_descriptor *d, size_t max,
+		      struct work *work, GError **error);
 void pulled_free(pulled *p);
 /*
  * Returns the layers with their diff ids, bottom first (element type: oci_layer). Fails if manifest and config

@@ -83,15 +83,23 @@ char *source_name(const Pb__SourceOp *op);
 /* Registry auth callbacks through work->sessions, shared by sources and exporters (source/auth.c). */
 extern const struct registry_auth source_registry_auth;
 
-/* Resolves the config of an image without its layers (LLBBridge.ResolveImageConfig / ResolveSourceMeta). */
+/* Resolves an image without its layers (LLBBridge.ResolveImageConfig / ResolveSourceMeta). */
+struct image_query {
+	const struct platform *platform;
+	enum image_resolve_mode mode;
+	bool no_config;    /* only the digest, or the attestation chain */
+	bool attestations; /* the attestation chain, too */
+	const char *const *predicate_types;
+	size_t n_predicate_types;
+};
 struct image_meta {
-	struct digest digest; /* media type of the root descriptor (index or manifest) */
-	GBytes *config;
+	struct digest digest;            /* of the root (index or manifest) */
+	GBytes *config;                  /* owned; NULL if no_config */
+	attestation_chain *attestations; /* owned; NULL: not wanted, or not an OCI index */
 };
 /* Parses the mode of an attribute or option; "" and NULL are the default. INVALID_ARGUMENT for other texts. */
 bool source_resolve_mode_parse(const char *text, enum image_resolve_mode *ret, GError **error);
-bool source_image_resolve(const struct source_context *context, const char *reference_text,
-			  const struct platform *platform, enum image_resolve_mode mode, bool no_config,
+bool source_image_resolve(const struct source_context *context, const char *reference_text, const struct image_query *q,
 			  struct work *work, struct image_meta *ret, GError **error);
 bool source_oci_layout_resolve(const struct source_context *context, const char *reference_text, const char *session_id,
 			       const char *store_id, const struct platform *platform, struct work *work,

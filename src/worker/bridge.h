@@ -60,6 +60,9 @@ struct bridge_image_request {
 	const char *resolve_mode;        /* "default", "pull", "local" or "" */
 	const char *log_name;            /* vertex name, NULL: "resolve image config for <identifier>" */
 	bool no_config;
+	bool attestations;                  /* also the attestation chain; not for oci_layout */
+	const char *const *predicate_types; /* with attestations: of these types; borrowed */
+	size_t n_predicate_types;
 	bool oci_layout;
 	const char *session_id, *store_id;      /* oci_layout */
 	Policy__Policy *const *source_policies; /* policies before the build's; borrowed */
@@ -69,17 +72,20 @@ struct bridge_image {
 	char *other; /* owned; set on error: a policy replaced the image by this source of another kind */
 	char *ref;   /* owned: possibly changed by policy */
 	struct digest digest;
-	GBytes *config; /* owned; NULL if no_config */
+	GBytes *config;                  /* owned; NULL if no_config */
+	attestation_chain *attestations; /* owned; NULL: not wanted, or the image is not an OCI index */
 };
 /* What is asked about a source without fetching it as a tree. All members are borrowed. */
 struct bridge_source_request {
 	const Pb__SourceOp *source;
-	const Pb__Platform *platform; /* as requested; NULL: the worker's */
-	const char *resolve_mode;     /* as in struct bridge_image_request */
-	const char *log_name;         /* vertex name, NULL: "resolve image config for <identifier>" */
-	bool no_config;               /* images: only the digest */
-	bool attestations;            /* images: attestations too */
-	bool objects;                 /* git: the commit and tag objects too */
+	const Pb__Platform *platform;       /* as requested; NULL: the worker's */
+	const char *resolve_mode;           /* as in struct bridge_image_request */
+	const char *log_name;               /* vertex name, NULL: "resolve image config for <identifier>" */
+	bool no_config;                     /* images: only the digest */
+	bool attestations;                  /* images: the attestation chain too */
+	const char *const *predicate_types; /* with attestations: those of these types too */
+	size_t n_predicate_types;
+	bool objects; /* git: the commit and tag objects too */
 	/* http: a digest of the file's bytes and the suffix together. */
 	struct {
 		bool wanted;

@@ -48,6 +48,7 @@ void bridge_source_clear(struct bridge_source *s)
 {
 	guard_free(s->source);
 	g_clear_pointer(&s->image.config, g_bytes_unref);
+	g_clear_pointer(&s->image.attestations, attestation_chain_free);
 	if (s->kind == BRIDGE_SOURCE_GIT)
 		git_meta_clear(&s->git);
 	if (s->kind == BRIDGE_SOURCE_HTTP)

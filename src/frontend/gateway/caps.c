@@ -4,7 +4,7 @@
 
 /*
  * Not supported yet and therefore missing: gateway.exec (+extrahosts, secretenv, signals, filesystem),
- * reference.attestations, source.metaresolver.image.attestations.
+ * reference.attestations.
  */
 const char *const gateway_caps[] = {
 	"frontend.caps",
@@ -26,6 +26,7 @@ const char *const gateway_caps[] = {
 	"solve.inlinereturn",
 	"source.metaresolver",
 	"source.metaresolver.http.checksumrequest",
+	"source.metaresolver.image.attestations",
 	"statfile",
 	NULL,
 };

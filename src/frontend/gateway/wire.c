@@ -15,6 +15,8 @@ void gateway_source_request_read(const Gateway__ResolveSourceMetaRequest *m, str
 		.log_name = *m->logname ? m->logname : NULL,
 		.no_config = m->image && m->image->noconfig,
 		.attestations = m->image && (m->image->attestationchain || m->image->n_resolveattestations > 0),
+		.predicate_types = m->image ? (const char *const *)m->image->resolveattestations : NULL,
+		.n_predicate_types = m->image ? m->image->n_resolveattestations : 0,
 		.objects = m->git && m->git->returnobject,
 		.source_policies = m->sourcepolicies,
 		.n_source_policies = m->n_sourcepolicies,
@@ -27,12 +29,43 @@ void gateway_source_request_read(const Gateway__ResolveSourceMetaRequest *m, str
 	ret->checksum.suffix_len = checksum->suffix.len;
 }
 
+static Gateway__AttestationChain__BlobsEntry *chain_blob_new(const struct attestation_blob *from)
+{
+	Gateway__AttestationChain__BlobsEntry *entry =
+		message_new(Gateway__AttestationChain__BlobsEntry, gateway__attestation_chain__blobs_entry);
+	Gateway__Blob *blob = entry->value = message_new(Gateway__Blob, gateway__blob);
+	Gateway__Descriptor *d = blob->descriptor = message_new(Gateway__Descriptor, gateway__descriptor);
+	entry->key = g_strdup(from->descriptor->digest.text);
+	blob->data = message_bytes(from->bytes);
+	d->media_type = g_strdup(from->descriptor->media_type);
+	d->digest = g_strdup(from->descriptor->digest.text);
+	d->size = (int64_t)g_bytes_get_size(from->bytes);
+	message_set_map(d, annotations, from->descriptor->annotations);
+	return entry;
+}
+
+static Gateway__AttestationChain *chain_new(const attestation_chain *c)
+{
+	if (!c)
+		return NULL;
+	Gateway__AttestationChain *m = message_new(Gateway__AttestationChain, gateway__attestation_chain);
+	m->root = g_strdup(c->root.text);
+	m->imagemanifest = g_strdup(c->image.text);
+	m->attestationmanifest = g_strdup(c->attestation.text);
+	if (digest_is_set(&c->signature))
+		message_append(m, signaturemanifests, g_strdup(c->signature.text));
+	for (guint i = 0; i < c->blobs->len; i++)
+		message_append(m, blobs, chain_blob_new(c->blobs->pdata[i]));
+	return m;
+}
+
 static Gateway__ResolveSourceImageResponse *image_new(const struct bridge_image *image)
 {
 	Gateway__ResolveSourceImageResponse *m =
 		message_new(Gateway__ResolveSourceImageResponse, gateway__resolve_source_image_response);
 	m->digest = g_strdup(image->digest.text);
 	m->config = message_bytes(image->config);
+	m->attestationchain = chain_new(image->attestations);
 	return m;
 }
 
