@@ -88,6 +88,8 @@
 	X(L42p, PASSWD_BYTES, MIB(10), "passwd and group files")                                                       \
 	X(L43, ATTESTATION_BYTES, MIB(40), "attestation in a result")                                                  \
 	X(L43c, ATTESTATION_CHAIN_BYTES, MIB(15), "attestation chain of an image that a client asks for")              \
+	X(L44, SIGNATURE_BYTES, KIB(64), "signature of a git or http source")                                          \
+	X(L44k, PUBLIC_KEYS_BYTES, MIB(1), "public keys with which a source is verified")                              \
 	X(L47, LOG_LINE_BYTES, KIB(8), "log line of the daemon")                                                       \
 	X(L9t, CONNECTION_THREADS, 512, "calls of a connection that hold a thread")                                    \
 	X(L9d, CALL_THREADS, 2048, "calls of the daemon that hold a thread")                                           \

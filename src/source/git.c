@@ -23,6 +23,7 @@ static void git_free(void *self)
 	g_free(s->auth_token);
 	g_free(s->ssh_id);
 	g_free(s->known_hosts);
+	g_free(s->signature_key);
 	git_listing_clear(&s->found);
 	g_free(s);
 }
@@ -112,11 +113,23 @@ static char *text_attribute(const Pb__SourceOp *op, const char *key)
 	return value && *value ? g_strdup(value) : NULL;
 }
 
+/* Any of the attributes requests a verification, which fails without a key. */
+static void signature_attributes_read(struct git_source *s, const Pb__SourceOp *op)
+{
+	static const char *const keys[] = {"git.sig.pubkey", "git.sig.rejectexpired", "git.sig.requiresignedtag",
+					   "git.sig.ignoresignedtag"};
+	for (size_t i = 0; i < G_N_ELEMENTS(keys) && !s->signature_key; i++)
+		if (message_map_find(op, attrs, keys[i])) {
+			const char *key = message_map_find(op, attrs, keys[0]);
+			s->signature_key = g_strdup(key ? key : "");
+		}
+	s->reject_expired = is_on(op, "git.sig.rejectexpired");
+	s->require_signed_tag = is_on(op, "git.sig.requiresignedtag");
+	s->ignore_signed_tag = is_on(op, "git.sig.ignoresignedtag");
+}
+
 static bool refuse_unimplemented_parts(const Pb__SourceOp *op, GError **error)
 {
-	for (size_t i = 0; i < op->n_attrs; i++)
-		if (g_str_has_prefix(op->attrs[i]->key, "git.sig."))
-			return error_set(error, ERROR_UNIMPLEMENTED, "signatures of git sources are not supported yet");
 	if (message_map_find(op, attrs, "git.bundle") || is_on(op, "git.checkoutbundle"))
 		return error_set(error, ERROR_UNIMPLEMENTED, "git bundles are not supported yet");
 	return true;
@@ -132,6 +145,7 @@ static bool attributes_read(struct git_source *s, const Pb__SourceOp *op, GError
 	s->auth_token = text_attribute(op, "git.authtokensecret");
 	s->ssh_id = text_attribute(op, "git.mountsshsock");
 	s->known_hosts = text_attribute(op, "git.knownsshhosts");
+	signature_attributes_read(s, op);
 	g_autofree char *mtime = text_attribute(op, "git.mtime");
 	s->shape.mtime_commit = g_strcmp0(mtime, "commit") == 0;
 	if (mtime && !s->shape.mtime_commit && strcmp(mtime, "checkout") != 0)
@@ -308,6 +322,40 @@ static bool resolve(struct git_source *s, struct work *work, GError **error)
 	return s->resolved;
 }
 
+/* ---- signatures */
+
+static void meta_init(struct git_meta *m, const struct git_source *s)
+{
+	*m = (struct git_meta){
+		.ref = g_strdup(s->found.full_ref),
+		.checksum = g_strdup(s->found.sha),
+		.commit_checksum = g_strdup(s->shape.keep_git_dir ? "" : s->found.peeled),
+	};
+}
+
+static bool fetch_objects(struct git_source *s, struct work *work, struct git_meta *m, GError **error)
+{
+	g_auto(git_link) link = {0};
+	g_auto(git_repo) repo = {0};
+	return git_link_open(&link, s, work, error) && git_repo_open(&repo, s, &link, work, error) &&
+	       git_objects_read(&repo, work, m, error);
+}
+
+static bool resolve_verified(struct git_source *s, struct work *work, GError **error)
+{
+	if (!resolve(s, work, error))
+		return false;
+	if (!s->signature_key || s->verified)
+		return true;
+	struct git_meta m;
+	meta_init(&m, s);
+	s->verified = fetch_objects(s, work, &m, error) && git_objects_verify(s, &m, work, error);
+	git_meta_clear(&m);
+	return s->verified;
+}
+
+/* ---- keys */
+
 static char *key_of(const struct git_source *s)
 {
 	const git_listing *f = &s->found;
@@ -317,7 +365,7 @@ static char *key_of(const struct git_source *s)
 static bool git_cache_key(void *self, struct work *work, unsigned phase, char **ret_key, bool *ret_last, GError **error)
 {
 	struct git_source *s = self;
-	if (!resolve(s, work, error))
+	if (!resolve_verified(s, work, error))
 		return false;
 	*ret_key = key_of(s);
 	*ret_last = true;
@@ -354,7 +402,7 @@ static cache_ref *make_snapshot(struct git_source *s, const char *name, struct w
 static bool git_snapshot(void *self, struct work *work, cache_ref **ret_ref, GError **error)
 {
 	struct git_source *s = self;
-	if (!resolve(s, work, error))
+	if (!resolve_verified(s, work, error))
 		return false;
 	if (work->compat_conflict)
 		return error_set(error, ERROR_UNKNOWN,
@@ -374,48 +422,16 @@ static bool git_snapshot(void *self, struct work *work, cache_ref **ret_ref, GEr
 
 /* ---- metadata */
 
-static bool read_objects(const git_repo *r, struct work *work, struct git_meta *ret, GError **error)
-{
-	const char *sha = r->source->found.sha;
-	struct git_how how = git_repo_how(r);
-	g_autofree char *type = git_run_line(&how, (const char *[]){"cat-file", "-t", sha, NULL}, work, error);
-	g_autofree char *peeled = g_strconcat(sha, "^{commit}", NULL);
-	if (!type)
-		return false;
-	if (strcmp(type, "tag") != 0 && strcmp(type, "commit") != 0)
-		return error_set(error, ERROR_INVALID_ARGUMENT, "expected commit or tag object, got %s", type);
-	g_clear_pointer(&ret->commit_checksum, g_free);
-	ret->commit_checksum = strcmp(type, "tag") == 0
-				       ? git_run_line(&how, (const char *[]){"rev-parse", peeled, NULL}, work, error)
-				       : g_strdup("");
-	if (!ret->commit_checksum)
-		return false;
-	if (*ret->commit_checksum &&
-	    !git_run(&how, (const char *[]){"cat-file", "tag", sha, NULL}, work, &ret->tag_object, error))
-		return false;
-	return git_run(&how, (const char *[]){"cat-file", "commit", peeled, NULL}, work, &ret->commit_object, error);
-}
-
-static bool fetch_objects(struct git_source *s, struct work *work, struct git_meta *ret, GError **error)
-{
-	g_auto(git_link) link = {0};
-	g_auto(git_repo) repo = {0};
-	return git_link_open(&link, s, work, error) && git_repo_open(&repo, s, &link, work, error) &&
-	       read_objects(&repo, work, ret, error);
-}
-
 bool source_git_resolve(const struct source_context *context, const Pb__SourceOp *op, bool objects, struct work *work,
 			struct git_meta *ret, GError **error)
 {
 	g_autoptr(git_source) s = git_open(context, op, NULL, error);
 	if (!s || !resolve(s, work, error))
 		return source_plain_error(false, error);
-	struct git_meta meta = {
-		.ref = g_strdup(s->found.full_ref),
-		.checksum = g_strdup(s->found.sha),
-		.commit_checksum = g_strdup(s->shape.keep_git_dir ? "" : s->found.peeled),
-	};
-	if (objects && !fetch_objects(s, work, &meta, error)) {
+	struct git_meta meta;
+	meta_init(&meta, s);
+	if ((objects || s->signature_key) && (!fetch_objects(s, work, &meta, error) ||
+					      (s->signature_key && !git_objects_verify(s, &meta, work, error)))) {
 		git_meta_clear(&meta);
 		return source_plain_error(false, error);
 	}

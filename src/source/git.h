@@ -29,6 +29,9 @@ typedef struct git_source {
 	char *ssh_id, *known_hosts;           /* owned or NULL */
 	struct git_shape shape;
 	bool http, fetch_by_commit;
+	char *signature_key; /* owned or NULL: then nothing is verified */
+	bool reject_expired, require_signed_tag, ignore_signed_tag;
+	bool verified;
 	/* Valid when resolved: */
 	bool resolved;
 	git_listing found; /* full_ref is the commit itself if the ref is a commit */
@@ -72,6 +75,12 @@ bool git_lacks_depth(const GError *error);
 char *git_tree_path(int fd, GError **error);
 void git_repo_clear(git_repo *r);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(git_repo, git_repo_clear)
+
+/* ---- git_objects.c */
+/* Replaces the commit and tag objects of the resolved commit in ret, and its commit_checksum. */
+bool git_objects_read(const git_repo *r, struct work *work, struct git_meta *ret, GError **error);
+/* Verifies the signature of the tag or commit. */
+bool git_objects_verify(const struct git_source *s, const struct git_meta *m, struct work *work, GError **error);
 
 /* ---- git_checkout.c */
 /* Makes regular files without execute permission writable for all, as compatibility version 10 did. */

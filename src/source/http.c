@@ -9,6 +9,7 @@
 #include "source/file_record.h"
 #include "source/http_name.h"
 #include "source/pull.h"
+#include "source/signature.h"
 #include "os/path.h"
 #include <errno.h>
 #include <unistd.h>
@@ -34,6 +35,8 @@ struct http_source {
 	struct digest pinned; /* unset: none */
 	char *auth_secret;    /* owned or NULL */
 	char *accept, *agent; /* owned or NULL: http.header.* */
+	/* Owned or NULL: both are set if the file must be verified. */
+	char *signature, *signature_key;
 	bool resolved;
 	struct digest digest;
 	char *name; /* owned */
@@ -51,12 +54,28 @@ static void http_free(void *self)
 	g_free(h->auth_secret);
 	g_free(h->accept);
 	g_free(h->agent);
+	g_free(h->signature);
+	g_free(h->signature_key);
 	g_free(h->name);
 	cache_ref_unref(h->ref);
 	g_free(h);
 }
 
 /* ---- attributes */
+
+static bool signature_attributes_read(struct http_source *h, const Pb__SourceOp *op, GError **error)
+{
+	const char *key = message_map_find(op, attrs, "http.sig.pubkey");
+	const char *signature = message_map_find(op, attrs, "http.sig.signature");
+	bool has_key = key && *key, has_signature = signature && *signature;
+	if (has_key != has_signature)
+		return error_set(error, ERROR_INVALID_ARGUMENT,
+				 "http signature verification requires both pubkey and signature");
+	/* Empty attributes request a verification too, which then fails. */
+	h->signature_key = key || signature ? g_strdup(key ? key : "") : NULL;
+	h->signature = key || signature ? g_strdup(signature ? signature : "") : NULL;
+	return true;
+}
 
 static bool is_clean_header(const char *value)
 {
@@ -69,10 +88,9 @@ static bool is_clean_header(const char *value)
 static bool attributes_read(struct http_source *h, const Pb__SourceOp *op, GError **error)
 {
 	const char *checksum = message_map_find(op, attrs, "http.checksum");
-	if ((checksum && !digest_parse(checksum, &h->pinned, error)) || !file_spec_read(&h->spec, op, error))
+	if ((checksum && !digest_parse(checksum, &h->pinned, error)) || !file_spec_read(&h->spec, op, error) ||
+	    !signature_attributes_read(h, op, error))
 		return false;
-	if (message_map_find(op, attrs, "http.sig.pubkey") || message_map_find(op, attrs, "http.sig.signature"))
-		return error_set(error, ERROR_UNIMPLEMENTED, "signatures of http sources are not supported yet");
 	for (size_t i = 0; i < op->n_attrs; i++) {
 		const char *key = op->attrs[i]->key, *value = op->attrs[i]->value;
 		char **slot = g_ascii_strcasecmp(key, "http.header.accept") == 0       ? &h->accept
@@ -566,20 +584,63 @@ static bool resolve_by_request(struct http_source *h, struct work *work, GError 
 	return !e || use_earlier(h, e, &reply, error);
 }
 
+/* Ensures that there is a cache record of the file. */
+static bool file_ensure(struct http_source *h, struct work *work, GError **error)
+{
+	if (h->ref || http_pin_use(h, work))
+		return true;
+	g_autoptr(cache_ref) ref = NULL;
+	g_auto(transport_reply) reply = {0};
+	struct digest digest;
+	struct earlier *none = NULL;
+	if (!download(h, work, NULL, &ref, &digest, &none, &reply, error))
+		return false;
+	if (!digest_equal(&digest, &h->digest))
+		return error_set(error, ERROR_FAILED_PRECONDITION, "digest mismatch %s: %s", digest.text,
+				 h->digest.text);
+	h->ref = g_steal_pointer(&ref);
+	return true;
+}
+
+/* Returns the file for reading, or -1. */
+static int file_open(struct http_source *h, struct work *work, GError **error)
+{
+	scoped_fd root = cache_ref_open_tree(h->context->cache, h->ref, CACHE_TREE_READ, work, error);
+	return root < 0 ? -1 : path_open(root, h->name, O_RDONLY | O_NONBLOCK | O_CLOEXEC, PATH_BENEATH, error);
+}
+
+static bool verify(struct http_source *h, struct work *work, GError **error)
+{
+	struct signature_key key = {.text = h->signature_key};
+	if (!file_ensure(h, work, error)) {
+		g_prefix_error(error, "failed to resolve source reference for signature verification: ");
+		return false;
+	}
+	scoped_fd fd = file_open(h, work, error);
+	if (fd < 0)
+		return false;
+	if (signature_verify_pgp(fd, h->signature, strlen(h->signature), &key, work->cancel, error))
+		return true;
+	if (!cancel_is_set(work->cancel))
+		g_prefix_error(error, "failed to verify pgp signature: ");
+	return false;
+}
+
 static bool resolve(struct http_source *h, struct work *work, GError **error)
 {
 	if (h->resolved)
 		return true;
 	if (digest_is_set(&h->pinned)) { /* no request: the download is verified against this digest */
 		h->digest = h->pinned;
+		g_free(h->name);
 		h->name = http_file_name(h->url, h->spec.name, NULL);
 	} else if (!http_pin_use(h, work)) {
 		if (!resolve_by_request(h, work, error))
 			return false;
 		http_pin_settle(h, work);
 	}
-	h->resolved = true;
-	return true;
+	h->resolved = !h->signature || verify(h, work, error);
+	return h->resolved;
 }
 
 static bool http_cache_key(void *self, struct work *work, unsigned phase, char **ret_key, bool *ret_last,
@@ -598,23 +659,9 @@ static bool http_cache_key(void *self, struct work *work, unsigned phase, char *
 static bool http_snapshot(void *self, struct work *work, cache_ref **ret_ref, GError **error)
 {
 	struct http_source *h = self;
-	if (!resolve(h, work, error))
+	if (!resolve(h, work, error) || !file_ensure(h, work, error))
 		return false;
-	if (h->ref || http_pin_use(h, work)) {
-		*ret_ref = cache_ref_ref(h->ref);
-		return true;
-	}
-	g_autoptr(cache_ref) ref = NULL;
-	g_auto(transport_reply) reply = {0};
-	struct digest digest;
-	struct earlier *none = NULL;
-	if (!download(h, work, NULL, &ref, &digest, &none, &reply, error))
-		return false;
-	if (!digest_equal(&digest, &h->digest))
-		return error_set(error, ERROR_FAILED_PRECONDITION, "digest mismatch %s: %s", digest.text,
-				 h->digest.text);
-	h->ref = cache_ref_ref(ref);
-	*ret_ref = g_steal_pointer(&ref);
+	*ret_ref = cache_ref_ref(h->ref);
 	return true;
 }
 
@@ -624,11 +671,9 @@ static char *http_pin(void *self)
 	return h->resolved ? g_strdup(h->digest.text) : NULL;
 }
 
-static bool hash_file(struct http_source *h, cache_ref *ref, struct http_checksum *c, struct work *work, GError **error)
+static bool hash_file(struct http_source *h, struct http_checksum *c, struct work *work, GError **error)
 {
-	scoped_fd root_fd = cache_ref_open_tree(h->context->cache, ref, CACHE_TREE_READ, work, error);
-	scoped_fd fd =
-		root_fd < 0 ? -1 : path_open(root_fd, h->name, O_RDONLY | O_NONBLOCK | O_CLOEXEC, PATH_BENEATH, error);
+	scoped_fd fd = file_open(h, work, error);
 	if (fd < 0)
 		return false;
 	g_autoptr(hasher) hash = hasher_new(c->algorithm);
@@ -652,8 +697,7 @@ static bool hash_file(struct http_source *h, cache_ref *ref, struct http_checksu
 
 static bool compute_checksum(struct http_source *h, struct http_checksum *c, struct work *work, GError **error)
 {
-	g_autoptr(cache_ref) ref = NULL;
-	return http_snapshot(h, work, &ref, error) && hash_file(h, ref, c, work, error);
+	return file_ensure(h, work, error) && hash_file(h, c, work, error);
 }
 
 bool source_http_resolve(const struct source_context *context, const Pb__SourceOp *op, struct http_checksum *checksum,

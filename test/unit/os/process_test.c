@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 static char *run(const char *script, const char *input, int *ret_status)
@@ -42,6 +43,20 @@ static void test_inherits_nothing(void)
 	g_assert_cmpuint(g_ascii_strtoull(blocked, NULL, 16), ==, 0);
 	g_assert_cmpuint(g_ascii_strtoull(ignored, NULL, 16) & 0x7fffffff, ==, 0); /* 32, 33: C library */
 	close(open_one);
+}
+
+/* The program waits for its input, which comes after the limits are set. */
+static void test_limits(void)
+{
+	const char *const argv[] = {"sh", "-c", "read x; ulimit -St; ulimit -Hc", NULL};
+	const char *const env[] = {"PATH=/usr/bin:/bin", NULL};
+	const struct process_limit limits[] = {{RLIMIT_CPU, 77}, {RLIMIT_CORE, 0}};
+	struct process_spec spec = {.argv = argv, .envp = env, .limits = limits, .n_limits = 2};
+	int status;
+	g_autoptr(GBytes) out = NULL, err = NULL;
+	g_autoptr(GError) error = NULL;
+	g_assert_true(process_run(&spec, "x\n", 2, 1 << 20, NULL, &status, &out, &err, &error));
+	g_assert_cmpmem(g_bytes_get_data(out, NULL), g_bytes_get_size(out), "77\n0\n", 5);
 }
 
 static void test_fd_map(void)
@@ -148,6 +163,7 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	g_test_add_func("/process/run", test_run);
 	g_test_add_func("/process/inherits-nothing", test_inherits_nothing);
+	g_test_add_func("/process/limits", test_limits);
 	g_test_add_func("/process/fd-map", test_fd_map);
 	g_test_add_func("/process/missing", test_missing);
 	g_test_add_func("/process/cancel-and-free", test_cancel_and_free);

@@ -122,7 +122,7 @@ static void test_open(void)
 		{"git://h/a", {"git.fullurl", "file:///etc"}, "!invalid git URL: unknown protocol"},
 		{"git://h/a", {"git.fullurl", "ext::sh"}, "!invalid git URL \"https://ext::sh\""},
 		{"git://h/a", {"git.mtime", "x"}, "!invalid git mtime x"},
-		{"git://h/a", {"git.sig.pubkey", "x"}, "!signatures of git sources are not supported yet"},
+		{"git://h/a", {"git.sig.pubkey", "x"}, "https://h/a https://h/a - - "},
 		{"git://h/a", {"git.bundle", "x"}, "!git bundles are not supported yet"},
 	};
 	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
