@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "source/source.h"
 #include "base/limits.h"
-#include "unit/cache/rig.h"
-#include "unit/registry/server.h"
+#include "lib/cache_rig.h"
+#include "lib/http_server.h"
 
 #define BUNDLE "application/vnd.dev.sigstore.bundle.v0.3+json"
 #define COSIGN "application/vnd.dev.cosign.artifact.sig.v1+json"
@@ -25,22 +25,22 @@ static void serve(struct server *s, const struct server_request *q, struct serve
 	const char *name = g_str_has_prefix(q->path, "/v2/r/") ? q->path + strlen("/v2/r/") : "";
 	const char *text = g_hash_table_lookup(x->documents, name);
 	if (!text) {
-		server_reply_text(r, g_str_has_prefix(name, "referrers/") ? x->referrers_status : 404, "{}");
+		http_server_reply_text(r, g_str_has_prefix(name, "referrers/") ? x->referrers_status : 404, "{}");
 		return;
 	}
 	bool is_manifest = strstr(text, "\"layers\"") != NULL;
 	struct digest digest;
 	digest_of_text(text, &digest);
-	server_reply_header(r, "Content-Type", is_manifest ? OCI_MANIFEST : OCI_INDEX);
-	server_reply_header(r, "Docker-Content-Digest", digest.text);
-	server_reply_text(r, 200, text);
+	http_server_reply_header(r, "Content-Type", is_manifest ? OCI_MANIFEST : OCI_INDEX);
+	http_server_reply_header(r, "Docker-Content-Digest", digest.text);
+	http_server_reply_text(r, 200, text);
 }
 
 static void set_up(struct fixture *x, gconstpointer path)
 {
 	rig_set_up(&x->rig, "native");
 	x->documents = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-	x->server = server_start(serve, x);
+	x->server = http_server_start(serve, x);
 	x->referrers_status = 404;
 	x->registry = registry_new(&(struct registry_config){.user_agent = "test"});
 	x->context = (struct source_context){.cache = x->rig.c, .blobs = x->rig.blobs, .registry = x->registry};
@@ -49,7 +49,7 @@ static void set_up(struct fixture *x, gconstpointer path)
 static void tear_down(struct fixture *x, gconstpointer path)
 {
 	registry_free(x->registry);
-	server_stop(x->server);
+	http_server_stop(x->server);
 	g_hash_table_unref(x->documents);
 	rig_tear_down(&x->rig, NULL);
 }
