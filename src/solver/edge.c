@@ -53,16 +53,12 @@ struct edge *vertex_edge(struct vertex *v, int64_t index)
 	return e;
 }
 
-static void dep_clear(struct dep *d)
-{
-	g_hash_table_unref(d->matches);
-	g_clear_pointer(&d->extra_keys, g_ptr_array_unref);
-}
-
 void edge_free(struct edge *e)
 {
-	for (size_t i = 0; e->deps && i < e->vertex->n_inputs; i++)
-		dep_clear(&e->deps[i]);
+	for (size_t i = 0; e->deps && i < e->vertex->n_inputs; i++) {
+		g_hash_table_unref(e->deps[i].matches);
+		g_clear_pointer(&e->deps[i].extra_keys, g_ptr_array_unref);
+	}
 	g_free(e->deps);
 	g_array_unref(e->watchers);
 	g_hash_table_unref(e->key_set);

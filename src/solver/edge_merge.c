@@ -117,15 +117,6 @@ static struct edge *find_equal(struct edge *e, const GPtrArray *texts)
 	return NULL;
 }
 
-/* Jobs that hold one vertex now also hold and watch the other, with everything that it needs. */
-static void join_jobs(const struct vertex *from, struct vertex *into)
-{
-	g_autoptr(GPtrArray) all = vertex_closure(into);
-	for (guint j = 0; j < from->jobs->len; j++)
-		for (guint i = 0; i < all->len; i++)
-			job_add_vertex(from->jobs->pdata[j], all->pdata[i]);
-}
-
 /* Links the keys of one edge's inputs to the result of the other. */
 static void join_keys(const struct edge *from, struct edge *into)
 {
@@ -145,7 +136,7 @@ static void join_keys(const struct edge *from, struct edge *into)
 
 static void merge(struct edge *from, struct edge *into)
 {
-	join_jobs(from->vertex, into->vertex);
+	jobs_add_closure(from->vertex->jobs, into->vertex);
 	join_keys(from, into);
 	edge_index_remove(from);
 	for (guint i = 0; i < from->watchers->len; i++) {

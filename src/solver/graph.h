@@ -245,8 +245,9 @@ struct solver_job {
 	unsigned n_loads;  /* tasks that may call load; mu */
 	GCond loaded;      /* with mu: n_loads changed */
 };
-void job_add_vertex(solver_job *job, struct vertex *v);
 void job_drop_all(solver_job *job);
+/* The jobs hold a vertex, with everything that it needs. */
+void jobs_add_closure(const GPtrArray *jobs, struct vertex *v);
 const struct llb_vertex *vertex_resolved(struct vertex *v);
 struct vertex *job_load_vertex(solver_job *job, const struct llb_vertex *llb);
 /* Drops the vertex's lost results and its failures. */
@@ -309,6 +310,15 @@ void report_then_dispatch(solver *s, struct task *t);
 void report_turn(solver *s);
 /* Thread: any. fn runs on the solver thread. */
 void solver_post(solver *s, message_fn fn, void *data);
+/* A thread that waits for a message's end. */
+struct solver_wait {
+	GMutex mu;
+	GCond changed;
+	bool done;
+};
+/* Posts fn and waits until it, or a message that follows from it, calls solver_wait_end. Not on the solver thread. */
+void solver_post_and_wait(solver *s, message_fn fn, void *data, struct solver_wait *wait);
+void solver_wait_end(struct solver_wait *wait);
 /* Runs fn on a worker, for operations that may take long and have no result. */
 void solver_defer(solver *s, void (*fn)(solver *s, void *data), void *data);
 void solver_pool_push(solver *s, struct task *t);

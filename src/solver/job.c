@@ -4,35 +4,10 @@
 #include "session/session.h"
 #include <string.h>
 
-/* ---- calls that wait for the solver thread */
-
 struct waiting_call {
 	solver_job *job;
-	GMutex mu;
-	GCond changed;
-	bool done;
+	struct solver_wait wait;
 };
-
-static void call_and_wait(solver_job *job, message_fn fn)
-{
-	struct waiting_call call = {.job = job};
-	g_mutex_init(&call.mu);
-	g_cond_init(&call.changed);
-	solver_post(job->solver, fn, &call);
-	g_mutex_lock(&call.mu);
-	while (!call.done)
-		g_cond_wait(&call.changed, &call.mu);
-	g_mutex_unlock(&call.mu);
-	g_mutex_clear(&call.mu);
-	g_cond_clear(&call.changed);
-}
-
-static void call_done(struct waiting_call *call)
-{
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&call->mu);
-	call->done = true;
-	g_cond_signal(&call->changed);
-}
 
 /* ---- jobs */
 
@@ -62,7 +37,7 @@ static void leave(solver *s, void *data)
 {
 	struct waiting_call *call = data;
 	job_drop_all(call->job);
-	call_done(call);
+	solver_wait_end(&call->wait);
 }
 
 static void reopen(solver *s, void *data)
@@ -76,12 +51,13 @@ static void reopen(solver *s, void *data)
 	g_hash_table_iter_init(&iter, call->job->vertices);
 	while (g_hash_table_iter_next(&iter, &v, NULL))
 		vertex_touch(v);
-	call_done(call);
+	solver_wait_end(&call->wait);
 }
 
 void solver_job_reopen(solver_job *job)
 {
-	call_and_wait(job, reopen);
+	struct waiting_call call = {.job = job};
+	solver_post_and_wait(job->solver, reopen, &call, &call.wait);
 }
 
 struct addition {
@@ -108,7 +84,8 @@ void solver_job_free(solver_job *job)
 {
 	if (!job)
 		return;
-	call_and_wait(job, leave);
+	struct waiting_call call = {.job = job};
+	solver_post_and_wait(job->solver, leave, &call, &call.wait);
 	nest_wait_for_loads(job);
 	g_mutex_lock(&job->solver->mu);
 	g_hash_table_remove(job->solver->jobs, job->id);

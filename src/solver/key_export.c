@@ -11,9 +11,7 @@ struct collection {
 	size_t n_targets;
 	key_walk *walk;
 	cancel *cancel;
-	GMutex mu;
-	GCond changed;
-	bool done;
+	struct solver_wait wait;
 };
 
 static void add_target(struct collection *c, const struct solver_target *t)
@@ -82,13 +80,10 @@ static void add_imports(struct collection *c)
 static void collect_step(solver *s, void *data)
 {
 	struct collection *c = data;
-	if (!cancel_is_set(c->cancel) && key_walk_step(c->walk, s->keys, KEYS_A_TURN)) {
+	if (!cancel_is_set(c->cancel) && key_walk_step(c->walk, s->keys, KEYS_A_TURN))
 		solver_post(s, collect_step, c); /* let other messages run */
-		return;
-	}
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&c->mu);
-	c->done = true;
-	g_cond_signal(&c->changed);
+	else
+		solver_wait_end(&c->wait);
 }
 
 static void collect(solver *s, void *data)
@@ -107,15 +102,7 @@ key_graph *solver_job_keys(solver_job *job, const struct solver_target *targets,
 		return NULL;
 	g_autoptr(key_walk) walk = key_walk_new();
 	struct collection c = {.job = job, .targets = targets, .n_targets = n, .walk = walk, .cancel = stop};
-	g_mutex_init(&c.mu);
-	g_cond_init(&c.changed);
-	solver_post(job->solver, collect, &c);
-	g_mutex_lock(&c.mu);
-	while (!c.done)
-		g_cond_wait(&c.changed, &c.mu);
-	g_mutex_unlock(&c.mu);
-	g_mutex_clear(&c.mu);
-	g_cond_clear(&c.changed);
+	solver_post_and_wait(job->solver, collect, &c, &c.wait);
 	return cancel_check(stop, error) ? key_walk_graph(walk) : NULL;
 }
 

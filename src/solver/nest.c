@@ -81,17 +81,6 @@ static void nest_fail_text(struct vertex *v, GError *error /* taken */)
 	nest_fail(v, failure_new(error, v->llb));
 }
 
-/* All jobs of the vertex hold the nested one, as they hold its inputs. */
-static struct vertex *hold_target(struct vertex *v, const struct llb_vertex *target)
-{
-	struct vertex *nested = job_load_vertex(v->jobs->pdata[0], target);
-	g_autoptr(GPtrArray) all = vertex_closure(nested);
-	for (guint j = 1; j < v->jobs->len; j++)
-		for (guint i = 0; i < all->len; i++)
-			job_add_vertex(v->jobs->pdata[j], all->pdata[i]);
-	return nested;
-}
-
 /* A vertex that waits for itself, directly or through others that wait for it, would never end. */
 static bool is_needed_by(struct vertex *v, struct vertex *nested)
 {
@@ -117,7 +106,8 @@ void nest_open(struct vertex *v, const llb_definition *definition)
 		nest_fail_text(v, error);
 		return;
 	}
-	struct vertex *nested = hold_target(v, target);
+	struct vertex *nested = job_load_vertex(job, target);
+	jobs_add_closure(v->jobs, nested); /* as they hold the vertex's inputs */
 	if (is_needed_by(v, nested)) {
 		error_set(&error, ERROR_INVALID_ARGUMENT,
 			  "nested definition needs the result of the vertex that reads it");

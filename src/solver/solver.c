@@ -73,20 +73,33 @@ bool solver_sync(solver *s, GError **error)
 
 /* ---- the thread */
 
-static void evaluate_dirty(solver *s)
-{
-	for (struct edge *e = g_queue_pop_head(&s->dirty); e; e = g_queue_pop_head(&s->dirty)) {
-		e->queued = false;
-		edge_evaluate(e);
-	}
-}
-
 static struct message *next_message(solver *s)
 {
 	if (s->flush_at_us == 0 || s->flush_running) /* a running flush ends with a message */
 		return g_async_queue_pop(s->messages);
 	gint64 wait = s->flush_at_us - g_get_monotonic_time();
 	return wait > 0 ? g_async_queue_timeout_pop(s->messages, (guint64)wait) : g_async_queue_try_pop(s->messages);
+}
+
+void solver_post_and_wait(solver *s, message_fn fn, void *data, struct solver_wait *wait)
+{
+	wait->done = false;
+	g_mutex_init(&wait->mu);
+	g_cond_init(&wait->changed);
+	solver_post(s, fn, data);
+	g_mutex_lock(&wait->mu);
+	while (!wait->done)
+		g_cond_wait(&wait->changed, &wait->mu);
+	g_mutex_unlock(&wait->mu);
+	g_mutex_clear(&wait->mu);
+	g_cond_clear(&wait->changed);
+}
+
+void solver_wait_end(struct solver_wait *wait)
+{
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&wait->mu);
+	wait->done = true;
+	g_cond_signal(&wait->changed);
 }
 
 static void stop(solver *s, void *data)
@@ -104,26 +117,22 @@ static gpointer run(gpointer data)
 			stopped = true;
 		else if (m)
 			m->fn(s, m->data);
-		evaluate_dirty(s);
+		for (struct edge *e; (e = g_queue_pop_head(&s->dirty));) {
+			e->queued = false;
+			edge_evaluate(e);
+		}
 		report_turn(s);
 	}
 	return NULL;
-}
-
-/* Handles messages that arrived while the pool was shut down: tasks of detached vertices. */
-static void drain(solver *s)
-{
-	for (struct message *m = g_async_queue_try_pop(s->messages); m; m = g_async_queue_try_pop(s->messages)) {
-		m->fn(s, m->data);
-		g_free(m);
-	}
 }
 
 static void solver_clear(solver *s)
 {
 	report_stop(s);
 	pool_free(s->pool);
-	drain(s);
+	/* Messages that arrived while the pool was shut down: tasks of detached vertices. */
+	for (struct message *m; (m = g_async_queue_try_pop(s->messages)); g_free(m))
+		m->fn(s, m->data);
 	key_store_close(s->keys);
 	g_async_queue_unref(s->messages);
 	g_hash_table_unref(s->active);

@@ -78,15 +78,6 @@ static void dispatch(solver *s, struct task *t)
 		task_dispatch(s, t);
 }
 
-static void task_add_job(struct task *t, guint i, const solver_job *job)
-{
-	t->pins[i] = pins_ref(job->pins);
-	if (i == 0)
-		t->compat_version = job->compat_version;
-	else if (t->compat_version != job->compat_version)
-		t->compat_conflict = job->compat_version;
-}
-
 static struct task *task_new(struct vertex *v, enum task_kind kind)
 {
 	struct task *t = g_new0(struct task, 1);
@@ -96,8 +87,14 @@ static struct task *task_new(struct vertex *v, enum task_kind kind)
 	t->jobs = g_ptr_array_copy(v->jobs, NULL, NULL);
 	t->sessions = session_group_ref(v->sessions);
 	t->pins = g_new0(pins *, v->jobs->len + 1);
-	for (guint i = 0; i < v->jobs->len; i++)
-		task_add_job(t, i, v->jobs->pdata[i]);
+	for (guint i = 0; i < v->jobs->len; i++) {
+		const solver_job *job = v->jobs->pdata[i];
+		t->pins[i] = pins_ref(job->pins);
+		if (i == 0)
+			t->compat_version = job->compat_version;
+		else if (t->compat_version != job->compat_version)
+			t->compat_conflict = job->compat_version;
+	}
 	v->n_tasks++;
 	if (kind == TASK_EXEC)
 		nest_borrow_job(t);
@@ -399,13 +396,6 @@ static void load_done(struct task *t)
 	edge_load_done(e, t, g_steal_pointer(&t->result));
 }
 
-static void map_clear(struct cache_map *map, size_t n_inputs)
-{
-	for (size_t i = 0; map->inputs && i < n_inputs; i++)
-		g_free(map->inputs[i].selector);
-	g_free(map->inputs);
-}
-
 static void task_free(struct task *t)
 {
 	solver *s = t->vertex->solver;
@@ -419,7 +409,9 @@ static void task_free(struct task *t)
 	result_unref_later(s, t->result);
 	nest_return_job(t);
 	llb_definition_unref(t->nested);
-	map_clear(&t->map, t->vertex->n_inputs);
+	for (size_t i = 0; t->map.inputs && i < t->vertex->n_inputs; i++)
+		g_free(t->map.inputs[i].selector);
+	g_free(t->map.inputs);
 	g_free(t->inputs);
 	g_free(t->outputs);
 	g_free(t->output_ids);

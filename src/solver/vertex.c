@@ -7,20 +7,15 @@
 #include "solver/resources.h"
 #include <string.h>
 
-static char *twin_digest(const struct digest *digest, struct digest *ret)
-{
-	g_autofree char *text = g_strconcat(digest->text, "-ignorecache", NULL);
-	digest_of_text(text, ret);
-	return ret->text;
-}
-
 /*
  * A vertex joins an active twin that ignores the cache. One that ignores the cache does not join one that uses it, but
  * becomes such a twin. ret_digest: its key in the active table.
  */
 static struct vertex *vertex_find(solver *s, const struct llb_vertex *llb, struct digest *ret_digest)
 {
-	struct vertex *v = g_hash_table_lookup(s->active, twin_digest(&llb->digest, ret_digest));
+	g_autofree char *twin = g_strconcat(llb->digest.text, "-ignorecache", NULL);
+	digest_of_text(twin, ret_digest);
+	struct vertex *v = g_hash_table_lookup(s->active, ret_digest->text);
 	if (v)
 		return v;
 	v = g_hash_table_lookup(s->active, llb->digest.text);
@@ -145,14 +140,6 @@ static void vertex_detach(struct vertex *v)
 	tasks_cancel_all(v);
 }
 
-static void vertex_drop_job(struct vertex *v, solver_job *job)
-{
-	g_ptr_array_remove(v->jobs, job);
-	if (job->sessions)
-		session_group_part(v->sessions, job->sessions);
-	progress_sink_remove(v->sink, job->log);
-}
-
 /* ---- jobs hold vertices */
 
 static void relax_resources(struct vertex *v, const Pb__LinuxResources *r)
@@ -174,7 +161,7 @@ const struct llb_vertex *vertex_resolved(struct vertex *v)
 	return v->resolved;
 }
 
-void job_add_vertex(solver_job *job, struct vertex *v)
+static void job_add_vertex(solver_job *job, struct vertex *v)
 {
 	if (!g_hash_table_add(job->vertices, v))
 		return;
@@ -262,15 +249,12 @@ static GHashTable *needed_by(const struct llb_vertex *llb)
 	return needed;
 }
 
-/*
- * An active vertex found under its digest has the inputs with which it was created: the job must hold those, not only
- * those of the new definition.
- */
-static void job_add_inputs(solver_job *job, struct vertex *v)
+void jobs_add_closure(const GPtrArray *jobs, struct vertex *v)
 {
 	g_autoptr(GPtrArray) all = vertex_closure(v);
-	for (guint i = 0; i < all->len; i++)
-		job_add_vertex(job, all->pdata[i]);
+	for (guint j = 0; j < jobs->len; j++)
+		for (guint i = 0; i < all->len; i++)
+			job_add_vertex(jobs->pdata[j], all->pdata[i]);
 }
 
 struct vertex *job_load_vertex(solver_job *job, const struct llb_vertex *llb)
@@ -283,7 +267,13 @@ struct vertex *job_load_vertex(solver_job *job, const struct llb_vertex *llb)
 		if (g_hash_table_contains(needed, vertices[i]))
 			g_hash_table_insert(loaded, (gpointer)vertices[i], load_one(job, vertices[i], loaded));
 	struct vertex *v = g_hash_table_lookup(loaded, llb);
-	job_add_inputs(job, v);
+	/*
+	 * An active vertex found under its digest has the inputs with which it was created: the job must hold those,
+	 * not only those of the new definition.
+	 */
+	g_autoptr(GPtrArray) all = vertex_closure(v);
+	for (guint i = 0; i < all->len; i++)
+		job_add_vertex(job, all->pdata[i]);
 	return v;
 }
 
@@ -305,7 +295,10 @@ void job_drop_all(solver_job *job)
 	g_hash_table_iter_init(&iter, job->vertices);
 	while (g_hash_table_iter_next(&iter, &key, NULL)) {
 		struct vertex *v = key;
-		vertex_drop_job(v, job);
+		g_ptr_array_remove(v->jobs, job);
+		if (job->sessions)
+			session_group_part(v->sessions, job->sessions);
+		progress_sink_remove(v->sink, job->log);
 		if (v->jobs->len == 0)
 			g_ptr_array_add(dead, v);
 	}

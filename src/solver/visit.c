@@ -8,9 +8,7 @@ struct visiting {
 	size_t n_targets;
 	solver_visit_fn fn;
 	void *data;
-	GMutex mu;
-	GCond changed;
-	bool done;
+	struct solver_wait wait;
 };
 
 /* Results of imports would have to be fetched first. */
@@ -58,21 +56,11 @@ static void visit_all(solver *s, void *data)
 			if (g_hash_table_add(seen, v->inputs[i].vertex))
 				g_ptr_array_add(queue, v->inputs[i].vertex);
 	}
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&call->mu);
-	call->done = true;
-	g_cond_signal(&call->changed);
+	solver_wait_end(&call->wait);
 }
 
 void solver_job_visit(solver_job *job, const struct solver_target *targets, size_t n, solver_visit_fn fn, void *data)
 {
 	struct visiting call = {.job = job, .targets = targets, .n_targets = n, .fn = fn, .data = data};
-	g_mutex_init(&call.mu);
-	g_cond_init(&call.changed);
-	solver_post(job->solver, visit_all, &call);
-	g_mutex_lock(&call.mu);
-	while (!call.done)
-		g_cond_wait(&call.changed, &call.mu);
-	g_mutex_unlock(&call.mu);
-	g_mutex_clear(&call.mu);
-	g_cond_clear(&call.changed);
+	solver_post_and_wait(job->solver, visit_all, &call, &call.wait);
 }
