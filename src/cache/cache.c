@@ -56,17 +56,12 @@ static cache *cache_new(const struct cache_options *options)
 	return c;
 }
 
-/* Mounts of a previous daemon ended with its mount namespace; they are left over only if it ran without one. */
-static void sweep_mounts(const struct cache_options *options)
-{
-	g_autofree char *path = g_build_filename(options->root_path, "mounts", NULL);
-	mount_sweep_below(path);
-}
-
 cache *cache_open(const struct cache_options *options, GError **error)
 {
 	cache *c = cache_new(options);
-	sweep_mounts(options);
+	/* Mounts of a previous daemon ended with its mount namespace; they are left over only if it ran without one. */
+	g_autofree char *mounts = g_build_filename(options->root_path, "mounts", NULL);
+	mount_sweep_below(mounts);
 	c->snapshotter = options->keeper ? snapshotter_open_kept(c->root_fd, options->keeper, error)
 					 : snapshotter_open(c->root_fd, options->snapshotter, error);
 	if (!c->snapshotter || !open_dirs(c, error) || !store_open(c, error) || !recovery_load(c, error) ||

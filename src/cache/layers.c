@@ -7,13 +7,6 @@
 #include "progress/progress.h"
 
 /* ---- layers from descriptors */
-static void set_layer(cache_ref *r, const oci_layer *layer, blob_provider *provider)
-{
-	r->blob = oci_descriptor_copy(layer->descriptor);
-	r->diff_id = layer->diff_id;
-	r->provider = provider ? blob_provider_ref(provider) : NULL;
-}
-
 /*
  * Replaces the provider by the newest one, whose session, credentials and vertex still exist. fresh receives the old
  * provider.
@@ -32,20 +25,17 @@ static void renew_locked(cache_ref *have, cache_ref *fresh)
 	}
 }
 
-static bool check_layer(const oci_layer *layer, GError **error)
-{
-	if (!layer->descriptor || !digest_is_set(&layer->descriptor->digest) || !digest_is_set(&layer->diff_id))
-		return error_set(error, ERROR_INVALID_ARGUMENT, "layer without digest or diff id");
-	return true;
-}
-
 cache_ref *cache_add_layer(cache *c, cache_ref *parent, const oci_layer *layer, blob_provider *provider,
 			   const struct cache_record_options *options, GError **error)
 {
-	if (!check_layer(layer, error))
+	if (!layer->descriptor || !digest_is_set(&layer->descriptor->digest) || !digest_is_set(&layer->diff_id)) {
+		error_set(error, ERROR_INVALID_ARGUMENT, "layer without digest or diff id");
 		return NULL;
+	}
 	cache_ref *fresh = record_new(c, options);
-	set_layer(fresh, layer, provider);
+	fresh->blob = oci_descriptor_copy(layer->descriptor);
+	fresh->diff_id = layer->diff_id;
+	fresh->provider = provider ? blob_provider_ref(provider) : NULL;
 	fresh->progress = options && options->progress ? progress_sink_ref(options->progress) : NULL;
 	fresh->handles = 1;
 	g_mutex_lock(&c->mu);
@@ -80,15 +70,6 @@ struct making { /* state of making the blobs of a chain in parallel */
 	GError *error;
 };
 
-static void making_fail(struct making *m, GError *error)
-{
-	g_mutex_lock(&m->mu);
-	if (!m->error)
-		m->error = g_steal_pointer(&error);
-	g_mutex_unlock(&m->mu);
-	g_clear_error(&error);
-}
-
 static void make_one(void *data, size_t i)
 {
 	struct making *m = data;
@@ -97,8 +78,13 @@ static void make_one(void *data, size_t i)
 	bool ok = blob_make(r, m->options->compression, m->options->level, m->work, &error);
 	if (ok && m->options->force)
 		ok = blob_convert(r, m->options->compression, m->options->level, m->work, &error) != NULL;
-	if (!ok)
-		making_fail(m, error);
+	if (ok)
+		return;
+	g_mutex_lock(&m->mu);
+	if (!m->error)
+		m->error = g_steal_pointer(&error);
+	g_mutex_unlock(&m->mu);
+	g_clear_error(&error);
 }
 
 static bool needs_making(cache *c, const cache_ref *r, const struct cache_layer_options *options)

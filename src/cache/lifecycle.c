@@ -72,12 +72,6 @@ static void close_writer(cache_ref *r)
 	snapshot_view_close(v);
 }
 
-static bool seal_tree(cache_ref *r, GError **error)
-{
-	scoped_fd dir = tree_open_dir(r->cache, r->tree, error);
-	return dir >= 0 && snapshotter_seal(r->cache->snapshotter, dir, error);
-}
-
 static bool check_mutable(const cache_ref *r, GError **error)
 {
 	return r->is_mutable || error_set(error, ERROR_FAILED_PRECONDITION, "%s is not mutable", r->id);
@@ -90,7 +84,8 @@ cache_ref *cache_commit(cache_ref *mutable_ref, struct work *work, GError **erro
 	if (!check_mutable(r, error) || !cancel_check(work ? work->cancel : NULL, error))
 		return NULL;
 	close_writer(r);
-	if (!seal_tree(r, error) || !tree_keep(c, r->tree, error))
+	scoped_fd dir = tree_open_dir(c, r->tree, error);
+	if (dir < 0 || !snapshotter_seal(c->snapshotter, dir, error) || !tree_keep(c, r->tree, error))
 		return NULL;
 	g_mutex_lock(&c->mu);
 	r->is_mutable = false;

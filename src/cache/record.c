@@ -78,22 +78,6 @@ static void chain_unindex_locked(GHashTable *table, const struct digest *id, con
 		g_hash_table_remove(table, id->text);
 }
 
-static void record_index_locked(cache_ref *r)
-{
-	chain_index_locked(r->cache->by_chain, &r->chain_id, r);
-	chain_index_locked(r->cache->by_blob_chain, &r->blob_chain_id, r);
-	for (guint i = 0; r->names && i < r->names->len; i++)
-		name_index_locked(r, r->names->pdata[i]);
-}
-
-static void unindex_locked(cache_ref *r)
-{
-	chain_unindex_locked(r->cache->by_chain, &r->chain_id, r);
-	chain_unindex_locked(r->cache->by_blob_chain, &r->blob_chain_id, r);
-	for (guint i = 0; r->names && i < r->names->len; i++)
-		name_unindex_locked(r, r->names->pdata[i]);
-}
-
 static void count_parents(cache_ref *r, int n)
 {
 	if (r->parent)
@@ -107,7 +91,10 @@ void record_add_locked(cache *c, cache_ref *r)
 {
 	g_hash_table_insert(c->records, r->id, r);
 	count_parents(r, 1);
-	record_index_locked(r);
+	chain_index_locked(c->by_chain, &r->chain_id, r);
+	chain_index_locked(c->by_blob_chain, &r->blob_chain_id, r);
+	for (guint i = 0; r->names && i < r->names->len; i++)
+		name_index_locked(r, r->names->pdata[i]);
 }
 
 void record_chain_locked(cache_ref *r)
@@ -126,15 +113,11 @@ void record_chain_locked(cache_ref *r)
 	chain_index_locked(r->cache->by_blob_chain, &r->blob_chain_id, r);
 }
 
-/* A mutable record that is removed with its last handle needs no row. */
-static bool wants_row(const cache_ref *r)
-{
-	return !r->is_mutable || r->policy == CACHE_POLICY_RETAIN;
-}
-
 void record_dirty_locked(cache_ref *r)
 {
-	if (r->dead || r->dirty || !wants_row(r))
+	/* A mutable record that is removed with its last handle needs no row. */
+	bool needs_row = !r->is_mutable || r->policy == CACHE_POLICY_RETAIN;
+	if (r->dead || r->dirty || !needs_row)
 		return;
 	r->dirty = true;
 	g_queue_push_tail(&r->cache->dirty, g_strdup(r->id));
@@ -157,7 +140,10 @@ void record_kill_locked(cache_ref *r)
 	c->releases++;
 	g_cond_broadcast(&c->changed);
 	g_hash_table_remove(c->records, r->id);
-	unindex_locked(r);
+	chain_unindex_locked(c->by_chain, &r->chain_id, r);
+	chain_unindex_locked(c->by_blob_chain, &r->blob_chain_id, r);
+	for (guint i = 0; r->names && i < r->names->len; i++)
+		name_unindex_locked(r, r->names->pdata[i]);
 	count_parents(r, -1);
 	if (r->twin)
 		r->twin->twin = NULL;
@@ -269,13 +255,6 @@ static bool handle_drop_locked(cache_ref *r)
 	return true;
 }
 
-static void used_now_locked(cache_ref *r)
-{
-	r->last_used_ns = progress_now_ns();
-	r->uses++;
-	record_dirty_locked(r);
-}
-
 void cache_ref_unref(cache_ref *r)
 {
 	if (!r)
@@ -290,10 +269,13 @@ void cache_ref_unref(cache_ref *r)
 	} else if (last) {
 		idle = r->tree ? tree_take_idle_view_locked(r->tree) : NULL;
 		release_dead = r->is_mutable && r->policy == CACHE_POLICY_DEFAULT && r->children == 0 && !r->twin;
-		if (release_dead)
+		if (release_dead) {
 			record_kill_locked(r);
-		else
-			used_now_locked(r);
+		} else {
+			r->last_used_ns = progress_now_ns();
+			r->uses++;
+			record_dirty_locked(r);
+		}
 	}
 	g_mutex_unlock(&c->mu);
 	snapshot_view_close(idle);

@@ -149,25 +149,9 @@ static void tree_remove(cache *c, struct tree *t)
 	g_free(t);
 }
 
-/*
- * Removes directories even if their rows could not be deleted (a full disk): a row without a tree is dropped at start.
- */
-static void flush_remove_trees(cache *c, struct flush *f)
-{
-	for (struct tree *t; (t = g_queue_pop_head(&f->unlinked));)
-		tree_remove(c, t);
-	g_queue_clear_full(&f->ids, g_free);
-	g_ptr_array_unref(f->trees);
-}
-
-static bool flush_is_empty(const struct flush *f)
-{
-	return g_queue_is_empty((GQueue *)&f->ids) && f->trees->len == 0 && g_queue_is_empty((GQueue *)&f->unlinked);
-}
-
 static bool flush_run(cache *c, struct flush *f, bool durable, GError **error)
 {
-	if (flush_is_empty(f) && !durable)
+	if (!durable && g_queue_is_empty(&f->ids) && f->trees->len == 0 && g_queue_is_empty(&f->unlinked))
 		return true;
 	db_lock(c->db);
 	bool ok = db_begin(c->db, error) && flush_write(c, f, error) && db_commit(c->db, durable, error);
@@ -185,7 +169,11 @@ bool store_flush(cache *c, bool durable, GError **error)
 	bool ok = flush_run(c, &f, durable, error);
 	if (!ok)
 		flush_give_back(c, &f);
-	flush_remove_trees(c, &f);
+	/* Directories are removed even if their rows could not be deleted: a row without a tree is dropped at start. */
+	for (struct tree *t; (t = g_queue_pop_head(&f.unlinked));)
+		tree_remove(c, t);
+	g_queue_clear_full(&f.ids, g_free);
+	g_ptr_array_unref(f.trees);
 	g_mutex_unlock(&c->flush_mu);
 	return ok;
 }

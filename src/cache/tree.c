@@ -21,14 +21,6 @@ struct tree *tree_ref_locked(struct tree *t)
 	return t;
 }
 
-/* Trees in over have no parent, so the recursion is one level deep. */
-static void release_over_locked(cache *c, struct tree *t)
-{
-	for (guint i = 0; t->over && i < t->over->len; i++)
-		tree_unref_locked(c, t->over->pdata[i]);
-	g_clear_pointer(&t->over, g_ptr_array_unref);
-}
-
 void tree_unref_locked(cache *c, struct tree *t)
 {
 	while (t && --t->refs == 0) {
@@ -37,7 +29,10 @@ void tree_unref_locked(cache *c, struct tree *t)
 			g_hash_table_remove(c->trees, t->id);
 		g_hash_table_remove(c->dirty_trees, t->id);
 		t->parent = NULL;
-		release_over_locked(c, t);
+		/* Trees in over have no parent, so the recursion is one level deep. */
+		for (guint i = 0; t->over && i < t->over->len; i++)
+			tree_unref_locked(c, t->over->pdata[i]);
+		g_clear_pointer(&t->over, g_ptr_array_unref);
 		g_queue_push_tail(&c->unlinked, t);
 		store_wake_locked(c);
 		t = parent;

@@ -14,13 +14,6 @@ struct contenthash_node *contenthash_node_new(struct contenthash_node *parent, c
 	return n;
 }
 
-static void node_release(struct contenthash_node *n)
-{
-	g_free(n->children);
-	g_free(n->link);
-	g_free(n);
-}
-
 void contenthash_node_free(struct contenthash_node *n)
 {
 	struct contenthash_node *top = n;
@@ -30,7 +23,9 @@ void contenthash_node_free(struct contenthash_node *n)
 			continue;
 		}
 		struct contenthash_node *up = n == top ? NULL : n->parent;
-		node_release(n);
+		g_free(n->children);
+		g_free(n->link);
+		g_free(n);
 		n = up;
 	}
 }
@@ -70,14 +65,6 @@ struct contenthash_node *contenthash_node_child(const struct contenthash_node *d
 	return found ? dir->children[i] : NULL;
 }
 
-static void make_room(struct contenthash_node *dir)
-{
-	if (dir->n_children < dir->room)
-		return;
-	dir->room = dir->room ? dir->room * 2 : 4;
-	dir->children = g_renew(struct contenthash_node *, dir->children, dir->room);
-}
-
 struct contenthash_node *contenthash_node_insert(struct contenthash_node *dir, const char *name, size_t len,
 						 enum contenthash_type type)
 {
@@ -91,7 +78,10 @@ struct contenthash_node *contenthash_node_insert(struct contenthash_node *dir, c
 		dir->children[i] = n;
 		return n;
 	}
-	make_room(dir);
+	if (dir->n_children == dir->room) {
+		dir->room = dir->room ? dir->room * 2 : 4;
+		dir->children = g_renew(struct contenthash_node *, dir->children, dir->room);
+	}
 	memmove(dir->children + i + 1, dir->children + i, (dir->n_children - i) * sizeof *dir->children);
 	dir->children[i] = n;
 	dir->n_children++;

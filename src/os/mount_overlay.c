@@ -33,11 +33,6 @@ static bool in_user_namespace(void)
 	return value == 2;
 }
 
-static void fd_path(int fd, char ret[32])
-{
-	g_snprintf(ret, 32, "/proc/self/fd/%d", fd);
-}
-
 static bool set_string(int context, const char *key, const char *value)
 {
 	return fsconfig(context, FSCONFIG_SET_STRING, key, value, 0) == 0;
@@ -46,7 +41,7 @@ static bool set_string(int context, const char *key, const char *value)
 static bool set_dir(int context, const char *key, int fd)
 {
 	char path[32];
-	fd_path(fd, path);
+	g_snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
 	return set_string(context, key, path);
 }
 

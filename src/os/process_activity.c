@@ -73,13 +73,6 @@ static struct activity measure(pid_t session)
 	return a;
 }
 
-static void begin(struct stall_watch *w, const struct activity *a)
-{
-	w->begun_us = g_get_monotonic_time();
-	w->begun_with = a->amount;
-	w->members = a->members;
-}
-
 void stall_watch_init(struct stall_watch *w, const struct stall_rule *rule, pid_t session)
 {
 	*w = (struct stall_watch){.rule = *rule, .session = session};
@@ -99,7 +92,10 @@ bool stall_watch_check(struct stall_watch *w)
 	w->measured_us = now_us;
 	struct activity a = measure(w->session);
 	/* Without any visible process nothing can be concluded. */
-	if (a.members == 0 || a.on_disk || a.members != w->members || a.amount - w->begun_with >= w->rule.bytes)
-		begin(w, &a);
+	if (a.members == 0 || a.on_disk || a.members != w->members || a.amount - w->begun_with >= w->rule.bytes) {
+		w->begun_us = g_get_monotonic_time();
+		w->begun_with = a.amount;
+		w->members = a.members;
+	}
 	return now_us - w->begun_us >= w->rule.window_ms * 1000;
 }
