@@ -10,11 +10,6 @@
 #define LONG_CALL_MS 600000
 
 /* ---- connection */
-static char *full_address(const char *address)
-{
-	return strstr(address, "://") ? g_strdup(address) : g_strconcat("unix://", address, NULL);
-}
-
 void ctd_name_peer(const ctd_client *c, GError *error)
 {
 	if (!error_is(error, ERROR_UNAVAILABLE) || g_str_has_prefix(error->message, "containerd at "))
@@ -36,11 +31,6 @@ static rpc_conn *dial(ctd_client *c, GError **error)
 	return NULL;
 }
 
-static bool is_alive(ctd_client *c)
-{
-	return c->conn && !cancel_is_set(rpc_conn_closed(c->conn));
-}
-
 /* The hooks use the new connection before other threads do. */
 static void renew_locked(ctd_client *c)
 {
@@ -60,7 +50,7 @@ static rpc_conn *get_conn(ctd_client *c, GError **error)
 	if (g_atomic_pointer_get(&c->renewing) == g_thread_self())
 		return rpc_conn_ref(c->conn);
 	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&c->mu);
-	if (!is_alive(c)) {
+	if (!c->conn || cancel_is_set(rpc_conn_closed(c->conn))) {
 		g_clear_pointer(&c->conn, rpc_conn_unref);
 		c->conn = dial(c, error);
 		if (!c->conn)
@@ -74,7 +64,8 @@ ctd_client *ctd_client_new(const struct ctd_client_options *options, GError **er
 {
 	ctd_client *c = g_new0(ctd_client, 1);
 	c->loop = options->loop;
-	c->address = full_address(options->address);
+	bool has_scheme = strstr(options->address, "://") != NULL;
+	c->address = g_strconcat(has_scheme ? "" : "unix://", options->address, NULL);
 	c->namespace = g_strdup(options->namespace);
 	c->worker = g_strdup(options->worker_id);
 	c->lease = g_strconcat("buildkit-", options->worker_id, NULL);

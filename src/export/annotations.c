@@ -39,14 +39,6 @@ void annotation_group_free(annotation_group *g)
 	g_free(g);
 }
 
-static void append(annotation_group *g, enum annotation_kind kind, const char *platform, const char *key,
-		   const char *value)
-{
-	struct annotation *a = g_new0(struct annotation, 1);
-	*a = (struct annotation){kind, g_strdup(platform), g_strdup(key), g_strdup(value)};
-	g_ptr_array_add(g->list, a);
-}
-
 /* Returns the three groups of the regular expression for the key; type and platform are owned, "" if missing. */
 static bool key_split(const char *text, char **ret_type, char **ret_platform, const char **ret_key)
 {
@@ -96,7 +88,9 @@ bool annotation_group_add(annotation_group *g, const char *key, const char *valu
 			return false;
 		id = platform_format_all(&p);
 	}
-	append(g, (enum annotation_kind)kind, id ? id : "", name, value);
+	struct annotation *a = g_new0(struct annotation, 1);
+	*a = (struct annotation){(enum annotation_kind)kind, g_strdup(id ? id : ""), g_strdup(name), g_strdup(value)};
+	g_ptr_array_add(g->list, a);
 	return true;
 }
 

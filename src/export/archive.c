@@ -65,18 +65,14 @@ static void directory_add(GPtrArray *list, const char *name)
 
 /* ---- documents */
 
-static const char *reference_tag_of(const reference *r)
-{
-	return r->tag ? r->tag : r->digest ? r->digest : "latest";
-}
-
 static void named_write(json_writer *w, const oci_descriptor *root, const char *name)
 {
 	g_autoptr(oci_descriptor) d = oci_descriptor_copy(root);
 	g_autoptr(reference) r = name ? reference_parse_normalized(name, NULL) : NULL;
 	if (r) {
 		oci_descriptor_annotate(d, "io.containerd.image.name", name);
-		oci_descriptor_annotate(d, "org.opencontainers.image.ref.name", reference_tag_of(r));
+		const char *tag = r->tag ? r->tag : r->digest ? r->digest : "latest";
+		oci_descriptor_annotate(d, "org.opencontainers.image.ref.name", tag);
 	}
 	oci_descriptor_write(w, d);
 }

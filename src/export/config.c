@@ -280,14 +280,6 @@ static void rootfs_write(json_writer *w, const struct config_input *in)
 	json_object_end(w);
 }
 
-static void created_write(json_writer *w, const struct moment *created)
-{
-	if (created->set)
-		json_put_string(w, created->text);
-	else
-		json_put_null(w);
-}
-
 static void member_write(json_writer *w, const char *key, const json_t *config, const GArray *history,
 			 const struct moment *created, const struct config_input *in)
 {
@@ -296,8 +288,10 @@ static void member_write(json_writer *w, const char *key, const json_t *config, 
 		rootfs_write(w, in);
 	else if (g_str_equal(key, "history"))
 		history_write(w, history);
+	else if (g_str_equal(key, "created") && created && created->set)
+		json_put_string(w, created->text);
 	else if (g_str_equal(key, "created") && created)
-		created_write(w, created);
+		json_put_null(w);
 	else if (g_str_equal(key, "moby.buildkit.cache.v0") && in->inline_cache)
 		json_put_base64(w, in->inline_cache, strlen(in->inline_cache));
 	else

@@ -74,14 +74,6 @@ static void chain_id(struct sorting *s, guint layer, GArray *path)
 	}
 }
 
-static void chain_ids(struct sorting *s)
-{
-	g_autoptr(GArray) path = g_array_new(FALSE, FALSE, sizeof(guint));
-	s->chains = g_new0(struct digest, s->config->layers->len + 1);
-	for (guint i = 0; i < s->config->layers->len; i++)
-		chain_id(s, i, path);
-}
-
 static GArray *numbers(guint n)
 {
 	GArray *list = g_array_sized_new(FALSE, FALSE, sizeof(guint), n);
@@ -101,7 +93,10 @@ static guint *inverse(const GArray *order)
 static void sorting_init(struct sorting *s, const cache_config *c)
 {
 	*s = (struct sorting){.config = c};
-	chain_ids(s);
+	g_autoptr(GArray) path = g_array_new(FALSE, FALSE, sizeof(guint));
+	s->chains = g_new0(struct digest, c->layers->len + 1);
+	for (guint i = 0; i < c->layers->len; i++)
+		chain_id(s, i, path);
 	s->layers = numbers(c->layers->len);
 	g_array_sort_with_data(s->layers, compare_layers, s);
 	s->layer_at = inverse(s->layers);

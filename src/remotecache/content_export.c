@@ -162,13 +162,6 @@ static char *manifest_write(const struct content *c, const oci_descriptor *confi
 	return json_writer_take(&w, ret_n);
 }
 
-static void respond(const oci_descriptor *root, GHashTable *response)
-{
-	json_writer *w = json_writer_new(0);
-	oci_descriptor_write(w, root);
-	g_hash_table_replace(response, g_strdup("cache.manifest"), json_writer_take(&w, NULL));
-}
-
 static bool send_documents(const struct content *c, const char *config_text, size_t n_config, GHashTable *response,
 			   GError **error)
 {
@@ -182,9 +175,12 @@ static bool send_documents(const struct content *c, const char *config_text, siz
 	g_autofree char *text = manifest_write(c, config, type, &n);
 	g_autoptr(oci_descriptor) root = send_document(
 		c, text, n, type, f->image_manifest ? "cache image manifest" : "cache manifest", true, error);
-	if (root)
-		respond(root, response);
-	return root != NULL;
+	if (!root)
+		return false;
+	json_writer *w = json_writer_new(0);
+	oci_descriptor_write(w, root);
+	g_hash_table_replace(response, g_strdup("cache.manifest"), json_writer_take(&w, NULL));
+	return true;
 }
 
 static void descriptor_free(gpointer d)

@@ -65,15 +65,6 @@ static void faults_unref(struct faults *f)
 	g_free(f);
 }
 
-static struct faults *faults_new(void)
-{
-	struct faults *f = g_new0(struct faults, 1);
-	f->refs = 1;
-	g_mutex_init(&f->mu);
-	f->digests = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	return f;
-}
-
 static bool faults_has(struct faults *f, const struct digest *digest)
 {
 	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&f->mu);
@@ -157,7 +148,10 @@ remote_import *remote_import_new(const struct remotecache_context *context, bool
 	r->by_link = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	r->links = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	r->places = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-	r->faults = faults_new();
+	r->faults = g_new0(struct faults, 1);
+	r->faults->refs = 1;
+	g_mutex_init(&r->faults->mu);
+	r->faults->digests = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	return r;
 }
 

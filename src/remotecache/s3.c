@@ -123,12 +123,6 @@ s3 *s3_new(GHashTable *attrs, transport *t, GError **error)
 	return g_steal_pointer(&s);
 }
 
-static s3 *s3_ref(s3 *s)
-{
-	g_atomic_int_inc(&s->refs);
-	return s;
-}
-
 void s3_unref(s3 *s)
 {
 	if (!s || !g_atomic_int_dec_and_test(&s->refs))
@@ -178,12 +172,6 @@ struct call {
 	const char *payload;     /* hex SHA-256 of the body */
 };
 
-/* Escapes a key for a path and for the signed text. */
-static char *escape(const char *key)
-{
-	return g_uri_escape_string(key, "/", FALSE);
-}
-
 static GPtrArray *headers_of(const s3 *s, const struct call *c)
 {
 	GPtrArray *list = g_ptr_array_new_with_free_func(g_free);
@@ -205,7 +193,8 @@ static bool is_passing(int status)
 static bool request(s3 *s, const struct call *c, struct transport_request *q, bool (*again)(void *, GError **),
 		    struct work *work, transport_reply *ret, GError **error)
 {
-	g_autofree char *path = escape(c->key), *url = g_strconcat(s->base, path, NULL);
+	/* Escaped in the same way for the path and for the signed text. */
+	g_autofree char *path = g_uri_escape_string(c->key, "/", FALSE), *url = g_strconcat(s->base, path, NULL);
 	g_autoptr(GPtrArray) headers = headers_of(s, c);
 	struct transport_signature signature = {s->scope, s->user_password};
 	q->method = c->method;
@@ -359,5 +348,6 @@ static void provider_free(void *self)
 blob_provider *s3_provider(s3 *s)
 {
 	static const struct blob_provider_class class = {.fetch = provider_fetch, .free = provider_free};
-	return blob_provider_new(&class, s3_ref(s));
+	g_atomic_int_inc(&s->refs);
+	return blob_provider_new(&class, s);
 }

@@ -95,12 +95,6 @@ static void serve(struct listener *l, int fd, const struct sockaddr_storage *add
 		c->server_user = true; /* server_closed runs later, on this thread */
 }
 
-static void pause_accepting(struct listener *l)
-{
-	loop_watch_set(l->server->loop, &l->watch, 0);
-	loop_timer_set(l->server->loop, &l->retry, g_get_monotonic_time() + RETRY_US);
-}
-
 static void on_accept(void *data, uint32_t events)
 {
 	struct listener *l = data;
@@ -115,7 +109,8 @@ static void on_accept(void *data, uint32_t events)
 		/* No descriptor is free: closes an idle connection, or leaves new ones in the backlog. */
 		bool none = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
 		if (none && !server_make_room(l->server, NULL)) {
-			pause_accepting(l);
+			loop_watch_set(l->server->loop, &l->watch, 0);
+			loop_timer_set(l->server->loop, &l->retry, g_get_monotonic_time() + RETRY_US);
 			break;
 		}
 		if (!none && errno != EINTR && errno != ECONNABORTED)

@@ -25,14 +25,9 @@ struct rpc_loop {
 
 static _Thread_local const rpc_loop *current;
 
-static bool loop_is_current(const rpc_loop *loop)
-{
-	return current == loop;
-}
-
 static void wake(rpc_loop *loop)
 {
-	if (!loop_is_current(loop))
+	if (current != loop)
 		eventfd_write(loop->event_fd, 1);
 }
 

@@ -10,15 +10,11 @@ struct fd_stream {
 	bool is_pipe;          /* out: no sendmsg */
 };
 
-static struct loop_watch *out_watch(struct fd_stream *s)
-{
-	return s->in.fd == s->out.fd ? &s->in : &s->out;
-}
-
 static void arm_out(struct fd_stream *s, bool on)
 {
-	uint32_t rest = s->in.fd == s->out.fd ? EPOLLIN : 0;
-	loop_watch_set(s->base.loop, out_watch(s), on ? rest | EPOLLOUT : rest);
+	bool is_shared = s->in.fd == s->out.fd;
+	uint32_t rest = is_shared ? EPOLLIN : 0;
+	loop_watch_set(s->base.loop, is_shared ? &s->in : &s->out, on ? rest | EPOLLOUT : rest);
 }
 
 static void on_event(void *data, uint32_t events)
