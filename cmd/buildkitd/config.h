@@ -31,6 +31,7 @@ struct config {
 	int64_t socket_uid, socket_gid; /* -1: the daemon's user or group */
 	char **entitlements;
 	char **dns_nameservers, **dns_options, **dns_search;
+	char **allowed_repositories, **dockerfile_images;
 	int64_t history_max_age_ns, history_max_entries;
 	int64_t registry_concurrency;
 	bool dockerfile_enabled, gateway_enabled, explain_misses;

@@ -6,6 +6,8 @@
 #include "collector.h"
 #include "control/control.h"
 #include "debug_http.h"
+#include "format/reference.h"
+#include "frontend/dockerfile/dockerfile.h"
 #include "listeners.h"
 #include "ops/ops.h"
 #include "os/mount.h"
@@ -40,7 +42,8 @@ struct instance {
 	struct forgetting forgetting[WORKERS_MAX];
 	solver *solver;
 	history *history;
-	json_t *provenance_env; /* owned */
+	json_t *provenance_env;                           /* owned */
+	char **allowed_repositories, **dockerfile_images; /* owned */
 	builder *builder;
 	collector *collectors[WORKERS_MAX]; /* NULL: garbage collection is disabled */
 	rpc_loop *loop;
@@ -85,11 +88,37 @@ static void poke_collector(void *data)
 			collector_poke(d->collectors[i]);
 }
 
+/* Replaces the names of repositories by their normalised form, without tags. */
+static bool repositories_normalize(char **names, GError **error)
+{
+	for (char **name = names; name && *name; name++) {
+		g_autoptr(reference) ref = reference_parse_normalized(*name, error);
+		if (!ref) {
+			g_prefix_error(error, "repository %s: ", *name);
+			return false;
+		}
+		g_free(*name);
+		*name = reference_name(ref);
+	}
+	return true;
+}
+
+static bool read_repositories(instance *d, const struct config *config, GError **error)
+{
+	d->allowed_repositories = g_strdupv(config->allowed_repositories);
+	d->dockerfile_images =
+		g_strdupv(config->dockerfile_images ? config->dockerfile_images : (char **)dockerfile_repositories);
+	return repositories_normalize(d->allowed_repositories, error) &&
+	       repositories_normalize(d->dockerfile_images, error);
+}
+
 static bool open_builder(instance *d, const struct config *config, GError **error)
 {
 	struct history_limits limits = {config->history_max_age_ns, config->history_max_entries};
 	d->history = history_open(d->root_fd, config->root, &limits, error);
 	if (!d->history)
+		return false;
+	if (!read_repositories(d, config, error))
 		return false;
 	d->provenance_env = provenance_env_load(config->provenance_env_dir, error);
 	if (!d->provenance_env) {
@@ -105,6 +134,9 @@ static bool open_builder(instance *d, const struct config *config, GError **erro
 		.allow_security_insecure = config_allows(config, "security.insecure"),
 		.dockerfile_enabled = config->dockerfile_enabled,
 		.gateway_enabled = config->gateway_enabled,
+		.allowed_repositories = (const char *const *)d->allowed_repositories,
+		.dockerfile_repositories = (const char *const *)d->dockerfile_images,
+		.loop = d->loop,
 		.provenance_env = d->provenance_env,
 		.on_idle = poke_collector,
 		.on_idle_data = d,
@@ -265,6 +297,8 @@ void instance_free(instance *d)
 	g_clear_pointer(&d->builder, builder_free);
 	g_clear_pointer(&d->history, history_close);
 	g_clear_pointer(&d->provenance_env, json_decref);
+	g_strfreev(d->allowed_repositories);
+	g_strfreev(d->dockerfile_images);
 	for (size_t i = 0; i < d->workers.n; i++)
 		cache_set_removed_hook(d->workers.list[i]->cache, NULL, NULL);
 	g_clear_pointer(&d->solver, solver_free);

@@ -41,6 +41,9 @@
 	X(L15, LLB_OPS, 100000, "ops per definition")                                                                  \
 	X(L15i, LLB_INPUTS, 10000, "inputs per op")                                                                    \
 	X(L15n, NESTED_DEFINITIONS, 1000, "definitions read by build ops of a build")                                  \
+	X(L15f, FRONTENDS, 64, "frontend images of a build that run at once")                                          \
+	X(L15d, FRONTEND_DEPTH, 16, "frontends that request each other")                                               \
+	X(L15x, FRONTEND_EXIT_MS, 3000, "time from the result of a frontend image to its exit, ms")                    \
 	X(L16, DOCKERFILE_BYTES, MIB(16), "Dockerfile")                                                                \
 	X(L16l, DOCKERFILE_LINE_BYTES, 65535, "Dockerfile line")                                                       \
 	X(L17, WORD_BYTES, MIB(1), "expanded word")                                                                    \

@@ -2,10 +2,7 @@
 #include "builder/build_internal.h"
 #include "builder/imports.h"
 #include "builder/provenance.h"
-#include "provenance/origin.h"
 #include "api/guard.h"
-#include "format/reference.h"
-#include "frontend/dockerfile/dockerfile.h"
 #include "ops/ops.h"
 #include <string.h>
 
@@ -15,6 +12,7 @@ struct solver_bridge {
 	bridge base;
 	struct build *build;     /* borrowed: the build outlives the bridge */
 	provenance_scope *scope; /* borrowed from the build; scope of the requests */
+	unsigned depth;          /* number of frontends that requested each other up to here */
 };
 
 /* A result with its definition; it is evaluated at the first read. */
@@ -69,9 +67,14 @@ static void ref_unref(bridge_ref *ref)
 	g_free(r);
 }
 
+const Pb__Definition *build_ref_wire(bridge_ref *ref)
+{
+	return ((struct solver_ref *)ref)->wire;
+}
+
 static const Pb__Definition *ref_definition(bridge *b, bridge_ref *ref)
 {
-	return ref ? ((struct solver_ref *)ref)->wire : NULL;
+	return ref ? build_ref_wire(ref) : NULL;
 }
 
 bool build_ref_target(bridge_ref *ref, struct solver_target *ret)
@@ -183,129 +186,6 @@ static bool solve_definition(bridge *b, const struct bridge_solve_request *reque
 	return true;
 }
 
-/* Resolves the image of a frontend, so that a missing image is reported as by upstream. Running it is not supported. */
-static bool solve_image(bridge *b, const char *image, struct work *work, GError **error)
-{
-	struct bridge_image_request request = {.ref = image, .resolve_mode = ""};
-	struct bridge_image found = {0};
-	g_autoptr(reference) ref = reference_parse_normalized(image, error);
-	if (!ref) {
-		g_prefix_error(error, "invalid context name %s: ", image);
-		return false;
-	}
-	reference_tag_default(ref);
-	g_autofree char *text = reference_text(ref);
-	request.ref = text;
-	bool ok = build_resolve_image(b, &request, work, &found, error);
-	g_free(found.other);
-	if (!ok)
-		return false;
-	g_free(found.ref);
-	g_clear_pointer(&found.config, g_bytes_unref);
-	return error_set(error, ERROR_UNIMPLEMENTED, "frontend image %s: running frontend images is not supported yet",
-			 image);
-}
-
-/* Records the origin of the results, which may become inputs of other requests. */
-static void note_origin(struct build *build, const provenance_scope *scope, const build_result *result)
-{
-	struct provenance_request request = provenance_scope_request(scope);
-	provenance_origin *origin = provenance_origin_new(&request);
-	provenance_origins *origins = builder_origins(build->builder);
-	GHashTableIter iter;
-	void *ref;
-	if (result->ref)
-		provenance_origins_add(origins, ref_definition(NULL, result->ref), origin, build);
-	if (result->refs) {
-		g_hash_table_iter_init(&iter, result->refs);
-		while (g_hash_table_iter_next(&iter, NULL, &ref))
-			if (ref)
-				provenance_origins_add(origins, ref_definition(NULL, ref), origin, build);
-	}
-	provenance_origin_unref(origin);
-}
-
-/* Requests of the frontend itself use a bridge with a nested scope. */
-static bool run_dockerfile(bridge *b, const struct bridge_solve_request *request, struct work *work, build_result **ret,
-			   GError **error)
-{
-	struct build *build = build_of_bridge(b);
-	provenance_origins *origins = builder_origins(build->builder);
-	struct solver_bridge inner = {
-		.base.class = &solver_bridge_class,
-		.build = build,
-		.scope = provenance_scope_new(build_scope_of_bridge(b), request->frontend, request->options,
-					      provenance_origins_of(origins, request->inputs)),
-	};
-	if (!dockerfile_frontend.solve(&inner.base, request->options, request->inputs, work, ret, error))
-		return false;
-	note_origin(build, inner.scope, *ret);
-	return true;
-}
-
-bool build_names_dockerfile_context(GHashTable *options)
-{
-	GHashTableIter iter;
-	void *key;
-	g_hash_table_iter_init(&iter, options);
-	while (g_hash_table_iter_next(&iter, &key, NULL))
-		if (strcmp(key, "context:dockerfile.v0") == 0 || g_str_has_prefix(key, "context:dockerfile.v0::"))
-			return true;
-	return false;
-}
-
-static bool run_builtin(bridge *b, const struct bridge_solve_request *request, struct work *work, build_result **ret,
-			GError **error)
-{
-	if (run_dockerfile(b, request, work, ret, error))
-		return true;
-	if (error && *error) {
-		error_convert(error);
-		error_add_detail(*error, "errdefs.Frontend", "{\"name\":\"dockerfile.v0\"}");
-	}
-	return false;
-}
-
-/* The gateway frontend with the built-in frontend as its source is the built-in frontend. */
-static bool run_named_builtin(bridge *b, const struct bridge_solve_request *request, struct work *work,
-			      build_result **ret, GError **error)
-{
-	if (build_names_dockerfile_context(request->options))
-		return error_set(error, ERROR_UNIMPLEMENTED,
-				 "context:dockerfile.v0: frontends from contexts are not supported yet");
-	g_autoptr(GHashTable) options = g_hash_table_new(g_str_hash, g_str_equal);
-	GHashTableIter iter;
-	void *key, *value;
-	g_hash_table_iter_init(&iter, request->options);
-	while (g_hash_table_iter_next(&iter, &key, &value))
-		if (strcmp(key, "source") != 0)
-			g_hash_table_insert(options, key, value);
-	struct bridge_solve_request builtin = *request;
-	builtin.frontend = "dockerfile.v0";
-	builtin.options = options;
-	return run_builtin(b, &builtin, work, ret, error);
-}
-
-static bool solve_frontend(bridge *b, const struct bridge_solve_request *request, struct work *work, build_result **ret,
-			   GError **error)
-{
-	const struct builder_options *allowed = builder_get_options(build_of_bridge(b)->builder);
-	const char *name = request->frontend;
-	const char *image = g_hash_table_lookup(request->options, "source");
-	bool is_gateway = strcmp(name, "gateway.v0") == 0;
-	if (is_gateway && g_strcmp0(image, "dockerfile.v0") == 0 && allowed->dockerfile_enabled)
-		return run_named_builtin(b, request, work, ret, error);
-	if (strcmp(name, "dockerfile.v0") == 0 && allowed->dockerfile_enabled)
-		return run_builtin(b, request, work, ret, error);
-	if (!is_gateway || !allowed->gateway_enabled)
-		return error_set(error, ERROR_UNKNOWN, "invalid frontend: %s", name);
-	if (!image)
-		return error_set(error, ERROR_UNKNOWN, "no source specified for gateway");
-	if (dockerfile_serves_source(image))
-		return run_dockerfile(b, request, work, ret, error);
-	return solve_image(b, image, work, error);
-}
-
 static bool solve(bridge *b, const struct bridge_solve_request *request, struct work *work, build_result **ret,
 		  GError **error)
 {
@@ -313,7 +193,7 @@ static bool solve(bridge *b, const struct bridge_solve_request *request, struct 
 		return error_set(error, ERROR_UNKNOWN, "cannot solve with both Definition and Frontend specified");
 	if (request->frontend) {
 		g_autoptr(build_result) result = NULL;
-		if (!solve_frontend(b, request, work, &result, error) ||
+		if (!build_solve_frontend(b, request, work, &result, error) ||
 		    (request->evaluate && !build_evaluate(build_of_bridge(b), result, work->cancel, error)))
 			return false;
 		*ret = g_steal_pointer(&result);
@@ -360,6 +240,7 @@ static const struct bridge_class solver_bridge_class = {
 	.definition = ref_definition,
 	.platforms = platforms,
 	.session_id = session_of,
+	.serves_frontend = build_serves_frontend,
 	.ref_ref = ref_ref,
 	.ref_unref = ref_unref,
 };
@@ -371,6 +252,19 @@ bridge *build_bridge_new(struct build *build)
 	b->build = build;
 	b->scope = provenance_get_scope(build->provenance);
 	return &b->base;
+}
+
+bridge *build_bridge_nested(bridge *outer, provenance_scope *scope)
+{
+	struct solver_bridge *b = g_memdup2(outer, sizeof *b);
+	b->scope = scope;
+	b->depth++;
+	return &b->base;
+}
+
+unsigned build_bridge_depth(const bridge *b)
+{
+	return ((const struct solver_bridge *)b)->depth;
 }
 
 void build_bridge_free(bridge *b)

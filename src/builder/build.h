@@ -49,6 +49,10 @@ struct builder_options {
 	bool allow_network_host, allow_security_insecure;
 	const json_t *provenance_env; /* borrowed (provenance/env.h); NULL: none */
 	bool dockerfile_enabled, gateway_enabled;
+	/* Borrowed, NULL-terminated normalised names of repositories, or NULL. */
+	const char *const *allowed_repositories;    /* of frontend images; empty: all */
+	const char *const *dockerfile_repositories; /* whose images the built-in Dockerfile frontend replaces */
+	rpc_loop *loop;                             /* borrowed; serves frontend images */
 	/* Called after the end of a build, e.g. to schedule garbage collection. */
 	void (*on_idle)(void *data);
 	void *on_idle_data;

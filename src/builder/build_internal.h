@@ -34,6 +34,7 @@ struct build {
 	struct export_kept *kept;   /* owned: images by exporter of the request; NULL: nothing was exported */
 	gateway *gateway;           /* owned; NULL unless a client drives the build */
 	bool allow_network_host, allow_security_insecure;
+	gint n_frontends; /* number of frontend images that run; atomic */
 	GMutex mu;
 	int64_t started_ns;
 	int64_t ended_ns; /* 0 while running; builder->mu */
@@ -45,12 +46,21 @@ provenance_origins *builder_origins(builder *b);
 
 /* ---- bridge.c */
 bridge *build_bridge_new(struct build *b);
+/* The bridge of a frontend that a request of outer runs; build_bridge_free. scope is borrowed. */
+bridge *build_bridge_nested(bridge *outer, provenance_scope *scope);
+/* Number of frontends that requested each other, from the build's request to this bridge. */
+unsigned build_bridge_depth(const bridge *b);
 void build_bridge_free(bridge *b);
 /* Returns the evaluated result of a ref; borrowed from the ref, NULL for scratch. */
 bool build_ref_result(bridge *b, bridge_ref *ref, struct work *work, cache_ref **ret, GError **error);
 
 /* Evaluates all refs of a result in parallel; the solver runs common vertices once. */
 bool build_evaluate(struct build *build, build_result *result, cancel *c, GError **error);
+
+/* ---- bridge_frontend.c */
+bool build_solve_frontend(bridge *b, const struct bridge_solve_request *request, struct work *work, build_result **ret,
+			  GError **error);
+bool build_serves_frontend(bridge *b, const char *source, GHashTable *options);
 
 /* ---- bridge_image.c */
 bool build_resolve_image(bridge *b, const struct bridge_image_request *r, struct work *work, struct bridge_image *ret,
@@ -97,6 +107,8 @@ bool build_ref_target(bridge_ref *ref, struct solver_target *ret);
 /* Returns the request that produced a ref. Borrowed. */
 provenance_scope *build_ref_scope(bridge_ref *ref);
 llb_definition *build_ref_definition(bridge_ref *ref);
+/* Returns the definition of a ref as it was received, borrowed. */
+const Pb__Definition *build_ref_wire(bridge_ref *ref);
 provenance_scope *build_scope_of_bridge(bridge *b);
 
 /* ---- imports.c */

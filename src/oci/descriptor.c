@@ -121,7 +121,7 @@ bool oci_platform_read(const json_t *json, struct platform *ret, char ***ret_fea
 	return true;
 }
 
-static void oci_platform_write(json_writer *w, const struct platform *p)
+void oci_platform_write(json_writer *w, const struct platform *p)
 {
 	json_object_begin(w);
 	json_put_string_member(w, "architecture", p->architecture);

@@ -49,6 +49,7 @@ const char *oci_descriptor_annotation(const oci_descriptor *d, const char *key);
 void oci_descriptor_set_platform(oci_descriptor *d, const struct platform *platform);
 oci_descriptor *oci_descriptor_read(const json_t *json, GError **error);
 void oci_descriptor_write(json_writer *w, const oci_descriptor *d); /* Go's field order, annotations sorted */
+void oci_platform_write(json_writer *w, const struct platform *p);
 
 /*
  * Reads the members of a platform object (architecture, os, os.version, os.features, variant); features are stored in

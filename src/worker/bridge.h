@@ -135,6 +135,11 @@ struct bridge_class {
 	/* Returns the platforms of the worker, default first. Borrowed. */
 	const struct platform *(*platforms)(bridge *b, size_t *ret_n);
 	const char *(*session_id)(bridge *b);
+	/*
+	 * Reports whether the built-in Dockerfile frontend answers instead of a frontend image. options: of the
+	 * request, whose contexts may replace the image. NULL: never.
+	 */
+	bool (*serves_frontend)(bridge *b, const char *source, GHashTable *options);
 	bridge_ref *(*ref_ref)(bridge_ref *ref);
 	void (*ref_unref)(bridge_ref *ref);
 };

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/mock_bridge.h"
+#include "frontend/dockerfile/dockerfile.h"
+#include "frontend/dockerfile/frontend_image.h"
 
 static void mock_ref_unref(bridge_ref *ref)
 {
@@ -95,6 +97,11 @@ static const char *mock_session(bridge *b)
 	return "session";
 }
 
+static bool mock_serves_frontend(bridge *b, const char *source, GHashTable *options)
+{
+	return dockerfile_implements(source, dockerfile_repositories) && !frontend_image_has_context(options, source);
+}
+
 static const struct bridge_class mock_class = {
 	.solve = mock_solve,
 	.resolve_image = mock_image,
@@ -102,6 +109,7 @@ static const struct bridge_class mock_class = {
 	.warn = mock_warn,
 	.platforms = mock_platforms,
 	.session_id = mock_session,
+	.serves_frontend = mock_serves_frontend,
 	.ref_ref = mock_ref_ref,
 	.ref_unref = mock_ref_unref,
 };

@@ -249,7 +249,7 @@ static void memo_free(void *p)
 	g_free(m);
 }
 
-context *context_new(bridge *b, const struct options *o, GHashTable *inputs, struct work *work, GError **error)
+context *context_new_without_main(bridge *b, const struct options *o, GHashTable *inputs, struct work *work)
 {
 	context *x = g_new0(context, 1);
 	x->b = b;
@@ -264,6 +264,12 @@ context *context_new(bridge *b, const struct options *o, GHashTable *inputs, str
 	x->filename = filename ? filename : "Dockerfile";
 	x->force_local = local != NULL;
 	x->dockerfile_local = local ? local : "dockerfile";
+	return x;
+}
+
+context *context_new(bridge *b, const struct options *o, GHashTable *inputs, struct work *work, GError **error)
+{
+	context *x = context_new_without_main(b, o, inputs, work);
 	if (detect(x, error))
 		return x;
 	context_free(x);

@@ -18,6 +18,8 @@
 typedef struct context context;
 
 context *context_new(bridge *b, const struct options *o, GHashTable *inputs, struct work *work, GError **error);
+/* A context whose main context must not be used. */
+context *context_new_without_main(bridge *b, const struct options *o, GHashTable *inputs, struct work *work);
 void context_free(context *x);
 /* The result is borrowed from the context. */
 const struct source_file *context_read_dockerfile(context *x, GError **error);

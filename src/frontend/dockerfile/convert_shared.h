@@ -30,6 +30,9 @@ bool stage_resolve_base(convert *c, struct stage *s, bool needed, GError **error
 void stages_prefetch(convert *c, GHashTable *needed);
 
 /* --- named_context.c --- */
+/* The names under which a context can replace an image, in the order in which they are looked up; g_strfreev. */
+struct reference;
+char **named_context_names(const struct reference *ref, const struct platform *p);
 /* Looks up the context option for a name; *ret_value is NULL if there is none. */
 bool named_context_find(convert *c, const char *name, const struct platform *p, const char **ret_value,
 			const char **ret_name, GError **error);

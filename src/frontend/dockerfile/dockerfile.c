@@ -36,15 +36,14 @@ struct job {
 	GError *error;
 };
 
-bool dockerfile_serves_source(const char *source)
+const char *const dockerfile_repositories[] = {"docker.io/docker/dockerfile", "docker.io/docker/dockerfile-upstream",
+					       NULL};
+
+bool dockerfile_implements(const char *source, const char *const *repositories)
 {
-	static const char *const names[] = {"docker.io/docker/dockerfile", "docker.io/docker/dockerfile-upstream",
-					    NULL};
-	if (strcmp(source, "dockerfile.v0") == 0)
-		return true;
 	g_autoptr(reference) r = reference_parse_normalized(source, NULL);
 	g_autofree char *name = r ? reference_name(r) : NULL;
-	return name && g_strv_contains(names, name);
+	return name && g_strv_contains(repositories, name) && !r->digest && syntax_version_is_complete(r->tag);
 }
 
 /* --- warnings --- */
@@ -286,29 +285,11 @@ static bool forward(struct request *r, const char *source, const char *cmdline, 
 	return r->b->class->solve(r->b, &request, r->work, ret, error);
 }
 
-/* Checks whether the requested version of the Dockerfile language is supported. */
-static bool check_version(const struct request *r, const char *source, struct span span, GError **error)
+/* Reports whether this frontend answers instead of an image. */
+static bool serves(const struct request *r, const char *source)
 {
-	g_autofree char *warning = NULL;
-	g_autoptr(arena) a = arena_new();
-	if (!syntax_version_check(source, &warning, error))
-		return false;
-	if (warning)
-		send_text(r, a, warning, "The image of a frontend is not run by this builder.", "", span);
-	return true;
-}
-
-static bool check_directive_version(const struct request *r, const struct directive *d, GError **error)
-{
-	GError *inner = NULL;
-	if (check_version(r, d->word, d->span, &inner))
-		return true;
-	struct vec where = {0};
-	struct span span = d->span;
-	arena_push(r->a, &where, &span);
-	source_error_add(&inner, r->file, &where);
-	g_propagate_error(error, inner);
-	return false;
+	return strcmp(source, "dockerfile.v0") == 0 ||
+	       (r->b->class->serves_frontend && r->b->class->serves_frontend(r->b, source, r->options));
 }
 
 /*
@@ -326,10 +307,6 @@ static bool forward_syntax(struct request *r, build_result **ret, bool *ret_done
 		g_autofree char *trimmed = g_strstrip(g_strdup(cmdline));
 		const char *source = arena_strndup(r->a, trimmed, strcspn(trimmed, " "));
 		*ret_done = true;
-		if (strcmp(source, "dockerfile.v0") != 0 && dockerfile_serves_source(source))
-			*ret_done = false;
-		if (!*ret_done)
-			return check_version(r, source, (struct span){0}, error);
 		if (forward(r, source, cmdline, ret, &inner))
 			return true;
 		if (!error_has_detail(inner, "errdefs.Source"))
@@ -339,8 +316,8 @@ static bool forward_syntax(struct request *r, build_result **ret, bool *ret_done
 	}
 	if (!directive_find(r->a, r->file->bytes, r->file->n, "syntax", &d))
 		return true;
-	if (dockerfile_serves_source(d.word))
-		return strcmp(d.word, "dockerfile.v0") == 0 || check_directive_version(r, &d, error);
+	if (serves(r, d.word))
+		return true;
 	*ret_done = true;
 	if (forward(r, d.word, d.value, ret, &inner))
 		return true;
@@ -388,9 +365,7 @@ static bool answer(struct request *r, build_result **ret, GError **error)
 	}
 	r->x = context_new(r->b, &r->o, r->inputs, r->work, error);
 	r->file = r->x ? context_read_dockerfile(r->x, error) : NULL;
-	const char *source = options_get(&r->o, "source");
-	if (!r->file ||
-	    (source && dockerfile_serves_source(source) && !check_version(r, source, (struct span){0}, error)))
+	if (!r->file)
 		return false;
 	if (!forward_syntax(r, ret, &done, error))
 		return false;

@@ -3,7 +3,7 @@
  * dockerfile: the built-in frontend "dockerfile.v0".
  *
  *	dockerfile_frontend.solve(bridge, options, inputs, work, &result, error);
- *	if (dockerfile_serves_source("docker/dockerfile:1")) ...        use this frontend instead of the image
+ *	if (dockerfile_implements("docker/dockerfile:1", dockerfile_repositories)) ...     used instead of the image
  *
  * Errors about the Dockerfile carry "errdefs.Source" details. Thread: any.
  */
@@ -11,5 +11,10 @@
 #include "worker/bridge.h"
 
 extern const struct frontend dockerfile_frontend;
-/* Reports whether a gateway source or a syntax line names the official Dockerfile frontend, which is built in here. */
-bool dockerfile_serves_source(const char *source);
+/* The repositories of the official Dockerfile frontend, NULL-terminated. */
+extern const char *const dockerfile_repositories[];
+/*
+ * Reports whether an image reference is in one of the repositories (normalised names, NULL-terminated) and asks for a
+ * version that this frontend implements completely. A reference with a digest asks for exactly that image.
+ */
+bool dockerfile_implements(const char *source, const char *const *repositories);

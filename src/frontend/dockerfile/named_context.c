@@ -23,6 +23,20 @@ struct load {
 	int replaced; /* number of times that a policy replaced the image by another source */
 };
 
+char **named_context_names(const reference *ref, const struct platform *p)
+{
+	char *familiar = reference_familiar(ref);
+	if (g_str_has_suffix(familiar, ":latest"))
+		familiar[strlen(familiar) - strlen(":latest")] = 0;
+	struct platform wanted = *p;
+	platform_normalize(&wanted);
+	g_autofree char *platform = platform_format_all(&wanted);
+	char **names = g_new0(char *, 3);
+	names[0] = g_strdup_printf("%s::%s", familiar, platform);
+	names[1] = familiar;
+	return names;
+}
+
 bool named_context_find(convert *c, const char *name, const struct platform *p, const char **ret_value,
 			const char **ret_name, GError **error)
 {
@@ -34,17 +48,10 @@ bool named_context_find(convert *c, const char *name, const struct platform *p, 
 		g_prefix_error(error, "invalid context name %s: ", name);
 		return false;
 	}
-	char *familiar = arena_take(c->arena, reference_familiar(ref));
-	if (g_str_has_suffix(familiar, ":latest"))
-		familiar[strlen(familiar) - strlen(":latest")] = 0;
-	struct platform wanted = p ? *p : c->target;
-	platform_normalize(&wanted);
-	const char *names[] = {
-		arena_printf(c->arena, "%s::%s", familiar, arena_take(c->arena, platform_format_all(&wanted))),
-		familiar};
-	for (size_t i = 0; i < G_N_ELEMENTS(names) && !*ret_value; i++) {
-		*ret_value = options_get(c->options, arena_printf(c->arena, "context:%s", names[i]));
-		*ret_name = names[i];
+	g_auto(GStrv) names = named_context_names(ref, p ? p : &c->target);
+	for (size_t i = 0; names[i] && !*ret_value; i++) {
+		*ret_name = arena_strdup(c->arena, names[i]);
+		*ret_value = options_get(c->options, arena_printf(c->arena, "context:%s", *ret_name));
 	}
 	return true;
 }

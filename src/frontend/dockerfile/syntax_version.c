@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "frontend/dockerfile/syntax_version.h"
 #include "base/version.h"
-#include "format/reference.h"
+#include <glib.h>
 #include <string.h>
 
 #define PARTS 3
+/* The labs channel has RUN --device since this release; devices are not supported. */
+#define LABS_INCOMPLETE_SINCE "1.14"
 
 /* Parses "1", "1.4" or "1.4.2"; returns how many numbers there are, 0 if it is not a version. */
 static int version_parse(const char *text, int64_t ret[PARTS])
@@ -23,33 +25,25 @@ static int version_parse(const char *text, int64_t ret[PARTS])
 	}
 }
 
-static bool is_newer(const int64_t asked[PARTS], int n_asked)
+/* Compares the numbers that both have: "1" is neither before nor after "1.26.0". */
+static int version_compare(const char *a, const char *b)
 {
-	int64_t ours[PARTS] = {0};
-	int n_ours = version_parse(DOCKERFILE_VERSION, ours);
-	for (int i = 0; i < MIN(n_asked, n_ours); i++)
-		if (asked[i] != ours[i])
-			return asked[i] > ours[i];
-	return false;
+	int64_t x[PARTS] = {0}, y[PARTS] = {0};
+	int n_x = version_parse(a, x), n_y = version_parse(b, y);
+	for (int i = 0; i < MIN(n_x, n_y); i++)
+		if (x[i] != y[i])
+			return x[i] < y[i] ? -1 : 1;
+	return 0;
 }
 
-bool syntax_version_check(const char *source, char **ret_warning, GError **error)
+bool syntax_version_is_complete(const char *tag)
 {
-	*ret_warning = NULL;
-	g_autoptr(reference) r = strcmp(source, "dockerfile.v0") == 0 ? NULL : reference_parse_normalized(source, NULL);
-	if (!r || (!r->digest && (!r->tag || strcmp(r->tag, "latest") == 0)))
+	int64_t parts[PARTS];
+	if (!tag || strcmp(tag, "latest") == 0)
 		return true;
-	int64_t asked[PARTS] = {0};
-	int n = r->tag ? version_parse(r->tag, asked) : 0;
-	if (n > 0 && is_newer(asked, n))
-		return error_set(
-			error, ERROR_FAILED_PRECONDITION,
-			"syntax %s is newer than the Dockerfile frontend built into this builder (%s): set the "
-			"build argument BUILDKIT_SYNTAX=docker/dockerfile:1 to build with that",
-			source, DOCKERFILE_VERSION);
-	if (n == 0 || r->digest)
-		*ret_warning =
-			g_strdup_printf("The Dockerfile frontend built into this builder (%s) is used instead of %s",
-					DOCKERFILE_VERSION, source);
-	return true;
+	bool labs = g_str_has_suffix(tag, "-labs");
+	g_autofree char *version = g_strndup(tag, strlen(tag) - (labs ? strlen("-labs") : 0));
+	if (version_parse(version, parts) == 0 || version_compare(version, DOCKERFILE_VERSION) > 0)
+		return false;
+	return !labs || version_compare(version, LABS_INCOMPLETE_SINCE) < 0;
 }

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * syntax_version: checks the version in "docker/dockerfile:VERSION" against the built-in Dockerfile language.
+ * syntax_version: compares the version in "docker/dockerfile:VERSION" with the built-in Dockerfile language.
  *
- *	g_autofree char *warning = NULL;
- *	if (!syntax_version_check("docker/dockerfile:1", &warning, error)) ...
+ *	if (syntax_version_is_complete(reference->tag)) ...        the built-in frontend implements all of it
  *
- * Releases up to DOCKERFILE_VERSION are accepted: later releases can read files of earlier ones. A newer release is an
- * error. Versions that cannot be compared, such as a digest or the labs channel, are accepted with a warning. Pure.
- * Thread: any.
+ * Complete are releases up to DOCKERFILE_VERSION, because later releases can read files of earlier ones, "latest", and
+ * the labs channels of releases that had no feature which is missing here. Pure. Thread: any.
  */
 #pragma once
-#include "base/error.h"
+#include <stdbool.h>
 
-/* source: a name that dockerfile_serves_source accepts. *ret_warning: owned; NULL: no warning. */
-bool syntax_version_check(const char *source, char **ret_warning, GError **error);
+/* tag: NULL is "latest". */
+bool syntax_version_is_complete(const char *tag);

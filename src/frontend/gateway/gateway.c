@@ -60,6 +60,24 @@ build_result *gateway_wait(gateway *g, cancel *c, GError **error)
 	return result;
 }
 
+void gateway_on_return(gateway *g, void (*fn)(void *data), void *data)
+{
+	g->on_return = fn;
+	g->on_return_data = data;
+}
+
+bool gateway_get_result(gateway *g, build_result **ret_result, GError **ret_error)
+{
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&g->mu);
+	if (!g->returned)
+		return false;
+	if (g->error)
+		*ret_error = g_error_copy(g->error);
+	else
+		*ret_result = build_result_ref(g->result);
+	return true;
+}
+
 void gateway_close(gateway *g)
 {
 	g_mutex_lock(&g->mu);
@@ -113,6 +131,8 @@ bool gateway_return(gateway *g, build_result *result, GError *failure, GError **
 		g->returned = true;
 		g->result = result ? build_result_ref(result) : NULL;
 		g->error = failure ? g_error_copy(failure) : NULL;
+		if (g->on_return)
+			g->on_return(g->on_return_data);
 		g_cond_broadcast(&g->changed);
 	}
 	g_mutex_unlock(&g->mu);

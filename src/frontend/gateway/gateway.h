@@ -25,6 +25,10 @@ gateway *gateway_ref(gateway *g);
 void gateway_unref(gateway *g);
 /* Blocks until Return. The caller owns the result. Errors: the error of Return, or of the cancel token. */
 build_result *gateway_wait(gateway *g, cancel *c, GError **error);
+/* Calls fn(data) once Return was received, on the thread of that call with a lock held. Before the first call. */
+void gateway_on_return(gateway *g, void (*fn)(void *data), void *data);
+/* Does not wait. Returns true if there was a Return: *ret_result (owned) or *ret_error is set. */
+bool gateway_get_result(gateway *g, build_result **ret_result, GError **ret_error);
 /* Refuses further calls, frees refs and ends waiting calls. */
 void gateway_close(gateway *g);
 

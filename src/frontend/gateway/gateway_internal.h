@@ -23,6 +23,8 @@ struct gateway {
 	GHashTable *handed_out; /* char * id to bridge_ref * (owned, NULL allowed) */
 	build_result *result;   /* owned; set by Return */
 	GError *error;          /* owned; set by Return */
+	void (*on_return)(void *data);
+	void *on_return_data;
 };
 
 /* Takes ownership of a ref and returns its new id, borrowed from the gateway. "" for scratch. */
