@@ -23,7 +23,7 @@ op() { # op ATTRS [BUILDER [KEY [INDEX]]]
 outer() { echo "{\"ops\": [$LOCAL, $1], \"result\": [1, 0], \"meta\": {\"1\": {\"caps\": [\"source.buildop.llbfilename\"]}}}" | $LLB; }
 
 outer "$(op '{}')" > outer.llb
-bctl --local in=in --output type=local,dest=out < outer.llb > log 2>&1 || fail "build op: $(cat log)"
+bctl --local in=in --output type=local,dest=out < outer.llb > build.log 2>&1 || fail "build op: $(cat build.log)"
 [ "$(cat out/made out/hello)" = "nestedhello" ] || fail "result of a build op: $(ls out)"
 [ "$(cd out && echo *)" = "hello made" ] || fail "files of a build op: $(ls out)"
 
@@ -31,9 +31,9 @@ bctl --local in=in --output type=local,dest=out < outer.llb > log 2>&1 || fail "
 COPY='{"in": [[0, 0]], "file": {"actions": [{"input": -1, "secondaryInput": 0, "output": 0,
 	"copy": {"src": "/buildkit.llb.definition", "dest": "/buildkit.llb.definition", "timestamp": -1}}]}}'
 echo "{\"ops\": [$LOCAL, $COPY, $(op '{}' | sed 's/\[\[0, 0\]\]/[[1, 0]]/')], \"result\": [2, 0]}" | $LLB > copied.llb
-bctl --local in=in < copied.llb > log 2>&1 || fail "copied definition: $(cat log)"
-bctl --local in=in --output type=local,dest=again < copied.llb > log 2>&1 || fail "second build: $(cat log)"
-grep -q "^#[0-9]* CACHED" log || fail "a build op is not cached: $(cat log)"
+bctl --local in=in < copied.llb > build.log 2>&1 || fail "copied definition: $(cat build.log)"
+bctl --local in=in --output type=local,dest=again < copied.llb > build.log 2>&1 || fail "second build: $(cat build.log)"
+grep -q "^#[0-9]* CACHED" build.log || fail "a build op is not cached: $(cat build.log)"
 
 [ "$(cat again/made)" = "nested" ] || fail "cached result of a build op"
 
@@ -41,19 +41,19 @@ grep -q "^#[0-9]* CACHED" log || fail "a build op is not cached: $(cat log)"
 mkdir in/sub
 cp in/buildkit.llb.definition in/sub/def
 ln -s ../../../../sub/def in/link
-outer "$(op '{"llbbuild.filename": "link"}')" | bctl --local in=in --output type=local,dest=out2 > log 2>&1 || fail "filename: $(cat log)"
+outer "$(op '{"llbbuild.filename": "link"}')" | bctl --local in=in --output type=local,dest=out2 > build.log 2>&1 || fail "filename: $(cat build.log)"
 [ "$(cat out2/made)" = "nested" ] || fail "result of a named definition"
 
 # A definition without ops is an empty result.
 : > in/empty
-outer "$(op '{"llbbuild.filename": "empty"}')" | bctl --local in=in --output type=local,dest=out3 > log 2>&1 || fail "scratch: $(cat log)"
+outer "$(op '{"llbbuild.filename": "empty"}')" | bctl --local in=in --output type=local,dest=out3 > build.log 2>&1 || fail "scratch: $(cat build.log)"
 [ -z "$(ls -A out3)" ] || fail "an empty definition has files: $(ls out3)"
 
 refused() { # refused TEXT ATTRS...: the build fails with the text
 	want=$1
 	shift
-	if outer "$(op "$@")" | bctl --local in=in > log 2>&1; then fail "expected: $want"; fi
-	grep -qF -- "$want" log || fail "expected: $want; got: $(tail -3 log)"
+	if outer "$(op "$@")" | bctl --local in=in > build.log 2>&1; then fail "expected: $want"; fi
+	grep -qF -- "$want" build.log || fail "expected: $want; got: $(tail -3 build.log)"
 }
 refused "only LLB builder is currently allowed" '{}' 3
 refused "no llb definition input buildkit.llb.definition found" '{}' -1 other
@@ -70,9 +70,9 @@ refused "network.host is not allowed" '{"llbbuild.filename": "net"}'
 # Nor may it escape the policy.
 nested '[{"source": {"identifier": "docker-image://docker.io/library/denied:latest"}}]' '[0, 0]' denied
 echo '{"rules": [{"action": "DENY", "selector": {"identifier": "docker-image://docker.io/library/denied:latest"}}]}' > policy.json
-outer "$(op '{"llbbuild.filename": "denied"}')" | bctl --local in=in --source-policy-file policy.json > log 2>&1 &&
+outer "$(op '{"llbbuild.filename": "denied"}')" | bctl --local in=in --source-policy-file policy.json > build.log 2>&1 &&
 	fail "policy: built"
-grep -qF "denied by policy" log || fail "policy: $(tail -3 log)"
+grep -qF "denied by policy" build.log || fail "policy: $(tail -3 build.log)"
 
 # An error in a nested vertex is the error of the build.
 nested "[$LOCAL, $(op '{"llbbuild.filename": "missing"}')]" '[1, 0]' deeper
@@ -85,5 +85,5 @@ refused "nested definition needs the result of the vertex that reads it" '{"llbb
 # The daemon still serves, and passthrough ops pass its results on.
 echo "{\"ops\": [$LOCAL, $(op '{}'), {\"in\": [[1, 0]], \"passthrough\": {\"id\": \"p\", \"outputs\": [0]}}], \"result\": [2, 0],
 	\"meta\": {\"2\": {\"caps\": [\"passthroughop\"]}}}" | $LLB |
-	bctl --local in=in --output type=local,dest=out4 > log 2>&1 || fail "passthrough: $(cat log)"
+	bctl --local in=in --output type=local,dest=out4 > build.log 2>&1 || fail "passthrough: $(cat build.log)"
 [ "$(cat out4/made)" = "nested" ] || fail "result of a passthrough op"

@@ -101,7 +101,7 @@ holds gateway "p['buildDefinition']['externalParameters']['request']['frontend']
 holds gateway "'source' not in p['buildDefinition']['externalParameters']['request']['args']"
 holds gateway "p['buildDefinition']['internalParameters']['foo'] == 'bar'"
 holds gateway "list(p['buildDefinition']['internalParameters']) == sorted(p['buildDefinition']['internalParameters'])"
-fails 'frontends from contexts are not supported yet' "$WORK/said" build "$WORK/c" --frontend gateway.v0 \
+fails 'failed to resolve source metadata for nowhere.invalid/x:latest' "$WORK/said" build "$WORK/c" --frontend gateway.v0 \
 	--opt source=dockerfile.v0 --opt context:dockerfile.v0=docker-image://nowhere.invalid/x
 
 # complete-materials: an incomplete list fails the build.
