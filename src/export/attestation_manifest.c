@@ -18,7 +18,7 @@ static GArray *subjects_of(const struct attestation_request *r, GError **error)
 	for (char **name = names; *name; name++) {
 		if (!**name)
 			continue;
-		struct attestation_subject s = {.name = purl_of_image("docker", *name, r->platform, NULL, error),
+		struct attestation_subject s = {.name = purl_of_image("docker", *name, r->platform, NULL, NULL, error),
 						.digest = r->image->digest};
 		if (!s.name)
 			return NULL;

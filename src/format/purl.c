@@ -34,7 +34,7 @@ static void append_name(GString *to, const char *name)
 }
 
 char *purl_of_image(const char *type, const char *image, const struct platform *platform, const char *ref_type,
-		    GError **error)
+		    const char *vcs_url, GError **error)
 {
 	g_autoptr(reference) r = reference_parse_normalized(image, error);
 	if (!r) {
@@ -63,5 +63,7 @@ char *purl_of_image(const char *type, const char *image, const struct platform *
 	}
 	if (ref_type)
 		append_qualifier(url, &first, "ref_type", ref_type);
+	if (vcs_url)
+		append_qualifier(url, &first, "vcs_url", vcs_url);
 	return g_string_free(url, FALSE);
 }

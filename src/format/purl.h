@@ -2,7 +2,7 @@
 /*
  * purl: package URLs of images, for attestations.
  *
- *	purl_of_image("docker", "foo/bar:1", &platform, NULL, error)     pkg:docker/foo/bar@1?platform=linux%2Famd64
+ *	purl_of_image("docker", "foo/bar:1", &platform, NULL, NULL, error)     pkg:docker/foo/bar@1?platform=linux%2Famd64
  *
  * Names are escaped with Go's url.QueryEscape, the following parts with url.PathEscape. Thread: any.
  */
@@ -10,7 +10,8 @@
 #include "format/platform.h"
 
 /*
- * type: "docker", or "oci" for a layout. platform and ref_type ("blob") may be NULL. Owned. Errors: as for references.
+ * type: "docker", or "oci" for a layout. platform, ref_type ("blob") and vcs_url may be NULL. Owned. Errors: as for
+ * references.
  */
 char *purl_of_image(const char *type, const char *image, const struct platform *platform, const char *ref_type,
-		    GError **error);
+		    const char *vcs_url, GError **error);

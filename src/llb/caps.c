@@ -68,8 +68,8 @@ static const struct cap_row {
 	{"soruce.http.uidgid", WORKS}, /* misspelt by upstream */
 	{"source.buildop.llbfilename", WORKS},
 	{"source.git", WORKS},
-	{"source.git.bundle", LATER},
-	{"source.git.checkoutbundle", LATER},
+	{"source.git.bundle", WORKS},
+	{"source.git.checkoutbundle", WORKS},
 	{"source.git.checksum", WORKS},
 	{"source.git.fetchbycommit", WORKS},
 	{"source.git.fullurl", WORKS},

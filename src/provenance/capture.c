@@ -9,6 +9,7 @@ static void source_free(gpointer data)
 	struct provenance_source *s = data;
 	g_free(s->name);
 	g_free(s->pin);
+	g_free(s->bundle);
 	g_free(s);
 }
 
@@ -53,7 +54,8 @@ void provenance_capture_free(provenance_capture *c)
 /* Images are compared with their platforms; os.features do not distinguish images of an index. */
 static bool same_source(const struct provenance_source *a, const struct provenance_source *b)
 {
-	if (strcmp(a->name, b->name) != 0 || a->is_local != b->is_local || a->has_platform != b->has_platform)
+	if (strcmp(a->name, b->name) != 0 || a->is_local != b->is_local || a->has_platform != b->has_platform ||
+	    g_strcmp0(a->bundle, b->bundle) != 0)
 		return false;
 	return !a->has_platform || (strcmp(a->platform.os, b->platform.os) == 0 &&
 				    strcmp(a->platform.architecture, b->platform.architecture) == 0 &&
@@ -74,6 +76,7 @@ void provenance_capture_add_source(provenance_capture *c, enum source_material k
 	struct provenance_source *added = g_memdup2(&one, sizeof one);
 	added->name = g_steal_pointer(&name);
 	added->pin = g_strdup(source->pin);
+	added->bundle = g_strdup(source->bundle);
 	added->platform.os_features = NULL;
 	g_ptr_array_add(c->sources[kind], added);
 }

@@ -17,6 +17,7 @@ struct provenance_source {
 	char *name;    /* a reference, an address, or the name of a local directory */
 	char *pin;     /* a digest or a commit; NULL: none */
 	bool is_local; /* an image of an OCI layout of the client */
+	char *bundle;  /* git: the locator of the bundle that it was taken from; NULL: none */
 	bool has_platform;
 	struct platform platform;
 };

@@ -57,8 +57,11 @@ static void add_source(provenance_capture *c, const struct solver_visit *visit)
 					.is_local = class->is_layout};
 	if (class->material == SOURCE_MATERIAL_IMAGE)
 		platform_of(visit->vertex, &one);
-	if (class->material == SOURCE_MATERIAL_GIT)
+	if (class->material == SOURCE_MATERIAL_GIT) {
+		const char *bundle = llb_source_attr(op, "git.bundle");
+		one.bundle = bundle && *bundle ? (char *)(uintptr_t)bundle : NULL;
 		add_git_access(c, op);
+	}
 	c->incomplete |= class->material != SOURCE_MATERIAL_LOCAL && !pin;
 	if (pin || class->material == SOURCE_MATERIAL_LOCAL || class->material == SOURCE_MATERIAL_IMAGE)
 		provenance_capture_add_source(c, class->material, &one);

@@ -54,7 +54,27 @@ static char *uri_of(enum source_material kind, const struct provenance_source *s
 	if (kind == SOURCE_MATERIAL_GIT || kind == SOURCE_MATERIAL_HTTP)
 		return g_strdup(s->name);
 	return purl_of_image(s->is_local ? "oci" : "docker", s->name, s->has_platform ? &s->platform : NULL,
-			     kind == SOURCE_MATERIAL_IMAGE_BLOB ? "blob" : NULL, error);
+			     kind == SOURCE_MATERIAL_IMAGE_BLOB ? "blob" : NULL, NULL, error);
+}
+
+static void put_material(json_writer *w, enum source_material kind, const char *uri, const char *pin)
+{
+	json_object_begin(w);
+	json_put_string_member(w, "uri", uri);
+	put_pin(w, kind, pin);
+	json_object_end(w);
+}
+
+/* The bundle of a git source is a separate material, which names the source. */
+static bool put_bundle(json_writer *w, const struct provenance_source *s, GError **error)
+{
+	const char *body = strstr(s->bundle, "://") + strlen("://"), *at = strrchr(body, '@');
+	bool is_layout = g_str_has_prefix(s->bundle, "oci-layout");
+	g_autofree char *name = g_strndup(body, (gsize)(at - body));
+	g_autofree char *uri = purl_of_image(is_layout ? "oci" : "docker", name, NULL, "bundle", s->name, error);
+	if (uri)
+		put_material(w, SOURCE_MATERIAL_IMAGE_BLOB, uri, at + 1);
+	return uri != NULL;
 }
 
 static bool put_materials(const struct writing *s, const char *key, GError **error)
@@ -72,10 +92,9 @@ static bool put_materials(const struct writing *s, const char *key, GError **err
 				json_array_begin(s->w);
 			}
 			any = true;
-			json_object_begin(s->w);
-			json_put_string_member(s->w, "uri", uri);
-			put_pin(s->w, (enum source_material)kind, source->pin);
-			json_object_end(s->w);
+			put_material(s->w, (enum source_material)kind, uri, source->pin);
+			if (source->bundle && !put_bundle(s->w, source, error))
+				return false;
 		}
 	}
 	if (any)

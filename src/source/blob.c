@@ -119,17 +119,36 @@ static bool blob_fetch(struct blob_source *b, struct work *work, GError **error)
 	return true;
 }
 
-static bool blob_to_record(struct blob_source *b, struct work *work, cache_ref **ret_ref, GError **error)
+static int blob_open_fetched(const struct blob_source *b, GError **error)
 {
 	GError *why = NULL;
-	scoped_fd from = blob_store_find(b->context->blobs, &b->digest, &why);
-	if (from < 0) {
-		if (why)
-			g_propagate_error(error, why);
-		else
-			error_set(error, ERROR_NOT_FOUND, "blob %s: not found", b->digest.text);
+	int fd = blob_store_find(b->context->blobs, &b->digest, &why);
+	if (fd < 0 && why)
+		g_propagate_error(error, why);
+	else if (fd < 0)
+		error_set(error, ERROR_NOT_FOUND, "blob %s: not found", b->digest.text);
+	return fd;
+}
+
+int pull_blob(const struct source_context *context, bool is_layout, const reference *ref, const char *session_id,
+	      const char *store, blob_holds *holds, struct work *work, GError **error)
+{
+	struct blob_source b = {.context = context,
+				.ref = (reference *)(uintptr_t)ref,
+				.is_layout = is_layout,
+				.session_id = (char *)(uintptr_t)session_id,
+				.store = (char *)(uintptr_t)store};
+	if (!digest_parse(ref->digest, &b.digest, error))
+		return -1;
+	blob_holds_add(holds, &b.digest);
+	return blob_fetch(&b, work, error) ? blob_open_fetched(&b, error) : -1;
+}
+
+static bool blob_to_record(struct blob_source *b, struct work *work, cache_ref **ret_ref, GError **error)
+{
+	scoped_fd from = blob_open_fetched(b, error);
+	if (from < 0)
 		return false;
-	}
 	int64_t size = blob_store_size(b->context->blobs, &b->digest);
 	g_autofree char *description = g_strconcat("blob ", b->text, NULL);
 	g_auto(file_record) f = {.fd = -1};

@@ -24,6 +24,7 @@ static void git_free(void *self)
 	g_free(s->ssh_id);
 	g_free(s->known_hosts);
 	g_free(s->signature_key);
+	git_bundle_free(s->bundle);
 	git_listing_clear(&s->found);
 	g_free(s);
 }
@@ -128,11 +129,26 @@ static void signature_attributes_read(struct git_source *s, const Pb__SourceOp *
 	s->ignore_signed_tag = is_on(op, "git.sig.ignoresignedtag");
 }
 
-static bool refuse_unimplemented_parts(const Pb__SourceOp *op, GError **error)
+static bool bundle_attributes_read(struct git_source *s, const Pb__SourceOp *op, GError **error)
 {
-	if (message_map_find(op, attrs, "git.bundle") || is_on(op, "git.checkoutbundle"))
-		return error_set(error, ERROR_UNIMPLEMENTED, "git bundles are not supported yet");
-	return true;
+	const char *text = message_map_find(op, attrs, "git.bundle");
+	s->shape.checkout_bundle = is_on(op, "git.checkoutbundle");
+	if (text && *text) {
+		s->bundle = git_bundle_parse(text, message_map_find(op, attrs, "oci.session"),
+					     message_map_find(op, attrs, "oci.store"), error);
+		if (!s->bundle)
+			return false;
+		if (!s->checksum)
+			return error_set(error, ERROR_INVALID_ARGUMENT, "git.bundle requires git.checksum to be set");
+		if (s->ref && git_is_commit(s->ref) && !g_str_has_prefix(s->ref, s->checksum))
+			return error_set(error, ERROR_INVALID_ARGUMENT, "expected checksum to match %s, got %s",
+					 s->checksum, s->ref);
+	}
+	if (s->shape.checkout_bundle && s->shape.keep_git_dir)
+		return error_set(error, ERROR_INVALID_ARGUMENT,
+				 "git.checkoutbundle is incompatible with git.keepgitdir");
+	return !s->shape.checkout_bundle || !*s->subdir ||
+	       error_set(error, ERROR_INVALID_ARGUMENT, "git.checkoutbundle is incompatible with git.subdir");
 }
 
 static bool attributes_read(struct git_source *s, const Pb__SourceOp *op, GError **error)
@@ -150,7 +166,7 @@ static bool attributes_read(struct git_source *s, const Pb__SourceOp *op, GError
 	s->shape.mtime_commit = g_strcmp0(mtime, "commit") == 0;
 	if (mtime && !s->shape.mtime_commit && strcmp(mtime, "checkout") != 0)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid git mtime %.32s", mtime);
-	return refuse_unimplemented_parts(op, error);
+	return bundle_attributes_read(s, op, error);
 }
 
 static void *git_open(const struct source_context *context, const Pb__SourceOp *op, const struct platform *platform,
@@ -220,12 +236,8 @@ static bool list_remote(const struct git_source *s, const git_link *link, struct
 	return false;
 }
 
-static bool resolve_by_listing(struct git_source *s, struct work *work, GError **error)
+static bool take_listing(struct git_source *s, GBytes *output, GError **error)
 {
-	g_auto(git_link) link = {0};
-	g_autoptr(GBytes) output = NULL;
-	if (!git_link_open(&link, s, work, error) || !list_remote(s, &link, work, &output, error))
-		return false;
 	gsize n;
 	const char *text = g_bytes_get_data(output, &n);
 	s->found.ref = g_strdup(s->ref);
@@ -238,6 +250,44 @@ static bool resolve_by_listing(struct git_source *s, struct work *work, GError *
 				 quoted);
 	}
 	return has_checksum(s, &s->found) || mismatch(s, error);
+}
+
+static bool resolve_by_listing(struct git_source *s, struct work *work, GError **error)
+{
+	g_auto(git_link) link = {0};
+	g_autoptr(GBytes) output = NULL;
+	return git_link_open(&link, s, work, error) && list_remote(s, &link, work, &output, error) &&
+	       take_listing(s, output, error);
+}
+
+/* ---- bundles */
+
+static bool list_bundle(struct git_source *s, struct work *work, GBytes **ret, GError **error)
+{
+	g_auto(git_link) link = {0};
+	g_auto(git_repo) repo = {0};
+	git_link_init(&link);
+	if (!git_repo_open(&repo, s, &link, work, error))
+		return false;
+	struct git_how how = git_repo_how(&repo);
+	how.protocols = "file";
+	g_autofree char *url = g_filename_to_uri(repo.dir, NULL, error);
+	g_autofree char *peeled = g_strconcat(s->ref, "^{}", NULL);
+	const char *args[] = {"ls-remote", "--end-of-options", url, s->ref, peeled, NULL};
+	return url && git_run(&how, args, work, ret, error);
+}
+
+/* A commit needs no look into the bundle: it is checked when the bundle is opened. */
+static bool resolve_by_bundle(struct git_source *s, struct work *work, GError **error)
+{
+	const char *commit = s->ref ? s->ref : s->checksum;
+	g_autoptr(GBytes) output = NULL;
+	if (git_is_commit(commit))
+		return take_commit(s, commit, commit);
+	if (s->ref)
+		return list_bundle(s, work, &output, error) && take_listing(s, output, error);
+	return error_set(error, ERROR_INVALID_ARGUMENT,
+			 "git.bundle requires a ref or a full commit SHA checksum, got %s", s->checksum);
 }
 
 /* ---- one reply per build, because the ref may move while it runs */
@@ -311,7 +361,9 @@ static bool resolve(struct git_source *s, struct work *work, GError **error)
 	if (s->checksum && !git_is_hex(s->checksum))
 		return error_set(error, ERROR_INVALID_ARGUMENT,
 				 "invalid checksum %s for Git URL, expected hex commit hash", s->checksum);
-	if (s->ref && git_is_commit(s->ref)) {
+	if (s->bundle) {
+		s->resolved = resolve_by_bundle(s, work, error);
+	} else if (s->ref && git_is_commit(s->ref)) {
 		take_commit(s, s->ref, s->ref);
 		s->resolved = !s->checksum || g_str_has_prefix(s->ref, s->checksum) || mismatch(s, error);
 	} else if (s->fetch_by_commit) {
@@ -359,7 +411,13 @@ static bool resolve_verified(struct git_source *s, struct work *work, GError **e
 static char *key_of(const struct git_source *s)
 {
 	const git_listing *f = &s->found;
-	return git_key(&s->shape, *f->peeled && !s->shape.keep_git_dir ? f->peeled : f->sha, f->full_ref);
+	char *key = git_key(&s->shape, *f->peeled && !s->shape.keep_git_dir ? f->peeled : f->sha, f->full_ref);
+	g_autofree char *bundle_ref = s->shape.checkout_bundle ? git_bundle_ref(f->ref) : NULL;
+	if (!bundle_ref || strcmp(bundle_ref, GIT_BUNDLE_REF) == 0)
+		return key;
+	/* The ref is in the bundle. Upstream's key does not have it, so that a bundle of another ref is used. */
+	g_autofree char *plain = key;
+	return g_strconcat(plain, "#", bundle_ref, NULL);
 }
 
 static bool git_cache_key(void *self, struct work *work, unsigned phase, char **ret_key, bool *ret_last, GError **error)

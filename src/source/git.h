@@ -11,6 +11,8 @@
  * A source is used by one thread at a time; the repository of a remote by one caller at a time (git_lock.c).
  */
 #pragma once
+#include "content/blob_holds.h"
+#include "source/git_bundle.h"
 #include "source/git_refs.h"
 #include "source/git_run.h"
 #include "session/ssh_socket.h"
@@ -27,6 +29,7 @@ typedef struct git_source {
 	char *checksum;                       /* owned or NULL */
 	char *auth_header, *auth_token;       /* owned or NULL: ids of secrets */
 	char *ssh_id, *known_hosts;           /* owned or NULL */
+	git_bundle *bundle;                   /* owned or NULL: the origin instead of the remote */
 	struct git_shape shape;
 	bool http, fetch_by_commit;
 	char *signature_key; /* owned or NULL: then nothing is verified */
@@ -47,6 +50,8 @@ typedef struct git_link {
 	int agent_fd;       /* owned, if agent is set: the file system of its socket */
 } git_link;
 bool git_link_open(git_link *l, const struct git_source *s, struct work *work, GError **error);
+/* For commands that do not connect to the remote. */
+void git_link_init(git_link *l);
 void git_link_clear(git_link *l);
 /* Fills a git command that may connect to the remote; the caller adds git_dir and work_tree. */
 struct git_how git_link_how(const git_link *l, const struct git_source *s);
@@ -66,7 +71,10 @@ typedef struct git_repo {
 	char *local_ref;           /* owned: the local name of a named ref */
 	char *lock;                /* owned: the lock, held while set */
 } git_repo;
-/* Returns the remote's bare repository, with the resolved commit in it. */
+/*
+ * Returns the bare repository of the remote or of the bundle, with the resolved commit in it. A bundle can be opened
+ * before the commit is resolved.
+ */
 bool git_repo_open(git_repo *r, struct git_source *s, const git_link *link, struct work *work, GError **error);
 struct git_how git_repo_how(const git_repo *r);
 /* Reports whether a server of plain files refused a shallow fetch. */
@@ -75,6 +83,21 @@ bool git_lacks_depth(const GError *error);
 char *git_tree_path(int fd, GError **error);
 void git_repo_clear(git_repo *r);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(git_repo, git_repo_clear)
+
+/* ---- git_bundle.c */
+struct git_bundle_file {
+	int fd;            /* owned */
+	char *path;        /* owned: for git */
+	bool long_ids;     /* SHA-256 */
+	cache *cache;      /* borrowed */
+	blob_holds *holds; /* owned: keeps the blob */
+};
+bool git_bundle_open(const struct git_source *s, struct work *work, struct git_bundle_file *ret, GError **error);
+void git_bundle_close(struct git_bundle_file *f);
+/* Fetches all refs of the bundle into a new repository. */
+bool git_bundle_import(const git_repo *r, const struct git_bundle_file *f, struct work *work, GError **error);
+/* Creates the file "bundle" in an empty tree: the ref with its history. */
+bool git_bundle_write(const git_repo *r, int root, const char *root_path, struct work *work, GError **error);
 
 /* ---- git_objects.c */
 /* Replaces the commit and tag objects of the resolved commit in ret, and its commit_checksum. */

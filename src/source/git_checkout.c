@@ -36,8 +36,12 @@ static bool begin(struct checkout *c, GError **error)
 {
 	const struct git_source *s = c->source;
 	cache *store = s->context->cache;
-	g_autofree char *text = g_strdup_printf("git snapshot for %s#%s", s->shown, s->found.ref ? s->found.ref : "");
-	struct cache_record_options options = {.description = text, .record_type = "source.git.checkout"};
+	bool as_bundle = s->shape.checkout_bundle;
+	g_autofree char *text = g_strdup_printf("git %s for %s#%s", as_bundle ? "bundle checkout" : "snapshot",
+						s->shown, s->found.ref ? s->found.ref : "");
+	struct cache_record_options options = {.description = text,
+					       .record_type = as_bundle ? NULL : "source.git.checkout",
+					       .policy = as_bundle ? CACHE_POLICY_RETAIN : CACHE_POLICY_DEFAULT};
 	c->ref = cache_new_mutable(store, NULL, &options, c->work, error);
 	c->root = c->ref ? cache_ref_open_tree(store, c->ref, CACHE_TREE_WRITE, c->work, error) : -1;
 	if (c->root < 0)
@@ -90,7 +94,9 @@ static char *own_refspec(const struct checkout *c, GError **error)
 	ident_new(id);
 	g_autofree char *kept = by_commit ? g_strconcat("refs/buildkit/", id, NULL) : g_strdup(c->repo->local_ref);
 	struct git_how bare = git_repo_how(c->repo);
-	if (!git_run(&bare, (const char *[]){"update-ref", "--no-deref", kept, commit, NULL}, c->work, NULL, error))
+	/* Refs of a bundle are kept under their names. */
+	if ((by_commit || !s->bundle) &&
+	    !git_run(&bare, (const char *[]){"update-ref", "--no-deref", kept, commit, NULL}, c->work, NULL, error))
 		return NULL;
 	if (by_commit && (!ref || git_is_commit(ref)))
 		return g_steal_pointer(&kept);
@@ -305,12 +311,19 @@ static bool fill(struct checkout *c, GError **error)
 	return false;
 }
 
+static bool write_tree(struct checkout *c, GError **error)
+{
+	if (c->source->shape.checkout_bundle)
+		return git_bundle_write(c->repo, c->root, c->path, c->work, error);
+	return fill(c, error) && update_submodules(c, error) && raise_subdir(c, error) &&
+	       apply_compat_version(c, error) && use_commit_time(c, error);
+}
+
 cache_ref *git_checkout(const git_repo *r, struct work *work, GError **error)
 {
 	__attribute__((cleanup(checkout_clear))) struct checkout c = {
 		.repo = r, .source = r->source, .work = work, .root = -1};
-	if (!begin(&c, error) || !fill(&c, error) || !update_submodules(&c, error) || !raise_subdir(&c, error) ||
-	    !apply_compat_version(&c, error) || !use_commit_time(&c, error))
+	if (!begin(&c, error) || !write_tree(&c, error))
 		return NULL;
 	fd_close(&c.root);
 	return cache_commit(g_steal_pointer(&c.ref), work, error);

@@ -127,9 +127,14 @@ static bool make_agent(git_link *l, const char *id, struct work *work, GError **
 	return l->agent != NULL;
 }
 
-bool git_link_open(git_link *l, const struct git_source *s, struct work *work, GError **error)
+void git_link_init(git_link *l)
 {
 	*l = (git_link){.hosts_fd = -1, .config = git_config_new()};
+}
+
+bool git_link_open(git_link *l, const struct git_source *s, struct work *work, GError **error)
+{
+	git_link_init(l);
 	if (!add_credentials(s, l->config, work, error))
 		return false;
 	if (s->ssh_id && !make_agent(l, s->ssh_id, work, error))

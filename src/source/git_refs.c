@@ -136,5 +136,7 @@ char *git_key(const struct git_shape *shape, const char *sha, const char *full_r
 		g_string_append(key, "(skip-submodules)");
 	if (shape->mtime_commit)
 		g_string_append(key, "(mtime=commit)");
+	if (shape->checkout_bundle)
+		g_string_append(key, "(bundle)");
 	return g_string_free(key, FALSE);
 }

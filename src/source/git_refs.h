@@ -35,7 +35,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(git_listing, git_listing_clear)
 
 /* The options that affect a checkout, besides the commit. Strings are borrowed; "" if not given. */
 struct git_shape {
-	bool keep_git_dir, skip_submodules, mtime_commit;
+	bool keep_git_dir, skip_submodules, mtime_commit, checkout_bundle;
 	const char *subdir;
 };
 /* Returns the cache key, with upstream's text. Owned. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The shared repository of a remote: a retained cache record named by the address. Commits are fetched into it when
- * builds need them, shallow if the server supports it.
+ * builds need them, shallow if the server supports it. A bundle has a repository named by its digest, which nothing is
+ * fetched into: what a client claims to be of a remote does not get into the remote's repository.
  */
 #include "source/git.h"
 #include "base/scope.h"
@@ -10,6 +11,7 @@
 #include <sys/stat.h>
 
 #define NAME "git-remote::"
+#define BUNDLE_NAME "git-bundle::"
 
 /* Removes lock files of a killed git; the repository is locked by the caller. */
 static const char *const stale[] = {"shallow.lock", "index.lock", "packed-refs.lock", "config.lock", "HEAD.lock"};
@@ -29,6 +31,8 @@ char *git_tree_path(int fd, GError **error)
 /* Repositories that need credentials are shared by builds with the same credentials. */
 static char *record_name(const struct git_source *s)
 {
+	if (s->bundle)
+		return g_strconcat(BUNDLE_NAME, s->bundle->digest.text, NULL);
 	if (!s->user_info)
 		return g_strconcat(NAME, s->remote, NULL);
 	g_autofree char *hash = g_compute_checksum_for_string(G_CHECKSUM_SHA256, s->user_info, -1);
@@ -61,22 +65,41 @@ static void find_record(git_repo *r, const char *name)
 		r->ref = cache_get_mutable(c, *id, NULL);
 }
 
-static bool create_record(git_repo *r, const char *name, struct work *work, GError **error)
+static bool fill_record(git_repo *r, const struct git_bundle_file *bundle, struct work *work, GError **error)
 {
 	const struct git_source *s = r->source;
-	g_autofree char *description = g_strconcat("shared git repo for ", s->shown, NULL);
+	struct git_how how = git_repo_how(r);
+	bool long_ids = bundle ? bundle->long_ids : strlen(s->found.sha) == 64;
+	const char *args[] = {"init", "--bare", long_ids ? "--object-format=sha256" : NULL, NULL};
+	const char *origin[] = {"remote", "add", "--", "origin", s->remote, NULL};
+	return git_run(&how, args, work, NULL, error) && git_run(&how, origin, work, NULL, error) &&
+	       (!bundle || git_bundle_import(r, bundle, work, error));
+}
+
+static bool make_record(git_repo *r, const char *name, const struct git_bundle_file *bundle, struct work *work,
+			GError **error)
+{
+	const struct git_source *s = r->source;
+	g_autofree char *description = bundle ? g_strconcat("git bundle ", s->bundle->text, NULL)
+					      : g_strconcat("shared git repo for ", s->shown, NULL);
 	struct cache_record_options options = {.description = description, .policy = CACHE_POLICY_RETAIN};
 	r->ref = cache_new_mutable(s->context->cache, NULL, &options, work, error);
 	if (!r->ref || !open_tree(r, work, error))
 		return false;
-	struct git_how how = git_repo_how(r);
-	const char *args[] = {"init", "--bare", strlen(s->found.sha) == 64 ? "--object-format=sha256" : NULL, NULL};
-	const char *origin[] = {"remote", "add", "--", "origin", s->remote, NULL};
-	if (git_run(&how, args, work, NULL, error) && git_run(&how, origin, work, NULL, error) &&
-	    cache_ref_set_name(r->ref, name, error))
+	if (fill_record(r, bundle, work, error) && cache_ref_set_name(r->ref, name, error))
 		return true;
 	cache_ref_set_policy(r->ref, CACHE_POLICY_DEFAULT, NULL);
 	return false;
+}
+
+static bool create_record(git_repo *r, const char *name, struct work *work, GError **error)
+{
+	if (!r->source->bundle)
+		return make_record(r, name, NULL, work, error);
+	struct git_bundle_file bundle;
+	bool ok = git_bundle_open(r->source, work, &bundle, error) && make_record(r, name, &bundle, work, error);
+	git_bundle_close(&bundle);
+	return ok;
 }
 
 /* ---- fetching */
@@ -119,6 +142,8 @@ bool git_lacks_depth(const GError *error)
 static bool fetch_shallow(const git_repo *r, const char *refspec, struct work *work, GError **error)
 {
 	g_autoptr(GError) why = NULL;
+	if (r->source->shape.checkout_bundle) /* needs the history */
+		return fetch(r, NULL, "--no-tags", refspec, work, error);
 	if (fetch(r, "--depth=1", "--no-tags", refspec, work, &why))
 		return true;
 	if (git_lacks_depth(why))
@@ -163,8 +188,17 @@ static bool fetch_named(const git_repo *r, struct work *work, GError **error)
 	return fetch_shallow(r, refspec, work, error);
 }
 
+static bool check_bundle(const git_repo *r, struct work *work, GError **error)
+{
+	const struct git_source *s = r->source;
+	if (!*s->found.sha || has_commit(r, work)) /* not resolved yet */
+		return true;
+	return cancel_check(work->cancel, error) &&
+	       error_set(error, ERROR_NOT_FOUND, "commit %s not found in bundle %s", s->found.sha, s->bundle->text);
+}
+
 /* The ref may have moved since it was resolved; the resolved commit is used. */
-static bool bring(const git_repo *r, struct work *work, GError **error)
+static bool bring_commit(const git_repo *r, struct work *work, GError **error)
 {
 	const struct git_source *s = r->source;
 	if (has_commit(r, work))
@@ -183,6 +217,15 @@ static bool bring(const git_repo *r, struct work *work, GError **error)
 		       error, ERROR_UNKNOWN,
 		       "fetched ref %s does not match expected commit %s and commit can not be found in the repository",
 		       s->found.ref, s->found.sha);
+}
+
+static bool bring(const git_repo *r, struct work *work, GError **error)
+{
+	if (r->source->bundle)
+		return check_bundle(r, work, error);
+	/* A bundle is made of a complete history; other checkouts need only the commit. */
+	return bring_commit(r, work, error) &&
+	       (!r->source->shape.checkout_bundle || !unshallow(r) || fetch_all(r, r->source->found.sha, work, error));
 }
 
 /*
@@ -235,8 +278,8 @@ bool git_repo_open(git_repo *r, struct git_source *s, const git_link *link, stru
 		return false;
 	r->lock = g_strdup(name);
 	const char *ref = s->found.full_ref;
-	r->local_ref =
-		g_str_has_prefix(ref, "refs/tags/") ? g_strdup(ref) : g_strconcat("refs/tags/", s->found.ref, NULL);
+	r->local_ref = s->bundle || g_str_has_prefix(ref, "refs/tags/") ? g_strdup(ref)
+									: g_strconcat("refs/tags/", s->found.ref, NULL);
 	return open_locked(r, name, work, error);
 }
 

@@ -88,6 +88,12 @@ bool image_request_snapshot(void *self, struct work *work, cache_ref **ret_ref, 
 bool source_plain_error(bool ok, GError **error);
 bool source_layer_limit_parse(const char *text, int64_t *ret, GError **error);
 
+/*
+ * Fetches a blob, whose digest ref has, and returns it for reading, or -1. holds keeps it in the store;
+ * cache_release_blobs. session_id and store: OCI layout only.
+ */
+int pull_blob(const struct source_context *context, bool is_layout, const reference *ref, const char *session_id,
+	      const char *store, blob_holds *holds, struct work *work, GError **error);
 void pull_origin_layout(struct pull_origin *ret, const struct source_context *context, const char *session_id,
 			const char *store);
 /* Fetches from an OCI layout of a session. Strings are copied. */

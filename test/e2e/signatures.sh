@@ -103,6 +103,17 @@ forged=$(in_tree hash-object -t commit -w --stdin < "$WORK/forged")
 in_tree push -q "$WORK/git/repo.git" "$forged:refs/heads/forged"
 bad 'openpgp: invalid signature: it does not match the data' "$G#forged" "$one"
 
+# A repository with SHA-256.
+git init -q -b main --object-format=sha256 "$WORK/long"
+echo long > "$WORK/long/a"
+git -C "$WORK/long" add a
+git -C "$WORK/long" commit -qm long -Sone@x
+git clone -q --bare "$WORK/long" "$WORK/git/long.git"
+L="git://127.0.0.1:$port/long.git"
+good "$L#main" "$one"
+is "$(cat "$WORK/out/x/a")" long
+bad 'openpgp: signature made by unknown entity' "$L#main" "$two"
+
 # Downloads.
 cat "$WORK/two.gpg" "$WORK/one.gpg" > "$WORK/both.gpg"
 signed="http.sig.signature=$WORK/file.asc"

@@ -48,6 +48,10 @@ static provenance_capture *capture_new(void)
 	image.name = (char *)"docker.io/library/base:1@sha256:" HEX;
 	provenance_capture_add_source(c, SOURCE_MATERIAL_IMAGE, &image); /* the same one, by digest */
 	add(c, SOURCE_MATERIAL_GIT, REPOSITORY, COMMIT);
+	struct provenance_source bundled = {
+		.name = (char *)REPOSITORY, .pin = (char *)COMMIT, .bundle = (char *)"oci-layout+blob://s@sha256:" HEX};
+	provenance_capture_add_source(c, SOURCE_MATERIAL_GIT, &bundled);
+	provenance_capture_add_source(c, SOURCE_MATERIAL_GIT, &bundled);
 	add(c, SOURCE_MATERIAL_HTTP, "https://u:p@h/file", "sha256:" HEX);
 	provenance_capture_add_secret(c, "token", true);
 	provenance_capture_add_secret(c, "token", false);
@@ -83,6 +87,9 @@ static char *written(const struct provenance_predicate *p)
 #define MATERIALS                                                                                                      \
 	"[{\"uri\":\"pkg:docker/base@1?platform=linux%2Famd64\",\"digest\":{\"sha256\":\"" HEX "\"}},"                 \
 	"{\"uri\":\"https://xxxxx:xxxxx@h/x.git#v1\",\"digest\":{\"sha1\":\"" COMMIT "\"}},"                           \
+	"{\"uri\":\"https://xxxxx:xxxxx@h/x.git#v1\",\"digest\":{\"sha1\":\"" COMMIT "\"}},"                           \
+	"{\"uri\":\"pkg:oci/s@latest?ref_type=bundle\\u0026vcs_url=https:%2F%2Fxxxxx:xxxxx@h%2Fx.git%23v1\","          \
+	"\"digest\":{\"sha256\":\"" HEX "\"}},"                                                                        \
 	"{\"uri\":\"https://xxxxx:xxxxx@h/file\",\"digest\":{\"sha256\":\"" HEX "\"}}]"
 #define SHOWN_ARGS "\"context:more\":\"https://xxxxx:xxxxx@h/more.git\""
 #define CONFIG_SOURCE "\"uri\":\"https://xxxxx:xxxxx@h/x.git#v1:dir\",\"digest\":{\"sha1\":\"" COMMIT "\"}"

@@ -10,6 +10,7 @@
 #define A "1111111111111111111111111111111111111111"
 #define B "2222222222222222222222222222222222222222"
 #define C "3333333333333333333333333333333333333333"
+#define SHA256 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
 static void test_refs(void)
 {
@@ -123,7 +124,14 @@ static void test_open(void)
 		{"git://h/a", {"git.fullurl", "ext::sh"}, "!invalid git URL \"https://ext::sh\""},
 		{"git://h/a", {"git.mtime", "x"}, "!invalid git mtime x"},
 		{"git://h/a", {"git.sig.pubkey", "x"}, "https://h/a https://h/a - - "},
-		{"git://h/a", {"git.bundle", "x"}, "!git bundles are not supported yet"},
+		{"git://h/a", {"git.bundle", "x"}, "!failed to parse git.bundle locator \"x\": missing scheme"},
+		{"git://h/a",
+		 {"git.bundle", "oci-layout+blob://s@sha256:" SHA256},
+		 "!git.bundle requires git.checksum to be set"},
+		{"git://h/a:d", {"git.checkoutbundle", "false"}, "https://h/a:d https://h/a:d - - "},
+		{"git://h/a#x:d",
+		 {"git.checkoutbundle", "true"},
+		 "!git.checkoutbundle is incompatible with git.subdir"},
 	};
 	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
 		g_autoptr(GError) error = NULL;
@@ -147,6 +155,7 @@ static void test_no_network(void)
 	} cases[] = {
 		{"git://h/a#" A, {NULL, NULL}, A},
 		{"git://h/a#" A ":d", {"git.keepgitdir", "true"}, A ".git#" A ":d"},
+		{"git://h/a#" A, {"git.checkoutbundle", "true"}, A "(bundle)"},
 		{"git://h/a#" A, {"git.checksum", "1111"}, A},
 		{"git://h/a#" A, {"git.checksum", "2222"}, "!expected checksum to match 2222, got " A},
 		{"git://h/a#" A, {"git.checksum", "x"}, "!invalid checksum x for Git URL, expected hex commit hash"},
@@ -164,6 +173,49 @@ static void test_no_network(void)
 		got = ok ? g_strdup(key) : g_strconcat("!", error->message, NULL);
 		g_assert_cmpstr(got, ==, cases[i].want);
 		source_git_class.free(s);
+	}
+}
+
+static void test_bundle(void)
+{
+	static const struct {
+		const char *text, *store, *want; /* layout or image, store, digest; or "!error" */
+	} cases[] = {
+		{"oci-layout+blob://a/b@sha256:" SHA256, NULL, "layout a/b sha256:" SHA256},
+		{"oci-layout+blob://a/b:t@sha256:" SHA256, "", "layout a/b sha256:" SHA256},
+		{"oci-layout+blob://a/b@sha256:" SHA256, "s", "layout s sha256:" SHA256},
+		{"docker-image+blob://h:5000/r@sha256:" SHA256, NULL, "image r sha256:" SHA256},
+		{"docker-image+blob://h:5000/r:1", NULL,
+		 "!failed to parse git.bundle locator \"docker-image+blob://h:5000/r:1\": it has no digest"},
+		{"oci-layout+blob://a@sha384:" SHA256 A, NULL, "!"},
+		{"oci-layout+blob://a@sha384:" SHA256 "11111111111111111111111111111111", NULL,
+		 "!failed to parse git.bundle locator \"oci-layout+blob://a@sha384:" SHA256
+		 "11111111111111111111111111111111\": digest algorithm sha384 not supported, expected sha256"},
+		{"git://h/a", NULL,
+		 "!git.bundle locator scheme \"git\" is not supported; expected \"docker-image+blob\" or "
+		 "\"oci-layout+blob\""},
+		{"docker-image+blob://", NULL, "!"},
+		{"://", NULL, "!"},
+	};
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autoptr(GError) error = NULL;
+		g_autoptr(git_bundle) b = git_bundle_parse(cases[i].text, NULL, cases[i].store, &error);
+		g_autofree char *got =
+			b ? g_strdup_printf("%s %s %s", b->is_layout ? "layout" : "image", b->store, b->digest.text)
+			  : g_strconcat("!", error->message, NULL);
+		if (strcmp(cases[i].want, "!") == 0)
+			g_assert_cmpint(*got, ==, '!');
+		else
+			g_assert_cmpstr(got, ==, cases[i].want);
+	}
+	static const char *const refs[][2] = {
+		{A, "refs/heads/main"},           {"x", "refs/heads/x"},
+		{"heads/x/y", "refs/heads/x/y"},  {"refs/heads/x", "refs/heads/x"},
+		{"refs/tags/v1", "refs/tags/v1"}, {"refs/pull/1", "refs/heads/pull/1"},
+	};
+	for (size_t i = 0; i < G_N_ELEMENTS(refs); i++) {
+		g_autofree char *got = git_bundle_ref(refs[i][0]);
+		g_assert_cmpstr(got, ==, refs[i][1]);
 	}
 }
 
@@ -267,6 +319,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/git/text", test_text);
 	g_test_add_func("/git/open", test_open);
 	g_test_add_func("/git/no_network", test_no_network);
+	g_test_add_func("/git/bundle", test_bundle);
 	g_test_add_func("/git/run", test_run);
 	g_test_add_func("/git/lock", test_lock);
 	g_test_add_func("/git/open_modes", test_open_modes);
