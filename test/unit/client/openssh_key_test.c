@@ -93,6 +93,7 @@ static void test_truncated(void)
 		g_autofree uint8_t *start = g_memdup2(bytes->data, n);
 		g_assert_null(openssh_key_parse(start, n, &error));
 		g_assert_nonnull(error);
+		g_assert_cmpstr(error->message, ==, "ssh: invalid openssh private key format");
 	}
 }
 

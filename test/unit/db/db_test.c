@@ -115,6 +115,7 @@ static void test_migrations(struct fixture *f, gconstpointer unused)
 	g_assert_true(db_run(d, "INSERT INTO t(k) VALUES('kept')", NULL, ""));
 	db_close(d);
 	g_assert_null(db_open(f->fd, "x.db", broken_step, &error)); /* all or nothing */
+	g_assert_cmpstr(error->message, ==, "x.db: run script: table t already exists");
 	g_clear_error(&error);
 	d = open_db(f, steps);
 	g_assert_cmpint(count(d), ==, 1);

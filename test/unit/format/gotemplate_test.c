@@ -13,7 +13,6 @@ static void test_good(void)
 		{"x", "x"},
 		{"{{range .}}{{.ID}},{{end}}", "a,b,"},
 		{"{{range .}}{{index .Labels \"kit\"}}{{end}}", "yes"},
-		{"{{len .}} {{(index . 0)}}", NULL},
 		{"{{with index . 0}}{{.MediaType}}{{.Size}}{{range .GCPolicy}} {{.All}}{{end}}{{end}}",
 		 "m12 true false"},
 		{"{{range .}}{{range .Parents}}p{{else}}none {{end}}{{end}}", "none none "},
@@ -23,25 +22,41 @@ static void test_good(void)
 		{"a {{- /* c */ -}} b {{- print 1 2 \"x\" }}", "ab1 2x"},
 		{"{{with index . 0}}{{range .Labels}}{{.}} {{end}}{{end}}", "< yes "},
 		{"{{if and true false}}1{{else}}2{{end}}{{not 0}}{{ne 1 2}}{{or \"\" \"z\"}}", "2truetruez"},
-		{"{{", NULL},
-		{"{{end}}", NULL},
-		{"{{range .}}", NULL},
-		{"{{nope .}}", NULL},
-		{"{{index . 7}}", NULL},
-		{"{{.ID}}", NULL},
-		{"{{.}}", NULL},
-		{"{{len . |}}", NULL},
-		{"{{\"a}}", NULL},
-		{"{{ }}", NULL},
 	};
 	json_t *v = json_loads(sample, 0, NULL);
 	g_assert_nonnull(v);
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
 		g_autoptr(GError) error = NULL;
 		g_autofree char *text = gotemplate_render(rows[i].format, v, &error);
-		g_test_message("%s -> %s", rows[i].format, text ? text : error->message);
+		g_assert_no_error(error);
 		g_assert_cmpstr(text, ==, rows[i].want);
-		g_assert_true((text == NULL) == (error != NULL));
+	}
+	json_decref(v);
+}
+
+static void test_bad(void)
+{
+	static const struct {
+		const char *format, *error;
+	} rows[] = {
+		{"{{len .}} {{(index . 0)}}", "template: :1: operand \"0)\" is not supported"},
+		{"{{", "template: :1: unclosed action \"{{\""},
+		{"{{end}}", "template: :1: unexpected \"end\""},
+		{"{{range .}}", "template: :1: unexpected EOF after \"{{\""},
+		{"{{nope .}}", "template: :1: function \"nope\" not defined"},
+		{"{{index . 7}}", "template: index out of range: 7"},
+		{"{{.ID}}", "template: :1: can't evaluate field \"ID\""},
+		{"{{.}}", "template: a list or structure is printed with the json function only"},
+		{"{{len . |}}", "template: :1: missing or unexpected operand before \"\""},
+		{"{{\"a}}", "template: :1: unclosed action \"{{\"a}}\""},
+		{"{{ }}", "template: :1: missing value for command \"\""},
+	};
+	json_t *v = json_loads(sample, 0, NULL);
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autoptr(GError) error = NULL;
+		g_assert_null(gotemplate_render(rows[i].format, v, &error));
+		g_assert_nonnull(error);
+		g_assert_cmpstr(error->message, ==, rows[i].error);
 	}
 	json_decref(v);
 }
@@ -72,7 +87,8 @@ static void test_fields(void)
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
-	g_test_add_func("/format/gotemplate/table", test_good);
+	g_test_add_func("/format/gotemplate/good", test_good);
+	g_test_add_func("/format/gotemplate/bad", test_bad);
 	g_test_add_func("/format/gotemplate/fields", test_fields);
 	return g_test_run();
 }

@@ -41,34 +41,37 @@ static void test_targets(void)
 
 static void test_refused(void)
 {
-	static const char *const table[] = {
-		"",
-		"h/x",
-		"//h/x",
-		"ftp://h/x",
-		"file:///etc/passwd",
-		"http:h",
-		"http:///x",
-		"http://:80/x",
-		"http://h:x/",
-		"http://h:65536/",
-		"http://h:-1/",
-		"http://[::1/x",
-		"http://[::1]x/",
-		"http://h/%zz",
-		"http://h/%a",
-		"http://a b/",
-		"http://h/\r\nX: y",
-		"http://h/\x7f",
-		"http://h\\@e/",
-		"http://h%41/",
-		" http://h/",
+	static const struct {
+		const char *url, *error;
+	} table[] = {
+		{"", "unsupported protocol scheme \"\" of \"\""},
+		{"h/x", "unsupported protocol scheme \"\" of \"h/x\""},
+		{"//h/x", "unsupported protocol scheme \"\" of \"//h/x\""},
+		{"ftp://h/x", "unsupported protocol scheme \"ftp\" of \"ftp://h/x\""},
+		{"file:///etc/passwd", "unsupported protocol scheme \"file\" of \"file:///etc/passwd\""},
+		{"http:h", "no host in URL \"http:h\""},
+		{"http:///x", "no host in URL \"http:///x\""},
+		{"http://:80/x", "no host in URL \"http://:80/x\""},
+		{"http://h:x/", "parse \"http://h:x/\": invalid port \":x\" after host"},
+		{"http://h:65536/", "parse \"http://h:65536/\": invalid port \":65536\" after host"},
+		{"http://h:-1/", "parse \"http://h:-1/\": invalid port \":-1\" after host"},
+		{"http://[::1/x", "parse \"http://[::1/x\": missing ']' in host"},
+		{"http://[::1]x/", "parse \"http://[::1]x/\": invalid port \"x\" after host"},
+		{"http://h/%zz", "parse \"http://h/%zz\": invalid URL escape \"%zz\""},
+		{"http://h/%a", "parse \"http://h/%a\": invalid URL escape \"%a\""},
+		{"http://a b/", "parse \"http://a b/\": invalid character in host name"},
+		{"http://h/\r\nX: y", "invalid control character in URL"},
+		{"http://h/\x7f", "invalid control character in URL"},
+		{"http://h\\@e/", "parse \"http://e/\": invalid userinfo"},
+		{"http://h%41/", "parse \"http://h%41/\": invalid character in host name"},
+		{" http://h/", "unsupported protocol scheme \"\" of \" http://h/\""},
 	};
 	for (size_t i = 0; i < G_N_ELEMENTS(table); i++) {
 		g_auto(http_url) u = {0};
 		g_autoptr(GError) error = NULL;
-		g_assert_false(http_url_parse(table[i], &u, &error));
+		g_assert_false(http_url_parse(table[i].url, &u, &error));
 		g_assert_error(error, error_domain(), ERROR_INVALID_ARGUMENT);
+		g_assert_cmpstr(error->message, ==, table[i].error);
 		g_assert_null(u.target);
 	}
 }

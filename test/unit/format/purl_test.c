@@ -39,6 +39,9 @@ static void test_no_image(void)
 	g_autoptr(GError) error = NULL;
 	g_assert_null(purl_of_image("docker", "A B", NULL, NULL, NULL, &error));
 	g_assert_nonnull(error);
+	g_assert_cmpstr(error->message, ==,
+			"failed to parse ref \"A B\": invalid reference format: repository name (library/A B) must be "
+			"lowercase");
 }
 
 int main(int argc, char **argv)

@@ -65,6 +65,7 @@ static void test_no_archive(void)
 	g_autoptr(GError) error = NULL;
 	g_assert_false(archive_newest("FROM scratch\n", strlen("FROM scratch\n"), &known, &when, &error));
 	g_assert_nonnull(error);
+	g_assert_cmpstr(error->message, ==, "archive: Unrecognized archive format");
 	g_assert_false(known);
 }
 

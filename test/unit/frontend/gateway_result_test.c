@@ -12,9 +12,13 @@ static void test_attestations(void)
 	g_autoptr(GError) error = NULL;
 	g_assert_null(gateway_result_from_wire(NULL, &wire, &error));
 	g_assert_true(error_is(error, ERROR_UNIMPLEMENTED));
+	g_assert_cmpstr(error->message, ==, "attestations in a frontend result are not supported yet");
 	wire.n_attestations = 0;
 	g_autoptr(build_result) empty = gateway_result_from_wire(NULL, &wire, NULL);
 	g_assert_nonnull(empty);
+	g_assert_null(empty->ref);
+	g_assert_null(empty->refs);
+	g_assert_cmpuint(g_hash_table_size(empty->metadata), ==, 0);
 }
 
 int main(int argc, char **argv)

@@ -320,6 +320,8 @@ static void test_import(void)
 	def->def[0].data[3] ^= 1; /* the exec's input is gone */
 	g_assert_null(llb_import(other, def, &error).node);
 	g_assert_nonnull(error);
+	g_assert_cmpstr(error->message, ==,
+			"failed to parse llb proto op: proto: Platform: wiretype end group for non-group");
 	guard_free(def);
 	Pb__Definition empty = PB__DEFINITION__INIT;
 	g_clear_error(&error);

@@ -59,39 +59,48 @@ static void test_no_layers(void)
 	g_assert_nonnull(strstr(text, "\"layers\": null\n"));
 }
 
+#define CONFIG(size) "\"config\":{\"mediaType\":\"x\",\"digest\":\"" A "\",\"size\":" size "}"
+
 static void test_refused(void)
 {
 	static const struct {
-		const char *text, *type;
-		bool is_index;
+		const char *text, *type, *error;
 	} rows[] = {
-		{"", OCI_MANIFEST, false},
-		{"[]", OCI_MANIFEST, false},
-		{"{}", OCI_MANIFEST, false},
-		{"{\"config\":{\"mediaType\":\"x\",\"digest\":\"" A "\",\"size\":1},\"manifests\":[]}", OCI_MANIFEST,
-		 false},
-		{"{\"config\":{\"mediaType\":\"x\",\"digest\":\"" A "\",\"size\":-1}}", OCI_MANIFEST, false},
-		{"{\"config\":{\"mediaType\":\"x\",\"digest\":\"" A "\",\"size\":1152921504606846976}}", OCI_MANIFEST,
-		 false},
-		{"{\"config\":{\"mediaType\":\"x\",\"digest\":\"sha256:../../x\",\"size\":1}}", OCI_MANIFEST, false},
-		{"{\"config\":{\"mediaType\":\"x\",\"digest\":\"" A "\",\"size\":\"1\"}}", OCI_MANIFEST, false},
-		{"{\"config\":{\"mediaType\":\"x\",\"digest\":\"" A "\",\"size\":1},\"config\":{}}", OCI_MANIFEST,
-		 false},
-		{"{\"mediaType\":\"" OCI_INDEX "\",\"config\":{\"mediaType\":\"x\",\"digest\":\"" A "\",\"size\":1}}",
-		 OCI_MANIFEST, false},
-		{"{\"schemaVersion\":1,\"fsLayers\":[]}", DOCKER_MANIFEST, false},
-		{"{\"manifests\":[],\"layers\":[]}", OCI_INDEX, true},
-		{"{\"manifests\":[{}]}", OCI_INDEX, true},
-		{"{\"manifests\":[]} x", OCI_INDEX, true},
+		{"", OCI_MANIFEST, "failed to parse manifest: line 1 column 0: unexpected token near end of file"},
+		{"[]", OCI_MANIFEST, "invalid manifest: not an object"},
+		{"{}", OCI_MANIFEST, "invalid manifest config: invalid document: wrong type of \"descriptor\""},
+		{"{" CONFIG("1") ",\"manifests\":[]}", OCI_MANIFEST,
+		 "invalid manifest: it contains members of another kind of document"},
+		{"{" CONFIG("-1") "}", OCI_MANIFEST, "invalid manifest config: invalid size -1 of " A},
+		{"{" CONFIG("1152921504606846976") "}", OCI_MANIFEST,
+		 "invalid manifest config: invalid size 1152921504606846976 of " A},
+		{"{\"config\":{\"mediaType\":\"x\",\"digest\":\"sha256:../../x\",\"size\":1}}", OCI_MANIFEST,
+		 "invalid manifest config: invalid digest \"sha256:../../x\""},
+		{"{" CONFIG("\"1\"") "}", OCI_MANIFEST,
+		 "invalid manifest config: invalid document: wrong type of \"size\""},
+		{"{" CONFIG("1") ",\"config\":{}}", OCI_MANIFEST,
+		 "failed to parse manifest: line 1 column 128: duplicate object key near '\"config\"'"},
+		{"{\"mediaType\":\"" OCI_INDEX "\"," CONFIG("1") "}", OCI_MANIFEST,
+		 "invalid manifest: media type \"" OCI_INDEX "\" does not match \"" OCI_MANIFEST "\""},
+		{"{\"schemaVersion\":1,\"fsLayers\":[]}", DOCKER_MANIFEST,
+		 "media type \"application/vnd.docker.distribution.manifest.v1+prettyjws\" is no longer supported "
+		 "since "
+		 "containerd v2.0, please rebuild the image as \"" DOCKER_MANIFEST "\" or \"" OCI_MANIFEST "\""},
+		{"{\"manifests\":[],\"layers\":[]}", OCI_INDEX,
+		 "invalid index: it contains members of another kind of document"},
+		{"{\"manifests\":[{}]}", OCI_INDEX, "invalid digest \"\""},
+		{"{\"manifests\":[]} x", OCI_INDEX,
+		 "failed to parse index: line 1 column 18: end of file expected near 'x'"},
 	};
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
 		g_autoptr(GError) error = NULL;
 		size_t n = strlen(rows[i].text);
-		if (rows[i].is_index)
+		if (strcmp(rows[i].type, OCI_INDEX) == 0)
 			g_assert_null(oci_index_parse(rows[i].text, n, rows[i].type, &error));
 		else
 			g_assert_null(oci_manifest_parse(rows[i].text, n, rows[i].type, &error));
 		g_assert_nonnull(error);
+		g_assert_cmpstr(error->message, ==, rows[i].error);
 	}
 }
 
@@ -134,7 +143,10 @@ static void test_config(void)
 	g_assert_cmpuint(c->diff_ids->len, ==, 2);
 	g_assert_cmpstr(c->platform.variant, ==, "v7");
 	static const char bad[] = "{\"rootfs\":{\"diff_ids\":[\"sha256:x\"]}}";
-	g_assert_null(oci_config_parse(bad, strlen(bad), NULL));
+	g_assert_null(oci_config_parse(bad, strlen(bad), &error));
+	g_assert_nonnull(error);
+	g_assert_cmpstr(error->message, ==, "invalid digest \"sha256:x\"");
+	g_clear_error(&error);
 }
 
 static void test_chain_id(void)

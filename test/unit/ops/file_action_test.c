@@ -563,6 +563,7 @@ static void test_copy_patterns(struct fixture *f, gconstpointer data)
 	c.n_exclude_patterns = 1;
 	g_autoptr(GError) error = NULL;
 	g_assert_false(run(f, &a, default_owner, &error));
+	g_assert_cmpstr(error->message, ==, "invalid excludepatterns: [[]: syntax error in pattern");
 }
 
 static void test_copy_wildcards(struct fixture *f, gconstpointer data)

@@ -190,6 +190,7 @@ static void test_make_dirs(void)
 	}
 	g_assert_cmpint(path_make_dirs(root_fd, "etc/passwd/x", 0755, 0, 0, -1, &error), ==, -1);
 	g_assert_nonnull(error);
+	g_assert_cmpstr(error->message, ==, "lstat /etc/passwd/x: not a directory");
 }
 
 static void test_read(void)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "progress/progress.h"
+#include <string.h>
 
 static progress_sink *sink(const char *digest, const char *name, const char *input)
 {
@@ -151,32 +152,47 @@ static gpointer writer(gpointer data)
 
 static gpointer canceler(gpointer data)
 {
-	g_usleep(20000);
 	cancel_set(data, ERROR_CANCELED, NULL);
 	return NULL;
 }
 
+/* Reads the announcement of a vertex and the lines of the two writers. */
+static void read_lines(progress_reader *r)
+{
+	guint vertices = 0, lines = 0;
+	while (vertices + lines < 4001) {
+		g_autoptr(GPtrArray) batch = progress_reader_next(r, 5);
+		g_assert_nonnull(batch);
+		for (guint i = 0; i < batch->len; i++) {
+			const struct progress_event *e = batch->pdata[i];
+			vertices += e->type == PROGRESS_VERTEX;
+			lines += e->type == PROGRESS_LOG && e->log.len == 1 && memcmp(e->log.bytes, "x", 1) == 0;
+		}
+	}
+	g_assert_cmpuint(vertices, ==, 1);
+	g_assert_cmpuint(lines, ==, 4000);
+}
+
+/* Readers lose nothing of concurrent writers, and one that waits for more ends when it is canceled. */
 static void test_threads(void)
 {
 	g_autoptr(progress_log) log = progress_log_new();
 	g_autoptr(progress_sink) a = sink("a", "A", NULL);
 	g_autoptr(cancel) c = cancel_new(NULL);
 	progress_sink_add(a, log);
-	GThread *threads[] = {g_thread_new("w", writer, a), g_thread_new("w", writer, a),
-			      g_thread_new("c", canceler, c)};
 	g_autoptr(progress_reader) r = progress_reader_new(log, NULL), stopped = progress_reader_new(log, c);
-	guint seen = 0;
-	while (seen < 4001) {
-		g_autoptr(GPtrArray) batch = progress_reader_next(r, 5);
-		seen += batch->len;
-	}
-	for (;;) {
-		g_autoptr(GPtrArray) batch = progress_reader_next(stopped, 1);
-		if (!batch)
-			break;
-	}
-	for (size_t i = 0; i < G_N_ELEMENTS(threads); i++)
-		g_thread_join(threads[i]);
+	GThread *writers[] = {g_thread_new("w", writer, a), g_thread_new("w", writer, a)};
+	read_lines(r);
+	read_lines(stopped);
+	GThread *other = g_thread_new("c", canceler, c);
+	g_assert_null(progress_reader_next(stopped, 5));
+	g_assert_true(cancel_is_set(c));
+	g_thread_join(other);
+	for (size_t i = 0; i < G_N_ELEMENTS(writers); i++)
+		g_thread_join(writers[i]);
+	progress_log_close(log);
+	g_autoptr(GPtrArray) last = progress_reader_next(r, 0);
+	g_assert_null(last);
 }
 
 /* A warning may come before its vertex. */

@@ -336,6 +336,8 @@ static void test_large_headers(void)
 	g_assert_null(rpc_unary(other, "/test.Rig/Echo", md, &request_message, &filesync__bytes_message__descriptor,
 				NULL, 0, &error));
 	g_assert_nonnull(error);
+	g_assert_true(error_is(error, ERROR_RESOURCE_EXHAUSTED));
+	g_assert_cmpstr(error->message, ==, "metadata x-much: value of 50000 bytes");
 	others_are_fine(&r);
 }
 

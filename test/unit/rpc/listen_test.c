@@ -168,6 +168,8 @@ static void test_mutual_tls(void)
 	g_clear_error(&error);
 	server.key_file = f.client_key; /* of another certificate */
 	g_assert_false(rpc_server_listen(r.server, "tcp://127.0.0.1:0", &options, &error));
+	g_assert_true(g_str_has_prefix(error->message, "could not load certificate or key: "));
+	g_assert_true(g_str_has_suffix(error->message, "key values mismatch"));
 	remove_files(&f);
 }
 
@@ -211,24 +213,29 @@ static void test_stale(void)
 	g_assert_no_error(error);
 }
 
+#define LONG_PATH                                                                                                      \
+	"/tmp/"                                                                                                        \
+	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"       \
+	"aa"
+
 static void test_bad_addresses(void)
 {
-	static const char *const bad[] = {
-		"nothing",
-		"http://x",
-		"tcp://127.0.0.1",
-		"tcp://127.0.0.1:notaport",
-		"unix:///tmp/"
-		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-		"aa",
+	static const char *const bad[][2] = {
+		{"nothing", "address nothing does not contain proto, you meant unix://nothing ?"},
+		{"http://x", "addr http://x not supported"},
+		{"tcp://127.0.0.1", "address 127.0.0.1: missing port in address"},
+		{"tcp://127.0.0.1:notaport", "lookup 127.0.0.1:notaport: Servname not supported for ai_socktype"},
+		{"unix://" LONG_PATH,
+		 "failed to create unix socket on " LONG_PATH ": \"" LONG_PATH "\": unix socket path too long (> 104)"},
 	};
 	scoped_rig r = {0};
 	rig_up(&r);
 	for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
 		g_autoptr(GError) error = NULL;
-		g_assert_false(rpc_server_listen(r.server, bad[i], NULL, &error));
+		g_assert_false(rpc_server_listen(r.server, bad[i][0], NULL, &error));
 		g_assert_nonnull(error);
-		g_assert_null(rpc_connect(r.loop, bad[i], NULL, NULL, NULL));
+		g_assert_cmpstr(error->message, ==, bad[i][1]);
+		g_assert_null(rpc_connect(r.loop, bad[i][0], NULL, NULL, NULL));
 	}
 	g_autoptr(GError) error = NULL;
 	g_assert_null(rpc_connect(r.loop, "unix:///nonexistent/x.sock", NULL, NULL, &error));

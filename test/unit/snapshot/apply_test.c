@@ -146,41 +146,50 @@ static void test_escapes(struct fixture *f, gconstpointer data)
 	g_assert_cmpuint(stat_of(f, "hard").st_ino, ==, stat_of(f, "canary").st_ino);
 }
 
-static void refused(struct fixture *f, const struct made_entry *entries, size_t n, const struct apply_options *options)
+/* text: the end of the error. */
+static void refused(struct fixture *f, const struct made_entry *entries, size_t n, const struct apply_options *options,
+		    const char *text)
 {
 	g_autoptr(GError) error = NULL;
 	g_assert_false(apply(f, entries, n, options, &error));
 	g_assert_nonnull(error);
+	size_t length = strlen(error->message), end = strlen(text);
+	g_assert_cmpuint(length, >=, end);
+	g_assert_cmpstr(error->message + length - end, ==, text);
 }
 
 static void test_refused(struct fixture *f, gconstpointer data)
 {
-	static const struct made_entry rows[][2] = {
-		{{".", '2', "/outside"}},
-		{{"/", '0', "x"}},
-		{{"a/..", '0', "x"}},
-		{{"hard", '1', "missing"}},
-		{{"dir/", '5', NULL}, {"hard", '1', "dir"}},
-		{{"loop", '2', "loop"}, {"loop/x", '0', "x"}},
-		{{"file", '0', "x"}, {"file/x", '0', "x"}},
-		{{".wh.", '0', NULL}},
-		{{"a/.wh..", '0', NULL}},
-		{{"a/.wh...", '0', NULL}},
+	static const struct {
+		struct made_entry entries[2];
+		const char *error;
+	} rows[] = {
+		{{{".", '2', "/outside"}}, "failed to extract .: the root can only be a directory"},
+		{{{"/", '0', "x"}}, "archive/tar: Damaged tar archive"},
+		{{{"a/..", '0', "x"}}, "failed to extract a/..: the root can only be a directory"},
+		{{{"hard", '1', "missing"}}, "failed to extract hard: hard link to missing: no such file or directory"},
+		{{{"dir/", '5', NULL}, {"hard", '1', "dir"}}, "failed to extract hard: hard link to directory dir"},
+		{{{"loop", '2', "loop"}, {"loop/x", '0', "x"}},
+		 "failed to extract loop/x: open /loop: too many levels of symbolic links"},
+		{{{"file", '0', "x"}, {"file/x", '0', "x"}}, "failed to extract file/x: open /file: not a directory"},
+		{{{".wh.", '0', NULL}}, "failed to extract .wh.: invalid whiteout name: .wh."},
+		{{{"a/.wh..", '0', NULL}}, "failed to extract a/.wh..: invalid whiteout name: .wh.."},
+		{{{"a/.wh...", '0', NULL}}, "failed to extract a/.wh...: invalid whiteout name: .wh..."},
 	};
 	static const struct apply_options *const modes[] = {&native, &overlay};
 	for (size_t m = 0; m < G_N_ELEMENTS(modes); m++)
 		for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)
-			refused(f, rows[i], rows[i][1].name ? 2 : 1, modes[m]);
+			refused(f, rows[i].entries, rows[i].entries[1].name ? 2 : 1, modes[m], rows[i].error);
 	g_autofree char *component = g_strnfill(256, 'x'), *path = g_strnfill(5000, '/');
 	path[4999] = 'x';
 	const struct made_entry long_component = {component, '0', "x"}, long_path = {path, '0', "x"};
-	refused(f, &long_component, 1, &native);
-	refused(f, &long_path, 1, &native);
+	refused(f, &long_component, 1, &native, ": file name too long");
+	refused(f, &long_path, 1, &native, "x: archive entry with a name of 5000 bytes");
 	g_autoptr(GString) deep = g_string_new("x");
 	for (int i = 0; i < 1200; i++)
 		g_string_append(deep, "/x");
 	const struct made_entry deep_path = {deep->str, '0', "x"};
-	refused(f, &deep_path, 1, &native);
+	refused(f, &deep_path, 1, &native, ": archive entry is nested in 1200 directories");
 }
 
 static void test_replace(struct fixture *f, gconstpointer data)
@@ -466,7 +475,8 @@ static void test_device_whiteout(struct fixture *f, gconstpointer data)
 	assert_text(f, "dir/kept", "1");
 	must_apply(f, second, 1, &overlay);
 	g_assert_true(S_ISCHR(stat_of(f, "dir/gone").st_mode) && stat_of(f, "dir/gone").st_rdev == 0);
-	refused(f, second, 1, &(struct apply_options){.mode = APPLY_ARCHIVE});
+	refused(f, second, 1, &(struct apply_options){.mode = APPLY_ARCHIVE},
+		"failed to extract dir/gone: character device 0:0 is refused");
 }
 
 /* ADD stops at the end of the archive and ignores damage and bytes after it. A layer's digest covers them. */
