@@ -106,141 +106,125 @@ static void verdict_clear(struct verdict *v)
 
 #define DENIED(id) "source \"" id "\" denied by policy: source denied by policy"
 
+static const struct policy_case {
+	struct rule rules[4];
+	const char *from, *value;
+	const char *to, *attr; /* NULL: unchanged */
+	const char *error;
+} cases[] = {
+	/* the last matching rule decides */
+	{{{ALLOW, WILDCARD, BUSYBOX}, {DENY, WILDCARD, BUSYBOX}, {ALLOW, WILDCARD, BUSYBOX}},
+	 BUSYBOX,
+	 NULL,
+	 NULL,
+	 NULL,
+	 NULL},
+	{{{ALLOW, WILDCARD, BUSYBOX}, {DENY, WILDCARD, "*"}}, BUSYBOX, NULL, NULL, NULL, DENIED(BUSYBOX)},
+	{{{DENY, EXACT, "docker-image://*"}}, BUSYBOX, NULL, NULL, NULL, NULL},
+	{{{DENY, WILDCARD, BUSYBOX}}, "docker-image://busybox", NULL, NULL, NULL, DENIED(BUSYBOX)},
+	/* converted sources are checked again */
+	{{{CONVERT, EXACT, BUSYBOX, ALPINE}, {CONVERT, EXACT, ALPINE, DEBIAN}}, BUSYBOX, NULL, DEBIAN, NULL, NULL},
+	{{{DENY, WILDCARD, "docker-image://docker.io/library/alpine:*"}, {CONVERT, WILDCARD, BUSYBOX, ALPINE}},
+	 BUSYBOX,
+	 NULL,
+	 NULL,
+	 NULL,
+	 DENIED(ALPINE)},
+	{{{DENY, WILDCARD, BUSYBOX}, {CONVERT, WILDCARD, BUSYBOX, ALPINE}}, BUSYBOX, NULL, ALPINE, NULL, NULL},
+	{{{CONVERT, WILDCARD, BUSYBOX, ALPINE}, {CONVERT, WILDCARD, ALPINE, BUSYBOX}},
+	 BUSYBOX,
+	 NULL,
+	 NULL,
+	 NULL,
+	 "too many mutations on a single source: too many operations"},
+	{{{CONVERT, WILDCARD, "docker-image://docker.io/library/*:*", "docker-image://h/$1:${2}"}},
+	 BUSYBOX,
+	 NULL,
+	 "docker-image://h/busybox:latest",
+	 NULL,
+	 NULL},
+	{{{CONVERT, REGEX, "docker\\.io/(?P<path>[^:]+)", "h/${path}"}},
+	 BUSYBOX,
+	 NULL,
+	 "docker-image://h/library/busybox:latest",
+	 NULL,
+	 NULL},
+	{{{CONVERT, WILDCARD, BUSYBOX, BUSYBOX}}, BUSYBOX, NULL, NULL, NULL, NULL},
+	{{{CONVERT, WILDCARD, BUSYBOX}},
+	 BUSYBOX,
+	 NULL,
+	 NULL,
+	 NULL,
+	 "error mutating source policy: missing destination for convert rule"},
+	/* attributes */
+	{{{CONVERT, WILDCARD, "https://h/f", "", "a", "sha256:1"}}, "https://h/f", NULL, NULL, "sha256:1", NULL},
+	{{{CONVERT, WILDCARD, "https://h/f", "", "a", "2"}}, "https://h/f", "1", NULL, "2", NULL},
+	{{{DENY, WILDCARD, "*", NULL, NULL, NULL, EQUAL, "a", "1"}},
+	 "https://h/f",
+	 "1",
+	 NULL,
+	 "1",
+	 DENIED("https://h/f")},
+	{{{DENY, WILDCARD, "*", NULL, NULL, NULL, EQUAL, "a", "1"}}, "https://h/f", "2", NULL, "2", NULL},
+	{{{DENY, WILDCARD, "*", NULL, NULL, NULL, EQUAL, "a", "1"}}, "https://h/f", NULL, NULL, NULL, NULL},
+	{{{DENY, WILDCARD, "*", NULL, NULL, NULL, NOTEQUAL, "a", "1"}},
+	 "https://h/f",
+	 NULL,
+	 NULL,
+	 NULL,
+	 DENIED("https://h/f")},
+	{{{DENY, WILDCARD, "*", NULL, NULL, NULL, MATCHES, "a", "^b\\w+"}},
+	 "https://h/f",
+	 "bar",
+	 NULL,
+	 "bar",
+	 DENIED("https://h/f")},
+	{{{DENY, WILDCARD, "*", NULL, NULL, NULL, MATCHES, "a", "^\\d"}}, "https://h/f", "bar", NULL, "bar", NULL},
+	/* an invalid rule is an error only when it is evaluated */
+	{{{DENY, WILDCARD, "*", NULL, NULL, NULL, 7, "a", ""}},
+	 "https://h/f",
+	 NULL,
+	 NULL,
+	 NULL,
+	 "error matching source policy: unknown attr condition: 7"},
+	{{{DENY, 9, "*"}}, "https://h/f", NULL, NULL, NULL, "error matching source policy: unknown match type: 9"},
+	{{{5, WILDCARD, "*"}},
+	 "https://h/f",
+	 NULL,
+	 NULL,
+	 NULL,
+	 "source policy: rule 5 *: unknown type \"https://h/f\""},
+	{{{ALLOW, WILDCARD, "a**"}},
+	 "https://h/f",
+	 NULL,
+	 NULL,
+	 NULL,
+	 "error matching source policy: failed to translate wildcard \"a**\" to regexp: invalid wildcard: "
+	 "\"**\""},
+};
+
+static void check_case(const struct policy_case *c)
+{
+	size_t n = 0;
+	while (n < G_N_ELEMENTS(c->rules) && c->rules[n].selector)
+		n++;
+	Policy__Policy *policy = policy_of(c->rules, n);
+	struct verdict v = apply(&policy, 1, c->from, c->value);
+	g_assert_cmpstr(v.error, ==, c->error);
+	g_assert_true(v.ok == !c->error);
+	if (v.ok) {
+		g_assert_cmpstr(v.identifier, ==, c->to ? c->to : c->from);
+		g_assert_cmpstr(v.attr, ==, c->attr ? c->attr : c->value);
+		g_assert_true(v.changed == (c->to || (c->attr && g_strcmp0(c->attr, c->value) != 0)));
+	}
+	verdict_clear(&v);
+	guard_free(policy);
+}
+
 static void test_rules(void)
 {
-	static const struct {
-		struct rule rules[4];
-		const char *from, *value;
-		const char *to, *attr; /* NULL: unchanged */
-		const char *error;
-	} cases[] = {
-		/* the last matching rule decides */
-		{{{ALLOW, WILDCARD, BUSYBOX}, {DENY, WILDCARD, BUSYBOX}, {ALLOW, WILDCARD, BUSYBOX}},
-		 BUSYBOX,
-		 NULL,
-		 NULL,
-		 NULL,
-		 NULL},
-		{{{ALLOW, WILDCARD, BUSYBOX}, {DENY, WILDCARD, "*"}}, BUSYBOX, NULL, NULL, NULL, DENIED(BUSYBOX)},
-		{{{DENY, EXACT, "docker-image://*"}}, BUSYBOX, NULL, NULL, NULL, NULL},
-		{{{DENY, WILDCARD, BUSYBOX}}, "docker-image://busybox", NULL, NULL, NULL, DENIED(BUSYBOX)},
-		/* converted sources are checked again */
-		{{{CONVERT, EXACT, BUSYBOX, ALPINE}, {CONVERT, EXACT, ALPINE, DEBIAN}},
-		 BUSYBOX,
-		 NULL,
-		 DEBIAN,
-		 NULL,
-		 NULL},
-		{{{DENY, WILDCARD, "docker-image://docker.io/library/alpine:*"}, {CONVERT, WILDCARD, BUSYBOX, ALPINE}},
-		 BUSYBOX,
-		 NULL,
-		 NULL,
-		 NULL,
-		 DENIED(ALPINE)},
-		{{{DENY, WILDCARD, BUSYBOX}, {CONVERT, WILDCARD, BUSYBOX, ALPINE}}, BUSYBOX, NULL, ALPINE, NULL, NULL},
-		{{{CONVERT, WILDCARD, BUSYBOX, ALPINE}, {CONVERT, WILDCARD, ALPINE, BUSYBOX}},
-		 BUSYBOX,
-		 NULL,
-		 NULL,
-		 NULL,
-		 "too many mutations on a single source: too many operations"},
-		{{{CONVERT, WILDCARD, "docker-image://docker.io/library/*:*", "docker-image://h/$1:${2}"}},
-		 BUSYBOX,
-		 NULL,
-		 "docker-image://h/busybox:latest",
-		 NULL,
-		 NULL},
-		{{{CONVERT, REGEX, "docker\\.io/(?P<path>[^:]+)", "h/${path}"}},
-		 BUSYBOX,
-		 NULL,
-		 "docker-image://h/library/busybox:latest",
-		 NULL,
-		 NULL},
-		{{{CONVERT, WILDCARD, BUSYBOX, BUSYBOX}}, BUSYBOX, NULL, NULL, NULL, NULL},
-		{{{CONVERT, WILDCARD, BUSYBOX}},
-		 BUSYBOX,
-		 NULL,
-		 NULL,
-		 NULL,
-		 "error mutating source policy: missing destination for convert rule"},
-		/* attributes */
-		{{{CONVERT, WILDCARD, "https://h/f", "", "a", "sha256:1"}},
-		 "https://h/f",
-		 NULL,
-		 NULL,
-		 "sha256:1",
-		 NULL},
-		{{{CONVERT, WILDCARD, "https://h/f", "", "a", "2"}}, "https://h/f", "1", NULL, "2", NULL},
-		{{{DENY, WILDCARD, "*", NULL, NULL, NULL, EQUAL, "a", "1"}},
-		 "https://h/f",
-		 "1",
-		 NULL,
-		 "1",
-		 DENIED("https://h/f")},
-		{{{DENY, WILDCARD, "*", NULL, NULL, NULL, EQUAL, "a", "1"}}, "https://h/f", "2", NULL, "2", NULL},
-		{{{DENY, WILDCARD, "*", NULL, NULL, NULL, EQUAL, "a", "1"}}, "https://h/f", NULL, NULL, NULL, NULL},
-		{{{DENY, WILDCARD, "*", NULL, NULL, NULL, NOTEQUAL, "a", "1"}},
-		 "https://h/f",
-		 NULL,
-		 NULL,
-		 NULL,
-		 DENIED("https://h/f")},
-		{{{DENY, WILDCARD, "*", NULL, NULL, NULL, MATCHES, "a", "^b\\w+"}},
-		 "https://h/f",
-		 "bar",
-		 NULL,
-		 "bar",
-		 DENIED("https://h/f")},
-		{{{DENY, WILDCARD, "*", NULL, NULL, NULL, MATCHES, "a", "^\\d"}},
-		 "https://h/f",
-		 "bar",
-		 NULL,
-		 "bar",
-		 NULL},
-		/* an invalid rule is an error only when it is evaluated */
-		{{{DENY, WILDCARD, "*", NULL, NULL, NULL, 7, "a", ""}},
-		 "https://h/f",
-		 NULL,
-		 NULL,
-		 NULL,
-		 "error matching source policy: unknown attr condition: 7"},
-		{{{DENY, 9, "*"}},
-		 "https://h/f",
-		 NULL,
-		 NULL,
-		 NULL,
-		 "error matching source policy: unknown match type: 9"},
-		{{{5, WILDCARD, "*"}},
-		 "https://h/f",
-		 NULL,
-		 NULL,
-		 NULL,
-		 "source policy: rule 5 *: unknown type \"https://h/f\""},
-		{{{ALLOW, WILDCARD, "a**"}},
-		 "https://h/f",
-		 NULL,
-		 NULL,
-		 NULL,
-		 "error matching source policy: failed to translate wildcard \"a**\" to regexp: invalid wildcard: "
-		 "\"**\""},
-	};
-	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
-		size_t n = 0;
-		while (n < 4 && cases[i].rules[n].selector)
-			n++;
-		Policy__Policy *policy = policy_of(cases[i].rules, n);
-		struct verdict v = apply(&policy, 1, cases[i].from, cases[i].value);
-		g_assert_cmpstr(v.error, ==, cases[i].error);
-		g_assert_true(v.ok == !cases[i].error);
-		if (v.ok) {
-			g_assert_cmpstr(v.identifier, ==, cases[i].to ? cases[i].to : cases[i].from);
-			g_assert_cmpstr(v.attr, ==, cases[i].attr ? cases[i].attr : cases[i].value);
-			g_assert_true(v.changed == (cases[i].to ||
-						    (cases[i].attr && g_strcmp0(cases[i].attr, cases[i].value) != 0)));
-		}
-		verdict_clear(&v);
-		guard_free(policy);
-	}
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++)
+		check_case(&cases[i]);
 }
 
 static void test_several(void)
