@@ -88,10 +88,8 @@ static bool export_local(struct build_options *o, const struct solve_target *t, 
 		return error_set(error, ERROR_INVALID_ARGUMENT, "local cache exporter requires dest");
 	if (g_hash_table_contains(t->attrs, "tag"))
 		store.tag = attr(t, "tag");
-	if (g_hash_table_contains(t->attrs, "reset") && !bool_parse(attr(t, "reset"), &store.reset, error)) {
-		g_prefix_error(error, "failed to parse reset attribute: ");
-		return false;
-	}
+	if (g_hash_table_contains(t->attrs, "reset") && !bool_parse(attr(t, "reset"), &store.reset, error))
+		return error_prefix(error, "failed to parse reset attribute: ");
 	g_autofree char *id = g_strconcat("local:", store.dir, NULL);
 	g_array_append_val(o->cache_stores, store);
 	return services_add_store(o->services, id, store.dir, true, error);
@@ -123,10 +121,8 @@ static bool find_digest(const struct solve_target *t, const char *dir, GError **
 		return true;
 	const char *tag = g_hash_table_contains(t->attrs, "tag") ? attr(t, "tag") : "latest";
 	oci_descriptor *found = NULL;
-	if (!layout_index_find(dir, tag, &found, error)) {
-		g_prefix_error(error, "skipped due to err: ");
-		return false;
-	}
+	if (!layout_index_find(dir, tag, &found, error))
+		return error_prefix(error, "skipped due to err: ");
 	if (!found)
 		return error_set(error, ERROR_NOT_FOUND, "skipped: no digest found for tag %s", tag);
 	attr_set(t, "digest", found->digest.text);
@@ -146,8 +142,7 @@ static bool has_blob(const struct solve_target *t, const char *dir, GError **err
 			return true;
 		error_set(error, ERROR_NOT_FOUND, "content %s: not found", digest.text);
 	}
-	g_prefix_error(error, "skipped: digest %s unavailable: ", text);
-	return false;
+	return error_prefix(error, "skipped: digest %s unavailable: ", text);
 }
 
 /* A missing local cache is not an error: the build continues without it. */

@@ -129,18 +129,14 @@ static GByteArray *read_stdin(GError **error)
 	for (;;) {
 		guint8 buffer[65536];
 		ssize_t n = read(STDIN_FILENO, buffer, sizeof buffer);
-		if (n < 0) {
-			error_set_errno(error, errno, "read standard input");
-			return NULL;
-		}
+		if (n < 0)
+			return error_null_errno(error, errno, "read standard input");
 		if (n == 0)
 			return g_steal_pointer(&bytes);
 		g_byte_array_append(bytes, buffer, (guint)n);
-		if (bytes->len > LIMIT_MESSAGE_BYTES) {
-			error_set(error, ERROR_RESOURCE_EXHAUSTED, "the definition is larger than %lld bytes",
-				  LIMIT_MESSAGE_BYTES);
-			return NULL;
-		}
+		if (bytes->len > LIMIT_MESSAGE_BYTES)
+			return error_null(error, ERROR_RESOURCE_EXHAUSTED, "the definition is larger than %lld bytes",
+					  LIMIT_MESSAGE_BYTES);
 	}
 }
 
@@ -178,10 +174,8 @@ static bool keep_used_locals(struct build_options *o, GError **error)
 	for (size_t i = 0; i < o->definition->n_def; i++) {
 		const ProtobufCBinaryData *bytes = &o->definition->def[i];
 		Pb__Op *op = guard_unpack_go(&pb__op__descriptor, bytes->data, bytes->len, error);
-		if (!op) {
-			g_prefix_error(error, "failed to parse llb proto op: ");
-			return false;
-		}
+		if (!op)
+			return error_prefix(error, "failed to parse llb proto op: ");
 		if (op->op_case == PB__OP__OP_SOURCE && g_str_has_prefix(op->source->identifier, "local://"))
 			g_ptr_array_add(names, g_strdup(op->source->identifier + strlen("local://")));
 		guard_free(op);
@@ -207,10 +201,8 @@ static bool read_definition(struct build_options *o, const flags *f, GError **er
 		return error_set(error, ERROR_INVALID_ARGUMENT,
 				 "empty definition sent to build. Specify --frontend instead?");
 	o->definition = guard_unpack_go(&pb__definition__descriptor, bytes->data, bytes->len, error);
-	if (!o->definition) {
-		g_prefix_error(error, "failed to parse input: ");
-		return false;
-	}
+	if (!o->definition)
+		return error_prefix(error, "failed to parse input: ");
 	if (o->definition->n_def == 0)
 		return error_set(error, ERROR_INVALID_ARGUMENT,
 				 "empty definition sent to build. Specify --frontend instead?");

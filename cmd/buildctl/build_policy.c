@@ -21,8 +21,7 @@ static GByteArray *read_file(const char *path, GError **error)
 	}
 	if (n >= 0)
 		return g_steal_pointer(&bytes);
-	error_set_errno(error, errno, "%s %s", fd < 0 ? "open" : "read", path);
-	return NULL;
+	return error_null_errno(error, errno, "%s %s", fd < 0 ? "open" : "read", path);
 }
 
 bool build_policy_read(struct build_options *o, const flags *f, GError **error)

@@ -33,8 +33,7 @@ bool call_failed(const char *what, GError **error)
 		g_prefix_error(error, "%s: ", error_code_name(code));
 	for (guint i = 0; details && i < details->len; i++)
 		prefix_of_detail(details->pdata[i], error);
-	g_prefix_error(error, "%s: ", what);
-	return false;
+	return error_prefix(error, "%s: ", what);
 }
 
 bool print_text(const char *text, GError **error)
@@ -91,10 +90,8 @@ static rpc_conn *connect_once(struct context *x, GError **error)
 /* A failed connection is reported as the error of the first call, with the text that gRPC clients print. */
 static bool connect_failed(const char *what, GError *problem, GError **error)
 {
-	if (!error_is(problem, ERROR_UNAVAILABLE)) {
-		g_propagate_error(error, problem);
-		return false;
-	}
+	if (!error_is(problem, ERROR_UNAVAILABLE))
+		return error_propagate(error, problem);
 	bool dialing = g_str_has_prefix(problem->message, "dial ");
 	g_autofree char *text =
 		g_strdup_printf("transport: %s: %s",

@@ -54,10 +54,8 @@ static GPtrArray *read_ops(const Pb__Definition *d, GError **error)
 		struct dumped *one = g_new0(struct dumped, 1);
 		g_ptr_array_add(ops, one);
 		one->op = guard_unpack(&pb__op__descriptor, d->def[i].data, d->def[i].len, error);
-		if (!one->op) {
-			g_prefix_error(error, "failed to parse op: ");
-			return NULL;
-		}
+		if (!one->op)
+			return error_prefix_null(error, "failed to parse op: ");
 		digest_of(d->def[i].data, d->def[i].len, &one->digest);
 		one->metadata = metadata_of(d, one->digest.text);
 	}

@@ -59,8 +59,7 @@ static GPtrArray *list_events(struct context *x, rpc_conn *conn, GError **error)
 		}
 		if (!problem)
 			return g_steal_pointer(&events);
-		g_propagate_error(error, g_steal_pointer(&problem));
-		return NULL;
+		return error_propagate_null(error, g_steal_pointer(&problem));
 	}
 }
 

@@ -16,9 +16,8 @@ static const char *only_word(const flags *f, const char *what, GError **error)
 {
 	if (flags_n_rest(f) == 1)
 		return flags_rest(f)[0];
-	error_set(error, ERROR_INVALID_ARGUMENT,
-		  flags_n_rest(f) == 0 ? "%s must be specified" : "only one %s can be given", what);
-	return NULL;
+	return error_null(error, ERROR_INVALID_ARGUMENT,
+			  flags_n_rest(f) == 0 ? "%s must be specified" : "only one %s can be given", what);
 }
 
 /* Starts a call that sends one message and receives a stream. */

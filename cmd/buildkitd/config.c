@@ -102,8 +102,7 @@ static bool apply_flag(struct config *config, const struct option *option, const
 	}
 	if (option_set_text(config, option, flags_string(f, option->flag), error))
 		return true;
-	g_prefix_error(error, "--%s: ", option->flag);
-	return false;
+	return error_prefix(error, "--%s: ", option->flag);
 }
 
 /* Parses "Reserved[,Free[,Maximum]]" in MB. flag is the flag's name for error texts. */

@@ -303,15 +303,11 @@ bool config_file_load(struct config *config, const char *path, GError **error)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "%s: larger than %d bytes", path, FILE_BYTES);
 	g_autofree char *bytes = NULL;
 	gsize n = 0;
-	if (!g_file_get_contents(path, &bytes, &n, error)) {
-		g_prefix_error(error, "failed to load config from %s: ", path);
-		return false;
-	}
+	if (!g_file_get_contents(path, &bytes, &n, error))
+		return error_prefix(error, "failed to load config from %s: ", path);
 	g_autoptr(toml) t = toml_parse(bytes, n, error);
-	if (!t) {
-		g_prefix_error(error, "failed to load config from %s: ", path);
-		return false;
-	}
+	if (!t)
+		return error_prefix(error, "failed to load config from %s: ", path);
 	struct reader r = {.config = config, .path = path, .error = error};
 	config_keys_check(toml_root(t), path, config->warnings);
 	return read_tree(&r, toml_root(t));

@@ -66,10 +66,8 @@ static bool listen_passed(rpc_server *server, const char *address, const struct 
 			return error_set(error, ERROR_INVALID_ARGUMENT,
 					 "passed socket %s: not a listening stream socket (Accept=no, ListenStream=)",
 					 name);
-		if (!rpc_server_listen_fd(server, fds[i], tls, error)) {
-			g_prefix_error(error, "passed socket %s: ", name);
-			return false;
-		}
+		if (!rpc_server_listen_fd(server, fds[i], tls, error))
+			return error_prefix(error, "passed socket %s: ", name);
 		log_info("running server on %s", name);
 	}
 	return true;

@@ -4,6 +4,7 @@
  *
  *	if (fd < 0) return error_set_errno(error, errno, "open %s", name);
  *	if (n > max) return error_set(error, ERROR_RESOURCE_EXHAUSTED, "message of %zu bytes", n);
+ *	if (!message_read(m, error)) return error_prefix(error, "read message: ");
  *	if (!executor_run(e, step, work, &exit, error)) { error_add_detail(*error, "errdefs.Vertex", json); return false; }
  *
  * A GError of another domain (GIO, GLib) is sent to peers as ERROR_UNKNOWN.
@@ -50,6 +51,16 @@ bool error_set(GError **error, enum error_code code, const char *format, ...) G_
  * RESOURCE_EXHAUSTED, ENOENT NOT_FOUND, EEXIST ALREADY_EXISTS, ECANCELED CANCELED, the rest UNKNOWN.
  */
 bool error_set_errno(GError **error, int errnum, const char *format, ...) G_GNUC_PRINTF(3, 4);
+
+/* The same in functions that return a pointer: NULL. */
+#define error_null(...) (error_set(__VA_ARGS__), NULL)
+#define error_null_errno(...) (error_set_errno(__VA_ARGS__), NULL)
+
+/* Prefixes an error that is set, or passes one on, and returns false or NULL. */
+#define error_prefix(...) (g_prefix_error(__VA_ARGS__), false)
+#define error_prefix_null(...) (g_prefix_error(__VA_ARGS__), NULL)
+#define error_propagate(...) (g_propagate_error(__VA_ARGS__), false)
+#define error_propagate_null(...) (g_propagate_error(__VA_ARGS__), NULL)
 
 /* The text of an errno value as printed by the Go runtime ("no such file or directory"). */
 const char *error_errno_text(int errnum);

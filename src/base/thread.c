@@ -40,9 +40,8 @@ GThread *thread_start(const char *name, GThreadFunc fn, void *data, GError **err
 	gint limit = max_threads_now();
 	if (g_atomic_int_add(&n_threads, 1) >= limit) {
 		g_atomic_int_add(&n_threads, -1);
-		error_set(error, ERROR_RESOURCE_EXHAUSTED, "start thread \"%s\": the limit of %d threads is reached",
-			  name, limit);
-		return NULL;
+		return error_null(error, ERROR_RESOURCE_EXHAUSTED,
+				  "start thread \"%s\": the limit of %d threads is reached", name, limit);
 	}
 	struct start *start = g_new(struct start, 1);
 	*start = (struct start){fn, data};
@@ -52,10 +51,9 @@ GThread *thread_start(const char *name, GThreadFunc fn, void *data, GError **err
 		return thread;
 	g_free(start);
 	g_atomic_int_add(&n_threads, -1);
-	error_set(error, ERROR_RESOURCE_EXHAUSTED,
-		  "start thread \"%s\": %s (see pids.max of the cgroup, TasksMax= of the unit, ulimit -u)", name,
-		  why->message);
-	return NULL;
+	return error_null(error, ERROR_RESOURCE_EXHAUSTED,
+			  "start thread \"%s\": %s (see pids.max of the cgroup, TasksMax= of the unit, ulimit -u)",
+			  name, why->message);
 }
 
 /* ---- thread_each */

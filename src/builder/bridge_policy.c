@@ -32,8 +32,7 @@ static bool rewrite_sources(void *data, struct llb_source *sources, size_t n, GE
 	struct policy_run *run = data;
 	if (source_check_run_all(&run->check, sources, n, run->work, error))
 		return true;
-	g_prefix_error(error, "error evaluating the source policy: ");
-	return false;
+	return error_prefix(error, "error evaluating the source policy: ");
 }
 
 llb_definition *build_load(struct build *b, const struct bridge_solve_request *r, struct work *work, GError **error)

@@ -93,8 +93,7 @@ static source_meta *look_up(struct source_check *c, const struct bridge_source_r
 		bridge_source_clear(&found);
 		return reply;
 	}
-	g_prefix_error(error, "error resolving source metadata from policy request: ");
-	return NULL;
+	return error_prefix_null(error, "error resolving source metadata from policy request: ");
 }
 
 /* ---- decisions */
@@ -165,10 +164,8 @@ static bool convert(Policysession__DecisionResponse *d, Pb__SourceOp *op, GError
 static policy_response *ask(struct source_check *c, Policysession__CheckPolicyRequest *request, int *left,
 			    struct work *work, GError **error)
 {
-	if ((*left)-- <= 0) {
-		error_set(error, ERROR_UNKNOWN, "too many policy requests");
-		return NULL;
-	}
+	if ((*left)-- <= 0)
+		return error_null(error, ERROR_UNKNOWN, "too many policy requests");
 	return session_policy_check(builder_worker(c->build->builder)->sessions, c->build->request->policy_session,
 				    request, work->cancel, error);
 }

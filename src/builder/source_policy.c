@@ -79,8 +79,7 @@ static bool regex_holds(struct rule *r, size_t i, const char *value, bool *ret, 
 	if (r->constraints[i])
 		return go_regex_match(r->constraints[i], value, ret, error);
 	g_autofree char *quoted = go_quote(c->value);
-	g_prefix_error(error, "invalid regex %s: ", quoted);
-	return false;
+	return error_prefix(error, "invalid regex %s: ", quoted);
 }
 
 static bool constraint_holds(struct rule *r, size_t i, const Pb__SourceOp *op, bool *ret, GError **error)
@@ -156,10 +155,8 @@ static bool convert(struct rule *r, Pb__SourceOp *op, bool *ret_changed, GError 
 	const char *template = *u->identifier ? u->identifier : r->wire->selector->identifier;
 	g_autofree char *to =
 		selector_format(r->selector, op->identifier, template, LIMIT_SOURCE_IDENTIFIER_BYTES, error);
-	if (!to) {
-		g_prefix_error(error, "error formatting destination: ");
-		return false;
-	}
+	if (!to)
+		return error_prefix(error, "error formatting destination: ");
 	*ret_changed = *to && strcmp(op->identifier, to) != 0;
 	if (*ret_changed)
 		message_replace_text(&op->identifier, to);
@@ -181,8 +178,7 @@ static bool act(struct rule *r, Pb__SourceOp *op, bool *denied, bool *ret_change
 	case POLICY__POLICY_ACTION__CONVERT:
 		if (convert(r, op, ret_changed, error))
 			return true;
-		g_prefix_error(error, "error mutating source policy: ");
-		return false;
+		return error_prefix(error, "error mutating source policy: ");
 	}
 	g_autofree char *quoted = go_quote(op->identifier);
 	return error_set(error, ERROR_UNKNOWN, "source policy: rule %d %s: unknown type %s", (int)r->wire->action,
@@ -195,10 +191,8 @@ static bool apply_one(GArray *rules, Pb__SourceOp *op, bool *ret_changed, GError
 	for (guint i = 0; i < rules->len && !*ret_changed; i++) {
 		struct rule *r = &g_array_index(rules, struct rule, i);
 		bool matches;
-		if (!rule_matches(r, op, &matches, error)) {
-			g_prefix_error(error, "error matching source policy: ");
-			return false;
-		}
+		if (!rule_matches(r, op, &matches, error))
+			return error_prefix(error, "error matching source policy: ");
 		if (matches && !act(r, op, &denied, ret_changed, error))
 			return false;
 	}

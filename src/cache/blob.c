@@ -88,8 +88,7 @@ static oci_descriptor *make_somehow(cache_ref *r, enum compression compression, 
 		return blob;
 	if (error_is(unable, ERROR_UNIMPLEMENTED))
 		return make(r, false, compression, level, work, ret_diff_id, error);
-	g_propagate_error(error, g_steal_pointer(&unable));
-	return NULL;
+	return error_propagate_null(error, g_steal_pointer(&unable));
 }
 
 static bool make_claimed_locked(cache_ref *r, enum compression compression, int level, struct work *work,

@@ -102,8 +102,7 @@ bool fetch_group_wait(fetch_group *g, guint i, GError **error)
 	g_mutex_unlock(&g->mu);
 	if (!failure)
 		return true;
-	g_propagate_error(error, failure);
-	return false;
+	return error_propagate(error, failure);
 }
 
 void fetch_group_end(fetch_group *g)
@@ -187,6 +186,5 @@ bool record_fetch_all(cache *c, GPtrArray *records, struct work *work, GError **
 	record_sinks_end(sinks, failure);
 	if (!failure)
 		return true;
-	g_propagate_error(error, failure);
-	return false;
+	return error_propagate(error, failure);
 }

@@ -388,30 +388,22 @@ cache_ref *cache_merge(cache *c, cache_ref *const *refs, size_t n, const struct 
 {
 	g_autoptr(GPtrArray) inputs = g_ptr_array_new();
 	for (size_t i = 0; i < n; i++) {
-		if (refs[i] && refs[i]->is_mutable) {
-			error_set(error, ERROR_FAILED_PRECONDITION, "%s is mutable", refs[i]->id);
-			return NULL;
-		}
+		if (refs[i] && refs[i]->is_mutable)
+			return error_null(error, ERROR_FAILED_PRECONDITION, "%s is mutable", refs[i]->id);
 		add_input(inputs, refs[i]);
-		if (inputs->len > MAX_UNITS) {
-			error_set(error, ERROR_RESOURCE_EXHAUSTED, "merge of more than %d inputs", MAX_UNITS);
-			return NULL;
-		}
+		if (inputs->len > MAX_UNITS)
+			return error_null(error, ERROR_RESOURCE_EXHAUSTED, "merge of more than %d inputs", MAX_UNITS);
 	}
-	if (inputs->len == 0) {
-		error_set(error, ERROR_INVALID_ARGUMENT, "merge without inputs");
-		return NULL;
-	}
+	if (inputs->len == 0)
+		return error_null(error, ERROR_INVALID_ARGUMENT, "merge without inputs");
 	return inputs->len == 1 ? cache_ref_ref(inputs->pdata[0]) : add(c, RECORD_MERGE, inputs, options, error);
 }
 
 cache_ref *cache_diff(cache *c, cache_ref *lower, cache_ref *upper, const struct cache_record_options *options,
 		      struct work *work, GError **error)
 {
-	if (!lower) {
-		error_set(error, ERROR_INVALID_ARGUMENT, "lower ref for diff cannot be nil");
-		return NULL;
-	}
+	if (!lower)
+		return error_null(error, ERROR_INVALID_ARGUMENT, "lower ref for diff cannot be nil");
 	g_autoptr(GPtrArray) inputs = g_ptr_array_new();
 	g_ptr_array_add(inputs, lower);
 	g_ptr_array_add(inputs, upper);

@@ -283,8 +283,7 @@ static bool prune_run(cache *c, const struct cache_prune_options *options, cance
 	g_autoptr(filter) f = filter_new(options->filters, error);
 	if (!f) {
 		g_autofree char *list = g_strjoinv(" ", (char **)options->filters);
-		g_prefix_error(error, "failed to parse prune filters [%s]: ", list);
-		return false;
+		return error_prefix(error, "failed to parse prune filters [%s]: ", list);
 	}
 	struct prune p = {.c = c, .options = options, .filter = f, .filtered = options->filters && options->filters[0]};
 	p.images = usage_images(c);

@@ -272,8 +272,7 @@ static bool load_trees(cache *c, GError **error)
 	}
 	if (!failure)
 		return true;
-	g_propagate_error(error, failure);
-	return false;
+	return error_propagate(error, failure);
 }
 
 static cache_ref *row_of(GHashTable *by_id, const char *id)

@@ -235,8 +235,7 @@ bool record_unpack(cache_ref *r, struct work *work, GError **error)
 	record_sinks_end(sinks, failure);
 	if (!failure)
 		return true;
-	g_propagate_error(error, failure);
-	return false;
+	return error_propagate(error, failure);
 }
 
 /* ---- trees for callers */

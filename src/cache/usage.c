@@ -256,8 +256,7 @@ GPtrArray *cache_disk_usage(cache *c, const char *const *filters, GError **error
 	g_autoptr(filter) f = filter_new(filters, error);
 	if (!f) {
 		g_autofree char *list = g_strjoinv(" ", (char **)filters);
-		g_prefix_error(error, "failed to parse diskusage filters [%s]: ", list);
-		return NULL;
+		return error_prefix_null(error, "failed to parse diskusage filters [%s]: ", list);
 	}
 	usage_measure(c);
 	record_release_dead(c);

@@ -152,10 +152,8 @@ static char **connection_helper_argv(const char *address, GError **error)
 		if (strcmp(helpers[i].scheme, g_uri_get_scheme(uri)) != 0)
 			continue;
 		g_autoptr(GPtrArray) argv = g_ptr_array_new_with_free_func(g_free);
-		if (!helpers[i].argv(uri, argv, error)) {
-			g_prefix_error(error, "%s: ", address);
-			return NULL;
-		}
+		if (!helpers[i].argv(uri, argv, error))
+			return error_prefix_null(error, "%s: ", address);
 		g_ptr_array_add(argv, NULL);
 		gsize n;
 		return (char **)g_ptr_array_steal(argv, &n);
@@ -167,17 +165,13 @@ static char **connection_helper_argv(const char *address, GError **error)
 static rpc_conn *open_helper(rpc_loop *loop, char **argv, GError **error)
 {
 	int pair[2];
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
-		error_set_errno(error, errno, "socketpair");
-		return NULL;
-	}
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return error_null_errno(error, errno, "socketpair");
 	scoped_fd ours = pair[0];
 	scoped_fd theirs = pair[1];
 	scoped_fd copy = fcntl(ours, F_DUPFD_CLOEXEC, 3);
-	if (copy < 0) {
-		error_set_errno(error, errno, "duplicate socket");
-		return NULL;
-	}
+	if (copy < 0)
+		return error_null_errno(error, errno, "duplicate socket");
 	g_auto(GStrv) environment = g_get_environ();
 	int fds[] = {theirs, theirs, STDERR_FILENO};
 	struct process_spec spec = {
@@ -188,10 +182,8 @@ static rpc_conn *open_helper(rpc_loop *loop, char **argv, GError **error)
 	};
 	/* Not freed: the program runs as long as buildctl and then gets EOF on stdin. */
 	process *p = process_start(&spec, error);
-	if (!p) {
-		g_prefix_error(error, "%s: ", argv[0]);
-		return NULL;
-	}
+	if (!p)
+		return error_prefix_null(error, "%s: ", argv[0]);
 	return rpc_connect_fds(loop, fd_steal(&ours), fd_steal(&copy), "localhost", error);
 }
 
@@ -200,10 +192,8 @@ rpc_conn *connection_open(rpc_loop *loop, const char *address, const struct conn
 {
 	g_autoptr(GError) problem = NULL;
 	g_auto(GStrv) argv = connection_helper_argv(address, &problem);
-	if (problem) {
-		g_propagate_error(error, g_steal_pointer(&problem));
-		return NULL;
-	}
+	if (problem)
+		return error_propagate_null(error, g_steal_pointer(&problem));
 	if (argv)
 		return open_helper(loop, argv, error);
 	bool tls =

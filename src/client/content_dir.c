@@ -18,15 +18,11 @@ struct content_dir {
 
 struct content_dir *content_dir_open(const char *path, bool create, GError **error)
 {
-	if (create && g_mkdir_with_parents(path, 0755) < 0) {
-		error_set_errno(error, errno, "mkdir %s", path);
-		return NULL;
-	}
+	if (create && g_mkdir_with_parents(path, 0755) < 0)
+		return error_null_errno(error, errno, "mkdir %s", path);
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0) {
-		error_set_errno(error, errno, "open %s", path);
-		return NULL;
-	}
+	if (fd < 0)
+		return error_null_errno(error, errno, "open %s", path);
 	struct content_dir *d = g_new0(struct content_dir, 1);
 	g_mutex_init(&d->mu);
 	d->fd = fd;

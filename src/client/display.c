@@ -57,14 +57,12 @@ static const struct display_mode *mode_find(const char *name, int fd, GError **e
 	for (size_t i = 0; i < G_N_ELEMENTS(modes); i++) {
 		if (strcmp(modes[i]->name, name) != 0)
 			continue;
-		if (modes[i] == &display_tty && !isatty(fd)) {
-			error_set(error, ERROR_UNKNOWN, "failed to get console: provided file is not a console");
-			return NULL;
-		}
+		if (modes[i] == &display_tty && !isatty(fd))
+			return error_null(error, ERROR_UNKNOWN,
+					  "failed to get console: provided file is not a console");
 		return modes[i];
 	}
-	error_set(error, ERROR_INVALID_ARGUMENT, "invalid progress mode %s", name);
-	return NULL;
+	return error_null(error, ERROR_INVALID_ARGUMENT, "invalid progress mode %s", name);
 }
 
 /* Returns one message, or NULL if none arrives before the deadline. */

@@ -97,8 +97,7 @@ static json_t *config_read(GError **error)
 		if (g_error_matches(failure, G_FILE_ERROR, G_FILE_ERROR_NOENT) ||
 		    g_error_matches(failure, G_FILE_ERROR, G_FILE_ERROR_NOTDIR))
 			return json_object();
-		error_set(error, ERROR_UNKNOWN, "failed to load docker config: %s", failure->message);
-		return NULL;
+		return error_null(error, ERROR_UNKNOWN, "failed to load docker config: %s", failure->message);
 	}
 	if (n == 0)
 		return json_object();
@@ -214,10 +213,8 @@ static bool helper_get(const char *helper, const char *key, cancel *c, struct do
 	int status = 0;
 	g_autoptr(GBytes) out = NULL;
 	g_autoptr(GBytes) err = NULL;
-	if (!process_run(&spec, key, strlen(key), (size_t)HELPER_BYTES_MAX, c, &status, &out, &err, error)) {
-		g_prefix_error(error, "error getting credentials - err: ");
-		return false;
-	}
+	if (!process_run(&spec, key, strlen(key), (size_t)HELPER_BYTES_MAX, c, &status, &out, &err, error))
+		return error_prefix(error, "error getting credentials - err: ");
 	return status == 0 ? answer_read(out, ret, error) : helper_failed(out, status, ret, error);
 }
 

@@ -81,9 +81,8 @@ static oci_index *index_read(const struct layout *l, GError **error)
 	g_autoptr(GBytes) bytes = path_read(l->fd, INDEX, (size_t)LIMIT_INDEX_BYTES, PATH_BENEATH, &why);
 	if (!bytes) {
 		const char *reason = error_is(why, ERROR_NOT_FOUND) ? "no such file or directory" : why->message;
-		error_set(error, error_get_code(why), "could not read %s/" INDEX ": open %s/" INDEX ": %s", l->path,
-			  l->path, reason);
-		return NULL;
+		return error_null(error, error_get_code(why), "could not read %s/" INDEX ": open %s/" INDEX ": %s",
+				  l->path, l->path, reason);
 	}
 	gsize n;
 	const void *data = g_bytes_get_data(bytes, &n);

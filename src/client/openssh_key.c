@@ -18,8 +18,7 @@ struct key_type {
 
 static void *fail(GError **error, const char *text)
 {
-	error_set(error, ERROR_INVALID_ARGUMENT, "ssh: %s", text);
-	return NULL;
+	return error_null(error, ERROR_INVALID_ARGUMENT, "ssh: %s", text);
 }
 
 /* ---- parameters of a key, by name */

@@ -176,10 +176,8 @@ static EVP_PKEY *authority_key(services *s, rpc_call *call, const char *host, co
 	struct docker_credentials credentials = {0};
 	uint8_t seed[SEED_BYTES], sum[KEY_BYTES];
 	unsigned n = sizeof(sum);
-	if (tokens_disabled()) {
-		error_set(error, ERROR_UNAVAILABLE, "client side tokens disabled");
-		return NULL;
-	}
+	if (tokens_disabled())
+		return error_null(error, ERROR_UNAVAILABLE, "client side tokens disabled");
 	if (!docker_auth_get(s->auth, host, rpc_call_cancel(call), &credentials, error) ||
 	    !seed_get(host, seed, error)) {
 		docker_credentials_clear(&credentials);
@@ -209,10 +207,8 @@ static ProtobufCMessage *get_token_authority(rpc_call *call, const ProtobufCMess
 		return NULL;
 	bool ok = EVP_PKEY_get_raw_public_key(key, public, &n) == 1;
 	EVP_PKEY_free(key);
-	if (!ok) {
-		error_set(error, ERROR_INTERNAL, "derive the public key");
-		return NULL;
-	}
+	if (!ok)
+		return error_null(error, ERROR_INTERNAL, "derive the public key");
 	Auth__GetTokenAuthorityResponse reply = AUTH__GET_TOKEN_AUTHORITY_RESPONSE__INIT;
 	reply.publickey = (ProtobufCBinaryData){n, public};
 	return message_copy(&reply);
@@ -239,20 +235,17 @@ static ProtobufCMessage *verify_token_authority(rpc_call *call, const ProtobufCM
 						GError **error)
 {
 	const Auth__VerifyTokenAuthorityRequest *q = (const void *)request;
-	if (q->payload.len > (size_t)PAYLOAD_BYTES_MAX) {
-		error_set(error, ERROR_INVALID_ARGUMENT, "payload of %zu bytes exceeds the limit", q->payload.len);
-		return NULL;
-	}
+	if (q->payload.len > (size_t)PAYLOAD_BYTES_MAX)
+		return error_null(error, ERROR_INVALID_ARGUMENT, "payload of %zu bytes exceeds the limit",
+				  q->payload.len);
 	EVP_PKEY *key = authority_key(data, call, q->host, &q->salt, error);
 	if (!key)
 		return NULL;
 	size_t n = 0;
 	g_autofree uint8_t *bytes = sign(key, &q->payload, &n);
 	EVP_PKEY_free(key);
-	if (!bytes) {
-		error_set(error, ERROR_INTERNAL, "sign the payload");
-		return NULL;
-	}
+	if (!bytes)
+		return error_null(error, ERROR_INTERNAL, "sign the payload");
 	Auth__VerifyTokenAuthorityResponse reply = AUTH__VERIFY_TOKEN_AUTHORITY_RESPONSE__INIT;
 	reply.signed_ = (ProtobufCBinaryData){n, bytes};
 	return message_copy(&reply);

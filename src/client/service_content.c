@@ -33,17 +33,15 @@ bool services_add_oci_layout(services *s, const char *value, GError **error)
 	g_autofree char *id = g_strdup_printf("oci:%.*s", (int)(equals - value), value);
 	if (services_add_store(s, id, equals + 1, false, error))
 		return true;
-	g_prefix_error(error, "oci-layout context at %s failed to initialize: ", equals + 1);
-	return false;
+	return error_prefix(error, "oci-layout context at %s failed to initialize: ", equals + 1);
 }
 
 static struct content_dir *choose_store(services *s, rpc_call *call, GError **error)
 {
 	const char *id = rpc_metadata_get(rpc_call_metadata(call), STORE_KEY);
-	if (!id) {
-		error_set(error, ERROR_INVALID_ARGUMENT, "request lacks metadata \"%s\": invalid argument", STORE_KEY);
-		return NULL;
-	}
+	if (!id)
+		return error_null(error, ERROR_INVALID_ARGUMENT, "request lacks metadata \"%s\": invalid argument",
+				  STORE_KEY);
 	struct content_dir *d = g_hash_table_lookup(s->stores, id);
 	if (!d)
 		error_set(error, ERROR_NOT_FOUND, "unknown store %s: not found", id);
@@ -201,10 +199,8 @@ static bool write_all_steps(struct write_state *s, rpc_call *call, GError **erro
 		GError *failure = NULL;
 		g_autoptr(Content__WriteContentRequest) q =
 			rpc_call_recv_message(call, &content__write_content_request__descriptor, &failure);
-		if (failure) {
-			g_propagate_error(error, failure);
-			return false;
-		}
+		if (failure)
+			return error_propagate(error, failure);
 		if (!q)
 			return s->ref ||
 			       error_set(error, ERROR_INVALID_ARGUMENT, "first message must have a reference");

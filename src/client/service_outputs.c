@@ -147,10 +147,8 @@ static bool output_parse(const char *value, struct services_output *o, GError **
 /* Directories of type=oci and type=docker are content stores. */
 static bool add_target(services *s, struct service_target *t, struct services_output *o, GError **error)
 {
-	if (!target_resolve(t, o, error)) {
-		g_prefix_error(error, "invalid output option: output: ");
-		return false;
-	}
+	if (!target_resolve(t, o, error))
+		return error_prefix(error, "invalid output option: output: ");
 	if (t->kind != TARGET_NONE)
 		g_hash_table_remove(o->attrs, "dest");
 	if (t->kind != TARGET_DIR)
@@ -210,8 +208,7 @@ static bool write_stream(rpc_call *call, int fd, const char *path, GError **erro
 	}
 	if (!failure)
 		return true;
-	g_propagate_error(error, failure);
-	return false;
+	return error_propagate(error, failure);
 }
 
 /* Writes a temporary file and renames it. Returns false with EACCES if the directory is not writable. */
@@ -241,10 +238,8 @@ static bool receive_file(struct service_target *t, rpc_call *call, GError **erro
 		g_autoptr(GError) failure = NULL;
 		if (replace_file(t, call, &denied, &failure))
 			return true;
-		if (!denied) {
-			g_propagate_error(error, g_steal_pointer(&failure));
-			return false;
-		}
+		if (!denied)
+			return error_propagate(error, g_steal_pointer(&failure));
 	}
 	scoped_fd fd = openat(t->parent_fd, t->name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 	return fd < 0 ? error_set_errno(error, errno, "the client could not open %s", t->path)

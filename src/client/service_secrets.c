@@ -137,10 +137,8 @@ static ProtobufCMessage *get_secret(rpc_call *call, const ProtobufCMessage *requ
 	services *s = data;
 	const Secrets__GetSecretRequest *q = (const void *)request;
 	const struct service_secret *secret = g_hash_table_lookup(s->secrets, q->id);
-	if (!secret) {
-		error_set(error, ERROR_NOT_FOUND, "not found");
-		return NULL;
-	}
+	if (!secret)
+		return error_null(error, ERROR_NOT_FOUND, "not found");
 	__attribute__((cleanup(bytes_wipe))) GByteArray *bytes = g_byte_array_new();
 	if (secret->env) {
 		const char *value = g_getenv(secret->env);
@@ -149,10 +147,8 @@ static ProtobufCMessage *get_secret(rpc_call *call, const ProtobufCMessage *requ
 	} else if (!read_file(secret->path, bytes, error)) {
 		return NULL;
 	}
-	if (bytes->len > LIMIT_SECRET_BYTES) {
-		error_set(error, ERROR_UNKNOWN, "invalid secret size %u", bytes->len);
-		return NULL;
-	}
+	if (bytes->len > LIMIT_SECRET_BYTES)
+		return error_null(error, ERROR_UNKNOWN, "invalid secret size %u", bytes->len);
 	Secrets__GetSecretResponse reply = SECRETS__GET_SECRET_RESPONSE__INIT;
 	reply.data = (ProtobufCBinaryData){bytes->len, bytes->data};
 	return message_copy(&reply);

@@ -47,8 +47,7 @@ static bool spec_parse(const char *value, struct agent_spec *spec, GError **erro
 		if (!g_str_has_prefix(*part, "raw=")) {
 			g_ptr_array_add(spec->paths, g_strdup(*part));
 		} else if (!bool_parse(*part + 4, &spec->raw, error)) {
-			g_prefix_error(error, "invalid value for 'raw': %s: ", *part + 4);
-			return false;
+			return error_prefix(error, "invalid value for 'raw': %s: ", *part + 4);
 		}
 	}
 	if (!spec->raw || spec->paths->len == 1)
@@ -110,8 +109,7 @@ static bool add_agent(services *s, const struct agent_spec *spec, GError **error
 		return true;
 	}
 	service_agent_free(agent);
-	g_prefix_error(error, "failed to convert agent config for ID: %s: ", quoted);
-	return false;
+	return error_prefix(error, "failed to convert agent config for ID: %s: ", quoted);
 }
 
 bool services_add_ssh(services *s, const char *value, GError **error)
@@ -249,8 +247,7 @@ static bool serve_agent(rpc_call *call, const struct service_agent *agent, int f
 	}
 	if (!failure)
 		return true;
-	g_propagate_error(error, failure);
-	return false;
+	return error_propagate(error, failure);
 }
 
 /* ---- raw forwarding */
@@ -330,10 +327,8 @@ static bool forward_agent(rpc_call *call, void *data, GError **error)
 	if (!agent)
 		return false;
 	scoped_fd fd = agent->socket ? agent_dial(agent, error) : -1;
-	if (agent->socket && fd < 0) {
-		g_prefix_error(error, "failed to dial agent %s: ", id && *id ? id : DEFAULT_ID);
-		return false;
-	}
+	if (agent->socket && fd < 0)
+		return error_prefix(error, "failed to dial agent %s: ", id && *id ? id : DEFAULT_ID);
 	return agent->raw ? serve_raw(call, fd, error) : serve_agent(call, agent, fd, error);
 }
 

@@ -205,8 +205,7 @@ static ssh_key *key_new(EVP_PKEY *secret, GError **error)
 	key->public = public_of(secret, key->first);
 	if (key->public)
 		return g_steal_pointer(&key);
-	error_set(error, ERROR_INVALID_ARGUMENT, "ssh: key without a public half");
-	return NULL;
+	return error_null(error, ERROR_INVALID_ARGUMENT, "ssh: key without a public half");
 }
 
 /* ---- from text */
@@ -238,8 +237,7 @@ static EVP_PKEY *der_parse(int type, const uint8_t *bytes, long n, GError **erro
 	if (key && at == bytes + n)
 		return key;
 	EVP_PKEY_free(key);
-	error_set(error, ERROR_INVALID_ARGUMENT, "ssh: malformed private key");
-	return NULL;
+	return error_null(error, ERROR_INVALID_ARGUMENT, "ssh: malformed private key");
 }
 
 static const struct {
@@ -249,18 +247,15 @@ static const struct {
 
 static EVP_PKEY *pem_parse(const struct pem *p, GError **error)
 {
-	if (strstr(p->header, "ENCRYPTED")) {
-		error_set(error, ERROR_INVALID_ARGUMENT, "ssh: this private key is passphrase protected");
-		return NULL;
-	}
+	if (strstr(p->header, "ENCRYPTED"))
+		return error_null(error, ERROR_INVALID_ARGUMENT, "ssh: this private key is passphrase protected");
 	if (g_str_equal(p->name, "OPENSSH PRIVATE KEY"))
 		return openssh_key_parse(p->bytes, (size_t)p->n, error);
 	for (size_t i = 0; i < G_N_ELEMENTS(der_names); i++)
 		if (g_str_equal(p->name, der_names[i].name))
 			return der_parse(der_names[i].type, p->bytes, p->n, error);
 	g_autofree char *quoted = go_quote(p->name);
-	error_set(error, ERROR_INVALID_ARGUMENT, "ssh: unsupported key type %s", quoted);
-	return NULL;
+	return error_null(error, ERROR_INVALID_ARGUMENT, "ssh: unsupported key type %s", quoted);
 }
 
 ssh_key *ssh_key_parse(const char *text, size_t n, GError **error)
@@ -299,16 +294,12 @@ static ssize_t read_start(int fd, char *buffer, size_t max)
 ssh_key *ssh_key_read(const char *path, GError **error)
 {
 	scoped_fd fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0) {
-		error_set_errno(error, errno, "failed to open %s: open %s", path, path);
-		return NULL;
-	}
+	if (fd < 0)
+		return error_null_errno(error, errno, "failed to open %s: open %s", path, path);
 	g_autofree char *text = g_malloc(LIMIT_SSH_KEY_BYTES);
 	ssize_t n = read_start(fd, text, LIMIT_SSH_KEY_BYTES);
-	if (n < 0) {
-		error_set_errno(error, errno, "failed to read %s: read %s", path, path);
-		return NULL;
-	}
+	if (n < 0)
+		return error_null_errno(error, errno, "failed to read %s: read %s", path, path);
 	ssh_key *key = ssh_key_parse(text, (size_t)n, error);
 	OPENSSL_cleanse(text, (size_t)n);
 	if (!key)

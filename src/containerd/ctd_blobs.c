@@ -167,10 +167,8 @@ static bool receive(rpc_call *call, int fd, int64_t size, GError **error)
 		GError *failure = NULL;
 		g_autoptr(Content__ReadContentResponse) part =
 			rpc_call_recv_message(call, &content__read_content_response__descriptor, &failure);
-		if (failure) {
-			g_propagate_error(error, failure);
-			return false;
-		}
+		if (failure)
+			return error_propagate(error, failure);
 		if (!part)
 			break;
 		got += (int64_t)part->data.len;
@@ -263,8 +261,7 @@ static bool exchange(struct writer *w, const Content__WriteContentRequest *reque
 	if (!failure)
 		error_set(&failure, ERROR_UNAVAILABLE, "the stream ended before the blob was committed");
 	ctd_name_peer(w->blobs->client, failure);
-	g_propagate_error(error, failure);
-	return false;
+	return error_propagate(error, failure);
 }
 
 static bool ensure_call(struct writer *w, GError **error)
@@ -351,8 +348,7 @@ static bool commit(struct writer *w, const struct digest *digest, uint64_t size,
 		g_clear_error(&failure);
 		return true;
 	}
-	g_propagate_error(error, failure);
-	return false;
+	return error_propagate(error, failure);
 }
 
 static bool writer_commit(void *writer, const struct digest *digest, uint64_t size, bool *ret_fresh, GError **error)
@@ -471,10 +467,8 @@ static bool load(struct blobs *b, GError **error)
 		if (is_known(b, held->pdata[i]))
 			continue;
 		int64_t size = ask_size(b, held->pdata[i], &failure);
-		if (failure) {
-			g_propagate_error(error, failure);
-			return false;
-		}
+		if (failure)
+			return error_propagate(error, failure);
 		if (size >= 0)
 			enter(b, held->pdata[i], size);
 		else

@@ -92,10 +92,8 @@ static bool set_name(struct ctd_images *images, CtdImages__Image *image, Google_
 			if (create(images, image, epoch, stop, &failure))
 				return true;
 		}
-		if (!absent || !error_is(failure, ERROR_ALREADY_EXISTS) || tries == LIMIT_RETRIES) {
-			g_propagate_error(error, failure);
-			return false;
-		}
+		if (!absent || !error_is(failure, ERROR_ALREADY_EXISTS) || tries == LIMIT_RETRIES)
+			return error_propagate(error, failure);
 		g_clear_error(&failure);
 	}
 }

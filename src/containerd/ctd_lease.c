@@ -49,8 +49,7 @@ static bool create(ctd_client *c, const char *id, GError **error)
 		g_clear_error(&failure);
 		return true;
 	}
-	g_propagate_error(error, failure);
-	return false;
+	return error_propagate(error, failure);
 }
 
 static bool delete_lease(ctd_client *c, const char *id, bool sync, GError **error)
@@ -91,10 +90,8 @@ GPtrArray *ctd_lease_list(ctd_client *c, const char *type, GError **error)
 	g_autoptr(GPtrArray) ids = g_ptr_array_new_with_free_func(g_free);
 	GError *failure = NULL;
 	g_autoptr(CtdLeases__ListResourcesResponse) reply = list_all(c, &failure);
-	if (!reply && !error_is(failure, ERROR_NOT_FOUND)) {
-		g_propagate_error(error, failure);
-		return NULL;
-	}
+	if (!reply && !error_is(failure, ERROR_NOT_FOUND))
+		return error_propagate_null(error, failure);
 	g_clear_error(&failure);
 	for (size_t i = 0; reply && i < reply->n_resources; i++)
 		if (strcmp(reply->resources[i]->type, type) == 0)
@@ -207,8 +204,7 @@ static bool is_idle_locked(ctd_client *c, bool *ret_idle, GError **error)
 		g_clear_error(&failure);
 		return true;
 	}
-	g_propagate_error(error, failure);
-	return false;
+	return error_propagate(error, failure);
 }
 
 static bool drop_idle(ctd_client *c, GError **error)

@@ -67,8 +67,7 @@ static bool set_key(const struct key *keys, size_t n, void *message, const char 
 			continue;
 		if (set((char *)message + keys[i].offset, keys[i].kind, value, error))
 			return true;
-		g_prefix_error(error, "runtime option %s: ", name);
-		return false;
+		return error_prefix(error, "runtime option %s: ", name);
 	}
 	return error_set(error, ERROR_INVALID_ARGUMENT, "unknown runtime option %s", name);
 }

@@ -56,10 +56,8 @@ static bool ask_platforms(ctd_client *c, struct ctd_server *s, GError **error)
 {
 	static const char *const filters[] = {"type==io.containerd.runtime.v1", "type==io.containerd.runtime.v2", NULL};
 	g_autoptr(CtdIntrospection__PluginsResponse) reply = plugins(c, filters, error);
-	if (!reply) {
-		g_prefix_error(error, "failed to list runtime plugin: ");
-		return false;
-	}
+	if (!reply)
+		return error_prefix(error, "failed to list runtime plugin: ");
 	s->platforms = g_new0(struct platform, MAX_PLATFORMS);
 	for (size_t i = 0; i < reply->n_plugins; i++)
 		for (size_t j = 0; j < reply->plugins[i]->n_platforms; j++)

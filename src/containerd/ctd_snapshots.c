@@ -55,8 +55,7 @@ bool ctd_snapshot_remove(ctd_client *c, const char *snapshotter, const char *key
 		g_clear_error(&failure);
 		return ctd_lease_drop(c, type, key, error);
 	}
-	g_propagate_error(error, failure);
-	return false;
+	return error_propagate(error, failure);
 }
 
 bool ctd_snapshot_exists(ctd_client *c, const char *snapshotter, const char *key, GError **error)

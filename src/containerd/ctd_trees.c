@@ -28,10 +28,8 @@ static char *read_link(int dir_fd, const char *name, GError **error)
 {
 	char text[PATH_MAX];
 	ssize_t n = readlinkat(dir_fd, name, text, sizeof text - 1);
-	if (n < 0 || n == sizeof text - 1) {
-		error_set_errno(error, n < 0 ? errno : ENAMETOOLONG, "read %s of tree", name);
-		return NULL;
-	}
+	if (n < 0 || n == sizeof text - 1)
+		return error_null_errno(error, n < 0 ? errno : ENAMETOOLONG, "read %s of tree", name);
 	return g_strndup(text, (gsize)n);
 }
 
@@ -300,8 +298,7 @@ ctd_trees *ctd_trees_open(ctd_client *client, const char *name, int root_fd, GEr
 	};
 	if (reconcile(t, &failure) && probe(t, &failure))
 		return g_steal_pointer(&t);
-	g_propagate_error(error, failure);
-	return NULL;
+	return error_propagate_null(error, failure);
 }
 
 void ctd_trees_close(ctd_trees *t)

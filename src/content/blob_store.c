@@ -176,24 +176,17 @@ GBytes *blob_store_read(blob_store *store, const struct digest *digest, size_t m
 	g_autoptr(GError) failure = NULL;
 	scoped_fd fd = blob_store_find(store, digest, &failure);
 	struct stat st;
-	if (failure) {
-		g_propagate_error(error, g_steal_pointer(&failure));
-		return NULL;
-	}
-	if (fd < 0 || fstat(fd, &st) < 0) {
-		error_set_errno(error, fd < 0 ? ENOENT : errno, "open blob %s", digest->text);
-		return NULL;
-	}
-	if ((uint64_t)st.st_size > max_bytes) {
-		error_set(error, ERROR_RESOURCE_EXHAUSTED, "blob %s is larger than %zu bytes", digest->text, max_bytes);
-		return NULL;
-	}
+	if (failure)
+		return error_propagate_null(error, g_steal_pointer(&failure));
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return error_null_errno(error, fd < 0 ? ENOENT : errno, "open blob %s", digest->text);
+	if ((uint64_t)st.st_size > max_bytes)
+		return error_null(error, ERROR_RESOURCE_EXHAUSTED, "blob %s is larger than %zu bytes", digest->text,
+				  max_bytes);
 	size_t n = (size_t)st.st_size;
 	g_autofree char *bytes = g_malloc(n + 1);
-	if (!read_full(fd, bytes, n)) {
-		error_set_errno(error, errno, "read blob %s", digest->text);
-		return NULL;
-	}
+	if (!read_full(fd, bytes, n))
+		return error_null_errno(error, errno, "read blob %s", digest->text);
 	return g_bytes_new_take(g_steal_pointer(&bytes), n);
 }
 

@@ -124,10 +124,8 @@ bool file_digest_of(hasher *h, int fd, struct stat *ret_stat, uint8_t ret[RAW_DI
 	g_autoptr(GError) failure = NULL;
 	size_t len = 0;
 	g_autofree char *names = file_list_xattrs(fd, &len, &failure);
-	if (failure) {
-		g_propagate_error(error, g_steal_pointer(&failure));
-		return false;
-	}
+	if (failure)
+		return error_propagate(error, g_steal_pointer(&failure));
 	g_autoptr(GArray) xattrs = names && len > 0 ? g_array_new(FALSE, FALSE, sizeof(struct xattr)) : NULL;
 	if (xattrs)
 		g_array_set_clear_func(xattrs, xattr_done);

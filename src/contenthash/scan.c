@@ -307,6 +307,5 @@ bool contenthash_hash(struct contenthash_session *s, GPtrArray *nodes, GError **
 		contenthash_node_touch(((struct contenthash_node *)unknown->pdata[i])->parent);
 	if (!b.error)
 		return true;
-	g_propagate_error(error, b.error);
-	return false;
+	return error_propagate(error, b.error);
 }

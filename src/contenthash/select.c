@@ -109,8 +109,7 @@ static bool compile(const char *const *list, const char *what, patterns **ret, G
 	if (*ret)
 		return true;
 	g_autofree char *joined = g_strjoinv(" ", (char **)list);
-	g_prefix_error(error, "invalid %s: [%s]: ", what, joined);
-	return false;
+	return error_prefix(error, "invalid %s: [%s]: ", what, joined);
 }
 
 static bool selection_init(struct selection *q, GError **error)

@@ -107,8 +107,7 @@ bool control_content_read(rpc_call *call, void *data, GError **error)
 /* Clients cannot write blobs. */
 ProtobufCMessage *control_content_refuse(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
 {
-	error_set(error, ERROR_FAILED_PRECONDITION, "the content store is read-only (%s)", rpc_call_path(call));
-	return NULL;
+	return error_null(error, ERROR_FAILED_PRECONDITION, "the content store is read-only (%s)", rpc_call_path(call));
 }
 
 bool control_content_refuse_stream(rpc_call *call, void *data, GError **error)

@@ -105,8 +105,7 @@ bool control_content_list(rpc_call *call, void *data, GError **error)
 ProtobufCMessage *control_content_status(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
 {
 	const Content__StatusRequest *m = (const void *)request;
-	error_set(error, ERROR_NOT_FOUND, "could not get status for ref \"%s\": not found", m->ref);
-	return NULL;
+	return error_null(error, ERROR_NOT_FOUND, "could not get status for ref \"%s\": not found", m->ref);
 }
 
 ProtobufCMessage *control_content_statuses(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)

@@ -110,16 +110,12 @@ ProtobufCMessage *control_explain(rpc_call *call, const ProtobufCMessage *reques
 	const struct control *control = data;
 	const Explain__ExplainRequest *m = (const void *)request;
 	fingerprint_store *fingerprints = builder_worker(control->builder)->fingerprints;
-	if (!fingerprints) {
-		error_set(error, ERROR_FAILED_PRECONDITION,
-			  "explaining cache misses is disabled (explainMisses = false)");
-		return NULL;
-	}
+	if (!fingerprints)
+		return error_null(error, ERROR_FAILED_PRECONDITION,
+				  "explaining cache misses is disabled (explainMisses = false)");
 	g_autofree char *ref = *m->ref ? g_strdup(m->ref) : fingerprint_store_last_build(fingerprints);
-	if (!ref) {
-		error_set(error, ERROR_NOT_FOUND, "no build has run a step yet");
-		return NULL;
-	}
+	if (!ref)
+		return error_null(error, ERROR_NOT_FOUND, "no build has run a step yet");
 	if (!check_build(fingerprints, ref, error) || (*m->against && !check_build(fingerprints, m->against, error)))
 		return NULL;
 	return &response_new(fingerprints, ref, m->against)->base;

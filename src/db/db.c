@@ -181,10 +181,8 @@ static void statement_free(gpointer s)
 static db *db_new(int dir_fd, const char *name, GError **error)
 {
 	scoped_fd copy = fcntl(dir_fd, F_DUPFD_CLOEXEC, 3);
-	if (copy < 0) {
-		error_set_errno(error, errno, "open %s", name);
-		return NULL;
-	}
+	if (copy < 0)
+		return error_null_errno(error, errno, "open %s", name);
 	db *d = g_new0(db, 1);
 	g_rec_mutex_init(&d->mu);
 	d->name = g_strdup(name);
@@ -339,10 +337,8 @@ db *db_open_or_reset(int dir_fd, const char *name, const char *const *migrations
 	db *d = db_open(dir_fd, name, migrations, &damage);
 	if (d)
 		return d;
-	if (!error_is(damage, ERROR_DATA_LOSS)) {
-		g_propagate_error(error, g_steal_pointer(&damage));
-		return NULL;
-	}
+	if (!error_is(damage, ERROR_DATA_LOSS))
+		return error_propagate_null(error, g_steal_pointer(&damage));
 	*ret_reset = true;
 	return set_aside(dir_fd, name, error) ? db_open(dir_fd, name, migrations, error) : NULL;
 }

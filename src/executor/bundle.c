@@ -20,10 +20,8 @@ struct bundle {
 
 bundle *bundle_new(int executor_fd, const char *executor_path, const char *id, GError **error)
 {
-	if (mkdirat(executor_fd, id, 0711) != 0) {
-		error_set_errno(error, errno, "mkdir %s/%s", executor_path, id);
-		return NULL;
-	}
+	if (mkdirat(executor_fd, id, 0711) != 0)
+		return error_null_errno(error, errno, "mkdir %s/%s", executor_path, id);
 	bundle *b = g_new0(bundle, 1);
 	b->executor_fd = executor_fd;
 	b->secret_fd = -1;
@@ -62,15 +60,11 @@ static const char *add(bundle *b, int fd, bool move, const char *name, bool *ret
 		g_snprintf(next, sizeof next, "m%u", b->paths->len);
 		name = next;
 	}
-	if (fstat(fd, &st) != 0) {
-		error_set_errno(error, errno, "stat mount");
-		return NULL;
-	}
+	if (fstat(fd, &st) != 0)
+		return error_null_errno(error, errno, "stat mount");
 	bool directory = S_ISDIR(st.st_mode);
-	if (directory ? mkdirat(b->fd, name, 0700) != 0 : mknodat(b->fd, name, S_IFREG | 0600, 0) != 0) {
-		error_set_errno(error, errno, "create %s/%s", b->path, name);
-		return NULL;
-	}
+	if (directory ? mkdirat(b->fd, name, 0700) != 0 : mknodat(b->fd, name, S_IFREG | 0600, 0) != 0)
+		return error_null_errno(error, errno, "create %s/%s", b->path, name);
 	if (!attach(fd, move, b->fd, name, error))
 		return NULL;
 	char *path = g_strconcat(b->path, "/", name, NULL);

@@ -302,10 +302,8 @@ bool executor_ensure_cwd(const struct step *step, const struct passwd_user *user
 	if (fd != -ENOENT)
 		return error_set_errno(error, -fd, "working dir %s points to invalid target", cwd);
 	fd = path_make_dirs(step->root_fd, cwd, 0755, user->uid, user->gid, -1, error);
-	if (fd < 0) {
-		g_prefix_error(error, "failed to create working directory %s: ", cwd);
-		return false;
-	}
+	if (fd < 0)
+		return error_prefix(error, "failed to create working directory %s: ", cwd);
 	return true;
 }
 
@@ -432,10 +430,8 @@ char *executor_hold(executor *e, int mount_fd, GError **error)
 {
 	char id[IDENT_SIZE];
 	ident_new(id);
-	if (mkdirat(e->fd, id, 0700) != 0) {
-		error_set_errno(error, errno, "mkdir %s/%s", e->path, id);
-		return NULL;
-	}
+	if (mkdirat(e->fd, id, 0700) != 0)
+		return error_null_errno(error, errno, "mkdir %s/%s", e->path, id);
 	if (!mount_attach(mount_fd, e->fd, id, error)) {
 		unlinkat(e->fd, id, AT_REMOVEDIR);
 		return NULL;

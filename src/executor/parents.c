@@ -123,11 +123,9 @@ static char *clean_parent(const parents *p, const char *chosen, GError **error)
 {
 	g_autofree char *rooted = g_strconcat("/", chosen, NULL);
 	g_autofree char *clean = path_clean(rooted);
-	if (strpbrk(chosen, "\n") || strlen(clean) > MAX_PARENT) {
-		error_set(error, ERROR_INVALID_ARGUMENT, "cgroup parent \"%.64s\": %s", chosen,
-			  strlen(clean) > MAX_PARENT ? "too long" : "has a line feed");
-		return NULL;
-	}
+	if (strpbrk(chosen, "\n") || strlen(clean) > MAX_PARENT)
+		return error_null(error, ERROR_INVALID_ARGUMENT, "cgroup parent \"%.64s\": %s", chosen,
+				  strlen(clean) > MAX_PARENT ? "too long" : "has a line feed");
 	return g_strdup(clean + 1);
 }
 

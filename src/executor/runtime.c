@@ -228,10 +228,8 @@ bool runtime_run(const struct runtime_call *call, int *ret_code, GError **error)
 		return false;
 	pump_drain(&pump);
 	int code = process_exit_code(status);
-	if (!cancel_check(call->cancel, error)) {
-		g_prefix_error(error, "exit code: %d: ", code);
-		return false;
-	}
+	if (!cancel_check(call->cancel, error))
+		return error_prefix(error, "exit code: %d: ", code);
 	*ret_code = code;
 	return true;
 }

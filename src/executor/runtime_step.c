@@ -23,10 +23,8 @@ static const char *attach_mount(bundle *b, const struct step_mount *m, bool *ret
 		return whole;
 	/* The mount uses the opened path; no name is resolved twice (CVE-2024-23651). */
 	scoped_fd fd = path_open_errno(m->fd, selector, O_PATH | O_CLOEXEC, PATH_IN_ROOT);
-	if (fd < 0) {
-		error_set_errno(error, -fd, "open %s", m->selector);
-		return NULL;
-	}
+	if (fd < 0)
+		return error_null_errno(error, -fd, "open %s", m->selector);
 	return bundle_bind(b, fd, ret_directory, error);
 }
 

@@ -290,10 +290,8 @@ GBytes *seccomp_program(const char *const *caps, GError **error)
 	if (n == 0)
 		n = syscall_filter_export(f, bytes, SYSCALL_FILTER_MAX_BYTES);
 	syscall_filter_free(f);
-	if (n < 0) {
-		error_set_errno(error, (int)-n, "compile the system call filter");
-		return NULL;
-	}
+	if (n < 0)
+		return error_null_errno(error, (int)-n, "compile the system call filter");
 	return g_bytes_new(bytes, (gsize)n);
 }
 

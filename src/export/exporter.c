@@ -33,10 +33,8 @@ static bool code_hide(bool ok, bool hides, GError **error)
 exporter *exporter_open(const struct exporter_context *context, const char *type, GHashTable *attrs, GError **error)
 {
 	const struct exporter_class *class = class_find(type);
-	if (!class) {
-		error_set(error, ERROR_UNKNOWN, "exporter \"%s\" could not be found", type);
-		return NULL;
-	}
+	if (!class)
+		return error_null(error, ERROR_UNKNOWN, "exporter \"%s\" could not be found", type);
 	void *self = class->open(context, type, attrs, error);
 	if (!code_hide(self != NULL, true, error))
 		return NULL;

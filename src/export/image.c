@@ -73,8 +73,7 @@ static bool names_check(const struct image_exporter *e, GError **error)
 	for (char **name = names; *name; name++) {
 		if (push_check_name(*name, &options, error))
 			continue;
-		g_prefix_error(error, "failed to push %s: ", *name);
-		return false;
+		return error_prefix(error, "failed to push %s: ", *name);
 	}
 	return true;
 }
@@ -167,10 +166,8 @@ static bool image_finish(void *self, struct work *work, GError **error)
 	struct image_exporter *e = self;
 	const struct push_options options = push_options_of(e);
 	for (char **name = e->names; name && *name; name++) {
-		if (!push_image(&e->context, e->tree, *name, &options, work, error)) {
-			g_prefix_error(error, "failed to push %s: ", *name);
-			return false;
-		}
+		if (!push_image(&e->context, e->tree, *name, &options, work, error))
+			return error_prefix(error, "failed to push %s: ", *name);
 	}
 	return true;
 }

@@ -30,10 +30,8 @@ static char **names_parse(const char *text, GError **error)
 	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
 	for (char **name = raw; *name; name++) {
 		g_autoptr(reference) ref = reference_parse_normalized(*name, error);
-		if (!ref) {
-			g_prefix_error(error, "failed to parse %s: ", *name);
-			return NULL;
-		}
+		if (!ref)
+			return error_prefix_null(error, "failed to parse %s: ", *name);
 		reference_tag_default(ref);
 		g_ptr_array_add(names, reference_text(ref));
 	}
@@ -85,10 +83,8 @@ static bool stream_end(rpc_call *call, GError **error)
 	for (;;) {
 		GError *why = NULL;
 		g_autoptr(GBytes) message = rpc_call_recv(call, &why);
-		if (why) {
-			g_propagate_error(error, why);
-			return false;
-		}
+		if (why)
+			return error_propagate(error, why);
 		if (!message)
 			return true;
 	}
@@ -129,8 +125,7 @@ static bool tar_send(const struct oci_exporter *e, session *client, unsigned ind
 	if (!sent && !error_is(why, ERROR_ALREADY_EXISTS)) { /* the client has the image already */
 		if (!cancel_is_set(work->cancel))
 			g_prefix_error(&why, "failed to copy to tar: ");
-		g_propagate_error(error, g_steal_pointer(&why));
-		return false;
+		return error_propagate(error, g_steal_pointer(&why));
 	}
 	progress_status_end(work->progress, "sending tarball", NULL, started_ns);
 	return true;

@@ -11,8 +11,7 @@ bool epoch_parse(const char *key, const char *text, bool *ret_set, int64_t *ret_
 	*ret_set = *text != '\0';
 	if (!*ret_set || int_parse(text, 10, ret_s, error))
 		return true;
-	g_prefix_error(error, "invalid %s: ", key);
-	return false;
+	return error_prefix(error, "invalid %s: ", key);
 }
 
 bool epoch_from_metadata(GHashTable *metadata, const char *platform_id, bool *ret_set, int64_t *ret_s, GError **error)
@@ -28,8 +27,7 @@ bool epoch_from_metadata(GHashTable *metadata, const char *platform_id, bool *re
 	if (epoch_parse("", text, ret_set, ret_s, error))
 		return true;
 	g_autofree char *quoted = go_quote(text);
-	g_prefix_error(error, "invalid SOURCE_DATE_EPOCH from frontend: %s: ", quoted);
-	return false;
+	return error_prefix(error, "invalid SOURCE_DATE_EPOCH from frontend: %s: ", quoted);
 }
 
 /* ---- readers of attributes, with their table */
@@ -45,8 +43,7 @@ static bool bool_read(const char *key, const char *value, bool *ret, GError **er
 {
 	if (bool_parse(value, ret, error))
 		return true;
-	g_prefix_error(error, "non-bool value specified for %s: ", key);
-	return false;
+	return error_prefix(error, "non-bool value specified for %s: ", key);
 }
 
 static bool tristate_read(const char *key, const char *value, int *ret, GError **error)
@@ -99,17 +96,14 @@ static bool read_force(struct image_options *o, const char *key, const char *val
 	o->force = true;
 	if (!*value || bool_parse(value, &o->force, error))
 		return true;
-	g_prefix_error(error, "non-bool value %s specified for %s: ", value, key);
-	return false;
+	return error_prefix(error, "non-bool value %s specified for %s: ", value, key);
 }
 
 static bool read_level(struct image_options *o, const char *key, const char *value, GError **error)
 {
 	int64_t level;
-	if (!int_parse(value, 10, &level, error)) {
-		g_prefix_error(error, "non-integer value %s specified for %s: ", value, key);
-		return false;
-	}
+	if (!int_parse(value, 10, &level, error))
+		return error_prefix(error, "non-integer value %s specified for %s: ", value, key);
 	o->level = (int)CLAMP(level, -1, 1000);
 	return true;
 }

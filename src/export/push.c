@@ -184,8 +184,7 @@ static reference *push_reference(const char *name, const struct push_options *op
 		return NULL;
 	if (options->by_digest && (ref->tag || ref->digest)) {
 		g_autofree char *text = reference_text(ref);
-		error_set(error, ERROR_INVALID_ARGUMENT, "can't push tagged ref %s by digest", text);
-		return NULL;
+		return error_null(error, ERROR_INVALID_ARGUMENT, "can't push tagged ref %s by digest", text);
 	}
 	return g_steal_pointer(&ref);
 }

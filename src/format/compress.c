@@ -289,10 +289,8 @@ static int level_or_default(enum compression type, int level)
 
 compressor *compressor_new(enum compression type, int level, bytes_sink_fn sink, void *data, GError **error)
 {
-	if (type == COMPRESSION_ESTARGZ) {
-		error_set(error, ERROR_INVALID_ARGUMENT, "estargz requires a tar stream as input");
-		return NULL;
-	}
+	if (type == COMPRESSION_ESTARGZ)
+		return error_null(error, ERROR_INVALID_ARGUMENT, "estargz requires a tar stream as input");
 	g_autoptr(compressor) c = g_new0(compressor, 1);
 	g_mutex_init(&c->mu);
 	g_cond_init(&c->changed);

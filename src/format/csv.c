@@ -45,10 +45,8 @@ char **csv_parse(const char *text, GError **error)
 	size_t n = strlen(text);
 	if (n > 0 && text[n - 1] == '\n')
 		n -= n > 1 && text[n - 2] == '\r' ? 2 : 1;
-	if (n == 0) {
-		error_set(error, ERROR_INVALID_ARGUMENT, "EOF");
-		return NULL;
-	}
+	if (n == 0)
+		return error_null(error, ERROR_INVALID_ARGUMENT, "EOF");
 	g_autoptr(GPtrArray) fields = g_ptr_array_new_with_free_func(g_free);
 	for (size_t pos = 0;; pos++) {
 		g_autoptr(GString) field = g_string_new(NULL);

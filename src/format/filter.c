@@ -349,10 +349,8 @@ static GPtrArray *parse(const char *text, GError **error)
 	g_autoptr(GPtrArray) selectors = g_ptr_array_new_with_free_func(selector_free);
 	if (s.len == 0)
 		return g_steal_pointer(&selectors);
-	if (s.len > MAX_FILTER_BYTES) {
-		error_set(error, ERROR_INVALID_ARGUMENT, "filters: filter of %zu bytes is too long", s.len);
-		return NULL;
-	}
+	if (s.len > MAX_FILTER_BYTES)
+		return error_null(error, ERROR_INVALID_ARGUMENT, "filters: filter of %zu bytes is too long", s.len);
 	for (;;) {
 		if (!parse_selector(&s, selectors, error))
 			return NULL;

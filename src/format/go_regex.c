@@ -199,11 +199,9 @@ static size_t n_slots(const go_regex *re)
 
 go_regex *go_regex_new(const char *text, GError **error)
 {
-	if (strlen(text) > LIMIT_REGEX_BYTES) {
-		error_set(error, ERROR_INVALID_ARGUMENT, "regular expression of %zu bytes, limit is %lld", strlen(text),
-			  LIMIT_REGEX_BYTES);
-		return NULL;
-	}
+	if (strlen(text) > LIMIT_REGEX_BYTES)
+		return error_null(error, ERROR_INVALID_ARGUMENT, "regular expression of %zu bytes, limit is %lld",
+				  strlen(text), LIMIT_REGEX_BYTES);
 	g_autoptr(go_regex) re = g_new0(go_regex, 1);
 	re->text = g_strdup(text);
 	re->tree.memory = arena_new();
@@ -217,10 +215,8 @@ go_regex *go_regex_new(const char *text, GError **error)
 	find_literals(re);
 	g_clear_pointer(&re->tree.memory, arena_free);
 	re->tree.root = NULL;
-	if (is_full(re)) {
-		error_set(error, ERROR_INVALID_ARGUMENT, "error parsing regexp: expression too large");
-		return NULL;
-	}
+	if (is_full(re))
+		return error_null(error, ERROR_INVALID_ARGUMENT, "error parsing regexp: expression too large");
 	return g_steal_pointer(&re);
 }
 
@@ -465,10 +461,8 @@ static bool find_group(void *data, const char *name, int number, const char **re
 char *go_regex_replace_all(const go_regex *re, const char *subject, const char *template, size_t max, GError **error)
 {
 	size_t n = strlen(subject), last = 0;
-	if (re->program->len * n_slots(re) > (size_t)LIMIT_REGEX_SLOTS) {
-		error_set(error, ERROR_RESOURCE_EXHAUSTED, "regexp `%s` has too many groups", re->text);
-		return NULL;
-	}
+	if (re->program->len * n_slots(re) > (size_t)LIMIT_REGEX_SLOTS)
+		return error_null(error, ERROR_RESOURCE_EXHAUSTED, "regexp `%s` has too many groups", re->text);
 	g_autofree void *memory = g_malloc0(machine_size(re, n_slots(re)));
 	g_autofree size_t *slots = g_new0(size_t, n_slots(re));
 	g_autoptr(GString) out = g_string_new(NULL);
@@ -487,10 +481,8 @@ char *go_regex_replace_all(const go_regex *re, const char *subject, const char *
 	if (!check_steps(&m, error))
 		return NULL;
 	g_string_append(out, subject + last);
-	if (!fits || out->len > max) {
-		error_set(error, ERROR_RESOURCE_EXHAUSTED, "replacement of regexp `%s` is longer than %zu bytes",
-			  re->text, max);
-		return NULL;
-	}
+	if (!fits || out->len > max)
+		return error_null(error, ERROR_RESOURCE_EXHAUSTED,
+				  "replacement of regexp `%s` is longer than %zu bytes", re->text, max);
 	return g_string_free(g_steal_pointer(&out), FALSE);
 }

@@ -23,8 +23,8 @@ static struct regex_node *alternation_parse(struct parser *s);
 /* part to end is the part of the expression that the error names. */
 static void *syntax_error(struct parser *s, const char *what, const char *part, const char *end)
 {
-	error_set(s->error, ERROR_INVALID_ARGUMENT, "error parsing regexp: %s: `%.*s`", what, (int)(end - part), part);
-	return NULL;
+	return error_null(s->error, ERROR_INVALID_ARGUMENT, "error parsing regexp: %s: `%.*s`", what, (int)(end - part),
+			  part);
 }
 
 static struct regex_node *node_new(struct parser *s, enum regex_kind kind)

@@ -301,18 +301,16 @@ static json_t *call_index(GPtrArray *args, GError **error)
 		if (json_is_array(v) && json_is_integer(key)) {
 			json_int_t at = json_integer_value(key);
 			v = at < 0 ? NULL : json_array_get(v, (size_t)at);
-			if (!v) {
-				error_set(error, ERROR_INVALID_ARGUMENT, "template: index out of range: %lld",
-					  (long long)at);
-				return NULL;
-			}
+			if (!v)
+				return error_null(error, ERROR_INVALID_ARGUMENT, "template: index out of range: %lld",
+						  (long long)at);
 		} else if (json_is_string(key) && (json_is_object(v) || json_is_null(v))) {
 			v = json_object_get(v, json_string_value(key));
 			if (!v)
 				return json_string("");
 		} else {
-			error_set(error, ERROR_INVALID_ARGUMENT, "template: error calling index: can't index item");
-			return NULL;
+			return error_null(error, ERROR_INVALID_ARGUMENT,
+					  "template: error calling index: can't index item");
 		}
 	}
 	return json_incref(v);
@@ -359,10 +357,8 @@ static json_t *call(const char *name, GPtrArray *args, GError **error)
 	size_t k = 0;
 	while (k < G_N_ELEMENTS(known) && strcmp(known[k].name, name) != 0)
 		k++;
-	if (k == G_N_ELEMENTS(known)) {
-		error_set(error, ERROR_UNIMPLEMENTED, "template: :1: function \"%s\" not defined", name);
-		return NULL;
-	}
+	if (k == G_N_ELEMENTS(known))
+		return error_null(error, ERROR_UNIMPLEMENTED, "template: :1: function \"%s\" not defined", name);
 	if (args->len < known[k].min || args->len > known[k].max) {
 		fail(error, "wrong number of args for", name);
 		return NULL;
@@ -424,17 +420,15 @@ static json_t *command(struct render *r, const char **at, json_t *input, GError 
 			break;
 		GError *problem = NULL;
 		json_t *value = operand(r, word, &problem);
-		if (problem) {
-			g_propagate_error(error, problem);
-			return NULL;
-		}
+		if (problem)
+			return error_propagate_null(error, problem);
 		if (value) {
 			g_ptr_array_add(args, value);
 		} else if (words == 0) {
 			name = g_steal_pointer(&word);
 		} else {
-			error_set(error, ERROR_UNIMPLEMENTED, "template: :1: operand \"%s\" is not supported", word);
-			return NULL;
+			return error_null(error, ERROR_UNIMPLEMENTED, "template: :1: operand \"%s\" is not supported",
+					  word);
 		}
 		if (words == WORDS_MAX - 2) {
 			fail(error, "too many arguments at", *at);
@@ -557,10 +551,9 @@ char *gotemplate_render(const char *format, json_t *value, GError **error)
 {
 	g_autoptr(GArray) nodes = g_array_new(FALSE, FALSE, sizeof(struct node));
 	g_array_set_clear_func(nodes, node_clear);
-	if (strlen(format) > TEMPLATE_BYTES_MAX) {
-		error_set(error, ERROR_RESOURCE_EXHAUSTED, "template: longer than %d bytes", TEMPLATE_BYTES_MAX);
-		return NULL;
-	}
+	if (strlen(format) > TEMPLATE_BYTES_MAX)
+		return error_null(error, ERROR_RESOURCE_EXHAUSTED, "template: longer than %d bytes",
+				  TEMPLATE_BYTES_MAX);
 	if (!split(strcmp(format, "json") == 0 ? "{{json .}}" : format, nodes, error) || !match_blocks(nodes, error))
 		return NULL;
 	g_autofree struct render *r = g_new0(struct render, 1);

@@ -30,10 +30,8 @@ char **patterns_read_ignore_file(const char *bytes, size_t n, GError **error)
 	while (bytes < end) {
 		const char *newline = memchr(bytes, '\n', (size_t)(end - bytes));
 		const char *stop = newline ? newline : end;
-		if (stop - bytes >= LINE_BYTES_MAX) {
-			error_set(error, ERROR_INVALID_ARGUMENT, "bufio.Scanner: token too long");
-			return NULL;
-		}
+		if (stop - bytes >= LINE_BYTES_MAX)
+			return error_null(error, ERROR_INVALID_ARGUMENT, "bufio.Scanner: token too long");
 		g_autofree char *line = g_strndup(bytes, (gsize)(stop - bytes));
 		char *pattern = read_line(line);
 		if (pattern)

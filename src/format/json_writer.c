@@ -549,16 +549,12 @@ static size_t depth_of(const char *json, size_t n)
 
 static json_t *json_load(const void *bytes, size_t n, size_t max_bytes, size_t flags, const char *what, GError **error)
 {
-	if (n > max_bytes) {
-		error_set(error, ERROR_INVALID_ARGUMENT, "%s is too large: %zu bytes, limit is %zu", what, n,
-			  max_bytes);
-		return NULL;
-	}
-	if (depth_of(bytes, n) > (size_t)LIMIT_JSON_DEPTH) {
-		error_set(error, ERROR_INVALID_ARGUMENT, "%s is nested more than %lld levels deep", what,
-			  LIMIT_JSON_DEPTH);
-		return NULL;
-	}
+	if (n > max_bytes)
+		return error_null(error, ERROR_INVALID_ARGUMENT, "%s is too large: %zu bytes, limit is %zu", what, n,
+				  max_bytes);
+	if (depth_of(bytes, n) > (size_t)LIMIT_JSON_DEPTH)
+		return error_null(error, ERROR_INVALID_ARGUMENT, "%s is nested more than %lld levels deep", what,
+				  LIMIT_JSON_DEPTH);
 	json_error_t why;
 	json_t *value = json_loadb(bytes ? bytes : "", n, flags | JSON_DECODE_ANY, &why);
 	if (!value)

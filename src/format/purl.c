@@ -37,10 +37,8 @@ char *purl_of_image(const char *type, const char *image, const struct platform *
 		    const char *vcs_url, GError **error)
 {
 	g_autoptr(reference) r = reference_parse_normalized(image, error);
-	if (!r) {
-		g_prefix_error(error, "failed to parse ref \"%s\": ", image);
-		return NULL;
-	}
+	if (!r)
+		return error_prefix_null(error, "failed to parse ref \"%s\": ", image);
 	if (!r->digest)
 		reference_tag_default(r);
 	g_autofree char *tag = g_steal_pointer(&r->tag), *digest = g_steal_pointer(&r->digest);

@@ -238,30 +238,24 @@ static bool set_grammar_error(const char *domain, const char *remainder, GError 
 
 reference *reference_parse_normalized(const char *text, GError **error)
 {
-	if (is_bare_identifier(text)) {
-		error_set(error, ERROR_INVALID_ARGUMENT,
-			  "invalid repository name (%s), cannot specify 64-byte hexadecimal strings", text);
-		return NULL;
-	}
+	if (is_bare_identifier(text))
+		return error_null(error, ERROR_INVALID_ARGUMENT,
+				  "invalid repository name (%s), cannot specify 64-byte hexadecimal strings", text);
 	g_autofree char *domain = NULL, *remainder = NULL;
 	domain_split(text, &domain, &remainder);
 	size_t name_len = strcspn(remainder, ":");
-	if (has_upper(remainder, name_len)) {
-		error_set(error, ERROR_INVALID_ARGUMENT,
-			  "invalid reference format: repository name (%.*s) must be lowercase", (int)name_len,
-			  remainder);
-		return NULL;
-	}
+	if (has_upper(remainder, name_len))
+		return error_null(error, ERROR_INVALID_ARGUMENT,
+				  "invalid reference format: repository name (%.*s) must be lowercase", (int)name_len,
+				  remainder);
 	g_autoptr(reference) r = g_new0(reference, 1);
 	if (!is_domain(domain, domain + strlen(domain)) || !remainder_read(r, remainder)) {
 		set_grammar_error(domain, remainder, error);
 		return NULL;
 	}
-	if (strlen(r->path) > PATH_MAX_BYTES) {
-		error_set(error, ERROR_INVALID_ARGUMENT, "repository name must not be more than %d characters",
-			  PATH_MAX_BYTES);
-		return NULL;
-	}
+	if (strlen(r->path) > PATH_MAX_BYTES)
+		return error_null(error, ERROR_INVALID_ARGUMENT, "repository name must not be more than %d characters",
+				  PATH_MAX_BYTES);
 	struct digest digest;
 	if (r->digest && !digest_parse(r->digest, &digest, error))
 		return NULL;

@@ -31,11 +31,9 @@ selector *selector_new(enum selector_kind kind, const char *text, GError **error
 		s->regex = go_regex_new(text, error);
 		return s->regex ? g_steal_pointer(&s) : NULL;
 	}
-	if (kind == SELECTOR_WILDCARD && strstr(text, "**")) {
-		error_set(error, ERROR_INVALID_ARGUMENT,
-			  "failed to translate wildcard \"%s\" to regexp: invalid wildcard: \"**\"", text);
-		return NULL;
-	}
+	if (kind == SELECTOR_WILDCARD && strstr(text, "**"))
+		return error_null(error, ERROR_INVALID_ARGUMENT,
+				  "failed to translate wildcard \"%s\" to regexp: invalid wildcard: \"**\"", text);
 	if (kind == SELECTOR_WILDCARD) {
 		s->pieces = g_strsplit(text, "*", -1); /* empty for an empty text */
 		s->n_stars = MAX(g_strv_length(s->pieces), 1) - 1;

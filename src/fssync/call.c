@@ -22,8 +22,7 @@ static GBytes *call_recv_of_client(void *data, GError **error)
 		g_prefix_error(&status, "rpc error: code = %s desc = ", error_code_name(error_get_code(status)));
 		error_keep_code(status);
 	}
-	g_propagate_error(error, status);
-	return NULL;
+	return error_propagate_null(error, status);
 }
 
 static bool call_close_send(void *data, GError **error)

@@ -104,10 +104,8 @@ static void *path_hash(const struct placer *p, const char *path)
 
 static bool remove_entry(struct placer *p, struct frame *f, const char *name, GError **error)
 {
-	if (!dest_remove(f->dir, name, error)) {
-		g_prefix_error(error, "failed to remove: ");
-		return false;
-	}
+	if (!dest_remove(f->dir, name, error))
+		return error_prefix(error, "failed to remove: ");
 	struct entry *e = g_new0(struct entry, 1);
 	e->stat.path = *f->path ? g_strconcat(f->path, "/", name, NULL) : g_strdup(name);
 	e->change = FSSYNC_REMOVED;
@@ -325,10 +323,8 @@ static bool place_all(struct placer *p, GError **error)
 	while (receiver_next_stat(p->r, &stat, &failure))
 		if (!place_stat(p, &stat, error) || !cancel_check(p->r->cancel, error))
 			return false;
-	if (failure) {
-		g_propagate_error(error, failure);
-		return false;
-	}
+	if (failure)
+		return error_propagate(error, failure);
 	while (p->frames->len > 0)
 		if (!frame_pop(p, error))
 			return false;

@@ -102,8 +102,7 @@ static bool take_data(struct receiver *r, const struct packet *p, GError **error
 		return finish_file(r, e, error);
 	if (dest_file_write(&e->file, p->data.ptr, p->data.len, error))
 		return true;
-	g_prefix_error(error, "%s: ", e->stat.path);
-	return false;
+	return error_prefix(error, "%s: ", e->stat.path);
 }
 
 /* Returns false at the end of the transfer or with an error. */

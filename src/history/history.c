@@ -42,10 +42,8 @@ history *history_open(int root_fd, const char *root_path, const struct history_l
 {
 	bool was_reset = false;
 	db *opened = db_open_or_reset(root_fd, "history.db", migrations, &was_reset, error);
-	if (!opened) {
-		g_prefix_error(error, "open %s/history.db: ", root_path);
-		return NULL;
-	}
+	if (!opened)
+		return error_prefix_null(error, "open %s/history.db: ", root_path);
 	history *h = g_new0(history, 1);
 	h->db = opened;
 	h->limits = *limits;

@@ -87,10 +87,8 @@ static bool read_ops(llb_definition *d, const Pb__Definition *pb, guint *ret_las
 			continue;
 		}
 		one.op = guard_unpack_go(&pb__op__descriptor, pb->def[i].data, pb->def[i].len, error);
-		if (!one.op) {
-			g_prefix_error(error, "failed to parse llb proto op: ");
-			return false;
-		}
+		if (!one.op)
+			return error_prefix(error, "failed to parse llb proto op: ");
 		g_autoptr(GBytes) again = llb_op_pack(one.op);
 		one.is_canonical = same_bytes(again, &pb->def[i]);
 		g_array_append_val(d->ops, one);
@@ -308,15 +306,11 @@ static bool load(llb_definition *d, const Pb__Definition *pb, const struct llb_l
 
 llb_definition *llb_load(const Pb__Definition *pb, const struct llb_load_options *options, GError **error)
 {
-	if (pb->n_def == 0) {
-		error_set(error, ERROR_INVALID_ARGUMENT, "invalid empty definition");
-		return NULL;
-	}
-	if (pb->n_def > LIMIT_LLB_OPS + 1) {
-		error_set(error, ERROR_INVALID_ARGUMENT, "definition has %zu ops, limit is %lld", pb->n_def - 1,
-			  LIMIT_LLB_OPS);
-		return NULL;
-	}
+	if (pb->n_def == 0)
+		return error_null(error, ERROR_INVALID_ARGUMENT, "invalid empty definition");
+	if (pb->n_def > LIMIT_LLB_OPS + 1)
+		return error_null(error, ERROR_INVALID_ARGUMENT, "definition has %zu ops, limit is %lld", pb->n_def - 1,
+				  LIMIT_LLB_OPS);
 	g_autoptr(llb_definition) d = g_new0(llb_definition, 1);
 	d->refs = 1;
 	d->ops = g_array_sized_new(FALSE, TRUE, sizeof(struct loaded_op), (guint)pb->n_def);

@@ -24,10 +24,8 @@ static GHashTable *graft_ops(llb_graph *g, const Pb__Definition *def, Pb__Op **r
 	g_autoptr(GHashTable) by_digest = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, grafted_free);
 	for (size_t i = 0; i < def->n_def; i++) {
 		Pb__Op *op = guard_unpack_go(&pb__op__descriptor, def->def[i].data, def->def[i].len, error);
-		if (!op) {
-			g_prefix_error(error, "failed to parse llb proto op: ");
-			return NULL;
-		}
+		if (!op)
+			return error_prefix_null(error, "failed to parse llb proto op: ");
 		if (i == def->n_def - 1) {
 			*ret_last = op;
 			break;

@@ -110,10 +110,8 @@ static bool manifest_members_read(const json_t *json, oci_manifest *m, GError **
 		return false;
 	const json_t *config = json_object_get(json, "config");
 	m->config = oci_descriptor_read(config, error);
-	if (!m->config) {
-		g_prefix_error(error, "invalid manifest config: ");
-		return false;
-	}
+	if (!m->config)
+		return error_prefix(error, "invalid manifest config: ");
 	/* A build cache lists the layers of many images. */
 	bool is_cache = g_str_equal(m->config->media_type, BUILDKIT_CACHE_CONFIG);
 	if (!descriptors_read(json, "layers", is_cache ? LIMIT_INDEX_MANIFESTS : LIMIT_LAYERS, m->layers, error))

@@ -49,8 +49,7 @@ static bool is_regular(int root_fd, const char *name, GError **error)
 	if (path_is_irregular(failed))
 		return error_set(error, ERROR_INVALID_ARGUMENT, "%s is not a regular file", name);
 	error_set_errno(error, -failed, "open %s", name);
-	g_prefix_error(error, "failed to open %s: ", name);
-	return false;
+	return error_prefix(error, "failed to open %s: ", name);
 }
 
 static Pb__Definition *read_definition(int root_fd, const char *name, GError **error)

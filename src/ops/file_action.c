@@ -299,10 +299,8 @@ static bool copy_action(const Pb__FileActionCopy *a, int root_fd, int source_fd,
 		return false;
 	GError *why = NULL;
 	g_autoptr(GPtrArray) sources = find_sources(a, source_fd, src, &why);
-	if (!sources && why) {
-		g_propagate_error(error, why);
-		return false;
-	}
+	if (!sources && why)
+		return error_propagate(error, why);
 	struct file_copy copy = {
 		.src_root = source_fd,
 		.dst_root = root_fd,

@@ -40,10 +40,8 @@ static GPtrArray *match_level(int root_fd, const GPtrArray *directories, const c
 		scoped_fd fd = path_open_errno(root_fd, directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, PATH_BENEATH);
 		if (fd == -ENOTDIR || fd == -ELOOP)
 			continue; /* the match is not a directory */
-		if (fd < 0) {
-			error_set_errno(error, -fd, "open %s", directory);
-			return NULL;
-		}
+		if (fd < 0)
+			return error_null_errno(error, -fd, "open %s", directory);
 		if (!match_directory(directory, fd, pattern, found, error))
 			return NULL;
 	}
@@ -79,10 +77,8 @@ GPtrArray *file_match(int root_fd, const char *pattern, bool follow_links, GErro
 		return NULL;
 	g_ptr_array_add(paths, base);
 	scoped_fd there = path_open_errno(root_fd, base, O_PATH | O_NOFOLLOW, PATH_BENEATH);
-	if (there < 0) {
-		error_set_errno(error, -there, "lstat %s", base);
-		return NULL;
-	}
+	if (there < 0)
+		return error_null_errno(error, -there, "lstat %s", base);
 	g_auto(GStrv) parts = g_strsplit(clean + n, "/", -1);
 	for (size_t i = 0; parts[i]; i++) {
 		GPtrArray *next = match_level(root_fd, paths, parts[i], error);

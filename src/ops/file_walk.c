@@ -263,10 +263,8 @@ static bool copy_regular(struct walk *w, int src_dir, const char *src_name, cons
 	scoped_fd dst = openat(dst_dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (dst < 0)
 		return error_set_errno(error, errno, "failed to copy files: failed to open target: open %s", path);
-	if (st->st_size > 0 && !file_copy_data(src, dst, st->st_size, w->c->cancel, error)) {
-		g_prefix_error(error, "failed to copy files: %s: ", path);
-		return false;
-	}
+	if (st->st_size > 0 && !file_copy_data(src, dst, st->st_size, w->c->cancel, error))
+		return error_prefix(error, "failed to copy files: %s: ", path);
 	if (!set_info(w->c, dst, st, path, error))
 		return false;
 	/* Last, because changing the owner drops capabilities. A target without xattr support is not an error. */

@@ -78,6 +78,6 @@ bool op_checksum(const struct op *op, cache_ref *r, const struct contenthash_sel
 			digest_of_text(ret->text, ret);
 		return true;
 	}
-	g_prefix_error(error, "failed to calculate checksum of ref %s::%s: ", op->worker->id, r ? cache_ref_id(r) : "");
-	return false;
+	return error_prefix(error, "failed to calculate checksum of ref %s::%s: ", op->worker->id,
+			    r ? cache_ref_id(r) : "");
 }

@@ -188,10 +188,8 @@ static bool copy_xattr(int src_fd, int dst_fd, const char *name, GError **error)
 	size_t len;
 	GError *problem = NULL;
 	g_autofree void *value = file_get_xattr(src_fd, name, &len, &problem);
-	if (problem) {
-		g_propagate_error(error, problem);
-		return false;
-	}
+	if (problem)
+		return error_propagate(error, problem);
 	if (!value)
 		return true; /* it was removed meanwhile */
 	char path[32];
@@ -206,10 +204,8 @@ bool file_copy_xattrs(int src_fd, int dst_fd, GError **error)
 	size_t len;
 	GError *problem = NULL;
 	g_autofree char *names = file_list_xattrs(src_fd, &len, &problem);
-	if (problem) {
-		g_propagate_error(error, problem);
-		return false;
-	}
+	if (problem)
+		return error_propagate(error, problem);
 	for (size_t at = 0; at < len; at += strlen(names + at) + 1)
 		if (!is_private_xattr(names + at) && !copy_xattr(src_fd, dst_fd, names + at, error))
 			return false;

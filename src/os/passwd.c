@@ -28,10 +28,8 @@ static GBytes *read_lenient(int root_fd, const char *path, GError **error)
 	scoped_fd fd = path_open_regular_errno(root_fd, path, O_RDONLY, PATH_IN_ROOT, NULL);
 	if (is_missing(fd))
 		return NULL;
-	if (fd < 0) {
-		error_set_errno(error, -fd, "open %s", path);
-		return NULL;
-	}
+	if (fd < 0)
+		return error_null_errno(error, -fd, "open %s", path);
 	GBytes *bytes = path_read(root_fd, path, (size_t)LIMIT_PASSWD_BYTES, PATH_IN_ROOT, &problem);
 	if (problem && !error_is(problem, ERROR_RESOURCE_EXHAUSTED))
 		g_propagate_error(error, g_steal_pointer(&problem));
@@ -103,10 +101,8 @@ static bool find_user(struct lookup *l, struct passwd_user *u, GError **error)
 	bool by_id = kind == NUMBER || l->user[0] == '\0';
 	struct passwd_entry entry;
 	int found = passwd_table_find_user(bytes_slice(l->passwd), by_id ? NULL : l->user, id, &entry, error);
-	if (found < 0) {
-		g_prefix_error(error, "unable to find user %s: ", l->user[0] ? l->user : "0");
-		return false;
-	}
+	if (found < 0)
+		return error_prefix(error, "unable to find user %s: ", l->user[0] ? l->user : "0");
 	if (!found && !by_id)
 		return error_set(error, ERROR_UNKNOWN, "unable to find user %s: no matching entries in passwd file",
 				 l->user);
@@ -125,10 +121,8 @@ static bool find_group(struct lookup *l, struct passwd_user *u, GError **error)
 		return out_of_range(error);
 	int found =
 		passwd_table_find_group(bytes_slice(l->groups), kind == NUMBER ? NULL : l->group, id, &u->gid, error);
-	if (found < 0) {
-		g_prefix_error(error, "unable to find groups for spec %s: ", u->name);
-		return false;
-	}
+	if (found < 0)
+		return error_prefix(error, "unable to find groups for spec %s: ", u->name);
 	if (found)
 		return true;
 	if (kind != NUMBER)
@@ -158,10 +152,8 @@ static bool resolve(struct lookup *l, struct passwd_user *u, GError **error)
 	if (l->group[0] && !find_group(l, u, error))
 		return false;
 	struct slice name = {(const uint8_t *)u->name, strlen(u->name)};
-	if (!l->group[0] && !passwd_table_groups_of(bytes_slice(l->groups), name, others, error)) {
-		g_prefix_error(error, "unable to find groups for spec %s: ", u->name);
-		return false;
-	}
+	if (!l->group[0] && !passwd_table_groups_of(bytes_slice(l->groups), name, others, error))
+		return error_prefix(error, "unable to find groups for spec %s: ", u->name);
 	set_groups(u, others);
 	return true;
 }
@@ -230,8 +222,7 @@ bool passwd_resolve(int root_fd, const char *spec, struct passwd_user *ret, GErr
 	}
 	if (!done) {
 		passwd_user_clear(&user);
-		g_propagate_error(error, g_steal_pointer(&problem));
-		return false;
+		return error_propagate(error, g_steal_pointer(&problem));
 	}
 	*ret = user;
 	return true;

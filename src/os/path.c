@@ -213,17 +213,14 @@ static GBytes *read_all(int fd, size_t hint, size_t max_bytes, const char *path,
 		ssize_t got = read(fd, bytes + n, size - n);
 		if (got < 0 && errno == EINTR)
 			continue;
-		if (got < 0) {
-			error_set_errno(error, errno, "read %s", path);
-			return NULL;
-		}
+		if (got < 0)
+			return error_null_errno(error, errno, "read %s", path);
 		if (got == 0)
 			return g_bytes_new_take(g_steal_pointer(&bytes), n);
 		n += (size_t)got;
-		if (n > max_bytes) {
-			error_set(error, ERROR_RESOURCE_EXHAUSTED, "read %s: larger than %zu bytes", path, max_bytes);
-			return NULL;
-		}
+		if (n > max_bytes)
+			return error_null(error, ERROR_RESOURCE_EXHAUSTED, "read %s: larger than %zu bytes", path,
+					  max_bytes);
 		if (n == size) {
 			size = MIN(size * 2, max_bytes + 1);
 			bytes = g_realloc(bytes, size);
@@ -235,13 +232,9 @@ GBytes *path_read(int root_fd, const char *path, size_t max_bytes, enum path_mod
 {
 	struct stat st;
 	scoped_fd fd = path_open_regular_errno(root_fd, path, O_RDONLY, mode, &st);
-	if (path_is_irregular(fd)) {
-		error_set(error, ERROR_INVALID_ARGUMENT, "read %s: not a regular file", path);
-		return NULL;
-	}
-	if (fd < 0) {
-		error_set_errno(error, -fd, "open %s", path);
-		return NULL;
-	}
+	if (path_is_irregular(fd))
+		return error_null(error, ERROR_INVALID_ARGUMENT, "read %s: not a regular file", path);
+	if (fd < 0)
+		return error_null_errno(error, -fd, "open %s", path);
 	return read_all(fd, (size_t)st.st_size, max_bytes, path, error);
 }

@@ -73,8 +73,7 @@ bool tree_remove_contents(int dir_fd, GError **error)
 		else if (!problem)
 			leave_and_remove(w, &problem);
 	}
-	g_propagate_error(error, g_steal_pointer(&problem));
-	return false;
+	return error_propagate(error, g_steal_pointer(&problem));
 }
 
 bool tree_remove_at(int parent_fd, const char *name, GError **error)
@@ -170,10 +169,8 @@ static bool usage_of(int dir_fd, struct usage *u, GError **error)
 	GError *problem = NULL;
 	while (!problem && usage_step(w, u, &problem))
 		;
-	if (problem) {
-		g_propagate_error(error, problem);
-		return false;
-	}
+	if (problem)
+		return error_propagate(error, problem);
 	return true;
 }
 

@@ -59,10 +59,8 @@ tree_walk *tree_walk_new(int dir_fd, bool restart, GError **error)
 {
 	scoped_fd fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct statx st;
-	if (fd < 0 || statx(fd, "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, &st) < 0) {
-		error_set_errno(error, errno, "open directory");
-		return NULL;
-	}
+	if (fd < 0 || statx(fd, "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, &st) < 0)
+		return error_null_errno(error, errno, "open directory");
 	g_autoptr(tree_walk) w = g_new0(tree_walk, 1);
 	w->frames = g_array_new(FALSE, FALSE, sizeof(struct frame));
 	g_array_set_clear_func(w->frames, frame_clear);

@@ -38,10 +38,8 @@ static GBytes *read_file(const char *directory, const char *name, GError **error
 	g_autofree char *joined = g_build_filename(directory, name, NULL);
 	g_autofree char *path = g_canonicalize_filename(joined, NULL);
 	scoped_fd root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (root_fd < 0) {
-		error_set_errno(error, errno, "open /");
-		return NULL;
-	}
+	if (root_fd < 0)
+		return error_null_errno(error, errno, "open /");
 	return path_read(root_fd, path, (size_t)LIMIT_CONFIG_BYTES, PATH_IN_ROOT, error);
 }
 
@@ -54,10 +52,8 @@ static bool add_file(json_t *env, const char *directory, const char *name, GErro
 	g_autoptr(json_t) object = bytes ? json_read(start, n, (size_t)LIMIT_CONFIG_BYTES, name, error) : NULL;
 	if (bytes && object && !json_is_object(object))
 		error_set(error, ERROR_INVALID_ARGUMENT, "not an object");
-	if (!object || !json_is_object(object)) {
-		g_prefix_error(error, "failed to parse %s/%s: ", directory, name);
-		return false;
-	}
+	if (!object || !json_is_object(object))
+		return error_prefix(error, "failed to parse %s/%s: ", directory, name);
 	for (size_t i = 0; i < G_N_ELEMENTS(builtin); i++)
 		if (json_object_get(object, builtin[i]))
 			return error_set(
@@ -74,10 +70,8 @@ json_t *provenance_env_load(const char *directory, GError **error)
 	scoped_fd fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT)
 		return g_steal_pointer(&env);
-	if (fd < 0) {
-		error_set_errno(error, errno, "open %s", directory);
-		return NULL;
-	}
+	if (fd < 0)
+		return error_null_errno(error, errno, "open %s", directory);
 	g_autoptr(GPtrArray) names = list_files(fd, directory, error);
 	for (guint i = 0; names && i < names->len; i++)
 		if (!add_file(env, directory, names->pdata[i], error))

@@ -120,10 +120,8 @@ static bool token_get(authorizer *a, const struct auth_client *client, const cha
 		if (client->auth->fetch_token(client->work, host, c->realm, c->service, scopes, &ret->text,
 					      &ret->expires_s, &why))
 			return true;
-		if (!error_is(why, ERROR_UNIMPLEMENTED)) {
-			g_propagate_error(error, g_steal_pointer(&why));
-			return false;
-		}
+		if (!error_is(why, ERROR_UNIMPLEMENTED))
+			return error_propagate(error, g_steal_pointer(&why));
 	}
 	if (!credentials_get(client, host, &user, &secret, error))
 		return false;

@@ -305,10 +305,8 @@ bool call_do(struct call *call, const struct endpoint *e, struct transport_reque
 		o->failure = TRANSPORT_STOPPED;
 		attempt.authorized = false;
 		sent.url = url;
-		if (!o->anonymous && !authorize(&attempt, url, &authorization, error)) {
-			g_prefix_error(error, "failed to authorize: ");
-			return false;
-		}
+		if (!o->anonymous && !authorize(&attempt, url, &authorization, error))
+			return error_prefix(error, "failed to authorize: ");
 		sent.authorization = authorization;
 		if (!transport_do(call->r->transport, &sent, call_cancel(call), &reply, &o->failure, &why)) {
 			GError *stopped = NULL;

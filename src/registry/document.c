@@ -84,27 +84,23 @@ static GBytes *document_fetch(struct call *call, const oci_descriptor *d, size_t
 		else
 			first = why;
 	}
-	if (error_is(first, ERROR_CANCELED) || error_is(first, ERROR_RESOURCE_EXHAUSTED)) {
-		g_propagate_error(error, g_steal_pointer(&first));
-		return NULL;
-	}
+	if (error_is(first, ERROR_CANCELED) || error_is(first, ERROR_RESOURCE_EXHAUSTED))
+		return error_propagate_null(error, g_steal_pointer(&first));
 	if (error_is(first, ERROR_NOT_FOUND) && g_str_equal(fetch_kind(d->media_type), "blobs"))
 		error_set(error, ERROR_NOT_FOUND, "could not fetch content descriptor %s (%s) from remote: not found",
 			  d->digest.text, d->media_type);
 	else
 		g_propagate_error(error, g_steal_pointer(&first));
-	g_prefix_error(error, "httpReadSeeker: failed open: ");
-	return NULL;
+	return error_prefix_null(error, "httpReadSeeker: failed open: ");
 }
 
 GBytes *registry_fetch_small(registry *r, const reference *ref, const oci_descriptor *d, size_t max_bytes,
 			     const struct registry_auth *auth, struct work *work, GError **error)
 {
-	if (d->size > 0 && (uint64_t)d->size > max_bytes) {
-		error_set(error, ERROR_RESOURCE_EXHAUSTED, "%s of %" G_GINT64_FORMAT " bytes is larger than %zu bytes",
-			  d->digest.text, d->size, max_bytes);
-		return NULL;
-	}
+	if (d->size > 0 && (uint64_t)d->size > max_bytes)
+		return error_null(error, ERROR_RESOURCE_EXHAUSTED,
+				  "%s of %" G_GINT64_FORMAT " bytes is larger than %zu bytes", d->digest.text, d->size,
+				  max_bytes);
 	g_auto(registry_call) call = {0};
 	if (!http_call_begin(&call, r, ref, auth, false, work, CALL_PULL, error) || !call_slot_take(&call, true, error))
 		return NULL;

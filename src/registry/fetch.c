@@ -146,10 +146,8 @@ static bool download_from(struct download *d, const struct endpoint *e, bool is_
 		bool moved = (int64_t)blob_writer_size(d->writer) - before >= GOOD_PIECE_BYTES;
 		idle = moved ? 0 : idle + 1;
 		/* Does not wait for a mirror, because there are other endpoints. */
-		if (!broken || breaks == BREAKS_MAX || stalls > STALLS_MAX || idle > (is_last ? LIMIT_RETRIES : 1)) {
-			g_propagate_error(error, g_steal_pointer(&why));
-			return false;
-		}
+		if (!broken || breaks == BREAKS_MAX || stalls > STALLS_MAX || idle > (is_last ? LIMIT_RETRIES : 1))
+			return error_propagate(error, g_steal_pointer(&why));
 		if (!call_back_off(d->call, idle ? idle - 1 : 0, 0, why->message, error))
 			return false;
 	}
@@ -212,8 +210,7 @@ static bool download_run(struct download *d, blob_store *into, GError **error)
 		g_error_free(why);
 		return false;
 	}
-	g_propagate_error(error, why);
-	return false;
+	return error_propagate(error, why);
 }
 
 /* ---- provider */

@@ -94,28 +94,23 @@ static char *upload_target(const struct push *p, const transport_reply *reply, G
 	g_autofree char *origin = call_origin(p->call, p->endpoint);
 	g_autofree char *absolute = NULL;
 	g_auto(http_url) u = {0};
-	if (!location || !*location) {
-		error_set(error, ERROR_UNKNOWN, "upload of %s got no location", p->d->digest.text);
-		return NULL;
-	}
+	if (!location || !*location)
+		return error_null(error, ERROR_UNKNOWN, "upload of %s got no location", p->d->digest.text);
 	if (location[0] == '/')
 		absolute = g_strconcat(origin, location, NULL);
 	else if (!strstr(location, "://"))
 		absolute = g_strdup_printf("%.*s://%s", (int)strcspn(origin, ":"), origin, location);
 	else
 		absolute = g_strdup(location);
-	if (!http_url_parse(absolute, &u, error)) {
-		g_prefix_error(error, "unable to parse location %.200s: ", location);
-		return NULL;
-	}
-	if (!u.is_https && g_str_has_prefix(origin, "https:") && !p->endpoint->tls.insecure) {
-		error_set(error, ERROR_FAILED_PRECONDITION,
-			  "refusing to upload %s over plain http: %s answers with the location %s://%s although it was "
-			  "asked "
-			  "over https (its address behind a proxy may be set wrongly)",
-			  p->d->digest.text, origin, "http", u.authority);
-		return NULL;
-	}
+	if (!http_url_parse(absolute, &u, error))
+		return error_prefix_null(error, "unable to parse location %.200s: ", location);
+	if (!u.is_https && g_str_has_prefix(origin, "https:") && !p->endpoint->tls.insecure)
+		return error_null(
+			error, ERROR_FAILED_PRECONDITION,
+			"refusing to upload %s over plain http: %s answers with the location %s://%s although it was "
+			"asked "
+			"over https (its address behind a proxy may be set wrongly)",
+			p->d->digest.text, origin, "http", u.authority);
 	char *fragment = strchr(absolute, '#');
 	if (fragment)
 		*fragment = '\0';
@@ -157,8 +152,7 @@ static bool upload_start(struct push *p, const char *mount_from, char **ret_targ
 				g_prefix_error(
 					&why,
 					"push access denied, repository does not exist or may require authorization: ");
-			g_propagate_error(error, why);
-			return false;
+			return error_propagate(error, why);
 		}
 	}
 	if (reply.status == 201)
@@ -242,10 +236,8 @@ static bool upload(struct push *p, int fd, const char *mount_from, GError **erro
 			return false;
 		if (!target || upload_send(p, target, anonymous, fd, &again, &why))
 			return true;
-		if (!again || n == LIMIT_RETRIES) {
-			g_propagate_error(error, g_steal_pointer(&why));
-			return false;
-		}
+		if (!again || n == LIMIT_RETRIES)
+			return error_propagate(error, g_steal_pointer(&why));
 		if (!call_back_off(p->call, n, 0, why->message, error))
 			return false;
 	}

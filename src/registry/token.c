@@ -26,10 +26,8 @@ static bool realm_check(const struct token_request *q, GError **error)
 	g_autofree char *shown = http_url_show(q->realm);
 	if (!*q->realm)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "no realm specified for token auth challenge");
-	if (!http_url_parse(q->realm, &realm, error)) {
-		g_prefix_error(error, "invalid token auth challenge realm: ");
-		return false;
-	}
+	if (!http_url_parse(q->realm, &realm, error))
+		return error_prefix(error, "invalid token auth challenge realm: ");
 	if (!*q->secret || realm.is_https || http_url_same_origin(q->realm, q->origin))
 		return true;
 	return error_set(error, ERROR_PERMISSION_DENIED,
@@ -149,10 +147,8 @@ static bool reply_read(const struct token_request *q, const transport_reply *rep
 		json_read_first(reply->body->data, reply->body->len, (size_t)REPLY_BYTES_MAX, "token response", error);
 	if (reply->body->len > 0)
 		explicit_bzero(reply->body->data, reply->body->len);
-	if (!json) {
-		g_prefix_error(error, "unable to decode token response: ");
-		return false;
-	}
+	if (!json)
+		return error_prefix(error, "unable to decode token response: ");
 	const char *text = json_string_value(json_object_get(json, "access_token"));
 	if ((!text || !*text) && !post)
 		text = json_string_value(json_object_get(json, "token"));

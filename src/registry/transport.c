@@ -109,9 +109,8 @@ static struct handle *handle_take(transport *t, X509_STORE *roots, GError **erro
 	if (!h->easy || !can_wake) {
 		bool no_memory = !h->easy || !h->multi;
 		handle_free(h);
-		error_set(error, ERROR_RESOURCE_EXHAUSTED, "create HTTP client: %s",
-			  no_memory ? "out of memory" : "no descriptor for its wake-up");
-		return NULL;
+		return error_null(error, ERROR_RESOURCE_EXHAUSTED, "create HTTP client: %s",
+				  no_memory ? "out of memory" : "no descriptor for its wake-up");
 	}
 	if (roots)
 		X509_STORE_up_ref(roots);
@@ -457,10 +456,8 @@ static void set_failure(const struct exchange *x, const struct handle *h, CURLco
 static bool exchange_end(struct exchange *x, const struct handle *h, CURLcode code, cancel *c,
 			 enum transport_failure *ret_failure, GError **error)
 {
-	if (x->error) {
-		g_propagate_error(error, g_steal_pointer(&x->error));
-		return false;
-	}
+	if (x->error)
+		return error_propagate(error, g_steal_pointer(&x->error));
 	if (code == CURLE_OK)
 		return true;
 	if (!cancel_check(c, error))
@@ -590,8 +587,7 @@ static bool chain_authorize(const struct chain *chain, char **ret_header, GError
 	if (chain->n_requests > 0 && q->authorize_redirect) {
 		if (q->authorize_redirect(q->authorize_data, chain->url, ret_header, error))
 			return true;
-		g_prefix_error(error, "failed to authorize redirect: ");
-		return false;
+		return error_prefix(error, "failed to authorize redirect: ");
 	}
 	*ret_header = chain->left_origin ? NULL : g_strdup(q->authorization);
 	return true;

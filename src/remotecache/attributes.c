@@ -14,8 +14,7 @@ bool attribute_bool(GHashTable *attrs, const char *key, bool fallback, bool *ret
 	*ret = fallback;
 	if (!value || bool_parse(value, ret, error))
 		return true;
-	g_prefix_error(error, "failed to parse %s: ", key);
-	return false;
+	return error_prefix(error, "failed to parse %s: ", key);
 }
 
 bool attribute_compression(GHashTable *attrs, struct compression_attributes *ret, GError **error)
@@ -26,18 +25,14 @@ bool attribute_compression(GHashTable *attrs, struct compression_attributes *ret
 		return false;
 	const char *force = attribute(attrs, "force-compression");
 	ret->force = g_hash_table_contains(attrs, "force-compression");
-	if (*force && !bool_parse(force, &ret->force, error)) {
-		g_prefix_error(error, "non-bool value %s specified for force-compression: ", force);
-		return false;
-	}
+	if (*force && !bool_parse(force, &ret->force, error))
+		return error_prefix(error, "non-bool value %s specified for force-compression: ", force);
 	const char *text = g_hash_table_lookup(attrs, "compression-level");
 	int64_t level;
 	if (!text)
 		return true;
-	if (!int_parse(text, 10, &level, error)) {
-		g_prefix_error(error, "non-integer value %s specified for compression-level: ", text);
-		return false;
-	}
+	if (!int_parse(text, 10, &level, error))
+		return error_prefix(error, "non-integer value %s specified for compression-level: ", text);
 	ret->level = (int)CLAMP(level, -1, 1000);
 	return true;
 }
@@ -45,10 +40,8 @@ bool attribute_compression(GHashTable *attrs, struct compression_attributes *ret
 reference *attribute_ref(GHashTable *attrs, GError **error)
 {
 	const char *text = attribute(attrs, "ref");
-	if (!*text) {
-		error_set(error, ERROR_INVALID_ARGUMENT, "missing ref");
-		return NULL;
-	}
+	if (!*text)
+		return error_null(error, ERROR_INVALID_ARGUMENT, "missing ref");
 	g_autoptr(reference) ref = reference_parse_normalized(text, error);
 	if (!ref)
 		return NULL;

@@ -17,9 +17,7 @@ bool cache_backend_check(const struct cache_backend *b, const char *what, GHashT
 {
 	if (!b->check)
 		return true;
-	if (!b->check(attrs, error)) {
-		g_prefix_error(error, "failed to configure %s cache %ser: ", b->type, what);
-		return false;
-	}
+	if (!b->check(attrs, error))
+		return error_prefix(error, "failed to configure %s cache %ser: ", b->type, what);
 	return error_set(error, ERROR_UNIMPLEMENTED, "cache %s of type \"%s\" is not supported", what, b->type);
 }

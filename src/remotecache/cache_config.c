@@ -114,10 +114,8 @@ static json_t *array_of(struct parsing *p, const json_t *object, const char *key
 	*ret_n = 0;
 	if (!list || json_is_null(list))
 		return NULL;
-	if (!json_is_array(list)) {
-		error_set(&p->error, ERROR_INVALID_ARGUMENT, "cache config: %s is not an array", key);
-		return NULL;
-	}
+	if (!json_is_array(list))
+		return error_null(&p->error, ERROR_INVALID_ARGUMENT, "cache config: %s is not an array", key);
 	*ret_n = json_array_size(list);
 	spend(p, *ret_n);
 	return list;
@@ -277,8 +275,7 @@ static cache_config *parse_end(struct parsing *p, bool ok, GError **error)
 	if (ok)
 		return p->config;
 	cache_config_free(p->config);
-	g_propagate_error(error, p->error);
-	return NULL;
+	return error_propagate_null(error, p->error);
 }
 
 cache_config *cache_config_parse(const void *bytes, size_t n, GError **error)
@@ -286,10 +283,8 @@ cache_config *cache_config_parse(const void *bytes, size_t n, GError **error)
 	g_autoptr(json_t) root = json_read(bytes, n, (size_t)LIMIT_CACHE_CONFIG_BYTES, "cache config", error);
 	if (!root)
 		return NULL;
-	if (!json_is_object(root)) {
-		error_set(error, ERROR_INVALID_ARGUMENT, "cache config: not an object");
-		return NULL;
-	}
+	if (!json_is_object(root))
+		return error_null(error, ERROR_INVALID_ARGUMENT, "cache config: not an object");
 	struct parsing p = {.config = cache_config_new(), .left = LIMIT_CACHE_RECORDS};
 	return parse_end(&p, read_layers(&p, root) && read_records(&p, json_object_get(root, "records")), error);
 }
@@ -300,10 +295,8 @@ cache_config *cache_config_parse_records(const void *bytes, size_t n, const stru
 	g_autoptr(json_t) list = json_read(bytes, n, (size_t)LIMIT_CACHE_CONFIG_BYTES, "inline cache", error);
 	if (!list)
 		return NULL;
-	if (!json_is_array(list) && !json_is_null(list)) {
-		error_set(error, ERROR_INVALID_ARGUMENT, "inline cache: not an array");
-		return NULL;
-	}
+	if (!json_is_array(list) && !json_is_null(list))
+		return error_null(error, ERROR_INVALID_ARGUMENT, "inline cache: not an array");
 	struct parsing p = {.config = cache_config_new(), .left = LIMIT_CACHE_RECORDS};
 	for (guint i = 0; i < n_layers; i++)
 		cache_config_add_layer(p.config, &layers[i], (int64_t)i - 1);

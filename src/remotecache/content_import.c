@@ -38,11 +38,9 @@ static oci_layer *import_layer(const oci_descriptor *d)
 
 static GBytes *read_small(struct reading *r, const oci_descriptor *d, long long max, const char *what, GError **error)
 {
-	if (d->size > max) {
-		error_set(error, ERROR_RESOURCE_EXHAUSTED, "%s %s is too large (%" G_GINT64_FORMAT " > %lld)", what,
-			  d->digest.text, d->size, max);
-		return NULL;
-	}
+	if (d->size > max)
+		return error_null(error, ERROR_RESOURCE_EXHAUSTED, "%s %s is too large (%" G_GINT64_FORMAT " > %lld)",
+				  what, d->digest.text, d->size, max);
 	return r->origin->small(r->self, d, (size_t)max, r->work, error);
 }
 

@@ -29,20 +29,16 @@ cache_exporter *cache_exporter_open(const struct remotecache_context *context, c
 				    GError **error)
 {
 	const struct cache_backend *backend = cache_backend_find(type);
-	if (!backend && strcmp(type, "inline") != 0) {
-		error_set(error, ERROR_UNKNOWN, "unknown cache exporter: \"%s\"", type);
-		return NULL;
-	}
+	if (!backend && strcmp(type, "inline") != 0)
+		return error_null(error, ERROR_UNKNOWN, "unknown cache exporter: \"%s\"", type);
 	if (backend && !cache_backend_check(backend, "export", attrs, error))
 		return NULL;
 	g_autoptr(cache_exporter) e = exporter_new(context, attrs);
 	if (!backend)
 		return g_steal_pointer(&e);
 	if (!attribute_compression(attrs, &e->compression, error) ||
-	    !(e->self = backend->open(&e->context, attrs, error))) {
-		g_prefix_error(error, "failed to configure %s cache exporter: ", type);
-		return NULL;
-	}
+	    !(e->self = backend->open(&e->context, attrs, error)))
+		return error_prefix_null(error, "failed to configure %s cache exporter: ", type);
 	e->backend = backend;
 	return g_steal_pointer(&e);
 }

@@ -95,8 +95,7 @@ static bool gather_chains(gathered *g, GError **error)
 		return false;
 	if (!g->error)
 		return true;
-	g_propagate_error(error, g_steal_pointer(&g->error));
-	return false;
+	return error_propagate(error, g_steal_pointer(&g->error));
 }
 
 /*
@@ -160,10 +159,8 @@ gathered *gather(const struct remotecache_context *context, const key_graph *key
 		 struct work *work, GError **error)
 {
 	g_autoptr(GArray) order = key_graph_order(keys);
-	if (!order) {
-		error_set(error, ERROR_INTERNAL, "cache keys form a cycle");
-		return NULL;
-	}
+	if (!order)
+		return error_null(error, ERROR_INTERNAL, "cache keys form a cycle");
 	g_autoptr(gathered) g = g_new0(gathered, 1);
 	g->context = context;
 	g->keys = keys;

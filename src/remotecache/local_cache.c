@@ -23,10 +23,8 @@ static void local_close(void *self)
 
 static void *local_open(const struct remotecache_context *context, GHashTable *attrs, GError **error)
 {
-	if (!*attribute(attrs, "dest")) {
-		error_set(error, ERROR_INVALID_ARGUMENT, "local cache exporter requires dest");
-		return NULL;
-	}
+	if (!*attribute(attrs, "dest"))
+		return error_null(error, ERROR_INVALID_ARGUMENT, "local cache exporter requires dest");
 	struct local_cache *c = g_new0(struct local_cache, 1);
 	c->context = context;
 	c->store = g_strconcat("local:", attribute(attrs, "dest"), NULL);

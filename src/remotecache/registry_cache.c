@@ -116,8 +116,7 @@ static GBytes *registry_root(void *self, struct work *work, GError **error)
 	GBytes *bytes = NULL;
 	if (registry_resolve(o->context->registry, o->ref, o->auth, work, &d, &bytes, error))
 		return bytes;
-	g_prefix_error(error, "failed to configure registry cache importer: ");
-	return NULL;
+	return error_prefix_null(error, "failed to configure registry cache importer: ");
 }
 
 static GBytes *registry_small(void *self, const oci_descriptor *d, size_t max, struct work *work, GError **error)
@@ -139,10 +138,8 @@ static solver_import *registry_import(const struct remotecache_context *context,
 		.root = registry_root, .small = registry_small, .provider = registry_layers};
 	bool insecure;
 	g_autoptr(reference) ref = attribute_ref(attrs, error);
-	if (!ref || !attribute_bool(attrs, "registry.insecure", false, &insecure, error)) {
-		g_prefix_error(error, "failed to configure registry cache importer: ");
-		return NULL;
-	}
+	if (!ref || !attribute_bool(attrs, "registry.insecure", false, &insecure, error))
+		return error_prefix_null(error, "failed to configure registry cache importer: ");
 	struct registry_origin o = {context, insecure ? insecure_auth(context->registry_auth) : context->registry_auth,
 				    ref};
 	return content_import(context, &origin, &o, work, error);

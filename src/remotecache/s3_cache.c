@@ -43,10 +43,8 @@ static bool put_layer(const struct s3_cache *c, const struct cache_layer_result 
 	int64_t started_ns;
 	progress_status_start(work->progress, id, NULL, &started_ns);
 	scoped_fd fd = layer_open(c->context, layer, work, error);
-	if (fd < 0 || !s3_put(c->bucket, key, fd, NULL, d->size, &d->digest, work, error)) {
-		g_prefix_error(error, "error writing layer blob: ");
-		return false;
-	}
+	if (fd < 0 || !s3_put(c->bucket, key, fd, NULL, d->size, &d->digest, work, error))
+		return error_prefix(error, "error writing layer blob: ");
 	progress_status_end(work->progress, id, NULL, started_ns);
 	return true;
 }
@@ -58,17 +56,14 @@ static bool send_layer(void *data, guint i, struct work *work, GError **error)
 	const struct cache_layer_result *layer = c->layers->pdata[i];
 	g_autofree char *key = s3_blob_key(c->bucket, &layer->layer->descriptor->digest);
 	struct s3_object there;
-	if (!s3_head(c->bucket, key, &there, work, error)) {
-		g_prefix_error(error, "failed to check file presence in cache: ");
-		return false;
-	}
+	if (!s3_head(c->bucket, key, &there, work, error))
+		return error_prefix(error, "failed to check file presence in cache: ");
 	if (!there.found)
 		return put_layer(c, layer, key, work, error);
 	int64_t age_ns = progress_now_ns() - there.modified_s * NS_PER_S;
 	if (there.modified_s == 0 || age_ns <= s3_touch_refresh_ns(c->bucket) || s3_touch(c->bucket, key, work, error))
 		return true;
-	g_prefix_error(error, "failed to touch file: ");
-	return false;
+	return error_prefix(error, "failed to touch file: ");
 }
 
 static void annotate(const cache_config *config, const GPtrArray *layers)
@@ -99,10 +94,8 @@ static bool s3_send(void *self, const cache_config *config, const GPtrArray *lay
 	digest_of(text, n, &digest);
 	for (const char *const *name = s3_names(c->bucket); *name; name++) {
 		g_autofree char *key = s3_manifest_key(c->bucket, *name);
-		if (!s3_put(c->bucket, key, -1, text, (int64_t)n, &digest, work, error)) {
-			g_prefix_error(error, "error writing manifest: %s: ", *name);
-			return false;
-		}
+		if (!s3_put(c->bucket, key, -1, text, (int64_t)n, &digest, work, error))
+			return error_prefix(error, "error writing manifest: %s: ", *name);
 	}
 	return true;
 }
@@ -119,11 +112,9 @@ static GPtrArray *config_layers(const cache_config *config, GError **error)
 	g_autoptr(GPtrArray) layers = g_ptr_array_new_with_free_func(layer_free);
 	for (guint i = 0; i < config->layers->len; i++) {
 		const struct cache_config_layer *at = cache_config_layer(config, i);
-		if (!at->annotated || !digest_is_set(&at->diff_id)) {
-			error_set(error, ERROR_INVALID_ARGUMENT, "cache layer with missing %s",
-				  at->annotated ? "diffid" : "annotations");
-			return NULL;
-		}
+		if (!at->annotated || !digest_is_set(&at->diff_id))
+			return error_null(error, ERROR_INVALID_ARGUMENT, "cache layer with missing %s",
+					  at->annotated ? "diffid" : "annotations");
 		oci_layer *layer = g_new0(oci_layer, 1);
 		layer->descriptor = oci_descriptor_new(at->media_type, &at->blob, at->size);
 		layer->diff_id = at->diff_id;
@@ -155,10 +146,8 @@ static solver_import *s3_import(const struct remotecache_context *context, GHash
 				GError **error)
 {
 	g_autoptr(s3) bucket = s3_new(attrs, registry_transport(context->registry), error);
-	if (!bucket) {
-		g_prefix_error(error, "failed to configure s3 cache importer: ");
-		return NULL;
-	}
+	if (!bucket)
+		return error_prefix_null(error, "failed to configure s3 cache importer: ");
 	g_autoptr(remote_import) import = remote_import_new(context, false);
 	return read_manifest(bucket, import, work, error) ? remote_import_finish(&import) : NULL;
 }

@@ -23,20 +23,16 @@ static bool gha_check(GHashTable *attrs, GError **error)
 	int64_t number = 0, ns;
 	if (!token)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "token not set for github actions cache");
-	if (version && !int_parse(version, 10, &number, error)) {
-		g_prefix_error(error, "failed to parse api version \"%s\", expected positive integer: ", version);
-		return false;
-	}
+	if (version && !int_parse(version, 10, &number, error))
+		return error_prefix(error, "failed to parse api version \"%s\", expected positive integer: ", version);
 	if (number != 1)
 		url = g_hash_table_lookup(attrs, "url_v2");
 	if (!url || !*url)
 		url = g_hash_table_lookup(attrs, "url");
 	if (!url || !*url)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "url not set for github actions cache");
-	if (timeout && !duration_parse(timeout, &ns, error)) {
-		g_prefix_error(error, "failed to parse timeout for github actions cache: ");
-		return false;
-	}
+	if (timeout && !duration_parse(timeout, &ns, error))
+		return error_prefix(error, "failed to parse timeout for github actions cache: ");
 	return gha_token_check(token, error);
 }
 
@@ -77,8 +73,7 @@ static bool azblob_check(GHashTable *attrs, GError **error)
 {
 	if (azblob_config_check(attrs, error))
 		return true;
-	g_prefix_error(error, "failed to create azblob config: ");
-	return false;
+	return error_prefix(error, "failed to create azblob config: ");
 }
 
 const struct cache_backend cache_backend_gha = {.type = "gha", .check = gha_check};

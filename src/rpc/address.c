@@ -31,23 +31,18 @@ char *address_host(const char *host_port)
 struct addrinfo *address_resolve(const char *host_port, bool passive, GError **error)
 {
 	g_autofree char *host = address_host(host_port);
-	if (!host) {
-		error_set(error, ERROR_INVALID_ARGUMENT, "address %s: missing port in address", host_port);
-		return NULL;
-	}
+	if (!host)
+		return error_null(error, ERROR_INVALID_ARGUMENT, "address %s: missing port in address", host_port);
 	/* getaddrinfo reduces a number modulo 65536. */
 	const char *port = strrchr(host_port, ':') + 1;
 	guint64 number;
 	if (*port && strspn(port, "0123456789") == strlen(port) &&
-	    !g_ascii_string_to_unsigned(port, 10, 0, G_MAXUINT16, &number, NULL)) {
-		error_set(error, ERROR_INVALID_ARGUMENT, "address %s: invalid port", port);
-		return NULL;
-	}
+	    !g_ascii_string_to_unsigned(port, 10, 0, G_MAXUINT16, &number, NULL))
+		return error_null(error, ERROR_INVALID_ARGUMENT, "address %s: invalid port", port);
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = passive ? AI_PASSIVE : 0};
 	struct addrinfo *list = NULL;
 	int failed = getaddrinfo(*host ? host : passive ? NULL : "localhost", port, &hints, &list);
 	if (!failed)
 		return list;
-	error_set(error, ERROR_UNAVAILABLE, "lookup %s: %s", host_port, gai_strerror(failed));
-	return NULL;
+	return error_null(error, ERROR_UNAVAILABLE, "lookup %s: %s", host_port, gai_strerror(failed));
 }

@@ -122,10 +122,8 @@ static void on_parent_cancel(void *data)
 static bool start_on_wire(rpc_call *call, const rpc_metadata *md, int timeout_ms, GError **error)
 {
 	rpc_conn *c = call->conn;
-	if (c->dead) {
-		g_propagate_error(error, g_error_copy(c->error));
-		return false;
-	}
+	if (c->dead)
+		return error_propagate(error, g_error_copy(c->error));
 	if (!call_submit_request(call, md, (gint64)timeout_ms * 1000, error))
 		return false;
 	if (timeout_ms > 0) {
@@ -224,8 +222,7 @@ void *rpc_unary(rpc_conn *c, const char *path, const rpc_metadata *md, const voi
 	if (!bytes) {
 		if (!local)
 			error_set(&local, ERROR_INTERNAL, "no message in the reply of %s", path);
-		g_propagate_error(error, g_steal_pointer(&local));
-		return NULL;
+		return error_propagate_null(error, g_steal_pointer(&local));
 	}
 	if (!rpc_call_finish(call, error))
 		return NULL;

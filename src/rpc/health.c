@@ -24,8 +24,7 @@ static ProtobufCMessage *check(rpc_call *call, const ProtobufCMessage *message, 
 	const Health__HealthCheckRequest *request = (const void *)message;
 	if (is_served(data, request->service))
 		return new_response(HEALTH__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING);
-	error_set(error, ERROR_NOT_FOUND, "unknown service");
-	return NULL;
+	return error_null(error, ERROR_NOT_FOUND, "unknown service");
 }
 
 static ProtobufCMessage *list(rpc_call *call, const ProtobufCMessage *message, void *data, GError **error)

@@ -100,10 +100,8 @@ static bool take_thread(rpc_server *s, rpc_call *call, GError **error)
 		return error_set(error, ERROR_RESOURCE_EXHAUSTED,
 				 "%s: the limit of %lld running calls of a connection is reached", call->path,
 				 LIMIT_CONNECTION_THREADS);
-	if (!pool_push_now(s->handlers, call, error)) {
-		g_prefix_error(error, "%s: no thread for the call: ", call->path);
-		return false;
-	}
+	if (!pool_push_now(s->handlers, call, error))
+		return error_prefix(error, "%s: no thread for the call: ", call->path);
 	c->threads++;
 	return true;
 }
@@ -209,10 +207,8 @@ static ProtobufCMessage *run_unary(rpc_call *call, GError **error)
 	g_mutex_lock(&call->conn->mu);
 	g_autoptr(GBytes) bytes = call_take(call);
 	g_mutex_unlock(&call->conn->mu);
-	if (!bytes) {
-		error_set(error, ERROR_CANCELED, "context canceled");
-		return NULL;
-	}
+	if (!bytes)
+		return error_null(error, ERROR_CANCELED, "context canceled");
 	ProtobufCMessage *request = message_unpack(call->method->request, bytes, error);
 	if (!request)
 		return NULL;
@@ -296,8 +292,7 @@ rpc_conn *server_add_stream(rpc_server *s, struct stream *stream, struct peer *p
 	if (stopping) {
 		c->server = NULL; /* the server has not seen it */
 		rpc_conn_unref(c);
-		error_set(error, ERROR_UNAVAILABLE, "the server is stopping");
-		return NULL;
+		return error_null(error, ERROR_UNAVAILABLE, "the server is stopping");
 	}
 	if (conn_start(c, error))
 		return c;

@@ -64,8 +64,7 @@ bool session_credentials(session_group *g, const char *host, cancel *c, char **r
 			error_is(local, ERROR_FAILED_PRECONDITION) && g_str_equal(local->message, NO_SESSIONS);
 		if (!q.has_none && !no_session && !error_is(local, ERROR_UNIMPLEMENTED)) {
 			error_keep_text(local);
-			g_propagate_error(error, g_steal_pointer(&local));
-			return false;
+			return error_propagate(error, g_steal_pointer(&local));
 		}
 		/* A client without the service has no credentials; this is a valid answer. */
 		q.user = g_strdup("");
@@ -168,8 +167,7 @@ bool session_fetch_token(session_group *g, const char *host, const char *realm, 
 	q.request.n_scopes = scopes ? g_strv_length((char **)scopes) : 0;
 	if (!group_each(g, SERVICE "FetchToken", AUTH_WAIT_MS, c, ask_token, &q, &local)) {
 		error_keep_text(local);
-		g_propagate_error(error, g_steal_pointer(&local));
-		return false;
+		return error_propagate(error, g_steal_pointer(&local));
 	}
 	*ret_token = q.token;
 	*ret_expires_s = q.expires_s;

@@ -69,8 +69,7 @@ bool session_content_read(session *s, const char *store, const char *digest, int
 			return true;
 		if (reply && on_bytes(data, reply->data.data, reply->data.len, &local))
 			continue;
-		g_propagate_error(error, g_steal_pointer(&local));
-		return false;
+		return error_propagate(error, g_steal_pointer(&local));
 	}
 }
 
@@ -120,8 +119,7 @@ static bool take_answer(struct writer *w, int64_t *ret_offset, GError **error)
 	if (!reply) {
 		if (!local)
 			error_set(&local, ERROR_UNAVAILABLE, "the client ended the write of %s", w->digest);
-		g_propagate_error(error, g_steal_pointer(&local));
-		return false;
+		return error_propagate(error, g_steal_pointer(&local));
 	}
 	w->waiting--;
 	if (ret_offset)
@@ -219,8 +217,7 @@ static bool write_once(session *s, const char *store, const char *digest, int fd
 		g_error_free(local);
 		return true;
 	}
-	g_propagate_error(error, local);
-	return false;
+	return error_propagate(error, local);
 }
 
 /* containerd's error for a blob that another client writes to the same directory: "ref X locked ...: unavailable". */
@@ -237,10 +234,8 @@ bool session_content_write(session *s, const char *store, const char *digest, in
 		GError *local = NULL;
 		if (write_once(s, store, digest, fd, bytes, size, c, on_progress, data, &local))
 			return true;
-		if (!is_locked(local)) {
-			g_propagate_error(error, local);
-			return false;
-		}
+		if (!is_locked(local))
+			return error_propagate(error, local);
 		g_error_free(local);
 		if (!cancel_sleep(c, wait_ms, error))
 			return false;

@@ -12,8 +12,7 @@ session *session_with_content(session_registry *sessions, const char *id, struct
 		return session_find(sessions, id, SESSION_WAIT_MS, work->cancel, error);
 	if (work->sessions)
 		return session_group_any(work->sessions, CONTENT_INFO, SESSION_WAIT_MS, work->cancel, error);
-	error_set(error, ERROR_FAILED_PRECONDITION, "no session to read content from");
-	return NULL;
+	return error_null(error, ERROR_FAILED_PRECONDITION, "no session to read content from");
 }
 
 /* ---- small documents */
@@ -41,11 +40,10 @@ GBytes *session_content_fetch(session *s, const char *store, const struct digest
 		return NULL;
 	struct digest got;
 	digest_of(bytes->data, bytes->len, &got);
-	if (!digest_equal(&got, digest)) {
-		error_set(error, ERROR_FAILED_PRECONDITION,
-			  "unexpected commit digest %s, expected %s: failed precondition", got.text, digest->text);
-		return NULL;
-	}
+	if (!digest_equal(&got, digest))
+		return error_null(error, ERROR_FAILED_PRECONDITION,
+				  "unexpected commit digest %s, expected %s: failed precondition", got.text,
+				  digest->text);
 	return g_byte_array_free_to_bytes(g_steal_pointer(&bytes));
 }
 

@@ -50,10 +50,8 @@ static void add_values(rpc_metadata *md, const char *key, const char *const *val
 rpc_call *session_files_open(session *s, const char *name, const char *const *include, const char *const *exclude,
 			     const char *const *follow, cancel *c, GError **error)
 {
-	if (!session_supports(s, SYNC)) {
-		error_set(error, ERROR_UNKNOWN, "no local sources enabled");
-		return NULL;
-	}
+	if (!session_supports(s, SYNC))
+		return error_null(error, ERROR_UNKNOWN, "no local sources enabled");
 	g_autoptr(rpc_metadata) md = rpc_metadata_new();
 	const char *const dir[] = {name, NULL};
 	add_values(md, "dir-name", dir);
@@ -65,10 +63,8 @@ rpc_call *session_files_open(session *s, const char *name, const char *const *in
 
 rpc_call *session_send_open(session *s, unsigned exporter_index, const rpc_metadata *md, cancel *c, GError **error)
 {
-	if (!session_supports(s, SEND)) {
-		error_set(error, ERROR_UNIMPLEMENTED, "method %s not supported by the client", SEND);
-		return NULL;
-	}
+	if (!session_supports(s, SEND))
+		return error_null(error, ERROR_UNIMPLEMENTED, "method %s not supported by the client", SEND);
 	g_autoptr(rpc_metadata) all = rpc_metadata_new();
 	g_autofree char *index = g_strdup_printf("%u", exporter_index);
 	rpc_metadata_add(all, "buildkit-attachable-exporter-id", index);

@@ -166,8 +166,7 @@ bool group_each(session_group *g, const char *method, int timeout_ms, cancel *c,
 	}
 	if (!r.last)
 		error_set(&r.last, ERROR_FAILED_PRECONDITION, NO_SESSIONS);
-	g_propagate_error(error, r.last);
-	return false;
+	return error_propagate(error, r.last);
 }
 
 static bool take_session(session *s, cancel *c, void *data, GError **error)

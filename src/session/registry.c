@@ -58,10 +58,8 @@ static session *session_new(rpc_call *call, GError **error)
 {
 	const rpc_metadata *md = rpc_call_metadata(call);
 	const char *id = rpc_metadata_get(md, KEY_ID);
-	if (!id || !*id || strlen(id) > ID_BYTES) {
-		error_set(error, ERROR_INVALID_ARGUMENT, "session without a valid %s", KEY_ID);
-		return NULL;
-	}
+	if (!id || !*id || strlen(id) > ID_BYTES)
+		return error_null(error, ERROR_INVALID_ARGUMENT, "session without a valid %s", KEY_ID);
 	const char *key = rpc_metadata_get(md, KEY_SHARED);
 	const char *name = rpc_metadata_get(md, KEY_NAME);
 	g_auto(GStrv) methods = rpc_metadata_get_all(md, KEY_METHOD);
@@ -368,6 +366,5 @@ session *session_find(session_registry *r, const char *id, int timeout_ms, cance
 		return s;
 	if (cancel_check(c, error))
 		error_set(error, ERROR_DEADLINE_EXCEEDED, "context deadline exceeded");
-	g_prefix_error(error, "no active session for %s: ", plain);
-	return NULL;
+	return error_prefix_null(error, "no active session for %s: ", plain);
 }

@@ -62,6 +62,5 @@ bool session_secret_get(session_group *g, const char *id, cancel *c, GBytes **re
 	}
 	if (error_is(local, ERROR_NOT_FOUND) || error_is(local, ERROR_UNIMPLEMENTED))
 		return error_set(error, ERROR_NOT_FOUND, "secret %s: not found", id);
-	g_propagate_error(error, g_steal_pointer(&local));
-	return false;
+	return error_propagate(error, g_steal_pointer(&local));
 }

@@ -49,10 +49,8 @@ static la_ssize_t on_read(struct archive *tar, void *data, const void **ret)
 
 static bool reader_failed(struct reader *r, GError **error)
 {
-	if (r->problem) {
-		g_propagate_error(error, g_steal_pointer(&r->problem));
-		return false;
-	}
+	if (r->problem)
+		return error_propagate(error, g_steal_pointer(&r->problem));
 	const char *text = libarchive.error_string(r->tar);
 	if (text && strstr(text, "runcated"))
 		return error_set(error, ERROR_DATA_LOSS, "unexpected EOF");

@@ -108,8 +108,7 @@ static bool read_xattrs(const change_writer *w, int fd, GArray *xattrs, GError *
 	g_array_sort(xattrs, xattr_compare);
 	if (!problem)
 		return true;
-	g_propagate_error(error, problem);
-	return false;
+	return error_propagate(error, problem);
 }
 
 /* ---- entries */
@@ -313,6 +312,5 @@ bool change_writer_put(change_writer *w, const struct change *c, GError **error)
 		return false;
 	if (put(w, c, error))
 		return true;
-	g_prefix_error(error, "failed to archive %s: ", c->path);
-	return false;
+	return error_prefix(error, "failed to archive %s: ", c->path);
 }

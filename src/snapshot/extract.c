@@ -422,10 +422,8 @@ static bool add_hardlink(extractor *x, struct place *p, const struct entry *e, G
 		g_clear_error(&why);
 		return call_failed(x, e, p->clean, errnum, error);
 	}
-	if (why) {
-		g_propagate_error(error, why);
-		return false;
-	}
+	if (why)
+		return error_propagate(error, why);
 	if (is_missing)
 		return error_set_errno(error, errno, "hard link to %s", e->link);
 	if (S_ISDIR(st.st_mode))
@@ -536,10 +534,8 @@ static bool add_whiteout(extractor *x, const char *clean, const char *hidden, en
 	bool is_overlay = x->options.mode == APPLY_OVERLAY;
 	GError *problem = NULL;
 	scoped_fd dir = open_lexical_parent(x, clean, is_overlay, &problem);
-	if (problem) {
-		g_propagate_error(error, problem);
-		return false;
-	}
+	if (problem)
+		return error_propagate(error, problem);
 	if (dir < 0)
 		return true;
 	if (x->options.again)
@@ -610,10 +606,8 @@ bool extractor_end_file(extractor *x, const struct entry *e, int fd, GError **er
 	times_of(x, e, times);
 	if (fchown(fd, owner_uid(x, e), owner_gid(x, e)) < 0 || fchmod(fd, e->mode) < 0)
 		return error_set_errno(error, errno, "failed to extract %s: set owner and mode", e->name);
-	if (e->n_xattrs > 0 && !set_xattrs(x, fd, e, error)) {
-		g_prefix_error(error, "failed to extract %s: ", e->name);
-		return false;
-	}
+	if (e->n_xattrs > 0 && !set_xattrs(x, fd, e, error))
+		return error_prefix(error, "failed to extract %s: ", e->name);
 	if (futimens(fd, times) < 0)
 		return error_set_errno(error, errno, "failed to extract %s: set times", e->name);
 	return true;

@@ -98,10 +98,8 @@ static bool push(struct copy *c, int from_fd, int to_fd, const char *name, const
 {
 	struct level l = {.path_len = c->path->len, .st = *st};
 	scoped_fd from = from_fd, to = to_fd;
-	if (!dirlist_read(&l.names, from, error)) {
-		g_prefix_error(error, "%s: ", name);
-		return false;
-	}
+	if (!dirlist_read(&l.names, from, error))
+		return error_prefix(error, "%s: ", name);
 	g_array_append_val(c->levels, l);
 	if (*name)
 		g_string_append_printf(c->path, "%s/", name);

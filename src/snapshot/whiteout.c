@@ -136,6 +136,5 @@ bool whiteout_clear_dir(int dir_fd, GHashTable *made, GError **error)
 		else if (!problem)
 			clear_leave(w, made, &problem);
 	}
-	g_propagate_error(error, g_steal_pointer(&problem));
-	return false;
+	return error_propagate(error, g_steal_pointer(&problem));
 }

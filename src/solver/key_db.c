@@ -53,10 +53,8 @@ key_db *key_db_open(int root_fd, GError **error)
 		g_clear_error(&why);
 		write = db_open_or_reset(root_fd, FILE_NAME, migrations, &reset, &why);
 	}
-	if (!write) {
-		g_propagate_error(error, g_steal_pointer(&why));
-		return NULL;
-	}
+	if (!write)
+		return error_propagate_null(error, g_steal_pointer(&why));
 	db *read = db_open_again(write, error);
 	if (!read) {
 		db_close(write);
@@ -119,10 +117,8 @@ static bool exists(db *d, const char *sql, const char *value, bool *ret, GError 
 	if (!q)
 		return false;
 	*ret = db_next(q, &why);
-	if (why) {
-		g_propagate_error(error, g_steal_pointer(&why));
-		return false;
-	}
+	if (why)
+		return error_propagate(error, g_steal_pointer(&why));
 	return true;
 }
 

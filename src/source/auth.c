@@ -23,10 +23,8 @@ static bool fetch_token(struct work *work, const char *host, const char *realm, 
 	if (by_client)
 		return session_fetch_token(work->sessions, host, realm, service, scopes, work->cancel, ret_token,
 					   ret_expires_s, error);
-	if (error_is(why, ERROR_CANCELED)) {
-		g_propagate_error(error, g_steal_pointer(&why));
-		return false;
-	}
+	if (error_is(why, ERROR_CANCELED))
+		return error_propagate(error, g_steal_pointer(&why));
 	/* A client without a stable key sends its credentials instead. */
 	return error_set(error, ERROR_UNIMPLEMENTED, "no client makes tokens for %s", host);
 }

@@ -111,10 +111,8 @@ static bool blob_fetch(struct blob_source *b, struct work *work, GError **error)
 	if (fetch_as(b, "", work, &why))
 		return true;
 	/* The digest may be that of a manifest, for which registries have another endpoint. */
-	if (b->is_layout || cancel_is_set(work->cancel) || !fetch_as(b, OCI_MANIFEST, work, NULL)) {
-		g_propagate_error(error, why);
-		return false;
-	}
+	if (b->is_layout || cancel_is_set(work->cancel) || !fetch_as(b, OCI_MANIFEST, work, NULL))
+		return error_propagate(error, why);
 	g_error_free(why);
 	return true;
 }

@@ -101,10 +101,8 @@ cache_ref *file_record_commit(file_record *f, int64_t mtime_s, struct work *work
 			      GError **error)
 {
 	struct timespec times[2] = {{.tv_sec = mtime_s}, {.tv_sec = mtime_s}};
-	if (futimens(f->fd, times) < 0) {
-		error_set_errno(error, errno, "set times of file");
-		return NULL;
-	}
+	if (futimens(f->fd, times) < 0)
+		return error_null_errno(error, errno, "set times of file");
 	fd_close(&f->fd);
 	if (ret_digest)
 		hasher_finish(f->hash, ret_digest);

@@ -156,8 +156,7 @@ static bool update_submodules(struct checkout *c, GError **error)
 		return true;
 	if (!git_lacks_depth(why))
 		g_propagate_error(error, g_steal_pointer(&why));
-	g_prefix_error(error, "failed to update submodules for %s: ", c->source->shown);
-	return false;
+	return error_prefix(error, "failed to update submodules for %s: ", c->source->shown);
 }
 
 /* Every component must be a directory of the repository: links are not followed. */
@@ -225,10 +224,8 @@ bool git_open_modes(int root, GError **error)
 		GError *why = NULL;
 		const struct dirent *entry = tree_walk_next(w, &why);
 		g_autofree char *left = NULL;
-		if (why) {
-			g_propagate_error(error, why);
-			return false;
-		}
+		if (why)
+			return error_propagate(error, why);
 		if (!entry && tree_walk_depth(w) == 0)
 			return true;
 		if (!entry) {
@@ -251,8 +248,7 @@ static bool apply_compat_version(struct checkout *c, GError **error)
 {
 	if (c->work->compat_version != OPEN_MODES_COMPAT || git_open_modes(c->root, error))
 		return true;
-	g_prefix_error(error, "failed to normalize compatibility file modes for %s: ", c->source->shown);
-	return false;
+	return error_prefix(error, "failed to normalize compatibility file modes for %s: ", c->source->shown);
 }
 
 /* Directories are handled after their contents. */
@@ -263,10 +259,8 @@ static bool set_times(int root, const struct timespec times[2], GError **error)
 		GError *why = NULL;
 		const struct dirent *entry = tree_walk_next(w, &why);
 		g_autofree char *left = NULL;
-		if (why) {
-			g_propagate_error(error, why);
-			return false;
-		}
+		if (why)
+			return error_propagate(error, why);
 		if (!entry && tree_walk_depth(w) == 0)
 			return futimens(root, times) == 0 || error_set_errno(error, errno, "set times");
 		if (!entry && !tree_walk_leave(w, &left, error))
@@ -294,10 +288,8 @@ static bool use_commit_time(struct checkout *c, GError **error)
 	g_autofree char *text =
 		git_run_line(&how, (const char *[]){"log", "-1", "--format=%ct", name, NULL}, c->work, error);
 	int64_t seconds;
-	if (!text || !int_parse(text, 10, &seconds, error)) {
-		g_prefix_error(error, "failed to get commit time for %s: ", c->source->shown);
-		return false;
-	}
+	if (!text || !int_parse(text, 10, &seconds, error))
+		return error_prefix(error, "failed to get commit time for %s: ", c->source->shown);
 	const struct timespec times[2] = {{.tv_sec = seconds}, {.tv_sec = seconds}};
 	return set_times(c->root, times, error);
 }
@@ -307,8 +299,7 @@ static bool fill(struct checkout *c, GError **error)
 	bool own = c->source->shape.keep_git_dir && !*c->source->subdir;
 	if (own ? make_repository(c, error) : write_files(c, error))
 		return true;
-	g_prefix_error(error, "failed to checkout remote %s: ", c->source->shown);
-	return false;
+	return error_prefix(error, "failed to checkout remote %s: ", c->source->shown);
 }
 
 static bool write_tree(struct checkout *c, GError **error)

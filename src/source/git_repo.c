@@ -24,8 +24,7 @@ char *git_tree_path(int fd, GError **error)
 	if (path && stat(path, &by_path) == 0 && fstat(fd, &by_fd) == 0 && by_path.st_dev == by_fd.st_dev &&
 	    by_path.st_ino == by_fd.st_ino)
 		return g_steal_pointer(&path);
-	error_set(error, ERROR_INTERNAL, "tree of a git source has no path");
-	return NULL;
+	return error_null(error, ERROR_INTERNAL, "tree of a git source has no path");
 }
 
 /* Repositories that need credentials are shared by builds with the same credentials. */
@@ -148,8 +147,7 @@ static bool fetch_shallow(const git_repo *r, const char *refspec, struct work *w
 		return true;
 	if (git_lacks_depth(why))
 		return fetch(r, NULL, "--no-tags", refspec, work, error);
-	g_propagate_error(error, g_steal_pointer(&why));
-	return false;
+	return error_propagate(error, g_steal_pointer(&why));
 }
 
 static const char *unshallow(const git_repo *r)
@@ -166,8 +164,7 @@ static bool fetch_all(const git_repo *r, const char *commit, struct work *work, 
 		return true;
 	if (says(why, "not our ref") || says(why, "unadvertised object"))
 		return fetch(r, unshallow(r), "--tags", NULL, work, error);
-	g_propagate_error(error, g_steal_pointer(&why));
-	return false;
+	return error_propagate(error, g_steal_pointer(&why));
 }
 
 /* A kept .git directory gets the tags of its commit, so that git describe works in it. */
@@ -266,8 +263,7 @@ static bool open_locked(git_repo *r, const char *name, struct work *work, GError
 		return false;
 	if (bring(r, work, error))
 		return true;
-	g_prefix_error(error, "failed to fetch remote %s: ", shown);
-	return false;
+	return error_prefix(error, "failed to fetch remote %s: ", shown);
 }
 
 bool git_repo_open(git_repo *r, struct git_source *s, const git_link *link, struct work *work, GError **error)

@@ -78,10 +78,8 @@ static void session_attr(struct local *l, const char *value)
 static bool metadata_attr(const char *value, GError **error)
 {
 	bool only = false;
-	if (!bool_parse(value, &only, error)) {
-		g_prefix_error(error, "invalid value for local.metadatatransfer \"%s\": ", value);
-		return false;
-	}
+	if (!bool_parse(value, &only, error))
+		return error_prefix(error, "invalid value for local.metadatatransfer \"%s\": ", value);
 	return !only || error_set(error, ERROR_UNIMPLEMENTED, "local.metadatatransfer is not supported yet");
 }
 
@@ -236,10 +234,8 @@ static session *find_session(struct local *l, struct work *work, GError **error)
 		s = session_find(l->context->sessions, l->session_id, SESSION_WAIT_MS, work->cancel, NULL);
 	if (s || !cancel_check(work->cancel, error))
 		return s;
-	if (!work->sessions || session_group_is_empty(work->sessions)) {
-		error_set(error, ERROR_UNKNOWN, "could not access local files without session");
-		return NULL;
-	}
+	if (!work->sessions || session_group_is_empty(work->sessions))
+		return error_null(error, ERROR_UNKNOWN, "could not access local files without session");
 	return session_group_any(work->sessions, NULL, SESSION_WAIT_MS, work->cancel, error);
 }
 

@@ -13,10 +13,8 @@ reference *pull_layout_reference(const char *text, GError **error)
 {
 	const char *at = strrchr(text, '@');
 	struct digest digest;
-	if (!at) {
-		error_set(error, ERROR_INVALID_ARGUMENT, "oci-layout reference %.200s has no digest", text);
-		return NULL;
-	}
+	if (!at)
+		return error_null(error, ERROR_INVALID_ARGUMENT, "oci-layout reference %.200s has no digest", text);
 	if (!digest_parse(at + 1, &digest, error))
 		return NULL;
 	g_autofree char *name = g_strndup(text, (gsize)(at - text));

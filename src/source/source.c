@@ -44,17 +44,13 @@ source *source_open(const struct source_context *context, const Pb__SourceOp *op
 		    GError **error)
 {
 	const char *separator = strstr(op->identifier, "://");
-	if (!separator) {
-		error_set(error, ERROR_UNKNOWN, "failed to parse %s: invalid", op->identifier);
-		return NULL;
-	}
+	if (!separator)
+		return error_null(error, ERROR_UNKNOWN, "failed to parse %s: invalid", op->identifier);
 	const char *rest;
 	const struct source_class *class = source_class_find(op->identifier, &rest);
-	if (!class) {
-		error_set(error, ERROR_UNKNOWN, "unknown scheme %.*s: not found", (int)(separator - op->identifier),
-			  op->identifier);
-		return NULL;
-	}
+	if (!class)
+		return error_null(error, ERROR_UNKNOWN, "unknown scheme %.*s: not found",
+				  (int)(separator - op->identifier), op->identifier);
 	void *self = class->open(context, op, platform, error);
 	if (!source_plain_error(self != NULL, error))
 		return NULL;

@@ -211,10 +211,8 @@ worker *worker_open_containerd(const struct worker_options *options, GError **er
 {
 	g_autoptr(worker) w = worker_new(options);
 	g_autofree char *name = g_strconcat("containerd-", options->snapshotter, NULL);
-	if (!*options->snapshotter || strchr(options->snapshotter, '/')) {
-		error_set(error, ERROR_INVALID_ARGUMENT, "bad snapshotter name: \"%s\"", options->snapshotter);
-		return NULL;
-	}
+	if (!*options->snapshotter || strchr(options->snapshotter, '/'))
+		return error_null(error, ERROR_INVALID_ARGUMENT, "bad snapshotter name: \"%s\"", options->snapshotter);
 	if (!check_network_mode(options->network_mode, error) || !open_root(w, options, name, error))
 		return NULL;
 	w->backing = containerd_open(&options->containerd, options->snapshotter, w->id, w->root_fd, error);

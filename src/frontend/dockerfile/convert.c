@@ -89,8 +89,7 @@ static bool configure_lint(convert *c, GError **error)
 	if (!directive_find(c->arena, c->file->bytes, c->file->n, "check", &check) ||
 	    lint_configure(&c->lint, check.value, error))
 		return true;
-	g_prefix_error(error, "failed to parse check options: ");
-	return false;
+	return error_prefix(error, "failed to parse check options: ");
 }
 
 static bool sort_instruction(convert *c, const struct node *node, struct instruction *i, GError **error)

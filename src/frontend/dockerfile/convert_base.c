@@ -72,10 +72,8 @@ static const char *metadata_name(convert *c, const struct platform *p, const cha
 static const char *with_digest(convert *c, const char *ref, const char *digest, GError **error)
 {
 	g_autoptr(reference) r = reference_parse_normalized(ref, error);
-	if (!r) {
-		g_prefix_error(error, "failed to parse ref \"%s\": ", ref);
-		return NULL;
-	}
+	if (!r)
+		return error_prefix_null(error, "failed to parse ref \"%s\": ", ref);
 	if (*digest) {
 		g_free(r->digest);
 		r->digest = g_strdup(digest);
@@ -101,10 +99,8 @@ static bool fetch_config(convert *c, struct stage *s, const struct platform **pl
 	size_t n = 0;
 	const void *bytes = found.config ? g_bytes_get_data(found.config, &n) : "";
 	struct image_config *image = image_config_read(c->arena, bytes, n, error);
-	if (!image) {
-		g_prefix_error(error, "failed to parse image config: ");
-		return false;
-	}
+	if (!image)
+		return error_prefix(error, "failed to parse image config: ");
 	s->base_image = image_config_copy(c->arena, image);
 	image->created = NULL;
 	s->image = image;
@@ -132,8 +128,7 @@ static bool resolve_image(convert *c, struct stage *s, bool needed, GError **err
 	g_autoptr(reference) ref = reference_parse_normalized(s->base_name, error);
 	if (!ref) {
 		g_autofree char *quoted = go_quote(s->base_name);
-		g_prefix_error(error, "failed to parse stage name %s: ", quoted);
-		return false;
+		return error_prefix(error, "failed to parse stage name %s: ", quoted);
 	}
 	const struct platform *platform = wanted_platform(c, s);
 	reference_tag_default(ref);

@@ -172,8 +172,7 @@ static const char *mount_target(struct run *r, const struct run_mount *m, GError
 		target = text_path_rooted(r->c->arena, arena_printf(r->c->arena, "%s/%s", r->s->state.dir, target));
 	if (strcmp(target, "/") != 0)
 		return target;
-	error_set(error, ERROR_INVALID_ARGUMENT, "invalid mount target \"/\"");
-	return NULL;
+	return error_null(error, ERROR_INVALID_ARGUMENT, "invalid mount target \"/\"");
 }
 
 /* Bind, cache and tmpfs mounts. source: the stage that "from" names. */

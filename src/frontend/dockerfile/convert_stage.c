@@ -397,17 +397,13 @@ static struct instruction *parse_trigger(convert *c, struct stage *s, const char
 	struct span where;
 	if (!scan_file(c->arena, text, strlen(text), &scan, &where, error))
 		return NULL;
-	if (scan.nodes.n != 1) {
-		error_set(error, ERROR_INVALID_ARGUMENT, "onbuild trigger should be a single expression");
-		return NULL;
-	}
+	if (scan.nodes.n != 1)
+		return error_null(error, ERROR_INVALID_ARGUMENT, "onbuild trigger should be a single expression");
 	struct node *node = scan.nodes.items[0];
 	node->span = s->span;
 	struct instruction *i = instruction_parse(c->arena, node, NULL, error);
-	if (i && i->kind == INSTRUCTION_FROM) {
-		error_set(error, ERROR_INVALID_ARGUMENT, "*instructions.Stage is not a command type");
-		return NULL;
-	}
+	if (i && i->kind == INSTRUCTION_FROM)
+		return error_null(error, ERROR_INVALID_ARGUMENT, "*instructions.Stage is not a command type");
 	return i;
 }
 

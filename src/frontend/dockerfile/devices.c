@@ -41,10 +41,8 @@ static bool check_device(arena *a, const char *text, GError **error)
 {
 	g_auto(GStrv) fields = csv_parse(text, error);
 	const char *name = NULL;
-	if (!fields) {
-		g_prefix_error(error, "failed to parse csv devices: ");
-		return false;
-	}
+	if (!fields)
+		return error_prefix(error, "failed to parse csv devices: ");
 	for (char **field = fields; *field; field++)
 		if (!check_field(a, *field, &name, error))
 			return false;

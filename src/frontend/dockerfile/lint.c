@@ -69,8 +69,7 @@ static bool configure_part(struct lint *l, const char *part, GError **error)
 	if (bool_parse(text_trim(l->a, equals + 1), &l->as_error, error))
 		return true;
 	g_autofree char *quoted = go_quote(part);
-	g_prefix_error(error, "failed to parse check option %s: ", quoted);
-	return false;
+	return error_prefix(error, "failed to parse check option %s: ", quoted);
 }
 
 bool lint_configure(struct lint *l, const char *options, GError **error)

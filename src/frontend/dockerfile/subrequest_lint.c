@@ -173,10 +173,8 @@ bool subrequest_lint(struct question *q, GError **error)
 	c->lint.user = &l;
 	c->all_stages = !*c->target_name;
 	convert_all(c, &failure);
-	if (failure && error_is(failure, ERROR_CANCELED)) {
-		g_propagate_error(error, g_steal_pointer(&failure));
-		return false;
-	}
+	if (failure && error_is(failure, ERROR_CANCELED))
+		return error_propagate(error, g_steal_pointer(&failure));
 	g_autofree char *json = lint_json(&l, c, q->file, failure);
 	g_autofree char *text = lint_text(&l, q->file);
 	question_set(q, "result.json", json);
