@@ -93,6 +93,10 @@
 	X(L43c, ATTESTATION_CHAIN_BYTES, MIB(15), "attestation chain of an image that a client asks for")              \
 	X(L44, SIGNATURE_BYTES, KIB(64), "signature of a git or http source")                                          \
 	X(L44k, PUBLIC_KEYS_BYTES, MIB(1), "public keys with which a source is verified")                              \
+	X(L43a, ATTESTATIONS_BYTES, MIB(256), "attestations of a platform")                                            \
+	X(L43n, ATTESTATIONS, 1000, "number of attestations of a platform")                                            \
+	X(L43r, RESULT_ATTESTATIONS, 10000, "number of attestations in a result of a frontend")                        \
+	X(L43s, SUBJECTS_BYTES, MIB(4), "subjects of an in-toto statement in a result")                                \
 	X(L47, LOG_LINE_BYTES, KIB(8), "log line of the daemon")                                                       \
 	X(L9t, CONNECTION_THREADS, 512, "calls of a connection that hold a thread")                                    \
 	X(L9d, CALL_THREADS, 2048, "calls of the daemon that hold a thread")                                           \

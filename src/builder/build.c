@@ -13,6 +13,7 @@
 #include "format/url_redact.h"
 #include <string.h>
 
+#define EVALUATIONS_MAX 64                /* refs of a result that are evaluated at once */
 #define READABLE_AFTER_NS (10 * NS_PER_S) /* Status finds a build this long after its end */
 
 struct watcher {
@@ -338,32 +339,41 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+/* Sorted by name, then attestations: a vertex that several refs share is displayed for the first one. */
+static GPtrArray *refs_of(const build_result *result)
+{
+	GPtrArray *refs = g_ptr_array_new();
+	guint n = 0;
+	g_autofree char **ids = result->refs ? (char **)g_hash_table_get_keys_as_array(result->refs, &n) : NULL;
+	if (n > 0)
+		qsort(ids, n, sizeof *ids, by_text);
+	if (!result->refs)
+		g_ptr_array_add(refs, result->ref);
+	for (guint i = 0; i < n; i++)
+		g_ptr_array_add(refs, g_hash_table_lookup(result->refs, ids[i]));
+	for (guint i = 0; i < result->attestations->len; i++)
+		g_ptr_array_add(refs, ((const struct build_attestation *)result->attestations->pdata[i])->ref);
+	return refs;
+}
+
 bool build_evaluate(struct build *build, build_result *result, cancel *c, GError **error)
 {
-	if (!result->refs) {
-		struct evaluation one = {.build = build, .cancel = c, .ref = result->ref};
-		evaluate_one(&one, 0);
-		if (one.error)
-			g_propagate_error(error, one.error);
-		return !one.error;
-	}
-	guint n, i;
-	g_autofree char **ids = (char **)g_hash_table_get_keys_as_array(result->refs, &n);
-	g_autofree struct evaluation *all = g_new0(struct evaluation, n + 1);
-	/* Sorted by name: a vertex that several refs share is displayed for the first one. */
-	qsort(ids, n, sizeof *ids, by_text);
-	for (i = 0; i < n; i++)
-		all[i] = (struct evaluation){
-			.build = build, .cancel = c, .ref = g_hash_table_lookup(result->refs, ids[i])};
-	thread_each(n, n, evaluate_one, all);
+	g_autoptr(GPtrArray) refs = refs_of(result);
+	g_autofree struct evaluation *all = g_new0(struct evaluation, refs->len + 1);
+	for (guint i = 0; i < refs->len; i++)
+		all[i] = (struct evaluation){.build = build, .cancel = c, .ref = refs->pdata[i]};
+	if (refs->len == 1)
+		evaluate_one(all, 0);
+	else
+		thread_each(refs->len, MIN(refs->len, EVALUATIONS_MAX), evaluate_one, all);
 	bool ok = true;
-	for (i = 0; i < n; i++) {
+	for (guint i = 0; i < refs->len; i++) {
 		if (all[i].error && ok)
 			g_propagate_error(error, g_steal_pointer(&all[i].error));
 		ok = ok && !all[i].error;
 		g_clear_error(&all[i].error);
 	}
-	return ok && !(error && *error);
+	return ok;
 }
 
 /* A successful build is durable: its results survive a power failure (docs/durability.md). */
@@ -386,28 +396,36 @@ static void add_frontend_keys(build_result *result, GHashTable *response)
 
 static void reopen_refs(struct build *build, build_result *result)
 {
-	GHashTableIter iter;
-	void *ref;
+	g_autoptr(GPtrArray) refs = refs_of(result);
 	solver_job_reopen(build->job);
-	build_ref_reopen(result->ref);
-	if (!result->refs)
-		return;
-	g_hash_table_iter_init(&iter, result->refs);
-	while (g_hash_table_iter_next(&iter, NULL, &ref))
-		build_ref_reopen(ref);
+	for (guint i = 0; i < refs->len; i++)
+		build_ref_reopen(refs->pdata[i]);
+}
+
+/* Completes the evaluated result: platforms, SBOM, provenance. */
+static bool settle(struct build *build, build_result *result, bool first, GError **error)
+{
+	if (first) {
+		build_verify(build, result);
+		if (!build_scan(build, result, error))
+			return false;
+		build_warn_attestations(build, result);
+	}
+	/* The SBOM is evaluated after the capture, which it is no part of. */
+	return provenance_capture_result(build->provenance, result, error) &&
+	       build_evaluate(build, result, build->cancel, error);
 }
 
 /* Layers of a cache import may be found missing during the export: build and export again without them. */
 static bool evaluate_and_export(struct build *build, build_result *result, GHashTable *response, GError **error)
 {
-	for (bool first = true;; first = false) {
+	for (bool settled = false;;) {
 		g_autoptr(GError) why = NULL;
 		unsigned losses = imports_losses(build->imports);
 		if (build_evaluate(build, result, build->cancel, &why)) {
-			if (first)
-				build_verify(build, result);
-			if (provenance_capture_result(build->provenance, result, &why) &&
-			    build_export(build, result, response, &why))
+			bool first = !settled;
+			settled = true;
+			if (settle(build, result, first, &why) && build_export(build, result, response, &why))
 				return true;
 		}
 		if (cancel_is_set(build->cancel) || imports_losses(build->imports) == losses) {
@@ -422,11 +440,6 @@ static build_result *build_run(struct build *build, GHashTable *response, GError
 {
 	struct work work = {.cancel = build->cancel, .sessions = build->sessions};
 	g_autoptr(build_result) result = build_frontend(build, &work, error);
-	/* Checked after the frontend, whose error may be more specific. */
-	if (result && provenance_wants_sbom(build->provenance)) {
-		error_set(error, ERROR_UNIMPLEMENTED, "attest:sbom is not supported by this builder yet");
-		return NULL;
-	}
 	if (!result || !evaluate_and_export(build, result, response, error) || !make_durable(build, error))
 		return NULL;
 	add_frontend_keys(result, response);
@@ -450,8 +463,8 @@ static bool run_registered(struct build *build, GHashTable *response, GError **e
 	build_record_start(build);
 	/* Checks are in the order of upstream. */
 	if (build_check_exporters(build, &failure) && build_open_cache_exports(build, &failure) &&
-	    provenance_read_options(build->provenance, &failure) && allow_entitlements(build, &failure) &&
-	    build_check_policy(build, &failure))
+	    provenance_read_options(build->provenance, &failure) && build_check_sbom(build, &failure) &&
+	    allow_entitlements(build, &failure) && build_check_policy(build, &failure))
 		result = build_run(build, response, &failure);
 	bool ok = result != NULL;
 	if (failure)
@@ -503,6 +516,7 @@ bool builder_solve(builder *b, const struct build_request *request, cancel *c, G
 	g_clear_pointer(&build->imports, imports_free); /* still set if the job could not be created */
 	provenance_origins_drop(b->origins, build);
 	g_clear_pointer(&build->provenance, provenance_free);
+	g_clear_pointer(&build->sbom_scope, provenance_scope_free);
 	g_clear_pointer(&build->bridge, build_bridge_free);
 	build->request = NULL;
 	build_unref(build);

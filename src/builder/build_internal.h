@@ -25,14 +25,15 @@ struct build {
 	progress_log *log;
 	cancel *cancel;
 	solver_job *job;
-	bridge *bridge;             /* owned */
-	imports *imports;           /* owned; blobs that exports create, held until the end */
-	provenance *provenance;     /* owned; outlives all refs */
-	GPtrArray *cache_exporters; /* owned; exported images by exporter index; NULL: none */
-	blob_holds *holds;          /* owned; of what exports make beside cache records, to the end of the build */
-	GPtrArray *cleanups;        /* element type: gpointer, freed with g_free at the end */
-	struct export_kept *kept;   /* owned: images by exporter of the request; NULL: nothing was exported */
-	gateway *gateway;           /* owned; NULL unless a client drives the build */
+	bridge *bridge;               /* owned */
+	imports *imports;             /* owned; blobs that exports create, held until the end */
+	provenance *provenance;       /* owned; outlives all refs */
+	provenance_scope *sbom_scope; /* owned; of the SBOM generator, unless the frontend ran it; outlives all refs */
+	GPtrArray *cache_exporters;   /* owned; exported images by exporter index; NULL: none */
+	blob_holds *holds;            /* owned; of what exports make beside cache records, to the end of the build */
+	GPtrArray *cleanups;          /* element type: gpointer, freed with g_free at the end */
+	struct export_kept *kept;     /* owned: images by exporter of the request; NULL: nothing was exported */
+	gateway *gateway;             /* owned; NULL unless a client drives the build */
 	bool allow_network_host, allow_security_insecure;
 	gint n_frontends; /* number of frontend images that run; atomic */
 	GMutex mu;
@@ -54,7 +55,7 @@ void build_bridge_free(bridge *b);
 /* Returns the evaluated result of a ref; borrowed from the ref, NULL for scratch. */
 bool build_ref_result(bridge *b, bridge_ref *ref, struct work *work, cache_ref **ret, GError **error);
 
-/* Evaluates all refs of a result in parallel; the solver runs common vertices once. */
+/* Evaluates all refs of a result and of its attestations in parallel; the solver runs common vertices once. */
 bool build_evaluate(struct build *build, build_result *result, cancel *c, GError **error);
 
 /* ---- bridge_frontend.c */
@@ -140,6 +141,21 @@ void build_drop_kept(struct build *build);
  * separate one).
  */
 void build_verify(struct build *b, build_result *result);
+/* Sends a warning on the vertex of the first exporter, or on a separate one if nothing is exported. */
+void build_warn(struct build *b, const char *message);
+
+/* ---- attestations.c */
+/* Checks the option attest:sbom. */
+bool build_check_sbom(struct build *b, GError **error);
+/* Adds the SBOM that the request asks for, unless the frontend did; it is not evaluated yet. */
+bool build_scan(struct build *b, build_result *result, GError **error);
+/* Warns about attestations that no exporter writes. */
+void build_warn_attestations(struct build *b, const build_result *result);
+/* The attestations of an evaluated result for exporters; they borrow from the result and the build. */
+struct build_attestations;
+struct build_attestations *build_attestations_new(struct build *b, build_result *result, GError **error);
+void build_attestations_free(struct build_attestations *a);
+const struct export_attestation *build_attestations_get(const struct build_attestations *a, size_t *ret_n);
 
 /* ---- record.c */
 void build_record_start(struct build *b);

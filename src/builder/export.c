@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/build_internal.h"
 #include "base/thread.h"
-#include "builder/provenance.h"
 #include "export/exporter.h"
 #include "format/gotype.h"
 #include <string.h>
@@ -185,6 +184,9 @@ bool build_export(struct build *build, build_result *result, GHashTable *respons
 	g_autofree struct export_ref *refs = export_refs(build, result, &n_refs, error);
 	if (!refs)
 		return false;
+	struct build_attestations *attestations = build_attestations_new(build, result, error);
+	if (!attestations)
+		return false;
 	const struct inline_cache *inline_cache = build_inline_cache(build, result);
 	g_autofree struct target *targets = g_new0(struct target, n + 1);
 	bool ok = true;
@@ -199,8 +201,7 @@ bool build_export(struct build *build, build_result *result, GHashTable *respons
 							 .index = (unsigned)i,
 							 .kept = &build->kept[i],
 							 .inline_cache = inline_cache};
-		targets[i].input.attestations =
-			provenance_attestations(build->provenance, &targets[i].input.n_attestations);
+		targets[i].input.attestations = build_attestations_get(attestations, &targets[i].input.n_attestations);
 	}
 	ok = ok && run_all(targets, n, run_export, error) && finish_all(build, result, targets, n, response, error);
 	for (size_t i = 0; i < n; i++) {
@@ -210,5 +211,6 @@ bool build_export(struct build *build, build_result *result, GHashTable *respons
 		g_clear_pointer(&targets[i].exporter, exporter_free);
 		g_clear_error(&targets[i].error);
 	}
+	build_attestations_free(attestations);
 	return ok;
 }

@@ -80,7 +80,7 @@ bool provenance_read_options(provenance *p, GError **error)
 	return provenance_options_read(&p->options, p->build->request->frontend_attrs, error);
 }
 
-bool provenance_wants_sbom(const provenance *p)
+const char *provenance_get_sbom(const provenance *p)
 {
 	return p->options.sbom;
 }
@@ -168,6 +168,11 @@ static void capture_all(provenance *p, build_result *result, const GPtrArray *pl
 {
 	g_autoptr(GHashTable) results = g_hash_table_new(NULL, NULL);
 	guint n = 0;
+	for (guint i = 0; i < result->attestations->len; i++) {
+		const struct build_attestation *a = result->attestations->pdata[i];
+		if (a->ref)
+			g_hash_table_add(results, build_ref_definition(a->ref));
+	}
 	if (!result->refs) {
 		if (result->ref)
 			g_hash_table_add(results, build_ref_definition(result->ref));
@@ -357,7 +362,7 @@ static void list_attestations(provenance *p, const GPtrArray *platforms)
 		struct export_attestation a = {
 			.platform_id = id,
 			.predicate_type = p->options.v02 ? PROVENANCE_V02 : PROVENANCE_V1,
-			.file_name = p->options.filename,
+			.path = p->options.filename,
 			.inline_only = p->options.inline_only,
 			.predicate = attestation_predicate,
 			.data = s,

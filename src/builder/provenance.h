@@ -7,7 +7,7 @@
  *	provenance_capture_result(p, result, error);                after all refs are built
  *	const struct export_attestation *list = provenance_attestations(p, &n);
  *
- * Frontends cannot influence it: attestations in their results are refused (frontend/gateway), metadata is not read.
+ * Frontends cannot influence it: exporters refuse provenance among their attestations, metadata is not read.
  * Thread: one at a time; predicates of attestations: any.
  */
 #pragma once
@@ -23,8 +23,8 @@ provenance *provenance_new(struct build *build);
 void provenance_free(provenance *p);
 provenance_scope *provenance_get_scope(const provenance *p); /* the root scope; borrowed */
 bool provenance_read_options(provenance *p, GError **error);
-/* Reports whether the options contain attest:sbom. */
-bool provenance_wants_sbom(const provenance *p);
+/* Returns the value of the option attest:sbom, or NULL. Borrowed. */
+const char *provenance_get_sbom(const provenance *p);
 /*
  * Errors: "provenance materials are incomplete ..." if complete materials were requested. Replaces an earlier capture.
  */

@@ -111,8 +111,7 @@ static char *problem_of(GPtrArray *wanted, GPtrArray *got, bool is_map)
 	return g_strdup_printf("Requested platforms %s do not match result platforms %s", a, b);
 }
 
-/* Sends the warning on the vertex of the first exporter, or on a separate vertex if nothing is exported. */
-static void warn(struct build *build, const char *message)
+void build_warn(struct build *build, const char *message)
 {
 	g_autofree char *text = g_strdup_printf("%s-export-0", build->request->session);
 	struct digest digest;
@@ -186,8 +185,8 @@ void build_verify(struct build *build, build_result *result)
 	if (got->len == 0)
 		return;
 	for (guint i = 0; i < odd->len; i++)
-		warn(build, odd->pdata[i]);
+		build_warn(build, odd->pdata[i]);
 	g_autofree char *problem = odd->len ? NULL : problem_of(wanted, got, result->refs != NULL);
 	if (problem)
-		warn(build, problem);
+		build_warn(build, problem);
 }

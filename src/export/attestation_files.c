@@ -16,7 +16,7 @@
 /* ---- subjects: regular files of the tree */
 
 struct reading {
-	GArray *subjects;
+	GPtrArray *subjects; /* element type: struct attestation_subject * */
 	struct work *work;
 };
 
@@ -48,18 +48,16 @@ static bool add_subject(void *data, const struct fssync_stat *stat, int parent_f
 		return true; /* fssync sends sockets as empty files */
 	if (fd < 0)
 		return error_set_errno(error, -fd, "open %s", stat->path);
-	struct attestation_subject s = {0};
-	if (!file_digest(fd, stat->path, r->work->cancel, &s.digest, error))
+	struct digest digest;
+	if (!file_digest(fd, stat->path, r->work->cancel, &digest, error))
 		return false;
-	s.name = g_strdup(stat->path);
-	g_array_append_val(r->subjects, s);
+	g_ptr_array_add(r->subjects, attestation_subject_new(stat->path, &digest));
 	return true;
 }
 
-static GArray *subjects_of(const struct result_tree *tree, struct work *work, GError **error)
+static GPtrArray *subjects_of(const struct result_tree *tree, struct work *work, GError **error)
 {
-	g_autoptr(GArray) subjects = g_array_new(FALSE, TRUE, sizeof(struct attestation_subject));
-	g_array_set_clear_func(subjects, attestation_subject_clear);
+	g_autoptr(GPtrArray) subjects = g_ptr_array_new_with_free_func(attestation_subject_free);
 	struct reading reading = {subjects, work};
 	struct fssync_root root = {.fd = tree->fd, .name = ""};
 	struct fssync_walk_options options = {.visit = add_subject, .visit_data = &reading};
@@ -76,10 +74,10 @@ static void extra_clear(void *data)
 }
 
 /* Returns "p-provenance.json", or "p-provenance.linux_amd64.json" if several platforms share a directory. */
-static char *file_name(const struct export_attestation *a, const struct result_tree *tree, const char *prefix,
+static char *file_name(const struct attestation *a, const struct result_tree *tree, const char *prefix,
 		       bool with_platform)
 {
-	g_autofree char *base = g_path_get_basename(a->file_name);
+	g_autofree char *base = g_path_get_basename(a->path);
 	g_autofree char *name = g_strconcat(prefix, base, NULL);
 	const char *dot = strrchr(name, '.');
 	if (!with_platform)
@@ -121,21 +119,22 @@ static int by_name(const void *a, const void *b)
 	return strcmp(((const struct fssync_extra *)a)->name, ((const struct fssync_extra *)b)->name);
 }
 
-GArray *attestation_files_make(const struct export_input *input, const struct result_tree *tree, const char *prefix,
-			       bool with_platform, struct work *work, GError **error)
+GArray *attestation_files_make(const struct exporter_context *context, const struct export_input *input,
+			       const struct result_tree *tree, const char *prefix, bool with_platform,
+			       struct work *work, GError **error)
 {
 	g_autoptr(GArray) files = g_array_new(FALSE, TRUE, sizeof(struct fssync_extra));
 	g_array_set_clear_func(files, extra_clear);
-	g_autoptr(GPtrArray) of = attestations_of(input, tree->id, false);
-	g_autoptr(GArray) subjects = of->len > 0 ? subjects_of(tree, work, error) : NULL;
-	if (of->len > 0 && !subjects)
+	g_autoptr(GPtrArray) list = attestations_load(context, input, tree->id, false, work, error);
+	g_autoptr(GPtrArray) subjects = list && list->len > 0 ? subjects_of(tree, work, error) : NULL;
+	if (!list || (list->len > 0 && !subjects))
 		return NULL;
-	for (guint i = 0; i < of->len; i++) {
-		g_autofree char *name = file_name(of->pdata[i], tree, prefix, with_platform);
+	for (guint i = 0; i < list->len; i++) {
+		g_autofree char *name = file_name(list->pdata[i], tree, prefix, with_platform);
 		if (!name_check(files, name, error))
 			return NULL;
-		g_autoptr(GBytes) bytes = attestation_statement(of->pdata[i], subjects, 2, work, error);
-		if (!bytes || !add_file(files, name, bytes, error))
+		g_autoptr(GBytes) bytes = attestation_statement(list->pdata[i], subjects, 2);
+		if (!add_file(files, name, bytes, error))
 			return NULL;
 	}
 	g_array_sort(files, by_name);

@@ -10,19 +10,18 @@
 #define REFERENCE_DIGEST "vnd.docker.reference.digest"
 #define EMPTY_DOCUMENT "{}"
 
-static GArray *subjects_of(const struct attestation_request *r, GError **error)
+/* Element type: struct attestation_subject *. */
+static GPtrArray *subjects_of(const struct attestation_request *r, GError **error)
 {
-	g_autoptr(GArray) list = g_array_new(FALSE, TRUE, sizeof(struct attestation_subject));
-	g_array_set_clear_func(list, attestation_subject_clear);
+	g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func(attestation_subject_free);
 	g_auto(GStrv) names = g_strsplit(r->names, ",", -1);
 	for (char **name = names; *name; name++) {
 		if (!**name)
 			continue;
-		struct attestation_subject s = {.name = purl_of_image("docker", *name, r->platform, NULL, NULL, error),
-						.digest = r->image->digest};
-		if (!s.name)
+		g_autofree char *purl = purl_of_image("docker", *name, r->platform, NULL, NULL, error);
+		if (!purl)
 			return NULL;
-		g_array_append_val(list, s);
+		g_ptr_array_add(list, attestation_subject_new(purl, &r->image->digest));
 	}
 	return g_steal_pointer(&list);
 }
@@ -41,19 +40,15 @@ static oci_descriptor *store_blob(const struct attestation_request *r, GBytes *b
 	return oci_descriptor_new(media_type, &digest, (int64_t)n);
 }
 
-static bool write_statements(struct image_manifest *m, const struct attestation_request *r, struct work *work,
-			     GError **error)
+static bool write_statements(struct image_manifest *m, const struct attestation_request *r, GError **error)
 {
-	g_autoptr(GArray) subjects = subjects_of(r, error);
+	g_autoptr(GPtrArray) subjects = subjects_of(r, error);
 	for (guint i = 0; subjects && i < r->attestations->len; i++) {
-		const struct export_attestation *a = r->attestations->pdata[i];
-		GBytes *bytes = attestation_statement(a, subjects, 0, work, error);
-		if (!bytes)
-			return false;
+		const struct attestation *a = r->attestations->pdata[i];
 		struct image_document *d = g_new0(struct image_document, 1);
 		g_ptr_array_add(m->statements, d);
-		d->bytes = bytes;
-		d->descriptor = store_blob(r, bytes, EXPORT_IN_TOTO_TYPE, error);
+		d->bytes = attestation_statement(a, subjects, 0);
+		d->descriptor = store_blob(r, d->bytes, EXPORT_IN_TOTO_TYPE, error);
 		if (!d->descriptor)
 			return false;
 		oci_descriptor_annotate(d->descriptor, EXPORT_PREDICATE_TYPE_KEY, a->predicate_type);
@@ -129,7 +124,7 @@ struct image_manifest *attestation_manifest_write(const struct attestation_reque
 	struct image_manifest *m = image_manifest_new();
 	m->statements = g_ptr_array_new_with_free_func(image_document_free);
 	m->layers = g_ptr_array_new();
-	if (!write_statements(m, r, work, error) || !write_config(m, r, error) || !write_manifest(m, r, work, error)) {
+	if (!write_statements(m, r, error) || !write_config(m, r, error) || !write_manifest(m, r, work, error)) {
 		image_manifest_free(m);
 		return NULL;
 	}

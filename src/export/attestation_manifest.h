@@ -12,7 +12,7 @@
 
 struct attestation_request {
 	const struct exporter_context *context;
-	const GPtrArray *attestations; /* element type: struct export_attestation *; at least one */
+	const GPtrArray *attestations; /* element type: struct attestation *; at least one */
 	const oci_descriptor *image;   /* the manifest that they describe */
 	const struct platform *platform;
 	const char *names; /* names of the image, comma-separated */

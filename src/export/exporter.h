@@ -43,12 +43,29 @@ struct inline_cache {
 };
 #define EXPORT_IN_TOTO_TYPE "application/vnd.in-toto+json"
 #define EXPORT_PREDICATE_TYPE_KEY "in-toto.io/predicate-type"
-/* An attestation of one ref of a result. */
+#define EXPORT_PREDICATE_SPDX "https://spdx.dev/Document"
+/* A subject of a statement: the exported images or files themselves, or something else with digests. */
+struct export_subject {
+	bool raw;
+	const char *name;           /* "": none */
+	const char *const *digests; /* "sha256:...", NULL-terminated */
+};
+/*
+ * An attestation of one ref of a result: a predicate, or (is_bundle) a directory of statements. The predicate is either
+ * a file of ref or, for attestations of the daemon itself, made by a function.
+ */
 struct export_attestation {
 	const char *platform_id;    /* key of the ref in the result's map */
-	const char *predicate_type; /* "https://slsa.dev/provenance/v1" */
-	const char *file_name;      /* file name used by the exporters local and tar */
-	bool inline_only;           /* for images only if an index is written anyway */
+	const char *predicate_type; /* "https://slsa.dev/provenance/v1"; bundles: of every statement, "": any */
+	const char *path; /* of the file or directory in ref; its last component names files of local and tar */
+	bool is_bundle;
+	bool inline_only;      /* for images only if an index is written anyway */
+	bool is_sbom;          /* made by an SBOM generator */
+	const char *sbom_core; /* name of the SBOM of the result itself, without extension; NULL: none */
+	cache_ref *ref;        /* borrowed; NULL: scratch, or there is a function */
+	bool has_ref;
+	const struct export_subject *subjects; /* none: the exported images or files */
+	size_t n_subjects;
 	/* Returns compact JSON. Called after the layers exist; from any thread. */
 	GBytes *(*predicate)(void *data, struct work *work, GError **error);
 	void *data;

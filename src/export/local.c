@@ -138,7 +138,7 @@ static bool local_export(void *self, const struct export_input *input, struct wo
 		return false;
 	g_autoptr(GPtrArray) trees = result_trees_open(&l->options, l->context, input, work, error);
 	bool split = l->options.split < 0 ? input->is_map : l->options.split;
-	if (!trees || !result_trees_attest(&l->options, input, trees, split, work, error) ||
+	if (!trees || !result_trees_attest(&l->options, l->context, input, trees, split, work, error) ||
 	    (!split && !check_overlaps(trees, work->cancel, error)))
 		return false;
 	return l->options.delete_rest ? export_deleting(l, input, s, trees, split, work, error)

@@ -114,13 +114,14 @@ GPtrArray *result_trees_open(const struct tree_options *o, const struct exporter
 	return g_steal_pointer(&list);
 }
 
-bool result_trees_attest(const struct tree_options *o, const struct export_input *input, GPtrArray *trees, bool split,
-			 struct work *work, GError **error)
+bool result_trees_attest(const struct tree_options *o, const struct exporter_context *context,
+			 const struct export_input *input, GPtrArray *trees, bool split, struct work *work,
+			 GError **error)
 {
 	for (guint i = 0; i < trees->len; i++) {
 		struct result_tree *t = trees->pdata[i];
-		t->extras =
-			attestation_files_make(input, t, o->attestation_prefix, input->is_map && !split, work, error);
+		t->extras = attestation_files_make(context, input, t, o->attestation_prefix, input->is_map && !split,
+						   work, error);
 		if (!t->extras)
 			return false;
 	}

@@ -35,8 +35,9 @@ struct result_tree {
 GPtrArray *result_trees_open(const struct tree_options *o, const struct exporter_context *context,
 			     const struct export_input *input, struct work *work, GError **error);
 /* Adds the attestations of each tree as files. split: each tree is in its own directory. */
-bool result_trees_attest(const struct tree_options *o, const struct export_input *input, GPtrArray *trees, bool split,
-			 struct work *work, GError **error);
+bool result_trees_attest(const struct tree_options *o, const struct exporter_context *context,
+			 const struct export_input *input, GPtrArray *trees, bool split, struct work *work,
+			 GError **error);
 /* Map function for fssync; data is a struct result_tree. */
 bool result_tree_map(void *tree, struct fssync_stat *stat);
 /* Returns the tree as a root, below its directory if it is wrapped. Borrows from t. */

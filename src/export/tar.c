@@ -88,7 +88,7 @@ static bool tar_export(void *self, const struct export_input *input, struct work
 	struct tar *t = self;
 	int64_t started_ns;
 	g_autoptr(GPtrArray) trees = result_trees_open(&t->options, t->context, input, work, error);
-	if (!trees || !result_trees_attest(&t->options, input, trees, input->is_map, work, error))
+	if (!trees || !result_trees_attest(&t->options, t->context, input, trees, input->is_map, work, error))
 		return false;
 	g_autoptr(session) s = export_session(t->context, work, error);
 	if (!s)

@@ -5,6 +5,7 @@
 #include "export/attestation_manifest.h"
 #include "export/config.h"
 #include "export/rewrite.h"
+#include "export/attestation_sbom.h"
 #include "format/json_writer.h"
 #include "progress/progress.h"
 #include <string.h>
@@ -338,7 +339,6 @@ static bool layers_make(struct writing *s, GPtrArray *manifests, GError **error)
 		.force = o->force,
 		.oci_media_types = image_options_oci(o),
 		.prefer_nondist = o->prefer_nondist,
-		.fetch = s->in->fetch || o->rewrite_timestamp,
 	};
 	int64_t started_ns = 0;
 	progress_status_start(s->work->progress, "exporting layers", NULL, &started_ns);
@@ -349,6 +349,8 @@ static bool layers_make(struct writing *s, GPtrArray *manifests, GError **error)
 			return error_set(error, ERROR_INVALID_ARGUMENT, "failed to find ref for ID %s", p->id);
 		struct image_manifest *m = image_manifest_new();
 		g_ptr_array_add(manifests, m);
+		/* The layers of an SBOM's files are looked up in the blobs. */
+		options.fetch = s->in->fetch || o->rewrite_timestamp || attestations_have_sbom(s->in->input, p->id);
 		m->layers = cache_ref_layers(s->in->context->cache, ref, &options, s->work, error);
 		if (!m->layers)
 			return false;
@@ -391,21 +393,50 @@ static bool annotations_check(const struct writing *s, bool is_index, GError **e
 	return true;
 }
 
+/* Adds the layers of files to the SBOM of the image. */
+static bool sbom_settle(struct writing *s, struct attestation *a, const struct image_manifest *image, GError **error)
+{
+	if (!attestation_is_core(a) || strcmp(a->predicate_type, EXPORT_PREDICATE_SPDX) != 0 || image->layers->len == 0)
+		return true;
+	g_autoptr(GHashTable) files = attestation_sbom_files(a->predicate);
+	if (!files)
+		return true;
+	if (!attestation_sbom_layers(files, image->layers, s->in->context->blobs, s->work, error))
+		return false;
+	GBytes *complete = attestation_sbom_complete(a->predicate, files);
+	g_bytes_unref(a->predicate);
+	a->predicate = complete;
+	return true;
+}
+
 /* An index contains the attestations of all its images, including those marked inline_only. */
+static GPtrArray *attestations_settle(struct writing *s, const struct result_platform *p,
+				      const struct image_manifest *image, GError **error)
+{
+	g_autoptr(GPtrArray) list = attestations_load(s->in->context, s->in->input, p->id, true, s->work, error);
+	for (guint i = 0; list && i < list->len; i++)
+		if (!sbom_settle(s, list->pdata[i], image, error))
+			return NULL;
+	return g_steal_pointer(&list);
+}
+
 static bool attestations_make(struct writing *s, image_tree *t, GError **error)
 {
 	for (guint i = 0; i < s->platforms->len; i++) {
 		const struct result_platform *p = g_ptr_array_index(s->platforms, i);
-		g_autoptr(GPtrArray) of = attestations_of(s->in->input, p->id, true);
+		const struct image_manifest *image = g_ptr_array_index(t->manifests, i);
+		g_autoptr(GPtrArray) list = attestations_settle(s, p, image, error);
+		if (!list)
+			return false;
 		struct attestation_request r = {
 			.context = s->in->context,
-			.attestations = of,
-			.image = ((const struct image_manifest *)g_ptr_array_index(t->manifests, i))->descriptor,
+			.attestations = list,
+			.image = image->descriptor,
 			.platform = &p->platform,
 			.names = s->in->names,
 			.artifact = s->in->options->oci_artifact > 0,
 		};
-		if (of->len == 0)
+		if (list->len == 0)
 			continue;
 		struct image_manifest *m = attestation_manifest_write(&r, s->work, error);
 		if (!m)
@@ -444,8 +475,7 @@ static bool wants_index(const struct writing *s)
 	bool with_inline = s->in->options->inline_attestations > 0, any = s->in->input->is_map;
 	for (guint i = 0; !any && i < s->platforms->len; i++) {
 		const struct result_platform *p = g_ptr_array_index(s->platforms, i);
-		g_autoptr(GPtrArray) of = attestations_of(s->in->input, p->id, with_inline);
-		any = of->len > 0;
+		any = attestations_exist(s->in->input, p->id, with_inline);
 	}
 	return any;
 }

@@ -114,8 +114,11 @@ static bool read_one(struct provenance_options *o, const char *key, const char *
 	g_autofree char *type = type_of(key);
 	if (!type)
 		return true;
-	if (strcmp(type, "sbom") == 0)
-		return o->sbom = true;
+	if (strcmp(type, "sbom") == 0) {
+		g_free(o->sbom);
+		o->sbom = g_strdup(value);
+		return true;
+	}
 	if (strcmp(type, "provenance") == 0)
 		return read_provenance(o, value, error);
 	g_autofree char *quoted = go_quote(type);
@@ -143,4 +146,5 @@ void provenance_options_clear(struct provenance_options *o)
 {
 	g_clear_pointer(&o->builder_id, g_free);
 	g_clear_pointer(&o->filename, g_free);
+	g_clear_pointer(&o->sbom, g_free);
 }

@@ -14,7 +14,7 @@
 
 struct provenance_options {
 	bool wanted;
-	bool sbom; /* requested; not supported yet */
+	char *sbom; /* owned: value of attest:sbom; NULL: not requested */
 	bool v02, max, reproducible, complete_materials, inline_only;
 	char *builder_id, *filename; /* owned */
 };

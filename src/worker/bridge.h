@@ -29,14 +29,44 @@ typedef struct Policy__Policy Policy__Policy;
 typedef struct bridge bridge;
 typedef struct bridge_ref bridge_ref; /* NULL: scratch */
 
+/* A subject of an attestation: the exported images or files, or something else with digests. */
+struct build_subject {
+	bool raw;
+	char *name;     /* "": none */
+	char **digests; /* "sha256:..." */
+};
+
+/* An attestation of one ref: an in-toto predicate, or a bundle (a directory of statements), in another ref. */
+struct build_attestation {
+	char *key; /* of the ref that it describes: "linux/amd64" */
+	bool is_bundle;
+	bridge_ref *ref; /* owned; NULL: none */
+	char *path;
+	char *predicate_type;
+	GHashTable *metadata; /* char * to GBytes * */
+	GArray *subjects;     /* element type: struct build_subject */
+};
+#define BUILD_PREDICATE_SPDX "https://spdx.dev/Document"
+#define BUILD_ATTESTATION_REASON "reason"
+#define BUILD_ATTESTATION_REASON_SBOM "sbom"
+#define BUILD_ATTESTATION_SBOM_CORE "sbom-core" /* metadata: name of the SBOM of the ref itself */
+#define BUILD_ATTESTATION_INLINE_ONLY "inline-only"
+
 /* Result of a frontend, passed to exporters. */
 typedef struct build_result {
-	gint refs_count;      /* reference count of this struct */
-	bridge_ref *ref;      /* owned: the single ref, if refs is NULL; NULL: scratch */
-	GHashTable *refs;     /* owned: char * to bridge_ref * (owned; NULL: scratch); NULL: the result is ref */
-	GHashTable *metadata; /* char * to GBytes *, never NULL */
+	gint refs_count;         /* reference count of this struct */
+	bridge_ref *ref;         /* owned: the single ref, if refs is NULL; NULL: scratch */
+	GHashTable *refs;        /* owned: char * to bridge_ref * (owned; NULL: scratch); NULL: the result is ref */
+	GHashTable *metadata;    /* char * to GBytes *, never NULL */
+	GPtrArray *attestations; /* element type: struct build_attestation *, never NULL */
 } build_result;
 build_result *build_result_new(void);
+/* Returns the new attestation, owned by the result, without a ref. */
+struct build_attestation *build_result_attest(build_result *r, const char *key, const char *predicate_type);
+/* value is copied; text without its NUL. */
+void build_result_attestation_set(struct build_attestation *a, const char *key, const char *value);
+/* Returns the ref of the platform: as upstream, the only ref of a result belongs to every platform. */
+bool build_result_find_ref(const build_result *r, const char *key, bridge_ref **ret);
 build_result *build_result_ref(build_result *r);
 void build_result_unref(build_result *r);
 /* Makes refs an empty map that owns its keys and values (idempotent). */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/bridge.h"
 #include "api/guard.h"
+#include <string.h>
 
 static void ref_free(gpointer data)
 {
@@ -9,11 +10,65 @@ static void ref_free(gpointer data)
 		ref->class->ref_unref(ref);
 }
 
+static void subject_clear(void *subject)
+{
+	struct build_subject *s = subject;
+	g_clear_pointer(&s->name, g_free);
+	g_clear_pointer(&s->digests, g_strfreev);
+}
+
+static void attestation_free(void *data)
+{
+	struct build_attestation *a = data;
+	ref_free(a->ref);
+	g_free(a->key);
+	g_free(a->path);
+	g_free(a->predicate_type);
+	g_hash_table_unref(a->metadata);
+	g_array_unref(a->subjects);
+	g_free(a);
+}
+
+struct build_attestation *build_result_attest(build_result *r, const char *key, const char *predicate_type)
+{
+	struct build_attestation *a = g_new0(struct build_attestation, 1);
+	a->key = g_strdup(key);
+	a->path = g_strdup("");
+	a->predicate_type = g_strdup(predicate_type);
+	a->metadata = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_bytes_unref);
+	a->subjects = g_array_new(FALSE, TRUE, sizeof(struct build_subject));
+	g_array_set_clear_func(a->subjects, subject_clear);
+	g_ptr_array_add(r->attestations, a);
+	return a;
+}
+
+void build_result_attestation_set(struct build_attestation *a, const char *key, const char *value)
+{
+	g_hash_table_replace(a->metadata, g_strdup(key), g_bytes_new(value, strlen(value)));
+}
+
+bool build_result_find_ref(const build_result *r, const char *key, bridge_ref **ret)
+{
+	gpointer found;
+	*ret = r->ref;
+	if (!r->refs)
+		return true;
+	bool known = g_hash_table_lookup_extended(r->refs, key, NULL, &found);
+	if (!known && g_hash_table_size(r->refs) == 1) {
+		GHashTableIter iter;
+		g_hash_table_iter_init(&iter, r->refs);
+		known = g_hash_table_iter_next(&iter, NULL, &found);
+	}
+	*ret = known ? found : NULL;
+	return known;
+}
+
 build_result *build_result_new(void)
 {
 	build_result *r = g_new0(build_result, 1);
 	r->refs_count = 1;
 	r->metadata = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_bytes_unref);
+	r->attestations = g_ptr_array_new_with_free_func(attestation_free);
 	return r;
 }
 
@@ -30,6 +85,7 @@ void build_result_unref(build_result *r)
 	ref_free(r->ref);
 	g_clear_pointer(&r->refs, g_hash_table_unref);
 	g_hash_table_unref(r->metadata);
+	g_ptr_array_unref(r->attestations);
 	g_free(r);
 }
 

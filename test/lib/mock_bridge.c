@@ -92,6 +92,11 @@ static const struct platform *mock_platforms(bridge *b, size_t *ret_n)
 	return &((struct mock_bridge *)b)->platform;
 }
 
+static const Pb__Definition *mock_definition(bridge *b, bridge_ref *ref)
+{
+	return NULL;
+}
+
 static const char *mock_session(bridge *b)
 {
 	return "session";
@@ -107,6 +112,7 @@ static const struct bridge_class mock_class = {
 	.resolve_image = mock_image,
 	.read_file = mock_read,
 	.warn = mock_warn,
+	.definition = mock_definition,
 	.platforms = mock_platforms,
 	.session_id = mock_session,
 	.serves_frontend = mock_serves_frontend,

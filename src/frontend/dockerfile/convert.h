@@ -125,5 +125,10 @@ bool convert_all(convert *c, GError **error);
 bool convert_check_marshal(const convert *c, GError **error);
 /* Scans and parses only: sets c->parsed and c->meta_args. */
 bool convert_parse(convert *c, GError **error);
+/*
+ * After the conversion: the trees that an SBOM generator scans beside the result, in the conversion's arena.
+ * *ret_ignore_cache: the result or one of these trees is built without a cache.
+ */
+struct sbom_extra *convert_extras(convert *c, size_t *ret_n, bool *ret_ignore_cache);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(convert, convert_free)

@@ -1,13 +1,59 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "frontend/dockerfile/convert_shared.h"
 #include "api/message_copy.h"
+#include "format/gotype.h"
 #include "frontend/dockerfile/text.h"
 #include <string.h>
 
 /* Arguments that control the SBOM scan; they are not passed to steps. */
+#define SCAN_CONTEXT "BUILDKIT_SBOM_SCAN_CONTEXT"
+#define SCAN_STAGE "BUILDKIT_SBOM_SCAN_STAGE"
+
 bool args_is_env(const char *name)
 {
-	return strcmp(name, "BUILDKIT_SBOM_SCAN_CONTEXT") != 0 && strcmp(name, "BUILDKIT_SBOM_SCAN_STAGE") != 0;
+	return strcmp(name, SCAN_CONTEXT) != 0 && strcmp(name, SCAN_STAGE) != 0;
+}
+
+/* A boolean, or a comma-separated list of stages. */
+static bool is_enabled_for(const char *value, const char *stage)
+{
+	bool enabled;
+	if (bool_parse(value, &enabled, NULL))
+		return enabled;
+	g_auto(GStrv) stages = g_strsplit(value, ",", -1);
+	return g_strv_contains((const char *const *)stages, stage);
+}
+
+/* The value of the stage, else of the file. */
+static bool is_enabled(convert *c, const struct stage *s, const char *name)
+{
+	const char *value = env_get(c->globals, name);
+	for (size_t i = 0; i < s->args.n; i++) {
+		const struct pair *arg = s->args.items[i];
+		if (strcmp(arg->key, name) == 0 && arg->value)
+			value = arg->value;
+	}
+	return value && is_enabled_for(value, s->display);
+}
+
+struct sbom_extra *convert_extras(convert *c, size_t *ret_n, bool *ret_ignore_cache)
+{
+	const struct stage *target = c->target_stage;
+	GHashTable *needed = stages_needed(c, c->target_stage);
+	struct sbom_extra *extras = arena_alloc(c->arena, (c->stages.n + 1) * sizeof *extras);
+	size_t n = 0;
+	*ret_ignore_cache = target->no_cache;
+	if (is_enabled(c, target, SCAN_CONTEXT))
+		extras[n++] = (struct sbom_extra){"context", c->context_placeholder};
+	for (size_t i = 0; i < c->stages.n; i++) {
+		const struct stage *s = c->stages.items[i];
+		if (s == target || !g_hash_table_contains(needed, s) || !is_enabled(c, s, SCAN_STAGE))
+			continue;
+		extras[n++] = (struct sbom_extra){s->display, s->state.out};
+		*ret_ignore_cache = *ret_ignore_cache || s->no_cache;
+	}
+	*ret_n = n;
+	return extras;
 }
 
 static bool add_default(convert *c, struct env *env, const char *name, const char *value, bool overrides,

@@ -21,6 +21,7 @@ struct request {
 	struct options o;
 	context *x;
 	const struct source_file *file;
+	sbom_generator *generator; /* owned; NULL: none */
 };
 
 /* One platform of the request. */
@@ -29,6 +30,7 @@ struct job {
 	const struct platform *platform; /* NULL: no platform requested */
 	size_t index;
 	build_result *result;
+	bridge_ref *sbom;             /* owned; NULL: none */
 	GBytes *config, *base_config; /* base_config NULL: none */
 	struct platform made;         /* epoch from the image config */
 	bool has_epoch;
@@ -108,30 +110,6 @@ static bool job_solve(struct job *j, convert *c, GError **error)
 	return true;
 }
 
-static void job_run(void *data, size_t i)
-{
-	struct job *j = &((struct job *)data)[i];
-	g_autoptr(convert) c = convert_new(j->r->x, j->r->file, j->platform);
-	if (j->index == 0) {
-		c->lint.sink = send_warning;
-		c->lint.user = j->r;
-	}
-	if (convert_all(c, &j->error) && job_solve(j, c, &j->error))
-		return;
-	source_error_add(&j->error, j->r->file, &c->where);
-}
-
-static void job_done(struct job *j)
-{
-	if (j->result)
-		build_result_unref(j->result);
-	g_clear_pointer(&j->config, g_bytes_unref);
-	g_clear_pointer(&j->base_config, g_bytes_unref);
-	g_clear_error(&j->error);
-}
-
-/* --- the result --- */
-
 static struct platform job_platform(const struct job *j)
 {
 	struct platform p;
@@ -144,6 +122,51 @@ static struct platform job_platform(const struct job *j)
 		g_strlcpy(p.os_version, j->made.os_version, sizeof p.os_version);
 	return p;
 }
+
+static bool job_scan(struct job *j, convert *c, GError **error)
+{
+	struct platform p = job_platform(j);
+	g_autofree char *id = platform_format_all(&p);
+	struct sbom_scan scan = {.graph = c->graph, .id = id, .core = c->target_stage->state.out};
+	scan.extras = convert_extras(c, &scan.n_extras, &scan.ignore_cache);
+	return sbom_scan(j->r->generator, &scan, j->r->work, &j->sbom, error);
+}
+
+static void job_run(void *data, size_t i)
+{
+	struct job *j = &((struct job *)data)[i];
+	g_autoptr(convert) c = convert_new(j->r->x, j->r->file, j->platform);
+	if (j->index == 0) {
+		c->lint.sink = send_warning;
+		c->lint.user = j->r;
+	}
+	bool ok = convert_all(c, &j->error) && job_solve(j, c, &j->error);
+	if (ok) {
+		if (j->r->generator)
+			job_scan(j, c, &j->error);
+		return;
+	}
+	source_error_add(&j->error, j->r->file, &c->where);
+}
+
+static void ref_drop(void *p)
+{
+	bridge_ref *ref = p;
+	if (ref)
+		ref->class->ref_unref(ref);
+}
+
+static void job_done(struct job *j)
+{
+	if (j->result)
+		build_result_unref(j->result);
+	ref_drop(j->sbom);
+	g_clear_pointer(&j->config, g_bytes_unref);
+	g_clear_pointer(&j->base_config, g_bytes_unref);
+	g_clear_error(&j->error);
+}
+
+/* --- the result --- */
 
 static void set_bytes(build_result *result, const char *key, const char *id, GBytes *bytes)
 {
@@ -184,13 +207,6 @@ static void write_platform(json_writer *w, const char *id, const struct platform
 	json_object_end(w);
 }
 
-static void ref_drop(void *p)
-{
-	bridge_ref *ref = p;
-	if (ref)
-		ref->class->ref_unref(ref);
-}
-
 static build_result *join(struct request *r, struct job *jobs, size_t n)
 {
 	build_result *result = build_result_new();
@@ -204,6 +220,8 @@ static build_result *join(struct request *r, struct job *jobs, size_t n)
 		struct platform p = job_platform(&jobs[i]);
 		g_autofree char *id = platform_format_all(&p);
 		add_job(r, &jobs[i], r->o.multi_platform ? id : NULL, result);
+		if (jobs[i].sbom)
+			sbom_attest(result, id, g_steal_pointer(&jobs[i].sbom));
 		write_platform(w, id, &p);
 	}
 	json_array_end(w);
@@ -330,31 +348,6 @@ static bool forward_syntax(struct request *r, build_result **ret, bool *ret_done
 	return false;
 }
 
-/*
- * Resolves the image of the SBOM generator, so that a missing image is reported as by upstream. Generators are never
- * run.
- */
-static bool refuse_sbom(struct request *r, GError **error)
-{
-	g_autoptr(reference) image = reference_parse_normalized(r->o.sbom, error);
-	if (!image) {
-		g_prefix_error(error, "failed to parse sbom scanner %s: ", r->o.sbom);
-		return false;
-	}
-	reference_tag_default(image);
-	g_autofree char *text = reference_text(image);
-	struct bridge_image_request request = {
-		.ref = text, .platform = &r->o.build_platform, .resolve_mode = r->o.resolve_mode};
-	struct bridge_image found = {0};
-	bool ok = r->b->class->resolve_image(r->b, &request, r->work, &found, error);
-	g_free(found.other);
-	if (!ok)
-		return false;
-	g_free(found.ref);
-	g_clear_pointer(&found.config, g_bytes_unref);
-	return error_set(error, ERROR_UNIMPLEMENTED, "attest:sbom is not supported by this builder yet");
-}
-
 static bool answer(struct request *r, build_result **ret, GError **error)
 {
 	bool done = false, postponed;
@@ -378,8 +371,12 @@ static bool answer(struct request *r, build_result **ret, GError **error)
 	const char *id = options_get(&r->o, "requestid");
 	if (id && *id)
 		return subrequest_answer(id, r->x, r->file, send_warning, r, ret, error);
-	if (r->o.sbom)
-		return refuse_sbom(r, error);
+	if (r->o.sbom.generator) {
+		r->generator =
+			sbom_generator_new(r->b, &r->o.sbom, &r->o.build_platform, r->o.resolve_mode, r->work, error);
+		if (!r->generator)
+			return false;
+	}
 	return build(r, ret, error);
 }
 
@@ -407,6 +404,7 @@ static bool solve(bridge *b, GHashTable *options, GHashTable *inputs, struct wor
 	size_t n = 0;
 	const struct platform *platforms = b->class->platforms ? b->class->platforms(b, &n) : NULL;
 	bool ok = options_read(a, options, platforms, n, &r.o, error) && answer(&r, ret, error);
+	sbom_generator_free(r.generator);
 	context_free(r.x);
 	options_clear(&r.o);
 	if (!ok) {

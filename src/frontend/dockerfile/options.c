@@ -14,8 +14,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define DEFAULT_GENERATOR "docker/buildkit-syft-scanner:stable-1"
-
 const char *options_get(const struct options *o, const char *key)
 {
 	return g_hash_table_lookup(o->all, key);
@@ -382,21 +380,6 @@ static bool read_cache_imports(arena *a, struct options *o, GError **error)
 	return true;
 }
 
-static bool read_sbom(arena *a, struct options *o, const char *value, GError **error)
-{
-	o->sbom = DEFAULT_GENERATOR;
-	if (!*value)
-		return true;
-	g_auto(GStrv) fields = csv_parse(value, error);
-	if (!fields)
-		return false;
-	for (size_t i = 0; fields[i]; i++)
-		if (strcmp(fields[i], "generator") == 0 || g_str_has_prefix(fields[i], "generator="))
-			o->sbom =
-				arena_strdup(a, fields[i] + strcspn(fields[i], "=") + (strchr(fields[i], '=') ? 1 : 0));
-	return *o->sbom || error_set(error, ERROR_INVALID_ARGUMENT, "sbom scanner cannot be empty");
-}
-
 static bool read_attestations(arena *a, struct options *o, GError **error)
 {
 	GHashTableIter iter;
@@ -414,7 +397,8 @@ static bool read_attestations(arena *a, struct options *o, GError **error)
 			g_autofree char *quoted = go_quote(type);
 			return error_set(error, ERROR_INVALID_ARGUMENT, "unknown attestation type %s", quoted);
 		}
-		if (!read_sbom(a, o, value, error))
+		sbom_options_clear(&o->sbom);
+		if (!sbom_options_read(&o->sbom, value, "scanner", error))
 			return false;
 	}
 	return true;
@@ -492,4 +476,5 @@ bool options_read(arena *a, GHashTable *table, const struct platform *platforms,
 void options_clear(struct options *o)
 {
 	g_clear_pointer(&o->cache_imports, g_array_unref);
+	sbom_options_clear(&o->sbom);
 }

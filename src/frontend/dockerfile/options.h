@@ -12,6 +12,7 @@
 #include "format/platform.h"
 #include "base/arena.h"
 #include "ops.pb-c.h"
+#include "frontend/sbom.h"
 #include "remotecache/cache_import.h"
 
 struct options {
@@ -29,10 +30,10 @@ struct options {
 	Pb__NetMode network;
 	bool no_cache; /* applies to all stages */
 	struct vec no_cache_stages;
-	struct vec labels;     /* element type: struct pair * */
-	GArray *cache_imports; /* element type: struct cache_import; owned */
-	const char *check;     /* build-arg:BUILDKIT_DOCKERFILE_CHECK, NULL */
-	const char *sbom;      /* image of the SBOM generator; NULL: not requested */
+	struct vec labels;        /* element type: struct pair * */
+	GArray *cache_imports;    /* element type: struct cache_import; owned */
+	const char *check;        /* build-arg:BUILDKIT_DOCKERFILE_CHECK, NULL */
+	struct sbom_options sbom; /* .generator NULL: not requested; owned */
 };
 /* After true and false: options_clear. */
 bool options_read(arena *a, GHashTable *table, const struct platform *platforms, size_t n_platforms,

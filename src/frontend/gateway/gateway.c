@@ -111,6 +111,12 @@ bool gateway_find_ref(gateway *g, const char *id, bridge_ref **ret, GError **err
 	g_mutex_lock(&g->mu);
 	gpointer found = NULL;
 	bool known = g_hash_table_lookup_extended(g->handed_out, id, NULL, &found);
+	if (!known && g->result) {
+		/* Session exporters name the refs of the returned result by their record or platform, as upstream. */
+		bridge_ref *ref = NULL;
+		known = build_result_find_ref(g->result, id, &ref);
+		found = ref;
+	}
 	g_autofree char *all = NULL;
 	if (!known) {
 		g_autofree gpointer *keys = (gpointer *)g_hash_table_get_keys_as_array(g->handed_out, NULL);

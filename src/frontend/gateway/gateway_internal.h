@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * gateway_internal: declarations shared by gateway.c, result.c and llbbridge.c. Thread: members after .mu are guarded
+ * gateway_internal: declarations shared by the files of gateway/. Thread: members after .mu are guarded
  * by it.
  */
 #pragma once
@@ -31,6 +31,14 @@ struct gateway {
 const char *gateway_ref_add(gateway *g, bridge_ref *ref);
 /* Returns a borrowed ref, valid while the call runs. Errors: "no such ref: X, all [...]". */
 bool gateway_find_ref(gateway *g, const char *id, bridge_ref **ret, GError **error);
+/* Sets *ret to a counted ref; NULL for the id "". */
+bool gateway_take_ref(gateway *g, const char *id, bridge_ref **ret, GError **error);
+/* Registers the ref, which stays the caller's, under a new id. */
+Gateway__Ref *gateway_ref_to_wire(gateway *g, bridge_ref *ref);
+/* ---- attestation.c */
+void gateway_attestations_to_wire(gateway *g, const build_result *r, Gateway__Result *wire);
+/* Errors: INVALID_ARGUMENT for messages that no client of upstream sends. */
+bool gateway_attestations_from_wire(gateway *g, const Gateway__Result *wire, build_result *r, GError **error);
 /* Converts a result to its wire form and registers its refs with the gateway; guard_free. */
 Gateway__Result *gateway_result_to_wire(gateway *g, build_result *r, bool array_ref);
 build_result *gateway_result_from_wire(gateway *g, const Gateway__Result *wire, GError **error);

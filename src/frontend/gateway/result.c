@@ -10,7 +10,7 @@ static char *ref_add_copy(gateway *g, bridge_ref *ref)
 	return g_strdup(gateway_ref_add(g, ref));
 }
 
-static Gateway__Ref *ref_to_wire(gateway *g, bridge_ref *ref)
+Gateway__Ref *gateway_ref_to_wire(gateway *g, bridge_ref *ref)
 {
 	Gateway__Ref *wire = message_new(Gateway__Ref, gateway__ref);
 	wire->id = ref_add_copy(g, ref);
@@ -30,7 +30,7 @@ static Gateway__RefMap *map_to_wire(gateway *g, GHashTable *refs)
 		Gateway__RefMap__RefsEntry *entry =
 			message_new(Gateway__RefMap__RefsEntry, gateway__ref_map__refs_entry);
 		entry->key = g_strdup(key);
-		entry->value = ref_to_wire(g, value);
+		entry->value = gateway_ref_to_wire(g, value);
 		message_append(map, refs, entry);
 	}
 	return map;
@@ -62,7 +62,7 @@ static void refs_to_wire(gateway *g, build_result *r, bool array_ref, Gateway__R
 		wire->refsdeprecated = map_to_old_wire(g, r->refs);
 	} else if (array_ref) {
 		wire->result_case = GATEWAY__RESULT__RESULT_REF;
-		wire->ref = ref_to_wire(g, r->ref);
+		wire->ref = gateway_ref_to_wire(g, r->ref);
 	} else {
 		wire->result_case = GATEWAY__RESULT__RESULT_REF_DEPRECATED;
 		wire->refdeprecated = ref_add_copy(g, r->ref);
@@ -74,11 +74,11 @@ Gateway__Result *gateway_result_to_wire(gateway *g, build_result *r, bool array_
 	Gateway__Result *wire = message_new(Gateway__Result, gateway__result);
 	refs_to_wire(g, r, array_ref, wire);
 	message_set_map(wire, metadata, r->metadata);
+	gateway_attestations_to_wire(g, r, wire);
 	return wire;
 }
 
-/* Returns a counted ref by id. */
-static bool take_ref(gateway *g, const char *id, bridge_ref **ret, GError **error)
+bool gateway_take_ref(gateway *g, const char *id, bridge_ref **ret, GError **error)
 {
 	if (!gateway_find_ref(g, id, ret, error))
 		return false;
@@ -90,7 +90,7 @@ static bool take_ref(gateway *g, const char *id, bridge_ref **ret, GError **erro
 static bool map_add(gateway *g, build_result *r, const char *key, const char *id, GError **error)
 {
 	bridge_ref *ref = NULL;
-	if (!take_ref(g, id, &ref, error))
+	if (!gateway_take_ref(g, id, &ref, error))
 		return false;
 	g_hash_table_replace(r->refs, g_strdup(key), ref);
 	return true;
@@ -101,9 +101,9 @@ static bool refs_from_wire(gateway *g, const Gateway__Result *wire, build_result
 	bool ok = true;
 	switch (wire->result_case) {
 	case GATEWAY__RESULT__RESULT_REF:
-		return take_ref(g, wire->ref->id, &r->ref, error);
+		return gateway_take_ref(g, wire->ref->id, &r->ref, error);
 	case GATEWAY__RESULT__RESULT_REF_DEPRECATED:
-		return take_ref(g, wire->refdeprecated, &r->ref, error);
+		return gateway_take_ref(g, wire->refdeprecated, &r->ref, error);
 	case GATEWAY__RESULT__RESULT_REFS:
 		build_result_make_map(r);
 		for (size_t i = 0; ok && i < wire->refs->n_refs; i++) {
@@ -127,12 +127,8 @@ static bool refs_from_wire(gateway *g, const Gateway__Result *wire, build_result
 build_result *gateway_result_from_wire(gateway *g, const Gateway__Result *wire, GError **error)
 {
 	g_autoptr(build_result) r = build_result_new();
-	if (!refs_from_wire(g, wire, r, error))
+	if (!refs_from_wire(g, wire, r, error) || !gateway_attestations_from_wire(g, wire, r, error))
 		return NULL;
-	if (wire->n_attestations > 0) {
-		error_set(error, ERROR_UNIMPLEMENTED, "attestations in a frontend result are not supported yet");
-		return NULL;
-	}
 	for (size_t i = 0; i < wire->n_metadata; i++)
 		build_result_set_metadata(r, wire->metadata[i]->key, wire->metadata[i]->value.data,
 					  wire->metadata[i]->value.len);
