@@ -215,6 +215,15 @@ static char *digest_text(struct bytes m)
 
 /* ---- HTTP/2 */
 
+static nghttp2_session *session; /* NULL in raw modes */
+
+/* A process that is recognised by its command line, "sleep NAP"; it ends only when it is killed. */
+__attribute__((noreturn)) static void nap(void)
+{
+	execl("/proc/self/exe", "sleep", option("nap") ? option("nap") : "0", NULL);
+	die("exec: %s", strerror(errno));
+}
+
 static void write_all(const void *data, size_t n)
 {
 	const char *p = data;
@@ -222,6 +231,8 @@ static void write_all(const void *data, size_t n)
 		ssize_t written = write(1, p, n);
 		if (written < 0 && errno == EINTR)
 			continue;
+		if (written < 0 && !session) /* a raw mode, whose connection the daemon has closed */
+			nap();
 		if (written < 0)
 			die("write: %s", strerror(errno));
 		p += written;
@@ -238,8 +249,6 @@ struct call {
 	size_t offset;
 	struct bytes received;
 };
-static nghttp2_session *session;
-
 static ssize_t on_send(nghttp2_session *s, const uint8_t *data, size_t n, int flags, void *user)
 {
 	write_all(data, n);
@@ -587,26 +596,499 @@ static void mode_log(void)
 	mode_wrap();
 }
 
+/* ---- the end of the process */
+
+static void mode_hang(void)
+{
+	nap();
+}
+
+static void mode_exit0(void)
+{
+}
+
+static void mode_exit3(void)
+{
+	exit(3);
+}
+
+/* Not by abort or kill: signals that the first process of a namespace sends to itself have no effect. */
+static void mode_crash(void)
+{
+	*(volatile int *)8 = 0;
+}
+
+static void mode_return_hang(void)
+{
+	mode_wrap();
+	nap();
+}
+
+static void mode_return_exit5(void)
+{
+	mode_wrap();
+	exit(5);
+}
+
+static void mode_error_exit5(void)
+{
+	mode_error();
+	exit(5);
+}
+
+/* Processes in other sessions and without the pipes. */
+static void mode_leak(void)
+{
+	for (int i = 0; i < 3; i++) {
+		if (fork() != 0)
+			continue;
+		setsid();
+		for (int fd = 0; fd < 10; fd++)
+			close(fd);
+		nap();
+	}
+	mode_wrap();
+}
+
+static void mode_close_stdout(void)
+{
+	close(1);
+	nap();
+}
+
+static void mode_close_stdin(void)
+{
+	close(0);
+	struct bytes request = {0};
+	call_start("Ping", request);
+	nap();
+}
+
+static void mode_log_flood(void)
+{
+	char line[1000];
+	memset(line, 'x', sizeof line);
+	line[sizeof line - 1] = '\n';
+	for (int i = 0; i < 20000; i++)
+		fwrite(line, 1, sizeof line, stderr);
+	mode_wrap();
+}
+
+static void mode_log_binary(void)
+{
+	for (int i = 0; i < 1000; i++)
+		fputc(i & 255, stderr);
+	mode_wrap();
+}
+
+/* ---- bytes that are not HTTP/2 */
+
+static void mode_garbage(void)
+{
+	write_all("Starting the frontend ...\n", 26);
+	nap();
+}
+
+static void mode_garbage_exit(void)
+{
+	write_all("Starting the frontend ...\n", 26);
+}
+
+static void mode_http1(void)
+{
+	static const char text[] = "POST /x HTTP/1.1\r\nHost: localhost\r\n\r\n";
+	write_all(text, sizeof text - 1);
+	nap();
+}
+
+static void frame(unsigned type, unsigned flags, uint32_t stream, const void *payload, uint32_t n)
+{
+	uint8_t head[9] = {(uint8_t)(n >> 16),      (uint8_t)(n >> 8),      (uint8_t)n,
+			   (uint8_t)type,           (uint8_t)flags,         (uint8_t)(stream >> 24),
+			   (uint8_t)(stream >> 16), (uint8_t)(stream >> 8), (uint8_t)stream};
+	write_all(head, sizeof head);
+	if (payload)
+		write_all(payload, n);
+}
+
+static void raw_start(void)
+{
+	write_all(NGHTTP2_CLIENT_MAGIC, NGHTTP2_CLIENT_MAGIC_LEN);
+	frame(4, 0, 0, NULL, 0);
+}
+
+static void mode_zeros(void)
+{
+	static const char zeros[65536];
+	raw_start();
+	for (int i = 0; i < 200; i++)
+		write_all(zeros, sizeof zeros);
+	nap();
+}
+
+static void mode_ping_flood(void)
+{
+	raw_start();
+	for (int i = 0; i < 1000000; i++)
+		frame(6, 0, 0, "01234567", 8);
+	nap();
+}
+
+static void mode_settings_flood(void)
+{
+	raw_start();
+	for (int i = 0; i < 1000000; i++)
+		frame(4, 0, 0, NULL, 0);
+	nap();
+}
+
+/* Headers of a POST: indexed :method, :scheme, literal :path and :authority. */
+static const uint8_t request_headers[] = {0x83, 0x86, 0x44, 2, '/', 'x', 0x41, 1, 'h'};
+
+static void mode_reset_flood(void)
+{
+	raw_start();
+	for (uint32_t id = 1; id < 200001; id += 2) {
+		frame(1, 4, id, request_headers, sizeof request_headers);
+		frame(3, 0, id, "\0\0\0\10", 4);
+	}
+	nap();
+}
+
+static void mode_continuation_flood(void)
+{
+	raw_start();
+	frame(1, 0, 1, request_headers, sizeof request_headers);
+	for (int i = 0; i < 100000; i++)
+		frame(9, 0, 1, "", 0);
+	nap();
+}
+
+static void mode_empty_data_flood(void)
+{
+	raw_start();
+	frame(1, 4, 1, request_headers, sizeof request_headers);
+	for (int i = 0; i < 1000000; i++)
+		frame(0, 0, 1, "", 0);
+}
+
+static void mode_window_overflow(void)
+{
+	raw_start();
+	frame(8, 0, 0, "\x7f\xff\xff\xff", 4);
+	frame(8, 0, 0, "\x7f\xff\xff\xff", 4);
+	nap();
+}
+
+static void mode_long_frame(void)
+{
+	raw_start();
+	frame(0, 0, 1, NULL, 0xffffff);
+	nap();
+}
+
+static void mode_data_without_stream(void)
+{
+	raw_start();
+	frame(0, 0, 0, "data", 4);
+	nap();
+}
+
+static void mode_push_promise(void)
+{
+	raw_start();
+	frame(1, 4, 1, request_headers, sizeof request_headers);
+	frame(5, 4, 1, "\0\0\0\2\x83", 5);
+	nap();
+}
+
+static void mode_bad_hpack(void)
+{
+	raw_start();
+	frame(1, 5, 1, "\xff\xff\xff\xff\xff\xff\xff", 7);
+	nap();
+}
+
+/* ---- messages that are not gRPC or not protobuf */
+
+/* The error of a call is that of the build, so that the test sees it. */
+static void return_status_of(struct call *c)
+{
+	if (!call_wait(c))
+		die("the connection ended");
+	return_error(c->status > 0 ? c->status : 2, c->message ? c->message : "the call worked");
+}
+
+static void raw_call(const void *prefix, size_t n_body)
+{
+	struct bytes sent = {0};
+	uint8_t *body = calloc(1, n_body + 1);
+	put(&sent, prefix, 5);
+	put(&sent, body, n_body);
+	free(body);
+	return_status_of(call_start_raw(SERVICE "Ping", sent));
+}
+
+static void mode_large_message(void)
+{
+	raw_call("\0\2\0\0\0", 1 << 25);
+}
+
+static void mode_short_message(void)
+{
+	raw_call("\0\0\0\0\x64", 10);
+}
+
+static void mode_compressed(void)
+{
+	raw_call("\1\0\0\0\4", 4);
+}
+
+static void mode_bad_protobuf(void)
+{
+	struct bytes request = {0};
+	put(&request, "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 11);
+	return_status_of(call_start("Solve", request));
+}
+
+static void mode_unknown_method(void)
+{
+	return_status_of(call_start("Nothing", (struct bytes){0}));
+}
+
+static void mode_unknown_service(void)
+{
+	return_status_of(call_start("/moby.buildkit.v1.Control/ListWorkers", (struct bytes){0}));
+}
+
+/* ---- requests that ask for what they must not get */
+
+static void mode_solve_garbage(void)
+{
+	struct bytes definition = {0};
+	put_text(&definition, 1, "this is no op");
+	return_status_of(call_start("Solve", solve_request(definition)));
+}
+
+static void mode_solve_missing_input(void)
+{
+	struct bytes definition = {0}, op = {0}, input = {0};
+	put_text(&input, 1, "sha256:1111111111111111111111111111111111111111111111111111111111111111");
+	put_message(&op, 1, input);
+	put_message(&definition, 1, op);
+	return_status_of(call_start("Solve", solve_request(definition)));
+}
+
+static void mode_solve_both(void)
+{
+	struct bytes request = solve_request(file_definition("/x", "x", 1));
+	put_text(&request, 2, "dockerfile.v0");
+	return_status_of(call_start("Solve", request));
+}
+
+static void mode_unknown_frontend(void)
+{
+	return_status_of(call_start("Solve", frontend_request("nothing.v0", NULL, NULL)));
+}
+
+/* A step on the host's network, which the build does not allow. */
+static void mode_network(void)
+{
+	struct bytes op = {0}, exec = {0}, meta = {0}, mount = {0};
+	put_text(&meta, 1, "/true");
+	put_text(&meta, 3, "/");
+	put_message(&exec, 1, meta);
+	put_number(&mount, 1, (uint64_t)-1);
+	put_text(&mount, 3, "/");
+	put_message(&exec, 2, mount);
+	put_number(&exec, 3, 1);
+	put_message(&op, 2, exec);
+	return_status_of(call_start("Solve", solve_request(definition_of(op))));
+}
+
+static void mode_read_unknown(void)
+{
+	return_status_of(read_file("nothing", "/etc/passwd"));
+}
+
+/* Paths are resolved inside of the tree. */
+static void mode_read_outside(void)
+{
+	char *ref = solve(solve_request(file_definition("/x", "x", 1)));
+	return_status_of(read_file(ref, "../../../../../../etc/passwd"));
+}
+
+static void mode_recursion(void)
+{
+	return_status_of(call_start("Solve", frontend_request("gateway.v0", option("source"), "recursion")));
+}
+
+/* More frontends at once than a build may have; all but this one hang. */
+static void mode_breadth(void)
+{
+	struct call *calls[100];
+	for (size_t i = 0; i < LEN(calls); i++)
+		calls[i] = call_start("Solve", frontend_request("gateway.v0", option("source"), "hang"));
+	for (;;) {
+		for (size_t i = 0; i < LEN(calls); i++)
+			if (calls[i]->closed) {
+				return_status_of(calls[i]);
+				return;
+			}
+		uint8_t buffer[4096];
+		ssize_t n = read(0, buffer, sizeof buffer);
+		if (n <= 0 || nghttp2_session_mem_recv(session, buffer, (size_t)n) < 0)
+			die("the connection ended");
+		flush();
+	}
+}
+
+/* Calls whose replies are never read. */
+static void mode_unread(void)
+{
+	size_t size = 1 << 20;
+	char *data = malloc(size);
+	memset(data, 'x', size);
+	char *ref = solve(solve_request(file_definition("/x", data, size)));
+	for (int i = 0; i < 300; i++) {
+		struct bytes request = {0};
+		put_text(&request, 1, ref);
+		put_text(&request, 2, "/x");
+		call_start("ReadFile", request);
+	}
+	nap();
+}
+
+/* ---- results that make no sense */
+
+static void mode_return_nothing(void)
+{
+	return_status_of(call_start("Return", (struct bytes){0}));
+}
+
+static void mode_return_both(void)
+{
+	struct bytes request = {0}, status = {0};
+	put_number(&status, 1, 3);
+	put_message(&request, 1, (struct bytes){0});
+	put_message(&request, 2, status);
+	return_status_of(call_start("Return", request));
+}
+
+static void mode_return_unknown(void)
+{
+	return_status_of(call_start("Return", return_request("nothing")));
+}
+
+static void mode_return_twice(void)
+{
+	char *ref = solve(frontend_request("dockerfile.v0", NULL, NULL));
+	return_ref(ref);
+	struct call *c = call_any("Return", return_request(ref));
+	if (c->status == 0 || !c->message || strcmp(c->message, "gateway result is already set") != 0)
+		die("the second Return: %d %s", c->status, c->message);
+}
+
+/* A config that is not JSON, for an exporter of images. */
+static void mode_bad_config(void)
+{
+	struct bytes request = {0}, result = {0}, one = {0}, entry = {0};
+	char *ref = solve(solve_request(file_definition("/x", "x", 1)));
+	put_text(&one, 1, ref);
+	put_message(&result, 3, one);
+	put_text(&entry, 1, "containerimage.config");
+	put_text(&entry, 2, "{");
+	put_message(&result, 10, entry);
+	put_message(&request, 1, result);
+	call("Return", request);
+}
+
+static void mode_bad_warning(void)
+{
+	struct bytes request = {0};
+	put_text(&request, 1, "no digest");
+	put_number(&request, 2, 1u << 31);
+	put_text(&request, 3, "\xff\xfe");
+	call_any("Warn", request);
+	mode_wrap();
+}
+
 /* ---- the table */
 
 static const struct {
 	const char *name;
 	void (*run)(void);
-	bool unconnected; /* without the client's preface */
+	bool raw; /* it writes the first bytes of the connection itself */
 } modes[] = {
-	{"wrap", mode_wrap, false}, {"env", mode_env, false},     {"inputs", mode_inputs, false},
-	{"ping", mode_ping, false}, {"error", mode_error, false}, {"nested", mode_nested, false},
+	{"wrap", mode_wrap, false},
+	{"env", mode_env, false},
+	{"inputs", mode_inputs, false},
+	{"ping", mode_ping, false},
+	{"error", mode_error, false},
+	{"nested", mode_nested, false},
 	{"log", mode_log, false},
+	{"hang", mode_hang, false},
+	{"silence", mode_hang, true},
+	{"exit0", mode_exit0, false},
+	{"exit3", mode_exit3, false},
+	{"crash", mode_crash, false},
+	{"return-hang", mode_return_hang, false},
+	{"return-exit5", mode_return_exit5, false},
+	{"error-exit5", mode_error_exit5, false},
+	{"leak", mode_leak, false},
+	{"close-stdout", mode_close_stdout, false},
+	{"close-stdin", mode_close_stdin, false},
+	{"log-flood", mode_log_flood, false},
+	{"log-binary", mode_log_binary, false},
+	{"garbage", mode_garbage, true},
+	{"garbage-exit", mode_garbage_exit, true},
+	{"http1", mode_http1, true},
+	{"zeros", mode_zeros, true},
+	{"ping-flood", mode_ping_flood, true},
+	{"settings-flood", mode_settings_flood, true},
+	{"reset-flood", mode_reset_flood, true},
+	{"continuation-flood", mode_continuation_flood, true},
+	{"empty-data-flood", mode_empty_data_flood, true},
+	{"window-overflow", mode_window_overflow, true},
+	{"long-frame", mode_long_frame, true},
+	{"data-without-stream", mode_data_without_stream, true},
+	{"push-promise", mode_push_promise, true},
+	{"bad-hpack", mode_bad_hpack, true},
+	{"large-message", mode_large_message, false},
+	{"short-message", mode_short_message, false},
+	{"compressed", mode_compressed, false},
+	{"bad-protobuf", mode_bad_protobuf, false},
+	{"unknown-method", mode_unknown_method, false},
+	{"unknown-service", mode_unknown_service, false},
+	{"solve-garbage", mode_solve_garbage, false},
+	{"solve-missing-input", mode_solve_missing_input, false},
+	{"solve-both", mode_solve_both, false},
+	{"unknown-frontend", mode_unknown_frontend, false},
+	{"network", mode_network, false},
+	{"read-unknown", mode_read_unknown, false},
+	{"read-outside", mode_read_outside, false},
+	{"recursion", mode_recursion, false},
+	{"breadth", mode_breadth, false},
+	{"unread", mode_unread, false},
+	{"return-nothing", mode_return_nothing, false},
+	{"return-both", mode_return_both, false},
+	{"return-unknown", mode_return_unknown, false},
+	{"return-twice", mode_return_twice, false},
+	{"bad-config", mode_bad_config, false},
+	{"bad-warning", mode_bad_warning, false},
 };
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const char *mode = option("mode");
+	if (strcmp(argv[0], "sleep") == 0)
+		for (;;)
+			pause();
 	signal(SIGPIPE, SIG_IGN);
 	for (size_t i = 0; i < LEN(modes); i++) {
 		if (strcmp(modes[i].name, mode ? mode : "wrap") != 0)
 			continue;
-		if (!modes[i].unconnected)
+		if (!modes[i].raw)
 			connect_daemon();
 		modes[i].run();
 		return 0;

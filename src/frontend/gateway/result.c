@@ -80,8 +80,8 @@ Gateway__Result *gateway_result_to_wire(gateway *g, build_result *r, bool array_
 
 bool gateway_take_ref(gateway *g, const char *id, bridge_ref **ret, GError **error)
 {
-	if (!gateway_find_ref(g, id, ret, error))
-		return false;
+	if (!gateway_find_ref(g, id, ret, NULL))
+		return error_set(error, ERROR_UNKNOWN, "return reference %s not found", id);
 	if (*ret)
 		(*ret)->class->ref_ref(*ret);
 	return true;
