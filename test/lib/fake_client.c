@@ -94,6 +94,8 @@ static ProtobufCMessage *fake_policy(rpc_call *call, const ProtobufCMessage *m, 
 		error_set(error, ERROR_UNIMPLEMENTED, "no policy");
 		return NULL;
 	}
+	if (f->policy_extra && !rpc_call_send_message(call, f->policy_extra, error))
+		return NULL;
 	Policysession__CheckPolicyResponse *reply = f->policy((const void *)m, f->policy_data, error);
 	return reply ? &reply->base : NULL;
 }

@@ -19,6 +19,8 @@ typedef Policysession__CheckPolicyResponse *(*fake_policy_fn)(const Policysessio
 struct fake {
 	fake_policy_fn policy; /* NULL: none */
 	void *policy_data;
+	const Policysession__CheckPolicyResponse
+		*policy_extra; /* NULL: none; a message that is sent before the answer */
 	bool no_authority;
 	bool false_signature;
 	bool sick; /* health checks always fail */

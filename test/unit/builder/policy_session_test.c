@@ -240,6 +240,58 @@ static void test_metadata(void)
 	rig_clear(&r);
 }
 
+/* ---- clients that do not answer once */
+
+/* The first of two answers would allow the source. */
+static void test_two_answers(void)
+{
+	struct rig r = {0};
+	g_autoptr(GError) error = NULL;
+	Policysession__CheckPolicyResponse *extra = decide(POLICY__POLICY_ACTION__ALLOW);
+	rig_init(&r, by_name, NULL);
+	r.client.fake.policy_extra = extra;
+	g_assert_false(run(&r, "docker-image://denied", NULL, NULL, &error));
+	g_assert_true(error_is(error, ERROR_INTERNAL));
+	g_assert_true(g_str_has_prefix(error->message, "cardinality violation: "));
+	rig_clear(&r);
+	guard_free(extra);
+}
+
+struct silence {
+	struct rig *rig;
+	GMutex mu;
+	GCond changed;
+	bool over;
+};
+
+static Policysession__CheckPolicyResponse *be_silent(const Policysession__CheckPolicyRequest *m, void *data,
+						     GError **error)
+{
+	struct silence *s = data;
+	cancel_set(s->rig->work.cancel, ERROR_CANCELED, NULL);
+	g_mutex_lock(&s->mu);
+	while (!s->over)
+		g_cond_wait(&s->changed, &s->mu);
+	g_mutex_unlock(&s->mu);
+	return decide(POLICY__POLICY_ACTION__ALLOW);
+}
+
+/* A client that never answers delays its build only until it is cancelled. */
+static void test_no_answer(void)
+{
+	struct rig r = {0};
+	struct silence s = {.rig = &r};
+	g_autoptr(GError) error = NULL;
+	rig_init(&r, be_silent, &s);
+	g_assert_false(run(&r, "local://x", NULL, NULL, &error));
+	g_assert_true(error_is(error, ERROR_CANCELED));
+	g_mutex_lock(&s.mu);
+	s.over = true;
+	g_cond_broadcast(&s.changed);
+	g_mutex_unlock(&s.mu);
+	rig_clear(&r);
+}
+
 /* ---- several sources */
 
 struct meeting {
@@ -299,6 +351,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/policy-session/decisions", test_decisions);
 	g_test_add_func("/policy-session/conversions", test_conversions);
 	g_test_add_func("/policy-session/metadata", test_metadata);
+	g_test_add_func("/policy-session/two-answers", test_two_answers);
+	g_test_add_func("/policy-session/no-answer", test_no_answer);
 	g_test_add_func("/policy-session/parallel", test_parallel);
 	g_test_add_func("/policy-session/no-session", test_no_session);
 	return g_test_run();
