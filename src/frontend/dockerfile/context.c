@@ -188,7 +188,8 @@ static bool detect_http(context *x, const char *ref, GError **error)
 	g_autoptr(llb_graph) g = llb_graph_new();
 	g_autoptr(build_result) r = NULL;
 	if (!context_solve(x, g, remote_source(x, g), false, &r, error)) {
-		g_prefix_error(error, "failed to resolve httpcontext: ");
+		/* Upstream loads a definition with the first read. */
+		g_prefix_error(error, "failed to read downloaded context: ");
 		return false;
 	}
 	g_autoptr(GBytes) head = context_read_file(x, r, x->http_file, 1024, error);
@@ -424,7 +425,7 @@ static bool load_dockerfile(context *x, GError **error)
 	struct bridge_solve_request request = {.definition = x->dockerfile_definition};
 	g_autoptr(build_result) r = NULL;
 	if (!x->b->class->solve(x->b, &request, x->work, &r, error)) {
-		g_prefix_error(error, "failed to resolve dockerfile: ");
+		g_prefix_error(error, "failed to read dockerfile: ");
 		return false;
 	}
 	x->dockerfile = read_either(x, r, &inner);
