@@ -246,28 +246,31 @@ static bool add_all(struct resolution *r, const oci_index *index, const struct a
 	       add_predicates(r, attestation, q->predicate_types, q->n_predicate_types, error);
 }
 
-bool attestation_chain_resolve(const struct pull_origin *o, const reference *ref, const struct attestation_request *q,
-			       struct work *work, struct digest *ret_root, attestation_chain **ret, GError **error)
+/* Other images than OCI indexes have no attestations; their chain is the root. */
+static bool add_root(struct resolution *r, const oci_descriptor *root, GBytes *bytes,
+		     const struct attestation_request *q, GError **error)
 {
-	g_autoptr(oci_descriptor) root = NULL;
-	g_autoptr(GBytes) bytes = NULL;
-	if (!pull_root_document(o, ref, work, &root, &bytes, error))
+	r->chain->root = root->digest;
+	if (!chain_add(r->chain, root, bytes, error))
 		return false;
-	*ret_root = root->digest;
-	*ret = NULL;
 	if (strcmp(root->media_type, OCI_INDEX) != 0)
 		return true;
 	g_autoptr(oci_index) index =
 		oci_index_parse(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), OCI_INDEX, error);
-	if (!index) {
-		g_prefix_error(error, "unmarshaling image index: ");
-		return false;
-	}
+	if (index)
+		return add_all(r, index, q, error);
+	g_prefix_error(error, "unmarshaling image index: ");
+	return false;
+}
+
+attestation_chain *attestation_chain_resolve(const struct pull_origin *o, const reference *ref,
+					     const struct attestation_request *q, struct work *work, GError **error)
+{
+	g_autoptr(oci_descriptor) root = NULL;
+	g_autoptr(GBytes) bytes = NULL;
+	if (!pull_root_document(o, ref, work, &root, &bytes, error))
+		return NULL;
 	g_autoptr(attestation_chain) chain = chain_new();
 	struct resolution r = {.origin = o, .ref = ref, .work = work, .chain = chain};
-	chain->root = root->digest;
-	if (!chain_add(chain, root, bytes, error) || !add_all(&r, index, q, error))
-		return false;
-	*ret = g_steal_pointer(&chain);
-	return true;
+	return add_root(&r, root, bytes, q, error) ? g_steal_pointer(&chain) : NULL;
 }

@@ -3,8 +3,7 @@
  * attestation: resolves the attestation chain of an image in a registry.
  *
  *	struct attestation_request q = {.platform = &platform};
- *	g_autoptr(attestation_chain) chain = NULL;
- *	if (!attestation_chain_resolve(&origin, ref, &q, work, &root, &chain, error)) ...
+ *	g_autoptr(attestation_chain) chain = attestation_chain_resolve(&origin, ref, &q, work, error);
  *
  * Nothing is verified here besides digests and sizes. At most LIMIT_ATTESTATION_CHAIN_BYTES are fetched, because a chain
  * is sent in one message. Thread: any.
@@ -17,6 +16,5 @@ struct attestation_request {
 	const char *const *predicate_types; /* attestations of these types are added; borrowed */
 	size_t n_predicate_types;
 };
-/* ret: NULL if the image is not an OCI index, so that it has no attestations. */
-bool attestation_chain_resolve(const struct pull_origin *o, const reference *ref, const struct attestation_request *q,
-			       struct work *work, struct digest *ret_root, attestation_chain **ret, GError **error);
+attestation_chain *attestation_chain_resolve(const struct pull_origin *o, const reference *ref,
+					     const struct attestation_request *q, struct work *work, GError **error);

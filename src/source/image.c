@@ -386,14 +386,14 @@ static bool add_attestations(const struct pull_origin *o, const reference *ref, 
 			     struct work *work, struct image_meta *meta, GError **error)
 {
 	struct attestation_request r = {q->platform, q->predicate_types, q->n_predicate_types};
-	struct digest root;
-	if (!attestation_chain_resolve(o, ref, &r, work, &root, &meta->attestations, error))
+	attestation_chain *chain = meta->attestations = attestation_chain_resolve(o, ref, &r, work, error);
+	if (!chain)
 		return false;
 	if (!digest_is_set(&meta->digest))
-		meta->digest = root;
-	return digest_equal(&meta->digest, &root) ||
+		meta->digest = chain->root;
+	return digest_equal(&meta->digest, &chain->root) ||
 	       error_set(error, ERROR_UNKNOWN, "attestation chain root digest %s does not match image digest %s",
-			 root.text, meta->digest.text);
+			 chain->root.text, meta->digest.text);
 }
 
 static void meta_clear(struct image_meta *m)

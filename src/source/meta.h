@@ -18,7 +18,7 @@ struct attestation_blob {
 	GBytes *bytes;              /* owned */
 };
 typedef struct attestation_chain {
-	struct digest root;        /* the index */
+	struct digest root;        /* the index; another document has no attestations */
 	struct digest image;       /* the manifest of the platform; not among the blobs */
 	struct digest attestation; /* unset: the image has no attestations, and the chain ends here */
 	struct digest signature;   /* manifest of the signature of the attestation manifest; unset: none */

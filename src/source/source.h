@@ -95,7 +95,7 @@ struct image_query {
 struct image_meta {
 	struct digest digest;            /* of the root (index or manifest) */
 	GBytes *config;                  /* owned; NULL if no_config */
-	attestation_chain *attestations; /* owned; NULL: not wanted, or not an OCI index */
+	attestation_chain *attestations; /* owned; NULL: not wanted */
 };
 /* Parses the mode of an attribute or option; "" and NULL are the default. INVALID_ARGUMENT for other texts. */
 bool source_resolve_mode_parse(const char *text, enum image_resolve_mode *ret, GError **error);

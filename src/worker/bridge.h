@@ -103,7 +103,7 @@ struct bridge_image {
 	char *ref;   /* owned: possibly changed by policy */
 	struct digest digest;
 	GBytes *config;                  /* owned; NULL if no_config */
-	attestation_chain *attestations; /* owned; NULL: not wanted, or the image is not an OCI index */
+	attestation_chain *attestations; /* owned; NULL: not wanted */
 };
 /* What is asked about a source without fetching it as a tree. All members are borrowed. */
 struct bridge_source_request {

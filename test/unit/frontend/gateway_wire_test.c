@@ -39,6 +39,17 @@ static void test_request(void)
 	g_assert_true(r.no_config && r.attestations && r.objects && r.checksum.wanted);
 	g_assert_cmpint(r.checksum.algorithm, ==, 77); /* the builder refuses it */
 	g_assert_cmpmem(r.checksum.suffix, r.checksum.suffix_len, "ab", 2);
+	g_assert_cmpuint(r.n_predicate_types, ==, 0);
+
+	/* Types of attestations request the chain, too. */
+	char *types[] = {(char *)"a", (char *)"b"};
+	image.attestationchain = false;
+	image.resolveattestations = types;
+	image.n_resolveattestations = 2;
+	gateway_source_request_read(&m, &r);
+	g_assert_true(r.attestations);
+	g_assert_cmpuint(r.n_predicate_types, ==, 2);
+	g_assert_cmpstr(r.predicate_types[1], ==, "b");
 }
 
 /* Only the part of the kind is set. */
@@ -89,6 +100,47 @@ static void test_source(void)
 	g_assert_cmpmem(m->git->commitobject.data, m->git->commitobject.len, "{}", 2);
 	g_assert_cmpuint(m->git->tagobject.len, ==, 0);
 	guard_free(m);
+}
+
+static void test_attestations(void)
+{
+	Pb__SourceOp op = PB__SOURCE_OP__INIT;
+	struct digest root, layer;
+	digest_of_text("{}", &root);
+	digest_of_text("layer", &layer);
+	g_autoptr(GBytes) document = g_bytes_new("{}", 2), bytes = g_bytes_new("layer", 5);
+	g_autoptr(oci_descriptor) d = oci_descriptor_new(OCI_INDEX, &root, 2);
+	g_autoptr(oci_descriptor) e = oci_descriptor_new("application/vnd.in-toto+json", &layer, -1);
+	oci_descriptor_annotate(e, "in-toto.io/predicate-type", "t");
+	struct attestation_blob one = {d, document}, two = {e, bytes};
+	attestation_chain chain = {.root = root, .image = layer, .attestation = layer, .blobs = g_ptr_array_new()};
+	g_ptr_array_add(chain.blobs, &one);
+	g_ptr_array_add(chain.blobs, &two);
+	struct bridge_source s = {
+		.source = &op, .kind = BRIDGE_SOURCE_IMAGE, .image = {.digest = root, .attestations = &chain}};
+	Gateway__ResolveSourceMetaResponse *m = gateway_source_new(&s);
+	const Gateway__AttestationChain *c = m->image->attestationchain;
+	g_assert_cmpstr(m->image->digest, ==, root.text);
+	g_assert_cmpuint(m->image->config.len, ==, 0);
+	g_assert_cmpstr(c->root, ==, root.text);
+	g_assert_cmpstr(c->imagemanifest, ==, layer.text);
+	g_assert_cmpstr(c->attestationmanifest, ==, layer.text);
+	g_assert_cmpuint(c->n_signaturemanifests, ==, 0);
+	g_assert_cmpuint(c->n_blobs, ==, 2);
+	g_assert_cmpstr(c->blobs[1]->key, ==, layer.text);
+	const Gateway__Blob *blob = c->blobs[1]->value;
+	g_assert_cmpmem(blob->data.data, blob->data.len, "layer", 5);
+	g_assert_cmpstr(blob->descriptor->media_type, ==, "application/vnd.in-toto+json");
+	g_assert_cmpstr(blob->descriptor->digest, ==, layer.text);
+	g_assert_cmpint(blob->descriptor->size, ==, 5);
+	g_assert_cmpstr(message_map_find(blob->descriptor, annotations, "in-toto.io/predicate-type"), ==, "t");
+	guard_free(m);
+	chain.signature = root;
+	m = gateway_source_new(&s);
+	g_assert_cmpuint(m->image->attestationchain->n_signaturemanifests, ==, 1);
+	g_assert_cmpstr(m->image->attestationchain->signaturemanifests[0], ==, root.text);
+	guard_free(m);
+	g_ptr_array_unref(chain.blobs);
 }
 
 static void test_stat(void)
@@ -148,6 +200,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/request", test_request);
 	g_test_add_func("/source", test_source);
+	g_test_add_func("/attestations", test_attestations);
 	g_test_add_func("/stat", test_stat);
 	g_test_add_func("/worker", test_worker);
 	return g_test_run();

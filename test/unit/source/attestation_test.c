@@ -106,8 +106,7 @@ static char *resolve(struct fixture *x, const char *const *types, size_t n_types
 		return g_strconcat("!", error->message, NULL);
 	g_assert_null(meta.config);
 	attestation_chain *c = meta.attestations;
-	if (!c)
-		return g_strdup("none");
+	g_assert_nonnull(c);
 	g_assert_true(digest_equal(&c->root, &meta.digest));
 	char *text =
 		g_strdup_printf("%s %s %s %u", c->image.text, c->attestation.text, c->signature.text, c->blobs->len);
@@ -282,7 +281,7 @@ static void test_none(struct fixture *x, gconstpointer path)
 	g_autofree char *key = g_strconcat("manifests/", path_of, NULL);
 	g_hash_table_replace(x->documents, g_strdup("manifests/latest"),
 			     g_strdup(g_hash_table_lookup(x->documents, key)));
-	expect(x, "none");
+	expect(x, "   1");
 	image_clear(&i);
 }
 
