@@ -3,12 +3,11 @@
 #include "api/guard.h"
 #include "base/scope.h"
 #include "containerd/shims.h"
+#include "containerd/task_streams.h"
 #include "containerd/task_wait.h"
 #include "ctd_containers.pb-c.h"
 #include "ctd_tasks.pb-c.h"
-#include <fcntl.h>
 #include <signal.h>
-#include <sys/stat.h>
 
 #define CONTAINERS "/containerd.services.containers.v1.Containers/"
 #define TASKS "/containerd.services.tasks.v1.Tasks/"
@@ -74,8 +73,9 @@ static bool create_task(ctd_tasks *t, const struct runtime_call *call, char *con
 {
 	CtdTasks__CreateTaskRequest request = CTD_TASKS__CREATE_TASK_REQUEST__INIT;
 	request.container_id = borrow(call->id);
-	request.stdout = fifos[0];
-	request.stderr = fifos[1];
+	request.stdin = fifos[0];
+	request.stdout = fifos[1];
+	request.stderr = fifos[2];
 	request.runtime_path = t->runtime_path;
 	void *reply = ctd_call(t->client, CTD_LONG, TASKS "Create", &request,
 			       &ctd_tasks__create_task_response__descriptor, call->cancel, error);
@@ -141,8 +141,9 @@ static bool remove_container(ctd_tasks *t, const char *id)
 
 /* ---- running steps */
 struct run {
+	struct runtime_self self; /* first member */
 	ctd_tasks *tasks;
-	const struct runtime_call *call;
+	struct task_streams streams;
 	bool is_started; /* containerd has not been asked to kill it, and it has not exited */
 };
 
@@ -150,38 +151,54 @@ static bool kill_step(void *data, bool late)
 {
 	struct run *r = data;
 	if (r->is_started)
-		kill_task(r->tasks, r->call->id);
+		kill_task(r->tasks, r->self.call->id);
 	r->is_started = false;
-	cgroup_kill(r->call->cgroups, r->call->cgroup_path);
+	cgroup_kill(r->self.call->cgroups, r->self.call->cgroup_path);
 	return !late;
 }
 
-/* Opens both ends at once, so that neither side waits for the other; we keep the reading end. */
-static int open_fifo(const char *path, GError **error)
+static bool signal_task(void *self, int signal_number, GError **error)
 {
-	if (mkfifo(path, 0600) < 0) {
-		error_set_errno(error, errno, "make %s", path);
-		return -1;
-	}
-	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0)
-		error_set_errno(error, errno, "open %s", path);
-	return fd;
+	const struct run *r = self;
+	CtdTasks__KillRequest request = CTD_TASKS__KILL_REQUEST__INIT;
+	request.container_id = borrow(r->self.call->id);
+	request.signal = (uint32_t)signal_number;
+	return ctd_remove(r->tasks->client, CTD_PLAIN, TASKS "Kill", &request, error); /* NOT_FOUND: it has exited */
+}
+
+static bool resize_task(void *self, struct step_size size, GError **error)
+{
+	return true;
+}
+
+static const struct step_process_class run_class = {.signal = signal_task, .resize = resize_task};
+
+static bool start_step(struct run *r, task_wait **ret_wait, GError **error)
+{
+	ctd_tasks *t = r->tasks;
+	const struct runtime_call *call = r->self.call;
+	if (!task_streams_open(&r->streams, call->bundle, call->io, error) || !create_container(t, call, error) ||
+	    !create_task(t, call, r->streams.paths, error))
+		return false;
+	*ret_wait = task_wait_start(t->client, call->id, error);
+	return *ret_wait && task_streams_feed(&r->streams, t->client, call->id, error) && start_task(t, call, error);
+}
+
+static void run_clear(struct run *r)
+{
+	if (r->self.call->io)
+		step_process_end(r->self.call->process);
+	task_streams_close(&r->streams);
 }
 
 static bool run_task(ctd_tasks *t, const struct runtime_call *call, int *ret_code, GError **error)
 {
-	g_autofree char *out_path = g_build_filename(call->bundle, "stdout", NULL);
-	g_autofree char *err_path = g_build_filename(call->bundle, "stderr", NULL);
-	char *fifos[] = {out_path, err_path};
-	scoped_fd out = open_fifo(out_path, error);
-	scoped_fd err = out < 0 ? -1 : open_fifo(err_path, error);
-	if (err < 0 || !create_container(t, call, error) || !create_task(t, call, fifos, error))
+	__attribute__((cleanup(run_clear))) struct run r = {
+		.self = {call}, .tasks = t, .streams = {.ours = {-1, -1, -1}, .log = {-1, -1}, .from = -1, .to = -1}};
+	g_autoptr(task_wait) wait = NULL;
+	if (!start_step(&r, &wait, error))
 		return false;
-	g_autoptr(task_wait) wait = task_wait_start(t->client, call->id, error);
-	if (!wait || !start_task(t, call, error))
-		return false;
-	struct run r = {.tasks = t, .call = call, .is_started = true};
+	r.is_started = true;
 	const struct pump_call pump_call = {
 		.output = call->output,
 		.output_data = call->output_data,
@@ -190,7 +207,9 @@ static bool run_task(ctd_tasks *t, const struct runtime_call *call, int *ret_cod
 		.kill_data = &r,
 	};
 	__attribute__((cleanup(pump_done))) struct pump pump;
-	pump_init_fds(&pump, &pump_call, fd_steal(&out), fd_steal(&err));
+	pump_init_fds(&pump, &pump_call, fd_steal(&r.streams.log[0]), fd_steal(&r.streams.log[1]));
+	if (call->io)
+		step_process_start(call->process, call->io, &run_class, &r, r.streams.ours);
 	int code = 255;
 	bool known = pump_run(&pump, task_wait_fd(wait)) && task_wait_result(wait, &code, error);
 	r.is_started = false;
@@ -209,9 +228,12 @@ static bool run_task(ctd_tasks *t, const struct runtime_call *call, int *ret_cod
 static bool tasks_run(void *self, const struct runtime_call *call, int *ret_code, GError **error)
 {
 	ctd_tasks *t = self;
-	if (call->io)
+	if (call->exec_id)
 		return error_set(error, ERROR_UNIMPLEMENTED,
-				 "input for a step is not supported yet by the containerd worker");
+				 "further processes in a step are not supported yet by the containerd worker");
+	if (call->io && call->io->terminal)
+		return error_set(error, ERROR_UNIMPLEMENTED,
+				 "terminals are not supported yet by the containerd worker");
 	g_mutex_lock(&t->mu);
 	g_hash_table_add(t->steps, g_strdup(call->id));
 	g_mutex_unlock(&t->mu);
