@@ -86,33 +86,16 @@ is "$(cat "$WORK/out/b")" b
 cat > "$WORK/driver.py" <<'PYTHON'
 import hashlib, os, sys
 sys.path.insert(0, os.environ["HERE"])
-import peer
+import bridge
 from llb import field, varint
 sock, url, definition = sys.argv[1], sys.argv[2].encode(), open(sys.argv[3], "rb").read()
-REF = "driven-by-the-test"
-
-def start(method, body):
-    s = peer.connect(sock)
-    s.settimeout(20)
-    s.sendall(peer.PREFACE + peer.request(method, peer.message(body), [("buildkit-controlapi-buildid", REF)]))
-    return s
-
-def call(method, body):
-    """The reply, or None for an error."""
-    s, data, reply = start("/moby.buildkit.v1.frontend.LLBBridge/" + method, body), b"", b""
-    while True:
-        while len(data) >= 9 and len(data) >= 9 + (n := int.from_bytes(data[:3], "big")):
-            kind, flags, payload, data = data[3], data[4], data[9:9 + n], data[9 + n:]
-            reply += payload if kind == 0 else b""
-            if kind == 1 and flags & 1:
-                return reply[5:] if reply else None
-        data += s.recv(65536)
 
 def policy(action, identifier, to=b""):
     rule = varint(8) + varint(action) + field(2, field(1, identifier)) + (field(3, field(1, to)) if to else b"")
     return field(2, rule)
 
-build = start("/moby.buildkit.v1.Control/Solve", field(1, REF.encode()))
+build = bridge.Build(sock)
+call = build.call
 convert, deny = policy(2, url + b"/a", url + b"/b"), policy(1, url + b"/*")
 local = field(1, field(1, b"local://x"))
 assert b"local://y" in call("ResolveSourceMeta", local + field(8, policy(2, b"local://x", b"local://y")))

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""bridge: calls of LLBBridge in a build that the test drives.
+
+    build = bridge.Build(sock)
+    reply = build.call("ResolveSourceMeta", field(1, ...))        bytes, or None for an error
+    build.close()
+"""
+import peer
+from llb import field
+
+REF = "driven-by-the-test"
+
+
+class Build:
+    def __init__(self, sock):
+        self.sock = sock
+        self.solve = self.start("/moby.buildkit.v1.Control/Solve", field(1, REF.encode()))
+
+    def start(self, method, body):
+        s = peer.connect(self.sock)
+        s.settimeout(20)
+        s.sendall(peer.PREFACE + peer.request(method, peer.message(body), [("buildkit-controlapi-buildid", REF)]))
+        return s
+
+    def call(self, method, body):
+        s, data, reply = self.start("/moby.buildkit.v1.frontend.LLBBridge/" + method, body), b"", b""
+        while True:
+            while len(data) >= 9 and len(data) >= 9 + (n := int.from_bytes(data[:3], "big")):
+                kind, flags, payload, data = data[3], data[4], data[9:9 + n], data[9 + n:]
+                reply += payload if kind == 0 else b""
+                if kind == 1 and flags & 1:
+                    return reply[5:] if reply else None
+            data += s.recv(65536)
+
+    def close(self):
+        self.solve.close()
