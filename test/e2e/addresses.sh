@@ -59,7 +59,7 @@ await test -S "$WORK/proxy"
 	--local dockerfile="$WORK/c" --output type=tar,dest="$WORK/out.tar" 2> "$WORK/log4" || { cat "$WORK/log4"; fail "dial-stdio"; }
 tar -xOf "$WORK/out.tar" bin/busybox | cmp - "$WORK/c/busybox" || fail "bytes through dial-stdio"
 kill $proxy
-wait $proxy || true
+wait $proxy && fail "the proxy was not killed"
 
 # debug address
 get() {

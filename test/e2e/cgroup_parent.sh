@@ -8,18 +8,17 @@ limit_of() { cat "/sys/fs/cgroup/pids/$1/buildkit/pids.max" 2> /dev/null || cat 
 { cat "$WORK/c/base"; echo "RUN cat /proc/self/cgroup > /cgroup && sleep $NAP"; } > "$WORK/c/Dockerfile"
 start_daemon
 start_build "$WORK/log1" "$WORK/c" --opt cgroup-parent="/$PARENT-a/deep"
-for _ in $(seq 200); do napping && break; sleep 0.1; done
-napping || { cat "$WORK/log1"; fail "the step does not run"; }
+await napping
 [ "$(limit_of "$PARENT-a/deep")" = 32768 ] || fail "the parent has no limit"
 kill "$CLIENT"
 wait_client && fail "a canceled build succeeded"
-for _ in $(seq 100); do [ -z "$(parents)" ] && break; sleep 0.1; done
-[ -z "$(parents)" ] || { parents; fail "a canceled step left directories"; }
+no_parents() { [ -z "$(parents)" ]; }
+await no_parents # of a canceled step
 
 start_build "$WORK/log2" "$WORK/c" --opt cgroup-parent="$PARENT-b"
-for _ in $(seq 200); do napping && break; sleep 0.1; done
+await napping
 stop_daemon KILL
-wait_client || true
+wait_client && fail "the client ended well although the daemon died"
 start_daemon
 napping && fail "the step outlived two daemons"
 [ -z "$(parents)" ] || { parents; fail "a killed daemon left directories"; }

@@ -24,7 +24,7 @@ for i in $(seq 32); do
 	if [ "$i" = 32 ]; then leaver=$!; else pids="$pids $!"; fi
 done
 # One client disconnects while the common step runs.
-for _ in $(seq 100); do ! grep -q 'RUN sleep 1' "$WORK"/p/*  || break; sleep .1; done
+await grep -q 'RUN sleep 1' "$WORK"/p/*
 kill -INT $leaver
 wait $leaver && fail "the one who left ended well"
 for pid in $pids; do wait "$pid" || { tail -n 5 "$WORK"/p/*; fail "a concurrent build"; }; done

@@ -43,7 +43,7 @@ http: {addr: "127.0.0.1:$port"}
 YAML
 "$registry" serve "$WORK/registry.yml" > "$WORK/registry.out" 2>&1 &
 undo "kill $!"
-sleep 1
+wait_for 'listening on' "$WORK/registry.out"
 start_daemon
 build "$WORK/c" --output type=image,name="127.0.0.1:$port/a/b:1",push=true 2> "$WORK/log2" || { cat "$WORK/log2"; fail "push"; }
 "$BIN/buildctl" prune --all > /dev/null

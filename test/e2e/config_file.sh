@@ -183,7 +183,7 @@ registry_config() {
 	printf '[registry."docker.io"]\nmirrors = ["127.0.0.1:%s"]\n[registry."127.0.0.1:%s"]\nhttp = false\n%b\n' "$port" "$port" "$1" > "$WORK/buildkitd.toml"
 	start_daemon
 }
-sleep 1
+wait_for 'listening on' "$WORK/registry.out"
 registry_config "ca = [\"$WORK/certs/ca.pem\"]\n"
 fails 'error' "$WORK/log4" build "$WORK/c" --output type=image,name="127.0.0.1:$port/library/own:1",push=true
 stop_daemon

@@ -13,7 +13,7 @@ for i in $(seq 20); do
 	start_build "$WORK/killed" "$WORK/c" --output "type=image,name=a.io/k:$i,unpack=true"
 	sleep "$((i % 3)).$((i * 7 % 10))"
 	stop_daemon KILL
-	wait_client || true
+	wait_client && echo "build $i was complete"
 done
 start_containerd_daemon
 containerd_is_empty containers tasks ingests

@@ -9,7 +9,7 @@ crowd() { # WHAT N: holds the load until done_crowd.
 	python3 "$HERE/crowd.py" "$WORK/sock" "$DAEMON" "$1" "$2" < "$WORK/crowd.in" > "$WORK/crowd.out" 2> "$WORK/crowd.err" &
 	CLIENT=$!
 	exec 8> "$WORK/crowd.in"
-	wait_for ready "$WORK/crowd.out" 1200 || { cat "$WORK/crowd.err"; fail "crowd $1"; }
+	wait_for ready "$WORK/crowd.out" 120 || { cat "$WORK/crowd.err"; fail "crowd $1"; }
 	THREADS=$(awk '$1 == "threads" { print $3 - $2 }' "$WORK/crowd.out")
 	KIB=$(awk '$1 == "resident_kib" { print $3 - $2 }' "$WORK/crowd.out")
 }

@@ -113,7 +113,6 @@ is "$(stat -c %Y "$WORK/out/a.txt")" 1500000000
 
 # Dumb HTTP servers do not support --depth, also for submodules.
 command -v python3 > /dev/null || { no_leftovers; skip "no python3 for the rest"; }
-wait_file() { for _ in $(seq 50); do [ ! -s "$1" ] || return 0; sleep 0.1; done; fail "no $1"; }
 for repo in repo sub; do git -C "$G/$repo.git" update-server-info; done
 cat > "$WORK/files.py" <<'PYTHON'
 import functools, http.server, sys
@@ -123,7 +122,7 @@ s.serve_forever()
 PYTHON
 python3 "$WORK/files.py" "$G" > "$WORK/files" 2> /dev/null &
 undo "kill $!"
-wait_file "$WORK/files"
+wait_for '' "$WORK/files"
 F="http://127.0.0.1:$(cat "$WORK/files")"
 good "$F/repo.git"
 is "$(cat "$WORK/out/dir/a.txt" "$WORK/out/m/sub.txt" | tr '\n' ' ')" "two sub "
@@ -133,19 +132,15 @@ python3 -c 'import socket, time
 s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen(8); print(s.getsockname()[1], flush=True); time.sleep(600)' > "$WORK/port" &
 silent=$!
 undo "kill $silent"
-wait_file "$WORK/port"
+wait_for '' "$WORK/port"
 printf 'FROM scratch\nADD git://127.0.0.1:%s/x.git /\n' "$(cat "$WORK/port")" > "$WORK/c/Dockerfile"
 start_build "$WORK/said" "$WORK/c"
-for _ in $(seq 100); do
-	[ -z "$(children)" ] || break
-	sleep 0.1
-done
+has_children() { [ -n "$(children)" ]; }
+await has_children
 kill -INT "$CLIENT"
 wait_client && fail "a canceled build ended well"
-for _ in $(seq 50); do
-	[ -n "$(children)" ] || break
-	sleep 0.1
-done
+no_children() { [ -z "$(children)" ]; }
+await no_children
 
 # Credentials are sent to the server only.
 cat > "$WORK/server.py" <<'PYTHON'
@@ -177,7 +172,7 @@ PYTHON
 python3 "$WORK/server.py" "$G" "$WORK/seen" > "$WORK/http" &
 server=$!
 undo "kill $server"
-wait_file "$WORK/http"
+wait_for '' "$WORK/http"
 H="127.0.0.1:$(cat "$WORK/http")"
 bad 'could not read Username' "http://$H/sub.git"
 printf 'FROM scratch\nADD http://%s/sub.git /\n' "$H" > "$WORK/c/Dockerfile"

@@ -5,12 +5,7 @@ make_context "$WORK/c"
 start_daemon
 build "$WORK/c" > "$WORK/first" 2>&1 &
 client=$!
-for i in $(seq 100); do
-	grep -q "RUN sleep $NAP" "$WORK/first" && break
-	sleep 0.1
-done
-grep -q "RUN sleep $NAP" "$WORK/first" || fail "the long step did not start"
-sleep 0.5
+await napping
 stop_daemon KILL
 wait "$client" && fail "the client ended well although the daemon died"
 sed -i '$d' "$WORK/c/Dockerfile"

@@ -17,8 +17,8 @@ for cycle in 1 2 3 4 5; do
 	start_build "$WORK/log$cycle" "$WORK/c" --output type=local,dest="$WORK/out$cycle"
 	sleep "$(python3 -c 'import random; print(round(random.uniform(0.05, 2.2), 2))')"
 	stop_daemon KILL
-	wait_client || true
-	[ -z "$(pgrep -f "$WORK/root" || true)" ] || { sleep 1; [ -z "$(pgrep -af "$WORK/root" || true)" ] || { pgrep -af "$WORK/root"; fail "a step survived"; }; }
+	wait_client && echo "build $cycle was complete"
+	for step in $(pgrep -f "$WORK/root"); do ended "$step" 5 || { pgrep -af "$WORK/root"; fail "a step survived"; }; done
 done
 start_daemon
 no_leftovers

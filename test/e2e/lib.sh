@@ -27,11 +27,7 @@ running() { grep -q '^State:[[:space:]]*[^Z]' "/proc/$DAEMON/status" 2>/dev/null
 end_daemon() { # [SIGNAL]: a daemon asked by SIGTERM must end within 10 s (60 s with a sanitizer) and with status 0.
 	[ -n "$DAEMON" ] || return 0
 	kill "-${1:-TERM}" "$DAEMON" 2>/dev/null || true
-	for _ in $(seq $((100 + ${E2E_SANITIZER:-0} * 500))); do
-		running || break
-		sleep 0.1
-	done
-	if running; then
+	if ! ended "$DAEMON" $((10 + ${E2E_SANITIZER:-0} * 50)); then
 		echo "the daemon did not end in time"
 		kill -KILL "$DAEMON"
 	fi
@@ -77,17 +73,29 @@ wait_ready() { "$BIN/buildctl" --wait --timeout 20 debug workers > /dev/null || 
 
 alive() { kill -0 "$DAEMON" 2>/dev/null && "$BIN/buildctl" debug workers > /dev/null || fail "the daemon is gone"; }
 
-# wait_for TEXT FILE [TENTHS]: until FILE holds TEXT.
+# wait_for TEXT FILE [SECONDS]: until FILE has a line with TEXT.
 wait_for() {
-	for _ in $(seq "${3:-150}"); do
-		grep -qF -- "$1" "$2" 2>/dev/null && return 0
-		sleep 0.1
-	done
+	timeout "${3:-15}" tail -n +1 -F "$2" 2> /dev/null | grep -aqF -m 1 -- "$1" && return 0
 	cat "$2"
 	fail "no \"$1\" in $2"
 }
 
-# await COMMAND...: until COMMAND succeeds, at most 60 s: a server of the test may start slowly on a busy machine.
+# ended PID [SECONDS]: waits for the end of any process; fails if it runs on.
+ended() {
+	python3 - "$1" "${2:-60}" <<'PYTHON'
+import os, select, sys
+try:
+    fd = os.pidfd_open(int(sys.argv[1]))
+except ProcessLookupError:
+    sys.exit(0)
+sys.exit(not select.select([fd], [], [], float(sys.argv[2]))[0])
+PYTHON
+}
+
+# ends_nap: waits for the end of the processes that napping finds.
+ends_nap() { for nap in $(pgrep -f "^sleep $NAP\$"); do ended "$nap" "$@" || return 1; done; }
+
+# await COMMAND...: until COMMAND succeeds, at most 60 s, for conditions that cannot be waited for. It looks each 0.1 s.
 await() {
 	for _ in $(seq 600); do
 		"$@" > /dev/null 2>&1 && return 0

@@ -34,7 +34,7 @@ attested() { # NAME PARAMETERS [OUTPUT-ATTRIBUTES]: an archive, its attestations
 		--opt "attest:provenance=$2" --output "type=oci,dest=$WORK/$name.tar,name=h/n:1${3:-}" > "$WORK/said" 2>&1 ||
 		{ cat "$WORK/said"; fail "$name"; }
 	tar -xf "$WORK/$name.tar" -C "$WORK/$name"
-	grep -l '"_type":' "$WORK/$name"/blobs/sha256/* > "$WORK/$name.list" || true
+	grep -l '"_type":' "$WORK/$name"/blobs/sha256/* > "$WORK/$name.list" || [ $? = 1 ]
 	xargs -r cat < "$WORK/$name.list" > "$WORK/$name.att"
 }
 # In $WORK/$1.att: EXPRESSION over p, the predicate, and s, the statement.

@@ -16,12 +16,12 @@ chroot "$top" "$BIN/buildkitd" --root "$WORK/root" --addr "$BUILDKIT_HOST" --con
 DAEMON=$!
 wait_ready
 start_build "$WORK/build" "$WORK/c"
-for _ in $(seq 300); do napping && break; sleep 0.1; done
+await napping
 pid=$(pgrep -f "^sleep $NAP\$") || { cat "$WORK/build"; fail "the step does not run"; }
 # nsenter without --root: the root of the namespace.
 [ "$(nsenter -t "$pid" -m /bin/busybox ls / | tr '\n' ' ')" = 'bin dev etc proc sys ' ] ||
 	{ nsenter -t "$pid" -m /bin/busybox ls /; fail "the root of the namespace is not the step's"; }
 [ "$(awk '$5 == "/"' "/proc/$pid/mountinfo" | wc -l)" = 1 ] || fail "more than one root"
 kill "$CLIENT"
-wait_client || true
+wait_client && fail "a canceled build ended well"
 stop_daemon

@@ -47,7 +47,8 @@ echo "descriptors of the daemon and its runner, processes of the runner: $before
 # The runner is killed: its steps are killed, the build fails, the next one works.
 wide 3 "sleep $NAP"
 start_build "$WORK/log2" "$WORK/c"
-for _ in $(seq 100); do [ "$(step_pids | wc -l)" -lt 5 ] || break; sleep 0.1; done
+step_pids_are() { [ "$(step_pids | wc -l)" -ge "$1" ]; }
+await step_pids_are 5
 kill -KILL "$(runner)"
 wait_client && fail "a build went on without its runner"
 napping && fail "a step outlived its runner"
@@ -57,17 +58,14 @@ build "$WORK/c" --opt build-arg:N=again > "$WORK/log1" 2>&1 || { cat "$WORK/log1
 # The daemon is killed while many steps run.
 wide "${KILLED:-60}" "sleep $NAP"
 start_build "$WORK/log3" "$WORK/c"
-for _ in $(seq 200); do [ "$(step_pids | wc -l)" -le $((${KILLED:-60} + 1)) ] || break; sleep 0.1; done
-running=$(pgrep -c -f "^sleep $NAP\$" || true)
+await step_pids_are $((${KILLED:-60} + 2))
+running=$(pgrep -f "^sleep $NAP\$" | wc -l)
 echo "$running steps run when the daemon is killed"
 [ "$running" -ge 50 ] || fail "too few for this test"
 stop_daemon KILL
 wait_client && fail "the client ended well although the daemon died"
-for _ in $(seq 100); do
-	[ -n "$(new_cgroups)" ] || break
-	sleep 0.1
-done
-[ -z "$(new_cgroups)" ] || { new_cgroups; fail "a cgroup is left"; }
+no_new_cgroups() { [ -z "$(new_cgroups)" ]; }
+await no_new_cgroups
 napping && fail "a step survived the daemon"
 start_daemon
 no_leftovers

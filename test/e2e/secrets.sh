@@ -26,11 +26,11 @@ cmp "$WORK/out/sum" "$WORK/out/sum2" || fail "secret as variable"
 { cat "$WORK/c/base"; echo 'RUN --mount=type=secret,id=gone,required=true true'; } > "$WORK/c/Dockerfile"
 fails 'secret gone: not found' "$WORK/log3" build "$WORK/c"
 # A kill while a step has the secret.
-{ cat "$WORK/c/base"; echo 'RUN --mount=type=secret,id=token --mount=type=secret,id=token,env=TOKEN echo holds; sleep 602'; } > "$WORK/c/Dockerfile"
+{ cat "$WORK/c/base"; echo 'RUN --mount=type=secret,id=token --mount=type=secret,id=token,env=TOKEN echo holds; sleep '"$NAP"; } > "$WORK/c/Dockerfile"
 start_build "$WORK/log4" "$WORK/c" --secret id=token,src="$WORK/token"
-for _ in $(seq 100); do pgrep -f '^sleep 602$' > /dev/null && break; sleep 0.1; done
+await napping
 stop_daemon KILL
-wait_client || true
+wait_client && fail "the client ended well although the daemon died"
 grep -rlaF "$value" "$WORK/root" "$WORK/daemon.log" "$WORK/out" "$WORK/out.tar" "$WORK/meta" "$WORK"/log? && fail "the secret is on disk"
 start_daemon
 alive

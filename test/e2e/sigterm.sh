@@ -12,12 +12,7 @@ for signal in TERM INT; do
 done
 start_daemon
 start_build "$WORK/first" "$WORK/c"
-wait_for ' deaf' "$WORK/first"
-for _ in $(seq 100); do
-	grep -qE '^#[0-9]+ [0-9.]+ deaf$' "$WORK/first" && break
-	sleep 0.1
-done
-napping || { cat "$WORK/first"; fail "the step does not run"; }
+await napping
 stop_daemon
 wait_client && fail "the client ended well"
 napping && fail "the step goes on"

@@ -42,7 +42,6 @@ python3 "$WORK/server.py" "$WORK/requests" > "$WORK/port" &
 server=$!
 undo "kill $server 2> /dev/null || true"
 wait_for '' "$WORK/port"
-for _ in $(seq 50); do [ ! -s "$WORK/port" ] || break; sleep 0.1; done
 U="http://127.0.0.1:$(cat "$WORK/port")"
 
 trap=25 # the time is Last-Modified or 1970, the mode 0600

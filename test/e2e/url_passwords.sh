@@ -20,7 +20,7 @@ s.serve_forever()
 PYTHON
 python3 "$WORK/files.py" "$WORK/web" > "$WORK/port" 2> /dev/null &
 undo "kill $!"
-for _ in $(seq 50); do [ ! -s "$WORK/port" ] || break; sleep 0.1; done
+wait_for '' "$WORK/port"
 H="u:$C@127.0.0.1:$(cat "$WORK/port")"
 start_daemon --debug
 hidden() { ! grep -qa "$C" "$@" || { grep -a "$C" "$@" | cut -c -300; fail "shown in $*"; }; }
