@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Threads that cannot be started are errors, and work continues with the existing ones. */
 #include "base/thread.h"
+#include "lib/event.h"
 #include <sys/resource.h>
 
 static gpointer add_one(gpointer data)
@@ -9,10 +10,9 @@ static gpointer add_one(gpointer data)
 	return NULL;
 }
 
-static gpointer wait_for_zero(gpointer data)
+static gpointer wait_for_event(gpointer data)
 {
-	while (g_atomic_int_get((gint *)data) != 0)
-		g_usleep(1000);
+	event_wait(data, 1);
 	return NULL;
 }
 
@@ -30,20 +30,22 @@ static void test_start(void)
 static void test_limit(void)
 {
 	g_autoptr(GError) error = NULL;
-	gint busy = 1;
+	gint n = 0;
+	struct event go_on = {0};
 	thread_set_limit(1);
-	GThread *t = thread_start("held", wait_for_zero, &busy, &error);
+	GThread *t = thread_start("held", wait_for_event, &go_on, &error);
 	g_assert_no_error(error);
 	g_assert_cmpuint(thread_count(), ==, 1);
-	g_assert_null(thread_start("refused", add_one, &busy, &error));
+	g_assert_null(thread_start("refused", add_one, &n, &error));
 	g_assert_true(error_is(error, ERROR_RESOURCE_EXHAUSTED));
 	g_assert_cmpstr(error->message, ==, "start thread \"refused\": the limit of 1 threads is reached");
-	g_atomic_int_set(&busy, 0);
+	event_raise(&go_on);
 	g_thread_join(t);
 	g_clear_error(&error);
-	t = thread_start("again", add_one, &busy, &error);
+	t = thread_start("again", add_one, &n, &error);
 	g_assert_no_error(error);
 	g_thread_join(t);
+	g_assert_cmpint(n, ==, 1);
 	thread_set_limit(0);
 }
 
@@ -102,14 +104,14 @@ static void test_each(void)
 /* If no thread can be started, the caller runs all items. */
 static void test_each_alone(void)
 {
-	gint busy = 1;
+	struct event go_on = {0};
 	thread_set_limit(1);
-	GThread *t = thread_start("held", wait_for_zero, &busy, NULL);
+	GThread *t = thread_start("held", wait_for_event, &go_on, NULL);
 	struct pieces p = {0};
 	thread_each(100, 8, one_piece, &p);
 	for (size_t i = 0; i < G_N_ELEMENTS(p.done); i++)
 		g_assert_cmpint(p.done[i], ==, 1);
-	g_atomic_int_set(&busy, 0);
+	event_raise(&go_on);
 	g_thread_join(t);
 	thread_set_limit(0);
 }

@@ -2,6 +2,7 @@
 #include "content/blob_store.h"
 #include "os/tree.h"
 #include "base/scope.h"
+#include "lib/event.h"
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
@@ -197,6 +198,7 @@ static void test_concurrent(struct fixture *f, gconstpointer data)
 
 struct slow {
 	gint fetches, freed;
+	struct event begun, go_on;
 };
 
 static bool slow_fetch(void *self, blob_store *into, const struct digest *digest, int64_t size, struct work *work,
@@ -204,7 +206,8 @@ static bool slow_fetch(void *self, blob_store *into, const struct digest *digest
 {
 	struct slow *s = self;
 	g_atomic_int_inc(&s->fetches);
-	g_usleep(50000);
+	event_raise(&s->begun);
+	event_wait(&s->go_on, 1);
 	return blob_store_put(into, "remote", 6, NULL, error);
 }
 
@@ -241,10 +244,11 @@ static void test_single_flight(struct fixture *f, gconstpointer data)
 	GThread *threads[4];
 	for (size_t i = 0; i < G_N_ELEMENTS(threads); i++)
 		threads[i] = g_thread_new("fetch", fetch_thread, &g);
-	g_usleep(10000);
+	event_wait(&slow.begun, 1);
 	GThread *impatient = g_thread_new("fetch", fetch_thread, &canceled);
 	cancel_set(c, ERROR_CANCELED, NULL);
 	g_assert_false(GPOINTER_TO_INT(g_thread_join(impatient)));
+	event_raise(&slow.go_on);
 	for (size_t i = 0; i < G_N_ELEMENTS(threads); i++)
 		g_assert_true(GPOINTER_TO_INT(g_thread_join(threads[i])));
 	g_assert_cmpint(slow.fetches, ==, 1);
