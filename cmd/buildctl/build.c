@@ -90,14 +90,6 @@ static bool open_metrics(const flags *f, int *ret_fd, GError **error)
 	return *ret_fd >= 0 || error_set_errno(error, errno, "open %s", path);
 }
 
-static bool write_metrics(int fd, const display *shown, gint64 begin_us, GError **error)
-{
-	if (fd < 0)
-		return true;
-	g_autofree char *text = display_cache_report(shown, (g_get_monotonic_time() - begin_us) / 1000);
-	return file_write_all(fd, text, strlen(text)) || error_set_errno(error, errno, "write cache metrics");
-}
-
 static bool run_solve(struct context *x, const flags *f, rpc_conn *conn, struct build_options *o, GError **error)
 {
 	scoped_fd trace = -1, metrics = -1; /* closed after the display */
@@ -129,8 +121,11 @@ static bool run_solve(struct context *x, const flags *f, rpc_conn *conn, struct 
 	display_close(shown);
 	if (!ok)
 		call_failed("failed to solve", error);
-	else
-		ok = write_metrics(metrics, shown, begin_us, error);
+	if (ok && metrics >= 0) {
+		g_autofree char *text = display_cache_report(shown, (g_get_monotonic_time() - begin_us) / 1000);
+		ok = file_write_all(metrics, text, strlen(text)) ||
+		     error_set_errno(error, errno, "write cache metrics");
+	}
 	ok = ok && build_cache_finish(o, result.response, error) && build_result_write(f, o, ref, &result, error);
 	solve_result_clear(&result);
 	return ok;

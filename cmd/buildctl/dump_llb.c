@@ -39,14 +39,6 @@ static GBytes *read_input(const char *path, GError **error)
 	return g_byte_array_free_to_bytes(g_steal_pointer(&all));
 }
 
-static const Pb__OpMetadata *metadata_of(const Pb__Definition *d, const char *digest)
-{
-	for (size_t i = 0; i < d->n_metadata; i++)
-		if (strcmp(d->metadata[i]->key, digest) == 0)
-			return d->metadata[i]->value;
-	return NULL;
-}
-
 static GPtrArray *read_ops(const Pb__Definition *d, GError **error)
 {
 	g_autoptr(GPtrArray) ops = g_ptr_array_new_with_free_func(dumped_free);
@@ -57,7 +49,9 @@ static GPtrArray *read_ops(const Pb__Definition *d, GError **error)
 		if (!one->op)
 			return error_prefix_null(error, "failed to parse op: ");
 		digest_of(d->def[i].data, d->def[i].len, &one->digest);
-		one->metadata = metadata_of(d, one->digest.text);
+		for (size_t k = 0; k < d->n_metadata && !one->metadata; k++)
+			if (strcmp(d->metadata[k]->key, one->digest.text) == 0)
+				one->metadata = d->metadata[k]->value;
 	}
 	return g_steal_pointer(&ops);
 }

@@ -73,13 +73,6 @@ static bool run_command(struct context *x, const struct command *const *list, co
 
 #define EXIT_NO_TOPIC 3 /* exit status of urfave/cli for an unknown command */
 
-/* Makes control characters visible on a terminal: error texts quote Dockerfiles and messages of the daemon. */
-static void put_error(const char *text)
-{
-	g_autofree char *safe = isatty(STDERR_FILENO) ? model_safe_lines(text) : NULL;
-	fputs(safe ? safe : text, stderr);
-}
-
 /* Returns the exit code. */
 static int print_error(const GError *error)
 {
@@ -90,7 +83,9 @@ static int print_error(const GError *error)
 	if (strstr(error->message, "transport: Error while dialing"))
 		g_string_append(out, "hint: make sure buildkitd is running and --addr names its socket\n");
 	g_string_append_printf(out, "%s%s\n", unknown ? "" : "error: ", error->message);
-	put_error(out->str);
+	/* Makes control characters visible on a terminal: error texts quote Dockerfiles and messages of the daemon. */
+	g_autofree char *safe = isatty(STDERR_FILENO) ? model_safe_lines(out->str) : NULL;
+	fputs(safe ? safe : out->str, stderr);
 	return unknown ? EXIT_NO_TOPIC : 1;
 }
 

@@ -44,16 +44,6 @@ static int cell_width(const char *cell)
 	return (int)g_utf8_strlen(cell, -1);
 }
 
-static int column_width(const table *t, int widest)
-{
-	int width = MAX(widest + t->padding, t->min_width);
-	if (widest == 0)
-		width = 0; /* an empty column has width 0 */
-	if (t->pad_char == '\t' && t->tab_width > 0)
-		width = (width + t->tab_width - 1) / t->tab_width * t->tab_width;
-	return width;
-}
-
 /* Sets one width for the block of lines that starts at `first` and has column `column`. */
 static void measure_block(const table *t, struct line *lines, guint first, guint n, guint column)
 {
@@ -61,17 +51,11 @@ static void measure_block(const table *t, struct line *lines, guint first, guint
 	guint end = first;
 	for (; end < n && column + 1 < lines[end].n; end++)
 		widest = MAX(widest, cell_width(lines[end].cells[column]));
-	int width = column_width(t, widest);
+	int width = widest ? MAX(widest + t->padding, t->min_width) : 0; /* an empty column has width 0 */
+	if (t->pad_char == '\t' && t->tab_width > 0)
+		width = (width + t->tab_width - 1) / t->tab_width * t->tab_width;
 	for (guint i = first; i < end; i++)
 		lines[i].widths[column] = width;
-}
-
-static void measure(const table *t, struct line *lines, guint n)
-{
-	for (guint i = 0; i < n; i++)
-		for (guint column = 0; column + 1 < lines[i].n; column++)
-			if (i == 0 || column + 1 >= lines[i - 1].n)
-				measure_block(t, lines, i, n, column);
 }
 
 static void append_padding(const table *t, GString *out, int missing, int width)
@@ -106,7 +90,10 @@ char *table_text(table *t)
 		lines[i].n = MAX(g_strv_length(lines[i].cells), 1u);
 		lines[i].widths = g_new0(int, lines[i].n);
 	}
-	measure(t, lines, n);
+	for (guint i = 0; i < n; i++)
+		for (guint column = 0; column + 1 < lines[i].n; column++)
+			if (i == 0 || column + 1 >= lines[i - 1].n)
+				measure_block(t, lines, i, n, column);
 	GString *out = g_string_new(NULL);
 	for (guint i = 0; i < n; i++) {
 		if (lines[i].cells[0])

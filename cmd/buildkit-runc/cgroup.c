@@ -227,19 +227,14 @@ int cgroup_unified_fd(const struct cgroup *g)
 	return g->all->unified >= 0 ? g->fds[g->all->unified] : -1;
 }
 
-static int join_one(int fd, int pid)
+int cgroup_join(const struct cgroup *g, int pid, bool born)
 {
 	char text[16];
 	snprintf(text, sizeof text, "%d", pid);
-	return sys_write_at(fd, "cgroup.procs", text);
-}
-
-int cgroup_join(const struct cgroup *g, int pid, bool born)
-{
 	for (unsigned i = 0; i < g->all->n; i++) {
 		if (g->fds[i] < 0 || (born && (int)i == g->all->unified))
 			continue;
-		int r = join_one(g->fds[i], pid);
+		int r = sys_write_at(g->fds[i], "cgroup.procs", text);
 		if (r != 0)
 			return r;
 	}

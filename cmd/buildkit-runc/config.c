@@ -77,15 +77,6 @@ static void read_mount(struct config *c, struct plan_mount *m, const json_t *one
 	}
 }
 
-static void config_mounts(struct config *c, const json_t *mounts)
-{
-	struct plan *p = &c->plan;
-	p->n_mounts = (uint32_t)json_array_size(mounts);
-	p->mounts = json_room(p->n_mounts, sizeof *p->mounts);
-	for (uint32_t i = 0; i < p->n_mounts; i++)
-		read_mount(c, &p->mounts[i], json_array_get(mounts, i));
-}
-
 /* ---- namespaces */
 
 static void read_maps(const json_t *linux_part, const char *name, struct plan_id_map **ret, uint32_t *ret_n)
@@ -294,7 +285,11 @@ void config_read(struct config *c, const char *bundle, json_t *json)
 	p->root_fd = config_add_source(c, c->rootfs, true, false);
 	p->root_readonly = json_flag(root, "readonly");
 	config_process(p, json_need(c->root, "process", JSON_OBJECT));
-	config_mounts(c, json_member(c->root, "mounts", JSON_ARRAY));
+	const json_t *mounts = json_member(c->root, "mounts", JSON_ARRAY);
+	p->n_mounts = (uint32_t)json_array_size(mounts);
+	p->mounts = json_room(p->n_mounts, sizeof *p->mounts);
+	for (uint32_t i = 0; i < p->n_mounts; i++)
+		read_mount(c, &p->mounts[i], json_array_get(mounts, i));
 	read_linux(c, json_need(c->root, "linux", JSON_OBJECT));
 	p->default_devices = 1;
 }

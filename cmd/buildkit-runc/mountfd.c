@@ -194,21 +194,18 @@ static int reopen(int place_fd)
 	return found;
 }
 
-static int type_old(int place_fd, const struct mountfd_type *t)
+int mountfd_type(int place_fd, const struct mountfd_type *t)
 {
 	char path[32];
+	int fd = type_new(place_fd, t);
+	if (fd >= 0)
+		return fd;
+	/* Fall back to mount(2): it accepts longer values and reports more specific errors. */
 	fd_path(place_fd, path);
 	if (mount(t->source != NULL && *t->source != '\0' ? t->source : t->type, path, t->type, flags_of(t->attributes),
 		  t->data) != 0)
 		return -errno;
 	return reopen(place_fd);
-}
-
-int mountfd_type(int place_fd, const struct mountfd_type *t)
-{
-	int fd = type_new(place_fd, t);
-	/* Fall back to mount(2): it accepts longer values and reports more specific errors. */
-	return fd >= 0 ? fd : type_old(place_fd, t);
 }
 
 /* ---- trees */

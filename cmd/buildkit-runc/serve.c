@@ -314,16 +314,6 @@ static size_t fill_poll(struct pollfd *fds)
 	return n;
 }
 
-/* Returns false when the daemon has closed the socket. */
-static bool serve_request(void)
-{
-	struct runner_request q;
-	ssize_t n = sys_receive(server.control_fd, &q, sizeof q, NULL, 0, NULL, 0);
-	if (n == sizeof q && q.magic == RUNNER_MAGIC)
-		answer(&q);
-	return n == sizeof q || n == -EAGAIN;
-}
-
 static void serve_steps(const struct pollfd *fds, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -346,8 +336,14 @@ static void loop(void)
 		if (poll(fds, n, waiting ? RETRY_MS : -1) < 0 && errno != EINTR)
 			fail(PHASE_PLAN, errno, "poll");
 		serve_steps(fds + 1, n_steps);
-		if (fds[0].revents != 0 && !serve_request())
-			return;
+		if (fds[0].revents == 0)
+			continue;
+		struct runner_request q;
+		ssize_t got = sys_receive(server.control_fd, &q, sizeof q, NULL, 0, NULL, 0);
+		if (got == sizeof q && q.magic == RUNNER_MAGIC)
+			answer(&q);
+		else if (got != sizeof q && got != -EAGAIN)
+			return; /* the daemon has closed the socket */
 	}
 }
 

@@ -36,16 +36,6 @@ static void die_with_parent(const struct plan *p, const struct step_place *place
 		_exit(1);
 }
 
-static _Noreturn void end_like(int status)
-{
-	if (WIFSIGNALED(status)) {
-		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-		signal(WTERMSIG(status), SIG_DFL);
-		raise(WTERMSIG(status));
-	}
-	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
-}
-
 /*
  * A joined pid namespace applies to children only. Either the child replaces this process as the parent's child, or
  * this process waits outside the namespace and exits like the child. The child is killed when this process dies.
@@ -78,7 +68,12 @@ static void fork_into_pid_namespace(struct plan *p, const struct step_place *pla
 		fail(PHASE_SYSTEM, errno, "close descriptors");
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		continue;
-	end_like(status);
+	if (WIFSIGNALED(status)) {
+		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+		signal(WTERMSIG(status), SIG_DFL);
+		raise(WTERMSIG(status));
+	}
+	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 }
 
 /* ---- descriptors */

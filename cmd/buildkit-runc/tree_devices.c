@@ -94,15 +94,6 @@ static void make_defaults(struct tree *t, const struct plan *p)
 		fail(PHASE_DEVICE, errno, "link /dev/core");
 }
 
-/* Creates devices beneath /dev through dev_fd, so that links of the image do not redirect them. */
-static int make_planned(const struct tree *t, const struct plan_device *d)
-{
-	const char *name;
-	bool in_dev = strncmp(d->path, "/dev/", 5) == 0;
-	auto_fd dir = inroot_ensure_parent(in_dev ? t->dev_fd : t->root_fd, in_dev ? d->path + 4 : d->path, &name);
-	return dir < 0 ? dir : make_device(t, dir, name, d->path, d);
-}
-
 void tree_make_devices(struct tree *t, const struct plan *p)
 {
 	mode_t old = umask(0);
@@ -110,7 +101,13 @@ void tree_make_devices(struct tree *t, const struct plan *p)
 		/* /dev/ptmx is a link to pts/ptmx: the container must not open the host's terminals. */
 		if (strcmp(p->devices[i].path, "/dev/ptmx") == 0)
 			continue;
-		int r = make_planned(t, &p->devices[i]);
+		/* Devices beneath /dev are created through dev_fd, so that links of the image do not redirect them. */
+		const struct plan_device *d = &p->devices[i];
+		const char *name;
+		bool in_dev = strncmp(d->path, "/dev/", 5) == 0;
+		auto_fd dir =
+			inroot_ensure_parent(in_dev ? t->dev_fd : t->root_fd, in_dev ? d->path + 4 : d->path, &name);
+		int r = dir < 0 ? dir : make_device(t, dir, name, d->path, d);
 		/* A mount, an earlier device or a file of the image at the same path is kept, as in other runtimes. */
 		if (r != 0 && r != -EEXIST)
 			fail(PHASE_DEVICE, -r, "make %s", p->devices[i].path);

@@ -13,16 +13,6 @@ void *option_member(void *base, const struct option *option)
 	return (char *)base + option->offset;
 }
 
-static void add_labels(GHashTable **labels, const char *const *pairs)
-{
-	for (; *pairs; pairs++) {
-		const char *equals = strchr(*pairs, '=');
-		if (equals)
-			g_hash_table_replace(*labels, g_strndup(*pairs, (gsize)(equals - *pairs)),
-					     g_strdup(equals + 1));
-	}
-}
-
 bool option_set_text(void *base, const struct option *option, const char *text, GError **error)
 {
 	if (option->offset == OPTION_INACTIVE)
@@ -91,7 +81,13 @@ static bool apply_flag(struct config *config, const struct option *option, const
 		return true;
 	}
 	if (option->type == OPTION_LABELS) {
-		add_labels(option_member(config, option), flags_strings(f, option->flag));
+		GHashTable **labels = option_member(config, option);
+		for (const char *const *pair = flags_strings(f, option->flag); *pair; pair++) {
+			const char *equals = strchr(*pair, '=');
+			if (equals)
+				g_hash_table_replace(*labels, g_strndup(*pair, (gsize)(equals - *pair)),
+						     g_strdup(equals + 1));
+		}
 		return true;
 	}
 	if (option->type == OPTION_STRINGS) {
@@ -158,14 +154,6 @@ static bool check(const struct config *config, GError **error)
 	return true;
 }
 
-static void print_help(const GArray *table)
-{
-	g_autofree char *rows = flags_help((const struct flag *)(void *)table->data, table->len);
-	printf("NAME:\n   buildkitd - build daemon\n\nUSAGE:\n   buildkitd [global options]\n\nVERSION:\n   "
-	       "%s\n\nGLOBAL OPTIONS:\n%s",
-	       BUILDKIT_VERSION, rows);
-}
-
 static bool apply_all(struct config *config, const flags *f, GError **error)
 {
 	g_free(config->path);
@@ -193,9 +181,12 @@ bool config_load(struct config *config, int argc, char **argv, bool *ret_done, G
 	if (!f)
 		return false;
 	*ret_done = flags_bool(f, "help") || flags_bool(f, "version");
-	if (flags_bool(f, "help"))
-		print_help(table);
-	else if (flags_bool(f, "version"))
+	if (flags_bool(f, "help")) {
+		g_autofree char *rows = flags_help((const struct flag *)(void *)table->data, table->len);
+		printf("NAME:\n   buildkitd - build daemon\n\nUSAGE:\n   buildkitd [global options]\n\nVERSION:\n   "
+		       "%s\n\nGLOBAL OPTIONS:\n%s",
+		       BUILDKIT_VERSION, rows);
+	} else if (flags_bool(f, "version"))
 		printf("buildkitd %s %s %s\n", BUILDKIT_PACKAGE, BUILDKIT_VERSION, BUILDKIT_REVISION);
 	if (*ret_done)
 		return true;

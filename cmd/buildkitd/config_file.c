@@ -286,14 +286,6 @@ static bool read_registries(struct reader *r, const struct toml_value *root)
 	return true;
 }
 
-static bool read_tree(struct reader *r, const struct toml_value *root)
-{
-	if (!set_options(r, options, options_count, r->config, root))
-		return false;
-	return read_worker(r, root, "worker.oci", &r->config->oci) &&
-	       read_worker(r, root, "worker.containerd", &r->config->containerd) && read_registries(r, root);
-}
-
 bool config_file_load(struct config *config, const char *path, GError **error)
 {
 	struct stat st;
@@ -310,5 +302,8 @@ bool config_file_load(struct config *config, const char *path, GError **error)
 		return error_prefix(error, "failed to load config from %s: ", path);
 	struct reader r = {.config = config, .path = path, .error = error};
 	config_keys_check(toml_root(t), path, config->warnings);
-	return read_tree(&r, toml_root(t));
+	return set_options(&r, options, options_count, config, toml_root(t)) &&
+	       read_worker(&r, toml_root(t), "worker.oci", &config->oci) &&
+	       read_worker(&r, toml_root(t), "worker.containerd", &config->containerd) &&
+	       read_registries(&r, toml_root(t));
 }

@@ -94,18 +94,11 @@ static const struct page {
 	{"/debug/threads", "text/plain", write_threads},
 };
 
-/* Returns the path of "GET /path HTTP/1.1" up to '?', or NULL for any other request. */
-static char *requested_path(const char *request)
-{
-	if (!g_str_has_prefix(request, "GET "))
-		return NULL;
-	size_t n = strcspn(request + 4, " ?\r\n");
-	return g_strndup(request + 4, n);
-}
-
 static void answer(debug_http *h, const char *request, GString *out)
 {
-	g_autofree char *path = requested_path(request);
+	/* The path of "GET /path HTTP/1.1" up to '?', or NULL for any other request. */
+	bool get = g_str_has_prefix(request, "GET ");
+	g_autofree char *path = get ? g_strndup(request + 4, strcspn(request + 4, " ?\r\n")) : NULL;
 	g_autoptr(GString) body = g_string_new(NULL);
 	const struct page *page = NULL;
 	for (size_t i = 0; path && i < G_N_ELEMENTS(pages); i++)

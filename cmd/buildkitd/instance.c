@@ -103,22 +103,17 @@ static bool repositories_normalize(char **names, GError **error)
 	return true;
 }
 
-static bool read_repositories(instance *d, const struct config *config, GError **error)
-{
-	d->allowed_repositories = g_strdupv(config->allowed_repositories);
-	d->dockerfile_images =
-		g_strdupv(config->dockerfile_images ? config->dockerfile_images : (char **)dockerfile_repositories);
-	return repositories_normalize(d->allowed_repositories, error) &&
-	       repositories_normalize(d->dockerfile_images, error);
-}
-
 static bool open_builder(instance *d, const struct config *config, GError **error)
 {
 	struct history_limits limits = {config->history_max_age_ns, config->history_max_entries};
 	d->history = history_open(d->root_fd, config->root, &limits, error);
 	if (!d->history)
 		return false;
-	if (!read_repositories(d, config, error))
+	d->allowed_repositories = g_strdupv(config->allowed_repositories);
+	d->dockerfile_images =
+		g_strdupv(config->dockerfile_images ? config->dockerfile_images : (char **)dockerfile_repositories);
+	if (!repositories_normalize(d->allowed_repositories, error) ||
+	    !repositories_normalize(d->dockerfile_images, error))
 		return false;
 	d->provenance_env = provenance_env_load(config->provenance_env_dir, error);
 	if (!d->provenance_env) {

@@ -19,14 +19,6 @@ static enum log_level log_level_of(const struct config *config)
 	return level < 0 ? LOG_LEVEL_INFO : (enum log_level)level;
 }
 
-static void log_warnings(const struct config *config)
-{
-	for (guint i = 0; i < config->warnings->len; i++)
-		log_warn("%s", (char *)config->warnings->pdata[i]);
-	for (guint i = 0; i < config->inactive->len; i++)
-		log_warn("option %s is accepted but has no effect yet", (char *)config->inactive->pdata[i]);
-}
-
 /* Disables core files, because memory contains secrets, and raises the descriptor limit to its maximum. */
 static void set_process_limits(void)
 {
@@ -55,7 +47,10 @@ static int run(const struct config *config)
 		return fail(error);
 	}
 	log_setup(log_level_of(config), strcmp(config->log_format, "json") == 0 ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT);
-	log_warnings(config);
+	for (guint i = 0; i < config->warnings->len; i++)
+		log_warn("%s", (char *)config->warnings->pdata[i]);
+	for (guint i = 0; i < config->inactive->len; i++)
+		log_warn("option %s is accepted but has no effect yet", (char *)config->inactive->pdata[i]);
 	set_process_limits();
 	service_begin();
 	g_autoptr(instance) d = instance_start(config, &error);

@@ -66,16 +66,6 @@ static const struct {
 /* Commands whose argument is the ref of a build. */
 static const char *const ref_commands[] = {"debug logs", "debug get", "debug ctl", "debug explain"};
 
-static void write_values(GString *out)
-{
-	g_string_append(out, "\tif [ -n \"$skip\" ]; then\n\t\tcase $flag in\n");
-	for (size_t i = 0; i < G_N_ELEMENTS(value_rows); i++)
-		g_string_append_printf(out, "\t\t%s%s%s) values=\"%s\" ;;\n", value_rows[i].flag,
-				       value_rows[i].alias ? "|" : "", value_rows[i].alias ? value_rows[i].alias : "",
-				       value_rows[i].values);
-	g_string_append(out, "\t\tesac\n\tfi\n");
-}
-
 static void write_refs(GString *out, const struct manual *m)
 {
 	if (strcmp(m->program, "buildctl") != 0)
@@ -110,7 +100,12 @@ static void write_walk(GString *out, const struct manual *m)
 		g_string_append(out, "\" ;;\n");
 	}
 	g_string_append(out, "\tesac\n");
-	write_values(out);
+	g_string_append(out, "\tif [ -n \"$skip\" ]; then\n\t\tcase $flag in\n");
+	for (size_t i = 0; i < G_N_ELEMENTS(value_rows); i++)
+		g_string_append_printf(out, "\t\t%s%s%s) values=\"%s\" ;;\n", value_rows[i].flag,
+				       value_rows[i].alias ? "|" : "", value_rows[i].alias ? value_rows[i].alias : "",
+				       value_rows[i].values);
+	g_string_append(out, "\t\tesac\n\tfi\n");
 	write_refs(out, m);
 }
 

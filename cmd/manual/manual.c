@@ -64,14 +64,10 @@ void roff_entry(GString *out, const char *term, const char *value, const char *t
 	g_string_append_c(out, '\n');
 }
 
-static const char *value_word(enum flag_type type)
-{
-	static const char *const words[] = {
-		[FLAG_BOOL] = "",      [FLAG_STRING] = "text",  [FLAG_STRINGS] = "text",
-		[FLAG_INT] = "number", [FLAG_FLOAT] = "number", [FLAG_DURATION] = "duration",
-	};
-	return words[type];
-}
+static const char *const value_words[] = {
+	[FLAG_BOOL] = "",      [FLAG_STRING] = "text",  [FLAG_STRINGS] = "text",
+	[FLAG_INT] = "number", [FLAG_FLOAT] = "number", [FLAG_DURATION] = "duration",
+};
 
 void roff_flags(GString *out, const struct flag *rows, size_t n)
 {
@@ -84,7 +80,7 @@ void roff_flags(GString *out, const struct flag *rows, size_t n)
 			f->usage ? g_strdup_printf("%s%s", f->usage, f->type == FLAG_STRINGS ? "; may be repeated" : "")
 				 : NULL;
 		if (text)
-			roff_entry(out, term, value_word(f->type), text, f->default_value, f->env);
+			roff_entry(out, term, value_words[f->type], text, f->default_value, f->env);
 	}
 }
 

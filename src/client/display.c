@@ -65,17 +65,6 @@ static const struct display_mode *mode_find(const char *name, int fd, GError **e
 	return error_null(error, ERROR_INVALID_ARGUMENT, "invalid progress mode %s", name);
 }
 
-/* Returns one message, or NULL if none arrives before the deadline. */
-static void take(display *d, void *item)
-{
-	if (d->mode->message)
-		d->mode->message(d->self, item);
-	if (d->trace)
-		display_json.message(d->trace, item);
-	model_update(&d->model, item);
-	guard_free(item);
-}
-
 static gpointer run(gpointer data)
 {
 	display *d = data;
@@ -85,8 +74,14 @@ static gpointer run(gpointer data)
 		void *item = wait > 0 ? g_async_queue_timeout_pop(d->queue, (guint64)wait) : NULL;
 		if (item == d)
 			break;
-		if (item)
-			take(d, item);
+		if (item) {
+			if (d->mode->message)
+				d->mode->message(d->self, item);
+			if (d->trace)
+				display_json.message(d->trace, item);
+			model_update(&d->model, item);
+			guard_free(item);
+		}
 		if (g_get_monotonic_time() < next)
 			continue;
 		if (d->mode->print)

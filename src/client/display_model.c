@@ -250,20 +250,6 @@ static char *timed_line(const struct model_vertex *v, int64_t time_ns, const cha
 	return g_strdup_printf("%.*f %.*s", decimals, seconds, (int)n, text);
 }
 
-static void tail_add(struct model_vertex *v, const char *line)
-{
-	g_queue_push_tail(&v->tail, g_strdup(line));
-	if (v->tail.length > MODEL_TAIL_LINES)
-		g_free(g_queue_pop_head(&v->tail));
-}
-
-static void append_to_last(struct model_vertex *v, const char *text, size_t n)
-{
-	char **last = (char **)&v->logs->pdata[v->logs->len - 1];
-	g_autofree char *old = *last;
-	*last = g_strdup_printf("%s%.*s", old, (int)n, text);
-}
-
 static void update_log(struct model *m, const Control__VertexLog *wire)
 {
 	struct model_vertex *v = row_find(m, wire->vertex);
@@ -274,13 +260,17 @@ static void update_log(struct model *m, const Control__VertexLog *wire)
 		const char *newline = memchr(at, '\n', (size_t)(end - at));
 		size_t n = (size_t)((newline ? newline : end) - at);
 		size_t text = n > 0 && at[n - 1] == '\r' ? n - 1 : n;
-		if (v->log_is_partial && v->logs->len > 0)
-			append_to_last(v, at, text);
-		else
+		if (v->log_is_partial && v->logs->len > 0) {
+			g_autofree char *old = g_steal_pointer(&v->logs->pdata[v->logs->len - 1]);
+			v->logs->pdata[v->logs->len - 1] = g_strdup_printf("%s%.*s", old, (int)text, at);
+		} else {
 			g_ptr_array_add(v->logs, timed_line(v, message_time_ns(wire->timestamp), at, text));
+		}
 		v->log_is_partial = !newline;
 		if (newline)
-			tail_add(v, v->logs->pdata[v->logs->len - 1]);
+			g_queue_push_tail(&v->tail, g_strdup(v->logs->pdata[v->logs->len - 1]));
+		if (v->tail.length > MODEL_TAIL_LINES)
+			g_free(g_queue_pop_head(&v->tail));
 		at = newline ? newline + 1 : end;
 	}
 	touch(v);

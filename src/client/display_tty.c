@@ -107,16 +107,6 @@ static void add_log_window(struct tty *t, GArray *rows, const struct model_verte
 	}
 }
 
-static void count(const struct model *m, int *ret_done, int *ret_total)
-{
-	*ret_done = *ret_total = 0;
-	for (guint i = 0; i < m->vertices->len; i++) {
-		const struct model_vertex *v = m->vertices->pdata[i];
-		*ret_total += !v->group && !v->hidden;
-		*ret_done += !v->group && !v->hidden && v->completed_ns;
-	}
-}
-
 static GArray *make_rows(struct tty *t, struct model *m)
 {
 	GArray *rows = g_array_new(FALSE, TRUE, sizeof(struct row));
@@ -161,9 +151,13 @@ static void get_size(int fd, int *ret_width, int *ret_height)
 static void tty_print(void *self, struct model *m, bool last)
 {
 	struct tty *t = self;
-	int width, height, done, total;
+	int width, height, done = 0, total = 0;
 	get_size(t->fd, &width, &height);
-	count(m, &done, &total);
+	for (guint i = 0; i < m->vertices->len; i++) {
+		const struct model_vertex *v = m->vertices->pdata[i];
+		total += !v->group && !v->hidden;
+		done += !v->group && !v->hidden && v->completed_ns;
+	}
 	g_autoptr(GArray) rows = make_rows(t, m);
 	int old = t->printed;
 	g_string_append(t->out, HIDE_CURSOR);

@@ -126,31 +126,6 @@ static void status_join(struct run *r, GThread *thread, bool ok)
 
 /* ---- the frontend, requested through the gateway */
 
-static rpc_metadata *build_metadata(struct run *r)
-{
-	rpc_metadata *md = rpc_metadata_new();
-	rpc_metadata_add(md, "buildkit-controlapi-buildid", r->options->ref);
-	return md;
-}
-
-static bool gateway_ping(struct run *r, const rpc_metadata *md, GError **error)
-{
-	Gateway__PingRequest request = GATEWAY__PING_REQUEST__INIT;
-	void *pong = rpc_unary(r->conn, BRIDGE "Ping", md, &request, &gateway__pong_response__descriptor, r->cancel,
-			       PING_MS, error);
-	guard_free(pong);
-	return pong != NULL;
-}
-
-static Gateway__SolveResponse *gateway_solve(struct run *r, const rpc_metadata *md, GError **error)
-{
-	Gateway__SolveRequest *request = solve_wire_gateway(r->options);
-	Gateway__SolveResponse *response = rpc_unary(r->conn, BRIDGE "Solve", md, request,
-						     &gateway__solve_response__descriptor, r->cancel, 0, error);
-	guard_free(request);
-	return response;
-}
-
 /* Sends the result or the error to the daemon, which ends the gateway side of the build. */
 static bool gateway_return(struct run *r, const rpc_metadata *md, Gateway__Result *result, const GError *failure,
 			   GError **error)
@@ -175,13 +150,21 @@ static void gateway_refused(struct run *r, const GError *why)
 static gpointer gateway_drive(gpointer data)
 {
 	struct run *r = data;
-	g_autoptr(rpc_metadata) md = build_metadata(r);
-	if (!gateway_ping(r, md, &r->gateway_error)) {
+	g_autoptr(rpc_metadata) md = rpc_metadata_new();
+	rpc_metadata_add(md, "buildkit-controlapi-buildid", r->options->ref);
+	Gateway__PingRequest ping = GATEWAY__PING_REQUEST__INIT;
+	void *pong = rpc_unary(r->conn, BRIDGE "Ping", md, &ping, &gateway__pong_response__descriptor, r->cancel,
+			       PING_MS, &r->gateway_error);
+	guard_free(pong);
+	if (!pong) {
 		gateway_refused(r, r->gateway_error);
 		return NULL;
 	}
 	g_autoptr(GError) failure = NULL;
-	Gateway__SolveResponse *response = gateway_solve(r, md, &failure);
+	Gateway__SolveRequest *request = solve_wire_gateway(r->options);
+	Gateway__SolveResponse *response = rpc_unary(r->conn, BRIDGE "Solve", md, request,
+						     &gateway__solve_response__descriptor, r->cancel, 0, &failure);
+	guard_free(request);
 	if (response && response->result)
 		r->metadata = solve_wire_metadata(response->result);
 	/* If Return fails for another reason, the build has ended already, and the answer of Solve has the cause. */

@@ -12,26 +12,6 @@
 		message_append(m, field, e);                                                                           \
 	}
 
-static Control__CacheOptions *cache_options(const struct solve_options *o)
-{
-	Control__CacheOptions *cache = message_new(Control__CacheOptions, control__cache_options);
-	PUT_TARGETS(cache, exports, Control__CacheOptionsEntry, control__cache_options_entry, o->cache_exports,
-		    o->n_cache_exports)
-	PUT_TARGETS(cache, imports, Control__CacheOptionsEntry, control__cache_options_entry, o->cache_imports,
-		    o->n_cache_imports)
-	return cache;
-}
-
-static void put_exporters(const struct solve_options *o, Control__SolveRequest *m)
-{
-	PUT_TARGETS(m, exporters, Control__Exporter, control__exporter, o->exporters, o->n_exporters)
-	if (o->n_exporters == 0)
-		return;
-	/* Daemons without support for several exporters read the first one from this field. */
-	m->exporterdeprecated = g_strdup(o->exporters[0].type);
-	message_set_map(m, exporterattrsdeprecated, o->exporters[0].attrs);
-}
-
 /* "cache-imports": the imports as JSON, for frontends that read them from their options. */
 static char *cache_imports_json(const struct solve_options *o)
 {
@@ -74,11 +54,20 @@ Control__SolveRequest *solve_wire_control(const struct solve_options *o, const c
 	m->session = g_strdup(session_id);
 	m->definition = o->definition ? message_copy(o->definition) : NULL;
 	message_set_map(m, frontendattrs, attrs);
-	m->cache = cache_options(o);
+	m->cache = message_new(Control__CacheOptions, control__cache_options);
+	PUT_TARGETS(m->cache, exports, Control__CacheOptionsEntry, control__cache_options_entry, o->cache_exports,
+		    o->n_cache_exports)
+	PUT_TARGETS(m->cache, imports, Control__CacheOptionsEntry, control__cache_options_entry, o->cache_imports,
+		    o->n_cache_imports)
 	message_set_texts(m, entitlements, o->entitlements);
 	m->sourcepolicy = o->source_policy ? message_copy(o->source_policy) : NULL;
 	m->proxynetwork = o->proxy_network;
-	put_exporters(o, m);
+	PUT_TARGETS(m, exporters, Control__Exporter, control__exporter, o->exporters, o->n_exporters)
+	if (o->n_exporters > 0) {
+		/* Daemons without support for several exporters read the first one from this field. */
+		m->exporterdeprecated = g_strdup(o->exporters[0].type);
+		message_set_map(m, exporterattrsdeprecated, o->exporters[0].attrs);
+	}
 	return m;
 }
 

@@ -49,16 +49,6 @@ static const char *entry_field(const void *row, const char *const *path, size_t 
 	return n_path == 1 && strcmp(path[0], "digest") == 0 ? e->digest.text : NULL;
 }
 
-static Content__Info *info_new(const struct entry *e)
-{
-	Content__Info *info = message_new(Content__Info, content__info);
-	info->digest = g_strdup(e->digest.text);
-	info->size = e->size;
-	info->created_at = message_time_new(e->created_ns);
-	info->updated_at = message_time_new(e->created_ns);
-	return info;
-}
-
 static bool send_block(rpc_call *call, GPtrArray *block, GError **error)
 {
 	Content__ListContentResponse reply = CONTENT__LIST_CONTENT_RESPONSE__INIT;
@@ -74,8 +64,14 @@ static bool send_entries(rpc_call *call, const GArray *entries, const filter *f,
 	g_autoptr(GPtrArray) block = g_ptr_array_new_with_free_func(guard_free);
 	for (guint i = 0; i < entries->len; i++) {
 		const struct entry *e = &g_array_index(entries, struct entry, i);
-		if (filter_match(f, entry_field, e))
-			g_ptr_array_add(block, info_new(e));
+		if (filter_match(f, entry_field, e)) {
+			Content__Info *info = message_new(Content__Info, content__info);
+			info->digest = g_strdup(e->digest.text);
+			info->size = e->size;
+			info->created_at = message_time_new(e->created_ns);
+			info->updated_at = message_time_new(e->created_ns);
+			g_ptr_array_add(block, info);
+		}
 		if (block->len == LIST_BLOCK && !send_block(call, block, error))
 			return false;
 	}

@@ -6,13 +6,13 @@
 
 #define NEWEST_COMPAT 30
 
-/* A wire request converted to a build request; owns the data that the latter borrows. */
+/* A wire request converted to a build request, and the data that the latter borrows; control_solve owns it. */
 struct translation {
 	struct build_request request;
 	GArray *exporters; /* element type: struct build_target */
 	GArray *cache_exports;
 	GArray *cache_imports;
-	GPtrArray *tables;       /* element type: GHashTable *, owned */
+	GPtrArray *tables;       /* element type: GHashTable * (owned) */
 	GPtrArray *entitlements; /* borrowed texts, NULL-terminated */
 };
 
@@ -30,13 +30,6 @@ static void add_target(GArray *targets, const char *type, GHashTable *attrs)
 	g_array_append_val(targets, target);
 }
 
-static GHashTable *registry_ref(const char *ref)
-{
-	GHashTable *attrs = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-	g_hash_table_replace(attrs, g_strdup("ref"), g_strdup(ref));
-	return attrs;
-}
-
 static void translate_cache(struct translation *t, const Control__CacheOptions *options)
 {
 	if (!options)
@@ -50,16 +43,11 @@ static void translate_cache(struct translation *t, const Control__CacheOptions *
 		g_hash_table_replace(attrs, g_strdup("ref"), g_strdup(options->exportrefdeprecated));
 		add_target(t->cache_exports, "registry", attrs);
 	}
-	for (size_t i = 0; i < options->n_importrefsdeprecated; i++)
-		cache_imports_add(t->cache_imports, "registry", registry_ref(options->importrefsdeprecated[i]));
-}
-
-static void translate_exporters(struct translation *t, const Control__SolveRequest *m)
-{
-	for (size_t i = 0; i < m->n_exporters; i++)
-		add_target(t->exporters, m->exporters[i]->type, translate_map(t, m->exporters[i], attrs));
-	if (m->n_exporters == 0 && *m->exporterdeprecated)
-		add_target(t->exporters, m->exporterdeprecated, translate_map(t, m, exporterattrsdeprecated));
+	for (size_t i = 0; i < options->n_importrefsdeprecated; i++) {
+		GHashTable *attrs = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+		g_hash_table_replace(attrs, g_strdup("ref"), g_strdup(options->importrefsdeprecated[i]));
+		cache_imports_add(t->cache_imports, "registry", attrs);
+	}
 }
 
 static bool check_compat(int64_t wanted, int64_t *ret, GError **error)
@@ -84,24 +72,6 @@ static bool check_unimplemented_parts(const Control__SolveRequest *m, GError **e
 	if (m->proxynetwork)
 		return error_set(error, ERROR_UNIMPLEMENTED, "proxy networks are not supported yet");
 	return true;
-}
-
-static void translation_init(struct translation *t)
-{
-	t->exporters = g_array_new(FALSE, TRUE, sizeof(struct build_target));
-	t->cache_exports = g_array_new(FALSE, TRUE, sizeof(struct build_target));
-	t->cache_imports = cache_imports_new();
-	t->tables = g_ptr_array_new_with_free_func((GDestroyNotify)g_hash_table_unref);
-	t->entitlements = g_ptr_array_new();
-}
-
-static void translation_clear(struct translation *t)
-{
-	g_array_unref(t->exporters);
-	g_array_unref(t->cache_exports);
-	g_array_unref(t->cache_imports);
-	g_ptr_array_unref(t->tables);
-	g_ptr_array_unref(t->entitlements);
 }
 
 static GHashTable *translate_inputs(struct translation *t, const Control__SolveRequest *m)
@@ -130,7 +100,10 @@ static void settle_frontend(struct build_request *r)
 
 static bool translate(struct translation *t, const Control__SolveRequest *m, GError **error)
 {
-	translate_exporters(t, m);
+	for (size_t i = 0; i < m->n_exporters; i++)
+		add_target(t->exporters, m->exporters[i]->type, translate_map(t, m->exporters[i], attrs));
+	if (m->n_exporters == 0 && *m->exporterdeprecated)
+		add_target(t->exporters, m->exporterdeprecated, translate_map(t, m, exporterattrsdeprecated));
 	translate_cache(t, m->cache);
 	for (size_t i = 0; i < m->n_entitlements; i++)
 		g_ptr_array_add(t->entitlements, m->entitlements[i]);
@@ -161,13 +134,21 @@ static bool translate(struct translation *t, const Control__SolveRequest *m, GEr
 ProtobufCMessage *control_solve(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
 {
 	struct control *control = data;
-	struct translation t = {0};
-	translation_init(&t);
+	g_autoptr(GArray) exporters = g_array_new(FALSE, TRUE, sizeof(struct build_target)),
+			  cache_exports = g_array_new(FALSE, TRUE, sizeof(struct build_target)),
+			  cache_imports = cache_imports_new();
+	g_autoptr(GPtrArray) tables = g_ptr_array_new_with_free_func((GDestroyNotify)g_hash_table_unref),
+			     entitlements = g_ptr_array_new();
+	struct translation t = {
+		.exporters = exporters,
+		.cache_exports = cache_exports,
+		.cache_imports = cache_imports,
+		.tables = tables,
+		.entitlements = entitlements,
+	};
 	g_autoptr(GHashTable) response = NULL;
-	bool ok = translate(&t, (const void *)request, error) &&
-		  builder_solve(control->builder, &t.request, rpc_call_cancel(call), &response, error);
-	translation_clear(&t);
-	if (!ok) {
+	if (!translate(&t, (const void *)request, error) ||
+	    !builder_solve(control->builder, &t.request, rpc_call_cancel(call), &response, error)) {
 		error_hide_code(error);
 		return NULL;
 	}

@@ -21,16 +21,6 @@ static Control__UsageRecord *usage_to_wire(const struct cache_usage *u)
 	return wire;
 }
 
-static void add_rows(Control__DiskUsageResponse *reply, const GPtrArray *rows, int64_t newest)
-{
-	reply->record = g_renew(Control__UsageRecord *, reply->record, reply->n_record + rows->len);
-	for (guint i = 0; i < rows->len; i++) {
-		const struct cache_usage *u = rows->pdata[i];
-		if (newest == INT64_MAX || MAX(u->last_used_ns, u->created_ns) <= newest)
-			reply->record[reply->n_record++] = usage_to_wire(u);
-	}
-}
-
 ProtobufCMessage *control_disk_usage(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
 {
 	struct control *control = data;
@@ -46,7 +36,12 @@ ProtobufCMessage *control_disk_usage(rpc_call *call, const ProtobufCMessage *req
 			guard_free(reply);
 			return NULL;
 		}
-		add_rows(reply, rows, newest);
+		reply->record = g_renew(Control__UsageRecord *, reply->record, reply->n_record + rows->len);
+		for (guint k = 0; k < rows->len; k++) {
+			const struct cache_usage *u = rows->pdata[k];
+			if (newest == INT64_MAX || MAX(u->last_used_ns, u->created_ns) <= newest)
+				reply->record[reply->n_record++] = usage_to_wire(u);
+		}
 	}
 	return &reply->base;
 }

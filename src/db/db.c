@@ -201,14 +201,6 @@ static bool remove_all(int dir_fd, const char *name, const char *const *suffixes
 	return true;
 }
 
-static bool fill_new(int dir_fd, const char *name, const char *const *migrations, GError **error)
-{
-	static const char settings[] = "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA synchronous = OFF;"
-				       "PRAGMA journal_mode = WAL;";
-	g_autoptr(db) d = db_new(dir_fd, name, error);
-	return d && connect_to(d, name, SQLITE_OPEN_CREATE, settings, error) && migrate(d, migrations, false, error);
-}
-
 /*
  * Creates the database under another name without syncing, then calls fsync and renames it, so that a database with its
  * final name is complete. Creating it in place would take a dozen small transactions with three syncs each, which is
@@ -223,7 +215,13 @@ static bool create(int dir_fd, const char *name, const char *const *migrations, 
 	scoped_fd fd = openat(dir_fd, temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return error_set_errno(error, errno, "create %s", temporary);
-	if (!fill_new(dir_fd, temporary, migrations, error))
+	static const char settings[] = "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA synchronous = OFF;"
+				       "PRAGMA journal_mode = WAL;";
+	db *d = db_new(dir_fd, temporary, error);
+	bool filled = d && connect_to(d, temporary, SQLITE_OPEN_CREATE, settings, error) &&
+		      migrate(d, migrations, false, error);
+	db_close(d);
+	if (!filled)
 		return false;
 	if (fsync(fd) < 0)
 		return error_set_errno(error, errno, "sync %s", temporary);
@@ -423,11 +421,6 @@ static sqlite3_stmt *statement_find(db *d, const char *sql, GError **error)
 	return s;
 }
 
-static int bind_bytes(sqlite3_stmt *s, int i, const void *bytes, size_t n)
-{
-	return bytes ? sqlite3_bind_blob64(s, i, bytes, n, SQLITE_TRANSIENT) : sqlite3_bind_null(s, i);
-}
-
 static bool bind(db *d, sqlite3_stmt *s, const char *types, va_list ap, GError **error)
 {
 	for (int i = 1; *types; i++, types++) {
@@ -440,7 +433,8 @@ static bool bind(db *d, sqlite3_stmt *s, const char *types, va_list ap, GError *
 			rc = sqlite3_bind_double(s, i, va_arg(ap, double));
 		} else if (*types == 'b') {
 			const void *bytes = va_arg(ap, const void *);
-			rc = bind_bytes(s, i, bytes, va_arg(ap, size_t));
+			size_t n = va_arg(ap, size_t);
+			rc = bytes ? sqlite3_bind_blob64(s, i, bytes, n, SQLITE_TRANSIENT) : sqlite3_bind_null(s, i);
 		}
 		if (rc != SQLITE_OK)
 			return fail(d, "bind", error);

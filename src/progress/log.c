@@ -88,22 +88,16 @@ struct progress_reader {
 
 /* ---- appending, locked */
 
-static void notify_armed(progress_log *log)
-{
-	for (guint i = 0; i < log->armed->len; i++) {
-		progress_reader *r = log->armed->pdata[i];
-		r->notify(r->notify_data, false);
-	}
-	g_ptr_array_set_size(log->armed, 0);
-}
-
 static void push(progress_log *log, struct event *e)
 {
 	g_ptr_array_add(log->events, event_ref(e));
 	if (log->waiting > 0)
 		g_cond_broadcast(&log->more);
-	if (log->armed->len > 0)
-		notify_armed(log);
+	for (guint i = 0; i < log->armed->len; i++) {
+		progress_reader *r = log->armed->pdata[i];
+		r->notify(r->notify_data, false);
+	}
+	g_ptr_array_set_size(log->armed, 0);
 }
 
 /* A counter that no reader has read yet is overwritten: a slow reader only sees its last value. */

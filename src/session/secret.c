@@ -20,14 +20,6 @@ static void wiped_free(void *data)
 	g_free(w);
 }
 
-/* Takes ownership of the memory. */
-static GBytes *wiped_bytes(uint8_t *bytes, size_t n)
-{
-	struct wiped *w = g_new(struct wiped, 1);
-	*w = (struct wiped){bytes, n};
-	return g_bytes_new_with_free_func(bytes, n, wiped_free, w);
-}
-
 struct question {
 	const char *id;
 	GBytes *value;
@@ -44,7 +36,9 @@ static bool ask(session *s, cancel *c, void *data, GError **error)
 		return false;
 	bool ok = reply->data.len <= (size_t)LIMIT_SECRET_BYTES ||
 		  error_set(error, ERROR_RESOURCE_EXHAUSTED, "secret %s: invalid size %zu", q->id, reply->data.len);
-	q->value = wiped_bytes(reply->data.data, reply->data.len);
+	struct wiped *w = g_new(struct wiped, 1);
+	*w = (struct wiped){reply->data.data, reply->data.len};
+	q->value = g_bytes_new_with_free_func(w->bytes, w->n, wiped_free, w);
 	reply->data = (ProtobufCBinaryData){0, NULL};
 	guard_free(reply);
 	if (!ok)
