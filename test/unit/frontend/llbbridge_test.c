@@ -397,7 +397,7 @@ static void test_solve_result(struct fixture *f, gconstpointer data)
 		      "solve did not return default result");
 }
 
-/* Failures of builds have no code of their own, except those that describe the call. */
+/* The code of a failed build is hidden, except where it describes the call. */
 static void test_solve_failure(struct fixture *f, gconstpointer data)
 {
 	g_autoptr(GError) error = NULL;
