@@ -564,6 +564,16 @@ static void mode_inputs(void)
 	return_ref(ref);
 }
 
+/* Requests itself with the input "in". */
+static void mode_pass_inputs(void)
+{
+	struct bytes request = frontend_request("gateway.v0", option("source"), "inputs"), entry = {0};
+	put_text(&entry, 1, "in");
+	put_message(&entry, 2, file_definition("/hello", "hello", 5));
+	put_message(&request, 13, entry);
+	return_ref(solve(request));
+}
+
 static void mode_ping(void)
 {
 	struct bytes reply = call("Ping", (struct bytes){0});
@@ -1023,6 +1033,7 @@ static const struct {
 	{"wrap", mode_wrap, false},
 	{"env", mode_env, false},
 	{"inputs", mode_inputs, false},
+	{"pass-inputs", mode_pass_inputs, false},
 	{"ping", mode_ping, false},
 	{"error", mode_error, false},
 	{"nested", mode_nested, false},

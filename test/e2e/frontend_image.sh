@@ -68,6 +68,10 @@ grep -q "^#[0-9]* [0-9.]* a line of the frontend$" build.log || fail "no log of 
 gateway --opt mode=nested --output type=local,dest=nested > build.log 2>&1 || { cat build.log; fail "nested"; }
 [ "$(cat nested/made)" = made ] || fail "result of a nested frontend"
 
+# Inputs of a request.
+gateway --opt mode=pass-inputs --output type=local,dest=inputs > build.log 2>&1 || { cat build.log; fail "inputs"; }
+[ "$(cat inputs/hello)" = hello ] || fail "result of inputs"
+
 # A syntax line of any image.
 sed '1i # syntax=example.com/fe:1 --flag' ctx/Dockerfile > fe/with-syntax
 with_syntax() { # with_syntax FILE ARGS
@@ -112,6 +116,31 @@ fails "no source specified for gateway" build.log "$BIN/buildctl" build --fronte
 fails "invalid context name UPPER" build.log "$BIN/buildctl" build --frontend=gateway.v0 --opt source=UPPER
 fails "gateway source didn't return default result" build.log wrap --opt source=example.com/none \
 	--opt context:example.com/none=docker-image://scratch
+
+# An image of a registry: pulled once, a record of the cache, subject to source policies.
+R=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print("127.0.0.1:%d" % s.getsockname()[1])')
+printf 'version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: "%s"}\n' "$WORK/store" "$R" > registry.yml
+docker-registry serve registry.yml > registry.log 2>&1 &
+undo "kill $!"
+pushed() { build fe --output "type=image,name=$R/fe:1,push=true" > build.log 2>&1; }
+await pushed
+"$BIN/buildctl" prune --all > /dev/null
+sed "1i # syntax=$R/fe:1" ctx/Dockerfile > fe/pulled
+pulled() { with_syntax fe/pulled --opt mode=wrap "$@"; }
+pulled --output type=local,dest=pulled > build.log 2>&1 || { cat build.log; fail "image of a registry"; }
+[ "$(cat pulled/made)" = made ] || fail "result of an image of a registry"
+grep -q "resolve image config for docker-image://$R/fe:1" build.log || fail "the image was not resolved: $(cat build.log)"
+"$BIN/buildctl" du -v > du.txt
+grep -q "^Type:[[:space:]]*frontend$" du.txt || { cat du.txt; fail "no record of type frontend"; }
+rule() { printf '{"version":1,"rules":[{"action":"%s","selector":{"identifier":"docker-image://%s"},"updates":{"identifier":"%s"}}]}' "$@"; }
+rule DENY "$R/fe:1" "" > policy.json
+fails "denied by policy" build.log pulled --source-policy-file policy.json
+rule CONVERT "$R/fe:1" "docker-image://$R/missing:1" > policy.json
+fails "$R/missing:1" build.log pulled --source-policy-file policy.json
+rule CONVERT "$R/other:2" "docker-image://$R/fe:1" > policy.json
+sed "1i # syntax=$R/other:2" ctx/Dockerfile > fe/converted
+with_syntax fe/converted --opt mode=wrap --source-policy-file policy.json > build.log 2>&1 || { cat build.log; fail "converted image"; }
+fails "$R/missing:1" build.log with_syntax ctx/Dockerfile --opt "build-arg:BUILDKIT_SYNTAX=$R/missing:1"
 
 # An image without an entry point, labels and working directory.
 printf 'FROM scratch\nCOPY frontend /frontend\n' > fe/Dockerfile
