@@ -111,6 +111,7 @@ bool fssync_send(const struct fssync_channel *channel, const struct fssync_root 
 		 const struct fssync_filter *filter, const struct fssync_send_options *options, cancel *c,
 		 GError **error);
 
+#define FSSYNC_METADATA_NAME ".fsutil-metadata"
 enum fssync_change { FSSYNC_ADDED, FSSYNC_MODIFIED, FSSYNC_UNCHANGED, FSSYNC_REMOVED };
 
 struct fssync_receive_options {
@@ -120,6 +121,13 @@ struct fssync_receive_options {
 	uid_t owner_uid;
 	gid_t owner_gid;
 	bool as_root; /* may chown, mknod and set trusted attributes */
+	/*
+	 * Only the entries that wanted (NULL: none) accepts are created, with their parents; the file FSSYNC_METADATA_NAME
+	 * at the top has all announcements: each a length (32 bit, little endian) and a Stat message.
+	 */
+	bool metadata_only;
+	bool (*wanted)(void *data, const char *path);
+	void *wanted_data;
 	/*
 	 * Receives every entry as it is beneath dest, in path order, on the calling thread after its data is complete.
 	 * May be NULL.

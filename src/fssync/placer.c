@@ -17,6 +17,8 @@
 
 enum { OPEN_LEVELS = 8 }; /* outer directories are closed, unless their files are still being received */
 
+#define METADATA_BYTES_MAX MIB(256) /* of the file of announcements */
+
 /* A directory of the current path. */
 struct frame {
 	dest_dir *dir;       /* ref */
@@ -34,6 +36,7 @@ struct placer {
 	inode_table *inodes; /* of previous entries in the destination: hard links are compared by name */
 	GHashTable *files;   /* set of hashes of announced paths that a hard link may refer to */
 	GHashTable *changed; /* set of hashes of changed paths: links to them are created again */
+	GPtrArray *parents;  /* of struct fssync_stat *: directories not created yet (metadata only) */
 	uint64_t seed;
 };
 
@@ -316,12 +319,82 @@ static bool place_stat(struct placer *p, struct fssync_stat *stat, GError **erro
 	return receiver_report(p->r, e, ok ? error : NULL) && ok;
 }
 
+/* ---- transfers of metadata only */
+
+static void stat_free(void *data)
+{
+	fssync_stat_clear(data);
+	g_free(data);
+}
+
+static bool metadata_add(struct receiver *r, GError **error)
+{
+	uint32_t n = GUINT32_TO_LE((uint32_t)r->stat.len);
+	if (r->metadata->len + sizeof(n) + r->stat.len > (size_t)METADATA_BYTES_MAX)
+		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "too many entries in transfer");
+	g_byte_array_append(r->metadata, (const uint8_t *)&n, sizeof(n));
+	g_byte_array_append(r->metadata, r->stat.ptr, (guint)r->stat.len);
+	return true;
+}
+
+/* Keeps the directories of p->parents that contain path. */
+static void parents_keep(GPtrArray *parents, const char *path)
+{
+	while (parents->len > 0) {
+		const char *last = ((struct fssync_stat *)parents->pdata[parents->len - 1])->path;
+		size_t n = strlen(last);
+		if (strncmp(path, last, n) == 0 && path[n] == '/')
+			return;
+		g_ptr_array_set_size(parents, (gint)parents->len - 1);
+	}
+}
+
+/* Places the directories that were announced before an entry and are not created yet. */
+static bool place_parents(struct placer *p, GError **error)
+{
+	bool ok = true;
+	for (guint i = 0; ok && i < p->parents->len; i++) {
+		struct fssync_stat *stat = p->parents->pdata[i];
+		ok = place_stat(p, stat, error);
+		*stat = (struct fssync_stat){0};
+	}
+	g_ptr_array_set_size(p->parents, 0);
+	return ok;
+}
+
+/* Takes ownership of stat. A directory is created only with an entry in it, or if it is wanted itself. */
+static bool place_if_wanted(struct placer *p, struct fssync_stat *stat, GError **error)
+{
+	const struct fssync_receive_options *o = p->r->options;
+	bool is_own = strcmp(stat->path, FSSYNC_METADATA_NAME) == 0;
+	if (is_own || !path_check(stat->path, error) || !metadata_add(p->r, error)) {
+		fssync_stat_clear(stat);
+		return is_own;
+	}
+	parents_keep(p->parents, stat->path);
+	if (o->wanted && o->wanted(o->wanted_data, stat->path)) {
+		if (place_parents(p, error))
+			return place_stat(p, stat, error);
+		fssync_stat_clear(stat);
+		return false;
+	}
+	if (stat->mode & FSSYNC_MODE_DIR)
+		g_ptr_array_add(p->parents, g_memdup2(stat, sizeof *stat));
+	else
+		fssync_stat_clear(stat);
+	return true;
+}
+
+/* ---- */
+
 static bool place_all(struct placer *p, GError **error)
 {
+	bool (*take)(struct placer *, struct fssync_stat *, GError **) =
+		p->r->options->metadata_only ? place_if_wanted : place_stat;
 	GError *failure = NULL;
 	struct fssync_stat stat;
 	while (receiver_next_stat(p->r, &stat, &failure))
-		if (!place_stat(p, &stat, error) || !cancel_check(p->r->cancel, error))
+		if (!take(p, &stat, error) || !cancel_check(p->r->cancel, error))
 			return false;
 	if (failure)
 		return error_propagate(error, failure);
@@ -343,6 +416,8 @@ bool placer_run(struct receiver *r, int dest_fd, GError **error)
 	p.files = files;
 	p.changed = changed;
 	p.inodes = inodes;
+	g_autoptr(GPtrArray) parents = g_ptr_array_new_with_free_func(stat_free);
+	p.parents = parents;
 	random_bytes(&p.seed, sizeof(p.seed));
 	int fd = openat(dest_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)

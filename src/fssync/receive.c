@@ -7,15 +7,20 @@
  */
 #include "base/limits.h"
 #include "base/thread.h"
+#include "base/time.h"
 #include "fssync/receiver.h"
+#include "os/file.h"
+#include <fcntl.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #define FILES_MAX 256  /* maximum of open files, if the process may have that many */
 #define FILES_SHARE 16 /* fraction of the process's fd limit */
 #define ORDER_MAX 8192
 #define STATS_BYTES_MAX MIB(256) /* announced and not created yet */
-#define GRACE_MS 5000            /* time for the peer to end the stream after we failed */
+#define METADATA_MODE 0644
+#define GRACE_MS 5000 /* time for the peer to end the stream after we failed */
 
 void entry_free(struct entry *e)
 {
@@ -201,12 +206,12 @@ bool receiver_next_stat(struct receiver *r, struct fssync_stat *ret, GError **er
 		return false;
 	const uint8_t *bytes = g_bytes_get_data(r->chunk, &n);
 	memcpy(&length, bytes + r->chunk_at, sizeof(length));
-	struct slice stat = {bytes + r->chunk_at + sizeof(length), length};
+	r->stat = (struct slice){bytes + r->chunk_at + sizeof(length), length};
 	r->chunk_at += sizeof(length) + length;
 	if (r->next_id == (uint32_t)LIMIT_TAR_ENTRIES)
 		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "too many entries in transfer");
 	r->next_id++;
-	return stat_decode(stat, ret, error);
+	return stat_decode(r->stat, ret, error);
 }
 
 /* Reports completed entries in order. Call with mu held; it is released during each report. */
@@ -298,6 +303,31 @@ static bool finish(struct receiver *r, GError **error)
 	return ok;
 }
 
+/* Creates the file of announcements; one of an earlier transfer was removed, as it is never announced. */
+static bool metadata_write(struct receiver *r, int dest_fd, GError **error)
+{
+	const char *name = FSSYNC_METADATA_NAME;
+	scoped_fd fd = openat(dest_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, METADATA_MODE);
+	struct stat st;
+	if (fd < 0)
+		return error_set_errno(error, errno, "create %s", name);
+	if (fchmod(fd, METADATA_MODE) < 0 || !file_write_all(fd, r->metadata->data, r->metadata->len) ||
+	    fstat(fd, &st) < 0)
+		return error_set_errno(error, errno, "write %s", name);
+	struct fssync_stat stat = {
+		.path = (char *)name,
+		.mode = METADATA_MODE,
+		.uid = st.st_uid,
+		.gid = st.st_gid,
+		.size = st.st_size,
+		.mtime_ns = timespec_to_ns(&st.st_mtim),
+		.linkname = (char *)"",
+	};
+	if (r->options->on_entry)
+		r->options->on_entry(r->options->on_entry_data, FSSYNC_ADDED, &stat);
+	return true;
+}
+
 /* Sends the error to the peer, and gives it time to end the stream before we do. */
 static void give_up(struct receiver *r, const char *text)
 {
@@ -335,7 +365,8 @@ static bool run(struct receiver *r, int dest_fd, GError **error)
 		return false;
 	}
 	GError *failure = NULL;
-	bool ok = placer_run(r, dest_fd, &failure) && finish(r, &failure);
+	bool ok = placer_run(r, dest_fd, &failure) && finish(r, &failure) &&
+		  (!r->metadata || metadata_write(r, dest_fd, &failure));
 	if (!ok) {
 		g_autofree char *text = g_strdup(failure->message);
 		receiver_fail(r, failure);
@@ -373,6 +404,7 @@ bool fssync_receive(const struct fssync_channel *channel, int dest_fd, const str
 	r.files_max = files_max();
 	g_queue_init(&r.order);
 	r.stats = g_byte_array_new();
+	r.metadata = options->metadata_only ? g_byte_array_new() : NULL;
 	r.pending = g_hash_table_new(NULL, NULL);
 	bool ok = run(&r, dest_fd, error);
 	for (struct entry *e; (e = g_queue_pop_head(&r.order));)
@@ -383,6 +415,7 @@ bool fssync_receive(const struct fssync_channel *channel, int dest_fd, const str
 		ok = error_set_errno(error, late, "set the attributes of a directory");
 	g_clear_pointer(&r.chunk, g_bytes_unref);
 	g_byte_array_unref(r.stats);
+	g_clear_pointer(&r.metadata, g_byte_array_unref);
 	g_hash_table_unref(r.pending);
 	g_clear_error(&r.error);
 	g_mutex_clear(&r.mu);

@@ -36,6 +36,8 @@ struct receiver {
 	GBytes *chunk; /* current chunk of announcements from the queue */
 	size_t chunk_at;
 	uint32_t next_id;
+	struct slice stat;    /* the last announcement, borrowed from the chunk */
+	GByteArray *metadata; /* owned: announcements, if options->metadata_only; else NULL */
 
 	GMutex mu;
 	GCond changed;

@@ -8,6 +8,7 @@
 #include "base/scope.h"
 #include "format/json_writer.h"
 #include "format/gotype.h"
+#include "format/patterns.h"
 #include "fssync/call.h"
 #include "progress/progress.h"
 #include "source/source.h"
@@ -22,6 +23,9 @@ struct local {
 	char *hint;
 	char **include, **exclude, **follow; /* NULL: not given */
 	bool diff_none;
+	bool metadata_only;  /* transfer announcements, and only those files that match: */
+	char **exceptions;   /* NULL: none */
+	patterns *transfers; /* compiled exceptions; NULL: none */
 };
 
 static void local_free(void *self)
@@ -33,6 +37,8 @@ static void local_free(void *self)
 	g_strfreev(l->include);
 	g_strfreev(l->exclude);
 	g_strfreev(l->follow);
+	g_strfreev(l->exceptions);
+	patterns_free(l->transfers);
 	g_free(l);
 }
 
@@ -75,12 +81,13 @@ static void session_attr(struct local *l, const char *value)
 	l->name = g_strdup_printf("%.*s-%s", (int)(colon - value), value, name);
 }
 
-static bool metadata_attr(const char *value, GError **error)
+static bool metadata_attr(struct local *l, const char *value, GError **error)
 {
-	bool only = false;
-	if (!bool_parse(value, &only, error))
-		return error_prefix(error, "invalid value for local.metadatatransfer \"%s\": ", value);
-	return !only || error_set(error, ERROR_UNIMPLEMENTED, "local.metadatatransfer is not supported yet");
+	if (bool_parse(value, &l->metadata_only, error))
+		return true;
+	g_autofree char *quoted = go_quote(value);
+	g_prefix_error(error, "invalid value for local.metadatatransfer %s: ", quoted);
+	return false;
 }
 
 static bool attr_parse(struct local *l, const char *key, const char *value, GError **error)
@@ -96,7 +103,9 @@ static bool attr_parse(struct local *l, const char *key, const char *value, GErr
 	else if (g_str_equal(key, "local.differ"))
 		l->diff_none = g_str_equal(value, "none");
 	else if (g_str_equal(key, "local.metadatatransfer"))
-		return metadata_attr(value, error);
+		return metadata_attr(l, value, error);
+	else if (g_str_equal(key, "local.metadatatransferexclude"))
+		return list_parse(key, value, &l->exceptions, error);
 	else if (g_str_equal(key, "local.sharedkeyhint")) {
 		g_free(l->hint);
 		l->hint = g_strdup(value);
@@ -116,6 +125,13 @@ static void *local_open(const struct source_context *context, const Pb__SourceOp
 			local_free(l);
 			return NULL;
 		}
+	if (l->exceptions && *l->exceptions) {
+		l->transfers = patterns_new((const char *const *)l->exceptions, error);
+		if (!l->transfers) {
+			local_free(l);
+			return NULL;
+		}
+	}
 	return l;
 }
 
@@ -144,6 +160,9 @@ static bool local_cache_key(void *self, struct work *work, unsigned phase, char 
 	put_list(w, "IncludePatterns", l->include);
 	put_list(w, "ExcludePatterns", l->exclude);
 	put_list(w, "FollowPaths", l->follow);
+	json_put_bool_member_true(w, "MetadataTransfer", l->metadata_only);
+	if (l->exceptions)
+		json_put_strings_member_nonempty(w, "MetadataExceptions", l->exceptions, g_strv_length(l->exceptions));
 	json_object_end(w);
 	g_autofree char *text = json_writer_take(&w, NULL);
 	struct digest digest;
@@ -160,6 +179,11 @@ static void note_entry(void *record, enum fssync_change change, const struct fss
 	cache_ref_note_entry(record, stat, NULL, change == FSSYNC_REMOVED);
 }
 
+static bool is_transferred(void *transfers, const char *path)
+{
+	return patterns_match(transfers, path);
+}
+
 static bool transfer(struct local *l, session *s, cache_ref *record, struct work *work, GError **error)
 {
 	scoped_fd dest = cache_ref_open_tree(l->context->cache, record, CACHE_TREE_WRITE, work, error);
@@ -174,6 +198,9 @@ static bool transfer(struct local *l, session *s, cache_ref *record, struct work
 	struct fssync_receive_options options = {
 		.diff_none = l->diff_none,
 		.as_root = geteuid() == 0,
+		.metadata_only = l->metadata_only,
+		.wanted = l->transfers ? is_transferred : NULL,
+		.wanted_data = l->transfers,
 		.on_entry = note_entry,
 		.on_entry_data = record,
 		.progress = progress_transfer_report,
@@ -212,8 +239,8 @@ static cache_ref *take_record(struct local *l, const char *index_name, struct wo
 static bool sync_from(struct local *l, session *s, struct work *work, cache_ref **ret, GError **error)
 {
 	bool named;
-	g_autofree char *index_name =
-		g_strdup_printf("local.sharedKey:%s:%s:%s", l->name, l->hint, session_shared_key(s));
+	g_autofree char *index_name = g_strdup_printf("local.sharedKey:%s:%s:%s%s", l->name, l->hint,
+						      session_shared_key(s), l->metadata_only ? ":metadata" : "");
 	g_autoptr(cache_ref) record = take_record(l, index_name, work, &named, error);
 	if (!record)
 		return false;

@@ -188,12 +188,50 @@ static void test_codec(void)
 		g_assert_cmpuint(fssync_mode_to_st(fssync_mode_from_st(modes[i])), ==, modes[i]);
 }
 
+static bool want_all(void *data, const char *path)
+{
+	return strchr(path, 'w') != NULL;
+}
+
+/* Transfers of metadata only check the paths of entries that are not created, too. */
+static void test_metadata_only(void)
+{
+	static const struct {
+		struct script script[3];
+		const char *text;
+	} table[] = {
+		{{{"../x", NULL, 0644}}, "escape check ../x: invalid argument"},
+		{{{"/x", NULL, 0644}}, "absolute path /x: invalid argument"},
+		{{{"a", NULL, 0644}, {"a/w", NULL, 0644}}, "changes out of order: \"a/w\" \"\""},
+		{{{"a", NULL, D}, {"b/w", NULL, 0644}}, "changes out of order: \"b/w\" \"\""},
+		{{{"a", NULL, L}, {"a/w", NULL, 0644}}, "changes out of order: \"a/w\" \"\""},
+		{{{"a", NULL, 0644}, {"w", "a", 0644}}, "invalid link w to unknown path: \"a\""},
+	};
+	for (size_t i = 0; i < G_N_ELEMENTS(table); i++) {
+		char *dir;
+		int dst = make_root(&dir);
+		struct pair *pair = pair_new(1 << 20);
+		struct fssync_receive_options options = {.metadata_only = true, .wanted = want_all};
+		g_autoptr(GError) error = NULL;
+		for (size_t k = 0; k < 3 && table[i].script[k].path; k++)
+			send_stat(&pair->a, &table[i].script[k]);
+		GThread *thread = g_thread_new("peer", close_on_error, &pair->a);
+		g_assert_false(fssync_receive(&pair->b, dst, &options, NULL, &error));
+		g_assert_cmpstr(error->message, ==, table[i].text);
+		pair_abort(pair->b.data);
+		g_thread_join(thread);
+		pair_free(pair);
+		drop_root(dst, dir);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/fssync/hostile/paths", test_paths);
 	g_test_add_func("/fssync/hostile/data", test_data);
 	g_test_add_func("/fssync/hostile/requests", test_requests);
+	g_test_add_func("/fssync/hostile/metadata-only", test_metadata_only);
 	g_test_add_func("/fssync/codec", test_codec);
 	return g_test_run();
 }

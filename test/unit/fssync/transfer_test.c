@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/fssync_pair.h"
 #include "base/scope.h"
+#include "fssync/packet.h"
 #include "os/tree.h"
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -429,6 +430,75 @@ static void test_socket(void)
 	trees_clear(&t);
 }
 
+/* ---- metadata only */
+
+static bool is_numbered(void *data, const char *path)
+{
+	return g_str_has_suffix(path, "1") || strcmp(path, "foo") == 0 || strcmp(path, "wanted") == 0;
+}
+
+/* The paths of the file of announcements, joined by blanks. */
+static char *announced_paths(int dir)
+{
+	GString *paths = g_string_new(NULL);
+	scoped_fd fd = openat(dir, FSSYNC_METADATA_NAME, O_RDONLY | O_NOFOLLOW);
+	uint8_t bytes[4096];
+	ssize_t n = read(fd, bytes, sizeof bytes);
+	g_assert_cmpint(n, >=, 0);
+	for (ssize_t at = 0; at < n;) {
+		uint32_t length = bytes[at] | (uint32_t)bytes[at + 1] << 8;
+		struct fssync_stat stat = {0};
+		g_assert_true(stat_decode((struct slice){bytes + at + 4, length}, &stat, NULL));
+		g_string_append_printf(paths, "%s%s", at ? " " : "", stat.path);
+		fssync_stat_clear(&stat);
+		at += 4 + length;
+	}
+	return g_string_free(paths, FALSE);
+}
+
+static void test_metadata_only(void)
+{
+	static const struct fssync_receive_options some = {.metadata_only = true, .wanted = is_numbered},
+						   none = {.metadata_only = true};
+	struct trees t;
+	trees_init(&t);
+	mkdirat(t.src, "dir", 0700);
+	mkdirat(t.src, "dir/sub", 0700);
+	mkdirat(t.src, "dir/sub2", 0700);
+	mkdirat(t.src, "wanted", 0700);
+	put(t.src, "data", "data");
+	put(t.src, "dir/file1", "file1");
+	put(t.src, "dir/file2", "file2");
+	put(t.src, "dir/sub/bar1", "bar1");
+	put(t.src, "dir/sub2/bar2", "bar2");
+	put(t.src, "foo", "foo");
+	put(t.src, "wanted/x", "x");
+	put(t.src, FSSYNC_METADATA_NAME, "a name that is not transferred");
+	const char *all =
+		"data dir dir/file1 dir/file2 dir/sub dir/sub/bar1 dir/sub2 dir/sub2/bar2 foo wanted wanted/x";
+	assert_sync(&t, NULL, some,
+		    "A:dir A:dir/file1 A:dir/sub A:dir/sub/bar1 A:foo A:wanted A:" FSSYNC_METADATA_NAME);
+	g_autofree char *first = announced_paths(t.dst);
+	g_assert_cmpstr(first, ==, all);
+	assert_file(t.dst, "dir/file1", "file1");
+	assert_file(t.dst, "dir/sub/bar1", "bar1");
+	assert_file(t.dst, "data", NULL);
+	struct stat st;
+	g_assert_cmpint(fstatat(t.dst, FSSYNC_METADATA_NAME, &st, AT_SYMLINK_NOFOLLOW), ==, 0);
+	g_assert_cmpint(st.st_mode, ==, S_IFREG | 0644);
+
+	/* Again, after changes: what is not wanted any more goes; the file of announcements is written anew. */
+	g_assert_true(tree_remove_at(t.src, "dir/sub", NULL));
+	put(t.src, "dir/file1", "file1-updated");
+	assert_sync(&t, NULL, some,
+		    "R:" FSSYNC_METADATA_NAME " U:dir M:dir/file1 R:dir/sub U:foo U:wanted A:" FSSYNC_METADATA_NAME);
+	assert_file(t.dst, "dir/file1", "file1-updated");
+	assert_sync(&t, NULL, none, "R:" FSSYNC_METADATA_NAME " R:dir R:foo R:wanted A:" FSSYNC_METADATA_NAME);
+	g_autofree char *last = announced_paths(t.dst);
+	g_assert_cmpstr(last, ==, "data dir dir/file1 dir/file2 dir/sub2 dir/sub2/bar2 foo wanted wanted/x");
+	trees_clear(&t);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -445,5 +515,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/fssync/turned-file", test_turned_file);
 	g_test_add_func("/fssync/socket", test_socket);
 	g_test_add_func("/fssync/few-fds", test_few_fds);
+	g_test_add_func("/fssync/metadata-only", test_metadata_only);
 	return g_test_run();
 }
