@@ -55,6 +55,8 @@ static void build_unref(struct build *build)
 	gateway_unref(build->gateway);
 	g_ptr_array_unref(build->cache_exporters);
 	g_ptr_array_unref(build->cleanups);
+	g_array_unref(build->exporters);
+	g_ptr_array_unref(build->session_targets);
 	blob_holds_free(build->holds);
 	g_mutex_clear(&build->mu);
 	g_free(build->ref);
@@ -287,6 +289,10 @@ static struct build *build_new(builder *b, const struct build_request *request, 
 	build->imports = imports_new(build);
 	build->cache_exporters = g_ptr_array_new_with_free_func((GDestroyNotify)cache_exporter_free);
 	build->cleanups = g_ptr_array_new_with_free_func(g_free);
+	build->exporters = g_array_new(FALSE, TRUE, sizeof(struct build_target));
+	if (request->n_exporters > 0)
+		g_array_append_vals(build->exporters, request->exporters, (guint)request->n_exporters);
+	build->session_targets = g_ptr_array_new_with_free_func((GDestroyNotify)g_array_unref);
 	build->holds = blob_holds_new(builder_worker(b)->blobs);
 	g_mutex_init(&build->mu);
 	/* A definition without ops is scratch; a request without a definition is driven by its client. */
@@ -425,7 +431,8 @@ static bool evaluate_and_export(struct build *build, build_result *result, GHash
 		if (build_evaluate(build, result, build->cancel, &why)) {
 			bool first = !settled;
 			settled = true;
-			if (settle(build, result, first, &why) && build_export(build, result, response, &why))
+			if (settle(build, result, first, &why) && build_find_session_exporters(build, result, &why) &&
+			    build_export(build, result, response, &why))
 				return true;
 		}
 		if (cancel_is_set(build->cancel) || imports_losses(build->imports) == losses) {
@@ -443,6 +450,8 @@ static build_result *build_run(struct build *build, GHashTable *response, GError
 	if (!result || !evaluate_and_export(build, result, response, error) || !make_durable(build, error))
 		return NULL;
 	add_frontend_keys(result, response);
+	if (!build_finalize_session_export(build, response, error))
+		return NULL;
 	return g_steal_pointer(&result);
 }
 

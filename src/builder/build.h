@@ -39,6 +39,7 @@ struct build_request {
 	const Policy__Policy *source_policy; /* NULL: none */
 	const char *policy_session;          /* id of the session that has the PolicyVerifier service; "": none */
 	bool internal;
+	bool session_exporters; /* the client's Exporter service names further exporters when the result is known */
 	int64_t compat_version; /* compatibility version: 10, 20 or 30 */
 };
 struct builder_options {

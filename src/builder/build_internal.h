@@ -30,9 +30,11 @@ struct build {
 	provenance *provenance;       /* owned; outlives all refs */
 	provenance_scope *sbom_scope; /* owned; of the SBOM generator, unless the frontend ran it; outlives all refs */
 	GPtrArray *cache_exporters;   /* owned; exported images by exporter index; NULL: none */
+	GArray *exporters;            /* element type: struct build_target; the request's and those of the session */
+	GPtrArray *session_targets;   /* element type: GArray *: found in the session; exporters borrows from them */
 	blob_holds *holds;            /* owned; of what exports make beside cache records, to the end of the build */
 	GPtrArray *cleanups;          /* element type: gpointer, freed with g_free at the end */
-	struct export_kept *kept;     /* owned: images by exporter of the request; NULL: nothing was exported */
+	struct export_kept *kept;     /* owned: images by exporter; NULL: nothing was exported */
 	gateway *gateway;             /* owned; NULL unless a client drives the build */
 	bool allow_network_host, allow_security_insecure;
 	gint n_frontends; /* number of frontend images that run; atomic */
@@ -129,6 +131,10 @@ bool build_join_cache_exports(struct cache_exports *c, GHashTable *response, GEr
 /* ---- export.c */
 /* Validates types, options and names of the request's exporters before anything runs. */
 bool build_check_exporters(struct build *b, GError **error);
+/* Adds the exporters that the client's session names for the evaluated result, if the request asks for that; once per build. */
+bool build_find_session_exporters(struct build *b, build_result *result, GError **error);
+/* Passes the response to the client's session, if the request asks for that. */
+bool build_finalize_session_export(struct build *b, GHashTable *response, GError **error);
 /* Runs all exporters and their finish functions. Adds their keys to response. */
 bool build_export(struct build *b, build_result *result, GHashTable *response, GError **error);
 

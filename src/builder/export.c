@@ -99,7 +99,7 @@ static bool target_open(struct build *build, size_t i, struct target *t, GError 
 		.session_id = build->request->session,
 		.compat_version = build->request->compat_version,
 	};
-	const struct build_target *wanted = &build->request->exporters[i];
+	const struct build_target *wanted = &g_array_index(build->exporters, struct build_target, i);
 	g_autoptr(GHashTable) attrs = attrs_with_epoch(build, wanted->attrs);
 	t->build = build;
 	t->exporter = exporter_open(&t->context, wanted->type, attrs, error);
@@ -114,7 +114,7 @@ static bool target_open(struct build *build, size_t i, struct target *t, GError 
 bool build_check_exporters(struct build *build, GError **error)
 {
 	bool ok = true;
-	for (size_t i = 0; ok && i < build->request->n_exporters; i++) {
+	for (size_t i = 0; ok && i < build->exporters->len; i++) {
 		struct target t = {0};
 		ok = target_open(build, i, &t, error);
 		g_clear_pointer(&t.exporter, exporter_free);
@@ -153,6 +153,59 @@ static struct export_ref *export_refs(struct build *build, build_result *result,
 	return g_steal_pointer(&refs);
 }
 
+/* ---- exporters of the session */
+
+/* Ids of the records of a result: its refs by name, then those of its attestations. Scratch has none. */
+static GPtrArray *ref_ids(struct build *build, build_result *result, GError **error)
+{
+	struct work work = {.cancel = build->cancel, .sessions = build->sessions};
+	size_t n;
+	g_autofree struct export_ref *refs = export_refs(build, result, &n, error);
+	g_autoptr(GPtrArray) ids = g_ptr_array_new();
+	for (size_t i = 0; refs && i < n; i++)
+		if (refs[i].ref)
+			g_ptr_array_add(ids, (gpointer)cache_ref_id(refs[i].ref));
+	for (guint i = 0; refs && i < result->attestations->len; i++) {
+		const struct build_attestation *a = result->attestations->pdata[i];
+		cache_ref *ref;
+		if (!build_ref_result(build->bridge, a->ref, &work, &ref, error))
+			return NULL;
+		if (ref)
+			g_ptr_array_add(ids, (gpointer)cache_ref_id(ref));
+	}
+	g_ptr_array_add(ids, NULL);
+	return refs ? g_steal_pointer(&ids) : NULL;
+}
+
+bool build_find_session_exporters(struct build *build, build_result *result, GError **error)
+{
+	if (!build->request->session_exporters || build->session_targets->len > 0)
+		return true;
+	g_autoptr(GPtrArray) ids = ref_ids(build, result, error);
+	GArray *found =
+		ids ? session_find_exporters(builder_worker(build->builder)->sessions, build->request->session,
+					     result->metadata, (const char *const *)ids->pdata, build->cancel, error)
+		    : NULL;
+	if (!found)
+		return false;
+	g_ptr_array_add(build->session_targets, found);
+	for (guint i = 0; i < found->len; i++) {
+		const struct session_exporter *e = &g_array_index(found, struct session_exporter, i);
+		struct build_target target = {.type = e->type, .attrs = e->attrs};
+		g_array_append_val(build->exporters, target);
+	}
+	return true;
+}
+
+bool build_finalize_session_export(struct build *build, GHashTable *response, GError **error)
+{
+	return !build->request->session_exporters ||
+	       session_finalize_export(builder_worker(build->builder)->sessions, build->request->session, response,
+				       build->cancel, error);
+}
+
+/* ---- */
+
 static void merge_response(GHashTable *into, GHashTable *from)
 {
 	GHashTableIter iter;
@@ -173,14 +226,14 @@ static bool finish_all(struct build *build, build_result *result, struct target 
 
 void build_drop_kept(struct build *build)
 {
-	for (size_t i = 0; build->kept && i < build->request->n_exporters; i++)
+	for (size_t i = 0; build->kept && i < build->exporters->len; i++)
 		export_kept_clear(&build->kept[i]);
 	g_clear_pointer(&build->kept, g_free);
 }
 
 bool build_export(struct build *build, build_result *result, GHashTable *response, GError **error)
 {
-	size_t n = build->request->n_exporters, n_refs = 0;
+	size_t n = build->exporters->len, n_refs = 0;
 	g_autofree struct export_ref *refs = export_refs(build, result, &n_refs, error);
 	if (!refs)
 		return false;

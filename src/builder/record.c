@@ -57,9 +57,9 @@ static GBytes *pack_log(struct build *b)
 /* The exported images with their documents: a prune may remove the worker's copies. g_free. */
 static struct history_image *list_images(const struct build *b, size_t *ret_n)
 {
-	struct history_image *images = g_new0(struct history_image, b->request->n_exporters);
+	struct history_image *images = g_new0(struct history_image, b->exporters->len);
 	*ret_n = 0;
-	for (size_t i = 0; b->kept && i < b->request->n_exporters; i++)
+	for (size_t i = 0; b->kept && i < b->exporters->len; i++)
 		if (b->kept[i].root)
 			images[(*ret_n)++] = (struct history_image){i, b->kept[i].root, b->kept[i].documents};
 	return images;

@@ -67,8 +67,6 @@ static bool check_compat(int64_t wanted, int64_t *ret, GError **error)
 /* Returns UNIMPLEMENTED for features that are not built yet. */
 static bool check_unimplemented_parts(const Control__SolveRequest *m, GError **error)
 {
-	if (m->enablesessionexporter)
-		return error_set(error, ERROR_UNIMPLEMENTED, "session exporters are not supported yet");
 	if (m->proxynetwork)
 		return error_set(error, ERROR_UNIMPLEMENTED, "proxy networks are not supported yet");
 	return true;
@@ -125,6 +123,7 @@ static bool translate(struct translation *t, const Control__SolveRequest *m, GEr
 		.source_policy = m->sourcepolicy,
 		.policy_session = m->sourcepolicysession,
 		.internal = m->internal,
+		.session_exporters = m->enablesessionexporter,
 	};
 	settle_frontend(&t->request);
 	return check_unimplemented_parts(m, error) &&

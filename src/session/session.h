@@ -112,6 +112,21 @@ struct Policysession__CheckPolicyResponse *session_policy_check(session_registry
 								const struct Policysession__CheckPolicyRequest *request,
 								cancel *c, GError **error);
 
+/* An exporter that a client asks for when it knows the result. */
+struct session_exporter {
+	char *type;
+	GHashTable *attrs; /* char * to char * */
+};
+/*
+ * Asks the client's Exporter service, in the session with this id, for exporters of a result. metadata: char * to
+ * GBytes *. refs: ids of its records. Element type: struct session_exporter (owned by the array); empty if the client
+ * does not have the service. Errors: the client's.
+ */
+GArray *session_find_exporters(session_registry *r, const char *id, GHashTable *metadata, const char *const *refs,
+			       cancel *c, GError **error);
+/* Tells the service what the exporters of the build reported: char * to char *. Errors: the client's. */
+bool session_finalize_export(session_registry *r, const char *id, GHashTable *response, cancel *c, GError **error);
+
 /* The client's containerd content service; store: "local:<dir>", "oci:<id>", "export". */
 bool session_content_info(session *s, const char *store, const char *digest, cancel *c, int64_t *ret_size,
 			  GError **error);

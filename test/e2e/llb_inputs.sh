@@ -86,7 +86,7 @@ solve() { python3 "$HERE/peer.py" solve "$WORK/sock" "$@" | cut -d ' ' -f 1; }
 echo '{"ops": [{"file": {"actions": [{"input": -1, "secondaryInput": -1, "output": 0, "mkdir": {"path": "/d", "mode": 493}}]}}],
 	"result": [0, 0]}' | python3 "$HERE/llb.py" > "$WORK/plain.llb"
 [ "$(solve "$WORK/plain.llb")" -ge 5 ] || fail "a plain definition"
-[ "$(solve "$WORK/plain.llb" 7001)" = 0 ] || fail "session exporters were ignored"
+[ "$(solve "$WORK/plain.llb" 7001)" = 0 ] || fail "session exporters without a session"
 
 # The error of a definition contains the source locations of the failing op, the last location first.
 python3 "$HERE/llb.py" > "$WORK/located.llb" <<'JSON'

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/fake_client.h"
+#include "api/message.h"
 
 static ProtobufCMessage *fake_check(rpc_call *call, const ProtobufCMessage *m, void *data, GError **error)
 {
@@ -100,6 +101,52 @@ static ProtobufCMessage *fake_policy(rpc_call *call, const ProtobufCMessage *m, 
 	return reply ? &reply->base : NULL;
 }
 
+static bool export_asked(struct fake *f, GError **error)
+{
+	if (!f->exported)
+		return error_set(error, ERROR_UNIMPLEMENTED, "no exporters");
+	return !f->export_code || error_set(error, (enum error_code)f->export_code, "exporter failed");
+}
+
+/* Names the exporter "TYPE" for metadata TYPE. */
+static ProtobufCMessage *fake_find_exporters(rpc_call *call, const ProtobufCMessage *m, void *data, GError **error)
+{
+	struct fake *f = data;
+	const Exporter__FindExportersRequest *request = (const void *)m;
+	if (!export_asked(f, error))
+		return NULL;
+	NEW_REPLY(Exporter__FindExportersResponse, exporter__find_exporters_response__init);
+	g_string_append(f->exported, "find");
+	for (size_t i = 0; i < request->n_refs; i++)
+		g_string_append_printf(f->exported, " %s", request->refs[i]);
+	for (size_t i = 0; i < request->n_metadata; i++) {
+		const ProtobufCBinaryData *value = &request->metadata[i]->value;
+		Exporter__ExporterRequest *e = message_new(Exporter__ExporterRequest, exporter__exporter_request);
+		Exporter__ExporterRequest__AttrsEntry *attr =
+			message_new(Exporter__ExporterRequest__AttrsEntry, exporter__exporter_request__attrs_entry);
+		e->type = g_strdup(request->metadata[i]->key);
+		attr->key = g_strdup("value");
+		attr->value = g_strndup((const char *)value->data, value->len);
+		message_append(e, attrs, attr);
+		message_append(reply, exporters, e);
+	}
+	g_string_append(f->exported, "\n");
+	return &reply->base;
+}
+
+static ProtobufCMessage *fake_finalize(rpc_call *call, const ProtobufCMessage *m, void *data, GError **error)
+{
+	struct fake *f = data;
+	const Exporter__FinalizeExportRequest *request = (const void *)m;
+	if (!export_asked(f, error))
+		return NULL;
+	for (size_t i = 0; i < request->n_exporter_response; i++)
+		g_string_append_printf(f->exported, "finalize %s=%s\n", request->exporter_response[i]->key,
+				       request->exporter_response[i]->value);
+	NEW_REPLY(Exporter__FinalizeExportResponse, exporter__finalize_export_response__init);
+	return &reply->base;
+}
+
 static void note_metadata(struct fake *f, rpc_call *call)
 {
 	const char *key;
@@ -197,6 +244,10 @@ static const struct rpc_method fake_methods[] = {
 	{"/moby.sshforward.v1.SSH/CheckAgent", &ssh__check_agent_request__descriptor, .unary = fake_agent},
 	{"/moby.buildkit.v1.sourcepolicy.policysession.PolicyVerifier/CheckPolicy",
 	 &policysession__check_policy_request__descriptor, .unary = fake_policy},
+	{"/moby.exporter.v1.Exporter/FindExporters", &exporter__find_exporters_request__descriptor,
+	 .unary = fake_find_exporters},
+	{"/moby.exporter.v1.Exporter/FinalizeExport", &exporter__finalize_export_request__descriptor,
+	 .unary = fake_finalize},
 	{"/moby.sshforward.v1.SSH/ForwardAgent", .stream = fake_stream},
 	{"/moby.filesync.v1.FileSync/DiffCopy", .stream = fake_stream},
 	{"/moby.filesync.v1.FileSend/DiffCopy", .stream = fake_stream},

@@ -5,6 +5,7 @@
 #include "api/guard.h"
 #include "auth.pb-c.h"
 #include "content.pb-c.h"
+#include "exporter.pb-c.h"
 #include "filesync.pb-c.h"
 #include "health.pb-c.h"
 #include "policysession.pb-c.h"
@@ -21,6 +22,8 @@ struct fake {
 	void *policy_data;
 	const Policysession__CheckPolicyResponse
 		*policy_extra; /* NULL: none; a message that is sent before the answer */
+	GString *exported; /* requests to the Exporter service, one line each; NULL: the client has no such service */
+	int export_code;   /* of the error of that service; 0: none */
 	bool no_authority;
 	bool false_signature;
 	bool sick; /* health checks always fail */

@@ -2,10 +2,7 @@
 #include "frontend/gateway/caps.h"
 #include <stddef.h>
 
-/*
- * Not supported yet and therefore missing: gateway.exec (+extrahosts, secretenv, signals, filesystem),
- * reference.attestations.
- */
+/* Not supported yet and therefore missing: gateway.exec (+extrahosts, secretenv, signals, filesystem). */
 const char *const gateway_caps[] = {
 	"frontend.caps",
 	"frontend.inputs",
@@ -17,6 +14,7 @@ const char *const gateway_caps[] = {
 	"proto.refarray",
 	"readdir",
 	"readfile",
+	"reference.attestations",
 	"reference.output",
 	"resolveimage",
 	"resolveimage.resolvemode",

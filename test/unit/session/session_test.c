@@ -236,6 +236,59 @@ static void test_content(void)
 	pair_down(&p);
 }
 
+/* ---- exporters */
+
+static void test_exporters(void)
+{
+	struct pair p = {0};
+	struct client c = {0};
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GString) asked = g_string_new(NULL);
+	g_autoptr(GHashTable) metadata =
+		g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)g_bytes_unref);
+	g_autoptr(GHashTable) response = g_hash_table_new(g_str_hash, g_str_equal);
+	static const char *const refs[] = {"one", "two", NULL};
+	g_hash_table_insert(metadata, (gpointer) "oci", g_bytes_new("v", 1));
+	g_hash_table_insert(response, (gpointer) "k", (gpointer) "v");
+	pair_up(&p);
+	g_autoptr(cancel) over = cancel_new(NULL);
+	cancel_set(over, ERROR_CANCELED, NULL);
+	g_assert_null(session_find_exporters(p.registry, "e", metadata, refs, over, &error));
+	g_assert_cmpstr(error->message, ==, "no active session for e: context canceled");
+	g_clear_error(&error);
+
+	c.fake.exported = asked;
+	client_start(&c, &p, "e", NULL);
+	g_autoptr(GArray) found = session_find_exporters(p.registry, "e", metadata, refs, NULL, &error);
+	g_assert_no_error(error);
+	g_assert_cmpuint(found->len, ==, 1);
+	const struct session_exporter *e = &g_array_index(found, struct session_exporter, 0);
+	g_assert_cmpstr(e->type, ==, "oci");
+	g_assert_cmpstr(g_hash_table_lookup(e->attrs, "value"), ==, "v");
+	g_assert_true(session_finalize_export(p.registry, "e", response, NULL, &error));
+	g_assert_cmpstr(asked->str, ==, "find one two\nfinalize k=v\n");
+
+	/* Clients without the service, or that cannot be asked now, have no exporters; other errors are the build's. */
+	static const struct {
+		int code;
+		const char *text;
+	} rows[] = {{ERROR_UNIMPLEMENTED, NULL},
+		    {ERROR_UNAVAILABLE, NULL},
+		    {ERROR_UNKNOWN, "exporter failed"},
+		    {ERROR_INVALID_ARGUMENT, "exporter failed"}};
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autoptr(GError) why = NULL, late = NULL;
+		c.fake.export_code = rows[i].code;
+		g_autoptr(GArray) none = session_find_exporters(p.registry, "e", metadata, refs, NULL, &why);
+		g_assert_true(rows[i].text ? !none : none && none->len == 0);
+		g_assert_cmpstr(why ? why->message : NULL, ==, rows[i].text);
+		g_assert_true(session_finalize_export(p.registry, "e", response, NULL, &late) == !rows[i].text);
+		g_assert_cmpstr(late ? late->message : NULL, ==, rows[i].text);
+	}
+	client_stop(&c);
+	pair_down(&p);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -247,5 +300,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/session/streams", test_streams);
 	g_test_add_func("/session/policy-first", test_policy_first);
 	g_test_add_func("/session/content", test_content);
+	g_test_add_func("/session/exporters", test_exporters);
 	return g_test_run();
 }
