@@ -632,8 +632,8 @@ static bool resolve(struct http_source *h, struct work *work, GError **error)
 		return true;
 	if (digest_is_set(&h->pinned)) { /* no request: the download is verified against this digest */
 		h->digest = h->pinned;
-		g_free(h->name);
-		h->name = http_file_name(h->url, h->spec.name, NULL);
+		if (!h->name) /* else that of a download */
+			h->name = http_file_name(h->url, h->spec.name, NULL);
 	} else if (!http_pin_use(h, work)) {
 		if (!resolve_by_request(h, work, error))
 			return false;
