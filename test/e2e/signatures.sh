@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# TIMEOUT 240
 # Signatures of git and http sources: keys that a policy demands, and results of other keys in the cache.
 command -v git > /dev/null || skip "no git"
 [ -x "$(git --exec-path)/git-daemon" ] || skip "no git daemon"
@@ -135,3 +136,14 @@ for junk in '' x '-----BEGIN PGP SIGNATURE-----' "$(printf -- '-----BEGIN PGP SI
 done
 alive
 [ -z "$(children)" ] || fail "a child process is left"
+
+# Without the programs, a signature is an error, never accepted.
+echo payload > "$WORK/web/file"
+good "$U/file" "http.sig.pubkey=$WORK/one.gpg" "$signed"
+stop_daemon
+mkdir "$WORK/empty"
+env PATH="$WORK/empty" "$BIN/buildkitd" --root "$WORK/root" --addr "$BUILDKIT_HOST" --config "$WORK/buildkitd.toml" 2>> "$WORK/daemon.log" &
+DAEMON=$!
+wait_ready
+bad 'gpgv, which verifies signatures, is not installed where buildkitd runs: install the package gpgv' \
+	"$U/file" "http.sig.pubkey=$WORK/one.gpg" "$signed"
