@@ -369,10 +369,11 @@ bool build_evaluate(struct build *build, build_result *result, cancel *c, GError
 		thread_each(refs->len, MIN(refs->len, EVALUATIONS_MAX), evaluate_one, all);
 	bool ok = true;
 	for (guint i = 0; i < refs->len; i++) {
-		if (all[i].error && ok)
+		bool is_first = ok && all[i].error;
+		if (is_first)
 			g_propagate_error(error, g_steal_pointer(&all[i].error));
-		ok = ok && !all[i].error;
 		g_clear_error(&all[i].error);
+		ok = ok && !is_first;
 	}
 	return ok;
 }
