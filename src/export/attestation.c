@@ -227,7 +227,8 @@ static void core_first(GPtrArray *list)
 	for (guint i = 0; i < list->len; i++)
 		if (!attestation_is_core(list->pdata[i]))
 			sorted[n++] = list->pdata[i];
-	memcpy(list->pdata, sorted, list->len * sizeof *sorted);
+	if (n > 0)
+		memcpy(list->pdata, sorted, n * sizeof *sorted);
 }
 
 GPtrArray *attestations_load(const struct exporter_context *context, const struct export_input *input,
