@@ -147,3 +147,5 @@ DAEMON=$!
 wait_ready
 bad 'gpgv, which verifies signatures, is not installed where buildkitd runs: install the package gpgv' \
 	"$U/file" "http.sig.pubkey=$WORK/one.gpg" "$signed"
+# Each failure is one error.
+! grep -F 'GLib-WARNING' "$WORK/daemon.log" || fail "an error was set twice"
