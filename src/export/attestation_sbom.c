@@ -33,18 +33,17 @@ static bool document_read(const char *json, size_t n, struct document *ret)
 	while (json_walk_next(&w)) {
 		bool is_files = json_slice_is(w.key, "files", false);
 		bool is_creation = json_slice_is(w.key, "creationInfo", false);
+		bool is_version = json_slice_is(w.key, "spdxVersion", false);
+		unsigned bit = is_files ? 1 : is_creation ? 2 : is_version ? 4 : 0;
+		if (found & bit)
+			return false;
+		found |= bit;
 		if (is_files)
 			ret->files = w.value;
 		else if (is_creation)
 			ret->creation = w.value;
-		else if (json_slice_is(w.key, "spdxVersion", false))
-			version = found & 1 ? NULL : json_slice_string(w.value);
-		else
-			continue;
-		unsigned bit = is_files ? 2 : is_creation ? 4 : 1;
-		if (found & bit)
-			return false;
-		found |= bit;
+		else if (is_version)
+			version = json_slice_string(w.value);
 	}
 	return version && g_strv_contains(versions, version);
 }
@@ -68,11 +67,13 @@ static struct file file_read(struct json_slice json)
 	if (*json.start != '{' || !json_walk_begin(&w, json.start, json.n))
 		return f;
 	while (json_walk_next(&w)) {
-		g_autofree char *text = json_slice_string(w.value);
-		if (json_slice_is(w.key, "fileName", false) && text) {
+		bool is_name = json_slice_is(w.key, "fileName", false),
+		     is_comment = json_slice_is(w.key, "comment", false);
+		g_autofree char *text = is_name || is_comment ? json_slice_string(w.value) : NULL;
+		if (is_name && text) {
 			g_free(f.path);
 			f.path = *text ? clean_path(text) : NULL;
-		} else if (json_slice_is(w.key, "comment", false)) {
+		} else if (is_comment) {
 			f.has_comment = !text || *text;
 			f.null = (struct json_slice){w.key.start, (size_t)(w.value.start + w.value.n - w.key.start)};
 		}

@@ -83,6 +83,12 @@ static void copy_character(struct compacting *c)
 	c->at += valid ? g_utf8_skip[*(const guchar *)c->at] : 1;
 }
 
+/* ASCII characters that a string contains as they are. */
+static bool is_plain(char c)
+{
+	return c >= 0x20 && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&';
+}
+
 static bool copy_string(struct compacting *c, GError **error)
 {
 	if (!is_at(c, '"'))
@@ -90,7 +96,7 @@ static bool copy_string(struct compacting *c, GError **error)
 	g_string_append_c(c->out, *c->at++);
 	while (!is_at(c, '"')) {
 		const char *plain = c->at;
-		while (c->at < c->end && *c->at >= 0x20 && !strchr("\"\\<>&", *c->at))
+		while (c->at < c->end && is_plain(*c->at))
 			c->at++;
 		g_string_append_len(c->out, plain, c->at - plain);
 		if (c->at == c->end || (*(const guchar *)c->at < 0x20))
@@ -298,6 +304,13 @@ char *json_slice_string(struct json_slice s)
 
 bool json_slice_is(struct json_slice s, const char *text, bool ignore_case)
 {
+	if (s.n < 2 || *s.start != '"')
+		return false;
+	if (!memchr(s.start, '\\', s.n)) {
+		size_t n = s.n - 2;
+		return strlen(text) == n &&
+		       (ignore_case ? g_ascii_strncasecmp(s.start + 1, text, n) : memcmp(s.start + 1, text, n)) == 0;
+	}
 	g_autofree char *own = json_slice_string(s);
 	return own && (ignore_case ? g_ascii_strcasecmp(own, text) : strcmp(own, text)) == 0;
 }
