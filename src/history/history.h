@@ -7,7 +7,8 @@
  *
  * Records are BuildHistoryRecord messages in <root>/history.db. A record is deleted when it is not among the newest
  * max_entries and is older than max_age; pinned records are kept. Blobs of records are stored in the same file, at most
- * HISTORY_BLOB_BYTES each. The messages of the Control service stay inside this module. Thread: any.
+ * HISTORY_BLOB_BYTES each (documents of images: HISTORY_DOCUMENT_BYTES). The messages of the Control service stay inside
+ * this module. Thread: any.
  */
 #pragma once
 #include "base/digest.h"
@@ -16,6 +17,8 @@
 #include "progress/progress.h"
 
 #define HISTORY_BLOB_BYTES (16 * 1024 * 1024) /* longer logs are not stored */
+/* Images with longer documents are not stored; a statement has at most L43 and its subjects. */
+#define HISTORY_DOCUMENT_BYTES (48 * 1024 * 1024)
 
 typedef struct history history;
 typedef struct history_listener history_listener;

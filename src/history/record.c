@@ -69,7 +69,7 @@ static void add_attestation(Control__BuildHistoryRecord *r, const struct history
 bool history_image_fits(const struct history_image *image)
 {
 	for (guint i = 0; i < image->documents->len; i++)
-		if (g_bytes_get_size(image->documents->pdata[i]) > HISTORY_BLOB_BYTES)
+		if (g_bytes_get_size(image->documents->pdata[i]) > HISTORY_DOCUMENT_BYTES)
 			return false;
 	return true;
 }

@@ -104,6 +104,8 @@ static void test_events(struct fixture *f, gconstpointer data)
 	digest_of_text("image", &digest);
 	g_autoptr(GPtrArray) documents = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
 	g_ptr_array_add(documents, g_bytes_new("image", 5));
+	gsize n_large = 17 * 1024 * 1024; /* an SBOM */
+	g_ptr_array_add(documents, g_bytes_new_take(g_malloc0(n_large), n_large));
 	oci_descriptor *root = oci_descriptor_new("application/vnd.oci.image.manifest.v1+json", &digest, 5);
 	g_autoptr(GBytes) predicate = g_bytes_new("{}", 2);
 	struct digest predicate_digest;
@@ -169,6 +171,10 @@ static void test_events(struct fixture *f, gconstpointer data)
 			  predicate_blob = history_blob(f->h, predicate_digest.text);
 	g_autoptr(GBytes) stored_log = history_log(f->h, "r1"), none = history_log(f->h, "r2");
 	g_assert_true(g_bytes_equal(image_blob, documents->pdata[0]));
+	struct digest large_digest;
+	digest_of(g_bytes_get_data(documents->pdata[1], NULL), n_large, &large_digest);
+	g_autoptr(GBytes) large_blob = history_blob(f->h, large_digest.text);
+	g_assert_true(g_bytes_equal(large_blob, documents->pdata[1]));
 	g_assert_true(g_bytes_equal(predicate_blob, predicate));
 	g_assert_true(g_bytes_equal(stored_log, log));
 	g_assert_null(none);
