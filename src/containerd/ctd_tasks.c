@@ -3,11 +3,9 @@
 #include "api/guard.h"
 #include "base/scope.h"
 #include "containerd/shims.h"
-#include "containerd/task_streams.h"
-#include "containerd/task_wait.h"
+#include "containerd/ctd_process.h"
 #include "ctd_containers.pb-c.h"
 #include "ctd_tasks.pb-c.h"
-#include <signal.h>
 
 #define CONTAINERS "/containerd.services.containers.v1.Containers/"
 #define TASKS "/containerd.services.tasks.v1.Tasks/"
@@ -69,39 +67,6 @@ static bool create_container(ctd_tasks *t, const struct runtime_call *call, GErr
 	return reply != NULL;
 }
 
-static bool create_task(ctd_tasks *t, const struct runtime_call *call, char *const *fifos, GError **error)
-{
-	CtdTasks__CreateTaskRequest request = CTD_TASKS__CREATE_TASK_REQUEST__INIT;
-	request.container_id = borrow(call->id);
-	request.stdin = fifos[0];
-	request.stdout = fifos[1];
-	request.stderr = fifos[2];
-	request.runtime_path = t->runtime_path;
-	void *reply = ctd_call(t->client, CTD_LONG, TASKS "Create", &request,
-			       &ctd_tasks__create_task_response__descriptor, call->cancel, error);
-	guard_free(reply);
-	return reply != NULL;
-}
-
-static bool start_task(ctd_tasks *t, const struct runtime_call *call, GError **error)
-{
-	CtdTasks__StartRequest request = CTD_TASKS__START_REQUEST__INIT;
-	request.container_id = borrow(call->id);
-	void *reply = ctd_call(t->client, CTD_LONG, TASKS "Start", &request, &ctd_tasks__start_response__descriptor,
-			       call->cancel, error);
-	guard_free(reply);
-	return reply != NULL;
-}
-
-static void kill_task(ctd_tasks *t, const char *id)
-{
-	CtdTasks__KillRequest request = CTD_TASKS__KILL_REQUEST__INIT;
-	request.container_id = borrow(id);
-	request.signal = SIGKILL;
-	request.all = true;
-	ctd_remove(t->client, CTD_PLAIN, TASKS "Kill", &request, NULL);
-}
-
 /* Returns true if there is no task (any more). ret_was: there was one. */
 static bool delete_task(ctd_tasks *t, const char *id, bool *ret_was, GError **error)
 {
@@ -132,7 +97,7 @@ static bool remove_container(ctd_tasks *t, const char *id)
 		/* The shim may have exited; if containerd has, this is done after reconnecting. */
 		if (error_is(failure, ERROR_UNAVAILABLE) && i >= UNAVAILABLE_TRIES)
 			return true;
-		kill_task(t, id);
+		ctd_process_kill_all(t->client, id);
 		g_usleep(KILL_INTERVAL_MS * 1000);
 	}
 	ctd_remove(t->client, CTD_PLAIN, CONTAINERS "Delete", &request, NULL);
@@ -140,105 +105,17 @@ static bool remove_container(ctd_tasks *t, const char *id)
 }
 
 /* ---- running steps */
-struct run {
-	struct runtime_self self; /* first member */
-	ctd_tasks *tasks;
-	struct task_streams streams;
-	bool is_started; /* containerd has not been asked to kill it, and it has not exited */
-};
-
-static bool kill_step(void *data, bool late)
-{
-	struct run *r = data;
-	if (r->is_started)
-		kill_task(r->tasks, r->self.call->id);
-	r->is_started = false;
-	cgroup_kill(r->self.call->cgroups, r->self.call->cgroup_path);
-	return !late;
-}
-
-static bool signal_task(void *self, int signal_number, GError **error)
-{
-	const struct run *r = self;
-	CtdTasks__KillRequest request = CTD_TASKS__KILL_REQUEST__INIT;
-	request.container_id = borrow(r->self.call->id);
-	request.signal = (uint32_t)signal_number;
-	return ctd_remove(r->tasks->client, CTD_PLAIN, TASKS "Kill", &request, error); /* NOT_FOUND: it has exited */
-}
-
-static bool resize_task(void *self, struct step_size size, GError **error)
-{
-	return true;
-}
-
-static const struct step_process_class run_class = {.signal = signal_task, .resize = resize_task};
-
-static bool start_step(struct run *r, task_wait **ret_wait, GError **error)
-{
-	ctd_tasks *t = r->tasks;
-	const struct runtime_call *call = r->self.call;
-	if (!task_streams_open(&r->streams, call->bundle, call->io, error) || !create_container(t, call, error) ||
-	    !create_task(t, call, r->streams.paths, error))
-		return false;
-	*ret_wait = task_wait_start(t->client, call->id, error);
-	return *ret_wait && task_streams_feed(&r->streams, t->client, call->id, error) && start_task(t, call, error);
-}
-
-static void run_clear(struct run *r)
-{
-	if (r->self.call->io)
-		step_process_end(r->self.call->process);
-	task_streams_close(&r->streams);
-}
-
-static bool run_task(ctd_tasks *t, const struct runtime_call *call, int *ret_code, GError **error)
-{
-	__attribute__((cleanup(run_clear))) struct run r = {
-		.self = {call}, .tasks = t, .streams = {.ours = {-1, -1, -1}, .log = {-1, -1}, .from = -1, .to = -1}};
-	g_autoptr(task_wait) wait = NULL;
-	if (!start_step(&r, &wait, error))
-		return false;
-	r.is_started = true;
-	const struct pump_call pump_call = {
-		.output = call->output,
-		.output_data = call->output_data,
-		.cancel = call->cancel,
-		.kill = kill_step,
-		.kill_data = &r,
-	};
-	__attribute__((cleanup(pump_done))) struct pump pump;
-	pump_init_fds(&pump, &pump_call, fd_steal(&r.streams.log[0]), fd_steal(&r.streams.log[1]));
-	if (call->io)
-		step_process_start(call->process, call->io, &run_class, &r, r.streams.ours);
-	int code = 255;
-	bool known = pump_run(&pump, task_wait_fd(wait)) && task_wait_result(wait, &code, error);
-	r.is_started = false;
-	pump_drain(&pump);
-	if (cancel_is_set(call->cancel)) {
-		g_clear_error(error);
-		cancel_check(call->cancel, error);
-		g_prefix_error(error, "exit code: %d: ", code);
-		return false;
-	}
-	if (known)
-		*ret_code = code;
-	return known;
-}
-
 static bool tasks_run(void *self, const struct runtime_call *call, int *ret_code, GError **error)
 {
 	ctd_tasks *t = self;
 	if (call->exec_id)
-		return error_set(error, ERROR_UNIMPLEMENTED,
-				 "further processes in a step are not supported yet by the containerd worker");
-	if (call->io && call->io->terminal)
-		return error_set(error, ERROR_UNIMPLEMENTED,
-				 "terminals are not supported yet by the containerd worker");
+		return ctd_process_run(t->client, t->runtime_path, call, ret_code, error);
 	g_mutex_lock(&t->mu);
 	g_hash_table_add(t->steps, g_strdup(call->id));
 	g_mutex_unlock(&t->mu);
 	GError *failure = NULL;
-	if (run_task(t, call, ret_code, &failure))
+	if (create_container(t, call, &failure) &&
+	    ctd_process_run(t->client, t->runtime_path, call, ret_code, &failure))
 		return true;
 	/* containerd may have exited while its shim and the task still run. */
 	cgroup_kill(call->cgroups, call->cgroup_path);

@@ -8,11 +8,11 @@
 
 struct task_wait {
 	ctd_client *client; /* borrowed */
-	char *id;
-	cancel *stop;    /* ref */
-	GThread *thread; /* NULL: joined */
-	int fd;          /* owned */
-	int code;        /* this and the next member belong to the thread until it is joined */
+	char *id, *exec_id; /* exec_id may be NULL */
+	cancel *stop;       /* ref */
+	GThread *thread;    /* NULL: joined */
+	int fd;             /* owned */
+	int code;           /* this and the next member belong to the thread until it is joined */
 	GError *error;
 };
 
@@ -21,6 +21,8 @@ static gpointer run(gpointer data)
 	task_wait *w = data;
 	CtdTasks__WaitRequest request = CTD_TASKS__WAIT_REQUEST__INIT;
 	request.container_id = w->id;
+	if (w->exec_id)
+		request.exec_id = w->exec_id;
 	CtdTasks__WaitResponse *reply = ctd_call(w->client, CTD_ENDLESS, "/containerd.services.tasks.v1.Tasks/Wait",
 						 &request, &ctd_tasks__wait_response__descriptor, w->stop, &w->error);
 	if (reply)
@@ -32,11 +34,12 @@ static gpointer run(gpointer data)
 	return NULL;
 }
 
-task_wait *task_wait_start(ctd_client *client, const char *id, GError **error)
+task_wait *task_wait_start(ctd_client *client, const char *id, const char *exec_id, GError **error)
 {
 	task_wait *w = g_new0(task_wait, 1);
 	w->client = client;
 	w->id = g_strdup(id);
+	w->exec_id = g_strdup(exec_id);
 	w->stop = cancel_new(NULL);
 	w->fd = eventfd(0, EFD_CLOEXEC);
 	if (w->fd < 0)
@@ -63,6 +66,7 @@ void task_wait_free(task_wait *w)
 	cancel_unref(w->stop);
 	g_clear_error(&w->error);
 	g_free(w->id);
+	g_free(w->exec_id);
 	g_free(w);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * task_wait: a descriptor that becomes readable when a task exits.
+ * task_wait: a descriptor that becomes readable when a process of a task exits.
  *
- *	g_autoptr(task_wait) w = task_wait_start(client, id, error);
+ *	g_autoptr(task_wait) w = task_wait_start(client, id, NULL, error);
  *	poll({task_wait_fd(w)})
  *	if (!task_wait_result(w, &code, error)) ...      containerd failed
  *
@@ -13,8 +13,8 @@
 
 typedef struct task_wait task_wait;
 
-/* The task must exist. */
-task_wait *task_wait_start(ctd_client *client, const char *id, GError **error);
+/* The task must exist. exec_id: one of its further processes; NULL: the first one. */
+task_wait *task_wait_start(ctd_client *client, const char *id, const char *exec_id, GError **error);
 void task_wait_free(task_wait *w);
 int task_wait_fd(const task_wait *w); /* readable when the task has exited */
 /* Waits for the exit status. */
