@@ -95,6 +95,12 @@ static void receive_plan(int socket_fd, struct plan *ret_plan, int *fds)
 		fail(PHASE_PLAN, -r, "read the plan");
 }
 
+static void tell_ready(void *data)
+{
+	const int *socket_fd = data;
+	report_send(*socket_fd, &(struct runner_report){.kind = RUNNER_READY}, -1);
+}
+
 static _Noreturn void be_step(struct cgroup *cgroup, int socket_fd, bool born, bool joins)
 {
 	static int fds[PLAN_MAX_FDS];
@@ -120,6 +126,8 @@ static _Noreturn void be_step(struct cgroup *cgroup, int socket_fd, bool born, b
 		.limited = joins,
 		.life_fd = server.life_fds[0],
 		.socket_fd = socket_fd,
+		.before_exec = plan.notify != 0 ? tell_ready : NULL,
+		.data = &socket_fd,
 		.device_source = runner_root_device,
 	};
 	step_run(&plan, fds, &place);

@@ -44,8 +44,6 @@
 	X(L15f, FRONTENDS, 64, "frontend images of a build that run at once")                                          \
 	X(L15d, FRONTEND_DEPTH, 16, "frontends that request each other")                                               \
 	X(L15x, FRONTEND_EXIT_MS, 3000, "time from the result of a frontend image to its exit, ms")                    \
-	X(L15s, SOLVES, 100000, "LLBBridge Solve calls of a client's build or a frontend image")                       \
-	X(L15b, SOLVE_BYTES, MIB(512), "definitions and inputs in these calls")                                        \
 	X(L16, DOCKERFILE_BYTES, MIB(16), "Dockerfile")                                                                \
 	X(L16l, DOCKERFILE_LINE_BYTES, 65535, "Dockerfile line")                                                       \
 	X(L17, WORD_BYTES, MIB(1), "expanded word")                                                                    \
@@ -105,6 +103,11 @@
 	X(L10b, CONNECTION_BUFFER_BYTES, MIB(64), "unread messages of a connection")                                   \
 	X(L10g, BUFFER_BYTES, MIB(256), "unread messages of all connections")                                          \
 	X(L10s, STALL_MS, 10000, "time that unread messages beyond a connection's share may wait, ms")                 \
+	X(L48, CONTAINERS, 64, "containers of a build")                                                                \
+	X(L48p, CONTAINER_PROCESSES, 64, "running processes of a container")                                           \
+	X(L48n, EXEC_PROCESSES, 10000, "processes of an ExecProcess stream")                                           \
+	X(L48i, EXEC_ID_BYTES, 1024, "id of a container or of a process")                                              \
+	X(L48b, EXEC_INPUT_BYTES, MIB(1), "input that a process of a container has not read")                          \
 	X(L46, THREADS, 4096, "threads of the process")                                                                \
 	X(L45, DISK_RESERVE_BYTES, MIB(16), "disk reserve")
 

@@ -236,6 +236,7 @@ static const struct bridge_class solver_bridge_class = {
 	.read_dir = build_read_dir,
 	.stat_file = build_stat_file,
 	.evaluate = evaluate,
+	.new_container = build_new_container,
 	.warn = warn,
 	.definition = ref_definition,
 	.platforms = platforms,

@@ -101,6 +101,9 @@ GPtrArray *build_read_dir(bridge *b, bridge_ref *ref, const char *path, const ch
 bool build_stat_file(bridge *b, bridge_ref *ref, const char *path, struct work *work, struct fssync_stat *ret,
 		     GError **error);
 
+/* ---- bridge_container.c */
+container *build_new_container(bridge *b, const struct bridge_container_request *r, struct work *work, GError **error);
+
 /* Drops the result: it is built again at the next request. No other thread may use it meanwhile. */
 void build_ref_reopen(bridge_ref *ref);
 /* Returns the vertex and output of a ref; false for scratch. */

@@ -131,7 +131,7 @@ struct step_exit {
 	bool oom_killed;
 };
 /*
- * Returns false if the step could not run or was canceled; true for any exit code. When its first process exits, the
+ * Returns false if the step could not run or was canceled (then ret_exit is set if it ran); true for any exit code. When its first process exits, the
  * kernel kills the others; it returns after every executor_exec in it.
  */
 bool executor_run(executor *e, const struct step *step, struct work *work, struct step_exit *ret_exit, GError **error);

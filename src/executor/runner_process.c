@@ -48,6 +48,7 @@ void runner_streams_plan(const struct runner_streams *s, struct step_plan_input 
 		int log_fd = i > 0 ? s->pump.write_fds[i - 1] : -1;
 		input->stdio[i] = log_fd >= 0 ? log_fd : s->ends.theirs[i];
 	}
+	input->notify = s->io != NULL;
 	input->terminal = s->io && s->io->terminal;
 	if (input->terminal)
 		input->size = s->io->size;
@@ -75,14 +76,6 @@ static void start(struct runner_process *p)
 {
 	p->started = true;
 	step_process_start(p->run->process, p->run->io, &process_class, p, p->streams.ends.ours);
-}
-
-/* The handle needs the inner process for signals, and the terminal. */
-static void start_when_ready(struct runner_process *p)
-{
-	bool terminal = p->streams.io && p->streams.io->terminal;
-	if (!p->started && (!p->joins || p->inner_fd >= 0) && (!terminal || p->terminal_fd >= 0))
-		start(p);
 }
 
 static bool take_terminal(struct runner_process *p, int *fd, GError **error)
@@ -148,6 +141,9 @@ static bool take_report(struct runner_process *p, struct step_exit *ret_exit, bo
 		fd_close(&p->inner_fd);
 		p->inner_fd = fd_steal(&fd);
 		break;
+	case RUNNER_READY: /* the inner process and the terminal were reported before */
+		start(p);
+		break;
 	case RUNNER_EXITED:
 		*ret_exit = (struct step_exit){process_exit_code(report.status), report.oom_killed != 0};
 		*ret_ended = true;
@@ -155,7 +151,6 @@ static bool take_report(struct runner_process *p, struct step_exit *ret_exit, bo
 	default:
 		break;
 	}
-	start_when_ready(p);
 	return true;
 }
 
@@ -185,7 +180,6 @@ bool runner_process_run(struct runner_process *p, step_plan *plan, struct step_e
 	if (!runner_send(p->step, step_plan_get(plan), fds, n_fds, error))
 		return false;
 	close_their_ends(p);
-	start_when_ready(p);
 	g_autoptr(GError) trouble = NULL;
 	bool ended = wait_for_end(p, &result, &trouble);
 	if (!ended)
@@ -193,8 +187,10 @@ bool runner_process_run(struct runner_process *p, step_plan *plan, struct step_e
 	if (!p->started && ended)
 		start(p); /* its streams have the reason why it could not be started */
 	step_ends_close_theirs(&p->streams.ends);
-	if (ended)
+	if (ended) {
 		pump_drain(&p->streams.pump);
+		*ret_exit = result;
+	}
 	if (!cancel_check(p->run->work->cancel, error)) {
 		g_prefix_error(error, "exit code: %d: ", result.code);
 		return false;
@@ -203,6 +199,5 @@ bool runner_process_run(struct runner_process *p, step_plan *plan, struct step_e
 		g_propagate_error(error, g_steal_pointer(&trouble));
 		return false;
 	}
-	*ret_exit = result;
 	return true;
 }

@@ -227,9 +227,10 @@ bool runtime_run(const struct runtime_call *call, int *ret_code, GError **error)
 	if (!run_to_exit(&r, &pump, &status, error))
 		return false;
 	pump_drain(&pump);
-	int code = process_exit_code(status);
-	if (!cancel_check(call->cancel, error))
-		return error_prefix(error, "exit code: %d: ", code);
-	*ret_code = code;
+	*ret_code = process_exit_code(status);
+	if (!cancel_check(call->cancel, error)) {
+		g_prefix_error(error, "exit code: %d: ", *ret_code);
+		return false;
+	}
 	return true;
 }

@@ -56,9 +56,7 @@ bool runtime_step_exec(executor *e, void *first, const struct step_run *run, str
 	call.output = run->output;
 	call.output_data = run->output_data;
 	call.cancel = run->work->cancel;
-	struct step_exit result = {0};
-	if (!(other ? other->run(other->self, &call, &result.code, error) : runtime_run(&call, &result.code, error)))
-		return false;
-	*ret_exit = result;
-	return true;
+	ret_exit->oom_killed = false;
+	return other ? other->run(other->self, &call, &ret_exit->code, error)
+		     : runtime_run(&call, &ret_exit->code, error);
 }

@@ -98,17 +98,14 @@ static bool prepare(executor *e, const struct step *step, bundle *b, stubs *s, c
 
 static bool run_prepared(executor *e, const struct runtime_call *call, struct step_exit *ret_exit, GError **error)
 {
-	struct step_exit result = {0};
 	const struct bundle_runner *other = e->bundle_runner;
-	bool ran = other ? other->run(other->self, call, &result.code, error) : runtime_run(call, &result.code, error);
-	if (ran && result.code != 0)
-		result.oom_killed = cgroup_oom_killed(&e->cgroups, call->cgroup_path);
+	bool ran = other ? other->run(other->self, call, &ret_exit->code, error)
+			 : runtime_run(call, &ret_exit->code, error);
+	ret_exit->oom_killed = ran && ret_exit->code != 0 && cgroup_oom_killed(&e->cgroups, call->cgroup_path);
 	if (other)
 		other->end(other->self, call->id);
 	cgroup_remove(&e->cgroups, call->cgroup_path, 2000);
 	tree_remove_at(e->state_fd, call->id, NULL);
-	if (ran)
-		*ret_exit = result;
 	return ran;
 }
 

@@ -130,6 +130,7 @@ static bool plan_process(step_plan *p, const struct step_plan_input *in, GError 
 	plan->apparmor = step->insecure ? "" : in->spec.apparmor_profile;
 	for (int i = 0; i < 3; i++)
 		plan->stdio[i] = add_fd(p, in->stdio[i]);
+	plan->notify = in->notify;
 	plan->terminal = in->terminal;
 	plan->rows = in->size.rows;
 	plan->columns = in->size.columns;

@@ -19,6 +19,7 @@ struct step_plan_input {
 	int stdio[3];               /* -1: /dev/null */
 	bool terminal;              /* a new terminal in place of stdio, reported as RUNNER_CONSOLE */
 	struct step_size size;
+	bool notify; /* report RUNNER_READY */
 };
 typedef struct step_plan step_plan;
 step_plan *step_plan_new(const struct step_plan_input *in, GError **error);

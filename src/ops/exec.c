@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/scope.h"
-#include "base/secret.h"
 #include "executor/step_log.h"
 #include "format/gotype.h"
 #include "format/json_writer.h"
 #include "ops/cache_mount.h"
 #include "ops/exec_mounts.h"
-#include "ops/secret_mount.h"
 #include "ops/fingerprint.h"
+#include "ops/step_fields.h"
 #include "os/path.h"
-#include <arpa/inet.h>
-
-#define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 /* ---- keys */
 
@@ -99,155 +95,8 @@ static bool exec_content_key(void *self, struct work *work, unsigned input, void
 
 /* ---- struct step of the op */
 
-struct plan {
-	GPtrArray *env;  /* of owned strings, NULL-terminated */
-	GPtrArray *args; /* of borrowed strings, NULL-terminated */
-	GArray *hosts;   /* of struct step_host */
-	GPtrArray *ips;  /* of owned strings */
-	GArray *limits;  /* of struct step_limit */
-};
-
-static void plan_init(struct plan *p)
+static bool check_devices(const Pb__ExecOp *pb, GError **error)
 {
-	p->env = g_ptr_array_new_with_free_func(secret_free);
-	p->args = g_ptr_array_new();
-	p->hosts = g_array_new(FALSE, FALSE, sizeof(struct step_host));
-	p->ips = g_ptr_array_new_with_free_func(g_free);
-	p->limits = g_array_new(FALSE, FALSE, sizeof(struct step_limit));
-}
-
-static void plan_done(struct plan *p)
-{
-	g_ptr_array_set_size(p->env, (int)p->env->len - (p->env->len > 0 && !p->env->pdata[p->env->len - 1]));
-	g_ptr_array_unref(p->env);
-	g_ptr_array_unref(p->args);
-	g_array_unref(p->hosts);
-	g_ptr_array_unref(p->ips);
-	g_array_unref(p->limits);
-}
-
-static void add_proxy(GPtrArray *env, const char *name, const char *value)
-{
-	if (!value || *value == '\0')
-		return;
-	g_autofree char *lower = g_ascii_strdown(name, -1);
-	g_ptr_array_add(env, g_strconcat(name, "=", value, NULL));
-	g_ptr_array_add(env, g_strconcat(lower, "=", value, NULL));
-}
-
-static bool has_path(const GPtrArray *env)
-{
-	for (guint i = 0; i < env->len; i++)
-		if (g_str_has_prefix(g_ptr_array_index(env, i), "PATH="))
-			return true;
-	return false;
-}
-
-static bool add_secret_env(GPtrArray *env, const Pb__SecretEnv *s, struct work *work, GError **error)
-{
-	if (*s->id == '\0')
-		return error_set(error, ERROR_INVALID_ARGUMENT, "secret ID missing for \"%s\" environment variable",
-				 s->name);
-	g_autoptr(GError) why = NULL;
-	g_autoptr(GBytes) value = secret_mount_value(s->id, s->optional, work, &why);
-	if (why) {
-		g_propagate_error(error, g_steal_pointer(&why));
-		return false;
-	}
-	size_t n = 0, n_name = strlen(s->name);
-	const void *bytes = value ? g_bytes_get_data(value, &n) : NULL;
-	if (n > 0 && memchr(bytes, 0, n))
-		return error_set(error, ERROR_INVALID_ARGUMENT,
-				 "secret %s contains a NUL byte and cannot be an environment variable", s->id);
-	char *text = g_malloc(n_name + n + 2);
-	memcpy(text, s->name, n_name);
-	text[n_name] = '=';
-	if (n > 0)
-		memcpy(text + n_name + 1, bytes, n);
-	text[n_name + 1 + n] = '\0';
-	g_ptr_array_add(env, text);
-	return true;
-}
-
-/* Collects the op's variables, proxies, a default PATH and secrets. */
-static bool plan_env(struct plan *p, const struct op *op, struct work *work, GError **error)
-{
-	const Pb__ExecOp *pb = op->v->op->exec;
-	const Pb__ProxyEnv *proxy = pb->meta->proxy_env;
-	const Pb__Platform *platform = op->v->op->platform;
-	for (size_t i = 0; i < pb->meta->n_env; i++)
-		g_ptr_array_add(p->env, g_strdup(pb->meta->env[i]));
-	if (proxy) {
-		add_proxy(p->env, "HTTP_PROXY", proxy->http_proxy);
-		add_proxy(p->env, "HTTPS_PROXY", proxy->https_proxy);
-		add_proxy(p->env, "FTP_PROXY", proxy->ftp_proxy);
-		add_proxy(p->env, "NO_PROXY", proxy->no_proxy);
-		add_proxy(p->env, "ALL_PROXY", proxy->all_proxy);
-	}
-	if (!has_path(p->env) && !(platform && g_str_equal(platform->os, "windows")))
-		g_ptr_array_add(p->env, g_strdup(DEFAULT_PATH));
-	for (size_t i = 0; i < pb->n_secretenv; i++)
-		if (!add_secret_env(p->env, pb->secretenv[i], work, error))
-			return false;
-	g_ptr_array_add(p->env, NULL);
-	return true;
-}
-
-static bool plan_hosts(struct plan *p, const Pb__Meta *meta, GError **error)
-{
-	for (size_t i = 0; i < meta->n_extrahosts; i++) {
-		const Pb__HostIP *h = meta->extrahosts[i];
-		unsigned char address[sizeof(struct in6_addr)];
-		char text[INET6_ADDRSTRLEN];
-		int family = strchr(h->ip, ':') ? AF_INET6 : AF_INET;
-		if (inet_pton(family, h->ip, address) != 1)
-			return error_set(error, ERROR_INVALID_ARGUMENT, "failed to parse IP %s", h->ip);
-		g_ptr_array_add(p->ips, g_strdup(inet_ntop(family, address, text, sizeof text)));
-		struct step_host host = {h->host, g_ptr_array_index(p->ips, p->ips->len - 1)};
-		g_array_append_val(p->hosts, host);
-	}
-	return true;
-}
-
-static void plan_rest(struct plan *p, const Pb__Meta *meta)
-{
-	for (size_t i = 0; i < meta->n_args; i++)
-		g_ptr_array_add(p->args, meta->args[i]);
-	g_ptr_array_add(p->args, NULL);
-	for (size_t i = 0; i < meta->n_ulimit; i++) {
-		struct step_limit limit = {meta->ulimit[i]->name, meta->ulimit[i]->soft, meta->ulimit[i]->hard};
-		g_array_append_val(p->limits, limit);
-	}
-}
-
-static bool fill_modes(struct step *step, const Pb__ExecOp *pb, GError **error)
-{
-	/* Unknown values are refused rather than treated as the default. */
-	switch (pb->network) {
-	case PB__NET_MODE__UNSET:
-		step->network = STEP_NETWORK_DEFAULT;
-		break;
-	case PB__NET_MODE__HOST:
-		step->network = STEP_NETWORK_HOST;
-		break;
-	case PB__NET_MODE__NONE:
-		step->network = STEP_NETWORK_NONE;
-		break;
-	case _PB__NET_MODE_IS_INT_SIZE:
-	default:
-		return error_set(error, ERROR_INVALID_ARGUMENT, "unknown network mode %d", (int)pb->network);
-	}
-	switch (pb->security) {
-	case PB__SECURITY_MODE__SANDBOX:
-		step->insecure = false;
-		break;
-	case PB__SECURITY_MODE__INSECURE:
-		step->insecure = true;
-		break;
-	case _PB__SECURITY_MODE_IS_INT_SIZE:
-	default:
-		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid security mode %d", (int)pb->security);
-	}
 	for (size_t i = 0; i < pb->n_cdidevices; i++) {
 		if (!pb->cdidevices[i]->optional)
 			return error_set(error, ERROR_PERMISSION_DENIED,
@@ -272,23 +121,27 @@ static void fill_resources(struct step *step, const Pb__LinuxResources *r)
 	};
 }
 
-static bool fill_step(struct step *step, struct plan *p, const struct op *op, struct work *work, GError **error)
+static bool fill_step(struct step *step, struct step_fields *f, const struct op *op, struct work *work, GError **error)
 {
 	const Pb__ExecOp *pb = op->v->op->exec;
 	const Pb__Meta *meta = pb->meta;
-	if (!fill_modes(step, pb, error) || !plan_hosts(p, meta, error) || !plan_env(p, op, work, error))
+	const Pb__Platform *platform = op->v->op->platform;
+	if (!step_fields_modes(step, pb->network, pb->security, error) || !check_devices(pb, error) ||
+	    !step_fields_add_hosts(f, meta->extrahosts, meta->n_extrahosts, error))
 		return false;
-	plan_rest(p, meta);
-	step->args = (const char *const *)p->args->pdata;
-	step->env = (const char *const *)p->env->pdata;
+	step_fields_add_env(f, meta->env, meta->n_env);
+	step_fields_add_proxy(f, meta->proxy_env);
+	if (!(platform && g_str_equal(platform->os, "windows")))
+		step_fields_default_env(f, "PATH", STEP_FIELDS_PATH);
+	if (!step_fields_add_secrets(f, pb->secretenv, pb->n_secretenv, work, error))
+		return false;
+	step_fields_add_args(f, meta->args, meta->n_args);
+	step_fields_add_limits(f, meta->ulimit, meta->n_ulimit);
+	step_fields_fill(f, step);
 	step->cwd = meta->cwd;
 	step->user = meta->user;
 	step->hostname = meta->hostname;
 	step->cgroup_parent = meta->cgroupparent;
-	step->hosts = (const struct step_host *)(const void *)p->hosts->data;
-	step->n_hosts = p->hosts->len;
-	step->limits = (const struct step_limit *)(const void *)p->limits->data;
-	step->n_limits = p->limits->len;
 	step->remove_stubs_recursive = meta->removemountstubsrecursive;
 	fill_resources(step, op->v->resources);
 	return true;
@@ -357,18 +210,36 @@ static bool run_logged(const struct op *op, struct step *step, struct work *work
 	return ok;
 }
 
+static exec_mounts *open_mounts(const struct op *op, void *const *inputs, size_t n_inputs, struct work *work,
+				GError **error)
+{
+	const Pb__ExecOp *pb = op->v->op->exec;
+	g_autofree char *args = exec_args_text(pb);
+	g_autofree char *owner = g_strconcat("exec ", args, NULL);
+	const struct exec_mounts_input in = {
+		.worker = op->worker,
+		.owner = owner,
+		.mounts = pb->mounts,
+		.n_mounts = pb->n_mounts,
+		.cwd = pb->meta->cwd,
+		.inputs = (cache_ref *const *)inputs,
+		.n_inputs = n_inputs,
+	};
+	return exec_mounts_new(&in, work, error);
+}
+
 static bool exec_run(void *self, struct work *work, void *const *inputs, size_t n_inputs, void **ret_outputs,
 		     size_t n_outputs, GError **error)
 {
 	const struct op *op = self;
 	g_autoptr(fingerprint) s = fingerprint_begin(op, inputs, n_inputs, work);
-	g_autoptr(exec_mounts) mounts = exec_mounts_new(op, inputs, n_inputs, work, error);
+	g_autoptr(exec_mounts) mounts = open_mounts(op, inputs, n_inputs, work, error);
 	if (!mounts)
 		return false;
-	__attribute__((cleanup(plan_done))) struct plan plan;
+	__attribute__((cleanup(step_fields_clear))) struct step_fields fields;
 	struct step step = {0};
-	plan_init(&plan);
-	if (!fill_step(&step, &plan, op, work, error))
+	step_fields_init(&fields);
+	if (!fill_step(&step, &fields, op, work, error))
 		return false;
 	exec_mounts_fill(mounts, &step);
 	if (!run_logged(op, &step, work, error))

@@ -11,13 +11,13 @@ struct output {
 	cache_ref *ref; /* owned; mutable ones are committed, others returned unchanged */
 };
 struct exec_mounts {
-	const struct op *op;
-	void *const *inputs;
-	size_t n_inputs;
-	int root_fd; /* owned */
+	const struct exec_mounts_input *in; /* borrowed by exec_mounts_new */
+	worker *worker;
+	GArray *trees; /* of int, borrowed from the following members: by mount of the input */
+	int root_fd;   /* owned */
 	bool root_readonly;
 	GArray *mounts;       /* of struct step_mount */
-	GPtrArray *strings;   /* of owned dests */
+	GPtrArray *strings;   /* of owned dests and selectors */
 	GArray *fds;          /* of int, owned */
 	GArray *outputs;      /* of struct output */
 	GPtrArray *temporary; /* of cache_ref *, released at the end */
@@ -51,6 +51,13 @@ static int keep_fd(exec_mounts *m, int fd)
 	return fd;
 }
 
+static const char *keep_string(exec_mounts *m, const char *text)
+{
+	char *copy = g_strdup(text);
+	g_ptr_array_add(m->strings, copy);
+	return copy;
+}
+
 static bool is_root(const Pb__Mount *pb)
 {
 	return g_str_equal(pb->dest, "/");
@@ -59,10 +66,9 @@ static bool is_root(const Pb__Mount *pb)
 /* Creates a child of the input that the step can write to. */
 static cache_ref *new_child(exec_mounts *m, const Pb__Mount *pb, cache_ref *parent, struct work *work, GError **error)
 {
-	g_autofree char *args = exec_args_text(m->op->v->op->exec);
-	g_autofree char *description = g_strdup_printf("mount %s from exec %s", pb->dest, args);
+	g_autofree char *description = g_strdup_printf("mount %s from %s", pb->dest, m->in->owner);
 	const struct cache_record_options options = {.description = description};
-	return cache_new_mutable(m->op->worker->cache, parent, &options, work, error);
+	return cache_new_mutable(m->worker->cache, parent, &options, work, error);
 }
 
 static void add_output(exec_mounts *m, const Pb__Mount *pb, cache_ref *ref)
@@ -77,7 +83,7 @@ static void add_output(exec_mounts *m, const Pb__Mount *pb, cache_ref *ref)
  */
 static int open_bind(exec_mounts *m, const Pb__Mount *pb, cache_ref *input, struct work *work, GError **error)
 {
-	cache *c = m->op->worker->cache;
+	cache *c = m->worker->cache;
 	bool has_output = pb->output >= 0;
 	bool unchanged = pb->readonly && input && !is_root(pb);
 	/* A root that is neither an output nor marked read-only still uses the input itself. */
@@ -109,21 +115,18 @@ static bool fill_bind(exec_mounts *m, const Pb__Mount *pb, cache_ref *input, str
 	if (ret->fd < 0)
 		return false;
 	keep_fd(m, ret->fd);
-	ret->selector = pb->selector;
+	ret->selector = keep_string(m, pb->selector);
 	return true;
 }
 
 static bool fill_cache(exec_mounts *m, const Pb__Mount *pb, cache_ref *input, struct work *work, struct step_mount *ret,
 		       GError **error)
 {
-	if (!m->caches) {
-		g_autofree char *args = exec_args_text(m->op->v->op->exec);
-		g_autofree char *owner = g_strconcat("exec ", args, NULL);
-		m->caches = cache_mounts_new(m->op->worker, owner);
-	}
+	if (!m->caches)
+		m->caches = cache_mounts_new(m->worker, m->in->owner);
 	if (pb->output >= 0 && input)
 		add_output(m, pb, cache_ref_ref(input));
-	ret->selector = pb->selector;
+	ret->selector = keep_string(m, pb->selector);
 	return cache_mounts_get(m->caches, pb, input, work, ret, error);
 }
 
@@ -169,9 +172,9 @@ static bool find_input(const exec_mounts *m, const Pb__Mount *pb, cache_ref **re
 	*ret = NULL;
 	if (pb->input < 0)
 		return true;
-	if ((uint64_t)pb->input >= m->n_inputs)
+	if ((uint64_t)pb->input >= m->in->n_inputs)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "missing input %" G_GINT64_FORMAT, pb->input);
-	*ret = op_ref(m->inputs[pb->input]);
+	*ret = m->in->inputs[pb->input];
 	return true;
 }
 
@@ -186,13 +189,14 @@ static bool add_root(exec_mounts *m, const Pb__Mount *pb, cache_ref *input, stru
 	fd_close(&m->root_fd);
 	m->root_fd = open_bind(m, pb, input, work, error);
 	m->root_readonly = pb->readonly;
+	g_array_append_val(m->trees, m->root_fd);
 	return m->root_fd >= 0;
 }
 
 static const char *clean_dest(exec_mounts *m, const Pb__Mount *pb)
 {
-	const char *cwd = m->op->v->op->exec->meta->cwd;
-	g_autofree char *joined = pb->dest[0] == '/' ? g_strdup(pb->dest) : g_strconcat("/", cwd, "/", pb->dest, NULL);
+	g_autofree char *joined =
+		pb->dest[0] == '/' ? g_strdup(pb->dest) : g_strconcat("/", m->in->cwd, "/", pb->dest, NULL);
 	char *dest = path_clean(joined);
 	g_ptr_array_add(m->strings, dest);
 	return dest;
@@ -232,6 +236,7 @@ static bool add_mount(exec_mounts *m, const Pb__Mount *pb, struct work *work, GE
 	}
 	if (ok && (mount.fd >= 0 || mount.type == STEP_MOUNT_TMPFS))
 		g_array_append_val(m->mounts, mount);
+	g_array_append_val(m->trees, mount.fd);
 	return ok;
 }
 
@@ -255,14 +260,13 @@ static void sort_mounts(GArray *mounts)
 	}
 }
 
-exec_mounts *exec_mounts_new(const struct op *op, void *const *inputs, size_t n_inputs, struct work *work,
-			     GError **error)
+exec_mounts *exec_mounts_new(const struct exec_mounts_input *in, struct work *work, GError **error)
 {
 	g_autoptr(exec_mounts) m = g_new0(exec_mounts, 1);
-	m->op = op;
-	m->inputs = inputs;
-	m->n_inputs = n_inputs;
+	m->in = in;
+	m->worker = in->worker;
 	m->root_fd = -1;
+	m->trees = g_array_new(FALSE, FALSE, sizeof(int));
 	m->mounts = g_array_new(FALSE, FALSE, sizeof(struct step_mount));
 	m->strings = g_ptr_array_new_with_free_func(g_free);
 	m->fds = g_array_new(FALSE, FALSE, sizeof(int));
@@ -271,15 +275,15 @@ exec_mounts *exec_mounts_new(const struct op *op, void *const *inputs, size_t n_
 	g_array_set_clear_func(m->outputs, output_clear);
 	m->temporary = g_ptr_array_new_with_free_func((GDestroyNotify)cache_ref_unref);
 	m->agents = g_ptr_array_new_with_free_func((GDestroyNotify)ssh_mount_free);
-	const Pb__ExecOp *pb = op->v->op->exec;
-	for (size_t i = 0; i < pb->n_mounts; i++)
-		if (!add_mount(m, pb->mounts[i], work, error))
+	for (size_t i = 0; i < in->n_mounts; i++)
+		if (!add_mount(m, in->mounts[i], work, error))
 			return NULL;
 	if (m->root_fd < 0) {
 		error_set(error, ERROR_INVALID_ARGUMENT, "invalid exec op with no rootfs");
 		return NULL;
 	}
 	sort_mounts(m->mounts);
+	m->in = NULL;
 	return g_steal_pointer(&m);
 }
 
@@ -291,8 +295,19 @@ void exec_mounts_fill(const exec_mounts *m, struct step *step)
 	step->n_mounts = m->mounts->len;
 }
 
+size_t exec_mounts_count(const exec_mounts *m)
+{
+	return m->trees->len;
+}
+
+int exec_mounts_tree(const exec_mounts *m, size_t i)
+{
+	return i < m->trees->len ? g_array_index(m->trees, int, i) : -1;
+}
+
 void exec_mounts_close(exec_mounts *m)
 {
+	g_array_set_size(m->trees, 0);
 	g_ptr_array_set_size(m->agents, 0);
 	g_array_set_size(m->fds, 0);
 	fd_close(&m->root_fd);
@@ -328,6 +343,7 @@ void exec_mounts_free(exec_mounts *m)
 	g_ptr_array_unref(m->temporary);
 	g_ptr_array_unref(m->agents);
 	g_array_unref(m->fds);
+	g_array_unref(m->trees);
 	g_array_unref(m->mounts);
 	g_ptr_array_unref(m->strings);
 	g_free(m);

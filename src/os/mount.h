@@ -13,11 +13,7 @@
 #include "base/error.h"
 #include <sys/types.h>
 
-/*
- * Moves the process to a new mount namespace with slave mounts. In a chroot, the directory of the chroot becomes the root
- * of the namespace: an OCI runtime that joins the namespace of a step in a chroot would get the root of the host. The
- * working directory stays the same. Call it before any thread starts. Needs /proc.
- */
+/* Calls unshare(CLONE_NEWNS) and makes all mounts slaves. Call it before any thread starts. */
 bool mount_make_private_namespace(GError **error);
 /*
  * Mounts an overlay of lowers (top first) and, if upper_fd >= 0, a writable layer. Explicit options: index=off,

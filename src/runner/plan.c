@@ -185,9 +185,9 @@ static void codec_resources(struct plan_codec *c, struct plan_resources *r)
 
 static void codec_process(struct plan_codec *c, struct plan *p)
 {
-	uint32_t *const numbers[] = {&p->uid,      &p->gid,           &p->umask,       &p->no_new_privs, &p->terminal,
-				     &p->rows,     &p->columns,       &p->stdio[0],    &p->stdio[1],     &p->stdio[2],
-				     &p->preserve, &p->seccomp_flags, &p->death_signal};
+	uint32_t *const numbers[] = {&p->uid,      &p->gid,           &p->umask,        &p->no_new_privs, &p->terminal,
+				     &p->rows,     &p->columns,       &p->stdio[0],     &p->stdio[1],     &p->stdio[2],
+				     &p->preserve, &p->seccomp_flags, &p->death_signal, &p->notify};
 	const char **const texts[] = {&p->cwd, &p->apparmor, &p->selinux, &p->keyring};
 	codec_strings(c, &p->args);
 	codec_strings(c, &p->env);

@@ -132,6 +132,7 @@ struct plan {
 	uint32_t seccomp_flags;
 	const char *keyring;   /* name of a new session keyring; "": keep */
 	uint32_t death_signal; /* sent when the process that started the step exits; 0: none */
+	uint32_t notify;       /* report RUNNER_READY: others can join it */
 	/* namespaces */
 	uint64_t namespaces; /* CLONE_NEW* of new ones */
 	struct plan_join *joins;
@@ -201,8 +202,8 @@ struct runner_header {
 	uint32_t magic, n_bytes, n_fds;
 };
 /*
- * The reply: the reason why it did not start; a console; the process in a joined pid namespace (pidfd); its exit
- * status.
+ * The reply: the reason why it did not start; a console; the process in a joined pid namespace (pidfd); that its
+ * program is started next, in its tree (plan.notify); its exit status.
  */
 enum runner_report_kind { RUNNER_FAILED = 1, RUNNER_CONSOLE, RUNNER_PROCESS, RUNNER_EXITED, RUNNER_READY };
 struct runner_report {

@@ -24,6 +24,9 @@
 typedef struct Pb__Definition Pb__Definition;
 typedef struct Pb__Platform Pb__Platform;
 typedef struct Pb__SourceOp Pb__SourceOp;
+typedef struct Pb__Mount Pb__Mount;
+typedef struct Pb__HostIP Pb__HostIP;
+typedef struct container container; /* container/container.h */
 typedef struct Policy__Policy Policy__Policy;
 
 typedef struct bridge bridge;
@@ -141,6 +144,18 @@ struct bridge_source {
 	struct http_checksum checksum; /* .algorithm NULL: none was wanted; .suffix is the request's */
 };
 void bridge_source_clear(struct bridge_source *s);
+/* A container of the build. All members are borrowed. */
+struct bridge_container_request {
+	const char *id;
+	Pb__Mount *const *mounts;
+	bridge_ref *const *refs; /* the tree of each mount; NULL: it has none */
+	size_t n_mounts;
+	int network; /* as received */
+	const char *hostname;
+	Pb__HostIP *const *hosts;
+	size_t n_hosts;
+	const Pb__Platform *platform; /* NULL: the worker's */
+};
 struct bridge_class {
 	bool (*solve)(bridge *b, const struct bridge_solve_request *r, struct work *work, build_result **ret,
 		      GError **error);
@@ -158,6 +173,9 @@ struct bridge_class {
 	bool (*stat_file)(bridge *b, bridge_ref *ref, const char *path, struct work *work, struct fssync_stat *ret,
 			  GError **error);
 	bool (*evaluate)(bridge *b, bridge_ref *ref, struct work *work, GError **error);
+	/* Evaluates the refs and opens the mounts. The container ends with the build. */
+	container *(*new_container)(bridge *b, const struct bridge_container_request *r, struct work *work,
+				    GError **error);
 	/* vertex: the digest of the vertex that the warning is about. */
 	bool (*warn)(bridge *b, const char *vertex, const struct progress_warning *warning, GError **error);
 	/* Returns the definition of a ref, for use as an input of further ones. Borrowed; NULL for scratch. */

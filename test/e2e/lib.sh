@@ -177,7 +177,7 @@ no_leftovers() {
 # What only lives while a step or an export runs: bundles, containers, mount points, work folders, removed trees.
 temporary() {
 	for worker in "$WORK"/root/runc-*; do
-		find "$worker/executor" -mindepth 1 ! -name hosts ! -name resolv.conf ! -name cgroup-parents ! -path "$worker/executor/runc"
+		find "$worker/executor" -mindepth 1 ! -name hosts ! -name "resolv*.conf" ! -name cgroup-parents ! -path "$worker/executor/runc"
 		find "$worker/mounts" "$worker/trash" "$worker/work" -mindepth 1 -maxdepth 1
 	done 2> /dev/null
 }

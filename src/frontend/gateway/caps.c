@@ -2,11 +2,15 @@
 #include "frontend/gateway/caps.h"
 #include <stddef.h>
 
-/* Not supported yet and therefore missing: gateway.exec (+extrahosts, secretenv, signals, filesystem). */
 const char *const gateway_caps[] = {
 	"frontend.caps",
 	"frontend.inputs",
 	"gateway.evaluate",
+	"gateway.exec",
+	"gateway.exec.extrahosts",
+	"gateway.exec.filesystem",
+	"gateway.exec.secretenv",
+	"gateway.exec.signals",
 	"gateway.solve.evaluate",
 	"gateway.solve.metadata",
 	"gateway.warnings",

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "frontend/gateway/gateway_internal.h"
 #include "base/ident.h"
-#include "base/limits.h"
 
 static void ref_free(gpointer data)
 {
@@ -21,6 +20,8 @@ gateway *gateway_new(bridge *b, GHashTable *inputs, worker *const *workers, size
 	g->work = *work;
 	g_mutex_init(&g->mu);
 	g_cond_init(&g->changed);
+	g->containers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)container_unref);
+	g->streams = g_ptr_array_new();
 	g->handed_out = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, ref_free);
 	return g;
 }
@@ -36,6 +37,8 @@ void gateway_unref(gateway *g)
 	if (!g || !g_atomic_int_dec_and_test(&g->refs))
 		return;
 	g_hash_table_unref(g->handed_out);
+	g_hash_table_unref(g->containers);
+	g_ptr_array_unref(g->streams);
 	build_result_unref(g->result);
 	g_clear_error(&g->error);
 	g_mutex_clear(&g->mu);
@@ -84,25 +87,14 @@ void gateway_close(gateway *g)
 	g_mutex_lock(&g->mu);
 	g->closed = true;
 	g_cond_broadcast(&g->changed);
+	gateway_abort_streams_locked(g);
 	/* Wait for running calls, whose work is already cancelled: the bridge is freed after this. */
 	while (g->calls > 0)
 		g_cond_wait(&g->changed, &g->mu);
+	g_hash_table_remove_all(g->containers); /* no call uses them any more */
 	g_hash_table_remove_all(g->handed_out);
 	g_clear_pointer(&g->result, build_result_unref);
 	g_mutex_unlock(&g->mu);
-}
-
-bool gateway_admit_solve(gateway *g, size_t bytes, GError **error)
-{
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&g->mu);
-	if (g->n_solves >= LIMIT_SOLVES)
-		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "more than %lld solve requests", LIMIT_SOLVES);
-	if ((int64_t)bytes > LIMIT_SOLVE_BYTES - g->solve_bytes)
-		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "more than %lld bytes in solve requests",
-				 LIMIT_SOLVE_BYTES);
-	g->n_solves++;
-	g->solve_bytes += (int64_t)bytes;
-	return true;
 }
 
 const char *gateway_ref_add(gateway *g, bridge_ref *ref)

@@ -6,6 +6,7 @@
 #pragma once
 #include "frontend/gateway/gateway.h"
 #include "api/guard.h"
+#include "container/container.h"
 #include "gateway.pb-c.h"
 
 struct gateway {
@@ -19,17 +20,16 @@ struct gateway {
 	GCond changed;
 	bool closed;
 	bool returned;
-	int64_t n_solves, solve_bytes; /* what Solve calls made the gateway keep */
-	guint calls;                   /* number of running calls that use the bridge */
-	GHashTable *handed_out;        /* char * id to bridge_ref * (owned, NULL allowed) */
-	build_result *result;          /* owned; set by Return */
-	GError *error;                 /* owned; set by Return */
+	guint calls;            /* number of running calls that use the bridge */
+	GHashTable *handed_out; /* char * id to bridge_ref * (owned, NULL allowed) */
+	GHashTable *containers; /* char * id to container * (counted); NULL: being created */
+	GPtrArray *streams;     /* element type: rpc_call * (borrowed), running ExecProcess calls */
+	build_result *result;   /* owned; set by Return */
+	GError *error;          /* owned; set by Return */
 	void (*on_return)(void *data);
 	void *on_return_data;
 };
 
-/* Adds a Solve call to what the gateway keeps until it is closed. Errors: RESOURCE_EXHAUSTED beyond the limits. */
-bool gateway_admit_solve(gateway *g, size_t bytes, GError **error);
 /* Takes ownership of a ref and returns its new id, borrowed from the gateway. "" for scratch. */
 const char *gateway_ref_add(gateway *g, bridge_ref *ref);
 /* Returns a borrowed ref, valid while the call runs. Errors: "no such ref: X, all [...]". */
@@ -47,3 +47,30 @@ Gateway__Result *gateway_result_to_wire(gateway *g, build_result *r, bool array_
 build_result *gateway_result_from_wire(gateway *g, const Gateway__Result *wire, GError **error);
 /* Sets the result and ends the wait. Errors: "gateway result is already set". */
 bool gateway_return(gateway *g, build_result *result, GError *failure, GError **error);
+
+/* A call on a gateway: the gateway stays open while it runs; its work is canceled when the call ends. */
+struct gateway_call {
+	gateway *g; /* counted; NULL: not begun */
+	struct work work;
+};
+bool gateway_call_begin(struct gateway_call *v, rpc_call *call, void *data, GError **error);
+void gateway_call_end(struct gateway_call *v);
+#define scoped_call __attribute__((cleanup(gateway_call_end))) struct gateway_call
+
+/* ---- containers.c */
+ProtobufCMessage *gateway_new_container(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error);
+ProtobufCMessage *gateway_release_container(rpc_call *call, const ProtobufCMessage *request, void *data,
+					    GError **error);
+ProtobufCMessage *gateway_read_file_container(rpc_call *call, const ProtobufCMessage *request, void *data,
+					      GError **error);
+ProtobufCMessage *gateway_read_dir_container(rpc_call *call, const ProtobufCMessage *request, void *data,
+					     GError **error);
+ProtobufCMessage *gateway_stat_file_container(rpc_call *call, const ProtobufCMessage *request, void *data,
+					      GError **error);
+/* Returns a counted container; NULL: there is none. */
+container *gateway_find_container(gateway *g, const char *id);
+/* Ends ExecProcess calls. Requires mu. */
+void gateway_abort_streams_locked(gateway *g);
+
+/* ---- exec.c */
+bool gateway_exec_process(rpc_call *call, void *data, GError **error);

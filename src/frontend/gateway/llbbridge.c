@@ -10,13 +10,7 @@
 
 #define SERVICE "/moby.buildkit.v1.frontend.LLBBridge/"
 
-/* A call on a gateway: the gateway stays open while it runs; its work is cancelled when the call ends. */
-struct call_scope {
-	gateway *g; /* counted */
-	struct work work;
-};
-
-static bool call_scope_begin(struct call_scope *v, rpc_call *call, void *data, GError **error)
+bool gateway_call_begin(struct gateway_call *v, rpc_call *call, void *data, GError **error)
 {
 	const struct llbbridge_host *host = data;
 	v->g = host->find(host->data, call, error);
@@ -35,7 +29,7 @@ static bool call_scope_begin(struct call_scope *v, rpc_call *call, void *data, G
 	return error_set(error, ERROR_UNAVAILABLE, "frontend grpc server closed unexpectedly");
 }
 
-static void call_scope_end(struct call_scope *v)
+void gateway_call_end(struct gateway_call *v)
 {
 	if (!v->g)
 		return;
@@ -45,8 +39,6 @@ static void call_scope_end(struct call_scope *v)
 	g_mutex_unlock(&v->g->mu);
 	gateway_unref(v->g);
 }
-
-#define scoped_call __attribute__((cleanup(call_scope_end))) struct call_scope
 
 static Caps__APICap **caps_to_wire(const char *const *ids, size_t *ret_n)
 {
@@ -64,7 +56,7 @@ static Caps__APICap **caps_to_wire(const char *const *ids, size_t *ret_n)
 static ProtobufCMessage *handle_ping(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
 {
 	scoped_call v = {0};
-	if (!call_scope_begin(&v, call, data, error))
+	if (!gateway_call_begin(&v, call, data, error))
 		return NULL;
 	Gateway__PongResponse *reply = message_new(Gateway__PongResponse, gateway__pong_response);
 	reply->frontendapicaps = caps_to_wire(gateway_caps, &reply->n_frontendapicaps);
@@ -137,8 +129,7 @@ static ProtobufCMessage *handle_solve(rpc_call *call, const ProtobufCMessage *re
 	const Gateway__SolveRequest *m = (const void *)request;
 	scoped_call v = {0};
 	g_autoptr(GArray) imports = cache_imports_new();
-	if (!call_scope_begin(&v, call, data, error) ||
-	    !gateway_admit_solve(v.g, protobuf_c_message_get_packed_size(request), error))
+	if (!gateway_call_begin(&v, call, data, error))
 		return NULL;
 	for (size_t i = 0; i < m->n_cacheimports; i++)
 		cache_imports_add(imports, m->cacheimports[i]->type, message_map(m->cacheimports[i], attrs));
@@ -170,7 +161,7 @@ static ProtobufCMessage *handle_resolve_image_config(rpc_call *call, const Proto
 {
 	const Gateway__ResolveImageConfigRequest *m = (const void *)request;
 	scoped_call v = {0};
-	if (!call_scope_begin(&v, call, data, error))
+	if (!gateway_call_begin(&v, call, data, error))
 		return NULL;
 	struct platform platform;
 	if (m->platform)
@@ -205,7 +196,7 @@ static ProtobufCMessage *handle_resolve_source_meta(rpc_call *call, const Protob
 {
 	const Gateway__ResolveSourceMetaRequest *m = (const void *)request;
 	scoped_call v = {0};
-	if (!call_scope_begin(&v, call, data, error))
+	if (!gateway_call_begin(&v, call, data, error))
 		return NULL;
 	if (!m->source) {
 		error_set(error, ERROR_INVALID_ARGUMENT, "source is required");
@@ -222,7 +213,7 @@ static ProtobufCMessage *handle_resolve_source_meta(rpc_call *call, const Protob
 }
 
 /* Returns the ref of a read request; scratch cannot be read. */
-static bool find_readable(struct call_scope *v, const char *id, bridge_ref **ret, GError **error)
+static bool find_readable(struct gateway_call *v, const char *id, bridge_ref **ret, GError **error)
 {
 	if (!gateway_find_ref(v->g, id, ret, error))
 		return false;
@@ -234,7 +225,7 @@ static ProtobufCMessage *handle_read_file(rpc_call *call, const ProtobufCMessage
 	const Gateway__ReadFileRequest *m = (const void *)request;
 	scoped_call v = {0};
 	bridge_ref *ref;
-	if (!call_scope_begin(&v, call, data, error) || !find_readable(&v, m->ref, &ref, error))
+	if (!gateway_call_begin(&v, call, data, error) || !find_readable(&v, m->ref, &ref, error))
 		return NULL;
 	g_autoptr(GBytes) bytes =
 		v.g->bridge->class->read_file(v.g->bridge, ref, m->filepath, m->range ? m->range->offset : 0,
@@ -251,7 +242,7 @@ static ProtobufCMessage *handle_read_dir(rpc_call *call, const ProtobufCMessage 
 	const Gateway__ReadDirRequest *m = (const void *)request;
 	scoped_call v = {0};
 	bridge_ref *ref;
-	if (!call_scope_begin(&v, call, data, error) || !find_readable(&v, m->ref, &ref, error))
+	if (!gateway_call_begin(&v, call, data, error) || !find_readable(&v, m->ref, &ref, error))
 		return NULL;
 	g_autoptr(GPtrArray) entries =
 		v.g->bridge->class->read_dir(v.g->bridge, ref, m->dirpath, m->includepattern, &v.work, error);
@@ -268,7 +259,7 @@ static ProtobufCMessage *handle_stat_file(rpc_call *call, const ProtobufCMessage
 	const Gateway__StatFileRequest *m = (const void *)request;
 	scoped_call v = {0};
 	bridge_ref *ref;
-	if (!call_scope_begin(&v, call, data, error) || !find_readable(&v, m->ref, &ref, error))
+	if (!gateway_call_begin(&v, call, data, error) || !find_readable(&v, m->ref, &ref, error))
 		return NULL;
 	struct fssync_stat stat;
 	if (!v.g->bridge->class->stat_file(v.g->bridge, ref, m->path, &v.work, &stat, error))
@@ -284,7 +275,7 @@ static ProtobufCMessage *handle_evaluate(rpc_call *call, const ProtobufCMessage 
 	const Gateway__EvaluateRequest *m = (const void *)request;
 	scoped_call v = {0};
 	bridge_ref *ref;
-	if (!call_scope_begin(&v, call, data, error) || !gateway_find_ref(v.g, m->ref, &ref, error))
+	if (!gateway_call_begin(&v, call, data, error) || !gateway_find_ref(v.g, m->ref, &ref, error))
 		return NULL;
 	if (ref && !v.g->bridge->class->evaluate(v.g->bridge, ref, &v.work, error)) {
 		error_hide_code(error);
@@ -297,7 +288,7 @@ static ProtobufCMessage *handle_warn(rpc_call *call, const ProtobufCMessage *req
 {
 	const Gateway__WarnRequest *m = (const void *)request;
 	scoped_call v = {0};
-	if (!call_scope_begin(&v, call, data, error))
+	if (!gateway_call_begin(&v, call, data, error))
 		return NULL;
 	g_autofree struct progress_range *ranges = g_new0(struct progress_range, m->n_ranges + 1);
 	for (size_t i = 0; i < m->n_ranges; i++) {
@@ -332,7 +323,7 @@ static ProtobufCMessage *handle_warn(rpc_call *call, const ProtobufCMessage *req
 static ProtobufCMessage *handle_inputs(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
 {
 	scoped_call v = {0};
-	if (!call_scope_begin(&v, call, data, error))
+	if (!gateway_call_begin(&v, call, data, error))
 		return NULL;
 	Gateway__InputsResponse *reply = message_new(Gateway__InputsResponse, gateway__inputs_response);
 	message_set_map(reply, definitions, v.g->inputs);
@@ -354,7 +345,7 @@ static ProtobufCMessage *handle_return(rpc_call *call, const ProtobufCMessage *r
 {
 	const Gateway__ReturnRequest *m = (const void *)request;
 	scoped_call v = {0};
-	if (!call_scope_begin(&v, call, data, error))
+	if (!gateway_call_begin(&v, call, data, error))
 		return NULL;
 	g_autoptr(GError) failure = m->error ? status_to_error(m->error) : NULL;
 	if (!failure && (m->error || !m->result)) {
@@ -365,20 +356,6 @@ static ProtobufCMessage *handle_return(rpc_call *call, const ProtobufCMessage *r
 	if ((!result && !failure) || !gateway_return(v.g, result, failure, error))
 		return NULL;
 	return &message_new(Gateway__ReturnResponse, gateway__return_response)->base;
-}
-
-static ProtobufCMessage *handle_unimplemented(rpc_call *call, const ProtobufCMessage *request, void *data,
-					      GError **error)
-{
-	error_set(error, ERROR_UNIMPLEMENTED, "containers of frontends are not supported yet (%s)",
-		  rpc_call_path(call));
-	return NULL;
-}
-
-static bool handle_unimplemented_stream(rpc_call *call, void *data, GError **error)
-{
-	return error_set(error, ERROR_UNIMPLEMENTED, "containers of frontends are not supported yet (%s)",
-			 rpc_call_path(call));
 }
 
 static const struct rpc_method methods[] = {
@@ -395,12 +372,12 @@ static const struct rpc_method methods[] = {
 	{SERVICE "Warn", &gateway__warn_request__descriptor, handle_warn, NULL},
 	{SERVICE "Inputs", &gateway__inputs_request__descriptor, handle_inputs, NULL},
 	{SERVICE "Return", &gateway__return_request__descriptor, handle_return, NULL},
-	{SERVICE "NewContainer", &gateway__new_container_request__descriptor, handle_unimplemented, NULL},
-	{SERVICE "ReleaseContainer", &gateway__release_container_request__descriptor, handle_unimplemented, NULL},
-	{SERVICE "ReadFileContainer", &gateway__read_file_request__descriptor, handle_unimplemented, NULL},
-	{SERVICE "ReadDirContainer", &gateway__read_dir_request__descriptor, handle_unimplemented, NULL},
-	{SERVICE "StatFileContainer", &gateway__stat_file_request__descriptor, handle_unimplemented, NULL},
-	{SERVICE "ExecProcess", NULL, NULL, handle_unimplemented_stream},
+	{SERVICE "NewContainer", &gateway__new_container_request__descriptor, gateway_new_container, NULL},
+	{SERVICE "ReleaseContainer", &gateway__release_container_request__descriptor, gateway_release_container, NULL},
+	{SERVICE "ReadFileContainer", &gateway__read_file_request__descriptor, gateway_read_file_container, NULL},
+	{SERVICE "ReadDirContainer", &gateway__read_dir_request__descriptor, gateway_read_dir_container, NULL},
+	{SERVICE "StatFileContainer", &gateway__stat_file_request__descriptor, gateway_stat_file_container, NULL},
+	{SERVICE "ExecProcess", NULL, NULL, gateway_exec_process},
 };
 
 void llbbridge_register(rpc_server *server, struct llbbridge_host *host)

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+# Containers that a client starts in its build: streams, terminals, signals, mounts, files, modes; hostile clients of
+# ExecProcess; and no process is left when the client, the build or the daemon ends.
+ENTITLED="--allow-insecure-entitlement=network.host --allow-insecure-entitlement=security.insecure"
+client() { PYTHONPATH="$HERE" timeout 110 python3 -B "$HERE/containers.py" "$@"; }
+none_nap() { ! napping; }
+
+start_daemon $ENTITLED
+client works "$WORK/sock" || fail "containers"
+client hostile "$WORK/sock" || fail "hostile clients"
+alive
+
+# The client is killed: its build ends, and the processes with it.
+hang() {
+	PYTHONPATH="$HERE" python3 -B "$HERE/containers.py" hang "$WORK/sock" "$NAP" > "$WORK/hang" 2>&1 &
+	CLIENT=$!
+	wait_for running "$WORK/hang"
+	napping || fail "no process of the container"
+}
+hang
+kill -KILL "$CLIENT"
+wait "$CLIENT" || true
+await none_nap
+# The daemon ends, and is killed.
+hang
+stop_daemon
+none_nap || fail "the daemon's end left a process"
+wait "$CLIENT" || true
+start_daemon $ENTITLED
+hang
+stop_daemon KILL
+wait "$CLIENT" || true
+await none_nap
+CLIENT=
+start_daemon $ENTITLED
+no_leftovers
+stop_daemon
+[ -z "$(new_cgroups)" ] || { new_cgroups; fail "cgroups are left"; }
+
+# The same with another runtime.
+if command -v runc > /dev/null; then
+	start_daemon $ENTITLED --oci-worker-binary=runc
+	client works "$WORK/sock" || fail "containers with runc"
+	hang
+	kill -KILL "$CLIENT"
+	wait "$CLIENT" || true
+	CLIENT=
+	await none_nap
+fi
