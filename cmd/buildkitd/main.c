@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* buildkitd: the build daemon. */
 #include "base/log.h"
+#include "executor/cgroup.h"
+#include "executor/cgroup_root.h"
+#include "format/gotype.h"
 #include "instance.h"
 #include "os/service.h"
 #include <stdio.h>
@@ -31,6 +34,18 @@ static void set_process_limits(void)
 	}
 }
 
+/* In a container image, BUILDKIT_SETUP_CGROUPV2_ROOT is set: the root of /sys/fs/cgroup is the container's cgroup. */
+static void prepare_cgroup(void)
+{
+	const char *text = g_getenv("BUILDKIT_SETUP_CGROUPV2_ROOT");
+	bool wanted = false;
+	g_autoptr(GError) error = NULL;
+	if (!text || !bool_parse(text, &wanted, NULL) || !wanted)
+		return;
+	if (!cgroup_root_prepare(CGROUP_ROOT, "/proc/self/cgroup", &error))
+		log_warn("steps have no cgroup controllers: %s", error->message);
+}
+
 static int fail(const GError *error)
 {
 	fprintf(stderr, "buildkitd: %s\n", error->message);
@@ -52,6 +67,7 @@ static int run(const struct config *config)
 	for (guint i = 0; i < config->inactive->len; i++)
 		log_warn("option %s is accepted but has no effect yet", (char *)config->inactive->pdata[i]);
 	set_process_limits();
+	prepare_cgroup();
 	service_begin();
 	g_autoptr(instance) d = instance_start(config, &error);
 	if (!d)
