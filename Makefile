@@ -15,7 +15,7 @@ MESON_OPTIONS ?=
 # Passed to meson, also for a build directory that exists. Continuous integration sets it: WERROR=true.
 WERROR ?=
 
-.PHONY: build setup demo test lint check-clang coverage install dist fuzz bench clean sanitize tsan
+.PHONY: build setup demo test lint check-clang coverage install dist image fuzz bench clean sanitize tsan
 
 build:
 	@tools/setup --check build
@@ -27,7 +27,7 @@ build:
 	@for p in buildkitd buildctl buildkit-runc; do ln -sf ../../$(BUILD)/cmd/$$p/$$p build/bin/$$p; done
 
 setup:
-	@tools/setup build dist demo test lint
+	@tools/setup build dist image demo test lint
 
 demo:
 	@tools/setup build demo
@@ -35,12 +35,13 @@ demo:
 	test/demo build/bin
 
 test:
-	@tools/setup build dist test
+	@tools/setup build dist image test
 	@$(MAKE) build
 	ninja -C $(BUILD)
 	meson test -C $(BUILD) --print-errorlogs --no-rebuild
 	test/e2e/run build/bin
 	test/e2e/walkthrough
+	test/e2e/image
 
 # Needs the programs: some checks read their symbols and their help.
 lint:
@@ -86,6 +87,11 @@ install: build
 dist:
 	@tools/setup --check build dist
 	tools/dist dist
+
+# The container image in dist/, as an OCI archive and a docker archive; IMAGE is its name (docs/image.md). Needs root.
+image:
+	@tools/setup --check build dist image
+	packaging/image/build dist
 
 # SECONDS_EACH a target.
 fuzz:
