@@ -92,7 +92,7 @@ void git_bundle_close(struct git_bundle_file *f)
 {
 	if (f->holds)
 		cache_release_blobs(f->cache, f->holds);
-	f->holds = NULL;
+	g_clear_pointer(&f->holds, blob_holds_free);
 	g_clear_pointer(&f->path, g_free);
 	fd_close(&f->fd);
 }
