@@ -49,7 +49,7 @@ bool build_open_cache_exports(struct build *b, GError **error)
 
 /* ---- keys */
 
-/* Collects the cache keys of all refs of a result, or of the ref with a key. */
+/* Collects the cache keys of all refs of a result and of its attestations, or of the ref with a key. */
 static key_graph *result_keys(struct build *b, build_result *result, const char *only, GError **error)
 {
 	g_autoptr(GArray) targets = g_array_new(FALSE, TRUE, sizeof(struct solver_target));
@@ -63,6 +63,11 @@ static key_graph *result_keys(struct build *b, build_result *result, const char 
 		while (g_hash_table_iter_next(&iter, &key, &ref))
 			if ((!only || strcmp(only, key) == 0) && build_ref_target(ref, &t))
 				g_array_append_val(targets, t);
+	}
+	for (guint i = 0; !only && i < result->attestations->len; i++) {
+		const struct build_attestation *a = result->attestations->pdata[i];
+		if (build_ref_target(a->ref, &t))
+			g_array_append_val(targets, t);
 	}
 	return solver_job_keys(b->job, (const struct solver_target *)(void *)targets->data, targets->len, b->cancel,
 			       error);

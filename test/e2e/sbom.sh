@@ -87,6 +87,14 @@ must build "$WORK/c" --opt "attest:sbom=generator=$REG/scanner" --opt attest:pro
 	--output "type=oci,dest=$WORK/manifest,tar=false,name=h/n:1,oci-artifact=false"
 holds manifest "set(s) == {'sbom', None} and not [m for m in manifests if 'artifactType' in m]"
 
+# A cache has the documents of the generator, too.
+must build "$WORK/c" --opt "attest:sbom=generator=$REG/scanner" --export-cache "type=local,dest=$WORK/cache"
+must "$BIN/buildctl" prune --all
+sbom cached --opt "attest:sbom=generator=$REG/scanner" --import-cache "type=local,src=$WORK/cache"
+vertex=$(sed -n 's/^\(#[0-9]*\) .*generating sbom using.*/\1/p' "$WORK/said" | head -n 1)
+grep -qx "$vertex CACHED" "$WORK/said" || { cat "$WORK/said"; fail "the generator ran in spite of a cache"; }
+holds cached "[(x['name'], x['versionInfo']) for x in p['packages']] == [('one', '1.0-1'), ('busybox', '$VERSION')]"
+
 # ---- stages and the context
 sbom stages --opt "attest:sbom=generator=$REG/scanner" --opt build-arg:BUILDKIT_SBOM_SCAN_STAGE=true \
 	--opt build-arg:BUILDKIT_SBOM_SCAN_CONTEXT=true
