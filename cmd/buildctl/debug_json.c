@@ -19,31 +19,23 @@ static void put_platform(json_writer *w, const Pb__Platform *p)
 	json_put_string_member(w, "os", p->os);
 	json_put_string_member_nonempty(w, "os.version", p->osversion);
 	json_put_string_member_nonempty(w, "variant", p->variant);
-	json_key(w, GOTEMPLATE_FIELDS);
-	json_object_begin(w);
+	json_object_member_begin(w, GOTEMPLATE_FIELDS);
 	json_put_string_member(w, "os.version", p->osversion);
 	json_put_string_member(w, "variant", p->variant);
 	json_object_end(w);
 	json_object_end(w);
 }
 
-static void put_int(json_writer *w, const char *key, int64_t value)
-{
-	json_key(w, key);
-	json_put_int(w, value);
-}
-
 static void put_gc(json_writer *w, const Types__GCPolicy *g)
 {
 	json_object_begin(w);
-	json_key(w, "all");
-	json_put_bool(w, g->all);
+	json_put_bool_member(w, "all", g->all);
 	json_key(w, "filter");
 	json_put_strings_or_null(w, g->filters, g->n_filters);
-	put_int(w, "keepDuration", g->keepduration);
-	put_int(w, "reservedSpace", g->reservedspace);
-	put_int(w, "maxUsedSpace", g->maxusedspace);
-	put_int(w, "minFreeSpace", g->minfreespace);
+	json_put_int_member(w, "keepDuration", g->keepduration);
+	json_put_int_member(w, "reservedSpace", g->reservedspace);
+	json_put_int_member(w, "maxUsedSpace", g->maxusedspace);
+	json_put_int_member(w, "minFreeSpace", g->minfreespace);
 	json_object_end(w);
 }
 
@@ -52,8 +44,7 @@ static void put_labels(json_writer *w, const Types__WorkerRecord *r)
 	g_autoptr(GTree) sorted = g_tree_new((GCompareFunc)g_strcmp0);
 	for (size_t i = 0; i < r->n_labels; i++)
 		g_tree_insert(sorted, r->labels[i]->key, r->labels[i]->value);
-	json_key(w, "labels");
-	json_object_begin(w);
+	json_object_member_begin(w, "labels");
 	for (GTreeNode *n = g_tree_node_first(sorted); n; n = g_tree_node_next(n))
 		json_put_string_member(w, g_tree_node_key(n), g_tree_node_value(n));
 	json_object_end(w);
@@ -64,13 +55,11 @@ static void put_worker(json_writer *w, const Types__WorkerRecord *r)
 	json_object_begin(w);
 	json_put_string_member(w, "id", r->id);
 	put_labels(w, r);
-	json_key(w, "platforms");
-	json_array_begin(w);
+	json_array_member_begin(w, "platforms");
 	for (size_t i = 0; i < r->n_platforms; i++)
 		put_platform(w, r->platforms[i]);
 	json_array_end(w);
-	json_key(w, "gcPolicy");
-	json_array_begin(w);
+	json_array_member_begin(w, "gcPolicy");
 	for (size_t i = 0; i < r->n_gcpolicy; i++)
 		put_gc(w, r->gcpolicy[i]);
 	json_array_end(w);

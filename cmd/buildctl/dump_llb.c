@@ -62,18 +62,15 @@ static void put_metadata(json_writer *w, const Pb__OpMetadata *m)
 	if (m && m->ignore_cache)
 		json_put_bool_member_true(w, "ignore_cache", true);
 	if (m && m->n_description > 0) {
-		json_key(w, "description");
-		json_object_begin(w);
+		json_object_member_begin(w, "description");
 		for (size_t i = 0; i < m->n_description; i++)
 			json_put_string_member(w, m->description[i]->key, m->description[i]->value);
 		json_object_end(w);
 	}
 	if (m && m->n_caps > 0) {
-		json_key(w, "caps");
-		json_object_begin(w);
+		json_object_member_begin(w, "caps");
 		for (size_t i = 0; i < m->n_caps; i++) {
-			json_key(w, m->caps[i]->key);
-			json_put_bool(w, m->caps[i]->value);
+			json_put_bool_member(w, m->caps[i]->key, m->caps[i]->value);
 		}
 		json_object_end(w);
 	}

@@ -34,39 +34,31 @@ static void put_text(GString *s, const Explain__Step *step)
 		g_string_append_printf(s, "    compared with build %s\n", step->earlier);
 }
 
-static void put_member(json_writer *w, const char *name, const char *text)
-{
-	json_put_string_member(w, name, text);
-}
-
 static void put_json(json_writer *w, const Explain__Step *step)
 {
 	json_object_begin(w);
-	put_member(w, "name", step->name);
-	put_member(w, "reason", step->reason);
-	put_member(w, "earlier", step->earlier);
-	json_key(w, "facts");
-	json_array_begin(w);
+	json_put_string_member(w, "name", step->name);
+	json_put_string_member(w, "reason", step->reason);
+	json_put_string_member(w, "earlier", step->earlier);
+	json_array_member_begin(w, "facts");
 	for (size_t i = 0; i < step->n_facts; i++) {
 		json_object_begin(w);
-		put_member(w, "name", step->facts[i]->name);
-		put_member(w, "change", step->facts[i]->change);
-		put_member(w, "before", step->facts[i]->before);
-		put_member(w, "after", step->facts[i]->after);
+		json_put_string_member(w, "name", step->facts[i]->name);
+		json_put_string_member(w, "change", step->facts[i]->change);
+		json_put_string_member(w, "before", step->facts[i]->before);
+		json_put_string_member(w, "after", step->facts[i]->after);
 		json_object_end(w);
 	}
 	json_array_end(w);
-	json_key(w, "files");
-	json_array_begin(w);
+	json_array_member_begin(w, "files");
 	for (size_t i = 0; i < step->n_files; i++) {
 		json_object_begin(w);
-		put_member(w, "path", step->files[i]->path);
-		put_member(w, "change", step->files[i]->change);
+		json_put_string_member(w, "path", step->files[i]->path);
+		json_put_string_member(w, "change", step->files[i]->change);
 		json_object_end(w);
 	}
 	json_array_end(w);
-	json_key(w, "total");
-	json_put_int(w, step->total);
+	json_put_int_member(w, "total", step->total);
 	json_object_end(w);
 }
 
@@ -74,9 +66,8 @@ static char *all_json(const Explain__ExplainResponse *m)
 {
 	json_writer *w = json_writer_new(0);
 	json_object_begin(w);
-	put_member(w, "ref", m->ref);
-	json_key(w, "steps");
-	json_array_begin(w);
+	json_put_string_member(w, "ref", m->ref);
+	json_array_member_begin(w, "steps");
 	for (size_t i = 0; i < m->n_steps; i++)
 		put_json(w, m->steps[i]);
 	json_array_end(w);

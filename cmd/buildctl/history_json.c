@@ -6,8 +6,7 @@
 /* Adds what a template prints for a field that the document omits or has as a number. */
 static void put_template_fields(json_writer *w, const ProtobufCMessage *m)
 {
-	json_key(w, GOTEMPLATE_FIELDS);
-	json_object_begin(w);
+	json_object_member_begin(w, GOTEMPLATE_FIELDS);
 	for (unsigned i = 0; i < m->descriptor->n_fields; i++) {
 		const ProtobufCFieldDescriptor *f = &m->descriptor->fields[i];
 		if (f->label == PROTOBUF_C_LABEL_REPEATED || f->type == PROTOBUF_C_TYPE_MESSAGE)

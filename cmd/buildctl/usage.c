@@ -66,12 +66,9 @@ char *usage_json(const Control__UsageRecord *r)
 	g_autofree char *created = time_format_rfc3339(message_time_ns(r->createdat));
 	json_object_begin(w);
 	json_put_string_member(w, "id", r->id);
-	json_key(w, "mutable");
-	json_put_bool(w, r->mutable_);
-	json_key(w, "inUse");
-	json_put_bool(w, r->inuse);
-	json_key(w, "size");
-	json_put_int(w, r->size);
+	json_put_bool_member(w, "mutable", r->mutable_);
+	json_put_bool_member(w, "inUse", r->inuse);
+	json_put_int_member(w, "size", r->size);
 	json_put_string_member(w, "createdAt", created);
 	json_key(w, "lastUsedAt");
 	if (r->lastusedat) {
@@ -80,14 +77,12 @@ char *usage_json(const Control__UsageRecord *r)
 	} else {
 		json_put_null(w);
 	}
-	json_key(w, "usageCount");
-	json_put_int(w, r->usagecount);
+	json_put_int_member(w, "usageCount", r->usagecount);
 	json_key(w, "parents");
 	json_put_strings_or_null(w, r->parents, r->n_parents);
 	json_put_string_member(w, "description", r->description);
 	json_put_string_member(w, "recordType", r->recordtype);
-	json_key(w, "shared");
-	json_put_bool(w, r->shared);
+	json_put_bool_member(w, "shared", r->shared);
 	json_object_end(w);
 	return json_writer_take(&w, NULL);
 }

@@ -4,7 +4,7 @@
  *
  *	if (fd < 0) return error_set_errno(error, errno, "open %s", name);
  *	if (n > max) return error_set(error, ERROR_RESOURCE_EXHAUSTED, "message of %zu bytes", n);
- *	if (!message_read(m, error)) return error_prefix(error, "read message: ");
+ *	if (!digest_parse(text, &digest, error)) return error_prefix(error, "read %s: ", name);
  *	if (!executor_run(e, step, work, &exit, error)) { error_add_detail(*error, "errdefs.Vertex", json); return false; }
  *
  * A GError of another domain (GIO, GLib) is sent to peers as ERROR_UNKNOWN.

@@ -44,6 +44,8 @@
 	X(L15f, FRONTENDS, 64, "frontend images of a build that run at once")                                          \
 	X(L15d, FRONTEND_DEPTH, 16, "frontends that request each other")                                               \
 	X(L15x, FRONTEND_EXIT_MS, 3000, "time from the result of a frontend image to its exit, ms")                    \
+	X(L15s, SOLVES, 100000, "LLBBridge Solve calls of a client's build or a frontend image")                       \
+	X(L15b, SOLVE_BYTES, MIB(512), "definitions and inputs in these calls")                                        \
 	X(L16, DOCKERFILE_BYTES, MIB(16), "Dockerfile")                                                                \
 	X(L16l, DOCKERFILE_LINE_BYTES, 65535, "Dockerfile line")                                                       \
 	X(L17, WORD_BYTES, MIB(1), "expanded word")                                                                    \

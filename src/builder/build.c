@@ -99,11 +99,6 @@ worker *const *builder_workers(builder *b, size_t *ret_n)
 	return b->options.workers;
 }
 
-solver *builder_solver(builder *b)
-{
-	return b->options.solver;
-}
-
 history *builder_history(builder *b)
 {
 	return b->options.history;
@@ -499,12 +494,18 @@ static bool run_registered(struct build *build, GHashTable *response, GError **e
 static bool run_with_job(struct build *build, GHashTable *response, GError **error)
 {
 	builder *b = build->builder;
-	build->job = solver_job_new(b->options.solver, build->ref, build->sessions, build->log, error);
+	const struct solver_job_options options = {
+		.id = build->ref,
+		.sessions = build->sessions,
+		.log = build->log,
+		.attrs = build->request->frontend_attrs,
+		.compat_version = build->request->compat_version,
+		.load = build_load_nested,
+		.load_data = build,
+	};
+	build->job = solver_job_new(b->options.solver, &options, error);
 	if (!build->job)
 		return false;
-	solver_job_set_data(build->job, build->request->frontend_attrs);
-	solver_job_set_load(build->job, build_load_nested, build);
-	solver_job_set_compat_version(build->job, build->request->compat_version);
 	bool ok = register_build(b, build, error);
 	if (ok) {
 		ok = run_registered(build, response, error);

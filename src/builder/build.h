@@ -62,7 +62,6 @@ builder *builder_new(const struct builder_options *options);
 void builder_free(builder *b);      /* call after all builds have ended */
 worker *builder_worker(builder *b); /* returns the default worker */
 worker *const *builder_workers(builder *b, size_t *ret_n);
-solver *builder_solver(builder *b);
 history *builder_history(builder *b);
 size_t builder_running(builder *b);
 /* Cancels all running builds; called when the daemon stops. */

@@ -30,7 +30,7 @@ struct remotecache_context build_cache_context(struct build *b)
 		.holds = b->holds,
 		.registry = w->registry,
 		.sessions = w->sessions,
-		.solver = builder_solver(b->builder),
+		.job = b->job,
 		.registry_auth = &source_registry_auth,
 		.session_id = b->request->session,
 	};

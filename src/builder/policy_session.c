@@ -118,8 +118,7 @@ static void add_deny_messages(GError *error, const Policysession__DecisionRespon
 	g_autoptr(json_writer) w = json_writer_new(0);
 	json_object_begin(w);
 	json_put_string_member(w, "action", "DENY");
-	json_key(w, "denyMessages");
-	json_array_begin(w);
+	json_array_member_begin(w, "denyMessages");
 	for (size_t i = 0; i < d->n_denymessages; i++) {
 		json_object_begin(w);
 		json_put_string_member_nonempty(w, "message", d->denymessages[i]->message);

@@ -283,7 +283,7 @@ static GPtrArray *all_layers(const struct subject *s, struct work *work)
 	for (guint i = 0; i < outputs->len; i++) {
 		struct output *o = &g_array_index(outputs, struct output, i);
 		void *loaded = NULL;
-		if (o->id && solver_load_result(builder_solver(s->owner->build->builder), o->id, work, &loaded, NULL))
+		if (o->id && solver_job_load_result(s->owner->build->job, o->id, work, &loaded, NULL))
 			o->ref = loaded;
 		GPtrArray *layers = o->ref ? layers_of(s->owner, o->ref, work) : NULL;
 		if (!layers)

@@ -70,12 +70,10 @@ static void add_stack(GError *error)
 {
 	g_autoptr(json_writer) w = json_writer_new(0);
 	json_object_begin(w);
-	json_key(w, "cmdline");
-	json_array_begin(w);
+	json_array_member_begin(w, "cmdline");
 	json_put_string(w, g_get_prgname() ? g_get_prgname() : "buildkitd");
 	json_array_end(w);
-	json_key(w, "pid");
-	json_put_int(w, getpid());
+	json_put_int_member(w, "pid", getpid());
 	json_put_string_member(w, "version", BUILDKIT_VERSION);
 	json_put_string_member(w, "revision", BUILDKIT_REVISION);
 	json_object_end(w);

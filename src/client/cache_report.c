@@ -66,8 +66,7 @@ char *cache_report(const struct model *m, int64_t duration_ms)
 	json_writer *w = json_writer_new(0);
 	json_object_begin(w);
 	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
-		json_key(w, rows[i].name);
-		json_put_int(w, rows[i].value);
+		json_put_int_member(w, rows[i].name, rows[i].value);
 	}
 	json_object_end(w);
 	g_autofree char *json = json_writer_take(&w, NULL);

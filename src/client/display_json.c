@@ -29,8 +29,7 @@ static void put_group(json_writer *w, const Pb__ProgressGroup *group)
 {
 	if (!group)
 		return;
-	json_key(w, "progressGroup");
-	json_object_begin(w);
+	json_object_member_begin(w, "progressGroup");
 	json_put_string_member_nonempty(w, "id", group->id);
 	json_put_string_member_nonempty(w, "name", group->name);
 	json_put_bool_member_true(w, "weak", group->weak);
@@ -58,8 +57,7 @@ static void put_status(json_writer *w, const Control__VertexStatus *s)
 	json_put_string_member_nonempty(w, "vertex", s->vertex);
 	json_put_string_member_nonempty(w, "name", s->name);
 	json_put_int_member_nonzero(w, "total", s->total);
-	json_key(w, "current");
-	json_put_int(w, s->current);
+	json_put_int_member(w, "current", s->current);
 	put_time(w, "timestamp", s->timestamp);
 	put_time(w, "started", s->started);
 	put_time(w, "completed", s->completed);
@@ -79,8 +77,7 @@ static void put_log(json_writer *w, const Control__VertexLog *l)
 
 static void put_position(json_writer *w, const char *key, const Pb__Position *p)
 {
-	json_key(w, key);
-	json_object_begin(w);
+	json_object_member_begin(w, key);
 	json_put_int_member_nonzero(w, "line", p ? p->line : 0);
 	json_put_int_member_nonzero(w, "character", p ? p->character : 0);
 	json_object_end(w);
@@ -90,8 +87,7 @@ static void put_ranges(json_writer *w, const Control__VertexWarning *warning)
 {
 	if (warning->n_ranges == 0)
 		return;
-	json_key(w, "range");
-	json_array_begin(w);
+	json_array_member_begin(w, "range");
 	for (size_t i = 0; i < warning->n_ranges; i++) {
 		json_object_begin(w);
 		put_position(w, "start", warning->ranges[i]->start);
@@ -109,16 +105,14 @@ static void put_warning(json_writer *w, const Control__VertexWarning *warning)
 	json_key(w, "short");
 	json_put_base64(w, warning->short_.data, warning->short_.len);
 	if (warning->n_detail > 0) {
-		json_key(w, "detail");
-		json_array_begin(w);
+		json_array_member_begin(w, "detail");
 		for (size_t i = 0; i < warning->n_detail; i++)
 			json_put_base64(w, warning->detail[i].data, warning->detail[i].len);
 		json_array_end(w);
 	}
 	json_put_string_member_nonempty(w, "url", warning->url);
 	if (warning->info) {
-		json_key(w, "sourceInfo");
-		json_object_begin(w);
+		json_object_member_begin(w, "sourceInfo");
 		json_put_string_member_nonempty(w, "filename", warning->info->filename);
 		json_key(w, "data");
 		json_put_base64(w, warning->info->data.data, warning->info->data.len);

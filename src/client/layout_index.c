@@ -149,11 +149,9 @@ static char *index_text(const oci_index *index, size_t *ret_n)
 {
 	json_writer *w = json_writer_new(0);
 	json_object_begin(w);
-	json_key(w, "schemaVersion");
-	json_put_int(w, 2);
+	json_put_int_member(w, "schemaVersion", 2);
 	json_put_string_member(w, "mediaType", index->media_type);
-	json_key(w, "manifests");
-	json_array_begin(w);
+	json_array_member_begin(w, "manifests");
 	for (guint i = 0; i < index->manifests->len; i++)
 		oci_descriptor_write(w, index->manifests->pdata[i]);
 	json_array_end(w);

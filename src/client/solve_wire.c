@@ -20,8 +20,7 @@ static char *cache_imports_json(const struct solve_options *o)
 	for (size_t i = 0; i < o->n_cache_imports; i++) {
 		json_object_begin(w);
 		json_put_string_member(w, "Type", o->cache_imports[i].type);
-		json_key(w, "Attrs");
-		json_object_begin(w);
+		json_object_member_begin(w, "Attrs");
 		g_autoptr(GList) keys =
 			g_list_sort(g_hash_table_get_keys(o->cache_imports[i].attrs), (GCompareFunc)g_strcmp0);
 		for (const GList *k = keys; k; k = k->next)

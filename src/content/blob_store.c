@@ -2,6 +2,7 @@
 #include "content/blob_store.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/name_locks.h"
 #include "base/scope.h"
 #include "content/blob_backend.h"
 #include "content/blob_memory.h"
@@ -17,6 +18,7 @@ struct blob_store {
 	GHashTable *holds;    /* digest text (owned) to count */
 	blob_memory *memory;  /* owned */
 	GHashTable *verified; /* set of digest texts (owned): hashed by this process */
+	name_locks *fetches;  /* owned; by digest text */
 };
 
 struct blob_writer {
@@ -34,6 +36,7 @@ blob_store *blob_store_new(const struct blob_backend *backend, void *self)
 	store->holds = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	store->verified = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	store->memory = blob_memory_new();
+	store->fetches = name_locks_new();
 	store->backend = backend;
 	store->self = self;
 	return store;
@@ -53,6 +56,7 @@ void blob_store_close(blob_store *store)
 	g_hash_table_unref(store->holds);
 	g_hash_table_unref(store->verified);
 	blob_memory_free(store->memory);
+	name_locks_free(store->fetches);
 	g_mutex_clear(&store->mu);
 	g_free(store);
 }
@@ -153,6 +157,18 @@ bool blob_store_has(blob_store *store, const struct digest *digest)
 bool blob_store_adopt(blob_store *store, const struct digest *digest)
 {
 	return blob_store_has(store, digest) || (store->backend->adopt && store->backend->adopt(store->self, digest));
+}
+
+bool blob_provider_fetch(blob_provider *p, blob_store *into, const struct digest *digest, int64_t size,
+			 struct work *work, GError **error)
+{
+	if (blob_store_has(into, digest))
+		return true;
+	if (!name_locks_take(into->fetches, digest->text, work ? work->cancel : NULL, error))
+		return false;
+	bool done = blob_store_adopt(into, digest) || blob_provider_pass(p, into, digest, size, work, error);
+	name_locks_release(into->fetches, digest->text);
+	return done;
 }
 
 static bool read_full(int fd, char *bytes, size_t n)

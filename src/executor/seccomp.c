@@ -179,16 +179,14 @@ static bool rule_applies(const struct rule *r, const char *const *caps)
 static void put_rule(json_writer *w, const struct rule *r)
 {
 	json_object_begin(w);
-	json_key(w, "names");
-	json_array_begin(w);
+	json_array_member_begin(w, "names");
 	put_names(w, r->names);
 	json_array_end(w);
 	json_key(w, "action");
 	json_put_string(w, r->error != 0 ? "SCMP_ACT_ERRNO" : "SCMP_ACT_ALLOW");
 	json_put_int_member_nonzero(w, "errnoRet", r->error);
 	if (r->op) {
-		json_key(w, "args");
-		json_array_begin(w);
+		json_array_member_begin(w, "args");
 		json_object_begin(w);
 		json_key(w, "index");
 		json_put_uint(w, r->index);
@@ -208,18 +206,14 @@ char *seccomp_json(const char *const *caps)
 	json_object_begin(w);
 	json_key(w, "defaultAction");
 	json_put_string(w, "SCMP_ACT_ERRNO");
-	json_key(w, "defaultErrnoRet");
-	json_put_int(w, EPERM);
-	json_key(w, "architectures");
-	json_array_begin(w);
+	json_put_int_member(w, "defaultErrnoRet", EPERM);
+	json_array_member_begin(w, "architectures");
 	for (size_t i = 0; architectures[i]; i++)
 		json_put_string(w, architectures[i]);
 	json_array_end(w);
-	json_key(w, "syscalls");
-	json_array_begin(w);
+	json_array_member_begin(w, "syscalls");
 	json_object_begin(w);
-	json_key(w, "names");
-	json_array_begin(w);
+	json_array_member_begin(w, "names");
 	for (size_t i = 0; i < G_N_ELEMENTS(always); i++)
 		put_names(w, always[i]);
 	json_array_end(w);

@@ -106,18 +106,11 @@ static void put_string(json_writer *w, const char *key, const char *value)
 	json_put_string(w, value);
 }
 
-static void put_int(json_writer *w, const char *key, int64_t value)
-{
-	json_key(w, key);
-	json_put_int(w, value);
-}
-
 /* ---- process */
 
 static void put_capabilities(json_writer *w, const struct spec_input *in)
 {
-	json_key(w, "capabilities");
-	json_object_begin(w);
+	json_object_member_begin(w, "capabilities");
 	if (!in->step->insecure) {
 		/* Inheritable and ambient stay empty: they would survive an exec by another user (CVE-2022-29162). */
 		put_list(w, "bounding", spec_default_caps);
@@ -133,12 +126,10 @@ static void put_capabilities(json_writer *w, const struct spec_input *in)
 
 static void put_user(json_writer *w, const struct passwd_user *user)
 {
-	json_key(w, "user");
-	json_object_begin(w);
-	put_int(w, "uid", user->uid);
-	put_int(w, "gid", user->gid);
-	json_key(w, "additionalGids");
-	json_array_begin(w);
+	json_object_member_begin(w, "user");
+	json_put_int_member(w, "uid", user->uid);
+	json_put_int_member(w, "gid", user->gid);
+	json_array_member_begin(w, "additionalGids");
 	bool has_primary = false;
 	for (size_t i = 0; i < user->n_groups; i++)
 		has_primary |= user->groups[i] == user->gid;
@@ -155,8 +146,7 @@ static void put_limits(json_writer *w, const struct step *step)
 {
 	if (step->n_limits == 0)
 		return;
-	json_key(w, "rlimits");
-	json_array_begin(w);
+	json_array_member_begin(w, "rlimits");
 	for (size_t i = 0; i < step->n_limits; i++) {
 		g_autofree char *upper = g_ascii_strup(step->limits[i].name, -1);
 		g_autofree char *type = g_strconcat("RLIMIT_", upper, NULL);
@@ -178,10 +168,9 @@ static void put_process(json_writer *w, const struct spec_input *in)
 	json_object_begin(w);
 	json_put_bool_member_true(w, "terminal", in->terminal);
 	if (in->size.rows != 0 && in->size.columns != 0) {
-		json_key(w, "consoleSize");
-		json_object_begin(w);
-		put_int(w, "height", in->size.rows);
-		put_int(w, "width", in->size.columns);
+		json_object_member_begin(w, "consoleSize");
+		json_put_int_member(w, "height", in->size.rows);
+		json_put_int_member(w, "width", in->size.columns);
 		json_object_end(w);
 	}
 	put_user(w, in->user);
@@ -191,7 +180,7 @@ static void put_process(json_writer *w, const struct spec_input *in)
 	put_capabilities(w, in);
 	put_limits(w, step);
 	/* When memory runs out, a step is killed before the daemon. */
-	put_int(w, "oomScoreAdj", 500);
+	json_put_int_member(w, "oomScoreAdj", 500);
 	if (!step->insecure)
 		json_put_string_member_nonempty(w, "apparmorProfile", in->apparmor_profile);
 	json_object_end(w);
@@ -275,8 +264,7 @@ GArray *spec_mounts(const struct spec_input *in)
 static void put_mounts(json_writer *w, const struct spec_input *in)
 {
 	g_autoptr(GArray) rows = spec_mounts(in);
-	json_key(w, "mounts");
-	json_array_begin(w);
+	json_array_member_begin(w, "mounts");
 	for (guint i = 0; i < rows->len; i++) {
 		const struct spec_mount *row = &g_array_index(rows, struct spec_mount, i);
 		g_auto(GStrv) options = g_strsplit(row->options, ",", -1);
@@ -294,12 +282,10 @@ static void put_mounts(json_writer *w, const struct spec_input *in)
 
 static void put_device_rules(json_writer *w, bool insecure)
 {
-	json_key(w, "devices");
-	json_array_begin(w);
+	json_array_member_begin(w, "devices");
 	for (const char *type = insecure ? "cb" : "a"; *type != '\0'; type++) {
 		json_object_begin(w);
-		json_key(w, "allow");
-		json_put_bool(w, insecure);
+		json_put_bool_member(w, "allow", insecure);
 		if (insecure) {
 			json_key(w, "type");
 			json_put_string_len(w, type, 1);
@@ -312,13 +298,12 @@ static void put_device_rules(json_writer *w, bool insecure)
 
 static void put_cpu(json_writer *w, const struct step_resources *r)
 {
-	json_key(w, "cpu");
-	json_object_begin(w);
+	json_object_member_begin(w, "cpu");
 	if (r->cpu_shares != 0)
-		put_int(w, "shares", (int64_t)r->cpu_shares);
+		json_put_int_member(w, "shares", (int64_t)r->cpu_shares);
 	if (r->cpu_quota != 0 || r->cpu_period != 0) {
-		put_int(w, "quota", r->cpu_quota);
-		put_int(w, "period", (int64_t)r->cpu_period);
+		json_put_int_member(w, "quota", r->cpu_quota);
+		json_put_int_member(w, "period", (int64_t)r->cpu_period);
 	}
 	json_put_string_member_nonempty(w, "cpus", r->cpuset_cpus);
 	json_put_string_member_nonempty(w, "mems", r->cpuset_mems);
@@ -333,12 +318,10 @@ static bool given(const char *text)
 static void put_resources(json_writer *w, const struct step *step)
 {
 	const struct step_resources *r = &step->resources;
-	json_key(w, "resources");
-	json_object_begin(w);
+	json_object_member_begin(w, "resources");
 	put_device_rules(w, step->insecure);
 	if (r->memory != 0 || r->memory_swap != 0) {
-		json_key(w, "memory");
-		json_object_begin(w);
+		json_object_member_begin(w, "memory");
 		json_put_int_member_nonzero(w, "limit", r->memory);
 		json_put_int_member_nonzero(w, "swap", r->memory_swap);
 		json_object_end(w);
@@ -351,8 +334,7 @@ static void put_resources(json_writer *w, const struct step *step)
 
 static void put_namespaces(json_writer *w, const struct spec_input *in)
 {
-	json_key(w, "namespaces");
-	json_array_begin(w);
+	json_array_member_begin(w, "namespaces");
 	const char *names[7] = {"pid", "ipc", "uts", "mount"};
 	size_t n = 4;
 	/*
@@ -376,15 +358,14 @@ static void put_device(json_writer *w, const struct spec_device *d)
 	put_string(w, "path", d->path);
 	json_key(w, "type");
 	json_put_string_len(w, &d->type, 1);
-	put_int(w, "major", d->major);
-	put_int(w, "minor", d->minor);
+	json_put_int_member(w, "major", d->major);
+	json_put_int_member(w, "minor", d->minor);
 	json_object_end(w);
 }
 
 static void put_devices(json_writer *w, const struct spec_input *in)
 {
-	json_key(w, "devices");
-	json_array_begin(w);
+	json_array_member_begin(w, "devices");
 	for (const struct spec_device *d = spec_insecure_devices; d->path; d++)
 		put_device(w, d);
 	for (int i = 0; i <= in->free_loop + SPEC_SPARE_LOOPS; i++) {
@@ -397,8 +378,7 @@ static void put_devices(json_writer *w, const struct spec_input *in)
 
 static void put_linux(json_writer *w, const struct spec_input *in)
 {
-	json_key(w, "linux");
-	json_object_begin(w);
+	json_object_member_begin(w, "linux");
 	put_resources(w, in->step);
 	put_string(w, "cgroupsPath", in->cgroup_path);
 	put_namespaces(w, in);
@@ -422,8 +402,7 @@ char *spec_json(const struct spec_input *in, size_t *ret_len)
 	put_string(w, "ociVersion", "1.0.2");
 	json_key(w, "process");
 	put_process(w, in);
-	json_key(w, "root");
-	json_object_begin(w);
+	json_object_member_begin(w, "root");
 	put_string(w, "path", in->root_path ? in->root_path : "rootfs");
 	json_put_bool_member_true(w, "readonly", in->step->root_readonly);
 	json_object_end(w);

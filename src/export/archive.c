@@ -81,11 +81,9 @@ static char *index_text(const struct archive *a, size_t *ret_len)
 {
 	json_writer *w = json_writer_new(0);
 	json_object_begin(w);
-	json_key(w, "schemaVersion");
-	json_put_int(w, 2);
+	json_put_int_member(w, "schemaVersion", 2);
 	json_put_string_member(w, "mediaType", OCI_INDEX);
-	json_key(w, "manifests");
-	json_array_begin(w);
+	json_array_member_begin(w, "manifests");
 	if (!a->names || !a->names[0])
 		named_write(w, a->root, NULL);
 	for (char *const *name = a->names; name && *name; name++)

@@ -141,10 +141,8 @@ static GBytes *predicate_load(const struct loading *l, const struct export_attes
 			      GError **error)
 {
 	g_autoptr(GBytes) bytes = file_load(l, root_fd, from->path, error);
-	if (!bytes) {
-		g_prefix_error(error, "cannot read in-toto attestation: ");
-		return NULL;
-	}
+	if (!bytes)
+		return error_prefix_null(error, "cannot read in-toto attestation: ");
 	gsize n;
 	const void *text = g_bytes_get_data(bytes, &n);
 	GString *compact = json_text_compact(n > 0 ? text : "null", n > 0 ? n : strlen("null"), from->path, error);
@@ -192,10 +190,8 @@ static bool bundle_load(struct loading *l, const struct export_attestation *from
 {
 	scoped_fd dir_fd = path_open(root_fd, from->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, PATH_IN_ROOT, error);
 	struct dirlist names = {0};
-	if (dir_fd < 0 || !dirlist_read(&names, dir_fd, error)) {
-		g_prefix_error(error, "cannot read attestation bundle %s: ", from->path);
+	if (dir_fd < 0 || !dirlist_read(&names, dir_fd, error))
 		return false;
-	}
 	bool ok = names.n > 0 || !from->is_sbom ||
 		  error_set(error, ERROR_INVALID_ARGUMENT, "the SBOM generator wrote no documents");
 	for (size_t i = 0; ok && i < names.n; i++)

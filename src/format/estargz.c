@@ -83,8 +83,7 @@ static void put_xattrs(json_writer *j, const struct tar_entry *e)
 {
 	if (e->n_xattrs == 0)
 		return;
-	json_key(j, "xattrs");
-	json_object_begin(j);
+	json_object_member_begin(j, "xattrs");
 	for (size_t i = 0; i < e->n_xattrs; i++) {
 		json_key(j, e->xattrs[i].name);
 		json_put_base64(j, e->xattrs[i].value, e->xattrs[i].len);

@@ -447,6 +447,30 @@ void json_put_value(json_writer *w, const json_t *value, bool sorted)
 
 /* ---- members */
 
+void json_object_member_begin(json_writer *w, const char *key)
+{
+	json_key(w, key);
+	json_object_begin(w);
+}
+
+void json_array_member_begin(json_writer *w, const char *key)
+{
+	json_key(w, key);
+	json_array_begin(w);
+}
+
+void json_put_int_member(json_writer *w, const char *key, int64_t value)
+{
+	json_key(w, key);
+	json_put_int(w, value);
+}
+
+void json_put_bool_member(json_writer *w, const char *key, bool value)
+{
+	json_key(w, key);
+	json_put_bool(w, value);
+}
+
 void json_put_string_member(json_writer *w, const char *key, const char *text)
 {
 	json_key(w, key);
@@ -463,16 +487,14 @@ void json_put_int_member_nonzero(json_writer *w, const char *key, int64_t value)
 {
 	if (value == 0)
 		return;
-	json_key(w, key);
-	json_put_int(w, value);
+	json_put_int_member(w, key, value);
 }
 
 void json_put_bool_member_true(json_writer *w, const char *key, bool value)
 {
 	if (!value)
 		return;
-	json_key(w, key);
-	json_put_bool(w, true);
+	json_put_bool_member(w, key, true);
 }
 
 void json_put_strings(json_writer *w, char *const *list, size_t n)
@@ -504,8 +526,7 @@ void json_put_map_member_nonempty(json_writer *w, const char *key, GHashTable *t
 	if (!table || g_hash_table_size(table) == 0)
 		return;
 	g_autoptr(GList) keys = g_list_sort(g_hash_table_get_keys(table), (GCompareFunc)g_strcmp0);
-	json_key(w, key);
-	json_object_begin(w);
+	json_object_member_begin(w, key);
 	for (const GList *k = keys; k; k = k->next)
 		json_put_string_member(w, k->data, g_hash_table_lookup(table, k->data));
 	json_object_end(w);

@@ -43,6 +43,11 @@ void json_put_raw(json_writer *w, const char *json, size_t n);
 /* Writes any jansson value; object keys sorted (map) or in their original order (ordered). */
 void json_put_value(json_writer *w, const json_t *value, bool sorted);
 
+/* Write key and value, or the beginning of the value. */
+void json_object_member_begin(json_writer *w, const char *key);
+void json_array_member_begin(json_writer *w, const char *key);
+void json_put_int_member(json_writer *w, const char *key, int64_t value);
+void json_put_bool_member(json_writer *w, const char *key, bool value);
 /* Write key and value; omitted if empty, zero or false ("omitempty"). */
 void json_put_string_member(json_writer *w, const char *key, const char *text);
 void json_put_string_member_nonempty(json_writer *w, const char *key, const char *text);

@@ -12,8 +12,7 @@ static void put_op(json_writer *w, const Pb__Op *op)
 {
 	json_object_begin(w);
 	message_json_put_field(w, &go_json, &op->base, 1);
-	json_key(w, "Op");
-	json_object_begin(w);
+	json_object_member_begin(w, "Op");
 	if (op->op_case != PB__OP__OP__NOT_SET && op->exec)
 		message_json_put_field(w, &go_json, &op->base, op->op_case);
 	json_object_end(w);
@@ -26,14 +25,10 @@ static void put_op(json_writer *w, const Pb__Op *op)
 static void put_file_action(json_writer *w, const Pb__FileAction *a)
 {
 	json_object_begin(w);
-	json_key(w, "input");
-	json_put_int(w, a->input);
-	json_key(w, "secondaryInput");
-	json_put_int(w, a->secondaryinput);
-	json_key(w, "output");
-	json_put_int(w, a->output);
-	json_key(w, "Action");
-	json_object_begin(w);
+	json_put_int_member(w, "input", a->input);
+	json_put_int_member(w, "secondaryInput", a->secondaryinput);
+	json_put_int_member(w, "output", a->output);
+	json_object_member_begin(w, "Action");
 	if (a->action_case != PB__FILE_ACTION__ACTION__NOT_SET && a->action_case != PB__FILE_ACTION__ACTION_SYMLINK &&
 	    a->copy)
 		message_json_put_field(w, &go_json, &a->base, a->action_case);
@@ -45,8 +40,7 @@ static void put_file_action(json_writer *w, const Pb__FileAction *a)
 static void put_user(json_writer *w, const Pb__UserOpt *user)
 {
 	json_object_begin(w);
-	json_key(w, "User");
-	json_object_begin(w);
+	json_object_member_begin(w, "User");
 	if (user->user_case == PB__USER_OPT__USER_BY_NAME && user->byname) {
 		json_key(w, "byName");
 		message_json_put(w, &go_json, &user->byname->base);

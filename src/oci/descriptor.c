@@ -257,8 +257,7 @@ void oci_descriptor_write(json_writer *w, const oci_descriptor *d)
 	json_object_begin(w);
 	json_put_string_member(w, "mediaType", d->media_type);
 	json_put_string_member(w, "digest", d->digest.text);
-	json_key(w, "size");
-	json_put_int(w, d->size);
+	json_put_int_member(w, "size", d->size);
 	json_put_strings_member_nonempty(w, "urls", d->urls, d->urls ? g_strv_length((char **)d->urls) : 0);
 	json_put_map_member_nonempty(w, "annotations", d->annotations);
 	if (d->data && g_bytes_get_size(d->data) > 0) {

@@ -202,8 +202,7 @@ static json_writer *document_begin(const char *media_type, const char *artifact_
 {
 	json_writer *w = json_writer_new(2);
 	json_object_begin(w);
-	json_key(w, "schemaVersion");
-	json_put_int(w, 2);
+	json_put_int_member(w, "schemaVersion", 2);
 	json_put_string_member_nonempty(w, "mediaType", media_type);
 	json_put_string_member_nonempty(w, "artifactType", artifact_type);
 	return w;

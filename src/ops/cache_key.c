@@ -262,8 +262,7 @@ static bool default_indices(const Pb__FileOp *file)
 
 static void put_indices(json_writer *w, const Pb__FileOp *file)
 {
-	json_key(w, "indexes");
-	json_array_begin(w);
+	json_array_member_begin(w, "indexes");
 	for (size_t i = 0; i < file->n_actions; i++) {
 		json_array_begin(w);
 		json_put_int(w, file->actions[i]->input);
@@ -279,8 +278,7 @@ static void digest_file(const Pb__FileOp *file, struct file_inputs *in, struct c
 	json_writer *w = json_writer_new(0);
 	json_object_begin(w);
 	json_put_string_member(w, "Type", "buildkit.file.v0");
-	json_key(w, "Actions");
-	json_array_begin(w);
+	json_array_member_begin(w, "Actions");
 	for (size_t i = 0; i < file->n_actions; i++) {
 		g_autofree char *json = action_json(file->actions[i], in);
 		json_put_base64(w, json, strlen(json));

@@ -21,7 +21,7 @@ bool ops_resolve(void *data, const struct llb_vertex *v, solver_job *job, struct
 		return false;
 	struct op *op = ret->self;
 	op->ref = job ? g_strdup(solver_job_id(job)) : NULL;
-	GHashTable *attrs = job ? solver_job_data(job) : NULL;
+	GHashTable *attrs = job ? solver_job_attrs(job) : NULL;
 	op->attrs = attrs ? g_hash_table_ref(attrs) : NULL;
 	return true;
 }

@@ -5,17 +5,51 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
+/* ---- the mount namespace of the daemon */
+
+static bool is_root_of_namespace(int root)
+{
+	const unsigned mask = STATX_INO | STATX_MNT_ID;
+	struct statx a, b;
+	return statx(root, "", AT_EMPTY_PATH, mask, &a) == 0 && statx(AT_FDCWD, "/", 0, mask, &b) == 0 &&
+	       a.stx_mnt_id == b.stx_mnt_id && a.stx_ino == b.stx_ino;
+}
+
+/* pivot_root needs a mount point; a clone over the directory makes it one. */
+static bool make_root_of_namespace(int root, GError **error)
+{
+	scoped_fd top = mount_clone(root, true, error);
+	if (top < 0 || !mount_attach(top, root, "", error))
+		return false;
+	if (fchdir(top) == 0 && syscall(SYS_pivot_root, ".", ".") == 0 && umount2(".", MNT_DETACH) == 0)
+		return true;
+	return error_set_errno(error, errno, "make the chroot the root of the mount namespace");
+}
+
+/* setns to its own namespace moves a process to the root of the namespace, out of a chroot. */
 bool mount_make_private_namespace(GError **error)
 {
+	g_autofree char *cwd = g_get_current_dir();
 	if (unshare(CLONE_NEWNS) < 0)
 		return error_set_errno(error, errno, "unshare mount namespace");
+	scoped_fd root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	scoped_fd self = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	if (root < 0 || self < 0)
+		return error_set_errno(error, errno, "open /proc/self/ns/mnt");
+	if (setns(self, CLONE_NEWNS) < 0)
+		return error_set_errno(error, errno, "enter the root of the mount namespace");
 	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
-		return error_set_errno(
-			error, errno,
-			"make mounts slaves (a chroot must be a mount point: mount --bind DIR DIR first)");
+		return error_set_errno(error, errno, "make mounts slaves");
+	if (!is_root_of_namespace(root) && !make_root_of_namespace(root, error))
+		return false;
+	if (chdir(cwd) < 0)
+		return error_set_errno(error, errno, "change to directory %s", cwd);
 	return true;
 }
+
+/* ---- mounts */
 
 int mount_clone(int fd, bool recursive, GError **error)
 {

@@ -13,7 +13,11 @@
 #include "base/error.h"
 #include <sys/types.h>
 
-/* Calls unshare(CLONE_NEWNS) and makes all mounts slaves. Call it before any thread starts. */
+/*
+ * Moves the process to a new mount namespace with slave mounts. In a chroot, the directory of the chroot becomes the root
+ * of the namespace: an OCI runtime that joins the namespace of a step in a chroot would get the root of the host. The
+ * working directory stays the same. Call it before any thread starts. Needs /proc.
+ */
 bool mount_make_private_namespace(GError **error);
 /*
  * Mounts an overlay of lowers (top first) and, if upper_fd >= 0, a writable layer. Explicit options: index=off,

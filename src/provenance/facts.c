@@ -5,14 +5,6 @@
 #include "ops/ops.h"
 #include <string.h>
 
-static void platform_of(const struct llb_vertex *v, struct provenance_source *s)
-{
-	const Pb__Platform *p = v->op->platform;
-	s->has_platform = p != NULL;
-	if (p)
-		message_platform_read(p, &s->platform);
-}
-
 /* Returns the repository address and the ref, without the subdirectory, which does not affect the fetch. */
 static char *git_material_name(const Pb__SourceOp *op, const char *rest)
 {
@@ -55,8 +47,9 @@ static void add_source(provenance_capture *c, const struct solver_visit *visit)
 	struct provenance_source one = {.name = git ? git : (char *)(class->is_address_whole ? op->identifier : rest),
 					.pin = pin,
 					.is_local = class->is_layout};
-	if (class->material == SOURCE_MATERIAL_IMAGE)
-		platform_of(visit->vertex, &one);
+	one.has_platform = class->material == SOURCE_MATERIAL_IMAGE && visit->vertex->op->platform;
+	if (one.has_platform)
+		message_platform_read(visit->vertex->op->platform, &one.platform);
 	if (class->material == SOURCE_MATERIAL_GIT) {
 		const char *bundle = llb_source_attr(op, "git.bundle");
 		one.bundle = bundle && *bundle ? (char *)(uintptr_t)bundle : NULL;

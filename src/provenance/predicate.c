@@ -31,8 +31,7 @@ bool provenance_is_complete(const provenance_capture *c)
 
 static void put_digest_set(json_writer *w, const char *algorithm, const char *hex)
 {
-	json_key(w, "digest");
-	json_object_begin(w);
+	json_object_member_begin(w, "digest");
 	json_put_string_member(w, algorithm, hex);
 	json_object_end(w);
 }
@@ -88,8 +87,7 @@ static bool put_materials(const struct writing *s, const char *key, GError **err
 			if (!uri)
 				return false;
 			if (!any) {
-				json_key(s->w, key);
-				json_array_begin(s->w);
+				json_array_member_begin(s->w, key);
 			}
 			any = true;
 			put_material(s->w, (enum source_material)kind, uri, source->pin);
@@ -106,8 +104,7 @@ static bool put_materials(const struct writing *s, const char *key, GError **err
 
 static void put_config_source(json_writer *w, const struct request_view *v, const char *path_key)
 {
-	json_key(w, "configSource");
-	json_object_begin(w);
+	json_object_member_begin(w, "configSource");
 	json_put_string_member_nonempty(w, "uri", v->uri);
 	if (v->digest)
 		put_digest_set(w, v->digest_algorithm, v->digest);
@@ -119,8 +116,7 @@ static void put_ids(json_writer *w, const char *key, const GPtrArray *ids)
 {
 	if (ids->len == 0)
 		return;
-	json_key(w, key);
-	json_array_begin(w);
+	json_array_member_begin(w, key);
 	for (guint i = 0; i < ids->len; i++) {
 		const struct provenance_id *id = ids->pdata[i];
 		json_object_begin(w);
@@ -135,8 +131,7 @@ static void put_locals(json_writer *w, const GPtrArray *locals)
 {
 	if (locals->len == 0)
 		return;
-	json_key(w, "locals");
-	json_array_begin(w);
+	json_array_member_begin(w, "locals");
 	for (guint i = 0; i < locals->len; i++) {
 		json_object_begin(w);
 		json_put_string_member(w, "name", ((const struct provenance_source *)locals->pdata[i])->name);
@@ -168,24 +163,15 @@ static bool scrubs_inputs(GHashTable *inputs)
 
 static void put_inputs(const struct writing *s, GHashTable *inputs);
 
-/* Writes a request that produced an input, without its materials. */
-static void put_origin(const struct writing *s, const provenance_origin *origin)
+/* Writes another request than that of the result, without its materials. */
+static void put_other_request(const struct writing *s, const struct request_view *v)
 {
-	g_autoptr(provenance_capture) nothing = provenance_capture_new();
-	struct request_view v;
-	request_view_init(&v, &origin->request, nothing);
-	if (!s->p->max)
-		request_view_scrub(&v);
-	json_object_begin(s->w);
-	put_config_source(s->w, &v, "path");
-	json_key(s->w, "request");
-	json_object_begin(s->w);
-	json_put_string_member_nonempty(s->w, "frontend", v.frontend);
-	json_put_map_member_nonempty(s->w, "args", v.args);
-	put_inputs(s, v.inputs);
+	put_config_source(s->w, v, "path");
+	json_object_member_begin(s->w, "request");
+	json_put_string_member_nonempty(s->w, "frontend", v->frontend);
+	json_put_map_member_nonempty(s->w, "args", v->args);
+	put_inputs(s, v->inputs);
 	json_object_end(s->w);
-	json_object_end(s->w);
-	request_view_clear(&v);
 }
 
 /* Recursion is as deep as requests are nested, at most ORIGIN_WEIGHT_MAX. */
@@ -194,36 +180,26 @@ static void put_inputs(const struct writing *s, GHashTable *inputs)
 	if (!inputs)
 		return;
 	g_autoptr(GList) names = g_list_sort(g_hash_table_get_keys(inputs), (GCompareFunc)(void (*)(void))strcmp);
-	json_key(s->w, "inputs");
-	json_object_begin(s->w);
+	json_object_member_begin(s->w, "inputs");
 	for (const GList *k = names; k; k = k->next) {
-		json_key(s->w, k->data);
-		put_origin(s, g_hash_table_lookup(inputs, k->data));
+		const provenance_origin *origin = g_hash_table_lookup(inputs, k->data);
+		g_autoptr(provenance_capture) nothing = provenance_capture_new();
+		struct request_view v;
+		request_view_init(&v, &origin->request, nothing);
+		if (!s->p->max)
+			request_view_scrub(&v);
+		json_object_member_begin(s->w, k->data);
+		put_other_request(s, &v);
+		json_object_end(s->w);
+		request_view_clear(&v);
 	}
 	json_object_end(s->w);
-}
-
-static void put_root(const struct writing *s)
-{
-	json_writer *w = s->w;
-	const struct request_view *root = &s->root;
-	json_key(w, "root");
-	json_object_begin(w);
-	put_config_source(w, root, "path");
-	json_key(w, "request");
-	json_object_begin(w);
-	json_put_string_member_nonempty(w, "frontend", root->frontend);
-	json_put_map_member_nonempty(w, "args", root->args);
-	put_inputs(s, root->inputs);
-	json_object_end(w);
-	json_object_end(w);
 }
 
 static void put_request(const struct writing *s, const char *key)
 {
 	const provenance_capture *c = s->p->capture;
-	json_key(s->w, key);
-	json_object_begin(s->w);
+	json_object_member_begin(s->w, key);
 	json_put_string_member_nonempty(s->w, "frontend", s->request.frontend);
 	json_put_map_member_nonempty(s->w, "args", s->request.args);
 	if (s->p->max) {
@@ -232,8 +208,11 @@ static void put_request(const struct writing *s, const char *key)
 	}
 	put_locals(s->w, c->sources[SOURCE_MATERIAL_LOCAL]);
 	put_inputs(s, s->request.inputs);
-	if (s->has_root)
-		put_root(s);
+	if (s->has_root) {
+		json_object_member_begin(s->w, "root");
+		put_other_request(s, &s->root);
+		json_object_end(s->w);
+	}
 	json_put_int_member_nonzero(s->w, "compatibilityVersion", s->p->compat_version);
 	json_object_end(s->w);
 }
@@ -281,18 +260,6 @@ static void put_dockerfile_version(const struct writing *s)
 		json_put_string_member_nonempty(s->w, "dockerfileVersion", dockerfile_version(s));
 }
 
-static void put_layer_lists(json_writer *w, GPtrArray *const *chains, size_t n)
-{
-	json_array_begin(w);
-	for (size_t i = 0; i < n; i++) {
-		json_array_begin(w);
-		for (guint k = 0; k < chains[i]->len; k++)
-			oci_descriptor_write(w, chains[i]->pdata[k]);
-		json_array_end(w);
-	}
-	json_array_end(w);
-}
-
 struct layers_row {
 	char key[64];
 	GPtrArray *layers;
@@ -321,19 +288,21 @@ static void put_layers(const struct writing *s)
 	if (n == 0)
 		return;
 	qsort(rows, n, sizeof *rows, by_key);
-	json_key(s->w, "layers");
-	json_object_begin(s->w);
+	json_object_member_begin(s->w, "layers");
 	for (size_t i = 0; i < n; i++) {
-		json_key(s->w, rows[i].key);
-		put_layer_lists(s->w, &rows[i].layers, 1);
+		json_array_member_begin(s->w, rows[i].key);
+		json_array_begin(s->w); /* a list of chains, of which there is one */
+		for (guint k = 0; k < rows[i].layers->len; k++)
+			oci_descriptor_write(s->w, rows[i].layers->pdata[k]);
+		json_array_end(s->w);
+		json_array_end(s->w);
 	}
 	json_object_end(s->w);
 }
 
 static bool put_metadata(const struct writing *s, const char *key, GError **error)
 {
-	json_key(s->w, key);
-	json_object_begin(s->w);
+	json_object_member_begin(s->w, key);
 	json_put_map_member_nonempty(s->w, "vcs", s->request.vcs);
 	if (s->steps && !provenance_source_write(s->w, s->p->definition, s->steps, error))
 		return false;
@@ -363,18 +332,15 @@ static bool is_hermetic(const struct writing *s)
 static bool put_definition_v1(const struct writing *s, GError **error)
 {
 	json_writer *w = s->w;
-	json_key(w, "buildDefinition");
-	json_object_begin(w);
+	json_object_member_begin(w, "buildDefinition");
 	json_put_string_member(w, "buildType", BUILD_TYPE_V1);
 	if (!put_materials(s, "resolvedDependencies", error))
 		return false;
-	json_key(w, "externalParameters");
-	json_object_begin(w);
+	json_object_member_begin(w, "externalParameters");
 	put_config_source(w, &s->request, "path");
 	put_request(s, "request");
 	json_object_end(w);
-	json_key(w, "internalParameters");
-	json_object_begin(w);
+	json_object_member_begin(w, "internalParameters");
 	size_t at = 0;
 	put_env(s, &at, "buildConfig");
 	if (!put_build_config(s, true, error))
@@ -391,8 +357,7 @@ static bool put_definition_v1(const struct writing *s, GError **error)
 
 static void put_builder(const struct writing *s)
 {
-	json_key(s->w, "builder");
-	json_object_begin(s->w);
+	json_object_member_begin(s->w, "builder");
 	json_put_string_member(s->w, "id", s->p->builder_id);
 	json_object_end(s->w);
 }
@@ -400,23 +365,18 @@ static void put_builder(const struct writing *s)
 static bool put_run_v1(const struct writing *s, GError **error)
 {
 	json_writer *w = s->w;
-	json_key(w, "runDetails");
-	json_object_begin(w);
+	json_object_member_begin(w, "runDetails");
 	put_builder(s);
-	json_key(w, "metadata");
-	json_object_begin(w);
+	json_object_member_begin(w, "metadata");
 	json_put_string_member(w, "invocationId", s->p->invocation_id);
 	put_time(w, "startedOn", s->p->started_ns);
 	put_time(w, "finishedOn", s->p->finished_ns);
 	if (!put_metadata(s, "buildkit_metadata", error))
 		return false;
 	json_put_bool_member_true(w, "buildkit_hermetic", is_hermetic(s));
-	json_key(w, "buildkit_completeness");
-	json_object_begin(w);
-	json_key(w, "request");
-	json_put_bool(w, has_request(s));
-	json_key(w, "resolvedDependencies");
-	json_put_bool(w, provenance_is_complete(s->p->capture));
+	json_object_member_begin(w, "buildkit_completeness");
+	json_put_bool_member(w, "request", has_request(s));
+	json_put_bool_member(w, "resolvedDependencies", provenance_is_complete(s->p->capture));
 	json_object_end(w);
 	json_put_bool_member_true(w, "buildkit_reproducible", s->p->reproducible);
 	json_object_end(w);
@@ -429,12 +389,10 @@ static bool put_run_v1(const struct writing *s, GError **error)
 static void put_invocation_v02(const struct writing *s)
 {
 	json_writer *w = s->w;
-	json_key(w, "invocation");
-	json_object_begin(w);
+	json_object_member_begin(w, "invocation");
 	put_config_source(w, &s->request, "entryPoint");
 	put_request(s, "parameters");
-	json_key(w, "environment");
-	json_object_begin(w);
+	json_object_member_begin(w, "environment");
 	size_t at = 0;
 	put_env(s, &at, "dockerfileVersion");
 	put_dockerfile_version(s);
@@ -448,22 +406,16 @@ static void put_invocation_v02(const struct writing *s)
 static bool put_metadata_v02(const struct writing *s, GError **error)
 {
 	json_writer *w = s->w;
-	json_key(w, "metadata");
-	json_object_begin(w);
+	json_object_member_begin(w, "metadata");
 	json_put_string_member(w, "buildInvocationID", s->p->invocation_id);
 	put_time(w, "buildStartedOn", s->p->started_ns);
 	put_time(w, "buildFinishedOn", s->p->finished_ns);
-	json_key(w, "completeness");
-	json_object_begin(w);
-	json_key(w, "parameters");
-	json_put_bool(w, has_request(s));
-	json_key(w, "environment");
-	json_put_bool(w, true);
-	json_key(w, "materials");
-	json_put_bool(w, provenance_is_complete(s->p->capture));
+	json_object_member_begin(w, "completeness");
+	json_put_bool_member(w, "parameters", has_request(s));
+	json_put_bool_member(w, "environment", true);
+	json_put_bool_member(w, "materials", provenance_is_complete(s->p->capture));
 	json_object_end(w);
-	json_key(w, "reproducible");
-	json_put_bool(w, s->p->reproducible);
+	json_put_bool_member(w, "reproducible", s->p->reproducible);
 	if (!put_metadata(s, BUILD_TYPE_V02 "#metadata", error))
 		return false;
 	json_put_bool_member_true(w, BUILD_TYPE_V02 "#hermetic", is_hermetic(s));
@@ -471,25 +423,16 @@ static bool put_metadata_v02(const struct writing *s, GError **error)
 	return true;
 }
 
-static bool put_v02(const struct writing *s, GError **error)
+static bool put_predicate(const struct writing *s, GError **error)
 {
+	if (!s->p->v02)
+		return put_definition_v1(s, error) && put_run_v1(s, error);
 	put_builder(s);
 	json_put_string_member(s->w, "buildType", BUILD_TYPE_V02);
 	if (!put_materials(s, "materials", error))
 		return false;
 	put_invocation_v02(s);
 	return put_build_config(s, false, error) && put_metadata_v02(s, error);
-}
-
-/* ---- predicate */
-
-static bool put_all(struct writing *s, GError **error)
-{
-	json_object_begin(s->w);
-	bool ok = s->p->v02 ? put_v02(s, error) : put_definition_v1(s, error) && put_run_v1(s, error);
-	if (ok)
-		json_object_end(s->w);
-	return ok;
 }
 
 static bool prepare(struct writing *s, GError **error)
@@ -522,8 +465,11 @@ char *provenance_predicate_write(const struct provenance_predicate *p, size_t *r
 	struct writing s = {.p = p};
 	g_autoptr(json_writer) w = json_writer_new(0);
 	s.w = w;
-	bool ok = prepare(&s, error) && put_all(&s, error);
 	size_t length = 0;
+	json_object_begin(w);
+	bool ok = prepare(&s, error) && put_predicate(&s, error);
+	if (ok)
+		json_object_end(w);
 	char *text = ok ? json_writer_take(&w, &length) : NULL;
 	/* Masks credentials in the whole text: addresses occur in arguments, variables and file contents. */
 	char *shown = text ? url_redact_text(text, (gssize)length) : NULL;

@@ -147,8 +147,7 @@ static void put_step(json_writer *w, const provenance_steps *s, const struct ste
 	json_key(w, "op");
 	put_op(w, one->op);
 	if (one->op->n_inputs > 0) {
-		json_key(w, "inputs");
-		json_array_begin(w);
+		json_array_member_begin(w, "inputs");
 		for (size_t i = 0; i < one->op->n_inputs; i++) {
 			char text[64];
 			g_snprintf(text, sizeof text, "step%d:%" G_GINT64_FORMAT,
@@ -170,15 +169,13 @@ void provenance_steps_write(json_writer *w, const provenance_steps *s)
 {
 	if (s->order->len == 0)
 		return;
-	json_key(w, "llbDefinition");
-	json_array_begin(w);
+	json_array_member_begin(w, "llbDefinition");
 	for (guint i = 0; i < s->order->len; i++)
 		put_step(w, s, s->order->pdata[i]);
 	json_array_end(w);
 	g_autofree struct step **sorted = g_memdup2(s->order->pdata, s->order->len * sizeof *sorted);
 	qsort(sorted, s->order->len, sizeof *sorted, by_digest);
-	json_key(w, "digestMapping");
-	json_object_begin(w);
+	json_object_member_begin(w, "digestMapping");
 	for (guint i = 0; i < s->order->len; i++) {
 		json_key(w, sorted[i]->digest);
 		put_number(w, sorted[i]->number);
@@ -215,8 +212,7 @@ static void put_locations(json_writer *w, const Pb__Source *source, const proven
 	if (n == 0)
 		return;
 	qsort(rows, n, sizeof *rows, by_key);
-	json_key(w, "locations");
-	json_object_begin(w);
+	json_object_member_begin(w, "locations");
 	for (size_t i = 0; i < n; i++) {
 		json_key(w, rows[i].key);
 		if (rows[i].value)
@@ -250,11 +246,9 @@ bool provenance_source_write(json_writer *w, const Pb__Definition *definition, c
 	const Pb__Source *source = definition ? definition->source : NULL;
 	if (!source || source->n_infos == 0)
 		return true;
-	json_key(w, "source");
-	json_object_begin(w);
+	json_object_member_begin(w, "source");
 	put_locations(w, source, s);
-	json_key(w, "infos");
-	json_array_begin(w);
+	json_array_member_begin(w, "infos");
 	for (size_t i = 0; i < source->n_infos; i++)
 		if (!put_info(w, source->infos[i], error))
 			return false;

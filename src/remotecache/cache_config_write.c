@@ -130,8 +130,7 @@ static void put_layer(json_writer *w, const struct sorting *s, guint old)
 	json_put_string_member(w, "blob", layer->blob.text);
 	json_put_int_member_nonzero(w, "parent", layer->parent < 0 ? -1 : (int64_t)s->layer_at[layer->parent]);
 	if (layer->annotated) {
-		json_key(w, "annotations");
-		json_object_begin(w);
+		json_object_member_begin(w, "annotations");
 		json_put_string_member_nonempty(w, "mediaType", layer->media_type);
 		json_put_string_member_nonempty(w, "diffID", layer->diff_id.text);
 		json_put_int_member_nonzero(w, "size", layer->size);
@@ -149,8 +148,7 @@ static void put_results(json_writer *w, const struct sorting *s, guint record, b
 		if (r->is_chain != chains)
 			continue;
 		if (!open) {
-			json_key(w, chains ? "chains" : "layers");
-			json_array_begin(w);
+			json_array_member_begin(w, chains ? "chains" : "layers");
 			open = true;
 		}
 		json_object_begin(w);
@@ -181,8 +179,7 @@ static int compare_numbers(gconstpointer a, gconstpointer b)
 
 static void put_inputs(json_writer *w, const struct sorting *s, const struct key_record *record)
 {
-	json_key(w, "inputs");
-	json_array_begin(w);
+	json_array_member_begin(w, "inputs");
 	for (guint i = 0; i < record->n_inputs; i++) {
 		g_autoptr(GArray) links = g_array_new(FALSE, FALSE, sizeof(struct numbered_link));
 		for (guint k = 0; k < record->inputs[i]->len; k++) {
@@ -196,8 +193,7 @@ static void put_inputs(json_writer *w, const struct sorting *s, const struct key
 			const struct numbered_link *l = &g_array_index(links, struct numbered_link, k);
 			json_object_begin(w);
 			json_put_string_member_nonempty(w, "selector", l->link->selector);
-			json_key(w, "link");
-			json_put_int(w, l->to);
+			json_put_int_member(w, "link", l->to);
 			json_object_end(w);
 		}
 		json_array_end(w);
@@ -229,8 +225,7 @@ char *cache_config_write(const cache_config *c, size_t *ret_n, GArray **ret_laye
 	json_writer *w = json_writer_new(0);
 	json_object_begin(w);
 	if (c->layers->len > 0) {
-		json_key(w, "layers");
-		json_array_begin(w);
+		json_array_member_begin(w, "layers");
 		for (guint i = 0; i < s.layers->len; i++)
 			put_layer(w, &s, g_array_index(s.layers, guint, i));
 		json_array_end(w);

@@ -144,15 +144,13 @@ static char *manifest_write(const struct content *c, const oci_descriptor *confi
 	bool image = c->format->image_manifest;
 	json_writer *w = json_writer_new(0);
 	json_object_begin(w);
-	json_key(w, "schemaVersion");
-	json_put_int(w, 2);
+	json_put_int_member(w, "schemaVersion", 2);
 	json_put_string_member(w, "mediaType", type);
 	if (image) {
 		json_key(w, "config");
 		oci_descriptor_write(w, config);
 	}
-	json_key(w, image ? "layers" : "manifests");
-	json_array_begin(w);
+	json_array_member_begin(w, image ? "layers" : "manifests");
 	for (guint i = 0; i < c->descriptors->len; i++)
 		oci_descriptor_write(w, c->descriptors->pdata[i]);
 	if (!image)

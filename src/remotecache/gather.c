@@ -52,7 +52,7 @@ static struct chain *chain_of(gathered *g, guint record)
 		if (c)
 			return c;
 		void *ref = NULL;
-		if (!solver_load_result(g->context->solver, result->id, g->work, &ref, NULL))
+		if (!solver_job_load_result(g->context->job, result->id, g->work, &ref, NULL))
 			continue;
 		c = g_new0(struct chain, 1);
 		c->ref = ref;

@@ -140,7 +140,8 @@ remote_import *remote_import_new(const struct remotecache_context *context, bool
 {
 	remote_import *r = g_new0(remote_import, 1);
 	r->context = *context;
-	r->context.session_id = NULL; /* the caller's */
+	r->context.session_id = NULL; /* the caller's, as the job */
+	r->context.job = NULL;
 	r->eager = eager;
 	ident_new(r->id);
 	r->parts = g_ptr_array_new_with_free_func(part_free);

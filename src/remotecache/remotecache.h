@@ -25,7 +25,7 @@ struct remotecache_context {
 	blob_holds *holds; /* the build's; for documents that exports create */
 	registry *registry;
 	session_registry *sessions;
-	solver *solver;
+	solver_job *job;                           /* its results are exported */
 	const struct registry_auth *registry_auth; /* source_registry_auth, unless NULL */
 	const char *session_id;                    /* session of the client that has local caches; "": none */
 };

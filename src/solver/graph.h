@@ -233,10 +233,10 @@ struct solver_job {
 	session_group *sessions; /* ref or NULL */
 	progress_log *log;       /* ref or NULL */
 	pins *pins;              /* ref; closed with the job */
-	void *data;
+	GHashTable *attrs;       /* ref or NULL */
 	int64_t compat_version;
 	GHashTable *vertices; /* set of struct vertex that the job holds; solver thread */
-	GPtrArray *imports;   /* of solver_import * (refs); solver thread */
+	GPtrArray *imports;   /* of solver_import * (refs); changed by the solver thread, with mu */
 	GMutex mu;
 	GHashTable *sinks; /* digest text to ref; mu guards it */
 	solver_load_fn load;

@@ -15,35 +15,6 @@ struct solver_import {
 	GHashTable *follow; /* "from input digest selector" to GArray of guint */
 };
 
-/* The existing imports, so that a result is found by its id alone. */
-static GMutex living_mu;
-static GHashTable *live_imports; /* number to solver_import *, borrowed */
-
-static void living_add(solver_import *i)
-{
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&living_mu);
-	if (!live_imports)
-		live_imports = g_hash_table_new(NULL, NULL);
-	g_hash_table_insert(live_imports, GUINT_TO_POINTER(i->number), i);
-}
-
-/* Does not return an import whose last reference was dropped. */
-static solver_import *living_find(guint number)
-{
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&living_mu);
-	solver_import *i = live_imports ? g_hash_table_lookup(live_imports, GUINT_TO_POINTER(number)) : NULL;
-	for (gint refs = i ? g_atomic_int_get(&i->refs) : 0; refs > 0; refs = g_atomic_int_get(&i->refs))
-		if (g_atomic_int_compare_and_exchange(&i->refs, refs, refs + 1))
-			return i;
-	return NULL;
-}
-
-static void living_remove(const solver_import *i)
-{
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&living_mu);
-	g_hash_table_remove(live_imports, GUINT_TO_POINTER(i->number));
-}
-
 static void array_unref(gpointer array)
 {
 	g_array_unref(array);
@@ -86,7 +57,6 @@ solver_import *solver_import_new(key_graph *graph, const struct solver_import_cl
 	i->follow = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, array_unref);
 	for (guint r = 0; r < graph->records->len; r++)
 		index_record(i, r);
-	living_add(i);
 	return i;
 }
 
@@ -100,7 +70,6 @@ void solver_import_unref(solver_import *i)
 {
 	if (!i || !g_atomic_int_dec_and_test(&i->refs))
 		return;
-	living_remove(i);
 	i->class->free(i->self);
 	g_hash_table_unref(i->roots);
 	g_hash_table_unref(i->follow);
@@ -134,14 +103,14 @@ char *import_result_id(const solver_import *i, guint record, guint result)
 	return g_strdup_printf(PREFIX "%u:%u:%u", i->number, record, result);
 }
 
-bool import_load_id(const char *id, struct work *work, void **ret_result, GError **error)
+bool import_parse_id(const solver_import *i, const char *id, guint *ret_record, guint *ret_result)
 {
 	guint number, record, result;
-	g_autoptr(solver_import) i =
-		sscanf(id, PREFIX "%u:%u:%u", &number, &record, &result) == 3 ? living_find(number) : NULL;
-	if (!i)
-		return error_set(error, ERROR_NOT_FOUND, "%s: the cache import no longer exists", id);
-	return import_load(i, record, result, work, ret_result, error);
+	if (sscanf(id, PREFIX "%u:%u:%u", &number, &record, &result) != 3 || number != i->number)
+		return false;
+	*ret_record = record;
+	*ret_result = result;
+	return true;
 }
 
 static char *key_text(const solver_import *i, guint record)

@@ -33,10 +33,10 @@ void solver_import_unref(solver_import *i);
 void *solver_import_self(solver_import *i); /* borrowed */
 
 bool key_is_import(const char *key);
-/* A result of an import has the id "import:<number>:<record>:<result>", valid as long as the import exists. */
+/* A result of an import has the id "import:<number>:<record>:<result>", valid in the jobs that have the import. */
 char *import_result_id(const solver_import *i, guint record, guint result);
-/* Returns the result of such an id. Errors: NOT_FOUND if its import no longer exists. */
-bool import_load_id(const char *id, struct work *work, void **ret_result, GError **error);
+/* Reports whether the id names a result of this import. */
+bool import_parse_id(const solver_import *i, const char *id, guint *ret_record, guint *ret_result);
 /* Returns the import's record that a key names, or -1. */
 int64_t import_record(const solver_import *i, const char *key);
 /* Adds the keys that follow from a key through a link. */

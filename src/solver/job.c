@@ -11,18 +11,22 @@ struct waiting_call {
 
 /* ---- jobs */
 
-solver_job *solver_job_new(solver *s, const char *id, session_group *sessions, progress_log *log, GError **error)
+solver_job *solver_job_new(solver *s, const struct solver_job_options *options, GError **error)
 {
 	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&s->mu);
-	if (g_hash_table_contains(s->jobs, id)) {
-		error_set(error, ERROR_ALREADY_EXISTS, "job ID %s exists", id);
+	if (g_hash_table_contains(s->jobs, options->id)) {
+		error_set(error, ERROR_ALREADY_EXISTS, "job ID %s exists", options->id);
 		return NULL;
 	}
 	solver_job *job = g_new0(solver_job, 1);
 	job->solver = s;
-	job->id = g_strdup(id);
-	job->sessions = sessions ? session_group_ref(sessions) : NULL;
-	job->log = log ? progress_log_ref(log) : NULL;
+	job->id = g_strdup(options->id);
+	job->sessions = options->sessions ? session_group_ref(options->sessions) : NULL;
+	job->log = options->log ? progress_log_ref(options->log) : NULL;
+	job->attrs = options->attrs ? g_hash_table_ref(options->attrs) : NULL;
+	job->compat_version = options->compat_version;
+	job->load = options->load;
+	job->load_data = options->load_data;
 	job->pins = pins_new();
 	job->vertices = g_hash_table_new(NULL, NULL);
 	job->imports = g_ptr_array_new_with_free_func((GDestroyNotify)solver_import_unref);
@@ -68,7 +72,9 @@ struct addition {
 static void add_import(solver *s, void *data)
 {
 	struct addition *a = data;
+	g_mutex_lock(&a->job->mu);
 	g_ptr_array_add(a->job->imports, a->import);
+	g_mutex_unlock(&a->job->mu);
 	g_free(a);
 }
 
@@ -92,6 +98,7 @@ void solver_job_free(solver_job *job)
 	g_mutex_unlock(&job->solver->mu);
 	g_clear_pointer(&job->sessions, session_group_unref);
 	g_clear_pointer(&job->log, progress_log_unref);
+	g_clear_pointer(&job->attrs, g_hash_table_unref);
 	pins_close(job->pins); /* not with the last task, because it may remove files */
 	pins_unref(job->pins);
 	g_hash_table_unref(job->vertices);
@@ -108,25 +115,9 @@ const char *solver_job_id(const solver_job *job)
 	return job->id;
 }
 
-void solver_job_set_data(solver_job *job, void *data)
+GHashTable *solver_job_attrs(const solver_job *job)
 {
-	job->data = data;
-}
-
-void solver_job_set_load(solver_job *job, solver_load_fn load, void *data)
-{
-	job->load = load;
-	job->load_data = data;
-}
-
-void solver_job_set_compat_version(solver_job *job, int64_t version)
-{
-	job->compat_version = version;
-}
-
-void *solver_job_data(const solver_job *job)
-{
-	return job->data;
+	return job->attrs;
 }
 
 /* ---- requests */

@@ -106,13 +106,29 @@ key_graph *solver_job_keys(solver_job *job, const struct solver_target *targets,
 	return cancel_check(stop, error) ? key_walk_graph(walk) : NULL;
 }
 
-bool solver_load_result(solver *s, const char *id, struct work *work, void **ret_result, GError **error)
+/* Errors: NOT_FOUND if the job does not have the import. */
+static bool load_imported(solver_job *job, const char *id, struct work *work, void **ret_result, GError **error)
 {
+	g_autoptr(solver_import) found = NULL;
+	guint record, result;
+	g_mutex_lock(&job->mu);
+	for (guint k = 0; k < job->imports->len && !found; k++)
+		if (import_parse_id(job->imports->pdata[k], id, &record, &result))
+			found = solver_import_ref(job->imports->pdata[k]);
+	g_mutex_unlock(&job->mu);
+	if (!found)
+		return error_set(error, ERROR_NOT_FOUND, "%s: the build has no such cache import", id);
+	return import_load(found, record, result, work, ret_result, error);
+}
+
+bool solver_job_load_result(solver_job *job, const char *id, struct work *work, void **ret_result, GError **error)
+{
+	const struct solver_options *o = &job->solver->options;
 	if (*id == '\0') {
 		*ret_result = NULL;
 		return true;
 	}
 	if (key_is_import(id))
-		return import_load_id(id, work, ret_result, error);
-	return s->options.results->load(s->options.data, id, work, ret_result, error);
+		return load_imported(job, id, work, ret_result, error);
+	return o->results->load(o->data, id, work, ret_result, error);
 }

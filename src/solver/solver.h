@@ -3,7 +3,7 @@
  * solver: one graph of active vertices for all builds; finds the cheapest way to each result.
  *
  *	solver *s = solver_new(&options, error);
- *	solver_job *job = solver_job_new(s, id, sessions, log, error);
+ *	solver_job *job = solver_job_new(s, &(struct solver_job_options){.id = id, ...}, error);
  *	solver_job_build(job, vertex, index, cancel, &result, error);     blocks; a counted result
  *	solver_job_free(job);
  *
@@ -49,7 +49,7 @@ struct solver_op_class {
 		     size_t n_outputs, GError **error);
 	/*
 	 * Instead of exec, may be NULL: returns the definition whose result becomes the only output (guard_free). It is
-	 * loaded with the function of solver_job_set_load.
+	 * loaded with the function of solver_job_options.load.
 	 */
 	Pb__Definition *(*definition)(void *op, struct work *work, void *const *inputs, size_t n_inputs,
 				      GError **error);
@@ -98,20 +98,22 @@ void solver_forget_result(solver *s, const char *id);
 /* Writes pending keys to disk; part of making a build durable. */
 bool solver_sync(solver *s, GError **error);
 
-solver_job *solver_job_new(solver *s, const char *id, session_group *sessions, progress_log *log, GError **error);
-const char *solver_job_id(const solver_job *job);
-/* Data for the op resolver: the options of the build (char * to char *), which must not change afterwards. */
-void solver_job_set_data(solver_job *job, void *data);
-void *solver_job_data(const solver_job *job);
-/*
- * Sets the function that loads nested definitions. *ret: owned; NULL: scratch. It runs on worker threads until
- * solver_job_free returns. Call before building.
- */
+/* Loads a nested definition. *ret: owned; NULL: scratch. Runs on worker threads until solver_job_free returns. */
 typedef bool (*solver_load_fn)(void *data, const Pb__Definition *definition, struct work *work, llb_definition **ret,
 			       GError **error);
-void solver_job_set_load(solver_job *job, solver_load_fn load, void *data);
-/* The compatibility version passed to the job's work (base/work.h). Call before building. 0: the newest. */
-void solver_job_set_compat_version(solver_job *job, int64_t version);
+struct solver_job_options {
+	const char *id;
+	session_group *sessions; /* NULL: none */
+	progress_log *log;       /* NULL: none */
+	/* Options of the build (char * to char *), for its ops. Must not change afterwards. May be NULL. */
+	GHashTable *attrs;
+	int64_t compat_version; /* passed to the job's work (base/work.h); 0: the newest */
+	solver_load_fn load;    /* NULL: nested definitions are refused */
+	void *load_data;        /* borrowed */
+};
+solver_job *solver_job_new(solver *s, const struct solver_job_options *options, GError **error);
+const char *solver_job_id(const solver_job *job);
+GHashTable *solver_job_attrs(const solver_job *job); /* borrowed, may be NULL */
 /*
  * Builds one output. The definition is kept by the job until it ends. ret_result: owned (options.results->unref),
  * NULL for scratch. Errors carry errdefs.Vertex and Source details of the failing vertex.
@@ -130,7 +132,7 @@ key_graph *solver_job_keys(solver_job *job, const struct solver_target *targets,
 struct solver_output {
 	int64_t index;
 	void *result;   /* NULL: scratch, or: */
-	const char *id; /* id of a result that was not loaded, for solver_load_result; NULL: it is loaded */
+	const char *id; /* id of a result that was not loaded, for solver_job_load_result; NULL: it is loaded */
 };
 struct solver_visit {
 	const struct llb_vertex *vertex;
@@ -145,7 +147,7 @@ typedef void (*solver_visit_fn)(void *data, const struct solver_visit *visit);
  */
 void solver_job_visit(solver_job *job, const struct solver_target *targets, size_t n, solver_visit_fn fn, void *data);
 /* Loads a result by its id in a key graph; NULL for scratch. Errors: NOT_FOUND if it no longer exists. */
-bool solver_load_result(solver *s, const char *id, struct work *work, void **ret_result, GError **error);
+bool solver_job_load_result(solver_job *job, const char *id, struct work *work, void **ret_result, GError **error);
 /*
  * Drops results of the job's vertices that can no longer be read (class->lost), and failures, which they may have
  * caused. The next request looks them up or runs them again.

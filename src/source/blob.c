@@ -79,12 +79,9 @@ static bool blob_cache_key(void *self, struct work *work, unsigned phase, char *
 	json_object_begin(w);
 	json_put_string_member(w, "Digest", b->digest.text);
 	json_put_string_member(w, "Filename", b->spec.name);
-	json_key(w, "Perm");
-	json_put_int(w, b->spec.perm);
-	json_key(w, "UID");
-	json_put_int(w, b->spec.uid);
-	json_key(w, "GID");
-	json_put_int(w, b->spec.gid);
+	json_put_int_member(w, "Perm", b->spec.perm);
+	json_put_int_member(w, "UID", b->spec.uid);
+	json_put_int_member(w, "GID", b->spec.gid);
 	json_object_end(w);
 	g_autofree char *text = json_writer_take(&w, NULL);
 	struct digest key;

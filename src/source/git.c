@@ -469,12 +469,12 @@ static bool git_snapshot(void *self, struct work *work, cache_ref **ret_ref, GEr
 				 work->compat_version, work->compat_conflict);
 	g_autofree char *key = key_of(s);
 	g_autofree char *name = g_strconcat("git-snapshot::", key, ":", s->subdir, NULL);
-	if (!git_lock_take(name, work->cancel, error))
+	if (!name_locks_take(s->context->git_locks, name, work->cancel, error))
 		return false;
 	*ret_ref = find_snapshot(s, name);
 	if (!*ret_ref)
 		*ret_ref = make_snapshot(s, name, work, error);
-	git_lock_release(name);
+	name_locks_release(s->context->git_locks, name);
 	return *ret_ref != NULL;
 }
 

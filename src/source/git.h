@@ -8,7 +8,8 @@
  *	git_link_open(&link, s, work, error) && git_repo_open(&repo, s, &link, work, error) &&
  *	(ref = git_checkout(&repo, work, error))
  *
- * A source is used by one thread at a time; the repository of a remote by one caller at a time (git_lock.c).
+ * A source is used by one thread at a time; the repository of a remote by one caller at a time (git_locks of the
+ * context).
  */
 #pragma once
 #include "content/blob_holds.h"
@@ -56,11 +57,6 @@ void git_link_clear(git_link *l);
 /* Fills a git command that may connect to the remote; the caller adds git_dir and work_tree. */
 struct git_how git_link_how(const git_link *l, const struct git_source *s);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(git_link, git_link_clear)
-
-/* ---- git_lock.c */
-/* Waits until the name is unlocked, then locks it. */
-bool git_lock_take(const char *name, cancel *c, GError **error);
-void git_lock_release(const char *name);
 
 /* ---- git_repo.c */
 typedef struct git_repo {

@@ -113,8 +113,10 @@ static bool fetch_from_shared(struct checkout *c, const char *refspec, GError **
 	struct git_how how = how_of(c);
 	how.config = NULL;
 	how.protocols = "file";
-	return git_run(&how, (const char *[]){"fetch", "-u", "--depth=1", "--end-of-options", url, refspec, NULL},
-		       c->work, NULL, error);
+	/* The checkout may be shared with builds that trust the remote, so a bundle's other tags must not get into it. */
+	const char *follow[] = {"fetch", "-u", "--depth=1", "--end-of-options", url, refspec, NULL};
+	const char *alone[] = {"fetch", "-u", "--depth=1", "--no-tags", "--end-of-options", url, refspec, NULL};
+	return git_run(&how, c->source->bundle ? alone : follow, c->work, NULL, error);
 }
 
 static bool make_repository(struct checkout *c, GError **error)

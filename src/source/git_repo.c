@@ -270,7 +270,7 @@ bool git_repo_open(git_repo *r, struct git_source *s, const git_link *link, stru
 {
 	g_autofree char *name = record_name(s);
 	*r = (git_repo){.source = s, .link = link};
-	if (!git_lock_take(name, work->cancel, error))
+	if (!name_locks_take(s->context->git_locks, name, work->cancel, error))
 		return false;
 	r->lock = g_strdup(name);
 	const char *ref = s->found.full_ref;
@@ -285,6 +285,6 @@ void git_repo_clear(git_repo *r)
 	g_clear_pointer(&r->local_ref, g_free);
 	g_clear_pointer(&r->ref, cache_ref_unref);
 	if (r->lock)
-		git_lock_release(r->lock);
+		name_locks_release(r->source->context->git_locks, r->lock);
 	g_clear_pointer(&r->lock, g_free);
 }

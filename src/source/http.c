@@ -141,12 +141,9 @@ static void headers_write(json_writer *w, const struct http_source *h)
 
 static void owner_write(json_writer *w, const struct file_spec *spec)
 {
-	json_key(w, "Perm");
-	json_put_int(w, spec->perm);
-	json_key(w, "UID");
-	json_put_int(w, spec->uid);
-	json_key(w, "GID");
-	json_put_int(w, spec->gid);
+	json_put_int_member(w, "Perm", spec->perm);
+	json_put_int_member(w, "UID", spec->uid);
+	json_put_int_member(w, "GID", spec->gid);
 }
 
 static void hash_document(json_writer **w, struct digest *ret)

@@ -185,8 +185,7 @@ static char *manifest_key(const struct image_request *q)
 	char *const *features = q->platform.os_features;
 	json_put_strings_member_nonempty(w, "OSFeatures", features, features ? g_strv_length((char **)features) : 0);
 	if (q->layer_limit >= 0) {
-		json_key(w, "Limit");
-		json_put_int(w, q->layer_limit);
+		json_put_int_member(w, "Limit", q->layer_limit);
 	}
 	json_object_end(w);
 	g_autofree char *text = json_writer_take(&w, NULL);

@@ -11,6 +11,7 @@
  * thread at a time; contexts are shared.
  */
 #pragma once
+#include "base/name_locks.h"
 #include "cache/cache.h"
 #include "oci/image_store.h"
 #include "ops.pb-c.h"
@@ -32,6 +33,7 @@ struct source_context {
 	registry *registry;
 	session_registry *sessions;
 	const struct image_store *images; /* NULL: the worker has none */
+	name_locks *git_locks;            /* repositories and snapshots in work, by record name */
 	const char *worker_id;
 	const char *user_agent;
 };

@@ -187,6 +187,7 @@ static bool complete(worker *w, const struct worker_options *options, GError **e
 		.registry = w->registry,
 		.images = w->images,
 		.sessions = w->sessions,
+		.git_locks = name_locks_new(),
 		.worker_id = w->id,
 		.user_agent = USER_AGENT,
 	};
@@ -230,6 +231,7 @@ void worker_close(worker *w)
 		return;
 	g_clear_pointer(&w->executor, executor_free);
 	g_clear_pointer(&w->registry, registry_free);
+	g_clear_pointer(&w->source_context.git_locks, name_locks_free);
 	g_clear_pointer(&w->fingerprints, fingerprint_store_close);
 	g_clear_pointer(&w->cache_mounts, g_hash_table_unref);
 	g_clear_pointer(&w->cache, cache_close);

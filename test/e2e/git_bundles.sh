@@ -99,7 +99,10 @@ done
 git -C "$WORK/sha1" tag evil
 git -C "$WORK/sha1" bundle create -q "$WORK/evil" main evil
 head=$(git -C "$WORK/sha1" rev-parse HEAD)
-good sha1 main '"git.checksum":"'"$head"'","git.bundle":"'"$(keep "$WORK/evil")"'"'
+evil=$(keep "$WORK/evil")
+good sha1 main '"git.checksum":"'"$head"'","git.bundle":"'"$evil"'"'
+good sha1 main '"git.checksum":"'"$head"'","git.keepgitdir":"true","git.bundle":"'"$evil"'"'
+is "$(git -C "$WORK/out" for-each-ref --format='%(refname)')" refs/heads/main
 good sha1 "$head" '"git.keepgitdir":"true"'
 ! git -C "$WORK/out" rev-parse -q --verify evil || fail "a tag of a bundle is in a checkout of the remote"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "frontend/dockerfile/convert_shared.h"
+#include "frontend/dockerfile/text.h"
 #include "format/reference.h"
 #include "format/gotype.h"
 #include "frontend/dockerfile/suggest.h"
@@ -126,10 +127,8 @@ static struct llb_out image_source(convert *c, struct stage *s, const struct pla
 static bool resolve_image(convert *c, struct stage *s, bool needed, GError **error)
 {
 	g_autoptr(reference) ref = reference_parse_normalized(s->base_name, error);
-	if (!ref) {
-		g_autofree char *quoted = go_quote(s->base_name);
-		return error_prefix(error, "failed to parse stage name %s: ", quoted);
-	}
+	if (!ref)
+		return error_prefix(error, "failed to parse stage name %s: ", text_quote(c->arena, s->base_name));
 	const struct platform *platform = wanted_platform(c, s);
 	reference_tag_default(ref);
 	s->base_name = arena_take(c->arena, reference_text(ref));

@@ -306,11 +306,10 @@ bool convert_workdir(convert *c, struct stage *s, const struct command *cmd, GEr
 	const char *path = convert_expand(c, s, cmd, cmd->instruction->text, error);
 	if (!path)
 		return false;
-	if (!s->workdir_set && *path != '/') {
-		g_autofree char *quoted = go_quote(path);
+	if (!s->workdir_set && *path != '/')
 		lint_report(&c->lint, &cmd->instruction->comments, LINT_WORKDIR_RELATIVE_PATH, cmd->instruction->span,
-			    "Relative workdir %s can have unexpected results if the base image changes", quoted);
-	}
+			    "Relative workdir %s can have unexpected results if the base image changes",
+			    text_quote(c->arena, path));
 	s->workdir_set = true;
 	stage_set_dir(c, s, path);
 	bool layer = strcmp(s->state.dir, "/") != 0;

@@ -91,9 +91,9 @@ static void secret_record(struct run *r, struct vec *list, const char *id, bool 
 
 static void mount_owner(struct llb_exec_mount *to, const struct run_mount *m, uint32_t mode)
 {
-	to->uid = m->uid;
-	to->gid = m->gid;
-	to->mode = m->has_mode ? m->mode : mode;
+	to->uid = m->uid.value;
+	to->gid = m->gid.value;
+	to->mode = m->mode.given ? m->mode.value : mode;
 	to->optional = !m->required;
 }
 
@@ -139,12 +139,12 @@ static struct llb_out owned_cache(struct run *r, struct llb_out on, const struct
 	Pb__ChownOpt owner = PB__CHOWN_OPT__INIT;
 	Pb__FileActionMkDir mkdir = PB__FILE_ACTION_MK_DIR__INIT;
 	user.user_case = group.user_case = PB__USER_OPT__USER_BY_ID;
-	user.byid = m->uid;
-	group.byid = m->gid;
+	user.byid = m->uid.value;
+	group.byid = m->gid.value;
 	owner.user = &user;
 	owner.group = &group;
 	mkdir.path = (char *)"/cache";
-	mkdir.mode = m->has_mode ? (int32_t)(m->mode & 0777) : 0755;
+	mkdir.mode = m->mode.given ? (int32_t)(m->mode.value & 0777) : 0755;
 	mkdir.owner = &owner;
 	mkdir.timestamp = -1;
 	struct llb_file_action action = {.type = PB__FILE_ACTION__ACTION_MKDIR, .mkdir = &mkdir};
@@ -204,7 +204,7 @@ static bool mount_tree(struct run *r, const struct run_mount *m, struct stage *s
 	const char *selector = text_path_rooted(c->arena, m->source);
 	if (strcmp(selector, "/") != 0) {
 		to->selector = selector;
-	} else if (m->has_uid || m->has_gid || m->has_mode) {
+	} else if (m->uid.given || m->gid.given || m->mode.given) {
 		to->source = owned_cache(r, to->source, m);
 		to->selector = "/cache";
 	}

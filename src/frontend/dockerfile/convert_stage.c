@@ -170,8 +170,8 @@ bool stages_find_target(convert *c, GError **error)
 	c->target_stage = stages_by_name(c, c->target_name);
 	if (c->target_stage)
 		return true;
-	g_autofree char *quoted = go_quote(c->target_name);
-	error_set(error, ERROR_INVALID_ARGUMENT, "target stage %s could not be found", quoted);
+	error_set(error, ERROR_INVALID_ARGUMENT, "target stage %s could not be found",
+		  text_quote(c->arena, c->target_name));
 	suggest_to(error, c->target_name, stage_names(c), true);
 	return false;
 }

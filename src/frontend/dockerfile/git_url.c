@@ -133,10 +133,9 @@ static bool parse_query(arena *a, const char *text, struct git_url *u, GError **
 		if (!*parts[i])
 			continue;
 		const char *key = unescape(a, cut(a, arena_strdup(a, parts[i]), '=', &value));
-		if (vec_has(&q.seen, key)) {
-			g_autofree char *quoted = go_quote(key);
-			return error_set(error, ERROR_INVALID_ARGUMENT, "query %s has multiple values", quoted);
-		}
+		if (vec_has(&q.seen, key))
+			return error_set(error, ERROR_INVALID_ARGUMENT, "query %s has multiple values",
+					 text_quote(a, key));
 		arena_push(a, &q.seen, key);
 		if (!set_query(u, &q, key, unescape(a, value ? value : ""), error))
 			return false;

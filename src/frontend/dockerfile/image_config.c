@@ -300,11 +300,9 @@ static void write_set(json_writer *w, const char *key, const struct vec *set)
 		return;
 	g_autofree void **sorted = g_memdup2(set->items, set->n * sizeof *set->items);
 	qsort(sorted, set->n, sizeof *sorted, by_text);
-	json_key(w, key);
-	json_object_begin(w);
+	json_object_member_begin(w, key);
 	for (size_t i = 0; i < set->n; i++) {
-		json_key(w, sorted[i]);
-		json_object_begin(w);
+		json_object_member_begin(w, sorted[i]);
 		json_object_end(w);
 	}
 	json_object_end(w);
@@ -324,8 +322,7 @@ static void write_health(json_writer *w, const struct healthcheck *h)
 {
 	if (!h)
 		return;
-	json_key(w, "Healthcheck");
-	json_object_begin(w);
+	json_object_member_begin(w, "Healthcheck");
 	json_put_strings_member_nonempty(w, "Test", (char *const *)h->test,
 					 h->test ? g_strv_length((char **)h->test) : 0);
 	json_put_int_member_nonzero(w, "Interval", h->interval_ns);
@@ -338,8 +335,7 @@ static void write_health(json_writer *w, const struct healthcheck *h)
 
 static void write_config(json_writer *w, const struct image_config *c)
 {
-	json_key(w, "config");
-	json_object_begin(w);
+	json_object_member_begin(w, "config");
 	json_put_string_member_nonempty(w, "User", c->user);
 	write_set(w, "ExposedPorts", &c->ports);
 	json_put_strings_member_nonempty(w, "Env", (char *const *)c->env.items, c->env.n);
@@ -364,8 +360,7 @@ static void write_history(json_writer *w, const struct image_config *c)
 	size_t n = c->n_history;
 	for (const struct history *h = c->last; h; h = h->before)
 		list[--n] = h;
-	json_key(w, "history");
-	json_array_begin(w);
+	json_array_member_begin(w, "history");
 	for (size_t i = 0; i < c->n_history; i++) {
 		const struct history *h = list[i];
 		json_object_begin(w);
@@ -381,8 +376,7 @@ static void write_history(json_writer *w, const struct image_config *c)
 
 static void write_rootfs(json_writer *w, const struct image_config *c)
 {
-	json_key(w, "rootfs");
-	json_object_begin(w);
+	json_object_member_begin(w, "rootfs");
 	json_put_string_member(w, "type", c->rootfs_type);
 	json_key(w, "diff_ids");
 	json_put_strings_or_null(w, (char *const *)c->diff_ids.items, c->diff_ids.n);

@@ -223,13 +223,11 @@ static bool parse_from(struct parse *p, GError **error)
 	from->stage_name = "";
 	if (args->n == 3 && g_ascii_strcasecmp(args->items[1], "as") == 0) {
 		from->stage_name = text_lower(p->a, args->items[2]);
-		if (!is_stage_name(from->stage_name)) {
-			g_autofree char *quoted = go_quote(args->items[2]);
+		if (!is_stage_name(from->stage_name))
 			return error_set(
 				error, ERROR_INVALID_ARGUMENT,
 				"invalid name for build stage: %s, name can't start with a number or contain symbols",
-				quoted);
-		}
+				text_quote(p->a, args->items[2]));
 	} else if (args->n != 1) {
 		return error_set(error, ERROR_INVALID_ARGUMENT, "FROM requires either one or three arguments");
 	}
@@ -259,14 +257,12 @@ static bool parse_run(struct parse *p, GError **error)
 	    !mounts_check(p->a, &run->mounts, error))
 		return false;
 	if (run->network && strcmp(run->network, "default") != 0 && strcmp(run->network, "none") != 0 &&
-	    strcmp(run->network, "host") != 0) {
-		g_autofree char *quoted = go_quote(run->network);
-		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid network mode %s", quoted);
-	}
-	if (run->security && strcmp(run->security, "sandbox") != 0 && strcmp(run->security, "insecure") != 0) {
-		g_autofree char *quoted = go_quote(run->security);
-		return error_set(error, ERROR_INVALID_ARGUMENT, "security %s is not valid", quoted);
-	}
+	    strcmp(run->network, "host") != 0)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid network mode %s",
+				 text_quote(p->a, run->network));
+	if (run->security && strcmp(run->security, "sandbox") != 0 && strcmp(run->security, "insecure") != 0)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "security %s is not valid",
+				 text_quote(p->a, run->security));
 	return true;
 }
 
@@ -323,10 +319,9 @@ static bool parse_healthcheck(struct parse *p, GError **error)
 	}
 	if (!builder_flags_parse(p->a, &p->node->flags, p->flags, &f, error))
 		return false;
-	if (strcmp(type, "CMD") != 0) {
-		g_autofree char *quoted = go_quote(type);
-		return error_set(error, ERROR_INVALID_ARGUMENT, "Unknown type %s in HEALTHCHECK (try CMD)", quoted);
-	}
+	if (strcmp(type, "CMD") != 0)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "Unknown type %s in HEALTHCHECK (try CMD)",
+				 text_quote(p->a, type));
 	if (args->n < 2)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "Missing command after HEALTHCHECK CMD");
 	arena_push(p->a, &test, p->node->json ? "CMD" : "CMD-SHELL");

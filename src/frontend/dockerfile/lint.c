@@ -68,8 +68,7 @@ static bool configure_part(struct lint *l, const char *part, GError **error)
 		return invalid_option(key, error);
 	if (bool_parse(text_trim(l->a, equals + 1), &l->as_error, error))
 		return true;
-	g_autofree char *quoted = go_quote(part);
-	return error_prefix(error, "failed to parse check option %s: ", quoted);
+	return error_prefix(error, "failed to parse check option %s: ", text_quote(l->a, part));
 }
 
 bool lint_configure(struct lint *l, const char *options, GError **error)

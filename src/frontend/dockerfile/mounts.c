@@ -8,14 +8,10 @@
 
 static const char *const type_names[] = {"bind", "cache", "tmpfs", "secret", "ssh", NULL};
 static const char *const sharing_names[] = {"shared", "private", "locked", NULL};
+static const char *const access_keys[] = {"readonly", "ro", "readwrite", "rw", NULL};
 
 struct field {
 	const char *text, *key, *value; /* key in lower case; value NULL: not given */
-};
-struct state {
-	arena *a;
-	struct run_mount *m;
-	bool readonly_given;
 };
 
 static char **split(const char *text, GError **error)
@@ -43,167 +39,121 @@ static int name_index(const char *const *names, const char *value)
 	return -1;
 }
 
-static bool needs_type(const struct state *s, const struct field *f, GError **error)
-{
-	return error_set(error, ERROR_INVALID_ARGUMENT, "unexpected key '%s' for mount type '%s'", f->key,
-			 type_names[s->m->type]);
-}
-
 static bool bad_value(const struct field *f, GError **error)
 {
 	return error_set(error, ERROR_INVALID_ARGUMENT, "invalid value for %s: %s", f->key, f->value);
 }
 
-/* One function per key; a key without a value (NULL) is passed only to functions marked for it. */
-static bool set_type(struct state *s, const struct field *f, GError **error)
+/* Sets *ret to the index of the value. what: for the error. */
+static bool set_name(arena *a, const struct field *f, const char *what, const char *const *names, int *ret,
+		     GError **error)
 {
-	int type = name_index(type_names, text_lower(s->a, f->value));
-	if (type >= 0) {
-		s->m->type = (enum run_mount_type)type;
+	*ret = name_index(names, text_lower(a, f->value));
+	if (*ret >= 0)
 		return true;
-	}
-	g_autofree char *quoted = go_quote(f->value);
-	error_set(error, ERROR_INVALID_ARGUMENT, "unsupported mount type %s", quoted);
-	suggest_to(error, f->value, type_names, true);
+	error_set(error, ERROR_INVALID_ARGUMENT, "unsupported %s %s", what, text_quote(a, f->value));
+	suggest_to(error, f->value, names, true);
 	return false;
 }
 
-static bool set_sharing(struct state *s, const struct field *f, GError **error)
-{
-	int sharing = name_index(sharing_names, text_lower(s->a, f->value));
-	if (sharing >= 0) {
-		s->m->sharing = (enum run_mount_sharing)(sharing + RUN_SHARING_SHARED);
-		return true;
-	}
-	g_autofree char *quoted = go_quote(f->value);
-	error_set(error, ERROR_INVALID_ARGUMENT, "unsupported sharing value %s", quoted);
-	suggest_to(error, f->value, sharing_names, true);
-	return false;
-}
-
-static bool set_from(struct state *s, const struct field *f, GError **error)
-{
-	s->m->from = f->value;
-	return true;
-}
-
-static bool set_source(struct state *s, const struct field *f, GError **error)
-{
-	s->m->source = f->value;
-	return true;
-}
-
-static bool set_target(struct state *s, const struct field *f, GError **error)
-{
-	s->m->target = f->value;
-	return true;
-}
-
-static bool set_id(struct state *s, const struct field *f, GError **error)
-{
-	s->m->id = f->value;
-	return true;
-}
-
-static bool set_env(struct state *s, const struct field *f, GError **error)
-{
-	s->m->env = f->value;
-	return true;
-}
-
-static bool set_access(struct state *s, const struct field *f, bool write, GError **error)
-{
-	bool on = true;
-	if (f->value && !bool_parse(f->value, &on, NULL))
-		return bad_value(f, error);
-	s->m->readonly = on != write;
-	s->readonly_given = true;
-	return true;
-}
-
-static bool set_readonly(struct state *s, const struct field *f, GError **error)
-{
-	return set_access(s, f, false, error);
-}
-
-static bool set_readwrite(struct state *s, const struct field *f, GError **error)
-{
-	return set_access(s, f, true, error);
-}
-
-static bool set_required(struct state *s, const struct field *f, GError **error)
-{
-	if (s->m->type != RUN_MOUNT_SECRET && s->m->type != RUN_MOUNT_SSH)
-		return needs_type(s, f, error);
-	s->m->required = true;
-	return !f->value || bool_parse(f->value, &s->m->required, NULL) || bad_value(f, error);
-}
-
-static bool set_size(struct state *s, const struct field *f, GError **error)
-{
-	if (s->m->type != RUN_MOUNT_TMPFS)
-		return needs_type(s, f, error);
-	return size_parse(f->value, &s->m->size, NULL) || bad_value(f, error);
-}
-
-static bool set_number(const struct field *f, int base, bool *ret_has, uint32_t *ret, GError **error)
+static bool set_number(const struct field *f, int base, struct run_number *ret, GError **error)
 {
 	int64_t n;
 	if (!*f->value || *f->value == '-' || *f->value == '+' || !int_parse(f->value, base, &n, NULL) || n < 0 ||
 	    n > UINT32_MAX)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid value %s for %s", f->value, f->key);
-	*ret_has = true;
-	*ret = (uint32_t)n;
+	*ret = (struct run_number){true, (uint32_t)n};
 	return true;
 }
 
-static bool set_mode(struct state *s, const struct field *f, GError **error)
-{
-	return set_number(f, 8, &s->m->has_mode, &s->m->mode, error);
-}
-
-static bool set_uid(struct state *s, const struct field *f, GError **error)
-{
-	return set_number(f, 10, &s->m->has_uid, &s->m->uid, error);
-}
-
-static bool set_gid(struct state *s, const struct field *f, GError **error)
-{
-	return set_number(f, 10, &s->m->has_gid, &s->m->gid, error);
-}
-
-static const struct {
-	const char *key;
-	bool (*set)(struct state *s, const struct field *f, GError **error);
-	bool bare; /* value may be missing */
+enum key_type { KEY_TYPE, KEY_SHARING, KEY_TEXT, KEY_BOOL, KEY_WRITE, KEY_OCTAL, KEY_DECIMAL, KEY_SIZE };
+enum { SECRET = 1 << RUN_MOUNT_SECRET, SSH = 1 << RUN_MOUNT_SSH, TMPFS = 1 << RUN_MOUNT_TMPFS };
+#define KEY(name, type, member, mounts)                                                                                \
+	{                                                                                                              \
+		name, type, offsetof(struct run_mount, member), mounts                                                 \
+	}
+static const struct mount_key {
+	const char *name;
+	enum key_type type;
+	size_t offset;
+	unsigned mounts; /* set of the mount types that have it, 0: all */
 } keys[] = {
-	{"type", set_type, false},       {"from", set_from, false},        {"source", set_source, false},
-	{"target", set_target, false},   {"readonly", set_readonly, true}, {"id", set_id, false},
-	{"sharing", set_sharing, false}, {"required", set_required, true}, {"size", set_size, false},
-	{"mode", set_mode, false},       {"uid", set_uid, false},          {"gid", set_gid, false},
-	{"src", set_source, false},      {"dst", set_target, false},       {"destination", set_target, false},
-	{"ro", set_readonly, true},      {"rw", set_readwrite, true},      {"readwrite", set_readwrite, true},
-	{"env", set_env, false},
+	/* in the order of the suggestions */
+	KEY("type", KEY_TYPE, type, 0),
+	KEY("from", KEY_TEXT, from, 0),
+	KEY("source", KEY_TEXT, source, 0),
+	KEY("target", KEY_TEXT, target, 0),
+	KEY("readonly", KEY_BOOL, readonly, 0),
+	KEY("id", KEY_TEXT, id, 0),
+	KEY("sharing", KEY_SHARING, sharing, 0),
+	KEY("required", KEY_BOOL, required, SECRET | SSH),
+	KEY("size", KEY_SIZE, size, TMPFS),
+	KEY("mode", KEY_OCTAL, mode, 0),
+	KEY("uid", KEY_DECIMAL, uid, 0),
+	KEY("gid", KEY_DECIMAL, gid, 0),
+	KEY("src", KEY_TEXT, source, 0),
+	KEY("dst", KEY_TEXT, target, 0),
+	KEY("destination", KEY_TEXT, target, 0),
+	KEY("ro", KEY_BOOL, readonly, 0),
+	KEY("rw", KEY_WRITE, readonly, 0),
+	KEY("readwrite", KEY_WRITE, readonly, 0),
+	KEY("env", KEY_TEXT, env, 0),
 };
 
-static bool unexpected(const struct field *f, GError **error)
+static bool set_value(arena *a, const struct mount_key *key, const struct field *f, struct run_mount *m, GError **error)
+{
+	void *member = (char *)m + key->offset;
+	bool on = true;
+	int index = 0;
+	if (key->mounts && !(key->mounts & (1U << m->type)))
+		return error_set(error, ERROR_INVALID_ARGUMENT, "unexpected key '%s' for mount type '%s'", f->key,
+				 type_names[m->type]);
+	switch (key->type) {
+	case KEY_TYPE:
+		if (!set_name(a, f, "mount type", type_names, &index, error))
+			return false;
+		m->type = (enum run_mount_type)index;
+		return true;
+	case KEY_SHARING:
+		if (!set_name(a, f, "sharing value", sharing_names, &index, error))
+			return false;
+		m->sharing = (enum run_mount_sharing)(index + RUN_SHARING_SHARED);
+		return true;
+	case KEY_TEXT:
+		*(const char **)member = f->value;
+		return true;
+	case KEY_BOOL:
+	case KEY_WRITE:
+		if (f->value && !bool_parse(f->value, &on, NULL))
+			return bad_value(f, error);
+		*(bool *)member = on != (key->type == KEY_WRITE);
+		return true;
+	case KEY_OCTAL:
+		return set_number(f, 8, member, error);
+	case KEY_DECIMAL:
+		return set_number(f, 10, member, error);
+	case KEY_SIZE:
+		return size_parse(f->value, member, NULL) || bad_value(f, error);
+	}
+	return true;
+}
+
+static bool set_field(arena *a, const struct field *f, struct run_mount *m, GError **error)
 {
 	const char *names[G_N_ELEMENTS(keys) + 1] = {0};
-	for (size_t i = 0; i < G_N_ELEMENTS(keys); i++)
-		names[i] = keys[i].key;
+	size_t i = 0;
+	while (i < G_N_ELEMENTS(keys) && strcmp(keys[i].name, f->key) != 0) {
+		names[i] = keys[i].name;
+		i++;
+	}
+	bool known = i < G_N_ELEMENTS(keys);
+	if (!f->value && (!known || (keys[i].type != KEY_BOOL && keys[i].type != KEY_WRITE)))
+		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid field '%s' must be a key=value pair", f->text);
+	if (known)
+		return set_value(a, &keys[i], f, m, error);
 	error_set(error, ERROR_INVALID_ARGUMENT, "unexpected key '%s' in '%s'", f->key, f->text);
 	suggest_to(error, f->key, names, true);
 	return false;
-}
-
-static bool set_field(struct state *s, const struct field *f, GError **error)
-{
-	size_t i = 0;
-	while (i < G_N_ELEMENTS(keys) && strcmp(keys[i].key, f->key) != 0)
-		i++;
-	if (!f->value && (i == G_N_ELEMENTS(keys) || !keys[i].bare))
-		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid field '%s' must be a key=value pair", f->text);
-	return i == G_N_ELEMENTS(keys) ? unexpected(f, error) : keys[i].set(s, f, error);
 }
 
 static bool refuse_for_type(const struct run_mount *m, bool given, const char *what, GError **error)
@@ -230,8 +180,8 @@ static bool check_secret(const struct run_mount *m, GError **error)
 static bool check_mount(const struct run_mount *m, GError **error)
 {
 	if ((m->type == RUN_MOUNT_BIND || m->type == RUN_MOUNT_TMPFS) &&
-	    !(refuse_for_type(m, m->has_mode, "mode", error) && refuse_for_type(m, m->has_uid, "uid", error) &&
-	      refuse_for_type(m, m->has_gid, "gid", error)))
+	    !(refuse_for_type(m, m->mode.given, "mode", error) && refuse_for_type(m, m->uid.given, "uid", error) &&
+	      refuse_for_type(m, m->gid.given, "gid", error)))
 		return false;
 	if (m->type == RUN_MOUNT_SECRET && !check_secret(m, error))
 		return false;
@@ -244,20 +194,21 @@ static bool check_mount(const struct run_mount *m, GError **error)
 bool mount_parse(arena *a, const char *text, mount_expand expand, void *user, struct run_mount *ret, GError **error)
 {
 	g_auto(GStrv) fields = split(text, error);
+	bool access_given = false;
 	if (!fields)
 		return false;
 	*ret = (struct run_mount){.from = "", .source = "", .target = "", .id = ""};
-	struct state s = {a, ret, false};
 	for (size_t i = 0; fields[i]; i++) {
 		struct field f = field_of(a, fields[i]);
 		if (f.value && !(f.value = expand(user, f.value, error)))
 			return false;
-		if (!set_field(&s, &f, error))
+		if (!set_field(a, &f, ret, error))
 			return false;
+		access_given = access_given || name_index(access_keys, f.key) >= 0;
 	}
 	if (!check_mount(ret, error))
 		return false;
-	if (!s.readonly_given)
+	if (!access_given)
 		ret->readonly = ret->type != RUN_MOUNT_CACHE && ret->type != RUN_MOUNT_TMPFS;
 	return true;
 }

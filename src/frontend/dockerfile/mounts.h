@@ -14,6 +14,11 @@
 enum run_mount_type { RUN_MOUNT_BIND, RUN_MOUNT_CACHE, RUN_MOUNT_TMPFS, RUN_MOUNT_SECRET, RUN_MOUNT_SSH };
 enum run_mount_sharing { RUN_SHARING_UNSET, RUN_SHARING_SHARED, RUN_SHARING_PRIVATE, RUN_SHARING_LOCKED };
 
+struct run_number {
+	bool given;
+	uint32_t value;
+};
+
 struct run_mount {
 	enum run_mount_type type;
 	const char *from, *source, *target, *id; /* "": not given */
@@ -21,8 +26,7 @@ struct run_mount {
 	bool readonly, required;
 	int64_t size;
 	enum run_mount_sharing sharing;
-	bool has_mode, has_uid, has_gid;
-	uint32_t mode, uid, gid;
+	struct run_number mode, uid, gid;
 };
 
 /* Expands variables in a value; NULL with an error. */

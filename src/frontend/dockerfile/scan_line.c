@@ -170,11 +170,10 @@ static bool split_pairs(arena *a, const char *text, const char *keyword, char es
 	}
 	for (size_t i = 0; i < words.n; i++) {
 		const char *word = words.items[i], *equals = strchr(word, '=');
-		if (!equals) {
-			g_autofree char *quoted = go_quote(word);
+		if (!equals)
 			return error_set(error, ERROR_INVALID_ARGUMENT,
-					 "Syntax error - can't find = in %s. Must be of the form: name=value", quoted);
-		}
+					 "Syntax error - can't find = in %s. Must be of the form: name=value",
+					 text_quote(a, word));
 		add_pair(a, ret, word, (size_t)(equals - word), equals + 1, "=");
 	}
 	return true;

@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "frontend/dockerfile/source_error.h"
 #include "api/message_copy.h"
-#include "format/json_writer.h"
 #include "llb/op_json.h"
 
-static void write_position(json_writer *w, const char *key, int line)
+void source_error_write_lines(json_writer *w, struct span span)
 {
-	json_key(w, key);
-	json_object_begin(w);
-	json_put_int_member_nonzero(w, "line", line);
-	json_object_end(w);
+	for (int line = span.first; line > 0 && line <= span.last; line++) {
+		json_object_begin(w);
+		for (int end = 0; end < 2; end++) {
+			json_object_member_begin(w, end ? "end" : "start");
+			json_put_int_member_nonzero(w, "line", line);
+			json_object_end(w);
+		}
+		json_object_end(w);
+	}
 }
 
-static char *source_json(const struct source_file *file, struct span span)
+void source_error_write_file(json_writer *w, const struct source_file *file)
 {
-	g_autoptr(json_writer) w = json_writer_new(0);
-	json_object_begin(w);
-	json_key(w, "info");
 	json_object_begin(w);
 	json_put_string_member_nonempty(w, "filename", file->name);
 	json_key(w, "data");
@@ -27,14 +28,16 @@ static char *source_json(const struct source_file *file, struct span span)
 	}
 	json_put_string_member(w, "language", "Dockerfile");
 	json_object_end(w);
-	json_key(w, "ranges");
-	json_array_begin(w);
-	for (int line = span.first; line > 0 && line <= span.last; line++) {
-		json_object_begin(w);
-		write_position(w, "start", line);
-		write_position(w, "end", line);
-		json_object_end(w);
-	}
+}
+
+static char *source_json(const struct source_file *file, struct span span)
+{
+	g_autoptr(json_writer) w = json_writer_new(0);
+	json_object_begin(w);
+	json_key(w, "info");
+	source_error_write_file(w, file);
+	json_array_member_begin(w, "ranges");
+	source_error_write_lines(w, span);
 	json_array_end(w);
 	json_object_end(w);
 	return json_writer_take(&w, NULL);

@@ -30,38 +30,14 @@ void question_set(struct question *q, const char *key, const char *text)
 	build_result_set_metadata(q->result, key, text, strlen(text));
 }
 
-void question_write_ranges(json_writer *w, const struct vec *spans)
-{
-	json_key(w, "ranges");
-	json_array_begin(w);
-	for (size_t i = 0; i < spans->n; i++) {
-		const struct span *span = spans->items[i];
-		json_object_begin(w);
-		for (int end = 0; end < 2; end++) {
-			json_key(w, end ? "end" : "start");
-			json_object_begin(w);
-			json_put_int_member_nonzero(w, "line", end ? span->last : span->first);
-			json_object_end(w);
-		}
-		json_object_end(w);
-	}
-	json_array_end(w);
-}
-
 void question_write_location(json_writer *w, struct span span)
 {
-	g_autoptr(arena) a = arena_new();
-	struct vec lines = {0};
-	for (int line = span.first; line > 0 && line <= span.last; line++) {
-		struct span *one = arena_make(a, struct span);
-		*one = (struct span){line, line};
-		arena_push(a, &lines, one);
-	}
-	if (!lines.n)
+	if (span.first < 1 || span.last < span.first)
 		return;
-	json_key(w, "location");
-	json_object_begin(w);
-	question_write_ranges(w, &lines);
+	json_object_member_begin(w, "location");
+	json_array_member_begin(w, "ranges");
+	source_error_write_lines(w, span);
+	json_array_end(w);
 	json_object_end(w);
 }
 
@@ -99,8 +75,7 @@ static void write_row(json_writer *w, size_t i)
 	write_options(w, rows[i].id);
 	json_key(w, "inputs");
 	json_put_null(w);
-	json_key(w, "metadata");
-	json_array_begin(w);
+	json_array_member_begin(w, "metadata");
 	write_named(w, "result.json", "");
 	write_named(w, "result.txt", "");
 	json_array_end(w);
@@ -157,8 +132,7 @@ static bool subrequest_targets(struct question *q, GError **error)
 	arena_push(c->arena, &cells, "TARGET");
 	arena_push(c->arena, &cells, "DESCRIPTION");
 	json_object_begin(w);
-	json_key(w, "targets");
-	json_array_begin(w);
+	json_array_member_begin(w, "targets");
 	for (size_t i = 0; i < c->parsed.n; i++) {
 		const struct stage *s = c->parsed.items[i];
 		bool last = i + 1 == c->parsed.n;
@@ -169,8 +143,7 @@ static bool subrequest_targets(struct question *q, GError **error)
 		arena_push(c->arena, &cells, s->from->from.doc);
 	}
 	json_array_end(w);
-	json_key(w, "sources");
-	json_array_begin(w);
+	json_array_member_begin(w, "sources");
 	json_put_base64(w, q->file->shown, q->file->n_shown);
 	json_array_end(w);
 	json_object_end(w);

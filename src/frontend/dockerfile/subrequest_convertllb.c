@@ -45,8 +45,7 @@ static int by_key(const void *a, const void *b)
 
 static void write_metadata(json_writer *w, const Pb__Definition *d)
 {
-	json_key(w, "metadata");
-	json_object_begin(w);
+	json_object_member_begin(w, "metadata");
 	g_autofree Pb__Definition__MetadataEntry **sorted = g_memdup2(d->metadata, d->n_metadata * sizeof *d->metadata);
 	if (d->n_metadata)
 		qsort(sorted, d->n_metadata, sizeof *sorted, by_key);
@@ -61,8 +60,7 @@ static char *definition_json(const Pb__Definition *d, const GArray *entries)
 {
 	g_autoptr(json_writer) w = json_writer_new(2);
 	json_object_begin(w);
-	json_key(w, "def");
-	json_object_begin(w);
+	json_object_member_begin(w, "def");
 	for (guint i = 0; i < entries->len; i++) {
 		const struct entry *e = &g_array_index(entries, struct entry, i);
 		json_key(w, e->digest.text);

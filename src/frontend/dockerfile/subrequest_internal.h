@@ -20,7 +20,6 @@ struct question {
 void question_set(struct question *q, const char *key, const char *text);
 /* Writes "location": {"ranges": [...]}, or nothing if there are no lines. */
 void question_write_location(json_writer *w, struct span span);
-void question_write_ranges(json_writer *w, const struct vec *spans);
 
 bool subrequest_outline(struct question *q, GError **error);
 bool subrequest_lint(struct question *q, GError **error);

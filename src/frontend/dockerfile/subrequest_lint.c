@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* "frontend.lint": lists the findings of the build checks, also in unneeded stages. */
 #include "frontend/dockerfile/subrequest_internal.h"
-#include "llb/op_json.h"
 #include <string.h>
 
 struct collector {
@@ -16,6 +15,19 @@ static void collect(void *user, const struct lint_finding *f)
 	*copy = *f;
 	copy->message = arena_strdup(l->a, f->message);
 	arena_push(l->a, &l->findings, copy);
+}
+
+/* lines: of the element type struct span *. */
+static void write_location(json_writer *w, const struct vec *lines)
+{
+	json_object_member_begin(w, "location");
+	if (lines->n) {
+		json_array_member_begin(w, "ranges");
+		for (size_t i = 0; i < lines->n; i++)
+			source_error_write_lines(w, *vec_at(lines, struct span *, i));
+		json_array_end(w);
+	}
+	json_object_end(w);
 }
 
 static void line_spans(arena *a, struct span span, struct vec *ret)
@@ -37,25 +49,7 @@ static void write_warning(json_writer *w, arena *a, const struct lint_finding *f
 	json_put_string_member(w, "description", lint_rule_description(f->rule));
 	json_put_string_member_nonempty(w, "url", url);
 	json_put_string_member_nonempty(w, "detail", f->message);
-	json_key(w, "location");
-	json_object_begin(w);
-	if (lines.n)
-		question_write_ranges(w, &lines);
-	json_object_end(w);
-	json_object_end(w);
-}
-
-static void write_source(json_writer *w, const struct source_file *file)
-{
-	json_object_begin(w);
-	json_put_string_member_nonempty(w, "filename", file->name);
-	json_key(w, "data");
-	json_put_base64(w, file->shown, file->n_shown);
-	if (file->definition) {
-		json_key(w, "definition");
-		op_json_message(w, &file->definition->base);
-	}
-	json_put_string_member(w, "language", "Dockerfile");
+	write_location(w, &lines);
 	json_object_end(w);
 }
 
@@ -71,14 +65,9 @@ static void write_build_error(json_writer *w, arena *a, const struct vec *where,
 		line_spans(a, *vec_at(where, struct span *, i), &lines);
 	if (lines.n)
 		qsort(lines.items, lines.n, sizeof *lines.items, by_span);
-	json_key(w, "buildError");
-	json_object_begin(w);
+	json_object_member_begin(w, "buildError");
 	json_put_string_member(w, "message", message);
-	json_key(w, "location");
-	json_object_begin(w);
-	if (lines.n)
-		question_write_ranges(w, &lines);
-	json_object_end(w);
+	write_location(w, &lines);
 	json_object_end(w);
 }
 
@@ -95,9 +84,8 @@ static char *lint_json(struct collector *l, const convert *c, const struct sourc
 		write_warning(w, l->a, l->findings.items[i]);
 	if (l->findings.n)
 		json_array_end(w);
-	json_key(w, "sources");
-	json_array_begin(w);
-	write_source(w, file);
+	json_array_member_begin(w, "sources");
+	source_error_write_file(w, file);
 	json_array_end(w);
 	if (failure)
 		write_build_error(w, l->a, &c->where, failure->message);
@@ -107,20 +95,16 @@ static char *lint_json(struct collector *l, const convert *c, const struct sourc
 
 /* --- as text --- */
 
-static int by_line(const void *a, const void *b)
-{
-	return (*(struct lint_finding *const *)a)->span.first - (*(struct lint_finding *const *)b)->span.first;
-}
-
-/* Stable sort: findings of the same line keep their order. */
+/* Stable sort by line: findings of the same line keep their order. */
 static void sort_findings(struct vec *v)
 {
-	for (size_t i = 1; i < v->n; i++)
-		for (size_t k = i; k > 0 && by_line(&v->items[k - 1], &v->items[k]) > 0; k--) {
-			void *swap = v->items[k];
+	for (size_t i = 1; i < v->n; i++) {
+		struct lint_finding *f = v->items[i];
+		size_t k = i;
+		for (; k > 0 && vec_at(v, struct lint_finding *, k - 1)->span.first > f->span.first; k--)
 			v->items[k] = v->items[k - 1];
-			v->items[k - 1] = swap;
-		}
+		v->items[k] = f;
+	}
 }
 
 /* Prints the lines around the finding, as clients print them below an error. */

@@ -100,8 +100,7 @@ static void write_args(json_writer *w, const struct vec *args)
 {
 	if (!args->n)
 		return;
-	json_key(w, "args");
-	json_array_begin(w);
+	json_array_member_begin(w, "args");
 	for (size_t i = 0; i < args->n; i++) {
 		const struct arg_info *info = args->items[i];
 		json_object_begin(w);
@@ -118,8 +117,7 @@ static void write_secrets(json_writer *w, const char *key, const struct vec *lis
 {
 	if (!list->n)
 		return;
-	json_key(w, key);
-	json_array_begin(w);
+	json_array_member_begin(w, key);
 	for (size_t i = 0; i < list->n; i++) {
 		const struct secret_info *info = list->items[i];
 		json_object_begin(w);
@@ -141,8 +139,7 @@ static char *outline_json(const struct outline *o, const struct source_file *fil
 	write_args(w, &o->args);
 	write_secrets(w, "secrets", &o->secrets);
 	write_secrets(w, "ssh", &o->ssh);
-	json_key(w, "sources");
-	json_array_begin(w);
+	json_array_member_begin(w, "sources");
 	json_put_base64(w, file->shown, file->n_shown);
 	json_array_end(w);
 	json_object_end(w);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "frontend/dockerfile/suggest.h"
+#include "frontend/dockerfile/text.h"
 #include <string.h>
 
 enum { NEAR = 3, LONGEST = 255 };
@@ -21,27 +22,11 @@ static size_t distance(const gunichar *a, size_t n, const gunichar *b, size_t m)
 	return row[m];
 }
 
-static bool is_lower(const char *s)
-{
-	for (; *s; s++)
-		if (g_ascii_isupper(*s))
-			return false;
-	return true;
-}
-
-static bool is_upper(const char *s)
-{
-	for (; *s; s++)
-		if (g_ascii_islower(*s))
-			return false;
-	return true;
-}
-
 static char *in_case_of(const char *match, const char *original)
 {
-	if (is_lower(original))
+	if (text_is_lower(original))
 		return g_ascii_strdown(match, -1);
-	return is_upper(original) ? g_ascii_strup(match, -1) : g_strdup(match);
+	return text_is_upper(original) ? g_ascii_strup(match, -1) : g_strdup(match);
 }
 
 static gunichar *runes(const char *text, size_t *ret_n)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "frontend/dockerfile/text.h"
 #include "base/path_text.h"
+#include "format/gotype.h"
 #include <string.h>
 
 gunichar text_rune(const char *p, const char *end, size_t *ret_n)
@@ -44,6 +45,27 @@ const char *text_skip_space(const char *p, const char *end)
 		p += n;
 	}
 	return p;
+}
+
+bool text_is_lower(const char *text)
+{
+	for (; *text; text++)
+		if (g_ascii_isupper(*text))
+			return false;
+	return true;
+}
+
+bool text_is_upper(const char *text)
+{
+	for (; *text; text++)
+		if (g_ascii_islower(*text))
+			return false;
+	return true;
+}
+
+const char *text_quote(arena *a, const char *text)
+{
+	return arena_take(a, go_quote(text));
 }
 
 static const char *text_trim_right(const char *p, const char *end)

@@ -22,6 +22,9 @@ char *text_path_rooted(arena *a, const char *path);
 const char *text_path_base(arena *a, const char *path); /* path.Base */
 const char *text_upper(arena *a, const char *text);     /* ASCII and Unicode upper case */
 const char *text_lower(arena *a, const char *text);
+bool text_is_lower(const char *text); /* no ASCII letter in upper case */
+bool text_is_upper(const char *text);
+const char *text_quote(arena *a, const char *text); /* strconv.Quote */
 /* Returns the text, or a copy with U+FFFD for each byte that is not UTF-8. */
 const char *text_valid(arena *a, const char *text);
 bool text_equal_fold(const char *a, const char *b);

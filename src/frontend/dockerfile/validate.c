@@ -7,33 +7,17 @@
 #include "frontend/dockerfile/text.h"
 #include <string.h>
 
-static bool is_lower(const char *s)
-{
-	for (; *s; s++)
-		if (g_ascii_isupper(*s))
-			return false;
-	return true;
-}
-
-static bool is_upper(const char *s)
-{
-	for (; *s; s++)
-		if (g_ascii_islower(*s))
-			return false;
-	return true;
-}
-
 static void count_casing(const char *name, int *lower, int *upper)
 {
-	if (is_lower(name))
+	if (text_is_lower(name))
 		++*lower;
-	else if (is_upper(name))
+	else if (text_is_upper(name))
 		++*upper;
 }
 
 static void check_casing(convert *c, const struct instruction *i, bool lower)
 {
-	if (lower ? is_lower(i->name) : is_upper(i->name))
+	if (lower ? text_is_lower(i->name) : text_is_upper(i->name))
 		return;
 	lint_report(&c->lint, NULL, LINT_CONSISTENT_INSTRUCTION_CASING, i->span,
 		    "Command '%s' should match the case of the command majority (%s)", i->name,
@@ -108,9 +92,9 @@ void validate_secret_key(convert *c, const struct instruction *i, const char *in
 	static const char *const harmless[] = {"public", "file", "version", NULL};
 	if (!c->lint.sink || !has_word(key, secret) || has_word(key, harmless))
 		return;
-	g_autofree char *quoted = go_quote(key);
 	lint_report(&c->lint, &i->comments, LINT_SECRETS_USED_IN_ARG_OR_ENV, i->span,
-		    "Do not use ARG or ENV instructions for sensitive data (%s %s)", instruction, quoted);
+		    "Do not use ARG or ENV instructions for sensitive data (%s %s)", instruction,
+		    text_quote(c->arena, key));
 }
 
 void validate_once(convert *c, const struct instruction *i, struct span *last)
@@ -168,9 +152,8 @@ void validate_from_platform(convert *c, const struct stage *s, const struct word
 		return;
 	if (strstr(s->name, p.os) || strstr(s->name, p.architecture))
 		return;
-	g_autofree char *quoted = go_quote(r->text);
 	lint_report(&c->lint, comments, LINT_FROM_PLATFORM_FLAG_CONST_DISALLOWED, s->span,
-		    "FROM --platform flag should not use constant value %s", quoted);
+		    "FROM --platform flag should not use constant value %s", text_quote(c->arena, r->text));
 }
 
 void validate_base_platform(convert *c, const struct stage *s, const struct platform *expected)
@@ -207,8 +190,7 @@ void validate_copy_source(convert *c, const struct instruction *i, const char *s
 		return;
 	if (!patterns_match(c->ignore, path))
 		return;
-	g_autofree char *quoted = go_quote(path);
 	lint_report(&c->lint, &i->comments, LINT_COPY_IGNORED_FILE, i->span,
 		    "Attempting to %s file %s that is excluded by .dockerignore",
-		    i->kind == INSTRUCTION_ADD ? "Add" : "Copy", quoted);
+		    i->kind == INSTRUCTION_ADD ? "Add" : "Copy", text_quote(c->arena, path));
 }

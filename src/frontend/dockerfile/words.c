@@ -488,8 +488,7 @@ bool words_expand(const struct words *w, arena *a, const char *word, const struc
 		ret->text = arena_strndup(a, x.frames[0].out->str, x.frames[0].out->len);
 	} else {
 		explain(&x, &inner);
-		g_autofree char *quoted = go_quote(word);
-		g_prefix_error(&inner, "failed to process %s: ", quoted);
+		g_prefix_error(&inner, "failed to process %s: ", text_quote(a, word));
 		g_propagate_error(error, inner);
 	}
 	for (size_t i = 0; i < x.depth; i++)

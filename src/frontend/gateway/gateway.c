@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "frontend/gateway/gateway_internal.h"
 #include "base/ident.h"
+#include "base/limits.h"
 
 static void ref_free(gpointer data)
 {
@@ -95,6 +96,19 @@ void gateway_close(gateway *g)
 	g_hash_table_remove_all(g->handed_out);
 	g_clear_pointer(&g->result, build_result_unref);
 	g_mutex_unlock(&g->mu);
+}
+
+bool gateway_admit_solve(gateway *g, size_t bytes, GError **error)
+{
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&g->mu);
+	if (g->n_solves >= LIMIT_SOLVES)
+		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "more than %lld solve requests", LIMIT_SOLVES);
+	if ((int64_t)bytes > LIMIT_SOLVE_BYTES - g->solve_bytes)
+		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "more than %lld bytes in solve requests",
+				 LIMIT_SOLVE_BYTES);
+	g->n_solves++;
+	g->solve_bytes += (int64_t)bytes;
+	return true;
 }
 
 const char *gateway_ref_add(gateway *g, bridge_ref *ref)

@@ -20,16 +20,19 @@ struct gateway {
 	GCond changed;
 	bool closed;
 	bool returned;
-	guint calls;            /* number of running calls that use the bridge */
-	GHashTable *handed_out; /* char * id to bridge_ref * (owned, NULL allowed) */
-	GHashTable *containers; /* char * id to container * (counted); NULL: being created */
-	GPtrArray *streams;     /* element type: rpc_call * (borrowed), running ExecProcess calls */
-	build_result *result;   /* owned; set by Return */
-	GError *error;          /* owned; set by Return */
+	int64_t n_solves, solve_bytes; /* what Solve calls made the gateway keep */
+	guint calls;                   /* number of running calls that use the bridge */
+	GHashTable *handed_out;        /* char * id to bridge_ref * (owned, NULL allowed) */
+	GHashTable *containers;        /* char * id to container * (counted); NULL: being created */
+	GPtrArray *streams;            /* element type: rpc_call * (borrowed), running ExecProcess calls */
+	build_result *result;          /* owned; set by Return */
+	GError *error;                 /* owned; set by Return */
 	void (*on_return)(void *data);
 	void *on_return_data;
 };
 
+/* Adds a Solve call to what the gateway keeps until it is closed. Errors: RESOURCE_EXHAUSTED beyond the limits. */
+bool gateway_admit_solve(gateway *g, size_t bytes, GError **error);
 /* Takes ownership of a ref and returns its new id, borrowed from the gateway. "" for scratch. */
 const char *gateway_ref_add(gateway *g, bridge_ref *ref);
 /* Returns a borrowed ref, valid while the call runs. Errors: "no such ref: X, all [...]". */

@@ -129,7 +129,8 @@ static ProtobufCMessage *handle_solve(rpc_call *call, const ProtobufCMessage *re
 	const Gateway__SolveRequest *m = (const void *)request;
 	scoped_call v = {0};
 	g_autoptr(GArray) imports = cache_imports_new();
-	if (!gateway_call_begin(&v, call, data, error))
+	if (!gateway_call_begin(&v, call, data, error) ||
+	    !gateway_admit_solve(v.g, protobuf_c_message_get_packed_size(request), error))
 		return NULL;
 	for (size_t i = 0; i < m->n_cacheimports; i++)
 		cache_imports_add(imports, m->cacheimports[i]->type, message_map(m->cacheimports[i], attrs));

@@ -2,6 +2,14 @@
 #include "format/patterns.h"
 #include <string.h>
 
+/* Messages must be UTF-8, names need not. */
+static void note(const char *pattern, const char *name)
+{
+	g_autofree char *a = g_strescape(pattern, NULL);
+	g_autofree char *b = g_strescape(name, NULL);
+	g_test_message("%s against %s", a, b);
+}
+
 static bool matches(const char *list, const char *path)
 {
 	g_auto(GStrv) lines = g_strsplit(list, "\n", -1);
@@ -67,7 +75,7 @@ static void test_match(void)
 		{"a*/b", "a/x/b", false},
 	};
 	for (size_t i = 0; i < G_N_ELEMENTS(table); i++) {
-		g_test_message("%s against %s", table[i].list, table[i].path);
+		note(table[i].list, table[i].path);
 		g_assert_true(matches(table[i].list, table[i].path) == table[i].match);
 	}
 }
@@ -151,7 +159,7 @@ static void test_glob(void)
 		/* TAP requires UTF-8, and not all of these are. */
 		g_autofree char *pattern = g_strescape(table[i].pattern, NULL),
 				*name = g_strescape(table[i].name, NULL);
-		g_test_message("%s against %s", pattern, name);
+		note(pattern, name);
 		g_assert_cmpint(ok ? match : -1, ==, table[i].match);
 	}
 }

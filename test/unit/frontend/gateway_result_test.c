@@ -130,7 +130,7 @@ static void test_hostile(void)
 	fixture_init(&f);
 	f.ref.id = (char *)"nosuch";
 	f.attestation.ref = &f.ref;
-	refused(&f, ERROR_UNKNOWN, "no such ref: nosuch, all []");
+	refused(&f, ERROR_UNKNOWN, "return reference nosuch not found");
 	f.attestation.ref = NULL;
 	f.attestation.kind = (Gateway__AttestationKind)7;
 	refused(&f, ERROR_INVALID_ARGUMENT, "unknown attestation kind 7");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The verbs of LLBBridge over a connection, with a bridge that records what it is asked. */
 #include "api/message.h"
+#include "base/limits.h"
 #include "frontend/gateway/caps.h"
 #include "frontend/gateway/gateway_internal.h"
 #include "lib/event.h"
@@ -353,6 +354,24 @@ static void test_solve_request(struct fixture *f, gconstpointer data)
 }
 
 /* The four forms of a result. */
+/* What a client or a frontend makes the gateway keep is bounded. */
+static void test_solve_limits(struct fixture *f, gconstpointer data)
+{
+	g_autoptr(GError) error = NULL;
+	Gateway__SolveRequest request = GATEWAY__SOLVE_REQUEST__INIT;
+	g_assert_true(gateway_admit_solve(f->g, (size_t)LIMIT_SOLVE_BYTES - 1, NULL));
+	request.frontend = (char *)"dockerfile.v0";
+	assert_failed(CALL(f, "Solve", &request, gateway__solve_response, &error), &error, ERROR_RESOURCE_EXHAUSTED,
+		      "more than 536870912 bytes in solve requests");
+	g_assert_true(gateway_admit_solve(f->g, 1, NULL));
+	for (int64_t i = 2; i < LIMIT_SOLVES; i++)
+		g_assert_true(gateway_admit_solve(f->g, 0, NULL));
+	Gateway__SolveRequest empty = GATEWAY__SOLVE_REQUEST__INIT;
+	assert_failed(CALL(f, "Solve", &empty, gateway__solve_response, &error), &error, ERROR_RESOURCE_EXHAUSTED,
+		      "more than 100000 solve requests");
+	assert_seen(f, "");
+}
+
 static void test_solve_result(struct fixture *f, gconstpointer data)
 {
 	g_autoptr(GError) error = NULL;
@@ -795,6 +814,7 @@ int main(int argc, char **argv)
 #define ADD(name, data, fn) g_test_add("/llbbridge/" name, struct fixture, data, setup, fn, teardown)
 	ADD("ping", NULL, test_ping);
 	ADD("solve/request", NULL, test_solve_request);
+	ADD("solve/limits", NULL, test_solve_limits);
 	ADD("solve/result", NULL, test_solve_result);
 	ADD("solve/failure", NULL, test_solve_failure);
 	ADD("final", NULL, test_final);

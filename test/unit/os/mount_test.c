@@ -3,7 +3,10 @@
 #include "os/overlay_method.h"
 #include "os/path.h"
 #include "os/tree.h"
+#include <sched.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 
 static char *top;
 static int top_fd;
@@ -139,6 +142,54 @@ static void test_attach(void)
 	g_assert_no_error(error);
 }
 
+/* Exits with the line of the first failed check. */
+#define CHECK(condition)                                                                                               \
+	do {                                                                                                           \
+		if (!(condition))                                                                                      \
+			_exit(__LINE__ & 0xff);                                                                        \
+	} while (0)
+
+static _Noreturn void leave_chroot(const char *dir)
+{
+	struct stat before, after, again;
+	CHECK(chroot(dir) == 0 && chdir("/sub") == 0 && stat("/", &before) == 0);
+	CHECK(mount("proc", "/proc", "proc", 0, NULL) == 0);
+	CHECK(mount_make_private_namespace(NULL));
+	g_autofree char *cwd = g_get_current_dir();
+	CHECK(strcmp(cwd, "/sub") == 0 && stat("/", &after) == 0 && stat("/proc/self", &again) == 0);
+	CHECK(after.st_ino == before.st_ino && after.st_dev == before.st_dev);
+	/* Whoever enters the namespace gets the same root, and nothing of the host. */
+	scoped_fd self = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	CHECK(setns(self, CLONE_NEWNS) == 0 && stat("/", &again) == 0);
+	CHECK(again.st_ino == before.st_ino && again.st_dev == before.st_dev && access("/etc", F_OK) != 0);
+	_exit(0);
+}
+
+static void check_chroot(const char *dir)
+{
+	int status;
+	pid_t child = fork();
+	if (child == 0)
+		leave_chroot(dir);
+	g_assert_cmpint(waitpid(child, &status, 0), ==, child);
+	g_assert_cmpint(status, ==, 0);
+}
+
+static void test_chroot(void)
+{
+	if (skip_unprivileged())
+		return;
+	g_autofree char *dir = g_build_filename(top, "chroot", NULL);
+	g_autofree char *proc = g_build_filename(dir, "proc", NULL);
+	scoped_fd d = make_dir("chroot"), p = make_dir("chroot/proc"), s = make_dir("chroot/sub");
+	check_chroot(dir);
+	umount2(proc, MNT_DETACH);
+	g_assert_cmpint(mount(dir, dir, NULL, MS_BIND, NULL), ==, 0);
+	check_chroot(dir);
+	umount2(dir, MNT_DETACH);
+	g_assert_true(tree_remove_at(top_fd, "chroot", NULL));
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -149,6 +200,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/mount/each-way", test_each_way);
 	g_test_add_func("/mount/many-layers", test_many_layers);
 	g_test_add_func("/mount/attach", test_attach);
+	g_test_add_func("/mount/chroot", test_chroot);
 	int r = g_test_run();
 	umount2(top, MNT_DETACH);
 	tree_remove_at(AT_FDCWD, top, NULL);

@@ -117,12 +117,16 @@ static void test_import(void)
 	import_find(i, "sha256:unknown", &link, none);
 	g_assert_cmpuint(g_hash_table_size(none), ==, 0);
 	g_autofree char *id = import_result_id(i, after, 0);
+	guint record = 0, index = 9;
+	g_assert_true(import_parse_id(i, id, &record, &index));
+	g_assert_cmpuint(record, ==, after);
+	g_assert_cmpuint(index, ==, 0);
+	g_assert_false(import_parse_id(i, "import:4000000000:1:0", &record, &index));
+	g_assert_false(import_parse_id(i, keys->data, &record, &index));
 	void *result = NULL;
 	struct work work = {0};
-	g_assert_true(import_load_id(id, &work, &result, NULL));
+	g_assert_true(import_load(i, record, index, &work, &result, NULL));
 	g_assert_true(result == &g);
-	g_clear_pointer(&i, solver_import_unref);
-	g_assert_false(import_load_id(id, &work, &result, NULL));
 }
 
 int main(int argc, char **argv)

@@ -207,9 +207,10 @@ static gpointer build_run(gpointer data)
 	g_autoptr(cancel) c = cancel_new(NULL);
 	g_autofree char *id = g_strdup_printf("job%u", b->number);
 	g_autofree char *value = NULL;
-	solver_job *job = solver_job_new(b->mock->solver, id, NULL, log, &error);
+	solver_job *job = solver_job_new(
+		b->mock->solver,
+		&(struct solver_job_options){.id = id, .log = log, .load = mock_load, .load_data = b->mock}, &error);
 	g_assert_no_error(error);
-	solver_job_set_load(job, mock_load, b->mock);
 	struct canceler canceler = {c, b->cancel_after_us};
 	GThread *thread = b->cancel_after_us ? g_thread_new("cancel", cancel_later, &canceler) : NULL;
 	bool ok = mock_build(b->mock, job, b->target->name, b->index, c, &value, &error);

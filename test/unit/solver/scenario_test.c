@@ -109,9 +109,11 @@ static void command_start(struct scenario *s, char **words)
 		fail(s, "no vertex %s", b->name);
 	g_hash_table_remove(s->builds, b->id);
 	g_autoptr(GError) error = NULL;
-	b->job = solver_job_new(s->mock->solver, b->id, NULL, b->log, &error);
+	b->job = solver_job_new(
+		s->mock->solver,
+		&(struct solver_job_options){.id = b->id, .log = b->log, .load = mock_load, .load_data = s->mock},
+		&error);
 	g_assert_no_error(error);
-	solver_job_set_load(b->job, mock_load, s->mock);
 	g_hash_table_insert(s->builds, b->id, b);
 	size_t before = solver_get_stats(s->mock->solver).requests;
 	b->thread = g_thread_new("build", build_run, b);

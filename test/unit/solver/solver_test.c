@@ -15,9 +15,10 @@ static bool run(struct run *r, struct mock *m, const char *id, const char *targe
 {
 	*r = (struct run){.log = progress_log_new()};
 	g_autoptr(GError) error = NULL;
-	r->job = solver_job_new(m->solver, id, NULL, r->log, &error);
+	r->job = solver_job_new(
+		m->solver, &(struct solver_job_options){.id = id, .log = r->log, .load = mock_load, .load_data = m},
+		&error);
 	g_assert_no_error(error);
-	solver_job_set_load(r->job, mock_load, m);
 	return mock_build(m, r->job, target, 0, NULL, &r->value, &r->error);
 }
 
@@ -178,7 +179,7 @@ static void test_jobs(void)
 	struct run r;
 	g_assert_true(run(&r, m, "j", "v1"));
 	g_autoptr(GError) error = NULL;
-	g_assert_null(solver_job_new(m->solver, "j", NULL, NULL, &error));
+	g_assert_null(solver_job_new(m->solver, &(struct solver_job_options){.id = "j"}, &error));
 	g_assert_cmpstr(error->message, ==, "job ID j exists");
 	g_clear_error(&error);
 	g_assert_false(solver_job_run_vertex(r.job, "sha256:x", "exporting", NULL, side_vertex, NULL, &error));
@@ -202,8 +203,8 @@ static void test_compat_version(void)
 	struct mock *m = mock_new(-1);
 	chain(m, 1);
 	struct run r = {.log = progress_log_new()};
-	r.job = solver_job_new(m->solver, "j", NULL, r.log, NULL);
-	solver_job_set_compat_version(r.job, 10);
+	r.job = solver_job_new(m->solver, &(struct solver_job_options){.id = "j", .log = r.log, .compat_version = 10},
+			       NULL);
 	g_assert_true(mock_build(m, r.job, "v1", 0, NULL, &r.value, &r.error));
 	g_assert_cmpint(mock_vertex_find(m, "v1")->compat_version, ==, 10);
 	g_assert_cmpint(mock_vertex_find(m, "v1")->compat_conflict, ==, 0);

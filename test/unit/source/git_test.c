@@ -246,29 +246,6 @@ static void test_run(void)
 	}
 }
 
-static void *hold(void *data)
-{
-	g_usleep(50000);
-	git_lock_release("x");
-	return NULL;
-}
-
-static void test_lock(void)
-{
-	g_autoptr(GError) error = NULL;
-	g_assert_true(git_lock_take("x", NULL, NULL));
-	g_assert_true(git_lock_take("y", NULL, NULL));
-	git_lock_release("y");
-	g_autoptr(cancel) c = cancel_new(NULL);
-	cancel_set(c, ERROR_CANCELED, NULL);
-	g_assert_false(git_lock_take("x", c, &error));
-	g_assert_true(error_is(error, ERROR_CANCELED));
-	GThread *t = g_thread_new("hold", hold, NULL);
-	g_assert_true(git_lock_take("x", NULL, NULL));
-	g_thread_join(t);
-	git_lock_release("x");
-}
-
 static void make_file(const char *dir, const char *name, mode_t mode)
 {
 	g_autofree char *path = g_build_filename(dir, name, NULL);
@@ -321,7 +298,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/git/no_network", test_no_network);
 	g_test_add_func("/git/bundle", test_bundle);
 	g_test_add_func("/git/run", test_run);
-	g_test_add_func("/git/lock", test_lock);
 	g_test_add_func("/git/open_modes", test_open_modes);
 	return g_test_run();
 }
