@@ -62,6 +62,15 @@ static void take_config(const struct image_config *c, struct frontend_image *ret
 	}
 }
 
+bool frontend_image_read_config(struct frontend_image *ret, const void *bytes, size_t n, GError **error)
+{
+	g_autoptr(arena) a = arena_new();
+	const struct image_config *config = image_config_read(a, bytes, n, error);
+	if (config)
+		take_config(config, ret);
+	return config;
+}
+
 static bool find_context(struct lookup *l, const char *value, const char *name, struct frontend_image *ret,
 			 GError **error)
 {
@@ -95,8 +104,7 @@ static bool find_image(struct lookup *l, const char *source, struct frontend_ima
 	g_autoptr(reference) resolved = reference_parse_normalized(found.ref, error);
 	size_t n = 0;
 	const void *bytes = found.config ? g_bytes_get_data(found.config, &n) : "";
-	struct image_config *config = resolved ? image_config_read(c->arena, bytes, n, error) : NULL;
-	if (!config)
+	if (!resolved || !frontend_image_read_config(ret, bytes, n, error))
 		return false;
 	g_strlcpy(ret->digest, found.digest, sizeof ret->digest);
 	if (*found.digest) {
@@ -107,7 +115,6 @@ static bool find_image(struct lookup *l, const char *source, struct frontend_ima
 	struct llb_meta meta = LLB_META_INIT;
 	ret->definition = llb_marshal(
 		c->graph, llb_source(c->graph, arena_printf(c->arena, "docker-image://%s", exact), attrs, &meta));
-	take_config(config, ret);
 	return true;
 }
 

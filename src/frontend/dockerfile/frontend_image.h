@@ -23,6 +23,8 @@ struct frontend_image {
 /* inputs: char * to Pb__Definition *, may be NULL. */
 bool frontend_image_find(bridge *b, GHashTable *options, GHashTable *inputs, const char *source, struct work *work,
 			 struct frontend_image *ret, GError **error);
+/* Sets everything but definition and digest from an image config. */
+bool frontend_image_read_config(struct frontend_image *ret, const void *bytes, size_t n, GError **error);
 void frontend_image_clear(struct frontend_image *image);
 /* Reports whether the options have a context that replaces the image. */
 bool frontend_image_has_context(GHashTable *options, const char *source);
