@@ -600,6 +600,23 @@ static void mode_nested(void)
 	return_ref(solve(frontend_request("gateway.v0", option("source"), "wrap")));
 }
 
+/* A container that it does not release. */
+static void mode_container(void)
+{
+	char *ref = solve(solve_request(file_definition("/x", "in a container", 14)));
+	struct bytes request = {0}, mount = {0};
+	put_text(&request, 1, "c1");
+	put_text(&mount, 3, "/");
+	put_text(&mount, 23, ref);
+	put_message(&request, 2, mount);
+	call("NewContainer", request);
+	struct bytes read = {0};
+	put_text(&read, 1, "c1");
+	put_text(&read, 2, "/x");
+	char *text = text_of(get(call("ReadFileContainer", read), 1));
+	return_file(text);
+}
+
 static void mode_log(void)
 {
 	fputs("a line of the frontend\n", stderr);
@@ -1037,6 +1054,7 @@ static const struct {
 	{"ping", mode_ping, false},
 	{"error", mode_error, false},
 	{"nested", mode_nested, false},
+	{"container", mode_container, false},
 	{"log", mode_log, false},
 	{"hang", mode_hang, false},
 	{"silence", mode_hang, true},

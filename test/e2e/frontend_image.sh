@@ -72,6 +72,11 @@ gateway --opt mode=nested --output type=local,dest=nested > build.log 2>&1 || { 
 gateway --opt mode=pass-inputs --output type=local,dest=inputs > build.log 2>&1 || { cat build.log; fail "inputs"; }
 [ "$(cat inputs/hello)" = hello ] || fail "result of inputs"
 
+# A container of the frontend, which ends with it.
+gateway --opt mode=container --output type=local,dest=container > build.log 2>&1 || { cat build.log; fail "container"; }
+[ "$(cat container/answer)" = "in a container" ] || fail "file of a container: $(cat container/answer)"
+no_leftovers
+
 # A syntax line of any image.
 sed '1i # syntax=example.com/fe:1 --flag' ctx/Dockerfile > fe/with-syntax
 with_syntax() { # with_syntax FILE ARGS
