@@ -7,6 +7,9 @@ typedef struct {
 	GPtrArray *details; /* owned, NULL until the first one */
 	bool keep_code;
 	char *kept_text; /* owned or NULL */
+	void *state;     /* owned or NULL */
+	void *(*state_ref)(void *state);
+	void (*state_unref)(void *state);
 } BuildErrorPrivate;
 
 static void detail_free(gpointer data)
@@ -35,6 +38,7 @@ static void build_error_private_init(BuildErrorPrivate *priv)
 	priv->details = NULL;
 	priv->keep_code = false;
 	priv->kept_text = NULL;
+	priv->state = NULL;
 }
 
 static void build_error_private_copy(const BuildErrorPrivate *src, BuildErrorPrivate *dst)
@@ -42,6 +46,9 @@ static void build_error_private_copy(const BuildErrorPrivate *src, BuildErrorPri
 	dst->details = NULL;
 	dst->keep_code = src->keep_code;
 	dst->kept_text = g_strdup(src->kept_text);
+	dst->state = src->state ? src->state_ref(src->state) : NULL;
+	dst->state_ref = src->state_ref;
+	dst->state_unref = src->state_unref;
 	if (!src->details)
 		return;
 	dst->details = details_new();
@@ -55,6 +62,8 @@ static void build_error_private_clear(BuildErrorPrivate *priv)
 {
 	g_clear_pointer(&priv->details, g_ptr_array_unref);
 	g_clear_pointer(&priv->kept_text, g_free);
+	if (priv->state)
+		priv->state_unref(priv->state);
 }
 
 GQuark build_error_quark(void);
@@ -161,6 +170,39 @@ void error_add_detail(GError *error, const char *type, const char *json)
 	if (!priv->details)
 		priv->details = details_new();
 	details_add(priv->details, type, json);
+}
+
+void error_set_detail(GError *error, const char *type, const char *json)
+{
+	const GPtrArray *details = error_get_details(error);
+	for (guint i = details ? details->len : 0; i > 0; i--) {
+		struct error_detail *detail = details->pdata[i - 1];
+		if (strcmp(detail->type, type) == 0) {
+			g_free(detail->json);
+			detail->json = g_strdup(json);
+			return;
+		}
+	}
+	error_add_detail(error, type, json);
+}
+
+void error_set_state(GError *error, void *state, void *(*ref)(void *state), void (*unref)(void *state))
+{
+	if (!error || error->domain != error_domain()) {
+		unref(state);
+		return;
+	}
+	BuildErrorPrivate *priv = build_error_get_private(error);
+	if (priv->state)
+		priv->state_unref(priv->state);
+	priv->state = state;
+	priv->state_ref = ref;
+	priv->state_unref = unref;
+}
+
+void *error_get_state(const GError *error)
+{
+	return error && error->domain == error_domain() ? build_error_get_private(error)->state : NULL;
 }
 
 const GPtrArray *error_get_details(const GError *error)

@@ -82,6 +82,16 @@ void error_add_detail(GError *error, const char *type, const char *json);
 const GPtrArray *error_get_details(const GError *error); /* of struct error_detail */
 bool error_has_detail(const GError *error, const char *type);
 
+/* Replaces the detail of this type that was added last, or adds it. */
+void error_set_detail(GError *error, const char *type, const char *json);
+
+/*
+ * Attaches an object that the error and its copies keep: what a failed operation leaves for its caller. state is taken.
+ * Does nothing but release it if the error is of another domain.
+ */
+void error_set_state(GError *error, void *state, void *(*ref)(void *state), void (*unref)(void *state));
+void *error_get_state(const GError *error); /* borrowed; NULL: none */
+
 /*
  * Converts the code to the one that clients of a build see: upstream reports build failures as Unknown, and clients
  * print any other code before the text. Codes that describe the call itself (canceled, deadline exceeded,

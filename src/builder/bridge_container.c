@@ -13,6 +13,7 @@ static bool fill_inputs(bridge *b, const struct bridge_container_request *r, str
 		copies[i].input = -1;
 		copies[i].output = 0; /* what is writable is a copy of the input */
 		mounts[i] = &copies[i];
+		inputs[i] = r->results[i];
 		if (r->refs[i] && !build_ref_result(b, r->refs[i], work, &inputs[i], error))
 			return false;
 		if (inputs[i])

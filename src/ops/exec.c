@@ -5,6 +5,7 @@
 #include "format/json_writer.h"
 #include "ops/cache_mount.h"
 #include "ops/exec_mounts.h"
+#include "ops/failure.h"
 #include "ops/fingerprint.h"
 #include "ops/step_fields.h"
 #include "os/path.h"
@@ -88,9 +89,17 @@ static bool exec_content_key(void *self, struct work *work, unsigned input, void
 			     GError **error)
 {
 	const struct op *op = self;
+	GError *failure = NULL;
 	g_autoptr(GArray) selectors = exec_selectors(op, input);
-	return op_checksum(op, op_ref(result), (const struct contenthash_selector *)(const void *)selectors->data,
-			   selectors->len, work, ret, error);
+	if (op_checksum(op, op_ref(result), (const struct contenthash_selector *)(const void *)selectors->data,
+			selectors->len, work, ret, &failure))
+		return true;
+	op_failure *f = op_failure_new(1, 0);
+	f->inputs[0] = result ? cache_ref_ref(op_ref(result)) : NULL;
+	g_autofree char *subject = g_strdup_printf("\"cache\":{\"index\":\"%u\"}", input);
+	op_failure_attach(f, op, subject, failure);
+	g_propagate_error(error, failure);
+	return false;
 }
 
 /* ---- struct step of the op */
@@ -167,15 +176,10 @@ static void prefix_process(const Pb__ExecOp *pb, GError **error)
 	g_prefix_error(error, "process %s did not complete successfully: ", quoted);
 }
 
-static void add_details(const struct op *op, int code, GError *error)
+static void add_exit(int code, GError *error)
 {
 	g_autofree char *exit_json = g_strdup_printf("{\"Code\":%d}", code);
 	error_add_detail(error, "gatewayapi.ExitMessage", exit_json);
-	g_autofree char *op_json = llb_op_json(op->v->op);
-	if (op_json) {
-		g_autofree char *solve = g_strdup_printf("{\"op\":%s}", op_json);
-		error_add_detail(error, "errdefs.Solve", solve);
-	}
 }
 
 static void output_to_log(void *data, int stream, const void *bytes, size_t n)
@@ -198,7 +202,7 @@ static bool run_logged(const struct op *op, struct step *step, struct work *work
 			error_set(&local, ERROR_RESOURCE_EXHAUSTED, "cannot allocate memory");
 		else
 			error_set(&local, ERROR_UNKNOWN, "exit code: %d", result.code);
-		add_details(op, result.code, local);
+		add_exit(result.code, local);
 		ok = false;
 	}
 	if (!ok) {
@@ -228,6 +232,25 @@ static exec_mounts *open_mounts(const struct op *op, void *const *inputs, size_t
 	return exec_mounts_new(&in, work, error);
 }
 
+/* Keeps the inputs, and what the step has written, by mount. */
+static void keep_failure(const struct op *op, exec_mounts *mounts, cache_ref *const *inputs, size_t n_inputs,
+			 struct work *work, GError *error)
+{
+	const Pb__ExecOp *pb = op->v->op->exec;
+	op_failure *f = op_failure_new(pb->n_mounts, pb->n_mounts);
+	exec_mounts_close(mounts);
+	exec_mounts_commit_failed(mounts, work, f->mounts);
+	for (size_t i = 0; i < pb->n_mounts; i++) {
+		int64_t input = pb->mounts[i]->input;
+		if (input < 0 || (uint64_t)input >= n_inputs || !inputs[input])
+			continue;
+		f->inputs[i] = cache_ref_ref(inputs[input]);
+		if (!f->mounts[i])
+			f->mounts[i] = cache_ref_ref(inputs[input]);
+	}
+	op_failure_attach(f, op, NULL, error);
+}
+
 static bool exec_run(void *self, struct work *work, void *const *inputs, size_t n_inputs, void **ret_outputs,
 		     size_t n_outputs, GError **error)
 {
@@ -242,8 +265,13 @@ static bool exec_run(void *self, struct work *work, void *const *inputs, size_t 
 	if (!fill_step(&step, &fields, op, work, error))
 		return false;
 	exec_mounts_fill(mounts, &step);
-	if (!run_logged(op, &step, work, error))
+	GError *failure = NULL;
+	if (!run_logged(op, &step, work, &failure)) {
+		if (!cancel_is_set(work->cancel))
+			keep_failure(op, mounts, (cache_ref *const *)inputs, n_inputs, work, failure);
+		g_propagate_error(error, failure);
 		return false;
+	}
 	exec_mounts_close(mounts);
 	if (!exec_mounts_commit(mounts, work, ret_outputs, n_outputs, error))
 		return false;

@@ -7,7 +7,8 @@
 #include "os/path.h"
 
 struct output {
-	int64_t index;
+	int64_t index;  /* -1: not an output, but writable */
+	size_t mount;   /* of the input */
 	cache_ref *ref; /* owned; mutable ones are committed, others returned unchanged */
 };
 struct exec_mounts {
@@ -20,7 +21,6 @@ struct exec_mounts {
 	GPtrArray *strings;   /* of owned dests and selectors */
 	GArray *fds;          /* of int, owned */
 	GArray *outputs;      /* of struct output */
-	GPtrArray *temporary; /* of cache_ref *, released at the end */
 	GPtrArray *agents;    /* of ssh_mount * */
 	cache_mounts *caches; /* owned; NULL until needed */
 };
@@ -73,12 +73,12 @@ static cache_ref *new_child(exec_mounts *m, const Pb__Mount *pb, cache_ref *pare
 
 static void add_output(exec_mounts *m, const Pb__Mount *pb, cache_ref *ref)
 {
-	struct output o = {pb->output, ref};
+	struct output o = {pb->output, m->trees->len, ref};
 	g_array_append_val(m->outputs, o);
 }
 
 /*
- * Opens the tree that a bind mount shows and adds what must be kept for it to outputs or temporary. -1 and error on
+ * Opens the tree that a bind mount shows and adds what must be kept for it to outputs. -1 and error on
  * failure.
  */
 static int open_bind(exec_mounts *m, const Pb__Mount *pb, cache_ref *input, struct work *work, GError **error)
@@ -101,10 +101,7 @@ static int open_bind(exec_mounts *m, const Pb__Mount *pb, cache_ref *input, stru
 	cache_ref *child = new_child(m, pb, input, work, error);
 	if (!child)
 		return -1;
-	if (has_output)
-		add_output(m, pb, child);
-	else
-		g_ptr_array_add(m->temporary, child);
+	add_output(m, pb, child);
 	return cache_ref_open_tree(c, child, CACHE_TREE_WRITE | CACHE_TREE_MOUNT, work, error);
 }
 
@@ -273,7 +270,6 @@ exec_mounts *exec_mounts_new(const struct exec_mounts_input *in, struct work *wo
 	g_array_set_clear_func(m->fds, fd_clear);
 	m->outputs = g_array_new(FALSE, FALSE, sizeof(struct output));
 	g_array_set_clear_func(m->outputs, output_clear);
-	m->temporary = g_ptr_array_new_with_free_func((GDestroyNotify)cache_ref_unref);
 	m->agents = g_ptr_array_new_with_free_func((GDestroyNotify)ssh_mount_free);
 	for (size_t i = 0; i < in->n_mounts; i++)
 		if (!add_mount(m, in->mounts[i], work, error))
@@ -336,11 +332,21 @@ bool exec_mounts_commit(exec_mounts *m, struct work *work, void **ret_outputs, s
 	return ok;
 }
 
+void exec_mounts_commit_failed(exec_mounts *m, struct work *work, cache_ref **ret)
+{
+	for (guint i = 0; i < m->outputs->len; i++) {
+		struct output *o = &g_array_index(m->outputs, struct output, i);
+		cache_ref *r = g_steal_pointer(&o->ref);
+		if (cache_ref_is_mutable(r))
+			r = cache_commit(r, work, NULL);
+		ret[o->mount] = r;
+	}
+}
+
 void exec_mounts_free(exec_mounts *m)
 {
 	exec_mounts_close(m);
 	g_array_unref(m->outputs);
-	g_ptr_array_unref(m->temporary);
 	g_ptr_array_unref(m->agents);
 	g_array_unref(m->fds);
 	g_array_unref(m->trees);

@@ -36,6 +36,11 @@ int exec_mounts_tree(const exec_mounts *m, size_t i);
 void exec_mounts_close(exec_mounts *m);
 /* ret_outputs: n results, owned by the caller. */
 bool exec_mounts_commit(exec_mounts *m, struct work *work, void **ret_outputs, size_t n, GError **error);
+/*
+ * After a failure, instead of exec_mounts_commit: the trees as they are, by mount of the input; NULL: the mount had none
+ * of its own, or it cannot be committed. ret: owned by the caller.
+ */
+void exec_mounts_commit_failed(exec_mounts *m, struct work *work, cache_ref **ret);
 void exec_mounts_free(exec_mounts *m);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(exec_mounts, exec_mounts_free)
 

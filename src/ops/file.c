@@ -5,6 +5,7 @@
  * next action continues to write to it.
  */
 #include "base/scope.h"
+#include "ops/failure.h"
 #include "ops/file_action.h"
 #include "ops/file_key.h"
 #include "ops/op.h"
@@ -196,6 +197,29 @@ static bool run_action(struct file_run *r, size_t index, GError **error)
 	return finish_value(r, v, error);
 }
 
+/* Returns the tree of an action's value as it is, owned; NULL: it has none, or it cannot be committed. */
+static cache_ref *take_tree(struct file_run *r, struct value *v)
+{
+	if (!v->open)
+		return v->ref ? cache_ref_ref(v->ref) : NULL;
+	fd_close(&v->fd);
+	return cache_commit(g_steal_pointer(&v->open), r->work, NULL);
+}
+
+/* Keeps the inputs, and what the action, those before it and that of its source have written, by action. */
+static void keep_failure(struct file_run *r, size_t index, GError *error)
+{
+	op_failure *f = op_failure_new(r->n_inputs, r->pb->n_actions);
+	size_t secondary = (size_t)r->pb->actions[index - r->n_inputs]->secondaryinput;
+	for (size_t i = 0; i < r->n_inputs; i++)
+		f->inputs[i] = r->values[i].ref ? cache_ref_ref(r->values[i].ref) : NULL;
+	f->mounts[index - r->n_inputs] = take_tree(r, &r->values[index]);
+	if (secondary >= r->n_inputs && secondary < r->n && secondary != index)
+		f->mounts[secondary - r->n_inputs] = take_tree(r, &r->values[secondary]);
+	g_autofree char *subject = g_strdup_printf("\"file\":{\"index\":\"%zu\"}", index - r->n_inputs);
+	op_failure_attach(f, r->op, subject, error);
+}
+
 /* ---- all actions */
 
 /* Returns the next unresolved input of an action; -1 if there is none. */
@@ -228,8 +252,13 @@ static bool evaluate(struct file_run *r, size_t index, GError **error)
 			g_array_append_val(stack, next);
 			continue;
 		}
-		if (!v->done && !run_action(r, at, error))
+		GError *failure = NULL;
+		if (!v->done && !run_action(r, at, &failure)) {
+			if (!cancel_is_set(r->work->cancel))
+				keep_failure(r, at, failure);
+			g_propagate_error(error, failure);
 			return false;
+		}
 		v->busy = false;
 		g_array_set_size(stack, stack->len - 1);
 	}

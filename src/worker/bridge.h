@@ -26,6 +26,7 @@ typedef struct Pb__Platform Pb__Platform;
 typedef struct Pb__SourceOp Pb__SourceOp;
 typedef struct Pb__Mount Pb__Mount;
 typedef struct Pb__HostIP Pb__HostIP;
+typedef struct cache_ref cache_ref; /* cache/cache.h */
 typedef struct container container; /* container/container.h */
 typedef struct Policy__Policy Policy__Policy;
 
@@ -148,7 +149,9 @@ void bridge_source_clear(struct bridge_source *s);
 struct bridge_container_request {
 	const char *id;
 	Pb__Mount *const *mounts;
-	bridge_ref *const *refs; /* the tree of each mount; NULL: it has none */
+	/* The tree of each mount: a ref, or what a failed op left. Both NULL: it has none. */
+	bridge_ref *const *refs;
+	cache_ref *const *results;
 	size_t n_mounts;
 	int network; /* as received */
 	const char *hostname;

@@ -19,7 +19,7 @@ def op(number, payload):
 
 
 def base():
-    """A definition: busybox with its applets' names, /etc/passwd, /tmp."""
+    """An op: busybox with its applets' names, /etc/passwd, /tmp."""
     def file(path, mode, data):
         return 5, op(1, path) + gateway.encode_one(2, "i", mode) + op(3, data) + gateway.encode_one(5, "i", MINUS)
 
@@ -37,12 +37,24 @@ def base():
         last = i == len(actions) - 1
         out += op(2, gateway.encode_one(1, "i", i - 1) + gateway.encode_one(2, "i", -1) +
                   gateway.encode_one(3, "i", 0 if last else -1) + op(number, payload))
-    first = op(4, out) + op(11, b"")
-    digest = "sha256:" + hashlib.sha256(first).hexdigest()
-    return op(1, first) + op(1, op(1, op(1, digest.encode())) + op(11, b""))
+    return op(4, out) + op(11, b"")
 
 
-BASE = base()
+def then(first, payload):
+    """A definition: the op, and one on its result."""
+    def use(previous):
+        return op(1, op(1, b"sha256:" + hashlib.sha256(previous).hexdigest().encode()))
+
+    second = use(first) + payload + op(11, b"")
+    return op(1, first) + op(1, second) + op(1, use(second) + op(11, b""))
+
+
+def only(first):
+    return op(1, first) + op(1, op(1, op(1, b"sha256:" + hashlib.sha256(first).hexdigest().encode())) + op(11, b""))
+
+
+BASE_OP = base()
+BASE = only(BASE_OP)
 
 
 def new(build, name="c", mounts=(), ref=None, **more):
@@ -224,6 +236,42 @@ def test_release(b):
     fails(2, "container details for c not found", release, b)
     new(b)  # the id can be used again
     release(b)
+
+
+def test_failed_step(b):
+    """The state of a step that failed: its tree and those of its mounts, until the build ends."""
+    meta = b"".join(op(1, a) for a in (b"/bin/sh", b"-c", b"echo kept > /left; echo rw > /rw/x; exit 6")) + op(2, b"PATH=/bin") + op(3, b"/")
+    number = gateway.encode_one
+    root = number(1, "i", 0) + op(3, b"/") + number(4, "i", 0)
+    other = number(1, "i", -1) + op(3, b"/rw") + number(4, "i", -1)
+    step = op(2, op(1, meta) + op(2, root) + op(2, other)) + op(10, op(1, b"amd64") + op(2, b"linux"))
+    try:
+        b.solve(then(BASE_OP, step))
+        raise AssertionError("the step has not failed")
+    except Failed as f:
+        solve = f.detail("errdefs.Solve")
+    equal((len(solve["inputIDs"]), len(solve["mountIDs"]), solve["inputIDs"][1]), (2, 2, ""))
+    equal(solve["op"]["exec"]["meta"]["args"][:2], ["/bin/sh", "-c"])
+    b.call("NewContainer", {"ContainerID": "c", "Mounts": [{"dest": "/", "resultID": solve["mountIDs"][0]},
+                                                           {"dest": "/rw", "resultID": solve["mountIDs"][1]}]})
+    p = Exec(b).start("c", SH + ["cat /left /rw/x"])
+    equal((p.wait(), p.out[1]), (0, b"kept\nrw\n"))
+    b.call("NewContainer", {"ContainerID": "before", "Mounts": [{"dest": "/", "resultID": solve["inputIDs"][0]}]})
+    p = Exec(b).start("before", SH + ["ls /left"])
+    equal(p.wait(), 1)
+    fails(2, "no such ref", b.call, "ReadFile", {"Ref": solve["mountIDs"][0], "FilePath": "/left"}, "ReadFileResponse")
+    return solve["mountIDs"][0]
+
+
+def test_failed_file(b):
+    absent = op(4, op(2, gateway.encode_one(1, "i", 0) + gateway.encode_one(2, "i", -1) + gateway.encode_one(3, "i", 0) +
+                      op(7, op(1, b"/absent"))))
+    try:
+        b.solve(then(BASE_OP, absent))
+        raise AssertionError("the op has not failed")
+    except Failed as f:
+        solve = f.detail("errdefs.Solve")
+    equal((solve["file"], len(solve["inputIDs"]), len(solve["mountIDs"])), ({"index": "0"}, 1, 1))
 
 
 def works(path):

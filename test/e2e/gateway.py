@@ -11,7 +11,7 @@
 Messages are dicts, by the tables below; a field that is absent has its default value. HTTP/2 header blocks are decoded by
 libnghttp2, which the daemon uses as well.
 """
-import ctypes, os, queue, socket, struct, threading, time
+import base64, ctypes, json, os, queue, socket, struct, threading, time
 
 TIMEOUT = int(os.environ.get("GATEWAY_TIMEOUT", "60"))
 
@@ -154,9 +154,14 @@ class Inflater:
 
 
 class Failed(Exception):
-    def __init__(self, code, text):
+    def __init__(self, code, text, details=""):
         super().__init__(f"{code}: {text}")
-        self.code, self.text = code, text
+        self.code, self.text, self.details = code, text, details
+
+    def detail(self, kind):
+        """The detail of this type, decoded."""
+        raw = base64.b64decode(self.details + "=" * (-len(self.details) % 4))
+        return next(json.loads(d["value"]) for d in decode("Status", raw)["details"] if d["type_url"].endswith(f"/{kind}+json"))
 
 
 def unescape(text):
@@ -258,9 +263,9 @@ class Conn:
             out += got
         return out
 
-    def end(self, call, code, text):
+    def end(self, call, code, text, details=""):
         if not call.ended.is_set():
-            call.status = (code, text)
+            call.status = (code, text, details)
             call.messages.put(None)
             call.ended.set()
 
@@ -282,7 +287,8 @@ class Conn:
             if flags & 4:
                 rows = inflater.block(headers.pop(stream))
                 if call and "grpc-status" in rows:
-                    self.end(call, int(rows["grpc-status"]), unescape(rows.get("grpc-message", "")))
+                    self.end(call, int(rows["grpc-status"]), unescape(rows.get("grpc-message", "")),
+                             rows.get("grpc-status-details-bin", ""))
         elif kind == 3 and call:
             self.end(call, 1, f"reset {struct.unpack('>I', payload)[0]}")
         elif kind == 4 and not flags & 1:

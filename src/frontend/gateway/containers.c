@@ -44,12 +44,14 @@ static void settle(gateway *g, const char *id, container *c)
 	g_mutex_unlock(&g->mu);
 }
 
-static bool find_refs(gateway *g, const Gateway__NewContainerRequest *m, bridge_ref **refs, GError **error)
+static bool find_refs(gateway *g, const Gateway__NewContainerRequest *m, bridge_ref **refs, cache_ref **results,
+		      GError **error)
 {
 	for (size_t i = 0; i < m->n_mounts; i++) {
 		const Pb__Mount *mount = m->mounts[i];
 		g_autoptr(GError) why = NULL;
-		if (!gateway_find_ref(g, mount->resultid, &refs[i], &why))
+		results[i] = gateway_find_failed(g, mount->resultid);
+		if (!results[i] && !gateway_find_ref(g, mount->resultid, &refs[i], &why))
 			return error_set(error, ERROR_UNKNOWN,
 					 "failed to find ref %s for \"%s\" mount: return reference %s not found",
 					 mount->resultid, mount->dest, mount->resultid);
@@ -60,12 +62,14 @@ static bool find_refs(gateway *g, const Gateway__NewContainerRequest *m, bridge_
 static container *create(struct gateway_call *v, const Gateway__NewContainerRequest *m, GError **error)
 {
 	g_autofree bridge_ref **refs = g_new0(bridge_ref *, m->n_mounts + 1);
-	if (!find_refs(v->g, m, refs, error))
+	g_autofree cache_ref **results = g_new0(cache_ref *, m->n_mounts + 1);
+	if (!find_refs(v->g, m, refs, results, error))
 		return NULL;
 	const struct bridge_container_request request = {
 		.id = m->containerid,
 		.mounts = m->mounts,
 		.refs = refs,
+		.results = results,
 		.n_mounts = m->n_mounts,
 		.network = (int)m->network,
 		.hostname = m->hostname,
@@ -91,6 +95,7 @@ ProtobufCMessage *gateway_new_container(rpc_call *call, const ProtobufCMessage *
 	container *c = create(&v, m, error);
 	settle(v.g, m->containerid, c);
 	if (!c) {
+		gateway_keep_failure(v.g, error ? *error : NULL);
 		error_hide_code(error);
 		return NULL;
 	}

@@ -21,6 +21,7 @@ gateway *gateway_new(bridge *b, GHashTable *inputs, worker *const *workers, size
 	g->work = *work;
 	g_mutex_init(&g->mu);
 	g_cond_init(&g->changed);
+	g->failed = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)cache_ref_unref);
 	g->containers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)container_unref);
 	g->streams = g_ptr_array_new();
 	g->handed_out = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, ref_free);
@@ -39,6 +40,7 @@ void gateway_unref(gateway *g)
 		return;
 	g_hash_table_unref(g->handed_out);
 	g_hash_table_unref(g->containers);
+	g_hash_table_unref(g->failed);
 	g_ptr_array_unref(g->streams);
 	build_result_unref(g->result);
 	g_clear_error(&g->error);
@@ -93,6 +95,7 @@ void gateway_close(gateway *g)
 	while (g->calls > 0)
 		g_cond_wait(&g->changed, &g->mu);
 	g_hash_table_remove_all(g->containers); /* no call uses them any more */
+	g_hash_table_remove_all(g->failed);
 	g_hash_table_remove_all(g->handed_out);
 	g_clear_pointer(&g->result, build_result_unref);
 	g_mutex_unlock(&g->mu);

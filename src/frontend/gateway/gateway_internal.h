@@ -23,10 +23,11 @@ struct gateway {
 	int64_t n_solves, solve_bytes; /* what Solve calls made the gateway keep */
 	guint calls;                   /* number of running calls that use the bridge */
 	GHashTable *handed_out;        /* char * id to bridge_ref * (owned, NULL allowed) */
-	GHashTable *containers;        /* char * id to container * (counted); NULL: being created */
-	GPtrArray *streams;            /* element type: rpc_call * (borrowed), running ExecProcess calls */
-	build_result *result;          /* owned; set by Return */
-	GError *error;                 /* owned; set by Return */
+	GHashTable *failed;     /* char * id to cache_ref * (owned): what failed ops left; only containers use it */
+	GHashTable *containers; /* char * id to container * (counted); NULL: being created */
+	GPtrArray *streams;     /* element type: rpc_call * (borrowed), running ExecProcess calls */
+	build_result *result;   /* owned; set by Return */
+	GError *error;          /* owned; set by Return */
 	void (*on_return)(void *data);
 	void *on_return_data;
 };
@@ -59,6 +60,11 @@ struct gateway_call {
 bool gateway_call_begin(struct gateway_call *v, rpc_call *call, void *data, GError **error);
 void gateway_call_end(struct gateway_call *v);
 #define scoped_call __attribute__((cleanup(gateway_call_end))) struct gateway_call
+
+/* ---- failure.c */
+/* Registers what a failed op left, and names it in the details of the error. */
+void gateway_keep_failure(gateway *g, GError *error);
+cache_ref *gateway_find_failed(gateway *g, const char *id); /* borrowed until the gateway is closed */
 
 /* ---- containers.c */
 ProtobufCMessage *gateway_new_container(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error);

@@ -149,6 +149,7 @@ static ProtobufCMessage *handle_solve(rpc_call *call, const ProtobufCMessage *re
 	};
 	g_autoptr(build_result) result = NULL;
 	if (!v.g->bridge->class->solve(v.g->bridge, &solve, &v.work, &result, error)) {
+		gateway_keep_failure(v.g, error ? *error : NULL);
 		error_hide_code(error);
 		return NULL;
 	}
@@ -221,6 +222,13 @@ static bool find_readable(struct gateway_call *v, const char *id, bridge_ref **r
 	return *ret || error_set(error, ERROR_UNKNOWN, "empty ref: %s", id);
 }
 
+/* A read evaluates its ref. */
+static ProtobufCMessage *keep_failure(struct gateway_call *v, GError **error)
+{
+	gateway_keep_failure(v->g, error ? *error : NULL);
+	return NULL;
+}
+
 static ProtobufCMessage *handle_read_file(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
 {
 	const Gateway__ReadFileRequest *m = (const void *)request;
@@ -232,7 +240,7 @@ static ProtobufCMessage *handle_read_file(rpc_call *call, const ProtobufCMessage
 		v.g->bridge->class->read_file(v.g->bridge, ref, m->filepath, m->range ? m->range->offset : 0,
 					      m->range ? m->range->length : 0, &v.work, error);
 	if (!bytes)
-		return NULL;
+		return keep_failure(&v, error);
 	Gateway__ReadFileResponse *reply = message_new(Gateway__ReadFileResponse, gateway__read_file_response);
 	reply->data = message_bytes(bytes);
 	return &reply->base;
@@ -248,7 +256,7 @@ static ProtobufCMessage *handle_read_dir(rpc_call *call, const ProtobufCMessage 
 	g_autoptr(GPtrArray) entries =
 		v.g->bridge->class->read_dir(v.g->bridge, ref, m->dirpath, m->includepattern, &v.work, error);
 	if (!entries)
-		return NULL;
+		return keep_failure(&v, error);
 	Gateway__ReadDirResponse *reply = message_new(Gateway__ReadDirResponse, gateway__read_dir_response);
 	for (guint i = 0; i < entries->len; i++)
 		message_append(reply, entries, gateway_stat_new(entries->pdata[i]));
@@ -264,7 +272,7 @@ static ProtobufCMessage *handle_stat_file(rpc_call *call, const ProtobufCMessage
 		return NULL;
 	struct fssync_stat stat;
 	if (!v.g->bridge->class->stat_file(v.g->bridge, ref, m->path, &v.work, &stat, error))
-		return NULL;
+		return keep_failure(&v, error);
 	Gateway__StatFileResponse *reply = message_new(Gateway__StatFileResponse, gateway__stat_file_response);
 	reply->stat = gateway_stat_new(&stat);
 	fssync_stat_clear(&stat);
@@ -279,6 +287,7 @@ static ProtobufCMessage *handle_evaluate(rpc_call *call, const ProtobufCMessage 
 	if (!gateway_call_begin(&v, call, data, error) || !gateway_find_ref(v.g, m->ref, &ref, error))
 		return NULL;
 	if (ref && !v.g->bridge->class->evaluate(v.g->bridge, ref, &v.work, error)) {
+		gateway_keep_failure(v.g, error ? *error : NULL);
 		error_hide_code(error);
 		return NULL;
 	}
