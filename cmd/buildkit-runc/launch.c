@@ -64,6 +64,7 @@ static _Noreturn void be_child(struct launch *l, int socket_fd)
 		.replaces = true,
 		.life_fd = -1,
 		.socket_fd = socket_fd,
+		.gate_fd = l->gate_fd,
 		.before_exec = wait_at_gate,
 		.data = &gate,
 		.device_source = device_of_host,

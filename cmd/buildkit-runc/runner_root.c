@@ -51,8 +51,9 @@ static void make_devices(int runner_root_fd)
 	}
 }
 
-void runner_root_enter(struct cgroups *cgroups)
+int runner_root_enter(struct cgroups *cgroups)
 {
+	auto_fd host_null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (unshare(CLONE_NEWNS) != 0)
 		fail(PHASE_NAMESPACE, errno, "unshare mounts");
 	auto_fd chroot_fd = namespaces_detach_mounts(MS_PRIVATE);
@@ -91,6 +92,10 @@ void runner_root_enter(struct cgroups *cgroups)
 	if (fchdir(root_mount) != 0 || syscall(SYS_pivot_root, ".", ".") != 0 || umount2(".", MNT_DETACH) != 0 ||
 	    chdir("/") != 0)
 		fail(PHASE_PIVOT, errno, "enter the runner root");
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null < 0 && (null = fcntl(host_null, F_DUPFD_CLOEXEC, 3)) < 0)
+		fail(PHASE_ROOT, errno, "open /dev/null");
+	return null;
 }
 
 int runner_root_device(const char *path)

@@ -40,6 +40,7 @@ struct served {
 static struct server {
 	int control_fd;
 	int life_fds[2]; /* steps detect the end of this process by it */
+	int null_fd;     /* the streams of a step without /dev/null; a copy of the daemon's would show its log */
 	const char *instance, *parent;
 	struct cgroups cgroups;
 	struct served *steps; /* owned */
@@ -109,6 +110,9 @@ static _Noreturn void be_step(struct cgroup *cgroup, int socket_fd, bool born, b
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	close(server.control_fd);
 	close(server.life_fds[1]);
+	for (int i = 0; i < 3; i++)
+		if (dup2(server.null_fd, i) < 0)
+			fail(PHASE_SYSTEM, errno, "set standard descriptor %d", i);
 	int r = cgroup_join(cgroup, 0, born);
 	if (r != 0)
 		fail(PHASE_CGROUP, -r, "join %s", cgroup->path);
@@ -126,6 +130,7 @@ static _Noreturn void be_step(struct cgroup *cgroup, int socket_fd, bool born, b
 		.limited = joins,
 		.life_fd = server.life_fds[0],
 		.socket_fd = socket_fd,
+		.gate_fd = -1,
 		.before_exec = plan.notify != 0 ? tell_ready : NULL,
 		.data = &socket_fd,
 		.device_source = runner_root_device,
@@ -368,7 +373,7 @@ int serve(int argc, char **argv)
 	setsid();
 	prctl(PR_SET_NAME, "buildkit-runc", 0, 0, 0);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	runner_root_enter(&server.cgroups);
+	server.null_fd = runner_root_enter(&server.cgroups);
 	remove_old_cgroups();
 	loop();
 	kill_all();

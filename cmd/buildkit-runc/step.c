@@ -3,6 +3,7 @@
 #include "console.h"
 #include "fail.h"
 #include "identity.h"
+#include "inroot.h"
 #include "namespaces.h"
 #include "program.h"
 #include "sys.h"
@@ -78,12 +79,28 @@ static void fork_into_pid_namespace(struct plan *p, const struct step_place *pla
 
 /* ---- descriptors */
 
+static bool is_null_device(int fd)
+{
+	struct stat st;
+	return fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
+}
+
+/* Earlier processes of the step may have replaced /dev/null, by a link to a descriptor of this process, for example. */
+static int open_null(void)
+{
+	auto_fd root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	auto_fd null = root < 0 ? -1 : inroot_open(root, "/dev/null", O_RDWR | O_NONBLOCK | O_NOCTTY);
+	int result = null >= 0 && is_null_device(null) ? null : -1;
+	if (result >= 0)
+		null = -1;
+	return result;
+}
+
 static void take_stdio(const struct plan *p, const int *fds)
 {
 	for (int i = 0; i < 3; i++) {
-		int null = -1, from = p->stdio[i] != PLAN_NO_FD ? fds[p->stdio[i]]
-								: (null = open("/dev/null", O_RDWR | O_CLOEXEC));
-		/* A step without /dev/null keeps the runner's. */
+		int null = -1, from = p->stdio[i] != PLAN_NO_FD ? fds[p->stdio[i]] : (null = open_null());
+		/* A step without /dev/null keeps the runner's, which is a null device too. */
 		if (from >= 0 && from != i && dup2(from, i) < 0)
 			fail(PHASE_SYSTEM, errno, "set standard descriptor %d", i);
 		if (from == i && fcntl(i, F_SETFD, 0) != 0)
@@ -98,10 +115,31 @@ static void own_stdio(const struct plan *p)
 {
 	for (int i = 0; i < 3; i++) {
 		struct stat st;
-		if (fstat(i, &st) != 0 || st.st_uid == p->uid || (S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3)))
+		if (is_null_device(i) || fstat(i, &st) != 0 || st.st_uid == p->uid)
 			continue;
 		if (fchown(i, p->uid, st.st_gid) != 0 && errno != EPERM && errno != EINVAL && errno != EROFS)
 			fail(PHASE_USER, errno, "change the owner of standard descriptor %d to %u", i, p->uid);
+	}
+}
+
+/*
+ * Closes what the program and its paths must not reach: with a directory of the runner still open, a working directory
+ * such as /proc/self/fd/N/x would be created outside of the root.
+ */
+static void close_descriptors(const struct plan *p, const struct step_place *place)
+{
+	unsigned from = 3 + p->preserve;
+	for (;;) {
+		const int kept[] = {place->socket_fd, place->life_fd, place->gate_fd};
+		unsigned next = ~0u;
+		for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+			if (kept[i] >= 0 && (unsigned)kept[i] >= from && (unsigned)kept[i] < next)
+				next = (unsigned)kept[i];
+		if (next != from && syscall(SYS_close_range, from, next == ~0u ? next : next - 1, 0) != 0)
+			fail(PHASE_SYSTEM, errno, "close descriptors");
+		if (next == ~0u)
+			return;
+		from = next + 1;
 	}
 }
 
@@ -142,7 +180,8 @@ static void limit(const struct plan *p, const struct step_place *place)
 
 static void open_console(struct tree *t, const struct plan *p, const struct step_place *place, struct console *c)
 {
-	int devpts = t->devpts_fd >= 0 ? t->devpts_fd : open("/dev/pts", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	auto_fd root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int devpts = t->devpts_fd >= 0 ? t->devpts_fd : inroot_open(root, "/dev/pts", O_PATH | O_DIRECTORY);
 	*c = console_open(devpts, p);
 	if (t->dev_fd >= 0)
 		console_bind(c, t->dev_fd);
@@ -182,12 +221,13 @@ static _Noreturn void become(struct plan *p, const int *fds, const struct step_p
 {
 	static const char *env[MAX_ENV + 1];
 	static char home[4096 + 8], path[PATH_MAX];
-	if (p->env.n < MAX_ENV - 1)
-		program_set_home(p, env, home, sizeof home);
 	if (p->terminal != 0)
 		console_take(c);
 	else
 		take_stdio(p, fds);
+	close_descriptors(p, place);
+	if (p->env.n < MAX_ENV - 1)
+		program_set_home(p, env, home, sizeof home);
 	own_stdio(p);
 	identity_limits(p);
 	if (p->umask != UINT32_MAX)

@@ -18,6 +18,7 @@ struct step_place {    /* environment prepared by the parent */
 	bool replaces;                   /* in a joined pid namespace: the new process becomes the parent's child */
 	int life_fd;                     /* read end of a pipe whose write end closes when the parent dies; -1 */
 	int socket_fd;                   /* socket for reports and the console; -1 */
+	int gate_fd;                     /* stays open for before_exec; -1 */
 	void (*before_exec)(void *data); /* called directly before the filter is loaded and exec; NULL */
 	void *data;
 	int (*device_source)(const char *path);

@@ -31,7 +31,8 @@ def base():
     actions = [directory(b"/bin"), directory(b"/etc"), directory(b"/tmp"), file(b"/bin/busybox", 0o755, busybox),
                file(b"/etc/passwd", 0o644, b"root:x:0:0::/:/bin/sh\nann:x:1000:1000::/:/bin/sh\n")]
     actions += [(8, op(1, b"busybox") + op(2, b"/bin/" + name.encode()) + gateway.encode_one(4, "i", MINUS))
-                for name in ("sh", "cat", "sleep", "stty", "id", "hostname", "yes", "head", "grep", "ls", "mkfifo", "ln", "wc")]
+                for name in ("sh", "cat", "sleep", "stty", "id", "hostname", "yes", "head", "grep", "ls", "mkfifo", "ln", "wc", "rm",
+                             "readlink")]
     out = b""
     for i, (number, payload) in enumerate(actions):
         last = i == len(actions) - 1
@@ -403,6 +404,28 @@ def limits(b):
     fails(8, "container c0 has 64 processes, the maximum", stream.call.check)
 
 
+def descriptors(b):
+    """No path leads to a descriptor of the runner: not a working directory, not a /dev/null that the container replaced."""
+    made = "made-" + b.ref
+    new(b)
+    stream = Exec(b)
+    for target in ("/proc/self/fd/2", "/proc/self/fd/4", "/nothing"):
+        new(b, target)
+        first = stream.start(target, SH + [f"rm /dev/null; ln -s {target} /dev/null; echo ready; cat"], fds=[0, 1])
+        first.expect("ready\n")
+        p = stream.start(target, SH + ["for i in 0 2; do readlink /proc/$$/fd/$i; done"], fds=[1])
+        equal((p.wait(), p.out[1]), (0, b"/dev/null\n/dev/null\n"))
+    first = stream.start("c", ["cat"], fds=[0])
+    first.step()
+    for n in range(3, 32):
+        p = stream.start("c", SH + ["echo inside"], fds=[1], cwd=f"/proc/self/fd/{n}/{made}")
+        assert p.wait() != 0 and p.out[1] == b"", (n, p.out, p.exit)
+    new(b, "d")
+    p = stream.start("d", SH + ["echo inside"], fds=[1], cwd=f"/proc/self/fd/8/{made}")
+    assert p.wait() != 0 and p.out[1] == b"", (p.out, p.exit)
+    equal(subprocess.check_output(["find", "/sys/fs/cgroup", "-maxdepth", "5", "-name", made], text=True), "")
+
+
 def floods(path):
     """A process that does not read, a client that does not read, a client that goes."""
     with Build(path) as b:
@@ -449,7 +472,7 @@ def floods(path):
 
 def hostile(path):
     run_cases(path)
-    for case in (harmless, garbage, limits):
+    for case in (harmless, garbage, descriptors, limits):
         with Build(path) as b:
             case(b)
         print("ok", case.__name__)
