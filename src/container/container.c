@@ -1,12 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "container/container_internal.h"
 #include "api/guard.h"
+#include "base/limits.h"
 #include "base/scope.h"
 #include "worker/files.h"
 
 static void container_cancel_fn(void *data)
 {
 	cancel_set(data, ERROR_CANCELED, NULL);
+}
+
+/* The same checks as for RUN, where the definition is checked when it is loaded. */
+static bool check_mounts(const struct container_options *o, GError **error)
+{
+	size_t roots = 0;
+	if (o->n_mounts > LIMIT_LLB_INPUTS)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "container has %zu mounts, limit is %lld", o->n_mounts,
+				 LIMIT_LLB_INPUTS);
+	for (size_t i = 0; i < o->n_mounts; i++)
+		roots += g_str_equal(o->mounts[i]->dest, "/");
+	return roots <= 1 || error_set(error, ERROR_INVALID_ARGUMENT, "invalid container with several mounts at /");
 }
 
 static bool open_mounts(container *c, const struct container_options *o, GError **error)
@@ -56,7 +69,8 @@ container *container_new(const struct container_options *o, cancel *stop, GError
 	step_fields_init(&c->hosts);
 	g_mutex_init(&c->mu);
 	g_cond_init(&c->changed);
-	if (!step_fields_modes(&c->step, o->network, PB__SECURITY_MODE__SANDBOX, error) || !copy_hosts(c, o, error))
+	if (!check_mounts(o, error) || !step_fields_modes(&c->step, o->network, PB__SECURITY_MODE__SANDBOX, error) ||
+	    !copy_hosts(c, o, error))
 		return NULL;
 	guint id = cancel_add(stop, container_cancel_fn, c->work.cancel);
 	bool opened = open_mounts(c, o, error);

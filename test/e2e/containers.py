@@ -396,6 +396,10 @@ def limits(b):
     release(b, "c63")
     fails(2, 'failed to find ref nope for "/" mount: return reference nope not found', new, b, "more", ref="nope")
     fails(3, "the id of a container has 1025 bytes", new, b, "x" * 1025, ref=ref)
+    roots = [{"dest": "/", "resultID": ref}, {"dest": "/"}]
+    fails(2, "invalid container with several mounts at /", b.call, "NewContainer", {"ContainerID": "roots", "Mounts": roots})
+    many = [{"dest": f"/{i}", "mountType": 4} for i in range(10000)]
+    fails(2, "container has 10001 mounts, limit is 10000", new, b, "many", many, ref)
     fails(2, "", b.call, "NewContainer", {"ContainerID": "root", "Mounts": [{"dest": "/x", "resultID": ref}]})
     stream = Exec(b)
     for i in range(64):
