@@ -185,6 +185,7 @@ static bool look_up_source(struct build *b, provenance_scope *scope, const struc
 	case SOURCE_MATERIAL_HTTP:
 		return (!r->checksum.wanted || read_checksum_request(r, &ret->checksum, error)) &&
 		       run_lookup(&l, BRIDGE_SOURCE_HTTP, work, http_lookup_run, error);
+	case SOURCE_MATERIAL_UNSET:
 	case SOURCE_MATERIAL_IMAGE_BLOB:
 	case SOURCE_MATERIAL_LOCAL:
 	case SOURCE_MATERIAL_COUNT:

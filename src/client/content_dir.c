@@ -120,7 +120,7 @@ bool content_dir_begin(struct content_dir *d, const char *ref, struct content_wr
 bool content_writer_truncate(struct content_writer *w, GError **error)
 {
 	if (ftruncate(w->fd, 0) < 0)
-		return error_set_errno(error, errno, "truncate failed");
+		return error_set_errno(error, errno, "truncate the blob");
 	hasher_reset(w->hash);
 	w->offset = 0;
 	return true;

@@ -58,7 +58,7 @@ static const struct {
 	enum exporter_destination destination;
 } destinations[] = {EXPORTER_KINDS(DESTINATION)};
 
-/* Reports whether the exporter writes a file or a directory. */
+/* Reports what the exporter writes with these attributes. */
 static enum target_kind target_kind_of(const struct services_output *o)
 {
 	enum exporter_destination destination = EXPORTER_NO_DESTINATION;
@@ -75,7 +75,7 @@ static enum target_kind target_kind_of(const struct services_output *o)
 	case EXPORTER_FILE_OR_LAYOUT:
 		if (text)
 			(void)bool_parse(text, &is_tar, NULL);
-		return is_tar ? TARGET_FILE : TARGET_DIR;
+		return is_tar ? TARGET_FILE : TARGET_STORE;
 	case EXPORTER_NO_DESTINATION:
 		break;
 	}
@@ -101,9 +101,11 @@ static bool target_resolve(struct service_target *t, const struct services_outpu
 {
 	const char *dest = g_hash_table_lookup(o->attrs, "dest");
 	bool has_dest = dest && *dest;
-	switch (target_kind_of(o)) {
+	enum target_kind kind = target_kind_of(o);
+	switch (kind) {
 	case TARGET_DIR:
-		t->kind = TARGET_DIR;
+	case TARGET_STORE:
+		t->kind = kind;
 		t->path = g_strdup(dest);
 		return has_dest ? output_path_check("dest", dest, OUTPUT_PATH_DIRECTORY, error)
 				: error_set(error, ERROR_INVALID_ARGUMENT,
@@ -144,17 +146,16 @@ static bool output_parse(const char *value, struct services_output *o, GError **
 				   "output=%s not supported for --output, you meant dest=%s?", wrong, wrong);
 }
 
-/* Directories of type=oci and type=docker are content stores. */
 static bool add_target(services *s, struct service_target *t, struct services_output *o, GError **error)
 {
 	if (!target_resolve(t, o, error))
 		return error_prefix(error, "invalid output option: output: ");
 	if (t->kind != TARGET_NONE)
 		g_hash_table_remove(o->attrs, "dest");
-	if (t->kind != TARGET_DIR)
-		return true;
-	if (g_str_equal(o->type, "local"))
+	if (t->kind == TARGET_DIR)
 		return parse_mode(g_hash_table_lookup(o->attrs, "mode"), &t->delete_rest, error);
+	if (t->kind != TARGET_STORE)
+		return true;
 	if (g_hash_table_contains(s->stores, "export"))
 		return error_set(error, ERROR_INVALID_ARGUMENT, "oci store key \"export\" already exists");
 	t->kind = TARGET_NONE;
@@ -303,6 +304,7 @@ static bool outputs_diff_copy(rpc_call *call, void *data, GError **error)
 		return receive_file(t, call, error);
 	case TARGET_STDOUT:
 		return write_stream(call, STDOUT_FILENO, "its standard output", error);
+	case TARGET_STORE:
 	case TARGET_NONE:
 		break;
 	}

@@ -22,12 +22,13 @@ struct service_local {
 };
 
 /* destination of an output */
-enum target_kind { TARGET_NONE, TARGET_DIR, TARGET_FILE, TARGET_STDOUT };
+/* TARGET_STORE: the directory of a content store (struct services), while an output is parsed; then TARGET_NONE. */
+enum target_kind { TARGET_NONE, TARGET_DIR, TARGET_STORE, TARGET_FILE, TARGET_STDOUT };
 struct service_target {
 	enum target_kind kind;
 	char *path;       /* owned; for messages, and the directory that is created at first use */
-	int parent_fd;    /* owned; name of a file */
-	char *name;       /* owned; directory that contains the file */
+	int parent_fd;    /* owned; directory that contains the file */
+	char *name;       /* owned; name of the file in it */
 	bool delete_rest; /* mode=delete */
 };
 

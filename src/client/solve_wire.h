@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * solve_wire: converts the options of solve to wire messages and results back; results are owned by the caller
- * (guard_free). Internal to client/.
+ * (guard_free). Internal to client/. Thread: any, pure functions.
  */
 #pragma once
 #include "client/solve.h"

@@ -89,6 +89,7 @@ struct export_input {
 		*inline_cache; /* creates the cache keys in an image's config; NULL: no inline cache */
 };
 typedef struct exporter exporter;
+/* finish may be NULL; the unit test export/exporter checks the other members of all rows. */
 struct exporter_class {
 	const char *type;
 	const char *vertex_name; /* "exporting to image" */

@@ -14,8 +14,8 @@
 enum exporter_destination {
 	EXPORTER_NO_DESTINATION,
 	EXPORTER_FILE,
-	EXPORTER_DIRECTORY,
-	EXPORTER_FILE_OR_LAYOUT, /* a file; with tar=false the directory of an OCI layout */
+	EXPORTER_DIRECTORY,      /* receives files */
+	EXPORTER_FILE_OR_LAYOUT, /* a file; with tar=false the directory of an OCI layout, served as a content store */
 };
 
 #define EXPORTER_KINDS(X)                                                                                              \

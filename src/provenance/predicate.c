@@ -80,7 +80,7 @@ static bool put_materials(const struct writing *s, const char *key, GError **err
 {
 	const provenance_capture *c = s->p->capture;
 	bool any = false;
-	for (int kind = 0; kind < SOURCE_MATERIAL_LOCAL; kind++) {
+	for (int kind = SOURCE_MATERIAL_IMAGE; kind < SOURCE_MATERIAL_LOCAL; kind++) {
 		for (guint i = 0; i < c->sources[kind]->len; i++) {
 			const struct provenance_source *source = c->sources[kind]->pdata[i];
 			g_autofree char *uri = uri_of((enum source_material)kind, source, error);

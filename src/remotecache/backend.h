@@ -7,12 +7,16 @@
  *
  * A new backend is a file that defines cache_backend_TYPE, its name in meson.build, and one entry of CACHE_BACKENDS. An
  * exporter turns a config, its layers and the context into what it stores; the progress of both steps is reported around
- * it. Thread: as remotecache.h.
+ * it. The inline cache is no backend: exporters of images write it (remotecache/inline_export.c). Thread: as remotecache.h.
  */
 #pragma once
 #include "remotecache/cache_config.h"
 #include "remotecache/remotecache.h"
 
+/*
+ * All members are set if check is NULL; otherwise only type and check are, and cache_backend_check prevents other calls.
+ * The unit test remotecache/backend checks all rows.
+ */
 struct cache_backend {
 	const char *type;
 	/* Checks the attributes of a backend that is not implemented, as upstream does. NULL: it is implemented. */

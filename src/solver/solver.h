@@ -33,7 +33,10 @@ struct cache_map {
 	struct cache_map_input *inputs; /* g_new0(n_inputs) by the op; freed by the solver */
 	bool last;                      /* no further phase */
 };
-/* One op instance per active vertex. Calls block; work carries cancel token, sessions and the vertex's sink. */
+/*
+ * One op instance per active vertex. Calls block; work carries cancel token, sessions and the vertex's sink. Set are
+ * cache_map, free, one of exec and definition, and content_key if a cache map asks for content; prepare may be NULL.
+ */
 struct solver_op_class {
 	bool (*cache_map)(void *op, struct work *work, unsigned phase, struct cache_map *ret, GError **error);
 	/* Computes the content key of one input's result. */

@@ -14,6 +14,7 @@
 
 /* Kinds of provenance materials, in the order of upstream's lists; local sources are never materials. */
 enum source_material {
+	SOURCE_MATERIAL_UNSET, /* of no class: one that omits the member is an error (unit test source/identifier) */
 	SOURCE_MATERIAL_IMAGE,
 	SOURCE_MATERIAL_IMAGE_BLOB,
 	SOURCE_MATERIAL_GIT,

@@ -39,7 +39,10 @@ struct source_context {
 };
 typedef struct source source;
 
-/* A kind of source. A new one is a file that defines source_NAME_class, its name in meson.build, and one row. */
+/*
+ * A kind of source. A new one is a file that defines source_NAME_class, its name in meson.build, and one row. The flags,
+ * name and pin may be unset; the unit test source/identifier checks the other members of all rows.
+ */
 struct source_class {
 	const char *scheme; /* "docker-image", "local", ... */
 	enum source_material material;

@@ -433,6 +433,8 @@ static void test_trap_36(void)
 		struct solver_op op;
 		g_assert_true(ops_resolve(NULL, llb_definition_result(d, &index), NULL, &op, &error));
 		g_assert_cmpint(op.class->takes_slot, ==, rows[i].takes_slot);
+		g_assert_true(op.class->cache_map && op.class->free);
+		g_assert_true(!op.class->exec != !op.class->definition);
 		op.class->free(op.self);
 	}
 }

@@ -14,6 +14,26 @@ static GHashTable *attributes(const char *text)
 	return attrs;
 }
 
+#define ROW(type) {#type, &cache_backend_##type},
+static const struct {
+	const char *type;
+	const struct cache_backend *backend;
+} rows[] = {CACHE_BACKENDS(ROW)};
+
+/* A row has all members, or none but its type and check. */
+static void test_rows(void)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		const struct cache_backend *b = rows[i].backend;
+		g_assert_cmpstr(b->type, ==, rows[i].type);
+		bool all = b->vertex_name && b->open && b->send && b->free && b->import;
+		bool any = b->vertex_name || b->open || b->send || b->free || b->import;
+		if (b->check ? any : !all)
+			g_error("cache_backend_%s: %s", b->type,
+				b->check ? "members beside check are set" : "members are missing");
+	}
+}
+
 #define GHA "failed to configure gha cache exporter: "
 #define AZBLOB "failed to configure azblob cache exporter: failed to create azblob config: "
 
@@ -64,6 +84,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_unsetenv("BUILDKIT_AZURE_STORAGE_ACCOUNT_URL");
 	g_unsetenv("BUILDKIT_AZURE_STORAGE_ACCOUNT_NAME");
+	g_test_add_func("/backend/rows", test_rows);
 	g_test_add_func("/backend/attributes", test_attributes);
 	return g_test_run();
 }

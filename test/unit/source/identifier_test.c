@@ -1,6 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "source/source.h"
 
+#define ROW(kind) {#kind, &source_##kind##_class},
+static const struct {
+	const char *kind;
+	const struct source_class *class;
+} rows[] = {SOURCE_KINDS(ROW)};
+
+/* Members that are called without a check are set in each row. */
+static void test_rows(void)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		const struct source_class *c = rows[i].class;
+		if (!c->scheme || c->material == SOURCE_MATERIAL_UNSET || c->material >= SOURCE_MATERIAL_COUNT ||
+		    !c->open || !c->cache_key || !c->snapshot || !c->free)
+			g_error("source_%s_class has no scheme, material, open, cache_key, snapshot or free",
+				rows[i].kind);
+		g_autofree char *identifier = g_strconcat(c->scheme, "://x", NULL);
+		const char *rest;
+		g_assert_true(source_class_find(identifier, &rest) == c);
+	}
+}
+
 static void test_name(void)
 {
 	static const struct {
@@ -33,6 +54,7 @@ static void test_name(void)
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/identifier/rows", test_rows);
 	g_test_add_func("/identifier/name", test_name);
 	return g_test_run();
 }
