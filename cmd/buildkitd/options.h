@@ -9,16 +9,17 @@
 #pragma once
 #include "config.h"
 
+/* The type of an option's value, with the C type of the member that holds it. */
 enum option_type {
-	OPTION_STRING,
-	OPTION_STRINGS, /* repeatable flag; its values replace the list of the file */
-	OPTION_BOOL,
-	OPTION_TRISTATE, /* true, false, auto */
-	OPTION_INT,
-	OPTION_DISK_SPACE, /* bytes, "512MB", "10%" */
-	OPTION_DURATION,   /* seconds, or a Go duration; stored in ns */
-	OPTION_LABELS,     /* k=v flags over a table */
-	OPTION_TABLE,      /* table of strings, numbers and booleans, stored as strings; in the file only */
+	OPTION_STRING,     /* char *, owned */
+	OPTION_STRINGS,    /* char **, owned; repeatable flag; its values replace the list of the file */
+	OPTION_BOOL,       /* bool */
+	OPTION_TRISTATE,   /* int: enum tristate; true, false, auto */
+	OPTION_INT,        /* int64_t */
+	OPTION_DISK_SPACE, /* int64_t, bytes; written as bytes, "512MB", "10%" */
+	OPTION_DURATION,   /* int64_t, ns; written as seconds or a Go duration */
+	OPTION_LABELS,     /* GHashTable *, char * to char *; k=v flags over a table */
+	OPTION_TABLE,      /* GHashTable *, char * to char *; strings, numbers and booleans; in the file only */
 };
 struct option {
 	const char *flag; /* NULL: file only */
