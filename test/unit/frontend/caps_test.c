@@ -150,14 +150,22 @@ static bool has(const char *const *list, const char *id)
 /* Advertised are exactly the rows that say so, sorted and without repetition. */
 static void check(const char *const *advertised, const struct row *rows, size_t n)
 {
-	size_t wanted = 0;
+	GString *wrong = g_string_new(NULL);
 	for (size_t i = 0; i < n; i++) {
 		bool is_advertised = has(advertised, rows[i].id);
 		if (is_advertised != (rows[i].state == ADVERTISED))
-			g_error("%s is%s advertised", rows[i].id, is_advertised ? "" : " not");
-		wanted += rows[i].state == ADVERTISED;
+			g_string_append_printf(wrong, " %s (%s)", rows[i].id,
+					       is_advertised ? "advertised" : "not advertised");
 	}
-	g_assert_cmpuint(g_strv_length((char **)advertised), ==, wanted);
+	for (size_t i = 0; advertised[i]; i++) {
+		bool is_known = false;
+		for (size_t j = 0; j < n && !is_known; j++)
+			is_known = g_str_equal(rows[j].id, advertised[i]);
+		if (!is_known)
+			g_string_append_printf(wrong, " %s (advertised, no row of this test)", advertised[i]);
+	}
+	g_autofree char *text = g_string_free(wrong, FALSE);
+	g_assert_cmpstr(text, ==, "");
 	for (size_t i = 1; advertised[i]; i++)
 		g_assert_cmpstr(advertised[i - 1], <, advertised[i]);
 }
