@@ -14,7 +14,6 @@
 #include <stddef.h>
 
 #define DIGEST_TEXT_SIZE 136 /* "sha512:" + 128 + NUL, rounded up */
-#define DIGEST_SHA256_TEXT_SIZE 72
 
 struct digest {
 	char text[DIGEST_TEXT_SIZE];

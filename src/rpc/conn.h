@@ -7,6 +7,8 @@
  * Only the loop's thread reads. A tunnel's inner connection may lock the outer one, never the reverse; external
  * callbacks (cancel tokens) are posted to the loop, so that none runs under mu.
  *
+ * Thread: any, unless a function says otherwise.
+ *
  * References: `users` counts public references; dropping the last one closes the connection. `refs` keep the memory
  * (all users count as one, each call as one, each posted function as one); the loop's thread frees it.
  */
@@ -66,7 +68,6 @@ struct rpc_call {
 	bool headers_sent;   /* server */
 	bool headers_here;   /* client: initial metadata or the end was received */
 	bool out_end;        /* the queued output is the last */
-	bool has_provider;   /* a data provider was submitted */
 	bool is_post;        /* server */
 	int http_status;     /* client */
 	char *content_type;  /* owned */
@@ -173,8 +174,6 @@ void conn_fail(rpc_conn *c, GError *error);
  * that connected and left, such as a probe, is not.
  */
 void conn_note_failure(rpc_conn *c);
-/* Call with mu held: writes pending output. */
-void conn_pump(rpc_conn *c);
 /* Call with mu held: makes the timer check again at at_us or earlier. */
 void conn_wake_at(rpc_conn *c, gint64 at_us);
 /* Call with mu held: records whether there are calls. */
@@ -193,6 +192,8 @@ GBytes *h2_greeting(void);
 void h2_start(rpc_conn *c);
 
 /* ---- pump.c: output */
+/* Call with mu held: writes pending output. */
+void conn_pump(rpc_conn *c);
 struct batch {
 	struct iovec iov[192];
 	int n;
@@ -223,6 +224,8 @@ void call_wait_input(rpc_call *call);
 /* Marks the input as invalid. Takes the error. */
 void call_input_failed(rpc_call *call, GError *error);
 void call_received(rpc_call *call, const uint8_t *bytes, size_t n);
+
+/* ---- send.c: require mu */
 bool call_submit_request(rpc_call *call, const rpc_metadata *md, gint64 timeout_us, GError **error);
 /* Server: answers with an HTTP status without a gRPC status. */
 void call_refuse_http(rpc_call *call, const char *status);

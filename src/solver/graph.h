@@ -118,6 +118,7 @@ struct edge {
 	GPtrArray *index_texts; /* owned: its entries in the index of equal edges */
 };
 
+/* edge.c */
 struct edge *edge_resolve(struct edge *e);
 /* Returns the edge of an output, creating it if necessary. */
 struct edge *vertex_edge(struct vertex *v, int64_t index);
@@ -136,13 +137,17 @@ void edge_load_done(struct edge *e, const struct task *t, void *result /* taken 
 void edge_watch(struct edge *e, struct watcher w);
 void edge_reopen(struct edge *e);
 void edge_unwatch(struct edge *e, const struct edge *by, const struct request *request);
-const char *edge_selector(const struct edge *e, size_t dep, guint map);
-const char *vertex_content_root(const struct vertex *v, size_t input);
 
 /* edge_keys.c */
+const char *edge_selector(const struct edge *e, size_t dep, guint map);
 void edge_absorb(struct edge *e);
 void edge_save(struct edge *e, const char *result_id);
 void edge_link_record(struct edge *e, const char *key);
+/* Returns the local key of the edge, linked with the keys of all its inputs, which exist. Owned. */
+char *edge_own_key(struct edge *e);
+/* Links a root (of some content) to a key as well, for the cache map that gives the record's digest. */
+void edge_add_root_link(struct edge *e, size_t input, const char *selector, const char *root, const char *record_digest,
+			const char *key);
 
 /* edge_import.c: records of the jobs' imports for an edge. */
 void edge_import_find(const struct edge *e, const char *from, const struct key_link *link, GHashTable *ret_targets);
@@ -151,13 +156,9 @@ void edge_import_records(struct edge *e, const char *key);
 void edge_adopt(struct edge *e, const struct record *loaded, void *result, const char *result_id);
 /* The import's record that matches the edge, or -1. */
 int64_t edge_import_record(const struct edge *e, const solver_import *i);
-/* Returns the local key of the edge, linked with the keys of all its inputs, which exist. Owned. */
-char *edge_own_key(struct edge *e);
-/* Links a root (of some content) to a key as well, for the cache map that gives the record's digest. */
-void edge_add_root_link(struct edge *e, size_t input, const char *selector, const char *root, const char *record_digest,
-			const char *key);
 
-/* edge_merge.c: finds an active edge with the same key; true if e was merged into it. */
+/* edge_merge.c */
+/* Finds an active edge with the same key; true if e was merged into it. */
 bool edge_merge(struct edge *e);
 void edge_index_remove(struct edge *e);
 
@@ -194,7 +195,6 @@ struct task {
 	llb_definition *nested; /* owned */
 	char *result_id;        /* owned; our id for an import's result */
 };
-struct task *task_start(struct vertex *v, enum task_kind kind, const struct task *what);
 /* Sets the cancel token. The task is answered later, or immediately if it was waiting for a slot. */
 void task_cancel(struct task *t);
 void task_start_map(struct vertex *v);
@@ -202,6 +202,9 @@ void task_start_content(struct vertex *v, size_t input, void *result);
 void task_start_exec(struct edge *e);
 void task_start_load(struct edge *e, const struct record *record);
 void tasks_cancel_all(struct vertex *v);
+void task_run(struct task *t);             /* on a worker */
+void task_done(solver *s, void *task);     /* message: the task has finished */
+void task_dispatch(solver *s, void *task); /* message: hand it to a worker, or queue it for a slot */
 
 /* ---- jobs */
 
@@ -245,6 +248,8 @@ struct solver_job {
 	unsigned n_loads;  /* tasks that may call load; mu */
 	GCond loaded;      /* with mu: n_loads changed */
 };
+
+/* vertex.c */
 void job_drop_all(solver_job *job);
 /* The jobs hold a vertex, with everything that it needs. */
 void jobs_add_closure(const GPtrArray *jobs, struct vertex *v);
@@ -308,6 +313,8 @@ bool report_is_pending(const solver *s);
 void report_then_dispatch(solver *s, struct task *t);
 /* Called at the end of each turn of the solver thread. */
 void report_turn(solver *s);
+
+/* solver.c */
 /* Thread: any. fn runs on the solver thread. */
 void solver_post(solver *s, message_fn fn, void *data);
 /* A thread that waits for a message's end. */
@@ -322,9 +329,6 @@ void solver_wait_end(struct solver_wait *wait);
 /* Runs fn on a worker, for operations that may take long and have no result. */
 void solver_defer(solver *s, void (*fn)(solver *s, void *data), void *data);
 void solver_pool_push(solver *s, struct task *t);
-void task_run(struct task *t);             /* on a worker */
-void task_done(solver *s, void *task);     /* message: the task has finished */
-void task_dispatch(solver *s, void *task); /* message: hand it to a worker, or queue it for a slot */
 void *result_ref(solver *s, void *result);
 /* Drops the reference on a worker, because the last one may remove files. */
 void result_unref_later(solver *s, void *result);

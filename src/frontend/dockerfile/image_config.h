@@ -35,7 +35,6 @@ struct image_config {
 	struct vec ports, volumes; /* sets of names */
 	struct vec labels;         /* element type: struct pair * */
 	struct vec entrypoint, cmd, on_build, shell;
-	bool entrypoint_set, cmd_set; /* written as a list, not as null (empty lists are written as null) */
 	bool args_escaped;
 	const struct healthcheck *health;
 };
