@@ -35,7 +35,7 @@ static const struct flag build_flags[] = {
 	{"secret", NULL, FLAG_STRINGS, NULL, NULL,
 	 "id=NAME,src=FILE or id=NAME,env=VARIABLE: secret that steps may mount"},
 	{"allow", NULL, FLAG_STRINGS, NULL, NULL,
-	 "grant an entitlement to the build: network.host, security.insecure or device"},
+	 "grant an entitlement to the build: network.host or security.insecure"},
 	{"ssh", NULL, FLAG_STRINGS, NULL, NULL,
 	 "default or ID[=SOCKET[,raw=true]|KEYFILE[,KEYFILE...]]: SSH agent, or private keys without a passphrase, "
 	 "that steps may use"},
@@ -43,7 +43,7 @@ static const struct flag build_flags[] = {
 	{"source-policy-file", NULL, FLAG_STRING, NULL, NULL,
 	 "JSON file with a source policy: rules that allow, deny or replace sources"},
 	{"proxy-network", NULL, FLAG_BOOL, NULL, NULL,
-	 "restrict the network access of steps to a proxy that records requests"},
+	 "restrict the network access of steps to a proxy that records requests (not supported yet)"},
 	{"ref-file", NULL, FLAG_STRING, NULL, NULL, "write the ref of the build to this file"},
 	{"registry-auth-tlscontext", NULL, FLAG_STRINGS, NULL, NULL,
 	 "host=HOST[,ca=FILE][,cert=FILE,key=FILE][,insecure=BOOL]: TLS settings for a registry's token server"},

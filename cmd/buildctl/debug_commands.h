@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* debug_commands: subcommands of buildctl debug that have their own files, and the JSON they share. Thread: main. */
+/* debug_commands: subcommands of buildctl debug that are in separate files, and the JSON that they share. Thread: main. */
 #pragma once
 #include "command.h"
 #include "control.pb-c.h"

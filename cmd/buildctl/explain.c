@@ -108,4 +108,4 @@ const struct command explain_command = {.name = "explain",
 					.flags = explain_flags,
 					.n_flags = G_N_ELEMENTS(explain_flags),
 					.run = run_explain,
-					.arguments = "[command options] [REF]"};
+					.arguments = "[options] [REF]"};

@@ -3,6 +3,8 @@
  * command: the command line of an OCI runtime (https://github.com/opencontainers/runtime-tools), compatible with runc.
  *
  *	return command_main(argc, argv);
+ *
+ * buildkit-runc has one thread; its other headers do not repeat that.
  */
 #pragma once
 #include "runner/plan.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tree_parts: functions of tree.c that have their own files: devices, masks, cgroup mounts. */
+/* tree_parts: functions that tree.c calls and that are in separate files: devices, masks, cgroup mounts. Thread: one. */
 #pragma once
 #include "tree.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * config_file: reads buildkitd.toml into struct config by the option table; registries and GC policies have their own
- * code.
+ * config_file: reads buildkitd.toml into struct config by the option table. Functions beside the table read registries and GC
+ * policies. Thread: main.
  */
 #pragma once
 #include "config.h"

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * reserve: a file that keeps disk space for the start of the daemon when the disk is full.
+ * reserve: a file that reserves disk space, which is released so that the daemon can start when the disk is full.
  *
  *	reserve_release_when_full(root_fd);      before a database is opened
  *	reserve_make(root_fd);                   once everything runs
  *
- * The file has LIMIT_DISK_RESERVE_BYTES, less on a small disk; there is none on tmpfs. Thread: main.
+ * The file is LIMIT_DISK_RESERVE_BYTES long, less on a small disk; on tmpfs it is not created. Thread: main.
  */
 #pragma once
 

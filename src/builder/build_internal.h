@@ -26,15 +26,15 @@ struct build {
 	cancel *cancel;
 	solver_job *job;
 	bridge *bridge;               /* owned */
-	imports *imports;             /* owned; blobs that exports create, held until the end */
+	imports *imports;             /* owned; caches that the build imports */
 	provenance *provenance;       /* owned; outlives all refs */
 	provenance_scope *sbom_scope; /* owned; of the SBOM generator, unless the frontend ran it; outlives all refs */
-	GPtrArray *cache_exporters;   /* owned; exported images by exporter index; NULL: none */
+	GPtrArray *cache_exporters;   /* owned; by index in the request; NULL: none */
 	GArray *exporters;            /* element type: struct build_target; the request's and those of the session */
 	GPtrArray *session_targets;   /* element type: GArray *: found in the session; exporters borrows from them */
-	blob_holds *holds;            /* owned; of what exports make beside cache records, to the end of the build */
+	blob_holds *holds;            /* owned; blobs that exports create beside cache records, held until the end */
 	GPtrArray *cleanups;          /* element type: gpointer, freed with g_free at the end */
-	struct export_kept *kept;     /* owned: images by exporter; NULL: nothing was exported */
+	struct export_kept *kept;     /* owned: exported images by exporter index; NULL: nothing was exported */
 	gateway *gateway;             /* owned; NULL unless a client drives the build */
 	bool allow_network_host, allow_security_insecure;
 	gint n_frontends; /* number of frontend images that run; atomic */
@@ -47,6 +47,10 @@ const struct builder_options *builder_get_options(builder *b);
 /* The requests that produced the results of running builds; borrowed. */
 provenance_origins *builder_origins(builder *b);
 
+/* ---- build.c */
+/* Evaluates all refs of a result and of its attestations in parallel; the solver runs common vertices once. */
+bool build_evaluate(struct build *build, build_result *result, cancel *c, GError **error);
+
 /* ---- bridge.c */
 bridge *build_bridge_new(struct build *b);
 /* The bridge of a frontend that a request of outer runs; build_bridge_free. scope is borrowed. */
@@ -54,11 +58,20 @@ bridge *build_bridge_nested(bridge *outer, provenance_scope *scope);
 /* Number of frontends that requested each other, from the build's request to this bridge. */
 unsigned build_bridge_depth(const bridge *b);
 void build_bridge_free(bridge *b);
+struct build *build_of_bridge(bridge *b);
+provenance_scope *build_scope_of_bridge(bridge *b);
 /* Returns the evaluated result of a ref; borrowed from the ref, NULL for scratch. */
 bool build_ref_result(bridge *b, bridge_ref *ref, struct work *work, cache_ref **ret, GError **error);
-
-/* Evaluates all refs of a result and of its attestations in parallel; the solver runs common vertices once. */
-bool build_evaluate(struct build *build, build_result *result, cancel *c, GError **error);
+/* Drops the result: it is built again at the next request. No other thread may use it meanwhile. */
+void build_ref_reopen(bridge_ref *ref);
+/* Returns the vertex and output of a ref; false for scratch. */
+struct solver_target;
+bool build_ref_target(bridge_ref *ref, struct solver_target *ret);
+/* Returns the request that produced a ref. Borrowed. */
+provenance_scope *build_ref_scope(bridge_ref *ref);
+llb_definition *build_ref_definition(bridge_ref *ref);
+/* Returns the definition of a ref as it was received, borrowed. */
+const Pb__Definition *build_ref_wire(bridge_ref *ref);
 
 /* ---- bridge_frontend.c */
 bool build_solve_frontend(bridge *b, const struct bridge_solve_request *request, struct work *work, build_result **ret,
@@ -73,7 +86,6 @@ bool build_resolve_source(bridge *b, const struct bridge_source_request *r, stru
 /* Returns the metadata of a source without checking policies. scope (may be NULL) records the images that were used. */
 bool build_lookup_source(struct build *b, provenance_scope *scope, const struct bridge_source_request *r,
 			 struct work *work, struct bridge_source *ret, GError **error);
-struct build *build_of_bridge(bridge *b);
 
 /* ---- bridge_policy.c */
 /* Reports whether the request's policy is valid. */
@@ -103,19 +115,6 @@ bool build_stat_file(bridge *b, bridge_ref *ref, const char *path, struct work *
 
 /* ---- bridge_container.c */
 container *build_new_container(bridge *b, const struct bridge_container_request *r, struct work *work, GError **error);
-
-/* Drops the result: it is built again at the next request. No other thread may use it meanwhile. */
-void build_ref_reopen(bridge_ref *ref);
-/* Returns the vertex and output of a ref; false for scratch. */
-struct solver_target;
-bool build_ref_target(bridge_ref *ref, struct solver_target *ret);
-
-/* Returns the request that produced a ref. Borrowed. */
-provenance_scope *build_ref_scope(bridge_ref *ref);
-llb_definition *build_ref_definition(bridge_ref *ref);
-/* Returns the definition of a ref as it was received, borrowed. */
-const Pb__Definition *build_ref_wire(bridge_ref *ref);
-provenance_scope *build_scope_of_bridge(bridge *b);
 
 /* ---- imports.c */
 struct remotecache_context build_cache_context(struct build *b);

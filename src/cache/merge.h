@@ -4,9 +4,9 @@
  *
  *	g_autoptr(GPtrArray) units = merge_units(r);            the layers r is made of, bottom first
  *
- * Units are the records whose own layers, applied in order, give the tree. Of a layer record they are its chain; of a
- * merge those of its inputs; of a diff those that upper has in addition to lower, or the diff itself when lower is not
- * an ancestor of upper. Nothing is made until a tree is requested. Layers without a parent cannot delete anything, so
+ * Units are the records whose own layers, applied in order, give the tree. The units of a layer record are its chain, those
+ * of a merge are the units of its inputs. The units of a diff are those that upper has in addition to lower, or the diff
+ * itself when lower is not an ancestor of upper. Nothing is made until a tree is requested. Layers without a parent cannot delete anything, so
  * overlayfs stacks them as they are; all others are applied to a separate tree of the merge. Thread: any.
  */
 #pragma once

@@ -196,6 +196,10 @@ int64_t tree_measure(cache *c, struct tree *t);
 
 /* ---- unpack.c */
 bool record_unpack(cache_ref *r, struct work *work, GError **error);
+/* Lists the record and its parents up to a merge or diff, bottom first (of cache_ref *, borrowed). */
+GPtrArray *record_chain(cache_ref *r);
+
+/* ---- fetch.c */
 /* Fetches the blobs of these records (of cache_ref *) into the store, several in parallel. */
 bool record_fetch_all(cache *c, GPtrArray *records, struct work *work, GError **error);
 /* The same in the background, for callers that use one blob after the other. */
@@ -207,8 +211,6 @@ GPtrArray *record_sinks_start(cache *c, GPtrArray *records);
 void record_sinks_end(GPtrArray *sinks, const GError *error);
 void fetch_group_end(fetch_group *g); /* waits for running fetches */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(fetch_group, fetch_group_end)
-/* Lists the record and its parents up to a merge or diff, bottom first (of cache_ref *, borrowed). */
-GPtrArray *record_chain(cache_ref *r);
 
 /* ---- store.c */
 bool store_open(cache *c, GError **error);

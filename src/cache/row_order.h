@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * row_order: orders rows so that each comes after those that it depends on. The database is not trusted: rows of a
- * cycle, above a cycle, or above a missing row are left out.
+ * row_order: orders the rows of a database so that each row comes after those that it depends on. The database is not
+ * trusted: the result omits rows that are part of a cycle and rows that depend on a cycle or on a missing row.
  *
  *	row_order *o = row_order_new();
  *	row_order_add(o, item);

@@ -29,13 +29,14 @@ static char *read_link(int dir_fd, const char *name, GError **error)
 	char text[PATH_MAX];
 	ssize_t n = readlinkat(dir_fd, name, text, sizeof text - 1);
 	if (n < 0 || n == sizeof text - 1)
-		return error_null_errno(error, n < 0 ? errno : ENAMETOOLONG, "read %s of tree", name);
+		return error_null_errno(error, n < 0 ? errno : ENAMETOOLONG, "read the link \"%s\" of a tree", name);
 	return g_strndup(text, (gsize)n);
 }
 
 static bool make_link(int dir_fd, const char *name, const char *target, GError **error)
 {
-	return symlinkat(target, dir_fd, name) == 0 || error_set_errno(error, errno, "create %s of tree", name);
+	return symlinkat(target, dir_fd, name) == 0 ||
+	       error_set_errno(error, errno, "create the link \"%s\" of a tree", name);
 }
 
 static bool is_sealed(int dir_fd)
@@ -46,7 +47,7 @@ static bool is_sealed(int dir_fd)
 static bool mark_sealed(int dir_fd, GError **error)
 {
 	return symlinkat(".", dir_fd, "sealed") == 0 || errno == EEXIST ||
-	       error_set_errno(error, errno, "create sealed of tree");
+	       error_set_errno(error, errno, "create the link \"sealed\" of a tree");
 }
 
 static char *active_key(const char *key)

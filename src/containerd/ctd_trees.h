@@ -6,10 +6,9 @@
  *	struct cache_options options = {.keeper = ctd_trees_keeper(t), ...};
  *
  * A tree's directory contains the links "key" (its snapshot's name), "fs" and "work" (containerd's directories) and,
- * once committed, "sealed". The key is created first and removed last, so that remains of a crash are found: at open,
- * snapshots of our lease without a directory are removed, and directories without a snapshot. Only snapshotters whose
- * mounts are directories can be used: overlay, or a bind of a whole tree.
- * Thread: any, immutable after open.
+ * once committed, "sealed". The key is created first and removed last, so that the remains of a crash are found: open
+ * removes snapshots of our lease that have no directory, and directories that have no snapshot. Only snapshotters whose
+ * mounts are directories can be used: overlay, or a bind of a whole tree. Thread: any, immutable after open.
  */
 #pragma once
 #include "containerd/ctd_client.h"

@@ -48,7 +48,7 @@ struct spec_device {
 };
 extern const struct spec_device spec_insecure_devices[]; /* ends with a NULL path */
 #define SPEC_SPARE_LOOPS 7                               /* loop devices beyond the first free one */
-/* Capabilities known to this machine, NULL-terminated; valid for the lifetime of the program. */
+/* Paths that this machine has and that a sandboxed step cannot read, NULL-terminated; valid until the program ends. */
 const char *const *spec_masked_paths(void);
 extern const char *const spec_readonly_paths[];
 

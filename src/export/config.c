@@ -6,7 +6,7 @@
 #include "format/json_writer.h"
 #include <string.h>
 
-#define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define DEFAULT_PATH_ENV "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define COMMENT "buildkit.exporter.image.v0"
 #define NO_DESCRIPTION "created by buildkit"
 
@@ -242,7 +242,7 @@ static json_t *default_config(void)
 	platform_host(&p);
 	json_t *config =
 		json_pack("{s:s, s:s, s:{s:[s], s:s}, s:{s:s, s:n}}", "architecture", p.architecture, "os", p.os,
-			  "config", "Env", DEFAULT_PATH, "WorkingDir", "/", "rootfs", "type", "layers", "diff_ids");
+			  "config", "Env", DEFAULT_PATH_ENV, "WorkingDir", "/", "rootfs", "type", "layers", "diff_ids");
 	if (p.variant[0])
 		json_object_set_new(config, "variant", json_string(p.variant));
 	return config;

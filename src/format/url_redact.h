@@ -3,7 +3,7 @@
  * url_redact: removes credentials from URLs, for messages.
  *
  *	g_autofree char *shown = url_redact("https://u:p@host/x");           https://xxxxx:xxxxx@host/x
- *	g_autofree char *text = url_redact_text("ADD https://u:p@h/x /", -1) "ADD https://xxxxx:xxxxx@h/x /"
+ *	g_autofree char *text = url_redact_text("ADD https://u:p@h/x /", -1);  "ADD https://xxxxx:xxxxx@h/x /"
  *
  * Pure. Thread: any.
  */

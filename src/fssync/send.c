@@ -105,7 +105,7 @@ static int open_file(struct sender *s, const struct file *file, int *ret_fd, GEr
 		return 0;
 	if (fd < 0) {
 		if (path_is_irregular(fd))
-			error_set(error, ERROR_ABORTED, "open %s: is no longer a regular file", file->path);
+			error_set(error, ERROR_ABORTED, "open %s: no longer a regular file", file->path);
 		else
 			error_set_errno(error, -fd, "open %s", file->path);
 		return -1;

@@ -42,7 +42,6 @@ struct history_build {
 	size_t n_exporters;
 	int64_t started_ns;
 };
-/* The same build when it is complete; all members are borrowed. */
 struct history_attestation {
 	const char *key; /* of the result; "": the single one */
 	const oci_descriptor *descriptor;
@@ -53,6 +52,7 @@ struct history_image {
 	const oci_descriptor *root;
 	const GPtrArray *documents; /* element type: GBytes * */
 };
+/* The outcome of a build; all members are borrowed. */
 struct history_end {
 	int64_t completed_ns;
 	struct progress_counts counts;

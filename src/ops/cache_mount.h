@@ -3,10 +3,10 @@
  * cache_mount: directories that steps share and that persist between builds (RUN --mount=type=cache).
  *
  *	cache_mounts *m = cache_mounts_new(worker, owner_name);          one per step
- *	struct step_mount fields = ...; cache_mounts_get(m, pb, base, work, &mount, error)
+ *	cache_mounts_get(m, pb, base, work, &mount, error);
  *	cache_mounts_free(m);
  *
- * The key is the id, with the input's record when there is one. SHARED: one writer for all steps of the process;
+ * The key of a cache mount is its id and, if it has an input, the input's record. SHARED: one writer for all steps of the process;
  * PRIVATE: a free record or a new one; LOCKED: waits for a free one. Within a step, equal keys give the same directory.
  * worker.cache_mounts holds the live writers by record id, .cache_mounts_mu guards it. Thread: any.
  */

@@ -27,7 +27,7 @@ static bool diff_exec(void *self, struct work *work, void *const *inputs, size_t
 	    !diff_input(pb->upper->input, "upper", inputs, n_inputs, &next, &upper, error))
 		return false;
 	if (next < n_inputs)
-		return error_set(error, ERROR_INVALID_ARGUMENT, "diff op names %zu of its %zu inputs", next, n_inputs);
+		return error_set(error, ERROR_INVALID_ARGUMENT, "diff op uses %zu of its %zu inputs", next, n_inputs);
 	if (lower == upper || !lower) {
 		op_output(lower == upper || !upper ? NULL : cache_ref_ref(upper), ret_outputs, n_outputs);
 		return true;

@@ -12,7 +12,7 @@ static bool merge_exec(void *self, struct work *work, void *const *inputs, size_
 	const struct op *op = self;
 	size_t n_named = op->v->op->merge->n_inputs, n = 0;
 	if (n_named < n_inputs)
-		return error_set(error, ERROR_INVALID_ARGUMENT, "merge op names %zu of its %zu inputs", n_named,
+		return error_set(error, ERROR_INVALID_ARGUMENT, "merge op uses %zu of its %zu inputs", n_named,
 				 n_inputs);
 	g_autofree cache_ref **refs = g_new0(cache_ref *, n_inputs + 1);
 	for (size_t i = 0; i < n_inputs; i++)

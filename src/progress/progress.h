@@ -123,7 +123,9 @@ void progress_warn(progress_sink *s, const struct progress_warning *warning);
 void progress_log_warn(progress_log *log, const char *digest, const struct progress_warning *warning);
 
 /*
- * ---- logs A log completes vertices that are not reported: inputs of a vertex that starts, if they never completed
+ * ---- logs
+ *
+ * A log completes vertices that are not reported: inputs of a vertex that starts, if they never completed
  * themselves, appear as cached, with both times equal to the start. For counters (statuses) that no reader has read yet
  * only the last value is kept.
  */

@@ -15,9 +15,10 @@
 #define PROVENANCE_V1 "https://slsa.dev/provenance/v1"
 #define PROVENANCE_V02 "https://slsa.dev/provenance/v0.2"
 
-struct provenance_layers { /* output of a step */
-	char *digest;      /* index of the step */
-	int64_t index;
+/* The layers of an output of a step. */
+struct provenance_layers {
+	char *digest;      /* of the step */
+	int64_t index;     /* of the output */
 	GPtrArray *layers; /* element type: oci_descriptor * */
 };
 struct provenance_predicate {

@@ -463,7 +463,7 @@ static bool exchange_end(struct exchange *x, const struct handle *h, CURLcode co
 	if (!cancel_check(c, error))
 		return false;
 	if (x->oversized)
-		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "answer of %s is larger than %zu bytes",
+		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "response of %s is larger than %zu bytes",
 				 x->url.authority, x->q->body_max);
 	if (x->stopped)
 		return true;

@@ -104,7 +104,7 @@ bool rpc_server_listen_fd(rpc_server *s, int fd, const struct rpc_tls *tls, GErr
 /* Returns the port of the first tcp listener, for tests that listen on port 0. */
 int rpc_server_port(const rpc_server *s);
 /*
- * Serves one connection over a byte pipe (a frontend container's stdio, a socketpair). Takes the fds, which may be the
+ * Serves one connection over a byte pipe (the stdio of a frontend image's process, a socketpair). Takes the fds, which may be the
  * same; the caller owns the returned reference.
  */
 rpc_conn *rpc_server_attach(rpc_server *s, int fd_in, int fd_out);
@@ -218,6 +218,7 @@ bool rpc_unary_has_ended(rpc_call *call);
 /* After the end: reports whether it succeeded and drops the reply. ended is not called afterwards. */
 bool rpc_unary_end(rpc_call *call, GError **error);
 
+/* ---- ends of calls */
 /* Half-close (client). */
 bool rpc_call_close_send(rpc_call *call, GError **error);
 

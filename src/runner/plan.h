@@ -202,8 +202,9 @@ struct runner_header {
 	uint32_t magic, n_bytes, n_fds;
 };
 /*
- * The reply: the reason why it did not start; a console; the process in a joined pid namespace (pidfd); that its
- * program is started next, in its tree (plan.notify); its exit status.
+ * A report of a step. RUNNER_FAILED: the reason why it did not start. RUNNER_CONSOLE: its terminal (a descriptor).
+ * RUNNER_PROCESS: the process in a joined pid namespace (a pidfd). RUNNER_EXITED: its exit status. RUNNER_READY, with
+ * plan.notify: its program is started next, in its tree.
  */
 enum runner_report_kind { RUNNER_FAILED = 1, RUNNER_CONSOLE, RUNNER_PROCESS, RUNNER_EXITED, RUNNER_READY };
 struct runner_report {

@@ -397,7 +397,7 @@ static bool on_probe_bytes(void *data, const void *bytes, size_t n, GError **err
 	struct probe *p = data;
 	size_t room = MIB(1) - MIN(p->head->len, (guint)MIB(1));
 	g_byte_array_append(p->head, bytes, (guint)MIN(n, room));
-	return n < room || error_set(error, ERROR_CANCELED, "enough");
+	return n < room || error_set(error, ERROR_CANCELED, "the first MiB was read");
 }
 
 static ssize_t probe_next(void *data, const void **ret, GError **error)

@@ -35,7 +35,7 @@ static bool reference_read(struct blob_source *b, const char *text, GError **err
 	if (!b->ref)
 		return false;
 	if (!b->ref->digest)
-		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid reference digest: %s has none", text);
+		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid reference digest: %s names no digest", text);
 	b->text = g_strdup(text);
 	return digest_parse(b->ref->digest, &b->digest, error);
 }

@@ -8,7 +8,7 @@
  *	git_link_open(&link, s, work, error) && git_repo_open(&repo, s, &link, work, error) &&
  *	(ref = git_checkout(&repo, work, error))
  *
- * A source is used by one thread at a time; the repository of a remote by one caller at a time (git_locks of the
+ * Thread: a source is used by one thread at a time, the repository of a remote by one caller at a time (git_locks of the
  * context).
  */
 #pragma once

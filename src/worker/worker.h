@@ -26,7 +26,7 @@ struct gc_rule {
 };
 typedef struct worker {
 	char *id;
-	int root_fd; /* owned: <root>/runc-<snapshotter> */
+	int root_fd; /* owned: <root>/runc-<snapshotter> or <root>/containerd-<snapshotter> */
 	char *root_path;
 	GHashTable *labels;         /* char * to char * */
 	struct platform *platforms; /* default first */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * gateway: the LLBBridge service (moby.buildkit.v1.frontend) over a bridge, for builds that a client or a frontend
- * container drives.
+ * image drives.
  *
  *	gateway *g = gateway_new(bridge, inputs, workers, n, &work);      one per build
- *	llbbridge_register(server, &host);                     calls find the gateway by "buildkit-controlapi-buildid"
+ *	llbbridge_register(server, &host);                     host.find returns the gateway of a call
  *	build_result *r = gateway_wait(g, cancel, error);      blocks until Return
  *
  * A gateway is counted; it owns the refs that it returned until it is closed. Thread: any.
@@ -32,7 +32,10 @@ bool gateway_get_result(gateway *g, build_result **ret_result, GError **ret_erro
 /* Refuses further calls, frees refs and ends waiting calls. */
 void gateway_close(gateway *g);
 
-/* Finds the gateway of a call; counted. Errors: NOT_FOUND and others with upstream's texts. */
+/*
+ * Finds the gateway of a call; counted. Calls of clients name the build ("buildkit-controlapi-buildid"), those of a
+ * frontend image come through its connection. Errors: NOT_FOUND and others with upstream's texts.
+ */
 typedef gateway *(*gateway_find_fn)(void *data, rpc_call *call, GError **error);
 struct llbbridge_host {
 	gateway_find_fn find;

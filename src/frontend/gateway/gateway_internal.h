@@ -32,6 +32,7 @@ struct gateway {
 	void *on_return_data;
 };
 
+/* ---- gateway.c */
 /* Adds a Solve call to what the gateway keeps until it is closed. Errors: RESOURCE_EXHAUSTED beyond the limits. */
 bool gateway_admit_solve(gateway *g, size_t bytes, GError **error);
 /* Takes ownership of a ref and returns its new id, borrowed from the gateway. "" for scratch. */
@@ -40,18 +41,22 @@ const char *gateway_ref_add(gateway *g, bridge_ref *ref);
 bool gateway_find_ref(gateway *g, const char *id, bridge_ref **ret, GError **error);
 /* Sets *ret to a counted ref; NULL for the id "". */
 bool gateway_take_ref(gateway *g, const char *id, bridge_ref **ret, GError **error);
-/* Registers the ref, which stays the caller's, under a new id. */
-Gateway__Ref *gateway_ref_to_wire(gateway *g, bridge_ref *ref);
+/* Sets the result and ends the wait. Errors: "gateway result is already set". */
+bool gateway_return(gateway *g, build_result *result, GError *failure, GError **error);
+
 /* ---- attestation.c */
 void gateway_attestations_to_wire(gateway *g, const build_result *r, Gateway__Result *wire);
 /* Errors: INVALID_ARGUMENT for messages that no client of upstream sends. */
 bool gateway_attestations_from_wire(gateway *g, const Gateway__Result *wire, build_result *r, GError **error);
+
+/* ---- result.c */
+/* Registers the ref, which stays the caller's, under a new id. */
+Gateway__Ref *gateway_ref_to_wire(gateway *g, bridge_ref *ref);
 /* Converts a result to its wire form and registers its refs with the gateway; guard_free. */
 Gateway__Result *gateway_result_to_wire(gateway *g, build_result *r, bool array_ref);
 build_result *gateway_result_from_wire(gateway *g, const Gateway__Result *wire, GError **error);
-/* Sets the result and ends the wait. Errors: "gateway result is already set". */
-bool gateway_return(gateway *g, build_result *result, GError *failure, GError **error);
 
+/* ---- llbbridge.c */
 /* A call on a gateway: the gateway stays open while it runs; its work is canceled when the call ends. */
 struct gateway_call {
 	gateway *g; /* counted; NULL: not begun */

@@ -385,7 +385,7 @@ static void test_turned_file(void)
 	GThread *thread = g_thread_new("send", send_thread, &sending);
 	g_assert_false(fssync_receive(&pair->b, t.dst, &plain, NULL, &error));
 	g_thread_join(thread);
-	g_assert_cmpstr(error->message, ==, "error from sender: open turned: is no longer a regular file");
+	g_assert_cmpstr(error->message, ==, "error from sender: open turned: no longer a regular file");
 	g_assert_nonnull(sending.error);
 	g_clear_error(&sending.error);
 	pair_free(pair);
