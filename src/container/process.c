@@ -197,7 +197,7 @@ static bool fill_fields(container_process *p, const struct container_command *co
 	step_fields_add_args(&p->fields, p->meta->args, p->meta->n_args);
 	step_fields_add_limits(&p->fields, p->meta->ulimit, p->meta->n_ulimit);
 	step_fields_add_env(&p->fields, p->meta->env, p->meta->n_env);
-	step_fields_default_env(&p->fields, "PATH", c->windows ? WINDOWS_PATH : STEP_FIELDS_PATH);
+	step_fields_default_env(&p->fields, "PATH", c->windows ? WINDOWS_PATH : OCI_DEFAULT_PATH);
 	if (p->io.terminal)
 		step_fields_default_env(&p->fields, "TERM", "xterm");
 	return step_fields_add_secrets(&p->fields, command->secrets, command->n_secrets, &work, error);

@@ -7,7 +7,7 @@
 #include "format/gotype.h"
 #include <string.h>
 
-#define BUILD_WAIT_MS 3000 /* a client may call Status before its Solve has created the build */
+#define FORWARD_WAIT_MS 3000 /* LLBBridge calls may come before Solve has created the build; upstream waits as long */
 
 bool control_send_timestamp(rpc_call *call, GError **error)
 {
@@ -32,7 +32,7 @@ static gateway *find_gateway(void *data, rpc_call *call, GError **error)
 	if (!ref)
 		error_set(error, ERROR_UNKNOWN, "no buildid found in context");
 	else
-		found = builder_find_gateway(control->builder, ref, BUILD_WAIT_MS, rpc_call_cancel(call), error);
+		found = builder_find_gateway(control->builder, ref, FORWARD_WAIT_MS, rpc_call_cancel(call), error);
 	if (!found)
 		g_prefix_error(error, "forwarding %s: ", method);
 	return found;

@@ -6,8 +6,8 @@
 #include "progress/log_file.h"
 #include <string.h>
 
-#define BUILD_WAIT_US (6 * G_USEC_PER_SEC)
-#define GATHER_US 20000 /* events within this time are sent in one message */
+#define STATUS_WAIT_US (6 * G_USEC_PER_SEC) /* Status may come before Solve has created the build; as upstream */
+#define GATHER_US 20000                     /* events within this time are sent in one message */
 
 /*
  * A Status call: sends the stored log of a completed build, or follows the log of a running build, or waits for a build
@@ -72,7 +72,7 @@ static struct follow *follow_new(rpc_call *call, struct control *control, GError
 	f->call = call;
 	f->builder = control->builder;
 	f->ref = g_strdup(m->ref);
-	f->wait_until_us = g_get_monotonic_time() + BUILD_WAIT_US;
+	f->wait_until_us = g_get_monotonic_time() + STATUS_WAIT_US;
 	guard_free(m);
 	return f;
 }

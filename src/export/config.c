@@ -4,9 +4,9 @@
 #include "base/time.h"
 #include "format/gotype.h"
 #include "format/json_writer.h"
+#include "oci/oci.h"
 #include <string.h>
 
-#define DEFAULT_PATH_ENV "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define COMMENT "buildkit.exporter.image.v0"
 #define NO_DESCRIPTION "created by buildkit"
 
@@ -240,9 +240,9 @@ static json_t *default_config(void)
 {
 	struct platform p;
 	platform_host(&p);
-	json_t *config =
-		json_pack("{s:s, s:s, s:{s:[s], s:s}, s:{s:s, s:n}}", "architecture", p.architecture, "os", p.os,
-			  "config", "Env", DEFAULT_PATH_ENV, "WorkingDir", "/", "rootfs", "type", "layers", "diff_ids");
+	json_t *config = json_pack("{s:s, s:s, s:{s:[s], s:s}, s:{s:s, s:n}}", "architecture", p.architecture, "os",
+				   p.os, "config", "Env", "PATH=" OCI_DEFAULT_PATH, "WorkingDir", "/", "rootfs", "type",
+				   "layers", "diff_ids");
 	if (p.variant[0])
 		json_object_set_new(config, "variant", json_string(p.variant));
 	return config;

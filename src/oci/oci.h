@@ -14,6 +14,9 @@
 #include "format/json_writer.h"
 #include "format/platform.h"
 
+/* PATH of programs whose image does not set it. */
+#define OCI_DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
 #define OCI_MANIFEST "application/vnd.oci.image.manifest.v1+json"
 #define OCI_INDEX "application/vnd.oci.image.index.v1+json"
 #define OCI_CONFIG "application/vnd.oci.image.config.v1+json"

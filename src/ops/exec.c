@@ -141,7 +141,7 @@ static bool fill_step(struct step *step, struct step_fields *f, const struct op 
 	step_fields_add_env(f, meta->env, meta->n_env);
 	step_fields_add_proxy(f, meta->proxy_env);
 	if (!(platform && g_str_equal(platform->os, "windows")))
-		step_fields_default_env(f, "PATH", STEP_FIELDS_PATH);
+		step_fields_default_env(f, "PATH", OCI_DEFAULT_PATH);
 	if (!step_fields_add_secrets(f, pb->secretenv, pb->n_secretenv, work, error))
 		return false;
 	step_fields_add_args(f, meta->args, meta->n_args);

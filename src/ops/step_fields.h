@@ -6,7 +6,7 @@
  *	struct step_fields f;
  *	step_fields_init(&f);
  *	step_fields_add_env(&f, meta->env, meta->n_env);
- *	step_fields_default_env(&f, "PATH", STEP_FIELDS_PATH);
+ *	step_fields_default_env(&f, "PATH", OCI_DEFAULT_PATH);
  *	step_fields_add_secrets(&f, pb->secretenv, pb->n_secretenv, work, error) ...
  *	step_fields_fill(&f, &step);                            step borrows from f
  *	step_fields_clear(&f);
@@ -16,9 +16,8 @@
 #pragma once
 #include "base/work.h"
 #include "executor/executor.h"
+#include "oci/oci.h"
 #include "ops.pb-c.h"
-
-#define STEP_FIELDS_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 struct step_fields {
 	GPtrArray *env;  /* of owned strings, cleared when freed */

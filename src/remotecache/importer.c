@@ -80,49 +80,49 @@ static void faults_add(struct faults *f, const struct digest *digest)
 
 /* ---- a provider that records which blobs it could not read */
 
-struct wary {
+struct tracker {
 	blob_provider *from; /* counted */
 	struct faults *faults;
 };
 
-static bool wary_fetch(void *self, blob_store *into, const struct digest *digest, int64_t size, struct work *work,
-		       GError **error)
+static bool tracker_fetch(void *self, blob_store *into, const struct digest *digest, int64_t size, struct work *work,
+			  GError **error)
 {
-	struct wary *w = self;
-	if (blob_provider_pass(w->from, into, digest, size, work, error))
+	struct tracker *t = self;
+	if (blob_provider_pass(t->from, into, digest, size, work, error))
 		return true;
 	if (!work || !cancel_is_set(work->cancel))
-		faults_add(w->faults, digest);
+		faults_add(t->faults, digest);
 	return false;
 }
 
-static bool wary_origin(void *self, const char **ret_host, const char **ret_repository)
+static bool tracker_origin(void *self, const char **ret_host, const char **ret_repository)
 {
-	return blob_provider_origin(((struct wary *)self)->from, ret_host, ret_repository);
+	return blob_provider_origin(((struct tracker *)self)->from, ret_host, ret_repository);
 }
 
-static bool wary_can(void *self, const struct digest *digest)
+static bool tracker_can(void *self, const struct digest *digest)
 {
-	return !faults_has(((struct wary *)self)->faults, digest);
+	return !faults_has(((struct tracker *)self)->faults, digest);
 }
 
-static void wary_free(void *self)
+static void tracker_free(void *self)
 {
-	struct wary *w = self;
-	blob_provider_unref(w->from);
-	faults_unref(w->faults);
-	g_free(w);
+	struct tracker *t = self;
+	blob_provider_unref(t->from);
+	faults_unref(t->faults);
+	g_free(t);
 }
 
 static blob_provider *fault_tracking_provider(blob_provider *from, struct faults *faults)
 {
 	static const struct blob_provider_class class = {
-		.fetch = wary_fetch, .origin = wary_origin, .can = wary_can, .free = wary_free};
-	struct wary *w = g_new0(struct wary, 1);
-	w->from = blob_provider_ref(from);
-	w->faults = faults;
+		.fetch = tracker_fetch, .origin = tracker_origin, .can = tracker_can, .free = tracker_free};
+	struct tracker *t = g_new0(struct tracker, 1);
+	t->from = blob_provider_ref(from);
+	t->faults = faults;
 	g_atomic_int_inc(&faults->refs);
-	return blob_provider_new(&class, w);
+	return blob_provider_new(&class, t);
 }
 
 /* ---- import of a config */
@@ -345,7 +345,7 @@ static bool import_result(void *self, guint record, guint result, struct work *w
 }
 
 /* Reports whether the layers of one result are the first layers of the other. */
-static void *import_sub(void *self, guint of_record, guint of_result, void *loaded, guint record, guint result)
+static void *import_prefix(void *self, guint of_record, guint of_result, void *loaded, guint record, guint result)
 {
 	const remote_import *r = self;
 	g_autoptr(GArray) whole = NULL, part = NULL;
@@ -365,7 +365,8 @@ static void import_free(void *self)
 	remote_import_free(self);
 }
 
-static const struct solver_import_class import_class = {.load = import_result, .part = import_sub, .free = import_free};
+static const struct solver_import_class import_class = {
+	.load = import_result, .part = import_prefix, .free = import_free};
 
 solver_import *remote_import_finish(remote_import **r)
 {

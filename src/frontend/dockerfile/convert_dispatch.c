@@ -3,6 +3,7 @@
 #include "format/url_redact.h"
 #include "frontend/dockerfile/suggest.h"
 #include "frontend/dockerfile/text.h"
+#include "oci/oci.h"
 #include <string.h>
 
 typedef bool (*convert_function)(convert *c, struct stage *s, const struct command *cmd, GError **error);
@@ -105,7 +106,7 @@ static bool begin_stage(convert *c, struct stage *s, GError **error)
 	if (!s->platform)
 		s->platform = &c->target;
 	if (!image_config_env_get(c->arena, s->image, "PATH") && strcmp(s->platform->os, "windows") != 0)
-		image_config_env_set(c->arena, s->image, "PATH", DEFAULT_PATH);
+		image_config_env_set(c->arena, s->image, "PATH", OCI_DEFAULT_PATH);
 	for (size_t i = 0; i < s->image->env.n; i++) {
 		const char *entry = s->image->env.items[i], *equals = strchr(entry, '=');
 		const char *key = equals ? arena_strndup(c->arena, entry, (size_t)(equals - entry)) : entry;

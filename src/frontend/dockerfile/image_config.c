@@ -3,6 +3,7 @@
 #include "base/limits.h"
 #include "format/gotype.h"
 #include "format/json_writer.h"
+#include "oci/oci.h"
 #include <string.h>
 
 /* --- reading --- */
@@ -176,7 +177,7 @@ struct image_config *image_config_scratch(arena *a, const struct platform *p)
 	c->working_dir = "/";
 	c->user = c->stop_signal = "";
 	if (strcmp(p->os, "windows") != 0)
-		image_config_env_set(a, c, "PATH", DEFAULT_PATH);
+		image_config_env_set(a, c, "PATH", OCI_DEFAULT_PATH);
 	return c;
 }
 

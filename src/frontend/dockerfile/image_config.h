@@ -55,5 +55,3 @@ bool image_config_has_layers(const struct image_config *c);
 struct platform *image_config_platform(arena *a, const struct image_config *c);
 /* Reports whether os and architecture are those of the platform. */
 bool image_config_fits(const struct image_config *c, const struct platform *p);
-
-#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
