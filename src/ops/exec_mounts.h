@@ -37,8 +37,8 @@ void exec_mounts_close(exec_mounts *m);
 /* ret_outputs: n results, owned by the caller. */
 bool exec_mounts_commit(exec_mounts *m, struct work *work, void **ret_outputs, size_t n, GError **error);
 /*
- * After a failure, instead of exec_mounts_commit: the trees as they are, by mount of the input; NULL: the mount had none
- * of its own, or it cannot be committed. ret: owned by the caller.
+ * After a failure, instead of exec_mounts_commit: the trees as they are, by mount of the input; NULL: the mount had no
+ * separate tree, or it cannot be committed. ret: owned by the caller.
  */
 void exec_mounts_commit_failed(exec_mounts *m, struct work *work, cache_ref **ret);
 void exec_mounts_free(exec_mounts *m);
