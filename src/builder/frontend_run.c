@@ -75,7 +75,10 @@ static void on_started(void *data, step_process *process, const int *fds)
 	g_mutex_lock(&r->mu);
 	r->conn = conn;
 	g_mutex_unlock(&r->mu);
-	r->closed_watch = cancel_add(rpc_conn_closed(conn), on_closed, r);
+	if (conn)
+		r->closed_watch = cancel_add(rpc_conn_closed(conn), on_closed, r);
+	else
+		on_closed(r);
 }
 
 static void on_output(void *data, int stream, const void *bytes, size_t n)
@@ -163,6 +166,8 @@ static bool run_step(struct run *r, GError **error)
 static bool closed_error(struct run *r, GError **error)
 {
 	g_autoptr(GError) why = NULL;
+	if (!r->conn)
+		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "cannot serve stdin and stdout of the frontend");
 	cancel_check(rpc_conn_closed(r->conn), &why);
 	return error_set(error, ERROR_UNKNOWN, "frontend grpc server closed unexpectedly: %s",
 			 why ? why->message : "the connection ended");

@@ -10,7 +10,10 @@
 static bool kill_process(void *data, bool late)
 {
 	const struct runner_process *p = data;
-	runner_kill(p->step); /* an inner process dies with the one that waits for it */
+	/* An inner process also gets a signal when the one that waits for it dies, unless it has cleared that. */
+	if (p->inner_fd >= 0)
+		pidfd_send_signal(p->inner_fd, SIGKILL, NULL, 0);
+	runner_kill(p->step);
 	if (late)
 		runner_abandon(p->step); /* it hangs in the kernel: the runner continues to wait for it, we do not */
 	return true;

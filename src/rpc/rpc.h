@@ -104,8 +104,8 @@ bool rpc_server_listen_fd(rpc_server *s, int fd, const struct rpc_tls *tls, GErr
 /* Returns the port of the first tcp listener, for tests that listen on port 0. */
 int rpc_server_port(const rpc_server *s);
 /*
- * Serves one connection over a byte pipe (the stdio of a frontend image's process, a socketpair). Takes the fds, which may be the
- * same; the caller owns the returned reference.
+ * Serves one connection over a byte pipe (a frontend image's stdio, a socketpair). Takes the fds, which may be the
+ * same; the caller owns the returned reference. NULL: the fds cannot be polled.
  */
 rpc_conn *rpc_server_attach(rpc_server *s, int fd_in, int fd_out);
 /*
