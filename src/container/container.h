@@ -70,6 +70,7 @@ struct container_io {   /* copied; the functions run on the thread of the proces
 container_process *container_start(container *c, const struct container_command *command, const struct container_io *io,
 				   cancel *stop, GError **error);
 void container_process_unref(container_process *p);
+bool container_process_is_first(const container_process *p);
 /* Both wait until the process has started, or stop is set. No effect after its end. */
 bool container_process_signal(container_process *p, int signal, cancel *stop, GError **error);
 bool container_process_resize(container_process *p, struct step_size size, cancel *stop, GError **error);

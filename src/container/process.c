@@ -293,6 +293,11 @@ static step_process *wait_for_start(container_process *p, cancel *stop, GError *
 	return process;
 }
 
+bool container_process_is_first(const container_process *p)
+{
+	return p->first;
+}
+
 bool container_process_signal(container_process *p, int signal, cancel *stop, GError **error)
 {
 	g_autoptr(GError) why = NULL;

@@ -236,7 +236,7 @@ static gpointer copy_thread(gpointer data)
 	exec_process *p = data;
 	g_autofree uint8_t *buffer = g_malloc(CHUNK_BYTES);
 	wait_for_start(p);
-	bool alive = send_started(p);
+	bool alive = !container_process_is_first(p->process) || send_started(p);
 	while (!has_ended(p)) {
 		copy_ready(p, buffer, -1, &alive);
 		if (!alive)
@@ -270,6 +270,12 @@ static bool start(exec_process *p, const Gateway__InitMessage *init, cancel *sto
 	p->process = container_start(p->container, &command, &io, stop, error);
 	if (!p->process)
 		return false;
+	/*
+	 * A further process counts as started before it runs, as with upstream: a client that connects the output of one
+	 * process with the input of another reads nothing from the first until it knows that the second has started.
+	 */
+	if (!container_process_is_first(p->process))
+		send_started(p);
 	p->thread = thread_start("exec", copy_thread, p, error);
 	return p->thread != NULL;
 }
