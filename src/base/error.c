@@ -205,6 +205,16 @@ void *error_get_state(const GError *error)
 	return error && error->domain == error_domain() ? build_error_get_private(error)->state : NULL;
 }
 
+void error_clear_state(GError *error)
+{
+	void *state = error_get_state(error);
+	if (!state)
+		return;
+	BuildErrorPrivate *priv = build_error_get_private(error);
+	priv->state = NULL;
+	priv->state_unref(state);
+}
+
 const GPtrArray *error_get_details(const GError *error)
 {
 	if (!error || error->domain != error_domain())

@@ -91,6 +91,7 @@ void error_set_detail(GError *error, const char *type, const char *json);
  */
 void error_set_state(GError *error, void *state, void *(*ref)(void *state), void (*unref)(void *state));
 void *error_get_state(const GError *error); /* borrowed; NULL: none */
+void error_clear_state(GError *error);      /* NULL is allowed */
 
 /*
  * Converts the code to the one that clients of a build see: upstream reports build failures as Unknown, and clients

@@ -531,6 +531,8 @@ bool builder_solve(builder *b, const struct build_request *request, cancel *c, G
 	g_clear_pointer(&build->bridge, build_bridge_free);
 	build->request = NULL;
 	build_unref(build);
+	if (!ok)
+		error_clear_state(error ? *error : NULL); /* the client can use it no more */
 	for (size_t i = 0; !ok && i < b->options.n_workers; i++)
 		cache_reclaim(b->options.workers[i]->cache); /* free disk space before the error is returned */
 	if (ok)

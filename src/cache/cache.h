@@ -86,6 +86,8 @@ cache_ref *cache_new_mutable(cache *c, cache_ref *parent, const struct cache_rec
  * record.
  */
 cache_ref *cache_commit(cache_ref *mutable_ref, struct work *work, GError **error);
+/* The record is removed when nothing uses it any more: what a failed step has left. NULL is allowed. */
+void cache_ref_set_temporary(cache_ref *r);
 /*
  * Commits a retained mutable record and keeps it. Consumes the mutable ref. The immutable twin shares the tree, and
  * cache_get_mutable returns the mutable record once the twin is unused (local sources). Creating a child of the twin

@@ -156,6 +156,8 @@ void record_kill_locked(cache_ref *r)
 	g_queue_push_tail(&c->removed, g_strdup(r->id));
 	if (r->handles == 0)
 		g_queue_push_tail(&c->dead, r);
+	if (r->parent && r->parent->temporary && r->parent->handles == 0 && r->parent->children == 0)
+		record_kill_locked(r->parent);
 	store_wake_locked(c);
 }
 
@@ -268,7 +270,8 @@ void cache_ref_unref(cache_ref *r)
 		release_dead = true;
 	} else if (last) {
 		idle = r->tree ? tree_take_idle_view_locked(r->tree) : NULL;
-		release_dead = r->is_mutable && r->policy == CACHE_POLICY_DEFAULT && r->children == 0 && !r->twin;
+		bool kept = r->is_mutable ? r->policy != CACHE_POLICY_DEFAULT : !r->temporary;
+		release_dead = !kept && r->children == 0 && !r->twin;
 		if (release_dead) {
 			record_kill_locked(r);
 		} else {
@@ -281,6 +284,15 @@ void cache_ref_unref(cache_ref *r)
 	snapshot_view_close(idle);
 	if (release_dead)
 		record_release_dead(c);
+}
+
+void cache_ref_set_temporary(cache_ref *r)
+{
+	if (!r)
+		return;
+	g_mutex_lock(&r->cache->mu);
+	r->temporary = true;
+	g_mutex_unlock(&r->cache->mu);
 }
 
 void record_pin_locked(cache_ref *r)

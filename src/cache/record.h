@@ -78,7 +78,8 @@ struct cache_ref {
 	struct tree *tree; /* ref; NULL: described only */
 	cache_ref *twin;   /* borrowed: both are freed together */
 	bool is_mutable, dead, busy;
-	bool open; /* committed, and not yet the base of a child or layer blob: listed as mutable while unused */
+	bool temporary; /* removed with its last handle or child */
+	bool open;      /* committed, and not yet the base of a child or layer blob: listed as mutable while unused */
 	bool has_row, dirty;
 	bool names_dirty, values_dirty, documents_dirty;
 	enum cache_policy policy;

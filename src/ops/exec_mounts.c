@@ -338,7 +338,7 @@ void exec_mounts_commit_failed(exec_mounts *m, struct work *work, cache_ref **re
 		struct output *o = &g_array_index(m->outputs, struct output, i);
 		cache_ref *r = g_steal_pointer(&o->ref);
 		if (cache_ref_is_mutable(r))
-			r = cache_commit(r, work, NULL);
+			cache_ref_set_temporary(r = cache_commit(r, work, NULL));
 		ret[o->mount] = r;
 	}
 }

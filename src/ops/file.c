@@ -203,7 +203,9 @@ static cache_ref *take_tree(struct file_run *r, struct value *v)
 	if (!v->open)
 		return v->ref ? cache_ref_ref(v->ref) : NULL;
 	fd_close(&v->fd);
-	return cache_commit(g_steal_pointer(&v->open), r->work, NULL);
+	cache_ref *tree = cache_commit(g_steal_pointer(&v->open), r->work, NULL);
+	cache_ref_set_temporary(tree);
+	return tree;
 }
 
 /* Keeps the inputs, and what the action, those before it and that of its source have written, by action. */

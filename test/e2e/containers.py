@@ -229,8 +229,8 @@ def test_files(b):
 def test_release(b):
     new(b)
     stream = Exec(b)
-    first, second = stream.start("c", ["sleep", "1000"]), stream.start("c", ["sleep", "1000"])
-    first.step(), second.step()
+    first, second = stream.start("c", ["sleep", "1000"]), stream.start("c", SH + ["echo ready; exec sleep 1000"])
+    first.step(), second.expect("ready\n")
     fails(1, "exit code: 137: context canceled", release, b)
     equal((first.wait(), second.wait()), (137, 137))
     equal((first.exit["Error"]["code"], first.exit["Error"]["message"]), (1, "exit code: 137: context canceled"))

@@ -55,6 +55,23 @@ static void test_mounts(struct rig *g, gconstpointer unused)
 	g_assert_cmpint(openat(empty, "x", O_WRONLY | O_CREAT, 0644), <, 0);
 }
 
+/* It goes with its last user, be it a ref or a child. */
+static void test_temporary(struct rig *g, gconstpointer unused)
+{
+	cache_ref *kept = rig_record(g, NULL, "one", "1");
+	cache_ref *t = rig_record(g, kept, "two", "2");
+	cache_ref_set_temporary(t);
+	cache_ref *child = rig_mutable(g, t, CACHE_POLICY_DEFAULT, NULL);
+	cache_ref_unref(kept);
+	cache_ref_unref(t);
+	rig_expect(g, child, "two", "2");
+	g_assert_cmpuint(rig_usage(g), ==, 3);
+	cache_ref_unref(child);
+	g_assert_cmpuint(rig_usage(g), ==, 1);
+	rig_prune(g, &(struct cache_prune_options){.all = true}, NULL);
+	g_assert_cmpuint(rig_count(g, "snapshots"), ==, 0);
+}
+
 static void test_forgotten_mutable(struct rig *g, gconstpointer unused)
 {
 	cache_ref *m = rig_mutable(g, NULL, CACHE_POLICY_DEFAULT, NULL);
@@ -270,6 +287,7 @@ int main(int argc, char **argv)
 		void (*fn)(struct rig *g, gconstpointer unused);
 	} tests[] = {
 		{"commit", test_commit},        {"untouched", test_untouched_child},
+		{"temporary", test_temporary},        {"forgotten", test_temporary},
 		{"mounts", test_mounts},        {"forgotten", test_forgotten_mutable},
 		{"twins", test_twins},          {"retained", test_retained},
 		{"names", test_names},          {"checksum", test_checksum},
