@@ -286,12 +286,17 @@ int main(int argc, char **argv)
 		const char *name;
 		void (*fn)(struct rig *g, gconstpointer unused);
 	} tests[] = {
-		{"commit", test_commit},        {"untouched", test_untouched_child},
-		{"temporary", test_temporary},        {"forgotten", test_temporary},
-		{"mounts", test_mounts},        {"forgotten", test_forgotten_mutable},
-		{"twins", test_twins},          {"retained", test_retained},
-		{"names", test_names},          {"checksum", test_checksum},
-		{"speed", test_commit_is_fast}, {"wait-release", test_wait_release},
+		{"commit", test_commit},
+		{"untouched", test_untouched_child},
+		{"temporary", test_temporary},
+		{"mounts", test_mounts},
+		{"forgotten", test_forgotten_mutable},
+		{"twins", test_twins},
+		{"retained", test_retained},
+		{"names", test_names},
+		{"checksum", test_checksum},
+		{"speed", test_commit_is_fast},
+		{"wait-release", test_wait_release},
 	};
 	g_test_init(&argc, &argv, NULL);
 	for (size_t s = 0; s < G_N_ELEMENTS(snapshotters); s++)
