@@ -21,7 +21,6 @@ struct solver_ref {
 	gint refs;
 	llb_definition *definition;
 	Pb__Definition *wire;
-	GPtrArray *imports;      /* element type: struct import *, borrowed from the build; NULL: none */
 	provenance_scope *scope; /* borrowed from the build */
 	GMutex mu;
 	bool built;        /* mu */
@@ -61,7 +60,6 @@ static void ref_unref(bridge_ref *ref)
 		return;
 	cache_ref_unref(r->result);
 	llb_definition_unref(r->definition);
-	g_clear_pointer(&r->imports, g_ptr_array_unref);
 	guard_free(r->wire);
 	g_mutex_clear(&r->mu);
 	g_free(r);
@@ -91,7 +89,7 @@ bool build_ref_target(bridge_ref *ref, struct solver_target *ret)
 static bool build_target(struct build *build, const struct solver_ref *r, cancel *c, void **ret, GError **error)
 {
 	struct solver_target t;
-	if (!build_ref_target((bridge_ref *)&r->base, &t) || !imports_wait(r->imports, c, error))
+	if (!build_ref_target((bridge_ref *)&r->base, &t) || !imports_wait(build->imports, c, error))
 		return !t.vertex;
 	for (;;) {
 		g_autoptr(GError) why = NULL;
@@ -177,8 +175,7 @@ static bool solve_definition(bridge *b, const struct bridge_solve_request *reque
 		ops_drop_cache_mounts(builder_worker(build->builder), definition);
 		result->ref = ref_new(b, definition, request->definition);
 		if (request->n_cache_imports > 0)
-			((struct solver_ref *)result->ref)->imports =
-				imports_start(build->imports, request->cache_imports, request->n_cache_imports);
+			imports_start(build->imports, request->cache_imports, request->n_cache_imports);
 		if (request->evaluate && !evaluate(b, result->ref, work, error))
 			return false;
 	}

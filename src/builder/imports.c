@@ -118,28 +118,28 @@ static struct import *import_ensure(imports *all, const struct cache_import *req
 	return i;
 }
 
-GPtrArray *imports_start(imports *i, const struct cache_import *requested, size_t n)
+void imports_start(imports *i, const struct cache_import *requested, size_t n)
 {
-	GPtrArray *wanted = g_ptr_array_new();
 	for (size_t k = 0; k < n; k++) {
 		bool fresh = false;
 		struct import *one = import_ensure(i, &requested[k], &fresh);
-		g_ptr_array_add(wanted, one);
 		if (fresh && !(one->thread = thread_start("import", import_run, one, NULL)))
 			import_run(one);
 	}
-	return wanted;
 }
 
 /* The build's cancel token ends the reads, so the wait needs no timeout. */
-bool imports_wait(const GPtrArray *wanted, cancel *c, GError **error)
+bool imports_wait(imports *i, cancel *c, GError **error)
 {
-	for (guint k = 0; wanted && k < wanted->len; k++) {
-		struct import *i = wanted->pdata[k];
-		g_mutex_lock(&i->mu);
-		while (!i->done)
-			g_cond_wait(&i->changed, &i->mu);
-		g_mutex_unlock(&i->mu);
+	g_mutex_lock(&i->mu);
+	g_autoptr(GList) started = g_hash_table_get_values(i->by_id); /* none is removed */
+	g_mutex_unlock(&i->mu);
+	for (GList *l = started; l; l = l->next) {
+		struct import *one = l->data;
+		g_mutex_lock(&one->mu);
+		while (!one->done)
+			g_cond_wait(&one->changed, &one->mu);
+		g_mutex_unlock(&one->mu);
 	}
 	return cancel_check(c, error);
 }
