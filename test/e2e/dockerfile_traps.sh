@@ -34,7 +34,7 @@ this is the script
 EOF
 D
 grep -q 'this is the script' "$WORK/build.log" || fail "trap 18: the script did not run"
-grep -q '+ /dev/pipes/EOF' "$WORK/build.log" || fail "trap 18: not through the shell"
+grep -q '/dev/pipes/EOF' "$WORK/build.log" || fail "trap 18: not through the shell"
 
 steps 19 <<'D'
 RUN a=1; sh <<EOF && cat <<"EOF" | grep -q 'lit $a'

@@ -68,7 +68,7 @@ for n, (want, op, index) in enumerate(cases):
     got = {name: open(f"{out}/c{n}/{name}").read() for name in os.listdir(f"{out}/c{n}")}
     assert got == want, ((files + ops)[op], index, got)
 print(len(cases), "cases")
-build({"ops": files + [{"in": [[0, 0], [1, 0]], "merge": {"inputs": [{"input": 1}]}}], "result": [3, 0]}, "merge op names 1 of its 2 inputs")
+build({"ops": files + [{"in": [[0, 0], [1, 0]], "merge": {"inputs": [{"input": 1}]}}], "result": [3, 0]}, "merge op uses 1 of its 2 inputs")
 diff = {"in": [[1, 0]], "diff": {"lower": {"input": 0}, "upper": {"input": 0}}}
 build({"ops": files + [diff], "result": [3, 0]}, "invalid upper input index 1 for diff op with 1 inputs")
 # A diff of scratch and scratch is scratch.
