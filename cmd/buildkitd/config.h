@@ -34,6 +34,7 @@ struct config {
 	char **allowed_repositories, **dockerfile_images;
 	int64_t history_max_age_ns, history_max_entries;
 	int64_t registry_concurrency;
+	int64_t drain_timeout_ns; /* for running builds after SIGTERM; 0: they are cancelled at once */
 	bool dockerfile_enabled, gateway_enabled, explain_misses;
 	struct worker_config oci, containerd;
 	struct registry_host *hosts;

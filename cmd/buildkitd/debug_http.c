@@ -12,12 +12,14 @@
 #define REQUEST_BYTES 8192
 #define TIMEOUT_MS 10000
 #define ACCEPT_RETRY_MS 100
+#define OK "200 OK"
 
 struct debug_http {
 	struct bound bound; /* owned */
 	int stop;           /* owned; becomes readable when the server is stopped */
 	GThread *thread;
 	debug_counters_fn counters;
+	bool (*ready)(void *data);
 	void *data;
 };
 
@@ -60,19 +62,21 @@ static void add_metric(void *to, const char *name, int64_t value)
 	g_string_append_printf(to, "# TYPE buildkitd_%s gauge\nbuildkitd_%s %" G_GINT64_FORMAT "\n", name, name, value);
 }
 
-static void write_vars(debug_http *h, GString *out)
+static const char *write_vars(debug_http *h, GString *out)
 {
 	g_string_append(out, "{\n");
 	each_counter(h, add_json, out);
 	g_string_append(out, "\n}\n");
+	return OK;
 }
 
-static void write_metrics(debug_http *h, GString *out)
+static const char *write_metrics(debug_http *h, GString *out)
 {
 	each_counter(h, add_metric, out);
+	return OK;
 }
 
-static void write_threads(debug_http *h, GString *out)
+static const char *write_threads(debug_http *h, GString *out)
 {
 	DIR *dir = opendir("/proc/self/task");
 	for (struct dirent *d = dir ? readdir(dir) : NULL; d; d = readdir(dir)) {
@@ -83,15 +87,26 @@ static void write_threads(debug_http *h, GString *out)
 	}
 	if (dir)
 		closedir(dir);
+	return OK;
 }
 
+static const char *write_ready(debug_http *h, GString *out)
+{
+	bool ready = h->ready(h->data);
+	g_string_append(out, ready ? "ok\n" : "stopping\n");
+	return ready ? OK : "503 Service Unavailable";
+}
+
+/* Writes the body and returns the status line's text. */
+typedef const char *(*page_fn)(debug_http *h, GString *out);
 static const struct page {
 	const char *path, *type;
-	void (*write)(debug_http *h, GString *out);
+	page_fn write;
 } pages[] = {
 	{"/debug/vars", "application/json", write_vars},
 	{"/metrics", "text/plain; version=0.0.4", write_metrics},
 	{"/debug/threads", "text/plain", write_threads},
+	{"/readyz", "text/plain", write_ready},
 };
 
 static void answer(debug_http *h, const char *request, GString *out)
@@ -104,16 +119,12 @@ static void answer(debug_http *h, const char *request, GString *out)
 	for (size_t i = 0; path && i < G_N_ELEMENTS(pages); i++)
 		if (strcmp(pages[i].path, path) == 0)
 			page = &pages[i];
-	if (page)
-		page->write(h, body);
-	else
+	const char *status = page ? page->write(h, body) : path ? "404 Not Found" : "405 Method Not Allowed";
+	if (!page)
 		g_string_append(body, path ? "404 page not found\n" : "405 method not allowed\n");
 	g_string_append_printf(out,
 			       "HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n",
-			       page   ? "200 OK"
-			       : path ? "404 Not Found"
-				      : "405 Method Not Allowed",
-			       page ? page->type : "text/plain", (size_t)body->len);
+			       status, page ? page->type : "text/plain", (size_t)body->len);
 	g_string_append_len(out, body->str, (gssize)body->len);
 }
 
@@ -180,12 +191,14 @@ static void debug_http_free(debug_http *h)
 	g_free(h);
 }
 
-debug_http *debug_http_start(const char *address, debug_counters_fn counters, void *data, GError **error)
+debug_http *debug_http_start(const char *address, debug_counters_fn counters, bool (*ready)(void *data), void *data,
+			     GError **error)
 {
 	g_autofree char *full = strstr(address, "://") ? g_strdup(address) : g_strconcat("tcp://", address, NULL);
 	debug_http *h = g_new0(debug_http, 1);
 	h->stop = -1;
 	h->counters = counters;
+	h->ready = ready;
 	h->data = data;
 	if (bind_address(full, NULL, &h->bound, error) && (h->stop = eventfd(0, EFD_CLOEXEC)) < 0)
 		error_set_errno(error, errno, "eventfd");

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * debug_http: HTTP server of --debugaddr: /debug/vars (JSON), /metrics, /debug/threads.
+ * debug_http: HTTP server of --debugaddr: /debug/vars (JSON), /metrics, /debug/threads, /readyz (200, or 503 while the daemon
+ * accepts no builds).
  *
- *	debug_http *h = debug_http_start("127.0.0.1:6060", write_vars, data, error);
+ *	debug_http *h = debug_http_start("127.0.0.1:6060", counters, is_ready, data, error);
  *
  * Everything else answers 404. One connection at a time, each bounded in bytes and time. Thread: the server has its own
  * thread.
@@ -15,5 +16,6 @@ typedef struct debug_http debug_http;
 typedef void (*debug_counters_fn)(void *data, void (*add)(void *to, const char *name, int64_t value), void *to);
 
 /* address: "host:port", "tcp://host:port" or "unix:///path" (mode 0660). */
-debug_http *debug_http_start(const char *address, debug_counters_fn counters, void *data, GError **error);
+debug_http *debug_http_start(const char *address, debug_counters_fn counters, bool (*ready)(void *data), void *data,
+			     GError **error);
 void debug_http_stop(debug_http *h);

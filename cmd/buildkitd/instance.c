@@ -6,6 +6,7 @@
 #include "collector.h"
 #include "control/control.h"
 #include "debug_http.h"
+#include "drain.h"
 #include "format/reference.h"
 #include "frontend/dockerfile/dockerfile.h"
 #include "listeners.h"
@@ -52,6 +53,7 @@ struct instance {
 	struct control control;
 	debug_http *debug;
 	watchdog *watchdog; /* NULL: not configured */
+	int64_t drain_timeout_ns;
 };
 
 static void forget_result(void *data, const char *id)
@@ -191,11 +193,17 @@ static void debug_counters(void *data, void (*add)(void *to, const char *name, i
 	add(to, "running_ops", (int64_t)c.running_ops);
 }
 
+static bool is_ready(void *data)
+{
+	const instance *d = data;
+	return rpc_server_is_serving(d->server);
+}
+
 static bool open_debug(instance *d, const struct config *config, GError **error)
 {
 	if (!*config->debug_address)
 		return true;
-	d->debug = debug_http_start(config->debug_address, debug_counters, d, error);
+	d->debug = debug_http_start(config->debug_address, debug_counters, is_ready, d, error);
 	return d->debug != NULL;
 }
 
@@ -252,6 +260,7 @@ instance *instance_start(const struct config *config, GError **error)
 {
 	g_autoptr(instance) d = g_new0(instance, 1);
 	d->root_fd = d->lock_fd = -1;
+	d->drain_timeout_ns = config->drain_timeout_ns;
 	block_signals();
 	return start(d, config, error) ? g_steal_pointer(&d) : NULL;
 }
@@ -267,6 +276,8 @@ void instance_wait(instance *d)
 		;
 	log_info("stopping server");
 	service_notify("STOPPING=1");
+	if (signal_number == SIGTERM && d->drain_timeout_ns > 0)
+		drain_builds(d->builder, d->server, d->drain_timeout_ns);
 	/* A second signal kills the process. */
 	struct sigaction action = {.sa_handler = SIG_DFL};
 	sigaction(SIGTERM, &action, NULL);

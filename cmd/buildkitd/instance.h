@@ -15,7 +15,7 @@
 typedef struct instance instance;
 
 instance *instance_start(const struct config *config, GError **error);
-/* Blocks until SIGTERM or SIGINT is received. */
+/* Blocks until SIGTERM or SIGINT is received; after SIGTERM it drains if a drain timeout is configured. */
 void instance_wait(instance *d);
 /* Cancels running builds and stops all parts; a second signal kills the process. */
 void instance_free(instance *d);

@@ -78,6 +78,8 @@ const struct option options[] = {
 	{"group", NULL, AT(OPTION_STRING, group), NULL, NULL, "group (name or number) that owns the unix sockets"},
 	{"debugaddr", "grpc.debugAddress", AT(OPTION_STRING, debug_address), NULL, "BUILDKITD_DEBUGADDR",
 	 "address on which counters and thread states are served over HTTP: HOST:PORT or unix://PATH"},
+	{"drain-timeout", "drainTimeout", AT(OPTION_DURATION, drain_timeout_ns), "0s", NULL,
+	 "time that running builds have to end after SIGTERM; they are cancelled afterwards"},
 	{"tlscert", "grpc.tls.cert", AT(OPTION_STRING, tls_cert), NULL, NULL, "TLS server certificate (PEM file)"},
 	{"tlskey", "grpc.tls.key", AT(OPTION_STRING, tls_key), NULL, NULL,
 	 "private key of the TLS server certificate (PEM file)"},

@@ -29,6 +29,7 @@ struct builder {
 	GHashTable *builds;          /* char * ref to struct build * (counted); running and recently ended builds; mu */
 	provenance_origins *origins; /* owned */
 	size_t running;              /* mu */
+	bool draining;               /* mu */
 	GArray *watchers;            /* element type: struct watcher; mu */
 	guint last_watcher;          /* mu */
 };
@@ -112,6 +113,13 @@ size_t builder_running(builder *b)
 	return n;
 }
 
+void builder_drain(builder *b)
+{
+	g_mutex_lock(&b->mu);
+	b->draining = true;
+	g_mutex_unlock(&b->mu);
+}
+
 void builder_cancel_all(builder *b)
 {
 	g_autoptr(GPtrArray) running = g_ptr_array_new_with_free_func((GDestroyNotify)build_unref);
@@ -159,14 +167,16 @@ static bool register_build(builder *b, struct build *build, GError **error)
 {
 	g_mutex_lock(&b->mu);
 	expire(b);
-	bool fresh = !g_hash_table_contains(b->builds, build->ref);
-	if (fresh) {
+	bool draining = b->draining, fresh = !g_hash_table_contains(b->builds, build->ref);
+	if (fresh && !draining) {
 		g_atomic_int_inc(&build->refs);
 		g_hash_table_insert(b->builds, build->ref, build);
 		b->running++;
 		notify_watchers(b);
 	}
 	g_mutex_unlock(&b->mu);
+	if (draining)
+		return error_set(error, ERROR_UNAVAILABLE, "the daemon is stopping and accepts no further builds");
 	return fresh || error_set(error, ERROR_UNKNOWN, "job ID %s exists", build->ref);
 }
 

@@ -64,6 +64,8 @@ worker *builder_worker(builder *b); /* returns the default worker */
 worker *const *builder_workers(builder *b, size_t *ret_n);
 history *builder_history(builder *b);
 size_t builder_running(builder *b);
+/* Refuses further builds: UNAVAILABLE. Running ones go on. */
+void builder_drain(builder *b);
 /* Cancels all running builds; called when the daemon stops. */
 void builder_cancel_all(builder *b);
 

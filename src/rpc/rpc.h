@@ -87,8 +87,11 @@ void rpc_server_take_large_headers(rpc_server *s);
  * Y".
  */
 void rpc_server_add(rpc_server *s, const struct rpc_method *methods, size_t n, void *data);
-/* Adds grpc.health.v1 (Check, List, Watch): SERVING for "" and every added service. */
+/* Adds grpc.health.v1 (Check, List, Watch): the serving state for "" and every added service. */
 void rpc_server_add_health(rpc_server *s);
+/* Sets the state that the health service reports; initially SERVING. Calls are served in either state. */
+void rpc_server_set_serving(rpc_server *s, bool serving);
+bool rpc_server_is_serving(rpc_server *s);
 
 struct rpc_listen_options {
 	const struct rpc_tls *tls;
@@ -122,6 +125,8 @@ void rpc_server_set_error_hook(rpc_server *s, void (*hook)(const char *path, con
  */
 void rpc_server_set_refused_hook(rpc_server *s, void (*hook)(const char *peer, const char *reason, void *data),
 				 void *data);
+/* Waits until all connections have ended, at most timeout_ms. */
+void rpc_server_wait_disconnected(rpc_server *s, int timeout_ms);
 /* Refuses new calls (UNAVAILABLE), waits at most grace_ms for running ones, then cancels them and waits. */
 void rpc_server_stop(rpc_server *s, int grace_ms);
 void rpc_server_free(rpc_server *s);

@@ -52,6 +52,37 @@ bool server_has_service(rpc_server *s, const char *name)
 	return has;
 }
 
+void server_add_health_watcher(rpc_server *s, rpc_call *call)
+{
+	g_mutex_lock(&s->mu);
+	g_ptr_array_add(s->health_watchers, call);
+	g_mutex_unlock(&s->mu);
+}
+
+void server_remove_health_watcher(rpc_server *s, rpc_call *call)
+{
+	g_mutex_lock(&s->mu);
+	g_ptr_array_remove_fast(s->health_watchers, call);
+	g_mutex_unlock(&s->mu);
+}
+
+void rpc_server_set_serving(rpc_server *s, bool serving)
+{
+	g_mutex_lock(&s->mu);
+	s->not_serving = !serving;
+	for (guint i = 0; i < s->health_watchers->len; i++)
+		rpc_call_kick(s->health_watchers->pdata[i]);
+	g_mutex_unlock(&s->mu);
+}
+
+bool rpc_server_is_serving(rpc_server *s)
+{
+	g_mutex_lock(&s->mu);
+	bool serving = !s->not_serving;
+	g_mutex_unlock(&s->mu);
+	return serving;
+}
+
 /* Call with conn->mu held. */
 static void refuse(rpc_call *call, enum error_code code, const char *format, ...) G_GNUC_PRINTF(3, 4);
 static void refuse(rpc_call *call, enum error_code code, const char *format, ...)
@@ -425,6 +456,7 @@ rpc_server *rpc_server_new(rpc_loop *loop)
 	s->conns = g_hash_table_new(NULL, NULL);
 	admission_init(&s->admission);
 	s->listeners = g_ptr_array_new();
+	s->health_watchers = g_ptr_array_new();
 	return s;
 }
 
@@ -493,6 +525,15 @@ static void wait_calls(rpc_server *s, gint64 until_us)
 	g_mutex_unlock(&s->mu);
 }
 
+void rpc_server_wait_disconnected(rpc_server *s, int timeout_ms)
+{
+	gint64 until_us = g_get_monotonic_time() + (gint64)timeout_ms * 1000;
+	g_mutex_lock(&s->mu);
+	while (g_hash_table_size(s->conns) > 0 && g_cond_wait_until(&s->changed, &s->mu, until_us))
+		;
+	g_mutex_unlock(&s->mu);
+}
+
 void rpc_server_stop(rpc_server *s, int grace_ms)
 {
 	g_mutex_lock(&s->mu);
@@ -526,6 +567,7 @@ void rpc_server_free(rpc_server *s)
 	g_hash_table_unref(s->conns);
 	admission_clear(&s->admission);
 	g_ptr_array_unref(s->listeners);
+	g_ptr_array_unref(s->health_watchers);
 	g_cond_clear(&s->changed);
 	g_mutex_clear(&s->mu);
 	g_free(s);

@@ -23,6 +23,8 @@ struct rpc_server {
 	GPtrArray *listeners; /* of struct listener, owned */
 	gsize buffered;       /* atomic: message bytes of all connections that handlers have not taken */
 	size_t open_calls;
+	GPtrArray *health_watchers; /* of rpc_call, borrowed: kicked when the serving state changes; mu */
+	bool not_serving;           /* mu */
 	bool large_headers;
 	bool stopping;
 	int port;
@@ -44,6 +46,8 @@ bool server_make_room(rpc_server *s, const char *source);
 void server_answer(rpc_call *call, uint8_t *packed, size_t n, const GError *error);
 char **server_services(rpc_server *s);
 bool server_has_service(rpc_server *s, const char *name);
+void server_add_health_watcher(rpc_server *s, rpc_call *call);
+void server_remove_health_watcher(rpc_server *s, rpc_call *call);
 
 /* ---- listener.c */
 /* Stops accepting; the sockets are closed when it returns. Takes no connection locks. */

@@ -9,6 +9,7 @@
     peer.py status SOCKET REF       asks for the status of a build; prints bytes of events and whole seconds
     peer.py ping SOCKET REF         the same for a gateway's Ping
     peer.py content SOCKET [FILTER] lists the content store: a digest and a size a line
+    peer.py health SOCKET           watches the health of the daemon: a status a line (1: SERVING, 2: NOT_SERVING) until its end
     peer.py statuses SOCKET         bytes that the content store says of writes under way
     peer.py solve SOCKET FILE HEX   Solve with FILE's definition and more fields; prints the same: no bytes are an error
 """
@@ -194,6 +195,20 @@ def statuses(path):
     print(len(got) - 5)
 
 
+def health(path):
+    s, data = connect(path), b""
+    s.settimeout(60)
+    s.sendall(PREFACE + frame(4, 0, 0) + frame(1, 4, 1, headers("/grpc.health.v1.Health/Watch")) + frame(0, 1, 1, message(b"")))
+    while got := s.recv(65536):
+        data += got
+        while len(data) >= 9 and len(data) >= 9 + (n := int.from_bytes(data[:3], "big")):
+            if data[3] == 0 and n:
+                print(data[9 + n - 1], flush=True)
+            if data[3] == 1 and data[4] & 1:
+                return
+            data = data[9 + n:]
+
+
 def status(path, ref):
     ask(path, request("/moby.buildkit.v1.Control/Status", message(b"\x0a" + bytes([len(ref)]) + ref.encode())))
 
@@ -254,4 +269,4 @@ def hostile_tar(kind, path):
 
 if __name__ == "__main__":
     {"garbage": garbage, "idle": idle, "activate": activate, "tar": hostile_tar, "status": status, "ping": ping, "content": content,
-     "statuses": statuses, "solve": solve}[sys.argv[1]](*sys.argv[2:])
+     "statuses": statuses, "solve": solve, "health": health}[sys.argv[1]](*sys.argv[2:])

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/rpc_rig.h"
+#include "api/message.h"
 #include "base/thread.h"
+#include "health.pb-c.h"
 #include "rpc/metadata.h"
 #include <sys/un.h>
 
@@ -319,6 +321,62 @@ static void test_idle_streams(void)
 	}
 }
 
+static Health__HealthCheckResponse__ServingStatus next_status(rpc_call *watch)
+{
+	g_autoptr(GError) error = NULL;
+	Health__HealthCheckResponse *reply =
+		rpc_call_recv_message(watch, &health__health_check_response__descriptor, &error);
+	g_assert_no_error(error);
+	Health__HealthCheckResponse__ServingStatus status = reply->status;
+	guard_free(&reply->base);
+	return status;
+}
+
+/* Watch sends each change of the state; other requests are served in either state. */
+static void test_serving(void)
+{
+	scoped_rig r = {0};
+	g_autoptr(GError) error = NULL;
+	rig_up(&r);
+	g_autoptr(rpc_call) watch = rpc_call_start(r.conn, "/grpc.health.v1.Health/Watch", NULL, NULL, 0, &error);
+	g_assert_no_error(error);
+	g_autoptr(rpc_call) unknown = rpc_call_start(r.conn, "/grpc.health.v1.Health/Watch", NULL, NULL, 0, &error);
+	Health__HealthCheckRequest request = HEALTH__HEALTH_CHECK_REQUEST__INIT;
+	g_assert_true(rpc_call_send_message(watch, &request, &error));
+	request.service = (char *)"test.Nothing";
+	g_assert_true(rpc_call_send_message(unknown, &request, &error));
+	g_assert_cmpint(next_status(watch), ==, HEALTH__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING);
+	g_assert_cmpint(next_status(unknown), ==, HEALTH__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVICE_UNKNOWN);
+	g_assert_true(rpc_server_is_serving(r.server));
+	rpc_server_set_serving(r.server, false);
+	g_assert_false(rpc_server_is_serving(r.server));
+	g_assert_cmpint(next_status(watch), ==, HEALTH__HEALTH_CHECK_RESPONSE__SERVING_STATUS__NOT_SERVING);
+	request.service = (char *)"";
+	Health__HealthCheckResponse *reply = rpc_unary(r.conn, "/grpc.health.v1.Health/Check", NULL, &request,
+						       &health__health_check_response__descriptor, NULL, 0, &error);
+	g_assert_no_error(error);
+	g_assert_cmpint(reply->status, ==, HEALTH__HEALTH_CHECK_RESPONSE__SERVING_STATUS__NOT_SERVING);
+	guard_free(&reply->base);
+	g_autoptr(bytes_message) echo = rig_unary(r.conn, "/test.Rig/Echo", "x", 1, &error);
+	g_assert_no_error(error);
+	rpc_server_set_serving(r.server, true);
+	g_assert_cmpint(next_status(watch), ==, HEALTH__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING);
+	rpc_call_abort(watch);
+	rpc_call_abort(unknown);
+}
+
+static void test_wait_disconnected(void)
+{
+	scoped_rig r = {0};
+	rig_up(&r);
+	g_autoptr(GError) error = NULL;
+	g_autoptr(bytes_message) reply = rig_unary(r.conn, "/test.Rig/Echo", "x", 1, &error);
+	g_assert_no_error(error);
+	rpc_server_wait_disconnected(r.server, 1);
+	g_clear_pointer(&r.conn, rpc_conn_unref);
+	rpc_server_wait_disconnected(r.server, 60000);
+}
+
 /* A call that gets no thread is refused; the server continues and serves the next one. */
 static void test_no_thread(void)
 {
@@ -382,6 +440,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/call/server-stop", test_server_stop);
 	g_test_add_func("/call/write-error", test_write_error);
 	g_test_add_func("/call/idle-streams", test_idle_streams);
+	g_test_add_func("/call/serving", test_serving);
+	g_test_add_func("/call/wait-disconnected", test_wait_disconnected);
 	g_test_add_func("/call/no-thread", test_no_thread);
 	g_test_add_func("/call/calls-of-connection", test_calls_of_connection);
 	return g_test_run();
