@@ -10,6 +10,7 @@
 #include "provenance/origin.h"
 #include <string.h>
 
+#define DOCKERFILE "dockerfile.v0"
 #define SYNTAX_ARG "build-arg:BUILDKIT_SYNTAX"
 
 /* Records the origin of the results, which may become inputs of other requests. */
@@ -74,35 +75,18 @@ static bool solve_dockerfile(bridge *b, const struct bridge_solve_request *reque
 	return dockerfile_frontend.solve(b, request->options, request->inputs, work, ret, error);
 }
 
-bool build_names_dockerfile_context(GHashTable *options)
+void build_settle_frontend(const char **frontend, GHashTable *options)
 {
+	if (strcmp(*frontend, "gateway.v0") != 0 || g_strcmp0(g_hash_table_lookup(options, "source"), DOCKERFILE) != 0)
+		return;
 	GHashTableIter iter;
 	void *key;
 	g_hash_table_iter_init(&iter, options);
 	while (g_hash_table_iter_next(&iter, &key, NULL))
-		if (strcmp(key, "context:dockerfile.v0") == 0 || g_str_has_prefix(key, "context:dockerfile.v0::"))
-			return true;
-	return false;
-}
-
-/* The gateway frontend with the built-in frontend as its source is the built-in frontend. */
-static bool run_named_builtin(bridge *b, const struct bridge_solve_request *request, struct work *work,
-			      build_result **ret, GError **error)
-{
-	g_autoptr(GHashTable) options = g_hash_table_new(g_str_hash, g_str_equal);
-	GHashTableIter iter;
-	void *key, *value;
-	g_hash_table_iter_init(&iter, request->options);
-	while (g_hash_table_iter_next(&iter, &key, &value))
-		if (strcmp(key, "source") != 0)
-			g_hash_table_insert(options, key, value);
-	struct bridge_solve_request builtin = *request;
-	builtin.frontend = "dockerfile.v0";
-	builtin.options = options;
-	bool ok = run_nested(b, &builtin, work, solve_dockerfile, ret, error);
-	if (!ok)
-		add_frontend_detail(&builtin, error);
-	return ok;
+		if (strcmp(key, "context:" DOCKERFILE) == 0 || g_str_has_prefix(key, "context:" DOCKERFILE "::"))
+			return;
+	*frontend = DOCKERFILE;
+	g_hash_table_remove(options, "source");
 }
 
 /* ---- frontend images */
@@ -159,19 +143,17 @@ bool build_solve_frontend(bridge *b, const struct bridge_solve_request *request,
 			  GError **error)
 {
 	const struct builder_options *allowed = builder_get_options(build_of_bridge(b)->builder);
-	const char *name = request->frontend;
-	bool is_gateway = strcmp(name, "gateway.v0") == 0;
-	if (is_gateway && allowed->dockerfile_enabled && !build_names_dockerfile_context(request->options) &&
-	    g_strcmp0(g_hash_table_lookup(request->options, "source"), "dockerfile.v0") == 0)
-		return run_named_builtin(b, request, work, ret, error);
+	struct bridge_solve_request settled = *request;
+	if (allowed->dockerfile_enabled)
+		build_settle_frontend(&settled.frontend, settled.options);
 	bool ok;
-	if (strcmp(name, "dockerfile.v0") == 0 && allowed->dockerfile_enabled)
-		ok = run_nested(b, request, work, solve_dockerfile, ret, error);
-	else if (is_gateway && allowed->gateway_enabled)
-		ok = run_gateway(b, request, work, ret, error);
+	if (strcmp(settled.frontend, DOCKERFILE) == 0 && allowed->dockerfile_enabled)
+		ok = run_nested(b, &settled, work, solve_dockerfile, ret, error);
+	else if (strcmp(settled.frontend, "gateway.v0") == 0 && allowed->gateway_enabled)
+		ok = run_gateway(b, &settled, work, ret, error);
 	else
-		return error_set(error, ERROR_UNKNOWN, "invalid frontend: %s", name);
+		return error_set(error, ERROR_UNKNOWN, "invalid frontend: %s", settled.frontend);
 	if (!ok)
-		add_frontend_detail(request, error);
+		add_frontend_detail(&settled, error);
 	return ok;
 }

@@ -528,7 +528,9 @@ static bool run_with_job(struct build *build, GHashTable *response, GError **err
 bool builder_solve(builder *b, const struct build_request *request, cancel *c, GHashTable **ret_response,
 		   GError **error)
 {
-	struct build *build = build_new(b, request, c);
+	struct build_request settled = *request;
+	build_settle_frontend(&settled.frontend, settled.frontend_attrs);
+	struct build *build = build_new(b, &settled, c);
 	g_autoptr(GHashTable) response = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	session_registry *sessions = builder_worker(b)->sessions;
 	session_guard(sessions, request->session, build->cancel);

@@ -26,7 +26,7 @@ struct build_request {
 	const char *ref;                  /* "": generated */
 	const char *session;              /* "" if there is none */
 	const char *frontend;             /* "": a definition, or driven by the client through LLBBridge */
-	GHashTable *frontend_attrs;       /* char * to char * */
+	GHashTable *frontend_attrs;       /* char * to char *; builder_solve may change it */
 	GHashTable *frontend_inputs;      /* char * to Pb__Definition * */
 	const Pb__Definition *definition; /* NULL: none */
 	const struct build_target *exporters;
@@ -68,9 +68,6 @@ size_t builder_running(builder *b);
 void builder_drain(builder *b);
 /* Cancels all running builds; called when the daemon stops. */
 void builder_cancel_all(builder *b);
-
-/* Reports whether a context replaces the built-in Dockerfile frontend. options: char * to char *. */
-bool build_names_dockerfile_context(GHashTable *options);
 
 /* ret_response: char * to char *, owned. Errors: of the part that failed, with details. */
 bool builder_solve(builder *b, const struct build_request *request, cancel *c, GHashTable **ret_response,

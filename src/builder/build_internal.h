@@ -74,6 +74,11 @@ llb_definition *build_ref_definition(bridge_ref *ref);
 const Pb__Definition *build_ref_wire(bridge_ref *ref);
 
 /* ---- bridge_frontend.c */
+/*
+ * The gateway frontend with the built-in frontend as its source is the built-in frontend, unless a context replaces the
+ * source: then replaces *frontend, and removes the source from options.
+ */
+void build_settle_frontend(const char **frontend, GHashTable *options);
 bool build_solve_frontend(bridge *b, const struct bridge_solve_request *request, struct work *work, build_result **ret,
 			  GError **error);
 bool build_serves_frontend(bridge *b, const char *source, GHashTable *options);

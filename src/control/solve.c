@@ -82,20 +82,6 @@ static GHashTable *translate_inputs(struct translation *t, const Control__SolveR
 	return inputs;
 }
 
-/*
- * The gateway frontend with the built-in frontend as its source is the built-in frontend, unless a context replaces the
- * source.
- */
-static void settle_frontend(struct build_request *r)
-{
-	const char *image = g_hash_table_lookup(r->frontend_attrs, "source");
-	if (strcmp(r->frontend, "gateway.v0") != 0 || g_strcmp0(image, "dockerfile.v0") != 0 ||
-	    build_names_dockerfile_context(r->frontend_attrs))
-		return;
-	r->frontend = "dockerfile.v0";
-	g_hash_table_remove(r->frontend_attrs, "source");
-}
-
 static bool translate(struct translation *t, const Control__SolveRequest *m, GError **error)
 {
 	for (size_t i = 0; i < m->n_exporters; i++)
@@ -125,7 +111,6 @@ static bool translate(struct translation *t, const Control__SolveRequest *m, GEr
 		.internal = m->internal,
 		.session_exporters = m->enablesessionexporter,
 	};
-	settle_frontend(&t->request);
 	return check_unimplemented_parts(m, error) &&
 	       check_compat(m->compatibilityversion, &t->request.compat_version, error);
 }

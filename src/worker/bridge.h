@@ -80,7 +80,7 @@ void build_result_set_metadata(build_result *r, const char *key, const void *byt
 struct bridge_solve_request {
 	const Pb__Definition *definition; /* or a frontend: */
 	const char *frontend;             /* with options and inputs */
-	GHashTable *options;              /* char * to char * */
+	GHashTable *options;              /* char * to char *; solve may change it */
 	GHashTable *inputs;               /* char * to Pb__Definition * */
 	bool evaluate;
 	const struct cache_import *cache_imports; /* borrowed */

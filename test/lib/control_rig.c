@@ -23,11 +23,6 @@ history *builder_history(builder *b)
 	return the_rig->history;
 }
 
-bool build_names_dockerfile_context(GHashTable *options)
-{
-	return g_hash_table_contains(options, "context:dockerfile.v0");
-}
-
 bool builder_solve(builder *b, const struct build_request *request, cancel *c, GHashTable **ret_response,
 		   GError **error)
 {

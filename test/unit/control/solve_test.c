@@ -173,34 +173,6 @@ static void test_old_exporter(struct control_rig *r, gconstpointer data)
 	guard_free(m);
 }
 
-static void test_frontend(struct control_rig *r, gconstpointer data)
-{
-	static const struct {
-		const char *frontend, *attrs, *expected;
-	} cases[] = {
-		{"gateway.v0", "source=dockerfile.v0 a=1", "frontend=dockerfile.v0 a=1 "},
-		{"gateway.v0", "source=docker/dockerfile", "frontend=gateway.v0 source=docker/dockerfile "},
-		{"gateway.v0", "a=1", "frontend=gateway.v0 a=1 "},
-		{"dockerfile.v0", "source=dockerfile.v0", "frontend=dockerfile.v0 source=dockerfile.v0 "},
-		{"gateway.v0", "source=dockerfile.v0 context:dockerfile.v0=x",
-		 "frontend=gateway.v0 context:dockerfile.v0=x source=dockerfile.v0 "},
-	};
-	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
-		g_autoptr(GError) error = NULL;
-		Control__SolveRequest *m = message_new(Control__SolveRequest, control__solve_request);
-		g_autoptr(GHashTable) attrs = table_of(cases[i].attrs);
-		message_replace_text(&m->frontend, cases[i].frontend);
-		message_set_map(m, frontendattrs, attrs);
-		guard_free(CONTROL_CALL(r, SOLVE, m, control__solve_response, &error));
-		g_assert_no_error(error);
-		g_autofree char *expected = g_strconcat("ref= session= ", cases[i].expected, "inputs=0", NULL);
-		g_assert_cmpstr(seen->str, !=, "");
-		g_string_truncate(seen, strlen(expected));
-		g_assert_cmpstr(seen->str, ==, expected);
-		guard_free(m);
-	}
-}
-
 static void test_refused(struct control_rig *r, gconstpointer data)
 {
 	static const struct {
@@ -252,7 +224,6 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add("/solve/request", struct control_rig, NULL, setup, test_request, teardown);
 	g_test_add("/solve/old-exporter", struct control_rig, NULL, setup, test_old_exporter, teardown);
-	g_test_add("/solve/frontend", struct control_rig, NULL, setup, test_frontend, teardown);
 	g_test_add("/solve/refused", struct control_rig, NULL, setup, test_refused, teardown);
 	g_test_add("/solve/failure", struct control_rig, NULL, setup, test_failure, teardown);
 	return g_test_run();
