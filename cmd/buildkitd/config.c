@@ -96,9 +96,8 @@ static bool apply_flag(struct config *config, const struct option *option, const
 		*member = g_strdupv((char **)(uintptr_t)flags_strings(f, option->flag));
 		return true;
 	}
-	if (option_set_text(config, option, flags_string(f, option->flag), error))
-		return true;
-	return error_prefix(error, "--%s: ", option->flag);
+	return option_set_text(config, option, flags_string(f, option->flag), error) ||
+	       error_prefix(error, "--%s: ", option->flag);
 }
 
 /* Parses "Reserved[,Free[,Maximum]]" in MB. flag is the flag's name for error texts. */

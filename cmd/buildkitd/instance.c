@@ -95,10 +95,8 @@ static bool repositories_normalize(char **names, GError **error)
 {
 	for (char **name = names; name && *name; name++) {
 		g_autoptr(reference) ref = reference_parse_normalized(*name, error);
-		if (!ref) {
-			g_prefix_error(error, "repository %s: ", *name);
-			return false;
-		}
+		if (!ref)
+			return error_prefix(error, "repository %s: ", *name);
 		g_free(*name);
 		*name = reference_name(ref);
 	}
@@ -118,10 +116,8 @@ static bool open_builder(instance *d, const struct config *config, GError **erro
 	    !repositories_normalize(d->dockerfile_images, error))
 		return false;
 	d->provenance_env = provenance_env_load(config->provenance_env_dir, error);
-	if (!d->provenance_env) {
-		g_prefix_error(error, "provenanceEnvDir: ");
-		return false;
-	}
+	if (!d->provenance_env)
+		return error_prefix(error, "provenanceEnvDir: ");
 	struct builder_options options = {
 		.workers = d->workers.list,
 		.n_workers = d->workers.n,

@@ -128,9 +128,7 @@ bool cancel_is_set(const cancel *c)
 
 bool cancel_check(cancel *c, GError **error)
 {
-	if (!cancel_is_set(c))
-		return true;
-	return error_set(error, c->code, "%s", c->text);
+	return !cancel_is_set(c) || error_set(error, c->code, "%s", c->text);
 }
 
 /* ---- waiting for descriptors */

@@ -43,10 +43,8 @@ static bool scan_ref(bridge *b, const sbom_generator *g, build_result *result, c
 	g_autoptr(GError) why = NULL;
 	struct sbom_scan scan = {.graph = graph, .id = id, .ignore_cache = ignore_cache};
 	scan.core = llb_import(graph, b->class->definition(b, ref), &why);
-	if (why) {
-		g_propagate_error(error, g_steal_pointer(&why));
-		return false;
-	}
+	if (why)
+		return error_propagate(error, g_steal_pointer(&why));
 	if (!sbom_scan(g, &scan, work, &made, error))
 		return false;
 	sbom_attest(result, id, made);

@@ -96,10 +96,8 @@ static bool build_target(struct build *build, const struct solver_ref *r, cancel
 		unsigned losses = imports_losses(build->imports);
 		if (solver_job_build(build->job, t.vertex, t.index, c, ret, &why))
 			return true;
-		if (cancel_is_set(c) || imports_losses(build->imports) == losses) {
-			g_propagate_error(error, g_steal_pointer(&why));
-			return false;
-		}
+		if (cancel_is_set(c) || imports_losses(build->imports) == losses)
+			return error_propagate(error, g_steal_pointer(&why));
 		solver_job_reopen(build->job);
 	}
 }

@@ -51,10 +51,8 @@ static bool look_up_image(struct build *build, provenance_scope *scope, const st
 	ident_new(id);
 	struct digest digest;
 	digest_of(id, strlen(id), &digest);
-	if (!solver_job_run_vertex(build->job, digest.text, name, work->cancel, lookup_run, &l, error)) {
-		g_prefix_error(error, "failed to resolve source metadata for %s: ", asked);
-		return false;
-	}
+	if (!solver_job_run_vertex(build->job, digest.text, name, work->cancel, lookup_run, &l, error))
+		return error_prefix(error, "failed to resolve source metadata for %s: ", asked);
 	if (scope)
 		provenance_scope_note_image(scope, wanted->ref, wanted->platform, l.found.digest.text,
 					    wanted->oci_layout);
@@ -124,10 +122,8 @@ static bool run_lookup(struct source_lookup *l, enum bridge_source_kind kind, st
 	ident_new(id);
 	struct digest digest;
 	digest_of(id, strlen(id), &digest);
-	if (!solver_job_run_vertex(l->build->job, digest.text, name, work->cancel, run, l, error)) {
-		g_prefix_error(error, "failed to resolve source metadata for %s: ", r->source->identifier);
-		return false;
-	}
+	if (!solver_job_run_vertex(l->build->job, digest.text, name, work->cancel, run, l, error))
+		return error_prefix(error, "failed to resolve source metadata for %s: ", r->source->identifier);
 	l->found->kind = kind;
 	return true;
 }

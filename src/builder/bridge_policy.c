@@ -30,9 +30,8 @@ struct policy_run {
 static bool rewrite_sources(void *data, struct llb_source *sources, size_t n, GError **error)
 {
 	struct policy_run *run = data;
-	if (source_check_run_all(&run->check, sources, n, run->work, error))
-		return true;
-	return error_prefix(error, "error evaluating the source policy: ");
+	return source_check_run_all(&run->check, sources, n, run->work, error) ||
+	       error_prefix(error, "error evaluating the source policy: ");
 }
 
 llb_definition *build_load(struct build *b, const struct bridge_solve_request *r, struct work *work, GError **error)

@@ -441,10 +441,8 @@ static bool evaluate_and_export(struct build *build, build_result *result, GHash
 			    build_export(build, result, response, &why))
 				return true;
 		}
-		if (cancel_is_set(build->cancel) || imports_losses(build->imports) == losses) {
-			g_propagate_error(error, g_steal_pointer(&why));
-			return false;
-		}
+		if (cancel_is_set(build->cancel) || imports_losses(build->imports) == losses)
+			return error_propagate(error, g_steal_pointer(&why));
 		reopen_refs(build, result);
 	}
 }

@@ -62,8 +62,7 @@ static bool run_all(struct target *targets, size_t n, void (*fn)(struct target *
 	for (size_t i = 0; i < n; i++) {
 		if (!targets[i].error)
 			continue;
-		g_propagate_error(error, g_steal_pointer(&targets[i].error));
-		return false;
+		return error_propagate(error, g_steal_pointer(&targets[i].error));
 	}
 	return true;
 }

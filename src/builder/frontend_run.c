@@ -182,8 +182,7 @@ static bool exit_error(const struct run *r, GError **error)
 		error_set(&local, ERROR_UNKNOWN, "exit code: %d", r->exit.code);
 	g_autofree char *detail = g_strdup_printf("{\"Code\":%d}", r->exit.code);
 	error_add_detail(local, "gatewayapi.ExitMessage", detail);
-	g_propagate_error(error, local);
-	return false;
+	return error_propagate(error, local);
 }
 
 /* An error that the frontend returned comes before one of its process, and that before a result. */
@@ -192,14 +191,10 @@ static bool outcome(struct run *r, build_result **ret, GError **error)
 	g_autoptr(build_result) result = NULL;
 	GError *returned = NULL;
 	bool has_result = gateway_get_result(r->gateway, &result, &returned);
-	if (returned) {
-		g_propagate_error(error, returned);
-		return false;
-	}
-	if (!r->killed && !r->ok) {
-		g_propagate_error(error, g_steal_pointer(&r->error));
-		return false;
-	}
+	if (returned)
+		return error_propagate(error, returned);
+	if (!r->killed && !r->ok)
+		return error_propagate(error, g_steal_pointer(&r->error));
 	if (!r->killed && r->exit.code != 0)
 		return exit_error(r, error);
 	if (!has_result && r->killed)

@@ -378,10 +378,8 @@ bool provenance_capture_result(provenance *p, build_result *result, GError **err
 	g_ptr_array_set_size(p->subjects, 0);
 	g_autoptr(GError) why = NULL;
 	g_autoptr(GPtrArray) platforms = result_platforms(result->metadata, &why);
-	if (!platforms && p->options.wanted) {
-		g_propagate_error(error, g_steal_pointer(&why));
-		return false;
-	}
+	if (!platforms && p->options.wanted)
+		return error_propagate(error, g_steal_pointer(&why));
 	g_autoptr(GPtrArray) none = g_ptr_array_new();
 	capture_all(p, result, platforms ? platforms : none);
 	for (guint i = 0; p->options.complete_materials && i < p->subjects->len; i++) {

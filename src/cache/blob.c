@@ -170,9 +170,8 @@ static int blob_open(cache *c, const oci_descriptor *blob, GError **error)
 /* The diff id covers the whole decompressed stream, so data after the end of the tar counts as well. */
 static bool check_tar(const cache_ref *r, bool is_whole, const struct digest *tar, GError **error)
 {
-	if (!is_whole || !digest_is_set(&r->diff_id) || digest_equal(tar, &r->diff_id))
-		return true;
-	return error_set(error, ERROR_DATA_LOSS, "convert %s: diff id mismatch: expected %s, got %s",
+	return !is_whole || !digest_is_set(&r->diff_id) || digest_equal(tar, &r->diff_id) ||
+	       error_set(error, ERROR_DATA_LOSS, "convert %s: diff id mismatch: expected %s, got %s",
 			 r->blob->digest.text, r->diff_id.text, tar->text);
 }
 

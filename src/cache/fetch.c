@@ -100,9 +100,7 @@ bool fetch_group_wait(fetch_group *g, guint i, GError **error)
 		g_cond_wait(&g->done, &g->mu);
 	GError *failure = item->error ? g_error_copy(item->error) : NULL;
 	g_mutex_unlock(&g->mu);
-	if (!failure)
-		return true;
-	return error_propagate(error, failure);
+	return !failure || error_propagate(error, failure);
 }
 
 void fetch_group_end(fetch_group *g)
@@ -184,7 +182,5 @@ bool record_fetch_all(cache *c, GPtrArray *records, struct work *work, GError **
 	for (guint i = 0; i < todo->len && !failure; i++)
 		fetch_group_wait(g, i, &failure);
 	record_sinks_end(sinks, failure);
-	if (!failure)
-		return true;
-	return error_propagate(error, failure);
+	return !failure || error_propagate(error, failure);
 }

@@ -28,10 +28,8 @@ static void renew_locked(cache_ref *have, cache_ref *fresh)
 cache_ref *cache_add_layer(cache *c, cache_ref *parent, const oci_layer *layer, blob_provider *provider,
 			   const struct cache_record_options *options, GError **error)
 {
-	if (!layer->descriptor || !digest_is_set(&layer->descriptor->digest) || !digest_is_set(&layer->diff_id)) {
-		error_set(error, ERROR_INVALID_ARGUMENT, "layer without digest or diff id");
-		return NULL;
-	}
+	if (!layer->descriptor || !digest_is_set(&layer->descriptor->digest) || !digest_is_set(&layer->diff_id))
+		return error_null(error, ERROR_INVALID_ARGUMENT, "layer without digest or diff id");
 	cache_ref *fresh = record_new(c, options);
 	fresh->blob = oci_descriptor_copy(layer->descriptor);
 	fresh->diff_id = layer->diff_id;
@@ -117,10 +115,7 @@ static bool make_blobs(cache *c, GPtrArray *chain, const struct cache_layer_opti
 	m.todo = todo;
 	thread_each(todo->len, g_get_num_processors(), make_one, &m);
 	g_mutex_clear(&m.mu);
-	if (!m.error)
-		return true;
-	g_propagate_error(error, m.error);
-	return false;
+	return !m.error || error_propagate(error, m.error);
 }
 
 /* ---- what is reported */

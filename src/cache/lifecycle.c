@@ -37,10 +37,8 @@ static cache_ref *add_mutable(cache *c, cache_ref *parent, const struct cache_re
 cache_ref *cache_new_mutable(cache *c, cache_ref *parent, const struct cache_record_options *options, struct work *work,
 			     GError **error)
 {
-	if (parent && parent->is_mutable) {
-		error_set(error, ERROR_FAILED_PRECONDITION, "%s is mutable", parent->id);
-		return NULL;
-	}
+	if (parent && parent->is_mutable)
+		return error_null(error, ERROR_FAILED_PRECONDITION, "%s is mutable", parent->id);
 	if (parent && !record_unpack(parent, work, error))
 		return NULL;
 	cache_ref *r = add_mutable(c, parent, options, work ? work->cancel : NULL, error);
@@ -193,10 +191,8 @@ static cache_ref *get_mutable_locked(cache *c, const char *id, GError **error)
 		not_found(id, error);
 		return NULL;
 	}
-	if (!r->is_mutable) {
-		error_set(error, ERROR_FAILED_PRECONDITION, "%s is not mutable", id);
-		return NULL;
-	}
+	if (!r->is_mutable)
+		return error_null(error, ERROR_FAILED_PRECONDITION, "%s is not mutable", id);
 	if (r->handles > 0 || (r->twin && record_is_used_locked(r->twin))) {
 		locked(id, error);
 		return NULL;

@@ -270,9 +270,7 @@ static bool load_trees(cache *c, GError **error)
 		t->broken = parent && !t->parent;
 		link_over(c, t, g_hash_table_lookup(over, t->id));
 	}
-	if (!failure)
-		return true;
-	return error_propagate(error, failure);
+	return !failure || error_propagate(error, failure);
 }
 
 static cache_ref *row_of(GHashTable *by_id, const char *id)

@@ -93,10 +93,8 @@ static bool prepare(cache *c, struct tree *t, bool share, cancel *stop, GError *
 struct tree *tree_create(cache *c, const char *id, struct tree *parent, bool share, cancel *stop, GError **error)
 {
 	trash_put(c, c->work_fd, id);
-	if (mkdirat(c->work_fd, id, 0700) < 0) {
-		error_set_errno(error, errno, "create snapshot %s", id);
-		return NULL;
-	}
+	if (mkdirat(c->work_fd, id, 0700) < 0)
+		return error_null_errno(error, errno, "create snapshot %s", id);
 	g_mutex_lock(&c->mu);
 	struct tree *t = tree_new(id, tree_ref_locked(parent));
 	g_mutex_unlock(&c->mu);

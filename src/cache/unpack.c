@@ -143,12 +143,11 @@ static void adopt_locked(cache_ref *r, struct tree *t)
 
 static bool check_system_locked(const cache_ref *r, GError **error)
 {
-	if (!r->values || !g_hash_table_contains(r->values, CACHE_LAYER_OS))
-		return true;
-	return error_set(
-		error, ERROR_UNIMPLEMENTED,
-		"unpack layer %s: layers of Windows images are not supported yet, only images that use them unchanged",
-		r->blob ? r->blob->digest.text : r->id);
+	return !r->values || !g_hash_table_contains(r->values, CACHE_LAYER_OS) ||
+	       error_set(error, ERROR_UNIMPLEMENTED,
+			 "unpack layer %s: layers of Windows images are not supported yet, "
+			 "only images that use them unchanged",
+			 r->blob ? r->blob->digest.text : r->id);
 }
 
 static bool unpack_claimed_locked(cache_ref *r, guint layer, fetch_group *blobs, struct work *work, GError **error)
@@ -233,9 +232,7 @@ bool record_unpack(cache_ref *r, struct work *work, GError **error)
 	GError *failure = NULL;
 	unpack_all(c, missing, work, &failure);
 	record_sinks_end(sinks, failure);
-	if (!failure)
-		return true;
-	return error_propagate(error, failure);
+	return !failure || error_propagate(error, failure);
 }
 
 /* ---- trees for callers */

@@ -31,9 +31,8 @@ bool services_add_oci_layout(services *s, const char *value, GError **error)
 		return error_set(error, ERROR_INVALID_ARGUMENT,
 				 "oci-layout option must be 'id=path/to/layout', instead had invalid %s", value);
 	g_autofree char *id = g_strdup_printf("oci:%.*s", (int)(equals - value), value);
-	if (services_add_store(s, id, equals + 1, false, error))
-		return true;
-	return error_prefix(error, "oci-layout context at %s failed to initialize: ", equals + 1);
+	return services_add_store(s, id, equals + 1, false, error) ||
+	       error_prefix(error, "oci-layout context at %s failed to initialize: ", equals + 1);
 }
 
 static struct content_dir *choose_store(services *s, rpc_call *call, GError **error)

@@ -207,9 +207,7 @@ static bool write_stream(rpc_call *call, int fd, const char *path, GError **erro
 		if (!write_message(fd, path, message, error))
 			return false;
 	}
-	if (!failure)
-		return true;
-	return error_propagate(error, failure);
+	return !failure || error_propagate(error, failure);
 }
 
 /* Writes a temporary file and renames it. Returns false with EACCES if the directory is not writable. */

@@ -245,9 +245,7 @@ static bool serve_agent(rpc_call *call, const struct service_agent *agent, int f
 		guard_free(m);
 		serve_requests(call, agent, fd, buffer, &failure);
 	}
-	if (!failure)
-		return true;
-	return error_propagate(error, failure);
+	return !failure || error_propagate(error, failure);
 }
 
 /* ---- raw forwarding */

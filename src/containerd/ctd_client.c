@@ -27,8 +27,7 @@ static rpc_conn *dial(ctd_client *c, GError **error)
 	if (conn)
 		return conn;
 	ctd_name_peer(c, failure);
-	g_propagate_error(error, failure);
-	return NULL;
+	return error_propagate_null(error, failure);
 }
 
 /* The hooks use the new connection before other threads do. */
@@ -139,8 +138,7 @@ void *ctd_call_under(ctd_client *c, const char *lease, unsigned flags, const cha
 	if (message)
 		return message;
 	ctd_name_peer(c, failure);
-	g_propagate_error(error, failure);
-	return NULL;
+	return error_propagate_null(error, failure);
 }
 
 void *ctd_call(ctd_client *c, unsigned flags, const char *path, const void *request,
@@ -171,8 +169,7 @@ bool ctd_remove(ctd_client *c, unsigned flags, const char *path, const void *req
 		g_clear_error(&failure);
 		return true;
 	}
-	g_propagate_error(error, failure);
-	return false;
+	return error_propagate(error, failure);
 }
 
 rpc_call *ctd_stream(ctd_client *c, unsigned flags, const char *path, cancel *stop, GError **error)
@@ -186,6 +183,5 @@ rpc_call *ctd_stream(ctd_client *c, unsigned flags, const char *path, cancel *st
 	if (call)
 		return call;
 	ctd_name_peer(c, failure);
-	g_propagate_error(error, failure);
-	return NULL;
+	return error_propagate_null(error, failure);
 }

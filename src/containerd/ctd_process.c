@@ -246,8 +246,7 @@ static bool follow(struct task *t, int *ret_code, GError **error)
 	if (cancel_is_set(call->cancel)) {
 		g_clear_error(error);
 		cancel_check(call->cancel, error);
-		g_prefix_error(error, "exit code: %d: ", code);
-		return false;
+		return error_prefix(error, "exit code: %d: ", code);
 	}
 	return known;
 }

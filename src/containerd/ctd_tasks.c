@@ -119,8 +119,7 @@ static bool tasks_run(void *self, const struct runtime_call *call, int *ret_code
 		return true;
 	/* containerd may have exited while its shim and the task still run. */
 	cgroup_kill(call->cgroups, call->cgroup_path);
-	g_propagate_error(error, failure);
-	return false;
+	return error_propagate(error, failure);
 }
 
 static void tasks_end(void *self, const char *id)

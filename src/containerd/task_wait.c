@@ -78,10 +78,8 @@ int task_wait_fd(const task_wait *w)
 bool task_wait_result(task_wait *w, int *ret_code, GError **error)
 {
 	join(w);
-	if (w->error) {
-		g_propagate_error(error, g_steal_pointer(&w->error));
-		return false;
-	}
+	if (w->error)
+		return error_propagate(error, g_steal_pointer(&w->error));
 	*ret_code = w->code;
 	return true;
 }

@@ -81,17 +81,13 @@ static GBytes *file_read(int fd, const char *path, cancel *c, GError **error)
 		if (!cancel_check(c, error))
 			return NULL;
 		ssize_t n = TEMP_FAILURE_RETRY(read(fd, buffer, READ_BYTES));
-		if (n < 0) {
-			error_set_errno(error, errno, "read %s", path);
-			return NULL;
-		}
+		if (n < 0)
+			return error_null_errno(error, errno, "read %s", path);
 		if (n == 0)
 			return g_byte_array_free_to_bytes(g_steal_pointer(&bytes));
-		if (bytes->len + n > LIMIT_ATTESTATION_BYTES) {
-			error_set(error, ERROR_RESOURCE_EXHAUSTED, "%s exceeds %lld bytes", path,
-				  LIMIT_ATTESTATION_BYTES);
-			return NULL;
-		}
+		if (bytes->len + n > LIMIT_ATTESTATION_BYTES)
+			return error_null(error, ERROR_RESOURCE_EXHAUSTED, "%s exceeds %lld bytes", path,
+					  LIMIT_ATTESTATION_BYTES);
 		g_byte_array_append(bytes, buffer, (guint)n);
 	}
 }
@@ -238,10 +234,8 @@ GPtrArray *attestations_load(const struct exporter_context *context, const struc
 	struct loading l = {.context = context, .work = work, .list = list};
 	for (size_t i = 0; i < input->n_attestations; i++)
 		if (is_for(&input->attestations[i], platform_id, with_inline) &&
-		    !attestation_load(&l, &input->attestations[i], error)) {
-			g_prefix_error(error, "attestation of %s: ", platform_id);
-			return NULL;
-		}
+		    !attestation_load(&l, &input->attestations[i], error))
+			return error_prefix_null(error, "attestation of %s: ", platform_id);
 	core_first(list);
 	return g_steal_pointer(&list);
 }

@@ -33,10 +33,8 @@ static oci_descriptor *store_blob(const struct attestation_request *r, GBytes *b
 	const void *data = g_bytes_get_data(bytes, &n);
 	struct digest digest;
 	digest_of(data, n, &digest);
-	if (!blob_holds_put(r->context->holds, data, n, &digest, error)) {
-		g_prefix_error(error, "error writing data blob %s: ", digest.text);
-		return NULL;
-	}
+	if (!blob_holds_put(r->context->holds, data, n, &digest, error))
+		return error_prefix_null(error, "error writing data blob %s: ", digest.text);
 	return oci_descriptor_new(media_type, &digest, (int64_t)n);
 }
 

@@ -174,10 +174,8 @@ bool attestation_sbom_layers(sbom_files *files, const GPtrArray *layers, blob_st
 		}
 		s.layer = d->digest.text;
 		int64_t n = layer_tar_bytes(d, fd, error);
-		if (n < 0 || !blob_scan(fd, n, &s, work->cancel, error)) {
-			g_prefix_error(error, "list the files of layer %s: ", d->digest.text);
-			return false;
-		}
+		if (n < 0 || !blob_scan(fd, n, &s, work->cancel, error))
+			return error_prefix(error, "list the files of layer %s: ", d->digest.text);
 	}
 	return true;
 }

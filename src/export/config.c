@@ -73,10 +73,8 @@ static bool moment_read(const json_t *value, struct moment *ret, GError **error)
 	int64_t ns;
 	if (!text)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid image config for export: wrong type of time");
-	if (!time_parse_rfc3339(text, &ns, error)) {
-		g_prefix_error(error, "invalid image config for export: ");
-		return false;
-	}
+	if (!time_parse_rfc3339(text, &ns, error))
+		return error_prefix(error, "invalid image config for export: ");
 	*ret = (struct moment){true, ns, moment_text(text, ns)};
 	return true;
 }

@@ -9,9 +9,7 @@
 bool epoch_parse(const char *key, const char *text, bool *ret_set, int64_t *ret_s, GError **error)
 {
 	*ret_set = *text != '\0';
-	if (!*ret_set || int_parse(text, 10, ret_s, error))
-		return true;
-	return error_prefix(error, "invalid %s: ", key);
+	return !*ret_set || int_parse(text, 10, ret_s, error) || error_prefix(error, "invalid %s: ", key);
 }
 
 bool epoch_from_metadata(GHashTable *metadata, const char *platform_id, bool *ret_set, int64_t *ret_s, GError **error)
@@ -41,9 +39,7 @@ static bool read_name(struct image_options *o, const char *key, const char *valu
 
 static bool bool_read(const char *key, const char *value, bool *ret, GError **error)
 {
-	if (bool_parse(value, ret, error))
-		return true;
-	return error_prefix(error, "non-bool value specified for %s: ", key);
+	return bool_parse(value, ret, error) || error_prefix(error, "non-bool value specified for %s: ", key);
 }
 
 static bool tristate_read(const char *key, const char *value, int *ret, GError **error)
@@ -94,9 +90,8 @@ static bool read_compression(struct image_options *o, const char *key, const cha
 static bool read_force(struct image_options *o, const char *key, const char *value, GError **error)
 {
 	o->force = true;
-	if (!*value || bool_parse(value, &o->force, error))
-		return true;
-	return error_prefix(error, "non-bool value %s specified for %s: ", value, key);
+	return !*value || bool_parse(value, &o->force, error) ||
+	       error_prefix(error, "non-bool value %s specified for %s: ", value, key);
 }
 
 static bool read_level(struct image_options *o, const char *key, const char *value, GError **error)
@@ -223,9 +218,8 @@ bool image_options_validate(const struct image_options *o, GError **error)
 
 bool image_options_check_compat(const struct image_options *o, int64_t compat_version, const char *type, GError **error)
 {
-	if (compat_version == 0 || compat_version >= ZSTD_COMPAT || o->compression != COMPRESSION_ZSTD)
-		return true;
-	return error_set(error, ERROR_INVALID_ARGUMENT,
+	return compat_version == 0 || compat_version >= ZSTD_COMPAT || o->compression != COMPRESSION_ZSTD ||
+	       error_set(error, ERROR_INVALID_ARGUMENT,
 			 "unsupported compatibility-version %" G_GINT64_FORMAT " feature %s exporter compression=zstd",
 			 compat_version, type);
 }

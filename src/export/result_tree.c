@@ -20,10 +20,8 @@ static bool mode_parse(const char *text, bool *ret_delete, GError **error)
 static bool split_parse(const char *text, int *ret, GError **error)
 {
 	bool split;
-	if (!bool_parse(text, &split, error)) {
-		g_prefix_error(error, "non-bool value for platform-split: %s: ", text);
-		return false;
-	}
+	if (!bool_parse(text, &split, error))
+		return error_prefix(error, "non-bool value for platform-split: %s: ", text);
 	*ret = split;
 	return true;
 }
@@ -95,17 +93,14 @@ static int compare_trees(const void *a, const void *b)
 GPtrArray *result_trees_open(const struct tree_options *o, const struct exporter_context *context,
 			     const struct export_input *input, struct work *work, GError **error)
 {
-	if (input->is_map && !g_hash_table_contains(input->metadata, "refs.platforms")) {
-		error_set(error, ERROR_INVALID_ARGUMENT, "unable to export multiple refs, missing platforms mapping");
-		return NULL;
-	}
+	if (input->is_map && !g_hash_table_contains(input->metadata, "refs.platforms"))
+		return error_null(error, ERROR_INVALID_ARGUMENT,
+				  "unable to export multiple refs, missing platforms mapping");
 	g_autoptr(GPtrArray) platforms = result_platforms(input->metadata, error);
 	if (!platforms)
 		return NULL;
-	if (!input->is_map && platforms->len > 1) {
-		error_set(error, ERROR_INVALID_ARGUMENT, "unable to export multiple platforms without map");
-		return NULL;
-	}
+	if (!input->is_map && platforms->len > 1)
+		return error_null(error, ERROR_INVALID_ARGUMENT, "unable to export multiple platforms without map");
 	g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func(result_tree_free);
 	for (guint i = 0; i < platforms->len; i++)
 		if (!open_tree(o, context, input, platforms->pdata[i], work, list, error))

@@ -32,10 +32,7 @@ static bool add_entry(void *data, const struct fssync_stat *stat, int parent_fd,
 		extra ? fcntl(extra->fd, F_DUPFD_CLOEXEC, 0) : path_open_regular_at(parent_fd, name, O_RDONLY, NULL);
 	if (fd < 0 || (extra && lseek(fd, 0, SEEK_SET) < 0))
 		return error_set_errno(error, extra ? errno : -fd, "open %s", stat->path);
-	if (tar_stream_data(u->tar, fd, stat->size, u->cancel, error))
-		return true;
-	g_prefix_error(error, "%s: ", stat->path);
-	return false;
+	return tar_stream_data(u->tar, fd, stat->size, u->cancel, error) || error_prefix(error, "%s: ", stat->path);
 }
 
 static bool write_trees(struct upload *u, GPtrArray *trees, bool wrapped, GError **error)
@@ -78,8 +75,7 @@ static bool send_archive(session *s, const struct export_input *input, GPtrArray
 	if (write_trees(&u, trees, input->is_map, &failure))
 		return rpc_call_close_send(call, error) && rpc_call_finish(call, error);
 	rpc_call_abort(call);
-	g_propagate_error(error, failure);
-	return false;
+	return error_propagate(error, failure);
 }
 
 static bool tar_export(void *self, const struct export_input *input, struct work *work, GHashTable *response,

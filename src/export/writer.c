@@ -192,10 +192,8 @@ static GBytes *store_document(struct writing *s, char *text, size_t n, const cha
 	g_autofree char *id = g_strdup_printf("exporting %s %s", what, digest.text);
 	int64_t started_ns = 0;
 	progress_status_start(s->work->progress, id, NULL, &started_ns);
-	if (!blob_holds_put(s->in->context->holds, text, n, &digest, error)) {
-		g_prefix_error(error, "error writing %s blob: ", what);
-		return NULL;
-	}
+	if (!blob_holds_put(s->in->context->holds, text, n, &digest, error))
+		return error_prefix_null(error, "error writing %s blob: ", what);
 	progress_status_end(s->work->progress, id, NULL, started_ns);
 	*ret = oci_descriptor_new(media_type, &digest, (int64_t)n);
 	return g_steal_pointer(&bytes);
@@ -510,10 +508,9 @@ static bool write_all(struct writing *s, image_tree *t, GError **error)
 
 image_tree *image_write(const struct image_write_input *in, struct work *work, GError **error)
 {
-	if (in->input->is_map && !g_hash_table_contains(in->metadata, "refs.platforms")) {
-		error_set(error, ERROR_INVALID_ARGUMENT, "unable to export multiple refs, missing platforms mapping");
-		return NULL;
-	}
+	if (in->input->is_map && !g_hash_table_contains(in->metadata, "refs.platforms"))
+		return error_null(error, ERROR_INVALID_ARGUMENT,
+				  "unable to export multiple refs, missing platforms mapping");
 	g_autoptr(GPtrArray) platforms = result_platforms(in->metadata, error);
 	if (!platforms)
 		return NULL;

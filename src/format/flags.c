@@ -47,10 +47,8 @@ static bool value_check(const struct flag *flag, const char *value, GError **err
 	case FLAG_STRINGS:
 		break;
 	}
-	if (ok)
-		return true;
-	return error_set(error, ERROR_INVALID_ARGUMENT, "invalid value \"%s\" for flag -%s: %s", value, flag->name,
-			 problem ? problem->message : "parse error");
+	return ok || error_set(error, ERROR_INVALID_ARGUMENT, "invalid value \"%s\" for flag -%s: %s", value,
+			       flag->name, problem ? problem->message : "parse error");
 }
 
 static bool value_add(flags *f, const struct flag *flag, const char *value, GError **error)

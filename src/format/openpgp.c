@@ -80,8 +80,7 @@ static GBytes *body_read(struct openpgp_armor *r, GError **error)
 		padded = l.at[l.n - 1] == '=';
 		g_string_append_len(text, l.at, (gssize)l.n);
 	}
-	error_set(error, ERROR_INVALID_ARGUMENT, "openpgp: invalid data: armor invalid");
-	return NULL;
+	return error_null(error, ERROR_INVALID_ARGUMENT, "openpgp: invalid data: armor invalid");
 }
 
 bool openpgp_armor_next(struct openpgp_armor *r, char **ret_type, GBytes **ret, GError **error)

@@ -20,10 +20,8 @@ static bool generator_read(struct sbom_options *o, const char *value, const char
 	if (!*value)
 		return error_set(error, ERROR_UNKNOWN, "sbom %s cannot be empty", noun);
 	g_autoptr(reference) image = reference_parse_normalized(value, error);
-	if (!image) {
-		g_prefix_error(error, "failed to parse sbom %s %s: ", noun, value);
-		return false;
-	}
+	if (!image)
+		return error_prefix(error, "failed to parse sbom %s %s: ", noun, value);
 	reference_tag_default(image);
 	g_free(o->generator);
 	o->generator = reference_text(image);
@@ -52,10 +50,8 @@ bool sbom_options_read(struct sbom_options *ret, const char *value, const char *
 	struct sbom_options o = {0};
 	g_autoptr(GHashTable) params = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	g_auto(GStrv) fields = *value ? csv_parse(value, error) : g_new0(char *, 1);
-	if (!fields) {
-		g_prefix_error(error, "failed to parse sbom: ");
-		return false;
-	}
+	if (!fields)
+		return error_prefix(error, "failed to parse sbom: ");
 	const char *generator = DEFAULT_GENERATOR;
 	for (char **field = fields; *field; field++) {
 		const char *equals = strchr(*field, '=');

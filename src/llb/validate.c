@@ -63,10 +63,9 @@ static bool exec_validate(const Pb__Op *op, size_t *outputs, GError **error)
 
 static bool user_validate(const Pb__Op *op, const Pb__UserOpt *user, GError **error)
 {
-	if (!user || user->user_case != PB__USER_OPT__USER_BY_NAME || !user->byname ||
-	    is_index(user->byname->input, -1, op->n_inputs))
-		return true;
-	return error_set(error, ERROR_INVALID_ARGUMENT,
+	return !user || user->user_case != PB__USER_OPT__USER_BY_NAME || !user->byname ||
+	       is_index(user->byname->input, -1, op->n_inputs) ||
+	       error_set(error, ERROR_INVALID_ARGUMENT,
 			 "invalid input index %" G_GINT64_FORMAT " in file op with %zu inputs", user->byname->input,
 			 op->n_inputs);
 }

@@ -92,10 +92,8 @@ static bool read_provenance(struct provenance_options *o, const char *text, GErr
 	if (!*text)
 		return true;
 	g_auto(GStrv) fields = csv_parse(text, error);
-	if (!fields) {
-		g_prefix_error(error, "failed to parse provenance: ");
-		return false;
-	}
+	if (!fields)
+		return error_prefix(error, "failed to parse provenance: ");
 	for (char **field = fields; *field; field++)
 		if (!read_field(o, *field, error))
 			return false;

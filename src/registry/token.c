@@ -28,9 +28,8 @@ static bool realm_check(const struct token_request *q, GError **error)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "no realm specified for token auth challenge");
 	if (!http_url_parse(q->realm, &realm, error))
 		return error_prefix(error, "invalid token auth challenge realm: ");
-	if (!*q->secret || realm.is_https || http_url_same_origin(q->realm, q->origin))
-		return true;
-	return error_set(error, ERROR_PERMISSION_DENIED,
+	return !*q->secret || realm.is_https || http_url_same_origin(q->realm, q->origin) ||
+	       error_set(error, ERROR_PERMISSION_DENIED,
 			 "refusing to send credentials for %s to %.200s: neither https nor the address of the registry",
 			 q->host, shown);
 }

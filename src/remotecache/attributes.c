@@ -12,9 +12,7 @@ bool attribute_bool(GHashTable *attrs, const char *key, bool fallback, bool *ret
 {
 	const char *value = g_hash_table_lookup(attrs, key);
 	*ret = fallback;
-	if (!value || bool_parse(value, ret, error))
-		return true;
-	return error_prefix(error, "failed to parse %s: ", key);
+	return !value || bool_parse(value, ret, error) || error_prefix(error, "failed to parse %s: ", key);
 }
 
 bool attribute_compression(GHashTable *attrs, struct compression_attributes *ret, GError **error)

@@ -88,10 +88,8 @@ bool layers_each(const GPtrArray *layers, int parallel, layer_fn fn, void *data,
 	e.items = items;
 	thread_each(items->len, (size_t)parallel, each_run, &e);
 	g_mutex_clear(&e.mu);
-	if (e.error && cancel_check(work->cancel, NULL)) {
-		g_propagate_error(error, e.error);
-		return false;
-	}
+	if (e.error && cancel_check(work->cancel, NULL))
+		return error_propagate(error, e.error);
 	g_clear_error(&e.error);
 	return cancel_check(work->cancel, error);
 }
@@ -113,10 +111,8 @@ static bool send_layer(void *data, guint i, struct work *work, GError **error)
 	g_autofree char *id = g_strconcat("writing layer ", d->digest.text, NULL);
 	int64_t started_ns;
 	progress_status_start(work->progress, id, NULL, &started_ns);
-	if (!c->target->blob(c->target->self, d, c->layers->pdata[i], work, error)) {
-		g_prefix_error(error, "error writing layer blob: ");
-		return false;
-	}
+	if (!c->target->blob(c->target->self, d, c->layers->pdata[i], work, error))
+		return error_prefix(error, "error writing layer blob: ");
 	progress_status_end(work->progress, id, NULL, started_ns);
 	return true;
 }
@@ -130,10 +126,8 @@ static oci_descriptor *send_document(const struct content *c, const char *text, 
 	g_autofree char *id = g_strdup_printf("writing %s %s", what, digest.text);
 	int64_t started_ns;
 	progress_status_start(c->work->progress, id, NULL, &started_ns);
-	if (!c->target->document(c->target->self, d, text, is_root, c->work, error)) {
-		g_prefix_error(error, "error writing %s blob: ", is_root ? "manifest" : "config");
-		return NULL;
-	}
+	if (!c->target->document(c->target->self, d, text, is_root, c->work, error))
+		return error_prefix_null(error, "error writing %s blob: ", is_root ? "manifest" : "config");
 	progress_status_end(c->work->progress, id, NULL, started_ns);
 	return g_steal_pointer(&d);
 }

@@ -93,9 +93,7 @@ static bool gather_chains(gathered *g, GError **error)
 	thread_each(g->chains->len, PARALLEL, chain_work, g);
 	if (!cancel_check(g->work->cancel, error))
 		return false;
-	if (!g->error)
-		return true;
-	return error_propagate(error, g_steal_pointer(&g->error));
+	return !g->error || error_propagate(error, g_steal_pointer(&g->error));
 }
 
 /*

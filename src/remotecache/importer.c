@@ -306,10 +306,9 @@ static cache_ref *add_layer(const remote_import *r, const struct part *p, guint 
 {
 	const oci_layer *layer = p->layers->pdata[at];
 	const struct digest *digest = &layer->descriptor->digest;
-	if (faults_has(r->faults, digest)) {
-		error_set(error, ERROR_NOT_FOUND, "layer %s: a previous attempt to read it failed", digest->text);
-		return NULL;
-	}
+	if (faults_has(r->faults, digest))
+		return error_null(error, ERROR_NOT_FOUND, "layer %s: a previous attempt to read it failed",
+				  digest->text);
 	g_autofree char *description =
 		layer->description ? g_strdup(layer->description) : g_strconcat("imported ", digest->text, NULL);
 	struct cache_record_options options = {
@@ -402,10 +401,8 @@ solver_import *remotecache_import(const struct remotecache_context *context, con
 				  struct work *work, GError **error)
 {
 	const struct cache_backend *backend = cache_backend_find(type);
-	if (!backend) {
-		error_set(error, ERROR_UNKNOWN, "unknown cache importer: %s", type);
-		return NULL;
-	}
+	if (!backend)
+		return error_null(error, ERROR_UNKNOWN, "unknown cache importer: %s", type);
 	return cache_backend_check(backend, "import", attrs, error) ? backend->import(context, attrs, work, error)
 								    : NULL;
 }

@@ -61,9 +61,8 @@ static bool send_layer(void *data, guint i, struct work *work, GError **error)
 	if (!there.found)
 		return put_layer(c, layer, key, work, error);
 	int64_t age_ns = progress_now_ns() - there.modified_s * NS_PER_S;
-	if (there.modified_s == 0 || age_ns <= s3_touch_refresh_ns(c->bucket) || s3_touch(c->bucket, key, work, error))
-		return true;
-	return error_prefix(error, "failed to touch file: ");
+	return there.modified_s == 0 || age_ns <= s3_touch_refresh_ns(c->bucket) ||
+	       s3_touch(c->bucket, key, work, error) || error_prefix(error, "failed to touch file: ");
 }
 
 static void annotate(const cache_config *config, const GPtrArray *layers)

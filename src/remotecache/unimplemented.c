@@ -71,9 +71,7 @@ static bool azblob_config_check(GHashTable *attrs, GError **error)
 
 static bool azblob_check(GHashTable *attrs, GError **error)
 {
-	if (azblob_config_check(attrs, error))
-		return true;
-	return error_prefix(error, "failed to create azblob config: ");
+	return azblob_config_check(attrs, error) || error_prefix(error, "failed to create azblob config: ");
 }
 
 const struct cache_backend cache_backend_gha = {.type = "gha", .check = gha_check};

@@ -46,9 +46,7 @@ static bool give_to(const char *path, const struct rpc_listen_options *options, 
 	if (options && (options->uid != geteuid() || options->gid != getegid()) &&
 	    lchown(path, options->uid, options->gid) < 0)
 		return error_set_errno(error, errno, "chown %s", path);
-	if (chmod(path, mode) < 0)
-		return error_set_errno(error, errno, "chmod %s", path);
-	return true;
+	return chmod(path, mode) >= 0 || error_set_errno(error, errno, "chmod %s", path);
 }
 
 static bool bind_unix(const char *path, const struct rpc_listen_options *options, struct bound *ret, GError **error)

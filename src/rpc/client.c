@@ -225,12 +225,11 @@ void *rpc_unary(rpc_conn *c, const char *path, const rpc_metadata *md, const voi
 		return error_propagate_null(error, g_steal_pointer(&local));
 	}
 	g_autoptr(GBytes) second = rpc_call_recv(call, NULL);
-	if (second) {
-		error_set(error, ERROR_INTERNAL,
-			  "cardinality violation: expected <EOF> for non server-streaming RPCs, but received another "
-			  "message");
-		return NULL;
-	}
+	if (second)
+		return error_null(
+			error, ERROR_INTERNAL,
+			"cardinality violation: expected <EOF> for non server-streaming RPCs, but received another "
+			"message");
 	if (!rpc_call_finish(call, error))
 		return NULL;
 	gsize n;

@@ -85,9 +85,7 @@ static ssize_t fd_write(struct stream *base, const struct iovec *iov, int n, GEr
 static bool fd_start(struct stream *base, GError **error)
 {
 	struct fd_stream *s = (struct fd_stream *)base;
-	if (!loop_watch_set(base->loop, &s->in, EPOLLIN))
-		return error_set_errno(error, errno, "watch connection");
-	return true;
+	return loop_watch_set(base->loop, &s->in, EPOLLIN) || error_set_errno(error, errno, "watch connection");
 }
 
 static void close_watch(rpc_loop *loop, struct loop_watch *watch)

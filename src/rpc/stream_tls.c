@@ -153,9 +153,7 @@ static ssize_t tls_write(struct stream *base, const struct iovec *iov, int n, GE
 static bool tls_start(struct stream *base, GError **error)
 {
 	struct tls_stream *s = (struct tls_stream *)base;
-	if (!loop_watch_set(base->loop, &s->watch, EPOLLIN))
-		return error_set_errno(error, errno, "watch connection");
-	return true;
+	return loop_watch_set(base->loop, &s->watch, EPOLLIN) || error_set_errno(error, errno, "watch connection");
 }
 
 static void tls_close(struct stream *base)

@@ -14,10 +14,8 @@ struct waiting_call {
 solver_job *solver_job_new(solver *s, const struct solver_job_options *options, GError **error)
 {
 	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&s->mu);
-	if (g_hash_table_contains(s->jobs, options->id)) {
-		error_set(error, ERROR_ALREADY_EXISTS, "job ID %s exists", options->id);
-		return NULL;
-	}
+	if (g_hash_table_contains(s->jobs, options->id))
+		return error_null(error, ERROR_ALREADY_EXISTS, "job ID %s exists", options->id);
 	solver_job *job = g_new0(solver_job, 1);
 	job->solver = s;
 	job->id = g_strdup(options->id);
@@ -224,8 +222,7 @@ static bool request_answer(struct request *r, cancel *c, void **ret_result, GErr
 	if (r->failure) {
 		g_autoptr(GError) copy = g_error_copy(r->failure->error);
 		annotate(r, r->failure, copy);
-		g_propagate_error(error, g_steal_pointer(&copy));
-		return false;
+		return error_propagate(error, g_steal_pointer(&copy));
 	}
 	if (r->canceled && !r->result)
 		return cancel_check(c, error);

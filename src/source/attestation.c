@@ -90,8 +90,7 @@ static GBytes *bring(struct resolution *r, const oci_descriptor *d, GError **err
 	g_autoptr(GBytes) bytes = pull_document(r->origin, r->ref, d, left, r->work, error);
 	if (bytes)
 		return chain_add(r->chain, d, bytes, error) ? bytes : NULL;
-	g_prefix_error(error, "reading blob %s: ", d->digest.text);
-	return NULL;
+	return error_prefix_null(error, "reading blob %s: ", d->digest.text);
 }
 
 static oci_manifest *bring_manifest(struct resolution *r, const oci_descriptor *d, GError **error)
@@ -124,9 +123,9 @@ static const oci_descriptor *image_find(const oci_index *index, const struct pla
 	if (best)
 		return best;
 	g_autofree char *text = platform_format_all(want);
-	error_set(error, ERROR_NOT_FOUND,
-		  "resolving image manifest for platform %s: no manifest for platform %s: not found", text, text);
-	return NULL;
+	return error_null(error, ERROR_NOT_FOUND,
+			  "resolving image manifest for platform %s: no manifest for platform %s: not found", text,
+			  text);
 }
 
 static bool annotation_is(const oci_descriptor *d, const char *key, const char *value)
@@ -259,8 +258,7 @@ static bool add_root(struct resolution *r, const oci_descriptor *root, GBytes *b
 		oci_index_parse(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), OCI_INDEX, error);
 	if (index)
 		return add_all(r, index, q, error);
-	g_prefix_error(error, "unmarshaling image index: ");
-	return false;
+	return error_prefix(error, "unmarshaling image index: ");
 }
 
 attestation_chain *attestation_chain_resolve(const struct pull_origin *o, const reference *ref,

@@ -225,15 +225,11 @@ static bool list_remote(const struct git_source *s, const git_link *link, struct
 		const char *args[] = {"ls-remote", "--symref", "--end-of-options", s->remote, "HEAD", NULL};
 		if (git_run(&how, args, work, ret, error))
 			return true;
-		g_prefix_error(error, "error fetching default branch for repository %s: ", s->shown);
-		return false;
+		return error_prefix(error, "error fetching default branch for repository %s: ", s->shown);
 	}
 	g_autofree char *peeled = g_strconcat(s->ref, "^{}", NULL);
 	const char *args[] = {"ls-remote", "--end-of-options", s->remote, s->ref, peeled, NULL};
-	if (git_run(&how, args, work, ret, error))
-		return true;
-	g_prefix_error(error, "failed to fetch remote %s: ", s->shown);
-	return false;
+	return git_run(&how, args, work, ret, error) || error_prefix(error, "failed to fetch remote %s: ", s->shown);
 }
 
 static bool take_listing(struct git_source *s, GBytes *output, GError **error)

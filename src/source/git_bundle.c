@@ -49,24 +49,19 @@ git_bundle *git_bundle_parse(const char *text, const char *session_id, const cha
 	g_autofree char *scheme = separator ? g_strndup(text, (gsize)(separator - text)) : g_strdup("");
 	g_autofree char *quoted = go_quote(text);
 	g_autoptr(git_bundle) b = g_new0(git_bundle, 1);
-	if (!separator) {
-		error_set(error, ERROR_INVALID_ARGUMENT, "failed to parse git.bundle locator %s: missing scheme",
-			  quoted);
-		return NULL;
-	}
+	if (!separator)
+		return error_null(error, ERROR_INVALID_ARGUMENT,
+				  "failed to parse git.bundle locator %s: missing scheme", quoted);
 	b->is_layout = strcmp(scheme, LAYOUT_SCHEME) == 0;
 	if (!b->is_layout && strcmp(scheme, IMAGE_SCHEME) != 0) {
 		g_autofree char *name = go_quote(scheme);
-		error_set(error, ERROR_INVALID_ARGUMENT,
-			  "git.bundle locator scheme %s is not supported; expected \"" IMAGE_SCHEME
-			  "\" or \"" LAYOUT_SCHEME "\"",
-			  name);
-		return NULL;
+		return error_null(error, ERROR_INVALID_ARGUMENT,
+				  "git.bundle locator scheme %s is not supported; expected \"" IMAGE_SCHEME
+				  "\" or \"" LAYOUT_SCHEME "\"",
+				  name);
 	}
-	if (!locator_read(b, separator + strlen("://"), error)) {
-		g_prefix_error(error, "failed to parse git.bundle locator %s: ", quoted);
-		return NULL;
-	}
+	if (!locator_read(b, separator + strlen("://"), error))
+		return error_prefix_null(error, "failed to parse git.bundle locator %s: ", quoted);
 	b->text = g_strdup(text);
 	b->session_id = g_strdup(session_id);
 	b->store = g_strdup(store && *store ? store : b->ref->path);
@@ -120,26 +115,19 @@ bool git_bundle_open(const struct git_source *s, struct work *work, struct git_b
 	*ret = (struct git_bundle_file){
 		.fd = -1, .cache = s->context->cache, .holds = blob_holds_new(s->context->blobs)};
 	ret->fd = pull_blob(s->context, b->is_layout, b->ref, b->session_id, b->store, ret->holds, work, error);
-	if (ret->fd < 0) {
-		g_prefix_error(error, "failed to fetch git bundle %s: ", b->text);
-		return false;
-	}
+	if (ret->fd < 0)
+		return error_prefix(error, "failed to fetch git bundle %s: ", b->text);
 	/* git opens the file by this name. */
 	ret->path = g_strdup_printf("/proc/%d/fd/%d", getpid(), ret->fd);
-	if (format_detect(ret, work, error))
-		return true;
-	g_prefix_error(error, "failed to inspect git bundle %s: ", b->text);
-	return false;
+	return format_detect(ret, work, error) || error_prefix(error, "failed to inspect git bundle %s: ", b->text);
 }
 
 bool git_bundle_import(const git_repo *r, const struct git_bundle_file *f, struct work *work, GError **error)
 {
 	struct git_how how = {.git_dir = r->dir, .protocols = "file"};
 	const char *args[] = {"fetch", "--end-of-options", f->path, "+refs/*:refs/*", NULL};
-	if (git_run(&how, args, work, NULL, error))
-		return true;
-	g_prefix_error(error, "failed to import git bundle %s: ", r->source->bundle->text);
-	return false;
+	return git_run(&how, args, work, NULL, error) ||
+	       error_prefix(error, "failed to import git bundle %s: ", r->source->bundle->text);
 }
 
 /* ---- the bundle as a result */

@@ -248,9 +248,8 @@ bool git_open_modes(int root, GError **error)
 
 static bool apply_compat_version(struct checkout *c, GError **error)
 {
-	if (c->work->compat_version != OPEN_MODES_COMPAT || git_open_modes(c->root, error))
-		return true;
-	return error_prefix(error, "failed to normalize compatibility file modes for %s: ", c->source->shown);
+	return c->work->compat_version != OPEN_MODES_COMPAT || git_open_modes(c->root, error) ||
+	       error_prefix(error, "failed to normalize compatibility file modes for %s: ", c->source->shown);
 }
 
 /* Directories are handled after their contents. */

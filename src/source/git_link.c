@@ -105,9 +105,7 @@ static bool make_known_hosts(git_link *l, const char *text, GError **error)
 	if (l->hosts_fd < 0)
 		return error_set_errno(error, errno, "create known hosts");
 	l->hosts_path = g_strdup_printf("/proc/%d/fd/%d", getpid(), l->hosts_fd);
-	if (!file_write_all(l->hosts_fd, text, strlen(text)))
-		return error_set_errno(error, errno, "write known hosts");
-	return true;
+	return file_write_all(l->hosts_fd, text, strlen(text)) || error_set_errno(error, errno, "write known hosts");
 }
 
 /* The socket is in a file system that is reachable only through this process's descriptor. */

@@ -30,14 +30,10 @@ static bool object_read(GBytes *bytes, const char *sha, const char *what, git_ob
 {
 	gsize n;
 	const void *data = g_bytes_get_data(bytes, &n);
-	if (!git_object_parse(data ? data : "", n, ret, error)) {
-		g_prefix_error(error, "failed to parse git %s object: ", what);
-		return false;
-	}
-	if (git_object_check(ret, sha, error))
-		return true;
-	g_prefix_error(error, "%s object checksum verification failed: ", what);
-	return false;
+	if (!git_object_parse(data ? data : "", n, ret, error))
+		return error_prefix(error, "failed to parse git %s object: ", what);
+	return git_object_check(ret, sha, error) ||
+	       error_prefix(error, "%s object checksum verification failed: ", what);
 }
 
 /* Without a valid signature of the tag, that of the commit counts, unless a signed tag is required. */
@@ -56,10 +52,8 @@ bool git_objects_verify(const struct git_source *s, const struct git_meta *m, st
 		return false;
 	if (s->require_signed_tag && !why)
 		return error_set(error, ERROR_FAILED_PRECONDITION, "signed tag required but no signed tag found");
-	if (s->require_signed_tag) {
-		g_propagate_error(error, g_steal_pointer(&why));
-		return false;
-	}
+	if (s->require_signed_tag)
+		return error_propagate(error, g_steal_pointer(&why));
 	const char *sha = *m->commit_checksum ? m->commit_checksum : m->checksum;
 	return object_read(m->commit_object, sha, "commit", &commit, error) &&
 	       signature_verify_git(&commit, &key, work->cancel, error);

@@ -261,9 +261,7 @@ static bool open_locked(git_repo *r, const char *name, struct work *work, GError
 	}
 	if (!create_record(r, name, work, error))
 		return false;
-	if (bring(r, work, error))
-		return true;
-	return error_prefix(error, "failed to fetch remote %s: ", shown);
+	return bring(r, work, error) || error_prefix(error, "failed to fetch remote %s: ", shown);
 }
 
 bool git_repo_open(git_repo *r, struct git_source *s, const git_link *link, struct work *work, GError **error)

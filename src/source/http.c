@@ -229,8 +229,7 @@ static bool authorization_get(const struct http_source *h, struct work *work, ch
 	if (h->auth_secret) {
 		if (secret_get(work, h->auth_secret, "", ret, error))
 			return true;
-		g_prefix_error(error, "failed to retrieve HTTP auth secret %s: ", h->auth_secret);
-		return false;
+		return error_prefix(error, "failed to retrieve HTTP auth secret %s: ", h->auth_secret);
 	}
 	g_autoptr(GUri) uri = g_uri_parse(h->url, G_URI_FLAGS_PARSE_RELAXED, NULL);
 	const char *host = uri ? g_uri_get_host(uri) : NULL;
@@ -609,10 +608,8 @@ static int file_open(struct http_source *h, struct work *work, GError **error)
 static bool verify(struct http_source *h, struct work *work, GError **error)
 {
 	struct signature_key key = {.text = h->signature_key};
-	if (!file_ensure(h, work, error)) {
-		g_prefix_error(error, "failed to resolve source reference for signature verification: ");
-		return false;
-	}
+	if (!file_ensure(h, work, error))
+		return error_prefix(error, "failed to resolve source reference for signature verification: ");
 	scoped_fd fd = file_open(h, work, error);
 	if (fd < 0)
 		return false;

@@ -43,10 +43,8 @@ static bool store_find(const struct pull_origin *o, const reference *ref, struct
 	GError *why = NULL;
 	if (o->images->class->find(o->images->self, name, work->cancel, ret, &why))
 		return true;
-	if (!error_is(why, ERROR_NOT_FOUND) || !ref->tag || !ref->digest) {
-		g_propagate_error(error, why);
-		return false;
-	}
+	if (!error_is(why, ERROR_NOT_FOUND) || !ref->tag || !ref->digest)
+		return error_propagate(error, why);
 	g_clear_error(&why);
 	g_autofree char *tagged = g_strdup_printf("%s/%s:%s", ref->domain, ref->path, ref->tag);
 	g_autoptr(oci_descriptor) found = NULL;
@@ -65,10 +63,8 @@ static bool origin_resolve(const struct pull_origin *o, const reference *ref, st
 	if (o->images && o->mode == IMAGE_RESOLVE_LOCAL) {
 		if (store_find(o, ref, work, ret, &why))
 			return true;
-		if (!error_is(why, ERROR_NOT_FOUND)) {
-			g_propagate_error(error, why);
-			return false;
-		}
+		if (!error_is(why, ERROR_NOT_FOUND))
+			return error_propagate(error, why);
 		g_clear_error(&why);
 	}
 	if (registry_resolve(o->registry, ref, &source_registry_auth, work, ret, NULL, &why))

@@ -86,8 +86,7 @@ static bool metadata_attr(struct local *l, const char *value, GError **error)
 	if (bool_parse(value, &l->metadata_only, error))
 		return true;
 	g_autofree char *quoted = go_quote(value);
-	g_prefix_error(error, "invalid value for local.metadatatransfer %s: ", quoted);
-	return false;
+	return error_prefix(error, "invalid value for local.metadatatransfer %s: ", quoted);
 }
 
 static bool attr_parse(struct local *l, const char *key, const char *value, GError **error)

@@ -131,8 +131,8 @@ static oci_manifest *manifest_find(const struct pull_origin *o, const reference 
 		oci_descriptor_free(d);
 		d = next;
 	}
-	error_set(error, ERROR_INVALID_ARGUMENT, "indexes are nested more than %lld levels deep", LIMIT_INDEX_NESTING);
-	return NULL;
+	return error_null(error, ERROR_INVALID_ARGUMENT, "indexes are nested more than %lld levels deep",
+			  LIMIT_INDEX_NESTING);
 }
 
 void pulled_free(pulled *p)
@@ -188,16 +188,13 @@ GPtrArray *pulled_layers(const pulled *p, GError **error)
 {
 	const GPtrArray *blobs = p->manifest->layers;
 	guint n = p->config ? p->config->diff_ids->len : 0;
-	if (!p->config) {
-		error_set(error, ERROR_INVALID_ARGUMENT, "failed to resolve rootfs: config %s is not an image config",
-			  p->manifest->config->digest.text);
-		return NULL;
-	}
-	if (n != blobs->len) {
-		error_set(error, ERROR_INVALID_ARGUMENT,
-			  "mismatched image rootfs and manifest layers: %u diff ids, %u layers", n, blobs->len);
-		return NULL;
-	}
+	if (!p->config)
+		return error_null(error, ERROR_INVALID_ARGUMENT,
+				  "failed to resolve rootfs: config %s is not an image config",
+				  p->manifest->config->digest.text);
+	if (n != blobs->len)
+		return error_null(error, ERROR_INVALID_ARGUMENT,
+				  "mismatched image rootfs and manifest layers: %u diff ids, %u layers", n, blobs->len);
 	g_autoptr(GPtrArray) layers = g_ptr_array_new_with_free_func(layer_free);
 	for (guint i = 0; i < n; i++) {
 		oci_layer *l = g_new0(oci_layer, 1);

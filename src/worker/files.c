@@ -35,21 +35,17 @@ GBytes *files_read(int root_fd, const char *path, int64_t offset, int64_t length
 		return NULL;
 	int64_t rest = offset < st.st_size ? st.st_size - MAX(offset, 0) : 0;
 	int64_t want = length > 0 ? MIN(length, rest) : rest;
-	if (want > LIMIT_MESSAGE_BYTES - KIB(64)) {
-		error_set(error, ERROR_RESOURCE_EXHAUSTED, "read %s: %" G_GINT64_FORMAT " bytes do not fit a message",
-			  path, want);
-		return NULL;
-	}
+	if (want > LIMIT_MESSAGE_BYTES - KIB(64))
+		return error_null(error, ERROR_RESOURCE_EXHAUSTED,
+				  "read %s: %" G_GINT64_FORMAT " bytes do not fit a message", path, want);
 	g_autofree char *bytes = g_malloc((gsize)want + 1);
 	int64_t done = 0;
 	while (done < want) {
 		ssize_t n = pread(fd, bytes + done, (size_t)(want - done), MAX(offset, 0) + done);
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0) {
-			error_set_errno(error, errno, "read %s", path);
-			return NULL;
-		}
+		if (n < 0)
+			return error_null_errno(error, errno, "read %s", path);
 		if (n == 0)
 			break;
 		done += n;

@@ -99,10 +99,8 @@ bool context_solve(context *x, llb_graph *g, struct llb_out out, bool evaluate, 
 
 GBytes *context_read_file(context *x, build_result *r, const char *path, int64_t length, GError **error)
 {
-	if (!r->ref) {
-		error_set(error, ERROR_UNKNOWN, "open %s: no such file or directory", path);
-		return NULL;
-	}
+	if (!r->ref)
+		return error_null(error, ERROR_UNKNOWN, "open %s: no such file or directory", path);
 	GError *inner = NULL;
 	GBytes *bytes = x->b->class->read_file(x->b, r->ref, path, 0, length, x->work, &inner);
 	if (bytes)
@@ -110,8 +108,7 @@ GBytes *context_read_file(context *x, build_result *r, const char *path, int64_t
 	/* A missing file is not reported as NOT_FOUND: upstream's answer has no code. */
 	if (error_is(inner, ERROR_NOT_FOUND) && g_str_has_prefix(inner->message, "open "))
 		inner->code = ERROR_UNKNOWN;
-	g_propagate_error(error, inner);
-	return NULL;
+	return error_propagate_null(error, inner);
 }
 
 /* --- the main context --- */
@@ -189,14 +186,11 @@ static bool detect_http(context *x, const char *ref, GError **error)
 	g_autoptr(build_result) r = NULL;
 	if (!context_solve(x, g, remote_source(x, g), false, &r, error)) {
 		/* Upstream loads a definition with the first read. */
-		g_prefix_error(error, "failed to read downloaded context: ");
-		return false;
+		return error_prefix(error, "failed to read downloaded context: ");
 	}
 	g_autoptr(GBytes) head = context_read_file(x, r, x->http_file, 1024, error);
-	if (!head) {
-		g_prefix_error(error, "failed to read downloaded context: ");
-		return false;
-	}
+	if (!head)
+		return error_prefix(error, "failed to read downloaded context: ");
 	x->archive = is_archive(head);
 	if (!x->archive)
 		x->filename = x->http_file;
@@ -323,10 +317,8 @@ bool context_main(context *x, llb_graph *g, const char *const *follow_paths, str
 	if (x->kind != LOCAL)
 		return remote_context(x, g, ret, error);
 	const char *const *ignore;
-	if (!context_ignore(x, &ignore, error)) {
-		g_prefix_error(error, "failed to read dockerignore patterns: ");
-		return false;
-	}
+	if (!context_ignore(x, &ignore, error))
+		return error_prefix(error, "failed to read dockerignore patterns: ");
 	g_autoptr(arena) a = arena_new();
 	struct vec attrs = {0};
 	const char *const pairs[] = {"local.session", context_session(x, "context"), "local.sharedkeyhint", "context"};
@@ -415,24 +407,19 @@ static bool load_dockerfile(context *x, GError **error)
 	GError *inner = NULL;
 	g_autoptr(llb_graph) g = llb_graph_new();
 	struct llb_out out = dockerfile_source(x, g, &inner);
-	if (inner) {
-		g_propagate_error(error, inner);
-		return false;
-	}
+	if (inner)
+		return error_propagate(error, inner);
 	x->dockerfile_definition = llb_marshal(g, out);
 	if (out.node)
 		llb_out_digest(g, out, &x->file.vertex);
 	struct bridge_solve_request request = {.definition = x->dockerfile_definition};
 	g_autoptr(build_result) r = NULL;
-	if (!x->b->class->solve(x->b, &request, x->work, &r, error)) {
-		g_prefix_error(error, "failed to read dockerfile: ");
-		return false;
-	}
+	if (!x->b->class->solve(x->b, &request, x->work, &r, error))
+		return error_prefix(error, "failed to read dockerfile: ");
 	x->dockerfile = read_either(x, r, &inner);
 	if (!x->dockerfile) {
 		g_prefix_error(&inner, "failed to read dockerfile: ");
-		g_propagate_error(error, inner);
-		return false;
+		return error_propagate(error, inner);
 	}
 	x->ignore_name = arena_printf(x->a, "%s.dockerignore", x->filename);
 	x->ignore_bytes = context_read_file(x, r, x->ignore_name, 0, NULL);
@@ -446,10 +433,9 @@ const struct source_file *context_read_dockerfile(context *x, GError **error)
 	x->file.name = x->filename;
 	x->file.bytes = g_bytes_get_data(x->dockerfile, &x->file.n);
 	x->file.definition = x->dockerfile_definition;
-	if (x->file.n > (size_t)LIMIT_DOCKERFILE_BYTES) {
-		error_set(error, ERROR_RESOURCE_EXHAUSTED, "Dockerfile larger than %lld bytes", LIMIT_DOCKERFILE_BYTES);
-		return NULL;
-	}
+	if (x->file.n > (size_t)LIMIT_DOCKERFILE_BYTES)
+		return error_null(error, ERROR_RESOURCE_EXHAUSTED, "Dockerfile larger than %lld bytes",
+				  LIMIT_DOCKERFILE_BYTES);
 	char *shown = url_redact_text(x->file.bytes, (gssize)x->file.n);
 	x->file.shown = shown ? arena_take(x->a, shown) : x->file.bytes;
 	x->file.n_shown = shown ? strlen(x->file.shown) : x->file.n;
@@ -479,10 +465,8 @@ static bool know_ignore(context *x, GError **error)
 		return false;
 	size_t n = 0;
 	const char *bytes = x->ignore_bytes ? g_bytes_get_data(x->ignore_bytes, &n) : NULL;
-	if (n && !(x->ignore = patterns_read_ignore_file(bytes, n, error))) {
-		g_prefix_error(error, "failed parsing %s: ", x->ignore_name);
-		return false;
-	}
+	if (n && !(x->ignore = patterns_read_ignore_file(bytes, n, error)))
+		return error_prefix(error, "failed parsing %s: ", x->ignore_name);
 	x->ignore_known = true;
 	return true;
 }
@@ -531,8 +515,7 @@ bool context_resolve_image(context *x, const struct bridge_image_request *r, str
 	g_mutex_unlock(&m->mu);
 	if (m->error) {
 		*ret = (struct context_image){.other = m->image.other};
-		g_propagate_error(error, g_error_copy(m->error));
-		return false;
+		return error_propagate(error, g_error_copy(m->error));
 	}
 	*ret = (struct context_image){
 		.ref = m->image.ref ? m->image.ref : r->ref, .digest = m->image.digest.text, .config = m->image.config};

@@ -64,9 +64,8 @@ bool convert_check_marshal(const convert *c, GError **error)
 
 bool convert_spend(convert *c, size_t n, GError **error)
 {
-	if ((c->work_left -= (int64_t)n) >= 0)
-		return true;
-	return error_set(error, ERROR_RESOURCE_EXHAUSTED, "the Dockerfile needs more work than %lld units",
+	return (c->work_left -= (int64_t)n) >= 0 ||
+	       error_set(error, ERROR_RESOURCE_EXHAUSTED, "the Dockerfile needs more work than %lld units",
 			 LIMIT_EXPANSION_WORK);
 }
 
@@ -127,9 +126,7 @@ static bool understand(convert *c, GError **error)
 		if (!sort_instruction(c, node, i, error))
 			return false;
 	}
-	if (!c->parsed.n)
-		return error_set(error, ERROR_INVALID_ARGUMENT, "dockerfile contains no stages to build");
-	return true;
+	return c->parsed.n || error_set(error, ERROR_INVALID_ARGUMENT, "dockerfile contains no stages to build");
 }
 
 bool convert_parse(convert *c, GError **error)

@@ -89,10 +89,8 @@ static void send_warning(void *user, const struct lint_finding *f)
 static bool job_solve(struct job *j, convert *c, GError **error)
 {
 	const struct stage *target = c->target_stage;
-	if (!convert_check_marshal(c, error)) {
-		g_prefix_error(error, "failed to marshal LLB definition: ");
-		return false;
-	}
+	if (!convert_check_marshal(c, error))
+		return error_prefix(error, "failed to marshal LLB definition: ");
 	const Pb__Definition *definition = llb_assemble(c->graph, target->state.out);
 	const GArray *imports = j->r->o.cache_imports;
 	struct bridge_solve_request request = {.definition = definition,
@@ -329,8 +327,7 @@ static bool forward_syntax(struct request *r, build_result **ret, bool *ret_done
 			return true;
 		if (!error_has_detail(inner, "errdefs.Source"))
 			g_prefix_error(&inner, "failed with build-arg:BUILDKIT_SYNTAX = %s: ", cmdline);
-		g_propagate_error(error, inner);
-		return false;
+		return error_propagate(error, inner);
 	}
 	if (!directive_find(r->a, r->file->bytes, r->file->n, "syntax", &d))
 		return true;
@@ -344,18 +341,15 @@ static bool forward_syntax(struct request *r, build_result **ret, bool *ret_done
 		arena_push(r->a, &where, &d.span);
 		source_error_add(&inner, r->file, &where);
 	}
-	g_propagate_error(error, inner);
-	return false;
+	return error_propagate(error, inner);
 }
 
 static bool answer(struct request *r, build_result **ret, GError **error)
 {
 	bool done = false, postponed;
 	g_autoptr(GError) caps = NULL;
-	if (!check_caps(r, &postponed, &caps) && !postponed) {
-		g_propagate_error(error, g_steal_pointer(&caps));
-		return false;
-	}
+	if (!check_caps(r, &postponed, &caps) && !postponed)
+		return error_propagate(error, g_steal_pointer(&caps));
 	r->x = context_new(r->b, &r->o, r->inputs, r->work, error);
 	r->file = r->x ? context_read_dockerfile(r->x, error) : NULL;
 	if (!r->file)
@@ -364,10 +358,8 @@ static bool answer(struct request *r, build_result **ret, GError **error)
 		return false;
 	if (done)
 		return true;
-	if (caps) {
-		g_propagate_error(error, g_steal_pointer(&caps));
-		return false;
-	}
+	if (caps)
+		return error_propagate(error, g_steal_pointer(&caps));
 	const char *id = options_get(&r->o, "requestid");
 	if (id && *id)
 		return subrequest_answer(id, r->x, r->file, send_warning, r, ret, error);

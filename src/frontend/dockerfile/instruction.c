@@ -78,9 +78,8 @@ static bool read_flags(struct parse *p, GError **error)
 
 static bool need_one(struct parse *p, GError **error)
 {
-	if (p->node->args.n)
-		return true;
-	return error_set(error, ERROR_INVALID_ARGUMENT, "%s requires at least one argument", keyword_upper(p->i->kind));
+	return p->node->args.n ||
+	       error_set(error, ERROR_INVALID_ARGUMENT, "%s requires at least one argument", keyword_upper(p->i->kind));
 }
 
 /* --- ENV, LABEL, ARG --- */

@@ -66,9 +66,8 @@ static bool configure_part(struct lint *l, const char *part, GError **error)
 	}
 	if (strcmp(key, "error") != 0)
 		return invalid_option(key, error);
-	if (bool_parse(text_trim(l->a, equals + 1), &l->as_error, error))
-		return true;
-	return error_prefix(error, "failed to parse check option %s: ", text_quote(l->a, part));
+	return bool_parse(text_trim(l->a, equals + 1), &l->as_error, error) ||
+	       error_prefix(error, "failed to parse check option %s: ", text_quote(l->a, part));
 }
 
 bool lint_configure(struct lint *l, const char *options, GError **error)

@@ -158,10 +158,8 @@ static bool set_field(arena *a, const struct field *f, struct run_mount *m, GErr
 
 static bool refuse_for_type(const struct run_mount *m, bool given, const char *what, GError **error)
 {
-	if (!given)
-		return true;
-	return error_set(error, ERROR_INVALID_ARGUMENT, "%s not allowed for \"%s\" type mounts", what,
-			 type_names[m->type]);
+	return !given || error_set(error, ERROR_INVALID_ARGUMENT, "%s not allowed for \"%s\" type mounts", what,
+				   type_names[m->type]);
 }
 
 static bool check_secret(const struct run_mount *m, GError **error)

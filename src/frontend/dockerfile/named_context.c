@@ -44,10 +44,8 @@ bool named_context_find(convert *c, const char *name, const struct platform *p, 
 	if (text_equal_fold(name, "scratch") || text_equal_fold(name, "context"))
 		return true;
 	g_autoptr(reference) ref = reference_parse_normalized(name, error);
-	if (!ref) {
-		g_prefix_error(error, "invalid context name %s: ", name);
-		return false;
-	}
+	if (!ref)
+		return error_prefix(error, "invalid context name %s: ", name);
 	g_auto(GStrv) names = named_context_names(ref, p ? p : &c->target);
 	for (size_t i = 0; names[i] && !*ret_value; i++) {
 		*ret_name = arena_strdup(c->arena, names[i]);
@@ -127,8 +125,7 @@ static bool load_image(struct load *l, GError **error)
 	if (!context_resolve_image(l->c->context, &r, &found, &why)) {
 		if (found.other)
 			return load_other(l, found.other, error);
-		g_propagate_error(error, g_steal_pointer(&why));
-		return false;
+		return error_propagate(error, g_steal_pointer(&why));
 	}
 	source(l, arena_printf(l->c->arena, "docker-image://%s", found.ref), NULL, context_label(l, text));
 	return apply_config(l, found.config, error);
@@ -190,10 +187,8 @@ static bool load_layout(struct load *l, GError **error)
 	const char *colons = strstr(l->name, "::");
 	const char *plain = colons ? arena_strndup(l->c->arena, l->name, (size_t)(colons - l->name)) : l->name;
 	g_autoptr(reference) ref = reference_parse_normalized(plain, error);
-	if (!ref) {
-		g_prefix_error(error, "could not parse oci-layout reference \"%s\": ", plain);
-		return false;
-	}
+	if (!ref)
+		return error_prefix(error, "could not parse oci-layout reference \"%s\": ", plain);
 	g_free(ref->digest);
 	ref->digest = g_strdup(digest);
 	const char *full = arena_take(l->c->arena, reference_text(ref)), *session = context_session(l->c->context, "");
@@ -238,10 +233,8 @@ static bool read_local_ignore(struct load *l, const char *local, GError **error)
 	if (!n)
 		return true;
 	g_auto(GStrv) list = patterns_read_ignore_file(text, n, error);
-	if (!list) {
-		g_prefix_error(error, "failed parsing .dockerignore: ");
-		return false;
-	}
+	if (!list)
+		return error_prefix(error, "failed parsing .dockerignore: ");
 	struct vec copy = {0};
 	for (size_t i = 0; list[i]; i++)
 		arena_push(c->arena, &copy, arena_strdup(c->arena, list[i]));
@@ -294,10 +287,8 @@ void named_contexts_finish(convert *c)
 static bool load_input_config(struct load *l, const char *text, GError **error)
 {
 	g_autoptr(json_t) map = json_read(text, strlen(text), (size_t)LIMIT_CONFIG_BYTES, "input metadata", error);
-	if (!map) {
-		g_prefix_error(error, "failed to parse input metadata %s: ", text);
-		return false;
-	}
+	if (!map)
+		return error_prefix(error, "failed to parse input metadata %s: ", text);
 	const char *encoded = json_string_value(json_object_get(map, "containerimage.config"));
 	if (!encoded)
 		return true;
@@ -314,10 +305,8 @@ static bool load_input(struct load *l, GError **error)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid input %s for %s", l->rest, l->name);
 	GError *inner = NULL;
 	l->state->out = llb_import(l->c->graph, input, &inner);
-	if (inner) {
-		g_propagate_error(error, inner);
-		return false;
-	}
+	if (inner)
+		return error_propagate(error, inner);
 	const char *metadata = options_get(l->c->options, arena_printf(l->c->arena, "input-metadata:%s", l->rest));
 	return !metadata || load_input_config(l, metadata, error);
 }

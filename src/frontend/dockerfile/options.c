@@ -56,10 +56,8 @@ static bool read_platforms(arena *a, struct options *o, const struct platform *p
 	g_auto(GStrv) parts = g_strsplit(get(o, "platform"), ",", -1);
 	for (size_t i = 0; parts[i]; i++) {
 		struct platform *p = arena_make(a, struct platform);
-		if (!platform_parse(parts[i], p, error)) {
-			g_prefix_error(error, "failed to parse target platform %s: ", parts[i]);
-			return false;
-		}
+		if (!platform_parse(parts[i], p, error))
+			return error_prefix(error, "failed to parse target platform %s: ", parts[i]);
 		arena_push(a, &o->platforms, p);
 	}
 	return true;
@@ -139,8 +137,7 @@ static bool read_hosts(arena *a, struct options *o, GError **error)
 {
 	if (each_field(a, o, get(o, "add-hosts"), add_host, error))
 		return true;
-	g_prefix_error(error, "failed to parse additional hosts: ");
-	return false;
+	return error_prefix(error, "failed to parse additional hosts: ");
 }
 
 static bool is_ulimit(const char *name)
@@ -194,17 +191,14 @@ static bool read_ulimits(arena *a, struct options *o, GError **error)
 {
 	if (each_field(a, o, get(o, "ulimit"), add_ulimit, error))
 		return true;
-	g_prefix_error(error, "failed to parse ulimit: ");
-	return false;
+	return error_prefix(error, "failed to parse ulimit: ");
 }
 
 static bool read_shm_size(arena *a, struct options *o, GError **error)
 {
 	const char *value = get(o, "shm-size");
-	if (!*value || int_parse(value, 10, &o->shm_size, error))
-		return true;
-	g_prefix_error(error, "failed to parse shm size: ");
-	return false;
+	return !*value || int_parse(value, 10, &o->shm_size, error) ||
+	       error_prefix(error, "failed to parse shm size: ");
 }
 
 /* Parses a number with optional blanks around it; false if it is missing or negative. */
@@ -279,15 +273,12 @@ static bool read_resource(arena *a, Pb__LinuxResources *r, size_t i, const char 
 		*(char **)(void *)member = arena_strdup(a, value);
 		if (cpu_list_check(value, error))
 			return true;
-		g_prefix_error(error, "invalid %s value: %s: ", key, value);
-		return false;
+		return error_prefix(error, "invalid %s value: %s: ", key, value);
 	}
 	int64_t n;
 	bool is_unsigned = resources[i].rule == UNSIGNED_ABOVE_ZERO;
-	if (is_unsigned ? !unsigned_parse(value, &n, error) : !int_parse(value, 10, &n, error)) {
-		g_prefix_error(error, "invalid %s value: %s: ", key, value);
-		return false;
-	}
+	if (is_unsigned ? !unsigned_parse(value, &n, error) : !int_parse(value, 10, &n, error))
+		return error_prefix(error, "invalid %s value: %s: ", key, value);
 	bool swap = resources[i].rule == UNLIMITED_OR_ABOVE;
 	if (n == 0 || (!is_unsigned && n < (swap ? -1 : 0)))
 		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid %s value: %s: must be %s", key, value,
@@ -305,10 +296,8 @@ static bool read_resources(arena *a, struct options *o, GError **error)
 		if (!o->resources) {
 			o->resources = message_new_in(a, Pb__LinuxResources, pb__linux_resources);
 		}
-		if (!read_resource(a, o->resources, i, value, error)) {
-			g_prefix_error(error, "failed to parse resource limits: ");
-			return false;
-		}
+		if (!read_resource(a, o->resources, i, value, error))
+			return error_prefix(error, "failed to parse resource limits: ");
 	}
 	return true;
 }
@@ -359,8 +348,7 @@ static bool read_cache_imports(arena *a, struct options *o, GError **error)
 			g_autofree char *quoted = go_quote(text);
 			if (list)
 				error_set(error, ERROR_INVALID_ARGUMENT, "not a JSON array");
-			g_prefix_error(error, "failed to unmarshal cache-imports (%s): ", quoted);
-			return false;
+			return error_prefix(error, "failed to unmarshal cache-imports (%s): ", quoted);
 		}
 		for (size_t i = 0; i < json_array_size(list); i++) {
 			const json_t *entry = json_array_get(list, i);
@@ -449,10 +437,8 @@ static bool refuse_removed(arena *a, struct options *o, GError **error)
 static bool read_check(arena *a, struct options *o, GError **error)
 {
 	struct lint l = {.a = a};
-	if (!o->check || lint_configure(&l, o->check, error))
-		return true;
-	g_prefix_error(error, "failed to parse build-arg:BUILDKIT_DOCKERFILE_CHECK: ");
-	return false;
+	return !o->check || lint_configure(&l, o->check, error) ||
+	       error_prefix(error, "failed to parse build-arg:BUILDKIT_DOCKERFILE_CHECK: ");
 }
 
 bool options_read(arena *a, GHashTable *table, const struct platform *platforms, size_t n_platforms,

@@ -84,12 +84,10 @@ ProtobufCMessage *gateway_new_container(rpc_call *call, const ProtobufCMessage *
 {
 	const Gateway__NewContainerRequest *m = (const void *)request;
 	scoped_call v = {0};
-	if (strlen(m->containerid) > LIMIT_EXEC_ID_BYTES) {
-		error_set(error, ERROR_INVALID_ARGUMENT,
-			  "the id of a container has %zu bytes, at most %lld are allowed", strlen(m->containerid),
-			  LIMIT_EXEC_ID_BYTES);
-		return NULL;
-	}
+	if (strlen(m->containerid) > LIMIT_EXEC_ID_BYTES)
+		return error_null(error, ERROR_INVALID_ARGUMENT,
+				  "the id of a container has %zu bytes, at most %lld are allowed",
+				  strlen(m->containerid), LIMIT_EXEC_ID_BYTES);
 	if (!gateway_call_begin(&v, call, data, error) || !reserve(v.g, m->containerid, error))
 		return NULL;
 	container *c = create(&v, m, error);
@@ -116,10 +114,8 @@ ProtobufCMessage *gateway_release_container(rpc_call *call, const ProtobufCMessa
 	if (c)
 		g_hash_table_steal_extended(v.g->containers, m->containerid, (gpointer *)&key, NULL);
 	g_mutex_unlock(&v.g->mu);
-	if (!c) {
-		error_set(error, ERROR_UNKNOWN, "container details for %s not found", m->containerid);
-		return NULL;
-	}
+	if (!c)
+		return error_null(error, ERROR_UNKNOWN, "container details for %s not found", m->containerid);
 	bool ok = container_release(c, error);
 	container_unref(c);
 	if (!ok) {

@@ -106,10 +106,8 @@ static bool receive_all(struct exec_stream *s, rpc_call *call, GError **error)
 		guard_free(m);
 		if (end)
 			return true;
-		if (!ok) {
-			g_propagate_error(error, g_steal_pointer(&why));
-			return false;
-		}
+		if (!ok)
+			return error_propagate(error, g_steal_pointer(&why));
 	}
 }
 

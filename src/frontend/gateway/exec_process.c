@@ -296,10 +296,8 @@ exec_process *exec_process_start(struct exec_sender *sender, const char *id, con
 		if (init->fds[i] < STREAMS)
 			p->wanted[init->fds[i]] = true;
 	p->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (p->wake_fd < 0) {
-		error_set_errno(error, errno, "eventfd");
-		return NULL;
-	}
+	if (p->wake_fd < 0)
+		return error_null_errno(error, errno, "eventfd");
 	return start(p, init, stop, error) ? g_steal_pointer(&p) : NULL;
 }
 

@@ -68,10 +68,8 @@ static ProtobufCMessage *handle_ping(rpc_call *call, const ProtobufCMessage *req
 
 static ProtobufCMessage *solve_reply(gateway *g, const Gateway__SolveRequest *m, build_result *result, GError **error)
 {
-	if (!m->allowresultreturn && result->refs) {
-		error_set(error, ERROR_UNKNOWN, "solve did not return default result");
-		return NULL;
-	}
+	if (!m->allowresultreturn && result->refs)
+		return error_null(error, ERROR_UNKNOWN, "solve did not return default result");
 	Gateway__SolveResponse *reply = message_new(Gateway__SolveResponse, gateway__solve_response);
 	if (m->allowresultreturn) {
 		reply->result = gateway_result_to_wire(g, result, m->allowresultarrayref);
@@ -200,10 +198,8 @@ static ProtobufCMessage *handle_resolve_source_meta(rpc_call *call, const Protob
 	scoped_call v = {0};
 	if (!gateway_call_begin(&v, call, data, error))
 		return NULL;
-	if (!m->source) {
-		error_set(error, ERROR_INVALID_ARGUMENT, "source is required");
-		return NULL;
-	}
+	if (!m->source)
+		return error_null(error, ERROR_INVALID_ARGUMENT, "source is required");
 	struct bridge_source_request wanted;
 	struct bridge_source found;
 	gateway_source_request_read(m, &wanted);
@@ -303,10 +299,8 @@ static ProtobufCMessage *handle_warn(rpc_call *call, const ProtobufCMessage *req
 	g_autofree struct progress_range *ranges = g_new0(struct progress_range, m->n_ranges + 1);
 	for (size_t i = 0; i < m->n_ranges; i++) {
 		const Pb__Position *start = m->ranges[i]->start, *end = m->ranges[i]->end;
-		if (!start || !end) {
-			error_set(error, ERROR_INVALID_ARGUMENT, "invalid source range");
-			return NULL;
-		}
+		if (!start || !end)
+			return error_null(error, ERROR_INVALID_ARGUMENT, "invalid source range");
 		ranges[i] = (struct progress_range){start->line, start->character, end->line, end->character};
 	}
 	g_autofree char *text = text_from_data(m->short_.data, m->short_.len);
@@ -358,10 +352,8 @@ static ProtobufCMessage *handle_return(rpc_call *call, const ProtobufCMessage *r
 	if (!gateway_call_begin(&v, call, data, error))
 		return NULL;
 	g_autoptr(GError) failure = m->error ? status_to_error(m->error) : NULL;
-	if (!failure && (m->error || !m->result)) {
-		error_set(error, ERROR_UNKNOWN, "gateway return must be either result or err");
-		return NULL;
-	}
+	if (!failure && (m->error || !m->result))
+		return error_null(error, ERROR_UNKNOWN, "gateway return must be either result or err");
 	g_autoptr(build_result) result = failure ? NULL : gateway_result_from_wire(v.g, m->result, error);
 	if ((!result && !failure) || !gateway_return(v.g, result, failure, error))
 		return NULL;

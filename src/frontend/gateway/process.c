@@ -48,8 +48,7 @@ static bool cap_refuse(const char *cap, GError **error)
 	json_object_end(w);
 	g_autofree char *json = json_writer_take(&w, NULL);
 	error_add_detail(refused, "errdefs.FrontendCap", json);
-	g_propagate_error(error, refused);
-	return false;
+	return error_propagate(error, refused);
 }
 
 static bool caps_check(const struct gateway_process_request *r, GError **error)
