@@ -235,7 +235,16 @@ void call_respond(rpc_call *call, const GError *error);
 void call_push_owned(rpc_call *call, uint8_t *body, size_t n);
 
 /* ---- status.c */
-/* Truncates the text and drops details, so that the result is no longer than `room`. */
+/*
+ * The middle of a text that is too long is left out: its end has the reason of an error, its beginning the object. Each
+ * part has this many bytes.
+ */
+#define STATUS_OMISSION " ... "
+static inline size_t status_half(size_t room)
+{
+	return room > strlen(STATUS_OMISSION) ? (room - strlen(STATUS_OMISSION)) / 2 : 0;
+}
+/* Shortens the text and drops details, so that the result is no longer than `room`. */
 GBytes *status_pack_within(const GError *error, size_t room);
 
 /* ---- client.c: require mu */

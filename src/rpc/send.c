@@ -157,16 +157,27 @@ static char *details_value(const GError *error, size_t max)
 	return text;
 }
 
+/* Returns the position from which on at most n bytes at the end of an encoded text are complete. */
+static const char *encoded_tail(const char *text, size_t n)
+{
+	const char *tail = text + strlen(text) - n;
+	if (tail[-1] == '%')
+		return tail + 2;
+	return tail[-2] == '%' ? tail + 1 : tail;
+}
+
 static char *message_value(const GError *error, size_t max)
 {
-	char *text = percent_encode(error->message);
+	g_autofree char *text = percent_encode(error->message);
 	if (strlen(text) <= max)
-		return text;
-	text[max] = 0;
+		return g_steal_pointer(&text);
+	size_t half = status_half(max);
+	const char *tail = encoded_tail(text, half);
+	text[half] = '\0';
 	char *escape = strrchr(text, '%');
 	if (escape && strlen(escape) < 3)
-		*escape = 0;
-	return text;
+		*escape = '\0';
+	return g_strconcat(text, STATUS_OMISSION, tail, NULL);
 }
 
 /* A client refuses a header list larger than its announced size. */

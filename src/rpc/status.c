@@ -33,8 +33,10 @@ static bool detail_fits(const struct error_detail *detail, size_t *room)
 
 static char *text_within(const char *text, size_t room)
 {
-	g_autofree char *cut = g_strndup(text, strnlen(text, room)); /* g_strndup always allocates n bytes */
-	return g_utf8_make_valid(cut, -1);
+	size_t n = strlen(text), half = status_half(room);
+	g_autofree char *cut =
+		n > room ? g_strdup_printf("%.*s" STATUS_OMISSION "%s", (int)half, text, text + n - half) : NULL;
+	return g_utf8_make_valid(cut ? cut : text, -1);
 }
 
 GBytes *status_pack_within(const GError *error, size_t room)

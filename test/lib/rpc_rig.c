@@ -27,13 +27,21 @@ static ProtobufCMessage *rig_fail(rpc_call *call, const ProtobufCMessage *m, voi
 	return NULL;
 }
 
-static ProtobufCMessage *rig_fail_huge(rpc_call *call, const ProtobufCMessage *m, void *data, GError **error)
+/* An error of 100,000 bytes without details: it is sent in a header. */
+static ProtobufCMessage *rig_fail_long(rpc_call *call, const ProtobufCMessage *m, void *data, GError **error)
 {
 	g_autoptr(GString) text = g_string_new(NULL);
 	for (int i = 0; i < 50000; i++)
 		g_string_append(text, "\xc3\xa4");
-	error_set(error, ERROR_UNKNOWN, "%s", text->str);
-	error_add_detail(*error, "errdefs.Source", text->str);
+	error_set(error, ERROR_UNKNOWN, "%s: the reason", text->str);
+	return NULL;
+}
+
+static ProtobufCMessage *rig_fail_huge(rpc_call *call, const ProtobufCMessage *m, void *data, GError **error)
+{
+	g_autofree char *text = g_strnfill(100000, 'x');
+	rig_fail_long(call, m, data, error);
+	error_add_detail(*error, "errdefs.Source", text);
 	error_add_detail(*error, "errdefs.Vertex", "{\"digest\":\"sha256:abc\"}");
 	return NULL;
 }
@@ -101,6 +109,7 @@ static bool rig_hang(rpc_call *call, void *data, GError **error)
 static const struct rpc_method rig_methods[] = {
 	{"/test.Rig/Echo", &filesync__bytes_message__descriptor, .unary = rig_echo},
 	{"/test.Rig/Fail", &filesync__bytes_message__descriptor, .unary = rig_fail},
+	{"/test.Rig/FailLong", &filesync__bytes_message__descriptor, .unary = rig_fail_long},
 	{"/test.Rig/FailHuge", &filesync__bytes_message__descriptor, .unary = rig_fail_huge},
 	{"/test.Rig/EchoStream", .stream = rig_echo_stream},
 	{"/test.Rig/Sink", .stream = rig_sink},

@@ -22,7 +22,7 @@ struct rig {
 	struct event hangs; /* calls of Hang that have ended */
 };
 
-/* Adds Echo, Fail, FailHuge, EchoStream, Sink, Source and Hang of test.Rig. */
+/* Adds Echo, Fail, FailLong, FailHuge, EchoStream, Sink, Source and Hang of test.Rig. */
 void rig_add_methods(rpc_server *server, struct event *hangs);
 /* A zeroed rig without a listener or a connection. */
 void rig_up_server(struct rig *r);
