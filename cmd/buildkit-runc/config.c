@@ -22,7 +22,7 @@ static uint32_t config_add_source(struct config *c, const char *path, bool recur
 		uint32_t room = c->room > 0 ? c->room * 2 : 16;
 		struct config_source *sources = json_room(room, sizeof *sources);
 		if (room > PLAN_MAX_FDS)
-			fail(PHASE_PLAN, 0, "too many mounts");
+			fail(PHASE_PLAN, 0, "config.json: more than %d mounts and namespaces", PLAN_MAX_FDS);
 		if (c->n_sources > 0)
 			memcpy(sources, c->sources, c->n_sources * sizeof *sources);
 		c->sources = sources;

@@ -86,6 +86,9 @@
 	X(L37, SYMLINK_BYTES, 4095, "symlink target")                                                                  \
 	X(L40, STEP_LOG_BYTES, MIB(2), "log of a step")                                                                \
 	X(L40s, STEP_LOG_BYTES_PER_SECOND, KIB(200), "log of a step per second")                                       \
+	X(L41, STEP_ITEMS, 65536, "arguments of a step; the same for its variables, mounts, groups, resource limits")  \
+	X(L41b, STEP_BYTES, MIB(16), "arguments, environment and mounts of a step")                                    \
+	X(L41f, STEP_FDS, 4096, "mounts of a step that are not a tmpfs, and its streams")                              \
 	X(L42, SECRET_BYTES, KIB(500), "secret")                                                                       \
 	X(L42a, SSH_AGENT_BYTES, KIB(256), "ssh agent message")                                                        \
 	X(L42k, SSH_KEY_BYTES, KIB(100), "ssh key file")                                                               \

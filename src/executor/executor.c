@@ -231,6 +231,15 @@ const char *executor_binary(const executor *e)
 
 /* ---- a step */
 
+/* Of the first and of each further process of a step. */
+static bool check_process(const char *const *args, const char *cwd, GError **error)
+{
+	if (!args || !args[0])
+		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid exec op with no args");
+	return !cwd || *cwd == '\0' || *cwd == '/' ||
+	       error_set(error, ERROR_INVALID_ARGUMENT, "working directory \"%s\" is not an absolute path", cwd);
+}
+
 /* Every start path comes through here, so check once (CVE-2024-23653). */
 static bool check_step(const executor *e, const struct step *step, GError **error)
 {
@@ -252,9 +261,7 @@ static bool check_step(const executor *e, const struct step *step, GError **erro
 		return error_set(error, ERROR_UNIMPLEMENTED, "SELinux labels of steps are not supported yet");
 	if (step->insecure && !e->allow_security_insecure)
 		return error_set(error, ERROR_PERMISSION_DENIED, "security.insecure is not allowed");
-	if (!step->args || !step->args[0])
-		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid exec op with no args");
-	return true;
+	return check_process(step->args, step->cwd, error);
 }
 
 static bool is_below(const char *path, const char *directory)
@@ -412,9 +419,7 @@ static bool exec_in(executor *e, void *first, const struct step_command *c, stru
 bool executor_exec(executor *e, step_process *first, const struct step_command *command, struct work *work,
 		   struct step_exit *ret_exit, GError **error)
 {
-	if (!command->args || !command->args[0])
-		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid exec op with no args");
-	if (!cancel_check(work->cancel, error))
+	if (!check_process(command->args, command->cwd, error) || !cancel_check(work->cancel, error))
 		return false;
 	void *self = step_process_enter(first);
 	if (!self)

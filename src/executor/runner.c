@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "executor/runner.h"
+#include "base/limits.h"
 #include "base/scope.h"
 #include "os/process.h"
 #include <poll.h>
@@ -259,14 +260,41 @@ static bool send_with(int fd, const void *bytes, size_t n, const int *fds, size_
 	return true;
 }
 
+/* What a step can have too much of for plan_decode. */
+static bool check_size(const struct plan *p, size_t n_fds, GError **error)
+{
+	const struct {
+		const char *what;
+		size_t n;
+		long long limit;
+	} lists[] = {
+		{"arguments", p->args.n, LIMIT_STEP_ITEMS},
+		{"environment variables", p->env.n, LIMIT_STEP_ITEMS},
+		{"resource limits", p->n_limits, LIMIT_STEP_ITEMS},
+		{"groups", p->n_groups, LIMIT_STEP_ITEMS},
+		{"mounts", p->n_mounts, LIMIT_STEP_ITEMS},
+		{"descriptors of mounts and streams", n_fds, LIMIT_STEP_FDS},
+	};
+	for (size_t i = 0; i < G_N_ELEMENTS(lists); i++)
+		if (lists[i].n > (size_t)lists[i].limit)
+			return error_set(error, ERROR_INVALID_ARGUMENT, "the step has %zu %s, limit is %lld",
+					 lists[i].n, lists[i].what, lists[i].limit);
+	return true;
+}
+
 bool runner_send(struct runner_step *s, struct plan *plan, const int *fds, size_t n_fds, GError **error)
 {
 	struct plan_codec c;
+	if (!check_size(plan, n_fds, error))
+		return false;
 	plan_codec_init_write(&c, NULL, 0);
 	int r = plan_encode(&c, plan);
-	if (r != 0 || n_fds > PLAN_MAX_FDS)
-		return error_set(error, ERROR_RESOURCE_EXHAUSTED,
-				 "a step of %zu bytes and %zu descriptors is too large", c.used, n_fds);
+	if (r == -EMSGSIZE)
+		return error_set(error, ERROR_INVALID_ARGUMENT,
+				 "the step has %zu bytes of arguments, environment and mounts, limit is %lld", c.used,
+				 LIMIT_STEP_BYTES);
+	if (r != 0)
+		return error_set_errno(error, -r, "encode the plan of a step");
 	const struct runner_header header = {RUNNER_MAGIC, (uint32_t)c.used, (uint32_t)n_fds};
 	size_t n_bytes = c.used;
 	g_autofree void *bytes = g_malloc(n_bytes);

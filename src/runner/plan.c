@@ -98,8 +98,11 @@ static bool codec_list(struct plan_codec *c, void *list, uint32_t *n, size_t siz
 	codec_u32(c, n);
 	if (c->error != 0)
 		return false;
-	if (!c->reading)
+	if (!c->reading) {
+		if (*n > PLAN_MAX_ITEMS)
+			fail(c, E2BIG);
 		return true;
+	}
 	/* Each item takes at least four bytes of the message, so that a short message cannot request a large list. */
 	size_t need = ((size_t)*n + 1) * size, start = (c->arena_used + 15) & ~(size_t)15;
 	if (*n > PLAN_MAX_ITEMS || *n > (c->n - c->used) / 4) {

@@ -170,7 +170,10 @@ struct plan_codec {
 	int error; /* errno of the first error */
 };
 void plan_codec_init_write(struct plan_codec *c, void *bytes, size_t n);
-/* Returns 0 or -errno (EMSGSIZE: buffer too small). c->used: bytes written or needed. */
+/*
+ * Returns 0 or -errno (EMSGSIZE: buffer too small or plan too large, E2BIG: a list has more than PLAN_MAX_ITEMS).
+ * c->used: bytes written or needed.
+ */
 int plan_encode(struct plan_codec *c, struct plan *plan);
 /* The plan refers to bytes and to the arena, of at least plan_arena_size(n). Returns 0, -EBADMSG, -ENOMEM. */
 int plan_decode(const void *bytes, size_t n, void *arena, size_t n_arena, uint32_t n_fds, struct plan *ret_plan);

@@ -372,6 +372,31 @@ def harmless(b):
     equal(p.wait(), 6)
 
 
+def too_much(b):
+    """Processes and steps that cannot be run as described: each has its error, and the container goes on."""
+    many, relative = "limit is 65536", 'working directory "tmp" is not an absolute path'
+    new(b)
+    stream = Exec(b)
+    first = stream.start("c", ["cat"], fds=[0, 1])
+    first.step()
+    cases = [(["cat"], {"cwd": "tmp"}, relative),
+             (["cat"] + ["x"] * 299999, {}, "the step has 300000 arguments, " + many),
+             (["cat"], {"env": ["A=b"] * 65535}, "the step has 65537 environment variables, " + many)]
+    for i, (args, meta, text) in enumerate(cases):
+        new(b, f"first{i}")
+        for container in ("c", f"first{i}"):
+            p = stream.start(container, args, **meta)
+            equal((p.wait(), p.exit["Error"]["message"]), (255, text))
+    first.write(b"on", eof=True)
+    equal((first.wait(), first.out[1]), (0, b"on"))
+    for number, values, text in ((3, [b"tmp"], relative), (1, [b"x"] * 299999, "300000 arguments, " + many),
+                                 (2, [b"A=b"] * 65535, "65537 environment variables, " + many)):
+        meta = op(1, b"/bin/cat") + b"".join(op(number, v) for v in values) + (b"" if number == 3 else op(3, b"/"))
+        root = gateway.encode_one(1, "i", 0) + op(3, b"/") + gateway.encode_one(4, "i", 0)
+        step = op(2, op(1, meta) + op(2, root)) + op(10, op(1, b"amd64") + op(2, b"linux"))
+        fails(2, text, b.solve, then(BASE_OP, step))
+
+
 def garbage(b):
     new(b)
     for payload in (b"\x0a\xff", b"\xff" * 100, b"\x12\x05\x0a\x7f", b"\x0a\x02\xc3\x28", b"\x1a\x04\x1a\x7fxx"):
@@ -476,7 +501,7 @@ def floods(path):
 
 def hostile(path):
     run_cases(path)
-    for case in (harmless, garbage, descriptors, limits):
+    for case in (harmless, too_much, garbage, descriptors, limits):
         with Build(path) as b:
             case(b)
         print("ok", case.__name__)

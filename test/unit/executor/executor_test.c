@@ -558,6 +558,56 @@ static void test_readonly_root(struct fixture *f, gconstpointer data)
 	g_assert_cmpint(sh(f, &step, "busybox cat /etc/hosts > /dev/null"), ==, 0);
 }
 
+static void test_wrong_process(struct fixture *f, gconstpointer data)
+{
+	SKIP_IF_UNAVAILABLE();
+	static const char *const none[] = {NULL}, *const sh_args[] = {"/bin/sh", NULL};
+	static const struct {
+		const char *const *args;
+		const char *cwd, *text;
+	} cases[] = {
+		{NULL, "/", "invalid exec op with no args"},
+		{none, "/", "invalid exec op with no args"},
+		{sh_args, "tmp", "working directory \"tmp\" is not an absolute path"},
+		{sh_args, "../tmp", "working directory \"../tmp\" is not an absolute path"},
+	};
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autoptr(GError) error = NULL;
+		struct step step = {.args = cases[i].args, .cwd = cases[i].cwd};
+		struct step_exit code;
+		g_assert_false(run_step(f, &step, NULL, &code, &error));
+		g_assert_cmpstr(error->message, ==, cases[i].text);
+		g_assert_cmpint(error_get_code(error), ==, ERROR_INVALID_ARGUMENT);
+	}
+	g_assert_cmpint(sh(f, &(struct step){.cwd = ""}, "busybox pwd"), ==, 0);
+	g_assert_cmpstr(f->out->str, ==, "/\n");
+}
+
+/* More arguments than a plan can have: our runner's limit; runc has the kernel's, which is lower for these. */
+static void test_many_arguments(struct fixture *f, gconstpointer data)
+{
+	SKIP_IF_UNAVAILABLE();
+	enum { MANY = 300000 };
+	const struct variant *v = data;
+	g_autofree const char **args = g_new(const char *, MANY + 1);
+	g_autoptr(GError) error = NULL;
+	struct step_exit code = {0};
+	for (size_t i = 0; i < MANY; i++)
+		args[i] = i > 0 ? "x" : "/bin/busybox";
+	args[MANY] = NULL;
+	bool ran = run_step(f, &(struct step){.args = args}, NULL, &code, &error);
+	if (v->own) {
+		g_assert_false(ran);
+		g_assert_cmpstr(error->message, ==, "the step has 300000 arguments, limit is 65536");
+		g_assert_cmpint(error_get_code(error), ==, ERROR_INVALID_ARGUMENT);
+	} else {
+		g_assert_no_error(error);
+		g_assert_cmpint(code.code, !=, 0);
+		g_assert_nonnull(strstr(f->err->str, "argument list too long"));
+	}
+	g_assert_cmpint(sh(f, &(struct step){0}, "echo next"), ==, 0);
+}
+
 static const struct step_test step_tests[] = {
 	{"output-and-exit", false, test_output_and_exit},
 	{"missing-program", false, test_missing_program},
@@ -580,6 +630,8 @@ static const struct step_test step_tests[] = {
 	{"readonly-root", false, test_readonly_root},
 	{"cgroup-parent", false, test_cgroup_parent},
 	{"dead-runner", false, test_dead_runner},
+	{"wrong-process", false, test_wrong_process},
+	{"many-arguments", false, test_many_arguments},
 };
 
 int main(int argc, char **argv)

@@ -93,6 +93,72 @@ static void test_error_now(void)
 	runner_free(r);
 }
 
+/* A plan that the step could not read is refused before anything of it is sent. */
+static void test_too_large(void)
+{
+	enum { MANY = 65536 };
+	static const char *list[MANY + 1];
+	static uint32_t groups[MANY + 1];
+	static struct plan_limit limits[MANY + 1];
+	static struct plan_mount mounts[MANY + 1];
+	g_autofree char *large = g_strnfill(PLAN_MAX_BYTES, 'x');
+	struct plan p;
+	int ends[2];
+	char byte;
+	for (size_t i = 0; i < G_N_ELEMENTS(list); i++)
+		list[i] = "";
+	const struct plan_strings none = {list, 0}, most = {list, MANY}, more = {list, MANY + 1};
+	const struct {
+		struct plan_strings args, env;
+		uint32_t n_limits, n_groups, n_mounts;
+		const char *hostname;
+		size_t n_fds;
+		const char *text;
+	} cases[] = {
+		{.args = more, .text = "the step has 65537 arguments, limit is 65536"},
+		{.env = more, .text = "the step has 65537 environment variables, limit is 65536"},
+		{.n_limits = MANY + 1, .text = "the step has 65537 resource limits, limit is 65536"},
+		{.n_groups = MANY + 1, .text = "the step has 65537 groups, limit is 65536"},
+		{.n_mounts = MANY + 1, .text = "the step has 65537 mounts, limit is 65536"},
+		{.n_fds = 4097, .text = "the step has 4097 descriptors of mounts and streams, limit is 4096"},
+		{.hostname = large,
+		 .text = "the step has 16777??? bytes of arguments, environment and mounts, limit is 16777216"},
+		{.args = most, .env = most, .text = NULL},
+	};
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autoptr(GError) error = NULL;
+		plan_init(&p);
+		p.cwd = p.apparmor = p.selinux = p.keyring = p.hostname = p.domainname = p.cgroup = "";
+		p.resources.cpus = p.resources.mems = "";
+		p.args = cases[i].args.n > 0 ? cases[i].args : none;
+		p.env = cases[i].env.n > 0 ? cases[i].env : none;
+		p.limits = limits;
+		p.n_limits = cases[i].n_limits;
+		p.groups = groups;
+		p.n_groups = cases[i].n_groups;
+		p.mounts = mounts;
+		p.n_mounts = cases[i].n_mounts;
+		p.hostname = cases[i].hostname ? cases[i].hostname : "";
+		g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), ==, 0);
+		struct runner_step s = {.socket_fd = ends[0], .pidfd = -1};
+		const int size = 4 << 20; /* for the plan that fits: nothing reads while it is sent */
+		g_assert_cmpint(setsockopt(ends[0], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size), ==, 0);
+		bool ok = runner_send(&s, &p, NULL, cases[i].n_fds, &error);
+		if (cases[i].text) {
+			g_assert_false(ok);
+			if (!g_pattern_match_simple(cases[i].text, error->message))
+				g_assert_cmpstr(error->message, ==, cases[i].text);
+			g_assert_cmpint(error_get_code(error), ==, ERROR_INVALID_ARGUMENT);
+			g_assert_cmpint(recv(ends[1], &byte, 1, MSG_DONTWAIT), <, 0);
+		} else {
+			g_assert_no_error(error);
+			g_assert_true(ok);
+		}
+		runner_step_done(&s);
+		fd_close(&ends[1]);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 3 && strcmp(argv[1], "serve") == 0)
@@ -100,5 +166,6 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/runner/errors-in-advance", test_errors_in_advance);
 	g_test_add_func("/runner/error-now", test_error_now);
+	g_test_add_func("/runner/too-large", test_too_large);
 	return g_test_run();
 }

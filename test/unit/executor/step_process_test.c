@@ -345,6 +345,38 @@ static void test_exec_no_program(struct fixture *f, gconstpointer data)
 	end_step(&first);
 }
 
+/* The step goes on when a further process cannot be started. */
+static void test_exec_refused(struct fixture *f, gconstpointer data)
+{
+	SKIP_IF_UNAVAILABLE();
+	static const char *const none[] = {NULL}, *const pwd[] = {"/bin/busybox", "pwd", NULL};
+	static const struct {
+		const char *const *args;
+		const char *cwd, *text;
+	} cases[] = {
+		{none, "/", "invalid exec op with no args"},
+		{pwd, "tmp", "working directory \"tmp\" is not an absolute path"},
+	};
+	struct talk first, t;
+	start_step(&first, f);
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		talk_init(&t, f, &first);
+		t.command.cwd = cases[i].cwd;
+		talk_start(&t, cases[i].args);
+		g_thread_join(g_steal_pointer(&t.thread));
+		g_assert_false(t.ran);
+		g_assert_cmpstr(t.error->message, ==, cases[i].text);
+		g_assert_cmpint(error_get_code(t.error), ==, ERROR_INVALID_ARGUMENT);
+		talk_clear(&t);
+	}
+	talk_init(&t, f, &first);
+	talk_start(&t, pwd);
+	expect_text(&t, 1, "/\n");
+	g_assert_cmpint(talk_end(&t), ==, 0);
+	talk_clear(&t);
+	end_step(&first);
+}
+
 static void test_exec_terminal(struct fixture *f, gconstpointer data)
 {
 	SKIP_IF_UNAVAILABLE();
@@ -428,6 +460,7 @@ static const struct step_test process_tests[] = {
 	{"signal", false, test_signal},
 	{"cancel", false, test_cancel},
 	{"exec", false, test_exec},
+	{"exec-refused", false, test_exec_refused},
 	{"exec-no-program", false, test_exec_no_program},
 	{"exec-terminal", false, test_exec_terminal},
 	{"exec-signal-and-cancel", false, test_exec_signal_and_cancel},

@@ -159,6 +159,45 @@ static void test_arena(void)
 	g_assert_cmpint(plan_decode(bytes, n, arena, 1000, 2, &q), ==, -ENOMEM);
 }
 
+/* What decoding would refuse is not encoded. */
+static void test_too_much(void)
+{
+	enum { MANY = PLAN_MAX_ITEMS + 1 };
+	g_autofree const char **many = g_new(const char *, MANY + 1);
+	g_autofree uint32_t *groups = g_new0(uint32_t, MANY);
+	g_autofree char *large = g_strnfill(PLAN_MAX_BYTES, 'x');
+	struct plan_codec c;
+	for (size_t i = 0; i < MANY; i++)
+		many[i] = "";
+	const struct plan_strings strings = {many, MANY};
+	const struct {
+		const char *what;
+		struct plan_strings args, env, masked;
+		uint32_t n_groups;
+		const char *hostname;
+		int expected;
+	} cases[] = {
+		{"args", .args = strings, .expected = -E2BIG},
+		{"env", .env = strings, .expected = -E2BIG},
+		{"paths", .masked = strings, .expected = -E2BIG},
+		{"groups", .n_groups = MANY, .expected = -E2BIG},
+		{"most groups", .n_groups = PLAN_MAX_ITEMS, .expected = 0},
+		{"bytes", .hostname = large, .expected = -EMSGSIZE},
+	};
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		struct plan p = sample();
+		p.args = cases[i].args.n > 0 ? cases[i].args : p.args;
+		p.env = cases[i].env.n > 0 ? cases[i].env : p.env;
+		p.masked = cases[i].masked.n > 0 ? cases[i].masked : p.masked;
+		p.groups = cases[i].n_groups > 0 ? groups : p.groups;
+		p.n_groups = cases[i].n_groups > 0 ? cases[i].n_groups : p.n_groups;
+		p.hostname = cases[i].hostname ? cases[i].hostname : p.hostname;
+		g_test_message("%s", cases[i].what);
+		plan_codec_init_write(&c, NULL, 0);
+		g_assert_cmpint(plan_encode(&c, &p), ==, cases[i].expected);
+	}
+}
+
 static void test_phases(void)
 {
 	g_assert_cmpstr(plan_phase_text(PHASE_PLAN), ==, "plan");
@@ -173,6 +212,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/plan/cut", test_cut);
 	g_test_add_func("/plan/refused", test_refused);
 	g_test_add_func("/plan/arena", test_arena);
+	g_test_add_func("/plan/too-much", test_too_much);
 	g_test_add_func("/plan/phases", test_phases);
 	return g_test_run();
 }
