@@ -227,7 +227,7 @@ int cgroup_unified_fd(const struct cgroup *g)
 	return g->all->unified >= 0 ? g->fds[g->all->unified] : -1;
 }
 
-int cgroup_join(const struct cgroup *g, int pid, bool born)
+int cgroup_join(struct cgroup *g, int pid, bool born)
 {
 	char text[16];
 	snprintf(text, sizeof text, "%d", pid);
@@ -235,7 +235,9 @@ int cgroup_join(const struct cgroup *g, int pid, bool born)
 		if (g->fds[i] < 0 || (born && (int)i == g->all->unified))
 			continue;
 		int r = sys_write_at(g->fds[i], "cgroup.procs", text);
-		if (r != 0)
+		if ((r == -EACCES || r == -EPERM) && sys_in_user_namespace())
+			sys_close(&g->fds[i]);
+		else if (r != 0)
 			return r;
 	}
 	return 0;

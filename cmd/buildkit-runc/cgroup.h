@@ -51,13 +51,16 @@ int cgroup_open(const struct cgroups *all, const char *path, struct cgroup *ret)
 void cgroup_close(struct cgroup *g);
 /* Returns the descriptor for CLONE_INTO_CGROUP, borrowed; -1: there is no unified hierarchy. */
 int cgroup_unified_fd(const struct cgroup *g);
-/* pid 0: the caller. born: the process was cloned into its unified cgroup already. */
-int cgroup_join(const struct cgroup *g, int pid, bool born);
+/*
+ * pid 0: the caller. born: the process was cloned into its unified cgroup already. In a user namespace, a hierarchy in
+ * which the process may not be moved (it is not delegated) is left out of g.
+ */
+int cgroup_join(struct cgroup *g, int pid, bool born);
 /* Returns the directory in the hierarchy of a controller, borrowed; -ENOENT: no such hierarchy. */
 int cgroup_find(const struct cgroup *g, unsigned controller);
 /* *ret_what: the file that could not be written. */
 int cgroup_limit(const struct cgroup *g, const struct plan_resources *r, const char **ret_what);
-/* Sets the device rules of the step. The last rule that matches decides; an access that no rule allows is denied. */
+/* Sets the device rules of the step; none in a user namespace. The last rule that matches decides; an access that no rule allows is denied. */
 int cgroup_filter_devices(const struct cgroup *g, const struct plan_device_rule *rules, uint32_t n);
 /* Default rules: containers may create any device node, and use the standard devices. */
 extern const struct plan_device_rule cgroup_default_devices[];

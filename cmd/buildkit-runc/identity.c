@@ -63,7 +63,8 @@ void identity_oom_score(const struct plan *p, int proc_fd)
 		return;
 	snprintf(text, sizeof text, "%lld", (long long)p->oom_score);
 	int r = write_own(proc_fd, "self/oom_score_adj", text);
-	if (r != 0)
+	/* Only privileged processes can lower the score: then it stays higher than requested. */
+	if (r != 0 && !(r == -EACCES && sys_in_user_namespace()))
 		fail(PHASE_SYSTEM, -r, "oom score %s", text);
 }
 
@@ -73,6 +74,12 @@ void identity_keyring(const struct plan *p)
 	if (p->keyring != NULL && p->keyring[0] != '\0' &&
 	    syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, p->keyring, 0, 0, 0) < 0 && errno != ENOSYS)
 		fail(PHASE_USER, errno, "join session keyring");
+}
+
+static const char *unmapped(int error)
+{
+	bool is_unmapped = error == EINVAL && sys_in_user_namespace();
+	return is_unmapped ? ", which the user namespace does not map (see /etc/subuid and /etc/subgid)" : "";
 }
 
 void identity_user(const struct plan *p)
@@ -88,11 +95,11 @@ void identity_user(const struct plan *p)
 		fail(PHASE_CAPABILITY, errno, "keep capabilities");
 	/* Called always, so that no group of the parent remains. */
 	if (setgroups(p->n_groups, (const gid_t *)p->groups) != 0 && (errno != EPERM || p->n_groups > 0))
-		fail(PHASE_USER, errno, "set %u supplementary groups", p->n_groups);
+		fail(PHASE_USER, errno, "set %u supplementary groups%s", p->n_groups, unmapped(errno));
 	if (setresgid(p->gid, p->gid, p->gid) != 0)
-		fail(PHASE_USER, errno, "set group %u", p->gid);
+		fail(PHASE_USER, errno, "set group %u%s", p->gid, unmapped(errno));
 	if (setresuid(p->uid, p->uid, p->uid) != 0)
-		fail(PHASE_USER, errno, "set user %u", p->uid);
+		fail(PHASE_USER, errno, "set user %u%s", p->uid, unmapped(errno));
 	if (prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) != 0)
 		fail(PHASE_CAPABILITY, errno, "keep capabilities");
 }

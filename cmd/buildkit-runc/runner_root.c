@@ -19,10 +19,16 @@ static const struct {
 	unsigned major, minor;
 } devices[] = {{"null", 1, 3}, {"zero", 1, 5}, {"full", 1, 7}, {"tty", 5, 0}, {"random", 1, 8}, {"urandom", 1, 9}};
 
+/* In a user namespace, the mounts below a mount of the host are locked to it: they can only be cloned together. */
+static int clone_mount(int fd)
+{
+	return mountfd_clone(fd, sys_in_user_namespace());
+}
+
 static int clone_of(const char *path)
 {
 	auto_fd fd = open(path, O_PATH | O_CLOEXEC);
-	int clone = fd < 0 ? -errno : mountfd_clone(fd, false);
+	int clone = fd < 0 ? -errno : clone_mount(fd);
 	if (clone < 0)
 		fail(PHASE_ROOT, -clone, "clone %s", path);
 	return clone;
@@ -38,16 +44,34 @@ static void attach(int runner_root_fd, const char *name, int mount_fd)
 		fail(PHASE_ROOT, -r, "attach %s", name);
 }
 
+/* Where device nodes cannot be created, those of the host are bind-mounted. */
+static void bind_device(int runner_root_fd, const char *path, const char *host)
+{
+	auto_fd file = openat(runner_root_fd, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	if (file < 0)
+		fail(PHASE_ROOT, errno, "make /%s", path);
+	int clone = clone_of(host);
+	auto_fd place = openat(runner_root_fd, path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	int r = place < 0 ? -errno : mountfd_attach(place, clone, &(struct mountfd_change){0});
+	if (r < 0)
+		fail(PHASE_ROOT, -r, "attach /%s", path);
+	close(clone);
+}
+
 static void make_devices(int runner_root_fd)
 {
-	char path[32];
+	char path[32], host[40];
 	if (mkdirat(runner_root_fd, "dev", 0755) != 0)
 		fail(PHASE_ROOT, errno, "make /dev");
 	for (size_t i = 0; i < sizeof devices / sizeof *devices; i++) {
 		snprintf(path, sizeof path, "dev/%s", devices[i].name);
-		if (mknodat(runner_root_fd, path, S_IFCHR | 0666, makedev(devices[i].major, devices[i].minor)) != 0 &&
-		    errno != EPERM)
+		snprintf(host, sizeof host, "/%s", path);
+		if (mknodat(runner_root_fd, path, S_IFCHR | 0666, makedev(devices[i].major, devices[i].minor)) == 0)
+			continue;
+		if (errno != EPERM)
 			fail(PHASE_ROOT, errno, "make /%s", path);
+		if (access(host, F_OK) == 0)
+			bind_device(runner_root_fd, path, host);
 	}
 }
 
@@ -61,7 +85,7 @@ int runner_root_enter(struct cgroups *cgroups)
 	cgroups_find(cgroups);
 	int proc = clone_of("/proc"), sys = clone_of("/sys"), trees[CGROUPS_MAX];
 	for (unsigned i = 0; i < cgroups->n; i++)
-		trees[i] = mountfd_clone(cgroups->list[i].fd, false);
+		trees[i] = clone_mount(cgroups->list[i].fd);
 	auto_fd place = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	auto_fd root_mount = mountfd_type(place, &(struct mountfd_type){.type = "tmpfs",
 									.source = "tmpfs",

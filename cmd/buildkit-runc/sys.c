@@ -6,6 +6,7 @@
 #include <linux/openat2.h>
 #include <linux/sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -123,4 +124,18 @@ ssize_t sys_read_at(int dir_fd, const char *name, char *text, size_t size)
 	}
 	text[used] = '\0';
 	return (ssize_t)used;
+}
+
+bool sys_in_user_namespace(void)
+{
+	static int known; /* 1: no, 2: yes */
+	char map[256];
+	unsigned inside, outside, count;
+	if (known == 0)
+		known = sys_read_at(AT_FDCWD, "/proc/self/uid_map", map, sizeof map) > 0 &&
+					sscanf(map, "%u %u %u", &inside, &outside, &count) == 3 &&
+					(inside != 0 || outside != 0 || count != UINT32_MAX)
+				? 2
+				: 1;
+	return known == 2;
 }

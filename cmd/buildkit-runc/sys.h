@@ -18,6 +18,11 @@ int sys_send(int socket_fd, const void *bytes, size_t n, const int *fds, size_t 
  * -errno on failure.
  */
 ssize_t sys_receive(int socket_fd, void *bytes, size_t n, int *fds, size_t max_fds, size_t *ret_n_fds, int flags);
+/*
+ * Reports whether the program runs in a user namespace that maps only some ids: devices cannot be created or filtered,
+ * and mounts that were made outside are locked.
+ */
+bool sys_in_user_namespace(void);
 /* Reads and writes whole files of the kernel. Return 0 or -errno. */
 int sys_write_at(int dir_fd, const char *name, const char *text);
 ssize_t sys_read_at(int dir_fd, const char *name, char *text, size_t size); /* ret is NUL-terminated */

@@ -59,6 +59,13 @@ static const char *tmpfs_data(const struct plan_mount *m, int place, bool existe
 	return data;
 }
 
+static int bind_sysfs(const struct plan_mount *m, int place)
+{
+	auto_fd host = open("/sys", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	const struct mountfd_change change = {.set_recursive = m->set};
+	return host < 0 ? -errno : mountfd_bind(place, host, &change);
+}
+
 static int mount_type(struct tree *t, const struct plan_mount *m, int place, bool existed)
 {
 	char data[4096];
@@ -71,8 +78,15 @@ static int mount_type(struct tree *t, const struct plan_mount *m, int place, boo
 					  .source = m->source,
 					  .attributes = m->set & ~late,
 					  .data = tmpfs_data(m, place, existed, data, sizeof data)};
+	/*
+	 * Only the owner of the network namespace may mount sysfs. A step in the host's network gets a copy of the host's,
+	 * with what is mounted below it.
+	 */
+	bool sysfs = strcmp(m->type, "sysfs") == 0 && sys_in_user_namespace();
 	auto_fd below = m->copy_up != 0 ? inroot_open(t->root_fd, m->dest, O_RDONLY | O_DIRECTORY) : -1;
 	int fd = mountfd_type(place, &type);
+	if (fd == -EPERM && sysfs)
+		fd = bind_sysfs(m, place);
 	if (fd < 0)
 		return fd;
 	if (below >= 0)

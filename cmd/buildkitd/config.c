@@ -5,6 +5,8 @@
 #include "format/flags.h"
 #include "format/gotype.h"
 #include "options.h"
+#include "os/user_namespace.h"
+#include "user_paths.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -51,6 +53,25 @@ bool option_set_text(void *base, const struct option *option, const char *text, 
 	return true;
 }
 
+/* Replaces an owned text. */
+static void set(char **member, char *owned)
+{
+	g_free(*member);
+	*member = owned;
+}
+
+static void set_user_paths(struct config *config)
+{
+	g_autofree char *directory = user_paths_config_dir();
+	config->user_paths = true;
+	set(&config->path, g_build_filename(directory, "buildkitd.toml", NULL));
+	set(&config->provenance_env_dir, g_build_filename(directory, "provenance.d", NULL));
+	set(&config->root, user_paths_root());
+	g_strfreev(config->addresses);
+	config->addresses = g_new0(char *, 2);
+	config->addresses[0] = user_paths_address();
+}
+
 static void set_defaults(struct config *config)
 {
 	*config = (struct config){0};
@@ -68,6 +89,8 @@ static void set_defaults(struct config *config)
 		else if (option->type == OPTION_STRING)
 			option_set_text(config, option, "", NULL);
 	}
+	if (user_paths_wanted())
+		set_user_paths(config);
 }
 
 static bool apply_flag(struct config *config, const struct option *option, const flags *f, GError **error)
@@ -153,10 +176,30 @@ static bool check(const struct config *config, GError **error)
 	return true;
 }
 
+static bool apply_worker_rootless(bool *member, const flags *f, const char *flag, GError **error)
+{
+	if (!flags_given(f, flag))
+		return true;
+	if (!user_namespace_is_limited() || geteuid() > 0)
+		return error_set(error, ERROR_PERMISSION_DENIED, CONFIG_NEEDS_USER_NAMESPACE);
+	*member = flags_bool(f, flag);
+	return true;
+}
+
+/* In a user namespace, rootless mode is the default, whatever the file says. */
+static bool apply_rootless(struct config *config, const flags *f, GError **error)
+{
+	bool *oci = &config->oci.options.executor.rootless, *containerd = &config->containerd.options.executor.rootless;
+	if (flags_given(f, "rootless") || user_namespace_is_limited())
+		*oci = *containerd = flags_given(f, "rootless") ? config->rootless : true;
+	return apply_worker_rootless(oci, f, "oci-worker-rootless", error) &&
+	       apply_worker_rootless(containerd, f, "containerd-worker-rootless", error);
+}
+
 static bool apply_all(struct config *config, const flags *f, GError **error)
 {
-	g_free(config->path);
-	config->path = g_strdup(flags_string(f, "config"));
+	if (flags_given(f, "config"))
+		set(&config->path, g_strdup(flags_string(f, "config")));
 	if (!config_file_load(config, config->path, error))
 		return false;
 	if (flags_given(f, "config") && !g_file_test(config->path, G_FILE_TEST_EXISTS))
@@ -165,7 +208,8 @@ static bool apply_all(struct config *config, const flags *f, GError **error)
 	for (size_t i = 0; i < options_count; i++)
 		if (!apply_flag(config, &options[i], f, error))
 			return false;
-	return apply_keep_storage(&config->oci, "oci-worker-gc-keepstorage", error) &&
+	return apply_rootless(config, f, error) &&
+	       apply_keep_storage(&config->oci, "oci-worker-gc-keepstorage", error) &&
 	       apply_keep_storage(&config->containerd, "containerd-worker-gc-keepstorage", error) &&
 	       check(config, error);
 }

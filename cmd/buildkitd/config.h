@@ -24,6 +24,8 @@ struct config {
 	char *path; /* path of the configuration file */
 	char *root;
 	bool debug, trace;
+	bool rootless;   /* the flag; the workers have the result */
+	bool user_paths; /* the default paths are those of an ordinary user */
 	char *log_format, *log_level;
 	char **addresses;
 	char *group, *debug_address, *provenance_env_dir;
@@ -42,6 +44,9 @@ struct config {
 	GPtrArray *warnings; /* element type: char *; probable mistakes in the configuration */
 	GPtrArray *inactive; /* element type: char *; options that were given but have no effect yet */
 };
+#define CONFIG_NEEDS_USER_NAMESPACE                                                                                    \
+	"rootless mode requires to be executed as the mapped root in a user namespace; you may use RootlessKit for "   \
+	"setting up the namespace"
 /* Errors: INVALID_ARGUMENT "FILE:LINE:COLUMN: KEY: ...". ret_done is set if --help or --version was answered. */
 bool config_load(struct config *config, int argc, char **argv, bool *ret_done, GError **error);
 void config_clear(struct config *config);

@@ -15,6 +15,7 @@
 #include "os/service.h"
 #include "reserve.h"
 #include "state_dir.h"
+#include "user_paths.h"
 #include "watchdog.h"
 #include "workers.h"
 #include <signal.h>
@@ -164,6 +165,8 @@ static bool open_server(instance *d, const struct config *config, GError **error
 	control_register(d->server, &d->control);
 	rpc_server_set_error_hook(d->server, log_call_error, NULL);
 	rpc_server_set_refused_hook(d->server, log_refused, &d->refusals);
+	if (config->user_paths && !user_paths_make_runtime_dir(error))
+		return false;
 	return listeners_open(d->server, config, error);
 }
 

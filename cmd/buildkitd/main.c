@@ -56,9 +56,7 @@ static int run(const struct config *config)
 {
 	g_autoptr(GError) error = NULL;
 	if (geteuid() != 0) {
-		error_set(&error, ERROR_PERMISSION_DENIED,
-			  "rootless mode requires to be executed as the mapped root in a user namespace; "
-			  "you may use RootlessKit for setting up the namespace");
+		error_set(&error, ERROR_PERMISSION_DENIED, CONFIG_NEEDS_USER_NAMESPACE);
 		return fail(error);
 	}
 	log_setup(log_level_of(config), strcmp(config->log_format, "json") == 0 ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT);

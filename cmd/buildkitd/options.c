@@ -46,8 +46,8 @@
 	 NULL, "apply SELinux labels to steps (not supported yet)"},                                                   \
 	{#NAME "-max-parallelism", "worker." #NAME ".max-parallelism", W(OPTION_INT, NAME, options.max_parallelism),   \
 	 "0", NULL, "maximum number of steps that run in parallel; 0: no limit"},                                      \
-	{#NAME "-worker-rootless", "worker." #NAME ".rootless", OPTION_BOOL, NOT_YET, NULL, NULL,                      \
-	 "run steps in rootless mode"},                                                                                \
+	{#NAME "-worker-rootless", "worker." #NAME ".rootless", W(OPTION_BOOL, NAME, options.executor.rootless), NULL, \
+	 NULL, "run steps in rootless mode (default: true in a user namespace)"},                                      \
 	{#NAME "-worker-gc", "worker." #NAME ".gc", W(OPTION_BOOL, NAME, options.gc.enabled), "true", NULL,            \
 	 "enable automatic garbage collection"},                                                                       \
 	{#NAME "-worker-gc-keepstorage", NULL, W(OPTION_STRING, NAME, gc_keep_storage), NULL, NULL,                    \
@@ -63,15 +63,19 @@
 /* clang-format on */
 
 const struct option options[] = {
-	{"rootless", NULL, OPTION_BOOL, NOT_YET, NULL, NULL, "use the defaults for rootless containers"},
-	{"config", NULL, AT(OPTION_STRING, path), "/etc/buildkit/buildkitd.toml", NULL, "configuration file"},
+	{"rootless", NULL, AT(OPTION_BOOL, rootless), NULL, NULL,
+	 "use the defaults for rootless containers, for all workers (default: true in a user namespace)"},
+	{"config", NULL, AT(OPTION_STRING, path), "/etc/buildkit/buildkitd.toml", NULL,
+	 "configuration file (default of an ordinary user: ~/.config/buildkit/buildkitd.toml)"},
 	{"debug", "debug", AT(OPTION_BOOL, debug), NULL, NULL,
 	 "enable debug logging (deprecated in the configuration file: use log.level)"},
 	{"trace", "trace", AT(OPTION_BOOL, trace), NULL, NULL, "enable trace logging (deprecated: use log.level)",
 	 .hidden = true},
-	{"root", "root", AT(OPTION_STRING, root), "/var/lib/buildkit", NULL, "state directory"},
+	{"root", "root", AT(OPTION_STRING, root), "/var/lib/buildkit", NULL,
+	 "state directory (default of an ordinary user: ~/.local/share/buildkit)"},
 	{"addr", "grpc.address", AT(OPTION_STRINGS, addresses), "unix:///run/buildkit/buildkitd.sock", NULL,
-	 "address to listen on: unix://PATH, tcp://HOST:PORT or fd:// (sockets of the service manager)"},
+	 "address to listen on: unix://PATH, tcp://HOST:PORT or fd:// (sockets of the service manager) (default of an "
+	 "ordinary user: unix://$XDG_RUNTIME_DIR/buildkit/buildkitd.sock)"},
 	{"log-format", "log.format", AT(OPTION_STRING, log_format), "text", NULL, "log format: text or json"},
 	{"log-level", "log.level", AT(OPTION_STRING, log_level), "info", "BUILDKITD_LOG_LEVEL",
 	 "minimum log level: error, warn, info, debug or trace"},
@@ -104,7 +108,8 @@ const struct option options[] = {
 	 "CDI devices and kinds that need no entitlement"},
 	{"save-cache-debug", NULL, OPTION_BOOL, NOT_YET, NULL, NULL, "record the inputs of cache keys for debugging"},
 	{NULL, "provenanceEnvDir", AT(OPTION_STRING, provenance_env_dir), "/etc/buildkit/provenance.d", NULL,
-	 "directory of JSON files whose content is added to provenance attestations"},
+	 "directory of JSON files whose content is added to provenance attestations (default of an ordinary user: "
+	 "~/.config/buildkit/provenance.d)"},
 	{NULL, "dns.nameservers", AT(OPTION_STRINGS, dns_nameservers), NULL, NULL,
 	 "DNS servers of steps (default: the host's)"},
 	{NULL, "dns.options", AT(OPTION_STRINGS, dns_options), NULL, NULL,

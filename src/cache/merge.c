@@ -3,6 +3,7 @@
 #include "base/thread.h"
 #include "cache/blob.h"
 #include "os/tree.h"
+#include "os/user_namespace.h"
 #include "snapshot/apply.h"
 #include "snapshot/byte_pipe.h"
 #include <string.h>
@@ -283,6 +284,7 @@ static bool apply_units(cache *c, struct tree *t, GPtrArray *units, guint first,
 	struct apply_options options = {.mode = over ? APPLY_OVERLAY : APPLY_NATIVE,
 					.lower_fds = lowers ? (const int *)(const void *)lowers->data : NULL,
 					.n_lowers = lowers ? lowers->len : 0,
+					.user_xattrs = user_namespace_is_limited(),
 					.cancel = stop,
 					.allow_high_ratio = true};
 	bool ok = root >= 0;

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include "cache/merge.h"
 #include "os/mount.h"
+#include "os/user_namespace.h"
 #include "progress/progress.h"
 #include "snapshot/apply.h"
 
@@ -79,6 +80,7 @@ static bool apply(cache *c, struct tree *t, const oci_descriptor *blob, struct w
 		.mode = over ? APPLY_OVERLAY : APPLY_NATIVE,
 		.lower_fds = over ? (const int *)(const void *)lowers->data : NULL,
 		.n_lowers = over ? lowers->len : 0,
+		.user_xattrs = user_namespace_is_limited(),
 		.cancel = work ? work->cancel : NULL,
 	};
 	return apply_blob(fd, fs, &options, ret, error);

@@ -13,6 +13,7 @@
 #include "os/path.h"
 #include "os/process.h"
 #include "os/tree.h"
+#include "os/user_namespace.h"
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -173,6 +174,8 @@ executor *executor_new(const struct executor_options *options, GError **error)
 	e->allow_network_host = options->allow_network_host;
 	e->allow_security_insecure = options->allow_security_insecure;
 	e->selinux = options->selinux;
+	e->rootless = options->rootless;
+	e->no_devices = user_namespace_is_limited();
 	e->caps = spec_current_caps();
 	e->nameservers = g_strdupv((char **)options->dns_nameservers);
 	e->dns_options = g_strdupv((char **)options->dns_options);

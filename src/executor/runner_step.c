@@ -134,6 +134,7 @@ static step_plan *make_plan(const struct prepared *p, const struct step *step, c
 				.user = &p->user,
 				.apparmor_profile = e->apparmor_profile,
 				.all_caps = (const char *const *)e->caps,
+				.no_devices = e->no_devices,
 				.cgroup_namespace = e->cgroups.v2,
 				.free_loop = step->insecure ? spec_free_loop() : 0,
 			},

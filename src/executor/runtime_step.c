@@ -81,6 +81,8 @@ static bool prepare(executor *e, const struct step *step, bundle *b, stubs *s, c
 		.seccomp = e->seccomp,
 		.apparmor_profile = e->apparmor_profile,
 		.all_caps = (const char *const *)e->caps,
+		.rootless = e->rootless,
+		.no_devices = e->no_devices,
 		.cgroup_namespace = e->cgroups.v2,
 		.terminal = step->io && step->io->terminal,
 		.size = step->io ? step->io->size : (struct step_size){0},

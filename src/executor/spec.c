@@ -225,12 +225,19 @@ static char *step_mount_options(const struct step_mount *m)
 	return g_string_free(o, FALSE);
 }
 
+static bool is_sys(const char *path)
+{
+	return g_str_equal(path, "/sys") || g_str_has_prefix(path, "/sys/");
+}
+
 GArray *spec_mounts(const struct spec_input *in)
 {
 	GArray *rows = g_array_new(FALSE, FALSE, sizeof(struct spec_mount));
 	g_array_set_clear_func(rows, spec_mount_clear);
 	for (size_t i = 0; i < G_N_ELEMENTS(fixed_mounts); i++) {
 		const struct fixed_mount *f = &fixed_mounts[i];
+		if (in->rootless && is_sys(f->dest))
+			continue;
 		bool insecure = in->step->insecure && f->insecure_options;
 		struct spec_mount row = {
 			.dest = f->dest,
@@ -379,12 +386,14 @@ static void put_devices(json_writer *w, const struct spec_input *in)
 static void put_linux(json_writer *w, const struct spec_input *in)
 {
 	json_object_member_begin(w, "linux");
-	put_resources(w, in->step);
-	put_string(w, "cgroupsPath", in->cgroup_path);
+	if (!in->rootless) {
+		put_resources(w, in->step);
+		put_string(w, "cgroupsPath", in->cgroup_path);
+	}
 	put_namespaces(w, in);
-	if (in->step->insecure) {
+	if (in->step->insecure && !in->no_devices)
 		put_devices(w, in);
-	} else {
+	if (!in->step->insecure) {
 		if (in->seccomp) {
 			json_key(w, "seccomp");
 			json_put_raw(w, in->seccomp, strlen(in->seccomp));

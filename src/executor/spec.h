@@ -21,6 +21,8 @@ struct spec_input {
 	const char *seccomp;          /* JSON; NULL: none */
 	const char *apparmor_profile; /* NULL or "": none */
 	const char *const *all_caps;  /* the daemon's capabilities, for insecure steps */
+	bool rootless;                /* neither cgroup nor limits nor /sys, as for OCI runtimes of an ordinary user */
+	bool no_devices; /* insecure steps get no further devices: they cannot be created in a user namespace */
 	bool cgroup_namespace;
 	bool terminal;
 	struct step_size size; /* of the terminal; 0: not set */

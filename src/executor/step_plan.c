@@ -215,10 +215,10 @@ static bool plan_tree(step_plan *p, const struct step_plan_input *in, GError **e
 	plan->root_fd = add_fd(p, step->root_fd);
 	plan->root_readonly = step->root_readonly;
 	plan->default_devices = 1;
-	if (step->insecure) {
+	if (step->insecure && !in->spec.no_devices)
 		plan_devices(p, &in->spec);
+	if (step->insecure)
 		return true;
-	}
 	const char *const *masked = spec_masked_paths();
 	plan->masked = (struct plan_strings){(const char **)(gsize)masked, g_strv_length((char **)(gsize)masked)};
 	plan->readonly = (struct plan_strings){(const char **)(gsize)spec_readonly_paths,

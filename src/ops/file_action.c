@@ -6,6 +6,7 @@
 #include "os/file.h"
 #include "os/path.h"
 #include "os/tree.h"
+#include "os/user_namespace.h"
 #include "snapshot/apply.h"
 
 const Pb__ChownOpt *file_action_owner(const Pb__FileAction *a)
@@ -130,7 +131,7 @@ static bool make_file(const Pb__FileActionMkFile *a, int root_fd, struct file_ow
 	if (!file_write_all(fd, a->data.data, a->data.len))
 		return error_set_errno(error, errno, "write %s", p.path);
 	if (!file_set_owner(p.parent_fd, p.name, owner))
-		return error_set_errno(error, errno, "chown %s", p.path);
+		return user_namespace_owner_error(error, errno, owner.uid, owner.gid, "chown %s", p.path);
 	if (!file_set_time(p.parent_fd, p.name, a->timestamp))
 		return error_set_errno(error, errno, "utime %s", p.path);
 	return true;

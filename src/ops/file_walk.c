@@ -12,6 +12,7 @@
 #include "os/dirlist.h"
 #include "os/path.h"
 #include "os/tree.h"
+#include "os/user_namespace.h"
 #include <sys/sysmacros.h>
 
 struct frame {
@@ -112,7 +113,8 @@ static bool set_info(const struct file_copy *c, int fd, const struct stat *st, c
 		return false;
 	/* Owner first: changing it clears the set-id bits. */
 	if (fchown(fd, owner.uid, owner.gid) != 0)
-		return error_set_errno(error, errno, "failed to copy file info: failed to chown %s", path);
+		return user_namespace_owner_error(error, errno, owner.uid, owner.gid,
+						  "failed to copy file info: failed to chown %s", path);
 	if (fchmod(fd, mode) != 0)
 		return error_set_errno(error, errno, "failed to copy file info: failed to chmod %s", path);
 	if (futimens(fd, times) != 0)
@@ -131,7 +133,8 @@ static bool set_info_at(const struct file_copy *c, int dir_fd, const char *name,
 	if (!mode_for(c, st, &mode, error))
 		return false;
 	if (fchownat(dir_fd, name, owner.uid, owner.gid, AT_SYMLINK_NOFOLLOW) != 0)
-		return error_set_errno(error, errno, "failed to copy file info: failed to chown %s", path);
+		return user_namespace_owner_error(error, errno, owner.uid, owner.gid,
+						  "failed to copy file info: failed to chown %s", path);
 	if (!S_ISLNK(st->st_mode) && fchmodat(dir_fd, name, mode, 0) != 0)
 		return error_set_errno(error, errno, "failed to copy file info: failed to chmod %s", path);
 	if (utimensat(dir_fd, name, times, AT_SYMLINK_NOFOLLOW) != 0)

@@ -3,6 +3,7 @@
 #include "base/scope.h"
 #include "os/file.h"
 #include "os/mount.h"
+#include "os/user_namespace.h"
 #include "session/session.h"
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -25,8 +26,10 @@ static bool write_secret(int dir_fd, const Pb__SecretOpt *pb, const uint8_t *byt
 		return error_set_errno(error, errno, "create secret");
 	if (!file_write_all(fd, bytes, n))
 		return error_set_errno(error, errno, "write secret");
-	if (fchown(fd, pb->uid, pb->gid) != 0 || fchmod(fd, pb->mode & 0777) != 0)
-		return error_set_errno(error, errno, "set owner of secret");
+	if (fchown(fd, pb->uid, pb->gid) != 0)
+		return user_namespace_owner_error(error, errno, pb->uid, pb->gid, "set owner of secret");
+	if (fchmod(fd, pb->mode & 0777) != 0)
+		return error_set_errno(error, errno, "set mode of secret");
 	return true;
 }
 

@@ -21,7 +21,7 @@
 bool mount_make_private_namespace(GError **error);
 /*
  * Mounts an overlay of lowers (top first) and, if upper_fd >= 0, a writable layer. Explicit options: index=off,
- * redirect_dir=off, metacopy=off, xino=off (userxattr in a user namespace). volatile: no sync at unmount.
+ * redirect_dir=off, metacopy=off, xino=off (redirect_dir=nofollow and userxattr in a user namespace). volatile: no sync at unmount.
  */
 int mount_overlay(const int *lower_fds, size_t n_lowers, int upper_fd, int work_fd, bool volatile_upper,
 		  GError **error);

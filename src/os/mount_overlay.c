@@ -8,6 +8,7 @@
 #include "os/mount.h"
 #include "base/thread.h"
 #include "os/overlay_method.h"
+#include "os/user_namespace.h"
 #include <fcntl.h>
 #include <sched.h>
 #include <string.h>
@@ -17,20 +18,12 @@
 enum { FSCONFIG_VALUE_MAX = 255, OPTIONS_MAX = 4095 };
 
 /* Explicit, so that the host's module parameters cannot change how an image's xattrs are interpreted. */
-static const char *const fixed_options[][2] = {
-	{"index", "off"}, {"redirect_dir", "off"}, {"metacopy", "off"}, {"xino", "off"}};
+static const char *const fixed_options[][2] = {{"index", "off"}, {"metacopy", "off"}, {"xino", "off"}};
 
-static bool in_user_namespace(void)
+/* With userxattr, the kernel accepts only redirects that are neither made nor followed. */
+static const char *redirect_mode(void)
 {
-	static int known; /* 1 no, 2 yes */
-	int value = g_atomic_int_get(&known);
-	if (value == 0) {
-		g_autofree char *map = NULL;
-		bool is_host = g_file_get_contents("/proc/self/uid_map", &map, NULL, NULL) && strstr(map, "4294967295");
-		value = is_host ? 1 : 2;
-		g_atomic_int_set(&known, value);
-	}
-	return value == 2;
+	return user_namespace_is_limited() ? "nofollow" : "off";
 }
 
 static bool set_string(int context, const char *key, const char *value)
@@ -67,7 +60,9 @@ static bool set_options(int context, const struct overlay *o)
 	for (size_t i = 0; i < G_N_ELEMENTS(fixed_options); i++)
 		if (!set_string(context, fixed_options[i][0], fixed_options[i][1]))
 			return false;
-	if (in_user_namespace() && fsconfig(context, FSCONFIG_SET_FLAG, "userxattr", NULL, 0) < 0)
+	if (!set_string(context, "redirect_dir", redirect_mode()))
+		return false;
+	if (user_namespace_is_limited() && fsconfig(context, FSCONFIG_SET_FLAG, "userxattr", NULL, 0) < 0)
 		return false;
 	if (o->upper_fd < 0)
 		return true;
@@ -98,7 +93,8 @@ static char *option_string(const struct overlay *o)
 		g_string_append_printf(all, "%s%d", i > 0 ? ":" : "", o->lower_fds[i]);
 	for (size_t i = 0; i < G_N_ELEMENTS(fixed_options); i++)
 		g_string_append_printf(all, ",%s=%s", fixed_options[i][0], fixed_options[i][1]);
-	if (in_user_namespace())
+	g_string_append_printf(all, ",redirect_dir=%s", redirect_mode());
+	if (user_namespace_is_limited())
 		g_string_append(all, ",userxattr");
 	if (o->upper_fd >= 0)
 		g_string_append_printf(all, "%s,upperdir=%d,workdir=%d", o->is_volatile ? ",volatile" : "", o->upper_fd,

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/scope.h"
 #include "ssh.pb-c.h"
+#include "os/user_namespace.h"
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -179,9 +180,11 @@ static bool listen_beneath(ssh_socket *s, const struct ssh_socket_file *file, GE
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	g_snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/%s", file->dir_fd, file->name);
 	s->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (s->listen_fd < 0 || bind(s->listen_fd, (struct sockaddr *)&address, sizeof address) != 0 ||
-	    fchownat(file->dir_fd, file->name, file->uid, file->gid, AT_SYMLINK_NOFOLLOW) != 0 ||
-	    fchmodat(file->dir_fd, file->name, file->mode & 0777, 0) != 0 || listen(s->listen_fd, 64) != 0)
+	if (s->listen_fd < 0 || bind(s->listen_fd, (struct sockaddr *)&address, sizeof address) != 0)
+		return error_set_errno(error, errno, "create ssh agent socket");
+	if (fchownat(file->dir_fd, file->name, file->uid, file->gid, AT_SYMLINK_NOFOLLOW) != 0)
+		return user_namespace_owner_error(error, errno, file->uid, file->gid, "set owner of ssh agent socket");
+	if (fchmodat(file->dir_fd, file->name, file->mode & 0777, 0) != 0 || listen(s->listen_fd, 64) != 0)
 		return error_set_errno(error, errno, "create ssh agent socket");
 	return true;
 }

@@ -6,6 +6,7 @@
 #include "base/scope.h"
 #include "os/path.h"
 #include "os/tree.h"
+#include "os/user_namespace.h"
 #include <limits.h>
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -302,7 +303,7 @@ static bool set_xattrs(extractor *x, int fd, const struct entry *e, GError **err
 static bool set_attributes_at(extractor *x, const struct place *p, const struct entry *e, GError **error)
 {
 	if (fchownat(p->fd, p->name, owner_uid(x, e), owner_gid(x, e), AT_SYMLINK_NOFOLLOW) < 0)
-		return error_set_errno(error, errno, "chown");
+		return user_namespace_owner_error(error, errno, owner_uid(x, e), owner_gid(x, e), "chown");
 	if (e->type != ENTRY_SYMLINK && fchmodat(p->fd, p->name, e->mode, 0) < 0) /* not a link: the tree is private */
 		return error_set_errno(error, errno, "chmod");
 	if (e->n_xattrs > 0) {
@@ -465,7 +466,7 @@ static bool add_special(extractor *x, struct place *p, const struct entry *e, GE
 {
 	if (e->type == ENTRY_CHAR && e->device == 0)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "character device 0:0 is refused");
-	if (e->type != ENTRY_FIFO && x->options.user_xattrs)
+	if (e->type != ENTRY_FIFO && user_namespace_is_limited())
 		return true; /* no devices in a user namespace, as upstream */
 	return make_new(x, p, e, make_special, NULL, error) && set_attributes_at(x, p, e, error);
 }
@@ -604,8 +605,11 @@ bool extractor_end_file(extractor *x, const struct entry *e, int fd, GError **er
 {
 	struct timespec times[2];
 	times_of(x, e, times);
-	if (fchown(fd, owner_uid(x, e), owner_gid(x, e)) < 0 || fchmod(fd, e->mode) < 0)
-		return error_set_errno(error, errno, "failed to extract %s: set owner and mode", e->name);
+	if (fchown(fd, owner_uid(x, e), owner_gid(x, e)) < 0)
+		return user_namespace_owner_error(error, errno, owner_uid(x, e), owner_gid(x, e),
+						  "failed to extract %s: set owner", e->name);
+	if (fchmod(fd, e->mode) < 0)
+		return error_set_errno(error, errno, "failed to extract %s: set mode", e->name);
 	if (e->n_xattrs > 0 && !set_xattrs(x, fd, e, error))
 		return error_prefix(error, "failed to extract %s: ", e->name);
 	if (futimens(fd, times) < 0)

@@ -7,6 +7,7 @@
 #include "os/file.h"
 #include "os/path.h"
 #include "os/tree.h"
+#include "os/user_namespace.h"
 #include "source/pull.h"
 #include <string.h>
 
@@ -74,7 +75,7 @@ bool file_record_begin(file_record *f, cache *c, const char *description, const 
 	if (f->fd < 0)
 		return error_set_errno(error, errno, "open %s", name);
 	if ((spec->uid || spec->gid) && fchown(f->fd, (uid_t)spec->uid, (gid_t)spec->gid) < 0)
-		return error_set_errno(error, errno, "chown %s", name);
+		return user_namespace_owner_error(error, errno, (uid_t)spec->uid, (gid_t)spec->gid, "chown %s", name);
 	if (fchmod(f->fd, spec->perm ? (mode_t)spec->perm & 0777 : DEFAULT_PERM) < 0)
 		return error_set_errno(error, errno, "chmod %s", name);
 	f->hash = hasher_new_sha256();
