@@ -26,14 +26,6 @@ static const struct algorithm *algorithm_find(const char *name, size_t len)
 	return NULL;
 }
 
-static bool hex_is_lower(const char *hex, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if (!g_ascii_isdigit(hex[i]) && !(hex[i] >= 'a' && hex[i] <= 'f'))
-			return false;
-	return true;
-}
-
 bool digest_is_valid(const char *text)
 {
 	const char *colon = text ? strchr(text, ':') : NULL;
@@ -41,7 +33,7 @@ bool digest_is_valid(const char *text)
 		return false;
 	const struct algorithm *algorithm = algorithm_find(text, (size_t)(colon - text));
 	size_t len = strlen(colon + 1);
-	return algorithm && len == algorithm->hex_len && hex_is_lower(colon + 1, len);
+	return algorithm && len == algorithm->hex_len && strspn(colon + 1, "0123456789abcdef") == len;
 }
 
 bool digest_parse(const char *text, struct digest *ret, GError **error)
@@ -56,6 +48,11 @@ const char *digest_hex(const struct digest *digest)
 {
 	const char *colon = strchr(digest->text, ':');
 	return colon ? colon + 1 : "";
+}
+
+char *digest_blob_path(const struct digest *digest)
+{
+	return g_strdup_printf("blobs/%.*s/%s", (int)strcspn(digest->text, ":"), digest->text, digest_hex(digest));
 }
 
 bool digest_is_set(const struct digest *digest)

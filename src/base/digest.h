@@ -25,6 +25,8 @@ typedef struct hasher hasher;
 bool digest_parse(const char *text, struct digest *ret, GError **error);
 bool digest_is_valid(const char *text);
 const char *digest_hex(const struct digest *digest); /* the part after the colon */
+/* The path of the blob in an OCI image layout, "blobs/sha256/HEX". Owned. */
+char *digest_blob_path(const struct digest *digest);
 bool digest_is_set(const struct digest *digest);
 bool digest_equal(const struct digest *a, const struct digest *b);
 

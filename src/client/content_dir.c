@@ -40,22 +40,12 @@ void content_dir_free(void *dir)
 	g_free(d);
 }
 
-/* Returns "blobs/sha256/<hex>" of a validated digest. */
-static bool blob_path(const char *text, struct digest *ret, char **ret_path, GError **error)
-{
-	if (!digest_parse(text, ret, error))
-		return false;
-	int n_algorithm = (int)(strchr(ret->text, ':') - ret->text);
-	*ret_path = g_strdup_printf("blobs/%.*s/%s", n_algorithm, ret->text, digest_hex(ret));
-	return true;
-}
-
 int content_dir_find(struct content_dir *d, const char *digest, struct stat *ret, GError **error)
 {
 	struct digest checked;
-	g_autofree char *path = NULL;
-	if (!blob_path(digest, &checked, &path, error))
+	if (!digest_parse(digest, &checked, error))
 		return -1;
+	g_autofree char *path = digest_blob_path(&checked);
 	scoped_fd fd = path_open_errno(d->fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, PATH_IN_ROOT);
 	if (fd < 0 || fstat(fd, ret) < 0 || !S_ISREG(ret->st_mode)) {
 		error_set(error, ERROR_NOT_FOUND, "content %s: not found", checked.text);

@@ -197,13 +197,6 @@ bool layout_index_put(const char *dir, const oci_descriptor *d, const struct lay
 
 /* ---- sweeping */
 
-static GBytes *blob_read(const struct layout *l, const oci_descriptor *d)
-{
-	g_autofree char *path = g_strdup_printf("blobs/%.*s/%s", (int)(strchr(d->digest.text, ':') - d->digest.text),
-						d->digest.text, digest_hex(&d->digest));
-	return path_read(l->fd, path, (size_t)LIMIT_INDEX_BYTES, PATH_BENEATH, NULL);
-}
-
 static void mark(const struct layout *l, const oci_descriptor *d, GHashTable *needed, unsigned depth);
 
 static void mark_list(const struct layout *l, const GPtrArray *list, GHashTable *needed, unsigned depth)
@@ -218,7 +211,8 @@ static void mark(const struct layout *l, const oci_descriptor *d, GHashTable *ne
 	if (!g_hash_table_add(needed, g_strdup(digest_hex(&d->digest))) || depth >= LIMIT_INDEX_NESTING ||
 	    (!is_index && !oci_media_type_is_manifest(d->media_type)))
 		return;
-	g_autoptr(GBytes) bytes = blob_read(l, d);
+	g_autofree char *path = digest_blob_path(&d->digest);
+	g_autoptr(GBytes) bytes = path_read(l->fd, path, (size_t)LIMIT_INDEX_BYTES, PATH_BENEATH, NULL);
 	if (!bytes)
 		return;
 	gsize n;

@@ -149,10 +149,9 @@ static void blobs_each(void *self, void (*fn)(const struct digest *digest, void 
 static int open_in_place(const struct blobs *b, const struct digest *digest, int64_t size)
 {
 	struct stat st;
-	const char *colon = strchr(digest->text, ':');
 	if (b->content_fd < 0)
 		return -1;
-	g_autofree char *path = g_strdup_printf("blobs/%.*s/%s", (int)(colon - digest->text), digest->text, colon + 1);
+	g_autofree char *path = digest_blob_path(digest);
 	scoped_fd fd = openat(b->content_fd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size != size)
 		return -1;

@@ -44,14 +44,9 @@ static void text_add(GPtrArray *list, const char *name, unsigned mode, const cha
 	e->size = (int64_t)n;
 }
 
-static char *blob_path(const struct digest *d)
-{
-	return g_strdup_printf("blobs/%.*s/%s", (int)strcspn(d->text, ":"), d->text, digest_hex(d));
-}
-
 static void blob_add(GPtrArray *list, const oci_descriptor *d, GBytes *bytes)
 {
-	g_autofree char *name = blob_path(&d->digest);
+	g_autofree char *name = digest_blob_path(&d->digest);
 	struct entry *e = entry_add(list, name, 0444);
 	e->blob = d->digest;
 	e->bytes = bytes ? g_bytes_ref(bytes) : NULL;
@@ -114,7 +109,7 @@ static char *docker_text(const struct archive *a, size_t *ret_len)
 	json_array_begin(w);
 	for (guint i = 0; i < a->tree->manifests->len; i++) {
 		const struct image_manifest *m = g_ptr_array_index(a->tree->manifests, i);
-		g_autofree char *config = blob_path(&m->config->digest);
+		g_autofree char *config = digest_blob_path(&m->config->digest);
 		json_object_begin(w);
 		json_put_string_member(w, "Config", config);
 		json_key(w, "RepoTags");
@@ -126,7 +121,7 @@ static char *docker_text(const struct archive *a, size_t *ret_len)
 			json_array_begin(w);
 			for (guint k = 0; k < m->layers->len; k++) {
 				const struct cache_layer_result *r = g_ptr_array_index(m->layers, k);
-				g_autofree char *path = blob_path(&r->layer->descriptor->digest);
+				g_autofree char *path = digest_blob_path(&r->layer->descriptor->digest);
 				json_put_string(w, path);
 			}
 			json_array_end(w);

@@ -11,6 +11,9 @@ static void test_known_answers(void)
 	hasher_finish(h, &d);
 	g_assert_true(g_str_has_prefix(d.text, "sha512:ddaf35a193617abacc417349ae204131"));
 	g_assert_true(digest_is_valid(d.text));
+	digest_of("", 0, &d);
+	g_autofree char *path = digest_blob_path(&d);
+	g_assert_cmpstr(path, ==, "blobs/sha256/e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 }
 
 static void test_grammar(void)
