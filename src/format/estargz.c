@@ -113,16 +113,6 @@ static char *entry_json(const struct tar_entry *e, const char *type)
 	return json_writer_take(&j, NULL);
 }
 
-static char *chunk_json(const estargz_writer *w)
-{
-	json_writer *j = json_writer_new(0);
-	json_object_begin(j);
-	json_put_string_member(j, "name", w->name);
-	json_put_string_member(j, "type", "chunk");
-	json_object_end(j);
-	return json_writer_take(&j, NULL);
-}
-
 /* Begins an object whose closing brace follows later. */
 static bool table_open(estargz_writer *w, const char *json, GError **error)
 {
@@ -176,7 +166,12 @@ static bool chunk_begin(estargz_writer *w, GError **error)
 
 static bool chunk_follow(estargz_writer *w, GError **error)
 {
-	g_autofree char *json = chunk_json(w);
+	json_writer *j = json_writer_new(0);
+	json_object_begin(j);
+	json_put_string_member(j, "name", w->name);
+	json_put_string_member(j, "type", "chunk");
+	json_object_end(j);
+	g_autofree char *json = json_writer_take(&j, NULL);
 	return table_open(w, json, error) && chunk_begin(w, error);
 }
 

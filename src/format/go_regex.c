@@ -65,15 +65,6 @@ static guint emit_split(go_regex *re)
 	return emit(re, (struct inst){.op = INST_SPLIT});
 }
 
-static void emit_set(go_regex *re, const struct regex_set *set)
-{
-	struct inst inst = {.op = INST_SET, .set = *set};
-	for (gunichar rune = 0; rune < 128; rune++)
-		if (regex_set_has(re->tree.items, set, rune))
-			inst.ascii[rune / 64] |= UINT64_C(1) << (rune % 64);
-	emit(re, inst);
-}
-
 /* A split goes to the body, which follows it, or to where the program now ends. */
 static void split_finish(go_regex *re, guint split, bool lazy)
 {
@@ -135,9 +126,14 @@ static void compile_alternate(go_regex *re, const struct regex_node *child)
 static void compile(go_regex *re, const struct regex_node *node)
 {
 	switch (node->kind) {
-	case REGEX_SET:
-		emit_set(re, &node->set);
+	case REGEX_SET: {
+		struct inst inst = {.op = INST_SET, .set = node->set};
+		for (gunichar rune = 0; rune < 128; rune++)
+			if (regex_set_has(re->tree.items, &node->set, rune))
+				inst.ascii[rune / 64] |= UINT64_C(1) << (rune % 64);
+		emit(re, inst);
 		break;
+	}
 	case REGEX_ASSERT:
 		emit(re, (struct inst){.op = INST_ASSERT, .assert = node->assert});
 		break;

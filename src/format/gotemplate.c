@@ -179,12 +179,6 @@ static json_t *member_of(json_t *object, const char *name)
 	return NULL;
 }
 
-static json_t *field_of(json_t *object, const char *name)
-{
-	json_t *shown = member_of(json_object_get(object, GOTEMPLATE_FIELDS), name);
-	return shown ? shown : member_of(object, name);
-}
-
 /* Returns a copy without GOTEMPLATE_FIELDS. The depth is limited by the parser. */
 static json_t *without_fields(const json_t *v)
 {
@@ -216,19 +210,12 @@ static json_t *follow(json_t *value, const char *path, GError **error)
 			fail(error, "can't evaluate field", *name);
 			return NULL;
 		}
-		value = field_of(value, *name);
+		json_t *shown = member_of(json_object_get(value, GOTEMPLATE_FIELDS), *name);
+		value = shown ? shown : member_of(value, *name);
 		if (!value)
 			return json_null();
 	}
 	return json_incref(value);
-}
-
-static json_t *literal_string(const char *word)
-{
-	size_t n = strlen(word);
-	g_autofree char *inner = g_strndup(word + 1, n - 2);
-	g_autofree char *plain = *word == '"' ? g_strcompress(inner) : NULL;
-	return json_string(plain ? plain : inner);
 }
 
 /* Returns the value of an operand, NULL without an error if the word is not an operand. */
@@ -240,7 +227,9 @@ static json_t *operand(struct render *r, const char *word, GError **error)
 	if (*word == '$' && (word[1] == '\0' || word[1] == '.'))
 		return follow(r->root, word + 1, error);
 	if (*word == '"' || *word == '`') {
-		json_t *text = literal_string(word);
+		g_autofree char *inner = g_strndup(word + 1, strlen(word) - 2);
+		g_autofree char *plain = *word == '"' ? g_strcompress(inner) : NULL;
+		json_t *text = json_string(plain ? plain : inner);
 		if (!text)
 			fail(error, "bad string", word);
 		return text;

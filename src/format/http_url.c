@@ -69,13 +69,6 @@ static char *path_encode(const char *path)
 	return g_string_free(out, FALSE);
 }
 
-/* Unchanged, except that spaces are escaped, because a space would end the request target. */
-static void append_query(GString *out, const char *query)
-{
-	for (const char *p = query; *p; p++)
-		g_string_append(out, *p == ' ' ? "%20" : (char[]){*p, '\0'});
-}
-
 char *http_url_query_escape(const char *text)
 {
 	GString *out = g_string_new(NULL);
@@ -180,10 +173,9 @@ static bool url_read(const char *text, struct http_url *u, GError **error)
 	g_autofree char *encoded = path_encode(path);
 	GString *target = g_string_new(*encoded ? encoded : "/");
 	p += path_n;
-	if (*p == '?') {
-		g_autofree char *query = g_strndup(p, strcspn(p, "#"));
-		append_query(target, query);
-	}
+	if (*p == '?')
+		for (; *p && *p != '#'; p++) /* a space would end the request target */
+			g_string_append(target, *p == ' ' ? "%20" : (char[]){*p, '\0'});
 	u->target = g_string_free(target, FALSE);
 	return true;
 }

@@ -218,11 +218,6 @@ static void domain_split(const char *text, char **ret_domain, char **ret_remaind
 	*ret_remainder = g_strconcat(is_hub && !strchr(remainder, '/') ? OFFICIAL_PREFIX : "", remainder, NULL);
 }
 
-static bool is_bare_identifier(const char *text)
-{
-	return strlen(text) == 64 && strspn(text, "0123456789abcdef") == 64;
-}
-
 /* The reason why the grammar did not match: wrong upper case alone has its own text. */
 static bool set_grammar_error(const char *domain, const char *remainder, GError **error)
 {
@@ -238,7 +233,7 @@ static bool set_grammar_error(const char *domain, const char *remainder, GError 
 
 reference *reference_parse_normalized(const char *text, GError **error)
 {
-	if (is_bare_identifier(text))
+	if (strlen(text) == 64 && strspn(text, "0123456789abcdef") == 64)
 		return error_null(error, ERROR_INVALID_ARGUMENT,
 				  "invalid repository name (%s), cannot specify 64-byte hexadecimal strings", text);
 	g_autofree char *domain = NULL, *remainder = NULL;

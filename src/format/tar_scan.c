@@ -177,23 +177,7 @@ static bool extended_finish(tar_scan *t, GError **error)
 	return header_pass(t, t->body->data, size, error);
 }
 
-static bool extended_begin(tar_scan *t, int64_t size, GError **error)
-{
-	if (size > EXTENDED_MAX)
-		return invalid(error);
-	g_byte_array_set_size(t->body, 0);
-	t->left = size + (int64_t)tar_padding(size);
-	t->state = STATE_EXTENDED;
-	return t->left > 0 || extended_finish(t, error);
-}
-
 /* ---- headers */
-
-/* Links, devices and directories have no data, regardless of their size field. */
-static bool is_header_only(char type)
-{
-	return type >= '1' && type <= '6';
-}
 
 static bool numbers_read(const tar_scan *t, struct tar_entry *e)
 {
@@ -208,8 +192,8 @@ static bool numbers_read(const tar_scan *t, struct tar_entry *e)
 	e->uid = o->uid >= 0 ? o->uid : e->uid;
 	e->gid = o->gid >= 0 ? o->gid : e->gid;
 	e->mtime_s = o->has_mtime ? o->mtime_s : e->mtime_s;
-	if (is_header_only(e->type))
-		e->size = 0;
+	if (e->type >= '1' && e->type <= '6')
+		e->size = 0; /* links, devices and directories have no data */
 	return e->size >= 0 && e->size <= INT64_MAX / 2;
 }
 
@@ -272,9 +256,12 @@ static bool header_finish(tar_scan *t, GError **error)
 	if (!t->header.type || !strchr("xgLK", t->header.type))
 		return entry_begin(t, error);
 	int64_t size;
-	if (!NUMBER(size, &size) || size < 0)
+	if (!NUMBER(size, &size) || size < 0 || size > EXTENDED_MAX)
 		return invalid(error);
-	return extended_begin(t, size, error);
+	g_byte_array_set_size(t->body, 0);
+	t->left = size + (int64_t)tar_padding(size);
+	t->state = STATE_EXTENDED;
+	return t->left > 0 || extended_finish(t, error);
 }
 
 /* ---- the stream */

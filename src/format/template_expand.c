@@ -27,14 +27,6 @@ static int group_number(const char *name)
 	return (int)g_ascii_strtoull(name, NULL, 10);
 }
 
-static void append_group(const char *name, template_find find, void *data, GString *out)
-{
-	const char *text;
-	size_t n;
-	if (find(data, name, group_number(name), &text, &n))
-		g_string_append_len(out, text, (gssize)n);
-}
-
 bool template_expand(const char *template, template_find find, void *data, size_t max, GString *out)
 {
 	for (const char *p = template; *p && out->len <= max;) {
@@ -45,10 +37,12 @@ bool template_expand(const char *template, template_find find, void *data, size_
 			break;
 		const char *end = p + 1;
 		g_autofree char *name = p[1] == '$' ? NULL : read_name(p, &end);
-		if (name)
-			append_group(name, find, data, out);
-		else
+		const char *text;
+		size_t n;
+		if (!name)
 			g_string_append_c(out, '$');
+		else if (find(data, name, group_number(name), &text, &n))
+			g_string_append_len(out, text, (gssize)n);
 		p = p[1] == '$' ? p + 2 : end;
 	}
 	return out->len <= max;

@@ -237,15 +237,6 @@ static bool underscores_are_fine(const char *word)
 	return true;
 }
 
-static char *without_underscores(const char *word)
-{
-	GString *out = g_string_new(NULL);
-	for (const char *p = word; *p; p++)
-		if (*p != '_')
-			g_string_append_c(out, *p);
-	return g_string_free(out, FALSE);
-}
-
 static bool is_integer(const char *digits, int *ret_base, const char **ret_start)
 {
 	static const struct {
@@ -292,7 +283,8 @@ static bool is_datetime(const char *word)
 
 static bool scan_number(struct toml_scan *s, const char *word, struct toml_token *ret, GError **error)
 {
-	g_autofree char *digits = without_underscores(word);
+	g_auto(GStrv) groups = g_strsplit(word, "_", -1);
+	g_autofree char *digits = g_strjoinv(NULL, groups);
 	int base;
 	const char *start;
 	if (!underscores_are_fine(word))
