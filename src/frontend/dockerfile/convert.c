@@ -85,10 +85,8 @@ static bool configure_lint(convert *c, GError **error)
 	struct directive check;
 	if (c->options->check)
 		return lint_configure(&c->lint, c->options->check, error);
-	if (!directive_find(c->arena, c->file->bytes, c->file->n, "check", &check) ||
-	    lint_configure(&c->lint, check.value, error))
-		return true;
-	return error_prefix(error, "failed to parse check options: ");
+	return !directive_find(c->arena, c->file->bytes, c->file->n, "check", &check) ||
+	       lint_configure(&c->lint, check.value, error) || error_prefix(error, "failed to parse check options: ");
 }
 
 static bool sort_instruction(convert *c, const struct node *node, struct instruction *i, GError **error)

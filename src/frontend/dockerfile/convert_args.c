@@ -56,13 +56,6 @@ struct sbom_extra *convert_extras(convert *c, size_t *ret_n, bool *ret_ignore_ca
 	return extras;
 }
 
-static bool add_default(convert *c, struct env *env, const char *name, const char *value, bool overrides,
-			GError **error)
-{
-	const char *given = overrides ? g_hash_table_lookup(c->build_args, name) : NULL;
-	return env_set(env, name, given ? given : arena_strdup(c->arena, value), error);
-}
-
 static struct env *default_args(convert *c, bool overrides, GError **error)
 {
 	struct env *env = env_new(c->arena, c->tables);
@@ -85,9 +78,11 @@ static struct env *default_args(convert *c, bool overrides, GError **error)
 		{"TARGETVARIANT", c->target.variant},
 		{"TARGETSTAGE", *stage ? stage : "default"},
 	};
-	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)
-		if (!add_default(c, env, rows[i].name, rows[i].value, overrides, error))
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		const char *given = overrides ? g_hash_table_lookup(c->build_args, rows[i].name) : NULL;
+		if (!env_set(env, rows[i].name, given ? given : arena_strdup(c->arena, rows[i].value), error))
 			return NULL;
+	}
 	return env;
 }
 

@@ -165,16 +165,6 @@ static void cache_options(struct run *r, const struct run_mount *m, struct llb_e
 		to->sharing = PB__CACHE_SHARING_OPT__LOCKED;
 }
 
-static const char *mount_target(struct run *r, const struct run_mount *m, GError **error)
-{
-	const char *target = m->target;
-	if (*target != '/')
-		target = text_path_rooted(r->c->arena, arena_printf(r->c->arena, "%s/%s", r->s->state.dir, target));
-	if (strcmp(target, "/") != 0)
-		return target;
-	return error_null(error, ERROR_INVALID_ARGUMENT, "invalid mount target \"/\"");
-}
-
 /* Bind, cache and tmpfs mounts. source: the stage that "from" names. */
 static bool mount_tree(struct run *r, const struct run_mount *m, struct stage *source, GError **error)
 {
@@ -186,9 +176,11 @@ static bool mount_tree(struct run *r, const struct run_mount *m, struct stage *s
 				 "cannot mount from stage %s to %s, stage needs to be defined before current command",
 				 from, at);
 	}
-	const char *target = mount_target(r, m, error);
-	if (!target)
-		return false;
+	const char *target = m->target;
+	if (*target != '/')
+		target = text_path_rooted(r->c->arena, arena_printf(r->c->arena, "%s/%s", r->s->state.dir, target));
+	if (strcmp(target, "/") == 0)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid mount target \"/\"");
 	struct llb_exec_mount *to = add_mount(r, &r->mounts, target);
 	to->source = from_context ? c->context_placeholder : source->state.out;
 	to->readonly = m->readonly;

@@ -301,13 +301,6 @@ static bool forward(struct request *r, const char *source, const char *cmdline, 
 	return r->b->class->solve(r->b, &request, r->work, ret, error);
 }
 
-/* Reports whether this frontend answers instead of an image. */
-static bool serves(const struct request *r, const char *source)
-{
-	return strcmp(source, "dockerfile.v0") == 0 ||
-	       (r->b->class->serves_frontend && r->b->class->serves_frontend(r->b, source, r->options));
-}
-
 /*
  * Forwards the request to the frontend image named by an argument or by the first line. *ret_done: *ret is the answer.
  */
@@ -331,8 +324,9 @@ static bool forward_syntax(struct request *r, build_result **ret, bool *ret_done
 	}
 	if (!directive_find(r->a, r->file->bytes, r->file->n, "syntax", &d))
 		return true;
-	if (serves(r, d.word))
-		return true;
+	if (strcmp(d.word, "dockerfile.v0") == 0 ||
+	    (r->b->class->serves_frontend && r->b->class->serves_frontend(r->b, d.word, r->options)))
+		return true; /* this frontend answers instead of an image */
 	*ret_done = true;
 	if (forward(r, d.word, d.value, ret, &inner))
 		return true;
@@ -372,22 +366,6 @@ static bool answer(struct request *r, build_result **ret, GError **error)
 	return build(r, ret, error);
 }
 
-/* In upstream's answers, Dockerfile errors have no code; clients print the name of any code but UNKNOWN. */
-static void without_code(GError **error)
-{
-	if (error && *error && error_is(*error, ERROR_INVALID_ARGUMENT))
-		(*error)->code = ERROR_UNKNOWN;
-}
-
-static void without_credentials(GError **error)
-{
-	char *shown = error && *error ? url_redact_text((*error)->message, -1) : NULL;
-	if (!shown)
-		return;
-	g_free((*error)->message);
-	(*error)->message = shown;
-}
-
 static bool solve(bridge *b, GHashTable *options, GHashTable *inputs, struct work *work, build_result **ret,
 		  GError **error)
 {
@@ -399,9 +377,13 @@ static bool solve(bridge *b, GHashTable *options, GHashTable *inputs, struct wor
 	sbom_generator_free(r.generator);
 	context_free(r.x);
 	options_clear(&r.o);
-	if (!ok) {
-		without_code(error);
-		without_credentials(error);
+	if (!ok && error && *error) {
+		/* In upstream's answers, Dockerfile errors have no code; clients print the name of any code but UNKNOWN. */
+		if (error_is(*error, ERROR_INVALID_ARGUMENT))
+			(*error)->code = ERROR_UNKNOWN;
+		char *text = (*error)->message;
+		(*error)->message = url_redact_copy(text);
+		g_free(text);
 	}
 	return ok;
 }

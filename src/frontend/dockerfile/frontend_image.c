@@ -29,14 +29,6 @@ static bool lookup_init(struct lookup *l, bridge *b, GHashTable *options, GHashT
 	return true;
 }
 
-static void lookup_clear(struct lookup *l)
-{
-	convert_free(l->c);
-	context_free(l->x);
-	options_clear(&l->options);
-	arena_free(l->a);
-}
-
 static char **strv_of(const struct vec *v)
 {
 	char **list = g_new0(char *, v->n + 1);
@@ -127,7 +119,10 @@ bool frontend_image_find(bridge *b, GHashTable *options, GHashTable *inputs, con
 	bool ok = lookup_init(&l, b, options, inputs, work, error) &&
 		  named_context_find(l.c, source, NULL, &value, &name, error) &&
 		  (value ? find_context(&l, value, name, ret, error) : find_image(&l, source, ret, error));
-	lookup_clear(&l);
+	convert_free(l.c);
+	context_free(l.x);
+	options_clear(&l.options);
+	arena_free(l.a);
 	if (!ok)
 		frontend_image_clear(ret);
 	return ok;

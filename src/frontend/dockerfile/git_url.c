@@ -42,17 +42,6 @@ static bool parse_remote(arena *a, const char *text, struct address *ret)
 	return true;
 }
 
-static const char *rootless(arena *a, const char *path)
-{
-	return text_path_rooted(a, path) + 1;
-}
-
-static bool conflict(const char *what, const char *a, const char *b, GError **error)
-{
-	g_autofree char *qa = go_quote(a), *qb = go_quote(b);
-	return error_set(error, ERROR_INVALID_ARGUMENT, "%s conflicts: %s vs %s", what, qa, qb);
-}
-
 static bool bad_value(const char *key, const char *value, const char *hint, GError **error)
 {
 	g_autofree char *quoted = go_quote(value);
@@ -75,8 +64,10 @@ static bool set_bool(const char *key, const char *value, int *ret, GError **erro
 
 static bool set_text(const char *what, const char *value, const char **ret, GError **error)
 {
-	if (**ret && strcmp(*ret, value) != 0)
-		return conflict(what, *ret, value, error);
+	if (**ret && strcmp(*ret, value) != 0) {
+		g_autofree char *first = go_quote(*ret), *second = go_quote(value);
+		return error_set(error, ERROR_INVALID_ARGUMENT, "%s conflicts: %s vs %s", what, first, second);
+	}
 	*ret = value;
 	return true;
 }
@@ -165,7 +156,7 @@ bool git_url_parse(arena *a, const char *text, struct git_url *ret, bool *ret_is
 	if (r.fragment && *r.fragment) {
 		const char *subdir;
 		ret->ref = cut(a, r.fragment, ':', &subdir);
-		ret->subdir = rootless(a, subdir ? subdir : "");
+		ret->subdir = text_path_rooted(a, subdir ? subdir : "") + 1;
 	}
 	return !r.query || parse_query(a, r.query, ret, error);
 }

@@ -375,15 +375,6 @@ static void write_history(json_writer *w, const struct image_config *c)
 	json_array_end(w);
 }
 
-static void write_rootfs(json_writer *w, const struct image_config *c)
-{
-	json_object_member_begin(w, "rootfs");
-	json_put_string_member(w, "type", c->rootfs_type);
-	json_key(w, "diff_ids");
-	json_put_strings_or_null(w, (char *const *)c->diff_ids.items, c->diff_ids.n);
-	json_object_end(w);
-}
-
 GBytes *image_config_write(const struct image_config *c)
 {
 	g_autoptr(json_writer) w = json_writer_new(0);
@@ -395,7 +386,11 @@ GBytes *image_config_write(const struct image_config *c)
 	json_put_string_member_nonempty(w, "os.version", c->os_version);
 	json_put_strings_member_nonempty(w, "os.features", (char *const *)c->os_features.items, c->os_features.n);
 	json_put_string_member_nonempty(w, "variant", c->variant);
-	write_rootfs(w, c);
+	json_object_member_begin(w, "rootfs");
+	json_put_string_member(w, "type", c->rootfs_type);
+	json_key(w, "diff_ids");
+	json_put_strings_or_null(w, (char *const *)c->diff_ids.items, c->diff_ids.n);
+	json_object_end(w);
 	write_history(w, c);
 	write_config(w, c);
 	json_object_end(w);

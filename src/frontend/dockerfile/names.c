@@ -46,14 +46,6 @@ static const char *cross_hint(convert *c, const struct platform *base, const str
 	return arena_printf(c->arena, "->%s%s%s", p.architecture, *p.variant ? "/" : "", p.variant);
 }
 
-static int digits(int n)
-{
-	int width = 1;
-	for (; n >= 10; n /= 10)
-		width++;
-	return width;
-}
-
 const char *name_prefix(convert *c, struct stage *s, const char *text, const struct platform *platform, bool with_env)
 {
 	if (!s->total)
@@ -64,7 +56,8 @@ const char *name_prefix(convert *c, struct stage *s, const char *text, const str
 				     cross_hint(c, platform, with_env ? s->state.env : NULL));
 	s->index++;
 	return arena_printf(c->arena, "[%s%s%s%*d/%d] %s%s", where, s->display, *s->display ? " " : "",
-			    digits(s->total), s->index, s->total, s->in_onbuild ? "ONBUILD " : "", text);
+			    snprintf(NULL, 0, "%d", s->total), s->index, s->total, s->in_onbuild ? "ONBUILD " : "",
+			    text);
 }
 
 const char *name_text(convert *c, const char *text, const struct words_env *env, bool run)

@@ -85,9 +85,8 @@ static bool read_resolve_mode(arena *a, struct options *o, GError **error)
 {
 	const char *mode = get(o, "image-resolve-mode");
 	o->resolve_mode = *mode ? mode : "default";
-	if (strcmp(o->resolve_mode, "default") == 0 || strcmp(mode, "pull") == 0 || strcmp(mode, "local") == 0)
-		return true;
-	return error_set(error, ERROR_INVALID_ARGUMENT, "invalid image-resolve-mode: %s", mode);
+	return strcmp(o->resolve_mode, "default") == 0 || strcmp(mode, "pull") == 0 || strcmp(mode, "local") == 0 ||
+	       error_set(error, ERROR_INVALID_ARGUMENT, "invalid image-resolve-mode: %s", mode);
 }
 
 /* Formats an address like Go (an IPv4-mapped address as IPv4). */
@@ -135,17 +134,8 @@ static bool each_field(arena *a, struct options *o, const char *csv,
 
 static bool read_hosts(arena *a, struct options *o, GError **error)
 {
-	if (each_field(a, o, get(o, "add-hosts"), add_host, error))
-		return true;
-	return error_prefix(error, "failed to parse additional hosts: ");
-}
-
-static bool is_ulimit(const char *name)
-{
-	static const char *const names[] = {"core",     "cpu",        "data",   "fsize", "locks", "memlock",
-					    "msgqueue", "nice",       "nofile", "nproc", "rss",   "rtprio",
-					    "rttime",   "sigpending", "stack",  NULL};
-	return g_strv_contains(names, name);
+	return each_field(a, o, get(o, "add-hosts"), add_host, error) ||
+	       error_prefix(error, "failed to parse additional hosts: ");
 }
 
 static bool check_ulimit(int64_t soft, int64_t hard, GError **error)
@@ -164,12 +154,15 @@ static bool check_ulimit(int64_t soft, int64_t hard, GError **error)
 
 static bool add_ulimit(arena *a, struct options *o, const char *field, GError **error)
 {
+	static const char *const types[] = {"core",     "cpu",        "data",   "fsize", "locks", "memlock",
+					    "msgqueue", "nice",       "nofile", "nproc", "rss",   "rtprio",
+					    "rttime",   "sigpending", "stack",  NULL};
 	const char *equals = strchr(field, '=');
 	if (!equals)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid ulimit argument: %s", field);
 	Pb__Ulimit *u = message_new_in(a, Pb__Ulimit, pb__ulimit);
 	u->name = arena_strndup(a, field, (size_t)(equals - field));
-	if (!is_ulimit(u->name))
+	if (!g_strv_contains(types, u->name))
 		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid ulimit type: %s", u->name);
 	g_auto(GStrv) values = g_strsplit(equals + 1, ":", -1);
 	size_t n = MAX(g_strv_length(values), 1);
@@ -189,9 +182,7 @@ static bool add_ulimit(arena *a, struct options *o, const char *field, GError **
 
 static bool read_ulimits(arena *a, struct options *o, GError **error)
 {
-	if (each_field(a, o, get(o, "ulimit"), add_ulimit, error))
-		return true;
-	return error_prefix(error, "failed to parse ulimit: ");
+	return each_field(a, o, get(o, "ulimit"), add_ulimit, error) || error_prefix(error, "failed to parse ulimit: ");
 }
 
 static bool read_shm_size(arena *a, struct options *o, GError **error)

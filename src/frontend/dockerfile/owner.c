@@ -51,19 +51,16 @@ static bool is_symbolic(const char *p)
 	}
 }
 
-static bool bad_number(const char *text, GError **error)
-{
-	return error_set(error, ERROR_INVALID_ARGUMENT,
-			 "invalid chmod parameter: '%s'. it should be octal string and between 0 and 07777", text);
-}
-
 bool mode_parse(arena *a, const char *text, int32_t *ret_mode, const char **ret_symbolic, GError **error)
 {
 	int64_t mode;
 	*ret_symbolic = NULL;
 	if (g_ascii_isdigit(*text)) {
 		if (!int_parse(text, 8, &mode, NULL) || mode > 07777)
-			return bad_number(text, error);
+			return error_set(
+				error, ERROR_INVALID_ARGUMENT,
+				"invalid chmod parameter: '%s'. it should be octal string and between 0 and 07777",
+				text);
 		*ret_mode = (int32_t)mode;
 		return true;
 	}

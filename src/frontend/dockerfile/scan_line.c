@@ -45,15 +45,6 @@ static bool directive_split(arena *a, const char *p, const char *end, const char
 	return p < end;
 }
 
-static bool directive_escape(struct directive_reader *d, const char *value, GError **error)
-{
-	if (strcmp(value, "\\") != 0 && strcmp(value, "`") != 0)
-		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid escape token '%s' does not match ` or \\",
-				 value);
-	d->escape = value[0];
-	return true;
-}
-
 bool directive_reader_line(struct directive_reader *d, arena *a, const char *p, const char *end, bool *ret_directive,
 			   GError **error)
 {
@@ -73,7 +64,13 @@ bool directive_reader_line(struct directive_reader *d, arena *a, const char *p, 
 	d->seen |= 1U << key;
 	if (ret_directive)
 		*ret_directive = true;
-	return key != KEY_ESCAPE || directive_escape(d, d->value, error);
+	if (key != KEY_ESCAPE)
+		return true;
+	if (strcmp(d->value, "\\") != 0 && strcmp(d->value, "`") != 0)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid escape token '%s' does not match ` or \\",
+				 d->value);
+	d->escape = d->value[0];
+	return true;
 }
 
 /* --- words --- */

@@ -33,17 +33,6 @@ static bool reserve(gateway *g, const char *id, GError **error)
 	return true;
 }
 
-/* Takes c; NULL: it could not be created. */
-static void settle(gateway *g, const char *id, container *c)
-{
-	g_mutex_lock(&g->mu);
-	if (c)
-		g_hash_table_replace(g->containers, g_strdup(id), c);
-	else
-		g_hash_table_remove(g->containers, id);
-	g_mutex_unlock(&g->mu);
-}
-
 static bool find_refs(gateway *g, const Gateway__NewContainerRequest *m, bridge_ref **refs, cache_ref **results,
 		      GError **error)
 {
@@ -91,7 +80,12 @@ ProtobufCMessage *gateway_new_container(rpc_call *call, const ProtobufCMessage *
 	if (!gateway_call_begin(&v, call, data, error) || !reserve(v.g, m->containerid, error))
 		return NULL;
 	container *c = create(&v, m, error);
-	settle(v.g, m->containerid, c);
+	g_mutex_lock(&v.g->mu);
+	if (c)
+		g_hash_table_replace(v.g->containers, g_strdup(m->containerid), c);
+	else
+		g_hash_table_remove(v.g->containers, m->containerid);
+	g_mutex_unlock(&v.g->mu);
 	if (!c) {
 		gateway_keep_failure(v.g, error ? *error : NULL);
 		error_hide_code(error);

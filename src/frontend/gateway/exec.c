@@ -126,22 +126,6 @@ static void end_processes(struct exec_stream *s, bool cancel_them)
 	g_hash_table_remove_all(s->processes); /* waits for each */
 }
 
-static void list_stream(gateway *g, rpc_call *call)
-{
-	g_mutex_lock(&g->mu);
-	g_ptr_array_add(g->streams, call);
-	if (g->closed)
-		rpc_call_abort(call);
-	g_mutex_unlock(&g->mu);
-}
-
-static void unlist_stream(gateway *g, rpc_call *call)
-{
-	g_mutex_lock(&g->mu);
-	g_ptr_array_remove_fast(g->streams, call);
-	g_mutex_unlock(&g->mu);
-}
-
 bool gateway_exec_process(rpc_call *call, void *data, GError **error)
 {
 	scoped_call v = {0};
@@ -150,10 +134,16 @@ bool gateway_exec_process(rpc_call *call, void *data, GError **error)
 	struct exec_stream s = {.g = v.g, .sender.call = call};
 	g_mutex_init(&s.sender.mu);
 	s.processes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_process);
-	list_stream(v.g, call);
+	g_mutex_lock(&v.g->mu);
+	g_ptr_array_add(v.g->streams, call);
+	if (v.g->closed)
+		rpc_call_abort(call);
+	g_mutex_unlock(&v.g->mu);
 	bool ok = receive_all(&s, call, error);
 	end_processes(&s, !ok);
-	unlist_stream(v.g, call);
+	g_mutex_lock(&v.g->mu);
+	g_ptr_array_remove_fast(v.g->streams, call);
+	g_mutex_unlock(&v.g->mu);
 	g_hash_table_unref(s.processes);
 	g_mutex_clear(&s.sender.mu);
 	return ok;

@@ -113,16 +113,6 @@ static void put_worker(json_writer *w, const worker *one)
 	json_object_end(w);
 }
 
-static char *workers_text(const struct gateway_process_request *r)
-{
-	g_autoptr(json_writer) w = json_writer_new(0);
-	json_array_begin(w);
-	for (size_t i = 0; i < r->n_workers; i++)
-		put_worker(w, r->workers[i]);
-	json_array_end(w);
-	return json_writer_take(&w, NULL);
-}
-
 static void add_options(GPtrArray *env, GHashTable *options)
 {
 	guint n;
@@ -140,7 +130,12 @@ static char **env_new(const struct gateway_process_request *r)
 		g_ptr_array_add(env, g_strdup(r->image->env[i]));
 	add_options(env, r->options);
 	g_ptr_array_add(env, g_strconcat("BUILDKIT_SESSION_ID=", r->session, NULL));
-	g_autofree char *workers = workers_text(r);
+	g_autoptr(json_writer) w = json_writer_new(0);
+	json_array_begin(w);
+	for (size_t i = 0; i < r->n_workers; i++)
+		put_worker(w, r->workers[i]);
+	json_array_end(w);
+	g_autofree char *workers = json_writer_take(&w, NULL);
 	g_ptr_array_add(env, g_strconcat("BUILDKIT_WORKERS=", workers, NULL));
 	g_ptr_array_add(env, g_strdup("BUILDKIT_EXPORTEDPRODUCT=buildkit"));
 	g_ptr_array_add(env, NULL);
