@@ -388,13 +388,6 @@ bool build_evaluate(struct build *build, build_result *result, cancel *c, GError
 	return ok;
 }
 
-/* A successful build is durable: its results survive a power failure (docs/durability.md). */
-static bool make_durable(struct build *build, GError **error)
-{
-	return solver_sync(build->builder->options.solver, error) &&
-	       cache_sync(builder_worker(build->builder)->cache, error);
-}
-
 static void add_frontend_keys(build_result *result, GHashTable *response)
 {
 	GHashTableIter iter;
@@ -451,22 +444,14 @@ static build_result *build_run(struct build *build, GHashTable *response, GError
 {
 	struct work work = {.cancel = build->cancel, .sessions = build->sessions};
 	g_autoptr(build_result) result = build_frontend(build, &work, error);
-	if (!result || !evaluate_and_export(build, result, response, error) || !make_durable(build, error))
-		return NULL;
+	if (!result || !evaluate_and_export(build, result, response, error) ||
+	    !solver_sync(build->builder->options.solver, error) ||
+	    !cache_sync(builder_worker(build->builder)->cache, error))
+		return NULL; /* a successful build is durable (docs/durability.md) */
 	add_frontend_keys(result, response);
 	if (!build_finalize_session_export(build, response, error))
 		return NULL;
 	return g_steal_pointer(&result);
-}
-
-/* The message may contain an address with a password. */
-static void hide_credentials(GError *failure)
-{
-	char *shown = url_redact_text(failure->message, -1);
-	if (!shown)
-		return;
-	g_free(failure->message);
-	failure->message = shown;
 }
 
 static bool run_registered(struct build *build, GHashTable *response, GError **error)
@@ -480,8 +465,11 @@ static bool run_registered(struct build *build, GHashTable *response, GError **e
 	    allow_entitlements(build, &failure) && build_check_policy(build, &failure))
 		result = build_run(build, response, &failure);
 	bool ok = result != NULL;
-	if (failure)
-		hide_credentials(failure);
+	if (failure) { /* the message may contain an address with a password */
+		char *text = failure->message;
+		failure->message = url_redact_copy(text);
+		g_free(text);
+	}
 	/* Cancelling the token ends running LLBBridge calls; their refs are freed before the job. */
 	if (build->gateway) {
 		cancel_set(build->cancel, ERROR_CANCELED, NULL);

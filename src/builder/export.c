@@ -214,15 +214,6 @@ static void merge_response(GHashTable *into, GHashTable *from)
 		g_hash_table_replace(into, g_strdup(key), g_strdup(value));
 }
 
-/* Pushes images and exports caches in parallel, after the image exports have created the layers that both need. */
-static bool finish_all(struct build *build, build_result *result, struct target *targets, size_t n,
-		       GHashTable *response, GError **error)
-{
-	struct cache_exports *caches = build_start_cache_exports(build, result);
-	bool ok = run_all(targets, n, run_finish, error);
-	return build_join_cache_exports(caches, response, ok ? error : NULL) && ok;
-}
-
 void build_drop_kept(struct build *build)
 {
 	for (size_t i = 0; build->kept && i < build->exporters->len; i++)
@@ -255,7 +246,12 @@ bool build_export(struct build *build, build_result *result, GHashTable *respons
 							 .inline_cache = inline_cache};
 		targets[i].input.attestations = build_attestations_get(attestations, &targets[i].input.n_attestations);
 	}
-	ok = ok && run_all(targets, n, run_export, error) && finish_all(build, result, targets, n, response, error);
+	ok = ok && run_all(targets, n, run_export, error);
+	if (ok) { /* pushes images and exports caches in parallel, when the layers that both need exist */
+		struct cache_exports *caches = build_start_cache_exports(build, result);
+		ok = run_all(targets, n, run_finish, error);
+		ok = build_join_cache_exports(caches, response, ok ? error : NULL) && ok;
+	}
 	for (size_t i = 0; i < n; i++) {
 		if (ok)
 			merge_response(response, targets[i].response);

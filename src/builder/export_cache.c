@@ -9,19 +9,13 @@
 
 /* ---- before the build */
 
-/* Reports whether two cache exports have the same destination. */
-static char *target_id(const struct build_target *t)
-{
-	return remotecache_import_id(t->type, t->attrs);
-}
-
 static bool check_duplicates(const struct build_request *r, GError **error)
 {
 	g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	g_autoptr(GPtrArray) twice = g_ptr_array_new();
 	for (size_t i = 0; i < r->n_cache_exports; i++) {
 		const struct build_target *t = &r->cache_exports[i];
-		if (strcmp(t->type, "inline") != 0 && !g_hash_table_add(seen, target_id(t)))
+		if (strcmp(t->type, "inline") != 0 && !g_hash_table_add(seen, remotecache_import_id(t->type, t->attrs)))
 			g_ptr_array_add(twice, (gpointer)t->type);
 	}
 	if (twice->len == 0)

@@ -87,11 +87,6 @@ const char *provenance_get_sbom(const provenance *p)
 
 /* ---- captures */
 
-static bool is_platform_of(const struct provenance_source *image, const struct platform *p)
-{
-	return strcmp(image->platform.os, p->os) == 0 && strcmp(image->platform.architecture, p->architecture) == 0;
-}
-
 static bool has_image_for(const GPtrArray *images, const char *name, const struct platform *p)
 {
 	for (guint i = 0; i < images->len; i++) {
@@ -114,7 +109,9 @@ static bool is_for_other_platform(const struct provenance_source *image, const G
 		if (!has_image_for(images, image->name, &p->platform))
 			return false;
 	}
-	return own && image->has_platform && !is_platform_of(image, &own->platform);
+	return own && image->has_platform &&
+	       (strcmp(image->platform.os, own->platform.os) != 0 ||
+		strcmp(image->platform.architecture, own->platform.architecture) != 0);
 }
 
 static void add_images(provenance_capture *c, provenance_scope *scope, const GPtrArray *platforms, const char *key)

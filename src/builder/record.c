@@ -54,17 +54,6 @@ static GBytes *pack_log(struct build *b)
 	return g_byte_array_free_to_bytes(g_steal_pointer(&bytes));
 }
 
-/* The exported images with their documents: a prune may remove the worker's copies. g_free. */
-static struct history_image *list_images(const struct build *b, size_t *ret_n)
-{
-	struct history_image *images = g_new0(struct history_image, b->exporters->len);
-	*ret_n = 0;
-	for (size_t i = 0; b->kept && i < b->exporters->len; i++)
-		if (b->kept[i].root)
-			images[(*ret_n)++] = (struct history_image){i, b->kept[i].root, b->kept[i].documents};
-	return images;
-}
-
 /* Adds the daemon's version in the field in which BuildKit's error details have the process's stack. */
 static void add_stack(GError *error)
 {
@@ -115,7 +104,12 @@ void build_record_end(struct build *b, build_result *result, GHashTable *respons
 	if (result) {
 		if (!provenance_record(b->provenance, &work, attestations, &why))
 			log_warn("provenance of build %s: %s", b->ref, why->message);
-		images = list_images(b, &end.n_images);
+		/* The exported images with their documents: a prune may remove the worker's copies. */
+		images = g_new0(struct history_image, b->exporters->len);
+		for (size_t i = 0; b->kept && i < b->exporters->len; i++)
+			if (b->kept[i].root)
+				images[end.n_images++] =
+					(struct history_image){i, b->kept[i].root, b->kept[i].documents};
 		end.metadata = result->metadata;
 		end.attestations = (const struct history_attestation *)(void *)attestations->data;
 		end.n_attestations = attestations->len;

@@ -26,13 +26,6 @@ static void blob_free(gpointer data)
 	g_free(b);
 }
 
-static attestation_chain *chain_new(void)
-{
-	attestation_chain *c = g_new0(attestation_chain, 1);
-	c->blobs = g_ptr_array_new_with_free_func(blob_free);
-	return c;
-}
-
 void attestation_chain_free(attestation_chain *c)
 {
 	if (!c)
@@ -268,7 +261,8 @@ attestation_chain *attestation_chain_resolve(const struct pull_origin *o, const 
 	g_autoptr(GBytes) bytes = NULL;
 	if (!pull_root_document(o, ref, work, &root, &bytes, error))
 		return NULL;
-	g_autoptr(attestation_chain) chain = chain_new();
+	g_autoptr(attestation_chain) chain = g_new0(attestation_chain, 1);
+	chain->blobs = g_ptr_array_new_with_free_func(blob_free);
 	struct resolution r = {.origin = o, .ref = ref, .work = work, .chain = chain};
 	return add_root(&r, root, bytes, q, error) ? g_steal_pointer(&chain) : NULL;
 }

@@ -238,13 +238,6 @@ static bool is_worn_out(const GError *why)
 	       says(why, "mismatched algorithms");
 }
 
-static void abandon(git_repo *r, const char *name)
-{
-	cache_forget_named(r->source->context->cache, name, false);
-	g_clear_pointer(&r->dir, g_free);
-	g_clear_pointer(&r->ref, cache_ref_unref);
-}
-
 static bool open_locked(git_repo *r, const char *name, struct work *work, GError **error)
 {
 	const char *shown = r->source->shown;
@@ -257,7 +250,9 @@ static bool open_locked(git_repo *r, const char *name, struct work *work, GError
 			g_propagate_prefixed_error(error, g_steal_pointer(&why), "failed to fetch remote %s: ", shown);
 			return false;
 		}
-		abandon(r, name);
+		cache_forget_named(r->source->context->cache, name, false);
+		g_clear_pointer(&r->dir, g_free);
+		g_clear_pointer(&r->ref, cache_ref_unref);
 	}
 	if (!create_record(r, name, work, error))
 		return false;

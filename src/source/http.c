@@ -689,16 +689,12 @@ static bool hash_file(struct http_source *h, struct http_checksum *c, struct wor
 	return true;
 }
 
-static bool compute_checksum(struct http_source *h, struct http_checksum *c, struct work *work, GError **error)
-{
-	return file_ensure(h, work, error) && hash_file(h, c, work, error);
-}
-
 bool source_http_resolve(const struct source_context *context, const Pb__SourceOp *op, struct http_checksum *checksum,
 			 struct work *work, struct http_meta *ret, GError **error)
 {
 	struct http_source *h = http_open(context, op, NULL, error);
-	bool ok = h && resolve(h, work, error) && (!checksum || compute_checksum(h, checksum, work, error));
+	bool ok = h && resolve(h, work, error) &&
+		  (!checksum || (file_ensure(h, work, error) && hash_file(h, checksum, work, error)));
 	if (ok)
 		*ret = (struct http_meta){.checksum = h->digest,
 					  .filename = g_steal_pointer(&h->name),

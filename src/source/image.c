@@ -391,12 +391,6 @@ static bool add_attestations(const struct pull_origin *o, const reference *ref, 
 			 chain->root.text, meta->digest.text);
 }
 
-static void meta_clear(struct image_meta *m)
-{
-	g_clear_pointer(&m->config, g_bytes_unref);
-	g_clear_pointer(&m->attestations, attestation_chain_free);
-}
-
 bool source_image_resolve(const struct source_context *context, const char *reference_text_,
 			  const struct image_query *q, struct work *work, struct image_meta *ret, GError **error)
 {
@@ -410,7 +404,8 @@ bool source_image_resolve(const struct source_context *context, const char *refe
 	if (!meta_fill(&origin, ref, q, work, &meta, error))
 		return source_plain_error(false, error);
 	if (q->attestations && !add_attestations(&origin, ref, q, work, &meta, error)) {
-		meta_clear(&meta);
+		g_clear_pointer(&meta.config, g_bytes_unref);
+		g_clear_pointer(&meta.attestations, attestation_chain_free);
 		return source_plain_error(false, error);
 	}
 	*ret = meta;

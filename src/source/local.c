@@ -81,14 +81,6 @@ static void session_attr(struct local *l, const char *value)
 	l->name = g_strdup_printf("%.*s-%s", (int)(colon - value), value, name);
 }
 
-static bool metadata_attr(struct local *l, const char *value, GError **error)
-{
-	if (bool_parse(value, &l->metadata_only, error))
-		return true;
-	g_autofree char *quoted = go_quote(value);
-	return error_prefix(error, "invalid value for local.metadatatransfer %s: ", quoted);
-}
-
 static bool attr_parse(struct local *l, const char *key, const char *value, GError **error)
 {
 	if (g_str_equal(key, "local.session"))
@@ -101,9 +93,11 @@ static bool attr_parse(struct local *l, const char *key, const char *value, GErr
 		return list_parse(key, value, &l->follow, error);
 	else if (g_str_equal(key, "local.differ"))
 		l->diff_none = g_str_equal(value, "none");
-	else if (g_str_equal(key, "local.metadatatransfer"))
-		return metadata_attr(l, value, error);
-	else if (g_str_equal(key, "local.metadatatransferexclude"))
+	else if (g_str_equal(key, "local.metadatatransfer")) {
+		g_autofree char *quoted = go_quote(value);
+		return bool_parse(value, &l->metadata_only, error) ||
+		       error_prefix(error, "invalid value for local.metadatatransfer %s: ", quoted);
+	} else if (g_str_equal(key, "local.metadatatransferexclude"))
 		return list_parse(key, value, &l->exceptions, error);
 	else if (g_str_equal(key, "local.sharedkeyhint")) {
 		g_free(l->hint);
