@@ -211,13 +211,6 @@ static bool read_definition(struct build_options *o, const flags *f, GError **er
 	return keep_used_locals(o, error);
 }
 
-static bool check_unimplemented_parts(const flags *f, GError **error)
-{
-	if (flags_bool(f, "proxy-network"))
-		return error_set(error, ERROR_UNIMPLEMENTED, "--proxy-network is not supported yet");
-	return true;
-}
-
 static bool check_entitlements(const flags *f, GError **error)
 {
 	for (const char *const *e = flags_strings(f, "allow"); *e; e++)
@@ -231,7 +224,9 @@ bool build_options_read(struct build_options *o, const flags *f, GError **error)
 {
 	options_init(o);
 	o->frontend = *flags_string(f, "frontend") ? flags_string(f, "frontend") : NULL;
-	return check_unimplemented_parts(f, error) && read_opts(o, f, error) && read_services(o, f, error) &&
-	       read_outputs(o, f, error) && build_cache_read(o, f, error) && build_policy_read(o, f, error) &&
-	       check_entitlements(f, error) && (o->frontend || read_definition(o, f, error));
+	if (flags_bool(f, "proxy-network"))
+		return error_set(error, ERROR_UNIMPLEMENTED, "--proxy-network is not supported yet");
+	return read_opts(o, f, error) && read_services(o, f, error) && read_outputs(o, f, error) &&
+	       build_cache_read(o, f, error) && build_policy_read(o, f, error) && check_entitlements(f, error) &&
+	       (o->frontend || read_definition(o, f, error));
 }

@@ -18,15 +18,10 @@ static bool is_internal(const char *name)
 	return false;
 }
 
-/* Matches "[stage 1/3] FROM image". */
-static bool is_from(const char *name)
-{
-	return name[0] == '[' && strstr(name, "] FROM") != NULL;
-}
-
 static void count(struct counts *n, const struct model_vertex *v, GString *out)
 {
-	bool completed = v->completed_ns != 0, from = is_from(v->name);
+	bool completed = v->completed_ns != 0;
+	bool from = v->name[0] == '[' && strstr(v->name, "] FROM") != NULL; /* "[stage 1/3] FROM image" */
 	n->total++;
 	n->completed += completed;
 	if (is_internal(v->name))

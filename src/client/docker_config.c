@@ -218,12 +218,6 @@ static bool helper_get(const char *helper, const char *key, cancel *c, struct do
 	return status == 0 ? answer_read(out, ret, error) : helper_failed(out, status, ret, error);
 }
 
-static const char *helper_for(const json_t *config, const char *key)
-{
-	const char *own = json_string_value(json_object_get(json_object_get(config, "credHelpers"), key));
-	return own ? own : json_string_value(json_object_get(config, "credsStore"));
-}
-
 /* ---- look-up */
 
 /* DOCKER_AUTH_CONFIG has precedence. ret_found is false if it does not contain the host. */
@@ -252,7 +246,9 @@ static bool look_up(const char *host, cancel *c, struct docker_credentials *ret,
 	g_autoptr(json_t) config = config_read(error);
 	if (!config)
 		return false;
-	const char *helper = helper_for(config, key);
+	const char *helper = json_string_value(json_object_get(json_object_get(config, "credHelpers"), key));
+	if (!helper)
+		helper = json_string_value(json_object_get(config, "credsStore"));
 	if (helper && *helper)
 		return helper_get(helper, key, c, ret, error);
 	return entry_read(find_entry(json_object_get(config, "auths"), key), ret, error);

@@ -81,23 +81,17 @@ static bool put_point(GByteArray *out, const EVP_PKEY *key)
 	return ok;
 }
 
-static bool put_ed25519(GByteArray *out, const EVP_PKEY *key)
-{
-	uint8_t bytes[32];
-	size_t n = sizeof(bytes);
-	bool ok = EVP_PKEY_get_raw_public_key(key, bytes, &n) > 0;
-	if (ok)
-		ssh_put_string(out, bytes, n);
-	return ok;
-}
-
 static GBytes *public_of(const EVP_PKEY *key, const struct algorithm *algorithm)
 {
 	g_autoptr(GByteArray) out = g_byte_array_new();
 	bool ok;
 	ssh_put_text(out, algorithm->name);
 	if (algorithm->type == EVP_PKEY_ED25519) {
-		ok = put_ed25519(out, key);
+		uint8_t bytes[32];
+		size_t n = sizeof(bytes);
+		ok = EVP_PKEY_get_raw_public_key(key, bytes, &n) > 0;
+		if (ok)
+			ssh_put_string(out, bytes, n);
 	} else if (algorithm->type == EVP_PKEY_RSA) {
 		ok = put_parameter(out, key, OSSL_PKEY_PARAM_RSA_E) && put_parameter(out, key, OSSL_PKEY_PARAM_RSA_N);
 	} else {

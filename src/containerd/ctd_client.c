@@ -110,12 +110,6 @@ void ctd_client_on_connect(ctd_client *c, void (*fn)(void *data), void *data)
 }
 
 /* ---- calls */
-static int timeout_of(unsigned flags)
-{
-	if (flags & CTD_ENDLESS)
-		return 0;
-	return flags & CTD_LONG ? LONG_CALL_MS : CALL_MS;
-}
 
 static rpc_metadata *metadata(const ctd_client *c, const char *lease)
 {
@@ -134,7 +128,8 @@ void *ctd_call_under(ctd_client *c, const char *lease, unsigned flags, const cha
 		return NULL;
 	g_autoptr(rpc_metadata) md = metadata(c, lease);
 	GError *failure = NULL;
-	void *message = rpc_unary(conn, path, md, request, reply, stop, timeout_of(flags), &failure);
+	int timeout_ms = flags & CTD_ENDLESS ? 0 : flags & CTD_LONG ? LONG_CALL_MS : CALL_MS;
+	void *message = rpc_unary(conn, path, md, request, reply, stop, timeout_ms, &failure);
 	if (message)
 		return message;
 	ctd_name_peer(c, failure);

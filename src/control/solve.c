@@ -64,14 +64,6 @@ static bool check_compat(int64_t wanted, int64_t *ret, GError **error)
 			 "unsupported compatibility-version %" G_GINT64_FORMAT " (supported: [10 20 30])", wanted);
 }
 
-/* Returns UNIMPLEMENTED for features that are not built yet. */
-static bool check_unimplemented_parts(const Control__SolveRequest *m, GError **error)
-{
-	if (m->proxynetwork)
-		return error_set(error, ERROR_UNIMPLEMENTED, "proxy networks are not supported yet");
-	return true;
-}
-
 static GHashTable *translate_inputs(struct translation *t, const Control__SolveRequest *m)
 {
 	GHashTable *inputs = g_hash_table_new(g_str_hash, g_str_equal);
@@ -111,8 +103,9 @@ static bool translate(struct translation *t, const Control__SolveRequest *m, GEr
 		.internal = m->internal,
 		.session_exporters = m->enablesessionexporter,
 	};
-	return check_unimplemented_parts(m, error) &&
-	       check_compat(m->compatibilityversion, &t->request.compat_version, error);
+	if (m->proxynetwork)
+		return error_set(error, ERROR_UNIMPLEMENTED, "proxy networks are not supported yet");
+	return check_compat(m->compatibilityversion, &t->request.compat_version, error);
 }
 
 ProtobufCMessage *control_solve(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)

@@ -17,13 +17,6 @@ static gint mount_compare(gconstpointer a, gconstpointer b, gpointer data)
 	return kind != 0 || is_behind(x) ? kind : strcmp(x->dest, y->dest);
 }
 
-static const char *ssh_dest(struct llb_op_draft *d, const struct llb_exec_mount *m, unsigned n)
-{
-	if (m->dest && *m->dest)
-		return m->dest;
-	return arena_printf(d->graph->arena, "/run/buildkit/ssh_agent.%u", n);
-}
-
 static void mount_options(struct llb_op_draft *d, const struct llb_exec_mount *m, Pb__Mount *pm)
 {
 	if (m->type == PB__MOUNT_TYPE__CACHE) {
@@ -135,7 +128,9 @@ static struct llb_exec_mount *mounts_sorted(struct llb_op_draft *d, const struct
 	for (size_t i = 0; i < n; i++) {
 		if (mounts[i].type != PB__MOUNT_TYPE__SSH)
 			continue;
-		mounts[i].dest = ssh_dest(d, &mounts[i], n_ssh++);
+		if (!mounts[i].dest || !*mounts[i].dest)
+			mounts[i].dest = arena_printf(d->graph->arena, "/run/buildkit/ssh_agent.%u", n_ssh);
+		n_ssh++;
 		if (!*ret_ssh_socket)
 			*ret_ssh_socket = mounts[i].dest;
 	}

@@ -21,15 +21,6 @@ static void loaded_op_clear(gpointer data)
 	}
 }
 
-static void definition_free(llb_definition *d)
-{
-	guard_free(d->side);
-	g_array_unref(d->ops);
-	g_hash_table_unref(d->by_digest);
-	g_ptr_array_unref(d->vertices);
-	g_free(d);
-}
-
 llb_definition *llb_definition_ref(const llb_definition *d)
 {
 	g_atomic_int_inc(&((llb_definition *)d)->refs);
@@ -38,8 +29,13 @@ llb_definition *llb_definition_ref(const llb_definition *d)
 
 void llb_definition_unref(llb_definition *d)
 {
-	if (d && g_atomic_int_dec_and_test(&d->refs))
-		definition_free(d);
+	if (!d || !g_atomic_int_dec_and_test(&d->refs))
+		return;
+	guard_free(d->side);
+	g_array_unref(d->ops);
+	g_hash_table_unref(d->by_digest);
+	g_ptr_array_unref(d->vertices);
+	g_free(d);
 }
 
 const struct llb_vertex *llb_definition_result(const llb_definition *d, int64_t *ret_index)

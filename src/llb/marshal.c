@@ -208,14 +208,6 @@ static void source_init(struct marshal *m)
 		m->source_index[i] = -1;
 }
 
-static void put_locations(struct marshal *m)
-{
-	Pb__Source *source = m->source;
-	source->locations = scrap_alloc(m, m->order->len * sizeof *source->locations);
-	for (guint i = 0; i < m->order->len; i++)
-		source->locations[source->n_locations++] = locations_entry(m, m->order->pdata[i]);
-}
-
 /* The result is owned by the graph's arena. */
 static ProtobufCBinaryData terminal_op(struct marshal *m, struct llb_out result)
 {
@@ -229,13 +221,6 @@ static ProtobufCBinaryData terminal_op(struct marshal *m, struct llb_out result)
 	gsize n;
 	const void *data = g_bytes_get_data(bytes, &n);
 	return (ProtobufCBinaryData){.len = n, .data = memcpy(scrap_alloc(m, n), data, n)};
-}
-
-static void put_op(Pb__Definition *def, GBytes *bytes)
-{
-	gsize n;
-	const void *data = g_bytes_get_data(bytes, &n);
-	def->def[def->n_def++] = (ProtobufCBinaryData){.len = n, .data = (uint8_t *)data};
 }
 
 static Pb__Definition *assemble(struct marshal *m, struct llb_out result)
@@ -252,12 +237,16 @@ static Pb__Definition *assemble(struct marshal *m, struct llb_out result)
 	for (guint i = 0; i < m->order->len; i++) {
 		const GPtrArray *same = m->order->pdata[i];
 		const struct llb_node *node = same->pdata[0];
-		put_op(def, node->bytes);
+		gsize n;
+		const void *data = g_bytes_get_data(node->bytes, &n);
+		def->def[def->n_def++] = (ProtobufCBinaryData){.len = n, .data = (uint8_t *)data};
 		put_metadata(m, def, node->digest.text, same->len == 1 ? node->metadata : metadata_merge(m, same));
 	}
 	def->def[def->n_def++] = last;
 	put_metadata(m, def, last_digest->text, terminal_metadata(m, def));
-	put_locations(m);
+	m->source->locations = scrap_alloc(m, m->order->len * sizeof *m->source->locations);
+	for (guint i = 0; i < m->order->len; i++)
+		m->source->locations[m->source->n_locations++] = locations_entry(m, m->order->pdata[i]);
 	return def;
 }
 

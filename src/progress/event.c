@@ -19,12 +19,6 @@ struct vertex_info *vertex_info_new(const struct progress_vertex *v)
 	return info;
 }
 
-static struct vertex_info *vertex_info_ref(struct vertex_info *info)
-{
-	g_atomic_int_inc(&info->refs);
-	return info;
-}
-
 void vertex_info_unref(struct vertex_info *info)
 {
 	if (!g_atomic_int_dec_and_test(&info->refs))
@@ -42,7 +36,8 @@ static struct event *event_new(struct vertex_info *info, enum progress_event_typ
 {
 	struct event *e = g_malloc0(sizeof *e + extra);
 	e->refs = 1;
-	e->info = vertex_info_ref(info);
+	g_atomic_int_inc(&info->refs);
+	e->info = info;
 	e->public.type = type;
 	e->public.vertex = info->digest;
 	e->public.time_ns = progress_now_ns();

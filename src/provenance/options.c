@@ -10,9 +10,8 @@
 static bool read_version(struct provenance_options *o, const char *value, GError **error)
 {
 	o->v02 = strcmp(value, "v0.2") == 0;
-	if (o->v02 || strcmp(value, "v1") == 0)
-		return true;
-	return error_set(error, ERROR_UNKNOWN,
+	return o->v02 || strcmp(value, "v1") == 0 ||
+	       error_set(error, ERROR_UNKNOWN,
 			 *value ? "invalid provenance SLSA version: %s" : "provenance SLSA version cannot be empty%s",
 			 value);
 }

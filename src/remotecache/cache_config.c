@@ -149,16 +149,6 @@ static bool read_annotations(struct parsing *p, const json_t *json, struct cache
 	return !json_object_get(a, "diffID") || digest_member(p, a, "diffID", &layer->diff_id);
 }
 
-static bool read_layer(struct parsing *p, const json_t *json)
-{
-	const json_t *parent = json_object_get(json, "parent");
-	struct digest blob;
-	if (!digest_member(p, json, "blob", &blob))
-		return false;
-	guint at = cache_config_add_layer(p->config, &blob, json_integer_value(parent)); /* missing: 0 */
-	return read_annotations(p, json, cache_config_layer(p->config, at));
-}
-
 /* Validates parents: they must exist, without cycles and without chains that are too long. */
 static bool check_layers(struct parsing *p)
 {
@@ -190,8 +180,15 @@ static bool read_layers(struct parsing *p, const json_t *root)
 {
 	size_t n;
 	const json_t *list = array_of(p, root, "layers", &n);
-	for (size_t i = 0; !p->error && i < n; i++)
-		read_layer(p, json_array_get(list, i));
+	for (size_t i = 0; !p->error && i < n; i++) {
+		const json_t *one = json_array_get(list, i);
+		struct digest blob;
+		if (!digest_member(p, one, "blob", &blob))
+			return false;
+		int64_t parent = json_integer_value(json_object_get(one, "parent")); /* missing: 0 */
+		guint at = cache_config_add_layer(p->config, &blob, parent);
+		read_annotations(p, one, cache_config_layer(p->config, at));
+	}
 	return !p->error && check_layers(p);
 }
 

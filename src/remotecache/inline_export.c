@@ -25,12 +25,6 @@ static void image_init(struct image *im, const GPtrArray *layers)
 	}
 }
 
-static void image_clear(struct image *im)
-{
-	g_hash_table_unref(im->by_blob);
-	g_hash_table_unref(im->by_diff);
-}
-
 static bool same_layer(const oci_layer *a, const oci_layer *b)
 {
 	return digest_equal(&a->descriptor->digest, &b->descriptor->digest) || digest_equal(&a->diff_id, &b->diff_id);
@@ -106,6 +100,7 @@ char *inline_cache_records(const struct remotecache_context *context, const key_
 	struct image im;
 	image_init(&im, layers);
 	char *text = write_for(&im, config, found);
-	image_clear(&im);
+	g_hash_table_unref(im.by_blob);
+	g_hash_table_unref(im.by_diff);
 	return text;
 }

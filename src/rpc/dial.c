@@ -92,15 +92,6 @@ static int dial_tcp(const char *host_port, gint64 deadline_us, cancel *c, GError
 	return fd;
 }
 
-/* Every error except cancellation and deadline becomes UNAVAILABLE, as callers expect. */
-static void as_unavailable(GError **error, GError *local)
-{
-	if (!error_is(local, ERROR_CANCELED) && !error_is(local, ERROR_DEADLINE_EXCEEDED) &&
-	    !error_is(local, ERROR_INVALID_ARGUMENT))
-		local->code = ERROR_UNAVAILABLE;
-	g_propagate_error(error, local);
-}
-
 static struct stream *dial_stream(rpc_loop *loop, const char *text, const struct rpc_tls *tls, int timeout_ms,
 				  cancel *c, GError **error)
 {
@@ -135,8 +126,11 @@ rpc_conn *rpc_connect(rpc_loop *loop, const char *text, const struct rpc_dial_op
 	const struct rpc_tls *tls = options ? options->tls : NULL;
 	struct stream *stream = dial_stream(loop, text, tls, options ? options->timeout_ms : 0, c, &local);
 	if (!stream) {
-		as_unavailable(error, local);
-		return NULL;
+		/* Every error except cancellation and deadline becomes UNAVAILABLE, as callers expect. */
+		if (!error_is(local, ERROR_CANCELED) && !error_is(local, ERROR_DEADLINE_EXCEEDED) &&
+		    !error_is(local, ERROR_INVALID_ARGUMENT))
+			local->code = ERROR_UNAVAILABLE;
+		return error_propagate_null(error, local);
 	}
 	g_autofree char *authority = authority_of(text, options);
 	rpc_conn *conn = conn_new(loop, stream, NULL, authority);

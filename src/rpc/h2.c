@@ -144,15 +144,6 @@ static void on_headers_end(rpc_conn *c, rpc_call *call, const nghttp2_frame *fra
 		server_data(call);
 }
 
-static void on_data_end(rpc_call *call)
-{
-	call->remote_end = true;
-	if (call->is_server)
-		server_data(call);
-	else
-		client_headers_end(call, true);
-}
-
 static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *data)
 {
 	rpc_conn *c = data;
@@ -163,7 +154,11 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
 	} else if (frame->hd.type == NGHTTP2_HEADERS) {
 		on_headers_end(c, call, frame);
 	} else if (frame->hd.type == NGHTTP2_DATA && call && frame->hd.flags & NGHTTP2_FLAG_END_STREAM) {
-		on_data_end(call);
+		call->remote_end = true;
+		if (call->is_server)
+			server_data(call);
+		else
+			client_headers_end(call, true);
 	}
 	return 0;
 }

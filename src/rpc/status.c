@@ -7,12 +7,6 @@
 #define TYPE_PREFIX "github.com/moby/buildkit/"
 #define TYPE_SUFFIX "+json"
 
-/* A detail of another form keeps its complete type_url as type, and its bytes if they are text. */
-static char *url_of_type(const char *type)
-{
-	return strchr(type, '/') ? g_strdup(type) : g_strconcat(TYPE_PREFIX, type, TYPE_SUFFIX, NULL);
-}
-
 static char *type_of_url(const char *url)
 {
 	size_t n = strlen(url);
@@ -58,7 +52,9 @@ GBytes *status_pack_within(const GError *error, size_t room)
 			continue;
 		Google__Any *any = &anys[status.n_details];
 		google__any__init(any);
-		any->type_url = url_of_type(detail->type);
+		/* A detail of another form keeps its complete type_url as type, and its bytes if they are text. */
+		any->type_url = strchr(detail->type, '/') ? g_strdup(detail->type)
+							  : g_strconcat(TYPE_PREFIX, detail->type, TYPE_SUFFIX, NULL);
 		any->value = (ProtobufCBinaryData){strlen(detail->json), (uint8_t *)detail->json};
 		list[status.n_details++] = any;
 	}

@@ -57,18 +57,12 @@ static ssize_t write_some(struct fd_stream *s, const struct iovec *iov, int n)
 	return written;
 }
 
-static size_t iov_bytes(const struct iovec *iov, int n)
-{
-	size_t total = 0;
-	for (int i = 0; i < n; i++)
-		total += iov[i].iov_len;
-	return total;
-}
-
 static ssize_t fd_write(struct stream *base, const struct iovec *iov, int n, GError **error)
 {
 	struct fd_stream *s = (struct fd_stream *)base;
-	size_t total = iov_bytes(iov, n);
+	size_t total = 0;
+	for (int i = 0; i < n; i++)
+		total += iov[i].iov_len;
 	ssize_t written = n ? write_some(s, iov, n) : 0;
 	if (written < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {
 		error_set_errno(error, errno, "write");

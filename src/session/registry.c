@@ -264,14 +264,6 @@ static bool registry_add(session_registry *r, session *s, GError **error)
 	return fresh || error_set(error, ERROR_ALREADY_EXISTS, "session %s already exists", s->id);
 }
 
-static void registry_remove(session_registry *r, session *s)
-{
-	g_mutex_lock(&r->mu);
-	g_hash_table_remove(r->sessions, s->id);
-	g_cond_broadcast(&r->changed);
-	g_mutex_unlock(&r->mu);
-}
-
 static bool is_guarded(session_registry *r, const char *id)
 {
 	bool found = false;
@@ -320,7 +312,10 @@ void session_turn_free(session_registry *r, void *state)
 {
 	struct serving *v = state;
 	session *s = v->session;
-	registry_remove(r, s);
+	g_mutex_lock(&r->mu);
+	g_hash_table_remove(r->sessions, s->id);
+	g_cond_broadcast(&r->changed);
+	g_mutex_unlock(&r->mu);
 	g_mutex_lock(&s->mu);
 	s->serving = false;
 	rpc_conn *conn = s->conn ? rpc_conn_ref(s->conn) : NULL;

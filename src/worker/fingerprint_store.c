@@ -27,19 +27,15 @@ struct fingerprint_store {
 	size_t rows, bytes; /* added since the last trim; write_mu */
 };
 
-static void fingerprint_row_clear(struct fingerprint_row *row)
+static void row_free(void *data)
 {
+	struct fingerprint_row *row = data;
 	g_free(row->identity);
 	g_free(row->ref);
 	g_free(row->name);
 	g_free(row->reason);
 	g_clear_pointer(&row->bytes, g_bytes_unref);
-}
-
-static void row_free(void *data)
-{
-	fingerprint_row_clear(data);
-	g_free(data);
+	g_free(row);
 }
 
 /* ---- writing */
