@@ -6,21 +6,15 @@
  */
 #include "base/limits.h"
 #include "base/scope.h"
-#include "os/dir_chain.h"
-#include "os/dirlist.h"
 #include "fssync/walk_filter.h"
 #include "fssync/stat_read.h"
 #include "os/path.h"
-#include <dirent.h>
+#include "os/tree_walk.h"
 #include <fcntl.h>
 #include <string.h>
 
-/* A directory of the current path. */
-struct frame {
-	struct dirlist list;
-	size_t next;
-	size_t path_len; /* length of its path in walk.path */
-	size_t name_at;  /* offset of its name in walk.path */
+/* An entered directory. */
+struct directory {
 	bool announced;
 	uint8_t *bits; /* owned: matching state of its path */
 };
@@ -28,30 +22,15 @@ struct frame {
 struct walk {
 	const struct fssync_root *root;
 	const struct fssync_walk_options *options;
-	cancel *cancel;
 	walk_filter *filter; /* owned, NULL: none */
 	inode_table *inodes; /* owned */
-	GArray *frames;      /* of struct frame */
-	dir_chain *dirs;     /* owned; one per frame */
-	GString *path;       /* path of the current entry, beneath the root */
+	tree_walk *tree;     /* owned; data: struct directory */
 	size_t next_extra;   /* index of the root's next extra */
 };
 
-static void frame_clear(void *data)
+static void directory_clear(void *data)
 {
-	struct frame *f = data;
-	dirlist_clear(&f->list);
-	g_free(f->bits);
-}
-
-static struct frame *frame_at(struct walk *w, guint i)
-{
-	return &g_array_index(w->frames, struct frame, i);
-}
-
-static struct frame *frame_top(struct walk *w)
-{
-	return frame_at(w, w->frames->len - 1);
+	g_free(((struct directory *)data)->bits);
 }
 
 /* Adds the name of the root before the paths of an entry. */
@@ -95,50 +74,36 @@ static bool announce(struct walk *w, int dir_fd, const char *name, const char *p
 /* Announces parent directories that were not announced yet. */
 static bool announce_parents(struct walk *w, GError **error)
 {
-	for (guint i = 1; i < w->frames->len; i++) {
-		struct frame *f = frame_at(w, i);
-		if (f->announced)
+	for (size_t i = 1; i < tree_walk_depth(w->tree); i++) {
+		struct directory *d = tree_walk_data(w->tree, i);
+		if (d->announced)
 			continue;
-		f->announced = true;
-		g_autofree char *path = g_strndup(w->path->str, f->path_len);
-		g_autofree char *parent = g_strndup(path, f->name_at);
+		d->announced = true;
+		g_autofree char *path = tree_walk_path(w->tree, i);
+		const char *slash = strrchr(path, '/');
+		size_t name_at = slash ? (size_t)(slash - path) + 1 : 0;
+		g_autofree char *parent = g_strndup(path, name_at);
 		scoped_fd fd = path_open_errno(w->root->fd, parent, O_PATH | O_DIRECTORY, PATH_BENEATH);
 		if (fd < 0)
 			return error_set_errno(error, -fd, "open %s", parent);
-		if (!announce(w, fd, path + f->name_at, path, error))
+		if (!announce(w, fd, path + name_at, path, error))
 			return false;
 	}
 	return true;
 }
 
-/* Takes ownership of fd. */
-static bool frame_push(struct walk *w, int fd, size_t name_at, bool announced, uint8_t *bits, GError **error)
+/* Takes the bits out of d. */
+static bool enter(struct walk *w, const struct tree_entry *e, struct directory *d, GError **error)
 {
-	struct frame f = {.path_len = w->path->len, .name_at = name_at, .announced = announced, .bits = bits};
-	bool ok = dirlist_read(&f.list, fd, error);
-	if (!ok)
-		close(fd);
-	ok = ok && dir_chain_push(w->dirs, fd, error);
-	if (!ok)
-		g_prefix_error(error, "%s: ", w->path->str);
-	g_array_append_val(w->frames, f);
-	return ok;
-}
-
-/* Takes ownership of bits. */
-static bool enter(struct walk *w, int parent_fd, const char *name, bool wanted, uint8_t *bits, GError **error)
-{
-	scoped_fd fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	int fd = openat(e->dir_fd, e->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0) {
-		g_free(bits);
-		bool tolerable = errno == ENOENT || errno == ENOTDIR || errno == ELOOP || (errno == EACCES && !wanted);
-		return tolerable || error_set_errno(error, errno, "open %s", w->path->str);
+		bool tolerable =
+			errno == ENOENT || errno == ENOTDIR || errno == ELOOP || (errno == EACCES && !d->announced);
+		return tolerable || error_set_errno(error, errno, "open %s", e->path);
 	}
-	if (w->frames->len > (guint)LIMIT_PATH_DEPTH) {
-		g_free(bits);
-		return error_set(error, ERROR_INVALID_ARGUMENT, "%s: path too deep", w->path->str);
-	}
-	return frame_push(w, fd_steal(&fd), w->path->len - strlen(name), wanted, bits, error);
+	bool ok = tree_walk_enter_fd(w->tree, fd, d, error);
+	d->bits = NULL;
+	return ok;
 }
 
 /* Returns 1; 0 also if it was removed; or -1. */
@@ -193,56 +158,41 @@ static bool announce_extras(struct walk *w, const char *before, GError **error)
 	return true;
 }
 
-/* Visits the next entry of the current directory. */
-static bool step(struct walk *w, GError **error)
+static bool visit(struct walk *w, const struct tree_entry *e, GError **error)
 {
-	struct frame *f = frame_top(w);
-	size_t i = f->next++;
-	const char *name = dirlist_name(&f->list, i);
-	if (w->root->n_extras > 0 && w->frames->len == 1) {
-		if (!announce_extras(w, name, error))
+	const struct directory *parent = e->data;
+	if (w->root->n_extras > 0 && e->name == e->path) {
+		if (!announce_extras(w, e->name, error))
 			return false;
-		if (fssync_root_extra(w->root, name))
+		if (fssync_root_extra(w->root, e->name))
 			return true;
 	}
-	g_string_truncate(w->path, f->path_len);
-	if (w->path->len > 0)
-		g_string_append_c(w->path, '/');
-	g_string_append(w->path, name);
-	int dir_fd = dir_chain_fd(w->dirs);
-	int dir = is_directory(dir_fd, name, f->list.items[i].type, error);
+	int dir = is_directory(e->dir_fd, e->name, e->type, error);
 	if (dir < 0)
 		return false;
 	struct walk_filter_verdict v = {.wanted = true, .descend = dir};
-	g_autofree uint8_t *bits = NULL;
+	__attribute__((cleanup(directory_clear))) struct directory d = {0};
 	if (w->filter) {
-		bits = g_malloc0(walk_filter_bits(w->filter) + 1);
-		v = walk_filter_check(w->filter, w->path->str, dir, f->bits, bits);
+		d.bits = g_malloc0(walk_filter_bits(w->filter) + 1);
+		v = walk_filter_check(w->filter, e->path, dir, parent->bits, d.bits);
 	}
-	if (v.wanted && (!announce_parents(w, error) || !announce(w, dir_fd, name, w->path->str, error)))
+	d.announced = v.wanted;
+	if (v.wanted && (!announce_parents(w, error) || !announce(w, e->dir_fd, e->name, e->path, error)))
 		return false;
-	return !v.descend || enter(w, dir_fd, name, v.wanted, g_steal_pointer(&bits), error);
+	return !v.descend || enter(w, e, &d, error);
 }
 
 static bool walk_root(struct walk *w, GError **error)
 {
-	scoped_fd fd = openat(w->root->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(w->root->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return error_set_errno(error, errno, "open %s", w->root->name);
-	if (!frame_push(w, fd_steal(&fd), 0, true, NULL, error))
+	if (!tree_walk_enter_fd(w->tree, fd, NULL, error))
 		return false;
-	while (w->frames->len > 0) {
-		struct frame *f = frame_top(w);
-		if (f->next == f->list.n) {
-			g_array_set_size(w->frames, w->frames->len - 1);
-			if (!dir_chain_pop(w->dirs, error))
-				return false;
-			continue;
-		}
-		if (!cancel_check(w->cancel, error) || !step(w, error))
+	for (const struct tree_entry *e; (e = tree_walk_next(w->tree, error));)
+		if (!e->left && !visit(w, e, error))
 			return false;
-	}
-	return true;
+	return tree_walk_is_done(w->tree);
 }
 
 /* Announces the directory under which a root appears. */
@@ -266,20 +216,17 @@ static bool is_filtered(const struct fssync_filter *f)
 static bool walk_one(const struct fssync_root *root, const struct fssync_filter *request,
 		     const struct fssync_walk_options *options, cancel *c, GError **error)
 {
-	struct walk w = {.root = root, .options = options, .cancel = c};
-	g_autoptr(walk_filter) f = is_filtered(request) ? walk_filter_new(root->fd, request, error) : NULL;
-	if (is_filtered(request) && !f)
+	g_autoptr(walk_filter) filter = is_filtered(request) ? walk_filter_new(root->fd, request, error) : NULL;
+	if (is_filtered(request) && !filter)
 		return false;
+	const struct tree_walk_options how = {.sorted = true,
+					      .max_depth = LIMIT_PATH_DEPTH,
+					      .data_size = sizeof(struct directory),
+					      .data_clear = directory_clear,
+					      .cancel = c};
 	g_autoptr(inode_table) inodes = inode_table_new();
-	g_autoptr(GArray) frames = g_array_new(FALSE, FALSE, sizeof(struct frame));
-	g_array_set_clear_func(frames, frame_clear);
-	g_autoptr(dir_chain) dirs = dir_chain_new();
-	g_autoptr(GString) path = g_string_new(NULL);
-	w.dirs = dirs;
-	w.filter = f;
-	w.inodes = inodes;
-	w.frames = frames;
-	w.path = path;
+	g_autoptr(tree_walk) tree = tree_walk_new(&how);
+	struct walk w = {.root = root, .options = options, .filter = filter, .inodes = inodes, .tree = tree};
 	return announce_root(root, options, error) && walk_root(&w, error) && announce_extras(&w, NULL, error);
 }
 

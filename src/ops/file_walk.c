@@ -1,28 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The walk keeps a frame for each directory on the current path, but only a few open fds: trees may be deeper than the
- * limit of open files. A directory that the patterns do not include is created only if an entry below it is. Metadata
- * of a directory is set when its frame ends, because filling it changes its times.
+ * The walk reads the source; the counterpart of a directory is the one that it is copied to. A directory that the
+ * patterns do not include is created only if an entry below it is. Metadata of a directory is set when it is left,
+ * because filling it changes its times.
  */
 #include "ops/file_walk.h"
 #include "base/scope.h"
 #include "base/time.h"
 #include "ops/file_mode.h"
-#include "os/dir_chain.h"
-#include "os/dirlist.h"
 #include "os/path.h"
 #include "os/tree.h"
+#include "os/tree_walk.h"
 #include "os/user_namespace.h"
 #include <sys/sysmacros.h>
 
-struct frame {
-	size_t rel_len;         /* length of its path in walk.rel */
-	size_t name_at;         /* offset of its name in walk.rel */
-	struct dirlist entries; /* sorted; empty if no entries are needed */
-	size_t next;
+/* An entered directory of the source. */
+struct directory {
 	uint8_t *include_bits, *exclude_bits; /* owned */
 	struct stat st;
-	bool made;     /* exists in the destination: its fd is in walk.dst */
 	bool fresh;    /* created by this copy: empty before */
 	bool set_info; /* set all metadata at the end */
 	bool set_time; /* set times only */
@@ -36,50 +31,31 @@ struct walk {
 	int dst_parent;       /* borrowed */
 	const char *dst_name; /* name of the top in dst_parent; "" for a top that is the root */
 	const char *dst_path; /* path of the top, for messages */
-	GArray *frames;       /* of struct frame */
-	dir_chain *src;       /* owned; one per frame */
-	dir_chain *dst;       /* owned; one per frame that exists in the destination, which are the outer ones */
-	GString *rel;         /* path of the current entry relative to the top, "" for the top; matched by patterns */
+	tree_walk *tree;      /* data: struct directory; paths are matched by the patterns */
 	GHashTable *links;    /* struct inode * to char *: path of the first copy, relative to dst_parent */
 };
 
-static void frame_clear(void *data)
+/* An entry that is copied; a name "" is the directory itself. */
+struct item {
+	int src_dir, dst_dir; /* borrowed */
+	const char *src_name, *dst_name;
+	const char *rel; /* path relative to the top, "" for the top */
+	char *path;      /* owned; destination path, for messages */
+	struct stat st;
+};
+
+static void directory_clear(void *data)
 {
-	struct frame *f = data;
-	dirlist_clear(&f->entries);
-	g_free(f->include_bits);
-	g_free(f->exclude_bits);
+	struct directory *d = data;
+	g_free(d->include_bits);
+	g_free(d->exclude_bits);
 }
 
-static struct frame *frame_at(const struct walk *w, guint i)
+static void item_clear(struct item *it)
 {
-	return &g_array_index(w->frames, struct frame, i);
+	g_free(it->path);
 }
-
-static struct frame *frame_top(const struct walk *w)
-{
-	return w->frames->len > 0 ? frame_at(w, w->frames->len - 1) : NULL;
-}
-
-/* Destination path of the entry at rel[0, rel_len), for messages. */
-static char *path_of(const struct walk *w, size_t rel_len)
-{
-	g_autofree char *rel = g_strndup(w->rel->str, rel_len);
-	return path_join(w->dst_path, rel);
-}
-
-/* Name of a directory of the walk in the destination. */
-static char *target_name(const struct walk *w, const struct frame *f)
-{
-	if (f->rel_len == 0)
-		return g_strdup(w->dst_name);
-	return g_strndup(w->rel->str + f->name_at, f->rel_len - f->name_at);
-}
-
-static int target_directory(const struct walk *w)
-{
-	return dir_chain_depth(w->dst) > 0 ? dir_chain_fd(w->dst) : w->dst_parent;
-}
+#define scoped_item __attribute__((cleanup(item_clear))) struct item
 
 /* ---- metadata */
 
@@ -144,67 +120,65 @@ static bool set_info_at(const struct file_copy *c, int dir_fd, const char *name,
 
 /* ---- the destination of an entry */
 
-/* Creates or enters the directory of a frame; existing ones below the top get the source's mode. */
-static bool enter_directory(struct walk *w, struct frame *f, GError **error)
+/* Creates or opens the counterpart of a directory; existing ones below the top get the source's mode. */
+static bool pair_directory(struct walk *w, struct directory *d, const struct item *it, GError **error)
 {
-	bool top = f->rel_len == 0;
-	int parent_fd = target_directory(w);
-	g_autofree char *name = target_name(w, f);
-	g_autofree char *path = path_of(w, f->rel_len);
-	f->fresh = *name != '\0' && mkdirat(parent_fd, name, 0700) == 0;
-	if (*name != '\0' && !f->fresh && errno != EEXIST)
-		return error_set_errno(error, errno, "failed to mkdir %s: mkdir %s", path, path);
-	int fd = openat(parent_fd, *name != '\0' ? name : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	bool top = *it->rel == '\0', is_root = *it->dst_name == '\0';
+	d->fresh = !is_root && mkdirat(it->dst_dir, it->dst_name, 0700) == 0;
+	if (!is_root && !d->fresh && errno != EEXIST)
+		return error_set_errno(error, errno, "failed to mkdir %s: mkdir %s", it->path, it->path);
+	int fd = openat(it->dst_dir, is_root ? "." : it->dst_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 && (errno == ENOTDIR || errno == ELOOP))
-		return error_set(error, ERROR_UNKNOWN, "cannot copy to non-directory: %s", path);
+		return error_set(error, ERROR_UNKNOWN, "cannot copy to non-directory: %s", it->path);
 	if (fd < 0)
-		return error_set_errno(error, errno, "open %s", path);
-	f->made = true;
-	f->set_info = f->fresh || !top;
-	f->set_time = !f->fresh && top;
-	return dir_chain_push(w->dst, fd, error);
+		return error_set_errno(error, errno, "open %s", it->path);
+	d->set_info = d->fresh || !top;
+	d->set_time = !d->fresh && top;
+	tree_walk_pair(w->tree, fd, false);
+	return true;
 }
 
-/* An excluded directory above an included entry: created with its metadata; if it exists, only its mode is changed. */
-static bool enter_parent_directory(struct walk *w, struct frame *f, GError **error)
-{
-	if (!enter_directory(w, f, error))
-		return false;
-	f->set_info = f->fresh;
-	f->set_time = false;
-	if (f->fresh || fchmod(dir_chain_fd(w->dst), f->st.st_mode & 07777) == 0)
-		return true;
-	g_autofree char *path = path_of(w, f->rel_len);
-	return error_set_errno(error, errno, "failed to chmod on %s", path);
-}
-
-/* Creates the directories of all frames that were deferred. */
+/*
+ * Creates the directories above an included entry that were deferred, as they are excluded, with their metadata; of one
+ * that exists, only the mode is changed.
+ */
 static bool ensure_parents(struct walk *w, GError **error)
 {
-	for (guint i = (guint)dir_chain_depth(w->dst); i < w->frames->len; i++)
-		if (!enter_parent_directory(w, frame_at(w, i), error))
+	for (size_t i = tree_walk_paired(w->tree); i < tree_walk_depth(w->tree); i++) {
+		g_autofree char *rel = tree_walk_path(w->tree, i);
+		const char *slash = strrchr(rel, '/');
+		struct directory *d = tree_walk_data(w->tree, i);
+		scoped_item it = {.dst_dir = tree_walk_pair_fd(w->tree),
+				  .dst_name = slash ? slash + 1 : rel,
+				  .rel = rel,
+				  .path = path_join(w->dst_path, rel)};
+		if (!pair_directory(w, d, &it, error))
 			return false;
+		d->set_info = d->fresh;
+		if (!d->fresh && fchmod(tree_walk_pair_fd(w->tree), d->st.st_mode & 07777) != 0)
+			return error_set_errno(error, errno, "failed to chmod on %s", it.path);
+	}
 	return true;
 }
 
 /* Removes an existing entry that blocks the destination, or fails. */
-static bool clear_target(struct walk *w, int dst_fd, const char *name, bool is_directory, const char *path,
-			 GError **error)
+static bool clear_target(struct walk *w, const struct item *it, GError **error)
 {
 	struct stat st;
-	if (*name == '\0') /* the root is never replaced */
+	bool is_directory = S_ISDIR(it->st.st_mode);
+	if (*it->dst_name == '\0') /* the root is never replaced */
 		return is_directory ||
-		       error_set(error, ERROR_UNKNOWN, "cannot replace to directory %s with file", path);
-	if (fstatat(dst_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-		return errno == ENOENT || error_set_errno(error, errno, "failed to stat %s", path);
+		       error_set(error, ERROR_UNKNOWN, "cannot replace to directory %s with file", it->path);
+	if (fstatat(it->dst_dir, it->dst_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return errno == ENOENT || error_set_errno(error, errno, "failed to stat %s", it->path);
 	bool same_kind = is_directory && S_ISDIR(st.st_mode);
 	if (w->c->replace && !same_kind)
-		return tree_remove_at(dst_fd, name, error);
+		return tree_remove_at(it->dst_dir, it->dst_name, error);
 	if (is_directory)
 		return true;
 	if (S_ISDIR(st.st_mode))
-		return error_set(error, ERROR_UNKNOWN, "cannot replace to directory %s with file", path);
-	return unlinkat(dst_fd, name, 0) == 0 || error_set_errno(error, errno, "remove %s", path);
+		return error_set(error, ERROR_UNKNOWN, "cannot replace to directory %s with file", it->path);
+	return unlinkat(it->dst_dir, it->dst_name, 0) == 0 || error_set_errno(error, errno, "remove %s", it->path);
 }
 
 /* ---- entries other than directories */
@@ -221,248 +195,168 @@ static gboolean inode_equal(gconstpointer a, gconstpointer b)
 	return x->dev == y->dev && x->ino == y->ino;
 }
 
-/* Path of the current entry relative to dst_parent, as stored in links. */
-static char *path_from_parent(const struct walk *w)
-{
-	if (w->rel->len == 0 || *w->dst_name == '\0')
-		return g_strdup(w->rel->len == 0 ? w->dst_name : w->rel->str);
-	return g_strconcat(w->dst_name, "/", w->rel->str, NULL);
-}
-
 /* Handles another name of an already copied file: true with *ret_done if it was linked. */
-static bool try_link(struct walk *w, const struct stat *st, int dst_fd, const char *name, bool *ret_done,
-		     GError **error)
+static bool try_link(struct walk *w, const struct item *it, bool *ret_done, GError **error)
 {
-	struct inode key = {st->st_dev, st->st_ino};
+	struct inode key = {it->st.st_dev, it->st.st_ino};
 	*ret_done = false;
-	if (st->st_nlink < 2)
+	if (it->st.st_nlink < 2)
 		return true;
 	const char *first = g_hash_table_lookup(w->links, &key);
 	if (!first) {
-		struct inode *copy = g_new(struct inode, 1);
-		*copy = key;
-		g_hash_table_insert(w->links, copy, path_from_parent(w));
+		char *path = *it->rel == '\0'       ? g_strdup(w->dst_name)
+			     : *w->dst_name == '\0' ? g_strdup(it->rel)
+						    : g_strconcat(w->dst_name, "/", it->rel, NULL);
+		g_hash_table_insert(w->links, g_memdup2(&key, sizeof key), path);
 		return true;
 	}
 	scoped_fd fd = path_open_errno(w->dst_parent, first, O_PATH | O_NOFOLLOW, PATH_BENEATH);
-	if (fd < 0 || linkat(fd, "", dst_fd, name, AT_EMPTY_PATH) != 0)
+	if (fd < 0 || linkat(fd, "", it->dst_dir, it->dst_name, AT_EMPTY_PATH) != 0)
 		return error_set_errno(error, fd < 0 ? -fd : errno, "failed to create hard link: link %s %s", first,
-				       name);
+				       it->dst_name);
 	*ret_done = true;
 	return true;
 }
 
-static bool copy_regular(struct walk *w, int src_dir, const char *src_name, const struct stat *st, int dst_dir,
-			 const char *name, const char *path, GError **error)
+static bool copy_regular(struct walk *w, const struct item *it, GError **error)
 {
 	bool linked;
-	if (!try_link(w, st, dst_dir, name, &linked, error))
+	if (!try_link(w, it, &linked, error))
 		return false;
 	if (linked)
 		return true;
-	scoped_fd src = path_open_regular_at(src_dir, src_name, O_RDONLY, NULL);
+	scoped_fd src = path_open_regular_at(it->src_dir, it->src_name, O_RDONLY, NULL);
 	if (src < 0)
-		return error_set_errno(error, -src, "failed to copy files: failed to open source: open %s", path);
-	scoped_fd dst = openat(dst_dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		return error_set_errno(error, -src, "failed to copy files: failed to open source: open %s", it->path);
+	scoped_fd dst = openat(it->dst_dir, it->dst_name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (dst < 0)
-		return error_set_errno(error, errno, "failed to copy files: failed to open target: open %s", path);
-	if (st->st_size > 0 && !file_copy_data(src, dst, st->st_size, w->c->cancel, error))
-		return error_prefix(error, "failed to copy files: %s: ", path);
-	if (!set_info(w->c, dst, st, path, error))
+		return error_set_errno(error, errno, "failed to copy files: failed to open target: open %s", it->path);
+	if (it->st.st_size > 0 && !file_copy_data(src, dst, it->st.st_size, w->c->cancel, error))
+		return error_prefix(error, "failed to copy files: %s: ", it->path);
+	if (!set_info(w->c, dst, &it->st, it->path, error))
 		return false;
 	/* Last, because changing the owner drops capabilities. A target without xattr support is not an error. */
 	file_copy_xattrs(src, dst, NULL);
 	return true;
 }
 
-static bool copy_link(struct walk *w, int src_dir, const char *src_name, const struct stat *st, int dst_dir,
-		      const char *name, const char *path, GError **error)
+static bool copy_entry(struct walk *w, const struct item *it, GError **error)
 {
-	char target[PATH_MAX];
-	ssize_t n = readlinkat(src_dir, src_name, target, sizeof target - 1);
-	if (n < 0)
-		return error_set_errno(error, errno, "failed to read link: %s", path);
-	target[n] = '\0';
-	if (symlinkat(target, dst_dir, name) != 0)
-		return error_set_errno(error, errno, "failed to create symlink: %s", path);
-	return set_info_at(w->c, dst_dir, name, st, path, error);
-}
-
-static bool copy_special(struct walk *w, const struct stat *st, int dst_dir, const char *name, const char *path,
-			 GError **error)
-{
-	if (mknodat(dst_dir, name, (st->st_mode & S_IFMT) | 0600, st->st_rdev) != 0)
-		return error_set_errno(error, errno, "failed to create device: mknod %s", path);
-	return set_info_at(w->c, dst_dir, name, st, path, error);
-}
-
-static bool copy_entry(struct walk *w, int src_dir, const char *src_name, const struct stat *st, int dst_dir,
-		       const char *name, const char *path, GError **error)
-{
-	switch (st->st_mode & S_IFMT) {
-	case S_IFREG:
-		return copy_regular(w, src_dir, src_name, st, dst_dir, name, path, error);
-	case S_IFLNK:
-		return copy_link(w, src_dir, src_name, st, dst_dir, name, path, error);
-	default:
-		return copy_special(w, st, dst_dir, name, path, error);
+	if (S_ISREG(it->st.st_mode))
+		return copy_regular(w, it, error);
+	if (S_ISLNK(it->st.st_mode)) {
+		char target[PATH_MAX];
+		ssize_t n = readlinkat(it->src_dir, it->src_name, target, sizeof target - 1);
+		if (n < 0)
+			return error_set_errno(error, errno, "failed to read link: %s", it->path);
+		target[n] = '\0';
+		if (symlinkat(target, it->dst_dir, it->dst_name) != 0)
+			return error_set_errno(error, errno, "failed to create symlink: %s", it->path);
+	} else if (mknodat(it->dst_dir, it->dst_name, (it->st.st_mode & S_IFMT) | 0600, it->st.st_rdev) != 0) {
+		return error_set_errno(error, errno, "failed to create device: mknod %s", it->path);
 	}
-}
-
-/* ---- patterns */
-
-struct verdict {
-	bool included, excluded;
-	uint8_t *include_bits, *exclude_bits; /* owned */
-};
-
-static struct verdict judge(const struct walk *w, const char *rel, const struct frame *parent)
-{
-	const struct file_copy *c = w->c;
-	struct verdict v = {.included = true};
-	if (*rel == '\0')
-		return v;
-	if (c->include) {
-		v.include_bits = g_malloc0(patterns_count(c->include));
-		v.included = patterns_match_in(c->include, rel, parent->include_bits, v.include_bits);
-	}
-	if (c->exclude) {
-		v.exclude_bits = g_malloc0(patterns_count(c->exclude));
-		v.excluded = patterns_match_in(c->exclude, rel, parent->exclude_bits, v.exclude_bits);
-	}
-	v.included &= !v.excluded;
-	return v;
-}
-
-static void verdict_clear(struct verdict *v)
-{
-	g_free(v->include_bits);
-	g_free(v->exclude_bits);
-}
-
-/* Nothing below an excluded directory can match without an exception pattern. */
-static bool wants_entries(const struct walk *w, const struct verdict *v)
-{
-	return !v->excluded || patterns_has_exclusions(w->c->exclude);
+	return set_info_at(w->c, it->dst_dir, it->dst_name, &it->st, it->path, error);
 }
 
 /* ---- the walk */
 
-/* Reads the names of a directory and pushes its frame. Takes the bits out of v. */
-static bool push_directory(struct walk *w, int src_dir, const char *src_name, const struct stat *st, struct verdict *v,
-			   GError **error)
+/* Matches a path below the top; keeps the state of the match in ret. */
+static bool is_included(const struct walk *w, const char *rel, const struct directory *parent, struct directory *ret,
+			bool *ret_excluded)
 {
-	struct frame f = {.rel_len = w->rel->len, .st = *st};
-	const char *slash = strrchr(w->rel->str, '/');
-	g_autofree char *path = path_of(w, w->rel->len);
-	f.name_at = slash ? (size_t)(slash - w->rel->str) + 1 : 0;
-	int fd = openat(src_dir, *src_name != '\0' ? src_name : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return error_set_errno(error, errno, "failed to read %s", path);
-	if (wants_entries(w, v) && !dirlist_read(&f.entries, fd, error)) {
-		g_prefix_error(error, "failed to read %s: ", path);
-		close(fd);
-		return false;
+	const patterns *include = w->c->include, *exclude = w->c->exclude;
+	bool included = true;
+	if (include) {
+		ret->include_bits = g_malloc0(patterns_count(include));
+		included = patterns_match_in(include, rel, parent->include_bits, ret->include_bits);
 	}
-	f.include_bits = g_steal_pointer(&v->include_bits);
-	f.exclude_bits = g_steal_pointer(&v->exclude_bits);
-	bool ok = dir_chain_push(w->src, fd, error);
-	if (ok && v->included) {
-		g_autofree char *name = target_name(w, &f);
-		ok = ensure_parents(w, error) && clear_target(w, target_directory(w), name, true, path, error) &&
-		     enter_directory(w, &f, error);
+	if (exclude) {
+		ret->exclude_bits = g_malloc0(patterns_count(exclude));
+		*ret_excluded = patterns_match_in(exclude, rel, parent->exclude_bits, ret->exclude_bits);
 	}
-	if (ok)
-		g_array_append_val(w->frames, f);
-	else
-		frame_clear(&f);
-	return ok;
+	return included && !*ret_excluded;
 }
 
-/* Copies the entry at w->rel, which is name in src_dir, to dst_name. */
-static bool visit(struct walk *w, int src_dir, const char *name, const char *dst_name, GError **error)
+/* Takes the bits out of d. */
+static bool enter(struct walk *w, const struct item *it, bool included, struct directory *d, GError **error)
 {
-	struct stat st;
-	const struct frame *parent = frame_top(w);
-	__attribute__((cleanup(verdict_clear))) struct verdict v = judge(w, w->rel->str, parent);
-	if (!v.included && !w->c->include && !patterns_has_exclusions(w->c->exclude))
+	const char *name = *it->src_name != '\0' ? it->src_name : ".";
+	int fd = openat(it->src_dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return error_set_errno(error, errno, "failed to read %s", it->path);
+	d->st = it->st;
+	bool ok = tree_walk_enter_fd(w->tree, fd, d, error);
+	d->include_bits = d->exclude_bits = NULL;
+	return ok && (!included || pair_directory(w, tree_walk_data(w->tree, tree_walk_depth(w->tree) - 1), it, error));
+}
+
+static bool visit(struct walk *w, const struct tree_entry *e, GError **error)
+{
+	const struct directory *parent = e->data;
+	__attribute__((cleanup(directory_clear))) struct directory d = {0};
+	bool excluded = false, included = is_included(w, e->path, parent, &d, &excluded);
+	/* Nothing below an excluded directory can match without an exception pattern. */
+	if (excluded && !patterns_has_exclusions(w->c->exclude))
 		return true;
-	if (!cancel_check(w->c->cancel, error))
-		return false;
-	g_autofree char *path = path_of(w, w->rel->len);
-	if (fstatat(src_dir, name, &st, AT_SYMLINK_NOFOLLOW | (*name == '\0' ? AT_EMPTY_PATH : 0)) != 0)
-		return error_set_errno(error, errno, "failed to stat %s", path);
-	if (S_ISDIR(st.st_mode))
-		return push_directory(w, src_dir, name, &st, &v, error);
-	if (!v.included)
-		return true;
+	scoped_item it = {.src_dir = e->dir_fd,
+			  .src_name = e->name,
+			  .dst_name = e->name,
+			  .rel = e->path,
+			  .path = path_join(w->dst_path, e->path)};
+	if (fstatat(e->dir_fd, e->name, &it.st, AT_SYMLINK_NOFOLLOW) != 0)
+		return error_set_errno(error, errno, "failed to stat %s", it.path);
+	if (!included)
+		return !S_ISDIR(it.st.st_mode) || enter(w, &it, false, &d, error);
 	if (!ensure_parents(w, error))
 		return false;
-	int dst_fd = target_directory(w);
-	bool fresh = parent && parent->fresh;
-	return (fresh || clear_target(w, dst_fd, dst_name, false, path, error)) &&
-	       copy_entry(w, src_dir, name, &st, dst_fd, dst_name, path, error);
+	it.dst_dir = e->pair_fd;
+	if (!parent->fresh && !clear_target(w, &it, error))
+		return false;
+	return S_ISDIR(it.st.st_mode) ? enter(w, &it, true, &d, error) : copy_entry(w, &it, error);
 }
 
-static bool finish_directory(struct walk *w, struct frame *f, GError **error)
+static bool finish_directory(struct walk *w, const struct tree_entry *e, GError **error)
 {
-	if (!f->made)
+	const struct directory *d = e->data;
+	if (e->pair_fd < 0 || (!d->set_info && !d->set_time))
 		return true;
-	int dst_fd = dir_chain_fd(w->dst);
-	g_autofree char *path = path_of(w, f->rel_len);
-	if (f->set_info) {
-		if (!set_info(w->c, dst_fd, &f->st, path, error))
+	g_autofree char *path = path_join(w->dst_path, e->path);
+	if (d->set_info) {
+		if (!set_info(w->c, e->pair_fd, &d->st, path, error))
 			return false;
-		file_copy_xattrs(dir_chain_fd(w->src), dst_fd, NULL);
-	} else if (f->set_time) {
-		struct timespec times[2];
-		times_for(w->c, &f->st, times);
-		if (futimens(dst_fd, times) != 0)
-			return error_set_errno(error, errno, "failed to restore file timestamp: failed to utime %s",
-					       path);
+		file_copy_xattrs(e->dir_fd, e->pair_fd, NULL);
+		return true;
 	}
-	return dir_chain_pop(w->dst, error);
-}
-
-/* Processes the next entry of the innermost directory, or its end. */
-static bool step(struct walk *w, GError **error)
-{
-	struct frame *f = frame_top(w);
-	g_string_truncate(w->rel, f->rel_len);
-	if (f->next == f->entries.n) {
-		bool ok = finish_directory(w, f, error) && dir_chain_pop(w->src, error);
-		g_array_set_size(w->frames, w->frames->len - 1);
-		return ok;
-	}
-	if (f->rel_len > 0)
-		g_string_append_c(w->rel, '/');
-	g_autofree char *name = g_strdup(dirlist_name(&f->entries, f->next++));
-	g_string_append(w->rel, name);
-	return visit(w, dir_chain_fd(w->src), name, name, error);
+	struct timespec times[2];
+	times_for(w->c, &d->st, times);
+	return futimens(e->pair_fd, times) == 0 ||
+	       error_set_errno(error, errno, "failed to restore file timestamp: failed to utime %s", path);
 }
 
 bool file_walk_run(const struct file_copy *c, int src_parent, const char *src_name, int dst_parent,
 		   const char *dst_name, const char *dst_path, GError **error)
 {
-	g_autoptr(dir_chain) src = dir_chain_new();
-	g_autoptr(dir_chain) dst = dir_chain_new();
-	g_autoptr(GString) rel = g_string_new(NULL);
+	const struct tree_walk_options options = {.sorted = true,
+						  .data_size = sizeof(struct directory),
+						  .data_clear = directory_clear,
+						  .cancel = c->cancel};
+	g_autoptr(tree_walk) tree = tree_walk_new(&options);
 	g_autoptr(GHashTable) links = g_hash_table_new_full(inode_hash, inode_equal, g_free, g_free);
-	g_autoptr(GArray) frames = g_array_new(FALSE, FALSE, sizeof(struct frame));
-	g_array_set_clear_func(frames, frame_clear);
-	struct walk w = {
-		.c = c,
-		.dst_parent = dst_parent,
-		.dst_name = dst_name,
-		.dst_path = dst_path,
-		.frames = frames,
-		.src = src,
-		.dst = dst,
-		.rel = rel,
-		.links = links,
-	};
-	bool ok = visit(&w, src_parent, src_name, dst_name, error);
-	while (ok && frames->len > 0)
-		ok = step(&w, error);
-	return ok;
+	struct walk w = {c, dst_parent, dst_name, dst_path, tree, links};
+	struct directory d = {0};
+	scoped_item top = {src_parent, dst_parent, src_name, dst_name, "", g_strdup(dst_path), {0}};
+	if (!cancel_check(c->cancel, error))
+		return false;
+	if (fstatat(src_parent, src_name, &top.st, AT_SYMLINK_NOFOLLOW | (*src_name == '\0' ? AT_EMPTY_PATH : 0)) != 0)
+		return error_set_errno(error, errno, "failed to stat %s", dst_path);
+	if (!clear_target(&w, &top, error))
+		return false;
+	if (!S_ISDIR(top.st.st_mode))
+		return copy_entry(&w, &top, error);
+	if (!enter(&w, &top, true, &d, error))
+		return false;
+	for (const struct tree_entry *e; (e = tree_walk_next(tree, error));)
+		if (!(e->left ? finish_directory(&w, e, error) : visit(&w, e, error)))
+			return false;
+	return tree_walk_is_done(tree);
 }

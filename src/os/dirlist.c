@@ -26,12 +26,12 @@ static void add_chunk(const char *chunk, size_t n, GString *names, GArray *items
 	}
 }
 
-bool dirlist_read(struct dirlist *ret, int fd, GError **error)
+bool dirlist_read_unsorted(struct dirlist *ret, int fd, size_t enough, GError **error)
 {
 	g_autoptr(GString) names = g_string_new(NULL);
 	g_autoptr(GArray) items = g_array_new(FALSE, FALSE, sizeof(struct dirlist_item));
 	g_autofree char *chunk = g_malloc(CHUNK_BYTES);
-	for (;;) {
+	while (items->len < enough) {
 		ssize_t n = getdents64(fd, chunk, CHUNK_BYTES);
 		if (n < 0)
 			return error_set_errno(error, errno, "readdir");
@@ -44,6 +44,13 @@ bool dirlist_read(struct dirlist *ret, int fd, GError **error)
 	ret->n = items->len;
 	ret->names = g_string_free(g_steal_pointer(&names), FALSE);
 	ret->items = (struct dirlist_item *)(void *)g_array_free(g_steal_pointer(&items), FALSE);
+	return true;
+}
+
+bool dirlist_read(struct dirlist *ret, int fd, GError **error)
+{
+	if (!dirlist_read_unsorted(ret, fd, SIZE_MAX, error))
+		return false;
 	if (ret->n > 1)
 		qsort_r(ret->items, ret->n, sizeof(*ret->items), compare_items, ret->names);
 	return true;

@@ -23,6 +23,8 @@ struct dirlist {
 };
 
 bool dirlist_read(struct dirlist *ret, int fd, GError **error);
+/* In the order of the file system; stops after a part of the directory with at least enough names. */
+bool dirlist_read_unsorted(struct dirlist *ret, int fd, size_t enough, GError **error);
 void dirlist_clear(struct dirlist *list);
 
 static inline const char *dirlist_name(const struct dirlist *list, size_t i)

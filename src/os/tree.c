@@ -33,47 +33,24 @@ static int unlink_entry(int dir_fd, const char *name, int flags)
 	return unlinkat(dir_fd, name, flags) == 0 || errno == ENOENT ? 0 : -errno;
 }
 
-/* Removes an entry that is not a directory, or enters a directory. */
-static void remove_entry(tree_walk *w, const struct dirent *entry, GError **problem)
-{
-	int fd = tree_walk_fd(w);
-	int r = -EISDIR;
-	if (entry->d_type != DT_DIR)
-		r = unlink_entry(fd, entry->d_name, 0);
-	if (r == 0 || (r == -EISDIR && unlink_entry(fd, entry->d_name, AT_REMOVEDIR) == 0))
-		return;
-	if (r != -EISDIR)
-		error_set_errno(problem, -r, "remove %s", entry->d_name);
-	else if (tree_walk_enter(w, entry->d_name, problem) == TREE_WALK_OTHER_MOUNT)
-		error_set_errno(problem, EBUSY, "remove %s: a file system is mounted on it", entry->d_name);
-}
-
-static void leave_and_remove(tree_walk *w, GError **problem)
-{
-	g_autofree char *name = NULL;
-	if (!tree_walk_leave(w, &name, problem))
-		return;
-	int r = unlink_entry(tree_walk_fd(w), name, AT_REMOVEDIR);
-	if (r < 0)
-		error_set_errno(problem, -r, "remove %s", name);
-}
-
 bool tree_remove_contents(int dir_fd, GError **error)
 {
-	g_autoptr(GError) problem = NULL;
-	g_autoptr(tree_walk) w = tree_walk_new(dir_fd, true, error);
-	if (!w)
-		return false;
-	while (!problem) {
-		const struct dirent *entry = tree_walk_next(w, &problem);
-		if (entry)
-			remove_entry(w, entry, &problem);
-		else if (!problem && tree_walk_depth(w) == 0)
-			return true;
-		else if (!problem)
-			leave_and_remove(w, &problem);
+	const struct tree_walk_options options = {.removes = true, .one_mount = true};
+	g_autoptr(tree_walk) w = tree_walk_open(dir_fd, &options, error);
+	for (const struct tree_entry *e; w && (e = tree_walk_next(w, error));) {
+		if (e->left && e->parent_fd < 0)
+			continue;
+		int r = !e->left && e->type != DT_DIR ? unlink_entry(e->dir_fd, e->name, 0) : -EISDIR;
+		if (r == -EISDIR)
+			r = unlink_entry(e->left ? e->parent_fd : e->dir_fd, e->name, AT_REMOVEDIR);
+		if (!e->left && (r == -ENOTEMPTY || r == -EEXIST)) {
+			if (!tree_walk_enter(w, error))
+				return false;
+		} else if (r < 0) {
+			return error_set_errno(error, -r, "remove %s", e->path);
+		}
 	}
-	return error_propagate(error, g_steal_pointer(&problem));
+	return w && tree_walk_is_done(w);
 }
 
 bool tree_remove_at(int parent_fd, const char *name, GError **error)
@@ -128,50 +105,31 @@ static void usage_add(struct usage *u, const struct stat *st)
 	u->inodes++;
 }
 
-static void usage_entry(tree_walk *w, const struct dirent *entry, struct usage *u, GError **problem)
-{
-	struct stat st;
-	if (fstatat(tree_walk_fd(w), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
-		if (errno != ENOENT) /* entries of a tree in use may disappear meanwhile */
-			error_set_errno(problem, errno, "stat %s", entry->d_name);
-		return;
-	}
-	usage_add(u, &st);
-	if (S_ISDIR(st.st_mode))
-		tree_walk_enter(w, entry->d_name, problem);
-}
-
-/* Makes one step: false when the walk is done. */
-static bool usage_step(tree_walk *w, struct usage *u, GError **problem)
-{
-	const struct dirent *entry = tree_walk_next(w, problem);
-	if (entry) {
-		usage_entry(w, entry, u, problem);
-		return true;
-	}
-	if (*problem || tree_walk_depth(w) == 0)
-		return false;
-	g_autofree char *name = NULL;
-	return tree_walk_leave(w, &name, problem);
-}
-
 static bool usage_of(int dir_fd, struct usage *u, GError **error)
 {
-	g_autoptr(tree_walk) w = tree_walk_new(dir_fd, false, error);
+	const struct tree_walk_options options = {.one_mount = true};
+	g_autoptr(tree_walk) w = tree_walk_open(dir_fd, &options, error);
+	g_autoptr(GHashTable) seen = g_hash_table_new_full(inode_hash, inode_equal, g_free, NULL);
 	struct stat st;
 	if (!w)
 		return false;
 	if (fstat(dir_fd, &st) < 0)
 		return error_set_errno(error, errno, "stat directory");
-	g_autoptr(GHashTable) seen = g_hash_table_new_full(inode_hash, inode_equal, g_free, NULL);
 	u->seen = seen;
 	usage_add(u, &st);
-	GError *problem = NULL;
-	while (!problem && usage_step(w, u, &problem))
-		;
-	if (problem)
-		return error_propagate(error, problem);
-	return true;
+	for (const struct tree_entry *e; (e = tree_walk_next(w, error));) {
+		if (e->left)
+			continue;
+		if (fstatat(e->dir_fd, e->name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+			if (errno == ENOENT) /* entries of a tree in use may disappear meanwhile */
+				continue;
+			return error_set_errno(error, errno, "stat %s", e->path);
+		}
+		usage_add(u, &st);
+		if (S_ISDIR(st.st_mode) && !tree_walk_enter(w, error))
+			return false;
+	}
+	return tree_walk_is_done(w);
 }
 
 bool tree_usage(int dir_fd, int64_t *ret_bytes, int64_t *ret_inodes, GError **error)

@@ -5,32 +5,17 @@
 #include <sys/stat.h>
 #include "base/limits.h"
 #include "base/scope.h"
-#include "os/dir_chain.h"
-#include "os/dirlist.h"
 #include "os/path.h"
 #include "os/tree.h"
-
-/* A directory being copied. */
-struct level {
-	struct dirlist names; /* of the source */
-	size_t next, path_len;
-	struct stat st;
-};
+#include "os/tree_walk.h"
 
 struct copy {
-	int root_fd;          /* borrowed: destination */
-	GArray *levels;       /* of struct level, the root first */
-	dir_chain *from, *to; /* owned; one per level */
-	GString *path;        /* of the current level, relative to the root, with a trailing slash */
-	GHashTable *links;    /* "dev:ino" to the path of the first copy */
-	bool share;           /* hard-link files to the source's files */
+	int root_fd;       /* borrowed: destination */
+	tree_walk *walk;   /* of the source, paired with the destination; data: the struct stat of a directory */
+	GHashTable *links; /* "dev:ino" to the path of the first copy */
+	bool share;        /* hard-link files to the source's files */
 	cancel *cancel;
 };
-
-static void level_clear(gpointer data)
-{
-	dirlist_clear(&((struct level *)data)->names);
-}
 
 static bool set_times(int fd, const char *name, const struct stat *st, GError **error)
 {
@@ -81,115 +66,74 @@ static bool copy_special(int to_dir, const char *name, const struct stat *st, GE
 }
 
 /* Returns true if the file is another name of one copied before, and was linked. */
-static bool copy_link(struct copy *c, int to_dir, const char *name, const struct stat *st)
+static bool copy_link(struct copy *c, const struct tree_entry *e, const struct stat *st)
 {
 	if (st->st_nlink < 2)
 		return false;
 	g_autofree char *key = g_strdup_printf("%ju:%ju", (uintmax_t)st->st_dev, (uintmax_t)st->st_ino);
 	const char *first = g_hash_table_lookup(c->links, key);
 	if (first)
-		return linkat(c->root_fd, first, to_dir, name, 0) == 0;
-	g_hash_table_insert(c->links, g_steal_pointer(&key), g_strconcat(c->path->str, name, NULL));
+		return linkat(c->root_fd, first, e->pair_fd, e->name, 0) == 0;
+	g_hash_table_insert(c->links, g_steal_pointer(&key), g_strdup(e->path));
 	return false;
 }
 
-/* Takes ownership of both fds. */
-static bool push(struct copy *c, int from_fd, int to_fd, const char *name, const struct stat *st, GError **error)
+static bool enter(struct copy *c, const struct tree_entry *e, const struct stat *st, GError **error)
 {
-	struct level l = {.path_len = c->path->len, .st = *st};
-	scoped_fd from = from_fd, to = to_fd;
-	if (!dirlist_read(&l.names, from, error))
-		return error_prefix(error, "%s: ", name);
-	g_array_append_val(c->levels, l);
-	if (*name)
-		g_string_append_printf(c->path, "%s/", name);
-	return dir_chain_push(c->from, fd_steal(&from), error) && dir_chain_push(c->to, fd_steal(&to), error);
-}
-
-static bool enter(struct copy *c, int from_dir, int to_dir, const char *name, const struct stat *st, GError **error)
-{
-	if (c->levels->len > (guint)LIMIT_PATH_DEPTH)
-		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "directories nested deeper than %lld",
-				 LIMIT_PATH_DEPTH);
-	scoped_fd from = openat(from_dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	scoped_fd from = openat(e->dir_fd, e->name, flags);
 	if (from < 0)
-		return error_set_errno(error, errno, "open %s", name);
-	if (mkdirat(to_dir, name, 0700) < 0)
-		return error_set_errno(error, errno, "create %s", name);
-	scoped_fd to = openat(to_dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		return error_set_errno(error, errno, "open %s", e->name);
+	if (mkdirat(e->pair_fd, e->name, 0700) < 0)
+		return error_set_errno(error, errno, "create %s", e->name);
+	scoped_fd to = openat(e->pair_fd, e->name, flags);
 	if (to < 0)
-		return error_set_errno(error, errno, "open %s", name);
-	return push(c, fd_steal(&from), fd_steal(&to), name, st, error);
+		return error_set_errno(error, errno, "open %s", e->name);
+	if (!tree_walk_enter_fd(c->walk, fd_steal(&from), st, error))
+		return false;
+	tree_walk_pair(c->walk, fd_steal(&to), false);
+	return true;
 }
 
-/* Times last, because creating children changed them. */
-static bool leave(struct copy *c, GError **error)
+static bool copy_entry(struct copy *c, const struct tree_entry *e, GError **error)
 {
-	const struct level *l = &g_array_index(c->levels, struct level, c->levels->len - 1);
-	int from = dir_chain_fd(c->from), to = dir_chain_fd(c->to);
-	bool ok = set_owner_and_mode(to, &l->st, error) && file_copy_xattrs(from, to, error) &&
-		  set_times(to, NULL, &l->st, error);
-	g_string_truncate(c->path, l->path_len);
-	g_array_set_size(c->levels, c->levels->len - 1);
-	return ok && dir_chain_pop(c->from, error) && dir_chain_pop(c->to, error);
-}
-
-static bool copy_entry(struct copy *c, const char *name, GError **error)
-{
-	int from = dir_chain_fd(c->from), to = dir_chain_fd(c->to);
+	int from = e->dir_fd, to = e->pair_fd;
 	struct stat st;
-	if (fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return error_set_errno(error, errno, "stat %s", name);
+	if (e->left) /* times last, because creating children changed them */
+		return set_owner_and_mode(to, e->data, error) && file_copy_xattrs(from, to, error) &&
+		       set_times(to, NULL, e->data, error);
+	if (fstatat(from, e->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return error_set_errno(error, errno, "stat %s", e->name);
 	if (S_ISDIR(st.st_mode))
-		return enter(c, from, to, name, &st, error);
-	if (c->share && S_ISREG(st.st_mode) && linkat(from, name, to, name, 0) == 0)
+		return enter(c, e, &st, error);
+	if (c->share && S_ISREG(st.st_mode) && linkat(from, e->name, to, e->name, 0) == 0)
 		return true; /* if that fails (too many links, another device), it is copied */
-	if (copy_link(c, to, name, &st))
+	if (copy_link(c, e, &st))
 		return true;
 	if (S_ISREG(st.st_mode))
-		return copy_file(from, to, name, &st, c->cancel, error);
+		return copy_file(from, to, e->name, &st, c->cancel, error);
 	if (S_ISLNK(st.st_mode))
-		return copy_symlink(from, to, name, &st, error);
-	return copy_special(to, name, &st, error);
-}
-
-static bool copy_run(struct copy *c, GError **error)
-{
-	while (c->levels->len > 0) {
-		struct level *l = &g_array_index(c->levels, struct level, c->levels->len - 1);
-		if (l->next == l->names.n) {
-			if (!leave(c, error))
-				return false;
-			continue;
-		}
-		g_autofree char *name =
-			g_strdup(dirlist_name(&l->names, l->next++)); /* entering a directory moves levels */
-		if (!cancel_check(c->cancel, error) || !copy_entry(c, name, error))
-			return false;
-	}
-	return true;
+		return copy_symlink(from, to, e->name, &st, error);
+	return copy_special(to, e->name, &st, error);
 }
 
 bool native_copy_tree(int src_fd, int dst_fd, bool share, cancel *stop, GError **error)
 {
+	const struct tree_walk_options options = {
+		.sorted = true, .max_depth = LIMIT_PATH_DEPTH, .data_size = sizeof(struct stat), .cancel = stop};
+	g_autoptr(tree_walk) walk = tree_walk_new(&options);
+	g_autoptr(GHashTable) links = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	struct copy c = {dst_fd, walk, links, share, stop};
 	struct stat st;
 	scoped_fd from = openat(src_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	scoped_fd to = openat(dst_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (from < 0 || to < 0 || fstat(from, &st) < 0)
 		return error_set_errno(error, errno, "open trees");
-	g_autoptr(GArray) levels = g_array_new(FALSE, FALSE, sizeof(struct level));
-	g_array_set_clear_func(levels, level_clear);
-	g_autoptr(dir_chain) from_chain = dir_chain_new();
-	g_autoptr(dir_chain) to_chain = dir_chain_new();
-	g_autoptr(GString) path = g_string_new(NULL);
-	g_autoptr(GHashTable) links = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-	struct copy c = {.root_fd = dst_fd,
-			 .levels = levels,
-			 .from = from_chain,
-			 .to = to_chain,
-			 .path = path,
-			 .links = links,
-			 .share = share,
-			 .cancel = stop};
-	return push(&c, fd_steal(&from), fd_steal(&to), "", &st, error) && copy_run(&c, error);
+	if (!tree_walk_enter_fd(walk, fd_steal(&from), &st, error))
+		return false;
+	tree_walk_pair(walk, fd_steal(&to), false);
+	for (const struct tree_entry *e; (e = tree_walk_next(walk, error));)
+		if (!copy_entry(&c, e, error))
+			return false;
+	return tree_walk_is_done(walk);
 }

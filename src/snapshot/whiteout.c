@@ -96,45 +96,26 @@ bool whiteout_clear_entry(int dir_fd, const char *name, GHashTable *made, GError
 	return whiteout_clear_dir(fd, made, error) && (is_made(made, &st) || remove_if_empty(dir_fd, name, error));
 }
 
-/* Handles one entry of the walk: removed, kept, or entered. */
-static void clear_step(tree_walk *w, const struct dirent *entry, GHashTable *made, GError **problem)
-{
-	struct stat st;
-	int fd = tree_walk_fd(w);
-	if (fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
-		if (errno != ENOENT)
-			error_set_errno(problem, errno, "stat %s", entry->d_name);
-	} else if (S_ISDIR(st.st_mode)) {
-		tree_walk_enter(w, entry->d_name, problem);
-	} else if (!is_made(made, &st)) {
-		tree_remove_at(fd, entry->d_name, problem);
-	}
-}
-
-static void clear_leave(tree_walk *w, GHashTable *made, GError **problem)
-{
-	g_autofree char *name = NULL;
-	struct stat st;
-	if (!tree_walk_leave(w, &name, problem))
-		return;
-	if (fstatat(tree_walk_fd(w), name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !is_made(made, &st))
-		remove_if_empty(tree_walk_fd(w), name, problem);
-}
-
 bool whiteout_clear_dir(int dir_fd, GHashTable *made, GError **error)
 {
-	g_autoptr(GError) problem = NULL;
-	g_autoptr(tree_walk) w = tree_walk_new(dir_fd, false, error);
-	if (!w)
-		return false;
-	while (!problem) {
-		const struct dirent *entry = tree_walk_next(w, &problem);
-		if (entry)
-			clear_step(w, entry, made, &problem);
-		else if (!problem && tree_walk_depth(w) == 0)
-			return true;
-		else if (!problem)
-			clear_leave(w, made, &problem);
+	const struct tree_walk_options options = {.one_mount = true};
+	g_autoptr(tree_walk) w = tree_walk_open(dir_fd, &options, error);
+	for (const struct tree_entry *e; w && (e = tree_walk_next(w, error));) {
+		int parent = e->left ? e->parent_fd : e->dir_fd;
+		bool ok = true;
+		struct stat st;
+		if (parent < 0)
+			continue;
+		if (fstatat(parent, e->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			ok = errno == ENOENT || error_set_errno(error, errno, "stat %s", e->path);
+		else if (e->left)
+			ok = is_made(made, &st) || remove_if_empty(parent, e->name, error);
+		else if (S_ISDIR(st.st_mode))
+			ok = tree_walk_enter(w, error);
+		else if (!is_made(made, &st))
+			ok = tree_remove_at(parent, e->name, error);
+		if (!ok)
+			return false;
 	}
-	return error_propagate(error, g_steal_pointer(&problem));
+	return w && tree_walk_is_done(w);
 }

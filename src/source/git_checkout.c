@@ -4,6 +4,7 @@
 #include "base/ident.h"
 #include "base/scope.h"
 #include "format/gotype.h"
+#include "os/dirlist.h"
 #include "os/path.h"
 #include "os/tree.h"
 #include "os/tree_walk.h"
@@ -186,15 +187,14 @@ static bool check_components(int top, const char *subdir, GError **error)
 
 static bool move_entries(int from, int to, GError **error)
 {
-	g_autoptr(tree_walk) w = tree_walk_new(from, true, error);
-	GError *why = NULL;
-	const struct dirent *entry;
-	while (w && (entry = tree_walk_next(w, &why)) != NULL)
-		if (renameat(from, entry->d_name, to, entry->d_name) != 0)
-			return error_set_errno(error, errno, "move %s", entry->d_name);
-	if (why)
-		g_propagate_error(error, why);
-	return w && !why;
+	struct dirlist list = {0};
+	bool ok = dirlist_read(&list, from, error);
+	for (size_t i = 0; ok && i < list.n; i++) {
+		const char *name = dirlist_name(&list, i);
+		ok = renameat(from, name, to, name) == 0 || error_set_errno(error, errno, "move %s", name);
+	}
+	dirlist_clear(&list);
+	return ok;
 }
 
 static bool raise_subdir(struct checkout *c, GError **error)
@@ -211,39 +211,24 @@ static bool raise_subdir(struct checkout *c, GError **error)
 	return from >= 0 && move_entries(from, c->root, error) && tree_remove_at(c->root, c->temporary, error);
 }
 
-static bool open_mode(int dir, const char *name, mode_t mode, GError **error)
-{
-	if (!S_ISREG(mode) || (mode & 0111))
-		return true;
-	return fchmodat(dir, name, (mode & 07777) | 0222, 0) == 0 || error_set_errno(error, errno, "chmod %s", name);
-}
-
 /* The tree does not change meanwhile, so the name still refers to the regular file. */
 bool git_open_modes(int root, GError **error)
 {
-	g_autoptr(tree_walk) w = tree_walk_new(root, false, error);
-	while (w) {
-		GError *why = NULL;
-		const struct dirent *entry = tree_walk_next(w, &why);
-		g_autofree char *left = NULL;
-		if (why)
-			return error_propagate(error, why);
-		if (!entry && tree_walk_depth(w) == 0)
-			return true;
-		if (!entry) {
-			if (!tree_walk_leave(w, &left, error))
-				return false;
-			continue;
-		}
+	const struct tree_walk_options options = {.one_mount = true};
+	g_autoptr(tree_walk) w = tree_walk_open(root, &options, error);
+	for (const struct tree_entry *e; w && (e = tree_walk_next(w, error));) {
 		struct stat st;
-		const char *name = entry->d_name;
-		if (fstatat(tree_walk_fd(w), name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-			return error_set_errno(error, errno, "stat %s", name);
-		if (S_ISDIR(st.st_mode) ? tree_walk_enter(w, name, error) != TREE_WALK_ENTERED
-					: !open_mode(tree_walk_fd(w), name, st.st_mode, error))
+		if (e->left)
+			continue;
+		if (fstatat(e->dir_fd, e->name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+			return error_set_errno(error, errno, "stat %s", e->path);
+		if (S_ISDIR(st.st_mode) && !tree_walk_enter(w, error))
 			return false;
+		if (S_ISREG(st.st_mode) && (st.st_mode & 0111) == 0 &&
+		    fchmodat(e->dir_fd, e->name, (st.st_mode & 07777) | 0222, 0) != 0)
+			return error_set_errno(error, errno, "chmod %s", e->path);
 	}
-	return false;
+	return w && tree_walk_is_done(w);
 }
 
 static bool apply_compat_version(struct checkout *c, GError **error)
@@ -255,29 +240,21 @@ static bool apply_compat_version(struct checkout *c, GError **error)
 /* Directories are handled after their contents. */
 static bool set_times(int root, const struct timespec times[2], GError **error)
 {
-	g_autoptr(tree_walk) w = tree_walk_new(root, false, error);
-	while (w) {
-		GError *why = NULL;
-		const struct dirent *entry = tree_walk_next(w, &why);
-		g_autofree char *left = NULL;
-		if (why)
-			return error_propagate(error, why);
-		if (!entry && tree_walk_depth(w) == 0)
-			return futimens(root, times) == 0 || error_set_errno(error, errno, "set times");
-		if (!entry && !tree_walk_leave(w, &left, error))
-			return false;
-		const char *name = entry ? entry->d_name : left;
+	const struct tree_walk_options options = {.one_mount = true};
+	g_autoptr(tree_walk) w = tree_walk_open(root, &options, error);
+	for (const struct tree_entry *e; w && (e = tree_walk_next(w, error));) {
 		struct stat st;
-		if (entry && fstatat(tree_walk_fd(w), name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-			return error_set_errno(error, errno, "stat %s", name);
-		if (entry && S_ISDIR(st.st_mode)) {
-			if (tree_walk_enter(w, name, error) != TREE_WALK_ENTERED)
+		if (!e->left && fstatat(e->dir_fd, e->name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+			return error_set_errno(error, errno, "stat %s", e->path);
+		if (!e->left && S_ISDIR(st.st_mode)) {
+			if (!tree_walk_enter(w, error))
 				return false;
-		} else if (utimensat(tree_walk_fd(w), name, times, AT_SYMLINK_NOFOLLOW) != 0) {
-			return error_set_errno(error, errno, "set times of %s", name);
+		} else if (e->left ? futimens(e->dir_fd, times) != 0
+				   : utimensat(e->dir_fd, e->name, times, AT_SYMLINK_NOFOLLOW) != 0) {
+			return error_set_errno(error, errno, "set times of %s", e->path);
 		}
 	}
-	return false;
+	return w && tree_walk_is_done(w);
 }
 
 static bool use_commit_time(struct checkout *c, GError **error)
