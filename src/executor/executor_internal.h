@@ -15,6 +15,8 @@
 #include "executor/stubs.h"
 #include "os/passwd.h"
 
+enum runtime_keep { RUNTIME_KEEP_UNKNOWN, RUNTIME_KEEPS, RUNTIME_KEEPS_NOT };
+
 struct executor {
 	char *path, *state_path; /* <root>/executor, its runtime state */
 	int fd, state_fd;        /* owned */
@@ -22,6 +24,7 @@ struct executor {
 	char *seccomp;                             /* JSON; NULL: none */
 	GBytes *seccomp_program;                   /* the same for buildkit-runc */
 	runner *runner;                            /* NULL: an OCI runtime is used */
+	gint keep;                                 /* atomic; enum runtime_keep of binary as an OCI runtime */
 	const struct bundle_runner *bundle_runner; /* borrowed; NULL: binary runs bundles */
 	char *instance;
 	parents *parents; /* owned */

@@ -10,6 +10,8 @@
 #include <sys/inotify.h>
 #include <sys/pidfd.h>
 
+#define KEEP_FLAG "--keep"
+
 struct run {
 	struct runtime_self self;
 	process *process; /* of the runtime */
@@ -66,6 +68,22 @@ static bool kill_step(void *data, bool late)
 	return true;
 }
 
+/* ---- what the runtime knows */
+
+bool runtime_knows_keep(const char *binary, cancel *c, bool *ret_knows, GError **error)
+{
+	const char *argv[] = {binary, "run", "--help", NULL};
+	struct process_spec spec = {.argv = argv, .envp = (const char *const *)environ};
+	g_autoptr(GBytes) out = NULL;
+	int status;
+	if (!process_run(&spec, NULL, 0, KIB(64), c, &status, &out, NULL, error))
+		return error_prefix(error, "ask %s for its options: ", binary);
+	gsize n;
+	const char *text = g_bytes_get_data(out, &n);
+	*ret_knows = n > 0 && g_strstr_len(text, (gssize)n, KEEP_FLAG) != NULL;
+	return true;
+}
+
 /* ---- start */
 
 static bool open_ends(struct run *r, GError **error)
@@ -86,15 +104,18 @@ static bool start(struct run *r, const struct pump *pump, GError **error)
 	/* The runtime's own message still appears on stderr: a log file would only repeat it. */
 	const char *const common[] = {c->binary, "--root",    c->state_root,
 				      "--log",   "/dev/null", c->exec_id ? "exec" : "run"};
-	const char *const run_args[] = {"--keep", "--bundle", c->bundle, c->id};
+	const char *const run_args[] = {"--bundle", c->bundle, c->id};
 	const char *const exec_args[] = {"--process", c->process_path, c->id};
+	G_STATIC_ASSERT(G_N_ELEMENTS(run_args) == G_N_ELEMENTS(exec_args));
 	for (size_t i = 0; i < G_N_ELEMENTS(common); i++)
 		g_ptr_array_add(argv, (void *)(gsize)common[i]);
 	if (r->pid_path) {
 		g_ptr_array_add(argv, (void *)(gsize) "--pid-file");
 		g_ptr_array_add(argv, r->pid_path);
 	}
-	for (size_t i = 0; i < (c->exec_id ? G_N_ELEMENTS(exec_args) : G_N_ELEMENTS(run_args)); i++)
+	if (!c->exec_id && c->keep)
+		g_ptr_array_add(argv, (void *)(gsize)KEEP_FLAG);
+	for (size_t i = 0; i < G_N_ELEMENTS(run_args); i++)
 		g_ptr_array_add(argv, (void *)(gsize)(c->exec_id ? exec_args : run_args)[i]);
 	g_ptr_array_add(argv, NULL);
 	int fds[3];
@@ -120,7 +141,11 @@ static bool run_signal(void *self, int signal, GError **error)
 	       error_set_errno(error, errno, "send signal %d", signal);
 }
 
-/* The runtime copies between our terminal and that of the container: the signal tells it that the size has changed. */
+/*
+ * The runtime copies between our terminal and that of the container: the signal tells it that the size has changed. crun
+ * only passes the signal on, so the size is set first. The descriptor is copied and not opened again: the process may
+ * have put anything in its place.
+ */
 static bool run_resize(void *self, struct step_size size, GError **error)
 {
 	const struct run *r = self;
@@ -128,6 +153,9 @@ static bool run_resize(void *self, struct step_size size, GError **error)
 		return true;
 	if (!step_terminal_resize(r->terminal_fd, size, error))
 		return false;
+	scoped_fd inner = r->inner_fd >= 0 ? pidfd_getfd(r->inner_fd, 0, 0) : -1;
+	if (inner >= 0 && isatty(inner))
+		step_terminal_resize(inner, size, NULL);
 	process_signal(r->process, SIGWINCH);
 	return true;
 }

@@ -28,12 +28,15 @@ struct runtime_call { /* all borrowed */
 	void *output_data;
 	const struct cgroups *cgroups;
 	const char *cgroup_path;
+	bool keep; /* the runtime knows --keep (runtime_knows_keep): the container's cgroup and state outlive it */
 	cancel *cancel;
 };
 /* First member of what is given to step_process_start. */
 struct runtime_self {
 	const struct runtime_call *call;
 };
+/* Asks the program whether its command "run" has the flag --keep, which crun 1.8.1 (Debian 12) lacks. */
+bool runtime_knows_keep(const char *binary, cancel *c, bool *ret_knows, GError **error);
 /*
  * ret_code: the step's exit status as the runtime reports it, 128 + signal when the runtime was killed.
  * Errors: the program could not be started; CANCELED "exit code: N: context canceled".

@@ -13,6 +13,8 @@
 #include "base/secret.h"
 #include "os/path.h"
 #include "os/tree.h"
+#include <fcntl.h>
+#include <sys/stat.h>
 
 static const char *attach_mount(bundle *b, const struct step_mount *m, bool *ret_directory, GError **error)
 {
@@ -44,6 +46,20 @@ static bool attach_mounts(const struct step *step, bundle *b, stubs *s, const ch
 	return true;
 }
 
+/* A tmpfs gets the mode of the directory below it. Some runtimes do that themselves, others only what the spec says. */
+static void find_tmpfs_modes(const struct step *step, mode_t *ret_modes)
+{
+	for (size_t i = 0; i < step->n_mounts; i++) {
+		const struct step_mount *m = &step->mounts[i];
+		struct stat st;
+		if (m->type != STEP_MOUNT_TMPFS || !executor_is_in_root(step, i))
+			continue;
+		scoped_fd fd = path_open_errno(step->root_fd, m->dest, O_PATH | O_CLOEXEC, PATH_IN_ROOT);
+		if (fd >= 0 && fstat(fd, &st) == 0)
+			ret_modes[i] = st.st_mode & 07777;
+	}
+}
+
 static char *hosts_path(const executor *e, const struct step *step, const bundle *b, GError **error)
 {
 	if (!executor_needs_own_hosts(step))
@@ -65,6 +81,8 @@ static bool prepare(executor *e, const struct step *step, bundle *b, stubs *s, c
 	    !attach_mounts(step, b, s, sources, error) || !executor_ensure_cwd(step, &user, error) ||
 	    !stubs_make(s, error))
 		return false;
+	g_autofree mode_t *tmpfs_modes = g_new0(mode_t, step->n_mounts + 1);
+	find_tmpfs_modes(step, tmpfs_modes);
 	g_autofree char *hosts = hosts_path(e, step, b, error);
 	if (!hosts)
 		return false;
@@ -78,6 +96,7 @@ static bool prepare(executor *e, const struct step *step, bundle *b, stubs *s, c
 		.resolv_path = resolv_path,
 		.hosts_path = hosts,
 		.sources = sources,
+		.tmpfs_modes = tmpfs_modes,
 		.seccomp = e->seccomp,
 		.apparmor_profile = e->apparmor_profile,
 		.all_caps = (const char *const *)e->caps,
@@ -98,6 +117,21 @@ static bool prepare(executor *e, const struct step *step, bundle *b, stubs *s, c
 	       bundle_write_secret(b, "config.json", json, n, error);
 }
 
+/* The first step asks the runtime; the answer is kept. */
+static bool find_keep(executor *e, cancel *c, bool *ret_keep, GError **error)
+{
+	int known = g_atomic_int_get(&e->keep);
+	if (known == RUNTIME_KEEP_UNKNOWN) {
+		bool keeps = true;
+		if (!e->bundle_runner && !runtime_knows_keep(e->binary, c, &keeps, error))
+			return false;
+		known = keeps ? RUNTIME_KEEPS : RUNTIME_KEEPS_NOT;
+		g_atomic_int_set(&e->keep, known);
+	}
+	*ret_keep = known == RUNTIME_KEEPS;
+	return true;
+}
+
 static bool run_prepared(executor *e, const struct runtime_call *call, struct step_exit *ret_exit, GError **error)
 {
 	const struct bundle_runner *other = e->bundle_runner;
@@ -115,6 +149,9 @@ bool runtime_step_run(executor *e, const struct step_run *run, struct step_exit 
 {
 	char id[IDENT_SIZE];
 	const struct step *step = run->step;
+	bool keep;
+	if (!find_keep(e, run->work->cancel, &keep, error))
+		return false;
 	ident_new(id);
 	g_autoptr(bundle) b = bundle_new(e->fd, e->path, id, error);
 	if (!b || !bundle_attach(b, step->root_fd, BUNDLE_ROOT, NULL, error))
@@ -135,6 +172,7 @@ bool runtime_step_run(executor *e, const struct step_run *run, struct step_exit 
 		.output_data = run->output_data,
 		.cgroups = &e->cgroups,
 		.cgroup_path = cgroup_path,
+		.keep = keep,
 		.cancel = run->work->cancel,
 	};
 	return run_prepared(e, &call, ret_exit, error) && stubs_remove(s, error);

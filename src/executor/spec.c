@@ -94,6 +94,11 @@ const struct spec_device spec_insecure_devices[] = {
 
 /* ---- helpers */
 
+static bool given(const char *text)
+{
+	return text && *text != '\0';
+}
+
 static void put_list(json_writer *w, const char *key, const char *const *list)
 {
 	json_key(w, key);
@@ -162,6 +167,31 @@ static void put_limits(json_writer *w, const struct step *step)
 	json_array_end(w);
 }
 
+/* Some runtimes set no HOME for a user that the passwd file does not name. */
+char *spec_collect_env(const struct step *step, const struct passwd_user *user, GPtrArray *env)
+{
+	bool has_home = false;
+	for (size_t i = 0; step->env && step->env[i]; i++) {
+		if (g_str_equal(step->env[i], "HOME="))
+			continue;
+		has_home |= g_str_has_prefix(step->env[i], "HOME=");
+		g_ptr_array_add(env, (void *)(gsize)step->env[i]);
+	}
+	if (has_home)
+		return NULL;
+	char *home = g_strconcat("HOME=", given(user->home) ? user->home : "/", NULL);
+	g_ptr_array_add(env, home);
+	return home;
+}
+
+static void put_env(json_writer *w, const struct spec_input *in)
+{
+	g_autoptr(GPtrArray) env = g_ptr_array_new();
+	g_autofree char *home G_GNUC_UNUSED = spec_collect_env(in->step, in->user, env);
+	json_key(w, "env");
+	json_put_strings(w, (char *const *)env->pdata, env->len);
+}
+
 static void put_process(json_writer *w, const struct spec_input *in)
 {
 	const struct step *step = in->step;
@@ -175,7 +205,7 @@ static void put_process(json_writer *w, const struct spec_input *in)
 	}
 	put_user(w, in->user);
 	put_list(w, "args", step->args);
-	put_list(w, "env", step->env);
+	put_env(w, in);
 	put_string(w, "cwd", step->cwd && *step->cwd != '\0' ? step->cwd : "/");
 	put_capabilities(w, in);
 	put_limits(w, step);
@@ -209,7 +239,7 @@ static void add_mount(GArray *rows, struct spec_mount *row)
 	g_array_append_val(rows, *row);
 }
 
-static char *step_mount_options(const struct step_mount *m)
+static char *step_mount_options(const struct step_mount *m, mode_t tmpfs_mode)
 {
 	GString *o = g_string_new(m->type == STEP_MOUNT_TMPFS ? "nosuid" : "rbind");
 	if (m->readonly)
@@ -222,6 +252,8 @@ static char *step_mount_options(const struct step_mount *m)
 		g_string_append(o, ",noexec");
 	if (m->type == STEP_MOUNT_TMPFS && m->tmpfs_size > 0)
 		g_string_append_printf(o, ",size=%" PRId64, m->tmpfs_size);
+	if (tmpfs_mode != 0)
+		g_string_append_printf(o, ",mode=%o", (unsigned)tmpfs_mode);
 	return g_string_free(o, FALSE);
 }
 
@@ -259,7 +291,7 @@ GArray *spec_mounts(const struct spec_input *in)
 				  : in->sources               ? in->sources[i]
 							      : "",
 			.clean_dest = path_clean(rooted),
-			.options = step_mount_options(m),
+			.options = step_mount_options(m, in->tmpfs_modes ? in->tmpfs_modes[i] : 0),
 			.index = i,
 		};
 		row.dest = row.clean_dest;
@@ -315,11 +347,6 @@ static void put_cpu(json_writer *w, const struct step_resources *r)
 	json_put_string_member_nonempty(w, "cpus", r->cpuset_cpus);
 	json_put_string_member_nonempty(w, "mems", r->cpuset_mems);
 	json_object_end(w);
-}
-
-static bool given(const char *text)
-{
-	return text && *text != '\0';
 }
 
 static void put_resources(json_writer *w, const struct step *step)

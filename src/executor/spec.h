@@ -18,6 +18,7 @@ struct spec_input {
 	const char *cgroup_path;
 	const char *resolv_path, *hosts_path;
 	const char *const *sources;   /* one path per mount of the step; NULL for tmpfs */
+	const mode_t *tmpfs_modes;    /* one per mount of the step; 0: not known; may be NULL */
 	const char *seccomp;          /* JSON; NULL: none */
 	const char *apparmor_profile; /* NULL or "": none */
 	const char *const *all_caps;  /* the daemon's capabilities, for insecure steps */
@@ -42,6 +43,12 @@ struct spec_mount {
 #define SPEC_FIXED_MOUNT SIZE_MAX
 /* In the order of mounting; g_array_unref. */
 GArray *spec_mounts(const struct spec_input *in);
+
+/*
+ * Appends the environment of a step to env (borrowed strings). A missing or empty HOME is replaced by that of the user,
+ * which is returned, owned; NULL: HOME is set.
+ */
+char *spec_collect_env(const struct step *step, const struct passwd_user *user, GPtrArray *env);
 
 struct spec_device {
 	const char *path;

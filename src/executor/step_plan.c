@@ -20,6 +20,7 @@ struct step_plan {
 	GArray *groups;  /* of uint32_t */
 	struct plan_join joins[1];
 	GPtrArray *env; /* of borrowed strings */
+	char *home;     /* owned; what env got in place of a missing HOME */
 	GStringChunk *texts;
 	GArray *rows; /* of struct spec_mount: owns destinations */
 };
@@ -49,16 +50,7 @@ static uint64_t caps_mask(const char *const *names)
 
 static void plan_env(step_plan *p, const struct step *step, const struct passwd_user *user)
 {
-	bool has_home = false;
-	for (size_t i = 0; step->env && step->env[i]; i++) {
-		has_home |= g_str_has_prefix(step->env[i], "HOME=") && step->env[i][5] != '\0';
-		g_ptr_array_add(p->env, (void *)(gsize)step->env[i]);
-	}
-	if (!has_home) {
-		g_autofree char *home =
-			g_strconcat("HOME=", user->home && *user->home != '\0' ? user->home : "/", NULL);
-		g_ptr_array_add(p->env, g_string_chunk_insert(p->texts, home));
-	}
+	p->home = spec_collect_env(step, user, p->env);
 	p->plan.env = (struct plan_strings){(const char **)p->env->pdata, p->env->len};
 }
 
@@ -313,6 +305,7 @@ void step_plan_free(step_plan *p)
 	g_array_unref(p->limits);
 	g_array_unref(p->groups);
 	g_ptr_array_unref(p->env);
+	g_free(p->home);
 	g_string_chunk_free(p->texts);
 	if (p->rows)
 		g_array_unref(p->rows);

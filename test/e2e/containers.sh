@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # Containers that a client starts in its build: streams, terminals, signals, mounts, files, modes; hostile clients of
 # ExecProcess; and no process is left when the client, the build or the daemon ends.
+# TIMEOUT 180
+own_mounts
 ENTITLED="--allow-insecure-entitlement=network.host --allow-insecure-entitlement=security.insecure"
 client() { PYTHONPATH="$HERE" timeout 110 python3 -B "$HERE/containers.py" "$@"; }
 none_nap() { ! napping; }
+no_children() { [ -z "$(children)" ]; }
 
 start_daemon $ENTITLED
 client works "$WORK/sock" || fail "containers"
@@ -37,13 +40,18 @@ no_leftovers
 stop_daemon
 [ -z "$(new_cgroups)" ] || { new_cgroups; fail "cgroups are left"; }
 
-# The same with another runtime.
-if command -v runc > /dev/null; then
-	start_daemon $ENTITLED --oci-worker-binary=runc
-	client works "$WORK/sock" || fail "containers with runc"
+# The same with other runtimes.
+for runtime in $(runtimes); do
+	use_runtime "$runtime"
+	start_daemon $ENTITLED
+	client works "$WORK/sock" || fail "containers with $runtime"
 	hang
 	kill -KILL "$CLIENT"
 	wait "$CLIENT" || true
 	CLIENT=
 	await none_nap
-fi
+	await no_children
+	no_leftovers
+	stop_daemon
+	[ -z "$(new_cgroups)" ] || { new_cgroups; fail "$runtime: cgroups are left"; }
+done

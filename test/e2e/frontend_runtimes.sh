@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # TIMEOUT 300
 # Frontend images on the containerd worker, and on the OCI worker with each other runtime that is installed.
+own_mounts
 . "$HERE/containerd.inc"
 cd "$WORK" || exit 1
 mkdir fe ctx
@@ -54,9 +55,8 @@ check() { # check NAME: a daemon runs
 start_containerd
 start_containerd_daemon
 check containerd
-for runtime in runc crun; do
-	$runtime run --help 2>&1 | grep -q -- --keep || continue # needed for every step
-	printf '[worker.oci]\ndefaultCgroupParent = "/%s"\nbinary = "%s"\n' "$CGROUP" "$runtime" > "$WORK/buildkitd.toml"
+for runtime in $(runtimes); do
+	use_runtime "$runtime"
 	rm -rf --one-file-system root
 	start_daemon
 	check $runtime

@@ -59,8 +59,28 @@ printf '[worker.oci]\ndefaultCgroupParent = "/%s"\n' "$CGROUP" > "$WORK/buildkit
 new_cgroups() { find /sys/fs/cgroup -mindepth 3 -maxdepth 4 -path "*/$CGROUP/buildkit/*" -type d 2>/dev/null || true; }
 remove_cgroups() {
 	for level in "$CGROUP/buildkit" "$CGROUP"; do
-		rmdir "/sys/fs/cgroup/$level" /sys/fs/cgroup/*/"$level" 2>/dev/null
+		rmdir "/sys/fs/cgroup/$level" /sys/fs/cgroup/*/"$level" 2>/dev/null || true
 	done
+}
+
+# runtimes: the OCI runtimes that are installed, besides buildkit-runc.
+runtimes() { for runtime in runc crun; do ! command -v $runtime > /dev/null || echo $runtime; done; }
+
+# use_runtime NAME: the daemons that start from now on run steps with it. The test begins with own_mounts: crun refuses
+# hybrid cgroups whose unified hierarchy has controllers, so that hierarchy is hidden.
+use_runtime() {
+	if [ "$1" = crun ] && [ -e /sys/fs/cgroup/unified/cgroup.controllers ]; then
+		remove_cgroups
+		mkdir "$WORK/cgroup"
+		mount -t tmpfs tmpfs "$WORK/cgroup"
+		for hierarchy in /sys/fs/cgroup/*; do
+			[ "${hierarchy##*/}" != unified ] || continue
+			mkdir "$WORK/cgroup/${hierarchy##*/}"
+			mount --bind "$hierarchy" "$WORK/cgroup/${hierarchy##*/}"
+		done
+		mount --rbind "$WORK/cgroup" /sys/fs/cgroup
+	fi
+	printf '[worker.oci]\ndefaultCgroupParent = "/%s"\nbinary = "%s"\n' "$CGROUP" "$1" > "$WORK/buildkitd.toml"
 }
 
 start_daemon() { # [ARGS]

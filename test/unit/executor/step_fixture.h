@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * step_fixture: an executor and a small root for steps, for tests that run each step with buildkit-runc and, if
- * installed, with runc.
+ * installed, with runc and crun.
  *
  *	int main(int argc, char **argv)
  *	{
@@ -32,6 +32,7 @@ struct fixture {
 struct variant {
 	const char *binary; /* NULL: not installed */
 	bool own, grants;
+	bool no_hybrid; /* refuses hybrid cgroups whose unified hierarchy has controllers */
 };
 
 struct step_test {
@@ -86,6 +87,34 @@ static executor *new_executor(struct fixture *f, const struct variant *v)
 	return e;
 }
 
+/* From now on, this process sees only the v1 hierarchies, if the system is hybrid. */
+static void hide_unified_cgroup(void)
+{
+	static bool hidden;
+	static const char point[] = "/sys/fs/cgroup";
+	if (hidden || access("/sys/fs/cgroup/unified/cgroup.controllers", F_OK) != 0)
+		return;
+	hidden = true;
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+	GDir *d = g_dir_open(point, 0, NULL);
+	const char *name;
+	while ((name = g_dir_read_name(d)) != NULL)
+		if (!g_str_equal(name, "unified"))
+			g_ptr_array_add(names, g_strdup(name));
+	g_dir_close(d);
+	scoped_fd old = open(point, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	scoped_fd tmpfs = mount_tmpfs(0, 0755, &error);
+	g_assert_true(mount_attach(tmpfs, old, "", &error));
+	for (guint i = 0; i < names->len; i++) {
+		name = g_ptr_array_index(names, i);
+		scoped_fd one = openat(old, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		scoped_fd clone = mount_clone(one, false, &error);
+		g_assert_cmpint(mkdirat(tmpfs, name, 0755), ==, 0);
+		g_assert_true(mount_attach(clone, tmpfs, name, &error));
+	}
+}
+
 static bool is_unavailable(const struct variant *v)
 {
 	return unavailable != NULL || v->binary == NULL;
@@ -93,8 +122,11 @@ static bool is_unavailable(const struct variant *v)
 
 static void setup(struct fixture *f, gconstpointer data)
 {
-	if (is_unavailable(data))
+	const struct variant *v = data;
+	if (is_unavailable(v))
 		return;
+	if (v->no_hybrid)
+		hide_unified_cgroup();
 	f->path = g_dir_make_tmp("executor-XXXXXX", NULL);
 	chmod(f->path, 0755);
 	g_autofree char *root = g_strconcat(f->path, "/root", NULL);
@@ -180,15 +212,21 @@ static int run_step_tests(const char *group, const struct step_test *tests, size
 	if (unavailable == NULL && !mount_make_private_namespace(NULL))
 		unavailable = "needs a mount namespace";
 	g_autofree char *runc = g_find_program_in_path("runc");
+	g_autofree char *crun = g_find_program_in_path("crun");
 	g_assert_cmpint(access(own, X_OK), ==, 0);
 	const struct {
 		const char *name, *binary;
-		bool own;
-	} runtimes[] = {{"own", own, true}, {"runc", runc, false}};
+		bool own, no_hybrid;
+	} runtimes[] = {{"own", own, true, false}, {"runc", runc, false, false}, {"crun", crun, false, true}};
 	struct variant variants[G_N_ELEMENTS(runtimes)][2];
 	for (size_t k = 0; k < G_N_ELEMENTS(runtimes); k++) {
 		for (size_t i = 0; i < 2; i++)
-			variants[k][i] = (struct variant){runtimes[k].binary, runtimes[k].own, i == 1};
+			variants[k][i] = (struct variant){
+				.binary = runtimes[k].binary,
+				.own = runtimes[k].own,
+				.grants = i == 1,
+				.no_hybrid = runtimes[k].no_hybrid,
+			};
 		for (size_t i = 0; i < n; i++) {
 			g_autofree char *path = g_strdup_printf("/%s/%s/%s", group, runtimes[k].name, tests[i].name);
 			g_test_add(path, struct fixture, &variants[k][tests[i].grants], setup, tests[i].fn, teardown);
