@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <termios.h>
 
 struct step_process {
 	gint refs;
@@ -176,6 +177,12 @@ bool step_ends_open_terminal(struct step_ends *ends, struct step_size size, GErr
 			step_ends_clear(ends);
 			return false;
 		}
+	}
+	/* The runtime sets this, too, but only after it has started to copy. */
+	struct termios raw;
+	if (tcgetattr(ends->theirs[0], &raw) == 0) {
+		cfmakeraw(&raw);
+		tcsetattr(ends->theirs[0], TCSANOW, &raw);
 	}
 	if ((size.rows == 0 && size.columns == 0) || step_terminal_resize(other, size, error))
 		if (step_ends_set_terminal(ends, fd_steal(&other), error))

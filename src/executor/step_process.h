@@ -33,7 +33,10 @@ struct step_ends {
 };
 /* Creates a pipe for each such stream, none for a terminal. */
 bool step_ends_open(struct step_ends *ends, const struct step_io *io, GError **error);
-/* Creates a terminal: theirs is its user side, ours (0 and 1) the other. */
+/*
+ * Creates a terminal through which a runtime passes on what the terminal of the container reads and writes, so it changes
+ * nothing (raw): theirs is its user side, ours (0 and 1) the other.
+ */
 bool step_ends_open_terminal(struct step_ends *ends, struct step_size size, GError **error);
 void step_ends_close_theirs(struct step_ends *ends);
 void step_ends_clear(struct step_ends *ends);

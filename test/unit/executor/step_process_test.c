@@ -2,6 +2,7 @@
 /* Processes that are connected to their caller: streams, terminals, signals, further processes in a step. */
 #include "step_fixture.h"
 #include "base/thread.h"
+#include "executor/step_process.h"
 #include <poll.h>
 #include <signal.h>
 
@@ -227,6 +228,22 @@ static void test_terminal(struct fixture *f, gconstpointer data)
 	expect_part(&t, 1, "50 132\r\n");
 	g_assert_cmpint(talk_end(&t), ==, 4);
 	talk_clear(&t);
+}
+
+/* What passes through the outer terminal of a runtime is not changed from the start. */
+static void test_terminal_raw(struct fixture *f, gconstpointer data)
+{
+	SKIP_IF_UNAVAILABLE();
+	g_autoptr(GError) error = NULL;
+	struct step_ends ends;
+	char bytes[8] = {0};
+	g_assert_true(step_ends_open_terminal(&ends, (struct step_size){24, 80}, &error));
+	g_assert_cmpint(write(ends.ours[0], "i\n", 2), ==, 2);
+	g_assert_cmpint(write(ends.theirs[1], "o\r\n", 3), ==, 3);
+	/* No echo of the input. */
+	g_assert_cmpint(read(ends.ours[1], bytes, sizeof bytes), ==, 3);
+	g_assert_cmpstr(bytes, ==, "o\r\n");
+	step_ends_clear(&ends);
 }
 
 static void test_terminal_interrupt(struct fixture *f, gconstpointer data)
@@ -456,6 +473,7 @@ static const struct step_test process_tests[] = {
 	{"mixed-streams", false, test_mixed_streams},
 	{"no-program", false, test_no_program},
 	{"terminal", false, test_terminal},
+	{"terminal-raw", false, test_terminal_raw},
 	{"terminal-interrupt", false, test_terminal_interrupt},
 	{"signal", false, test_signal},
 	{"cancel", false, test_cancel},
