@@ -23,9 +23,10 @@
 #define RETRY_MS 10
 #define END_TRIES 1500
 #define END_PAUSE_US 1000
+#define STRAY_TRIES 1000
 #define RETRIES 500 /* attempts to remove a cgroup while its processes exit */
 
-/* Namespaces that must be created by clone; the step unshares the others. */
+/* Namespaces that can be created by clone; the step unshares the others. */
 #define CLONED (CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS)
 
 struct served {
@@ -34,7 +35,8 @@ struct served {
 	int socket_fd; /* owned; copy of the step's end; POLLHUP when the daemon has closed its end */
 	int retries;
 	bool killed;
-	bool joins; /* a further process of a step: the cgroup is removed with the step */
+	bool joins;  /* a further process of a step: the cgroup is removed with the step */
+	bool leaves; /* without a pid namespace: what it leaves is killed when it has ended */
 	char cgroup[256];
 };
 static struct server {
@@ -102,7 +104,7 @@ static void tell_ready(void *data)
 	report_send(*socket_fd, &(struct runner_report){.kind = RUNNER_READY}, -1);
 }
 
-static _Noreturn void be_step(struct cgroup *cgroup, int socket_fd, bool born, bool joins)
+static _Noreturn void be_step(struct cgroup *cgroup, int socket_fd, bool born, bool joins, uint64_t made)
 {
 	static int fds[PLAN_MAX_FDS];
 	struct plan plan;
@@ -122,7 +124,8 @@ static _Noreturn void be_step(struct cgroup *cgroup, int socket_fd, bool born, b
 		fail(PHASE_CGROUP, -r, "filter devices");
 	receive_plan(socket_fd, &plan, fds);
 	const struct step_place place = {
-		.made = CLONED,
+		.made = made,
+		.supervise = !joins && (made & CLONE_NEWPID) == 0,
 		.chroot_fd = -1,
 		.staging = RUNNER_ROOT_STAGING,
 		.cgroup_root = RUNNER_ROOT_CGROUP,
@@ -214,6 +217,13 @@ static int start(struct served *s, const struct runner_request *q, int *ret_daem
 		return -errno;
 	}
 	int born = cgroup_unified_fd(&g);
+	s->leaves = q->kind == RUNNER_STEP && (q->namespaces & CLONE_NEWPID) == 0;
+	/*
+	 * Not with a pid namespace: its first process would wait for a further process, whose parent is outside, until
+	 * this process has waited for it.
+	 */
+	if (s->leaves)
+		prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	s->pid = sys_clone(q->namespaces, born, &s->pidfd);
 	if (s->pid < 0 && born >= 0) {
 		born = -1; /* a kernel or hierarchy without CLONE_INTO_CGROUP */
@@ -221,7 +231,7 @@ static int start(struct served *s, const struct runner_request *q, int *ret_daem
 	}
 	if (s->pid == 0) {
 		close(ends[0]);
-		be_step(&g, ends[1], born >= 0, s->joins);
+		be_step(&g, ends[1], born >= 0, s->joins, q->namespaces);
 	}
 	r = s->pid < 0 ? -errno : 0;
 	cgroup_close(&g);
@@ -257,11 +267,50 @@ static void answer(const struct runner_request *q)
 
 /* ---- end of steps */
 
+static bool is_served(pid_t pid)
+{
+	for (size_t i = 0; i < server.n; i++)
+		if (server.steps[i].pid == pid)
+			return true;
+	return false;
+}
+
+/* Kills the children of this process that are no processes of served steps. Returns true if there were any. */
+static bool kill_strays(void)
+{
+	char path[64], text[65536], *save = NULL;
+	bool any = false;
+	snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)getpid());
+	if (sys_read_at(AT_FDCWD, path, text, sizeof text) <= 0)
+		return false;
+	for (char *word = strtok_r(text, " ", &save); word != NULL; word = strtok_r(NULL, " ", &save)) {
+		pid_t pid = (pid_t)strtol(word, NULL, 10);
+		if (pid <= 1 || is_served(pid))
+			continue;
+		any = true;
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, WNOHANG);
+	}
+	return any;
+}
+
+/*
+ * Without a pid namespace, the processes that a step leaves become children of this process when the first process of
+ * the step has ended: those of steps that still run are below their first process. Each killed one can leave others.
+ */
+static void end_strays(void)
+{
+	for (int tries = 0; tries < STRAY_TRIES && kill_strays(); tries++)
+		usleep(END_PAUSE_US);
+}
+
 static void reap(struct served *s)
 {
 	struct runner_report report = {.kind = RUNNER_EXITED};
 	if (waitpid(s->pid, &report.status, WNOHANG) != s->pid)
 		return;
+	if (s->leaves)
+		end_strays();
 	report.oom_killed = report.status != 0 && !s->joins && cgroup_oom_killed(&server.cgroups, s->cgroup);
 	report_send(s->socket_fd, &report, -1);
 	sys_close(&s->socket_fd);

@@ -38,10 +38,11 @@ static void die_with_parent(const struct plan *p, const struct step_place *place
 }
 
 /*
- * A joined pid namespace applies to children only. Either the child replaces this process as the parent's child, or
+ * A joined pid namespace applies to children only. Without a pid namespace, the process that waits is the subreaper of
+ * the step. Either the child replaces this process as the parent's child, or
  * this process waits outside the namespace and exits like the child. The child is killed when this process dies.
  */
-static void fork_into_pid_namespace(struct plan *p, const struct step_place *place)
+static void fork_and_wait(struct plan *p, const struct step_place *place)
 {
 	int pidfd = -1, status, ends[2];
 	if (pipe2(ends, O_CLOEXEC) != 0)
@@ -157,10 +158,16 @@ static void join_and_make_namespaces(struct plan *p, const int *fds, const struc
 {
 	uint64_t later = p->namespaces & ~place->made;
 	if (namespaces_join(p, fds))
-		fork_into_pid_namespace(p, place);
+		fork_and_wait(p, place);
 	if (later != 0 && unshare((int)later) != 0)
 		fail(PHASE_NAMESPACE, errno, "unshare %#llx", (unsigned long long)later);
 	namespaces_set_up(p, p->namespaces);
+	/* Last: further processes join the namespaces of the process that waits. */
+	if (place->supervise) {
+		if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0)
+			fail(PHASE_NAMESPACE, errno, "become a subreaper");
+		fork_and_wait(p, place);
+	}
 }
 
 static void limit(const struct plan *p, const struct step_place *place)

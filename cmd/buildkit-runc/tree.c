@@ -168,7 +168,12 @@ static void mount_one(struct tree *t, const struct plan_mount *m)
 		break;
 	}
 	if (fd < 0)
-		fail(PHASE_MOUNT, -fd, "mount %s on %s", m->kind == PLAN_MOUNT_TYPE ? m->type : "tree", m->dest);
+		fail(PHASE_MOUNT, -fd, "mount %s on %s%s", m->kind == PLAN_MOUNT_TYPE ? m->type : "tree", m->dest,
+		     fd == -EPERM && m->kind == PLAN_MOUNT_TYPE && strcmp(m->type, "proc") == 0 &&
+				     sys_in_user_namespace()
+			     ? " (parts of the container's /proc are masked: unmask them, or start the daemon with "
+			       "--oci-worker-no-process-sandbox)"
+			     : "");
 	if (m->kind == PLAN_MOUNT_TYPE && m->propagation != 0) {
 		int r = mountfd_change(fd, &(struct mountfd_change){.propagation = m->propagation});
 		if (r != 0)

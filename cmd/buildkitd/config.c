@@ -156,6 +156,8 @@ int config_log_level(const struct config *config)
 
 static bool check(const struct config *config, GError **error)
 {
+	if (config->oci.options.executor.no_process_sandbox && !config->oci.options.executor.rootless)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "can't enable NoProcessSandbox without Rootless");
 	if (config->registry_concurrency <= 0)
 		return error_set(error, ERROR_INVALID_ARGUMENT,
 				 "maxRegistryConcurrency must be greater than zero; got %" G_GINT64_FORMAT,
@@ -208,6 +210,11 @@ static bool apply_all(struct config *config, const flags *f, GError **error)
 	for (size_t i = 0; i < options_count; i++)
 		if (!apply_flag(config, &options[i], f, error))
 			return false;
+	if (config->oci.options.executor.no_process_sandbox)
+		g_ptr_array_add(
+			config->warnings,
+			g_strdup("NoProcessSandbox is enabled: steps can signal, and possibly trace, every process "
+				 "of the daemon's user. Use it only in a container of an unprivileged user"));
 	return apply_rootless(config, f, error) &&
 	       apply_keep_storage(&config->oci, "oci-worker-gc-keepstorage", error) &&
 	       apply_keep_storage(&config->containerd, "containerd-worker-gc-keepstorage", error) &&

@@ -168,7 +168,8 @@ const struct option options[] = {
 	 "configuration of the stargz snapshotter"},
 	{NULL, "worker.oci.userRemapUnsupported", OPTION_STRING, NOT_YET, NULL, NULL,
 	 "compatibility with upstream's test suite"},
-	{"oci-worker-no-process-sandbox", "worker.oci.noProcessSandbox", OPTION_BOOL, NOT_YET, NULL, NULL,
+	{"oci-worker-no-process-sandbox", "worker.oci.noProcessSandbox",
+	 OCI(OPTION_BOOL, options.executor.no_process_sandbox), NULL, NULL,
 	 "share the host's PID namespace and /proc with steps (WARNING: steps can then kill and inspect host "
 	 "processes)"},
 };

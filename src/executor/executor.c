@@ -175,6 +175,7 @@ executor *executor_new(const struct executor_options *options, GError **error)
 	e->allow_security_insecure = options->allow_security_insecure;
 	e->selinux = options->selinux;
 	e->rootless = options->rootless;
+	e->no_process_sandbox = options->no_process_sandbox;
 	e->no_devices = user_namespace_is_limited();
 	e->caps = spec_current_caps();
 	e->nameservers = g_strdupv((char **)options->dns_nameservers);
@@ -198,7 +199,7 @@ executor *executor_new(const struct executor_options *options, GError **error)
 		return NULL;
 	}
 	if (own)
-		e->runner = runner_new(e->binary, e->instance, e->cgroup_parent);
+		e->runner = runner_new(e->binary, e->instance, e->cgroup_parent, !e->no_process_sandbox);
 	return e;
 }
 

@@ -42,8 +42,9 @@ struct executor_options {
 	const char *instance; /* prefix of names that runners give; leftover steps are found by their bundles */
 	bool allow_network_host, allow_security_insecure;
 	bool no_seccomp;
-	bool rootless; /* specs for OCI runtimes have no cgroup, no limits and no /sys */
-	bool selinux;  /* label steps */
+	bool no_process_sandbox; /* steps share the daemon's pid namespace and /proc */
+	bool rootless;           /* specs for OCI runtimes have no cgroup, no limits and no /sys */
+	bool selinux;            /* label steps */
 };
 /* Errors: NOT_FOUND "failed to find runc binary". Kills and removes steps that a previous daemon left. */
 executor *executor_new(const struct executor_options *options, GError **error);

@@ -34,7 +34,7 @@ struct executor {
 	struct cgroups cgroups;
 	bool allow_network_host, allow_security_insecure;
 	bool selinux;
-	bool rootless, no_devices; /* see struct spec_input */
+	bool rootless, no_devices, no_process_sandbox; /* see struct spec_input */
 };
 
 struct step_run { /* all borrowed */

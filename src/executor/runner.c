@@ -20,6 +20,7 @@
 struct runner {
 	GMutex mu; /* guards the rest */
 	char *binary, *instance, *parent;
+	bool sandbox;
 	process *process; /* owned; NULL: not running */
 	int control_fd;   /* owned; -1 */
 	unsigned asked;   /* requests for the default parent whose answers have not been received */
@@ -28,13 +29,14 @@ struct runner {
 	unsigned n_ready;
 };
 
-runner *runner_new(const char *binary, const char *instance, const char *cgroup_parent)
+runner *runner_new(const char *binary, const char *instance, const char *cgroup_parent, bool sandbox)
 {
 	runner *r = g_new0(runner, 1);
 	g_mutex_init(&r->mu);
 	r->binary = g_strdup(binary);
 	r->instance = g_strdup(instance);
 	r->parent = g_strdup(cgroup_parent ? cgroup_parent : "");
+	r->sandbox = sandbox;
 	r->control_fd = -1;
 	return r;
 }
@@ -86,7 +88,7 @@ static bool request(runner *r, enum runner_request_kind kind, const char *cgroup
 {
 	struct runner_request q = {.magic = RUNNER_MAGIC, .kind = kind};
 	if (kind == RUNNER_STEP)
-		q.namespaces = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
+		q.namespaces = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | (r->sandbox ? CLONE_NEWPID : 0);
 	g_strlcpy(q.cgroup, cgroup, sizeof q.cgroup);
 	return r->control_fd >= 0 && send(r->control_fd, &q, sizeof q, MSG_NOSIGNAL) == (ssize_t)sizeof q;
 }

@@ -2,7 +2,7 @@
 /*
  * runner: starts buildkit-runc, which clones a process for each step.
  *
- *	runner *r = runner_new("/usr/bin/buildkit-runc", instance, "/buildkit-parent");
+ *	runner *r = runner_new("/usr/bin/buildkit-runc", instance, "/buildkit-parent", true);
  *	struct runner_step s;
  *	if (!runner_take(r, NULL, &s, error)) ...              a process waiting for its plan
  *	runner_send(&s, &plan, fds, n_fds, error);
@@ -17,7 +17,8 @@
 #include "runner/plan.h"
 
 typedef struct runner runner;
-runner *runner_new(const char *binary, const char *instance, const char *cgroup_parent);
+/* sandbox: steps have a pid namespace; without it, processes that a step leaves are killed by the runner. */
+runner *runner_new(const char *binary, const char *instance, const char *cgroup_parent, bool sandbox);
 void runner_free(runner *r); /* kills all its steps */
 
 struct runner_step {

@@ -11,6 +11,7 @@
 #include "base/scope.h"
 #include "os/mount.h"
 #include "os/path.h"
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
 
@@ -20,6 +21,7 @@ struct prepared {
 	executor *e;    /* borrowed */
 	int *mount_fds; /* owned; -1: tmpfs */
 	size_t n_mounts;
+	int proc_fd;          /* owned; /proc of the daemon, for a step without a pid namespace; -1 */
 	GPtrArray *held;      /* of names for executor_release */
 	char *hosts, *resolv; /* owned */
 	struct passwd_user user;
@@ -34,6 +36,7 @@ static void prepared_clear(struct prepared *p)
 	for (guint i = 0; i < p->held->len; i++)
 		executor_release(p->e, g_ptr_array_index(p->held, i));
 	g_ptr_array_unref(p->held);
+	fd_close(&p->proc_fd);
 	g_free(p->mount_fds);
 	g_free(p->hosts);
 	g_free(p->resolv);
@@ -110,11 +113,22 @@ static char *resolv_text(executor *e, const struct step *step, GError **error)
 	return bytes ? text_from_bytes(bytes) : NULL;
 }
 
+static int clone_proc(GError **error)
+{
+	scoped_fd proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (proc >= 0)
+		return mount_clone(proc, true, error);
+	error_set_errno(error, errno, "open /proc");
+	return -1;
+}
+
 static bool prepare(struct prepared *p, const struct step *step, GError **error)
 {
 	p->held = g_ptr_array_new();
 	p->resolv = resolv_text(p->e, step, error);
 	if (!p->resolv || !passwd_resolve(step->root_fd, step->user ? step->user : "", &p->user, error))
+		return false;
+	if (p->e->no_process_sandbox && (p->proc_fd = clone_proc(error)) < 0)
 		return false;
 	p->hosts = names_hosts_text(step->hostname, step->hosts, step->n_hosts);
 	p->stubs = stubs_new(step->root_fd, step->remove_stubs_recursive);
@@ -135,6 +149,7 @@ static step_plan *make_plan(const struct prepared *p, const struct step *step, c
 				.apparmor_profile = e->apparmor_profile,
 				.all_caps = (const char *const *)e->caps,
 				.no_devices = e->no_devices,
+				.no_process_sandbox = e->no_process_sandbox,
 				.cgroup_namespace = e->cgroups.v2,
 				.free_loop = step->insecure ? spec_free_loop() : 0,
 			},
@@ -142,6 +157,7 @@ static step_plan *make_plan(const struct prepared *p, const struct step *step, c
 		.hosts = p->hosts,
 		.resolv = p->resolv,
 		.mount_fds = p->mount_fds,
+		.proc_fd = p->proc_fd,
 	};
 	runner_streams_plan(streams, &input);
 	return step_plan_new(&input, error);
@@ -180,7 +196,7 @@ static void end_orphan(executor *e, const struct runner_step *s)
 bool runner_step_run(executor *e, const struct step_run *run, struct step_exit *ret_exit, GError **error)
 {
 	__attribute__((cleanup(runner_step_done))) struct runner_step process = {.socket_fd = -1, .pidfd = -1};
-	__attribute__((cleanup(prepared_clear))) struct prepared p = {.e = e};
+	__attribute__((cleanup(prepared_clear))) struct prepared p = {.e = e, .proc_fd = -1};
 	if (!prepare(&p, run->step, error) || !runner_take(e->runner, run->cgroup_parent, &process, error))
 		return false;
 	bool ended = run_process(&p, run, &process, ret_exit, error);
@@ -211,6 +227,7 @@ static step_plan *make_join_plan(const struct runner_process *p, const struct pa
 				.user = user,
 				.apparmor_profile = e->apparmor_profile,
 				.all_caps = (const char *const *)e->caps,
+				.no_process_sandbox = e->no_process_sandbox,
 				.cgroup_namespace = e->cgroups.v2,
 			},
 		.seccomp = e->seccomp_program,

@@ -102,6 +102,7 @@ static bool prepare(executor *e, const struct step *step, bundle *b, stubs *s, c
 		.all_caps = (const char *const *)e->caps,
 		.rootless = e->rootless,
 		.no_devices = e->no_devices,
+		.no_process_sandbox = e->no_process_sandbox,
 		.cgroup_namespace = e->cgroups.v2,
 		.terminal = step->io && step->io->terminal,
 		.size = step->io ? step->io->size : (struct step_size){0},

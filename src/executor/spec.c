@@ -49,22 +49,59 @@ static void add_thermal_throttle(GPtrArray *paths)
 		g_dir_close(cpus);
 }
 
-const char *const *spec_masked_paths(void)
+static const char *const readonly_paths[] = {
+	"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
+};
+
+struct path_lists {
+	const char *const *masked, *const *readonly;
+};
+
+static void take_outside_proc(GPtrArray *to, GPtrArray *from)
 {
-	static const char *const *list;
-	if (g_once_init_enter(&list)) {
-		GPtrArray *paths = g_ptr_array_new();
-		for (size_t i = 0; i < G_N_ELEMENTS(masked_paths); i++)
-			g_ptr_array_add(paths, (void *)(gsize)masked_paths[i]);
-		add_thermal_throttle(paths);
-		g_ptr_array_add(paths, NULL);
-		g_once_init_leave(&list, (const char *const *)g_ptr_array_free(paths, FALSE));
-	}
-	return list;
+	for (guint i = 0; i < from->len; i++)
+		if (!g_str_has_prefix(from->pdata[i], "/proc/"))
+			g_ptr_array_add(to, from->pdata[i]);
 }
 
-const char *const spec_readonly_paths[] = {"/proc/bus",           "/proc/fs", "/proc/irq", "/proc/sys",
-					   "/proc/sysrq-trigger", NULL};
+static const char *const *ended(GPtrArray *list)
+{
+	g_ptr_array_add(list, NULL);
+	return (const char *const *)g_ptr_array_free(list, FALSE);
+}
+
+/* Two pairs of lists: all paths, and those outside /proc. They are kept until the program ends. */
+static const struct path_lists *path_lists(void)
+{
+	static struct path_lists *lists;
+	if (!g_once_init_enter(&lists))
+		return lists;
+	struct path_lists *made = g_new(struct path_lists, 2);
+	GPtrArray *masked = g_ptr_array_new(), *readonly = g_ptr_array_new();
+	GPtrArray *masked_outside = g_ptr_array_new(), *readonly_outside = g_ptr_array_new();
+	for (size_t i = 0; i < G_N_ELEMENTS(masked_paths); i++)
+		g_ptr_array_add(masked, (void *)(gsize)masked_paths[i]);
+	for (size_t i = 0; i < G_N_ELEMENTS(readonly_paths); i++)
+		g_ptr_array_add(readonly, (void *)(gsize)readonly_paths[i]);
+	add_thermal_throttle(masked);
+	take_outside_proc(masked_outside, masked);
+	take_outside_proc(readonly_outside, readonly);
+	made[0] = (struct path_lists){ended(masked), ended(readonly)};
+	made[1] = (struct path_lists){ended(masked_outside), ended(readonly_outside)};
+	g_once_init_leave(&lists, made);
+	return lists;
+}
+
+/* The daemon's /proc is bound as it is: what may be read in it depends on the user, as outside of the step. */
+const char *const *spec_masked_paths(const struct spec_input *in)
+{
+	return path_lists()[in->no_process_sandbox ? 1 : 0].masked;
+}
+
+const char *const *spec_readonly_paths(const struct spec_input *in)
+{
+	return path_lists()[in->no_process_sandbox ? 1 : 0].readonly;
+}
 
 /* Options are comma-separated; "ro" of the kernel's trees becomes "rw" for insecure steps. */
 struct fixed_mount {
@@ -278,6 +315,12 @@ GArray *spec_mounts(const struct spec_input *in)
 			.options = g_strdup(insecure ? f->insecure_options : f->options),
 			.index = SPEC_FIXED_MOUNT,
 		};
+		if (in->no_process_sandbox && g_str_equal(f->dest, "/proc")) {
+			row.type = "bind";
+			row.source = "/proc";
+			g_free(row.options);
+			row.options = g_strdup("rbind");
+		}
 		if (!row.source)
 			row.source = g_str_equal(f->dest, "/etc/hosts") ? in->hosts_path : in->resolv_path;
 		add_mount(rows, &row);
@@ -369,8 +412,11 @@ static void put_resources(json_writer *w, const struct step *step)
 static void put_namespaces(json_writer *w, const struct spec_input *in)
 {
 	json_array_member_begin(w, "namespaces");
-	const char *names[7] = {"pid", "ipc", "uts", "mount"};
-	size_t n = 4;
+	static const char *const always[] = {"pid", "ipc", "uts", "mount"};
+	const char *names[7];
+	size_t n = 0;
+	for (size_t i = in->no_process_sandbox ? 1 : 0; i < G_N_ELEMENTS(always); i++)
+		names[n++] = always[i];
 	/*
 	 * Without its own network namespace the step uses the host's: the default if no other provider is configured.
 	 */
@@ -425,8 +471,8 @@ static void put_linux(json_writer *w, const struct spec_input *in)
 			json_key(w, "seccomp");
 			json_put_raw(w, in->seccomp, strlen(in->seccomp));
 		}
-		put_list(w, "maskedPaths", spec_masked_paths());
-		put_list(w, "readonlyPaths", spec_readonly_paths);
+		put_list(w, "maskedPaths", spec_masked_paths(in));
+		put_list(w, "readonlyPaths", spec_readonly_paths(in));
 	}
 	json_object_end(w);
 }

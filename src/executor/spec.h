@@ -23,7 +23,8 @@ struct spec_input {
 	const char *apparmor_profile; /* NULL or "": none */
 	const char *const *all_caps;  /* the daemon's capabilities, for insecure steps */
 	bool rootless;                /* neither cgroup nor limits nor /sys, as for OCI runtimes of an ordinary user */
-	bool no_devices; /* insecure steps get no further devices: they cannot be created in a user namespace */
+	bool no_devices;         /* insecure steps get no further devices: they cannot be created in a user namespace */
+	bool no_process_sandbox; /* the daemon's pid namespace, and its /proc with what is mounted below */
 	bool cgroup_namespace;
 	bool terminal;
 	struct step_size size; /* of the terminal; 0: not set */
@@ -58,8 +59,8 @@ struct spec_device {
 extern const struct spec_device spec_insecure_devices[]; /* ends with a NULL path */
 #define SPEC_SPARE_LOOPS 7                               /* loop devices beyond the first free one */
 /* Paths that this machine has and that a sandboxed step cannot read, NULL-terminated; valid until the program ends. */
-const char *const *spec_masked_paths(void);
-extern const char *const spec_readonly_paths[];
+const char *const *spec_masked_paths(const struct spec_input *in);
+const char *const *spec_readonly_paths(const struct spec_input *in);
 
 /* Capabilities of a sandboxed step, NULL-terminated. */
 extern const char *const spec_default_caps[];

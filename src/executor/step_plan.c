@@ -157,6 +157,10 @@ static bool plan_mount(step_plan *p, const struct step_plan_input *in, const str
 		m.kind = PLAN_MOUNT_CGROUP;
 	} else if (!g_str_equal(row->type, "bind")) {
 		m.kind = PLAN_MOUNT_TYPE;
+	} else if (row->index == SPEC_FIXED_MOUNT && g_str_equal(row->dest, "/proc")) {
+		m.kind = PLAN_MOUNT_TREE;
+		m.fd = add_fd(p, in->proc_fd);
+		m.directory = true;
 	} else if (row->index == SPEC_FIXED_MOUNT) {
 		const char *text = g_str_equal(row->dest, "/etc/hosts") ? in->hosts : in->resolv;
 		m.kind = PLAN_MOUNT_FILE;
@@ -211,10 +215,9 @@ static bool plan_tree(step_plan *p, const struct step_plan_input *in, GError **e
 		plan_devices(p, &in->spec);
 	if (step->insecure)
 		return true;
-	const char *const *masked = spec_masked_paths();
+	const char *const *masked = spec_masked_paths(&in->spec), *const *readonly = spec_readonly_paths(&in->spec);
 	plan->masked = (struct plan_strings){(const char **)(gsize)masked, g_strv_length((char **)(gsize)masked)};
-	plan->readonly = (struct plan_strings){(const char **)(gsize)spec_readonly_paths,
-					       g_strv_length((char **)(gsize)spec_readonly_paths)};
+	plan->readonly = (struct plan_strings){(const char **)(gsize)readonly, g_strv_length((char **)(gsize)readonly)};
 	return true;
 }
 
@@ -238,7 +241,7 @@ static void plan_resources(struct plan *plan, const struct step_resources *r)
 
 static uint64_t step_namespaces(const struct spec_input *in)
 {
-	uint64_t flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
+	uint64_t flags = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | (in->no_process_sandbox ? 0 : CLONE_NEWPID);
 	/*
 	 * Without its own network namespace the step uses the host's: the default if no other provider is configured.
 	 */

@@ -16,6 +16,7 @@ struct step_plan_input {
 	GBytes *seccomp;            /* borrowed; NULL: none */
 	const char *hosts, *resolv; /* texts of these files */
 	const int *mount_fds;       /* a detached mount for each of step->mounts, -1 for tmpfs */
+	int proc_fd;                /* a detached clone of /proc, without a pid namespace */
 	int stdio[3];               /* -1: /dev/null */
 	bool terminal;              /* a new terminal in place of stdio, reported as RUNNER_CONSOLE */
 	struct step_size size;

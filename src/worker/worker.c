@@ -64,7 +64,7 @@ static void set_labels(worker *w, const struct worker_options *options)
 	if (w->backing)
 		containerd_labels(w->backing, set_label, w);
 	else
-		set_label(w, "oci.process-mode", "sandbox");
+		set_label(w, "oci.process-mode", options->executor.no_process_sandbox ? "no-sandbox" : "sandbox");
 	set_label(w, "selinux.enabled", options->executor.selinux ? "true" : "false");
 	if (options->executor.apparmor_profile && *options->executor.apparmor_profile)
 		set_label(w, "apparmor.profile", options->executor.apparmor_profile);

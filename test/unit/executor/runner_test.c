@@ -50,7 +50,7 @@ static int serve(int control_fd, const char *errors)
 static runner *runner_with(const char *errors)
 {
 	g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
-	return runner_new(self, errors, NULL);
+	return runner_new(self, errors, NULL, true);
 }
 
 static void expect_step(runner *r)

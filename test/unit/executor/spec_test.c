@@ -5,7 +5,7 @@
 #include "format/json_writer.h"
 #include "os/passwd.h"
 
-static json_t *make(const struct step *step)
+static json_t *make_with(const struct step *step, bool rootless, bool no_process_sandbox)
 {
 	gid_t groups[] = {7, 8};
 	const struct passwd_user user = {.uid = 1, .gid = 7, .groups = groups, .n_groups = 2};
@@ -21,6 +21,9 @@ static json_t *make(const struct step *step)
 		.sources = sources,
 		.seccomp = seccomp,
 		.all_caps = caps,
+		.rootless = rootless,
+		.no_devices = rootless,
+		.no_process_sandbox = no_process_sandbox,
 		.free_loop = 2,
 	};
 	size_t n;
@@ -28,6 +31,11 @@ static json_t *make(const struct step *step)
 	json_t *json = json_loadb(text, n, 0, NULL);
 	g_assert_nonnull(json);
 	return json;
+}
+
+static json_t *make(const struct step *step)
+{
+	return make_with(step, false, false);
 }
 
 /* The mount at dest, "type source options". */
@@ -83,7 +91,7 @@ static void test_sandbox(void)
 	g_assert_cmpstr(json_string_value(json_object_get(spec, "hostname")), ==, "buildkitsandbox");
 	g_assert_cmpint(json_array_size(json_object_get(linux_part, "namespaces")), ==, 4);
 	const json_t *masked = json_object_get(linux_part, "maskedPaths");
-	const char *const *paths = spec_masked_paths();
+	const char *const *paths = spec_masked_paths(&(struct spec_input){0});
 	g_assert_cmpint(json_array_size(masked), ==, g_strv_length((char **)(gsize)paths));
 	g_assert_true(g_strv_contains(paths, "/proc/kcore"));
 	g_assert_true(g_strv_contains(paths, "/proc/interrupts"));
@@ -92,6 +100,41 @@ static void test_sandbox(void)
 	g_assert_cmpint(json_array_size(json_object_get(linux_part, "readonlyPaths")), ==, 5);
 	g_assert_nonnull(json_object_get(linux_part, "seccomp"));
 	g_assert_null(json_object_get(linux_part, "devices"));
+}
+
+static bool has_text(const json_t *list, const char *text)
+{
+	for (size_t i = 0; i < json_array_size(list); i++)
+		if (g_str_equal(json_string_value(json_array_get(list, i)), text))
+			return true;
+	return false;
+}
+
+static void test_rootless(void)
+{
+	const struct step step = {.args = args, .env = env, .cwd = "/", .insecure = true, .resources = {.memory = 100}};
+	g_autoptr(json_t) spec = make_with(&step, true, false);
+	json_t *linux_part = json_object_get(spec, "linux");
+	g_autofree char *sys = mount_text(spec, "/sys"), *cgroup = mount_text(spec, "/sys/fs/cgroup");
+	g_assert_null(sys);
+	g_assert_null(cgroup);
+	g_assert_null(json_object_get(linux_part, "resources"));
+	g_assert_null(json_object_get(linux_part, "cgroupsPath"));
+	g_assert_null(json_object_get(linux_part, "devices"));
+	g_assert_cmpint(json_array_size(json_object_get(linux_part, "namespaces")), ==, 4);
+	assert_mount(spec, "/proc", "0 proc proc nosuid noexec nodev");
+}
+
+static void test_no_process_sandbox(void)
+{
+	const struct step step = {.args = args, .env = env, .cwd = "/"};
+	g_autoptr(json_t) spec = make_with(&step, true, true);
+	json_t *linux_part = json_object_get(spec, "linux"), *masked = json_object_get(linux_part, "maskedPaths");
+	assert_mount(spec, "/proc", "0 bind /proc rbind");
+	g_assert_cmpint(json_array_size(json_object_get(linux_part, "namespaces")), ==, 3);
+	g_assert_cmpint(json_array_size(json_object_get(linux_part, "readonlyPaths")), ==, 0);
+	g_assert_true(has_text(masked, "/sys/firmware"));
+	g_assert_false(has_text(masked, "/proc/kcore"));
 }
 
 static void test_insecure(void)
@@ -188,6 +231,8 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/spec/sandbox", test_sandbox);
 	g_test_add_func("/spec/insecure", test_insecure);
+	g_test_add_func("/spec/rootless", test_rootless);
+	g_test_add_func("/spec/no-process-sandbox", test_no_process_sandbox);
 	g_test_add_func("/spec/seccomp", test_seccomp);
 	g_test_add_func("/spec/cgroup-path", test_cgroup_path);
 	return g_test_run();
