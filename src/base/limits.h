@@ -100,6 +100,7 @@
 	X(L44k, PUBLIC_KEYS_BYTES, MIB(1), "public keys with which a source is verified")                              \
 	X(L43a, ATTESTATIONS_BYTES, MIB(256), "attestations of a platform")                                            \
 	X(L43n, ATTESTATIONS, 1000, "number of attestations of a platform")                                            \
+	X(L43b, STATEMENTS_BYTES, GIB(1), "statements written about a platform")                                       \
 	X(L43r, RESULT_ATTESTATIONS, 10000, "number of attestations in a result of a frontend")                        \
 	X(L43s, SUBJECTS_BYTES, MIB(4), "subjects of an in-toto statement in a result")                                \
 	X(L47, LOG_LINE_BYTES, KIB(8), "log line of the daemon")                                                       \

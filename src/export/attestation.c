@@ -104,6 +104,13 @@ static GBytes *file_load(const struct loading *l, int root_fd, const char *path,
 	return fd < 0 ? NULL : file_read(fd, path, l->work->cancel, error);
 }
 
+static bool bytes_check(int64_t bytes, GError **error)
+{
+	return bytes <= LIMIT_ATTESTATIONS_BYTES ||
+	       error_set(error, ERROR_RESOURCE_EXHAUSTED, "the attestations of a platform exceed %lld bytes",
+			 LIMIT_ATTESTATIONS_BYTES);
+}
+
 /* Takes a. */
 static bool list_add(struct loading *l, struct attestation *a, GError **error)
 {
@@ -112,10 +119,7 @@ static bool list_add(struct loading *l, struct attestation *a, GError **error)
 	if (l->list->len > LIMIT_ATTESTATIONS)
 		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "more than %lld attestations of a platform",
 				 LIMIT_ATTESTATIONS);
-	if (l->bytes > LIMIT_ATTESTATIONS_BYTES)
-		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "the attestations of a platform exceed %lld bytes",
-				 LIMIT_ATTESTATIONS_BYTES);
-	return true;
+	return bytes_check(l->bytes, error);
 }
 
 /* ---- one statement */
@@ -240,6 +244,14 @@ GPtrArray *attestations_load(const struct exporter_context *context, const struc
 	return g_steal_pointer(&list);
 }
 
+bool attestations_check_bytes(const GPtrArray *list, GError **error)
+{
+	int64_t bytes = 0;
+	for (guint i = 0; i < list->len; i++)
+		bytes += (int64_t)g_bytes_get_size(((const struct attestation *)list->pdata[i])->predicate);
+	return bytes_check(bytes, error);
+}
+
 /* ---- statements */
 
 static int by_text(const void *a, const void *b)
@@ -274,45 +286,65 @@ static void put_subject(json_writer *w, const char *name, char *const *digests)
 	json_object_end(w);
 }
 
-static void put_self(json_writer *w, const GPtrArray *subjects, const char *name)
+static bool budget_check(const json_writer *w, const struct statement_budget *budget, GError **error)
+{
+	if (!json_writer_is_full(w))
+		return cancel_check(budget->cancel, error);
+	return error_set(error, ERROR_RESOURCE_EXHAUSTED, "the statements about a platform exceed %lld bytes",
+			 LIMIT_STATEMENTS_BYTES);
+}
+
+static bool put_self(json_writer *w, const GPtrArray *subjects, const char *name, const struct statement_budget *budget,
+		     GError **error)
 {
 	for (guint i = 0; i < subjects->len; i++) {
 		const struct attestation_subject *s = subjects->pdata[i];
 		put_subject(w, s->name, s->digests);
 		if (name && *name)
 			put_subject(w, name, s->digests);
+		if (!budget_check(w, budget, error))
+			return false;
 	}
+	return true;
 }
 
-static void put_subjects(json_writer *w, const struct attestation *a, const GPtrArray *subjects)
+static bool put_subjects(json_writer *w, const struct attestation *a, const GPtrArray *subjects,
+			 const struct statement_budget *budget, GError **error)
 {
 	json_key(w, "subject");
 	json_array_begin(w);
-	if (a->subjects->len == 0)
-		put_self(w, subjects, NULL);
+	if (a->subjects->len == 0 && !put_self(w, subjects, NULL, budget, error))
+		return false;
 	for (guint i = 0; i < a->subjects->len; i++) {
 		const struct attestation_subject *s = a->subjects->pdata[i];
-		if (s->is_self)
-			put_self(w, subjects, s->name);
-		else
+		if (s->is_self && !put_self(w, subjects, s->name, budget, error))
+			return false;
+		if (!s->is_self)
 			put_subject(w, s->name && *s->name ? s->name : "_", s->digests);
 	}
 	json_array_end(w);
+	return true;
 }
 
-GBytes *attestation_statement(const struct attestation *a, const GPtrArray *subjects, int indent)
+GBytes *attestation_statement(const struct attestation *a, const GPtrArray *subjects, int indent,
+			      struct statement_budget *budget, GError **error)
 {
 	gsize n_predicate;
 	const char *predicate = g_bytes_get_data(a->predicate, &n_predicate);
-	json_writer *w = json_writer_new(indent);
+	g_autoptr(json_writer) w = json_writer_new(indent);
+	json_writer_set_max(w, (size_t)budget->left);
 	json_object_begin(w);
 	json_put_string_member(w, "_type", STATEMENT_TYPE);
 	json_put_string_member(w, "predicateType", a->predicate_type);
-	put_subjects(w, a, subjects);
+	if (!put_subjects(w, a, subjects, budget, error))
+		return NULL;
 	json_key(w, "predicate");
 	json_put_raw(w, predicate, n_predicate);
+	if (!budget_check(w, budget, error))
+		return NULL;
 	json_object_end(w);
 	size_t n;
 	char *text = json_writer_take(&w, &n);
+	budget->left -= MIN((int64_t)n, budget->left);
 	return g_bytes_new_take(text, n);
 }

@@ -3,7 +3,8 @@
  * attestation: in-toto statements about a result, for image indexes and as files.
  *
  *	g_autoptr(GPtrArray) list = attestations_load(context, input, "linux/amd64", true, work, error);
- *	GBytes *statement = attestation_statement(list->pdata[0], subjects, 0);
+ *	struct statement_budget budget = {LIMIT_STATEMENTS_BYTES, work->cancel};
+ *	GBytes *statement = attestation_statement(list->pdata[0], subjects, 0, &budget, error);
  *
  * Bundles are read: each of their statements becomes an attestation. The subjects of a statement are, unless it has
  * its own, the images or files of this exporter. Thread: one at a time.
@@ -39,5 +40,17 @@ GPtrArray *attestations_load(const struct exporter_context *context, const struc
 			     const char *platform_id, bool with_inline, struct work *work, GError **error);
 /* Reports whether this is the SBOM of the result itself. */
 bool attestation_is_core(const struct attestation *a);
-/* subjects: element type struct attestation_subject *. indent: 0 (compact) or 2. */
-GBytes *attestation_statement(const struct attestation *a, const GPtrArray *subjects, int indent);
+/*
+ * Predicates of a platform that grew after they were loaded count, too: RESOURCE_EXHAUSTED if they exceed
+ * LIMIT_ATTESTATIONS_BYTES.
+ */
+bool attestations_check_bytes(const GPtrArray *list, GError **error);
+
+/* Shared by the statements about a platform. A subject of kind "self" becomes as many as the exporter has. */
+struct statement_budget {
+	int64_t left; /* bytes */
+	cancel *cancel;
+};
+/* subjects: element type struct attestation_subject *. indent: 0 (compact) or 2. RESOURCE_EXHAUSTED: no bytes left. */
+GBytes *attestation_statement(const struct attestation *a, const GPtrArray *subjects, int indent,
+			      struct statement_budget *budget, GError **error);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "export/attestation_files.h"
+#include "base/limits.h"
 #include "base/scope.h"
 #include "base/time.h"
 #include "export/attestation.h"
@@ -129,12 +130,13 @@ GArray *attestation_files_make(const struct exporter_context *context, const str
 	g_autoptr(GPtrArray) subjects = list && list->len > 0 ? subjects_of(tree, work, error) : NULL;
 	if (!list || (list->len > 0 && !subjects))
 		return NULL;
+	struct statement_budget budget = {LIMIT_STATEMENTS_BYTES, work->cancel};
 	for (guint i = 0; i < list->len; i++) {
 		g_autofree char *name = file_name(list->pdata[i], tree, prefix, with_platform);
 		if (!name_check(files, name, error))
 			return NULL;
-		g_autoptr(GBytes) bytes = attestation_statement(list->pdata[i], subjects, 2);
-		if (!add_file(files, name, bytes, error))
+		g_autoptr(GBytes) bytes = attestation_statement(list->pdata[i], subjects, 2, &budget, error);
+		if (!bytes || !add_file(files, name, bytes, error))
 			return NULL;
 	}
 	g_array_sort(files, by_name);

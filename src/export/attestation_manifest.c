@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "export/attestation_manifest.h"
+#include "base/limits.h"
 #include "export/attestation.h"
 #include "format/purl.h"
 #include "progress/progress.h"
@@ -38,14 +39,19 @@ static oci_descriptor *store_blob(const struct attestation_request *r, GBytes *b
 	return oci_descriptor_new(media_type, &digest, (int64_t)n);
 }
 
-static bool write_statements(struct image_manifest *m, const struct attestation_request *r, GError **error)
+static bool write_statements(struct image_manifest *m, const struct attestation_request *r, struct work *work,
+			     GError **error)
 {
+	struct statement_budget budget = {LIMIT_STATEMENTS_BYTES, work->cancel};
 	g_autoptr(GPtrArray) subjects = subjects_of(r, error);
 	for (guint i = 0; subjects && i < r->attestations->len; i++) {
 		const struct attestation *a = r->attestations->pdata[i];
+		GBytes *bytes = attestation_statement(a, subjects, 0, &budget, error);
+		if (!bytes)
+			return false;
 		struct image_document *d = g_new0(struct image_document, 1);
 		g_ptr_array_add(m->statements, d);
-		d->bytes = attestation_statement(a, subjects, 0);
+		d->bytes = bytes;
 		d->descriptor = store_blob(r, d->bytes, EXPORT_IN_TOTO_TYPE, error);
 		if (!d->descriptor)
 			return false;
@@ -122,7 +128,7 @@ struct image_manifest *attestation_manifest_write(const struct attestation_reque
 	struct image_manifest *m = image_manifest_new();
 	m->statements = g_ptr_array_new_with_free_func(image_document_free);
 	m->layers = g_ptr_array_new();
-	if (!write_statements(m, r, error) || !write_config(m, r, error) || !write_manifest(m, r, work, error)) {
+	if (!write_statements(m, r, work, error) || !write_config(m, r, error) || !write_manifest(m, r, work, error)) {
 		image_manifest_free(m);
 		return NULL;
 	}

@@ -413,7 +413,7 @@ static GPtrArray *attestations_settle(struct writing *s, const struct result_pla
 {
 	g_autoptr(GPtrArray) list = attestations_load(s->in->context, s->in->input, p->id, true, s->work, error);
 	for (guint i = 0; list && i < list->len; i++)
-		if (!sbom_settle(s, list->pdata[i], image, error))
+		if (!sbom_settle(s, list->pdata[i], image, error) || !attestations_check_bytes(list, error))
 			return NULL;
 	return g_steal_pointer(&list);
 }

@@ -8,6 +8,7 @@
 struct json_writer {
 	GString *out;
 	int indent;
+	size_t max;       /* bytes */
 	GByteArray *open; /* '{' or '[' per level */
 	bool first;       /* the innermost container is empty so far */
 	bool after_key;
@@ -18,6 +19,7 @@ json_writer *json_writer_new(int indent)
 	json_writer *w = g_new0(json_writer, 1);
 	w->out = g_string_sized_new(256);
 	w->indent = indent;
+	w->max = SIZE_MAX;
 	w->open = g_byte_array_new();
 	w->first = true;
 	return w;
@@ -31,6 +33,16 @@ void json_writer_free(json_writer *w)
 		g_string_free(w->out, TRUE);
 	g_byte_array_unref(w->open);
 	g_free(w);
+}
+
+void json_writer_set_max(json_writer *w, size_t max)
+{
+	w->max = max;
+}
+
+bool json_writer_is_full(const json_writer *w)
+{
+	return w->out->len > w->max;
 }
 
 char *json_writer_take(json_writer **w, size_t *ret_len)
@@ -321,7 +333,7 @@ void json_put_raw(json_writer *w, const char *json, size_t n)
 	value_begin(w);
 	guint base = w->open->len;
 	bool first = true;
-	for (size_t i = 0; i < n;) {
+	for (size_t i = 0; i < n && !json_writer_is_full(w);) {
 		guint8 c = (guint8)json[i];
 		if (g_ascii_isspace(c)) {
 			i++;

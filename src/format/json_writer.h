@@ -22,6 +22,12 @@ typedef struct json_writer json_writer;
 
 json_writer *json_writer_new(int indent);
 void json_writer_free(json_writer *w);
+/*
+ * Limits json_put_raw, whose output can be many times its input: it ends when the document has more than max bytes, which
+ * json_writer_is_full tells; then the writer can only be freed.
+ */
+void json_writer_set_max(json_writer *w, size_t max);
+bool json_writer_is_full(const json_writer *w);
 /* Finishes the document; frees the writer and sets *w to NULL. ret_len may be NULL. */
 char *json_writer_take(json_writer **w, size_t *ret_len);
 

@@ -25,8 +25,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct attestation *a = attestation_read(bytes, "x", NULL);
 	if (!a)
 		return 0;
+	struct statement_budget budget = {.left = 1 << 30};
 	for (int indent = 0; indent <= 2; indent += 2) {
-		g_autoptr(GBytes) statement = attestation_statement(a, subjects, indent);
+		g_autoptr(GBytes) statement = attestation_statement(a, subjects, indent, &budget, NULL);
 		check_json(statement);
 	}
 	g_autoptr(GHashTable) files = attestation_sbom_files(a->predicate);
