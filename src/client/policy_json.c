@@ -18,24 +18,9 @@ static bool wrong_type(const char *name, const char *wanted, GError **error)
 	return error_set(error, ERROR_INVALID_ARGUMENT, "\"%s\" is not %s", name, wanted);
 }
 
-/* Leaves the field unchanged if the member is missing. */
-static bool read_text(const json_t *object, const char *name, char **field, GError **error)
+static bool read_enum(const json_t *value, const ProtobufCFieldDescriptor *f, int *ret, GError **error)
 {
-	const json_t *value = member(object, name);
-	if (value && !json_is_string(value))
-		return wrong_type(name, "a string", error);
-	if (value && json_string_length(value) > 0)
-		*field = g_strdup(json_string_value(value));
-	return true;
-}
-
-/* type and first are used in error texts. */
-static bool read_enum(const json_t *object, const char *name, const ProtobufCEnumDescriptor *type, int *field,
-		      GError **error)
-{
-	const json_t *value = member(object, name);
-	if (!value)
-		return true;
+	const ProtobufCEnumDescriptor *type = f->descriptor;
 	if (json_is_string(value)) {
 		const ProtobufCEnumValue *found =
 			protobuf_c_enum_descriptor_get_value_by_name(type, json_string_value(value));
@@ -43,84 +28,30 @@ static bool read_enum(const json_t *object, const char *name, const ProtobufCEnu
 		if (!found)
 			return error_set(error, ERROR_INVALID_ARGUMENT, "unrecognized enum %s value %s",
 					 type->values[0].name, quoted);
-		*field = found->value;
+		*ret = found->value;
 		return true;
 	}
 	if (!json_is_integer(value))
-		return wrong_type(name, "a string or a number", error);
+		return wrong_type(f->name, "a string or a number", error);
 	json_int_t number = json_integer_value(value);
 	if (number < 0 || number > INT32_MAX || !protobuf_c_enum_descriptor_get_value(type, (int)number))
 		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid %s value: %" JSON_INTEGER_FORMAT,
 				 type->short_name, number);
-	*field = (int)number;
+	*ret = (int)number;
 	return true;
 }
 
-/* Returns the length of the list, 0 if it is missing. */
-static bool list_of(const json_t *object, const char *name, const json_t **ret, size_t *ret_n, GError **error)
+static bool read_map(const json_t *object, const char *name, Policy__Update *u, GError **error)
 {
-	*ret = member(object, name);
-	*ret_n = *ret ? json_array_size(*ret) : 0;
-	if (*ret && !json_is_array(*ret))
-		return wrong_type(name, "a list", error);
-	return *ret_n <= LIMIT_PROTO_REPEATED ||
-	       error_set(error, ERROR_INVALID_ARGUMENT, "\"%s\" has %zu items, limit is %lld", name, *ret_n,
-			 LIMIT_PROTO_REPEATED);
-}
-
-/* *ret: NULL if it is missing. */
-static bool object_of(const json_t *object, const char *name, const json_t **ret, GError **error)
-{
-	*ret = member(object, name);
-	return !*ret || json_is_object(*ret) || wrong_type(name, "an object", error);
-}
-
-static bool read_constraint(const json_t *json, Policy__AttrConstraint *c, GError **error)
-{
-	int condition = 0;
-	if (json_is_null(json))
-		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid nil constraint in policy");
-	if (!json_is_object(json))
-		return wrong_type("constraints", "a list of objects", error);
-	if (!read_text(json, "key", &c->key, error) || !read_text(json, "value", &c->value, error) ||
-	    !read_enum(json, "condition", &policy__attr_match__descriptor, &condition, error))
-		return false;
-	c->condition = (Policy__AttrMatch)condition;
-	return true;
-}
-
-static bool read_selector(const json_t *json, Policy__Selector *s, GError **error)
-{
-	const json_t *list;
-	size_t n;
-	int kind = 0;
-	if (!read_text(json, "identifier", &s->identifier, error) ||
-	    !read_enum(json, "match_type", &policy__match_type__descriptor, &kind, error) ||
-	    !list_of(json, "constraints", &list, &n, error))
-		return false;
-	s->match_type = (Policy__MatchType)kind;
-	s->constraints = g_new0(Policy__AttrConstraint *, n);
-	while (s->n_constraints < n) {
-		Policy__AttrConstraint *c = s->constraints[s->n_constraints] =
-			message_new(Policy__AttrConstraint, policy__attr_constraint);
-		if (!read_constraint(json_array_get(list, s->n_constraints++), c, error))
-			return false;
-	}
-	return true;
-}
-
-static bool read_update(const json_t *json, Policy__Update *u, GError **error)
-{
-	const json_t *attrs;
 	const char *key;
 	json_t *value;
-	if (!read_text(json, "identifier", &u->identifier, error) || !object_of(json, "attrs", &attrs, error))
-		return false;
-	u->attrs = g_new0(Policy__Update__AttrsEntry *, json_object_size(attrs));
-	json_object_foreach((json_t *)attrs, key, value)
+	if (!json_is_object(object))
+		return wrong_type(name, "an object", error);
+	u->attrs = g_new0(Policy__Update__AttrsEntry *, json_object_size(object));
+	json_object_foreach((json_t *)object, key, value)
 	{
 		if (!json_is_string(value) && !json_is_null(value))
-			return wrong_type("attrs", "an object of strings", error);
+			return wrong_type(name, "an object of strings", error);
 		Policy__Update__AttrsEntry *entry = u->attrs[u->n_attrs++] =
 			message_new(Policy__Update__AttrsEntry, policy__update__attrs_entry);
 		entry->key = g_strdup(key);
@@ -129,43 +60,67 @@ static bool read_update(const json_t *json, Policy__Update *u, GError **error)
 	return true;
 }
 
-static bool read_rule(const json_t *json, Policy__Rule *r, GError **error)
+static bool read_message(const json_t *object, ProtobufCMessage *m, GError **error);
+
+static bool read_new_message(const json_t *object, const ProtobufCMessageDescriptor *d, ProtobufCMessage **ret,
+			     GError **error)
 {
-	const json_t *select, *updates;
-	int action = 0;
-	if (json_is_null(json))
-		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid nil rule in policy");
-	if (!json_is_object(json))
-		return wrong_type("rules", "a list of objects", error);
-	if (!read_enum(json, "action", &policy__policy_action__descriptor, &action, error) ||
-	    !object_of(json, "selector", &select, error) || !object_of(json, "updates", &updates, error))
-		return false;
-	r->action = (Policy__PolicyAction)action;
-	if (select) {
-		r->selector = message_new(Policy__Selector, policy__selector);
-	}
-	if (updates) {
-		r->updates = message_new(Policy__Update, policy__update);
-	}
-	return (!select || read_selector(select, r->selector, error)) &&
-	       (!updates || read_update(updates, r->updates, error));
+	*ret = g_malloc(d->sizeof_message);
+	d->message_init(*ret);
+	return read_message(object, *ret, error);
 }
 
-static bool read_policy(const json_t *json, Policy__Policy *p, GError **error)
+static bool read_list(const json_t *list, const ProtobufCFieldDescriptor *f, ProtobufCMessage ***ret, size_t *ret_n,
+		      GError **error)
 {
-	const json_t *version = member(json, "version"), *list;
-	size_t n;
-	if (!json_is_object(json))
-		return json_is_null(json) || error_set(error, ERROR_INVALID_ARGUMENT, "a policy is an object");
-	if (version && !json_is_integer(version))
-		return wrong_type("version", "a number", error);
-	if (!list_of(json, "rules", &list, &n, error))
-		return false;
-	p->version = version ? json_integer_value(version) : 0;
-	p->rules = g_new0(Policy__Rule *, n);
-	while (p->n_rules < n) {
-		Policy__Rule *r = p->rules[p->n_rules] = message_new(Policy__Rule, policy__rule);
-		if (!read_rule(json_array_get(list, p->n_rules++), r, error))
+	size_t n = json_array_size(list);
+	if (!json_is_array(list))
+		return wrong_type(f->name, "a list", error);
+	if (n > LIMIT_PROTO_REPEATED)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "\"%s\" has %zu items, limit is %lld", f->name, n,
+				 LIMIT_PROTO_REPEATED);
+	*ret = g_new0(ProtobufCMessage *, n);
+	for (size_t i = 0; i < n; i++) {
+		const json_t *item = json_array_get(list, i);
+		if (json_is_null(item)) /* "rules": a rule */
+			return error_set(error, ERROR_INVALID_ARGUMENT, "invalid nil %.*s in policy",
+					 (int)strlen(f->name) - 1, f->name);
+		if (!json_is_object(item))
+			return wrong_type(f->name, "a list of objects", error);
+		if (!read_new_message(item, f->descriptor, &(*ret)[(*ret_n)++], error))
+			return false;
+	}
+	return true;
+}
+
+/* Fields of the message that the object does not have keep their defaults. */
+static bool read_message(const json_t *object, ProtobufCMessage *m, GError **error)
+{
+	for (unsigned i = 0; i < m->descriptor->n_fields; i++) {
+		const ProtobufCFieldDescriptor *f = &m->descriptor->fields[i];
+		void *at = (char *)m + f->offset, *count = (char *)m + f->quantifier_offset;
+		const json_t *value = member(object, f->name);
+		bool ok = true;
+		if (!value)
+			continue;
+		if (f->descriptor == &policy__update__attrs_entry__descriptor)
+			ok = read_map(value, f->name, (Policy__Update *)m, error);
+		else if (f->label == PROTOBUF_C_LABEL_REPEATED)
+			ok = read_list(value, f, at, count, error);
+		else if (f->type == PROTOBUF_C_TYPE_MESSAGE)
+			ok = json_is_object(value) ? read_new_message(value, f->descriptor, at, error)
+						   : wrong_type(f->name, "an object", error);
+		else if (f->type == PROTOBUF_C_TYPE_ENUM)
+			ok = read_enum(value, f, at, error);
+		else if (f->type == PROTOBUF_C_TYPE_INT64 && json_is_integer(value))
+			*(int64_t *)at = json_integer_value(value);
+		else if (f->type == PROTOBUF_C_TYPE_INT64)
+			ok = wrong_type(f->name, "a number", error);
+		else if (!json_is_string(value))
+			ok = wrong_type(f->name, "a string", error);
+		else if (json_string_length(value) > 0)
+			*(char **)at = g_strdup(json_string_value(value));
+		if (!ok)
 			return false;
 	}
 	return true;
@@ -176,8 +131,10 @@ Policy__Policy *policy_json_read(const void *bytes, size_t n, GError **error)
 	g_autoptr(json_t) json = json_read(bytes, n, LIMIT_POLICY_BYTES, "source policy", error);
 	if (!json)
 		return NULL;
+	if (!json_is_object(json) && !json_is_null(json))
+		return error_null(error, ERROR_INVALID_ARGUMENT, "a policy is an object");
 	Policy__Policy *p = message_new(Policy__Policy, policy__policy);
-	if (read_policy(json, p, error))
+	if (read_message(json, &p->base, error))
 		return p;
 	guard_free(p);
 	return NULL;
