@@ -74,6 +74,22 @@ static int compare_labels(const void *a, const void *b)
 		      (*(Types__WorkerRecord__LabelsEntry *const *)b)->key);
 }
 
+static int compare_annotations(const void *a, const void *b)
+{
+	return strcmp((*(Types__CDIDevice__AnnotationsEntry *const *)a)->key,
+		      (*(Types__CDIDevice__AnnotationsEntry *const *)b)->key);
+}
+
+static void put_device(table *t, Types__CDIDevice *d)
+{
+	table_printf(t, "\tName:\t%s\n", d->name);
+	table_printf(t, "\t%s:\t%s\n", d->ondemand ? "OnDemand" : "AutoAllow",
+		     d->ondemand || d->autoallow ? "true" : "false");
+	qsort(d->annotations, d->n_annotations, sizeof *d->annotations, compare_annotations);
+	for (size_t i = 0; i < d->n_annotations; i++)
+		table_printf(t, "\tAnnotations:\t%s:\t%s\n", d->annotations[i]->key, d->annotations[i]->value);
+}
+
 static void put_worker(table *t, Types__WorkerRecord *r)
 {
 	g_autofree char *platforms = platforms_text(r);
@@ -88,6 +104,12 @@ static void put_worker(table *t, Types__WorkerRecord *r)
 	qsort(r->labels, r->n_labels, sizeof *r->labels, compare_labels);
 	for (size_t i = 0; i < r->n_labels; i++)
 		table_printf(t, "\t%s:\t%s\n", r->labels[i]->key, r->labels[i]->value);
+	if (r->n_cdidevices > 0)
+		table_add(t, "Devices:\n");
+	for (size_t i = 0; i < r->n_cdidevices; i++)
+		put_device(t, r->cdidevices[i]);
+	if (r->n_cdidevices > 0)
+		table_add(t, "\n");
 	for (size_t i = 0; i < r->n_gcpolicy; i++)
 		put_gc_rule(t, i, r->gcpolicy[i]);
 	table_add(t, "\n");

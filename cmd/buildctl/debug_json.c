@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "debug_commands.h"
+#include "api/message.h"
 #include "format/gotemplate.h"
 
 void version_json(json_writer *w, const Types__BuildkitVersion *v)
@@ -39,22 +40,46 @@ static void put_gc(json_writer *w, const Types__GCPolicy *g)
 	json_object_end(w);
 }
 
-static void put_labels(json_writer *w, const Types__WorkerRecord *r)
+/* Sorted by key. Takes map. */
+static void put_map(json_writer *w, const char *name, GHashTable *map)
 {
 	g_autoptr(GTree) sorted = g_tree_new((GCompareFunc)g_strcmp0);
-	for (size_t i = 0; i < r->n_labels; i++)
-		g_tree_insert(sorted, r->labels[i]->key, r->labels[i]->value);
-	json_object_member_begin(w, "labels");
+	GHashTableIter iter;
+	gpointer key, value;
+	g_hash_table_iter_init(&iter, map);
+	while (g_hash_table_iter_next(&iter, &key, &value))
+		g_tree_insert(sorted, key, value);
+	json_object_member_begin(w, name);
 	for (GTreeNode *n = g_tree_node_first(sorted); n; n = g_tree_node_next(n))
 		json_put_string_member(w, g_tree_node_key(n), g_tree_node_value(n));
 	json_object_end(w);
+	g_hash_table_unref(map);
+}
+
+static void put_devices(json_writer *w, const Types__WorkerRecord *r)
+{
+	if (r->n_cdidevices == 0) {
+		json_put_null(w);
+		return;
+	}
+	json_array_begin(w);
+	for (size_t i = 0; i < r->n_cdidevices; i++) {
+		const Types__CDIDevice *d = r->cdidevices[i];
+		json_object_begin(w);
+		json_put_string_member(w, "name", d->name);
+		json_put_bool_member(w, "autoAllow", d->autoallow);
+		put_map(w, "annotations", message_map(d, annotations));
+		json_put_bool_member(w, "onDemand", d->ondemand);
+		json_object_end(w);
+	}
+	json_array_end(w);
 }
 
 static void put_worker(json_writer *w, const Types__WorkerRecord *r)
 {
 	json_object_begin(w);
 	json_put_string_member(w, "id", r->id);
-	put_labels(w, r);
+	put_map(w, "labels", message_map(r, labels));
 	json_array_member_begin(w, "platforms");
 	for (size_t i = 0; i < r->n_platforms; i++)
 		put_platform(w, r->platforms[i]);
@@ -68,7 +93,7 @@ static void put_worker(json_writer *w, const Types__WorkerRecord *r)
 		version_json(w, r->buildkitversion);
 	}
 	json_key(w, "cdiDevices");
-	json_put_null(w);
+	put_devices(w, r);
 	json_object_end(w);
 }
 

@@ -62,9 +62,6 @@ int cgroup_find(const struct cgroup *g, unsigned controller);
 int cgroup_limit(const struct cgroup *g, const struct plan_resources *r, const char **ret_what);
 /* Sets the device rules of the step; none in a user namespace. The last rule that matches decides; an access that no rule allows is denied. */
 int cgroup_filter_devices(const struct cgroup *g, const struct plan_device_rule *rules, uint32_t n);
-/* Default rules: containers may create any device node, and use the standard devices. */
-extern const struct plan_device_rule cgroup_default_devices[];
-extern const uint32_t cgroup_n_default_devices;
 /* Removes the cgroup and the cgroups that the step made below it; -EBUSY while it contains processes. */
 int cgroup_remove(const struct cgroups *all, const char *path);
 /* Sends a signal to all processes of the cgroup and the cgroups below it. */

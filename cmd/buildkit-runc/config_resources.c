@@ -42,14 +42,14 @@ static void read_device_rules(struct plan *p, const json_t *resources)
 {
 	const json_t *list = json_member(resources, "devices", JSON_ARRAY);
 	size_t n = json_array_size(list);
-	struct plan_device_rule *rules = json_room(1 + n + cgroup_n_default_devices, sizeof *rules);
+	struct plan_device_rule *rules = json_room(1 + n + plan_n_default_rules, sizeof *rules);
 	uint32_t used = 0;
 	rules[used++] = (struct plan_device_rule){0, 'a', -1, -1, PLAN_ACCESS_ALL};
 	for (size_t i = 0; i < n; i++)
 		rules[used++] = read_rule(json_array_get(list, i));
 	bool all = used > 1 && rules[used - 1].type == 'a' && rules[used - 1].allow != 0;
-	for (uint32_t i = 1; !all && i < cgroup_n_default_devices; i++)
-		rules[used++] = cgroup_default_devices[i];
+	for (uint32_t i = 1; !all && i < plan_n_default_rules; i++)
+		rules[used++] = plan_default_rules[i];
 	p->resources.devices = rules;
 	p->resources.n_devices = used;
 }

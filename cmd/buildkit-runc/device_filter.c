@@ -10,22 +10,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #define MAX_RULES 400
 #define PER_RULE 10
-
-const struct plan_device_rule cgroup_default_devices[] = {
-	{0, 'a', -1, -1, PLAN_ACCESS_ALL},   {1, 'c', -1, -1, PLAN_ACCESS_MKNOD},
-	{1, 'b', -1, -1, PLAN_ACCESS_MKNOD}, {1, 'c', 1, 3, PLAN_ACCESS_ALL}, /* null */
-	{1, 'c', 1, 5, PLAN_ACCESS_ALL},                                      /* zero */
-	{1, 'c', 1, 7, PLAN_ACCESS_ALL},                                      /* full */
-	{1, 'c', 1, 8, PLAN_ACCESS_ALL},                                      /* random */
-	{1, 'c', 1, 9, PLAN_ACCESS_ALL},                                      /* urandom */
-	{1, 'c', 5, 0, PLAN_ACCESS_ALL},                                      /* tty */
-	{1, 'c', 5, 2, PLAN_ACCESS_ALL},                                      /* ptmx */
-	{1, 'c', 136, -1, PLAN_ACCESS_ALL},                                   /* pts/0 ... */
-};
-const uint32_t cgroup_n_default_devices = sizeof cgroup_default_devices / sizeof *cgroup_default_devices;
 
 /* ---- v1 */
 
@@ -132,14 +120,21 @@ static int filter_v2(int cgroup_fd, const struct plan_device_rule *rules, uint32
 	}
 	if (n_rules == 0 || rules[i].type != 'a')
 		n += emit_rule(code + n, &(struct plan_device_rule){.type = 'a'});
-	auto_fd program = load(code, n);
+	/* The program that this process attached before: an access needs the consent of all attached programs. */
+	static int attached = -1;
+	int program = load(code, n);
 	if (program < 0)
 		return program;
 	union bpf_attr a = {.target_fd = (uint32_t)cgroup_fd,
 			    .attach_bpf_fd = (uint32_t)program,
 			    .attach_type = BPF_CGROUP_DEVICE,
-			    .attach_flags = BPF_F_ALLOW_MULTI};
-	return syscall(SYS_bpf, BPF_PROG_ATTACH, &a, sizeof a) == 0 ? 0 : -errno;
+			    .attach_flags = BPF_F_ALLOW_MULTI | (attached >= 0 ? BPF_F_REPLACE : 0),
+			    .replace_bpf_fd = attached >= 0 ? (uint32_t)attached : 0};
+	int r = syscall(SYS_bpf, BPF_PROG_ATTACH, &a, sizeof a) == 0 ? 0 : -errno;
+	if (attached >= 0)
+		close(attached);
+	attached = program;
+	return r;
 }
 
 int cgroup_filter_devices(const struct cgroup *g, const struct plan_device_rule *rules, uint32_t n)

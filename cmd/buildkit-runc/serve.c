@@ -119,7 +119,7 @@ static _Noreturn void be_step(struct cgroup *cgroup, int socket_fd, bool born, b
 	if (r != 0)
 		fail(PHASE_CGROUP, -r, "join %s", cgroup->path);
 	/* A further process is subject to the rules and limits of its step. */
-	r = joins ? 0 : cgroup_filter_devices(cgroup, cgroup_default_devices, cgroup_n_default_devices);
+	r = joins ? 0 : cgroup_filter_devices(cgroup, plan_default_rules, plan_n_default_rules);
 	if (r != 0)
 		fail(PHASE_CGROUP, -r, "filter devices");
 	receive_plan(socket_fd, &plan, fds);

@@ -36,6 +36,8 @@ struct config {
 	char **allowed_repositories, **dockerfile_images;
 	int64_t history_max_age_ns, history_max_entries;
 	int64_t registry_concurrency;
+	bool cdi_disabled;
+	char **cdi_dirs, **cdi_auto_allowed;
 	int64_t drain_timeout_ns; /* for running builds after SIGTERM; 0: they are cancelled at once */
 	bool dockerfile_enabled, gateway_enabled, explain_misses;
 	struct worker_config oci, containerd;

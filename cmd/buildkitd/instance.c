@@ -40,6 +40,7 @@ struct refusals {
 struct instance {
 	int root_fd, lock_fd;
 	session_registry *sessions;
+	cdi *cdi; /* NULL: disabled */
 	struct workers workers;
 	struct forgetting forgetting[WORKERS_MAX];
 	solver *solver;
@@ -126,6 +127,7 @@ static bool open_builder(instance *d, const struct config *config, GError **erro
 		.history = d->history,
 		.allow_network_host = config_allows(config, "network.host"),
 		.allow_security_insecure = config_allows(config, "security.insecure"),
+		.allow_devices = d->cdi || config_allows(config, "device"),
 		.dockerfile_enabled = config->dockerfile_enabled,
 		.gateway_enabled = config->gateway_enabled,
 		.allowed_repositories = (const char *const *)d->allowed_repositories,
@@ -232,6 +234,14 @@ static bool open_state(instance *d, const struct config *config, GError **error)
 	return d->root_fd >= 0;
 }
 
+static cdi *open_cdi(const struct config *config)
+{
+	static const char *const usual[] = {"/etc/cdi", "/var/run/cdi", "/etc/buildkit/cdi", NULL};
+	return config->cdi_disabled ? NULL
+				    : cdi_new(config->cdi_dirs ? (const char *const *)config->cdi_dirs : usual,
+					      (const char *const *)config->cdi_auto_allowed);
+}
+
 static bool start(instance *d, const struct config *config, GError **error)
 {
 	umask(0);
@@ -242,7 +252,8 @@ static bool start(instance *d, const struct config *config, GError **error)
 	d->loop = rpc_loop_new(error);
 	if (!d->loop)
 		return false;
-	const struct workers_input input = {config, d->root_fd, d->sessions, d->loop};
+	d->cdi = open_cdi(config);
+	const struct workers_input input = {config, d->root_fd, d->sessions, d->loop, d->cdi};
 	if (!workers_open(&d->workers, &input, error) || !open_solver(d, error) || !open_builder(d, config, error) ||
 	    !open_server(d, config, error) || !open_debug(d, config, error))
 		return false;
@@ -308,6 +319,7 @@ void instance_free(instance *d)
 		cache_set_removed_hook(d->workers.list[i]->cache, NULL, NULL);
 	g_clear_pointer(&d->solver, solver_free);
 	workers_close(&d->workers);
+	g_clear_pointer(&d->cdi, cdi_free);
 	g_clear_pointer(&d->sessions, session_registry_free);
 	g_clear_pointer(&d->loop, rpc_loop_free);
 	watchdog_free(d->watchdog);

@@ -70,6 +70,7 @@ static struct worker_options options_of(const struct workers_input *input, const
 	o.sessions = input->sessions;
 	o.registry = hosts;
 	o.explain_misses = config->explain_misses;
+	o.cdi = input->cdi;
 	o.executor.dns_nameservers = (const char *const *)config->dns_nameservers;
 	o.executor.dns_options = (const char *const *)config->dns_options;
 	o.executor.dns_search = (const char *const *)config->dns_search;

@@ -24,6 +24,7 @@ struct workers_input { /* all borrowed */
 	int root_fd;
 	session_registry *sessions;
 	rpc_loop *loop;
+	cdi *cdi; /* NULL: CDI is disabled */
 };
 /*
  * Reports whether mounts may be made in a private mount namespace: true unless the containerd worker is the only one,

@@ -34,6 +34,12 @@ static bool rewrite_sources(void *data, struct llb_source *sources, size_t n, GE
 	       error_prefix(error, "error evaluating the source policy: ");
 }
 
+static bool allow_devices(void *data, Pb__ExecOp *exec, GError **error)
+{
+	const struct build *b = data;
+	return device_grants_apply(b->devices, builder_worker(b->builder)->cdi, exec, error);
+}
+
 llb_definition *build_load(struct build *b, const struct bridge_solve_request *r, struct work *work, GError **error)
 {
 	g_autoptr(source_policy) p = source_policy_new();
@@ -45,6 +51,8 @@ llb_definition *build_load(struct build *b, const struct bridge_solve_request *r
 	struct llb_load_options options = {
 		.allow_network_host = b->allow_network_host,
 		.allow_security_insecure = b->allow_security_insecure,
+		.allow_devices = allow_devices,
+		.devices_data = b,
 		.rewrite_sources = source_check_is_needed(b, p) ? rewrite_sources : NULL,
 		.rewrite_data = &run,
 	};

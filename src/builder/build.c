@@ -59,6 +59,7 @@ static void build_unref(struct build *build)
 	g_array_unref(build->exporters);
 	g_ptr_array_unref(build->session_targets);
 	blob_holds_free(build->holds);
+	device_grants_free(build->devices);
 	g_mutex_clear(&build->mu);
 	g_free(build->ref);
 	g_free(build);
@@ -256,22 +257,30 @@ gateway *builder_find_gateway(builder *b, const char *ref, int timeout_ms, cance
 	return g;
 }
 
-static bool allow_entitlements(struct build *build, GError **error)
+/* "name" or, for devices, "device=CONFIG". */
+static bool allow_entitlement(struct build *build, const char *entitlement, GError **error)
 {
 	const struct builder_options *allowed = &build->builder->options;
-	for (const char *const *e = build->request->entitlements; e && *e; e++) {
-		bool host = strcmp(*e, "network.host") == 0, insecure = strcmp(*e, "security.insecure") == 0;
-		if (!host && !insecure && !g_str_has_prefix(*e, "device"))
-			return error_set(error, ERROR_UNKNOWN, "unknown entitlement %s", *e);
-		if ((host && !allowed->allow_network_host) || (insecure && !allowed->allow_security_insecure))
-			return error_set(error, ERROR_UNKNOWN,
-					 "granting entitlement %s is not allowed by build daemon configuration", *e);
-		if (!host && !insecure)
-			return error_set(error, ERROR_UNIMPLEMENTED, "entitlement %s: devices are not supported yet",
-					 *e);
-		build->allow_network_host |= host;
-		build->allow_security_insecure |= insecure;
-	}
+	const char *equals = strchr(entitlement, '=');
+	g_autofree char *key = g_strndup(entitlement, equals ? (gsize)(equals - entitlement) : strlen(entitlement));
+	bool device = strcmp(key, "device") == 0, host = strcmp(entitlement, "network.host") == 0,
+	     insecure = strcmp(entitlement, "security.insecure") == 0;
+	if (!host && !insecure && !device)
+		return error_set(error, ERROR_UNKNOWN, "unknown entitlement %s", entitlement);
+	if ((host && !allowed->allow_network_host) || (insecure && !allowed->allow_security_insecure) ||
+	    (device && !allowed->allow_devices))
+		return error_set(error, ERROR_UNKNOWN,
+				 "granting entitlement %s is not allowed by build daemon configuration", key);
+	build->allow_network_host |= host;
+	build->allow_security_insecure |= insecure;
+	return !device || device_grants_add(build->devices, equals ? equals + 1 : "", error);
+}
+
+static bool allow_entitlements(struct build *build, GError **error)
+{
+	for (const char *const *e = build->request->entitlements; e && *e; e++)
+		if (!allow_entitlement(build, *e, error))
+			return false;
 	return true;
 }
 
@@ -290,6 +299,7 @@ static struct build *build_new(builder *b, const struct build_request *request, 
 	build->cancel = cancel_new(c);
 	build->started_ns = progress_now_ns();
 	build->provenance = provenance_new(build);
+	build->devices = device_grants_new();
 	build->bridge = build_bridge_new(build);
 	build->imports = imports_new(build);
 	build->cache_exporters = g_ptr_array_new_with_free_func((GDestroyNotify)cache_exporter_free);

@@ -47,7 +47,7 @@ struct builder_options {
 	size_t n_workers;
 	solver *solver;   /* borrowed */
 	history *history; /* borrowed */
-	bool allow_network_host, allow_security_insecure;
+	bool allow_network_host, allow_security_insecure, allow_devices;
 	const json_t *provenance_env; /* borrowed (provenance/env.h); NULL: none */
 	bool dockerfile_enabled, gateway_enabled;
 	/* Borrowed, NULL-terminated normalised names of repositories, or NULL. */

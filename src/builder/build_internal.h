@@ -4,6 +4,7 @@
  * marked.
  */
 #pragma once
+#include "builder/devices.h"
 #include "builder/build.h"
 #include "builder/source_policy.h"
 #include "content/blob_holds.h"
@@ -37,7 +38,8 @@ struct build {
 	struct export_kept *kept;     /* owned: exported images by exporter index; NULL: nothing was exported */
 	gateway *gateway;             /* owned; NULL unless a client drives the build */
 	bool allow_network_host, allow_security_insecure;
-	gint n_frontends; /* number of frontend images that run; atomic */
+	device_grants *devices; /* owned */
+	gint n_frontends;       /* number of frontend images that run; atomic */
 	GMutex mu;
 	int64_t started_ns;
 	int64_t ended_ns; /* 0 while running; builder->mu */

@@ -265,6 +265,10 @@ static bool check_step(const executor *e, const struct step *step, GError **erro
 		return error_set(error, ERROR_UNIMPLEMENTED, "SELinux labels of steps are not supported yet");
 	if (step->insecure && !e->allow_security_insecure)
 		return error_set(error, ERROR_PERMISSION_DENIED, "security.insecure is not allowed");
+	if (step->n_hooks > 0 && e->runner)
+		return error_set(error, ERROR_UNIMPLEMENTED,
+				 "hooks of devices (%s) need an OCI runtime such as runc: set \"binary\" of the worker",
+				 step->hooks[0].path);
 	return check_process(step->args, step->cwd, error);
 }
 

@@ -72,6 +72,19 @@ struct step_limit {
 	const char *name; /* "nofile" */
 	int64_t soft, hard;
 };
+struct step_device {      /* a device node of the step, and the access that its processes have */
+	const char *path; /* absolute, clean, below /dev */
+	char type;        /* 'b', 'c', 'p' */
+	uint32_t major, minor, mode;
+	int64_t uid, gid;   /* -1: those of the step's user */
+	const char *access; /* letters of "rwm" */
+};
+struct step_hook { /* a program that the runtime starts (opencontainers/runtime-spec, config.md, "POSIX-platform hooks") */
+	const char *name; /* "createContainer" */
+	const char *path;
+	const char *const *args, *const *env; /* NULL-terminated */
+	int64_t timeout;                      /* seconds; -1: none */
+};
 struct step_resources { /* LinuxResources; 0 or NULL: unset */
 	int64_t memory, memory_swap, cpu_quota;
 	uint64_t cpu_shares, cpu_period;
@@ -117,6 +130,12 @@ struct step {
 	const struct step_limit *limits;
 	size_t n_limits;
 	struct step_resources resources;
+	const struct step_device *devices;
+	size_t n_devices;
+	const struct step_hook *hooks; /* buildkit-runc has none: UNIMPLEMENTED */
+	size_t n_hooks;
+	const uint32_t *groups; /* in addition to those of the user */
+	size_t n_groups;
 	enum step_network network;
 	bool insecure; /* security mode */
 	bool remove_stubs_recursive;

@@ -166,7 +166,7 @@ static void put_capabilities(json_writer *w, const struct spec_input *in)
 	json_object_end(w);
 }
 
-static void put_user(json_writer *w, const struct passwd_user *user)
+static void put_user(json_writer *w, const struct passwd_user *user, const struct step *step)
 {
 	json_object_member_begin(w, "user");
 	json_put_int_member(w, "uid", user->uid);
@@ -180,6 +180,8 @@ static void put_user(json_writer *w, const struct passwd_user *user)
 		json_put_uint(w, user->gid);
 	for (size_t i = 0; i < user->n_groups; i++)
 		json_put_uint(w, user->groups[i]);
+	for (size_t i = 0; i < step->n_groups; i++)
+		json_put_uint(w, step->groups[i]);
 	json_array_end(w);
 	json_object_end(w);
 }
@@ -240,7 +242,7 @@ static void put_process(json_writer *w, const struct spec_input *in)
 		json_put_int_member(w, "width", in->size.columns);
 		json_object_end(w);
 	}
-	put_user(w, in->user);
+	put_user(w, in->user, step);
 	put_list(w, "args", step->args);
 	put_env(w, in);
 	put_string(w, "cwd", step->cwd && *step->cwd != '\0' ? step->cwd : "/");
@@ -362,8 +364,21 @@ static void put_mounts(json_writer *w, const struct spec_input *in)
 
 /* ---- linux */
 
-static void put_device_rules(json_writer *w, bool insecure)
+static void put_device_rule(json_writer *w, const struct step_device *d)
 {
+	json_object_begin(w);
+	json_put_bool_member(w, "allow", true);
+	json_key(w, "type");
+	json_put_string_len(w, &d->type, 1);
+	json_put_int_member(w, "major", d->major);
+	json_put_int_member(w, "minor", d->minor);
+	put_string(w, "access", d->access);
+	json_object_end(w);
+}
+
+static void put_device_rules(json_writer *w, const struct step *step)
+{
+	bool insecure = step->insecure;
 	json_array_member_begin(w, "devices");
 	for (const char *type = insecure ? "cb" : "a"; *type != '\0'; type++) {
 		json_object_begin(w);
@@ -375,6 +390,9 @@ static void put_device_rules(json_writer *w, bool insecure)
 		put_string(w, "access", "rwm");
 		json_object_end(w);
 	}
+	for (size_t i = 0; !insecure && i < step->n_devices; i++)
+		if (step->devices[i].type != 'p')
+			put_device_rule(w, &step->devices[i]);
 	json_array_end(w);
 }
 
@@ -396,7 +414,7 @@ static void put_resources(json_writer *w, const struct step *step)
 {
 	const struct step_resources *r = &step->resources;
 	json_object_member_begin(w, "resources");
-	put_device_rules(w, step->insecure);
+	put_device_rules(w, step);
 	if (r->memory != 0 || r->memory_swap != 0) {
 		json_object_member_begin(w, "memory");
 		json_put_int_member_nonzero(w, "limit", r->memory);
@@ -443,9 +461,8 @@ static void put_device(json_writer *w, const struct spec_device *d)
 	json_object_end(w);
 }
 
-static void put_devices(json_writer *w, const struct spec_input *in)
+static void put_insecure_devices(json_writer *w, const struct spec_input *in)
 {
-	json_array_member_begin(w, "devices");
 	for (const struct spec_device *d = spec_insecure_devices; d->path; d++)
 		put_device(w, d);
 	for (int i = 0; i <= in->free_loop + SPEC_SPARE_LOOPS; i++) {
@@ -453,7 +470,66 @@ static void put_devices(json_writer *w, const struct spec_input *in)
 		g_snprintf(path, sizeof path, "/dev/loop%d", i);
 		put_device(w, &(struct spec_device){path, 'b', 7, i});
 	}
+}
+
+static void put_step_device(json_writer *w, const struct step_device *d, const struct passwd_user *user)
+{
+	json_object_begin(w);
+	put_string(w, "path", d->path);
+	json_key(w, "type");
+	json_put_string_len(w, &d->type, 1);
+	json_put_int_member(w, "major", d->major);
+	json_put_int_member(w, "minor", d->minor);
+	json_put_int_member(w, "fileMode", d->mode);
+	json_put_int_member(w, "uid", d->uid >= 0 ? d->uid : user->uid);
+	json_put_int_member(w, "gid", d->gid >= 0 ? d->gid : user->gid);
+	json_object_end(w);
+}
+
+static void put_devices(json_writer *w, const struct spec_input *in)
+{
+	bool insecure = in->step->insecure && !in->no_devices;
+	if (!insecure && in->step->n_devices == 0)
+		return;
+	json_array_member_begin(w, "devices");
+	if (insecure)
+		put_insecure_devices(w, in);
+	for (size_t i = 0; i < in->step->n_devices; i++)
+		put_step_device(w, &in->step->devices[i], in->user);
 	json_array_end(w);
+}
+
+/* Hooks of one kind follow each other in the order of the step. */
+static void put_hooks(json_writer *w, const struct step *step)
+{
+	static const char *const kinds[] = {"prestart",       "createRuntime", "createContainer",
+					    "startContainer", "poststart",     "poststop"};
+	if (step->n_hooks == 0)
+		return;
+	json_object_member_begin(w, "hooks");
+	for (size_t k = 0; k < G_N_ELEMENTS(kinds); k++) {
+		bool first = true;
+		for (size_t i = 0; i < step->n_hooks; i++) {
+			const struct step_hook *h = &step->hooks[i];
+			if (!g_str_equal(h->name, kinds[k]))
+				continue;
+			if (first)
+				json_array_member_begin(w, kinds[k]);
+			first = false;
+			json_object_begin(w);
+			put_string(w, "path", h->path);
+			if (h->args[0])
+				put_list(w, "args", h->args);
+			if (h->env[0])
+				put_list(w, "env", h->env);
+			if (h->timeout >= 0)
+				json_put_int_member(w, "timeout", h->timeout);
+			json_object_end(w);
+		}
+		if (!first)
+			json_array_end(w);
+	}
+	json_object_end(w);
 }
 
 static void put_linux(json_writer *w, const struct spec_input *in)
@@ -464,8 +540,7 @@ static void put_linux(json_writer *w, const struct spec_input *in)
 		put_string(w, "cgroupsPath", in->cgroup_path);
 	}
 	put_namespaces(w, in);
-	if (in->step->insecure && !in->no_devices)
-		put_devices(w, in);
+	put_devices(w, in);
 	if (!in->step->insecure) {
 		if (in->seccomp) {
 			json_key(w, "seccomp");
@@ -490,6 +565,7 @@ char *spec_json(const struct spec_input *in, size_t *ret_len)
 	json_object_end(w);
 	put_string(w, "hostname", given(in->step->hostname) ? in->step->hostname : NAMES_DEFAULT_HOSTNAME);
 	put_mounts(w, in);
+	put_hooks(w, in->step);
 	put_linux(w, in);
 	json_object_end(w);
 	return json_writer_take(&w, ret_len);

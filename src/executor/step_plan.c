@@ -16,6 +16,7 @@ struct step_plan {
 	GArray *fds;     /* of int; borrowed descriptors */
 	GArray *mounts;  /* of struct plan_mount */
 	GArray *devices; /* of struct plan_device */
+	GArray *rules;   /* of struct plan_device_rule */
 	GArray *limits;  /* of struct plan_limit */
 	GArray *groups;  /* of uint32_t */
 	struct plan_join joins[1];
@@ -63,7 +64,7 @@ static void plan_caps(struct plan *plan, const struct spec_input *in)
 		plan->caps[PLAN_CAPS_INHERITABLE] = plan->caps[PLAN_CAPS_AMBIENT] = mask;
 }
 
-static void plan_groups(step_plan *p, const struct passwd_user *user)
+static void plan_groups(step_plan *p, const struct step *step, const struct passwd_user *user)
 {
 	bool has_primary = false;
 	for (size_t i = 0; i < user->n_groups; i++) {
@@ -74,6 +75,8 @@ static void plan_groups(step_plan *p, const struct passwd_user *user)
 	uint32_t primary = user->gid;
 	if (!has_primary)
 		g_array_prepend_val(p->groups, primary);
+	if (step->n_groups > 0)
+		g_array_append_vals(p->groups, step->groups, (guint)step->n_groups);
 	p->plan.groups = (uint32_t *)(void *)p->groups->data;
 	p->plan.n_groups = p->groups->len;
 }
@@ -131,7 +134,7 @@ static bool plan_process(step_plan *p, const struct step_plan_input *in, GError 
 						    (uint32_t)g_bytes_get_size(in->seccomp)};
 	plan_env(p, step, in->spec.user);
 	plan_caps(plan, &in->spec);
-	plan_groups(p, in->spec.user);
+	plan_groups(p, step, in->spec.user);
 	return plan_limits(p, step, error);
 }
 
@@ -177,9 +180,8 @@ static bool plan_mount(step_plan *p, const struct step_plan_input *in, const str
 	return true;
 }
 
-static void plan_devices(step_plan *p, const struct spec_input *in)
+static void plan_insecure_devices(step_plan *p, const struct spec_input *in)
 {
-	struct plan *plan = &p->plan;
 	for (const struct spec_device *d = spec_insecure_devices; d->path; d++) {
 		struct plan_device device = {
 			d->path, d->type == 'b' ? S_IFBLK : S_IFCHR, (uint32_t)d->major, (uint32_t)d->minor, 0666, 0,
@@ -192,10 +194,48 @@ static void plan_devices(step_plan *p, const struct spec_input *in)
 			g_string_chunk_insert(p->texts, path), S_IFBLK, 7, (uint32_t)i, 0666, 0, 0};
 		g_array_append_val(p->devices, device);
 	}
+	g_array_append_val(p->rules, allow_all_devices);
+}
+
+static uint32_t access_of(const char *letters)
+{
+	return (strchr(letters, 'm') ? PLAN_ACCESS_MKNOD : 0u) | (strchr(letters, 'r') ? PLAN_ACCESS_READ : 0u) |
+	       (strchr(letters, 'w') ? PLAN_ACCESS_WRITE : 0u);
+}
+
+static void plan_step_device(step_plan *p, const struct step_device *d, const struct passwd_user *user, bool insecure)
+{
+	struct plan_device device = {
+		.path = d->path,
+		.type = d->type == 'b'   ? S_IFBLK
+			: d->type == 'p' ? S_IFIFO
+					 : S_IFCHR,
+		.major = d->major,
+		.minor = d->minor,
+		.mode = d->mode,
+		.uid = d->uid >= 0 ? (uint32_t)d->uid : user->uid,
+		.gid = d->gid >= 0 ? (uint32_t)d->gid : user->gid,
+	};
+	struct plan_device_rule rule = {1, (uint32_t)d->type, d->major, d->minor, access_of(d->access)};
+	g_array_append_val(p->devices, device);
+	if (!insecure && d->type != 'p')
+		g_array_append_val(p->rules, rule);
+}
+
+static void plan_devices(step_plan *p, const struct spec_input *in)
+{
+	const struct step *step = in->step;
+	struct plan *plan = &p->plan;
+	if (step->insecure && !in->no_devices)
+		plan_insecure_devices(p, in);
+	else if (step->n_devices > 0)
+		g_array_append_vals(p->rules, plan_default_rules, plan_n_default_rules);
+	for (size_t i = 0; i < step->n_devices; i++)
+		plan_step_device(p, &step->devices[i], in->user, step->insecure);
 	plan->devices = (struct plan_device *)(void *)p->devices->data;
 	plan->n_devices = p->devices->len;
-	plan->resources.devices = (struct plan_device_rule *)(gsize)&allow_all_devices;
-	plan->resources.n_devices = 1;
+	plan->resources.devices = (struct plan_device_rule *)(void *)p->rules->data;
+	plan->resources.n_devices = p->rules->len;
 }
 
 static bool plan_tree(step_plan *p, const struct step_plan_input *in, GError **error)
@@ -211,8 +251,7 @@ static bool plan_tree(step_plan *p, const struct step_plan_input *in, GError **e
 	plan->root_fd = add_fd(p, step->root_fd);
 	plan->root_readonly = step->root_readonly;
 	plan->default_devices = 1;
-	if (step->insecure && !in->spec.no_devices)
-		plan_devices(p, &in->spec);
+	plan_devices(p, &in->spec);
 	if (step->insecure)
 		return true;
 	const char *const *masked = spec_masked_paths(&in->spec), *const *readonly = spec_readonly_paths(&in->spec);
@@ -257,6 +296,7 @@ static step_plan *step_plan_alloc(void)
 	p->fds = g_array_new(FALSE, FALSE, sizeof(int));
 	p->mounts = g_array_new(FALSE, FALSE, sizeof(struct plan_mount));
 	p->devices = g_array_new(FALSE, FALSE, sizeof(struct plan_device));
+	p->rules = g_array_new(FALSE, FALSE, sizeof(struct plan_device_rule));
 	p->limits = g_array_new(FALSE, FALSE, sizeof(struct plan_limit));
 	p->groups = g_array_new(FALSE, FALSE, sizeof(uint32_t));
 	p->env = g_ptr_array_new();
@@ -305,6 +345,7 @@ void step_plan_free(step_plan *p)
 	g_array_unref(p->fds);
 	g_array_unref(p->mounts);
 	g_array_unref(p->devices);
+	g_array_unref(p->rules);
 	g_array_unref(p->limits);
 	g_array_unref(p->groups);
 	g_ptr_array_unref(p->env);

@@ -21,7 +21,7 @@ static const struct cap_row {
 	{"diffop", WORKS},
 	{"exec.cgroup", WORKS},
 	{"exec.meta.base", WORKS},
-	{"exec.meta.cdi", LATER},
+	{"exec.meta.cdi", WORKS},
 	{"exec.meta.cgroup.parent", WORKS},
 	{"exec.meta.linux.resources", WORKS},
 	{"exec.meta.network", WORKS},

@@ -174,7 +174,7 @@ static bool platform_check(const Pb__Op *op, GError **error)
 	return error_set(error, ERROR_INVALID_ARGUMENT, "invalid platform: names are too long");
 }
 
-static bool entitlements_check(const Pb__Op *op, const struct llb_load_options *options, GError **error)
+static bool entitlements_check(Pb__Op *op, const struct llb_load_options *options, GError **error)
 {
 	if (op->op_case != PB__OP__OP_EXEC)
 		return true;
@@ -184,10 +184,8 @@ static bool entitlements_check(const Pb__Op *op, const struct llb_load_options *
 		return error_set(error, ERROR_PERMISSION_DENIED, "network.host is not allowed");
 	if (op->exec->security == PB__SECURITY_MODE__INSECURE && !allow_insecure)
 		return error_set(error, ERROR_PERMISSION_DENIED, "security.insecure is not allowed");
-	for (size_t i = 0; i < op->exec->n_cdidevices; i++)
-		if (!op->exec->cdidevices[i]->optional)
-			return error_set(error, ERROR_UNIMPLEMENTED, "required device \"%s\" is not registered",
-					 op->exec->cdidevices[i]->name);
+	if (op->exec->n_cdidevices > 0 && options && options->allow_devices)
+		return options->allow_devices(options->devices_data, op->exec, error);
 	return true;
 }
 

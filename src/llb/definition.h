@@ -51,6 +51,9 @@ struct llb_load_options {
 	const char *const *caps; /* supported LLB caps, sorted, NULL-terminated; NULL: llb_caps() */
 	/* Granted entitlements; NULL: none. */
 	bool allow_network_host, allow_security_insecure;
+	/* Called with each exec op that has devices: checks that they are granted, and may replace them. NULL: no check. */
+	bool (*allow_devices)(void *data, Pb__ExecOp *exec, GError **error);
+	void *devices_data;
 	/*
 	 * Called with all sources before vertices are made; may replace their identifiers and attributes (source
 	 * policies). NULL: none. Digests and names are computed from the result. Its errors are returned by the load.

@@ -7,7 +7,7 @@
 #include "ops/exec_mounts.h"
 #include "ops/failure.h"
 #include "ops/fingerprint.h"
-#include "ops/step_fields.h"
+#include "ops/step_devices.h"
 #include "os/path.h"
 
 /* ---- keys */
@@ -104,17 +104,6 @@ static bool exec_content_key(void *self, struct work *work, unsigned input, void
 
 /* ---- struct step of the op */
 
-static bool check_devices(const Pb__ExecOp *pb, GError **error)
-{
-	for (size_t i = 0; i < pb->n_cdidevices; i++) {
-		if (!pb->cdidevices[i]->optional)
-			return error_set(error, ERROR_PERMISSION_DENIED,
-					 "device %s is requested by the build but not allowed",
-					 pb->cdidevices[i]->name);
-	}
-	return true;
-}
-
 static void fill_resources(struct step *step, const Pb__LinuxResources *r)
 {
 	if (!r)
@@ -130,19 +119,21 @@ static void fill_resources(struct step *step, const Pb__LinuxResources *r)
 	};
 }
 
-static bool fill_step(struct step *step, struct step_fields *f, const struct op *op, struct work *work, GError **error)
+static bool fill_step(struct step *step, struct step_fields *f, struct step_devices *devices, const struct op *op,
+		      struct work *work, GError **error)
 {
 	const Pb__ExecOp *pb = op->v->op->exec;
 	const Pb__Meta *meta = pb->meta;
 	const Pb__Platform *platform = op->v->op->platform;
-	if (!step_fields_modes(step, pb->network, pb->security, error) || !check_devices(pb, error) ||
+	if (!step_fields_modes(step, pb->network, pb->security, error) ||
 	    !step_fields_add_hosts(f, meta->extrahosts, meta->n_extrahosts, error))
 		return false;
 	step_fields_add_env(f, meta->env, meta->n_env);
 	step_fields_add_proxy(f, meta->proxy_env);
 	if (!(platform && g_str_equal(platform->os, "windows")))
 		step_fields_default_env(f, "PATH", OCI_DEFAULT_PATH);
-	if (!step_fields_add_secrets(f, pb->secretenv, pb->n_secretenv, work, error))
+	if (!step_fields_add_secrets(f, pb->secretenv, pb->n_secretenv, work, error) ||
+	    !step_devices_open(devices, op->worker->cdi, pb->cdidevices, pb->n_cdidevices, f, error))
 		return false;
 	step_fields_add_args(f, meta->args, meta->n_args);
 	step_fields_add_limits(f, meta->ulimit, meta->n_ulimit);
@@ -260,11 +251,13 @@ static bool exec_run(void *self, struct work *work, void *const *inputs, size_t 
 	if (!mounts)
 		return false;
 	__attribute__((cleanup(step_fields_clear))) struct step_fields fields;
+	__attribute__((cleanup(step_devices_clear))) struct step_devices devices = {0};
 	struct step step = {0};
 	step_fields_init(&fields);
-	if (!fill_step(&step, &fields, op, work, error))
+	if (!fill_step(&step, &fields, &devices, op, work, error))
 		return false;
 	exec_mounts_fill(mounts, &step);
+	step_devices_fill(&devices, &step);
 	GError *failure = NULL;
 	if (!run_logged(op, &step, work, &failure)) {
 		if (!cancel_is_set(work->cancel))

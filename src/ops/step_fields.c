@@ -81,6 +81,15 @@ void step_fields_add_proxy(struct step_fields *f, const Pb__ProxyEnv *proxy)
 	add_proxy(f->env, "ALL_PROXY", proxy->all_proxy);
 }
 
+void step_fields_set_env(struct step_fields *f, const char *variable)
+{
+	size_t n = strcspn(variable, "=") + 1;
+	for (guint i = f->env->len; i-- > 0;)
+		if (strncmp(g_ptr_array_index(f->env, i), variable, n) == 0)
+			g_ptr_array_remove_index(f->env, i);
+	g_ptr_array_add(f->env, g_strdup(variable));
+}
+
 void step_fields_default_env(struct step_fields *f, const char *name, const char *value)
 {
 	size_t n = strlen(name);

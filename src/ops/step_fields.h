@@ -35,6 +35,8 @@ void step_fields_add_limits(struct step_fields *f, Pb__Ulimit *const *limits, si
 bool step_fields_add_hosts(struct step_fields *f, Pb__HostIP *const *hosts, size_t n, GError **error);
 void step_fields_add_env(struct step_fields *f, char *const *env, size_t n);
 void step_fields_add_proxy(struct step_fields *f, const Pb__ProxyEnv *proxy /* NULL: none */);
+/* Sets "NAME=value", in place of earlier values of the name. */
+void step_fields_set_env(struct step_fields *f, const char *variable);
 /* Unless the environment has the name. */
 void step_fields_default_env(struct step_fields *f, const char *name, const char *value);
 bool step_fields_add_secrets(struct step_fields *f, Pb__SecretEnv *const *secrets, size_t n, struct work *work,

@@ -9,7 +9,7 @@
  * A self-contained program has the library linked in: the table is filled from that, without loading.
  *
  * Only for libraries that the build found and whose headers it used; one file per library has the soname and the calls
- * (registry/libcurl, snapshot/libarchive). Failing to load a library is an error (FAILED_PRECONDITION); there is no
+ * (registry/libcurl, snapshot/libarchive, cdi/libyaml). Failing to load a library is an error (FAILED_PRECONDITION); there is no
  * fallback. Libraries stay loaded. Thread: any.
  */
 #pragma once

@@ -307,3 +307,18 @@ size_t plan_arena_size(size_t n_bytes)
 	/* Strings need the most memory per byte: 5 bytes become a pointer; the rounding of a few lists is added. */
 	return n_bytes * 4 + 64 * sizeof(struct plan_mount);
 }
+
+/* ---- devices */
+
+const struct plan_device_rule plan_default_rules[] = {
+	{0, 'a', -1, -1, PLAN_ACCESS_ALL},   {1, 'c', -1, -1, PLAN_ACCESS_MKNOD},
+	{1, 'b', -1, -1, PLAN_ACCESS_MKNOD}, {1, 'c', 1, 3, PLAN_ACCESS_ALL}, /* null */
+	{1, 'c', 1, 5, PLAN_ACCESS_ALL},                                      /* zero */
+	{1, 'c', 1, 7, PLAN_ACCESS_ALL},                                      /* full */
+	{1, 'c', 1, 8, PLAN_ACCESS_ALL},                                      /* random */
+	{1, 'c', 1, 9, PLAN_ACCESS_ALL},                                      /* urandom */
+	{1, 'c', 5, 0, PLAN_ACCESS_ALL},                                      /* tty */
+	{1, 'c', 5, 2, PLAN_ACCESS_ALL},                                      /* ptmx */
+	{1, 'c', 136, -1, PLAN_ACCESS_ALL},                                   /* pts/0 ... */
+};
+const uint32_t plan_n_default_rules = sizeof plan_default_rules / sizeof *plan_default_rules;

@@ -88,6 +88,9 @@ struct plan_device_rule {
 	int64_t major, minor; /* -1: all */
 	uint32_t access;      /* of PLAN_ACCESS_* */
 };
+/* The rules of every container: all device nodes can be made, and the usual ones opened; the first denies all. */
+extern const struct plan_device_rule plan_default_rules[];
+extern const uint32_t plan_n_default_rules;
 enum { PLAN_ACCESS_MKNOD = 1, PLAN_ACCESS_READ = 2, PLAN_ACCESS_WRITE = 4, PLAN_ACCESS_ALL = 7 };
 struct plan_limit {
 	uint32_t resource; /* RLIMIT_* */

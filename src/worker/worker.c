@@ -169,6 +169,7 @@ static worker *worker_new(const struct worker_options *options)
 	w->root_fd = -1;
 	g_mutex_init(&w->cache_mounts_mu);
 	w->sessions = options->sessions;
+	w->cdi = options->cdi;
 	w->max_parallelism = (int)options->max_parallelism;
 	return w;
 }

@@ -12,6 +12,7 @@
  */
 #pragma once
 #include "cache/cache.h"
+#include "cdi/cdi.h"
 #include "containerd/ctd_tasks.h"
 #include "executor/executor.h"
 #include "registry/registry.h"
@@ -38,6 +39,7 @@ typedef struct worker {
 	executor *executor;
 	registry *registry;
 	session_registry *sessions; /* borrowed from the daemon */
+	cdi *cdi;                   /* borrowed from the daemon; NULL: no CDI devices */
 	struct source_context source_context;
 	const struct image_store *images;   /* borrowed from backing; NULL: none */
 	struct containerd_backing *backing; /* owned; NULL: the OCI worker */
@@ -64,6 +66,7 @@ struct worker_options {
 	const char *root_path;
 	session_registry *sessions;
 	const struct registry_config *registry;
+	cdi *cdi;                /* may be NULL */
 	const char *snapshotter; /* "auto" or a mode */
 	const char *network_mode;
 	char **platforms;   /* NULL or empty: detected */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* RUN: one exec step with its mounts. */
+#include "frontend/dockerfile/devices.h"
 #include "frontend/dockerfile/convert_shared.h"
 #include "api/message_copy.h"
 #include "format/gotype.h"
@@ -335,6 +336,10 @@ static bool run_step(struct run *r, GError **error)
 		spec.network = PB__NET_MODE__HOST;
 	if (g_strcmp0(r->flags->security, "insecure") == 0)
 		spec.security = PB__SECURITY_MODE__INSECURE;
+	if (r->flags->devices.n > 0 && convert_has_cap("exec.meta.cdi")) {
+		spec.devices = devices_new(c->arena, &r->flags->devices);
+		spec.n_devices = r->flags->devices.n;
+	}
 	spec.mounts = all_mounts(r, &spec.n_mounts);
 	spec.secret_env = (Pb__SecretEnv **)r->secret_env.items;
 	spec.n_secret_env = r->secret_env.n;
@@ -366,7 +371,7 @@ bool convert_run(convert *c, struct stage *s, const struct command *cmd, GError 
 		command_with_shell(c, s, &r.args);
 	if (!run_mounts(&r, error))
 		return false;
-	if (flags->devices.n)
+	if (flags->devices.n && !c->options->labs)
 		return error_set(error, ERROR_INVALID_ARGUMENT,
 				 "device feature is only supported in Dockerfile frontend 1.14.0-labs or later");
 	if (!run_step(&r, error))

@@ -26,6 +26,7 @@ struct options {
 	struct vec hosts;                                       /* element type: Pb__HostIP * */
 	struct vec ulimits;                                     /* element type: Pb__Ulimit * */
 	Pb__LinuxResources *resources;                          /* NULL */
+	bool labs;                                              /* the labs channel of the language was requested */
 	int64_t shm_size;
 	Pb__NetMode network;
 	bool no_cache; /* applies to all stages */

@@ -5,8 +5,6 @@
 #include <string.h>
 
 #define PARTS 3
-/* The labs channel has RUN --device since this release; devices are not supported. */
-#define LABS_INCOMPLETE_SINCE "1.14"
 
 /* Parses "1", "1.4" or "1.4.2"; returns how many numbers there are, 0 if it is not a version. */
 static int version_parse(const char *text, int64_t ret[PARTS])
@@ -36,14 +34,16 @@ static int version_compare(const char *a, const char *b)
 	return 0;
 }
 
+bool syntax_version_is_labs(const char *tag)
+{
+	return tag && (strcmp(tag, "labs") == 0 || g_str_has_suffix(tag, "-labs"));
+}
+
 bool syntax_version_is_complete(const char *tag)
 {
 	int64_t parts[PARTS];
-	if (!tag || strcmp(tag, "latest") == 0)
+	if (!tag || strcmp(tag, "latest") == 0 || strcmp(tag, "labs") == 0)
 		return true;
-	bool labs = g_str_has_suffix(tag, "-labs");
-	g_autofree char *version = g_strndup(tag, strlen(tag) - (labs ? strlen("-labs") : 0));
-	if (version_parse(version, parts) == 0 || version_compare(version, DOCKERFILE_VERSION) > 0)
-		return false;
-	return !labs || version_compare(version, LABS_INCOMPLETE_SINCE) < 0;
+	g_autofree char *version = g_strndup(tag, strlen(tag) - (syntax_version_is_labs(tag) ? strlen("-labs") : 0));
+	return version_parse(version, parts) > 0 && version_compare(version, DOCKERFILE_VERSION) <= 0;
 }

@@ -155,6 +155,19 @@ Types__BuildkitVersion *gateway_version_new(void)
 	return m;
 }
 
+static void add_devices(Types__WorkerRecord *m, cdi *host)
+{
+	g_autoptr(cdi_list) list = cdi_read(host);
+	for (size_t i = 0; i < cdi_list_count(list); i++) {
+		const struct cdi_device *device = cdi_list_get(list, i);
+		Types__CDIDevice *d = message_new(Types__CDIDevice, types__cdidevice);
+		d->name = g_strdup(device->full_name);
+		d->autoallow = cdi_list_is_auto_allowed(list, device);
+		message_set_map(d, annotations, device->annotations);
+		message_append(m, cdidevices, d);
+	}
+}
+
 Types__WorkerRecord *gateway_worker_record_new(const worker *w)
 {
 	Types__WorkerRecord *m = message_new(Types__WorkerRecord, types__worker_record);
@@ -165,5 +178,7 @@ Types__WorkerRecord *gateway_worker_record_new(const worker *w)
 		message_append(m, gcpolicy, gc_policy_new(&w->gc[i]));
 	message_set_map(m, labels, w->labels);
 	m->buildkitversion = gateway_version_new();
+	if (w->cdi)
+		add_devices(m, w->cdi);
 	return m;
 }
