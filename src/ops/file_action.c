@@ -2,7 +2,7 @@
 #include "ops/file_action.h"
 #include "base/scope.h"
 #include "ops/file_copy.h"
-#include "ops/file_match.h"
+#include "ops/file_key.h"
 #include "os/file.h"
 #include "os/path.h"
 #include "os/tree.h"

@@ -10,7 +10,7 @@
 #pragma once
 #include "base/cancel.h"
 #include "ops.pb-c.h"
-#include "ops/file_dirs.h"
+#include "ops/file_copy.h"
 
 /* source_fd: the tree that a copy reads; otherwise unused. */
 bool file_action_run(const Pb__FileAction *action, int root_fd, int source_fd, struct file_owner owner, cancel *c,
