@@ -43,3 +43,9 @@ char *path_join(const char *a, const char *b)
 	g_autofree char *joined = g_strconcat(a, "/", b, NULL);
 	return path_clean(joined);
 }
+
+bool path_is_below(const char *path, const char *directory)
+{
+	size_t n = strlen(directory);
+	return strncmp(path, directory, n) == 0 && path[n] == '/';
+}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/content_dir.h"
 #include "base/scope.h"
+#include "os/file.h"
 #include "os/path.h"
 #include <fcntl.h>
 #include <stdio.h>
@@ -118,18 +119,10 @@ bool content_writer_truncate(struct content_writer *w, GError **error)
 
 bool content_writer_write(struct content_writer *w, const void *bytes, size_t n, GError **error)
 {
-	const uint8_t *p = bytes;
 	hasher_update(w->hash, bytes, n);
-	while (n > 0) {
-		ssize_t written = pwrite(w->fd, p, n, w->offset);
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written < 0)
-			return error_set_errno(error, errno, "write");
-		p += written;
-		n -= (size_t)written;
-		w->offset += written;
-	}
+	if (!file_write_all_at(w->fd, bytes, n, w->offset))
+		return error_set_errno(error, errno, "write");
+	w->offset += (int64_t)n;
 	return true;
 }
 

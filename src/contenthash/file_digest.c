@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include <sys/sysmacros.h>
+#include "format/tar.h"
 #include "os/tree.h"
 
 #define BUFFER_SIZE (128 * 1024)
@@ -34,24 +35,6 @@ static bool xattr_counts(const char *name)
 	       !g_str_has_prefix(name, "trusted.overlay.") && !g_str_has_prefix(name, "user.overlay.");
 }
 
-static char type_flag(mode_t mode)
-{
-	switch (mode & S_IFMT) {
-	case S_IFDIR:
-		return '5';
-	case S_IFLNK:
-		return '2';
-	case S_IFCHR:
-		return '3';
-	case S_IFBLK:
-		return '4';
-	case S_IFIFO:
-		return '6';
-	default:
-		return '0';
-	}
-}
-
 static void feed(hasher *h, const char *text)
 {
 	hasher_update(h, text, strlen(text));
@@ -63,7 +46,7 @@ static void feed_header(hasher *h, const struct stat *st, const char *link, GArr
 	bool regular = S_ISREG(st->st_mode), device = S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode);
 	unsigned mode = S_ISLNK(st->st_mode) ? 0777 : st->st_mode & 07777;
 	g_snprintf(head, sizeof head, "namemode%uuid%ugid%usize%" PRId64 "typeflag%clinkname", mode, st->st_uid,
-		   st->st_gid, regular ? (int64_t)st->st_size : 0, type_flag(st->st_mode));
+		   st->st_gid, regular ? (int64_t)st->st_size : 0, tar_type_of(st->st_mode));
 	g_snprintf(tail, sizeof tail, "unamegnamedevmajor%udevminor%u", device ? major(st->st_rdev) : 0,
 		   device ? minor(st->st_rdev) : 0);
 	hasher_reset(h);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
+#include "base/path_text.h"
 #include "base/scope.h"
 #include "contenthash/scan.h"
 #include "contenthash/state.h"
@@ -138,17 +139,11 @@ static const char *relative(const char *path, const char *top)
 	return path[0] == '/' ? path + 1 : path;
 }
 
-static bool is_below(const char *path, const char *top)
-{
-	size_t len = strlen(top);
-	return strncmp(path, top, len) == 0 && path[len] == '/';
-}
-
 /* Reports whether the wildcard matches this entry or matched a directory above it. */
 static bool wildcard_takes(struct selection *q, const char *path, bool *ret, GError **error)
 {
 	*ret = true;
-	if (!q->selector->wildcard || !q->wanted[0] || (q->matched && is_below(path, q->matched)))
+	if (!q->selector->wildcard || !q->wanted[0] || (q->matched && path_is_below(path, q->matched)))
 		return true;
 	if (!glob_match(q->wanted, path, ret, error))
 		return false;

@@ -17,7 +17,7 @@ void cgroups_init(struct cgroups *g)
 	FILE *mounts = setmntent("/proc/self/mounts", "re");
 	char buffer[8192];
 	struct mntent entry;
-	while (mounts && g->n < CGROUP_MAX_HIERARCHIES && getmntent_r(mounts, &entry, buffer, sizeof buffer) != NULL) {
+	while (mounts && g->n < CGROUP_MAX_HIERARCHIES && getmntent_r(mounts, &entry, buffer, sizeof buffer)) {
 		if (!g_str_equal(entry.mnt_type, "cgroup") && !g_str_equal(entry.mnt_type, "cgroup2"))
 			continue;
 		if (!g_str_has_prefix(entry.mnt_dir, CGROUP_ROOT))

@@ -272,22 +272,16 @@ static bool check_step(const executor *e, const struct step *step, GError **erro
 	return check_process(step->args, step->cwd, error);
 }
 
-static bool is_below(const char *path, const char *directory)
-{
-	size_t n = strlen(directory);
-	return strncmp(path, directory, n) == 0 && path[n] == '/';
-}
-
 /* Reports whether the mount point is in the root itself rather than in an earlier mount. */
 bool executor_is_in_root(const struct step *step, size_t index)
 {
 	static const char *const kernel[] = {"/proc", "/dev", "/sys"};
 	const char *dest = step->mounts[index].dest;
 	for (size_t i = 0; i < G_N_ELEMENTS(kernel); i++)
-		if (g_str_equal(dest, kernel[i]) || is_below(dest, kernel[i]))
+		if (g_str_equal(dest, kernel[i]) || path_is_below(dest, kernel[i]))
 			return false;
 	for (size_t i = 0; i < index; i++)
-		if (is_below(dest, step->mounts[i].dest))
+		if (path_is_below(dest, step->mounts[i].dest))
 			return false;
 	return true;
 }

@@ -40,7 +40,7 @@ static const char *const masked_paths[] = {
 static void add_thermal_throttle(GPtrArray *paths)
 {
 	GDir *cpus = g_dir_open(CPU_DIRECTORY, 0, NULL);
-	for (const char *name; cpus && (name = g_dir_read_name(cpus)) != NULL;) {
+	for (const char *name; cpus && (name = g_dir_read_name(cpus));) {
 		g_autofree char *path = g_strconcat(CPU_DIRECTORY "/", name, "/thermal_throttle", NULL);
 		if (g_str_has_prefix(name, "cpu") && g_ascii_isdigit(name[3]) && access(path, F_OK) == 0)
 			g_ptr_array_add(paths, g_steal_pointer(&path));

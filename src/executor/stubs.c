@@ -177,7 +177,7 @@ static int make_planned(stubs *s, const struct plan *p)
 	int r = open_root(s);
 	scoped_fd at = r;
 	for (guint i = 0; r >= 0 && names[i]; i++) {
-		bool last = names[i + 1] == NULL, keep = !last && !s->recursive;
+		bool last = !names[i + 1], keep = !last && !s->recursive;
 		int next = open_component(at, names[i]);
 		r = next;
 		if (next == -ENOENT)

@@ -2,6 +2,7 @@
 /* Formats: POSIX.1-2001 pax, "ustar Interchange Format" and "pax Extended Header". */
 #include "format/tar.h"
 #include <string.h>
+#include <sys/stat.h>
 
 bool tar_number_write(char *field, size_t size, int64_t value)
 {
@@ -51,6 +52,24 @@ bool tar_block_is_zero(const struct tar_block *b)
 {
 	static const struct tar_block zero;
 	return memcmp(b, &zero, sizeof zero) == 0;
+}
+
+char tar_type_of(mode_t mode)
+{
+	switch (mode & S_IFMT) {
+	case S_IFDIR:
+		return '5';
+	case S_IFLNK:
+		return '2';
+	case S_IFCHR:
+		return '3';
+	case S_IFBLK:
+		return '4';
+	case S_IFIFO:
+		return '6';
+	default:
+		return '0';
+	}
 }
 
 size_t tar_padding(int64_t size)

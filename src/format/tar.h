@@ -13,6 +13,7 @@
  */
 #pragma once
 #include "format/compress.h"
+#include <sys/types.h>
 
 enum { TAR_BLOCK = 512 };
 
@@ -58,6 +59,8 @@ bool tar_number_read(const char *field, size_t size, int64_t *ret);
 unsigned tar_checksum(const struct tar_block *b);
 void tar_checksum_write(struct tar_block *b);
 bool tar_block_is_zero(const struct tar_block *b);
+/* The type of a file that has this st_mode; '0' for a socket. */
+char tar_type_of(mode_t mode);
 /* Bytes of padding after size bytes of data. */
 size_t tar_padding(int64_t size);
 

@@ -51,14 +51,6 @@ static void times_of(int64_t mtime_ns, struct timespec ret[2])
 	ret[0] = ret[1] = timespec_from_ns(mtime_ns);
 }
 
-/* Attributes that a peer may set on our files: none that the kernel, overlayfs or a security module interprets. */
-static bool xattr_is_welcome(const char *name)
-{
-	if (g_str_has_prefix(name, "user."))
-		return !g_str_has_prefix(name, "user.overlay.");
-	return strcmp(name, "security.capability") == 0 || g_str_has_prefix(name, "system.posix_acl_");
-}
-
 /*
  * Ignores attributes that a file system does not support, as upstream does; some fail with ENOSPC for one that is too
  * large.
@@ -67,8 +59,8 @@ static bool set_xattrs(int fd, const struct fssync_stat *stat, GError **error)
 {
 	for (size_t i = 0; i < stat->n_xattrs; i++) {
 		const struct fssync_xattr *x = &stat->xattrs[i];
-		if (xattr_is_welcome(x->name) && fsetxattr(fd, x->name, x->value, x->len, 0) < 0 && errno != ENOSPC &&
-		    error_errno_is_shortage(errno))
+		if (file_xattr_is_portable(x->name) && fsetxattr(fd, x->name, x->value, x->len, 0) < 0 &&
+		    errno != ENOSPC && error_errno_is_shortage(errno))
 			return error_set_errno(error, errno, "setxattr %s", stat->path);
 	}
 	return true;

@@ -125,10 +125,9 @@ static bool dedupe(const GPtrArray *in, GPtrArray *out)
 	const char *last = "";
 	for (guint i = 0; i < in->len; i++) {
 		const char *path = in->pdata[i];
-		size_t n = strlen(last);
 		if (strcmp(path, ".") == 0)
 			return false;
-		if (strncmp(path, last, n) == 0 && path[n] == '/')
+		if (path_is_below(path, last))
 			continue;
 		g_ptr_array_add(out, g_strdup(path));
 		last = path;

@@ -88,7 +88,7 @@ static const char *base_of(const char *path)
 static bool frame_holds(const struct frame *f, const char *path, bool *ret_directly)
 {
 	size_t n = strlen(f->path);
-	if (n > 0 && (strncmp(path, f->path, n) != 0 || path[n] != '/'))
+	if (n > 0 && !path_is_below(path, f->path))
 		return false;
 	*ret_directly = !strchr(path + (n ? n + 1 : 0), '/');
 	return true;
@@ -342,8 +342,7 @@ static void parents_keep(GPtrArray *parents, const char *path)
 {
 	while (parents->len > 0) {
 		const char *last = ((struct fssync_stat *)parents->pdata[parents->len - 1])->path;
-		size_t n = strlen(last);
-		if (strncmp(path, last, n) == 0 && path[n] == '/')
+		if (path_is_below(path, last))
 			return;
 		g_ptr_array_set_size(parents, (gint)parents->len - 1);
 	}
@@ -394,7 +393,7 @@ static bool place_all(struct placer *p, GError **error)
 	GError *failure = NULL;
 	struct fssync_stat stat;
 	while (receiver_next_stat(p->r, &stat, &failure))
-		if (!take(p, &stat, error) || !cancel_check(p->r->cancel, error))
+		if (!take(p, &stat, error) || !cancel_check(p->r->transfer.cancel, error))
 			return false;
 	if (failure)
 		return error_propagate(error, failure);

@@ -20,7 +20,6 @@
 #define ORDER_MAX 8192
 #define STATS_BYTES_MAX MIB(256) /* announced and not created yet */
 #define METADATA_MODE 0644
-#define GRACE_MS 5000 /* time for the peer to end the stream after we failed */
 
 void entry_free(struct entry *e)
 {
@@ -32,32 +31,12 @@ void entry_free(struct entry *e)
 	g_free(e);
 }
 
-/* Any thread. The first failure wins; takes error. */
-static void receiver_fail(struct receiver *r, GError *error)
-{
-	g_mutex_lock(&r->mu);
-	if (r->error)
-		g_error_free(error);
-	else
-		r->error = error;
-	g_cond_broadcast(&r->changed);
-	g_mutex_unlock(&r->mu);
-}
-
 /* Call with mu held. */
 static void wake_caller(struct receiver *r)
 {
 	if (r->waiting)
-		g_cond_broadcast(&r->changed);
+		g_cond_broadcast(&r->transfer.changed);
 	r->waiting = false;
-}
-
-static bool send_packet(struct receiver *r, enum packet_type type, uint32_t id, const void *data, size_t n,
-			GError **error)
-{
-	uint8_t head[PACKET_HEAD_SIZE];
-	size_t n_head = packet_head(head, type, id, n);
-	return r->channel->send(r->channel->data, head, n_head, data, n, error);
 }
 
 /* ---- reader */
@@ -65,7 +44,7 @@ static bool send_packet(struct receiver *r, enum packet_type type, uint32_t id, 
 static bool queue_stat(struct receiver *r, const struct packet *p, GError **error)
 {
 	uint32_t n = (uint32_t)p->stat.len;
-	g_mutex_lock(&r->mu);
+	g_mutex_lock(&r->transfer.mu);
 	bool ok = !r->stats_end && r->stats->len + p->stat.len < (size_t)STATS_BYTES_MAX;
 	if (!p->has_stat) {
 		r->stats_end = true;
@@ -74,7 +53,7 @@ static bool queue_stat(struct receiver *r, const struct packet *p, GError **erro
 		g_byte_array_append(r->stats, p->stat.ptr, n);
 	}
 	wake_caller(r);
-	g_mutex_unlock(&r->mu);
+	g_mutex_unlock(&r->transfer.mu);
 	return ok || !p->has_stat || error_set(error, ERROR_RESOURCE_EXHAUSTED, "too many entries in transfer");
 }
 
@@ -84,21 +63,21 @@ static bool finish_file(struct receiver *r, struct entry *e, GError **error)
 	e->stat.size = e->file.size;
 	if (!dest_file_finish(&r->how, &e->file, &e->stat, error))
 		return false;
-	g_mutex_lock(&r->mu);
+	g_mutex_lock(&r->transfer.mu);
 	g_hash_table_remove(r->pending, GUINT_TO_POINTER(e->id));
 	e->done = true;
 	if (g_hash_table_size(r->pending) <= r->wake_pending)
 		wake_caller(r);
-	g_mutex_unlock(&r->mu);
+	g_mutex_unlock(&r->transfer.mu);
 	return true;
 }
 
 static bool take_data(struct receiver *r, const struct packet *p, GError **error)
 {
-	g_mutex_lock(&r->mu);
-	bool failed = r->error != NULL;
+	g_mutex_lock(&r->transfer.mu);
+	bool failed = r->transfer.error != NULL;
 	struct entry *e = g_hash_table_lookup(r->pending, GUINT_TO_POINTER(p->id));
-	g_mutex_unlock(&r->mu);
+	g_mutex_unlock(&r->transfer.mu);
 	if (failed)
 		return true; /* the caller cleans up; the stream is only drained */
 	if (!e)
@@ -141,21 +120,16 @@ static void *read_stream(void *data)
 	struct receiver *r = data;
 	GError *error = NULL;
 	for (bool more = true; more && !error;) {
-		g_autoptr(GBytes) bytes = r->channel->recv(r->channel->data, &error);
+		g_autoptr(GBytes) bytes = r->transfer.channel->recv(r->transfer.channel->data, &error);
 		if (!bytes && !error)
 			error_set(&error, ERROR_UNAVAILABLE, "EOF");
 		more = bytes && take_message(r, bytes, &error);
 	}
-	g_mutex_lock(&r->mu);
+	g_mutex_lock(&r->transfer.mu);
 	if (!error && !r->fin_sent)
 		error_set(&error, ERROR_INVALID_ARGUMENT, "transfer ended early");
-	r->reader_done = true;
-	g_mutex_unlock(&r->mu);
-	if (error)
-		receiver_fail(r, error);
-	g_mutex_lock(&r->mu);
-	g_cond_broadcast(&r->changed);
-	g_mutex_unlock(&r->mu);
+	g_mutex_unlock(&r->transfer.mu);
+	transfer_end_reader(&r->transfer, error);
 	return NULL;
 }
 
@@ -164,15 +138,15 @@ static void *read_stream(void *data)
 /* Call with mu held. Waits for a change; false with the error if there is one. */
 static bool wait_changed(struct receiver *r, GError **error)
 {
-	if (!r->error) {
+	if (!r->transfer.error) {
 		r->waiting = true;
-		g_cond_wait(&r->changed, &r->mu);
+		g_cond_wait(&r->transfer.changed, &r->transfer.mu);
 		r->waiting = false;
 	}
-	if (!r->error)
+	if (!r->transfer.error)
 		return true;
 	if (error)
-		*error = g_error_copy(r->error);
+		*error = g_error_copy(r->transfer.error);
 	return false;
 }
 
@@ -182,19 +156,19 @@ static bool take_chunk(struct receiver *r, GError **error)
 	bool ok = true;
 	g_clear_pointer(&r->chunk, g_bytes_unref);
 	r->chunk_at = 0;
-	g_mutex_lock(&r->mu);
+	g_mutex_lock(&r->transfer.mu);
 	while (ok && r->stats->len == 0 && !r->stats_end)
 		ok = wait_changed(r, error);
-	if (ok && r->error) {
+	if (ok && r->transfer.error) {
 		ok = false;
 		if (error)
-			*error = g_error_copy(r->error);
+			*error = g_error_copy(r->transfer.error);
 	}
 	if (ok && r->stats->len > 0) {
 		r->chunk = g_byte_array_free_to_bytes(r->stats);
 		r->stats = g_byte_array_new();
 	}
-	g_mutex_unlock(&r->mu);
+	g_mutex_unlock(&r->transfer.mu);
 	return ok && r->chunk;
 }
 
@@ -219,18 +193,18 @@ static void report_done(struct receiver *r)
 {
 	for (struct entry *e; (e = g_queue_peek_head(&r->order)) && e->done;) {
 		g_queue_pop_head(&r->order);
-		g_mutex_unlock(&r->mu);
+		g_mutex_unlock(&r->transfer.mu);
 		if (r->options->on_entry)
 			r->options->on_entry(r->options->on_entry_data, e->change, &e->stat);
 		entry_free(e);
-		g_mutex_lock(&r->mu);
+		g_mutex_lock(&r->transfer.mu);
 	}
 }
 
 bool receiver_request(struct receiver *r, struct entry *e, GError **error)
 {
 	bool ok = true;
-	g_mutex_lock(&r->mu);
+	g_mutex_lock(&r->transfer.mu);
 	/*
 	 * Waking it for every file would make the threads alternate; with half of the files pending the peer stays
 	 * busy.
@@ -243,21 +217,21 @@ bool receiver_request(struct receiver *r, struct entry *e, GError **error)
 		e->requested = true;
 		g_hash_table_insert(r->pending, GUINT_TO_POINTER(e->id), e);
 	}
-	g_mutex_unlock(&r->mu);
-	return ok && send_packet(r, PACKET_REQ, e->id, NULL, 0, error);
+	g_mutex_unlock(&r->transfer.mu);
+	return ok && transfer_send_packet(&r->transfer, PACKET_REQ, e->id, NULL, 0, error);
 }
 
 bool receiver_report(struct receiver *r, struct entry *e, GError **error)
 {
 	bool ok = true;
 	g_queue_push_tail(&r->order, e);
-	g_mutex_lock(&r->mu);
+	g_mutex_lock(&r->transfer.mu);
 	report_done(r);
 	while (ok && r->order.length >= ORDER_MAX) {
 		ok = wait_changed(r, error);
 		report_done(r);
 	}
-	g_mutex_unlock(&r->mu);
+	g_mutex_unlock(&r->transfer.mu);
 	return ok;
 }
 
@@ -280,26 +254,26 @@ static bool is_pending(struct receiver *r, const char *path)
 bool receiver_wait(struct receiver *r, const char *path, GError **error)
 {
 	bool ok = true;
-	g_mutex_lock(&r->mu);
+	g_mutex_lock(&r->transfer.mu);
 	while (ok && is_pending(r, path))
 		ok = wait_changed(r, error);
 	report_done(r);
-	g_mutex_unlock(&r->mu);
+	g_mutex_unlock(&r->transfer.mu);
 	return ok;
 }
 
 static bool finish(struct receiver *r, GError **error)
 {
 	bool ok = receiver_wait(r, NULL, error);
-	g_mutex_lock(&r->mu);
+	g_mutex_lock(&r->transfer.mu);
 	r->fin_sent = ok;
-	g_mutex_unlock(&r->mu);
-	if (!ok || !send_packet(r, PACKET_FIN, 0, NULL, 0, error))
+	g_mutex_unlock(&r->transfer.mu);
+	if (!ok || !transfer_send_packet(&r->transfer, PACKET_FIN, 0, NULL, 0, error))
 		return false;
-	g_mutex_lock(&r->mu);
-	while (ok && !r->reader_done)
+	g_mutex_lock(&r->transfer.mu);
+	while (ok && !r->transfer.reader_done)
 		ok = wait_changed(r, error);
-	g_mutex_unlock(&r->mu);
+	g_mutex_unlock(&r->transfer.mu);
 	return ok;
 }
 
@@ -328,59 +302,28 @@ static bool metadata_write(struct receiver *r, int dest_fd, GError **error)
 	return true;
 }
 
-/* Sends the error to the peer, and gives it time to end the stream before we do. */
-static void give_up(struct receiver *r, const char *text)
-{
-	g_mutex_lock(&r->mu);
-	bool reader_done = r->reader_done;
-	g_mutex_unlock(&r->mu);
-	if (!reader_done)
-		(void)send_packet(r, PACKET_ERR, 0, text, strlen(text), NULL);
-	gint64 until = g_get_monotonic_time() + GRACE_MS * 1000;
-	g_mutex_lock(&r->mu);
-	r->waiting = true;
-	while (!r->reader_done && !cancel_is_set(r->cancel) && g_cond_wait_until(&r->changed, &r->mu, until))
-		r->waiting = true;
-	reader_done = r->reader_done;
-	g_mutex_unlock(&r->mu);
-	if (!reader_done && r->channel->abort)
-		r->channel->abort(r->channel->data);
-}
-
-static void abort_stream(void *data)
-{
-	struct receiver *r = data;
-	if (r->channel->abort)
-		r->channel->abort(r->channel->data);
-}
-
 static bool run(struct receiver *r, int dest_fd, GError **error)
 {
-	guint id = r->cancel ? cancel_add(r->cancel, abort_stream, r) : 0;
 	GThread *reader = thread_start("fssync-read", read_stream, r, error);
 	if (!reader) {
-		if (id)
-			cancel_remove(r->cancel, id);
-		abort_stream(r);
+		if (r->transfer.channel->abort)
+			r->transfer.channel->abort(r->transfer.channel->data);
 		return false;
 	}
 	GError *failure = NULL;
 	bool ok = placer_run(r, dest_fd, &failure) && finish(r, &failure) &&
 		  (!r->metadata || metadata_write(r, dest_fd, &failure));
 	if (!ok) {
-		g_autofree char *text = g_strdup(failure->message);
-		receiver_fail(r, failure);
-		give_up(r, text);
+		transfer_fail(&r->transfer, failure);
+		transfer_give_up(&r->transfer);
 	}
 	g_thread_join(reader);
-	if (id)
-		cancel_remove(r->cancel, id);
 	if (r->options->progress)
 		r->options->progress(r->options->progress_data, r->received, true);
 	if (ok)
 		return true;
-	if (cancel_check(r->cancel, error))
-		g_propagate_error(error, g_steal_pointer(&r->error));
+	if (cancel_check(r->transfer.cancel, error))
+		g_propagate_error(error, g_steal_pointer(&r->transfer.error));
 	return false;
 }
 
@@ -396,10 +339,9 @@ static guint files_max(void)
 bool fssync_receive(const struct fssync_channel *channel, int dest_fd, const struct fssync_receive_options *options,
 		    cancel *c, GError **error)
 {
-	struct receiver r = {.channel = channel, .options = options, .cancel = c};
+	struct receiver r = {.options = options};
+	transfer_init(&r.transfer, channel, c);
 	dest_how_init(&r.how, options->as_root);
-	g_mutex_init(&r.mu);
-	g_cond_init(&r.changed);
 	r.wake_pending = G_MAXUINT;
 	r.files_max = files_max();
 	g_queue_init(&r.order);
@@ -417,8 +359,6 @@ bool fssync_receive(const struct fssync_channel *channel, int dest_fd, const str
 	g_byte_array_unref(r.stats);
 	g_clear_pointer(&r.metadata, g_byte_array_unref);
 	g_hash_table_unref(r.pending);
-	g_clear_error(&r.error);
-	g_mutex_clear(&r.mu);
-	g_cond_clear(&r.changed);
+	transfer_clear(&r.transfer);
 	return ok;
 }

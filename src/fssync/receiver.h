@@ -11,7 +11,7 @@
  */
 #pragma once
 #include "fssync/dest.h"
-#include "fssync/packet.h"
+#include "fssync/transfer.h"
 
 /* An entry that is not reported to on_entry yet. */
 struct entry {
@@ -27,9 +27,8 @@ struct entry {
 void entry_free(struct entry *e);
 
 struct receiver {
-	const struct fssync_channel *channel;
+	struct transfer transfer; /* its mu guards the members marked mu */
 	const struct fssync_receive_options *options;
-	cancel *cancel;
 	struct dest_how how;
 
 	GQueue order;  /* of struct entry *, owned; the caller's thread only */
@@ -39,8 +38,6 @@ struct receiver {
 	struct slice stat;    /* the last announcement, borrowed from the chunk */
 	GByteArray *metadata; /* owned: announcements, if options->metadata_only; else NULL */
 
-	GMutex mu;
-	GCond changed;
 	GByteArray *stats;   /* mu: announced, [uint32_t length][Stat] */
 	bool stats_end;      /* mu */
 	GHashTable *pending; /* mu: id to struct entry * (borrowed from order) */
@@ -48,8 +45,6 @@ struct receiver {
 	guint files_max;     /* maximum of requested files */
 	guint wake_pending;  /* mu: finished files notify only if at most this many are pending */
 	bool fin_sent;       /* mu */
-	bool reader_done;    /* mu */
-	GError *error;       /* mu, owned: the first failure */
 	int64_t received;    /* reader */
 };
 

@@ -7,7 +7,7 @@
 #include "base/limits.h"
 #include "base/thread.h"
 #include "base/scope.h"
-#include "fssync/packet.h"
+#include "fssync/transfer.h"
 #include "os/path.h"
 #include <fcntl.h>
 #include <string.h>
@@ -15,7 +15,6 @@
 
 #define SENDERS 3            /* in addition to the caller */
 #define CHUNK_BYTES KIB(128) /* file data per packet; far below a client's limit of 4 MiB */
-#define GRACE_MS 5000        /* time for the peer to end the stream after we failed */
 
 struct file {
 	guint root;
@@ -25,60 +24,20 @@ struct file {
 };
 
 struct sender {
-	const struct fssync_channel *channel;
+	struct transfer transfer; /* its mu guards the following members */
 	const struct fssync_root *roots;
 	size_t n_roots;
 	const struct fssync_send_options *options;
-	cancel *cancel;
 
-	GMutex send_mu; /* guards sending and the progress */
-	int64_t sent;
-
-	GMutex mu; /* guards the following members */
-	GCond changed;
 	GArray *files;  /* of struct file by id */
 	GArray *wanted; /* of uint32_t: requested ids */
 	guint next;     /* in wanted */
 	bool fin;       /* the peer has received everything */
-	bool reader_done;
-	GError *error; /* owned: the first failure */
 };
 
 static void file_clear(void *data)
 {
 	g_free(((struct file *)data)->path);
-}
-
-/* Records the first failure and stops all threads. */
-static void sender_fail(struct sender *s, GError *error)
-{
-	g_mutex_lock(&s->mu);
-	if (s->error)
-		g_error_free(error);
-	else
-		s->error = error;
-	g_cond_broadcast(&s->changed);
-	g_mutex_unlock(&s->mu);
-}
-
-static bool sender_send(struct sender *s, const void *head, size_t n_head, const void *body, size_t n_body,
-			GError **error)
-{
-	g_mutex_lock(&s->send_mu);
-	bool ok = s->channel->send(s->channel->data, head, n_head, body, n_body, error);
-	s->sent += (int64_t)(n_head + n_body);
-	if (ok && s->options && s->options->progress && n_head + n_body > 0)
-		s->options->progress(s->options->progress_data, s->sent, false);
-	g_mutex_unlock(&s->send_mu);
-	return ok;
-}
-
-static bool send_packet(struct sender *s, enum packet_type type, uint32_t id, const void *data, size_t n,
-			GError **error)
-{
-	uint8_t head[PACKET_HEAD_SIZE];
-	size_t n_head = packet_head(head, type, id, n);
-	return sender_send(s, head, n_head, data, n, error);
 }
 
 /* ---- files */
@@ -127,19 +86,20 @@ static bool send_file(struct sender *s, uint32_t id, const struct file *file, vo
 			return error_set_errno(error, errno, "read %s", file->path);
 		if (n == 0)
 			break;
-		if (!cancel_check(s->cancel, error) || !send_packet(s, PACKET_DATA, id, buffer, (size_t)n, error))
+		if (!cancel_check(s->transfer.cancel, error) ||
+		    !transfer_send_packet(&s->transfer, PACKET_DATA, id, buffer, (size_t)n, error))
 			return false;
 	}
-	return send_packet(s, PACKET_DATA, id, NULL, 0, error);
+	return transfer_send_packet(&s->transfer, PACKET_DATA, id, NULL, 0, error);
 }
 
 /* Returns the next requested file, waiting for one. False when all is done or a thread failed. */
 static bool take_request(struct sender *s, uint32_t *ret_id, struct file *ret_file)
 {
-	g_mutex_lock(&s->mu);
-	while (!s->error && s->next == s->wanted->len && !s->reader_done)
-		g_cond_wait(&s->changed, &s->mu);
-	bool found = !s->error && s->next < s->wanted->len;
+	g_mutex_lock(&s->transfer.mu);
+	while (!s->transfer.error && s->next == s->wanted->len && !s->transfer.reader_done)
+		g_cond_wait(&s->transfer.changed, &s->transfer.mu);
+	bool found = !s->transfer.error && s->next < s->wanted->len;
 	if (found) {
 		*ret_id = g_array_index(s->wanted, uint32_t, s->next++);
 		struct file *f = &g_array_index(s->files, struct file, *ret_id);
@@ -151,7 +111,7 @@ static bool take_request(struct sender *s, uint32_t *ret_id, struct file *ret_fi
 		g_array_set_size(s->wanted, 0);
 		s->next = 0;
 	}
-	g_mutex_unlock(&s->mu);
+	g_mutex_unlock(&s->transfer.mu);
 	return found;
 }
 
@@ -164,7 +124,7 @@ static void *send_files(void *data)
 	while (take_request(s, &id, &file)) {
 		GError *error = NULL;
 		if (!send_file(s, id, &file, buffer, &error))
-			sender_fail(s, error);
+			transfer_fail(&s->transfer, error);
 		g_free(file.path);
 	}
 	return NULL;
@@ -174,15 +134,15 @@ static void *send_files(void *data)
 
 static bool add_request(struct sender *s, uint32_t id, GError **error)
 {
-	g_mutex_lock(&s->mu);
+	g_mutex_lock(&s->transfer.mu);
 	struct file *f = id < s->files->len ? &g_array_index(s->files, struct file, id) : NULL;
 	bool ok = f && f->path && !f->requested;
 	if (ok) {
 		f->requested = true;
 		g_array_append_val(s->wanted, id);
-		g_cond_signal(&s->changed);
+		g_cond_signal(&s->transfer.changed);
 	}
-	g_mutex_unlock(&s->mu);
+	g_mutex_unlock(&s->transfer.mu);
 	return ok || error_set(error, ERROR_INVALID_ARGUMENT, "invalid file id %u", id);
 }
 
@@ -202,7 +162,7 @@ static bool take_message(struct sender *s, GBytes *bytes, GError **error)
 		return add_request(s, p.id, error);
 	case PACKET_FIN:
 		s->fin = true;
-		return send_packet(s, PACKET_FIN, 0, NULL, 0, error);
+		return transfer_send_packet(&s->transfer, PACKET_FIN, 0, NULL, 0, error);
 	default:
 		return true;
 	}
@@ -213,18 +173,13 @@ static void *read_requests(void *data)
 	struct sender *s = data;
 	GError *error = NULL;
 	while (!s->fin && !error) {
-		g_autoptr(GBytes) bytes = s->channel->recv(s->channel->data, &error);
+		g_autoptr(GBytes) bytes = s->transfer.channel->recv(s->transfer.channel->data, &error);
 		if (!bytes && !error)
 			error_set(&error, ERROR_UNAVAILABLE, "EOF");
 		if (bytes)
 			take_message(s, bytes, &error);
 	}
-	if (error)
-		sender_fail(s, error);
-	g_mutex_lock(&s->mu);
-	s->reader_done = true;
-	g_cond_broadcast(&s->changed);
-	g_mutex_unlock(&s->mu);
+	transfer_end_reader(&s->transfer, error);
 	return NULL;
 }
 
@@ -253,15 +208,15 @@ static bool announce(void *data, const struct fssync_stat *stat, int parent_fd, 
 		file.path = g_strdup(beneath);
 		file.size = stat->size;
 	}
-	g_mutex_lock(&s->mu);
-	bool failed = s->error != NULL;
+	g_mutex_lock(&s->transfer.mu);
+	bool failed = s->transfer.error != NULL;
 	g_array_append_val(s->files, file);
-	g_mutex_unlock(&s->mu);
+	g_mutex_unlock(&s->transfer.mu);
 	if (failed)
 		return error_set(error, ERROR_CANCELED, "context canceled");
 	g_autoptr(GByteArray) bytes = g_byte_array_sized_new(256);
 	packet_append_stat(bytes, stat);
-	return sender_send(s, bytes->data, bytes->len, NULL, 0, error);
+	return transfer_send(&s->transfer, bytes->data, bytes->len, NULL, 0, error);
 }
 
 static bool walk_and_announce(struct sender *s, const struct fssync_filter *filter, GError **error)
@@ -271,41 +226,14 @@ static bool walk_and_announce(struct sender *s, const struct fssync_filter *filt
 		options.map = s->options->map;
 		options.map_data = s->options->map_data;
 	}
-	return fssync_walk(s->roots, s->n_roots, filter, &options, s->cancel, error) &&
-	       sender_send(s, NULL, 0, NULL, 0, error);
-}
-
-/* Sends the error to the peer, and gives it time to end the stream before we do. */
-static void give_up(struct sender *s)
-{
-	g_mutex_lock(&s->mu);
-	g_autofree char *text = g_strdup(s->error->message);
-	bool reader_done = s->reader_done;
-	g_mutex_unlock(&s->mu);
-	if (!reader_done)
-		(void)send_packet(s, PACKET_ERR, 0, text, strlen(text), NULL);
-	g_mutex_lock(&s->mu);
-	gint64 until = g_get_monotonic_time() + GRACE_MS * 1000;
-	while (!s->reader_done && !cancel_is_set(s->cancel) && g_cond_wait_until(&s->changed, &s->mu, until))
-		continue;
-	reader_done = s->reader_done;
-	g_mutex_unlock(&s->mu);
-	if (!reader_done && s->channel->abort)
-		s->channel->abort(s->channel->data);
-}
-
-static void abort_stream(void *data)
-{
-	struct sender *s = data;
-	if (s->channel->abort)
-		s->channel->abort(s->channel->data);
+	return fssync_walk(s->roots, s->n_roots, filter, &options, s->transfer.cancel, error) &&
+	       transfer_send(&s->transfer, NULL, 0, NULL, 0, error);
 }
 
 static void run(struct sender *s, const struct fssync_filter *filter)
 {
 	GThread *threads[SENDERS + 1] = {0};
 	GError *error = NULL;
-	guint id = s->cancel ? cancel_add(s->cancel, abort_stream, s) : 0;
 	threads[0] = thread_start("fssync-read", read_requests, s, &error);
 	/* This thread sends files as well, so the transfer also works without further threads. */
 	for (size_t i = 0; threads[0] && i < SENDERS; i++)
@@ -313,45 +241,44 @@ static void run(struct sender *s, const struct fssync_filter *filter)
 	if (threads[0] && walk_and_announce(s, filter, &error))
 		send_files(s);
 	else
-		sender_fail(s, error);
-	g_mutex_lock(&s->mu);
-	bool failed = s->error != NULL;
-	g_mutex_unlock(&s->mu);
+		transfer_fail(&s->transfer, error);
+	g_mutex_lock(&s->transfer.mu);
+	bool failed = s->transfer.error != NULL;
+	g_mutex_unlock(&s->transfer.mu);
 	if (failed)
-		give_up(s);
+		transfer_give_up(&s->transfer);
 	for (size_t i = 0; i <= SENDERS; i++)
 		if (threads[i])
 			g_thread_join(threads[i]);
-	if (id)
-		cancel_remove(s->cancel, id);
 }
 
 bool fssync_send(const struct fssync_channel *channel, const struct fssync_root *roots, size_t n_roots,
 		 const struct fssync_filter *filter, const struct fssync_send_options *options, cancel *c,
 		 GError **error)
 {
-	struct sender s = {.channel = channel, .roots = roots, .n_roots = n_roots, .options = options, .cancel = c};
-	g_mutex_init(&s.send_mu);
-	g_mutex_init(&s.mu);
-	g_cond_init(&s.changed);
+	struct sender s = {.roots = roots, .n_roots = n_roots, .options = options};
+	transfer_init(&s.transfer, channel, c);
+	if (options) {
+		s.transfer.progress = options->progress;
+		s.transfer.progress_data = options->progress_data;
+	}
 	s.files = g_array_new(FALSE, FALSE, sizeof(struct file));
 	g_array_set_clear_func(s.files, file_clear);
 	s.wanted = g_array_new(FALSE, FALSE, sizeof(uint32_t));
 	run(&s, filter);
 	if (options && options->progress)
-		options->progress(options->progress_data, s.sent, true);
-	if (!s.error && channel->close_send)
-		channel->close_send(channel->data, &s.error);
+		options->progress(options->progress_data, s.transfer.sent, true);
+	GError *failure = g_steal_pointer(&s.transfer.error);
+	if (!failure && channel->close_send)
+		channel->close_send(channel->data, &failure);
 	g_array_unref(s.files);
 	g_array_unref(s.wanted);
-	g_mutex_clear(&s.send_mu);
-	g_mutex_clear(&s.mu);
-	g_cond_clear(&s.changed);
-	if (!s.error)
+	transfer_clear(&s.transfer);
+	if (!failure)
 		return true;
 	if (!cancel_check(c, error))
-		g_error_free(s.error);
+		g_error_free(failure);
 	else
-		g_propagate_error(error, s.error);
+		g_propagate_error(error, failure);
 	return false;
 }

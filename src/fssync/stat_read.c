@@ -2,6 +2,7 @@
 #include "fssync/stat_read.h"
 #include "base/limits.h"
 #include "base/time.h"
+#include "os/tree.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -10,32 +11,14 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-struct inode {
-	dev_t dev;
-	ino_t ino;
-	char path[];
-};
-
 struct inode_table {
-	GHashTable *inodes; /* set of struct inode * */
+	GHashTable *inodes; /* struct tree_inode to the path (owned) under which it was noted */
 };
-
-static guint inode_hash(const void *key)
-{
-	const struct inode *i = key;
-	return (guint)(i->ino ^ i->ino >> 32 ^ i->dev * 31);
-}
-
-static gboolean inode_equal(const void *a, const void *b)
-{
-	const struct inode *x = a, *y = b;
-	return x->dev == y->dev && x->ino == y->ino;
-}
 
 inode_table *inode_table_new(void)
 {
 	inode_table *t = g_new0(inode_table, 1);
-	t->inodes = g_hash_table_new_full(inode_hash, inode_equal, g_free, NULL);
+	t->inodes = g_hash_table_new_full(tree_inode_hash, tree_inode_equal, g_free, g_free);
 	return t;
 }
 
@@ -55,24 +38,14 @@ static bool is_linkable(const struct stat *st)
 /* The path under which the inode was noted, or NULL. */
 static const char *inode_table_find(const inode_table *t, const struct stat *st)
 {
-	struct inode key = {.dev = st->st_dev, .ino = st->st_ino};
-	const struct inode *found = is_linkable(st) ? g_hash_table_lookup(t->inodes, &key) : NULL;
-	return found ? found->path : NULL;
+	const struct tree_inode key = {st->st_dev, st->st_ino};
+	return is_linkable(st) ? g_hash_table_lookup(t->inodes, &key) : NULL;
 }
 
 void inode_table_note(inode_table *t, const struct stat *st, const char *path)
 {
-	if (!is_linkable(st))
-		return;
-	size_t n = strlen(path) + 1;
-	struct inode *i = g_malloc(sizeof(*i) + n);
-	i->dev = st->st_dev;
-	i->ino = st->st_ino;
-	memcpy(i->path, path, n);
-	if (g_hash_table_contains(t->inodes, i))
-		g_free(i);
-	else
-		g_hash_table_add(t->inodes, i);
+	if (is_linkable(st) && !inode_table_find(t, st))
+		g_hash_table_insert(t->inodes, tree_inode_new(st), g_strdup(path));
 }
 
 static enum stat_read_result gone_or_failed(const char *what, const char *path, GError **error)

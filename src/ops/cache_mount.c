@@ -165,7 +165,7 @@ static bool open_use(worker *w, struct writer *wr, struct work *work, int *ret_f
 	if (wr->fd >= 0)
 		return true;
 	scoped_fd fd = cache_ref_open_tree(w->cache, wr->ref, flags, work, error);
-	if (fd < 0 || (wr->held = executor_hold(w->executor, fd, error)) == NULL)
+	if (fd < 0 || !(wr->held = executor_hold(w->executor, fd, error)))
 		return false;
 	wr->fd = fd_steal(&fd);
 	return true;

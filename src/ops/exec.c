@@ -26,12 +26,6 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static bool is_beneath(const char *path, const char *directory)
-{
-	size_t n = strlen(directory);
-	return strncmp(path, directory, n) == 0 && path[n] == '/';
-}
-
 /*
  * Lists the paths of one input that mounts show, sorted, without those beneath another; empty if the whole tree is
  * relevant.
@@ -53,7 +47,7 @@ static GPtrArray *selected_paths(const Pb__ExecOp *pb, unsigned input)
 		const char *path = g_ptr_array_index(all, i);
 		bool covered = i > 0 && g_str_equal(path, g_ptr_array_index(all, i - 1));
 		for (guint k = 0; !covered && k < kept->len; k++)
-			covered = is_beneath(path, g_ptr_array_index(kept, k));
+			covered = path_is_below(path, g_ptr_array_index(kept, k));
 		if (g_str_equal(path, "/")) {
 			g_ptr_array_set_size(kept, 0);
 			break;

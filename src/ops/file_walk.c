@@ -22,17 +22,13 @@ struct directory {
 	bool set_info; /* set all metadata at the end */
 	bool set_time; /* set times only */
 };
-struct inode {
-	dev_t dev;
-	ino_t ino;
-};
 struct walk {
 	const struct file_copy *c;
 	int dst_parent;       /* borrowed */
 	const char *dst_name; /* name of the top in dst_parent; "" for a top that is the root */
 	const char *dst_path; /* path of the top, for messages */
 	tree_walk *tree;      /* data: struct directory; paths are matched by the patterns */
-	GHashTable *links;    /* struct inode * to char *: path of the first copy, relative to dst_parent */
+	GHashTable *links;    /* struct tree_inode * to char *: path of the first copy, relative to dst_parent */
 };
 
 /* An entry that is copied; a name "" is the directory itself. */
@@ -183,22 +179,10 @@ static bool clear_target(struct walk *w, const struct item *it, GError **error)
 
 /* ---- entries other than directories */
 
-static guint inode_hash(gconstpointer key)
-{
-	const struct inode *i = key;
-	return (guint)(i->ino ^ (i->ino >> 32) ^ i->dev);
-}
-
-static gboolean inode_equal(gconstpointer a, gconstpointer b)
-{
-	const struct inode *x = a, *y = b;
-	return x->dev == y->dev && x->ino == y->ino;
-}
-
 /* Handles another name of an already copied file: true with *ret_done if it was linked. */
 static bool try_link(struct walk *w, const struct item *it, bool *ret_done, GError **error)
 {
-	struct inode key = {it->st.st_dev, it->st.st_ino};
+	const struct tree_inode key = {it->st.st_dev, it->st.st_ino};
 	*ret_done = false;
 	if (it->st.st_nlink < 2)
 		return true;
@@ -207,7 +191,7 @@ static bool try_link(struct walk *w, const struct item *it, bool *ret_done, GErr
 		char *path = *it->rel == '\0'       ? g_strdup(w->dst_name)
 			     : *w->dst_name == '\0' ? g_strdup(it->rel)
 						    : g_strconcat(w->dst_name, "/", it->rel, NULL);
-		g_hash_table_insert(w->links, g_memdup2(&key, sizeof key), path);
+		g_hash_table_insert(w->links, tree_inode_new(&it->st), path);
 		return true;
 	}
 	scoped_fd fd = path_open_errno(w->dst_parent, first, O_PATH | O_NOFOLLOW, PATH_BENEATH);
@@ -341,7 +325,7 @@ bool file_walk_run(const struct file_copy *c, int src_parent, const char *src_na
 						  .data_clear = directory_clear,
 						  .cancel = c->cancel};
 	g_autoptr(tree_walk) tree = tree_walk_new(&options);
-	g_autoptr(GHashTable) links = g_hash_table_new_full(inode_hash, inode_equal, g_free, g_free);
+	g_autoptr(GHashTable) links = g_hash_table_new_full(tree_inode_hash, tree_inode_equal, g_free, g_free);
 	struct walk w = {c, dst_parent, dst_name, dst_path, tree, links};
 	struct directory d = {0};
 	scoped_item top = {src_parent, dst_parent, src_name, dst_name, "", g_strdup(dst_path), {0}};

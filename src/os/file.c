@@ -25,15 +25,15 @@ bool file_write_all(int fd, const void *bytes, size_t n)
 	return true;
 }
 
-static bool write_all(int fd, const char *bytes, size_t n, off_t offset)
+bool file_write_all_at(int fd, const void *bytes, size_t n, off_t offset)
 {
-	while (n > 0) {
-		ssize_t done = pwrite(fd, bytes, n, offset);
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done < 0)
+	for (const char *at = bytes; n > 0;) {
+		ssize_t done = TEMP_FAILURE_RETRY(pwrite(fd, at, n, offset));
+		if (done == 0)
+			errno = EIO;
+		if (done <= 0)
 			return false;
-		bytes += done;
+		at += done;
 		offset += done;
 		n -= (size_t)done;
 	}
@@ -55,7 +55,7 @@ static bool copy_by_buffer(int src_fd, int dst_fd, off_t start, off_t end, cance
 			return error_set_errno(error, errno, "read");
 		if (n == 0)
 			return error_set(error, ERROR_ABORTED, "file was truncated while it was copied");
-		if (!write_all(dst_fd, buffer, (size_t)n, start))
+		if (!file_write_all_at(dst_fd, buffer, (size_t)n, start))
 			return error_set_errno(error, errno, "write");
 		start += n;
 	}
@@ -173,6 +173,14 @@ bool file_set_xattr(int fd, const char *name, const void *value, size_t len, GEr
 	if (setxattr(path, name, value, len, 0) == 0)
 		return true;
 	return error_set_errno(error, errno, "set extended attribute %s", name);
+}
+
+bool file_xattr_is_portable(const char *name)
+{
+	if (g_str_has_prefix(name, "user."))
+		return !g_str_has_prefix(name, "user.overlay.");
+	return strcmp(name, "security.capability") == 0 || strcmp(name, "system.posix_acl_access") == 0 ||
+	       strcmp(name, "system.posix_acl_default") == 0;
 }
 
 /* Attributes that overlayfs and security modules manage themselves. */

@@ -10,6 +10,9 @@
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 /* Writes all n bytes, also after short writes and interruptions. False with errno. Blocks if the descriptor does. */
 bool file_write_all(int fd, const void *bytes, size_t n);
+/* The same at an offset of the file; its position stays. */
+bool file_write_all_at(int fd, const void *bytes, size_t n, off_t offset);

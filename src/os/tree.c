@@ -71,33 +71,37 @@ bool tree_remove_at(int parent_fd, const char *name, GError **error)
 	return r == 0 || error_set_errno(error, -r, "remove %s", name);
 }
 
-struct usage {
-	int64_t bytes, inodes;
-	GHashTable *seen; /* struct inode_key to the number of its names seen */
-	bool own;         /* only files without names elsewhere */
-};
-struct inode_key {
-	uint64_t dev, ino;
-};
-
-static guint inode_hash(gconstpointer data)
+struct tree_inode *tree_inode_new(const struct stat *st)
 {
-	const struct inode_key *k = data;
-	return (guint)(k->ino * 0x9E3779B97F4A7C15ULL >> 32) ^ (guint)k->dev;
+	struct tree_inode *i = g_new(struct tree_inode, 1);
+	*i = (struct tree_inode){st->st_dev, st->st_ino};
+	return i;
 }
 
-static gboolean inode_equal(gconstpointer a, gconstpointer b)
+guint tree_inode_hash(gconstpointer inode)
 {
-	const struct inode_key *x = a, *y = b;
+	const struct tree_inode *i = inode;
+	return (guint)(i->ino * 0x9E3779B97F4A7C15ULL >> 32) ^ (guint)i->dev;
+}
+
+gboolean tree_inode_equal(gconstpointer a, gconstpointer b)
+{
+	const struct tree_inode *x = a, *y = b;
 	return x->dev == y->dev && x->ino == y->ino;
 }
+
+struct usage {
+	int64_t bytes, inodes;
+	GHashTable *seen; /* struct tree_inode to the number of its names seen */
+	bool own;         /* only files without names elsewhere */
+};
 
 static void usage_add(struct usage *u, const struct stat *st)
 {
 	if (st->st_nlink > 1 && !S_ISDIR(st->st_mode)) {
-		struct inode_key key = {st->st_dev, st->st_ino};
-		guint names = GPOINTER_TO_UINT(g_hash_table_lookup(u->seen, &key)) + 1;
-		g_hash_table_insert(u->seen, g_memdup2(&key, sizeof key), GUINT_TO_POINTER(names));
+		struct tree_inode *key = tree_inode_new(st);
+		guint names = GPOINTER_TO_UINT(g_hash_table_lookup(u->seen, key)) + 1;
+		g_hash_table_insert(u->seen, key, GUINT_TO_POINTER(names));
 		if (names != (u->own ? st->st_nlink : 1))
 			return;
 	}
@@ -109,7 +113,7 @@ static bool usage_of(int dir_fd, struct usage *u, GError **error)
 {
 	const struct tree_walk_options options = {.one_mount = true};
 	g_autoptr(tree_walk) w = tree_walk_open(dir_fd, &options, error);
-	g_autoptr(GHashTable) seen = g_hash_table_new_full(inode_hash, inode_equal, g_free, NULL);
+	g_autoptr(GHashTable) seen = g_hash_table_new_full(tree_inode_hash, tree_inode_equal, g_free, NULL);
 	struct stat st;
 	if (!w)
 		return false;

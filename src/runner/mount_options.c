@@ -79,7 +79,7 @@ static bool is_propagation(struct plan_mount *m, const char *option)
 int mount_option(struct plan_mount *m, const char *option, char *data, size_t size, enum mount_bind *ret_bind)
 {
 	if (strcmp(option, "bind") == 0 || strcmp(option, "rbind") == 0) {
-		if (ret_bind != NULL)
+		if (ret_bind)
 			*ret_bind = option[0] == 'r' ? MOUNT_BIND_BELOW : MOUNT_BIND;
 		return 0;
 	}

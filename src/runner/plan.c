@@ -34,13 +34,13 @@ static void codec_raw(struct plan_codec *c, void *value, size_t n)
 {
 	if (c->error != 0 || n == 0)
 		return;
-	if (c->reading ? n > c->n - c->used : c->bytes != NULL && n > c->n - c->used) {
+	if (c->reading ? n > c->n - c->used : c->bytes && n > c->n - c->used) {
 		fail(c, c->reading ? EBADMSG : EMSGSIZE);
 		return;
 	}
 	if (c->reading)
 		memcpy(value, c->bytes + c->used, n);
-	else if (c->bytes != NULL)
+	else if (c->bytes)
 		memcpy(c->bytes + c->used, value, n);
 	c->used += n;
 }
@@ -80,7 +80,7 @@ static void codec_string(struct plan_codec *c, const char **value)
 {
 	struct plan_bytes b = {0};
 	if (!c->reading) {
-		b.ptr = *value != NULL ? *value : "";
+		b.ptr = *value ? *value : "";
 		b.len = (uint32_t)strlen(b.ptr) + 1;
 	}
 	codec_bytes(c, &b);

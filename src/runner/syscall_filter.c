@@ -25,11 +25,11 @@ struct syscall_filter {
 syscall_filter *syscall_filter_new(uint32_t default_action)
 {
 	syscall_filter *f = calloc(1, sizeof *f);
-	if (f == NULL)
+	if (!f)
 		return NULL;
 	f->default_action = default_action;
 	f->context = seccomp_init(default_action);
-	if (f->context == NULL) {
+	if (!f->context) {
 		free(f);
 		return NULL;
 	}
@@ -43,7 +43,7 @@ syscall_filter *syscall_filter_new(uint32_t default_action)
 
 void syscall_filter_free(syscall_filter *f)
 {
-	if (f == NULL)
+	if (!f)
 		return;
 	seccomp_release(f->context);
 	free(f);

@@ -11,6 +11,7 @@
 #include "snapshot/libarchive.h"
 #include "base/limits.h"
 #include "base/scope.h"
+#include "os/file.h"
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -186,21 +187,6 @@ static bool translate(struct reader *r, struct archive_entry *from, struct entry
 
 /* ---- data */
 
-static bool write_at(int fd, const char *bytes, size_t n, off_t offset)
-{
-	while (n > 0) {
-		ssize_t done = pwrite(fd, bytes, n, offset);
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done < 0)
-			return false;
-		bytes += done;
-		offset += done;
-		n -= (size_t)done;
-	}
-	return true;
-}
-
 /* Holes stay holes; a file that ends with a hole gets its length at the end. */
 static bool copy_data(struct reader *r, const struct entry *e, int fd, GError **error)
 {
@@ -216,7 +202,7 @@ static bool copy_data(struct reader *r, const struct entry *e, int fd, GError **
 			return reader_failed(r, error);
 		if (offset < end || offset > e->size || (int64_t)n > e->size - offset)
 			return error_set(error, ERROR_DATA_LOSS, "%s: data beyond its size", e->name);
-		if (!write_at(fd, bytes, n, offset))
+		if (!file_write_all_at(fd, bytes, n, offset))
 			return error_set_errno(error, errno, "write %s", e->name);
 		end = offset + (int64_t)n;
 	}

@@ -68,13 +68,7 @@ bool change_writer_finish(change_writer *w, GError **error)
 
 static bool is_wanted_xattr(const change_writer *w, const char *name)
 {
-	if (strcmp(name, "security.capability") == 0)
-		return true;
-	if (!w->options.exact)
-		return false;
-	if (g_str_has_prefix(name, "user."))
-		return !g_str_has_prefix(name, "user.overlay.");
-	return strcmp(name, "system.posix_acl_access") == 0 || strcmp(name, "system.posix_acl_default") == 0;
+	return w->options.exact ? file_xattr_is_portable(name) : strcmp(name, "security.capability") == 0;
 }
 
 static void xattr_clear(gpointer data)
@@ -118,24 +112,6 @@ static int64_t mtime_of(const change_writer *w, const struct stat *st)
 	bool is_late = st->st_mtim.tv_sec > w->options.max_time_s ||
 		       (st->st_mtim.tv_sec == w->options.max_time_s && st->st_mtim.tv_nsec > 0);
 	return w->options.clamp_times && is_late ? w->options.max_time_s : st->st_mtim.tv_sec;
-}
-
-static char type_of(mode_t mode)
-{
-	switch (mode & S_IFMT) {
-	case S_IFDIR:
-		return '5';
-	case S_IFLNK:
-		return '2';
-	case S_IFCHR:
-		return '3';
-	case S_IFBLK:
-		return '4';
-	case S_IFIFO:
-		return '6';
-	default:
-		return '0';
-	}
 }
 
 static bool copy_data(change_writer *w, int fd, int64_t size, GError **error)
@@ -188,7 +164,7 @@ static bool put_entry(change_writer *w, const struct change *c, struct tar_entry
 static struct tar_entry header_of(const change_writer *w, const struct stat *st, const char *name)
 {
 	struct tar_entry h = {.name = name,
-			      .type = type_of(st->st_mode),
+			      .type = tar_type_of(st->st_mode),
 			      .mode = st->st_mode & 07777,
 			      .uid = st->st_uid,
 			      .gid = st->st_gid,

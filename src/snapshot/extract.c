@@ -262,17 +262,9 @@ static int place_of(extractor *x, const struct entry *e, struct place *p, GError
 
 /* ---- attributes */
 
-static bool is_wanted_xattr(const char *name)
-{
-	if (g_str_has_prefix(name, "user."))
-		return !g_str_has_prefix(name, "user.overlay.");
-	return strcmp(name, "security.capability") == 0 || strcmp(name, "system.posix_acl_access") == 0 ||
-	       strcmp(name, "system.posix_acl_default") == 0;
-}
-
 static bool set_one_xattr(extractor *x, int fd, const struct entry_xattr *a, bool is_special, GError **error)
 {
-	if (!is_wanted_xattr(a->name)) {
+	if (!file_xattr_is_portable(a->name)) {
 		x->dropped_xattrs++;
 		return true;
 	}

@@ -12,7 +12,7 @@
 struct copy {
 	int root_fd;       /* borrowed: destination */
 	tree_walk *walk;   /* of the source, paired with the destination; data: the struct stat of a directory */
-	GHashTable *links; /* "dev:ino" to the path of the first copy */
+	GHashTable *links; /* struct tree_inode to the path of the first copy */
 	bool share;        /* hard-link files to the source's files */
 	cancel *cancel;
 };
@@ -70,11 +70,11 @@ static bool copy_link(struct copy *c, const struct tree_entry *e, const struct s
 {
 	if (st->st_nlink < 2)
 		return false;
-	g_autofree char *key = g_strdup_printf("%ju:%ju", (uintmax_t)st->st_dev, (uintmax_t)st->st_ino);
-	const char *first = g_hash_table_lookup(c->links, key);
+	const struct tree_inode key = {st->st_dev, st->st_ino};
+	const char *first = g_hash_table_lookup(c->links, &key);
 	if (first)
 		return linkat(c->root_fd, first, e->pair_fd, e->name, 0) == 0;
-	g_hash_table_insert(c->links, g_steal_pointer(&key), g_strdup(e->path));
+	g_hash_table_insert(c->links, tree_inode_new(st), g_strdup(e->path));
 	return false;
 }
 
@@ -122,7 +122,7 @@ bool native_copy_tree(int src_fd, int dst_fd, bool share, cancel *stop, GError *
 	const struct tree_walk_options options = {
 		.sorted = true, .max_depth = LIMIT_PATH_DEPTH, .data_size = sizeof(struct stat), .cancel = stop};
 	g_autoptr(tree_walk) walk = tree_walk_new(&options);
-	g_autoptr(GHashTable) links = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	g_autoptr(GHashTable) links = g_hash_table_new_full(tree_inode_hash, tree_inode_equal, g_free, g_free);
 	struct copy c = {dst_fd, walk, links, share, stop};
 	struct stat st;
 	scoped_fd from = openat(src_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -2,6 +2,7 @@
 #include "format/tar.h"
 #include <inttypes.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static bool append(void *data, const void *bytes, size_t n, GError **error)
 {
@@ -192,6 +193,17 @@ static void test_records(void)
 	}
 }
 
+static void test_type(void)
+{
+	static const struct {
+		mode_t mode;
+		char type;
+	} rows[] = {{S_IFREG, '0'}, {S_IFLNK, '2'}, {S_IFCHR, '3'}, {S_IFBLK, '4'},
+		    {S_IFDIR, '5'}, {S_IFIFO, '6'}, {S_IFSOCK, '0'}};
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)
+		g_assert_cmpint(tar_type_of(rows[i].mode | 0644), ==, rows[i].type);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -199,5 +211,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/tar/pax", test_pax);
 	g_test_add_func("/tar/round-trip", test_round_trip);
 	g_test_add_func("/tar/records", test_records);
+	g_test_add_func("/tar/type", test_type);
 	return g_test_run();
 }

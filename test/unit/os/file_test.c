@@ -45,9 +45,23 @@ static void test_failure(void)
 	g_assert_false(file_write_all(fds[1], "x", 1));
 	g_assert_cmpint(errno, ==, EPIPE);
 	close(fds[1]);
+	g_assert_false(file_write_all_at(fds[1], "x", 1, 0));
 	scoped_fd full = open("/dev/full", O_WRONLY | O_CLOEXEC);
 	g_assert_false(file_write_all(full, "x", 1));
 	g_assert_cmpint(errno, ==, ENOSPC);
+}
+
+static void test_at_offset(void)
+{
+	g_autofree char *path = NULL;
+	char got[8] = "";
+	scoped_fd fd = g_file_open_tmp("file-XXXXXX", &path, NULL);
+	g_assert_true(file_write_all_at(fd, "end", 3, 3));
+	g_assert_true(file_write_all_at(fd, "one", 3, 0));
+	g_assert_cmpint(lseek(fd, 0, SEEK_CUR), ==, 0);
+	g_assert_cmpint(read(fd, got, sizeof got), ==, 6);
+	g_assert_cmpmem(got, 6, "oneend", 6);
+	g_assert_cmpint(unlink(path), ==, 0);
 }
 
 int main(int argc, char **argv)
@@ -55,5 +69,6 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/file/short-writes", test_short_writes);
 	g_test_add_func("/file/failure", test_failure);
+	g_test_add_func("/file/at-offset", test_at_offset);
 	return g_test_run();
 }

@@ -234,6 +234,11 @@ static void test_clean(void)
 		g_autofree char *joined = path_join(joins[i][0], joins[i][1]);
 		g_assert_cmpstr(joined, ==, joins[i][2]);
 	}
+	g_assert_true(path_is_below("a/b", "a"));
+	g_assert_true(path_is_below("/a/b/c", "/a"));
+	g_assert_false(path_is_below("a", "a"));
+	g_assert_false(path_is_below("ab/c", "a"));
+	g_assert_false(path_is_below("a", "a/b"));
 }
 
 int main(int argc, char **argv)

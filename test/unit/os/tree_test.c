@@ -157,6 +157,19 @@ static void test_xattrs(struct fixture *f, gconstpointer data)
 	g_assert_no_error(error);
 }
 
+static void test_portable_xattrs(void)
+{
+	static const char *const yes[] = {"user.a", "security.capability", "system.posix_acl_access",
+					  "system.posix_acl_default"};
+	static const char *const no[] = {
+		"user.overlay.opaque",  "trusted.overlay.opaque", "trusted.a", "security.selinux",
+		"security.capabilityx", "system.posix_acl_",      "useful"};
+	for (size_t i = 0; i < G_N_ELEMENTS(yes); i++)
+		g_assert_true(file_xattr_is_portable(yes[i]));
+	for (size_t i = 0; i < G_N_ELEMENTS(no); i++)
+		g_assert_false(file_xattr_is_portable(no[i]));
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -168,5 +181,6 @@ int main(int argc, char **argv)
 	g_test_add("/tree/copy-holes", struct fixture, NULL, set_up, test_copy_keeps_holes, tear_down);
 	g_test_add("/tree/copy-canceled", struct fixture, NULL, set_up, test_copy_canceled, tear_down);
 	g_test_add("/tree/xattrs", struct fixture, NULL, set_up, test_xattrs, tear_down);
+	g_test_add_func("/tree/portable-xattrs", test_portable_xattrs);
 	return g_test_run();
 }
