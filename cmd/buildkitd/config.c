@@ -231,6 +231,7 @@ bool config_load(struct config *config, int argc, char **argv, bool *ret_done, G
 	if (!f)
 		return false;
 	*ret_done = flags_bool(f, "help") || flags_bool(f, "version");
+	config->check = flags_bool(f, "check");
 	if (flags_bool(f, "help")) {
 		g_autofree char *rows = flags_help((const struct flag *)(void *)table->data, table->len);
 		printf("NAME:\n   buildkitd - build daemon\n\nUSAGE:\n   buildkitd [global options]\n\nVERSION:\n   "

@@ -24,6 +24,7 @@ struct config {
 	char *path; /* path of the configuration file */
 	char *root;
 	bool debug, trace;
+	bool check;      /* only check what the machine lacks; set also when the configuration is not valid */
 	bool rootless;   /* the flag; the workers have the result */
 	bool user_paths; /* the default paths are those of an ordinary user */
 	char *log_format, *log_level;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* buildkitd: the build daemon. */
 #include "base/log.h"
+#include "check.h"
 #include "executor/cgroup.h"
 #include "executor/cgroup_root.h"
 #include "format/gotype.h"
@@ -80,7 +81,10 @@ int main(int argc, char **argv)
 	bool done = false;
 	g_autoptr(GError) error = NULL;
 	int status = 0;
-	if (!config_load(&config, argc, argv, &done, &error))
+	bool loaded = config_load(&config, argc, argv, &done, &error);
+	if (config.check && !done)
+		status = check_run(&config, argc, argv, error);
+	else if (!loaded)
 		status = fail(error);
 	else if (!done)
 		status = run(&config);

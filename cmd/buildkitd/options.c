@@ -65,6 +65,8 @@
 const struct option options[] = {
 	{"rootless", NULL, AT(OPTION_BOOL, rootless), NULL, NULL,
 	 "use the defaults for rootless containers, for all workers (default: true in a user namespace)"},
+	{"check", NULL, AT(OPTION_BOOL, check), NULL, NULL,
+	 "check what this machine needs to run the daemon with these options, print the results, and exit"},
 	{"config", NULL, AT(OPTION_STRING, path), "/etc/buildkit/buildkitd.toml", NULL,
 	 "configuration file (default of an ordinary user: ~/.config/buildkit/buildkitd.toml)"},
 	{"debug", "debug", AT(OPTION_BOOL, debug), NULL, NULL,

@@ -17,7 +17,8 @@ static bool wants_oci(const struct config *config)
 {
 	const struct worker_config *w = &config->oci;
 	/* A program that is configured explicitly but missing is an error. */
-	bool usable = *w->options.executor.binary || executor_finds_binary(NULL);
+	g_autofree char *found = executor_find_binary(NULL);
+	bool usable = *w->options.executor.binary || found;
 	return w->enabled == TRISTATE_TRUE || (w->enabled == TRISTATE_AUTO && usable);
 }
 

@@ -59,7 +59,7 @@ static bool is_own_runner(const char *path)
 	return n > strlen(VERSION_WORD) && strncmp(text, VERSION_WORD, strlen(VERSION_WORD)) == 0;
 }
 
-static char *look_for_binary(const char *wanted)
+char *executor_find_binary(const char *wanted)
 {
 	static const char *const candidates[] = {OWN_RUNNER, "runc", NULL};
 	const char *const one[] = {wanted, NULL};
@@ -71,15 +71,9 @@ static char *look_for_binary(const char *wanted)
 	return path;
 }
 
-bool executor_finds_binary(const char *binary)
-{
-	g_autofree char *path = look_for_binary(binary);
-	return path != NULL;
-}
-
 static char *find_binary(const char *wanted, bool *ret_own, GError **error)
 {
-	char *path = look_for_binary(wanted);
+	char *path = executor_find_binary(wanted);
 	if (path)
 		*ret_own = is_own_runner(path);
 	else

@@ -50,8 +50,8 @@ struct executor_options {
 executor *executor_new(const struct executor_options *options, GError **error);
 void executor_free(executor *e);
 const char *executor_binary(const executor *e);
-/* Reports whether a program to run steps exists, with the search of executor_new. */
-bool executor_finds_binary(const char *binary);
+/* Returns the path of the program that executor_new would use, owned; NULL: there is none. */
+char *executor_find_binary(const char *binary);
 
 enum step_network { STEP_NETWORK_DEFAULT, STEP_NETWORK_HOST, STEP_NETWORK_NONE };
 enum step_mount_type { STEP_MOUNT_TREE, STEP_MOUNT_TMPFS };
