@@ -36,7 +36,7 @@ struct config {
 	char **dns_nameservers, **dns_options, **dns_search;
 	char **allowed_repositories, **dockerfile_images;
 	int64_t history_max_age_ns, history_max_entries;
-	int64_t registry_concurrency;
+	int64_t registry_concurrency, platforms_max_age_ns;
 	bool cdi_disabled;
 	char **cdi_dirs, **cdi_auto_allowed;
 	int64_t drain_timeout_ns; /* for running builds after SIGTERM; 0: they are cancelled at once */

@@ -72,6 +72,7 @@ static struct worker_options options_of(const struct workers_input *input, const
 	o.registry = hosts;
 	o.explain_misses = config->explain_misses;
 	o.cdi = input->cdi;
+	o.platforms_max_age_ns = config->platforms_max_age_ns;
 	o.executor.dns_nameservers = (const char *const *)config->dns_nameservers;
 	o.executor.dns_options = (const char *const *)config->dns_options;
 	o.executor.dns_search = (const char *const *)config->dns_search;
@@ -84,8 +85,10 @@ static struct worker_options options_of(const struct workers_input *input, const
 static void log_worker(const worker *w)
 {
 	g_autoptr(GString) platforms = g_string_new(NULL);
-	for (size_t i = 0; i < w->n_platforms; i++) {
-		g_autofree char *text = platform_format(&w->platforms[i]);
+	size_t n;
+	const struct platform *list = worker_platforms(w, &n);
+	for (size_t i = 0; i < n; i++) {
+		g_autofree char *text = platform_format(&list[i]);
 		g_string_append_printf(platforms, "%s%s", i ? " " : "", text);
 	}
 	log_info("found worker \"%s\", snapshotter=%s, runtime=%s, platforms=[%s]", w->id,

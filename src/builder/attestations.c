@@ -60,7 +60,8 @@ static bool scan_all(struct build *build, bridge *b, const struct sbom_options *
 	g_autoptr(GPtrArray) platforms = result_platforms(result->metadata, error);
 	if (!platforms)
 		return false;
-	g_autoptr(sbom_generator) g = sbom_generator_new(b, o, builder_worker(build->builder)->platforms,
+	size_t n;
+	g_autoptr(sbom_generator) g = sbom_generator_new(b, o, worker_platforms(builder_worker(build->builder), &n),
 							 mode ? mode : "default", &work, error);
 	bool ok = g != NULL;
 	for (guint i = 0; ok && i < platforms->len; i++) {

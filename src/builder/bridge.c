@@ -214,8 +214,7 @@ static bool warn(bridge *b, const char *vertex, const struct progress_warning *w
 static const struct platform *platforms(bridge *b, size_t *ret_n)
 {
 	worker *w = builder_worker(build_of_bridge(b)->builder);
-	*ret_n = w->n_platforms;
-	return w->platforms;
+	return worker_platforms(w, ret_n);
 }
 
 static const char *session_of(bridge *b)

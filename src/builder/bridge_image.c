@@ -38,10 +38,11 @@ static bool lookup_run(void *data, struct work *work, GError **error)
 static bool look_up_image(struct build *build, provenance_scope *scope, const struct bridge_image_request *wanted,
 			  const char *asked, struct work *work, struct bridge_image *ret, GError **error)
 {
+	size_t n;
 	struct lookup l = {
 		.build = build,
 		.request = wanted,
-		.platform = wanted->platform ? wanted->platform : builder_worker(build->builder)->platforms,
+		.platform = wanted->platform ? wanted->platform : worker_platforms(builder_worker(build->builder), &n),
 	};
 	g_autofree char *name = wanted->log_name
 					? g_strdup(wanted->log_name)

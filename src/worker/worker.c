@@ -81,8 +81,9 @@ static bool set_platforms(worker *w, const struct worker_options *options, GErro
 {
 	size_t n = options->platforms ? g_strv_length(options->platforms) : 0;
 	if (n == 0) {
-		w->platforms = w->backing ? containerd_platforms(w->backing, &w->n_platforms)
-					  : platforms_detect(&w->n_platforms);
+		size_t n_base = 0;
+		g_autofree struct platform *base = w->backing ? containerd_platforms(w->backing, &n_base) : NULL;
+		w->detected = platform_list_new(PLATFORMS_BINFMT, base, n_base, options->platforms_max_age_ns);
 		return true;
 	}
 	w->platforms = g_new0(struct platform, n);
@@ -226,6 +227,14 @@ worker *worker_open_containerd(const struct worker_options *options, GError **er
 	return g_steal_pointer(&w);
 }
 
+const struct platform *worker_platforms(const worker *w, size_t *ret_n)
+{
+	if (w->detected)
+		return platform_list_get(w->detected, ret_n);
+	*ret_n = w->n_platforms;
+	return w->platforms;
+}
+
 void worker_close(worker *w)
 {
 	if (!w)
@@ -243,6 +252,7 @@ void worker_close(worker *w)
 	g_mutex_clear(&w->cache_mounts_mu);
 	fd_close(&w->root_fd);
 	g_free(w->platforms);
+	platform_list_free(w->detected);
 	g_free(w->root_path);
 	g_free(w->id);
 	g_free(w);

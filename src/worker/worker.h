@@ -19,6 +19,7 @@
 #include "session/session.h"
 #include "source/source.h"
 #include "worker/fingerprint_store.h"
+#include "worker/platforms.h"
 
 struct gc_rule {
 	bool all;
@@ -30,8 +31,9 @@ typedef struct worker {
 	int root_fd; /* owned: <root>/runc-<snapshotter> or <root>/containerd-<snapshotter> */
 	char *root_path;
 	GHashTable *labels;         /* char * to char * */
-	struct platform *platforms; /* default first */
+	struct platform *platforms; /* the configured ones; NULL: detected */
 	size_t n_platforms;
+	platform_list *detected; /* owned; NULL: platforms are configured */
 	struct gc_rule *gc;
 	size_t n_gc;
 	cache *cache;
@@ -69,7 +71,8 @@ struct worker_options {
 	cdi *cdi;                /* may be NULL */
 	const char *snapshotter; /* "auto" or a mode */
 	const char *network_mode;
-	char **platforms;   /* NULL or empty: detected */
+	char **platforms; /* NULL or empty: detected */
+	int64_t platforms_max_age_ns;
 	GHashTable *labels; /* in addition to the default labels; may be NULL */
 	int64_t max_parallelism;
 	bool explain_misses;
@@ -83,8 +86,8 @@ worker *worker_open(const struct worker_options *options, GError **error);
 worker *worker_open_containerd(const struct worker_options *options, GError **error);
 void worker_close(worker *w);
 
-/* Returns the platforms that can run here: the native one, and those with an interpreter in binfmt_misc. */
-struct platform *platforms_detect(size_t *ret_n);
+/* Returns the platforms that can run here, the default first; valid until the worker is closed. Thread: any. */
+const struct platform *worker_platforms(const worker *w, size_t *ret_n);
 /* Returns the default GC policy, with upstream's rules. Free ret with gc_rules_free. */
 struct gc_rule *gc_rules_default(int dir_fd, int64_t reserved, int64_t max_used, int64_t min_free, size_t *ret_n);
 void gc_rules_free(struct gc_rule *rules, size_t n);

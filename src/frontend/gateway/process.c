@@ -102,8 +102,10 @@ static void put_worker(json_writer *w, const worker *one)
 	put_labels(w, one->labels);
 	json_key(w, "platforms");
 	json_array_begin(w);
-	for (size_t i = 0; i < one->n_platforms; i++)
-		oci_platform_write(w, &one->platforms[i]);
+	size_t n;
+	const struct platform *platforms = worker_platforms(one, &n);
+	for (size_t i = 0; i < n; i++)
+		oci_platform_write(w, &platforms[i]);
 	json_array_end(w);
 	json_key(w, "gcPolicy");
 	json_put_null(w);

@@ -172,8 +172,10 @@ Types__WorkerRecord *gateway_worker_record_new(const worker *w)
 {
 	Types__WorkerRecord *m = message_new(Types__WorkerRecord, types__worker_record);
 	m->id = g_strdup(w->id);
-	for (size_t i = 0; i < w->n_platforms; i++)
-		message_append(m, platforms, message_platform_new(&w->platforms[i]));
+	size_t n;
+	const struct platform *platforms = worker_platforms(w, &n);
+	for (size_t i = 0; i < n; i++)
+		message_append(m, platforms, message_platform_new(&platforms[i]));
 	for (size_t i = 0; i < w->n_gc; i++)
 		message_append(m, gcpolicy, gc_policy_new(&w->gc[i]));
 	message_set_map(m, labels, w->labels);
