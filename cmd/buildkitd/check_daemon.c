@@ -7,6 +7,7 @@
 #include "os/user_namespace.h"
 #include "rpc/bind.h"
 #include "snapshot/overlay.h"
+#include "worker/platforms.h"
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -298,12 +299,13 @@ static enum check_status check_certificates(const struct config *config, GString
 static enum check_status check_platforms(const struct config *config, GString *found, GString *fix)
 {
 	size_t n;
-	struct platform *list = platforms_detect(&n);
+	platform_list *detected = platform_list_new(PLATFORMS_BINFMT, NULL, 0, -1);
+	const struct platform *list = platform_list_get(detected, &n);
 	for (size_t i = 0; i < n; i++) {
 		g_autofree char *text = platform_format(&list[i]);
 		g_string_append_printf(found, "%s%s", i > 0 ? " " : "", text);
 	}
-	g_free(list);
+	platform_list_free(detected);
 	return CHECK_OK;
 }
 
