@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Requests that name a frontend: the built-in one, or the gateway, which runs the image of a frontend. */
 #include "builder/build_internal.h"
+#include "api/guard.h"
 #include "builder/frontend_run.h"
 #include "builder/provenance.h"
 #include "format/json_writer.h"
@@ -115,12 +116,39 @@ static bool is_forced(GHashTable *options, const char *image)
 	return strcmp(text, image) == 0;
 }
 
-bool build_serves_frontend(bridge *b, const char *image, GHashTable *options)
+/*
+ * Asks the policies about the image as its lookup would. One that they refuse, or replace by something that the built-in
+ * frontend does not implement or by another channel, is not served: its lookup asks again and reports the error, or leads to the replacement.
+ */
+static bool policies_keep(struct build *build, const char *image, struct work *work)
 {
-	const struct builder_options *o = builder_get_options(build_of_bridge(b)->builder);
+	const struct builder_options *o = builder_get_options(build->builder);
+	g_autoptr(reference) ref = reference_parse_normalized(image, NULL);
+	if (!ref)
+		return false;
+	reference_tag_default(ref);
+	g_autofree char *text = reference_text(ref), *other = NULL;
+	struct bridge_image_request request = {.ref = text, .resolve_mode = ""};
+	Pb__SourceOp *owner = NULL;
+	bool kept = build_policy_image(build, &request, work, &owner, &other, NULL) && !request.oci_layout &&
+		    dockerfile_implements(request.ref, o->dockerfile_repositories) &&
+		    dockerfile_names_labs(request.ref) == dockerfile_names_labs(image);
+	guard_free(owner);
+	return kept;
+}
+
+bool build_serves_image(struct build *build, const char *image, GHashTable *options, struct work *work)
+{
+	const struct builder_options *o = builder_get_options(build->builder);
 	return o->dockerfile_enabled && o->dockerfile_repositories &&
 	       dockerfile_implements(image, o->dockerfile_repositories) && is_allowed(o, image, NULL) &&
-	       !is_forced(options, image) && !frontend_image_has_context(options, image);
+	       !is_forced(options, image) && !frontend_image_has_context(options, image) &&
+	       policies_keep(build, image, work);
+}
+
+bool build_serves_frontend(bridge *b, const char *image, GHashTable *options, struct work *work)
+{
+	return build_serves_image(build_of_bridge(b), image, options, work);
 }
 
 static bool run_gateway(bridge *b, const struct bridge_solve_request *request, struct work *work, build_result **ret,
@@ -134,7 +162,7 @@ static bool run_gateway(bridge *b, const struct bridge_solve_request *request, s
 		return error_set(error, ERROR_UNKNOWN, "no source specified for gateway");
 	if (!is_allowed(o, image, error))
 		return false;
-	if (build_serves_frontend(b, image, request->options))
+	if (build_serves_frontend(b, image, request->options, work))
 		return run_nested(b, request, work, solve_dockerfile, ret, error);
 	return run_nested(b, request, work, build_run_frontend, ret, error);
 }

@@ -83,7 +83,9 @@ const Pb__Definition *build_ref_wire(bridge_ref *ref);
 void build_settle_frontend(const char **frontend, GHashTable *options);
 bool build_solve_frontend(bridge *b, const struct bridge_solve_request *request, struct work *work, build_result **ret,
 			  GError **error);
-bool build_serves_frontend(bridge *b, const char *source, GHashTable *options);
+bool build_serves_frontend(bridge *b, const char *source, GHashTable *options, struct work *work);
+/* The same, for any bridge of the build. */
+bool build_serves_image(struct build *build, const char *image, GHashTable *options, struct work *work);
 
 /* ---- bridge_image.c */
 bool build_resolve_image(bridge *b, const struct bridge_image_request *r, struct work *work, struct bridge_image *ret,

@@ -188,9 +188,10 @@ struct bridge_class {
 	const char *(*session_id)(bridge *b);
 	/*
 	 * Reports whether the built-in Dockerfile frontend answers instead of a frontend image. options: of the
-	 * request, whose contexts may replace the image. NULL: never.
+	 * request, whose contexts may replace the image. Asks the policies; an image that they refuse is not served, and
+	 * the request for it fails. NULL: never.
 	 */
-	bool (*serves_frontend)(bridge *b, const char *source, GHashTable *options);
+	bool (*serves_frontend)(bridge *b, const char *source, GHashTable *options, struct work *work);
 	bridge_ref *(*ref_ref)(bridge_ref *ref);
 	void (*ref_unref)(bridge_ref *ref);
 };

@@ -63,6 +63,37 @@ fails "failed to resolve source metadata for $R/nowhere/x:1: could not resolve i
 policy "$(rule CONVERT "docker-image://$R/*" WILDCARD "$U/a")"
 fails "ref mutated by policy to non-image: docker-image://$R/nowhere/x:1 -> $U/a" "$WORK/said" judged
 
+# The image of a frontend is refused and replaced, also where the built-in frontend would answer instead of it.
+D=docker-image://docker.io/docker/dockerfile
+denied="failed to resolve source metadata for docker.io/docker/dockerfile:1: could not resolve image due to policy: source \"$D:1\" denied by policy: source denied by policy"
+printf '# syntax=docker/dockerfile:1\nFROM scratch\nCOPY base /copied\n' > "$WORK/c/Dockerfile"
+sed 1d "$WORK/c/Dockerfile" > "$WORK/c/plain" # the built-in frontend also reads the syntax line
+policy "$(rule DENY "$D:2")"
+good judged
+policy "$(rule DENY "$D:1")"
+fails "$denied" "$WORK/said" judged
+grep -q 'Dockerfile:1$' "$WORK/said" || { cat "$WORK/said"; fail "no line of the image that was refused"; }
+gateway() {
+	"$BIN/buildctl" build --progress=plain --source-policy-file "$WORK/policy.json" --frontend gateway.v0 --opt source="$1" --opt filename=plain \
+		--local context="$WORK/c" --local dockerfile="$WORK/c" --output type=local,dest="$WORK/out"
+}
+fails "$denied" "$WORK/said" gateway docker/dockerfile:1
+good gateway docker/dockerfile:1.4
+# To another one that is replaced, to one that is pulled (and is no frontend), to one that is too new, and to no image.
+policy "$(rule CONVERT "$D:1" EXACT "$D:1.4"),$(rule DENY "$D:1.4"),$(rule ALLOW "$D:1.4")"
+good judged
+good gateway docker/dockerfile:1
+policy "$(rule CONVERT "$D:1" EXACT "docker-image://$R/ok/frontend:1")"
+: > "$WORK/registry"
+fails 'exit code: 1' "$WORK/said" judged
+grep -aq '/ok/frontend/' "$WORK/registry" || { cat "$WORK/said"; fail "the replacement was not asked for"; }
+: > "$WORK/registry"
+policy "$(rule CONVERT "docker-image://$R/nowhere/*" WILDCARD "$D:1"),$(rule DENY "$D:1")"
+fails "source \"$D:1\" denied by policy" "$WORK/said" gateway "$R/nowhere/x:1"
+! grep -q /nowhere/ "$WORK/registry" || fail "the image that was replaced was asked for"
+policy "$(rule CONVERT "$D:1" EXACT "local://other")"
+fails "ref mutated by policy to non-image: $D:1 -> local://other" "$WORK/said" judged
+
 # A named context becomes the source that replaces its image; the base of a stage must be an image.
 mkdir -p "$WORK/other"
 echo replaced > "$WORK/other/foo"

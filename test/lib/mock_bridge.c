@@ -102,7 +102,7 @@ static const char *mock_session(bridge *b)
 	return "session";
 }
 
-static bool mock_serves_frontend(bridge *b, const char *source, GHashTable *options)
+static bool mock_serves_frontend(bridge *b, const char *source, GHashTable *options, struct work *work)
 {
 	return dockerfile_implements(source, dockerfile_repositories) && !frontend_image_has_context(options, source);
 }

@@ -48,7 +48,7 @@ bool dockerfile_implements(const char *source, const char *const *repositories)
 	return name && g_strv_contains(repositories, name) && !r->digest && syntax_version_is_complete(r->tag);
 }
 
-static bool names_labs(const char *source)
+bool dockerfile_names_labs(const char *source)
 {
 	g_autoptr(reference) r = source ? reference_parse_normalized(source, NULL) : NULL;
 	return r && syntax_version_is_labs(r->tag);
@@ -316,7 +316,7 @@ static bool forward_syntax(struct request *r, build_result **ret, bool *ret_done
 	GError *inner = NULL;
 	const char *cmdline = options_get(&r->o, "build-arg:BUILDKIT_SYNTAX");
 	*ret_done = false;
-	r->o.labs = names_labs(options_get(&r->o, "source"));
+	r->o.labs = dockerfile_names_labs(options_get(&r->o, "source"));
 	if (options_get(&r->o, "cmdline"))
 		return true;
 	if (cmdline) {
@@ -332,8 +332,8 @@ static bool forward_syntax(struct request *r, build_result **ret, bool *ret_done
 	if (!directive_find(r->a, r->file->bytes, r->file->n, "syntax", &d))
 		return true;
 	if (strcmp(d.word, "dockerfile.v0") == 0 ||
-	    (r->b->class->serves_frontend && r->b->class->serves_frontend(r->b, d.word, r->options))) {
-		r->o.labs = names_labs(d.word);
+	    (r->b->class->serves_frontend && r->b->class->serves_frontend(r->b, d.word, r->options, r->work))) {
+		r->o.labs = dockerfile_names_labs(d.word);
 		return true; /* this frontend answers instead of an image */
 	}
 	*ret_done = true;

@@ -18,3 +18,5 @@ extern const char *const dockerfile_repositories[];
  * version that this frontend implements completely. A reference with a digest asks for exactly that image.
  */
 bool dockerfile_implements(const char *source, const char *const *repositories);
+/* Reports whether an image reference names a labs channel. NULL does not. */
+bool dockerfile_names_labs(const char *source);

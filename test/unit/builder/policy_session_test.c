@@ -345,6 +345,75 @@ static void test_no_session(void)
 	rig_clear(&r);
 }
 
+/* ---- images of the Dockerfile frontend */
+
+static Policysession__CheckPolicyResponse *judge_frontend(const Policysession__CheckPolicyRequest *m, void *data,
+							  GError **error)
+{
+	static const struct {
+		const char *image;
+		Policy__PolicyAction action;
+		const char *to;
+	} answers[] = {
+		{"docker/dockerfile:1", POLICY__POLICY_ACTION__ALLOW, NULL},
+		{"docker/dockerfile:1.4", POLICY__POLICY_ACTION__DENY, NULL},
+		{"docker/dockerfile:1.5", POLICY__POLICY_ACTION__CONVERT,
+		 "docker-image://docker.io/docker/dockerfile:1"},
+		{"docker/dockerfile:1.6", POLICY__POLICY_ACTION__CONVERT, "docker-image://example.com/fe:1"},
+		{"docker/dockerfile:1.7", POLICY__POLICY_ACTION__CONVERT, "local://x"},
+		{"docker/dockerfile:1.8", POLICY__POLICY_ACTION__CONVERT,
+		 "docker-image://docker.io/docker/dockerfile:1.9-labs"},
+		{"docker/dockerfile:1.9-labs", POLICY__POLICY_ACTION__ALLOW, NULL},
+	};
+	const char *name = m->source->source->identifier;
+	g_ptr_array_add(data, g_strdup(name));
+	for (size_t i = 0; i < G_N_ELEMENTS(answers); i++) {
+		if (!g_str_has_suffix(name, answers[i].image))
+			continue;
+		Policysession__CheckPolicyResponse *reply = decide(answers[i].action);
+		if (answers[i].to)
+			reply->decision->update = op_new(answers[i].to);
+		return reply;
+	}
+	error_set(error, ERROR_UNKNOWN, "no idea of %s", name);
+	return NULL;
+}
+
+static void test_frontends(void)
+{
+	static const struct {
+		const char *image;
+		bool served;
+		guint questions;
+	} cases[] = {
+		{"docker/dockerfile:1", true, 1},        {"docker/dockerfile:1.4", false, 1},
+		{"docker/dockerfile:1.5", true, 2}, /* the second one about what it became */
+		{"docker/dockerfile:1.6", false, 2},     {"docker/dockerfile:1.7", false, 2},
+		{"docker/dockerfile:1.8", false, 2},                                      /* another channel */
+		{"docker/dockerfile:1.9-labs", true, 1}, {"docker/dockerfile", false, 1}, /* the client fails */
+		{"example.com/fe:1", false, 0},                                           /* not replaced */
+	};
+	static const char *const repositories[] = {"docker.io/docker/dockerfile", NULL};
+	g_autoptr(GPtrArray) asked = g_ptr_array_new_with_free_func(g_free);
+	g_autoptr(GHashTable) options = g_hash_table_new(g_str_hash, g_str_equal);
+	struct rig r = {0};
+	rig_init(&r, judge_frontend, asked);
+	builder *b = builder_new(&(struct builder_options){
+		.workers = builder_get_options(r.builder)->workers,
+		.n_workers = 1,
+		.dockerfile_enabled = true,
+		.dockerfile_repositories = repositories,
+	});
+	r.build.builder = b;
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_ptr_array_set_size(asked, 0);
+		g_assert_true(build_serves_image(&r.build, cases[i].image, options, &r.work) == cases[i].served);
+		g_assert_cmpuint(asked->len, ==, cases[i].questions);
+	}
+	builder_free(b);
+	rig_clear(&r);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -355,5 +424,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/policy-session/no-answer", test_no_answer);
 	g_test_add_func("/policy-session/parallel", test_parallel);
 	g_test_add_func("/policy-session/no-session", test_no_session);
+	g_test_add_func("/policy-session/frontends", test_frontends);
 	return g_test_run();
 }
