@@ -307,7 +307,7 @@ bool exec_process_write(exec_process *p, uint32_t fd, const void *bytes, size_t 
 	g_auto(cancel_watch) watch = {0};
 	cancel_watch_start(&watch, stop, &p->mu, &p->changed);
 	g_mutex_lock(&p->mu);
-	bool available = fd == STREAM_IN && p->wanted[STREAM_IN] && (!p->input_eof || p->input_closed);
+	bool available = fd == STREAM_IN && p->wanted[STREAM_IN] && (!p->input_eof || p->ended);
 	while (available && !p->input_closed && p->input->len >= LIMIT_EXEC_INPUT_BYTES && !cancel_is_set(stop))
 		g_cond_wait(&p->changed, &p->mu);
 	if (available && !p->input_closed && n > 0)
