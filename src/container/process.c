@@ -97,9 +97,7 @@ static bool run_first(container_process *p, bool insecure, struct work *work, st
 	step.remove_stubs_recursive = p->meta->removemountstubsrecursive;
 	step.io = &io;
 	step.output = drop_output;
-	bool ran = executor_run(c->worker->executor, &step, work, ret_exit, error);
-	set_first(c, FIRST_ENDED, NULL);
-	return ran;
+	return executor_run(c->worker->executor, &step, work, ret_exit, error);
 }
 
 /* Waits until the first process has started; NULL if it has ended. */
@@ -173,11 +171,12 @@ static gpointer process_thread(gpointer data)
 	struct step modes = {0};
 	bool ran = check_modes(p, &modes, &failure) && (p->first ? run_first(p, modes.insecure, &work, &exit, &failure)
 								 : run_further(p, &work, &exit, &failure));
-	if (p->first && !ran)
-		set_first(c, FIRST_ENDED, NULL);
 	int code = process_result(ran, &exit, &failure);
 	if (failure)
 		note_failure(c, failure);
+	/* After its failure is noted: those of the processes that end because of it come later. */
+	if (p->first)
+		set_first(c, FIRST_ENDED, NULL);
 	p->io.ended(p->io.data, code, failure);
 	g_mutex_lock(&p->mu);
 	p->ended = true;
