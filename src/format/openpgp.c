@@ -11,7 +11,7 @@
 
 struct line {
 	const char *at;
-	size_t n; /* without white space at the end */
+	size_t n; /* without white space around it */
 };
 
 static bool line_next(struct openpgp_armor *r, struct line *ret)
@@ -23,6 +23,8 @@ static bool line_next(struct openpgp_armor *r, struct line *ret)
 	r->at = newline ? newline + 1 : r->end;
 	while (ret->n > 0 && g_ascii_isspace(ret->at[ret->n - 1]))
 		ret->n--;
+	for (; ret->n > 0 && g_ascii_isspace(*ret->at); ret->n--)
+		ret->at++;
 	return true;
 }
 
@@ -223,6 +225,15 @@ static bool is_revocation(const struct packet *p)
 {
 	return p->tag == TAG_SIGNATURE && p->n >= 2 && p->body[0] == VERSION &&
 	       (p->body[1] == KEY_REVOCATION || p->body[1] == SUBKEY_REVOCATION);
+}
+
+bool openpgp_keys_check(const void *bytes, size_t n, GError **error)
+{
+	struct reader r = {bytes, n};
+	struct packet p;
+	while (packet_next(&r, &p))
+		continue;
+	return r.left == 0 || invalid("damaged packet", error);
 }
 
 bool openpgp_key_find(const void *bytes, size_t n, const char *fingerprint, struct openpgp_key *ret)

@@ -31,6 +31,9 @@ struct openpgp_signature {
  */
 bool openpgp_signature_read(const void *bytes, size_t n, struct openpgp_signature *ret, GError **error);
 
+/* INVALID_ARGUMENT if the bytes are not a sequence of packets. */
+bool openpgp_keys_check(const void *bytes, size_t n, GError **error);
+
 struct openpgp_key {
 	unsigned rsa_bits;    /* 0: not an RSA key */
 	bool has_revocations; /* there is a revocation, valid or not, in the block of the primary key */

@@ -57,6 +57,8 @@ static bool keys_decode(const char *text, GByteArray *to, GError **error)
 		}
 		if (strcmp(type, "PGP PUBLIC KEY BLOCK") != 0)
 			return error_set(error, ERROR_INVALID_ARGUMENT, "expected public key block, got: %.64s", type);
+		if (!openpgp_keys_check(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), error))
+			return error_prefix(error, "failed to read armored public key: ");
 		g_byte_array_append(to, g_bytes_get_data(bytes, NULL), (guint)g_bytes_get_size(bytes));
 	}
 	return to->len > 0 ||
@@ -182,9 +184,11 @@ static bool no_verdict(GBytes *messages, GError **error)
 {
 	gsize n;
 	const char *data = g_bytes_get_data(messages, &n);
-	g_autofree char *text = g_strndup(data ? data : "", MIN(n, 512));
+	g_autofree char *text = g_strstrip(g_strndup(data ? data : "", MIN(n, 512)));
+	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+	g_autofree char *joined = g_strjoinv("; ", lines);
 	return error_set(error, ERROR_FAILED_PRECONDITION, "openpgp: gpgv cannot verify the signature: %s",
-			 *text ? g_strstrip(text) : "no message");
+			 *joined ? joined : "no message");
 }
 
 static bool check_key(const struct verdict *v, const GByteArray *keys, GError **error)

@@ -15,6 +15,7 @@
 #define END "-----END SSH SIGNATURE-----"
 #define MAGIC "SSHSIG"
 #define NAMESPACE "git"
+#define SPACE " \t\r"
 #define IDENTITY "buildkit" /* any name: the file of allowed signers has one entry */
 
 static const char *const key_types[] = {
@@ -138,20 +139,39 @@ static GBytes *key_decode(const char *type, const char *text)
 	return g_strcmp0(inner, type) == 0 ? g_steal_pointer(&key) : NULL;
 }
 
-/* Options of authorized_keys may stand before the type; they have no meaning here. */
+/* "TYPE KEY COMMENT" */
+static bool key_read(const char *at, char **ret_type, char **ret_text, GBytes **ret_key)
+{
+	g_autofree char *type = g_strndup(at, strcspn(at, SPACE));
+	at += strlen(type);
+	at += strspn(at, SPACE);
+	g_autofree char *text = g_strndup(at, strcspn(at, SPACE));
+	GBytes *key = g_strv_contains(key_types, type) ? key_decode(type, text) : NULL;
+	if (!key)
+		return false;
+	*ret_type = g_steal_pointer(&type);
+	*ret_text = g_steal_pointer(&text);
+	*ret_key = key;
+	return true;
+}
+
+/* Returns what follows the options of authorized_keys: a word in which quoted parts may contain spaces. */
+static const char *options_skip(const char *at)
+{
+	bool quoted = false;
+	for (; *at && (quoted || !strchr(SPACE, *at)); at++) {
+		if (*at == '\\' && at[1] == '"')
+			at++;
+		else if (*at == '"')
+			quoted = !quoted;
+	}
+	return at + strspn(at, SPACE);
+}
+
+/* Options have no meaning here. */
 static bool line_read(const char *line, char **ret_type, char **ret_text, GBytes **ret_key)
 {
-	g_auto(GStrv) words = g_strsplit_set(line, " \t\r", -1);
-	for (char **w = words; w[0] && w[1]; w++) {
-		GBytes *key = g_strv_contains(key_types, w[0]) ? key_decode(w[0], w[1]) : NULL;
-		if (!key)
-			continue;
-		*ret_type = g_strdup(w[0]);
-		*ret_text = g_strdup(w[1]);
-		*ret_key = key;
-		return true;
-	}
-	return false;
+	return key_read(line, ret_type, ret_text, ret_key) || key_read(options_skip(line), ret_type, ret_text, ret_key);
 }
 
 bool signature_ssh_key_read(const char *text, char **ret_line, GBytes **ret_key, GError **error)
@@ -163,7 +183,7 @@ bool signature_ssh_key_read(const char *text, char **ret_line, GBytes **ret_key,
 	lines = g_strsplit(text, "\n", -1);
 	for (char **line = lines; *line; line++) {
 		g_autofree char *type = NULL, *key = NULL;
-		if (*g_strchug(*line) == '#' || !line_read(*line, &type, &key, ret_key))
+		if (*g_strstrip(*line) == '#' || !line_read(*line, &type, &key, ret_key))
 			continue;
 		*ret_line = g_strconcat(type, " ", key, NULL);
 		return true;

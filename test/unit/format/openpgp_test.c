@@ -37,6 +37,8 @@ static void test_armor(void)
 		{"-----BEGIN X-----\n\nAAEC\n-----END X-----\n", "X=000102;"},
 		{"text\n-----BEGIN X-----\r\nVersion: 1\r\n\r\nAAEC\r\nAwQ=\r\n=abcd\r\n-----END X-----",
 		 "X=0001020304;"},
+		{"  -----BEGIN X-----\n  Version: 1\n  \n  AAEC\n\tAwQ=\n  =abcd\n  -----END X-----\n",
+		 "X=0001020304;"},
 		{"-----BEGIN A-----\n\nAA==\n-----END A-----\n\n-----BEGIN B-----\n\nAQ==\n-----END B-----\n",
 		 "A=00;B=01;"},
 		{"-----BEGIN X-----\n\n-----END X-----\n", "X=;"},
@@ -130,6 +132,11 @@ static void test_keys(void)
 	g_assert_false(openpgp_key_find(ring, n, "0000000000000000000000000000000000000000", &k));
 	g_assert_false(openpgp_key_find(ring, sizeof EDDSA_KEY - 1, rsa, &k));
 	g_assert_false(openpgp_key_find("", 0, rsa, &k));
+	g_assert_true(openpgp_keys_check(ring, n, NULL));
+	g_assert_true(openpgp_keys_check("", 0, NULL));
+	g_autoptr(GError) error = NULL;
+	g_assert_false(openpgp_keys_check(ring, n - 1, &error));
+	g_assert_cmpstr(error->message, ==, "openpgp: invalid data: damaged packet");
 	for (size_t cut = 0; cut < n; cut++) /* no prefix is read beyond its end */
 		openpgp_key_find(ring, cut, sub, &k);
 }

@@ -143,6 +143,33 @@ static void test_ssh(void)
 	g_assert_true(g_bytes_equal(s.key, key));
 	g_assert_true(g_str_has_prefix(ssh_ed25519_key, line));
 	signature_ssh_clear(&s);
+	/* Options of authorized_keys before the key, and lines that are no keys of that form. */
+	const struct {
+		const char *before, *after;
+		bool is_key;
+	} lines[] = {
+		{"", " a comment", true},
+		{"# comment\n\n  ", "\r", true},
+		{"namespaces=\"file\" ", "", true},
+		{"command=\"a b \\\" c\",no-pty  ", "", true},
+		{"* ", "", true},
+		{"cert-authority ", "", true},
+		{"@revoked * ", "", false},
+		{"a b ", "", false},
+		{"\"", "", false},
+		{"command=\"", "\" x", false},
+		{"#", "", false},
+	};
+	for (size_t i = 0; i < G_N_ELEMENTS(lines); i++) {
+		g_autofree char *text = g_strconcat(lines[i].before, line, lines[i].after, NULL), *found = NULL;
+		g_autoptr(GBytes) found_key = NULL;
+		g_autoptr(GError) why = NULL;
+		g_assert_cmpint(signature_ssh_key_read(text, &found, &found_key, &why), ==, lines[i].is_key);
+		if (lines[i].is_key)
+			g_assert_cmpstr(found, ==, line);
+		else
+			g_assert_cmpstr(why->message, ==, "failed to parse ssh public key: ssh: no key found");
+	}
 	g_autofree char *other = ssh(ssh_ed25519_key, ssh_other_signature);
 	g_assert_true(g_str_has_prefix(other, "failed to verify ssh signature: "));
 }
