@@ -98,6 +98,7 @@
 	X(L43c, ATTESTATION_CHAIN_BYTES, MIB(15), "attestation chain of an image that a client asks for")              \
 	X(L44, SIGNATURE_BYTES, KIB(64), "signature of a git or http source")                                          \
 	X(L44k, PUBLIC_KEYS_BYTES, MIB(1), "public keys with which a source is verified")                              \
+	X(L44b, BUNDLE_HEADER_BYTES, MIB(4), "header of a git bundle")                                                 \
 	X(L43a, ATTESTATIONS_BYTES, MIB(256), "attestations of a platform")                                            \
 	X(L43n, ATTESTATIONS, 1000, "number of attestations of a platform")                                            \
 	X(L43b, STATEMENTS_BYTES, GIB(1), "statements written about a platform")                                       \

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "source/git_bundle.h"
 #include "base/ident.h"
+#include "base/limits.h"
 #include "base/scope.h"
 #include "content/blob_holds.h"
 #include "format/gotype.h"
 #include "os/file.h"
 #include "os/tree.h"
 #include "source/git.h"
+#include "source/git_bundle_header.h"
 #include "source/pull.h"
 #include <fcntl.h>
 #include <string.h>
@@ -15,6 +17,7 @@
 
 #define IMAGE_SCHEME "docker-image+blob"
 #define LAYOUT_SCHEME "oci-layout+blob"
+#define HEADER_READ_BYTES KIB(16)
 #define RESULT "bundle" /* name of the file in the tree of a checkout */
 
 /* ---- locators */
@@ -92,21 +95,36 @@ void git_bundle_close(struct git_bundle_file *f)
 	fd_close(&f->fd);
 }
 
-/* The object ids of the bundle's refs tell its format. */
-static bool format_detect(struct git_bundle_file *f, struct work *work, GError **error)
+/* Reads until the end of the header. */
+static GByteArray *header_load(int fd, GError **error)
 {
-	struct git_how how = {.protocols = "file", .quiet = true};
-	g_autofree char *line =
-		git_run_line(&how, (const char *[]){"ls-remote", "--end-of-options", f->path, NULL}, work, error);
-	if (!line)
+	g_autoptr(GByteArray) bytes = g_byte_array_new();
+	for (guint size = HEADER_READ_BYTES;; size *= 2) {
+		guint have = bytes->len;
+		g_byte_array_set_size(bytes, size);
+		ssize_t n = TEMP_FAILURE_RETRY(pread(fd, bytes->data + have, size - have, have));
+		if (n < 0)
+			return error_null_errno(error, errno, "read");
+		g_byte_array_set_size(bytes, have + (guint)n);
+		size_t length = git_bundle_header_length((const char *)bytes->data, bytes->len);
+		if (length > 0 || n == 0) {
+			g_byte_array_set_size(bytes, length > 0 ? (guint)length : bytes->len);
+			return g_steal_pointer(&bytes);
+		}
+		if (bytes->len >= LIMIT_BUNDLE_HEADER_BYTES)
+			return error_null(error, ERROR_RESOURCE_EXHAUSTED, "the header exceeds %lld bytes",
+					  LIMIT_BUNDLE_HEADER_BYTES);
+	}
+}
+
+static bool header_check(struct git_bundle_file *f, GError **error)
+{
+	g_autoptr(GByteArray) bytes = header_load(f->fd, error);
+	struct git_bundle_header h;
+	if (!bytes || !git_bundle_header_read((const char *)bytes->data, bytes->len, &h, error))
 		return false;
-	char *tab = strchr(line, '\t');
-	if (tab)
-		*tab = '\0';
-	if (!*line)
-		return error_set(error, ERROR_INVALID_ARGUMENT, "no refs found");
-	f->long_ids = strlen(line) == 64;
-	return git_is_commit(line) || error_set(error, ERROR_INVALID_ARGUMENT, "invalid object ID %.80s", line);
+	f->long_ids = h.long_ids;
+	return true;
 }
 
 bool git_bundle_open(const struct git_source *s, struct work *work, struct git_bundle_file *ret, GError **error)
@@ -119,7 +137,7 @@ bool git_bundle_open(const struct git_source *s, struct work *work, struct git_b
 		return error_prefix(error, "failed to fetch git bundle %s: ", b->text);
 	/* git opens the file by this name. */
 	ret->path = g_strdup_printf("/proc/%d/fd/%d", getpid(), ret->fd);
-	return format_detect(ret, work, error) || error_prefix(error, "failed to inspect git bundle %s: ", b->text);
+	return header_check(ret, error) || error_prefix(error, "failed to inspect git bundle %s: ", b->text);
 }
 
 bool git_bundle_import(const git_repo *r, const struct git_bundle_file *f, struct work *work, GError **error)

@@ -136,7 +136,11 @@ hostile 'failed to import git bundle' "$WORK/cut"
 { head -c 250 "$WORK/whole"; head -c 100 /dev/zero; tail -c +351 "$WORK/whole"; } > "$WORK/damaged"
 hostile 'failed to import git bundle' "$WORK/damaged"
 git -C "$WORK/sha1" bundle create -q "$WORK/thin" main~1..main
-hostile 'failed to import git bundle' "$WORK/thin"
+hostile 'the bundle needs 1 commits that it does not contain' "$WORK/thin"
+head -c 5000000 /dev/zero | tr '\0' a | sed '1s/^/# v2 git bundle\n/' > "$WORK/endless"
+hostile 'the header exceeds 4194304 bytes' "$WORK/endless"
+sed "1,/^\$/s/ git bundle/& of another version/" "$WORK/whole" > "$WORK/version"
+hostile 'not a git bundle of version 2 or 3' "$WORK/version"
 # The ref names an object that is not in the pack, a tree, or a path.
 sed "1,/^\$/s/^$head/$(printf '1%.0s' $(seq 40))/" "$WORK/whole" > "$WORK/absent"
 hostile 'failed to import git bundle' "$WORK/absent"
