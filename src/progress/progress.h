@@ -92,6 +92,9 @@ const char *progress_sink_digest(const progress_sink *s);
 /* Adds a log and replays; announces the vertex without times if it has not started. Idempotent. */
 void progress_sink_add(progress_sink *s, progress_log *log);
 void progress_sink_remove(progress_sink *s, progress_log *log);
+/* Keeps the events that follow until the sink is released as often as it was held: then they are sent in their order. */
+void progress_sink_hold(progress_sink *s);
+void progress_sink_release(progress_sink *s);
 /* A vertex may start and complete several times (intervals). */
 void progress_sink_start(progress_sink *s);
 /* The same with cached set from the start (a result loaded from the cache). */

@@ -12,6 +12,8 @@ struct progress_sink {
 	GMutex mu;         /* guards the following members; taken before that of a log */
 	GPtrArray *logs;   /* of progress_log, ref */
 	GPtrArray *events; /* of struct event, ref: for logs added later */
+	guint n_sent;      /* events that the logs have; the others are sent when nobody holds the sink */
+	guint held;
 	int64_t started_ns, completed_ns;
 	bool cached; /* as last reported */
 };
@@ -57,12 +59,36 @@ const char *progress_sink_digest(const progress_sink *s)
 	return s ? s->info->digest : NULL;
 }
 
+/* Locked. */
+static void send_events(progress_sink *s)
+{
+	for (; s->held == 0 && s->n_sent < s->events->len; s->n_sent++)
+		for (guint i = 0; i < s->logs->len; i++)
+			log_append(s->logs->pdata[i], s->events->pdata[s->n_sent]);
+}
+
 /* Takes the event. Locked. */
 static void emit(progress_sink *s, struct event *e)
 {
-	for (guint i = 0; i < s->logs->len; i++)
-		log_append(s->logs->pdata[i], e);
 	g_ptr_array_add(s->events, e);
+	send_events(s);
+}
+
+void progress_sink_hold(progress_sink *s)
+{
+	if (!s)
+		return;
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&s->mu);
+	s->held++;
+}
+
+void progress_sink_release(progress_sink *s)
+{
+	if (!s)
+		return;
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&s->mu);
+	s->held--;
+	send_events(s);
 }
 
 void progress_sink_add(progress_sink *s, progress_log *log)
@@ -75,8 +101,9 @@ void progress_sink_add(progress_sink *s, progress_log *log)
 	g_ptr_array_add(s->logs, progress_log_ref(log));
 	if (s->events->len == 0)
 		g_ptr_array_add(s->events, event_new_vertex(s->info, &(struct vertex_times){0}));
-	for (guint i = 0; i < s->events->len; i++)
+	for (guint i = 0; i < s->n_sent; i++)
 		log_append(log, s->events->pdata[i]);
+	send_events(s);
 }
 
 void progress_sink_remove(progress_sink *s, progress_log *log)
@@ -164,25 +191,35 @@ static void emit_locking(progress_sink *s, struct event *e)
 	emit(s, e);
 }
 
+/* The index of an earlier status with the same id, which is near the end; the number of events if there is none. Locked. */
+static guint find_status(const progress_sink *s, const struct event *e)
+{
+	for (guint i = s->events->len; i > 0 && s->events->len - i <= 64; i--) {
+		const struct event *old = s->events->pdata[i - 1];
+		if (old->public.type != PROGRESS_STATUS)
+			break;
+		if (strcmp(old->public.status.id, e->public.status.id) == 0)
+			return i - 1;
+	}
+	return s->events->len;
+}
+
 void progress_status(progress_sink *s, const struct progress_status *status)
 {
 	if (!s)
 		return;
 	struct event *e = event_new_status(s->info, status);
 	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&s->mu);
-	for (guint i = 0; i < s->logs->len; i++)
-		log_append(s->logs->pdata[i], e);
-	for (guint i = s->events->len; i > 0; i--) { /* only the last value of a counter is kept; it is near the end */
-		struct event *old = s->events->pdata[i - 1];
-		if (old->public.type != PROGRESS_STATUS || s->events->len - i > 64)
-			break;
-		if (strcmp(old->public.status.id, e->public.status.id) == 0) {
-			s->events->pdata[i - 1] = e;
-			event_unref(old);
-			return;
-		}
+	guint i = find_status(s, e);
+	/* Only the last value of a counter is kept; a value that was sent stays before those that are held. */
+	if (i == s->events->len || (s->held > 0 && i < s->n_sent)) {
+		emit(s, e);
+		return;
 	}
-	g_ptr_array_add(s->events, e);
+	for (guint k = 0; i < s->n_sent && k < s->logs->len; k++)
+		log_append(s->logs->pdata[k], e);
+	event_unref(s->events->pdata[i]);
+	s->events->pdata[i] = e;
 }
 
 void progress_status_start(progress_sink *s, const char *id, const char *name, int64_t *ret_started_ns)

@@ -202,9 +202,8 @@ void task_start_content(struct vertex *v, size_t input, void *result);
 void task_start_exec(struct edge *e);
 void task_start_load(struct edge *e, const struct record *record);
 void tasks_cancel_all(struct vertex *v);
-void task_run(struct task *t);             /* on a worker */
-void task_done(solver *s, void *task);     /* message: the task has finished */
-void task_dispatch(solver *s, void *task); /* message: hand it to a worker, or queue it for a slot */
+void task_run(struct task *t);         /* on a worker */
+void task_done(solver *s, void *task); /* message: the task has finished */
 
 /* ---- jobs */
 
@@ -308,9 +307,8 @@ void report_stop(solver *s); /* call after the solver thread has ended */
 void report_complete(solver *s, progress_sink *sink, int64_t completed_ns, bool cached);
 void report_answer(solver *s, struct request *r, void *result /* taken */,
 		   struct failure *failure /* ref taken, or NULL */);
-/* Reports are pending; tasks must then be dispatched after them. */
-bool report_is_pending(const solver *s);
-void report_then_dispatch(solver *s, struct task *t);
+/* Holds the events of a step that starts now until the preceding reports were sent. */
+void report_after(solver *s, progress_sink *sink);
 /* Called at the end of each turn of the solver thread. */
 void report_turn(solver *s);
 

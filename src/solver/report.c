@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Success is reported after the keys that make it durable are written: the completion of a step and the answer to a
- * request wait, in their order, for one batch of keys (no fsync). A daemon that is killed then finds everything again
- * that clients saw as done. A separate thread writes, because all workers may be busy with steps that take hours.
+ * request wait, in their order, for one batch of keys (no fsync). The next step runs meanwhile; its events wait, too. A
+ * daemon that is killed then finds everything again that clients saw as done. A separate thread writes, because all
+ * workers may be busy with steps that take hours.
  */
 #include "base/log.h"
 #include "base/thread.h"
@@ -10,9 +11,9 @@
 
 #define RETRY_US (5 * G_USEC_PER_SEC) /* after a failed write, as on a full disk */
 
-/* The completion of a step, the answer to a request, or a task that starts after the preceding reports. */
+/* The completion of a step, the end of the wait of a step that began meanwhile, or the answer to a request. */
 struct report {
-	struct task *task;   /* borrowed, or NULL: */
+	progress_sink *held; /* ref, or NULL: */
 	progress_sink *sink; /* ref, or NULL: */
 	int64_t completed_ns;
 	bool cached;
@@ -24,6 +25,7 @@ struct report {
 static void report_clear(gpointer data)
 {
 	struct report *n = data;
+	progress_sink_unref(n->held);
 	progress_sink_unref(n->sink);
 	if (n->request)
 		request_unref(n->request);
@@ -48,14 +50,12 @@ void report_answer(solver *s, struct request *r, void *result, struct failure *f
 	g_array_append_val(s->reports, n);
 }
 
-bool report_is_pending(const solver *s)
+void report_after(solver *s, progress_sink *sink)
 {
-	return s->reports->len > 0 || s->reporting;
-}
-
-void report_then_dispatch(solver *s, struct task *t)
-{
-	struct report n = {.task = t};
+	if (!sink || (s->reports->len == 0 && !s->reporting))
+		return;
+	struct report n = {.held = progress_sink_ref(sink)};
+	progress_sink_hold(sink);
 	g_array_append_val(s->reports, n);
 }
 
@@ -64,8 +64,8 @@ static void reports_send(solver *s, GArray *reports)
 {
 	for (guint i = 0; i < reports->len; i++) {
 		struct report *n = &g_array_index(reports, struct report, i);
-		if (n->task)
-			solver_post(s, task_dispatch, n->task);
+		if (n->held)
+			progress_sink_release(n->held);
 		else if (n->sink)
 			progress_sink_complete_at(n->sink, n->completed_ns, n->cached);
 		else

@@ -53,9 +53,9 @@ static bool takes_slot(const struct task *t)
 	       t->vertex->solver->options.max_parallelism > 0;
 }
 
-void task_dispatch(solver *s, void *data)
+/* Hands it to a worker, or queues it for a slot. */
+static void hand_out(solver *s, struct task *t)
 {
-	struct task *t = data;
 	if (takes_slot(t)) {
 		if (s->slots_used >= s->options.max_parallelism) {
 			t->waits_for_slot = true;
@@ -69,13 +69,11 @@ void task_dispatch(solver *s, void *data)
 	solver_pool_push(s, t);
 }
 
-/* Steps start after the completion of earlier ones was reported to clients. */
 static void dispatch(solver *s, struct task *t)
 {
-	if ((t->kind == TASK_EXEC || t->kind == TASK_LOAD) && report_is_pending(s))
-		report_then_dispatch(s, t);
-	else
-		task_dispatch(s, t);
+	if (t->kind == TASK_EXEC || t->kind == TASK_LOAD)
+		report_after(s, t->vertex->sink);
+	hand_out(s, t);
 }
 
 static struct task *task_new(struct vertex *v, enum task_kind kind)
@@ -106,7 +104,7 @@ static void dispatch_queued(solver *s)
 	while (s->slots_used < s->options.max_parallelism && !g_queue_is_empty(&s->slot_queue)) {
 		struct task *t = g_queue_pop_head(&s->slot_queue);
 		t->waits_for_slot = false;
-		task_dispatch(s, t);
+		hand_out(s, t);
 	}
 }
 

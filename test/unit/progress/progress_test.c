@@ -120,6 +120,31 @@ static void test_coalesce(void)
 	check(late, "a:new a:status(y 998) a:status(x 5000)");
 }
 
+/* What is held comes later in its order, also to a log that is added meanwhile; of a counter, only the last held value. */
+static void test_hold(void)
+{
+	g_autoptr(progress_log) first = progress_log_new(), second = progress_log_new();
+	g_autoptr(progress_sink) a = sink("a", "A", NULL), b = sink("b", "B", NULL);
+	progress_sink_add(a, first);
+	progress_sink_add(b, first);
+	progress_status(b, &(struct progress_status){.id = "t", .current = 1});
+	progress_sink_hold(b);
+	progress_sink_hold(b);
+	progress_sink_start(b);
+	progress_status(b, &(struct progress_status){.id = "s", .current = 2});
+	progress_status(b, &(struct progress_status){.id = "s", .current = 3});
+	progress_sink_release(b);
+	progress_sink_add(b, second);
+	progress_sink_start(a);
+	progress_sink_complete(a, NULL, false);
+	progress_sink_release(b);
+	progress_sink_complete(b, NULL, false);
+	check(first, "a:new b:new b:status(t 1) a:start a:done b:start b:status(s 3) b:done");
+	check(second, "b:new b:status(t 1) b:start b:status(s 3) b:done");
+	progress_sink_hold(NULL);
+	progress_sink_release(NULL);
+}
+
 static void test_remove(void)
 {
 	g_autoptr(progress_log) one = progress_log_new(), two = progress_log_new();
@@ -218,6 +243,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/progress/implicit", test_implicit);
 	g_test_add_func("/progress/close", test_close);
 	g_test_add_func("/progress/coalesce", test_coalesce);
+	g_test_add_func("/progress/hold", test_hold);
 	g_test_add_func("/progress/remove", test_remove);
 	g_test_add_func("/progress/null", test_null);
 	g_test_add_func("/progress/threads", test_threads);
