@@ -6,6 +6,7 @@
 #include "executor/cgroup_root.h"
 #include "format/gotype.h"
 #include "instance.h"
+#include "os/user_namespace.h"
 #include "os/service.h"
 #include <stdio.h>
 #include <string.h>
@@ -35,16 +36,28 @@ static void set_process_limits(void)
 	}
 }
 
-/* In a container image, BUILDKIT_SETUP_CGROUPV2_ROOT is set: the root of /sys/fs/cgroup is the container's cgroup. */
-static void prepare_cgroup(void)
+/*
+ * With BUILDKIT_SETUP_CGROUPV2_ROOT, the daemon moves itself to a child of its cgroup, so that its steps can have limits in
+ * other children. In a container the cgroup is the root of /sys/fs/cgroup. In rootless mode it is the delegated one, which
+ * becomes the default parent of the cgroups of steps.
+ */
+static void prepare_cgroup(struct config *config)
 {
 	const char *text = g_getenv("BUILDKIT_SETUP_CGROUPV2_ROOT");
 	bool wanted = false;
 	g_autoptr(GError) error = NULL;
 	if (!text || !bool_parse(text, &wanted, NULL) || !wanted)
 		return;
-	if (!cgroup_root_prepare(CGROUP_ROOT, "/proc/self/cgroup", &error))
+	bool unified = access(CGROUP_ROOT "/cgroup.controllers", F_OK) == 0;
+	g_autofree char *own =
+		unified && user_namespace_is_limited() ? cgroup_root_delegated(CGROUP_ROOT, "/proc/self/cgroup") : NULL;
+	g_autofree char *root = g_strconcat(CGROUP_ROOT, own, NULL);
+	if (!cgroup_root_prepare(root, own ? NULL : "/proc/self/cgroup", &error)) {
 		log_warn("steps have no cgroup controllers: %s", error->message);
+	} else if (own && *config->oci.options.executor.cgroup_parent == '\0') {
+		g_free((char *)(uintptr_t)config->oci.options.executor.cgroup_parent);
+		config->oci.options.executor.cgroup_parent = g_steal_pointer(&own);
+	}
 }
 
 static int fail(const GError *error)
@@ -53,7 +66,7 @@ static int fail(const GError *error)
 	return 1;
 }
 
-static int run(const struct config *config)
+static int run(struct config *config)
 {
 	g_autoptr(GError) error = NULL;
 	if (geteuid() != 0) {
@@ -66,7 +79,7 @@ static int run(const struct config *config)
 	for (guint i = 0; i < config->inactive->len; i++)
 		log_warn("option %s is accepted but has no effect yet", (char *)config->inactive->pdata[i]);
 	set_process_limits();
-	prepare_cgroup();
+	prepare_cgroup(config);
 	service_begin();
 	g_autoptr(instance) d = instance_start(config, &error);
 	if (!d)

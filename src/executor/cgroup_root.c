@@ -35,6 +35,27 @@ static bool is_own_cgroup(const char *own_path, GError **error)
 			 "the daemon's cgroup %s is not the root of a cgroup namespace", own);
 }
 
+char *cgroup_root_delegated(const char *hierarchy, const char *own_path)
+{
+	g_autofree char *text = NULL;
+	if (!g_file_get_contents(own_path, &text, NULL, NULL))
+		return NULL;
+	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+	for (size_t i = 0; lines[i]; i++) {
+		if (!g_str_has_prefix(lines[i], "0::/"))
+			continue;
+		char *own = g_strdup(lines[i] + strlen("0::"));
+		if (g_str_has_suffix(own, "/" INIT_GROUP))
+			own[strlen(own) - strlen("/" INIT_GROUP)] = '\0';
+		g_autofree char *procs = g_strconcat(hierarchy, own, "/cgroup.procs", NULL);
+		g_autofree char *control = g_strconcat(hierarchy, own, "/cgroup.subtree_control", NULL);
+		if (own[0] == '/' && own[1] != '\0' && access(procs, W_OK) == 0 && access(control, W_OK) == 0)
+			return own;
+		g_free(own);
+	}
+	return NULL;
+}
+
 /* Returns how many processes were moved, or -1. */
 static int move_once(const char *root, int root_fd, GError **error)
 {
@@ -81,7 +102,7 @@ bool cgroup_root_prepare(const char *root, const char *own_path, GError **error)
 	if (root_fd < 0 || faccessat(root_fd, "cgroup.controllers", F_OK, 0) != 0 ||
 	    faccessat(root_fd, "cgroup.type", F_OK, 0) != 0)
 		return true;
-	if (!is_own_cgroup(own_path, error))
+	if (own_path && !is_own_cgroup(own_path, error))
 		return false;
 	if (mkdirat(root_fd, INIT_GROUP, 0755) != 0 && errno != EEXIST)
 		return error_set_errno(error, errno, "create cgroup %s/" INIT_GROUP, root);

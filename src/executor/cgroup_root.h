@@ -18,4 +18,10 @@
  * hierarchy. FAILED_PRECONDITION if the cgroup at root is not the caller's: its processes would be those of other
  * containers.
  */
+/* own_path NULL: root is the daemon's cgroup, and need not be the root of a namespace. */
 bool cgroup_root_prepare(const char *root, const char *own_path, GError **error);
+/*
+ * Returns the path of the daemon's cgroup beneath the unified hierarchy, without the child that cgroup_root_prepare made,
+ * if the daemon may create cgroups in it and move processes; else NULL. Owned. own_path: /proc/self/cgroup.
+ */
+char *cgroup_root_delegated(const char *hierarchy, const char *own_path);

@@ -76,3 +76,7 @@ for kind in . user; do
 		"$WORK/units/$kind"/buildkit.service > "$WORK/log4" 2>&1 || { cat "$WORK/log4"; fail "units of $kind"; }
 	[ ! -s "$WORK/log4" ] || { cat "$WORK/log4"; fail "systemd-analyze has something to say about the units of $kind"; }
 done
+sed "s,/usr/local/bin/buildkitd,$BIN/buildkitd,; s,/usr/bin/rootlesskit,$BIN/buildkitd," \
+	"$HERE/../../packaging/systemd/user/buildkit-rootlesskit.service" > "$WORK/units/user/buildkit-rootlesskit.service"
+XDG_RUNTIME_DIR="$WORK" systemd-analyze verify --man=no --recursive-errors=no --user "$WORK/units/user/buildkit-rootlesskit.service" \
+	> "$WORK/log4" 2>&1 || { cat "$WORK/log4"; fail "the unit with rootlesskit"; }

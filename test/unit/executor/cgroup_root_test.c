@@ -120,6 +120,24 @@ static void test_cannot_move(struct fixture *f, gconstpointer unused)
 	expect_file(f, "cgroup.subtree_control", "");
 }
 
+/* The files of the cgroup decide, because a process may be in a cgroup that belongs to another user. */
+static void test_delegated(struct fixture *f, gconstpointer unused)
+{
+	g_autofree char *directory = g_build_filename(f->root, "unit", NULL);
+	g_assert_null(cgroup_root_delegated(f->root, f->own_path)); /* "/" */
+	write_file(f, "own", "1:pids:/other\n0::/unit\n");
+	g_assert_null(cgroup_root_delegated(f->root, f->own_path));
+	g_assert_cmpint(mkdir(directory, 0755), ==, 0);
+	write_file(f, "unit/cgroup.procs", "");
+	g_assert_null(cgroup_root_delegated(f->root, f->own_path));
+	write_file(f, "unit/cgroup.subtree_control", "");
+	g_autofree char *own = cgroup_root_delegated(f->root, f->own_path);
+	g_assert_cmpstr(own, ==, "/unit");
+	write_file(f, "own", "0::/unit/init\n");
+	g_autofree char *again = cgroup_root_delegated(f->root, f->own_path);
+	g_assert_cmpstr(again, ==, "/unit");
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -131,5 +149,6 @@ int main(int argc, char **argv)
 	ADD("/cgroup_root/hierarchy-root", "cgroup.type", test_nothing_to_do);
 	ADD("/cgroup_root/other-cgroup", NULL, test_other_cgroup);
 	ADD("/cgroup_root/cannot-move", NULL, test_cannot_move);
+	ADD("/cgroup_root/delegated", NULL, test_delegated);
 	return g_test_run();
 }

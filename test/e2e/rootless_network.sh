@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+# TIMEOUT 240
+# Networks of an ordinary user's daemon: a separate one with slirp4netns or pasta, and that of the host in a user namespace of
+# unshare, with the socket of the service manager, as the user units start it.
+own_mounts
+. "$HERE/rootless.inc"
+make_user
+device /dev/net/tun 10 200
+make_context "$WORK/c"
+cat "$WORK/c/base" - > "$WORK/c/Dockerfile" <<'DOCKERFILE'
+RUN ls /sys/class/net | tr '\n' ' ' > /net; ip -o -4 addr show > /addresses; cat /etc/resolv.conf > /resolv
+RUN --network=none [ "$(ls /sys/class/net)" = lo ]
+DOCKERFILE
+out() { build "$WORK/c" --no-cache --output type=local,dest="$WORK/$1" > "$WORK/text" 2>&1 || { cat "$WORK/text"; fail "a build with $1"; }; }
+
+tun=false
+[ ! -e /dev/net/tun ] || as_user sh -c ': < /dev/net/tun' 2> /dev/null && tun=true
+if $tun && command -v slirp4netns > /dev/null; then
+	ROOTLESSKIT="--net=slirp4netns --copy-up=/etc --disable-host-loopback"
+	start_rootless
+	out slirp4netns
+	grep -q tap0 "$WORK/slirp4netns/net" || fail "no tap0"
+	grep -q 'tap0.* 10\.0\.2\.' "$WORK/slirp4netns/addresses" || fail "no address"
+	grep -q '10\.0\.2\.3' "$WORK/slirp4netns/resolv" || fail "not the name server of slirp4netns"
+	stop_daemon
+	nothing_of_user
+fi
+if $tun && command -v pasta > /dev/null && ip route show default 2> /dev/null | grep -q dev; then
+	exec_as_user rootlesskit --net=host --copy-up=/etc --pidns pasta --config-net --netns-only --runas 0 --quiet -- "$WORK/bin/buildkitd" >> "$WORK/daemon.log" 2>&1 &
+	DAEMON=$!
+	wait_ready
+	out pasta
+	grep -q lo "$WORK/pasta/net" || fail "no network"
+	! grep -q tap0 "$WORK/pasta/net" || fail "the network of slirp4netns"
+	# pasta passes no signals on: the daemon is killed with the pid namespace.
+	stop_daemon KILL
+	nothing_of_user
+fi
+
+# As packaging/systemd/user/buildkit.service.
+# shellcheck disable=SC2046
+exec_as_user systemd-socket-activate --listen="$XDG_RUNTIME_DIR/activated" --setenv=USER --setenv=HOME --setenv=XDG_RUNTIME_DIR \
+	$(sed -n "s,^ExecStart=,,; s,/usr/local/bin/buildkitd,$WORK/bin/buildkitd,p" "$HERE/../../packaging/systemd/user/buildkit.service") \
+	>> "$WORK/daemon.log" 2>&1 &
+DAEMON=$!
+export BUILDKIT_HOST="unix://$XDG_RUNTIME_DIR/activated"
+await test -S "$XDG_RUNTIME_DIR/activated"
+wait_ready
+out host
+[ "$(cat "$WORK/host/net")" = "$(find /sys/class/net -mindepth 1 -printf '%f\n' | sort | tr '\n' ' ')" ] || fail "not the network of the host"
+stop_daemon
+nothing_of_user
