@@ -12,7 +12,7 @@ struct progress_sink {
 	GMutex mu;         /* guards the following members; taken before that of a log */
 	GPtrArray *logs;   /* of progress_log, ref */
 	GPtrArray *events; /* of struct event, ref: for logs added later */
-	guint n_sent;      /* events that the logs have; the others are sent when nobody holds the sink */
+	guint n_sent;      /* events that the logs have; the rest is sent when the sink is not held */
 	guint held;
 	int64_t started_ns, completed_ns;
 	bool cached; /* as last reported */
