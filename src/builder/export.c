@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/build_internal.h"
+#include "base/limits.h"
 #include "base/thread.h"
 #include "export/exporter.h"
 #include "format/gotype.h"
@@ -110,9 +111,17 @@ static bool target_open(struct build *build, size_t i, struct target *t, GError 
 	return t->exporter != NULL;
 }
 
+/* Each needs a thread. */
+static bool check_count(const struct build *build, GError **error)
+{
+	return build->exporters->len <= LIMIT_EXPORTERS ||
+	       error_set(error, ERROR_INVALID_ARGUMENT, "the build has %u exporters, limit is %lld",
+			 build->exporters->len, LIMIT_EXPORTERS);
+}
+
 bool build_check_exporters(struct build *build, GError **error)
 {
-	bool ok = true;
+	bool ok = check_count(build, error);
 	for (size_t i = 0; ok && i < build->exporters->len; i++) {
 		struct target t = {0};
 		ok = target_open(build, i, &t, error);
@@ -193,7 +202,7 @@ bool build_find_session_exporters(struct build *build, build_result *result, GEr
 		struct build_target target = {.type = e->type, .attrs = e->attrs};
 		g_array_append_val(build->exporters, target);
 	}
-	return true;
+	return check_count(build, error);
 }
 
 bool build_finalize_session_export(struct build *build, GHashTable *response, GError **error)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Cache exports of a build: inline in its images, and separate ones, which run while the images are pushed. */
 #include "builder/build_internal.h"
+#include "base/limits.h"
 #include "base/thread.h"
 #include "export/exporter.h"
 #include "remotecache/remotecache.h"
@@ -29,6 +30,9 @@ bool build_open_cache_exports(struct build *b, GError **error)
 {
 	const struct build_request *r = b->request;
 	struct remotecache_context context = build_cache_context(b);
+	if (r->n_cache_exports > LIMIT_EXPORTERS) /* each needs a thread */
+		return error_set(error, ERROR_INVALID_ARGUMENT, "the build has %zu cache exporters, limit is %lld",
+				 r->n_cache_exports, LIMIT_EXPORTERS);
 	if (!check_duplicates(r, error))
 		return false;
 	for (size_t i = 0; i < r->n_cache_exports; i++) {
