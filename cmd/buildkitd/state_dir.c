@@ -1,21 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "state_dir.h"
 #include "base/scope.h"
-#include <dirent.h>
+#include "os/dirlist.h"
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 
 static bool is_empty(int dir_fd)
 {
-	scoped_fd fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd_steal(&fd));
-	const struct dirent *entry = NULL;
-	while (dir && (entry = readdir(dir)) && (g_str_equal(entry->d_name, ".") || g_str_equal(entry->d_name, "..")))
-		;
-	if (dir)
-		closedir(dir);
-	return dir && !entry;
+	scoped_dirlist list = {0};
+	return dirlist_read_at(&list, dir_fd, ".", NULL) && list.n == 0;
 }
 
 static bool check_owner(int fd, const char *path, GError **error)

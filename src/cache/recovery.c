@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -7,6 +6,7 @@
 #include "cache/merge.h"
 #include "cache/row_order.h"
 #include "cache/rows.h"
+#include "os/dirlist.h"
 
 /*
  * States that a crash can leave, and how they are handled:
@@ -292,15 +292,11 @@ bool recovery_load(cache *c, GError **error)
 /* ---- directories */
 static bool for_each_name(int dir_fd, void (*fn)(cache *c, int dir_fd, const char *name), cache *c, GError **error)
 {
-	scoped_fd fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	if (!dir)
-		return error_set_errno(error, errno, "read directory");
-	fd_steal(&fd);
-	for (struct dirent *d; (d = readdir(dir));)
-		if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0)
-			fn(c, dir_fd, d->d_name);
-	closedir(dir);
+	scoped_dirlist list = {0};
+	if (!dirlist_read_at(&list, dir_fd, ".", error))
+		return false;
+	for (size_t i = 0; i < list.n; i++)
+		fn(c, dir_fd, dirlist_name(&list, i));
 	return true;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <dirent.h>
 #include <fcntl.h>
 #include "cache/record.h"
+#include "os/dirlist.h"
 #include "os/tree.h"
 
 /* Returns false if the keeper of the tree could not be reached: the directory must then stay for another attempt. */
@@ -22,15 +22,13 @@ void trash_put(cache *c, int dir_fd, const char *name)
 static guint empty_once(cache *c)
 {
 	guint n = 0;
-	scoped_fd fd = openat(c->trash_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	if (!dir)
-		return 0;
-	fd_steal(&fd);
-	for (const struct dirent *entry; (entry = readdir(dir));)
-		if (entry->d_name[0] != '.' && discard(c, c->trash_fd, entry->d_name))
-			n += tree_remove_at(c->trash_fd, entry->d_name, NULL);
-	closedir(dir);
+	scoped_dirlist list = {0};
+	dirlist_read_at(&list, c->trash_fd, ".", NULL);
+	for (size_t i = 0; i < list.n; i++) {
+		const char *name = dirlist_name(&list, i);
+		if (name[0] != '.' && discard(c, c->trash_fd, name))
+			n += tree_remove_at(c->trash_fd, name, NULL);
+	}
 	return n;
 }
 

@@ -3,9 +3,9 @@
 #include "base/limits.h"
 #include "base/scope.h"
 #include "format/reference.h"
+#include "os/dirlist.h"
 #include "os/file.h"
 #include "os/path.h"
-#include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/file.h>
@@ -230,18 +230,17 @@ static void mark(const struct layout *l, const oci_descriptor *d, GHashTable *ne
 
 static bool remove_rest(const struct layout *l, GHashTable *needed, GError **error)
 {
-	int fd = path_open_errno(l->fd, "blobs/sha256", O_RDONLY | O_DIRECTORY | O_CLOEXEC, PATH_BENEATH);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	if (!dir)
-		return error_set_errno(error, errno, "read %s/blobs/sha256", l->path);
-	bool ok = true;
-	for (const struct dirent *e = readdir(dir); e; e = readdir(dir)) {
-		g_autofree char *text = g_strconcat("sha256:", e->d_name, NULL);
-		if (digest_is_valid(text) && !g_hash_table_contains(needed, e->d_name) &&
-		    unlinkat(dirfd(dir), e->d_name, 0) < 0)
+	scoped_fd fd = path_open_errno(l->fd, "blobs/sha256", O_RDONLY | O_DIRECTORY, PATH_BENEATH);
+	scoped_dirlist list = {0};
+	if (fd < 0)
+		return error_set_errno(error, -fd, "read %s/blobs/sha256", l->path);
+	bool ok = dirlist_read(&list, fd, error);
+	for (size_t i = 0; i < list.n; i++) {
+		const char *name = dirlist_name(&list, i);
+		g_autofree char *text = g_strconcat("sha256:", name, NULL);
+		if (digest_is_valid(text) && !g_hash_table_contains(needed, name) && unlinkat(fd, name, 0) < 0)
 			ok = error_set_errno(ok ? error : NULL, errno, "remove blob %s", text);
 	}
-	closedir(dir);
 	return ok;
 }
 

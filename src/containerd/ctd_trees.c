@@ -4,8 +4,8 @@
 #include "base/ident.h"
 #include "base/scope.h"
 #include "containerd/ctd_snapshots.h"
+#include "os/dirlist.h"
 #include "os/tree.h"
-#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
@@ -219,14 +219,13 @@ static const char *const places[] = {"work", "snapshots", "trash"};
 static void collect_keys(const ctd_trees *t, GHashTable *keys, GHashTable *held, const char *place)
 {
 	scoped_fd fd = openat(t->root_fd, place, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	scoped_fd walk = fd < 0 ? -1 : openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = walk < 0 ? NULL : fdopendir(walk);
-	if (!dir)
-		return;
-	fd_steal(&walk);
-	for (const struct dirent *entry; (entry = readdir(dir));) {
-		scoped_fd tree = openat(fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		g_autofree char *key = tree < 0 || entry->d_name[0] == '.' ? NULL : read_link(tree, "key", NULL);
+	scoped_dirlist list = {0};
+	if (fd >= 0)
+		dirlist_read(&list, fd, NULL);
+	for (size_t i = 0; i < list.n; i++) {
+		const char *name = dirlist_name(&list, i);
+		scoped_fd tree = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		g_autofree char *key = tree < 0 || name[0] == '.' ? NULL : read_link(tree, "key", NULL);
 		if (!key)
 			continue;
 		g_autofree char *active = active_key(key);
@@ -234,10 +233,9 @@ static void collect_keys(const ctd_trees *t, GHashTable *keys, GHashTable *held,
 			g_hash_table_add(keys, g_steal_pointer(&key));
 			g_hash_table_add(keys, g_steal_pointer(&active));
 		} else {
-			tree_remove_at(fd, entry->d_name, NULL); /* containerd lost it */
+			tree_remove_at(fd, name, NULL); /* containerd lost it */
 		}
 	}
-	closedir(dir);
 }
 
 /* Snapshots that others are based on are removed in a later round. */

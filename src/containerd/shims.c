@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "containerd/shims.h"
 #include "base/scope.h"
-#include <dirent.h>
+#include "os/dirlist.h"
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
@@ -54,13 +54,10 @@ static void kill_if_listed(int proc_fd, const char *pid, GHashTable *ids)
 void shims_kill(GHashTable *ids)
 {
 	scoped_fd fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	scoped_fd walk = fd < 0 ? -1 : openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = walk < 0 ? NULL : fdopendir(walk);
-	if (!dir)
-		return;
-	fd_steal(&walk);
-	for (const struct dirent *entry; (entry = readdir(dir));)
-		if (g_ascii_isdigit(entry->d_name[0]))
-			kill_if_listed(fd, entry->d_name, ids);
-	closedir(dir);
+	scoped_dirlist list = {0};
+	if (fd >= 0)
+		dirlist_read(&list, fd, NULL);
+	for (size_t i = 0; i < list.n; i++)
+		if (g_ascii_isdigit(dirlist_name(&list, i)[0]))
+			kill_if_listed(fd, dirlist_name(&list, i), ids);
 }

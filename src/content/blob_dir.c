@@ -4,8 +4,8 @@
 #include "base/scope.h"
 #include "base/time.h"
 #include "content/blob_backend.h"
+#include "os/dirlist.h"
 #include "os/file.h"
-#include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -47,15 +47,11 @@ static int make_dir(int parent, const char *name, GError **error)
 /* Incomplete files with a name exist only without O_TMPFILE: a crash may leave one. */
 static void remove_temporaries(int dir_fd)
 {
-	scoped_fd fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	if (!dir)
-		return;
-	fd_steal(&fd);
-	for (const struct dirent *entry = readdir(dir); entry; entry = readdir(dir))
-		if (g_str_has_prefix(entry->d_name, "tmp-"))
-			unlinkat(dir_fd, entry->d_name, 0);
-	closedir(dir);
+	scoped_dirlist list = {0};
+	dirlist_read_at(&list, dir_fd, ".", NULL);
+	for (size_t i = 0; i < list.n; i++)
+		if (g_str_has_prefix(dirlist_name(&list, i), "tmp-"))
+			unlinkat(dir_fd, dirlist_name(&list, i), 0);
 }
 
 static void dir_close(void *self)
@@ -126,18 +122,14 @@ static int64_t dir_remove(void *self, const struct digest *digest)
 
 static void each_of(const struct blob_dir *d, size_t algorithm, void (*fn)(const struct digest *, void *), void *data)
 {
-	scoped_fd fd = openat(d->dirs[algorithm], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	if (!dir)
-		return;
-	fd_steal(&fd);
-	for (const struct dirent *entry = readdir(dir); entry; entry = readdir(dir)) {
+	scoped_dirlist list = {0};
+	dirlist_read_at(&list, d->dirs[algorithm], ".", NULL);
+	for (size_t i = 0; i < list.n; i++) {
 		struct digest digest;
-		g_autofree char *text = g_strconcat(algorithms[algorithm], ":", entry->d_name, NULL);
+		g_autofree char *text = g_strconcat(algorithms[algorithm], ":", dirlist_name(&list, i), NULL);
 		if (digest_parse(text, &digest, NULL))
 			fn(&digest, data);
 	}
-	closedir(dir);
 }
 
 static void dir_each(void *self, void (*fn)(const struct digest *digest, void *data), void *data)

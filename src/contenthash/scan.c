@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "base/scope.h"
 #include "base/time.h"
+#include "os/dirlist.h"
 #include "os/path.h"
 
 #define HASH_BATCH 32 /* hash fewer files without threads */
@@ -55,61 +56,24 @@ static int open_content(int root_fd, const struct contenthash_node *n, GError **
 
 /* ---- listing */
 struct entry {
-	char *name; /* owned */
+	const char *name; /* borrowed */
 	uint8_t type;
 	bool special;
 	struct stat st; /* only with check */
 };
 
-static void entry_done(gpointer data)
+static bool entry_read(int dir_fd, const struct dirlist *list, size_t i, bool check, struct entry *ret, GError **error)
 {
-	g_free(((struct entry *)data)->name);
-}
-
-static gint entry_compare(gconstpointer a, gconstpointer b)
-{
-	return strcmp(((const struct entry *)a)->name, ((const struct entry *)b)->name);
-}
-
-static bool entry_read(int dir_fd, const struct dirent *d, bool check, struct entry *ret, GError **error)
-{
-	mode_t type = DTTOIF(d->d_type);
-	if (check || d->d_type == DT_UNKNOWN) {
-		if (fstatat(dir_fd, d->d_name, &ret->st, AT_SYMLINK_NOFOLLOW) < 0)
-			return error_set_errno(error, errno, "stat %s", d->d_name);
+	mode_t type = DTTOIF(list->items[i].type);
+	ret->name = dirlist_name(list, i);
+	if (check || list->items[i].type == DT_UNKNOWN) {
+		if (fstatat(dir_fd, ret->name, &ret->st, AT_SYMLINK_NOFOLLOW) < 0)
+			return error_set_errno(error, errno, "stat %s", ret->name);
 		type = ret->st.st_mode & S_IFMT;
 	}
 	ret->type = type == S_IFDIR ? CONTENT_DIR : type == S_IFLNK ? CONTENT_LINK : CONTENT_FILE;
 	ret->special = ret->type == CONTENT_FILE && type != S_IFREG;
-	ret->name = g_strdup(d->d_name);
 	return true;
-}
-
-static bool read_entries(struct contenthash_session *s, const struct contenthash_node *dir, bool check, GArray *ret,
-			 GError **error)
-{
-	scoped_fd fd = ensure_root(s, error) ? open_node(s->root_fd, dir, O_RDONLY | O_DIRECTORY, error) : -1;
-	if (fd < 0)
-		return false;
-	DIR *handle = fdopendir(fd);
-	if (!handle)
-		return error_set_errno(error, errno, "read directory");
-	int dir_fd = fd_steal(&fd);
-	bool ok = true;
-	struct dirent *d;
-	while (ok && (errno = 0, d = readdir(handle))) {
-		struct entry e = {0};
-		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
-			continue;
-		ok = entry_read(dir_fd, d, check, &e, error);
-		if (ok)
-			g_array_append_val(ret, e);
-	}
-	if (ok && errno)
-		ok = error_set_errno(error, errno, "read directory");
-	closedir(handle);
-	g_array_sort(ret, entry_compare);
-	return ok;
 }
 
 /* An announced directory or device has no inode to compare with: only transfers write such trees. */
@@ -144,15 +108,13 @@ static void merge_entry(struct contenthash_session *s, struct contenthash_node *
 	s->changed = true;
 }
 
-static void remove_missing(struct contenthash_node *dir, const GArray *entries)
+static void remove_missing(struct contenthash_node *dir, const struct dirlist *list)
 {
-	guint e = 0;
+	size_t e = 0;
 	for (uint32_t i = 0; i < dir->n_children;) {
-		while (e < entries->len &&
-		       strcmp(g_array_index(entries, struct entry, e).name, dir->children[i]->name) < 0)
+		while (e < list->n && strcmp(dirlist_name(list, e), dir->children[i]->name) < 0)
 			e++;
-		if (e < entries->len &&
-		    strcmp(g_array_index(entries, struct entry, e).name, dir->children[i]->name) == 0) {
+		if (e < list->n && strcmp(dirlist_name(list, e), dir->children[i]->name) == 0) {
 			i++;
 			continue;
 		}
@@ -163,14 +125,21 @@ static void remove_missing(struct contenthash_node *dir, const GArray *entries)
 
 static bool list(struct contenthash_session *s, struct contenthash_node *dir, bool check, GError **error)
 {
-	g_autoptr(GArray) entries = g_array_new(FALSE, FALSE, sizeof(struct entry));
-	g_array_set_clear_func(entries, entry_done);
-	if (!cancel_check(s->cancel, error) || !read_entries(s, dir, check, entries, error))
+	scoped_dirlist names = {0};
+	if (!cancel_check(s->cancel, error))
 		return false;
+	scoped_fd fd = ensure_root(s, error) ? open_node(s->root_fd, dir, O_RDONLY | O_DIRECTORY, error) : -1;
+	if (fd < 0 || !dirlist_read(&names, fd, error))
+		return false;
+	/* First all of them: a failure leaves the nodes as they were. */
+	g_autofree struct entry *entries = g_new0(struct entry, names.n);
+	for (size_t i = 0; i < names.n; i++)
+		if (!entry_read(fd, &names, i, check, &entries[i], error))
+			return false;
 	if (check)
-		remove_missing(dir, entries);
-	for (guint i = 0; i < entries->len; i++)
-		merge_entry(s, dir, &g_array_index(entries, struct entry, i), check);
+		remove_missing(dir, &names);
+	for (size_t i = 0; i < names.n; i++)
+		merge_entry(s, dir, &entries[i], check);
 	dir->flags |= CONTENT_LISTED;
 	return true;
 }

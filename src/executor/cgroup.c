@@ -2,6 +2,7 @@
 #include "executor/cgroup.h"
 #include "base/limits.h"
 #include "base/scope.h"
+#include "os/dirlist.h"
 #include "os/path.h"
 #include <dirent.h>
 #include <fcntl.h>
@@ -153,18 +154,11 @@ static GPtrArray *list_tree(int dir_fd, const char *path)
 	g_ptr_array_add(list, g_strdup(path));
 	for (guint i = 0; i < list->len && list->len < 10000; i++) {
 		const char *at = g_ptr_array_index(list, i);
-		int fd = openat(dir_fd, at, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-		DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
-		if (!d) {
-			if (fd >= 0)
-				close(fd);
-			continue;
-		}
-		const struct dirent *e;
-		while ((e = readdir(d)) != NULL)
-			if (e->d_type == DT_DIR && !g_str_equal(e->d_name, ".") && !g_str_equal(e->d_name, ".."))
-				g_ptr_array_add(list, g_strconcat(at, "/", e->d_name, NULL));
-		closedir(d);
+		scoped_dirlist names = {0};
+		dirlist_read_at(&names, dir_fd, at, NULL);
+		for (size_t k = 0; k < names.n; k++)
+			if (names.items[k].type == DT_DIR)
+				g_ptr_array_add(list, g_strconcat(at, "/", dirlist_name(&names, k), NULL));
 	}
 	return list;
 }
@@ -232,17 +226,11 @@ bool cgroup_remove(const struct cgroups *g, const char *path, int wait_ms)
 
 static void collect_named(int dir_fd, const char *path, const char *prefix, GHashTable *ret)
 {
-	int fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
-	const struct dirent *e;
-	if (!d) {
-		fd_close(&fd);
-		return;
-	}
-	while ((e = readdir(d)) != NULL)
-		if (e->d_type == DT_DIR && g_str_has_prefix(e->d_name, prefix))
-			g_hash_table_add(ret, g_strconcat("/", path, "/", e->d_name, NULL));
-	closedir(d);
+	scoped_dirlist names = {0};
+	dirlist_read_at(&names, dir_fd, path, NULL);
+	for (size_t i = 0; i < names.n; i++)
+		if (names.items[i].type == DT_DIR && g_str_has_prefix(dirlist_name(&names, i), prefix))
+			g_hash_table_add(ret, g_strconcat("/", path, "/", dirlist_name(&names, i), NULL));
 }
 
 void cgroup_remove_named(const struct cgroups *g, const char *path, const char *instance, int wait_ms)

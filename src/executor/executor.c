@@ -10,11 +10,11 @@
 #include "base/scope.h"
 #include "os/mount.h"
 #include "os/passwd.h"
+#include "os/dirlist.h"
 #include "os/path.h"
 #include "os/process.h"
 #include "os/tree.h"
 #include "os/user_namespace.h"
-#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <sys/auxv.h>
@@ -103,19 +103,18 @@ static void remove_leftover(executor *e, const char *id)
 /* Processes first: the mounts of their namespaces end with them. Then our mounts, then files. */
 static void remove_leftovers(executor *e)
 {
-	g_autoptr(GPtrArray) ids = g_ptr_array_new_with_free_func(g_free);
-	int fd = openat(e->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
-	const struct dirent *entry;
-	while (d && (entry = readdir(d)) != NULL)
-		if (entry->d_name[0] != '.' && !g_str_equal(entry->d_name, STATE_DIR))
-			g_ptr_array_add(ids, g_strdup(entry->d_name));
-	if (d)
-		closedir(d);
-	if (ids->len > 0)
-		mount_sweep_below(e->path);
-	for (guint i = 0; i < ids->len; i++)
-		remove_leftover(e, g_ptr_array_index(ids, i));
+	scoped_dirlist list = {0};
+	bool swept = false;
+	dirlist_read_at(&list, e->fd, ".", NULL);
+	for (size_t i = 0; i < list.n; i++) {
+		const char *name = dirlist_name(&list, i);
+		if (name[0] == '.' || g_str_equal(name, STATE_DIR))
+			continue;
+		if (!swept)
+			mount_sweep_below(e->path);
+		swept = true;
+		remove_leftover(e, name);
+	}
 	tree_remove_contents(e->state_fd, NULL);
 }
 

@@ -189,14 +189,13 @@ static bool entry_load(struct loading *l, const struct export_attestation *from,
 static bool bundle_load(struct loading *l, const struct export_attestation *from, int root_fd, GError **error)
 {
 	scoped_fd dir_fd = path_open(root_fd, from->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, PATH_IN_ROOT, error);
-	struct dirlist names = {0};
+	scoped_dirlist names = {0};
 	if (dir_fd < 0 || !dirlist_read(&names, dir_fd, error))
 		return false;
 	bool ok = names.n > 0 || !from->is_sbom ||
 		  error_set(error, ERROR_INVALID_ARGUMENT, "the SBOM generator wrote no documents");
 	for (size_t i = 0; ok && i < names.n; i++)
 		ok = entry_load(l, from, dir_fd, dirlist_name(&names, i), error);
-	dirlist_clear(&names);
 	return ok;
 }
 

@@ -74,7 +74,7 @@ static bool follow_link(struct follower *f, int dir_fd, const char *directory, c
 
 static bool follow_matches(struct follower *f, int dir_fd, const char *directory, const char *pattern, const char *rest)
 {
-	struct dirlist list = {0};
+	scoped_dirlist list = {0};
 	bool any = false, match;
 	if (!dirlist_read(&list, dir_fd, f->error ? NULL : &f->error))
 		return false;
@@ -83,7 +83,6 @@ static bool follow_matches(struct follower *f, int dir_fd, const char *directory
 		if (glob_match(pattern, name, &match, NULL) && match)
 			any |= follow_link(f, dir_fd, directory, name, rest);
 	}
-	dirlist_clear(&list);
 	return any;
 }
 

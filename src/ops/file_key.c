@@ -144,7 +144,7 @@ GArray *file_key_selectors(const Pb__FileOp *pb, unsigned input)
 /* Adds the matching entries of a directory, sorted. Invalid patterns match nothing. */
 static bool match_directory(const char *directory, int fd, const char *pattern, GPtrArray *found, GError **error)
 {
-	struct dirlist list = {0};
+	scoped_dirlist list = {0};
 	bool ok = dirlist_read(&list, fd, error);
 	for (size_t i = 0; i < list.n; i++) {
 		const char *name = dirlist_name(&list, i);
@@ -152,7 +152,6 @@ static bool match_directory(const char *directory, int fd, const char *pattern, 
 		if (glob_match(pattern, name, &match, NULL) && match)
 			g_ptr_array_add(found, path_join(directory, name));
 	}
-	dirlist_clear(&list);
 	return ok;
 }
 

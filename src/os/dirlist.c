@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "os/dirlist.h"
+#include "base/scope.h"
 #include <dirent.h>
-#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,6 +55,14 @@ bool dirlist_read(struct dirlist *ret, int fd, GError **error)
 	if (ret->n > 1)
 		qsort_r(ret->items, ret->n, sizeof(*ret->items), compare_items, ret->names);
 	return true;
+}
+
+bool dirlist_read_at(struct dirlist *ret, int dir_fd, const char *name, GError **error)
+{
+	scoped_fd fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return error_set_errno(error, errno, "open directory %s", name);
+	return dirlist_read(ret, fd, error);
 }
 
 void dirlist_clear(struct dirlist *list)

@@ -2,6 +2,7 @@
 #include "provenance/env.h"
 #include "base/limits.h"
 #include "base/scope.h"
+#include "os/dirlist.h"
 #include "os/path.h"
 #include <dirent.h>
 #include <fcntl.h>
@@ -10,26 +11,6 @@
 static int by_text(const void *a, const void *b)
 {
 	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* Returns the sorted names of the JSON files, or NULL with an error. */
-static GPtrArray *list_files(int dir_fd, const char *directory, GError **error)
-{
-	int copy = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
-	if (!dir) {
-		error_set_errno(error, errno, "open %s", directory);
-		fd_close(&copy);
-		return NULL;
-	}
-	GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
-	for (const struct dirent *e = readdir(dir); e; e = readdir(dir))
-		if (g_str_has_suffix(e->d_name, ".json") && e->d_type != DT_DIR)
-			g_ptr_array_add(names, g_strdup(e->d_name));
-	closedir(dir);
-	if (names->len > 0)
-		qsort(names->pdata, names->len, sizeof *names->pdata, by_text);
-	return names;
 }
 
 /* Follows links outside the directory: the administrator controls it. */
@@ -72,11 +53,14 @@ json_t *provenance_env_load(const char *directory, GError **error)
 		return g_steal_pointer(&env);
 	if (fd < 0)
 		return error_null_errno(error, errno, "open %s", directory);
-	g_autoptr(GPtrArray) names = list_files(fd, directory, error);
-	for (guint i = 0; names && i < names->len; i++)
-		if (!add_file(env, directory, names->pdata[i], error))
+	scoped_dirlist list = {0};
+	if (!dirlist_read(&list, fd, error))
+		return error_prefix_null(error, "%s: ", directory);
+	for (size_t i = 0; i < list.n; i++)
+		if (g_str_has_suffix(dirlist_name(&list, i), ".json") && list.items[i].type != DT_DIR &&
+		    !add_file(env, directory, dirlist_name(&list, i), error))
 			return NULL;
-	return names ? g_steal_pointer(&env) : NULL;
+	return g_steal_pointer(&env);
 }
 
 void provenance_env_write(json_writer *w, const json_t *env, size_t *at, const char *key)

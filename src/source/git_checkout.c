@@ -187,14 +187,13 @@ static bool check_components(int top, const char *subdir, GError **error)
 
 static bool move_entries(int from, int to, GError **error)
 {
-	struct dirlist list = {0};
-	bool ok = dirlist_read(&list, from, error);
-	for (size_t i = 0; ok && i < list.n; i++) {
-		const char *name = dirlist_name(&list, i);
-		ok = renameat(from, name, to, name) == 0 || error_set_errno(error, errno, "move %s", name);
-	}
-	dirlist_clear(&list);
-	return ok;
+	scoped_dirlist list = {0};
+	if (!dirlist_read(&list, from, error))
+		return false;
+	for (size_t i = 0; i < list.n; i++)
+		if (renameat(from, dirlist_name(&list, i), to, dirlist_name(&list, i)) != 0)
+			return error_set_errno(error, errno, "move %s", dirlist_name(&list, i));
+	return true;
 }
 
 static bool raise_subdir(struct checkout *c, GError **error)

@@ -86,7 +86,7 @@ static void stat_free(void *data)
 /* Lists one directory, sorted; with an include pattern, only the names that match. */
 static bool list_dir(int dir_fd, const patterns *include, GPtrArray *entries, GError **error)
 {
-	struct dirlist list = {0};
+	scoped_dirlist list = {0};
 	bool ok = dirlist_read(&list, dir_fd, error);
 	for (size_t i = 0; ok && i < list.n; i++) {
 		const char *name = dirlist_name(&list, i);
@@ -97,7 +97,6 @@ static bool list_dir(int dir_fd, const patterns *include, GPtrArray *entries, GE
 		if (ok)
 			g_ptr_array_add(entries, g_memdup2(&stat, sizeof stat));
 	}
-	dirlist_clear(&list);
 	return ok;
 }
 
