@@ -187,17 +187,6 @@ static void take(struct selection *q, struct contenthash_node *n, const char *pa
 	g_array_append_val(q->ret, one);
 }
 
-/* Headers of the directories above come first, once each. */
-static void take_headers(struct selection *q)
-{
-	for (guint i = 0; i < q->frames->len; i++) {
-		struct frame *f = &g_array_index(q->frames, struct frame, i);
-		if (f->header && !f->taken)
-			take(q, f->dir, f->path, false);
-		f->taken = true;
-	}
-}
-
 /* Reports whether the wildcard could match an entry below a directory that it does not match itself. */
 static bool may_lead_to_match(const struct selection *q, const char *path)
 {
@@ -236,7 +225,13 @@ static bool visit(struct selection *q, struct contenthash_node *n, char *path, G
 		enum verdict verdict = patterns_decide(q, candidate, parent, &f);
 		bool follow = !parent && q->selector->follow_links;
 		if (verdict == TAKE) {
-			take_headers(q);
+			/* Headers of the directories above come first, once each. */
+			for (guint i = 0; i < q->frames->len; i++) {
+				struct frame *above = &g_array_index(q->frames, struct frame, i);
+				if (above->header && !above->taken)
+					take(q, above->dir, above->path, false);
+				above->taken = true;
+			}
 			take(q, n, path, follow);
 		}
 		f.header = true;

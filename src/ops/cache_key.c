@@ -40,13 +40,6 @@ static GPtrArray *text_list(void)
 	return g_ptr_array_new_with_free_func(g_free);
 }
 
-static void inputs_clear(struct cache_map *ret, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		g_free(ret->inputs[i].selector);
-	g_clear_pointer(&ret->inputs, g_free);
-}
-
 /* ---- exec */
 
 /* The id of a cache mount is kept only in the form that a Dockerfile gives it: "[namespace/]<dest>", shared. */
@@ -105,14 +98,6 @@ static void exec_normalize(const Pb__ExecOp *from, struct exec_copy *c)
 		c->exec.n_mounts = 0;
 }
 
-static void exec_copy_clear(struct exec_copy *c)
-{
-	g_free(c->mount_values);
-	g_free(c->mounts);
-	g_free(c->host_values);
-	g_free(c->hosts);
-}
-
 static void digest_exec(const struct llb_vertex *v, struct cache_map *ret)
 {
 	struct exec_copy copy;
@@ -130,7 +115,10 @@ static void digest_exec(const struct llb_vertex *v, struct cache_map *ret)
 	json_put_strings_member_nonempty(w, "OSFeatures", p->osfeatures, p->n_osfeatures);
 	json_object_end(w);
 	digest_json(w, ret);
-	exec_copy_clear(&copy);
+	g_free(copy.mount_values);
+	g_free(copy.mounts);
+	g_free(copy.host_values);
+	g_free(copy.hosts);
 }
 
 /*
@@ -177,7 +165,9 @@ bool ops_cache_map_exec(const struct llb_vertex *v, struct cache_map *ret, GErro
 	inputs_init(v, ret);
 	if (exec_selectors(v, ret, error))
 		return true;
-	inputs_clear(ret, v->n_inputs);
+	for (size_t i = 0; i < v->n_inputs; i++)
+		g_free(ret->inputs[i].selector);
+	g_clear_pointer(&ret->inputs, g_free);
 	return false;
 }
 

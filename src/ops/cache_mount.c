@@ -47,14 +47,6 @@ static struct writer *find_shared(worker *w, const char *key)
 	return NULL;
 }
 
-static struct writer *writer_new(worker *w, cache_ref *ref, const char *key, bool shared)
-{
-	struct writer *wr = g_new0(struct writer, 1);
-	*wr = (struct writer){.ref = ref, .key = g_strdup(key), .shared = shared, .fd = -1};
-	g_hash_table_insert(writers_of(w), (void *)cache_ref_id(ref), wr);
-	return wr;
-}
-
 static void writer_leave(worker *w, struct writer *wr)
 {
 	if (--wr->users > 0)
@@ -145,7 +137,10 @@ static struct writer *get_writer(cache_mounts *m, const Pb__Mount *pb, const cha
 			r = new_record(m, pb, key, base, work, error);
 		if (!r)
 			return NULL;
-		wr = writer_new(m->worker, r, key, sharing == PB__CACHE_SHARING_OPT__SHARED);
+		wr = g_new(struct writer, 1);
+		*wr = (struct writer){
+			.ref = r, .key = g_strdup(key), .shared = sharing == PB__CACHE_SHARING_OPT__SHARED, .fd = -1};
+		g_hash_table_insert(writers_of(m->worker), (void *)cache_ref_id(r), wr);
 	}
 	return wr;
 }

@@ -154,19 +154,6 @@ static bool is_valid_exit(const Pb__Meta *meta, int code)
 	return false;
 }
 
-static void prefix_process(const Pb__ExecOp *pb, GError **error)
-{
-	g_autofree char *args = exec_args_text(pb);
-	g_autofree char *quoted = go_quote(args);
-	g_prefix_error(error, "process %s did not complete successfully: ", quoted);
-}
-
-static void add_exit(int code, GError *error)
-{
-	g_autofree char *exit_json = g_strdup_printf("{\"Code\":%d}", code);
-	error_add_detail(error, "gatewayapi.ExitMessage", exit_json);
-}
-
 static void output_to_log(void *data, int stream, const void *bytes, size_t n)
 {
 	step_log_write(data, stream, bytes, n);
@@ -187,12 +174,15 @@ static bool run_logged(const struct op *op, struct step *step, struct work *work
 			error_set(&local, ERROR_RESOURCE_EXHAUSTED, "cannot allocate memory");
 		else
 			error_set(&local, ERROR_UNKNOWN, "exit code: %d", result.code);
-		add_exit(result.code, local);
+		g_autofree char *exit_json = g_strdup_printf("{\"Code\":%d}", result.code);
+		error_add_detail(local, "gatewayapi.ExitMessage", exit_json);
 		ok = false;
 	}
 	if (!ok) {
 		step_log_flush_tail(&log);
-		prefix_process(pb, &local);
+		g_autofree char *args = exec_args_text(pb);
+		g_autofree char *quoted = go_quote(args);
+		g_prefix_error(&local, "process %s did not complete successfully: ", quoted);
 		g_propagate_error(error, local);
 	}
 	step_log_done(&log);

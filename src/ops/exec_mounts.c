@@ -63,14 +63,6 @@ static bool is_root(const Pb__Mount *pb)
 	return g_str_equal(pb->dest, "/");
 }
 
-/* Creates a child of the input that the step can write to. */
-static cache_ref *new_child(exec_mounts *m, const Pb__Mount *pb, cache_ref *parent, struct work *work, GError **error)
-{
-	g_autofree char *description = g_strdup_printf("mount %s from %s", pb->dest, m->in->owner);
-	const struct cache_record_options options = {.description = description};
-	return cache_new_mutable(m->worker->cache, parent, &options, work, error);
-}
-
 static void add_output(exec_mounts *m, const Pb__Mount *pb, cache_ref *ref)
 {
 	struct output o = {pb->output, m->trees->len, ref};
@@ -98,22 +90,13 @@ static int open_bind(exec_mounts *m, const Pb__Mount *pb, cache_ref *input, stru
 		return cache_ref_open_tree(c, input, CACHE_TREE_READ | CACHE_TREE_MOUNT, work, error);
 	}
 	/* A read-only root needs its own child, because mount points are created in it. */
-	cache_ref *child = new_child(m, pb, input, work, error);
+	g_autofree char *description = g_strdup_printf("mount %s from %s", pb->dest, m->in->owner);
+	const struct cache_record_options options = {.description = description};
+	cache_ref *child = cache_new_mutable(c, input, &options, work, error);
 	if (!child)
 		return -1;
 	add_output(m, pb, child);
 	return cache_ref_open_tree(c, child, CACHE_TREE_WRITE | CACHE_TREE_MOUNT, work, error);
-}
-
-static bool fill_bind(exec_mounts *m, const Pb__Mount *pb, cache_ref *input, struct work *work, struct step_mount *ret,
-		      GError **error)
-{
-	ret->fd = open_bind(m, pb, input, work, error);
-	if (ret->fd < 0)
-		return false;
-	keep_fd(m, ret->fd);
-	ret->selector = keep_string(m, pb->selector);
-	return true;
 }
 
 static bool fill_cache(exec_mounts *m, const Pb__Mount *pb, cache_ref *input, struct work *work, struct step_mount *ret,
@@ -211,7 +194,11 @@ static bool add_mount(exec_mounts *m, const Pb__Mount *pb, struct work *work, GE
 	mount.dest = clean_dest(m, pb);
 	switch (pb->mounttype) {
 	case PB__MOUNT_TYPE__BIND:
-		ok = fill_bind(m, pb, input, work, &mount, error);
+		mount.fd = open_bind(m, pb, input, work, error);
+		ok = mount.fd >= 0;
+		if (ok)
+			keep_fd(m, mount.fd);
+		mount.selector = keep_string(m, pb->selector);
 		break;
 	case PB__MOUNT_TYPE__CACHE:
 		ok = fill_cache(m, pb, input, work, &mount, error);

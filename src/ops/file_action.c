@@ -221,13 +221,6 @@ static int try_unpack(const Pb__FileActionCopy *a, const struct file_copy *copy,
 	return apply_blob(src, dst, &options, &result, error) ? 1 : -1;
 }
 
-static bool copy_one(const Pb__FileActionCopy *a, struct file_copy *copy, const char *src, GError **error)
-{
-	copy->src = src;
-	int unpacked = a->attemptunpackdockercompatibility ? try_unpack(a, copy, error) : 0;
-	return unpacked == 0 ? file_copy_run(copy, error) : unpacked > 0;
-}
-
 /*
  * Lists the sources of a copy. NULL and error on failure; NULL without one if no match is allowed and nothing matches.
  */
@@ -317,9 +310,12 @@ static bool copy_action(const Pb__FileActionCopy *a, int root_fd, int source_fd,
 		.exclude = exclude,
 		.cancel = c,
 	};
-	for (guint i = 0; sources && i < sources->len; i++)
-		if (!copy_one(a, &copy, g_ptr_array_index(sources, i), error))
+	for (guint i = 0; sources && i < sources->len; i++) {
+		copy.src = g_ptr_array_index(sources, i);
+		int unpacked = a->attemptunpackdockercompatibility ? try_unpack(a, &copy, error) : 0;
+		if (unpacked < 0 || (unpacked == 0 && !file_copy_run(&copy, error)))
 			return false;
+	}
 	return true;
 }
 

@@ -199,15 +199,6 @@ static bool plan_target(const struct file_copy *c, bool is_directory, char **ret
 	return true;
 }
 
-static bool make_destination(const struct file_copy *c, struct file_dirs *dirs, GError **error)
-{
-	g_autofree char *wanted = destination_directory(c->dst);
-	g_autofree char *clean = path_clean(wanted);
-	g_autofree char *path = path_resolve(c->dst_root, clean, true, error);
-	scoped_fd fd = path ? file_dirs_make(dirs, path, directory_mode(c), error) : -1;
-	return fd >= 0;
-}
-
 static bool copy_to(const struct file_copy *c, struct file_dirs *dirs, int src_parent, const char *src_name,
 		    bool is_directory, GError **error)
 {
@@ -231,9 +222,12 @@ bool file_copy_run(const struct file_copy *c, GError **error)
 	struct stat st;
 	g_autofree char *name = NULL;
 	file_dirs_init(&dirs, c->dst_root, c->owner, c->time_ns);
-	bool ok = make_destination(c, &dirs, error);
-	scoped_fd src = ok ? open_source(c, &name, &st, error) : -1;
-	ok = src >= 0 && copy_to(c, &dirs, src, name, S_ISDIR(st.st_mode), error);
+	g_autofree char *wanted = destination_directory(c->dst);
+	g_autofree char *clean = path_clean(wanted);
+	g_autofree char *path = path_resolve(c->dst_root, clean, true, error);
+	scoped_fd dst = path ? file_dirs_make(&dirs, path, directory_mode(c), error) : -1;
+	scoped_fd src = dst >= 0 ? open_source(c, &name, &st, error) : -1;
+	bool ok = src >= 0 && copy_to(c, &dirs, src, name, S_ISDIR(st.st_mode), error);
 	file_dirs_done(&dirs);
 	return ok;
 }

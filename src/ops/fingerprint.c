@@ -64,22 +64,15 @@ static void identity_of(const struct llb_vertex *v, struct digest *ret)
 
 /* ---- facts */
 
-static void hash_text(const char *text, size_t n, char ret[static 17])
-{
-	struct digest d;
-	digest_of(text, n, &d);
-	g_strlcpy(ret, digest_hex(&d), 17);
-}
-
 static void add_fact(fingerprint *s, char *name /* taken */, const char *value, bool shown)
 {
 	struct fact *f = g_new(struct fact, 1);
-	char hash[17];
+	struct digest d;
 	f->name = name;
 	f->shown = shown && strlen(value) <= SHOWN_BYTES && g_utf8_validate(value, -1, NULL);
 	if (!f->shown)
-		hash_text(value, strlen(value), hash);
-	f->value = g_strdup(f->shown ? value : hash);
+		digest_of(value, strlen(value), &d);
+	f->value = f->shown ? g_strdup(value) : g_strndup(digest_hex(&d), 16);
 	g_ptr_array_add(s->facts, f);
 }
 

@@ -73,17 +73,12 @@ static void note_fact(fingerprint_change *c, char *name /* taken */, const struc
 	g_ptr_array_add(c->facts, f);
 }
 
-static int fact_compare(const struct fact *a, const struct fact *b)
-{
-	return !a ? 1 : !b ? -1 : strcmp(a->name, b->name);
-}
-
 static void compare_facts(fingerprint_change *c, const fingerprint *before, const fingerprint *now)
 {
 	for (guint i = 0, k = 0; i < before->facts->len || k < now->facts->len;) {
 		const struct fact *x = i < before->facts->len ? before->facts->pdata[i] : NULL;
 		const struct fact *y = k < now->facts->len ? now->facts->pdata[k] : NULL;
-		int order = fact_compare(x, y);
+		int order = !x ? 1 : !y ? -1 : strcmp(x->name, y->name);
 		const char *name = (order <= 0 ? x : y)->name;
 		bool differ = order != 0 || strcmp(x->value, y->value) != 0;
 		if (differ && is_compared(name))
@@ -114,11 +109,6 @@ static char *facts_reason(const fingerprint_change *c)
 
 /* ---- files */
 
-static bool is_dir(const char *path)
-{
-	return g_str_has_suffix(path, "/");
-}
-
 static void note_file(fingerprint_change *c, const struct contenthash_entry *e, char what)
 {
 	struct fingerprint_file *f = g_new(struct fingerprint_file, 1);
@@ -126,18 +116,13 @@ static void note_file(fingerprint_change *c, const struct contenthash_entry *e, 
 	g_ptr_array_add(c->files, f);
 }
 
-static int entry_compare(const struct contenthash_entry *a, const struct contenthash_entry *b)
-{
-	return !a ? 1 : !b ? -1 : fingerprint_path_order(a->path, b->path);
-}
-
 static void compare_files(fingerprint_change *c, const struct input *before, const struct input *now)
 {
 	for (guint i = 0, k = 0; i < before->files->len || k < now->files->len;) {
 		const struct contenthash_entry *x = i < before->files->len ? before->files->pdata[i] : NULL;
 		const struct contenthash_entry *y = k < now->files->len ? now->files->pdata[k] : NULL;
-		int order = entry_compare(x, y);
-		c->total += !is_dir((order <= 0 ? x : y)->path);
+		int order = !x ? 1 : !y ? -1 : fingerprint_path_order(x->path, y->path);
+		c->total += !g_str_has_suffix((order <= 0 ? x : y)->path, "/");
 		if (order == 0 && x->digest != y->digest)
 			note_file(c, y, '~');
 		else if (order < 0)

@@ -10,22 +10,13 @@ struct op_source {
 	char *pin;      /* owned; guarded by mu; NULL: not known yet, or none */
 };
 
-static void platform_of(const struct op *op, struct platform *ret)
-{
-	const Pb__Platform *p = op->v->op->platform;
-	if (!p) {
-		*ret = op->worker->platforms[0];
-		return;
-	}
-	message_platform_read(p, ret);
-}
-
 static source *get_source(struct op_source *o, GError **error)
 {
 	g_autoptr(GMutexLocker) locked = g_mutex_locker_new(&o->mu);
 	if (!o->source) {
-		struct platform platform;
-		platform_of(&o->op, &platform);
+		struct platform platform = o->op.worker->platforms[0];
+		if (o->op.v->op->platform)
+			message_platform_read(o->op.v->op->platform, &platform);
 		o->source = source_open(&o->op.worker->source_context, o->op.v->op->source, &platform, error);
 	}
 	return o->source;

@@ -98,16 +98,6 @@ static bool is_link_beside(int dir_fd, const char *name)
 	return n > 0 && !memchr(target, '/', (size_t)n);
 }
 
-static void directory_add(X509_STORE *store, GHashTable *seen, const char *path)
-{
-	g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-	scoped_fd fd = dir ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-	const char *name;
-	while (fd >= 0 && (name = g_dir_read_name(dir)))
-		if (!is_link_beside(fd, name))
-			file_add(store, seen, fd, name);
-}
-
 static GHashTable *seen_new(void)
 {
 	return g_hash_table_new_full(g_bytes_hash, g_bytes_equal, (GDestroyNotify)g_bytes_unref, NULL);
@@ -130,8 +120,14 @@ X509_STORE *ca_roots_load(const struct ca_places *places)
 	for (const char *const *file = places->files; *file; file++)
 		if (file_add(store, seen, AT_FDCWD, *file))
 			break;
-	for (const char *const *directory = places->directories; *directory; directory++)
-		directory_add(store, seen, *directory);
+	for (const char *const *directory = places->directories; *directory; directory++) {
+		g_autoptr(GDir) dir = g_dir_open(*directory, 0, NULL);
+		scoped_fd fd = dir ? open(*directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+		const char *name;
+		while (fd >= 0 && (name = g_dir_read_name(dir)))
+			if (!is_link_beside(fd, name))
+				file_add(store, seen, fd, name);
+	}
 	return store;
 }
 

@@ -15,18 +15,12 @@ void passwd_user_clear(struct passwd_user *user)
 	*user = (struct passwd_user){0};
 }
 
-/* Reports whether an image simply lacks the file; missing fds or disk errors must not count as that. */
-static bool is_missing(int open_result)
-{
-	return open_result == -ENOENT || open_result == -ENOTDIR || path_is_irregular(open_result);
-}
-
 /* Reads a file of the image; NULL without an error if there is no such regular file. Errors: too large. */
 static GBytes *read_lenient(int root_fd, const char *path, GError **error)
 {
 	g_autoptr(GError) problem = NULL;
 	scoped_fd fd = path_open_regular_errno(root_fd, path, O_RDONLY, PATH_IN_ROOT, NULL);
-	if (is_missing(fd))
+	if (fd == -ENOENT || fd == -ENOTDIR || path_is_irregular(fd)) /* a lack of fds or a disk error is a failure */
 		return NULL;
 	if (fd < 0)
 		return error_null_errno(error, -fd, "open %s", path);

@@ -113,14 +113,6 @@ static int walk_link(struct walk *w, int fd)
 	return walk_to(w, open_dir_path(w->root_fd));
 }
 
-static void walk_enter(struct walk *w, int fd)
-{
-	fd_close(&w->cur);
-	w->cur = fd;
-	g_string_append_c(w->text, '/');
-	g_string_append(w->text, w->name);
-}
-
 /*
  * Walks up to the last component, which is kept in w->name without being looked up: 1. If no component is left, cur is
  * the result: 0; -errno otherwise. A missing component gives -ENOENT with w->name set.
@@ -156,7 +148,9 @@ static int walk_run(struct walk *w)
 			return 1;
 		if (!S_ISDIR(st.st_mode))
 			return -ENOTDIR;
-		walk_enter(w, fd_steal(&fd));
+		walk_to(w, fd_steal(&fd));
+		g_string_append_c(w->text, '/');
+		g_string_append(w->text, w->name);
 	}
 }
 

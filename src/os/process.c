@@ -100,15 +100,6 @@ static bool spawn(const struct process_spec *spec, const struct sources *sources
 	return r == 0 || error_set_errno(error, r, "exec %s", spec->argv[0]);
 }
 
-/* Errors are ignored: the process may have ended already, and limits only bound what a well-behaved program uses. */
-static void limits_set(const struct process_spec *spec, pid_t pid)
-{
-	for (size_t i = 0; i < spec->n_limits; i++) {
-		const struct rlimit limit = {spec->limits[i].max, spec->limits[i].max};
-		prlimit(pid, spec->limits[i].resource, &limit, NULL);
-	}
-}
-
 process *process_start(const struct process_spec *spec, GError **error)
 {
 	__attribute__((cleanup(sources_clear))) struct sources sources;
@@ -123,7 +114,11 @@ process *process_start(const struct process_spec *spec, GError **error)
 		error_set_errno(error, err, "watch %s", spec->argv[0]);
 		return NULL;
 	}
-	limits_set(spec, pid);
+	/* Errors are ignored: the process may have ended, and limits only bound what a well-behaved program uses. */
+	for (size_t i = 0; i < spec->n_limits; i++) {
+		const struct rlimit limit = {spec->limits[i].max, spec->limits[i].max};
+		prlimit(pid, spec->limits[i].resource, &limit, NULL);
+	}
 	process *p = g_new0(process, 1);
 	g_mutex_init(&p->mu);
 	p->pid = pid;

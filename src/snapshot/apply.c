@@ -209,15 +209,6 @@ static bool copy_data(struct reader *r, const struct entry *e, int fd, GError **
 	return end == e->size || ftruncate(fd, e->size) == 0 || error_set_errno(error, errno, "truncate %s", e->name);
 }
 
-static bool extract_one(struct reader *r, extractor *x, struct archive_entry *from, GArray *xattrs, GError **error)
-{
-	struct entry e;
-	scoped_fd fd = -1;
-	if (!translate(r, from, &e, xattrs, error) || !extractor_add(x, &e, &fd, error))
-		return false;
-	return fd < 0 || (copy_data(r, &e, fd, error) && extractor_end_file(x, &e, fd, error));
-}
-
 static bool extract_all(struct reader *r, int root_fd, struct apply_result *result, GError **error)
 {
 	g_autoptr(extractor) x = extractor_new(root_fd, r->options);
@@ -228,7 +219,12 @@ static bool extract_all(struct reader *r, int root_fd, struct apply_result *resu
 		if (++result->entries > LIMIT_TAR_ENTRIES)
 			return error_set(error, ERROR_RESOURCE_EXHAUSTED, "more than %lld archive entries",
 					 LIMIT_TAR_ENTRIES);
-		if (!cancel_check(r->options->cancel, error) || !extract_one(r, x, from, xattrs, error))
+		struct entry e;
+		scoped_fd fd = -1;
+		if (!cancel_check(r->options->cancel, error) || !translate(r, from, &e, xattrs, error) ||
+		    !extractor_add(x, &e, &fd, error))
+			return false;
+		if (fd >= 0 && (!copy_data(r, &e, fd, error) || !extractor_end_file(x, &e, fd, error)))
 			return false;
 	}
 	if (more < 0 || !extractor_finish(x, error))

@@ -9,11 +9,6 @@
 
 enum { CHUNK_BYTES = 128 * 1024 };
 
-static bool same_attributes(const struct stat *a, const struct stat *b)
-{
-	return a->st_mode == b->st_mode && a->st_uid == b->st_uid && a->st_gid == b->st_gid && a->st_rdev == b->st_rdev;
-}
-
 static int open_entry(int dir_fd, const char *name, int flags, GError **error)
 {
 	int fd = openat(dir_fd, name, flags | O_NOFOLLOW | O_CLOEXEC);
@@ -95,7 +90,8 @@ int compare_entries(int lower_fd, const struct stat *lower, int upper_fd, const 
 {
 	if (lower->st_dev == upper->st_dev && lower->st_ino == upper->st_ino)
 		return 1;
-	if (!same_attributes(lower, upper))
+	if (lower->st_mode != upper->st_mode || lower->st_uid != upper->st_uid || lower->st_gid != upper->st_gid ||
+	    lower->st_rdev != upper->st_rdev)
 		return 0;
 	bool is_dir = S_ISDIR(lower->st_mode);
 	if (!is_dir && (lower->st_size != upper->st_size || lower->st_mtim.tv_sec != upper->st_mtim.tv_sec ||

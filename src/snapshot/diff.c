@@ -31,11 +31,6 @@ static void diff_clear(struct diff *d)
 	change_writer_free(d->writer);
 }
 
-static bool is_whiteout(const struct stat *st)
-{
-	return S_ISCHR(st->st_mode) && st->st_rdev == makedev(0, 0);
-}
-
 /* Returns 1 if it exists, 0 if not, -1. */
 static int stat_in(int dir_fd, const char *name, struct stat *ret, GError **error)
 {
@@ -125,7 +120,7 @@ static bool visit(struct diff *d, const struct tree_entry *e, GError **error)
 	int has_lower = has_upper < 0 ? -1 : stat_in(e->pair_fd, e->name, &lower, error);
 	if (has_lower < 0)
 		return false;
-	if (has_upper && (kind->is_overlay || kind->hide_whiteouts) && is_whiteout(&upper))
+	if (has_upper && (kind->is_overlay || kind->hide_whiteouts) && S_ISCHR(upper.st_mode) && upper.st_rdev == 0)
 		has_upper = 0;
 	if (has_upper)
 		return visit_present(d, e, &upper, has_lower ? &lower : NULL, error);

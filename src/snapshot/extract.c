@@ -454,15 +454,6 @@ static bool add_dir(extractor *x, struct place *p, const struct entry *e, GError
 	return set_attributes_at(x, p, e, error);
 }
 
-static bool add_special(extractor *x, struct place *p, const struct entry *e, GError **error)
-{
-	if (e->type == ENTRY_CHAR && e->device == 0)
-		return error_set(error, ERROR_INVALID_ARGUMENT, "character device 0:0 is refused");
-	if (e->type != ENTRY_FIFO && user_namespace_is_limited())
-		return true; /* no devices in a user namespace, as upstream */
-	return make_new(x, p, e, make_special, NULL, error) && set_attributes_at(x, p, e, error);
-}
-
 /* ADD applies owner, mode and time of a hard link's entry to the file it links to. */
 static bool set_linked_attributes(extractor *x, struct place *p, const struct entry *e, GError **error)
 {
@@ -476,20 +467,15 @@ static bool set_linked_attributes(extractor *x, struct place *p, const struct en
 	return set_attributes_at(x, p, &as, error);
 }
 
-static bool add_file(extractor *x, struct place *p, const struct entry *e, int *ret_fd, GError **error)
-{
-	int fd = -1;
-	if (!make_new(x, p, e, make_file, &fd, error))
-		return false;
-	*ret_fd = fd == LINKED ? -1 : fd;
-	return true;
-}
-
 static bool add_at(extractor *x, struct place *p, const struct entry *e, int *ret_fd, GError **error)
 {
+	int fd = -1;
 	switch (e->type) {
 	case ENTRY_FILE:
-		return add_file(x, p, e, ret_fd, error);
+		if (!make_new(x, p, e, make_file, &fd, error))
+			return false;
+		*ret_fd = fd == LINKED ? -1 : fd;
+		return true;
 	case ENTRY_DIR:
 		return add_dir(x, p, e, error);
 	case ENTRY_SYMLINK:
@@ -502,7 +488,11 @@ static bool add_at(extractor *x, struct place *p, const struct entry *e, int *re
 	case ENTRY_FIFO:
 	case ENTRY_CHAR:
 	case ENTRY_BLOCK:
-		return add_special(x, p, e, error);
+		if (e->type == ENTRY_CHAR && e->device == 0)
+			return error_set(error, ERROR_INVALID_ARGUMENT, "character device 0:0 is refused");
+		if (e->type != ENTRY_FIFO && user_namespace_is_limited())
+			return true; /* no devices in a user namespace, as upstream */
+		return make_new(x, p, e, make_special, NULL, error) && set_attributes_at(x, p, e, error);
 	}
 	return error_set(error, ERROR_INTERNAL, "unknown entry type");
 }

@@ -105,14 +105,6 @@ int overlay_mount(const int *dirs, size_t n, bool write, bool linked, GError **e
 	return mount_fd;
 }
 
-static bool probe_write(int mount_fd, GError **error)
-{
-	scoped_fd fd = openat(mount_fd, "probe", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return error_set_errno(error, errno, "write to an overlay mount");
-	return true;
-}
-
 static bool probe_in(int probe_fd, bool *ret_can_clone, GError **error)
 {
 	if (!make_dir(probe_fd, "a", error) || !make_dir(probe_fd, "b", error))
@@ -122,8 +114,11 @@ static bool probe_in(int probe_fd, bool *ret_can_clone, GError **error)
 	if (b < 0 || !overlay_prepare(a, -1, error) || !overlay_prepare(b, a, error))
 		return false;
 	scoped_fd mount_fd = overlay_mount((const int[]){b, a}, 2, true, false, error);
-	if (mount_fd < 0 || !probe_write(mount_fd, error))
+	if (mount_fd < 0)
 		return false;
+	scoped_fd file = openat(mount_fd, "probe", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (file < 0)
+		return error_set_errno(error, errno, "write to an overlay mount");
 	scoped_fd clone = mount_clone(mount_fd, false, NULL);
 	*ret_can_clone = clone >= 0;
 	return true;
