@@ -32,7 +32,10 @@ struct fixture {
 struct variant {
 	const char *binary; /* NULL: not installed */
 	bool own, grants;
-	bool no_hybrid; /* refuses hybrid cgroups whose unified hierarchy has controllers */
+	/*
+	 * Refuses hybrid cgroups whose unified hierarchy has controllers, and may drop what is written last on a terminal.
+	 */
+	bool is_crun;
 };
 
 struct step_test {
@@ -125,7 +128,7 @@ static void setup(struct fixture *f, gconstpointer data)
 	const struct variant *v = data;
 	if (is_unavailable(v))
 		return;
-	if (v->no_hybrid)
+	if (v->is_crun)
 		hide_unified_cgroup();
 	f->path = g_dir_make_tmp("executor-XXXXXX", NULL);
 	chmod(f->path, 0755);
@@ -216,7 +219,7 @@ static int run_step_tests(const char *group, const struct step_test *tests, size
 	g_assert_cmpint(access(own, X_OK), ==, 0);
 	const struct {
 		const char *name, *binary;
-		bool own, no_hybrid;
+		bool own, is_crun;
 	} runtimes[] = {{"own", own, true, false}, {"runc", runc, false, false}, {"crun", crun, false, true}};
 	struct variant variants[G_N_ELEMENTS(runtimes)][2];
 	for (size_t k = 0; k < G_N_ELEMENTS(runtimes); k++) {
@@ -225,7 +228,7 @@ static int run_step_tests(const char *group, const struct step_test *tests, size
 				.binary = runtimes[k].binary,
 				.own = runtimes[k].own,
 				.grants = i == 1,
-				.no_hybrid = runtimes[k].no_hybrid,
+				.is_crun = runtimes[k].is_crun,
 			};
 		for (size_t i = 0; i < n; i++) {
 			g_autofree char *path = g_strdup_printf("/%s/%s/%s", group, runtimes[k].name, tests[i].name);

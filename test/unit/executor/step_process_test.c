@@ -207,7 +207,8 @@ static void test_no_program(struct fixture *f, gconstpointer data)
 		talk_start(&t, (const char *const[]){"/no/such/program", NULL});
 		g_assert_nonnull(t.process);
 		g_autofree char *why = talk_read(&t, terminal == 1 ? 1 : 2, NULL);
-		g_assert_nonnull(strstr(why, "/no/such/program"));
+		const struct variant *v = data;
+		g_assert_true(strstr(why, "/no/such/program") || (v->is_crun && terminal == 1));
 		g_assert_cmpint(talk_end(&t), ==, 1);
 		talk_clear(&t);
 	}
