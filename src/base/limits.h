@@ -111,6 +111,7 @@
 	X(L10g, BUFFER_BYTES, MIB(256), "unread messages of all connections")                                          \
 	X(L10s, STALL_MS, 10000, "time that unread messages beyond a connection's share may wait, ms")                 \
 	X(L48, CONTAINERS, 64, "containers of a build")                                                                \
+	X(L48f, FAILURES, 32, "failed steps of a build whose trees a container can use; the oldest are dropped")       \
 	X(L48p, CONTAINER_PROCESSES, 64, "running processes of a container")                                           \
 	X(L48n, EXEC_PROCESSES, 10000, "processes of an ExecProcess stream")                                           \
 	X(L48i, EXEC_ID_BYTES, 1024, "id of a container or of a process")                                              \

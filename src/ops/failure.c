@@ -6,6 +6,7 @@ op_failure *op_failure_new(size_t n_inputs, size_t n_mounts)
 {
 	op_failure *f = g_new0(op_failure, 1);
 	f->refs = 1;
+	g_mutex_init(&f->mu);
 	f->inputs = g_new0(cache_ref *, n_inputs + 1);
 	f->mounts = g_new0(cache_ref *, n_mounts + 1);
 	f->n_inputs = n_inputs;
@@ -19,15 +20,21 @@ static void *failure_ref(void *data)
 	return data;
 }
 
+static void drop_trees(op_failure *f)
+{
+	for (size_t i = 0; i < f->n_inputs; i++)
+		g_clear_pointer(&f->inputs[i], cache_ref_unref);
+	for (size_t i = 0; i < f->n_mounts; i++)
+		g_clear_pointer(&f->mounts[i], cache_ref_unref);
+}
+
 static void failure_unref(void *data)
 {
 	op_failure *f = data;
 	if (!g_atomic_int_dec_and_test(&f->refs))
 		return;
-	for (size_t i = 0; i < f->n_inputs; i++)
-		cache_ref_unref(f->inputs[i]);
-	for (size_t i = 0; i < f->n_mounts; i++)
-		cache_ref_unref(f->mounts[i]);
+	drop_trees(f);
+	g_mutex_clear(&f->mu);
 	g_free(f->inputs);
 	g_free(f->mounts);
 	g_free(f);
@@ -43,7 +50,51 @@ void op_failure_attach(op_failure *f, const struct op *op, const char *subject, 
 	error_set_state(error, f, failure_ref, failure_unref);
 }
 
-const op_failure *op_failure_get(const GError *error)
+op_failure *op_failure_get(const GError *error)
 {
 	return error_get_state(error);
+}
+
+static cache_ref *copy_tree(op_failure *f, cache_ref *const *tree)
+{
+	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&f->mu);
+	return *tree ? cache_ref_ref(*tree) : NULL;
+}
+
+cache_ref *op_failure_input(op_failure *f, size_t i)
+{
+	return copy_tree(f, &f->inputs[i]);
+}
+
+cache_ref *op_failure_mount(op_failure *f, size_t i)
+{
+	return copy_tree(f, &f->mounts[i]);
+}
+
+op_failure *op_failure_hold(op_failure *f)
+{
+	g_mutex_lock(&f->mu);
+	f->holders++;
+	g_mutex_unlock(&f->mu);
+	return failure_ref(f);
+}
+
+static void stop_holding(op_failure *f, bool drop)
+{
+	g_mutex_lock(&f->mu);
+	f->holders--;
+	if (f->holders == 0 && drop)
+		drop_trees(f);
+	g_mutex_unlock(&f->mu);
+	failure_unref(f);
+}
+
+void op_failure_unhold(op_failure *f)
+{
+	stop_holding(f, false);
+}
+
+void op_failure_release(op_failure *f)
+{
+	stop_holding(f, true);
 }

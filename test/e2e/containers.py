@@ -266,6 +266,44 @@ def test_failed_step(b):
     return solve["mountIDs"][0]
 
 
+def test_many_failures(b):
+    """The trees of the last 32 failed steps are kept; the same failure counts once."""
+    number = gateway.encode_one
+    root = number(1, "i", 0) + op(3, b"/") + number(4, "i", 0)
+
+    def fail(i):
+        meta = b"".join(op(1, a) for a in (b"/bin/sh", b"-c", b"echo %d > /left; exit 6" % i)) + op(2, b"PATH=/bin") + op(3, b"/")
+        step = op(2, op(1, meta) + op(2, root)) + op(10, op(1, b"amd64") + op(2, b"linux"))
+        try:
+            b.solve(then(BASE_OP, step))
+            raise AssertionError("the step has not failed")
+        except Failed as f:
+            return f.detail("errdefs.Solve").get("mountIDs")
+
+    def kept(ids, name):
+        b.call("NewContainer", {"ContainerID": name, "Mounts": [{"dest": "/", "resultID": ids[0]}]})
+        p = Exec(b).start(name, SH + ["cat /left"])
+        equal(p.wait(), 0)
+        release(b, name)
+        return int(p.out[1])
+
+    first = fail(0)
+    for _ in range(40):
+        equal(fail(0), first)
+    others = [fail(i) for i in range(1, 32)]
+    equal(kept(first, "first"), 0)
+    equal(fail(1), others[0])  # the newest now
+    fail(32)
+    fails(2, "failed to find ref", b.call, "NewContainer",
+          {"ContainerID": "gone", "Mounts": [{"dest": "/", "resultID": first[0]}]})
+    fail(33)
+    fails(2, "failed to find ref", b.call, "NewContainer",
+          {"ContainerID": "gone", "Mounts": [{"dest": "/", "resultID": others[1][0]}]})
+    equal(kept(others[0], "second"), 1)
+    equal(kept(others[2], "third"), 3)
+    equal(fail(0), [""])  # still the same failure, without its trees
+
+
 def test_failed_file(b):
     absent = op(4, op(2, gateway.encode_one(1, "i", 0) + gateway.encode_one(2, "i", -1) + gateway.encode_one(3, "i", 0) +
                       op(7, op(1, b"/absent"))))

@@ -33,6 +33,7 @@ static bool reserve(gateway *g, const char *id, GError **error)
 	return true;
 }
 
+/* results: counted. */
 static bool find_refs(gateway *g, const Gateway__NewContainerRequest *m, bridge_ref **refs, cache_ref **results,
 		      GError **error)
 {
@@ -52,8 +53,7 @@ static container *create(struct gateway_call *v, const Gateway__NewContainerRequ
 {
 	g_autofree bridge_ref **refs = g_new0(bridge_ref *, m->n_mounts + 1);
 	g_autofree cache_ref **results = g_new0(cache_ref *, m->n_mounts + 1);
-	if (!find_refs(v->g, m, refs, results, error))
-		return NULL;
+	container *c = NULL;
 	const struct bridge_container_request request = {
 		.id = m->containerid,
 		.mounts = m->mounts,
@@ -66,7 +66,11 @@ static container *create(struct gateway_call *v, const Gateway__NewContainerRequ
 		.n_hosts = m->n_extrahosts,
 		.platform = m->platform,
 	};
-	return v->g->bridge->class->new_container(v->g->bridge, &request, &v->work, error);
+	if (find_refs(v->g, m, refs, results, error))
+		c = v->g->bridge->class->new_container(v->g->bridge, &request, &v->work, error);
+	for (size_t i = 0; i < m->n_mounts; i++)
+		cache_ref_unref(results[i]);
+	return c;
 }
 
 ProtobufCMessage *gateway_new_container(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)

@@ -21,6 +21,7 @@ gateway *gateway_new(bridge *b, GHashTable *inputs, worker *const *workers, size
 	g->work = *work;
 	g_mutex_init(&g->mu);
 	g_cond_init(&g->changed);
+	g_queue_init(&g->failed_ops);
 	g->failed = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)cache_ref_unref);
 	g->containers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)container_unref);
 	g->streams = g_ptr_array_new();
@@ -38,6 +39,7 @@ void gateway_unref(gateway *g)
 {
 	if (!g || !g_atomic_int_dec_and_test(&g->refs))
 		return;
+	gateway_drop_failures_locked(g);
 	g_hash_table_unref(g->handed_out);
 	g_hash_table_unref(g->containers);
 	g_hash_table_unref(g->failed);
@@ -95,7 +97,7 @@ void gateway_close(gateway *g)
 	while (g->calls > 0)
 		g_cond_wait(&g->changed, &g->mu);
 	g_hash_table_remove_all(g->containers); /* no call uses them any more */
-	g_hash_table_remove_all(g->failed);
+	gateway_drop_failures_locked(g);
 	g_hash_table_remove_all(g->handed_out);
 	g_clear_pointer(&g->result, build_result_unref);
 	g_mutex_unlock(&g->mu);

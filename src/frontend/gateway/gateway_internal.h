@@ -24,6 +24,7 @@ struct gateway {
 	guint calls;                   /* number of running calls that use the bridge */
 	GHashTable *handed_out;        /* char * id to bridge_ref * (owned, NULL allowed) */
 	GHashTable *failed;     /* char * id to cache_ref * (owned): what failed ops left; only containers use it */
+	GQueue failed_ops;      /* element type: struct failed_op * (owned), oldest first */
 	GHashTable *containers; /* char * id to container * (counted); NULL: being created */
 	GPtrArray *streams;     /* element type: rpc_call * (borrowed), running ExecProcess calls */
 	build_result *result;   /* owned; set by Return */
@@ -69,7 +70,9 @@ void gateway_call_end(struct gateway_call *v);
 /* ---- failure.c */
 /* Registers what a failed op left, and names it in the details of the error. */
 void gateway_keep_failure(gateway *g, GError *error);
-cache_ref *gateway_find_failed(gateway *g, const char *id); /* borrowed until the gateway is closed */
+cache_ref *gateway_find_failed(gateway *g, const char *id); /* counted; NULL: there is none */
+/* Requires mu. */
+void gateway_drop_failures_locked(gateway *g);
 
 /* ---- containers.c */
 ProtobufCMessage *gateway_new_container(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error);
