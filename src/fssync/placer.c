@@ -36,7 +36,10 @@ struct placer {
 	inode_table *inodes; /* of previous entries in the destination: hard links are compared by name */
 	GHashTable *files;   /* set of hashes of announced paths that a hard link may refer to */
 	GHashTable *changed; /* set of hashes of changed paths: links to them are created again */
-	GPtrArray *parents;  /* of struct fssync_stat *: directories not created yet (metadata only) */
+	/* metadata only */
+	GPtrArray *parents;          /* of struct fssync_stat *: directories not created yet */
+	GArray *announced;           /* of struct frame, without dir: where the last announcement is */
+	GHashTable *announced_files; /* as files */
 	uint64_t seed;
 };
 
@@ -159,14 +162,9 @@ static bool frame_push(struct placer *p, dest_dir *dir, const char *path, bool i
 
 /* ---- creation */
 
-/* Makes the frame of path's directory the top one, and checks the order. */
-static bool enter_parent(struct placer *p, const char *path, GError **error)
+/* f contains path, possibly indirectly. */
+static bool check_order(struct frame *f, const char *path, bool directly, GError **error)
 {
-	bool directly = false;
-	while (!frame_holds(frame_top(p), path, &directly))
-		if (!frame_pop(p, error))
-			return false;
-	struct frame *f = frame_top(p);
 	const char *base = base_of(path);
 	if (!directly || (f->last && strcmp(f->last, base) >= 0)) {
 		g_autofree char *before = path_join(f->path, f->last ? f->last : "");
@@ -178,15 +176,25 @@ static bool enter_parent(struct placer *p, const char *path, GError **error)
 	return true;
 }
 
-static bool check_link(struct placer *p, const struct fssync_stat *stat, GError **error)
+/* Makes the frame of path's directory the top one, and checks the order. */
+static bool enter_parent(struct placer *p, const char *path, GError **error)
+{
+	bool directly = false;
+	while (!frame_holds(frame_top(p), path, &directly))
+		if (!frame_pop(p, error))
+			return false;
+	return check_order(frame_top(p), path, directly, error);
+}
+
+static bool check_link(struct placer *p, GHashTable *files, const struct fssync_stat *stat, GError **error)
 {
 	if (stat->mode & (FSSYNC_MODE_DIR | FSSYNC_MODE_SYMLINK))
 		return true;
 	if (!*stat->linkname) {
-		g_hash_table_add(p->files, path_hash(p, stat->path));
+		g_hash_table_add(files, path_hash(p, stat->path));
 		return true;
 	}
-	if (g_hash_table_contains(p->files, path_hash(p, stat->linkname)))
+	if (g_hash_table_contains(files, path_hash(p, stat->linkname)))
 		return true;
 	g_autofree char *quoted = go_quote(stat->linkname);
 	return error_set(error, ERROR_INVALID_ARGUMENT, "invalid link %s to unknown path: %s", stat->path, quoted);
@@ -308,7 +316,7 @@ static bool place_stat(struct placer *p, struct fssync_stat *stat, GError **erro
 		e->stat.gid = o->owner_gid;
 	}
 	if (!path_check(e->stat.path, error) || !enter_parent(p, e->stat.path, error) ||
-	    !check_link(p, &e->stat, error)) {
+	    !check_link(p, p->files, &e->stat, error)) {
 		entry_free(e);
 		return false;
 	}
@@ -334,6 +342,22 @@ static bool metadata_add(struct receiver *r, GError **error)
 		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "too many entries in transfer");
 	g_byte_array_append(r->metadata, (const uint8_t *)&n, sizeof(n));
 	g_byte_array_append(r->metadata, r->stat.ptr, (guint)r->stat.len);
+	return true;
+}
+
+/* The order of all announcements, most of which are not placed. */
+static bool check_announced(struct placer *p, const struct fssync_stat *stat, GError **error)
+{
+	bool directly = false;
+	while (!frame_holds(&g_array_index(p->announced, struct frame, p->announced->len - 1), stat->path, &directly))
+		g_array_set_size(p->announced, p->announced->len - 1);
+	struct frame *f = &g_array_index(p->announced, struct frame, p->announced->len - 1);
+	if (!check_order(f, stat->path, directly, error) || !check_link(p, p->announced_files, stat, error))
+		return false;
+	if (stat->mode & FSSYNC_MODE_DIR) {
+		struct frame inner = {.path = g_strdup(stat->path)};
+		g_array_append_val(p->announced, inner);
+	}
 	return true;
 }
 
@@ -365,10 +389,11 @@ static bool place_parents(struct placer *p, GError **error)
 static bool place_if_wanted(struct placer *p, struct fssync_stat *stat, GError **error)
 {
 	const struct fssync_receive_options *o = p->r->options;
+	bool is_valid = path_check(stat->path, error) && check_announced(p, stat, error);
 	bool is_own = strcmp(stat->path, FSSYNC_METADATA_NAME) == 0;
-	if (is_own || !path_check(stat->path, error) || !metadata_add(p->r, error)) {
+	if (!is_valid || is_own || !metadata_add(p->r, error)) {
 		fssync_stat_clear(stat);
-		return is_own;
+		return is_valid && is_own;
 	}
 	parents_keep(p->parents, stat->path);
 	if (o->wanted && o->wanted(o->wanted_data, stat->path)) {
@@ -417,6 +442,13 @@ bool placer_run(struct receiver *r, int dest_fd, GError **error)
 	p.inodes = inodes;
 	g_autoptr(GPtrArray) parents = g_ptr_array_new_with_free_func(stat_free);
 	p.parents = parents;
+	g_autoptr(GArray) announced = g_array_new(FALSE, FALSE, sizeof(struct frame));
+	g_array_set_clear_func(announced, frame_clear);
+	struct frame top = {.path = g_strdup("")};
+	g_array_append_val(announced, top);
+	p.announced = announced;
+	g_autoptr(GHashTable) announced_files = g_hash_table_new(NULL, NULL);
+	p.announced_files = announced_files;
 	random_bytes(&p.seed, sizeof(p.seed));
 	int fd = openat(dest_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)

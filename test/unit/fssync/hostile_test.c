@@ -202,9 +202,16 @@ static void test_metadata_only(void)
 	} table[] = {
 		{{{"../x", NULL, 0644}}, "escape check ../x: invalid argument"},
 		{{{"/x", NULL, 0644}}, "absolute path /x: invalid argument"},
-		{{{"a", NULL, 0644}, {"a/w", NULL, 0644}}, "changes out of order: \"a/w\" \"\""},
-		{{{"a", NULL, D}, {"b/w", NULL, 0644}}, "changes out of order: \"b/w\" \"\""},
-		{{{"a", NULL, L}, {"a/w", NULL, 0644}}, "changes out of order: \"a/w\" \"\""},
+		{{{"a", NULL, 0644}, {"a/w", NULL, 0644}}, "changes out of order: \"a/w\" \"a\""},
+		{{{"a", NULL, D}, {"b/w", NULL, 0644}}, "changes out of order: \"b/w\" \"a\""},
+		{{{"a", NULL, L}, {"a/w", NULL, 0644}}, "changes out of order: \"a/w\" \"a\""},
+		{{{"b", NULL, 0644}, {"a", NULL, 0644}}, "changes out of order: \"a\" \"b\""},
+		{{{"a", NULL, 0644}, {"a", NULL, D}}, "changes out of order: \"a\" \"a\""},
+		{{{"a", NULL, D}, {"a/b", NULL, 0644}, {"a", NULL, D}}, "changes out of order: \"a\" \"a\""},
+		{{{"a/b", NULL, 0644}}, "changes out of order: \"a/b\" \"\""},
+		{{{".fsutil-metadata", NULL, 0644}, {".fsutil-metadata", NULL, D}},
+		 "changes out of order: \".fsutil-metadata\" \".fsutil-metadata\""},
+		{{{"a", "../x", 0644}}, "invalid link a to unknown path: \"../x\""},
 		{{{"a", NULL, 0644}, {"w", "a", 0644}}, "invalid link w to unknown path: \"a\""},
 	};
 	for (size_t i = 0; i < G_N_ELEMENTS(table); i++) {
