@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #define REQUEST_BYTES 8192
@@ -18,9 +19,7 @@ struct debug_http {
 	struct bound bound; /* owned */
 	int stop;           /* owned; becomes readable when the server is stopped */
 	GThread *thread;
-	debug_counters_fn counters;
-	bool (*ready)(void *data);
-	void *data;
+	struct debug_source source;
 };
 
 static int64_t count_entries(const char *path)
@@ -48,7 +47,7 @@ static void each_counter(debug_http *h, void (*add)(void *to, const char *name, 
 	add(to, "threads", count_entries("/proc/self/task"));
 	add(to, "open_files", count_entries("/proc/self/fd"));
 	add(to, "resident_kib", resident_kib());
-	h->counters(h->data, add, to);
+	h->source.counters(h->source.data, add, to);
 }
 
 static void add_json(void *to, const char *name, int64_t value)
@@ -70,9 +69,33 @@ static const char *write_vars(debug_http *h, GString *out)
 	return OK;
 }
 
+/* CPU time and limits of the process, with the names of Prometheus' client libraries. */
+static void write_process(GString *out)
+{
+	struct rusage usage;
+	struct rlimit files;
+	char seconds[G_ASCII_DTOSTR_BUF_SIZE];
+	if (getrusage(RUSAGE_SELF, &usage) == 0) {
+		double used = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+			      (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / G_USEC_PER_SEC;
+		g_string_append_printf(out, "# TYPE process_cpu_seconds_total counter\nprocess_cpu_seconds_total %s\n",
+				       g_ascii_dtostr(seconds, sizeof seconds, used));
+	}
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0)
+		g_string_append_printf(out, "# TYPE process_max_fds gauge\nprocess_max_fds %llu\n",
+				       (unsigned long long)files.rlim_cur);
+	g_string_append_printf(
+		out,
+		"# TYPE process_open_fds gauge\nprocess_open_fds %" G_GINT64_FORMAT "\n"
+		"# TYPE process_resident_memory_bytes gauge\nprocess_resident_memory_bytes %" G_GINT64_FORMAT "\n",
+		count_entries("/proc/self/fd"), resident_kib() * 1024);
+}
+
 static const char *write_metrics(debug_http *h, GString *out)
 {
 	each_counter(h, add_metric, out);
+	write_process(out);
+	h->source.metrics(h->source.data, out);
 	return OK;
 }
 
@@ -92,7 +115,7 @@ static const char *write_threads(debug_http *h, GString *out)
 
 static const char *write_ready(debug_http *h, GString *out)
 {
-	bool ready = h->ready(h->data);
+	bool ready = h->source.ready(h->source.data);
 	g_string_append(out, ready ? "ok\n" : "stopping\n");
 	return ready ? OK : "503 Service Unavailable";
 }
@@ -191,15 +214,12 @@ static void debug_http_free(debug_http *h)
 	g_free(h);
 }
 
-debug_http *debug_http_start(const char *address, debug_counters_fn counters, bool (*ready)(void *data), void *data,
-			     GError **error)
+debug_http *debug_http_start(const char *address, const struct debug_source *source, GError **error)
 {
 	g_autofree char *full = strstr(address, "://") ? g_strdup(address) : g_strconcat("tcp://", address, NULL);
 	debug_http *h = g_new0(debug_http, 1);
 	h->stop = -1;
-	h->counters = counters;
-	h->ready = ready;
-	h->data = data;
+	h->source = *source;
 	if (bind_address(full, NULL, &h->bound, error) && (h->stop = eventfd(0, EFD_CLOEXEC)) < 0)
 		error_set_errno(error, errno, "eventfd");
 	if (h->stop >= 0)

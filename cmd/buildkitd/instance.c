@@ -194,6 +194,12 @@ static void debug_counters(void *data, void (*add)(void *to, const char *name, i
 	add(to, "running_ops", (int64_t)c.running_ops);
 }
 
+static void debug_metrics(void *data, GString *out)
+{
+	const instance *d = data;
+	build_metrics_write(builder_metrics(d->builder), out);
+}
+
 static bool is_ready(void *data)
 {
 	const instance *d = data;
@@ -204,7 +210,8 @@ static bool open_debug(instance *d, const struct config *config, GError **error)
 {
 	if (!*config->debug_address)
 		return true;
-	d->debug = debug_http_start(config->debug_address, debug_counters, is_ready, d, error);
+	const struct debug_source pages = {debug_counters, debug_metrics, is_ready, d};
+	d->debug = debug_http_start(config->debug_address, &pages, error);
 	return d->debug != NULL;
 }
 

@@ -28,6 +28,7 @@ struct builder {
 	GCond changed;               /* builds were added or removed */
 	GHashTable *builds;          /* char * ref to struct build * (counted); running and recently ended builds; mu */
 	provenance_origins *origins; /* owned */
+	build_metrics *metrics;      /* owned */
 	size_t running;              /* mu */
 	bool draining;               /* mu */
 	GArray *watchers;            /* element type: struct watcher; mu */
@@ -42,6 +43,7 @@ builder *builder_new(const struct builder_options *options)
 	g_cond_init(&b->changed);
 	b->builds = g_hash_table_new(g_str_hash, g_str_equal);
 	b->origins = provenance_origins_new();
+	b->metrics = build_metrics_new();
 	b->watchers = g_array_new(FALSE, FALSE, sizeof(struct watcher));
 	return b;
 }
@@ -74,6 +76,7 @@ void builder_free(builder *b)
 		build_unref(value);
 	g_hash_table_unref(b->builds);
 	provenance_origins_free(b->origins);
+	build_metrics_free(b->metrics);
 	g_array_unref(b->watchers);
 	g_mutex_clear(&b->mu);
 	g_cond_clear(&b->changed);
@@ -104,6 +107,11 @@ worker *const *builder_workers(builder *b, size_t *ret_n)
 history *builder_history(builder *b)
 {
 	return b->options.history;
+}
+
+build_metrics *builder_metrics(builder *b)
+{
+	return b->metrics;
 }
 
 size_t builder_running(builder *b)

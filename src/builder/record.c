@@ -116,6 +116,7 @@ void build_record_end(struct build *b, build_result *result, GHashTable *respons
 		end.images = images;
 	}
 	end.log = log = pack_log(b);
+	build_metrics_note(builder_metrics(b->builder), failure, &end.counts, end.completed_ns - b->started_ns);
 	describe(b, &start);
 	if (!history_completed(builder_history(b->builder), &start, &end, &error))
 		log_warn("history of build %s: %s", b->ref, error->message);

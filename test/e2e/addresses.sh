@@ -87,18 +87,26 @@ stop_daemon
 # debug address on a unix socket
 start_daemon --debugaddr "unix://$WORK/debug.sock"
 [ "$(stat -c %a "$WORK/debug.sock")" = 660 ] || fail "mode of the debug socket: $(stat -c %a "$WORK/debug.sock")"
+mkdir "$WORK/metrics"
+printf 'FROM scratch\nCOPY Dockerfile /\n' > "$WORK/metrics/Dockerfile"
+build "$WORK/metrics" > "$WORK/printed" 2>&1 || { cat "$WORK/printed"; fail "a build"; }
+fails "no such file or directory" "$WORK/printed" build "$WORK/metrics" --opt filename=nothing
 python3 - "$WORK/debug.sock" > "$WORK/index" <<'PYTHON'
 import http.client, socket, sys
-c = http.client.HTTPConnection("localhost")
-c.sock = socket.socket(socket.AF_UNIX)
-c.sock.settimeout(10)
-c.sock.connect(sys.argv[1])
-c.request("GET", "/debug/vars")
-r = c.getresponse()
-print(r.status)
-print(r.read().decode())
+for page in "/debug/vars", "/metrics":
+    c = http.client.HTTPConnection("localhost")
+    c.sock = socket.socket(socket.AF_UNIX)
+    c.sock.settimeout(10)
+    c.sock.connect(sys.argv[1])
+    c.request("GET", page)
+    r = c.getresponse()
+    print(page, r.status)
+    print(r.read().decode())
 PYTHON
-grep -q '^200$' "$WORK/index" || { cat "$WORK/index"; fail "debug server on a unix socket"; }
+for line in '/debug/vars 200' '/metrics 200' 'buildkit_builds_total{status="success"} 1' 'buildkit_builds_steps_total{kind="cached"} 0' \
+	'buildkit_builds_total{status="failure",error_code="Unknown"} 1' 'buildkit_build_duration_seconds_count{status="success"} 1'; do
+	grep -qxF "$line" "$WORK/index" || { cat "$WORK/index"; fail "no \"$line\" on a unix socket"; }
+done
 alive
 stop_daemon
 [ ! -e "$WORK/debug.sock" ] || fail "the debug socket is left"
