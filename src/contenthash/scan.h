@@ -6,6 +6,9 @@
  *	contenthash_list_directory(&s, dir, error) && contenthash_hash(&s, nodes, error)
  *	contenthash_session_done(&s);
  *
+ * It does not use os/tree_walk: directories are listed in the order in which selectors need them, each opened by its path
+ * beneath the root, and validated ones stay listed.
+ *
  * Thread: the one that holds the tree's lock; contenthash_hash starts threads internally.
  */
 #pragma once

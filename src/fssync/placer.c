@@ -5,6 +5,9 @@
  * announced and are removed. So entries are only modified through the open fd of their directory, and a path of the
  * peer is never looked up as a whole (except for the parents of hard link targets, beneath the root and without
  * following links).
+ *
+ * This does not use os/tree_walk: the peer's announcements decide where it goes next, and the reader thread keeps
+ * directories open whose files it still receives, so a directory is a counted object (dest_dir).
  */
 #include "base/ident.h"
 #include "base/limits.h"
