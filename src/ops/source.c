@@ -14,7 +14,8 @@ static source *get_source(struct op_source *o, GError **error)
 {
 	g_autoptr(GMutexLocker) locked = g_mutex_locker_new(&o->mu);
 	if (!o->source) {
-		struct platform platform = o->op.worker->platforms[0];
+		size_t n;
+		struct platform platform = worker_platforms(o->op.worker, &n)[0];
 		if (o->op.v->op->platform)
 			message_platform_read(o->op.v->op->platform, &platform);
 		o->source = source_open(&o->op.worker->source_context, o->op.v->op->source, &platform, error);
