@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/platforms.h"
+#include "worker/worker.h"
 #include <elf.h>
 #include <string.h>
 
@@ -229,4 +230,14 @@ const struct platform *platform_list_get(platform_list *l, size_t *ret_n)
 	const struct platform *list = (const struct platform *)(void *)present->data;
 	g_mutex_unlock(&l->mu);
 	return list;
+}
+
+/* ---- of a worker; here, so that what only describes a worker is linked without its parts */
+
+const struct platform *worker_platforms(const worker *w, size_t *ret_n)
+{
+	if (w->detected)
+		return platform_list_get(w->detected, ret_n);
+	*ret_n = w->n_platforms;
+	return w->platforms;
 }

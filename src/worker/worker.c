@@ -227,14 +227,6 @@ worker *worker_open_containerd(const struct worker_options *options, GError **er
 	return g_steal_pointer(&w);
 }
 
-const struct platform *worker_platforms(const worker *w, size_t *ret_n)
-{
-	if (w->detected)
-		return platform_list_get(w->detected, ret_n);
-	*ret_n = w->n_platforms;
-	return w->platforms;
-}
-
 void worker_close(worker *w)
 {
 	if (!w)
