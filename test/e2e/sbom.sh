@@ -116,6 +116,10 @@ must build "$WORK/c" --opt "attest:sbom=generator=$REG/scanner" --output "type=t
 tar -xOf "$WORK/files.tar" sbom.spdx.json > "$WORK/files.json" || fail "no SBOM in the archive"
 holds files.json "len(s['sbom']['subject']) > 2"
 
+# The build argument is the same option.
+must build "$WORK/c" --opt "build-arg:BUILDKIT_ATTEST_SBOM=generator=$REG/scanner" --output "type=local,dest=$WORK/argument"
+holds argument/sbom.spdx.json "[(x['name'], x['versionInfo']) for x in p['packages']] == [('one', '1.0-1'), ('busybox', '$VERSION')]"
+
 # ---- several platforms: the generator runs on that of the builder, once for each
 mkdir "$WORK/two"
 printf 'FROM scratch\nARG TARGETARCH\nCOPY $TARGETARCH /\n' > "$WORK/two/Dockerfile"
@@ -169,6 +173,7 @@ hostile 'bundle entry https://slsa.dev/provenance/v1 does not match required pre
 hostile 'x is nested more than 64 levels deep' 'yes [ | head -n 100 > x'
 hostile 'x exceeds 41943040 bytes' 'truncate -s 41943041 x'
 hostile 'more than 1000 attestations of a platform' "for i in \$(seq 1001); do echo '$SPDX' > \$i; done"
+hostile 'control character in a string at offset 59' "printf '{\"predicateType\":\"https://spdx.dev/Document\",\"predicate\":\"a\\000b\"}' > x"
 hostile 'open x: no such file or directory' 'ln -s /etc/passwd x'
 hostile 'open x: no such file or directory' 'ln -s ../../../../../etc/passwd x'
 hostile 'x is not a regular file' 'mkdir x'
