@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/tar_maker.h"
+#include "lib/outcome.h"
 
 struct maker_source {
 	const GByteArray *bytes;
@@ -36,11 +37,11 @@ GByteArray *maker_tar(const struct made_entry *entries, size_t n)
 			h.size = (int64_t)strlen(e->text);
 		else
 			h.link = e->text;
-		g_assert_true(tar_writer_entry(w, &h, NULL));
+		assert_succeeds(tar_writer_entry(w, &h, &failure));
 		if (has_data)
-			g_assert_true(tar_writer_data(w, e->text, strlen(e->text), NULL));
+			assert_succeeds(tar_writer_data(w, e->text, strlen(e->text), &failure));
 	}
-	g_assert_true(tar_writer_finish(w, NULL));
+	assert_succeeds(tar_writer_finish(w, &failure));
 	return out;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/tree_dir.h"
+#include "lib/outcome.h"
 
 char *tree_dir_new(int *ret_fd)
 {
@@ -13,7 +14,7 @@ char *tree_dir_new(int *ret_fd)
 void tree_dir_free(char *path, int fd)
 {
 	close(fd);
-	g_assert_true(tree_remove_at(AT_FDCWD, path, NULL));
+	assert_succeeds(tree_remove_at(AT_FDCWD, path, &failure));
 	g_free(path);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/log.h"
 #include "base/limits.h"
+#include "lib/outcome.h"
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,7 +17,7 @@ static char *line_of(enum log_format format, const char *text)
 	dup2(file, STDERR_FILENO);
 	log_info("%s", text);
 	dup2(saved, STDERR_FILENO);
-	g_assert_true(g_file_get_contents(path, &line, NULL, NULL));
+	assert_succeeds(g_file_get_contents(path, &line, NULL, &failure));
 	unlink(path);
 	close(saved);
 	close(file);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/name_locks.h"
+#include "lib/outcome.h"
 
 enum { THREADS = 4, TURNS = 500 };
 
@@ -13,7 +14,7 @@ static gpointer contend(gpointer data)
 {
 	struct contest *c = data;
 	for (int i = 0; i < TURNS; i++) {
-		g_assert_true(name_locks_take(c->locks, "x", NULL, NULL));
+		assert_succeeds(name_locks_take(c->locks, "x", NULL, &failure));
 		g_assert_cmpint(c->inside++, ==, 0);
 		c->turns++;
 		g_thread_yield();
@@ -52,8 +53,8 @@ static void test_cancel(void)
 	name_locks *locks = name_locks_new();
 	g_autoptr(cancel) c = cancel_new(NULL);
 	struct waiter w = {locks, c, NULL};
-	g_assert_true(name_locks_take(locks, "x", NULL, NULL));
-	g_assert_true(name_locks_take(locks, "y", NULL, NULL)); /* another name does not wait */
+	assert_succeeds(name_locks_take(locks, "x", NULL, &failure));
+	assert_succeeds(name_locks_take(locks, "y", NULL, &failure)); /* another name does not wait */
 	name_locks_release(locks, "y");
 	GThread *thread = g_thread_new("wait", wait_for_x, &w);
 	cancel_set(c, ERROR_CANCELED, NULL);
@@ -61,7 +62,7 @@ static void test_cancel(void)
 	g_assert_true(error_is(w.error, ERROR_CANCELED));
 	g_clear_error(&w.error);
 	name_locks_release(locks, "x");
-	g_assert_true(name_locks_take(locks, "x", NULL, NULL));
+	assert_succeeds(name_locks_take(locks, "x", NULL, &failure));
 	name_locks_release(locks, "x");
 	name_locks_free(locks);
 }

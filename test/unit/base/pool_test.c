@@ -2,6 +2,7 @@
 /* A pool loses no item, even if threads cannot be started. */
 #include "base/pool.h"
 #include "base/thread.h"
+#include "lib/outcome.h"
 
 struct load {
 	GMutex mu;
@@ -53,7 +54,7 @@ static void test_all_run(void)
 	struct load w = {0};
 	pool *p = pool_new("test", 4, run, &w);
 	for (int i = 0; i < 1000; i++)
-		g_assert_true(pool_push(p, NULL, NULL));
+		assert_succeeds(pool_push(p, NULL, &failure));
 	pool_free(p);
 	all_gone();
 	g_assert_cmpuint(w.done, ==, 1000);
@@ -65,7 +66,7 @@ static void test_grows_to_max(void)
 	struct load w = {.held = true};
 	pool *p = pool_new("test", 3, run, &w);
 	for (int i = 0; i < 10; i++)
-		g_assert_true(pool_push(p, NULL, NULL));
+		assert_succeeds(pool_push(p, NULL, &failure));
 	wait_running(&w, 3);
 	g_assert_cmpuint(pool_threads(p), ==, 3);
 	release(&w);
@@ -85,7 +86,7 @@ static void test_cannot_grow(void)
 	g_assert_true(pool_keep(p, &error));
 	g_assert_no_error(error);
 	for (int i = 0; i < 100; i++)
-		g_assert_true(pool_push(p, NULL, NULL));
+		assert_succeeds(pool_push(p, NULL, &failure));
 	wait_running(&w, 1);
 	g_assert_false(pool_push_now(p, NULL, &error));
 	g_assert_true(error_is(error, ERROR_RESOURCE_EXHAUSTED));
@@ -103,11 +104,11 @@ static void test_grows_later(void)
 	struct load w = {.held = true};
 	thread_set_limit(1);
 	pool *p = pool_new("test", 4, run, &w);
-	g_assert_true(pool_keep(p, NULL));
+	assert_succeeds(pool_keep(p, &failure));
 	for (int i = 0; i < 3; i++)
-		g_assert_true(pool_push(p, NULL, NULL));
+		assert_succeeds(pool_push(p, NULL, &failure));
 	thread_set_limit(0);
-	g_assert_true(pool_push(p, NULL, NULL));
+	assert_succeeds(pool_push(p, NULL, &failure));
 	wait_running(&w, 2);
 	release(&w);
 	pool_free(p);
@@ -121,7 +122,7 @@ static void test_no_thread_at_all(void)
 	struct load busy = {.held = true}, w = {0};
 	thread_set_limit(1);
 	pool *other = pool_new("other", 1, run, &busy);
-	g_assert_true(pool_keep(other, NULL));
+	assert_succeeds(pool_keep(other, &failure));
 	pool *p = pool_new("test", 4, run, &w);
 	g_assert_false(pool_keep(p, &error));
 	g_clear_error(&error);

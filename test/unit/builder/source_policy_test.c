@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/guard.h"
 #include "builder/source_policy.h"
+#include "lib/outcome.h"
 #include <string.h>
 
 #define BUSYBOX "docker-image://docker.io/library/busybox:latest"
@@ -85,7 +86,7 @@ static struct verdict apply(Policy__Policy *const *policies, size_t n, const cha
 	g_autoptr(source_policy) p = source_policy_new();
 	struct verdict v = {0};
 	for (size_t i = 0; i < n; i++)
-		g_assert_true(source_policy_add(p, policies[i], NULL));
+		assert_succeeds(source_policy_add(p, policies[i], &failure));
 	Pb__SourceOp *op = source_of(identifier, value ? "a" : NULL, value);
 	v.ok = source_policy_apply(p, op, &v.changed, &error);
 	v.identifier = g_strdup(op->identifier);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Missing components are created once, whoever is first, and dangling links are followed inside the root. */
 #include "inroot.h"
+#include "lib/outcome.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <glib.h>
@@ -71,6 +72,6 @@ int main(int argc, char **argv)
 	int status = g_test_run();
 	close(root_fd);
 	g_autofree char *command = g_strconcat("rm -rf ", work, NULL);
-	g_assert_true(g_spawn_command_line_sync(command, NULL, NULL, NULL, NULL));
+	assert_succeeds(g_spawn_command_line_sync(command, NULL, NULL, NULL, &failure));
 	return status;
 }

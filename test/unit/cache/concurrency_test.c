@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/cache_rig.h"
+#include "lib/outcome.h"
 
 /* Builds, pulls, digests, exports, disk usage and prune run concurrently. Most useful under TSan. */
 #define THREADS 4
@@ -74,7 +75,7 @@ static gpointer pruner(gpointer data)
 	while (!g_atomic_int_get(&s->stop)) {
 		rig_prune(&s->rig, &(struct cache_prune_options){.all = true}, NULL);
 		rig_usage(&s->rig);
-		g_assert_true(cache_sync(s->rig.c, NULL));
+		assert_succeeds(cache_sync(s->rig.c, &failure));
 		g_strfreev(cache_find_named(s->rig.c, "step"));
 		g_usleep(2000);
 	}

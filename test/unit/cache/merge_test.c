@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cache/merge.h"
 #include "lib/cache_rig.h"
+#include "lib/outcome.h"
 
 static cache_ref *merge_of(struct rig *g, cache_ref *a, cache_ref *b, cache_ref *c)
 {
@@ -25,7 +26,7 @@ static cache_ref *without(struct rig *g, cache_ref *parent, const char *name)
 {
 	cache_ref *m = rig_mutable(g, parent, CACHE_POLICY_DEFAULT, NULL);
 	scoped_fd fd = rig_tree(g, m, CACHE_TREE_WRITE);
-	g_assert_true(tree_remove_at(fd, name, NULL));
+	assert_succeeds(tree_remove_at(fd, name, &failure));
 	close(fd_steal(&fd));
 	return rig_commit(m);
 }
@@ -237,7 +238,7 @@ static cache_ref *replaced(struct rig *g, cache_ref *parent, const char *path, b
 {
 	cache_ref *m = rig_mutable(g, parent, CACHE_POLICY_DEFAULT, NULL);
 	scoped_fd fd = rig_tree(g, m, CACHE_TREE_WRITE);
-	g_assert_true(tree_remove_at(fd, path, NULL));
+	assert_succeeds(tree_remove_at(fd, path, &failure));
 	if (by_dir) {
 		g_assert_cmpint(mkdirat(fd, path, 0755), ==, 0);
 		g_autofree char *in = g_strconcat(path, "/", text, NULL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/cache_rig.h"
 #include "base/thread.h"
+#include "lib/outcome.h"
 
 static void test_commit(struct rig *g, gconstpointer unused)
 {
@@ -210,7 +211,7 @@ static void test_retained(struct rig *g, gconstpointer unused)
 	g_assert_null(cache_get_mutable(g->c, id, NULL));
 	/* one that is made to stay later */
 	m = rig_mutable(g, NULL, CACHE_POLICY_DEFAULT, "internal");
-	g_assert_true(cache_ref_set_policy(m, CACHE_POLICY_RETAIN, NULL));
+	assert_succeeds(cache_ref_set_policy(m, CACHE_POLICY_RETAIN, &failure));
 	rig_write(g, m, "x", "2");
 	g_autofree char *kept = g_strdup(cache_ref_id(m));
 	cache_ref_unref(m);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/cache_rig.h"
+#include "lib/outcome.h"
 
 /* Crashes are simulated by closing the cache, changing its files and opening it again. */
 static void run_sql(struct rig *g, const char *sql)
@@ -60,7 +61,7 @@ static void test_lost_tree(struct rig *g, gconstpointer unused)
 	g_autofree char *id = id_of(g_steal_pointer(&base));
 	rig_close(g);
 	g_autofree char *dir = g_strdup_printf("snapshots/%s", id);
-	g_assert_true(tree_remove_at(g->root, dir, NULL));
+	assert_succeeds(tree_remove_at(g->root, dir, &failure));
 	rig_open(g);
 	expect_gone(g, id);
 	expect_gone(g, child);
@@ -90,7 +91,7 @@ static void test_lost_tree_of_known_layer(struct rig *g, gconstpointer unused)
 	g_autofree char *id = id_of(r);
 	rig_close(g);
 	g_autofree char *dir = g_strdup_printf("snapshots/%s", id);
-	g_assert_true(tree_remove_at(g->root, dir, NULL));
+	assert_succeeds(tree_remove_at(g->root, dir, &failure));
 	rig_open(g);
 	expect_kept(g, id, "x", "1"); /* unpacked again from its own blob */
 }
@@ -103,7 +104,7 @@ static void test_kill(struct rig *g, gconstpointer unused)
 	rig_write(g, torn, "x", "half");
 	g_autofree char *copy = g_dir_make_tmp("cache-test-XXXXXX", NULL);
 	char *argv[] = {(char *)"cp", (char *)"-a", g_strconcat(g->path, "/.", NULL), copy, NULL};
-	g_assert_true(g_spawn_sync(NULL, argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, NULL, NULL));
+	assert_succeeds(g_spawn_sync(NULL, argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, NULL, &failure));
 	g_free(argv[2]);
 	struct rig dead = {.path = copy, .snapshotter = g->snapshotter};
 	dead.root = open(copy, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -115,7 +116,7 @@ static void test_kill(struct rig *g, gconstpointer unused)
 	rig_close(&dead);
 	cache_ref_unref(torn);
 	close(dead.root);
-	g_assert_true(tree_remove_at(AT_FDCWD, copy, NULL));
+	assert_succeeds(tree_remove_at(AT_FDCWD, copy, &failure));
 }
 
 /* Power failure: after a reboot the records that a sync covered are kept. */
@@ -224,14 +225,14 @@ static void test_digests(struct rig *g, gconstpointer unused)
 	struct digest before, after;
 	const struct contenthash_selector all = {.path = "/"};
 	cache_ref *r = rig_record(g, NULL, "x", "1");
-	g_assert_true(cache_ref_checksum(g->c, r, &all, 1, NULL, &before, NULL));
+	assert_succeeds(cache_ref_checksum(g->c, r, &all, 1, NULL, &before, &failure));
 	g_autofree char *id = id_of(r);
 	rig_reopen(g);
 	/* The size comes from the row, because the file may be missing. */
 	g_autofree char *file = g_strdup_printf("snapshots/%s/fs/x", id);
 	g_assert_cmpint(unlinkat(g->root, file, 0), ==, 0);
 	g_autoptr(cache_ref) again = cache_get(g->c, id, NULL);
-	g_assert_true(cache_ref_checksum(g->c, again, &all, 1, NULL, &after, NULL));
+	assert_succeeds(cache_ref_checksum(g->c, again, &all, 1, NULL, &after, &failure));
 	g_assert_cmpstr(before.text, ==, after.text);
 }
 

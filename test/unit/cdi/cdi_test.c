@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cdi/cdi.h"
+#include "lib/outcome.h"
 #include <glib/gstdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -210,10 +211,10 @@ static void test_auto_allowed(struct rig *r, gconstpointer data)
 		   "devices:\n- {name: foo, annotations: {org.mobyproject.buildkit.device.autoallow: true},"
 		   " containerEdits: {env: [A=1]}}\n- {name: no, containerEdits: {env: [A=2]}}\n");
 	g_autofree char *path = g_build_filename(r->low, "b.json", NULL);
-	g_assert_true(g_file_set_contents(path,
-					  "{\"cdiVersion\":\"0.6.0\",\"kind\":\"vendor.com/free\",\"devices\":"
-					  "[{\"name\":\"x\",\"containerEdits\":{\"env\":[\"X=1\"]}}]}",
-					  -1, NULL));
+	assert_succeeds(g_file_set_contents(path,
+					    "{\"cdiVersion\":\"0.6.0\",\"kind\":\"vendor.com/free\",\"devices\":"
+					    "[{\"name\":\"x\",\"containerEdits\":{\"env\":[\"X=1\"]}}]}",
+					    -1, &failure));
 	g_autoptr(cdi_list) list = cdi_read(r->cdi);
 	g_assert_cmpuint(cdi_list_count(list), ==, 3);
 	static const bool expected[] = {true, false, true}; /* device=foo, device=no, free=x */

@@ -15,6 +15,7 @@
 #include "base/scope.h"
 #include "base/time.h"
 #include "client/display_mode.h"
+#include "lib/outcome.h"
 #include "os/file.h"
 #include <string.h>
 #include <sys/mman.h>
@@ -155,7 +156,7 @@ static char *run_script(const struct display_mode *mode, const char *script)
 	model_clear(&model);
 	g_autofree char *path = g_strdup_printf("/proc/self/fd/%d", fd);
 	char *text = NULL;
-	g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+	assert_succeeds(g_file_get_contents(path, &text, NULL, &failure));
 	return text;
 }
 
@@ -164,8 +165,8 @@ static void compare(const char *dir, const char *name, const char *got)
 	g_autofree char *path = g_build_filename(dir, name, NULL);
 	g_autofree char *want = NULL;
 	if (g_getenv("GOLDEN_UPDATE"))
-		g_assert_true(g_file_set_contents(path, got, -1, NULL));
-	g_assert_true(g_file_get_contents(path, &want, NULL, NULL));
+		assert_succeeds(g_file_set_contents(path, got, -1, &failure));
+	assert_succeeds(g_file_get_contents(path, &want, NULL, &failure));
 	if (strcmp(got, want) != 0)
 		g_test_message("%s is:\n%s", path, got);
 	g_assert_cmpstr(got, ==, want);
@@ -176,7 +177,7 @@ static void test_script(gconstpointer data)
 	const char *dir = data;
 	g_autofree char *path = g_build_filename(dir, "script", NULL);
 	g_autofree char *script = NULL;
-	g_assert_true(g_file_get_contents(path, &script, NULL, NULL));
+	assert_succeeds(g_file_get_contents(path, &script, NULL, &failure));
 	const struct display_mode *const modes[] = {&display_plain, &display_tty, &display_json};
 	static const char *const names[] = {"plain", "tty", "rawjson"};
 	for (size_t i = 0; i < G_N_ELEMENTS(modes); i++) {

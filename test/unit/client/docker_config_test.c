@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/docker_config.h"
+#include "lib/outcome.h"
 #include <glib/gstdio.h>
 #include <signal.h>
 #include <string.h>
@@ -9,7 +10,7 @@ static char *config_dir;
 static void write_file(const char *name, const char *text, int mode)
 {
 	g_autofree char *path = g_build_filename(config_dir, name, NULL);
-	g_assert_true(g_file_set_contents(path, text, -1, NULL));
+	assert_succeeds(g_file_set_contents(path, text, -1, &failure));
 	g_assert_cmpint(g_chmod(path, mode), ==, 0);
 }
 
@@ -100,14 +101,14 @@ static void test_cached(void)
 	struct docker_auth *auth = docker_auth_new();
 	for (int i = 0; i < 3; i++) {
 		struct docker_credentials c = {0};
-		g_assert_true(docker_auth_get(auth, "h", NULL, &c, NULL));
+		assert_succeeds(docker_auth_get(auth, "h", NULL, &c, &failure));
 		g_assert_cmpstr(c.secret, ==, "s");
 		docker_credentials_clear(&c);
 	}
 	docker_auth_free(auth);
 	g_autofree char *path = g_build_filename(config_dir, "count", NULL);
 	g_autofree char *text = NULL;
-	g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+	assert_succeeds(g_file_get_contents(path, &text, NULL, &failure));
 	g_assert_cmpstr(text, ==, "x");
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* index.json of an OCI layout: names, replacement, removal of blobs that nothing references. */
 #include "client/layout_index.h"
+#include "lib/outcome.h"
 #include "lib/tree_dir.h"
 #include "oci/oci.h"
 
@@ -27,7 +28,7 @@ static void put(struct fixture *f, const char *digest_text, const char *name, bo
 {
 	g_autoptr(GError) error = NULL;
 	struct digest digest;
-	g_assert_true(digest_parse(digest_text, &digest, NULL));
+	assert_succeeds(digest_parse(digest_text, &digest, &failure));
 	g_autoptr(oci_descriptor) d = oci_descriptor_new(OCI_MANIFEST, &digest, 7);
 	g_assert_true(layout_index_put(f->path, d, &(struct layout_name){name, is_tag}, 1, &error));
 	g_assert_no_error(error);

@@ -7,6 +7,7 @@
 #include "client/services.h"
 #include "content.pb-c.h"
 #include "fssync/call.h"
+#include "lib/outcome.h"
 #include "os/tree.h"
 #include "secrets.pb-c.h"
 #include "ssh.pb-c.h"
@@ -55,7 +56,7 @@ static void rig_clear(struct rig *r)
 		rpc_loop_free(r->loop);
 	}
 	services_free(r->s);
-	g_assert_true(tree_remove_at(AT_FDCWD, r->dir, NULL));
+	assert_succeeds(tree_remove_at(AT_FDCWD, r->dir, &failure));
 	g_free(r->dir);
 }
 
@@ -67,7 +68,7 @@ static char *path_in(struct rig *r, const char *name)
 static void put(struct rig *r, const char *name, const char *text)
 {
 	g_autofree char *path = path_in(r, name);
-	g_assert_true(g_file_set_contents(path, text, -1, NULL));
+	assert_succeeds(g_file_set_contents(path, text, -1, &failure));
 }
 
 static void make_dir(struct rig *r, const char *name)
@@ -115,7 +116,7 @@ static void test_files(void)
 	put(&r, "src/a", "alpha");
 	put(&r, "src/\xc3\xa4", "umlaut");
 	g_autofree char *value = g_strdup_printf("context=%s/src", r.dir);
-	g_assert_true(services_add_local(r.s, value, NULL));
+	assert_succeeds(services_add_local(r.s, value, &failure));
 	g_assert_true(services_has_local(r.s, "context"));
 	g_assert_cmpstr(services_methods(r.s)[0], ==, "/moby.filesync.v1.FileSync/DiffCopy");
 	rig_connect(&r);
@@ -151,22 +152,22 @@ static void test_outputs(void)
 	put(&r, "out.tar", "old");
 	g_autofree char *tar_value = g_strdup_printf("type=tar,dest=%s/out.tar", r.dir);
 	g_autofree char *local_value = g_strdup_printf("TYPE=local,dest=%s/new/out,x=y", r.dir);
-	g_assert_true(services_add_output(r.s, tar_value, &tar, NULL));
-	g_assert_true(services_add_output(r.s, local_value, &local, NULL));
+	assert_succeeds(services_add_output(r.s, tar_value, &tar, &failure));
+	assert_succeeds(services_add_output(r.s, local_value, &local, &failure));
 	g_assert_cmpstr(local.type, ==, "local");
 	g_assert_cmpstr(g_hash_table_lookup(local.attrs, "x"), ==, "y");
 	g_assert_false(g_hash_table_contains(local.attrs, "dest"));
 	rig_connect(&r);
 
 	g_autoptr(rpc_call) call = start_output(&r, "0");
-	g_assert_true(rpc_call_send(call,
-				    "\x0a\x03"
-				    "new",
-				    5, NULL));
-	g_assert_true(rpc_call_send(call,
-				    "\x0a\x01"
-				    "!",
-				    3, NULL));
+	assert_succeeds(rpc_call_send(call,
+				      "\x0a\x03"
+				      "new",
+				      5, &failure));
+	assert_succeeds(rpc_call_send(call,
+				      "\x0a\x01"
+				      "!",
+				      3, &failure));
 	assert_text(&r, "out.tar", "old");
 	g_assert_true(rpc_call_close_send(call, NULL) && rpc_call_finish(call, NULL));
 	assert_text(&r, "out.tar", "new!");
@@ -240,9 +241,9 @@ static void test_secrets(void)
 	put(&r, "file", "from file");
 	g_setenv("SERVICES_TEST_SECRET", "from env", TRUE);
 	g_autofree char *value = g_strdup_printf("id=f,src=%s/file", r.dir);
-	g_assert_true(services_add_secret(r.s, value, NULL));
-	g_assert_true(services_add_secret(r.s, "id=e,type=env,src=SERVICES_TEST_SECRET", NULL));
-	g_assert_true(services_add_secret(r.s, "id=SERVICES_TEST_SECRET", NULL));
+	assert_succeeds(services_add_secret(r.s, value, &failure));
+	assert_succeeds(services_add_secret(r.s, "id=e,type=env,src=SERVICES_TEST_SECRET", &failure));
+	assert_succeeds(services_add_secret(r.s, "id=SERVICES_TEST_SECRET", &failure));
 	static const char *const bad[][2] = {
 		{"src=x", "secret missing ID"},
 		{"id", "invalid field 'id' must be a key=value pair"},
@@ -279,7 +280,7 @@ static void test_content(void)
 	g_autoptr(GError) error = NULL;
 	rig_init(&r);
 	g_autofree char *dir = path_in(&r, "store");
-	g_assert_true(services_add_store(r.s, "export", dir, true, NULL));
+	assert_succeeds(services_add_store(r.s, "export", dir, true, &failure));
 	rig_connect(&r);
 	digest_of_text("blob bytes", &digest);
 	g_autoptr(rpc_metadata) md = store_metadata("export");
@@ -300,14 +301,14 @@ static void test_content(void)
 		q.offset = steps[i].offset;
 		q.data = (ProtobufCBinaryData){strlen(steps[i].data), (uint8_t *)steps[i].data};
 		q.expected = steps[i].action == CONTENT__WRITE_ACTION__COMMIT ? digest.text : (char *)"";
-		g_assert_true(rpc_call_send_message(call, &q, NULL));
+		assert_succeeds(rpc_call_send_message(call, &q, &failure));
 		Content__WriteContentResponse *a =
 			rpc_call_recv_message(call, &content__write_content_response__descriptor, &error);
 		g_assert_no_error(error);
 		g_assert_cmpint(a->offset, ==, steps[i].reached);
 		guard_free(a);
 	}
-	g_assert_true(rpc_call_finish(call, NULL));
+	assert_succeeds(rpc_call_finish(call, &failure));
 	g_autofree char *blob = g_strdup_printf("store/blobs/sha256/%s", digest_hex(&digest));
 	assert_text(&r, blob, "blob bytes");
 
@@ -332,7 +333,7 @@ static void test_content(void)
 		rpc_call_recv_message(reading, &content__read_content_response__descriptor, NULL);
 	g_assert_cmpmem(part->data.data, part->data.len, "bytes", 5);
 	guard_free(part);
-	g_assert_true(rpc_call_finish(reading, NULL));
+	assert_succeeds(rpc_call_finish(reading, &failure));
 	g_clear_pointer(&call, rpc_call_unref);
 	g_clear_pointer(&reading, rpc_call_unref);
 	rig_clear(&r);
@@ -435,7 +436,7 @@ static void test_ssh(void)
 	g_assert_cmpint(bind(listener, (struct sockaddr *)&address, sizeof(address)), ==, 0);
 	g_assert_cmpint(listen(listener, 1), ==, 0);
 	g_autofree char *value = g_strdup_printf("default=%s", address.sun_path);
-	g_assert_true(services_add_ssh(r.s, value, NULL));
+	assert_succeeds(services_add_ssh(r.s, value, &failure));
 	g_autoptr(GError) error = NULL;
 	g_assert_false(services_add_ssh(r.s, value, &error));
 	g_assert_cmpstr(error->message, ==, "duplicate agent ID \"default\"");
@@ -448,7 +449,7 @@ static void test_ssh(void)
 	static const size_t lengths[] = {2, 3, 5};
 	for (size_t i = 0; i < 3; i++) {
 		m.data = (ProtobufCBinaryData){lengths[i], (uint8_t *)pieces[i]};
-		g_assert_true(rpc_call_send_message(call, &m, NULL));
+		assert_succeeds(rpc_call_send_message(call, &m, &failure));
 	}
 	Ssh__BytesMessage *a = rpc_call_recv_message(call, &ssh__bytes_message__descriptor, NULL);
 	g_assert_cmpmem(a->data.data, a->data.len, "\0\0\0\x05\x0c\0\0\0\0", 9);
@@ -472,14 +473,14 @@ static void test_ssh_keys(void)
 	    "MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n"
 	    "-----END PRIVATE KEY-----\n");
 	g_autofree char *value = g_strdup_printf("mine=%s/key,%s/key", r.dir, r.dir);
-	g_assert_true(services_add_ssh(r.s, value, NULL));
+	assert_succeeds(services_add_ssh(r.s, value, &failure));
 	rig_connect(&r);
 	g_autoptr(rpc_metadata) md = rpc_metadata_new();
 	rpc_metadata_add(md, "buildkit.ssh.id", "mine");
 	g_autoptr(rpc_call) call = rpc_call_start(r.conn, "/moby.sshforward.v1.SSH/ForwardAgent", md, NULL, 0, NULL);
 	Ssh__BytesMessage m = SSH__BYTES_MESSAGE__INIT;
 	m.data = (ProtobufCBinaryData){10, (uint8_t *)"\0\0\0\1\x0b\0\0\0\1\x13"};
-	g_assert_true(rpc_call_send_message(call, &m, NULL));
+	assert_succeeds(rpc_call_send_message(call, &m, &failure));
 	Ssh__BytesMessage *a = rpc_call_recv_message(call, &ssh__bytes_message__descriptor, NULL);
 	g_assert_cmpuint(a->data.len, ==, 4 + 1 + 4 + 4 + 51 + 4);
 	g_assert_cmpmem(a->data.data, 13, "\0\0\0\x40\x0c\0\0\0\1\0\0\0\x33", 13);

@@ -5,6 +5,7 @@
  */
 #include "client/ssh_key.h"
 #include "client/ssh_wire.h"
+#include "lib/outcome.h"
 #include "os/tree.h"
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -23,7 +24,7 @@ static void rig_init(struct rig *r)
 
 static void rig_clear(struct rig *r)
 {
-	g_assert_true(tree_remove_at(AT_FDCWD, r->dir, NULL));
+	assert_succeeds(tree_remove_at(AT_FDCWD, r->dir, &failure));
 	g_free(r->dir);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A container: its mounts, files and release. */
 #include "container_fixture.h"
+#include "lib/outcome.h"
 
 static void test_mounts(struct fixture *f, gconstpointer data)
 {

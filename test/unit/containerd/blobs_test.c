@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "containerd/ctd_blobs.h"
 #include "lib/fake_containerd.h"
+#include "lib/outcome.h"
 #include "os/tree.h"
 #include <fcntl.h>
 #include <unistd.h>
@@ -31,7 +32,7 @@ static void tear_down(struct rig *r, gconstpointer data)
 	blob_store_close(r->blobs);
 	ctd_client_free(r->client);
 	close(r->root);
-	g_assert_true(tree_remove_at(AT_FDCWD, r->fake.dir, NULL));
+	assert_succeeds(tree_remove_at(AT_FDCWD, r->fake.dir, &failure));
 	fake_done(&r->fake);
 }
 
@@ -201,7 +202,7 @@ static void test_damage(struct rig *r, gconstpointer data)
 	g_assert_cmpint(blob_store_find_verified(again, &digest, &error), ==, -1);
 	g_assert_true(error_is(error, ERROR_DATA_LOSS));
 	g_assert_false(g_hash_table_contains(r->fake.content, digest.text));
-	g_assert_true(blob_store_put(again, "sound", 5, NULL, NULL));
+	assert_succeeds(blob_store_put(again, "sound", 5, NULL, &failure));
 	fd = blob_store_find_verified(again, &digest, NULL);
 	g_assert_cmpint(fd, >=, 0);
 	close(fd);

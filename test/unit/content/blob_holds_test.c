@@ -2,6 +2,7 @@
 #include "content/blob_holds.h"
 #include "base/limits.h"
 #include "base/scope.h"
+#include "lib/outcome.h"
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
@@ -42,9 +43,9 @@ static void test_two_builds(void)
 	blob_holds *one = blob_holds_new(store);
 	g_autoptr(blob_holds) two = blob_holds_new(store);
 	struct digest digest, popped;
-	g_assert_true(blob_holds_put(one, "manifest", 8, &digest, NULL));
-	g_assert_true(blob_holds_put(one, "manifest", 8, NULL, NULL));
-	g_assert_true(blob_holds_put(two, "manifest", 8, NULL, NULL));
+	assert_succeeds(blob_holds_put(one, "manifest", 8, &digest, &failure));
+	assert_succeeds(blob_holds_put(one, "manifest", 8, NULL, &failure));
+	assert_succeeds(blob_holds_put(two, "manifest", 8, NULL, &failure));
 	blob_holds_free(one);
 	blob_store_sweep(store, keep_none, NULL);
 	blob_store_remove(store, &digest);

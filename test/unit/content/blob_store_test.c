@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "content/blob_store.h"
+#include "lib/outcome.h"
 #include "os/tree.h"
 #include "base/scope.h"
 #include "lib/event.h"
@@ -28,14 +29,14 @@ static void tear_down(struct fixture *f, gconstpointer data)
 {
 	blob_store_close(f->store);
 	close(f->root);
-	g_assert_true(tree_remove_at(AT_FDCWD, f->top, NULL));
+	assert_succeeds(tree_remove_at(AT_FDCWD, f->top, &failure));
 	g_free(f->top);
 }
 
 static int64_t inodes(struct fixture *f)
 {
 	int64_t bytes, n;
-	g_assert_true(tree_usage(f->root, &bytes, &n, NULL));
+	assert_succeeds(tree_usage(f->root, &bytes, &n, &failure));
 	return n;
 }
 
@@ -177,7 +178,7 @@ static gpointer put_many(gpointer data)
 	for (int i = 0; i < 200; i++) {
 		g_autofree char *text = g_strdup_printf("blob %d", i % 50);
 		struct digest d;
-		g_assert_true(blob_store_put(f->store, text, strlen(text), &d, NULL));
+		assert_succeeds(blob_store_put(f->store, text, strlen(text), &d, &failure));
 		blob_store_hold(f->store, &d);
 		blob_store_release(f->store, &d);
 	}

@@ -2,6 +2,7 @@
 #include "contenthash/contenthash.h"
 #include "fssync/fssync.h"
 #include <sys/xattr.h>
+#include "lib/outcome.h"
 #include "lib/tree_dir.h"
 
 /* Vectors for upstream's content hash and cases that follow from its rules. */
@@ -349,7 +350,7 @@ static void test_rewritten(struct fixture *f, gconstpointer unused)
 static uint64_t bytes_read(void)
 {
 	g_autofree char *io = NULL;
-	g_assert_true(g_file_get_contents("/proc/self/io", &io, NULL, NULL));
+	assert_succeeds(g_file_get_contents("/proc/self/io", &io, NULL, &failure));
 	return g_ascii_strtoull(strstr(io, "rchar: ") + strlen("rchar: "), NULL, 10);
 }
 

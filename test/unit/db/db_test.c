@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "base/scope.h"
+#include "lib/outcome.h"
 
 /* Replaces the C library's function, also for sqlite: the n-th call from now on fails. */
 static int fail_after = -1;
@@ -67,7 +68,7 @@ static db *open_db(struct fixture *f, const char *const *migrations)
 static int64_t count(db *d)
 {
 	g_autoptr(db_query) q = db_select(d, "SELECT count(*) FROM t", NULL, "");
-	g_assert_true(db_next(q, NULL));
+	assert_succeeds(db_next(q, &failure));
 	return db_int(q, 0);
 }
 
@@ -92,14 +93,14 @@ static void test_values(struct fixture *f, gconstpointer unused)
 static void test_transactions(struct fixture *f, gconstpointer unused)
 {
 	g_autoptr(db) d = open_db(f, steps);
-	g_assert_true(db_begin(d, NULL));
+	assert_succeeds(db_begin(d, &failure));
 	g_assert_true(db_run(d, "INSERT INTO t(k) VALUES(?)", NULL, "s", "a"));
 	db_rollback(d);
 	db_rollback(d);
 	g_assert_cmpint(count(d), ==, 0);
-	g_assert_true(db_begin(d, NULL));
+	assert_succeeds(db_begin(d, &failure));
 	g_assert_true(db_run(d, "INSERT INTO t(k) VALUES(?)", NULL, "s", "a"));
-	g_assert_true(db_commit(d, true, NULL));
+	assert_succeeds(db_commit(d, true, &failure));
 	g_assert_cmpint(count(d), ==, 1);
 	GError *error = NULL;
 	g_assert_false(db_run(d, "INSERT INTO t(k) VALUES(?)", &error, "s", "a"));
@@ -157,13 +158,13 @@ static void test_large(struct fixture *f, gconstpointer damage)
 {
 	db *d = open_db(f, steps);
 	g_autofree char *value = g_strnfill(4000, 'x');
-	g_assert_true(db_begin(d, NULL));
+	assert_succeeds(db_begin(d, &failure));
 	for (int64_t i = 0; i < 3000; i++) {
 		g_autofree char *key = g_strdup_printf("%" G_GINT64_FORMAT, i);
 		g_assert_true(
 			db_run(d, "INSERT INTO t VALUES(?, ?, ?, NULL)", NULL, "sbi", key, value, (size_t)4000, i));
 	}
-	g_assert_true(db_commit(d, false, NULL));
+	assert_succeeds(db_commit(d, false, &failure));
 	db_close(d);
 	if (damage) {
 		scoped_fd fd = openat(f->fd, "x.db", O_RDWR | O_CLOEXEC);

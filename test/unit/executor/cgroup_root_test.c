@@ -2,6 +2,7 @@
 /* The decisions, on files named as the kernel's; e2e/cgroup_root uses real cgroups. */
 #include "executor/cgroup_root.h"
 #include "base/scope.h"
+#include "lib/outcome.h"
 #include "os/tree.h"
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -14,14 +15,14 @@ struct fixture {
 static void write_file(const struct fixture *f, const char *name, const char *text)
 {
 	g_autofree char *path = g_build_filename(f->root, name, NULL);
-	g_assert_true(g_file_set_contents(path, text, -1, NULL));
+	assert_succeeds(g_file_set_contents(path, text, -1, &failure));
 }
 
 static void expect_file(const struct fixture *f, const char *name, const char *text)
 {
 	g_autofree char *path = g_build_filename(f->root, name, NULL);
 	g_autofree char *found = NULL;
-	g_assert_true(g_file_get_contents(path, &found, NULL, NULL));
+	assert_succeeds(g_file_get_contents(path, &found, NULL, &failure));
 	g_assert_cmpstr(found, ==, text);
 }
 
@@ -45,7 +46,7 @@ static void set_up(struct fixture *f, gconstpointer unused)
 
 static void tear_down(struct fixture *f, gconstpointer unused)
 {
-	g_assert_true(tree_remove_at(AT_FDCWD, f->root, NULL));
+	assert_succeeds(tree_remove_at(AT_FDCWD, f->root, &failure));
 	g_free(f->root);
 	g_free(f->own_path);
 }

@@ -2,6 +2,7 @@
 /* Runs steps in a small root (step_fixture.h). */
 #include "step_fixture.h"
 #include "executor/runtime.h"
+#include "lib/outcome.h"
 #include <sys/wait.h>
 
 static void collect(void *data, int stream, const void *bytes, size_t n)
@@ -190,7 +191,7 @@ static void test_mounts(struct fixture *f, gconstpointer data)
 	g_autofree char *file = g_strconcat(inner, "/file", NULL);
 	g_autofree char *link = g_strconcat(source, "/link", NULL);
 	g_assert_cmpint(mkdir(source, 0755) | mkdir(inner, 0755), ==, 0);
-	g_assert_true(g_file_set_contents(file, "hello\n", -1, NULL));
+	assert_succeeds(g_file_set_contents(file, "hello\n", -1, &failure));
 	g_assert_cmpint(symlink("/inner/file", link), ==, 0);
 	scoped_fd directory = open(source, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	scoped_fd detached = mount_clone(directory, false, NULL);
@@ -413,7 +414,7 @@ static void *kill_runner(void *data)
 	for (int i = 0; i < 1000 && !is_running(k->word); i++)
 		g_usleep(10 * 1000);
 	g_assert_true(is_running(k->word));
-	g_assert_true(g_spawn_command_line_sync(k->command, NULL, NULL, NULL, NULL));
+	assert_succeeds(g_spawn_command_line_sync(k->command, NULL, NULL, NULL, &failure));
 	return NULL;
 }
 
@@ -464,7 +465,7 @@ static int count_cgroups(const char *name)
 	g_autofree char *line = g_strdup_printf("find /sys/fs/cgroup -name '%s' -type d 2> /dev/null | wc -l", name);
 	const char *argv[] = {"/bin/sh", "-c", line, NULL};
 	g_autofree char *out = NULL;
-	g_assert_true(g_spawn_sync(NULL, (char **)argv, NULL, 0, NULL, NULL, &out, NULL, NULL, NULL));
+	assert_succeeds(g_spawn_sync(NULL, (char **)argv, NULL, 0, NULL, NULL, &out, NULL, NULL, &failure));
 	return (int)g_ascii_strtoll(out, NULL, 10);
 }
 
@@ -551,8 +552,8 @@ static void test_dead_runner(struct fixture *f, gconstpointer data)
 	g_autofree char *busybox = g_strconcat(f->path, "/image" BUSYBOX, NULL);
 	g_autofree char *bytes = NULL;
 	gsize n;
-	g_assert_true(g_file_get_contents(busybox, &bytes, &n, NULL));
-	g_assert_true(g_file_set_contents(sleep, bytes, (gssize)n, NULL));
+	assert_succeeds(g_file_get_contents(busybox, &bytes, &n, &failure));
+	assert_succeeds(g_file_set_contents(sleep, bytes, (gssize)n, &failure));
 	g_assert_cmpint(chmod(sleep, 04755), ==, 0);
 	struct killer k = {seconds, line};
 	GThread *t = g_thread_new("kill", kill_runner, &k);

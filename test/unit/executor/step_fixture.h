@@ -14,6 +14,7 @@
 #pragma once
 #include "executor/executor.h"
 #include "base/scope.h"
+#include "lib/outcome.h"
 #include "os/mount.h"
 #include "os/tree.h"
 #include <fcntl.h>
@@ -62,13 +63,13 @@ static void make_image(const char *path)
 	g_autofree char *group = g_strconcat(path, "/etc/group", NULL);
 	g_autofree char *bytes = NULL;
 	gsize n;
-	g_assert_true(g_file_get_contents(BUSYBOX, &bytes, &n, NULL));
-	g_assert_true(g_file_set_contents_full(busybox, bytes, (gssize)n, G_FILE_SET_CONTENTS_NONE, 0755, NULL));
+	assert_succeeds(g_file_get_contents(BUSYBOX, &bytes, &n, &failure));
+	assert_succeeds(g_file_set_contents_full(busybox, bytes, (gssize)n, G_FILE_SET_CONTENTS_NONE, 0755, &failure));
 	g_assert_cmpint(chmod(busybox, 0755), ==, 0);
 	g_assert_cmpint(symlink("busybox", sh), ==, 0);
-	g_assert_true(g_file_set_contents(passwd, "root:x:0:0::/root:/bin/sh\nann:x:1000:1000::/home/ann:/bin/sh\n", -1,
-					  NULL));
-	g_assert_true(g_file_set_contents(group, "root:x:0:\nann:x:1000:\nstaff:x:50:ann\n", -1, NULL));
+	assert_succeeds(g_file_set_contents(passwd, "root:x:0:0::/root:/bin/sh\nann:x:1000:1000::/home/ann:/bin/sh\n",
+					    -1, &failure));
+	assert_succeeds(g_file_set_contents(group, "root:x:0:\nann:x:1000:\nstaff:x:50:ann\n", -1, &failure));
 	chmod(passwd, 0644);
 	chmod(group, 0644);
 }
@@ -167,7 +168,7 @@ static void assert_nothing_left(const struct fixture *f)
 		g_assert_true(g_str_equal(name, "runc") || g_str_has_prefix(name, "hosts") ||
 			      g_str_has_prefix(name, "resolv"));
 	g_dir_close(d);
-	g_assert_true(g_file_get_contents("/proc/self/mounts", &mounts, NULL, NULL));
+	assert_succeeds(g_file_get_contents("/proc/self/mounts", &mounts, NULL, &failure));
 	g_assert_null(strstr(mounts, f->path));
 }
 

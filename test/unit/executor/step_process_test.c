@@ -3,6 +3,7 @@
 #include "step_fixture.h"
 #include "base/thread.h"
 #include "executor/step_process.h"
+#include "lib/outcome.h"
 #include <poll.h>
 #include <signal.h>
 
@@ -177,7 +178,7 @@ static void test_pipes(struct fixture *f, gconstpointer data)
 	expect_text(&t, 2, "err\n");
 	g_assert_cmpint(talk_end(&t), ==, 5);
 	/* The handle has no effect any more. */
-	g_assert_true(step_process_signal(t.process, SIGKILL, NULL));
+	assert_succeeds(step_process_signal(t.process, SIGKILL, &failure));
 	talk_clear(&t);
 }
 
@@ -227,7 +228,7 @@ static void test_terminal(struct fixture *f, gconstpointer data)
 		    "busybox sleep "
 		    "0.02; done");
 	expect_part(&t, 1, "24 80\r\n/dev/pts/0\r\n");
-	g_assert_true(step_process_resize(t.process, (struct step_size){50, 132}, NULL));
+	assert_succeeds(step_process_resize(t.process, (struct step_size){50, 132}, &failure));
 	expect_part(&t, 1, "50 132\r\n");
 	talk_write(&t, "end\n");
 	g_assert_cmpint(talk_end(&t), ==, 4);
@@ -275,17 +276,17 @@ static void test_signal(struct fixture *f, gconstpointer data)
 	talk_init(&t, f, NULL);
 	TALK_SH(&t, "trap 'echo usr1' USR1; trap 'exit 7' TERM; echo ready; while :; do busybox sleep 0.02; done");
 	expect_part(&t, 1, "ready\n");
-	g_assert_true(step_process_signal(t.process, SIGUSR1, NULL));
+	assert_succeeds(step_process_signal(t.process, SIGUSR1, &failure));
 	expect_part(&t, 1, "usr1\n");
 	g_assert_false(step_process_signal(t.process, 1000, &error));
 	g_assert_cmpint(error_get_code(error), ==, ERROR_INVALID_ARGUMENT);
-	g_assert_true(step_process_signal(t.process, SIGTERM, NULL));
+	assert_succeeds(step_process_signal(t.process, SIGTERM, &failure));
 	g_assert_cmpint(talk_end(&t), ==, 7);
 	talk_clear(&t);
 	talk_init(&t, f, NULL);
 	TALK_SH(&t, "echo ready; exec busybox sleep 1000");
 	expect_part(&t, 1, "ready\n");
-	g_assert_true(step_process_signal(t.process, SIGKILL, NULL));
+	assert_succeeds(step_process_signal(t.process, SIGKILL, &failure));
 	g_assert_cmpint(talk_end(&t), ==, 128 + SIGKILL);
 	talk_clear(&t);
 }
@@ -317,7 +318,7 @@ static void start_step(struct talk *t, struct fixture *f)
 
 static void end_step(struct talk *t)
 {
-	g_assert_true(step_process_signal(t->process, SIGTERM, NULL));
+	assert_succeeds(step_process_signal(t->process, SIGTERM, &failure));
 	g_assert_cmpint(talk_end(t), ==, 0);
 	talk_clear(t);
 }
@@ -413,7 +414,7 @@ static void test_exec_terminal(struct fixture *f, gconstpointer data)
 		"echo got $x; while [ \"$(busybox stty size)\" = '10 20' ]; do :; done; "
 		"busybox stty size; read x; exit 3");
 	expect_part(&t, 1, "10 20\r\n");
-	g_assert_true(step_process_resize(t.process, (struct step_size){30, 40}, NULL));
+	assert_succeeds(step_process_resize(t.process, (struct step_size){30, 40}, &failure));
 	talk_write(&t, "line\n");
 	expect_part(&t, 1, "got line\r\n30 40\r\n");
 	talk_write(&t, "end\n");
@@ -430,7 +431,7 @@ static void test_exec_signal_and_cancel(struct fixture *f, gconstpointer data)
 	talk_init(&t, f, &first);
 	TALK_SH(&t, "trap 'exit 8' HUP; " KEEP_RUNNING);
 	expect_part(&t, 1, "ready\n");
-	g_assert_true(step_process_signal(t.process, SIGHUP, NULL));
+	assert_succeeds(step_process_signal(t.process, SIGHUP, &failure));
 	g_assert_cmpint(talk_end(&t), ==, 8);
 	talk_clear(&t);
 	talk_init(&t, f, &first);
@@ -460,7 +461,7 @@ static void test_exec_end(struct fixture *f, gconstpointer data)
 		TALK_SH(&several[i], "trap '' TERM; " KEEP_RUNNING);
 		expect_part(&several[i], 1, "ready\n");
 	}
-	g_assert_true(step_process_signal(first.process, SIGTERM, NULL));
+	assert_succeeds(step_process_signal(first.process, SIGTERM, &failure));
 	g_assert_cmpint(talk_end(&first), ==, 0);
 	for (size_t i = 0; i < G_N_ELEMENTS(several); i++) {
 		g_assert_cmpint(talk_end(&several[i]), ==, 128 + SIGKILL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "export/archive.h"
 #include "base/scope.h"
+#include "lib/outcome.h"
 #include <archive.h>
 #include <archive_entry.h>
 #include <fcntl.h>
@@ -26,7 +27,7 @@ static oci_descriptor *store(blob_store *blobs, const char *type, const char *te
 		*ret_bytes = g_bytes_new(text, strlen(text));
 		digest_of_text(text, &digest);
 	} else {
-		g_assert_true(blob_store_put(blobs, text, strlen(text), &digest, NULL));
+		assert_succeeds(blob_store_put(blobs, text, strlen(text), &digest, &failure));
 	}
 	return oci_descriptor_new(type, &digest, (int64_t)strlen(text));
 }

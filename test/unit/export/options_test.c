@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "export/options.h"
 #include "export/writer.h"
+#include "lib/outcome.h"
 #include <string.h>
 
 static GHashTable *attrs(const char *key, const char *value)
@@ -73,7 +74,7 @@ static void test_conflicts(void)
 static void add(annotation_group *g, const char *key, const char *value)
 {
 	bool is_annotation;
-	g_assert_true(annotation_group_add(g, key, value, &is_annotation, NULL));
+	assert_succeeds(annotation_group_add(g, key, value, &is_annotation, &failure));
 	g_assert_true(is_annotation);
 }
 
@@ -98,7 +99,7 @@ static void test_annotations(void)
 		"annotation-.x", "annotation.a b", "annotation[linux/amd64]x"};
 	for (size_t i = 0; i < G_N_ELEMENTS(others); i++) {
 		bool is_annotation = true;
-		g_assert_true(annotation_group_add(g, others[i], "v", &is_annotation, NULL));
+		assert_succeeds(annotation_group_add(g, others[i], "v", &is_annotation, &failure));
 		g_assert_false(is_annotation);
 	}
 }

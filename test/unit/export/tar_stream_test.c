@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "export/tar_stream.h"
+#include "lib/outcome.h"
 #include <archive.h>
 #include <archive_entry.h>
 #include <string.h>
@@ -45,8 +46,8 @@ static void test_round_trip(void)
 	list[6].n_xattrs = 1;
 	list[7].uid = 4000000;
 	for (size_t i = 0; i < G_N_ELEMENTS(list); i++)
-		g_assert_true(tar_stream_header(w, &list[i], NULL));
-	g_assert_true(tar_writer_finish(w, NULL));
+		assert_succeeds(tar_stream_header(w, &list[i], &failure));
+	assert_succeeds(tar_writer_finish(w, &failure));
 	g_assert_cmpuint(bytes->len % 512, ==, 0);
 
 	struct archive *a = archive_read_new();

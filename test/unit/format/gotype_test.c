@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "format/gotype.h"
+#include "lib/outcome.h"
 
 static void test_int(void)
 {
@@ -58,7 +59,7 @@ static void test_duration(void)
 		     {"1m", 60000000000, "1m0s"}};
 	for (size_t i = 0; i < G_N_ELEMENTS(table); i++) {
 		int64_t ns = -1;
-		g_assert_true(duration_parse(table[i].text, &ns, NULL));
+		assert_succeeds(duration_parse(table[i].text, &ns, &failure));
 		g_assert_cmpint(ns, ==, table[i].ns);
 		g_autofree char *printed = duration_format(ns);
 		g_assert_cmpstr(printed, ==, table[i].printed);
@@ -84,7 +85,7 @@ static void test_size(void)
 		     {"32 kb", 32768},     {"0", 0}};
 	for (size_t i = 0; i < G_N_ELEMENTS(table); i++) {
 		int64_t bytes = -1;
-		g_assert_true(size_parse(table[i].text, &bytes, NULL));
+		assert_succeeds(size_parse(table[i].text, &bytes, &failure));
 		g_assert_cmpint(bytes, ==, table[i].bytes);
 	}
 	static const char *const bad[][2] = {{"x", "invalid size: 'x'"},
@@ -119,15 +120,18 @@ static void test_time(void)
 		     {"1969-12-31T23:59:59.999999999Z", -1, "1969-12-31T23:59:59.999999999Z"}};
 	for (size_t i = 0; i < G_N_ELEMENTS(table); i++) {
 		int64_t ns = 0;
-		g_assert_true(time_parse_rfc3339(table[i].text, &ns, NULL));
+		assert_succeeds(time_parse_rfc3339(table[i].text, &ns, &failure));
 		g_assert_cmpint(ns, ==, table[i].ns);
 		g_autofree char *printed = time_format_rfc3339(ns);
 		g_assert_cmpstr(printed, ==, table[i].printed);
 	}
 	int64_t ns;
-	g_assert_false(time_parse_rfc3339("2023-02-30T00:00:00Z", &ns, NULL));
-	g_assert_false(time_parse_rfc3339("2023-01-01", &ns, NULL));
-	g_assert_false(time_parse_rfc3339("9999-01-01T00:00:00Z", &ns, NULL));
+	assert_fails(time_parse_rfc3339("2023-02-30T00:00:00Z", &ns, &failure),
+		     "parsing time \"2023-02-30T00:00:00Z\" as \"2006-01-02T15:04:05Z07:00\": cannot parse");
+	assert_fails(time_parse_rfc3339("2023-01-01", &ns, &failure),
+		     "parsing time \"2023-01-01\" as \"2006-01-02T15:04:05Z07:00\": cannot parse");
+	assert_fails(time_parse_rfc3339("9999-01-01T00:00:00Z", &ns, &failure),
+		     "parsing time \"9999-01-01T00:00:00Z\" as \"2006-01-02T15:04:05Z07:00\": cannot parse");
 }
 
 static void test_quote(void)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "format/platform.h"
+#include "lib/outcome.h"
 
 static void test_parse(void)
 {
@@ -32,7 +33,7 @@ static void test_parse(void)
 	}
 	struct platform host, linux_only;
 	platform_host(&host);
-	g_assert_true(platform_parse("linux", &linux_only, NULL));
+	assert_succeeds(platform_parse("linux", &linux_only, &failure));
 	g_assert_true(platform_equal(&host, &linux_only));
 }
 
@@ -64,8 +65,8 @@ static void test_bad(void)
 static int rank(const char *want, const char *have)
 {
 	struct platform w, h;
-	g_assert_true(platform_parse(want, &w, NULL));
-	g_assert_true(platform_parse(have, &h, NULL));
+	assert_succeeds(platform_parse(want, &w, &failure));
+	assert_succeeds(platform_parse(have, &h, &failure));
 	return platform_match(&w, &h);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "format/purl.h"
+#include "lib/outcome.h"
 
 #define DIGEST "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
 
@@ -26,7 +27,7 @@ static void test_images(void)
 		struct platform p;
 		GError *error = NULL;
 		if (rows[i].platform)
-			g_assert_true(platform_parse(rows[i].platform, &p, NULL));
+			assert_succeeds(platform_parse(rows[i].platform, &p, &failure));
 		g_autofree char *got = purl_of_image(rows[i].type, rows[i].image, rows[i].platform ? &p : NULL,
 						     rows[i].ref_type, rows[i].vcs_url, &error);
 		g_assert_no_error(error);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "format/tar.h"
+#include "lib/outcome.h"
 #include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,12 +18,12 @@ static GByteArray *written(const struct tar_entry *e)
 	GByteArray *out = g_byte_array_new();
 	g_autoptr(tar_writer) w = tar_writer_new(append, out);
 	g_autoptr(GError) error = NULL;
-	g_assert_true(tar_writer_entry(w, e, NULL));
+	assert_succeeds(tar_writer_entry(w, e, &failure));
 	if (e->size == 0) {
-		g_assert_true(tar_writer_finish(w, NULL));
+		assert_succeeds(tar_writer_finish(w, &failure));
 		return out;
 	}
-	g_assert_true(tar_writer_data(w, data, sizeof data, NULL));
+	assert_succeeds(tar_writer_data(w, data, sizeof data, &failure));
 	g_assert_false(tar_writer_finish(w, &error));
 	g_assert_true(g_str_has_suffix(error->message, " bytes are missing at the end"));
 	return out;
@@ -150,7 +151,7 @@ static void test_round_trip(void)
 	const struct tar_entry link = {
 		.name = "l", .link = name, .type = '2', .mode = 0777, .xattrs = xattrs, .n_xattrs = 2};
 	g_assert_true(tar_writer_entry(w, &file, NULL) && tar_writer_data(w, "abc", 3, NULL));
-	g_assert_false(tar_writer_data(w, "d", 1, NULL));
+	assert_fails(tar_writer_data(w, "d", 1, &failure), "more data than the size in the header");
 	g_assert_true(tar_writer_entry(w, &link, NULL) && tar_writer_finish(w, NULL));
 	want = g_strdup_printf("0 %s  420 5000000 3 7\nabc2 l %s 511 0 0 0 user.a=1 user.b=2\n", name, name);
 	static const size_t steps[] = {1, 511, 100000};

@@ -5,6 +5,7 @@
  * writes `expect`.
  */
 #include "frontend/dockerfile/dockerfile.h"
+#include "lib/outcome.h"
 #include "llb/definition.h"
 #include "lib/mock_bridge.h"
 
@@ -203,7 +204,7 @@ static void test_case(const void *data)
 	g_autofree char *path = g_build_filename(dir, "expect", NULL), *expect = read_text(dir, "expect");
 	g_autofree char *got = run_case(dir);
 	if (g_getenv("GOLDEN_UPDATE")) {
-		g_assert_true(g_file_set_contents(path, got, -1, NULL));
+		assert_succeeds(g_file_set_contents(path, got, -1, &failure));
 		return;
 	}
 	g_assert_cmpstr(got, ==, expect);

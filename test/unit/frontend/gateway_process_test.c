@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "frontend/gateway/process.h"
 #include "base/version.h"
+#include "lib/outcome.h"
 
 struct fixture {
 	struct frontend_image image;
@@ -118,7 +119,7 @@ static void test_network_labels(void)
 		struct gateway_process p;
 		fixture_init(&f);
 		put(f.image.labels, "moby.buildkit.frontend.network.none", rows[i].value);
-		g_assert_true(gateway_process_init(&p, &f.request, NULL));
+		assert_succeeds(gateway_process_init(&p, &f.request, &failure));
 		g_test_message("%s", rows[i].value);
 		g_assert_cmpint(p.no_network, ==, rows[i].none);
 		gateway_process_clear(&p);

@@ -2,6 +2,7 @@
 #include "frontend/gateway/gateway_internal.h"
 #include "base/limits.h"
 #include "lib/mock_bridge.h"
+#include "lib/outcome.h"
 
 /* ---- a result with one attestation, as a client sends it */
 
@@ -109,7 +110,7 @@ static void test_attestations(void)
 	g_assert_cmpstr(back->intotosubjects[0]->digest[1], ==, "gitCommit:bb");
 	g_assert_cmpstr(back->ref->id, !=, f.ref.id);
 	bridge_ref *same = NULL;
-	g_assert_true(gateway_find_ref(f.g, back->ref->id, &same, NULL));
+	assert_succeeds(gateway_find_ref(f.g, back->ref->id, &same, &failure));
 	g_assert_true(same == a->ref);
 	guard_free(wire);
 	g_clear_pointer(&r, build_result_unref);
@@ -178,10 +179,12 @@ static void test_returned_refs(void)
 	f.wire.result_case = GATEWAY__RESULT__RESULT_REF;
 	f.wire.ref = &f.ref;
 	bridge_ref *found = NULL;
-	g_assert_false(gateway_find_ref(f.g, "record", &found, NULL));
+	g_autoptr(GError) error = NULL;
+	g_assert_false(gateway_find_ref(f.g, "record", &found, &error));
+	g_assert_true(g_str_has_prefix(error->message, "no such ref: record, all ["));
 	g_autoptr(build_result) r = gateway_result_from_wire(f.g, &f.wire, NULL);
-	g_assert_true(gateway_return(f.g, r, NULL, NULL));
-	g_assert_true(gateway_find_ref(f.g, "record", &found, NULL));
+	assert_succeeds(gateway_return(f.g, r, NULL, &failure));
+	assert_succeeds(gateway_find_ref(f.g, "record", &found, &failure));
 	g_assert_true(found == r->ref);
 	g_clear_pointer(&r, build_result_unref);
 	fixture_clear(&f);

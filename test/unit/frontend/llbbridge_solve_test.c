@@ -3,6 +3,7 @@
 #include "api/message.h"
 #include "base/limits.h"
 #include "lib/gateway_rig.h"
+#include "lib/outcome.h"
 #include <string.h>
 
 static void test_solve_request(struct gateway_rig *f, gconstpointer data)
@@ -46,13 +47,13 @@ static void test_solve_limits(struct gateway_rig *f, gconstpointer data)
 {
 	g_autoptr(GError) error = NULL;
 	Gateway__SolveRequest request = GATEWAY__SOLVE_REQUEST__INIT;
-	g_assert_true(gateway_admit_solve(f->g, (size_t)LIMIT_SOLVE_BYTES - 1, NULL));
+	assert_succeeds(gateway_admit_solve(f->g, (size_t)LIMIT_SOLVE_BYTES - 1, &failure));
 	request.frontend = (char *)"dockerfile.v0";
 	gateway_rig_failed(GATEWAY_CALL(f, "Solve", &request, gateway__solve_response, &error), &error,
 			   ERROR_RESOURCE_EXHAUSTED, "more than 536870912 bytes in solve requests");
-	g_assert_true(gateway_admit_solve(f->g, 1, NULL));
+	assert_succeeds(gateway_admit_solve(f->g, 1, &failure));
 	for (int64_t i = 2; i < LIMIT_SOLVES; i++)
-		g_assert_true(gateway_admit_solve(f->g, 0, NULL));
+		assert_succeeds(gateway_admit_solve(f->g, 0, &failure));
 	Gateway__SolveRequest empty = GATEWAY__SOLVE_REQUEST__INIT;
 	gateway_rig_failed(GATEWAY_CALL(f, "Solve", &empty, gateway__solve_response, &error), &error,
 			   ERROR_RESOURCE_EXHAUSTED, "more than 100000 solve requests");

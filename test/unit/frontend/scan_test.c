@@ -3,6 +3,7 @@
 #include "frontend/dockerfile/mounts.h"
 #include "frontend/dockerfile/ports.h"
 #include "frontend/dockerfile/scan.h"
+#include "lib/outcome.h"
 #include <string.h>
 
 static bool scan_text(arena *a, const char *text, struct scan *s, GError **error)
@@ -21,10 +22,11 @@ static void test_lines(void)
 {
 	g_autoptr(arena) a = arena_new();
 	struct scan s;
-	g_assert_true(scan_text(a,
-				"\xEF\xBB\xBF# desc one\n#\n# kept\n\n  from  a\tas b \r\nRUN x \\\n  y\\\\\nRUN z \\  "
-				"\n# no\n\n \\\n end",
-				&s, NULL));
+	assert_succeeds(
+		scan_text(a,
+			  "\xEF\xBB\xBF# desc one\n#\n# kept\n\n  from  a\tas b \r\nRUN x \\\n  y\\\\\nRUN z \\  "
+			  "\n# no\n\n \\\n end",
+			  &s, &failure));
 	g_assert_cmpuint(s.nodes.n, ==, 3);
 	g_assert_cmpstr(node_at(&s, 0)->keyword, ==, "from");
 	g_assert_cmpuint(node_at(&s, 0)->args.n, ==, 3);
@@ -43,10 +45,10 @@ static void test_escape(void)
 	g_autoptr(arena) a = arena_new();
 	g_autoptr(GError) error = NULL;
 	struct scan s;
-	g_assert_true(scan_text(a, "# escape = `\nFROM a\nRUN x `\n y \\\n", &s, NULL));
+	assert_succeeds(scan_text(a, "# escape = `\nFROM a\nRUN x `\n y \\\n", &s, &failure));
 	g_assert_cmpint(s.escape, ==, '`');
 	g_assert_cmpstr(node_at(&s, 1)->original, ==, "RUN x  y \\");
-	g_assert_true(scan_text(a, "#!/bin/x\n# escape=`\nFROM a\n", &s, NULL));
+	assert_succeeds(scan_text(a, "#!/bin/x\n# escape=`\nFROM a\n", &s, &failure));
 	g_assert_cmpint(s.escape, ==, '\\');
 	g_assert_false(scan_text(a, "# escape=x\nFROM a\n", &s, &error));
 	g_assert_cmpstr(error->message, ==, "invalid escape token 'x' does not match ` or \\");
@@ -56,11 +58,11 @@ static void test_words(void)
 {
 	g_autoptr(arena) a = arena_new();
 	struct scan s;
-	g_assert_true(scan_text(
+	assert_succeeds(scan_text(
 		a,
 		"COPY --from=a --chown=\"x y\" -- --b c\nENV k v 'w'\nENV a=\"b c\" d=e\\ f\nRUN [\"a\", \"b\"]\n"
 		"RUN ['a']\nRUN []\nHEALTHCHECK CMD [\"x\"]\nARG a b=\"c d\"\nONBUILD RUN x\n",
-		&s, NULL));
+		&s, &failure));
 	g_assert_cmpuint(node_at(&s, 0)->flags.n, ==, 2);
 	g_assert_cmpstr(node_at(&s, 0)->flags.items[1], ==, "--chown=x y");
 	g_assert_cmpstr(node_at(&s, 0)->args.items[0], ==, "--b");
@@ -76,7 +78,7 @@ static void test_words(void)
 	g_assert_cmpuint(node_at(&s, 6)->args.n, ==, 2);
 	g_assert_cmpstr(node_at(&s, 7)->args.items[1], ==, "b=\"c d\"");
 	g_assert_cmpstr(node_at(&s, 8)->args.items[0], ==, "RUN");
-	g_assert_true(scan_text(a, "CMD [\"\\ud800x\\ud83d\\ude00\\\\ud800\", \"\xff\"]\n", &s, NULL));
+	assert_succeeds(scan_text(a, "CMD [\"\\ud800x\\ud83d\\ude00\\\\ud800\", \"\xff\"]\n", &s, &failure));
 	g_assert_true(node_at(&s, 0)->json);
 	g_assert_cmpstr(node_at(&s, 0)->args.items[0], ==, "\xEF\xBF\xBDx\xF0\x9F\x98\x80\\ud800");
 	g_assert_cmpstr(node_at(&s, 0)->args.items[1], ==, "\xEF\xBF\xBD");
@@ -87,9 +89,9 @@ static void test_heredocs(void)
 	g_autoptr(arena) a = arena_new();
 	g_autoptr(GError) error = NULL;
 	struct scan s;
-	g_assert_true(scan_text(
+	assert_succeeds(scan_text(
 		a, "COPY <<A <<-\"B\" /x\n1\nA\n\t2\n\t\tB\nRUN 3<< E cat\r\nx\r\nE\r\nCOPY [\"<<C\", \"d\"]\n", &s,
-		NULL));
+		&failure));
 	g_assert_cmpuint(s.nodes.n, ==, 3);
 	const struct heredoc *one = node_at(&s, 0)->heredocs.items[0], *two = node_at(&s, 0)->heredocs.items[1];
 	g_assert_cmpstr(one->content, ==, "1\n");
@@ -176,7 +178,7 @@ static void test_instructions(void)
 	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
 		struct scan s;
 		g_autoptr(GError) error = NULL;
-		g_assert_true(scan_text(a, cases[i].text, &s, NULL));
+		assert_succeeds(scan_text(a, cases[i].text, &s, &failure));
 		g_assert_null(instruction_parse(a, s.nodes.items[0], NULL, &error));
 		g_assert_cmpstr(error->message, ==, cases[i].want);
 	}
@@ -240,10 +242,10 @@ static void test_mounts(void)
 		g_assert_false(mount_parse(a, cases[i].text, as_it_is, NULL, &m, &error));
 		g_assert_cmpstr(error->message, ==, cases[i].want);
 	}
-	g_assert_true(mount_parse(a, "Type=tmpfs,dst=/t,size=1k", as_it_is, NULL, &m, NULL));
+	assert_succeeds(mount_parse(a, "Type=tmpfs,dst=/t,size=1k", as_it_is, NULL, &m, &failure));
 	g_assert_cmpint(m.size, ==, 1024);
 	g_assert_false(m.readonly);
-	g_assert_true(mount_parse(a, "target=/b", as_it_is, NULL, &m, NULL));
+	assert_succeeds(mount_parse(a, "target=/b", as_it_is, NULL, &m, &failure));
 	g_assert_true(m.readonly);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "frontend/dockerfile/env.h"
 #include "base/limits.h"
+#include "lib/outcome.h"
 #include <string.h>
 
 struct row {
@@ -112,7 +113,7 @@ static void test_other_escape(struct fixture *f, const void *data)
 {
 	struct words w = {.escape = '`'};
 	struct words_result r;
-	g_assert_true(words_expand(&w, f->a, "`$v C:\\x", &f->env->words, &r, NULL));
+	assert_succeeds(words_expand(&w, f->a, "`$v C:\\x", &f->env->words, &r, &failure));
 	g_assert_cmpstr(r.text, ==, "$v C:\\x");
 }
 
@@ -120,7 +121,8 @@ static void test_for_display(struct fixture *f, const void *data)
 {
 	struct words w = {.escape = '\\', .keep_quotes = true, .keep_unset = true};
 	struct words_result r;
-	g_assert_true(words_expand(&w, f->a, "RUN echo \"$f\" '$f' $u ${u} ${u:-x} e\\ f", &f->env->words, &r, NULL));
+	assert_succeeds(
+		words_expand(&w, f->a, "RUN echo \"$f\" '$f' $u ${u} ${u:-x} e\\ f", &f->env->words, &r, &failure));
 	g_assert_cmpstr(r.text, ==, "RUN echo \"foo.bar.foo\" '$f' $u ${u} ${u:-x} e f");
 }
 
@@ -129,11 +131,11 @@ static void test_split(struct fixture *f, const void *data)
 	struct words w = {.escape = '\\'};
 	struct words_result r;
 	env_set(f->env, "two", "a b", NULL);
-	g_assert_true(words_expand(&w, f->a, "x $two \"$two\" y\\ z", &f->env->words, &r, NULL));
+	assert_succeeds(words_expand(&w, f->a, "x $two \"$two\" y\\ z", &f->env->words, &r, &failure));
 	g_autofree char *joined = vec_join(&r.words, "|");
 	g_assert_cmpstr(joined, ==, "x|a|b|a b|y z");
 	/* The text before a nested word is missing in the words (as upstream). */
-	g_assert_true(words_expand(&w, f->a, "80${u:-1}", &f->env->words, &r, NULL));
+	assert_succeeds(words_expand(&w, f->a, "80${u:-1}", &f->env->words, &r, &failure));
 	g_assert_cmpstr(r.text, ==, "801");
 	g_assert_cmpstr(r.words.items[0], ==, "1");
 }
@@ -142,7 +144,7 @@ static void test_matches(struct fixture *f, const void *data)
 {
 	struct words w = {.escape = '\\'};
 	struct words_result r;
-	g_assert_true(words_expand(&w, f->a, "$v$v$u${x:-$e}", &f->env->words, &r, NULL));
+	assert_succeeds(words_expand(&w, f->a, "$v$v$u${x:-$e}", &f->env->words, &r, &failure));
 	g_autofree char *matched = vec_join(&r.matched, ","), *unmatched = vec_join(&r.unmatched, ",");
 	g_assert_cmpstr(matched, ==, "v,e");
 	g_assert_cmpstr(unmatched, ==, "u,x");

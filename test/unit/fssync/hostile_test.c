@@ -3,6 +3,7 @@
 #include "lib/fssync_pair.h"
 #include "base/scope.h"
 #include "fssync/packet.h"
+#include "lib/outcome.h"
 #include "os/tree.h"
 #include <fcntl.h>
 #include <string.h>
@@ -65,7 +66,7 @@ static int make_root(char **ret_dir)
 static void drop_root(int fd, char *dir)
 {
 	close(fd);
-	g_assert_true(tree_remove_at(AT_FDCWD, dir, NULL));
+	assert_succeeds(tree_remove_at(AT_FDCWD, dir, &failure));
 	g_free(dir);
 }
 
@@ -173,9 +174,9 @@ static void test_codec(void)
 	struct packet p;
 	g_autoptr(GByteArray) bytes = g_byte_array_new();
 	packet_append_stat(bytes, &stat);
-	g_assert_true(packet_decode(bytes->data, bytes->len, &p, NULL));
+	assert_succeeds(packet_decode(bytes->data, bytes->len, &p, &failure));
 	g_assert_true(p.has_stat && p.type == PACKET_STAT);
-	g_assert_true(stat_decode(p.stat, &back, NULL));
+	assert_succeeds(stat_decode(p.stat, &back, &failure));
 	g_assert_cmpstr(back.path, ==, stat.path);
 	g_assert_cmpint(back.mtime_ns, ==, -5);
 	g_assert_cmpint(back.size, ==, 1LL << 40);

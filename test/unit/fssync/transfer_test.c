@@ -2,6 +2,7 @@
 #include "lib/fssync_pair.h"
 #include "base/scope.h"
 #include "fssync/packet.h"
+#include "lib/outcome.h"
 #include "os/tree.h"
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -28,11 +29,11 @@ static void trees_init(struct trees *t)
 
 static void trees_clear(struct trees *t)
 {
-	g_assert_true(tree_remove_contents(t->src, NULL));
-	g_assert_true(tree_remove_contents(t->dst, NULL));
+	assert_succeeds(tree_remove_contents(t->src, &failure));
+	assert_succeeds(tree_remove_contents(t->dst, &failure));
 	close(t->src);
 	close(t->dst);
-	g_assert_true(tree_remove_at(AT_FDCWD, t->dir, NULL));
+	assert_succeeds(tree_remove_at(AT_FDCWD, t->dir, &failure));
 	g_free(t->dir);
 }
 
@@ -283,7 +284,7 @@ static void test_roots(void)
 	struct sending sending = {.pair = pair, .roots = roots, .n_roots = 2};
 	struct fssync_receive_options options = {.merge = true, .as_root = geteuid() == 0};
 	GThread *thread = g_thread_new("send", send_thread, &sending);
-	g_assert_true(fssync_receive(&pair->b, t.dst, &options, NULL, NULL));
+	assert_succeeds(fssync_receive(&pair->b, t.dst, &options, NULL, &failure));
 	g_thread_join(thread);
 	assert_file(t.dst, "linux_amd64/f", "text");
 	assert_file(t.dst, "linux_arm64/g", "text");
@@ -448,7 +449,7 @@ static char *announced_paths(int dir)
 	for (ssize_t at = 0; at < n;) {
 		uint32_t length = bytes[at] | (uint32_t)bytes[at + 1] << 8;
 		struct fssync_stat stat = {0};
-		g_assert_true(stat_decode((struct slice){bytes + at + 4, length}, &stat, NULL));
+		assert_succeeds(stat_decode((struct slice){bytes + at + 4, length}, &stat, &failure));
 		g_string_append_printf(paths, "%s%s", at ? " " : "", stat.path);
 		fssync_stat_clear(&stat);
 		at += 4 + length;
@@ -488,7 +489,7 @@ static void test_metadata_only(void)
 	g_assert_cmpint(st.st_mode, ==, S_IFREG | 0644);
 
 	/* Again, after changes: what is not wanted any more goes; the file of announcements is written anew. */
-	g_assert_true(tree_remove_at(t.src, "dir/sub", NULL));
+	assert_succeeds(tree_remove_at(t.src, "dir/sub", &failure));
 	put(t.src, "dir/file1", "file1-updated");
 	assert_sync(&t, NULL, some,
 		    "R:" FSSYNC_METADATA_NAME " U:dir M:dir/file1 R:dir/sub U:foo U:wanted A:" FSSYNC_METADATA_NAME);

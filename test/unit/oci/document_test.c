@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "oci/oci.h"
+#include "lib/outcome.h"
 #include <string.h>
 
 #define A "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -52,7 +53,7 @@ static void test_manifest(void)
 static void test_no_layers(void)
 {
 	struct digest digest;
-	g_assert_true(digest_parse(A, &digest, NULL));
+	assert_succeeds(digest_parse(A, &digest, &failure));
 	g_autoptr(oci_manifest) m = oci_manifest_new(OCI_MANIFEST);
 	m->config = oci_descriptor_new(OCI_CONFIG, &digest, 1);
 	g_autofree char *text = oci_manifest_write(m, NULL);
@@ -122,8 +123,8 @@ static void test_index(void)
 	g_autoptr(oci_index) index = oci_index_parse(index_text, strlen(index_text), OCI_INDEX, &error);
 	g_assert_no_error(error);
 	struct platform amd64, arm64, unknown = {.os = "unknown", .architecture = "unknown"};
-	g_assert_true(platform_parse("linux/amd64", &amd64, NULL));
-	g_assert_true(platform_parse("linux/arm64", &arm64, NULL));
+	assert_succeeds(platform_parse("linux/amd64", &amd64, &failure));
+	assert_succeeds(platform_parse("linux/arm64", &arm64, &failure));
 	g_assert_cmpint(oci_index_select(index, &amd64)->size, ==, 2);
 	g_assert_null(oci_index_select(index, &arm64));
 	g_assert_null(oci_index_select(index, &unknown));
@@ -152,8 +153,8 @@ static void test_config(void)
 static void test_chain_id(void)
 {
 	struct digest a, b, chain, unset = {0};
-	g_assert_true(digest_parse(A, &a, NULL));
-	g_assert_true(digest_parse(B, &b, NULL));
+	assert_succeeds(digest_parse(A, &a, &failure));
+	assert_succeeds(digest_parse(B, &b, &failure));
 	oci_chain_id(&unset, &a, &chain);
 	g_assert_cmpstr(chain.text, ==, A);
 	oci_chain_id(&a, &b, &chain);

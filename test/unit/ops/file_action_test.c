@@ -2,6 +2,7 @@
 /* Actions on trees in a temporary directory, checked as a listing: "name type mode uid:gid [content] [time]". */
 #include "ops/file_action.h"
 #include "base/scope.h"
+#include "lib/outcome.h"
 #include "ops/file_copy.h"
 #include "ops/file_mode.h"
 #include "os/tree.h"
@@ -44,7 +45,7 @@ static void teardown(struct fixture *f, gconstpointer data)
 	close(f->dst);
 	g_autofree char *name = g_path_get_basename(f->path);
 	scoped_fd tmp = open(g_get_tmp_dir(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	g_assert_true(tree_remove_at(tmp, name, NULL));
+	assert_succeeds(tree_remove_at(tmp, name, &failure));
 	g_free(f->path);
 }
 
@@ -441,14 +442,14 @@ static void test_copy_conflicts(struct fixture *f, gconstpointer data)
 	put_dir(f->dst, "in", 0755);
 	put_dir(f->dst, "in/a.txt", 0755);
 	copy_fails(f, "/d", "/in", "cannot replace to directory /in/a.txt with file");
-	g_assert_true(tree_remove_at(f->dst, "in", NULL));
+	assert_succeeds(tree_remove_at(f->dst, "in", &failure));
 	put_dir(f->dst, "in", 0755);
 	put_link(f->dst, "..", "in/sub");
 	copy_fails(f, "/d", "/in", "cannot copy to non-directory: /in/sub");
 	Pb__FileActionCopy c = copy_message("/d", "/in");
 	Pb__FileAction a = copy_action(&c);
 	c.alwaysreplaceexistingdestpaths = true;
-	g_assert_true(tree_remove_at(f->dst, "in", NULL));
+	assert_succeeds(tree_remove_at(f->dst, "in", &failure));
 	put_dir(f->dst, "in", 0755);
 	put_dir(f->dst, "in/a.txt", 0755);
 	put_link(f->dst, "..", "in/sub");
@@ -471,7 +472,7 @@ static void test_trap_46(struct fixture *f, gconstpointer data)
 	g_assert_true(S_ISREG(st.st_mode));
 	g_assert_cmpint(fstatat(f->dst, "kept", &st, AT_SYMLINK_NOFOLLOW), ==, 0);
 	g_assert_cmpint(st.st_size, ==, 1);
-	g_assert_true(tree_remove_at(f->dst, "in", NULL));
+	assert_succeeds(tree_remove_at(f->dst, "in", &failure));
 	put_dir(f->dst, "in", 0755);
 	put_dir(f->dst, "elsewhere", 0755);
 	put_link(f->dst, "../elsewhere", "in/sub");
@@ -551,7 +552,7 @@ static void test_copy_patterns(struct fixture *f, gconstpointer data)
 	c.n_include_patterns = 1;
 	run_ok(f, &a, default_owner);
 	assert_tree(f->dst, "o d 755 0:0\no/d d 750 0:0 old\no/d/sub d 711 0:0 old\no/d/sub/b.md f 4755 9:10 b old\n");
-	g_assert_true(tree_remove_at(f->dst, "o", NULL));
+	assert_succeeds(tree_remove_at(f->dst, "o", &failure));
 	char *exclude[] = {"d", "!d/a.txt", "top"};
 	c.n_include_patterns = 0;
 	c.exclude_patterns = exclude;
@@ -686,14 +687,24 @@ static void test_mode(void)
 	};
 	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
 		mode_t mode = 0;
-		g_assert_true(file_mode_apply(cases[i].text, cases[i].old, &mode, NULL));
+		assert_succeeds(file_mode_apply(cases[i].text, cases[i].old, &mode, &failure));
 		if (mode != cases[i].mode)
 			g_error("%s on %o: %o instead of %o", cases[i].text, cases[i].old, mode, cases[i].mode);
 	}
-	static const char *const bad[] = {"foo", "", "u", "u+q", "17777", "u+x,", "9"};
+	static const struct {
+		const char *text, *error;
+	} bad[] = {
+		{"foo", "invalid syntax"},
+		{"", "invalid syntax"},
+		{"u", "invalid syntax"},
+		{"u+q", "invalid syntax"},
+		{"17777", "invalid syntax"},
+		{"u+x,", "invalid syntax"},
+		{"9", "strconv.ParseInt: parsing \"9\": invalid syntax"},
+	};
 	for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
 		mode_t mode;
-		g_assert_false(file_mode_apply(bad[i], S_IFREG, &mode, NULL));
+		assert_fails(file_mode_apply(bad[i].text, S_IFREG, &mode, &failure), bad[i].error);
 	}
 }
 

@@ -4,6 +4,7 @@
  * a FIFO or a socket is never opened. inotify reports each open except those with O_PATH.
  */
 #include "base/scope.h"
+#include "lib/outcome.h"
 #include "ops/file_action.h"
 #include "os/passwd.h"
 #include "os/path.h"
@@ -202,7 +203,7 @@ static void trees_clear(struct trees *t)
 {
 	close(t->src);
 	close(t->dst);
-	g_assert_true(tree_remove_at(AT_FDCWD, t->path, NULL));
+	assert_succeeds(tree_remove_at(AT_FDCWD, t->path, &failure));
 	g_free(t->path);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "os/ca_roots.h"
+#include "lib/outcome.h"
 #include <glib/gstdio.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -67,7 +68,7 @@ static char *at(const struct fixture *x, const char *name)
 static void put(const struct fixture *x, const char *name, const char *text)
 {
 	g_autofree char *path = at(x, name);
-	g_assert_true(g_file_set_contents(path, text, -1, NULL));
+	assert_succeeds(g_file_set_contents(path, text, -1, &failure));
 }
 
 static void set_up(struct fixture *x, gconstpointer data)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "os/passwd.h"
+#include "lib/outcome.h"
 #include "os/tree.h"
 #include "base/scope.h"
 #include <fcntl.h>
@@ -99,15 +100,15 @@ static void test_lookup(void)
 {
 	uid_t uid = 5;
 	gid_t gid = 5;
-	g_assert_true(passwd_lookup_uid(root_fd, "dev", &uid, &gid, NULL));
+	assert_succeeds(passwd_lookup_uid(root_fd, "dev", &uid, &gid, &failure));
 	g_assert_cmpuint(uid, ==, 1000);
 	g_assert_cmpuint(gid, ==, 1001);
-	g_assert_true(passwd_lookup_uid(root_fd, "nobody", &uid, &gid, NULL));
+	assert_succeeds(passwd_lookup_uid(root_fd, "nobody", &uid, &gid, &failure));
 	g_assert_cmpuint(uid, ==, 0);
-	g_assert_true(passwd_lookup_gid(root_fd, "docker", &gid, NULL));
+	assert_succeeds(passwd_lookup_gid(root_fd, "docker", &gid, &failure));
 	g_assert_cmpuint(gid, ==, 60);
 	gid = 77;
-	g_assert_true(passwd_lookup_gid(root_fd, "none", &gid, NULL));
+	assert_succeeds(passwd_lookup_gid(root_fd, "none", &gid, &failure));
 	g_assert_cmpuint(gid, ==, 77);
 }
 
@@ -121,18 +122,20 @@ static void test_hostile_files(void)
 	unlinkat(root_fd, "etc/passwd", 0);
 	g_assert_cmpint(symlinkat("/../../../../etc/passwd", root_fd, "etc/passwd"), ==,
 			0); /* the link is resolved inside the root, to itself */
-	g_assert_false(passwd_resolve(root_fd, "root2", &u, NULL));
+	assert_fails(passwd_resolve(root_fd, "root2", &u, &failure),
+		     "unable to find user root2: no matching entries in passwd file");
 	unlinkat(root_fd, "etc/passwd", 0);
 	mkfifoat(root_fd, "etc/passwd", 0600);
-	g_assert_true(passwd_resolve(root_fd, "", &u, NULL));
+	assert_succeeds(passwd_resolve(root_fd, "", &u, &failure));
 	g_assert_cmpuint(u.uid, ==, 0);
 	passwd_user_clear(&u);
-	g_assert_false(passwd_lookup_uid(root_fd, "dev", &uid, &gid, NULL));
+	assert_fails(passwd_lookup_uid(root_fd, "dev", &uid, &gid, &failure), "read /etc/passwd: not a regular file");
 	unlinkat(root_fd, "etc/passwd", 0);
-	g_assert_true(passwd_lookup_uid(root_fd, "dev", &uid, &gid, NULL));
-	g_assert_true(passwd_resolve(root_fd, "1:2", &u, NULL));
+	assert_succeeds(passwd_lookup_uid(root_fd, "dev", &uid, &gid, &failure));
+	assert_succeeds(passwd_resolve(root_fd, "1:2", &u, &failure));
 	passwd_user_clear(&u);
-	g_assert_false(passwd_resolve(root_fd, "dev", &u, NULL));
+	assert_fails(passwd_resolve(root_fd, "dev", &u, &failure),
+		     "unable to find user dev: no matching entries in passwd file");
 	g_autofree char *line = g_strnfill(70000, 'x');
 	write_file("etc/passwd", line);
 	g_assert_false(passwd_resolve(root_fd, "dev", &u, &error));

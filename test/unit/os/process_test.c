@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "os/process.h"
 #include "base/scope.h"
+#include "lib/outcome.h"
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
@@ -69,7 +70,7 @@ static void test_fd_map(void)
 	g_autoptr(process) p = process_start(&spec, NULL);
 	close(ends[1]);
 	int status;
-	g_assert_true(process_wait(p, NULL, &status, NULL));
+	assert_succeeds(process_wait(p, NULL, &status, &failure));
 	char text[32] = "";
 	g_assert_cmpint(read(ends[0], text, sizeof text - 1), ==, 8);
 	g_assert_cmpstr(text, ==, "one\ntwo\n");

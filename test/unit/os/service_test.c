@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "os/service.h"
+#include "lib/outcome.h"
 #include "os/tree.h"
 #include "base/scope.h"
 #include <fcntl.h>
@@ -63,7 +64,7 @@ static void test_machine(void)
 	int64_t total, available;
 	g_assert_cmpuint(strlen(machine_boot_id()), >, 5);
 	scoped_fd fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	g_assert_true(disk_space(fd, &total, &available, NULL));
+	assert_succeeds(disk_space(fd, &total, &available, &failure));
 	g_assert_cmpint(total, >=, available);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "os/tree.h"
+#include "lib/outcome.h"
 #include "os/tree_walk.h"
 #include "base/scope.h"
 #include <fcntl.h>
@@ -18,7 +19,7 @@ static void set_up(struct fixture *f, gconstpointer data)
 
 static void tear_down(struct fixture *f, gconstpointer data)
 {
-	g_assert_true(tree_remove_at(AT_FDCWD, f->top, NULL));
+	assert_succeeds(tree_remove_at(AT_FDCWD, f->top, &failure));
 	g_assert_cmpint(access(f->top, F_OK), ==, -1);
 	close(f->fd);
 	g_free(f->top);
@@ -65,9 +66,9 @@ static void test_remove_does_not_follow(struct fixture *f, gconstpointer data)
 	mkdirat(f->fd, "gone", 0700);
 	g_assert_cmpint(symlinkat("../kept", f->fd, "gone/link"), ==, 0);
 	g_assert_cmpint(symlinkat("kept", f->fd, "link"), ==, 0);
-	g_assert_true(tree_remove_at(f->fd, "gone", NULL));
-	g_assert_true(tree_remove_at(f->fd, "link", NULL));
-	g_assert_true(tree_remove_at(f->fd, "absent", NULL));
+	assert_succeeds(tree_remove_at(f->fd, "gone", &failure));
+	assert_succeeds(tree_remove_at(f->fd, "link", &failure));
+	assert_succeeds(tree_remove_at(f->fd, "absent", &failure));
 	g_assert_cmpint(faccessat(f->fd, "kept/file", F_OK, 0), ==, 0);
 	g_assert_cmpint(faccessat(f->fd, "gone", F_OK, 0), ==, -1);
 }
@@ -78,9 +79,9 @@ static void test_usage_counts_links_once(struct fixture *f, gconstpointer data)
 	memset(bytes, 'x', sizeof bytes);
 	write_file(f->fd, "a", bytes, sizeof bytes);
 	int64_t one, two, inodes;
-	g_assert_true(tree_usage(f->fd, &one, &inodes, NULL));
+	assert_succeeds(tree_usage(f->fd, &one, &inodes, &failure));
 	g_assert_cmpint(linkat(f->fd, "a", f->fd, "b", 0), ==, 0);
-	g_assert_true(tree_usage(f->fd, &two, &inodes, NULL));
+	assert_succeeds(tree_usage(f->fd, &two, &inodes, &failure));
 	g_assert_cmpint(one, ==, two);
 	g_assert_cmpint(inodes, ==, 2);
 }
@@ -95,10 +96,10 @@ static void test_copy(struct fixture *f, gconstpointer data)
 		write_file(f->fd, "src", bytes, (size_t)sizes[i]);
 		scoped_fd src = openat(f->fd, "src", O_RDONLY | O_CLOEXEC);
 		scoped_fd dst = openat(f->fd, "dst", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-		g_assert_true(file_copy_data(src, dst, sizes[i], NULL, NULL));
+		assert_succeeds(file_copy_data(src, dst, sizes[i], NULL, &failure));
 		g_autofree char *path = g_build_filename(f->top, "dst", NULL), *got = NULL;
 		gsize n;
-		g_assert_true(g_file_get_contents(path, &got, &n, NULL));
+		assert_succeeds(g_file_get_contents(path, &got, &n, &failure));
 		g_assert_cmpmem(got, n, bytes, (size_t)sizes[i]);
 	}
 }
@@ -109,7 +110,7 @@ static void test_copy_keeps_holes(struct fixture *f, gconstpointer data)
 	scoped_fd dst = openat(f->fd, "dst", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	g_assert_cmpint(pwrite(src, "data", 4, 64 << 20), ==, 4);
 	g_assert_cmpint(ftruncate(src, 128 << 20), ==, 0);
-	g_assert_true(file_copy_data(src, dst, 128 << 20, NULL, NULL));
+	assert_succeeds(file_copy_data(src, dst, 128 << 20, NULL, &failure));
 	struct stat st;
 	fstat(dst, &st);
 	g_assert_cmpint(st.st_size, ==, 128 << 20);

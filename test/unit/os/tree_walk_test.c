@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "os/tree_walk.h"
 #include "base/scope.h"
+#include "lib/outcome.h"
 #include "os/tree.h"
 #include <fcntl.h>
 #include <stdio.h>
@@ -22,7 +23,7 @@ static void set_up(struct fixture *f, gconstpointer data)
 
 static void tear_down(struct fixture *f, gconstpointer data)
 {
-	g_assert_true(tree_remove_contents(f->fd, NULL));
+	assert_succeeds(tree_remove_contents(f->fd, &failure));
 	close(f->fd);
 	g_assert_cmpint(rmdir(f->path), ==, 0);
 	g_free(f->path);
@@ -102,7 +103,7 @@ static void test_deep(struct fixture *f, gconstpointer data)
 	ino_t inode;
 	struct stat st;
 	guint before = open_fds(), entries = 0, left = 0;
-	g_assert_true(tree_walk_enter_fd(w, open_dir(f->fd, "."), NULL, NULL));
+	assert_succeeds(tree_walk_enter_fd(w, open_dir(f->fd, "."), NULL, &failure));
 	tree_walk_pair(w, open_dir(f->fd, "."), false);
 	for (const struct tree_entry *e; (e = tree_walk_next(w, NULL));) {
 		g_assert_cmpuint(open_fds() - before, <, FEW_FDS);
@@ -121,7 +122,7 @@ static void test_deep(struct fixture *f, gconstpointer data)
 		int fd = open_dir(e->dir_fd, e->name), pair = open_dir(e->pair_fd, e->name);
 		g_assert_cmpint(fstat(fd, &st), ==, 0);
 		inode = st.st_ino;
-		g_assert_true(tree_walk_enter_fd(w, fd, &inode, NULL));
+		assert_succeeds(tree_walk_enter_fd(w, fd, &inode, &failure));
 		tree_walk_pair(w, pair, false);
 	}
 	g_assert_true(tree_walk_is_done(w));
@@ -158,7 +159,7 @@ static void test_moved(struct fixture *f, gconstpointer data)
 	g_autoptr(tree_walk) w = tree_walk_open(f->fd, &options, NULL);
 	for (const struct tree_entry *e; (e = tree_walk_next(w, &error));) {
 		if (!e->left && e->type == DT_DIR)
-			g_assert_true(tree_walk_enter(w, NULL));
+			assert_succeeds(tree_walk_enter(w, &failure));
 		if (tree_walk_depth(w) == 20 && !e->left && e->type == DT_DIR)
 			rename(from, to);
 	}
@@ -175,11 +176,11 @@ static void test_changes(struct fixture *f, gconstpointer data)
 	g_autoptr(tree_walk) w = tree_walk_open(f->fd, &options, NULL);
 	g_assert_cmpstr(tree_walk_next(w, NULL)->name, ==, "a");
 	g_assert_cmpint(unlinkat(f->fd, "a", AT_REMOVEDIR), ==, 0);
-	g_assert_true(tree_walk_enter(w, NULL));
+	assert_succeeds(tree_walk_enter(w, &failure));
 	g_assert_cmpstr(tree_walk_next(w, NULL)->name, ==, "b");
 	g_assert_cmpint(unlinkat(f->fd, "b", AT_REMOVEDIR), ==, 0);
 	g_assert_cmpint(symlinkat("c", f->fd, "b"), ==, 0);
-	g_assert_true(tree_walk_enter(w, NULL));
+	assert_succeeds(tree_walk_enter(w, &failure));
 	g_autofree char *got = list(w, NULL);
 	g_assert_cmpstr(got, ==, "c c/x <c < ");
 }
@@ -194,13 +195,13 @@ static void test_pair(struct fixture *f, gconstpointer data)
 	g_autoptr(tree_walk) w = tree_walk_new(&options);
 	g_autoptr(GString) text = g_string_new(NULL);
 	g_assert_cmpint(tree_walk_pair_fd(w), ==, -1);
-	g_assert_true(tree_walk_enter_fd(w, open_dir(f->fd, "one"), NULL, NULL));
+	assert_succeeds(tree_walk_enter_fd(w, open_dir(f->fd, "one"), NULL, &failure));
 	tree_walk_pair(w, open_dir(f->fd, "two"), true);
 	for (const struct tree_entry *e; (e = tree_walk_next(w, NULL));) {
 		g_string_append_printf(text, "%s%s:%d ", e->left ? "<" : "", e->path, e->pair_fd >= 0);
 		if (e->left || e->type != DT_DIR)
 			continue;
-		g_assert_true(tree_walk_enter(w, NULL));
+		assert_succeeds(tree_walk_enter(w, &failure));
 		g_assert_cmpuint(tree_walk_paired(w), ==, 1);
 	}
 	g_assert_cmpstr(text->str, ==, "a:1 b:1 both:1 both/x:0 <both:0 z:1 zz:1 <:1 ");
@@ -213,9 +214,9 @@ static void test_pair_late(struct fixture *f, gconstpointer data)
 	make(f->fd, names, G_N_ELEMENTS(names));
 	const struct tree_walk_options options = {.sorted = true};
 	g_autoptr(tree_walk) w = tree_walk_new(&options);
-	g_assert_true(tree_walk_enter_fd(w, open_dir(f->fd, "one"), NULL, NULL));
+	assert_succeeds(tree_walk_enter_fd(w, open_dir(f->fd, "one"), NULL, &failure));
 	g_assert_cmpstr(tree_walk_next(w, NULL)->path, ==, "d");
-	g_assert_true(tree_walk_enter(w, NULL));
+	assert_succeeds(tree_walk_enter(w, &failure));
 	const struct tree_entry *e = tree_walk_next(w, NULL);
 	g_assert_cmpstr(e->path, ==, "d/x");
 	g_assert_cmpint(e->pair_fd, ==, -1);
@@ -245,7 +246,7 @@ static void test_removes(struct fixture *f, gconstpointer data)
 		if (e->left && e->parent_fd >= 0)
 			g_assert_cmpint(unlinkat(e->parent_fd, e->name, AT_REMOVEDIR), ==, 0);
 		else if (!e->left && e->type == DT_DIR)
-			g_assert_true(tree_walk_enter(w, NULL));
+			assert_succeeds(tree_walk_enter(w, &failure));
 		else if (!e->left)
 			g_assert_cmpint(unlinkat(e->dir_fd, e->name, 0), ==, 0);
 		n += !e->left;

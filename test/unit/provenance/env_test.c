@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "provenance/env.h"
+#include "lib/outcome.h"
 #include <glib/gstdio.h>
 #include <string.h>
 
@@ -17,7 +18,7 @@ static void dir_init(struct dir *d)
 static void dir_put(struct dir *d, const char *name, const char *text)
 {
 	char *path = g_build_filename(d->path, name, NULL);
-	g_assert_true(g_file_set_contents(path, text, -1, NULL));
+	assert_succeeds(g_file_set_contents(path, text, -1, &failure));
 	g_ptr_array_add(d->files, path);
 }
 

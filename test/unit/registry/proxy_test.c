@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registry/proxy.h"
+#include "lib/outcome.h"
 
 static char *find(const proxy_config *p, const char *url)
 {
 	g_auto(http_url) u = {0};
 	char *proxy = NULL;
-	g_assert_true(http_url_parse(url, &u, NULL));
-	g_assert_true(proxy_find(p, &u, &proxy, NULL));
+	assert_succeeds(http_url_parse(url, &u, &failure));
+	assert_succeeds(proxy_find(p, &u, &proxy, &failure));
 	return proxy;
 }
 
@@ -94,7 +95,7 @@ static void test_choice(void)
 	g_auto(http_url) u = {0};
 	char *proxy = NULL;
 	g_autoptr(GError) error = NULL;
-	g_assert_true(http_url_parse("http://example.com/", &u, NULL));
+	assert_succeeds(http_url_parse("http://example.com/", &u, &failure));
 	g_assert_false(proxy_find(cgi, &u, &proxy, &error));
 	g_assert_error(error, error_domain(), ERROR_FAILED_PRECONDITION);
 	assert_proxy(cgi, "https://example.com/", "http://q");

@@ -3,6 +3,7 @@
 #include "base/scope.h"
 #include "format/compress.h"
 #include "lib/http_server.h"
+#include "lib/outcome.h"
 #include <fcntl.h>
 #include <glib/gstdio.h>
 
@@ -150,7 +151,7 @@ static void serve_blob(struct server *s, struct fake *f, const struct server_req
 	}
 	if (g_str_equal(mode, "gzip-label")) {
 		g_autoptr(GByteArray) packed = g_byte_array_new();
-		g_assert_true(gzip_member(1, (const char *)r->body->data, r->body->len, append, packed, NULL));
+		assert_succeeds(gzip_member(1, (const char *)r->body->data, r->body->len, append, packed, &failure));
 		g_byte_array_set_size(r->body, 0);
 		g_byte_array_append(r->body, packed->data, packed->len);
 		http_server_reply_header(r, "Content-Encoding", "gzip");
@@ -524,7 +525,7 @@ static bool push(struct fixture *x, const char *repository, const char *from, GE
 	digest_of(text, strlen(text), &digest);
 	g_autoptr(oci_descriptor) d = oci_descriptor_new(OCI_CONFIG, &digest, strlen(text));
 	struct digest stored;
-	g_assert_true(blob_store_put(x->blobs, text, strlen(text), &stored, NULL));
+	assert_succeeds(blob_store_put(x->blobs, text, strlen(text), &stored, &failure));
 	scoped_fd fd = blob_store_find(x->blobs, &stored, NULL);
 	struct registry_push_options o = {0};
 	if (!registry_push_blob(x->registry, ref, d, fd, from, &auth, &o, &x->work, error))

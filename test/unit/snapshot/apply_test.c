@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/tar_maker.h"
 #include "base/limits.h"
+#include "lib/outcome.h"
 #include "os/path.h"
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
@@ -33,7 +34,7 @@ static void tear_down(struct fixture *f, gconstpointer data)
 	g_assert_cmpint(unlinkat(f->top_fd, "outside", AT_REMOVEDIR), ==, 0); /* still empty */
 	close(f->root);
 	close(f->top_fd);
-	g_assert_true(tree_remove_at(AT_FDCWD, f->top, NULL));
+	assert_succeeds(tree_remove_at(AT_FDCWD, f->top, &failure));
 	g_free(f->top);
 }
 
@@ -538,7 +539,7 @@ static void test_add_errors(struct fixture *f, gconstpointer data)
 		g_autoptr(GError) error = NULL;
 		g_assert_false(apply(f, rows[i].entries, 2, &(struct apply_options){.mode = APPLY_ARCHIVE}, &error));
 		g_assert_cmpstr(error->message, ==, rows[i].text);
-		g_assert_true(tree_remove_contents(f->root, NULL));
+		assert_succeeds(tree_remove_contents(f->root, &failure));
 	}
 }
 

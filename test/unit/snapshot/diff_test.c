@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/tar_maker.h"
+#include "lib/outcome.h"
 #include "snapshot/diff.h"
 #include "os/mount.h"
 #include <archive.h>
@@ -34,7 +35,7 @@ static void tear_down(struct fixture *f, gconstpointer data)
 	close(f->upper);
 	close(f->top_fd);
 	umount2(f->top, MNT_DETACH);
-	g_assert_true(tree_remove_at(AT_FDCWD, f->top, NULL));
+	assert_succeeds(tree_remove_at(AT_FDCWD, f->top, &failure));
 	g_free(f->top);
 }
 
@@ -200,7 +201,7 @@ static void test_overlay_mount(struct fixture *f, gconstpointer data)
 	static const struct made_entry changes[] = {{"dir/sub/y", '0', "2"}};
 	fill(m, changes, 1, &native);
 	g_assert_cmpint(unlinkat(m, "dir/a", 0), ==, 0);
-	g_assert_true(tree_remove_at(m, "dir/sub", NULL));
+	assert_succeeds(tree_remove_at(m, "dir/sub", &failure));
 	g_assert_cmpint(mkdirat(m, "dir/sub", 0755), ==, 0);
 	scoped_fd copied_up = openat(m, "dir/b", O_RDWR | O_CLOEXEC); /* but not changed */
 	assert_list(f->lower, upper, true, "d dir/|f dir/.wh.a|d dir/sub/|f dir/sub/.wh.x");

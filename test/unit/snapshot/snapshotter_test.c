@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include "base/scope.h"
+#include "lib/outcome.h"
 #include "os/mount.h"
 #include "os/tree.h"
 
@@ -30,7 +31,7 @@ static void tear_down(struct fixture *f, gconstpointer unused)
 {
 	snapshotter_close(f->s);
 	close(f->root);
-	g_assert_true(tree_remove_at(AT_FDCWD, f->path, NULL));
+	assert_succeeds(tree_remove_at(AT_FDCWD, f->path, &failure));
 	g_free(f->path);
 }
 
@@ -202,7 +203,7 @@ static void test_names(void)
 	g_autoptr(snapshotter) s = snapshotter_open(root, "auto", &error);
 	g_assert_no_error(error);
 	g_assert_true(strcmp(snapshotter_name(s), "overlayfs") == 0 || strcmp(snapshotter_name(s), "native") == 0);
-	g_assert_true(tree_remove_at(AT_FDCWD, path, NULL));
+	assert_succeeds(tree_remove_at(AT_FDCWD, path, &failure));
 }
 
 int main(int argc, char **argv)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "solver/key_store.h"
 #include "base/scope.h"
+#include "lib/outcome.h"
 #include <fcntl.h>
 #include <glib/gstdio.h>
 
@@ -93,7 +94,7 @@ static void test_survives(void)
 	g_assert_true(key_store_needs_flush(k));
 	g_assert_cmpuint(find_count(k, "x", &link_a), ==, 2);
 	g_assert_cmpuint(find_count(k, "random:s", &link_a), ==, 1);
-	g_assert_true(key_store_flush(k, true, NULL));
+	assert_succeeds(key_store_flush(k, true, &failure));
 	g_assert_false(key_store_needs_flush(k));
 	key_store_close(k);
 	k = open_store();
@@ -118,7 +119,7 @@ static void test_forget(void)
 	key_store_add_result(k, "c", "w::1", 1);
 	key_store_add_result(k, "d", "w::2", 2);
 	key_store_add_result(k, "d", "w::3", 3);
-	g_assert_true(key_store_flush(k, false, NULL));
+	assert_succeeds(key_store_flush(k, false, &failure));
 	key_store_forget(k, "w::1");
 	key_store_forget_pair(k, "d", "w::2");
 	g_assert_cmpuint(result_count(k, "c"), ==, 0);
@@ -138,11 +139,11 @@ static void test_damaged(void)
 {
 	setup();
 	g_autofree char *path = g_build_filename(root, "keys.db", NULL);
-	g_assert_true(
-		g_file_set_contents(path, "this is no database, though it is long enough to be looked at", -1, NULL));
+	assert_succeeds(g_file_set_contents(path, "this is no database, though it is long enough to be looked at", -1,
+					    &failure));
 	key_store *k = open_store();
 	key_store_add_result(k, "a", "w::1", 1);
-	g_assert_true(key_store_flush(k, true, NULL));
+	assert_succeeds(key_store_flush(k, true, &failure));
 	key_store_close(k);
 	k = open_store();
 	g_assert_cmpuint(result_count(k, "a"), ==, 1);
@@ -158,9 +159,9 @@ static void test_foreign_version(void)
 	g_autofree char *path = g_build_filename(root, "keys.db", NULL);
 	g_autofree char *bytes = NULL;
 	gsize n;
-	g_assert_true(g_file_get_contents(path, &bytes, &n, NULL));
+	assert_succeeds(g_file_get_contents(path, &bytes, &n, &failure));
 	bytes[60] = 0x7f; /* user_version of the header: another format version */
-	g_assert_true(g_file_set_contents(path, bytes, (gssize)n, NULL));
+	assert_succeeds(g_file_set_contents(path, bytes, (gssize)n, &failure));
 	k = open_store();
 	g_assert_cmpuint(result_count(k, "a"), ==, 0);
 	key_store_close(k);
@@ -178,7 +179,7 @@ static void fill(key_store *k, guint n)
 		key_store_add_link(k, from, &link_a, to);
 		key_store_add_result(k, from, result, i);
 		if (i % 20000 == 0)
-			g_assert_true(key_store_flush(k, false, NULL));
+			assert_succeeds(key_store_flush(k, false, &failure));
 	}
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Exports keys from a store and imports them into a build. */
 #include "solver/import.h"
+#include "lib/outcome.h"
 #include "solver/key_walk.h"
 
 static char *digest_text(const char *text)
@@ -56,7 +57,7 @@ static void test_walk(void)
 	g_assert_cmpstr(g_array_index(two->results, struct key_result, 0).id, ==, "new");
 	g_assert_nonnull(find(g, base));
 	g_assert_nonnull(find(g, content));
-	g_assert_true(key_graph_check(g, NULL));
+	assert_succeeds(key_graph_check(g, &failure));
 	key_store_close(k);
 }
 
@@ -70,7 +71,7 @@ static void test_circles(void)
 	link_keys(k, "b", 0, "sha256:back", "a");
 	link_keys(k, "a", 0, "sha256:forth", "b");
 	g_autoptr(key_graph) g = walk_from(k, "b");
-	g_assert_true(key_graph_check(g, NULL));
+	assert_succeeds(key_graph_check(g, &failure));
 	g_autofree char *forth = digest_text("sha256:forth@0"), *step = digest_text("sha256:step@0");
 	g_assert_cmpuint(find(g, forth)->inputs[0]->len, ==, 1);
 	g_assert_cmpuint(find(g, step)->inputs[0]->len, ==, 1);
@@ -125,7 +126,7 @@ static void test_import(void)
 	g_assert_false(import_parse_id(i, keys->data, &record, &index));
 	void *result = NULL;
 	struct work work = {0};
-	g_assert_true(import_load(i, record, index, &work, &result, NULL));
+	assert_succeeds(import_load(i, record, index, &work, &result, &failure));
 	g_assert_true(result == &g);
 }
 

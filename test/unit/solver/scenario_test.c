@@ -20,6 +20,7 @@
  *	idle                         no vertex is left
  */
 #include "lib/solver_mock.h"
+#include "lib/outcome.h"
 #include "solver/graph.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -431,7 +432,7 @@ static void run_scenario(gconstpointer data)
 	s.mock = mock_new(s.root_fd);
 	g_autofree char *path = g_build_filename(scenario_dir(), s.file, NULL);
 	g_autofree char *text = NULL;
-	g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+	assert_succeeds(g_file_get_contents(path, &text, NULL, &failure));
 	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
 	for (char **line = lines; *line; line++) {
 		s.line++;

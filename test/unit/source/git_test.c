@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "source/source.h"
+#include "lib/outcome.h"
 #include "source/git.h"
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -249,7 +250,7 @@ static void test_run(void)
 static void make_file(const char *dir, const char *name, mode_t mode)
 {
 	g_autofree char *path = g_build_filename(dir, name, NULL);
-	g_assert_true(g_file_set_contents(path, "x", 1, NULL));
+	assert_succeeds(g_file_set_contents(path, "x", 1, &failure));
 	g_assert_cmpint(g_chmod(path, (int)mode), ==, 0);
 }
 

@@ -2,6 +2,7 @@
 #include "source/signature.h"
 #include "base/limits.h"
 #include "base/scope.h"
+#include "lib/outcome.h"
 #include "source/signature_ssh.h"
 #include "unit/source/signature_data.h"
 #include <fcntl.h>
@@ -135,8 +136,8 @@ static void test_ssh(void)
 	struct signature_ssh s;
 	g_autoptr(GBytes) key = NULL;
 	g_autofree char *line = NULL;
-	g_assert_true(signature_ssh_read(ssh_file_signature, strlen(ssh_file_signature), &s, NULL));
-	g_assert_true(signature_ssh_key_read(ssh_ed25519_key, &line, &key, NULL));
+	assert_succeeds(signature_ssh_read(ssh_file_signature, strlen(ssh_file_signature), &s, &failure));
+	assert_succeeds(signature_ssh_key_read(ssh_ed25519_key, &line, &key, &failure));
 	g_assert_cmpuint(s.version, ==, 1);
 	g_assert_cmpstr(s.namespace, ==, "file");
 	g_assert_cmpstr(s.hash, ==, "sha512");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/fingerprint_store.h"
 #include "base/scope.h"
+#include "lib/outcome.h"
 #include "os/tree.h"
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -30,7 +31,7 @@ static void set_up(struct fixture *f, gconstpointer unused)
 static void tear_down(struct fixture *f, gconstpointer unused)
 {
 	fingerprint_store_close(f->s);
-	g_assert_true(tree_remove_contents(f->root, NULL));
+	assert_succeeds(tree_remove_contents(f->root, &failure));
 	close(f->root);
 	g_rmdir(f->path);
 	g_free(f->path);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/platforms.h"
+#include "lib/outcome.h"
 #include <glib/gstdio.h>
 #include <string.h>
 
@@ -88,8 +89,8 @@ static void test_handlers(struct rig *r, gconstpointer data)
 	write_handler(r, "qemu-arm", "enabled", "F", "0101");
 	assert_lists(r, "");
 	g_autofree char *path = g_build_filename(r->dir, "python", NULL);
-	g_assert_true(
-		g_file_set_contents(path, "enabled\ninterpreter /usr/bin/python\nflags: F\nextension .py\n", -1, NULL));
+	assert_succeeds(g_file_set_contents(path, "enabled\ninterpreter /usr/bin/python\nflags: F\nextension .py\n", -1,
+					    &failure));
 	assert_lists(r, "");
 }
 
