@@ -67,6 +67,9 @@ static void set_user_paths(struct config *config)
 	set(&config->path, g_build_filename(directory, "buildkitd.toml", NULL));
 	set(&config->provenance_env_dir, g_build_filename(directory, "provenance.d", NULL));
 	set(&config->root, user_paths_root());
+	set((char **)(gsize)&config->oci.options.network.config_path, g_build_filename(directory, "cni.json", NULL));
+	set((char **)(gsize)&config->containerd.options.network.config_path,
+	    g_build_filename(directory, "cni.json", NULL));
 	g_strfreev(config->addresses);
 	config->addresses = g_new0(char *, 2);
 	config->addresses[0] = user_paths_address();

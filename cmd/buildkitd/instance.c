@@ -175,12 +175,16 @@ static bool open_server(instance *d, const struct config *config, GError **error
 static struct instance_counters instance_get_counters(instance *d)
 {
 	struct solver_stats stats = solver_get_stats(d->solver);
+	size_t namespaces = 0;
+	for (size_t i = 0; i < d->workers.n; i++)
+		namespaces += network_get_stats(d->workers.list[i]->network).existing;
 	return (struct instance_counters){
 		.builds = builder_running(d->builder),
 		.calls = rpc_server_open_calls(d->server),
 		.sessions = session_registry_count(d->sessions),
 		.vertices = stats.vertices,
 		.running_ops = stats.running,
+		.network_namespaces = namespaces,
 	};
 }
 
@@ -192,6 +196,7 @@ static void debug_counters(void *data, void (*add)(void *to, const char *name, i
 	add(to, "sessions", (int64_t)c.sessions);
 	add(to, "vertices", (int64_t)c.vertices);
 	add(to, "running_ops", (int64_t)c.running_ops);
+	add(to, "network_namespaces", (int64_t)c.network_namespaces);
 }
 
 static void debug_metrics(void *data, GString *out)

@@ -22,7 +22,7 @@ void instance_free(instance *d);
 
 /* Adds the counters that the debug address shows. Thread: any. */
 struct instance_counters {
-	size_t builds, calls, sessions, vertices, running_ops;
+	size_t builds, calls, sessions, vertices, running_ops, network_namespaces;
 };
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(instance, instance_free)

@@ -28,18 +28,18 @@
 	 "enable " what ": true, false or auto"},                                                                      \
 	{#NAME "-worker-labels", "worker." #NAME ".labels", W(OPTION_LABELS, NAME, options.labels), NULL, NULL,        \
 	 "worker label, e.g. com.example.kind=fast"},                                                                  \
-	{#NAME "-worker-net", "worker." #NAME ".networkMode", W(OPTION_STRING, NAME, options.network_mode), "auto",    \
-	 NULL, "network mode of steps: auto or host (cni and bridge are not supported yet)"},                          \
-	{#NAME "-cni-config-path", "worker." #NAME ".cniConfigPath", OPTION_STRING, NOT_YET, NULL, NULL,               \
-	 "CNI configuration file"},                                                                                    \
-	{#NAME "-cni-binary-dir", "worker." #NAME ".cniBinaryPath", OPTION_STRING, NOT_YET, NULL, NULL,                \
-	 "directory of CNI plugin binaries"},                                                                          \
-	{#NAME "-cni-pool-size", "worker." #NAME ".cniPoolSize", OPTION_INT, NOT_YET, NULL, NULL,                      \
-	 "number of network namespaces to create in advance"},                                                         \
-	{NULL, "worker." #NAME ".bridgeName", OPTION_STRING, NOT_YET, NULL, NULL,                                      \
+	{#NAME "-worker-net", "worker." #NAME ".networkMode", W(OPTION_STRING, NAME, options.network.mode), "auto",    \
+	 NULL, "network mode of steps: auto (cni if the CNI configuration file exists, else host), cni, bridge or host"}, \
+	{#NAME "-cni-config-path", "worker." #NAME ".cniConfigPath", W(OPTION_STRING, NAME, options.network.config_path), \
+	 "/etc/buildkit/cni.json", NULL, "CNI configuration file"},                                                    \
+	{#NAME "-cni-binary-dir", "worker." #NAME ".cniBinaryPath", W(OPTION_STRING, NAME, options.network.plugin_dir), \
+	 "/opt/cni/bin", NULL, "directory of CNI plugin binaries"},                                                    \
+	{#NAME "-cni-pool-size", "worker." #NAME ".cniPoolSize", W(OPTION_INT, NAME, options.network.pool_size), "0",  \
+	 NULL, "number of network namespaces to create in advance"},                                                   \
+	{NULL, "worker." #NAME ".bridgeName", W(OPTION_STRING, NAME, options.network.bridge_name), "buildkit0", NULL,  \
 	 "name of the bridge (network mode bridge)"},                                                                  \
-	{NULL, "worker." #NAME ".bridgeSubnet", OPTION_STRING, NOT_YET, NULL, NULL,                                    \
-	 "subnet of the bridge (network mode bridge)"},                                                                \
+	{NULL, "worker." #NAME ".bridgeSubnet", W(OPTION_STRING, NAME, options.network.bridge_subnet), "10.10.0.0/16", \
+	 NULL, "subnet of the bridge (network mode bridge)"},                                                          \
 	{#NAME "-worker-apparmor-profile", "worker." #NAME ".apparmor-profile",                                        \
 	 W(OPTION_STRING, NAME, options.executor.apparmor_profile), NULL, NULL, "AppArmor profile of steps"},          \
 	{#NAME "-worker-selinux", "worker." #NAME ".selinux", W(OPTION_BOOL, NAME, options.executor.selinux), NULL,    \

@@ -107,6 +107,9 @@
 	X(L47, LOG_LINE_BYTES, KIB(8), "log line of the daemon")                                                       \
 	X(L9t, CONNECTION_THREADS, 512, "calls of a connection that hold a thread")                                    \
 	X(L9d, CALL_THREADS, 2048, "calls of the daemon that hold a thread")                                           \
+	X(L49, CNI_CONFIG_BYTES, MIB(1), "CNI configuration")                                                          \
+	X(L49o, CNI_OUTPUT_BYTES, MIB(1), "output of a call of a CNI plugin")                                          \
+	X(L49t, CNI_PLUGIN_MS, 60000, "time of a call of a CNI plugin, ms")                                            \
 	X(L10b, CONNECTION_BUFFER_BYTES, MIB(64), "unread messages of a connection")                                   \
 	X(L10g, BUFFER_BYTES, MIB(256), "unread messages of all connections")                                          \
 	X(L10s, STALL_MS, 10000, "time that unread messages beyond a connection's share may wait, ms")                 \

@@ -164,6 +164,7 @@ executor *executor_new(const struct executor_options *options, GError **error)
 	e->cgroup_parent = g_strdup(options->cgroup_parent);
 	e->instance = g_strdup(options->instance ? options->instance : "unnamed");
 	e->apparmor_profile = g_strdup(options->apparmor_profile);
+	e->network = options->network && !network_is_host(options->network) ? options->network : NULL;
 	e->allow_network_host = options->allow_network_host;
 	e->allow_security_insecure = options->allow_security_insecure;
 	e->selinux = options->selinux;
@@ -353,11 +354,20 @@ static void output_to_log(void *data, int stream, const void *bytes, size_t n)
 	step_log_write(data, stream, bytes, n);
 }
 
-bool executor_run(executor *e, const struct step *step, struct work *work, struct step_exit *ret_exit, GError **error)
+/* Takes a network namespace for the step; *ret is NULL if the step does not need one. */
+static bool take_network(executor *e, const struct step *step, struct work *work, network_namespace **ret,
+			 GError **error)
 {
-	if (!check_step(e, step, error) || !cancel_check(work->cancel, error) ||
-	    !check_kernel_directories(step, error) || !check_tables(step, error))
-		return false;
+	*ret = NULL;
+	if (!e->network || step->network != STEP_NETWORK_DEFAULT)
+		return true;
+	*ret = network_take(e->network, step->hostname, work->cancel, error);
+	return *ret != NULL;
+}
+
+static bool run_in(executor *e, const struct step *step, const network_namespace *network, struct work *work,
+		   struct step_exit *ret_exit, GError **error)
+{
 	g_autofree char *parent = parents_enter(e->parents, step->cgroup_parent, error);
 	if (!parent)
 		return false;
@@ -368,6 +378,7 @@ bool executor_run(executor *e, const struct step *step, struct work *work, struc
 		.step = step,
 		.io = step->io,
 		.cgroup_parent = parent,
+		.network = network,
 		.work = work,
 		.output = step->output ? step->output : output_to_log,
 		.output_data = step->output ? step->output_data : &log,
@@ -378,6 +389,19 @@ bool executor_run(executor *e, const struct step *step, struct work *work, struc
 		step_log_flush_tail(&log);
 	step_log_done(&log);
 	parents_leave(e->parents, parent);
+	return ran;
+}
+
+bool executor_run(executor *e, const struct step *step, struct work *work, struct step_exit *ret_exit, GError **error)
+{
+	network_namespace *network;
+	if (!check_step(e, step, error) || !cancel_check(work->cancel, error) ||
+	    !check_kernel_directories(step, error) || !check_tables(step, error) ||
+	    !take_network(e, step, work, &network, error))
+		return false;
+	bool ran = run_in(e, step, network, work, ret_exit, error);
+	if (network)
+		network_release(network, ran && !step->insecure); /* insecure steps can change the namespace */
 	return ran;
 }
 

@@ -26,6 +26,7 @@
  */
 #pragma once
 #include "base/work.h"
+#include "network/network.h"
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -39,6 +40,8 @@ struct executor_options {
 	const char *cgroup_parent;
 	const char *apparmor_profile;
 	const char *const *dns_nameservers, *const *dns_options, *const *dns_search; /* NULL: the host's */
+	network_provider
+		*network;     /* borrowed; namespaces of steps with the default network; NULL: the daemon's is used */
 	const char *instance; /* prefix of names that runners give; leftover steps are found by their bundles */
 	bool allow_network_host, allow_security_insecure;
 	bool no_seccomp;

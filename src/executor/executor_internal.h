@@ -26,6 +26,7 @@ struct executor {
 	runner *runner;                            /* NULL: an OCI runtime is used */
 	gint keep;                                 /* atomic; enum runtime_keep of binary as an OCI runtime */
 	const struct bundle_runner *bundle_runner; /* borrowed; NULL: binary runs bundles */
+	network_provider *network;                 /* borrowed; NULL: steps use the daemon's namespace */
 	char *instance;
 	parents *parents; /* owned */
 	char **caps;
@@ -39,8 +40,9 @@ struct executor {
 
 struct step_run { /* all borrowed */
 	const struct step *step;
-	const struct step_io *io;  /* may be NULL */
-	const char *cgroup_parent; /* "": none */
+	const struct step_io *io;         /* may be NULL */
+	const char *cgroup_parent;        /* "": none */
+	const network_namespace *network; /* NULL: the daemon's, or a new one without a network */
 	struct work *work;
 	pump_output_fn output;
 	void *output_data;

@@ -137,9 +137,10 @@ static bool prepare(struct prepared *p, const struct step *step, GError **error)
 	       executor_ensure_cwd(step, &p->user, error) && stubs_make(p->stubs, error);
 }
 
-static step_plan *make_plan(const struct prepared *p, const struct step *step, const struct runner_streams *streams,
+static step_plan *make_plan(const struct prepared *p, const struct step_run *run, const struct runner_streams *streams,
 			    GError **error)
 {
+	const struct step *step = run->step;
 	const executor *e = p->e;
 	struct step_plan_input input = {
 		.spec =
@@ -151,6 +152,7 @@ static step_plan *make_plan(const struct prepared *p, const struct step *step, c
 				.no_devices = e->no_devices,
 				.no_process_sandbox = e->no_process_sandbox,
 				.cgroup_namespace = e->cgroups.v2,
+				.network = run->network,
 				.free_loop = step->insecure ? spec_free_loop() : 0,
 			},
 		.seccomp = e->seccomp_program,
@@ -169,7 +171,7 @@ static bool run_process(const struct prepared *p, const struct step_run *run, st
 	__attribute__((cleanup(runner_process_clear))) struct runner_process process;
 	if (!runner_process_init(&process, p->e, run, s, error))
 		return false;
-	g_autoptr(step_plan) plan = make_plan(p, run->step, &process.streams, error);
+	g_autoptr(step_plan) plan = make_plan(p, run, &process.streams, error);
 	bool ended = plan && runner_process_run(&process, plan, ret_exit, error);
 	if (!ended) {
 		/* Further processes end before the handle does. */
@@ -217,7 +219,7 @@ const struct step *runner_step_of(void *first)
 }
 
 static step_plan *make_join_plan(const struct runner_process *p, const struct passwd_user *user, int pidfd,
-				 GError **error)
+				 const network_namespace *network, GError **error)
 {
 	const executor *e = p->e;
 	struct step_plan_input input = {
@@ -229,6 +231,7 @@ static step_plan *make_join_plan(const struct runner_process *p, const struct pa
 				.all_caps = (const char *const *)e->caps,
 				.no_process_sandbox = e->no_process_sandbox,
 				.cgroup_namespace = e->cgroups.v2,
+				.network = network,
 			},
 		.seccomp = e->seccomp_program,
 	};
@@ -248,6 +251,6 @@ bool runner_step_exec(executor *e, void *first, const struct step_run *run, stru
 	if (!passwd_resolve(run->step->root_fd, run->step->user ? run->step->user : "", &user, error) ||
 	    !runner_join(e->runner, step->step, &s, error))
 		return false;
-	g_autoptr(step_plan) plan = make_join_plan(&process, &user, step->step->pidfd, error);
+	g_autoptr(step_plan) plan = make_join_plan(&process, &user, step->step->pidfd, step->run->network, error);
 	return plan && runner_process_run(&process, plan, ret_exit, error);
 }

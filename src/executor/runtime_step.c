@@ -70,8 +70,10 @@ static char *hosts_path(const executor *e, const struct step *step, const bundle
 	return g_strconcat(bundle_path(b), "/hosts", NULL);
 }
 
-static bool prepare(executor *e, const struct step *step, bundle *b, stubs *s, const char *cgroup_path, GError **error)
+static bool prepare(executor *e, const struct step_run *run, bundle *b, stubs *s, const char *cgroup_path,
+		    GError **error)
 {
+	const struct step *step = run->step;
 	__attribute__((cleanup(passwd_user_clear))) struct passwd_user user = {0};
 	g_autofree const char **sources = g_new0(const char *, step->n_mounts + 1);
 	const char *resolv = names_files_resolv(&e->names, step->network == STEP_NETWORK_HOST, error);
@@ -104,6 +106,7 @@ static bool prepare(executor *e, const struct step *step, bundle *b, stubs *s, c
 		.no_devices = e->no_devices,
 		.no_process_sandbox = e->no_process_sandbox,
 		.cgroup_namespace = e->cgroups.v2,
+		.network = run->network,
 		.terminal = step->io && step->io->terminal,
 		.size = step->io ? step->io->size : (struct step_size){0},
 		.free_loop = step->insecure ? spec_free_loop() : 0,
@@ -159,7 +162,7 @@ bool runtime_step_run(executor *e, const struct step_run *run, struct step_exit 
 		return false;
 	g_autoptr(stubs) s = stubs_new(step->root_fd, step->remove_stubs_recursive);
 	g_autofree char *cgroup_path = cgroup_path_for(run->cgroup_parent, id);
-	if (!prepare(e, step, b, s, cgroup_path, error))
+	if (!prepare(e, run, b, s, cgroup_path, error))
 		return false;
 	const struct runtime_call call = {
 		.binary = e->binary,

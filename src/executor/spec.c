@@ -435,16 +435,16 @@ static void put_namespaces(json_writer *w, const struct spec_input *in)
 	size_t n = 0;
 	for (size_t i = in->no_process_sandbox ? 1 : 0; i < G_N_ELEMENTS(always); i++)
 		names[n++] = always[i];
-	/*
-	 * Without its own network namespace the step uses the host's: the default if no other provider is configured.
-	 */
-	if (in->step->network == STEP_NETWORK_NONE)
+	/* Without its own network namespace the step uses the host's. */
+	if (in->network || in->step->network == STEP_NETWORK_NONE)
 		names[n++] = "network";
 	if (in->cgroup_namespace)
 		names[n++] = "cgroup";
 	for (size_t i = 0; i < n; i++) {
 		json_object_begin(w);
 		put_string(w, "type", names[i]);
+		if (in->network && g_str_equal(names[i], "network"))
+			put_string(w, "path", network_namespace_path(in->network));
 		json_object_end(w);
 	}
 	json_array_end(w);

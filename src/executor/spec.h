@@ -26,6 +26,7 @@ struct spec_input {
 	bool no_devices;         /* insecure steps get no further devices: they cannot be created in a user namespace */
 	bool no_process_sandbox; /* the daemon's pid namespace, and its /proc with what is mounted below */
 	bool cgroup_namespace;
+	const network_namespace *network; /* the step's network namespace; NULL: by step->network */
 	bool terminal;
 	struct step_size size; /* of the terminal; 0: not set */
 	int free_loop;         /* next free loop device, for insecure steps */

@@ -281,12 +281,17 @@ static void plan_resources(struct plan *plan, const struct step_resources *r)
 static uint64_t step_namespaces(const struct spec_input *in)
 {
 	uint64_t flags = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | (in->no_process_sandbox ? 0 : CLONE_NEWPID);
-	/*
-	 * Without its own network namespace the step uses the host's: the default if no other provider is configured.
-	 */
-	if (in->step->network == STEP_NETWORK_NONE)
+	/* Without its own network namespace the step uses the host's. */
+	if (in->network || in->step->network == STEP_NETWORK_NONE)
 		flags |= CLONE_NEWNET;
 	return in->cgroup_namespace ? flags | CLONE_NEWCGROUP : flags;
+}
+
+static void add_join(step_plan *p, uint64_t type, int fd)
+{
+	p->joins[0] = (struct plan_join){.type = type, .fd = add_fd(p, fd)};
+	p->plan.joins = p->joins;
+	p->plan.n_joins = G_N_ELEMENTS(p->joins);
 }
 
 static step_plan *step_plan_alloc(void)
@@ -311,6 +316,10 @@ step_plan *step_plan_new(const struct step_plan_input *in, GError **error)
 	if (!plan_process(p, in, error) || !plan_tree(p, in, error))
 		return NULL;
 	p->plan.namespaces = step_namespaces(&in->spec);
+	if (in->spec.network) {
+		p->plan.namespaces &= ~(uint64_t)CLONE_NEWNET;
+		add_join(p, CLONE_NEWNET, network_namespace_fd(in->spec.network));
+	}
 	p->plan.hostname = step->hostname && *step->hostname != '\0' ? step->hostname : NAMES_DEFAULT_HOSTNAME;
 	plan_resources(&p->plan, &step->resources);
 	return g_steal_pointer(&p);
@@ -321,9 +330,7 @@ step_plan *step_plan_new_join(const struct step_plan_input *in, int pidfd, GErro
 	g_autoptr(step_plan) p = step_plan_alloc();
 	if (!plan_process(p, in, error))
 		return NULL;
-	p->joins[0] = (struct plan_join){.type = step_namespaces(&in->spec), .fd = add_fd(p, pidfd)};
-	p->plan.joins = p->joins;
-	p->plan.n_joins = G_N_ELEMENTS(p->joins);
+	add_join(p, step_namespaces(&in->spec), pidfd);
 	return g_steal_pointer(&p);
 }
 

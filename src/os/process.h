@@ -32,6 +32,7 @@ struct process_spec {
 	const struct process_limit *limits; /* set directly after the start */
 	size_t n_limits;
 	struct stall_rule stall; /* with new_session, process_run only: a stall is an error and kills the program */
+	int64_t timeout_ms; /* process_run only: a longer run is DEADLINE_EXCEEDED and kills the program; 0: no limit */
 };
 process *process_start(const struct process_spec *spec, GError **error);
 pid_t process_pid(const process *p);

@@ -19,6 +19,8 @@ struct run {
 	size_t n_input, max_bytes;
 	struct output out, err;
 	struct stall_watch watch;
+	int64_t timeout_ms; /* 0: no limit */
+	int64_t end_us;
 };
 
 static void run_clear(struct run *r)
@@ -106,6 +108,27 @@ static void input_write(struct run *r)
 		fd_close(&r->input_fd);
 }
 
+/* Returns the time until the stall rule or the timeout must be checked. */
+static int64_t wait_ms(const struct run *r)
+{
+	int64_t stall_ms = stall_watch_interval_ms(&r->watch);
+	if (r->timeout_ms == 0)
+		return stall_ms;
+	int64_t left_ms = MAX(0, (r->end_us - g_get_monotonic_time() + 999) / 1000);
+	return stall_ms < 0 ? left_ms : MIN(stall_ms, left_ms);
+}
+
+static bool check_time(struct run *r, GError **error)
+{
+	if (stall_watch_check(&r->watch))
+		return error_set(error, ERROR_DEADLINE_EXCEEDED, "no data for %g s: i/o timeout",
+				 (double)r->watch.rule.window_ms / 1000);
+	if (r->timeout_ms > 0 && g_get_monotonic_time() >= r->end_us)
+		return error_set(error, ERROR_DEADLINE_EXCEEDED, "did not exit within %g s",
+				 (double)r->timeout_ms / 1000);
+	return true;
+}
+
 /*
  * Waits until the child has exited, then reads the rest of the pipes, without waiting for other processes that keep
  * them open.
@@ -118,11 +141,10 @@ static bool run_loop(struct run *r, cancel *c, GError **error)
 				       {.fd = r->out.fd, .events = POLLIN},
 				       {.fd = r->err.fd, .events = POLLIN},
 				       {.fd = r->input_fd, .events = POLLOUT}};
-		if (cancel_poll(c, fds, G_N_ELEMENTS(fds), stall_watch_interval_ms(&r->watch), error) < 0)
+		if (cancel_poll(c, fds, G_N_ELEMENTS(fds), wait_ms(r), error) < 0)
 			return false;
-		if (fds[0].revents == 0 && stall_watch_check(&r->watch))
-			return error_set(error, ERROR_DEADLINE_EXCEEDED, "no data for %g s: i/o timeout",
-					 (double)r->watch.rule.window_ms / 1000);
+		if (fds[0].revents == 0 && !check_time(r, error))
+			return false;
 		ended = fds[0].revents != 0;
 		if (r->out.fd >= 0 && !output_read(&r->out, r->max_bytes, error))
 			return false;
@@ -141,6 +163,8 @@ bool process_run(const struct process_spec *spec, const void *input, size_t n_in
 							    .input = input,
 							    .n_input = n_input,
 							    .max_bytes = max_bytes,
+							    .timeout_ms = spec->timeout_ms,
+							    .end_us = g_get_monotonic_time() + spec->timeout_ms * 1000,
 							    .out = {-1, g_byte_array_new()},
 							    .err = {-1, g_byte_array_new()}};
 	if (!run_start(&r, spec, error) || !run_loop(&r, c, error) || !process_wait(r.child, c, ret_status, error))

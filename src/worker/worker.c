@@ -60,7 +60,7 @@ static void set_labels(worker *w, const struct worker_options *options)
 	set_label(w, "executor", w->backing ? "containerd" : "oci");
 	set_label(w, "snapshotter", cache_snapshotter_name(w->cache));
 	set_label(w, "hostname", g_get_host_name());
-	set_label(w, "network", "host");
+	set_label(w, "network", network_mode(w->network));
 	if (w->backing)
 		containerd_labels(w->backing, set_label, w);
 	else
@@ -108,17 +108,6 @@ static void set_gc(worker *w, const struct worker_options *options)
 		w->gc[i].filters = g_strdupv(options->gc.rules[i].filters);
 }
 
-static bool check_network_mode(const char *mode, GError **error)
-{
-	static const char *const later[] = {"cni", "bridge", NULL};
-	if (!mode || !*mode || strcmp(mode, "auto") == 0 || strcmp(mode, "host") == 0)
-		return true;
-	if (g_strv_contains(later, mode))
-		return error_set(error, ERROR_UNIMPLEMENTED, "network mode \"%s\" is not supported yet, use \"host\"",
-				 mode);
-	return error_set(error, ERROR_INVALID_ARGUMENT, "invalid network mode: \"%s\"", mode);
-}
-
 static bool open_root(worker *w, const struct worker_options *options, const char *name, GError **error)
 {
 	scoped_fd dir_fd = open_dir(options->root_fd, name, error);
@@ -159,9 +148,19 @@ static bool open_executor(worker *w, const struct worker_options *options, GErro
 	executor_options.root_fd = w->root_fd;
 	executor_options.root_path = w->root_path;
 	executor_options.bundle_runner = w->backing ? containerd_runner(w->backing) : NULL;
+	executor_options.network = w->network;
 	executor_options.instance = w->id;
 	w->executor = executor_new(&executor_options, error);
 	return w->executor != NULL;
+}
+
+static bool open_network(worker *w, const struct worker_options *options, GError **error)
+{
+	struct network_options network_options = options->network;
+	network_options.root_path = w->root_path;
+	network_options.rootless = options->executor.rootless;
+	w->network = network_open(&network_options, error);
+	return w->network != NULL;
 }
 
 static worker *worker_new(const struct worker_options *options)
@@ -178,7 +177,8 @@ static worker *worker_new(const struct worker_options *options)
 /* Initialises the members that both kinds of worker have, after their parts are open. */
 static bool complete(worker *w, const struct worker_options *options, GError **error)
 {
-	if (!open_cache(w, options, error) || !open_executor(w, options, error) || !set_platforms(w, options, error))
+	if (!open_cache(w, options, error) || !open_network(w, options, error) || !open_executor(w, options, error) ||
+	    !set_platforms(w, options, error))
 		return false;
 	w->registry = registry_new(options->registry);
 	set_labels(w, options);
@@ -204,8 +204,7 @@ worker *worker_open(const struct worker_options *options, GError **error)
 {
 	g_autoptr(worker) w = worker_new(options);
 	const char *name = strcmp(options->snapshotter, "native") == 0 ? "runc-native" : "runc-overlayfs";
-	if (!check_network_mode(options->network_mode, error) || !open_root(w, options, name, error) ||
-	    !complete(w, options, error))
+	if (!open_root(w, options, name, error) || !complete(w, options, error))
 		return NULL;
 	return g_steal_pointer(&w);
 }
@@ -216,7 +215,7 @@ worker *worker_open_containerd(const struct worker_options *options, GError **er
 	g_autofree char *name = g_strconcat("containerd-", options->snapshotter, NULL);
 	if (!*options->snapshotter || strchr(options->snapshotter, '/'))
 		return error_null(error, ERROR_INVALID_ARGUMENT, "bad snapshotter name: \"%s\"", options->snapshotter);
-	if (!check_network_mode(options->network_mode, error) || !open_root(w, options, name, error))
+	if (!open_root(w, options, name, error))
 		return NULL;
 	w->backing = containerd_open(&options->containerd, options->snapshotter, w->id, w->root_fd, error);
 	if (!w->backing)
@@ -232,6 +231,7 @@ void worker_close(worker *w)
 	if (!w)
 		return;
 	g_clear_pointer(&w->executor, executor_free);
+	g_clear_pointer(&w->network, network_close);
 	g_clear_pointer(&w->registry, registry_free);
 	g_clear_pointer(&w->source_context.git_locks, name_locks_free);
 	g_clear_pointer(&w->fingerprints, fingerprint_store_close);

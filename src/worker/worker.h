@@ -38,6 +38,7 @@ typedef struct worker {
 	size_t n_gc;
 	cache *cache;
 	blob_store *blobs;
+	network_provider *network;
 	executor *executor;
 	registry *registry;
 	session_registry *sessions; /* borrowed from the daemon */
@@ -68,16 +69,16 @@ struct worker_options {
 	const char *root_path;
 	session_registry *sessions;
 	const struct registry_config *registry;
-	cdi *cdi;                /* may be NULL */
-	const char *snapshotter; /* "auto" or a mode */
-	const char *network_mode;
-	char **platforms; /* NULL or empty: detected */
+	cdi *cdi;                       /* may be NULL */
+	const char *snapshotter;        /* "auto" or a mode */
+	struct network_options network; /* the worker sets root_path and rootless */
+	char **platforms;               /* NULL or empty: detected */
 	int64_t platforms_max_age_ns;
 	GHashTable *labels; /* in addition to the default labels; may be NULL */
 	int64_t max_parallelism;
 	bool explain_misses;
 	struct gc_options gc;
-	struct executor_options executor; /* the worker sets root_fd, root_path, bundle_runner and instance */
+	struct executor_options executor; /* the worker sets root_fd, root_path, bundle_runner, network and instance */
 	struct containerd_options containerd;
 };
 /* Opens <root>/runc-<snapshotter>/. Errors name the object that could not be opened. */

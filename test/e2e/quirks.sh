@@ -5,8 +5,8 @@ cat > "$WORK/buildkitd.toml" <<'TOML'
 [ghacache]
   serverurl = "http://127.0.0.1:1/"
 TOML
-start_daemon --oci-cni-config-path "$WORK/none"
-wait_for 'cni' "$WORK/daemon.log"
+start_daemon
+wait_for 'ghacache' "$WORK/daemon.log"
 good() { build "$WORK/c" "$@" > "$WORK/said" 2>&1 || { cat "$WORK/said"; fail "$quirk"; }; }
 is() { [ "$1" = "$2" ] || { cat "$WORK/said"; fail "$quirk: got \"$1\", not \"$2\""; }; }
 

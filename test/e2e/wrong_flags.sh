@@ -26,7 +26,7 @@ expect 'another instance running?' "$BIN/buildkitd" --root "$WORK/root" --addr "
 "$BIN/buildctl" --version | grep -Eq '^buildctl github.com/moby/buildkit v0\.(3[2-9]|[4-9][0-9])\.[0-9]+\+buildkit-c\.[0-9.]+ [^ ]*$' || fail "version"
 "$BIN/buildctl" --help > /dev/null || fail "help"
 "$BIN/buildkitd" --help > "$WORK/help"
-for flag in proxy-network oci-cni-config-path; do
+for flag in proxy-network otel-socket-path; do
 	grep -q -- "--$flag .*(no effect yet)\$" "$WORK/help" || fail "help of --$flag"
 done
 for flag in debug oci-worker-binary; do

@@ -46,6 +46,20 @@ static void test_inherits_nothing(void)
 	close(open_one);
 }
 
+/* The program and what it started are killed. */
+static void test_timeout(void)
+{
+	const char *const argv[] = {"sh", "-c", "sleep 1000 & wait", NULL};
+	const char *const env[] = {"PATH=/usr/bin:/bin", NULL};
+	struct process_spec spec = {
+		.argv = argv, .envp = env, .new_session = true, .kill_group = true, .timeout_ms = 100};
+	int status;
+	g_autoptr(GError) error = NULL;
+	g_assert_false(process_run(&spec, NULL, 0, 1 << 20, NULL, &status, NULL, NULL, &error));
+	g_assert_true(error_is(error, ERROR_DEADLINE_EXCEEDED));
+	g_assert_cmpstr(error->message, ==, "did not exit within 0.1 s");
+}
+
 /* The program waits for its input, which comes after the limits are set. */
 static void test_limits(void)
 {
@@ -165,6 +179,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/process/run", test_run);
 	g_test_add_func("/process/inherits-nothing", test_inherits_nothing);
 	g_test_add_func("/process/limits", test_limits);
+	g_test_add_func("/process/timeout", test_timeout);
 	g_test_add_func("/process/fd-map", test_fd_map);
 	g_test_add_func("/process/missing", test_missing);
 	g_test_add_func("/process/cancel-and-free", test_cancel_and_free);
