@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/message.h"
 #include "api/wire.h"
+#include "base/hash_walk.h"
 #include <stdlib.h>
 #include <string.h>
 #include "base/time.h"
@@ -87,11 +88,8 @@ void message_map_write(ProtobufCMessage *m, size_t offset, GHashTable *table)
 	if (n == 0)
 		return;
 	ProtobufCMessage **entries = g_new(ProtobufCMessage *, n);
-	GHashTableIter iter;
-	void *key, *value;
-	g_hash_table_iter_init(&iter, table);
-	while (g_hash_table_iter_next(&iter, &key, &value))
-		entries[i++] = entry_new(map->descriptor, key, value);
+	for (struct hash_walk it = hash_walk(table); hash_walk_next(&it);)
+		entries[i++] = entry_new(map->descriptor, it.key, it.value);
 	*(ProtobufCMessage ***)member(m, map->offset) = entries;
 	*(size_t *)member(m, map->quantifier_offset) = n;
 }

@@ -2,6 +2,7 @@
 /* Requests that name a frontend: the built-in one, or the gateway, which runs the image of a frontend. */
 #include "builder/build_internal.h"
 #include "api/guard.h"
+#include "base/hash_walk.h"
 #include "builder/frontend_run.h"
 #include "builder/provenance.h"
 #include "format/json_writer.h"
@@ -20,16 +21,11 @@ static void note_origin(struct build *build, const provenance_scope *scope, cons
 	struct provenance_request request = provenance_scope_request(scope);
 	provenance_origin *origin = provenance_origin_new(&request);
 	provenance_origins *origins = builder_origins(build->builder);
-	GHashTableIter iter;
-	void *ref;
 	if (result->ref)
 		provenance_origins_add(origins, build_ref_wire(result->ref), origin, build);
-	if (result->refs) {
-		g_hash_table_iter_init(&iter, result->refs);
-		while (g_hash_table_iter_next(&iter, NULL, &ref))
-			if (ref)
-				provenance_origins_add(origins, build_ref_wire(ref), origin, build);
-	}
+	for (struct hash_walk it = hash_walk(result->refs); hash_walk_next(&it);)
+		if (it.value)
+			provenance_origins_add(origins, build_ref_wire(it.value), origin, build);
 	provenance_origin_unref(origin);
 }
 
@@ -80,11 +76,8 @@ void build_settle_frontend(const char **frontend, GHashTable *options)
 {
 	if (strcmp(*frontend, "gateway.v0") != 0 || g_strcmp0(g_hash_table_lookup(options, "source"), DOCKERFILE) != 0)
 		return;
-	GHashTableIter iter;
-	void *key;
-	g_hash_table_iter_init(&iter, options);
-	while (g_hash_table_iter_next(&iter, &key, NULL))
-		if (strcmp(key, "context:" DOCKERFILE) == 0 || g_str_has_prefix(key, "context:" DOCKERFILE "::"))
+	for (struct hash_walk it = hash_walk(options); hash_walk_next(&it);)
+		if (strcmp(it.key, "context:" DOCKERFILE) == 0 || g_str_has_prefix(it.key, "context:" DOCKERFILE "::"))
 			return;
 	*frontend = DOCKERFILE;
 	g_hash_table_remove(options, "source");

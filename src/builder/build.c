@@ -9,6 +9,7 @@
 #include "remotecache/remotecache.h"
 #include "base/ident.h"
 #include "api/guard.h"
+#include "base/hash_walk.h"
 #include "base/log.h"
 #include "format/url_redact.h"
 #include <string.h>
@@ -69,11 +70,8 @@ static void build_unref(struct build *build)
 
 void builder_free(builder *b)
 {
-	GHashTableIter iter;
-	void *value;
-	g_hash_table_iter_init(&iter, b->builds);
-	while (g_hash_table_iter_next(&iter, NULL, &value))
-		build_unref(value);
+	for (struct hash_walk it = hash_walk(b->builds); hash_walk_next(&it);)
+		build_unref(it.value);
 	g_hash_table_unref(b->builds);
 	provenance_origins_free(b->origins);
 	build_metrics_free(b->metrics);
@@ -133,11 +131,8 @@ void builder_cancel_all(builder *b)
 {
 	g_autoptr(GPtrArray) running = g_ptr_array_new_with_free_func((GDestroyNotify)build_unref);
 	g_mutex_lock(&b->mu);
-	GHashTableIter iter;
-	void *value;
-	g_hash_table_iter_init(&iter, b->builds);
-	while (g_hash_table_iter_next(&iter, NULL, &value)) {
-		struct build *build = value;
+	for (struct hash_walk it = hash_walk(b->builds); hash_walk_next(&it);) {
+		struct build *build = it.value;
 		g_atomic_int_inc(&build->refs);
 		g_ptr_array_add(running, build);
 	}
@@ -149,15 +144,12 @@ void builder_cancel_all(builder *b)
 /* Removes builds that ended more than READABLE_AFTER_NS ago. Requires mu. */
 static void expire(builder *b)
 {
-	GHashTableIter iter;
-	void *value;
 	int64_t before = progress_now_ns() - READABLE_AFTER_NS;
-	g_hash_table_iter_init(&iter, b->builds);
-	while (g_hash_table_iter_next(&iter, NULL, &value)) {
-		struct build *build = value;
+	for (struct hash_walk it = hash_walk(b->builds); hash_walk_next(&it);) {
+		struct build *build = it.value;
 		if (build->ended_ns == 0 || build->ended_ns > before)
 			continue;
-		g_hash_table_iter_remove(&iter);
+		g_hash_table_iter_remove(&it.iter);
 		build_unref(build);
 	}
 }
@@ -408,12 +400,9 @@ bool build_evaluate(struct build *build, build_result *result, cancel *c, GError
 
 static void add_frontend_keys(build_result *result, GHashTable *response)
 {
-	GHashTableIter iter;
-	void *key, *value;
-	g_hash_table_iter_init(&iter, result->metadata);
-	while (g_hash_table_iter_next(&iter, &key, &value)) {
-		if (g_str_has_prefix(key, "frontend.") || g_str_has_prefix(key, "result."))
-			g_hash_table_replace(response, g_strdup(key), text_from_bytes(value));
+	for (struct hash_walk it = hash_walk(result->metadata); hash_walk_next(&it);) {
+		if (g_str_has_prefix(it.key, "frontend.") || g_str_has_prefix(it.key, "result."))
+			g_hash_table_replace(response, g_strdup(it.key), text_from_bytes(it.value));
 	}
 }
 

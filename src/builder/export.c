@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/build_internal.h"
+#include "base/hash_walk.h"
 #include "base/limits.h"
 #include "base/thread.h"
 #include "export/exporter.h"
@@ -76,11 +77,8 @@ static GHashTable *attrs_with_epoch(struct build *build, GHashTable *attrs)
 	if (!epoch || g_hash_table_contains(attrs, "source-date-epoch") || !int_parse(epoch, 10, &seconds, NULL))
 		return g_hash_table_ref(attrs);
 	GHashTable *copy = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-	GHashTableIter iter;
-	void *key, *value;
-	g_hash_table_iter_init(&iter, attrs);
-	while (g_hash_table_iter_next(&iter, &key, &value))
-		g_hash_table_insert(copy, g_strdup(key), g_strdup(value));
+	for (struct hash_walk it = hash_walk(attrs); hash_walk_next(&it);)
+		g_hash_table_insert(copy, g_strdup(it.key), g_strdup(it.value));
 	g_hash_table_insert(copy, g_strdup("source-date-epoch"), g_strdup(epoch));
 	return copy;
 }
@@ -147,12 +145,9 @@ static struct export_ref *export_refs(struct build *build, build_result *result,
 		if (!build_ref_result(build->bridge, result->ref, &work, &refs[0].ref, error))
 			return NULL;
 	} else {
-		GHashTableIter iter;
-		void *key, *ref;
-		g_hash_table_iter_init(&iter, result->refs);
-		for (; g_hash_table_iter_next(&iter, &key, &ref); at++) {
-			refs[at].platform_id = key;
-			if (!build_ref_result(build->bridge, ref, &work, &refs[at].ref, error))
+		for (struct hash_walk it = hash_walk(result->refs); hash_walk_next(&it); at++) {
+			refs[at].platform_id = it.key;
+			if (!build_ref_result(build->bridge, it.value, &work, &refs[at].ref, error))
 				return NULL;
 		}
 		qsort(refs, n, sizeof *refs, compare_refs);
@@ -216,11 +211,8 @@ bool build_finalize_session_export(struct build *build, GHashTable *response, GE
 
 static void merge_response(GHashTable *into, GHashTable *from)
 {
-	GHashTableIter iter;
-	void *key, *value;
-	g_hash_table_iter_init(&iter, from);
-	while (g_hash_table_iter_next(&iter, &key, &value))
-		g_hash_table_replace(into, g_strdup(key), g_strdup(value));
+	for (struct hash_walk it = hash_walk(from); hash_walk_next(&it);)
+		g_hash_table_replace(into, g_strdup(it.key), g_strdup(it.value));
 }
 
 void build_drop_kept(struct build *build)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Cache exports of a build: inline in its images, and separate ones, which run while the images are pushed. */
 #include "builder/build_internal.h"
+#include "base/hash_walk.h"
 #include "base/limits.h"
 #include "base/thread.h"
 #include "export/exporter.h"
@@ -54,14 +55,9 @@ static key_graph *result_keys(struct build *b, build_result *result, const char 
 	struct solver_target t;
 	if (!result->refs && build_ref_target(result->ref, &t))
 		g_array_append_val(targets, t);
-	GHashTableIter iter;
-	gpointer key, ref;
-	if (result->refs) {
-		g_hash_table_iter_init(&iter, result->refs);
-		while (g_hash_table_iter_next(&iter, &key, &ref))
-			if ((!only || strcmp(only, key) == 0) && build_ref_target(ref, &t))
-				g_array_append_val(targets, t);
-	}
+	for (struct hash_walk it = hash_walk(result->refs); hash_walk_next(&it);)
+		if ((!only || strcmp(only, it.key) == 0) && build_ref_target(it.value, &t))
+			g_array_append_val(targets, t);
 	for (guint i = 0; !only && i < result->attestations->len; i++) {
 		const struct build_attestation *a = result->attestations->pdata[i];
 		if (build_ref_target(a->ref, &t))
@@ -188,11 +184,8 @@ bool build_join_cache_exports(struct cache_exports *c, GHashTable *response, GEr
 			g_thread_join(e->thread);
 		else
 			export_run(e);
-		GHashTableIter iter;
-		gpointer key, value;
-		g_hash_table_iter_init(&iter, e->response);
-		while (response && g_hash_table_iter_next(&iter, &key, &value))
-			g_hash_table_replace(response, g_strdup(key), g_strdup(value));
+		for (struct hash_walk it = hash_walk(e->response); response && hash_walk_next(&it);)
+			g_hash_table_replace(response, g_strdup(it.key), g_strdup(it.value));
 		bool fatal =
 			e->error && (!cache_exporter_ignores_errors(e->exporter) || cancel_is_set(e->build->cancel));
 		if (fatal && !c->error)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/imports.h"
+#include "base/hash_walk.h"
 #include "base/thread.h"
 #include "remotecache/remotecache.h"
 #include "source/source.h"
@@ -156,13 +157,10 @@ static bool report_loss(void *data, struct work *work, GError **error)
 unsigned imports_losses(imports *all)
 {
 	g_autoptr(GPtrArray) lost = g_ptr_array_new();
-	GHashTableIter iter;
-	gpointer value;
 	unsigned sum = 0;
 	g_mutex_lock(&all->mu);
-	g_hash_table_iter_init(&iter, all->by_id);
-	while (g_hash_table_iter_next(&iter, NULL, &value)) {
-		struct import *i = value;
+	for (struct hash_walk it = hash_walk(all->by_id); hash_walk_next(&it);) {
+		struct import *i = it.value;
 		g_mutex_lock(&i->mu);
 		unsigned faults = i->done && i->content ? remotecache_import_faults(i->content) : 0;
 		g_mutex_unlock(&i->mu);

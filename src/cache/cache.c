@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "cache/record.h"
+#include "base/hash_walk.h"
 #include "os/mount.h"
 #include "os/service.h"
 
@@ -83,14 +84,10 @@ cache *cache_open(const struct cache_options *options, GError **error)
 
 static void free_tables(cache *c)
 {
-	GHashTableIter iter;
-	void *value;
-	g_hash_table_iter_init(&iter, c->records);
-	while (g_hash_table_iter_next(&iter, NULL, &value))
-		record_free(value);
-	g_hash_table_iter_init(&iter, c->trees);
-	while (g_hash_table_iter_next(&iter, NULL, &value)) {
-		struct tree *t = value;
+	for (struct hash_walk it = hash_walk(c->records); hash_walk_next(&it);)
+		record_free(it.value);
+	for (struct hash_walk it = hash_walk(c->trees); hash_walk_next(&it);) {
+		struct tree *t = it.value;
 		snapshot_view_close(t->view);
 		contenthash_unref(t->content);
 		g_clear_pointer(&t->over, g_ptr_array_unref);

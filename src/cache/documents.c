@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Blobs that are not layers: documents that a record names, and blobs that only a build holds. */
 #include "cache/record.h"
+#include "base/hash_walk.h"
 #include "content/blob_holds.h"
 #include "oci/layer_writer.h"
 
@@ -70,12 +71,9 @@ static void compare(const struct digest *digest, void *data)
 bool cache_names_blob(cache *c, const struct digest *digest)
 {
 	struct search s = {digest, false};
-	GHashTableIter iter;
-	void *value;
 	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&c->mu);
-	g_hash_table_iter_init(&iter, c->records);
-	while (!s.found && g_hash_table_iter_next(&iter, NULL, &value))
-		record_each_blob(value, compare, &s);
+	for (struct hash_walk it = hash_walk(c->records); !s.found && hash_walk_next(&it);)
+		record_each_blob(it.value, compare, &s);
 	return s.found;
 }
 

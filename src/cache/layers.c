@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 #include "base/thread.h"
+#include "base/hash_walk.h"
 #include "cache/blob.h"
 #include "cache/merge.h"
 #include "oci/layer_writer.h"
@@ -154,16 +155,11 @@ static bool is_internal(const char *key)
 static oci_descriptor *reported_descriptor(const oci_descriptor *blob, const struct cache_layer_options *options)
 {
 	oci_descriptor *d = oci_descriptor_new(reported_type(blob->media_type, options), &blob->digest, blob->size);
-	GHashTableIter iter;
-	void *key, *value;
 	if (oci_media_type_is_foreign(d->media_type))
 		d->urls = g_strdupv(blob->urls);
-	if (!blob->annotations)
-		return d;
-	g_hash_table_iter_init(&iter, blob->annotations);
-	while (g_hash_table_iter_next(&iter, &key, &value))
-		if (!is_internal(key))
-			oci_descriptor_annotate(d, key, value);
+	for (struct hash_walk it = hash_walk(blob->annotations); hash_walk_next(&it);)
+		if (!is_internal(it.key))
+			oci_descriptor_annotate(d, it.key, it.value);
 	return d;
 }
 

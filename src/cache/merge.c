@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cache/merge.h"
+#include "base/hash_walk.h"
 #include "base/thread.h"
 #include "cache/blob.h"
 #include "os/tree.h"
@@ -90,12 +91,9 @@ static bool find_units(cache_ref *r)
 void merge_restore_units(cache *c)
 {
 	for (bool again = true; again;) {
-		GHashTableIter iter;
-		void *value;
 		again = false;
-		g_hash_table_iter_init(&iter, c->records);
-		while (g_hash_table_iter_next(&iter, NULL, &value)) {
-			cache_ref *r = value;
+		for (struct hash_walk it = hash_walk(c->records); hash_walk_next(&it);) {
+			cache_ref *r = it.value;
 			if (r->kind != RECORD_LAYER && !r->units && find_units(r))
 				again = true;
 		}

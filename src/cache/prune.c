@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 #include "base/scope.h"
+#include "base/hash_walk.h"
 #include "cache/record.h"
 #include "base/limits.h"
 #include "os/service.h"
@@ -91,12 +92,9 @@ static bool is_candidate_locked(const struct prune *p, const cache_ref *r, int64
 static GArray *candidates_locked(const struct prune *p)
 {
 	GArray *list = g_array_new(FALSE, TRUE, sizeof(struct candidate));
-	GHashTableIter iter;
-	void *value;
 	int64_t now = g_get_real_time() * 1000;
-	g_hash_table_iter_init(&iter, p->c->records);
-	while (g_hash_table_iter_next(&iter, NULL, &value)) {
-		cache_ref *r = value;
+	for (struct hash_walk it = hash_walk(p->c->records); hash_walk_next(&it);) {
+		cache_ref *r = it.value;
 		struct candidate one = {.record = r, .last_used_ns = r->last_used_ns, .uses = r->uses};
 		if (is_candidate_locked(p, r, now))
 			g_array_append_val(list, one);
@@ -213,12 +211,9 @@ static void add_name(const struct digest *digest, void *names)
 
 static void collect_names(struct naming *n)
 {
-	GHashTableIter iter;
-	void *value;
 	g_mutex_lock(&n->c->mu);
-	g_hash_table_iter_init(&iter, n->c->records);
-	while (g_hash_table_iter_next(&iter, NULL, &value))
-		record_each_blob(value, add_name, n->names);
+	for (struct hash_walk it = hash_walk(n->c->records); hash_walk_next(&it);)
+		record_each_blob(it.value, add_name, n->names);
 	g_mutex_unlock(&n->c->mu);
 }
 

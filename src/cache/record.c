@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cache/record.h"
+#include "base/hash_walk.h"
 #include "format/url_redact.h"
 #include <string.h>
 #include "progress/progress.h"
@@ -409,13 +410,10 @@ static void forget_name_locked(cache_ref *r, const char *name)
 void cache_forget_named(cache *c, const char *name, bool prefix)
 {
 	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
-	GHashTableIter iter;
-	void *key;
 	g_mutex_lock(&c->mu);
-	g_hash_table_iter_init(&iter, c->by_name);
-	while (g_hash_table_iter_next(&iter, &key, NULL))
-		if (prefix ? g_str_has_prefix(key, name) : strcmp(key, name) == 0)
-			g_ptr_array_add(names, g_strdup(key));
+	for (struct hash_walk it = hash_walk(c->by_name); hash_walk_next(&it);)
+		if (prefix ? g_str_has_prefix(it.key, name) : strcmp(it.key, name) == 0)
+			g_ptr_array_add(names, g_strdup(it.key));
 	for (guint i = 0; i < names->len; i++)
 		for (GPtrArray *list; (list = g_hash_table_lookup(c->by_name, names->pdata[i]));)
 			forget_name_locked(list->pdata[0], names->pdata[i]);

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "cache/record.h"
+#include "base/hash_walk.h"
 #include "cache/merge.h"
 #include "cache/row_order.h"
 #include "cache/rows.h"
@@ -48,15 +49,11 @@ static void tree_break(struct tree *t)
 /* A tree is complete when its directory and those of all trees below it exist. */
 static void mark_broken_trees(cache *c)
 {
-	GHashTableIter iter;
-	void *value;
 	row_order *o = row_order_new();
-	g_hash_table_iter_init(&iter, c->trees);
-	while (g_hash_table_iter_next(&iter, NULL, &value))
-		row_order_add(o, value);
-	g_hash_table_iter_init(&iter, c->trees);
-	while (g_hash_table_iter_next(&iter, NULL, &value)) {
-		struct tree *t = value;
+	for (struct hash_walk it = hash_walk(c->trees); hash_walk_next(&it);)
+		row_order_add(o, it.value);
+	for (struct hash_walk it = hash_walk(c->trees); hash_walk_next(&it);) {
+		struct tree *t = it.value;
 		if (t->broken || (!t->over && !has_directory(c, t->id)))
 			row_order_needs(o, t, NULL);
 		if (t->parent)
@@ -70,10 +67,9 @@ static void mark_broken_trees(cache *c)
 	g_autoptr(GHashTable) kept = g_hash_table_new(NULL, NULL);
 	for (guint i = 0; i < whole->len; i++)
 		g_hash_table_add(kept, whole->pdata[i]);
-	g_hash_table_iter_init(&iter, c->trees);
-	while (g_hash_table_iter_next(&iter, NULL, &value))
-		if (!g_hash_table_contains(kept, value))
-			tree_break(value);
+	for (struct hash_walk it = hash_walk(c->trees); hash_walk_next(&it);)
+		if (!g_hash_table_contains(kept, it.value))
+			tree_break(it.value);
 }
 
 static struct tree *whole_tree(cache *c, const struct loaded_row *row)
@@ -128,20 +124,16 @@ static void drop(struct recovery *v, const struct loaded_row *row)
 /* Drops rows above a missing row, or above themselves. */
 static void drop_baseless(struct recovery *v)
 {
-	GHashTableIter iter;
-	void *value;
 	row_order *o = row_order_new();
-	g_hash_table_iter_init(&iter, v->by_id);
-	while (g_hash_table_iter_next(&iter, NULL, &value))
-		row_order_add(o, value);
-	g_hash_table_iter_init(&iter, v->by_id);
-	while (g_hash_table_iter_next(&iter, NULL, &value)) {
-		const struct loaded_row *row = value;
+	for (struct hash_walk it = hash_walk(v->by_id); hash_walk_next(&it);)
+		row_order_add(o, it.value);
+	for (struct hash_walk it = hash_walk(v->by_id); hash_walk_next(&it);) {
+		const struct loaded_row *row = it.value;
 		if (row->parent)
-			row_order_needs(o, value, g_hash_table_lookup(v->by_id, row->parent));
+			row_order_needs(o, it.value, g_hash_table_lookup(v->by_id, row->parent));
 		for (char **id = row->inputs; id && *id; id++)
 			if (**id)
-				row_order_needs(o, value, g_hash_table_lookup(v->by_id, *id));
+				row_order_needs(o, it.value, g_hash_table_lookup(v->by_id, *id));
 	}
 	g_autoptr(GPtrArray) based = row_order_run(o);
 	g_autoptr(GHashTable) kept = g_hash_table_new(NULL, NULL);
@@ -197,14 +189,10 @@ static void link_row(struct recovery *v, struct loaded_row *row)
 
 static void enter_rows(struct recovery *v)
 {
-	GHashTableIter iter;
-	void *value;
-	g_hash_table_iter_init(&iter, v->by_id);
-	while (g_hash_table_iter_next(&iter, NULL, &value))
-		link_row(v, value);
-	g_hash_table_iter_init(&iter, v->by_id);
-	while (g_hash_table_iter_next(&iter, NULL, &value)) {
-		struct loaded_row *row = value;
+	for (struct hash_walk it = hash_walk(v->by_id); hash_walk_next(&it);)
+		link_row(v, it.value);
+	for (struct hash_walk it = hash_walk(v->by_id); hash_walk_next(&it);) {
+		struct loaded_row *row = it.value;
 		record_add_locked(v->c, row->record);
 		row->taken = true;
 	}
@@ -226,12 +214,9 @@ static void derive_chains(struct recovery *v)
 static void doom_unnamed_trees(cache *c)
 {
 	g_autoptr(GPtrArray) unnamed = g_ptr_array_new();
-	GHashTableIter iter;
-	void *value;
-	g_hash_table_iter_init(&iter, c->trees);
-	while (g_hash_table_iter_next(&iter, NULL, &value))
-		if (((struct tree *)value)->refs == 0)
-			g_ptr_array_add(unnamed, value);
+	for (struct hash_walk it = hash_walk(c->trees); hash_walk_next(&it);)
+		if (((struct tree *)it.value)->refs == 0)
+			g_ptr_array_add(unnamed, it.value);
 	for (guint i = 0; i < unnamed->len; i++) {
 		struct tree *t = unnamed->pdata[i];
 		t->refs = 1;
@@ -251,12 +236,9 @@ static void remove_torn_blobs(struct recovery *v)
 		if (!row->taken)
 			continue;
 		g_autoptr(GHashTable) kept = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-		GHashTableIter iter;
-		void *key;
 		name_blobs(kept, row->record);
-		g_hash_table_iter_init(&iter, kept);
-		while (g_hash_table_iter_next(&iter, &key, NULL))
-			g_hash_table_remove(v->torn_blobs, key);
+		for (struct hash_walk it = hash_walk(kept); hash_walk_next(&it);)
+			g_hash_table_remove(v->torn_blobs, it.key);
 	}
 	if (g_hash_table_size(v->torn_blobs) > 0)
 		blob_store_sweep(v->c->blobs, blob_is_whole, v->torn_blobs);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cache/rows.h"
+#include "base/hash_walk.h"
 #include <jansson.h>
 #include <string.h>
 
@@ -30,13 +31,8 @@ static char *annotations_text(const oci_descriptor *blob)
 	if (!blob || (!has_urls && (!blob->annotations || g_hash_table_size(blob->annotations) == 0)))
 		return NULL;
 	json_t *object = json_object();
-	if (blob->annotations) {
-		GHashTableIter iter;
-		void *key, *value;
-		g_hash_table_iter_init(&iter, blob->annotations);
-		while (g_hash_table_iter_next(&iter, &key, &value))
-			json_object_set_new(object, key, json_string(value));
-	}
+	for (struct hash_walk it = hash_walk(blob->annotations); hash_walk_next(&it);)
+		json_object_set_new(object, it.key, json_string(it.value));
 	if (has_urls) {
 		json_t *urls = json_array();
 		for (char **url = blob->urls; *url; url++)
@@ -74,15 +70,10 @@ static bool put_names(db *d, const cache_ref *r, GError **error)
 
 static bool put_values(db *d, const cache_ref *r, GError **error)
 {
-	GHashTableIter iter;
-	void *key, *value;
-	if (!r->values)
-		return true;
-	g_hash_table_iter_init(&iter, r->values);
-	while (g_hash_table_iter_next(&iter, &key, &value)) {
+	for (struct hash_walk it = hash_walk(r->values); hash_walk_next(&it);) {
 		gsize n;
-		const void *bytes = g_bytes_get_data(value, &n);
-		if (!db_run(d, "INSERT OR REPLACE INTO value VALUES(?, ?, ?)", error, "ssb", r->id, key,
+		const void *bytes = g_bytes_get_data(it.value, &n);
+		if (!db_run(d, "INSERT OR REPLACE INTO value VALUES(?, ?, ?)", error, "ssb", r->id, it.key,
 			    bytes ? bytes : "", (size_t)n))
 			return false;
 	}
@@ -260,11 +251,8 @@ static bool load_trees(cache *c, GError **error)
 		g_hash_table_insert(parents, t->id, g_strdup(db_text(q, 1)));
 		g_hash_table_insert(over, t->id, g_strdup(db_text(q, 3)));
 	}
-	GHashTableIter iter;
-	void *value;
-	g_hash_table_iter_init(&iter, c->trees);
-	while (g_hash_table_iter_next(&iter, NULL, &value)) {
-		struct tree *t = value;
+	for (struct hash_walk it = hash_walk(c->trees); hash_walk_next(&it);) {
+		struct tree *t = it.value;
 		const char *parent = g_hash_table_lookup(parents, t->id);
 		t->parent = parent ? tree_ref_locked(g_hash_table_lookup(c->trees, parent)) : NULL;
 		t->broken = parent && !t->parent;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <sys/syscall.h>
 #include "base/thread.h"
+#include "base/hash_walk.h"
 #include <string.h>
 #include "cache/record.h"
 #include "cache/rows.h"
@@ -61,18 +62,15 @@ struct flush {            /* the changes that one transaction writes */
 
 static void flush_take(cache *c, struct flush *f)
 {
-	GHashTableIter iter;
-	void *id;
 	g_mutex_lock(&c->mu);
 	f->ids = c->dirty;
 	f->unlinked = c->unlinked;
 	g_queue_init(&c->dirty);
 	g_queue_init(&c->unlinked);
 	f->trees = g_ptr_array_new_with_free_func(g_free);
-	g_hash_table_iter_init(&iter, c->dirty_trees);
-	while (g_hash_table_iter_next(&iter, &id, NULL)) {
-		g_hash_table_iter_steal(&iter);
-		g_ptr_array_add(f->trees, id);
+	for (struct hash_walk it = hash_walk(c->dirty_trees); hash_walk_next(&it);) {
+		g_hash_table_iter_steal(&it.iter);
+		g_ptr_array_add(f->trees, it.key);
 	}
 	c->serial++;
 	g_mutex_unlock(&c->mu);
@@ -186,12 +184,9 @@ void cache_settle(cache *c)
 /* ---- sync */
 static void mark_synced(cache *c, uint64_t serial)
 {
-	GHashTableIter iter;
-	void *r;
 	g_mutex_lock(&c->mu);
-	g_hash_table_iter_init(&iter, c->records);
-	while (g_hash_table_iter_next(&iter, NULL, &r)) {
-		cache_ref *one = r;
+	for (struct hash_walk it = hash_walk(c->records); hash_walk_next(&it);) {
+		cache_ref *one = it.value;
 		/* A tree that a transfer may rewrite at any time is never durable. */
 		bool rewritten = one->is_mutable && strcmp(one->type, "source.local") == 0;
 		if (one->has_row && one->content_serial <= serial && !rewritten)
@@ -233,12 +228,9 @@ bool cache_sync(cache *c, GError **error)
 static GPtrArray *contents_to_save(cache *c)
 {
 	GPtrArray *ids = g_ptr_array_new_with_free_func(g_free);
-	GHashTableIter iter;
-	void *value;
 	guint loaded = 0;
-	g_hash_table_iter_init(&iter, c->trees);
-	while (g_hash_table_iter_next(&iter, NULL, &value)) {
-		struct tree *t = value;
+	for (struct hash_walk it = hash_walk(c->trees); hash_walk_next(&it);) {
+		struct tree *t = it.value;
 		if (!t->content)
 			continue;
 		if (contenthash_is_dirty(t->content))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 #include "cache/record.h"
+#include "base/hash_walk.h"
 #include "format/filter.h"
 
 void cache_usage_free(struct cache_usage *u)
@@ -28,12 +29,9 @@ bool usage_is_hidden_locked(const cache_ref *r)
 static GPtrArray *pin_unmeasured(cache *c)
 {
 	GPtrArray *list = g_ptr_array_new();
-	GHashTableIter iter;
-	void *value;
 	g_mutex_lock(&c->mu);
-	g_hash_table_iter_init(&iter, c->records);
-	while (g_hash_table_iter_next(&iter, NULL, &value)) {
-		cache_ref *r = value;
+	for (struct hash_walk it = hash_walk(c->records); hash_walk_next(&it);) {
+		cache_ref *r = it.value;
 		bool written = r->is_mutable && r->handles > 0;
 		if (!r->tree || r->tree->size >= 0 || written || (r->twin && r->is_mutable))
 			continue;
@@ -118,11 +116,8 @@ struct cache_usage *usage_of_locked(const cache_ref *r)
 static void discount_unused_locked(cache *c, GHashTable *counts)
 {
 	GQueue queue = G_QUEUE_INIT;
-	GHashTableIter iter;
-	void *key;
-	g_hash_table_iter_init(&iter, counts);
-	while (g_hash_table_iter_next(&iter, &key, NULL))
-		g_queue_push_tail(&queue, key);
+	for (struct hash_walk it = hash_walk(counts); hash_walk_next(&it);)
+		g_queue_push_tail(&queue, it.key);
 	g_autoptr(GHashTable) done = g_hash_table_new(g_str_hash, g_str_equal);
 	for (char *id; (id = g_queue_pop_head(&queue));) {
 		cache_ref *r = g_hash_table_lookup(c->records, id);
@@ -170,12 +165,9 @@ bool usage_is_shared_locked(const cache_ref *r, GHashTable *images)
 static GHashTable *shared_ids_locked(cache *c, GHashTable *images)
 {
 	GHashTable *ids = g_hash_table_new(g_str_hash, g_str_equal);
-	GHashTableIter iter;
-	void *value;
-	g_hash_table_iter_init(&iter, c->records);
-	while (images && g_hash_table_iter_next(&iter, NULL, &value))
-		if (usage_is_shared_locked(value, images))
-			for (cache_ref *r = value; r && g_hash_table_add(ids, r->id); r = r->parent)
+	for (struct hash_walk it = hash_walk(c->records); images && hash_walk_next(&it);)
+		if (usage_is_shared_locked(it.value, images))
+			for (cache_ref *r = it.value; r && g_hash_table_add(ids, r->id); r = r->parent)
 				;
 	return ids;
 }
@@ -185,12 +177,9 @@ static GPtrArray *all_usage(cache *c)
 	g_autoptr(GHashTable) images = usage_images(c);
 	GPtrArray *rows = g_ptr_array_new_with_free_func(usage_free);
 	g_autoptr(GHashTable) counts = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
-	GHashTableIter iter;
-	void *value;
 	g_mutex_lock(&c->mu);
-	g_hash_table_iter_init(&iter, c->records);
-	while (g_hash_table_iter_next(&iter, NULL, &value)) {
-		cache_ref *r = value;
+	for (struct hash_walk it = hash_walk(c->records); hash_walk_next(&it);) {
+		cache_ref *r = it.value;
 		if (usage_is_hidden_locked(r))
 			continue;
 		int count = r->handles + r->children;
@@ -198,9 +187,8 @@ static GPtrArray *all_usage(cache *c)
 	}
 	discount_unused_locked(c, counts);
 	g_autoptr(GHashTable) shared = shared_ids_locked(c, images);
-	g_hash_table_iter_init(&iter, c->records);
-	while (g_hash_table_iter_next(&iter, NULL, &value)) {
-		cache_ref *r = value;
+	for (struct hash_walk it = hash_walk(c->records); hash_walk_next(&it);) {
+		cache_ref *r = it.value;
 		const int *count = g_hash_table_lookup(counts, r->id);
 		if (!count)
 			continue;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/solve_wire.h"
 #include "api/message.h"
+#include "base/hash_walk.h"
 #include "format/json_writer.h"
 
 /* Appends targets to a repeated field whose messages (type_name, generated functions name__...) have type and attrs. */
@@ -35,11 +36,8 @@ static char *cache_imports_json(const struct solve_options *o)
 static GHashTable *attrs_with_imports(const struct solve_options *o)
 {
 	GHashTable *attrs = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-	GHashTableIter iter;
-	void *key, *value;
-	g_hash_table_iter_init(&iter, o->attrs);
-	while (g_hash_table_iter_next(&iter, &key, &value))
-		g_hash_table_insert(attrs, g_strdup(key), g_strdup(value));
+	for (struct hash_walk it = hash_walk(o->attrs); hash_walk_next(&it);)
+		g_hash_table_insert(attrs, g_strdup(it.key), g_strdup(it.value));
 	if (o->n_cache_imports > 0)
 		g_hash_table_replace(attrs, g_strdup("cache-imports"), cache_imports_json(o));
 	return attrs;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "containerd/ctd_blobs.h"
 #include "api/guard.h"
+#include "base/hash_walk.h"
 #include "base/ident.h"
 #include "base/limits.h"
 #include "base/scope.h"
@@ -131,12 +132,9 @@ static void blobs_each(void *self, void (*fn)(const struct digest *digest, void 
 {
 	struct blobs *b = self;
 	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
-	GHashTableIter iter;
-	void *key;
 	g_mutex_lock(&b->mu);
-	g_hash_table_iter_init(&iter, b->sizes);
-	while (g_hash_table_iter_next(&iter, &key, NULL))
-		g_ptr_array_add(names, g_strdup(key));
+	for (struct hash_walk it = hash_walk(b->sizes); hash_walk_next(&it);)
+		g_ptr_array_add(names, g_strdup(it.key));
 	g_mutex_unlock(&b->mu);
 	for (guint i = 0; i < names->len; i++) {
 		struct digest digest;
@@ -437,15 +435,12 @@ static void abort_ingests(struct blobs *b)
 static void forget_others(struct blobs *b, const GPtrArray *held)
 {
 	g_autoptr(GHashTable) set = g_hash_table_new(g_str_hash, g_str_equal);
-	GHashTableIter iter;
-	void *digest;
 	for (guint i = 0; i < held->len; i++)
 		g_hash_table_add(set, held->pdata[i]);
 	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&b->mu);
-	g_hash_table_iter_init(&iter, b->sizes);
-	while (g_hash_table_iter_next(&iter, &digest, NULL))
-		if (!g_hash_table_contains(set, digest))
-			g_hash_table_iter_remove(&iter);
+	for (struct hash_walk it = hash_walk(b->sizes); hash_walk_next(&it);)
+		if (!g_hash_table_contains(set, it.key))
+			g_hash_table_iter_remove(&it.iter);
 }
 
 static bool is_known(struct blobs *b, const char *digest)

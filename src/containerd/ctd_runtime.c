@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/guard.h"
+#include "base/hash_walk.h"
 #include "containerd/ctd_tasks.h"
 #include "ctd_runc.pb-c.h"
 #include "format/gotype.h"
@@ -74,14 +75,9 @@ static bool set_key(const struct key *keys, size_t n, void *message, const char 
 
 static GBytes *pack(const struct key *keys, size_t n, ProtobufCMessage *message, GHashTable *options, GError **error)
 {
-	GHashTableIter iter;
-	void *name, *value;
-	if (options) {
-		g_hash_table_iter_init(&iter, options);
-		while (g_hash_table_iter_next(&iter, &name, &value))
-			if (!set_key(keys, n, message, name, value, error))
-				return NULL;
-	}
+	for (struct hash_walk it = hash_walk(options); hash_walk_next(&it);)
+		if (!set_key(keys, n, message, it.key, it.value, error))
+			return NULL;
 	return message_pack(message);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "containerd/ctd_trees.h"
 #include "api/guard.h"
+#include "base/hash_walk.h"
 #include "base/ident.h"
 #include "base/scope.h"
 #include "containerd/ctd_snapshots.h"
@@ -241,16 +242,13 @@ static void collect_keys(const ctd_trees *t, GHashTable *keys, GHashTable *held,
 /* Snapshots that others are based on are removed in a later round. */
 static void remove_unknown(ctd_trees *t, GHashTable *held, GHashTable *keys)
 {
-	GHashTableIter iter;
-	void *name;
 	for (bool progress = true; progress;) {
 		progress = false;
-		g_hash_table_iter_init(&iter, held);
-		while (g_hash_table_iter_next(&iter, &name, NULL)) {
-			if (g_hash_table_contains(keys, name) ||
-			    !ctd_snapshot_remove(t->client, t->snapshotter, name, NULL))
+		for (struct hash_walk it = hash_walk(held); hash_walk_next(&it);) {
+			if (g_hash_table_contains(keys, it.key) ||
+			    !ctd_snapshot_remove(t->client, t->snapshotter, it.key, NULL))
 				continue;
-			g_hash_table_iter_remove(&iter);
+			g_hash_table_iter_remove(&it.iter);
 			progress = true;
 		}
 	}

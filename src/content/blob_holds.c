@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "content/blob_holds.h"
+#include "base/hash_walk.h"
 
 struct blob_holds {
 	blob_store *store; /* borrowed: outlives this object */
@@ -46,12 +47,10 @@ bool blob_holds_put(blob_holds *h, const void *bytes, size_t n, struct digest *r
 bool blob_holds_pop(blob_holds *h, struct digest *ret)
 {
 	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&h->mu);
-	GHashTableIter iter;
-	gpointer text;
-	g_hash_table_iter_init(&iter, h->digests);
-	if (!g_hash_table_iter_next(&iter, &text, NULL) || !digest_parse(text, ret, NULL))
+	struct hash_walk it = hash_walk(h->digests);
+	if (!hash_walk_next(&it) || !digest_parse(it.key, ret, NULL))
 		return false;
-	g_hash_table_iter_remove(&iter);
+	g_hash_table_iter_remove(&it.iter);
 	blob_store_release(h->store, ret);
 	return true;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/scope.h"
+#include "base/hash_walk.h"
 #include "base/time.h"
 #include "export/archive.h"
 #include "export/exporter.h"
@@ -93,13 +94,10 @@ static bool stream_end(rpc_call *call, GError **error)
 static rpc_metadata *response_metadata(GHashTable *response)
 {
 	rpc_metadata *md = rpc_metadata_new();
-	GHashTableIter iter;
-	gpointer key, value;
-	g_hash_table_iter_init(&iter, response);
-	while (g_hash_table_iter_next(&iter, &key, &value)) {
-		g_autofree char *name = g_strconcat("exporter-md-", (char *)key, NULL);
+	for (struct hash_walk it = hash_walk(response); hash_walk_next(&it);) {
+		g_autofree char *name = g_strconcat("exporter-md-", (char *)it.key, NULL);
 		g_autofree char *low = g_ascii_strdown(name, -1);
-		rpc_metadata_add(md, low, value);
+		rpc_metadata_add(md, low, it.value);
 	}
 	return md;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "export/options.h"
+#include "base/hash_walk.h"
 #include "base/text.h"
 #include "format/gotype.h"
 #include <string.h>
@@ -124,15 +125,12 @@ static const struct option_row {
 /* Moves annotations from rest to the group. */
 static bool annotations_take(struct image_options *o, GError **error)
 {
-	GHashTableIter iter;
-	gpointer key, value;
-	g_hash_table_iter_init(&iter, o->rest);
-	while (g_hash_table_iter_next(&iter, &key, &value)) {
+	for (struct hash_walk it = hash_walk(o->rest); hash_walk_next(&it);) {
 		bool is_annotation;
-		if (!annotation_group_add(o->annotations, key, value, &is_annotation, error))
+		if (!annotation_group_add(o->annotations, it.key, it.value, &is_annotation, error))
 			return false;
 		if (is_annotation)
-			g_hash_table_iter_remove(&iter);
+			g_hash_table_iter_remove(&it.iter);
 	}
 	return true;
 }
@@ -180,11 +178,8 @@ bool image_options_load(struct image_options *o, GHashTable *attrs, GError **err
 		.annotations = annotation_group_new(),
 		.rest = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free),
 	};
-	GHashTableIter iter;
-	gpointer key, value;
-	g_hash_table_iter_init(&iter, attrs);
-	while (g_hash_table_iter_next(&iter, &key, &value))
-		g_hash_table_insert(o->rest, g_strdup(key), g_strdup(value ? value : ""));
+	for (struct hash_walk it = hash_walk(attrs); hash_walk_next(&it);)
+		g_hash_table_insert(o->rest, g_strdup(it.key), g_strdup(it.value ? it.value : ""));
 	if (options_read(o, error))
 		return true;
 	image_options_clear(o);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "export/writer.h"
+#include "base/hash_walk.h"
 #include "base/text.h"
 #include "export/attestation.h"
 #include "export/attestation_manifest.h"
@@ -53,16 +54,10 @@ void image_tree_free(image_tree *t)
 GHashTable *export_metadata(const struct export_input *input, GHashTable *rest)
 {
 	GHashTable *all = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_bytes_unref);
-	GHashTableIter iter;
-	gpointer key, value;
-	if (input->metadata) {
-		g_hash_table_iter_init(&iter, input->metadata);
-		while (g_hash_table_iter_next(&iter, &key, &value))
-			g_hash_table_replace(all, g_strdup(key), g_bytes_ref(value));
-	}
-	g_hash_table_iter_init(&iter, rest);
-	while (g_hash_table_iter_next(&iter, &key, &value))
-		g_hash_table_replace(all, g_strdup(key), g_bytes_new(value, strlen(value)));
+	for (struct hash_walk it = hash_walk(input->metadata); hash_walk_next(&it);)
+		g_hash_table_replace(all, g_strdup(it.key), g_bytes_ref(it.value));
+	for (struct hash_walk it = hash_walk(rest); hash_walk_next(&it);)
+		g_hash_table_replace(all, g_strdup(it.key), g_bytes_new(it.value, strlen(it.value)));
 	return all;
 }
 
@@ -75,13 +70,10 @@ char *export_names(const struct image_options *o, GHashTable *metadata)
 bool export_options_settle(struct image_options *o, const struct exporter_context *context,
 			   const struct export_input *input, GHashTable *metadata, bool always_oci, GError **error)
 {
-	GHashTableIter iter;
-	gpointer key, value;
-	g_hash_table_iter_init(&iter, metadata);
-	while (g_hash_table_iter_next(&iter, &key, &value)) {
-		g_autofree char *text = text_from_bytes(value);
+	for (struct hash_walk it = hash_walk(metadata); hash_walk_next(&it);) {
+		g_autofree char *text = text_from_bytes(it.value);
 		bool is_annotation;
-		if (!annotation_group_add(o->annotations, key, text, &is_annotation, error))
+		if (!annotation_group_add(o->annotations, it.key, text, &is_annotation, error))
 			return false;
 	}
 	bool is_new = context->compat_version == 0 || context->compat_version >= OCI_COMPAT;
@@ -149,16 +141,11 @@ struct writing {
  */
 static void annotations_clean(oci_descriptor *d, bool oci)
 {
-	if (!d->annotations)
-		return;
-	GHashTableIter iter;
-	gpointer key, value;
-	g_hash_table_iter_init(&iter, d->annotations);
-	while (g_hash_table_iter_next(&iter, &key, &value)) {
-		bool internal = g_str_equal(key, "containerd.io/uncompressed") ||
-				g_str_equal(key, "buildkit/createdat") || g_str_has_prefix(key, SOURCE_PREFIX);
+	for (struct hash_walk it = hash_walk(d->annotations); hash_walk_next(&it);) {
+		bool internal = g_str_equal(it.key, "containerd.io/uncompressed") ||
+				g_str_equal(it.key, "buildkit/createdat") || g_str_has_prefix(it.key, SOURCE_PREFIX);
 		if (!oci || internal)
-			g_hash_table_iter_remove(&iter);
+			g_hash_table_iter_remove(&it.iter);
 	}
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "format/tar.h"
+#include "base/hash_walk.h"
 #include "base/limits.h"
 #include <string.h>
 
@@ -207,12 +208,9 @@ static int xattr_compare(gconstpointer a, gconstpointer b)
 static GArray *xattrs_sort(GHashTable *table)
 {
 	GArray *list = g_array_new(FALSE, FALSE, sizeof(struct tar_xattr));
-	GHashTableIter iter;
-	gpointer name, bytes;
-	g_hash_table_iter_init(&iter, table);
-	while (g_hash_table_iter_next(&iter, &name, &bytes)) {
-		struct tar_xattr x = {.name = name};
-		x.value = g_bytes_get_data(bytes, &x.len);
+	for (struct hash_walk it = hash_walk(table); hash_walk_next(&it);) {
+		struct tar_xattr x = {.name = it.key};
+		x.value = g_bytes_get_data(it.value, &x.len);
 		g_array_append_val(list, x);
 	}
 	g_array_sort(list, xattr_compare);

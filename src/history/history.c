@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "history/history.h"
 #include "api/message.h"
+#include "base/hash_walk.h"
 #include "db/db.h"
 #include "history/history_filter.h"
 #include "history/record.h"
@@ -294,11 +295,8 @@ GBytes *history_log(history *h, const char *ref)
 
 static void queue_active(history_listener *l)
 {
-	GHashTableIter iter;
-	void *record;
-	g_hash_table_iter_init(&iter, l->history->active);
-	while (g_hash_table_iter_next(&iter, NULL, &record)) {
-		const Control__BuildHistoryRecord *r = record;
+	for (struct hash_walk it = hash_walk(l->history->active); hash_walk_next(&it);) {
+		const Control__BuildHistoryRecord *r = it.value;
 		if (!*l->ref || strcmp(l->ref, r->ref) == 0)
 			g_queue_push_tail(&l->events, event_new(CONTROL__BUILD_HISTORY_EVENT_TYPE__STARTED, r));
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "history/record.h"
 #include "api/message.h"
+#include "base/hash_walk.h"
 #include "base/text.h"
 #include "format/url_redact.h"
 #include "status.pb-c.h"
@@ -28,15 +29,12 @@ Control__BuildHistoryRecord *history_record_new(const struct history_build *buil
 /* Stores the result's metadata without the exporters' keys, as upstream. */
 static void add_metadata(Control__BuildHistoryRecord *r, GHashTable *metadata)
 {
-	GHashTableIter iter;
-	void *key, *value;
-	g_hash_table_iter_init(&iter, metadata);
-	while (g_hash_table_iter_next(&iter, &key, &value)) {
+	for (struct hash_walk it = hash_walk(metadata); hash_walk_next(&it);) {
 		Control__BuildHistoryRecord__ExporterResponseEntry *entry =
 			message_new(Control__BuildHistoryRecord__ExporterResponseEntry,
 				    control__build_history_record__exporter_response_entry);
-		entry->key = g_strdup(key);
-		entry->value = text_from_bytes(value);
+		entry->key = g_strdup(it.key);
+		entry->value = text_from_bytes(it.value);
 		message_append(r, exporterresponse, entry);
 	}
 }

@@ -2,6 +2,7 @@
 /* Imports a received definition as nodes of a graph, with unchanged bytes. */
 #include "api/guard.h"
 #include "api/message_copy.h"
+#include "base/hash_walk.h"
 #include "base/limits.h"
 #include "llb/graph.h"
 #include <string.h>
@@ -52,11 +53,8 @@ static bool graft_input(GHashTable *by_digest, const Pb__Input *in, struct llb_o
 
 static bool graft_edges(llb_graph *g, GHashTable *by_digest, GError **error)
 {
-	GHashTableIter iter;
-	gpointer value;
-	g_hash_table_iter_init(&iter, by_digest);
-	while (g_hash_table_iter_next(&iter, NULL, &value)) {
-		struct grafted *one = value;
+	for (struct hash_walk it = hash_walk(by_digest); hash_walk_next(&it);) {
+		struct grafted *one = it.value;
 		one->node->refs = arena_alloc(g->arena, one->op->n_inputs * sizeof *one->node->refs);
 		for (size_t i = 0; i < one->op->n_inputs; i++) {
 			if (!graft_input(by_digest, one->op->inputs[i], &one->node->refs[i], error))
@@ -75,11 +73,8 @@ static void graft_metadata(llb_graph *g, GHashTable *by_digest, const Pb__Defini
 			one->node->metadata = message_copy_in(g->arena, def->metadata[i]->value);
 	}
 	Pb__OpMetadata none = PB__OP_METADATA__INIT;
-	GHashTableIter iter;
-	gpointer value;
-	g_hash_table_iter_init(&iter, by_digest);
-	while (g_hash_table_iter_next(&iter, NULL, &value)) {
-		struct grafted *one = value;
+	for (struct hash_walk it = hash_walk(by_digest); hash_walk_next(&it);) {
+		struct grafted *one = it.value;
 		if (!one->node->metadata)
 			one->node->metadata = message_copy_in(g->arena, &none);
 	}

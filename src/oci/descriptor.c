@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "oci/descriptor.h"
+#include "base/hash_walk.h"
 #include "base/limits.h"
 #include <string.h>
 
@@ -46,9 +47,10 @@ static bool oci_read_strings(const json_t *object, const char *key, char ***ret,
 	return true;
 }
 
-static GHashTable *oci_annotations_new(void);
-
-static GHashTable *oci_annotations_new(void);
+static GHashTable *oci_annotations_new(void)
+{
+	return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+}
 
 bool oci_read_annotations(const json_t *object, GHashTable **ret, GError **error)
 {
@@ -72,21 +74,13 @@ bool oci_read_annotations(const json_t *object, GHashTable **ret, GError **error
 	return true;
 }
 
-static GHashTable *oci_annotations_new(void)
-{
-	return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-}
-
 static GHashTable *oci_annotations_copy(GHashTable *from)
 {
 	if (!from)
 		return NULL;
 	GHashTable *to = oci_annotations_new();
-	GHashTableIter iter;
-	gpointer key, value;
-	g_hash_table_iter_init(&iter, from);
-	while (g_hash_table_iter_next(&iter, &key, &value))
-		g_hash_table_insert(to, g_strdup(key), g_strdup(value));
+	for (struct hash_walk it = hash_walk(from); hash_walk_next(&it);)
+		g_hash_table_insert(to, g_strdup(it.key), g_strdup(it.value));
 	return to;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "progress/event.h"
+#include "base/hash_walk.h"
 #include <string.h>
 
 /* State of a vertex in a log: enough for implicit events and counts. */
@@ -209,11 +210,8 @@ void progress_log_close(progress_log *log)
 	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&log->mu);
 	if (log->closed)
 		return;
-	GHashTableIter iter;
-	gpointer value;
-	g_hash_table_iter_init(&iter, log->vertices);
-	while (g_hash_table_iter_next(&iter, NULL, &value)) {
-		struct log_vertex *v = value;
+	for (struct hash_walk it = hash_walk(log->vertices); hash_walk_next(&it);) {
+		struct log_vertex *v = it.value;
 		const struct progress_vertex *last = &v->last->public.v;
 		if (last->started_ns == 0 || last->completed_ns != 0)
 			continue;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "provenance/capture.h"
+#include "base/hash_walk.h"
 #include "format/reference.h"
 #include "format/url_redact.h"
 #include <string.h>
@@ -180,17 +181,14 @@ GHashTable *provenance_args(GHashTable *options)
 						      "cache-imports", NULL};
 	GHashTable *args = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	const char *context = g_hash_table_lookup(options, "contextkey");
-	GHashTableIter iter;
-	gpointer key, value;
-	g_hash_table_iter_init(&iter, options);
-	while (g_hash_table_iter_next(&iter, &key, &value)) {
-		if (g_strv_contains(of_this_machine, key) || g_str_has_prefix(key, "attest:"))
+	for (struct hash_walk it = hash_walk(options); hash_walk_next(&it);) {
+		if (g_strv_contains(of_this_machine, it.key) || g_str_has_prefix(it.key, "attest:"))
 			continue;
-		bool is_context = strcmp(key, context && *context ? context : "context") == 0 ||
-				  strcmp(key, "context") == 0 || g_str_has_prefix(key, "context:") ||
-				  g_str_has_prefix(key, "input:");
-		bool is_address = is_context || strcmp(key, "vcs:source") == 0;
-		g_hash_table_insert(args, g_strdup(key), is_address ? url_redact(value) : g_strdup(value));
+		bool is_context = strcmp(it.key, context && *context ? context : "context") == 0 ||
+				  strcmp(it.key, "context") == 0 || g_str_has_prefix(it.key, "context:") ||
+				  g_str_has_prefix(it.key, "input:");
+		bool is_address = is_context || strcmp(it.key, "vcs:source") == 0;
+		g_hash_table_insert(args, g_strdup(it.key), is_address ? url_redact(it.value) : g_strdup(it.value));
 	}
 	return args;
 }

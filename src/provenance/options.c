@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "provenance/options.h"
+#include "base/hash_walk.h"
 #include "format/csv.h"
 #include "format/gotype.h"
 #include <string.h>
@@ -126,11 +127,8 @@ bool provenance_options_read(struct provenance_options *ret, GHashTable *attrs, 
 {
 	struct provenance_options o = {
 		.max = true, .builder_id = g_strdup(""), .filename = g_strdup("provenance.json")};
-	GHashTableIter iter;
-	gpointer key, value;
-	g_hash_table_iter_init(&iter, attrs);
-	while (g_hash_table_iter_next(&iter, &key, &value)) {
-		if (read_one(&o, key, value, error))
+	for (struct hash_walk it = hash_walk(attrs); hash_walk_next(&it);) {
+		if (read_one(&o, it.key, it.value, error))
 			continue;
 		provenance_options_clear(&o);
 		return false;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "provenance/origin.h"
 #include "api/guard.h"
+#include "base/hash_walk.h"
 #include <string.h>
 
 struct entry {
@@ -18,13 +19,8 @@ struct provenance_origins {
 static guint inputs_weight(GHashTable *inputs)
 {
 	guint weight = 0;
-	GHashTableIter iter;
-	void *origin;
-	if (!inputs)
-		return 0;
-	g_hash_table_iter_init(&iter, inputs);
-	while (weight < ORIGIN_WEIGHT_MAX && g_hash_table_iter_next(&iter, NULL, &origin))
-		weight += ((const provenance_origin *)origin)->weight;
+	for (struct hash_walk it = hash_walk(inputs); weight < ORIGIN_WEIGHT_MAX && hash_walk_next(&it);)
+		weight += ((const provenance_origin *)it.value)->weight;
 	return weight;
 }
 
@@ -72,15 +68,12 @@ static bool origins_equal(const void *a, const void *b)
 
 static bool tables_equal(GHashTable *a, GHashTable *b, bool (*equal)(const void *, const void *))
 {
-	GHashTableIter iter;
-	void *key, *value;
 	if (!a || !b || a == b)
 		return a == b;
 	if (g_hash_table_size(a) != g_hash_table_size(b))
 		return false;
-	g_hash_table_iter_init(&iter, a);
-	while (g_hash_table_iter_next(&iter, &key, &value))
-		if (!equal(value, g_hash_table_lookup(b, key)))
+	for (struct hash_walk it = hash_walk(a); hash_walk_next(&it);)
+		if (!equal(it.value, g_hash_table_lookup(b, it.key)))
 			return false;
 	return true;
 }
@@ -170,35 +163,27 @@ provenance_origin *provenance_origins_find(provenance_origins *o, const Pb__Defi
 
 void provenance_origins_drop(provenance_origins *o, const void *owner)
 {
-	GHashTableIter iter;
-	void *value;
 	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&o->mu);
-	g_hash_table_iter_init(&iter, o->by_digest);
-	while (g_hash_table_iter_next(&iter, NULL, &value)) {
-		GArray *entries = value;
+	for (struct hash_walk it = hash_walk(o->by_digest); hash_walk_next(&it);) {
+		GArray *entries = it.value;
 		for (guint i = entries->len; i > 0; i--)
 			if (g_array_index(entries, struct entry, i - 1).owner == owner)
 				g_array_remove_index(entries, i - 1);
 		if (entries->len == 0)
-			g_hash_table_iter_remove(&iter);
+			g_hash_table_iter_remove(&it.iter);
 	}
 }
 
 GHashTable *provenance_origins_of(provenance_origins *o, GHashTable *inputs)
 {
 	g_autoptr(GHashTable) found = NULL;
-	GHashTableIter iter;
-	void *name, *definition;
-	if (!inputs)
-		return NULL;
-	g_hash_table_iter_init(&iter, inputs);
-	while (g_hash_table_iter_next(&iter, &name, &definition)) {
-		provenance_origin *origin = provenance_origins_find(o, definition);
+	for (struct hash_walk it = hash_walk(inputs); hash_walk_next(&it);) {
+		provenance_origin *origin = provenance_origins_find(o, it.value);
 		if (!origin)
 			continue;
 		if (!found)
 			found = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, provenance_origin_unref);
-		g_hash_table_insert(found, g_strdup(name), origin);
+		g_hash_table_insert(found, g_strdup(it.key), origin);
 	}
 	return g_steal_pointer(&found);
 }

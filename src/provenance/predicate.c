@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "provenance/predicate.h"
+#include "base/hash_walk.h"
 #include "provenance/env.h"
 #include "provenance/origin.h"
 #include "provenance/request.h"
@@ -144,13 +145,8 @@ static void put_locals(json_writer *w, const GPtrArray *locals)
 static bool scrubs_inputs(GHashTable *inputs)
 {
 	bool any = false;
-	GHashTableIter iter;
-	void *value;
-	if (!inputs)
-		return false;
-	g_hash_table_iter_init(&iter, inputs);
-	while (g_hash_table_iter_next(&iter, NULL, &value)) {
-		const provenance_origin *origin = value;
+	for (struct hash_walk it = hash_walk(inputs); hash_walk_next(&it);) {
+		const provenance_origin *origin = it.value;
 		g_autoptr(provenance_capture) nothing = provenance_capture_new();
 		struct request_view v;
 		request_view_init(&v, &origin->request, nothing);

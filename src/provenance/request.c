@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "provenance/request.h"
+#include "base/hash_walk.h"
 #include "provenance/origin.h"
 #include "format/git_address.h"
 #include "format/url_redact.h"
@@ -74,13 +75,10 @@ void request_view_init(struct request_view *v, const struct provenance_request *
 		.args = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free),
 		.vcs = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free),
 	};
-	GHashTableIter iter;
-	gpointer key, value;
 	if (!r->args)
 		return;
-	g_hash_table_iter_init(&iter, r->args);
-	while (g_hash_table_iter_next(&iter, &key, &value))
-		g_hash_table_insert(v->args, g_strdup(key), g_strdup(value));
+	for (struct hash_walk it = hash_walk(r->args); hash_walk_next(&it);)
+		g_hash_table_insert(v->args, g_strdup(it.key), g_strdup(it.value));
 	const char *context_key = given(r->args, "contextkey");
 	if (!context_key)
 		context_key = given(r->args, "input:context") ? "input:context" : "context";
@@ -107,28 +105,23 @@ void request_view_clear(struct request_view *v)
 
 void request_view_take_vcs(struct request_view *v)
 {
-	GHashTableIter iter;
-	gpointer key, value;
-	g_hash_table_iter_init(&iter, v->args);
-	while (g_hash_table_iter_next(&iter, &key, &value)) {
-		if (!g_str_has_prefix(key, "vcs:"))
+	for (struct hash_walk it = hash_walk(v->args); hash_walk_next(&it);) {
+		if (!g_str_has_prefix(it.key, "vcs:"))
 			continue;
-		if (*(const char *)value)
-			g_hash_table_insert(v->vcs, g_strdup((const char *)key + strlen("vcs:")), g_strdup(value));
-		g_hash_table_iter_remove(&iter);
+		if (*(const char *)it.value)
+			g_hash_table_insert(v->vcs, g_strdup((const char *)it.key + strlen("vcs:")),
+					    g_strdup(it.value));
+		g_hash_table_iter_remove(&it.iter);
 	}
 }
 
 bool request_view_scrub(struct request_view *v)
 {
 	bool any = false;
-	GHashTableIter iter;
-	gpointer key;
-	g_hash_table_iter_init(&iter, v->args);
-	while (g_hash_table_iter_next(&iter, &key, NULL)) {
-		if (!g_str_has_prefix(key, "build-arg:") && !g_str_has_prefix(key, "label:"))
+	for (struct hash_walk it = hash_walk(v->args); hash_walk_next(&it);) {
+		if (!g_str_has_prefix(it.key, "build-arg:") && !g_str_has_prefix(it.key, "label:"))
 			continue;
-		g_hash_table_iter_remove(&iter);
+		g_hash_table_iter_remove(&it.iter);
 		any = true;
 	}
 	return any;
@@ -140,11 +133,8 @@ bool request_view_equal(const struct request_view *a, const struct request_view 
 	    g_strcmp0(a->digest, b->digest) != 0 || !provenance_inputs_equal(a->inputs, b->inputs) ||
 	    g_hash_table_size(a->args) != g_hash_table_size(b->args))
 		return false;
-	GHashTableIter iter;
-	gpointer key, value;
-	g_hash_table_iter_init(&iter, a->args);
-	while (g_hash_table_iter_next(&iter, &key, &value))
-		if (g_strcmp0(g_hash_table_lookup(b->args, key), value) != 0)
+	for (struct hash_walk it = hash_walk(a->args); hash_walk_next(&it);)
+		if (g_strcmp0(g_hash_table_lookup(b->args, it.key), it.value) != 0)
 			return false;
 	return true;
 }

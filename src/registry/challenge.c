@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registry/challenge.h"
+#include "base/hash_walk.h"
 #include <string.h>
 
 #define HEADER_BYTES_MAX 8192
@@ -144,11 +145,8 @@ static void scope_add(GHashTable *by_name, const char *scope)
 static GPtrArray *sorted_keys(GHashTable *table)
 {
 	GPtrArray *keys = g_ptr_array_new();
-	GHashTableIter iter;
-	gpointer key;
-	g_hash_table_iter_init(&iter, table);
-	while (g_hash_table_iter_next(&iter, &key, NULL))
-		g_ptr_array_add(keys, key);
+	for (struct hash_walk it = hash_walk(table); hash_walk_next(&it);)
+		g_ptr_array_add(keys, it.key);
 	g_ptr_array_sort(keys, text_compare);
 	return keys;
 }
@@ -171,16 +169,12 @@ bool scopes_contain(const char *scopes, const char *wanted)
 	const char *const have_list[] = {scopes, NULL}, *const want_list[] = {wanted, NULL};
 	g_autoptr(GHashTable) have = scopes_table(have_list);
 	g_autoptr(GHashTable) want = scopes_table(want_list);
-	GHashTableIter names, actions;
-	gpointer name, wanted_actions, action;
-	g_hash_table_iter_init(&names, want);
-	while (g_hash_table_iter_next(&names, &name, &wanted_actions)) {
-		GHashTable *known = g_hash_table_lookup(have, name);
+	for (struct hash_walk it = hash_walk(want); hash_walk_next(&it);) {
+		GHashTable *known = g_hash_table_lookup(have, it.key);
 		if (!known)
 			return false;
-		g_hash_table_iter_init(&actions, wanted_actions);
-		while (g_hash_table_iter_next(&actions, &action, NULL))
-			if (!g_hash_table_contains(known, action))
+		for (struct hash_walk action = hash_walk(it.value); hash_walk_next(&action);)
+			if (!g_hash_table_contains(known, action.key))
 				return false;
 	}
 	return true;

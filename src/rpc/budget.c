@@ -9,6 +9,7 @@
  * before their window was withheld is accepted as long as the total is within the budget.
  */
 #include "rpc/server.h"
+#include "base/hash_walk.h"
 
 #define RETRY_US 50000
 /* Minimum that a connection may always use: enough for a call with one stream window. */
@@ -84,11 +85,8 @@ bool budget_error(const rpc_call *call, GError **error)
 static rpc_call *largest_unfinished(rpc_conn *c)
 {
 	rpc_call *largest = NULL;
-	GHashTableIter iter;
-	gpointer value;
-	g_hash_table_iter_init(&iter, c->calls);
-	while (g_hash_table_iter_next(&iter, NULL, &value)) {
-		rpc_call *call = value;
+	for (struct hash_walk it = hash_walk(c->calls); hash_walk_next(&it);) {
+		rpc_call *call = it.value;
 		if (!call->dispatched && !call->out_end && call->method &&
 		    (!largest || call->reader.have > largest->reader.have))
 			largest = call;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rpc/server.h"
 #include "api/message.h"
+#include "base/hash_walk.h"
 #include <poll.h>
 
 /* Turns do not wait for peers, but some read a database. */
@@ -34,12 +35,9 @@ void rpc_server_add(rpc_server *s, const struct rpc_method *methods, size_t n, v
 char **server_services(rpc_server *s)
 {
 	g_autoptr(GStrvBuilder) names = g_strv_builder_new();
-	GHashTableIter iter;
-	gpointer name;
 	g_mutex_lock(&s->mu);
-	g_hash_table_iter_init(&iter, s->services);
-	while (g_hash_table_iter_next(&iter, &name, NULL))
-		g_strv_builder_add(names, name);
+	for (struct hash_walk it = hash_walk(s->services); hash_walk_next(&it);)
+		g_strv_builder_add(names, it.key);
 	g_mutex_unlock(&s->mu);
 	return g_strv_builder_end(names);
 }
@@ -392,12 +390,9 @@ static void consider(rpc_server *s, rpc_conn *c, const char *source, struct cand
 bool server_make_room(rpc_server *s, const char *source)
 {
 	struct candidate best = {0};
-	GHashTableIter iter;
-	gpointer c;
 	g_mutex_lock(&s->mu);
-	g_hash_table_iter_init(&iter, s->conns);
-	while (g_hash_table_iter_next(&iter, &c, NULL))
-		consider(s, c, source, &best);
+	for (struct hash_walk it = hash_walk(s->conns); hash_walk_next(&it);)
+		consider(s, it.key, source, &best);
 	if (best.conn)
 		conn_keep(best.conn);
 	g_mutex_unlock(&s->mu);
@@ -491,12 +486,9 @@ int rpc_server_port(const rpc_server *s)
 static GPtrArray *keep_conns(rpc_server *s)
 {
 	GPtrArray *all = g_ptr_array_new_with_free_func((GDestroyNotify)conn_release);
-	GHashTableIter iter;
-	gpointer c;
 	g_mutex_lock(&s->mu);
-	g_hash_table_iter_init(&iter, s->conns);
-	while (g_hash_table_iter_next(&iter, &c, NULL))
-		g_ptr_array_add(all, conn_keep(c));
+	for (struct hash_walk it = hash_walk(s->conns); hash_walk_next(&it);)
+		g_ptr_array_add(all, conn_keep(it.key));
 	g_mutex_unlock(&s->mu);
 	return all;
 }

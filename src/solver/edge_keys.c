@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Keys of an edge: derived from those of its inputs and saved with its result. */
 #include "solver/graph.h"
+#include "base/hash_walk.h"
 #include <string.h>
 
 static const struct cache_map *map_at(const struct vertex *v, guint i)
@@ -81,14 +82,11 @@ static void link_definition(struct edge *e, size_t dep, const char *content_key)
 		struct key_link by_content = link_of(e, dep, m, NULL),
 				link = link_of(e, dep, m, edge_selector(e, dep, m));
 		key_store_find(keys, content_key, &by_content, targets);
-		GHashTableIter iter;
-		gpointer target;
-		g_hash_table_iter_init(&iter, targets);
-		while (g_hash_table_iter_next(&iter, &target, NULL))
+		for (struct hash_walk it = hash_walk(targets); hash_walk_next(&it);)
 			for (guint k = 0; k < from->keys->len; k++)
 				if (!key_is_import(from->keys->pdata[k]) &&
-				    !key_store_has_link(keys, from->keys->pdata[k], &link, target))
-					key_store_add_link(keys, from->keys->pdata[k], &link, target);
+				    !key_store_has_link(keys, from->keys->pdata[k], &link, it.key))
+					key_store_add_link(keys, from->keys->pdata[k], &link, it.key);
 	}
 }
 
@@ -121,15 +119,12 @@ static bool absorb_dep(struct edge *e, size_t i, bool probing)
 /* Keys that follow from every input. */
 static void add_common_keys(struct edge *e)
 {
-	GHashTableIter iter;
-	gpointer key;
-	g_hash_table_iter_init(&iter, e->deps[0].matches);
-	while (g_hash_table_iter_next(&iter, &key, NULL)) {
+	for (struct hash_walk it = hash_walk(e->deps[0].matches); hash_walk_next(&it);) {
 		bool common = true;
 		for (size_t i = 1; i < e->vertex->n_inputs && common; i++)
-			common = g_hash_table_contains(e->deps[i].matches, key);
+			common = g_hash_table_contains(e->deps[i].matches, it.key);
 		if (common)
-			edge_add_key(e, key);
+			edge_add_key(e, it.key);
 	}
 }
 
@@ -227,19 +222,13 @@ static char *key_for_inputs(struct edge *e)
 			common = g_steal_pointer(&targets);
 			continue;
 		}
-		GHashTableIter iter;
-		gpointer key;
-		g_hash_table_iter_init(&iter, common);
-		while (g_hash_table_iter_next(&iter, &key, NULL))
-			if (!g_hash_table_contains(targets, key))
-				g_hash_table_iter_remove(&iter);
+		for (struct hash_walk it = hash_walk(common); hash_walk_next(&it);)
+			if (!g_hash_table_contains(targets, it.key))
+				g_hash_table_iter_remove(&it.iter);
 	}
-	GHashTableIter iter;
-	gpointer key;
-	g_hash_table_iter_init(&iter, common);
-	while (g_hash_table_iter_next(&iter, &key, NULL))
-		if (key_is_session_only(key) == session_only)
-			return g_strdup(key);
+	for (struct hash_walk it = hash_walk(common); hash_walk_next(&it);)
+		if (key_is_session_only(it.key) == session_only)
+			return g_strdup(it.key);
 	return key_new(session_only);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Jobs and their requests: the public API of the solver. */
 #include "solver/graph.h"
+#include "base/hash_walk.h"
 #include "session/session.h"
 #include <string.h>
 
@@ -45,14 +46,10 @@ static void leave(solver *s, void *data)
 static void reopen(solver *s, void *data)
 {
 	struct waiting_call *call = data;
-	GHashTableIter iter;
-	gpointer v;
-	g_hash_table_iter_init(&iter, call->job->vertices);
-	while (g_hash_table_iter_next(&iter, &v, NULL))
-		vertex_reopen(v);
-	g_hash_table_iter_init(&iter, call->job->vertices);
-	while (g_hash_table_iter_next(&iter, &v, NULL))
-		vertex_touch(v);
+	for (struct hash_walk it = hash_walk(call->job->vertices); hash_walk_next(&it);)
+		vertex_reopen(it.key);
+	for (struct hash_walk it = hash_walk(call->job->vertices); hash_walk_next(&it);)
+		vertex_touch(it.key);
 	solver_wait_end(&call->wait);
 }
 

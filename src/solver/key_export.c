@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Collects the keys that lead to results of a job: on the solver thread in small batches, while the caller waits. */
 #include "solver/graph.h"
+#include "base/hash_walk.h"
 #include "solver/key_walk.h"
 
 #define KEYS_A_TURN 256
@@ -27,11 +28,8 @@ static void add_target(struct collection *c, const struct solver_target *t)
 /* Export options that the job's definitions give for steps: applied to every key of the step. */
 static void add_overrides(struct collection *c)
 {
-	GHashTableIter iter;
-	gpointer key;
-	g_hash_table_iter_init(&iter, c->job->vertices);
-	while (g_hash_table_iter_next(&iter, &key, NULL)) {
-		const struct vertex *v = key;
+	for (struct hash_walk it = hash_walk(c->job->vertices); hash_walk_next(&it);) {
+		const struct vertex *v = it.key;
 		for (guint i = 0; v->llb->export_cache >= 0 && i < v->edges->len; i++) {
 			const struct edge *e = edge_resolve(v->edges->pdata[i]);
 			for (guint k = 0; k < e->keys->len; k++)
@@ -64,11 +62,8 @@ static void add_imported(struct collection *c, const struct edge *e, solver_impo
 
 static void add_imports(struct collection *c)
 {
-	GHashTableIter iter;
-	gpointer key;
-	g_hash_table_iter_init(&iter, c->job->vertices);
-	while (c->job->imports->len > 0 && g_hash_table_iter_next(&iter, &key, NULL)) {
-		const struct vertex *v = key;
+	for (struct hash_walk it = hash_walk(c->job->vertices); c->job->imports->len > 0 && hash_walk_next(&it);) {
+		const struct vertex *v = it.key;
 		for (guint i = 0; i < v->edges->len; i++) {
 			const struct edge *e = v->edges->pdata[i];
 			for (guint k = 0; !e->forward && k < c->job->imports->len; k++)

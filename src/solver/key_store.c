@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "solver/key_store.h"
+#include "base/hash_walk.h"
 #include "base/ident.h"
 #include "solver/key_db.h"
 #include <string.h>
@@ -191,13 +192,8 @@ static void remove_result(GArray *results, const char *result)
 static void table_forget(struct table *t, const char *result)
 {
 	GHashTable *keys = g_hash_table_lookup(t->keys_of, result);
-	if (!keys)
-		return;
-	GHashTableIter iter;
-	gpointer key;
-	g_hash_table_iter_init(&iter, keys);
-	while (g_hash_table_iter_next(&iter, &key, NULL)) {
-		GArray *results = g_hash_table_lookup(t->results, key);
+	for (struct hash_walk it = hash_walk(keys); hash_walk_next(&it);) {
+		GArray *results = g_hash_table_lookup(t->results, it.key);
 		if (results)
 			remove_result(results, result);
 	}
@@ -222,12 +218,9 @@ static void queue(key_store *k, struct key_change change)
 void key_store_find(key_store *k, const char *from, const struct key_link *link, GHashTable *ret_targets)
 {
 	make_room(k);
-	GHashTableIter iter;
-	gpointer target;
-	g_hash_table_iter_init(&iter, targets_get(k, from, link));
-	while (g_hash_table_iter_next(&iter, &target, NULL))
-		if (!g_hash_table_contains(ret_targets, target))
-			g_hash_table_add(ret_targets, g_strdup(target));
+	for (struct hash_walk it = hash_walk(targets_get(k, from, link)); hash_walk_next(&it);)
+		if (!g_hash_table_contains(ret_targets, it.key))
+			g_hash_table_add(ret_targets, g_strdup(it.key));
 }
 
 bool key_store_has_link(key_store *k, const char *from, const struct key_link *link, const char *to)
@@ -311,12 +304,9 @@ void key_store_backlinks(key_store *k, const char *key, key_backlink_fn fn, void
 		key_db_backlinks(k->db, key, fn, data);
 		return;
 	}
-	GHashTableIter iter;
-	gpointer text, targets;
-	g_hash_table_iter_init(&iter, k->lasting.links);
-	while (g_hash_table_iter_next(&iter, &text, &targets))
-		if (g_hash_table_contains(targets, key))
-			report_link(text, fn, data);
+	for (struct hash_walk it = hash_walk(k->lasting.links); hash_walk_next(&it);)
+		if (g_hash_table_contains(it.value, key))
+			report_link(it.key, fn, data);
 }
 
 bool key_store_needs_flush(key_store *k)

@@ -3,6 +3,7 @@
  * Active vertices: found or created when a job loads a definition, freed when the last job has left and no task runs.
  */
 #include "api/guard.h"
+#include "base/hash_walk.h"
 #include "solver/graph.h"
 #include "solver/resources.h"
 #include <string.h>
@@ -289,12 +290,9 @@ void vertex_reopen(struct vertex *v)
 
 void job_drop_all(solver_job *job)
 {
-	GHashTableIter iter;
-	gpointer key;
 	g_autoptr(GPtrArray) dead = g_ptr_array_new();
-	g_hash_table_iter_init(&iter, job->vertices);
-	while (g_hash_table_iter_next(&iter, &key, NULL)) {
-		struct vertex *v = key;
+	for (struct hash_walk it = hash_walk(job->vertices); hash_walk_next(&it);) {
+		struct vertex *v = it.key;
 		g_ptr_array_remove(v->jobs, job);
 		if (job->sessions)
 			session_group_part(v->sessions, job->sessions);

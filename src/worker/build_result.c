@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/bridge.h"
 #include "api/guard.h"
+#include "base/hash_walk.h"
 #include <string.h>
 
 static void ref_free(gpointer data)
@@ -49,17 +50,13 @@ void build_result_attestation_set(struct build_attestation *a, const char *key, 
 
 bool build_result_find_ref(const build_result *r, const char *key, bridge_ref **ret)
 {
-	gpointer found;
+	struct hash_walk it = hash_walk(r->refs);
 	*ret = r->ref;
 	if (!r->refs)
 		return true;
-	bool known = g_hash_table_lookup_extended(r->refs, key, NULL, &found);
-	if (!known && g_hash_table_size(r->refs) == 1) {
-		GHashTableIter iter;
-		g_hash_table_iter_init(&iter, r->refs);
-		known = g_hash_table_iter_next(&iter, NULL, &found);
-	}
-	*ret = known ? found : NULL;
+	bool known = g_hash_table_lookup_extended(r->refs, key, NULL, &it.value) ||
+		     (g_hash_table_size(r->refs) == 1 && hash_walk_next(&it));
+	*ret = known ? it.value : NULL;
 	return known;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker/worker.h"
+#include "base/hash_walk.h"
 #include "os/file.h"
 #include "worker/containerd.h"
 #include <fcntl.h>
@@ -68,13 +69,8 @@ static void set_labels(worker *w, const struct worker_options *options)
 	set_label(w, "selinux.enabled", options->executor.selinux ? "true" : "false");
 	if (options->executor.apparmor_profile && *options->executor.apparmor_profile)
 		set_label(w, "apparmor.profile", options->executor.apparmor_profile);
-	GHashTableIter iter;
-	void *key, *value;
-	if (!options->labels)
-		return;
-	g_hash_table_iter_init(&iter, options->labels);
-	while (g_hash_table_iter_next(&iter, &key, &value))
-		g_hash_table_replace(w->labels, g_strdup(key), g_strdup(value));
+	for (struct hash_walk it = hash_walk(options->labels); hash_walk_next(&it);)
+		g_hash_table_replace(w->labels, g_strdup(it.key), g_strdup(it.value));
 }
 
 static bool set_platforms(worker *w, const struct worker_options *options, GError **error)

@@ -2,6 +2,7 @@
 #include "frontend/dockerfile/context.h"
 #include "base/thread.h"
 #include "api/guard.h"
+#include "base/hash_walk.h"
 #include "base/limits.h"
 #include "format/gotype.h"
 #include "format/json_writer.h"
@@ -199,13 +200,8 @@ static bool detect_http(context *x, const char *ref, GError **error)
 
 static bool check_inputs(GHashTable *inputs, GError **error)
 {
-	GHashTableIter iter;
-	void *value;
-	if (!inputs)
-		return true;
-	g_hash_table_iter_init(&iter, inputs);
-	while (g_hash_table_iter_next(&iter, NULL, &value)) {
-		const Pb__Definition *definition = value;
+	for (struct hash_walk it = hash_walk(inputs); hash_walk_next(&it);) {
+		const Pb__Definition *definition = it.value;
 		if (!definition || definition->n_metadata == 0)
 			return error_set(
 				error, ERROR_UNKNOWN,

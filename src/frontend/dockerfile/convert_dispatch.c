@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "frontend/dockerfile/convert_shared.h"
+#include "base/hash_walk.h"
 #include "format/url_redact.h"
 #include "frontend/dockerfile/suggest.h"
 #include "frontend/dockerfile/text.h"
@@ -65,13 +66,10 @@ static int by_text(const void *a, const void *b)
 const char *const *follow_paths(convert *c, GHashTable *paths)
 {
 	struct vec list = {0};
-	GHashTableIter iter;
-	const char *path;
-	g_hash_table_iter_init(&iter, paths);
-	while (g_hash_table_iter_next(&iter, (void **)&path, NULL)) {
-		if (strcmp(path, "/") == 0)
+	for (struct hash_walk it = hash_walk(paths); hash_walk_next(&it);) {
+		if (strcmp(it.key, "/") == 0)
 			return NULL;
-		arena_push(c->arena, &list, path + 1);
+		arena_push(c->arena, &list, (char *)it.key + 1);
 	}
 	if (!list.n)
 		return NULL;

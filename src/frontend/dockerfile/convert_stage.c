@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "frontend/dockerfile/convert_shared.h"
+#include "base/hash_walk.h"
 #include "base/limits.h"
 #include "format/gotype.h"
 #include "frontend/dockerfile/mounts.h"
@@ -23,11 +24,8 @@ static void stage_tables(convert *c, struct stage *s)
 
 static void copy_table(GHashTable *to, GHashTable *from)
 {
-	GHashTableIter iter;
-	void *key, *value;
-	g_hash_table_iter_init(&iter, from);
-	while (g_hash_table_iter_next(&iter, &key, &value))
-		g_hash_table_replace(to, key, value);
+	for (struct hash_walk it = hash_walk(from); hash_walk_next(&it);)
+		g_hash_table_replace(to, it.key, it.value);
 }
 
 /* The base is looked up by its name as written; names in the table are lower case. */

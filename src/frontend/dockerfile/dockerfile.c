@@ -2,6 +2,7 @@
 #include "frontend/dockerfile/dockerfile.h"
 #include "base/thread.h"
 #include "api/guard.h"
+#include "base/hash_walk.h"
 #include "format/csv.h"
 #include "format/json_writer.h"
 #include "format/reference.h"
@@ -296,11 +297,8 @@ static bool check_caps(struct request *r, bool *ret_postponed, GError **error)
 static bool forward(struct request *r, const char *source, const char *cmdline, build_result **ret, GError **error)
 {
 	g_autoptr(GHashTable) options = g_hash_table_new(g_str_hash, g_str_equal);
-	GHashTableIter iter;
-	void *key, *value;
-	g_hash_table_iter_init(&iter, r->options);
-	while (g_hash_table_iter_next(&iter, &key, &value))
-		g_hash_table_insert(options, key, value);
+	for (struct hash_walk it = hash_walk(r->options); hash_walk_next(&it);)
+		g_hash_table_insert(options, it.key, it.value);
 	g_hash_table_insert(options, (char *)"cmdline", (char *)cmdline);
 	g_hash_table_insert(options, (char *)"source", (char *)source);
 	struct bridge_solve_request request = {.frontend = "gateway.v0", .options = options, .inputs = r->inputs};

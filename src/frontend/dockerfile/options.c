@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "frontend/dockerfile/options.h"
 #include "api/message_copy.h"
+#include "base/hash_walk.h"
 #include "frontend/dockerfile/lint.h"
 #include "base/limits.h"
 #include "format/csv.h"
@@ -28,12 +29,9 @@ static const char *get(const struct options *o, const char *key)
 GHashTable *options_build_args(const struct options *o)
 {
 	GHashTable *args = g_hash_table_new(g_str_hash, g_str_equal);
-	GHashTableIter iter;
-	const char *key, *value;
-	g_hash_table_iter_init(&iter, o->all);
-	while (g_hash_table_iter_next(&iter, (void **)&key, (void **)&value))
-		if (g_str_has_prefix(key, "build-arg:"))
-			g_hash_table_insert(args, (char *)key + strlen("build-arg:"), (char *)value);
+	for (struct hash_walk it = hash_walk(o->all); hash_walk_next(&it);)
+		if (g_str_has_prefix(it.key, "build-arg:"))
+			g_hash_table_insert(args, (char *)it.key + strlen("build-arg:"), (char *)it.value);
 	return args;
 }
 
@@ -361,11 +359,8 @@ static bool read_cache_imports(arena *a, struct options *o, GError **error)
 
 static bool read_attestations(arena *a, struct options *o, GError **error)
 {
-	GHashTableIter iter;
-	const char *key, *value;
-	g_hash_table_iter_init(&iter, o->all);
-	while (g_hash_table_iter_next(&iter, (void **)&key, (void **)&value)) {
-		const char *type = NULL;
+	for (struct hash_walk it = hash_walk(o->all); hash_walk_next(&it);) {
+		const char *key = it.key, *type = NULL;
 		if (g_str_has_prefix(key, "attest:"))
 			type = text_lower(a, key + strlen("attest:"));
 		else if (g_str_has_prefix(key, "build-arg:BUILDKIT_ATTEST_"))
@@ -377,7 +372,7 @@ static bool read_attestations(arena *a, struct options *o, GError **error)
 			return error_set(error, ERROR_INVALID_ARGUMENT, "unknown attestation type %s", quoted);
 		}
 		sbom_options_clear(&o->sbom);
-		if (!sbom_options_read(&o->sbom, value, "scanner", error))
+		if (!sbom_options_read(&o->sbom, it.value, "scanner", error))
 			return false;
 	}
 	return true;
@@ -397,14 +392,11 @@ static bool read_texts(arena *a, struct options *o, GError **error)
 	if (!*o->hostname)
 		o->hostname = get(o, "hostname");
 	o->check = options_get(o, "build-arg:BUILDKIT_DOCKERFILE_CHECK");
-	GHashTableIter iter;
-	const char *key, *value;
-	g_hash_table_iter_init(&iter, o->all);
-	while (g_hash_table_iter_next(&iter, (void **)&key, (void **)&value)) {
-		if (!g_str_has_prefix(key, "label:"))
+	for (struct hash_walk it = hash_walk(o->all); hash_walk_next(&it);) {
+		if (!g_str_has_prefix(it.key, "label:"))
 			continue;
 		struct pair *pair = arena_make(a, struct pair);
-		*pair = (struct pair){key + strlen("label:"), value, false, ""};
+		*pair = (struct pair){(const char *)it.key + strlen("label:"), it.value, false, ""};
 		arena_push(a, &o->labels, pair);
 	}
 	if (o->labels.n)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* "frontend.outline": lists the arguments, secrets and ssh keys that a target and its dependencies can use. */
 #include "frontend/dockerfile/convert_shared.h"
+#include "base/hash_walk.h"
 #include "frontend/dockerfile/subrequest_internal.h"
 #include "frontend/dockerfile/text_table.h"
 #include <string.h>
@@ -30,11 +31,8 @@ static void add_args(struct outline *o, const struct stage *s)
 {
 	struct vec todo = {0};
 	g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
-	GHashTableIter iter;
-	void *name;
-	g_hash_table_iter_init(&iter, s->used_args);
-	while (g_hash_table_iter_next(&iter, &name, NULL))
-		arena_push(o->c->arena, &todo, name);
+	for (struct hash_walk it = hash_walk(s->used_args); hash_walk_next(&it);)
+		arena_push(o->c->arena, &todo, it.key);
 	while (todo.n) {
 		const char *key = todo.items[--todo.n];
 		const struct arg_info *info = g_hash_table_add(seen, (char *)key) ? find_arg(o->c, s, key) : NULL;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "frontend/dockerfile/convert_shared.h"
+#include "base/hash_walk.h"
 #include "format/gotype.h"
 #include "format/patterns.h"
 #include "format/reference.h"
@@ -113,12 +114,9 @@ static const char *const *known_args(convert *c)
 	struct vec names = {0};
 	for (const char **key = env_keys(c->globals); *key; key++)
 		arena_push(c->arena, &names, *key);
-	GHashTableIter iter;
-	const char *key;
-	g_hash_table_iter_init(&iter, c->arg_infos);
-	while (g_hash_table_iter_next(&iter, (void **)&key, NULL))
-		if (!env_get(c->globals, key))
-			arena_push(c->arena, &names, key);
+	for (struct hash_walk it = hash_walk(c->arg_infos); hash_walk_next(&it);)
+		if (!env_get(c->globals, it.key))
+			arena_push(c->arena, &names, it.key);
 	return arena_strv(c->arena, &names);
 }
 

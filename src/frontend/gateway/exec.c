@@ -5,6 +5,7 @@
  * processes. Messages to processes that have ended are dropped, because the client cannot know of the end.
  */
 #include "frontend/gateway/exec_process.h"
+#include "base/hash_walk.h"
 #include "frontend/gateway/gateway_internal.h"
 #include "base/limits.h"
 
@@ -32,12 +33,9 @@ static bool find_process(struct exec_stream *s, const char *id, exec_process **r
 /* Frees what belongs to processes that have ended; their ids stay known. */
 static void forget_ended(struct exec_stream *s)
 {
-	GHashTableIter iter;
-	void *process;
-	g_hash_table_iter_init(&iter, s->processes);
-	while (g_hash_table_iter_next(&iter, NULL, &process))
-		if (process && exec_process_is_done(process))
-			g_hash_table_iter_replace(&iter, NULL);
+	for (struct hash_walk it = hash_walk(s->processes); hash_walk_next(&it);)
+		if (it.value && exec_process_is_done(it.value))
+			g_hash_table_iter_replace(&it.iter, NULL);
 }
 
 static bool handle_init(struct exec_stream *s, const char *id, const Gateway__InitMessage *m, cancel *stop,
@@ -114,14 +112,11 @@ static bool receive_all(struct exec_stream *s, rpc_call *call, GError **error)
 /* After the end of the client's messages its processes continue, without input. */
 static void end_processes(struct exec_stream *s, bool cancel_them)
 {
-	GHashTableIter iter;
-	void *process;
-	g_hash_table_iter_init(&iter, s->processes);
-	while (g_hash_table_iter_next(&iter, NULL, &process)) {
-		if (process && cancel_them)
-			exec_process_cancel(process);
-		else if (process)
-			exec_process_close_input(process);
+	for (struct hash_walk it = hash_walk(s->processes); hash_walk_next(&it);) {
+		if (it.value && cancel_them)
+			exec_process_cancel(it.value);
+		else if (it.value)
+			exec_process_close_input(it.value);
 	}
 	g_hash_table_remove_all(s->processes); /* waits for each */
 }

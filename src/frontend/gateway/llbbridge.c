@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "frontend/gateway/gateway_internal.h"
 #include "api/message.h"
+#include "base/hash_walk.h"
 #include "base/text.h"
 #include "frontend/gateway/caps.h"
 #include "frontend/gateway/wire.h"
@@ -108,16 +109,13 @@ static bool exporter_attrs_read(const json_t *json, build_result *to, GError **e
 static bool return_final(gateway *g, const Gateway__SolveRequest *m, const build_result *solved, GError **error)
 {
 	g_autoptr(build_result) final = build_result_new();
-	GHashTableIter iter;
-	void *key, *value;
 	json_t *attrs = json_loadb((const char *)m->exporterattr.data, m->exporterattr.len, 0, NULL);
 	bool ok = exporter_attrs_read(attrs, final, error);
 	json_decref(attrs);
 	if (!ok)
 		return false;
-	g_hash_table_iter_init(&iter, solved->metadata);
-	while (g_hash_table_iter_next(&iter, &key, &value))
-		build_result_set_metadata(final, key, g_bytes_get_data(value, NULL), g_bytes_get_size(value));
+	for (struct hash_walk it = hash_walk(solved->metadata); hash_walk_next(&it);)
+		build_result_set_metadata(final, it.key, g_bytes_get_data(it.value, NULL), g_bytes_get_size(it.value));
 	final->ref = solved->ref ? solved->ref->class->ref_ref(solved->ref) : NULL;
 	return gateway_return(g, final, NULL, error);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "frontend/gateway/gateway_internal.h"
 #include "api/message.h"
+#include "base/hash_walk.h"
 #include <string.h>
 
 static char *ref_add_copy(gateway *g, bridge_ref *ref)
@@ -23,14 +24,11 @@ Gateway__Ref *gateway_ref_to_wire(gateway *g, bridge_ref *ref)
 static Gateway__RefMap *map_to_wire(gateway *g, GHashTable *refs)
 {
 	Gateway__RefMap *map = message_new(Gateway__RefMap, gateway__ref_map);
-	GHashTableIter iter;
-	void *key, *value;
-	g_hash_table_iter_init(&iter, refs);
-	while (g_hash_table_iter_next(&iter, &key, &value)) {
+	for (struct hash_walk it = hash_walk(refs); hash_walk_next(&it);) {
 		Gateway__RefMap__RefsEntry *entry =
 			message_new(Gateway__RefMap__RefsEntry, gateway__ref_map__refs_entry);
-		entry->key = g_strdup(key);
-		entry->value = gateway_ref_to_wire(g, value);
+		entry->key = g_strdup(it.key);
+		entry->value = gateway_ref_to_wire(g, it.value);
 		message_append(map, refs, entry);
 	}
 	return map;
@@ -39,14 +37,11 @@ static Gateway__RefMap *map_to_wire(gateway *g, GHashTable *refs)
 static Gateway__RefMapDeprecated *map_to_old_wire(gateway *g, GHashTable *refs)
 {
 	Gateway__RefMapDeprecated *map = message_new(Gateway__RefMapDeprecated, gateway__ref_map_deprecated);
-	GHashTableIter iter;
-	void *key, *value;
-	g_hash_table_iter_init(&iter, refs);
-	while (g_hash_table_iter_next(&iter, &key, &value)) {
+	for (struct hash_walk it = hash_walk(refs); hash_walk_next(&it);) {
 		Gateway__RefMapDeprecated__RefsEntry *entry =
 			message_new(Gateway__RefMapDeprecated__RefsEntry, gateway__ref_map_deprecated__refs_entry);
-		entry->key = g_strdup(key);
-		entry->value = ref_add_copy(g, value);
+		entry->key = g_strdup(it.key);
+		entry->value = ref_add_copy(g, it.value);
 		message_append(map, refs, entry);
 	}
 	return map;
