@@ -27,7 +27,7 @@ static const struct row llb_rows[] = {
 	{"diffop", ADVERTISED},
 	{"exec.cgroup", ADVERTISED},
 	{"exec.meta.base", ADVERTISED},
-	{"exec.meta.cdi", LATER},
+	{"exec.meta.cdi", ADVERTISED},
 	{"exec.meta.cgroup.parent", ADVERTISED},
 	{"exec.meta.linux.resources", ADVERTISED},
 	{"exec.meta.network", ADVERTISED},
