@@ -45,6 +45,7 @@ static void release(struct load *w)
 /* Threads of a pool end shortly after it. */
 static void all_gone(void)
 {
+	/* Nothing reports the end of a detached thread. */
 	while (thread_count() > 0)
 		g_usleep(1000);
 }

@@ -77,6 +77,7 @@ static gpointer pruner(gpointer data)
 		rig_usage(&s->rig);
 		assert_succeeds(cache_sync(s->rig.c, &failure));
 		g_strfreev(cache_find_named(s->rig.c, "step"));
+		/* A pause in which the other threads make what the next round removes: time itself. */
 		g_usleep(2000);
 	}
 	return NULL;

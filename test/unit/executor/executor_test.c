@@ -411,11 +411,17 @@ struct killer {
 static void *kill_runner(void *data)
 {
 	const struct killer *k = data;
+	/* What tells that a program has replaced the runner is its command line only. */
 	for (int i = 0; i < 1000 && !is_running(k->word); i++)
 		g_usleep(10 * 1000);
 	g_assert_true(is_running(k->word));
 	assert_succeeds(g_spawn_command_line_sync(k->command, NULL, NULL, NULL, &failure));
 	return NULL;
+}
+
+static void tell_output(void *data, int stream, const void *bytes, size_t n)
+{
+	g_assert_cmpint(write(*(const int *)data, bytes, n), ==, (ssize_t)n);
 }
 
 /* A process that is killed while it runs a step; the next executor cleans up. */
@@ -424,22 +430,27 @@ static void test_killed_daemon(struct fixture *f, gconstpointer data)
 	SKIP_IF_UNAVAILABLE();
 	g_autofree char *seconds = g_strdup_printf("1%08d", (int)getpid());
 	g_autofree char *line_of_step = g_strconcat("echo up; busybox sleep ", seconds, NULL);
+	int up[2];
+	g_assert_cmpint(pipe2(up, O_CLOEXEC), ==, 0);
 	pid_t child = fork();
 	if (child == 0) {
 		const char *args[] = {"/bin/sh", "-c", line_of_step, NULL};
 		struct step step = {.args = args, .env = default_env, .cwd = "/"};
 		struct step_exit code;
 		struct work none = {0};
+		close(up[0]);
+		step.output = tell_output;
+		step.output_data = &up[1];
 		step.root_fd = mount_clone(f->image_fd, false, NULL);
 		alarm(60);
 		executor_run(f->e, &step, &none, &code, NULL);
 		_exit(1);
 	}
-	/* Running according to its state. */
-	g_autofree char *state = g_strconcat(f->path, "/root/executor/runc", NULL);
-	for (int i = 0; i < 200 && count_entries(state) == 0; i++)
-		g_usleep(20 * 1000);
-	g_usleep(300 * 1000);
+	close(up[1]);
+	char byte = 0;
+	g_assert_cmpint(read(up[0], &byte, 1), ==, 1); /* its output has come: it runs */
+	g_assert_cmpint(byte, ==, 'u');
+	close(up[0]);
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
 	executor_free(f->e);

@@ -342,6 +342,7 @@ static void set_cancel(void *data)
 
 static void *cancel_later(void *data)
 {
+	/* A later moment than that at which the receiver begins to wait, which nothing reports: time itself. */
 	g_usleep(50000);
 	set_cancel(data);
 	return NULL;

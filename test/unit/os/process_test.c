@@ -102,6 +102,7 @@ static void test_missing(void)
 
 static gpointer cancel_later(gpointer data)
 {
+	/* A later moment than that at which process_wait begins to wait, which nothing reports: time itself. */
 	g_usleep(50000);
 	cancel_set(data, ERROR_CANCELED, NULL);
 	return NULL;

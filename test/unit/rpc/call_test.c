@@ -177,6 +177,7 @@ static void test_slow_reader(void)
 	g_assert_true(rpc_call_send(call, &left, sizeof(left), &error));
 	for (int i = 0; left > 0; i++) {
 		if (i < 20)
+			/* The slowness of the reader is what is tested: time itself. */
 			g_usleep(10000);
 		g_autoptr(GBytes) bytes = rpc_call_recv(call, &error);
 		g_assert_no_error(error);

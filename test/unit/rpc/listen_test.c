@@ -301,6 +301,7 @@ static void test_connections_of_one_source(void)
 	for (int i = 0; i < 600 && !hold(&r, address, &late); i++) {
 		let_go(&late);
 		late = (struct held){0};
+		/* Nothing reports that the server counts the connection as idle. */
 		g_usleep(50000);
 	}
 	g_assert_nonnull(late.call);

@@ -126,8 +126,10 @@ static void test_cancel(void)
 {
 	struct serving s;
 	int fd;
+	char byte;
 	GThread *t = start(&s, &fd);
-	g_usleep(20000);
+	g_assert_cmpint(write(fd, "x", 1), ==, 1);
+	read_exactly(fd, &byte, 1); /* it serves, and then waits */
 	cancel_set(s.cancel, ERROR_CANCELED, NULL);
 	g_thread_join(t);
 	finish(&s);

@@ -175,6 +175,7 @@ struct canceler {
 static gpointer cancel_later(gpointer data)
 {
 	struct canceler *c = data;
+	/* Cancels at a random moment: time itself. */
 	g_usleep(c->after_us);
 	cancel_set(c->cancel, ERROR_CANCELED, NULL);
 	return NULL;
@@ -229,6 +230,7 @@ static void wait_idle(struct mock *m)
 		if (stats.vertices == 0 && stats.running == 0 && stats.jobs == 0 && g_atomic_int_get(&m->live) == 0)
 			return;
 		g_assert_cmpint(i, <, 40000);
+		/* The statistics of the solver report no change. */
 		g_usleep(500);
 	}
 }

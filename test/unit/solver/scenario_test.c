@@ -19,8 +19,9 @@
  *	parallel N                   maximum number of concurrent runs so far
  *	idle                         no vertex is left
  */
-#include "lib/solver_mock.h"
+#include "lib/event.h"
 #include "lib/outcome.h"
+#include "lib/solver_mock.h"
 #include "solver/graph.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -121,6 +122,7 @@ static void command_start(struct scenario *s, char **words)
 	for (int i = 0; solver_get_stats(s->mock->solver).requests == before; i++) {
 		if (i > 100000)
 			fail(s, "%s does not begin", b->id);
+		/* The statistics of the solver report no change. */
 		g_usleep(100);
 	}
 }
@@ -234,6 +236,7 @@ static void command_running(struct scenario *s, char **words)
 	for (int i = 0; g_atomic_int_get(&v->n_exec) == 0; i++) {
 		if (i > 10000)
 			fail(s, "%s does not run", words[1]);
+		/* The mock counts runs; it reports none. */
 		g_usleep(1000);
 	}
 }
@@ -281,7 +284,7 @@ static void command_wait(struct scenario *s, char **words)
 
 static void note_turn(solver *s, void *data)
 {
-	g_atomic_int_set((gint *)data, 1);
+	event_raise(data);
 }
 
 /*
@@ -291,10 +294,9 @@ static void note_turn(solver *s, void *data)
 static void await_turns(struct scenario *s)
 {
 	for (int turn = 0; turn < 2; turn++) {
-		gint done = 0;
+		struct event done = {0};
 		solver_post(s->mock->solver, note_turn, &done);
-		while (!g_atomic_int_get(&done))
-			g_usleep(100);
+		event_wait(&done, 1);
 	}
 }
 
@@ -305,6 +307,7 @@ static void command_settle(struct scenario *s, char **words)
 	for (int i = 0; solver_get_stats(s->mock->solver).running != wanted; i++) {
 		if (i == 100000)
 			fail(s, "more than %s ops run", words[1]);
+		/* The statistics of the solver report no change. */
 		g_usleep(100);
 	}
 	await_turns(s);
@@ -375,6 +378,7 @@ static void command_idle(struct scenario *s, char **words)
 	for (int i = 0; solver_get_stats(s->mock->solver).vertices > 0; i++) {
 		if (i > 5000)
 			fail(s, "%zu vertices are left", solver_get_stats(s->mock->solver).vertices);
+		/* The statistics of the solver report no change. */
 		g_usleep(1000);
 	}
 }

@@ -110,6 +110,7 @@ static void test_events_of_failures(void)
 static gpointer open_when_asked_for_key(gpointer data)
 {
 	struct mock_vertex *v = data;
+	/* The mock counts keys; it reports none. */
 	while (g_atomic_int_get(&v->n_content) == 0)
 		g_usleep(500);
 	mock_open_gate(v->mock, "a");
@@ -134,6 +135,7 @@ static void test_events_of_unwanted_key(void)
 	g_assert_false(run(&r, m, "j1", "top"));
 	g_thread_join(opener);
 	g_assert_cmpstr(r.error->message, ==, "bad");
+	/* The statistics of the solver report no change. */
 	while (solver_get_stats(m->solver).running > 0) /* the key's task notices the cancellation */
 		g_usleep(500);
 	g_autofree char *got = events(m, &r);
