@@ -254,6 +254,15 @@ static cdi *open_cdi(const struct config *config)
 					      (const char *const *)config->cdi_auto_allowed);
 }
 
+/* Before the server: a build that ends wakes them. */
+static bool start_collectors(instance *d, GError **error)
+{
+	for (size_t i = 0; i < d->workers.n; i++)
+		if (d->workers.list[i]->n_gc > 0 && !(d->collectors[i] = collector_start(d->workers.list[i], error)))
+			return false;
+	return true;
+}
+
 static bool start(instance *d, const struct config *config, GError **error)
 {
 	umask(0);
@@ -267,11 +276,8 @@ static bool start(instance *d, const struct config *config, GError **error)
 	d->cdi = open_cdi(config);
 	const struct workers_input input = {config, d->root_fd, d->sessions, d->loop, d->cdi};
 	if (!workers_open(&d->workers, &input, error) || !open_solver(d, error) || !open_builder(d, config, error) ||
-	    !open_server(d, config, error) || !open_debug(d, config, error))
+	    !start_collectors(d, error) || !open_server(d, config, error) || !open_debug(d, config, error))
 		return false;
-	for (size_t i = 0; i < d->workers.n; i++)
-		if (d->workers.list[i]->n_gc > 0 && !(d->collectors[i] = collector_start(d->workers.list[i], error)))
-			return false;
 	d->watchdog = watchdog_start(d->loop);
 	service_notify("READY=1");
 	reserve_make(d->root_fd);
