@@ -4,9 +4,10 @@
 
     containers.py works SOCKET          what containers do
     containers.py hostile SOCKET        rules broken, one after the other; each has its error, and the next build works
+    containers.py churn SOCKET SECONDS SEED    clients that leave, release and reset at any moment
     containers.py hang SOCKET SECONDS   starts a container and a further process, both sleep; prints "running", waits
 """
-import hashlib, subprocess, sys, time
+import hashlib, random, subprocess, sys, threading, time
 import gateway
 from gateway import Build, Conn, Exec, Failed
 
@@ -553,6 +554,61 @@ def hostile(path):
     still_serves(path)
 
 
+def ignore(fn, *args, **more):
+    try:
+        fn(*args, **more)
+    except (Failed, AssertionError, OSError, EOFError):
+        pass
+
+
+def churn_session(b, chance):
+    """Containers and processes in any order; returns where the client leaves."""
+    programs = (["sleep", "1000"], ["cat"], SH + ["yes | head -c 300000"], SH + ["exit 3"], ["/nope"], ["yes"])
+    ref, stream = b.solve(BASE), Exec(b)
+    for i in range(chance.randint(1, 4)):
+        if chance.random() < 0.1:
+            return
+        name = new(b, f"c{i}", ref=ref)
+        for _ in range(chance.randint(1, 4)):
+            stream.start(name, chance.choice(programs), fds=chance.choice(([0, 1, 2], [1], [])), tty=chance.random() < 0.2)
+            if chance.random() < 0.1:
+                return
+        what = chance.random()
+        if what < 0.3:
+            releasing = threading.Thread(target=ignore, args=(release, b, name))
+            releasing.start()
+            ignore(lambda last: last.wait(), stream.start(name, ["sleep", "1"]))
+            releasing.join()
+            stream = Exec(b)
+        elif what < 0.5:
+            stream.call.reset()
+            stream = Exec(b)
+        elif what < 0.6:
+            ignore(b.files, "ReadDir", {"Ref": name, "DirPath": "/bin"}, "ReadDirResponse")
+        elif what < 0.7:
+            stream.send({"ProcessID": "x" * 2000, "Init": {"ContainerID": name}})
+            stream = Exec(b)
+    if chance.random() < 0.5:
+        b.end()
+
+
+def churn(path, seconds, seed):
+    until = time.monotonic() + float(seconds)
+
+    def client(number):
+        chance = random.Random(f"{seed} {number}")
+        while time.monotonic() < until:
+            b = Build(path)
+            ignore(churn_session, b, chance)
+            b.conn.close()
+
+    clients = [threading.Thread(target=client, args=(n,)) for n in range(6)]
+    for one in clients:
+        one.start()
+    for one in clients:
+        one.join()
+
+
 def hang(path, seconds):
     b = Build(path)
     new(b)
@@ -564,4 +620,4 @@ def hang(path, seconds):
 
 
 if __name__ == "__main__":
-    {"works": works, "hostile": hostile, "hang": hang}[sys.argv[1]](*sys.argv[2:])
+    {"works": works, "hostile": hostile, "churn": churn, "hang": hang}[sys.argv[1]](*sys.argv[2:])
