@@ -378,6 +378,52 @@ static void test_leftovers(void)
 	}
 }
 
+/* Waits for a file that another process writes completely. */
+static char *wait_for_file(const char *path)
+{
+	char *text = NULL;
+	for (int i = 0; i < 3000 && !g_file_get_contents(path, &text, NULL, NULL); i++)
+		g_usleep(10000);
+	g_assert_nonnull(text);
+	return text;
+}
+
+/* The daemon is killed during ADD: only the file of host-local tells the address. */
+static void test_interrupted_add(void)
+{
+	struct rig r;
+	rig_init(&r, "mkdir -p leases/net; printf '%s\\neth0' \"$CNI_CONTAINERID\" > leases/net/10.9.0.7\n"
+		     "echo other > leases/net/10.9.0.8; echo $$ > pid.new; mv pid.new pid; exec sleep 1000\n");
+	g_autofree char *config =
+		g_strdup_printf("{\"cniVersion\": \"1.0.0\", \"name\": \"net\", \"plugins\": [{\"type\": \"fake\", "
+				"\"ipam\": {\"type\": \"host-local\", \"dataDir\": \"%s/leases\"}}]}",
+				r.plugins);
+	write_file(r.root, "cni.conflist", config);
+	pid_t pid = fork();
+	if (pid == 0) {
+		if (unshare(CLONE_NEWNS) == 0)
+			network_open(&r.options, NULL);
+		_exit(1);
+	}
+	g_autofree char *pid_path = g_build_filename(r.plugins, "pid", NULL);
+	g_autofree char *plugin_pid = wait_for_file(pid_path);
+	g_assert_cmpint(kill(pid, SIGKILL), ==, 0);
+	g_assert_cmpint(waitpid(pid, NULL, 0), ==, pid);
+	kill((pid_t)g_ascii_strtoll(plugin_pid, NULL, 10), SIGKILL);
+	g_assert_cmpuint(count_records(&r), ==, 1);
+	write_file(r.plugins, "delete", "nsenter --net=\"$CNI_NETNS\" ip -o -4 addr show eth0 >> addresses 2>&1\n");
+	r.options.mode = "host";
+	network_close(open_ok(&r));
+	g_autofree char *path = g_build_filename(r.plugins, "addresses", NULL);
+	g_autofree char *addresses = wait_for_file(path);
+	g_assert_nonnull(strstr(addresses, "inet 10.9.0.7/32"));
+	g_assert_null(strstr(addresses, "10.9.0.8"));
+	g_autofree char *text = calls(&r);
+	g_assert_nonnull(strstr(strstr(text, "DEL "), "\"address\":\"10.9.0.7/32\""));
+	g_assert_cmpuint(count_records(&r), ==, 0);
+	rig_clear(&r);
+}
+
 /* A plugin that cannot delete is called again by the next start, and then no more. */
 static void test_failing_delete(void)
 {
@@ -446,7 +492,8 @@ int main(int argc, char **argv)
 		g_print("1..0 # SKIP needs root\n");
 		return 0;
 	}
-	g_test_add_func("/network/leftovers", test_leftovers); /* first: forks */
+	g_test_add_func("/network/leftovers", test_leftovers);             /* forks: before any thread */
+	g_test_add_func("/network/interrupted-add", test_interrupted_add); /* forks */
 	g_test_add_func("/network/calls", test_calls);
 	g_test_add_func("/network/hostname", test_hostname);
 	g_test_add_func("/network/pool", test_pool);
