@@ -24,70 +24,69 @@ static bool get(const char *host, struct docker_credentials *ret, GError **error
 
 #define AUTH "dXNlcjpwYTpzcw==" /* user:pa:ss */
 
+static const struct {
+	const char *config, *environment, *host, *user, *secret, *token, *error;
+} config_rows[] = {
+	{NULL, NULL, "h", "", "", "", NULL},
+	{"", NULL, "h", "", "", "", NULL},
+	{"{}", NULL, "h", "", "", "", NULL},
+	{"{\"auths\": {\"h\": {\"auth\": \"" AUTH "\"}}}", NULL, "h", "user", "pa:ss", "", NULL},
+	{"{\"auths\": {\"h\": {\"auth\": \"" AUTH "\"}}}", NULL, "other", "", "", "", NULL},
+	/* The port is part of the name. */
+	{"{\"auths\": {\"h\": {\"auth\": \"" AUTH "\"}}}", NULL, "h:5000", "", "", "", NULL},
+	{"{\"auths\": {\"h:5000\": {\"auth\": \"" AUTH "\"}}}", NULL, "h:5000", "user", "pa:ss", "", NULL},
+	/* Old files name URLs. */
+	{"{\"auths\": {\"https://h/v1/\": {\"auth\": \"" AUTH "\"}}}", NULL, "h", "user", "pa:ss", "", NULL},
+	{"{\"auths\": {\"https://index.docker.io/v1/\": {\"auth\": \"" AUTH "\"}}}", NULL, "registry-1.docker.io",
+	 "user", "pa:ss", "", NULL},
+	{"{\"auths\": {\"h\": {\"username\": \"u\", \"password\": \"p\"}}}", NULL, "h", "u", "p", "", NULL},
+	{"{\"auths\": {\"h\": {\"identitytoken\": \"t\", \"auth\": \"" AUTH "\"}}}", NULL, "h", "", "t", "", NULL},
+	{"{\"auths\": {\"h\": {\"registrytoken\": \"bearer\"}}}", NULL, "h", "", "", "bearer", NULL},
+	{"{\"auths\": {\"h\": {\"auth\": \"bm9jb2xvbg==\"}}}", NULL, "h", NULL, NULL, NULL,
+	 "invalid auth configuration file"},
+	{"{\"auths\": {\"h\": {\"auth\": \"OnBhc3M=\"}}}", NULL, "h", NULL, NULL, NULL,
+	 "invalid auth configuration file"},
+	{"{\"auths\"", NULL, "h", NULL, NULL, NULL, "config.json"},
+	/* The environment variable has precedence for the hosts that it contains. */
+	{"{\"auths\": {\"h\": {\"auth\": \"" AUTH "\"}}}",
+	 "{\"auths\": {\"h\": {\"username\": \"e\", \"password\": \"f\"}}}", "h", "e", "f", "", NULL},
+	{"{\"auths\": {\"h\": {\"auth\": \"" AUTH "\"}}}",
+	 "{\"auths\": {\"other\": {\"username\": \"e\", \"password\": \"f\"}}}", "h", "user", "pa:ss", "", NULL},
+	/* Helpers: a host's helper has precedence over the general one; "<token>" marks an identity token. */
+	{"{\"credsStore\": \"all\"}", NULL, "h", "helped", "h", "", NULL},
+	{"{\"credsStore\": \"all\"}", NULL, "docker.io", "helped", "https://index.docker.io/v1/", "", NULL},
+	{"{\"credsStore\": \"all\", \"credHelpers\": {\"h\": \"token\"}}", NULL, "h", "", "identity", "", NULL},
+	{"{\"credHelpers\": {\"h\": \"token\"}}", NULL, "other", "", "", "", NULL},
+	{"{\"credsStore\": \"none\"}", NULL, "h", "", "", "", NULL},
+	{"{\"credsStore\": \"broken\"}", NULL, "h", NULL, NULL, NULL,
+	 "error getting credentials - err: exit status 3, out: `locked`"},
+	{"{\"credsStore\": \"garbage\"}", NULL, "h", NULL, NULL, NULL, "credential helper output"},
+	{"{\"credsStore\": \"absent\"}", NULL, "h", NULL, NULL, NULL, "error getting credentials - err: "},
+	{"{\"credsStore\": \"../all\"}", NULL, "h", NULL, NULL, NULL, "invalid credential helper ../all"},
+};
+
 static void test_config(void)
 {
-	static const struct {
-		const char *config, *environment, *host, *user, *secret, *token, *error;
-	} rows[] = {
-		{NULL, NULL, "h", "", "", "", NULL},
-		{"", NULL, "h", "", "", "", NULL},
-		{"{}", NULL, "h", "", "", "", NULL},
-		{"{\"auths\": {\"h\": {\"auth\": \"" AUTH "\"}}}", NULL, "h", "user", "pa:ss", "", NULL},
-		{"{\"auths\": {\"h\": {\"auth\": \"" AUTH "\"}}}", NULL, "other", "", "", "", NULL},
-		/* The port is part of the name. */
-		{"{\"auths\": {\"h\": {\"auth\": \"" AUTH "\"}}}", NULL, "h:5000", "", "", "", NULL},
-		{"{\"auths\": {\"h:5000\": {\"auth\": \"" AUTH "\"}}}", NULL, "h:5000", "user", "pa:ss", "", NULL},
-		/* Old files name URLs. */
-		{"{\"auths\": {\"https://h/v1/\": {\"auth\": \"" AUTH "\"}}}", NULL, "h", "user", "pa:ss", "", NULL},
-		{"{\"auths\": {\"https://index.docker.io/v1/\": {\"auth\": \"" AUTH "\"}}}", NULL,
-		 "registry-1.docker.io", "user", "pa:ss", "", NULL},
-		{"{\"auths\": {\"h\": {\"username\": \"u\", \"password\": \"p\"}}}", NULL, "h", "u", "p", "", NULL},
-		{"{\"auths\": {\"h\": {\"identitytoken\": \"t\", \"auth\": \"" AUTH "\"}}}", NULL, "h", "", "t", "",
-		 NULL},
-		{"{\"auths\": {\"h\": {\"registrytoken\": \"bearer\"}}}", NULL, "h", "", "", "bearer", NULL},
-		{"{\"auths\": {\"h\": {\"auth\": \"bm9jb2xvbg==\"}}}", NULL, "h", NULL, NULL, NULL,
-		 "invalid auth configuration file"},
-		{"{\"auths\": {\"h\": {\"auth\": \"OnBhc3M=\"}}}", NULL, "h", NULL, NULL, NULL,
-		 "invalid auth configuration file"},
-		{"{\"auths\"", NULL, "h", NULL, NULL, NULL, "config.json"},
-		/* The environment variable has precedence for the hosts that it contains. */
-		{"{\"auths\": {\"h\": {\"auth\": \"" AUTH "\"}}}",
-		 "{\"auths\": {\"h\": {\"username\": \"e\", \"password\": \"f\"}}}", "h", "e", "f", "", NULL},
-		{"{\"auths\": {\"h\": {\"auth\": \"" AUTH "\"}}}",
-		 "{\"auths\": {\"other\": {\"username\": \"e\", \"password\": \"f\"}}}", "h", "user", "pa:ss", "",
-		 NULL},
-		/* Helpers: a host's helper has precedence over the general one; "<token>" marks an identity token. */
-		{"{\"credsStore\": \"all\"}", NULL, "h", "helped", "h", "", NULL},
-		{"{\"credsStore\": \"all\"}", NULL, "docker.io", "helped", "https://index.docker.io/v1/", "", NULL},
-		{"{\"credsStore\": \"all\", \"credHelpers\": {\"h\": \"token\"}}", NULL, "h", "", "identity", "", NULL},
-		{"{\"credHelpers\": {\"h\": \"token\"}}", NULL, "other", "", "", "", NULL},
-		{"{\"credsStore\": \"none\"}", NULL, "h", "", "", "", NULL},
-		{"{\"credsStore\": \"broken\"}", NULL, "h", NULL, NULL, NULL,
-		 "error getting credentials - err: exit status 3, out: `locked`"},
-		{"{\"credsStore\": \"garbage\"}", NULL, "h", NULL, NULL, NULL, "credential helper output"},
-		{"{\"credsStore\": \"absent\"}", NULL, "h", NULL, NULL, NULL, "error getting credentials - err: "},
-		{"{\"credsStore\": \"../all\"}", NULL, "h", NULL, NULL, NULL, "invalid credential helper ../all"},
-	};
-	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+	for (size_t i = 0; i < G_N_ELEMENTS(config_rows); i++) {
 		g_autoptr(GError) error = NULL;
 		struct docker_credentials c = {0};
 		g_autofree char *path = g_build_filename(config_dir, "config.json", NULL);
 		g_unlink(path);
-		if (rows[i].config)
-			write_file("config.json", rows[i].config, 0600);
-		if (rows[i].environment)
-			g_setenv("DOCKER_AUTH_CONFIG", rows[i].environment, TRUE);
+		if (config_rows[i].config)
+			write_file("config.json", config_rows[i].config, 0600);
+		if (config_rows[i].environment)
+			g_setenv("DOCKER_AUTH_CONFIG", config_rows[i].environment, TRUE);
 		else
 			g_unsetenv("DOCKER_AUTH_CONFIG");
-		bool ok = get(rows[i].host, &c, &error);
+		bool ok = get(config_rows[i].host, &c, &error);
 		g_test_message("row %zu: %s", i, error ? error->message : "");
-		g_assert_cmpint(ok, ==, rows[i].error == NULL);
-		if (rows[i].error) {
-			g_assert_nonnull(strstr(error->message, rows[i].error));
+		g_assert_cmpint(ok, ==, config_rows[i].error == NULL);
+		if (config_rows[i].error) {
+			g_assert_nonnull(strstr(error->message, config_rows[i].error));
 		} else {
-			g_assert_cmpstr(c.username, ==, rows[i].user);
-			g_assert_cmpstr(c.secret, ==, rows[i].secret);
-			g_assert_cmpstr(c.registry_token, ==, rows[i].token);
+			g_assert_cmpstr(c.username, ==, config_rows[i].user);
+			g_assert_cmpstr(c.secret, ==, config_rows[i].secret);
+			g_assert_cmpstr(c.registry_token, ==, config_rows[i].token);
 		}
 		docker_credentials_clear(&c);
 	}

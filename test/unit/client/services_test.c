@@ -273,6 +273,56 @@ static rpc_metadata *store_metadata(const char *store)
 	return md;
 }
 
+static void write_blob(struct rig *r, rpc_metadata *md, const struct digest *digest)
+{
+	static const struct {
+		Content__WriteAction action;
+		const char *data;
+		int64_t offset, reached;
+	} steps[] = {{CONTENT__WRITE_ACTION__STAT, "", 0, 0},
+		     {CONTENT__WRITE_ACTION__WRITE, "blob ", 0, 5},
+		     {CONTENT__WRITE_ACTION__WRITE, "bytes", 5, 10},
+		     {CONTENT__WRITE_ACTION__COMMIT, "", 10, 10}};
+	g_autoptr(GError) error = NULL;
+	g_autoptr(rpc_call) call =
+		rpc_call_start(r->conn, "/containerd.services.content.v1.Content/Write", md, NULL, 0, &error);
+	g_assert_no_error(error);
+	Content__WriteContentRequest q = CONTENT__WRITE_CONTENT_REQUEST__INIT;
+	for (size_t i = 0; i < G_N_ELEMENTS(steps); i++) {
+		q.action = steps[i].action;
+		q.ref = i == 0 ? (char *)"my-ref" : (char *)"";
+		q.offset = steps[i].offset;
+		q.data = (ProtobufCBinaryData){strlen(steps[i].data), (uint8_t *)steps[i].data};
+		q.expected = steps[i].action == CONTENT__WRITE_ACTION__COMMIT ? (char *)digest->text : (char *)"";
+		assert_succeeds(rpc_call_send_message(call, &q, &failure));
+		Content__WriteContentResponse *a =
+			rpc_call_recv_message(call, &content__write_content_response__descriptor, &error);
+		g_assert_no_error(error);
+		g_assert_cmpint(a->offset, ==, steps[i].reached);
+		guard_free(a);
+	}
+	assert_succeeds(rpc_call_finish(call, &failure));
+}
+
+static void read_end_of_blob(struct rig *r, rpc_metadata *md, const struct digest *digest)
+{
+	g_autoptr(GError) error = NULL;
+	Content__ReadContentRequest q = CONTENT__READ_CONTENT_REQUEST__INIT;
+	q.digest = (char *)digest->text;
+	q.offset = 5;
+	g_autoptr(rpc_call) call =
+		rpc_call_start(r->conn, "/containerd.services.content.v1.Content/Read", md, NULL, 0, &error);
+	g_assert_no_error(error);
+	assert_succeeds(rpc_call_send_message(call, &q, &failure));
+	assert_succeeds(rpc_call_close_send(call, &failure));
+	Content__ReadContentResponse *part =
+		rpc_call_recv_message(call, &content__read_content_response__descriptor, &error);
+	g_assert_no_error(error);
+	g_assert_cmpmem(part->data.data, part->data.len, "bytes", 5);
+	guard_free(part);
+	assert_succeeds(rpc_call_finish(call, &failure));
+}
+
 static void test_content(void)
 {
 	struct rig r;
@@ -283,81 +333,44 @@ static void test_content(void)
 	assert_succeeds(services_add_store(r.s, "export", dir, true, &failure));
 	rig_connect(&r);
 	digest_of_text("blob bytes", &digest);
-	g_autoptr(rpc_metadata) md = store_metadata("export");
-	g_autoptr(rpc_call) call =
-		rpc_call_start(r.conn, "/containerd.services.content.v1.Content/Write", md, NULL, 0, NULL);
-	Content__WriteContentRequest q = CONTENT__WRITE_CONTENT_REQUEST__INIT;
-	static const struct {
-		Content__WriteAction action;
-		const char *data;
-		int64_t offset, reached;
-	} steps[] = {{CONTENT__WRITE_ACTION__STAT, "", 0, 0},
-		     {CONTENT__WRITE_ACTION__WRITE, "blob ", 0, 5},
-		     {CONTENT__WRITE_ACTION__WRITE, "bytes", 5, 10},
-		     {CONTENT__WRITE_ACTION__COMMIT, "", 10, 10}};
-	for (size_t i = 0; i < G_N_ELEMENTS(steps); i++) {
-		q.action = steps[i].action;
-		q.ref = i == 0 ? (char *)"my-ref" : (char *)"";
-		q.offset = steps[i].offset;
-		q.data = (ProtobufCBinaryData){strlen(steps[i].data), (uint8_t *)steps[i].data};
-		q.expected = steps[i].action == CONTENT__WRITE_ACTION__COMMIT ? digest.text : (char *)"";
-		assert_succeeds(rpc_call_send_message(call, &q, &failure));
-		Content__WriteContentResponse *a =
-			rpc_call_recv_message(call, &content__write_content_response__descriptor, &error);
-		g_assert_no_error(error);
-		g_assert_cmpint(a->offset, ==, steps[i].reached);
-		guard_free(a);
-	}
-	assert_succeeds(rpc_call_finish(call, &failure));
+	g_autoptr(rpc_metadata) md = store_metadata("export"), wrong = store_metadata("nope");
+	write_blob(&r, md, &digest);
 	g_autofree char *blob = g_strdup_printf("store/blobs/sha256/%s", digest_hex(&digest));
 	assert_text(&r, blob, "blob bytes");
 
 	Content__InfoRequest info = CONTENT__INFO_REQUEST__INIT;
 	info.digest = digest.text;
 	Content__InfoResponse *reply = rpc_unary(r.conn, "/containerd.services.content.v1.Content/Info", md, &info,
-						 &content__info_response__descriptor, NULL, 0, NULL);
+						 &content__info_response__descriptor, NULL, 0, &error);
+	g_assert_no_error(error);
 	g_assert_cmpint(reply->info->size, ==, 10);
 	guard_free(reply);
-	g_autoptr(rpc_metadata) wrong = store_metadata("nope");
 	g_assert_null(rpc_unary(r.conn, "/containerd.services.content.v1.Content/Info", wrong, &info,
 				&content__info_response__descriptor, NULL, 0, &error));
 	g_assert_cmpstr(error->message, ==, "unknown store nope: not found");
-
-	Content__ReadContentRequest read = CONTENT__READ_CONTENT_REQUEST__INIT;
-	read.digest = digest.text;
-	read.offset = 5;
-	g_autoptr(rpc_call) reading =
-		rpc_call_start(r.conn, "/containerd.services.content.v1.Content/Read", md, NULL, 0, NULL);
-	g_assert_true(rpc_call_send_message(reading, &read, NULL) && rpc_call_close_send(reading, NULL));
-	Content__ReadContentResponse *part =
-		rpc_call_recv_message(reading, &content__read_content_response__descriptor, NULL);
-	g_assert_cmpmem(part->data.data, part->data.len, "bytes", 5);
-	guard_free(part);
-	assert_succeeds(rpc_call_finish(reading, &failure));
-	g_clear_pointer(&call, rpc_call_unref);
-	g_clear_pointer(&reading, rpc_call_unref);
+	read_end_of_blob(&r, md, &digest);
 	rig_clear(&r);
 }
 
 /* ---- auth */
 
-static void test_auth(void)
+static void put_credentials(struct rig *r)
 {
-	struct rig r;
-	rig_init(&r);
-	g_setenv("DOCKER_CONFIG", r.dir, TRUE);
-	put(&r, "config.json",
+	g_setenv("DOCKER_CONFIG", r->dir, TRUE);
+	put(r, "config.json",
 	    "{\"auths\":{\"https://index.docker.io/v1/\":{\"auth\":\"dXNlcjpwYXNz\"},"
 	    "\"id.example\":{\"identitytoken\":\"tok\",\"auth\":\"dTpw\"}},"
 	    "\"credHelpers\":{\"helped.example\":\"test\"}}");
-	g_autofree char *helper = path_in(&r, "docker-credential-test");
-	put(&r, "docker-credential-test",
+	g_autofree char *helper = path_in(r, "docker-credential-test");
+	put(r, "docker-credential-test",
 	    "#!/bin/sh\nread host\necho '{\"ServerURL\":\"'$host'\",\"Username\":\"hu\",\"Secret\":\"hs\"}'\n");
 	g_assert_cmpint(g_chmod(helper, 0755), ==, 0);
-	g_autofree char *path = g_strconcat(r.dir, ":", g_getenv("PATH"), NULL);
+	g_autofree char *path = g_strconcat(r->dir, ":", g_getenv("PATH"), NULL);
 	g_setenv("PATH", path, TRUE);
-	services_add_auth(r.s);
-	rig_connect(&r);
+}
+
+static void check_credentials(struct rig *r)
+{
 	static const char *const table[][3] = {{"registry-1.docker.io", "user", "pass"},
 					       {"id.example", "", "tok"},
 					       {"helped.example", "hu", "hs"},
@@ -366,13 +379,17 @@ static void test_auth(void)
 		g_autoptr(GError) error = NULL;
 		Auth__CredentialsRequest q = AUTH__CREDENTIALS_REQUEST__INIT;
 		q.host = (char *)table[i][0];
-		Auth__CredentialsResponse *a = rpc_unary(r.conn, "/moby.filesync.v1.Auth/Credentials", NULL, &q,
+		Auth__CredentialsResponse *a = rpc_unary(r->conn, "/moby.filesync.v1.Auth/Credentials", NULL, &q,
 							 &auth__credentials_response__descriptor, NULL, 0, &error);
 		g_assert_no_error(error);
 		g_assert_cmpstr(a->username, ==, table[i][1]);
 		g_assert_cmpstr(a->secret, ==, table[i][2]);
 		guard_free(a);
 	}
+}
+
+static void check_token_authority(struct rig *r)
+{
 	/* The same key for the same salt, and a signature of 64 bytes before the payload. */
 	Auth__GetTokenAuthorityRequest q = AUTH__GET_TOKEN_AUTHORITY_REQUEST__INIT;
 	q.host = (char *)"id.example";
@@ -380,7 +397,7 @@ static void test_auth(void)
 	uint8_t first[32] = {0};
 	for (int i = 0; i < 2; i++) {
 		Auth__GetTokenAuthorityResponse *a =
-			rpc_unary(r.conn, "/moby.filesync.v1.Auth/GetTokenAuthority", NULL, &q,
+			rpc_unary(r->conn, "/moby.filesync.v1.Auth/GetTokenAuthority", NULL, &q,
 				  &auth__get_token_authority_response__descriptor, NULL, 0, NULL);
 		g_assert_cmpuint(a->publickey.len, ==, 32);
 		if (i == 0)
@@ -394,21 +411,37 @@ static void test_auth(void)
 	v.salt = q.salt;
 	v.payload = (ProtobufCBinaryData){7, (uint8_t *)"payload"};
 	Auth__VerifyTokenAuthorityResponse *a =
-		rpc_unary(r.conn, "/moby.filesync.v1.Auth/VerifyTokenAuthority", NULL, &v,
+		rpc_unary(r->conn, "/moby.filesync.v1.Auth/VerifyTokenAuthority", NULL, &v,
 			  &auth__verify_token_authority_response__descriptor, NULL, 0, NULL);
 	g_assert_cmpmem(a->signed_.data + 64, a->signed_.len - 64, "payload", 7);
 	guard_free(a);
+}
+
+static void check_refused_token(struct rig *r)
+{
 	/* A password is not sent unencrypted to another host. */
 	g_autoptr(GError) error = NULL;
 	Auth__FetchTokenRequest f = AUTH__FETCH_TOKEN_REQUEST__INIT;
-	f.host = q.host;
+	f.host = (char *)"id.example";
 	f.realm = (char *)"http://127.0.0.1:9/token";
 	f.service = (char *)"s";
-	g_assert_null(rpc_unary(r.conn, "/moby.filesync.v1.Auth/FetchToken", NULL, &f,
+	g_assert_null(rpc_unary(r->conn, "/moby.filesync.v1.Auth/FetchToken", NULL, &f,
 				&auth__fetch_token_response__descriptor, NULL, 0, &error));
 	g_assert_cmpstr(error->message, ==,
 			"failed to fetch oauth token: refusing to send credentials for id.example to "
 			"http://127.0.0.1:9/token: neither https nor the address of the registry");
+}
+
+static void test_auth(void)
+{
+	struct rig r;
+	rig_init(&r);
+	put_credentials(&r);
+	services_add_auth(r.s);
+	rig_connect(&r);
+	check_credentials(&r);
+	check_token_authority(&r);
+	check_refused_token(&r);
 	rig_clear(&r);
 }
 

@@ -92,6 +92,55 @@ static char *stored(struct fixture *f, const char *filter)
 	return g_string_free(refs, FALSE);
 }
 
+static void check_started(history_listener *l)
+{
+	bool end;
+	Control__BuildHistoryEvent *e = take(l, &end);
+	g_assert_cmpint(e->type, ==, CONTROL__BUILD_HISTORY_EVENT_TYPE__STARTED);
+	g_assert_cmpstr(e->record->ref, ==, "r1");
+	g_assert_null(e->record->completedat);
+	g_assert_cmpint(e->record->createdat->seconds, ==, 1);
+	g_assert_cmpint(e->record->createdat->nanos, ==, 5);
+	g_assert_cmpuint(e->record->n_exporters, ==, 2);
+	g_assert_cmpstr(e->record->exporters[1]->type, ==, "image");
+	g_assert_cmpstr(e->record->frontendattrs[0]->key, ==, "context");
+	g_assert_null(strstr(e->record->frontendattrs[0]->value, "secret"));
+	guard_free(e);
+}
+
+static void check_completed(history_listener *l, const struct digest *image, const struct digest *predicate)
+{
+	bool end;
+	Control__BuildHistoryEvent *e = take(l, &end);
+	const Control__BuildHistoryRecord *r = e->record;
+	g_assert_cmpint(e->type, ==, CONTROL__BUILD_HISTORY_EVENT_TYPE__COMPLETE);
+	g_assert_cmpint(r->completedat->seconds, ==, 2);
+	g_assert_cmpint(r->numcachedsteps, ==, 1);
+	g_assert_cmpint(r->numtotalsteps, ==, 4);
+	g_assert_cmpint(r->numcompletedsteps, ==, 3);
+	g_assert_cmpint(r->numwarnings, ==, 2);
+	g_assert_cmpint(r->error->code, ==, ERROR_CANCELED);
+	g_assert_cmpstr(r->error->message, ==, "stopped");
+	g_assert_cmpstr(r->exporterresponse[0]->value, ==, "value");
+	g_assert_cmpint(r->logs->size, ==, 3);
+	g_assert_cmpint(r->externalerror->size, ==, 6);
+	g_assert_cmpstr(r->result->resultdeprecated->digest, ==, image->text);
+	g_assert_cmpint(r->result->results[0]->key, ==, 1);
+	g_assert_cmpstr(r->result->attestations[0]->digest, ==, predicate->text);
+	g_assert_cmpstr(r->results[0]->key, ==, "linux/arm64");
+	g_assert_cmpstr(r->results[0]->value->attestations[0]->annotations[0]->value, ==, "type");
+	guard_free(e);
+}
+
+static void check_blob(history *h, GBytes *expected)
+{
+	struct digest digest;
+	digest_of(g_bytes_get_data(expected, NULL), g_bytes_get_size(expected), &digest);
+	g_autoptr(GBytes) blob = history_blob(h, digest.text);
+	g_assert_nonnull(blob);
+	g_assert_true(g_bytes_equal(blob, expected));
+}
+
 static void test_events(struct fixture *f, gconstpointer data)
 {
 	int calls = 0;
@@ -136,46 +185,12 @@ static void test_events(struct fixture *f, gconstpointer data)
 	g_assert_true(history_completed(f->h, &build, &fin, &error));
 	g_assert_cmpint(calls, ==, 2);
 
-	Control__BuildHistoryEvent *e = take(l, &end);
-	g_assert_cmpint(e->type, ==, CONTROL__BUILD_HISTORY_EVENT_TYPE__STARTED);
-	g_assert_cmpstr(e->record->ref, ==, "r1");
-	g_assert_null(e->record->completedat);
-	g_assert_cmpint(e->record->createdat->seconds, ==, 1);
-	g_assert_cmpint(e->record->createdat->nanos, ==, 5);
-	g_assert_cmpuint(e->record->n_exporters, ==, 2);
-	g_assert_cmpstr(e->record->exporters[1]->type, ==, "image");
-	g_assert_cmpstr(e->record->frontendattrs[0]->key, ==, "context");
-	g_assert_null(strstr(e->record->frontendattrs[0]->value, "secret"));
-	guard_free(e);
-
-	e = take(l, &end);
-	const Control__BuildHistoryRecord *r = e->record;
-	g_assert_cmpint(e->type, ==, CONTROL__BUILD_HISTORY_EVENT_TYPE__COMPLETE);
-	g_assert_cmpint(r->completedat->seconds, ==, 2);
-	g_assert_cmpint(r->numcachedsteps, ==, 1);
-	g_assert_cmpint(r->numtotalsteps, ==, 4);
-	g_assert_cmpint(r->numcompletedsteps, ==, 3);
-	g_assert_cmpint(r->numwarnings, ==, 2);
-	g_assert_cmpint(r->error->code, ==, ERROR_CANCELED);
-	g_assert_cmpstr(r->error->message, ==, "stopped");
-	g_assert_cmpstr(r->exporterresponse[0]->value, ==, "value");
-	g_assert_cmpint(r->logs->size, ==, 3);
-	g_assert_cmpint(r->externalerror->size, ==, 6);
-	g_assert_cmpstr(r->result->resultdeprecated->digest, ==, digest.text);
-	g_assert_cmpint(r->result->results[0]->key, ==, 1);
-	g_assert_cmpstr(r->result->attestations[0]->digest, ==, predicate_digest.text);
-	g_assert_cmpstr(r->results[0]->key, ==, "linux/arm64");
-	g_assert_cmpstr(r->results[0]->value->attestations[0]->annotations[0]->value, ==, "type");
-	guard_free(e);
-	g_autoptr(GBytes) image_blob = history_blob(f->h, digest.text),
-			  predicate_blob = history_blob(f->h, predicate_digest.text);
+	check_started(l);
+	check_completed(l, &digest, &predicate_digest);
+	check_blob(f->h, documents->pdata[0]);
+	check_blob(f->h, documents->pdata[1]);
+	check_blob(f->h, predicate);
 	g_autoptr(GBytes) stored_log = history_log(f->h, "r1"), none = history_log(f->h, "r2");
-	g_assert_true(g_bytes_equal(image_blob, documents->pdata[0]));
-	struct digest large_digest;
-	digest_of(g_bytes_get_data(documents->pdata[1], NULL), n_large, &large_digest);
-	g_autoptr(GBytes) large_blob = history_blob(f->h, large_digest.text);
-	g_assert_true(g_bytes_equal(large_blob, documents->pdata[1]));
-	g_assert_true(g_bytes_equal(predicate_blob, predicate));
 	g_assert_true(g_bytes_equal(stored_log, log));
 	g_assert_null(none);
 	history_stop(f->h);

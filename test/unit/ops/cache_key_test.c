@@ -88,23 +88,30 @@ static void test_exec_plain(void)
 	clear(&m, 1);
 }
 
+/* Sets all that has no pointer to a message. */
+static void fill_meta(Pb__Meta *meta)
+{
+	static char *args[] = {(char *)"/bin/true"}, *env[] = {(char *)PATH_ENV, (char *)"A=b"};
+	meta->args = args;
+	meta->n_args = 1;
+	meta->env = env;
+	meta->n_env = 2;
+	meta->cwd = (char *)"/w";
+	meta->user = (char *)"1:2";
+	meta->removemountstubsrecursive = true;
+}
+
 static void test_exec_everything(void)
 {
 	Pb__Meta meta = PB__META__INIT;
 	Pb__ProxyEnv proxy = PB__PROXY_ENV__INIT;
 	Pb__SecretEnv secret = PB__SECRET_ENV__INIT, *secrets[] = {&secret};
 	Pb__HostIP host = PB__HOST_IP__INIT, *hosts[] = {&host};
-	meta.args = (char *[]){(char *)"/bin/true"};
-	meta.n_args = 1;
-	meta.env = (char *[]){(char *)PATH_ENV, (char *)"A=b"};
-	meta.n_env = 2;
-	meta.cwd = (char *)"/w";
-	meta.user = (char *)"1:2";
+	fill_meta(&meta);
 	host.host = (char *)"h";
 	host.ip = (char *)"10.0.0.1";
 	meta.extrahosts = hosts;
 	meta.n_extrahosts = 1;
-	meta.removemountstubsrecursive = true;
 	proxy.http_proxy = (char *)"http://proxy";
 	meta.proxy_env = &proxy;
 	secret.id = (char *)"s";
@@ -132,14 +139,13 @@ static void test_exec_everything(void)
 				     .network = PB__NET_MODE__NONE,
 				     .secret_env = secrets,
 				     .n_secret_env = 1};
-	struct cache_map m;
+	struct cache_map m, same, other;
 	n_env_max = 2; /* without SSH_AUTH_SOCK */
 	map_of(llb_exec(graph, &spec, NULL), &m);
 	g_assert_cmpstr(m.digest, ==, "sha256:11c01e59470890f7dd66530d5c955fff4ac32b6da611e618649771d276767704");
 	g_assert_cmpstr(m.inputs[1].selector, ==,
 			"sha256:54fae40d857b06f54c7c320992e02adf1e21ba8243de5e7511abf115c248d07d");
 	g_assert_true(m.inputs[1].content);
-	struct cache_map same, other;
 	/* Proxies, addresses of hosts, selectors and ids of locked cache mounts do not affect the key. */
 	meta.proxy_env = NULL;
 	host.ip = (char *)"10.0.0.2";
