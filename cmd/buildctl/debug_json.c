@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "debug_commands.h"
 #include "api/message.h"
+#include "base/hash_walk.h"
 #include "format/gotemplate.h"
 
 void version_json(json_writer *w, const Types__BuildkitVersion *v)
@@ -44,11 +45,8 @@ static void put_gc(json_writer *w, const Types__GCPolicy *g)
 static void put_map(json_writer *w, const char *name, GHashTable *map)
 {
 	g_autoptr(GTree) sorted = g_tree_new((GCompareFunc)g_strcmp0);
-	GHashTableIter iter;
-	gpointer key, value;
-	g_hash_table_iter_init(&iter, map);
-	while (g_hash_table_iter_next(&iter, &key, &value))
-		g_tree_insert(sorted, key, value);
+	for (struct hash_walk it = hash_walk(map); hash_walk_next(&it);)
+		g_tree_insert(sorted, it.key, it.value);
 	json_object_member_begin(w, name);
 	for (GTreeNode *n = g_tree_node_first(sorted); n; n = g_tree_node_next(n))
 		json_put_string_member(w, g_tree_node_key(n), g_tree_node_value(n));

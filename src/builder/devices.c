@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/devices.h"
 #include "api/message.h"
+#include "base/hash_walk.h"
 #include "format/csv.h"
 #include <string.h>
 
@@ -52,11 +53,8 @@ bool device_grants_add(device_grants *g, const char *config, GError **error)
 /* What is granted without an alias: full names, borrowed from the list. */
 static bool find_granted(const device_grants *g, const cdi_list *list, GPtrArray *granted, GError **error)
 {
-	GHashTableIter iter;
-	gpointer name, device;
-	g_hash_table_iter_init(&iter, g->names);
-	while (g_hash_table_iter_next(&iter, &name, &device))
-		if (!*(const char *)device && !cdi_list_find(list, name, false, granted, error))
+	for (struct hash_walk it = hash_walk(g->names); hash_walk_next(&it);)
+		if (!*(const char *)it.value && !cdi_list_find(list, it.key, false, granted, error))
 			return false;
 	return true;
 }

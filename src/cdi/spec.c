@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cdi/spec.h"
+#include "base/hash_walk.h"
 #include "cdi/libyaml.h"
 #include "base/scope.h"
 #include <string.h>
@@ -544,12 +545,9 @@ static bool finish(cdi_spec *spec, const yaml_node_t *root, GError **error)
 		if (!g_hash_table_add(names, d->name))
 			return bad(root, error, "invalid spec, multiple device \"%s\"", d->name);
 		d->full_name = g_strconcat(spec->kind, "=", d->name, NULL);
-		GHashTableIter iter;
-		gpointer key, value;
-		g_hash_table_iter_init(&iter, spec->annotations);
-		while (g_hash_table_iter_next(&iter, &key, &value))
-			if (!g_hash_table_contains(d->annotations, key))
-				g_hash_table_insert(d->annotations, g_strdup(key), g_strdup(value));
+		for (struct hash_walk it = hash_walk(spec->annotations); hash_walk_next(&it);)
+			if (!g_hash_table_contains(d->annotations, it.key))
+				g_hash_table_insert(d->annotations, g_strdup(it.key), g_strdup(it.value));
 	}
 	return true;
 }
