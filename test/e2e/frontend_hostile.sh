@@ -4,7 +4,7 @@
 start_daemon
 cd "$WORK" || exit 1
 mkdir fe ctx reports
-cc -O1 -static -o fe/frontend "$HERE/frontend.c" -lnghttp2 || fail "the frontend does not compile"
+cc -O1 -static -o fe/frontend "$HERE"/frontend/*.c -lnghttp2 || fail "the frontend does not compile"
 printf 'FROM scratch\nCOPY frontend /frontend\nENTRYPOINT ["/frontend"]\n' > fe/Dockerfile
 build fe --output type=oci,tar=false,dest=layout > build.log 2>&1 || { cat build.log; fail "image of the frontend"; }
 digest=$(sed 's/.*"digest":"\([^"]*\)".*/\1/' layout/index.json)

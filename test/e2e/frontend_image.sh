@@ -3,7 +3,7 @@
 start_daemon
 cd "$WORK" || exit 1
 mkdir fe ctx
-cc -O1 -static -o fe/frontend "$HERE/frontend.c" -lnghttp2 || fail "the frontend does not compile"
+cc -O1 -static -o fe/frontend "$HERE"/frontend/*.c -lnghttp2 || fail "the frontend does not compile"
 cat > fe/Dockerfile <<'DOCKERFILE'
 FROM scratch
 COPY frontend /bin/frontend

@@ -5,7 +5,7 @@ own_mounts
 . "$HERE/containerd.inc"
 cd "$WORK" || exit 1
 mkdir fe ctx
-cc -O1 -static -o fe/frontend "$HERE/frontend.c" -lnghttp2 || fail "the frontend does not compile"
+cc -O1 -static -o fe/frontend "$HERE"/frontend/*.c -lnghttp2 || fail "the frontend does not compile"
 printf 'FROM scratch\nCOPY frontend /frontend\nENTRYPOINT ["/frontend"]\nWORKDIR /w\n' > fe/Dockerfile
 make_context ctx
 cat ctx/base > ctx/Dockerfile
