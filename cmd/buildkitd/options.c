@@ -164,7 +164,7 @@ const struct option options[] = {
 	{"oci-worker-platform", "worker.oci.platforms", OCI(OPTION_STRINGS, options.platforms), NULL, NULL,
 	 "platform to build for (default: the detected platforms)"},
 	{"oci-worker-snapshotter", "worker.oci.snapshotter", OCI(OPTION_STRING, options.snapshotter), "auto", NULL,
-	 "snapshotter: auto, overlayfs or native"},
+	 "snapshotter: auto, overlayfs, fuse-overlayfs or native"},
 	{"oci-worker-proxy-snapshotter-path", "worker.oci.proxySnapshotterPath", OPTION_STRING, NOT_YET, NULL, NULL,
 	 "socket of a proxy snapshotter (a path without unix://)"},
 	{NULL, "worker.oci.stargzSnapshotter", OPTION_STRING, NOT_YET, NULL, NULL,

@@ -43,7 +43,7 @@ static bool stream_trees(cache_ref *r, const struct diff_options *options, bytes
 /* The upper directory alone contains the difference when the tree is one layer on top of the parent's tree. */
 static bool is_one_layer(const cache_ref *r)
 {
-	if (r->kind != RECORD_LAYER || !snapshotter_is_stacked(r->cache->snapshotter))
+	if (r->kind != RECORD_LAYER || !snapshotter_has_upper(r->cache->snapshotter))
 		return false;
 	const struct tree *below = r->parent ? r->parent->tree : NULL;
 	return !r->tree->over && r->tree->parent == below;

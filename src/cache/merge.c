@@ -283,6 +283,7 @@ static bool apply_units(cache *c, struct tree *t, GPtrArray *units, guint first,
 					.lower_fds = lowers ? (const int *)(const void *)lowers->data : NULL,
 					.n_lowers = lowers ? lowers->len : 0,
 					.user_xattrs = user_namespace_is_limited(),
+					.whiteout_files = !snapshotter_has_upper(c->snapshotter),
 					.cancel = stop,
 					.allow_high_ratio = true};
 	bool ok = root >= 0;

@@ -81,6 +81,7 @@ static bool apply(cache *c, struct tree *t, const oci_descriptor *blob, struct w
 		.lower_fds = over ? (const int *)(const void *)lowers->data : NULL,
 		.n_lowers = over ? lowers->len : 0,
 		.user_xattrs = user_namespace_is_limited(),
+		.whiteout_files = !snapshotter_has_upper(c->snapshotter),
 		.cancel = work ? work->cancel : NULL,
 	};
 	return apply_blob(fd, fs, &options, ret, error);

@@ -41,6 +41,7 @@ struct apply_options {
 	const int *link_fds;
 	size_t n_links;
 	bool again;            /* OVERLAY: root contains results of earlier streams, which whiteouts remove as well */
+	bool whiteout_files;   /* OVERLAY for fuse-overlayfs: see whiteout_make */
 	bool user_xattrs;      /* OVERLAY: opaque marks are user.overlay.opaque, as in a user namespace */
 	bool allow_high_ratio; /* LIMIT_EXPANSION_RATIO is not enforced */
 	cancel *cancel;        /* may be NULL */

@@ -529,7 +529,7 @@ static bool add_whiteout(extractor *x, const char *clean, const char *hidden, en
 	if (is_overlay && kind == WHITEOUT_OPAQUE)
 		return whiteout_set_opaque(dir, x->options.user_xattrs, error);
 	if (is_overlay)
-		return whiteout_make(dir, hidden, x->options.user_xattrs, error);
+		return whiteout_make(dir, hidden, x->options.user_xattrs, x->options.whiteout_files, error);
 	forget_parent(x);
 	if (kind == WHITEOUT_OPAQUE)
 		return whiteout_clear_dir(dir, x->made, error);

@@ -75,6 +75,11 @@ static int make_work(int dir_fd, bool linked, GError **error)
 	return kept < 0 ? -1 : make_fresh(kept, "buildkit", error);
 }
 
+int overlay_make_work(int dir_fd, GError **error)
+{
+	return make_work(dir_fd, false, error);
+}
+
 static void close_all(const int *fds, size_t n)
 {
 	for (size_t i = 0; i < n; i++)

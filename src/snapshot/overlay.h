@@ -19,5 +19,7 @@ bool overlay_prepare(int dir_fd, int parent_dir_fd, GError **error);
 bool overlay_inherit(int dir_fd, int parent_dir_fd, bool linked, GError **error);
 /* Mounts n trees, top first; n >= 2, or 1 with write. linked: "fs" and "work" are links to a keeper's directories. */
 int overlay_mount(const int *dirs, size_t n, bool write, bool linked, GError **error);
+/* Makes a new "work" directory in a tree, and opens it. */
+int overlay_make_work(int dir_fd, GError **error);
 /* Opens a directory of a tree. */
 int overlay_open_part(int dir_fd, const char *name, bool linked, GError **error);

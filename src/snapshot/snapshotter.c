@@ -6,12 +6,14 @@
 #include "base/scope.h"
 #include "os/mount.h"
 #include "os/tree.h"
+#include "snapshot/fuse.h"
 #include "snapshot/native.h"
 #include "snapshot/overlay.h"
 
 struct snapshotter {
 	const char *name;
 	bool stacked;
+	bool is_fuse;
 	const struct snapshot_keeper *keeper; /* borrowed; NULL: trees are stored in their directories */
 	bool can_clone;                       /* detached mounts can be cloned directly */
 	int mounts_fd; /* owned: directory for attaching mounts that cannot be cloned otherwise */
@@ -21,6 +23,7 @@ struct snapshotter {
 struct snapshot_view {
 	snapshotter *snapshotter; /* borrowed: outlives the view */
 	int root_fd;              /* owned: a plain directory, or the root of the mount */
+	process *server;          /* owned: serves the mount; NULL: the kernel does */
 	bool is_mount;
 	bool write;
 	GMutex mu;      /* guards attached */
@@ -39,23 +42,39 @@ static int open_mounts(int root_fd, GError **error)
 	return fd;
 }
 
-static bool choose(snapshotter *s, int root_fd, const char *name, GError **error)
+static bool choose_stacked(snapshotter *s, int root_fd, const char *name, GError **error)
 {
-	bool automatic = strcmp(name, "auto") == 0;
-	s->name = "native";
-	if (strcmp(name, "native") == 0)
-		return true;
-	if (!automatic && strcmp(name, "overlayfs") != 0)
-		return error_set(error, ERROR_UNIMPLEMENTED, "unknown snapshotter name: \"%s\"", name);
-	g_autoptr(GError) failure = NULL;
-	if (!overlay_probe(root_fd, &s->can_clone, &failure)) {
-		if (!automatic)
-			g_propagate_prefixed_error(error, g_steal_pointer(&failure), "overlayfs does not work here: ");
-		return automatic;
+	s->is_fuse = strcmp(name, "fuse-overlayfs") == 0;
+	if (!(s->is_fuse ? fuse_probe : overlay_probe)(root_fd, &s->can_clone, error)) {
+		g_prefix_error(error, "%s does not work here: ", name);
+		return false;
 	}
-	s->name = "overlayfs";
+	s->name = s->is_fuse ? "fuse-overlayfs" : "overlayfs";
 	s->stacked = true;
 	return true;
+}
+
+static bool choose(snapshotter *s, int root_fd, const char *name, GError **error)
+{
+	static const char *const stacked[] = {"overlayfs", "fuse-overlayfs", NULL};
+	bool automatic = strcmp(name, "auto") == 0;
+	for (size_t i = 0; automatic && stacked[i]; i++)
+		if (choose_stacked(s, root_fd, stacked[i], NULL))
+			return true;
+	if (automatic || strcmp(name, "native") == 0) {
+		s->is_fuse = false;
+		s->name = "native";
+		return true;
+	}
+	if (!g_strv_contains(stacked, name))
+		return error_set(error, ERROR_UNIMPLEMENTED, "unknown snapshotter name: \"%s\"", name);
+	return choose_stacked(s, root_fd, name, error);
+}
+
+const char *snapshotter_choose(int root_fd, const char *name)
+{
+	snapshotter s = {0};
+	return strcmp(name, "auto") == 0 && choose(&s, root_fd, name, NULL) ? s.name : name;
 }
 
 snapshotter *snapshotter_open(int root_fd, const char *name, GError **error)
@@ -96,6 +115,11 @@ const char *snapshotter_name(const snapshotter *s)
 bool snapshotter_is_stacked(const snapshotter *s)
 {
 	return s->stacked;
+}
+
+bool snapshotter_has_upper(const snapshotter *s)
+{
+	return s->stacked && !s->is_fuse;
 }
 
 int snapshotter_open_fs(const snapshotter *s, int dir_fd, GError **error)
@@ -160,14 +184,20 @@ snapshot_view *snapshot_view_open(snapshotter *s, const int *dirs, size_t n, boo
 {
 	bool is_mount = s->stacked && n > 1;
 	bool linked = s->keeper != NULL;
-	scoped_fd root =
-		is_mount ? overlay_mount(dirs, n, write, linked, error) : snapshotter_open_fs(s, dirs[0], error);
-	if (root < 0 || (is_mount && !mount_forbid_devices(root, error)))
+	process *server = NULL;
+	scoped_fd root = !is_mount    ? snapshotter_open_fs(s, dirs[0], error)
+			 : s->is_fuse ? fuse_mount(dirs, n, write, &server, error)
+				      : overlay_mount(dirs, n, write, linked, error);
+	if (root < 0 || (is_mount && !mount_forbid_devices(root, error))) {
+		fd_close(&root);
+		fuse_end(server);
 		return NULL;
+	}
 	snapshot_view *v = g_new0(snapshot_view, 1);
 	g_mutex_init(&v->mu);
 	v->snapshotter = s;
 	v->root_fd = fd_steal(&root);
+	v->server = server;
 	v->is_mount = is_mount;
 	v->write = write;
 	return v;
@@ -182,6 +212,7 @@ void snapshot_view_close(snapshot_view *v)
 		unlinkat(v->snapshotter->mounts_fd, v->attached, AT_REMOVEDIR);
 	}
 	close(v->root_fd);
+	fuse_end(v->server);
 	g_mutex_clear(&v->mu);
 	g_free(v->attached);
 	g_free(v);

@@ -34,16 +34,20 @@ struct snapshot_keeper {
 };
 
 /*
- * root_fd is borrowed; name "auto" selects the first that works, "overlayfs", "native". Errors: UNIMPLEMENTED for other
+ * root_fd is borrowed; name "auto" selects the first that works of "overlayfs", "fuse-overlayfs" and "native". Errors: UNIMPLEMENTED for other
  * names, UNKNOWN if overlayfs is requested and does not work.
  */
 snapshotter *snapshotter_open(int root_fd, const char *name, GError **error);
+/* Returns the name that "auto" stands for; other names are returned as they are. */
+const char *snapshotter_choose(int root_fd, const char *name);
 /* Uses trees of a keeper (borrowed); mounts are attached below root_fd if necessary. */
 snapshotter *snapshotter_open_kept(int root_fd, const struct snapshot_keeper *keeper, GError **error);
 void snapshotter_close(snapshotter *s);
 const char *snapshotter_name(const snapshotter *s);
 /* Reports whether trees contain only differences from their parents. */
 bool snapshotter_is_stacked(const snapshotter *s);
+/* Reports whether the "fs" directory of a stacked tree alone can be compared with the trees below: only with overlayfs. */
+bool snapshotter_has_upper(const snapshotter *s);
 
 /*
  * Creates a new tree in dir_fd; parent_dir_fd -1: an empty tree. native copies the parent; share: hard-links the

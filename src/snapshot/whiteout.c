@@ -58,12 +58,21 @@ static bool hide_below(int dir_fd, const char *name, bool user_xattrs, GError **
 	return whiteout_set_opaque(fd, user_xattrs, error);
 }
 
-bool whiteout_make(int dir_fd, const char *name, bool user_xattrs, GError **error)
+static bool make_file(int dir_fd, const char *name, GError **error)
+{
+	g_autofree char *file = g_strconcat(WHITEOUT_PREFIX, name, NULL);
+	scoped_fd fd = openat(dir_fd, file, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	return fd >= 0 || error_set_errno(error, errno, "create whiteout of %s", name);
+}
+
+bool whiteout_make(int dir_fd, const char *name, bool user_xattrs, bool as_file, GError **error)
 {
 	if (mknodat(dir_fd, name, S_IFCHR, makedev(0, 0)) == 0)
 		return true;
 	if (errno == EEXIST)
 		return hide_below(dir_fd, name, user_xattrs, error);
+	if (errno == EPERM && as_file)
+		return make_file(dir_fd, name, error);
 	return error_set_errno(error, errno, "create whiteout of %s", name);
 }
 

@@ -11,6 +11,7 @@
 #include "base/scope.h"
 #include "base/version.h"
 #include "os/path.h"
+#include "snapshot/snapshotter.h"
 
 #define LABEL_PREFIX "org.mobyproject.buildkit.worker."
 #define USER_AGENT "buildkit/v0.1"
@@ -199,8 +200,13 @@ static bool complete(worker *w, const struct worker_options *options, GError **e
 worker *worker_open(const struct worker_options *options, GError **error)
 {
 	g_autoptr(worker) w = worker_new(options);
-	const char *name = strcmp(options->snapshotter, "native") == 0 ? "runc-native" : "runc-overlayfs";
-	if (!open_root(w, options, name, error) || !complete(w, options, error))
+	struct worker_options own = *options;
+	own.snapshotter = snapshotter_choose(options->root_fd, options->snapshotter);
+	/* Trees of fuse-overlayfs contain marks that only it understands. */
+	const char *name = strcmp(own.snapshotter, "fuse-overlayfs") == 0 ? "runc-fuse-overlayfs"
+			   : strcmp(options->snapshotter, "native") == 0  ? "runc-native"
+									  : "runc-overlayfs";
+	if (!open_root(w, options, name, error) || !complete(w, &own, error))
 		return NULL;
 	return g_steal_pointer(&w);
 }
