@@ -75,7 +75,7 @@ sanitize:
 SANITIZERS = UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 G_SLICE=always-malloc
 
 # Thread sanitizer over the modules that start threads.
-TSAN_MODULES = rpc session solver cache progress fssync registry content executor containerd worker
+TSAN_MODULES = rpc session solver cache progress fssync registry content network executor containerd worker
 tsan:
 	@tools/setup build
 	@test -f build/tsan/build.ninja || meson setup build/tsan -Db_sanitize=thread

@@ -198,7 +198,7 @@ attachment *attachment_new(const struct attachment_site *site, const char *hostn
 		return NULL;
 	ident_new(id);
 	attachment *a = attachment_alloc(site->dir, id);
-	a->list = json_incref(site->list);
+	a->list = json_deep_copy(site->list); /* threads must not count references of one value */
 	a->plugin_dirs = g_strdupv(site->plugin_dirs);
 	a->hostname = g_strdup(hostname);
 	a->timeout_ms = site->timeout_ms;
