@@ -355,11 +355,6 @@ static void evaluate_one(void *data, size_t i)
 		e->build->bridge->class->evaluate(e->build->bridge, e->ref, &work, &e->error);
 }
 
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 /* Sorted by name, then attestations: a vertex that several refs share is displayed for the first one. */
 static GPtrArray *refs_of(const build_result *result)
 {
@@ -367,7 +362,7 @@ static GPtrArray *refs_of(const build_result *result)
 	guint n = 0;
 	g_autofree char **ids = result->refs ? (char **)g_hash_table_get_keys_as_array(result->refs, &n) : NULL;
 	if (n > 0)
-		qsort(ids, n, sizeof *ids, by_text);
+		qsort(ids, n, sizeof *ids, text_order);
 	if (!result->refs)
 		g_ptr_array_add(refs, result->ref);
 	for (guint i = 0; i < n; i++)

@@ -2,6 +2,7 @@
 #include "builder/provenance.h"
 #include "api/message.h"
 #include "base/ident.h"
+#include "base/text.h"
 #include "base/version.h"
 #include "builder/build_internal.h"
 #include "provenance/facts.h"
@@ -156,11 +157,6 @@ static void capture_one(provenance *p, const char *key, bridge_ref *ref, GHashTa
 	provenance_capture_settle(s->capture);
 }
 
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 static void capture_all(provenance *p, build_result *result, const GPtrArray *platforms)
 {
 	g_autoptr(GHashTable) results = g_hash_table_new(NULL, NULL);
@@ -177,7 +173,7 @@ static void capture_all(provenance *p, build_result *result, const GPtrArray *pl
 		return;
 	}
 	g_autofree char **keys = (char **)g_hash_table_get_keys_as_array(result->refs, &n);
-	qsort(keys, n, sizeof *keys, by_text);
+	qsort(keys, n, sizeof *keys, text_order);
 	for (guint i = 0; i < n; i++)
 		if (g_hash_table_lookup(result->refs, keys[i]))
 			g_hash_table_add(results, build_ref_definition(g_hash_table_lookup(result->refs, keys[i])));

@@ -2,6 +2,7 @@
 #include "export/attestation.h"
 #include "base/limits.h"
 #include "base/scope.h"
+#include "base/text.h"
 #include "export/statement.h"
 #include "format/json_text.h"
 #include "format/json_writer.h"
@@ -253,11 +254,6 @@ bool attestations_check_bytes(const GPtrArray *list, GError **error)
 
 /* ---- statements */
 
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 /* Go writes a map of algorithms: sorted, and of equal ones the last. */
 static void put_digests(json_writer *w, char *const *digests)
 {
@@ -269,7 +265,7 @@ static void put_digests(json_writer *w, char *const *digests)
 	}
 	guint n;
 	g_autofree char **algorithms = (char **)g_hash_table_get_keys_as_array(map, &n);
-	qsort(algorithms, n, sizeof *algorithms, by_text);
+	qsort(algorithms, n, sizeof *algorithms, text_order);
 	json_object_begin(w);
 	for (guint i = 0; i < n; i++)
 		json_put_string_member(w, algorithms[i], g_hash_table_lookup(map, algorithms[i]));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "export/config.h"
 #include "base/limits.h"
+#include "base/text.h"
 #include "base/time.h"
 #include "format/gotype.h"
 #include "format/json_writer.h"
@@ -296,11 +297,6 @@ static void member_write(json_writer *w, const char *key, const json_t *config, 
 		json_put_value(w, json_object_get(config, key), false);
 }
 
-static int text_compare(gconstpointer a, gconstpointer b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 static char *document_write(json_t *config, const GArray *history, const struct moment *created,
 			    const struct config_input *in, size_t *ret_len)
 {
@@ -313,7 +309,7 @@ static char *document_write(json_t *config, const GArray *history, const struct 
 	json_t *value;
 	json_object_foreach(config, key, value) if (!g_ptr_array_find_with_equal_func(keys, key, g_str_equal, NULL))
 		g_ptr_array_add(keys, (gpointer)key);
-	g_ptr_array_sort(keys, text_compare);
+	g_ptr_array_sort(keys, text_order);
 	json_writer *w = json_writer_new(0);
 	json_object_begin(w);
 	for (guint i = 0; i < keys->len; i++)

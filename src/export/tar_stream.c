@@ -22,12 +22,6 @@ static char type_of(const struct fssync_stat *stat)
 	return stat->mode & FSSYNC_MODE_PIPE ? '6' : '0';
 }
 
-static int compare_xattrs(const void *a, const void *b)
-{
-	const struct tar_xattr *x = a, *y = b;
-	return strcmp(x->name, y->name);
-}
-
 bool tar_stream_header(tar_writer *w, const struct fssync_stat *stat, GError **error)
 {
 	g_autofree char *name = g_strconcat(stat->path, stat->mode & FSSYNC_MODE_DIR ? "/" : "", NULL);
@@ -35,7 +29,7 @@ bool tar_stream_header(tar_writer *w, const struct fssync_stat *stat, GError **e
 	for (size_t i = 0; i < stat->n_xattrs; i++)
 		xattrs[i] = (struct tar_xattr){stat->xattrs[i].name, stat->xattrs[i].value, stat->xattrs[i].len};
 	if (stat->n_xattrs > 1)
-		qsort(xattrs, stat->n_xattrs, sizeof *xattrs, compare_xattrs);
+		qsort(xattrs, stat->n_xattrs, sizeof *xattrs, tar_xattr_order);
 	struct timespec mtime = timespec_from_ns(stat->mtime_ns);
 	struct tar_entry e = {
 		.name = name,

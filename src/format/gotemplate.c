@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "format/gotemplate.h"
+#include "base/text.h"
 #include "format/gotype.h"
 #include <stdlib.h>
 #include <string.h>
@@ -446,11 +447,6 @@ static json_t *pipeline(struct render *r, const char *text, GError **error)
 	return value;
 }
 
-static int compare_keys(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 /* Returns the items of range: a list itself, or a map's values in the order of their keys. */
 static json_t *items_of(json_t *v)
 {
@@ -462,7 +458,7 @@ static json_t *items_of(json_t *v)
 	json_object_foreach(v, key, value) if (strcmp(key, GOTEMPLATE_FIELDS) != 0)
 		g_ptr_array_add(keys, (char *)(uintptr_t)key);
 	if (keys->len > 0)
-		qsort(keys->pdata, keys->len, sizeof *keys->pdata, compare_keys);
+		qsort(keys->pdata, keys->len, sizeof *keys->pdata, text_order);
 	for (guint i = 0; i < keys->len; i++)
 		json_array_append(all, json_object_get(v, keys->pdata[i]));
 	return all;

@@ -2,6 +2,7 @@
 #include "format/json_writer.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "base/text.h"
 #include <math.h>
 #include <string.h>
 
@@ -378,11 +379,6 @@ static void open_value_clear(gpointer data)
 	g_free(o->keys);
 }
 
-static int key_compare(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 static void open_value_push(json_writer *w, GArray *stack, const json_t *value, bool sorted)
 {
 	struct open_value o = {.value = value};
@@ -397,7 +393,7 @@ static void open_value_push(json_writer *w, GArray *stack, const json_t *value, 
 		json_t *member;
 		json_object_foreach((json_t *)value, key, member) o.keys[i++] = key;
 		if (sorted)
-			qsort(o.keys, o.n, sizeof *o.keys, key_compare);
+			qsort(o.keys, o.n, sizeof *o.keys, text_order);
 		json_object_begin(w);
 	}
 	g_array_append_val(stack, o);

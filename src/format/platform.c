@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "format/platform.h"
+#include "base/text.h"
 #include "format/gotype.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -236,11 +237,6 @@ static void option_append(GString *out, const char *value)
 	}
 }
 
-static int text_compare(gconstpointer a, gconstpointer b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 char *platform_format_all(const struct platform *p)
 {
 	if (!p->os[0])
@@ -253,7 +249,7 @@ char *platform_format_all(const struct platform *p)
 	g_autoptr(GPtrArray) features = g_ptr_array_new();
 	for (char *const *f = p->os_features; f && *f; f++)
 		g_ptr_array_add(features, *f);
-	g_ptr_array_sort(features, text_compare);
+	g_ptr_array_sort(features, text_order);
 	const char *previous = "";
 	for (guint i = 0; i < features->len; i++) {
 		const char *feature = g_ptr_array_index(features, i);

@@ -72,6 +72,11 @@ char tar_type_of(mode_t mode)
 	}
 }
 
+int tar_xattr_order(const void *a, const void *b)
+{
+	return strcmp(((const struct tar_xattr *)a)->name, ((const struct tar_xattr *)b)->name);
+}
+
 size_t tar_padding(int64_t size)
 {
 	return (size_t)(-size & (TAR_BLOCK - 1));

@@ -61,6 +61,8 @@ void tar_checksum_write(struct tar_block *b);
 bool tar_block_is_zero(const struct tar_block *b);
 /* The type of a file that has this st_mode; '0' for a socket. */
 char tar_type_of(mode_t mode);
+/* Compares two struct tar_xattr by name. */
+int tar_xattr_order(const void *a, const void *b);
 /* Bytes of padding after size bytes of data. */
 size_t tar_padding(int64_t size);
 

@@ -198,12 +198,6 @@ static bool numbers_read(const tar_scan *t, struct tar_entry *e)
 	return e->size >= 0 && e->size <= INT64_MAX / 2;
 }
 
-static int xattr_compare(gconstpointer a, gconstpointer b)
-{
-	const struct tar_xattr *x = a, *y = b;
-	return strcmp(x->name, y->name);
-}
-
 /* Sorted by name; the table owns the referenced data. */
 static GArray *xattrs_sort(GHashTable *table)
 {
@@ -213,7 +207,7 @@ static GArray *xattrs_sort(GHashTable *table)
 		x.value = g_bytes_get_data(it.value, &x.len);
 		g_array_append_val(list, x);
 	}
-	g_array_sort(list, xattr_compare);
+	g_array_sort(list, tar_xattr_order);
 	return list;
 }
 

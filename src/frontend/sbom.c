@@ -2,6 +2,7 @@
 #include "frontend/sbom.h"
 #include "base/arena.h"
 #include "base/limits.h"
+#include "base/text.h"
 #include "api/guard.h"
 #include "format/csv.h"
 #include "format/json_writer.h"
@@ -28,17 +29,12 @@ static bool generator_read(struct sbom_options *o, const char *value, const char
 	return true;
 }
 
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 /* Sorted, so that equal options give equal steps. */
 static char **params_list(GHashTable *params)
 {
 	guint n;
 	g_autofree char **names = (char **)g_hash_table_get_keys_as_array(params, &n);
-	qsort(names, n, sizeof *names, by_text);
+	qsort(names, n, sizeof *names, text_order);
 	char **list = g_new0(char *, n + 1);
 	for (guint i = 0; i < n; i++)
 		list[i] = g_strconcat(names[i], "=", (char *)g_hash_table_lookup(params, names[i]), NULL);

@@ -7,6 +7,7 @@
 #include "fssync/follow.h"
 #include "base/scope.h"
 #include "base/limits.h"
+#include "base/text.h"
 #include "format/patterns.h"
 #include "os/dirlist.h"
 #include "os/path.h"
@@ -113,11 +114,6 @@ static void follow_path(struct follower *f, const char *path)
 	}
 }
 
-static int compare_strings(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 /* Drops paths below the path before them; false if the root is one of them. */
 static bool dedupe(const GPtrArray *in, GPtrArray *out)
 {
@@ -150,7 +146,7 @@ static bool resolve_all(int root_fd, const char *const *follow, GPtrArray *ret, 
 	g_autoptr(GPtrArray) sorted = g_ptr_array_new();
 	for (guint i = 0; i < n; i++)
 		g_ptr_array_add(sorted, keys[i]);
-	g_ptr_array_sort(sorted, compare_strings);
+	g_ptr_array_sort(sorted, text_order);
 	*ret_everything = !dedupe(sorted, ret);
 	g_hash_table_unref(f.seen);
 	g_hash_table_unref(f.resolved);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "llb/graph.h"
+#include "base/text.h"
 #include "api/guard.h"
 #include "api/message_copy.h"
 #include <string.h>
@@ -151,11 +152,6 @@ static void draft_description(struct llb_op_draft *d, Pb__OpMetadata *m)
 	}
 }
 
-static int cap_compare(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 static Pb__OpMetadata *draft_metadata(struct llb_op_draft *d)
 {
 	const struct llb_meta *meta = d->meta;
@@ -178,7 +174,7 @@ static Pb__OpMetadata *draft_metadata(struct llb_op_draft *d)
 	for (const char *const *cap = meta->caps; cap && *cap; cap++)
 		llb_op_draft_cap(d, *cap);
 	if (d->caps.n > 1)
-		qsort(d->caps.items, d->caps.n, sizeof *d->caps.items, cap_compare);
+		qsort(d->caps.items, d->caps.n, sizeof *d->caps.items, text_order);
 	m.n_caps = d->caps.n;
 	m.caps = llb_op_draft_alloc(d, d->caps.n * sizeof *m.caps);
 	for (size_t i = 0; i < d->caps.n; i++) {

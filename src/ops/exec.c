@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/scope.h"
+#include "base/text.h"
 #include "executor/step_log.h"
 #include "format/gotype.h"
 #include "format/json_writer.h"
@@ -21,11 +22,6 @@ static bool exec_cache_map(void *self, struct work *work, unsigned phase, struct
 	return true;
 }
 
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 /*
  * Lists the paths of one input that mounts show, sorted, without those beneath another; empty if the whole tree is
  * relevant.
@@ -41,7 +37,7 @@ static GPtrArray *selected_paths(const Pb__ExecOp *pb, unsigned input)
 		g_autofree char *rooted = g_strconcat("/", m->selector, NULL);
 		g_ptr_array_add(all, path_clean(rooted));
 	}
-	g_ptr_array_sort(all, by_text);
+	g_ptr_array_sort(all, text_order);
 	GPtrArray *kept = g_ptr_array_new_with_free_func(g_free);
 	for (guint i = 0; i < all->len; i++) {
 		const char *path = g_ptr_array_index(all, i);

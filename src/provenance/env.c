@@ -2,16 +2,12 @@
 #include "provenance/env.h"
 #include "base/limits.h"
 #include "base/scope.h"
+#include "base/text.h"
 #include "os/dirlist.h"
 #include "os/path.h"
 #include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
-
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
 
 /* Follows links outside the directory: the administrator controls it. */
 static GBytes *read_file(const char *directory, const char *name, GError **error)
@@ -70,7 +66,7 @@ void provenance_env_write(json_writer *w, const json_t *env, size_t *at, const c
 	for (void *iter = json_object_iter((json_t *)env); iter; iter = json_object_iter_next((json_t *)env, iter))
 		keys[i++] = json_object_iter_key(iter);
 	if (n > 0)
-		qsort(keys, n, sizeof *keys, by_text);
+		qsort(keys, n, sizeof *keys, text_order);
 	for (; *at < n && (!key || strcmp(keys[*at], key) < 0); ++*at) {
 		json_key(w, keys[*at]);
 		json_put_value(w, json_object_get(env, keys[*at]), true);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registry/challenge.h"
 #include "base/hash_walk.h"
+#include "base/text.h"
 #include <string.h>
 
 #define HEADER_BYTES_MAX 8192
@@ -118,11 +119,6 @@ bool challenge_parse(const char *header, struct challenge *ret)
 
 /* ---- scopes */
 
-static int text_compare(gconstpointer a, gconstpointer b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 static void scope_add(GHashTable *by_name, const char *scope)
 {
 	const char *first = strchr(scope, ':');
@@ -147,7 +143,7 @@ static GPtrArray *sorted_keys(GHashTable *table)
 	GPtrArray *keys = g_ptr_array_new();
 	for (struct hash_walk it = hash_walk(table); hash_walk_next(&it);)
 		g_ptr_array_add(keys, it.key);
-	g_ptr_array_sort(keys, text_compare);
+	g_ptr_array_sort(keys, text_order);
 	return keys;
 }
 

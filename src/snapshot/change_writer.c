@@ -78,12 +78,6 @@ static void xattr_clear(gpointer data)
 	g_free((gpointer)a->value);
 }
 
-static int xattr_compare(gconstpointer a, gconstpointer b)
-{
-	const struct tar_xattr *x = a, *y = b;
-	return strcmp(x->name, y->name);
-}
-
 static bool read_xattrs(const change_writer *w, int fd, GArray *xattrs, GError **error)
 {
 	size_t n_names;
@@ -99,7 +93,7 @@ static bool read_xattrs(const change_writer *w, int fd, GArray *xattrs, GError *
 		else
 			g_free((gpointer)a.name);
 	}
-	g_array_sort(xattrs, xattr_compare);
+	g_array_sort(xattrs, tar_xattr_order);
 	if (!problem)
 		return true;
 	return error_propagate(error, problem);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "frontend/dockerfile/convert_shared.h"
 #include "base/hash_walk.h"
+#include "base/text.h"
 #include "format/url_redact.h"
 #include "frontend/dockerfile/suggest.h"
 #include "frontend/dockerfile/text.h"
@@ -58,11 +59,6 @@ struct llb_meta convert_meta(convert *c, const char *name, struct span span)
 	return meta;
 }
 
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 const char *const *follow_paths(convert *c, GHashTable *paths)
 {
 	struct vec list = {0};
@@ -73,7 +69,7 @@ const char *const *follow_paths(convert *c, GHashTable *paths)
 	}
 	if (!list.n)
 		return NULL;
-	qsort(list.items, list.n, sizeof *list.items, by_text);
+	qsort(list.items, list.n, sizeof *list.items, text_order);
 	return arena_strv(c->arena, &list);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "frontend/dockerfile/image_config.h"
 #include "base/limits.h"
+#include "base/text.h"
 #include "format/gotype.h"
 #include "format/json_writer.h"
 #include "oci/oci.h"
@@ -290,17 +291,12 @@ bool image_config_fits(const struct image_config *c, const struct platform *p)
 
 /* --- writing --- */
 
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 static void write_set(json_writer *w, const char *key, const struct vec *set)
 {
 	if (!set->n)
 		return;
 	g_autofree void **sorted = g_memdup2(set->items, set->n * sizeof *set->items);
-	qsort(sorted, set->n, sizeof *sorted, by_text);
+	qsort(sorted, set->n, sizeof *sorted, text_order);
 	json_object_member_begin(w, key);
 	for (size_t i = 0; i < set->n; i++) {
 		json_object_member_begin(w, sorted[i]);

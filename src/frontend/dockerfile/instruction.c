@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "frontend/dockerfile/instruction.h"
+#include "base/text.h"
 #include "base/time.h"
 #include "format/gotype.h"
 #include "frontend/dockerfile/builder_flags.h"
@@ -342,18 +343,13 @@ static bool parse_healthcheck(struct parse *p, GError **error)
 
 /* --- the rest --- */
 
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 static bool parse_expose(struct parse *p, GError **error)
 {
 	if (!need_one(p, error) || !read_flags(p, error))
 		return false;
 	for (size_t i = 0; i < p->node->args.n; i++)
 		arena_push(p->a, &p->i->words, p->node->args.items[i]);
-	qsort(p->i->words.items, p->i->words.n, sizeof(void *), by_text);
+	qsort(p->i->words.items, p->i->words.n, sizeof(void *), text_order);
 	return true;
 }
 

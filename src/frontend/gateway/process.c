@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "frontend/gateway/process.h"
+#include "base/text.h"
 #include "base/version.h"
 #include "format/gotype.h"
 #include "oci/oci.h"
@@ -67,16 +68,11 @@ static bool caps_check(const struct gateway_process_request *r, GError **error)
 
 /* ---- environment */
 
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 static void put_labels(json_writer *w, GHashTable *labels)
 {
 	guint n;
 	g_autofree char **keys = (char **)g_hash_table_get_keys_as_array(labels, &n);
-	qsort(keys, n, sizeof *keys, by_text);
+	qsort(keys, n, sizeof *keys, text_order);
 	json_key(w, "labels");
 	json_object_begin(w);
 	for (guint i = 0; i < n; i++)
@@ -119,7 +115,7 @@ static void add_options(GPtrArray *env, GHashTable *options)
 {
 	guint n;
 	g_autofree char **keys = (char **)g_hash_table_get_keys_as_array(options, &n);
-	qsort(keys, n, sizeof *keys, by_text);
+	qsort(keys, n, sizeof *keys, text_order);
 	for (guint i = 0; i < n; i++)
 		g_ptr_array_add(env, g_strdup_printf("BUILDKIT_FRONTEND_OPT_%u=%s=%s", i, keys[i],
 						     (const char *)g_hash_table_lookup(options, keys[i])));
