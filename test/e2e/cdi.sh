@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 # Devices of the host by their CDI names: RUN --device of the labs channel and its grants; nodes, mounts, variables and groups
 # in steps of buildkit-runc, runc and crun; hooks; specifications that change while the daemon runs.
+own_mounts
 make_context "$WORK/c"
 mkdir "$WORK/cdi" "$WORK/host"
+cp "$WORK/buildkitd.toml" "$WORK/usual.toml"
+configure() { # [RUNTIME]
+	if [ -n "${1:-}" ]; then use_runtime "$1"; else cp "$WORK/usual.toml" "$WORK/buildkitd.toml"; fi
+	printf '[cdi]\nspecDirs = ["%s/cdi"]\nautoAllowed = ["vendor.com/free"]\n' "$WORK" >> "$WORK/buildkitd.toml"
+}
 echo from-the-host > "$WORK/host/file"
-printf '[cdi]\nspecDirs = ["%s/cdi"]\nautoAllowed = ["vendor.com/free"]\n' "$WORK" >> "$WORK/buildkitd.toml"
 cat > "$WORK/cdi/device.yaml" <<YAML
 cdiVersion: "0.7.0"
 kind: vendor.com/device
@@ -50,9 +55,9 @@ COPY --from=run /result /
 DOCKERFILE
 }
 
-for runtime in "" runc crun; do
-	[ -z "$runtime" ] || command -v "$runtime" > "$WORK/which" || continue
-	start_daemon ${runtime:+--oci-worker-binary "$runtime"}
+for runtime in "" $(runtimes); do
+	configure "$runtime"
+	start_daemon
 	device_step
 	fails "device vendor.com/device=full is requested by the build but not allowed" "$WORK/refused" build "$WORK/c"
 	build "$WORK/c" --no-cache --allow device=vendor.com/device=full --output type=local,dest="$WORK/out" > "$WORK/printed" 2>&1 ||
@@ -84,6 +89,7 @@ YAML
 write_dockerfile <<'DOCKERFILE'
 RUN --device=vendor.com/hook,required true
 DOCKERFILE
+configure
 start_daemon --oci-worker-binary runc
 build "$WORK/c" --no-cache --allow device > "$WORK/printed" 2>&1 || { cat "$WORK/printed"; fail "a hook"; }
 [ "$(cat "$WORK/hooked")" = called ] || fail "the hook did not run"
