@@ -235,7 +235,10 @@ static void wait_idle(struct mock *m)
 	}
 }
 
-/* Without failures, cancellations and ignored caches, no vertex ran twice for concurrent builds. */
+/*
+ * Without failures, cancellations and ignored caches, no vertex ran twice. One with several outputs may: a build that begins
+ * after the others have ended finds only the outputs that they used.
+ */
 static void check_runs(struct mock *m, const struct one_build *builds)
 {
 	struct outlook outlook = {0};
@@ -247,7 +250,7 @@ static void check_runs(struct mock *m, const struct one_build *builds)
 	}
 	for (guint i = 0; i < m->vertices->len; i++) {
 		struct mock_vertex *v = m->vertices->pdata[i];
-		g_assert_cmpint(g_atomic_int_get(&v->n_exec), <=, 1);
+		g_assert_cmpint(g_atomic_int_get(&v->n_exec), <=, v->outputs);
 	}
 }
 
