@@ -3,6 +3,7 @@
 #include "base/limits.h"
 #include "base/scope.h"
 #include "os/process.h"
+#include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -21,6 +22,7 @@ struct runner {
 	GMutex mu; /* guards the rest */
 	char *binary, *instance, *parent;
 	bool sandbox;
+	int binary_fd;    /* owned; the program that was found at the start, even if an upgrade replaces its file */
 	process *process; /* owned; NULL: not running */
 	int control_fd;   /* owned; -1 */
 	unsigned asked;   /* requests for the default parent whose answers have not been received */
@@ -34,6 +36,7 @@ runner *runner_new(const char *binary, const char *instance, const char *cgroup_
 	runner *r = g_new0(runner, 1);
 	g_mutex_init(&r->mu);
 	r->binary = g_strdup(binary);
+	r->binary_fd = open(binary, O_PATH | O_CLOEXEC);
 	r->instance = g_strdup(instance);
 	r->parent = g_strdup(cgroup_parent ? cgroup_parent : "");
 	r->sandbox = sandbox;
@@ -60,6 +63,7 @@ void runner_free(runner *r)
 		return;
 	stop(r);
 	g_mutex_clear(&r->mu);
+	fd_close(&r->binary_fd);
 	g_free(r->binary);
 	g_free(r->instance);
 	g_free(r->parent);
@@ -68,16 +72,31 @@ void runner_free(runner *r)
 
 /* ---- the control socket */
 
+/* Names the program by the daemon's descriptor: the child closes its own before it executes a file. */
+static bool binary_path(const runner *r, char path[64], GError **error)
+{
+	char self[16];
+	ssize_t n = readlink("/proc/self", self, sizeof self - 1); /* the pid, in the namespace of /proc */
+	if (n < 0)
+		return error_set_errno(error, errno, "readlink /proc/self");
+	g_snprintf(path, 64, "/proc/%.*s/fd/%d", (int)n, self, r->binary_fd);
+	return r->binary_fd >= 0 || error_set(error, ERROR_NOT_FOUND, "no program %s", r->binary);
+}
+
 static bool start(runner *r, GError **error)
 {
 	int ends[2];
+	char path[64];
+	if (!binary_path(r, path, error))
+		return false;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
 		return error_set_errno(error, errno, "socketpair");
 	scoped_fd theirs = ends[1];
 	r->control_fd = ends[0];
 	const char *argv[] = {r->binary, "serve", G_STRINGIFY(CONTROL_FD), r->instance, r->parent, NULL};
 	const int fds[] = {-1, -1, STDERR_FILENO, theirs};
-	struct process_spec spec = {.argv = argv, .fds = fds, .n_fds = G_N_ELEMENTS(fds), .new_session = true};
+	struct process_spec spec = {
+		.argv = argv, .path = path, .fds = fds, .n_fds = G_N_ELEMENTS(fds), .new_session = true};
 	r->process = process_start(&spec, error);
 	if (!r->process)
 		fd_close(&r->control_fd);

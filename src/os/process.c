@@ -93,7 +93,8 @@ static bool spawn(const struct process_spec *spec, const struct sources *sources
 	if (r == 0)
 		r = plan_attributes(&attributes, spec);
 	if (r == 0)
-		r = posix_spawnp(ret_pid, spec->argv[0], &files, &attributes, (char *const *)(gpointer)spec->argv,
+		r = posix_spawnp(ret_pid, spec->path ? spec->path : spec->argv[0], &files, &attributes,
+				 (char *const *)(gpointer)spec->argv,
 				 (char *const *)(gpointer)(spec->envp ? spec->envp : empty));
 	posix_spawn_file_actions_destroy(&files);
 	posix_spawnattr_destroy(&attributes);

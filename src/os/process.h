@@ -22,6 +22,7 @@ struct process_limit {
 };
 struct process_spec {
 	const char *const *argv; /* argv[0] is looked up in PATH unless it has a slash */
+	const char *path;        /* file to execute; NULL: argv[0] */
 	const char *const *envp; /* NULL: empty */
 	const int *fds;          /* child fd i gets fds[i]; -1 is /dev/null */
 	size_t n_fds;

@@ -169,6 +169,35 @@ static void test_too_large(void)
 	}
 }
 
+/* An upgrade replaces the file of the program: a daemon that runs continues to use the one that it found. */
+static void test_replaced_program(void)
+{
+	g_autofree char *dir = g_dir_make_tmp("runner-XXXXXX", NULL);
+	g_autofree char *path = g_build_filename(dir, "program", NULL);
+	g_autofree char *bytes = NULL;
+	gsize n;
+	g_assert_true(g_file_get_contents("/proc/self/exe", &bytes, &n, NULL));
+	g_assert_true(g_file_set_contents_full(path, bytes, (gssize)n, G_FILE_SET_CONTENTS_CONSISTENT, 0755, NULL));
+	runner *r = runner_new(path, "0", NULL, true);
+	g_assert_true(g_file_set_contents_full(path, "#!/bin/false\n", -1, G_FILE_SET_CONTENTS_CONSISTENT, 0755, NULL));
+	expect_step(r);
+	runner_free(r);
+	g_assert_cmpint(unlink(path), ==, 0);
+	g_assert_cmpint(rmdir(dir), ==, 0);
+}
+
+static void test_missing_program(void)
+{
+	g_autoptr(GError) error = NULL;
+	struct runner_step s;
+	runner *r = runner_new("/nosuch/program", "0", NULL, true);
+	g_assert_false(runner_take(r, NULL, &s, &error));
+	g_assert_true(error_is(error, ERROR_NOT_FOUND));
+	g_assert_cmpstr(error->message, ==, "no program /nosuch/program");
+	runner_step_done(&s);
+	runner_free(r);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 3 && strcmp(argv[1], "serve") == 0)
@@ -177,5 +206,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/runner/errors-in-advance", test_errors_in_advance);
 	g_test_add_func("/runner/error-now", test_error_now);
 	g_test_add_func("/runner/too-large", test_too_large);
+	g_test_add_func("/runner/replaced-program", test_replaced_program);
+	g_test_add_func("/runner/missing-program", test_missing_program);
 	return g_test_run();
 }
