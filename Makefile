@@ -15,7 +15,7 @@ MESON_OPTIONS ?=
 # Passed to meson, also for a build directory that exists. Continuous integration sets it: WERROR=true.
 WERROR ?=
 
-.PHONY: build setup demo test lint check-clang coverage install dist image fuzz bench clean sanitize tsan
+.PHONY: build setup demo test lint check-clang coverage install dist image deb test-packages fuzz bench clean sanitize tsan
 
 build:
 	@tools/setup --check build
@@ -27,7 +27,7 @@ build:
 	@for p in buildkitd buildctl buildkit-runc; do ln -sf ../../$(BUILD)/cmd/$$p/$$p build/bin/$$p; done
 
 setup:
-	@tools/setup build dist image demo test lint
+	@tools/setup build dist image deb demo test lint
 
 demo:
 	@tools/setup build demo
@@ -35,12 +35,13 @@ demo:
 	test/demo build/bin
 
 test:
-	@tools/setup build dist image test
+	@tools/setup build dist image deb test
 	@$(MAKE) build
 	ninja -C $(BUILD)
 	meson test -C $(BUILD) --print-errorlogs --no-rebuild
 	test/e2e/run build/bin
 	test/e2e/walkthrough
+	test/e2e/packages
 	test/e2e/image
 
 # Needs the programs: some checks read their symbols and their help.
@@ -92,6 +93,18 @@ dist:
 image:
 	@tools/setup --check build dist image
 	packaging/image/build dist
+
+# Debian packages in dist/, without an error of lintian; see debian/.
+deb:
+	@tools/setup --check build deb
+	tools/deb dist
+
+# What takes too long for "make test": the packages of this Debian on Debian 13, and packages that Debian 13 builds.
+test-packages: deb
+	test/e2e/packages bookworm dist
+	test/e2e/packages trixie dist
+	DEB_SUFFIX=+deb13u1 test/e2e/packages-build trixie dist/trixie
+	test/e2e/packages trixie dist/trixie
 
 # SECONDS_EACH a target.
 fuzz:
