@@ -15,7 +15,7 @@ MESON_OPTIONS ?=
 # Passed to meson, also for a build directory that exists. Continuous integration sets it: WERROR=true.
 WERROR ?=
 
-.PHONY: build setup demo test lint check-clang coverage install dist image deb test-packages fuzz bench clean sanitize tsan
+.PHONY: build setup demo test lint check-clang coverage install dist image deb test-packages test-release fuzz bench clean sanitize tsan
 
 build:
 	@tools/setup --check build
@@ -41,6 +41,7 @@ test:
 	meson test -C $(BUILD) --print-errorlogs --no-rebuild
 	test/e2e/run build/bin
 	test/e2e/walkthrough
+	test/e2e/release
 	test/e2e/packages
 	test/e2e/image
 
@@ -98,6 +99,10 @@ image:
 deb:
 	@tools/setup --check build deb
 	tools/deb dist
+
+# The release on an older and a newer glibc, too.
+test-release:
+	test/e2e/release bullseye sid
 
 # What takes too long for "make test": the packages of this Debian on Debian 13, and packages that Debian 13 builds.
 test-packages: deb
