@@ -119,7 +119,7 @@
 	X(L48n, EXEC_PROCESSES, 10000, "processes of an ExecProcess stream")                                           \
 	X(L48i, EXEC_ID_BYTES, 1024, "id of a container or of a process")                                              \
 	X(L48b, EXEC_INPUT_BYTES, MIB(1), "input that a process of a container has not read")                          \
-	X(L49, EXPORTERS, 100, "exporters of a build, of its request and its session; cache exporters of its request") \
+	X(L50, EXPORTERS, 100, "exporters of a build, of its request and its session; cache exporters of its request") \
 	X(L46, THREADS, 4096, "threads of the process")                                                                \
 	X(L45, DISK_RESERVE_BYTES, MIB(16), "disk reserve")
 

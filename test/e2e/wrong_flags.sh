@@ -20,13 +20,14 @@ expect "$WORK/bad.toml:1:8: root: expected a string, found an integer" "$BIN/bui
 printf 'x = \n' > "$WORK/bad.toml"
 expect 'line 1, column 5: expected a value' "$BIN/buildkitd" --config "$WORK/bad.toml"
 expect 'invalid entitlement : x' "$BIN/buildkitd" --config "$WORK/none" --allow-insecure-entitlement x
+expect 'proxyNetwork: proxy networks are not supported yet' "$BIN/buildkitd" --config "$WORK/none" --root "$WORK/r" --proxy-network
 expect 'does not contain proto' "$BIN/buildkitd" --config "$WORK/none" --root "$WORK/r" --addr /tmp/x
 start_daemon
 expect 'another instance running?' "$BIN/buildkitd" --root "$WORK/root" --addr "unix://$WORK/other" --config "$WORK/none"
 "$BIN/buildctl" --version | grep -Eq '^buildctl github.com/moby/buildkit v0\.(3[2-9]|[4-9][0-9])\.[0-9]+\+buildkit-c\.[0-9.]+ [^ ]*$' || fail "version"
 "$BIN/buildctl" --help > /dev/null || fail "help"
 "$BIN/buildkitd" --help > "$WORK/help"
-for flag in proxy-network otel-socket-path; do
+for flag in save-cache-debug otel-socket-path; do
 	grep -q -- "--$flag .*(no effect yet)\$" "$WORK/help" || fail "help of --$flag"
 done
 for flag in debug oci-worker-binary; do
