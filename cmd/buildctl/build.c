@@ -35,7 +35,7 @@ static const struct flag build_flags[] = {
 	{"secret", NULL, FLAG_STRINGS, NULL, NULL,
 	 "id=NAME,src=FILE or id=NAME,env=VARIABLE: secret that steps may mount"},
 	{"allow", NULL, FLAG_STRINGS, NULL, NULL,
-	 "grant an entitlement to the build: network.host or security.insecure"},
+	 "grant an entitlement to the build: network.host, security.insecure or device"},
 	{"ssh", NULL, FLAG_STRINGS, NULL, NULL,
 	 "default or ID[=SOCKET[,raw=true]|KEYFILE[,KEYFILE...]]: SSH agent, or private keys without a passphrase, "
 	 "that steps may use"},
