@@ -134,11 +134,18 @@ static bool run_further(container_process *p, struct work *work, struct step_exi
 	return executor_exec(p->container->worker->executor, first, &command, work, ret_exit, error);
 }
 
-/* Returns the code and its error. */
-static int process_result(bool ran, const struct step_exit *exit, GError **failure)
+/*
+ * Returns the code and its error. A further process that ends because the first one was killed by a release is canceled,
+ * too, even if its own token is set later.
+ */
+static int process_result(const container *c, bool ran, const struct step_exit *exit, GError **failure)
 {
 	if (ran && exit->code == 0)
 		return 0;
+	if (ran && !cancel_check(c->work.cancel, failure)) {
+		g_prefix_error(failure, "exit code: %d: ", exit->code);
+		return exit->code;
+	}
 	if (!ran) {
 		error_convert(failure);
 		return exit->code != 0 ? exit->code : UNKNOWN_EXIT;
@@ -171,7 +178,7 @@ static gpointer process_thread(gpointer data)
 	struct step modes = {0};
 	bool ran = check_modes(p, &modes, &failure) && (p->first ? run_first(p, modes.insecure, &work, &exit, &failure)
 								 : run_further(p, &work, &exit, &failure));
-	int code = process_result(ran, &exit, &failure);
+	int code = process_result(c, ran, &exit, &failure);
 	if (failure)
 		note_failure(c, failure);
 	/* After its failure is noted: those of the processes that end because of it come later. */

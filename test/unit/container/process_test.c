@@ -280,6 +280,31 @@ static void test_cancel(struct fixture *f, gconstpointer data)
 	container_process_cancel(p); /* after its end */
 }
 
+/* A further process whose namespace ends before its token is looked at. */
+static void die_with_namespace(struct fake_step *s, cancel *stop)
+{
+	if (!s->further)
+		return;
+	fake_step_start(s);
+	cancel_poll(stop, NULL, 0, -1, NULL);
+	fake_step_exit(s, 137);
+}
+
+/* A release kills the first process, and the kernel the others: all are canceled. */
+static void test_release_kills(struct fixture *f, gconstpointer data)
+{
+	fixture_open(f);
+	fake_steps.behave = die_with_namespace;
+	scoped_watched first, second;
+	g_autoptr(container_process) p G_GNUC_UNUSED = start_process(f, &first, "first");
+	fake_step_start(fake_steps_wait(0));
+	g_autoptr(container_process) q G_GNUC_UNUSED = start_process(f, &second, "second");
+	fake_steps_wait(1);
+	assert_fails(container_release(f->c, &failure), "exit code: 137: context canceled");
+	watched_expect(&first, 137, ERROR_CANCELED, "exit code: 137: context canceled");
+	watched_expect(&second, 137, ERROR_CANCELED, "exit code: 137: context canceled");
+}
+
 /* ---- limits */
 
 static void test_many(struct fixture *f, gconstpointer data)
@@ -444,6 +469,7 @@ int main(int argc, char **argv)
 	ADD("first-fails", NULL, test_first_fails);
 	ADD("cancel", NULL, test_cancel);
 	ADD("many", NULL, test_many);
+	ADD("release-kills", NULL, test_release_kills);
 	ADD("after-release", NULL, test_after_release);
 	ADD("no-thread", NULL, test_no_thread);
 	ADD("signal", NULL, test_signal);
