@@ -5,6 +5,7 @@ start_daemon
 
 crowd() { # WHAT N: holds the load until done_crowd.
 	rm -f "$WORK/crowd.in"
+	: > "$WORK/crowd.out" # the load before must not count as ready
 	mkfifo "$WORK/crowd.in"
 	python3 "$HERE/crowd.py" "$WORK/sock" "$DAEMON" "$1" "$2" < "$WORK/crowd.in" > "$WORK/crowd.out" 2> "$WORK/crowd.err" &
 	CLIENT=$!
