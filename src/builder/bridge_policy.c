@@ -34,10 +34,19 @@ static bool rewrite_sources(void *data, struct llb_source *sources, size_t n, GE
 	       error_prefix(error, "error evaluating the source policy: ");
 }
 
+struct device_load {
+	const struct build *build;
+	cdi_list *list; /* owned; NULL: not read yet, or CDI is disabled */
+};
+
+/* The specifications are looked at once per definition. */
 static bool allow_devices(void *data, Pb__ExecOp *exec, GError **error)
 {
-	const struct build *b = data;
-	return device_grants_apply(b->devices, builder_worker(b->builder)->cdi, exec, error);
+	struct device_load *l = data;
+	cdi *host = builder_worker(l->build->builder)->cdi;
+	if (!l->list && host)
+		l->list = cdi_read(host);
+	return device_grants_apply(l->build->devices, l->list, exec, error);
 }
 
 llb_definition *build_load(struct build *b, const struct bridge_solve_request *r, struct work *work, GError **error)
@@ -47,17 +56,19 @@ llb_definition *build_load(struct build *b, const struct bridge_solve_request *r
 	    !add_all(p, r->source_policies, r->n_source_policies, error))
 		return NULL;
 	struct policy_run run = {.work = work};
+	struct device_load devices = {.build = b};
 	source_check_init(&run.check, b, p);
 	struct llb_load_options options = {
 		.allow_network_host = b->allow_network_host,
 		.allow_security_insecure = b->allow_security_insecure,
 		.allow_devices = allow_devices,
-		.devices_data = b,
+		.devices_data = &devices,
 		.rewrite_sources = source_check_is_needed(b, p) ? rewrite_sources : NULL,
 		.rewrite_data = &run,
 	};
 	llb_definition *d = llb_load(r->definition, &options, error);
 	source_check_clear(&run.check);
+	cdi_list_unref(devices.list);
 	if (!d)
 		g_prefix_error(error, "failed to load LLB: ");
 	return d;

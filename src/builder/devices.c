@@ -119,18 +119,17 @@ static bool check(const device_grants *g, const cdi_list *list, const GPtrArray 
 				   n == 1 ? "device" : "devices", forbidden->str, n == 1 ? "is" : "are");
 }
 
-bool device_grants_apply(const device_grants *g, cdi *source, Pb__ExecOp *exec, GError **error)
+bool device_grants_apply(const device_grants *g, const cdi_list *list, Pb__ExecOp *exec, GError **error)
 {
 	if (g->all)
 		return true;
-	if (!source) {
+	if (!list) {
 		for (size_t i = 0; i < exec->n_cdidevices; i++)
 			if (!exec->cdidevices[i]->optional)
 				return error_set(error, ERROR_FAILED_PRECONDITION,
 						 "device %s: CDI devices are disabled", exec->cdidevices[i]->name);
 		return true;
 	}
-	g_autoptr(cdi_list) list = cdi_read(source);
 	g_autoptr(GPtrArray) aliased = g_ptr_array_new(), found = g_ptr_array_new();
 	bool ok = resolve(g, list, exec, aliased, found, error) && check(g, list, found, error);
 	/* What is left of the requests; a failed load frees the op. */

@@ -4,7 +4,7 @@
  *
  *	device_grants *g = device_grants_new();
  *	device_grants_add(g, "vendor.com/gpu=0,alias=gpu", error)       for each entitlement "device=..."; "": all
- *	device_grants_apply(g, worker->cdi, exec, error)                at the load of each exec op
+ *	device_grants_apply(g, list, exec, error)                       at the load of each exec op
  *
  * Thread: one at a time; apply on any.
  */
@@ -19,8 +19,8 @@ bool device_grants_add(device_grants *g, const char *config, GError **error);
 /*
  * Replaces the devices of the op by the names of those that it may use, without optional ones that do not exist; a step's
  * cache key depends on them. Errors: PERMISSION_DENIED "device X is requested by the build but not allowed", NOT_FOUND.
- * source may be NULL.
+ * list NULL: CDI is disabled.
  */
-bool device_grants_apply(const device_grants *g, cdi *source, Pb__ExecOp *exec, GError **error);
+bool device_grants_apply(const device_grants *g, const cdi_list *list, Pb__ExecOp *exec, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(device_grants, device_grants_free)

@@ -24,8 +24,8 @@ struct source {
 struct cdi {
 	char **dirs, **auto_allowed; /* owned */
 	GMutex mu;
-	GPtrArray *sources;    /* of struct source, owned; mu */
-	GHashTable *conflicts; /* set of char *: names that were logged, owned; mu */
+	GPtrArray *sources;   /* of struct source, owned; mu */
+	GHashTable *reported; /* set of char *: log lines, each written once, owned; mu */
 };
 
 struct entry {
@@ -54,7 +54,7 @@ cdi *cdi_new(const char *const *dirs, const char *const *auto_allowed)
 	c->dirs = g_strdupv((char **)(gsize)dirs);
 	c->auto_allowed = g_strdupv((char **)(gsize)auto_allowed);
 	c->sources = g_ptr_array_new_with_free_func(source_free);
-	c->conflicts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	c->reported = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	g_mutex_init(&c->mu);
 	return c;
 }
@@ -66,9 +66,16 @@ void cdi_free(cdi *c)
 	g_strfreev(c->dirs);
 	g_strfreev(c->auto_allowed);
 	g_ptr_array_unref(c->sources);
-	g_hash_table_unref(c->conflicts);
+	g_hash_table_unref(c->reported);
 	g_mutex_clear(&c->mu);
 	g_free(c);
+}
+
+/* Each client asks for the devices: the same line is logged once. Takes line. Requires mu. */
+static void report(cdi *c, char *line)
+{
+	if (g_hash_table_add(c->reported, line))
+		log_warn("CDI %s", line);
 }
 
 /* ---- reading files */
@@ -122,7 +129,7 @@ static cdi_spec *load(cdi *c, int dir_fd, const char *dir, const char *name)
 	scoped_fd fd = openat(dir_fd, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) != 0) {
 		if (errno != ENOENT)
-			log_warn("CDI specification %s: %s", path, g_strerror(errno));
+			report(c, g_strdup_printf("specification %s: %s", path, g_strerror(errno)));
 		return NULL;
 	}
 	if (!S_ISREG(st.st_mode))
@@ -177,8 +184,7 @@ static void add_spec(cdi *c, cdi_list *list, GHashTable *by_name, cdi_spec *spec
 		}
 		struct entry *old = &g_array_index(list->entries, struct entry, GPOINTER_TO_UINT(index));
 		if (old->priority == priority) {
-			if (g_hash_table_add(c->conflicts, g_strdup(d->full_name)))
-				log_warn("CDI device %s is not usable: two files define it", d->full_name);
+			report(c, g_strdup_printf("device %s is not usable: two files define it", d->full_name));
 			old->conflict = true;
 			continue;
 		}
@@ -198,11 +204,11 @@ static void scan_dir(cdi *c, const char *dir, guint priority, cdi_list *list, GH
 	g_autoptr(GError) error = NULL;
 	if (fd < 0) {
 		if (errno != ENOENT)
-			log_warn("CDI directory %s: %s", dir, g_strerror(errno));
+			report(c, g_strdup_printf("directory %s: %s", dir, g_strerror(errno)));
 		return;
 	}
 	if (!dirlist_read(&names, fd, &error))
-		log_warn("CDI directory %s: %s", dir, error->message);
+		report(c, g_strdup_printf("directory %s: %s", dir, error->message));
 	for (size_t i = 0; i < names.n; i++) {
 		const char *name = dirlist_name(&names, i);
 		if (!g_str_has_suffix(name, ".json") && !g_str_has_suffix(name, ".yaml"))

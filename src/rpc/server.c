@@ -53,14 +53,14 @@ bool server_has_service(rpc_server *s, const char *name)
 void server_add_health_watcher(rpc_server *s, rpc_call *call)
 {
 	g_mutex_lock(&s->mu);
-	g_ptr_array_add(s->health_watchers, call);
+	g_hash_table_add(s->health_watchers, call);
 	g_mutex_unlock(&s->mu);
 }
 
 void server_remove_health_watcher(rpc_server *s, rpc_call *call)
 {
 	g_mutex_lock(&s->mu);
-	g_ptr_array_remove_fast(s->health_watchers, call);
+	g_hash_table_remove(s->health_watchers, call);
 	g_mutex_unlock(&s->mu);
 }
 
@@ -68,8 +68,8 @@ void rpc_server_set_serving(rpc_server *s, bool serving)
 {
 	g_mutex_lock(&s->mu);
 	s->not_serving = !serving;
-	for (guint i = 0; i < s->health_watchers->len; i++)
-		rpc_call_kick(s->health_watchers->pdata[i]);
+	for (struct hash_walk it = hash_walk(s->health_watchers); hash_walk_next(&it);)
+		rpc_call_kick(it.key);
 	g_mutex_unlock(&s->mu);
 }
 
@@ -451,7 +451,7 @@ rpc_server *rpc_server_new(rpc_loop *loop)
 	s->conns = g_hash_table_new(NULL, NULL);
 	admission_init(&s->admission);
 	s->listeners = g_ptr_array_new();
-	s->health_watchers = g_ptr_array_new();
+	s->health_watchers = g_hash_table_new(NULL, NULL);
 	return s;
 }
 
@@ -559,7 +559,7 @@ void rpc_server_free(rpc_server *s)
 	g_hash_table_unref(s->conns);
 	admission_clear(&s->admission);
 	g_ptr_array_unref(s->listeners);
-	g_ptr_array_unref(s->health_watchers);
+	g_hash_table_unref(s->health_watchers);
 	g_cond_clear(&s->changed);
 	g_mutex_clear(&s->mu);
 	g_free(s);

@@ -23,8 +23,8 @@ struct rpc_server {
 	GPtrArray *listeners; /* of struct listener, owned */
 	gsize buffered;       /* atomic: message bytes of all connections that handlers have not taken */
 	size_t open_calls;
-	GPtrArray *health_watchers; /* of rpc_call, borrowed: kicked when the serving state changes; mu */
-	bool not_serving;           /* mu */
+	GHashTable *health_watchers; /* set of rpc_call, borrowed: kicked when the serving state changes; mu */
+	bool not_serving;            /* mu */
 	bool large_headers;
 	bool stopping;
 	int port;

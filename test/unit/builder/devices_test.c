@@ -49,7 +49,8 @@ static char *apply(cdi *source, const char *grants, const char *requests)
 		d->name = g_strndup(*name, strlen(*name) - d->optional);
 		message_append(exec, cdidevices, d);
 	}
-	bool ok = device_grants_apply(g, source, exec, &error);
+	g_autoptr(cdi_list) list = source ? cdi_read(source) : NULL;
+	bool ok = device_grants_apply(g, list, exec, &error);
 	g_autoptr(GString) text = g_string_new(ok ? "" : error->message);
 	for (size_t i = 0; ok && i < exec->n_cdidevices; i++)
 		g_string_append_printf(text, "%s%s", i ? " " : "", exec->cdidevices[i]->name);
