@@ -215,6 +215,36 @@ static void test_failing_locks(struct fixture *f, gconstpointer unused)
 	g_assert_cmpint(count(second), >=, 24);
 }
 
+static int64_t setting(db *d, const char *pragma)
+{
+	g_autofree char *sql = g_strconcat("PRAGMA ", pragma, NULL);
+	g_autoptr(db_query) q = db_select(d, sql, NULL, "");
+	return db_next(q, NULL) ? db_int(q, 0) : -1;
+}
+
+/* What an interrupted start left has no effect: a database under the temporary name, a log of an earlier database. */
+static void test_new_file(struct fixture *f, gconstpointer unused)
+{
+	static const char *const left[] = {"x.db.new", "x.db-wal", "x.db-journal"};
+	for (size_t i = 0; i < G_N_ELEMENTS(left); i++) {
+		scoped_fd fd = openat(f->fd, left[i], O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+		g_assert_cmpint(write(fd, "left", 4), ==, 4);
+	}
+	g_autoptr(db) d = open_db(f, steps);
+	unsigned char versions[2] = {0};
+	scoped_fd file = openat(f->fd, "x.db", O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	g_assert_cmpint(fstat(file, &st), ==, 0);
+	g_assert_cmpint(st.st_mode & 07777, ==, 0600);
+	g_assert_cmpint(pread(file, versions, 2, 18), ==, 2); /* sqlite's file format: write and read version, 2: WAL */
+	g_assert_cmpmem(versions, 2, "\2\2", 2);
+	g_assert_cmpint(setting(d, "auto_vacuum"), ==, 2); /* incremental */
+	g_assert_cmpint(setting(d, "user_version"), ==, 2);
+	g_assert_cmpint(faccessat(f->fd, "x.db.new", F_OK, 0), <, 0);
+	g_assert_cmpint(faccessat(f->fd, "x.db-journal", F_OK, 0), <, 0);
+	g_assert_cmpint(count(d), ==, 0);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -225,6 +255,7 @@ int main(int argc, char **argv)
 	ADD("/db/damage", test_damage);
 	ADD("/db/no-close", test_no_close);
 	ADD("/db/failing-locks", test_failing_locks);
+	ADD("/db/new-file", test_new_file);
 	g_test_add("/db/large", struct fixture, NULL, set_up, test_large, tear_down);
 	g_test_add("/db/large-damaged", struct fixture, "damage", set_up, test_large, tear_down);
 	return g_test_run();
