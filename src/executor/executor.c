@@ -141,19 +141,24 @@ static bool executor_open_directories(executor *e, const struct executor_options
 	return e->state_fd >= 0;
 }
 
-static bool set_seccomp(executor *e, bool own, GError **error)
+bool executor_seccomp_program(executor *e, GBytes **ret, GError **error)
 {
-	if (own)
+	*ret = NULL;
+	if (!e->confines)
+		return true;
+	g_mutex_lock(&e->seccomp_mu);
+	if (!e->seccomp_program)
 		e->seccomp_program = seccomp_program(spec_default_caps, error);
-	else
-		e->seccomp = seccomp_json(spec_default_caps);
-	return !own || e->seccomp_program;
+	*ret = e->seccomp_program;
+	g_mutex_unlock(&e->seccomp_mu);
+	return *ret != NULL;
 }
 
 executor *executor_new(const struct executor_options *options, GError **error)
 {
 	executor *e = g_new0(executor, 1);
 	e->fd = e->state_fd = -1;
+	g_mutex_init(&e->seccomp_mu);
 	bool own = false;
 	e->bundle_runner = options->bundle_runner;
 	e->binary = e->bundle_runner ? g_strdup(e->bundle_runner->name) : find_binary(options->binary, &own, error);
@@ -175,9 +180,10 @@ executor *executor_new(const struct executor_options *options, GError **error)
 	e->nameservers = g_strdupv((char **)options->dns_nameservers);
 	e->dns_options = g_strdupv((char **)options->dns_options);
 	e->dns_search = g_strdupv((char **)options->dns_search);
-	if (!options->no_seccomp && seccomp_is_supported() && !set_seccomp(e, own, error)) {
-		executor_free(e);
-		return NULL;
+	if (!options->no_seccomp && seccomp_is_supported()) {
+		e->confines = own;
+		if (!own)
+			e->seccomp = seccomp_json(spec_default_caps);
 	}
 	cgroups_init(&e->cgroups);
 	e->parents = parents_new(&e->cgroups, e->fd, e->cgroup_parent, own);
@@ -213,6 +219,7 @@ void executor_free(executor *e)
 	g_strfreev(e->dns_search);
 	g_free(e->seccomp);
 	g_clear_pointer(&e->seccomp_program, g_bytes_unref);
+	g_mutex_clear(&e->seccomp_mu);
 	g_free(e->instance);
 	g_free(e->apparmor_profile);
 	g_free(e->cgroup_parent);

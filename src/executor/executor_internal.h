@@ -22,7 +22,9 @@ struct executor {
 	int fd, state_fd;        /* owned */
 	char *binary, *cgroup_parent, *apparmor_profile;
 	char *seccomp;                             /* JSON; NULL: none */
-	GBytes *seccomp_program;                   /* the same for buildkit-runc */
+	bool confines;                             /* buildkit-runc: steps get the same filter */
+	GMutex seccomp_mu;                         /* guards seccomp_program */
+	GBytes *seccomp_program;                   /* see executor_seccomp_program; NULL: not compiled yet */
 	runner *runner;                            /* NULL: an OCI runtime is used */
 	gint keep;                                 /* atomic; enum runtime_keep of binary as an OCI runtime */
 	const struct bundle_runner *bundle_runner; /* borrowed; NULL: binary runs bundles */
@@ -61,6 +63,11 @@ bool runner_step_exec(executor *e, void *first, const struct step_run *run, stru
 const struct step *runtime_step_of(void *first);
 const struct step *runner_step_of(void *first);
 
+/*
+ * The compiled filter for buildkit-runc, borrowed; NULL and no error: none is wanted. Compiling takes about 2 ms, so the
+ * first step does it and not the daemon's start.
+ */
+bool executor_seccomp_program(executor *e, GBytes **ret, GError **error);
 /* Creates a missing working directory, which belongs to the user and stays in the result. */
 bool executor_ensure_cwd(const struct step *step, const struct passwd_user *user, GError **error);
 /* Reports whether the mount point of this mount is in the root itself rather than in an earlier mount. */

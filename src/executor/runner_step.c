@@ -155,14 +155,13 @@ static step_plan *make_plan(const struct prepared *p, const struct step_run *run
 				.network = run->network,
 				.free_loop = step->insecure ? spec_free_loop() : 0,
 			},
-		.seccomp = e->seccomp_program,
 		.hosts = p->hosts,
 		.resolv = p->resolv,
 		.mount_fds = p->mount_fds,
 		.proc_fd = p->proc_fd,
 	};
 	runner_streams_plan(streams, &input);
-	return step_plan_new(&input, error);
+	return executor_seccomp_program(p->e, &input.seccomp, error) ? step_plan_new(&input, error) : NULL;
 }
 
 static bool run_process(const struct prepared *p, const struct step_run *run, struct runner_step *s,
@@ -233,10 +232,9 @@ static step_plan *make_join_plan(const struct runner_process *p, const struct pa
 				.cgroup_namespace = e->cgroups.v2,
 				.network = network,
 			},
-		.seccomp = e->seccomp_program,
 	};
 	runner_streams_plan(&p->streams, &input);
-	return step_plan_new_join(&input, pidfd, error);
+	return executor_seccomp_program(p->e, &input.seccomp, error) ? step_plan_new_join(&input, pidfd, error) : NULL;
 }
 
 bool runner_step_exec(executor *e, void *first, const struct step_run *run, struct step_exit *ret_exit, GError **error)
