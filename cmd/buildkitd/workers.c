@@ -41,7 +41,9 @@ bool workers_want_private_mounts(const struct config *config)
 	const struct worker_config *w = &config->containerd;
 	bool containerd =
 		w->enabled == TRISTATE_TRUE || (w->enabled == TRISTATE_AUTO && listens(w->options.containerd.address));
-	return wants_oci(config) || !containerd;
+	if (wants_oci(config))
+		return !*config->oci.options.proxy_snapshotter;
+	return !containerd;
 }
 
 static bool wants_containerd(const struct workers_input *input)
@@ -78,7 +80,7 @@ static struct worker_options options_of(const struct workers_input *input, const
 	o.executor.dns_search = (const char *const *)config->dns_search;
 	o.executor.allow_network_host = config_allows(config, "network.host");
 	o.executor.allow_security_insecure = config_allows(config, "security.insecure");
-	o.containerd.loop = input->loop;
+	o.loop = input->loop;
 	return o;
 }
 

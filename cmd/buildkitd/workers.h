@@ -27,8 +27,9 @@ struct workers_input { /* all borrowed */
 	cdi *cdi; /* NULL: CDI is disabled */
 };
 /*
- * Reports whether mounts may be made in a private mount namespace: true unless the containerd worker is the only one,
- * because containerd's shims need to see the daemon's mounts. Call before any thread starts.
+ * Reports whether mounts may be made in a private mount namespace: false if the containerd worker is the only one,
+ * because containerd's shims need to see the daemon's mounts, and with a proxy snapshotter, whose mounts the daemon needs
+ * to see. Call before any thread starts.
  */
 bool workers_want_private_mounts(const struct config *config);
 bool workers_open(struct workers *ws, const struct workers_input *input, GError **error);

@@ -120,6 +120,8 @@
 	X(L48i, EXEC_ID_BYTES, 1024, "id of a container or of a process")                                              \
 	X(L48b, EXEC_INPUT_BYTES, MIB(1), "input that a process of a container has not read")                          \
 	X(L50, EXPORTERS, 100, "exporters of a build, of its request and its session; cache exporters of its request") \
+	X(L51, SNAPSHOTS, 1000000, "snapshots that a snapshotter lists")                                               \
+	X(L51o, MOUNT_OPTIONS, 64, "options of a mount of a snapshotter")                                              \
 	X(L46, THREADS, 4096, "threads of the process")                                                                \
 	X(L45, DISK_RESERVE_BYTES, MIB(16), "disk reserve")
 

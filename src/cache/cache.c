@@ -41,6 +41,8 @@ static cache *cache_new(const struct cache_options *options)
 	c->blobs = options->blobs;
 	c->images = options->images;
 	c->images_data = options->images_data;
+	c->provider_of = options->provider_of;
+	c->provider_data = options->provider_data;
 	c->boot_id = machine_boot_id();
 	g_mutex_init(&c->mu);
 	g_mutex_init(&c->flush_mu);
@@ -70,7 +72,7 @@ cache *cache_open(const struct cache_options *options, GError **error)
 		cache_close(c);
 		return NULL;
 	}
-	if (!options->keeper)         /* a keeper's leases expire without our help */
+	if (!options->foreign_blobs)
 		cache_sweep_blobs(c); /* removes blobs of builds that a previous daemon did not finish */
 	if (!store_start(c, error)) {
 		cache_close(c);

@@ -30,6 +30,10 @@ struct cache_options {
 	const char *snapshotter;              /* "auto", "overlayfs", "native" */
 	const struct snapshot_keeper *keeper; /* borrowed; keeps trees instead of our snapshotters; may be NULL */
 	blob_store *blobs;                    /* borrowed */
+	bool foreign_blobs;                   /* another program removes blobs that no record names */
+	/* Returns a provider of a layer that was pulled earlier (a new reference), or NULL. May be NULL. */
+	blob_provider *(*provider_of)(void *data, const oci_descriptor *layer);
+	void *provider_data;
 	/*
 	 * Returns the layers of all images of other stores as a set of blob digests, joined bottom first. NULL: nothing
 	 * is shared. Called without locks whenever disk usage is computed; the caller owns the set.
@@ -65,6 +69,11 @@ struct cache_record_options {
 	 * if the vertex has completed, as a new interval.
 	 */
 	progress_sink *progress;
+	/*
+	 * For cache_add_layer: the image that the layer belongs to and the digests of this layer and the ones above it,
+	 * joined by commas. A snapshotter can then use the layer without fetching it. Both may be NULL.
+	 */
+	const char *image_reference, *image_layers;
 };
 cache_ref *cache_ref_ref(cache_ref *r);
 /* Dropping the last ref of a mutable record with the default policy removes the record. NULL is allowed. */

@@ -20,6 +20,13 @@ static void renew_locked(cache_ref *have, cache_ref *fresh)
 		have->provider = fresh->provider;
 		fresh->provider = provider;
 	}
+	if (fresh->image_reference) {
+		char *reference = have->image_reference, *layers = have->image_layers;
+		have->image_reference = fresh->image_reference;
+		have->image_layers = fresh->image_layers;
+		fresh->image_reference = reference;
+		fresh->image_layers = layers;
+	}
 	if (fresh->progress && !have->tree) {
 		have->progress = fresh->progress;
 		fresh->progress = progress;
@@ -36,6 +43,8 @@ cache_ref *cache_add_layer(cache *c, cache_ref *parent, const oci_layer *layer, 
 	fresh->diff_id = layer->diff_id;
 	fresh->provider = provider ? blob_provider_ref(provider) : NULL;
 	fresh->progress = options && options->progress ? progress_sink_ref(options->progress) : NULL;
+	fresh->image_reference = options ? g_strdup(options->image_reference) : NULL;
+	fresh->image_layers = options ? g_strdup(options->image_layers) : NULL;
 	fresh->handles = 1;
 	g_mutex_lock(&c->mu);
 	if (parent)
@@ -100,7 +109,8 @@ static bool make_blobs(cache *c, GPtrArray *chain, const struct cache_layer_opti
 	g_autoptr(GPtrArray) todo = g_ptr_array_new();
 	g_mutex_lock(&c->mu);
 	for (guint i = 0; i < chain->len; i++) {
-		const cache_ref *r = chain->pdata[i];
+		cache_ref *r = chain->pdata[i];
+		record_restore_provider_locked(r);
 		if (r->blob)
 			blob_store_check_size(c->blobs, &r->blob->digest, r->blob->size);
 	}

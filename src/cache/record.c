@@ -34,6 +34,8 @@ void record_free(cache_ref *r)
 	g_clear_pointer(&r->units, g_ptr_array_unref);
 	g_clear_pointer(&r->blob, oci_descriptor_free);
 	g_clear_pointer(&r->provider, blob_provider_unref);
+	g_free(r->image_reference);
+	g_free(r->image_layers);
 	g_clear_pointer(&r->progress, progress_sink_unref);
 	g_clear_pointer(&r->variants, g_ptr_array_unref);
 	g_clear_pointer(&r->documents, g_array_unref);

@@ -40,6 +40,7 @@ struct tree {
 	bool in_work;  /* below work/, not snapshots/ */
 	bool in_trash; /* the directory may be deleted */
 	bool has_row;
+	bool remote;          /* its files are in a registry: see snapshotter_prepare_remote */
 	bool broken;          /* its directory or parent is missing (during load) */
 	bool rewritable;      /* stored digests must be compared with the disk */
 	int64_t size;         /* allocated bytes; -1: not measured */
@@ -91,10 +92,11 @@ struct cache_ref {
 
 	oci_descriptor *blob; /* owned; NULL: no layer blob yet */
 	struct digest diff_id, chain_id, blob_chain_id;
-	GPtrArray *variants;     /* of struct variant *, NULL: none */
-	GArray *documents;       /* of struct record_document, oldest first */
-	blob_provider *provider; /* ref; NULL: none */
-	progress_sink *progress; /* ref; NULL: none, or unpacked */
+	GPtrArray *variants;                  /* of struct variant *, NULL: none */
+	GArray *documents;                    /* of struct record_document, oldest first */
+	blob_provider *provider;              /* ref; NULL: none */
+	char *image_reference, *image_layers; /* owned; NULL: see cache_record_options */
+	progress_sink *progress;              /* ref; NULL: none, or unpacked */
 
 	GPtrArray *names;   /* of char *, NULL: none */
 	GHashTable *values; /* char * to GBytes *, NULL: none */
@@ -107,6 +109,8 @@ struct cache {
 	snapshotter *snapshotter;
 	GHashTable *(*images)(void *data); /* see cache_options */
 	void *images_data;
+	blob_provider *(*provider_of)(void *data, const oci_descriptor *layer); /* see cache_options */
+	void *provider_data;
 
 	GMutex mu;
 	GCond changed;        /* busy ended, releases grew, or the work of a waiting thread was canceled */
@@ -182,6 +186,9 @@ GPtrArray *tree_layers(cache *c, const struct tree *t);
 struct tree *tree_stack(cache *c, const char *id, struct tree *parent, GPtrArray *over);
 /* Makes a directory in work/ a tree over parent (the merged content is the parent's); share: see snapshotter.h. */
 struct tree *tree_create(cache *c, const char *id, struct tree *parent, bool share, cancel *stop, GError **error);
+/* Makes a tree of a remote layer; NULL without an error: the snapshotter cannot do that. */
+struct tree *tree_create_remote(cache *c, const char *id, struct tree *parent, const struct snapshot_remote *from,
+				cancel *stop, GError **error);
 /* Moves the directory from work/ to snapshots/. */
 bool tree_keep(cache *c, struct tree *t, GError **error);
 void tree_discard(cache *c, struct tree *t);
@@ -199,6 +206,15 @@ int64_t tree_measure(cache *c, struct tree *t);
 bool record_unpack(cache_ref *r, struct work *work, GError **error);
 /* Lists the record and its parents up to a merge or diff, bottom first (of cache_ref *, borrowed). */
 GPtrArray *record_chain(cache_ref *r);
+
+/* ---- unpack_remote.c */
+/*
+ * Makes trees of these records (of cache_ref *, parents first) from layers that the snapshotter reads from the registry,
+ * as far as it can.
+ */
+bool record_unpack_remote(cache *c, GPtrArray *records, struct work *work, GError **error);
+/* The blob of a remote tree was never here: sets its provider if it has none. */
+void record_restore_provider_locked(cache_ref *r);
 
 /* ---- fetch.c */
 /* Fetches the blobs of these records (of cache_ref *) into the store, several in parallel. */

@@ -33,6 +33,14 @@ static bool has_directory(cache *c, const char *id)
 	return fstatat(c->snapshots_fd, id, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
 }
 
+static bool is_remote(cache *c, const char *id)
+{
+	if (!snapshotter_has_remote(c->snapshotter))
+		return false;
+	scoped_fd dir = openat(c->snapshots_fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return dir >= 0 && snapshotter_is_remote(c->snapshotter, dir);
+}
+
 /* Drops the row's references, so that the trees of a cycle are freed. */
 static void tree_break(struct tree *t)
 {
@@ -50,8 +58,11 @@ static void tree_break(struct tree *t)
 static void mark_broken_trees(cache *c)
 {
 	row_order *o = row_order_new();
-	for (struct hash_walk it = hash_walk(c->trees); hash_walk_next(&it);)
-		row_order_add(o, it.value);
+	for (struct hash_walk it = hash_walk(c->trees); hash_walk_next(&it);) {
+		struct tree *t = it.value;
+		t->remote = is_remote(c, t->id);
+		row_order_add(o, t);
+	}
 	for (struct hash_walk it = hash_walk(c->trees); hash_walk_next(&it);) {
 		struct tree *t = it.value;
 		if (t->broken || (!t->over && !has_directory(c, t->id)))

@@ -78,7 +78,8 @@ struct tree *tree_stack(cache *c, const char *id, struct tree *parent, GPtrArray
 }
 
 /* ---- creating trees */
-static bool prepare(cache *c, struct tree *t, bool share, cancel *stop, GError **error)
+/* *ret_parent: the uppermost tree below that has a directory, -1: none. */
+static bool open_with_parent(cache *c, const struct tree *t, int *ret_dir, int *ret_parent, GError **error)
 {
 	scoped_fd dir = tree_open_dir(c, t, error);
 	if (dir < 0)
@@ -87,10 +88,20 @@ static bool prepare(cache *c, struct tree *t, bool share, cancel *stop, GError *
 	scoped_fd parent = t->parent ? tree_open_dir(c, below->pdata[0], error) : -1;
 	if (t->parent && parent < 0)
 		return false;
+	*ret_dir = fd_steal(&dir);
+	*ret_parent = fd_steal(&parent);
+	return true;
+}
+
+static bool prepare(cache *c, struct tree *t, bool share, cancel *stop, GError **error)
+{
+	scoped_fd dir = -1, parent = -1;
+	if (!open_with_parent(c, t, &dir, &parent, error))
+		return false;
 	return snapshotter_prepare(c->snapshotter, dir, parent, share, stop, error);
 }
 
-struct tree *tree_create(cache *c, const char *id, struct tree *parent, bool share, cancel *stop, GError **error)
+static struct tree *make_in_work(cache *c, const char *id, struct tree *parent, GError **error)
 {
 	trash_put(c, c->work_fd, id);
 	if (mkdirat(c->work_fd, id, 0700) < 0)
@@ -99,7 +110,31 @@ struct tree *tree_create(cache *c, const char *id, struct tree *parent, bool sha
 	struct tree *t = tree_new(id, tree_ref_locked(parent));
 	g_mutex_unlock(&c->mu);
 	t->in_work = true;
-	if (prepare(c, t, share, stop, error))
+	return t;
+}
+
+struct tree *tree_create(cache *c, const char *id, struct tree *parent, bool share, cancel *stop, GError **error)
+{
+	struct tree *t = make_in_work(c, id, parent, error);
+	if (!t || prepare(c, t, share, stop, error))
+		return t;
+	tree_discard(c, t);
+	return NULL;
+}
+
+static bool prepare_remote(cache *c, struct tree *t, const struct snapshot_remote *from, cancel *stop, GError **error)
+{
+	scoped_fd dir = -1, parent = -1;
+	if (!open_with_parent(c, t, &dir, &parent, error))
+		return false;
+	return snapshotter_prepare_remote(c->snapshotter, dir, parent, from, stop, &t->remote, error);
+}
+
+struct tree *tree_create_remote(cache *c, const char *id, struct tree *parent, const struct snapshot_remote *from,
+				cancel *stop, GError **error)
+{
+	struct tree *t = make_in_work(c, id, parent, error);
+	if (!t || (prepare_remote(c, t, from, stop, error) && t->remote))
 		return t;
 	tree_discard(c, t);
 	return NULL;
@@ -261,7 +296,7 @@ contenthash *tree_content(cache *c, struct tree *t)
 int64_t tree_measure(cache *c, struct tree *t)
 {
 	int64_t bytes = 0;
-	if (t->over)
+	if (t->over || t->remote)
 		return 0;
 	scoped_fd dir = tree_open_dir(c, t, NULL);
 	scoped_fd fs = dir < 0 ? -1 : snapshotter_open_fs(c->snapshotter, dir, NULL);

@@ -213,11 +213,26 @@ static GPtrArray *missing_trees(cache *c, cache_ref *of)
 	return missing;
 }
 
+/* Records without a tree. */
+static GPtrArray *treeless(cache *c, GPtrArray *records)
+{
+	GPtrArray *ret = g_ptr_array_new();
+	g_mutex_lock(&c->mu);
+	for (guint i = 0; i < records->len; i++)
+		if (!((const cache_ref *)records->pdata[i])->tree)
+			g_ptr_array_add(ret, records->pdata[i]);
+	g_mutex_unlock(&c->mu);
+	return ret;
+}
+
 static bool unpack_all(cache *c, GPtrArray *missing, struct work *work, GError **error)
 {
-	g_autoptr(fetch_group) blobs = fetch_group_start(c, missing, work);
-	for (guint i = 0; i < missing->len; i++)
-		if (!unpack_one(missing->pdata[i], i, blobs, work, error))
+	if (!record_unpack_remote(c, missing, work, error))
+		return false;
+	g_autoptr(GPtrArray) left = treeless(c, missing);
+	g_autoptr(fetch_group) blobs = fetch_group_start(c, left, work);
+	for (guint i = 0; i < left->len; i++)
+		if (!unpack_one(left->pdata[i], i, blobs, work, error))
 			return false;
 	return true;
 }

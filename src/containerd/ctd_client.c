@@ -12,11 +12,12 @@
 /* ---- connection */
 void ctd_name_peer(const ctd_client *c, GError *error)
 {
-	if (!error_is(error, ERROR_UNAVAILABLE) || g_str_has_prefix(error->message, "containerd at "))
+	g_autofree char *prefix = g_strdup_printf("%s at %s: ", c->peer, c->address);
+	if (!error_is(error, ERROR_UNAVAILABLE) || g_str_has_prefix(error->message, prefix))
 		return;
-	g_autofree char *text = g_strdup_printf("containerd at %s: %s", c->address, error->message);
+	char *text = g_strconcat(prefix, error->message, NULL);
 	g_free(error->message);
-	error->message = g_steal_pointer(&text);
+	error->message = text;
 }
 
 static rpc_conn *dial(ctd_client *c, GError **error)
@@ -65,6 +66,7 @@ ctd_client *ctd_client_new(const struct ctd_client_options *options, GError **er
 	c->loop = options->loop;
 	bool has_scheme = strstr(options->address, "://") != NULL;
 	c->address = g_strconcat(has_scheme ? "" : "unix://", options->address, NULL);
+	c->peer = g_strdup(options->peer ? options->peer : "containerd");
 	c->namespace = g_strdup(options->namespace);
 	c->worker = g_strdup(options->worker_id);
 	c->lease = g_strconcat("buildkit-", options->worker_id, NULL);
@@ -91,6 +93,7 @@ void ctd_client_free(ctd_client *c)
 	g_mutex_clear(&c->others_mu);
 	g_hash_table_unref(c->others);
 	g_free(c->address);
+	g_free(c->peer);
 	g_free(c->namespace);
 	g_free(c->worker);
 	g_free(c->lease);
@@ -174,7 +177,7 @@ rpc_call *ctd_stream(ctd_client *c, unsigned flags, const char *path, cancel *st
 		return NULL;
 	g_autoptr(rpc_metadata) md = metadata(c, flags & CTD_LEASED ? c->lease : NULL);
 	GError *failure = NULL;
-	rpc_call *call = rpc_call_start(conn, path, md, stop, 0, &failure);
+	rpc_call *call = rpc_call_start(conn, path, md, stop, flags & CTD_LONG ? LONG_CALL_MS : 0, &failure);
 	if (call)
 		return call;
 	ctd_name_peer(c, failure);

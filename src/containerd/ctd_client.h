@@ -10,7 +10,7 @@
  * Every call names the namespace. A leased call adds the objects that it creates to one lease of this worker, which
  * exists from the first such call until it holds nothing. If the connection has ended, the next call makes a new one;
  * before that call is sent, the hooks run, so that the remains of the old connection are removed first. Errors:
- * UNAVAILABLE "containerd at ADDRESS: ...". Thread: any (.mu guards the connection, .lease_mu the lease).
+ * UNAVAILABLE "PEER at ADDRESS: ...". Thread: any (.mu guards the connection, .lease_mu the lease).
  */
 #pragma once
 #include "rpc/rpc.h"
@@ -22,6 +22,7 @@ struct ctd_client_options {
 	const char *address; /* a path, unix://PATH or tcp://HOST:PORT */
 	const char *namespace;
 	const char *worker_id; /* names the lease; NULL: the client makes no leased calls */
+	const char *peer;      /* for messages; NULL: "containerd" */
 };
 /* Connects once, so that a wrong address is reported immediately. */
 ctd_client *ctd_client_new(const struct ctd_client_options *options, GError **error);
@@ -46,7 +47,10 @@ bool ctd_remove(ctd_client *c, unsigned flags, const char *path, const void *req
 /* Under the given lease (NULL: none). */
 void *ctd_call_under(ctd_client *c, const char *lease, unsigned flags, const char *path, const void *request,
 		     const ProtobufCMessageDescriptor *reply, cancel *stop, GError **error);
-/* Starts a streaming call. Make a leased one between ctd_lease_use and ctd_lease_leave. */
+/*
+ * Starts a streaming call; CTD_LONG: it ends after ten minutes. Make a leased one between ctd_lease_use and
+ * ctd_lease_leave.
+ */
 rpc_call *ctd_stream(ctd_client *c, unsigned flags, const char *path, cancel *stop, GError **error);
 
 /* Adds the address to an error of a stream that ended with the connection. */

@@ -153,16 +153,21 @@ static bool extract(const struct unpacking *u, const oci_layer *layer, const str
 	char random[IDENT_SIZE];
 	ident_new(random);
 	g_autofree char *key = g_strdup_printf("extract-%s %s", random, chain->text);
+	const struct ctd_snapshot_request request = {
+		.lease = u->lease,
+		.snapshotter = images->snapshotter,
+		.key = key,
+		.parent = digest_is_set(&u->chain) ? u->chain.text : "",
+	};
 	g_autoptr(CtdSnapshots__PrepareSnapshotResponse) mounts =
-		ctd_snapshot_prepare(images->client, u->lease, images->snapshotter, key,
-				     digest_is_set(&u->chain) ? u->chain.text : "", u->cancel, error);
+		ctd_snapshot_prepare(images->client, &request, u->cancel, error);
 	GError *failure = NULL;
 	if (mounts && apply(u, layer, mounts, &failure) &&
 	    ctd_snapshot_commit(images->client, u->lease, images->snapshotter, chain->text, key, &failure))
 		return true;
 	if (!mounts)
 		return false;
-	ctd_snapshot_remove(images->client, images->snapshotter, key, NULL);
+	ctd_snapshot_remove(images->client, ctd_lease_id(images->client), images->snapshotter, key, NULL);
 	if (error_is(failure, ERROR_ALREADY_EXISTS)) { /* another client was faster */
 		g_clear_error(&failure);
 		return ctd_lease_other_add(images->client, u->lease, u->type, chain->text, error);

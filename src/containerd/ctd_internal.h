@@ -9,7 +9,7 @@ struct ctd_hook {
 };
 struct ctd_client {
 	rpc_loop *loop; /* borrowed */
-	char *address, *namespace, *worker, *lease;
+	char *address, *peer, *namespace, *worker, *lease;
 	GMutex mu;         /* guards conn; held while connecting */
 	rpc_conn *conn;    /* ref; NULL: not connected */
 	GArray *hooks;     /* of struct ctd_hook */

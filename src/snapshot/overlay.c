@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "snapshot/overlay.h"
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 #include "base/ident.h"
 #include "base/scope.h"
@@ -17,11 +18,26 @@ static bool make_dir(int dir_fd, const char *name, GError **error)
 	return true;
 }
 
+static bool check_mounted(int dir_fd, int fs_fd, GError **error)
+{
+	char text[sizeof OVERLAY_REMOTE_MOUNT];
+	struct statx st;
+	ssize_t n = readlinkat(dir_fd, OVERLAY_REMOTE, text, sizeof text);
+	if (n != (ssize_t)strlen(OVERLAY_REMOTE_MOUNT) || memcmp(text, OVERLAY_REMOTE_MOUNT, (size_t)n) != 0)
+		return true;
+	if (statx(fs_fd, "", AT_EMPTY_PATH, STATX_TYPE, &st) < 0)
+		return error_set_errno(error, errno, "stat the mount of a remote snapshot");
+	return (st.stx_attributes & STATX_ATTR_MOUNT_ROOT) ||
+	       error_set(error, ERROR_UNAVAILABLE, "a remote snapshot is not mounted: restart the snapshotter");
+}
+
 int overlay_open_part(int dir_fd, const char *name, bool linked, GError **error)
 {
 	int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | (linked ? 0 : O_NOFOLLOW) | O_CLOEXEC);
 	if (fd < 0)
 		error_set_errno(error, errno, "open %s", name);
+	if (fd >= 0 && linked && strcmp(name, "fs") == 0 && !check_mounted(dir_fd, fd, error))
+		fd_close(&fd);
 	return fd;
 }
 

@@ -21,5 +21,15 @@ bool overlay_inherit(int dir_fd, int parent_dir_fd, bool linked, GError **error)
 int overlay_mount(const int *dirs, size_t n, bool write, bool linked, GError **error);
 /* Makes a new "work" directory in a tree, and opens it. */
 int overlay_make_work(int dir_fd, GError **error);
-/* Opens a directory of a tree. */
+/*
+ * In the directory of a remote tree, the link OVERLAY_REMOTE says whether "fs" refers to a mount, whose files are in a
+ * registry.
+ */
+#define OVERLAY_REMOTE "remote"
+#define OVERLAY_REMOTE_MOUNT "mount"
+#define OVERLAY_REMOTE_PLAIN "directory"
+/*
+ * Opens a directory of a tree. Errors: UNAVAILABLE if the mount of a remote tree is missing, so that an empty mount point
+ * is never taken for its files.
+ */
 int overlay_open_part(int dir_fd, const char *name, bool linked, GError **error);

@@ -142,9 +142,9 @@ static bool native_prepare(const snapshotter *s, int dir_fd, int parent_dir_fd, 
 	return parent >= 0 && native_copy_tree(parent, fs, share, c, error);
 }
 
-static bool kept_prepare(const snapshotter *s, int dir_fd, int parent_dir_fd, GError **error)
+static bool kept_prepare(const snapshotter *s, int dir_fd, int parent_dir_fd, cancel *c, GError **error)
 {
-	if (!s->keeper->prepare(s->keeper->self, dir_fd, parent_dir_fd, error))
+	if (!s->keeper->prepare(s->keeper->self, dir_fd, parent_dir_fd, c, error))
 		return false;
 	return !s->stacked || parent_dir_fd < 0 || overlay_inherit(dir_fd, parent_dir_fd, true, error);
 }
@@ -152,9 +152,27 @@ static bool kept_prepare(const snapshotter *s, int dir_fd, int parent_dir_fd, GE
 bool snapshotter_prepare(snapshotter *s, int dir_fd, int parent_dir_fd, bool share, cancel *c, GError **error)
 {
 	if (s->keeper)
-		return kept_prepare(s, dir_fd, parent_dir_fd, error);
+		return kept_prepare(s, dir_fd, parent_dir_fd, c, error);
 	return s->stacked ? overlay_prepare(dir_fd, parent_dir_fd, error)
 			  : native_prepare(s, dir_fd, parent_dir_fd, share, c, error);
+}
+
+bool snapshotter_prepare_remote(snapshotter *s, int dir_fd, int parent_dir_fd, const struct snapshot_remote *from,
+				cancel *stop, bool *ret_found, GError **error)
+{
+	*ret_found = false;
+	return !snapshotter_has_remote(s) ||
+	       s->keeper->prepare_remote(s->keeper->self, dir_fd, parent_dir_fd, from, stop, ret_found, error);
+}
+
+bool snapshotter_has_remote(const snapshotter *s)
+{
+	return s->keeper && s->keeper->prepare_remote;
+}
+
+bool snapshotter_is_remote(const snapshotter *s, int dir_fd)
+{
+	return snapshotter_has_remote(s) && faccessat(dir_fd, OVERLAY_REMOTE, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 bool snapshotter_seal(snapshotter *s, int dir_fd, GError **error)

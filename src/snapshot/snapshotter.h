@@ -17,6 +17,14 @@
 typedef struct snapshotter snapshotter;
 typedef struct snapshot_view snapshot_view;
 
+/* A layer in a registry. */
+struct snapshot_remote {
+	const char *reference;   /* of the image */
+	const char *digest;      /* of the layer */
+	const char *layers;      /* digests of this layer and the ones above it, joined by commas */
+	GHashTable *annotations; /* of the layer's descriptor; may be NULL */
+};
+
 /*
  * Stores trees elsewhere: the tree's directory then only refers to them ("fs" and "work" are links). is_stacked reports
  * whether trees contain only differences. All members except name and is_stacked may block on a peer.
@@ -25,7 +33,14 @@ struct snapshot_keeper {
 	const char *name;
 	bool is_stacked;
 	/* Creates "fs" (and "work") in dir_fd, for a tree over parent_dir_fd's (-1: none), which is sealed first. */
-	bool (*prepare)(void *self, int dir_fd, int parent_dir_fd, GError **error);
+	bool (*prepare)(void *self, int dir_fd, int parent_dir_fd, cancel *stop, GError **error);
+	/*
+	 * Creates a sealed tree that contains a layer's files, which are fetched when they are read. *ret_found: false
+	 * if that is not possible for this layer; the directory may then refer to a tree that must be discarded. NULL:
+	 * the keeper has no such trees.
+	 */
+	bool (*prepare_remote)(void *self, int dir_fd, int parent_dir_fd, const struct snapshot_remote *from,
+			       cancel *stop, bool *ret_found, GError **error);
 	bool (*seal)(void *self, int dir_fd, GError **error); /* idempotent */
 	/* Releases the tree of a directory that is about to be removed; on failure it is called again later. */
 	bool (*discard)(void *self, int dir_fd, GError **error);
@@ -54,6 +69,12 @@ bool snapshotter_has_upper(const snapshotter *s);
  * parent's files instead, for a tree in which files are never modified in place.
  */
 bool snapshotter_prepare(snapshotter *s, int dir_fd, int parent_dir_fd, bool share, cancel *c, GError **error);
+/* As prepare_remote of a keeper; without one, nothing is found. */
+bool snapshotter_prepare_remote(snapshotter *s, int dir_fd, int parent_dir_fd, const struct snapshot_remote *from,
+				cancel *stop, bool *ret_found, GError **error);
+bool snapshotter_has_remote(const snapshotter *s);
+/* Reports whether the tree in dir_fd was made by snapshotter_prepare_remote. */
+bool snapshotter_is_remote(const snapshotter *s, int dir_fd);
 /* Ends writing: removes data that only a writer needs. */
 bool snapshotter_seal(snapshotter *s, int dir_fd, GError **error);
 /* Call before a tree's directory is removed. */

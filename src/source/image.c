@@ -8,6 +8,8 @@
 #include "source/source.h"
 #include <string.h>
 
+#define LAYERS_LABEL_BYTES 3800 /* a label has at most 4096, with its name and one more digest */
+
 bool source_layer_limit_parse(const char *text, int64_t *ret, GError **error)
 {
 	*ret = -1;
@@ -221,6 +223,17 @@ bool image_request_cache_key(void *self, struct work *work, unsigned phase, char
 	return true;
 }
 
+/* Digests of the layers from i on, joined by commas, as far as they fit into a label of a snapshot. */
+static char *layers_from(const GPtrArray *layers, guint i)
+{
+	GString *text = g_string_new(NULL);
+	for (; i < layers->len && text->len < LAYERS_LABEL_BYTES; i++) {
+		const oci_layer *l = layers->pdata[i];
+		g_string_append_printf(text, "%s%s", text->len ? "," : "", l->descriptor->digest.text);
+	}
+	return g_string_free(text, FALSE);
+}
+
 bool image_request_snapshot(void *self, struct work *work, cache_ref **ret_ref, GError **error)
 {
 	struct image_request *q = self;
@@ -235,7 +248,11 @@ bool image_request_snapshot(void *self, struct work *work, cache_ref **ret_ref, 
 	g_autoptr(blob_provider) provider = q->provider(q, q->pulled->manifest);
 	g_autoptr(cache_ref) current = NULL;
 	bool is_windows = g_str_equal(q->platform.os, "windows");
+	bool is_registry = q->origin.registry != NULL;
 	for (guint i = 0; i < q->layers->len; i++) {
+		g_autofree char *layers = is_registry ? layers_from(q->layers, i) : NULL;
+		options.image_reference = is_registry ? q->text : NULL;
+		options.image_layers = layers;
 		cache_ref *next =
 			cache_add_layer(q->cache, current, g_ptr_array_index(q->layers, i), provider, &options, error);
 		if (!next)

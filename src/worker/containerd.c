@@ -29,15 +29,15 @@ static bool open_parts(struct containerd_backing *b, const struct ctd_runtime *r
 	b->chains = ctd_chains_new(b->client);
 	b->images = (struct ctd_images){.client = b->client, .snapshotter = b->snapshotter};
 	b->image_store = (struct image_store){&ctd_images_class, &b->images};
-	b->trees = ctd_trees_open(b->client, b->snapshotter, b->root_fd, error);
+	b->trees = ctd_trees_open(b->client, b->snapshotter, NULL, b->root_fd, error);
 	return b->trees != NULL;
 }
 
-struct containerd_backing *containerd_open(const struct containerd_options *options, const char *name,
+struct containerd_backing *containerd_open(const struct containerd_options *options, rpc_loop *loop, const char *name,
 					   const char *worker_id, int root_fd, GError **error)
 {
 	const struct ctd_client_options client_options = {
-		.loop = options->loop,
+		.loop = loop,
 		.address = options->address,
 		.namespace = options->namespace,
 		.worker_id = worker_id,

@@ -2,7 +2,7 @@
 /*
  * containerd: opens the parts of a worker that containerd provides.
  *
- *	struct containerd_backing *b = containerd_open(&options, "overlayfs", worker_id, root_fd, error);
+ *	struct containerd_backing *b = containerd_open(&options, loop, "overlayfs", worker_id, root_fd, error);
  *	w->blobs = containerd_blobs(b, error);
  *
  * Internal to worker/. Returned objects are borrowed from the backing unless stated otherwise. Thread: immutable after
@@ -20,7 +20,7 @@
  * name: the snapshotter. root_fd is borrowed: the worker's state directory. Removes objects that an earlier instance
  * left in containerd.
  */
-struct containerd_backing *containerd_open(const struct containerd_options *options, const char *name,
+struct containerd_backing *containerd_open(const struct containerd_options *options, rpc_loop *loop, const char *name,
 					   const char *worker_id, int root_fd, GError **error);
 void containerd_close(struct containerd_backing *b); /* call after all objects that use it are freed */
 

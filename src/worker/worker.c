@@ -3,6 +3,7 @@
 #include "base/hash_walk.h"
 #include "os/file.h"
 #include "worker/containerd.h"
+#include "worker/proxy_snapshotter.h"
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,6 +16,7 @@
 
 #define LABEL_PREFIX "org.mobyproject.buildkit.worker."
 #define USER_AGENT "buildkit/v0.1"
+#define SOURCE_LABEL "containerd.io/distribution.source."
 
 static int open_dir(int parent_fd, const char *name, GError **error)
 {
@@ -105,6 +107,12 @@ static void set_gc(worker *w, const struct worker_options *options)
 		w->gc[i].filters = g_strdupv(options->gc.rules[i].filters);
 }
 
+static bool check_name(const char *name, GError **error)
+{
+	return (*name && !strchr(name, '/')) ||
+	       error_set(error, ERROR_INVALID_ARGUMENT, "bad snapshotter name: \"%s\"", name);
+}
+
 static bool open_root(worker *w, const struct worker_options *options, const char *name, GError **error)
 {
 	scoped_fd dir_fd = open_dir(options->root_fd, name, error);
@@ -116,6 +124,22 @@ static bool open_root(worker *w, const struct worker_options *options, const cha
 	return w->id != NULL;
 }
 
+/* Layers keep the name of the repository that they were pulled from. */
+static blob_provider *provider_of(void *data, const oci_descriptor *layer)
+{
+	const worker *w = data;
+	for (struct hash_walk it = hash_walk(layer->annotations); hash_walk_next(&it);) {
+		if (!g_str_has_prefix(it.key, SOURCE_LABEL))
+			continue;
+		g_autofree char *text = g_strdup_printf("%s/%s@%s", (const char *)it.key + strlen(SOURCE_LABEL),
+							(const char *)it.value, layer->digest.text);
+		g_autoptr(reference) ref = reference_parse_normalized(text, NULL);
+		if (ref)
+			return registry_provider_of(w->registry, ref, &source_registry_auth, NULL);
+	}
+	return NULL;
+}
+
 static bool open_cache(worker *w, const struct worker_options *options, GError **error)
 {
 	w->blobs = w->backing ? containerd_blobs(w->backing, error) : blob_store_open(w->root_fd, error);
@@ -125,7 +149,12 @@ static bool open_cache(worker *w, const struct worker_options *options, GError *
 		.root_fd = w->root_fd,
 		.root_path = w->root_path,
 		.snapshotter = options->snapshotter,
-		.keeper = w->backing ? containerd_keeper(w->backing) : NULL,
+		.keeper = w->backing ? containerd_keeper(w->backing)
+			  : w->proxy ? worker_proxy_keeper(w->proxy)
+				     : NULL,
+		.foreign_blobs = w->backing != NULL,
+		.provider_of = provider_of,
+		.provider_data = w,
 		.images = w->backing ? containerd_chains : NULL,
 		.images_data = w->backing,
 		.blobs = w->blobs,
@@ -193,12 +222,27 @@ static bool complete(worker *w, const struct worker_options *options, GError **e
 	return true;
 }
 
+static worker *open_with_proxy(const struct worker_options *options, GError **error)
+{
+	g_autoptr(worker) w = worker_new(options);
+	g_autofree char *name = g_strconcat("runc-", options->snapshotter, NULL);
+	if (!check_name(options->snapshotter, error) || !open_root(w, options, name, error))
+		return NULL;
+	w->proxy = worker_proxy_open(options->loop, options->proxy_snapshotter, options->snapshotter, w->id, w->root_fd,
+				     error);
+	if (!w->proxy || !complete(w, options, error))
+		return NULL;
+	return g_steal_pointer(&w);
+}
+
 /*
  * The directory has upstream's name; for "auto", cache_open selects the snapshotter, and both kinds share one
  * directory.
  */
 worker *worker_open(const struct worker_options *options, GError **error)
 {
+	if (options->proxy_snapshotter && *options->proxy_snapshotter)
+		return open_with_proxy(options, error);
 	g_autoptr(worker) w = worker_new(options);
 	struct worker_options own = *options;
 	own.snapshotter = snapshotter_choose(options->root_fd, options->snapshotter);
@@ -215,11 +259,10 @@ worker *worker_open_containerd(const struct worker_options *options, GError **er
 {
 	g_autoptr(worker) w = worker_new(options);
 	g_autofree char *name = g_strconcat("containerd-", options->snapshotter, NULL);
-	if (!*options->snapshotter || strchr(options->snapshotter, '/'))
-		return error_null(error, ERROR_INVALID_ARGUMENT, "bad snapshotter name: \"%s\"", options->snapshotter);
-	if (!open_root(w, options, name, error))
+	if (!check_name(options->snapshotter, error) || !open_root(w, options, name, error))
 		return NULL;
-	w->backing = containerd_open(&options->containerd, options->snapshotter, w->id, w->root_fd, error);
+	w->backing =
+		containerd_open(&options->containerd, options->loop, options->snapshotter, w->id, w->root_fd, error);
 	if (!w->backing)
 		return NULL;
 	w->images = containerd_images(w->backing);
@@ -241,6 +284,7 @@ void worker_close(worker *w)
 	g_clear_pointer(&w->cache, cache_close);
 	g_clear_pointer(&w->blobs, blob_store_close);
 	g_clear_pointer(&w->backing, containerd_close);
+	g_clear_pointer(&w->proxy, worker_proxy_close);
 	g_clear_pointer(&w->labels, g_hash_table_unref);
 	gc_rules_free(w->gc, w->n_gc);
 	g_mutex_clear(&w->cache_mounts_mu);

@@ -46,6 +46,7 @@ typedef struct worker {
 	struct source_context source_context;
 	const struct image_store *images;   /* borrowed from backing; NULL: none */
 	struct containerd_backing *backing; /* owned; NULL: the OCI worker */
+	struct proxy_snapshotter *proxy;    /* owned; NULL: the OCI worker has our snapshotters */
 	int max_parallelism;
 	fingerprint_store *fingerprints; /* NULL: misses are not explained */
 	GHashTable *cache_mounts;        /* ops/cache_mount.c: shared writers by key */
@@ -59,7 +60,6 @@ struct gc_options {
 	int64_t reserved_bytes, max_used_bytes, min_free_bytes; /* limits of the default policy; -1: computed */
 };
 struct containerd_options {
-	rpc_loop *loop; /* borrowed */
 	const char *address, *namespace;
 	struct ctd_runtime runtime;
 };
@@ -70,7 +70,9 @@ struct worker_options {
 	session_registry *sessions;
 	const struct registry_config *registry;
 	cdi *cdi;                       /* may be NULL */
-	const char *snapshotter;        /* "auto" or a mode */
+	rpc_loop *loop;                 /* to connect to containerd or a snapshotter */
+	const char *snapshotter;        /* "auto" or a mode; of a proxy snapshotter, any name */
+	const char *proxy_snapshotter;  /* path of its socket; NULL or "": none. OCI worker only */
 	struct network_options network; /* the worker sets root_path and rootless */
 	char **platforms;               /* NULL or empty: detected */
 	int64_t platforms_max_age_ns;

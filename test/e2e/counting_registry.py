@@ -56,7 +56,21 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if name not in REPOS.get(repo, ()) or not os.path.exists(file):
             return self.answer(404)
         with open(file, "rb") as f:
-            self.answer(200, f.read(), [("Content-Type", "application/octet-stream")])
+            self.answer_range(f.read())
+
+    # One range; several are a bad request, after which clients ask for one at a time.
+    def answer_range(self, data):
+        headers = [("Content-Type", "application/octet-stream"), ("Accept-Ranges", "bytes")]
+        if "Range" not in self.headers:
+            return self.answer(200, data, headers)
+        found = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers["Range"])
+        if not found:
+            return self.answer(400)
+        first, last = int(found[1]), min(int(found[2] or len(data)), len(data) - 1)
+        if first > last:
+            return self.answer(416, headers=[("Content-Range", "bytes */%d" % len(data))])
+        headers.append(("Content-Range", "bytes %d-%d/%d" % (first, last, len(data))))
+        self.answer(206, data[first:last + 1], headers)
 
     do_HEAD = do_GET
 
