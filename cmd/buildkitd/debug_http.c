@@ -1,24 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "debug_http.h"
-#include "base/scope.h"
-#include "base/thread.h"
-#include "rpc/bind.h"
+#include "debug_server.h"
 #include <dirent.h>
-#include <poll.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 
-#define REQUEST_BYTES 8192
-#define TIMEOUT_MS 10000
-#define ACCEPT_RETRY_MS 100
 #define OK "200 OK"
 
 struct debug_http {
-	struct bound bound; /* owned */
-	int stop;           /* owned; becomes readable when the server is stopped */
-	GThread *thread;
+	debug_server *server; /* owned */
 	struct debug_source source;
 };
 
@@ -132,8 +122,9 @@ static const struct page {
 	{"/readyz", "text/plain", write_ready},
 };
 
-static void answer(debug_http *h, const char *request, GString *out)
+static void answer(const char *request, GString *out, void *data)
 {
+	debug_http *h = data;
 	/* The path of "GET /path HTTP/1.1" up to '?', or NULL for any other request. */
 	bool get = g_str_has_prefix(request, "GET ");
 	g_autofree char *path = get ? g_strndup(request + 4, strcspn(request + 4, " ?\r\n")) : NULL;
@@ -151,83 +142,14 @@ static void answer(debug_http *h, const char *request, GString *out)
 	g_string_append_len(out, body->str, (gssize)body->len);
 }
 
-/* Returns false when the server is stopped, or after TIMEOUT_MS without an event. */
-static bool wait_for(debug_http *h, int fd, short events, int timeout_ms)
-{
-	struct pollfd wait[] = {{.fd = fd, .events = events}, {.fd = h->stop, .events = POLLIN}};
-	int n;
-	do
-		n = poll(wait, G_N_ELEMENTS(wait), timeout_ms);
-	while (n < 0 && errno == EINTR);
-	return n > 0 && wait[1].revents == 0;
-}
-
-static bool write_all(debug_http *h, int fd, const char *bytes, size_t n)
-{
-	while (n > 0) {
-		ssize_t done = send(fd, bytes, n, MSG_NOSIGNAL);
-		if (done < 0 && errno == EAGAIN && wait_for(h, fd, POLLOUT, TIMEOUT_MS))
-			continue;
-		if (done < 0)
-			return false;
-		bytes += done;
-		n -= (size_t)done;
-	}
-	return true;
-}
-
-static void serve(debug_http *h, int fd)
-{
-	char request[REQUEST_BYTES + 1];
-	size_t have = 0;
-	request[0] = '\0';
-	while (have < REQUEST_BYTES && !strstr(request, "\r\n\r\n")) {
-		ssize_t n =
-			wait_for(h, fd, POLLIN, TIMEOUT_MS) ? recv(fd, request + have, REQUEST_BYTES - have, 0) : -1;
-		if (n <= 0)
-			return;
-		have += (size_t)n;
-		request[have] = '\0';
-	}
-	g_autoptr(GString) out = g_string_new(NULL);
-	answer(h, request, out);
-	write_all(h, fd, out->str, out->len);
-}
-
-static gpointer run(gpointer data)
-{
-	debug_http *h = data;
-	while (wait_for(h, h->bound.fd, POLLIN, -1)) {
-		scoped_fd fd = accept4(h->bound.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd >= 0)
-			serve(h, fd);
-		else /* no descriptor is free: the connection stays in the backlog; retry */
-			wait_for(h, -1, 0, ACCEPT_RETRY_MS);
-	}
-	return NULL;
-}
-
-static void debug_http_free(debug_http *h)
-{
-	bound_clear(&h->bound);
-	fd_close(&h->stop);
-	g_free(h);
-}
-
 debug_http *debug_http_start(const char *address, const struct debug_source *source, GError **error)
 {
-	g_autofree char *full = strstr(address, "://") ? g_strdup(address) : g_strconcat("tcp://", address, NULL);
 	debug_http *h = g_new0(debug_http, 1);
-	h->stop = -1;
 	h->source = *source;
-	if (bind_address(full, NULL, &h->bound, error) && (h->stop = eventfd(0, EFD_CLOEXEC)) < 0)
-		error_set_errno(error, errno, "eventfd");
-	if (h->stop >= 0)
-		h->thread = thread_start("debug", run, h, error);
-	if (h->thread)
+	h->server = debug_server_start(address, answer, h, error);
+	if (h->server)
 		return h;
-	g_prefix_error(error, "debug address %s: ", address);
-	debug_http_free(h);
+	g_free(h);
 	return NULL;
 }
 
@@ -235,7 +157,6 @@ void debug_http_stop(debug_http *h)
 {
 	if (!h)
 		return;
-	eventfd_write(h->stop, 1);
-	g_thread_join(h->thread);
-	debug_http_free(h);
+	debug_server_stop(h->server);
+	g_free(h);
 }

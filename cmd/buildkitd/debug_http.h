@@ -5,8 +5,7 @@
  *
  *	debug_http *h = debug_http_start("127.0.0.1:6060", &source, error);
  *
- * Everything else answers 404. One connection at a time, each bounded in bytes and time. Thread: the server has its own
- * thread.
+ * Everything else answers 404. Thread: the server has its own thread (debug_server.h).
  */
 #pragma once
 #include "base/error.h"
