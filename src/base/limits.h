@@ -110,6 +110,10 @@
 	X(L49, CNI_CONFIG_BYTES, MIB(1), "CNI configuration")                                                          \
 	X(L49o, CNI_OUTPUT_BYTES, MIB(1), "output of a call of a CNI plugin")                                          \
 	X(L49t, CNI_PLUGIN_MS, 60000, "time of a call of a CNI plugin, ms")                                            \
+	X(L49d, CDI_LEVELS, 64, "levels of a CDI specification")                                                       \
+	X(L49a, CDI_ANCHORS, 1000, "anchors of a CDI specification")                                                   \
+	X(L49f, CDI_SPEC_BYTES, MIB(4), "CDI specification")                                                           \
+	X(L49e, CDI_ELEMENTS, 200000, "elements of the lists of a CDI specification, with those of aliases")           \
 	X(L10b, CONNECTION_BUFFER_BYTES, MIB(64), "unread messages of a connection")                                   \
 	X(L10g, BUFFER_BYTES, MIB(256), "unread messages of all connections")                                          \
 	X(L10s, STALL_MS, 10000, "time that unread messages beyond a connection's share may wait, ms")                 \

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cdi/cdi.h"
+#include "base/hash_walk.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/scope.h"
 #include "os/dirlist.h"
@@ -24,7 +26,7 @@ struct source {
 struct cdi {
 	char **dirs, **auto_allowed; /* owned */
 	GMutex mu;
-	GPtrArray *sources;   /* of struct source, owned; mu */
+	GHashTable *sources;  /* path (borrowed from the value) to struct source, owned; mu */
 	GHashTable *reported; /* set of char *: log lines, each written once, owned; mu */
 };
 
@@ -53,7 +55,7 @@ cdi *cdi_new(const char *const *dirs, const char *const *auto_allowed)
 	cdi *c = g_new0(cdi, 1);
 	c->dirs = g_strdupv((char **)(gsize)dirs);
 	c->auto_allowed = g_strdupv((char **)(gsize)auto_allowed);
-	c->sources = g_ptr_array_new_with_free_func(source_free);
+	c->sources = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, source_free);
 	c->reported = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	g_mutex_init(&c->mu);
 	return c;
@@ -65,7 +67,7 @@ void cdi_free(cdi *c)
 		return;
 	g_strfreev(c->dirs);
 	g_strfreev(c->auto_allowed);
-	g_ptr_array_unref(c->sources);
+	g_hash_table_unref(c->sources);
 	g_hash_table_unref(c->reported);
 	g_mutex_clear(&c->mu);
 	g_free(c);
@@ -82,8 +84,9 @@ static void report(cdi *c, char *line)
 
 static GBytes *read_all(int fd, off_t size, GError **error)
 {
-	if (size > CDI_SPEC_BYTES)
-		return error_null(error, ERROR_INVALID_ARGUMENT, "the file has more than %d bytes", CDI_SPEC_BYTES);
+	if (size > LIMIT_CDI_SPEC_BYTES)
+		return error_null(error, ERROR_INVALID_ARGUMENT, "the file has more than %lld bytes",
+				  LIMIT_CDI_SPEC_BYTES);
 	g_autofree char *bytes = g_malloc((gsize)size + 1);
 	gsize have = 0;
 	while (have < (gsize)size) {
@@ -105,14 +108,6 @@ static cdi_spec *read_spec(int fd, off_t size, GError **error)
 	return bytes ? cdi_spec_parse(start ? start : "", n, error) : NULL;
 }
 
-static struct source *find_source(cdi *c, const char *path)
-{
-	for (guint i = 0; i < c->sources->len; i++)
-		if (strcmp(((struct source *)c->sources->pdata[i])->path, path) == 0)
-			return c->sources->pdata[i];
-	return NULL;
-}
-
 static bool is_unchanged(const struct source *s, const struct stat *st)
 {
 	return s->device == st->st_dev && s->inode == st->st_ino && s->size == st->st_size &&
@@ -125,7 +120,9 @@ static cdi_spec *load(cdi *c, int dir_fd, const char *dir, const char *name)
 	g_autofree char *path = g_build_filename(dir, name, NULL);
 	g_autoptr(GError) error = NULL;
 	struct stat st;
-	/* O_NONBLOCK: a FIFO must not block. */
+	/* Opening a device can change it. O_NONBLOCK: what has become a FIFO meanwhile must not block. */
+	if (fstatat(dir_fd, name, &st, 0) == 0 && !S_ISREG(st.st_mode))
+		return NULL;
 	scoped_fd fd = openat(dir_fd, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) != 0) {
 		if (errno != ENOENT)
@@ -134,7 +131,7 @@ static cdi_spec *load(cdi *c, int dir_fd, const char *dir, const char *name)
 	}
 	if (!S_ISREG(st.st_mode))
 		return NULL;
-	struct source *s = find_source(c, path);
+	struct source *s = g_hash_table_lookup(c->sources, path);
 	if (s && is_unchanged(s, &st)) {
 		s->used = true;
 		return s->spec;
@@ -142,7 +139,7 @@ static cdi_spec *load(cdi *c, int dir_fd, const char *dir, const char *name)
 	if (!s) {
 		s = g_new0(struct source, 1);
 		s->path = g_steal_pointer(&path);
-		g_ptr_array_add(c->sources, s);
+		g_hash_table_insert(c->sources, s->path, s);
 	}
 	g_clear_pointer(&s->spec, cdi_spec_unref);
 	s->device = st.st_dev;
@@ -220,6 +217,11 @@ static void scan_dir(cdi *c, const char *dir, guint priority, cdi_list *list, GH
 	dirlist_clear(&names);
 }
 
+static gboolean is_unused(gpointer path, gpointer value, gpointer data)
+{
+	return !((const struct source *)value)->used;
+}
+
 cdi_list *cdi_read(cdi *c)
 {
 	cdi_list *list = g_new0(cdi_list, 1);
@@ -229,13 +231,11 @@ cdi_list *cdi_read(cdi *c)
 	list->auto_allowed = g_strdupv(c->auto_allowed);
 	g_autoptr(GHashTable) by_name = g_hash_table_new(g_str_hash, g_str_equal);
 	g_mutex_lock(&c->mu);
-	for (guint i = 0; i < c->sources->len; i++)
-		((struct source *)c->sources->pdata[i])->used = false;
+	for (struct hash_walk it = hash_walk(c->sources); hash_walk_next(&it);)
+		((struct source *)it.value)->used = false;
 	for (guint i = 0; c->dirs && c->dirs[i]; i++)
 		scan_dir(c, c->dirs[i], i, list, by_name);
-	for (guint i = c->sources->len; i-- > 0;)
-		if (!((struct source *)c->sources->pdata[i])->used)
-			g_ptr_array_remove_index_fast(c->sources, i);
+	g_hash_table_foreach_remove(c->sources, is_unused, NULL);
 	g_mutex_unlock(&c->mu);
 	for (guint i = list->entries->len; i-- > 0;)
 		if (g_array_index(list->entries, struct entry, i).conflict)
@@ -283,12 +283,15 @@ bool cdi_list_is_auto_allowed(const cdi_list *list, const struct cdi_device *dev
 	       is_true(g_hash_table_lookup(device->annotations, AUTO_ALLOW_ANNOTATION));
 }
 
+static int compare_name(const void *name, const void *entry)
+{
+	return strcmp(name, ((const struct entry *)entry)->device->full_name);
+}
+
 static const struct entry *find_entry(const cdi_list *list, const char *full_name)
 {
-	for (guint i = 0; i < list->entries->len; i++)
-		if (strcmp(entry_at(list, i)->device->full_name, full_name) == 0)
-			return entry_at(list, i);
-	return NULL;
+	const GArray *all = list->entries;
+	return all->len > 0 ? bsearch(full_name, all->data, all->len, sizeof(struct entry), compare_name) : NULL;
 }
 
 const struct cdi_device *cdi_list_lookup(const cdi_list *list, const char *full_name)
@@ -299,16 +302,19 @@ const struct cdi_device *cdi_list_lookup(const cdi_list *list, const char *full_
 
 /* ---- requests */
 
-static bool add_name(GPtrArray *names, const char *name)
+struct selection {
+	GPtrArray *names;
+	GHashTable *set; /* the same names */
+};
+
+static bool add_name(struct selection *s, const char *name)
 {
-	for (guint i = 0; i < names->len; i++)
-		if (strcmp(names->pdata[i], name) == 0)
-			return true;
-	g_ptr_array_add(names, (void *)(gsize)name);
+	if (g_hash_table_add(s->set, (void *)(gsize)name))
+		g_ptr_array_add(s->names, (void *)(gsize)name);
 	return true;
 }
 
-static bool find_by_kind(const cdi_list *list, const char *request, GPtrArray *names)
+static bool find_by_kind(const cdi_list *list, const char *request, struct selection *names)
 {
 	const char *equals = strchr(request, '='), *slash = strchr(request, '/');
 	size_t n_kind = equals ? (size_t)(equals - request) : strlen(request);
@@ -329,7 +335,7 @@ static bool find_by_kind(const cdi_list *list, const char *request, GPtrArray *n
 	return found;
 }
 
-static bool find_by_class(const cdi_list *list, const char *request, GPtrArray *names)
+static bool find_by_class(const cdi_list *list, const char *request, struct selection *names)
 {
 	bool found = false;
 	for (size_t i = 0; i < cdi_list_count(list); i++) {
@@ -342,7 +348,11 @@ static bool find_by_class(const cdi_list *list, const char *request, GPtrArray *
 
 bool cdi_list_find(const cdi_list *list, const char *request, bool optional, GPtrArray *names, GError **error)
 {
-	return find_by_kind(list, request, names) || find_by_class(list, request, names) || optional ||
+	g_autoptr(GHashTable) set = g_hash_table_new(g_str_hash, g_str_equal);
+	struct selection selection = {names, set};
+	for (guint i = 0; i < names->len; i++)
+		g_hash_table_add(set, names->pdata[i]);
+	return find_by_kind(list, request, &selection) || find_by_class(list, request, &selection) || optional ||
 	       error_set(error, ERROR_NOT_FOUND, "required device \"%s\" is not registered", request);
 }
 

@@ -15,9 +15,11 @@
 	X(document_delete)                                                                                             \
 	X(document_get_node)                                                                                           \
 	X(document_get_root_node)                                                                                      \
+	X(event_delete)                                                                                                \
 	X(parser_delete)                                                                                               \
 	X(parser_initialize)                                                                                           \
 	X(parser_load)                                                                                                 \
+	X(parser_parse)                                                                                                \
 	X(parser_set_input_string)
 
 struct libyaml_calls {

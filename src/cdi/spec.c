@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cdi/spec.h"
 #include "base/hash_walk.h"
+#include "base/limits.h"
+#include "cdi/bounds.h"
 #include "cdi/libyaml.h"
 #include "base/scope.h"
 #include <string.h>
 
-#define ELEMENTS_MAX 200000 /* of all lists; aliases of YAML count each time */
 #define ANNOTATION_BYTES (256 << 10)
 #define ANNOTATION_NAME 63
 #define TIMEOUT_MAX 86400
@@ -108,8 +109,8 @@ static bool read_list(struct reader *r, const yaml_node_t *node, read_fn one, vo
 	if (node->type != YAML_SEQUENCE_NODE)
 		return bad(node, error, "a list is expected");
 	for (yaml_node_item_t *i = node->data.sequence.items.start; i < node->data.sequence.items.top; i++) {
-		if (++r->elements > ELEMENTS_MAX)
-			return bad(node, error, "more than %d elements", ELEMENTS_MAX);
+		if (++r->elements > LIMIT_CDI_ELEMENTS)
+			return bad(node, error, "more than %lld elements", LIMIT_CDI_ELEMENTS);
 		if (!one(r, node_at(r, *i), to, error))
 			return false;
 	}
@@ -603,7 +604,7 @@ cdi_spec *cdi_spec_parse(const void *bytes, size_t n, GError **error)
 {
 	yaml_parser_t parser;
 	yaml_document_t document;
-	if (!libyaml_load(error))
+	if (!libyaml_load(error) || !cdi_bounds_check(bytes, n, error))
 		return NULL;
 	if (!libyaml.parser_initialize(&parser))
 		return error_null(error, ERROR_RESOURCE_EXHAUSTED, "cannot allocate memory");

@@ -12,8 +12,6 @@
 #pragma once
 #include "base/error.h"
 
-#define CDI_SPEC_BYTES (4 << 20)
-
 struct cdi_node {
 	char *path, *host_path;   /* host_path NULL: path */
 	char *type, *permissions; /* "" or "b", "c", "u", "p"; "" or letters of "rwm" */

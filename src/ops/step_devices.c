@@ -90,6 +90,11 @@ static bool add_mount(struct step_devices *d, const struct cdi_mount *mount, GEr
 {
 	struct step_mount m = {.type = STEP_MOUNT_TREE, .dest = mount->path};
 	bool recursive = false;
+	/* In a directory of the host at /dev, the runner would create the nodes of the step. */
+	g_autofree char *clean = path_clean(mount->path);
+	if (strcmp(clean, "/") == 0 || strcmp(clean, "/dev") == 0)
+		return error_set(error, ERROR_UNIMPLEMENTED, "mount %s of a device: a mount there is not supported",
+				 mount->path);
 	if (*mount->type && strcmp(mount->type, "bind") != 0)
 		return error_set(error, ERROR_UNIMPLEMENTED, "mount %s of a device: type %s is not supported",
 				 mount->path, mount->type);
@@ -97,6 +102,9 @@ static bool add_mount(struct step_devices *d, const struct cdi_mount *mount, GEr
 		if (!apply_option(&m, mount->options->pdata[i], &recursive))
 			return error_set(error, ERROR_UNIMPLEMENTED, "mount %s of a device: option %s is not supported",
 					 mount->path, (char *)mount->options->pdata[i]);
+	if (mount->host_path[0] != '/')
+		return error_set(error, ERROR_FAILED_PRECONDITION,
+				 "CDI device injection failed: host path \"%s\" is not absolute", mount->host_path);
 	scoped_fd host = open(mount->host_path, O_PATH | O_CLOEXEC);
 	if (host < 0)
 		return error_set_errno(error, errno, "CDI device injection failed: %s", mount->host_path);

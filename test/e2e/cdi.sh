@@ -32,6 +32,14 @@ YAML
 cat > "$WORK/cdi/free.json" <<'JSON'
 {"cdiVersion": "0.6.0", "kind": "vendor.com/free", "devices": [{"name": "x", "containerEdits": {"env": ["FREE=yes"]}}]}
 JSON
+cat > "$WORK/cdi/places.yaml" <<YAML
+cdiVersion: "0.6.0"
+kind: vendor.com/place
+devices:
+- {name: root, containerEdits: {mounts: [{hostPath: $WORK/host, containerPath: //}]}}
+- {name: dev, containerEdits: {mounts: [{hostPath: $WORK/host, containerPath: /dev/}]}}
+- {name: relative, containerEdits: {mounts: [{hostPath: host, containerPath: /x}]}}
+YAML
 write_dockerfile() { { echo "# syntax=docker/dockerfile:1-labs"; cat "$WORK/c/base" -; } > "$WORK/c/Dockerfile"; }
 device_step() {
 	write_dockerfile <<'DOCKERFILE'
@@ -72,7 +80,14 @@ DOCKERFILE
 	build "$WORK/c" --no-cache --allow device=vendor.com/free=x,alias=mine > "$WORK/printed" 2>&1 || { cat "$WORK/printed"; fail "an alias"; }
 	sed -i 's,mine,vendor.com/device=absent,' "$WORK/c/Dockerfile"
 	fails "failed to stat CDI host device /dev/no-such-device" "$WORK/absent" build "$WORK/c" --allow device
-	sed -i 's,vendor.com/device=absent,vendor.com/nothing,' "$WORK/c/Dockerfile"
+	for name in root dev relative; do
+		sed -i "s,required .*,required true,;s,vendor.com/[a-z]*=[a-z]*\,,vendor.com/place=$name\,," "$WORK/c/Dockerfile"
+		fails 'ailed to solve: ' "$WORK/place" build "$WORK/c" --allow device
+		grep -qE 'mount //?(dev/)? of a device: a mount there is not supported|host path "host" is not absolute' "$WORK/place" ||
+			{ cat "$WORK/place"; fail "a mount of the device $name"; }
+	done
+	[ "$(ls "$WORK/host")" = file ] || fail "files were created in a directory of the host"
+	sed -i 's,vendor.com/place=relative,vendor.com/nothing,' "$WORK/c/Dockerfile"
 	fails 'required device "vendor.com/nothing" is not registered' "$WORK/nothing" build "$WORK/c" --allow device
 	stop_daemon
 done

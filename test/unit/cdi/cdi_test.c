@@ -104,6 +104,36 @@ static void test_invalid_specs(void)
 }
 
 /* Aliases that refer to aliases multiply the elements of a small file. */
+/* The time of libyaml would grow with the square of the depth and of the number of anchors. */
+static void test_bounds(void)
+{
+	static const struct {
+		const char *head, *repeated;
+		int n;
+		const char *error;
+	} cases[] = {
+		{"", "{a: ", 500000, "line 1: more than 64 levels"},
+		{"", "[", 2000000, "line 1: more than 64 levels"},
+		{"", "- ", 1000000, "line 1: more than 64 levels"},
+		{HEAD "devices:\n", "- &a x\n", 500000, "line 1004: more than 1000 anchors"},
+		{HEAD "devices:\n", "- &a {}\n", 400000, "line 1004: more than 1000 anchors"},
+	};
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autoptr(GString) text = g_string_new(cases[i].head);
+		g_autoptr(GError) error = NULL;
+		for (int k = 0; k < cases[i].n; k++)
+			g_string_append(text, cases[i].repeated);
+		g_assert_null(cdi_spec_parse(text->str, text->len, &error));
+		g_assert_true(error_is(error, ERROR_INVALID_ARGUMENT));
+		g_assert_cmpstr(error->message, ==, cases[i].error);
+	}
+	/* A further document is not read. */
+	g_autoptr(GError) error = NULL;
+	static const char text[] = HEAD ONE "---\n[";
+	g_autoptr(cdi_spec) s = cdi_spec_parse(text, strlen(text), &error);
+	g_assert_no_error(error);
+}
+
 static void test_many_aliases(void)
 {
 	g_autoptr(GString) text = g_string_new(HEAD "containerEdits: {env: &e [");
@@ -282,6 +312,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/cdi/spec", test_spec);
 	g_test_add_func("/cdi/invalid-specs", test_invalid_specs);
 	g_test_add_func("/cdi/many-aliases", test_many_aliases);
+	g_test_add_func("/cdi/bounds", test_bounds);
 #define ADD(name, fn) g_test_add("/cdi/" name, struct rig, NULL, rig_up, fn, rig_down)
 	ADD("find", test_find);
 	ADD("auto-allowed", test_auto_allowed);
