@@ -2,9 +2,11 @@
 #include "base/log.h"
 #include "base/scope.h"
 #include "format/gotype.h"
+#include "network/users.h"
 #include "network/conflist.h"
 #include "network/netns.h"
 #include "network/network_internal.h"
+#include "network/subnet.h"
 #include "os/file.h"
 #include <fcntl.h>
 #include <net/if.h>
@@ -47,30 +49,40 @@ static char *leftover_bridge(const network_provider *n)
 	return g_str_equal(text, expected) && netns_is_bridge(name) ? g_steal_pointer(&name) : NULL;
 }
 
+/* Another daemon that uses the bridge removes it when it ends. */
 static void remove_bridge(const network_provider *n, const char *name)
 {
 	g_autoptr(GError) error = NULL;
-	if (netns_is_bridge(name) && !netns_remove_bridge(name, &error))
+	if (netns_is_bridge(name) && !network_bridge_is_used(name) && !netns_remove_bridge(name, &error))
 		log_warn("failed to remove bridge \"%s\": %s", name, error->message);
 	unlink(n->bridge_record);
 }
 
-/* Takes over a leftover bridge of the same name, removes another one, and records one that will be created. */
+/*
+ * Takes over a leftover bridge of the same name, removes another one, and records one that will be created or that another
+ * daemon has created.
+ */
 static bool claim_bridge(network_provider *n, const char *name, GError **error)
 {
 	g_autofree char *left = leftover_bridge(n);
 	if (left && g_strcmp0(left, name) != 0)
 		remove_bridge(n, left);
-	if (!name || (netns_is_bridge(name) && g_strcmp0(left, name) != 0))
+	if (!name)
+		return true;
+	n->users = network_users_join(name, error);
+	if (!n->users)
+		return false;
+	if (netns_is_bridge(name) && g_strcmp0(left, name) != 0 && !network_users_have_owner(n->users))
 		return true;
 	n->created_bridge = g_strdup(name);
-	return record_bridge(n, name, error);
+	return network_users_own(n->users, error) && record_bridge(n, name, error);
 }
 
 static bool check_bridge_name(const char *name, GError **error)
 {
-	bool valid = *name != '\0' && strlen(name) < IFNAMSIZ && !strpbrk(name, "/: \t\n") && !g_str_equal(name, ".") &&
-		     !g_str_equal(name, "..");
+	/* The kernel replaces %d by a number. */
+	bool valid = *name != '\0' && strlen(name) < IFNAMSIZ && !strpbrk(name, "/:% \t\n\v\f\r") &&
+		     !g_str_equal(name, ".") && !g_str_equal(name, "..");
 	if (!valid)
 		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid bridgeName \"%s\"", name);
 	if (if_nametoindex(name) != 0 && !netns_is_bridge(name))
@@ -97,6 +109,14 @@ static char **find_own_plugins(void)
 	return (char **)g_ptr_array_steal(dirs, NULL);
 }
 
+static void warn_overlap(const struct network_options *o)
+{
+	g_autofree char *other = network_overlap(o->bridge_subnet, o->bridge_name);
+	if (other)
+		log_warn("bridgeSubnet %s overlaps with the network %s: addresses of either may be unreachable",
+			 o->bridge_subnet, other);
+}
+
 static bool use_bridge(network_provider *n, const struct network_options *o, GError **error)
 {
 	n->site.plugin_dirs = find_own_plugins();
@@ -118,6 +138,7 @@ static bool use_bridge(network_provider *n, const struct network_options *o, GEr
 		n->site.plugin_dirs = g_strdupv((char *[]){(char *)(gsize)o->plugin_dir, NULL});
 	if (!check_bridge_name(o->bridge_name, error))
 		return false;
+	warn_overlap(o);
 	n->site.list = conflist_bridge(&bridge);
 	return n->site.list || error_set(error, ERROR_INVALID_ARGUMENT, "bridgeSubnet is not UTF-8");
 }
@@ -238,6 +259,7 @@ void network_close(network_provider *n)
 	if (!n)
 		return;
 	network_pool_stop(n);
+	network_users_leave(n->users);
 	if (n->created_bridge)
 		remove_bridge(n, n->created_bridge);
 	cancel_unref(n->closing);

@@ -13,9 +13,10 @@ struct network_namespace {
 };
 struct network_provider {
 	bool host;
-	char *dir;            /* <root>/net/cni */
-	char *created_bridge; /* NULL: none that must be removed */
-	char *bridge_record;  /* <root>/net/bridge */
+	char *dir;                   /* <root>/net/cni */
+	char *created_bridge;        /* NULL: none that must be removed */
+	char *bridge_record;         /* <root>/net/bridge */
+	struct network_users *users; /* NULL: not mode bridge */
 	struct attachment_site site;
 	int64_t pool_size, idle_us;
 	cancel *closing; /* of creation in advance */

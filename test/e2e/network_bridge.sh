@@ -55,6 +55,36 @@ stop_daemon
 no_network mine
 ip link del mine
 
+# Two daemons use one bridge: whichever ends first, also by SIGKILL, leaves it; the last one removes it.
+second() { "$BIN/buildctl" --addr "unix://$WORK/sock2" "$@"; }
+start_second() {
+	"$BIN/buildkitd" --root "$WORK/root2" --addr "unix://$WORK/sock2" --config "$WORK/buildkitd.toml" $NET 2>> "$WORK/daemon2.log" &
+	SECOND=$!
+	second --wait --timeout 20 debug workers > /dev/null || { cat "$WORK/daemon2.log"; fail "the second daemon"; }
+}
+for signal in TERM KILL; do
+	start_daemon $NET
+	start_second
+	stop_daemon $signal
+	links | grep -qx mine || fail "the bridge of the second daemon is gone"
+	BUILDKIT_HOST="unix://$WORK/sock2" run_step 'ip -o -4 addr; ping -c 1 -W 5 10.77.0.1' | grep -q 'eth0 *inet 10\.77\.0\.' ||
+		fail "the steps of the second daemon have no network"
+	[ $signal = TERM ] || { start_daemon --oci-worker-net=host; stop_daemon; links | grep -qx mine || fail "the next start removed the bridge"; }
+	kill -TERM "$SECOND"
+	wait "$SECOND" || fail "the end of the second daemon"
+	no_network
+done
+
+# A subnet of the host's networks is named in the log.
+ip link add other type bridge
+ip addr add 10.77.200.1/17 dev other
+bridge_toml mine 10.77.128.0/20
+start_daemon $NET
+stop_daemon
+grep -q 'bridgeSubnet 10.77.128.0/20 overlaps with the network 10.77.128.0/17 of other' "$WORK/daemon.log" || fail "no warning of the overlap"
+ip link del other
+bridge_toml mine 10.77.0.0/24
+
 # What cannot work is an error of the start.
 refused() { # TEXT [ARGS]
 	text=$1
@@ -66,6 +96,8 @@ bridge_toml mine 10.77.0.0/33
 refused 'plugin type="bridge" failed (add): ' $NET
 bridge_toml lo 10.77.0.0/24
 refused '"lo" already exists but is not a bridge' $NET
+bridge_toml br%d 10.77.0.0/24
+refused 'invalid bridgeName "br%d"' $NET
 bridge_toml mine 10.77.0.0/24
 refused "failed to find CNI bridge \"$WORK/none/bridge\" or buildkit-cni-bridge: no such file" --oci-worker-net=bridge --oci-cni-binary-dir="$WORK/none"
 refused 'invalid network mode: "fast"' --oci-worker-net=fast
