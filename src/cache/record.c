@@ -127,6 +127,12 @@ void record_dirty_locked(cache_ref *r)
 	store_wake_locked(r->cache);
 }
 
+static void wake_waiting_locked(cache *c)
+{
+	if (c->waiting > 0)
+		g_cond_broadcast(&c->changed);
+}
+
 void record_changed_locked(cache_ref *r)
 {
 	r->synced = false;
@@ -141,7 +147,7 @@ void record_kill_locked(cache_ref *r)
 		return;
 	r->dead = true;
 	c->releases++;
-	g_cond_broadcast(&c->changed);
+	wake_waiting_locked(c);
 	g_hash_table_remove(c->records, r->id);
 	chain_unindex_locked(c->by_chain, &r->chain_id, r);
 	chain_unindex_locked(c->by_blob_chain, &r->blob_chain_id, r);
@@ -206,8 +212,10 @@ bool record_claim_locked(cache_ref *r, struct work *work, GError **error)
 	cancel_watch watch;
 	cancel_watch_start(&watch, stop, &c->mu, &c->changed);
 	g_mutex_lock(&c->mu);
+	c->waiting++;
 	while (r->busy && !cancel_is_set(stop))
 		g_cond_wait(&c->changed, &c->mu);
+	c->waiting--;
 	bool ok = !r->busy;
 	if (ok)
 		r->busy = true;
@@ -220,7 +228,7 @@ bool record_claim_locked(cache_ref *r, struct work *work, GError **error)
 void record_unclaim_locked(cache_ref *r)
 {
 	r->busy = false;
-	g_cond_broadcast(&r->cache->changed);
+	wake_waiting_locked(r->cache);
 }
 
 uint64_t cache_releases(cache *c)
@@ -234,8 +242,10 @@ bool cache_wait_release(cache *c, uint64_t seen, cancel *stop, GError **error)
 	g_auto(cancel_watch) watch = {0};
 	cancel_watch_start(&watch, stop, &c->mu, &c->changed);
 	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&c->mu);
+	c->waiting++;
 	while (c->releases == seen && !cancel_is_set(stop))
 		g_cond_wait(&c->changed, &c->mu);
+	c->waiting--;
 	return cancel_check(stop, error);
 }
 
@@ -256,7 +266,7 @@ static bool handle_drop_locked(cache_ref *r)
 	if (--r->handles > 0)
 		return false;
 	r->cache->releases++;
-	g_cond_broadcast(&r->cache->changed);
+	wake_waiting_locked(r->cache);
 	return true;
 }
 

@@ -114,6 +114,7 @@ struct cache {
 
 	GMutex mu;
 	GCond changed;        /* busy ended, releases grew, or the work of a waiting thread was canceled */
+	unsigned waiting;     /* threads that wait for it: without them a broadcast is an unneeded system call */
 	uint64_t releases;    /* cache_releases */
 	GHashTable *records;  /* id to cache_ref * */
 	GHashTable *trees;    /* id to struct tree * */

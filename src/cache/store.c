@@ -39,6 +39,8 @@ static const char *const migrations[] = {
 
 void store_wake_locked(cache *c)
 {
+	if (c->woken && !c->closing) /* it collects changes for a while */
+		return;
 	c->woken = true;
 	g_cond_signal(&c->wake);
 }

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/op.h"
 
+/* An op with 1,000 actions has about 64 KiB. */
+#define PURE_MAP_BYTES 65536
+
 typedef bool (*op_new_fn)(worker *w, const struct llb_vertex *v, struct solver_op *ret, GError **error);
 
 static const op_new_fn makers[] = {
@@ -13,12 +16,22 @@ static const op_new_fn makers[] = {
 	[LLB_PASSTHROUGH] = op_passthrough_new,
 };
 
+/*
+ * Keys of small ops are computed at once, in tens of microseconds: handing each vertex of a large graph to a worker would
+ * take longer. Sources need the network, and data of files may be large.
+ */
+static bool map_is_pure(const struct llb_vertex *v)
+{
+	return v->type != LLB_SOURCE && protobuf_c_message_get_packed_size(&v->op->base) <= PURE_MAP_BYTES;
+}
+
 bool ops_resolve(void *data, const struct llb_vertex *v, solver_job *job, struct solver_op *ret, GError **error)
 {
 	if ((size_t)v->type >= G_N_ELEMENTS(makers))
 		return error_set(error, ERROR_INVALID_ARGUMENT, "could not resolve op type %d", (int)v->type);
 	if (!makers[v->type](data, v, ret, error))
 		return false;
+	ret->map_is_pure = map_is_pure(v);
 	struct op *op = ret->self;
 	op->ref = job ? g_strdup(solver_job_id(job)) : NULL;
 	GHashTable *attrs = job ? solver_job_attrs(job) : NULL;

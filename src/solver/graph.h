@@ -285,6 +285,7 @@ struct solver {
 	GThread *thread;
 	GAsyncQueue *messages;
 	pool *pool;
+	GArray *deferred;       /* struct deferred (solver.c) of this turn */
 	GHashTable *active;     /* digest text to struct vertex; solver thread */
 	GQueue dirty;           /* of struct edge */
 	GHashTable *edge_index; /* text to GPtrArray of struct edge */
@@ -324,9 +325,9 @@ struct solver_wait {
 /* Posts fn and waits until it, or a message that follows from it, calls solver_wait_end. Not on the solver thread. */
 void solver_post_and_wait(solver *s, message_fn fn, void *data, struct solver_wait *wait);
 void solver_wait_end(struct solver_wait *wait);
-/* Runs fn on a worker, for operations that may take long and have no result. */
+/* Runs fn on a worker after this turn, for operations that may take long and have no result. */
 void solver_defer(solver *s, void (*fn)(solver *s, void *data), void *data);
 void solver_pool_push(solver *s, struct task *t);
 void *result_ref(solver *s, void *result);
-/* Drops the reference on a worker, because the last one may remove files. */
+/* Drops the reference on a worker after this turn, because the last one may remove files. */
 void result_unref_later(solver *s, void *result);

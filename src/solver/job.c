@@ -141,7 +141,8 @@ void request_unref(struct request *r)
 {
 	if (!g_atomic_int_dec_and_test(&r->refs))
 		return;
-	result_unref_later(r->solver, r->result); /* the caller gave up before the answer came */
+	if (r->result) /* the caller gave up before the answer came */
+		solver_post(r->solver, result_unref_later, r->result);
 	failure_unref(r->failure);
 	llb_definition_unref(r->definition);
 	g_mutex_clear(&r->mu);

@@ -7,11 +7,14 @@ struct message {
 	message_fn fn;
 	void *data;
 };
-/* An item of the pool: a task, or a deferred call. */
-struct pool_item {
-	struct task *task;
+struct deferred {
 	void (*fn)(solver *s, void *data);
 	void *data;
+};
+/* An item of the pool: a task, or the deferred calls of a turn. */
+struct pool_item {
+	struct task *task;
+	GArray *deferred; /* owned */
 };
 
 void solver_post(solver *s, message_fn fn, void *data)
@@ -22,6 +25,14 @@ void solver_post(solver *s, message_fn fn, void *data)
 	g_async_queue_push(s->messages, m);
 }
 
+static void deferred_run(solver *s, GArray *calls)
+{
+	for (guint i = 0; i < calls->len; i++) {
+		struct deferred d = g_array_index(calls, struct deferred, i);
+		d.fn(s, d.data);
+	}
+}
+
 static void pool_item_run(void *item, void *data)
 {
 	solver *s = data;
@@ -30,7 +41,8 @@ static void pool_item_run(void *item, void *data)
 		task_run(p->task);
 		solver_post(s, task_done, p->task);
 	} else {
-		p->fn(s, p->data);
+		deferred_run(s, p->deferred);
+		g_array_unref(p->deferred);
 	}
 	g_free(p);
 }
@@ -44,9 +56,18 @@ void solver_pool_push(solver *s, struct task *t)
 
 void solver_defer(solver *s, void (*fn)(solver *s, void *data), void *data)
 {
+	struct deferred d = {.fn = fn, .data = data};
+	g_array_append_val(s->deferred, d);
+}
+
+/* One item for the calls of a turn: the end of a large build defers thousands, and each item wakes a worker. */
+static void deferred_push(solver *s)
+{
+	if (s->deferred->len == 0)
+		return;
 	struct pool_item *p = g_new0(struct pool_item, 1);
-	p->fn = fn;
-	p->data = data;
+	p->deferred = g_steal_pointer(&s->deferred);
+	s->deferred = g_array_new(FALSE, FALSE, sizeof(struct deferred));
 	pool_push(s->pool, p, NULL);
 }
 
@@ -122,6 +143,7 @@ static gpointer run(gpointer data)
 			edge_evaluate(e);
 		}
 		report_turn(s);
+		deferred_push(s);
 	}
 	return NULL;
 }
@@ -133,6 +155,8 @@ static void solver_clear(solver *s)
 	/* Messages that arrived while the pool was shut down: tasks of detached vertices. */
 	for (struct message *m; (m = g_async_queue_try_pop(s->messages)); g_free(m))
 		m->fn(s, m->data);
+	deferred_run(s, s->deferred);
+	g_array_unref(s->deferred);
 	key_store_close(s->keys);
 	g_async_queue_unref(s->messages);
 	g_hash_table_unref(s->active);
@@ -152,6 +176,7 @@ solver *solver_new(const struct solver_options *options, GError **error)
 	s->options = *options;
 	s->keys = keys;
 	s->messages = g_async_queue_new();
+	s->deferred = g_array_new(FALSE, FALSE, sizeof(struct deferred));
 	int threads = options->max_threads > 0 ? options->max_threads : MAX(128, 16 * (int)g_get_num_processors());
 	s->pool = pool_new("solver pool", (unsigned)threads, pool_item_run, s);
 	s->active = g_hash_table_new(g_str_hash, g_str_equal);

@@ -57,13 +57,13 @@ struct solver_op_class {
 	Pb__Definition *(*definition)(void *op, struct work *work, void *const *inputs, size_t n_inputs,
 				      GError **error);
 	bool takes_slot; /* counts against max_parallelism (source, exec, file) */
-	/* cache_map neither blocks nor reads anything outside the op: it may run on the solver thread. */
-	bool map_is_pure;
 	void (*free)(void *op);
 };
 struct solver_op {
 	const struct solver_op_class *class;
 	void *self;
+	/* cache_map is short and reads nothing outside the op: it runs on the solver thread. */
+	bool map_is_pure;
 };
 /* Results are opaque; NULL is the empty result (scratch). */
 struct solver_result_class {

@@ -176,7 +176,7 @@ void task_start_map(struct vertex *v)
 	struct task *t = task_new(v, TASK_MAP);
 	t->phase = v->maps->len;
 	v->map_task = t;
-	if (!v->op.class->map_is_pure) {
+	if (!v->op.map_is_pure) {
 		dispatch(v->solver, t);
 		return;
 	}

@@ -237,13 +237,12 @@ static Pb__Definition *op_definition(void *op, struct work *work, void *const *i
 static const struct solver_op_class nest_class = {
 	.cache_map = op_cache_map, .content_key = op_content_key, .definition = op_definition, .free = g_free};
 
-#define OP_CLASS(slot, pure)                                                                                           \
+#define OP_CLASS(slot)                                                                                                 \
 	{                                                                                                              \
 		.cache_map = op_cache_map, .content_key = op_content_key, .exec = op_exec, .free = g_free,             \
-		.takes_slot = slot, .map_is_pure = pure                                                                \
+		.takes_slot = slot                                                                                     \
 	}
-static const struct solver_op_class op_classes[2][2] = {{OP_CLASS(false, false), OP_CLASS(false, true)},
-							{OP_CLASS(true, false), OP_CLASS(true, true)}};
+static const struct solver_op_class op_classes[2] = {OP_CLASS(false), OP_CLASS(true)};
 
 static bool resolve(void *data, const struct llb_vertex *vertex, solver_job *job, struct solver_op *ret, GError **error)
 {
@@ -251,7 +250,8 @@ static bool resolve(void *data, const struct llb_vertex *vertex, solver_job *job
 	struct mock_op *op = g_new0(struct mock_op, 1);
 	op->spec = v;
 	ret->self = op;
-	ret->class = v->nest ? &nest_class : &op_classes[v->slot][v->pure];
+	ret->class = v->nest ? &nest_class : &op_classes[v->slot];
+	ret->map_is_pure = !v->nest && v->pure;
 	return true;
 }
 
