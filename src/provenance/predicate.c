@@ -220,22 +220,10 @@ static bool put_build_config(const struct writing *s, bool sorted, GError **erro
 {
 	if (!s->steps)
 		return true;
-	g_autoptr(json_writer) own = json_writer_new(0);
-	json_object_begin(own);
-	provenance_steps_write(own, s->steps);
-	json_object_end(own);
-	size_t n;
-	g_autofree char *text = json_writer_take(&own, &n);
-	json_key(s->w, "buildConfig");
-	if (!sorted) {
-		json_put_raw(s->w, text, n);
-		return true;
-	}
-	g_autoptr(json_t) value = json_read(text, n, n, "build config", error);
-	if (!value)
-		return false;
-	json_put_value(s->w, value, true);
-	return true;
+	json_object_member_begin(s->w, "buildConfig");
+	bool ok = provenance_steps_write(s->w, s->steps, sorted, error);
+	json_object_end(s->w);
+	return ok;
 }
 
 static const char *dockerfile_version(const struct writing *s)

@@ -139,25 +139,50 @@ static void put_op(json_writer *w, const Pb__Op *op)
 	op_json_message(w, &shown.base);
 }
 
-static void put_step(json_writer *w, const provenance_steps *s, const struct step *one)
+/* One op at a time: as values, the ops of a large definition would need several times the memory of their text. */
+static bool put_op_sorted(json_writer *w, const Pb__Op *op, GError **error)
+{
+	g_autoptr(json_writer) own = json_writer_new(0);
+	put_op(own, op);
+	size_t n;
+	g_autofree char *text = json_writer_take(&own, &n);
+	g_autoptr(json_t) value = json_read(text, n, n, "op", error);
+	if (!value)
+		return false;
+	json_put_value(w, value, true);
+	return true;
+}
+
+static void put_step_inputs(json_writer *w, const provenance_steps *s, const Pb__Op *op)
+{
+	if (op->n_inputs == 0)
+		return;
+	json_array_member_begin(w, "inputs");
+	for (size_t i = 0; i < op->n_inputs; i++) {
+		char text[64];
+		g_snprintf(text, sizeof text, "step%d:%" G_GINT64_FORMAT,
+			   provenance_steps_find(s, op->inputs[i]->digest), (gint64)op->inputs[i]->index);
+		json_put_string(w, text);
+	}
+	json_array_end(w);
+}
+
+static bool put_step(json_writer *w, const provenance_steps *s, const struct step *one, bool sorted, GError **error)
 {
 	json_object_begin(w);
 	json_key(w, "id");
 	put_number(w, one->number);
+	if (sorted)
+		put_step_inputs(w, s, one->op);
 	json_key(w, "op");
-	put_op(w, one->op);
-	if (one->op->n_inputs > 0) {
-		json_array_member_begin(w, "inputs");
-		for (size_t i = 0; i < one->op->n_inputs; i++) {
-			char text[64];
-			g_snprintf(text, sizeof text, "step%d:%" G_GINT64_FORMAT,
-				   provenance_steps_find(s, one->op->inputs[i]->digest),
-				   (gint64)one->op->inputs[i]->index);
-			json_put_string(w, text);
-		}
-		json_array_end(w);
+	if (sorted && !put_op_sorted(w, one->op, error))
+		return false;
+	if (!sorted) {
+		put_op(w, one->op);
+		put_step_inputs(w, s, one->op);
 	}
 	json_object_end(w);
+	return true;
 }
 
 static int by_digest(const void *a, const void *b)
@@ -165,14 +190,8 @@ static int by_digest(const void *a, const void *b)
 	return strcmp((*(const struct step *const *)a)->digest, (*(const struct step *const *)b)->digest);
 }
 
-void provenance_steps_write(json_writer *w, const provenance_steps *s)
+static void put_digest_mapping(json_writer *w, const provenance_steps *s)
 {
-	if (s->order->len == 0)
-		return;
-	json_array_member_begin(w, "llbDefinition");
-	for (guint i = 0; i < s->order->len; i++)
-		put_step(w, s, s->order->pdata[i]);
-	json_array_end(w);
 	g_autofree struct step **sorted = g_memdup2(s->order->pdata, s->order->len * sizeof *sorted);
 	qsort(sorted, s->order->len, sizeof *sorted, by_digest);
 	json_object_member_begin(w, "digestMapping");
@@ -181,6 +200,22 @@ void provenance_steps_write(json_writer *w, const provenance_steps *s)
 		put_number(w, sorted[i]->number);
 	}
 	json_object_end(w);
+}
+
+bool provenance_steps_write(json_writer *w, const provenance_steps *s, bool sorted, GError **error)
+{
+	if (s->order->len == 0)
+		return true;
+	if (sorted)
+		put_digest_mapping(w, s);
+	json_array_member_begin(w, "llbDefinition");
+	for (guint i = 0; i < s->order->len; i++)
+		if (!put_step(w, s, s->order->pdata[i], sorted, error))
+			return false;
+	json_array_end(w);
+	if (!sorted)
+		put_digest_mapping(w, s);
+	return true;
 }
 
 /* ---- source locations */
@@ -235,9 +270,9 @@ static bool put_info(json_writer *w, const Pb__SourceInfo *info, GError **error)
 		json_key(w, "data");
 		json_put_base64(w, info->data.data, info->data.len);
 	}
-	provenance_steps_write(w, steps);
+	bool ok = provenance_steps_write(w, steps, false, error);
 	json_object_end(w);
-	return true;
+	return ok;
 }
 
 bool provenance_source_write(json_writer *w, const Pb__Definition *definition, const provenance_steps *s,
