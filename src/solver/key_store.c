@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define SESSION_PREFIX "random:"
-#define TABLE_MAX 4096    /* maximum entries in memory; then entries that are also on disk are dropped */
+#define TABLE_MAX 16384   /* maximum entries in memory; then entries that are also on disk are dropped */
 #define PENDING_MAX 65536 /* maximum changes kept while the disk accepts none */
 #define SESSION_TABLE_MAX 4096
 
