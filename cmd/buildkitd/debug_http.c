@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "debug_http.h"
+#include "base/secret.h"
+#include "control/pages.h"
+#include "debug_access.h"
 #include "debug_server.h"
+#include "timeline/page.h"
 #include <dirent.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -10,6 +14,9 @@
 struct debug_http {
 	debug_server *server; /* owned */
 	struct debug_source source;
+	control_pages *builds; /* owned */
+	debug_access *access;  /* owned */
+	char *policy;          /* owned; of pages for a browser */
 };
 
 static int64_t count_entries(const char *path)
@@ -122,34 +129,164 @@ static const struct page {
 	{"/readyz", "text/plain", write_ready},
 };
 
-static void answer(const char *request, GString *out, void *data)
+/* ---- answers */
+
+static const char *status_text(int status)
 {
-	debug_http *h = data;
-	/* The path of "GET /path HTTP/1.1" up to '?', or NULL for any other request. */
-	bool get = g_str_has_prefix(request, "GET ");
-	g_autofree char *path = get ? g_strndup(request + 4, strcspn(request + 4, " ?\r\n")) : NULL;
-	g_autoptr(GString) body = g_string_new(NULL);
-	const struct page *page = NULL;
-	for (size_t i = 0; path && i < G_N_ELEMENTS(pages); i++)
-		if (strcmp(pages[i].path, path) == 0)
-			page = &pages[i];
-	const char *status = page ? page->write(h, body) : path ? "404 Not Found" : "405 Method Not Allowed";
-	if (!page)
-		g_string_append(body, path ? "404 page not found\n" : "405 method not allowed\n");
-	g_string_append_printf(out,
-			       "HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n",
-			       status, page ? page->type : "text/plain", (size_t)body->len);
-	g_string_append_len(out, body->str, (gssize)body->len);
+	static const struct {
+		int status;
+		const char *text;
+	} rows[] = {{200, OK},
+		    {303, "303 See Other"},
+		    {400, "400 Bad Request"},
+		    {401, "401 Unauthorized"},
+		    {403, "403 Forbidden"},
+		    {404, "404 Not Found"},
+		    {405, "405 Method Not Allowed"}};
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)
+		if (rows[i].status == status)
+			return rows[i].text;
+	return "500 Internal Server Error";
 }
 
-debug_http *debug_http_start(const char *address, const struct debug_source *source, GError **error)
+static void put_answer(GString *out, const char *status, const char *type, const char *fields, const char *body,
+		       size_t n)
+{
+	g_string_append_printf(out,
+			       "HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nConnection: close\r\n%s\r\n",
+			       status, type, n, fields);
+	g_string_append_len(out, body, (gssize)n);
+}
+
+static void put_text(GString *out, int status, const char *text)
+{
+	put_answer(out, status_text(status), "text/plain", "", text, strlen(text));
+}
+
+/* Pages for a browser: they may load nothing but their own style and script, and no other site may embed or read them. */
+static void put_page(debug_http *h, GString *out, const struct control_page *page, const char *more_fields)
+{
+	g_autofree char *fields = g_strdup_printf(
+		"Content-Security-Policy: %s\r\nX-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\n"
+		"Referrer-Policy: no-referrer\r\nCross-Origin-Resource-Policy: same-origin\r\n"
+		"Cross-Origin-Opener-Policy: same-origin\r\nCache-Control: no-store\r\n%s%s%s%s",
+		h->policy, page->filename ? "Content-Disposition: attachment; filename=\"" : "",
+		page->filename ? page->filename : "", page->filename ? "\"\r\n" : "", more_fields);
+	put_answer(out, status_text(page->status), page->type, fields, page->body, strlen(page->body));
+}
+
+static void put_message(debug_http *h, GString *out, int status, const char *title, const char *text, bool ask_token)
+{
+	struct control_page page = {.status = status,
+				    .type = "text/html; charset=utf-8",
+				    .body = timeline_page_message(title, text, ask_token)};
+	put_page(h, out, &page, "");
+	control_page_clear(&page);
+}
+
+static void refuse(debug_http *h, GString *out, enum debug_access_result result)
+{
+	if (result == DEBUG_ACCESS_HOST)
+		put_message(h, out, 403, "Unknown host",
+			    "Use an IP address, localhost or the host of the daemon's debug address.", false);
+	else
+		put_message(h, out, 401, "Token needed",
+			    "The token is in the file debug-token of the daemon's state directory, e.g. "
+			    "/var/lib/buildkit/debug-token.",
+			    true);
+}
+
+/* The browser keeps a cookie, and the token leaves its address line. */
+static void put_login(debug_http *h, GString *out, const char *path)
+{
+	g_autofree char *cookie = debug_access_cookie(h->access);
+	g_autofree char *fields =
+		g_strdup_printf("Location: %s\r\nSet-Cookie: %s\r\nCache-Control: no-store\r\n", path, cookie);
+	put_answer(out, status_text(303), "text/plain", fields, "", 0);
+}
+
+/* body: of the form of the page that asks for the token. */
+static void login(debug_http *h, GString *out, const struct http_request *r, const char *body)
+{
+	scoped_secret token = http_form_get(body, "token");
+	if (debug_access_check(h->access, r) == DEBUG_ACCESS_HOST)
+		refuse(h, out, DEBUG_ACCESS_HOST);
+	else if (debug_access_is_token(h->access, token))
+		put_login(h, out, "/");
+	else
+		refuse(h, out, DEBUG_ACCESS_TOKEN);
+}
+
+static void answer_build_page(debug_http *h, GString *out, const struct http_request *r)
+{
+	struct control_page page;
+	enum debug_access_result result = debug_access_check(h->access, r);
+	scoped_secret token = http_form_get(r->query, "token");
+	if (result != DEBUG_ACCESS_HOST && debug_access_is_token(h->access, token)) {
+		put_login(h, out, r->path);
+	} else if (result != DEBUG_ACCESS_OK) {
+		refuse(h, out, result);
+	} else if (control_pages_get(h->builds, r->path, r->query, &page)) {
+		put_page(h, out, &page, "");
+		control_page_clear(&page);
+	} else {
+		put_text(out, 404, "404 page not found\n");
+	}
+}
+
+static bool is_build_page(const char *path)
+{
+	return strcmp(path, "/") == 0 || strcmp(path, "/compare") == 0 || g_str_has_prefix(path, "/builds/");
+}
+
+static void answer(const struct http_request *r, const char *body, GString *out, void *data)
+{
+	debug_http *h = data;
+	if (!r) {
+		put_text(out, 400, "400 bad request\n");
+		return;
+	}
+	if (strcmp(r->method, "POST") == 0 && strcmp(r->path, "/login") == 0) {
+		login(h, out, r, body);
+		return;
+	}
+	if (strcmp(r->method, "GET") != 0) {
+		put_text(out, 405, "405 method not allowed\n");
+		return;
+	}
+	for (size_t i = 0; i < G_N_ELEMENTS(pages); i++) {
+		if (strcmp(pages[i].path, r->path) != 0)
+			continue;
+		g_autoptr(GString) text = g_string_new(NULL);
+		const char *status = pages[i].write(h, text);
+		put_answer(out, status, pages[i].type, "", text->str, text->len);
+		return;
+	}
+	if (is_build_page(r->path))
+		answer_build_page(h, out, r);
+	else
+		put_text(out, 404, "404 page not found\n");
+}
+
+static void debug_http_free(debug_http *h)
+{
+	control_pages_free(h->builds);
+	debug_access_free(h->access);
+	g_free(h->policy);
+	g_free(h);
+}
+
+debug_http *debug_http_start(const char *address, const struct debug_source *shown, GError **error)
 {
 	debug_http *h = g_new0(debug_http, 1);
-	h->source = *source;
-	h->server = debug_server_start(address, answer, h, error);
+	h->source = *shown;
+	h->builds = control_pages_new(shown->builder);
+	h->policy = timeline_policy(true);
+	h->access = debug_access_new(shown->root_fd, address, error);
+	h->server = h->access ? debug_server_start(address, answer, h, error) : NULL;
 	if (h->server)
 		return h;
-	g_free(h);
+	debug_http_free(h);
 	return NULL;
 }
 
@@ -158,5 +295,5 @@ void debug_http_stop(debug_http *h)
 	if (!h)
 		return;
 	debug_server_stop(h->server);
-	g_free(h);
+	debug_http_free(h);
 }

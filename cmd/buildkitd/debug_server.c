@@ -38,6 +38,7 @@ static void connection_free(void *data)
 	fd_close(&c->fd);
 	if (c->reply)
 		g_string_free(c->reply, TRUE);
+	explicit_bzero(c->request, sizeof c->request); /* it may contain the token */
 	g_free(c);
 }
 
@@ -54,10 +55,15 @@ static bool receive(debug_server *s, struct connection *c)
 		return n < 0 && would_block();
 	c->have += (size_t)n;
 	c->request[c->have] = '\0';
-	if (c->have == REQUEST_BYTES || strstr(c->request, "\r\n\r\n")) {
-		c->reply = g_string_new(NULL);
-		s->answer(c->request, c->reply, s->data);
-	}
+	size_t head = http_request_head(c->request, c->have);
+	if (head == 0 && c->have < REQUEST_BYTES)
+		return true;
+	g_auto(http_request) r = {0};
+	bool ok = head > 0 && http_request_parse(c->request, head, &r, NULL) && r.body_bytes <= REQUEST_BYTES - head;
+	if (ok && c->have - head < r.body_bytes)
+		return true;
+	c->reply = g_string_new(NULL);
+	s->answer(ok ? &r : NULL, c->request + head, c->reply, s->data);
 	return true;
 }
 

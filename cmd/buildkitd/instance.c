@@ -215,8 +215,20 @@ static bool open_debug(instance *d, const struct config *config, GError **error)
 {
 	if (!*config->debug_address)
 		return true;
-	const struct debug_source pages = {debug_counters, debug_metrics, is_ready, d};
+	const struct debug_source pages = {
+		.counters = debug_counters,
+		.metrics = debug_metrics,
+		.ready = is_ready,
+		.data = d,
+		.builder = d->builder,
+		.root_fd = d->root_fd,
+	};
 	d->debug = debug_http_start(config->debug_address, &pages, error);
+	if (d->debug && !g_str_has_prefix(config->debug_address, "unix://"))
+		log_info("builds are shown at http://%s, with the token in %s/debug-token",
+			 strstr(config->debug_address, "://") ? strstr(config->debug_address, "://") + strlen("://")
+							      : config->debug_address,
+			 config->root);
 	return d->debug != NULL;
 }
 

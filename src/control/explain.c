@@ -105,6 +105,12 @@ static bool check_build(fingerprint_store *fingerprints, const char *ref, GError
 					  "no fingerprints of build %s: it ran no step, or they were removed", ref);
 }
 
+Explain__ExplainResponse *control_explain_build(builder *b, const char *ref)
+{
+	fingerprint_store *fingerprints = builder_worker(b)->fingerprints;
+	return fingerprints ? response_new(fingerprints, ref, "") : NULL;
+}
+
 ProtobufCMessage *control_explain(rpc_call *call, const ProtobufCMessage *request, void *data, GError **error)
 {
 	const struct control *control = data;

@@ -69,10 +69,10 @@ for s in many:
         assert s.recv(1) == b""
     except ConnectionResetError:
         pass
-# A request without an end is answered at 8 KiB.
+# A request without an end is refused at 8 KiB.
 s = connect()
 s.sendall(b"GET /readyz HTTP/1.1\r\n" + b"a" * 9000)
-assert s.recv(100).startswith(b"HTTP/1.1 200 OK")
+assert s.recv(100).startswith(b"HTTP/1.1 400 Bad Request")
 
 # Each line of the metrics has the form of Prometheus' text format, and labels that are known.
 label = r'(?:status="(?:success|failure)"|error_code="[A-Za-z]+"|kind="[a-z]+"|le="(?:\d+|\+Inf)")'
