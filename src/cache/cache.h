@@ -144,6 +144,11 @@ enum cache_tree_flags {
 	CACHE_TREE_READ = 0,
 	CACHE_TREE_WRITE = 1, /* mutable refs only */
 	CACHE_TREE_MOUNT = 2, /* a detached mount that os/mount can attach, instead of a directory fd */
+	/*
+	 * With WRITE: the writer reports every change (cache_ref_note_entry), so that known digests stay valid. If it
+	 * fails, the record must be removed.
+	 */
+	CACHE_TREE_REPORTED = 4,
 };
 /* Unpacks a lazy record without opening its tree. */
 bool cache_ref_unpack(cache_ref *r, struct work *work, GError **error);
@@ -216,11 +221,10 @@ GPtrArray *cache_ref_list(cache *c, cache_ref *r, const struct contenthash_selec
 			  struct work *work, bool *ret_all);
 /*
  * Reports one entry to the digest store while a transfer writes it, so that the tree is not read again. path as in
- * fssync ("dir/file"). The content digest of a regular file may be NULL (hashed later on demand). removed: drop the
- * entry.
+ * fssync ("dir/file"). content: of what contenthash_begin returned; NULL: the file is hashed later on demand.
  */
-struct fssync_stat;
-void cache_ref_note_entry(cache_ref *r, const struct fssync_stat *stat, const struct digest *content, bool removed);
+void cache_ref_note_entry(cache_ref *r, const struct fssync_stat *stat, const struct fssync_content *content,
+			  enum fssync_change change);
 
 /* ---- usage and removal */
 struct cache_usage {

@@ -296,15 +296,17 @@ static int open_view(cache_ref *r, unsigned flags, GError **error)
 	return fd_steal(&fd);
 }
 
-/* The content is doubtful from now on, and so is the size. */
-static void begin_writing(cache_ref *r)
+/* The size is unknown from now on; unless the changes are reported, the content is doubtful, too. */
+static void begin_writing(cache_ref *r, bool is_reported)
 {
 	cache *c = r->cache;
 	g_autoptr(contenthash) content = tree_content(c, r->tree);
-	contenthash_distrust(content);
+	if (!is_reported)
+		contenthash_distrust(content);
 	g_mutex_lock(&c->mu);
 	r->tree->size = -1;
-	r->tree->rewritable = true;
+	if (!is_reported)
+		r->tree->rewritable = true;
 	g_mutex_unlock(&c->mu);
 }
 
@@ -327,7 +329,7 @@ int cache_ref_open_tree(cache *c, cache_ref *r, unsigned flags, struct work *wor
 	if (!claimed)
 		return -1;
 	if (flags & CACHE_TREE_WRITE)
-		begin_writing(r);
+		begin_writing(r, flags & CACHE_TREE_REPORTED);
 	int fd = open_view(r, flags, error);
 	g_mutex_lock(&c->mu);
 	record_unclaim_locked(r);
@@ -401,8 +403,9 @@ GPtrArray *cache_ref_list(cache *c, cache_ref *r, const struct contenthash_selec
 	return g_steal_pointer(&list);
 }
 
-void cache_ref_note_entry(cache_ref *r, const struct fssync_stat *stat, const struct digest *content, bool removed)
+void cache_ref_note_entry(cache_ref *r, const struct fssync_stat *stat, const struct fssync_content *content,
+			  enum fssync_change change)
 {
 	g_autoptr(contenthash) known = tree_content(r->cache, r->tree);
-	contenthash_note(known, stat, content, removed);
+	contenthash_note(known, stat, content, change);
 }

@@ -96,23 +96,26 @@ static void set_digest(struct contenthash_node *n, const uint8_t *raw, uint64_t 
 		contenthash_node_touch(n);
 }
 
-static void note_file(struct contenthash_node *n, const struct fssync_stat *stat, const struct digest *given)
+static void note_file(struct contenthash_node *n, const struct fssync_stat *stat, const struct fssync_content *content,
+		      enum fssync_change change)
 {
 	uint8_t raw[RAW_DIGEST_SIZE];
-	uint64_t stamp = contenthash_stamp_announced(stat->size, stat->mtime_ns);
-	if (given && raw_digest_from(given, raw)) {
-		set_digest(n, raw, stamp);
+	if (content && raw_digest_from(&content->digest, raw)) {
+		set_digest(n, raw, contenthash_stamp(&content->st));
+		n->flags &= (uint8_t)~CONTENT_ANNOUNCED;
 		return;
 	}
-	/* A digest computed from an inode is verified against that inode later. */
-	bool doubtful = (n->flags & CONTENT_ANNOUNCED) && n->stamp != stamp;
+	/* A digest computed from an inode is valid until the transfer replaces the file. */
+	uint64_t stamp = contenthash_stamp_announced(stat->size, stat->mtime_ns);
+	bool doubtful = change != FSSYNC_UNCHANGED || ((n->flags & CONTENT_ANNOUNCED) && n->stamp != stamp);
 	if (!(n->flags & CONTENT_HAS_DIGEST) || doubtful) {
 		n->flags &= (uint8_t) ~(CONTENT_HAS_DIGEST | CONTENT_ANNOUNCED);
 		contenthash_node_touch(n);
 	}
 }
 
-static void note(contenthash *t, const struct fssync_stat *stat, const struct digest *given)
+static void note(contenthash *t, const struct fssync_stat *stat, const struct fssync_content *content,
+		 enum fssync_change change)
 {
 	const char *name = NULL;
 	struct contenthash_node *dir = note_parent(t, stat->path, true, &name);
@@ -128,7 +131,7 @@ static void note(contenthash *t, const struct fssync_stat *stat, const struct di
 	if (type == CONTENT_FILE && !S_ISREG(mode))
 		n->flags |= CONTENT_SPECIAL;
 	if (type == CONTENT_FILE && S_ISREG(mode) && (stat->size > 0 || (stat->linkname && *stat->linkname))) {
-		note_file(n, stat, given);
+		note_file(n, stat, content, change);
 		return;
 	}
 	uint8_t raw[RAW_DIGEST_SIZE];
@@ -155,16 +158,93 @@ static void note_removal(contenthash *t, const char *path)
 	contenthash_node_remove(n);
 }
 
-void contenthash_note(contenthash *t, const struct fssync_stat *stat, const struct digest *record_digest, bool removed)
+void contenthash_note(contenthash *t, const struct fssync_stat *stat, const struct fssync_content *content,
+		      enum fssync_change change)
 {
 	g_mutex_lock(&t->mu);
 	ensure_announced_root(t->root);
-	if (removed)
+	if (change == FSSYNC_REMOVED)
 		note_removal(t, stat->path);
 	else
-		note(t, stat, record_digest);
+		note(t, stat, content, change);
 	g_atomic_int_set(&t->dirty, true);
 	g_mutex_unlock(&t->mu);
+}
+
+static bool has_inode_digest(const struct contenthash_node *n)
+{
+	return n->type == CONTENT_FILE && (n->flags & CONTENT_HAS_DIGEST) &&
+	       !(n->flags & (CONTENT_ANNOUNCED | CONTENT_SPECIAL));
+}
+
+void contenthash_relinked(contenthash *t, const char *path, const struct stat *st)
+{
+	const char *name = NULL;
+	g_mutex_lock(&t->mu);
+	struct contenthash_node *dir = t->distrusted ? NULL : note_parent(t, path, false, &name);
+	struct contenthash_node *n = dir ? contenthash_node_child(dir, name, strlen(name)) : NULL;
+	if (n && has_inode_digest(n)) {
+		n->stamp = contenthash_stamp(st);
+		g_atomic_int_set(&t->dirty, true);
+	}
+	g_mutex_unlock(&t->mu);
+}
+
+/* ---- digests by inode */
+struct contenthash_index {
+	GHashTable *digests; /* stamp to digest */
+};
+struct indexed {
+	guint64 stamp;
+	uint8_t digest[RAW_DIGEST_SIZE];
+};
+
+contenthash_index *contenthash_index_new(void)
+{
+	contenthash_index *x = g_new(contenthash_index, 1);
+	x->digests = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+	return x;
+}
+
+void contenthash_index_free(contenthash_index *x)
+{
+	if (!x)
+		return;
+	g_hash_table_unref(x->digests);
+	g_free(x);
+}
+
+void contenthash_index_add(contenthash_index *x, contenthash *t)
+{
+	g_mutex_lock(&t->mu);
+	for (struct contenthash_node *n = t->distrusted ? NULL : t->root; n;
+	     n = contenthash_node_next(n, t->root, true)) {
+		if (!has_inode_digest(n))
+			continue;
+		struct indexed *one = g_new(struct indexed, 1);
+		one->stamp = n->stamp;
+		memcpy(one->digest, n->digest, sizeof one->digest);
+		g_hash_table_add(x->digests, one);
+	}
+	g_mutex_unlock(&t->mu);
+}
+
+bool contenthash_index_find(const contenthash_index *x, const struct stat *st, uint8_t ret[RAW_DIGEST_SIZE])
+{
+	guint64 stamp = contenthash_stamp(st);
+	const struct indexed *one = g_hash_table_lookup(x->digests, &stamp);
+	if (one)
+		memcpy(ret, one->digest, sizeof one->digest);
+	return one;
+}
+
+hasher *contenthash_begin(const struct fssync_stat *stat)
+{
+	if ((stat->mode & FSSYNC_MODE_TYPE) || stat->n_xattrs > 0 || stat->size <= 0)
+		return NULL;
+	hasher *h = hasher_new_sha256();
+	file_digest_begin(h, stat);
+	return h;
 }
 
 /* ---- persistence: a version byte, then the nodes in order, each with the number of its children */

@@ -121,6 +121,15 @@ bool file_digest_of(hasher *h, int fd, struct stat *ret_stat, uint8_t ret[RAW_DI
 	return true;
 }
 
+void file_digest_begin(hasher *h, const struct fssync_stat *stat)
+{
+	const struct stat st = {.st_mode = fssync_mode_to_st(stat->mode),
+				.st_uid = stat->uid,
+				.st_gid = stat->gid,
+				.st_size = stat->size};
+	feed_header(h, &st, "", NULL);
+}
+
 void file_digest_of_announced(hasher *h, const struct fssync_stat *stat, uint8_t ret[RAW_DIGEST_SIZE])
 {
 	struct stat st = {.st_mode = fssync_mode_to_st(stat->mode),

@@ -20,6 +20,9 @@ bool file_digest_of(hasher *h, int fd, struct stat *ret_stat, uint8_t ret[RAW_DI
 /* The same for an entry without content (directory, link, device, empty file) that a transfer announced. */
 void file_digest_of_announced(hasher *h, const struct fssync_stat *stat, uint8_t ret[RAW_DIGEST_SIZE]);
 
+/* Begins the digest of a regular file without extended attributes; its content follows. */
+void file_digest_begin(hasher *h, const struct fssync_stat *stat);
+
 void raw_digest_finish(hasher *h, uint8_t ret[RAW_DIGEST_SIZE]);
 /* Hashes "sha256:<hex>" of raw. */
 void raw_digest_feed(hasher *h, const uint8_t raw[RAW_DIGEST_SIZE]);

@@ -199,11 +199,24 @@ struct batch {
 	GError *error; /* of the first failure; guarded by mu */
 };
 
+/* Reports whether the digest of a file is known from another of its hard links. */
+static bool find_linked(const struct contenthash_session *s, struct contenthash_node *n, struct stat *ret_st)
+{
+	if (!s->index || n->type != CONTENT_FILE || (n->flags & CONTENT_SPECIAL))
+		return false;
+	scoped_fd fd = open_node(s->root_fd, n, O_PATH | O_NOFOLLOW, NULL);
+	return fd >= 0 && fstat(fd, ret_st) == 0 && S_ISREG(ret_st->st_mode) && ret_st->st_nlink > 1 &&
+	       contenthash_index_find(s->index, ret_st, n->digest);
+}
+
 static bool hash_node(struct contenthash_session *s, hasher *h, struct contenthash_node *n, GError **error)
 {
 	struct stat st;
-	scoped_fd fd = open_content(s->root_fd, n, error);
-	if (fd < 0 || !file_digest_of(h, fd, &st, n->digest, error))
+	scoped_fd fd = -1;
+	bool is_found = find_linked(s, n, &st);
+	if (!is_found)
+		fd = open_content(s->root_fd, n, error);
+	if (!is_found && (fd < 0 || !file_digest_of(h, fd, &st, n->digest, error)))
 		return false;
 	n->stamp = contenthash_stamp(&st);
 	n->flags = (uint8_t)((n->flags & ~CONTENT_ANNOUNCED) | CONTENT_HAS_DIGEST);
@@ -260,6 +273,8 @@ bool contenthash_hash(struct contenthash_session *s, GPtrArray *nodes, GError **
 		return true;
 	if (!ensure_root(s, error))
 		return false;
+	if (!s->index && s->source->open_index)
+		s->index = s->source->open_index(s->source->data);
 	struct batch b = {.session = s, .nodes = unknown};
 	GThread *helpers[HASH_THREADS_MAX];
 	guint wanted = unknown->len < HASH_BATCH ? 0 : MIN(g_get_num_processors(), HASH_THREADS_MAX) - 1;

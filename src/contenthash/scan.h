@@ -19,7 +19,8 @@ struct contenthash_session {
 	const struct contenthash_source *source;
 	int root_fd; /* owned, -1: not opened yet */
 	cancel *cancel;
-	bool changed; /* new digests were computed that should be saved */
+	const contenthash_index *index; /* borrowed from the source; NULL: none, or not opened yet */
+	bool changed;                   /* new digests were computed that should be saved */
 };
 void contenthash_session_done(struct contenthash_session *s);
 

@@ -314,13 +314,18 @@ static bool file_set_attributes(struct dest_file *f, const struct fssync_stat *s
 	return futimens(f->fd, times) == 0 || fails("chtimes", stat->path, error);
 }
 
-bool dest_file_finish(struct dest_how *how, struct dest_file *f, const struct fssync_stat *stat, GError **error)
+bool dest_file_finish(struct dest_how *how, struct dest_file *f, const struct fssync_stat *stat, struct dest_state *ret,
+		      GError **error)
 {
 	bool ok = file_set_attributes(f, stat, error);
 	if (ok && f->name) {
 		ok = rename_in(f->dir, f->temp, f->name, error);
 		g_clear_pointer(&f->name, g_free);
 	}
+	if (ok && ret && fstat(f->fd, &ret->st) < 0)
+		ok = fails("stat", stat->path, error);
+	if (ok && ret)
+		ret->has_xattrs = flistxattr(f->fd, NULL, 0) > 0;
 	dest_file_drop(f);
 	return ok;
 }

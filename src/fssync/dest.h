@@ -4,7 +4,7 @@
  *
  *	dest_dir *d = dest_dir_make(&how, parent, "name", &stat, error);
  *	dest_file_create(&how, d, "file", exists, &stat, &file, error);
- *	dest_file_write(&file, bytes, n, error); dest_file_finish(&how, &file, &stat, error);
+ *	dest_file_write(&file, bytes, n, error); dest_file_finish(&how, &file, &stat, NULL, error);
  *	dest_dir_unref(d);                          the last reference sets its time
  *
  * An entry that replaces another is created under a temporary name and renamed. Nothing is synced.
@@ -62,8 +62,14 @@ struct dest_file {
 bool dest_file_create(struct dest_how *how, dest_dir *d, const char *name, bool exists, const struct fssync_stat *stat,
 		      struct dest_file *ret, GError **error);
 bool dest_file_write(struct dest_file *f, const void *bytes, size_t n, GError **error);
-/* Sets attributes, time and name. Closes the file, even on failure. */
-bool dest_file_finish(struct dest_how *how, struct dest_file *f, const struct fssync_stat *stat, GError **error);
+/* The complete file. */
+struct dest_state {
+	struct stat st;
+	bool has_xattrs;
+};
+/* Sets attributes, time and name. Closes the file, even on failure. ret may be NULL. */
+bool dest_file_finish(struct dest_how *how, struct dest_file *f, const struct fssync_stat *stat, struct dest_state *ret,
+		      GError **error);
 /* Abandons a file and removes its temporary name. */
 void dest_file_drop(struct dest_file *f);
 

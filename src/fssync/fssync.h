@@ -12,7 +12,8 @@
  */
 #pragma once
 #include "base/cancel.h"
-#include <sys/types.h>
+#include "base/digest.h"
+#include <sys/stat.h>
 
 struct fssync_xattr {
 	char *name;
@@ -54,6 +55,13 @@ void fssync_stat_clear(struct fssync_stat *stat);
 struct fssync_channel {
 	bool (*send)(void *data, const void *head, size_t n_head, const void *body, size_t n_body, GError **error);
 	GBytes *(*recv)(void *data, GError **error);
+	/*
+	 * The same for several messages at once. bytes has n messages one after the other, sizes their lengths. recv_many
+	 * appends all messages that are there (GBytes *) to the empty queue ret, and waits for the first one; false at the
+	 * end or with an error. Both may be NULL.
+	 */
+	bool (*send_many)(void *data, const void *bytes, const uint32_t *sizes, size_t n, GError **error);
+	bool (*recv_many)(void *data, GQueue *ret, GError **error);
 	bool (*close_send)(void *data, GError **error); /* may be NULL */
 	/* Ends the stream: blocked send and recv calls return an error. Any thread. May be NULL (tests). */
 	void (*abort)(void *data);
@@ -114,6 +122,12 @@ bool fssync_send(const struct fssync_channel *channel, const struct fssync_root 
 #define FSSYNC_METADATA_NAME ".fsutil-metadata"
 enum fssync_change { FSSYNC_ADDED, FSSYNC_MODIFIED, FSSYNC_UNCHANGED, FSSYNC_REMOVED };
 
+/* The content of a received file. */
+struct fssync_content {
+	struct digest digest; /* of what hash_begin returned */
+	struct stat st;       /* of the complete file */
+};
+
 struct fssync_receive_options {
 	bool merge;     /* keep entries that were not announced (client exports) */
 	bool diff_none; /* request every file again */
@@ -132,8 +146,15 @@ struct fssync_receive_options {
 	 * Receives every entry as it is beneath dest, in path order, on the calling thread after its data is complete.
 	 * May be NULL.
 	 */
-	void (*on_entry)(void *data, enum fssync_change change, const struct fssync_stat *stat);
+	void (*on_entry)(void *data, enum fssync_change change, const struct fssync_stat *stat,
+			 const struct fssync_content *content);
 	void *on_entry_data;
+	/*
+	 * Returns a hasher (owned by the caller) for the data of a requested file, so that on_entry receives its content;
+	 * NULL: it is not hashed. Called on the calling thread. May be NULL.
+	 */
+	hasher *(*hash_begin)(void *data, const struct fssync_stat *stat);
+	void *hash_data;
 	void (*progress)(void *data, int64_t bytes, bool done);
 	void *progress_data;
 };

@@ -265,6 +265,8 @@ static bool place_file(struct placer *p, struct entry *e, bool exists, GError **
 		return false;
 	e->has_file = true;
 	e->has_temp = exists;
+	if (r->options->hash_begin)
+		e->hash = r->options->hash_begin(r->options->hash_data, &e->stat);
 	return receiver_request(r, e, error);
 }
 

@@ -20,6 +20,7 @@
 #define ORDER_MAX 8192
 #define STATS_BYTES_MAX MIB(256) /* announced and not created yet */
 #define METADATA_MODE 0644
+#define REQUESTS_BATCH 32 /* requests that are sent together */
 
 void entry_free(struct entry *e)
 {
@@ -27,6 +28,8 @@ void entry_free(struct entry *e)
 		return;
 	if (e->has_file)
 		dest_file_drop(&e->file);
+	hasher_free(e->hash);
+	g_free(e->content);
 	fssync_stat_clear(&e->stat);
 	g_free(e);
 }
@@ -41,28 +44,72 @@ static void wake_caller(struct receiver *r)
 
 /* ---- reader */
 
-static bool queue_stat(struct receiver *r, const struct packet *p, GError **error)
+static bool too_many_entries(GError **error)
+{
+	return error_set(error, ERROR_RESOURCE_EXHAUSTED, "too many entries in transfer");
+}
+
+static bool keep_stat(struct receiver *r, const struct packet *p, GError **error)
 {
 	uint32_t n = (uint32_t)p->stat.len;
-	g_mutex_lock(&r->transfer.mu);
-	bool ok = !r->stats_end && r->stats->len + p->stat.len < (size_t)STATS_BYTES_MAX;
 	if (!p->has_stat) {
-		r->stats_end = true;
-	} else if (ok) {
-		g_byte_array_append(r->stats, (const uint8_t *)&n, sizeof(n));
-		g_byte_array_append(r->stats, p->stat.ptr, n);
+		r->arrived_end = true;
+		return true;
 	}
+	if (r->arrived_end || r->arrived->len + p->stat.len >= (size_t)STATS_BYTES_MAX)
+		return too_many_entries(error);
+	g_byte_array_append(r->arrived, (const uint8_t *)&n, sizeof(n));
+	g_byte_array_append(r->arrived, p->stat.ptr, n);
+	return true;
+}
+
+/* Passes the announcements that arrived together to the caller's thread. */
+static bool queue_stats(struct receiver *r, GError **error)
+{
+	if (r->arrived->len == 0 && !r->arrived_end)
+		return true;
+	g_mutex_lock(&r->transfer.mu);
+	bool ok = r->stats->len + r->arrived->len < (size_t)STATS_BYTES_MAX;
+	if (ok && r->stats->len == 0) {
+		GByteArray *empty = r->stats;
+		r->stats = r->arrived;
+		r->arrived = empty;
+	} else if (ok) {
+		g_byte_array_append(r->stats, r->arrived->data, r->arrived->len);
+		g_byte_array_set_size(r->arrived, 0);
+	}
+	r->stats_end = r->arrived_end;
 	wake_caller(r);
 	g_mutex_unlock(&r->transfer.mu);
-	return ok || !p->has_stat || error_set(error, ERROR_RESOURCE_EXHAUSTED, "too many entries in transfer");
+	return ok || too_many_entries(error);
+}
+
+/*
+ * The digest of the content. It is dropped if the file is not as announced, because the sender read it while it changed,
+ * or the directory passes attributes on.
+ */
+static void keep_content(struct entry *e, const struct stat *st, bool has_xattrs)
+{
+	const struct fssync_stat *as = &e->stat;
+	mode_t mode = fssync_mode_to_st(as->mode);
+	if (st->st_size == as->size && st->st_mode == mode && st->st_uid == as->uid && st->st_gid == as->gid &&
+	    !has_xattrs) {
+		e->content = g_new0(struct fssync_content, 1);
+		e->content->st = *st;
+		hasher_finish(e->hash, &e->content->digest);
+	}
+	g_clear_pointer(&e->hash, hasher_free);
 }
 
 static bool finish_file(struct receiver *r, struct entry *e, GError **error)
 {
+	struct dest_state state;
 	e->has_file = false;
-	e->stat.size = e->file.size;
-	if (!dest_file_finish(&r->how, &e->file, &e->stat, error))
+	if (!dest_file_finish(&r->how, &e->file, &e->stat, e->hash ? &state : NULL, error))
 		return false;
+	if (e->hash)
+		keep_content(e, &state.st, state.has_xattrs);
+	e->stat.size = e->file.size;
 	g_mutex_lock(&r->transfer.mu);
 	g_hash_table_remove(r->pending, GUINT_TO_POINTER(e->id));
 	e->done = true;
@@ -84,9 +131,11 @@ static bool take_data(struct receiver *r, const struct packet *p, GError **error
 		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid file request %u", p->id);
 	if (p->data.len == 0)
 		return finish_file(r, e, error);
-	if (dest_file_write(&e->file, p->data.ptr, p->data.len, error))
-		return true;
-	return error_prefix(error, "%s: ", e->stat.path);
+	if (!dest_file_write(&e->file, p->data.ptr, p->data.len, error))
+		return error_prefix(error, "%s: ", e->stat.path);
+	if (e->hash)
+		hasher_update(e->hash, p->data.ptr, p->data.len);
+	return true;
 }
 
 /* Returns false at the end of the transfer or with an error. */
@@ -98,14 +147,12 @@ static bool take_message(struct receiver *r, GBytes *bytes, GError **error)
 	if (!packet_decode(data, n, &p, error))
 		return false;
 	r->received += (int64_t)n;
-	if (r->options->progress)
-		r->options->progress(r->options->progress_data, r->received, false);
 	switch (p.type) {
 	case PACKET_ERR:
 		return error_set(error, ERROR_UNKNOWN, "error from sender: %.*s", (int)MIN(p.data.len, 65536),
 				 (const char *)p.data.ptr);
 	case PACKET_STAT:
-		return queue_stat(r, &p, error);
+		return keep_stat(r, &p, error);
 	case PACKET_DATA:
 		return take_data(r, &p, error);
 	case PACKET_FIN:
@@ -119,11 +166,13 @@ static void *read_stream(void *data)
 {
 	struct receiver *r = data;
 	GError *error = NULL;
-	for (bool more = true; more && !error;) {
-		g_autoptr(GBytes) bytes = r->transfer.channel->recv(r->transfer.channel->data, &error);
-		if (!bytes && !error)
-			error_set(&error, ERROR_UNAVAILABLE, "EOF");
-		more = bytes && take_message(r, bytes, &error);
+	GQueue messages = G_QUEUE_INIT;
+	for (bool more = true; more && transfer_recv(&r->transfer, &messages, &error);) {
+		for (GBytes *bytes; (bytes = g_queue_pop_head(&messages)); g_bytes_unref(bytes))
+			more = more && take_message(r, bytes, &error);
+		more = queue_stats(r, error ? NULL : &error) && more;
+		if (r->options->progress)
+			r->options->progress(r->options->progress_data, r->received, false);
 	}
 	g_mutex_lock(&r->transfer.mu);
 	if (!error && !r->fin_sent)
@@ -135,9 +184,20 @@ static void *read_stream(void *data)
 
 /* ---- caller's thread */
 
-/* Call with mu held. Waits for a change; false with the error if there is one. */
+/* Call with mu held; it is released meanwhile. */
+static bool send_requests(struct receiver *r, GError **error)
+{
+	g_mutex_unlock(&r->transfer.mu);
+	bool ok = transfer_send_batch(&r->transfer, &r->requests, error);
+	g_mutex_lock(&r->transfer.mu);
+	return ok;
+}
+
+/* Call with mu held. Waits for a change, or sends requests first; false with the error if there is one. */
 static bool wait_changed(struct receiver *r, GError **error)
 {
+	if (!r->transfer.error && r->requests.sizes->len > 0)
+		return send_requests(r, error);
 	if (!r->transfer.error) {
 		r->waiting = true;
 		g_cond_wait(&r->transfer.changed, &r->transfer.mu);
@@ -183,7 +243,7 @@ bool receiver_next_stat(struct receiver *r, struct fssync_stat *ret, GError **er
 	r->stat = (struct slice){bytes + r->chunk_at + sizeof(length), length};
 	r->chunk_at += sizeof(length) + length;
 	if (r->next_id == (uint32_t)LIMIT_TAR_ENTRIES)
-		return error_set(error, ERROR_RESOURCE_EXHAUSTED, "too many entries in transfer");
+		return too_many_entries(error);
 	r->next_id++;
 	return stat_decode(r->stat, ret, error);
 }
@@ -195,7 +255,7 @@ static void report_done(struct receiver *r)
 		g_queue_pop_head(&r->order);
 		g_mutex_unlock(&r->transfer.mu);
 		if (r->options->on_entry)
-			r->options->on_entry(r->options->on_entry_data, e->change, &e->stat);
+			r->options->on_entry(r->options->on_entry_data, e->change, &e->stat, e->content);
 		entry_free(e);
 		g_mutex_lock(&r->transfer.mu);
 	}
@@ -216,9 +276,12 @@ bool receiver_request(struct receiver *r, struct entry *e, GError **error)
 	if (ok) {
 		e->requested = true;
 		g_hash_table_insert(r->pending, GUINT_TO_POINTER(e->id), e);
+		packet_batch_add(&r->requests, PACKET_REQ, e->id, NULL, 0);
+		if (r->requests.sizes->len >= REQUESTS_BATCH)
+			ok = send_requests(r, error);
 	}
 	g_mutex_unlock(&r->transfer.mu);
-	return ok && transfer_send_packet(&r->transfer, PACKET_REQ, e->id, NULL, 0, error);
+	return ok;
 }
 
 bool receiver_report(struct receiver *r, struct entry *e, GError **error)
@@ -298,7 +361,7 @@ static bool metadata_write(struct receiver *r, int dest_fd, GError **error)
 		.linkname = (char *)"",
 	};
 	if (r->options->on_entry)
-		r->options->on_entry(r->options->on_entry_data, FSSYNC_ADDED, &stat);
+		r->options->on_entry(r->options->on_entry_data, FSSYNC_ADDED, &stat, NULL);
 	return true;
 }
 
@@ -346,6 +409,8 @@ bool fssync_receive(const struct fssync_channel *channel, int dest_fd, const str
 	r.files_max = files_max();
 	g_queue_init(&r.order);
 	r.stats = g_byte_array_new();
+	r.arrived = g_byte_array_new();
+	packet_batch_init(&r.requests);
 	r.metadata = options->metadata_only ? g_byte_array_new() : NULL;
 	r.pending = g_hash_table_new(NULL, NULL);
 	bool ok = run(&r, dest_fd, error);
@@ -357,6 +422,8 @@ bool fssync_receive(const struct fssync_channel *channel, int dest_fd, const str
 		ok = error_set_errno(error, late, "set the attributes of a directory");
 	g_clear_pointer(&r.chunk, g_bytes_unref);
 	g_byte_array_unref(r.stats);
+	g_byte_array_unref(r.arrived);
+	packet_batch_clear(&r.requests);
 	g_clear_pointer(&r.metadata, g_byte_array_unref);
 	g_hash_table_unref(r.pending);
 	transfer_clear(&r.transfer);

@@ -23,6 +23,8 @@ struct entry {
 	bool has_temp;  /* is not renamed to its final name yet; set before it is requested */
 	bool has_file;  /* this and file belong to the caller until requested, then to the reader */
 	struct dest_file file;
+	hasher *hash;                   /* owned: of the content, belongs to the owner of file; NULL: not hashed */
+	struct fssync_content *content; /* owned; set when its data is complete and hashed */
 };
 void entry_free(struct entry *e);
 
@@ -31,13 +33,16 @@ struct receiver {
 	const struct fssync_receive_options *options;
 	struct dest_how how;
 
-	GQueue order;  /* of struct entry *, owned; the caller's thread only */
-	GBytes *chunk; /* current chunk of announcements from the queue */
+	GQueue order;                 /* of struct entry *, owned; the caller's thread only */
+	struct packet_batch requests; /* not sent yet; the caller's thread only */
+	GBytes *chunk;                /* current chunk of announcements from the queue */
 	size_t chunk_at;
 	uint32_t next_id;
 	struct slice stat;    /* the last announcement, borrowed from the chunk */
 	GByteArray *metadata; /* owned: announcements, if options->metadata_only; else NULL */
 
+	GByteArray *arrived; /* reader: announcements to add to stats */
+	bool arrived_end;    /* reader: they are the last */
 	GByteArray *stats;   /* mu: announced, [uint32_t length][Stat] */
 	bool stats_end;      /* mu */
 	GHashTable *pending; /* mu: id to struct entry * (borrowed from order) */

@@ -15,6 +15,7 @@
 
 #define SENDERS 3            /* in addition to the caller */
 #define CHUNK_BYTES KIB(128) /* file data per packet; far below a client's limit of 4 MiB */
+#define SMALL_BYTES KIB(16)  /* data that is copied to be sent with other packets */
 
 struct file {
 	guint root;
@@ -24,10 +25,12 @@ struct file {
 };
 
 struct sender {
-	struct transfer transfer; /* its mu guards the following members */
+	struct transfer transfer; /* its mu guards files and the members after it */
 	const struct fssync_root *roots;
 	size_t n_roots;
 	const struct fssync_send_options *options;
+
+	struct packet_batch stats; /* announcements; the caller's thread only */
 
 	GArray *files;  /* of struct file by id */
 	GArray *wanted; /* of uint32_t: requested ids */
@@ -46,8 +49,9 @@ static void file_clear(void *data)
  * Returns 1 with *ret_fd; 0 if there is nothing to read: the file was removed, or is a socket, announced as an empty
  * file; -1.
  */
-static int open_file(struct sender *s, const struct file *file, int *ret_fd, GError **error)
+static int open_file(struct sender *s, const struct file *file, int *ret_fd, int64_t *ret_size, GError **error)
 {
+	struct stat st;
 	const struct fssync_extra *extra = fssync_root_extra(&s->roots[file->root], file->path);
 	if (extra) { /* requested at most once, so that nothing else moves its offset */
 		scoped_fd own = fcntl(extra->fd, F_DUPFD_CLOEXEC, 0);
@@ -56,10 +60,10 @@ static int open_file(struct sender *s, const struct file *file, int *ret_fd, GEr
 			return -1;
 		}
 		*ret_fd = fd_steal(&own);
+		*ret_size = extra->size;
 		return 1;
 	}
-	int fd =
-		path_open_regular_errno(s->roots[file->root].fd, file->path, O_RDONLY | O_NOFOLLOW, PATH_BENEATH, NULL);
+	int fd = path_open_regular_errno(s->roots[file->root].fd, file->path, O_RDONLY | O_NOFOLLOW, PATH_BENEATH, &st);
 	if (fd == -ENOENT || (fd == -ENXIO && file->size == 0))
 		return 0;
 	if (fd < 0) {
@@ -70,34 +74,56 @@ static int open_file(struct sender *s, const struct file *file, int *ret_fd, GEr
 		return -1;
 	}
 	*ret_fd = fd;
+	*ret_size = st.st_size;
 	return 1;
 }
 
-static bool send_file(struct sender *s, uint32_t id, const struct file *file, void *buffer, GError **error)
+/* What sends files: packets of small ones are collected. */
+struct file_sender {
+	struct sender *sender;
+	struct packet_batch batch;
+	uint8_t *buffer; /* owned: CHUNK_BYTES */
+};
+
+static bool send_data(struct file_sender *f, uint32_t id, size_t n, GError **error)
+{
+	struct transfer *t = &f->sender->transfer;
+	if (n <= SMALL_BYTES) {
+		packet_batch_add(&f->batch, PACKET_DATA, id, f->buffer, n);
+		return !packet_batch_is_due(&f->batch) || transfer_send_batch(t, &f->batch, error);
+	}
+	return transfer_send_batch(t, &f->batch, error) &&
+	       transfer_send_packet(t, PACKET_DATA, id, f->buffer, n, error);
+}
+
+/* Sends what the file had when it was opened; one without a size (in /proc) is read to its end. */
+static bool send_file(struct file_sender *f, uint32_t id, const struct file *file, GError **error)
 {
 	scoped_fd fd = -1;
-	if (open_file(s, file, &fd, error) < 0)
+	int64_t size = 0, done = 0;
+	if (open_file(f->sender, file, &fd, &size, error) < 0)
 		return false;
-	while (fd >= 0) {
-		ssize_t n = read(fd, buffer, CHUNK_BYTES);
+	while (fd >= 0 && (size == 0 || done < size)) {
+		ssize_t n = read(fd, f->buffer, size == 0 ? CHUNK_BYTES : (size_t)MIN(size - done, CHUNK_BYTES));
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			return error_set_errno(error, errno, "read %s", file->path);
 		if (n == 0)
 			break;
-		if (!cancel_check(s->transfer.cancel, error) ||
-		    !transfer_send_packet(&s->transfer, PACKET_DATA, id, buffer, (size_t)n, error))
+		if (!cancel_check(f->sender->transfer.cancel, error) || !send_data(f, id, (size_t)n, error))
 			return false;
+		done += n;
 	}
-	return transfer_send_packet(&s->transfer, PACKET_DATA, id, NULL, 0, error);
+	packet_batch_add(&f->batch, PACKET_DATA, id, NULL, 0);
+	return true;
 }
 
-/* Returns the next requested file, waiting for one. False when all is done or a thread failed. */
-static bool take_request(struct sender *s, uint32_t *ret_id, struct file *ret_file)
+/* Returns the next requested file. False if there is none now (wait false), all is done or a thread failed. */
+static bool take_request(struct sender *s, bool wait, uint32_t *ret_id, struct file *ret_file)
 {
 	g_mutex_lock(&s->transfer.mu);
-	while (!s->transfer.error && s->next == s->wanted->len && !s->transfer.reader_done)
+	while (wait && !s->transfer.error && s->next == s->wanted->len && !s->transfer.reader_done)
 		g_cond_wait(&s->transfer.changed, &s->transfer.mu);
 	bool found = !s->transfer.error && s->next < s->wanted->len;
 	if (found) {
@@ -118,15 +144,27 @@ static bool take_request(struct sender *s, uint32_t *ret_id, struct file *ret_fi
 static void *send_files(void *data)
 {
 	struct sender *s = data;
-	g_autofree void *buffer = g_malloc(CHUNK_BYTES);
+	g_autofree uint8_t *buffer = g_malloc(CHUNK_BYTES);
+	struct file_sender f = {.sender = s, .buffer = buffer};
 	uint32_t id;
 	struct file file;
-	while (take_request(s, &id, &file)) {
-		GError *error = NULL;
-		if (!send_file(s, id, &file, buffer, &error))
-			transfer_fail(&s->transfer, error);
-		g_free(file.path);
+	GError *error = NULL;
+	packet_batch_init(&f.batch);
+	for (;;) {
+		bool found = take_request(s, f.batch.sizes->len == 0, &id, &file);
+		bool ok = found ? send_file(&f, id, &file, &error) : true;
+		if (!found && f.batch.sizes->len == 0)
+			break;
+		if (ok && (!found || packet_batch_is_due(&f.batch)))
+			ok = transfer_send_batch(&s->transfer, &f.batch, &error);
+		if (!ok) {
+			transfer_fail(&s->transfer, g_steal_pointer(&error));
+			packet_batch_empty(&f.batch);
+		}
+		if (found)
+			g_free(file.path);
 	}
+	packet_batch_clear(&f.batch);
 	return NULL;
 }
 
@@ -172,13 +210,11 @@ static void *read_requests(void *data)
 {
 	struct sender *s = data;
 	GError *error = NULL;
-	while (!s->fin && !error) {
-		g_autoptr(GBytes) bytes = s->transfer.channel->recv(s->transfer.channel->data, &error);
-		if (!bytes && !error)
-			error_set(&error, ERROR_UNAVAILABLE, "EOF");
-		if (bytes)
-			take_message(s, bytes, &error);
-	}
+	GQueue messages = G_QUEUE_INIT;
+	while (!s->fin && !error && transfer_recv(&s->transfer, &messages, &error))
+		for (GBytes *bytes; (bytes = g_queue_pop_head(&messages)); g_bytes_unref(bytes))
+			if (!s->fin && !error)
+				take_message(s, bytes, &error);
 	transfer_end_reader(&s->transfer, error);
 	return NULL;
 }
@@ -214,9 +250,9 @@ static bool announce(void *data, const struct fssync_stat *stat, int parent_fd, 
 	g_mutex_unlock(&s->transfer.mu);
 	if (failed)
 		return error_set(error, ERROR_CANCELED, "context canceled");
-	g_autoptr(GByteArray) bytes = g_byte_array_sized_new(256);
-	packet_append_stat(bytes, stat);
-	return transfer_send(&s->transfer, bytes->data, bytes->len, NULL, 0, error);
+	packet_append_stat(s->stats.bytes, stat);
+	packet_batch_end(&s->stats);
+	return !packet_batch_is_due(&s->stats) || transfer_send_batch(&s->transfer, &s->stats, error);
 }
 
 static bool walk_and_announce(struct sender *s, const struct fssync_filter *filter, GError **error)
@@ -226,8 +262,10 @@ static bool walk_and_announce(struct sender *s, const struct fssync_filter *filt
 		options.map = s->options->map;
 		options.map_data = s->options->map_data;
 	}
-	return fssync_walk(s->roots, s->n_roots, filter, &options, s->transfer.cancel, error) &&
-	       transfer_send(&s->transfer, NULL, 0, NULL, 0, error);
+	if (!fssync_walk(s->roots, s->n_roots, filter, &options, s->transfer.cancel, error))
+		return false;
+	packet_batch_end(&s->stats); /* the empty packet ends the announcements */
+	return transfer_send_batch(&s->transfer, &s->stats, error);
 }
 
 static void run(struct sender *s, const struct fssync_filter *filter)
@@ -265,6 +303,7 @@ bool fssync_send(const struct fssync_channel *channel, const struct fssync_root 
 	s.files = g_array_new(FALSE, FALSE, sizeof(struct file));
 	g_array_set_clear_func(s.files, file_clear);
 	s.wanted = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+	packet_batch_init(&s.stats);
 	run(&s, filter);
 	if (options && options->progress)
 		options->progress(options->progress_data, s.transfer.sent, true);
@@ -273,6 +312,7 @@ bool fssync_send(const struct fssync_channel *channel, const struct fssync_root 
 		channel->close_send(channel->data, &failure);
 	g_array_unref(s.files);
 	g_array_unref(s.wanted);
+	packet_batch_clear(&s.stats);
 	transfer_clear(&s.transfer);
 	if (!failure)
 		return true;

@@ -13,6 +13,28 @@
 #pragma once
 #include "fssync/packet.h"
 
+/*
+ * Packets of one thread that are sent together:
+ *
+ *	packet_append_stat(b->bytes, stat);
+ *	packet_batch_end(b);
+ *	if (packet_batch_is_due(b) && !transfer_send_batch(&s, b, error)) ...
+ */
+struct packet_batch {
+	GByteArray *bytes; /* owned: the packets, one after the other */
+	GArray *sizes;     /* owned, of uint32_t */
+	size_t counted;    /* bytes of complete packets */
+	gint64 since_us;   /* age of the first packet */
+};
+void packet_batch_init(struct packet_batch *b);
+void packet_batch_clear(struct packet_batch *b);
+void packet_batch_empty(struct packet_batch *b);
+/* Everything appended to bytes since the last call is one packet. */
+void packet_batch_end(struct packet_batch *b);
+void packet_batch_add(struct packet_batch *b, enum packet_type type, uint32_t id, const void *data, size_t n);
+/* There are many bytes in it, or it is some milliseconds old. */
+bool packet_batch_is_due(const struct packet_batch *b);
+
 struct transfer {
 	const struct fssync_channel *channel;
 	cancel *cancel;
@@ -30,10 +52,12 @@ struct transfer {
 };
 void transfer_init(struct transfer *s, const struct fssync_channel *channel, cancel *c);
 void transfer_clear(struct transfer *s);
-bool transfer_send(struct transfer *s, const void *head, size_t n_head, const void *body, size_t n_body,
-		   GError **error);
 bool transfer_send_packet(struct transfer *s, enum packet_type type, uint32_t id, const void *data, size_t n,
 			  GError **error);
+/* Sends the packets of the batch and empties it. */
+bool transfer_send_batch(struct transfer *s, struct packet_batch *b, GError **error);
+/* Appends the received packets (GBytes *) to the empty queue ret; waits for the first one. False with an error. */
+bool transfer_recv(struct transfer *s, GQueue *ret, GError **error);
 /* Takes error. */
 void transfer_fail(struct transfer *s, GError *error);
 /* The reader thread receives no more; takes its error, which may be NULL. */

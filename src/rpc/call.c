@@ -313,27 +313,59 @@ GBytes *call_take(rpc_call *call)
 	return message;
 }
 
+/* Call with mu held. Waits for a message; false at the end of the stream or with an error. */
+static bool recv_wait(rpc_call *call, GError **error)
+{
+	while (call->aborted || g_queue_is_empty(&call->messages)) {
+		if (recv_ended(call, error))
+			return false;
+		call->recv_waiting = true;
+		call_give_back(call);
+		conn_pump(call->conn);
+		if (g_queue_is_empty(&call->messages) && !call->closed && !call->recv_error)
+			call_wait_input(call);
+		call->recv_waiting = false;
+	}
+	return true;
+}
+
+/* Call with mu held, after messages were taken: sends the window that they have returned. */
+static void recv_done(rpc_conn *c)
+{
+	if (!c->dead && nghttp2_session_want_write(c->session))
+		conn_pump(c);
+}
+
 GBytes *rpc_call_recv(rpc_call *call, GError **error)
 {
 	rpc_conn *c = call->conn;
 	GBytes *message = NULL;
 	g_mutex_lock(&c->mu);
-	for (;;) {
-		if (!call->aborted)
-			message = call_take(call);
-		if (message || recv_ended(call, error))
-			break;
-		call->recv_waiting = true;
-		call_give_back(call);
-		conn_pump(c);
-		if (g_queue_is_empty(&call->messages) && !call->closed && !call->recv_error)
-			call_wait_input(call);
-		call->recv_waiting = false;
+	if (recv_wait(call, error)) {
+		message = call_take(call);
+		recv_done(c);
 	}
-	if (message && !c->dead && nghttp2_session_want_write(c->session))
-		conn_pump(c);
 	g_mutex_unlock(&c->mu);
 	return message;
+}
+
+bool rpc_call_recv_all(rpc_call *call, GQueue *ret, GError **error)
+{
+	rpc_conn *c = call->conn;
+	g_mutex_lock(&c->mu);
+	bool ok = recv_wait(call, error);
+	if (ok) {
+		*ret = call->messages;
+		g_queue_init(&call->messages);
+	}
+	if (ok && !call->closed) {
+		buffered_less(c, call->queued);
+		call->queued = 0;
+		call_give_back(call);
+		recv_done(c);
+	}
+	g_mutex_unlock(&c->mu);
+	return ok;
 }
 
 void *rpc_call_recv_message(rpc_call *call, const ProtobufCMessageDescriptor *descriptor, GError **error)

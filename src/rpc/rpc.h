@@ -195,12 +195,19 @@ void rpc_call_abort(rpc_call *call);
  * otherwise. Blocks. The bytes are the protobuf message without gRPC's prefix.
  */
 GBytes *rpc_call_recv(rpc_call *call, GError **error);
+/*
+ * Appends all received messages (of GBytes *) to the empty queue ret, and waits for the first one. False at the end of
+ * the stream or with an error.
+ */
+bool rpc_call_recv_all(rpc_call *call, GQueue *ret, GError **error);
 void *rpc_call_recv_message(rpc_call *call, const ProtobufCMessageDescriptor *descriptor, GError **error);
 /* Blocks while more than a window of bytes is unsent. */
 bool rpc_call_send(rpc_call *call, const void *bytes, size_t n, GError **error);
 /* Sends two parts of one message, so that a payload need not be copied behind its protobuf header. */
 bool rpc_call_send_parts(rpc_call *call, const void *head, size_t n_head, const void *body, size_t n_body,
 			 GError **error);
+/* Sends n messages with one write; bytes has one after the other, sizes their lengths. */
+bool rpc_call_send_many(rpc_call *call, const void *bytes, const uint32_t *sizes, size_t n, GError **error);
 bool rpc_call_send_message(rpc_call *call, const void *message, GError **error);
 
 /* ---- turns (server): none of these functions block */

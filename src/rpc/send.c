@@ -322,6 +322,50 @@ bool rpc_call_send_parts(rpc_call *call, const void *head, size_t n_head, const 
 	return ok;
 }
 
+/* Returns the messages with their prefixes, owned. */
+static uint8_t *join_messages(const uint8_t *bytes, const uint32_t *sizes, size_t n, size_t *ret_n)
+{
+	size_t total = 0;
+	for (size_t i = 0; i < n; i++)
+		total += FRAME_PREFIX + sizes[i];
+	uint8_t *own = g_malloc(total), *to = own;
+	for (size_t i = 0; i < n; i++) {
+		frame_write_prefix(to, sizes[i]);
+		memcpy(to + FRAME_PREFIX, bytes, sizes[i]);
+		to += FRAME_PREFIX + sizes[i];
+		bytes += sizes[i];
+	}
+	*ret_n = total;
+	return own;
+}
+
+bool rpc_call_send_many(rpc_call *call, const void *bytes, const uint32_t *sizes, size_t n, GError **error)
+{
+	rpc_conn *c = call->conn;
+	for (size_t i = 0; i < n; i++)
+		if (sizes[i] > (size_t)LIMIT_MESSAGE_BYTES)
+			return error_set(error, ERROR_RESOURCE_EXHAUSTED,
+					 "trying to send message larger than max (%u vs. %lld)", sizes[i],
+					 LIMIT_MESSAGE_BYTES);
+	size_t total;
+	uint8_t *own = n > 0 ? join_messages(bytes, sizes, n, &total) : NULL;
+	if (!own)
+		return true;
+	g_mutex_lock(&c->mu);
+	bool ok = wait_for_room(call);
+	if (ok) {
+		push(call, own, total, own);
+		call_submit_headers(call);
+		wake_provider(call);
+		conn_pump(c);
+	} else {
+		g_free(own);
+		send_error(call, error);
+	}
+	g_mutex_unlock(&c->mu);
+	return ok;
+}
+
 bool rpc_call_send(rpc_call *call, const void *bytes, size_t n, GError **error)
 {
 	return rpc_call_send_parts(call, NULL, 0, bytes, n, error);

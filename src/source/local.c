@@ -167,9 +167,15 @@ static bool local_cache_key(void *self, struct work *work, unsigned phase, char 
 
 /* ---- transfer */
 
-static void note_entry(void *record, enum fssync_change change, const struct fssync_stat *stat)
+static void note_entry(void *record, enum fssync_change change, const struct fssync_stat *stat,
+		       const struct fssync_content *content)
 {
-	cache_ref_note_entry(record, stat, NULL, change == FSSYNC_REMOVED);
+	cache_ref_note_entry(record, stat, content, change);
+}
+
+static hasher *hash_begin(void *none, const struct fssync_stat *stat)
+{
+	return contenthash_begin(stat);
 }
 
 static bool is_transferred(void *transfers, const char *path)
@@ -179,7 +185,8 @@ static bool is_transferred(void *transfers, const char *path)
 
 static bool transfer(struct local *l, session *s, cache_ref *record, struct work *work, GError **error)
 {
-	scoped_fd dest = cache_ref_open_tree(l->context->cache, record, CACHE_TREE_WRITE, work, error);
+	scoped_fd dest =
+		cache_ref_open_tree(l->context->cache, record, CACHE_TREE_WRITE | CACHE_TREE_REPORTED, work, error);
 	g_autoptr(rpc_call) call = dest < 0 ? NULL
 					    : session_files_open(s, l->name, (const char *const *)l->include,
 								 (const char *const *)l->exclude,
@@ -196,6 +203,7 @@ static bool transfer(struct local *l, session *s, cache_ref *record, struct work
 		.wanted_data = l->transfers,
 		.on_entry = note_entry,
 		.on_entry_data = record,
+		.hash_begin = hash_begin,
 		.progress = progress_transfer_report,
 		.progress_data = &progress,
 	};

@@ -296,7 +296,7 @@ static void note(struct fixture *f, const char *path, uint32_t mode, int64_t siz
 	struct stat st;
 	if (fstatat(f->fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		stat.mtime_ns = st.st_mtim.tv_sec * 1000000000LL + st.st_mtim.tv_nsec;
-	contenthash_note(f->tree, &stat, NULL, false);
+	contenthash_note(f->tree, &stat, NULL, FSSYNC_ADDED);
 }
 
 static void test_announced(struct fixture *f, gconstpointer unused)
@@ -320,7 +320,7 @@ static void test_announced(struct fixture *f, gconstpointer unused)
 		joined[i] = joined[i] == 1 ? '\0' : joined[i];
 	expect_joined(f, (struct contenthash_selector){.path = "", .include = files}, joined, n);
 	struct fssync_stat gone = {.path = (char *)"sub"};
-	contenthash_note(f->tree, &gone, NULL, true);
+	contenthash_note(f->tree, &gone, NULL, FSSYNC_REMOVED);
 	expect_failure(f, (struct contenthash_selector){.path = "sub/empty"}, "\"/sub/empty\": not found");
 }
 
@@ -345,6 +345,41 @@ static void test_rewritten(struct fixture *f, gconstpointer unused)
 	g_assert_cmpint(fchmodat(f->fd, "abc", 0600, 0), ==, 0);
 	g_autofree char *mode = digest_with(f, (struct contenthash_selector){.path = "abc"});
 	g_assert_cmpstr(mode, !=, FILE_DATA0);
+}
+
+/* A transfer that reports what it changes needs no comparison with the inodes. */
+static void test_reported(struct fixture *f, gconstpointer unused)
+{
+	struct fssync_stat stat = {.path = (char *)"abc", .mode = 0644, .size = 5, .linkname = (char *)""};
+	contenthash_note(f->tree, &stat, NULL, FSSYNC_ADDED);
+	expect(f, (struct contenthash_selector){.path = "abc"}, FILE_DATA0);
+	contenthash_note(f->tree, &stat, NULL, FSSYNC_UNCHANGED);
+	unsigned opened = f->opened;
+	expect(f, (struct contenthash_selector){.path = "abc"}, FILE_DATA0);
+	g_assert_cmpuint(f->opened, ==, opened); /* it is known */
+	tree_dir_write(f->fd, "abc", "data1");
+	contenthash_note(f->tree, &stat, NULL, FSSYNC_MODIFIED);
+	expect(f, (struct contenthash_selector){.path = "abc"}, FILE_DATA1);
+	/* The transfer has hashed it. */
+	struct fssync_content content;
+	hasher *h = contenthash_begin(&stat);
+	hasher_update(h, "data0", 5);
+	hasher_finish(h, &content.digest);
+	hasher_free(h);
+	tree_dir_write(f->fd, "abc", "data0");
+	g_assert_cmpint(fstatat(f->fd, "abc", &content.st, 0), ==, 0);
+	opened = f->opened;
+	contenthash_note(f->tree, &stat, &content, FSSYNC_MODIFIED);
+	expect(f, (struct contenthash_selector){.path = "abc"}, FILE_DATA0);
+	g_assert_cmpuint(f->opened, ==, opened);
+	/* The index has the digest only for this state of the inode. */
+	g_autoptr(contenthash_index) index = contenthash_index_new();
+	contenthash_index_add(index, f->tree);
+	uint8_t digest[32];
+	g_assert_true(contenthash_index_find(index, &content.st, digest));
+	content.st.st_ctim.tv_nsec++;
+	g_assert_false(contenthash_index_find(index, &content.st, digest));
+	g_assert_null(contenthash_begin(&(struct fssync_stat){.mode = FSSYNC_MODE_DIR}));
 }
 
 static uint64_t bytes_read(void)
@@ -478,6 +513,7 @@ int main(int argc, char **argv)
 	ADD("hard-links", hard_lines, test_hard_links_and_types);
 	ADD("announced", d0_lines, test_announced);
 	ADD("rewritten", d0_lines, test_rewritten);
+	ADD("reported", d0_lines, test_reported);
 	ADD("not-read-twice", d0_lines, test_not_read_twice);
 	ADD("persistence", basic_lines, test_persistence);
 	ADD("many", NULL, test_many);

@@ -91,7 +91,8 @@ static void *send_thread(void *data)
 }
 
 /* "A path", "M path", "U path", "R path", separated by blanks. */
-static void note_change(void *data, enum fssync_change change, const struct fssync_stat *stat)
+static void note_change(void *data, enum fssync_change change, const struct fssync_stat *stat,
+			const struct fssync_content *content)
 {
 	g_string_append_printf(data, "%s%c:%s", ((GString *)data)->len ? " " : "", "AMUR"[change], stat -> path);
 }
@@ -182,6 +183,91 @@ static void test_changes(void)
 	assert_file(t.dst, "b/inner", "i");
 	assert_sync(&t, NULL, (struct fssync_receive_options){.diff_none = true},
 		    "M:a M:a/1 M:b M:b/inner M:c M:d M:e");
+	trees_clear(&t);
+}
+
+static hasher *begin_hash(void *data, const struct fssync_stat *stat)
+{
+	return strcmp(stat->path, "not") == 0 ? NULL : hasher_new_sha256();
+}
+
+/* "path digest" of hashed files, "path -" of others. */
+static void note_content(void *data, enum fssync_change change, const struct fssync_stat *stat,
+			 const struct fssync_content *content)
+{
+	g_string_append_printf(data, "%s %s %" G_GINT64_FORMAT "\n", stat->path, content ? content->digest.text : "-",
+			       content ? (gint64)content->st.st_size : 0);
+}
+
+static void test_hash(void)
+{
+	struct trees t;
+	trees_init(&t);
+	put(t.src, "a", "content");
+	put(t.src, "not", "content");
+	mkdirat(t.src, "sub", 0755);
+	put(t.src, "sub/empty", "");
+	struct pair *pair = pair_new(1000);
+	struct fssync_root root = {.fd = t.src, .name = ""};
+	struct sending sending = {.pair = pair, .roots = &root, .n_roots = 1};
+	g_autoptr(GString) found = g_string_new(NULL);
+	g_autoptr(GError) error = NULL;
+	const struct fssync_receive_options options = {
+		.as_root = geteuid() == 0, .on_entry = note_content, .on_entry_data = found, .hash_begin = begin_hash};
+	GThread *thread = g_thread_new("send", send_thread, &sending);
+	fssync_receive(&pair->b, t.dst, &options, NULL, &error);
+	g_thread_join(thread);
+	g_assert_no_error(error);
+	pair_free(pair);
+	struct digest content, nothing;
+	digest_of_text("content", &content);
+	digest_of_text("", &nothing);
+	g_autofree char *expected =
+		g_strdup_printf("a %s 7\nnot - 0\nsub - 0\nsub/empty %s 0\n", content.text, nothing.text);
+	g_assert_cmpstr(found->str, ==, expected);
+	trees_clear(&t);
+}
+
+/* Files of the destination that another tree has as hard links are replaced, whatever changes. */
+static void test_linked(void)
+{
+	static const char *const names[] = {"content", "mode", "time", "owner", "hard", "gone", "same"};
+	struct trees t;
+	trees_init(&t);
+	for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
+		put(t.src, names[i], "before");
+	g_free(sync_with(&t, NULL, plain));
+	mkdirat(t.src, "../other", 0755);
+	scoped_fd other = openat(t.src, "../other", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat before[G_N_ELEMENTS(names)], after;
+	for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+		g_assert_cmpint(linkat(t.dst, names[i], other, names[i], 0), ==, 0);
+		g_assert_cmpint(fstatat(other, names[i], &before[i], 0), ==, 0);
+	}
+	put(t.src, "content", "after");
+	g_assert_cmpint(fchmodat(t.src, "mode", 0600, 0), ==, 0);
+	const struct timespec times[2] = {{7, 7}, {7, 7}};
+	g_assert_cmpint(utimensat(t.src, "time", times, 0), ==, 0);
+	bool is_root = geteuid() == 0;
+	if (is_root)
+		g_assert_cmpint(fchownat(t.src, "owner", 5, 6, 0), ==, 0);
+	unlinkat(t.src, "hard", 0);
+	make_hard_link(t.src, "content", "hard");
+	unlinkat(t.src, "gone", 0);
+	assert_sync(&t, NULL, plain,
+		    is_root ? "M:content R:gone M:hard M:mode M:owner U:same M:time"
+			    : "M:content R:gone M:hard M:mode U:owner U:same M:time");
+	for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+		assert_file(other, names[i], "before");
+		g_assert_cmpint(fstatat(other, names[i], &after, 0), ==, 0);
+		g_assert_cmpuint(after.st_ino, ==, before[i].st_ino);
+		g_assert_cmpint(after.st_mode, ==, before[i].st_mode);
+		g_assert_cmpint(after.st_uid, ==, before[i].st_uid);
+		g_assert_cmpint(after.st_mtim.tv_sec, ==, before[i].st_mtim.tv_sec);
+		g_assert_cmpint(after.st_nlink, ==, strcmp(names[i], "same") == 0 || (!is_root && i == 3) ? 2 : 1);
+		unlinkat(other, names[i], 0);
+	}
+	unlinkat(t.src, "../other", AT_REMOVEDIR);
 	trees_clear(&t);
 }
 
@@ -505,6 +591,8 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/fssync/first-and-again", test_first_and_again);
+	g_test_add_func("/fssync/linked", test_linked);
+	g_test_add_func("/fssync/hash", test_hash);
 	g_test_add_func("/fssync/changes", test_changes);
 	g_test_add_func("/fssync/merge", test_merge);
 	g_test_add_func("/fssync/filters", test_filters);
