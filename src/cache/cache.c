@@ -56,6 +56,7 @@ static cache *cache_new(const struct cache_options *options)
 	c->by_blob_chain = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	c->by_name = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
 	c->dirty_trees = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	c->shares_changed = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	return c;
 }
 
@@ -88,20 +89,15 @@ static void free_tables(cache *c)
 {
 	for (struct hash_walk it = hash_walk(c->records); hash_walk_next(&it);)
 		record_free(it.value);
-	for (struct hash_walk it = hash_walk(c->trees); hash_walk_next(&it);) {
-		struct tree *t = it.value;
-		snapshot_view_close(t->view);
-		contenthash_unref(t->content);
-		g_clear_pointer(&t->over, g_ptr_array_unref);
-		g_free(t->id);
-		g_free(t);
-	}
+	for (struct hash_walk it = hash_walk(c->trees); hash_walk_next(&it);)
+		tree_free(it.value);
 	g_hash_table_unref(c->records);
 	g_hash_table_unref(c->trees);
 	g_hash_table_unref(c->by_chain);
 	g_hash_table_unref(c->by_blob_chain);
 	g_hash_table_unref(c->by_name);
 	g_hash_table_unref(c->dirty_trees);
+	g_hash_table_unref(c->shares_changed);
 	g_queue_clear_full(&c->dirty, g_free);
 	g_queue_clear_full(&c->removed, g_free);
 }

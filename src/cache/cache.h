@@ -158,6 +158,37 @@ bool cache_ref_unpack(cache_ref *r, struct work *work, GError **error);
  */
 int cache_ref_open_tree(cache *c, cache_ref *r, unsigned flags, struct work *work, GError **error);
 
+/* ---- files shared with other records */
+/*
+ * A writer may hard-link files of immutable records instead of copying them. Such a file must not be written in place,
+ * nor its attributes changed: it is replaced by a copy first. No inode gets a second path in the merged tree, where it
+ * would look like a hard link, except for the hard links of what is copied.
+ *
+ *	cache_links *l = cache_links_new(m);                 m is mutable and has a tree; borrowed
+ *	cache_links_begin(l, from); cache_links_next(l);
+ *	if (cache_links_may(l, &st)) { ...link it...; cache_links_add(l, &st); }
+ *	cache_links_note(l, &st, "/path/in/from");           st: after it was linked
+ *
+ * Thread: one at a time.
+ */
+typedef struct cache_links cache_links;
+cache_links *cache_links_new(cache_ref *to);
+void cache_links_free(cache_links *l);
+/* Selects the record that is copied from (NULL: none); false if its files cannot be linked. */
+bool cache_links_begin(cache_links *l, cache_ref *from);
+/* Begins a copy: files that have several names in it keep them. */
+void cache_links_next(cache_links *l);
+/* Links are made in the tree that the writer has open; otherwise in that of cache_links_open_target. */
+bool cache_links_is_direct(const cache_links *l);
+/* Ends the writer's mount, of which no fd may be open, and opens the directory with the tree's own files. */
+int cache_links_open_target(cache_links *l, GError **error);
+bool cache_links_may(const cache_links *l, const struct stat *st);
+void cache_links_add(cache_links *l, const struct stat *st);
+/* Reports whether the file was added, and whether any file was added more than once. */
+bool cache_links_has(const cache_links *l, const struct stat *st, bool *ret_has_second);
+/* Keeps the digest of a file valid, whose inode a link has changed. */
+void cache_links_note(cache_links *l, const struct stat *st, const char *path);
+
 /* ---- layers */
 /*
  * Returns the record for a layer on top of parent (NULL: base). An existing record is found by chain id and blob chain
@@ -252,4 +283,5 @@ bool cache_collect(cache *c, const struct cache_prune_options *rules, size_t n_r
 /* Called without locks for the id of each removed record, so that the solver drops its results. */
 void cache_set_removed_hook(cache *c, void (*hook)(void *data, const char *id), void *data);
 
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(cache_links, cache_links_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(cache_ref, cache_ref_unref)

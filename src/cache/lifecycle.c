@@ -66,6 +66,7 @@ static void close_writer(cache_ref *r)
 {
 	g_mutex_lock(&r->cache->mu);
 	snapshot_view *v = tree_take_idle_view_locked(r->tree);
+	g_clear_pointer(&r->tree->inodes, g_array_unref);
 	g_mutex_unlock(&r->cache->mu);
 	snapshot_view_close(v);
 }
@@ -82,12 +83,14 @@ cache_ref *cache_commit(cache_ref *mutable_ref, struct work *work, GError **erro
 	if (!check_mutable(r, error) || !cancel_check(work ? work->cancel : NULL, error))
 		return NULL;
 	close_writer(r);
+	bool is_new = r->tree->in_work; /* there are no digests of an earlier state */
 	scoped_fd dir = tree_open_dir(c, r->tree, error);
 	if (dir < 0 || !snapshotter_seal(c->snapshotter, dir, error) || !tree_keep(c, r->tree, error))
 		return NULL;
 	g_mutex_lock(&c->mu);
 	r->is_mutable = false;
 	r->open = true;
+	r->tree->rewritable = r->tree->rewritable && !is_new;
 	record_changed_locked(r);
 	g_mutex_unlock(&c->mu);
 	if (store_flush(c, false, error))

@@ -3,6 +3,7 @@
 #include "base/hash_walk.h"
 #include "base/thread.h"
 #include "cache/blob.h"
+#include "cache/share.h"
 #include "os/tree.h"
 #include "os/user_namespace.h"
 #include "snapshot/apply.h"
@@ -250,9 +251,35 @@ static GPtrArray *trees_of_unit(cache *c, const cache_ref *unit)
 	return own;
 }
 
-static bool apply_unit(cache_ref *unit, int root_fd, const struct apply_options *base, GError **error)
+/* What the tree of a merge consists of so far. */
+struct composition {
+	struct tree *tree;
+	GPtrArray *below;  /* of struct tree *: the trees that it is stacked on */
+	GPtrArray *linked; /* of struct tree *: those that it has links to */
+};
+
+/*
+ * Prepares the tree for links to the files of these trees; empties the list if their inodes may get a second path in
+ * the merged tree.
+ */
+static void select_links(cache *c, struct composition *m, GPtrArray *trees)
+{
+	bool ok = true;
+	for (guint i = 0; ok && i < trees->len; i++)
+		ok = !share_conflicts(c, m->below, trees->pdata[i]) && !share_conflicts(c, m->linked, trees->pdata[i]);
+	for (guint i = 0; ok && i < trees->len; i++)
+		ok = share_add(c, m->tree, trees->pdata[i]);
+	if (!ok)
+		g_ptr_array_set_size(trees, 0);
+	for (guint i = 0; i < trees->len; i++)
+		g_ptr_array_add(m->linked, trees->pdata[i]);
+}
+
+static bool apply_unit(cache_ref *unit, struct composition *m, int root_fd, const struct apply_options *base,
+		       GError **error)
 {
 	g_autoptr(GPtrArray) trees = trees_of_unit(unit->cache, unit);
+	select_links(unit->cache, m, trees);
 	g_autoptr(GArray) links = open_dirs(unit->cache, trees, error);
 	if (!links)
 		return false;
@@ -276,6 +303,13 @@ static bool apply_units(cache *c, struct tree *t, GPtrArray *units, guint first,
 {
 	bool over = t->parent && snapshotter_is_stacked(c->snapshotter);
 	g_autoptr(GPtrArray) below = over ? tree_layers(c, t->parent) : g_ptr_array_new();
+	g_autoptr(GPtrArray) linked = g_ptr_array_new();
+	struct composition m = {t, below, linked};
+	if (t->parent && !over) { /* its files were linked when the tree was created */
+		g_ptr_array_add(linked, t->parent);
+		if (!share_add(c, t, t->parent))
+			share_forget(c, t);
+	}
 	g_autoptr(GArray) lowers = open_dirs(c, below, error);
 	scoped_fd dir = lowers ? tree_open_dir(c, t, error) : -1;
 	scoped_fd root = dir < 0 ? -1 : snapshotter_open_fs(c->snapshotter, dir, error);
@@ -289,7 +323,7 @@ static bool apply_units(cache *c, struct tree *t, GPtrArray *units, guint first,
 	bool ok = root >= 0;
 	for (guint i = first; ok && i < units->len; i++) {
 		options.again = over && i > first;
-		ok = apply_unit(units->pdata[i], root, &options, error);
+		ok = apply_unit(units->pdata[i], &m, root, &options, error);
 	}
 	return ok && tree_usage_own(root, &t->size, error);
 }
@@ -324,9 +358,16 @@ static struct tree *merge_tree(cache_ref *r, struct work *work, GError **error)
 	cache_ref *base = r->inputs->pdata[0];
 	g_autoptr(GPtrArray) below = merge_units(base);
 	g_autoptr(GPtrArray) over = g_ptr_array_new();
+	g_autoptr(GPtrArray) merged = tree_layers(c, base->tree);
 	guint first = below->len;
-	while (snapshotter_is_stacked(c->snapshotter) && first < r->units->len && is_pure(r->units->pdata[first]))
-		g_ptr_array_add(over, ((cache_ref *)r->units->pdata[first++])->tree);
+	while (snapshotter_is_stacked(c->snapshotter) && first < r->units->len && is_pure(r->units->pdata[first])) {
+		struct tree *t = ((cache_ref *)r->units->pdata[first])->tree;
+		if (share_conflicts(c, merged, t))
+			break;
+		g_ptr_array_add(over, t);
+		g_ptr_array_add(merged, t);
+		first++;
+	}
 	if (over->len == 0)
 		return applied(r, base->tree, r->units, first, work, error);
 	g_autofree char *id = first == r->units->len ? g_strdup(r->id) : g_strconcat(r->id, "-base", NULL);

@@ -3,6 +3,7 @@
 #include "base/scope.h"
 #include "base/hash_walk.h"
 #include "cache/record.h"
+#include "cache/share.h"
 #include "base/limits.h"
 #include "os/service.h"
 #include <sys/statvfs.h>
@@ -23,8 +24,9 @@ struct prune {
 	const struct cache_prune_options *options;
 	filter *filter; /* owned */
 	bool filtered;
-	GHashTable *images; /* owned; layers of images elsewhere; may be NULL */
-	int64_t keep_bytes; /* 0: no limit */
+	share_ledger *ledger; /* owned */
+	GHashTable *images;   /* owned; layers of images elsewhere; may be NULL */
+	int64_t keep_bytes;   /* 0: no limit */
 	int64_t total_bytes;
 	guint removed;
 };
@@ -150,9 +152,12 @@ static void sort_by_rank(GArray *list)
 }
 
 /* ---- removal */
-static struct cache_usage *remove_locked(struct prune *p, cache_ref *r)
+/* freed: bytes of its tree that no other tree has in common; -1: all of them. */
+static struct cache_usage *remove_locked(struct prune *p, cache_ref *r, int64_t freed)
 {
 	struct cache_usage *u = usage_of_locked(r);
+	if (freed >= 0)
+		u->size += freed - MAX(r->tree->size, 0);
 	u->shared = usage_is_shared_locked(r, p->images);
 	p->total_bytes -= u->shared ? 0 : u->size;
 	p->removed++;
@@ -172,6 +177,23 @@ static bool is_enough(const struct prune *p)
 	return p->keep_bytes != 0 && p->total_bytes < p->keep_bytes;
 }
 
+/*
+ * Removes a pinned record, unless it is used meanwhile: what the removal of a tree frees that has files in common with
+ * others is measured without the lock.
+ */
+static struct cache_usage *remove_pinned_locked(struct prune *p, cache_ref *r)
+{
+	cache *c = p->c;
+	int64_t freed = -1;
+	if (r->tree && (r->tree->shares || r->tree->lends)) {
+		g_mutex_unlock(&c->mu);
+		freed = share_freed(c, r->tree, p->ledger);
+		g_mutex_lock(&c->mu);
+	}
+	record_unpin_locked(r);
+	return r->dead || record_is_used_locked(r) || r->busy ? NULL : remove_locked(p, r, freed);
+}
+
 /* Handles the rows that one round removed; the list is empty afterwards. */
 static GPtrArray *remove_some(struct prune *p)
 {
@@ -185,8 +207,16 @@ static GPtrArray *remove_some(struct prune *p)
 		sort_by_rank(list);
 		n = MIN(n, list->len / SHARE + 1);
 	}
-	for (guint i = 0; i < n && !is_enough(p); i++)
-		g_ptr_array_add(removed, remove_locked(p, g_array_index(list, struct candidate, i).record));
+	guint next = 0;
+	for (guint i = 0; i < n; i++)
+		record_pin_locked(g_array_index(list, struct candidate, i).record);
+	while (next < n && !is_enough(p)) {
+		struct cache_usage *u = remove_pinned_locked(p, g_array_index(list, struct candidate, next++).record);
+		if (u)
+			g_ptr_array_add(removed, u);
+	}
+	while (next < n)
+		record_unpin_locked(g_array_index(list, struct candidate, next++).record);
 	g_mutex_unlock(&p->c->mu);
 	record_release_dead(p->c);
 	return removed;
@@ -282,8 +312,10 @@ static bool prune_run(cache *c, const struct cache_prune_options *options, cance
 	}
 	struct prune p = {.c = c, .options = options, .filter = f, .filtered = options->filters && options->filters[0]};
 	p.images = usage_images(c);
+	p.ledger = share_ledger_new();
 	bool ok = prune_records(&p, stop, on_removed, data, error);
 	g_clear_pointer(&p.images, g_hash_table_unref);
+	share_ledger_free(p.ledger);
 	*ret_removed = p.removed;
 	return ok;
 }

@@ -44,6 +44,9 @@ struct tree {
 	bool broken;          /* its directory or parent is missing (during load) */
 	bool rewritable;      /* stored digests must be compared with the disk */
 	int64_t size;         /* allocated bytes; -1: not measured */
+	GPtrArray *shares;    /* of char *: ids of trees that it has files in common with, see share.h; NULL: none */
+	bool lends;           /* other trees have files in common with it */
+	GArray *inodes;       /* ref: see share_inodes; NULL: not read */
 	contenthash *content; /* ref, NULL: not loaded */
 	snapshot_view *view;  /* owned: the merged root, kept open for the next user */
 	bool view_writes;
@@ -120,12 +123,14 @@ struct cache {
 	GHashTable *trees;    /* id to struct tree * */
 	GHashTable *by_chain; /* chain id to cache_ref * */
 	GHashTable *by_blob_chain;
-	GHashTable *by_name;     /* name to GPtrArray of cache_ref * */
-	GQueue dirty;            /* of char *: ids of records to write or to delete */
-	GHashTable *dirty_trees; /* ids of trees to write or to delete */
-	GQueue unlinked;         /* of struct tree *, out of the tables: first rows are deleted, then directories */
-	GQueue dead;             /* of cache_ref *: dead and unused, to be freed without locks */
-	GQueue removed;          /* of char *: ids for the removed hook, called without locks */
+	GHashTable *by_name;        /* name to GPtrArray of cache_ref * */
+	GQueue dirty;               /* of char *: ids of records to write or to delete */
+	GHashTable *dirty_trees;    /* ids of trees to write or to delete */
+	GHashTable *shares_changed; /* ids of trees that have lost files: see share_changed_locked */
+	bool has_shares;            /* a tree has files in common with another */
+	GQueue unlinked;            /* of struct tree *, out of the tables: first rows are deleted, then directories */
+	GQueue dead;                /* of cache_ref *: dead and unused, to be freed without locks */
+	GQueue removed;             /* of char *: ids for the removed hook, called without locks */
 	void (*removed_hook)(void *data, const char *id);
 	void *removed_data;
 
@@ -174,6 +179,8 @@ void record_release_dead(cache *c);
 void record_each_blob(const cache_ref *r, void (*fn)(const struct digest *digest, void *data), void *data);
 
 /* ---- tree.c */
+/* Frees the structure of a tree that is in no table; the directory stays. */
+void tree_free(struct tree *t);
 struct tree *tree_new(const char *id, struct tree *parent);
 struct tree *tree_ref_locked(struct tree *t);
 void tree_unref_locked(cache *c, struct tree *t);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cache/rows.h"
 #include "base/hash_walk.h"
+#include "cache/share.h"
 #include <jansson.h>
 #include <string.h>
 
@@ -12,8 +13,11 @@ bool rows_put_tree(db *d, const struct tree *t, GError **error)
 	g_autoptr(GString) over = t->over ? g_string_new(NULL) : NULL;
 	for (guint i = 0; t->over && i < t->over->len; i++)
 		g_string_append_printf(over, "%s%s", i > 0 ? ";" : "", ((const struct tree *)t->over->pdata[i])->id);
-	return db_run(d, "INSERT OR REPLACE INTO tree VALUES(?, ?, ?, ?)", error, "ssis", t->id,
-		      t->parent ? t->parent->id : NULL, t->size, over ? over->str : NULL);
+	g_autoptr(GString) shares = g_string_new(NULL);
+	share_put_text(t, shares);
+	return db_run(d, "INSERT OR REPLACE INTO tree VALUES(?, ?, ?, ?, ?)", error, "ssiss", t->id,
+		      t->parent ? t->parent->id : NULL, t->size, over ? over->str : NULL,
+		      shares->len > 0 ? shares->str : NULL);
 }
 
 bool rows_delete_tree(db *d, const char *id, GError **error)
@@ -236,7 +240,7 @@ static bool load_trees(cache *c, GError **error)
 {
 	g_autoptr(GHashTable) parents = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
 	g_autoptr(GHashTable) over = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
-	g_autoptr(db_query) q = db_select(c->db, "SELECT id, parent, size, over FROM tree", error, "");
+	g_autoptr(db_query) q = db_select(c->db, "SELECT id, parent, size, over, shares FROM tree", error, "");
 	GError *failure = NULL;
 	if (!q)
 		return false;
@@ -247,6 +251,7 @@ static bool load_trees(cache *c, GError **error)
 		t->refs = 0;
 		t->has_row = true;
 		t->size = MAX(db_int(q, 2), -1);
+		share_load_text(t, db_text(q, 4));
 		g_hash_table_insert(c->trees, t->id, t);
 		g_hash_table_insert(parents, t->id, g_strdup(db_text(q, 1)));
 		g_hash_table_insert(over, t->id, g_strdup(db_text(q, 3)));
@@ -258,6 +263,7 @@ static bool load_trees(cache *c, GError **error)
 		t->broken = parent && !t->parent;
 		link_over(c, t, g_hash_table_lookup(over, t->id));
 	}
+	share_load_end(c);
 	return !failure || error_propagate(error, failure);
 }
 

@@ -34,6 +34,8 @@ static const char *const migrations[] = {
 	"ALTER TABLE variant ADD COLUMN annotations TEXT;",
 	"CREATE TABLE document(record TEXT NOT NULL, digest TEXT NOT NULL, size INTEGER NOT NULL,"
 	" PRIMARY KEY(record, digest)) WITHOUT ROWID;",
+	/* Trees of older versions may have hard links to files of others: see share.h. */
+	"ALTER TABLE tree ADD COLUMN shares TEXT; UPDATE tree SET shares = '*';",
 	NULL,
 };
 
@@ -143,10 +145,7 @@ static void tree_remove(cache *c, struct tree *t)
 {
 	if (!t->in_trash)
 		trash_put(c, t->in_work ? c->work_fd : c->snapshots_fd, t->id);
-	snapshot_view_close(t->view);
-	contenthash_unref(t->content);
-	g_free(t->id);
-	g_free(t);
+	tree_free(t);
 }
 
 static bool flush_run(cache *c, struct flush *f, bool durable, GError **error)

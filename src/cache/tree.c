@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include "cache/record.h"
+#include "cache/share.h"
 #include "os/tree.h"
 
 struct tree *tree_new(const char *id, struct tree *parent)
@@ -12,6 +13,17 @@ struct tree *tree_new(const char *id, struct tree *parent)
 	t->refs = 1;
 	t->size = -1;
 	return t;
+}
+
+void tree_free(struct tree *t)
+{
+	snapshot_view_close(t->view);
+	contenthash_unref(t->content);
+	g_clear_pointer(&t->over, g_ptr_array_unref);
+	g_clear_pointer(&t->shares, g_ptr_array_unref);
+	g_clear_pointer(&t->inodes, g_array_unref);
+	g_free(t->id);
+	g_free(t);
 }
 
 struct tree *tree_ref_locked(struct tree *t)
@@ -28,6 +40,7 @@ void tree_unref_locked(cache *c, struct tree *t)
 		if (g_hash_table_lookup(c->trees, t->id) == t)
 			g_hash_table_remove(c->trees, t->id);
 		g_hash_table_remove(c->dirty_trees, t->id);
+		share_changed_locked(c, t);
 		t->parent = NULL;
 		/* Trees in over have no parent, so the recursion is one level deep. */
 		for (guint i = 0; t->over && i < t->over->len; i++)
@@ -300,7 +313,8 @@ int64_t tree_measure(cache *c, struct tree *t)
 		return 0;
 	scoped_fd dir = tree_open_dir(c, t, NULL);
 	scoped_fd fs = dir < 0 ? -1 : snapshotter_open_fs(c->snapshotter, dir, NULL);
-	if (fs < 0 || !tree_usage(fs, &bytes, NULL, NULL))
+	if (fs < 0)
 		return 0;
-	return bytes;
+	int64_t own = share_measure(c, t, fs);
+	return own >= 0 || !tree_usage(fs, &bytes, NULL, NULL) ? MAX(own, 0) : bytes;
 }

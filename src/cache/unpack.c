@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include "cache/merge.h"
+#include "cache/share.h"
 #include "os/mount.h"
 #include "os/user_namespace.h"
 #include "progress/progress.h"
@@ -304,6 +305,8 @@ static void begin_writing(cache_ref *r, bool is_reported)
 	if (!is_reported)
 		contenthash_distrust(content);
 	g_mutex_lock(&c->mu);
+	share_changed_locked(c, r->tree);
+	g_clear_pointer(&r->tree->inodes, g_array_unref);
 	r->tree->size = -1;
 	if (!is_reported)
 		r->tree->rewritable = true;
@@ -341,12 +344,27 @@ int cache_ref_open_tree(cache *c, cache_ref *r, unsigned flags, struct work *wor
 struct root_of {
 	cache_ref *ref;
 	struct work *work;
+	contenthash_index *index; /* owned; NULL: not opened */
 };
 
 static int open_root(void *data, GError **error)
 {
 	struct root_of *of = data;
 	return cache_ref_open_tree(of->ref->cache, of->ref, CACHE_TREE_READ, of->work, error);
+}
+
+/* Digests of the files that the layers of a tree have in common with trees whose digests are loaded. */
+static const contenthash_index *open_index(void *data)
+{
+	struct root_of *of = data;
+	cache *c = of->ref->cache;
+	if (of->index)
+		return of->index;
+	of->index = contenthash_index_new();
+	g_autoptr(GPtrArray) contents = share_contents(c, of->ref->tree);
+	for (guint i = 0; i < contents->len; i++)
+		contenthash_index_add(of->index, contents->pdata[i]);
+	return of->index;
 }
 
 static bool sum_nothing(const struct contenthash_selector *selector, struct digest *ret, GError **error)
@@ -359,20 +377,23 @@ static bool sum_nothing(const struct contenthash_selector *selector, struct dige
 bool cache_ref_checksum(cache *c, cache_ref *r, const struct contenthash_selector *selectors, size_t n,
 			struct work *work, struct digest *ret, GError **error)
 {
-	struct root_of of = {r, work};
-	struct contenthash_source source = {.open_root = open_root, .data = &of};
+	struct root_of of = {.ref = r, .work = work};
+	struct contenthash_source source = {.open_root = open_root, .open_index = open_index, .data = &of};
 	if (r && !record_unpack(r, work, error))
 		return false;
 	g_autoptr(contenthash) content = r ? tree_content(c, r->tree) : NULL;
 	g_autoptr(GString) joined = g_string_new(NULL);
-	for (size_t i = 0; i < n; i++) {
-		if (!(r ? contenthash_sum(content, &source, &selectors[i], work ? work->cancel : NULL, ret, error)
-			: sum_nothing(&selectors[i], ret, error)))
-			return false;
+	bool ok = true;
+	for (size_t i = 0; ok && i < n; i++) {
+		ok = r ? contenthash_sum(content, &source, &selectors[i], work ? work->cancel : NULL, ret, error)
+		       : sum_nothing(&selectors[i], ret, error);
 		if (i > 0)
 			g_string_append_c(joined, '\0');
 		g_string_append(joined, ret->text);
 	}
+	contenthash_index_free(of.index);
+	if (!ok)
+		return false;
 	if (n != 1)
 		digest_of(joined->str, joined->len, ret);
 	if (r && contenthash_is_dirty(content)) {
@@ -386,7 +407,7 @@ bool cache_ref_checksum(cache *c, cache_ref *r, const struct contenthash_selecto
 GPtrArray *cache_ref_list(cache *c, cache_ref *r, const struct contenthash_selector *selectors, size_t n, guint max,
 			  struct work *work, bool *ret_all)
 {
-	struct root_of of = {r, work};
+	struct root_of of = {.ref = r, .work = work};
 	struct contenthash_source source = {.open_root = open_root, .data = &of};
 	g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func(contenthash_entry_free);
 	*ret_all = true;

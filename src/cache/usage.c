@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 #include "cache/record.h"
+#include "cache/share.h"
 #include "base/hash_walk.h"
 #include "format/filter.h"
 
@@ -30,6 +31,7 @@ static GPtrArray *pin_unmeasured(cache *c)
 {
 	GPtrArray *list = g_ptr_array_new();
 	g_mutex_lock(&c->mu);
+	share_unmeasure_locked(c);
 	for (struct hash_walk it = hash_walk(c->records); hash_walk_next(&it);) {
 		cache_ref *r = it.value;
 		bool written = r->is_mutable && r->handles > 0;

@@ -14,9 +14,10 @@
 #include <fcntl.h>
 
 struct value {
-	cache_ref *ref;  /* committed, or an input; owned for actions */
-	cache_ref *open; /* owned; the child being written */
-	int fd;          /* owned; the tree of open, -1 */
+	cache_ref *ref;    /* committed, or an input; owned for actions */
+	cache_ref *open;   /* owned; the child being written */
+	int fd;            /* owned; the tree of open, -1: it is opened again when it is needed */
+	file_links *links; /* owned; of open */
 	unsigned uses;
 	bool is_output, done, busy;
 };
@@ -32,6 +33,7 @@ static void file_run_clear(struct file_run *r)
 {
 	for (size_t i = 0; i < r->n; i++) {
 		fd_close(&r->values[i].fd);
+		file_links_free(r->values[i].links);
 		cache_ref_unref(r->values[i].open);
 		cache_ref_unref(r->values[i].ref);
 	}
@@ -102,10 +104,19 @@ static const Pb__NamedUserOpt *named(const Pb__UserOpt *u)
 	return u && u->user_case == PB__USER_OPT__USER_BY_NAME ? u->byname : NULL;
 }
 
+static bool ensure_fd(struct file_run *r, struct value *v, GError **error)
+{
+	if (v->fd < 0)
+		v->fd = cache_ref_open_tree(r->op->worker->cache, v->open, CACHE_TREE_WRITE, r->work, error);
+	return v->fd >= 0;
+}
+
 /* Opens a tree to read names or files from; the caller closes it. */
-static int open_value(struct file_run *r, const struct value *v, GError **error)
+static int open_value(struct file_run *r, struct value *v, GError **error)
 {
 	if (v->open) {
+		if (!ensure_fd(r, v, error))
+			return -1;
 		int fd = openat(v->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (fd < 0)
 			error_set_errno(error, errno, "open tree");
@@ -154,8 +165,9 @@ static bool open_target(struct file_run *r, const Pb__FileAction *a, struct valu
 	cache *c = r->op->worker->cache;
 	if (base && base->open) {
 		v->open = g_steal_pointer(&base->open);
+		v->links = g_steal_pointer(&base->links);
 		v->fd = fd_steal(&base->fd);
-		return true;
+		return ensure_fd(r, v, error);
 	}
 	const char *name = r->op->v->name;
 	const struct cache_record_options options = {
@@ -164,8 +176,19 @@ static bool open_target(struct file_run *r, const Pb__FileAction *a, struct valu
 	v->open = cache_new_mutable(c, base ? base->ref : NULL, &options, r->work, error);
 	if (!v->open)
 		return false;
-	v->fd = cache_ref_open_tree(c, v->open, CACHE_TREE_WRITE, r->work, error);
-	return v->fd >= 0;
+	if (!ensure_fd(r, v, error))
+		return false;
+	v->links = file_links_new(v->open);
+	return true;
+}
+
+/* Makes the links that could not be made while the tree was mounted. */
+static bool settle_links(struct file_run *r, struct value *v, GError **error)
+{
+	if (!file_links_is_pending(v->links))
+		return true;
+	fd_close(&v->fd);
+	return file_links_settle(v->links, r->work->cancel, error);
 }
 
 static bool finish_value(struct file_run *r, struct value *v, GError **error)
@@ -174,6 +197,7 @@ static bool finish_value(struct file_run *r, struct value *v, GError **error)
 	if (!v->is_output && v->uses <= 1)
 		return true;
 	fd_close(&v->fd);
+	g_clear_pointer(&v->links, file_links_free);
 	v->ref = cache_commit(g_steal_pointer(&v->open), r->work, error);
 	return v->ref != NULL;
 }
@@ -184,17 +208,20 @@ static bool run_action(struct file_run *r, size_t index, GError **error)
 	struct value *v = &r->values[index];
 	struct file_owner owner;
 	scoped_fd from = -1;
+	struct value none = {.fd = -1}, *from_value = &none;
 	if (a->action_case == PB__FILE_ACTION__ACTION_COPY) {
-		const struct value none = {.fd = -1};
-		from = open_value(r, a->secondaryinput >= 0 ? &r->values[a->secondaryinput] : &none, error);
+		from_value = a->secondaryinput >= 0 ? &r->values[a->secondaryinput] : &none;
+		from = open_value(r, from_value, error);
 		if (from < 0)
 			return false;
 	}
-	if (!find_owner(r, file_action_owner(a), &owner, error) || !open_target(r, a, v, error) ||
-	    !file_action_run(a, v->fd, from, owner, r->work->cancel, error))
+	if (!find_owner(r, file_action_owner(a), &owner, error) || !open_target(r, a, v, error))
+		return false;
+	file_links_begin(v->links, from_value->open ? NULL : from_value->ref, from);
+	if (!file_action_run(a, v->fd, from, owner, v->links, r->work->cancel, error))
 		return false;
 	fd_close(&from);
-	return finish_value(r, v, error);
+	return settle_links(r, v, error) && finish_value(r, v, error);
 }
 
 /* Returns the tree of an action's value as it is, owned; NULL: it has none, or it cannot be committed. */
@@ -203,6 +230,7 @@ static cache_ref *take_tree(struct file_run *r, struct value *v)
 	if (!v->open)
 		return v->ref ? cache_ref_ref(v->ref) : NULL;
 	fd_close(&v->fd);
+	g_clear_pointer(&v->links, file_links_free);
 	cache_ref *tree = cache_commit(g_steal_pointer(&v->open), r->work, NULL);
 	cache_ref_set_temporary(tree);
 	return tree;

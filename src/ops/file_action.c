@@ -120,11 +120,14 @@ static int open_for_writing(const struct place *p, mode_t mode, GError **error)
 	return -1;
 }
 
-static bool make_file(const Pb__FileActionMkFile *a, int root_fd, struct file_owner owner, GError **error)
+static bool make_file(const Pb__FileActionMkFile *a, int root_fd, struct file_owner owner, file_links *links,
+		      GError **error)
 {
 	scoped_place p = {.parent_fd = -1};
 	if (!place_find(root_fd, a->path, true, &p, error))
 		return false;
+	if (p.why == 0 && *p.name != '\0' && !file_links_unshare(links, root_fd, p.parent_fd, p.name, error))
+		return error_prefix(error, "write %s: ", p.path);
 	scoped_fd fd = open_for_writing(&p, (mode_t)a->mode & 0777, error);
 	if (fd < 0)
 		return false;
@@ -184,6 +187,17 @@ static bool remove_action(const Pb__FileActionRm *a, int root_fd, GError **error
 
 /* ---- copy */
 
+struct unsharing {
+	file_links *links;
+	int root_fd;
+};
+
+static bool unshare_file(void *data, int dir_fd, const char *name, GError **error)
+{
+	const struct unsharing *u = data;
+	return file_links_unshare(u->links, u->root_fd, dir_fd, name, error);
+}
+
 /* Extracts an archive into the destination, whatever its name: 1 extracted, 0 not an archive, -1 error. */
 static int try_unpack(const Pb__FileActionCopy *a, const struct file_copy *copy, GError **error)
 {
@@ -210,8 +224,11 @@ static int try_unpack(const Pb__FileActionCopy *a, const struct file_copy *copy,
 		return -1;
 	if (made)
 		file_set_time(dst, "", a->timestamp);
+	struct unsharing unsharing = {copy->links, copy->dst_root};
 	const struct apply_options options = {
 		.mode = APPLY_ARCHIVE,
+		.unshare = unshare_file,
+		.unshare_data = &unsharing,
 		.has_owner = copy->owner.set,
 		.uid = copy->owner.uid,
 		.gid = copy->owner.gid,
@@ -281,8 +298,8 @@ static patterns *compile(char *const *list, size_t n, const char *what, GError *
 	return p;
 }
 
-static bool copy_action(const Pb__FileActionCopy *a, int root_fd, int source_fd, struct file_owner owner, cancel *c,
-			GError **error)
+static bool copy_action(const Pb__FileActionCopy *a, int root_fd, int source_fd, struct file_owner owner,
+			file_links *links, cancel *c, GError **error)
 {
 	g_autofree char *src = file_clean_path(a->src);
 	g_autofree char *dst = file_clean_path(a->dest);
@@ -308,6 +325,7 @@ static bool copy_action(const Pb__FileActionCopy *a, int root_fd, int source_fd,
 		.replace = a->alwaysreplaceexistingdestpaths,
 		.include = include,
 		.exclude = exclude,
+		.links = links,
 		.cancel = c,
 	};
 	for (guint i = 0; sources && i < sources->len; i++) {
@@ -319,14 +337,14 @@ static bool copy_action(const Pb__FileActionCopy *a, int root_fd, int source_fd,
 	return true;
 }
 
-bool file_action_run(const Pb__FileAction *a, int root_fd, int source_fd, struct file_owner owner, cancel *c,
-		     GError **error)
+bool file_action_run(const Pb__FileAction *a, int root_fd, int source_fd, struct file_owner owner, file_links *links,
+		     cancel *c, GError **error)
 {
 	switch (a->action_case) {
 	case PB__FILE_ACTION__ACTION_COPY:
-		return copy_action(a->copy, root_fd, source_fd, owner, c, error);
+		return copy_action(a->copy, root_fd, source_fd, owner, links, c, error);
 	case PB__FILE_ACTION__ACTION_MKFILE:
-		return make_file(a->mkfile, root_fd, owner, error);
+		return make_file(a->mkfile, root_fd, owner, links, error);
 	case PB__FILE_ACTION__ACTION_MKDIR:
 		return make_directory(a->mkdir, root_fd, owner, error);
 	case PB__FILE_ACTION__ACTION_RM:

@@ -136,7 +136,7 @@ static void split(const char *path, char **ret_parent, const char **ret_name)
 }
 
 /* Location and type of the source. */
-static int open_source(const struct file_copy *c, char **ret_name, struct stat *ret_st, GError **error)
+static int open_source(const struct file_copy *c, char **ret_path, char **ret_name, struct stat *ret_st, GError **error)
 {
 	g_autofree char *rooted = g_strconcat("/", c->src, NULL);
 	g_autofree char *clean = path_clean(rooted);
@@ -155,6 +155,7 @@ static int open_source(const struct file_copy *c, char **ret_name, struct stat *
 		return -1;
 	}
 	*ret_name = g_strdup(name);
+	*ret_path = g_steal_pointer(&real);
 	return fd_steal(&fd);
 }
 
@@ -200,7 +201,7 @@ static bool plan_target(const struct file_copy *c, bool is_directory, char **ret
 }
 
 static bool copy_to(const struct file_copy *c, struct file_dirs *dirs, int src_parent, const char *src_name,
-		    bool is_directory, GError **error)
+		    const char *src_path, bool is_directory, GError **error)
 {
 	g_autofree char *path = NULL, *directory = NULL, *parent = NULL;
 	const char *name;
@@ -213,21 +214,21 @@ static bool copy_to(const struct file_copy *c, struct file_dirs *dirs, int src_p
 	scoped_fd dst = path_open_errno(c->dst_root, parent, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, PATH_BENEATH);
 	if (dst < 0)
 		return error_set_errno(error, -dst, "open %s", parent);
-	return file_walk_run(c, src_parent, src_name, dst, name, path, error);
+	return file_walk_run(c, src_parent, src_name, src_path, dst, name, path, error);
 }
 
 bool file_copy_run(const struct file_copy *c, GError **error)
 {
 	struct file_dirs dirs;
 	struct stat st;
-	g_autofree char *name = NULL;
+	g_autofree char *name = NULL, *real = NULL;
 	file_dirs_init(&dirs, c->dst_root, c->owner, c->time_ns);
 	g_autofree char *wanted = destination_directory(c->dst);
 	g_autofree char *clean = path_clean(wanted);
 	g_autofree char *path = path_resolve(c->dst_root, clean, true, error);
 	scoped_fd dst = path ? file_dirs_make(&dirs, path, directory_mode(c), error) : -1;
-	scoped_fd src = dst >= 0 ? open_source(c, &name, &st, error) : -1;
-	bool ok = src >= 0 && copy_to(c, &dirs, src, name, S_ISDIR(st.st_mode), error);
+	scoped_fd src = dst >= 0 ? open_source(c, &real, &name, &st, error) : -1;
+	bool ok = src >= 0 && copy_to(c, &dirs, src, name, real, S_ISDIR(st.st_mode), error);
 	file_dirs_done(&dirs);
 	return ok;
 }

@@ -17,6 +17,7 @@
 #pragma once
 #include "base/cancel.h"
 #include "format/patterns.h"
+#include "ops/file_links.h"
 #include <sys/stat.h>
 
 struct file_owner {
@@ -54,6 +55,7 @@ struct file_copy { /* all borrowed */
 	bool follow_links;                 /* of src only */
 	bool replace;                      /* targets of another type are removed first */
 	const patterns *include, *exclude; /* NULL: none */
+	file_links *links;                 /* files may be linked to those of the source; NULL: they are copied */
 	cancel *cancel;
 };
 bool file_copy_run(const struct file_copy *copy, GError **error);

@@ -26,9 +26,10 @@ struct walk {
 	const struct file_copy *c;
 	int dst_parent;       /* borrowed */
 	const char *dst_name; /* name of the top in dst_parent; "" for a top that is the root */
-	const char *dst_path; /* path of the top, for messages */
-	tree_walk *tree;      /* data: struct directory; paths are matched by the patterns */
-	GHashTable *links;    /* struct tree_inode * to char *: path of the first copy, relative to dst_parent */
+	const char *src_path; /* of the top */
+	const char *dst_path;
+	tree_walk *tree;   /* data: struct directory; paths are matched by the patterns */
+	GHashTable *links; /* struct tree_inode * to char *: path of the first copy, relative to dst_parent */
 };
 
 /* An entry that is copied; a name "" is the directory itself. */
@@ -202,9 +203,43 @@ static bool try_link(struct walk *w, const struct item *it, bool *ret_done, GErr
 	return true;
 }
 
-static bool copy_regular(struct walk *w, const struct item *it, GError **error)
+/* Reports whether the copy would have the attributes of the source. */
+static bool is_unchanged(const struct file_copy *c, const struct stat *st)
+{
+	struct file_owner owner = owner_for(c, st);
+	mode_t mode;
+	return owner.uid == st->st_uid && owner.gid == st->st_gid && mode_for(c, st, &mode, NULL) &&
+	       mode == (st->st_mode & 07777) && (c->time_ns == -1 || c->time_ns == timespec_to_ns(&st->st_mtim));
+}
+
+/* Makes the copy a hard link to the source's file, if that is possible. dir: where the copy is; NULL: unknown. */
+static bool try_share(struct walk *w, const struct item *it, const struct directory *dir)
+{
+	const struct tree_inode key = {it->st.st_dev, it->st.st_ino};
+	if (!file_links_may(w->c->links, &it->st) || !is_unchanged(w->c, &it->st) ||
+	    g_hash_table_contains(w->links, &key))
+		return false;
+	struct timespec times[2];
+	bool sets_time = dir && (dir->set_info || dir->set_time);
+	if (sets_time)
+		times_for(w->c, &dir->st, times);
+	g_autofree char *from = path_join(w->src_path, it->rel);
+	const struct file_link link = {.from_dir = it->src_dir,
+				       .to_dir = it->dst_dir,
+				       .from_name = it->src_name,
+				       .to_name = it->dst_name,
+				       .from_path = from,
+				       .to_path = it->path,
+				       .st = &it->st,
+				       .dir_times = sets_time ? times : NULL};
+	return file_links_make(w->c->links, &link);
+}
+
+static bool copy_regular(struct walk *w, const struct item *it, const struct directory *dir, GError **error)
 {
 	bool linked;
+	if (try_share(w, it, dir))
+		return true;
 	if (!try_link(w, it, &linked, error))
 		return false;
 	if (linked)
@@ -224,10 +259,10 @@ static bool copy_regular(struct walk *w, const struct item *it, GError **error)
 	return true;
 }
 
-static bool copy_entry(struct walk *w, const struct item *it, GError **error)
+static bool copy_entry(struct walk *w, const struct item *it, const struct directory *dir, GError **error)
 {
 	if (S_ISREG(it->st.st_mode))
-		return copy_regular(w, it, error);
+		return copy_regular(w, it, dir, error);
 	if (S_ISLNK(it->st.st_mode)) {
 		char target[PATH_MAX];
 		ssize_t n = readlinkat(it->src_dir, it->src_name, target, sizeof target - 1);
@@ -296,7 +331,7 @@ static bool visit(struct walk *w, const struct tree_entry *e, GError **error)
 	it.dst_dir = e->pair_fd;
 	if (!parent->fresh && !clear_target(w, &it, error))
 		return false;
-	return S_ISDIR(it.st.st_mode) ? enter(w, &it, true, &d, error) : copy_entry(w, &it, error);
+	return S_ISDIR(it.st.st_mode) ? enter(w, &it, true, &d, error) : copy_entry(w, &it, parent, error);
 }
 
 static bool finish_directory(struct walk *w, const struct tree_entry *e, GError **error)
@@ -317,8 +352,8 @@ static bool finish_directory(struct walk *w, const struct tree_entry *e, GError 
 	       error_set_errno(error, errno, "failed to restore file timestamp: failed to utime %s", path);
 }
 
-bool file_walk_run(const struct file_copy *c, int src_parent, const char *src_name, int dst_parent,
-		   const char *dst_name, const char *dst_path, GError **error)
+bool file_walk_run(const struct file_copy *c, int src_parent, const char *src_name, const char *src_path,
+		   int dst_parent, const char *dst_name, const char *dst_path, GError **error)
 {
 	const struct tree_walk_options options = {.sorted = true,
 						  .data_size = sizeof(struct directory),
@@ -326,9 +361,10 @@ bool file_walk_run(const struct file_copy *c, int src_parent, const char *src_na
 						  .cancel = c->cancel};
 	g_autoptr(tree_walk) tree = tree_walk_new(&options);
 	g_autoptr(GHashTable) links = g_hash_table_new_full(tree_inode_hash, tree_inode_equal, g_free, g_free);
-	struct walk w = {c, dst_parent, dst_name, dst_path, tree, links};
+	struct walk w = {c, dst_parent, dst_name, src_path, dst_path, tree, links};
 	struct directory d = {0};
 	scoped_item top = {src_parent, dst_parent, src_name, dst_name, "", g_strdup(dst_path), {0}};
+	file_links_next(c->links);
 	if (!cancel_check(c->cancel, error))
 		return false;
 	if (fstatat(src_parent, src_name, &top.st, AT_SYMLINK_NOFOLLOW | (*src_name == '\0' ? AT_EMPTY_PATH : 0)) != 0)
@@ -336,7 +372,7 @@ bool file_walk_run(const struct file_copy *c, int src_parent, const char *src_na
 	if (!clear_target(&w, &top, error))
 		return false;
 	if (!S_ISDIR(top.st.st_mode))
-		return copy_entry(&w, &top, error);
+		return copy_entry(&w, &top, NULL, error);
 	if (!enter(&w, &top, true, &d, error))
 		return false;
 	for (const struct tree_entry *e; (e = tree_walk_next(tree, error));)

@@ -71,6 +71,26 @@ bool tree_remove_at(int parent_fd, const char *name, GError **error)
 	return r == 0 || error_set_errno(error, -r, "remove %s", name);
 }
 
+bool tree_copy_file(int from_dir, const char *from, int to_dir, const char *to, const struct stat *st, cancel *c,
+		    GError **error)
+{
+	scoped_fd src = path_open_regular_at(from_dir, from, O_RDONLY, NULL);
+	if (src < 0)
+		return error_set_errno(error, -src, "open %s", from);
+	scoped_fd dst = openat(to_dir, to, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (dst < 0)
+		return error_set_errno(error, errno, "create %s", to);
+	if (!file_copy_data(src, dst, st->st_size, c, error))
+		return false;
+	/* Owner first: changing it clears the set-id bits and capabilities. */
+	const struct timespec times[2] = {st->st_atim, st->st_mtim};
+	if (fchown(dst, st->st_uid, st->st_gid) < 0 || fchmod(dst, st->st_mode & 07777) < 0)
+		return error_set_errno(error, errno, "set owner and mode of %s", to);
+	if (!file_copy_xattrs(src, dst, error))
+		return false;
+	return futimens(dst, times) == 0 || error_set_errno(error, errno, "set times of %s", to);
+}
+
 struct tree_inode *tree_inode_new(const struct stat *st)
 {
 	struct tree_inode *i = g_new(struct tree_inode, 1);

@@ -28,6 +28,9 @@ struct tree_inode *tree_inode_new(const struct stat *st);
 guint tree_inode_hash(gconstpointer inode);
 gboolean tree_inode_equal(gconstpointer a, gconstpointer b);
 
+/* Creates a copy of a regular file with all of its metadata; st: of the file. A file that it could not complete stays. */
+bool tree_copy_file(int from_dir, const char *from, int to_dir, const char *to, const struct stat *st, cancel *c,
+		    GError **error);
 /* Copies data from src to dst: reflink, else copy_file_range (keeps holes), else read and write. */
 bool file_copy_data(int src_fd, int dst_fd, int64_t size, cancel *c, GError **error);
 /* Copies all xattrs of src to dst except those that overlayfs and the kernel manage; ENOTSUP is ignored. */

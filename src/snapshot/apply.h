@@ -44,7 +44,13 @@ struct apply_options {
 	bool whiteout_files;   /* OVERLAY for fuse-overlayfs: see whiteout_make */
 	bool user_xattrs;      /* OVERLAY: opaque marks are user.overlay.opaque, as in a user namespace */
 	bool allow_high_ratio; /* LIMIT_EXPANSION_RATIO is not enforced */
-	cancel *cancel;        /* may be NULL */
+	/*
+	 * ARCHIVE: called before attributes of an existing file are changed through a hard link, so that a file which
+	 * other trees have in common is replaced by a copy. May be NULL.
+	 */
+	bool (*unshare)(void *data, int dir_fd, const char *name, GError **error);
+	void *unshare_data;
+	cancel *cancel; /* may be NULL */
 };
 /* ARCHIVE mode stops reading at the archive's end: diff_id and stream_bytes are then undefined. */
 struct apply_result {

@@ -421,6 +421,9 @@ static bool add_hardlink(extractor *x, struct place *p, const struct entry *e, G
 		return error_set_errno(error, errno, "hard link to %s", e->link);
 	if (S_ISDIR(st.st_mode))
 		return error_set(error, ERROR_INVALID_ARGUMENT, "hard link to directory %s", e->link);
+	if (x->options.unshare && S_ISREG(st.st_mode) && st.st_nlink > 1 &&
+	    !x->options.unshare(x->options.unshare_data, target, name, error))
+		return false;
 	int r = linkat(target, name, p->fd, p->name, 0) < 0 ? -errno : 0;
 	if (r == -EEXIST && !same_inode(target, name, p->fd, p->name)) {
 		if (!remove_existing(x, p, error))

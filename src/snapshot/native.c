@@ -31,18 +31,6 @@ static bool set_owner_and_mode(int fd, const struct stat *st, GError **error)
 	return true;
 }
 
-static bool copy_file(int from_dir, int to_dir, const char *name, const struct stat *st, cancel *c, GError **error)
-{
-	scoped_fd from = path_open_regular_at(from_dir, name, O_RDONLY, NULL);
-	if (from < 0)
-		return error_set_errno(error, -from, "open %s", name);
-	scoped_fd to = openat(to_dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (to < 0)
-		return error_set_errno(error, errno, "create %s", name);
-	return file_copy_data(from, to, st->st_size, c, error) && set_owner_and_mode(to, st, error) &&
-	       file_copy_xattrs(from, to, error) && set_times(to, NULL, st, error);
-}
-
 static bool copy_symlink(int from_dir, int to_dir, const char *name, const struct stat *st, GError **error)
 {
 	char target[4097];
@@ -111,7 +99,7 @@ static bool copy_entry(struct copy *c, const struct tree_entry *e, GError **erro
 	if (copy_link(c, e, &st))
 		return true;
 	if (S_ISREG(st.st_mode))
-		return copy_file(from, to, e->name, &st, c->cancel, error);
+		return tree_copy_file(from, e->name, to, e->name, &st, c->cancel, error);
 	if (S_ISLNK(st.st_mode))
 		return copy_symlink(from, to, e->name, &st, error);
 	return copy_special(to, e->name, &st, error);

@@ -122,6 +122,11 @@ bool snapshotter_has_upper(const snapshotter *s)
 	return s->stacked && !s->is_fuse;
 }
 
+bool snapshotter_can_link(const snapshotter *s)
+{
+	return !s->keeper && !s->is_fuse;
+}
+
 int snapshotter_open_fs(const snapshotter *s, int dir_fd, GError **error)
 {
 	return overlay_open_part(dir_fd, "fs", s->keeper != NULL, error);

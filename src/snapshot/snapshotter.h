@@ -64,6 +64,9 @@ bool snapshotter_is_stacked(const snapshotter *s);
 /* Reports whether the "fs" directory of a stacked tree alone can be compared with the trees below: only with overlayfs. */
 bool snapshotter_has_upper(const snapshotter *s);
 
+/* Reports whether files of one tree can be hard-linked into the own directory of another. */
+bool snapshotter_can_link(const snapshotter *s);
+
 /*
  * Creates a new tree in dir_fd; parent_dir_fd -1: an empty tree. native copies the parent; share: hard-links the
  * parent's files instead, for a tree in which files are never modified in place.

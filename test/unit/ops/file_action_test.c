@@ -127,7 +127,7 @@ static const struct file_owner default_owner = {0};
 
 static bool run(struct fixture *f, Pb__FileAction *a, struct file_owner owner, GError **error)
 {
-	return file_action_run(a, f->dst, f->src, owner, NULL, error);
+	return file_action_run(a, f->dst, f->src, owner, NULL, NULL, error);
 }
 
 static void run_ok(struct fixture *f, Pb__FileAction *a, struct file_owner owner)

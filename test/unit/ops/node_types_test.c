@@ -39,7 +39,7 @@ static bool run_mkfile(struct trees *t, const char *path, GError **error)
 	m.data.len = 7;
 	a.action_case = PB__FILE_ACTION__ACTION_MKFILE;
 	a.mkfile = &m;
-	return file_action_run(&a, t->src, -1, same_owner, NULL, error);
+	return file_action_run(&a, t->src, -1, same_owner, NULL, NULL, error);
 }
 
 static bool mkfile(struct trees *t, GError **error)
@@ -65,7 +65,7 @@ static bool run_copy(struct trees *t, char *src, bool unpack, GError **error)
 	c.attemptunpackdockercompatibility = unpack;
 	a.action_case = PB__FILE_ACTION__ACTION_COPY;
 	a.copy = &c;
-	return file_action_run(&a, t->dst, t->src, same_owner, NULL, error);
+	return file_action_run(&a, t->dst, t->src, same_owner, NULL, NULL, error);
 }
 
 static bool copy_node(struct trees *t, GError **error)
@@ -90,7 +90,7 @@ static bool remove_node(struct trees *t, GError **error)
 	m.path = "/" NODE;
 	a.action_case = PB__FILE_ACTION__ACTION_RM;
 	a.rm = &m;
-	return file_action_run(&a, t->src, -1, same_owner, NULL, error);
+	return file_action_run(&a, t->src, -1, same_owner, NULL, NULL, error);
 }
 
 static bool look_up_user(struct trees *t, GError **error)
