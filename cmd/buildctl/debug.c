@@ -187,8 +187,8 @@ static const struct command info_command = {"info", "print the daemon's version"
 					    run_info};
 
 static const struct command *const debug_commands[] = {
-	&dump_llb_command, &workers_command,   &info_command,    &monitor_command,  &logs_command, &ctl_command,
-	&get_command,      &histories_command, &explain_command, &timeline_command, NULL};
+	&dump_llb_command, &workers_command,   &info_command,    &monitor_command, &logs_command,     &ctl_command,
+	&get_command,      &histories_command, &explain_command, &stuck_command,   &timeline_command, NULL};
 
 const struct command debug_command = {.name = "debug",
 				      .usage = "debug the daemon and its builds",

@@ -6,7 +6,7 @@
 #include "format/json_writer.h"
 
 extern const struct command histories_command, dump_llb_command, explain_command, logs_command, monitor_command,
-	ctl_command, get_command, timeline_command;
+	ctl_command, get_command, stuck_command, timeline_command;
 /* Formats WorkerInfo records as one line of JSON, with the keys of upstream's client. */
 /* Formats any event as Go's encoding/json does the generated struct: proto field names, no zero values, maps sorted. */
 char *history_json(const Control__BuildHistoryEvent *e);

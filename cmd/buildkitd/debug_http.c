@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "debug_http.h"
 #include "base/secret.h"
+#include "control/debug_text.h"
 #include "control/pages.h"
 #include "debug_access.h"
+#include "debug_process.h"
 #include "debug_server.h"
 #include "timeline/page.h"
 #include <dirent.h>
@@ -117,17 +119,77 @@ static const char *write_ready(debug_http *h, GString *out)
 	return ready ? OK : "503 Service Unavailable";
 }
 
+/* ---- pages that need the token */
+
+static const char *write_stuck(debug_http *h, GString *out)
+{
+	control_debug_stuck(h->source.builder, out);
+	return OK;
+}
+
+static const char *write_graph(debug_http *h, GString *out)
+{
+	control_debug_graph(h->source.builder, out);
+	return OK;
+}
+
+static const char *write_cache(debug_http *h, GString *out)
+{
+	control_debug_cache(h->source.builder, out);
+	return OK;
+}
+
+static const char *write_stacks(debug_http *h, GString *out)
+{
+	debug_process_threads(out);
+	return OK;
+}
+
+static const char *write_memory(debug_http *h, GString *out)
+{
+	debug_process_memory(out);
+	return OK;
+}
+
+static const char *write_files(debug_http *h, GString *out)
+{
+	debug_process_files(out);
+	return OK;
+}
+
+static const char *write_index(debug_http *h, GString *out);
+
 /* Writes the body and returns the status line's text. */
 typedef const char *(*page_fn)(debug_http *h, GString *out);
 static const struct page {
 	const char *path, *type;
 	page_fn write;
+	bool guarded; /* needs the token on tcp */
+	const char *text;
 } pages[] = {
-	{"/debug/vars", "application/json", write_vars},
-	{"/metrics", "text/plain; version=0.0.4", write_metrics},
-	{"/debug/threads", "text/plain", write_threads},
-	{"/readyz", "text/plain", write_ready},
+	{"/metrics", "text/plain; version=0.0.4", write_metrics, false, "metrics in Prometheus' text format"},
+	{"/readyz", "text/plain", write_ready, false, "whether the daemon accepts builds"},
+	{"/debug/vars", "application/json", write_vars, false, "the daemon's gauges as JSON"},
+	{"/debug/threads", "text/plain", write_threads, false, "ids and names of the threads"},
+	{"/debug", "text/plain", write_index, false, "this list"},
+	{"/debug/stuck", "text/plain", write_stuck, true, "what each running build waits for"},
+	{"/debug/graph", "text/plain", write_graph, true,
+	 "vertices, edges, cache keys and work items of running builds"},
+	{"/debug/cache", "text/plain", write_cache, true, "cache records"},
+	{"/debug/stacks", "text/plain", write_stacks, true,
+	 "threads: state, CPU time, system call, stack in the kernel"},
+	{"/debug/memory", "text/plain", write_memory, true, "memory of malloc, and of all mappings"},
+	{"/debug/fds", "text/plain", write_files, true, "open descriptors"},
 };
+
+static const char *write_index(debug_http *h, GString *out)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(pages); i++)
+		g_string_append_printf(out, "%-16s %s%s\n", pages[i].path, pages[i].text,
+				       pages[i].guarded ? " (with a token on tcp)" : "");
+	g_string_append_printf(out, "%-16s builds, for a browser (with a token on tcp)\n", "/");
+	return OK;
+}
 
 /* ---- answers */
 
@@ -217,16 +279,26 @@ static void login(debug_http *h, GString *out, const struct http_request *r, con
 		refuse(h, out, DEBUG_ACCESS_TOKEN);
 }
 
+/* False: the request was answered here. */
+static bool may_see(debug_http *h, GString *out, const struct http_request *r)
+{
+	enum debug_access_result result = debug_access_check(h->access, r);
+	scoped_secret token = http_form_get(r->query, "token");
+	if (result != DEBUG_ACCESS_HOST && debug_access_is_token(h->access, token))
+		put_login(h, out, r->path);
+	else if (result != DEBUG_ACCESS_OK)
+		refuse(h, out, result);
+	else
+		return true;
+	return false;
+}
+
 static void answer_build_page(debug_http *h, GString *out, const struct http_request *r)
 {
 	struct control_page page;
-	enum debug_access_result result = debug_access_check(h->access, r);
-	scoped_secret token = http_form_get(r->query, "token");
-	if (result != DEBUG_ACCESS_HOST && debug_access_is_token(h->access, token)) {
-		put_login(h, out, r->path);
-	} else if (result != DEBUG_ACCESS_OK) {
-		refuse(h, out, result);
-	} else if (control_pages_get(h->builds, r->path, r->query, &page)) {
+	if (!may_see(h, out, r))
+		return;
+	if (control_pages_get(h->builds, r->path, r->query, &page)) {
 		put_page(h, out, &page, "");
 		control_page_clear(&page);
 	} else {
@@ -257,6 +329,8 @@ static void answer(const struct http_request *r, const char *body, GString *out,
 	for (size_t i = 0; i < G_N_ELEMENTS(pages); i++) {
 		if (strcmp(pages[i].path, r->path) != 0)
 			continue;
+		if (pages[i].guarded && !may_see(h, out, r))
+			return;
 		g_autoptr(GString) text = g_string_new(NULL);
 		const char *status = pages[i].write(h, text);
 		put_answer(out, status, pages[i].type, "", text->str, text->len);

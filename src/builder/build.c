@@ -107,6 +107,11 @@ history *builder_history(builder *b)
 	return b->options.history;
 }
 
+solver *builder_solver(builder *b)
+{
+	return b->options.solver;
+}
+
 build_metrics *builder_metrics(builder *b)
 {
 	return b->metrics;

@@ -64,6 +64,7 @@ void builder_free(builder *b);      /* call after all builds have ended */
 worker *builder_worker(builder *b); /* returns the default worker */
 worker *const *builder_workers(builder *b, size_t *ret_n);
 history *builder_history(builder *b);
+solver *builder_solver(builder *b);
 build_metrics *builder_metrics(builder *b);
 size_t builder_running(builder *b);
 /* Refuses further builds: UNAVAILABLE. Running ones go on. */

@@ -2,6 +2,7 @@
 #include "control/control.h"
 #include "control.pb-c.h"
 #include "content.pb-c.h"
+#include "debug.pb-c.h"
 #include "empty.pb-c.h"
 #include "explain.pb-c.h"
 #include "format/gotype.h"

@@ -10,6 +10,7 @@
 #pragma once
 #include "builder/build.h"
 #include "control/methods.h"
+#include "debug.pb-c.h"
 #include "explain.pb-c.h"
 #include "rpc/rpc.h"
 #include "session/session.h"
@@ -34,5 +35,7 @@ CONTROL_STREAM_METHODS(DECLARE_STREAM)
 CONTROL_TURN_METHODS(DECLARE_TURN)
 /* Why steps of a build ran again; NULL if that is disabled. guard_free. */
 Explain__ExplainResponse *control_explain_build(builder *b, const char *ref);
+/* What each running build waits for. guard_free. */
+Debug__StuckResponse *control_stuck_new(builder *b);
 /* Sends "buildkit-current-timestamp" immediately, so that clients can correct their clock. */
 bool control_send_timestamp(rpc_call *call, GError **error);

@@ -18,6 +18,7 @@
 	X(CONTROL "DiskUsage", control__disk_usage_request, control_disk_usage)                                        \
 	X(CONTROL "UpdateBuildHistory", control__update_build_history_request, control_update_history)                 \
 	X("/buildkitc.explain.v1.Explain/Explain", explain__explain_request, control_explain)                          \
+	X("/buildkitc.debug.v1.Debug/Stuck", debug__stuck_request, control_stuck)                                      \
 	X(CONTENT "Info", content__info_request, control_content_info)                                                 \
 	X(CONTENT "Status", content__status_request, control_content_status)                                           \
 	X(CONTENT "ListStatuses", content__list_statuses_request, control_content_statuses)                            \

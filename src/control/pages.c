@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "control.pb-c.h"
 #include "control/control.h"
+#include "control/pages_internal.h"
 #include "format/http_request.h"
 #include "history/status_wire.h"
 #include "progress/log_file.h"
@@ -73,11 +74,14 @@ static void ignore_log(void *data, bool end)
 {
 }
 
-/* The current events of all builds or one; freeing the array frees them. */
-static GPtrArray *list_events(builder *b, const char *ref)
+GPtrArray *control_pages_events(builder *b, const char *ref, bool active_only)
 {
 	static const char *const no_filters[] = {NULL};
-	struct history_query query = {.ref = ref, .early_exit = true, .filters = no_filters, .limit = LISTED_BUILDS};
+	struct history_query query = {.active_only = active_only,
+				      .ref = ref,
+				      .early_exit = true,
+				      .filters = no_filters,
+				      .limit = LISTED_BUILDS};
 	GPtrArray *events = g_ptr_array_new_with_free_func(guard_free);
 	history_listener *l = history_listen(builder_history(b), &query, ignore_events, NULL, NULL);
 	while (l) {
@@ -122,6 +126,20 @@ static void read_progress(struct viewed *v)
 	}
 	if (end)
 		g_clear_pointer(&v->reader, progress_reader_free);
+}
+
+timeline *control_pages_running(builder *b, const Control__BuildHistoryRecord *record)
+{
+	struct viewed v = {.timeline = timeline_new(record->ref, record)};
+	progress_log *log = builder_peek_log(b, record->ref);
+	if (log) {
+		v.reader = progress_reader_new(log, NULL);
+		progress_reader_set_notify(v.reader, ignore_log, NULL);
+		progress_log_unref(log);
+	}
+	read_progress(&v);
+	progress_reader_free(v.reader);
+	return v.timeline;
 }
 
 static void read_stored(control_pages *p, struct viewed *v, const char *ref)
@@ -186,7 +204,7 @@ static void complete(control_pages *p, struct viewed *v, const char *ref, const 
 static struct viewed *find_build(control_pages *p, const char *ref)
 {
 	gint64 now_us = g_get_monotonic_time();
-	g_autoptr(GPtrArray) events = *ref ? list_events(p->builder, ref) : g_ptr_array_new();
+	g_autoptr(GPtrArray) events = *ref ? control_pages_events(p->builder, ref, false) : g_ptr_array_new();
 	if (events->len == 0) {
 		g_hash_table_remove(p->viewed, ref);
 		return NULL;
@@ -228,7 +246,7 @@ static int compare_created(const void *a, const void *b)
 
 static void put_list(control_pages *p, struct control_page *ret)
 {
-	g_autoptr(GPtrArray) events = list_events(p->builder, "");
+	g_autoptr(GPtrArray) events = control_pages_events(p->builder, "", false);
 	g_autoptr(GPtrArray) titles = g_ptr_array_new_with_free_func((GDestroyNotify)timeline_free);
 	g_autofree struct timeline_entry *entries = g_new0(struct timeline_entry, events->len + 1);
 	for (guint i = 0; i < events->len; i++) {

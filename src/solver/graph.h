@@ -183,6 +183,7 @@ struct task {
 	struct record record; /* loads; owned */
 	bool waits_for_slot;
 	bool has_slot;
+	gint64 since_us; /* monotonic; when it was started or got its slot */
 	/* results */
 	bool ok;
 	GError *error; /* owned */

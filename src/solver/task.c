@@ -56,6 +56,7 @@ static bool takes_slot(const struct task *t)
 /* Hands it to a worker, or queues it for a slot. */
 static void hand_out(solver *s, struct task *t)
 {
+	t->since_us = g_get_monotonic_time();
 	if (takes_slot(t)) {
 		if (s->slots_used >= s->options.max_parallelism) {
 			t->waits_for_slot = true;
@@ -175,6 +176,7 @@ void task_start_map(struct vertex *v)
 		return;
 	struct task *t = task_new(v, TASK_MAP);
 	t->phase = v->maps->len;
+	t->since_us = g_get_monotonic_time();
 	v->map_task = t;
 	if (!v->op.map_is_pure) {
 		dispatch(v->solver, t);

@@ -251,6 +251,7 @@ static void update_status(timeline *t, const Control__VertexStatus *wire)
 	known->start_ns = message_time_ns(wire->started);
 	known->end_ns = message_time_ns(wire->completed);
 	known->time_ns = message_time_ns(wire->timestamp);
+	s->updated_ns = MAX(s->updated_ns, known->time_ns);
 }
 
 /* A line begins with the seconds since the step started. */
@@ -268,6 +269,7 @@ static void update_log(timeline *t, const Control__VertexLog *wire)
 	if (!s)
 		return;
 	s->version = t->version;
+	s->updated_ns = MAX(s->updated_ns, message_time_ns(wire->timestamp));
 	const char *at = (const char *)wire->msg.data, *end = at + wire->msg.len;
 	if (s->log->len + wire->msg.len > TIMELINE_STEP_LOG_BYTES ||
 	    t->log_bytes + wire->msg.len > TIMELINE_LOG_BYTES) {

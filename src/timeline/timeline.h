@@ -67,6 +67,7 @@ struct timeline_step {
 	char *miss;          /* why the step ran although it ran before, or NULL */
 	GPtrArray *changes;  /* element type: char *: facts and files that differ */
 	char *compared_with; /* the build that they were compared with, or NULL */
+	int64_t updated_ns;  /* last progress or output; 0: none */
 	uint64_t version;    /* that of the timeline when the step last changed */
 	/* set by timeline_analyze */
 	bool critical;

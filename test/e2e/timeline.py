@@ -100,6 +100,25 @@ def live(ref, name):
     assert step(build, "load build definition")["state"] == "done"
 
 
+def state(ref, name):
+    """The pages about the daemon: the build runs, and the step with that name."""
+    for path in ("/debug/stuck", "/debug/graph", "/debug/cache", "/debug/stacks", "/debug/memory", "/debug/fds"):
+        assert get(path)[0] == 401, path
+        assert get(path, Authorization=f"Bearer {token}", Host="attacker.example")[0] == 403, path
+        assert path in page("/debug"), path
+    stuck = page("/debug/stuck")
+    assert f"build {ref}, running for " in stuck and name in stuck and "running for" in stuck.split(name)[1], stuck
+    graph = page("/debug/graph")
+    assert f"build {ref}\n  running for " in graph and name in graph and "    key " in graph, graph
+    cache = page("/debug/cache")
+    assert re.search(r"^worker \w+: [1-9][0-9]* records$", cache, re.M) and "in use" in cache, cache
+    threads = page("/debug/stacks")
+    assert re.search(r"^[0-9]+ solver\n    state [A-Z], CPU time ", threads, re.M), threads
+    memory = page("/debug/memory")
+    assert re.search(r"^in_use [1-9]", memory, re.M) and "Rss:" in memory, memory
+    assert re.search(r"^[0-9]+ socket:", page("/debug/fds"), re.M)
+
+
 def complete(ref, name, text):
     """The build failed in the step with that name, whose log contains the text."""
     build = data(ref)

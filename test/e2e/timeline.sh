@@ -47,6 +47,12 @@ start_build "$WORK/log2" "$WORK/c" --ref-file "$WORK/ref"
 await napping
 ref=$("$BIN/buildctl" debug histories | sed -n 's/^STARTED[[:space:]]*\([^[:space:]]*\).*/\1/p')
 check live "$ref" "sleep $NAP"
+check state "$ref" "sleep $NAP"
+"$BIN/buildctl" debug stuck > "$WORK/stuck" || fail "debug stuck"
+grep -A 2 "^build $ref, running for" "$WORK/stuck" | grep -A 1 "sleep $NAP" | grep -q '^        running for .*, last progress .* ago$' ||
+	{ cat "$WORK/stuck"; fail "debug stuck"; }
+"$BIN/buildctl" debug stuck --format '{{range .builds}}{{.ref}} {{range .waits}}{{.what}}{{end}}{{end}}' | grep -q "^$ref running" ||
+	fail "debug stuck --format"
 python3 "$HERE/timeline.py" "$address" "$token" browser_live "$ref" "sleep $NAP" "$WORK/profile2" > "$WORK/watched" 2>&1 &
 watch=$!
 wait_for ready "$WORK/watched" 60
@@ -54,6 +60,7 @@ kill -KILL "$(pgrep -f "^sleep $NAP\$")"
 wait_client && fail "the build did not fail"
 wait $watch || { cat "$WORK/watched"; fail "the browser did not see the end"; }
 check complete "$ref" "sleep $NAP" started
+[ "$("$BIN/buildctl" debug stuck)" = "no build is running" ] || fail "stuck without builds"
 
 # The token stays; on a unix socket none is needed.
 stop_daemon

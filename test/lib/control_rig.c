@@ -23,6 +23,11 @@ history *builder_history(builder *b)
 	return the_rig->history;
 }
 
+solver *builder_solver(builder *b)
+{
+	return the_rig->solver;
+}
+
 bool builder_solve(builder *b, const struct build_request *request, cancel *c, GHashTable **ret_response,
 		   GError **error)
 {
@@ -84,6 +89,8 @@ void control_rig_init(struct control_rig *r)
 	r->worker.labels = g_hash_table_new(g_str_hash, g_str_equal);
 	g_hash_table_insert(r->worker.labels, (void *)"a.b", (void *)"c");
 	r->workers[0] = &r->worker;
+	r->solver = solver_new(&(struct solver_options){.root_fd = -1}, &error);
+	g_assert_no_error(error);
 	r->control = (struct control){.builder = (builder *)r, .sessions = session_registry_new()};
 	rpc_pair_init(&r->pair);
 	control_register(r->pair.server, &r->control);
@@ -94,6 +101,7 @@ void control_rig_clear(struct control_rig *r)
 {
 	rpc_pair_clear(&r->pair);
 	session_registry_free(r->control.sessions);
+	solver_free(r->solver);
 	g_assert_null(r->notify);
 	g_hash_table_unref(r->worker.labels);
 	progress_log_unref(r->log);

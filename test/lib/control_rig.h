@@ -19,6 +19,7 @@
 struct control_rig {
 	struct rig cache;
 	history *history;
+	solver *solver; /* without builds */
 	worker worker, *workers[1];
 	struct control control;
 	struct rpc_pair pair;

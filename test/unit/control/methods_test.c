@@ -3,6 +3,7 @@
 #include "api/message.h"
 #include "content.pb-c.h"
 #include "control.pb-c.h"
+#include "debug.pb-c.h"
 #include "empty.pb-c.h"
 #include "explain.pb-c.h"
 #include "gateway.pb-c.h"
@@ -480,6 +481,37 @@ static void test_no_build(struct control_rig *r, gconstpointer data)
 	guard_free(accepted);
 }
 
+/* ---- what builds wait for */
+
+static void test_stuck(struct control_rig *r, gconstpointer data)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GHashTable) none = g_hash_table_new(g_str_hash, g_str_equal);
+	struct history_build build = {.ref = "r1", .frontend = "", .frontend_attrs = none, .started_ns = now_ns()};
+	Debug__StuckRequest request = DEBUG__STUCK_REQUEST__INIT;
+	history_started(r->history, &build);
+	control_rig_begin(r, "r1");
+	g_autoptr(progress_sink) sink =
+		progress_sink_new(&(struct progress_vertex){.digest = "d", .name = "exporting"});
+	progress_sink_add(sink, r->log);
+	progress_sink_start(sink);
+	int64_t started_ns;
+	progress_status_start(sink, "pushing layers", NULL, &started_ns);
+	Debug__StuckResponse *reply =
+		CONTROL_CALL(r, "/buildkitc.debug.v1.Debug/Stuck", &request, debug__stuck_response, &error);
+	g_assert_no_error(error);
+	g_assert_cmpstr(reply->problem, ==, "");
+	g_assert_cmpuint(reply->n_builds, ==, 1);
+	g_assert_cmpstr(reply->builds[0]->ref, ==, "r1");
+	g_assert_cmpuint(reply->builds[0]->n_waits, ==, 1);
+	const Debug__Wait *w = reply->builds[0]->waits[0];
+	g_assert_cmpstr(w->step, ==, "exporting");
+	g_assert_cmpstr(w->what, ==, "pushing layers");
+	g_assert_cmpint(w->duration, >=, 0);
+	g_assert_cmpint(w->silent, >=, 0);
+	guard_free(reply);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -492,6 +524,7 @@ int main(int argc, char **argv)
 	g_test_add("/control/content/list", struct control_rig, NULL, setup, test_content_list, teardown);
 	g_test_add("/control/content/writes", struct control_rig, NULL, setup, test_content_writes, teardown);
 	g_test_add("/control/explain", struct control_rig, NULL, setup, test_explain, teardown);
+	g_test_add("/control/stuck", struct control_rig, NULL, setup, test_stuck, teardown);
 	g_test_add("/control/no-build", struct control_rig, NULL, setup, test_no_build, teardown);
 	return g_test_run();
 }
