@@ -46,7 +46,7 @@ typedef struct worker {
 	struct source_context source_context;
 	const struct image_store *images;   /* borrowed from backing; NULL: none */
 	struct containerd_backing *backing; /* owned; NULL: the OCI worker */
-	struct proxy_snapshotter *proxy;    /* owned; NULL: the OCI worker has our snapshotters */
+	struct worker_proxy *proxy;         /* owned; NULL: the OCI worker has our snapshotters */
 	int max_parallelism;
 	fingerprint_store *fingerprints; /* NULL: misses are not explained */
 	GHashTable *cache_mounts;        /* ops/cache_mount.c: shared writers by key */
