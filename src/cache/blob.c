@@ -65,12 +65,20 @@ bool blob_stream(cache_ref *r, cancel *stop, bytes_sink_fn sink, void *data, GEr
 	return (is_one_layer(r) ? stream_upper : stream_trees)(r, &options, sink, data, error);
 }
 
+static bool is_windows(const cache_ref *r)
+{
+	g_mutex_lock(&r->cache->mu);
+	bool ret = record_is_windows_locked(r);
+	g_mutex_unlock(&r->cache->mu);
+	return ret;
+}
+
 static oci_descriptor *make(cache_ref *r, bool by_layer, enum compression compression, int level, struct work *work,
 			    struct digest *ret_diff_id, GError **error)
 {
 	cache *c = r->cache;
 	g_autoptr(layer_writer) w = layer_writer_new(c->blobs, compression, level, error);
-	struct diff_options options = {.cancel = work ? work->cancel : NULL};
+	struct diff_options options = {.windows = is_windows(r), .cancel = work ? work->cancel : NULL};
 	if (!w || !(by_layer ? stream_upper : stream_trees)(r, &options, layer_writer_write, w, error) ||
 	    !layer_writer_finish(w, NULL, error))
 		return NULL;

@@ -74,6 +74,7 @@ struct cache_record_options {
 	 * joined by commas. A snapshotter can then use the layer without fetching it. Both may be NULL.
 	 */
 	const char *image_reference, *image_layers;
+	const char *layer_os; /* for cache_add_layer: the value CACHE_LAYER_OS of a new record; NULL: none */
 };
 cache_ref *cache_ref_ref(cache_ref *r);
 /* Dropping the last ref of a mutable record with the default policy removes the record. NULL is allowed. */
@@ -130,10 +131,12 @@ char **cache_find_named(cache *c, const char *name);
  */
 void cache_forget_named(cache *c, const char *name, bool prefix);
 /*
- * Small values stored with a record ("http.etag"). CACHE_LAYER_OS: the operating system that a pulled layer is for,
- * unless it is Linux. Windows layers keep their files below Files, beside Hives, and are refused when they are
- * unpacked.
+ * Small values stored with a record ("http.etag"). CACHE_LAYER_OS: the operating system of the image that a layer was
+ * pulled or imported for: CACHE_OS_WINDOWS, or CACHE_OS_UNKNOWN; Linux: no value. It also holds for records above the
+ * layer. Layers of Windows images have another form (snapshot/windows_layer.h).
  */
+#define CACHE_OS_WINDOWS "windows"
+#define CACHE_OS_UNKNOWN "unknown"
 #define CACHE_LAYER_OS "layer.os"
 bool cache_ref_set_value(cache_ref *r, const char *key, const void *bytes, size_t n, GError **error);
 GBytes *cache_ref_get_value(cache_ref *r, const char *key);

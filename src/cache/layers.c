@@ -60,6 +60,8 @@ cache_ref *cache_add_layer(cache *c, cache_ref *parent, const oci_layer *layer, 
 	} else {
 		record_add_locked(c, fresh);
 		record_dirty_locked(fresh);
+		if (options && options->layer_os)
+			record_set_value_locked(fresh, CACHE_LAYER_OS, options->layer_os, strlen(options->layer_os));
 		have = fresh;
 	}
 	g_mutex_unlock(&c->mu);
@@ -102,12 +104,26 @@ static bool needs_making(cache *c, const cache_ref *r, const struct cache_layer_
 	return (r->tree || r->kind == RECORD_DIFF) && !r->provider && !blob_store_has(c->blobs, &r->blob->digest);
 }
 
-static bool make_blobs(cache *c, GPtrArray *chain, const struct cache_layer_options *options, struct work *work,
-		       GError **error)
+/* A layer has one form: one that was made for a Linux image cannot be merged onto a Windows image. */
+static bool check_systems_locked(const cache_ref *of, const GPtrArray *chain, GError **error)
+{
+	for (guint i = 0; of && record_is_windows_locked(of) && i < chain->len; i++)
+		if (!record_is_windows_locked(chain->pdata[i]))
+			return error_set(error, ERROR_UNIMPLEMENTED,
+					 "merges of layers of a Windows image with other layers are not supported yet");
+	return true;
+}
+
+static bool make_blobs(cache *c, const cache_ref *of, GPtrArray *chain, const struct cache_layer_options *options,
+		       struct work *work, GError **error)
 {
 	struct making m = {.options = options, .work = work};
 	g_autoptr(GPtrArray) todo = g_ptr_array_new();
 	g_mutex_lock(&c->mu);
+	if (!check_systems_locked(of, chain, error)) {
+		g_mutex_unlock(&c->mu);
+		return false;
+	}
 	for (guint i = 0; i < chain->len; i++) {
 		cache_ref *r = chain->pdata[i];
 		record_restore_provider_locked(r);
@@ -219,7 +235,8 @@ GPtrArray *cache_ref_layers(cache *c, cache_ref *r, const struct cache_layer_opt
 {
 	g_autoptr(GPtrArray) results = g_ptr_array_new_with_free_func(result_free);
 	g_autoptr(GPtrArray) chain = merge_units(r);
-	if (!make_blobs(c, chain, options, work, error) || (options->fetch && !record_fetch_all(c, chain, work, error)))
+	if (!make_blobs(c, r, chain, options, work, error) ||
+	    (options->fetch && !record_fetch_all(c, chain, work, error)))
 		return NULL;
 	g_mutex_lock(&c->mu);
 	for (guint i = 0; i < chain->len; i++) {

@@ -433,14 +433,19 @@ void cache_forget_named(cache *c, const char *name, bool prefix)
 	record_release_dead(c);
 }
 
-bool cache_ref_set_value(cache_ref *r, const char *key, const void *bytes, size_t n, GError **error)
+void record_set_value_locked(cache_ref *r, const char *key, const void *bytes, size_t n)
 {
-	g_mutex_lock(&r->cache->mu);
 	if (!r->values)
 		r->values = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_bytes_unref);
 	g_hash_table_replace(r->values, g_strdup(key), g_bytes_new(bytes, n));
 	r->values_dirty = true;
 	record_dirty_locked(r);
+}
+
+bool cache_ref_set_value(cache_ref *r, const char *key, const void *bytes, size_t n, GError **error)
+{
+	g_mutex_lock(&r->cache->mu);
+	record_set_value_locked(r, key, bytes, n);
 	g_mutex_unlock(&r->cache->mu);
 	return true;
 }
@@ -453,4 +458,25 @@ GBytes *cache_ref_get_value(cache_ref *r, const char *key)
 		g_bytes_ref(bytes);
 	g_mutex_unlock(&r->cache->mu);
 	return bytes;
+}
+
+/* ---- systems */
+bool record_has_os_locked(const cache_ref *r, const char *os)
+{
+	GBytes *value = r->values ? g_hash_table_lookup(r->values, CACHE_LAYER_OS) : NULL;
+	return value && g_bytes_get_size(value) == strlen(os) &&
+	       memcmp(g_bytes_get_data(value, NULL), os, strlen(os)) == 0;
+}
+
+/* As upstream, differences have the form of Linux layers. Inputs of a merge are not merges themselves. */
+bool record_is_windows_locked(const cache_ref *r)
+{
+	for (const cache_ref *at = r; at; at = at->parent) {
+		if (record_has_os_locked(at, CACHE_OS_WINDOWS))
+			return true;
+		for (guint i = 0; at->kind == RECORD_MERGE && i < at->inputs->len; i++)
+			if (at->inputs->pdata[i] && record_is_windows_locked(at->inputs->pdata[i]))
+				return true;
+	}
+	return false;
 }

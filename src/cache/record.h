@@ -174,6 +174,12 @@ void record_chain_locked(cache_ref *r);
 /* Frees killed records and calls the removed hook. Call without locks. */
 void record_release_dead(cache *c);
 
+void record_set_value_locked(cache_ref *r, const char *key, const void *bytes, size_t n);
+/* Reports whether its layers are those of a Windows image: its own, or one below it. */
+bool record_is_windows_locked(const cache_ref *r);
+/* Reports whether r itself has this value of CACHE_LAYER_OS. */
+bool record_has_os_locked(const cache_ref *r, const char *os);
+
 /* ---- documents.c */
 /* Calls fn with the digest of each blob that the record names: its layer, variants, documents. */
 void record_each_blob(const cache_ref *r, void (*fn)(const struct digest *digest, void *data), void *data);

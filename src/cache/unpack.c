@@ -59,9 +59,10 @@ static GArray *open_lowers(cache *c, const struct tree *t, GError **error)
 	return g_steal_pointer(&fds);
 }
 
-static bool apply(cache *c, struct tree *t, const oci_descriptor *blob, struct work *work, struct apply_result *ret,
-		  GError **error)
+static bool apply(cache_ref *r, struct tree *t, struct work *work, struct apply_result *ret, GError **error)
 {
+	cache *c = r->cache;
+	const oci_descriptor *blob = r->blob;
 	scoped_fd fd = blob_store_find(c->blobs, &blob->digest, error);
 	if (fd < 0) {
 		if (error && !*error)
@@ -85,6 +86,10 @@ static bool apply(cache *c, struct tree *t, const oci_descriptor *blob, struct w
 		.whiteout_files = !snapshotter_has_upper(c->snapshotter),
 		.cancel = work ? work->cancel : NULL,
 	};
+	g_mutex_lock(&c->mu);
+	options.windows = record_is_windows_locked(r);
+	options.refuse_windows = !options.windows && record_has_os_locked(r, CACHE_OS_UNKNOWN);
+	g_mutex_unlock(&c->mu);
 	return apply_blob(fd, fs, &options, ret, error);
 }
 
@@ -96,7 +101,7 @@ static struct tree *extract(cache_ref *r, guint layer, struct tree *parent, stru
 	struct tree *t = tree_create(c, r->id, parent, false, work ? work->cancel : NULL, error);
 	if (!t)
 		return NULL;
-	bool ok = apply(c, t, r->blob, work, &result, error);
+	bool ok = apply(r, t, work, &result, error);
 	if (ok && !digest_equal(&result.diff_id, &r->diff_id))
 		ok = error_set(error, ERROR_DATA_LOSS, "layer %u: diff id mismatch: expected %s, got %s", layer,
 			       r->diff_id.text, result.diff_id.text);
@@ -145,22 +150,11 @@ static void adopt_locked(cache_ref *r, struct tree *t)
 	record_changed_locked(r);
 }
 
-static bool check_system_locked(const cache_ref *r, GError **error)
-{
-	return !r->values || !g_hash_table_contains(r->values, CACHE_LAYER_OS) ||
-	       error_set(error, ERROR_UNIMPLEMENTED,
-			 "unpack layer %s: layers of Windows images are not supported yet, "
-			 "only images that use them unchanged",
-			 r->blob ? r->blob->digest.text : r->id);
-}
-
 static bool unpack_claimed_locked(cache_ref *r, guint layer, fetch_group *blobs, struct work *work, GError **error)
 {
 	cache *c = r->cache;
 	struct tree *t = shared_tree_locked(r);
 	struct tree *parent = r->parent ? r->parent->tree : NULL;
-	if (!t && !check_system_locked(r, error))
-		return false;
 	if (!t && r->kind != RECORD_LAYER) {
 		g_mutex_unlock(&c->mu);
 		t = merge_make_tree(r, work, error);

@@ -38,7 +38,7 @@ struct tar_entry {
 	const char *link;         /* NULL or "": none */
 	const char *user, *group; /* not written */
 	char type;    /* '0' file, '1' hard link, '2' symlink, '3' char, '4' block, '5' directory, '6' FIFO */
-	int64_t mode; /* permission bits */
+	int64_t mode; /* permission bits; a writer may add those of the file type */
 	int64_t uid, gid;
 	int64_t size; /* bytes of data that follow */
 	int64_t mtime_s;
@@ -47,6 +47,9 @@ struct tar_entry {
 	bool is_sparse;                 /* read only: the contents are GNU sparse data (pax), not those of the file */
 	const struct tar_xattr *xattrs; /* sorted by name */
 	size_t n_xattrs;
+	/* Not read: further pax records, sorted by key; their keys begin with a letter below S. */
+	const struct tar_xattr *records;
+	size_t n_records;
 };
 
 /* ---- fields and records */

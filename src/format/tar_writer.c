@@ -143,6 +143,8 @@ static void block_fill(struct tar_block *b, const struct tar_entry *e, GByteArra
 	tar_number_write(b->mode, sizeof b->mode, e->mode);
 	tar_number_write(b->device_major, sizeof b->device_major, e->device_major);
 	tar_number_write(b->device_minor, sizeof b->device_minor, e->device_minor);
+	for (size_t i = 0; i < e->n_records; i++)
+		tar_record_write(pax, "", e->records[i].name, e->records[i].value, e->records[i].len);
 	for (size_t i = 0; i < e->n_xattrs; i++)
 		tar_record_write(pax, "SCHILY.xattr.", e->xattrs[i].name, e->xattrs[i].value, e->xattrs[i].len);
 	if (!tar_number_write(b->gid, sizeof b->gid, e->gid))

@@ -311,8 +311,10 @@ static cache_ref *add_layer(const remote_import *r, const struct part *p, guint 
 				  digest->text);
 	g_autofree char *description =
 		layer->description ? g_strdup(layer->description) : g_strconcat("imported ", digest->text, NULL);
-	struct cache_record_options options = {
-		.description = description, .created_ns = layer->created_ns, .progress = work->progress};
+	struct cache_record_options options = {.description = description,
+					       .created_ns = layer->created_ns,
+					       .progress = work->progress,
+					       .layer_os = CACHE_OS_UNKNOWN};
 	return cache_add_layer(r->context.cache, parent, layer, p->provider, &options, error);
 }
 

@@ -9,6 +9,7 @@
 #include "snapshot/byte_pipe.h"
 #include "snapshot/extract.h"
 #include "snapshot/libarchive.h"
+#include "snapshot/windows_layer.h"
 #include "base/limits.h"
 #include "base/scope.h"
 #include "os/file.h"
@@ -209,6 +210,29 @@ static bool copy_data(struct reader *r, const struct entry *e, int fd, GError **
 	return end == e->size || ftruncate(fd, e->size) == 0 || error_set_errno(error, errno, "truncate %s", e->name);
 }
 
+/* Windows layers: entries outside of the tree are not examined further. */
+static bool is_of_tree(const struct reader *r, struct archive_entry *from)
+{
+	const char *name = r->options->windows ? libarchive.entry_pathname(from) : NULL;
+	return !name || windows_tree_name(name);
+}
+
+static void to_tree(struct entry *e)
+{
+	e->name = windows_tree_name(e->name);
+	if (e->link)
+		e->link = windows_tree_link(e->link);
+}
+
+/* Layers of Linux images have a slash after the names of directories. */
+static bool check_first(const struct reader *r, const struct entry *e, GError **error)
+{
+	bool is_windows = e->type == ENTRY_DIR && windows_is_top(e->name);
+	return !r->options->refuse_windows || !is_windows ||
+	       error_set(error, ERROR_UNIMPLEMENTED,
+			 "the layer is one of a Windows image, which is not supported where its image is not known");
+}
+
 static bool extract_all(struct reader *r, int root_fd, struct apply_result *result, GError **error)
 {
 	g_autoptr(extractor) x = extractor_new(root_fd, r->options);
@@ -221,8 +245,14 @@ static bool extract_all(struct reader *r, int root_fd, struct apply_result *resu
 					 LIMIT_TAR_ENTRIES);
 		struct entry e;
 		scoped_fd fd = -1;
+		if (!is_of_tree(r, from))
+			continue;
 		if (!cancel_check(r->options->cancel, error) || !translate(r, from, &e, xattrs, error) ||
-		    !extractor_add(x, &e, &fd, error))
+		    (result->entries == 1 && !check_first(r, &e, error)))
+			return false;
+		if (r->options->windows)
+			to_tree(&e);
+		if (!extractor_add(x, &e, &fd, error))
 			return false;
 		if (fd >= 0 && (!copy_data(r, &e, fd, error) || !extractor_end_file(x, &e, fd, error)))
 			return false;

@@ -40,9 +40,14 @@ struct apply_options {
 	 */
 	const int *link_fds;
 	size_t n_links;
-	bool again;            /* OVERLAY: root contains results of earlier streams, which whiteouts remove as well */
-	bool whiteout_files;   /* OVERLAY for fuse-overlayfs: see whiteout_make */
-	bool user_xattrs;      /* OVERLAY: opaque marks are user.overlay.opaque, as in a user namespace */
+	bool again;          /* OVERLAY: root contains results of earlier streams, which whiteouts remove as well */
+	bool whiteout_files; /* OVERLAY for fuse-overlayfs: see whiteout_make */
+	bool user_xattrs;    /* OVERLAY: opaque marks are user.overlay.opaque, as in a user namespace */
+	/*
+	 * windows: the stream is a layer of a Windows image (see windows_layer.h). refuse_windows: one that begins like
+	 * such a layer is refused (UNIMPLEMENTED).
+	 */
+	bool windows, refuse_windows;
 	bool allow_high_ratio; /* LIMIT_EXPANSION_RATIO is not enforced */
 	/*
 	 * ARCHIVE: called before attributes of an existing file are changed through a hard link, so that a file which

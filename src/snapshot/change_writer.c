@@ -2,6 +2,7 @@
 #include "snapshot/change_writer.h"
 #include "format/tar.h"
 #include "snapshot/whiteout.h"
+#include "snapshot/windows_layer.h"
 #include "base/limits.h"
 #include "base/scope.h"
 #include "os/path.h"
@@ -21,6 +22,7 @@ struct change_writer {
 	GHashTable *links;      /* inode number to the path (owned) of the entry that has its data */
 	GHashTable *unchanged;  /* inode number to GPtrArray of paths of its unchanged names */
 	uint8_t *buffer;        /* owned */
+	bool begun;             /* a Windows layer: its two directories are written */
 };
 
 static guint64 *inode_key(const struct stat *st)
@@ -59,9 +61,37 @@ void change_writer_free(change_writer *w)
 	g_free(w);
 }
 
+static bool put_top(change_writer *w, const char *name, GError **error)
+{
+	struct windows_entry top;
+	windows_entry_init_top(&top, name);
+	bool ok = tar_writer_entry(w->tar, &top.entry, error);
+	windows_entry_clear(&top);
+	return ok;
+}
+
+static bool begin(change_writer *w, GError **error)
+{
+	if (!w->options.windows || w->begun)
+		return true;
+	w->begun = true;
+	return put_top(w, WINDOWS_HIVES, error) && put_top(w, WINDOWS_FILES, error);
+}
+
+static bool put_header(change_writer *w, const struct tar_entry *h, GError **error)
+{
+	if (!w->options.windows)
+		return tar_writer_entry(w->tar, h, error);
+	struct windows_entry win;
+	windows_entry_init(&win, h);
+	bool ok = tar_writer_entry(w->tar, &win.entry, error);
+	windows_entry_clear(&win);
+	return ok;
+}
+
 bool change_writer_finish(change_writer *w, GError **error)
 {
-	return tar_writer_finish(w->tar, error);
+	return begin(w, error) && tar_writer_finish(w->tar, error);
 }
 
 /* ---- xattrs: capabilities only, as in upstream's layers, unless the changes are for another tree */
@@ -152,7 +182,7 @@ static bool put_entry(change_writer *w, const struct change *c, struct tar_entry
 	}
 	h->xattrs = (const struct tar_xattr *)(const void *)xattrs->data;
 	h->n_xattrs = xattrs->len;
-	return tar_writer_entry(w->tar, h, error) && copy_data(w, fd, h->size, error);
+	return put_header(w, h, error) && copy_data(w, fd, h->size, error);
 }
 
 static struct tar_entry header_of(const change_writer *w, const struct stat *st, const char *name)
@@ -215,7 +245,7 @@ static bool put_whiteout(change_writer *w, const char *path, GError **error)
 	const char *base = slash ? slash + 1 : path;
 	g_autofree char *name = g_strdup_printf("%.*s" WHITEOUT_PREFIX "%s", (int)(base - path), path, base);
 	struct tar_entry h = {.name = name, .type = '0'};
-	return put_parents(w, name, error) && tar_writer_entry(w->tar, &h, error);
+	return put_parents(w, name, error) && put_header(w, &h, error);
 }
 
 /* Writes unchanged names of an inode whose data was just written, which would otherwise no longer be linked to it. */
@@ -278,7 +308,7 @@ static bool put(change_writer *w, const struct change *c, GError **error)
 
 bool change_writer_put(change_writer *w, const struct change *c, GError **error)
 {
-	if (!cancel_check(w->options.cancel, error))
+	if (!cancel_check(w->options.cancel, error) || !begin(w, error))
 		return false;
 	if (put(w, c, error))
 		return true;

@@ -20,6 +20,7 @@ struct diff_options {
 	 * unchanged names of changed inodes are not.
 	 */
 	bool exact;
+	bool windows;   /* a layer of a Windows image: see windows_layer.h */
 	cancel *cancel; /* may be NULL */
 };
 

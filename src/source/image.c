@@ -259,7 +259,8 @@ bool image_request_snapshot(void *self, struct work *work, cache_ref **ret_ref, 
 			return false;
 		cache_ref_unref(current);
 		current = next;
-		if (is_windows && !cache_ref_set_value(current, CACHE_LAYER_OS, "windows", strlen("windows"), error))
+		if (is_windows &&
+		    !cache_ref_set_value(current, CACHE_LAYER_OS, CACHE_OS_WINDOWS, strlen(CACHE_OS_WINDOWS), error))
 			return false;
 	}
 	for (guint i = 0; i < q->pulled->documents->len; i++)

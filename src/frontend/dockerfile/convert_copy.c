@@ -5,6 +5,7 @@
 #include "base/ident.h"
 #include "frontend/dockerfile/git_url.h"
 #include "frontend/dockerfile/owner.h"
+#include "frontend/dockerfile/system_path.h"
 #include "frontend/dockerfile/text.h"
 #include "format/gotype.h"
 #include <string.h>
@@ -48,20 +49,6 @@ static bool expand_all(struct transfer *t, GError **error)
 		arena_push(t->c->arena, &t->sources, source);
 	}
 	return true;
-}
-
-/* A trailing "/" or "/." means a directory and is kept. */
-static const char *target_path(convert *c, const struct stage *s, const char *dest)
-{
-	if (!*dest || strcmp(dest, ".") == 0)
-		dest = "./";
-	const char *joined = *dest == '/' ? dest : arena_printf(c->arena, "/%s/%s", s->state.dir, dest);
-	const char *clean = text_path_clean(c->arena, joined);
-	if (g_str_has_suffix(dest, "/"))
-		return clean[1] ? arena_printf(c->arena, "%s/", clean) : clean;
-	if (g_str_has_suffix(dest, "/."))
-		return arena_printf(c->arena, "%s%s.", clean, clean[1] ? "/" : "");
-	return clean;
 }
 
 static Pb__FileActionCopy *add_copy(struct transfer *t, struct llb_out from, const char *src)
@@ -190,21 +177,28 @@ static char **one_string(arena *a, const char *text)
 	return list;
 }
 
-static void add_path(struct transfer *t, const char *source)
+static bool add_path(struct transfer *t, const char *source, GError **error)
 {
 	arena *a = t->c->arena;
-	const char *pattern = NULL, *required = NULL;
+	const char *os = t->s->platform->os, *pattern = NULL, *required = NULL;
 	if (!t->copy->from || !*t->copy->from)
 		validate_copy_source(t->c, t->cmd->instruction, source);
 	if (t->copy->parents) {
 		const char *pivot = strstr(source, "/./");
 		pattern = pivot ? pivot + strlen("/./") : source;
 		source = pivot ? arena_strndup(a, source, (size_t)(pivot - source)) : "/";
-		pattern = *pattern == '/' ? pattern : text_path_rooted(a, pattern);
+		pattern = system_path_join(a, os, "/", pattern, error);
+		if (!pattern)
+			return error_prefix(error, "removing drive letter: ");
 		if (!has_wildcard(source) && !has_wildcard(pattern))
-			required = text_path_rooted(a, arena_printf(a, "%s/%s", source, pattern));
+			required = text_path_clean(a, arena_printf(a, "%s/%s", source, pattern));
+		if (required && !(required = system_path_rooted(a, os, required, error)))
+			return error_prefix(error, "removing drive letter: ");
 	}
-	Pb__FileActionCopy *copy = add_copy(t, t->from, text_path_rooted(a, source));
+	const char *rooted = system_path_rooted(a, os, source, error);
+	if (!rooted)
+		return error_prefix(error, "removing drive letter: ");
+	Pb__FileActionCopy *copy = add_copy(t, t->from, rooted);
 	copy->followsymlink = copy->dircopycontents = copy->allowwildcard = copy->allowemptywildcard = true;
 	copy->attemptunpackdockercompatibility = t->copy->unpack >= 0 ? t->copy->unpack == 1 : t->add;
 	if (pattern) {
@@ -215,6 +209,7 @@ static void add_path(struct transfer *t, const char *source)
 		copy->n_required_paths = 1;
 		copy->required_paths = one_string(a, required);
 	}
+	return true;
 }
 
 static bool is_http(const char *source)
@@ -232,8 +227,7 @@ static bool add_source(struct transfer *t, const char *source, GError **error)
 		return add_git(t, &u, error);
 	if (is_http(source))
 		return add_http(t, source, error);
-	add_path(t, source);
-	return true;
+	return add_path(t, source, error);
 }
 
 /* --- here-documents --- */
@@ -264,7 +258,10 @@ static bool add_heredoc(struct transfer *t, const struct heredoc *doc, GError **
 			return false;
 		content = r.text;
 	}
-	add_copy(t, inline_file(t->c, t->s, doc->name, content, 0644), text_path_rooted(t->c->arena, doc->name));
+	const char *name = system_path_plain(t->c->arena, t->s->platform->os, doc->name, error);
+	if (!name)
+		return false;
+	add_copy(t, inline_file(t->c, t->s, name, content, 0644), text_path_rooted(t->c->arena, name));
 	return true;
 }
 
@@ -334,7 +331,9 @@ static bool transfer_run(struct transfer *t, GError **error)
 	struct stage *s = t->s;
 	const struct instruction *i = t->cmd->instruction;
 	t->keep_git_dir = t->copy->keep_git_dir;
-	t->target = target_path(c, s, t->dest);
+	t->target = system_path_target(c->arena, s->platform->os, s->state.dir, t->dest, error);
+	if (!t->target)
+		return false;
 	t->mode = -1;
 	if (*t->chown)
 		owner_parse(c->arena, t->chown, &t->owner);
@@ -352,12 +351,21 @@ static bool transfer_run(struct transfer *t, GError **error)
 			return false;
 	struct llb_meta meta = convert_meta(c, t->name, i->span);
 	meta.ignore_cache = s->no_cache;
-	if (t->copy->link && !*t->chmod && convert_has_cap("mergeop"))
+	/* Layers of Windows images have another form than the one that --link would merge. */
+	bool windows = strcmp(s->platform->os, "windows") == 0;
+	if (t->copy->link && !*t->chmod && !windows && convert_has_cap("mergeop"))
 		s->state.out = link_step(t, text, meta);
 	else
 		s->state.out = file_step(t, s->state.out, &meta);
 	convert_commit(c, s, history_text(t), true);
 	return true;
+}
+
+/* The name in the build context; upstream omits the rules of Windows here, and then misses the file. */
+static const char *used_path(const struct transfer *t, const char *source)
+{
+	const char *path = system_path_rooted(t->c->arena, t->s->platform->os, source, NULL);
+	return path ? path : text_path_rooted(t->c->arena, source);
 }
 
 static bool transfer_convert(convert *c, struct stage *s, const struct command *cmd, bool add, GError **error)
@@ -382,7 +390,7 @@ static bool transfer_convert(convert *c, struct stage *s, const struct command *
 	for (size_t n = 0; n < t.sources.n; n++)
 		if (!add || !is_http(t.sources.items[n]))
 			g_hash_table_add(source ? source->paths : c->context_paths,
-					 text_path_rooted(c->arena, t.sources.items[n]));
+					 (gpointer)used_path(&t, t.sources.items[n]));
 	return true;
 }
 

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "format/url_redact.h"
 #include "frontend/dockerfile/suggest.h"
+#include "frontend/dockerfile/system_path.h"
 #include "frontend/dockerfile/text.h"
 #include "oci/oci.h"
 #include <string.h>
@@ -73,15 +74,15 @@ const char *const *follow_paths(convert *c, GHashTable *paths)
 	return arena_strv(c->arena, &list);
 }
 
-/* Returns the directory of a WORKDIR instruction: an absolute path is used as written. */
-void stage_set_dir(convert *c, struct stage *s, const char *dir)
+bool stage_set_dir(convert *c, struct stage *s, const char *dir, GError **error)
 {
-	const char *now = *s->image->working_dir ? s->image->working_dir : "/";
-	if (!*dir)
-		dir = *now == '/' ? now : text_path_rooted(c->arena, now);
-	else if (*dir != '/')
-		dir = text_path_rooted(c->arena, arena_printf(c->arena, "%s/%s", now, dir));
-	s->image->working_dir = s->state.dir = dir;
+	const char *os = s->platform->os;
+	const char *path = system_path_join(c->arena, os, s->image->working_dir, dir, error);
+	if (!path)
+		return error_prefix(error, "normalizing workdir: normalizing working directory: ");
+	s->image->working_dir = system_path_native(c->arena, os, path);
+	s->state.dir = path;
+	return true;
 }
 
 /* Applies the base image's config to the stage's state; adds neither a vertex nor history. */
@@ -109,8 +110,8 @@ static bool begin_stage(convert *c, struct stage *s, GError **error)
 	}
 	if (*c->options->hostname)
 		s->state.hostname = c->options->hostname;
-	if (*s->image->working_dir)
-		stage_set_dir(c, s, s->image->working_dir);
+	if (*s->image->working_dir && !stage_set_dir(c, s, s->image->working_dir, error))
+		return false;
 	if (*s->image->user)
 		s->state.user = s->image->user;
 	s->state.network = c->options->network;

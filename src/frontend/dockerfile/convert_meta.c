@@ -5,6 +5,7 @@
 #include "format/gotype.h"
 #include "frontend/dockerfile/owner.h"
 #include "frontend/dockerfile/ports.h"
+#include "frontend/dockerfile/system_path.h"
 #include "frontend/dockerfile/text.h"
 #include <string.h>
 
@@ -306,12 +307,13 @@ bool convert_workdir(convert *c, struct stage *s, const struct command *cmd, GEr
 	const char *path = convert_expand(c, s, cmd, cmd->instruction->text, error);
 	if (!path)
 		return false;
-	if (!s->workdir_set && *path != '/')
+	if (!s->workdir_set && !system_path_is_absolute(c->arena, s->platform->os, path))
 		lint_report(&c->lint, &cmd->instruction->comments, LINT_WORKDIR_RELATIVE_PATH, cmd->instruction->span,
 			    "Relative workdir %s can have unexpected results if the base image changes",
 			    text_quote(c->arena, path));
 	s->workdir_set = true;
-	stage_set_dir(c, s, path);
+	if (!stage_set_dir(c, s, path, error))
+		return false;
 	bool layer = strcmp(s->state.dir, "/") != 0;
 	if (layer)
 		make_dir(c, s, cmd->instruction);

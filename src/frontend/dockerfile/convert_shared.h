@@ -59,7 +59,7 @@ struct llb_meta convert_meta(convert *c, const char *name, struct span span);
 	bool convert_##name(convert *c, struct stage *s, const struct command *cmd, GError **error);
 INSTRUCTIONS(CONVERT_DECLARE)
 #undef CONVERT_DECLARE
-void stage_set_dir(convert *c, struct stage *s, const char *dir);
+bool stage_set_dir(convert *c, struct stage *s, const char *dir, GError **error);
 
 /* --- names.c: vertex names --- */
 /* Returns "[linux/arm64 build 2/7] " + text and increments the step number. platform NULL: omitted. */

@@ -33,7 +33,8 @@ struct job {
 	build_result *result;
 	bridge_ref *sbom;             /* owned; NULL: none */
 	GBytes *config, *base_config; /* base_config NULL: none */
-	struct platform made;         /* epoch from the image config */
+	struct platform made;         /* of the image config, without os_features */
+	char **made_features;         /* owned; NULL: none */
 	bool has_epoch;
 	int64_t epoch_s;
 	GError *error;
@@ -109,13 +110,14 @@ static bool job_solve(struct job *j, convert *c, GError **error)
 	if (target->base_image)
 		j->base_config = image_config_write(target->base_image);
 	j->made = *image_config_platform(c->arena, target->image);
+	j->made_features = g_strdupv((char **)j->made.os_features);
 	j->made.os_features = NULL;
 	j->has_epoch = c->epoch != NULL;
 	j->epoch_s = c->epoch_s;
 	return true;
 }
 
-static struct platform job_platform(const struct job *j)
+static struct platform wanted_platform(const struct job *j)
 {
 	struct platform p;
 	if (j->platform)
@@ -123,15 +125,32 @@ static struct platform job_platform(const struct job *j)
 	else
 		platform_host(&p);
 	platform_normalize(&p);
-	if (strcmp(p.os, "windows") == 0 && strcmp(j->made.os, "windows") == 0 && !*p.os_version)
+	return p;
+}
+
+/* Without what the image adds to the requested platform. */
+static char *job_id(const struct job *j)
+{
+	struct platform p = wanted_platform(j);
+	return platform_format_all(&p);
+}
+
+/* Borrows os_features. */
+static struct platform job_platform(const struct job *j)
+{
+	struct platform p = wanted_platform(j);
+	if (strcmp(p.os, "windows") != 0 || strcmp(j->made.os, "windows") != 0)
+		return p;
+	if (!*p.os_version)
 		g_strlcpy(p.os_version, j->made.os_version, sizeof p.os_version);
+	if (!p.os_features)
+		p.os_features = j->made_features;
 	return p;
 }
 
 static bool job_scan(struct job *j, convert *c, GError **error)
 {
-	struct platform p = job_platform(j);
-	g_autofree char *id = platform_format_all(&p);
+	g_autofree char *id = job_id(j);
 	struct sbom_scan scan = {.graph = c->graph, .id = id, .core = c->target_stage->state.out};
 	scan.extras = convert_extras(c, &scan.n_extras, &scan.ignore_cache);
 	return sbom_scan(j->r->generator, &scan, j->r->work, &j->sbom, error);
@@ -168,6 +187,7 @@ static void job_done(struct job *j)
 	ref_drop(j->sbom);
 	g_clear_pointer(&j->config, g_bytes_unref);
 	g_clear_pointer(&j->base_config, g_bytes_unref);
+	g_clear_pointer(&j->made_features, g_strfreev);
 	g_clear_error(&j->error);
 }
 
@@ -207,6 +227,8 @@ static void write_platform(json_writer *w, const char *id, const struct platform
 	json_put_string_member(w, "architecture", p->architecture);
 	json_put_string_member(w, "os", p->os);
 	json_put_string_member_nonempty(w, "os.version", p->os_version);
+	json_put_strings_member_nonempty(w, "os.features", p->os_features,
+					 p->os_features ? g_strv_length((char **)p->os_features) : 0);
 	json_put_string_member_nonempty(w, "variant", p->variant);
 	json_object_end(w);
 	json_object_end(w);
@@ -223,7 +245,7 @@ static build_result *join(struct request *r, struct job *jobs, size_t n)
 	json_array_begin(w);
 	for (size_t i = 0; i < n; i++) {
 		struct platform p = job_platform(&jobs[i]);
-		g_autofree char *id = platform_format_all(&p);
+		g_autofree char *id = job_id(&jobs[i]);
 		add_job(r, &jobs[i], r->o.multi_platform ? id : NULL, result);
 		if (jobs[i].sbom)
 			sbom_attest(result, id, g_steal_pointer(&jobs[i].sbom));
