@@ -3,6 +3,7 @@
 #include "base/scope.h"
 #include "base/thread.h"
 #include "network/rtnetlink.h"
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/ethtool.h>
 #include <linux/magic.h>
@@ -109,6 +110,69 @@ bool netns_remove(const char *path, GError **error)
 	if (umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) != 0 && errno != EINVAL && errno != ENOENT)
 		return error_set_errno(error, errno, "unmount network namespace %s", path);
 	return unlink(path) == 0 || errno == ENOENT || error_set_errno(error, errno, "remove %s", path);
+}
+
+/* ---- sockets */
+
+#define BACKLOG 128
+
+struct opening {
+	const char *address; /* to listen on */
+	int family, type, protocol;
+	int fd; /* owned; the result */
+	uint16_t port;
+};
+
+static bool open_socket(void *data, GError **error)
+{
+	struct opening *o = data;
+	o->fd = socket(o->family, o->type | SOCK_CLOEXEC, o->protocol);
+	return o->fd >= 0 || error_set_errno(error, errno, "socket");
+}
+
+/*
+ * With an address that is not a loopback one, resolvers in the namespace consider IPv4 usable (getaddrinfo(3),
+ * AI_ADDRCONFIG).
+ */
+static bool listen_in(void *data, GError **error)
+{
+	struct opening *o = data;
+	struct sockaddr_in at = {.sin_family = AF_INET};
+	socklen_t n = sizeof at;
+	g_autofree char *with_prefix = g_strconcat(o->address, "/32", NULL);
+	if (inet_pton(AF_INET, o->address, &at.sin_addr) != 1)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid address \"%s\"", o->address);
+	if (!rtnetlink_add_address("lo", with_prefix, error))
+		return false;
+	scoped_fd fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 || bind(fd, (const struct sockaddr *)&at, sizeof at) != 0 || listen(fd, BACKLOG) != 0 ||
+	    getsockname(fd, (struct sockaddr *)&at, &n) != 0)
+		return error_set_errno(error, errno, "listen on %s", o->address);
+	o->port = ntohs(at.sin_port);
+	o->fd = fd_steal(&fd);
+	return true;
+}
+
+static int open_in(int ns_fd, bool (*fn)(void *data, GError **error), struct opening *o, GError **error)
+{
+	struct visit v = {.ns_fd = ns_fd, .fn = fn, .data = o};
+	o->fd = -1;
+	return visit(&v, error) ? o->fd : -1;
+}
+
+int netns_listen(int ns_fd, const char *address, uint16_t *ret_port, GError **error)
+{
+	struct opening o = {.address = address};
+	int fd = open_in(ns_fd, listen_in, &o, error);
+	if (fd >= 0)
+		*ret_port = o.port;
+	return fd;
+}
+
+int netns_socket(int ns_fd, int family, int type, int protocol, GError **error)
+{
+	struct opening o = {.family = family, .type = type, .protocol = protocol};
+	return open_in(ns_fd, open_socket, &o, error);
 }
 
 /* ---- links */

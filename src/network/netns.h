@@ -22,6 +22,14 @@ bool netns_remove(const char *path, GError **error);
  */
 bool netns_add_interface(int ns_fd, const char *name, const GPtrArray *addresses, GError **error);
 
+/*
+ * Returns a non-blocking TCP socket of the namespace that listens on the address, which lo gets, and its port. Only
+ * processes in the namespace can connect to it.
+ */
+int netns_listen(int ns_fd, const char *address, uint16_t *ret_port, GError **error);
+/* socket(2) in the namespace. */
+int netns_socket(int ns_fd, int family, int type, int protocol, GError **error);
+
 /* Links of the daemon's namespace. False: no such link, or not a bridge. */
 bool netns_is_bridge(const char *name);
 bool netns_remove_bridge(const char *name, GError **error);

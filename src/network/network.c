@@ -231,6 +231,7 @@ static network_provider *network_alloc(const struct network_options *o)
 	g_cond_init(&n->cond);
 	n->closing = cancel_new(NULL);
 	n->dir = g_build_filename(o->root_path, "net", "cni", NULL);
+	n->isolated_dir = g_build_filename(o->root_path, "net", "proxy", NULL);
 	n->bridge_record = g_build_filename(o->root_path, "net", "bridge", NULL);
 	n->pool_size = MAX(0, o->pool_size);
 	n->idle_us = o->idle_ms > 0 ? o->idle_ms * 1000 : IDLE_US;
@@ -247,7 +248,7 @@ network_provider *network_open(const struct network_options *options, GError **e
 		return NULL;
 	n->host = mode == MODE_HOST;
 	attachments_remove_leftovers(n->dir, options->plugin_timeout_ms);
-	if ((mode == MODE_CNI && !use_cni(n, options, error)) ||
+	if (!network_prepare_isolated(n, error) || (mode == MODE_CNI && !use_cni(n, options, error)) ||
 	    (mode == MODE_BRIDGE && !use_bridge(n, options, error)) ||
 	    (mode != MODE_HOST && !make_directories(n, error)) || !start(n, options, mode, error))
 		return NULL;
@@ -269,6 +270,7 @@ void network_close(network_provider *n)
 	g_strfreev(n->site.plugin_dirs);
 	g_free(n->created_bridge);
 	g_free(n->bridge_record);
+	g_free(n->isolated_dir);
 	g_free(n->dir);
 	g_free(n);
 }

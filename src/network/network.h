@@ -13,9 +13,14 @@
  * configuration of the daemon; "auto" or "": cni if the file exists, else host. BUILDKIT_NETWORK_BRIDGE_AUTO=true makes
  * it bridge.
  *
+ * A namespace without any network, for a step that may only talk to a socket of the daemon in it:
+ *
+ *	network_namespace *ns = network_take_isolated(n, error);
+ *	int fd = network_listen(ns, &address, error);
+ *
  * Namespaces are kept in a pool, because plugins take longer than most steps. pool_size of them exist in advance; more
  * that are unused for five minutes are removed. Creation in advance and removal run on a thread, "network".
- * Everything is below <root>/net; network_open removes what a killed daemon has left there. Thread: any.
+ * Isolated ones are not, because creating one is cheap. Everything is below <root>/net; network_open removes what a killed daemon has left there. Thread: any.
  */
 #pragma once
 #include "base/cancel.h"
@@ -46,7 +51,14 @@ const char *network_mode(const network_provider *n); /* "host" or "cni" */
 
 /* hostname: for plugins that register names; such a namespace is not from the pool. NULL or "": none. */
 network_namespace *network_take(network_provider *n, const char *hostname, cancel *c, GError **error);
-/* reusable: no process that was in it could change it. */
+/* A new namespace that has lo only. Any mode. */
+network_namespace *network_take_isolated(network_provider *n, GError **error);
+/*
+ * Returns a listening TCP socket in an isolated namespace, non-blocking. ret_address: "10.89.0.1:PORT", owned. No other
+ * namespace can reach it, so that all have the same address.
+ */
+int network_listen(network_namespace *ns, char **ret_address, GError **error);
+/* reusable: no process that was in it could change it. No effect on an isolated one, which is removed. */
 void network_release(network_namespace *ns, bool reusable);
 int network_namespace_fd(const network_namespace *ns);           /* borrowed */
 const char *network_namespace_path(const network_namespace *ns); /* borrowed; in the daemon's mount namespace */

@@ -6,7 +6,9 @@
 
 struct network_namespace {
 	network_provider *owner; /* borrowed */
-	attachment *attachment;  /* owned */
+	attachment *attachment;  /* owned; NULL: an isolated one, which has: */
+	int fd;                  /* owned */
+	char *path;              /* owned; where it is mounted */
 	bool pooled;             /* counted in owner->existing */
 	bool changed;            /* a process could change it */
 	gint64 idle_since_us;
@@ -14,6 +16,7 @@ struct network_namespace {
 struct network_provider {
 	bool host;
 	char *dir;                   /* <root>/net/cni */
+	char *isolated_dir;          /* <root>/net/proxy */
 	char *created_bridge;        /* NULL: none that must be removed */
 	char *bridge_record;         /* <root>/net/bridge */
 	struct network_users *users; /* NULL: not mode bridge */
@@ -29,7 +32,16 @@ struct network_provider {
 	bool stopping;
 	GThread *thread;
 };
+/* ---- pool.c */
+
 /* Starts the thread. */
 bool network_pool_start(network_provider *n, GError **error);
 /* Ends the thread and removes all namespaces. */
 void network_pool_stop(network_provider *n);
+
+/* ---- isolated.c */
+
+/* Removes an isolated namespace. */
+void network_remove_isolated(network_namespace *ns);
+/* Removes those that a killed daemon has left, and creates the directory. */
+bool network_prepare_isolated(network_provider *n, GError **error);

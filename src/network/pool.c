@@ -27,12 +27,12 @@ static void namespace_remove(network_namespace *ns)
 
 int network_namespace_fd(const network_namespace *ns)
 {
-	return attachment_fd(ns->attachment);
+	return ns->attachment ? attachment_fd(ns->attachment) : ns->fd;
 }
 
 const char *network_namespace_path(const network_namespace *ns)
 {
-	return attachment_path(ns->attachment);
+	return ns->attachment ? attachment_path(ns->attachment) : ns->path;
 }
 
 /* ---- steps */
@@ -64,6 +64,10 @@ network_namespace *network_take(network_provider *n, const char *hostname, cance
 void network_release(network_namespace *ns, bool reusable)
 {
 	network_provider *n = ns->owner;
+	if (!ns->attachment) {
+		network_remove_isolated(ns);
+		return;
+	}
 	g_mutex_lock(&n->mu);
 	ns->idle_since_us = g_get_monotonic_time();
 	ns->changed = !reusable;

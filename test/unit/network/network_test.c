@@ -6,9 +6,11 @@
 #include "network/netns.h"
 #include "os/mount.h"
 #include "os/tree.h"
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -485,6 +487,77 @@ static void test_modes(void)
 	rig_clear(&r);
 }
 
+/* ---- namespaces without a network */
+
+static int dial(int ns_fd, const char *address)
+{
+	g_autoptr(GError) error = NULL;
+	g_auto(GStrv) parts = g_strsplit(address, ":", 2);
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(parts[1]))};
+	g_assert_cmpint(inet_pton(AF_INET, parts[0], &to.sin_addr), ==, 1);
+	int fd = ns_fd >= 0 ? netns_socket(ns_fd, AF_INET, SOCK_STREAM, 0, &error) : socket(AF_INET, SOCK_STREAM, 0);
+	g_assert_no_error(error);
+	int errnum = connect(fd, (struct sockaddr *)&to, sizeof to) != 0 ? errno : 0;
+	close(fd);
+	return errnum;
+}
+
+static unsigned count_isolated(const struct rig *r)
+{
+	g_autofree char *path = g_build_filename(r->root, "net", "proxy", NULL);
+	g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
+	unsigned n = 0;
+	while (dir && g_dir_read_name(dir))
+		n++;
+	return n;
+}
+
+/* All have the same address, and only their own processes reach it. */
+static void test_isolated(void)
+{
+	struct rig r;
+	g_autoptr(GError) error = NULL;
+	rig_init(&r, OK);
+	r.options.mode = "host";
+	network_provider *n = open_ok(&r);
+	network_namespace *a = network_take_isolated(n, &error), *b = network_take_isolated(n, &error);
+	g_assert_no_error(error);
+	g_autofree char *at_a = NULL, *at_b = NULL;
+	scoped_fd in_a = network_listen(a, &at_a, &error), in_b = network_listen(b, &at_b, &error);
+	g_assert_no_error(error);
+	g_assert_true(in_a >= 0 && in_b >= 0);
+	g_assert_true(g_str_has_prefix(at_a, "10.89.0.1:") && g_str_has_prefix(at_b, "10.89.0.1:"));
+	g_assert_cmpint(dial(network_namespace_fd(a), at_a), ==, 0);
+	g_assert_cmpint(dial(network_namespace_fd(a), "10.1.2.3:80"), ==, ENETUNREACH);
+	g_assert_cmpint(dial(-1, at_a), !=, 0);
+	scoped_fd through = netns_open(network_namespace_path(b), &error);
+	g_assert_no_error(error);
+	g_assert_cmpint(dial(through, at_b), ==, 0);
+	g_assert_cmpuint(count_isolated(&r), ==, 2);
+	network_release(a, true);
+	network_release(b, false);
+	g_assert_cmpuint(count_isolated(&r), ==, 0);
+	network_close(n);
+	rig_clear(&r);
+}
+
+/* Those of a daemon that was killed: mounted, and a file whose namespace ended with the daemon. */
+static void test_isolated_leftovers(void)
+{
+	struct rig r;
+	rig_init(&r, OK);
+	r.options.mode = "host";
+	network_close(open_ok(&r));
+	g_autofree char *dir = g_build_filename(r.root, "net", "proxy", NULL),
+			*mounted = g_build_filename(dir, "mounted", NULL);
+	scoped_fd ns = netns_create(mounted, NULL);
+	g_assert_cmpint(ns, >=, 0);
+	write_file(dir, "ended", "");
+	network_close(open_ok(&r));
+	g_assert_cmpuint(count_isolated(&r), ==, 0);
+	rig_clear(&r);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -503,5 +576,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/network/no-descriptors", test_no_descriptors);
 	g_test_add_func("/network/failing-delete", test_failing_delete);
 	g_test_add_func("/network/modes", test_modes);
+	g_test_add_func("/network/isolated", test_isolated);
+	g_test_add_func("/network/isolated-leftovers", test_isolated_leftovers);
 	return g_test_run();
 }
