@@ -11,6 +11,7 @@
 #pragma once
 #include "os/library.h"
 #include <curl/curl.h>
+#include <openssl/types.h>
 
 #define LIBCURL_CALLS(X)                                                                                               \
 	X(easy_cleanup)                                                                                                \
@@ -43,3 +44,8 @@ extern struct libcurl_calls libcurl;
 
 /* Loads and initializes it once per process. */
 bool libcurl_load(GError **error);
+/*
+ * Makes a handle verify TLS servers with these roots, borrowed (NULL: those of the system), in place of libcurl's own, which are
+ * files of the distribution that it was built for; at least TLS 1.2. Errors: FAILED_PRECONDITION.
+ */
+bool libcurl_set_roots(CURL *easy, X509_STORE *roots, GError **error);

@@ -8,7 +8,7 @@
 #include "registry/libcurl.h"
 #include "registry/proxy.h"
 #include <errno.h>
-#include <openssl/ssl.h>
+#include <openssl/x509.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
@@ -308,27 +308,11 @@ static struct curl_slist *header_list(const struct transport_request *q, const c
 	return q->signature ? list : libcurl.slist_append(list, "Expect:");
 }
 
-/*
- * Replaces libcurl's roots, which are files of the distribution that it was built for. The system's roots are loaded
- * here, for the first TLS connection, because parsing them costs more than a small pull.
- */
-static CURLcode on_ssl_context(CURL *easy, void *context, void *roots)
-{
-	return SSL_CTX_set1_cert_store(context, roots ? roots : ca_roots_system()), CURLE_OK;
-}
-
 static bool set_tls(const struct handle *h, const struct transport_tls *tls, GError **error)
 {
 	CURL *easy = h->easy;
-	libcurl.easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	libcurl.easy_setopt(easy, CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	libcurl.easy_setopt(easy, CURLOPT_CAINFO, NULL);
-	libcurl.easy_setopt(easy, CURLOPT_CAPATH, NULL);
-	libcurl.easy_setopt(easy, CURLOPT_PROXY_CAINFO, NULL);
-	libcurl.easy_setopt(easy, CURLOPT_PROXY_CAPATH, NULL);
-	libcurl.easy_setopt(easy, CURLOPT_SSL_CTX_DATA, h->roots);
-	if (libcurl.easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_ssl_context) != CURLE_OK)
-		return error_set(error, ERROR_FAILED_PRECONDITION, "libcurl was not built with OpenSSL");
+	if (!libcurl_set_roots(easy, h->roots, error))
+		return false;
 	if (!tls)
 		return true;
 	libcurl.easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, tls->insecure ? 0L : 1L);
