@@ -114,6 +114,16 @@
 	X(L49a, CDI_ANCHORS, 1000, "anchors of a CDI specification")                                                   \
 	X(L49f, CDI_SPEC_BYTES, MIB(4), "CDI specification")                                                           \
 	X(L49e, CDI_ELEMENTS, 200000, "elements of the lists of a CDI specification, with those of aliases")           \
+	X(L51, PROXY_CONNECTIONS, 128, "connections to the proxy of a step that are served")                           \
+	X(L51h, PROXY_HEAD_BYTES, KIB(64), "head of a request to the proxy of a step")                                 \
+	X(L51n, PROXY_HEADERS, 128, "headers of such a request")                                                       \
+	X(L51e, PROXY_EXTRA_BYTES, KIB(8), "chunk extensions and trailers of such a request")                          \
+	X(L51t, PROXY_HEAD_MS, 30000, "time for the head of such a request or a TLS handshake, ms")                    \
+	X(L51i, PROXY_IDLE_MS, 60000, "time without a request until such a connection is closed, ms")                  \
+	X(L51s, PROXY_STALL_MS, 300000, "time that the proxy waits for bytes of the step or of a server, ms")          \
+	X(L51c, PROXY_CERTIFICATES, 256, "server certificates of a step that are kept")                                \
+	X(L51r, PROXY_REQUESTS, 10000, "requests of a step that are recorded")                                         \
+	X(L51b, PROXY_CAPTURE_BYTES, MIB(4), "their addresses")                                                        \
 	X(L10b, CONNECTION_BUFFER_BYTES, MIB(64), "unread messages of a connection")                                   \
 	X(L10g, BUFFER_BYTES, MIB(256), "unread messages of all connections")                                          \
 	X(L10s, STALL_MS, 10000, "time that unread messages beyond a connection's share may wait, ms")                 \
