@@ -5,6 +5,7 @@
 #include "executor/seccomp.h"
 #include "executor/spec.h"
 #include "executor/step_log.h"
+#include "executor/step_route.h"
 #include "base/ident.h"
 #include "base/limits.h"
 #include "base/scope.h"
@@ -169,6 +170,7 @@ executor *executor_new(const struct executor_options *options, GError **error)
 	e->cgroup_parent = g_strdup(options->cgroup_parent);
 	e->instance = g_strdup(options->instance ? options->instance : "unnamed");
 	e->apparmor_profile = g_strdup(options->apparmor_profile);
+	e->provider = options->network;
 	e->network = options->network && !network_is_host(options->network) ? options->network : NULL;
 	e->allow_network_host = options->allow_network_host;
 	e->allow_security_insecure = options->allow_security_insecure;
@@ -361,17 +363,6 @@ static void output_to_log(void *data, int stream, const void *bytes, size_t n)
 	step_log_write(data, stream, bytes, n);
 }
 
-/* Takes a network namespace for the step; *ret is NULL if the step does not need one. */
-static bool take_network(executor *e, const struct step *step, struct work *work, network_namespace **ret,
-			 GError **error)
-{
-	*ret = NULL;
-	if (!e->network || step->network != STEP_NETWORK_DEFAULT)
-		return true;
-	*ret = network_take(e->network, step->hostname, work->cancel, error);
-	return *ret != NULL;
-}
-
 static bool run_in(executor *e, const struct step *step, const network_namespace *network, struct work *work,
 		   struct step_exit *ret_exit, GError **error)
 {
@@ -401,15 +392,14 @@ static bool run_in(executor *e, const struct step *step, const network_namespace
 
 bool executor_run(executor *e, const struct step *step, struct work *work, struct step_exit *ret_exit, GError **error)
 {
-	network_namespace *network;
+	struct step_route n;
 	if (!check_step(e, step, error) || !cancel_check(work->cancel, error) ||
 	    !check_kernel_directories(step, error) || !check_tables(step, error) ||
-	    !take_network(e, step, work, &network, error))
+	    !step_route_open(&n, e->provider, e->network, step, work->cancel, error))
 		return false;
-	bool ran = run_in(e, step, network, work, ret_exit, error);
-	if (network)
-		network_release(network, ran && !step->insecure); /* insecure steps can change the namespace */
-	return ran;
+	bool ran = run_in(e, &n.step, n.namespace, work, ret_exit, error);
+	/* Insecure steps can change the namespace. */
+	return step_route_close(&n, ran && !step->insecure, ran ? error : NULL) && ran;
 }
 
 static bool is_given(const char *text)
@@ -422,8 +412,9 @@ static bool exec_in(executor *e, void *first, const struct step_command *c, stru
 {
 	struct step step = *(e->runner ? runner_step_of(first) : runtime_step_of(first));
 	struct step_log log;
+	g_autoptr(GPtrArray) env = step.proxy && c->env && c->env[0] ? step_route_env(&step, c->env) : NULL;
 	step.args = c->args;
-	step.env = c->env && c->env[0] ? c->env : step.env;
+	step.env = env ? (const char *const *)env->pdata : c->env && c->env[0] ? c->env : step.env;
 	step.cwd = is_given(c->cwd) ? c->cwd : step.cwd;
 	step.user = is_given(c->user) ? c->user : step.user;
 	step_log_init(&log, work->progress);

@@ -26,6 +26,7 @@
  */
 #pragma once
 #include "base/work.h"
+#include "netproxy/netproxy.h"
 #include "network/network.h"
 #include <stdint.h>
 #include <sys/types.h>
@@ -41,7 +42,7 @@ struct executor_options {
 	const char *apparmor_profile;
 	const char *const *dns_nameservers, *const *dns_options, *const *dns_search; /* NULL: the host's */
 	network_provider
-		*network;     /* borrowed; namespaces of steps with the default network; NULL: the daemon's is used */
+		*network;     /* borrowed; namespaces of steps; NULL: the daemon's is used, and there are no proxies */
 	const char *instance; /* prefix of names that runners give; leftover steps are found by their bundles */
 	bool allow_network_host, allow_security_insecure;
 	bool no_seccomp;
@@ -117,6 +118,10 @@ struct step_io {
 	void (*started)(void *data, step_process *process, const int *fds);
 	void *data;
 };
+struct step_proxy {                /* borrowed */
+	netproxy_policy *policy;   /* NULL: everything is allowed */
+	netproxy_capture *capture; /* NULL: requests are not recorded */
+};
 struct step {
 	const char *const *args;   /* NULL-terminated */
 	const char *const *env;    /* complete: includes the default PATH, proxies and secrets */
@@ -140,6 +145,11 @@ struct step {
 	const uint32_t *groups; /* in addition to those of the user */
 	size_t n_groups;
 	enum step_network network;
+	/*
+	 * The step's namespace has no network, only a proxy that is named in its environment and trusted by its root
+	 * (netproxy/netproxy.h); network says from where the proxy reaches servers. NULL: none. Ignored with NONE.
+	 */
+	const struct step_proxy *proxy;
 	bool insecure; /* security mode */
 	bool remove_stubs_recursive;
 	const struct step_io *io; /* NULL: stdin is empty; stdout and stderr go to output */

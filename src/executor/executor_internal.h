@@ -28,7 +28,8 @@ struct executor {
 	runner *runner;                            /* NULL: an OCI runtime is used */
 	gint keep;                                 /* atomic; enum runtime_keep of binary as an OCI runtime */
 	const struct bundle_runner *bundle_runner; /* borrowed; NULL: binary runs bundles */
-	network_provider *network;                 /* borrowed; NULL: steps use the daemon's namespace */
+	network_provider *provider;                /* borrowed; NULL: none */
+	network_provider *network;                 /* the same; NULL: steps use the daemon's namespace */
 	char *instance;
 	parents *parents; /* owned */
 	char **caps;
