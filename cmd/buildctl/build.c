@@ -43,7 +43,7 @@ static const struct flag build_flags[] = {
 	{"source-policy-file", NULL, FLAG_STRING, NULL, NULL,
 	 "JSON file with a source policy: rules that allow, deny or replace sources"},
 	{"proxy-network", NULL, FLAG_BOOL, NULL, NULL,
-	 "restrict the network access of steps to a proxy that records requests (not supported yet)"},
+	 "restrict the network access of steps to a proxy that records requests"},
 	{"ref-file", NULL, FLAG_STRING, NULL, NULL, "write the ref of the build to this file"},
 	{"registry-auth-tlscontext", NULL, FLAG_STRINGS, NULL, NULL,
 	 "host=HOST[,ca=FILE][,cert=FILE,key=FILE][,insecure=BOOL]: TLS settings for a registry's token server"},
@@ -113,6 +113,7 @@ static bool run_solve(struct context *x, const flags *f, rpc_conn *conn, struct 
 		.cache_imports = (const struct solve_target *)(void *)o->cache_imports->data,
 		.n_cache_imports = o->cache_imports->len,
 		.source_policy = o->source_policy,
+		.proxy_network = o->proxy_network,
 		.entitlements = flags_strings(f, "allow"),
 		.display = shown,
 	};

@@ -224,8 +224,7 @@ bool build_options_read(struct build_options *o, const flags *f, GError **error)
 {
 	options_init(o);
 	o->frontend = *flags_string(f, "frontend") ? flags_string(f, "frontend") : NULL;
-	if (flags_bool(f, "proxy-network"))
-		return error_set(error, ERROR_UNIMPLEMENTED, "--proxy-network is not supported yet");
+	o->proxy_network = flags_bool(f, "proxy-network");
 	return read_opts(o, f, error) && read_services(o, f, error) && read_outputs(o, f, error) &&
 	       build_cache_read(o, f, error) && build_policy_read(o, f, error) && check_entitlements(f, error) &&
 	       (o->frontend || read_definition(o, f, error));

@@ -22,6 +22,7 @@ struct build_options {
 	GHashTable *attrs;
 	Pb__Definition *definition;
 	Policy__Policy *source_policy; /* NULL: none */
+	bool proxy_network;
 	services *services;
 	GArray *exporters; /* element type: struct solve_target */
 	GArray *cache_exports;

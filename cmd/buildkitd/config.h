@@ -38,7 +38,7 @@ struct config {
 	int64_t history_max_age_ns, history_max_entries;
 	int64_t registry_concurrency, platforms_max_age_ns;
 	bool cdi_disabled;
-	bool proxy_network; /* not supported yet: steps would have more access than requested */
+	bool proxy_network; /* for the steps of all builds */
 	char **cdi_dirs, **cdi_auto_allowed;
 	int64_t drain_timeout_ns; /* for running builds after SIGTERM; 0: they are cancelled at once */
 	bool dockerfile_enabled, gateway_enabled, explain_misses;

@@ -126,6 +126,7 @@ static bool open_builder(instance *d, const struct config *config, GError **erro
 		.solver = d->solver,
 		.history = d->history,
 		.allow_network_host = config_allows(config, "network.host"),
+		.proxy_network = config->proxy_network,
 		.allow_security_insecure = config_allows(config, "security.insecure"),
 		.allow_devices = d->cdi || config_allows(config, "device"),
 		.dockerfile_enabled = config->dockerfile_enabled,

@@ -100,7 +100,7 @@ const struct option options[] = {
 	{"allow-insecure-entitlement", "insecure-entitlements", AT(OPTION_STRINGS, entitlements), NULL, NULL,
 	 "entitlement that builds may request: network.host, security.insecure or device"},
 	{"proxy-network", "proxyNetwork", AT(OPTION_BOOL, proxy_network), NULL, NULL,
-	 "restrict the network access of steps to a proxy that records requests (not supported yet: an error)"},
+	 "restrict the network access of steps to a proxy that records requests"},
 	{"otel-socket-path", "otel.socketPath", OPTION_STRING, NOT_YET, NULL, NULL,
 	 "path of the socket on which steps send OpenTelemetry traces"},
 	{"cdi-disabled", "cdi.disabled", AT(OPTION_BOOL, cdi_disabled), NULL, NULL,

@@ -46,6 +46,7 @@ container *build_new_container(bridge *b, const struct bridge_container_request 
 		.windows = r->platform && g_str_equal(r->platform->os, "windows"),
 		.allow_network_host = build->allow_network_host,
 		.allow_security_insecure = build->allow_security_insecure,
+		.proxy = build->proxy,
 	};
 	return container_new(&options, work->cancel, error);
 }

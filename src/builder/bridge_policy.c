@@ -20,6 +20,44 @@ bool build_check_policy(const struct build *b, GError **error)
 	return source_policy_add(p, b->request->source_policy, error);
 }
 
+/* ---- requests of steps */
+
+/* The request is checked as an http source. */
+static bool check_request(void *data, const char *method, const char *url, cancel *c, char **ret_url, GError **error)
+{
+	struct build *b = data;
+	Pb__SourceOp op = PB__SOURCE_OP__INIT;
+	op.identifier = (char *)(uintptr_t)url;
+	struct llb_source subject = {.op = message_copy(&op)};
+	struct work work = {.cancel = c, .sessions = b->sessions};
+	g_autoptr(source_policy) p = source_policy_new();
+	struct source_check check;
+	source_check_init(&check, b, p);
+	bool ok = source_policy_add(p, b->request->source_policy, error) &&
+		  source_check_run(&check, &subject, &work, error);
+	source_check_clear(&check);
+	bool changed = ok && (strcmp(subject.op->identifier, url) != 0 || subject.op->n_attrs > 0);
+	if (changed && subject.op->n_attrs > 0)
+		ok = error_set(
+			error, ERROR_UNKNOWN,
+			"source policy converted proxy request \"%s\" with attrs, but proxy conversion only supports "
+			"URL updates",
+			url);
+	else if (changed)
+		*ret_url = g_strdup(subject.op->identifier);
+	guard_free(subject.op);
+	return ok;
+}
+
+netproxy_policy *build_proxy_policy(struct build *b)
+{
+	const struct build_request *r = b->request;
+	if (!r->proxy_network && !builder_get_options(b->builder)->proxy_network)
+		return NULL;
+	bool checks = (r->source_policy && r->source_policy->n_rules > 0) || *r->policy_session;
+	return netproxy_policy_new(checks ? b->ref : "", checks ? check_request : NULL, b);
+}
+
 /* ---- definitions */
 
 struct policy_run {
@@ -65,6 +103,7 @@ llb_definition *build_load(struct build *b, const struct bridge_solve_request *r
 		.devices_data = &devices,
 		.rewrite_sources = source_check_is_needed(b, p) ? rewrite_sources : NULL,
 		.rewrite_data = &run,
+		.proxy = b->proxy,
 	};
 	llb_definition *d = llb_load(r->definition, &options, error);
 	source_check_clear(&run.check);

@@ -63,6 +63,7 @@ static void build_unref(struct build *build)
 	g_ptr_array_unref(build->session_targets);
 	blob_holds_free(build->holds);
 	device_grants_free(build->devices);
+	netproxy_policy_unref(build->proxy);
 	g_mutex_clear(&build->mu);
 	g_free(build->ref);
 	g_free(build);
@@ -305,6 +306,7 @@ static struct build *build_new(builder *b, const struct build_request *request, 
 	build->started_ns = progress_now_ns();
 	build->provenance = provenance_new(build);
 	build->devices = device_grants_new();
+	build->proxy = build_proxy_policy(build);
 	build->bridge = build_bridge_new(build);
 	build->imports = imports_new(build);
 	build->cache_exporters = g_ptr_array_new_with_free_func((GDestroyNotify)cache_exporter_free);
@@ -514,6 +516,9 @@ static bool run_with_job(struct build *build, GHashTable *response, GError **err
 		ok = run_registered(build, response, error);
 		end_build(b, build);
 	}
+	/* Steps that other builds need do not end here, but those whose requests are checked do. */
+	if (build->proxy)
+		netproxy_policy_close(build->proxy);
 	solver_job_free(g_steal_pointer(&build->job));
 	return ok;
 }

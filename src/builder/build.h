@@ -40,6 +40,7 @@ struct build_request {
 	const Policy__Policy *source_policy; /* NULL: none */
 	const char *policy_session;          /* id of the session that has the PolicyVerifier service; "": none */
 	bool internal;
+	bool proxy_network;     /* steps reach the network through a proxy only */
 	bool session_exporters; /* the client's Exporter service names further exporters when the result is known */
 	int64_t compat_version; /* compatibility version: 10, 20 or 30 */
 };
@@ -49,6 +50,7 @@ struct builder_options {
 	solver *solver;   /* borrowed */
 	history *history; /* borrowed */
 	bool allow_network_host, allow_security_insecure, allow_devices;
+	bool proxy_network;           /* for all builds */
 	const json_t *provenance_env; /* borrowed (provenance/env.h); NULL: none */
 	bool dockerfile_enabled, gateway_enabled;
 	/* Borrowed, NULL-terminated normalised names of repositories, or NULL. */

@@ -39,6 +39,7 @@ struct build {
 	gateway *gateway;             /* owned; NULL unless a client drives the build */
 	bool allow_network_host, allow_security_insecure;
 	device_grants *devices; /* owned */
+	netproxy_policy *proxy; /* counted; of steps with network access; NULL: they reach the network directly */
 	gint n_frontends;       /* number of frontend images that run; atomic */
 	GMutex mu;
 	int64_t started_ns;
@@ -97,6 +98,8 @@ bool build_lookup_source(struct build *b, provenance_scope *scope, const struct 
 			 struct work *work, struct bridge_source *ret, GError **error);
 
 /* ---- bridge_policy.c */
+/* Returns the policy of the steps' proxies; NULL: the build has none. Closed and released by the caller. */
+netproxy_policy *build_proxy_policy(struct build *b);
 /* Reports whether the request's policy is valid. */
 bool build_check_policy(const struct build *b, GError **error);
 /* Returns the request's definition after its policies were applied. */

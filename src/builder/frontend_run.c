@@ -109,6 +109,7 @@ static gpointer step_thread(gpointer data)
 					    .noexec = true};
 	const struct step_io io = {
 		.streams = {STEP_STREAM_PIPE, STEP_STREAM_PIPE, STEP_STREAM_LOG}, .started = on_started, .data = r};
+	const struct step_proxy proxy = {.policy = r->build->proxy};
 	const struct step step = {.args = (const char *const *)r->process.args,
 				  .env = (const char *const *)r->process.env,
 				  .cwd = r->process.cwd,
@@ -117,6 +118,7 @@ static gpointer step_thread(gpointer data)
 				  .mounts = &metadata,
 				  .n_mounts = 1,
 				  .network = r->process.no_network ? STEP_NETWORK_NONE : STEP_NETWORK_DEFAULT,
+				  .proxy = r->build->proxy ? &proxy : NULL,
 				  .remove_stubs_recursive = true,
 				  .io = &io,
 				  .output = on_output,

@@ -181,6 +181,29 @@ static void capture_all(provenance *p, build_result *result, const GPtrArray *pl
 		capture_one(p, keys[i], g_hash_table_lookup(result->refs, keys[i]), results, platforms);
 }
 
+/* Adds the requests of steps to the text and the detail of the error. */
+static void add_untracked(const provenance_capture *c, GString *text, json_writer *w)
+{
+	if (c->untracked->len > 0)
+		g_string_append(text, "\n\nUncaptured requests:");
+	for (guint i = 0; i < c->untracked->len; i++) {
+		const struct provenance_untracked *u = c->untracked->pdata[i];
+		g_string_append_printf(text, "\n  - %s", u->name);
+		if (*u->method)
+			g_string_append_printf(text, "\n    method: %s", u->method);
+		if (*u->uri)
+			g_string_append_printf(text, "\n    url: %s", u->uri);
+		g_string_append_printf(text, "\n    reason: %s", u->reason);
+		json_object_begin(w);
+		json_put_string_member(w, "op", u->op);
+		json_put_string_member(w, "name", u->name);
+		json_put_string_member_nonempty(w, "method", u->method);
+		json_put_string_member_nonempty(w, "uri", u->uri);
+		json_put_string_member(w, "reason", u->reason);
+		json_object_end(w);
+	}
+}
+
 static bool incomplete(const provenance_capture *c, GError **error)
 {
 	const GPtrArray *locals = c->sources[SOURCE_MATERIAL_LOCAL];
@@ -200,6 +223,7 @@ static bool incomplete(const provenance_capture *c, GError **error)
 		json_put_string_member(w, "reason", "local_source");
 		json_object_end(w);
 	}
+	add_untracked(c, text, w);
 	json_array_end(w);
 	json_object_end(w);
 	g_autofree char *message = g_string_free(text, FALSE), *detail = json_writer_take(&w, NULL);

@@ -59,6 +59,10 @@ container *container_new(const struct container_options *o, cancel *stop, GError
 	c->work.cancel = cancel_new(o->work->cancel);
 	c->hostname = g_strdup(o->hostname);
 	c->windows = o->windows;
+	if (o->proxy) {
+		c->proxy.policy = netproxy_policy_ref(o->proxy);
+		c->step.proxy = &c->proxy;
+	}
 	c->allow_network_host = o->allow_network_host;
 	c->allow_security_insecure = o->allow_security_insecure;
 	c->processes = g_ptr_array_new_with_free_func((GDestroyNotify)container_process_unref);
@@ -115,6 +119,7 @@ void container_unref(container *c)
 	g_ptr_array_unref(c->processes);
 	step_fields_clear(&c->hosts);
 	guard_free(c->hosts_meta);
+	netproxy_policy_unref(c->proxy.policy);
 	step_process_unref(c->first_process);
 	cancel_unref(c->work.cancel);
 	g_mutex_clear(&c->mu);

@@ -36,6 +36,7 @@ struct container_options {
 	size_t n_hosts;
 	bool windows; /* platform: another default PATH */
 	bool allow_network_host, allow_security_insecure;
+	netproxy_policy *proxy; /* its network is a proxy; referenced; NULL: none */
 };
 /* Opens the mounts; stop ends it. Errors: those of exec_mounts. */
 container *container_new(const struct container_options *options, cancel *stop, GError **error);

@@ -20,6 +20,7 @@ struct container {
 	char *hostname;           /* owned */
 	struct step_fields hosts; /* owned; its hosts are used */
 	Pb__Meta *hosts_meta;     /* owned; what hosts borrows from */
+	struct step_proxy proxy;  /* its policy: counted; NULL: no proxy */
 	bool windows, allow_network_host, allow_security_insecure;
 	GMutex mu;
 	GCond changed;

@@ -101,10 +101,9 @@ static bool translate(struct translation *t, const Control__SolveRequest *m, GEr
 		.source_policy = m->sourcepolicy,
 		.policy_session = m->sourcepolicysession,
 		.internal = m->internal,
+		.proxy_network = m->proxynetwork,
 		.session_exporters = m->enablesessionexporter,
 	};
-	if (m->proxynetwork)
-		return error_set(error, ERROR_UNIMPLEMENTED, "proxy networks are not supported yet");
 	return check_compat(m->compatibilityversion, &t->request.compat_version, error);
 }
 

@@ -25,7 +25,7 @@ static const struct cap_row {
 	{"exec.meta.cgroup.parent", WORKS},
 	{"exec.meta.linux.resources", WORKS},
 	{"exec.meta.network", WORKS},
-	{"exec.meta.network.proxy", LATER},
+	{"exec.meta.network.proxy", WORKS},
 	{"exec.meta.proxyenv", WORKS},
 	{"exec.meta.removemountstubs.recursive", UNADVERTISED},
 	{"exec.meta.security", WORKS},

@@ -32,6 +32,7 @@ void llb_definition_unref(llb_definition *d)
 	if (!d || !g_atomic_int_dec_and_test(&d->refs))
 		return;
 	guard_free(d->side);
+	netproxy_policy_unref(d->proxy);
 	g_array_unref(d->ops);
 	g_hash_table_unref(d->by_digest);
 	g_ptr_array_unref(d->vertices);
@@ -48,6 +49,13 @@ const struct llb_vertex *const *llb_definition_vertices(const llb_definition *d,
 {
 	*ret_n = d->vertices->len;
 	return (const struct llb_vertex *const *)d->vertices->pdata;
+}
+
+bool llb_vertex_same_network(const struct llb_vertex *a, const struct llb_vertex *b)
+{
+	if (!a->proxy || !b->proxy)
+		return !a->proxy && !b->proxy;
+	return strcmp(netproxy_policy_scope(a->proxy), netproxy_policy_scope(b->proxy)) == 0;
 }
 
 /* ---- reading */
@@ -225,6 +233,7 @@ static bool vertex_open(llb_definition *d, struct loaded_op *one, const struct l
 	v->export_cache = m && m->export_cache ? m->export_cache->value : -1;
 	v->progress_group = m ? m->progress_group : NULL;
 	v->resources = m && v->type == LLB_EXEC ? m->linux_resources : NULL;
+	v->proxy = op_is_proxied(d, one->op) ? d->proxy : NULL;
 	v->owner = d;
 	return true;
 }
@@ -311,6 +320,7 @@ llb_definition *llb_load(const Pb__Definition *pb, const struct llb_load_options
 	g_array_set_clear_func(d->ops, loaded_op_clear);
 	d->by_digest = g_hash_table_new(g_str_hash, g_str_equal);
 	d->vertices = g_ptr_array_new();
+	d->proxy = options && options->proxy ? netproxy_policy_ref(options->proxy) : NULL;
 	if (!load(d, pb, options, error))
 		return NULL;
 	return g_steal_pointer(&d);

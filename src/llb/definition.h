@@ -13,6 +13,7 @@
  */
 #pragma once
 #include "base/digest.h"
+#include "netproxy/policy.h"
 #include "ops.pb-c.h"
 
 typedef struct llb_definition llb_definition;
@@ -40,6 +41,7 @@ struct llb_vertex {
 	int export_cache;                        /* -1 unset, 0, 1 */
 	const Pb__ProgressGroup *progress_group; /* NULL: none */
 	const Pb__LinuxResources *resources;
+	netproxy_policy *proxy; /* of an exec op whose network is a proxy; borrowed from the owner; NULL: none */
 	const llb_definition *owner;
 };
 struct llb_source {
@@ -60,11 +62,18 @@ struct llb_load_options {
 	 */
 	bool (*rewrite_sources)(void *data, struct llb_source *sources, size_t n, GError **error);
 	void *rewrite_data;
+	/*
+	 * Not NULL: exec ops reach the network through a proxy only. Their digests differ from those of other builds, by
+	 * upstream's mark and the scope of the policy. Referenced.
+	 */
+	netproxy_policy *proxy;
 };
 llb_definition *llb_load(const Pb__Definition *pb, const struct llb_load_options *options, GError **error);
 llb_definition *llb_definition_ref(const llb_definition *d);
 void llb_definition_unref(llb_definition *d);
 const struct llb_vertex *llb_definition_result(const llb_definition *d, int64_t *ret_index);
+/* Reports whether two vertices reach the network in the same way, so that one may take the place of the other. */
+bool llb_vertex_same_network(const struct llb_vertex *a, const struct llb_vertex *b);
 /* All vertices, inputs before users. */
 const struct llb_vertex *const *llb_definition_vertices(const llb_definition *d, size_t *ret_n);
 /* Adds an errdefs.Vertex detail to the error, and one errdefs.Source detail per location of the vertex. */

@@ -22,6 +22,7 @@ struct llb_definition {
 	GHashTable *by_digest; /* digest text (borrowed from the op) to index + 1 */
 	GPtrArray *vertices;   /* borrowed, inputs before users */
 	struct llb_input result;
+	netproxy_policy *proxy; /* counted; NULL: none */
 };
 
 static inline struct loaded_op *op_at(llb_definition *d, guint i)
@@ -33,6 +34,12 @@ static inline struct loaded_op *op_find(llb_definition *d, const char *digest)
 {
 	guint index = GPOINTER_TO_UINT(g_hash_table_lookup(d->by_digest, digest));
 	return index > 0 ? op_at(d, index - 1) : NULL;
+}
+
+/* Reports whether the op is an exec op that reaches the network through the proxy of the definition. */
+static inline bool op_is_proxied(const llb_definition *d, const Pb__Op *op)
+{
+	return d->proxy && op->op_case == PB__OP__OP_EXEC && op->exec->network != PB__NET_MODE__NONE;
 }
 
 /*

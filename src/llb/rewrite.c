@@ -2,12 +2,14 @@
 /*
  * Computes the final digests of a loaded definition from the encoding of llb_op_pack, as upstream computes vertex
  * digests. An op has a new digest if it was sent in another encoding than Go's deterministic one, if a source was
- * replaced, or if one of its inputs has a new digest. The definition's metadata and locations are keyed by the sent
+ * replaced, if it reaches the network through a proxy, or if one of its inputs has a new digest. The definition's metadata and locations are keyed by the sent
  * digests.
  */
 #include "llb/definition_internal.h"
 #include "api/message.h"
 #include "llb/build.h"
+
+#define PROXY_MARK "\0buildkit.proxy-network.v0" /* as upstream */
 
 struct rewrite {
 	llb_definition *d;
@@ -57,7 +59,14 @@ static void digest_again(struct rewrite *r, struct loaded_op *one)
 	if (!r->changed[index])
 		return;
 	g_autoptr(GBytes) bytes = llb_op_pack(op);
-	digest_of(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), &r->digests[index]);
+	g_autoptr(hasher) h = hasher_new_sha256();
+	hasher_update(h, g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
+	if (op_is_proxied(r->d, op)) {
+		const char *scope = netproxy_policy_scope(r->d->proxy);
+		hasher_update(h, PROXY_MARK, sizeof PROXY_MARK - 1);
+		hasher_update(h, scope, strlen(scope));
+	}
+	hasher_finish(h, &r->digests[index]);
 }
 
 /* Visits inputs first. Digests make cycles impossible. */
@@ -100,7 +109,7 @@ bool definition_rewrite(llb_definition *d, const struct llb_load_options *option
 	struct rewrite r = {.d = d, .changed = changed, .done = done, .digests = digests};
 	bool any = false;
 	for (guint i = 0; i < d->ops->len; i++)
-		changed[i] = !op_at(d, i)->is_canonical;
+		changed[i] = !op_at(d, i)->is_canonical || op_is_proxied(d, op_at(d, i)->op);
 	if (options && options->rewrite_sources && !rewrite_sources(&r, options, error))
 		return false;
 	for (guint i = 0; i < d->ops->len; i++)

@@ -11,6 +11,12 @@
 #include "ops/step_devices.h"
 #include "os/path.h"
 
+struct exec {
+	struct op op;
+	GMutex mu;
+	netproxy_capture *requests; /* mu; counted; of the last run; NULL: it did not run, or has no proxy */
+};
+
 /* ---- keys */
 
 static bool exec_cache_map(void *self, struct work *work, unsigned phase, struct cache_map *ret, GError **error)
@@ -155,6 +161,13 @@ static void output_to_log(void *data, int stream, const void *bytes, size_t n)
 	step_log_write(data, stream, bytes, n);
 }
 
+static void log_requests(struct step_log *log, netproxy_capture *requests)
+{
+	g_autofree char *text = requests ? netproxy_capture_log(requests) : NULL;
+	if (text)
+		step_log_write(log, 2, text, strlen(text));
+}
+
 static bool run_logged(const struct op *op, struct step *step, struct work *work, GError **error)
 {
 	const Pb__ExecOp *pb = op->v->op->exec;
@@ -165,6 +178,7 @@ static bool run_logged(const struct op *op, struct step *step, struct work *work
 	step->output = output_to_log;
 	step->output_data = &log;
 	bool ok = executor_run(op->worker->executor, step, work, &result, &local);
+	log_requests(&log, step->proxy ? step->proxy->capture : NULL);
 	if (ok && !is_valid_exit(pb->meta, result.code)) {
 		if (result.oom_killed)
 			error_set(&local, ERROR_RESOURCE_EXHAUSTED, "cannot allocate memory");
@@ -222,6 +236,16 @@ static void keep_failure(const struct op *op, exec_mounts *mounts, cache_ref *co
 	op_failure_attach(f, op, NULL, error);
 }
 
+/* Returns the record of a new run, counted; NULL: the step has no proxy. */
+static netproxy_capture *begin_requests(struct exec *e)
+{
+	netproxy_capture *requests = e->op.v->proxy ? netproxy_capture_new() : NULL;
+	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&e->mu);
+	netproxy_capture_unref(e->requests);
+	e->requests = requests ? netproxy_capture_ref(requests) : NULL;
+	return requests;
+}
+
 static bool exec_run(void *self, struct work *work, void *const *inputs, size_t n_inputs, void **ret_outputs,
 		     size_t n_outputs, GError **error)
 {
@@ -238,6 +262,9 @@ static bool exec_run(void *self, struct work *work, void *const *inputs, size_t 
 		return false;
 	exec_mounts_fill(mounts, &step);
 	step_devices_fill(&devices, &step);
+	g_autoptr(netproxy_capture) requests = begin_requests(self);
+	const struct step_proxy proxy = {.policy = op->v->proxy, .capture = requests};
+	step.proxy = op->v->proxy ? &proxy : NULL;
 	GError *failure = NULL;
 	if (!run_logged(op, &step, work, &failure)) {
 		if (!cancel_is_set(work->cancel))
@@ -252,21 +279,39 @@ static bool exec_run(void *self, struct work *work, void *const *inputs, size_t 
 	return true;
 }
 
+static void exec_free(void *self)
+{
+	struct exec *e = self;
+	netproxy_capture_unref(e->requests);
+	g_mutex_clear(&e->mu);
+	op_free(e);
+}
+
 static const struct solver_op_class class = {
 	.cache_map = exec_cache_map,
 	.content_key = exec_content_key,
 	.prepare = op_prepare,
 	.exec = exec_run,
 	.takes_slot = true,
-	.free = op_free,
+	.free = exec_free,
 };
 
 bool op_exec_new(worker *w, const struct llb_vertex *v, struct solver_op *ret, GError **error)
 {
-	struct op *op = op_new(sizeof *op, w, v);
-	op->selectors = exec_selectors;
-	*ret = (struct solver_op){&class, op};
+	struct exec *e = op_new(sizeof *e, w, v);
+	e->op.selectors = exec_selectors;
+	g_mutex_init(&e->mu);
+	*ret = (struct solver_op){&class, e};
 	return true;
+}
+
+netproxy_capture *ops_exec_requests(const struct solver_op *op)
+{
+	if (!op || op->class != &class)
+		return NULL;
+	struct exec *e = op->self;
+	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&e->mu);
+	return e->requests ? netproxy_capture_ref(e->requests) : NULL;
 }
 
 void ops_drop_cache_mounts(worker *w, const llb_definition *d)

@@ -5,6 +5,7 @@
  * Results are cache_ref * (NULL: scratch). ops/cache_key.c computes cache digests. Thread: as in solver.h.
  */
 #pragma once
+#include "netproxy/capture.h"
 #include "solver/solver.h"
 #include "worker/worker.h"
 
@@ -28,6 +29,11 @@ extern const struct solver_result_class ops_results;
  */
 void ops_drop_cache_mounts(worker *w, const llb_definition *d);
 
+/*
+ * Returns what an exec op has requested through its proxy, counted; NULL: not an exec op, it has not run, or it has no proxy.
+ * Thread: any.
+ */
+netproxy_capture *ops_exec_requests(const struct solver_op *op);
 /*
  * Returns the digest or commit that a source resolved to. Owned; NULL: not a source, not resolved yet, or without
  * (local). Thread: any.

@@ -20,6 +20,16 @@ static void id_free(gpointer data)
 	g_free(data);
 }
 
+static void untracked_free(gpointer data)
+{
+	struct provenance_untracked *u = data;
+	g_free(u->op);
+	g_free(u->name);
+	g_free(u->method);
+	g_free(u->uri);
+	g_free(u);
+}
+
 provenance_capture *provenance_capture_new(void)
 {
 	provenance_capture *c = g_new0(provenance_capture, 1);
@@ -27,6 +37,7 @@ provenance_capture *provenance_capture_new(void)
 		c->sources[i] = g_ptr_array_new_with_free_func(source_free);
 	c->secrets = g_ptr_array_new_with_free_func(id_free);
 	c->ssh = g_ptr_array_new_with_free_func(id_free);
+	c->untracked = g_ptr_array_new_with_free_func(untracked_free);
 	return c;
 }
 
@@ -45,6 +56,7 @@ void provenance_capture_free(provenance_capture *c)
 		g_ptr_array_unref(c->sources[i]);
 	g_ptr_array_unref(c->secrets);
 	g_ptr_array_unref(c->ssh);
+	g_ptr_array_unref(c->untracked);
 	request_clear(&c->request);
 	request_clear(&c->root);
 	g_free(c);
@@ -107,6 +119,14 @@ void provenance_capture_add_ssh(provenance_capture *c, const char *id, bool opti
 	add_id(c->ssh, *id ? id : "default", optional);
 }
 
+void provenance_capture_add_untracked(provenance_capture *c, const struct provenance_untracked *request)
+{
+	struct provenance_untracked *u = g_new0(struct provenance_untracked, 1);
+	*u = (struct provenance_untracked){g_strdup(request->op), g_strdup(request->name), g_strdup(request->method),
+					   g_strdup(request->uri), request->reason};
+	g_ptr_array_add(c->untracked, u);
+}
+
 void provenance_capture_merge(provenance_capture *c, const provenance_capture *from)
 {
 	for (size_t kind = 0; kind < SOURCE_MATERIAL_COUNT; kind++)
@@ -120,7 +140,10 @@ void provenance_capture_merge(provenance_capture *c, const provenance_capture *f
 		const struct provenance_id *s = from->ssh->pdata[i];
 		add_id(c->ssh, s->id, s->optional);
 	}
+	for (guint i = 0; i < from->untracked->len; i++)
+		provenance_capture_add_untracked(c, from->untracked->pdata[i]);
 	c->network |= from->network;
+	c->proxy |= from->proxy;
 	c->incomplete |= from->incomplete;
 }
 
@@ -138,6 +161,17 @@ static int by_name(const void *a, const void *b)
 static int by_id(const void *a, const void *b)
 {
 	return strcmp((*(const struct provenance_id *const *)a)->id, (*(const struct provenance_id *const *)b)->id);
+}
+
+static int by_step_and_uri(const void *a, const void *b)
+{
+	const struct provenance_untracked *const *x = a, *const *y = b;
+	int order = strcmp((*x)->op, (*y)->op);
+	if (order == 0)
+		order = strcmp((*x)->uri, (*y)->uri);
+	if (order == 0)
+		order = strcmp((*x)->method, (*y)->method);
+	return order != 0 ? order : strcmp((*x)->reason, (*y)->reason);
 }
 
 static char *name_and_tag(const reference *r)
@@ -171,6 +205,7 @@ void provenance_capture_settle(provenance_capture *c)
 		g_ptr_array_sort(c->sources[i], by_name);
 	g_ptr_array_sort(c->secrets, by_id);
 	g_ptr_array_sort(c->ssh, by_id);
+	g_ptr_array_sort(c->untracked, by_step_and_uri);
 }
 
 /* ---- options */

@@ -25,6 +25,12 @@ struct provenance_id { /* id of a secret or an SSH agent */
 	char *id;
 	bool optional;
 };
+/* A request of a step through its proxy whose effect on the result is not known. */
+struct provenance_untracked {
+	char *op, *name;    /* digest and command line of the step */
+	char *method, *uri; /* "": there were too many */
+	const char *reason; /* a constant */
+};
 /* A request to a frontend. */
 struct provenance_request {
 	char *frontend;     /* owned; "": none */
@@ -37,6 +43,8 @@ typedef struct provenance_capture {
 	struct provenance_request request;         /* args NULL: no frontend */
 	struct provenance_request root;            /* the outermost request; args NULL: none */
 	bool network;                              /* a step had network access */
+	bool proxy;                                /* through a proxy */
+	GPtrArray *untracked;                      /* element type: struct provenance_untracked * */
 	bool incomplete;                           /* an input has no known digest */
 } provenance_capture;
 
@@ -47,6 +55,8 @@ void provenance_capture_add_source(provenance_capture *c, enum source_material k
 				   const struct provenance_source *source);
 void provenance_capture_add_secret(provenance_capture *c, const char *id, bool optional);
 void provenance_capture_add_ssh(provenance_capture *c, const char *id, bool optional);
+/* Copies the argument. */
+void provenance_capture_add_untracked(provenance_capture *c, const struct provenance_untracked *request);
 /* Merges everything but the requests. */
 void provenance_capture_merge(provenance_capture *c, const provenance_capture *from);
 /* Sorts the lists; removes an image by digest if the same repository is present by tag. */

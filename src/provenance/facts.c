@@ -2,7 +2,7 @@
 #include "provenance/facts.h"
 #include "api/message.h"
 #include "format/git_address.h"
-#include "ops/ops.h"
+#include "ops/exec_mounts.h"
 #include <string.h>
 
 /* Returns the repository address and the ref, without the subdirectory, which does not affect the fetch. */
@@ -60,8 +60,35 @@ static void add_source(provenance_capture *c, const struct solver_visit *visit)
 		provenance_capture_add_source(c, class->material, &one);
 }
 
-static void add_exec(provenance_capture *c, const Pb__ExecOp *op)
+/* What the step has downloaded, if it ran in this build. */
+static void add_requests(provenance_capture *c, const struct solver_visit *visit)
 {
+	g_autoptr(netproxy_capture) requests = ops_exec_requests(visit->op);
+	if (!requests)
+		return;
+	g_autoptr(GPtrArray) materials = netproxy_capture_materials(requests);
+	for (guint i = 0; i < materials->len; i++) {
+		struct netproxy_material *m = materials->pdata[i];
+		provenance_capture_add_source(c, SOURCE_MATERIAL_HTTP,
+					      &(struct provenance_source){.name = m->url, .pin = m->digest.text});
+	}
+	g_autoptr(GPtrArray) incomplete = netproxy_capture_all_incomplete(requests);
+	g_autofree char *name = exec_args_text(visit->vertex->op->exec);
+	for (guint i = 0; i < incomplete->len; i++) {
+		const struct netproxy_incomplete *in = incomplete->pdata[i];
+		const struct provenance_untracked one = {.op = (char *)(uintptr_t)visit->vertex->digest.text,
+							 .name = name,
+							 .method = in->method,
+							 .uri = in->url,
+							 .reason = in->reason};
+		provenance_capture_add_untracked(c, &one);
+		c->incomplete = true;
+	}
+}
+
+static void add_exec(provenance_capture *c, const struct solver_visit *visit)
+{
+	const Pb__ExecOp *op = visit->vertex->op->exec;
 	for (size_t i = 0; i < op->n_mounts; i++) {
 		const Pb__Mount *m = op->mounts[i];
 		if (m->mounttype == PB__MOUNT_TYPE__SECRET)
@@ -73,6 +100,8 @@ static void add_exec(provenance_capture *c, const Pb__ExecOp *op)
 	for (size_t i = 0; i < op->n_secretenv; i++)
 		provenance_capture_add_secret(c, op->secretenv[i]->id, op->secretenv[i]->optional);
 	c->network |= op->network != PB__NET_MODE__NONE;
+	c->proxy |= visit->vertex->proxy != NULL;
+	add_requests(c, visit);
 }
 
 static void add_visit(void *data, const struct solver_visit *visit)
@@ -83,7 +112,7 @@ static void add_visit(void *data, const struct solver_visit *visit)
 		add_source(c, visit);
 		break;
 	case LLB_EXEC:
-		add_exec(c, visit->vertex->op->exec);
+		add_exec(c, visit);
 		break;
 	case LLB_BUILD:
 		c->incomplete = true; /* the sources of its nested build are not recorded */

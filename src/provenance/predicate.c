@@ -284,6 +284,35 @@ static void put_layers(const struct writing *s)
 	json_object_end(s->w);
 }
 
+static void put_untracked(json_writer *w, const struct provenance_untracked *u)
+{
+	json_object_begin(w);
+	json_put_string_member_nonempty(w, "op", u->op);
+	json_put_string_member_nonempty(w, "name", u->name);
+	json_put_string_member_nonempty(w, "method", u->method);
+	json_put_string_member_nonempty(w, "uri", u->uri);
+	json_put_string_member_nonempty(w, "reason", u->reason);
+	json_object_end(w);
+}
+
+static void put_network(const struct writing *s)
+{
+	const provenance_capture *c = s->p->capture;
+	if (!c->proxy)
+		return;
+	json_object_member_begin(s->w, "network");
+	json_put_string_member(s->w, "mode", "proxy");
+	if (c->untracked->len > 0) {
+		json_object_member_begin(s->w, "proxy");
+		json_array_member_begin(s->w, "incomplete");
+		for (guint i = 0; i < c->untracked->len; i++)
+			put_untracked(s->w, c->untracked->pdata[i]);
+		json_array_end(s->w);
+		json_object_end(s->w);
+	}
+	json_object_end(s->w);
+}
+
 static bool put_metadata(const struct writing *s, const char *key, GError **error)
 {
 	json_object_member_begin(s->w, key);
@@ -291,6 +320,7 @@ static bool put_metadata(const struct writing *s, const char *key, GError **erro
 	if (s->steps && !provenance_source_write(s->w, s->p->definition, s->steps, error))
 		return false;
 	put_layers(s);
+	put_network(s);
 	json_object_end(s->w);
 	return true;
 }

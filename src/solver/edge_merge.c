@@ -97,13 +97,16 @@ static void index_add(struct edge *e, const char *text)
 	g_ptr_array_add(e->index_texts, g_strdup(text));
 }
 
-/* An edge that ignores the cache must not become one that uses it, and neither may depend on the other. */
+/*
+ * An edge that ignores the cache must not become one that uses it, and neither may depend on the other. A step must not fail
+ * by the policy of another build, or lack the records of its requests.
+ */
 static bool may_merge(const struct edge *from, const struct edge *into)
 {
 	return into != from && !into->forward && !edge_failure(into) &&
 	       !(from->vertex->ignore_cache && !into->vertex->ignore_cache) && from->vertex != into->vertex &&
-	       equal_edges(from, into) && !depends_on(from->vertex, into->vertex) &&
-	       !depends_on(into->vertex, from->vertex);
+	       llb_vertex_same_network(from->vertex->llb, into->vertex->llb) && equal_edges(from, into) &&
+	       !depends_on(from->vertex, into->vertex) && !depends_on(into->vertex, from->vertex);
 }
 
 static struct edge *find_equal(struct edge *e, const GPtrArray *texts)

@@ -20,7 +20,6 @@ expect "$WORK/bad.toml:1:8: root: expected a string, found an integer" "$BIN/bui
 printf 'x = \n' > "$WORK/bad.toml"
 expect 'line 1, column 5: expected a value' "$BIN/buildkitd" --config "$WORK/bad.toml"
 expect 'invalid entitlement : x' "$BIN/buildkitd" --config "$WORK/none" --allow-insecure-entitlement x
-expect 'proxyNetwork: proxy networks are not supported yet' "$BIN/buildkitd" --config "$WORK/none" --root "$WORK/r" --proxy-network
 expect 'does not contain proto' "$BIN/buildkitd" --config "$WORK/none" --root "$WORK/r" --addr /tmp/x
 start_daemon
 expect 'another instance running?' "$BIN/buildkitd" --root "$WORK/root" --addr "unix://$WORK/other" --config "$WORK/none"

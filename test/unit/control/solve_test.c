@@ -40,10 +40,11 @@ static bool solve(const struct build_request *r, GHashTable *response, GError **
 {
 	g_string_printf(seen, "ref=%s session=%s frontend=%s", r->ref, r->session, r->frontend);
 	note_table(r->frontend_attrs);
-	g_string_append_printf(seen, " inputs=%u ops=%d compat=%d policy=%d verifier=%s internal=%d session=%d\n",
+	g_string_append_printf(seen,
+			       " inputs=%u ops=%d compat=%d policy=%d verifier=%s internal=%d session=%d proxy=%d\n",
 			       g_hash_table_size(r->frontend_inputs), r->definition ? (int)r->definition->n_def : -1,
 			       (int)r->compat_version, r->source_policy != NULL, r->policy_session, r->internal,
-			       r->session_exporters);
+			       r->session_exporters, r->proxy_network);
 	note_targets("exporter", r->exporters, r->n_exporters);
 	note_targets("export", r->cache_exports, r->n_cache_exports);
 	for (size_t i = 0; i < r->n_cache_imports; i++) {
@@ -116,7 +117,7 @@ static void test_request(struct control_rig *r, gconstpointer data)
 	message_set_map(m, frontendattrs, attrs);
 	m->definition = message_new(Pb__Definition, pb__definition);
 	m->sourcepolicy = message_new(Policy__Policy, policy__policy);
-	m->internal = m->enablesessionexporter = true;
+	m->internal = m->enablesessionexporter = m->proxynetwork = true;
 	m->compatibilityversion = 20;
 	message_set_texts(m, entitlements, entitlements);
 	message_append(m, exporters, exporter_of("image", "name=x push=true"));
@@ -140,7 +141,7 @@ static void test_request(struct control_rig *r, gconstpointer data)
 	g_assert_cmpstr(
 		seen->str, ==,
 		"ref=r1 session=s1 frontend=dockerfile.v0 filename=f target=t inputs=1 ops=0 compat=20 policy=1 "
-		"verifier=p1 internal=1 session=1\n"
+		"verifier=p1 internal=1 session=1 proxy=1\n"
 		"exporter image name=x push=true\n"
 		"exporter oci dest=d\n"
 		"export local dest=d\n"
@@ -167,9 +168,10 @@ static void test_old_exporter(struct control_rig *r, gconstpointer data)
 	message_set_map(m, exporterattrsdeprecated, attrs);
 	guard_free(CONTROL_CALL(r, SOLVE, m, control__solve_response, &error));
 	g_assert_no_error(error);
-	g_assert_cmpstr(seen->str, ==,
-			"ref= session= frontend= inputs=0 ops=-1 compat=30 policy=0 verifier= internal=0 session=0\n"
-			"exporter image name=x\n");
+	g_assert_cmpstr(
+		seen->str, ==,
+		"ref= session= frontend= inputs=0 ops=-1 compat=30 policy=0 verifier= internal=0 session=0 proxy=0\n"
+		"exporter image name=x\n");
 	guard_free(m);
 }
 
@@ -177,21 +179,17 @@ static void test_refused(struct control_rig *r, gconstpointer data)
 {
 	static const struct {
 		int64_t compat;
-		bool proxy;
 		enum error_code code;
 		const char *text;
 	} cases[] = {
-		{11, false, ERROR_UNKNOWN, "unsupported compatibility-version 11 (supported: [10 20 30])"},
-		{-1, false, ERROR_UNKNOWN, "unsupported compatibility-version -1 (supported: [10 20 30])"},
-		{31, false, ERROR_UNKNOWN,
-		 "unsupported compatibility-version 31: upgrade buildkit (max supported: 30)"},
-		{30, true, ERROR_UNIMPLEMENTED, "proxy networks are not supported yet"},
+		{11, ERROR_UNKNOWN, "unsupported compatibility-version 11 (supported: [10 20 30])"},
+		{-1, ERROR_UNKNOWN, "unsupported compatibility-version -1 (supported: [10 20 30])"},
+		{31, ERROR_UNKNOWN, "unsupported compatibility-version 31: upgrade buildkit (max supported: 30)"},
 	};
 	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
 		g_autoptr(GError) error = NULL;
 		Control__SolveRequest m = CONTROL__SOLVE_REQUEST__INIT;
 		m.compatibilityversion = cases[i].compat;
-		m.proxynetwork = cases[i].proxy;
 		control_rig_failed(CONTROL_CALL(r, SOLVE, &m, control__solve_response, &error), &error, cases[i].code,
 				   cases[i].text);
 	}

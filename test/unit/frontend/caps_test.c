@@ -31,7 +31,7 @@ static const struct row llb_rows[] = {
 	{"exec.meta.cgroup.parent", ADVERTISED},
 	{"exec.meta.linux.resources", ADVERTISED},
 	{"exec.meta.network", ADVERTISED},
-	{"exec.meta.network.proxy", LATER},
+	{"exec.meta.network.proxy", ADVERTISED},
 	{"exec.meta.proxyenv", ADVERTISED},
 	{"exec.meta.removemountstubs.recursive", UNADVERTISED},
 	{"exec.meta.security", ADVERTISED},

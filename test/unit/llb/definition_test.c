@@ -245,6 +245,77 @@ static void test_exec(void)
 	check_op(&op, "security.insecure is not allowed");
 }
 
+/* The step of a definition with a proxy, whose digest is returned; NULL: none. */
+static netproxy_policy *load_step(Pb__NetMode network, netproxy_policy *proxy, struct digest *ret_sent,
+				  struct digest *ret_loaded)
+{
+	Pb__Op op = PB__OP__INIT;
+	Pb__ExecOp exec = PB__EXEC_OP__INIT;
+	Pb__Meta meta = PB__META__INIT;
+	Pb__Mount root = PB__MOUNT__INIT, *mounts[] = {&root};
+	Pb__Input in = PB__INPUT__INIT, *inputs[] = {&in};
+	g_autoptr(GPtrArray) def = def_new();
+	g_autoptr(GError) error = NULL;
+	struct digest image;
+	int64_t index;
+	add_source(def, "docker-image://docker.io/library/busybox:latest", &image);
+	in.digest = image.text;
+	op.op_case = PB__OP__OP_EXEC;
+	op.exec = &exec;
+	op.inputs = inputs;
+	op.n_inputs = 1;
+	exec.meta = &meta;
+	exec.mounts = mounts;
+	exec.n_mounts = 1;
+	exec.network = network;
+	meta.args = (char *[]){(char *)"sh"};
+	meta.n_args = 1;
+	root.dest = (char *)"/";
+	def_add(def, &op, ret_sent);
+	add_terminal(def, ret_sent, 0);
+	const struct llb_load_options options = {.allow_network_host = true, .proxy = proxy};
+	g_autoptr(llb_definition) d = load(def, &options, &error);
+	g_assert_no_error(error);
+	const struct llb_vertex *v = llb_definition_result(d, &index);
+	*ret_loaded = v->digest;
+	g_assert_null(v->inputs[0].vertex->proxy);
+	g_assert_cmpstr(v->inputs[0].vertex->digest.text, ==, image.text);
+	g_autoptr(GBytes) bytes = g_bytes_ref(def->pdata[1]);
+	g_autoptr(GByteArray) marked = g_byte_array_new();
+	g_byte_array_append(marked, g_bytes_get_data(bytes, NULL), (guint)g_bytes_get_size(bytes));
+	g_byte_array_append(marked, (const guint8 *)"\0buildkit.proxy-network.v0", 26);
+	if (v->proxy)
+		g_byte_array_append(marked, (const guint8 *)netproxy_policy_scope(proxy),
+				    (guint)strlen(netproxy_policy_scope(proxy)));
+	if (v->proxy)
+		digest_of(marked->data, marked->len, ret_sent); /* upstream's digest, and the scope */
+	return v->proxy;
+}
+
+/* Steps with a network have the proxy and a digest that no other network has. */
+static void test_proxy(void)
+{
+	struct digest expected, loaded, shared, scoped;
+	netproxy_policy *all = netproxy_policy_new("", NULL, NULL), *one = netproxy_policy_new("build", NULL, NULL);
+	g_assert_null(load_step(PB__NET_MODE__UNSET, NULL, &expected, &loaded));
+	g_assert_cmpstr(loaded.text, ==, expected.text);
+	g_assert_null(load_step(PB__NET_MODE__NONE, all, &expected, &loaded));
+	g_assert_cmpstr(loaded.text, ==, expected.text);
+	g_assert_true(load_step(PB__NET_MODE__UNSET, all, &expected, &shared) == all);
+	g_assert_cmpstr(shared.text, ==, expected.text);
+	g_assert_true(load_step(PB__NET_MODE__HOST, all, &expected, &loaded) == all);
+	g_assert_cmpstr(loaded.text, ==, expected.text);
+	g_assert_true(load_step(PB__NET_MODE__UNSET, one, &expected, &scoped) == one);
+	g_assert_cmpstr(scoped.text, ==, expected.text);
+	g_assert_cmpstr(scoped.text, !=, shared.text);
+	struct llb_vertex a = {.proxy = all}, b = {.proxy = one}, none = {0};
+	g_assert_true(llb_vertex_same_network(&a, &a) && llb_vertex_same_network(&none, &none));
+	g_assert_false(llb_vertex_same_network(&a, &b) || llb_vertex_same_network(&a, &none) ||
+		       llb_vertex_same_network(&none, &b));
+	netproxy_policy_unref(all);
+	netproxy_policy_unref(one);
+}
+
 static void test_file(void)
 {
 	Pb__Op op = PB__OP__INIT;
@@ -628,6 +699,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/definition/other-form", test_other_form);
 	g_test_add_func("/definition/shape", test_shape);
 	g_test_add_func("/definition/rewrite", test_rewrite);
+	g_test_add_func("/definition/proxy", test_proxy);
 	g_test_add_func("/definition/exec", test_exec);
 	g_test_add_func("/definition/file", test_file);
 	g_test_add_func("/definition/others", test_others);

@@ -115,6 +115,38 @@ static void test_min_v1(void)
 		"\"resolvedDependencies\":true}}}}");
 }
 
+static void test_proxy(void)
+{
+	g_autoptr(provenance_capture) c = capture_new(), other = provenance_capture_new();
+	struct provenance_predicate p = predicate_of(c);
+	const struct provenance_untracked post = {.op = (char *)"sha256:b",
+						  .name = (char *)"make it",
+						  .method = (char *)"POST",
+						  .uri = (char *)"http://h/",
+						  .reason = "method_not_materializable"};
+	const struct provenance_untracked many = {.op = (char *)"sha256:a",
+						  .name = (char *)"x",
+						  .method = (char *)"",
+						  .uri = (char *)"",
+						  .reason = "too_many_requests"};
+	c->network = c->proxy = true;
+	g_autofree char *complete = written(&p);
+	g_assert_nonnull(strstr(complete, ",\"network\":{\"mode\":\"proxy\"}},\"buildkit_completeness\""));
+	provenance_capture_add_untracked(c, &post);
+	provenance_capture_add_untracked(other, &many);
+	other->incomplete = other->proxy = true;
+	provenance_capture_merge(c, other);
+	provenance_capture_settle(c);
+	p.v02 = true;
+	g_autofree char *incomplete = written(&p);
+	g_assert_nonnull(strstr(
+		incomplete,
+		"\"network\":{\"mode\":\"proxy\",\"proxy\":{\"incomplete\":[{\"op\":\"sha256:a\",\"name\":\"x\","
+		"\"reason\":\"too_many_requests\"},{\"op\":\"sha256:b\",\"name\":\"make it\",\"method\":\"POST\","
+		"\"uri\":\"http://h/\",\"reason\":\"method_not_materializable\"}]}}"));
+	g_assert_nonnull(strstr(incomplete, "\"materials\":false"));
+}
+
 /* A step of a definition, told with what it needs of a client but not with whose client that was. */
 static Pb__Definition *definition_new(char ret_digest[DIGEST_TEXT_SIZE])
 {
@@ -235,5 +267,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/provenance_predicate/max-v1", test_max_v1);
 	g_test_add_func("/provenance_predicate/max-v0.2", test_max_v02);
 	g_test_add_func("/provenance_predicate/root", test_root);
+	g_test_add_func("/provenance_predicate/proxy", test_proxy);
 	return g_test_run();
 }
