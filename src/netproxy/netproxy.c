@@ -17,7 +17,7 @@ struct netproxy {
 	cancel *stop;  /* owned */
 	GThread *thread;
 	GMutex mu;              /* guards the rest */
-	GCond cond;             /* a connection has ended */
+	GCond cond;             /* a connection has ended or waits for a request */
 	GPtrArray *connections; /* element type: struct connection * */
 };
 struct connection {
@@ -38,6 +38,8 @@ static void on_waits(void *data, bool waits)
 	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&c->owner->mu);
 	c->waits = waits;
 	c->since_us = g_get_monotonic_time();
+	if (waits)
+		g_cond_broadcast(&c->owner->cond);
 }
 
 static gpointer connection_run(gpointer data)
@@ -79,12 +81,17 @@ static void reap_locked(netproxy *p, bool all)
 	}
 }
 
-/* Ends the connection that has waited for a request for the longest time, if one does. Requires mu. */
+/*
+ * Ends the connection that has waited for a request for the longest time, if one does and none is about to end. Requires
+ * mu.
+ */
 static void evict_locked(const netproxy *p)
 {
 	struct connection *oldest = NULL;
 	for (guint i = 0; i < p->connections->len; i++) {
 		struct connection *c = p->connections->pdata[i];
+		if (cancel_is_set(c->stop))
+			return;
 		if (c->waits && !c->ended && (!oldest || c->since_us < oldest->since_us))
 			oldest = c;
 	}
@@ -99,9 +106,8 @@ static bool wait_for_place(netproxy *p)
 	cancel_watch_start(&watch, p->stop, &p->mu, &p->cond);
 	g_mutex_lock(&p->mu);
 	reap_locked(p, false);
-	if (p->connections->len >= LIMIT_PROXY_CONNECTIONS)
-		evict_locked(p);
 	while (p->connections->len >= LIMIT_PROXY_CONNECTIONS && !cancel_is_set(p->stop)) {
+		evict_locked(p);
 		g_cond_wait(&p->cond, &p->mu);
 		reap_locked(p, false);
 	}
