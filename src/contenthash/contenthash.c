@@ -86,41 +86,47 @@ static struct contenthash_node *note_parent(contenthash *t, const char *path, bo
 	}
 }
 
-static void set_digest(struct contenthash_node *n, const uint8_t *raw, uint64_t stamp)
+/* Reports whether that changed anything. */
+static bool set_digest(struct contenthash_node *n, const uint8_t *raw, uint64_t stamp)
 {
+	const uint8_t set = CONTENT_HAS_DIGEST | CONTENT_ANNOUNCED;
 	bool same = (n->flags & CONTENT_HAS_DIGEST) && memcmp(n->digest, raw, RAW_DIGEST_SIZE) == 0;
+	bool is_known = same && (n->flags & set) == set && n->stamp == stamp;
 	memcpy(n->digest, raw, RAW_DIGEST_SIZE);
-	n->flags |= CONTENT_HAS_DIGEST | CONTENT_ANNOUNCED;
+	n->flags |= set;
 	n->stamp = stamp;
 	if (!same)
 		contenthash_node_touch(n);
+	return !is_known;
 }
 
-static void note_file(struct contenthash_node *n, const struct fssync_stat *stat, const struct fssync_content *content,
+static bool note_file(struct contenthash_node *n, const struct fssync_stat *stat, const struct fssync_content *content,
 		      enum fssync_change change)
 {
 	uint8_t raw[RAW_DIGEST_SIZE];
 	if (content && raw_digest_from(&content->digest, raw)) {
 		set_digest(n, raw, contenthash_stamp(&content->st));
 		n->flags &= (uint8_t)~CONTENT_ANNOUNCED;
-		return;
+		return true;
 	}
 	/* A digest computed from an inode is valid until the transfer replaces the file. */
 	uint64_t stamp = contenthash_stamp_announced(stat->size, stat->mtime_ns);
 	bool doubtful = change != FSSYNC_UNCHANGED || ((n->flags & CONTENT_ANNOUNCED) && n->stamp != stamp);
-	if (!(n->flags & CONTENT_HAS_DIGEST) || doubtful) {
-		n->flags &= (uint8_t) ~(CONTENT_HAS_DIGEST | CONTENT_ANNOUNCED);
-		contenthash_node_touch(n);
-	}
+	if ((n->flags & CONTENT_HAS_DIGEST) && !doubtful)
+		return false;
+	n->flags &= (uint8_t) ~(CONTENT_HAS_DIGEST | CONTENT_ANNOUNCED);
+	contenthash_node_touch(n);
+	return true;
 }
 
-static void note(contenthash *t, const struct fssync_stat *stat, const struct fssync_content *content,
+/* Reports whether there is something to save. */
+static bool note(contenthash *t, const struct fssync_stat *stat, const struct fssync_content *content,
 		 enum fssync_change change)
 {
 	const char *name = NULL;
 	struct contenthash_node *dir = note_parent(t, stat->path, true, &name);
 	if (!dir)
-		return;
+		return false;
 	mode_t mode = fssync_mode_to_st(stat->mode);
 	enum contenthash_type type = S_ISDIR(mode) ? CONTENT_DIR : S_ISLNK(mode) ? CONTENT_LINK : CONTENT_FILE;
 	size_t len = strcspn(name, "/");
@@ -130,32 +136,35 @@ static void note(contenthash *t, const struct fssync_stat *stat, const struct fs
 		contenthash_node_touch(dir);
 	if (type == CONTENT_FILE && !S_ISREG(mode))
 		n->flags |= CONTENT_SPECIAL;
-	if (type == CONTENT_FILE && S_ISREG(mode) && (stat->size > 0 || (stat->linkname && *stat->linkname))) {
-		note_file(n, stat, content, change);
-		return;
-	}
+	if (type == CONTENT_FILE && S_ISREG(mode) && (stat->size > 0 || (stat->linkname && *stat->linkname)))
+		return note_file(n, stat, content, change) || n != old;
 	uint8_t raw[RAW_DIGEST_SIZE];
 	file_digest_of_announced(t->hasher, stat, raw);
-	set_digest(n, raw,
-		   contenthash_stamp_announced(type == CONTENT_FILE ? stat->size : 0,
-					       type == CONTENT_FILE ? stat->mtime_ns : 0));
-	if (type == CONTENT_DIR)
+	uint64_t stamp = contenthash_stamp_announced(type == CONTENT_FILE ? stat->size : 0,
+						     type == CONTENT_FILE ? stat->mtime_ns : 0);
+	bool changed = set_digest(n, raw, stamp) || n != old;
+	if (type == CONTENT_DIR) {
+		changed = changed || !(n->flags & CONTENT_LISTED);
 		n->flags |= CONTENT_LISTED;
-	if (type == CONTENT_LINK) {
+	}
+	if (type == CONTENT_LINK && g_strcmp0(n->link, stat->linkname ? stat->linkname : "") != 0) {
 		g_free(n->link);
 		n->link = g_strdup(stat->linkname ? stat->linkname : "");
+		changed = true;
 	}
+	return changed;
 }
 
-static void note_removal(contenthash *t, const char *path)
+static bool note_removal(contenthash *t, const char *path)
 {
 	const char *name = NULL;
 	struct contenthash_node *dir = note_parent(t, path, false, &name);
 	struct contenthash_node *n = dir ? contenthash_node_child(dir, name, strcspn(name, "/")) : NULL;
 	if (!n)
-		return;
+		return false;
 	contenthash_node_touch(dir);
 	contenthash_node_remove(n);
+	return true;
 }
 
 void contenthash_note(contenthash *t, const struct fssync_stat *stat, const struct fssync_content *content,
@@ -163,11 +172,8 @@ void contenthash_note(contenthash *t, const struct fssync_stat *stat, const stru
 {
 	g_mutex_lock(&t->mu);
 	ensure_announced_root(t->root);
-	if (change == FSSYNC_REMOVED)
-		note_removal(t, stat->path);
-	else
-		note(t, stat, content, change);
-	g_atomic_int_set(&t->dirty, true);
+	if (change == FSSYNC_REMOVED ? note_removal(t, stat->path) : note(t, stat, content, change))
+		g_atomic_int_set(&t->dirty, true);
 	g_mutex_unlock(&t->mu);
 }
 

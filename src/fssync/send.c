@@ -15,7 +15,8 @@
 
 #define SENDERS 3            /* in addition to the caller */
 #define CHUNK_BYTES KIB(128) /* file data per packet; far below a client's limit of 4 MiB */
-#define SMALL_BYTES KIB(16)  /* data that is copied to be sent with other packets */
+#define REQUESTS_PER_THREAD 16
+#define SMALL_BYTES KIB(16) /* data that is copied to be sent with other packets */
 
 struct file {
 	guint root;
@@ -170,22 +171,32 @@ static void *send_files(void *data)
 
 /* ---- requests */
 
+/* Call with mu held. */
 static bool add_request(struct sender *s, uint32_t id, GError **error)
 {
-	g_mutex_lock(&s->transfer.mu);
 	struct file *f = id < s->files->len ? &g_array_index(s->files, struct file, id) : NULL;
-	bool ok = f && f->path && !f->requested;
-	if (ok) {
-		f->requested = true;
-		g_array_append_val(s->wanted, id);
+	if (!f || !f->path || f->requested)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "invalid file id %u", id);
+	f->requested = true;
+	g_array_append_val(s->wanted, id);
+	return true;
+}
+
+/* Adds requests that arrived together. One thread serves many small files faster than several that wake each other. */
+static bool add_requests(struct sender *s, const GArray *ids, GError **error)
+{
+	bool ok = true;
+	g_mutex_lock(&s->transfer.mu);
+	for (guint i = 0; ok && i < ids->len; i++)
+		ok = add_request(s, g_array_index(ids, uint32_t, i), error);
+	for (guint i = 0; i < ids->len; i += REQUESTS_PER_THREAD)
 		g_cond_signal(&s->transfer.changed);
-	}
 	g_mutex_unlock(&s->transfer.mu);
-	return ok || error_set(error, ERROR_INVALID_ARGUMENT, "invalid file id %u", id);
+	return ok;
 }
 
 /* Handles one message of the receiver. */
-static bool take_message(struct sender *s, GBytes *bytes, GError **error)
+static bool take_message(struct sender *s, GBytes *bytes, GArray *requests, GError **error)
 {
 	struct packet p;
 	gsize n;
@@ -197,7 +208,8 @@ static bool take_message(struct sender *s, GBytes *bytes, GError **error)
 		return error_set(error, ERROR_UNKNOWN, "error from receiver: %.*s", (int)MIN(p.data.len, 65536),
 				 (const char *)p.data.ptr);
 	case PACKET_REQ:
-		return add_request(s, p.id, error);
+		g_array_append_val(requests, p.id);
+		return true;
 	case PACKET_FIN:
 		s->fin = true;
 		return transfer_send_packet(&s->transfer, PACKET_FIN, 0, NULL, 0, error);
@@ -211,10 +223,15 @@ static void *read_requests(void *data)
 	struct sender *s = data;
 	GError *error = NULL;
 	GQueue messages = G_QUEUE_INIT;
-	while (!s->fin && !error && transfer_recv(&s->transfer, &messages, &error))
+	g_autoptr(GArray) requests = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+	while (!s->fin && !error && transfer_recv(&s->transfer, &messages, &error)) {
 		for (GBytes *bytes; (bytes = g_queue_pop_head(&messages)); g_bytes_unref(bytes))
 			if (!s->fin && !error)
-				take_message(s, bytes, &error);
+				take_message(s, bytes, requests, &error);
+		if (!error)
+			add_requests(s, requests, &error);
+		g_array_set_size(requests, 0);
+	}
 	transfer_end_reader(&s->transfer, error);
 	return NULL;
 }
