@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 
 #define SENDERS 3            /* in addition to the caller */
-#define CHUNK_BYTES KIB(128) /* file data per packet; far below a client's limit of 4 MiB */
+#define CHUNK_BYTES KIB(512) /* file data per packet; far below the 4 MiB that receivers in Go accept */
 #define REQUESTS_PER_THREAD 16
 #define SMALL_BYTES KIB(16) /* data that is copied to be sent with other packets */
 

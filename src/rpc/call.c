@@ -193,7 +193,7 @@ void call_set_window(rpc_call *call, size_t bytes)
 {
 	rpc_conn *c = call->conn;
 	call->kept_up = 0;
-	if (call->closed || c->dead || !c->stream->far || bytes <= call->window)
+	if (call->closed || c->dead || bytes <= call->window)
 		return;
 	call->window = bytes;
 	nghttp2_session_set_local_window_size(c->session, NGHTTP2_FLAG_NONE, call->id, (int32_t)bytes);
@@ -209,8 +209,9 @@ void call_give_back(rpc_call *call)
 	if (waiting)
 		call->kept_up += call->owed - keep;
 	give_stream_back(call, call->owed - keep);
-	if (call->kept_up >= 4 * call->window)
-		call_set_window(call, MIN(2 * call->window, WINDOW_MAX_BYTES));
+	size_t max = call->conn->stream->far ? WINDOW_MAX_BYTES : WINDOW_NEAR_BYTES;
+	if (call->kept_up >= 4 * call->window && call->window < max)
+		call_set_window(call, MIN(2 * call->window, max));
 }
 
 void call_input_failed(rpc_call *call, GError *error)

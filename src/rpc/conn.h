@@ -25,6 +25,8 @@
  * Maximum stream window over a network; windows grow if the reader keeps up, so that latency does not limit throughput.
  */
 #define WINDOW_MAX_BYTES ((size_t)LIMIT_CONNECTION_WINDOW_BYTES)
+/* The same on one machine, where a larger window means fewer changes between the threads of both sides. */
+#define WINDOW_NEAR_BYTES (4 * (size_t)LIMIT_STREAM_WINDOW_BYTES)
 /* If a connection has more unsent output than this, each call may queue only a little more. */
 #define UNSENT_BYTES ((size_t)MIB(16))
 #define UNSENT_LITTLE_BYTES ((size_t)KIB(16))

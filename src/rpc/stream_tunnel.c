@@ -133,7 +133,8 @@ static bool tunnel_start(struct stream *base, GError **error)
 	call->tunnel = t;
 	call->recv_waiting = true;
 	call_give_back(call);
-	call_set_window(call, WINDOW_MAX_BYTES); /* messages are never kept in the outer call */
+	/* Messages are never kept in the outer call. */
+	call_set_window(call, call->conn->stream->far ? WINDOW_MAX_BYTES : WINDOW_NEAR_BYTES);
 	tunnel_notify(t);
 	conn_pump(call->conn);
 	g_mutex_unlock(&call->conn->mu);
