@@ -14,10 +14,17 @@
 
 enum {
 	BLOCK_BYTES = 1024 * 1024,
-	GZIP_LEVEL = 6,
+	/*
+	 * Of 200 MB of Debian's programs: 136 MB/s and 2.7 % larger than zlib's level 6, which other builders use. Level 6
+	 * of libdeflate makes 81 MB/s and is 0.8 % smaller, level 1 makes 211 MB/s and is 7.6 % larger.
+	 */
+	GZIP_LEVEL = 3,
 	GZIP_LEVEL_MAX = 9,
 	ZSTD_LEVEL = 3,
 	ZSTD_LEVEL_MAX = 22,
+	ZSTD_WINDOW_LOG = 23,             /* every decoder supports 8 MiB (RFC 8878, 3.1.1.1.2) */
+	ZSTD_LARGE_WINDOW_LEVEL = 20,     /* from here on libzstd's own window is larger */
+	ZSTD_JOB_BYTES = 8 * 1024 * 1024, /* libzstd's default is four windows, for each worker */
 	WORKERS_MAX = 16,
 };
 
@@ -238,6 +245,7 @@ static bool zstd_stream(compressor *c, const void *bytes, size_t n, ZSTD_EndDire
 static bool zstd_begin_stream(compressor *c, GError **error)
 {
 	ZSTD_CCtx_setParameter(c->zstd, ZSTD_c_nbWorkers, (int)n_workers()); /* single-threaded libraries refuse this */
+	ZSTD_CCtx_setParameter(c->zstd, ZSTD_c_jobSize, ZSTD_JOB_BYTES);
 	c->out_size = ZSTD_CStreamOutSize();
 	c->out = g_malloc(c->out_size);
 	g_autoptr(GByteArray) head = g_steal_pointer(&c->head);
@@ -275,6 +283,11 @@ static bool zstd_init(compressor *c, GError **error)
 	ZSTD_CCtx_setParameter(c->zstd, ZSTD_c_compressionLevel, c->level);
 	ZSTD_CCtx_setParameter(c->zstd, ZSTD_c_checksumFlag, 1);
 	c->head = g_byte_array_new();
+	if (c->level >= ZSTD_LARGE_WINDOW_LEVEL)
+		return true;
+	/* Layers contain the same data far apart: a larger window and long distance matching cost little and save much. */
+	ZSTD_CCtx_setParameter(c->zstd, ZSTD_c_windowLog, ZSTD_WINDOW_LOG);
+	ZSTD_CCtx_setParameter(c->zstd, ZSTD_c_enableLongDistanceMatching, 1);
 	return true;
 }
 

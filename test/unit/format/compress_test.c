@@ -99,6 +99,37 @@ static void test_zstd(void)
 }
 
 /* The output is the same however the input is split. */
+/* Equal data 5 MiB apart is found, in a window that every decoder accepts (RFC 8878, 3.1.1.1.2: 8 MiB). */
+static void test_zstd_window(void)
+{
+	g_autoptr(GByteArray) once = sample(MIB(5));
+	g_autoptr(GByteArray) twice = g_byte_array_new();
+	g_byte_array_append(twice, once->data, once->len);
+	g_byte_array_append(twice, once->data, once->len);
+	g_autoptr(GByteArray) packed_once = pack(COMPRESSION_ZSTD, -1, once, 65536);
+	g_autoptr(GByteArray) packed_twice = pack(COMPRESSION_ZSTD, -1, twice, 65536);
+	g_assert_cmpuint(packed_twice->len, <, packed_once->len + packed_once->len / 10);
+	g_assert_cmpuint(packed_twice->data[4] & 0x20, ==, 0);       /* frame header: a window descriptor follows */
+	g_assert_cmpuint(10 + (packed_twice->data[5] >> 3), ==, 23); /* log2 of its size */
+	g_assert_cmpuint(packed_twice->data[5] & 7, ==, 0);
+}
+
+static void test_default_levels(void)
+{
+	g_autoptr(GByteArray) in = sample(MIB(3));
+	static const struct {
+		enum compression type;
+		int level;
+	} rows[] = {{COMPRESSION_GZIP, 3}, {COMPRESSION_ZSTD, 3}};
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autoptr(GByteArray) by_default = pack(rows[i].type, -1, in, 65536);
+		g_autoptr(GByteArray) explicit = pack(rows[i].type, rows[i].level, in, 65536);
+		g_autoptr(GByteArray) other = pack(rows[i].type, 9, in, 65536);
+		assert_same(by_default, explicit);
+		g_assert_cmpuint(other->len, !=, by_default->len);
+	}
+}
+
 static void test_output_is_a_function_of_input(void)
 {
 	static const enum compression types[] = {COMPRESSION_GZIP, COMPRESSION_ZSTD};
@@ -220,6 +251,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/compress/plain", test_plain);
 	g_test_add_func("/compress/gzip", test_gzip);
 	g_test_add_func("/compress/zstd", test_zstd);
+	g_test_add_func("/compress/zstd-window", test_zstd_window);
+	g_test_add_func("/compress/default-levels", test_default_levels);
 	g_test_add_func("/compress/function-of-input", test_output_is_a_function_of_input);
 	g_test_add_func("/compress/other-makers", test_other_makers);
 	g_test_add_func("/compress/archives", test_archives);
