@@ -8,6 +8,9 @@
 
 #define ANCESTORS 8     /* number of ancestors whose names distinguish steps of equal names */
 #define SHOWN_BYTES 300 /* longer values are stored as hashes */
+/* Shorter ones are stored as they are: zstd allocates more than 100 KB for each call. They begin with a hex digit. */
+#define PLAIN_BYTES 4096
+#define ZSTD_MAGIC "\x28\xb5\x2f\xfd" /* RFC 8878, 3.1.1 */
 #define PACKED_MAX (64 * 1024 * 1024)
 #define FORMAT "(ssa(ssb)a(ssbbay))"
 
@@ -339,6 +342,8 @@ GBytes *fingerprint_pack(const fingerprint *s)
 	g_variant_builder_close(&b);
 	g_autoptr(GVariant) v = g_variant_ref_sink(g_variant_builder_end(&b));
 	size_t n = g_variant_get_size(v), room = ZSTD_compressBound(n);
+	if (n < PLAIN_BYTES)
+		return g_variant_get_data_as_bytes(v);
 	void *packed = g_malloc(room);
 	size_t used = ZSTD_compress(packed, room, g_variant_get_data(v), n, 1);
 	return g_bytes_new_take(packed, ZSTD_isError(used) ? 0 : used);
@@ -348,6 +353,8 @@ static GVariant *unpack_variant(GBytes *bytes)
 {
 	gsize n;
 	const void *data = g_bytes_get_data(bytes, &n);
+	if (n >= 4 && n < PLAIN_BYTES && memcmp(data, ZSTD_MAGIC, 4) != 0)
+		return g_variant_ref_sink(g_variant_new_from_bytes(G_VARIANT_TYPE(FORMAT), bytes, FALSE));
 	unsigned long long size = n ? ZSTD_getFrameContentSize(data, n) : 0;
 	if (size == 0 || size > PACKED_MAX) /* invalid sizes are errors */
 		return NULL;

@@ -8,6 +8,7 @@
 #define FILE_NAME "fingerprints.db"
 #define TRIM_ROWS 256 /* additions between two checks of the limits */
 #define TRIM_BYTES (8 * 1024 * 1024)
+#define BATCH_US 200000
 
 static const char *const migrations[] = {
 	"CREATE TABLE fingerprint(id INTEGER PRIMARY KEY, identity TEXT NOT NULL, ref TEXT NOT NULL, name TEXT NOT "
@@ -23,6 +24,9 @@ struct fingerprint_store {
 	pool *writer;    /* one thread */
 	GMutex write_mu; /* held while a batch is written, taken before mu */
 	GMutex mu;
+	GCond hurry;        /* with mu: closing, or many bytes wait */
+	bool closing;       /* mu */
+	size_t n_waiting;   /* bytes; mu */
 	GQueue waiting;     /* element type: struct fingerprint_row *; mu */
 	size_t rows, bytes; /* added since the last trim; write_mu */
 };
@@ -95,6 +99,7 @@ static void drain(fingerprint_store *s)
 	g_mutex_lock(&s->mu);
 	GQueue rows = s->waiting;
 	g_queue_init(&s->waiting);
+	s->n_waiting = 0;
 	g_mutex_unlock(&s->mu);
 	if (rows.length == 0)
 		return;
@@ -109,12 +114,19 @@ static void drain(fingerprint_store *s)
 	g_queue_clear_full(&rows, row_free);
 }
 
+/* Collects rows for a while: one transaction for each step would take longer than many short steps. */
 static void write_waiting(void *unused, void *data)
 {
-	drain(data);
+	fingerprint_store *s = data;
+	gint64 until = g_get_monotonic_time() + BATCH_US;
+	g_mutex_lock(&s->mu);
+	while (!s->closing && s->n_waiting < TRIM_BYTES && g_cond_wait_until(&s->hurry, &s->mu, until))
+		;
+	g_mutex_unlock(&s->mu);
+	drain(s);
 }
 
-void fingerprint_store_add(fingerprint_store *s, const struct fingerprint_row *row)
+static struct fingerprint_row *row_copy(const struct fingerprint_row *row)
 {
 	struct fingerprint_row *copy = g_new0(struct fingerprint_row, 1);
 	*copy = (struct fingerprint_row){.identity = g_strdup(row->identity),
@@ -123,9 +135,18 @@ void fingerprint_store_add(fingerprint_store *s, const struct fingerprint_row *r
 					 .reason = g_strdup(row->reason),
 					 .created_ns = row->created_ns,
 					 .bytes = g_bytes_ref(row->bytes)};
+	return copy;
+}
+
+void fingerprint_store_add(fingerprint_store *s, const struct fingerprint_row *row)
+{
+	struct fingerprint_row *copy = row_copy(row);
 	g_mutex_lock(&s->mu);
 	bool first = s->waiting.length == 0;
 	g_queue_push_tail(&s->waiting, copy);
+	s->n_waiting += g_bytes_get_size(copy->bytes);
+	if (s->n_waiting >= TRIM_BYTES)
+		g_cond_signal(&s->hurry);
 	g_mutex_unlock(&s->mu);
 	if (first && !pool_push(s->writer, s, NULL))
 		drain(s);
@@ -133,10 +154,8 @@ void fingerprint_store_add(fingerprint_store *s, const struct fingerprint_row *r
 
 /* ---- reading */
 
-static GPtrArray *rows_of(fingerprint_store *s, const char *sql, const char *value, guint max)
+static void add_rows(fingerprint_store *s, const char *sql, const char *value, guint max, GPtrArray *rows)
 {
-	GPtrArray *rows = g_ptr_array_new_with_free_func(row_free);
-	drain(s);
 	g_autoptr(db_query) q = db_select(s->db, sql, NULL, "si", value, (int64_t)max);
 	while (q && db_next(q, NULL)) {
 		struct fingerprint_row *row = g_new0(struct fingerprint_row, 1);
@@ -150,24 +169,41 @@ static GPtrArray *rows_of(fingerprint_store *s, const char *sql, const char *val
 						.bytes = g_bytes_new(bytes, n)};
 		g_ptr_array_add(rows, row);
 	}
-	return rows;
+}
+
+static void add_waiting(fingerprint_store *s, const char *identity, guint max, GPtrArray *rows)
+{
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&s->mu);
+	for (const GList *l = s->waiting.tail; l && rows->len < max; l = l->prev)
+		if (strcmp(((const struct fingerprint_row *)l->data)->identity, identity) == 0)
+			g_ptr_array_add(rows, row_copy(l->data));
 }
 
 GPtrArray *fingerprint_store_find(fingerprint_store *s, const char *identity, guint max)
 {
-	return rows_of(
-		s,
-		"SELECT identity, ref, name, reason, created, bytes FROM fingerprint WHERE identity = ? ORDER BY id "
-		"DESC LIMIT ?",
-		identity, max);
+	GPtrArray *rows = g_ptr_array_new_with_free_func(row_free);
+	max = MIN(max, FINGERPRINTS_PER_STEP);
+	/* A row is either waiting or in the database, unless it is being written. */
+	g_autoptr(GMutexLocker) writer = g_mutex_locker_new(&s->write_mu);
+	add_waiting(s, identity, max, rows);
+	if (rows->len < max)
+		add_rows(s,
+			 "SELECT identity, ref, name, reason, created, bytes FROM fingerprint WHERE identity = ? ORDER "
+			 "BY id "
+			 "DESC LIMIT ?",
+			 identity, max - rows->len, rows);
+	return rows;
 }
 
 GPtrArray *fingerprint_store_of_build(fingerprint_store *s, const char *ref)
 {
-	return rows_of(
+	GPtrArray *rows = g_ptr_array_new_with_free_func(row_free);
+	drain(s);
+	add_rows(
 		s,
 		"SELECT identity, ref, name, reason, created, bytes FROM fingerprint WHERE ref = ? ORDER BY id LIMIT ?",
-		ref, FINGERPRINTS_ROWS);
+		ref, FINGERPRINTS_ROWS, rows);
+	return rows;
 }
 
 char *fingerprint_store_last_build(fingerprint_store *s)
@@ -190,6 +226,7 @@ fingerprint_store *fingerprint_store_open(int root_fd, GError **error)
 	s->rows = TRIM_ROWS; /* the size of existing rows is unknown: check at the first batch */
 	g_mutex_init(&s->write_mu);
 	g_mutex_init(&s->mu);
+	g_cond_init(&s->hurry);
 	g_queue_init(&s->waiting);
 	s->writer = pool_new("fingerprints", 1, write_waiting, s);
 	return s;
@@ -199,9 +236,14 @@ void fingerprint_store_close(fingerprint_store *s)
 {
 	if (!s)
 		return;
+	g_mutex_lock(&s->mu);
+	s->closing = true;
+	g_cond_signal(&s->hurry);
+	g_mutex_unlock(&s->mu);
 	pool_free(s->writer);
 	drain(s);
 	db_close(s->db);
+	g_cond_clear(&s->hurry);
 	g_mutex_clear(&s->write_mu);
 	g_mutex_clear(&s->mu);
 	g_free(s);

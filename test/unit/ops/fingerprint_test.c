@@ -138,6 +138,24 @@ static void test_pack(void)
 	}
 }
 
+/* Large ones are compressed. */
+static void test_pack_large(void)
+{
+	g_autoptr(GString) files = g_string_new("/a=1");
+	for (int i = 0; i < 1000; i++)
+		g_string_append_printf(files, " /file%04d=%d", i, i % 9);
+	g_autoptr(fingerprint) s = make("d", "v", IMAGE1, files->str);
+	g_autoptr(GBytes) bytes = fingerprint_pack(s);
+	g_assert_cmpuint(g_bytes_get_size(bytes), <, files->len);
+	g_autoptr(fingerprint) again = fingerprint_unpack(bytes);
+	g_assert_nonnull(again);
+	g_assert_cmpuint(((const struct input *)again->inputs->pdata[1])->files->len, ==, 1001);
+	for (gsize i = 0; i < g_bytes_get_size(bytes); i += 97) {
+		g_autoptr(GBytes) cut = g_bytes_new_from_bytes(bytes, 0, i);
+		g_assert_null(fingerprint_unpack(cut));
+	}
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -145,5 +163,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/fingerprint/argument", test_argument);
 	g_test_add_func("/fingerprint/large", test_large);
 	g_test_add_func("/fingerprint/pack", test_pack);
+	g_test_add_func("/fingerprint/pack-large", test_pack_large);
 	return g_test_run();
 }
