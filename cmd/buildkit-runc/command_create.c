@@ -51,6 +51,17 @@ static void check_terminal(const struct plan *p, const struct command_options *o
 		fail(PHASE_PLAN, 0, "cannot use console socket if runc will not detach or allocate tty");
 }
 
+struct sources {
+	const struct config *config;
+	int *fds;
+};
+
+static void clone_sources(void *data)
+{
+	const struct sources *s = data;
+	config_clone(s->config, s->fds);
+}
+
 static void create(struct created *r, const struct command_options *o, bool detached, bool gated)
 {
 	static struct config c;
@@ -74,8 +85,11 @@ static void create(struct created *r, const struct command_options *o, bool deta
 	if (result != 0)
 		fail(PHASE_CGROUP, -result, "make %s", r->container.cgroup);
 	int gate = gated ? container_make_start_fifo(&r->container) : -1;
+	struct sources sources = {&c, process_fds(&c)};
 	struct launch l = {.plan = &c.plan,
-			   .fds = process_fds(&c),
+			   .fds = sources.fds,
+			   .open_mounts = clone_sources,
+			   .data = &sources,
 			   .cgroup = &r->cgroup,
 			   .limit = true,
 			   .gate_fd = gate,

@@ -23,18 +23,21 @@
 #include <sys/pidfd.h>
 #include <sys/stat.h>
 
+static const struct {
+	const char *file;
+	uint64_t flag;
+} kinds[] = {
+	{"user", CLONE_NEWUSER}, {"mnt", CLONE_NEWNS},  {"pid", CLONE_NEWPID},       {"net", CLONE_NEWNET},
+	{"ipc", CLONE_NEWIPC},   {"uts", CLONE_NEWUTS}, {"cgroup", CLONE_NEWCGROUP},
+};
+
+#define N_KINDS (sizeof kinds / sizeof *kinds)
+
 /* Returns the namespaces in which the container differs from the caller. */
 static uint64_t other_namespaces(pid_t pid)
 {
-	static const struct {
-		const char *file;
-		uint64_t flag;
-	} kinds[] = {
-		{"user", CLONE_NEWUSER}, {"mnt", CLONE_NEWNS},  {"pid", CLONE_NEWPID},       {"net", CLONE_NEWNET},
-		{"ipc", CLONE_NEWIPC},   {"uts", CLONE_NEWUTS}, {"cgroup", CLONE_NEWCGROUP},
-	};
 	uint64_t flags = 0;
-	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+	for (size_t i = 0; i < N_KINDS; i++) {
 		char path[64], own[64];
 		struct stat theirs, ours;
 		snprintf(path, sizeof path, "/proc/%d/ns/%s", (int)pid, kinds[i].file);
@@ -45,6 +48,34 @@ static uint64_t other_namespaces(pid_t pid)
 			flags |= kinds[i].flag;
 	}
 	return flags;
+}
+
+/*
+ * On old kernels, where a pidfd is not accepted by setns (Linux 5.8) or does not exist (5.3). The files are opened before
+ * the process is seen to be alive, so that they belong to it.
+ */
+static void join_files(struct plan *p, uint32_t first_fd, const struct container *container, int *ret_fds)
+{
+	static struct plan_join joins[N_KINDS];
+	uint64_t flags = 0;
+	p->n_joins = 0;
+	for (size_t i = 0; i < N_KINDS; i++) {
+		char path[64];
+		snprintf(path, sizeof path, "/proc/%d/ns/%s", (int)container->pid, kinds[i].file);
+		ret_fds[i] = open(path, O_RDONLY | O_CLOEXEC);
+		if (ret_fds[i] < 0 && errno != ENOENT)
+			fail(PHASE_NAMESPACE, errno, "open %s", path);
+	}
+	if (container_is_alive(container))
+		flags = other_namespaces(container->pid);
+	if (!container_is_alive(container))
+		fail(PHASE_PLAN, 0, "cannot exec in a stopped container");
+	/* The mount namespace last: it changes what /proc is. */
+	for (int pass = 0; pass < 2; pass++)
+		for (uint32_t i = 0; i < N_KINDS; i++)
+			if ((flags & kinds[i].flag) != 0 && (kinds[i].flag == CLONE_NEWNS) == (pass == 1))
+				joins[p->n_joins++] = (struct plan_join){kinds[i].flag, first_fd + i};
+	p->joins = joins;
 }
 
 static void join_all(struct plan *p, struct config *c, const struct container *container, int *ret_pidfd)
@@ -124,7 +155,6 @@ int command_exec(const struct command_options *o)
 	struct container container;
 	struct cgroups all;
 	struct cgroup cgroup;
-	int pidfd;
 	bool socket = o->console_socket != NULL && o->console_socket[0] != '\0';
 	container_load(&container, o->root, o->args[0]);
 	config_load(&c, container.bundle);
@@ -143,10 +173,14 @@ int command_exec(const struct command_options *o)
 		     "--console-socket");
 	p->preserve = (uint32_t)o->preserve;
 	process_stdio(p, &c);
-	join_all(p, &c, &container, &pidfd);
-	int *fds = json_room(4, sizeof *fds);
+	int *fds = json_room(3 + N_KINDS, sizeof *fds);
 	memcpy(fds, process_fds(&c), 3 * sizeof *fds);
-	fds[3] = pidfd;
+	if (sys_is_old()) {
+		sys_proc();
+		join_files(p, c.n_sources + 3, &container, fds + 3);
+	} else {
+		join_all(p, &c, &container, &fds[3]);
+	}
 	cgroups_find(&all);
 	bool placed = cgroup_open(&all, container.cgroup, &cgroup) == 0;
 	struct launch l = {.plan = p, .fds = fds, .cgroup = placed ? &cgroup : NULL, .gate_fd = -1};

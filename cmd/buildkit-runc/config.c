@@ -302,9 +302,48 @@ int *config_open(struct config *c)
 		auto_fd fd = open(s->path, (s->is_namespace ? O_RDONLY : O_PATH) | O_CLOEXEC);
 		if (fd < 0)
 			fail(s->is_namespace ? PHASE_NAMESPACE : PHASE_MOUNT, errno, "open %s", s->path);
-		fds[i] = s->is_namespace ? sys_dup(fd) : mountfd_clone(fd, s->recursive);
+		fds[i] = s->is_namespace || sys_is_old() ? sys_dup(fd) : mountfd_clone(fd, s->recursive);
 		if (fds[i] < 0)
 			fail(PHASE_MOUNT, -fds[i], "clone %s", s->path);
 	}
 	return fds;
+}
+
+/* Opens a path again that was opened in another mount namespace, of which this one has a copy. */
+static int open_same(const char *path, int before)
+{
+	struct stat a, b;
+	auto_fd fd = open(path, O_PATH | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &a) != 0 || fstat(before, &b) != 0)
+		fail(PHASE_MOUNT, errno, "open %s", path);
+	if (a.st_dev != b.st_dev || a.st_ino != b.st_ino)
+		fail(PHASE_MOUNT, ESTALE, "open %s", path);
+	int same = sys_dup(fd);
+	if (same < 0)
+		fail(PHASE_MOUNT, -same, "open %s", path);
+	return same;
+}
+
+void config_clone(const struct config *c, int *fds)
+{
+	/* All are opened first: the place of copies hides the root. */
+	for (uint32_t i = 0; i < c->n_sources; i++) {
+		int before = fds[i];
+		if (c->sources[i].is_namespace)
+			continue;
+		fds[i] = open_same(c->sources[i].path, before);
+		close(before);
+	}
+	int r = mountfd_prepare(c->rootfs);
+	if (r != 0)
+		fail(PHASE_ROOT, -r, "mount a place for copies on %s", c->rootfs);
+	for (uint32_t i = 0; i < c->n_sources; i++) {
+		int opened = fds[i];
+		if (c->sources[i].is_namespace)
+			continue;
+		fds[i] = mountfd_clone(opened, c->sources[i].recursive);
+		if (fds[i] < 0)
+			fail(PHASE_MOUNT, -fds[i], "clone %s", c->sources[i].path);
+		close(opened);
+	}
 }

@@ -33,5 +33,10 @@ void config_process(struct plan *plan, const json_t *process);
 /* Compiles linux.seccomp to a BPF program. */
 void config_seccomp(struct plan *plan, const json_t *seccomp);
 void config_resources(struct plan *plan, const json_t *resources);
-/* Opens one descriptor per source, in order. */
+/* Opens one descriptor per source, in order. On old kernels, a tree is only opened here: see config_clone. */
 int *config_open(struct config *c);
+/*
+ * On old kernels: replaces the descriptors of trees by copies of their mounts in the mount namespace of the caller, which is
+ * a new one, and where a path must still lead to the same object.
+ */
+void config_clone(const struct config *c, int *fds);

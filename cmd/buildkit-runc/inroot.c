@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "inroot.h"
 #include "sys.h"
+#include "walk.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -15,6 +16,8 @@ int inroot_open(int root_fd, const char *path, uint64_t flags)
 {
 	while (*path == '/')
 		path++;
+	if (sys_is_old())
+		return walk_open(root_fd, path, flags, WALK_IN_ROOT);
 	int fd = sys_openat2(root_fd, *path != '\0' ? path : ".", flags | O_CLOEXEC, 0,
 			     RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
 	return fd < 0 ? -errno : fd;
@@ -22,6 +25,8 @@ int inroot_open(int root_fd, const char *path, uint64_t flags)
 
 int inroot_open_kernel(int fs_fd, const char *path, uint64_t flags)
 {
+	if (sys_is_old())
+		return walk_open(fs_fd, path, flags, WALK_BENEATH);
 	int fd = sys_openat2(fs_fd, path, flags | O_CLOEXEC, 0,
 			     RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV);
 	return fd < 0 ? -errno : fd;

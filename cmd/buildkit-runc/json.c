@@ -2,10 +2,12 @@
 #include "json.h"
 #include "fail.h"
 #include "sys.h"
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,6 +47,38 @@ void json_release(void)
 	}
 }
 
+/*
+ * Integers from 2^63 to 2^64-1, as of unlimited resources (RLIM_INFINITY), are written as the negative number with the same
+ * bits: jansson has signed ones only. Where a number cannot be negative, that is out of range.
+ */
+static void wrap_large(char *bytes, size_t n)
+{
+	bool in_string = false;
+	for (size_t i = 0, end; i < n; i = end) {
+		end = i + 1;
+		if (in_string && bytes[i] == '\\')
+			end++;
+		if (bytes[i] == '"')
+			in_string = !in_string;
+		if (in_string || !isdigit((unsigned char)bytes[i]))
+			continue;
+		while (end < n && (isalnum((unsigned char)bytes[end]) || strchr("+-.", bytes[end]) != NULL))
+			end++;
+		char token[24], *rest;
+		if ((end - i != 19 && end - i != 20) || (i > 0 && bytes[i - 1] == '-'))
+			continue;
+		memcpy(token, bytes + i, end - i);
+		token[end - i] = '\0';
+		errno = 0;
+		unsigned long long value = strtoull(token, &rest, 10);
+		if (*rest != '\0' || errno != 0 || value <= INT64_MAX)
+			continue;
+		int length = snprintf(token, sizeof token, "%lld", (long long)value);
+		memset(bytes + i, ' ', end - i);
+		memcpy(bytes + i, token, (size_t)length);
+	}
+}
+
 json_t *json_file(const char *path)
 {
 	json_error_t error;
@@ -58,6 +92,7 @@ json_t *json_file(const char *path)
 	fclose(f);
 	if (bytes == NULL || n == JSON_MAX_BYTES)
 		fail(PHASE_PLAN, EFBIG, "read %s", path);
+	wrap_large(bytes, n);
 	json_t *root = json_loadb(bytes, n, JSON_REJECT_DUPLICATES, &error);
 	free(bytes);
 	if (files == NULL)

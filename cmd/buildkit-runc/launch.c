@@ -54,6 +54,8 @@ static _Noreturn void be_child(struct launch *l, int socket_fd)
 		namespaces_become_root();
 	/* The child has a copy of the host's mounts: make it private, so that changes do not propagate to the host. */
 	int chroot_fd = (l->plan->namespaces & CLONE_NEWNS) != 0 ? namespaces_detach_mounts(MS_SLAVE) : -1;
+	if (sys_is_old() && l->open_mounts != NULL)
+		l->open_mounts(l->data);
 	const struct step_place place = {
 		.made = CLONED,
 		.chroot_fd = chroot_fd,
@@ -145,7 +147,7 @@ pid_t launch(struct launch *l)
 	if (pid < 0)
 		fail(PHASE_CLONE, errno, "clone");
 	close(ends[1]);
-	close(pidfd);
+	sys_close(&pidfd);
 	l->inner = child = pid;
 	int r = namespaces_map(pid, l->plan);
 	if (r != 0)

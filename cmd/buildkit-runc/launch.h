@@ -19,8 +19,11 @@ struct launch {
 	bool limit;            /* set the plan's limits and device rules */
 	int gate_fd;
 	const char *staging; /* directory where the root is mounted; NULL if the plan has no root */
-	int console_fd;      /* result: master of the terminal, or -1 */
-	pid_t inner;         /* result: the process, also after a second fork */
+	/* On old kernels, where mounts cannot be cloned: called in the child, in its mount namespace, before the tree is built. */
+	void (*open_mounts)(void *data);
+	void *data;
+	int console_fd; /* result: master of the terminal, or -1 */
+	pid_t inner;    /* result: the process, also after a second fork */
 };
 pid_t launch(struct launch *l);
 /* Kills the child, if there is one. */

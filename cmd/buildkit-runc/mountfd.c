@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mountfd.h"
+#include "mountfd_old.h"
 #include "sys.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -8,13 +9,10 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
 
-static bool use_old;
-
-void mountfd_use_old(void)
+int mountfd_prepare(const char *staging)
 {
-	use_old = true;
+	return sys_is_old() ? mountfd_old_prepare(staging) : 0;
 }
 
 static void fd_path(int fd, char path[32])
@@ -33,7 +31,7 @@ static const struct {
 	{MOUNT_ATTR_NODIRATIME, MS_NODIRATIME}, {MOUNT_ATTR_NOSYMFOLLOW, 256 /* MS_NOSYMFOLLOW */},
 };
 
-static unsigned long flags_of(uint64_t attributes)
+unsigned long mountfd_flags(uint64_t attributes)
 {
 	unsigned long flags = 0;
 	for (size_t i = 0; i < sizeof attribute_flags / sizeof *attribute_flags; i++)
@@ -49,47 +47,8 @@ static unsigned long flags_of(uint64_t attributes)
 	}
 }
 
-/* Returns the flags of an existing mount as MS_*: a remount clears the flags that it does not name. */
-static unsigned long present_flags(int fd)
-{
-	static const struct {
-		unsigned long st, ms;
-	} pairs[] = {{1, MS_RDONLY},     {2, MS_NOSUID},        {4, MS_NODEV},       {8, MS_NOEXEC},
-		     {1024, MS_NOATIME}, {2048, MS_NODIRATIME}, {4096, MS_RELATIME}, {8192, 256 /* MS_NOSYMFOLLOW */}};
-	struct statfs st;
-	unsigned long flags = 0;
-	if (fstatfs(fd, &st) != 0)
-		return 0;
-	for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
-		if (((unsigned long)st.f_flags & pairs[i].st) != 0)
-			flags |= pairs[i].ms;
-	return flags;
-}
-
-static int change_old(int fd, const struct mountfd_change *c)
-{
-	char path[32];
-	fd_path(fd, path);
-	if (c->propagation != 0 && mount(NULL, path, NULL, (unsigned long)c->propagation, NULL) != 0)
-		return -errno;
-	/* mount(2) can neither change mounts recursively nor map ids. */
-	if (c->set_recursive != 0 || c->clear_recursive != 0 || c->user_fd > 0)
-		return -ENOSYS;
-	if (c->set != 0 || c->clear != 0) {
-		unsigned long flags = (present_flags(fd) & ~(flags_of(c->clear) & ~(unsigned long)MS_RELATIME)) |
-				      (flags_of(c->set) & ~(unsigned long)MS_RELATIME);
-		if (mount(NULL, path, NULL, MS_BIND | MS_REMOUNT | flags, NULL) != 0)
-			return -errno;
-	}
-	return 0;
-}
-
 static int set_attributes(int fd, bool recursive, struct mount_attr *attributes)
 {
-	if (use_old) {
-		errno = ENOSYS;
-		return -1;
-	}
 	return mount_setattr(fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), attributes, sizeof *attributes);
 }
 
@@ -117,8 +76,7 @@ static int change_new(int fd, const struct mountfd_change *c)
 
 int mountfd_change(int fd, const struct mountfd_change *c)
 {
-	int r = change_new(fd, c);
-	return r == -ENOSYS ? change_old(fd, c) : r;
+	return sys_is_old() ? mountfd_old_change(fd, c) : change_new(fd, c);
 }
 
 /* ---- file systems */
@@ -146,7 +104,7 @@ static int configure(int context, const char *data)
 
 static int type_new(int place_fd, const struct mountfd_type *t)
 {
-	auto_fd context = use_old ? (errno = ENOSYS, -1) : fsopen(t->type, FSOPEN_CLOEXEC);
+	auto_fd context = fsopen(t->type, FSOPEN_CLOEXEC);
 	if (context < 0)
 		return -errno;
 	if (t->source != NULL && *t->source != '\0' &&
@@ -194,16 +152,30 @@ static int reopen(int place_fd)
 	return found;
 }
 
+static int type_old(int place_fd, const struct mountfd_type *t)
+{
+	struct stat st;
+	int fd = fstat(place_fd, &st) != 0 ? -errno
+					   : mountfd_old_type(t, S_ISDIR(st.st_mode), mountfd_flags(t->attributes));
+	int r = fd < 0 ? fd : mountfd_old_move(place_fd, fd);
+	if (r >= 0)
+		return fd;
+	sys_close(&fd);
+	return r;
+}
+
 int mountfd_type(int place_fd, const struct mountfd_type *t)
 {
 	char path[32];
+	if (sys_is_old())
+		return type_old(place_fd, t);
 	int fd = type_new(place_fd, t);
 	if (fd >= 0)
 		return fd;
 	/* Fall back to mount(2): it accepts longer values and reports more specific errors. */
 	fd_path(place_fd, path);
-	if (mount(t->source != NULL && *t->source != '\0' ? t->source : t->type, path, t->type, flags_of(t->attributes),
-		  t->data) != 0)
+	if (mount(t->source != NULL && *t->source != '\0' ? t->source : t->type, path, t->type,
+		  mountfd_flags(t->attributes), t->data) != 0)
 		return -errno;
 	return reopen(place_fd);
 }
@@ -212,6 +184,8 @@ int mountfd_type(int place_fd, const struct mountfd_type *t)
 
 int mountfd_clone(int fd, bool recursive)
 {
+	if (sys_is_old())
+		return mountfd_old_clone(fd, recursive);
 	int tree =
 		open_tree(fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0));
 	return tree < 0 ? -errno : tree;
@@ -219,40 +193,20 @@ int mountfd_clone(int fd, bool recursive)
 
 int mountfd_attach(int place_fd, int mount_fd, const struct mountfd_change *change)
 {
-	int r = change_new(mount_fd, change);
-	if (r != 0 && r != -ENOSYS)
-		return r;
-	if (move_mount(mount_fd, "", place_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) != 0)
-		return -errno;
-	if (r == -ENOSYS)
-		r = change_old(mount_fd, change);
+	int r = mountfd_change(mount_fd, change);
+	if (r == 0 && sys_is_old())
+		r = mountfd_old_move(place_fd, mount_fd);
+	else if (r == 0 &&
+		 move_mount(mount_fd, "", place_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) != 0)
+		r = -errno;
 	return r != 0 ? r : mount_fd;
-}
-
-static int bind_old(int place_fd, int source_fd, const struct mountfd_change *change)
-{
-	char source[32], place[32];
-	fd_path(source_fd, source);
-	fd_path(place_fd, place);
-	if (mount(source, place, NULL, MS_BIND | MS_REC, NULL) != 0)
-		return -errno;
-	int fd = reopen(place_fd);
-	int r = fd < 0 ? fd : mountfd_change(fd, change);
-	if (r >= 0)
-		return fd;
-	close(fd);
-	return r;
 }
 
 int mountfd_bind(int place_fd, int source_fd, const struct mountfd_change *change)
 {
-	int clone = use_old ? -ENOSYS : mountfd_clone(source_fd, true);
-	if (clone == -ENOSYS)
-		return bind_old(place_fd, source_fd, change);
-	if (clone < 0)
-		return clone;
-	int fd = mountfd_attach(place_fd, clone, change);
+	int clone = mountfd_clone(source_fd, true);
+	int fd = clone < 0 ? clone : mountfd_attach(place_fd, clone, change);
 	if (fd < 0)
-		close(clone);
+		sys_close(&clone);
 	return fd;
 }

@@ -6,13 +6,17 @@
  *	mountfd_bind(place_fd, source_fd, &change);
  *
  * All functions return a descriptor of the mount's root, or -errno. Mount points are given as O_PATH descriptors, never
- * as names. mountfd_use_old forces mount(2), for tests.
+ * as names.
  */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
 
-void mountfd_use_old(void);
+/*
+ * On old kernels (sys_is_old): mounts a private tmpfs on a directory, for mounts that are not at their place yet. Call it in
+ * the mount namespace of the mounts, before any other function here. Returns 0 or -errno.
+ */
+int mountfd_prepare(const char *staging);
 
 struct mountfd_type {
 	const char *type, *source, *data; /* data: comma-separated options of the file system */

@@ -79,9 +79,23 @@ void namespaces_leave_chroot(int namespace_fd)
 		fail(PHASE_PIVOT, errno, "leave the chroot");
 }
 
-static bool is_same_place(const struct statx *a, const struct statx *b)
+struct place {
+	uint64_t mount, inode;
+};
+
+static bool find_place(int fd, struct place *ret)
 {
-	return a->stx_mnt_id == b->stx_mnt_id && a->stx_ino == b->stx_ino;
+	struct statx st;
+	struct stat old;
+	if (sys_is_old()) {
+		bool ok = fstat(fd, &old) == 0 && sys_mount_id(fd, &ret->mount) == 0;
+		ret->inode = ok ? old.st_ino : 0;
+		return ok;
+	}
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, &st) != 0)
+		return false;
+	*ret = (struct place){st.stx_mnt_id, st.stx_ino};
+	return true;
 }
 
 /*
@@ -90,20 +104,19 @@ static bool is_same_place(const struct statx *a, const struct statx *b)
  */
 int namespaces_detach_mounts(unsigned long propagation)
 {
-	const unsigned mask = STATX_INO | STATX_MNT_ID;
-	struct statx before, after;
+	struct place before, after;
 	int own = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
 	auto_fd root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	auto_fd cwd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	bool left = own >= 0 && root >= 0 && cwd >= 0 && statx(root, "", AT_EMPTY_PATH, mask, &before) == 0 &&
-		    setns(own, CLONE_NEWNS) == 0;
-	if (left && statx(AT_FDCWD, "/", 0, mask, &after) != 0)
+	bool left = own >= 0 && root >= 0 && cwd >= 0 && find_place(root, &before) && setns(own, CLONE_NEWNS) == 0;
+	auto_fd top = left ? open("/", O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+	if (left && (top < 0 || !find_place(top, &after)))
 		fail(PHASE_NAMESPACE, errno, "stat the root");
 	if (mount(NULL, "/", NULL, MS_REC | propagation, NULL) != 0)
 		fail(PHASE_NAMESPACE, errno, "detach mounts from the host's");
 	if (left && (fchdir(root) != 0 || chroot(".") != 0 || fchdir(cwd) != 0))
 		fail(PHASE_NAMESPACE, errno, "return to the root");
-	if (!left || is_same_place(&before, &after))
+	if (!left || (before.mount == after.mount && before.inode == after.inode))
 		sys_close(&own);
 	return own;
 }

@@ -4,9 +4,11 @@
 #include "sys.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
@@ -48,5 +50,11 @@ void self_protect(char **argv)
 	if (copy < 0)
 		fail(PHASE_PROGRAM, -copy, "copy the buildkit-runc binary");
 	fexecve(copy, argv, environ);
+	if (errno == ENOENT) {
+		/* TOMOYO looks for the file as /dev/fd/N, which does not exist in every chroot. */
+		char path[32];
+		snprintf(path, sizeof path, "/proc/self/fd/%d", copy);
+		execve(path, argv, environ);
+	}
 	fail(PHASE_PROGRAM, errno, "execute the copy of the buildkit-runc binary");
 }

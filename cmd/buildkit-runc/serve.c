@@ -422,6 +422,8 @@ int serve(int argc, char **argv)
 	setsid();
 	prctl(PR_SET_NAME, "buildkit-runc", 0, 0, 0);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	if (sys_is_old())
+		fail(PHASE_PLAN, ENOSYS, "serve needs mount_setattr (Linux 5.12)");
 	server.null_fd = runner_root_enter(&server.cgroups);
 	remove_old_cgroups();
 	loop();

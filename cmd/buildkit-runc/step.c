@@ -66,7 +66,7 @@ static void fork_and_wait(struct plan *p, const struct step_place *place)
 	if (place->replaces)
 		_exit(0);
 	/* Only the end of the pipe stays open: the streams of the child are closed when the child closes them. */
-	if (dup2(ends[1], 0) < 0 || syscall(SYS_close_range, 1, ~0u, 0) != 0)
+	if (dup2(ends[1], 0) < 0 || sys_close_range(1, ~0u) != 0)
 		fail(PHASE_SYSTEM, errno, "close descriptors");
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		continue;
@@ -136,12 +136,33 @@ static void close_descriptors(const struct plan *p, const struct step_place *pla
 		for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
 			if (kept[i] >= 0 && (unsigned)kept[i] >= from && (unsigned)kept[i] < next)
 				next = (unsigned)kept[i];
-		if (next != from && syscall(SYS_close_range, from, next == ~0u ? next : next - 1, 0) != 0)
-			fail(PHASE_SYSTEM, errno, "close descriptors");
+		int r = next != from ? sys_close_range(from, next == ~0u ? next : next - 1) : 0;
+		if (r != 0)
+			fail(PHASE_SYSTEM, -r, "close descriptors");
 		if (next == ~0u)
 			return;
 		from = next + 1;
 	}
+}
+
+/* Of what was opened since close_descriptors, each is close-on-exec already: this is for what a later change forgets. */
+static void close_on_exec(const struct plan *p, const struct step_place *place)
+{
+	enum { OPENED_SINCE = 16 };
+	unsigned from = 3 + p->preserve, last = from;
+	const int kept[] = {place->socket_fd, place->life_fd, place->gate_fd};
+	if (!sys_is_old()) {
+		if (syscall(SYS_close_range, from, ~0u, CLOSE_RANGE_CLOEXEC) != 0)
+			fail(PHASE_SYSTEM, errno, "close descriptors");
+		return;
+	}
+	for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+		if (kept[i] > (int)last)
+			last = (unsigned)kept[i];
+	/* A new descriptor has the lowest free number. */
+	for (unsigned fd = from; fd <= last + OPENED_SINCE; fd++)
+		if (fcntl((int)fd, F_SETFD, FD_CLOEXEC) != 0 && errno != EBADF)
+			fail(PHASE_SYSTEM, errno, "close descriptors");
 }
 
 /* Resets signals that the parent or runtime ignores. The system call is used because libc reserves two signals. */
@@ -247,8 +268,7 @@ static _Noreturn void become(struct plan *p, const int *fds, const struct step_p
 	const char *program = program_find(p, path, sizeof path);
 	if (place->before_exec != NULL)
 		place->before_exec(place->data);
-	if (syscall(SYS_close_range, 3 + p->preserve, ~0u, CLOSE_RANGE_CLOEXEC) != 0)
-		fail(PHASE_SYSTEM, errno, "close descriptors");
+	close_on_exec(p, place);
 	identity_finish(p);
 	program_exec(p, program);
 }

@@ -1,15 +1,104 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sys.h"
 #include "runner/plan.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <linux/sched.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+
+/* ---- kernels before 5.12 */
+
+static int age; /* 1: new, 2: old */
+
+bool sys_is_old(void)
+{
+	/* An attribute structure of no bytes is EINVAL, before privileges are checked. */
+	if (age == 0)
+		age = mount_setattr(-1, "", 0, NULL, 0) != 0 && errno == EINVAL ? 1 : 2;
+	return age == 2;
+}
+
+void sys_set_old(void)
+{
+	age = 2;
+}
+
+static int proc_fd = -1;
+
+int sys_proc(void)
+{
+	if (proc_fd < 0)
+		proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return proc_fd;
+}
+
+int sys_mount_id(int fd, uint64_t *ret)
+{
+	char path[40], text[1024];
+	unsigned long long id;
+	snprintf(path, sizeof path, "self/fdinfo/%d", fd);
+	ssize_t n = sys_read_at(sys_proc(), path, text, sizeof text);
+	const char *at = n > 0 ? strstr(text, "mnt_id:") : NULL;
+	if (at == NULL || sscanf(at, "mnt_id: %llu", &id) != 1)
+		return n < 0 ? (int)n : -ENOENT;
+	*ret = id;
+	return 0;
+}
+
+/* The descriptor of /proc is closed last. */
+static int close_listed(unsigned first, unsigned last)
+{
+	auto_fd list = openat(sys_proc(), "self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int copy = list < 0 ? -1 : fcntl(list, F_DUPFD_CLOEXEC, 3);
+	DIR *d = copy < 0 ? NULL : fdopendir(copy);
+	if (d == NULL) {
+		sys_close(&copy);
+		return -errno;
+	}
+	bool ours = false;
+	for (const struct dirent *e; (e = readdir(d)) != NULL;) {
+		unsigned fd = (unsigned)strtoul(e->d_name, NULL, 10);
+		if (e->d_name[0] == '.' || fd < first || fd > last || fd == (unsigned)list || fd == (unsigned)dirfd(d))
+			continue;
+		if (fd == (unsigned)sys_proc())
+			ours = true;
+		else
+			close((int)fd);
+	}
+	closedir(d);
+	if (ours)
+		sys_close(&proc_fd);
+	return 0;
+}
+
+int sys_close_range(unsigned first, unsigned last)
+{
+	if (sys_is_old())
+		return close_listed(first, last);
+	return syscall(SYS_close_range, first, last, 0) == 0 ? 0 : -errno;
+}
+
+/* A clone of before CLONE_INTO_CGROUP; without a stack and thread ids, the order of its arguments does not matter. */
+static pid_t old_clone(uint64_t flags, int cgroup_fd)
+{
+	if (cgroup_fd >= 0) {
+		errno = ENOSYS;
+		return -1;
+	}
+	return (pid_t)syscall(SYS_clone, (unsigned long)flags | ((flags & CLONE_PARENT) != 0 ? 0 : SIGCHLD), NULL, NULL,
+			      NULL, NULL);
+}
+
+/* ---- */
 
 int sys_openat2(int dir_fd, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve)
 {
@@ -30,6 +119,8 @@ int sys_dup(int fd)
 
 pid_t sys_clone(uint64_t flags, int cgroup_fd, int *ret_pidfd)
 {
+	if (sys_is_old())
+		return old_clone(flags, cgroup_fd);
 	struct clone_args args = {
 		.flags = flags | CLONE_PIDFD | (cgroup_fd >= 0 ? CLONE_INTO_CGROUP : 0),
 		.pidfd = (uint64_t)(uintptr_t)ret_pidfd,

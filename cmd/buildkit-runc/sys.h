@@ -6,10 +6,28 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/*
+ * Reports whether the kernel has no mount_setattr (Linux 5.12): then none of the system calls that are newer than Linux
+ * 4.18 is used. Found out once.
+ */
+bool sys_is_old(void);
+void sys_set_old(void); /* for tests */
+/*
+ * /proc of the mount namespace in which this was called first, before the process joins another one; borrowed, closed by
+ * sys_close_range. Used on old kernels only.
+ */
+int sys_proc(void);
+/* Finds the id of the mount that a descriptor refers to. Returns 0 or -errno. */
+int sys_mount_id(int fd, uint64_t *ret);
+/* Closes the descriptors from first to last. Returns 0 or -errno. */
+int sys_close_range(unsigned first, unsigned last);
 int sys_openat2(int dir_fd, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve);
 /* A close-on-exec copy above the standard streams, owned; -errno. */
 int sys_dup(int fd);
-/* clone3 without a stack: returns twice, like fork. cgroup_fd -1: the caller's cgroup. */
+/*
+ * clone3 without a stack: returns twice, like fork. cgroup_fd -1: the caller's cgroup. ret_pidfd is untouched on old kernels,
+ * where a cgroup is ENOSYS.
+ */
 pid_t sys_clone(uint64_t flags, int cgroup_fd, int *ret_pidfd);
 /* Sends a small message with n_fds <= RUNNER_FDS_A_MESSAGE descriptors. Returns 0 or -errno. */
 int sys_send(int socket_fd, const void *bytes, size_t n, const int *fds, size_t n_fds);

@@ -28,5 +28,11 @@ enum check_status check_program(const char *name, const char *package, enum chec
 				GString *fix);
 /* Reads a number from a file of the kernel; otherwise if there is no such file. */
 int64_t check_number(const char *path, int64_t otherwise);
+/*
+ * Enters a private mount namespace, on old kernels with a place for mounts, which the other function removes; it accepts
+ * NULL.
+ */
+bool check_mounts_begin(char **ret_directory, GError **error);
+void check_mounts_end(char *directory);
 /* Runs a step with the configured runtime in a temporary directory. */
 enum check_status check_step(const struct config *config, GString *found, GString *fix);

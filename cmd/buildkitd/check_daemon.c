@@ -4,6 +4,7 @@
 #include "base/scope.h"
 #include "format/platform.h"
 #include "os/ca_roots.h"
+#include "os/mount.h"
 #include "os/user_namespace.h"
 #include "rpc/bind.h"
 #include "snapshot/overlay.h"
@@ -31,9 +32,9 @@ static enum check_status check_kernel(const struct config *config, GString *foun
 	int major = 0, minor = 0;
 	uname(&name);
 	g_string_append_printf(found, "Linux %s", name.release);
-	if (sscanf(name.release, "%d.%d", &major, &minor) != 2 || major * 1000 + minor >= 5012)
+	if (sscanf(name.release, "%d.%d", &major, &minor) != 2 || major * 1000 + minor >= 4018)
 		return CHECK_OK;
-	g_string_append(fix, "Linux 5.12 or later is needed");
+	g_string_append(fix, "Linux 4.18 or later is needed");
 	return CHECK_MISSING;
 }
 
@@ -167,11 +168,14 @@ static enum check_status check_tls(const struct config *config, GString *found, 
 static bool overlay_works(const struct config *config, GError **error)
 {
 	g_autofree char *there = existing(config->root);
-	scoped_fd fd = open(there, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool can_clone;
-	if (fd < 0)
-		return error_set_errno(error, errno, "open %s", there);
-	return overlay_probe(fd, &can_clone, error);
+	char *mounts = NULL;
+	bool can_clone, works = !mount_is_old() || check_mounts_begin(&mounts, error);
+	scoped_fd fd = works ? open(there, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	if (works && fd < 0)
+		works = error_set_errno(error, errno, "open %s", there);
+	works = works && overlay_probe(fd, &can_clone, error);
+	check_mounts_end(mounts);
+	return works;
 }
 
 static enum check_status check_overlay(const struct config *config, GString *found, GString *fix)

@@ -8,6 +8,7 @@
 #include "os/tree.h"
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 
 #define PROGRAM "/buildkit-runc"
@@ -31,6 +32,30 @@ static bool make_root(const char *path, GError **error)
 		return error_set_errno(error, errno, "mkdir %s", path);
 	return g_file_get_contents(program, &bytes, &n, error) &&
 	       g_file_set_contents_full(target, bytes, (gssize)n, G_FILE_SET_CONTENTS_NONE, 0755, error);
+}
+
+bool check_mounts_begin(char **ret_directory, GError **error)
+{
+	*ret_directory = NULL;
+	if (!mount_make_private_namespace(error))
+		return false;
+	if (!mount_is_old())
+		return true;
+	g_autofree char *directory = g_dir_make_tmp("buildkitd-check-XXXXXX", error);
+	scoped_fd fd = directory ? open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	if (!directory)
+		return false;
+	*ret_directory = g_steal_pointer(&directory);
+	return mount_use_directory(fd, error);
+}
+
+void check_mounts_end(char *directory)
+{
+	if (!directory)
+		return;
+	umount2(directory, MNT_DETACH | UMOUNT_NOFOLLOW);
+	rmdir(directory);
+	g_free(directory);
 }
 
 static bool run_in(const struct config *config, const char *directory, GString *found, GString *output, GError **error)
@@ -77,7 +102,9 @@ enum check_status check_step(const struct config *config, GString *found, GStrin
 		return CHECK_NOTE;
 	}
 	g_autofree char *directory = g_dir_make_tmp("buildkitd-check-XXXXXX", &error);
-	bool ok = directory && mount_make_private_namespace(&error) && run_in(config, directory, found, output, &error);
+	char *mounts = NULL;
+	bool ok = directory && check_mounts_begin(&mounts, &error) && run_in(config, directory, found, output, &error);
+	check_mounts_end(mounts);
 	if (directory)
 		tree_remove_at(AT_FDCWD, directory, NULL);
 	if (ok)

@@ -18,6 +18,7 @@
 #include "user_paths.h"
 #include "watchdog.h"
 #include "workers.h"
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -245,18 +246,31 @@ static void block_signals(void)
 	signal(SIGHUP, SIG_IGN);
 }
 
+/* On old kernels, mounts that are not at their place yet are below a directory that no other program removes. */
+static bool use_detached(int root_fd, GError **error)
+{
+	if (mkdirat(root_fd, "detached", 0700) < 0 && errno != EEXIST)
+		return error_set_errno(error, errno, "mkdir detached");
+	scoped_fd fd = openat(root_fd, "detached", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return error_set_errno(error, errno, "open detached");
+	return mount_use_directory(fd, error);
+}
+
 /* Mounts the state directory nodev in the daemon's mount namespace, because it holds files that steps wrote. */
 static bool open_state(instance *d, const struct config *config, GError **error)
 {
 	bool private_mounts = workers_want_private_mounts(config);
 	if (private_mounts && !mount_make_private_namespace(error))
 		return false;
+	if (!private_mounts && mount_is_old())
+		return error_set(error, ERROR_UNIMPLEMENTED, "the containerd worker needs Linux 5.12 or later");
 	d->root_fd = state_dir_open(config->root, &d->lock_fd, error);
 	if (d->root_fd < 0 || !private_mounts)
 		return d->root_fd >= 0;
 	scoped_fd plain = fd_steal(&d->root_fd);
 	d->root_fd = mount_over_without_devices(plain, error);
-	return d->root_fd >= 0;
+	return d->root_fd >= 0 && (!mount_is_old() || use_detached(d->root_fd, error));
 }
 
 static cdi *open_cdi(const struct config *config)

@@ -2,10 +2,10 @@
 #include "containerd/shims.h"
 #include "base/scope.h"
 #include "os/dirlist.h"
+#include "os/process_fd.h"
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/syscall.h>
 
 #define COMMAND_BYTES 4096
 #define PROGRAM "containerd-shim"
@@ -43,11 +43,11 @@ static void kill_if_listed(int proc_fd, const char *pid, GHashTable *ids)
 	guint64 number = 0;
 	if (!g_ascii_string_to_unsigned(pid, 10, 1, G_MAXINT32, &number, NULL))
 		return;
-	/* Opens the pidfd first, so that the data read belongs to the process that is killed. */
-	scoped_fd fd = (int)syscall(SYS_pidfd_open, (pid_t)number, 0);
+	/* Opens the process first, so that the data read belongs to the process that is killed. */
+	scoped_fd fd = process_fd_open((pid_t)number);
 	size_t n = fd < 0 ? 0 : read_command(proc_fd, pid, text);
 	const char *id = n > 0 ? container_of(text, n) : NULL;
-	if (id && g_hash_table_contains(ids, id) && syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) == 0)
+	if (id && g_hash_table_contains(ids, id) && process_fd_signal(fd, SIGKILL) == 0)
 		g_hash_table_remove(ids, id);
 }
 

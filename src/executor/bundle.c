@@ -46,7 +46,8 @@ static bool attach(int fd, bool move, int dir_fd, const char *name, GError **err
 	struct statx st;
 	if (statx(fd, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT, STATX_TYPE, &st) != 0)
 		return error_set_errno(error, errno, "statx");
-	if (move && (st.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0 && mount_attach(fd, dir_fd, name, NULL))
+	if (move && !mount_is_old() && (st.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0 &&
+	    mount_attach(fd, dir_fd, name, NULL))
 		return true;
 	scoped_fd clone = mount_clone(fd, true, error);
 	return clone >= 0 && mount_attach(clone, dir_fd, name, error);

@@ -163,6 +163,8 @@ executor *executor_new(const struct executor_options *options, GError **error)
 	bool own = false;
 	e->bundle_runner = options->bundle_runner;
 	e->binary = e->bundle_runner ? g_strdup(e->bundle_runner->name) : find_binary(options->binary, &own, error);
+	/* It takes mounts as descriptors; without that it is an OCI runtime as others are. */
+	own = own && !mount_is_old();
 	if (!e->binary || !executor_open_directories(e, options, error)) {
 		executor_free(e);
 		return NULL;

@@ -48,7 +48,7 @@ static void stop(runner *r)
 {
 	fd_close(&r->control_fd);
 	/* Closes the socket: the runner then kills its steps and exits. If it is killed, its steps die as well. */
-	struct pollfd end = {.fd = r->process ? process_pidfd(r->process) : -1, .events = POLLIN};
+	struct pollfd end = {.fd = r->process ? process_exit_fd(r->process) : -1, .events = POLLIN};
 	while (r->process && poll(&end, 1, STOP_MS) < 0 && errno == EINTR)
 		continue;
 	g_clear_pointer(&r->process, process_free);

@@ -3,6 +3,7 @@
 #include "base/limits.h"
 #include "base/scope.h"
 #include "os/process.h"
+#include "os/process_fd.h"
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
@@ -16,7 +17,7 @@ struct run {
 	struct runtime_self self;
 	process *process; /* of the runtime */
 	char *pid_path;   /* owned; NULL: no handle is needed */
-	int inner_fd;     /* owned; pidfd of the process in the container; -1: not known */
+	int inner_fd;     /* owned; process_fd of the process in the container; -1: not known */
 	int terminal_fd;  /* owned; -1: none */
 	struct step_ends ends;
 	int kills;
@@ -56,7 +57,7 @@ static bool kill_step(void *data, bool late)
 	struct run *r = data;
 	if (r->self.call->exec_id) {
 		if (r->inner_fd >= 0)
-			pidfd_send_signal(r->inner_fd, SIGKILL, NULL, 0);
+			process_fd_signal(r->inner_fd, SIGKILL);
 	} else {
 		bool any = cgroup_kill(r->self.call->cgroups, r->self.call->cgroup_path);
 		r->kills++;
@@ -137,8 +138,8 @@ static bool start(struct run *r, const struct pump *pump, GError **error)
 static bool run_signal(void *self, int signal, GError **error)
 {
 	const struct run *r = self;
-	return r->inner_fd < 0 || pidfd_send_signal(r->inner_fd, signal, NULL, 0) == 0 || errno == ESRCH ||
-	       error_set_errno(error, errno, "send signal %d", signal);
+	int result = r->inner_fd < 0 ? 0 : process_fd_signal(r->inner_fd, signal);
+	return result == 0 || result == -ESRCH || error_set_errno(error, -result, "send signal %d", signal);
 }
 
 /*
@@ -170,13 +171,13 @@ static bool find_inner(struct run *r)
 	if (!g_file_get_contents(r->pid_path, &text, NULL, NULL) ||
 	    !g_ascii_string_to_signed(g_strchomp(text), 10, 1, INT_MAX, &pid, NULL))
 		return false;
-	r->inner_fd = pidfd_open((pid_t)pid, 0);
+	r->inner_fd = process_fd_open((pid_t)pid);
 	return r->inner_fd >= 0;
 }
 
 static bool has_exited(const struct run *r)
 {
-	struct pollfd p = {.fd = process_pidfd(r->process), .events = POLLIN};
+	struct pollfd p = {.fd = process_exit_fd(r->process), .events = POLLIN};
 	return poll(&p, 1, 0) == 1;
 }
 
@@ -206,7 +207,7 @@ static bool pump_until_started(struct run *r, struct pump *pump, int any_fd, int
 {
 	struct epoll_event event = {.events = EPOLLIN};
 	char changes[4096];
-	if (epoll_ctl(any_fd, EPOLL_CTL_ADD, process_pidfd(r->process), &event) != 0)
+	if (epoll_ctl(any_fd, EPOLL_CTL_ADD, process_exit_fd(r->process), &event) != 0)
 		return error_set_errno(error, errno, "watch the runtime");
 	while (!find_inner(r) && !has_exited(r)) {
 		pump_run(pump, any_fd);
@@ -230,7 +231,7 @@ static bool run_to_exit(struct run *r, struct pump *pump, int *ret_status, GErro
 	step_ends_close_theirs(&r->ends);
 	if (r->pid_path && !pump_until_started(r, pump, any, changes, error))
 		return false;
-	pump_run(pump, process_pidfd(r->process));
+	pump_run(pump, process_exit_fd(r->process));
 	return process_wait(r->process, NULL, ret_status, error);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/exec_mounts.h"
+#include "os/mount.h"
 #include "base/scope.h"
 #include "ops/cache_mount.h"
 #include "ops/secret_mount.h"
@@ -294,6 +295,7 @@ void exec_mounts_close(exec_mounts *m)
 	g_ptr_array_set_size(m->agents, 0);
 	g_array_set_size(m->fds, 0);
 	fd_close(&m->root_fd);
+	mount_collect();
 	g_clear_pointer(&m->caches, cache_mounts_free);
 }
 

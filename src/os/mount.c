@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "os/mount.h"
+#include "os/mount_id.h"
+#include "os/mount_old.h"
 #include <fcntl.h>
 #include <sched.h>
 #include <string.h>
@@ -11,17 +13,33 @@
 
 static bool is_root_of_namespace(int root)
 {
-	const unsigned mask = STATX_INO | STATX_MNT_ID;
-	struct statx a, b;
-	return statx(root, "", AT_EMPTY_PATH, mask, &a) == 0 && statx(AT_FDCWD, "/", 0, mask, &b) == 0 &&
-	       a.stx_mnt_id == b.stx_mnt_id && a.stx_ino == b.stx_ino;
+	scoped_fd top = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct stat a, b;
+	uint64_t mount_a, mount_b;
+	return top >= 0 && fstat(root, &a) == 0 && fstat(top, &b) == 0 && a.st_ino == b.st_ino &&
+	       mount_id_of(root, &mount_a) && mount_id_of(top, &mount_b) && mount_a == mount_b;
 }
 
-/* pivot_root needs a mount point; a clone over the directory makes it one. */
+/* Mounts a directory on itself; returns the root of the new mount. */
+static int mount_over(int dir_fd, GError **error)
+{
+	if (!mount_is_old()) {
+		scoped_fd tree = mount_clone(dir_fd, true, error);
+		return tree >= 0 && mount_attach(tree, dir_fd, "", error) ? fd_steal(&tree) : -1;
+	}
+	g_autofree char *path = g_strdup_printf("/proc/self/fd/%d", dir_fd);
+	g_autofree char *name = g_file_read_link(path, NULL);
+	int fd = name && mount(path, path, NULL, MS_BIND | MS_REC, NULL) == 0 ? open(name, O_PATH | O_CLOEXEC) : -1;
+	if (fd < 0)
+		error_set_errno(error, errno, "mount a directory on itself");
+	return fd;
+}
+
+/* pivot_root needs a mount point; a copy over the directory makes it one. */
 static bool make_root_of_namespace(int root, GError **error)
 {
-	scoped_fd top = mount_clone(root, true, error);
-	if (top < 0 || !mount_attach(top, root, "", error))
+	scoped_fd top = mount_over(root, error);
+	if (top < 0)
 		return false;
 	if (fchdir(top) == 0 && syscall(SYS_pivot_root, ".", ".") == 0 && umount2(".", MNT_DETACH) == 0)
 		return true;
@@ -51,44 +69,63 @@ bool mount_make_private_namespace(GError **error)
 
 /* ---- mounts */
 
+bool mount_use_directory(int dir_fd, GError **error)
+{
+	int r = mount_is_old() ? mount_old_use(dir_fd) : 0;
+	return r == 0 || error_set_errno(error, -r, "mount a place for detached mounts");
+}
+
+void mount_collect(void)
+{
+	if (mount_is_old())
+		mount_old_collect();
+}
+
 int mount_clone(int fd, bool recursive, GError **error)
 {
 	unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH;
-	int tree = open_tree(fd, "", recursive ? flags | AT_RECURSIVE : flags);
+	int tree = mount_is_old() ? mount_old_clone(fd, recursive)
+				  : open_tree(fd, "", recursive ? flags | AT_RECURSIVE : flags);
+	if (tree < -1)
+		errno = -tree;
 	if (tree < 0)
 		error_set_errno(error, errno, "clone mount");
-	return tree;
+	return MAX(tree, -1);
+}
+
+/* Sets or clears one of MS_RDONLY and MS_NODEV. Returns 0 or -errno. */
+static int set_attribute(int mount_fd, unsigned long flag, bool set, bool recursive)
+{
+	const uint64_t attribute = flag == MS_RDONLY ? MOUNT_ATTR_RDONLY : MOUNT_ATTR_NODEV;
+	struct mount_attr attributes = {.attr_set = set ? attribute : 0, .attr_clr = set ? 0 : attribute};
+	unsigned at = AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0);
+	if (mount_is_old())
+		return mount_old_set(mount_fd, set ? flag : 0, set ? 0 : flag, recursive);
+	return mount_setattr(mount_fd, "", at, &attributes, sizeof attributes) == 0 ? 0 : -errno;
 }
 
 bool mount_set_readonly(int mount_fd, bool recursive, GError **error)
 {
-	struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY};
-	unsigned flags = AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0);
-	if (mount_setattr(mount_fd, "", flags, &attributes, sizeof attributes) == 0)
-		return true;
-	return error_set_errno(error, errno, "make mount read-only");
+	int r = set_attribute(mount_fd, MS_RDONLY, true, recursive);
+	return r == 0 || error_set_errno(error, -r, "make mount read-only");
 }
 
 bool mount_forbid_devices(int mount_fd, GError **error)
 {
-	struct mount_attr attributes = {.attr_set = MOUNT_ATTR_NODEV};
-	if (mount_setattr(mount_fd, "", AT_EMPTY_PATH, &attributes, sizeof attributes) == 0)
-		return true;
-	return error_set_errno(error, errno, "set nodev on mount");
+	int r = set_attribute(mount_fd, MS_NODEV, true, false);
+	return r == 0 || error_set_errno(error, -r, "set nodev on mount");
 }
 
 bool mount_allow_devices(int mount_fd, GError **error)
 {
-	struct mount_attr attributes = {.attr_clr = MOUNT_ATTR_NODEV};
-	if (mount_setattr(mount_fd, "", AT_EMPTY_PATH, &attributes, sizeof attributes) == 0 || errno == EPERM)
-		return true;
-	return error_set_errno(error, errno, "clear nodev of mount");
+	int r = set_attribute(mount_fd, MS_NODEV, false, false);
+	return r == 0 || r == -EPERM || error_set_errno(error, -r, "clear nodev of mount");
 }
 
 int mount_over_without_devices(int dir_fd, GError **error)
 {
-	scoped_fd tree = mount_clone(dir_fd, true, error);
-	if (tree < 0 || !mount_forbid_devices(tree, error) || !mount_attach(tree, dir_fd, "", error))
+	scoped_fd tree = mount_over(dir_fd, error);
+	if (tree < 0 || !mount_forbid_devices(tree, error))
 		return -1;
 	int fd = openat(tree, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
@@ -96,8 +133,26 @@ int mount_over_without_devices(int dir_fd, GError **error)
 	return fd;
 }
 
+static int tmpfs_at(const char *target, const void *options)
+{
+	return mount("tmpfs", target, "tmpfs", MS_NOSUID, options) < 0 ? -errno : 0;
+}
+
+static int tmpfs_old(int64_t size_bytes, mode_t mode, GError **error)
+{
+	g_autofree char *options = g_strdup_printf("mode=%o,size=%" G_GINT64_FORMAT, mode & 07777, size_bytes);
+	if (size_bytes <= 0)
+		*strchr(options, ',') = '\0';
+	int fd = mount_old_make(tmpfs_at, options);
+	if (fd < 0)
+		error_set_errno(error, -fd, "create tmpfs");
+	return MAX(fd, -1);
+}
+
 int mount_tmpfs(int64_t size_bytes, mode_t mode, GError **error)
 {
+	if (mount_is_old())
+		return tmpfs_old(size_bytes, mode, error);
 	char size[32], octal[16];
 	g_snprintf(size, sizeof size, "%" G_GINT64_FORMAT, size_bytes);
 	g_snprintf(octal, sizeof octal, "%o", mode & 07777);
@@ -120,9 +175,10 @@ bool mount_attach(int mount_fd, int dir_fd, const char *name, GError **error)
 	if (strchr(name, '/'))
 		return error_set(error, ERROR_INVALID_ARGUMENT, "mount point %s is not a plain file name", name);
 	unsigned flags = MOVE_MOUNT_F_EMPTY_PATH | (*name ? 0 : MOVE_MOUNT_T_EMPTY_PATH);
-	if (move_mount(mount_fd, "", dir_fd, name, flags) == 0)
-		return true;
-	return error_set_errno(error, errno, "attach mount %s", name);
+	int r = mount_is_old()                                      ? mount_old_move(mount_fd, dir_fd, name)
+		: move_mount(mount_fd, "", dir_fd, name, flags) < 0 ? -errno
+								    : 0;
+	return r == 0 || error_set_errno(error, -r, "attach mount %s", name);
 }
 
 bool mount_detach(int dir_fd, const char *name, GError **error)

@@ -5,6 +5,9 @@
  *	scoped_fd m = mount_overlay(lower_fds, n, upper_fd, work_fd, false, error);    detached; unmounted with its fd
  *	mount_attach(m, dir_fd, "rootfs", error);
  *
+ * Kernels without mount_setattr (Linux 5.12) use mount(2) only: a mount that is not attached yet is in a hidden directory,
+ * mount_use_directory, and is unmounted by mount_collect, or with the next mount, when its descriptors are closed.
+ *
  * The daemon lives in a private mount namespace (mount_make_private_namespace at start), so that its mounts end with
  * it. Thread: any.
  */
@@ -19,6 +22,14 @@
  * working directory stays the same. Call it before any thread starts. Needs /proc.
  */
 bool mount_make_private_namespace(GError **error);
+/*
+ * Reports whether the kernel has no mount_setattr: buildkit-runc then cannot take mounts as descriptors and runs steps from
+ * bundles, as an OCI runtime.
+ */
+bool mount_is_old(void);
+/* Names an empty directory for mounts that are not attached yet; no effect on other kernels. */
+bool mount_use_directory(int dir_fd, GError **error);
+void mount_collect(void);
 /*
  * Mounts an overlay of lowers (top first) and, if upper_fd >= 0, a writable layer. Explicit options: index=off,
  * redirect_dir=off, metacopy=off, xino=off (redirect_dir=nofollow and userxattr in a user namespace). volatile: no sync at unmount.
@@ -37,6 +48,8 @@ bool mount_allow_devices(int mount_fd, GError **error);
 /* Mounts a directory on itself with nodev, submounts included; returns a directory of the new mount. */
 int mount_over_without_devices(int dir_fd, GError **error);
 int mount_tmpfs(int64_t size_bytes /* 0: default */, mode_t mode, GError **error);
+/* Mounts a file system whose requests are read from a descriptor of /dev/fuse; its root is a directory of root. */
+int mount_fuse(const char *source, int device_fd, bool readonly, GError **error);
 bool mount_attach(int mount_fd, int dir_fd, const char *name /* "" for dir_fd itself */, GError **error);
 bool mount_detach(int dir_fd, const char *name, GError **error); /* umount2(MNT_DETACH) */
 /* Lazily unmounts everything below a path; for mounts that a previous daemon left. */

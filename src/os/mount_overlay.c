@@ -7,6 +7,7 @@
  */
 #include "os/mount.h"
 #include "base/thread.h"
+#include "os/mount_old.h"
 #include "os/overlay_method.h"
 #include "os/user_namespace.h"
 #include <fcntl.h>
@@ -86,18 +87,20 @@ static int overlay_by_context(const struct overlay *o, bool each)
 }
 
 /* Returns the option string of mount(2), with names relative to /proc/self/fd. */
-static char *option_string(const struct overlay *o)
+char *overlay_options(const struct overlay *o, enum overlay_age age)
 {
 	GString *all = g_string_new("lowerdir=");
 	for (size_t i = 0; i < o->n_lowers; i++)
 		g_string_append_printf(all, "%s%d", i > 0 ? ":" : "", o->lower_fds[i]);
 	for (size_t i = 0; i < G_N_ELEMENTS(fixed_options); i++)
-		g_string_append_printf(all, ",%s=%s", fixed_options[i][0], fixed_options[i][1]);
+		if (age < OVERLAY_WITHOUT_METACOPY || strcmp(fixed_options[i][0], "metacopy") != 0)
+			g_string_append_printf(all, ",%s=%s", fixed_options[i][0], fixed_options[i][1]);
 	g_string_append_printf(all, ",redirect_dir=%s", redirect_mode());
 	if (user_namespace_is_limited())
 		g_string_append(all, ",userxattr");
 	if (o->upper_fd >= 0)
-		g_string_append_printf(all, "%s,upperdir=%d,workdir=%d", o->is_volatile ? ",volatile" : "", o->upper_fd,
+		g_string_append_printf(all, "%s,upperdir=%d,workdir=%d",
+				       o->is_volatile && age < OVERLAY_WITHOUT_VOLATILE ? ",volatile" : "", o->upper_fd,
 				       o->work_fd);
 	return g_string_free(all, FALSE);
 }
@@ -119,19 +122,41 @@ static gpointer legacy_thread(gpointer data)
 	return NULL;
 }
 
-static int overlay_by_mount(const struct overlay *o)
+static int mount_by_thread(struct legacy *l)
 {
-	g_autofree char *options = option_string(o);
-	g_autofree char *target = g_build_filename(g_get_tmp_dir(), "buildkit-overlay-XXXXXX", NULL);
-	if (strlen(options) > OPTIONS_MAX)
+	l->result = -EAGAIN;
+	if (strlen(l->options) > OPTIONS_MAX)
 		return -E2BIG;
-	if (!g_mkdtemp_full(target, 0700))
-		return -errno;
-	struct legacy l = {options, target, o->upper_fd < 0, -EAGAIN};
-	GThread *thread = thread_start("overlay", legacy_thread, &l, NULL);
+	GThread *thread = thread_start("overlay", legacy_thread, l, NULL);
 	if (thread)
 		g_thread_join(thread);
-	int fd = l.result;
+	return l->result;
+}
+
+/* Options that the kernel does not know are EINVAL: then those of older kernels are tried, and kept if they work. */
+static int overlay_at(const char *target, const void *data)
+{
+	static gint known = OVERLAY_OPTIONS_ALL;
+	const struct overlay *o = data;
+	int r = -EINVAL;
+	for (int age = g_atomic_int_get(&known); r == -EINVAL && age < OVERLAY_AGES; age++) {
+		g_autofree char *options = overlay_options(o, age);
+		struct legacy l = {options, target, o->upper_fd < 0, 0};
+		r = mount_by_thread(&l);
+		if (r == 0)
+			g_atomic_int_set(&known, age);
+	}
+	return r;
+}
+
+static int overlay_by_mount(const struct overlay *o)
+{
+	if (mount_is_old())
+		return mount_old_make(overlay_at, o);
+	g_autofree char *target = g_build_filename(g_get_tmp_dir(), "buildkit-overlay-XXXXXX", NULL);
+	if (!g_mkdtemp_full(target, 0700))
+		return -errno;
+	int fd = overlay_at(target, o);
 	if (fd == 0) {
 		fd = open_tree(AT_FDCWD, target, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 		fd = fd < 0 ? -errno : fd;
@@ -150,6 +175,8 @@ static int overlay_any_method(const struct overlay *o)
 {
 	static int each_unsupported; /* detected once */
 	int fd = -EINVAL;
+	if (mount_is_old())
+		return overlay_mount_with(OVERLAY_MOUNT, o);
 	if (!g_atomic_int_get(&each_unsupported))
 		fd = overlay_mount_with(OVERLAY_EACH, o);
 	if (fd >= 0)

@@ -17,4 +17,7 @@ struct overlay {
 	int upper_fd, work_fd; /* upper_fd -1: read-only */
 	bool is_volatile;
 };
+/* Options of mount(2) that only newer kernels know: volatile is of Linux 5.10, metacopy of 4.19. */
+enum overlay_age { OVERLAY_OPTIONS_ALL, OVERLAY_WITHOUT_VOLATILE, OVERLAY_WITHOUT_METACOPY, OVERLAY_AGES };
+char *overlay_options(const struct overlay *o, enum overlay_age age);
 int overlay_mount_with(enum overlay_method method, const struct overlay *o);

@@ -39,7 +39,12 @@ static int open_kernel(int root_fd, const char *path, int flags, enum path_mode 
 
 static int open_piece(int root_fd, const char *path, int flags, enum path_mode mode)
 {
+	static gint is_missing; /* openat2 */
+	if (g_atomic_int_get(&is_missing))
+		return path_walk_open(root_fd, path, flags, mode);
 	int fd = open_kernel(root_fd, path, flags, mode);
+	if (fd == -ENOSYS)
+		g_atomic_int_set(&is_missing, 1);
 	/* EAGAIN: also for every "..", if the root is that of a mount that is not mounted any more. */
 	if (fd == -ENOSYS || fd == -EPERM || fd == -EAGAIN)
 		return path_walk_open(root_fd, path, flags, mode);

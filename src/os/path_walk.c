@@ -4,7 +4,10 @@
 #include <limits.h>
 #include <string.h>
 
-enum { LINKS_MAX = 40 }; /* as the kernel's MAXSYMLINKS */
+enum {
+	LINKS_MAX = 40,     /* as the kernel's MAXSYMLINKS */
+	STEPS_MAX = 200000, /* opened components: a path with many ".." costs more than its length */
+};
 
 /*
  * cur is the directory reached so far, text its path from the root ("" is the root); rest is the path still to be
@@ -17,7 +20,7 @@ struct walk {
 	GString *rest;
 	enum path_mode mode;
 	bool follow_last;
-	unsigned links;
+	unsigned links, steps;
 	char name[NAME_MAX + 1]; /* the current component */
 	bool last;               /* nothing follows it */
 	bool trailing_slash;     /* only slashes follow it */
@@ -65,12 +68,6 @@ static int walk_next(struct walk *w)
 	return 1;
 }
 
-static bool same_object(int a, int b)
-{
-	struct stat sa, sb;
-	return fstat(a, &sa) == 0 && fstat(b, &sb) == 0 && sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
-}
-
 static int walk_to(struct walk *w, int fd)
 {
 	if (fd < 0)
@@ -80,15 +77,32 @@ static int walk_to(struct walk *w, int fd)
 	return 0;
 }
 
+static int walk_count(struct walk *w)
+{
+	return ++w->steps > STEPS_MAX ? -ELOOP : 0;
+}
+
+/*
+ * Goes down from the root again: what the kernel calls ".." of a directory that was moved meanwhile can be outside of the
+ * root. The path that was reached has no links; one that is there now is an error.
+ */
 static int walk_up(struct walk *w)
 {
 	if (w->mode == PATH_BENEATH)
 		return -EXDEV;
-	if (w->text->len == 0 || same_object(w->cur, w->root_fd))
+	if (w->text->len == 0)
 		return 0;
-	int fd = openat(w->cur, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	g_string_truncate(w->text, strrchr(w->text->str, '/') - w->text->str);
-	return walk_to(w, fd < 0 ? -errno : fd);
+	int r = walk_to(w, open_dir_path(w->root_fd));
+	g_auto(GStrv) names = g_strsplit(w->text->str, "/", -1);
+	for (size_t i = 0; r == 0 && names[i]; i++) {
+		if (names[i][0] == '\0')
+			continue;
+		int fd = openat(w->cur, names[i], O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		r = walk_to(w, fd < 0 ? -errno : fd);
+		r = r == 0 ? walk_count(w) : r;
+	}
+	return r;
 }
 
 /* Inserts a link's target before the rest of the path. */
@@ -131,6 +145,9 @@ static int walk_run(struct walk *w)
 				return up;
 			continue;
 		}
+		int counted = walk_count(w);
+		if (counted < 0)
+			return counted;
 		scoped_fd fd = openat(w->cur, w->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 		if (fd < 0)
 			return errno == ENOENT && w->last && !w->trailing_slash ? 1 : -errno;

@@ -6,19 +6,22 @@
  */
 #include "os/process.h"
 #include "base/scope.h"
+#include "base/thread.h"
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/pidfd.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
 struct process {
-	GMutex mu; /* guards reaped and status */
+	GMutex mu; /* guards reaped, status and watcher */
 	pid_t pid;
-	int pidfd; /* owned */
+	int exit_fd;      /* owned; a pidfd, or an eventfd of the watcher */
+	GThread *watcher; /* owned; NULL: exit_fd is a pidfd */
 	bool reaped;
 	bool group;
 	int status;
@@ -101,18 +104,64 @@ static bool spawn(const struct process_spec *spec, const struct sources *sources
 	return r == 0 || error_set_errno(error, r, "exec %s", spec->argv[0]);
 }
 
+/* ---- the end of a process on kernels without pidfd_open (Linux 5.3) */
+
+struct watch {
+	pid_t pid;
+	int event_fd; /* borrowed: the process is freed after the thread */
+};
+
+static gpointer watch_thread(gpointer data)
+{
+	g_autofree struct watch *w = data;
+	siginfo_t info;
+	/* Leaves it to reap, which joins this thread first: the number is not used again before. */
+	while (waitid(P_PID, (id_t)w->pid, &info, WEXITED | WNOWAIT) < 0 && errno == EINTR)
+		continue;
+	const uint64_t one = 1;
+	if (write(w->event_fd, &one, sizeof one) != sizeof one)
+		g_error("write to an eventfd: %s", g_strerror(errno));
+	return NULL;
+}
+
+/* Returns a descriptor that is readable when the child has ended, or -1. */
+static int open_exit(pid_t pid, GThread **ret_watcher, GError **error)
+{
+	int fd = pidfd_open(pid, 0); /* is close-on-exec; the pid stays valid until we wait */
+	if (fd >= 0 || errno != ENOSYS) {
+		if (fd < 0)
+			error_set_errno(error, errno, "pidfd_open");
+		return fd;
+	}
+	fd = eventfd(0, EFD_CLOEXEC);
+	if (fd < 0) {
+		error_set_errno(error, errno, "eventfd");
+		return -1;
+	}
+	struct watch *w = g_new(struct watch, 1);
+	*w = (struct watch){pid, fd};
+	*ret_watcher = thread_start("exit", watch_thread, w, error);
+	if (*ret_watcher)
+		return fd;
+	g_free(w);
+	close(fd);
+	return -1;
+}
+
+/* ---- */
+
 process *process_start(const struct process_spec *spec, GError **error)
 {
 	__attribute__((cleanup(sources_clear))) struct sources sources;
 	pid_t pid;
 	if (!sources_init(&sources, spec, error) || !spawn(spec, &sources, &pid, error))
 		return NULL;
-	int pidfd = pidfd_open(pid, 0); /* is close-on-exec; the pid stays valid until we wait */
-	if (pidfd < 0) {
-		int err = errno;
+	GThread *watcher = NULL;
+	int exit_fd = open_exit(pid, &watcher, error);
+	if (exit_fd < 0) {
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
-		error_set_errno(error, err, "watch %s", spec->argv[0]);
+		g_prefix_error(error, "watch %s: ", spec->argv[0]);
 		return NULL;
 	}
 	/* Errors are ignored: the process may have ended, and limits only bound what a well-behaved program uses. */
@@ -123,7 +172,8 @@ process *process_start(const struct process_spec *spec, GError **error)
 	process *p = g_new0(process, 1);
 	g_mutex_init(&p->mu);
 	p->pid = pid;
-	p->pidfd = pidfd;
+	p->exit_fd = exit_fd;
+	p->watcher = watcher;
 	p->group = spec->new_session && spec->kill_group;
 	return p;
 }
@@ -133,20 +183,26 @@ pid_t process_pid(const process *p)
 	return p->pid;
 }
 
-int process_pidfd(const process *p)
+int process_exit_fd(const process *p)
 {
-	return p->pidfd;
+	return p->exit_fd;
 }
 
 bool process_signal(process *p, int signal)
 {
-	return pidfd_send_signal(p->pidfd, signal, NULL, 0) == 0;
+	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&p->mu);
+	return !p->reaped && kill(p->pid, signal) == 0; /* the pid is valid until it is reaped */
 }
 
 /* Reaps a child that has exited: 1, 0 if it still runs, -errno. */
 static int reap(process *p, int options)
 {
 	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&p->mu);
+	struct pollfd ended = {.fd = p->exit_fd, .events = POLLIN};
+	if (p->watcher && (options & WNOHANG) && poll(&ended, 1, 0) != 1)
+		return 0;
+	if (p->watcher)
+		g_thread_join(g_steal_pointer(&p->watcher));
 	while (!p->reaped) {
 		pid_t r = waitpid(p->pid, &p->status, options);
 		if (r == 0)
@@ -162,7 +218,7 @@ bool process_wait(process *p, cancel *c, int *ret_status, GError **error)
 {
 	int r;
 	while ((r = reap(p, WNOHANG)) == 0) {
-		struct pollfd fd = {.fd = p->pidfd, .events = POLLIN};
+		struct pollfd fd = {.fd = p->exit_fd, .events = POLLIN};
 		if (cancel_poll(c, &fd, 1, -1, error) < 0)
 			return false;
 	}
@@ -187,7 +243,7 @@ void process_free(process *p)
 		process_signal(p, SIGKILL);
 		reap(p, 0);
 	}
-	close(p->pidfd);
+	close(p->exit_fd);
 	g_mutex_clear(&p->mu);
 	g_free(p);
 }

@@ -37,7 +37,7 @@ struct process_spec {
 };
 process *process_start(const struct process_spec *spec, GError **error);
 pid_t process_pid(const process *p);
-int process_pidfd(const process *p); /* borrowed */
+int process_exit_fd(const process *p); /* readable when the process has ended; borrowed */
 bool process_signal(process *p, int signal);
 /* ret_status as from waitpid. On cancellation: CANCELED, the process still runs. c may be NULL. */
 bool process_wait(process *p, cancel *c, int *ret_status, GError **error);

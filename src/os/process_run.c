@@ -137,7 +137,7 @@ static bool run_loop(struct run *r, cancel *c, GError **error)
 {
 	bool ended = false;
 	while (!ended) {
-		struct pollfd fds[] = {{.fd = process_pidfd(r->child), .events = POLLIN},
+		struct pollfd fds[] = {{.fd = process_exit_fd(r->child), .events = POLLIN},
 				       {.fd = r->out.fd, .events = POLLIN},
 				       {.fd = r->err.fd, .events = POLLIN},
 				       {.fd = r->input_fd, .events = POLLOUT}};

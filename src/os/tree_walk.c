@@ -2,6 +2,7 @@
 #include "os/tree_walk.h"
 #include "base/scope.h"
 #include "os/dirlist.h"
+#include "os/mount_id.h"
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -199,15 +200,15 @@ bool tree_walk_enter_fd(tree_walk *w, int fd, const void *data, GError **error)
 	const struct tree_walk_options *o = &w->options;
 	struct level l = {.dir = {.fd = fd}, .pair = {.fd = -1}, .path_len = w->path->len};
 	bool top = w->levels->len == 0, ok = true, other_mount = false;
-	struct statx st;
+	uint64_t mount_id = 0;
 	if (o->max_depth > 0 && w->levels->len > (size_t)o->max_depth)
 		ok = error_set(error, ERROR_RESOURCE_EXHAUSTED, "directories nested deeper than %d", o->max_depth);
-	else if (o->one_mount && statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &st) < 0)
+	else if (o->one_mount && !mount_id_of(fd, &mount_id))
 		ok = error_set_errno(error, errno, "stat directory %s", w->path->str);
 	else if (o->one_mount && top)
-		w->mount_id = st.stx_mnt_id;
+		w->mount_id = mount_id;
 	else if (o->one_mount)
-		other_mount = st.stx_mnt_id != w->mount_id;
+		other_mount = mount_id != w->mount_id;
 	if (o->data_size > 0)
 		l.data = data ? g_memdup2(data, o->data_size) : g_malloc0(o->data_size);
 	l.name_at = top ? 0 : (size_t)(w->entry.name - w->entry.path);

@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 
 #define PROGRAM "fuse-overlayfs"
@@ -67,28 +66,6 @@ static bool open_layers(struct layers *l, const int *dirs, size_t n, bool write,
 			  add_layer(l, overlay_make_work(dirs[0], error), ",workdir="));
 }
 
-static bool set(int context, const char *key, const char *value)
-{
-	return fsconfig(context, value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, key, value, 0) == 0;
-}
-
-/* Returns a detached mount whose requests are read from the device. */
-static int mount_device(int device_fd, bool write, GError **error)
-{
-	char number[16];
-	g_snprintf(number, sizeof number, "%d", device_fd);
-	scoped_fd context = fsopen("fuse", FSOPEN_CLOEXEC);
-	int fd = -1;
-	if (context >= 0 && set(context, "source", PROGRAM) && set(context, "fd", number) &&
-	    set(context, "rootmode", "40000") && set(context, "user_id", "0") && set(context, "group_id", "0") &&
-	    set(context, "default_permissions", NULL) && set(context, "allow_other", NULL) &&
-	    fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
-		fd = fsmount(context, FSMOUNT_CLOEXEC, write ? 0 : MOUNT_ATTR_RDONLY);
-	if (fd < 0)
-		error_set_errno(error, errno, "mount a file system of " PROGRAM);
-	return fd;
-}
-
 static process *start_server(struct layers *l, int device_fd, GError **error)
 {
 	g_autofree char *program = g_find_program_in_path(PROGRAM);
@@ -124,7 +101,7 @@ int fuse_mount(const int *dirs, size_t n, bool write, process **ret_server, GErr
 		error_set_errno(error, errno, "open /dev/fuse");
 		return -1;
 	}
-	scoped_fd mount_fd = mount_device(device, write, error);
+	scoped_fd mount_fd = mount_fuse(PROGRAM, device, !write, error);
 	process *server = mount_fd < 0 ? NULL : start_server(&l, device, error);
 	if (!server)
 		return -1;
@@ -134,6 +111,7 @@ int fuse_mount(const int *dirs, size_t n, bool write, process **ret_server, GErr
 	if (fstatat(mount_fd, ".", &st, 0) < 0) {
 		int errnum = errno;
 		fd_close(&mount_fd);
+		mount_collect();
 		fuse_end(server);
 		char text[MESSAGE_BYTES + 1];
 		ssize_t length = pread(g_array_index(l.fds, int, MESSAGES_FD), text, MESSAGE_BYTES, 0);
@@ -155,7 +133,7 @@ static gpointer reap_thread(gpointer server)
 
 void fuse_end(process *server)
 {
-	struct pollfd end = {.fd = server ? process_pidfd(server) : -1, .events = POLLIN};
+	struct pollfd end = {.fd = server ? process_exit_fd(server) : -1, .events = POLLIN};
 	if (!server)
 		return;
 	if (poll(&end, 1, 0) == 1) {
@@ -193,6 +171,7 @@ static bool probe_in(int probe_fd, bool *ret_can_clone, GError **error)
 	fd_close(&file);
 	fd_close(&clone);
 	fd_close(&mount_fd);
+	mount_collect();
 	fuse_end(server);
 	return ok;
 }

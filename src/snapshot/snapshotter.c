@@ -235,6 +235,8 @@ void snapshot_view_close(snapshot_view *v)
 		unlinkat(v->snapshotter->mounts_fd, v->attached, AT_REMOVEDIR);
 	}
 	close(v->root_fd);
+	if (v->is_mount)
+		mount_collect();
 	fuse_end(v->server);
 	g_mutex_clear(&v->mu);
 	g_free(v->attached);

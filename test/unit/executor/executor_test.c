@@ -3,6 +3,7 @@
 #include "step_fixture.h"
 #include "executor/runtime.h"
 #include "lib/outcome.h"
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 static void collect(void *data, int stream, const void *bytes, size_t n)
@@ -333,7 +334,9 @@ static void test_insecure(struct fixture *f, gconstpointer data)
 			   "busybox grep -E '^Seccomp:' /proc/self/status && : > /sys/fs/cgroup/x || echo $?"),
 			==, 0);
 	g_assert_nonnull(strstr(f->out->str, "/dev/fuse\n"));
-	g_assert_nonnull(strstr(f->out->str, "Seccomp:\t0\n"));
+	/* The filter of old_kernel.py stays. */
+	g_autofree char *line = g_strdup_printf("Seccomp:\t%d\n", prctl(PR_GET_SECCOMP, 0, 0, 0, 0));
+	g_assert_nonnull(strstr(f->out->str, line));
 }
 
 static void test_limits(struct fixture *f, gconstpointer data)
@@ -549,8 +552,8 @@ static void test_dead_runner(struct fixture *f, gconstpointer data)
 {
 	SKIP_IF_UNAVAILABLE();
 	const struct variant *v = data;
-	if (!v->own) {
-		g_test_skip("only our own runner");
+	if (!v->own || mount_is_old()) {
+		g_test_skip("only our own runner, as a server");
 		return;
 	}
 	g_autofree char *seconds = g_strdup_printf("2%08d", (int)getpid());
@@ -620,7 +623,7 @@ static void test_many_arguments(struct fixture *f, gconstpointer data)
 		args[i] = i > 0 ? "x" : "/bin/busybox";
 	args[MANY] = NULL;
 	bool ran = run_step(f, &(struct step){.args = args}, NULL, &code, &error);
-	if (v->own) {
+	if (v->own && !mount_is_old()) {
 		g_assert_false(ran);
 		g_assert_cmpstr(error->message, ==, "the step has 300000 arguments, limit is 65536");
 		g_assert_cmpint(error_get_code(error), ==, ERROR_INVALID_ARGUMENT);

@@ -14,6 +14,7 @@
 #pragma once
 #include "executor/executor.h"
 #include "base/scope.h"
+#include "lib/detached.h"
 #include "lib/outcome.h"
 #include "os/mount.h"
 #include "os/tree.h"
@@ -215,6 +216,7 @@ static int run_step_tests(const char *group, const struct step_test *tests, size
 	unavailable = why_unavailable();
 	if (unavailable == NULL && !mount_make_private_namespace(NULL))
 		unavailable = "needs a mount namespace";
+	char *detached = unavailable == NULL ? detached_open() : NULL;
 	g_autofree char *runc = g_find_program_in_path("runc");
 	g_autofree char *crun = g_find_program_in_path("crun");
 	g_assert_cmpint(access(own, X_OK), ==, 0);
@@ -236,5 +238,7 @@ static int run_step_tests(const char *group, const struct step_test *tests, size
 			g_test_add(path, struct fixture, &variants[k][tests[i].grants], setup, tests[i].fn, teardown);
 		}
 	}
-	return g_test_run();
+	int status = g_test_run();
+	detached_close(detached);
+	return status;
 }

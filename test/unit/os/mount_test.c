@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "os/mount.h"
-#include "lib/outcome.h"
+#include "lib/detached.h"
 #include "os/overlay_method.h"
 #include "os/path.h"
 #include "os/tree.h"
+#include "os/user_namespace.h"
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 
-static char *top;
+static char *top, *detached;
 static int top_fd;
 static bool may_mount;
 
@@ -77,7 +79,7 @@ static void test_each_way(void)
 	touch(b, "y", "bottom");
 	const int lowers[] = {a, b};
 	static const enum overlay_method methods[] = {OVERLAY_JOINED, OVERLAY_MOUNT};
-	for (size_t i = 0; i < G_N_ELEMENTS(methods); i++) {
+	for (size_t i = mount_is_old() ? 1 : 0; i < G_N_ELEMENTS(methods); i++) {
 		const struct overlay ro = {lowers, 2, -1, -1, false}, rw = {lowers, 2, upper, work, false};
 		scoped_fd r = overlay_mount_with(methods[i], &ro);
 		g_assert_cmpint(r, >=, 0);
@@ -144,6 +146,85 @@ static void test_attach(void)
 	g_assert_no_error(error);
 }
 
+/* A recursive clone with other mounts below it; all of them become read-only, and the source does not. */
+static void test_readonly_below(void)
+{
+	if (skip_unprivileged())
+		return;
+	scoped_fd at = make_dir("below"), inner = make_dir("below/in side");
+	g_autofree char *path = g_build_filename(top, "below", "in side", NULL);
+	g_assert_cmpint(mount("tmpfs", path, "tmpfs", MS_NOEXEC, NULL), ==, 0);
+	struct statvfs st;
+	{
+		g_autoptr(GError) error = NULL;
+		scoped_fd copy = mount_clone(at, true, &error);
+		g_assert_no_error(error);
+		assert_succeeds(mount_set_readonly(copy, true, &failure));
+		scoped_fd in = openat(copy, "in side", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		g_assert_cmpint(fstatvfs(copy, &st), ==, 0);
+		g_assert_cmpuint(st.f_flag & ST_RDONLY, ==, ST_RDONLY);
+		g_assert_cmpint(fstatvfs(in, &st), ==, 0);
+		g_assert_cmpuint(st.f_flag & (ST_RDONLY | ST_NOEXEC), ==, ST_RDONLY | ST_NOEXEC);
+	}
+	g_assert_cmpint(statvfs(path, &st), ==, 0);
+	g_assert_cmpuint(st.f_flag & (ST_RDONLY | ST_NOEXEC), ==, ST_NOEXEC);
+	mount_collect();
+	g_assert_cmpint(umount2(path, 0), ==, 0);
+	assert_succeeds(tree_remove_at(top_fd, "below", &failure));
+}
+
+static unsigned mounts_in(const char *directory)
+{
+	g_autofree char *table = NULL;
+	g_autofree char *word = g_strconcat(" ", directory, "/", NULL);
+	unsigned n = 0;
+	g_assert_true(g_file_get_contents("/proc/self/mountinfo", &table, NULL, NULL));
+	for (const char *at = table; (at = strstr(at, word)); at++)
+		n++;
+	return n;
+}
+
+/* On old kernels a mount that is not attached has a place; it is unmounted when it has no descriptor any more. */
+static void test_collect(void)
+{
+	if (skip_unprivileged())
+		return;
+	scoped_fd source = make_dir("source"), at = make_dir("attached"), point = make_dir("attached/point");
+	scoped_fd a = mount_clone(source, false, NULL), b = mount_tmpfs(0, 0700, NULL),
+		  c = mount_clone(source, true, NULL);
+	scoped_fd held = openat(b, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	unsigned each = mount_is_old() ? 1 : 0;
+	mount_collect();
+	g_assert_cmpuint(mounts_in(detached), ==, 3 * each);
+	assert_succeeds(mount_attach(a, at, "point", &failure));
+	fd_close(&b);
+	fd_close(&c);
+	mount_collect();
+	g_assert_cmpuint(mounts_in(detached), ==, each); /* of b, which has another descriptor */
+	fd_close(&held);
+	mount_collect();
+	g_assert_cmpuint(mounts_in(detached), ==, 0);
+	assert_succeeds(mount_detach(at, "point", &failure));
+	assert_succeeds(tree_remove_at(top_fd, "attached", &failure));
+}
+
+static void test_overlay_ages(void)
+{
+	const struct overlay o = {(const int[]){5, 6}, 2, 7, 8, true};
+	static const char *const want[] = {
+		"lowerdir=5:6,index=off,metacopy=off,xino=off,redirect_dir=off,volatile,upperdir=7,workdir=8",
+		"lowerdir=5:6,index=off,metacopy=off,xino=off,redirect_dir=off,upperdir=7,workdir=8",
+		"lowerdir=5:6,index=off,xino=off,redirect_dir=off,upperdir=7,workdir=8",
+	};
+	G_STATIC_ASSERT(G_N_ELEMENTS(want) == OVERLAY_AGES);
+	if (user_namespace_is_limited())
+		return g_test_skip("other options in a user namespace");
+	for (int age = 0; age < OVERLAY_AGES; age++) {
+		g_autofree char *got = overlay_options(&o, age);
+		g_assert_cmpstr(got, ==, want[age]);
+	}
+}
+
 /* Exits with the line of the first failed check. */
 #define CHECK(condition)                                                                                               \
 	do {                                                                                                           \
@@ -198,12 +279,17 @@ int main(int argc, char **argv)
 	top = g_dir_make_tmp("mount-test-XXXXXX", NULL);
 	may_mount = mount_make_private_namespace(NULL) && mount("tmpfs", top, "tmpfs", 0, NULL) == 0;
 	top_fd = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	detached = may_mount ? detached_open() : NULL;
 	g_test_add_func("/mount/overlay", test_overlay);
 	g_test_add_func("/mount/each-way", test_each_way);
 	g_test_add_func("/mount/many-layers", test_many_layers);
 	g_test_add_func("/mount/attach", test_attach);
+	g_test_add_func("/mount/readonly-below", test_readonly_below);
+	g_test_add_func("/mount/collect", test_collect);
+	g_test_add_func("/mount/overlay-ages", test_overlay_ages);
 	g_test_add_func("/mount/chroot", test_chroot);
 	int r = g_test_run();
+	detached_close(detached);
 	umount2(top, MNT_DETACH);
 	tree_remove_at(AT_FDCWD, top, NULL);
 	return r;

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include "base/scope.h"
+#include "lib/detached.h"
 #include "lib/outcome.h"
 #include "os/mount.h"
 #include "os/tree.h"
@@ -209,11 +210,14 @@ static void test_names(void)
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
+	char *detached = mount_is_old() && mount_make_private_namespace(NULL) ? detached_open() : NULL;
 	g_test_add("/snapshot/overlay/stack", struct fixture, "overlayfs", set_up, test_stack, tear_down);
 	g_test_add("/snapshot/overlay/mounts", struct fixture, "overlayfs", set_up, test_mounts, tear_down);
 	g_test_add("/snapshot/native/stack", struct fixture, "native", set_up, test_stack, tear_down);
 	g_test_add("/snapshot/native/mounts", struct fixture, "native", set_up, test_mounts, tear_down);
 	g_test_add("/snapshot/native/copy", struct fixture, "native", set_up, test_copy_keeps_metadata, tear_down);
 	g_test_add_func("/snapshot/names", test_names);
-	return g_test_run();
+	int status = g_test_run();
+	detached_close(detached);
+	return status;
 }
