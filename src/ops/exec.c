@@ -5,6 +5,7 @@
 #include "format/gotype.h"
 #include "format/json_writer.h"
 #include "ops/cache_mount.h"
+#include "ops/emulator.h"
 #include "ops/exec_mounts.h"
 #include "ops/failure.h"
 #include "ops/fingerprint.h"
@@ -256,11 +257,14 @@ static bool exec_run(void *self, struct work *work, void *const *inputs, size_t 
 		return false;
 	__attribute__((cleanup(step_fields_clear))) struct step_fields fields;
 	__attribute__((cleanup(step_devices_clear))) struct step_devices devices = {0};
+	__attribute__((cleanup(emulator_clear))) struct emulator emulator = {.fd = -1};
 	struct step step = {0};
 	step_fields_init(&fields);
-	if (!fill_step(&step, &fields, &devices, op, work, error))
+	if (!fill_step(&step, &fields, &devices, op, work, error) ||
+	    !emulator_find(&emulator, op->v->op->platform, error))
 		return false;
 	exec_mounts_fill(mounts, &step);
+	emulator_fill(&emulator, &step);
 	step_devices_fill(&devices, &step);
 	g_autoptr(netproxy_capture) requests = begin_requests(self);
 	const struct step_proxy proxy = {.policy = op->v->proxy, .capture = requests};
