@@ -98,13 +98,17 @@ void cgroup_limit_directory(const struct cgroups *g, const char *path)
 {
 	if (!relative(path))
 		return;
+	static const char *const controllers[] = {"+pids", "+memory", "+cpu", "+cpuset", "+io"};
 	g_auto(GStrv) names = g_strsplit(relative(path), "/", -1);
 	for (size_t i = 0; i < g->n; i++) {
 		scoped_fd at = openat(g->fds[i], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		for (size_t k = 0; at >= 0 && names[k]; k++) {
-			/* v2: children have only the controllers that their parents enable. */
-			write_value(at, "cgroup.subtree_control", "+pids");
-			write_value(at, "cgroup.subtree_control", "+memory");
+			/*
+			 * v2: children have only the controllers that their parents enable. Those of the limits of steps
+			 * too: a runtime enables them below the directories that it creates, and not above.
+			 */
+			for (size_t c = 0; c < G_N_ELEMENTS(controllers); c++)
+				write_value(at, "cgroup.subtree_control", controllers[c]);
 			mkdirat(at, names[k], 0755);
 			int next = openat(at, names[k], O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 			fd_close(&at);
