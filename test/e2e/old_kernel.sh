@@ -14,7 +14,7 @@ for line in overlay step; do grep -qE "^(ok|note) +$line " "$WORK/log" || { cat 
 ! grep -E "^note +overlay" "$WORK/log" || fail "no overlay"
 for name in ${OLD_KERNEL_TESTS:-secrets cache_mounts cancel device_nodes cwd_tricks runner_hostile runner_commands kill9 ssh}; do
 	mkdir "$WORK/$name"
-	BIN="$WORK/bin" WORK="$WORK/$name" OWN_MOUNTS='' timeout -k 15 200 \
+	env BIN="$WORK/bin" WORK="$WORK/$name" OWN_MOUNTS='' timeout -k 15 200 \
 		sh -eu -c '. "$HERE/lib.sh"; . "$HERE/$0.sh"' "$name" > "$WORK/$name.log" 2>&1 < /dev/null ||
 		{ tail -n 40 "$WORK/$name.log"; fail "$name"; }
 	echo "$name: $(grep '^SKIP' "$WORK/$name.log" || echo ok)"
