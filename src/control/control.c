@@ -45,4 +45,5 @@ void control_register(rpc_server *server, struct control *control)
 	control->bridge = (struct llbbridge_host){.find = find_gateway, .data = control};
 	llbbridge_register(server, &control->bridge);
 	rpc_server_add_health(server);
+	rpc_server_add_reflection(server);
 }

@@ -89,6 +89,8 @@ void rpc_server_take_large_headers(rpc_server *s);
 void rpc_server_add(rpc_server *s, const struct rpc_method *methods, size_t n, void *data);
 /* Adds grpc.health.v1 (Check, List, Watch): the serving state for "" and every added service. */
 void rpc_server_add_health(rpc_server *s);
+/* Adds grpc.reflection.v1 and v1alpha: the names of the added services, and the descriptors of those in api/services. */
+void rpc_server_add_reflection(rpc_server *s);
 /* Sets the state that the health service reports; initially SERVING. Calls are served in either state. */
 void rpc_server_set_serving(rpc_server *s, bool serving);
 bool rpc_server_is_serving(rpc_server *s);

@@ -556,6 +556,7 @@ void rpc_server_free(rpc_server *s)
 	pool_free(s->turns);
 	g_hash_table_unref(s->methods);
 	g_hash_table_unref(s->services);
+	reflection_free(s->reflection);
 	g_hash_table_unref(s->conns);
 	admission_clear(&s->admission);
 	g_ptr_array_unref(s->listeners);

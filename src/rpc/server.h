@@ -15,10 +15,11 @@ struct rpc_server {
 	pool *handlers; /* owned: calls that hold a thread */
 	pool *turns;    /* owned: runs calls in turns */
 	GMutex mu;
-	GCond changed;        /* open_calls or conns decreased */
-	GHashTable *methods;  /* path (borrowed) -> struct method_entry */
-	GHashTable *services; /* set of owned names */
-	GHashTable *conns;    /* set of rpc_conn, memory references */
+	GCond changed;                     /* open_calls or conns decreased */
+	GHashTable *methods;               /* path (borrowed) -> struct method_entry */
+	GHashTable *services;              /* set of owned names */
+	struct rpc_reflection *reflection; /* owned; NULL: not added */
+	GHashTable *conns;                 /* set of rpc_conn, memory references */
 	struct admission admission;
 	GPtrArray *listeners; /* of struct listener, owned */
 	gsize buffered;       /* atomic: message bytes of all connections that handlers have not taken */
@@ -48,6 +49,9 @@ char **server_services(rpc_server *s);
 bool server_has_service(rpc_server *s, const char *name);
 void server_add_health_watcher(rpc_server *s, rpc_call *call);
 void server_remove_health_watcher(rpc_server *s, rpc_call *call);
+
+/* ---- reflection.c */
+void reflection_free(struct rpc_reflection *r);
 
 /* ---- listener.c */
 /* Stops accepting; the sockets are closed when it returns. Takes no connection locks. */

@@ -8,7 +8,10 @@
 #include "explain.pb-c.h"
 #include "gateway.pb-c.h"
 #include "lib/control_rig.h"
+#include "base/hash_walk.h"
 #include "ops/fingerprint_internal.h"
+#include "reflection.pb-c.h"
+#include "rpc/server.h"
 #include <string.h>
 
 #define CONTROL "/moby.buildkit.v1.Control/"
@@ -164,7 +167,7 @@ static void test_workers(struct control_rig *r, gconstpointer data)
 
 /* ---- history */
 
-static rpc_call *listen(struct control_rig *r, const char *ref, bool early_exit, const char *text)
+static rpc_call *listen_history(struct control_rig *r, const char *ref, bool early_exit, const char *text)
 {
 	Control__BuildHistoryRequest request = CONTROL__BUILD_HISTORY_REQUEST__INIT;
 	char *filters[] = {(char *)text};
@@ -192,17 +195,17 @@ static void test_history(struct control_rig *r, gconstpointer data)
 	g_autoptr(GBytes) log = g_bytes_new(NULL, 0);
 	control_rig_store(r, "r1", log);
 	control_rig_store(r, "r2", log);
-	g_autoptr(rpc_call) one = listen(r, "r2", true, NULL);
+	g_autoptr(rpc_call) one = listen_history(r, "r2", true, NULL);
 	g_assert_nonnull(rpc_metadata_get(rpc_call_metadata(one), "buildkit-current-timestamp"));
 	expect_event(one, CONTROL__BUILD_HISTORY_EVENT_TYPE__COMPLETE, "r2");
 	g_assert_null(rpc_call_recv(one, &error));
 	g_assert_no_error(error);
-	g_autoptr(rpc_call) filtered = listen(r, "", true, "ref==r1");
+	g_autoptr(rpc_call) filtered = listen_history(r, "", true, "ref==r1");
 	expect_event(filtered, CONTROL__BUILD_HISTORY_EVENT_TYPE__COMPLETE, "r1");
 	g_assert_null(rpc_call_recv(filtered, &error));
 	g_assert_no_error(error);
 
-	g_autoptr(rpc_call) all = listen(r, "", false, NULL);
+	g_autoptr(rpc_call) all = listen_history(r, "", false, NULL);
 	expect_event(all, CONTROL__BUILD_HISTORY_EVENT_TYPE__COMPLETE, "r1");
 	expect_event(all, CONTROL__BUILD_HISTORY_EVENT_TYPE__COMPLETE, "r2");
 	control_rig_store(r, "r3", log); /* while the call waits */
@@ -222,7 +225,7 @@ static void test_history(struct control_rig *r, gconstpointer data)
 	history_stop(r->history);
 	g_assert_null(rpc_call_recv(all, &error));
 	g_assert_no_error(error);
-	g_autoptr(rpc_call) bad = listen(r, "", true, "id==");
+	g_autoptr(rpc_call) bad = listen_history(r, "", true, "id==");
 	control_rig_failed(rpc_call_recv(bad, &error), &error, ERROR_INVALID_ARGUMENT, PARSE_ERROR);
 }
 
@@ -512,6 +515,36 @@ static void test_stuck(struct control_rig *r, gconstpointer data)
 	guard_free(reply);
 }
 
+/* ---- reflection */
+
+/* Each method that is served has a description. */
+static void test_described(struct control_rig *r, gconstpointer data)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(rpc_call) call = rpc_call_start(
+		r->pair.conn, "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", NULL, NULL, 0, &error);
+	g_assert_no_error(error);
+	unsigned n = 0;
+	for (struct hash_walk it = hash_walk(r->pair.server->methods); hash_walk_next(&it); n++) {
+		Reflection__ServerReflectionRequest request = REFLECTION__SERVER_REFLECTION_REQUEST__INIT;
+		g_autofree char *symbol = g_strdelimit(g_strdup((const char *)it.key + 1), "/", '.');
+		request.message_request_case =
+			REFLECTION__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_FILE_CONTAINING_SYMBOL;
+		request.file_containing_symbol = symbol;
+		g_assert_true(rpc_call_send_message(call, &request, &error));
+		Reflection__ServerReflectionResponse *reply =
+			rpc_call_recv_message(call, &reflection__server_reflection_response__descriptor, &error);
+		g_assert_no_error(error);
+		if (reply->message_response_case !=
+		    REFLECTION__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_FILE_DESCRIPTOR_RESPONSE)
+			g_error("%s has no description in src/api/services", symbol);
+		guard_free(reply);
+	}
+	g_assert_cmpuint(n, >, 40);
+	g_assert_true(rpc_call_close_send(call, &error));
+	g_assert_true(rpc_call_finish(call, &error));
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -525,6 +558,7 @@ int main(int argc, char **argv)
 	g_test_add("/control/content/writes", struct control_rig, NULL, setup, test_content_writes, teardown);
 	g_test_add("/control/explain", struct control_rig, NULL, setup, test_explain, teardown);
 	g_test_add("/control/stuck", struct control_rig, NULL, setup, test_stuck, teardown);
+	g_test_add("/control/described", struct control_rig, NULL, setup, test_described, teardown);
 	g_test_add("/control/no-build", struct control_rig, NULL, setup, test_no_build, teardown);
 	return g_test_run();
 }
