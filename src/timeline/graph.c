@@ -3,9 +3,9 @@
 #include "timeline/html.h"
 #include <stdlib.h>
 
-#define NODE_WIDTH 190
+#define NODE_WIDTH 214
 #define NODE_HEIGHT 40
-#define COLUMN_WIDTH 240
+#define COLUMN_WIDTH 264
 #define ROW_HEIGHT 54
 #define MARGIN 8
 #define NAME_CHARS 28
