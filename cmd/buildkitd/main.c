@@ -8,6 +8,7 @@
 #include "instance.h"
 #include "os/user_namespace.h"
 #include "os/service.h"
+#include "state_dir.h"
 #include <malloc.h>
 #include <stdio.h>
 #include <string.h>
@@ -106,6 +107,11 @@ int main(int argc, char **argv)
 	g_autoptr(GError) error = NULL;
 	int status = 0;
 	bool loaded = config_load(&config, argc, argv, &done, &error);
+	if (loaded && !done) {
+		char *root = state_dir_path(config.root);
+		g_free(config.root);
+		config.root = root;
+	}
 	if (config.check && !done)
 		status = check_run(&config, argc, argv, error);
 	else if (!loaded)

@@ -2,9 +2,22 @@
 #include "state_dir.h"
 #include "base/scope.h"
 #include "os/dirlist.h"
+#include "os/user_namespace.h"
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
+
+/* The kernel shows ids that are not mapped in the user namespace as this one (/proc/sys/kernel/overflowuid). */
+#define UNMAPPED_UID 65534
+
+char *state_dir_path(const char *path)
+{
+	struct stat st;
+	bool is_volume = user_namespace_is_limited() && lstat(path, &st) == 0 && S_ISDIR(st.st_mode) &&
+			 st.st_uid == UNMAPPED_UID && access(path, W_OK | X_OK) == 0;
+	return is_volume ? g_build_filename(path, "state", NULL) : g_strdup(path);
+}
 
 static bool is_empty(int dir_fd)
 {
@@ -25,8 +38,11 @@ static bool check_owner(int fd, const char *path, GError **error)
 		return error_set(error, ERROR_PERMISSION_DENIED,
 				 "state directory %s is writable by others and not empty (mode %04o)", path,
 				 st.st_mode & 07777);
-	/* Mode 0700: layers contain setuid programs, which other users must not reach. */
-	if ((st.st_mode & 077) != 0 && fchmod(fd, 0700) < 0)
+	/*
+	 * Mode 0700: layers contain setuid programs, which other users must not reach. Without setgid, which a volume may have:
+	 * files of layers would get its group.
+	 */
+	if ((st.st_mode & (077 | S_ISGID)) != 0 && fchmod(fd, 0700) < 0)
 		return error_set_errno(error, errno, "chmod %s", path);
 	return true;
 }
