@@ -21,13 +21,17 @@ META = {"name!": NAME, "labels": LABELS}
 SELECTOR = {"matchLabels!": LABELS}
 PROBE = {"exec!": {"command!": [str]}, "periodSeconds": int, "timeoutSeconds": int, "failureThreshold": int}
 RESOURCES = {"requests": {"cpu": QUANTITY, "memory": QUANTITY, "storage": QUANTITY}}
+PROFILE = {"type!": re.compile("RuntimeDefault$|Unconfined$")}
 CONTAINER = {
     "name!": NAME, "image!": str, "command": [str], "args": [str], "ports": [{"name!": PORT_NAME, "containerPort!": int}],
     "startupProbe": PROBE, "readinessProbe": PROBE, "livenessProbe": PROBE, "resources": RESOURCES,
-    "securityContext": {"privileged": bool}, "volumeMounts": [{"name!": NAME, "mountPath!": PATH, "readOnly": bool}],
+    "env": [{"name!": str, "value!": str}],
+    "securityContext": {"privileged": bool, "runAsUser": int, "runAsGroup": int, "seccompProfile": PROFILE, "appArmorProfile": PROFILE},
+    "volumeMounts": [{"name!": NAME, "mountPath!": PATH, "readOnly": bool}],
 }
 VOLUME = {"name!": NAME, "secret": {"secretName!": NAME, "defaultMode": int}, "emptyDir": {}}
 POD = {"terminationGracePeriodSeconds": int, "restartPolicy": re.compile("Always|OnFailure|Never"),
+       "securityContext": {"fsGroup": int, "fsGroupChangePolicy": re.compile("OnRootMismatch$|Always$")},
        "initContainers": [CONTAINER], "containers!": [CONTAINER], "volumes": [VOLUME]}
 TEMPLATE = {"metadata!": {"labels!": LABELS}, "spec!": POD}
 CLAIM = {"metadata!": META, "spec!": {"accessModes!": [re.compile("ReadWrite(Once|Many|OncePod)$")], "resources!": RESOURCES}}
@@ -136,6 +140,17 @@ def container_of(path, name):
     sys.exit(f"kubernetes.py: no container {name} in {path}")
 
 
+def context_options(context):
+    """Options of docker run for a container's securityContext."""
+    options = ["--privileged"] if context.get("privileged") else []
+    if "runAsUser" in context:
+        options += ["--user", f"{context['runAsUser']}:{context['runAsGroup']}"]
+    for profile, name in (("seccompProfile", "seccomp"), ("appArmorProfile", "apparmor")):
+        if context.get(profile, {}).get("type") == "Unconfined":
+            options += ["--security-opt", f"{name}=unconfined"]
+    return options
+
+
 def main():
     if sys.argv[1] == "check":
         for path in sys.argv[2:]:
@@ -145,8 +160,9 @@ def main():
     if sys.argv[1] == "run":
         image, options = sys.argv[4], sys.argv[5:]
         command, args = container.get("command", []), container.get("args", [])
-        if container.get("securityContext", {}).get("privileged"):
-            options.append("--privileged")
+        options += context_options(container.get("securityContext", {}))
+        for variable in container.get("env", []):
+            options += ["--env", f"{variable['name']}={variable['value']}"]
         if command:
             options += ["--entrypoint", command[0]]
         os.execvp("docker", ["docker", "run", *options, image, *command[1:], *args])

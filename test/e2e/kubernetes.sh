@@ -20,6 +20,9 @@ wrong deployment.yaml 's/secretName/secret/' 'secret.secret is not known'
 wrong statefulset.yaml 's/- name: state/- name: other/' 'StatefulSet: no volume other'
 wrong statefulset.yaml 's/serviceName: buildkitd/serviceName: other/' 'StatefulSet: no service other'
 wrong job.yaml 's/privileged: true/privileged: "yes"/' "securityContext.privileged is 'yes'"
+wrong deployment.rootless.yaml 's/runAsUser: 1000/runAsUser: "1000"/' "securityContext.runAsUser is '1000'"
+wrong statefulset.rootless.yaml 's/seccompProfile/seccomp/' 'securityContext.seccomp is not known'
+wrong job.rootless.yaml 's/type: Unconfined/type: None/' "Profile.type is 'None'"
 
 # Secrets with certificates that are good for the service.
 "$examples/create-secrets" "$WORK/certs" buildkitd 10.0.0.1 > "$WORK/log" || fail "create-secrets"
