@@ -42,11 +42,12 @@ static bool record_clamp(void *data, const char *key, const char *value, size_t 
 {
 	tar_clamp *t = data;
 	bool is_mtime = g_str_equal(key, "mtime");
-	bool is_time = is_mtime || g_str_equal(key, "atime") || g_str_equal(key, "ctime");
+	bool is_birth = g_str_equal(key, "LIBARCHIVE.creationtime"); /* of layers of Windows images */
+	bool is_time = is_mtime || is_birth || g_str_equal(key, "atime") || g_str_equal(key, "ctime");
 	if (!is_time || !is_late(t, value, n)) {
 		tar_record_write(t->pax, "", key, value, n);
 	} else if (!is_mtime) { /* the header stores mtime in seconds */
-		g_autofree char *epoch = g_strdup_printf("%" G_GINT64_FORMAT, t->epoch_s);
+		g_autofree char *epoch = g_strdup_printf("%" G_GINT64_FORMAT "%s", t->epoch_s, is_birth ? ".0" : "");
 		tar_record_write(t->pax, "", key, epoch, strlen(epoch));
 	}
 	return true;

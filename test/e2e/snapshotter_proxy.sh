@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# TIMEOUT 400
 # A snapshotter behind a socket: trees are its snapshots, layers of an image stay in the registry, and a snapshotter that
 # answers wrongly, late or not at all fails the build.
 own_mounts

@@ -35,6 +35,7 @@ static GByteArray *sample(void)
 		archive_entry_set_perm(e, 0644);
 		archive_entry_set_mtime(e, rows[i].mtime, rows[i].ns);
 		archive_entry_set_atime(e, rows[i].mtime, rows[i].ns);
+		archive_entry_set_birthtime(e, rows[i].mtime, rows[i].ns);
 		archive_entry_set_size(e, (la_int64_t)strlen(rows[i].body));
 		archive_entry_xattr_add_entry(e, "user.x", "y", 1);
 		archive_write_header(a, e);
@@ -81,6 +82,8 @@ static void test_clamp(void)
 				g_str_equal(archive_entry_pathname(e), "early-fraction") ? 5 : 0);
 		if (archive_entry_atime_is_set(e))
 			g_assert_cmpint(archive_entry_atime(e), <=, EPOCH);
+		if (archive_entry_birthtime_is_set(e))
+			g_assert_cmpint(archive_entry_birthtime(e), <=, EPOCH);
 		g_assert_cmpint(archive_entry_xattr_count(e), >=, 1);
 		char body[16] = "";
 		archive_read_data(a, body, sizeof body - 1);
