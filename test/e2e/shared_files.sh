@@ -32,8 +32,8 @@ tree() { # TARGET [ARGS]
 	target=$1
 	shift
 	rm -rf "$WORK/out"
-	build "$WORK/c" --opt target="$target" --output type=local,dest="$WORK/out" "$@" 2> "$WORK/log" ||
-		{ cat "$WORK/log"; fail "no build of $target"; }
+	build "$WORK/c" --opt target="$target" --output type=local,dest="$WORK/out" "$@" 2> "$WORK/build.log" ||
+		{ cat "$WORK/build.log"; fail "no build of $target"; }
 }
 same() { # DIR: has the first state of app.
 	(cd "$WORK/first" && find . -type f -printf '%P %m %s %T@\n' | sort) > "$WORK/expected"
@@ -43,7 +43,7 @@ same() { # DIR: has the first state of app.
 }
 # links TARGET: hard links in the archive of an image.
 links() {
-	build "$WORK/c" --opt target="$1" --output type=tar,dest="$WORK/tar" 2> "$WORK/log" || { cat "$WORK/log"; fail "no archive"; }
+	build "$WORK/c" --opt target="$1" --output type=tar,dest="$WORK/tar" 2> "$WORK/build.log" || { cat "$WORK/build.log"; fail "no archive"; }
 	tar -tvf "$WORK/tar" | sed -n 's/^h.* \([^ ]*\) link to \(.*\)/\1 \2/p' | grep -v '^bin/' | tr '\n' ' '
 }
 for snapshotter in overlayfs native; do
@@ -87,7 +87,7 @@ more" ] || fail "$snapshotter: the step did not write"
 	end_daemon KILL || true
 	start_daemon --oci-worker-snapshotter "$snapshotter"
 	tree plain
-	grep -q 'CACHED' "$WORK/log" || { cat "$WORK/log"; fail "$snapshotter: the copy was not found"; }
+	grep -q 'CACHED' "$WORK/build.log" || { cat "$WORK/build.log"; fail "$snapshotter: the copy was not found"; }
 	cp -p "$WORK/first/f6" "$WORK/out/app/f6"
 	same "$WORK/out/app" "$snapshotter after five rounds"
 	"$BIN/buildctl" prune --all > /dev/null
