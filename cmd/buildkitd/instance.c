@@ -261,10 +261,13 @@ static bool use_detached(int root_fd, GError **error)
 static bool open_state(instance *d, const struct config *config, GError **error)
 {
 	bool private_mounts = workers_want_private_mounts(config);
+	g_autoptr(GError) no_proc = NULL;
 	if (private_mounts && !mount_make_private_namespace(error))
 		return false;
 	if (!private_mounts && mount_is_old())
 		return error_set(error, ERROR_UNIMPLEMENTED, "the containerd worker needs Linux 5.12 or later");
+	if (private_mounts && !mount_own_proc(&no_proc))
+		log_warn("/proc shows another pid namespace: %s", no_proc->message);
 	d->root_fd = state_dir_open(config->root, &d->lock_fd, error);
 	if (d->root_fd < 0 || !private_mounts)
 		return d->root_fd >= 0;

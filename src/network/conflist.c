@@ -94,11 +94,11 @@ json_t *conflist_load(const char *path, GError **error)
 
 json_t *conflist_bridge(const struct conflist_bridge *o)
 {
-	return json_pack("{s:s, s:s, s:[{s:s, s:s, s:b, s:b, s:{s:s, s:[[{s:s}]]}}, {s:s, s:s, s:s}]}", "cniVersion",
-			 "1.0.0", "name", "buildkit", "plugins", "type", o->bridge_plugin, "bridge", o->bridge,
-			 "isDefaultGateway", 1, "ipMasq", 1, "ipam", "type", o->host_local_plugin, "ranges", "subnet",
-			 o->subnet, "type", o->firewall_plugin, "backend", o->firewall_backend, "ingressPolicy",
-			 "same-bridge");
+	return json_pack("{s:s, s:s, s:[{s:s, s:s, s:b, s:b, s:{s:s, s:s*, s:[[{s:s}]]}}, {s:s, s:s, s:s}]}",
+			 "cniVersion", "1.0.0", "name", "buildkit", "plugins", "type", o->bridge_plugin, "bridge",
+			 o->bridge, "isDefaultGateway", 1, "ipMasq", 1, "ipam", "type", o->host_local_plugin, "dataDir",
+			 o->data_dir, "ranges", "subnet", o->subnet, "type", o->firewall_plugin, "backend",
+			 o->firewall_backend, "ingressPolicy", "same-bridge");
 }
 
 /* ---- use */

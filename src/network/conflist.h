@@ -23,6 +23,7 @@ struct conflist_bridge {
 	const char *bridge, *subnet;
 	const char *bridge_plugin, *host_local_plugin, *firewall_plugin; /* names of programs */
 	const char *firewall_backend;                                    /* "": firewalld or iptables */
+	const char *data_dir; /* of host-local; NULL: /var/lib/cni/networks */
 };
 /* The network of mode "bridge". */
 json_t *conflist_bridge(const struct conflist_bridge *o);

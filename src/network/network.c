@@ -8,6 +8,7 @@
 #include "network/network_internal.h"
 #include "network/subnet.h"
 #include "os/file.h"
+#include "os/user_namespace.h"
 #include <fcntl.h>
 #include <net/if.h>
 #include <string.h>
@@ -130,7 +131,15 @@ static bool use_bridge(network_provider *n, const struct network_options *o, GEr
 		/* firewalld cannot be used in a user namespace. */
 		.firewall_backend = g_getenv("ROOTLESSKIT_STATE_DIR") ? "iptables" : "",
 	};
+	/* An ordinary user has no other directory for the addresses. */
+	g_autofree char *addresses = o->rootless ? g_build_filename(o->root_path, "net", "addresses", NULL) : NULL;
+	bridge.data_dir = addresses;
 	g_autofree char *program = own ? NULL : g_build_filename(o->plugin_dir, "bridge", NULL);
+	if (o->rootless && !user_namespace_owns_network())
+		return error_set(
+			error, ERROR_FAILED_PRECONDITION,
+			"network mode bridge: a daemon in a user namespace cannot create a bridge in the network of "
+			"the host: start it with rootlesskit --net=slirp4netns");
 	if (!own && access(program, X_OK) != 0)
 		return error_set_errno(error, errno, "failed to find CNI bridge \"%s\" or buildkit-cni-bridge",
 				       program);

@@ -67,6 +67,15 @@ bool mount_make_private_namespace(GError **error)
 	return true;
 }
 
+bool mount_own_proc(GError **error)
+{
+	g_autofree char *self = g_file_read_link("/proc/self", NULL);
+	if (self && g_ascii_strtoll(self, NULL, 10) == getpid())
+		return true;
+	return mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) == 0 ||
+	       error_set_errno(error, errno, "mount /proc of the pid namespace");
+}
+
 /* ---- mounts */
 
 bool mount_use_directory(int dir_fd, GError **error)

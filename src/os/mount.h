@@ -31,6 +31,11 @@ bool mount_is_old(void);
 bool mount_use_directory(int dir_fd, GError **error);
 void mount_collect(void);
 /*
+ * Mounts /proc if it shows another pid namespace than that of the process, in which programs do not find themselves
+ * (/proc/<pid>/ns). Call it in a private mount namespace.
+ */
+bool mount_own_proc(GError **error);
+/*
  * Mounts an overlay of lowers (top first) and, if upper_fd >= 0, a writable layer. Explicit options: index=off,
  * redirect_dir=off, metacopy=off, xino=off (redirect_dir=nofollow and userxattr in a user namespace). volatile: no sync at unmount.
  */

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "os/user_namespace.h"
+#include "base/scope.h"
+#include <fcntl.h>
+#include <linux/nsfs.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
 
 bool user_namespace_map_is_limited(const char *map)
 {
@@ -23,6 +28,20 @@ bool user_namespace_is_limited(void)
 		g_atomic_int_set(&known, value);
 	}
 	return value == 2;
+}
+
+bool user_namespace_owns_network(void)
+{
+	struct stat own, owner;
+	scoped_fd user = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC);
+	scoped_fd network = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	if (user < 0 || network < 0)
+		return true;
+	scoped_fd fd = ioctl(network, NS_GET_USERNS);
+	/* EPERM: it belongs to a namespace above this one. */
+	if (fd < 0)
+		return errno != EPERM;
+	return fstat(user, &own) != 0 || fstat(fd, &owner) != 0 || own.st_ino == owner.st_ino;
 }
 
 bool user_namespace_owner_error(GError **error, int errnum, uid_t uid, gid_t gid, const char *format, ...)

@@ -12,6 +12,8 @@
 
 /* Reports whether /proc/self/uid_map maps less than all ids. The answer is computed once. */
 bool user_namespace_is_limited(void);
+/* Reports whether root of the user namespace can change the network namespace. True if it is not known. */
+bool user_namespace_owns_network(void);
 /* Reports whether the text of a uid_map maps less than all ids. */
 bool user_namespace_map_is_limited(const char *map);
 /*

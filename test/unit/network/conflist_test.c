@@ -91,7 +91,7 @@ static void test_many_plugins(void)
 
 static void test_bridge(void)
 {
-	const struct conflist_bridge bridge = {"br0", "10.1.0.0/16", "bridge", "host-local", "firewall", ""};
+	struct conflist_bridge bridge = {"br0", "10.1.0.0/16", "bridge", "host-local", "firewall", "", NULL};
 	g_autoptr(json_t) list = conflist_bridge(&bridge);
 	g_autoptr(GError) error = NULL;
 	g_assert_true(conflist_check(list, &error));
@@ -101,6 +101,10 @@ static void test_bridge(void)
 		"\"ipam\":{\"ranges\":[[{\"subnet\":\"10.1.0.0/"
 		"16\"}]],\"type\":\"host-local\"},\"isDefaultGateway\":true,"
 		"\"type\":\"bridge\"},{\"backend\":\"\",\"ingressPolicy\":\"same-bridge\",\"type\":\"firewall\"}]}");
+	bridge.data_dir = "/state/addresses";
+	g_autoptr(json_t) other = conflist_bridge(&bridge);
+	g_autofree char *text = json_dumps(other, JSON_SORT_KEYS);
+	g_assert_nonnull(strstr(text, "\"dataDir\": \"/state/addresses\""));
 }
 
 static void assert_addresses(const char *result, const char *expected)

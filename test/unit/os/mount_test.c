@@ -273,6 +273,38 @@ static void test_chroot(void)
 	assert_succeeds(tree_remove_at(top_fd, "chroot", &failure));
 }
 
+/* The first process of a pid namespace, with the /proc of another one. */
+static _Noreturn void use_own_proc(void)
+{
+	struct stat before, after;
+	CHECK(getpid() == 1);
+	CHECK(mount_make_private_namespace(NULL));
+	CHECK(stat("/proc", &before) == 0 && access("/proc/1/comm", F_OK) == 0);
+	CHECK(mount_own_proc(NULL));
+	g_autofree char *self = g_file_read_link("/proc/self", NULL);
+	CHECK(self && strcmp(self, "1") == 0 && stat("/proc", &after) == 0 && after.st_dev != before.st_dev);
+	CHECK(mount_own_proc(NULL) && stat("/proc", &before) == 0 && after.st_dev == before.st_dev);
+	_exit(0);
+}
+
+static void test_own_proc(void)
+{
+	if (skip_unprivileged())
+		return;
+	int status;
+	pid_t child = fork();
+	if (child == 0) {
+		CHECK(unshare(CLONE_NEWPID) == 0);
+		pid_t first = fork();
+		if (first == 0)
+			use_own_proc();
+		CHECK(waitpid(first, &status, 0) == first && status == 0);
+		_exit(0);
+	}
+	g_assert_cmpint(waitpid(child, &status, 0), ==, child);
+	g_assert_cmpint(status, ==, 0);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -288,6 +320,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/mount/collect", test_collect);
 	g_test_add_func("/mount/overlay-ages", test_overlay_ages);
 	g_test_add_func("/mount/chroot", test_chroot);
+	g_test_add_func("/mount/own-proc", test_own_proc);
 	int r = g_test_run();
 	detached_close(detached);
 	umount2(top, MNT_DETACH);
