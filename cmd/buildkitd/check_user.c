@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Checks of a user other than root: what rootlesskit needs to create a user namespace. */
 #include "check.h"
+#include "check_ids.h"
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,8 +9,6 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
-
-#define IDS_WANTED 65536
 
 static enum check_status check_namespaces(const struct config *config, GString *found, GString *fix)
 {
@@ -41,43 +40,16 @@ static const char *user_name(void)
 	return row ? row->pw_name : NULL;
 }
 
-/* Adds up the ranges of the user, which the file names by name or number. */
-static int64_t count_ids(const char *path)
-{
-	g_autofree char *text = NULL, *number = g_strdup_printf("%u", getuid());
-	const char *name = user_name();
-	int64_t total = 0;
-	if (!g_file_get_contents(path, &text, NULL, NULL))
-		return 0;
-	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
-	for (size_t i = 0; lines[i]; i++) {
-		g_auto(GStrv) fields = g_strsplit(lines[i], ":", 3);
-		if (g_strv_length(fields) == 3 && (g_strcmp0(fields[0], name) == 0 || strcmp(fields[0], number) == 0))
-			total += MAX(g_ascii_strtoll(fields[2], NULL, 10), 0);
-	}
-	return total;
-}
-
-static enum check_status check_ids(const char *path, const char *option, GString *found, GString *fix)
-{
-	int64_t n = count_ids(path);
-	const char *name = user_name();
-	g_string_append_printf(found, "%" G_GINT64_FORMAT " subordinate ids in %s", n, path);
-	if (n >= IDS_WANTED)
-		return CHECK_OK;
-	g_string_append_printf(fix, "as root: usermod --add-%s 100000-165535 %s (an unused range)", option,
-			       name ? name : "USER");
-	return n > 0 ? CHECK_NOTE : CHECK_MISSING;
-}
-
 static enum check_status check_subuid(const struct config *config, GString *found, GString *fix)
 {
-	return check_ids("/etc/subuid", "subuids", found, fix);
+	const struct check_ids ids = {"/etc/subuid", "subuids", user_name(), getuid()};
+	return check_ids(&ids, found, fix);
 }
 
 static enum check_status check_subgid(const struct config *config, GString *found, GString *fix)
 {
-	return check_ids("/etc/subgid", "subgids", found, fix);
+	const struct check_ids ids = {"/etc/subgid", "subgids", user_name(), getgid()};
+	return check_ids(&ids, found, fix);
 }
 
 /* The programs write id maps of other users' ids, with privileges of their file. */

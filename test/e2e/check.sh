@@ -77,6 +77,26 @@ line missing newuidmap 'no_new_privs.*fix: '
 : > "$WORK/etc-subuid"
 checks 1 as_user "$WORK/bin/buildkitd" --check
 line missing subuid "0 subordinate ids.*fix: as root: usermod --add-subuids .* $RUSER"
+# ranges LINES: in /etc/subuid.
+ranges() { printf '%b\n' "$1" > "$WORK/etc-subuid"; }
+ranges "$RUSER:0:65536"
+checks 1 as_user "$WORK/bin/buildkitd" --check
+line missing subuid 'contains id 0: steps would have the rights of root; fix: '
+ranges "$RUSER:$RUID:65536"
+checks 1 as_user "$WORK/bin/buildkitd" --check
+line missing subuid 'contains the id of the user; fix: '
+ranges "$RUSER:$SUBIDS:65536\n$RUID:$((SUBIDS + 5)):65536"
+checks 1 as_user "$WORK/bin/buildkitd" --check
+line missing subuid '131072 .*two ranges overlap; fix: '
+ranges "$RUSER:4294967290:65536"
+checks 1 as_user "$WORK/bin/buildkitd" --check
+line missing subuid 'ends after the last id; fix: '
+ranges "$RUSER:$SUBIDS:65536\nother:$((SUBIDS + 65535)):10"
+checks 0 as_user "$WORK/bin/buildkitd" --check
+line note subuid 'which other has, too.*fix: '
+ranges "$RUSER:x:y\n$RUSER:1\n::\n#\n$RUSER:$SUBIDS:10\nother:$((SUBIDS + 10)):10"
+checks 0 as_user "$WORK/bin/buildkitd" --check
+line note subuid '10 subordinate ids.*fix: '
 echo "$RUSER:$SUBIDS:65536" > "$WORK/etc-subuid"
 checks 0 as_user "$WORK/bin/buildkitd" --check
 line ok subuid '65536 subordinate ids'

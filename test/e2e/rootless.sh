@@ -105,3 +105,16 @@ status=0
 as_user "$WORK/bin/buildkitd" > "$WORK/text" 2>&1 || status=$?
 [ "$status" = 1 ] && grep -q 'rootless mode requires to be executed as the mapped root' "$WORK/text" || { cat "$WORK/text"; fail "a daemon without a user namespace"; }
 fails 'rootless mode requires to be executed as the mapped root' "$WORK/text" "$BIN/buildkitd" --oci-worker-rootless
+
+# A runtime directory that another user could have made: a link to a directory of this user, or their own directory.
+mkdir "$WORK/user/shared"
+chmod 1777 "$WORK/user/shared"
+as_user mkdir -m 755 "$HOME_DIR/mine"
+ln -s "$HOME_DIR/mine" "$WORK/user/shared/buildkit"
+fails "runtime directory $WORK/user/shared/buildkit is not a directory" "$WORK/text" \
+	as_user env XDG_RUNTIME_DIR="$WORK/user/shared" rootlesskit --net=host "$WORK/bin/buildkitd"
+[ "$(stat -c %a "$HOME_DIR/mine")" = 755 ] || fail "the mode of another directory was changed"
+rm "$WORK/user/shared/buildkit"
+mkdir -m 777 "$WORK/user/shared/buildkit"
+fails "runtime directory $WORK/user/shared/buildkit is owned by uid" "$WORK/text" \
+	as_user env XDG_RUNTIME_DIR="$WORK/user/shared" rootlesskit --net=host "$WORK/bin/buildkitd"
