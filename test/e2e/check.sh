@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# TIMEOUT 240
 # buildkitd --check: what is there and what is missing, by name, with the fix; as root and as an ordinary user.
 own_mounts
 . "$HERE/rootless.inc"
