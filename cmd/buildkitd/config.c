@@ -174,6 +174,8 @@ static bool check(const struct config *config, GError **error)
 		return error_set(error, ERROR_INVALID_ARGUMENT,
 				 "invalid log level \"%s\": must be error, warn, info, debug or trace",
 				 config->log_level);
+	if (config->drain_timeout_ns < 0)
+		return error_set(error, ERROR_INVALID_ARGUMENT, "drainTimeout must not be negative");
 	for (char **e = config->entitlements; e && *e; e++)
 		if (strcmp(*e, "network.host") != 0 && strcmp(*e, "security.insecure") != 0 &&
 		    strcmp(*e, "device") != 0)

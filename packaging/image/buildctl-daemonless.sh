@@ -35,13 +35,15 @@ end() {
 }
 finish() {
 	status=$?
-	trap - EXIT INT TERM
+	trap - EXIT HUP INT TERM
 	end "$client"
 	end "$daemon"
 	rm -f "$log"
 	exit $status
 }
 trap finish EXIT
+# buildkitd ignores this signal: it would run on when the terminal is closed.
+trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 

@@ -25,6 +25,7 @@ struct attachment {
 	char **plugin_dirs;
 	json_t *list, *result; /* result: of ADD; NULL: not known */
 	int64_t timeout_ms;
+	gint64 end_us; /* of all calls of plugins; 0: no limit */
 };
 
 static void attachment_free(attachment *a)
@@ -114,6 +115,14 @@ static bool check_hostname(const char *hostname, GError **error)
 			 hostname);
 }
 
+/* Returns the time for the next call, or 0. */
+static int64_t time_left_ms(const attachment *a)
+{
+	int64_t timeout_ms = a->timeout_ms > 0 ? a->timeout_ms : LIMIT_CNI_PLUGIN_MS;
+	gint64 left_us = a->end_us - g_get_monotonic_time();
+	return a->end_us == 0 ? timeout_ms : CLAMP(left_us / 1000, 0, timeout_ms);
+}
+
 static json_t *call_plugin(const attachment *a, const char *command, size_t i, json_t *prev, cancel *c, GError **error)
 {
 	g_autofree char *args = a->hostname ? g_strdup_printf("K8S_POD_NAME=%s;IgnoreUnknown=1", a->hostname) : NULL;
@@ -124,8 +133,11 @@ static json_t *call_plugin(const attachment *a, const char *command, size_t i, j
 		.netns = a->path,
 		.ifname = IFNAME,
 		.args = args,
-		.timeout_ms = a->timeout_ms,
+		.timeout_ms = time_left_ms(a),
 	};
+	if (call.timeout_ms == 0)
+		return error_null(error, ERROR_DEADLINE_EXCEEDED, "plugin type=\"%s\" was not called: no time is left",
+				  conflist_type(a->list, i));
 	g_autoptr(json_t) input = conflist_plugin_input(a->list, i, prev);
 	return plugin_run(&call, conflist_type(a->list, i), input, c, error);
 }
@@ -334,14 +346,21 @@ struct leftovers {
 	int fd;
 	struct dirlist names;
 	int64_t timeout_ms;
+	gint64 end_us; /* plugins that hang must not keep the daemon from its start */
 };
 
 static void remove_one(void *data, size_t i)
 {
 	const struct leftovers *l = data;
 	g_autoptr(GError) error = NULL;
+	if (g_get_monotonic_time() >= l->end_us) {
+		log_warn("network namespace \"%s\" left over from previous run is kept: plugins take too long",
+			 dirlist_name(&l->names, i));
+		return;
+	}
 	attachment *a = attachment_alloc(l->dir, dirlist_name(&l->names, i));
 	a->timeout_ms = l->timeout_ms;
+	a->end_us = l->end_us;
 	if (!leftover_remove(a, l->fd, &error))
 		log_warn("failed to release network namespace \"%s\" left over from previous run: %s", a->id,
 			 error->message);
@@ -351,6 +370,7 @@ static void remove_one(void *data, size_t i)
 void attachments_remove_leftovers(const char *dir, int64_t timeout_ms)
 {
 	struct leftovers l = {.dir = dir, .timeout_ms = timeout_ms};
+	l.end_us = g_get_monotonic_time() + (timeout_ms > 0 ? timeout_ms : LIMIT_CNI_PLUGIN_MS) * 1000;
 	l.fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (l.fd < 0)
 		return;

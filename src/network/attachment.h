@@ -34,6 +34,6 @@ bool attachment_remove(attachment *a, bool changed, GError **error);
 /*
  * Removes the attachments in the directory that no process uses any more. If a namespace does not exist any more, its
  * interface is made again in a new one, because plugins delete the rules of addresses that they find there. Failures are
- * logged.
+ * logged. All plugins together have the time of one call; what is left then is kept for the next start.
  */
 void attachments_remove_leftovers(const char *dir, int64_t timeout_ms);

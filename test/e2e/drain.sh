@@ -91,3 +91,5 @@ begin fourth --drain-timeout 10m
 stop_daemon INT
 wait_client && fail "the client ended well after SIGINT"
 no_leftovers
+
+fails 'drainTimeout must not be negative' "$WORK/refused" "$BIN/buildkitd" --root "$WORK/root" --drain-timeout -1s

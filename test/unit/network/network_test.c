@@ -380,6 +380,38 @@ static void test_leftovers(void)
 	}
 }
 
+/* Plugins that hang delay a start by the time of one call; the other namespaces are removed by a later start. */
+static void test_hanging_leftovers(void)
+{
+	struct rig r;
+	enum { N = 40 };
+	rig_init(&r, OK);
+	pid_t pid = fork();
+	if (pid == 0) {
+		network_provider *n = unshare(CLONE_NEWNS) == 0 ? network_open(&r.options, NULL) : NULL;
+		for (int i = 0; i < N; i++)
+			if (!n || !network_take(n, NULL, NULL, NULL))
+				_exit(1);
+		kill(getpid(), SIGKILL);
+	}
+	int status;
+	g_assert_cmpint(waitpid(pid, &status, 0), ==, pid);
+	g_assert_true(WIFSIGNALED(status));
+	g_assert_cmpuint(count_records(&r), ==, N);
+	write_file(r.plugins, "delete", "exec sleep 1000\n");
+	r.options.mode = "host";
+	r.options.plugin_timeout_ms = 300;
+	network_close(open_ok(&r));
+	/* Each of the 8 threads made one call. */
+	g_assert_cmpuint(count_calls(&r, "DEL"), <=, 8);
+	g_assert_cmpuint(count_records(&r), >=, N - 8);
+	write_file(r.plugins, "delete", "");
+	r.options.plugin_timeout_ms = 0;
+	network_close(open_ok(&r));
+	g_assert_cmpuint(count_records(&r), ==, 0);
+	rig_clear(&r);
+}
+
 /* Waits for a file that another process writes completely. */
 static char *wait_for_file(const char *path)
 {
@@ -565,8 +597,9 @@ int main(int argc, char **argv)
 		g_print("1..0 # SKIP needs root\n");
 		return 0;
 	}
-	g_test_add_func("/network/leftovers", test_leftovers);             /* forks: before any thread */
-	g_test_add_func("/network/interrupted-add", test_interrupted_add); /* forks */
+	g_test_add_func("/network/leftovers", test_leftovers);                 /* forks: before any thread */
+	g_test_add_func("/network/interrupted-add", test_interrupted_add);     /* forks */
+	g_test_add_func("/network/hanging-leftovers", test_hanging_leftovers); /* forks */
 	g_test_add_func("/network/calls", test_calls);
 	g_test_add_func("/network/hostname", test_hostname);
 	g_test_add_func("/network/pool", test_pool);
