@@ -74,7 +74,7 @@ works() {
 	said '- GET https://10.8.0.1:8443/file -> 200'
 	said '- GET https://10.8.0.1:8443/none -> 404'
 	# There is no other way out, and nothing else is seen.
-	step 'ip -o link | wc -l; env | sort | grep -i _proxy; unset http_proxy https_proxy; curl -sS --max-time 5 http://10.8.0.1:8080/file || echo "no way: $?"' \
+	step 'ip -o link | wc -l; env | sort | grep -i _proxy; unset http_proxy https_proxy; curl -s --max-time 5 http://10.8.0.1:8080/file || echo "no way: $?"' \
 		--proxy-network
 	said 1
 	said 'NO_PROXY=127.0.0.1,localhost,::1'
