@@ -15,7 +15,7 @@ MESON_OPTIONS ?=
 # Passed to meson, also for a build directory that exists. Continuous integration sets it: WERROR=true.
 WERROR ?=
 
-.PHONY: build setup demo test lint check-clang coverage install dist image deb test-packages test-release fuzz bench clean sanitize tsan
+.PHONY: build setup demo test lint check-clang coverage install dist image cross deb test-packages test-release fuzz bench clean sanitize tsan
 
 build:
 	@tools/setup --check build
@@ -94,6 +94,18 @@ dist:
 image:
 	@tools/setup --check build dist image
 	packaging/image/build dist
+
+# For arm64 on another architecture: programs, unit tests and the client under qemu-user (tools/cross).
+CROSS_MODULES = base format db runner api oci llb contenthash
+cross:
+	@tools/setup --check build cross
+	@$(MAKE) build
+	tools/cross build/arm64 --buildtype=release -Disal=disabled -Drevision=$(REVISION)
+	ninja -C build/arm64 programs
+	ninja -C build/arm64 $$(ninja -C build/arm64 -t targets all | sed -n 's,^\(test/unit_[^:]*\): c_LINKER.*,\1,p' | \
+		grep -E '^test/unit_($(shell echo $(CROSS_MODULES) | tr ' ' '|'))_')
+	meson test -C build/arm64 --print-errorlogs --no-rebuild --timeout-multiplier 10 $(CROSS_MODULES:%=--suite %)
+	test/cross build/bin build/arm64
 
 # Debian packages in dist/, without an error of lintian; see debian/.
 deb:
