@@ -86,7 +86,7 @@ static void copy_character(struct compacting *c)
 /* ASCII characters that a string contains as they are. */
 static bool is_plain(char c)
 {
-	return c >= 0x20 && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&';
+	return (guchar)c >= 0x20 && (guchar)c < 0x80 && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&';
 }
 
 static bool copy_string(struct compacting *c, GError **error)
