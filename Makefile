@@ -96,16 +96,17 @@ image:
 	packaging/image/build dist
 
 # For arm64 on another architecture: programs, unit tests and the client under qemu-user (tools/cross).
-CROSS_MODULES = base format db runner api oci llb contenthash
+CROSS_MODULES = base format db runner api oci llb
+# qemu-user has neither limits of threads nor system call filters.
+CROSS_EXCLUDED = base_thread|runner_syscall_filter
 cross:
 	@tools/setup --check build cross
 	@$(MAKE) build
 	tools/cross build/arm64 --buildtype=release -Disal=disabled -Drevision=$(REVISION)
 	ninja -C build/arm64 programs
 	ninja -C build/arm64 $$(ninja -C build/arm64 -t targets all | sed -n 's,^\(test/unit_[^:]*\): c_LINKER.*,\1,p' | \
-		grep -E '^test/unit_($(shell echo $(CROSS_MODULES) | tr ' ' '|'))_')
-	meson test -C build/arm64 --print-errorlogs --no-rebuild --timeout-multiplier 10 $(CROSS_MODULES:%=--suite %)
-	test/cross build/bin build/arm64
+		grep -E '^test/unit_($(shell echo $(CROSS_MODULES) | tr ' ' '|'))_' | grep -vE '_($(CROSS_EXCLUDED))$$')
+	test/cross build/bin build/arm64 '^unit_($(CROSS_EXCLUDED))$$'
 
 # Debian packages in dist/, without an error of lintian; see debian/.
 deb:
