@@ -35,7 +35,7 @@ static bool begin(struct netproxy_response *r, const char *line, size_t n, GErro
 	size_t n_reason = left > 4 ? MIN(left - 4, REASON_MAX) : 0;
 	r->reason = g_strndup(n_reason > 0 ? space + 5 : "", n_reason);
 	for (char *c = r->reason; *c; c++)
-		if (*c < ' ' || *c == 0x7f)
+		if (!(*c >= ' ' && *c < 0x7f))
 			*c = '?';
 	r->headers = g_ptr_array_new_with_free_func(g_free);
 	r->size = -1;

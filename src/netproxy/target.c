@@ -170,7 +170,7 @@ bool netproxy_target_set_path(struct netproxy_target *t, const char *text, size_
 static bool userinfo_check(const char *text, size_t n, GError **error)
 {
 	for (size_t i = 0; i < n; i++)
-		if (!g_ascii_isalnum(text[i]) && !strchr("-._~:!$&'()*+,;=%", text[i]))
+		if (!g_ascii_isalnum(text[i]) && (text[i] == '\0' || !strchr("-._~:!$&'()*+,;=%", text[i])))
 			return error_set(error, ERROR_INVALID_ARGUMENT, "invalid credentials in the request target");
 	return true;
 }

@@ -85,6 +85,7 @@ static void test_refused(void)
 	g_auto(netproxy_target) nul = {0};
 	g_assert_false(netproxy_target_parse("http://h\0.x/", 12, &nul, NULL));
 	g_assert_false(netproxy_target_parse("http://h/a\0b", 12, &nul, NULL));
+	g_assert_false(netproxy_target_parse("http://u\0@h/", 12, &nul, NULL));
 }
 
 static void test_authorities(void)
