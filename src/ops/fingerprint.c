@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/fingerprint.h"
+#include "format/url_redact.h"
 #include "llb/op_json.h"
 #include "ops/fingerprint_internal.h"
 #include "progress/progress.h"
@@ -75,7 +76,8 @@ static void add_fact(fingerprint *s, char *name /* taken */, const char *value, 
 	f->shown = shown && strlen(value) <= SHOWN_BYTES && g_utf8_validate(value, -1, NULL);
 	if (!f->shown)
 		digest_of(value, strlen(value), &d);
-	f->value = f->shown ? g_strdup(value) : g_strndup(digest_hex(&d), 16);
+	/* Credentials in addresses are masked: facts are stored and shown. */
+	f->value = f->shown ? url_redact_copy(value) : g_strndup(digest_hex(&d), 16);
 	g_ptr_array_add(s->facts, f);
 }
 
