@@ -9,7 +9,7 @@
 
 A method without a handler is UNIMPLEMENTED. Each handler has its own thread.
 """
-import os, queue, struct, threading
+import os, queue, struct, threading, traceback
 import gateway
 from gateway import Failed, Inflater, decode, encode_one, frame, literal
 
@@ -102,6 +102,9 @@ class Session:
             stream.end(f.code, f.text)
         except Closed:
             pass
+        except Exception as e:
+            traceback.print_exc()
+            stream.end(13, repr(e))
 
     def take(self, kind, flags, number, payload, inflater):
         stream = self.streams.get(number)

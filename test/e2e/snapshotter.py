@@ -83,6 +83,7 @@ class Store:
         if parent and self.find(parent)["kind"] != "committed":
             raise Failed(PRECONDITION, "parent %s is not committed" % parent)
         number = max([r["number"] for r in self.rows.values()], default=0) + 1
+        shutil.rmtree(os.path.dirname(self.dir(number, "fs")), ignore_errors=True)  # of a killed snapshotter
         for name in ("fs", "work"):
             os.makedirs(self.dir(number, name), mode=0o755)
         self.rows[key] = {"number": number, "parent": parent, "kind": kind, "layer": None}
@@ -239,10 +240,11 @@ class Peer(Session):
 
 
 def stop(*_):
-    for row in STORE.rows.values():
-        if row["layer"]:
-            STORE.unmount(row)
-    os._exit(0)
+    with LOCK:
+        for row in STORE.rows.values():
+            if row["layer"]:
+                STORE.unmount(row)
+        os._exit(0)
 
 
 def main():

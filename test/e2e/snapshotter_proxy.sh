@@ -19,6 +19,7 @@ end_snapshotter() { # [SIGNAL]
 	wait "$SNAPSHOTTER" 2> /dev/null || true
 	SNAPSHOTTER=
 }
+undo 'cat "$WORK/snapshotter.txt"'
 undo end_snapshotter
 start_with_snapshotter() { start_daemon --oci-worker-proxy-snapshotter-path "$SN_SOCKET" --oci-worker-snapshotter stargz; }
 kept() { python3 -c 'import json, sys; print(len(json.load(open(sys.argv[1]))))' "$SN/state.json"; }
