@@ -136,6 +136,12 @@
 	X(L50, EXPORTERS, 100, "exporters of a build, of its request and its session; cache exporters of its request") \
 	X(L51, SNAPSHOTS, 1000000, "snapshots that a snapshotter lists")                                               \
 	X(L51o, MOUNT_OPTIONS, 64, "options of a mount of a snapshotter")                                              \
+	X(L52, TRACE_BYTES, MIB(16), "recorded spans of a trace; spans of clients and steps are at most half of it")   \
+	X(L52a, TRACES_BYTES, MIB(64), "recorded spans of all traces")                                                 \
+	X(L52s, SPAN_BYTES, KIB(64), "span")                                                                           \
+	X(L52i, SPAN_ITEMS, 128, "attributes of a span; the same for its events and links")                            \
+	X(L52t, SPAN_TEXT_BYTES, KIB(8), "name, text of an attribute or message of a span; the rest is cut off")       \
+	X(L52b, BAGGAGE_BYTES, KIB(8), "tracestate and baggage of a call")                                             \
 	X(L46, THREADS, 4096, "threads of the process")                                                                \
 	X(L45, DISK_RESERVE_BYTES, MIB(16), "disk reserve")
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/pool.h"
+#include "base/inherit.h"
 #include "base/thread.h"
 
 #define IDLE_US (5 * G_USEC_PER_SEC)
@@ -44,6 +45,7 @@ static gpointer pool_main(gpointer data)
 {
 	pool *p = data;
 	void *item;
+	inherited_unref(inherit_replace(NULL)); /* of the thread that happened to need one more */
 	g_mutex_lock(&p->mu);
 	while (next_item(p, &item)) {
 		g_mutex_unlock(&p->mu);

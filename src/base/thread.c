@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/thread.h"
+#include "base/inherit.h"
 #include "base/limits.h"
 
 struct start {
 	GThreadFunc fn;
 	void *data;
+	inherited *object; /* ref */
 };
 
 static gint n_threads;  /* atomic */
@@ -30,7 +32,9 @@ static gpointer thread_main(gpointer data)
 {
 	struct start start = *(struct start *)data;
 	g_free(data);
+	inherit_replace(start.object);
 	gpointer ret = start.fn(start.data);
+	inherited_unref(inherit_replace(NULL));
 	g_atomic_int_add(&n_threads, -1);
 	return ret;
 }
@@ -44,11 +48,12 @@ GThread *thread_start(const char *name, GThreadFunc fn, void *data, GError **err
 				  "start thread \"%s\": the limit of %d threads is reached", name, limit);
 	}
 	struct start *start = g_new(struct start, 1);
-	*start = (struct start){fn, data};
+	*start = (struct start){fn, data, inherited_ref(inherit_get())};
 	g_autoptr(GError) why = NULL;
 	GThread *thread = g_thread_try_new(name, thread_main, start, &why);
 	if (thread)
 		return thread;
+	inherited_unref(start->object);
 	g_free(start);
 	g_atomic_int_add(&n_threads, -1);
 	return error_null(error, ERROR_RESOURCE_EXHAUSTED,

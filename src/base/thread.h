@@ -6,7 +6,8 @@
  *	thread_each(n, 8, run_one, data);                         calls run_one for 0 to n - 1
  *
  * All threads of the program are started here (or by pool.h, which calls thread_start) and counted: at most
- * LIMIT_THREADS exist at a time. The kernel may refuse earlier (pids.max of the cgroup, RLIMIT_NPROC, memory).
+ * LIMIT_THREADS exist at a time. They get the object of base/inherit.h. The kernel may refuse earlier (pids.max of the
+ * cgroup, RLIMIT_NPROC, memory).
  * Thread: any.
  */
 #pragma once
