@@ -3,6 +3,7 @@
 #include "registry/call.h"
 #include "registry/errors.h"
 #include "registry/internal.h"
+#include "trace/trace.h"
 #include <string.h>
 
 /* Progress of a failed endpoint; the error of the one that got furthest is returned. */
@@ -192,12 +193,14 @@ bool registry_resolve(registry *r, const reference *ref, const struct registry_a
 		      oci_descriptor **ret_descriptor, GBytes **ret_bytes, GError **error)
 {
 	g_auto(registry_call) call = {0};
-	g_autofree char *text = reference_text(ref);
+	g_autofree char *text = reference_text(ref), *name = g_strconcat("resolving ", text, NULL);
+	g_auto(trace_scope) scope = trace_scope_begin(name, TRACE_INTERNAL);
 	if (!http_call_begin(&call, r, ref, auth, false, work, CALL_PULL, error) || !call_slot_take(&call, true, error))
 		return false;
 	struct resolution s = {.call = &call, .text = text, .want_bytes = ret_bytes != NULL};
 	bool ended = resolve(&s, ref, error);
 	call_slot_give(&call);
+	trace_fail(scope.span, s.descriptor ? NULL : s.error);
 	if (!ended)
 		g_propagate_error(error, g_steal_pointer(&s.error));
 	g_clear_error(&s.error);

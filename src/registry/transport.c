@@ -7,6 +7,7 @@
 #include "registry/http_failure.h"
 #include "registry/libcurl.h"
 #include "registry/proxy.h"
+#include "trace/trace.h"
 #include <errno.h>
 #include <openssl/x509.h>
 #include <poll.h>
@@ -292,9 +293,24 @@ static int on_seek(void *data, curl_off_t offset, int origin)
 
 /* ---- one request */
 
+/* Not with a signature, which would cover these headers, too. */
+static struct curl_slist *trace_headers(struct curl_slist *list, const struct transport_request *q)
+{
+	g_autofree char *parent = q->signature ? NULL : trace_parent_text(trace_current());
+	const char *state = trace_state_text(trace_current());
+	if (!parent)
+		return list;
+	g_autofree char *line = g_strconcat("traceparent: ", parent, NULL);
+	list = libcurl.slist_append(list, line);
+	if (!state)
+		return list;
+	g_autofree char *more = g_strconcat("tracestate: ", state, NULL);
+	return libcurl.slist_append(list, more);
+}
+
 static struct curl_slist *header_list(const struct transport_request *q, const char *authorization, bool with_body)
 {
-	struct curl_slist *list = NULL;
+	struct curl_slist *list = trace_headers(NULL, q);
 	for (const char *const *h = q->headers; h && *h; h++)
 		if (with_body || g_ascii_strncasecmp(*h, "Content-", strlen("Content-")) != 0)
 			list = libcurl.slist_append(list, *h);
@@ -482,6 +498,7 @@ static bool exchange_run(transport *t, struct exchange *x, cancel *c, enum trans
 	set_proxy(easy, x);
 	set_body(easy, x);
 	set_limits(easy, !x->with_body);
+	libcurl.easy_setopt(easy, CURLOPT_TIMEOUT_MS, x->q->timeout_ms);
 	CURLcode code = multi_run(h, c);
 	if (code == CURLE_OK && !x->head_complete)
 		code = CURLE_PARTIAL_FILE; /* libcurl accepts a truncated head as a response */
@@ -597,8 +614,8 @@ static bool chain_request(struct chain *chain, cancel *c, struct transport_reply
 	return ok;
 }
 
-bool transport_do(transport *t, const struct transport_request *q, cancel *c, struct transport_reply *ret_reply,
-		  enum transport_failure *ret_failure, GError **error)
+static bool do_chain(transport *t, const struct transport_request *q, cancel *c, struct transport_reply *ret_reply,
+		     enum transport_failure *ret_failure, GError **error)
 {
 	g_auto(transport_reply) reply = {0};
 	struct chain chain = {
@@ -621,4 +638,39 @@ bool transport_do(transport *t, const struct transport_request *q, cancel *c, st
 	}
 	g_free(chain.url);
 	return ok;
+}
+
+/*
+ * The address in a span has neither a password nor a query, which may contain a signature.
+ * https://opentelemetry.io/docs/specs/semconv/http/http-spans/
+ */
+static void put_address(trace_span *s, const char *url)
+{
+	g_auto(http_url) u = {0};
+	if (!s || !http_url_parse(url, &u, NULL))
+		return;
+	g_autofree char *path = g_strndup(u.target, strcspn(u.target, "?"));
+	g_autofree char *shown = g_strdup_printf("%s://%s%s", u.is_https ? "https" : "http", u.authority, path);
+	trace_put_text(s, "url.full", shown);
+	trace_put_text(s, "server.address", u.host);
+	trace_put_int(s, "server.port", u.port);
+}
+
+bool transport_do(transport *t, const struct transport_request *q, cancel *c, struct transport_reply *ret_reply,
+		  enum transport_failure *ret_failure, GError **error)
+{
+	g_autoptr(GError) why = NULL;
+	g_autofree char *name = trace_current() ? g_strconcat("HTTP ", q->method, NULL) : NULL;
+	g_auto(trace_scope) scope = trace_scope_begin(name, TRACE_CLIENT);
+	trace_put_text(scope.span, "http.request.method", q->method);
+	put_address(scope.span, q->url);
+	bool ok = do_chain(t, q, c, ret_reply, ret_failure, &why);
+	if (ok) {
+		trace_put_int(scope.span, "http.response.status_code", ret_reply->status);
+		if (ret_reply->status >= 400)
+			trace_set_error(scope.span, NULL);
+		return true;
+	}
+	trace_fail(scope.span, why);
+	return why ? error_propagate(error, g_steal_pointer(&why)) : false;
 }

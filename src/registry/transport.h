@@ -65,6 +65,7 @@ struct transport_request {
 	bool redirects;                              /* follow redirects; otherwise they are ordinary responses */
 	bool body_is_secret;                         /* send the body only to https or to the origin of url */
 	bool is_verified; /* the caller verifies a digest, so plain http after https is allowed */
+	long timeout_ms;  /* of each request; 0: only that of silence */
 	size_t body_max;  /* maximum size of reply.body */
 	bool decode;      /* decode a gzip response; other encodings are passed unchanged */
 	bool ask_gzip;    /* request that encoding */

@@ -4,7 +4,9 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <stddef.h>
 #include <sys/resource.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 /* ---- peers */
@@ -40,6 +42,29 @@ static void peer_init_tcp6(struct peer *p, const struct sockaddr_in6 *address)
 	p->label = g_strdup_printf("[%s]:%u", *text ? text : "::1", ntohs(address->sin6_port));
 }
 
+static void note_local(struct peer *p, int fd)
+{
+	char text[INET6_ADDRSTRLEN];
+	struct sockaddr_storage address = {0};
+	socklen_t n = sizeof address;
+	if (getsockname(fd, (struct sockaddr *)&address, &n) != 0)
+		return;
+	if (address.ss_family == AF_UNIX) {
+		const struct sockaddr_un *un = (const void *)&address;
+		size_t max =
+			n > offsetof(struct sockaddr_un, sun_path) ? n - offsetof(struct sockaddr_un, sun_path) : 0;
+		p->local = g_strndup(un->sun_path, max);
+	} else if (address.ss_family == AF_INET) {
+		const struct sockaddr_in *in = (const void *)&address;
+		p->local = g_strdup(inet_ntop(AF_INET, &in->sin_addr, text, sizeof text));
+		p->local_port = ntohs(in->sin_port);
+	} else if (address.ss_family == AF_INET6) {
+		const struct sockaddr_in6 *in6 = (const void *)&address;
+		p->local = g_strdup(inet_ntop(AF_INET6, &in6->sin6_addr, text, sizeof text));
+		p->local_port = ntohs(in6->sin6_port);
+	}
+}
+
 void peer_init(struct peer *p, int fd, const struct sockaddr_storage *address)
 {
 	char text[INET_ADDRSTRLEN];
@@ -53,6 +78,7 @@ void peer_init(struct peer *p, int fd, const struct sockaddr_storage *address)
 	} else {
 		peer_init_unix(p, fd);
 	}
+	note_local(p, fd);
 }
 
 void peer_clear(struct peer *p)
@@ -60,6 +86,7 @@ void peer_clear(struct peer *p)
 	g_clear_pointer(&p->source, g_free);
 	g_clear_pointer(&p->process, g_free);
 	g_clear_pointer(&p->label, g_free);
+	g_clear_pointer(&p->local, g_free);
 }
 
 /* ---- limits */

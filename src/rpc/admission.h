@@ -29,6 +29,8 @@ struct peer {
 	char *source;  /* owned: "uid 1000", "192.0.2.1", "2001:db8::/64" */
 	char *process; /* owned: "process 77 of uid 0"; NULL unless the peer is the owner */
 	char *label;   /* owned: the source with port or process id, for log lines */
+	char *local;   /* owned: the address at which it connected: a path or host; NULL: unknown */
+	int local_port;
 };
 void peer_init(struct peer *p, int fd, const struct sockaddr_storage *address);
 void peer_clear(struct peer *p);

@@ -32,6 +32,7 @@ static void call_free(rpc_call *call)
 	rpc_metadata_free(call->extra);
 	cancel_unref(call->token);
 	cancel_unref(call->parent);
+	trace_span_unref(call->span);
 	g_cond_clear(&call->recv_cond);
 	g_cond_clear(&call->send_cond);
 	g_free(call->path);
@@ -151,6 +152,8 @@ void call_end(rpc_call *call, GError *error)
 		call->error = error;
 	else
 		g_clear_error(&error);
+	if (!call->is_server)
+		call_trace_end(call, call->error);
 	if (call->error)
 		call_set_token(call, error_get_code(call->error), call->error->message);
 	g_cond_broadcast(&call->recv_cond);

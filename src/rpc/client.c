@@ -124,6 +124,8 @@ static bool start_on_wire(rpc_call *call, const rpc_metadata *md, int timeout_ms
 	rpc_conn *c = call->conn;
 	if (c->dead)
 		return error_propagate(error, g_error_copy(c->error));
+	g_autoptr(rpc_metadata) owned = NULL;
+	call_trace_client(call, &md, &owned);
 	if (!call_submit_request(call, md, (gint64)timeout_ms * 1000, error))
 		return false;
 	if (timeout_ms > 0) {

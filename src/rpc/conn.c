@@ -20,6 +20,7 @@ static void conn_destroy(void *data)
 	g_clear_error(&c->error);
 	cancel_unref(c->closed);
 	g_free(c->authority);
+	g_free(c->traced);
 	peer_clear(&c->peer);
 	g_mutex_clear(&c->mu);
 	g_free(c);

@@ -19,6 +19,7 @@
 #include "rpc/header_filter.h"
 #include "rpc/metadata.h"
 #include "rpc/stream.h"
+#include "trace/trace.h"
 #include <nghttp2/nghttp2.h>
 
 /*
@@ -99,7 +100,8 @@ struct rpc_call {
 	void *method_data;
 	void (*ended)(void *data); /* client: rpc_unary_begin */
 	void *ended_data;
-	bool greeted; /* server: the preface of the inner connection was sent */
+	bool greeted;     /* server: the preface of the inner connection was sent */
+	trace_span *span; /* owned; NULL: not traced. Server: set before the handler runs, cleared with the answer */
 	/* turns.c; not under mu */
 	gint turn;        /* atomic: enum turn_phase */
 	bool wants_room;  /* mu; kick it when it may send */
@@ -119,6 +121,7 @@ struct rpc_conn {
 	rpc_loop *loop;
 	rpc_server *server; /* borrowed: the server outlives its connections; NULL for clients */
 	char *authority;    /* owned, client */
+	char *traced;       /* owned: of a client whose calls are traced: the server's name in their spans; mu */
 	const char *scheme;
 	struct peer peer; /* owned; slot SLOT_NONE: not of a listener. The slot is guarded by server->mu once started */
 	size_t max_message;
@@ -248,6 +251,14 @@ static inline size_t status_half(size_t room)
 }
 /* Shortens the text and drops details, so that the result is no longer than `room`. */
 GBytes *status_pack_within(const GError *error, size_t room);
+
+/* ---- call_trace.c: require mu */
+/* Begins the span of a call that a handler will run. */
+void call_trace_server(rpc_call *call);
+/* Begins the span of a call, and replaces *md by metadata with its context, owned by *ret_owned. */
+void call_trace_client(rpc_call *call, const rpc_metadata **md, rpc_metadata **ret_owned);
+/* error NULL: OK. Does not require mu on a server. */
+void call_trace_end(rpc_call *call, const GError *error);
 
 /* ---- client.c: require mu */
 void client_headers_end(rpc_call *call, bool end_stream);

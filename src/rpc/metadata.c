@@ -24,7 +24,7 @@ void rpc_metadata_free(rpc_metadata *md)
 	g_free(md);
 }
 
-static void metadata_add_bytes(rpc_metadata *md, const char *name, const void *value, size_t n)
+void metadata_add_bytes(rpc_metadata *md, const char *name, const void *value, size_t n)
 {
 	struct metadata_pair pair = {.name = g_ascii_strdown(name, -1), .value = g_malloc(n + 1), .len = n};
 	if (n)

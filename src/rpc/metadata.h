@@ -20,6 +20,7 @@ struct rpc_metadata {
 	GArray *pairs; /* of struct metadata_pair */
 };
 
+void metadata_add_bytes(rpc_metadata *md, const char *name, const void *value, size_t n);
 void metadata_add_wire(rpc_metadata *md, const char *name, const char *value, size_t n);
 const struct metadata_pair *metadata_find(const rpc_metadata *md, const char *name);
 /*

@@ -19,6 +19,7 @@
  */
 #pragma once
 #include "base/cancel.h"
+#include "trace/trace.h"
 #include <protobuf-c/protobuf-c.h>
 #include <sys/types.h>
 
@@ -127,6 +128,13 @@ void rpc_server_set_error_hook(rpc_server *s, void (*hook)(const char *path, con
  */
 void rpc_server_set_refused_hook(rpc_server *s, void (*hook)(const char *peer, const char *reason, void *data),
 				 void *data);
+/*
+ * Traces calls that clients trace, all calls if the tracer exports spans, and calls of the method recorded_path (borrowed;
+ * NULL: none): the span is current while a unary or stream handler runs. Before the first connection.
+ */
+void rpc_server_set_tracer(rpc_server *s, tracer *t, const char *recorded_path);
+/* The span that is current in handlers of calls that are not traced, or NULL. Before the first connection. */
+void rpc_server_set_span(rpc_server *s, trace_span *span);
 /* Waits until all connections have ended, at most timeout_ms. */
 void rpc_server_wait_disconnected(rpc_server *s, int timeout_ms);
 /* Refuses new calls (UNAVAILABLE), waits at most grace_ms for running ones, then cancels them and waits. */
@@ -161,6 +169,8 @@ rpc_conn *rpc_connect_tunnel(rpc_call *call, GError **error);
  * needs no HTTP/2 session, and the peer, which waits some seconds for these bytes, keeps it open. Does not block.
  */
 bool rpc_tunnel_greet(rpc_call *call, GError **error);
+/* Calls of threads with a current span are traced and pass it on. address: the server's name in their spans. */
+void rpc_conn_trace(rpc_conn *c, const char *address);
 rpc_conn *rpc_conn_ref(rpc_conn *c);
 void rpc_conn_unref(rpc_conn *c); /* the last one closes it and cancels its calls */
 void rpc_conn_close(rpc_conn *c);

@@ -2,6 +2,7 @@
 #include "rpc/server.h"
 #include "api/message.h"
 #include "base/hash_walk.h"
+#include "trace/tracer.h"
 #include <poll.h>
 
 /* Turns do not wait for peers, but some read a database. */
@@ -149,9 +150,11 @@ void server_start(rpc_call *call)
 	}
 	call->dispatched = true;
 	call->recv_waiting = false;
+	call_trace_server(call);
 	if (call->method->turn ? turns_begin(s, call, &error) : take_thread(s, call, &error))
 		return;
 	call->dispatched = false;
+	call_trace_end(call, error);
 	server_call_done(s);
 	call_respond(call, error);
 }
@@ -249,6 +252,7 @@ static ProtobufCMessage *run_unary(rpc_call *call, GError **error)
 
 void server_answer(rpc_call *call, uint8_t *packed, size_t n, const GError *error)
 {
+	call_trace_end(call, error); /* before the peer sees the answer, and may ask for the trace */
 	g_mutex_lock(&call->conn->mu);
 	if (packed && !call->closed && !call->out_end)
 		call_push_owned(call, packed, n);
@@ -288,6 +292,7 @@ static void call_main(void *job, void *data)
 {
 	rpc_call *call = job;
 	rpc_server *s = data;
+	trace_scope scope = trace_scope_enter(call->span ? call->span : s->span);
 	if (call->method->unary) {
 		unary_main(s, call);
 	} else {
@@ -296,6 +301,7 @@ static void call_main(void *job, void *data)
 			error_set(&error, ERROR_UNKNOWN, "%s failed", call->path);
 		server_answer(call, NULL, 0, error);
 	}
+	trace_scope_end(&scope);
 	g_mutex_lock(&call->conn->mu);
 	call->conn->threads--;
 	g_mutex_unlock(&call->conn->mu);
@@ -554,6 +560,8 @@ void rpc_server_free(rpc_server *s)
 	rpc_server_stop(s, 0);
 	pool_free(s->handlers);
 	pool_free(s->turns);
+	rpc_server_set_tracer(s, NULL, NULL);
+	rpc_server_set_span(s, NULL);
 	g_hash_table_unref(s->methods);
 	g_hash_table_unref(s->services);
 	reflection_free(s->reflection);

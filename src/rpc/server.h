@@ -29,6 +29,9 @@ struct rpc_server {
 	bool large_headers;
 	bool stopping;
 	int port;
+	tracer *tracer;            /* ref; NULL: calls are not traced */
+	const char *recorded_path; /* borrowed; of the method that begins a trace in any case; NULL: none */
+	trace_span *span;          /* ref; current in handlers of calls that are not traced; NULL: none */
 	void (*hook)(const char *path, const GError *error, void *data);
 	void *hook_data;
 	void (*refused_hook)(const char *peer, const char *reason, void *data);
