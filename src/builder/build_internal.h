@@ -40,6 +40,7 @@ struct build {
 	bool allow_network_host, allow_security_insecure;
 	device_grants *devices; /* owned */
 	netproxy_policy *proxy; /* counted; of steps with network access; NULL: they reach the network directly */
+	trace_recording *trace; /* owned; spans of the build; NULL: not traced */
 	gint n_frontends;       /* number of frontend images that run; atomic */
 	GMutex mu;
 	int64_t started_ns;

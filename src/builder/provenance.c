@@ -451,6 +451,8 @@ bool provenance_record(provenance *p, struct work *work, GArray *records, GError
 {
 	for (guint i = 0; i < p->subjects->len; i++) {
 		const struct subject *s = p->subjects->pdata[i];
+		g_autofree char *name = g_strdup_printf("create %s history provenance", *s->key ? s->key : "default");
+		g_auto(trace_scope) scope = trace_scope_begin(name, TRACE_INTERNAL);
 		g_autoptr(GBytes) bytes = record_blob(s, work, error);
 		if (!bytes)
 			return false;

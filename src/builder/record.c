@@ -34,11 +34,28 @@ void build_record_start(struct build *b)
 		return;
 	struct history_build start;
 	describe(b, &start);
+	b->trace = tracer_record(trace_tracer(trace_current()), trace_current());
 	history_started(builder_history(b->builder), &start);
 	g_free((void *)(uintptr_t)start.exporters);
 }
 
-/* Stores the complete status stream, for later Status calls. */
+/* The last part of a stored log is for events other than the output of steps. */
+#define LOG_RESERVE (16 * 1024 * 1024)
+#define PACKED_EVENTS 1024 /* events that are packed at a time */
+
+static void pack_events(GByteArray *bytes, const GPtrArray *events, guint begin)
+{
+	bool is_full = bytes->len > HISTORY_BLOB_BYTES - LOG_RESERVE;
+	g_autoptr(GPtrArray) some = g_ptr_array_new();
+	for (guint i = begin; i < MIN(begin + PACKED_EVENTS, events->len); i++)
+		if (!is_full || ((const struct progress_event *)events->pdata[i])->type != PROGRESS_LOG)
+			g_ptr_array_add(some, events->pdata[i]);
+	g_autoptr(GPtrArray) messages = status_wire_pack(some);
+	for (guint i = 0; i < messages->len; i++)
+		log_file_append(bytes, messages->pdata[i]);
+}
+
+/* Stores the status stream, for later Status calls; complete unless steps wrote too much. */
 static GBytes *pack_log(struct build *b)
 {
 	g_autoptr(GByteArray) bytes = g_byte_array_new();
@@ -47,9 +64,8 @@ static GBytes *pack_log(struct build *b)
 		g_autoptr(GPtrArray) events = progress_reader_next(reader, 0);
 		if (!events)
 			break;
-		g_autoptr(GPtrArray) messages = status_wire_pack(events);
-		for (guint i = 0; i < messages->len; i++)
-			log_file_append(bytes, messages->pdata[i]);
+		for (guint i = 0; i < events->len; i += PACKED_EVENTS)
+			pack_events(bytes, events, i);
 	}
 	return g_byte_array_free_to_bytes(g_steal_pointer(&bytes));
 }
@@ -90,6 +106,7 @@ void build_record_end(struct build *b, build_result *result, GHashTable *respons
 	if (b->request->internal)
 		return;
 	struct work work = {.cancel = b->cancel, .sessions = b->sessions};
+	g_auto(trace_scope) scope = trace_scope_begin("create history record", TRACE_INTERNAL);
 	g_autoptr(GError) error = NULL, why = NULL;
 	g_autoptr(GBytes) status = failure ? pack_failure(failure) : NULL, log = NULL;
 	g_autoptr(GArray) attestations = provenance_records_new();
@@ -118,6 +135,7 @@ void build_record_end(struct build *b, build_result *result, GHashTable *respons
 	end.log = log = pack_log(b);
 	build_metrics_note(builder_metrics(b->builder), failure, &end.counts, end.completed_ns - b->started_ns);
 	describe(b, &start);
+	end.trace = g_steal_pointer(&b->trace);
 	if (!history_completed(builder_history(b->builder), &start, &end, &error))
 		log_warn("history of build %s: %s", b->ref, error->message);
 	g_free((void *)(uintptr_t)start.exporters);

@@ -7,10 +7,13 @@
 
 #define READ_CHUNK (32 * 1024)
 
-/* An open blob: a file of the worker's content store, or a history blob in memory. */
+/* An open blob: a file of the worker's content store, or a blob of the history. */
 struct blob {
-	int fd;                   /* -1 if in memory */
-	GBytes *bytes;            /* owned, NULL if it is a file */
+	int fd;             /* -1: of the history */
+	history *history;   /* borrowed */
+	const char *digest; /* borrowed from the request */
+	GBytes *bytes;      /* owned; the part of a history blob that is being read, from bytes_at on */
+	int64_t bytes_at;
 	int64_t size, created_ns; /* created_ns 0: unknown */
 };
 
@@ -38,10 +41,24 @@ static bool blob_open(struct control *control, const char *text, struct blob *re
 	}
 	if (error && *error)
 		return false;
-	ret->bytes = history_blob(builder_history(control->builder), text);
-	if (!ret->bytes)
-		return error_set(error, ERROR_NOT_FOUND, "content %s: not found", text);
-	ret->size = (int64_t)g_bytes_get_size(ret->bytes);
+	ret->history = builder_history(control->builder);
+	ret->digest = text;
+	ret->size = history_blob_size(ret->history, text);
+	return ret->size >= 0 || error_set(error, ERROR_NOT_FOUND, "content %s: not found", text);
+}
+
+/* Makes the part of a history blob at `at` the current one; limits *n to its end. */
+static bool blob_load(struct blob *b, int64_t at, size_t *n, GError **error)
+{
+	int64_t have = b->bytes ? (int64_t)g_bytes_get_size(b->bytes) : 0;
+	if (!b->bytes || at < b->bytes_at || at >= b->bytes_at + have) {
+		g_clear_pointer(&b->bytes, g_bytes_unref);
+		if (!(b->bytes = history_blob_read(b->history, b->digest, at, error)))
+			return false;
+		b->bytes_at = at;
+		have = (int64_t)g_bytes_get_size(b->bytes);
+	}
+	*n = (size_t)MIN((int64_t)*n, b->bytes_at + have - at);
 	return true;
 }
 
@@ -60,24 +77,27 @@ ProtobufCMessage *control_content_info(rpc_call *call, const ProtobufCMessage *r
 	return &reply->base;
 }
 
-static bool send_chunk(rpc_call *call, const struct blob *blob, int64_t at, int64_t offset, size_t n, GError **error)
+/* Sends up to *n bytes; sets it to the number that was sent. */
+static bool send_chunk(rpc_call *call, struct blob *blob, int64_t at, int64_t offset, size_t *n, GError **error)
 {
 	uint8_t buffer[READ_CHUNK];
 	Content__ReadContentResponse reply = CONTENT__READ_CONTENT_RESPONSE__INIT;
 	reply.offset = offset;
-	reply.data.len = n;
 	reply.data.data = buffer;
-	if (blob->bytes) {
-		reply.data.data = (uint8_t *)(uintptr_t)g_bytes_get_data(blob->bytes, NULL) + at;
+	if (blob->fd < 0) {
+		if (!blob_load(blob, at, n, error))
+			return false;
+		reply.data.data = (uint8_t *)(uintptr_t)g_bytes_get_data(blob->bytes, NULL) + (at - blob->bytes_at);
 	} else {
-		ssize_t got = pread(blob->fd, buffer, n, at);
-		if (got != (ssize_t)n)
+		ssize_t got = pread(blob->fd, buffer, *n, at);
+		if (got != (ssize_t)*n)
 			return error_set_errno(error, got < 0 ? errno : EIO, "read blob");
 	}
+	reply.data.len = *n;
 	return rpc_call_send_message(call, &reply, error);
 }
 
-static bool send_blob(rpc_call *call, const struct blob *blob, int64_t offset, int64_t size, GError **error)
+static bool send_blob(rpc_call *call, struct blob *blob, int64_t offset, int64_t size, GError **error)
 {
 	if (offset < 0 || size < 0 || offset > blob->size)
 		return error_set(error, ERROR_OUT_OF_RANGE, "read past object length %" G_GINT64_FORMAT " bytes",
@@ -86,7 +106,7 @@ static bool send_blob(rpc_call *call, const struct blob *blob, int64_t offset, i
 	int64_t want = size == 0 || size > rest ? rest : size;
 	for (int64_t done = 0; done < want;) {
 		size_t n = (size_t)MIN(want - done, READ_CHUNK);
-		if (!send_chunk(call, blob, offset + done, done, n, error))
+		if (!send_chunk(call, blob, offset + done, done, &n, error))
 			return false;
 		done += (int64_t)n;
 	}

@@ -6,8 +6,8 @@
  *	history_started(h, &build); ... history_completed(h, &build, &end, error);
  *
  * Records are BuildHistoryRecord messages in <root>/history.db. A record is deleted when it is not among the newest
- * max_entries and is older than max_age; pinned records are kept. Blobs of records are stored in the same file, at most
- * HISTORY_BLOB_BYTES each (documents of images: HISTORY_DOCUMENT_BYTES). The messages of the Control service stay inside
+ * max_entries and is older than max_age; pinned records are kept. Blobs of records are stored compressed in the same
+ * file, at most HISTORY_BLOB_BYTES each (documents of images: HISTORY_DOCUMENT_BYTES). The messages of the Control service stay inside
  * this module. Thread: any.
  */
 #pragma once
@@ -15,8 +15,10 @@
 #include "base/cancel.h"
 #include "oci/oci.h"
 #include "progress/progress.h"
+#include "trace/tracer.h"
 
-#define HISTORY_BLOB_BYTES (16 * 1024 * 1024) /* longer logs are not stored */
+#define HISTORY_BLOB_BYTES                                                                                             \
+	(64 * 1024 * 1024) /* what a step wrote beyond that is left out of the log; spans of a trace, too */
 /* Images with longer documents are not stored; a statement has at most L43 and its subjects. */
 #define HISTORY_DOCUMENT_BYTES (48 * 1024 * 1024)
 
@@ -64,12 +66,16 @@ struct history_end {
 	size_t n_attestations;
 	const struct history_image *images;
 	size_t n_images;
+	trace_recording *trace; /* taken; NULL: the build is not traced */
 };
 
 void history_started(history *h, const struct history_build *build);
 /* Stores the record, its log, its status, and the blobs that it names. Internal builds are not passed here. */
 bool history_completed(history *h, const struct history_build *build, const struct history_end *end, GError **error);
-/* Errors: "failed to retrieve ref X: file does not exist". */
+/*
+ * finalize: ends the recording of the build's trace, which goes on for some seconds after its end, and adds its document to
+ * the record. Errors: "failed to retrieve ref X: file does not exist".
+ */
 bool history_update(history *h, const char *ref, bool pinned, bool delete_it, bool finalize, GError **error);
 /*
  * Returns the log of a completed build (log_file.h; StatusResponse messages). NULL without an error: unknown build.
@@ -77,6 +83,10 @@ bool history_update(history *h, const char *ref, bool pinned, bool delete_it, bo
 GBytes *history_log(history *h, const char *ref);
 /* Returns a blob of a record, or NULL if there is none. */
 GBytes *history_blob(history *h, const char *digest);
+/* Returns its size, -1: there is none. */
+int64_t history_blob_size(history *h, const char *digest);
+/* Returns the bytes at an offset below the size, at most 1 MiB. Errors: NOT_FOUND, DATA_LOSS. */
+GBytes *history_blob_read(history *h, const char *digest, int64_t offset, GError **error);
 
 struct history_blob_info {
 	const char *digest;

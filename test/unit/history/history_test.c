@@ -3,6 +3,7 @@
 #include "api/guard.h"
 #include "base/scope.h"
 #include "control.pb-c.h"
+#include "db/db.h"
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
@@ -221,10 +222,109 @@ static void test_retention(struct fixture *f, gconstpointer data)
 	g_assert_cmpstr(rest, ==, "a d ");
 }
 
+/* The record with this ref; NULL: there is none. */
+static Control__BuildHistoryRecord *record_of(struct fixture *f, const char *ref)
+{
+	int calls = 0;
+	bool end = false;
+	history_listener *l =
+		history_listen(f->h, &(struct history_query){.ref = ref, .early_exit = true}, on_event, &calls, NULL);
+	Control__BuildHistoryEvent *e = take(l, &end);
+	history_listener_free(l);
+	Control__BuildHistoryRecord *record = e ? message_copy(e->record) : NULL;
+	guard_free(e);
+	return record;
+}
+
+static void complete_traced(struct fixture *f, const char *ref, tracer *t)
+{
+	g_autoptr(trace_span) root = trace_root(t, &(struct trace_headers){0}, ref, TRACE_SERVER);
+	g_autoptr(GBytes) log = g_bytes_new("log", 3);
+	struct history_build build = build_of(f, ref, 1);
+	struct history_end end = {.completed_ns = 2, .log = log, .trace = tracer_record(t, root)};
+	history_started(f->h, &build);
+	g_assert_true(history_completed(f->h, &build, &end, NULL));
+	trace_end(root); /* after the end of the build, as that of the call Solve */
+}
+
+static void test_finalize(struct fixture *f, gconstpointer data)
+{
+	g_autoptr(tracer) t = tracer_new("test", NULL);
+	tracer_keep(t);
+	complete_traced(f, "a", t);
+	Control__BuildHistoryRecord *record = record_of(f, "a");
+	g_assert_null(record->trace);
+	guard_free(record);
+	g_assert_true(history_update(f->h, "a", false, false, true, NULL));
+	record = record_of(f, "a");
+	g_assert_cmpstr(record->trace->media_type, ==, "application/vnd.buildkit.otlp.json.v0");
+	g_assert_cmpint(record->generation, ==, 1);
+	g_autoptr(GBytes) json = history_blob(f->h, record->trace->digest);
+	g_assert_cmpint((int64_t)g_bytes_get_size(json), ==, record->trace->size);
+	g_assert_nonnull(g_strstr_len(g_bytes_get_data(json, NULL), (gssize)g_bytes_get_size(json), "\"Name\": \"a\""));
+	g_autoptr(GBytes) log = history_log(f->h, "a"); /* the other blobs are kept */
+	g_assert_nonnull(log);
+	guard_free(record);
+	g_assert_true(history_update(f->h, "a", false, false, true, NULL)); /* again: nothing to do */
+}
+
+static void test_delete_while_traced(struct fixture *f, gconstpointer data)
+{
+	g_autoptr(tracer) t = tracer_new("test", NULL);
+	tracer_keep(t);
+	complete_traced(f, "a", t);
+	g_assert_true(history_update(f->h, "a", false, true, false, NULL));
+	g_assert_null(record_of(f, "a"));
+}
+
+/* The daemon ends before the trace is complete. */
+static void test_close_while_traced(struct fixture *f, gconstpointer data)
+{
+	g_autoptr(tracer) t = tracer_new("test", NULL);
+	tracer_keep(t);
+	complete_traced(f, "a", t);
+	history_close(f->h);
+	f->h = history_open(f->fd, f->dir, &(struct history_limits){.max_age_ns = 1, .max_entries = 2}, NULL);
+	Control__BuildHistoryRecord *record = record_of(f, "a");
+	g_assert_nonnull(record->trace);
+	guard_free(record);
+}
+
+/* A database whose blobs are stored whole. */
+static void test_older_database(struct fixture *f, gconstpointer data)
+{
+	static const char *const older[] = {
+		"CREATE TABLE records(ref TEXT PRIMARY KEY, created INTEGER NOT NULL, completed INTEGER NOT NULL,"
+		" pinned INTEGER NOT NULL, record BLOB NOT NULL);"
+		"CREATE INDEX records_created ON records(created);"
+		"CREATE TABLE blobs(ref TEXT NOT NULL REFERENCES records(ref) ON DELETE CASCADE, digest TEXT NOT NULL,"
+		" bytes BLOB NOT NULL, PRIMARY KEY(ref, digest));"
+		"CREATE INDEX blobs_digest ON blobs(digest);"
+		"INSERT INTO records VALUES('r', 1, 2, 0, x'');"
+		"INSERT INTO blobs VALUES('r', 'small', x'414243');"
+		"INSERT INTO blobs VALUES('r', 'large', zeroblob(3000000));"
+		"INSERT INTO blobs VALUES('r', 'empty', x'');",
+		NULL};
+	g_autoptr(GError) error = NULL;
+	history_close(f->h);
+	unlinkat(f->fd, "history.db", 0);
+	db_close(db_open(f->fd, "history.db", older, NULL));
+	f->h = history_open(f->fd, f->dir, &(struct history_limits){.max_age_ns = 1, .max_entries = 2}, &error);
+	g_assert_no_error(error);
+	g_autoptr(GBytes) small = history_blob(f->h, "small"), large = history_blob(f->h, "large");
+	g_assert_cmpmem(g_bytes_get_data(small, NULL), g_bytes_get_size(small), "ABC", 3);
+	g_assert_cmpuint(g_bytes_get_size(large), ==, 3000000);
+	g_assert_cmpint(history_blob_size(f->h, "empty"), ==, 0);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add("/events", struct fixture, NULL, setup, test_events, teardown);
 	g_test_add("/retention", struct fixture, NULL, setup, test_retention, teardown);
+	g_test_add("/finalize", struct fixture, NULL, setup, test_finalize, teardown);
+	g_test_add("/delete_while_traced", struct fixture, NULL, setup, test_delete_while_traced, teardown);
+	g_test_add("/close_while_traced", struct fixture, NULL, setup, test_close_while_traced, teardown);
+	g_test_add("/older_database", struct fixture, NULL, setup, test_older_database, teardown);
 	return g_test_run();
 }
