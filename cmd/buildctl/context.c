@@ -82,6 +82,8 @@ static rpc_conn *connect_once(struct context *x, GError **error)
 		return NULL;
 	const char *address = flags_string(x->global, "addr");
 	rpc_conn *conn = connection_open(x->loop, address, &options, x->cancel, error);
+	if (conn)
+		rpc_conn_trace(conn, g_str_has_prefix(address, "unix://") ? address + strlen("unix://") : address);
 	if (!conn && error && !error_is(*error, ERROR_UNAVAILABLE))
 		g_prefix_error(error, "failed to dial \"%s\" . make sure buildkitd is running: ", address);
 	return conn;

@@ -7,6 +7,7 @@
 #include "client/excerpt.h"
 #include "command.h"
 #include "help.h"
+#include "tracing.h"
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -113,7 +114,13 @@ static bool run(int argc, char *const *argv, GError **error)
 	struct context x = {.global = global, .cancel = cancel_new(NULL)};
 	if (!start_signals(x.cancel, error) || !(x.loop = rpc_loop_new(error)))
 		return false;
-	bool ok = run_command(&x, buildctl_commands, "buildctl", n_rest, rest, error);
+	struct client_tracing tracing;
+	g_autoptr(GError) failure = NULL;
+	bool ok = client_tracing_begin(&tracing, &x, rest[0], argc, argv, &failure) &&
+		  run_command(&x, buildctl_commands, "buildctl", n_rest, rest, &failure);
+	client_tracing_end(&tracing, &x, failure);
+	if (failure)
+		g_propagate_error(error, g_steal_pointer(&failure));
 	g_clear_pointer(&x.conn, rpc_conn_unref);
 	rpc_loop_free(x.loop);
 	return ok;

@@ -63,8 +63,7 @@ static bool run_get(struct context *x, const flags *f, GError **error)
 static const struct flag logs_flags[] = {
 	{"progress", NULL, FLAG_STRING, "auto", NULL,
 	 "progress display on standard output: auto, plain, tty, rawjson or quiet"},
-	{"trace", NULL, FLAG_BOOL, NULL, NULL,
-	 "print the OpenTelemetry trace that the daemon recorded of the build (buildkit-c records none)"},
+	{"trace", NULL, FLAG_BOOL, NULL, NULL, "print the OpenTelemetry trace that the daemon recorded of the build"},
 };
 
 /* Returns the event with the record of a completed build. Free it with guard_free. */
@@ -84,15 +83,29 @@ static Control__BuildHistoryEvent *find_record(struct context *x, const char *re
 	return e;
 }
 
+/* Otherwise the trace is stored some seconds after the build. The daemon's answer is that of find_record. */
+static void finalize(struct context *x, const char *ref)
+{
+	Control__UpdateBuildHistoryRequest request = CONTROL__UPDATE_BUILD_HISTORY_REQUEST__INIT;
+	request.ref = (char *)(uintptr_t)ref;
+	request.finalize = true;
+	rpc_conn *conn = context_connect(x, NULL, NULL);
+	void *reply = conn ? rpc_unary(conn, CONTROL "UpdateBuildHistory", NULL, &request,
+				       &control__update_build_history_response__descriptor, x->cancel, 0, NULL)
+			   : NULL;
+	guard_free(reply);
+}
+
 static bool write_trace(struct context *x, const char *ref, GError **error)
 {
+	finalize(x, ref);
 	Control__BuildHistoryEvent *e = find_record(x, ref, error);
 	if (!e)
 		return call_failed("failed to get record", error);
 	g_autofree char *digest = e->record && e->record->trace ? g_strdup(e->record->trace->digest) : NULL;
 	guard_free(e);
 	if (!digest)
-		return error_set(error, ERROR_NOT_FOUND, "build %s has no recorded trace", ref);
+		return error_set(error, ERROR_NOT_FOUND, "ref %s does not have trace", ref);
 	return write_blob(x, digest, error);
 }
 

@@ -30,6 +30,7 @@ struct config {
 	char *log_format, *log_level;
 	char **addresses;
 	char *group, *debug_address, *provenance_env_dir;
+	char *otel_socket; /* "": a file of the state directory */
 	char *tls_cert, *tls_key, *tls_ca;
 	int64_t socket_uid, socket_gid; /* -1: the daemon's user or group */
 	char **entitlements;

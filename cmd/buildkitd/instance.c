@@ -15,6 +15,7 @@
 #include "os/service.h"
 #include "reserve.h"
 #include "state_dir.h"
+#include "tracing.h"
 #include "user_paths.h"
 #include "watchdog.h"
 #include "workers.h"
@@ -52,6 +53,7 @@ struct instance {
 	collector *collectors[WORKERS_MAX]; /* NULL: garbage collection is disabled */
 	rpc_loop *loop;
 	rpc_server *server;
+	struct tracing tracing;
 	struct refusals refusals; /* used on the loop's thread only */
 	struct control control;
 	debug_http *debug;
@@ -165,7 +167,7 @@ static void log_refused(const char *peer, const char *reason, void *data)
 static bool open_server(instance *d, const struct config *config, GError **error)
 {
 	d->server = rpc_server_new(d->loop);
-	d->control = (struct control){.builder = d->builder, .sessions = d->sessions};
+	d->control = (struct control){.builder = d->builder, .sessions = d->sessions, .tracer = d->tracing.tracer};
 	control_register(d->server, &d->control);
 	rpc_server_set_error_hook(d->server, log_call_error, NULL);
 	rpc_server_set_refused_hook(d->server, log_refused, &d->refusals);
@@ -205,6 +207,7 @@ static void debug_metrics(void *data, GString *out)
 {
 	const instance *d = data;
 	build_metrics_write(builder_metrics(d->builder), out);
+	tracing_write_metrics(&d->tracing, out);
 }
 
 static bool is_ready(void *data)
@@ -304,7 +307,9 @@ static bool start(instance *d, const struct config *config, GError **error)
 	if (!d->loop)
 		return false;
 	d->cdi = open_cdi(config);
-	const struct workers_input input = {config, d->root_fd, d->sessions, d->loop, d->cdi};
+	if (!tracing_open(&d->tracing, config, d->loop, d->root_fd, error))
+		return false;
+	const struct workers_input input = {config, d->root_fd, d->sessions, d->loop, d->cdi, d->tracing.socket_fd};
 	if (!workers_open(&d->workers, &input, error) || !open_solver(d, error) || !open_builder(d, config, error) ||
 	    !start_collectors(d, error) || !open_server(d, config, error) || !open_debug(d, config, error))
 		return false;
@@ -356,10 +361,12 @@ void instance_free(instance *d)
 		rpc_server_stop(d->server, GRACE_MS);
 		rpc_server_free(d->server);
 	}
+	tracing_stop_server(&d->tracing);
 	for (size_t i = 0; i < WORKERS_MAX; i++)
 		collector_stop(d->collectors[i]);
 	g_clear_pointer(&d->builder, builder_free);
 	g_clear_pointer(&d->history, history_close);
+	tracing_close(&d->tracing);
 	g_clear_pointer(&d->provenance_env, json_decref);
 	g_strfreev(d->allowed_repositories);
 	g_strfreev(d->dockerfile_images);

@@ -101,8 +101,9 @@ const struct option options[] = {
 	 "entitlement that builds may request: network.host, security.insecure or device"},
 	{"proxy-network", "proxyNetwork", AT(OPTION_BOOL, proxy_network), NULL, NULL,
 	 "restrict the network access of steps to a proxy that records requests"},
-	{"otel-socket-path", "otel.socketPath", OPTION_STRING, NOT_YET, NULL, NULL,
-	 "path of the socket on which steps send OpenTelemetry traces"},
+	{"otel-socket-path", "otel.socketPath", AT(OPTION_STRING, otel_socket), NULL, NULL,
+	 "path of the socket on which steps send OpenTelemetry traces (default: otel-grpc.sock in the state "
+	 "directory)"},
 	{"cdi-disabled", "cdi.disabled", AT(OPTION_BOOL, cdi_disabled), NULL, NULL,
 	 "disable Container Device Interface (CDI) devices"},
 	{"cdi-spec-dir", "cdi.specDirs", AT(OPTION_STRINGS, cdi_dirs), NULL, NULL,

@@ -80,6 +80,7 @@ static struct worker_options options_of(const struct workers_input *input, const
 	o.executor.dns_search = (const char *const *)config->dns_search;
 	o.executor.allow_network_host = config_allows(config, "network.host");
 	o.executor.allow_security_insecure = config_allows(config, "security.insecure");
+	o.executor.trace_fd = input->trace_fd;
 	o.loop = input->loop;
 	return o;
 }

@@ -24,7 +24,8 @@ struct workers_input { /* all borrowed */
 	int root_fd;
 	session_registry *sessions;
 	rpc_loop *loop;
-	cdi *cdi; /* NULL: CDI is disabled */
+	cdi *cdi;     /* NULL: CDI is disabled */
+	int trace_fd; /* see struct executor_options */
 };
 /*
  * Reports whether mounts may be made in a private mount namespace: false if the containerd worker is the only one,

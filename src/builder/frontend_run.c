@@ -291,6 +291,7 @@ static void serve(struct run *r, bridge *b, const struct bridge_solve_request *r
 	gateway_on_return(r->gateway, on_return, r);
 	r->host = (struct llbbridge_host){.find = find_gateway, .data = r};
 	r->server = rpc_server_new(builder_get_options(r->build->builder)->loop);
+	rpc_server_set_span(r->server, trace_current());
 	llbbridge_register(r->server, &r->host);
 	rpc_server_add_health(r->server);
 	r->cancel = cancel_new(work->cancel);

@@ -7,6 +7,7 @@
 #include "os/user_namespace.h"
 #include "progress/progress.h"
 #include "snapshot/apply.h"
+#include "trace/trace.h"
 
 GPtrArray *record_chain(cache_ref *r)
 {
@@ -126,6 +127,9 @@ static bool extract_with_status(cache_ref *r, guint layer, struct tree *parent, 
 {
 	g_autofree char *id = g_strdup_printf("extracting %s", r->blob->digest.text);
 	g_autoptr(progress_sink) sink = sink_of(r, work);
+	g_auto(trace_scope) scope = trace_scope_begin("extract", TRACE_INTERNAL);
+	trace_put_text(scope.span, "digest", r->blob->digest.text);
+	trace_put_int(scope.span, "size", r->blob->size);
 	int64_t started = 0;
 	progress_status_start(sink, id, NULL, &started);
 	*ret = extract(r, layer, parent, work, error);

@@ -61,6 +61,7 @@ static bool tunnel_open(struct run *r, struct tunnel *ret, GError **error)
 		return false;
 	ret->server = rpc_server_new(r->options->loop);
 	rpc_server_take_large_headers(ret->server);
+	rpc_server_set_tracer(ret->server, trace_tracer(trace_current()), NULL);
 	services_register(r->options->services, ret->server);
 	ret->thread = thread_start("session", tunnel_serve, ret, error);
 	return ret->thread;

@@ -3,9 +3,9 @@
 #include "control.pb-c.h"
 #include "content.pb-c.h"
 #include "debug.pb-c.h"
-#include "empty.pb-c.h"
 #include "explain.pb-c.h"
 #include "format/gotype.h"
+#include "otlp/service.h"
 #include <string.h>
 
 #define FORWARD_WAIT_MS 3000 /* LLBBridge calls may come before Solve has created the build; upstream waits as long */
@@ -44,6 +44,8 @@ void control_register(rpc_server *server, struct control *control)
 	rpc_server_add(server, methods, G_N_ELEMENTS(methods), control);
 	control->bridge = (struct llbbridge_host){.find = find_gateway, .data = control};
 	llbbridge_register(server, &control->bridge);
+	otlp_register(server, control->tracer);
+	rpc_server_set_tracer(server, control->tracer, CONTROL "Solve");
 	rpc_server_add_health(server);
 	rpc_server_add_reflection(server);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * control: the Control service (moby.buildkit.v1) and the other services of a listener: LLBBridge for builds that a
- * client drives, content (read-only), health, traces (accepted and discarded).
+ * client drives, content (read-only), health, traces.
  *
  *	control_register(server, &control);
  *
@@ -18,6 +18,7 @@
 struct control {
 	builder *builder;
 	session_registry *sessions;
+	tracer *tracer;               /* NULL: nothing is traced */
 	struct llbbridge_host bridge; /* set by control_register */
 };
 /* control is borrowed; it must outlive the server. */

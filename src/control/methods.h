@@ -24,8 +24,7 @@
 	X(CONTENT "ListStatuses", content__list_statuses_request, control_content_statuses)                            \
 	X(CONTENT "Update", content__update_request, control_content_refuse)                                           \
 	X(CONTENT "Delete", content__delete_content_request, control_content_refuse)                                   \
-	X(CONTENT "Abort", content__abort_request, control_content_refuse)                                             \
-	X("/opentelemetry.proto.collector.trace.v1.TraceService/Export", google__empty, control_discard)
+	X(CONTENT "Abort", content__abort_request, control_content_refuse)
 
 /* Methods that send several messages, in a thread: after their single request, or (NULL) at once. */
 #define CONTROL_STREAM_METHODS(X)                                                                                      \

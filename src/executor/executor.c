@@ -174,6 +174,7 @@ executor *executor_new(const struct executor_options *options, GError **error)
 	e->apparmor_profile = g_strdup(options->apparmor_profile);
 	e->provider = options->network;
 	e->network = options->network && !network_is_host(options->network) ? options->network : NULL;
+	e->trace_fd = options->trace_fd;
 	e->allow_network_host = options->allow_network_host;
 	e->allow_security_insecure = options->allow_security_insecure;
 	e->selinux = options->selinux;
@@ -392,6 +393,19 @@ static bool run_in(executor *e, const struct step *step, const network_namespace
 	return ran;
 }
 
+static bool run_traced(executor *e, const struct step *step, const network_namespace *network, struct work *work,
+		       struct step_exit *ret_exit, GError **error)
+{
+	struct traced_step traced;
+	const struct step *own = traced_step_init(&traced, step, e->trace_fd);
+	trace_event(trace_current(), "Container created");
+	bool ran = run_in(e, own, network, work, ret_exit, error);
+	if (ran)
+		trace_event_int(trace_current(), "Container exited", "exit.code", ret_exit->code);
+	traced_step_clear(&traced);
+	return ran;
+}
+
 bool executor_run(executor *e, const struct step *step, struct work *work, struct step_exit *ret_exit, GError **error)
 {
 	struct step_route n;
@@ -399,7 +413,7 @@ bool executor_run(executor *e, const struct step *step, struct work *work, struc
 	    !check_kernel_directories(step, error) || !check_tables(step, error) ||
 	    !step_route_open(&n, e->provider, e->network, step, work->cancel, error))
 		return false;
-	bool ran = run_in(e, &n.step, n.namespace, work, ret_exit, error);
+	bool ran = run_traced(e, &n.step, n.namespace, work, ret_exit, error);
 	/* Insecure steps can change the namespace. */
 	return step_route_close(&n, ran && !step->insecure, ran ? error : NULL) && ran;
 }

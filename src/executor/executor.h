@@ -43,6 +43,7 @@ struct executor_options {
 	const char *const *dns_nameservers, *const *dns_options, *const *dns_search; /* NULL: the host's */
 	network_provider
 		*network;     /* borrowed; namespaces of steps; NULL: the daemon's is used, and there are no proxies */
+	int trace_fd;         /* borrowed; the socket file of the trace service for steps (tracing.h); 0: none */
 	const char *instance; /* prefix of names that runners give; leftover steps are found by their bundles */
 	bool allow_network_host, allow_security_insecure;
 	bool no_seccomp;

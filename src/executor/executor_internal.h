@@ -13,6 +13,8 @@
 #include "executor/runner.h"
 #include "executor/step_process.h"
 #include "executor/stubs.h"
+#include "executor/tracing.h"
+#include "trace/trace.h"
 #include "os/passwd.h"
 
 enum runtime_keep { RUNTIME_KEEP_UNKNOWN, RUNTIME_KEEPS, RUNTIME_KEEPS_NOT };
@@ -30,6 +32,7 @@ struct executor {
 	const struct bundle_runner *bundle_runner; /* borrowed; NULL: binary runs bundles */
 	network_provider *provider;                /* borrowed; NULL: none */
 	network_provider *network;                 /* the same; NULL: steps use the daemon's namespace */
+	int trace_fd;                              /* borrowed; 0: none */
 	char *instance;
 	parents *parents; /* owned */
 	char **caps;

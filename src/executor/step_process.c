@@ -2,6 +2,7 @@
 #include "executor/step_process.h"
 #include "base/scope.h"
 #include "os/file.h"
+#include "trace/trace.h"
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
@@ -51,6 +52,8 @@ void step_process_start(step_process *p, const struct step_io *io, const struct 
 	p->class = class;
 	p->self = self;
 	g_mutex_unlock(&p->mu);
+	if (first)
+		trace_event(trace_current(), "Container started");
 	bool given = first && io && io->started;
 	if (given)
 		io->started(io->data, p, fds);

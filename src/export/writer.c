@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "export/writer.h"
+#include "format/compress.h"
+#include "trace/trace.h"
 #include "base/hash_walk.h"
 #include "base/text.h"
 #include "export/attestation.h"
@@ -326,6 +328,11 @@ static bool layers_make(struct writing *s, GPtrArray *manifests, GError **error)
 		.prefer_nondist = o->prefer_nondist,
 	};
 	int64_t started_ns = 0;
+	g_auto(trace_scope) scope = trace_scope_begin("export layers", TRACE_INTERNAL);
+	trace_put_text(scope.span, "exportLayers.compressionType", compression_name(options.compression));
+	trace_put_bool(scope.span, "exportLayers.forceCompression", options.force);
+	if (options.level >= 0)
+		trace_put_int(scope.span, "exportLayers.compressionLevel", options.level);
 	progress_status_start(s->work->progress, "exporting layers", NULL, &started_ns);
 	for (guint i = 0; i < s->platforms->len; i++) {
 		const struct result_platform *p = g_ptr_array_index(s->platforms, i);
@@ -337,8 +344,10 @@ static bool layers_make(struct writing *s, GPtrArray *manifests, GError **error)
 		/* The layers of an SBOM's files are looked up in the blobs. */
 		options.fetch = s->in->fetch || o->rewrite_timestamp || attestations_have_sbom(s->in->input, p->id);
 		m->layers = cache_ref_layers(s->in->context->cache, ref, &options, s->work, error);
-		if (!m->layers)
+		if (!m->layers) {
+			trace_fail(scope.span, error ? *error : NULL);
 			return false;
+		}
 	}
 	progress_status_end(s->work->progress, "exporting layers", NULL, started_ns);
 	return true;

@@ -24,6 +24,7 @@ typedef struct decompressor decompressor;
  * Parses names as in attributes: "uncompressed", "gzip", "estargz", "zstd". Errors: "unsupported compression type T".
  */
 bool compression_parse(const char *text, enum compression *ret, GError **error);
+const char *compression_name(enum compression type);
 
 /* level: -1 default; gzip 0-9, zstd 0-22. estargz needs a tar stream: use format/estargz.h. */
 compressor *compressor_new(enum compression type, int level, bytes_sink_fn sink, void *data, GError **error);

@@ -12,6 +12,14 @@ static const struct {
 	{"zstd", COMPRESSION_ZSTD},
 };
 
+const char *compression_name(enum compression type)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(compressions); i++)
+		if (compressions[i].type == type)
+			return compressions[i].name;
+	return "";
+}
+
 bool compression_parse(const char *text, enum compression *ret, GError **error)
 {
 	for (size_t i = 0; i < G_N_ELEMENTS(compressions); i++) {

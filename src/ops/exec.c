@@ -11,6 +11,7 @@
 #include "ops/fingerprint.h"
 #include "ops/step_devices.h"
 #include "os/path.h"
+#include "trace/trace.h"
 
 struct exec {
 	struct op op;
@@ -178,6 +179,7 @@ static bool run_logged(const struct op *op, struct step *step, struct work *work
 	step_log_init(&log, work->progress);
 	step->output = output_to_log;
 	step->output_data = &log;
+	trace_event(trace_current(), "ExecOp started");
 	bool ok = executor_run(op->worker->executor, step, work, &result, &local);
 	log_requests(&log, step->proxy ? step->proxy->capture : NULL);
 	if (ok && !is_valid_exit(pb->meta, result.code)) {

@@ -115,6 +115,8 @@ rpc_conn *session_conn(session *s)
 	if (!s->conn) {
 		/* If the tunnel has ended, the result is a connection on which every call fails. */
 		s->conn = rpc_connect_tunnel(s->call, NULL);
+		if (s->conn)
+			rpc_conn_trace(s->conn, "localhost");
 		if (s->serving)
 			rpc_call_kick(s->call); /* starts health checks */
 	}

@@ -54,7 +54,8 @@ struct vertex {
 	session_group *sessions; /* ref; those of all jobs, asked one after the other */
 	bool detached;
 	unsigned n_tasks;
-	progress_sink *sink;           /* ref */
+	progress_sink *sink; /* ref */
+	trace_span *span;    /* ref; that of the request which loaded it first; parent of its tasks' spans; or NULL */
 	Pb__LinuxResources *resources; /* owned; least restrictive of all jobs, NULL: none */
 
 	struct solver_op op;
@@ -171,6 +172,7 @@ struct task {
 	struct edge *edge;       /* loads */
 	cancel *cancel;          /* owned */
 	session_group *sessions; /* ref or NULL */
+	trace_span *span;        /* ref; that of the vertex, or NULL */
 	GPtrArray *jobs;         /* the jobs for which it was started; only compared */
 	pins **pins;             /* owned refs, those of all jobs; ends with NULL */
 	int64_t compat_version;  /* of the first job */
@@ -216,6 +218,7 @@ struct request {
 	const struct llb_vertex *llb; /* borrowed from definition */
 	llb_definition *definition;   /* ref */
 	int64_t index;
+	trace_span *span;  /* ref; current when it was made; NULL: not traced */
 	struct edge *edge; /* NULL until it is loaded and when it is done */
 	GMutex mu;
 	GCond changed;
@@ -238,6 +241,8 @@ struct solver_job {
 	pins *pins;              /* ref; closed with the job */
 	GHashTable *attrs;       /* ref or NULL */
 	int64_t compat_version;
+	trace_span
+		*span; /* ref; that of the latest traced request, at first that of the build; solver thread; or NULL */
 	GHashTable *vertices; /* set of struct vertex that the job holds; solver thread */
 	GPtrArray *imports;   /* of solver_import * (refs); changed by the solver thread, with mu */
 	GMutex mu;

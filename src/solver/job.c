@@ -27,6 +27,7 @@ solver_job *solver_job_new(solver *s, const struct solver_job_options *options, 
 	job->load = options->load;
 	job->load_data = options->load_data;
 	job->pins = pins_new();
+	job->span = trace_span_ref(trace_current());
 	job->vertices = g_hash_table_new(NULL, NULL);
 	job->imports = g_ptr_array_new_with_free_func((GDestroyNotify)solver_import_unref);
 	g_mutex_init(&job->mu);
@@ -93,6 +94,7 @@ void solver_job_free(solver_job *job)
 	g_mutex_unlock(&job->solver->mu);
 	g_clear_pointer(&job->sessions, session_group_unref);
 	g_clear_pointer(&job->log, progress_log_unref);
+	g_clear_pointer(&job->span, trace_span_unref);
 	g_clear_pointer(&job->attrs, g_hash_table_unref);
 	pins_close(job->pins); /* not with the last task, because it may remove files */
 	pins_unref(job->pins);
@@ -126,6 +128,7 @@ struct request *request_new(solver_job *job, const struct llb_vertex *llb, int64
 	r->llb = llb;
 	r->definition = llb_definition_ref(llb->owner);
 	r->index = index;
+	r->span = trace_span_ref(trace_current());
 	g_mutex_init(&r->mu);
 	g_cond_init(&r->changed);
 	return r;
@@ -145,6 +148,7 @@ void request_unref(struct request *r)
 		solver_post(r->solver, result_unref_later, r->result);
 	failure_unref(r->failure);
 	llb_definition_unref(r->definition);
+	trace_span_unref(r->span);
 	g_mutex_clear(&r->mu);
 	g_cond_clear(&r->changed);
 	g_free(r);
@@ -166,6 +170,10 @@ static void request_open(solver *s, void *data)
 	bool canceled = r->canceled;
 	g_mutex_unlock(&r->mu);
 	if (!canceled) {
+		if (r->span) {
+			trace_span_unref(r->job->span);
+			r->job->span = trace_span_ref(r->span);
+		}
 		struct vertex *v = job_load_vertex(r->job, r->llb);
 		r->edge = edge_resolve(vertex_edge(v, r->index));
 		edge_watch(r->edge, (struct watcher){.request = r});
@@ -275,8 +283,10 @@ bool solver_job_run_vertex(solver_job *job, const char *digest, const char *name
 			    .progress = sink,
 			    .pins = own,
 			    .compat_version = job->compat_version};
+	g_auto(trace_scope) scope = trace_scope_begin(name, TRACE_INTERNAL);
 	progress_sink_start(sink);
 	bool ok = fn(data, &work, &why);
+	trace_fail(scope.span, why);
 	progress_sink_complete(sink, ok ? NULL : why ? why->message : "failed", false);
 	if (why)
 		g_propagate_error(error, g_steal_pointer(&why));

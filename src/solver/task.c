@@ -94,6 +94,7 @@ static struct task *task_new(struct vertex *v, enum task_kind kind)
 		else if (t->compat_version != job->compat_version)
 			t->compat_conflict = job->compat_version;
 	}
+	t->span = trace_span_ref(v->span);
 	v->n_tasks++;
 	if (kind == TASK_EXEC)
 		nest_borrow_job(t);
@@ -158,14 +159,37 @@ static struct work work_of(const struct task *t)
 			     .compat_conflict = t->compat_conflict};
 }
 
+/* Begins the span of a task; the thread's current span is that of the vertex. */
+static trace_scope span_begin(const struct task *t, const char *prefix)
+{
+	const struct vertex *v = t->vertex;
+	if (!trace_current())
+		return (trace_scope){0};
+	g_autofree char *name = g_strconcat(prefix, v->llb->name, NULL);
+	trace_scope scope = trace_scope_begin(name, TRACE_INTERNAL);
+	trace_put_text(scope.span, "vertex", v->digest.text);
+	return scope;
+}
+
+/* A canceled task is no failure: its result is no longer needed. */
+static void span_fail(const struct task *t, trace_span *span)
+{
+	if (!cancel_is_set(t->cancel))
+		trace_fail(span, t->error);
+}
+
 static void map_run(struct task *t)
 {
 	struct vertex *v = t->vertex;
 	struct work work = work_of(t);
 	bool visible = v->n_inputs == 0; /* sources report their key and their snapshot */
+	g_auto(trace_scope) scope = {0};
+	if (visible)
+		scope = span_begin(t, "cache request: ");
 	if (visible)
 		progress_sink_start(v->sink);
 	t->ok = v->op.class->cache_map(v->op.self, &work, t->phase, &t->map, &t->error);
+	span_fail(t, scope.span);
 	if (visible)
 		progress_sink_complete(v->sink, t->ok ? NULL : t->error->message, false);
 }
@@ -258,12 +282,14 @@ static void exec_run(struct task *t)
 			progress_sink_complete(v->sink, t->error->message, false);
 		return;
 	}
+	g_auto(trace_scope) scope = span_begin(t, "");
 	t->ok = v->op.class->exec(v->op.self, &work, t->inputs, t->n_inputs, t->outputs, n, &t->error);
 	for (size_t i = 0; t->ok && i < n; i++) {
 		int64_t created = 0;
 		t->output_ids[i] = results->save(v->solver->options.data, t->outputs[i], &created);
 	}
 	t->created_ns = t->completed_ns = progress_now_ns();
+	span_fail(t, scope.span);
 	if (!t->ok)
 		progress_sink_complete(v->sink, t->error->message, false);
 }
@@ -289,9 +315,11 @@ static void load_run(struct task *t)
 {
 	struct vertex *v = t->vertex;
 	struct work work = work_of(t);
+	g_auto(trace_scope) scope = span_begin(t, "load cache: ");
 	progress_sink_start_cached(v->sink);
 	t->ok = t->record.import ? load_import(t, &work) : load_own(t, &work);
 	t->completed_ns = progress_now_ns();
+	span_fail(t, scope.span);
 	if (!t->ok)
 		progress_sink_complete(v->sink, t->error->message, true);
 }
@@ -304,6 +332,7 @@ void task_run(struct task *t)
 		[TASK_EXEC] = exec_run,
 		[TASK_LOAD] = load_run,
 	};
+	g_auto(trace_scope) scope = trace_scope_enter(t->span);
 	if (cancel_check(t->cancel, &t->error))
 		runs[t->kind](t);
 	if (!t->ok && !t->error)
@@ -424,6 +453,7 @@ static void task_free(struct task *t)
 		pins_unref(*p);
 	g_free(t->pins);
 	cancel_unref(t->cancel);
+	trace_span_unref(t->span);
 	g_free(t);
 }
 

@@ -110,6 +110,7 @@ void vertex_free_if_idle(struct vertex *v)
 	g_ptr_array_unref(v->jobs);
 	session_group_unref(v->sessions);
 	progress_sink_unref(v->sink);
+	trace_span_unref(v->span);
 	failure_unref(v->failure);
 	g_free(v->inputs);
 	g_free(v->content);
@@ -169,6 +170,8 @@ static void job_add_vertex(solver_job *job, struct vertex *v)
 	g_ptr_array_add(v->jobs, job);
 	session_group_join(v->sessions, job->sessions);
 	progress_sink_add(v->sink, job->log);
+	if (!v->span)
+		v->span = trace_span_ref(job->span);
 	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&job->mu);
 	g_hash_table_insert(job->sinks, g_strdup(v->digest.text), progress_sink_ref(v->sink));
 	if (!g_hash_table_contains(job->sinks, v->llb->digest.text))
