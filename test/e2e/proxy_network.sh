@@ -80,6 +80,10 @@ works() {
 	said 'NO_PROXY=127.0.0.1,localhost,::1'
 	grep -q '^https_proxy=http://10\.89\.0\.1:[0-9]*$' "$WORK/said" || { cat "$WORK/said"; fail "no proxy in the environment"; }
 	said 'no way: 7'
+	# The trace service is reachable behind the proxy: it accepts a message without spans.
+	step 'printf "\0\0\0\0\0" | curl -sS --http2-prior-knowledge --unix-socket /dev/otel-grpc.sock -H content-type:application/grpc -o /dev/null -D - --data-binary @- http://x/opentelemetry.proto.collector.trace.v1.TraceService/Export | tr -d "\r"' \
+		--proxy-network
+	said 'grpc-status: 0'
 	# Without a network there is no proxy.
 	RUN_FLAGS=--network=none step 'env | grep -ci _proxy || grep -c proxy /etc/ssl/certs/ca-certificates.crt || echo none' --proxy-network
 	said none
