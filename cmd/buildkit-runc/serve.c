@@ -30,7 +30,7 @@
 #define CLONED (CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS)
 
 struct served {
-	pid_t pid;     /* 0: has exited, its cgroup is still to be removed */
+	pid_t pid;     /* 0: has exited, its cgroup is still to be removed when the daemon has closed its end */
 	int pidfd;     /* owned */
 	int socket_fd; /* owned; copy of the step's end; POLLHUP when the daemon has closed its end */
 	int retries;
@@ -313,7 +313,8 @@ static void reap(struct served *s)
 		end_strays();
 	report.oom_killed = report.status != 0 && !s->joins && cgroup_oom_killed(&server.cgroups, s->cgroup);
 	report_send(s->socket_fd, &report, -1);
-	sys_close(&s->socket_fd);
+	if (s->joins || s->killed)
+		sys_close(&s->socket_fd);
 	sys_close(&s->pidfd);
 	s->pid = 0;
 }
@@ -335,11 +336,11 @@ static bool sweep(void)
 	bool waiting = false;
 	for (size_t i = 0; i < server.n;) {
 		struct served *s = &server.steps[i];
-		if (s->pid == 0 && remove_ended(s)) {
+		if (s->pid == 0 && s->socket_fd < 0 && remove_ended(s)) {
 			*s = server.steps[--server.n];
 			continue;
 		}
-		waiting |= s->pid == 0;
+		waiting |= s->pid == 0 && s->socket_fd < 0;
 		i++;
 	}
 	return waiting;
@@ -356,6 +357,8 @@ static void kill_all(void)
 			struct served *s = &server.steps[i];
 			if (s->pid != 0 && waitpid(s->pid, NULL, WNOHANG) == s->pid)
 				s->pid = 0;
+			if (s->pid == 0)
+				sys_close(&s->socket_fd);
 		}
 		sweep();
 		usleep(END_PAUSE_US);
@@ -382,6 +385,8 @@ static void serve_steps(const struct pollfd *fds, size_t n)
 		struct served *s = &server.steps[i];
 		if (fds[2 * i].revents != 0 && s->pid != 0)
 			reap(s);
+		if (s->pid == 0 && fds[2 * i + 1].revents != 0)
+			sys_close(&s->socket_fd);
 		if (s->pid != 0 && fds[2 * i + 1].revents != 0) {
 			kill(s->pid, SIGKILL); /* the daemon has closed its end */
 			s->killed = true;

@@ -339,6 +339,13 @@ static char *predicate(const struct subject *s, const struct provenance_options 
 		.finished_ns = finished(p),
 		.compat_version = p->build->request->compat_version,
 	};
+	g_autoptr(GArray) machine = NULL;
+	if (o->usage) {
+		predicate.usage = true;
+		machine = resource_sampler_machine(executor_usage(builder_worker(p->build->builder)->executor),
+						   p->build->started_ns);
+		predicate.machine = machine;
+	}
 	g_autoptr(GPtrArray) layers = o->max ? all_layers(s, work) : NULL;
 	if (o->max) {
 		predicate.definition = s->ref->class->definition(p->build->bridge, s->ref);
@@ -434,7 +441,7 @@ GArray *provenance_records_new(void)
 /* Stores the predicate alone, indented: the subjects of a statement are not known to the history. */
 static GBytes *record_blob(const struct subject *s, struct work *work, GError **error)
 {
-	struct provenance_options o = {.max = true, .builder_id = s->owner->options.builder_id};
+	struct provenance_options o = {.max = true, .usage = true, .builder_id = s->owner->options.builder_id};
 	if (!o.builder_id)
 		o.builder_id = (char *)"";
 	size_t n;

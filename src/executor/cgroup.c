@@ -56,6 +56,12 @@ static const char *relative(const char *path)
 	return path && path[0] == '/' && path[1] != '\0' ? path + 1 : NULL;
 }
 
+int cgroup_counting_hierarchy(const struct cgroups *g, const char *path, const char **ret_relative)
+{
+	*ret_relative = g->v2 ? relative(path) : NULL;
+	return *ret_relative && g->n > 0 ? g->fds[0] : -1;
+}
+
 /* ---- limits for all steps together */
 
 static void write_value(int dir_fd, const char *file, const char *value)

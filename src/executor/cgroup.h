@@ -29,6 +29,11 @@ void cgroups_done(struct cgroups *g);
 
 /* Returns the cgroup of a step: "/<parent>/buildkit/<id>", or "<parent><id>" for a parent of systemd's form. */
 char *cgroup_path_for(const char *parent, const char *id);
+/*
+ * The mount point of the hierarchy that counts what steps use (cgroup v2), borrowed, and the path of a cgroup beneath it,
+ * borrowed from path. -1: there is none, or the runtime names the cgroup.
+ */
+int cgroup_counting_hierarchy(const struct cgroups *g, const char *path, const char **ret_relative);
 /* Lists the directories of a path that no hierarchy has yet, as absolute paths, outer ones first. g_ptr_array_unref. */
 GPtrArray *cgroup_missing(const struct cgroups *g, const char *path);
 /*

@@ -191,6 +191,7 @@ executor *executor_new(const struct executor_options *options, GError **error)
 			e->seccomp = seccomp_json(spec_default_caps);
 	}
 	cgroups_init(&e->cgroups);
+	e->usage = resource_sampler_new(RESOURCE_INTERVAL_US);
 	e->parents = parents_new(&e->cgroups, e->fd, e->cgroup_parent, own);
 	remove_leftovers(e);
 	parents_recover(e->parents, e->instance);
@@ -214,6 +215,7 @@ void executor_free(executor *e)
 		return;
 	runner_free(e->runner);
 	names_files_done(&e->names);
+	resource_sampler_free(e->usage);
 	parents_free(e->parents);
 	cgroups_done(&e->cgroups);
 	fd_close(&e->state_fd);
@@ -237,6 +239,19 @@ void executor_free(executor *e)
 const char *executor_binary(const executor *e)
 {
 	return e->binary;
+}
+
+resource_sampler *executor_usage(const executor *e)
+{
+	return e->usage;
+}
+
+void executor_usage_begin(executor *e, const struct step *step, const char *cgroup)
+{
+	const char *path;
+	int fd = cgroup_counting_hierarchy(&e->cgroups, cgroup, &path);
+	if (step->usage)
+		resource_sampler_begin(e->usage, step->usage, fd, path);
 }
 
 /* ---- a step */

@@ -28,6 +28,7 @@
 #include "base/work.h"
 #include "netproxy/netproxy.h"
 #include "network/network.h"
+#include "resources/sampler.h"
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -55,6 +56,8 @@ struct executor_options {
 executor *executor_new(const struct executor_options *options, GError **error);
 void executor_free(executor *e);
 const char *executor_binary(const executor *e);
+/* What the steps of the executor use. Borrowed. */
+resource_sampler *executor_usage(const executor *e);
 /* Returns the path of the program that executor_new would use, owned; NULL: there is none. */
 char *executor_find_binary(const char *binary);
 
@@ -154,6 +157,7 @@ struct step {
 	bool insecure; /* security mode */
 	bool remove_stubs_recursive;
 	const struct step_io *io; /* NULL: stdin is empty; stdout and stderr go to output */
+	step_usage *usage;        /* borrowed; new; records what the step uses; NULL: nothing is recorded */
 	/*
 	 * Receives output as it arrives; stream 1 or 2; on the calling thread. NULL: to work->progress with the step
 	 * log limits.

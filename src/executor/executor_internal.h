@@ -39,6 +39,7 @@ struct executor {
 	char **nameservers, **dns_options, **dns_search;
 	struct names_files names;
 	struct cgroups cgroups;
+	resource_sampler *usage; /* owned */
 	bool allow_network_host, allow_security_insecure;
 	bool selinux;
 	bool rootless, no_devices, no_process_sandbox; /* see struct spec_input */
@@ -67,6 +68,8 @@ bool runner_step_exec(executor *e, void *first, const struct step_run *run, stru
 const struct step *runtime_step_of(void *first);
 const struct step *runner_step_of(void *first);
 
+/* Begins to record what a step uses, in a cgroup that may not exist yet. No effect if it is not wanted. */
+void executor_usage_begin(executor *e, const struct step *step, const char *cgroup);
 /*
  * The compiled filter for buildkit-runc, borrowed; NULL and no error: none is wanted. Compiling takes about 2 ms, so the
  * first step does it and not the daemon's start.

@@ -200,12 +200,16 @@ bool runner_step_run(executor *e, const struct step_run *run, struct step_exit *
 	__attribute__((cleanup(prepared_clear))) struct prepared p = {.e = e, .proc_fd = -1};
 	if (!prepare(&p, run->step, error) || !runner_take(e->runner, run->cgroup_parent, &process, error))
 		return false;
+	executor_usage_begin(e, run->step, process.cgroup);
 	bool ended = run_process(&p, run, &process, ret_exit, error);
+	/* The runner removes the cgroup when the socket is closed; but it must not remain when its parent is removed. */
+	bool removes = !ended || !parents_is_default(e->parents, run->cgroup_parent);
+	if (run->step->usage)
+		resource_sampler_end(e->usage, run->step->usage, removes ? -1 : fd_steal(&process.socket_fd));
 	if (!ended)
 		end_orphan(e, &process);
-	else if (!parents_is_default(e->parents, run->cgroup_parent))
-		cgroup_remove(&e->cgroups, process.cgroup,
-			      ORPHAN_MS); /* before its parent exits; otherwise the runner does it */
+	else if (removes)
+		cgroup_remove(&e->cgroups, process.cgroup, ORPHAN_MS);
 	return ended && stubs_remove(p.stubs, error);
 }
 

@@ -139,8 +139,11 @@ static bool find_keep(executor *e, cancel *c, bool *ret_keep, GError **error)
 static bool run_prepared(executor *e, const struct runtime_call *call, struct step_exit *ret_exit, GError **error)
 {
 	const struct bundle_runner *other = e->bundle_runner;
+	executor_usage_begin(e, call->step, call->cgroup_path);
 	bool ran = other ? other->run(other->self, call, &ret_exit->code, error)
 			 : runtime_run(call, &ret_exit->code, error);
+	if (call->step->usage)
+		resource_sampler_end(e->usage, call->step->usage, -1);
 	ret_exit->oom_killed = ran && ret_exit->code != 0 && cgroup_oom_killed(&e->cgroups, call->cgroup_path);
 	if (other)
 		other->end(other->self, call->id);

@@ -16,7 +16,9 @@
 struct exec {
 	struct op op;
 	GMutex mu;
-	netproxy_capture *requests; /* mu; counted; of the last run; NULL: it did not run, or has no proxy */
+	/* Of the last run; NULL: it did not run. */
+	step_usage *usage;          /* mu; counted */
+	netproxy_capture *requests; /* mu; counted; NULL: no proxy */
 };
 
 /* ---- keys */
@@ -249,6 +251,16 @@ static netproxy_capture *begin_requests(struct exec *e)
 	return requests;
 }
 
+/* Returns the record of a new run, counted. */
+static step_usage *begin_usage(struct exec *e)
+{
+	step_usage *usage = step_usage_new();
+	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&e->mu);
+	step_usage_unref(e->usage);
+	e->usage = step_usage_ref(usage);
+	return usage;
+}
+
 static bool exec_run(void *self, struct work *work, void *const *inputs, size_t n_inputs, void **ret_outputs,
 		     size_t n_outputs, GError **error)
 {
@@ -271,6 +283,8 @@ static bool exec_run(void *self, struct work *work, void *const *inputs, size_t 
 	g_autoptr(netproxy_capture) requests = begin_requests(self);
 	const struct step_proxy proxy = {.policy = op->v->proxy, .capture = requests};
 	step.proxy = op->v->proxy ? &proxy : NULL;
+	g_autoptr(step_usage) usage = begin_usage(self);
+	step.usage = usage;
 	GError *failure = NULL;
 	if (!run_logged(op, &step, work, &failure)) {
 		if (!cancel_is_set(work->cancel))
@@ -289,6 +303,7 @@ static void exec_free(void *self)
 {
 	struct exec *e = self;
 	netproxy_capture_unref(e->requests);
+	step_usage_unref(e->usage);
 	g_mutex_clear(&e->mu);
 	op_free(e);
 }
@@ -318,6 +333,15 @@ netproxy_capture *ops_exec_requests(const struct solver_op *op)
 	struct exec *e = op->self;
 	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&e->mu);
 	return e->requests ? netproxy_capture_ref(e->requests) : NULL;
+}
+
+step_usage *ops_exec_usage(const struct solver_op *op)
+{
+	if (!op || op->class != &class)
+		return NULL;
+	struct exec *e = op->self;
+	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&e->mu);
+	return e->usage ? step_usage_ref(e->usage) : NULL;
 }
 
 void ops_drop_cache_mounts(worker *w, const llb_definition *d)

@@ -34,6 +34,8 @@ void ops_drop_cache_mounts(worker *w, const llb_definition *d);
  * Thread: any.
  */
 netproxy_capture *ops_exec_requests(const struct solver_op *op);
+/* Returns what the last run of an exec op has used, counted; NULL: not an exec op, or it has not run. Thread: any. */
+step_usage *ops_exec_usage(const struct solver_op *op);
 /*
  * Returns the digest or commit that a source resolved to. Owned; NULL: not a source, not resolved yet, or without
  * (local). Thread: any.

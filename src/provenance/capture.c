@@ -37,6 +37,7 @@ provenance_capture *provenance_capture_new(void)
 		c->sources[i] = g_ptr_array_new_with_free_func(source_free);
 	c->secrets = g_ptr_array_new_with_free_func(id_free);
 	c->ssh = g_ptr_array_new_with_free_func(id_free);
+	c->usages = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)step_usage_unref);
 	c->untracked = g_ptr_array_new_with_free_func(untracked_free);
 	return c;
 }
@@ -56,6 +57,7 @@ void provenance_capture_free(provenance_capture *c)
 		g_ptr_array_unref(c->sources[i]);
 	g_ptr_array_unref(c->secrets);
 	g_ptr_array_unref(c->ssh);
+	g_hash_table_unref(c->usages);
 	g_ptr_array_unref(c->untracked);
 	request_clear(&c->request);
 	request_clear(&c->root);
@@ -127,6 +129,11 @@ void provenance_capture_add_untracked(provenance_capture *c, const struct proven
 	g_ptr_array_add(c->untracked, u);
 }
 
+void provenance_capture_add_usage(provenance_capture *c, const char *digest, step_usage *usage)
+{
+	g_hash_table_replace(c->usages, g_strdup(digest), step_usage_ref(usage));
+}
+
 void provenance_capture_merge(provenance_capture *c, const provenance_capture *from)
 {
 	for (size_t kind = 0; kind < SOURCE_MATERIAL_COUNT; kind++)
@@ -140,6 +147,8 @@ void provenance_capture_merge(provenance_capture *c, const provenance_capture *f
 		const struct provenance_id *s = from->ssh->pdata[i];
 		add_id(c->ssh, s->id, s->optional);
 	}
+	for (struct hash_walk it = hash_walk(from->usages); hash_walk_next(&it);)
+		provenance_capture_add_usage(c, it.key, it.value);
 	for (guint i = 0; i < from->untracked->len; i++)
 		provenance_capture_add_untracked(c, from->untracked->pdata[i]);
 	c->network |= from->network;

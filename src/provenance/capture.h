@@ -12,6 +12,7 @@
 #pragma once
 #include "format/platform.h"
 #include "source/kinds.h"
+#include "resources/sampler.h"
 
 struct provenance_source {
 	char *name;    /* a reference, an address, or the name of a local directory */
@@ -44,6 +45,7 @@ typedef struct provenance_capture {
 	struct provenance_request root;            /* the outermost request; args NULL: none */
 	bool network;                              /* a step had network access */
 	bool proxy;                                /* through a proxy */
+	GHashTable *usages;                        /* digests of steps that ran to step_usage *, both owned */
 	GPtrArray *untracked;                      /* element type: struct provenance_untracked * */
 	bool incomplete;                           /* an input has no known digest */
 } provenance_capture;
@@ -57,6 +59,8 @@ void provenance_capture_add_secret(provenance_capture *c, const char *id, bool o
 void provenance_capture_add_ssh(provenance_capture *c, const char *id, bool optional);
 /* Copies the argument. */
 void provenance_capture_add_untracked(provenance_capture *c, const struct provenance_untracked *request);
+/* Takes a reference. */
+void provenance_capture_add_usage(provenance_capture *c, const char *digest, step_usage *usage);
 /* Merges everything but the requests. */
 void provenance_capture_merge(provenance_capture *c, const provenance_capture *from);
 /* Sorts the lists; removes an image by digest if the same repository is present by tag. */

@@ -102,6 +102,9 @@ static void add_exec(provenance_capture *c, const struct solver_visit *visit)
 	c->network |= op->network != PB__NET_MODE__NONE;
 	c->proxy |= visit->vertex->proxy != NULL;
 	add_requests(c, visit);
+	g_autoptr(step_usage) usage = ops_exec_usage(visit->op);
+	if (usage)
+		provenance_capture_add_usage(c, visit->vertex->digest.text, usage);
 }
 
 static void add_visit(void *data, const struct solver_visit *visit)

@@ -51,6 +51,12 @@ static bool read_inline(struct provenance_options *o, const char *value, GError 
 	return bool_parse(value, &o->inline_only, NULL) || true; /* not a boolean: ignored */
 }
 
+static bool read_usage(struct provenance_options *o, const char *value, GError **error)
+{
+	o->usage = false;
+	return bool_parse(value, &o->usage, NULL) || true; /* not a boolean: ignored */
+}
+
 static bool read_builder(struct provenance_options *o, const char *value, GError **error)
 {
 	g_free(o->builder_id);
@@ -72,7 +78,7 @@ static const struct parameter {
 	{"version", read_version},           {"mode", read_mode},
 	{"reproducible", read_reproducible}, {"complete-materials", read_complete},
 	{"inline-only", read_inline},        {"builder-id", read_builder},
-	{"filename", read_filename},
+	{"filename", read_filename},         {"capture-usage", read_usage},
 };
 
 /* Unknown parameters are ignored: other builders have them. */

@@ -16,6 +16,7 @@ struct provenance_options {
 	bool wanted;
 	char *sbom; /* owned: value of attest:sbom; NULL: not requested */
 	bool v02, max, reproducible, complete_materials, inline_only;
+	bool usage;                  /* capture-usage */
 	char *builder_id, *filename; /* owned */
 };
 bool provenance_options_read(struct provenance_options *ret, GHashTable *attrs, GError **error);

@@ -221,7 +221,7 @@ static bool put_build_config(const struct writing *s, bool sorted, GError **erro
 	if (!s->steps)
 		return true;
 	json_object_member_begin(s->w, "buildConfig");
-	bool ok = provenance_steps_write(s->w, s->steps, sorted, error);
+	bool ok = provenance_steps_write(s->w, s->steps, s->p->usage ? s->p->capture->usages : NULL, sorted, error);
 	json_object_end(s->w);
 	return ok;
 }
@@ -284,6 +284,17 @@ static void put_layers(const struct writing *s)
 	json_object_end(s->w);
 }
 
+static void put_machine(const struct writing *s)
+{
+	const GArray *machine = s->p->machine;
+	if (!machine || machine->len == 0)
+		return;
+	json_array_member_begin(s->w, "sysUsage");
+	for (guint i = 0; i < machine->len; i++)
+		resource_machine_sample_write(s->w, &g_array_index(machine, struct resource_machine_sample, i));
+	json_array_end(s->w);
+}
+
 static void put_untracked(json_writer *w, const struct provenance_untracked *u)
 {
 	json_object_begin(w);
@@ -320,6 +331,7 @@ static bool put_metadata(const struct writing *s, const char *key, GError **erro
 	if (s->steps && !provenance_source_write(s->w, s->p->definition, s->steps, error))
 		return false;
 	put_layers(s);
+	put_machine(s);
 	put_network(s);
 	json_object_end(s->w);
 	return true;

@@ -33,6 +33,8 @@ struct provenance_predicate {
 	int64_t compat_version;
 	const Pb__Definition *definition; /* definition of the result; mode=max */
 	const GPtrArray *layers;          /* element type: struct provenance_layers *; mode=max */
+	bool usage;                       /* write what steps have used; mode=max */
+	const GArray *machine;            /* element type: struct resource_machine_sample; NULL: none */
 };
 char *provenance_predicate_write(const struct provenance_predicate *p, size_t *ret_len, GError **error);
 /* Reports whether the digests of all sources are known. */

@@ -167,7 +167,23 @@ static void put_step_inputs(json_writer *w, const provenance_steps *s, const Pb_
 	json_array_end(w);
 }
 
-static bool put_step(json_writer *w, const provenance_steps *s, const struct step *one, bool sorted, GError **error)
+static bool put_usage(json_writer *w, GHashTable *usages, const struct step *one, bool sorted, GError **error)
+{
+	step_usage *usage = usages ? g_hash_table_lookup(usages, one->digest) : NULL;
+	g_autoptr(json_writer) own = json_writer_new(0);
+	if (!usage || !step_usage_write(own, usage))
+		return true;
+	size_t n;
+	g_autofree char *text = json_writer_take(&own, &n);
+	g_autoptr(json_t) value = json_read(text, n, n, "usage", error);
+	json_key(w, "resourceUsage");
+	if (value)
+		json_put_value(w, value, sorted);
+	return value != NULL;
+}
+
+static bool put_step(json_writer *w, const provenance_steps *s, const struct step *one, GHashTable *usages, bool sorted,
+		     GError **error)
 {
 	json_object_begin(w);
 	json_key(w, "id");
@@ -181,6 +197,8 @@ static bool put_step(json_writer *w, const provenance_steps *s, const struct ste
 		put_op(w, one->op);
 		put_step_inputs(w, s, one->op);
 	}
+	if (!put_usage(w, usages, one, sorted, error))
+		return false;
 	json_object_end(w);
 	return true;
 }
@@ -202,7 +220,7 @@ static void put_digest_mapping(json_writer *w, const provenance_steps *s)
 	json_object_end(w);
 }
 
-bool provenance_steps_write(json_writer *w, const provenance_steps *s, bool sorted, GError **error)
+bool provenance_steps_write(json_writer *w, const provenance_steps *s, GHashTable *usages, bool sorted, GError **error)
 {
 	if (s->order->len == 0)
 		return true;
@@ -210,7 +228,7 @@ bool provenance_steps_write(json_writer *w, const provenance_steps *s, bool sort
 		put_digest_mapping(w, s);
 	json_array_member_begin(w, "llbDefinition");
 	for (guint i = 0; i < s->order->len; i++)
-		if (!put_step(w, s, s->order->pdata[i], sorted, error))
+		if (!put_step(w, s, s->order->pdata[i], usages, sorted, error))
 			return false;
 	json_array_end(w);
 	if (!sorted)
@@ -270,7 +288,7 @@ static bool put_info(json_writer *w, const Pb__SourceInfo *info, GError **error)
 		json_key(w, "data");
 		json_put_base64(w, info->data.data, info->data.len);
 	}
-	bool ok = provenance_steps_write(w, steps, false, error);
+	bool ok = provenance_steps_write(w, steps, NULL, false, error);
 	json_object_end(w);
 	return ok;
 }

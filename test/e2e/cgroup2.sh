@@ -15,6 +15,24 @@ fails "can't open /kmsg: Operation not permitted" "$WORK/log" build "$WORK/c" --
 build "$WORK/c" --no-cache --allow security.insecure > "$WORK/log" 2>&1 || { cat "$WORK/log"; fail "the devices of an insecure step"; }
 grep -q '0::/$' "$WORK/log" || { cat "$WORK/log"; fail "no cgroup namespace"; }
 
+# What steps use, in the provenance of the build's record and, if wanted, of the image.
+{
+	cat "$WORK/c/base"
+	echo "RUN i=0; while [ \$i -lt 20000 ]; do i=\$((i + 1)); done"
+} > "$WORK/c/Dockerfile"
+build "$WORK/c" --no-cache --opt attest:provenance=mode=max,capture-usage=true --output type=local,dest="$WORK/out" \
+	> "$WORK/log" 2>&1 || { cat "$WORK/log"; fail "a build with capture-usage"; }
+python3 - "$WORK/out/provenance.json" <<'PYTHON' || { cat "$WORK/out/provenance.json"; fail "the usage of a step"; }
+import json, sys
+p = json.load(open(sys.argv[1]))
+p = p.get('predicate', p)
+steps = p['buildDefinition']['internalParameters']['buildConfig']['llbDefinition']
+usages = [s['resourceUsage'] for s in steps if 'resourceUsage' in s]
+assert usages and all('exec' in s['op']['Op'] for s in steps if 'resourceUsage' in s), steps
+assert max(u['samples'][-1]['cpuStat']['usageNanos'] for u in usages) > 1000000, usages
+assert all(set(u) <= {'samples', 'sysCPUStat'} for u in usages), usages
+PYTHON
+
 # Limits, as far as the controllers belong to v2 on this machine; otherwise they are refused, not forgotten.
 limit() { # CONTROLLER OPTION FILE WANT
 	{ cat "$WORK/c/base"; echo "RUN cat /sys/fs/cgroup/$3"; } > "$WORK/c/Dockerfile"

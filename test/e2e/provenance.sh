@@ -67,6 +67,16 @@ holds max "p['runDetails']['builder']['id'] == 'https://b/1' and p['runDetails']
 holds max "len(p['buildDefinition']['internalParameters']['buildConfig']['llbDefinition']) > 3"
 holds max "p['runDetails']['metadata']['buildkit_metadata']['layers']"
 
+# What the machine used is recorded while a step runs: not in this build, which finds all of its steps in the cache.
+never Usage "$WORK/max.att"
+attested cached mode=max,capture-usage=true
+never Usage "$WORK/cached.att"
+sed -i 's/^RUN --mount/RUN true; true\n&/' "$WORK/c/Dockerfile"
+attested usage mode=max,capture-usage=true
+holds usage "p['runDetails']['metadata']['buildkit_metadata']['sysUsage'][-1]['memoryStat']['total'] > 1000"
+holds usage "all(len(s['cpuStat']) == 10 and s['procStat']['contextSwitches'] > 0
+	for s in p['runDetails']['metadata']['buildkit_metadata']['sysUsage'])"
+
 # The digest of the subject is that of the image in the index.
 image=$(python3 -c "import json, sys
 print(json.load(open(sys.argv[1]))['subject'][0]['digest']['sha256'])" "$WORK/max.att")
