@@ -173,9 +173,12 @@ static bool url_read(const char *text, struct http_url *u, GError **error)
 	g_autofree char *encoded = path_encode(path);
 	GString *target = g_string_new(*encoded ? encoded : "/");
 	p += path_n;
-	if (*p == '?')
-		for (; *p && *p != '#'; p++) /* a space would end the request target */
-			g_string_append(target, *p == ' ' ? "%20" : (char[]){*p, '\0'});
+	for (bool query = *p == '?'; query && *p && *p != '#'; p++) {
+		if (*p == ' ') /* it would end the request target */
+			g_string_append(target, "%20");
+		else
+			g_string_append_c(target, *p);
+	}
 	u->target = g_string_free(target, FALSE);
 	return true;
 }

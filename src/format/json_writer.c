@@ -153,9 +153,9 @@ static void escape_append(GString *out, unsigned char c)
 		g_string_append(out, "\\t");
 		break;
 	default:
-		g_string_append_len(
-			out,
-			(const char[]){'\\', 'u', '0', '0', "0123456789abcdef"[c >> 4], "0123456789abcdef"[c & 15]}, 6);
+		g_string_append(out, "\\u00");
+		g_string_append_c(out, "0123456789abcdef"[c >> 4]);
+		g_string_append_c(out, "0123456789abcdef"[c & 15]);
 	}
 }
 

@@ -4,6 +4,7 @@
  */
 #include "mountfd.h"
 #include "sys.h"
+#include "namespaces.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <glib.h>
@@ -118,7 +119,7 @@ static void in_namespace(gconstpointer data)
 	pid_t pid = fork();
 	if (pid == 0) {
 		g_assert_cmpint(unshare(CLONE_NEWNS), ==, 0);
-		g_assert_cmpint(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), ==, 0);
+		namespaces_detach_mounts(MS_PRIVATE); /* exits on failure */
 		g_assert_nonnull(mkdtemp(work));
 		g_assert_cmpint(mount("x", work, "tmpfs", 0, NULL), ==, 0);
 		if (old)
