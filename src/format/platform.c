@@ -110,8 +110,19 @@ void platform_normalize(struct platform *p)
 	architecture_normalize(p);
 }
 
+static struct platform other_host; /* architecture "": none */
+
+void platform_set_host(const struct platform *p)
+{
+	other_host = p ? *p : (struct platform){0};
+}
+
 void platform_host(struct platform *ret)
 {
+	if (*other_host.architecture) {
+		*ret = other_host;
+		return;
+	}
 	*ret = (struct platform){.os = "linux", .architecture = HOST_ARCHITECTURE};
 	struct utsname name;
 	if (g_str_equal(HOST_ARCHITECTURE, "arm") && uname(&name) == 0 && g_str_has_prefix(name.machine, "armv"))

@@ -23,7 +23,9 @@ struct platform {
  * upstream's texts.
  */
 bool platform_parse(const char *text, struct platform *ret, GError **error);
-void platform_host(struct platform *ret);    /* normalised platform of this machine */
+void platform_host(struct platform *ret); /* normalised platform of this machine */
+/* Makes platform_host return a platform of another machine; NULL: of this one. For tests, before threads are started. */
+void platform_set_host(const struct platform *p);
 void platform_normalize(struct platform *p); /* x86_64 -> amd64, aarch64 -> arm64, arm64/v8 -> arm64, arm -> arm/v7 */
 /* Formats os/arch[/variant]. */
 char *platform_format(const struct platform *p);
