@@ -239,7 +239,7 @@ static void read_linux(struct config *c, const json_t *linux_part)
 	refuse(linux_part, "timeOffsets");
 	refuse(linux_part, "netDevices");
 	refuse(linux_part, "memoryPolicy");
-	refuse(linux_part, "mountLabel");
+	p->mount_label = json_text(linux_part, "mountLabel", "");
 	read_namespaces(c, linux_part);
 	read_sysctls(p, linux_part);
 	read_devices(p, linux_part);

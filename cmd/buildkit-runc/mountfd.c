@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 int mountfd_prepare(const char *staging)
 {
@@ -102,6 +103,28 @@ static int configure(int context, const char *data)
 	return 0;
 }
 
+static const char *new_label; /* NULL or "": none */
+
+void mountfd_set_label(const char *label)
+{
+	new_label = label;
+}
+
+static bool is_one_of(const char *type, const char *const *types)
+{
+	while (*types != NULL && strcmp(type, *types) != 0)
+		types++;
+	return *types != NULL;
+}
+
+/* Returns the label for the superblock of a new file system; NULL: none. */
+static const char *label_of(const struct mountfd_type *t)
+{
+	static const char *const kernels[] = {"proc", "sysfs", "cgroup", "cgroup2", "mqueue", NULL};
+	bool none = new_label == NULL || *new_label == '\0' || is_one_of(t->type, kernels);
+	return none ? NULL : new_label;
+}
+
 static int type_new(int place_fd, const struct mountfd_type *t)
 {
 	auto_fd context = fsopen(t->type, FSOPEN_CLOEXEC);
@@ -113,6 +136,8 @@ static int type_new(int place_fd, const struct mountfd_type *t)
 	int r = configure(context, t->data);
 	if (r != 0)
 		return r;
+	if (label_of(t) != NULL && fsconfig(context, FSCONFIG_SET_STRING, "context", label_of(t), 0) != 0)
+		return -errno;
 	/* Sets the superblock read-only, as mount(2) does with MS_RDONLY. */
 	if ((t->attributes & MOUNT_ATTR_RDONLY) != 0 && fsconfig(context, FSCONFIG_SET_FLAG, "ro", NULL, 0) != 0)
 		return -errno;
@@ -164,20 +189,49 @@ static int type_old(int place_fd, const struct mountfd_type *t)
 	return r;
 }
 
-int mountfd_type(int place_fd, const struct mountfd_type *t)
+/* A label contains commas. */
+static int add_label(const struct mountfd_type *t, char *data, size_t size)
 {
-	char path[32];
-	if (sys_is_old())
-		return type_old(place_fd, t);
-	int fd = type_new(place_fd, t);
+	const char *given = t->data != NULL ? t->data : "";
+	int n = snprintf(data, size, "%s%scontext=\"%s\"", given, *given != '\0' ? "," : "", label_of(t));
+	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
+}
+
+static int type_any(int place_fd, const struct mountfd_type *t)
+{
+	char path[32], data[8192];
+	struct mountfd_type with = *t;
+	int fd = sys_is_old() ? -ENOSYS : type_new(place_fd, t);
 	if (fd >= 0)
 		return fd;
+	if (label_of(t) != NULL) {
+		int r = add_label(t, data, sizeof data);
+		if (r != 0)
+			return r;
+		with.data = data;
+	}
+	if (sys_is_old())
+		return type_old(place_fd, &with);
 	/* Fall back to mount(2): it accepts longer values and reports more specific errors. */
 	fd_path(place_fd, path);
 	if (mount(t->source != NULL && *t->source != '\0' ? t->source : t->type, path, t->type,
-		  mountfd_flags(t->attributes), t->data) != 0)
+		  mountfd_flags(t->attributes), with.data) != 0)
 		return -errno;
 	return reopen(place_fd);
+}
+
+int mountfd_type(int place_fd, const struct mountfd_type *t)
+{
+	char path[32];
+	int fd = type_any(place_fd, t);
+	if (fd < 0 || new_label == NULL || *new_label == '\0' || strcmp(t->type, "mqueue") != 0)
+		return fd;
+	fd_path(fd, path);
+	if (setxattr(path, "security.selinux", new_label, strlen(new_label) + 1, 0) == 0)
+		return fd;
+	int r = -errno;
+	close(fd);
+	return r;
 }
 
 /* ---- trees */

@@ -23,6 +23,12 @@ struct mountfd_type {
 	uint64_t attributes;              /* MOUNT_ATTR_* */
 };
 int mountfd_type(int place_fd, const struct mountfd_type *t);
+/*
+ * Sets the SELinux label of all files of the file systems that mountfd_type makes from now on (borrowed), except those that
+ * the kernel labels itself; NULL or "": none. Of message queues, which processes of an IPC namespace share, only the root
+ * directory gets it.
+ */
+void mountfd_set_label(const char *label);
 
 struct mountfd_change {                          /* MOUNT_ATTR_* */
 	uint64_t set, clear;                     /* of the mount only */

@@ -194,6 +194,7 @@ static bool needs_scratch(const struct plan *p)
 
 void tree_build(struct tree *t, const struct plan *p)
 {
+	mountfd_set_label(p->mount_label);
 	auto_fd staging = open(t->staging, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (staging < 0)
 		fail(PHASE_ROOT, errno, "open %s", t->staging);

@@ -177,7 +177,7 @@ executor *executor_new(const struct executor_options *options, GError **error)
 	e->trace_fd = options->trace_fd;
 	e->allow_network_host = options->allow_network_host;
 	e->allow_security_insecure = options->allow_security_insecure;
-	e->selinux = options->selinux;
+	e->labels = options->selinux ? labels_new("/") : NULL;
 	e->rootless = options->rootless;
 	e->no_process_sandbox = options->no_process_sandbox;
 	e->no_devices = user_namespace_is_limited();
@@ -215,6 +215,7 @@ void executor_free(executor *e)
 		return;
 	runner_free(e->runner);
 	names_files_done(&e->names);
+	labels_free(e->labels);
 	resource_sampler_free(e->usage);
 	parents_free(e->parents);
 	cgroups_done(&e->cgroups);
@@ -279,11 +280,8 @@ static bool check_step(const executor *e, const struct step *step, GError **erro
 	default:
 		return error_set(error, ERROR_INVALID_ARGUMENT, "unknown network mode %d", (int)step->network);
 	}
-	/* Without a label, a step on a system that labels would be less confined than requested. */
-	if (e->selinux && !g_file_test("/sys/fs/selinux/enforce", G_FILE_TEST_EXISTS))
+	if (e->labels && !labels_are_supported())
 		return error_set(error, ERROR_UNKNOWN, "selinux is not available");
-	if (e->selinux && !step->insecure)
-		return error_set(error, ERROR_UNIMPLEMENTED, "SELinux labels of steps are not supported yet");
 	if (step->insecure && !e->allow_security_insecure)
 		return error_set(error, ERROR_PERMISSION_DENIED, "security.insecure is not allowed");
 	if (step->n_hooks > 0 && e->runner)
@@ -387,6 +385,11 @@ static bool run_in(executor *e, const struct step *step, const network_namespace
 	g_autofree char *parent = parents_enter(e->parents, step->cgroup_parent, error);
 	if (!parent)
 		return false;
+	struct step_labels own = {0};
+	if (e->labels && !labels_take(e->labels, step->insecure, &own, error)) {
+		parents_leave(e->parents, parent);
+		return false;
+	}
 	struct step_log log;
 	step_log_init(&log, work->progress);
 	g_autoptr(step_process) handle = step_process_new();
@@ -395,6 +398,7 @@ static bool run_in(executor *e, const struct step *step, const network_namespace
 		.io = step->io,
 		.cgroup_parent = parent,
 		.network = network,
+		.labels = &own,
 		.work = work,
 		.output = step->output ? step->output : output_to_log,
 		.output_data = step->output ? step->output_data : &log,
@@ -404,6 +408,8 @@ static bool run_in(executor *e, const struct step *step, const network_namespace
 	if (!ran || ret_exit->code != 0)
 		step_log_flush_tail(&log);
 	step_log_done(&log);
+	if (e->labels)
+		labels_release(e->labels, &own);
 	parents_leave(e->parents, parent);
 	return ran;
 }

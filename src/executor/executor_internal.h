@@ -7,6 +7,7 @@
 #include "executor/bundle_runner.h"
 #include "executor/cgroup.h"
 #include "executor/executor.h"
+#include "executor/labels.h"
 #include "executor/names.h"
 #include "executor/parents.h"
 #include "executor/pump.h"
@@ -41,7 +42,7 @@ struct executor {
 	struct cgroups cgroups;
 	resource_sampler *usage; /* owned */
 	bool allow_network_host, allow_security_insecure;
-	bool selinux;
+	labels *labels;                                /* owned; NULL: steps are not labelled */
 	bool rootless, no_devices, no_process_sandbox; /* see struct spec_input */
 };
 
@@ -53,7 +54,8 @@ struct step_run { /* all borrowed */
 	struct work *work;
 	pump_output_fn output;
 	void *output_data;
-	step_process *process; /* the handle for io->started */
+	const struct step_labels *labels; /* members NULL: no labels */
+	step_process *process;            /* the handle for io->started */
 };
 bool runtime_step_run(executor *e, const struct step_run *run, struct step_exit *ret_exit, GError **error);
 bool runner_step_run(executor *e, const struct step_run *run, struct step_exit *ret_exit, GError **error);

@@ -148,6 +148,8 @@ static step_plan *make_plan(const struct prepared *p, const struct step_run *run
 				.step = step,
 				.user = &p->user,
 				.apparmor_profile = e->apparmor_profile,
+				.process_label = run->labels->process,
+				.mount_label = run->labels->mount,
 				.all_caps = (const char *const *)e->caps,
 				.no_devices = e->no_devices,
 				.no_process_sandbox = e->no_process_sandbox,
@@ -221,8 +223,8 @@ const struct step *runner_step_of(void *first)
 	return p->run->step;
 }
 
-static step_plan *make_join_plan(const struct runner_process *p, const struct passwd_user *user, int pidfd,
-				 const network_namespace *network, GError **error)
+static step_plan *make_join_plan(const struct runner_process *p, const struct passwd_user *user,
+				 const struct runner_process *first, GError **error)
 {
 	const executor *e = p->e;
 	struct step_plan_input input = {
@@ -231,14 +233,17 @@ static step_plan *make_join_plan(const struct runner_process *p, const struct pa
 				.step = p->run->step,
 				.user = user,
 				.apparmor_profile = e->apparmor_profile,
+				.process_label = first->run->labels->process,
 				.all_caps = (const char *const *)e->caps,
 				.no_process_sandbox = e->no_process_sandbox,
 				.cgroup_namespace = e->cgroups.v2,
-				.network = network,
+				.network = first->run->network,
 			},
 	};
 	runner_streams_plan(&p->streams, &input);
-	return executor_seccomp_program(p->e, &input.seccomp, error) ? step_plan_new_join(&input, pidfd, error) : NULL;
+	return executor_seccomp_program(p->e, &input.seccomp, error)
+		       ? step_plan_new_join(&input, first->step->pidfd, error)
+		       : NULL;
 }
 
 bool runner_step_exec(executor *e, void *first, const struct step_run *run, struct step_exit *ret_exit, GError **error)
@@ -253,6 +258,6 @@ bool runner_step_exec(executor *e, void *first, const struct step_run *run, stru
 	if (!passwd_resolve(run->step->root_fd, run->step->user ? run->step->user : "", &user, error) ||
 	    !runner_join(e->runner, step->step, &s, error))
 		return false;
-	g_autoptr(step_plan) plan = make_join_plan(&process, &user, step->step->pidfd, step->run->network, error);
+	g_autoptr(step_plan) plan = make_join_plan(&process, &user, step, error);
 	return plan && runner_process_run(&process, plan, ret_exit, error);
 }

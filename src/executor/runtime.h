@@ -22,7 +22,8 @@ struct runtime_call { /* all borrowed */
 	const char *exec_id, *process_json, *process_path;
 	size_t n_process_json;
 	const struct step *step;
-	const struct step_io *io; /* NULL: only output */
+	const char *process_label; /* of SELinux, also for further processes; NULL: none */
+	const struct step_io *io;  /* NULL: only output */
 	step_process *process;
 	pump_output_fn output;
 	void *output_data;

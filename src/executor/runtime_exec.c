@@ -15,7 +15,8 @@ const struct step *runtime_step_of(void *first)
 	return self->call->step;
 }
 
-static char *process_json(const executor *e, const struct step_run *run, size_t *ret_n, GError **error)
+static char *process_json(const executor *e, const struct runtime_call *first, const struct step_run *run,
+			  size_t *ret_n, GError **error)
 {
 	__attribute__((cleanup(passwd_user_clear))) struct passwd_user user = {0};
 	const struct step *step = run->step;
@@ -25,6 +26,7 @@ static char *process_json(const executor *e, const struct step_run *run, size_t 
 		.step = step,
 		.user = &user,
 		.apparmor_profile = e->apparmor_profile,
+		.process_label = first->process_label,
 		.all_caps = (const char *const *)e->caps,
 		.terminal = run->io && run->io->terminal,
 		.size = run->io ? run->io->size : (struct step_size){0},
@@ -38,7 +40,7 @@ bool runtime_step_exec(executor *e, void *first, const struct step_run *run, str
 	const struct bundle_runner *other = e->bundle_runner;
 	char id[IDENT_SIZE];
 	size_t n = 0;
-	scoped_secret json = process_json(e, run, &n, error);
+	scoped_secret json = process_json(e, step->call, run, &n, error);
 	if (!json)
 		return false;
 	scoped_fd fd = memfd_create("process.json", MFD_CLOEXEC);

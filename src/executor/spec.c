@@ -252,6 +252,7 @@ static void put_process(json_writer *w, const struct spec_input *in)
 	json_put_int_member(w, "oomScoreAdj", 500);
 	if (!step->insecure)
 		json_put_string_member_nonempty(w, "apparmorProfile", in->apparmor_profile);
+	json_put_string_member_nonempty(w, "selinuxLabel", in->process_label);
 	json_object_end(w);
 }
 
@@ -549,6 +550,7 @@ static void put_linux(json_writer *w, const struct spec_input *in)
 		put_list(w, "maskedPaths", spec_masked_paths(in));
 		put_list(w, "readonlyPaths", spec_readonly_paths(in));
 	}
+	json_put_string_member_nonempty(w, "mountLabel", in->mount_label);
 	json_object_end(w);
 }
 

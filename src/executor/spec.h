@@ -17,12 +17,13 @@ struct spec_input {
 	const char *root_path; /* path of the root file system for the runtime; NULL: "rootfs" in the bundle */
 	const char *cgroup_path;
 	const char *resolv_path, *hosts_path;
-	const char *const *sources;   /* one path per mount of the step; NULL for tmpfs */
-	const mode_t *tmpfs_modes;    /* one per mount of the step; 0: not known; may be NULL */
-	const char *seccomp;          /* JSON; NULL: none */
-	const char *apparmor_profile; /* NULL or "": none */
-	const char *const *all_caps;  /* the daemon's capabilities, for insecure steps */
-	bool rootless;                /* neither cgroup nor limits nor /sys, as for OCI runtimes of an ordinary user */
+	const char *const *sources;              /* one path per mount of the step; NULL for tmpfs */
+	const mode_t *tmpfs_modes;               /* one per mount of the step; 0: not known; may be NULL */
+	const char *seccomp;                     /* JSON; NULL: none */
+	const char *apparmor_profile;            /* NULL or "": none */
+	const char *process_label, *mount_label; /* of SELinux; NULL: none */
+	const char *const *all_caps;             /* the daemon's capabilities, for insecure steps */
+	bool rootless;           /* neither cgroup nor limits nor /sys, as for OCI runtimes of an ordinary user */
 	bool no_devices;         /* insecure steps get no further devices: they cannot be created in a user namespace */
 	bool no_process_sandbox; /* the daemon's pid namespace, and its /proc with what is mounted below */
 	bool cgroup_namespace;

@@ -123,6 +123,8 @@ static bool plan_process(step_plan *p, const struct step_plan_input *in, GError 
 	plan->death_signal = SIGKILL;
 	plan->keyring = "_ses";
 	plan->apparmor = step->insecure ? "" : in->spec.apparmor_profile;
+	plan->selinux = in->spec.process_label;
+	plan->mount_label = in->spec.mount_label;
 	for (int i = 0; i < 3; i++)
 		plan->stdio[i] = add_fd(p, in->stdio[i]);
 	plan->notify = in->notify;

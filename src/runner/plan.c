@@ -191,7 +191,7 @@ static void codec_process(struct plan_codec *c, struct plan *p)
 	uint32_t *const numbers[] = {&p->uid,      &p->gid,           &p->umask,        &p->no_new_privs, &p->terminal,
 				     &p->rows,     &p->columns,       &p->stdio[0],     &p->stdio[1],     &p->stdio[2],
 				     &p->preserve, &p->seccomp_flags, &p->death_signal, &p->notify};
-	const char **const texts[] = {&p->cwd, &p->apparmor, &p->selinux, &p->keyring};
+	const char **const texts[] = {&p->cwd, &p->apparmor, &p->selinux, &p->mount_label, &p->keyring};
 	codec_strings(c, &p->args);
 	codec_strings(c, &p->env);
 	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)

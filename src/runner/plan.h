@@ -131,6 +131,7 @@ struct plan {
 	uint32_t stdio[3];              /* descriptors, or PLAN_NO_FD: /dev/null */
 	uint32_t preserve;              /* descriptors 3 ... 2+n stay open */
 	const char *apparmor, *selinux; /* "" none */
+	const char *mount_label;        /* SELinux label of the file systems that are made for the step; "": none */
 	struct plan_bytes seccomp;      /* struct sock_filter[] */
 	uint32_t seccomp_flags;
 	const char *keyring;   /* name of a new session keyring; "": keep */

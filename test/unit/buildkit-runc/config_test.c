@@ -90,7 +90,8 @@ static void test_process(void)
 		"\"oomScoreAdj\":-7,\"user\":{\"uid\":1,\"gid\":2,\"umask\":63,\"additionalGids\":[3,4]},"
 		"\"capabilities\":{\"bounding\":[\"CAP_CHOWN\",\"CAP_KILL\",\"CAP_UNKNOWN\"],\"ambient\":[\"CAP_BPF\"]}"
 		","
-		"\"rlimits\":[{\"type\":\"RLIMIT_NOFILE\",\"soft\":10,\"hard\":20}]}}"));
+		"\"rlimits\":[{\"type\":\"RLIMIT_NOFILE\",\"soft\":10,\"hard\":20}]},\"linux\":{\"mountLabel\":\"m\"}"
+		"}"));
 	const struct plan *p = &c.plan;
 	g_assert_cmpstr(p->hostname, ==, "h");
 	g_assert_cmpstr(p->domainname, ==, "d");
@@ -105,6 +106,7 @@ static void test_process(void)
 	g_assert_null(p->env.list[1]);
 	g_assert_cmpstr(p->apparmor, ==, "p");
 	g_assert_cmpstr(p->selinux, ==, "l");
+	g_assert_cmpstr(p->mount_label, ==, "m");
 	g_assert_cmpint(p->oom_score, ==, -7);
 	g_assert_cmpuint(p->uid, ==, 1);
 	g_assert_cmpuint(p->gid, ==, 2);
@@ -269,7 +271,6 @@ static void test_refused(void)
 		{LINUX("\"devices\":[{\"type\":\"x\",\"path\":\"/d\"}]"), "invalid device type \"x\""},
 		{LINUX("\"rootfsPropagation\":\"odd\""), "rootfsPropagation=odd is not supported"},
 		{LINUX("\"intelRdt\":{\"closID\":\"x\"}"), "intelRdt is not supported"},
-		{LINUX("\"mountLabel\":\"x\""), "mountLabel is not supported"},
 		{LINUX("\"seccomp\":{\"defaultAction\":\"SCMP_ACT_NOTIFY\"}"),
 		 "seccomp action SCMP_ACT_NOTIFY is not supported"},
 		{LINUX("\"seccomp\":{\"defaultAction\":\"X\"}"), "string X is not a valid action for seccomp"},

@@ -96,7 +96,7 @@ static void test_error_now(void)
 static void init_texts(struct plan *p)
 {
 	plan_init(p);
-	p->cwd = p->apparmor = p->selinux = p->keyring = p->hostname = p->domainname = p->cgroup = "";
+	p->cwd = p->apparmor = p->selinux = p->mount_label = p->keyring = p->hostname = p->domainname = p->cgroup = "";
 	p->resources.cpus = p->resources.mems = "";
 }
 

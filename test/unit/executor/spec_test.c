@@ -226,6 +226,25 @@ static void test_cgroup_path(void)
 	}
 }
 
+static void test_labels(void)
+{
+	const struct step step = {.args = args};
+	const struct passwd_user user = {0};
+	const struct spec_input in = {.step = &step,
+				      .user = &user,
+				      .cgroup_path = "/x",
+				      .process_label = "u:r:t:s0:c1,c2",
+				      .mount_label = "u:o:f:s0:c1,c2"};
+	size_t n;
+	g_autofree char *text = spec_json(&in, &n), *process = spec_process_json(&in, &n);
+	g_autoptr(json_t) spec = json_loads(text, 0, NULL), further = json_loads(process, 0, NULL);
+	json_t *first = json_object_get(spec, "process");
+	g_assert_cmpstr(json_string_value(json_object_get(first, "selinuxLabel")), ==, "u:r:t:s0:c1,c2");
+	g_assert_cmpstr(json_string_value(json_object_get(further, "selinuxLabel")), ==, "u:r:t:s0:c1,c2");
+	g_assert_cmpstr(json_string_value(json_object_get(json_object_get(spec, "linux"), "mountLabel")), ==,
+			"u:o:f:s0:c1,c2");
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -234,6 +253,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/spec/rootless", test_rootless);
 	g_test_add_func("/spec/no-process-sandbox", test_no_process_sandbox);
 	g_test_add_func("/spec/seccomp", test_seccomp);
+	g_test_add_func("/spec/labels", test_labels);
 	g_test_add_func("/spec/cgroup-path", test_cgroup_path);
 	return g_test_run();
 }
