@@ -62,7 +62,8 @@ bool mount_make_private_namespace(GError **error)
 		return error_set_errno(error, errno, "make mounts slaves");
 	if (!is_root_of_namespace(root) && !make_root_of_namespace(root, error))
 		return false;
-	if (chdir(cwd) < 0)
+	/* A directory that this user could not have entered: relative paths did not work there either. */
+	if (chdir(cwd) < 0 && (errno != EACCES || chdir("/") < 0))
 		return error_set_errno(error, errno, "change to directory %s", cwd);
 	return true;
 }
