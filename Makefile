@@ -86,21 +86,22 @@ tsan:
 install: build
 	DESTDIR=$(DESTDIR) meson install -C $(BUILD) --no-rebuild
 
+# ARCH=arm64: on another architecture.
 dist:
-	@tools/setup --check build dist
-	tools/dist dist
+	@tools/setup --check build dist $(if $(ARCH),cross)
+	tools/dist dist $(ARCH)
 
 # The container image in dist/, as an OCI archive and a docker archive; IMAGE is its name (docs/image.md). Needs root.
 image:
 	@tools/setup --check build dist image
 	packaging/image/build dist
 
-# For arm64 on another architecture: programs, unit tests and the client under qemu-user (tools/cross).
+# For arm64 on another architecture: programs, unit tests, and the client of the release tarball, under qemu-user (tools/cross).
 CROSS_MODULES = base format db runner api oci llb
 # qemu-user has neither limits of threads nor system call filters.
 CROSS_EXCLUDED = base_thread|runner_syscall_filter
 cross:
-	@tools/setup --check build cross
+	@tools/setup --check build dist cross
 	@$(MAKE) build
 	tools/cross build/arm64 --buildtype=release -Disal=disabled -Drevision=$(REVISION)
 	ninja -C build/arm64 programs
@@ -113,9 +114,10 @@ deb:
 	@tools/setup --check build deb
 	tools/deb dist
 
-# The release on an older and a newer glibc, too.
+# The release on an older and a newer glibc, too, and the same bytes from two builds.
 test-release:
 	test/e2e/release bullseye sid
+	test/e2e/reproducible dist
 
 # What takes too long for "make test": the packages of this Debian on Debian 13, and packages that Debian 13 builds.
 test-packages: deb
@@ -123,6 +125,7 @@ test-packages: deb
 	test/e2e/packages trixie dist
 	DEB_SUFFIX=+deb13u1 test/e2e/packages-build trixie dist/trixie
 	test/e2e/packages trixie dist/trixie
+	test/e2e/reproducible deb
 
 # SECONDS_EACH a target.
 fuzz:
