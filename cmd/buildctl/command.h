@@ -34,12 +34,14 @@ struct command {
 	const char *example; /* example command line, or NULL */
 };
 extern const struct command build_command, du_command, prune_command, prune_histories_command, debug_command,
-	dial_stdio_command;
+	dial_stdio_command, completion_command;
 
 /* All commands and global flags; help, manual page and completion are generated from them (commands.c). */
 extern const struct flag buildctl_flags[];
 extern const size_t buildctl_n_flags;
-extern const struct command *const buildctl_commands[];                                  /* NULL-terminated */
+extern const struct command *const buildctl_commands[]; /* NULL-terminated */
+/* buildctl and its commands, for manual.h. Element type: struct manual_command *; g_ptr_array_unref. */
+GPtrArray *buildctl_manual_commands(void);
 const struct command *command_find(const struct command *const *list, const char *name); /* by name or alias, or NULL */
 
 #define FORMAT_FLAG                                                                                                    \

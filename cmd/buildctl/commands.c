@@ -21,8 +21,8 @@ const struct flag buildctl_flags[] = {
 const size_t buildctl_n_flags = G_N_ELEMENTS(buildctl_flags);
 
 const struct command *const buildctl_commands[] = {
-	&du_command, &prune_command, &prune_histories_command, &build_command, &debug_command, &dial_stdio_command,
-	NULL};
+	&du_command,    &prune_command,      &prune_histories_command, &build_command,
+	&debug_command, &dial_stdio_command, &completion_command,      NULL};
 
 const struct command *command_find(const struct command *const *list, const char *name)
 {

@@ -54,6 +54,11 @@ completed() {
 	bash -c '. "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMP_LINE="$*"; COMP_POINT=${#COMP_LINE}; _buildctl; echo "${COMPREPLY[*]}"' - \
 		"$top/share/bash-completion/completions/buildctl" "$@"
 }
+for file in bash:share/bash-completion/completions/buildctl zsh:share/zsh/site-functions/_buildctl fish:share/fish/vendor_completions.d/buildctl.fish; do
+	"$BIN/buildctl" completion "${file%%:*}" | cmp - "$top/${file#*:}" || fail "completion ${file%%:*}"
+done
+fails 'no shell provided for completion command' "$WORK/log" "$BIN/buildctl" completion
+fails 'unknown shell tcsh, available shells are' "$WORK/log" "$BIN/buildctl" completion tcsh
 [ "$(completed buildctl bu)" = build ] || fail "completion of a command"
 [ "$(completed buildctl --addr unix:///s debug wor)" = workers ] || fail "completion below debug"
 [ "$(completed buildctl build --front)" = --frontend ] || fail "completion of a flag"
