@@ -266,6 +266,13 @@ static bool check_process(const char *const *args, const char *cwd, GError **err
 	       error_set(error, ERROR_INVALID_ARGUMENT, "working directory \"%s\" is not an absolute path", cwd);
 }
 
+/* As containerd's HostSupports, but also in a container: the kernel refuses a profile that cannot be set there. */
+static bool has_apparmor(void)
+{
+	g_autofree char *enabled = NULL;
+	return g_file_get_contents("/sys/module/apparmor/parameters/enabled", &enabled, NULL, NULL) && *enabled == 'Y';
+}
+
 /* Every start path comes through here, so check once (CVE-2024-23653). */
 static bool check_step(const executor *e, const struct step *step, GError **error)
 {
@@ -280,6 +287,10 @@ static bool check_step(const executor *e, const struct step *step, GError **erro
 	default:
 		return error_set(error, ERROR_INVALID_ARGUMENT, "unknown network mode %d", (int)step->network);
 	}
+	if (!step->insecure && e->apparmor_profile && *e->apparmor_profile && !has_apparmor())
+		return error_set(error, ERROR_UNKNOWN,
+				 "AppArmor is not supported on this host, but the profile '%s' was specified",
+				 e->apparmor_profile);
 	if (e->labels && !labels_are_supported())
 		return error_set(error, ERROR_UNKNOWN, "selinux is not available");
 	if (step->insecure && !e->allow_security_insecure)

@@ -51,3 +51,15 @@ printf 'FROM 127.0.0.1:%s/a/b:1\nRUN echo pulled > /p\n' "$port" > "$WORK/c/Dock
 rm -rf "$WORK/out"
 build "$WORK/c" --output type=local,dest="$WORK/out" 2> "$WORK/log3" || { cat "$WORK/log3"; fail "pull"; }
 [ "$(cat "$WORK/out/p")" = pulled ] || fail "wrong result of the pulled image"
+stop_daemon
+
+# A profile that does not exist, or that this host cannot set: no step runs without it.
+printf 'FROM scratch\nCOPY busybox /bin/busybox\nRUN ["/bin/busybox", "true"]\n' > "$WORK/c/Dockerfile"
+sed -i 's/^\[worker.oci\]$/&\n  apparmor-profile = "no-such-profile"/' "$WORK/buildkitd.toml"
+grep -q no-such-profile "$WORK/buildkitd.toml" || printf '[worker.oci]\n  apparmor-profile = "no-such-profile"\n' >> "$WORK/buildkitd.toml"
+start_daemon
+if grep -q Y /sys/module/apparmor/parameters/enabled 2> /dev/null; then
+	fails 'apparmor' "$WORK/log" build "$WORK/c" --no-cache
+else
+	fails "AppArmor is not supported on this host, but the profile 'no-such-profile' was specified" "$WORK/log" build "$WORK/c" --no-cache
+fi

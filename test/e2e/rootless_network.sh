@@ -55,6 +55,18 @@ if $tun && command -v slirp4netns > /dev/null; then
 		stop_daemon
 		[ "$(addresses)" = 0 ] || fail "addresses are left at the end"
 		nothing_of_user
+		# A network of the administrator's choice; its addresses are kept where the user may write.
+		cat > "$WORK/cni.json" <<-JSON
+			{"cniVersion": "1.0.0", "name": "builds", "type": "bridge", "bridge": "builds0", "isGateway": true, "ipMasq": true,
+			 "ipam": {"type": "host-local", "dataDir": "$STATE/cni", "ranges": [[{"subnet": "10.89.7.0/24"}]],
+			          "routes": [{"dst": "0.0.0.0/0"}]}}
+		JSON
+		chmod 644 "$WORK/cni.json"
+		start_rootless --oci-worker-net=cni --oci-cni-config-path="$WORK/cni.json" --oci-cni-binary-dir="${CNI_PLUGINS:-/usr/lib/cni}"
+		out cni
+		grep -qx 'eth0 lo ' "$WORK/cni/net" && grep -q 'eth0 *inet 10\.89\.7\.' "$WORK/cni/addresses" || fail "cni: no address of the network"
+		stop_daemon
+		nothing_of_user
 	fi
 fi
 if $tun && command -v pasta > /dev/null && ip route show default 2> /dev/null | grep -q dev; then
