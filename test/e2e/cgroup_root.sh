@@ -45,6 +45,11 @@ build_here
 [ "$(cat "$unified/$group/cgroup.controllers")" = "$(cat "$unified/$group/cgroup.subtree_control")" ] || fail "controllers"
 [ -d "$unified/$group/buildkit" ] || fail "the cgroups of steps are not below the container's"
 stop_daemon
+# A cgroup that gives controllers to its children can have no processes; the host's v2 may have some (hugetlb).
+find "$unified/$group" -mindepth 1 -depth -type d -exec rmdir {} +
+for controller in $(cat "$unified/$group/cgroup.subtree_control"); do
+	echo "-$controller" > "$unified/$group/cgroup.subtree_control"
+done
 
 # Without it the daemon stays where it is.
 in_group buildkitd-entrypoint
