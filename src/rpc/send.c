@@ -331,9 +331,11 @@ static uint8_t *join_messages(const uint8_t *bytes, const uint32_t *sizes, size_
 	uint8_t *own = g_malloc(total), *to = own;
 	for (size_t i = 0; i < n; i++) {
 		frame_write_prefix(to, sizes[i]);
-		memcpy(to + FRAME_PREFIX, bytes, sizes[i]);
+		if (sizes[i] > 0) /* bytes is NULL if all messages are empty */
+			memcpy(to + FRAME_PREFIX, bytes, sizes[i]);
 		to += FRAME_PREFIX + sizes[i];
-		bytes += sizes[i];
+		if (sizes[i] > 0)
+			bytes += sizes[i];
 	}
 	*ret_n = total;
 	return own;

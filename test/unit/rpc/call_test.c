@@ -167,6 +167,29 @@ static void test_streams(void)
 	g_assert_true(rpc_call_finish(call, &error));
 }
 
+/* Empty messages have no bytes, so that their address may be NULL. */
+static void test_many(void)
+{
+	static const uint32_t sizes[] = {0, 3, 0, 2, 0}, empty[] = {0, 0};
+	static const char *const want[] = {"", "abc", "", "de", "", "", ""};
+	scoped_rig r = {0};
+	rig_up(&r);
+	g_autoptr(GError) error = NULL;
+	g_autoptr(rpc_call) call = rpc_call_start(r.conn, "/test.Rig/EchoStream", NULL, NULL, 0, &error);
+	g_assert_no_error(error);
+	g_assert_true(rpc_call_send_many(call, "abcde", sizes, G_N_ELEMENTS(sizes), &error));
+	g_assert_true(rpc_call_send_many(call, NULL, empty, G_N_ELEMENTS(empty), &error));
+	for (size_t i = 0; i < G_N_ELEMENTS(want); i++) {
+		g_autoptr(GBytes) back = rpc_call_recv(call, &error);
+		g_assert_no_error(error);
+		g_assert_cmpmem(g_bytes_get_data(back, NULL), g_bytes_get_size(back), want[i], strlen(want[i]));
+	}
+	g_assert_true(rpc_call_close_send(call, &error));
+	g_assert_null(rpc_call_recv(call, &error));
+	g_assert_no_error(error);
+	g_assert_true(rpc_call_finish(call, &error));
+}
+
 static void test_slow_reader(void)
 {
 	scoped_rig r = {0};
@@ -449,6 +472,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/call/unknown", test_unknown);
 	g_test_add_func("/call/metadata", test_metadata);
 	g_test_add_func("/call/streams", test_streams);
+	g_test_add_func("/call/many", test_many);
 	g_test_add_func("/call/slow-reader", test_slow_reader);
 	g_test_add_func("/call/throughput", test_throughput);
 	g_test_add_func("/call/cancel", test_cancel);
