@@ -5,7 +5,11 @@ own_mounts
 . "$HERE/rootless.inc"
 make_user
 make_context "$WORK/c"
+# From a directory that the user may not enter, as "su USER -c" in a directory of root.
+mkdir -m 700 "$WORK/closed"
+cd "$WORK/closed"
 start_rootless
+cd "$WORK"
 
 # Paths of the user; no directory of root is used.
 [ -S "$XDG_RUNTIME_DIR/buildkit/buildkitd.sock" ] || fail "no socket in XDG_RUNTIME_DIR"
