@@ -37,7 +37,7 @@ for f in /proc/sys/kernel/msgmax /proc/sysrq-trigger /proc/kcore /proc/keys /pro
 	[ -r $f ] && echo "read $f"; [ -w $f ] && echo "write $f"
 done
 mkdir /tmp/made 2>&1; chmod 711 /tmp/made 2>&1; touch /ro/x 2>&1; touch /rw/x 2>&1; ls /hidden 2>&1; cat /secret 2>&1
-stat -c '%n %F %a %u %g' / /tmp /scratch /rw /ro /work/dir /run /etc/one 2>&1
+stat -c '%n %F %a %u %g' / /tmp /scratch /rw /ro /job/dir /run /etc/one 2>&1
 uname -a | cut -d' ' -f1
 """
 
@@ -107,7 +107,7 @@ def m_nnp(c, r):
 
 
 def m_cwd(c, r):
-    c["process"]["cwd"] = r.choice(["/tmp", "/made/on/the/way", "/work/../tmp", "/link", "/etc/one", "relative", ""])
+    c["process"]["cwd"] = r.choice(["/tmp", "/made/on/the/way", "/job/../tmp", "/link", "/etc/one", "relative", ""])
 
 
 def m_args(c, r):
@@ -352,7 +352,7 @@ def make_rootfs(path, uid=0):
             f.write(text)
     os.chmod(f"{path}/script", 0o755)
     os.chmod(f"{path}/noshebang", 0o755)
-    os.symlink("/work/dir", f"{path}/link")
+    os.symlink("/job/dir", f"{path}/link")
     os.symlink("/tmp/not/there", f"{path}/etc/dirlink")
     os.symlink("loop", f"{path}/loop")
     if uid:
